@@ -1,1 +1,18 @@
-//! x
+//! The shared core of OneGrid. It runs on every phone and inside the sync server.
+//!
+//! ```text
+//!  bytes ─▶ wire ─▶ trust ─▶ record::admit ─▶ verdict ─▶ replica (phone) │ store (server)
+//!          parse    who      may · gate ·                    │
+//!                            fold                            ▼
+//!  person ◀─ content (crdt) + state (domain fold) ◀─ envelopes of one record
+//! ```
+//!
+//! **Contract.** The same envelopes and verdicts give the same state on every replica, in whatever order
+//! they arrive. Bytes from outside never panic, never exhaust memory, and never change a stored document
+//! that they do not validly extend.
+//!
+//! **Not here:** a clock, randomness, threads or IO outside the features `replica` and `net` (the caller
+//! hands in `now` and a random generator); HTTP, configuration and logs of the server; any user interface.
+
+pub mod id;
+pub mod limits;
