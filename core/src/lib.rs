@@ -16,3 +16,4 @@
 
 pub mod id;
 pub mod limits;
+pub mod texts;

@@ -1,0 +1,44 @@
+# OneGrid. `make` alone lists the targets.
+#
+#   make demo ARGS=--once     arguments for the demo
+#   make test QUICK=1         the newcomer's path, under three minutes after the build
+#   make soak SEEDS=20000     longer or shorter
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+CARGO ?= cargo
+ARGS ?=
+SEEDS ?= 20000
+STEPS ?= 200
+export QUICK
+
+.PHONY: help demo test bench verify lint soak prereqs
+
+help: ## this list / 本列表
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+prereqs: ## install or name what is missing / 安装或指出缺少的软件
+	@scripts/prereqs build
+
+demo: prereqs ## play the scenarios with a server and phones / 演示：服务器与手机一起跑场景
+	@echo "== build / 编译"
+	@$(CARGO) build -p onegrid-server --bin onegrid
+	@target/debug/onegrid demo $(ARGS)
+
+test: ## all tests, fast suites first / 全部测试，快的在前
+	@scripts/prereqs build test
+	@scripts/test
+
+bench: prereqs ## measure; one table, one JSON file / 性能测量
+	@$(CARGO) run --release -p onegrid-tests --bin bench -- $(ARGS)
+
+soak: prereqs ## the simulator, long / 长时间模拟
+	@$(CARGO) run --release -p onegrid-tests --bin sim -- --seeds $(SEEDS) --steps $(STEPS) $(ARGS)
+
+lint: ## format, clippy, tidy, cargo-deny / 代码检查
+	@scripts/prereqs build
+	@scripts/lint
+
+verify: ## what has to hold, shown by command and output / 逐项验证并留日志
+	@scripts/verify
