@@ -1,1 +1,5 @@
-//! x
+//! The sync server of OneGrid, as a library; the binary `onegrid` only hands its arguments over.
+
+pub mod config;
+pub mod error;
+pub mod limits;

@@ -1,0 +1,18 @@
+//! The configuration: `onegrid.toml` < `ONEGRID_SECTION__KEY` < flags, each value with its source.
+//!
+//! Every setting stands once, in `config/keys.rs`; nothing else is understood. A setting that is not in
+//! that table is refused with a suggestion, because a misspelt limit that is silently ignored is worse than
+//! a server that does not start.
+
+mod keys;
+mod layers;
+mod typed;
+
+pub use keys::{KEYS, Key, Kind, Value};
+pub use layers::{Effective, Inputs, Setting, Source};
+pub use typed::{
+    Config, LimitsConfig, LogConfig, LogFormat, RulesConfig, ServerConfig, StoreConfig, TlsFiles,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! Every setting there is, with its default, and how its value is read.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::error::Phrase;
+use crate::limits;
+
+/// One setting.
+#[derive(Debug)]
+pub struct Key {
+    /// The section of the file it stands under.
+    pub section: &'static str,
+    /// Its name in that section.
+    pub name: &'static str,
+    /// What its value has to be.
+    pub kind: Kind,
+    /// The value when nobody sets it; `None` when it is then absent.
+    pub default: Option<&'static str>,
+}
+
+/// What a value has to be.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// IP address and port.
+    Address,
+    /// A path; relative ones count from the file that names them, else from the working directory.
+    Path,
+    /// `true` or `false`.
+    Bool,
+    /// A whole number within bounds, both included.
+    Count {
+        /// Smallest allowed value.
+        min: u64,
+        /// Largest allowed value.
+        max: u64,
+    },
+    /// One of a few words.
+    Choice(&'static [&'static str]),
+    /// A filter of `tracing`.
+    Filter,
+}
+
+/// A value that has been read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// Of [`Kind::Address`].
+    Address(SocketAddr),
+    /// Of [`Kind::Path`].
+    Path(PathBuf),
+    /// Of [`Kind::Bool`].
+    Bool(bool),
+    /// Of [`Kind::Count`].
+    Count(u64),
+    /// Of [`Kind::Choice`] and [`Kind::Filter`].
+    Text(String),
+}
+
+const fn key(
+    section: &'static str,
+    name: &'static str,
+    kind: Kind,
+    default: Option<&'static str>,
+) -> Key {
+    Key {
+        section,
+        name,
+        kind,
+        default,
+    }
+}
+
+const fn count(min: u64, max: u64) -> Kind {
+    Kind::Count { min, max }
+}
+
+/// The settings, in the order in which `check-config` prints them.
+pub const KEYS: &[Key] = &[
+    key("server", "listen", Kind::Address, Some("127.0.0.1:8787")),
+    key("server", "tls_cert", Kind::Path, None),
+    key("server", "tls_key", Kind::Path, None),
+    key("server", "plain", Kind::Bool, Some("false")),
+    key("store", "path", Kind::Path, Some("onegrid-data")),
+    key("rules", "path", Kind::Path, None),
+    key(
+        "limits",
+        "body_bytes_max",
+        count(4_096, limits::BODY_BYTES_CEILING),
+        Some("8388608"),
+    ),
+    key("limits", "requests_max", count(1, 1_000_000), Some("1024")),
+    key("limits", "request_seconds_max", count(1, 3_600), Some("60")),
+    key("limits", "stop_seconds_max", count(1, 600), Some("10")),
+    key(
+        "log",
+        "format",
+        Kind::Choice(&["text", "json"]),
+        Some("text"),
+    ),
+    key("log", "filter", Kind::Filter, Some("info")),
+];
+
+impl Key {
+    /// `section.name`, as written on the command line.
+    #[must_use]
+    pub fn dotted(&self) -> String {
+        format!("{}.{}", self.section, self.name)
+    }
+
+    /// The environment variable that sets it.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("ONEGRID_{}__{}", self.section, self.name).to_ascii_uppercase()
+    }
+}
+
+impl Kind {
+    /// Reads a value; `None` when it is not of this kind.
+    #[must_use]
+    pub fn read(self, raw: &str) -> Option<Value> {
+        match self {
+            Self::Address => raw.parse().ok().map(Value::Address),
+            Self::Path => (!raw.is_empty()).then(|| Value::Path(PathBuf::from(raw))),
+            Self::Bool => raw.parse().ok().map(Value::Bool),
+            Self::Count { min, max } => raw
+                .parse()
+                .ok()
+                .filter(|n| (min..=max).contains(n))
+                .map(Value::Count),
+            Self::Choice(words) => words.contains(&raw).then(|| Value::Text(raw.to_owned())),
+            Self::Filter => EnvFilter::try_new(raw)
+                .ok()
+                .map(|_| Value::Text(raw.to_owned())),
+        }
+    }
+
+    /// What is expected, for a person.
+    #[must_use]
+    pub fn expected(self) -> Phrase {
+        match self {
+            Self::Address => Phrase::new("config.expect_address"),
+            Self::Path => Phrase::new("config.expect_path"),
+            Self::Bool => Phrase::new("config.expect_bool"),
+            Self::Count { min, max } => Phrase::new("config.expect_count")
+                .with("min", min)
+                .with("max", max),
+            Self::Choice(words) => {
+                Phrase::new("config.expect_choice").with("choices", words.join(", "))
+            }
+            Self::Filter => Phrase::new("config.expect_filter"),
+        }
+    }
+}
+
+impl Value {
+    /// The value as it would stand in the file.
+    #[must_use]
+    pub fn to_toml(&self) -> String {
+        match self {
+            Self::Address(address) => format!("\"{address}\""),
+            Self::Path(path) => toml::Value::from(path.to_string_lossy().into_owned()).to_string(),
+            Self::Bool(flag) => flag.to_string(),
+            Self::Count(count) => count.to_string(),
+            Self::Text(text) => toml::Value::from(text.as_str()).to_string(),
+        }
+    }
+}

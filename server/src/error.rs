@@ -1,0 +1,221 @@
+//! What the server and its command line tell a person when something went wrong.
+//!
+//! A [`Problem`] has a stable code `area.reason`, the values of its sentence's placeholders and, for the log
+//! only, a cause. One table (`error/table.rs`) says of which [`Class`] each code is; class decides HTTP
+//! status, exit code and whether it is logged as an error. The sentences are in core's `texts.tsv`.
+//!
+//! **Invariant:** no `Debug` text and no foreign error text crosses to a client. Values are numbers,
+//! identifiers, file paths or words that the person typed, never personal data of others.
+
+mod phrase;
+mod table;
+
+use std::fmt::Write as _;
+
+use onegrid_core::texts::Lang;
+
+pub use phrase::Phrase;
+
+/// A problem of one of the project's codes.
+pub type Result<T> = std::result::Result<T, Problem>;
+
+/// What a code means for whoever gets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// The request or command line is not understood: change it.
+    Usage,
+    /// The data handed in is wrong: correct it.
+    Data,
+    /// Nobody is signed in, or no longer.
+    Unauthorized,
+    /// The person or device may not do this.
+    Refused,
+    /// There is no such thing.
+    NotFound,
+    /// The HTTP method is not one of this address.
+    Method,
+    /// It contradicts what is already there.
+    Conflict,
+    /// It is larger than the limit.
+    TooLarge,
+    /// The media type is not one that is read here.
+    MediaType,
+    /// It took longer than the limit.
+    Timeout,
+    /// The server is loaded or shutting down: try again later.
+    Busy,
+    /// A fault of the server or its machine.
+    Internal,
+}
+
+impl Class {
+    /// HTTP status of the answer.
+    #[must_use]
+    pub const fn http_status(self) -> u16 {
+        match self {
+            Self::Usage => 400,
+            Self::Data => 422,
+            Self::Unauthorized => 401,
+            Self::Refused => 403,
+            Self::NotFound => 404,
+            Self::Method => 405,
+            Self::Conflict => 409,
+            Self::TooLarge => 413,
+            Self::MediaType => 415,
+            Self::Timeout => 408,
+            Self::Busy => 503,
+            Self::Internal => 500,
+        }
+    }
+
+    /// Exit code of a command: 1 failure, 2 usage, 3 data, 4 refused.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Usage | Self::Method | Self::MediaType => 2,
+            Self::Data | Self::NotFound | Self::Conflict | Self::TooLarge => 3,
+            Self::Unauthorized | Self::Refused => 4,
+            Self::Timeout | Self::Busy | Self::Internal => 1,
+        }
+    }
+}
+
+/// A coded problem: see the module's documentation.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    phrase: Phrase,
+    cause: Option<String>,
+}
+
+impl Problem {
+    /// A problem of a code that stands in the table.
+    #[must_use]
+    pub fn new(code: &'static str) -> Self {
+        debug_assert!(
+            table::class_of(code).is_some(),
+            "{code} is missing in error/table.rs"
+        );
+        Self {
+            phrase: Phrase::new(code),
+            cause: None,
+        }
+    }
+
+    /// Fills the placeholder `{name}` of the sentence.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.phrase = self.phrase.with(name, value);
+        self
+    }
+
+    /// Fills the placeholder `{name}` with a sentence that has a code of its own.
+    #[must_use]
+    pub fn with_phrase(mut self, name: &'static str, phrase: Phrase) -> Self {
+        self.phrase = self.phrase.with_phrase(name, phrase);
+        self
+    }
+
+    /// Keeps what led here, with everything below it, for the log. It is never sent to anybody.
+    #[must_use]
+    pub fn because(mut self, error: &dyn std::error::Error) -> Self {
+        let mut text = error.to_string();
+        let mut below = error.source();
+        while let Some(source) = below {
+            // Writing into a String cannot fail.
+            let _ = write!(text, ": {source}");
+            below = source.source();
+        }
+        self.cause = Some(text);
+        self
+    }
+
+    /// The stable code, `area.reason`.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        self.phrase.code()
+    }
+
+    /// The class of the code; a code that is missing in the table counts as a fault of ours.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        table::class_of(self.code()).unwrap_or(Class::Internal)
+    }
+
+    /// What led here, for the log only.
+    #[must_use]
+    pub fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
+    }
+
+    /// The sentence for a person.
+    #[must_use]
+    pub fn sentence(&self, lang: Lang) -> String {
+        self.phrase.sentence(lang)
+    }
+
+    /// The body of an `application/problem+json` answer (RFC 9457). `title` is in the language asked for;
+    /// `zh` and `en` carry both, so that a phone shows its own.
+    #[must_use]
+    pub fn body(&self, lang: Lang) -> serde_json::Value {
+        serde_json::json!({
+            "type": format!("urn:onegrid:problem:{}", self.code()),
+            "code": self.code(),
+            "status": self.class().http_status(),
+            "title": self.sentence(lang),
+            "zh": self.sentence(Lang::Zh),
+            "en": self.sentence(Lang::En),
+        })
+    }
+
+    /// Writes the problem to the log: faults as errors with their cause, the rest as information.
+    pub fn log(&self) {
+        let cause = self.cause().unwrap_or_default();
+        match self.class() {
+            Class::Internal => tracing::error!(code = self.code(), cause, "problem"),
+            Class::Busy | Class::Timeout => tracing::warn!(code = self.code(), cause, "problem"),
+            _ => tracing::info!(code = self.code(), cause, "problem"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+    use super::*;
+
+    #[test]
+    fn every_code_of_the_table_has_sentences_and_stands_once() {
+        let mut seen = std::collections::BTreeSet::new();
+        for (code, _) in table::CLASSES {
+            assert!(
+                seen.insert(code),
+                "server/src/error/table.rs: `{code}` stands twice"
+            );
+            assert!(
+                onegrid_core::texts::text(code, Lang::Zh).is_some(),
+                "`{code}` has no line in core/src/texts.tsv"
+            );
+        }
+    }
+
+    #[test]
+    fn the_cause_stays_out_of_what_is_sent() {
+        let cause = std::io::Error::other("/srv/secret: permission denied for 张三");
+        let problem = Problem::new("server.internal").because(&cause);
+        assert!(problem.cause().unwrap().contains("张三"));
+        for lang in Lang::ALL {
+            assert!(!problem.body(lang).to_string().contains("张三"));
+            assert!(!problem.sentence(lang).contains("secret"));
+        }
+    }
+
+    #[test]
+    fn a_body_names_code_status_and_both_languages() {
+        let body = Problem::new("http.too_large").with("max", 8).body(Lang::En);
+        assert_eq!(body["code"], "http.too_large");
+        assert_eq!(body["status"], 413);
+        assert_eq!(body["title"], body["en"]);
+        assert!(body["zh"].as_str().unwrap().contains('8'));
+    }
+}
