@@ -11,3 +11,35 @@ pub const HEADER_BYTES_MAX: usize = 1_024;
 pub const BODY_BYTES_MAX: usize = 256 * 1_024;
 /// Nesting of any CBOR that is read.
 pub const CBOR_DEPTH_MAX: usize = 16;
+
+// Directory.
+
+/// Bytes of a name (of an area, unit, person or category) in UTF-8.
+pub const NAME_BYTES_MAX: usize = 120;
+/// Points of one ring, the closing one included.
+pub const AREA_RING_POINTS_MAX: usize = 10_000;
+/// Rings of one area's boundary, over all its polygons.
+pub const AREA_RINGS_MAX: usize = 256;
+/// Polygons of one area's boundary.
+pub const AREA_POLYGONS_MAX: usize = 64;
+/// Versions of one area or zone.
+pub const AREA_VERSIONS_MAX: usize = 256;
+/// Areas that take over when one is dissolved.
+pub const AREA_SUCCESSORS_MAX: usize = 64;
+/// Areas of one version of a zone.
+pub const ZONE_AREAS_MAX: usize = 4_096;
+/// Bytes of a category's code.
+pub const CATEGORY_CODE_BYTES_MAX: usize = 32;
+/// Categories and classes of one deployment.
+pub const CATEGORIES_MAX: usize = 1_000;
+/// Bytes of a table of categories.
+pub const CATEGORY_TABLE_BYTES_MAX: usize = 256 * 1_024;
+/// Bytes of one directory entry.
+pub const DIRECTORY_ENTRY_BYTES_MAX: usize = 512 * 1_024;
+
+// Positions.
+
+/// Largest accuracy radius of a position in metres; more says nothing about where somebody was.
+pub const POSITION_ACCURACY_M_MAX: u32 = 100_000;
+/// Largest age of a fix when it was used, ms: one day.
+pub const POSITION_FIX_AGE_MS_MAX: u32 = 86_400_000;

@@ -1,0 +1,137 @@
+//! A name in Chinese, which everything has, and in English where somebody gave one.
+
+use minicbor::decode::{Decoder, Error as DecodeError};
+use minicbor::encode::{Encoder, Error as EncodeError, Write};
+
+use crate::limits::NAME_BYTES_MAX;
+
+/// A text that can not be a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Nothing but white space.
+    #[error("name.empty: a name is missing")]
+    Empty,
+    /// More bytes than `limits::NAME_BYTES_MAX`.
+    #[error("name.too_long: a name has {0} bytes, the limit is {NAME_BYTES_MAX}")]
+    TooLong(usize),
+    /// A control character such as a line break.
+    #[error("name.control_character: a name contains a line break or control character")]
+    ControlCharacter,
+}
+
+impl NameError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Empty => "name.empty",
+            Self::TooLong(_) => "name.too_long",
+            Self::ControlCharacter => "name.control_character",
+        }
+    }
+}
+
+/// Checks one name and takes white space off its ends.
+pub fn checked_name(text: &str) -> Result<String, NameError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(NameError::Empty);
+    }
+    if text.len() > NAME_BYTES_MAX {
+        return Err(NameError::TooLong(text.len()));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(NameError::ControlCharacter);
+    }
+    Ok(text.to_owned())
+}
+
+/// A checked bilingual name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Names {
+    zh: String,
+    en: Option<String>,
+}
+
+impl Names {
+    /// Checks both names; an empty English one counts as none.
+    pub fn new(zh: &str, en: Option<&str>) -> Result<Self, NameError> {
+        let en = en.filter(|text| !text.trim().is_empty());
+        Ok(Self {
+            zh: checked_name(zh)?,
+            en: en.map(checked_name).transpose()?,
+        })
+    }
+
+    /// The Chinese name.
+    #[must_use]
+    pub fn zh(&self) -> &str {
+        &self.zh
+    }
+
+    /// The English name, or the Chinese one where there is none.
+    #[must_use]
+    pub fn en(&self) -> &str {
+        self.en.as_deref().unwrap_or(&self.zh)
+    }
+
+    /// The English name, if somebody gave one.
+    #[must_use]
+    pub fn own_en(&self) -> Option<&str> {
+        self.en.as_deref()
+    }
+}
+
+impl<C> minicbor::Encode<C> for Names {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
+        match &self.en {
+            None => e.array(1)?.str(&self.zh)?.ok(),
+            Some(en) => e.array(2)?.str(&self.zh)?.str(en)?.ok(),
+        }
+    }
+}
+
+impl<'b, C> minicbor::Decode<'b, C> for Names {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
+        let at = d.position();
+        let (zh, en) = match d.array()? {
+            Some(1) => (d.str()?, None),
+            Some(2) => (d.str()?, Some(d.str()?)),
+            _ => return Err(DecodeError::message("a name has one or two texts").at(at)),
+        };
+        Self::new(zh, en).map_err(|error| DecodeError::message(error).at(at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn a_name_is_trimmed_bounded_and_on_one_line() {
+        let names = Names::new(" 武林街道 ", Some("  ")).unwrap();
+        assert_eq!((names.zh(), names.en()), ("武林街道", "武林街道"));
+        assert_eq!(names.own_en(), None);
+        assert_eq!(Names::new(" ", None), Err(NameError::Empty));
+        assert_eq!(Names::new("甲\n乙", None), Err(NameError::ControlCharacter));
+        let long = "长".repeat(NAME_BYTES_MAX / 3 + 1);
+        assert!(matches!(
+            Names::new(&long, None),
+            Err(NameError::TooLong(_))
+        ));
+        assert!(matches!(
+            Names::new("甲", Some(&long)),
+            Err(NameError::TooLong(_))
+        ));
+    }
+
+    #[test]
+    fn bytes_that_hold_an_empty_name_are_no_name() {
+        let names = Names::new("燃气公司", Some("Gas company")).unwrap();
+        let bytes = minicbor::to_vec(&names).unwrap();
+        assert_eq!(minicbor::decode::<Names>(&bytes).unwrap(), names);
+        let empty = minicbor::to_vec(("",)).unwrap();
+        assert!(minicbor::decode::<Names>(&empty).is_err());
+    }
+}
