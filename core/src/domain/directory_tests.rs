@@ -1,1 +1,186 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+use super::*;
+use crate::domain::areas::test_support::{area, small_district};
+use crate::domain::names::Names;
+use crate::domain::unit::UnitKind;
+use crate::domain::zone::ZoneVersion;
+use crate::id::ZoneId;
 
+const VILLAGE: &str = "330105013051";
+
+fn unit(area: AreaId) -> Unit {
+    Unit {
+        id: UnitId([2; 16]),
+        names: Names::new("燃气公司", Some("Gas company")).unwrap(),
+        kind: UnitKind::Utility,
+        area,
+        dissolved_at_ms: None,
+    }
+}
+
+fn member_name(public_name: Option<&str>) -> MemberName {
+    MemberName {
+        member: MemberId([4; 16]),
+        public_name: public_name.map(str::to_owned),
+        area: area(VILLAGE),
+    }
+}
+
+fn revocation(revoked_at_ms: i64) -> DirectoryEntry {
+    DirectoryEntry::Revocation(Revocation {
+        device: DeviceId([3; 16]),
+        revoked_at_ms,
+    })
+}
+
+fn one_of_each() -> Vec<DirectoryEntry> {
+    let mut all: Vec<DirectoryEntry> = small_district()
+        .entries()
+        .map(DirectoryEntry::Area)
+        .collect();
+    all.push(DirectoryEntry::Zone(ZoneEntry {
+        id: ZoneId([7; 16]),
+        names: Names::new("中片区", None).unwrap(),
+        version: ZoneVersion {
+            areas: [area(VILLAGE)].into(),
+            valid_from_ms: 0,
+            valid_to_ms: None,
+        },
+    }));
+    all.push(DirectoryEntry::Unit(unit(area(VILLAGE))));
+    all.extend(
+        Categories::built_in()
+            .iter()
+            .cloned()
+            .map(DirectoryEntry::Category),
+    );
+    all.push(revocation(100));
+    all.push(DirectoryEntry::MemberName(member_name(Some("志愿者甲"))));
+    all.push(DirectoryEntry::Unknown {
+        code: 900,
+        payload: vec![1, 2, 3],
+    });
+    all
+}
+
+#[test]
+fn every_entry_survives_its_bytes_and_applies() {
+    let mut directory = Directory::default();
+    for entry in one_of_each() {
+        let bytes = minicbor::to_vec(&entry).unwrap();
+        let read: DirectoryEntry = minicbor::decode(&bytes).unwrap();
+        assert_eq!(read, entry);
+        assert_eq!(minicbor::to_vec(&read).unwrap(), bytes);
+        directory.apply(read).unwrap();
+    }
+    assert_eq!(directory.areas, small_district());
+    assert_eq!(directory.categories, Categories::built_in());
+    assert_eq!(directory.units.len(), 1);
+    assert_eq!(directory.zones.iter().count(), 1);
+    assert_eq!(directory.member_names.len(), 1);
+}
+
+#[test]
+fn codes_on_the_wire_never_change() {
+    let mut codes: Vec<u16> = one_of_each().iter().map(DirectoryEntry::code).collect();
+    codes.dedup();
+    assert_eq!(codes, [1, 2, 3, 4, 5, 6, 900]);
+    // [5, h'82 50 03… 18 64']: the layout of a revocation, byte by byte.
+    let mut expected = vec![0x82, 0x05, 0x54, 0x82, 0x50];
+    expected.extend([3; 16]);
+    expected.extend([0x18, 0x64]);
+    assert_eq!(minicbor::to_vec(revocation(100)).unwrap(), expected);
+}
+
+#[test]
+fn cut_or_padded_entries_are_refused_without_a_panic() {
+    for entry in one_of_each() {
+        let bytes = minicbor::to_vec(&entry).unwrap();
+        for end in 0..bytes.len() {
+            assert!(
+                minicbor::decode::<DirectoryEntry>(&bytes[..end]).is_err(),
+                "cut at {end}"
+            );
+        }
+        if let DirectoryEntry::Unknown { .. } = entry {
+            continue;
+        }
+        let mut payload = entry.payload();
+        payload.push(0);
+        assert!(
+            DirectoryEntry::from_parts(entry.code(), &payload).is_err(),
+            "padded"
+        );
+    }
+    let long = DirectoryEntry::Unknown {
+        code: 900,
+        payload: vec![0; DIRECTORY_ENTRY_BYTES_MAX + 1],
+    };
+    assert!(minicbor::decode::<DirectoryEntry>(&minicbor::to_vec(long).unwrap()).is_err());
+}
+
+#[test]
+fn flipped_bits_never_panic() {
+    for entry in one_of_each() {
+        let bytes = minicbor::to_vec(&entry).unwrap();
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(read) = minicbor::decode::<DirectoryEntry>(&flipped) {
+                // Whatever still decodes may be refused, but must not panic.
+                let _ = Directory::default().apply(read);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_device_stays_revoked_from_the_earliest_instant() {
+    let mut directory = Directory::default();
+    for at_ms in [200, 100, 300] {
+        directory.apply(revocation(at_ms)).unwrap();
+    }
+    assert_eq!(directory.revoked[&DeviceId([3; 16])], 100);
+}
+
+#[test]
+fn a_withdrawn_name_is_gone() {
+    let mut directory = Directory {
+        areas: small_district(),
+        ..Directory::default()
+    };
+    for name in [Some("志愿者甲"), Some("志愿者乙"), None] {
+        directory
+            .apply(DirectoryEntry::MemberName(member_name(name)))
+            .unwrap();
+        let known = directory.member_names.get(&MemberId([4; 16]));
+        assert_eq!(known.and_then(|known| known.public_name.as_deref()), name);
+    }
+}
+
+#[test]
+fn a_unit_in_no_area_is_refused() {
+    let mut directory = Directory {
+        areas: small_district(),
+        ..Directory::default()
+    };
+    let error = directory
+        .apply(DirectoryEntry::Unit(unit(AreaId([9; 16]))))
+        .unwrap_err();
+    assert_eq!(error.code(), "directory.unknown_area");
+    assert!(directory.units.is_empty());
+}
+
+#[test]
+fn kinds_of_units_have_stable_numbers_and_keep_unknown_ones() {
+    for word in UnitKind::words() {
+        let kind: UnitKind = word.parse().unwrap();
+        assert_eq!(UnitKind::from_code(kind.code()), kind);
+        assert_eq!(kind.to_string(), word);
+    }
+    let team: UnitKind = "team".parse().unwrap();
+    assert_eq!(team.code(), 7);
+    assert_eq!(UnitKind::from_code(700), UnitKind::Unknown(700));
+    assert_eq!(UnitKind::Unknown(700).code(), 700);
+    assert!("gang".parse::<UnitKind>().is_err());
+}
