@@ -43,3 +43,19 @@ pub const DIRECTORY_ENTRY_BYTES_MAX: usize = 512 * 1_024;
 pub const POSITION_ACCURACY_M_MAX: u32 = 100_000;
 /// Largest age of a fix when it was used, ms: one day.
 pub const POSITION_FIX_AGE_MS_MAX: u32 = 86_400_000;
+
+// Events and records.
+
+/// Characters of a text that a person types into an event.
+pub const TEXT_CHARS_MAX: usize = 2_000;
+/// Bytes of a machine code (category, rule).
+pub const CODE_BYTES_MAX: usize = 48;
+/// Attachments named by one event.
+pub const EVENT_ATTACHMENTS_MAX: usize = 16;
+/// Members mentioned in one comment.
+pub const MENTIONS_MAX: usize = 32;
+/// Bytes of the data of one event.
+pub const EVENT_BYTES_MAX: usize = 16 * 1_024;
+/// Envelopes of one record. The fold is linear in a history without forks; each real merge of two branches
+/// costs one more pass, so a record that is nothing but forks costs at most half the square of this.
+pub const RECORD_ENTRIES_MAX: usize = 4_096;

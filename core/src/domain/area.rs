@@ -66,8 +66,22 @@ impl AreaError {
 }
 
 /// The four levels, highest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Encode,
+    Decode,
+    serde::Serialize,
+    serde::Deserialize,
+)]
 #[cbor(index_only)]
+#[serde(rename_all = "snake_case")]
 pub enum AreaLevel {
     /// 区县
     #[n(1)]

@@ -64,8 +64,25 @@ impl CategoryError {
 }
 
 /// The code of a category or class, such as `gas`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(try_from = "String", into = "String")]
 pub struct CategoryCode(String);
+
+impl TryFrom<String> for CategoryCode {
+    type Error = CategoryError;
+
+    fn try_from(text: String) -> Result<Self, CategoryError> {
+        text.parse()
+    }
+}
+
+impl From<CategoryCode> for String {
+    fn from(code: CategoryCode) -> Self {
+        code.0
+    }
+}
 
 impl CategoryCode {
     /// The text.

@@ -1,12 +1,38 @@
-//! The words and rules of the domain, pure: no clock, no randomness, no IO.
+//! The domain: roles, areas, record kinds, events, the fold and the permissions. Pure functions and data.
+//!
+//! ```text
+//!  Entry* ──▶ case::fold ──▶ CaseState ──▶ stream::streams_of   (who may receive it)
+//!                 │ ▲
+//!                 ▼ │ state that the author had seen
+//!             may::may  (table of role × action)  +  case::table (state × move)
+//! ```
+//!
+//! **Invariants.** Same entries and verdicts → same state, in whatever order they are given. No rule reads
+//! content, directory, clock or receipts. Nothing is permitted that no table names.
+//!
+//! **Not here:** bytes of envelopes (`wire`), signatures (`trust`), content documents (`crdt`).
 
+#[macro_use]
+mod coded;
 pub mod area;
+pub mod area_path;
 pub mod areas;
+pub mod case;
 pub mod category;
 pub mod directory;
 mod fixed_math;
+pub mod kind;
 pub mod names;
 pub mod polygon;
 pub mod position;
+pub mod role;
+pub mod stream;
+pub mod text;
 pub mod unit;
 pub mod zone;
+
+pub use area_path::AreaPath;
+pub use kind::{Audience, RecordKind, Source};
+pub use role::{Grant, Role, Scope};
+pub use stream::StreamId;
+pub use text::{Code, Text};

@@ -1,0 +1,278 @@
+//! Events: one decision each, with a stable code and its own data.
+
+use serde::{Deserialize, Serialize};
+
+use super::moves::Move;
+use super::payload as p;
+use super::{FOLD_VERSION, Party};
+use crate::id::EnvelopeId;
+use crate::limits::{EVENT_ATTACHMENTS_MAX, EVENT_BYTES_MAX, MENTIONS_MAX};
+
+/// Why the data of an event can not be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EventError {
+    /// More bytes, attachments or mentions than allowed.
+    #[error("event.too_large")]
+    TooLarge,
+    /// The bytes are no data of this event, or are not in the one canonical form.
+    #[error("event.malformed")]
+    Malformed,
+    /// Something that the event needs is not there: photos before and after, or any content of a comment.
+    #[error("event.incomplete")]
+    Incomplete,
+}
+
+macro_rules! events {
+    ($($(#[$doc:meta])* $variant:ident($ty:ty) = $code:literal,)+) => {
+        /// One decision about a record.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum Event {
+            $($(#[$doc])* $variant($ty),)+
+            /// An event of a newer version: kept and forwarded, never interpreted.
+            Unknown {
+                /// Its code.
+                code: u16,
+                /// The version of the fold that it was made for.
+                fold_version: u8,
+                /// Its data as received.
+                data: Vec<u8>,
+            },
+        }
+
+        impl Event {
+            /// The codes that this version knows.
+            pub const CODES: &'static [u16] = &[$($code,)+];
+
+            /// The stable code.
+            #[must_use]
+            pub fn code(&self) -> u16 {
+                match self {
+                    $(Self::$variant(_) => $code,)+
+                    Self::Unknown { code, .. } => *code,
+                }
+            }
+
+            /// The code and the canonical CBOR of the data.
+            #[must_use]
+            pub fn encode(&self) -> (u16, Vec<u8>) {
+                let data = match self {
+                    $(Self::$variant(data) => minicbor::to_vec(data)
+                        .expect("writing to a Vec never fails"),)+
+                    Self::Unknown { data, .. } => data.clone(),
+                };
+                (self.code(), data)
+            }
+
+            fn decode_known(code: u16, data: &[u8]) -> Option<Result<Self, EventError>> {
+                match code {
+                    $($code => Some(
+                        minicbor::decode(data).map(Self::$variant).map_err(|_| EventError::Malformed)
+                    ),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+events! {
+    /// See [`Move::Triage`].
+    Triage(p::Triage) = 1,
+    /// See [`Move::Dispatch`].
+    Dispatch(p::Dispatch) = 2,
+    /// See [`Move::Accept`].
+    Accept(p::Step) = 3,
+    /// See [`Move::Arrive`].
+    Arrive(p::Step) = 4,
+    /// See [`Move::Resolve`].
+    Resolve(p::Step) = 5,
+    /// See [`Move::Return`].
+    Return(p::GiveBack) = 6,
+    /// See [`Move::Withdraw`].
+    Withdraw(p::GiveBack) = 7,
+    /// See [`Move::Transfer`].
+    Transfer(p::Transfer) = 8,
+    /// See [`Move::Share`].
+    Share(p::Share) = 9,
+    /// See [`Move::VerifyPass`] and [`Move::VerifyFail`].
+    Verify(p::Verify) = 10,
+    /// See [`Move::Close`].
+    Close(p::Bare) = 11,
+    /// See [`Move::FollowUp`].
+    FollowUp(p::FollowUp) = 12,
+    /// See [`Move::HandledOnSpot`].
+    HandledOnSpot(p::HandledOnSpot) = 13,
+    /// See [`Move::Dismiss`].
+    Dismiss(p::Reasoned) = 14,
+    /// See [`Move::Escalate`].
+    Escalate(p::Escalate) = 15,
+    /// See [`Move::AssignFinally`].
+    AssignFinally(p::AssignFinally) = 16,
+    /// See [`Move::Urge`].
+    Urge(p::Bare) = 17,
+    /// See [`Move::Supervise`].
+    Supervise(p::Bare) = 18,
+    /// See [`Move::Suspend`].
+    Suspend(p::Suspend) = 19,
+    /// See [`Move::Resume`].
+    Resume(p::Bare) = 20,
+    /// See [`Move::RequestExtension`].
+    RequestExtension(p::RequestExtension) = 21,
+    /// See [`Move::GrantExtension`].
+    GrantExtension(p::GrantExtension) = 22,
+    /// See [`Move::HandToPolice`].
+    HandToPolice(p::HandToPolice) = 23,
+    /// See [`Move::Merge`].
+    Merge(p::Merge) = 24,
+    /// See [`Move::Unmerge`].
+    Unmerge(p::Bare) = 25,
+    /// See [`Move::Reopen`].
+    Reopen(p::Reasoned) = 26,
+    /// See [`Move::DangerRemains`].
+    DangerRemains(p::DangerRemains) = 27,
+    /// See [`Move::Comment`].
+    Comment(p::Comment) = 28,
+    /// See [`Move::Seen`].
+    Seen(p::Seen) = 29,
+}
+
+impl Event {
+    /// Reads an event. A code or fold version of a newer app gives [`Event::Unknown`]; what is known but
+    /// malformed, not canonical, incomplete or over a limit is an error.
+    pub fn decode(code: u16, fold_version: u8, data: &[u8]) -> Result<Self, EventError> {
+        if data.len() > EVENT_BYTES_MAX {
+            return Err(EventError::TooLarge);
+        }
+        let unknown = || Self::Unknown {
+            code,
+            fold_version,
+            data: data.to_vec(),
+        };
+        if fold_version != FOLD_VERSION {
+            return Ok(unknown());
+        }
+        let Some(event) = Self::decode_known(code, data) else {
+            return Ok(unknown());
+        };
+        let event = event?;
+        event.check()?;
+        // One meaning has one form: trailing fields, long integers and the like do not pass.
+        if event.encode().1 != data {
+            return Err(EventError::Malformed);
+        }
+        Ok(event)
+    }
+
+    /// Whether the data is complete and within the limits. Whoever makes an event calls this first.
+    pub fn check(&self) -> Result<(), EventError> {
+        let (attachments, mentions) = match self {
+            Self::Accept(step) | Self::Arrive(step) | Self::Resolve(step) => {
+                (step.attachments.len(), 0)
+            }
+            Self::Verify(verify) => (verify.attachments.len(), 0),
+            Self::DangerRemains(danger) => (danger.attachments.len(), 0),
+            Self::HandledOnSpot(photos) => {
+                if photos.before.is_empty() || photos.after.is_empty() {
+                    return Err(EventError::Incomplete);
+                }
+                (photos.before.len() + photos.after.len(), 0)
+            }
+            Self::Comment(comment) => {
+                if comment.text.is_none() && comment.attachments.is_empty() {
+                    return Err(EventError::Incomplete);
+                }
+                (comment.attachments.len(), comment.mentions.len())
+            }
+            _ => (0, 0),
+        };
+        if attachments > EVENT_ATTACHMENTS_MAX || mentions > MENTIONS_MAX {
+            return Err(EventError::TooLarge);
+        }
+        Ok(())
+    }
+
+    /// The move that the event makes; `None` for an event of a newer version.
+    #[must_use]
+    pub fn movement(&self) -> Option<Move> {
+        Some(match self {
+            Self::Triage(_) => Move::Triage,
+            Self::Dispatch(_) => Move::Dispatch,
+            Self::Accept(_) => Move::Accept,
+            Self::Arrive(_) => Move::Arrive,
+            Self::Resolve(_) => Move::Resolve,
+            Self::Return(_) => Move::Return,
+            Self::Withdraw(_) => Move::Withdraw,
+            Self::Transfer(_) => Move::Transfer,
+            Self::Share(_) => Move::Share,
+            Self::Verify(verify) if verify.pass => Move::VerifyPass,
+            Self::Verify(_) => Move::VerifyFail,
+            Self::Close(_) => Move::Close,
+            Self::FollowUp(_) => Move::FollowUp,
+            Self::HandledOnSpot(_) => Move::HandledOnSpot,
+            Self::Dismiss(_) => Move::Dismiss,
+            Self::Escalate(_) => Move::Escalate,
+            Self::AssignFinally(_) => Move::AssignFinally,
+            Self::Urge(_) => Move::Urge,
+            Self::Supervise(_) => Move::Supervise,
+            Self::Suspend(_) => Move::Suspend,
+            Self::Resume(_) => Move::Resume,
+            Self::RequestExtension(_) => Move::RequestExtension,
+            Self::GrantExtension(_) => Move::GrantExtension,
+            Self::HandToPolice(_) => Move::HandToPolice,
+            Self::Merge(_) => Move::Merge,
+            Self::Unmerge(_) => Move::Unmerge,
+            Self::Reopen(_) => Move::Reopen,
+            Self::DangerRemains(_) => Move::DangerRemains,
+            Self::Comment(_) => Move::Comment,
+            Self::Seen(_) => Move::Seen,
+            Self::Unknown { .. } => return None,
+        })
+    }
+
+    /// Whether the event says that something is still wrong: `danger_remains`, verify fail, reopen, and an
+    /// escalation by a person (never one by a rule).
+    #[must_use]
+    pub fn is_danger(&self) -> bool {
+        match self {
+            Self::Escalate(escalate) => escalate.rule.is_none(),
+            other => other.movement().is_some_and(Move::may_be_danger),
+        }
+    }
+
+    /// The rule that made the event, when it is one that rules can make.
+    #[must_use]
+    pub fn rule(&self) -> Option<&crate::domain::Code> {
+        match self {
+            Self::Triage(triage) => triage.rule.as_ref(),
+            Self::Dispatch(dispatch) => dispatch.rule.as_ref(),
+            Self::Escalate(escalate) => escalate.rule.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The assignment that the event is about.
+    #[must_use]
+    pub fn assignment(&self) -> Option<EnvelopeId> {
+        match self {
+            Self::Accept(step) | Self::Arrive(step) | Self::Resolve(step) => Some(step.assignment),
+            Self::Return(back) | Self::Withdraw(back) => Some(back.assignment),
+            Self::RequestExtension(request) => Some(request.assignment),
+            _ => None,
+        }
+    }
+
+    /// The party that the event makes responsible.
+    #[must_use]
+    pub fn assignee(&self) -> Option<Party> {
+        match self {
+            Self::Dispatch(dispatch) => Some(dispatch.to),
+            Self::AssignFinally(assign) => Some(assign.to),
+            Self::Share(p::Share {
+                with: p::Partner::Party(party),
+                ..
+            }) => Some(*party),
+            _ => None,
+        }
+    }
+}
