@@ -1,5 +1,9 @@
 //! The sync server of OneGrid, as a library; the binary `onegrid` only hands its arguments over.
 
+pub mod api;
+pub mod cli;
 pub mod config;
 pub mod error;
 pub mod limits;
+pub mod metrics;
+pub mod telemetry;

@@ -99,20 +99,18 @@ impl Effective {
 }
 
 fn setting(key: &'static Key, chosen: &mut Chosen) -> Setting {
-    match chosen.remove(&(key.section, key.name)) {
-        Some((value, source)) => Setting {
+    if let Some((value, source)) = chosen.remove(&(key.section, key.name)) {
+        return Setting {
             key,
             value: Some(value),
             source,
-        },
-        None => {
-            let value = key.default.and_then(|raw| key.kind.read(raw));
-            Setting {
-                key,
-                value,
-                source: Source::Default,
-            }
-        }
+        };
+    }
+    let value = key.default.and_then(|raw| key.kind.read(raw));
+    Setting {
+        key,
+        value,
+        source: Source::Default,
     }
 }
 

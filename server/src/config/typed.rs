@@ -93,10 +93,10 @@ impl Config {
             settings
                 .iter()
                 .find(|s| s.key.section == section && s.key.name == name)
-                .and_then(|s| s.value.clone())
+                .and_then(|s| s.value.as_ref())
         };
         let listen = address(get("server", "listen"));
-        let plain = get("server", "plain") == Some(Value::Bool(true));
+        let plain = get("server", "plain") == Some(&Value::Bool(true));
         let tls = match (
             path(get("server", "tls_cert")),
             path(get("server", "tls_key")),
@@ -138,34 +138,34 @@ impl Config {
 // Each setting below has a default of its own kind in KEYS (a test reads them all), so the other arm is
 // never taken; it still is a value that starts safely.
 
-fn address(value: Option<Value>) -> SocketAddr {
+fn address(value: Option<&Value>) -> SocketAddr {
     match value {
-        Some(Value::Address(address)) => address,
+        Some(Value::Address(address)) => *address,
         _ => SocketAddr::from(([127, 0, 0, 1], 0)),
     }
 }
 
-fn path(value: Option<Value>) -> Option<PathBuf> {
+fn path(value: Option<&Value>) -> Option<PathBuf> {
     match value {
-        Some(Value::Path(path)) => Some(path),
+        Some(Value::Path(path)) => Some(path.clone()),
         _ => None,
     }
 }
 
-fn count(value: Option<Value>) -> u64 {
+fn count(value: Option<&Value>) -> u64 {
     match value {
-        Some(Value::Count(count)) => count,
+        Some(Value::Count(count)) => *count,
         _ => 1,
     }
 }
 
-fn size(value: Option<Value>) -> usize {
+fn size(value: Option<&Value>) -> usize {
     usize::try_from(count(value)).unwrap_or(usize::MAX)
 }
 
-fn text(value: Option<Value>) -> String {
+fn text(value: Option<&Value>) -> String {
     match value {
-        Some(Value::Text(text)) => text,
+        Some(Value::Text(text)) => text.clone(),
         _ => String::new(),
     }
 }

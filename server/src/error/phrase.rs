@@ -27,6 +27,10 @@ impl Phrase {
 
     /// Fills `{name}` with a value that is the same in every language.
     #[must_use]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "numbers and paths are handed in as they are"
+    )]
     pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
         self.values.push((name, Value::Plain(value.to_string())));
         self

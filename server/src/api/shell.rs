@@ -1,0 +1,96 @@
+//! The layers around every route.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use super::health::{self, Ready};
+use super::{observe, problems};
+use crate::config::LimitsConfig;
+use crate::error::{Problem, Result};
+use crate::metrics::Metrics;
+
+/// What the layers need.
+#[derive(Clone)]
+pub struct Shell {
+    /// Limits of requests.
+    pub limits: LimitsConfig,
+    /// Where requests are counted.
+    pub metrics: Metrics,
+    /// Whether the server can work.
+    pub ready: Ready,
+    permits: Arc<Semaphore>,
+}
+
+impl Shell {
+    /// A shell with these limits, that is ready whenever `ready` says so.
+    #[must_use]
+    pub fn new(limits: LimitsConfig, metrics: Metrics, ready: Ready) -> Self {
+        let permits = Arc::new(Semaphore::new(
+            limits.requests_max.min(Semaphore::MAX_PERMITS),
+        ));
+        Self {
+            limits,
+            metrics,
+            ready,
+            permits,
+        }
+    }
+}
+
+/// Puts the shell around the routes of the server.
+pub fn shell(app: Router, shell: &Shell) -> Router {
+    let panics = shell.metrics.clone();
+    let on_panic = move |_: Box<dyn Any + Send>| {
+        panics.panicked();
+        Problem::new("server.internal").into_response()
+    };
+    app.layer(DefaultBodyLimit::max(shell.limits.body_bytes_max))
+        .layer(from_fn_with_state(shell.clone(), refuse_large))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            shell.limits.request_wait_max,
+        ))
+        .layer(from_fn_with_state(shell.clone(), refuse_when_busy))
+        .merge(health::routes(shell))
+        .fallback(|| async { Problem::new("http.not_found") })
+        .layer(CatchPanicLayer::custom(on_panic))
+        .layer(from_fn_with_state(shell.clone(), problems::speak))
+        .layer(from_fn_with_state(shell.clone(), observe::observe))
+}
+
+/// Refuses by the announced length, before a byte of the body is read.
+async fn refuse_large(
+    State(shell): State<Shell>,
+    request: Request,
+    next: Next,
+) -> Result<Response> {
+    let announced = request
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|bytes| bytes > shell.limits.body_bytes_max) {
+        return Err(Problem::new("http.too_large").with("max", shell.limits.body_bytes_max));
+    }
+    Ok(next.run(request).await)
+}
+
+/// Answers at once instead of queueing without end.
+async fn refuse_when_busy(
+    State(shell): State<Shell>,
+    request: Request,
+    next: Next,
+) -> Result<Response> {
+    let Ok(_permit) = shell.permits.try_acquire() else {
+        return Err(Problem::new("http.busy"));
+    };
+    Ok(next.run(request).await)
+}

@@ -1,0 +1,51 @@
+//! What a command is given: language, configuration and the place for its results.
+
+use std::future::Future;
+use std::io::Write;
+
+use onegrid_core::texts::Lang;
+
+use crate::config::{Effective, Inputs};
+use crate::error::{Phrase, Problem, Result};
+
+/// What a command is given.
+pub struct Context<'a> {
+    /// The language of everything it prints.
+    pub lang: Lang,
+    /// The layers of the configuration; a command adds its own flags before it loads them.
+    pub inputs: Inputs,
+    /// Where results go.
+    pub out: &'a mut dyn Write,
+}
+
+impl Context<'_> {
+    /// Sets a setting from a flag of the command; it beats file and environment.
+    pub fn set(&mut self, section: &str, name: &str, value: impl std::fmt::Display) {
+        self.inputs.flags.push(format!("{section}.{name}={value}"));
+    }
+
+    /// The effective configuration.
+    pub fn config(&self) -> Result<Effective> {
+        Effective::load(&self.inputs)
+    }
+
+    /// Prints one line of a result.
+    pub fn line(&mut self, text: impl std::fmt::Display) -> Result<()> {
+        writeln!(self.out, "{text}").map_err(|e| Problem::new("cli.output").because(&e))
+    }
+
+    /// Prints one sentence of the table.
+    pub fn say(&mut self, phrase: &Phrase) -> Result<()> {
+        let sentence = phrase.sentence(self.lang);
+        self.line(sentence)
+    }
+
+    /// Runs a command that waits, on a runtime of its own.
+    pub fn block_on<F: Future>(&self, future: F) -> Result<F::Output> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| Problem::new("server.internal").because(&e))?;
+        Ok(runtime.block_on(future))
+    }
+}

@@ -1,0 +1,155 @@
+//! The frame around clap: help in two languages, and clap's errors as problems with codes.
+//!
+//! The derive attributes hold codes of `texts.tsv` instead of sentences; [`localise`] replaces them before
+//! anything is parsed.
+
+use std::ffi::OsString;
+
+use clap::error::{ContextKind, ErrorKind};
+use clap::{Arg, ArgAction, Command, Parser};
+use onegrid_core::texts::{self, Lang};
+
+use crate::error::{Phrase, Problem};
+
+/// Why no command runs.
+pub(super) enum Stop {
+    /// Help or version was asked for; this is it.
+    Shown(String),
+    /// The command line is not understood.
+    Problem(Problem),
+}
+
+/// `--lang` beats `ONEGRID_LANG`, which beats the locale. It is looked up before parsing, so that problems
+/// of the command line itself are said in the right language.
+pub(super) fn language(args: &[OsString], env: &[(String, String)]) -> Lang {
+    let mut words = args
+        .iter()
+        .map_while(|arg| arg.to_str())
+        .take_while(|arg| *arg != "--");
+    let mut flag = None;
+    while let Some(word) = words.next() {
+        let value = match word.strip_prefix("--lang") {
+            Some("") => words.next(),
+            Some(rest) => rest.strip_prefix('='),
+            None => continue,
+        };
+        flag = value.and_then(|v| v.parse().ok()).or(flag);
+    }
+    let variable = |name: &str| {
+        env.iter()
+            .find(|(key, _)| key == name)
+            .map_or("", |(_, value)| value.as_str())
+    };
+    flag.or_else(|| variable("ONEGRID_LANG").parse().ok())
+        .unwrap_or_else(|| Lang::from_locale(["LC_ALL", "LC_MESSAGES", "LANG"].map(variable)))
+}
+
+/// Parses the command line.
+pub(super) fn parse<P: Parser>(args: &[OsString], lang: Lang) -> Result<P, Stop> {
+    let command = localise(P::command(), lang, true);
+    let matches = command.try_get_matches_from(args);
+    matches
+        .and_then(|found| P::from_arg_matches(&found))
+        .map_err(|error| stop(&error))
+}
+
+/// The whole command line with every sentence in one language.
+pub(super) fn localise(command: Command, lang: Lang, root: bool) -> Command {
+    let say = |code: &str| texts::say(code, lang, &[]);
+    let about = command.get_about().map(|code| say(&code.to_string()));
+    let has_commands = command.has_subcommands();
+    let has_arguments = command.get_positionals().next().is_some();
+    let mut template = format!(
+        "{{about}}\n\n{}: {{usage}}\n",
+        texts::say("cli.help_usage", lang, &[])
+    );
+    for (there, code, tag) in [
+        (has_commands, "cli.help_commands", "subcommands"),
+        (has_arguments, "cli.help_arguments", "positionals"),
+        (true, "cli.help_options", "options"),
+    ] {
+        if there {
+            template.extend(["\n", &say(code), ":\n{", tag, "}\n"]);
+        }
+    }
+    let flag = |name: &'static str, short: char, action: ArgAction, code: &str| {
+        Arg::new(name)
+            .short(short)
+            .long(name)
+            .action(action)
+            .help(say(code))
+    };
+    let mut localised = command
+        .mut_args(|arg| {
+            let help = arg
+                .get_help()
+                .map(|code| texts::say(&code.to_string(), lang, &[]));
+            let arg = arg
+                .hide_possible_values(true)
+                .hide_default_value(true)
+                .hide_env(true);
+            match help {
+                Some(help) => arg.help(help),
+                None => arg,
+            }
+        })
+        .mut_subcommands(|sub| localise(sub, lang, false))
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .disable_help_subcommand(true)
+        .help_template(template)
+        .arg(flag("help", 'h', ArgAction::Help, "cli.arg_help"));
+    if let Some(about) = about {
+        localised = localised.about(about);
+    }
+    if root {
+        localised = localised.arg(flag("version", 'V', ArgAction::Version, "cli.arg_version"));
+    }
+    localised
+}
+
+fn stop(error: &clap::Error) -> Stop {
+    let context = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
+    let unknown = |code, arg, suggested| {
+        let hint = match context(suggested) {
+            similar if similar.is_empty() => Phrase::new("cli.hint_help"),
+            similar => Phrase::new("cli.hint_similar").with("similar", similar),
+        };
+        Problem::new(code)
+            .with("arg", context(arg))
+            .with_phrase("hint", hint)
+    };
+    Stop::Problem(match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            return Stop::Shown(error.render().to_string());
+        }
+        ErrorKind::MissingSubcommand | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Problem::new("cli.missing_command")
+        }
+        ErrorKind::UnknownArgument => unknown(
+            "cli.unknown_argument",
+            ContextKind::InvalidArg,
+            ContextKind::SuggestedArg,
+        ),
+        ErrorKind::InvalidSubcommand => unknown(
+            "cli.unknown_command",
+            ContextKind::InvalidSubcommand,
+            ContextKind::SuggestedSubcommand,
+        ),
+        ErrorKind::MissingRequiredArgument => {
+            Problem::new("cli.missing_argument").with("arg", context(ContextKind::InvalidArg))
+        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation
+            if context(ContextKind::InvalidValue).is_empty() =>
+        {
+            Problem::new("cli.missing_argument").with("arg", context(ContextKind::InvalidArg))
+        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => Problem::new("cli.invalid_value")
+            .with("arg", context(ContextKind::InvalidArg))
+            .with("value", context(ContextKind::InvalidValue)),
+        ErrorKind::ArgumentConflict => Problem::new("cli.conflict")
+            .with("arg", context(ContextKind::InvalidArg))
+            .with("other", context(ContextKind::PriorArg)),
+        _ => Problem::new("cli.usage_wrong"),
+    })
+}

@@ -1,0 +1,177 @@
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+use clap::CommandFactory as _;
+use onegrid_core::texts;
+
+use super::*;
+
+struct Ran {
+    code: u8,
+    out: String,
+    err: String,
+}
+
+fn run_with(env: &[(&str, &str)], args: &[&str]) -> Ran {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let code = run(Process {
+        args: std::iter::once("onegrid")
+            .chain(args.iter().copied())
+            .map(OsString::from)
+            .collect(),
+        env: env
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect(),
+        default_file: None,
+        out: &mut out,
+        err: &mut err,
+    });
+    Ran {
+        code,
+        out: String::from_utf8(out).unwrap(),
+        err: String::from_utf8(err).unwrap(),
+    }
+}
+
+#[test]
+fn the_flag_beats_the_variable_which_beats_the_locale_which_beats_the_default() {
+    let english = [("LANG", "en_US.UTF-8")];
+    let both = [("LANG", "en_US.UTF-8"), ("ONEGRID_LANG", "zh")];
+    assert!(run_with(&[], &["--help"]).out.contains("用法"));
+    assert!(run_with(&english, &["--help"]).out.contains("Usage"));
+    assert!(run_with(&both, &["--help"]).out.contains("用法"));
+    assert!(
+        run_with(&both, &["--help", "--lang", "en"])
+            .out
+            .contains("Usage")
+    );
+    assert!(
+        run_with(&both, &["--lang=en", "nonsense"])
+            .err
+            .contains("There is no command")
+    );
+}
+
+#[test]
+fn every_sentence_of_the_help_is_in_the_table() {
+    fn walk(command: &clap::Command) {
+        let about = command.get_about().map(ToString::to_string);
+        let name = command.get_name();
+        assert!(
+            about
+                .as_deref()
+                .is_some_and(|code| texts::text(code, Lang::Zh).is_some()),
+            "`onegrid {name}`: about = {about:?} is no code of texts.tsv"
+        );
+        for arg in command.get_arguments() {
+            let help = arg.get_help().map(ToString::to_string);
+            assert!(
+                help.as_deref()
+                    .is_some_and(|code| texts::text(code, Lang::Zh).is_some()),
+                "`onegrid {name}` {}: help = {help:?} is no code of texts.tsv",
+                arg.get_id()
+            );
+        }
+        command.get_subcommands().for_each(walk);
+    }
+    Line::command().debug_assert();
+    walk(&Line::command());
+}
+
+#[test]
+fn help_and_version_are_results() {
+    let help = run_with(&[], &["check-config", "--help", "--lang", "en"]);
+    assert_eq!((help.code, help.err.as_str()), (0, ""));
+    assert!(help.out.contains("where it comes from") && help.out.contains("--config"));
+    assert!(!help.out.contains("cli."), "{}", help.out);
+    let version = run_with(&[], &["--version"]);
+    assert_eq!(
+        (
+            version.code,
+            version.out.contains(env!("CARGO_PKG_VERSION"))
+        ),
+        (0, true)
+    );
+}
+
+#[test]
+fn a_command_line_that_is_not_understood_is_a_coded_problem_with_exit_2() {
+    for (args, code) in [
+        (&[][..], "cli.missing_command"),
+        (&["chekc-config"], "cli.unknown_command"),
+        (&["check-config", "--confg", "x"], "cli.unknown_argument"),
+        (&["check-config", "--lang", "fr"], "cli.invalid_value"),
+        (&["check-config", "--config"], "cli.missing_argument"),
+        (
+            &["check-config", "--config", "a", "--config", "b"],
+            "cli.conflict",
+        ),
+        (
+            &["check-config", "--set", "server.listn=1"],
+            "config.unknown_key",
+        ),
+    ] {
+        let ran = run_with(&[], args);
+        assert_eq!(ran.code, 2, "{args:?}: {}", ran.err);
+        assert!(
+            ran.err.contains(&format!("[{code}]")),
+            "{args:?}: {}",
+            ran.err
+        );
+        assert!(ran.out.is_empty());
+        assert!(
+            !ran.err.contains('{'),
+            "a placeholder stayed empty: {}",
+            ran.err
+        );
+    }
+    let similar = run_with(&[], &["chekc-config", "--lang", "en"]).err;
+    assert!(similar.contains("check-config"), "{similar}");
+}
+
+#[test]
+fn check_config_prints_a_file_that_says_the_same_again() {
+    let env = [("ONEGRID_LIMITS__REQUESTS_MAX", "77")];
+    let args = [
+        "check-config",
+        "--lang",
+        "en",
+        "--set",
+        "store.path=a \"b\" 数据",
+    ];
+    let first = run_with(&env, &args);
+    assert_eq!(first.code, 0, "{}", first.err);
+    assert!(first.out.contains("requests_max = 77"), "{}", first.out);
+    assert!(
+        first
+            .out
+            .contains("environment variable ONEGRID_LIMITS__REQUESTS_MAX")
+    );
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("onegrid.toml");
+    std::fs::write(&file, &first.out).unwrap();
+    let again = run_with(
+        &[("ONEGRID_CONFIG", file.to_str().unwrap())],
+        &["check-config"],
+    );
+    assert_eq!(again.code, 0, "{}", again.err);
+    assert!(again.out.contains("requests_max = 77"), "{}", again.out);
+    assert!(again.out.contains(r#"a \"b\" 数据"#) || again.out.contains("a \"b\" 数据"));
+}
+
+#[test]
+fn a_file_that_cannot_be_used_exits_with_3_and_names_the_cause() {
+    let missing = run_with(&[], &["check-config", "--config", "no/such.toml"]);
+    assert_eq!(missing.code, 3);
+    assert!(missing.err.contains("config.unreadable") && missing.err.contains("no/such.toml"));
+    let flags = [
+        "--set",
+        "server.tls_cert=no/a.pem",
+        "--set",
+        "server.tls_key=no/b.pem",
+    ];
+    let tls = run_with(&[], &[&["check-config"][..], &flags].concat());
+    assert_eq!(tls.code, 3, "{}", tls.err);
+    assert!(tls.err.contains("config.tls_unreadable"));
+}

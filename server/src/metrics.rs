@@ -1,0 +1,138 @@
+//! Counters and durations of the process, in the text format of Prometheus / OpenMetrics.
+//!
+//! Each part of the server registers its own. Labels are small fixed sets (route template, method, status):
+//! never an id, a name or an address of anybody.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Metric, Registry};
+
+/// Upper bounds of the buckets of request durations, in seconds.
+const SECONDS: [f64; 9] = [0.001, 0.004, 0.016, 0.064, 0.25, 1.0, 4.0, 16.0, 60.0];
+
+/// All metrics of one server; clones share them.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    registry: Mutex<Registry>,
+    requests: Family<Request, Counter>,
+    seconds: Family<Route, Histogram, fn() -> Histogram>,
+    panics: Counter,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Request {
+    method: String,
+    route: String,
+    status: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Route {
+    route: String,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Metrics with those of HTTP registered.
+    #[must_use]
+    pub fn new() -> Self {
+        let inner = Inner {
+            registry: Mutex::new(Registry::with_prefix("onegrid")),
+            requests: Family::default(),
+            seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
+            panics: Counter::default(),
+        };
+        let metrics = Self {
+            inner: Arc::new(inner),
+        };
+        let Inner {
+            requests,
+            seconds,
+            panics,
+            ..
+        } = &*metrics.inner;
+        metrics.register("http_requests", "Answered requests", requests.clone());
+        metrics.register("http_request_seconds", "Time to answer", seconds.clone());
+        metrics.register("http_panics", "Requests that met a bug", panics.clone());
+        metrics
+    }
+
+    /// Adds a metric; the name gets the prefix `onegrid_`, counters the suffix `_total`.
+    pub fn register(&self, name: &str, help: &str, metric: impl Metric) {
+        self.registry().register(name, help, metric);
+    }
+
+    /// Counts an answered request. `route` is the template (`/v1/records/{id}`), never the path.
+    pub fn answered(&self, method: &str, route: &str, status: u16, took: Duration) {
+        let request = Request {
+            method: method.to_owned(),
+            route: route.to_owned(),
+            status,
+        };
+        self.inner.requests.get_or_create(&request).inc();
+        let route = Route {
+            route: route.to_owned(),
+        };
+        self.inner
+            .seconds
+            .get_or_create(&route)
+            .observe(took.as_secs_f64());
+    }
+
+    /// Counts a request that ended in a panic.
+    pub fn panicked(&self) {
+        self.inner.panics.inc();
+    }
+
+    /// Everything, as `/metrics` answers it.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut out = String::new();
+        // Writing into a String cannot fail.
+        let _ = text::encode(&mut out, &self.registry());
+        out
+    }
+
+    fn registry(&self) -> std::sync::MutexGuard<'_, Registry> {
+        // A panic while registering leaves a usable registry.
+        self.inner
+            .registry
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_is_rendered() {
+        let metrics = Metrics::new();
+        metrics.answered("POST", "/v1/sync", 200, Duration::from_millis(3));
+        metrics.answered("POST", "/v1/sync", 200, Duration::from_millis(3));
+        let own = Counter::<u64>::default();
+        metrics.register("ingest_envelopes", "Envelopes", own.clone());
+        own.inc_by(7);
+        let text = metrics.render();
+        let line = r#"onegrid_http_requests_total{method="POST",route="/v1/sync",status="200"} 2"#;
+        assert!(text.contains(line), "{text}");
+        assert!(text.contains("onegrid_ingest_envelopes_total 7"), "{text}");
+        assert!(text.ends_with("# EOF\n"));
+    }
+}
