@@ -18,3 +18,5 @@ pub mod domain;
 pub mod id;
 pub mod limits;
 pub mod texts;
+pub mod trust;
+pub mod wire;

@@ -59,3 +59,7 @@ pub const EVENT_BYTES_MAX: usize = 16 * 1_024;
 /// Envelopes of one record. The fold is linear in a history without forks; each real merge of two branches
 /// costs one more pass, so a record that is nothing but forks costs at most half the square of this.
 pub const RECORD_ENTRIES_MAX: usize = 4_096;
+/// Bytes of a certificate's facts.
+pub const CERTIFICATE_BYTES_MAX: usize = 8 * 1_024;
+/// Grants of one certificate.
+pub const GRANTS_MAX: usize = 64;

@@ -1,0 +1,4 @@
+//! Who may be believed: keys, certificates, and the one way to sign.
+
+pub mod certificate;
+pub mod sign;
