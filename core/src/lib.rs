@@ -14,6 +14,7 @@
 //! **Not here:** a clock, randomness, threads or IO outside the features `replica` and `net` (the caller
 //! hands in `now` and a random generator); HTTP, configuration and logs of the server; any user interface.
 
+pub mod crdt;
 pub mod domain;
 pub mod id;
 pub mod limits;

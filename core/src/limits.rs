@@ -63,3 +63,46 @@ pub const RECORD_ENTRIES_MAX: usize = 4_096;
 pub const CERTIFICATE_BYTES_MAX: usize = 8 * 1_024;
 /// Grants of one certificate.
 pub const GRANTS_MAX: usize = 64;
+
+// Content changes and saved content documents.
+
+/// Bytes of one raw content change (it travels inside an envelope's body).
+pub const CHANGE_BYTES_MAX: usize = BODY_BYTES_MAX - 1_024;
+/// Operations of one content change; also the rows of any of its columns. A character is an operation.
+pub const CHANGE_OPS_MAX: usize = 20_000;
+/// Bytes of keys and values of one content change once run lengths are written out.
+pub const CHANGE_TEXT_BYTES_MAX: usize = 512 * 1_024;
+/// Changes that one content change depends on directly.
+pub const CHANGE_DEPS_MAX: usize = 64;
+/// Other authors that one content change refers to.
+pub const CHANGE_ACTORS_MAX: usize = 256;
+/// Bytes of a key of a content document.
+pub const CONTENT_KEY_BYTES_MAX: usize = 128;
+/// Containers that a Genesis may make.
+pub const CONTENT_CONTAINERS_MAX: usize = 32;
+/// Content changes of one author on one record, over all its installation epochs.
+pub const CHANGES_PER_AUTHOR_MAX: u64 = 5_000;
+/// Installation epochs of one author on one record.
+pub const EPOCHS_PER_AUTHOR_MAX: usize = 64;
+/// Highest operation counter of a content document.
+pub const OP_COUNTER_MAX: u64 = 1 << 30;
+/// Bytes of a saved content document in a pack.
+pub const SAVED_BYTES_MAX: usize = 8 * 1_024 * 1_024;
+/// Operations of a saved content document in a pack.
+pub const SAVED_OPS_MAX: usize = 200_000;
+/// Changes of a saved content document in a pack.
+pub const SAVED_CHANGES_MAX: usize = 20_000;
+/// Authors of a saved content document in a pack.
+pub const SAVED_ACTORS_MAX: usize = 2_048;
+/// Bytes of keys and values of a saved content document once run lengths are written out.
+pub const SAVED_TEXT_BYTES_MAX: usize = 16 * 1_024 * 1_024;
+/// Characters of a short field (title, address, caption, contact) that a person may write.
+pub const SHORT_TEXT_CHARS_MAX: usize = 500;
+/// Characters of an answer that a person may write.
+pub const ANSWER_CHARS_MAX: usize = 4_000;
+/// Characters of a description that a person may write.
+pub const DESCRIPTION_CHARS_MAX: usize = 10_000;
+/// Characters of a description that are shown: concurrent writing may make it longer than one person may.
+pub const DESCRIPTION_SHOWN_CHARS_MAX: usize = 100_000;
+/// Answers and attachments of one record that are read; the rest is ignored in the order of their keys.
+pub const CONTENT_ENTRIES_MAX: usize = 1_000;

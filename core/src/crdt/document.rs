@@ -1,0 +1,387 @@
+//! A checked content document, and the only way for changes to get into it.
+
+use std::collections::{HashMap, HashSet};
+
+use automerge::{Automerge, ChangeHash, ReadDoc};
+
+use super::actor::{ActorId, DevicePrefix};
+use super::change::{self, ChangeInfo, ParsedChange};
+use super::error::GateError;
+use super::history::History;
+use super::{pack, quiet};
+use crate::id::{DeviceId, Hash};
+
+/// A raw change and the device whose envelope brought it.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
+    /// The change chunk, as it came.
+    pub raw: &'a [u8],
+    /// The author of the envelope (its signature is verified elsewhere).
+    pub author: DeviceId,
+}
+
+/// A change that a document holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownChange {
+    /// Its hash.
+    pub hash: Hash,
+    /// Its author.
+    pub actor: ActorId,
+    /// Its number among the author's changes.
+    pub seq: u64,
+}
+
+/// The content of one record: everything in it has passed the gate, and it is known to load again.
+///
+/// Costs about 20 kB of memory; keep few of them.
+#[derive(Clone)]
+pub struct Document {
+    pub(super) doc: Automerge,
+    pub(super) history: History,
+}
+
+impl std::fmt::Debug for Document {
+    /// Never the content: it may name people.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Document")
+            .field("changes", &self.history.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Document {
+    /// A document from the first change of a record.
+    ///
+    /// # Errors
+    /// Any [`GateError`]; [`GateError::NotGenesis`] when the change builds on another one.
+    pub fn genesis(raw: &[u8], author: DeviceId) -> Result<Self, GateError> {
+        let mut document = Self::empty();
+        let mut results = document.admit(&[Candidate { raw, author }]);
+        match results.pop() {
+            Some(Ok(_)) => Ok(document),
+            Some(Err(error)) => Err(error),
+            None => Err(GateError::NotGenesis),
+        }
+    }
+
+    /// A document from what [`Document::save`] wrote on this machine: a cache, but disks lie, so it
+    /// passes the gate of packs too.
+    ///
+    /// # Errors
+    /// Any [`GateError`]. The caller rebuilds the document from its raw changes.
+    pub fn from_save(bytes: &[u8]) -> Result<Self, GateError> {
+        let doc = pack::load(bytes)?;
+        let history = history_of(&doc)?;
+        Ok(Self { doc, history })
+    }
+
+    /// A document from a pack: it must hold exactly the announced changes.
+    ///
+    /// Every change in it passes the same checks as a change that came by itself. `expected` is the list
+    /// of (hash, actor, sequence number) in any order.
+    ///
+    /// # Errors
+    /// Any [`GateError`]; [`GateError::Unexpected`] when heads or changes differ from the announced.
+    pub fn from_pack(
+        bytes: &[u8],
+        expected_heads: &[Hash],
+        expected: &[KnownChange],
+    ) -> Result<Self, GateError> {
+        let document = Self::from_save(bytes)?;
+        let mut heads = expected_heads.to_vec();
+        heads.sort_unstable();
+        let mut expected = expected.to_vec();
+        expected.sort_unstable_by_key(|change| change.hash);
+        let mut found: Vec<KnownChange> = document.changes().collect();
+        found.sort_unstable_by_key(|change| change.hash);
+        if heads != document.heads() || expected != found {
+            return Err(GateError::Unexpected);
+        }
+        Ok(document)
+    }
+
+    /// Rebuilds a document from the raw changes that were admitted before, in any order.
+    ///
+    /// Changes that do not pass are left out; the result for each is given in the order of `batch`.
+    #[must_use]
+    pub fn rebuild(batch: &[Candidate<'_>]) -> (Option<Self>, Vec<Result<ChangeInfo, GateError>>) {
+        let mut document = Self::empty();
+        let results = document.admit(batch);
+        let found = (document.history.len() > 0).then_some(document);
+        (found, results)
+    }
+
+    fn empty() -> Self {
+        Self {
+            doc: Automerge::new(),
+            history: History::default(),
+        }
+    }
+
+    /// Takes in changes, each or not; the results are in the order of `batch`.
+    ///
+    /// A change that is here already is `Ok` and changes nothing. The batch is sorted by dependencies,
+    /// applied at once, and only when that fails in ever smaller parts, so that a bad change takes only
+    /// its descendants along.
+    pub fn admit(&mut self, batch: &[Candidate<'_>]) -> Vec<Result<ChangeInfo, GateError>> {
+        let mut results: Vec<Option<Result<ChangeInfo, GateError>>> = vec![None; batch.len()];
+        let mut fresh: HashMap<Hash, usize> = HashMap::new();
+        let mut twins = Vec::new();
+        let mut parsed = Vec::new();
+        for (index, candidate) in batch.iter().enumerate() {
+            match change::parse(candidate.raw) {
+                Err(error) => results[index] = Some(Err(error)),
+                Ok(change) => {
+                    match (self.known(&change, candidate), fresh.get(&change.info.hash)) {
+                        (Some(result), _) => results[index] = Some(result),
+                        (None, Some(&first)) => twins.push((index, first)),
+                        (None, None) => {
+                            fresh.insert(change.info.hash, index);
+                            parsed.push(Pending {
+                                index,
+                                author: candidate.author,
+                                change,
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        let pending = sorted_by_deps(parsed);
+        let mut outcomes = Outcomes {
+            results: &mut results,
+            refused: HashSet::new(),
+        };
+        self.settle(&pending, &mut outcomes);
+        for (index, first) in twins {
+            // The same bytes by another author are that author's forgery.
+            let same_author = batch[index].author == batch[first].author;
+            results[index] = if same_author {
+                results[first].clone()
+            } else {
+                Some(Err(GateError::ForeignActor))
+            };
+        }
+        results
+            .into_iter()
+            .map(|result| result.unwrap_or(Err(GateError::Rejected)))
+            .collect()
+    }
+
+    /// The heads: changes that no other depends on, sorted.
+    #[must_use]
+    pub fn heads(&self) -> Vec<Hash> {
+        self.history.heads()
+    }
+
+    /// The document in the uncompressed form that packs carry. Its bytes depend on the order in which the
+    /// changes came; heads and content do not.
+    #[must_use]
+    pub fn save(&self) -> Vec<u8> {
+        self.doc.save_nocompress()
+    }
+
+    /// The changes, each after those that it depends on.
+    pub fn changes(&self) -> impl Iterator<Item = KnownChange> + '_ {
+        self.history.entries().iter().map(|entry| KnownChange {
+            hash: entry.info.hash,
+            actor: entry.info.actor,
+            seq: entry.info.seq,
+        })
+    }
+
+    /// What is known of one change.
+    #[must_use]
+    pub fn change(&self, hash: &Hash) -> Option<&ChangeInfo> {
+        self.history.find(hash)
+    }
+
+    /// Whether `earlier` lies in the causal past of `later` (or is it). False when one is unknown.
+    #[must_use]
+    pub fn covers(&self, later: &Hash, earlier: &Hash) -> bool {
+        self.history.covers(later, earlier)
+    }
+
+    /// The raw changes, each after those that it depends on: the bytes that were admitted.
+    #[must_use]
+    pub fn raw_changes(&self) -> Vec<Vec<u8>> {
+        self.doc
+            .get_changes(&[])
+            .iter()
+            .map(|change| change.raw_bytes().to_vec())
+            .collect()
+    }
+
+    /// The document as it was at `heads`. `None` when one of them is unknown.
+    #[must_use]
+    pub fn at(&self, heads: &[Hash]) -> Option<Self> {
+        let known = heads.iter().all(|head| self.history.find(head).is_some());
+        if !known || heads.is_empty() {
+            return None;
+        }
+        let heads: Vec<ChangeHash> = heads.iter().map(|head| ChangeHash(head.0)).collect();
+        let doc = self.doc.fork_at(&heads).ok()?;
+        let history = history_of(&doc).ok()?;
+        Some(Self { doc, history })
+    }
+
+    fn known(
+        &self,
+        change: &ParsedChange<'_>,
+        candidate: &Candidate<'_>,
+    ) -> Option<Result<ChangeInfo, GateError>> {
+        let info = self.history.find(&change.info.hash)?;
+        let own = info.actor.device().matches(&candidate.author);
+        Some(if own {
+            Ok(info.clone())
+        } else {
+            Err(GateError::ForeignActor)
+        })
+    }
+
+    /// Gives every pending change its result.
+    fn settle(&mut self, pending: &[Pending<'_>], outcomes: &mut Outcomes<'_>) {
+        let before = self.history.len();
+        let mut verdicts = Vec::with_capacity(pending.len());
+        let mut batch = Vec::with_capacity(pending.len());
+        let mut refused = outcomes.refused.clone();
+        for item in pending {
+            let author = DevicePrefix::of(&item.author);
+            let verdict = self
+                .history
+                .push(&item.change, author)
+                .map_err(|error| match error {
+                    GateError::UnknownDeps(dep) if refused.contains(&dep) => {
+                        GateError::RefusedParent(dep)
+                    }
+                    other => other,
+                });
+            match &verdict {
+                Ok(()) => batch.push(&item.change),
+                Err(_) => drop(refused.insert(item.change.info.hash)),
+            }
+            verdicts.push(verdict);
+        }
+        if batch.is_empty() || self.apply(&batch).is_ok() {
+            for (item, verdict) in pending.iter().zip(verdicts) {
+                outcomes.set(item, verdict);
+            }
+            return;
+        }
+        self.history.truncate(before);
+        match pending {
+            [] => {}
+            [only] => outcomes.set(only, Err(GateError::Rejected)),
+            many => {
+                let (first, second) = many.split_at(many.len() / 2);
+                self.settle(first, outcomes);
+                self.settle(second, outcomes);
+            }
+        }
+    }
+
+    /// Applies changes to a copy, saves it, loads that again, and only then makes it the document.
+    fn apply(&mut self, batch: &[&ParsedChange<'_>]) -> Result<(), GateError> {
+        let scratch = &self.doc;
+        let loaded = quiet::guarded(|| {
+            let changes = batch
+                .iter()
+                .map(|change| automerge::Change::try_from(change.raw))
+                .collect::<Result<Vec<_>, _>>()
+                .ok()?;
+            let mut scratch = scratch.clone();
+            scratch.apply_changes(changes).ok()?;
+            let loaded = Automerge::load(&scratch.save_nocompress()).ok()?;
+            Some((loaded.get_heads(), loaded.stats().num_changes, loaded))
+        });
+        let Some(Some((mut heads, count, loaded))) = loaded else {
+            return Err(GateError::Rejected);
+        };
+        heads.sort_unstable();
+        let expected = self.history.heads();
+        let same_heads = heads
+            .iter()
+            .map(|head| &head.0)
+            .eq(expected.iter().map(|head| &head.0));
+        if !same_heads || count != self.history.len() as u64 {
+            return Err(GateError::Rejected);
+        }
+        self.doc = loaded;
+        Ok(())
+    }
+}
+
+struct Pending<'a> {
+    index: usize,
+    author: DeviceId,
+    change: ParsedChange<'a>,
+}
+
+struct Outcomes<'a> {
+    results: &'a mut Vec<Option<Result<ChangeInfo, GateError>>>,
+    refused: HashSet<Hash>,
+}
+
+impl Outcomes<'_> {
+    fn set(&mut self, item: &Pending<'_>, verdict: Result<(), GateError>) {
+        if verdict.is_err() {
+            self.refused.insert(item.change.info.hash);
+        }
+        self.results[item.index] = Some(verdict.map(|()| item.change.info.clone()));
+    }
+}
+
+/// Puts each change after those of the batch that it depends on, otherwise in the order given.
+///
+/// A cycle can not be: a change names its dependencies by hash.
+fn sorted_by_deps(parsed: Vec<Pending<'_>>) -> Vec<Pending<'_>> {
+    let by_hash: HashMap<Hash, usize> = parsed
+        .iter()
+        .enumerate()
+        .map(|(at, item)| (item.change.info.hash, at))
+        .collect();
+    let mut waiting = vec![0_usize; parsed.len()];
+    let mut children: Vec<Vec<usize>> = vec![Vec::new(); parsed.len()];
+    for (at, item) in parsed.iter().enumerate() {
+        for parent in item
+            .change
+            .info
+            .deps
+            .iter()
+            .filter_map(|dep| by_hash.get(dep))
+        {
+            waiting[at] += 1;
+            children[*parent].push(at);
+        }
+    }
+    let mut order: Vec<usize> = (0..parsed.len()).filter(|at| waiting[*at] == 0).collect();
+    let mut next = 0;
+    while next < order.len() {
+        for &child in &children[order[next]] {
+            waiting[child] -= 1;
+            if waiting[child] == 0 {
+                order.push(child);
+            }
+        }
+        next += 1;
+    }
+    let mut slots: Vec<Option<Pending<'_>>> = parsed.into_iter().map(Some).collect();
+    order
+        .into_iter()
+        .filter_map(|at| slots[at].take())
+        .collect()
+}
+
+/// The history of a loaded document: every change in it passes the structural checks.
+fn history_of(doc: &Automerge) -> Result<History, GateError> {
+    let changes = quiet::guarded(|| doc.get_changes(&[])).ok_or(GateError::Rejected)?;
+    let mut history = History::default();
+    for change in &changes {
+        let parsed = change::parse(change.raw_bytes())?;
+        history.push(&parsed, parsed.info.actor.device())?;
+    }
+    if history.len() == 0 {
+        return Err(GateError::NotGenesis);
+    }
+    Ok(history)
+}

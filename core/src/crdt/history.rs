@@ -1,0 +1,233 @@
+//! The changes of a document, as far as the structural checks need them: who wrote what on top of what.
+
+use std::collections::HashMap;
+
+use super::actor::{ActorId, DevicePrefix};
+use super::change::{ChangeInfo, ParsedChange};
+use super::error::{GateError, Limit};
+use super::references::{Container, Run, Shape};
+use crate::id::Hash;
+use crate::limits::{CHANGES_PER_AUTHOR_MAX, EPOCHS_PER_AUTHOR_MAX};
+
+/// For each actor (by its index) how many of its changes are seen.
+///
+/// Because the changes of one actor build on each other, this names a causal past exactly.
+pub(super) type Clock = Vec<u64>;
+
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) info: ChangeInfo,
+    /// Index of the actor.
+    actor: usize,
+    /// The causal past, the change itself included.
+    clock: Clock,
+    /// What its operations are, to answer references of later changes.
+    runs: Vec<Run>,
+}
+
+/// Changes in an order in which each comes after those that it depends on.
+#[derive(Debug, Clone, Default)]
+pub(super) struct History {
+    actors: Vec<ActorId>,
+    /// Per actor the indices of its changes; the position is the sequence number less one.
+    by_actor: Vec<Vec<usize>>,
+    by_hash: HashMap<Hash, usize>,
+    entries: Vec<Entry>,
+    pub(super) shape: Shape,
+}
+
+impl History {
+    /// Number of changes.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    pub(super) fn find(&self, hash: &Hash) -> Option<&ChangeInfo> {
+        self.by_hash
+            .get(hash)
+            .map(|&index| &self.entries[index].info)
+    }
+
+    /// The changes that no other change depends on, sorted.
+    pub(super) fn heads(&self) -> Vec<Hash> {
+        let mut covered = vec![false; self.entries.len()];
+        for dep in self.entries.iter().flat_map(|entry| &entry.info.deps) {
+            if let Some(&index) = self.by_hash.get(dep) {
+                covered[index] = true;
+            }
+        }
+        let mut heads: Vec<Hash> = self
+            .entries
+            .iter()
+            .zip(covered)
+            .filter(|(_, covered)| !covered)
+            .map(|(entry, _)| entry.info.hash)
+            .collect();
+        heads.sort_unstable();
+        heads
+    }
+
+    /// Whether `earlier` lies in the causal past of `later` (or is it).
+    pub(super) fn covers(&self, later: &Hash, earlier: &Hash) -> bool {
+        match (self.by_hash.get(later), self.by_hash.get(earlier)) {
+            (Some(&later), Some(&earlier)) => {
+                let earlier = &self.entries[earlier];
+                seen(&self.entries[later].clock, earlier.actor) >= earlier.info.seq
+            }
+            _ => false,
+        }
+    }
+
+    /// Checks a change against its causal past and takes it in.
+    ///
+    /// # Errors
+    /// The first check that fails; the history is as before.
+    pub(super) fn push(
+        &mut self,
+        change: &ParsedChange<'_>,
+        author: DevicePrefix,
+    ) -> Result<(), GateError> {
+        let info = &change.info;
+        if info.actor.device() != author {
+            return Err(GateError::ForeignActor);
+        }
+        if info.deps.is_empty() != self.entries.is_empty() {
+            return Err(GateError::NotGenesis);
+        }
+        let (mut clock, max_op) = self.past_of(&info.deps)?;
+        let known_actor = self.actors.iter().position(|actor| *actor == info.actor);
+        self.check_sequence(info, known_actor, &clock)?;
+        if info.start_op != max_op + 1 {
+            return Err(GateError::StartOp);
+        }
+        self.check_author_quota(info, &clock)?;
+        let actors = self.resolve_actors(change, known_actor, &clock)?;
+        let runs = self.references(change, &actors, &clock)?;
+
+        let actor = known_actor.unwrap_or_else(|| {
+            self.actors.push(info.actor);
+            self.by_actor.push(Vec::new());
+            self.actors.len() - 1
+        });
+        clock.resize(self.actors.len(), 0);
+        clock[actor] = info.seq;
+        let index = self.entries.len();
+        self.by_actor[actor].push(index);
+        self.by_hash.insert(info.hash, index);
+        self.shape.made(index, actor, info.start_op, &runs);
+        self.entries.push(Entry {
+            info: info.clone(),
+            actor,
+            clock,
+            runs,
+        });
+        Ok(())
+    }
+
+    /// Forgets the changes after the first `len`.
+    pub(super) fn truncate(&mut self, len: usize) {
+        while self.entries.len() > len {
+            let Some(entry) = self.entries.pop() else {
+                return;
+            };
+            self.by_hash.remove(&entry.info.hash);
+            self.by_actor[entry.actor].pop();
+        }
+        self.shape.truncate(len);
+    }
+
+    fn past_of(&self, deps: &[Hash]) -> Result<(Clock, u64), GateError> {
+        let mut clock = vec![0; self.actors.len()];
+        let mut max_op = 0;
+        for dep in deps {
+            let &index = self.by_hash.get(dep).ok_or(GateError::UnknownDeps(*dep))?;
+            let entry = &self.entries[index];
+            for (seen, theirs) in clock.iter_mut().zip(&entry.clock) {
+                *seen = (*seen).max(*theirs);
+            }
+            max_op = max_op.max(entry.info.max_op);
+        }
+        Ok((clock, max_op))
+    }
+
+    fn check_sequence(
+        &self,
+        info: &ChangeInfo,
+        actor: Option<usize>,
+        clock: &Clock,
+    ) -> Result<(), GateError> {
+        let (known, in_past) = match actor {
+            Some(actor) => (self.by_actor[actor].len() as u64, seen(clock, actor)),
+            None => (0, 0),
+        };
+        if info.seq <= known {
+            // The caller knows that the hash is new: so somebody else continued this sequence.
+            return Err(GateError::Clone);
+        }
+        if info.seq != in_past + 1 {
+            return Err(GateError::Sequence);
+        }
+        Ok(())
+    }
+
+    /// Counts over the causal past only, so that every replica counts alike.
+    fn check_author_quota(&self, info: &ChangeInfo, clock: &Clock) -> Result<(), GateError> {
+        let author = info.actor.device();
+        let mut changes = 1;
+        let mut epochs = usize::from(info.seq == 1);
+        for (actor, seen) in self.actors.iter().zip(clock) {
+            if actor.device() == author && *seen > 0 {
+                changes += seen;
+                epochs += 1;
+            }
+        }
+        if changes > CHANGES_PER_AUTHOR_MAX {
+            return Err(GateError::TooLarge(Limit::Changes));
+        }
+        if epochs > EPOCHS_PER_AUTHOR_MAX {
+            return Err(GateError::TooLarge(Limit::Actors));
+        }
+        Ok(())
+    }
+
+    /// Indices of the actors that the change names: its author (if known already), then the others.
+    fn resolve_actors(
+        &self,
+        change: &ParsedChange<'_>,
+        author: Option<usize>,
+        clock: &Clock,
+    ) -> Result<Vec<Option<usize>>, GateError> {
+        let mut actors = Vec::with_capacity(change.others.len() + 1);
+        actors.push(author);
+        for other in &change.others {
+            let index = self.actors.iter().position(|actor| actor == other);
+            match index {
+                Some(index) if seen(clock, index) > 0 => actors.push(Some(index)),
+                _ => return Err(GateError::Reference),
+            }
+        }
+        Ok(actors)
+    }
+
+    /// What the operation (`actor`, `counter`) was, if it lies in the past that `clock` names.
+    pub(super) fn operation(&self, actor: usize, counter: u64, clock: &Clock) -> Option<Run> {
+        let changes = self.by_actor.get(actor)?;
+        let seen = usize::try_from(seen(clock, actor)).ok()?;
+        let changes = changes.get(..seen)?;
+        let at = changes.partition_point(|&index| self.entries[index].info.start_op <= counter);
+        let entry = &self.entries[*changes.get(at.checked_sub(1)?)?];
+        super::references::find(&entry.runs, entry.info.start_op, counter)
+    }
+
+    pub(super) fn container(&self, actor: usize, counter: u64) -> Option<(u16, Container)> {
+        self.shape.find(actor, counter)
+    }
+}
+
+fn seen(clock: &Clock, actor: usize) -> u64 {
+    clock.get(actor).copied().unwrap_or(0)
+}

@@ -1,0 +1,54 @@
+//! Content documents of records, behind one gate: the only module that touches automerge.
+//!
+//! ```text
+//!  raw change ─▶ inspect ─▶ History::check ─▶ scratch copy ─▶ save, load again ─▶ Document
+//!               own parse   author, sequence,   automerge,      heads compared     swapped only
+//!               of bytes    counters, references panics caught                      when all hold
+//! ```
+//!
+//! **Contract.**
+//! - Nothing from outside reaches automerge but through [`Document::admit`], [`Document::genesis`] and
+//!   [`Document::from_pack`].
+//! - Whether a change is admitted depends on the change and its causal past alone, never on what else
+//!   happens to be there, on time, on memory or on the size of the merged document: so every replica
+//!   refuses the same changes, in whatever order they come.
+//! - A refused change costs nothing, changes nothing and takes only its descendants along.
+//! - Raw changes are the truth. A saved document is a cache.
+//!
+//! **The profile of a content document.** All containers are made by the Genesis: the root map, further
+//! maps and texts. Later changes set and delete keys of maps and insert and delete characters of texts;
+//! they make no container, because two phones that make the same container at the same time would hide
+//! each other's entries. Counters, lists, marks and values of unknown types are refused.
+//!
+//! **Not here:** who may write (domain), signatures (trust), verdicts and the DAG of a record (record).
+
+mod actor;
+mod change;
+mod columns;
+mod conflict;
+mod content;
+mod document;
+mod edit;
+mod error;
+mod field;
+mod genesis;
+mod history;
+mod pack;
+mod quiet;
+mod reader;
+mod references;
+mod value;
+
+pub use actor::{ActorId, DevicePrefix};
+pub use change::{ChangeInfo, inspect};
+pub use conflict::{FieldConflict, FieldVersion};
+pub use content::{Content, ContentKind, Details, Hazard, Place, Request, Tip};
+pub use document::{Candidate, Document, KnownChange};
+pub use edit::{EditError, FieldEdit, Write};
+pub use error::{GateError, Limit};
+pub use field::Field;
+pub use genesis::build_genesis;
+pub use value::{FieldValue, StoredPosition};
+
+#[cfg(test)]
+mod tests;

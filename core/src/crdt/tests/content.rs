@@ -1,0 +1,306 @@
+//! Typed content: what is written is what is read, on every replica, and conflicts are shown.
+
+use super::super::*;
+use super::support::*;
+
+#[test]
+fn what_is_reported_is_what_is_read_by_everybody() {
+    let raw = build_genesis(&hazard(), actor(1)).unwrap();
+    assert_eq!(
+        raw,
+        build_genesis(&hazard(), actor(1)).unwrap(),
+        "a Genesis is deterministic"
+    );
+    let document = Document::genesis(&raw, device(1)).unwrap();
+    assert_eq!(document.content(ContentKind::Hazard), hazard());
+    let again = Document::from_save(&document.save()).unwrap();
+    assert_eq!(again.content(ContentKind::Hazard), hazard());
+    assert_eq!(again.heads(), document.heads());
+    assert_eq!(again.raw_changes(), vec![raw]);
+}
+
+#[test]
+fn every_kind_keeps_its_own_fields() {
+    let details = Details {
+        title: Some("x".into()),
+        ..Details::default()
+    };
+    let contents = [
+        Content::Tip(Tip {
+            details: details.clone(),
+            offence: Some("fraud".into()),
+        }),
+        Content::Request(Request {
+            details: details.clone(),
+            urgency: Some(4),
+            contact_wanted: Some(true),
+            contact: Some("张三".into()),
+        }),
+        Content::Place(Place {
+            details,
+            place_type: Some("shop".into()),
+            contact: Some("李四".into()),
+        }),
+    ];
+    for content in contents {
+        let raw = build_genesis(&content, actor(3)).unwrap();
+        let document = Document::genesis(&raw, device(3)).unwrap();
+        assert_eq!(document.content(content.kind()), content);
+    }
+}
+
+#[test]
+fn concurrent_edits_of_different_fields_merge_and_words_are_kept() {
+    let mut ann = reported();
+    let mut bo = ann.clone();
+    let one = edit(
+        &mut ann,
+        1,
+        &[FieldEdit::text(
+            Field::Description,
+            "店内有5只气瓶，无证。门口堵了。",
+        )],
+    );
+    let two = edit(
+        &mut bo,
+        2,
+        &[
+            number(Field::Severity, 4),
+            FieldEdit::text(Field::Description, "已报警：店内有6只气瓶，无证。"),
+        ],
+    );
+    admit(&mut ann, 2, &two).unwrap();
+    admit(&mut bo, 1, &one).unwrap();
+    assert_eq!(ann.heads(), bo.heads());
+    assert_eq!(
+        ann.content(ContentKind::Hazard),
+        bo.content(ContentKind::Hazard)
+    );
+    let Content::Hazard(hazard) = ann.content(ContentKind::Hazard) else {
+        panic!("a hazard")
+    };
+    assert_eq!(hazard.severity, Some(4));
+    assert_eq!(
+        hazard.details.description,
+        "已报警：店内有6只气瓶，无证。门口堵了。"
+    );
+    assert!(ann.conflicts().is_empty());
+}
+
+#[test]
+fn a_conflict_shows_both_values_and_is_settled_by_writing_even_the_one_on_top() {
+    let mut ann = reported();
+    let mut bo = ann.clone();
+    let one = edit(&mut ann, 1, &[number(Field::Severity, 3)]);
+    let two = edit(&mut bo, 2, &[number(Field::Severity, 4)]);
+    admit(&mut ann, 2, &two).unwrap();
+    admit(&mut bo, 1, &one).unwrap();
+
+    let conflicts = ann.conflicts();
+    assert_eq!(conflicts, bo.conflicts());
+    let [conflict] = conflicts.as_slice() else {
+        panic!("one conflict: {conflicts:?}")
+    };
+    assert_eq!(conflict.field, Field::Severity);
+    assert_eq!(
+        Some(conflict.winner().value.clone()),
+        ann.field(&Field::Severity)
+    );
+    let mut values: Vec<_> = conflict
+        .versions
+        .iter()
+        .map(|v| (v.value.clone(), v.device))
+        .collect();
+    values.sort_by_key(|(_, device)| *device);
+    assert_eq!(
+        values,
+        [
+            (FieldValue::Number(3), DevicePrefix::of(&device(1))),
+            (FieldValue::Number(4), DevicePrefix::of(&device(2))),
+        ]
+    );
+
+    for version in &conflict.versions {
+        let mut settled = ann.clone();
+        edit(&mut settled, 5, &[conflict.settle(version.value.clone())]);
+        assert!(settled.conflicts().is_empty());
+        assert_eq!(settled.field(&Field::Severity), Some(version.value.clone()));
+    }
+}
+
+#[test]
+fn settling_can_be_undone_while_it_still_shows() {
+    let mut ann = reported();
+    let mut bo = ann.clone();
+    edit(&mut ann, 1, &[number(Field::Severity, 3)]);
+    let two = edit(&mut bo, 2, &[number(Field::Severity, 4)]);
+    admit(&mut ann, 2, &two).unwrap();
+    let conflict = ann.conflicts().remove(0);
+    let shown = conflict.winner().value.clone();
+    let other = conflict.versions[1].value.clone();
+
+    let settling = edit(&mut ann, 1, &[conflict.settle(other.clone())]);
+    let settling = inspect(&settling).unwrap().hash;
+    let undo = ann.undo_edits(&settling);
+    assert_eq!(undo, [FieldEdit::set(Field::Severity, shown.clone())]);
+    edit(&mut ann, 1, &undo);
+    assert_eq!(ann.field(&Field::Severity), Some(shown));
+    assert!(
+        ann.undo_edits(&settling).is_empty(),
+        "it does not show any more"
+    );
+}
+
+#[test]
+fn undoing_a_description_keeps_the_words_of_others() {
+    let mut ann = reported();
+    let mine = edit(
+        &mut ann,
+        1,
+        &[FieldEdit::text(
+            Field::Description,
+            "店内有50只气瓶，无证。",
+        )],
+    );
+    edit(
+        &mut ann,
+        2,
+        &[FieldEdit::text(
+            Field::Description,
+            "店内有50只气瓶，无证。老板不在。",
+        )],
+    );
+    let undo = ann.undo_edits(&inspect(&mine).unwrap().hash);
+    edit(&mut ann, 1, &undo);
+    let text = ann
+        .content(ContentKind::Hazard)
+        .details()
+        .description
+        .clone();
+    assert_eq!(text, "店内有5只气瓶，无证。老板不在。");
+}
+
+#[test]
+fn what_a_void_change_wrote_is_written_again_under_another_actor() {
+    let server = reported();
+    let mut phone = server.clone();
+    let void = edit(
+        &mut phone,
+        1,
+        &[
+            number(Field::Severity, 4),
+            FieldEdit {
+                field: Field::Category,
+                write: Write::Remove,
+            },
+            FieldEdit::text(Field::Description, "店内有5只气瓶，无证。二楼还有。"),
+        ],
+    );
+    let rescued = phone.written_by(&inspect(&void).unwrap().hash);
+
+    // Meanwhile somebody else wrote, and the void change never got in.
+    let mut current = server;
+    edit(
+        &mut current,
+        2,
+        &[FieldEdit::text(
+            Field::Description,
+            "武林路：店内有5只气瓶，无证。",
+        )],
+    );
+    let fresh = ActorId::new(&device(1), [77; 8]);
+    let raw = current.edit(fresh, &rescued).unwrap();
+    admit(&mut current, 1, &raw).unwrap();
+    let Content::Hazard(hazard) = current.content(ContentKind::Hazard) else {
+        panic!("a hazard")
+    };
+    assert_eq!(hazard.severity, Some(4));
+    assert_eq!(hazard.details.category, None);
+    assert_eq!(
+        hazard.details.description,
+        "武林路：店内有5只气瓶，无证。二楼还有。"
+    );
+}
+
+#[test]
+fn the_past_can_be_read() {
+    let mut document = reported();
+    let before = document.heads();
+    edit(&mut document, 2, &[number(Field::Severity, 4)]);
+    assert_eq!(
+        document.content_at(ContentKind::Hazard, &before),
+        Some(hazard())
+    );
+    assert_eq!(
+        document.at(&before).unwrap().content(ContentKind::Hazard),
+        hazard()
+    );
+    assert!(
+        document
+            .content_at(ContentKind::Hazard, &[crate::id::Hash([1; 32])])
+            .is_none()
+    );
+    let now = document.heads();
+    assert!(document.covers(&now[0], &before[0]));
+    assert!(!document.covers(&before[0], &now[0]));
+}
+
+#[test]
+fn an_edit_that_changes_nothing_or_too_much_is_no_change() {
+    let document = reported();
+    let edit = |edit: FieldEdit| document.edit(actor(2), &[edit]).unwrap_err().code();
+    assert_eq!(edit(number(Field::Severity, 2)), "content.no_change");
+    assert_eq!(edit(number(Field::Severity, 9)), "content.wrong_value");
+    assert_eq!(
+        edit(FieldEdit::text(Field::Severity, "2")),
+        "content.wrong_value"
+    );
+    assert_eq!(
+        edit(FieldEdit::text(Field::Answer("A b".into()), "2")),
+        "content.wrong_value"
+    );
+    assert_eq!(
+        edit(FieldEdit::text(Field::Title, "长".repeat(501))),
+        "content.too_long"
+    );
+    assert_eq!(
+        edit(FieldEdit::text(Field::Description, "长".repeat(10_001))),
+        "content.too_long"
+    );
+    let longest = FieldEdit::text(Field::Description, "长".repeat(10_000));
+    assert!(document.edit(actor(2), &[longest]).is_ok());
+}
+
+#[test]
+fn every_code_has_its_texts() {
+    let texts = include_str!("../../texts.tsv");
+    let codes = [
+        "not_a_change",
+        "compressed",
+        "truncated",
+        "checksum",
+        "malformed",
+        "too_large",
+        "metadata",
+        "unsupported",
+        "foreign_actor",
+        "not_genesis",
+        "unknown_deps",
+        "refused_parent",
+        "clone",
+        "sequence",
+        "start_op",
+        "reference",
+        "rejected",
+        "unexpected",
+        "no_change",
+        "too_long",
+        "wrong_value",
+        "no_place",
+    ];
+    for code in codes {
+        let start = format!("content.{code}\t");
+        let line = texts.lines().find(|line| line.starts_with(&start));
+        assert_eq!(line.map(|line| line.split('\t').count()), Some(3), "{code}");
+    }
+}
