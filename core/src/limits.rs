@@ -106,3 +106,54 @@ pub const DESCRIPTION_CHARS_MAX: usize = 10_000;
 pub const DESCRIPTION_SHOWN_CHARS_MAX: usize = 100_000;
 /// Answers and attachments of one record that are read; the rest is ignored in the order of their keys.
 pub const CONTENT_ENTRIES_MAX: usize = 1_000;
+
+// --- wire: messages, frames, batches, packs ---
+
+/// Bytes of one compressed request to the server.
+pub const REQUEST_BYTES_MAX: usize = 4 * 1_024 * 1_024;
+/// Bytes of one compressed answer of the server.
+pub const RESPONSE_BYTES_MAX: usize = 8 * 1_024 * 1_024;
+/// Bytes of a message after inflation.
+pub const INFLATED_BYTES_MAX: usize = 32 * 1_024 * 1_024;
+/// Inflation of a message: times its compressed size, beyond [`INFLATION_FREE_BYTES`].
+pub const INFLATION_RATIO_MAX: usize = 64;
+/// Bytes that any message may inflate to, however small it is.
+pub const INFLATION_FREE_BYTES: usize = 256 * 1_024;
+/// Bytes of a compressed page that a reader asks for when it has no reason for another size.
+pub const PAGE_BYTES_DEFAULT: u32 = 256 * 1_024;
+/// Bytes of a compressed page that a reader may ask for.
+pub const PAGE_BYTES_MAX: u32 = 4 * 1_024 * 1_024;
+/// Cursors of one reader, and streams of one answer.
+pub const CURSORS_MAX: usize = 4_096;
+/// Bytes of the key at which loading a stream goes on.
+pub const CURSOR_AFTER_BYTES_MAX: usize = 64;
+/// Envelopes of one batch.
+pub const BATCH_ENVELOPES_MAX: usize = 65_536;
+/// Certificates of one batch.
+pub const BATCH_CERTIFICATES_MAX: usize = 16_384;
+/// Segments of one page.
+pub const SEGMENTS_MAX: usize = CURSORS_MAX;
+/// Entries of one segment.
+pub const SEGMENT_ENTRIES_MAX: usize = 65_536;
+/// Bytes of a directory entry or of a bulletin in a feed.
+pub const FEED_BYTES_MAX: usize = 64 * 1_024;
+/// Repair steps of one message.
+pub const REPAIR_STEPS_MAX: usize = 256;
+/// Bytes of one reconciliation message.
+pub const RECONCILE_BYTES_MAX: usize = 256 * 1_024;
+/// Ids in one repair step.
+pub const REPAIR_IDS_MAX: usize = 65_536;
+/// Attestations given back in one request.
+pub const GIVE_BACK_ATTESTATIONS_MAX: usize = 4_096;
+/// Batches of packs in one message.
+pub const PACK_BATCHES_MAX: usize = 4_096;
+/// Packs under one signature.
+pub const PACKS_MAX: usize = 4_096;
+/// Envelopes of one record that a pack tells of.
+pub const PACK_ENTRIES_MAX: usize = 65_536;
+/// Bytes of one pack.
+pub const PACK_BYTES_MAX: usize = 16 * 1_024 * 1_024;
+/// How many times larger than their batch packs may be once each stands alone.
+pub const PACK_GROWTH_MAX: usize = 16;
+/// Bytes of one part of the header facts in a pack.
+pub const PACK_FACTS_BYTES_MAX: usize = 4_096;

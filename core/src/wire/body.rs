@@ -10,9 +10,9 @@ use crate::domain::case::OnBehalfOf;
 use crate::domain::{AreaPath, Audience, RecordKind, Source};
 use crate::id::{EnvelopeId, MemberId, RecordId, UnitId};
 
-const KIND_GENESIS: u8 = 1;
-const KIND_CHANGE: u8 = 2;
-const KIND_EVENT: u8 = 3;
+pub(super) const KIND_GENESIS: u8 = 1;
+pub(super) const KIND_CHANGE: u8 = 2;
+pub(super) const KIND_EVENT: u8 = 3;
 
 /// The body of an envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,5 +2,21 @@
 
 pub mod body;
 pub mod canonical;
+mod columns;
+pub mod cursor;
+pub mod digest;
 pub mod envelope;
+pub mod frame;
+pub mod intern;
+mod list;
+pub mod message;
+pub mod pack;
+mod pack_codec;
+mod pack_columns;
+mod pack_reader;
+mod pack_writer;
+pub mod page;
+pub mod receipt;
+pub mod repair;
+mod status_code;
 pub mod verdict;

@@ -1,0 +1,139 @@
+//! Frames: a whole message as it travels. One version byte, one form byte, the message.
+//!
+//! A frame never inflates beyond a small multiple of what arrived: its declared size is checked before a byte
+//! is inflated, and inflation stops at that size whatever the frame does. A sender never makes a frame that a
+//! receiver would refuse for that: what compresses too well travels uncompressed.
+
+use std::io::Read;
+
+use minicbor::{Decode, Encode};
+use zstd::zstd_safe;
+
+use super::canonical;
+use crate::limits::{INFLATED_BYTES_MAX, INFLATION_FREE_BYTES, INFLATION_RATIO_MAX};
+
+/// The version of frames.
+const VERSION: u8 = 1;
+/// The message follows as zstd frame.
+const ZSTD: u8 = 0;
+/// The message follows as it is.
+const STORED: u8 = 2;
+/// The compression level.
+const LEVEL: i32 = 3;
+
+/// Why bytes are no message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// More bytes than a message may have.
+    #[error("wire.too_large")]
+    TooLarge,
+    /// It would inflate beyond what a message of its size may.
+    #[error("wire.inflates")]
+    Inflates,
+    /// A version of the frame or of the protocol that this code does not know.
+    #[error("wire.newer")]
+    Version,
+    /// The bytes are damaged.
+    #[error("wire.damaged")]
+    Damaged,
+    /// Undamaged, but not this message, or over one of its limits.
+    #[error("wire.shape")]
+    Shape,
+}
+
+impl FrameError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::TooLarge => "wire.too_large",
+            Self::Inflates => "wire.inflates",
+            Self::Version => "wire.newer",
+            Self::Damaged => "wire.damaged",
+            Self::Shape => "wire.shape",
+        }
+    }
+}
+
+/// Writes a message whose frame has at most `bytes_max` bytes.
+pub fn encode<T: Encode<()>>(message: &T, bytes_max: usize) -> Result<Vec<u8>, FrameError> {
+    let plain = minicbor::to_vec(message).map_err(|_| FrameError::Shape)?;
+    if plain.len() > INFLATED_BYTES_MAX {
+        return Err(FrameError::TooLarge);
+    }
+    let frame = deflate(&plain).ok_or(FrameError::Damaged)?;
+    if frame.len() > bytes_max {
+        Err(FrameError::TooLarge)
+    } else {
+        Ok(frame)
+    }
+}
+
+/// Reads a message from a frame of at most `bytes_max` bytes.
+pub fn decode<T: for<'b> Decode<'b, ()>>(frame: &[u8], bytes_max: usize) -> Result<T, FrameError> {
+    if frame.len() > bytes_max {
+        return Err(FrameError::TooLarge);
+    }
+    let plain = inflate(frame)?;
+    canonical::check(&plain).map_err(|_| FrameError::Damaged)?;
+    minicbor::decode(&plain).map_err(|_| FrameError::Shape)
+}
+
+fn deflate(plain: &[u8]) -> Option<Vec<u8>> {
+    let form = ZSTD;
+    let mut compressor = zstd::bulk::Compressor::new(LEVEL).ok()?;
+    let packed = compressor.compress(plain).ok()?;
+    let worth = packed.len() < plain.len() && plain.len() <= inflated_max(packed.len());
+    let (form, payload) = if worth {
+        (form, packed.as_slice())
+    } else {
+        (STORED, plain)
+    };
+    let mut frame = vec![VERSION, form];
+    frame.extend_from_slice(payload);
+    Some(frame)
+}
+
+fn inflate(frame: &[u8]) -> Result<Vec<u8>, FrameError> {
+    let (head, payload) = frame.split_at_checked(2).ok_or(FrameError::Damaged)?;
+    match head {
+        [VERSION, ZSTD] => {}
+        [VERSION, STORED] => return Ok(payload.to_vec()),
+        _ => return Err(FrameError::Version),
+    }
+    let declared = zstd_safe::get_frame_content_size(payload).ok().flatten();
+    let declared = declared.ok_or(FrameError::Damaged)?;
+    let max = inflated_max(payload.len());
+    if usize::try_from(declared).map_or(true, |declared| declared > max) {
+        return Err(FrameError::Inflates);
+    }
+    let damaged = |_| FrameError::Damaged;
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(payload)
+        .map_err(damaged)?
+        .single_frame();
+    decoder.window_log_max(WINDOW_LOG_MAX).map_err(damaged)?;
+    let mut plain = Vec::new();
+    decoder
+        .by_ref()
+        .take(declared + 1)
+        .read_to_end(&mut plain)
+        .map_err(damaged)?;
+    if plain.len() as u64 != declared || !decoder.finish().is_empty() {
+        return Err(FrameError::Damaged);
+    }
+    Ok(plain)
+}
+
+/// A window of [`INFLATED_BYTES_MAX`].
+const WINDOW_LOG_MAX: u32 = INFLATED_BYTES_MAX.ilog2();
+
+fn inflated_max(packed: usize) -> usize {
+    packed
+        .saturating_mul(INFLATION_RATIO_MAX)
+        .saturating_add(INFLATION_FREE_BYTES)
+        .min(INFLATED_BYTES_MAX)
+}
+
+#[cfg(test)]
+#[path = "frame_tests.rs"]
+mod tests;

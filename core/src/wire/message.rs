@@ -1,0 +1,211 @@
+//! The two messages of `POST /v1/sync`. docs/protocol.md is their specification.
+//!
+//! Decoding checks form and counts. What an envelope, a verdict or a pack is worth is decided by whoever
+//! verifies its signature and admits it.
+
+use minicbor::{Decode, Encode};
+
+use super::cursor::Cursor;
+use super::digest::Digest;
+use super::envelope::RawEnvelope;
+use super::frame::{self, FrameError};
+use super::intern;
+use super::list::{list, list_option, no_list};
+use super::pack::PackBatch;
+use super::page::Page;
+use super::receipt::Receipt;
+use super::repair::{RepairAnswer, RepairAsk};
+use super::verdict::Attestation;
+use crate::domain::stream::StreamId;
+use crate::id::{EnvelopeId, Hash};
+use crate::limits::{
+    CURSORS_MAX, GIVE_BACK_ATTESTATIONS_MAX, PACK_BATCHES_MAX, REPAIR_IDS_MAX, REPAIR_STEPS_MAX,
+    REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX,
+};
+use crate::trust::certificate::RawCertificate;
+
+/// The version of the protocol that this code speaks.
+pub const PROTOCOL_VERSION: u16 = 1;
+
+/// What a reader says about how far it has read.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(flat)]
+pub enum Known {
+    /// The hash of its cursors ([`super::cursor::cursor_set_hash`]); enough while the server remembers them.
+    #[n(0)]
+    Hash(#[n(0)] Hash),
+    /// All cursors.
+    #[n(1)]
+    All(#[cbor(n(0), decode_with = "list::<CURSORS_MAX, _, _>")] Vec<Cursor>),
+}
+
+/// Envelopes with the certificates that they need. Encoded interned: see [`super::intern`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Bundle {
+    /// Certificates that the receiver may not have.
+    pub certificates: Vec<RawCertificate>,
+    /// Envelopes, parents before children.
+    pub envelopes: Vec<RawEnvelope>,
+}
+
+impl Bundle {
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.certificates.is_empty() && self.envelopes.is_empty()
+    }
+}
+
+impl<C> Encode<C> for Bundle {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut minicbor::Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.bytes(&intern::encode(&self.certificates, &self.envelopes))?
+            .ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Bundle {
+    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        let at = d.position();
+        let (certificates, envelopes) = intern::decode(d.bytes()?)
+            .map_err(|_| minicbor::decode::Error::message("damaged batch").at(at))?;
+        Ok(Self {
+            certificates,
+            envelopes,
+        })
+    }
+}
+
+/// What a phone gives back to a server that has lost it: verdicts first. Envelopes go in the bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
+#[cbor(array)]
+pub struct GiveBack {
+    /// Verdicts that the server once signed.
+    #[cbor(n(0), decode_with = "list::<GIVE_BACK_ATTESTATIONS_MAX, _, _>")]
+    pub attestations: Vec<Attestation>,
+    /// Packs that the server once signed.
+    #[cbor(n(1), decode_with = "list::<PACK_BATCHES_MAX, _, _>")]
+    pub packs: Vec<PackBatch>,
+}
+
+/// A reader's request.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct SyncRequest {
+    /// [`PROTOCOL_VERSION`].
+    #[n(0)]
+    pub version: u16,
+    /// How far it has read.
+    #[n(1)]
+    pub known: Known,
+    /// What it wrote, or carries for others.
+    #[n(2)]
+    pub bundle: Option<Bundle>,
+    /// What the server lost.
+    #[n(3)]
+    pub give_back: Option<GiveBack>,
+    /// Steps of a repair.
+    #[cbor(n(4), decode_with = "list::<REPAIR_STEPS_MAX, _, _>")]
+    pub repair: Vec<RepairAsk>,
+    /// Bytes of the compressed page that it wishes, at most [`crate::limits::PAGE_BYTES_MAX`]; 0 = no page.
+    #[n(5)]
+    pub page_bytes_max: u32,
+}
+
+/// What the server made of the reader's cursors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum CursorsAnswer {
+    /// They stand where the feeds stand: nothing is new.
+    #[n(0)]
+    Unchanged,
+    /// The server does not remember them: ask again with all of them.
+    #[n(1)]
+    Needed,
+    /// The page moves some of them: see [`super::page::Segment::next`].
+    #[n(2)]
+    Moved,
+}
+
+/// The server's answer.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct SyncResponse {
+    /// [`PROTOCOL_VERSION`].
+    #[n(0)]
+    pub version: u16,
+    /// The server's generation. Another one than the cursors' begins the give-back.
+    #[n(1)]
+    pub generation: u32,
+    /// Server time, milliseconds UTC.
+    #[n(2)]
+    pub time_ms: i64,
+    /// Until when the session is valid, where that has changed; milliseconds UTC.
+    #[n(3)]
+    pub session_expires_ms: Option<i64>,
+    /// Verdicts on the envelopes of the request's bundle, in their order.
+    #[n(4)]
+    pub receipt: Option<Receipt>,
+    /// Parents that the bundle builds on and the server does not have. Then nothing of it was stored.
+    #[cbor(n(5), decode_with = "list::<REPAIR_IDS_MAX, _, _>")]
+    pub missing: Vec<EnvelopeId>,
+    /// About the cursors.
+    #[n(6)]
+    pub cursors: CursorsAnswer,
+    /// All streams that the reader may read, when its cursors are of other ones.
+    #[cbor(
+        n(7),
+        decode_with = "list_option::<CURSORS_MAX, _, _>",
+        nil = "no_list"
+    )]
+    pub streams: Option<Vec<StreamId>>,
+    /// What is new.
+    #[n(8)]
+    pub page: Option<Page>,
+    /// Answers to the repair steps, in their order.
+    #[cbor(n(9), decode_with = "list::<REPAIR_STEPS_MAX, _, _>")]
+    pub repair: Vec<RepairAnswer>,
+    /// Sum of the digests of all streams that the reader may read, where they stand now.
+    #[n(10)]
+    pub heads: Digest,
+    /// Whether there is more to read at once.
+    #[n(11)]
+    pub more: bool,
+}
+
+impl SyncRequest {
+    /// The bytes that travel.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, FrameError> {
+        frame::encode(self, REQUEST_BYTES_MAX)
+    }
+
+    /// Reads what travelled.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, FrameError> {
+        let request: Self = frame::decode(bytes, REQUEST_BYTES_MAX)?;
+        version(request.version).map(|()| request)
+    }
+}
+
+impl SyncResponse {
+    /// The bytes that travel.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, FrameError> {
+        frame::encode(self, RESPONSE_BYTES_MAX)
+    }
+
+    /// Reads what travelled.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, FrameError> {
+        let response: Self = frame::decode(bytes, RESPONSE_BYTES_MAX)?;
+        version(response.version).map(|()| response)
+    }
+}
+
+fn version(version: u16) -> Result<(), FrameError> {
+    if version == PROTOCOL_VERSION {
+        Ok(())
+    } else {
+        Err(FrameError::Version)
+    }
+}

@@ -1,0 +1,317 @@
+//! Packs: the compacted past of a record, signed by the server once for many records.
+//!
+//! A pack stands in for the single envelopes and their signatures: header facts, the saved content document,
+//! the id of every settled envelope, every event. Salts and signatures are not in it. Its digest is
+//! recomputed from the ids, never believed. How it is spelled in bytes: [`super::pack_codec`].
+
+use minicbor::{Decode, Encode};
+
+use super::columns::ColumnError;
+use super::digest::Digest;
+use super::list::list;
+use super::pack_codec;
+use super::verdict::Verdict;
+use crate::domain::area_path::AreaPath;
+use crate::domain::case::OnBehalfOf;
+use crate::domain::kind::{Audience, RecordKind, Source};
+use crate::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId, UnitId};
+use crate::limits::PACKS_MAX;
+use crate::trust::certificate::{Anchors, RawCertificate, ServerPurpose};
+use crate::trust::sign::{Authority, Purpose, SecretKey, SignatureError};
+
+/// Why bytes are no pack, or a pack is not the server's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PackError {
+    /// The bytes are damaged, over a limit, or written by a newer server.
+    #[error("wire.bad_pack")]
+    Malformed,
+    /// The signed list does not name this pack.
+    #[error("wire.pack_not_listed")]
+    NotListed,
+    /// The signature is not the server's.
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
+}
+
+impl From<ColumnError> for PackError {
+    fn from(_: ColumnError) -> Self {
+        Self::Malformed
+    }
+}
+
+impl PackError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Malformed => "wire.bad_pack",
+            Self::NotListed => "wire.pack_not_listed",
+            Self::Signature(SignatureError::BadKey) => "trust.bad_key",
+            Self::Signature(SignatureError::BadSignature) => "trust.bad_signature",
+        }
+    }
+}
+
+/// The compacted past of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pack {
+    /// What the Genesis says, but for its nonce and its content.
+    pub genesis: GenesisFacts,
+    /// The saved Automerge document (uncompressed); empty where no content is accepted.
+    pub document: Vec<u8>,
+    /// Every settled envelope, the Genesis first, parents before children.
+    pub entries: Vec<PackEntry>,
+}
+
+/// What the Genesis of a record says, but for its nonce and its content.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct GenesisFacts {
+    /// Kind of record.
+    #[n(0)]
+    pub kind: RecordKind,
+    /// The area where the record was born, with its ancestors.
+    #[n(1)]
+    pub home: AreaPath,
+    /// Who may read it.
+    #[n(2)]
+    pub audience: Audience,
+    /// The team that it is shared with.
+    #[n(3)]
+    pub team: Option<UnitId>,
+    /// How it came in.
+    #[n(4)]
+    pub source: Source,
+    /// The members named as readers of a restricted record.
+    #[n(5)]
+    pub named: Vec<MemberId>,
+    /// The record that this one belongs to.
+    #[n(6)]
+    pub linked: Option<RecordId>,
+}
+
+/// One settled envelope of a pack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackEntry {
+    /// Its id.
+    pub id: EnvelopeId,
+    /// Its parents: indices of earlier entries, ascending. Empty for the Genesis alone.
+    pub parents: Vec<u32>,
+    /// The device that wrote it.
+    pub author: DeviceId,
+    /// Hash of the certificate that it acts under.
+    pub certificate: Hash,
+    /// The grant of that certificate.
+    pub grant: u8,
+    /// The device's clock, milliseconds UTC.
+    pub clock_ms: i64,
+    /// The server's verdict: accepted or void.
+    pub verdict: Verdict,
+    /// What it was.
+    pub content: PackContent,
+}
+
+/// What an envelope was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PackContent {
+    /// The Genesis; its change is in the document.
+    Genesis {
+        /// Index of its actor among the document's actors.
+        actor: u32,
+    },
+    /// A change of the content that is in the document.
+    Change {
+        /// Index of its actor among the document's actors, in the order in which the document saves them.
+        actor: u32,
+        /// Its sequence number, from 1.
+        seq: u64,
+        /// The void envelope that it writes again.
+        replaces: Option<EnvelopeId>,
+    },
+    /// An event.
+    Event(PackEvent),
+    /// An envelope that moves nothing: void, or of a kind that the server does not judge.
+    Stub {
+        /// The kind of its body.
+        body_kind: u8,
+        /// Of a change: its Automerge hash, so that what builds on it is known to build on something void.
+        change: Option<Hash>,
+    },
+}
+
+/// An event, without its salt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackEvent {
+    /// Which event.
+    pub code: u16,
+    /// Version of the fold that its author ran.
+    pub fold_version: u8,
+    /// The event's own data, CBOR.
+    pub data: Vec<u8>,
+    /// For whom it is done.
+    pub on_behalf_of: Option<OnBehalfOf>,
+    /// The void envelope that it says again.
+    pub replaces: Option<EnvelopeId>,
+}
+
+impl Pack {
+    /// The bytes that are hashed, stored and signed. One pack has one spelling.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, PackError> {
+        pack_codec::encode_one(self)
+    }
+
+    /// Reads a pack; it is checked for form, not for truth.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, PackError> {
+        pack_codec::decode_one(bytes)
+    }
+
+    /// The record, as the id of the Genesis makes it.
+    #[must_use]
+    pub fn record(&self) -> Option<RecordId> {
+        let mut hash = Hash([0; 32]);
+        hash.0[..16].copy_from_slice(&self.entries.first()?.id.0);
+        Some(RecordId::v8(&hash))
+    }
+
+    /// Sum of the ids.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.entries.iter().map(|entry| entry.id).collect()
+    }
+}
+
+/// The server's signature over the hashes of packs: with it each pack can be proven alone.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct PackProof {
+    /// The server key that signed.
+    #[n(0)]
+    pub signer: DeviceId,
+    /// The server's generation.
+    #[n(1)]
+    pub generation: u32,
+    /// Server time, milliseconds UTC.
+    #[n(2)]
+    pub time_ms: i64,
+    /// SHA-256 of the packs' bytes.
+    #[cbor(n(3), decode_with = "list::<PACKS_MAX, _, _>")]
+    pub hashes: Vec<Hash>,
+    /// Signature over the four fields before, as CBOR array.
+    #[cbor(n(4), with = "minicbor::bytes")]
+    pub signature: [u8; 64],
+}
+
+impl PackProof {
+    /// The server signs packs.
+    #[must_use]
+    pub fn sign(
+        generation: u32,
+        time_ms: i64,
+        packs: &[Vec<u8>],
+        key: &SecretKey,
+        authority: &Authority,
+    ) -> Self {
+        let hashes = packs.iter().map(|pack| Hash::of(&[pack])).collect();
+        let signer = key.public().device();
+        let mut proof = Self {
+            signer,
+            generation,
+            time_ms,
+            hashes,
+            signature: [0; 64],
+        };
+        proof.signature = key.sign(Purpose::Pack, authority, &[&proof.signed_bytes()]);
+        proof
+    }
+
+    /// Checks the server's signature over the list.
+    pub fn verify(&self, anchors: &Anchors) -> Result<(), PackError> {
+        let key = anchors.server_key(ServerPurpose::Packs, self.signer);
+        key.ok_or(SignatureError::BadKey)?.verify(
+            Purpose::Pack,
+            anchors.authority(),
+            &[&self.signed_bytes()],
+            &self.signature,
+        )?;
+        Ok(())
+    }
+
+    /// Whether the list names these bytes of a pack.
+    #[must_use]
+    pub fn covers(&self, pack: &[u8]) -> bool {
+        self.hashes.contains(&Hash::of(&[pack]))
+    }
+
+    fn signed_bytes(&self) -> Vec<u8> {
+        minicbor::to_vec((self.signer, self.generation, self.time_ms, &self.hashes))
+            .expect("writing CBOR to memory does not fail")
+    }
+}
+
+/// Packs under one signature, or some of them. Encoded by columns over all packs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackBatch {
+    /// The signature and what it covers; more than `packs` where only some are passed on.
+    pub proof: PackProof,
+    /// The bytes of the packs: see [`Pack::from_bytes`].
+    pub packs: Vec<Vec<u8>>,
+}
+
+impl PackBatch {
+    /// The server signs packs.
+    #[must_use]
+    pub fn sign(
+        packs: Vec<Vec<u8>>,
+        generation: u32,
+        time_ms: i64,
+        key: &SecretKey,
+        authority: &Authority,
+    ) -> Self {
+        let proof = PackProof::sign(generation, time_ms, &packs, key, authority);
+        Self { proof, packs }
+    }
+
+    /// Checks the signature, and that it covers every pack of the batch.
+    pub fn verify(&self, anchors: &Anchors) -> Result<(), PackError> {
+        let listed: std::collections::HashSet<&Hash> = self.proof.hashes.iter().collect();
+        if !self
+            .packs
+            .iter()
+            .all(|pack| listed.contains(&Hash::of(&[pack])))
+        {
+            return Err(PackError::NotListed);
+        }
+        self.proof.verify(anchors)
+    }
+
+    /// The bytes that travel beside these certificates: what they say is not said again.
+    pub(super) fn encode_with(&self, certificates: &[RawCertificate]) -> Vec<u8> {
+        pack_codec::encode_batch(self, certificates)
+    }
+
+    /// Reads what travelled beside these certificates.
+    pub(super) fn decode_with(
+        bytes: &[u8],
+        certificates: &[RawCertificate],
+    ) -> Result<Self, PackError> {
+        pack_codec::decode_batch(bytes, certificates)
+    }
+}
+
+impl<C> Encode<C> for PackBatch {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut minicbor::Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.bytes(&self.encode_with(&[]))?.ok()
+    }
+}
+
+impl<'b, C> Decode<'b, C> for PackBatch {
+    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+        let at = d.position();
+        Self::decode_with(d.bytes()?, &[])
+            .map_err(|_| minicbor::decode::Error::message("damaged packs").at(at))
+    }
+}

@@ -1,0 +1,113 @@
+//! Repair: the steps by which two replicas find out what one of them lacks, stream by stream.
+//!
+//! First reconciliation over (record, digest) pairs, then plain lists of ids for the records that differ,
+//! then what is wanted. A generation change runs the same steps.
+
+use minicbor::{Decode, Encode};
+
+use super::list::{bytes, list};
+use crate::domain::stream::StreamId;
+use crate::id::{EnvelopeId, RecordId};
+use crate::limits::{RECONCILE_BYTES_MAX, REPAIR_IDS_MAX};
+
+/// One step that a reader asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct RepairAsk {
+    /// The stream.
+    #[n(0)]
+    pub stream: StreamId,
+    /// The step.
+    #[n(1)]
+    pub step: RepairStep,
+}
+
+/// A step of the reader.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(flat)]
+pub enum RepairStep {
+    /// A message of set reconciliation over the stream's (record, digest) pairs.
+    #[n(0)]
+    Reconcile(
+        #[cbor(
+            n(0),
+            encode_with = "minicbor::bytes::encode",
+            decode_with = "bytes::<RECONCILE_BYTES_MAX, _>"
+        )]
+        Vec<u8>,
+    ),
+    /// All settled envelopes of a record that the reader has.
+    #[n(1)]
+    Ids {
+        /// The record.
+        #[n(0)]
+        record: RecordId,
+        /// Their ids.
+        #[cbor(n(1), decode_with = "list::<REPAIR_IDS_MAX, _, _>")]
+        ids: Vec<EnvelopeId>,
+    },
+    /// Send these, in the page.
+    #[n(2)]
+    Want {
+        /// Whole records, as packs.
+        #[cbor(n(0), decode_with = "list::<REPAIR_IDS_MAX, _, _>")]
+        records: Vec<RecordId>,
+        /// Single envelopes.
+        #[cbor(n(1), decode_with = "list::<REPAIR_IDS_MAX, _, _>")]
+        envelopes: Vec<EnvelopeId>,
+    },
+}
+
+/// The server's answer to one step.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct RepairAnswer {
+    /// The stream.
+    #[n(0)]
+    pub stream: StreamId,
+    /// The answer.
+    #[n(1)]
+    pub step: RepairFound,
+}
+
+/// What the server found.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(flat)]
+pub enum RepairFound {
+    /// The next message of set reconciliation.
+    #[n(0)]
+    Reconcile(
+        #[cbor(
+            n(0),
+            encode_with = "minicbor::bytes::encode",
+            decode_with = "bytes::<RECONCILE_BYTES_MAX, _>"
+        )]
+        Vec<u8>,
+    ),
+    /// How the two sets of ids of a record differ.
+    #[n(1)]
+    Ids {
+        /// The record.
+        #[n(0)]
+        record: RecordId,
+        /// What the reader lacks. It asks for them by [`RepairStep::Want`].
+        #[cbor(n(1), decode_with = "list::<REPAIR_IDS_MAX, _, _>")]
+        reader_lacks: Vec<EnvelopeId>,
+        /// What the server lacks. The reader gives them back.
+        #[cbor(n(2), decode_with = "list::<REPAIR_IDS_MAX, _, _>")]
+        server_lacks: Vec<EnvelopeId>,
+    },
+    /// What was wanted travels in the page: envelopes in `page.envelopes`, records in `page.packs`.
+    #[n(2)]
+    Given {
+        /// Records that the server does not have, or that the reader may not read.
+        #[cbor(n(0), decode_with = "list::<REPAIR_IDS_MAX, _, _>")]
+        absent_records: Vec<RecordId>,
+        /// Envelopes that the server does not have, or that the reader may not read.
+        #[cbor(n(1), decode_with = "list::<REPAIR_IDS_MAX, _, _>")]
+        absent: Vec<EnvelopeId>,
+    },
+    /// The reader may not read this stream.
+    #[n(3)]
+    Closed,
+}
