@@ -1,5 +1,6 @@
 //! The sync server of OneGrid, as a library; the binary `onegrid` only hands its arguments over.
 
+pub mod admin;
 pub mod api;
 pub mod cli;
 pub mod config;

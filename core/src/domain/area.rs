@@ -23,9 +23,6 @@ pub enum AreaError {
     /// Not one of the four levels.
     #[error("area.bad_level: a level is district, town, village or grid")]
     BadLevel,
-    /// The area has no version.
-    #[error("area.no_version: an area has no version")]
-    NoVersion,
     /// A version ends before it begins.
     #[error("area.bad_validity: a version ends before it begins")]
     BadValidity,
@@ -54,7 +51,6 @@ impl AreaError {
             Self::BadCode => "area.bad_code",
             Self::CodeOfOtherLevel => "area.code_of_other_level",
             Self::BadLevel => "area.bad_level",
-            Self::NoVersion => "area.no_version",
             Self::BadValidity => "area.bad_validity",
             Self::UnknownParent => "area.unknown_parent",
             Self::WrongParentLevel => "area.wrong_parent_level",

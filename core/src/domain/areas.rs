@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 
+use crate::domain::AreaPath;
 use crate::domain::area::{Area, AreaCode, AreaError, AreaLevel, AreaVersion};
 use crate::domain::polygon::GeoPoint;
 use crate::id::AreaId;
@@ -202,6 +203,13 @@ impl Areas {
         }
         line.reverse();
         line
+    }
+
+    /// The path to an area, as records and grants carry it.
+    #[must_use]
+    pub fn path(&self, id: AreaId) -> Option<AreaPath> {
+        let ids: Vec<AreaId> = self.ancestry(id).iter().map(|area| area.id).collect();
+        AreaPath::new(&ids).ok()
     }
 
     /// Whether `id` is `above` or lies below it.

@@ -20,6 +20,16 @@ fn ancestry_runs_from_the_district_down() {
     let line = areas.ancestry(area(LEFT));
     let levels: Vec<AreaLevel> = line.iter().map(|area| area.level()).collect();
     assert_eq!(levels, AreaLevel::ALL);
+    let path = areas.path(area(LEFT)).unwrap();
+    assert_eq!(
+        (path.village(), path.grid()),
+        (Some(area(VILLAGE)), Some(area(LEFT)))
+    );
+    assert_eq!(
+        areas.path(area(VILLAGE)).unwrap().level(),
+        AreaLevel::Village
+    );
+    assert_eq!(areas.path(AreaId([0; 16])), None);
     assert!(areas.is_within(area(LEFT), area(VILLAGE)));
     assert!(areas.is_within(area(VILLAGE), area(VILLAGE)));
     assert!(!areas.is_within(area(VILLAGE), area(LEFT)));

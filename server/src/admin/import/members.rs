@@ -1,0 +1,317 @@
+//! Members from a table: external id, public name, role, areas, unit. One line is one role; a person with
+//! several roles (“两个兼职”) has several lines under the same external id.
+//!
+//! | role | areas | unit |
+//! |---|---|---|
+//! | `volunteer`, `team_lead` | one village or town: where they live | their team |
+//! | `guard` | – or a village | their property company |
+//! | `grid_worker` | one grid or several | – |
+//! | `mediator`, `station_head` | villages or towns | – |
+//! | `community_officer` | villages or towns | – or a police station |
+//! | `village_lead` | villages | – or the committee |
+//! | `dispatcher` | towns | – or the command room |
+//! | `handler` | – | any unit but a team |
+//! | `supervisor` | any level but grid | – |
+//! | `district_lead` | districts | – |
+//!
+//! Phone numbers, identity numbers and the like have no column: the system does not need them.
+
+use std::collections::BTreeMap;
+
+use onegrid_core::domain::area::{AreaCode, AreaLevel};
+use onegrid_core::domain::areas::Areas;
+use onegrid_core::domain::names::checked_name;
+use onegrid_core::domain::unit::{Unit, UnitKind};
+use onegrid_core::domain::{AreaPath, Grant, Role, Scope};
+use onegrid_core::id::{AreaId, UnitId};
+use onegrid_core::limits::GRANTS_MAX;
+
+use super::table::{Column, Row, Table};
+use super::units::unit_id;
+use super::{Import, Progress, report};
+use crate::limits::IMPORT_AREAS_PER_ROW_MAX;
+
+const COLUMNS: &[Column] = &[
+    Column {
+        name: "external_id",
+        aliases: &["编号", "人员编号", "工号", "id"],
+        required: true,
+    },
+    Column {
+        name: "public_name",
+        aliases: &["公开名称", "姓名", "称呼", "name"],
+        required: true,
+    },
+    Column {
+        name: "role",
+        aliases: &["角色", "岗位"],
+        required: true,
+    },
+    Column {
+        name: "areas",
+        aliases: &["区域代码", "网格代码", "负责区域", "area"],
+        required: false,
+    },
+    Column {
+        name: "unit",
+        aliases: &["单位编号", "队伍编号", "单位", "team"],
+        required: false,
+    },
+];
+
+/// A person with all roles that the table gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberRow {
+    /// First line of the person in the file.
+    pub line: u64,
+    /// The office's id; it stays on the server.
+    pub external_id: String,
+    /// The name that colleagues see.
+    pub public_name: String,
+    /// The village (or town, or district) whose directory carries the name.
+    pub home: AreaId,
+    /// The roles, without repetition, in the order of the file.
+    pub grants: Vec<Grant>,
+}
+
+/// Reads members against the areas and units that exist.
+pub fn parse_members(
+    file: &str,
+    bytes: &[u8],
+    areas: &Areas,
+    units: &BTreeMap<UnitId, Unit>,
+    progress: &mut Progress<'_>,
+) -> Import<MemberRow> {
+    let mut table = Table::read(file, bytes, COLUMNS);
+    let mut import = Import {
+        bad: std::mem::take(&mut table.bad),
+        ..Import::default()
+    };
+    let mut index: BTreeMap<String, usize> = BTreeMap::new();
+    for (done, row) in table.rows.iter().enumerate() {
+        report(progress, done, table.rows.len());
+        if import.is_hopeless() {
+            break;
+        }
+        let taken = parse_row(row, areas, units).and_then(|member| {
+            let Some(at) = index.get(&member.external_id) else {
+                index.insert(member.external_id.clone(), import.good.len());
+                import.good.push(member);
+                return Ok(());
+            };
+            add_role(&mut import.good[*at], member)
+        });
+        if let Err((column, code)) = taken {
+            import
+                .bad
+                .push(table.bad(row.line, column, code, row.get(column)));
+        }
+    }
+    report(progress, table.rows.len(), table.rows.len());
+    import
+}
+
+type Refused = (&'static str, &'static str);
+
+fn add_role(known: &mut MemberRow, more: MemberRow) -> Result<(), Refused> {
+    if known.public_name != more.public_name {
+        return Err(("public_name", "import.name_differs"));
+    }
+    let new: Vec<Grant> = more
+        .grants
+        .into_iter()
+        .filter(|grant| !known.grants.contains(grant))
+        .collect();
+    if new.is_empty() {
+        return Err(("role", "import.duplicate"));
+    }
+    if known.grants.len() + new.len() > GRANTS_MAX {
+        return Err(("areas", "import.too_many_grants"));
+    }
+    known.grants.extend(new);
+    Ok(())
+}
+
+fn parse_row(
+    row: &Row,
+    areas: &Areas,
+    units: &BTreeMap<UnitId, Unit>,
+) -> Result<MemberRow, Refused> {
+    let external_id = checked_name(row.get("external_id"));
+    let external_id = external_id.map_err(|error| ("external_id", error.code()))?;
+    let public_name = checked_name(row.get("public_name"));
+    let public_name = public_name.map_err(|error| ("public_name", error.code()))?;
+    let role = role_of(row.get("role")).ok_or(("role", "import.unknown_role"))?;
+    let rule = rule_of(role).ok_or(("role", "import.unknown_role"))?;
+    let paths = paths_of(row.get("areas"), areas)?;
+    let unit = unit_of(row.get("unit"), units)?;
+    rule.check(&paths, unit)?;
+    let home = match (paths.first(), unit) {
+        // A grid has no directory of its own: its village carries the name.
+        (Some(path), _) => path.village().unwrap_or_else(|| path.leaf()),
+        (None, Some(unit)) => unit.area,
+        (None, None) => return Err(("areas", "import.areas_missing")),
+    };
+    let at_unit = unit.map(|unit| Grant {
+        role,
+        scope: Scope::Unit(unit.id),
+    });
+    // Who holds a role in a unit lives in an area but has no power over it.
+    let area_role = if rule.acts_in_unit {
+        Role::Volunteer
+    } else {
+        role
+    };
+    let has_area_grant = !rule.acts_in_unit || matches!(role, Role::Volunteer | Role::TeamLead);
+    let in_areas = paths.into_iter().filter(|_| has_area_grant);
+    let in_areas = in_areas.map(|path| Grant {
+        role: area_role,
+        scope: Scope::Area(path),
+    });
+    let grants: Vec<Grant> = at_unit.into_iter().chain(in_areas).collect();
+    if grants.len() > GRANTS_MAX {
+        return Err(("areas", "import.too_many_grants"));
+    }
+    Ok(MemberRow {
+        line: row.line,
+        external_id,
+        public_name,
+        home,
+        grants,
+    })
+}
+
+fn role_of(text: &str) -> Option<Role> {
+    Some(match text {
+        "志愿者" | "义警" => Role::Volunteer,
+        "队长" => Role::TeamLead,
+        "物业保安" | "保安" => Role::Guard,
+        "网格员" | "专职网格员" => Role::GridWorker,
+        "调解员" => Role::Mediator,
+        "社区民警" | "民警" => Role::CommunityOfficer,
+        "站长" => Role::StationHead,
+        "社区书记" | "村社书记" | "书记" => Role::VillageLead,
+        "调度员" | "指挥中心" => Role::Dispatcher,
+        "处置人员" | "处置员" => Role::Handler,
+        "督导" | "督导员" => Role::Supervisor,
+        "区级负责人" | "区领导" => Role::DistrictLead,
+        _ => return Role::from_name(&text.to_lowercase()),
+    })
+}
+
+/// What a role needs.
+struct Rule {
+    /// Levels of its areas.
+    levels: &'static [AreaLevel],
+    /// How many areas: least and most.
+    areas: (usize, usize),
+    /// Whether it needs a unit; otherwise one of the right kind may be given.
+    needs_unit: bool,
+    /// Kinds of that unit.
+    kinds: &'static [UnitKind],
+    /// Whether the role is held in the unit and not in the areas.
+    acts_in_unit: bool,
+}
+
+const MANY: usize = IMPORT_AREAS_PER_ROW_MAX;
+
+fn rule_of(role: Role) -> Option<Rule> {
+    use AreaLevel::{District, Grid, Town, Village};
+    let in_areas = |levels, kinds| Rule {
+        levels,
+        areas: (1, MANY),
+        needs_unit: false,
+        kinds,
+        acts_in_unit: false,
+    };
+    let in_unit = |areas, kinds| Rule {
+        levels: &[Village, Town],
+        areas,
+        needs_unit: true,
+        kinds,
+        acts_in_unit: true,
+    };
+    Some(match role {
+        Role::Volunteer | Role::TeamLead => in_unit((1, 1), &[UnitKind::Team]),
+        Role::Guard => in_unit((0, 1), &[UnitKind::PropertyCompany]),
+        Role::Handler => in_unit(
+            (0, 0),
+            &[
+                UnitKind::CommandRoom,
+                UnitKind::Department,
+                UnitKind::PoliceStation,
+                UnitKind::VillageCommittee,
+                UnitKind::Utility,
+                UnitKind::PropertyCompany,
+            ],
+        ),
+        Role::GridWorker => in_areas(&[Grid], &[]),
+        Role::Mediator | Role::StationHead => in_areas(&[Village, Town], &[]),
+        Role::CommunityOfficer => in_areas(&[Village, Town], &[UnitKind::PoliceStation]),
+        Role::VillageLead => in_areas(&[Village], &[UnitKind::VillageCommittee]),
+        Role::Dispatcher => in_areas(&[Town], &[UnitKind::CommandRoom]),
+        Role::Supervisor => in_areas(&[Village, Town, District], &[]),
+        Role::DistrictLead => in_areas(&[District], &[]),
+        // The server's own role is nobody's.
+        Role::System | Role::Unknown(_) => return None,
+    })
+}
+
+impl Rule {
+    fn check(&self, paths: &[AreaPath], unit: Option<&Unit>) -> Result<(), Refused> {
+        if paths.len() < self.areas.0 {
+            return Err(("areas", "import.areas_missing"));
+        }
+        if paths.len() > self.areas.1 {
+            return Err(("areas", "import.too_many_areas"));
+        }
+        if paths
+            .iter()
+            .any(|path| !self.levels.contains(&path.level()))
+        {
+            return Err(("areas", "import.area_of_wrong_level"));
+        }
+        match unit {
+            None if self.needs_unit => Err(("unit", "import.unit_missing")),
+            Some(unit) if !self.kinds.contains(&unit.kind) => {
+                Err(("unit", "import.unit_of_wrong_kind"))
+            }
+            Some(unit) if unit.dissolved_at_ms.is_some() => Err(("unit", "import.unknown_unit")),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn paths_of(text: &str, areas: &Areas) -> Result<Vec<AreaPath>, Refused> {
+    let separator = |c: char| c.is_whitespace() || ";；、,，|/".contains(c);
+    let mut paths: Vec<AreaPath> = Vec::new();
+    for part in text.split(separator).filter(|part| !part.is_empty()) {
+        let code: AreaCode = part.parse().map_err(|_| ("areas", "area.bad_code"))?;
+        let area = areas
+            .by_code(code)
+            .ok_or(("areas", "import.unknown_area"))?;
+        let path = areas
+            .path(area.id())
+            .ok_or(("areas", "import.unknown_area"))?;
+        if paths.contains(&path) {
+            return Err(("areas", "import.duplicate"));
+        }
+        paths.push(path);
+        if paths.len() > IMPORT_AREAS_PER_ROW_MAX {
+            return Err(("areas", "import.too_many_areas"));
+        }
+    }
+    Ok(paths)
+}
+
+fn unit_of<'a>(text: &str, units: &'a BTreeMap<UnitId, Unit>) -> Result<Option<&'a Unit>, Refused> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let unit = units.get(&unit_id(text));
+    unit.map(Some).ok_or(("unit", "import.unknown_unit"))
+}
+
+#[cfg(test)]
+#[path = "members_tests.rs"]
+mod tests;

@@ -1,0 +1,173 @@
+//! Import of areas, units and members from files that offices really have.
+//!
+//! ```text
+//!  bytes ─▶ encoding ─▶ table ─▶ areas │ units │ members ─▶ Import { good, bad }
+//!           UTF-8, 16   header,           each row parsed          │
+//!           GB18030     limits            into a checked type      ▼ stored by the caller
+//! ```
+//!
+//! **Contract.** Parsing is pure: nothing is stored here. Every row that is refused is named with its place,
+//! its column and a code that has a sentence in both languages; the rest is good and consistent in itself.
+//! A caller that wants all or nothing uses [`Import::strict`].
+//!
+//! **Not here:** storing, certificates, the command line.
+
+pub mod areas;
+mod encoding;
+mod geometry;
+pub mod members;
+mod table;
+pub mod units;
+
+use std::fmt;
+
+use onegrid_core::texts::{Lang, say};
+
+use crate::limits::IMPORT_BAD_ROWS_MAX;
+
+/// Where in the files something is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// The file as a whole.
+    File,
+    /// A line of a table, from 1; the header is line 1.
+    Line(u64),
+    /// A feature of a `GeoJSON` file, from 1.
+    Feature(u64),
+}
+
+/// A row, or a whole file, that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadRow {
+    /// Name of the file, as the caller gave it.
+    pub file: String,
+    /// Where in it.
+    pub place: Place,
+    /// The column, by the name that the file's header uses.
+    pub column: Option<String>,
+    /// The stable code of the reason.
+    pub code: &'static str,
+    /// What stood there, shortened; it helps to find the row.
+    pub value: String,
+}
+
+impl BadRow {
+    /// Characters of the offending value that are kept.
+    const VALUE_CHARS: usize = 40;
+
+    fn new(file: &str, place: Place, code: &'static str, value: &str) -> Self {
+        let mut kept: String = value.chars().take(Self::VALUE_CHARS).collect();
+        if kept.len() < value.len() {
+            kept.push('…');
+        }
+        Self {
+            file: file.to_owned(),
+            place,
+            column: None,
+            code,
+            value: kept,
+        }
+    }
+
+    fn in_column(mut self, column: &str) -> Self {
+        self.column = Some(column.to_owned());
+        self
+    }
+
+    /// The line of a table, if the place is one.
+    #[must_use]
+    pub fn line(&self) -> Option<u64> {
+        match self.place {
+            Place::Line(line) => Some(line),
+            Place::File | Place::Feature(_) => None,
+        }
+    }
+
+    /// Why it was refused and what to do.
+    #[must_use]
+    pub fn reason(&self, lang: Lang) -> String {
+        say(self.code, lang, &[("value", &self.value)])
+    }
+
+    /// One line for a person: place, column, reason, code.
+    #[must_use]
+    pub fn say(&self, lang: Lang) -> String {
+        let place = match (self.place, lang) {
+            (Place::File, _) => String::new(),
+            (Place::Line(line), Lang::Zh) => format!(" 第{line}行"),
+            (Place::Line(line), Lang::En) => format!(" line {line}"),
+            (Place::Feature(feature), Lang::Zh) => format!(" 第{feature}个要素"),
+            (Place::Feature(feature), Lang::En) => format!(" feature {feature}"),
+        };
+        let column = match (&self.column, lang) {
+            (None, _) => String::new(),
+            (Some(column), Lang::Zh) => format!(" “{column}”列"),
+            (Some(column), Lang::En) => format!(" column “{column}”"),
+        };
+        let value = if self.value.is_empty() {
+            String::new()
+        } else {
+            format!(" [{}]", self.value)
+        };
+        let colon = if lang == Lang::Zh { "：" } else { ": " };
+        let reason = self.reason(lang);
+        format!(
+            "{}{place}{column}{value}{colon}{reason} ({})",
+            self.file, self.code
+        )
+    }
+}
+
+impl fmt::Display for BadRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.say(Lang::En))
+    }
+}
+
+/// What came out of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import<T> {
+    /// The rows to take, in an order in which they can be stored.
+    pub good: Vec<T>,
+    /// The rows that were refused, in the order of the files.
+    pub bad: Vec<BadRow>,
+    /// Rows that say what is known already.
+    pub unchanged: usize,
+}
+
+impl<T> Default for Import<T> {
+    fn default() -> Self {
+        Self {
+            good: Vec::new(),
+            bad: Vec::new(),
+            unchanged: 0,
+        }
+    }
+}
+
+impl<T> Import<T> {
+    /// All good rows if there is no bad one, otherwise the bad ones alone.
+    pub fn strict(self) -> Result<Vec<T>, Vec<BadRow>> {
+        if self.bad.is_empty() {
+            Ok(self.good)
+        } else {
+            Err(self.bad)
+        }
+    }
+
+    /// Whether so much is wrong that reading on helps nobody.
+    fn is_hopeless(&self) -> bool {
+        self.bad.len() >= IMPORT_BAD_ROWS_MAX
+    }
+}
+
+/// How far a parse is: (rows done, rows in all). Called about a hundred times for a file.
+pub type Progress<'a> = dyn FnMut(usize, usize) + 'a;
+
+/// Calls `progress` for every hundredth part and at the end.
+fn report(progress: &mut Progress<'_>, done: usize, all: usize) {
+    let step = (all / 100).max(1);
+    if done.is_multiple_of(step) || done == all {
+        progress(done, all);
+    }
+}

@@ -1,0 +1,134 @@
+//! Units and teams from a table: external id, kind, names, area.
+//!
+//! The id of a unit is made from its external id, so that a second import meets the same unit.
+
+use std::collections::BTreeMap;
+
+use onegrid_core::domain::area::AreaCode;
+use onegrid_core::domain::areas::Areas;
+use onegrid_core::domain::names::{Names, checked_name};
+use onegrid_core::domain::unit::{Unit, UnitKind};
+use onegrid_core::id::{Hash, UnitId};
+
+use super::table::{Column, Row, Table};
+use super::{Import, Progress, report};
+
+const COLUMNS: &[Column] = &[
+    Column {
+        name: "external_id",
+        aliases: &["编号", "单位编号", "id"],
+        required: true,
+    },
+    Column {
+        name: "kind",
+        aliases: &["类型", "单位类型"],
+        required: true,
+    },
+    Column {
+        name: "name",
+        aliases: &["名称", "单位名称", "name_zh"],
+        required: true,
+    },
+    Column {
+        name: "name_en",
+        aliases: &["英文名"],
+        required: false,
+    },
+    Column {
+        name: "area",
+        aliases: &["区域代码", "所属区域"],
+        required: true,
+    },
+];
+
+/// A unit with the id that its office knows it by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitRow {
+    /// The office's id; members refer to it.
+    pub external_id: String,
+    /// The unit.
+    pub unit: Unit,
+}
+
+/// The id of the unit that an office knows by this id.
+#[must_use]
+pub fn unit_id(external_id: &str) -> UnitId {
+    UnitId::v8(&Hash::of(&[b"onegrid.unit", external_id.as_bytes()]))
+}
+
+/// Reads units. `known` are those that exist already; what says nothing new is counted as unchanged.
+pub fn parse_units(
+    file: &str,
+    bytes: &[u8],
+    areas: &Areas,
+    known: &BTreeMap<UnitId, Unit>,
+    progress: &mut Progress<'_>,
+) -> Import<UnitRow> {
+    let mut table = Table::read(file, bytes, COLUMNS);
+    let mut import = Import {
+        bad: std::mem::take(&mut table.bad),
+        ..Import::default()
+    };
+    let mut seen = BTreeMap::new();
+    for (done, row) in table.rows.iter().enumerate() {
+        report(progress, done, table.rows.len());
+        if import.is_hopeless() {
+            break;
+        }
+        match parse_row(row, areas) {
+            Err((column, code)) => {
+                import
+                    .bad
+                    .push(table.bad(row.line, column, code, row.get(column)));
+            }
+            Ok(parsed) if seen.insert(parsed.unit.id, row.line).is_some() => {
+                let id = &parsed.external_id;
+                import
+                    .bad
+                    .push(table.bad(row.line, "external_id", "import.duplicate", id));
+            }
+            Ok(parsed) if known.get(&parsed.unit.id) == Some(&parsed.unit) => import.unchanged += 1,
+            Ok(parsed) => import.good.push(parsed),
+        }
+    }
+    report(progress, table.rows.len(), table.rows.len());
+    import
+}
+
+fn parse_row(row: &Row, areas: &Areas) -> Result<UnitRow, (&'static str, &'static str)> {
+    let external_id = checked_name(row.get("external_id"));
+    let external_id = external_id.map_err(|error| ("external_id", error.code()))?;
+    let kind = kind_of(row.get("kind")).ok_or(("kind", "unit.bad_kind"))?;
+    let names = Names::new(row.get("name"), Some(row.get("name_en")));
+    let names = names.map_err(|error| ("name", error.code()))?;
+    let code: AreaCode = row
+        .get("area")
+        .parse()
+        .map_err(|_| ("area", "area.bad_code"))?;
+    let area = areas.by_code(code).ok_or(("area", "import.unknown_area"))?;
+    let unit = Unit {
+        id: unit_id(&external_id),
+        names,
+        kind,
+        area: area.id(),
+        dissolved_at_ms: None,
+    };
+    Ok(UnitRow { external_id, unit })
+}
+
+fn kind_of(text: &str) -> Option<UnitKind> {
+    Some(match text {
+        "指挥中心" | "综合指挥中心" => UnitKind::CommandRoom,
+        "部门" | "职能部门" => UnitKind::Department,
+        "派出所" => UnitKind::PoliceStation,
+        "村委会" | "居委会" | "村社" => UnitKind::VillageCommittee,
+        "公用企业" | "企业" => UnitKind::Utility,
+        "物业公司" | "物业" => UnitKind::PropertyCompany,
+        "队伍" | "志愿队" | "义警队" | "志愿者队" => UnitKind::Team,
+        _ => return text.to_lowercase().parse().ok(),
+    })
+}
+
+#[cfg(test)]
+#[path = "units_tests.rs"]
+mod tests;

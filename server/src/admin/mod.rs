@@ -1,0 +1,3 @@
+//! What an administrator does with a deployment from files and the command line.
+
+pub mod import;
