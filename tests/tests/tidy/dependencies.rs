@@ -1,0 +1,229 @@
+//! Who may use what.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use super::report;
+use super::rust_text::has_word;
+use super::source::{ROOT, RUST, text_of};
+
+/// What the bare core must never pull in.
+const NOT_IN_CORE: [&str; 8] = [
+    "tokio",
+    "axum",
+    "rusqlite",
+    "libsqlite3-sys",
+    "uniffi",
+    "reqwest",
+    "tokio-tungstenite",
+    "onegrid-server",
+];
+
+/// Words of code that are a clock, randomness, a thread or IO.
+const IMPURE: [&str; 13] = [
+    "SystemTime",
+    "Instant",
+    "std::fs",
+    "std::net",
+    "std::env",
+    "std::process",
+    "std::io::stdin",
+    "std::thread",
+    "thread::spawn",
+    "getrandom",
+    "OsRng",
+    "tokio",
+    "rusqlite",
+];
+
+#[test]
+fn the_bare_core_pulls_in_no_runtime_no_database_and_no_network() {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "-p",
+            "onegrid-core",
+            "--no-default-features",
+            "-e",
+            "normal",
+        ])
+        .args(["--prefix", "none", "--locked", "--offline"])
+        .current_dir(&*ROOT)
+        .output()
+        .expect("cargo runs, it started this test");
+    let tree = String::from_utf8_lossy(&output.stdout);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && tree.contains("automerge"),
+        "cargo tree failed: {error}"
+    );
+    let names: BTreeSet<&str> = tree
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    let findings: Vec<String> = NOT_IN_CORE
+        .iter()
+        .filter(|name| names.contains(**name))
+        .map(|name| format!("onegrid-core: {name}; put it behind the feature `replica` or `net`"))
+        .collect();
+    report("core without features is pure", &findings);
+}
+
+#[test]
+fn only_the_gate_touches_automerge() {
+    let mut findings = Vec::new();
+    for file in RUST
+        .iter()
+        .filter(|f| f.is_in(&["core/", "server/", "ffi/"]))
+    {
+        if file.is_in(&["core/src/crdt.rs", "core/src/crdt/"]) {
+            continue;
+        }
+        for (number, line) in file.numbered() {
+            for name in ["automerge", "autosurgeon"] {
+                if has_word(&line.code, name) {
+                    let path = &file.path;
+                    findings.push(format!("{path}:{number}: {name}; go through core/src/crdt"));
+                }
+            }
+        }
+    }
+    report(
+        "nothing but core/src/crdt uses automerge or autosurgeon",
+        &findings,
+    );
+}
+
+#[test]
+fn core_has_no_clock_randomness_threads_or_io_of_its_own() {
+    let outside = [
+        "core/src/replica/",
+        "core/src/replica.rs",
+        "core/src/net/",
+        "core/src/net.rs",
+    ];
+    let mut findings = Vec::new();
+    for file in RUST
+        .iter()
+        .filter(|f| f.is_in(&["core/src/"]) && !f.is_in(&outside))
+    {
+        for (number, line) in file.shipped() {
+            for word in IMPURE.iter().filter(|word| has_word(&line.code, word)) {
+                let path = &file.path;
+                findings.push(format!(
+                    "{path}:{number}: {word}; let the caller hand it in"
+                ));
+            }
+        }
+    }
+    report(
+        "core outside replica and net is handed time and randomness",
+        &findings,
+    );
+}
+
+#[test]
+fn sql_stands_in_migrations_and_in_the_modules_of_the_two_stores() {
+    let allowed = ["core/src/replica/", "server/src/store/", "tests/"];
+    let mut findings = Vec::new();
+    for file in RUST.iter().filter(|f| !f.is_in(&allowed)) {
+        for (number, line) in file.shipped() {
+            if let Some(sql) = line.strings.iter().find(|text| is_sql(text)) {
+                let start: String = sql.chars().take(40).collect();
+                let path = &file.path;
+                findings.push(format!(
+                    "{path}:{number}: `{start}…`; move it into the table's module under \
+                     core/src/replica/ or server/src/store/"
+                ));
+            }
+        }
+    }
+    report("no SQL outside the stores", &findings);
+}
+
+fn is_sql(text: &str) -> bool {
+    let mut words = text.split_whitespace();
+    let (first, second) = (
+        words.next().unwrap_or_default(),
+        words.next().unwrap_or_default(),
+    );
+    match first {
+        "PRAGMA" | "VACUUM" => true,
+        "SELECT" => text.contains(" FROM ") || second.ends_with(')'),
+        "INSERT" | "REPLACE" => second == "INTO" || second == "OR",
+        "DELETE" => second == "FROM",
+        "UPDATE" => text.contains(" SET "),
+        "CREATE" | "DROP" | "ALTER" => {
+            ["TABLE", "INDEX", "TRIGGER", "VIEW", "VIRTUAL", "UNIQUE"].contains(&second)
+        }
+        "BEGIN" => text == "BEGIN" || second == "IMMEDIATE" || second == "EXCLUSIVE",
+        "SAVEPOINT" | "ATTACH" => true,
+        _ => false,
+    }
+}
+
+#[test]
+fn sql_is_recognised_and_prose_is_not() {
+    for sql in [
+        "SELECT a FROM t",
+        "INSERT OR IGNORE INTO t",
+        "PRAGMA user_version",
+        "BEGIN",
+    ] {
+        assert!(is_sql(sql), "{sql}");
+    }
+    for prose in [
+        "SELECT one of these",
+        "Update the SET",
+        "CREATE a team",
+        "begin",
+    ] {
+        assert!(!is_sql(prose), "{prose}");
+    }
+}
+
+#[test]
+fn every_dependency_says_why_it_is_there() {
+    let manifest: toml_lines::Dependencies = toml_lines::read(text_of("Cargo.toml"));
+    let reasons = text_of("docs/decisions/dependencies.md");
+    let mut findings = Vec::new();
+    for name in manifest
+        .names
+        .iter()
+        .filter(|name| !name.starts_with("onegrid-"))
+    {
+        if !reasons.contains(&format!("| `{name}` |")) {
+            findings.push(format!(
+                "{name}: add a line to docs/decisions/dependencies.md"
+            ));
+        }
+    }
+    for line in reasons.lines().filter(|line| line.starts_with("| `")) {
+        let name = line.split('`').nth(1).unwrap_or_default();
+        if !manifest.names.contains(&name) {
+            findings.push(format!("{name}: no longer a dependency; remove its line"));
+        }
+    }
+    report(
+        "each dependency in Cargo.toml has a line with its reason, and no other",
+        &findings,
+    );
+}
+
+/// The names in `[workspace.dependencies]`, one a line as this project writes them.
+mod toml_lines {
+    pub struct Dependencies<'a> {
+        pub names: Vec<&'a str>,
+    }
+
+    pub fn read(manifest: &str) -> Dependencies<'_> {
+        let names = manifest
+            .lines()
+            .skip_while(|line| *line != "[workspace.dependencies]")
+            .skip(1)
+            .take_while(|line| !line.starts_with('['))
+            .filter_map(|line| Some(line.split_once('=')?.0.trim()))
+            .collect();
+        Dependencies { names }
+    }
+}

@@ -1,0 +1,134 @@
+//! What the documents promise is there.
+
+use std::collections::BTreeSet;
+
+use super::report;
+use super::source::{FILES, ROOT, RUST, text_of};
+
+/// Invariants that ARCHITECTURE.md numbers.
+const INVARIANTS: usize = 9;
+
+/// Invariants without a guard. This list only gets shorter: a number that is guarded may not stay here.
+const UNGUARDED: [&str; 2] = ["1", "2"];
+
+#[test]
+fn the_readme_names_the_two_commands() {
+    let readme = text_of("README.md");
+    for command in ["make demo", "make test"] {
+        assert!(
+            readme.contains(command),
+            "README.md: name `{command}`, it is what a newcomer runs"
+        );
+    }
+}
+
+#[test]
+fn every_invariant_names_a_test_that_exists() {
+    let tests: BTreeSet<&str> = RUST
+        .iter()
+        .flat_map(|file| &file.lines)
+        .filter_map(|line| {
+            line.code
+                .trim()
+                .split_once("fn ")?
+                .1
+                .split(['(', '<'])
+                .next()
+        })
+        .collect();
+    let rows: Vec<&str> = text_of("ARCHITECTURE.md")
+        .lines()
+        .filter(|line| {
+            line.starts_with("| ") && line[2..].starts_with(|c: char| c.is_ascii_digit())
+        })
+        .collect();
+    let mut findings = Vec::new();
+    if rows.len() != INVARIANTS {
+        findings.push(format!(
+            "{} rows instead of {INVARIANTS}: `| number | … |`",
+            rows.len()
+        ));
+    }
+    for row in rows {
+        let columns: Vec<&str> = row.split('|').map(str::trim).collect();
+        let number = columns.get(1).copied().unwrap_or_default();
+        let names: Vec<&str> = columns
+            .get(3)
+            .copied()
+            .unwrap_or_default()
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .collect();
+        match (names.is_empty(), UNGUARDED.contains(&number)) {
+            (true, false) => {
+                findings.push(format!("invariant {number}: name the test that guards it"));
+            }
+            (false, true) => findings.push(format!("invariant {number}: remove it from UNGUARDED")),
+            _ => {}
+        }
+        for name in names.iter().filter(|name| !tests.contains(**name)) {
+            findings.push(format!("invariant {number}: there is no test `{name}`"));
+        }
+    }
+    report(
+        "ARCHITECTURE.md: each invariant names a test that exists",
+        &findings,
+    );
+}
+
+#[test]
+fn every_link_in_the_documents_leads_somewhere() {
+    let mut findings = Vec::new();
+    for file in FILES.iter().filter(|file| file.path.ends_with(".md")) {
+        let folder = ROOT.join(&file.path);
+        let folder = folder.parent().unwrap_or(&ROOT);
+        for (index, line) in file.text.lines().enumerate() {
+            for link in line
+                .split("](")
+                .skip(1)
+                .filter_map(|rest| rest.split(')').next())
+            {
+                let target = link.split('#').next().unwrap_or_default();
+                let outside = target.contains("://") || target.starts_with("mailto:");
+                if !target.is_empty() && !outside && !folder.join(target).exists() {
+                    let at = format!("{}:{}", file.path, index + 1);
+                    findings.push(format!("{at}: {target} does not exist; correct the link"));
+                }
+            }
+        }
+    }
+    report("links between documents", &findings);
+}
+
+#[test]
+fn every_decision_is_a_numbered_page_of_its_own() {
+    let mut findings = Vec::new();
+    let mut numbers = BTreeSet::new();
+    for file in FILES.iter() {
+        let Some(name) = file.path.strip_prefix("docs/decisions/") else {
+            continue;
+        };
+        if name == "dependencies.md" {
+            continue;
+        }
+        let number = name.split('-').next().unwrap_or_default();
+        if number.len() != 4 || !number.bytes().all(|b| b.is_ascii_digit()) {
+            findings.push(format!("{}: name it NNNN-title.md", file.path));
+        } else if !numbers.insert(number) {
+            findings.push(format!(
+                "{}: the number {number} is taken; take the next",
+                file.path
+            ));
+        }
+        for part in ["## Context", "## Options", "## Choice", "## Consequences"] {
+            if !file.text.contains(part) {
+                findings.push(format!("{}: the part “{part}” is missing", file.path));
+            }
+        }
+    }
+    report(
+        "docs/decisions: context, options, choice, consequences",
+        &findings,
+    );
+}

@@ -1,0 +1,122 @@
+//! The files of the project.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use super::rust_text::{Line, lines};
+
+/// Folders that hold nothing that somebody wrote.
+const SKIPPED: [&str; 5] = [".git", "target", ".cache", "node_modules", "dist"];
+
+/// One text file.
+pub struct File {
+    /// Path from the project's root, with `/`.
+    pub path: String,
+    /// Its content.
+    pub text: String,
+}
+
+/// One Rust file, taken apart.
+pub struct Rust {
+    /// Path from the project's root, with `/`.
+    pub path: String,
+    /// Its lines.
+    pub lines: Vec<Line>,
+}
+
+/// The project's root.
+pub static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().map(Path::to_path_buf).unwrap_or_default()
+});
+
+/// Every file that is text, except lock files.
+pub static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
+    let mut files = Vec::new();
+    collect(&ROOT, &mut files);
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    assert!(
+        files.len() > 10,
+        "the project's files were not found under {}",
+        ROOT.display()
+    );
+    files
+});
+
+/// Every Rust file.
+pub static RUST: LazyLock<Vec<Rust>> = LazyLock::new(|| {
+    FILES
+        .iter()
+        .filter(|file| file.path.ends_with(".rs"))
+        .map(|file| Rust {
+            path: file.path.clone(),
+            lines: lines(&file.text),
+        })
+        .collect()
+});
+
+fn collect(folder: &Path, files: &mut Vec<File>) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let Ok(kind) = entry.file_type() else {
+            continue;
+        };
+        if kind.is_dir() {
+            if !SKIPPED.contains(&name.as_str()) {
+                collect(&path, files);
+            }
+        } else if kind.is_file()
+            && name != ".git"
+            && !name.ends_with(".lock")
+            && !name.contains("package-lock")
+        {
+            // What is no UTF-8 is no text.
+            let Ok(text) = std::fs::read_to_string(&path) else {
+                continue;
+            };
+            let path = path.strip_prefix(&*ROOT).unwrap_or(&path);
+            files.push(File {
+                path: path.to_string_lossy().replace('\\', "/"),
+                text,
+            });
+        }
+    }
+}
+
+/// The text of one file; empty when it is not there.
+pub fn text_of(path: &str) -> &'static str {
+    FILES
+        .iter()
+        .find(|file| file.path == path)
+        .map_or("", |file| file.text.as_str())
+}
+
+impl Rust {
+    /// Whether the whole file is test code.
+    pub fn is_test(&self) -> bool {
+        self.path.starts_with("tests/")
+            || self.path.contains("/tests/")
+            || self.path.ends_with("tests.rs")
+    }
+
+    /// Whether the file lies in one of these folders (or is that very file).
+    pub fn is_in(&self, places: &[&str]) -> bool {
+        places.iter().any(|place| self.path.starts_with(place))
+    }
+
+    /// Lines outside tests, counted from one.
+    pub fn shipped(&self) -> impl Iterator<Item = (usize, &Line)> {
+        let whole = self.is_test();
+        self.numbered()
+            .filter(move |(_, line)| !whole && !line.in_test)
+    }
+
+    /// All lines, counted from one.
+    pub fn numbered(&self) -> impl Iterator<Item = (usize, &Line)> {
+        self.lines
+            .iter()
+            .enumerate()
+            .map(|(index, line)| (index + 1, line))
+    }
+}

@@ -1,0 +1,144 @@
+//! Sizes, sleeps, and what must not stand in a file.
+
+use super::report;
+use super::rust_text::has_word;
+use super::source::{FILES, RUST};
+
+/// Lines of a file before it asks to be split.
+const LINES_MAX: usize = 400;
+
+/// Files that are longer on purpose: path, reason.
+const LONG: [(&str, &str); 2] = [
+    (
+        "core/src/crdt/change.rs",
+        "one chunk format, read from its first byte to its last",
+    ),
+    (
+        "core/src/domain/polygon.rs",
+        "rings and their one encoding, which only they may build",
+    ),
+];
+
+/// Tests that wait on purpose: path, reason.
+const WAITS: [(&str, &str); 0] = [];
+
+/// Absolute paths of somebody's machine; each is put together so that this file does not hold it.
+fn machine_paths() -> Vec<String> {
+    ["work", "home", "root", "Users"]
+        .iter()
+        .map(|folder| format!("/{folder}/"))
+        .collect()
+}
+
+/// Hosts that a registry's client knows by itself.
+fn registry_hosts() -> Vec<String> {
+    ["crates.io", "npmjs.org", "pypi.org", "rubygems.org"]
+        .iter()
+        .map(|host| host.replace('.', "\u{2e}"))
+        .collect()
+}
+
+#[test]
+fn a_file_holds_one_concept() {
+    let findings: Vec<String> = RUST
+        .iter()
+        .filter(|file| file.lines.len() > LINES_MAX + 1)
+        .filter(|file| !LONG.iter().any(|(path, _)| *path == file.path))
+        .map(|file| {
+            format!(
+                "{}: {} lines; split it by concept",
+                file.path,
+                file.lines.len() - 1
+            )
+        })
+        .collect();
+    report("no Rust file over 400 lines", &findings);
+}
+
+#[test]
+fn a_line_fits_the_width() {
+    let mut findings = Vec::new();
+    for file in FILES.iter().filter(|file| file.path.ends_with(".rs")) {
+        for (index, line) in file.text.lines().enumerate() {
+            if line.chars().count() > 120 {
+                findings.push(format!(
+                    "{}:{}: wrap it at 100 columns",
+                    file.path,
+                    index + 1
+                ));
+            }
+        }
+    }
+    report("no line far over 100 columns", &findings);
+}
+
+#[test]
+fn tests_wait_for_events_never_for_time() {
+    let mut findings = Vec::new();
+    for file in RUST.iter() {
+        if WAITS.iter().any(|(path, _)| *path == file.path) {
+            continue;
+        }
+        for (number, line) in file.numbered() {
+            let test = file.is_test() || line.in_test;
+            if test && (has_word(&line.code, "sleep") || has_word(&line.code, "sleep_until")) {
+                let path = &file.path;
+                findings.push(format!("{path}:{number}: sleep; wait for the event itself"));
+            }
+        }
+    }
+    report("no sleep in a test", &findings);
+}
+
+#[test]
+fn a_test_that_is_left_out_says_why() {
+    let mut findings = Vec::new();
+    for file in RUST.iter() {
+        for (number, line) in file.numbered() {
+            if line.code.contains("#[ignore]") {
+                let path = &file.path;
+                findings.push(format!("{path}:{number}: write #[ignore = \"reason\"]"));
+            }
+        }
+    }
+    report("no test is ignored without a reason", &findings);
+}
+
+#[test]
+fn no_machine_path_and_no_registry_host_stands_in_a_file() {
+    let mut findings = Vec::new();
+    let own = "tests/tests/tidy/style.rs";
+    for file in FILES.iter().filter(|file| file.path != own) {
+        for (index, line) in file.text.lines().enumerate() {
+            for path in machine_paths()
+                .iter()
+                .filter(|path| starts_path(line, path))
+            {
+                let at = format!("{}:{}", file.path, index + 1);
+                findings.push(format!("{at}: {path}…; use a path relative to the project"));
+            }
+            for host in registry_hosts()
+                .iter()
+                .filter(|host| line.contains(host.as_str()))
+            {
+                let at = format!("{}:{}", file.path, index + 1);
+                findings.push(format!(
+                    "{at}: {host}; leave the host to the registry's client"
+                ));
+            }
+        }
+    }
+    report(
+        "no absolute path of a machine, no host of a registry",
+        &findings,
+    );
+}
+
+/// Whether an absolute path starts here, rather than a folder of that name inside another path.
+fn starts_path(line: &str, path: &str) -> bool {
+    line.match_indices(path).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        !before
+            .is_some_and(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | '*' | '}'))
+    })
+}
