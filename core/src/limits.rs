@@ -157,3 +157,23 @@ pub const PACK_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 pub const PACK_GROWTH_MAX: usize = 16;
 /// Bytes of one part of the header facts in a pack.
 pub const PACK_FACTS_BYTES_MAX: usize = 4_096;
+// --- trust: sessions, invitations, enrolment ---
+
+/// Bytes of one message of a handshake.
+pub const SESSION_MESSAGE_BYTES_MAX: usize = 32 * 1_024;
+/// Versions that one side offers.
+pub const VERSIONS_MAX: usize = 16;
+/// Server keys in use at a time.
+pub const SERVER_KEYS_MAX: usize = 32;
+/// How long a session lasts, milliseconds; every answer may prolong it.
+pub const SESSION_MS: i64 = 15 * 60 * 1_000;
+/// How long a handshake may take, milliseconds.
+pub const HANDSHAKE_MS_MAX: i64 = 60 * 1_000;
+/// Bytes of an enrolment request or answer.
+pub const ENROLMENT_BYTES_MAX: usize = 32 * 1_024;
+/// Characters of the text of an invitation.
+pub const INVITATION_BYTES_MAX: usize = 1_024;
+/// Bytes of a server's address in an invitation.
+pub const SERVER_ADDRESS_BYTES_MAX: usize = 256;
+/// Characters of the name that a person gives to a phone.
+pub const DEVICE_NAME_CHARS_MAX: usize = 64;

@@ -1,4 +1,12 @@
-//! Who may be believed: keys, certificates, and the one way to sign.
+//! Who may be believed: keys, certificates, the one way to sign, enrolment and sessions.
 
+mod base32;
 pub mod certificate;
+pub mod channel;
+pub mod enrolment;
+pub mod invitation;
+pub mod peer_session;
+mod read;
+pub mod request_mac;
+pub mod session;
 pub mod sign;

@@ -1,0 +1,216 @@
+//! The keyed channel that a handshake ends in: key agreement, transcript and message codes.
+//!
+//! One X25519 agreement of two fresh keys, one running hash over everything that was said (the transcript),
+//! one key made of both. Afterwards each message carries a code that only the two ends can make, so a relay
+//! in between that terminates TLS can neither alter a message nor use what it has read.
+
+use hmac::{Hmac, KeyInit, Mac};
+use rand_core::CryptoRng;
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+use x25519_dalek::{PublicKey as AgreementKey, StaticSecret};
+use zeroize::Zeroizing;
+
+use crate::id::Hash;
+
+/// Bytes of a message code: HMAC-SHA256, cut to 128 bits.
+pub const MAC_BYTES: usize = 16;
+
+/// The other side's key has small order: the “shared” secret would be known to anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("session.bad_key")]
+pub struct WeakAgreement;
+
+/// A fresh X25519 key, used for one agreement and wiped when dropped.
+pub struct Ephemeral(StaticSecret);
+
+impl Ephemeral {
+    /// A new key.
+    pub fn generate(rng: &mut dyn CryptoRng) -> Self {
+        let mut seed = Zeroizing::new([0; 32]);
+        rng.fill_bytes(seed.as_mut_slice());
+        Self(StaticSecret::from(*seed))
+    }
+
+    /// The public half.
+    #[must_use]
+    pub fn public(&self) -> [u8; 32] {
+        AgreementKey::from(&self.0).to_bytes()
+    }
+
+    /// Agrees with the other side and makes the channel's key out of the secret and the transcript. A
+    /// result to which the other side's key contributed nothing is refused.
+    pub fn agree(self, theirs: &[u8; 32], transcript: &Hash) -> Result<ChannelKey, WeakAgreement> {
+        let shared = self.0.diffie_hellman(&AgreementKey::from(*theirs));
+        if !shared.was_contributory() {
+            return Err(WeakAgreement);
+        }
+        let mut mac = keyed(shared.as_bytes());
+        mac.update(b"onegrid.channel.v1");
+        mac.update(transcript.as_bytes());
+        Ok(ChannelKey(Zeroizing::new(
+            mac.finalize().into_bytes().into(),
+        )))
+    }
+
+    /// The secret itself, for a caller that keeps the state of a handshake outside this process.
+    pub(super) fn secret(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+
+    pub(super) fn from_secret(secret: [u8; 32]) -> Self {
+        Self(StaticSecret::from(secret))
+    }
+}
+
+impl std::fmt::Debug for Ephemeral {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Ephemeral(..)")
+    }
+}
+
+/// Who speaks: a code made for one direction is none for the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Direction {
+    /// From the side that began the handshake.
+    Forth = 1,
+    /// From the side that answered.
+    Back = 2,
+}
+
+/// The key of a channel. It is wiped when dropped and never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ChannelKey(Zeroizing<[u8; 32]>);
+
+impl ChannelKey {
+    /// The 32 bytes, for a caller that keeps sessions outside this process.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// From the bytes that [`Self::as_bytes`] gave.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The code of a message. Each part goes in with its length, so that parts can not be shifted.
+    #[must_use]
+    pub fn mac(&self, direction: Direction, parts: &[&[u8]]) -> [u8; MAC_BYTES] {
+        let mut mac = keyed(self.as_bytes());
+        mac.update(&[direction as u8]);
+        for part in parts {
+            mac.update(&(part.len() as u64).to_be_bytes());
+            mac.update(part);
+        }
+        let full: [u8; 32] = mac.finalize().into_bytes().into();
+        let mut code = [0; MAC_BYTES];
+        code.copy_from_slice(&full[..MAC_BYTES]);
+        code
+    }
+
+    /// Compares a received code in constant time.
+    #[must_use]
+    pub fn accepts(&self, direction: Direction, parts: &[&[u8]], code: &[u8]) -> bool {
+        self.mac(direction, parts).as_slice().ct_eq(code).into()
+    }
+}
+
+impl std::fmt::Debug for ChannelKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ChannelKey(..)")
+    }
+}
+
+/// The running hash over a handshake: every message enters whole, with its length, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transcript(Hash);
+
+impl Transcript {
+    /// Begins with a label that names protocol and version.
+    #[must_use]
+    pub fn new(label: &str) -> Self {
+        Self(Hash::of(&[label.as_bytes()]))
+    }
+
+    /// Goes on from a hash that [`Self::hash`] gave.
+    #[must_use]
+    pub fn resume(hash: Hash) -> Self {
+        Self(hash)
+    }
+
+    /// The transcript with one more message.
+    #[must_use]
+    pub fn with(self, message: &[u8]) -> Self {
+        let len = (message.len() as u64).to_be_bytes();
+        Self(Hash::of(&[self.0.as_bytes(), &len, message]))
+    }
+
+    /// The hash so far.
+    #[must_use]
+    pub fn hash(&self) -> Hash {
+        self.0
+    }
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of every length")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn both_sides_agree_and_another_transcript_gives_another_key() {
+        let mut rng = ChaCha20Rng::seed_from_u64(1);
+        let (a, b) = (Ephemeral::generate(&mut rng), Ephemeral::generate(&mut rng));
+        let (a_public, b_public) = (a.public(), b.public());
+        let b_again = Ephemeral::from_secret(*b.secret());
+        let transcript = Transcript::new("t").with(b"x").hash();
+        let key = a.agree(&b_public, &transcript).unwrap();
+        assert_eq!(key, b.agree(&a_public, &transcript).unwrap());
+        let other = Transcript::new("t").with(b"y").hash();
+        assert_ne!(key, b_again.agree(&a_public, &other).unwrap());
+    }
+
+    #[test]
+    fn a_key_that_contributes_nothing_is_refused() {
+        let mut rng = ChaCha20Rng::seed_from_u64(2);
+        let mut one = [0; 32];
+        one[0] = 1;
+        for weak in [[0; 32], one] {
+            let mine = Ephemeral::generate(&mut rng);
+            assert_eq!(mine.agree(&weak, &Hash([0; 32])), Err(WeakAgreement));
+        }
+    }
+
+    #[test]
+    fn a_code_binds_direction_parts_and_their_borders() {
+        let key = ChannelKey::from_bytes([7; 32]);
+        let code = key.mac(Direction::Forth, &[b"ab", b"c"]);
+        assert!(key.accepts(Direction::Forth, &[b"ab", b"c"], &code));
+        assert!(!key.accepts(Direction::Back, &[b"ab", b"c"], &code));
+        assert!(!key.accepts(Direction::Forth, &[b"a", b"bc"], &code));
+        assert!(!key.accepts(Direction::Forth, &[b"ab", b"c"], &code[..15]));
+        assert!(!key.accepts(Direction::Forth, &[b"ab", b"c"], &[]));
+        assert_ne!(
+            Transcript::new("t").with(b"ab"),
+            Transcript::new("t").with(b"a").with(b"b")
+        );
+    }
+
+    #[test]
+    fn secrets_are_never_printed() {
+        assert_eq!(
+            format!("{:?}", ChannelKey::from_bytes([7; 32])),
+            "ChannelKey(..)"
+        );
+    }
+}

@@ -1,0 +1,376 @@
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+
+use super::*;
+use crate::id::MemberId;
+use crate::trust::certificate::Facts;
+use crate::trust::request_mac::RequestTag;
+use crate::wire::envelope::DirectoryMark;
+
+struct World {
+    anchors: Anchors,
+    server: SecretKey,
+    certified: ServerKey,
+    phone: SecretKey,
+    certificate: Certificate,
+    rng: ChaCha20Rng,
+}
+
+fn world(seed: u64) -> World {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let root = SecretKey::generate(&mut rng);
+    let issuer = SecretKey::generate(&mut rng);
+    let server = SecretKey::generate(&mut rng);
+    let phone = SecretKey::generate(&mut rng);
+    let certified = ServerKey::issue(&root, &server.public(), ServerPurpose::Receipts, 0);
+    let issuing = ServerKey::issue(&root, &issuer.public(), ServerPurpose::Certificates, 0);
+    let anchors = Anchors::new(root.public(), &[certified.clone(), issuing]).unwrap();
+    let certificate = certify(&phone, &issuer, anchors.authority());
+    World {
+        anchors,
+        server,
+        certified,
+        phone,
+        certificate,
+        rng,
+    }
+}
+
+fn certify(phone: &SecretKey, issuer: &SecretKey, authority: &Authority) -> Certificate {
+    let facts = Facts {
+        version: 1,
+        device: phone.public().device(),
+        device_key: *phone.public().as_bytes(),
+        member: Some(MemberId([5; 16])),
+        grants: Vec::new(),
+        issued_ms: 0,
+        expires_ms: i64::MAX,
+        issued_at: DirectoryMark::default(),
+        issuer: issuer.public().device(),
+    };
+    Certificate::issue(&facts, issuer, authority).unwrap()
+}
+
+impl World {
+    fn start(&mut self) -> (ClientHandshake, Vec<u8>) {
+        ClientHandshake::start(self.anchors.authority(), &mut self.rng)
+    }
+
+    fn answer(&mut self, hello: &[u8]) -> Result<(ServerHandshake, Vec<u8>), SessionError> {
+        let authority = *self.anchors.authority();
+        ServerHandshake::answer(
+            hello,
+            &self.server,
+            &self.certified,
+            &authority,
+            0,
+            &mut self.rng,
+        )
+    }
+
+    fn prove(
+        &self,
+        handshake: ClientHandshake,
+        server_hello: &[u8],
+    ) -> Result<(ClientAwaiting, Vec<u8>), SessionError> {
+        handshake.prove(server_hello, &self.anchors, &self.phone, &self.certificate)
+    }
+
+    fn finish(&self, waiting: ServerHandshake, prove: &[u8]) -> Result<Proven, SessionError> {
+        waiting.finish(prove, &self.anchors, 10, |_| Ok(()))
+    }
+
+    fn grant(&mut self, proven: Proven) -> (Session, Vec<u8>) {
+        proven.grant(3, vec![self.certified.clone()], None, 10, &mut self.rng)
+    }
+}
+
+#[test]
+fn both_ends_open_the_same_session() {
+    let mut w = world(1);
+    let (client, hello) = w.start();
+    let (waiting, server_hello) = w.answer(&hello).unwrap();
+    let (awaiting, prove) = w.prove(client, &server_hello).unwrap();
+    assert_eq!(ServerHandshake::named_by(&prove), Ok(waiting.id()));
+    let proven = w.finish(waiting, &prove).unwrap();
+    assert_eq!(proven.certificate(), &w.certificate);
+    let (at_server, grant) = w.grant(proven);
+    // The phone's clock is years off; the length of the session is not.
+    let (at_phone, granted) = awaiting.finish(&grant, -9_000).unwrap();
+    assert_eq!(at_phone.expires_ms, -9_000 + SESSION_MS);
+    assert_eq!(at_server.expires_ms, 10 + SESSION_MS);
+    assert_eq!((granted.generation, granted.server_keys.len()), (3, 1));
+    assert_eq!((at_phone.id, &at_phone.key), (at_server.id, &at_server.key));
+    assert_eq!(at_server.device, w.phone.public().device());
+    let tag = at_phone.tag(0, "POST", "/v1/sync", b"x");
+    let tag = RequestTag::parse(&tag.session_header(), &tag.mac_header()).unwrap();
+    assert_eq!(
+        at_server.check_request(&tag, "POST", "/v1/sync", b"x", 20),
+        Ok(())
+    );
+}
+
+#[test]
+fn a_relay_with_keys_of_its_own_is_refused_by_the_phone() {
+    let mut w = world(2);
+    let (client, hello) = w.start();
+    // The relay swaps the phone's fresh key for one of its own, towards the real server.
+    let mine = Ephemeral::generate(&mut w.rng);
+    let mut swapped: Hello = minicbor::decode(&hello).unwrap();
+    swapped.ephemeral = mine.public();
+    let (_, server_hello) = w.answer(&write(&swapped)).unwrap();
+    assert_eq!(
+        w.prove(client, &server_hello).err(),
+        Some(SessionError::BadServerProof)
+    );
+    // It swaps the server's fresh key in the answer.
+    let (client, hello) = w.start();
+    let (_, server_hello) = w.answer(&hello).unwrap();
+    let mut signed: Signed = minicbor::decode(&server_hello).unwrap();
+    let mut offer: ServerOffer = minicbor::decode(&signed.said).unwrap();
+    offer.ephemeral = mine.public();
+    signed.said = write(&offer);
+    assert_eq!(
+        w.prove(client, &write(&signed)).err(),
+        Some(SessionError::BadServerProof)
+    );
+    // It plays the server with a key that the root has not certified.
+    let (client, hello) = w.start();
+    let (false_root, false_key) = (
+        SecretKey::generate(&mut w.rng),
+        SecretKey::generate(&mut w.rng),
+    );
+    let forged = ServerKey::issue(&false_root, &false_key.public(), ServerPurpose::Receipts, 0);
+    let authority = *w.anchors.authority();
+    let (_, answer) =
+        ServerHandshake::answer(&hello, &false_key, &forged, &authority, 0, &mut w.rng).unwrap();
+    assert_eq!(
+        w.prove(client, &answer).err(),
+        Some(SessionError::UnknownServer)
+    );
+}
+
+#[test]
+fn a_relay_with_keys_of_its_own_is_refused_by_the_server() {
+    let mut w = world(3);
+    // The relay speaks to the server itself and shows the phone's certificate, which it has seen.
+    let relay = SecretKey::generate(&mut w.rng);
+    let (client, hello) = w.start();
+    let (waiting, server_hello) = w.answer(&hello).unwrap();
+    let (_, prove) = client
+        .prove(&server_hello, &w.anchors, &relay, &w.certificate)
+        .unwrap();
+    assert_eq!(
+        w.finish(waiting, &prove).err(),
+        Some(SessionError::BadClientProof)
+    );
+    // With a certificate of its own making.
+    let own = certify(&relay, &relay, w.anchors.authority());
+    let (client, hello) = w.start();
+    let (waiting, server_hello) = w.answer(&hello).unwrap();
+    let (_, prove) = client
+        .prove(&server_hello, &w.anchors, &relay, &own)
+        .unwrap();
+    assert_eq!(
+        w.finish(waiting, &prove).err(),
+        Some(SessionError::BadCertificate)
+    );
+}
+
+#[test]
+fn a_key_for_another_purpose_does_not_speak_for_the_server() {
+    let mut w = world(4);
+    let root = SecretKey::generate(&mut w.rng);
+    w.certified = ServerKey::issue(&root, &w.server.public(), ServerPurpose::Packs, 0);
+    w.anchors = Anchors::new(root.public(), &[]).unwrap();
+    let (client, hello) = w.start();
+    let (_, server_hello) = w.answer(&hello).unwrap();
+    assert_eq!(
+        w.prove(client, &server_hello).err(),
+        Some(SessionError::UnknownServer)
+    );
+}
+
+#[test]
+fn a_proof_is_good_once_and_for_its_own_handshake() {
+    let mut w = world(5);
+    let (client, hello) = w.start();
+    let (waiting, server_hello) = w.answer(&hello).unwrap();
+    let (_, prove) = w.prove(client, &server_hello).unwrap();
+    w.finish(waiting, &prove).unwrap();
+    // The same hello and proof again: the server has a fresh key and nonce, so a fresh handshake.
+    let (waiting, _) = w.answer(&hello).unwrap();
+    let renamed = {
+        let mut prove: ClientProve = minicbor::decode(&prove).unwrap();
+        prove.handshake = waiting.id();
+        write(&prove)
+    };
+    assert_eq!(
+        w.finish(waiting, &renamed).err(),
+        Some(SessionError::BadClientProof)
+    );
+    let (waiting, _) = w.answer(&hello).unwrap();
+    assert_eq!(
+        w.finish(waiting, &prove).err(),
+        Some(SessionError::HandshakeOver)
+    );
+}
+
+#[test]
+fn a_handshake_that_takes_too_long_is_over() {
+    let mut w = world(6);
+    let (client, hello) = w.start();
+    let (waiting, server_hello) = w.answer(&hello).unwrap();
+    let (_, prove) = w.prove(client, &server_hello).unwrap();
+    let late = waiting.ends_ms() + 1;
+    let late = waiting.finish(&prove, &w.anchors, late, |_| Ok(()));
+    assert_eq!(late.err(), Some(SessionError::HandshakeOver));
+}
+
+#[test]
+fn nobody_talks_the_two_into_an_older_version() {
+    let mut w = world(7);
+    let authority = *w.anchors.authority();
+    let (client, hello) = ClientHandshake::start_with(&[2, 1], &authority, &mut w.rng);
+    let mut stripped: Hello = minicbor::decode(&hello).unwrap();
+    stripped.versions = vec![1];
+    let (_, server_hello) = w.answer(&write(&stripped)).unwrap();
+    assert_eq!(
+        w.prove(client, &server_hello).err(),
+        Some(SessionError::BadServerProof)
+    );
+    // Without a relay they meet at the best that both speak.
+    let (client, hello) = ClientHandshake::start_with(&[2, 1], &authority, &mut w.rng);
+    let (_, server_hello) = w.answer(&hello).unwrap();
+    assert!(w.prove(client, &server_hello).is_ok());
+    for versions in [&[2, 9][..], &[]] {
+        let (_, hello) = ClientHandshake::start_with(versions, &authority, &mut w.rng);
+        assert_eq!(w.answer(&hello).err(), Some(SessionError::NoCommonVersion));
+    }
+}
+
+#[test]
+fn a_phone_of_another_deployment_is_told_so() {
+    let mut w = world(8);
+    let elsewhere = Authority(Hash([9; 32]));
+    let (_, hello) = ClientHandshake::start(&elsewhere, &mut w.rng);
+    assert_eq!(w.answer(&hello).err(), Some(SessionError::WrongAuthority));
+}
+
+#[test]
+fn a_revoked_device_gets_no_session() {
+    let mut w = world(9);
+    let (client, hello) = w.start();
+    let (waiting, server_hello) = w.answer(&hello).unwrap();
+    let (_, prove) = w.prove(client, &server_hello).unwrap();
+    let device = w.phone.public().device();
+    let refused = waiting.finish(&prove, &w.anchors, 10, |certificate| {
+        if certificate.facts().device == device {
+            Err(SessionError::Revoked)
+        } else {
+            Ok(())
+        }
+    });
+    assert_eq!(refused.err(), Some(SessionError::Revoked));
+}
+
+#[test]
+fn a_weak_key_is_refused_on_both_ends() {
+    let mut w = world(10);
+    let (client, hello) = w.start();
+    let mut weak: Hello = minicbor::decode(&hello).unwrap();
+    weak.ephemeral = [0; 32];
+    let weak = write(&weak);
+    // A phone of its own accord offers a weak key, and signs it.
+    let client = ClientHandshake {
+        hello: weak.clone(),
+        ..client
+    };
+    let (waiting, server_hello) = w.answer(&weak).unwrap();
+    let (_, prove) = w.prove(client, &server_hello).unwrap();
+    assert_eq!(w.finish(waiting, &prove).err(), Some(SessionError::WeakKey));
+    // A server of its own accord does.
+    let (client, hello) = w.start();
+    let (_, server_hello) = w.answer(&hello).unwrap();
+    let signed: Signed = minicbor::decode(&server_hello).unwrap();
+    let mut offer: ServerOffer = minicbor::decode(&signed.said).unwrap();
+    offer.ephemeral = [0; 32];
+    let offer = write(&offer);
+    let hash = said(&hello, &offer).hash();
+    let signature = w.server.sign(
+        Purpose::SessionServer,
+        w.anchors.authority(),
+        &[hash.as_bytes()],
+    );
+    let answer = write(&Signed {
+        said: offer,
+        signature,
+    });
+    assert_eq!(w.prove(client, &answer).err(), Some(SessionError::WeakKey));
+}
+
+/// Flips each bit of each message, cuts and lengthens it: never a session, never a panic.
+#[test]
+fn no_altered_message_opens_a_session() {
+    fn variants(message: &[u8]) -> Vec<Vec<u8>> {
+        let mut variants: Vec<Vec<u8>> = (0..message.len() * 8)
+            .map(|bit| {
+                let mut flipped = message.to_vec();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                flipped
+            })
+            .collect();
+        variants.extend((0..message.len()).map(|len| message[..len].to_vec()));
+        variants.push([message, &[0]].concat());
+        variants.push(vec![0x80; SESSION_MESSAGE_BYTES_MAX + 1]);
+        variants
+    }
+    let mut w = world(11);
+    let (client, hello) = w.start();
+    let (waiting, server_hello) = w.answer(&hello).unwrap();
+    let again = |client: &ClientHandshake| ClientHandshake {
+        ephemeral: Ephemeral::from_secret(*client.ephemeral.secret()),
+        hello: client.hello.clone(),
+        versions: client.versions.clone(),
+    };
+    for altered in variants(&hello) {
+        if let Ok((_, answer)) = w.answer(&altered) {
+            assert!(
+                w.prove(again(&client), &answer).is_err(),
+                "hello {altered:02x?}"
+            );
+        }
+    }
+    for altered in variants(&server_hello) {
+        assert!(
+            w.prove(again(&client), &altered).is_err(),
+            "server hello {altered:02x?}"
+        );
+    }
+    let (awaiting, prove) = w.prove(client, &server_hello).unwrap();
+    let mut altered_proofs = variants(&prove);
+    // Verifying a signature for each bit of a certificate takes long; a third shows the same.
+    let offset = usize::try_from(w.rng.next_u32() % 3).unwrap();
+    altered_proofs = altered_proofs.into_iter().skip(offset).step_by(3).collect();
+    for altered in altered_proofs {
+        // The state comes out of a store: it is the same.
+        let state = ServerHandshake::from_bytes(&waiting.to_bytes()).unwrap();
+        assert_eq!(
+            (state.id(), state.ends_ms()),
+            (waiting.id(), waiting.ends_ms())
+        );
+        assert!(w.finish(state, &altered).is_err(), "proof {altered:02x?}");
+    }
+    let proven = w.finish(waiting, &prove).unwrap();
+    let (_, grant) = w.grant(proven);
+    for altered in variants(&grant) {
+        let state = ClientAwaiting {
+            channel: awaiting.channel.clone(),
+            device: awaiting.device,
+            certificate: awaiting.certificate,
+        };
+        assert!(state.finish(&altered, 0).is_err(), "grant {altered:02x?}");
+    }
+    assert!(awaiting.finish(&grant, 0).is_ok());
+}
