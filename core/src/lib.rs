@@ -18,6 +18,7 @@ pub mod crdt;
 pub mod domain;
 pub mod id;
 pub mod limits;
+pub mod sync;
 pub mod texts;
 pub mod trust;
 pub mod wire;

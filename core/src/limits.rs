@@ -145,6 +145,8 @@ pub const RECONCILE_BYTES_MAX: usize = 256 * 1_024;
 pub const REPAIR_IDS_MAX: usize = 65_536;
 /// Attestations given back in one request.
 pub const GIVE_BACK_ATTESTATIONS_MAX: usize = 4_096;
+/// Directory entries given back in one request.
+pub const GIVE_BACK_DIRECTORY_MAX: usize = 4_096;
 /// Batches of packs in one message.
 pub const PACK_BATCHES_MAX: usize = 4_096;
 /// Packs under one signature.
@@ -157,6 +159,7 @@ pub const PACK_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 pub const PACK_GROWTH_MAX: usize = 16;
 /// Bytes of one part of the header facts in a pack.
 pub const PACK_FACTS_BYTES_MAX: usize = 4_096;
+
 // --- trust: sessions, invitations, enrolment ---
 
 /// Bytes of one message of a handshake.

@@ -3,6 +3,7 @@
 //! Decoding checks form and counts. What an envelope, a verdict or a pack is worth is decided by whoever
 //! verifies its signature and admits it.
 
+use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
 use super::cursor::Cursor;
@@ -19,8 +20,8 @@ use super::verdict::Attestation;
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, Hash};
 use crate::limits::{
-    CURSORS_MAX, GIVE_BACK_ATTESTATIONS_MAX, PACK_BATCHES_MAX, REPAIR_IDS_MAX, REPAIR_STEPS_MAX,
-    REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX,
+    CURSORS_MAX, GIVE_BACK_ATTESTATIONS_MAX, GIVE_BACK_DIRECTORY_MAX, PACK_BATCHES_MAX,
+    REPAIR_IDS_MAX, REPAIR_STEPS_MAX, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX,
 };
 use crate::trust::certificate::RawCertificate;
 
@@ -89,6 +90,10 @@ pub struct GiveBack {
     /// Packs that the server once signed.
     #[cbor(n(1), decode_with = "list::<PACK_BATCHES_MAX, _, _>")]
     pub packs: Vec<PackBatch>,
+    /// Directory entries that the server once signed: every revocation that the reader knows. They are taken
+    /// in before anything else of the request is judged.
+    #[cbor(n(2), decode_with = "list::<GIVE_BACK_DIRECTORY_MAX, _, _>")]
+    pub directory: Vec<ByteVec>,
 }
 
 /// A reader's request.

@@ -1,0 +1,138 @@
+//! An answer of the server that has been verified: only this may reach a replica.
+
+use crate::id::Hash;
+use crate::trust::certificate::Anchors;
+use crate::wire::message::{SyncRequest, SyncResponse};
+use crate::wire::page::PageError;
+use crate::wire::verdict::Attestation;
+
+/// Why an answer is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    /// The receipt does not fit what was sent, or is not the server's.
+    #[error("sync.bad_receipt")]
+    Receipt,
+    /// The page is not the server's, or contradicts itself.
+    #[error("sync.bad_page")]
+    Page,
+    /// A pack is not the server's.
+    #[error("sync.bad_pack")]
+    Pack,
+    /// The server is older than what this replica has read: not to be followed back.
+    #[error("sync.older_generation")]
+    OlderGeneration,
+    /// The answer contradicts its own request.
+    #[error("sync.bad_answer")]
+    Contradiction,
+}
+
+impl AnswerError {
+    /// Every error.
+    pub const ALL: [Self; 5] = [
+        Self::Receipt,
+        Self::Page,
+        Self::Pack,
+        Self::OlderGeneration,
+        Self::Contradiction,
+    ];
+
+    /// The stable code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Receipt => "sync.bad_receipt",
+            Self::Page => "sync.bad_page",
+            Self::Pack => "sync.bad_pack",
+            Self::OlderGeneration => "sync.older_generation",
+            Self::Contradiction => "sync.bad_answer",
+        }
+    }
+}
+
+/// A verified answer, with the request that it answers.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    request: SyncRequest,
+    response: SyncResponse,
+    receipt: Option<Attestation>,
+    page: Option<Attestation>,
+}
+
+impl Answer {
+    /// Checks every signature of an answer. `generation` is the highest that the replica has followed.
+    pub fn verify(
+        request: SyncRequest,
+        response: SyncResponse,
+        anchors: &Anchors,
+        generation: u32,
+    ) -> Result<Self, AnswerError> {
+        if response.generation < generation {
+            return Err(AnswerError::OlderGeneration);
+        }
+        let sent: Vec<Hash> = request
+            .bundle
+            .iter()
+            .flat_map(|b| &b.envelopes)
+            .map(|raw| raw.hash())
+            .collect();
+        let receipt = match &response.receipt {
+            Some(receipt) => {
+                let receipt = receipt
+                    .clone()
+                    .attestation(&sent)
+                    .map_err(|_| AnswerError::Receipt)?;
+                receipt.verify(anchors).map_err(|_| AnswerError::Receipt)?;
+                Some(receipt)
+            }
+            // Nothing was stored exactly when something was missing.
+            None if sent.is_empty() || !response.missing.is_empty() => None,
+            None => return Err(AnswerError::Receipt),
+        };
+        if receipt.is_some() && !response.missing.is_empty() {
+            return Err(AnswerError::Contradiction);
+        }
+        if response.repair.len() > request.repair.len() {
+            return Err(AnswerError::Contradiction);
+        }
+        let page = match &response.page {
+            Some(page) => {
+                for batch in &page.packs {
+                    batch.verify(anchors).map_err(|_| AnswerError::Pack)?;
+                }
+                page.verify(anchors)
+                    .map_err(|_: PageError| AnswerError::Page)?
+            }
+            None => None,
+        };
+        Ok(Self {
+            request,
+            response,
+            receipt,
+            page,
+        })
+    }
+
+    /// What was asked.
+    #[must_use]
+    pub fn request(&self) -> &SyncRequest {
+        &self.request
+    }
+
+    /// What came back.
+    #[must_use]
+    pub fn response(&self) -> &SyncResponse {
+        &self.response
+    }
+
+    /// The verdicts on what was sent, signed.
+    #[must_use]
+    pub fn receipt(&self) -> Option<&Attestation> {
+        self.receipt.as_ref()
+    }
+
+    /// The verdicts of the page, signed.
+    #[must_use]
+    pub fn page_attestation(&self) -> Option<&Attestation> {
+        self.page.as_ref()
+    }
+}
