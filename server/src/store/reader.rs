@@ -1,0 +1,108 @@
+//! Everything that can be asked of a store.
+
+use onegrid_core::domain::stream::StreamId;
+use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
+use onegrid_core::trust::certificate::RawCertificate;
+use onegrid_core::wire::digest::Digest;
+use onegrid_core::wire::verdict::Verdict;
+
+use super::{
+    AuditRow, Counts, CurrentEntry, CursorsRow, DeviceRow, FeedRow, Head, InvitationRow, LoadKey,
+    LoadRow, MemberRow, RecordRow, ReviewRow, SessionRow, StoreResult, StoredEnvelope, StreamItem,
+};
+
+/// One consistent snapshot. Inside a job it also sees what the job has written.
+pub trait Reader {
+    /// A value of the store's own notes: generation, keys, rules.
+    fn meta(&self, name: &str) -> StoreResult<Option<Vec<u8>>>;
+
+    /// A certificate.
+    fn certificate(&self, hash: Hash) -> StoreResult<Option<RawCertificate>>;
+    /// The certificates of the authors of a record's settled envelopes.
+    fn certificates_of(&self, record: RecordId) -> StoreResult<Vec<Hash>>;
+    /// The certificates that a stream first needs at a position in `after + 1 ..= through`.
+    fn stream_certificates(
+        &self,
+        stream: StreamId,
+        after: u64,
+        through: u64,
+    ) -> StoreResult<Vec<Hash>>;
+
+    /// Hash and latest verdict of an envelope.
+    fn verdict(&self, id: EnvelopeId) -> StoreResult<Option<(Hash, Verdict)>>;
+    /// An envelope.
+    fn envelope(&self, id: EnvelopeId) -> StoreResult<Option<StoredEnvelope>>;
+    /// Everything that was ever stored about a record, in the order of storing.
+    fn envelopes(&self, record: RecordId) -> StoreResult<Vec<StoredEnvelope>>;
+    /// Ids of a record's settled envelopes, in the order of storing.
+    fn settled_ids(&self, record: RecordId) -> StoreResult<Vec<EnvelopeId>>;
+
+    /// The projection of a record.
+    fn record(&self, id: RecordId) -> StoreResult<Option<RecordRow>>;
+    /// Records in the order of their ids, after the given one, at most `count_max`.
+    fn records(&self, after: Option<RecordId>, count_max: usize) -> StoreResult<Vec<RecordRow>>;
+    /// Records that the rules have to look at by now, the most urgent first.
+    fn records_due(&self, now_ms: i64, count_max: usize) -> StoreResult<Vec<RecordId>>;
+    /// The streams that hold a record.
+    fn record_streams(&self, id: RecordId) -> StoreResult<Vec<StreamId>>;
+    /// The compacted past of a record, if it was kept for this digest.
+    fn pack(&self, id: RecordId, digest: Digest) -> StoreResult<Option<Vec<u8>>>;
+
+    /// Where a stream stands; an unknown one is empty.
+    fn head(&self, stream: StreamId) -> StoreResult<Head>;
+    /// Every stream with something in it.
+    fn streams(&self) -> StoreResult<Vec<StreamId>>;
+    /// Entries after a position, at most `count_max`.
+    fn feed(&self, stream: StreamId, after: u64, count_max: usize) -> StoreResult<Vec<FeedRow>>;
+    /// The digest after a position; of position 0 that of nothing.
+    fn digest_at(&self, stream: StreamId, position: u64) -> StoreResult<Option<Digest>>;
+    /// The next records of a first load that began when the stream stood at `began_at`.
+    fn load(
+        &self,
+        stream: StreamId,
+        began_at: u64,
+        after: Option<LoadKey>,
+        count_max: usize,
+    ) -> StoreResult<Vec<LoadRow>>;
+    /// Every record of a stream.
+    fn stream_items(&self, stream: StreamId) -> StoreResult<Vec<StreamItem>>;
+    /// Whether the stream holds the record now.
+    fn holds(&self, stream: StreamId, record: RecordId) -> StoreResult<bool>;
+    /// What a directory or bulletin stream says now, of positions after the given one, at most `count_max`.
+    fn current(
+        &self,
+        stream: StreamId,
+        after: u64,
+        count_max: usize,
+    ) -> StoreResult<Vec<CurrentEntry>>;
+    /// What it says now about one thing.
+    fn current_of(&self, stream: StreamId, name: &[u8]) -> StoreResult<Option<CurrentEntry>>;
+
+    /// A member.
+    fn member(&self, id: MemberId) -> StoreResult<Option<MemberRow>>;
+    /// All members, in the order of their ids.
+    fn members(&self) -> StoreResult<Vec<MemberRow>>;
+    /// A device.
+    fn device(&self, id: DeviceId) -> StoreResult<Option<DeviceRow>>;
+    /// All devices, in the order of their ids.
+    fn devices(&self) -> StoreResult<Vec<DeviceRow>>;
+    /// The devices of a member.
+    fn devices_of(&self, member: MemberId) -> StoreResult<Vec<DeviceRow>>;
+
+    /// An invitation.
+    fn invitation(&self, id: [u8; 16]) -> StoreResult<Option<InvitationRow>>;
+    /// One envelope's review.
+    fn review(&self, id: EnvelopeId) -> StoreResult<Option<ReviewRow>>;
+    /// What awaits review, the oldest first, at most `count_max`.
+    fn reviews_open(&self, count_max: usize) -> StoreResult<Vec<ReviewRow>>;
+    /// Lines of the audit log after a number, at most `count_max`.
+    fn audit(&self, after: u64, count_max: usize) -> StoreResult<Vec<AuditRow>>;
+    /// The last line of the audit log.
+    fn audit_last(&self) -> StoreResult<Option<AuditRow>>;
+    /// The cursors that a device was last given.
+    fn cursors(&self, device: DeviceId) -> StoreResult<Option<CursorsRow>>;
+    /// A session.
+    fn session(&self, id: [u8; 16]) -> StoreResult<Option<SessionRow>>;
+    /// How much there is.
+    fn counts(&self) -> StoreResult<Counts>;
+}

@@ -1,0 +1,75 @@
+//! Between the types of the domain and the columns of a table.
+
+use std::sync::Arc;
+
+use onegrid_core::domain::stream::StreamId;
+use onegrid_core::wire::verdict::{Status, Verdict};
+use rusqlite::types::Type;
+use rusqlite::{Error, ErrorCode, Row};
+
+use crate::store::StoreError;
+
+/// What a backend's error means for the caller.
+pub(super) fn failure(error: Error) -> StoreError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => StoreError::Full,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Locked,
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+            StoreError::Damaged(Arc::new(error))
+        }
+        _ => match error {
+            Error::FromSqlConversionFailure(..)
+            | Error::InvalidColumnType(..)
+            | Error::IntegralValueOutOfRange(..) => StoreError::Damaged(Arc::new(error)),
+            other => StoreError::Failed(Arc::new(other)),
+        },
+    }
+}
+
+/// A number for a column. Ours stay far below 2^63.
+pub(super) fn int(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A count for `LIMIT`.
+pub(super) fn limit(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A column that holds a number of ours.
+pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
+    let value: i64 = row.get(column)?;
+    u64::try_from(value).map_err(|_| Error::IntegralValueOutOfRange(column, value))
+}
+
+/// CBOR for a column.
+pub(super) fn cbor<T: minicbor::Encode<()>>(value: &T) -> Vec<u8> {
+    minicbor::to_vec(value).expect("writing CBOR to memory does not fail")
+}
+
+/// A column that holds CBOR.
+pub(super) fn from_cbor<T: for<'b> minicbor::Decode<'b, ()>>(
+    row: &Row<'_>,
+    column: usize,
+) -> rusqlite::Result<T> {
+    let bytes: Vec<u8> = row.get(column)?;
+    minicbor::decode(&bytes)
+        .map_err(|error| Error::FromSqlConversionFailure(column, Type::Blob, Box::new(error)))
+}
+
+/// The column of a stream's name.
+pub(super) fn stream(row: &Row<'_>, column: usize) -> rusqlite::Result<StreamId> {
+    let bytes: Vec<u8> = row.get(column)?;
+    StreamId::from_bytes(&bytes)
+        .ok_or_else(|| Error::InvalidColumnType(column, "stream".to_owned(), Type::Blob))
+}
+
+/// The number that stands for a status.
+pub(super) fn status_code(verdict: &Verdict) -> i64 {
+    match verdict.status {
+        Status::Accepted => 0,
+        Status::Void(_) => 1,
+        Status::Held(_) => 2,
+        Status::Refused(_) => 3,
+    }
+}

@@ -1,0 +1,118 @@
+//! Tables `envelopes` and `certificates`.
+
+use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
+use onegrid_core::trust::certificate::RawCertificate;
+use onegrid_core::wire::envelope::RawEnvelope;
+use onegrid_core::wire::verdict::Verdict;
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+
+use super::convert::{cbor, from_cbor, status_code};
+use crate::store::{NewEnvelope, StoredEnvelope};
+
+pub(super) fn put_certificate(
+    db: &Connection,
+    hash: Hash,
+    device: DeviceId,
+    certificate: &RawCertificate,
+) -> Result<()> {
+    db.prepare_cached(
+        "INSERT OR IGNORE INTO certificates (hash, device, facts, signature) VALUES (?, ?, ?, ?)",
+    )?
+    .execute(params![hash.0, device.0, certificate.facts, certificate.signature])
+    .map(drop)
+}
+
+pub(super) fn certificate(db: &Connection, hash: Hash) -> Result<Option<RawCertificate>> {
+    db.prepare_cached("SELECT facts, signature FROM certificates WHERE hash = ?")?
+        .query_row([hash.0], |row| {
+            Ok(RawCertificate { facts: row.get(0)?, signature: row.get(1)? })
+        })
+        .optional()
+}
+
+pub(super) fn certificate_no(db: &Connection, hash: Hash) -> Result<Option<i64>> {
+    db.prepare_cached("SELECT no FROM certificates WHERE hash = ?")?
+        .query_row([hash.0], |row| row.get(0))
+        .optional()
+}
+
+pub(super) fn certificates_of(db: &Connection, record: RecordId) -> Result<Vec<Hash>> {
+    db.prepare_cached(
+        "SELECT DISTINCT c.hash FROM envelopes e JOIN certificates c ON c.no = e.certificate_no
+         WHERE e.record_id = ? AND e.status < 2",
+    )?
+    .query_map([record.0], |row| row.get(0).map(Hash))?
+    .collect()
+}
+
+/// Gives whether it is new; `None` when its certificate is not stored.
+pub(super) fn put(db: &Connection, envelope: &NewEnvelope<'_>) -> Result<Option<bool>> {
+    let Some(certificate) = certificate_no(db, envelope.certificate)? else {
+        return Ok(None);
+    };
+    db.prepare_cached(
+        "INSERT OR IGNORE INTO envelopes
+             (id, record_id, author, certificate_no, header, body, signature, status, verdict)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?
+    .execute(params![
+        envelope.hash.envelope_id().0,
+        envelope.record.0,
+        envelope.author.0,
+        certificate,
+        envelope.raw.header,
+        envelope.raw.body,
+        envelope.raw.signature,
+        status_code(&envelope.verdict),
+        cbor(&envelope.verdict),
+    ])
+    .map(|rows| Some(rows == 1))
+}
+
+pub(super) fn set_verdict(db: &Connection, id: EnvelopeId, verdict: Verdict) -> Result<bool> {
+    db.prepare_cached("UPDATE envelopes SET status = ?, verdict = ? WHERE id = ?")?
+        .execute(params![status_code(&verdict), cbor(&verdict), id.0])
+        .map(|rows| rows == 1)
+}
+
+pub(super) fn verdict(db: &Connection, id: EnvelopeId) -> Result<Option<(Hash, Verdict)>> {
+    db.prepare_cached("SELECT header, body, verdict FROM envelopes WHERE id = ?")?
+        .query_row([id.0], |row| {
+            let (header, body): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
+            let hash = Hash::of(&[&header, Hash::of(&[&body]).as_bytes()]);
+            Ok((hash, from_cbor(row, 2)?))
+        })
+        .optional()
+}
+
+const STORED: &str = "SELECT e.header, e.body, e.signature, e.record_id, c.hash, e.verdict
+     FROM envelopes e JOIN certificates c ON c.no = e.certificate_no";
+
+pub(super) fn one(db: &Connection, id: EnvelopeId) -> Result<Option<StoredEnvelope>> {
+    db.prepare_cached(&format!("{STORED} WHERE e.id = ?"))?
+        .query_row([id.0], stored)
+        .optional()
+}
+
+pub(super) fn of_record(db: &Connection, record: RecordId) -> Result<Vec<StoredEnvelope>> {
+    db.prepare_cached(&format!("{STORED} WHERE e.record_id = ? ORDER BY e.no"))?
+        .query_map([record.0], stored)?
+        .collect()
+}
+
+pub(super) fn settled_ids(db: &Connection, record: RecordId) -> Result<Vec<EnvelopeId>> {
+    db.prepare_cached(
+        "SELECT id FROM envelopes WHERE record_id = ? AND status < 2 ORDER BY no",
+    )?
+    .query_map([record.0], |row| row.get(0).map(EnvelopeId))?
+    .collect()
+}
+
+fn stored(row: &Row<'_>) -> Result<StoredEnvelope> {
+    Ok(StoredEnvelope {
+        raw: RawEnvelope { header: row.get(0)?, body: row.get(1)?, signature: row.get(2)? },
+        record: row.get(3).map(RecordId)?,
+        certificate: row.get(4).map(Hash)?,
+        verdict: from_cbor(row, 5)?,
+    })
+}

@@ -1,0 +1,95 @@
+//! The default backend: one SQLite file, one writer with group commit, a pool of readers.
+//!
+//! `synchronous = FULL` with a write-ahead log: a commit is on the disk before anybody hears of it. Jobs that
+//! wait while one transaction is being committed share the next one, so many receipts cost one `fsync`.
+
+mod administration;
+mod convert;
+mod envelopes;
+mod feed;
+mod open;
+mod people;
+mod pool;
+mod records;
+mod streams;
+mod tx;
+mod visitors;
+mod writing;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::{Job, Reader, Store, StoreResult};
+use pool::Pool;
+use tx::Tx;
+use writing::WriterThread;
+
+/// How a store is opened.
+#[derive(Debug, Clone, Copy)]
+pub struct SqliteOptions {
+    /// Connections that read at the same time.
+    pub readers: usize,
+    /// Page cache of each connection, KiB.
+    pub cache_kib: u32,
+    /// The file may not grow past this many pages of 4 KiB.
+    pub pages_max: Option<u32>,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self { readers: 4, cache_kib: 8 * 1_024, pages_max: None }
+    }
+}
+
+/// A store in one SQLite file.
+pub struct SqliteStore {
+    path: PathBuf,
+    pool: Pool,
+    // Dropped after the pool: closing the last connection folds the log into the file.
+    writer: WriterThread,
+}
+
+impl SqliteStore {
+    /// Opens the file, makes it where it does not exist, and brings its schema up to date.
+    pub fn open(path: &Path, options: SqliteOptions) -> StoreResult<Self> {
+        let mut connection = open::connect(path, options)?;
+        open::migrate(&mut connection)?;
+        let writer = WriterThread::start(connection)?;
+        let pool = Pool::new(path.to_owned(), options);
+        Ok(Self { path: path.to_owned(), pool, writer })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Store for SqliteStore {
+    fn run(&self, job: Job) -> StoreResult<()> {
+        self.writer.run(job)
+    }
+
+    fn look(&self, look: &mut dyn FnMut(&dyn Reader)) -> StoreResult<()> {
+        let connection = self.pool.take()?;
+        connection.execute_batch("BEGIN").map_err(convert::failure)?;
+        look(&Tx::new(&connection));
+        connection.execute_batch("COMMIT").map_err(convert::failure)
+    }
+
+    fn backup(&self, to: &Path) -> StoreResult<()> {
+        let from = self.pool.take()?;
+        let mut target = Connection::open(to).map_err(convert::failure)?;
+        let copy = rusqlite::backup::Backup::new(&from, &mut target).map_err(convert::failure)?;
+        copy.run_to_completion(BACKUP_PAGES_A_STEP, Duration::ZERO, None)
+            .map_err(convert::failure)?;
+        drop(copy);
+        target.execute_batch("PRAGMA wal_checkpoint(TRUNCATE);").map_err(convert::failure)
+    }
+}
+
+/// Pages that are copied before others get a turn.
+const BACKUP_PAGES_A_STEP: i32 = 4_096;

@@ -1,0 +1,65 @@
+//! Opening a file and bringing its schema up to date.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::SqliteOptions;
+use super::convert::failure;
+use crate::store::{StoreError, StoreResult};
+
+/// Numbered migrations, applied in order, each once, each in a transaction of its own.
+const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("migrations/0001_tables.sql"))];
+
+/// How long a connection waits for another process that writes.
+const BUSY_WAIT: Duration = Duration::from_secs(20);
+const STATEMENTS_MAX: usize = 128;
+
+pub(super) fn connect(path: &Path, options: SqliteOptions) -> StoreResult<Connection> {
+    let connection = Connection::open(path).map_err(failure)?;
+    connection.busy_timeout(BUSY_WAIT).map_err(failure)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    connection
+        .execute_batch(&format!(
+            "PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL;
+             PRAGMA foreign_keys = ON;
+             PRAGMA temp_store = MEMORY;
+             PRAGMA cache_size = -{};",
+            options.cache_kib
+        ))
+        .map_err(failure)?;
+    if let Some(pages) = options.pages_max {
+        connection.pragma_update(None, "max_page_count", pages).map_err(failure)?;
+    }
+    Ok(connection)
+}
+
+pub(super) fn migrate(connection: &mut Connection) -> StoreResult<()> {
+    let known = MIGRATIONS.iter().map(|(number, _)| *number).max().unwrap_or(0);
+    let found = version(connection)?;
+    if found > known {
+        return Err(StoreError::Newer { found, known });
+    }
+    for (number, sql) in MIGRATIONS {
+        let tx = connection
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+            .map_err(failure)?;
+        // Asked again under the lock: another process may have come first.
+        if version(&tx)? < *number {
+            tx.execute_batch(sql).map_err(failure)?;
+            tx.pragma_update(None, "user_version", number).map_err(failure)?;
+            tx.commit().map_err(failure)?;
+        }
+    }
+    Ok(())
+}
+
+fn version(connection: &Connection) -> StoreResult<i64> {
+    connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .optional()
+        .map_err(failure)
+        .map(Option::unwrap_or_default)
+}

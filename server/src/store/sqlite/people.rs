@@ -1,0 +1,128 @@
+//! Tables `members`, `devices` and `invitations`.
+
+use onegrid_core::id::{AreaId, DeviceId, Hash, MemberId};
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+
+use super::convert::{cbor, from_cbor};
+use crate::store::{DeviceRow, InvitationRow, MemberRow};
+
+pub(super) fn put_member(db: &Connection, member: &MemberRow) -> Result<()> {
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO members (id, public_name, area, grants, granted_at, changed_ms)
+         VALUES (?, ?, ?, ?, ?, ?)",
+    )?
+    .execute(params![
+        member.id.0,
+        member.public_name,
+        member.area.0,
+        cbor(&member.grants),
+        cbor(&member.granted_at),
+        member.changed_ms,
+    ])
+    .map(drop)
+}
+
+const MEMBER: &str = "SELECT id, public_name, area, grants, granted_at, changed_ms FROM members";
+
+pub(super) fn member(db: &Connection, id: MemberId) -> Result<Option<MemberRow>> {
+    db.prepare_cached(&format!("{MEMBER} WHERE id = ?"))?
+        .query_row([id.0], read_member)
+        .optional()
+}
+
+pub(super) fn members(db: &Connection) -> Result<Vec<MemberRow>> {
+    db.prepare_cached(&format!("{MEMBER} ORDER BY id"))?
+        .query_map([], read_member)?
+        .collect()
+}
+
+pub(super) fn put_device(db: &Connection, device: &DeviceRow) -> Result<()> {
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO devices
+             (id, public_key, member, certificate, enrolled_ms, revoked_ms)
+         VALUES (?, ?, ?, ?, ?, ?)",
+    )?
+    .execute(params![
+        device.id.0,
+        device.public_key,
+        device.member.map(|member| member.0),
+        device.certificate.0,
+        device.enrolled_ms,
+        device.revoked_ms,
+    ])
+    .map(drop)
+}
+
+const DEVICE: &str =
+    "SELECT id, public_key, member, certificate, enrolled_ms, revoked_ms FROM devices";
+
+pub(super) fn device(db: &Connection, id: DeviceId) -> Result<Option<DeviceRow>> {
+    db.prepare_cached(&format!("{DEVICE} WHERE id = ?"))?
+        .query_row([id.0], read_device)
+        .optional()
+}
+
+pub(super) fn devices(db: &Connection) -> Result<Vec<DeviceRow>> {
+    db.prepare_cached(&format!("{DEVICE} ORDER BY id"))?
+        .query_map([], read_device)?
+        .collect()
+}
+
+pub(super) fn devices_of(db: &Connection, member: MemberId) -> Result<Vec<DeviceRow>> {
+    db.prepare_cached(&format!("{DEVICE} WHERE member = ? ORDER BY id"))?
+        .query_map([member.0], read_device)?
+        .collect()
+}
+
+pub(super) fn put_invitation(db: &Connection, invitation: &InvitationRow) -> Result<()> {
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO invitations (id, data, expires_ms, redeemed_by, redeemed_ms)
+         VALUES (?, ?, ?, ?, ?)",
+    )?
+    .execute(params![
+        invitation.id,
+        invitation.data,
+        invitation.expires_ms,
+        invitation.redeemed_by.map(|device| device.0),
+        invitation.redeemed_ms,
+    ])
+    .map(drop)
+}
+
+pub(super) fn invitation(db: &Connection, id: [u8; 16]) -> Result<Option<InvitationRow>> {
+    db.prepare_cached(
+        "SELECT id, data, expires_ms, redeemed_by, redeemed_ms FROM invitations WHERE id = ?",
+    )?
+    .query_row([id], |row| {
+        Ok(InvitationRow {
+            id: row.get(0)?,
+            data: row.get(1)?,
+            expires_ms: row.get(2)?,
+            redeemed_by: row.get::<_, Option<[u8; 16]>>(3)?.map(DeviceId),
+            redeemed_ms: row.get(4)?,
+        })
+    })
+    .optional()
+}
+
+fn read_member(row: &Row<'_>) -> Result<MemberRow> {
+    Ok(MemberRow {
+        id: row.get(0).map(MemberId)?,
+        public_name: row.get(1)?,
+        area: row.get(2).map(AreaId)?,
+        grants: from_cbor(row, 3)?,
+        granted_at: from_cbor(row, 4)?,
+        changed_ms: row.get(5)?,
+    })
+}
+
+fn read_device(row: &Row<'_>) -> Result<DeviceRow> {
+    Ok(DeviceRow {
+        id: row.get(0).map(DeviceId)?,
+        public_key: row.get(1)?,
+        member: row.get::<_, Option<[u8; 16]>>(2)?.map(MemberId),
+        certificate: row.get(3).map(Hash)?,
+        enrolled_ms: row.get(4)?,
+        revoked_ms: row.get(5)?,
+    })
+}

@@ -1,0 +1,89 @@
+//! Connections for readers: made when first needed, never more than the limit, used again.
+
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use rusqlite::Connection;
+
+use super::convert::failure;
+use super::{SqliteOptions, open};
+use crate::store::StoreResult;
+
+pub(super) struct Pool {
+    path: PathBuf,
+    options: SqliteOptions,
+    state: Mutex<State>,
+    returned: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    idle: Vec<Connection>,
+    made: usize,
+}
+
+impl Pool {
+    pub(super) fn new(path: PathBuf, options: SqliteOptions) -> Self {
+        Self { path, options, state: Mutex::default(), returned: Condvar::new() }
+    }
+
+    /// Takes a connection; waits while all are in use.
+    pub(super) fn take(&self) -> StoreResult<Taken<'_>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(connection) = state.idle.pop() {
+                return Ok(Taken { pool: self, connection: Some(connection) });
+            }
+            if state.made < self.options.readers.max(1) {
+                state.made += 1;
+                break;
+            }
+            state = self.returned.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(state);
+        let made = open::connect(&self.path, self.options).and_then(|connection| {
+            connection.pragma_update(None, "query_only", true).map_err(failure)?;
+            Ok(connection)
+        });
+        if made.is_err() {
+            self.state.lock().unwrap_or_else(PoisonError::into_inner).made -= 1;
+            self.returned.notify_one();
+        }
+        made.map(|connection| Taken { pool: self, connection: Some(connection) })
+    }
+
+    fn give_back(&self, connection: Connection) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // A reader that failed half-way must not hold its snapshot for the next one.
+        if connection.is_autocommit() || connection.execute_batch("ROLLBACK").is_ok() {
+            state.idle.push(connection);
+        } else {
+            state.made -= 1;
+        }
+        drop(state);
+        self.returned.notify_one();
+    }
+}
+
+/// A connection that goes back when dropped.
+pub(super) struct Taken<'a> {
+    pool: &'a Pool,
+    connection: Option<Connection>,
+}
+
+impl Deref for Taken<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection.as_ref().expect("it is taken out only when dropped")
+    }
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            self.pool.give_back(connection);
+        }
+    }
+}

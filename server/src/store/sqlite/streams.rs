@@ -1,0 +1,232 @@
+//! Tables `stream_records`, `stream_certificates` and `stream_entries`: what a stream holds now.
+
+use onegrid_core::domain::stream::StreamId;
+use onegrid_core::id::{Hash, RecordId};
+use onegrid_core::wire::digest::Digest;
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+
+use super::convert::{int, limit, number, stream as stream_name};
+use super::feed::{stream_no, stream_no_made};
+use crate::store::{CurrentEntry, LoadKey, LoadRow, StreamItem};
+
+/// Gives whether the record exists.
+pub(super) fn hold(db: &Connection, stream: StreamId, record: RecordId) -> Result<bool> {
+    let no = stream_no_made(db, stream)?;
+    db.prepare_cached(
+        "INSERT OR REPLACE INTO stream_records (stream_no, record_no, open, created_ms, turned_at)
+         SELECT s.no, r.no, r.open, r.created_ms, s.head FROM streams s, records r
+         WHERE s.no = ? AND r.id = ?",
+    )?
+    .execute(params![no, record.0])
+    .map(|rows| rows == 1)
+}
+
+pub(super) fn release(db: &Connection, stream: StreamId, record: RecordId) -> Result<()> {
+    db.prepare_cached(
+        "DELETE FROM stream_records
+         WHERE stream_no = (SELECT no FROM streams WHERE id = ?)
+           AND record_no = (SELECT no FROM records WHERE id = ?)",
+    )?
+    .execute(params![stream.to_bytes(), record.0])
+    .map(drop)
+}
+
+pub(super) fn holds(db: &Connection, stream: StreamId, record: RecordId) -> Result<bool> {
+    db.prepare_cached(
+        "SELECT 1 FROM stream_records
+         WHERE stream_no = (SELECT no FROM streams WHERE id = ?)
+           AND record_no = (SELECT no FROM records WHERE id = ?)",
+    )?
+    .exists(params![stream.to_bytes(), record.0])
+}
+
+pub(super) fn of_record(db: &Connection, record: RecordId) -> Result<Vec<StreamId>> {
+    db.prepare_cached(
+        "SELECT s.id FROM stream_records m JOIN streams s ON s.no = m.stream_no
+         WHERE m.record_no = (SELECT no FROM records WHERE id = ?) ORDER BY s.id",
+    )?
+    .query_map([record.0], |row| stream_name(row, 0))?
+    .collect()
+}
+
+pub(super) fn items(db: &Connection, stream: StreamId) -> Result<Vec<StreamItem>> {
+    db.prepare_cached(
+        "SELECT m.created_ms, r.id, r.digest FROM stream_records m
+         JOIN records r ON r.no = m.record_no
+         WHERE m.stream_no = (SELECT no FROM streams WHERE id = ?)
+         ORDER BY m.created_ms, r.id",
+    )?
+    .query_map([stream.to_bytes()], |row| {
+        Ok(StreamItem {
+            created_ms: row.get(0)?,
+            record: row.get(1).map(RecordId)?,
+            digest: row.get(2).map(Digest::from_bytes)?,
+        })
+    })?
+    .collect()
+}
+
+/// Phase 1: what is open now. Phase 2: what is not, and what turned open after loading began: phase 1 may
+/// have passed its place before.
+pub(super) fn load(
+    db: &Connection,
+    stream: StreamId,
+    began_at: u64,
+    after: Option<LoadKey>,
+    count_max: usize,
+) -> Result<Vec<LoadRow>> {
+    let Some(no) = stream_no(db, stream)? else {
+        return Ok(Vec::new());
+    };
+    let mut rows = Vec::new();
+    if after.is_none_or(|key| !key.rest) {
+        let (created, record) = resume(db, after)?;
+        rows = db
+            .prepare_cached(
+                "SELECT m.created_ms, r.id, r.digest FROM stream_records m
+                 JOIN records r ON r.no = m.record_no
+                 WHERE m.stream_no = ? AND m.open = 1 AND (m.created_ms, m.record_no) < (?, ?)
+                 ORDER BY m.created_ms DESC, m.record_no DESC LIMIT ?",
+            )?
+            .query_map(params![no, created, record, limit(count_max)], |row| {
+                load_row(row, false)
+            })?
+            .collect::<Result<_>>()?;
+    }
+    if rows.len() < count_max {
+        let (created, record) = resume(db, after.filter(|key| key.rest))?;
+        let rest = limit(count_max - rows.len());
+        let mut statement = db.prepare_cached(
+            "SELECT m.created_ms, r.id, r.digest FROM stream_records m
+             JOIN records r ON r.no = m.record_no
+             WHERE m.stream_no = ? AND (m.open = 0 OR m.turned_at > ?)
+               AND (m.created_ms, m.record_no) < (?, ?)
+             ORDER BY m.created_ms DESC, m.record_no DESC LIMIT ?",
+        )?;
+        let found = statement
+            .query_map(params![no, int(began_at), created, record, rest], |row| {
+                load_row(row, true)
+            })?;
+        for row in found {
+            rows.push(row?);
+        }
+    }
+    Ok(rows)
+}
+
+fn resume(db: &Connection, after: Option<LoadKey>) -> Result<(i64, i64)> {
+    let Some(key) = after else {
+        return Ok((i64::MAX, i64::MAX));
+    };
+    let no = db
+        .prepare_cached("SELECT no FROM records WHERE id = ?")?
+        .query_row([key.record.0], |row| row.get(0))
+        .optional()?;
+    Ok((key.created_ms, no.unwrap_or(i64::MAX)))
+}
+
+fn load_row(row: &Row<'_>, rest: bool) -> Result<LoadRow> {
+    let (created_ms, record) = (row.get(0)?, row.get(1).map(RecordId)?);
+    Ok(LoadRow {
+        key: LoadKey { rest, created_ms, record },
+        digest: row.get(2).map(Digest::from_bytes)?,
+    })
+}
+
+/// `None` when the certificate is not stored.
+pub(super) fn need_certificate(
+    db: &Connection,
+    stream: StreamId,
+    certificate: Hash,
+    position: u64,
+) -> Result<Option<bool>> {
+    let Some(certificate) = super::envelopes::certificate_no(db, certificate)? else {
+        return Ok(None);
+    };
+    let no = stream_no_made(db, stream)?;
+    db.prepare_cached(
+        "INSERT OR IGNORE INTO stream_certificates (stream_no, certificate_no, position)
+         VALUES (?, ?, ?)",
+    )?
+    .execute(params![no, certificate, int(position)])
+    .map(|rows| Some(rows == 1))
+}
+
+pub(super) fn forget_certificate(db: &Connection, stream: StreamId, hash: Hash) -> Result<()> {
+    db.prepare_cached(
+        "DELETE FROM stream_certificates
+         WHERE stream_no = (SELECT no FROM streams WHERE id = ?)
+           AND certificate_no = (SELECT no FROM certificates WHERE hash = ?)",
+    )?
+    .execute(params![stream.to_bytes(), hash.0])
+    .map(drop)
+}
+
+pub(super) fn certificates(
+    db: &Connection,
+    stream: StreamId,
+    after: u64,
+    through: u64,
+) -> Result<Vec<Hash>> {
+    db.prepare_cached(
+        "SELECT c.hash FROM stream_certificates n JOIN certificates c ON c.no = n.certificate_no
+         WHERE n.stream_no = (SELECT no FROM streams WHERE id = ?)
+           AND n.position > ? AND n.position <= ? ORDER BY n.position, c.no",
+    )?
+    .query_map(params![stream.to_bytes(), int(after), int(through)], |row| row.get(0).map(Hash))?
+    .collect()
+}
+
+pub(super) fn set_current(
+    db: &Connection,
+    stream: StreamId,
+    name: &[u8],
+    position: u64,
+    data: Option<&[u8]>,
+) -> Result<()> {
+    let no = stream_no_made(db, stream)?;
+    match data {
+        Some(data) => db
+            .prepare_cached(
+                "INSERT OR REPLACE INTO stream_entries (stream_no, name, position, data)
+                 VALUES (?, ?, ?, ?)",
+            )?
+            .execute(params![no, name, int(position), data]),
+        None => db
+            .prepare_cached("DELETE FROM stream_entries WHERE stream_no = ? AND name = ?")?
+            .execute(params![no, name]),
+    }
+    .map(drop)
+}
+
+pub(super) fn current(
+    db: &Connection,
+    stream: StreamId,
+    after: u64,
+    count_max: usize,
+) -> Result<Vec<CurrentEntry>> {
+    db.prepare_cached(
+        "SELECT position, data FROM stream_entries
+         WHERE stream_no = (SELECT no FROM streams WHERE id = ?) AND position > ?
+         ORDER BY position LIMIT ?",
+    )?
+    .query_map(params![stream.to_bytes(), int(after), limit(count_max)], current_entry)?
+    .collect()
+}
+
+pub(super) fn current_of(
+    db: &Connection,
+    stream: StreamId,
+    name: &[u8],
+) -> Result<Option<CurrentEntry>> {
+    db.prepare_cached(
+        "SELECT position, data FROM stream_entries
+         WHERE stream_no = (SELECT no FROM streams WHERE id = ?) AND name = ?",
+    )?
+    .query_row(params![stream.to_bytes(), name], current_entry)
+    .optional()
+}
+
+fn current_entry(row: &Row<'_>) -> Result<CurrentEntry> {
+    Ok(CurrentEntry { position: number(row, 0)?, data: row.get(1)? })
+}
