@@ -7,4 +7,5 @@ pub mod config;
 pub mod error;
 pub mod limits;
 pub mod metrics;
+pub mod store;
 pub mod telemetry;

@@ -29,3 +29,7 @@ pub const IMPORT_BAD_ROWS_MAX: usize = 10_000;
 pub const IMPORT_AREAS_PER_ROW_MAX: usize = 64;
 /// Points of one imported polygon, over all its rings: the check for crossings is quadratic.
 pub const IMPORT_POLYGON_POINTS_MAX: usize = 20_000;
+/// Jobs that share one durable transaction of the store.
+pub const JOBS_PER_COMMIT_MAX: usize = 64;
+/// Jobs that wait for the writer of the store; who comes later waits before queueing.
+pub const JOBS_WAITING_MAX: usize = 256;

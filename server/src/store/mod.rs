@@ -23,7 +23,7 @@ mod conformance;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub use error::{StoreError, StoreResult};
+pub use error::{Cause, StoreError, StoreResult};
 pub use reader::Reader;
 pub use rows::*;
 pub use writer::Writer;
@@ -66,7 +66,11 @@ impl dyn Store {
         let filled = Arc::clone(&slot);
         let done = self.run(Box::new(move |tx| {
             let outcome = work(tx);
-            let fate = if outcome.is_ok() { Fate::Keep } else { Fate::Undo };
+            let fate = if outcome.is_ok() {
+                Fate::Keep
+            } else {
+                Fate::Undo
+            };
             *filled.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
             fate
         }));

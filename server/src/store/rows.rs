@@ -254,7 +254,11 @@ pub struct SessionRow {
 
 impl std::fmt::Debug for SessionRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "SessionRow(device {}, until {})", self.device, self.expires_ms)
+        write!(
+            f,
+            "SessionRow(device {}, until {})",
+            self.device, self.expires_ms
+        )
     }
 }
 

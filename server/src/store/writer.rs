@@ -7,8 +7,8 @@ use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::verdict::Verdict;
 
 use super::{
-    AuditRow, CursorsRow, DeviceRow, Head, InvitationRow, MemberRow, NewEntry, NewEnvelope,
-    Reader, RecordRow, ReviewRow, SessionRow, StoreResult,
+    AuditRow, CursorsRow, DeviceRow, Head, InvitationRow, MemberRow, NewEntry, NewEnvelope, Reader,
+    RecordRow, ReviewRow, SessionRow, StoreResult,
 };
 
 /// A transaction that writes.

@@ -54,7 +54,14 @@ pub(super) fn put_audit(db: &Connection, row: &AuditRow) -> Result<()> {
     db.prepare_cached(
         "INSERT INTO audit (no, at_ms, actor, action, subject, hash) VALUES (?, ?, ?, ?, ?, ?)",
     )?
-    .execute(params![int(row.no), row.at_ms, row.actor, row.action, row.subject, row.hash.0])
+    .execute(params![
+        int(row.no),
+        row.at_ms,
+        row.actor,
+        row.action,
+        row.subject,
+        row.hash.0
+    ])
     .map(drop)
 }
 

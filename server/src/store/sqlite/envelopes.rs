@@ -18,14 +18,22 @@ pub(super) fn put_certificate(
     db.prepare_cached(
         "INSERT OR IGNORE INTO certificates (hash, device, facts, signature) VALUES (?, ?, ?, ?)",
     )?
-    .execute(params![hash.0, device.0, certificate.facts, certificate.signature])
+    .execute(params![
+        hash.0,
+        device.0,
+        certificate.facts,
+        certificate.signature
+    ])
     .map(drop)
 }
 
 pub(super) fn certificate(db: &Connection, hash: Hash) -> Result<Option<RawCertificate>> {
     db.prepare_cached("SELECT facts, signature FROM certificates WHERE hash = ?")?
         .query_row([hash.0], |row| {
-            Ok(RawCertificate { facts: row.get(0)?, signature: row.get(1)? })
+            Ok(RawCertificate {
+                facts: row.get(0)?,
+                signature: row.get(1)?,
+            })
         })
         .optional()
 }
@@ -101,16 +109,18 @@ pub(super) fn of_record(db: &Connection, record: RecordId) -> Result<Vec<StoredE
 }
 
 pub(super) fn settled_ids(db: &Connection, record: RecordId) -> Result<Vec<EnvelopeId>> {
-    db.prepare_cached(
-        "SELECT id FROM envelopes WHERE record_id = ? AND status < 2 ORDER BY no",
-    )?
-    .query_map([record.0], |row| row.get(0).map(EnvelopeId))?
-    .collect()
+    db.prepare_cached("SELECT id FROM envelopes WHERE record_id = ? AND status < 2 ORDER BY no")?
+        .query_map([record.0], |row| row.get(0).map(EnvelopeId))?
+        .collect()
 }
 
 fn stored(row: &Row<'_>) -> Result<StoredEnvelope> {
     Ok(StoredEnvelope {
-        raw: RawEnvelope { header: row.get(0)?, body: row.get(1)?, signature: row.get(2)? },
+        raw: RawEnvelope {
+            header: row.get(0)?,
+            body: row.get(1)?,
+            signature: row.get(2)?,
+        },
         record: row.get(3).map(RecordId)?,
         certificate: row.get(4).map(Hash)?,
         verdict: from_cbor(row, 5)?,

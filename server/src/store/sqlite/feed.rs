@@ -25,7 +25,10 @@ pub(super) fn stream_no_made(db: &Connection, stream: StreamId) -> Result<i64> {
 pub(super) fn head(db: &Connection, stream: StreamId) -> Result<Head> {
     db.prepare_cached("SELECT head, digest FROM streams WHERE id = ?")?
         .query_row([stream.to_bytes()], |row| {
-            Ok(Head { position: number(row, 0)?, digest: row.get(1).map(Digest::from_bytes)? })
+            Ok(Head {
+                position: number(row, 0)?,
+                digest: row.get(1).map(Digest::from_bytes)?,
+            })
         })
         .optional()
         .map(Option::unwrap_or_default)

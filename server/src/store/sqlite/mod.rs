@@ -39,7 +39,11 @@ pub struct SqliteOptions {
 
 impl Default for SqliteOptions {
     fn default() -> Self {
-        Self { readers: 4, cache_kib: 8 * 1_024, pages_max: None }
+        Self {
+            readers: 4,
+            cache_kib: 8 * 1_024,
+            pages_max: None,
+        }
     }
 }
 
@@ -58,7 +62,11 @@ impl SqliteStore {
         open::migrate(&mut connection)?;
         let writer = WriterThread::start(connection)?;
         let pool = Pool::new(path.to_owned(), options);
-        Ok(Self { path: path.to_owned(), pool, writer })
+        Ok(Self {
+            path: path.to_owned(),
+            pool,
+            writer,
+        })
     }
 
     /// The file.
@@ -75,7 +83,9 @@ impl Store for SqliteStore {
 
     fn look(&self, look: &mut dyn FnMut(&dyn Reader)) -> StoreResult<()> {
         let connection = self.pool.take()?;
-        connection.execute_batch("BEGIN").map_err(convert::failure)?;
+        connection
+            .execute_batch("BEGIN")
+            .map_err(convert::failure)?;
         look(&Tx::new(&connection));
         connection.execute_batch("COMMIT").map_err(convert::failure)
     }
@@ -87,7 +97,9 @@ impl Store for SqliteStore {
         copy.run_to_completion(BACKUP_PAGES_A_STEP, Duration::ZERO, None)
             .map_err(convert::failure)?;
         drop(copy);
-        target.execute_batch("PRAGMA wal_checkpoint(TRUNCATE);").map_err(convert::failure)
+        target
+            .execute_batch("PRAGMA wal_checkpoint(TRUNCATE);")
+            .map_err(convert::failure)
     }
 }
 

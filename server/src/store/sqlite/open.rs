@@ -31,13 +31,19 @@ pub(super) fn connect(path: &Path, options: SqliteOptions) -> StoreResult<Connec
         ))
         .map_err(failure)?;
     if let Some(pages) = options.pages_max {
-        connection.pragma_update(None, "max_page_count", pages).map_err(failure)?;
+        connection
+            .pragma_update(None, "max_page_count", pages)
+            .map_err(failure)?;
     }
     Ok(connection)
 }
 
 pub(super) fn migrate(connection: &mut Connection) -> StoreResult<()> {
-    let known = MIGRATIONS.iter().map(|(number, _)| *number).max().unwrap_or(0);
+    let known = MIGRATIONS
+        .iter()
+        .map(|(number, _)| *number)
+        .max()
+        .unwrap_or(0);
     let found = version(connection)?;
     if found > known {
         return Err(StoreError::Newer { found, known });
@@ -49,7 +55,8 @@ pub(super) fn migrate(connection: &mut Connection) -> StoreResult<()> {
         // Asked again under the lock: another process may have come first.
         if version(&tx)? < *number {
             tx.execute_batch(sql).map_err(failure)?;
-            tx.pragma_update(None, "user_version", number).map_err(failure)?;
+            tx.pragma_update(None, "user_version", number)
+                .map_err(failure)?;
             tx.commit().map_err(failure)?;
         }
     }

@@ -25,7 +25,12 @@ struct State {
 
 impl Pool {
     pub(super) fn new(path: PathBuf, options: SqliteOptions) -> Self {
-        Self { path, options, state: Mutex::default(), returned: Condvar::new() }
+        Self {
+            path,
+            options,
+            state: Mutex::default(),
+            returned: Condvar::new(),
+        }
     }
 
     /// Takes a connection; waits while all are in use.
@@ -33,24 +38,38 @@ impl Pool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(connection) = state.idle.pop() {
-                return Ok(Taken { pool: self, connection: Some(connection) });
+                return Ok(Taken {
+                    pool: self,
+                    connection: Some(connection),
+                });
             }
             if state.made < self.options.readers.max(1) {
                 state.made += 1;
                 break;
             }
-            state = self.returned.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .returned
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         drop(state);
         let made = open::connect(&self.path, self.options).and_then(|connection| {
-            connection.pragma_update(None, "query_only", true).map_err(failure)?;
+            connection
+                .pragma_update(None, "query_only", true)
+                .map_err(failure)?;
             Ok(connection)
         });
         if made.is_err() {
-            self.state.lock().unwrap_or_else(PoisonError::into_inner).made -= 1;
+            self.state
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .made -= 1;
             self.returned.notify_one();
         }
-        made.map(|connection| Taken { pool: self, connection: Some(connection) })
+        made.map(|connection| Taken {
+            pool: self,
+            connection: Some(connection),
+        })
     }
 
     fn give_back(&self, connection: Connection) {
@@ -76,7 +95,9 @@ impl Deref for Taken<'_> {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
-        self.connection.as_ref().expect("it is taken out only when dropped")
+        self.connection
+            .as_ref()
+            .expect("it is taken out only when dropped")
     }
 }
 

@@ -128,7 +128,11 @@ fn resume(db: &Connection, after: Option<LoadKey>) -> Result<(i64, i64)> {
 fn load_row(row: &Row<'_>, rest: bool) -> Result<LoadRow> {
     let (created_ms, record) = (row.get(0)?, row.get(1).map(RecordId)?);
     Ok(LoadRow {
-        key: LoadKey { rest, created_ms, record },
+        key: LoadKey {
+            rest,
+            created_ms,
+            record,
+        },
         digest: row.get(2).map(Digest::from_bytes)?,
     })
 }
@@ -173,7 +177,10 @@ pub(super) fn certificates(
          WHERE n.stream_no = (SELECT no FROM streams WHERE id = ?)
            AND n.position > ? AND n.position <= ? ORDER BY n.position, c.no",
     )?
-    .query_map(params![stream.to_bytes(), int(after), int(through)], |row| row.get(0).map(Hash))?
+    .query_map(
+        params![stream.to_bytes(), int(after), int(through)],
+        |row| row.get(0).map(Hash),
+    )?
     .collect()
 }
 
@@ -210,7 +217,10 @@ pub(super) fn current(
          WHERE stream_no = (SELECT no FROM streams WHERE id = ?) AND position > ?
          ORDER BY position LIMIT ?",
     )?
-    .query_map(params![stream.to_bytes(), int(after), limit(count_max)], current_entry)?
+    .query_map(
+        params![stream.to_bytes(), int(after), limit(count_max)],
+        current_entry,
+    )?
     .collect()
 }
 
@@ -228,5 +238,8 @@ pub(super) fn current_of(
 }
 
 fn current_entry(row: &Row<'_>) -> Result<CurrentEntry> {
-    Ok(CurrentEntry { position: number(row, 0)?, data: row.get(1)? })
+    Ok(CurrentEntry {
+        position: number(row, 0)?,
+        data: row.get(1)?,
+    })
 }

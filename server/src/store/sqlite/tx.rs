@@ -11,8 +11,8 @@ use super::convert::failure;
 use super::{administration, envelopes, feed, people, records, streams, visitors};
 use crate::store::{
     AuditRow, Counts, CurrentEntry, CursorsRow, DeviceRow, FeedRow, Head, InvitationRow, LoadKey,
-    LoadRow, MemberRow, NewEntry, NewEnvelope, Reader, RecordRow, ReviewRow, SessionRow, StoreError,
-    StoreResult, StoredEnvelope, StreamItem, Writer,
+    LoadRow, MemberRow, NewEntry, NewEnvelope, Reader, RecordRow, ReviewRow, SessionRow,
+    StoreError, StoreResult, StoredEnvelope, StreamItem, Writer,
 };
 
 pub(super) struct Tx<'c> {
@@ -38,7 +38,12 @@ impl Reader for Tx<'_> {
         envelopes::certificates_of(self.db, record).map_err(failure)
     }
 
-    fn stream_certificates(&self, stream: StreamId, after: u64, through: u64) -> StoreResult<Vec<Hash>> {
+    fn stream_certificates(
+        &self,
+        stream: StreamId,
+        after: u64,
+        through: u64,
+    ) -> StoreResult<Vec<Hash>> {
         streams::certificates(self.db, stream, after, through).map_err(failure)
     }
 
@@ -94,7 +99,13 @@ impl Reader for Tx<'_> {
         feed::digest_at(self.db, stream, position).map_err(failure)
     }
 
-    fn load(&self, stream: StreamId, began_at: u64, after: Option<LoadKey>, count_max: usize) -> StoreResult<Vec<LoadRow>> {
+    fn load(
+        &self,
+        stream: StreamId,
+        began_at: u64,
+        after: Option<LoadKey>,
+        count_max: usize,
+    ) -> StoreResult<Vec<LoadRow>> {
         streams::load(self.db, stream, began_at, after, count_max).map_err(failure)
     }
 
@@ -106,7 +117,12 @@ impl Reader for Tx<'_> {
         streams::holds(self.db, stream, record).map_err(failure)
     }
 
-    fn current(&self, stream: StreamId, after: u64, count_max: usize) -> StoreResult<Vec<CurrentEntry>> {
+    fn current(
+        &self,
+        stream: StreamId,
+        after: u64,
+        count_max: usize,
+    ) -> StoreResult<Vec<CurrentEntry>> {
         streams::current(self.db, stream, after, count_max).map_err(failure)
     }
 
@@ -172,7 +188,12 @@ impl Writer for Tx<'_> {
         administration::set_meta(self.db, name, value).map_err(failure)
     }
 
-    fn put_certificate(&mut self, hash: Hash, device: DeviceId, certificate: &RawCertificate) -> StoreResult<()> {
+    fn put_certificate(
+        &mut self,
+        hash: Hash,
+        device: DeviceId,
+        certificate: &RawCertificate,
+    ) -> StoreResult<()> {
         envelopes::put_certificate(self.db, hash, device, certificate).map_err(failure)
     }
 
@@ -192,7 +213,13 @@ impl Writer for Tx<'_> {
         streams::release(self.db, stream, record).map_err(failure)
     }
 
-    fn set_current(&mut self, stream: StreamId, name: &[u8], position: u64, data: Option<&[u8]>) -> StoreResult<()> {
+    fn set_current(
+        &mut self,
+        stream: StreamId,
+        name: &[u8],
+        position: u64,
+        data: Option<&[u8]>,
+    ) -> StoreResult<()> {
         streams::set_current(self.db, stream, name, position, data).map_err(failure)
     }
 
@@ -261,11 +288,19 @@ impl Writer for Tx<'_> {
 
     fn set_verdict(&mut self, id: EnvelopeId, verdict: Verdict) -> StoreResult<()> {
         let found = envelopes::set_verdict(self.db, id, verdict).map_err(failure)?;
-        if found { Ok(()) } else { Err(StoreError::Missing("envelope")) }
+        if found {
+            Ok(())
+        } else {
+            Err(StoreError::Missing("envelope"))
+        }
     }
 
     fn hold(&mut self, stream: StreamId, record: RecordId) -> StoreResult<()> {
         let found = streams::hold(self.db, stream, record).map_err(failure)?;
-        if found { Ok(()) } else { Err(StoreError::Missing("record")) }
+        if found {
+            Ok(())
+        } else {
+            Err(StoreError::Missing("record"))
+        }
     }
 }

@@ -14,7 +14,10 @@ pub(super) fn put_cursors(db: &Connection, device: DeviceId, cursors: &CursorsRo
 pub(super) fn cursors(db: &Connection, device: DeviceId) -> Result<Option<CursorsRow>> {
     db.prepare_cached("SELECT hash, cursors FROM cursors WHERE device = ?")?
         .query_row([device.0], |row| {
-            Ok(CursorsRow { hash: row.get(0).map(Hash)?, cursors: row.get(1)? })
+            Ok(CursorsRow {
+                hash: row.get(0).map(Hash)?,
+                cursors: row.get(1)?,
+            })
         })
         .optional()
 }
@@ -23,7 +26,12 @@ pub(super) fn put_session(db: &Connection, session: &SessionRow) -> Result<()> {
     db.prepare_cached(
         "INSERT OR REPLACE INTO sessions (id, device, secret, expires_ms) VALUES (?, ?, ?, ?)",
     )?
-    .execute(params![session.id, session.device.0, session.secret, session.expires_ms])
+    .execute(params![
+        session.id,
+        session.device.0,
+        session.secret,
+        session.expires_ms
+    ])
     .map(drop)
 }
 
@@ -41,11 +49,13 @@ pub(super) fn session(db: &Connection, id: [u8; 16]) -> Result<Option<SessionRow
 }
 
 pub(super) fn end_sessions(db: &Connection, device: DeviceId) -> Result<usize> {
-    db.prepare_cached("DELETE FROM sessions WHERE device = ?")?.execute([device.0])
+    db.prepare_cached("DELETE FROM sessions WHERE device = ?")?
+        .execute([device.0])
 }
 
 pub(super) fn sweep_sessions(db: &Connection, now_ms: i64) -> Result<usize> {
-    db.prepare_cached("DELETE FROM sessions WHERE expires_ms < ?")?.execute([now_ms])
+    db.prepare_cached("DELETE FROM sessions WHERE expires_ms < ?")?
+        .execute([now_ms])
 }
 
 pub(super) fn forget(db: &Connection) -> Result<()> {

@@ -28,13 +28,18 @@ impl WriterThread {
             .name("store-writer".to_owned())
             .spawn(move || serve(&connection, &incoming))
             .map_err(|error| StoreError::Failed(std::sync::Arc::new(error)))?;
-        Ok(Self { orders: Some(orders), thread: Some(thread) })
+        Ok(Self {
+            orders: Some(orders),
+            thread: Some(thread),
+        })
     }
 
     pub(super) fn run(&self, job: Job) -> StoreResult<()> {
         let (done, outcome) = channel();
         let orders = self.orders.as_ref().ok_or(StoreError::Stopped)?;
-        orders.send(Order { job, done }).map_err(|_| StoreError::Stopped)?;
+        orders
+            .send(Order { job, done })
+            .map_err(|_| StoreError::Stopped)?;
         outcome.recv().map_err(|_| StoreError::Stopped)?
     }
 }
@@ -58,8 +63,10 @@ fn serve(connection: &Connection, incoming: &Receiver<Order>) {
                 Err(_) => break,
             }
         }
-        let (jobs, waiting): (Vec<_>, Vec<_>) =
-            orders.into_iter().map(|order| (order.job, order.done)).unzip();
+        let (jobs, waiting): (Vec<_>, Vec<_>) = orders
+            .into_iter()
+            .map(|order| (order.job, order.done))
+            .unzip();
         let outcome = commit_together(connection, jobs);
         for done in waiting {
             // Who no longer waits will ask again.
@@ -70,10 +77,13 @@ fn serve(connection: &Connection, incoming: &Receiver<Order>) {
 
 /// Runs the jobs in one transaction. A job that undoes itself is `Ok`: its caller has its own error.
 fn commit_together(connection: &Connection, jobs: Vec<Job>) -> StoreResult<()> {
-    connection.execute_batch("BEGIN IMMEDIATE").map_err(failure)?;
-    let outcome = jobs.into_iter().try_for_each(|job| run_one(connection, job));
-    let outcome =
-        outcome.and_then(|()| connection.execute_batch("COMMIT").map_err(failure));
+    connection
+        .execute_batch("BEGIN IMMEDIATE")
+        .map_err(failure)?;
+    let outcome = jobs
+        .into_iter()
+        .try_for_each(|job| run_one(connection, job));
+    let outcome = outcome.and_then(|()| connection.execute_batch("COMMIT").map_err(failure));
     if outcome.is_err() && !connection.is_autocommit() {
         // What cannot even be rolled back is rolled back when the connection closes.
         let _ = connection.execute_batch("ROLLBACK");
