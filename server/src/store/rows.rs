@@ -147,7 +147,7 @@ pub struct StreamItem {
 /// What a directory or bulletin stream says now about one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CurrentEntry {
-    /// Where it was said.
+    /// Where the thing was first spoken of.
     pub position: u64,
     /// The bytes of the entry.
     pub data: Vec<u8>,

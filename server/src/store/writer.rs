@@ -50,8 +50,8 @@ pub trait Writer: Reader {
     fn hold(&mut self, stream: StreamId, record: RecordId) -> StoreResult<()>;
     /// The stream no longer holds the record.
     fn release(&mut self, stream: StreamId, record: RecordId) -> StoreResult<()>;
-    /// A directory or bulletin stream says this about a thing from this position on; `None`: nothing any
-    /// more.
+    /// What a directory or bulletin stream says about a thing now; `None`: nothing any more. What replaces
+    /// something keeps its place in the order, so that what others build on comes before them.
     fn set_current(
         &mut self,
         stream: StreamId,

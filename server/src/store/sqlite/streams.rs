@@ -195,8 +195,8 @@ pub(super) fn set_current(
     match data {
         Some(data) => db
             .prepare_cached(
-                "INSERT OR REPLACE INTO stream_entries (stream_no, name, position, data)
-                 VALUES (?, ?, ?, ?)",
+                "INSERT INTO stream_entries (stream_no, name, position, data) VALUES (?, ?, ?, ?)
+                 ON CONFLICT (stream_no, name) DO UPDATE SET data = excluded.data",
             )?
             .execute(params![no, name, int(position), data]),
         None => db
