@@ -81,7 +81,7 @@ pub const CONTENT_KEY_BYTES_MAX: usize = 128;
 /// Containers that a Genesis may make.
 pub const CONTENT_CONTAINERS_MAX: usize = 32;
 /// Content changes of one author on one record, over all its installation epochs.
-pub const CHANGES_PER_AUTHOR_MAX: u64 = 5_000;
+pub const CHANGES_PER_AUTHOR_MAX: u64 = 2_000;
 /// Installation epochs of one author on one record.
 pub const EPOCHS_PER_AUTHOR_MAX: usize = 64;
 /// Highest operation counter of a content document.

@@ -7,6 +7,7 @@ use automerge::{ChangeHash, ROOT, ReadDoc, ScalarValue, Value, ValueRef};
 use super::document::Document;
 use super::field::{DESCRIPTION_KEY, Field};
 use super::value::{FieldValue, StoredPosition, shortened};
+use crate::domain::case::Severity;
 use crate::domain::kind::RecordKind;
 use crate::id::Hash;
 use crate::limits::{CONTENT_ENTRIES_MAX, DESCRIPTION_SHOWN_CHARS_MAX};
@@ -64,8 +65,8 @@ pub struct Details {
 pub struct Hazard {
     /// What all kinds have.
     pub details: Details,
-    /// 1 (slight) to 4 (grave).
-    pub severity: Option<u8>,
+    /// How bad it is.
+    pub severity: Option<Severity>,
 }
 
 /// 线索
@@ -190,7 +191,11 @@ impl Content {
                 .map(|at| (Field::Position, FieldValue::Position(at))),
         );
         match self {
-            Self::Hazard(hazard) => put_number(&mut out, Field::Severity, hazard.severity),
+            Self::Hazard(hazard) => put_number(
+                &mut out,
+                Field::Severity,
+                hazard.severity.map(Severity::code),
+            ),
             Self::Tip(tip) => put_text(&mut out, Field::Offence, tip.offence.as_ref()),
             Self::Request(request) => {
                 put_number(&mut out, Field::Urgency, request.urgency);
@@ -221,7 +226,7 @@ impl Content {
     fn set(&mut self, field: Field, value: FieldValue) {
         match (self, field, value) {
             (Self::Hazard(hazard), Field::Severity, FieldValue::Number(number)) => {
-                hazard.severity = u8::try_from(number).ok();
+                hazard.severity = u8::try_from(number).ok().and_then(Severity::from_code);
             }
             (Self::Tip(tip), Field::Offence, FieldValue::Text(text)) => tip.offence = Some(text),
             (Self::Request(request), Field::Urgency, FieldValue::Number(number)) => {

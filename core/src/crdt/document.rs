@@ -64,13 +64,13 @@ impl Document {
         }
     }
 
-    /// A document from what [`Document::save`] wrote on this machine: a cache, but disks lie, so it
-    /// passes the gate of packs too.
+    /// A document from what [`Document::save`] wrote on this machine. It is a cache, and disks lie: so
+    /// rows are counted, and every change passes the structural checks again.
     ///
     /// # Errors
     /// Any [`GateError`]. The caller rebuilds the document from its raw changes.
     pub fn from_save(bytes: &[u8]) -> Result<Self, GateError> {
-        let doc = pack::load(bytes)?;
+        let doc = pack::load_own(bytes)?;
         let history = history_of(&doc)?;
         Ok(Self { doc, history })
     }
@@ -87,7 +87,9 @@ impl Document {
         expected_heads: &[Hash],
         expected: &[KnownChange],
     ) -> Result<Self, GateError> {
-        let document = Self::from_save(bytes)?;
+        let doc = pack::load_foreign(bytes)?;
+        let history = history_of(&doc)?;
+        let document = Self { doc, history };
         let mut heads = expected_heads.to_vec();
         heads.sort_unstable();
         let mut expected = expected.to_vec();
@@ -281,7 +283,7 @@ impl Document {
     }
 
     /// Applies changes to a copy, saves it, loads that again, and only then makes it the document.
-    fn apply(&mut self, batch: &[&ParsedChange<'_>]) -> Result<(), GateError> {
+    pub(super) fn apply(&mut self, batch: &[&ParsedChange<'_>]) -> Result<(), GateError> {
         let scratch = &self.doc;
         let loaded = quiet::guarded(|| {
             let changes = batch

@@ -13,7 +13,7 @@ pub enum Field {
     Title,
     /// Code of the category.
     Category,
-    /// Severity of a hazard, 1 (slight) to 4 (grave).
+    /// Severity of a hazard: the code of a `domain::case::Severity`, 1 to 4.
     Severity,
     /// Address in words.
     Address,

@@ -128,6 +128,21 @@ impl History {
         Ok(())
     }
 
+    /// Takes a change in without any check: for tests of the layer below.
+    #[cfg(test)]
+    pub(super) fn push_blindly(&mut self, change: &ParsedChange<'_>) {
+        self.by_hash.insert(change.info.hash, self.entries.len());
+        let clock = vec![0; self.actors.len()];
+        self.by_actor.push(vec![self.entries.len()]);
+        self.actors.push(change.info.actor);
+        self.entries.push(Entry {
+            info: change.info.clone(),
+            actor: self.actors.len() - 1,
+            clock,
+            runs: Vec::new(),
+        });
+    }
+
     /// Forgets the changes after the first `len`.
     pub(super) fn truncate(&mut self, len: usize) {
         while self.entries.len() > len {

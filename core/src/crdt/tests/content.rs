@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::support::*;
+use crate::domain::case::Severity;
 
 #[test]
 fn what_is_reported_is_what_is_read_by_everybody() {
@@ -79,7 +80,7 @@ fn concurrent_edits_of_different_fields_merge_and_words_are_kept() {
     let Content::Hazard(hazard) = ann.content(ContentKind::Hazard) else {
         panic!("a hazard")
     };
-    assert_eq!(hazard.severity, Some(4));
+    assert_eq!(hazard.severity, Some(Severity::Critical));
     assert_eq!(
         hazard.details.description,
         "已报警：店内有6只气瓶，无证。门口堵了。"
@@ -214,7 +215,7 @@ fn what_a_void_change_wrote_is_written_again_under_another_actor() {
     let Content::Hazard(hazard) = current.content(ContentKind::Hazard) else {
         panic!("a hazard")
     };
-    assert_eq!(hazard.severity, Some(4));
+    assert_eq!(hazard.severity, Some(Severity::Critical));
     assert_eq!(hazard.details.category, None);
     assert_eq!(
         hazard.details.description,

@@ -1,5 +1,11 @@
 //! Tests of the gate and of typed content.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod chunk;
 mod content;
+mod hostile;
+mod merge;
+mod mutants;
+mod packs;
+mod reload;
 mod support;

@@ -1,6 +1,7 @@
 //! What the tests share: people, their devices, and documents that they write.
 
 use super::super::*;
+use crate::domain::case::Severity;
 use crate::domain::position::{Datum, Position};
 use crate::id::DeviceId;
 
@@ -27,7 +28,7 @@ pub(super) fn hazard() -> Content {
         .photos
         .insert(crate::id::Hash([9; 32]), "门口".into());
     if let Content::Hazard(hazard) = &mut content {
-        hazard.severity = Some(2);
+        hazard.severity = Some(Severity::Elevated);
     }
     content
 }
@@ -56,4 +57,56 @@ pub(super) fn admit(document: &mut Document, n: u8, raw: &[u8]) -> Result<Change
 
 pub(super) fn number(field: Field, value: i64) -> FieldEdit {
     FieldEdit::set(field, FieldValue::Number(value))
+}
+
+/// A change by person 2 that replaces a value, adds words and takes some away.
+pub(super) fn second_change(document: &Document) -> Vec<u8> {
+    let edits = [
+        number(Field::Severity, 4),
+        FieldEdit::text(Field::Title, "abc"),
+        FieldEdit::text(Field::Description, "店内有6只气瓶，无证。x"),
+    ];
+    document.edit(actor(2), &edits).unwrap()
+}
+
+/// What automerge by itself makes of a change.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Plain {
+    Refuses,
+    Panics,
+    /// It says `Ok`, but what it saves can not be loaded any more.
+    NeverLoadsAgain,
+    Takes,
+}
+
+pub(super) fn plain(document: &Document, raw: &[u8]) -> Plain {
+    let outcome = super::super::quiet::guarded(|| {
+        let change = automerge::Change::try_from(raw).ok()?;
+        let mut doc = document.doc.clone();
+        doc.apply_changes([change]).ok()?;
+        Some(automerge::Automerge::load(&doc.save()).is_ok())
+    });
+    match outcome {
+        None => Plain::Panics,
+        Some(None) => Plain::Refuses,
+        Some(Some(false)) => Plain::NeverLoadsAgain,
+        Some(Some(true)) => Plain::Takes,
+    }
+}
+
+/// The gate refuses the change, the document stays as it was, and an honest change still goes in.
+pub(super) fn refused(document: &Document, n: u8, raw: &[u8]) -> GateError {
+    let mut after = document.clone();
+    let error = admit(&mut after, n, raw).unwrap_err();
+    assert_eq!(after.save(), document.save(), "the document is as it was");
+    admit(
+        &mut after,
+        9,
+        &document
+            .edit(actor(9), &[number(Field::Severity, 1)])
+            .unwrap(),
+    )
+    .unwrap();
+    Document::from_save(&after.save()).unwrap();
+    error
 }
