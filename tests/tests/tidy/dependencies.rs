@@ -148,7 +148,7 @@ fn is_sql(text: &str) -> bool {
         words.next().unwrap_or_default(),
     );
     match first {
-        "PRAGMA" | "VACUUM" => true,
+        "PRAGMA" | "VACUUM" | "SAVEPOINT" | "ATTACH" => true,
         "SELECT" => text.contains(" FROM ") || second.ends_with(')'),
         "INSERT" | "REPLACE" => second == "INTO" || second == "OR",
         "DELETE" => second == "FROM",
@@ -157,7 +157,6 @@ fn is_sql(text: &str) -> bool {
             ["TABLE", "INDEX", "TRIGGER", "VIEW", "VIRTUAL", "UNIQUE"].contains(&second)
         }
         "BEGIN" => text == "BEGIN" || second == "IMMEDIATE" || second == "EXCLUSIVE",
-        "SAVEPOINT" | "ATTACH" => true,
         _ => false,
     }
 }
@@ -184,14 +183,10 @@ fn sql_is_recognised_and_prose_is_not() {
 
 #[test]
 fn every_dependency_says_why_it_is_there() {
-    let manifest: toml_lines::Dependencies = toml_lines::read(text_of("Cargo.toml"));
+    let names = dependencies(text_of("Cargo.toml"));
     let reasons = text_of("docs/decisions/dependencies.md");
     let mut findings = Vec::new();
-    for name in manifest
-        .names
-        .iter()
-        .filter(|name| !name.starts_with("onegrid-"))
-    {
+    for name in names.iter().filter(|name| !name.starts_with("onegrid-")) {
         if !reasons.contains(&format!("| `{name}` |")) {
             findings.push(format!(
                 "{name}: add a line to docs/decisions/dependencies.md"
@@ -200,7 +195,7 @@ fn every_dependency_says_why_it_is_there() {
     }
     for line in reasons.lines().filter(|line| line.starts_with("| `")) {
         let name = line.split('`').nth(1).unwrap_or_default();
-        if !manifest.names.contains(&name) {
+        if !names.contains(&name) {
             findings.push(format!("{name}: no longer a dependency; remove its line"));
         }
     }
@@ -211,19 +206,12 @@ fn every_dependency_says_why_it_is_there() {
 }
 
 /// The names in `[workspace.dependencies]`, one a line as this project writes them.
-mod toml_lines {
-    pub struct Dependencies<'a> {
-        pub names: Vec<&'a str>,
-    }
-
-    pub fn read(manifest: &str) -> Dependencies<'_> {
-        let names = manifest
-            .lines()
-            .skip_while(|line| *line != "[workspace.dependencies]")
-            .skip(1)
-            .take_while(|line| !line.starts_with('['))
-            .filter_map(|line| Some(line.split_once('=')?.0.trim()))
-            .collect();
-        Dependencies { names }
-    }
+fn dependencies(manifest: &str) -> Vec<&str> {
+    manifest
+        .lines()
+        .skip_while(|line| *line != "[workspace.dependencies]")
+        .skip(1)
+        .take_while(|line| !line.starts_with('['))
+        .filter_map(|line| Some(line.split_once('=')?.0.trim()))
+        .collect()
 }

@@ -2,13 +2,13 @@
 
 /// One source line, taken apart.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Line {
+pub(crate) struct Line {
     /// The code, with strings emptied and comments left out.
-    pub code: String,
+    pub(crate) code: String,
     /// The string literals that start on this line, without quotes, escapes as written.
-    pub strings: Vec<String>,
+    pub(crate) strings: Vec<String>,
     /// Whether the line belongs to a test.
-    pub in_test: bool,
+    pub(crate) in_test: bool,
 }
 
 enum State {
@@ -22,102 +22,128 @@ enum State {
     },
 }
 
-/// Takes a source file apart. Tests at its end (`#[cfg(test)]` before `mod … {`) are marked.
-pub fn lines(source: &str) -> Vec<Line> {
-    let mut out = vec![Line::default()];
-    let chars: Vec<char> = source.chars().collect();
-    let mut state = State::Code;
-    let mut at = 0;
-    while at < chars.len() {
-        let here = chars[at];
-        let next = chars.get(at + 1).copied();
-        if here == '\n' {
-            out.push(Line::default());
-        }
-        let line = out.len() - 1;
-        let mut step = 1;
-        match &mut state {
-            State::Code => match (here, next) {
-                ('/', Some('/')) => state = State::LineComment,
-                ('/', Some('*')) => {
-                    state = State::BlockComment(1);
-                    step = 2;
-                }
-                ('"', _) => state = text(None, line),
-                ('r', Some('"' | '#')) if starts_raw(&chars, at) => {
-                    let hashes = chars[at + 1..].iter().take_while(|c| **c == '#').count();
-                    state = text(Some(hashes), line);
-                    step = hashes + 2;
-                }
-                ('\'', _) => {
-                    step = char_literal(&chars, at);
-                    out[line].code.push('\'');
-                }
-                ('\n', _) => {}
-                _ => out[line].code.push(here),
-            },
-            State::LineComment => {
-                if here == '\n' {
-                    state = State::Code;
-                }
-            }
-            State::BlockComment(depth) => match (here, next) {
-                ('/', Some('*')) => {
-                    *depth += 1;
-                    step = 2;
-                }
-                ('*', Some('/')) => {
-                    *depth -= 1;
-                    step = 2;
-                    if *depth == 0 {
-                        state = State::Code;
-                    }
-                }
-                _ => {}
-            },
-            State::Text {
-                raw_hashes,
-                started,
-                content,
-            } => {
-                let closing = raw_hashes.unwrap_or(0);
-                let closes = here == '"'
-                    && chars[at + 1..]
-                        .iter()
-                        .take(closing)
-                        .filter(|c| **c == '#')
-                        .count()
-                        == closing;
-                if closes {
-                    out[*started].strings.push(std::mem::take(content));
-                    out[line].code.push_str("\"\"");
-                    step = closing + 1;
-                    state = State::Code;
-                } else if here == '\\' && raw_hashes.is_none() {
-                    content.push(here);
-                    if let Some(escaped) = next {
-                        content.push(escaped);
-                        if escaped == '\n' {
-                            out.push(Line::default());
-                        }
-                    }
-                    step = 2;
-                } else {
-                    content.push(here);
-                }
-            }
-        }
-        at += step;
-    }
-    mark_tests(&mut out);
-    out
+struct Lexer {
+    chars: Vec<char>,
+    out: Vec<Line>,
+    state: State,
 }
 
-fn text(raw_hashes: Option<usize>, started: usize) -> State {
-    State::Text {
-        raw_hashes,
-        started,
-        content: String::new(),
+/// Takes a source file apart. Tests at its end (`#[cfg(test)]` before `mod … {`) are marked.
+pub(crate) fn lines(source: &str) -> Vec<Line> {
+    let mut lexer = Lexer {
+        chars: source.chars().collect(),
+        out: vec![Line::default()],
+        state: State::Code,
+    };
+    let mut at = 0;
+    while at < lexer.chars.len() {
+        if lexer.chars[at] == '\n' {
+            lexer.out.push(Line::default());
+        }
+        at += match lexer.state {
+            State::Code => lexer.code(at),
+            State::LineComment => lexer.line_comment(at),
+            State::BlockComment(depth) => lexer.block_comment(at, depth),
+            State::Text { .. } => lexer.text(at),
+        };
+    }
+    mark_tests(&mut lexer.out);
+    lexer.out
+}
+
+/// Each step reads at one place in one state and says how far it got.
+impl Lexer {
+    fn code(&mut self, at: usize) -> usize {
+        let line = self.out.len() - 1;
+        match (self.chars[at], self.chars.get(at + 1)) {
+            ('/', Some('/')) => self.state = State::LineComment,
+            ('/', Some('*')) => {
+                self.state = State::BlockComment(1);
+                return 2;
+            }
+            ('"', _) => self.open(None, line),
+            ('r', Some('"' | '#')) if starts_raw(&self.chars, at) => {
+                let hashes = self.chars[at + 1..]
+                    .iter()
+                    .take_while(|c| **c == '#')
+                    .count();
+                self.open(Some(hashes), line);
+                return hashes + 2;
+            }
+            ('\'', _) => {
+                self.out[line].code.push('\'');
+                return char_literal(&self.chars, at);
+            }
+            ('\n', _) => {}
+            (other, _) => self.out[line].code.push(other),
+        }
+        1
+    }
+
+    fn open(&mut self, raw_hashes: Option<usize>, started: usize) {
+        self.state = State::Text {
+            raw_hashes,
+            started,
+            content: String::new(),
+        };
+    }
+
+    fn line_comment(&mut self, at: usize) -> usize {
+        if self.chars[at] == '\n' {
+            self.state = State::Code;
+        }
+        1
+    }
+
+    fn block_comment(&mut self, at: usize, depth: usize) -> usize {
+        match (self.chars[at], self.chars.get(at + 1)) {
+            ('/', Some('*')) => {
+                self.state = State::BlockComment(depth + 1);
+                2
+            }
+            ('*', Some('/')) => {
+                self.state = if depth == 1 {
+                    State::Code
+                } else {
+                    State::BlockComment(depth - 1)
+                };
+                2
+            }
+            _ => 1,
+        }
+    }
+
+    fn text(&mut self, at: usize) -> usize {
+        let State::Text {
+            raw_hashes,
+            started,
+            content,
+        } = &mut self.state
+        else {
+            return 1;
+        };
+        let here = self.chars[at];
+        let hashes = raw_hashes.unwrap_or(0);
+        let after = &self.chars[at + 1..];
+        if here == '"' && after.iter().take(hashes).filter(|c| **c == '#').count() == hashes {
+            self.out[*started].strings.push(std::mem::take(content));
+            if let Some(line) = self.out.last_mut() {
+                line.code.push_str("\"\"");
+            }
+            self.state = State::Code;
+            return hashes + 1;
+        }
+        content.push(here);
+        if here != '\\' || raw_hashes.is_some() {
+            return 1;
+        }
+        if let Some(escaped) = after.first() {
+            content.push(*escaped);
+            if *escaped == '\n' {
+                self.out.push(Line::default());
+            }
+        }
+        2
     }
 }
 
@@ -158,7 +184,7 @@ fn mark_tests(lines: &mut [Line]) {
 }
 
 /// Whether `word` stands in `code` as a whole word or path.
-pub fn has_word(code: &str, word: &str) -> bool {
+pub(crate) fn has_word(code: &str, word: &str) -> bool {
     let part_of_name = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices(word).any(|(at, _)| {
         let before = code[..at].chars().next_back();

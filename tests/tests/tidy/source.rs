@@ -9,29 +9,29 @@ use super::rust_text::{Line, lines};
 const SKIPPED: [&str; 5] = [".git", "target", ".cache", "node_modules", "dist"];
 
 /// One text file.
-pub struct File {
+pub(crate) struct File {
     /// Path from the project's root, with `/`.
-    pub path: String,
+    pub(crate) path: String,
     /// Its content.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// One Rust file, taken apart.
-pub struct Rust {
+pub(crate) struct Rust {
     /// Path from the project's root, with `/`.
-    pub path: String,
+    pub(crate) path: String,
     /// Its lines.
-    pub lines: Vec<Line>,
+    pub(crate) lines: Vec<Line>,
 }
 
 /// The project's root.
-pub static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+pub(crate) static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     tests.parent().map(Path::to_path_buf).unwrap_or_default()
 });
 
 /// Every file that is text, except lock files.
-pub static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
+pub(crate) static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
     let mut files = Vec::new();
     collect(&ROOT, &mut files);
     files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -44,7 +44,7 @@ pub static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
 });
 
 /// Every Rust file.
-pub static RUST: LazyLock<Vec<Rust>> = LazyLock::new(|| {
+pub(crate) static RUST: LazyLock<Vec<Rust>> = LazyLock::new(|| {
     FILES
         .iter()
         .filter(|file| file.path.ends_with(".rs"))
@@ -85,7 +85,7 @@ fn collect(folder: &Path, files: &mut Vec<File>) {
 }
 
 /// The text of one file; empty when it is not there.
-pub fn text_of(path: &str) -> &'static str {
+pub(crate) fn text_of(path: &str) -> &'static str {
     FILES
         .iter()
         .find(|file| file.path == path)
@@ -94,26 +94,26 @@ pub fn text_of(path: &str) -> &'static str {
 
 impl Rust {
     /// Whether the whole file is test code.
-    pub fn is_test(&self) -> bool {
+    pub(crate) fn is_test(&self) -> bool {
         self.path.starts_with("tests/")
             || self.path.contains("/tests/")
             || self.path.ends_with("tests.rs")
     }
 
     /// Whether the file lies in one of these folders (or is that very file).
-    pub fn is_in(&self, places: &[&str]) -> bool {
+    pub(crate) fn is_in(&self, places: &[&str]) -> bool {
         places.iter().any(|place| self.path.starts_with(place))
     }
 
     /// Lines outside tests, counted from one.
-    pub fn shipped(&self) -> impl Iterator<Item = (usize, &Line)> {
+    pub(crate) fn shipped(&self) -> impl Iterator<Item = (usize, &Line)> {
         let whole = self.is_test();
         self.numbered()
             .filter(move |(_, line)| !whole && !line.in_test)
     }
 
     /// All lines, counted from one.
-    pub fn numbered(&self) -> impl Iterator<Item = (usize, &Line)> {
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (usize, &Line)> {
         self.lines
             .iter()
             .enumerate()
