@@ -43,7 +43,7 @@ pub struct NearArea {
 /// The index over all areas. Parents are known before their children.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Areas {
-    areas: BTreeMap<AreaId, Area>,
+    by_id: BTreeMap<AreaId, Area>,
     by_code: BTreeMap<AreaCode, BTreeSet<AreaId>>,
     children: BTreeMap<AreaId, BTreeSet<AreaId>>,
 }
@@ -67,14 +67,14 @@ impl Areas {
             successors,
         } = entry;
         self.by_code.entry(version.code).or_default().insert(id);
-        let old_parent = self.areas.get(&id).and_then(|area| area.parent);
+        let old_parent = self.by_id.get(&id).and_then(|area| area.parent);
         if let Some(siblings) = old_parent.and_then(|old| self.children.get_mut(&old)) {
             siblings.remove(&id);
         }
         if let Some(parent) = parent {
             self.children.entry(parent).or_default().insert(id);
         }
-        let area = self.areas.entry(id).or_insert_with(|| Area {
+        let area = self.by_id.entry(id).or_insert_with(|| Area {
             id,
             level,
             parent,
@@ -83,14 +83,26 @@ impl Areas {
         });
         area.parent = parent;
         area.successors = successors;
-        area.versions
-            .retain(|known| known.valid_from_ms != version.valid_from_ms);
+        let replaced = area
+            .versions
+            .iter()
+            .position(|v| v.valid_from_ms == version.valid_from_ms);
+        let replaced_code = replaced.map(|index| area.versions.remove(index).code);
         area.versions.push(version);
         area.versions.sort_by_key(|known| known.valid_from_ms);
         for index in 1..area.versions.len() {
             let next_ms = area.versions[index].valid_from_ms;
             let end_ms = &mut area.versions[index - 1].valid_to_ms;
             *end_ms = Some(end_ms.map_or(next_ms, |end| end.min(next_ms)));
+        }
+        if let Some(code) = replaced_code
+            && area.versions.iter().all(|known| known.code != code)
+            && let Some(holders) = self.by_code.get_mut(&code)
+        {
+            holders.remove(&id);
+            if holders.is_empty() {
+                self.by_code.remove(&code);
+            }
         }
         Ok(())
     }
@@ -100,7 +112,7 @@ impl Areas {
         if entry.successors.len() > AREA_SUCCESSORS_MAX {
             return Err(AreaError::TooManyParts);
         }
-        if let Some(known) = self.areas.get(&entry.id) {
+        if let Some(known) = self.by_id.get(&entry.id) {
             if known.level != entry.level {
                 return Err(AreaError::LevelChanged);
             }
@@ -111,7 +123,7 @@ impl Areas {
         match (entry.level.above(), entry.parent) {
             (None, None) => {}
             (Some(above), Some(parent)) => {
-                let parent = self.areas.get(&parent).ok_or(AreaError::UnknownParent)?;
+                let parent = self.by_id.get(&parent).ok_or(AreaError::UnknownParent)?;
                 if parent.level != above {
                     return Err(AreaError::WrongParentLevel);
                 }
@@ -120,7 +132,7 @@ impl Areas {
         }
         let others = self.by_code.get(&entry.version.code).into_iter().flatten();
         let taken = others.filter(|id| **id != entry.id).any(|id| {
-            self.areas[id]
+            self.by_id[id]
                 .versions
                 .iter()
                 .any(|known| known.code == entry.version.code && known.overlaps(&entry.version))
@@ -135,29 +147,29 @@ impl Areas {
     /// How many areas there are, dissolved ones included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.areas.len()
+        self.by_id.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.areas.is_empty()
+        self.by_id.is_empty()
     }
 
     /// The area with this id.
     #[must_use]
     pub fn get(&self, id: AreaId) -> Option<&Area> {
-        self.areas.get(&id)
+        self.by_id.get(&id)
     }
 
     /// All areas, by id.
     pub fn iter(&self) -> impl Iterator<Item = &Area> {
-        self.areas.values()
+        self.by_id.values()
     }
 
     /// The areas of one level, by id.
     pub fn of_level(&self, level: AreaLevel) -> impl Iterator<Item = &Area> {
-        self.areas.values().filter(move |area| area.level == level)
+        self.by_id.values().filter(move |area| area.level == level)
     }
 
     /// The areas directly below, by id.
@@ -166,7 +178,7 @@ impl Areas {
             .get(&id)
             .into_iter()
             .flatten()
-            .map(|child| &self.areas[child])
+            .map(|child| &self.by_id[child])
     }
 
     /// The area that has this code now, or the last one that had it.
@@ -176,16 +188,14 @@ impl Areas {
             let with_code = area.versions.iter().filter(|version| version.code == code);
             with_code.map(|version| version.valid_from_ms).max()
         };
-        let holders = self.by_code.get(&code)?.iter().map(|id| &self.areas[id]);
-        holders
-            .filter(|area| newest_start(area).is_some())
-            .max_by_key(newest_start)
+        let holders = self.by_code.get(&code)?.iter().map(|id| &self.by_id[id]);
+        holders.max_by_key(newest_start)
     }
 
     /// The area that had this code at an instant (ms UTC).
     #[must_use]
     pub fn by_code_at(&self, code: AreaCode, at_ms: i64) -> Option<&Area> {
-        let holders = self.by_code.get(&code)?.iter().map(|id| &self.areas[id]);
+        let holders = self.by_code.get(&code)?.iter().map(|id| &self.by_id[id]);
         holders.into_iter().find(|area| {
             area.version_at(at_ms)
                 .is_some_and(|version| version.code == code)
@@ -196,10 +206,10 @@ impl Areas {
     #[must_use]
     pub fn ancestry(&self, id: AreaId) -> Vec<&Area> {
         let mut line: Vec<&Area> = Vec::new();
-        let mut next = self.areas.get(&id);
+        let mut next = self.by_id.get(&id);
         while let Some(area) = next {
             line.push(area);
-            next = area.parent.and_then(|parent| self.areas.get(&parent));
+            next = area.parent.and_then(|parent| self.by_id.get(&parent));
         }
         line.reverse();
         line
@@ -224,7 +234,7 @@ impl Areas {
     pub fn in_force(&self, id: AreaId, at_ms: i64) -> BTreeSet<AreaId> {
         let (mut found, mut seen, mut open) = (BTreeSet::new(), BTreeSet::new(), vec![id]);
         while let Some(next) = open.pop() {
-            let Some(area) = self.areas.get(&next).filter(|_| seen.insert(next)) else {
+            let Some(area) = self.by_id.get(&next).filter(|_| seen.insert(next)) else {
                 continue;
             };
             if area.version_at(at_ms).is_some() {

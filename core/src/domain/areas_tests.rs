@@ -249,3 +249,22 @@ fn codes_are_twelve_or_fifteen_digits() {
     }
     assert!(minicbor::decode::<AreaCode>(&minicbor::to_vec(12_u64).unwrap()).is_err());
 }
+
+#[test]
+fn a_corrected_version_frees_the_wrong_code() {
+    let mut areas = small_district();
+    let before = areas.clone();
+    let mut mistaken = grid("330105013051077");
+    mistaken.id = area(LEFT);
+    mistaken.version.boundary = Some(square(0, 0, 1000));
+    areas.apply(mistaken).unwrap();
+    assert!(areas.by_code(LEFT.parse().unwrap()).is_none());
+    let mut corrected = grid(LEFT);
+    corrected.version.boundary = Some(square(0, 0, 1000));
+    areas.apply(corrected).unwrap();
+    assert!(areas.by_code("330105013051077".parse().unwrap()).is_none());
+    assert_eq!(
+        areas.entries().collect::<Vec<_>>(),
+        before.entries().collect::<Vec<_>>()
+    );
+}

@@ -74,9 +74,10 @@ fn every_bad_line_is_named_and_the_good_ones_are_taken() {
 
 #[test]
 fn a_table_beyond_the_limits_is_refused() {
-    let many: String = (0..CATEGORIES_MAX)
-        .map(|n| format!("x{n}\tsafety\t项\tItem\n"))
+    let many: Vec<String> = (0..CATEGORIES_MAX)
+        .map(|n| format!("x{n}\tsafety\t项\tItem"))
         .collect();
+    let many = many.join("\n");
     assert_eq!(
         errors(&many).last(),
         Some(&(CATEGORIES_MAX, "category.too_many"))

@@ -23,6 +23,7 @@ pub mod directory;
 mod fixed_math;
 pub mod kind;
 pub mod names;
+pub mod point;
 pub mod polygon;
 pub mod position;
 pub mod role;

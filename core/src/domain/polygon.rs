@@ -10,13 +10,8 @@
 use minicbor::decode::{Decoder, Error as DecodeError};
 use minicbor::encode::{Encoder, Error as EncodeError, Write};
 
-use crate::domain::fixed_math::cos_deg;
+pub use crate::domain::point::{BoundingBox, E7_PER_DEGREE, GeoPoint};
 use crate::limits::{AREA_POLYGONS_MAX, AREA_RING_POINTS_MAX, AREA_RINGS_MAX};
-
-/// Units of 1e-7 degree in one degree.
-pub const E7_PER_DEGREE: i32 = 10_000_000;
-/// Length of 1e-7 degree of latitude in metres (mean earth radius 6,371,008.8 m).
-const METRES_PER_E7: f64 = 0.011_119_508_0;
 
 /// What is wrong with a point or a polygon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -56,81 +51,6 @@ impl PolygonError {
     }
 }
 
-/// A point on the earth: WGS-84, within ±90° and ±180°.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct GeoPoint {
-    lat_e7: i32,
-    lon_e7: i32,
-}
-
-impl GeoPoint {
-    /// A point from units of 1e-7 degree.
-    pub fn new(lat_e7: i32, lon_e7: i32) -> Result<Self, PolygonError> {
-        let inside = lat_e7.unsigned_abs() <= 90 * E7_PER_DEGREE.unsigned_abs()
-            && lon_e7.unsigned_abs() <= 180 * E7_PER_DEGREE.unsigned_abs();
-        if inside {
-            Ok(Self { lat_e7, lon_e7 })
-        } else {
-            Err(PolygonError::OutOfRange)
-        }
-    }
-
-    /// A point from degrees, rounded to 1e-7 (about 1 cm).
-    pub fn from_degrees(lat: f64, lon: f64) -> Result<Self, PolygonError> {
-        let inside = (-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon);
-        if !inside {
-            return Err(PolygonError::OutOfRange);
-        }
-        let scale = f64::from(E7_PER_DEGREE);
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "at most ±1.8e9, checked above"
-        )]
-        Self::new((lat * scale).round() as i32, (lon * scale).round() as i32)
-    }
-
-    /// Latitude in 1e-7 degree, north positive.
-    #[must_use]
-    pub fn lat_e7(self) -> i32 {
-        self.lat_e7
-    }
-
-    /// Longitude in 1e-7 degree, east positive.
-    #[must_use]
-    pub fn lon_e7(self) -> i32 {
-        self.lon_e7
-    }
-
-    /// Latitude in degrees.
-    #[must_use]
-    pub fn lat(self) -> f64 {
-        f64::from(self.lat_e7) / f64::from(E7_PER_DEGREE)
-    }
-
-    /// Longitude in degrees.
-    #[must_use]
-    pub fn lon(self) -> f64 {
-        f64::from(self.lon_e7) / f64::from(E7_PER_DEGREE)
-    }
-
-    /// Distance in metres, on a flat map around `self`: right to 1 % below 10 km.
-    #[must_use]
-    pub fn distance_m(self, other: Self) -> f64 {
-        let (x, y) = self.offset_m(other);
-        (x * x + y * y).sqrt()
-    }
-
-    /// Metres east and north from `self` to `other`.
-    fn offset_m(self, other: Self) -> (f64, f64) {
-        let east = f64::from(other.lon_e7) - f64::from(self.lon_e7);
-        let north = f64::from(other.lat_e7) - f64::from(self.lat_e7);
-        (
-            east * METRES_PER_E7 * cos_deg(self.lat()),
-            north * METRES_PER_E7,
-        )
-    }
-}
-
 /// Where a point lies relative to a ring, polygon or boundary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Location {
@@ -140,49 +60,6 @@ pub enum Location {
     Edge,
     /// Inside.
     Inside,
-}
-
-/// The smallest box with sides along the parallels and meridians that holds some points.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BoundingBox {
-    /// South-western corner.
-    pub min: GeoPoint,
-    /// North-eastern corner.
-    pub max: GeoPoint,
-}
-
-impl BoundingBox {
-    fn of(points: &[GeoPoint]) -> Self {
-        let first = points[0];
-        let (mut min, mut max) = (first, first);
-        for point in points {
-            min.lat_e7 = min.lat_e7.min(point.lat_e7);
-            min.lon_e7 = min.lon_e7.min(point.lon_e7);
-            max.lat_e7 = max.lat_e7.max(point.lat_e7);
-            max.lon_e7 = max.lon_e7.max(point.lon_e7);
-        }
-        Self { min, max }
-    }
-
-    fn joined(self, other: Self) -> Self {
-        Self::of(&[self.min, self.max, other.min, other.max])
-    }
-
-    /// Whether the box, border included, holds the point.
-    #[must_use]
-    pub fn contains(&self, point: GeoPoint) -> bool {
-        (self.min.lat_e7..=self.max.lat_e7).contains(&point.lat_e7)
-            && (self.min.lon_e7..=self.max.lon_e7).contains(&point.lon_e7)
-    }
-
-    /// Distance of the box from a point in metres, 0 inside.
-    #[must_use]
-    pub fn distance_m(&self, point: GeoPoint) -> f64 {
-        point.distance_m(GeoPoint {
-            lat_e7: point.lat_e7.clamp(self.min.lat_e7, self.max.lat_e7),
-            lon_e7: point.lon_e7.clamp(self.min.lon_e7, self.max.lon_e7),
-        })
-    }
 }
 
 /// A closed ring of at least three different corners; the closing point is not stored.
@@ -232,8 +109,8 @@ impl Ring {
                 return Location::Edge;
             }
             // A ray to the east crosses this side: half-open in latitude, so a corner counts once.
-            let upward = a.lat_e7 <= point.lat_e7 && point.lat_e7 < b.lat_e7;
-            let downward = b.lat_e7 <= point.lat_e7 && point.lat_e7 < a.lat_e7;
+            let upward = a.lat_e7() <= point.lat_e7() && point.lat_e7() < b.lat_e7();
+            let downward = b.lat_e7() <= point.lat_e7() && point.lat_e7() < a.lat_e7();
             if (upward && turn > 0) || (downward && turn < 0) {
                 inside = !inside;
             }
@@ -358,8 +235,8 @@ impl Boundary {
 /// (east is x, north is y). Exact: the factors have 33 bits.
 fn turn(a: GeoPoint, b: GeoPoint, point: GeoPoint) -> i128 {
     let wide = |value: i32| i128::from(value);
-    (wide(b.lon_e7) - wide(a.lon_e7)) * (wide(point.lat_e7) - wide(a.lat_e7))
-        - (wide(point.lon_e7) - wide(a.lon_e7)) * (wide(b.lat_e7) - wide(a.lat_e7))
+    (wide(b.lon_e7()) - wide(a.lon_e7())) * (wide(point.lat_e7()) - wide(a.lat_e7()))
+        - (wide(point.lon_e7()) - wide(a.lon_e7())) * (wide(b.lat_e7()) - wide(a.lat_e7()))
 }
 
 fn distance_to_side_m(point: GeoPoint, a: GeoPoint, b: GeoPoint) -> f64 {
@@ -376,22 +253,6 @@ fn distance_to_side_m(point: GeoPoint, a: GeoPoint, b: GeoPoint) -> f64 {
     (x * x + y * y).sqrt()
 }
 
-impl<C> minicbor::Encode<C> for GeoPoint {
-    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
-        e.array(2)?.i32(self.lat_e7)?.i32(self.lon_e7)?.ok()
-    }
-}
-
-impl<'b, C> minicbor::Decode<'b, C> for GeoPoint {
-    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
-        let at = d.position();
-        if d.array()? != Some(2) {
-            return Err(DecodeError::message("a point is two integers").at(at));
-        }
-        Self::new(d.i32()?, d.i32()?).map_err(|error| DecodeError::message(error).at(at))
-    }
-}
-
 /// Array of polygons; a polygon is an array of rings; a ring is one flat array of integers: latitude and
 /// longitude of its first corner, then the differences from corner to corner.
 impl<C> minicbor::Encode<C> for Boundary {
@@ -403,7 +264,8 @@ impl<C> minicbor::Encode<C> for Boundary {
                 e.array(2 * ring.corners().len() as u64)?;
                 let (mut lat, mut lon) = (0, 0);
                 for corner in ring.corners() {
-                    let (next_lat, next_lon) = (i64::from(corner.lat_e7), i64::from(corner.lon_e7));
+                    let (next_lat, next_lon) =
+                        (i64::from(corner.lat_e7()), i64::from(corner.lon_e7()));
                     e.i64(next_lat - lat)?.i64(next_lon - lon)?;
                     (lat, lon) = (next_lat, next_lon);
                 }

@@ -95,10 +95,9 @@ impl Datum {
     pub fn to_wgs84(self, point: GeoPoint) -> GeoPoint {
         let start = (point.lat(), point.lon());
         let (lat, lon) = match self {
-            Self::Wgs84 => return point,
             Self::Gcj02 => gcj02_to_wgs84(start),
             Self::Bd09 if in_china(start) => gcj02_to_wgs84(bd09_to_gcj02(start)),
-            Self::Bd09 => return point,
+            Self::Wgs84 | Self::Bd09 => return point,
         };
         GeoPoint::from_degrees(lat, lon).unwrap_or(point)
     }
@@ -108,10 +107,9 @@ impl Datum {
     pub fn from_wgs84(self, point: GeoPoint) -> GeoPoint {
         let start = (point.lat(), point.lon());
         let (lat, lon) = match self {
-            Self::Wgs84 => return point,
             Self::Gcj02 => wgs84_to_gcj02(start),
             Self::Bd09 if in_china(start) => gcj02_to_bd09(wgs84_to_gcj02(start)),
-            Self::Bd09 => return point,
+            Self::Wgs84 | Self::Bd09 => return point,
         };
         GeoPoint::from_degrees(lat, lon).unwrap_or(point)
     }

@@ -2,24 +2,24 @@
 //! `districts.geojson`, `towns.geojson`, `villages.geojson`, `grids.geojson`, whose features carry the code
 //! of their area in `properties.code`. A missing `GeoJSON` file means that the level has no boundaries.
 //!
+//! `previous_code` says that a known area has a new code: it keeps its id, and its records stay with it.
+//! `successors` says that an area is dissolved and who takes over. Areas that a later table does not
+//! mention stay as they are: a table of one town must not dissolve the others.
+//!
 //! An area that is refused takes those below it along: each of them is reported as well.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
 use std::path::Path;
 
-use geojson::Feature;
-use onegrid_core::domain::area::{AreaCode, AreaError, AreaLevel, AreaVersion};
+use onegrid_core::domain::area::{Area, AreaCode, AreaError, AreaLevel, AreaVersion};
 use onegrid_core::domain::areas::{AreaEntry, Areas};
 use onegrid_core::domain::names::Names;
-use onegrid_core::domain::polygon::Boundary;
 use onegrid_core::domain::position::Datum;
 use onegrid_core::id::AreaId;
-use serde_json::Value;
 
-use super::encoding::text_of;
-use super::geometry::boundary_of;
-use super::table::{Column, Row, Table};
+use super::boundaries::Boundaries;
+use super::table::{Column, Row, Table, codes_in};
 use super::{BadRow, Import, Place, Progress, report};
 use crate::limits::IMPORT_FILE_BYTES_MAX;
 
@@ -50,6 +50,16 @@ const COLUMNS: &[Column] = &[
     Column {
         name: "name_en",
         aliases: &["英文名"],
+        required: false,
+    },
+    Column {
+        name: "previous_code",
+        aliases: &["原代码"],
+        required: false,
+    },
+    Column {
+        name: "successors",
+        aliases: &["承接区域", "撤并到"],
         required: false,
     },
 ];
@@ -128,8 +138,9 @@ pub fn parse_areas(
         boundaries.insert(*level, read);
     }
     let mut rows = parse_rows(&table, &mut import.bad);
-    // Highest level first, so that a parent may stand below its children in the file.
-    rows.sort_by_key(|row| (row.level, row.line));
+    // Highest level first, so that a parent may stand below its children in the file; what is dissolved
+    // last, when those who take over are known.
+    rows.sort_by_key(|row| (!row.successors.is_empty(), row.level, row.line));
     let mut scratch = known.clone();
     let all = rows.len();
     for (done, row) in rows.into_iter().enumerate() {
@@ -137,7 +148,12 @@ pub fn parse_areas(
         if import.is_hopeless() {
             break;
         }
-        let taken = take(&row, &mut scratch, &mut boundaries, options.valid_from_ms);
+        let of_level = boundaries.get_mut(&row.level);
+        let taken = if row.successors.is_empty() {
+            take(&row, &mut scratch, of_level, options.valid_from_ms)
+        } else {
+            dissolve(&row, &mut scratch, of_level, options.valid_from_ms)
+        };
         match taken {
             Ok(Some(entry)) => import.good.push(entry),
             Ok(None) => import.unchanged += 1,
@@ -163,6 +179,8 @@ struct AreaRow {
     code: AreaCode,
     parent: Option<AreaCode>,
     names: Names,
+    previous: Option<AreaCode>,
+    successors: Vec<AreaCode>,
 }
 
 fn parse_rows(table: &Table, bad: &mut Vec<BadRow>) -> Vec<AreaRow> {
@@ -184,10 +202,14 @@ fn parse_row(row: &Row) -> Result<AreaRow, (&'static str, &'static str)> {
     let in_column = |column| move |error: AreaError| (column, error.code());
     let level = level_of(row.get("level")).map_err(in_column("level"))?;
     let code: AreaCode = row.get("code").parse().map_err(in_column("code"))?;
-    let parent = match row.get("parent") {
-        "" => None,
-        text => Some(text.parse().map_err(in_column("parent"))?),
+    let optional = |column| match row.get(column) {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(in_column(column)),
     };
+    let (parent, previous) = (optional("parent")?, optional("previous_code")?);
+    let successors = codes_in(row.get("successors")).map(str::parse);
+    let successors = successors.collect::<Result<Vec<AreaCode>, _>>();
+    let successors = successors.map_err(in_column("successors"))?;
     let names = Names::new(row.get("name"), Some(row.get("name_en")));
     let names = names.map_err(|error| ("name", error.code()))?;
     Ok(AreaRow {
@@ -196,6 +218,8 @@ fn parse_row(row: &Row) -> Result<AreaRow, (&'static str, &'static str)> {
         code,
         parent,
         names,
+        previous,
+        successors,
     })
 }
 
@@ -211,18 +235,43 @@ fn level_of(text: &str) -> Result<AreaLevel, AreaError> {
 
 type Refused = (&'static str, &'static str, String);
 
+/// The area that has this code in its newest version.
+fn holder(areas: &Areas, code: AreaCode) -> Option<&Area> {
+    areas
+        .by_code(code)
+        .filter(|area| area.newest().code == code)
+}
+
+/// The area that a row is about, if it is known.
+fn known_area<'a>(row: &AreaRow, areas: &'a Areas) -> Result<Option<&'a Area>, Refused> {
+    let (Some(previous), None) = (row.previous, holder(areas, row.code)) else {
+        return Ok(holder(areas, row.code));
+    };
+    let unknown = || ("previous_code", "import.unknown_area", previous.to_string());
+    holder(areas, previous).map(Some).ok_or_else(unknown)
+}
+
+/// The id of an area that is new. A code that another area had before can not name it alone.
+fn new_id(areas: &Areas, code: AreaCode, valid_from_ms: i64) -> AreaId {
+    let id = AreaId::of_first_code(&code.to_string());
+    match areas.get(id) {
+        None => id,
+        Some(_) => AreaId::of_first_code(&format!("{code}@{valid_from_ms}")),
+    }
+}
+
 /// Applies a row to `areas`; none when it says nothing new.
 fn take(
     row: &AreaRow,
     areas: &mut Areas,
-    boundaries: &mut BTreeMap<AreaLevel, Boundaries>,
+    boundaries: Option<&mut Boundaries>,
     valid_from_ms: i64,
 ) -> Result<Option<AreaEntry>, Refused> {
     let code_refused = |code| ("code", code, row.code.to_string());
-    let boundary = match boundaries.get_mut(&row.level) {
-        None => None,
-        Some(of_level) => Some(of_level.take(row.code).map_err(code_refused)?),
-    };
+    let boundary = boundaries
+        .map(|of_level| of_level.take(row.code))
+        .transpose();
+    let boundary = boundary.map_err(code_refused)?;
     let parent = match row.parent {
         None => None,
         Some(code) => {
@@ -230,11 +279,8 @@ fn take(
             Some(areas.by_code(code).ok_or_else(unknown)?.id())
         }
     };
-    let known = areas.by_code(row.code);
-    let id = known.map_or_else(
-        || AreaId::of_first_code(&row.code.to_string()),
-        |area| area.id(),
-    );
+    let known = known_area(row, areas)?;
+    let id = known.map_or_else(|| new_id(areas, row.code, valid_from_ms), Area::id);
     let entry = AreaEntry {
         id,
         level: row.level,
@@ -277,90 +323,41 @@ fn take(
     Ok(Some(entry))
 }
 
-/// What a `GeoJSON` file says about each code.
-struct Boundaries {
-    /// Feature number and boundary; none when that feature was refused (and reported) already.
-    by_code: BTreeMap<AreaCode, (u64, Option<Boundary>)>,
-    /// Whether the file could be read at all.
-    readable: bool,
-}
-
-impl Boundaries {
-    fn read(file: &str, bytes: &[u8], datum: Datum, bad: &mut Vec<BadRow>) -> Self {
-        let mut found = Self {
-            by_code: BTreeMap::new(),
-            readable: false,
-        };
-        let features = match features_of(bytes) {
-            Ok(features) => features,
-            Err(code) => {
-                bad.push(BadRow::new(file, Place::File, code, ""));
-                return found;
-            }
-        };
-        found.readable = true;
-        for (number, value) in (1..).zip(features) {
-            let mut refuse = |code, value: &str| {
-                bad.push(BadRow::new(file, Place::Feature(number), code, value))
-            };
-            let code_text = value["properties"]["code"].clone();
-            let code_text = code_text
-                .as_str()
-                .map_or_else(|| code_text.to_string(), str::to_owned);
-            let Ok(code) = code_text.parse::<AreaCode>() else {
-                refuse("import.feature_without_code", &code_text);
-                continue;
-            };
-            if found.by_code.contains_key(&code) {
-                refuse("import.duplicate", &code_text);
-                continue;
-            }
-            let feature = serde_json::from_value::<Feature>(value);
-            let boundary = match feature.map(|feature| feature.geometry) {
-                Ok(Some(geometry)) => boundary_of(&geometry.value, datum),
-                Ok(None) => Err("polygon.empty"),
-                Err(_) => Err("polygon.not_a_polygon"),
-            };
-            if let Err(reason) = boundary {
-                refuse(reason, &code_text);
-            }
-            found.by_code.insert(code, (number, boundary.ok()));
-        }
-        found
+/// Ends the newest version of a row's area; none when it has ended already.
+fn dissolve(
+    row: &AreaRow,
+    areas: &mut Areas,
+    boundaries: Option<&mut Boundaries>,
+    valid_from_ms: i64,
+) -> Result<Option<AreaEntry>, Refused> {
+    if let Some(of_level) = boundaries {
+        // What is dissolved needs no boundary any more; one that is given belongs to this row.
+        of_level.forget(row.code);
     }
-
-    /// The boundary of an area, or why the area has to be refused.
-    fn take(&mut self, code: AreaCode) -> Result<Boundary, &'static str> {
-        match self.by_code.remove(&code) {
-            Some((_, Some(boundary))) => Ok(boundary),
-            Some((_, None)) => Err("import.boundary_refused"),
-            None if self.readable => Err("import.boundary_missing"),
-            None => Err("import.boundary_refused"),
-        }
+    let unknown = || ("code", "import.unknown_area", row.code.to_string());
+    let area = holder(areas, row.code).ok_or_else(unknown)?;
+    let mut successors = Vec::new();
+    for code in &row.successors {
+        let heir = holder(areas, *code).filter(|heir| heir.id() != area.id());
+        let unknown = || ("successors", "import.unknown_area", code.to_string());
+        successors.push(heir.ok_or_else(unknown)?.id());
     }
-
-    /// Reports good features that belong to no row.
-    fn report_unused(self, file: &str, bad: &mut Vec<BadRow>) {
-        let good = self
-            .by_code
-            .into_iter()
-            .filter(|(_, (_, boundary))| boundary.is_some());
-        bad.extend(good.map(|(code, (number, _))| {
-            let place = Place::Feature(number);
-            BadRow::new(file, place, "import.feature_without_row", &code.to_string())
-        }));
+    if area.newest().valid_to_ms.is_some() && area.successors() == successors {
+        return Ok(None);
     }
-}
-
-fn features_of(bytes: &[u8]) -> Result<Vec<Value>, &'static str> {
-    let text = text_of(bytes)?;
-    let Ok(Value::Object(mut collection)) = serde_json::from_str(&text) else {
-        return Err("import.unreadable_json");
+    let entry = AreaEntry {
+        id: area.id(),
+        level: area.level(),
+        parent: area.parent(),
+        version: AreaVersion {
+            valid_to_ms: Some(valid_from_ms),
+            ..area.newest().clone()
+        },
+        successors,
     };
-    match collection.remove("features") {
-        Some(Value::Array(features)) => Ok(features),
-        _ => Err("import.no_features"),
-    }
+    let refused = |error: AreaError| ("code", error.code(), row.code.to_string());
+    areas.apply(entry.clone()).map_err(refused)?;
+    Ok(Some(entry))
 }
 
 #[cfg(test)]

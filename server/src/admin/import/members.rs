@@ -26,7 +26,7 @@ use onegrid_core::domain::{AreaPath, Grant, Role, Scope};
 use onegrid_core::id::{AreaId, UnitId};
 use onegrid_core::limits::GRANTS_MAX;
 
-use super::table::{Column, Row, Table};
+use super::table::{Column, Row, Table, codes_in};
 use super::units::unit_id;
 use super::{Import, Progress, report};
 use crate::limits::IMPORT_AREAS_PER_ROW_MAX;
@@ -142,10 +142,10 @@ fn parse_row(
     let public_name = checked_name(row.get("public_name"));
     let public_name = public_name.map_err(|error| ("public_name", error.code()))?;
     let role = role_of(row.get("role")).ok_or(("role", "import.unknown_role"))?;
-    let rule = rule_of(role).ok_or(("role", "import.unknown_role"))?;
+    let needs = rule_of(role).ok_or(("role", "import.unknown_role"))?;
     let paths = paths_of(row.get("areas"), areas)?;
     let unit = unit_of(row.get("unit"), units)?;
-    rule.check(&paths, unit)?;
+    needs.check(&paths, unit)?;
     let home = match (paths.first(), unit) {
         // A grid has no directory of its own: its village carries the name.
         (Some(path), _) => path.village().unwrap_or_else(|| path.leaf()),
@@ -157,12 +157,12 @@ fn parse_row(
         scope: Scope::Unit(unit.id),
     });
     // Who holds a role in a unit lives in an area but has no power over it.
-    let area_role = if rule.acts_in_unit {
+    let area_role = if needs.acts_in_unit {
         Role::Volunteer
     } else {
         role
     };
-    let has_area_grant = !rule.acts_in_unit || matches!(role, Role::Volunteer | Role::TeamLead);
+    let has_area_grant = !needs.acts_in_unit || matches!(role, Role::Volunteer | Role::TeamLead);
     let in_areas = paths.into_iter().filter(|_| has_area_grant);
     let in_areas = in_areas.map(|path| Grant {
         role: area_role,
@@ -283,9 +283,8 @@ impl Rule {
 }
 
 fn paths_of(text: &str, areas: &Areas) -> Result<Vec<AreaPath>, Refused> {
-    let separator = |c: char| c.is_whitespace() || ";；、,，|/".contains(c);
     let mut paths: Vec<AreaPath> = Vec::new();
-    for part in text.split(separator).filter(|part| !part.is_empty()) {
+    for part in codes_in(text) {
         let code: AreaCode = part.parse().map_err(|_| ("areas", "area.bad_code"))?;
         let area = areas
             .by_code(code)

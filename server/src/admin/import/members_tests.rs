@@ -265,6 +265,7 @@ fn every_code_of_the_import_has_a_sentence_in_both_languages() {
         include_str!("table.rs"),
         include_str!("geometry.rs"),
         include_str!("areas.rs"),
+        include_str!("boundaries.rs"),
         include_str!("units.rs"),
         include_str!("members.rs"),
     ];

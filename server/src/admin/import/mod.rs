@@ -13,6 +13,7 @@
 //! **Not here:** storing, certificates, the command line.
 
 pub mod areas;
+mod boundaries;
 mod encoding;
 mod geometry;
 pub mod members;

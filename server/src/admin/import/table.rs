@@ -187,6 +187,12 @@ impl Table {
     }
 }
 
+/// The codes in a cell that holds a list.
+pub(super) fn codes_in(cell: &str) -> impl Iterator<Item = &str> {
+    let separator = |c: char| c.is_whitespace() || ";；、,，|/".contains(c);
+    cell.split(separator).filter(|part| !part.is_empty())
+}
+
 /// The separator that the first line uses most: comma, semicolon or tab.
 fn delimiter(text: &str) -> u8 {
     let first = text
