@@ -3,10 +3,11 @@
 use automerge::{ChangeHash, ROOT, ReadDoc, Value};
 
 use super::actor::{ActorId, DevicePrefix};
-use super::change::{self, Key};
+use super::change;
 use super::document::Document;
 use super::edit::{FieldEdit, Write};
 use super::field::Field;
+use super::operations::Key;
 use super::value::FieldValue;
 use crate::id::Hash;
 

@@ -33,6 +33,7 @@ mod error;
 mod field;
 mod genesis;
 mod history;
+mod operations;
 mod pack;
 mod quiet;
 mod reader;

@@ -7,9 +7,10 @@
 
 use std::collections::HashMap;
 
-use super::change::{Action, Key, Op, OpRef, ParsedChange};
+use super::change::ParsedChange;
 use super::error::{GateError, Limit};
 use super::history::{Clock, History};
+use super::operations::{Action, Key, Op, OpRef};
 use crate::limits::CONTENT_CONTAINERS_MAX;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -69,7 +69,10 @@ impl StoredPosition {
         let mut next = || parts.next();
         let lat_e7 = next()?.parse().ok()?;
         let lon_e7 = next()?.parse().ok()?;
-        let accuracy_m = unknown_or(next()?)?;
+        let accuracy_m = match next()? {
+            "" => None,
+            metres => Some(metres.parse().ok()?),
+        };
         let fix_age_ms = next()?.parse().ok()?;
         let given_in = Datum::from_word(next()?)?;
         let position = Position::new(lat_e7, lon_e7, Datum::Wgs84, accuracy_m, fix_age_ms).ok()?;
@@ -77,15 +80,6 @@ impl StoredPosition {
             .next()
             .is_none()
             .then_some(Self { position, given_in })
-    }
-}
-
-/// Outer `None`: malformed.
-fn unknown_or(text: &str) -> Option<Option<u32>> {
-    if text.is_empty() {
-        Some(None)
-    } else {
-        text.parse().ok().map(Some)
     }
 }
 
@@ -115,9 +109,9 @@ impl ValueKind {
     pub(super) fn takes(self, value: &FieldValue) -> bool {
         match (self, value) {
             (Self::Text { .. } | Self::Description, FieldValue::Text(_))
-            | (Self::Flag, FieldValue::Flag(_)) => true,
+            | (Self::Flag, FieldValue::Flag(_))
+            | (Self::Position, FieldValue::Position(_)) => true,
             (Self::Number { min, max }, FieldValue::Number(number)) => (min..=max).contains(number),
-            (Self::Position, FieldValue::Position(_)) => true,
             _ => false,
         }
     }

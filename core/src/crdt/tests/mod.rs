@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod chunk;
+mod claims;
 mod content;
 mod hostile;
 mod merge;
@@ -9,3 +10,4 @@ mod mutants;
 mod packs;
 mod reload;
 mod support;
+mod twins;

@@ -1,6 +1,7 @@
 //! What the tests share: people, their devices, and documents that they write.
 
 use super::super::*;
+use super::chunk::Chunk;
 use crate::domain::case::Severity;
 use crate::domain::position::{Datum, Position};
 use crate::id::DeviceId;
@@ -109,4 +110,16 @@ pub(super) fn refused(document: &Document, n: u8, raw: &[u8]) -> GateError {
     .unwrap();
     Document::from_save(&after.save()).unwrap();
     error
+}
+
+/// A document, and a change of person 2 on it, taken apart.
+pub(super) fn target() -> (Document, Chunk) {
+    let document = reported();
+    let chunk = Chunk::of(&second_change(&document));
+    assert_eq!(
+        chunk.raw(),
+        second_change(&document),
+        "taking apart loses nothing"
+    );
+    (document, chunk)
 }

@@ -1,0 +1,174 @@
+//! Few bytes that claim much: run lengths, deflate, and the quotas.
+
+use automerge::Change;
+
+use super::super::*;
+use super::chunk::{self, Chunk, run, seal, unsigned};
+use super::support::*;
+use crate::limits::{CHANGE_BYTES_MAX, CHANGE_OPS_MAX, CHANGES_PER_AUTHOR_MAX};
+
+#[test]
+fn a_deflated_change_is_not_inflated() {
+    let mut document = reported();
+    let raw = document
+        .edit(actor(2), &[FieldEdit::text(Field::Title, "瓶".repeat(400))])
+        .unwrap();
+    let mut change = Change::try_from(&raw[..]).unwrap();
+    let deflated = change.bytes().into_owned();
+    assert!(deflated.len() < raw.len() && Change::try_from(&deflated[..]).is_ok());
+    assert_eq!(refused(&document, 2, &deflated), GateError::Compressed);
+    admit(&mut document, 2, &raw).unwrap();
+
+    // 97 kB of fixed Huffman codes: a zero byte, then over and over “258 times the byte before”.
+    let bomb = bits(97_000);
+    let bomb = seal(2, &bomb);
+    assert_eq!(inspect(&bomb), Err(GateError::Compressed));
+    // A column that says of itself that it is deflated.
+    let (document, chunk) = target();
+    let column = chunk
+        .columns
+        .iter()
+        .find(|(spec, _)| *spec == chunk::VALUE)
+        .unwrap()
+        .1
+        .clone();
+    let raw = chunk
+        .column(chunk::VALUE, &[])
+        .column(chunk::VALUE | 8, &column)
+        .raw();
+    assert_eq!(refused(&document, 2, &raw), GateError::Compressed);
+}
+
+/// A deflate stream of about `len` bytes that inflates to 159 times as much.
+fn bits(len: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(len);
+    let (mut byte, mut filled) = (0_u8, 0);
+    let mut put = |bit: u8| {
+        byte |= bit << filled;
+        filled += 1;
+        if filled == 8 {
+            out.push(byte);
+            (byte, filled) = (0, 0);
+        }
+        out.len()
+    };
+    // Last block, fixed codes, literal 0.
+    for bit in [1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0] {
+        put(bit);
+    }
+    // Length 258 (code 285), distance 1.
+    while [1, 1, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0, 0]
+        .into_iter()
+        .map(&mut put)
+        .last()
+        < Some(len)
+    {}
+    out
+}
+
+/// A first change of so many operations, all by run length.
+fn claims(operations: i64) -> Vec<u8> {
+    let count = u64::try_from(operations).unwrap();
+    Chunk {
+        kind: 1,
+        deps: Vec::new(),
+        actor: actor(2).0.to_vec(),
+        seq: 1,
+        start_op: 1,
+        time: 0,
+        message: String::new(),
+        others: Vec::new(),
+        columns: Vec::new(),
+        trailing: Vec::new(),
+    }
+    .column(chunk::KEY_TEXT, &run(operations, &[1, b'a']))
+    .column(chunk::INSERT, &unsigned(count))
+    .column(chunk::ACTION, &run(operations, &[1]))
+    .column(chunk::VALUE_META, &run(operations, &[2]))
+    .column(chunk::PRED_COUNT, &run(operations, &[0]))
+    .raw()
+}
+
+#[test]
+fn a_few_bytes_that_claim_millions_of_operations() {
+    let many = claims(50_000);
+    assert!(many.len() < 80);
+    assert_eq!(
+        Change::try_from(&many[..]).unwrap().len(),
+        50_000,
+        "automerge believes it"
+    );
+    // Ten million take automerge gigabytes, 2^40 never end: only the gate is asked.
+    let limit = i64::try_from(CHANGE_OPS_MAX).unwrap();
+    for operations in [limit + 1, 50_000, 10_000_000, 1 << 40, i64::MAX] {
+        let raw = claims(operations);
+        assert!(raw.len() < 110, "{} bytes", raw.len());
+        assert_eq!(
+            inspect(&raw),
+            Err(GateError::TooLarge(Limit::Operations)),
+            "{operations}"
+        );
+    }
+    assert!(inspect(&claims(limit)).is_ok());
+}
+
+#[test]
+fn run_lengths_in_any_column_are_not_believed() {
+    let (document, chunk) = target();
+    let huge = 1_i64 << 40;
+    for (spec, data) in chunk.columns.clone() {
+        let rows = match spec {
+            chunk::VALUE => continue,
+            chunk::INSERT => unsigned(1 << 40),
+            chunk::KEY_TEXT => run(huge, &[1, b'a']),
+            _ => run(huge, &[1]),
+        };
+        for extended in [rows.clone(), [data, rows].concat()] {
+            let raw = chunk.clone().column(spec, &extended).raw();
+            refused(&document, 2, &raw);
+        }
+    }
+    // One operation that replaces 2^40 values.
+    let raw = chunk
+        .clone()
+        .column(chunk::PRED_COUNT, &run(5, &unsigned(1 << 40)))
+        .raw();
+    assert_eq!(
+        refused(&document, 2, &raw),
+        GateError::TooLarge(Limit::Operations)
+    );
+    // A long key, repeated by run length, is counted as often as it is repeated.
+    let key = [unsigned(100).as_slice(), &[b'k'; 100]].concat();
+    let wide = Chunk::of(&claims(6_000))
+        .column(chunk::KEY_TEXT, &run(6_000, &key))
+        .raw();
+    assert_eq!(inspect(&wide), Err(GateError::TooLarge(Limit::Text)));
+    // Bytes are limited before anything is read.
+    let fat = seal(1, &vec![0; CHANGE_BYTES_MAX]);
+    assert_eq!(inspect(&fat), Err(GateError::TooLarge(Limit::Bytes)));
+}
+
+#[test]
+fn an_author_has_so_many_changes_on_a_record() {
+    let document = reported();
+    let mut doc = document.doc.clone().with_actor(actor(7).to_automerge());
+    for n in 0..=CHANGES_PER_AUTHOR_MAX {
+        use automerge::transaction::Transactable;
+        let mut tx = doc.transaction();
+        tx.put(automerge::ROOT, "severity", i64::try_from(n % 4).unwrap())
+            .unwrap();
+        tx.commit();
+    }
+    let changes = doc.get_changes(&document.doc.get_heads());
+    let batch: Vec<_> = changes
+        .iter()
+        .map(|change| Candidate {
+            raw: change.raw_bytes(),
+            author: device(7),
+        })
+        .collect();
+    let results = document.clone().admit(&batch);
+    let (last, rest) = results.split_last().unwrap();
+    assert!(rest.iter().all(Result::is_ok));
+    assert_eq!(*last, Err(GateError::TooLarge(Limit::Changes)));
+}
