@@ -55,8 +55,8 @@ impl Areas {
         Self::default()
     }
 
-    /// Adds a version, or replaces the one that starts at the same instant. A version ends at the latest
-    /// where the next one starts. Nothing changes when the entry is refused.
+    /// Adds a version, or replaces the one that starts at the same instant. A version ends at the
+    /// latest where the next one starts. Nothing changes when the entry is refused.
     pub fn apply(&mut self, entry: AreaEntry) -> Result<(), AreaError> {
         self.check(&entry)?;
         let AreaEntry {
@@ -228,8 +228,8 @@ impl Areas {
         self.ancestry(id).iter().any(|area| area.id == above)
     }
 
-    /// What stands for the area at an instant (ms UTC): itself while in force, otherwise those that took
-    /// over, through any number of mergers and splits.
+    /// What stands for the area at an instant (ms UTC): itself while in force, otherwise those that
+    /// took over, through any number of mergers and splits.
     #[must_use]
     pub fn in_force(&self, id: AreaId, at_ms: i64) -> BTreeSet<AreaId> {
         let (mut found, mut seen, mut open) = (BTreeSet::new(), BTreeSet::new(), vec![id]);
@@ -246,8 +246,8 @@ impl Areas {
         found
     }
 
-    /// The grid that held the point at an instant (ms UTC). On a common edge the lowest id wins, so every
-    /// replica answers alike.
+    /// The grid that held the point at an instant (ms UTC). On a common edge the lowest id wins, so
+    /// every replica answers alike.
     #[must_use]
     pub fn grid_at(&self, point: GeoPoint, at_ms: i64) -> Option<AreaId> {
         self.area_at(AreaLevel::Grid, point, at_ms)
@@ -362,7 +362,8 @@ pub(crate) mod test_support {
         }
     }
 
-    /// One district, town and village, and two grids side by side that share the edge at longitude 1000.
+    /// One district, town and village, and two grids side by side that share the edge at longitude
+    /// 1000.
     pub(crate) fn small_district() -> Areas {
         let mut areas = Areas::new();
         let (district, town, village) = ("330105000000", "330105013000", "330105013051");

@@ -1,8 +1,8 @@
 //! Categories of hazards: bilingual data with codes of our own, which an administrator can extend.
 //!
-//! The built-in table is `categories.tsv`: `code class zh en standard_code`, tab-separated; `#` starts a
-//! comment. A line without class is a class itself. The standard's small-class codes (GB/T 30428.2) are
-//! left empty: the table never invents one.
+//! The built-in table is `categories.tsv`: `code class zh en standard_code`, tab-separated; `#`
+//! starts a comment. A line without class is a class itself. The standard's small-class codes (GB/T
+//! 30428.2) are left empty: the table never invents one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -203,8 +203,8 @@ impl Categories {
         Ok(())
     }
 
-    /// Merges a table in the format of this module's head; good lines are taken, bad ones come back.
-    /// A caller that wants all or nothing merges into a copy.
+    /// Merges a table in the format of this module's head; good lines are taken, bad ones come
+    /// back. A caller that wants all or nothing merges into a copy.
     pub fn merge_table(&mut self, table: &str) -> Vec<BadCategoryLine> {
         if table.len() > CATEGORY_TABLE_BYTES_MAX {
             return vec![BadCategoryLine {

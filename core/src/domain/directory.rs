@@ -1,8 +1,8 @@
 //! The directory: what phones must know about a deployment besides its records.
 //!
-//! `directory/base` carries areas, zones, units, categories and revocations; `directory/<village>` the
-//! public names of its people. An entry is a CBOR array [code, byte string]: a reader that does not know a
-//! code keeps the bytes and passes them on unchanged.
+//! `directory/base` carries areas, zones, units, categories and revocations; `directory/<village>`
+//! the public names of its people. An entry is a CBOR array [code, byte string]: a reader that does
+//! not know a code keeps the bytes and passes them on unchanged.
 
 use std::collections::BTreeMap;
 
@@ -221,7 +221,8 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Takes one entry in. Nothing changes when it is refused; an unknown one changes nothing either.
+    /// Takes one entry in. Nothing changes when it is refused; an unknown one changes nothing
+    /// either.
     pub fn apply(&mut self, entry: DirectoryEntry) -> Result<(), DirectoryError> {
         match entry {
             DirectoryEntry::Area(entry) => self.areas.apply(entry)?,

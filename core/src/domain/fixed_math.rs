@@ -1,8 +1,8 @@
 //! Sine and cosine from additions and multiplications alone.
 //!
-//! The operating system's sine may differ in the last bit from one phone to the next. IEEE 754 fixes
-//! `+ - * / sqrt` and rounding exactly, and Rust never fuses them, so these two give the same bits on
-//! every machine. Absolute error below 1e-11.
+//! The operating system's sine may differ in the last bit from one phone to the next. IEEE 754
+//! fixes `+ - * / sqrt` and rounding exactly, and Rust never fuses them, so these two give the same
+//! bits on every machine. Absolute error below 1e-11.
 
 use std::f64::consts::PI;
 

@@ -1,11 +1,12 @@
 //! Points and polygons on the map, in integers of 1e-7 degree WGS-84.
 //!
-//! Whether a point lies in a polygon is decided in exact integer arithmetic: phone and server always
-//! agree, to the last unit. A point on a ring belongs to the polygon. Polygons that cross the 180th
-//! meridian are not supported.
+//! Whether a point lies in a polygon is decided in exact integer arithmetic: phone and server
+//! always agree, to the last unit. A point on a ring belongs to the polygon. Polygons that cross
+//! the 180th meridian are not supported.
 //!
-//! That rings do not cross themselves or each other is checked where polygons enter the system (import);
-//! here a ring is read by the even-odd rule, so that even a bad one gives every replica the same answer.
+//! That rings do not cross themselves or each other is checked where polygons enter the system
+//! (import); here a ring is read by the even-odd rule, so that even a bad one gives every replica
+//! the same answer.
 
 use minicbor::decode::{Decoder, Error as DecodeError};
 use minicbor::encode::{Encoder, Error as EncodeError, Write};
@@ -253,8 +254,8 @@ fn distance_to_side_m(point: GeoPoint, a: GeoPoint, b: GeoPoint) -> f64 {
     (x * x + y * y).sqrt()
 }
 
-/// Array of polygons; a polygon is an array of rings; a ring is one flat array of integers: latitude and
-/// longitude of its first corner, then the differences from corner to corner.
+/// Array of polygons; a polygon is an array of rings; a ring is one flat array of integers:
+/// latitude and longitude of its first corner, then the differences from corner to corner.
 impl<C> minicbor::Encode<C> for Boundary {
     fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
         e.array(self.polygons.len() as u64)?;

@@ -136,7 +136,8 @@ fn a_boundary_survives_its_bytes_and_deltas_stay_small() {
 
 #[test]
 fn hostile_boundaries_are_refused_without_a_panic() {
-    // Differences that run out of range or over, odd counts, huge claimed lengths, every truncation.
+    // Differences that run out of range or over, odd counts, huge claimed lengths, every
+    // truncation.
     let overflow = minicbor::to_vec([[[i64::MAX, 0, i64::MAX, 0, 1, 1]]]).unwrap();
     assert!(minicbor::decode::<Boundary>(&overflow).is_err());
     let beyond = minicbor::to_vec([[[900_000_000, 0, 1, 0, 0, 1]]]).unwrap();

@@ -1,13 +1,13 @@
 //! Positions of phones and maps: range checks, datum conversion, rounding for the bulletin.
 //!
-//! Chinese maps and many phones do not use WGS-84: GCJ-02 is shifted by some hundred metres, BD-09 by about
-//! a kilometre more. The author's phone converts once, and records carry the WGS-84 integers, so nothing
-//! that replicas must agree on depends on the conversion. It uses `+ - * / sqrt` only (`fixed_math`),
-//! so it gives the same bits on every machine all the same.
+//! Chinese maps and many phones do not use WGS-84: GCJ-02 is shifted by some hundred metres, BD-09
+//! by about a kilometre more. The author's phone converts once, and records carry the WGS-84
+//! integers, so nothing that replicas must agree on depends on the conversion. It uses `+ - * /
+//! sqrt` only (`fixed_math`), so it gives the same bits on every machine all the same.
 //!
-//! The formulas of GCJ-02 and BD-09 are the publicly known reverse-engineered ones; nothing is shifted
-//! outside 72.004-137.8347° E, 0.8293-55.8271° N. The inverse is iterated and returns to the start
-//! within 0.5 m (tested: a few centimetres).
+//! The formulas of GCJ-02 and BD-09 are the publicly known reverse-engineered ones; nothing is
+//! shifted outside 72.004-137.8347° E, 0.8293-55.8271° N. The inverse is iterated and returns to
+//! the start within 0.5 m (tested: a few centimetres).
 
 use std::f64::consts::PI;
 
@@ -125,8 +125,8 @@ pub struct Position {
 }
 
 impl Position {
-    /// A position from units of 1e-7 degree. `accuracy_m` is the radius that the device claims, none when
-    /// it claims nothing; `fix_age_ms` is how old the fix was when it was used.
+    /// A position from units of 1e-7 degree. `accuracy_m` is the radius that the device claims,
+    /// none when it claims nothing; `fix_age_ms` is how old the fix was when it was used.
     pub fn new(
         lat_e7: i32,
         lon_e7: i32,
@@ -214,8 +214,8 @@ impl Position {
             .is_none_or(|metres| metres > CONFIRM_ACCURACY_M)
     }
 
-    /// The WGS-84 point rounded to 1e-3 degree (about 100 m), as the bulletin shows it: everybody in the
-    /// village reads that, so it names no door.
+    /// The WGS-84 point rounded to 1e-3 degree (about 100 m), as the bulletin shows it: everybody
+    /// in the village reads that, so it names no door.
     #[must_use]
     pub fn rounded_for_bulletin(&self) -> GeoPoint {
         let round =
@@ -312,8 +312,8 @@ fn gcj02_to_wgs84(point: LatLon) -> LatLon {
     guess
 }
 
-/// The rotation and stretching of BD-09: by an angle of some microradians and a factor near 1, both of
-/// which depend on the GCJ-02 point. Returns (factor shift, angle).
+/// The rotation and stretching of BD-09: by an angle of some microradians and a factor near 1, both
+/// of which depend on the GCJ-02 point. Returns (factor shift, angle).
 fn bd09_terms((lat, lon): LatLon) -> (f64, f64) {
     // sin(lat · π·3000/180) and cos(lon · π·3000/180).
     let stretch = 0.000_02 * sin_pi(lat * 3000.0 / 180.0);
@@ -321,7 +321,8 @@ fn bd09_terms((lat, lon): LatLon) -> (f64, f64) {
     (stretch, angle)
 }
 
-/// Turns (lat, lon) by a small angle and sets its length. The series is exact to the last bit below 1e-5.
+/// Turns (lat, lon) by a small angle and sets its length. The series is exact to the last bit below
+/// 1e-5.
 fn turned((lat, lon): LatLon, length_shift: f64, angle: f64) -> LatLon {
     let length = (lat * lat + lon * lon).sqrt();
     let factor = (length + length_shift) / length;

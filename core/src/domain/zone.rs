@@ -1,5 +1,5 @@
-//! Zones: versioned sets of areas such as a work station's zone, a police zone or a patrol ring. They may
-//! overlap; a zone is no fifth level.
+//! Zones: versioned sets of areas such as a work station's zone, a police zone or a patrol ring.
+//! They may overlap; a zone is no fifth level.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -100,8 +100,8 @@ impl Zone {
 pub struct Zones(BTreeMap<ZoneId, Zone>);
 
 impl Zones {
-    /// Adds a version, or replaces the one that starts at the same instant. Nothing changes when the entry
-    /// is refused.
+    /// Adds a version, or replaces the one that starts at the same instant. Nothing changes when
+    /// the entry is refused.
     pub fn apply(&mut self, entry: ZoneEntry, areas: &Areas) -> Result<(), ZoneError> {
         let version = &entry.version;
         if version.areas.is_empty() {

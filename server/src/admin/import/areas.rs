@@ -1,10 +1,11 @@
-//! Areas from a folder: `areas.csv` (code, level, parent, name, optionally an English name) and beside it
-//! `districts.geojson`, `towns.geojson`, `villages.geojson`, `grids.geojson`, whose features carry the code
-//! of their area in `properties.code`. A missing `GeoJSON` file means that the level has no boundaries.
+//! Areas from a folder: `areas.csv` (code, level, parent, name, optionally an English name) and
+//! beside it `districts.geojson`, `towns.geojson`, `villages.geojson`, `grids.geojson`, whose
+//! features carry the code of their area in `properties.code`. A missing `GeoJSON` file means that
+//! the level has no boundaries.
 //!
-//! `previous_code` says that a known area has a new code: it keeps its id, and its records stay with it.
-//! `successors` says that an area is dissolved and who takes over. Areas that a later table does not
-//! mention stay as they are: a table of one town must not dissolve the others.
+//! `previous_code` says that a known area has a new code: it keeps its id, and its records stay
+//! with it. `successors` says that an area is dissolved and who takes over. Areas that a later
+//! table does not mention stay as they are: a table of one town must not dissolve the others.
 //!
 //! An area that is refused takes those below it along: each of them is reported as well.
 
@@ -118,8 +119,9 @@ fn read(folder: &Path, name: &str) -> Result<Vec<u8>, BadRow> {
     Ok(bytes)
 }
 
-/// Reads areas on top of those that are known: a known code keeps its id and gets a new version, and what
-/// says nothing new is counted as unchanged. The good entries apply to `known` in their order.
+/// Reads areas on top of those that are known: a known code keeps its id and gets a new version,
+/// and what says nothing new is counted as unchanged. The good entries apply to `known` in their
+/// order.
 pub fn parse_areas(
     files: &AreaFiles,
     known: &Areas,
@@ -138,8 +140,8 @@ pub fn parse_areas(
         boundaries.insert(*level, read);
     }
     let mut rows = parse_rows(&table, &mut import.bad);
-    // Highest level first, so that a parent may stand below its children in the file; what is dissolved
-    // last, when those who take over are known.
+    // Highest level first, so that a parent may stand below its children in the file; what is
+    // dissolved last, when those who take over are known.
     rows.sort_by_key(|row| (!row.successors.is_empty(), row.level, row.line));
     let mut scratch = known.clone();
     let all = rows.len();

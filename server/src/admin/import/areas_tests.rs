@@ -144,7 +144,7 @@ fn common_corners_of_grids_belong_to_one_grid_on_every_replica() {
         let holders: Vec<AreaId> = areas
             .of_level(AreaLevel::Grid)
             .filter(|grid| grid.newest().boundary.as_ref().unwrap().contains(corner))
-            .map(|grid| grid.id())
+            .map(Area::id)
             .collect();
         assert_eq!(areas.grid_at(corner, 1_000), holders.iter().min().copied());
         shared += usize::from(holders.len() > 1);
@@ -356,7 +356,7 @@ fn boundaries_in_a_chinese_datum_are_stored_as_wgs84() {
 fn progress_runs_to_the_end() {
     let mut seen = Vec::new();
     parse_areas(&gongshu(), &Areas::new(), OPTIONS, &mut |done, all| {
-        seen.push((done, all))
+        seen.push((done, all));
     });
     assert_eq!(seen.last(), Some(&(807, 807)));
     assert!(seen.windows(2).all(|pair| pair[0].0 <= pair[1].0));

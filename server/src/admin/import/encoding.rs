@@ -1,5 +1,5 @@
-//! Bytes of a table to text: UTF-8 with or without byte order mark, UTF-16 with one, otherwise GB18030,
-//! which Excel writes in China.
+//! Bytes of a table to text: UTF-8 with or without byte order mark, UTF-16 with one, otherwise
+//! GB18030, which Excel writes in China.
 
 use std::borrow::Cow;
 

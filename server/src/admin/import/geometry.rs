@@ -52,7 +52,8 @@ fn ring_of(positions: &[geojson::Position], datum: Datum) -> Result<Ring, &'stat
         let point = GeoPoint::from_degrees(*lat, *lon).map_err(|error| error.code())?;
         points.push(datum.to_wgs84(point));
     }
-    // Closure is judged before repeated points go, which rounding to 1 cm can make out of near ones.
+    // Closure is judged before repeated points go, which rounding to 1 cm can make out of near
+    // ones.
     let closed = points.len() < 4 || points.first() == points.last();
     if !closed {
         return Err(PolygonError::UnclosedRing.code());
@@ -61,8 +62,8 @@ fn ring_of(positions: &[geojson::Position], datum: Datum) -> Result<Ring, &'stat
     Ring::from_closed(points).map_err(|error| error.code())
 }
 
-/// Rings that cross themselves or each other, holes outside, parts that overlap. Checked on the integers
-/// that are stored, where the predicates are exact.
+/// Rings that cross themselves or each other, holes outside, parts that overlap. Checked on the
+/// integers that are stored, where the predicates are exact.
 fn check_shape(boundary: &Boundary) -> Result<(), &'static str> {
     let line = |ring: &Ring| -> LineString<f64> {
         let corners = ring.corners();

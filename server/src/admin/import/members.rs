@@ -1,5 +1,5 @@
-//! Members from a table: external id, public name, role, areas, unit. One line is one role; a person with
-//! several roles (“两个兼职”) has several lines under the same external id.
+//! Members from a table: external id, public name, role, areas, unit. One line is one role; a
+//! person with several roles (“两个兼职”) has several lines under the same external id.
 //!
 //! | role | areas | unit |
 //! |---|---|---|

@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
+use std::fmt::Write as _;
 use std::path::Path;
 
 use onegrid_core::domain::position::Datum;
@@ -126,112 +127,49 @@ fn several_lines_are_several_roles_of_one_person() {
     );
 }
 
+/// role | areas | unit | what is refused, by column and code; nothing when the row is good.
+const ROLE_ROWS: &str = "\
+volunteer | 330105013003 | | unit import.unit_missing
+volunteer | | wulin-aunties | areas import.areas_missing
+volunteer | 330105013003 | gas-company | unit import.unit_of_wrong_kind
+volunteer | 330105013003;330105013004 | wulin-aunties | areas import.too_many_areas
+volunteer | 330105013003001 | wulin-aunties | areas import.area_of_wrong_level
+grid_worker | 330105013003 | | areas import.area_of_wrong_level
+grid_worker | 330105013003001 | gas-company | unit import.unit_of_wrong_kind
+dispatcher | 330105000000 | | areas import.area_of_wrong_level
+handler | | wulin-aunties | unit import.unit_of_wrong_kind
+handler | | nobody | unit import.unknown_unit
+handler | 330105013003 | gas-company | areas import.too_many_areas
+district_lead | 330105013000 | | areas import.area_of_wrong_level
+supervisor | | | areas import.areas_missing
+mediator | 330105013003;330105013003 | | areas import.duplicate
+mediator | 330199013003 | | areas import.unknown_area
+mediator | 中北社区 | | areas area.bad_code
+mayor | 330105013000 | | role import.unknown_role
+system | 330105013000 | | role import.unknown_role
+志愿者 | 330105013003 | wulin-aunties |
+网格员 | 330105013003001、330105013003002 | |
+调度员 | 330105013000 | wulin-command-room |
+handler | | gas-company |
+village_lead | 330105013003 | |
+督导 | 330105013000 | |
+district_lead | 330105000000 | |";
+
 #[test]
 fn each_role_needs_its_areas_and_unit() {
-    let refused = |role: &str, areas: &str, unit: &str| {
-        let import = parse(&format!(
-            "external_id,public_name,role,areas,unit\n1,甲,{role},{areas},{unit}\n"
-        ));
-        let found = import
-            .bad
-            .first()
-            .map(|bad| (bad.column.clone().unwrap(), bad.code));
-        assert_eq!(import.good.len() + import.bad.len(), 1);
-        found.map(|(column, code)| format!("{column} {code}"))
-    };
-    let cases = [
-        ("volunteer", VILLAGE, "", "unit import.unit_missing"),
-        (
-            "volunteer",
-            "",
-            "wulin-aunties",
-            "areas import.areas_missing",
-        ),
-        (
-            "volunteer",
-            VILLAGE,
-            "gas-company",
-            "unit import.unit_of_wrong_kind",
-        ),
-        (
-            "volunteer",
-            "330105013003;330105013004",
-            "wulin-aunties",
-            "areas import.too_many_areas",
-        ),
-        (
-            "volunteer",
-            "330105013003001",
-            "wulin-aunties",
-            "areas import.area_of_wrong_level",
-        ),
-        (
-            "grid_worker",
-            VILLAGE,
-            "",
-            "areas import.area_of_wrong_level",
-        ),
-        (
-            "grid_worker",
-            "330105013003001",
-            "gas-company",
-            "unit import.unit_of_wrong_kind",
-        ),
-        (
-            "dispatcher",
-            "330105000000",
-            "",
-            "areas import.area_of_wrong_level",
-        ),
-        (
-            "handler",
-            "",
-            "wulin-aunties",
-            "unit import.unit_of_wrong_kind",
-        ),
-        ("handler", "", "nobody", "unit import.unknown_unit"),
-        (
-            "handler",
-            VILLAGE,
-            "gas-company",
-            "areas import.too_many_areas",
-        ),
-        (
-            "district_lead",
-            WULIN,
-            "",
-            "areas import.area_of_wrong_level",
-        ),
-        ("supervisor", "", "", "areas import.areas_missing"),
-        (
-            "mediator",
-            "330105013003;330105013003",
-            "",
-            "areas import.duplicate",
-        ),
-        ("mediator", "330199013003", "", "areas import.unknown_area"),
-        ("mediator", "中北社区", "", "areas area.bad_code"),
-        ("mayor", WULIN, "", "role import.unknown_role"),
-        ("system", WULIN, "", "role import.unknown_role"),
-    ];
-    for (role, areas, unit, expected) in cases {
-        assert_eq!(
-            refused(role, areas, unit).as_deref(),
-            Some(expected),
-            "{role} {areas} {unit}"
-        );
-    }
-    let taken = [
-        ("志愿者", VILLAGE, "wulin-aunties"),
-        ("网格员", "330105013003001、330105013003002", ""),
-        ("调度员", WULIN, "wulin-command-room"),
-        ("handler", "", "gas-company"),
-        ("village_lead", VILLAGE, ""),
-        ("督导", WULIN, ""),
-        ("district_lead", "330105000000", ""),
-    ];
-    for (role, areas, unit) in taken {
-        assert_eq!(refused(role, areas, unit), None, "{role} {areas} {unit}");
+    let (areas, units) = world();
+    for case in ROLE_ROWS.lines() {
+        let cells: Vec<&str> = case.split('|').map(str::trim).collect();
+        let [role, codes, unit, expected] = cells[..] else {
+            panic!("{case}")
+        };
+        let table =
+            format!("external_id,public_name,role,areas,unit\n1,甲,{role},{codes},{unit}\n");
+        let import = parse_members("m.csv", table.as_bytes(), &areas, &units, &mut |_, _| {});
+        assert_eq!(import.good.len() + import.bad.len(), 1, "{case}");
+        let found = import.bad.first();
+        let found = found.map(|bad| format!("{} {}", bad.column.as_deref().unwrap(), bad.code));
+        assert_eq!(found.unwrap_or_default(), expected, "{case}");
     }
 }
 
@@ -249,7 +187,7 @@ fn one_person_has_at_most_as_many_roles_as_a_certificate_holds() {
     let (areas, _) = world();
     let mut text = "external_id,public_name,role,areas,unit\n".to_owned();
     for village in areas.of_level(AreaLevel::Village).take(GRANTS_MAX + 1) {
-        text.push_str(&format!("1,甲,mediator,{},\n", village.newest().code));
+        writeln!(text, "1,甲,mediator,{},", village.newest().code).unwrap();
     }
     let import = parse(&text);
     assert_eq!(import.good[0].grants.len(), GRANTS_MAX);

@@ -6,9 +6,9 @@
 //!           GB18030     limits            into a checked type      ▼ stored by the caller
 //! ```
 //!
-//! **Contract.** Parsing is pure: nothing is stored here. Every row that is refused is named with its place,
-//! its column and a code that has a sentence in both languages; the rest is good and consistent in itself.
-//! A caller that wants all or nothing uses [`Import::strict`].
+//! **Contract.** Parsing is pure: nothing is stored here. Every row that is refused is named with
+//! its place, its column and a code that has a sentence in both languages; the rest is good and
+//! consistent in itself. A caller that wants all or nothing uses [`Import::strict`].
 //!
 //! **Not here:** storing, certificates, the command line.
 

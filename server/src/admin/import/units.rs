@@ -56,7 +56,8 @@ pub fn unit_id(external_id: &str) -> UnitId {
     UnitId::v8(&Hash::of(&[b"onegrid.unit", external_id.as_bytes()]))
 }
 
-/// Reads units. `known` are those that exist already; what says nothing new is counted as unchanged.
+/// Reads units. `known` are those that exist already; what says nothing new is counted as
+/// unchanged.
 pub fn parse_units(
     file: &str,
     bytes: &[u8],
