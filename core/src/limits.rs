@@ -180,3 +180,36 @@ pub const INVITATION_BYTES_MAX: usize = 1_024;
 pub const SERVER_ADDRESS_BYTES_MAX: usize = 256;
 /// Characters of the name that a person gives to a phone.
 pub const DEVICE_NAME_CHARS_MAX: usize = 64;
+
+// --- sync: retries, repair, meetings ---
+
+/// Bytes of envelopes in one upload, not compressed.
+pub const OUTBOX_BYTES_MAX: usize = 1_024 * 1_024;
+/// Bytes of envelopes in one upload on a line that keeps breaking.
+pub const OUTBOX_BYTES_MIN: usize = 16 * 1_024;
+/// Envelopes in one upload.
+pub const OUTBOX_ENVELOPES_MAX: usize = 8_192;
+/// First pause after a failure, milliseconds; doubled each time.
+pub const RETRY_MS_FIRST: i64 = 1_000;
+/// Longest pause after failures, milliseconds.
+pub const RETRY_MS_MAX: i64 = 5 * 60 * 1_000;
+/// Answers in a row that move nothing on, before a sync ends.
+pub const SYNC_STANDSTILL_MAX: u32 = 3;
+/// Bytes of one frame of reconciliation (at least 4,096).
+pub const RECONCILE_FRAME_BYTES: u64 = 64 * 1_024;
+/// Rounds of reconciliation of one stream.
+pub const RECONCILE_ROUNDS_MAX: u32 = 1_024;
+/// Bytes of repair steps in one request.
+pub const REPAIR_ASK_BYTES: usize = 512 * 1_024;
+/// Records, and envelopes, that one step wants.
+pub const REPAIR_WANT_MAX: usize = 256;
+/// Repairs in one sync.
+pub const REPAIR_ATTEMPTS_MAX: u32 = 4;
+/// Bytes of one message between two phones.
+pub const PEER_MESSAGE_BYTES_MAX: usize = 4 * 1_024 * 1_024;
+/// Bytes of envelopes in one message between two phones, not compressed.
+pub const PEER_GIVE_BYTES: usize = 256 * 1_024;
+/// Records compared in one message between two phones.
+pub const PEER_RECORDS_MAX: usize = 128;
+/// Messages of one meeting of two phones.
+pub const PEER_MESSAGES_MAX: u32 = 100_000;

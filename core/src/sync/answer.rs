@@ -2,6 +2,7 @@
 
 use crate::id::Hash;
 use crate::trust::certificate::Anchors;
+use crate::wire::envelope::RawEnvelope;
 use crate::wire::message::{SyncRequest, SyncResponse};
 use crate::wire::page::PageError;
 use crate::wire::verdict::Attestation;
@@ -73,7 +74,7 @@ impl Answer {
             .bundle
             .iter()
             .flat_map(|b| &b.envelopes)
-            .map(|raw| raw.hash())
+            .map(RawEnvelope::hash)
             .collect();
         let receipt = match &response.receipt {
             Some(receipt) => {

@@ -12,4 +12,9 @@
 //! **Not here:** sockets, timers, storage, and what an envelope means.
 
 pub mod answer;
+mod exchange;
 pub mod port;
+pub mod reconcile;
+mod repair;
+pub mod report;
+pub mod star;

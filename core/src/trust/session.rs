@@ -267,6 +267,25 @@ struct SealedGrant {
     mac: [u8; MAC_BYTES],
 }
 
+/// What the body of a request to open a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionMessage {
+    /// A hello: for [`ServerHandshake::answer`].
+    Hello,
+    /// A proof, for [`ServerHandshake::finish`] of the handshake with this name.
+    Prove(HandshakeId),
+}
+
+impl SessionMessage {
+    /// Tells the two apart.
+    pub fn of(bytes: &[u8]) -> Result<Self, SessionError> {
+        if read::<Hello>(bytes, 4, SESSION_MESSAGE_BYTES_MAX).is_some() {
+            return Ok(Self::Hello);
+        }
+        ServerHandshake::named_by(bytes).map(Self::Prove)
+    }
+}
+
 /// An open session, on either end.
 #[derive(Debug, Clone)]
 pub struct Session {

@@ -92,7 +92,15 @@ fn both_ends_open_the_same_session() {
     let (client, hello) = w.start();
     let (waiting, server_hello) = w.answer(&hello).unwrap();
     let (awaiting, prove) = w.prove(client, &server_hello).unwrap();
-    assert_eq!(ServerHandshake::named_by(&prove), Ok(waiting.id()));
+    assert_eq!(SessionMessage::of(&hello), Ok(SessionMessage::Hello));
+    assert_eq!(
+        SessionMessage::of(&prove),
+        Ok(SessionMessage::Prove(waiting.id()))
+    );
+    assert_eq!(
+        SessionMessage::of(&server_hello),
+        Err(SessionError::Malformed)
+    );
     let proven = w.finish(waiting, &prove).unwrap();
     assert_eq!(proven.certificate(), &w.certificate);
     let (at_server, grant) = w.grant(proven);

@@ -1,0 +1,313 @@
+//! Making the phone and the server equal again, stream by stream, after their digests have differed.
+//!
+//! Reconciliation names the records that differ; lists of ids say how; what the phone lacks is asked for and
+//! what the server lacks is given back. A step is forgotten only when its answer has been applied, so a lost
+//! answer repeats the step.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use super::port::{GiveAsk, Given, PortError, StarPort};
+use super::reconcile::{Differences, Initiator, ReconcileError};
+use crate::domain::stream::StreamId;
+use crate::id::{EnvelopeId, RecordId};
+use crate::limits::{REPAIR_ASK_BYTES, REPAIR_STEPS_MAX, REPAIR_WANT_MAX};
+use crate::wire::repair::{RepairAnswer, RepairAsk, RepairFound, RepairStep};
+
+/// Why a repair does not go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum RepairError {
+    #[error(transparent)]
+    Port(#[from] PortError),
+    #[error(transparent)]
+    Reconcile(#[from] ReconcileError),
+}
+
+/// A repair under way.
+#[derive(Debug, Default)]
+pub(super) struct Repair {
+    comparing: BTreeMap<StreamId, Initiator>,
+    /// Records to compare by ids; `true` where only the phone has the record in this stream.
+    ids: VecDeque<(StreamId, RecordId, bool)>,
+    want_records: VecDeque<(StreamId, RecordId)>,
+    want_envelopes: VecDeque<(StreamId, EnvelopeId)>,
+    give: GiveAsk,
+    given: BTreeSet<EnvelopeId>,
+    /// Records that were found to differ.
+    pub(super) differing: u32,
+    /// Steps that were answered or handed over: as long as it grows, the repair moves on.
+    pub(super) done: u64,
+}
+
+impl Repair {
+    /// Begins on all streams that hold records.
+    pub(super) fn start(port: &dyn StarPort) -> Result<Self, RepairError> {
+        let mut repair = Self::default();
+        for cursor in port.cursors()? {
+            if holds_records(&cursor.stream) {
+                let items = port.stream_items(&cursor.stream)?;
+                repair
+                    .comparing
+                    .insert(cursor.stream, Initiator::new(&items)?);
+            }
+        }
+        Ok(repair)
+    }
+
+    /// Whether nothing is left to do.
+    pub(super) fn is_done(&self) -> bool {
+        self.comparing.is_empty()
+            && self.ids.is_empty()
+            && self.want_records.is_empty()
+            && self.want_envelopes.is_empty()
+            && self.give.is_empty()
+    }
+
+    /// The next steps, and what is handed over along with them.
+    pub(super) fn asks(
+        &self,
+        port: &dyn StarPort,
+        bytes_max: usize,
+    ) -> Result<(Vec<RepairAsk>, Given), RepairError> {
+        let mut asks = Vec::new();
+        let mut room = REPAIR_ASK_BYTES;
+        for (stream, initiator) in &self.comparing {
+            push(
+                &mut asks,
+                &mut room,
+                *stream,
+                RepairStep::Reconcile(initiator.message().to_vec()),
+            );
+        }
+        for (stream, record, _) in &self.ids {
+            if asks.len() >= REPAIR_STEPS_MAX - 2 || room == 0 {
+                break;
+            }
+            let ids = port.record_ids(record)?;
+            push(
+                &mut asks,
+                &mut room,
+                *stream,
+                RepairStep::Ids {
+                    record: *record,
+                    ids,
+                },
+            );
+        }
+        asks.extend(self.want());
+        let give = GiveAsk {
+            bytes_max,
+            ..self.give.clone()
+        };
+        let given = if give.is_empty() {
+            Given::default()
+        } else {
+            port.give(&give)?
+        };
+        Ok((asks, given))
+    }
+
+    /// One step that asks for records and one for envelopes: their answers share the page.
+    fn want(&self) -> Vec<RepairAsk> {
+        let mut asks = Vec::new();
+        if let Some((stream, _)) = self.want_records.front() {
+            let of = self
+                .want_records
+                .iter()
+                .filter(|(other, _)| other == stream);
+            let records = of
+                .take(REPAIR_WANT_MAX)
+                .map(|(_, record)| *record)
+                .collect();
+            let step = RepairStep::Want {
+                records,
+                envelopes: Vec::new(),
+            };
+            asks.push(RepairAsk {
+                stream: *stream,
+                step,
+            });
+        }
+        if let Some((stream, _)) = self.want_envelopes.front() {
+            let of = self
+                .want_envelopes
+                .iter()
+                .filter(|(other, _)| other == stream);
+            let envelopes = of.take(REPAIR_WANT_MAX).map(|(_, id)| *id).collect();
+            let step = RepairStep::Want {
+                records: Vec::new(),
+                envelopes,
+            };
+            asks.push(RepairAsk {
+                stream: *stream,
+                step,
+            });
+        }
+        asks
+    }
+
+    /// The server has taken what was handed over.
+    pub(super) fn given(&mut self, given: &Given) {
+        self.given.extend(
+            given
+                .bundle
+                .envelopes
+                .iter()
+                .map(|raw| raw.hash().envelope_id()),
+        );
+        self.give = GiveAsk {
+            bytes_max: 0,
+            ..given.left.clone()
+        };
+    }
+
+    /// The server lacks parents of what was handed over, so it has taken nothing.
+    pub(super) fn missing(&mut self, missing: &[EnvelopeId]) -> bool {
+        let new: Vec<_> = missing
+            .iter()
+            .filter(|id| !self.give.envelopes.contains(id))
+            .copied()
+            .collect();
+        let any = !new.is_empty();
+        self.give.envelopes.splice(0..0, new);
+        any
+    }
+
+    /// Gives up handing over what the server will not take.
+    pub(super) fn stop_giving(&mut self) {
+        self.give = GiveAsk::default();
+    }
+
+    /// The answers to the steps of one request, after the answer as a whole has been applied.
+    pub(super) fn answered(
+        &mut self,
+        port: &mut dyn StarPort,
+        asks: &[RepairAsk],
+        answers: &[RepairAnswer],
+    ) -> Result<(), RepairError> {
+        for (ask, answer) in asks.iter().zip(answers) {
+            if ask.stream != answer.stream {
+                continue;
+            }
+            self.done += 1;
+            if matches!(answer.step, RepairFound::Closed) {
+                self.close(&ask.stream);
+                continue;
+            }
+            match (&ask.step, &answer.step) {
+                (RepairStep::Reconcile(_), RepairFound::Reconcile(message)) => {
+                    self.compared(ask.stream, message)?;
+                }
+                (
+                    RepairStep::Ids { record, ids },
+                    RepairFound::Ids {
+                        record: about,
+                        reader_lacks,
+                        server_lacks,
+                    },
+                ) if record == about => {
+                    self.listed(port, ask.stream, *record, ids, reader_lacks, server_lacks)?;
+                }
+                (RepairStep::Want { records, envelopes }, RepairFound::Given { .. }) => {
+                    self.want_records
+                        .retain(|(s, r)| *s != ask.stream || !records.contains(r));
+                    self.want_envelopes
+                        .retain(|(s, id)| *s != ask.stream || !envelopes.contains(id));
+                }
+                // The answer to another step: nothing was done.
+                _ => self.done -= 1,
+            }
+        }
+        Ok(())
+    }
+
+    fn compared(&mut self, stream: StreamId, message: &[u8]) -> Result<(), RepairError> {
+        let Some(initiator) = self.comparing.get_mut(&stream) else {
+            return Ok(());
+        };
+        let Some(Differences { ours, theirs }) = initiator.received(message)? else {
+            return Ok(());
+        };
+        self.comparing.remove(&stream);
+        let ours: BTreeSet<RecordId> = ours.iter().map(|element| element.record).collect();
+        let theirs: BTreeSet<RecordId> = theirs.iter().map(|element| element.record).collect();
+        self.differing += u32::try_from(ours.union(&theirs).count()).unwrap_or(u32::MAX);
+        for record in &ours {
+            self.ids
+                .push_back((stream, *record, !theirs.contains(record)));
+        }
+        for record in theirs.difference(&ours) {
+            // It may be here already by another stream; then a pack would tell nothing new but where it
+            // belongs, which is what is missing.
+            self.want_records.push_back((stream, *record));
+        }
+        Ok(())
+    }
+
+    fn listed(
+        &mut self,
+        port: &mut dyn StarPort,
+        stream: StreamId,
+        record: RecordId,
+        ids: &[EnvelopeId],
+        reader_lacks: &[EnvelopeId],
+        server_lacks: &[EnvelopeId],
+    ) -> Result<(), RepairError> {
+        let only_here = self
+            .ids
+            .iter()
+            .any(|(s, r, only)| (*s, *r) == (stream, record) && *only);
+        self.ids.retain(|(s, r, _)| (*s, *r) != (stream, record));
+        if only_here && reader_lacks.is_empty() && server_lacks.is_empty() {
+            port.detach(&stream, &record)?;
+        }
+        self.want_envelopes
+            .extend(reader_lacks.iter().map(|id| (stream, *id)));
+        let have: BTreeSet<&EnvelopeId> = ids.iter().collect();
+        let mut lacks: Vec<EnvelopeId> = server_lacks
+            .iter()
+            .filter(|id| have.contains(id))
+            .copied()
+            .collect();
+        lacks.retain(|id| !self.given.contains(id) && !self.give.envelopes.contains(id));
+        if !lacks.is_empty() && lacks.len() == ids.len() {
+            if !self.give.records.contains(&record) {
+                self.give.records.push(record);
+            }
+        } else {
+            self.give.envelopes.append(&mut lacks);
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, stream: &StreamId) {
+        self.comparing.remove(stream);
+        self.ids.retain(|(s, _, _)| s != stream);
+        self.want_records.retain(|(s, _)| s != stream);
+        self.want_envelopes.retain(|(s, _)| s != stream);
+    }
+}
+
+fn push(asks: &mut Vec<RepairAsk>, room: &mut usize, stream: StreamId, step: RepairStep) {
+    let bytes = match &step {
+        RepairStep::Reconcile(message) => message.len(),
+        RepairStep::Ids { ids, .. } => ids.len() * EnvelopeId::LEN,
+        RepairStep::Want { .. } => 0,
+    };
+    // Steps that do not fit wait for the next request; a single one always fits.
+    if asks.len() < REPAIR_STEPS_MAX - 2 && (asks.is_empty() || bytes <= *room) {
+        *room = room.saturating_sub(bytes);
+        asks.push(RepairAsk { stream, step });
+    } else {
+        *room = 0;
+    }
+}
+
+/// Whether digests speak for the stream: directories and bulletins have no records.
+pub(super) fn holds_records(stream: &StreamId) -> bool {
+    match stream {
+        StreamId::AreaStaff(_) | StreamId::Unit(_) | StreamId::Member(_) | StreamId::Zone(_) => {
+            true
+        }
+        StreamId::Bulletin(_) | StreamId::DirectoryBase | StreamId::DirectoryVillage(_) => false,
+    }
+}

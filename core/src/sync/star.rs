@@ -1,0 +1,433 @@
+//! The phone's side of the sync with a server: session, then requests until both hold the same.
+//!
+//! ```text
+//! loop { match star.next(port, now, rng) {
+//!     Send(request) => received(answer) or failed(),
+//!     Wait { until_ms } => come back then, or when the network is back (wake()),
+//!     Done(report) => until something new is to be said or read,
+//! } }
+//! ```
+//!
+//! Each request can be lost, doubled or answered late without harm, and the machine can be thrown away at any
+//! moment: what was applied is in the replica, what was not is asked for again. An answer that does not
+//! verify changes nothing. A session is kept from one sync to the next.
+
+use rand_core::CryptoRng;
+
+use super::answer::{Answer, AnswerError};
+use super::exchange::{Asked, Run};
+use super::port::{PortError, StarPort};
+use super::repair::RepairError;
+use super::report::Report;
+use crate::limits::{
+    OUTBOX_BYTES_MAX, OUTBOX_BYTES_MIN, PAGE_BYTES_DEFAULT, RETRY_MS_FIRST, RETRY_MS_MAX,
+};
+use crate::trust::request_mac::{MAC_HEADER, RequestMac, SESSION_HEADER};
+use crate::trust::session::{ClientAwaiting, ClientHandshake, Session, SessionError};
+use crate::wire::frame::FrameError;
+use crate::wire::message::SyncResponse;
+
+/// Path of the handshake.
+pub const SESSION_PATH: &str = "/v1/session";
+/// Path of the sync.
+pub const SYNC_PATH: &str = "/v1/sync";
+
+/// Why an answer brought nothing. The machine goes on by itself; this is to be shown or logged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SyncError {
+    /// No session.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The answer can not be read.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The answer is not believed.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    /// The replica could not do it.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// The repair can not go on.
+    #[error(transparent)]
+    Reconcile(#[from] super::reconcile::ReconcileError),
+    /// The server turned the request down with this code.
+    #[error("{0}")]
+    Refused(String),
+    /// Nothing was asked.
+    #[error("sync.unasked")]
+    Unasked,
+    /// There is no network, or the server can not be reached.
+    #[error("sync.offline")]
+    Offline,
+}
+
+impl SyncError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self {
+            Self::Session(error) => error.code(),
+            Self::Frame(error) => error.code(),
+            Self::Answer(error) => error.code(),
+            Self::Port(error) => error.code,
+            Self::Reconcile(error) => error.code(),
+            Self::Refused(code) => code,
+            Self::Unasked => "sync.unasked",
+            Self::Offline => "sync.offline",
+        }
+    }
+}
+
+impl From<RepairError> for SyncError {
+    fn from(error: RepairError) -> Self {
+        match error {
+            RepairError::Port(error) => Self::Port(error),
+            RepairError::Reconcile(error) => Self::Reconcile(error),
+        }
+    }
+}
+
+/// A request to be sent by POST.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The path.
+    pub path: &'static str,
+    /// Headers: names in lower case.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// An answer that came in.
+#[derive(Debug, Clone, Copy)]
+pub struct Incoming<'a> {
+    /// HTTP status.
+    pub status: u16,
+    /// Value of the header [`MAC_HEADER`].
+    pub mac: Option<&'a str>,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// What to do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Send this, then call [`Star::received`] or [`Star::failed`].
+    Send(Request),
+    /// An answer is awaited: call [`Star::received`] or [`Star::failed`] first.
+    Awaiting,
+    /// Come back at this time (milliseconds UTC), or after [`Star::wake`].
+    Wait {
+        /// When.
+        until_ms: i64,
+    },
+    /// All is done. The next call begins anew.
+    Done(Report),
+}
+
+#[derive(Debug)]
+enum Phase {
+    Ready,
+    Hello(ClientHandshake),
+    Prove(ClientAwaiting),
+    Sync(Box<Asked>, RequestMac),
+    Waiting { until_ms: i64 },
+    Done,
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Star {
+    phase: Phase,
+    /// Set between the server's hello and the phone's proof.
+    proof: Option<(ClientAwaiting, Vec<u8>)>,
+    session: Option<Session>,
+    requests: u64,
+    run: Run,
+    failures: u32,
+    page_bytes_max: u32,
+    outbox_bytes: usize,
+}
+
+impl Default for Star {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Star {
+    /// A machine without a session.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            phase: Phase::Ready,
+            proof: None,
+            session: None,
+            requests: 0,
+            run: Run::default(),
+            failures: 0,
+            page_bytes_max: PAGE_BYTES_DEFAULT,
+            outbox_bytes: OUTBOX_BYTES_MAX,
+        }
+    }
+
+    /// Asks for pages of another size, compressed bytes.
+    #[must_use]
+    pub fn with_page_bytes(mut self, page_bytes_max: u32) -> Self {
+        self.page_bytes_max = page_bytes_max;
+        self
+    }
+
+    /// What to do next.
+    pub fn next(
+        &mut self,
+        port: &mut dyn StarPort,
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Step, SyncError> {
+        match &self.phase {
+            Phase::Hello(_) | Phase::Prove(_) | Phase::Sync(..) => return Ok(Step::Awaiting),
+            Phase::Waiting { until_ms } if now_ms < *until_ms => {
+                // A clock that was set back must not make the phone wait for years.
+                let until_ms = (*until_ms).min(now_ms.saturating_add(RETRY_MS_MAX));
+                self.phase = Phase::Waiting { until_ms };
+                return Ok(Step::Wait { until_ms });
+            }
+            Phase::Done => {
+                self.phase = Phase::Ready;
+                return Ok(Step::Done(std::mem::take(&mut self.run).report));
+            }
+            Phase::Waiting { .. } | Phase::Ready => {}
+        }
+        self.phase = Phase::Ready;
+        let request = self.request(port, now_ms, rng);
+        match request {
+            Ok(request) => {
+                self.run.report.bytes_up += request.body.len() as u64;
+                Ok(Step::Send(request))
+            }
+            Err(error) => {
+                self.back_off(now_ms, rng);
+                Err(error)
+            }
+        }
+    }
+
+    fn request(
+        &mut self,
+        port: &mut dyn StarPort,
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Request, SyncError> {
+        if let Some((awaiting, body)) = self.proof.take() {
+            self.phase = Phase::Prove(awaiting);
+            return Ok(Request {
+                path: SESSION_PATH,
+                headers: Vec::new(),
+                body,
+            });
+        }
+        let Some(session) = self
+            .session
+            .as_ref()
+            .filter(|session| !session.is_over(now_ms))
+        else {
+            let identity = port.identity()?;
+            let (handshake, body) = ClientHandshake::start(identity.anchors.authority(), rng);
+            self.phase = Phase::Hello(handshake);
+            return Ok(Request {
+                path: SESSION_PATH,
+                headers: Vec::new(),
+                body,
+            });
+        };
+        let asked = self
+            .run
+            .request(port, self.page_bytes_max, self.outbox_bytes)?;
+        let body = asked.request.to_bytes()?;
+        self.requests += 1;
+        let tag = session.tag(self.requests, "POST", SYNC_PATH, &body);
+        self.phase = Phase::Sync(Box::new(asked), tag.mac);
+        let headers = vec![
+            (SESSION_HEADER, tag.session_header()),
+            (MAC_HEADER, tag.mac_header()),
+        ];
+        Ok(Request {
+            path: SYNC_PATH,
+            headers,
+            body,
+        })
+    }
+
+    /// An answer has come. An error says what was wrong with it; nothing has changed then, and
+    /// [`Self::next`] says when to try again.
+    pub fn received(
+        &mut self,
+        port: &mut dyn StarPort,
+        incoming: Incoming<'_>,
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), SyncError> {
+        let phase = std::mem::replace(&mut self.phase, Phase::Ready);
+        let taken = match phase {
+            Phase::Ready | Phase::Waiting { .. } | Phase::Done => {
+                self.phase = phase;
+                return Err(SyncError::Unasked);
+            }
+            _ if incoming.status != 200 => Err(self.refused(&phase, incoming)),
+            Phase::Hello(handshake) => self.hello(port, handshake, incoming.body),
+            Phase::Prove(awaiting) => self.granted(port, awaiting, incoming.body, now_ms),
+            Phase::Sync(asked, mac) => self.answered(port, &asked, mac, incoming, now_ms),
+        };
+        match taken {
+            Ok(()) => {
+                self.run.report.round_trips += 1;
+                self.run.report.bytes_down += incoming.body.len() as u64;
+                Ok(())
+            }
+            Err(error) => {
+                // A session that the server has forgotten is replaced at once, the first time.
+                let forgotten = matches!(&error, SyncError::Refused(code) if is_forgotten(code));
+                if forgotten && self.failures == 0 {
+                    self.failures = 1;
+                } else {
+                    self.back_off(now_ms, rng);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// No answer came. The machine waits, longer each time.
+    pub fn failed(&mut self, now_ms: i64, rng: &mut dyn CryptoRng) {
+        if matches!(self.phase, Phase::Sync(..)) {
+            // On a bad line a smaller request has a better chance.
+            self.outbox_bytes = (self.outbox_bytes / 2).max(OUTBOX_BYTES_MIN);
+        }
+        self.proof = None;
+        self.back_off(now_ms, rng);
+    }
+
+    /// The network is back, or there is something new: no longer waits.
+    pub fn wake(&mut self) {
+        if matches!(self.phase, Phase::Waiting { .. }) {
+            self.phase = Phase::Ready;
+        }
+    }
+
+    /// The open session, for `GET /v1/live`.
+    #[must_use]
+    pub fn session(&self) -> Option<&Session> {
+        self.session.as_ref()
+    }
+
+    /// A number for one more request within the session.
+    pub fn request_number(&mut self) -> u64 {
+        self.requests += 1;
+        self.requests
+    }
+
+    fn hello(
+        &mut self,
+        port: &mut dyn StarPort,
+        handshake: ClientHandshake,
+        body: &[u8],
+    ) -> Result<(), SyncError> {
+        let me = port.identity()?;
+        self.proof = Some(handshake.prove(body, &me.anchors, &me.key, &me.certificate)?);
+        Ok(())
+    }
+
+    fn granted(
+        &mut self,
+        port: &mut dyn StarPort,
+        awaiting: ClientAwaiting,
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<(), SyncError> {
+        let (session, grant) = awaiting.finish(body, now_ms)?;
+        if grant.generation < port.generation()? {
+            return Err(AnswerError::OlderGeneration.into());
+        }
+        self.run.note_generation(port, grant.generation)?;
+        port.welcomed(&grant)?;
+        self.session = Some(session);
+        self.failures = 0;
+        Ok(())
+    }
+
+    fn answered(
+        &mut self,
+        port: &mut dyn StarPort,
+        asked: &Asked,
+        mac: RequestMac,
+        incoming: Incoming<'_>,
+        now_ms: i64,
+    ) -> Result<(), SyncError> {
+        let session = self.session.as_mut().ok_or(SessionError::Unknown)?;
+        session.check_answer(&mac, incoming.mac, incoming.body)?;
+        let response = SyncResponse::from_bytes(incoming.body)?;
+        let anchors = port.identity()?.anchors;
+        let (time_ms, expires_ms) = (response.time_ms, response.session_expires_ms);
+        let generation = port.generation()?;
+        let answer = Answer::verify(asked.request.clone(), response, &anchors, generation)?;
+        if self.run.take(port, &answer, asked, now_ms)? {
+            self.phase = Phase::Done;
+        }
+        if let Some(expires_ms) = expires_ms {
+            session.prolong(time_ms, expires_ms, now_ms);
+        }
+        self.failures = 0;
+        self.outbox_bytes = (self.outbox_bytes * 2).min(OUTBOX_BYTES_MAX);
+        Ok(())
+    }
+
+    fn refused(&mut self, phase: &Phase, incoming: Incoming<'_>) -> SyncError {
+        let code = problem_code(incoming.body)
+            .unwrap_or("sync.refused")
+            .to_owned();
+        match phase {
+            Phase::Sync(..) if incoming.status == 413 => {
+                self.outbox_bytes = (self.outbox_bytes / 2).max(OUTBOX_BYTES_MIN);
+            }
+            Phase::Sync(..) if incoming.status == 401 || incoming.status == 403 => {
+                self.session = None;
+            }
+            _ => {}
+        }
+        SyncError::Refused(code)
+    }
+
+    fn back_off(&mut self, now_ms: i64, rng: &mut dyn CryptoRng) {
+        self.failures = self.failures.saturating_add(1);
+        let doublings = (self.failures - 1).min(20);
+        let full = RETRY_MS_FIRST
+            .saturating_mul(1 << doublings)
+            .min(RETRY_MS_MAX);
+        // Half fixed, half by chance: a thousand phones that lost one server do not return together.
+        let half = full / 2;
+        let chance = i64::from(rng.next_u32()) * half / i64::from(u32::MAX);
+        self.phase = Phase::Waiting {
+            until_ms: now_ms.saturating_add(half + chance),
+        };
+    }
+}
+
+fn is_forgotten(code: &str) -> bool {
+    ["session.unknown", "session.expired"].contains(&code)
+}
+
+/// The code in a problem document (RFC 9457 with a member `code`). It came without proof: it decides when to
+/// try again, and nothing else.
+fn problem_code(body: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(body).ok()?;
+    let (_, rest) = text.split_once("\"code\"")?;
+    let rest = rest
+        .trim_start()
+        .strip_prefix(':')?
+        .trim_start()
+        .strip_prefix('"')?;
+    let (code, _) = rest.split_once('"')?;
+    let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._".contains(c);
+    (code.len() <= 64 && code.chars().all(good)).then_some(code)
+}
