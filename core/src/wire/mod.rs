@@ -18,5 +18,6 @@ mod pack_writer;
 pub mod page;
 pub mod receipt;
 pub mod repair;
+pub mod signed_entry;
 mod status_code;
 pub mod verdict;
