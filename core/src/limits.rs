@@ -72,7 +72,8 @@ pub const CHANGE_BYTES_MAX: usize = BODY_BYTES_MAX - 1_024;
 pub const CHANGE_OPS_MAX: usize = 20_000;
 /// Bytes of keys and values of one content change once run lengths are written out.
 pub const CHANGE_TEXT_BYTES_MAX: usize = 512 * 1_024;
-/// Changes that one content change depends on directly.
+/// Changes that one content change depends on directly. When more people wrote at the same time, an edit
+/// builds on some of their changes.
 pub const CHANGE_DEPS_MAX: usize = 64;
 /// Other authors that one content change refers to.
 pub const CHANGE_ACTORS_MAX: usize = 256;
@@ -82,6 +83,8 @@ pub const CONTENT_KEY_BYTES_MAX: usize = 128;
 pub const CONTENT_CONTAINERS_MAX: usize = 32;
 /// Content changes of one author on one record, over all its installation epochs.
 pub const CHANGES_PER_AUTHOR_MAX: u64 = 2_000;
+/// Operations of one author on one record, over all its changes.
+pub const OPS_PER_AUTHOR_MAX: u64 = 100_000;
 /// Installation epochs of one author on one record.
 pub const EPOCHS_PER_AUTHOR_MAX: usize = 64;
 /// Highest operation counter of a content document.

@@ -312,13 +312,19 @@ impl Document {
         }
         let name = field.name();
         let found = match heads {
-            Some(heads) => self.doc.get_at(ROOT, name.as_ref(), heads),
-            None => self.doc.get(ROOT, name.as_ref()),
+            Some(heads) => self.doc.get_all_at(ROOT, name.as_ref(), heads),
+            None => self.doc.get_all(ROOT, name.as_ref()),
         };
-        match found.ok()?? {
-            (Value::Scalar(scalar), _) => field.value_kind().read(&scalar),
-            (Value::Object(_), _) => None,
-        }
+        let kind = field.value_kind();
+        // The last one shows; a value that can not be read does not hide one that can.
+        found
+            .ok()?
+            .into_iter()
+            .rev()
+            .find_map(|(value, _)| match value {
+                Value::Scalar(scalar) => kind.read(&scalar),
+                Value::Object(_) => None,
+            })
     }
 
     /// The whole description: nothing cut off.
@@ -356,7 +362,11 @@ impl Document {
             }
             if let ValueRef::Scalar(scalar) = &item.value {
                 let scalar = ScalarValue::from(scalar.clone());
-                out.extend(field.value_kind().read(&scalar).map(|value| (field, value)));
+                let value = match field.value_kind().read(&scalar) {
+                    None if item.conflict => self.field_at(&field, heads),
+                    value => value,
+                };
+                out.extend(value.map(|value| (field, value)));
             }
         }
         let description = self.field_at(&Field::Description, heads);

@@ -9,7 +9,8 @@ use super::document::Document;
 use super::error::GateError;
 use super::field::Field;
 use super::value::{FieldValue, ValueKind};
-use crate::limits::DESCRIPTION_CHARS_MAX;
+use crate::id::Hash;
+use crate::limits::{CHANGE_DEPS_MAX, DESCRIPTION_CHARS_MAX};
 
 /// What is to happen to a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,6 +128,40 @@ impl Document {
     /// # Errors
     /// [`EditError`]; [`EditError::NothingChanges`] when all fields have these values, without conflict.
     pub fn edit(&self, actor: ActorId, edits: &[FieldEdit]) -> Result<Vec<u8>, EditError> {
+        let mut heads = self.heads();
+        if heads.len() <= CHANGE_DEPS_MAX {
+            return self.edit_here(actor, edits);
+        }
+        // More people wrote at the same time than a change may name: it builds on some of them, among
+        // them on what its author wrote last.
+        let own: Vec<Hash> = self.history.newest_of(actor.device()).collect();
+        heads.sort_by_key(|head| !own.iter().any(|newest| self.covers(head, newest)));
+        heads.truncate(CHANGE_DEPS_MAX);
+        self.edit_on(&heads, actor, edits)
+    }
+
+    /// Makes one change as [`Document::edit`] does, on chosen heads: for a caller that can not name all.
+    ///
+    /// # Errors
+    /// As [`Document::edit`]; [`GateError::Clone`] in it when the author's last change is not in the past
+    /// of the chosen heads.
+    pub fn edit_on(
+        &self,
+        heads: &[Hash],
+        actor: ActorId,
+        edits: &[FieldEdit],
+    ) -> Result<Vec<u8>, EditError> {
+        let raw = self
+            .at(heads)
+            .ok_or(EditError::NoPlace)?
+            .edit_here(actor, edits)?;
+        self.history
+            .clone()
+            .push(&change::parse(&raw)?, actor.device())?;
+        Ok(raw)
+    }
+
+    fn edit_here(&self, actor: ActorId, edits: &[FieldEdit]) -> Result<Vec<u8>, EditError> {
         let mut doc = self.doc.clone().with_actor(actor.to_automerge());
         let mut tx = doc.transaction();
         for edit in edits {

@@ -7,7 +7,7 @@ use super::change::{ChangeInfo, ParsedChange};
 use super::error::{GateError, Limit};
 use super::references::{Container, Run, Shape};
 use crate::id::Hash;
-use crate::limits::{CHANGES_PER_AUTHOR_MAX, EPOCHS_PER_AUTHOR_MAX};
+use crate::limits::{CHANGES_PER_AUTHOR_MAX, EPOCHS_PER_AUTHOR_MAX, OPS_PER_AUTHOR_MAX};
 
 /// For each actor (by its index) how many of its changes are seen.
 ///
@@ -21,6 +21,8 @@ pub(super) struct Entry {
     actor: usize,
     /// The causal past, the change itself included.
     clock: Clock,
+    /// Operations of its actor so far.
+    actor_ops: u64,
     /// What its operations are, to answer references of later changes.
     runs: Vec<Run>,
 }
@@ -71,6 +73,15 @@ impl History {
         heads
     }
 
+    /// The newest change of each actor of a device.
+    pub(super) fn newest_of(&self, device: DevicePrefix) -> impl Iterator<Item = Hash> + '_ {
+        self.actors
+            .iter()
+            .zip(&self.by_actor)
+            .filter(move |(actor, _)| actor.device() == device)
+            .filter_map(|(_, changes)| Some(self.entries[*changes.last()?].info.hash))
+    }
+
     /// Whether `earlier` lies in the causal past of `later` (or is it).
     pub(super) fn covers(&self, later: &Hash, earlier: &Hash) -> bool {
         match (self.by_hash.get(later), self.by_hash.get(earlier)) {
@@ -114,8 +125,10 @@ impl History {
             self.actors.len() - 1
         });
         clock.resize(self.actors.len(), 0);
-        clock[actor] = info.seq;
         let index = self.entries.len();
+        let before = self.operations_so_far(actor, &clock);
+        let actor_ops = before + info.max_op - info.start_op + 1;
+        clock[actor] = info.seq;
         self.by_actor[actor].push(index);
         self.by_hash.insert(info.hash, index);
         self.shape.made(index, actor, info.start_op, &runs);
@@ -123,6 +136,7 @@ impl History {
             info: info.clone(),
             actor,
             clock,
+            actor_ops,
             runs,
         });
         Ok(())
@@ -139,6 +153,7 @@ impl History {
             info: change.info.clone(),
             actor: self.actors.len() - 1,
             clock,
+            actor_ops: 0,
             runs: Vec::new(),
         });
     }
@@ -193,20 +208,34 @@ impl History {
     fn check_author_quota(&self, info: &ChangeInfo, clock: &Clock) -> Result<(), GateError> {
         let author = info.actor.device();
         let mut changes = 1;
+        let mut operations = info.max_op - info.start_op + 1;
         let mut epochs = usize::from(info.seq == 1);
-        for (actor, seen) in self.actors.iter().zip(clock) {
-            if actor.device() == author && *seen > 0 {
-                changes += seen;
+        for (index, actor) in self.actors.iter().enumerate() {
+            if actor.device() == author && seen(clock, index) > 0 {
+                changes += seen(clock, index);
+                operations += self.operations_so_far(index, clock);
                 epochs += 1;
             }
         }
         if changes > CHANGES_PER_AUTHOR_MAX {
             return Err(GateError::TooLarge(Limit::Changes));
         }
+        if operations > OPS_PER_AUTHOR_MAX {
+            return Err(GateError::TooLarge(Limit::Operations));
+        }
         if epochs > EPOCHS_PER_AUTHOR_MAX {
             return Err(GateError::TooLarge(Limit::Actors));
         }
         Ok(())
+    }
+
+    /// Operations of an actor in the past that `clock` names.
+    fn operations_so_far(&self, actor: usize, clock: &Clock) -> u64 {
+        let last = seen(clock, actor)
+            .checked_sub(1)
+            .and_then(|last| usize::try_from(last).ok());
+        let index = last.and_then(|last| self.by_actor.get(actor)?.get(last));
+        index.map_or(0, |&index| self.entries[index].actor_ops)
     }
 
     /// Indices of the actors that the change names: its author (if known already), then the others.

@@ -305,3 +305,68 @@ fn every_code_has_its_texts() {
         assert_eq!(line.map(|line| line.split('\t').count()), Some(3), "{code}");
     }
 }
+
+#[test]
+fn a_value_of_a_wrong_type_reads_as_absent_and_hides_no_other() {
+    let base = reported();
+    // Person 9 sorts last, so its value is on top.
+    let mut chunk =
+        super::chunk::Chunk::of(&base.edit(actor(9), &[number(Field::Severity, 3)]).unwrap());
+    chunk = chunk
+        .column(super::chunk::VALUE_META, &[0x7f, 0x16])
+        .column(super::chunk::VALUE, b"x");
+    let mut alone = base.clone();
+    admit(&mut alone, 9, &chunk.raw()).unwrap();
+    assert_eq!(alone.field(&Field::Severity), None);
+    let Content::Hazard(hazard) = alone.content(ContentKind::Hazard) else {
+        panic!("a hazard")
+    };
+    assert_eq!(hazard.severity, None);
+
+    let mut both = base;
+    edit(&mut both, 2, &[number(Field::Severity, 4)]);
+    admit(&mut both, 9, &chunk.raw()).unwrap();
+    assert_eq!(both.field(&Field::Severity), Some(FieldValue::Number(4)));
+    let Content::Hazard(hazard) = both.content(ContentKind::Hazard) else {
+        panic!("a hazard")
+    };
+    assert_eq!(hazard.severity, Some(Severity::Critical));
+    assert!(
+        both.conflicts().is_empty(),
+        "nobody can choose a value that can not be read"
+    );
+}
+
+#[test]
+fn when_more_people_wrote_at_once_than_a_change_may_name_one_can_still_edit() {
+    let base = reported();
+    let mut document = base.clone();
+    for n in 10..90 {
+        let answer = FieldEdit::text(Field::Answer(format!("q{n}")), "是");
+        let raw = base.edit(actor(n), &[answer]).unwrap();
+        admit(&mut document, n, &raw).unwrap();
+    }
+    assert_eq!(document.heads().len(), 80);
+    let raw = document
+        .edit(actor(89), &[number(Field::Severity, 4)])
+        .unwrap();
+    admit(&mut document, 89, &raw).unwrap();
+    assert_eq!(inspect(&raw).unwrap().seq, 2);
+    assert_eq!(
+        document.field(&Field::Severity),
+        Some(FieldValue::Number(4))
+    );
+    assert_eq!(
+        document
+            .content(ContentKind::Hazard)
+            .details()
+            .answers
+            .len(),
+        81
+    );
+    let raw = document
+        .edit(actor(3), &[number(Field::Severity, 1)])
+        .unwrap();
+    admit(&mut document, 3, &raw).unwrap();
+    assert!(document.heads().len() < 20);
+}

@@ -224,3 +224,67 @@ fn containers_are_made_by_the_first_change_only() {
         GateError::Unsupported("a container is replaced")
     );
 }
+
+#[test]
+fn a_replaced_value_of_another_field() {
+    let document = reported();
+    // A new severity that claims to replace the value of the title.
+    let title = Chunk::of(
+        &document
+            .edit(actor(2), &[FieldEdit::text(Field::Title, "x")])
+            .unwrap(),
+    );
+    let counters = title
+        .columns
+        .iter()
+        .find(|(spec, _)| *spec == chunk::PRED_COUNTER)
+        .unwrap();
+    let severity = document
+        .edit(actor(2), &[number(Field::Severity, 4)])
+        .unwrap();
+    let raw = Chunk::of(&severity)
+        .column(chunk::PRED_COUNTER, &counters.1)
+        .raw();
+    assert_ne!(raw, severity);
+    assert_ne!(plain(&document, &raw), Plain::Takes);
+    assert_eq!(refused(&document, 2, &raw), GateError::Reference);
+}
+
+#[test]
+fn a_reference_to_what_its_author_had_not_seen_is_refused_whether_it_is_here_or_not() {
+    let mut base = reported();
+    edit(
+        &mut base,
+        3,
+        &[FieldEdit::text(
+            Field::Description,
+            "店内有5只气瓶，无证。甲",
+        )],
+    );
+    let edits = [
+        vec![number(Field::Severity, 3)],
+        vec![FieldEdit::text(
+            Field::Description,
+            "店内有5只气瓶，无证。甲乙",
+        )],
+    ];
+    for theirs in edits {
+        // Person 3 writes something; person 2 builds on it but claims to have seen only the base.
+        let mut ahead = base.clone();
+        edit(&mut ahead, 3, &theirs);
+        let mine = [
+            number(Field::Severity, 4),
+            FieldEdit::text(Field::Description, "店内有5只气瓶，无证。甲乙丙"),
+        ];
+        let mut chunk = Chunk::of(&ahead.edit(actor(2), &mine).unwrap());
+        chunk.deps = base.heads();
+        chunk.start_op = base.change(&base.heads()[0]).unwrap().max_op + 1;
+        let raw = chunk.raw();
+        assert_eq!(refused(&base, 2, &raw), GateError::Reference);
+        assert_eq!(
+            refused(&ahead, 2, &raw),
+            GateError::Reference,
+            "every replica alike"
+        );
+    }
+}

@@ -3,7 +3,7 @@
 use automerge::{Automerge, Change};
 
 use super::super::*;
-use super::chunk::Chunk;
+use super::chunk::{self, Chunk};
 use super::support::*;
 use crate::id::Hash;
 
@@ -134,4 +134,46 @@ fn a_cloned_phone_writes_on_under_a_new_epoch() {
         .unwrap();
     admit(&mut server, 1, &again).unwrap();
     assert_eq!(server.field(&Field::Severity), Some(FieldValue::Number(4)));
+}
+
+#[test]
+fn what_only_automerge_can_refuse_takes_only_its_descendants_along() {
+    let document = reported();
+    // Sound in every check of ours, but not in the form in which automerge would write it again.
+    let bad = document
+        .edit(actor(4), &[number(Field::Severity, 1)])
+        .unwrap();
+    let bad = Chunk::of(&bad)
+        .column(chunk::ACTION, &chunk::run(1, &[1]))
+        .raw();
+    let mut child = Chunk::of(
+        &document
+            .edit(actor(5), &[number(Field::Severity, 1)])
+            .unwrap(),
+    );
+    child.deps = vec![inspect(&bad).unwrap().hash];
+    child.start_op += 1;
+    let child = child.raw();
+    let mut writer = document.clone();
+    let mut batch = vec![(4, bad), (5, child)];
+    for n in 20..30 {
+        let raw = edit(&mut writer, n, &[number(Field::OccurredMs, i64::from(n))]);
+        batch.insert(usize::from(n) % batch.len(), (n, raw));
+    }
+    let candidates: Vec<_> = batch
+        .iter()
+        .map(|(n, raw)| Candidate {
+            raw,
+            author: device(*n),
+        })
+        .collect();
+    let mut taken = document;
+    for ((n, _), result) in batch.iter().zip(taken.admit(&candidates)) {
+        match n {
+            4 => assert_eq!(result, Err(GateError::Rejected)),
+            5 => assert!(matches!(result, Err(GateError::RefusedParent(_)))),
+            _ => assert!(result.is_ok(), "person {n}"),
+        }
+    }
+    assert_eq!(taken.heads(), writer.heads());
 }
