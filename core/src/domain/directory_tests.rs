@@ -184,3 +184,31 @@ fn kinds_of_units_have_stable_numbers_and_keep_unknown_ones() {
     assert_eq!(UnitKind::Unknown(700).code(), 700);
     assert!("gang".parse::<UnitKind>().is_err());
 }
+
+#[test]
+fn every_code_has_a_sentence_in_both_languages() {
+    use crate::texts::{Lang, text};
+    let sources = [
+        include_str!("area.rs"),
+        include_str!("zone.rs"),
+        include_str!("polygon.rs"),
+        include_str!("position.rs"),
+        include_str!("category.rs"),
+        include_str!("names.rs"),
+        include_str!("directory.rs"),
+    ];
+    let arms = sources
+        .iter()
+        .flat_map(|source| source.split("=> \"").skip(1));
+    let codes: Vec<&str> = arms
+        .filter_map(|arm| arm.split('"').next())
+        .filter(|word| word.contains('.'))
+        .collect();
+    assert!(codes.len() > 30, "the scan finds the codes: {codes:?}");
+    for code in codes {
+        assert!(
+            Lang::ALL.iter().all(|lang| text(code, *lang).is_some()),
+            "{code} has no sentence"
+        );
+    }
+}
