@@ -1,1 +1,1 @@
-//! x
+//! What the suites in `tests/` share: helpers that read like the domain, and nothing that ships.

@@ -11,9 +11,10 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::config::{Effective, Inputs};
+use crate::config::{Effective, Inputs, LogFormat};
 use crate::error::Problem;
 use crate::metrics::Metrics;
+use crate::telemetry::tests::Heard;
 
 /// A running server, and what the test decides about it.
 struct Running {
@@ -39,7 +40,10 @@ fn start(flags: &[&str], gate: Arc<Notify>, ready: Ready) -> Running {
             "/count",
             post(|body: Bytes| async move { body.len().to_string() }),
         )
-        .route("/bug", get(|| async { panic!("张三 139") as String }))
+        .route(
+            "/bug",
+            get(|| async { panic!("张三 139 canary") as String }),
+        )
         .route(
             "/wait",
             get(move || async move {
@@ -235,6 +239,48 @@ async fn metrics_name_routes_never_paths() {
         "{text}"
     );
     assert!(!text.contains("zhangsan"), "{text}");
+}
+
+#[tokio::test]
+async fn the_log_holds_no_trace_of_a_person() {
+    let (heard, guard) = Heard::start(LogFormat::Text);
+    let server = plain();
+    let address = server.address;
+    for request in [
+        "GET /people/canary?phone=canary HTTP/1.1\r\nHost: canary\r\nAuthorization: canary",
+        "GET /bug HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: canary\r\nCookie: canary=canary",
+        "CANARY /count HTTP/1.1\r\nHost: x\r\nAccept-Language: canary",
+        "POST /count HTTP/1.1\r\nHost: x\r\nContent-Type: canary\r\nContent-Length: canary",
+        "canary",
+    ] {
+        raw(address, &format!("{request}\r\nConnection: close\r\n\r\n")).await;
+    }
+    let long = format!(
+        "POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 6\r\n{}",
+        "\r\ncanary"
+    );
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(long.as_bytes()).await.unwrap();
+    let peer = stream.local_addr().unwrap();
+    drop(stream);
+    assert!(
+        get_as(address, "/count", "en")
+            .await
+            .starts_with("HTTP/1.1 405")
+    );
+    server.trigger.stop();
+    server.done.await.unwrap().unwrap();
+    drop(guard);
+    let text = heard.text().to_lowercase();
+    assert!(
+        text.contains("http.not_found") && text.contains("/count"),
+        "nothing was logged: {text}"
+    );
+    assert!(!text.contains("canary"), "{text}");
+    assert!(
+        !text.contains(&peer.to_string()) && !text.contains("127.0.0.1"),
+        "{text}"
+    );
 }
 
 #[tokio::test]

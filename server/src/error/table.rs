@@ -40,6 +40,13 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("server.internal", Class::Internal),
     ("server.listen", Class::Internal),
     ("server.stopping", Class::Busy),
+    // The store.
+    ("store.damaged", Class::Internal),
+    ("store.failed", Class::Internal),
+    ("store.full", Class::Internal),
+    ("store.locked", Class::Internal),
+    ("store.newer", Class::Internal),
+    ("store.stopped", Class::Busy),
 ];
 
 /// The class of a code; `None` when it has no line.
