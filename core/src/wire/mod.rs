@@ -19,5 +19,7 @@ pub mod page;
 pub mod receipt;
 pub mod repair;
 pub mod signed_entry;
+#[cfg(test)]
+mod samples;
 mod status_code;
 pub mod verdict;

@@ -1,0 +1,463 @@
+//! Samples for the tests of this module: a small deployment out of a seed, its people and their cases.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rand_chacha::ChaCha8Rng;
+use rand_core::{Rng, SeedableRng};
+
+use super::body::{Body, Change, EventBody, Genesis};
+use super::envelope::{
+    DirectoryMark, Envelope, FORMAT_VERSION, Header, RawEnvelope, SUITE_ED25519_SHA256,
+};
+use super::message::Bundle;
+use super::pack::{GenesisFacts, Pack, PackContent, PackEntry, PackEvent};
+use super::verdict::{Status, Verdict};
+use crate::crdt::{
+    ActorId, Candidate, Content, ContentKind, Document, Field, FieldEdit, FieldValue,
+    build_genesis, inspect,
+};
+use crate::domain::case::payload as p;
+use crate::domain::case::{Deadlines, Event, Part, Party, Severity};
+use crate::domain::category::CategoryCode;
+use crate::domain::{AreaPath, Audience, Grant, RecordKind, Role, Scope, Source, Text};
+use crate::id::{AreaId, EnvelopeId, Hash, MemberId, UnitId};
+use crate::trust::certificate::{Anchors, Certificate, Facts, ServerKey, ServerPurpose};
+use crate::trust::sign::{Authority, SecretKey};
+
+/// The morning on which everything begins.
+pub(super) const START_MS: i64 = 1_762_803_522_691;
+
+/// A deployment.
+pub(super) struct World {
+    pub(super) rng: ChaCha8Rng,
+    pub(super) authority: Authority,
+    pub(super) server: SecretKey,
+    pub(super) anchors: Anchors,
+    pub(super) devices: Vec<Device>,
+    now_ms: i64,
+}
+
+/// A phone.
+pub(super) struct Device {
+    pub(super) key: SecretKey,
+    pub(super) certificate: Arc<Certificate>,
+    actor: ActorId,
+}
+
+/// A record as it grows.
+pub(super) struct Case {
+    pub(super) envelopes: Vec<Envelope>,
+    pub(super) document: Document,
+}
+
+const STREETS: [&str; 6] = [
+    "武林路",
+    "莫干山路",
+    "湖墅南路",
+    "潮王路",
+    "朝晖路",
+    "绍兴路",
+];
+const WORDS: [&str; 6] = [
+    "后厨存放5个15公斤液化气瓶，软管老化，无泄漏报警器",
+    "3号楼前消防车道被2辆私家车占用",
+    "电瓶带上楼充电，楼道内停放4辆电动车",
+    "外墙瓷砖空鼓脱落约6平方米，下方是人行道",
+    "人行道塌陷约30厘米，雨后积水",
+    "雨水口被落叶堵塞，水漫到8号门面",
+];
+const NOTES: [&str; 6] = [
+    "已电话联系店主，约定下午现场看",
+    "现场照片已补，角度换了两个",
+    "物业答应今晚前清理",
+    "与消防一起复核，要求限期整改",
+    "店主配合，当场搬离",
+    "老人独居，说话要慢一点",
+];
+const CATEGORIES: [&str; 4] = ["gas", "fire_lane", "ebike", "building"];
+
+impl World {
+    pub(super) fn new(seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let root = SecretKey::from_seed(&bytes(&mut rng));
+        let server = SecretKey::from_seed(&bytes(&mut rng));
+        let authority = Authority::of_root(&root.public());
+        let server_key = |purpose| ServerKey::issue(&root, &server.public(), purpose, START_MS - 1);
+        let purposes = [
+            ServerPurpose::Certificates,
+            ServerPurpose::Receipts,
+            ServerPurpose::Packs,
+        ];
+        let anchors = Anchors::new(root.public(), &purposes.map(server_key)).unwrap();
+        let mut world = Self {
+            rng,
+            authority,
+            server,
+            anchors,
+            devices: Vec::new(),
+            now_ms: START_MS,
+        };
+        let area = |n| AreaId::of_first_code(n);
+        let village = ["330105", "330105003", "330105003058"].map(area);
+        let village = Scope::Area(AreaPath::new(&village).unwrap());
+        for (role, scope) in [
+            (Role::Volunteer, village.clone()),
+            (Role::Dispatcher, village.clone()),
+            (Role::Handler, Scope::Unit(UnitId([7; 16]))),
+            (Role::GridWorker, village),
+        ] {
+            world.enrol(Grant { role, scope });
+        }
+        world
+    }
+
+    pub(super) fn enrol(&mut self, grant: Grant) -> usize {
+        let key = SecretKey::from_seed(&bytes(&mut self.rng));
+        let member = MemberId::v7(START_MS, bytes(&mut self.rng));
+        let facts = Facts {
+            version: 1,
+            device: key.public().device(),
+            device_key: *key.public().as_bytes(),
+            member: Some(member),
+            grants: vec![grant],
+            issued_ms: START_MS - 86_400_000,
+            expires_ms: START_MS + 365 * 86_400_000,
+            issued_at: DirectoryMark {
+                generation: 1,
+                position: 40,
+            },
+            issuer: self.server.public().device(),
+        };
+        let certificate =
+            Arc::new(Certificate::issue(&facts, &self.server, &self.authority).unwrap());
+        let actor = ActorId::new(&facts.device, bytes(&mut self.rng));
+        self.devices.push(Device {
+            key,
+            certificate,
+            actor,
+        });
+        self.devices.len() - 1
+    }
+
+    pub(super) fn later(&mut self, at_most_ms: u64) -> i64 {
+        self.now_ms += i64::try_from(self.rng.next_u64() % at_most_ms.max(1)).unwrap();
+        self.now_ms
+    }
+
+    pub(super) fn set_clock(&mut self, now_ms: i64) {
+        self.now_ms = now_ms;
+    }
+
+    fn pick<'a>(&mut self, words: &[&'a str]) -> &'a str {
+        words[usize::try_from(self.rng.next_u32()).unwrap() % words.len()]
+    }
+
+    fn seal(&mut self, case: Option<&Case>, device: usize, body: &Body) -> Envelope {
+        let device = &self.devices[device];
+        let header = Header {
+            version: FORMAT_VERSION,
+            suite: SUITE_ED25519_SHA256,
+            body_kind: body.kind(),
+            record: case.map(|case| case.envelopes[0].record()),
+            author: device.certificate.facts().device,
+            certificate: device.certificate.hash(),
+            grant: 0,
+            parents: case.map_or(Vec::new(), |case| vec![case.envelopes.last().unwrap().id()]),
+            directory_seen: DirectoryMark {
+                generation: 1,
+                position: 40,
+            },
+            clock_ms: self.now_ms,
+        };
+        Envelope::seal(header, body, &device.key, &self.authority).unwrap()
+    }
+
+    pub(super) fn report(&mut self, device: usize, home: AreaPath, content: &Content) -> Case {
+        let raw = build_genesis(content, self.devices[device].actor).unwrap();
+        let author = self.devices[device].certificate.facts().device;
+        let document = Document::genesis(&raw, author).unwrap();
+        let genesis = Genesis {
+            nonce: bytes(&mut self.rng),
+            kind: RecordKind::Hazard,
+            home,
+            audience: Audience::Staff,
+            team: None,
+            source: Source::Member,
+            named: Vec::new(),
+            linked: None,
+            content: raw,
+        };
+        let envelope = self.seal(None, device, &Body::Genesis(genesis));
+        Case {
+            envelopes: vec![envelope],
+            document,
+        }
+    }
+
+    pub(super) fn edit(&mut self, case: &mut Case, device: usize, edits: &[FieldEdit]) {
+        let Ok(change) = case.document.edit(self.devices[device].actor, edits) else {
+            return;
+        };
+        let author = self.devices[device].certificate.facts().device;
+        case.document
+            .admit(&[Candidate {
+                raw: &change,
+                author,
+            }])
+            .pop()
+            .unwrap()
+            .unwrap();
+        let salt = Some(bytes(&mut self.rng));
+        let body = Body::Change(Change {
+            salt,
+            change,
+            replaces: None,
+        });
+        let envelope = self.seal(Some(case), device, &body);
+        case.envelopes.push(envelope);
+    }
+
+    pub(super) fn decide(&mut self, case: &mut Case, device: usize, event: &Event) -> EnvelopeId {
+        let (code, data) = event.encode();
+        let body = Body::Event(EventBody {
+            salt: Some(bytes(&mut self.rng)),
+            code,
+            fold_version: 1,
+            data,
+            on_behalf_of: None,
+            replaces: None,
+        });
+        let envelope = self.seal(Some(case), device, &body);
+        let id = envelope.id();
+        case.envelopes.push(envelope);
+        id
+    }
+
+    /// A hazard with a history of up to ten entries.
+    pub(super) fn hazard(&mut self) -> Case {
+        let grid = format!("330105003058{:03}", self.rng.next_u32() % 9);
+        let codes = ["330105", "330105003", "330105003058", &grid].map(AreaId::of_first_code);
+        let home = AreaPath::new(&codes).unwrap();
+        let (street, words) = (self.pick(&STREETS), self.pick(&WORDS));
+        let address = format!("{street}{}号", self.rng.next_u32() % 600);
+        let content = Content::of_fields(
+            ContentKind::Hazard,
+            [
+                (Field::Title, FieldValue::Text(format!("隐患·{address}"))),
+                (
+                    Field::Category,
+                    FieldValue::Text(self.pick(&CATEGORIES).into()),
+                ),
+                (Field::Severity, FieldValue::Number(2)),
+                (Field::Address, FieldValue::Text(address.clone())),
+                (
+                    Field::Description,
+                    FieldValue::Text(format!("{address}：{words}。")),
+                ),
+            ],
+        );
+        self.later(60_000);
+        let mut case = self.report(0, home, &content);
+        let steps = self.rng.next_u32() % 10;
+        let mut opened = None;
+        for step in 0..steps {
+            self.later(3_600_000);
+            let note = Some(Text::new(self.pick(&NOTES)).unwrap());
+            let (by, event) = match (step, opened) {
+                (0, _) => {
+                    let category = CategoryCode::try_from("gas".to_owned()).unwrap();
+                    let severity = Severity::Serious;
+                    let (grid, rule) = (None, None);
+                    (
+                        1,
+                        Event::Triage(p::Triage {
+                            category,
+                            severity,
+                            grid,
+                            rule,
+                            note,
+                        }),
+                    )
+                }
+                (2, _) => {
+                    let to = Party::Unit(UnitId([7; 16]));
+                    let deadlines = Deadlines::default();
+                    let (part, rule) = (Part::Lead, None);
+                    (
+                        1,
+                        Event::Dispatch(p::Dispatch {
+                            to,
+                            part,
+                            deadlines,
+                            rule,
+                            note,
+                        }),
+                    )
+                }
+                (3..=5, Some(assignment)) => {
+                    let step_of = p::Step {
+                        assignment,
+                        attachments: Vec::new(),
+                        note,
+                    };
+                    let step_of =
+                        [Event::Accept, Event::Arrive, Event::Resolve]
+                            [usize::try_from(step - 3).unwrap()](step_of);
+                    (2, step_of)
+                }
+                (8, _) => (1, Event::Close(p::Bare { note })),
+                (1 | 6, _) => {
+                    let severity = i64::from(self.rng.next_u32() % 4 + 1);
+                    let edits = [FieldEdit::set(
+                        Field::Severity,
+                        FieldValue::Number(severity),
+                    )];
+                    self.edit(&mut case, usize::try_from(step % 4).unwrap(), &edits);
+                    continue;
+                }
+                _ => {
+                    let comment = p::Comment {
+                        text: note,
+                        attachments: vec![],
+                        mentions: vec![],
+                    };
+                    (3, Event::Comment(comment))
+                }
+            };
+            let id = self.decide(&mut case, by, &event);
+            if step == 2 {
+                opened = Some(id);
+            }
+        }
+        case
+    }
+
+    /// What a phone sends: these cases whole.
+    pub(super) fn bundle(&self, cases: &[Case]) -> Bundle {
+        let certificates = self
+            .devices
+            .iter()
+            .map(|d| d.certificate.raw().clone())
+            .collect();
+        let envelopes = cases.iter().flat_map(Case::raw).collect();
+        Bundle {
+            certificates,
+            envelopes,
+        }
+    }
+}
+
+impl Case {
+    pub(super) fn raw(&self) -> Vec<RawEnvelope> {
+        self.envelopes
+            .iter()
+            .map(|envelope| envelope.raw().clone())
+            .collect()
+    }
+
+    /// The pack of the case, everything accepted `lag_ms` after it was written.
+    pub(super) fn pack(&self, lag_ms: i64) -> Pack {
+        let mut actors: Vec<ActorId> = self.document.changes().map(|c| c.actor).collect();
+        actors.sort_unstable();
+        actors.dedup();
+        let mut at = HashMap::new();
+        let mut entries = Vec::new();
+        for (index, envelope) in (0_u32..).zip(&self.envelopes) {
+            let header = envelope.header();
+            let mut parents: Vec<u32> = header.parents.iter().map(|id| at[id]).collect();
+            parents.sort_unstable();
+            let status = Status::Accepted;
+            let verdict = Verdict {
+                status,
+                at_ms: header.clock_ms + lag_ms,
+                generation: 1,
+            };
+            entries.push(PackEntry {
+                id: envelope.id(),
+                parents,
+                author: header.author,
+                certificate: header.certificate,
+                grant: header.grant,
+                clock_ms: header.clock_ms,
+                verdict,
+                content: pack_content(envelope.body(), &actors),
+            });
+            at.insert(envelope.id(), index);
+        }
+        let Body::Genesis(genesis) = self.envelopes[0].body() else {
+            panic!("no Genesis")
+        };
+        let genesis = GenesisFacts {
+            kind: genesis.kind,
+            home: genesis.home,
+            audience: genesis.audience,
+            team: genesis.team,
+            source: genesis.source,
+            named: genesis.named.clone(),
+            linked: genesis.linked,
+        };
+        Pack {
+            genesis,
+            document: self.document.save(),
+            entries,
+        }
+    }
+}
+
+fn pack_content(body: &Body, actors: &[ActorId]) -> PackContent {
+    let written = |raw: &[u8]| {
+        let info = inspect(raw).unwrap();
+        let actor = actors.binary_search(&info.actor).unwrap();
+        (u32::try_from(actor).unwrap(), info.seq)
+    };
+    match body {
+        Body::Genesis(genesis) => PackContent::Genesis {
+            actor: written(&genesis.content).0,
+        },
+        Body::Change(change) => {
+            let (actor, seq) = written(&change.change);
+            PackContent::Change {
+                actor,
+                seq,
+                replaces: change.replaces,
+            }
+        }
+        Body::Event(event) => PackContent::Event(PackEvent {
+            code: event.code,
+            fold_version: event.fold_version,
+            data: event.data.clone(),
+            on_behalf_of: event.on_behalf_of.clone(),
+            replaces: event.replaces,
+        }),
+        Body::Unknown(kind, bytes) => PackContent::Stub {
+            body_kind: *kind,
+            change: Some(Hash::of(&[bytes])),
+        },
+    }
+}
+
+/// Random bytes.
+pub(super) fn bytes<const LEN: usize>(rng: &mut ChaCha8Rng) -> [u8; LEN] {
+    let mut bytes = [0; LEN];
+    rng.fill_bytes(&mut bytes);
+    bytes
+}
+
+/// Damages bytes in one of many ways: what comes from outside may be anything.
+pub(super) fn damage(rng: &mut ChaCha8Rng, bytes: &mut Vec<u8>) {
+    let mut at = |len: usize| usize::try_from(rng.next_u64() % len.max(1) as u64).unwrap();
+    let (place, what, other) = (at(bytes.len()), at(6), at(bytes.len()));
+    let value = u8::try_from(at(256)).unwrap();
+    if bytes.is_empty() {
+        return bytes.push(value);
+    }
+    match what {
+        0 => bytes[place] ^= 1 << (value % 8),
+        1 => bytes[place] = value,
+        2 => bytes.insert(place, value),
+        3 => drop(bytes.remove(place)),
+        4 => bytes.truncate(place),
+        _ => bytes.swap(place, other),
+    }
+}
