@@ -47,6 +47,10 @@ pub(super) const HAS_FOLD: u8 = 1 << 7;
 pub(super) const REPLACES_ENTRY: u8 = 1;
 pub(super) const REPLACES_OTHER: u8 = 2;
 pub(super) const ON_BEHALF: u8 = 4;
+/// Ids of earlier entries were taken out of the event's data.
+pub(super) const REFERS: u8 = 8;
+/// How an id begins in an event's data: CBOR byte string of 16 bytes.
+pub(super) const ID_HEAD: u8 = 0x50;
 
 pub(super) const SAME: u64 = 0;
 pub(super) const NEW: u64 = 1;

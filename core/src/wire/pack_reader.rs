@@ -8,7 +8,7 @@ use super::pack::{GenesisFacts, Pack, PackContent, PackEntry, PackError, PackEve
 use super::pack_columns::{
     ACTORS, BLOBS, CLOCKS, CODES, COLUMNS, COUNTS, DATA, DOCUMENTS, EXTRAS, FACTS, FLAGS,
     HAS_EXTRAS, HAS_FOLD, HAS_PARENTS, HAS_SEQ, HAS_STATUS, IDS, IS, IS_CHANGE, IS_EVENT,
-    IS_GENESIS, LENGTHS, LISTED, Last, NEW, ON_BEHALF, PARENTS, RAW_IDS, REPLACES_ENTRY,
+    IS_GENESIS, LENGTHS, LISTED, Last, NEW, ON_BEHALF, PARENTS, RAW_IDS, REFERS, REPLACES_ENTRY,
     REPLACES_OTHER, SAME, SAME_TIME, SEQS, STATUSES, STUBS, TIMES, WRITERS,
 };
 use super::pack_writer::{check, follows};
@@ -16,10 +16,15 @@ use super::status_code::status_of;
 use super::verdict::{Status, Verdict};
 use crate::domain::case::OnBehalfOf;
 use crate::id::{DeviceId, EnvelopeId, Hash};
-use crate::limits::{PACK_ENTRIES_MAX, PACK_FACTS_BYTES_MAX, PARENTS_MAX};
+use crate::limits::{BODY_BYTES_MAX, PACK_ENTRIES_MAX, PACK_FACTS_BYTES_MAX, PARENTS_MAX};
 
-/// What an entry replaces, and for whom it is done.
-type Extras = (Option<EnvelopeId>, Option<OnBehalfOf>);
+/// What an entry replaces, for whom it is done, and the ids that were taken out of its data, each with the
+/// number of bytes before it.
+type Extras = (
+    Option<EnvelopeId>,
+    Option<OnBehalfOf>,
+    Vec<(usize, EnvelopeId)>,
+);
 
 /// The columns of packs that are being read, one pack after the other.
 pub(super) struct PackReader<'a> {
@@ -182,8 +187,8 @@ impl<'a> PackReader<'a> {
                     self.columns[SEQS].uint()?
                 };
                 self.last.note_seq(actor, seq);
-                let (replaces, on_behalf_of) = self.extras(flags, before)?;
-                if on_behalf_of.is_some() {
+                let (replaces, on_behalf_of, refers) = self.extras(flags, before)?;
+                if on_behalf_of.is_some() || !refers.is_empty() {
                     return Err(PackError::Malformed);
                 }
                 PackContent::Change {
@@ -198,8 +203,9 @@ impl<'a> PackReader<'a> {
                     self.last.fold_version = self.columns[CODES].byte()?;
                 }
                 let len = self.columns[LENGTHS].len()?;
-                let data = self.columns[DATA].raw(len)?.to_vec();
-                let (replaces, on_behalf_of) = self.extras(flags, before)?;
+                let data = self.columns[DATA].raw(len)?;
+                let (replaces, on_behalf_of, refers) = self.extras(flags, before)?;
+                let data = with_ids(data, &refers)?;
                 let fold_version = self.last.fold_version;
                 PackContent::Event(PackEvent {
                     code,
@@ -223,10 +229,10 @@ impl<'a> PackReader<'a> {
 
     fn extras(&mut self, flags: u8, before: &[PackEntry]) -> Result<Extras, PackError> {
         if flags & HAS_EXTRAS == 0 {
-            return Ok((None, None));
+            return Ok((None, None, Vec::new()));
         }
         let extras = self.columns[EXTRAS].byte()?;
-        let replaces = match extras & !ON_BEHALF {
+        let replaces = match extras & !(ON_BEHALF | REFERS) {
             0 => None,
             REPLACES_ENTRY => {
                 let index = self.columns[EXTRAS].len()?;
@@ -241,8 +247,28 @@ impl<'a> PackReader<'a> {
             let len = self.columns[EXTRAS].len()?;
             Some(parse(self.columns[EXTRAS].raw(len)?)?)
         };
-        Ok((replaces, on_behalf_of))
+        let mut refers = Vec::new();
+        if extras & REFERS != 0 {
+            for _ in 0..self.columns[EXTRAS].count(BODY_BYTES_MAX / EnvelopeId::LEN)? {
+                let gap = self.columns[EXTRAS].len()?;
+                let index = self.columns[EXTRAS].len()?;
+                refers.push((gap, before.get(index).ok_or(PackError::Malformed)?.id));
+            }
+        }
+        Ok((replaces, on_behalf_of, refers))
     }
+}
+
+/// Puts the ids back into the data that they were taken out of.
+fn with_ids(data: &[u8], refers: &[(usize, EnvelopeId)]) -> Result<Vec<u8>, PackError> {
+    let mut rest = Column::new(data);
+    let mut whole = Vec::new();
+    for (gap, id) in refers {
+        whole.extend_from_slice(rest.raw(*gap)?);
+        whole.extend_from_slice(&id.0);
+    }
+    whole.extend_from_slice(rest.rest());
+    Ok(whole)
 }
 
 fn parse<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, PackError> {

@@ -44,7 +44,18 @@ fn odd_pack(world: &mut World) -> Pack {
     pack.entries[6].content = PackContent::Event(PackEvent {
         code: u16::MAX,
         fold_version: 200,
-        data: vec![0x80],
+        // Two ids of earlier entries, one of none, and the beginning of one at the end.
+        data: [
+            &[0x84, 0x50][..],
+            &earlier.0,
+            &[0x50],
+            &[6; 16],
+            &[0x50],
+            &earlier.0,
+            &[0x50],
+            &earlier.0[..15],
+        ]
+        .concat(),
         on_behalf_of: Some(OnBehalfOf {
             party,
             reason: Text::new("手机没电").unwrap(),

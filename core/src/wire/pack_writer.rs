@@ -9,9 +9,9 @@ use super::intern::{Actor, write_actor};
 use super::pack::{Pack, PackContent, PackEntry, PackError, PackEvent};
 use super::pack_columns::{
     ACTORS, BLOBS, CLOCKS, CODES, COLUMNS, COUNTS, DATA, DOCUMENTS, EXTRAS, FACTS, FLAGS,
-    HAS_EXTRAS, HAS_FOLD, HAS_PARENTS, HAS_SEQ, HAS_STATUS, IDS, IS_CHANGE, IS_EVENT, IS_GENESIS,
-    IS_STUB, LENGTHS, LISTED, Last, NEW, ON_BEHALF, PARENTS, RAW_IDS, REPLACES_ENTRY,
-    REPLACES_OTHER, SAME, SAME_TIME, SEQS, STATUSES, STUBS, TIMES, WRITERS,
+    HAS_EXTRAS, HAS_FOLD, HAS_PARENTS, HAS_SEQ, HAS_STATUS, ID_HEAD, IDS, IS_CHANGE, IS_EVENT,
+    IS_GENESIS, IS_STUB, LENGTHS, LISTED, Last, NEW, ON_BEHALF, PARENTS, RAW_IDS, REFERS,
+    REPLACES_ENTRY, REPLACES_OTHER, SAME, SAME_TIME, SEQS, STATUSES, STUBS, TIMES, WRITERS,
 };
 use super::status_code::status_code;
 use super::verdict::Status;
@@ -149,7 +149,7 @@ impl PackWriter {
                     self.out.uint(SEQS, *seq);
                 }
                 self.last.note_seq(*actor, *seq);
-                flags | self.extras(*replaces, None, at)
+                flags | self.extras(*replaces, None, &[], at)
             }
             PackContent::Event(event) => self.event(event, at),
             PackContent::Stub { body_kind, change } => {
@@ -171,15 +171,40 @@ impl PackWriter {
             self.out.byte(CODES, event.fold_version);
             self.last.fold_version = event.fold_version;
         }
-        self.out.len(LENGTHS, event.data.len());
-        self.out.raw(DATA, &event.data);
-        flags | self.extras(event.replaces, event.on_behalf_of.as_ref(), at)
+        let refers = self.data(&event.data, at);
+        flags | self.extras(event.replaces, event.on_behalf_of.as_ref(), &refers, at)
+    }
+
+    /// Writes the data of an event without the ids of earlier entries in it; gives those: how many bytes of
+    /// data come between one and the next, and which entry.
+    fn data(&mut self, data: &[u8], at: &HashMap<EnvelopeId, usize>) -> Vec<(usize, usize)> {
+        let mut refers = Vec::new();
+        let (mut from, mut place) = (0, 0);
+        let mut kept = Vec::new();
+        while place < data.len() {
+            let id = data.get(place + 1..place + 1 + EnvelopeId::LEN);
+            let id = id
+                .filter(|_| data[place] == ID_HEAD)
+                .and_then(EnvelopeId::from_slice);
+            place += 1;
+            if let Some(entry) = id.and_then(|id| at.get(&id)) {
+                kept.extend_from_slice(&data[from..place]);
+                refers.push((place - from, *entry));
+                place += EnvelopeId::LEN;
+                from = place;
+            }
+        }
+        kept.extend_from_slice(&data[from..]);
+        self.out.len(LENGTHS, kept.len());
+        self.out.raw(DATA, &kept);
+        refers
     }
 
     fn extras(
         &mut self,
         replaces: Option<EnvelopeId>,
         on_behalf_of: Option<&OnBehalfOf>,
+        refers: &[(usize, usize)],
         at: &HashMap<EnvelopeId, usize>,
     ) -> u8 {
         let entry = replaces.and_then(|id| at.get(&id));
@@ -190,6 +215,9 @@ impl PackWriter {
         };
         if on_behalf_of.is_some() {
             extras |= ON_BEHALF;
+        }
+        if !refers.is_empty() {
+            extras |= REFERS;
         }
         if extras == 0 {
             return 0;
@@ -204,6 +232,13 @@ impl PackWriter {
             let bytes = cbor(on_behalf_of);
             self.out.len(EXTRAS, bytes.len());
             self.out.raw(EXTRAS, &bytes);
+        }
+        if !refers.is_empty() {
+            self.out.len(EXTRAS, refers.len());
+        }
+        for (gap, entry) in refers {
+            self.out.len(EXTRAS, *gap);
+            self.out.len(EXTRAS, *entry);
         }
         HAS_EXTRAS
     }

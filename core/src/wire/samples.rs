@@ -145,10 +145,6 @@ impl World {
         self.now_ms
     }
 
-    pub(super) fn set_clock(&mut self, now_ms: i64) {
-        self.now_ms = now_ms;
-    }
-
     fn pick<'a>(&mut self, words: &[&'a str]) -> &'a str {
         words[usize::try_from(self.rng.next_u32()).unwrap() % words.len()]
     }
