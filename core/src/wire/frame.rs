@@ -5,8 +5,11 @@
 //! receiver would refuse for that: what compresses too well travels uncompressed.
 
 use std::io::Read;
+use std::sync::LazyLock;
 
 use minicbor::{Decode, Encode};
+use zstd::dict::{DecoderDictionary, EncoderDictionary};
+use zstd::stream::read::Decoder;
 use zstd::zstd_safe;
 
 use super::canonical;
@@ -16,10 +19,22 @@ use crate::limits::{INFLATED_BYTES_MAX, INFLATION_FREE_BYTES, INFLATION_RATIO_MA
 const VERSION: u8 = 1;
 /// The message follows as zstd frame.
 const ZSTD: u8 = 0;
+/// The message follows as zstd frame that was made with the dictionary.
+const ZSTD_DICTIONARY: u8 = 1;
 /// The message follows as it is.
 const STORED: u8 = 2;
 /// The compression level.
 const LEVEL: i32 = 3;
+/// What small messages have in common: raw content for zstd. It is part of the protocol; another one needs
+/// another form byte. How it was made: `dictionary_tests.rs`.
+const DICTIONARY: &[u8] = include_bytes!("dictionary.bin");
+/// Messages up to this size are compressed with the dictionary.
+const DICTIONARY_MESSAGE_BYTES_MAX: usize = 64 * 1_024;
+
+static ENCODER: LazyLock<EncoderDictionary<'static>> =
+    LazyLock::new(|| EncoderDictionary::copy(DICTIONARY, LEVEL));
+static DECODER: LazyLock<DecoderDictionary<'static>> =
+    LazyLock::new(|| DecoderDictionary::copy(DICTIONARY));
 
 /// Why bytes are no message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -80,8 +95,13 @@ pub fn decode<T: for<'b> Decode<'b, ()>>(frame: &[u8], bytes_max: usize) -> Resu
 }
 
 fn deflate(plain: &[u8]) -> Option<Vec<u8>> {
-    let form = ZSTD;
-    let mut compressor = zstd::bulk::Compressor::new(LEVEL).ok()?;
+    let small = plain.len() <= DICTIONARY_MESSAGE_BYTES_MAX;
+    let form = if small { ZSTD_DICTIONARY } else { ZSTD };
+    let mut compressor = if small {
+        zstd::bulk::Compressor::with_prepared_dictionary(&ENCODER).ok()?
+    } else {
+        zstd::bulk::Compressor::new(LEVEL).ok()?
+    };
     let packed = compressor.compress(plain).ok()?;
     let worth = packed.len() < plain.len() && plain.len() <= inflated_max(packed.len());
     let (form, payload) = if worth {
@@ -96,11 +116,12 @@ fn deflate(plain: &[u8]) -> Option<Vec<u8>> {
 
 fn inflate(frame: &[u8]) -> Result<Vec<u8>, FrameError> {
     let (head, payload) = frame.split_at_checked(2).ok_or(FrameError::Damaged)?;
-    match head {
-        [VERSION, ZSTD] => {}
+    let with_dictionary = match head {
+        [VERSION, ZSTD] => false,
+        [VERSION, ZSTD_DICTIONARY] => true,
         [VERSION, STORED] => return Ok(payload.to_vec()),
         _ => return Err(FrameError::Version),
-    }
+    };
     let declared = zstd_safe::get_frame_content_size(payload).ok().flatten();
     let declared = declared.ok_or(FrameError::Damaged)?;
     let max = inflated_max(payload.len());
@@ -108,9 +129,12 @@ fn inflate(frame: &[u8]) -> Result<Vec<u8>, FrameError> {
         return Err(FrameError::Inflates);
     }
     let damaged = |_| FrameError::Damaged;
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(payload)
-        .map_err(damaged)?
-        .single_frame();
+    let decoder = if with_dictionary {
+        Decoder::with_prepared_dictionary(payload, &DECODER)
+    } else {
+        Decoder::with_buffer(payload)
+    };
+    let mut decoder = decoder.map_err(damaged)?.single_frame();
     decoder.window_log_max(WINDOW_LOG_MAX).map_err(damaged)?;
     let mut plain = Vec::new();
     decoder
@@ -137,3 +161,7 @@ fn inflated_max(packed: usize) -> usize {
 #[cfg(test)]
 #[path = "frame_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "dictionary_tests.rs"]
+mod dictionary_tests;

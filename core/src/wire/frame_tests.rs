@@ -267,7 +267,7 @@ fn damaged_messages_never_panic() {
             }
         }
         let noise: [u8; 60] = bytes(&mut rng);
-        for form in [ZSTD, STORED] {
+        for form in [ZSTD, ZSTD_DICTIONARY, STORED] {
             let _ = decode::<SyncResponse>(&[&[VERSION, form][..], &noise].concat(), 100);
         }
     }

@@ -7,6 +7,8 @@ pub mod cursor;
 pub mod digest;
 pub mod envelope;
 pub mod frame;
+#[cfg(test)]
+mod golden_tests;
 pub mod intern;
 mod list;
 pub mod message;
@@ -19,6 +21,8 @@ pub mod page;
 pub mod receipt;
 pub mod repair;
 pub mod signed_entry;
+#[cfg(test)]
+mod sample_messages;
 #[cfg(test)]
 mod samples;
 mod status_code;
