@@ -20,10 +20,10 @@ mod pack_writer;
 pub mod page;
 pub mod receipt;
 pub mod repair;
-pub mod signed_entry;
 #[cfg(test)]
 mod sample_messages;
 #[cfg(test)]
 mod samples;
+pub mod signed_entry;
 mod status_code;
 pub mod verdict;
