@@ -22,6 +22,7 @@ pub mod category;
 pub mod directory;
 mod fixed_math;
 pub mod kind;
+pub mod may;
 pub mod names;
 pub mod point;
 pub mod polygon;

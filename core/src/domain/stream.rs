@@ -1,10 +1,15 @@
 //! Streams: ordered feeds that a set of people may read.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::area::AreaLevel;
+use super::case::{CaseState, Party};
+use super::may::table::{Cell, Row, cell};
+use super::{AreaPath, Audience, Grant, Role, Scope};
 use crate::id::{AreaId, MemberId, ParseIdError, UnitId, ZoneId};
 
 /// The name of a stream.
@@ -70,6 +75,113 @@ impl StreamId {
             7 => Self::DirectoryVillage(AreaId(id)),
             _ => return None,
         })
+    }
+}
+
+/// What streams depend on and a record does not say: zones with people of their own, command rooms, and the
+/// areas below an area. The caller answers from its directory.
+pub trait Routing {
+    /// Zones with people of their own that cover this place.
+    fn zones_of(&self, place: &AreaPath) -> Vec<ZoneId>;
+    /// The unit of the command room that is in charge of this place.
+    fn command_room_of(&self, place: &AreaPath) -> Option<UnitId>;
+    /// Towns and villages below this area, not itself.
+    fn towns_and_villages_under(&self, area: &AreaPath) -> Vec<(AreaLevel, AreaId)>;
+}
+
+/// The streams that a record is in.
+///
+/// A staff record: each responsible village (or town), its zones, its team, everybody it is assigned to, its
+/// creator. A restricted one: its creator, everybody named or assigned, and the command room; no area stream.
+#[must_use]
+pub fn streams_of(state: &CaseState, routing: &dyn Routing) -> BTreeSet<StreamId> {
+    let mut streams = BTreeSet::new();
+    let named = state.facts.named.iter().copied();
+    streams.extend(
+        state
+            .reporter
+            .into_iter()
+            .chain(named)
+            .map(StreamId::Member),
+    );
+    for assignment in state
+        .assignments
+        .iter()
+        .filter(|a| a.state.is_responsible())
+    {
+        streams.insert(match assignment.to {
+            Party::Unit(unit) => StreamId::Unit(unit),
+            Party::Member(member) => StreamId::Member(member),
+        });
+    }
+    if state.facts.audience == Audience::Restricted {
+        let rooms = state
+            .areas()
+            .filter_map(|place| routing.command_room_of(&place));
+        streams.extend(rooms.map(StreamId::Unit));
+        return streams;
+    }
+    streams.extend(state.facts.team.map(StreamId::Unit));
+    for place in state.areas() {
+        let area = place.village().or(place.town()).unwrap_or(place.district());
+        streams.insert(StreamId::AreaStaff(area));
+        streams.extend(routing.zones_of(&place).into_iter().map(StreamId::Zone));
+    }
+    streams
+}
+
+/// The streams that somebody may read, by all its grants together.
+#[must_use]
+pub fn readable_streams(
+    member: MemberId,
+    grants: &[Grant],
+    routing: &dyn Routing,
+) -> BTreeSet<StreamId> {
+    let mut streams = BTreeSet::from([StreamId::DirectoryBase, StreamId::Member(member)]);
+    for grant in grants {
+        match &grant.scope {
+            _ if matches!(grant.role, Role::Unknown(_)) => {}
+            Scope::Unit(unit) => {
+                streams.insert(StreamId::Unit(*unit));
+            }
+            Scope::Zone { zone, .. } => {
+                let cell = cell(Row::Read, grant.role);
+                if matches!(cell, Cell::In | Cell::Place | Cell::OwnOrIn | Cell::Village | Cell::Yes) {
+                    streams.insert(StreamId::Zone(*zone));
+                }
+            }
+            Scope::Area(area) => in_area(&mut streams, grant.role, area, routing),
+        }
+    }
+    streams
+}
+
+fn in_area(streams: &mut BTreeSet<StreamId>, role: Role, area: &AreaPath, routing: &dyn Routing) {
+    let mut villages: Vec<AreaId> = area.village().into_iter().collect();
+    let mut staff = Vec::new();
+    if villages.is_empty() {
+        staff.push(area.leaf());
+        for (level, below) in routing.towns_and_villages_under(area) {
+            staff.push(below);
+            if level == AreaLevel::Village {
+                villages.push(below);
+            }
+        }
+    }
+    staff.extend(area.village());
+    // A role in one grid does not open the stream of the village, unless the table says village.
+    let whole = area.grid().is_none();
+    let reads = match cell(Row::Read, role) {
+        Cell::In | Cell::Place | Cell::OwnOrIn => whole,
+        Cell::Village | Cell::Yes => true,
+        _ => false,
+    };
+    if reads {
+        streams.extend(staff.into_iter().map(StreamId::AreaStaff));
+    }
+    for village in villages {
+        streams.insert(StreamId::Bulletin(village));
+        streams.insert(StreamId::DirectoryVillage(village));
     }
 }
 

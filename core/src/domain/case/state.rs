@@ -141,6 +141,8 @@ pub struct CaseState {
     pub workers: BTreeSet<MemberId>,
     /// What became of each entry, in the order of the fold.
     pub timeline: Vec<TimelineItem>,
+    /// Verified, closed, followed up, dismissed or handed over: what lies above the assignments.
+    pub(super) over: Option<Stage>,
 }
 
 /// One assignment: somebody is responsible.
@@ -251,7 +253,7 @@ pub enum Conflict {
 }
 
 /// What became of one entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct TimelineItem {
     /// The envelope.
     pub id: EnvelopeId,

@@ -1,0 +1,292 @@
+//! What an effective event changes in the state. Whether it is effective was decided before.
+
+use super::payload::{self, Partner};
+use super::state::{Extension, Suspension, TimelineItem};
+use super::{
+    Assignment, AssignmentState, CaseState, Deadlines, Entry, Event, GenesisFacts, Move,
+    OnBehalfOf, Outcome, Part, Party, Stage,
+};
+use crate::domain::area::AreaLevel;
+use crate::domain::may::opens_for_reporter;
+use crate::id::EnvelopeId;
+
+impl CaseState {
+    /// The state that a Genesis makes.
+    pub(super) fn born(genesis: &Entry, facts: &GenesisFacts, effective_ms: i64) -> Self {
+        // A case that belongs to no village starts where it was born.
+        let level = match facts.home.level() {
+            AreaLevel::District => AreaLevel::District,
+            AreaLevel::Town => AreaLevel::Town,
+            AreaLevel::Village | AreaLevel::Grid => AreaLevel::Village,
+        };
+        let item = TimelineItem {
+            id: genesis.id,
+            movement: None,
+            by: genesis.author.member,
+            outcome: Outcome::Effective,
+            why: None,
+            effective_ms,
+        };
+        Self {
+            facts: facts.clone(),
+            genesis: genesis.id,
+            reporter: genesis.author.member,
+            reported_ms: effective_ms,
+            stage: Stage::Reported,
+            stage_below: Stage::Reported,
+            category: None,
+            severity: None,
+            grid: None,
+            lead_area: facts.home,
+            support_areas: Vec::new(),
+            level,
+            assignments: Vec::new(),
+            returns: 0,
+            extensions: Vec::new(),
+            danger: false,
+            handled_on_spot: false,
+            needs_review: Vec::new(),
+            frozen: false,
+            urged: 0,
+            supervised: false,
+            suspended: None,
+            merged_into: None,
+            conflicts: Vec::new(),
+            seen_ms: None,
+            handled_ms: None,
+            participants: genesis.author.member.into_iter().collect(),
+            workers: std::collections::BTreeSet::new(),
+            timeline: vec![item],
+            over: None,
+        }
+    }
+
+    /// Applies an effective event at its effective time.
+    pub(super) fn apply(
+        &mut self,
+        entry: &Entry,
+        event: &Event,
+        behalf: Option<&OnBehalfOf>,
+        now_ms: i64,
+    ) {
+        let Some(movement) = event.movement() else {
+            return;
+        };
+        if let Some(member) = entry.author.member.filter(|_| movement.is_work()) {
+            self.workers.insert(member);
+        }
+        match event {
+            Event::Triage(triage) => self.triage(triage),
+            Event::Dispatch(d) => {
+                self.assign(entry.id, d.to, d.part, d.deadlines, now_ms);
+            }
+            Event::AssignFinally(a) => {
+                self.assign(entry.id, a.to, Part::Lead, a.deadlines, now_ms)
+                    .is_final = true;
+            }
+            Event::Share(share) => match share.with {
+                Partner::Party(party) => {
+                    self.assign(entry.id, party, Part::Support, share.deadlines, now_ms);
+                }
+                Partner::Area(area) => self.support_areas.push(area),
+            },
+            Event::Transfer(transfer) => {
+                self.lead_area = transfer.to;
+                self.support_areas.retain(|area| *area != transfer.to);
+            }
+            Event::RequestExtension(request) => self.extensions.push(Extension {
+                request: entry.id,
+                assignment: request.assignment,
+                until_ms: request.until_ms,
+                granted_ms: None,
+            }),
+            Event::GrantExtension(grant) => self.extend(grant),
+            // Two people who raised the same level raised it once; the widest counts.
+            Event::Escalate(escalate) => self.level = self.level.min(escalate.to),
+            Event::Urge(_) => self.urged = self.urged.saturating_add(1),
+            Event::Supervise(_) => self.supervised = true,
+            Event::Suspend(suspend) => {
+                let until_ms = suspend.until_ms;
+                self.suspended = Some(Suspension {
+                    by: entry.id,
+                    since_ms: now_ms,
+                    until_ms,
+                });
+            }
+            Event::Resume(_) => self.suspended = None,
+            Event::Merge(merge) => self.merged_into = Some(merge.into),
+            Event::Unmerge(_) => self.merged_into = None,
+            Event::HandledOnSpot(_) => self.handled_on_spot = true,
+            Event::Verify(verify) if verify.pass => self.over = Some(Stage::Verified),
+            Event::Close(_) => self.over = Some(Stage::Closed),
+            Event::FollowUp(_) => self.over = Some(Stage::FollowedUp),
+            Event::Dismiss(_) => self.over = Some(Stage::Dismissed),
+            Event::HandToPolice(_) => self.over = Some(Stage::HandedToPolice),
+            Event::Seen(_) => self.open_for_reporter(entry, now_ms),
+            _ => self.step(event, movement, behalf, now_ms),
+        }
+        if event.is_danger() {
+            self.take_back_endings(movement);
+        }
+        self.settle_stage(now_ms);
+    }
+
+    fn triage(&mut self, triage: &payload::Triage) {
+        self.category = Some(triage.category.clone());
+        self.severity = Some(triage.severity);
+        if triage.grid.is_some() {
+            self.grid = triage.grid;
+        }
+    }
+
+    fn assign(
+        &mut self,
+        id: EnvelopeId,
+        to: Party,
+        part: Part,
+        deadlines: Deadlines,
+        now_ms: i64,
+    ) -> &mut Assignment {
+        self.assignments.push(Assignment {
+            id,
+            to,
+            part,
+            state: AssignmentState::Dispatched,
+            is_final: false,
+            deadlines,
+            dispatched_ms: now_ms,
+            accepted_ms: None,
+            arrived_ms: None,
+            resolved_ms: None,
+            ended_ms: None,
+            on_behalf: None,
+        });
+        self.assignments.last_mut().expect("one was pushed above")
+    }
+
+    fn extend(&mut self, grant: &payload::GrantExtension) {
+        let request = self
+            .extensions
+            .iter_mut()
+            .find(|known| known.request == grant.request);
+        let Some(request) = request else {
+            return;
+        };
+        request.granted_ms = Some(grant.until_ms);
+        let id = request.assignment;
+        if let Some(assignment) = self.assignments.iter_mut().find(|known| known.id == id) {
+            assignment.deadlines.resolve_by_ms = Some(grant.until_ms);
+        }
+    }
+
+    fn open_for_reporter(&mut self, entry: &Entry, now_ms: i64) {
+        if entry
+            .author
+            .grant
+            .as_ref()
+            .is_some_and(|grant| opens_for_reporter(grant.role))
+        {
+            self.seen_ms = Some(self.seen_ms.map_or(now_ms, |seen| seen.min(now_ms)));
+        }
+    }
+
+    /// One step of an assignment.
+    fn step(&mut self, event: &Event, movement: Move, behalf: Option<&OnBehalfOf>, now_ms: i64) {
+        let Some(id) = event.assignment() else {
+            return;
+        };
+        let Some(assignment) = self.assignments.iter_mut().find(|known| known.id == id) else {
+            return;
+        };
+        if let Some(behalf) = behalf {
+            assignment.on_behalf = Some(behalf.clone());
+        }
+        match movement {
+            Move::Accept => {
+                assignment.state = AssignmentState::Accepted;
+                assignment.accepted_ms = Some(now_ms);
+            }
+            Move::Arrive => {
+                assignment.state = AssignmentState::OnSite;
+                assignment.arrived_ms = Some(now_ms);
+            }
+            Move::Resolve => {
+                assignment.state = AssignmentState::Resolved;
+                assignment.resolved_ms = Some(now_ms);
+            }
+            Move::Return => {
+                assignment.state = AssignmentState::Returned;
+                assignment.ended_ms = Some(now_ms);
+                if assignment.part == Part::Lead {
+                    self.returns = self.returns.saturating_add(1);
+                }
+            }
+            Move::Withdraw => {
+                assignment.state = AssignmentState::Withdrawn;
+                assignment.ended_ms = Some(now_ms);
+            }
+            _ => {}
+        }
+    }
+
+    /// Something is still wrong: whoever had resolved is at work again, and what lay above the work is gone.
+    fn take_back_endings(&mut self, movement: Move) {
+        for assignment in &mut self.assignments {
+            if assignment.part == Part::Lead && assignment.state == AssignmentState::Resolved {
+                assignment.state = AssignmentState::Accepted;
+                assignment.resolved_ms = None;
+            }
+        }
+        self.handled_on_spot = false;
+        self.over = None;
+        if movement != Move::Escalate {
+            self.suspended = None;
+            self.merged_into = None;
+        }
+        self.danger = true;
+    }
+
+    /// The stage follows from the facts; nothing else sets it.
+    fn settle_stage(&mut self, now_ms: i64) {
+        self.stage_below = self.over.unwrap_or_else(|| self.work_stage());
+        self.stage = if self.merged_into.is_some() {
+            Stage::Merged
+        } else if self.suspended.is_some() {
+            Stage::Suspended
+        } else {
+            self.stage_below
+        };
+        let handled = matches!(
+            self.stage_below,
+            Stage::Resolved | Stage::Verified | Stage::Closed | Stage::FollowedUp
+        );
+        self.handled_ms = if handled {
+            self.handled_ms.or(Some(now_ms))
+        } else {
+            None
+        };
+        if self.stage.is_ended() {
+            self.danger = false;
+        }
+    }
+
+    /// What the assignments say.
+    fn work_stage(&self) -> Stage {
+        let leads = || self.assignments.iter().filter(|a| a.part == Part::Lead);
+        let most_advanced = leads().filter(|a| a.state.is_open()).map(|a| a.state).max();
+        match most_advanced {
+            Some(AssignmentState::OnSite) => return Stage::OnSite,
+            Some(AssignmentState::Accepted) => return Stage::Accepted,
+            Some(_) => return Stage::Dispatched,
+            None => {}
+        }
+        let resolved = leads().any(|a| a.state == AssignmentState::Resolved);
+        match self.returns {
+            _ if resolved || self.handled_on_spot => Stage::Resolved,
+            0 if self.category.is_some() => Stage::Triaged,
+            0 => Stage::Reported,
+            1 => Stage::Returned,
+            _ => Stage::Referred,
+        }
+    }
+}

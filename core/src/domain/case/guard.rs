@@ -1,0 +1,77 @@
+//! Whether a move is possible in a state: the table, and what the table can not say.
+
+use super::payload::Partner;
+use super::table::{Next, next};
+use super::{Assignment, AssignmentState as A, CaseState, Event, Move, Part, Party, Refusal};
+use crate::id::{EnvelopeId, Hash, RecordId};
+
+/// Whether the event is possible in this state, whoever makes it.
+pub fn possible(state: &CaseState, event: &Event) -> Result<(), Refusal> {
+    let movement = event.movement().ok_or(Refusal::Newer)?;
+    if next(state.stage, movement) == Next::No {
+        return Err(Refusal::NotNow {
+            stage: state.stage,
+            movement,
+        });
+    }
+    match event {
+        Event::Triage(triage) => match triage.grid {
+            Some(grid) if state.facts.home.with_grid(grid).is_none() => Err(Refusal::GridOutside),
+            _ => Ok(()),
+        },
+        Event::Dispatch(dispatch) => not_assigned(state, dispatch.to, dispatch.part),
+        Event::AssignFinally(assign) => not_assigned(state, assign.to, Part::Lead),
+        Event::Share(share) => match share.with {
+            Partner::Party(party) => not_assigned(state, party, Part::Support),
+            Partner::Area(area) => {
+                refuse_if(state.areas().any(|known| known == area), Refusal::SameArea)
+            }
+        },
+        Event::Transfer(transfer) => refuse_if(transfer.to == state.lead_area, Refusal::SameArea),
+        Event::Escalate(escalate) => refuse_if(
+            state.level.above() != Some(escalate.to),
+            Refusal::NotNextLevel,
+        ),
+        Event::GrantExtension(grant) => {
+            let open =
+                |x: &super::state::Extension| x.request == grant.request && x.granted_ms.is_none();
+            refuse_if(!state.extensions.iter().any(open), Refusal::NoRequest)
+        }
+        Event::Merge(merge) => {
+            refuse_if(merge.into == record_of(state.genesis), Refusal::MergeSelf)
+        }
+        _ => match event.assignment() {
+            Some(id) => step(state.assignment(id).ok_or(Refusal::NoAssignment)?, movement),
+            None => Ok(()),
+        },
+    }
+}
+
+/// The record that a Genesis makes: both come from the start of the same hash.
+fn record_of(genesis: EnvelopeId) -> RecordId {
+    let mut hash = [0; 32];
+    hash[..16].copy_from_slice(&genesis.0);
+    RecordId::v8(&Hash(hash))
+}
+
+fn refuse_if(refused: bool, why: Refusal) -> Result<(), Refusal> {
+    if refused { Err(why) } else { Ok(()) }
+}
+
+fn not_assigned(state: &CaseState, to: Party, part: Part) -> Result<(), Refusal> {
+    let same = |a: &Assignment| a.to == to && a.part == part && a.state.is_open();
+    refuse_if(state.assignments.iter().any(same), Refusal::AlreadyAssigned)
+}
+
+fn step(assignment: &Assignment, movement: Move) -> Result<(), Refusal> {
+    if movement == Move::Return && assignment.is_final {
+        return Err(Refusal::FinalAssignment);
+    }
+    let fits = match movement {
+        Move::Accept => assignment.state == A::Dispatched,
+        Move::Arrive => assignment.state == A::Accepted,
+        Move::Resolve => matches!(assignment.state, A::Accepted | A::OnSite),
+        _ => assignment.state.is_open(),
+    };
+    refuse_if(!fits, Refusal::AssignmentElsewhere)
+}

@@ -1,0 +1,7 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
+mod events;
+mod exhaustive;
+mod random;
+mod rules;
+mod scenario6;
+pub(crate) mod support;

@@ -1,0 +1,141 @@
+//! The permission table: rows are actions, columns are roles. What has no cell is denied.
+
+use crate::domain::Role;
+use crate::domain::case::Move;
+
+/// A row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Row {
+    /// Make a record.
+    Report,
+    /// Say a word.
+    Comment,
+    /// Say that danger remains.
+    Danger,
+    /// Change the content.
+    Edit,
+    /// 当场处结
+    OnSpot,
+    /// Settle category, severity and grid.
+    Triage,
+    /// Make somebody responsible.
+    Dispatch,
+    /// Withdraw, transfer, share, merge, unmerge, suspend, resume.
+    Direct,
+    /// Dismiss, hand to the police, grant more time.
+    Decide,
+    /// Assign after a second return.
+    AssignFinally,
+    /// Accept, arrive, resolve, return, ask for more time.
+    Work,
+    /// One level up.
+    Escalate,
+    /// Verify, close, follow up.
+    Judge,
+    /// 重开
+    Reopen,
+    /// Urge, supervise.
+    Urge,
+    /// A signed opening.
+    Seen,
+    /// Read a staff record.
+    Read,
+}
+
+/// A cell: under which condition the role may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cell {
+    /// Never.
+    No,
+    /// Always.
+    Yes,
+    /// A record that the author can read.
+    Readable,
+    /// A record in the area, zone or unit of the grant.
+    In,
+    /// A record in the grids or the zone of the grant.
+    Place,
+    /// A record of the grant's team.
+    Team,
+    /// The author's own record.
+    Own,
+    /// The author's own record, until somebody accepted it.
+    OwnUntilAccepted,
+    /// The author's own record, or one in the scope.
+    OwnOrIn,
+    /// A record in the scope, or in the village in which the scope's grid lies.
+    Village,
+    /// Dispatched or shared to the author or its unit.
+    Assigned,
+    /// The same, or on behalf of whoever it is assigned to, in the scope.
+    AssignedOrBehalf,
+}
+
+use Cell::{
+    Assigned as A, AssignedOrBehalf as AB, In as I, No as O, Own, OwnOrIn as OI,
+    OwnUntilAccepted as OU, Place as P, Readable as R, Team as T, Village as V, Yes as Y,
+};
+
+/// Columns in the order of [`Role::ALL`]: volunteer, team lead, guard, grid worker, mediator, community
+/// officer, station head, village lead, dispatcher, handler, supervisor, district lead, system.
+#[rustfmt::skip]
+const TABLE: [(Row, [Cell; 13]); 17] = [
+    (Row::Report,        [Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y]),
+    (Row::Comment,       [R, R, R, R, R, R, R, R, R, R, R, R, O]),
+    (Row::Danger,        [Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, O]),
+    (Row::Edit,          [OU, T, Own, P, O, P, I, I, I, A, O, I, O]),
+    (Row::OnSpot,        [R, R, R, R, O, R, R, R, O, R, O, O, O]),
+    (Row::Triage,        [O, T, O, O, O, O, I, I, I, O, O, I, Y]),
+    (Row::Dispatch,      [O, T, O, O, O, O, I, I, I, O, O, I, Y]),
+    (Row::Direct,        [O, T, O, O, O, O, I, I, I, O, O, I, O]),
+    (Row::Decide,        [O, O, O, O, O, O, I, I, I, O, O, I, O]),
+    (Row::AssignFinally, [O, O, O, O, O, O, O, O, O, O, O, I, O]),
+    (Row::Work,          [A, A, A, A, A, A, A, A, AB, A, O, AB, O]),
+    (Row::Escalate,      [O, R, O, R, R, R, R, R, R, R, R, R, Y]),
+    (Row::Judge,         [O, O, O, P, O, P, I, I, I, O, O, I, O]),
+    (Row::Reopen,        [O, O, O, P, O, P, I, I, I, O, I, I, O]),
+    (Row::Urge,          [O, O, O, O, O, O, I, I, I, O, R, R, O]),
+    (Row::Seen,          [R, R, R, R, R, R, R, R, R, R, R, R, O]),
+    (Row::Read,          [Own, T, OI, V, V, P, I, I, I, A, I, I, Y]),
+];
+
+/// The cell of a row and a role.
+#[must_use]
+pub fn cell(row: Row, role: Role) -> Cell {
+    let Some(column) = Role::ALL.iter().position(|known| *known == role) else {
+        return Cell::No;
+    };
+    TABLE
+        .iter()
+        .find(|(known, _)| *known == row)
+        .map_or(Cell::No, |(_, cells)| cells[column])
+}
+
+/// The row of a move.
+#[must_use]
+pub const fn row_of(movement: Move) -> Row {
+    match movement {
+        Move::Triage => Row::Triage,
+        Move::Dispatch => Row::Dispatch,
+        Move::Accept | Move::Arrive | Move::Resolve | Move::Return | Move::RequestExtension => {
+            Row::Work
+        }
+        Move::Withdraw
+        | Move::Transfer
+        | Move::Share
+        | Move::Suspend
+        | Move::Resume
+        | Move::Merge
+        | Move::Unmerge => Row::Direct,
+        Move::VerifyPass | Move::VerifyFail | Move::Close | Move::FollowUp => Row::Judge,
+        Move::HandledOnSpot => Row::OnSpot,
+        Move::Dismiss | Move::HandToPolice | Move::GrantExtension => Row::Decide,
+        Move::Escalate => Row::Escalate,
+        Move::AssignFinally => Row::AssignFinally,
+        Move::Urge | Move::Supervise => Row::Urge,
+        Move::Reopen => Row::Reopen,
+        Move::DangerRemains => Row::Danger,
+        Move::Comment => Row::Comment,
+        Move::Seen => Row::Seen,
+    }
+}
