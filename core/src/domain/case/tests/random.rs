@@ -167,7 +167,7 @@ fn random_log(seed: u64) -> Log {
 
 fn seeds() -> std::ops::Range<u64> {
     let Ok(text) = std::env::var("FOLD_SEEDS") else {
-        return 0..3_000;
+        return 0..1_000;
     };
     let (from, to) = text.split_once("..").expect("FOLD_SEEDS is from..to");
     from.parse().unwrap()..to.parse().unwrap()
@@ -275,7 +275,7 @@ fn no_case_ends_while_a_danger_is_outside_the_endings_past() {
         }
     }
     assert!(
-        ended > 200 && contested > 100,
+        ended > 100 && contested > 40,
         "the seeds show nothing: {ended} {contested}"
     );
 }
@@ -306,5 +306,5 @@ fn nobody_judges_what_the_same_person_did_whatever_the_order() {
             }
         }
     }
-    assert!(judged > 200, "the seeds show nothing: {judged}");
+    assert!(judged > 60, "the seeds show nothing: {judged}");
 }
