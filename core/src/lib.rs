@@ -19,6 +19,7 @@ pub mod domain;
 pub mod id;
 pub mod limits;
 pub mod sync;
+pub mod record;
 pub mod texts;
 pub mod trust;
 pub mod wire;

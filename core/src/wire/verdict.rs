@@ -86,6 +86,8 @@ reasons!(
         5 BadParents = "void.bad_parents",
         /// The record or the author has reached a limit.
         6 Limit = "void.limit",
+        /// The data of the event are not what its code says.
+        7 Malformed = "void.malformed",
     }
 );
 

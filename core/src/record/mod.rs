@@ -1,0 +1,184 @@
+//! One record: its envelopes, the verdicts on them, and what they amount to.
+//!
+//! ```text
+//!  verified envelopes ─▶ admit ─▶ graph (parents, ancestry)
+//!                                  ├─▶ fold ──────▶ CaseState   who may do what, what came of it
+//!                                  └─▶ gate (crdt) ▶ Document    what people wrote together
+//!  verdicts ───────────▶ set_verdict ─▶ both are made again from what counts
+//! ```
+//!
+//! **Contract.** [`Record::admit`] is the only way in for an envelope, whatever path it came by: sync, peer,
+//! API or import. So a check can not be missing on one of them.
+//!
+//! State is a function of the set of envelopes and their latest verdicts, never of the order in which they
+//! came. An envelope without a verdict counts when it is legal by itself (provisional); void and held ones
+//! never count, and what builds on held ones waits with them.
+//!
+//! **Not here:** signatures (checked before), policy that needs a clock, a directory or revocations (the
+//! server's), storage.
+
+mod admit;
+mod content;
+mod graph;
+mod past;
+
+#[cfg(test)]
+mod tests;
+
+pub use admit::{Judged, Judgement, Outcome};
+pub use graph::{ContentChange, Node, NodeBody};
+pub use past::{LoadError, Past, StoredEnvelope};
+
+use crate::crdt::Document;
+use crate::domain::case::{CaseState, GenesisFacts};
+use crate::id::{EnvelopeId, RecordId};
+use crate::wire::digest::Digest;
+use crate::wire::verdict::{Status, Verdict};
+
+use graph::Graph;
+
+/// One record in memory. It is loaded for a write or a view, never kept for all records.
+#[derive(Debug)]
+pub struct Record {
+    id: RecordId,
+    graph: Graph,
+    state: Option<CaseState>,
+    document: Option<Document>,
+}
+
+impl Record {
+    /// A record of which nothing is known yet.
+    #[must_use]
+    pub fn new(id: RecordId) -> Self {
+        Self {
+            id,
+            graph: Graph::default(),
+            state: None,
+            document: None,
+        }
+    }
+
+    /// Takes a verdict on an envelope; the latest one counts. Returns whether anything changed.
+    ///
+    /// What builds on it is judged again: content that depends on a void change goes with it, and what
+    /// waited for a held envelope waits no longer.
+    pub fn set_verdict(&mut self, id: EnvelopeId, verdict: Verdict) -> bool {
+        let Some(index) = self.graph.find(id) else {
+            return false;
+        };
+        if !self.graph.set_verdict(index, verdict) {
+            return false;
+        }
+        self.rejudge();
+        true
+    }
+
+    /// Takes many verdicts at once; makes the state again once.
+    pub fn set_verdicts(&mut self, verdicts: impl IntoIterator<Item = (EnvelopeId, Verdict)>) {
+        let mut changed = false;
+        for (id, verdict) in verdicts {
+            if let Some(index) = self.graph.find(id) {
+                changed |= self.graph.set_verdict(index, verdict);
+            }
+        }
+        if changed {
+            self.rejudge();
+        }
+    }
+
+    /// The record's id.
+    #[must_use]
+    pub fn id(&self) -> RecordId {
+        self.id
+    }
+
+    /// The state of the workflow; `None` while the Genesis is missing, void or held.
+    #[must_use]
+    pub fn state(&self) -> Option<&CaseState> {
+        self.state.as_ref()
+    }
+
+    /// The content; `None` while the Genesis is missing, void or held.
+    #[must_use]
+    pub fn document(&self) -> Option<&Document> {
+        self.document.as_ref()
+    }
+
+    /// The header of the record, from its Genesis, whether or not that counts.
+    #[must_use]
+    pub fn genesis(&self) -> Option<&GenesisFacts> {
+        self.graph.nodes().iter().find_map(|node| match &node.body {
+            NodeBody::Genesis { facts, .. } => Some(facts.as_ref()),
+            _ => None,
+        })
+    }
+
+    /// Every envelope, parents before children.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        self.graph.nodes()
+    }
+
+    /// An envelope.
+    #[must_use]
+    pub fn node(&self, id: EnvelopeId) -> Option<&Node> {
+        self.graph.find(id).map(|index| &self.graph.nodes()[index])
+    }
+
+    /// Ids of a node's parents.
+    pub fn parents_of<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = EnvelopeId> + 'a {
+        node.parents
+            .iter()
+            .map(|&parent| self.graph.nodes()[parent].id)
+    }
+
+    /// The heads to build on: what has no child, without what is held and what builds on that. Sorted.
+    ///
+    /// A new envelope names them as its parents, at most [`crate::limits::PARENTS_MAX`] of them; should
+    /// there be more, the newest come first and the rest is picked up by the next envelope.
+    #[must_use]
+    pub fn heads(&self) -> Vec<EnvelopeId> {
+        self.graph.heads()
+    }
+
+    /// Sum of the ids of the envelopes that are settled (accepted or void): equal on equal replicas.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.graph
+            .nodes()
+            .iter()
+            .filter(|node| {
+                node.verdict
+                    .is_some_and(|verdict| verdict.status.is_settled())
+            })
+            .map(|node| node.id)
+            .collect()
+    }
+
+    /// Whether an envelope counts: accepted, or provisional and legal.
+    #[must_use]
+    pub fn counts(&self, id: EnvelopeId) -> bool {
+        self.node(id).is_some_and(Node::counts)
+    }
+
+    /// Whether `earlier` lies in the past of `later`.
+    #[must_use]
+    pub fn is_ancestor(&self, earlier: EnvelopeId, later: EnvelopeId) -> bool {
+        match (self.graph.find(earlier), self.graph.find(later)) {
+            (Some(earlier), Some(later)) => self.graph.is_ancestor(earlier, later),
+            _ => false,
+        }
+    }
+}
+
+impl Node {
+    /// Whether the latest verdict is “held”, or it builds on something that is.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.waits
+            || matches!(
+                self.verdict.map(|verdict| verdict.status),
+                Some(Status::Held(_))
+            )
+    }
+}

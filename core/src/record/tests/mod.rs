@@ -1,0 +1,424 @@
+//! The record as a whole: what is admitted, what is not, and that order never matters.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod convergence;
+mod world;
+
+use super::*;
+use crate::crdt::{Field, FieldEdit, FieldValue};
+use crate::domain::case::Severity;
+use crate::domain::case::payload::{Comment, DangerRemains, Dispatch, Step, Triage};
+use crate::domain::case::{Deadlines, Event, Part, Party, Stage};
+use crate::domain::{RecordKind, Text};
+use crate::wire::envelope::VerifiedEnvelope;
+use crate::wire::verdict::{HeldReason, VoidReason};
+use world::{GAS, World, record_of, verdict};
+
+pub(super) fn comment(text: &str) -> Event {
+    Event::Comment(Comment {
+        text: Some(Text::new(text).unwrap()),
+        attachments: Vec::new(),
+        mentions: Vec::new(),
+    })
+}
+
+pub(super) fn dispatch() -> Event {
+    Event::Dispatch(Dispatch {
+        to: Party::Unit(GAS),
+        part: Part::Lead,
+        deadlines: Deadlines::default(),
+        rule: None,
+        note: None,
+    })
+}
+
+pub(super) fn triage() -> Event {
+    Event::Triage(Triage {
+        category: "gas".parse().unwrap(),
+        severity: Severity::Serious,
+        grid: None,
+        rule: None,
+        note: None,
+    })
+}
+
+pub(super) fn step(assignment: EnvelopeId) -> Step {
+    Step {
+        assignment,
+        attachments: Vec::new(),
+        note: None,
+    }
+}
+
+pub(super) fn severity(value: i64) -> FieldEdit {
+    FieldEdit::set(Field::Severity, FieldValue::Number(value))
+}
+
+fn id(verified: &VerifiedEnvelope) -> EnvelopeId {
+    verified.envelope().id()
+}
+
+fn outcomes(judgements: &[Judgement]) -> Vec<&Outcome> {
+    judgements
+        .iter()
+        .map(|judgement| &judgement.outcome)
+        .collect()
+}
+
+#[test]
+fn what_lacks_a_parent_is_named_missing_and_not_kept() {
+    let world = World::new();
+    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let genesis = volunteer.report("a");
+    let full = record_of(&[&genesis]);
+    let note = worker.act(&full, &comment("one"));
+    let with_note = record_of(&[&genesis, &note]);
+    let second = worker.act(&with_note, &comment("two"));
+
+    let mut record = record_of(&[&genesis]);
+    let judged = record.admit(std::slice::from_ref(&second));
+    assert_eq!(outcomes(&judged), [&Outcome::Missing(vec![id(&note)])]);
+    assert!(record.node(id(&second)).is_none());
+    let judged = record.admit(&[second.clone(), note.clone()]);
+    assert_eq!(outcomes(&judged), [&Outcome::Valid, &Outcome::Valid]);
+    let judged = record.admit(&[second.clone(), second]);
+    assert_eq!(outcomes(&judged), [&Outcome::Known, &Outcome::Known]);
+}
+
+#[test]
+fn an_envelope_of_another_record_is_not_taken() {
+    let world = World::new();
+    let mut volunteer = world.volunteer(10);
+    let (first, second) = (volunteer.report("a"), volunteer.report("b"));
+    let mut record = record_of(&[&first]);
+    assert_eq!(outcomes(&record.admit(&[second])), [&Outcome::OtherRecord]);
+}
+
+#[test]
+fn one_bad_change_among_fifty_takes_only_its_own_continuation_along() {
+    let world = World::new();
+    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let genesis = volunteer.report("a");
+    let mut record = record_of(&[&genesis]);
+    let mut batch = Vec::new();
+    for n in 0..48 {
+        let answer = FieldEdit::text(Field::Answer(format!("q{n}")), "yes");
+        let edit = volunteer.edit(&record, &[answer]);
+        assert_eq!(
+            record.admit(std::slice::from_ref(&edit))[0].outcome,
+            Outcome::Valid
+        );
+        batch.push(edit);
+    }
+    // A worker writes one good change, on which it builds another; the first is damaged on the way.
+    let fresh = record_of(&[&genesis]);
+    let good = fresh
+        .document()
+        .unwrap()
+        .edit(worker.actor, &[severity(3)])
+        .unwrap();
+    let mut bad = good.clone();
+    let last = bad.len() - 1;
+    bad[last] ^= 1;
+    let bad = worker.raw_change(&fresh, fresh.heads(), bad);
+    let base = worker.raw_change(&fresh, fresh.heads(), good);
+    let with_base = record_of(&[&genesis, &base]);
+    let next = with_base
+        .document()
+        .unwrap()
+        .edit(worker.actor, &[severity(4)])
+        .unwrap();
+    let next = worker.raw_change(&with_base, vec![id(&bad)], next);
+    batch.insert(20, bad.clone());
+    batch.insert(5, next.clone());
+
+    let mut record = record_of(&[&genesis]);
+    let judged = record.admit(&batch);
+    for judgement in &judged {
+        let expected = if judgement.id == id(&bad) {
+            Outcome::Void(VoidReason::BadContent)
+        } else if judgement.id == id(&next) {
+            Outcome::Void(VoidReason::BadContent)
+        } else {
+            Outcome::Valid
+        };
+        assert_eq!(judgement.outcome, expected);
+    }
+    let document = record.document().unwrap();
+    assert_eq!(document.changes().count(), 49);
+    assert_eq!(
+        document.field(&Field::Answer("q47".into())),
+        Some(FieldValue::Text("yes".into()))
+    );
+}
+
+#[test]
+fn a_change_may_not_depend_on_content_that_its_envelope_had_not_seen() {
+    let world = World::new();
+    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let genesis = volunteer.report("a");
+    let edit = volunteer.edit(&record_of(&[&genesis]), &[severity(3)]);
+    let mut record = record_of(&[&genesis, &edit]);
+    let change = record
+        .document()
+        .unwrap()
+        .edit(worker.actor, &[severity(4)])
+        .unwrap();
+    let hidden = worker.raw_change(&record, vec![id(&genesis)], change);
+    let judged = record.admit(&[hidden]);
+    assert_eq!(outcomes(&judged), [&Outcome::Void(VoidReason::BadParents)]);
+}
+
+#[test]
+fn an_author_who_leaves_out_its_own_past_is_not_believed() {
+    let world = World::new();
+    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let genesis = volunteer.report("a");
+    let mut record = record_of(&[&genesis]);
+    let first = worker.act(&record, &comment("one"));
+    record.admit(std::slice::from_ref(&first));
+    record.set_verdict(id(&first), verdict(Status::Accepted, 5_000));
+    let forked = worker.act_on(&record, vec![id(&genesis)], &comment("never said it"));
+    let judged = record.admit(&[forked]);
+    assert_eq!(outcomes(&judged), [&Outcome::Void(VoidReason::BadParents)]);
+}
+
+#[test]
+fn the_accepted_one_of_two_clones_stays_whatever_came_first() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    let genesis = phone.report("a");
+    let start = record_of(&[&genesis]);
+    let mut copy = world.volunteer(10);
+    copy.report("a");
+    let first = phone.edit(&start, &[severity(3)]);
+    let second = copy.edit(&start, &[severity(4)]);
+    for accepted in [&first, &second] {
+        let other = if id(accepted) == id(&first) {
+            &second
+        } else {
+            &first
+        };
+        let mut record = record_of(&[&genesis, other]);
+        record.admit(std::slice::from_ref(accepted));
+        record.set_verdict(id(accepted), verdict(Status::Accepted, 5_000));
+        let expected = if id(accepted) == id(&first) { 3 } else { 4 };
+        let shown = record.document().unwrap().field(&Field::Severity);
+        assert_eq!(shown, Some(FieldValue::Number(expected)));
+        assert!(!record.counts(id(other)) && record.counts(id(accepted)));
+    }
+}
+
+#[test]
+fn what_builds_on_a_held_envelope_waits_with_it_and_counts_once_it_is_accepted() {
+    let world = World::new();
+    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let genesis = volunteer.report("a");
+    let mut record = record_of(&[&genesis]);
+    record.set_verdict(id(&genesis), verdict(Status::Accepted, 1));
+    let edit = volunteer.edit(&record, &[severity(4)]);
+    record.admit(std::slice::from_ref(&edit));
+    record.set_verdict(id(&edit), verdict(Status::Held(HeldReason::Revoked), 2));
+    let note = worker.act_on(&record, vec![id(&edit)], &comment("seen there"));
+    let judged = record.admit(std::slice::from_ref(&note));
+    assert_eq!(outcomes(&judged), [&Outcome::Held(HeldReason::ParentHeld)]);
+    assert!(!record.counts(id(&edit)) && !record.counts(id(&note)));
+    assert_eq!(
+        record.heads(),
+        [id(&genesis)],
+        "nobody builds on what is held"
+    );
+    let shown = |record: &Record| record.document().unwrap().field(&Field::Severity);
+    assert_eq!(shown(&record), Some(FieldValue::Number(2)));
+
+    record.set_verdict(id(&edit), verdict(Status::Accepted, 3));
+    assert!(record.counts(id(&edit)) && record.counts(id(&note)));
+    assert_eq!(shown(&record), Some(FieldValue::Number(4)));
+}
+
+#[test]
+fn an_older_verdict_never_replaces_a_later_one() {
+    let world = World::new();
+    let genesis = world.volunteer(10).report("a");
+    let mut record = record_of(&[&genesis]);
+    assert!(record.set_verdict(id(&genesis), verdict(Status::Accepted, 9)));
+    assert!(!record.set_verdict(id(&genesis), verdict(Status::Held(HeldReason::Revoked), 8)));
+    assert!(record.counts(id(&genesis)));
+}
+
+#[test]
+fn a_void_change_takes_the_content_on_it_along_but_not_the_events() {
+    let world = World::new();
+    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let genesis = volunteer.report("a");
+    let mut record = record_of(&[&genesis]);
+    let edit = volunteer.edit(&record, &[severity(3)]);
+    record.admit(std::slice::from_ref(&edit));
+    let onward = worker.edit(&record, &[severity(4)]);
+    record.admit(std::slice::from_ref(&onward));
+    let note = worker.act(&record, &comment("still counts"));
+    record.admit(std::slice::from_ref(&note));
+    assert!(record.counts(id(&onward)));
+
+    record.set_verdict(
+        id(&edit),
+        verdict(Status::Void(VoidReason::NotPermitted), 9),
+    );
+    let node = record.node(id(&onward)).unwrap();
+    assert_eq!(node.judged, Judged::Void(VoidReason::VoidParent));
+    assert!(record.counts(id(&note)));
+    let shown = record.document().unwrap().field(&Field::Severity);
+    assert_eq!(shown, Some(FieldValue::Number(2)));
+}
+
+#[test]
+fn a_reporter_no_longer_edits_what_has_been_accepted() {
+    let world = World::new();
+    let (mut volunteer, mut room) = (world.volunteer(10), world.dispatcher(12));
+    let mut handler = world.handler(13);
+    let genesis = volunteer.report("a");
+    let mut record = record_of(&[&genesis]);
+    let sorted = room.act(&record, &triage());
+    record.admit(std::slice::from_ref(&sorted));
+    let sent = room.act(&record, &dispatch());
+    record.admit(std::slice::from_ref(&sent));
+    let taken = handler.act(&record, &Event::Accept(step(id(&sent))));
+    record.admit(std::slice::from_ref(&taken));
+    assert_eq!(record.state().unwrap().stage, Stage::Accepted);
+    let late = volunteer.edit(&record, &[severity(4)]);
+    let judged = record.admit(std::slice::from_ref(&late));
+    assert_eq!(
+        outcomes(&judged),
+        [&Outcome::Void(VoidReason::NotPermitted)]
+    );
+    let shown = record.document().unwrap().field(&Field::Severity);
+    assert_eq!(
+        shown,
+        Some(FieldValue::Number(2)),
+        "what is void is not in the content"
+    );
+    // The same edit by somebody who had not seen the acceptance is fine.
+    let unaware = {
+        let mut early = world.volunteer(10);
+        early.report("a");
+        early.edit(&record_of(&[&genesis]), &[severity(3)])
+    };
+    let mut other = record_of(&[&genesis, &sorted, &sent, &taken]);
+    assert_eq!(other.admit(&[unaware])[0].outcome, Outcome::Valid);
+}
+
+#[test]
+fn danger_said_offline_keeps_a_case_open_that_somebody_resolved() {
+    let world = World::new();
+    let (mut volunteer, mut room) = (world.volunteer(10), world.dispatcher(12));
+    let mut handler = world.handler(13);
+    let genesis = volunteer.report("a");
+    let mut record = record_of(&[&genesis]);
+    let sorted = room.act(&record, &triage());
+    record.admit(std::slice::from_ref(&sorted));
+    let sent = room.act(&record, &dispatch());
+    record.admit(std::slice::from_ref(&sent));
+    let taken = handler.act(&record, &Event::Accept(step(id(&sent))));
+    record.admit(std::slice::from_ref(&taken));
+    let offline = record_of(&[&genesis, &sorted, &sent, &taken]);
+    let resolved = handler.act(&record, &Event::Resolve(step(id(&sent))));
+    record.admit(std::slice::from_ref(&resolved));
+    assert_eq!(record.state().unwrap().stage, Stage::Resolved);
+    let danger = Event::DangerRemains(DangerRemains {
+        attachments: Vec::new(),
+        text: None,
+    });
+    let danger = volunteer.act(&offline, &danger);
+    assert_eq!(record.admit(&[danger])[0].outcome, Outcome::Valid);
+    let state = record.state().unwrap();
+    assert!(!state.stage.is_ended() && !state.conflicts.is_empty());
+}
+
+#[test]
+fn a_pack_stands_in_for_the_past_and_work_goes_on_upon_it() {
+    let world = World::new();
+    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let genesis = volunteer.report("a");
+    let mut record = record_of(&[&genesis]);
+    let edit = volunteer.edit(&record, &[severity(3)]);
+    record.admit(std::slice::from_ref(&edit));
+    let void = worker.edit(&record, &[severity(1)]);
+    record.admit(std::slice::from_ref(&void));
+    let note = worker.act(&record, &comment("one"));
+    record.admit(std::slice::from_ref(&note));
+    for settled in [&genesis, &edit, &note] {
+        record.set_verdict(id(settled), verdict(Status::Accepted, 9));
+    }
+    record.set_verdict(
+        id(&void),
+        verdict(Status::Void(VoidReason::NotPermitted), 9),
+    );
+    let pack = record.to_pack().unwrap();
+    assert_eq!(pack.digest(), record.digest());
+    let certificates = [&volunteer, &worker]
+        .map(|phone| {
+            (
+                phone.certificate.hash(),
+                std::sync::Arc::clone(&phone.certificate),
+            )
+        })
+        .into();
+    let past = Past {
+        pack: Some(pack),
+        certificates,
+        ..Past::default()
+    };
+    let mut packed = Record::load(record.id(), past).unwrap();
+    assert_eq!(packed.digest(), record.digest());
+    assert_eq!(packed.state(), record.state());
+    assert_eq!(packed.heads(), record.heads());
+
+    let kind = crate::crdt::ContentKind::of(RecordKind::Hazard).unwrap();
+    let next = volunteer.edit(&record, &[severity(4)]);
+    for replica in [&mut record, &mut packed] {
+        assert_eq!(
+            replica.admit(std::slice::from_ref(&next))[0].outcome,
+            Outcome::Valid
+        );
+    }
+    let (left, right) = (record.document().unwrap(), packed.document().unwrap());
+    assert_eq!(left.content(kind), right.content(kind));
+    assert_eq!(left.heads(), right.heads());
+    // Made again from the pack's own changes when the next one turns out void.
+    packed.set_verdict(
+        id(&next),
+        verdict(Status::Void(VoidReason::NotPermitted), 10),
+    );
+    let shown = packed.document().unwrap().field(&Field::Severity);
+    assert_eq!(shown, Some(FieldValue::Number(3)));
+}
+
+#[test]
+fn a_pack_that_does_not_fit_is_refused() {
+    let world = World::new();
+    let genesis = world.volunteer(10).report("a");
+    let mut record = record_of(&[&genesis]);
+    record.set_verdict(id(&genesis), verdict(Status::Accepted, 9));
+    let pack = record.to_pack().unwrap();
+    let load = |pack| {
+        Record::load(
+            record.id(),
+            Past {
+                pack: Some(pack),
+                ..Past::default()
+            },
+        )
+    };
+    assert!(load(pack.clone()).is_ok());
+    let mut other = pack.clone();
+    other.entries[0].id.0[0] ^= 1;
+    assert_eq!(load(other).unwrap_err(), LoadError::BadPack);
+    let mut empty = pack.clone();
+    empty.document.clear();
+    assert_eq!(load(empty).unwrap_err(), LoadError::BadPack);
+    let mut damaged = pack;
+    let last = damaged.document.len() - 1;
+    damaged.document[last] ^= 1;
+    assert!(matches!(load(damaged).unwrap_err(), LoadError::Content(_)));
+}
