@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::crdt::{ActorId, Content, Details, FieldEdit, Hazard, build_genesis};
-use crate::domain::case::Event;
+use crate::domain::case::{Event, Severity};
 use crate::domain::{AreaPath, Audience, Grant, RecordKind, Role, Scope, Source};
 use crate::id::{AreaId, EnvelopeId, Hash, MemberId, UnitId};
 use crate::record::Record;
@@ -121,7 +121,7 @@ impl Phone {
         };
         let content = Content::Hazard(Hazard {
             details,
-            severity: Some(2),
+            severity: Some(Severity::Elevated),
         });
         let body = Body::Genesis(Genesis {
             nonce: [7; 16],
