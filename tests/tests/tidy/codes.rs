@@ -39,6 +39,8 @@ fn used() -> BTreeMap<String, Vec<String>> {
     for file in RUST
         .iter()
         .filter(|file| file.is_in(&["core/src/", "server/src/", "ffi/src/"]))
+        // The table of classes says what a code is, it does not use it.
+        .filter(|file| file.path != "server/src/error/table.rs")
     {
         for (number, line) in file.shipped() {
             for literal in &line.strings {
