@@ -105,6 +105,8 @@ pub const SHORT_TEXT_CHARS_MAX: usize = 500;
 pub const ANSWER_CHARS_MAX: usize = 4_000;
 /// Characters of a description that a person may write.
 pub const DESCRIPTION_CHARS_MAX: usize = 10_000;
+/// Characters that go or come in a description until it is replaced rather than compared.
+pub const DIFFERENCES_MAX: usize = 256;
 /// Characters of a description that are shown: concurrent writing may make it longer than one person may.
 pub const DESCRIPTION_SHOWN_CHARS_MAX: usize = 100_000;
 /// Answers and attachments of one record that are read; the rest is ignored in the order of their keys.

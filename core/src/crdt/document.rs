@@ -204,13 +204,17 @@ impl Document {
         self.history.covers(later, earlier)
     }
 
-    /// The raw changes, each after those that it depends on: the bytes that were admitted.
+    /// The raw changes, in the order of [`Document::changes`]: the bytes that were admitted.
     #[must_use]
     pub fn raw_changes(&self) -> Vec<Vec<u8>> {
-        self.doc
+        let mut stored: HashMap<[u8; 32], Vec<u8>> = self
+            .doc
             .get_changes(&[])
             .iter()
-            .map(|change| change.raw_bytes().to_vec())
+            .map(|change| (change.hash().0, change.raw_bytes().to_vec()))
+            .collect();
+        self.changes()
+            .filter_map(|change| stored.remove(&change.hash.0))
             .collect()
     }
 

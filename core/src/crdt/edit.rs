@@ -8,6 +8,7 @@ use super::change;
 use super::document::Document;
 use super::error::GateError;
 use super::field::Field;
+use super::rewrite::rewrite;
 use super::value::{FieldValue, ValueKind};
 use crate::id::Hash;
 use crate::limits::{CHANGE_DEPS_MAX, DESCRIPTION_CHARS_MAX};
@@ -170,7 +171,7 @@ impl Document {
                 let now = self.description_at(None).ok_or(EditError::NoPlace)?;
                 let text = described(&edit.write, &now)?;
                 if text != now {
-                    tx.update_text(&id, text)?;
+                    rewrite(&mut tx, &id, &now, &text)?;
                 }
             } else {
                 write_scalar(&mut tx, edit)?;
@@ -236,7 +237,7 @@ fn merged(before: &str, after: &str, now: &str) -> Result<String, EditError> {
             .clone()
             .with_actor(automerge::ActorId::from(&[actor][..]));
         let mut tx = doc.transaction();
-        tx.update_text(&id, text)?;
+        rewrite(&mut tx, &id, before, text)?;
         tx.commit_with(CommitOptions::default().with_time(0));
         Ok::<_, AutomergeError>(doc)
     };

@@ -38,6 +38,7 @@ mod pack;
 mod quiet;
 mod reader;
 mod references;
+mod rewrite;
 mod value;
 
 pub use actor::{ActorId, DevicePrefix};

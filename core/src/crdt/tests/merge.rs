@@ -72,7 +72,16 @@ fn a_thousand_and_a_thousand_concurrent_changes_in_one_batch() {
     expected.sort_unstable();
     assert_eq!(heads, expected);
     assert_eq!(batch.doc.hydrate(None), one_by_one.hydrate(None));
-    assert_eq!(batch.changes().count(), 2_001);
+    let known: Vec<_> = batch.changes().map(|change| change.hash).collect();
+    let raw: Vec<_> = batch.raw_changes();
+    assert_eq!(known.len(), 2_001);
+    assert!(
+        known.iter().eq(raw
+            .iter()
+            .map(|raw| inspect(raw).unwrap().hash)
+            .collect::<Vec<_>>()
+            .iter())
+    );
 }
 
 #[test]
