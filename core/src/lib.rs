@@ -19,6 +19,8 @@ pub mod domain;
 pub mod id;
 pub mod limits;
 pub mod record;
+#[cfg(feature = "net")]
+pub mod net;
 pub mod sync;
 pub mod texts;
 pub mod trust;

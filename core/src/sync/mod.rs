@@ -13,8 +13,16 @@
 
 pub mod answer;
 mod exchange;
+pub mod paths;
+pub mod peer;
+mod peer_message;
 pub mod port;
 pub mod reconcile;
 mod repair;
 pub mod report;
 pub mod star;
+
+#[cfg(test)]
+mod test_server;
+#[cfg(test)]
+mod testing;

@@ -16,6 +16,7 @@ use rand_core::CryptoRng;
 
 use super::answer::{Answer, AnswerError};
 use super::exchange::{Asked, Run};
+use super::paths::{SESSION_PATH, SYNC_PATH};
 use super::port::{PortError, StarPort};
 use super::repair::RepairError;
 use super::report::Report;
@@ -26,11 +27,6 @@ use crate::trust::request_mac::{MAC_HEADER, RequestMac, SESSION_HEADER};
 use crate::trust::session::{ClientAwaiting, ClientHandshake, Session, SessionError};
 use crate::wire::frame::FrameError;
 use crate::wire::message::SyncResponse;
-
-/// Path of the handshake.
-pub const SESSION_PATH: &str = "/v1/session";
-/// Path of the sync.
-pub const SYNC_PATH: &str = "/v1/sync";
 
 /// Why an answer brought nothing. The machine goes on by itself; this is to be shown or logged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -315,6 +311,15 @@ impl Star {
         }
     }
 
+    /// Whether an answer is awaited.
+    #[must_use]
+    pub fn is_awaiting(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Hello(_) | Phase::Prove(_) | Phase::Sync(..)
+        )
+    }
+
     /// The open session, for `GET /v1/live`.
     #[must_use]
     pub fn session(&self) -> Option<&Session> {
@@ -419,7 +424,7 @@ fn is_forgotten(code: &str) -> bool {
 
 /// The code in a problem document (RFC 9457 with a member `code`). It came without proof: it decides when to
 /// try again, and nothing else.
-fn problem_code(body: &[u8]) -> Option<&str> {
+pub(crate) fn problem_code(body: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(body).ok()?;
     let (_, rest) = text.split_once("\"code\"")?;
     let rest = rest
@@ -431,3 +436,7 @@ fn problem_code(body: &[u8]) -> Option<&str> {
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._".contains(c);
     (code.len() <= 64 && code.chars().all(good)).then_some(code)
 }
+
+#[cfg(test)]
+#[path = "star_tests.rs"]
+mod tests;

@@ -1,0 +1,492 @@
+//! Two phones that meet: the same envelopes on both afterwards, as far as both may read them.
+//!
+//! ```text
+//! caller                                listener
+//!   ── hello, proof ◀──▶ reply ──         both certificates checked, every later message under a code
+//!   ── revocations ──▶ ◀── revocations    before anything else; a revoked phone is refused here
+//!   ── reconcile ──▶ ◀── reconcile        which of the shared records differ
+//!   ── compare ──▶ ◀── found              ids of those; what the caller lacks comes with the answer
+//!   ── give ──▶ ◀── taken                 what the listener lacks
+//!   ── done ──▶ ◀── done
+//! ```
+//!
+//! What is received goes through the same admission as everything else and stays provisional until the server
+//! has judged it. The machine moves no bytes: it is fed what the pipe brings and drained of what is to be
+//! sent. A broken pipe costs nothing; the next meeting goes on with what is still different.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use minicbor::bytes::ByteVec;
+use rand_core::CryptoRng;
+
+use super::peer_message::{Inbox, PeerMessage, RecordIds, write_to};
+use super::port::{GiveAsk, Given, Identity, PeerPort, PortError, StreamItem};
+use super::reconcile::{Initiator, ReconcileError, respond};
+use crate::id::{EnvelopeId, RecordId};
+use crate::limits::{
+    GIVE_BACK_DIRECTORY_MAX, PEER_GIVE_BYTES, PEER_MESSAGE_BYTES_MAX, PEER_MESSAGES_MAX,
+    PEER_RECORDS_MAX,
+};
+use crate::trust::certificate::Certificate;
+use crate::trust::channel::MAC_BYTES;
+use crate::trust::peer_session::{Caller, Listener, Me, PeerChannel};
+use crate::trust::session::SessionError;
+use crate::wire::frame::{self, FrameError};
+use crate::wire::message::{Bundle, GiveBack};
+
+/// Why a meeting ended early. What was taken over before stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PeerError {
+    /// The handshake or the code of a message.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// A message can not be read.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// The comparison.
+    #[error(transparent)]
+    Reconcile(#[from] ReconcileError),
+    /// The replica could not do it.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// A verdict or a pack that the server has not signed.
+    #[error("peer.bad_proof")]
+    BadProof,
+    /// A message out of turn, or too many.
+    #[error("peer.out_of_turn")]
+    OutOfTurn,
+}
+
+impl PeerError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Session(error) => error.code(),
+            Self::Frame(error) => error.code(),
+            Self::Reconcile(error) => error.code(),
+            Self::Port(error) => error.code,
+            Self::BadProof => "peer.bad_proof",
+            Self::OutOfTurn => "peer.out_of_turn",
+        }
+    }
+}
+
+/// What a meeting did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PeerReport {
+    /// Messages received.
+    pub messages: u32,
+    /// Bytes sent.
+    pub bytes_up: u64,
+    /// Bytes received.
+    pub bytes_down: u64,
+    /// Envelopes handed over.
+    pub given: u32,
+    /// What was new here.
+    pub taken: u32,
+}
+
+#[derive(Debug)]
+enum State {
+    CallerHello(Caller),
+    ListenerHello,
+    ListenerProof(Listener),
+    CallerRevocations,
+    CallerReconcile(Box<Initiator>),
+    CallerCompare(Vec<RecordIds>),
+    CallerGive(GiveAsk),
+    CallerDone,
+    Listening(Vec<StreamItem>),
+    Closed,
+}
+
+/// One end of a meeting.
+#[derive(Debug)]
+pub struct Peer {
+    state: State,
+    me: Identity,
+    channel: Option<PeerChannel>,
+    inbox: Inbox,
+    outbox: Vec<u8>,
+    differing: VecDeque<RecordId>,
+    complete: bool,
+    report: PeerReport,
+}
+
+impl Peer {
+    /// The phone that begins.
+    pub fn call(port: &dyn PeerPort, rng: &mut dyn CryptoRng) -> Result<Self, PeerError> {
+        let mut peer = Self::new(port.identity()?, State::Closed);
+        let (caller, hello) = Caller::start(me(&peer.me), rng);
+        peer.send_plain(&hello);
+        peer.state = State::CallerHello(caller);
+        Ok(peer)
+    }
+
+    /// The phone that is called.
+    pub fn listen(port: &dyn PeerPort) -> Result<Self, PeerError> {
+        Ok(Self::new(port.identity()?, State::ListenerHello))
+    }
+
+    fn new(me: Identity, state: State) -> Self {
+        Self {
+            state,
+            me,
+            channel: None,
+            inbox: Inbox::default(),
+            outbox: Vec::new(),
+            differing: VecDeque::new(),
+            complete: false,
+            report: PeerReport::default(),
+        }
+    }
+
+    /// Bytes came out of the pipe, cut anyhow. After an error the pipe is to be closed.
+    pub fn received(
+        &mut self,
+        port: &mut dyn PeerPort,
+        bytes: &[u8],
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), PeerError> {
+        self.report.bytes_down += bytes.len() as u64;
+        self.inbox.push(bytes);
+        let taken = self.take_all(port, now_ms, rng);
+        if taken.is_err() {
+            self.state = State::Closed;
+        }
+        taken
+    }
+
+    /// What is to be written into the pipe.
+    pub fn output(&mut self) -> Vec<u8> {
+        self.report.bytes_up += self.outbox.len() as u64;
+        std::mem::take(&mut self.outbox)
+    }
+
+    /// Whether the meeting has come to its proper end, and the pipe can be closed when it is drained.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.complete
+    }
+
+    /// The other phone, once it has proved who it is.
+    #[must_use]
+    pub fn peer(&self) -> Option<&Certificate> {
+        self.channel.as_ref().map(PeerChannel::peer)
+    }
+
+    /// What it did so far.
+    #[must_use]
+    pub fn report(&self) -> PeerReport {
+        self.report
+    }
+
+    fn take_all(
+        &mut self,
+        port: &mut dyn PeerPort,
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), PeerError> {
+        while let Some(message) = self.inbox.next().map_err(|()| FrameError::TooLarge)? {
+            self.report.messages += 1;
+            if self.report.messages > PEER_MESSAGES_MAX {
+                return Err(PeerError::OutOfTurn);
+            }
+            let state = std::mem::replace(&mut self.state, State::Closed);
+            self.state = self.take(port, state, &message, now_ms, rng)?;
+        }
+        Ok(())
+    }
+
+    fn take(
+        &mut self,
+        port: &mut dyn PeerPort,
+        state: State,
+        message: &[u8],
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<State, PeerError> {
+        match state {
+            State::Closed => Err(PeerError::OutOfTurn),
+            State::CallerHello(caller) => {
+                let admit = |peer: &Certificate| admitted(port, peer);
+                let (channel, proof) = caller.prove(message, me(&self.me), admit)?;
+                self.channel = Some(channel);
+                self.send_plain(&proof);
+                self.send(&revocations(port)?)?;
+                Ok(State::CallerRevocations)
+            }
+            State::ListenerHello => {
+                let (listener, reply) = Listener::answer(message, me(&self.me), rng)?;
+                self.send_plain(&reply);
+                Ok(State::ListenerProof(listener))
+            }
+            State::ListenerProof(listener) => {
+                let admit = |peer: &Certificate| admitted(port, peer);
+                self.channel = Some(listener.finish(message, me(&self.me), admit)?);
+                Ok(State::Listening(Vec::new()))
+            }
+            state => {
+                let message = self.open(message)?;
+                match state {
+                    State::Listening(items) => self.listening(port, items, message, now_ms),
+                    state => self.calling(port, state, message, now_ms),
+                }
+            }
+        }
+    }
+
+    fn calling(
+        &mut self,
+        port: &mut dyn PeerPort,
+        state: State,
+        message: PeerMessage,
+        now_ms: i64,
+    ) -> Result<State, PeerError> {
+        match (state, message) {
+            (State::CallerRevocations, PeerMessage::Revocations(entries)) => {
+                self.revoke(port, &entries, now_ms)?;
+                let initiator = Initiator::new(&port.shared_items(self.known_peer()?)?)?;
+                self.send(&PeerMessage::Reconcile(initiator.message().to_vec().into()))?;
+                Ok(State::CallerReconcile(Box::new(initiator)))
+            }
+            (State::CallerReconcile(mut initiator), PeerMessage::Reconcile(answer)) => {
+                let Some(differences) = initiator.received(&answer)? else {
+                    self.send(&PeerMessage::Reconcile(initiator.message().to_vec().into()))?;
+                    return Ok(State::CallerReconcile(initiator));
+                };
+                let all = differences.ours.union(&differences.theirs);
+                let records: BTreeSet<RecordId> = all.map(|element| element.record).collect();
+                self.differing = records.into_iter().collect();
+                self.compare(port)
+            }
+            (
+                State::CallerCompare(said),
+                PeerMessage::Found { give_back, bundle, lacks, more },
+            ) => {
+                let news = self.accept(port, give_back, bundle, now_ms)?;
+                if more && news > 0 {
+                    return self.compare_again(port, &said);
+                }
+                let offered: BTreeSet<&EnvelopeId> =
+                    said.iter().flat_map(|record| &record.ids).collect();
+                let envelopes = lacks.into_iter().filter(|id| offered.contains(id)).collect();
+                let ask = GiveAsk { envelopes, ..GiveAsk::default() };
+                if ask.is_empty() { self.compare(port) } else { self.give(port, ask) }
+            }
+            (State::CallerGive(left), PeerMessage::Taken) => {
+                if left.is_empty() {
+                    self.compare(port)
+                } else {
+                    self.give(port, left)
+                }
+            }
+            (State::CallerDone, PeerMessage::Done) => {
+                self.complete = true;
+                Ok(State::Closed)
+            }
+            _ => Err(PeerError::OutOfTurn),
+        }
+    }
+
+    fn listening(
+        &mut self,
+        port: &mut dyn PeerPort,
+        items: Vec<StreamItem>,
+        message: PeerMessage,
+        now_ms: i64,
+    ) -> Result<State, PeerError> {
+        match message {
+            PeerMessage::Revocations(entries) => {
+                self.revoke(port, &entries, now_ms)?;
+                self.send(&revocations(port)?)?;
+                return Ok(State::Listening(port.shared_items(self.known_peer()?)?));
+            }
+            PeerMessage::Reconcile(asked) => {
+                let answer = respond(&items, &asked)?;
+                self.send(&PeerMessage::Reconcile(answer.into()))?;
+            }
+            PeerMessage::Compare(theirs) if theirs.len() <= PEER_RECORDS_MAX => {
+                let found = self.found(port, &items, &theirs)?;
+                self.send(&found)?;
+            }
+            PeerMessage::Give { give_back, bundle } => {
+                self.accept(port, give_back, bundle, now_ms)?;
+                self.send(&PeerMessage::Taken)?;
+            }
+            PeerMessage::Done => {
+                self.send(&PeerMessage::Done)?;
+                self.complete = true;
+                return Ok(State::Closed);
+            }
+            _ => return Err(PeerError::OutOfTurn),
+        }
+        Ok(State::Listening(items))
+    }
+
+    fn compare(&mut self, port: &dyn PeerPort) -> Result<State, PeerError> {
+        let count = self.differing.len().min(PEER_RECORDS_MAX);
+        let records: Vec<RecordId> = self.differing.drain(..count).collect();
+        if records.is_empty() {
+            self.send(&PeerMessage::Done)?;
+            return Ok(State::CallerDone);
+        }
+        self.compare_these(port, &records)
+    }
+
+    fn compare_again(
+        &mut self,
+        port: &dyn PeerPort,
+        said: &[RecordIds],
+    ) -> Result<State, PeerError> {
+        let records: Vec<RecordId> = said.iter().map(|record| record.record).collect();
+        self.compare_these(port, &records)
+    }
+
+    fn compare_these(
+        &mut self,
+        port: &dyn PeerPort,
+        records: &[RecordId],
+    ) -> Result<State, PeerError> {
+        let ids = |record: &RecordId| {
+            Ok(RecordIds { record: *record, ids: port.all_record_ids(record)? })
+        };
+        let said = records.iter().map(ids).collect::<Result<Vec<_>, PortError>>()?;
+        self.send(&PeerMessage::Compare(said.clone()))?;
+        Ok(State::CallerCompare(said))
+    }
+
+    fn give(&mut self, port: &dyn PeerPort, ask: GiveAsk) -> Result<State, PeerError> {
+        let ask = GiveAsk { bytes_max: PEER_GIVE_BYTES, ..ask };
+        let given = port.give_to_peer(&ask, self.known_peer()?)?;
+        self.count(&given);
+        // What did not move on at all is not asked for again.
+        let left = if given.is_empty() { GiveAsk::default() } else { given.left };
+        self.send(&PeerMessage::Give { give_back: given.give_back, bundle: given.bundle })?;
+        Ok(State::CallerGive(left))
+    }
+
+    /// The listener's answer about some records. Of a record that is here but not shared nothing is told.
+    fn found(
+        &mut self,
+        port: &dyn PeerPort,
+        items: &[StreamItem],
+        theirs: &[RecordIds],
+    ) -> Result<PeerMessage, PeerError> {
+        let shared: BTreeSet<RecordId> = items.iter().map(|item| item.record).collect();
+        let mut ask = GiveAsk { bytes_max: PEER_GIVE_BYTES, ..GiveAsk::default() };
+        let mut lacks = Vec::new();
+        for RecordIds { record, ids } in theirs {
+            let mine = port.all_record_ids(record)?;
+            if !mine.is_empty() && !shared.contains(record) {
+                continue;
+            }
+            let (here, there): (BTreeSet<_>, BTreeSet<_>) =
+                (mine.iter().copied().collect(), ids.iter().copied().collect());
+            lacks.extend(there.difference(&here));
+            if ids.is_empty() && !mine.is_empty() {
+                ask.records.push(*record);
+            } else {
+                ask.envelopes.extend(here.difference(&there));
+            }
+        }
+        let given = if ask.is_empty() {
+            Given::default()
+        } else {
+            port.give_to_peer(&ask, self.known_peer()?)?
+        };
+        self.count(&given);
+        let more = !given.left.is_empty();
+        let Given { give_back, bundle, .. } = given;
+        Ok(PeerMessage::Found { give_back, bundle, lacks, more })
+    }
+
+    fn accept(
+        &mut self,
+        port: &mut dyn PeerPort,
+        give_back: GiveBack,
+        bundle: Bundle,
+        now_ms: i64,
+    ) -> Result<u32, PeerError> {
+        let given = Given { give_back, bundle, ..Given::default() };
+        if given.is_empty() {
+            return Ok(0);
+        }
+        let anchors = &self.me.anchors;
+        let attested = given.give_back.attestations.iter().all(|a| a.verify(anchors).is_ok());
+        let packed = given.give_back.packs.iter().all(|packs| packs.verify(anchors).is_ok());
+        if !attested || !packed {
+            return Err(PeerError::BadProof);
+        }
+        let applied = port.apply_peer(&given, self.known_peer()?, now_ms)?;
+        self.report.taken = self.report.taken.saturating_add(applied.pulled);
+        Ok(applied.pulled)
+    }
+
+    fn revoke(
+        &mut self,
+        port: &mut dyn PeerPort,
+        entries: &[ByteVec],
+        now_ms: i64,
+    ) -> Result<(), PeerError> {
+        let entries: Vec<Vec<u8>> = entries
+            .iter()
+            .take(GIVE_BACK_DIRECTORY_MAX)
+            .map(|entry| entry.to_vec())
+            .collect();
+        if !entries.is_empty() {
+            port.apply_revocations(&entries, now_ms)?;
+        }
+        // The peer itself may have brought the news of its own revocation.
+        Ok(admitted(port, self.known_peer()?)?)
+    }
+
+    fn known_peer(&self) -> Result<&Certificate, PeerError> {
+        self.peer().ok_or(PeerError::OutOfTurn)
+    }
+
+    fn count(&mut self, given: &Given) {
+        let count = u32::try_from(given.bundle.envelopes.len()).unwrap_or(u32::MAX);
+        self.report.given = self.report.given.saturating_add(count);
+    }
+
+    fn open(&mut self, message: &[u8]) -> Result<PeerMessage, PeerError> {
+        let channel = self.channel.as_mut().ok_or(PeerError::OutOfTurn)?;
+        let (code, body) =
+            message.split_at_checked(MAC_BYTES).ok_or(SessionError::Malformed)?;
+        channel.open(body, code)?;
+        Ok(frame::decode(body, PEER_MESSAGE_BYTES_MAX)?)
+    }
+
+    fn send(&mut self, message: &PeerMessage) -> Result<(), PeerError> {
+        let channel = self.channel.as_mut().ok_or(PeerError::OutOfTurn)?;
+        let body = frame::encode(message, PEER_MESSAGE_BYTES_MAX - MAC_BYTES)?;
+        let code = channel.seal(&body);
+        write_to(&mut self.outbox, &[&code, &body]);
+        Ok(())
+    }
+
+    fn send_plain(&mut self, message: &[u8]) {
+        write_to(&mut self.outbox, &[message]);
+    }
+}
+
+fn me(identity: &Identity) -> Me<'_> {
+    Me { key: &identity.key, certificate: &identity.certificate, anchors: &identity.anchors }
+}
+
+fn admitted(port: &dyn PeerPort, peer: &Certificate) -> Result<(), SessionError> {
+    // A replica that can not say whether the phone is revoked lets nobody in.
+    if port.is_revoked(peer).unwrap_or(true) { Err(SessionError::Revoked) } else { Ok(()) }
+}
+
+fn revocations(port: &dyn PeerPort) -> Result<PeerMessage, PortError> {
+    let entries = port.revocations()?.into_iter().take(GIVE_BACK_DIRECTORY_MAX);
+    Ok(PeerMessage::Revocations(entries.map(ByteVec::from).collect()))
+}
+
+#[cfg(test)]
+#[path = "peer_tests.rs"]
+mod tests;

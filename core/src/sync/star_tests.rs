@@ -1,0 +1,335 @@
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+
+use super::*;
+use crate::sync::report::Incident;
+use crate::sync::test_server::{Reply, Server};
+use crate::sync::testing::{Keys, Phone, record};
+
+struct World {
+    rng: ChaCha20Rng,
+    server: Server,
+    phones: Vec<(Phone, Star)>,
+    now: i64,
+    old_reply: Option<Reply>,
+}
+
+impl World {
+    fn new(seed: u64, phones: usize) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let keys = Keys::new(&mut rng);
+        let phones = (0..phones).map(|_| (Phone::new(&keys, &mut rng), Star::new())).collect();
+        let server = Server::new(keys);
+        Self { rng, server, phones, now: 1_000_000, old_reply: None }
+    }
+
+    fn write(&mut self, phone: usize, count: usize) {
+        for _ in 0..count {
+            let record = record(&mut self.rng, 40);
+            self.phones[phone].0.write(record, &mut self.rng);
+        }
+    }
+
+    /// Runs one sync to its end without faults.
+    fn sync(&mut self, phone: usize) -> Report {
+        self.run(phone, 0).expect("without faults a sync comes to its end")
+    }
+
+    /// Runs one sync; of `faults` in 100 exchanges something goes wrong. `None` when it got nowhere.
+    fn run(&mut self, phone: usize, faults: u32) -> Option<Report> {
+        for _ in 0..3_000 {
+            let (port, star) = &mut self.phones[phone];
+            let step = match star.next(port, self.now, &mut self.rng) {
+                Ok(step) => step,
+                Err(error) => panic!("{error}"),
+            };
+            match step {
+                Step::Done(report) => return Some(report),
+                Step::Wait { until_ms } => self.now = until_ms,
+                Step::Awaiting => panic!("nobody waits here"),
+                Step::Send(request) => self.exchange(phone, &request, faults),
+            }
+        }
+        None
+    }
+
+    fn exchange(&mut self, phone: usize, request: &Request, faults: u32) {
+        self.now += 20;
+        let fault = if self.rng.next_u32() % 100 < faults { self.rng.next_u32() % 8 } else { 99 };
+        let (port, star) = &mut self.phones[phone];
+        if fault == 0 {
+            return star.failed(self.now, &mut self.rng);
+        }
+        let mut reply = self.server.handle(request, self.now, &mut self.rng);
+        match fault {
+            1 => return star.failed(self.now, &mut self.rng),
+            2 => reply = self.server.handle(request, self.now, &mut self.rng),
+            3 => {
+                let at = self.rng.next_u32() as usize % reply.body.len();
+                reply.body[at] ^= 1 << (self.rng.next_u32() % 8);
+            }
+            4 => reply.body.truncate(self.rng.next_u32() as usize % reply.body.len()),
+            5 => reply = self.old_reply.clone().unwrap_or(reply),
+            6 => port.broken = true,
+            7 => self.server.sessions.clear(),
+            _ => {}
+        }
+        if self.rng.next_u32() % 4 == 0 && reply.status == 200 {
+            self.old_reply = Some(reply.clone());
+        }
+        let before = (port.held.clone(), port.cursors.clone());
+        let incoming =
+            Incoming { status: reply.status, mac: reply.mac.as_deref(), body: &reply.body };
+        let taken = star.received(port, incoming, self.now, &mut self.rng);
+        let altered = (3..=5).contains(&fault) && request.path == crate::sync::paths::SYNC_PATH;
+        if taken.is_err() || (altered && fault != 5) {
+            assert!(
+                taken.is_err() || fault != 3,
+                "an altered answer was taken: seedless {}",
+                request.path
+            );
+            if taken.is_err() {
+                assert_eq!(before, (port.held.clone(), port.cursors.clone()), "nothing changes");
+            }
+        }
+        port.broken = false;
+    }
+
+    fn assert_equal(&mut self) {
+        for round in 0..2 {
+            for phone in 0..self.phones.len() {
+                let report = self.sync(phone);
+                assert!(report.equal || round == 0, "phone {phone}: {report:?}");
+            }
+        }
+        let there: Vec<_> = self.server.envelopes.keys().copied().collect();
+        for (port, _) in &self.phones {
+            let here: Vec<_> = port.held.keys().copied().collect();
+            assert_eq!(here, there);
+            assert!(port.held.values().all(|held| held.verdict.is_some()));
+        }
+    }
+}
+
+#[test]
+fn what_is_written_offline_reaches_the_server_and_the_other_phones() {
+    let mut w = World::new(1, 3);
+    w.write(0, 130);
+    w.write(1, 5);
+    let report = w.sync(0);
+    assert_eq!((report.pushed, report.equal), (130, true));
+    assert!(report.incidents.is_empty());
+    assert_eq!(w.sync(1).pushed, 5);
+    w.assert_equal();
+}
+
+#[test]
+fn with_nothing_changed_one_round_trip_and_few_bytes() {
+    let mut w = World::new(2, 1);
+    w.write(0, 200);
+    w.sync(0);
+    let report = w.sync(0);
+    assert_eq!(report.round_trips, 1, "the session is kept");
+    assert!(report.equal);
+    assert!(report.bytes_up + report.bytes_down < 300, "{report:?}");
+    assert_eq!(w.server.needed, 0, "one hash stands for all cursors");
+}
+
+#[test]
+fn a_push_and_a_pull_share_a_round_trip() {
+    let mut w = World::new(3, 2);
+    w.write(0, 30);
+    w.sync(0);
+    w.sync(1);
+    w.write(0, 3);
+    w.sync(0);
+    w.write(1, 4);
+    let report = w.sync(1);
+    assert_eq!((report.round_trips, report.pushed), (1, 4));
+    assert!(report.pulled >= 3);
+}
+
+#[test]
+fn under_faults_of_every_kind_nothing_is_lost_and_all_become_equal() {
+    for seed in 0..60 {
+        let mut w = World::new(100 + seed, 3);
+        for _ in 0..12 {
+            let phone = w.rng.next_u32() as usize % 3;
+            let count = w.rng.next_u32() as usize % 12;
+            w.write(phone, count);
+            let faults = w.rng.next_u32() % 60;
+            w.run(phone, faults);
+        }
+        let written: usize = w.phones.iter().map(|(port, _)| port.order.len()).max().unwrap();
+        w.assert_equal();
+        assert!(w.server.envelopes.len() >= written, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_server_restored_from_an_old_copy_gets_back_what_it_lost() {
+    for seed in 0..20 {
+        let mut w = World::new(300 + seed, 3);
+        w.write(0, 20);
+        w.write(1, 20);
+        w.assert_equal();
+        let copy = w.server.clone();
+        w.write(0, 15);
+        w.write(2, 15);
+        w.assert_equal();
+        let all = w.server.envelopes.clone();
+        w.phones[2].0.revocations.push(vec![9; 16]);
+        w.server.restore(&copy);
+        w.write(1, 3);
+        let report = w.sync(2);
+        let changed = Incident::GenerationChanged { from: 1, to: 2 };
+        assert!(report.incidents.contains(&changed), "{report:?}");
+        assert!(!report.incidents.contains(&Incident::DigestMismatch), "{report:?}");
+        assert!(report.equal, "seed {seed}: {report:?}");
+        assert!(w.server.revoked.contains(&vec![9; 16]), "revocations come back");
+        w.assert_equal();
+        for (id, (_, _, verdict)) in &all {
+            assert_eq!(w.server.envelopes[id].2, *verdict, "attested verdicts are kept");
+        }
+    }
+}
+
+#[test]
+fn an_older_server_is_not_followed_back() {
+    let mut w = World::new(5, 1);
+    w.write(0, 5);
+    w.server.generation = 4;
+    w.sync(0);
+    w.server.generation = 3;
+    w.server.sessions.clear();
+    let before = w.phones[0].0.held.clone();
+    let (port, star) = &mut w.phones[0];
+    let mut codes = Vec::new();
+    for _ in 0..8 {
+        match star.next(port, w.now, &mut w.rng).unwrap() {
+            Step::Send(request) => {
+                let reply = w.server.handle(&request, w.now, &mut w.rng);
+                let incoming =
+                    Incoming { status: reply.status, mac: reply.mac.as_deref(), body: &reply.body };
+                if let Err(error) = star.received(port, incoming, w.now, &mut w.rng) {
+                    codes.push(error.code().to_owned());
+                }
+            }
+            Step::Wait { until_ms } => w.now = until_ms,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(codes.contains(&"sync.older_generation".to_owned()), "{codes:?}");
+    assert_eq!(before, port.held);
+}
+
+#[test]
+fn a_silent_difference_is_found_repaired_and_reported() {
+    let mut w = World::new(6, 2);
+    w.write(0, 150);
+    w.assert_equal();
+    // The phone loses some, the server others, and neither notices.
+    let lost: Vec<_> = w.phones[1].0.held.keys().step_by(17).copied().collect();
+    for id in &lost {
+        w.phones[1].0.held.remove(id);
+        w.phones[1].0.order.retain(|other| other != id);
+    }
+    let report = w.sync(1);
+    assert!(report.equal);
+    assert!(report.incidents.contains(&Incident::DigestMismatch));
+    assert!(report.incidents.iter().any(|i| matches!(i, Incident::Repaired { .. })));
+    let gone: Vec<_> = w.server.envelopes.keys().skip(5).step_by(29).copied().collect();
+    for id in &gone {
+        w.server.envelopes.remove(id);
+        w.server.feeds.values_mut().for_each(|feed| feed.retain(|other| other != id));
+    }
+    for (port, _) in &mut w.phones {
+        port.cursors.clear();
+    }
+    assert!(w.sync(0).equal);
+    w.assert_equal();
+    assert!(gone.iter().all(|id| w.server.envelopes.contains_key(id)));
+}
+
+#[test]
+fn missing_parents_are_sent_and_what_nobody_has_blocks_nothing_else() {
+    let mut w = World::new(7, 1);
+    let (a, b) = (RecordId([3; 16]), RecordId([4; 16]));
+    let phone = &mut w.phones[0].0;
+    let first = phone.write(a, &mut w.rng);
+    phone.write(a, &mut w.rng);
+    w.sync(0);
+    // The server forgets the first; the phone, which has its verdict, builds on it.
+    w.server.envelopes.clear();
+    w.server.feeds.values_mut().for_each(Vec::clear);
+    w.phones[0].0.write(a, &mut w.rng);
+    w.sync(0);
+    assert!(w.server.envelopes.contains_key(&first));
+    // Nobody has the parent of this one.
+    let orphan = w.phones[0].0.write(b, &mut w.rng);
+    let child = w.phones[0].0.write(b, &mut w.rng);
+    w.phones[0].0.held.remove(&orphan);
+    w.phones[0].0.order.retain(|id| *id != orphan);
+    let other = w.phones[0].0.write(a, &mut w.rng);
+    let report = w.sync(0);
+    assert!(report.incidents.contains(&Incident::MissingParents), "{report:?}");
+    assert!(w.server.envelopes.contains_key(&other));
+    assert!(!w.server.envelopes.contains_key(&child));
+    assert!(w.phones[0].0.held[&child].verdict.is_none(), "it is kept and waits");
+}
+
+#[test]
+fn a_revoked_phone_is_refused_keeps_its_work_and_does_not_hammer() {
+    let mut w = World::new(8, 1);
+    w.write(0, 3);
+    w.server.revoked.insert(w.phones[0].0.identity.certificate.facts().device.0.to_vec());
+    let (port, star) = &mut w.phones[0];
+    let (mut requests, start) = (0, w.now);
+    while w.now < start + 3_600_000 {
+        match star.next(port, w.now, &mut w.rng).unwrap() {
+            Step::Send(request) => {
+                requests += 1;
+                let reply = w.server.handle(&request, w.now, &mut w.rng);
+                let incoming = Incoming { status: 403, mac: None, body: &reply.body };
+                let incoming =
+                    if reply.status == 200 { Incoming { status: 200, ..incoming } } else { incoming };
+                if let Err(error) = star.received(port, incoming, w.now, &mut w.rng) {
+                    assert_eq!(error.code(), "session.revoked");
+                }
+            }
+            Step::Wait { until_ms } => {
+                assert!(until_ms > w.now && until_ms <= w.now + RETRY_MS_MAX);
+                w.now = until_ms;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(requests < 70, "{requests} requests in an hour");
+    assert_eq!(port.held.len(), 3);
+}
+
+#[test]
+fn answers_that_nobody_asked_for_and_clocks_set_back_do_no_harm() {
+    let mut w = World::new(9, 1);
+    let (port, star) = &mut w.phones[0];
+    let incoming = Incoming { status: 200, mac: None, body: b"x" };
+    let unasked = star.received(port, incoming, 0, &mut w.rng);
+    assert_eq!(unasked, Err(SyncError::Unasked));
+    assert!(matches!(star.next(port, 1_000_000_000, &mut w.rng), Ok(Step::Send(_))));
+    assert_eq!(star.next(port, 1_000_000_000, &mut w.rng), Ok(Step::Awaiting));
+    star.failed(1_000_000_000, &mut w.rng);
+    let Ok(Step::Wait { until_ms }) = star.next(port, 0, &mut w.rng) else { panic!() };
+    assert!(until_ms <= RETRY_MS_MAX, "a clock set back does not make it wait for days");
+    star.wake();
+    assert!(matches!(star.next(port, 0, &mut w.rng), Ok(Step::Send(_))));
+}
+
+#[test]
+fn the_code_of_a_problem_is_read_carefully() {
+    assert_eq!(problem_code(b"{\"code\":\"http.busy\"}"), Some("http.busy"));
+    assert_eq!(problem_code(b"{\"a\":1, \"code\" : \"a.b_1\" }"), Some("a.b_1"));
+    for bad in [&b""[..], b"{}", b"{\"code\":7}", b"{\"code\":\"A<b>\"}", b"\xff", b"\"code\":\"a"] {
+        assert_eq!(problem_code(bad), None);
+    }
+}

@@ -1,0 +1,317 @@
+//! A server in memory that speaks the real protocol.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand_chacha::ChaCha20Rng;
+
+use super::paths::{SESSION_PATH, SYNC_PATH};
+use super::port::StreamItem;
+use super::reconcile::respond;
+use super::star::Request;
+use super::testing::{Keys, STREAMS, accepted, header_of, streams_of};
+use crate::domain::stream::StreamId;
+use crate::id::{DeviceId, EnvelopeId, RecordId};
+use crate::trust::request_mac::{MAC_HEADER, RequestTag, SESSION_HEADER};
+use crate::trust::session::{
+    HandshakeId, ServerHandshake, Session, SessionError, SessionId, SessionMessage,
+};
+use crate::wire::cursor::{Cursor, CursorAt, cursor_set_hash};
+use crate::wire::digest::Digest;
+use crate::wire::envelope::RawEnvelope;
+use crate::wire::message::{
+    CursorsAnswer, Known, PROTOCOL_VERSION, SyncRequest, SyncResponse,
+};
+use crate::wire::page::{FeedEntry, Page, Segment};
+use crate::wire::receipt::Receipt;
+use crate::wire::repair::{RepairAnswer, RepairFound, RepairStep};
+use crate::wire::verdict::{AttestedEnvelope, Attestation, Verdict};
+
+/// An answer as the network carries it.
+#[derive(Clone, Debug)]
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) mac: Option<String>,
+    pub(super) body: Vec<u8>,
+}
+
+#[derive(Clone)]
+pub(super) struct Server {
+    pub(super) keys: Keys,
+    pub(super) generation: u32,
+    pub(super) envelopes: BTreeMap<EnvelopeId, (RawEnvelope, RecordId, Verdict)>,
+    pub(super) feeds: BTreeMap<StreamId, Vec<EnvelopeId>>,
+    pub(super) revoked: BTreeSet<Vec<u8>>,
+    pub(super) sessions: BTreeMap<SessionId, Session>,
+    waiting: BTreeMap<HandshakeId, Vec<u8>>,
+    handed: BTreeMap<DeviceId, Vec<Cursor>>,
+    pub(super) page_envelopes: usize,
+    pub(super) needed: u32,
+}
+
+impl Server {
+    pub(super) fn new(keys: Keys) -> Self {
+        Self {
+            keys,
+            generation: 1,
+            envelopes: BTreeMap::new(),
+            feeds: STREAMS.iter().map(|stream| (*stream, Vec::new())).collect(),
+            revoked: BTreeSet::new(),
+            sessions: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            handed: BTreeMap::new(),
+            page_envelopes: 40,
+            needed: 0,
+        }
+    }
+
+    /// An old copy of this server comes back in its place.
+    pub(super) fn restore(&mut self, copy: &Self) {
+        let generation = self.generation + 1;
+        *self = copy.clone();
+        self.generation = generation;
+        self.sessions.clear();
+        self.handed.clear();
+    }
+
+    pub(super) fn handle(&mut self, request: &Request, now: i64, rng: &mut ChaCha20Rng) -> Reply {
+        let answered = match request.path {
+            SESSION_PATH => self.session(&request.body, now, rng).map(|body| (None, body)),
+            SYNC_PATH => self.sync(request, now),
+            other => panic!("{other}"),
+        };
+        match answered {
+            Ok((mac, body)) => Reply { status: 200, mac, body },
+            Err(error) => {
+                let body = format!("{{\"title\":\"x\", \"code\": \"{}\"}}", error.code());
+                Reply { status: 401, mac: None, body: body.into_bytes() }
+            }
+        }
+    }
+
+    fn session(
+        &mut self,
+        body: &[u8],
+        now: i64,
+        rng: &mut ChaCha20Rng,
+    ) -> Result<Vec<u8>, SessionError> {
+        let keys = self.keys.clone();
+        match SessionMessage::of(body)? {
+            SessionMessage::Hello => {
+                let authority = keys.anchors.authority();
+                let (state, answer) = ServerHandshake::answer(
+                    body,
+                    &keys.receipts,
+                    &keys.certified[0],
+                    authority,
+                    now,
+                    rng,
+                )?;
+                self.waiting.insert(state.id(), state.to_bytes().to_vec());
+                Ok(answer)
+            }
+            SessionMessage::Prove(id) => {
+                let state = self.waiting.remove(&id).ok_or(SessionError::HandshakeOver)?;
+                let state = ServerHandshake::from_bytes(&state).unwrap();
+                let revoked = &self.revoked;
+                let proven = state.finish(body, &keys.anchors, now, |certificate| {
+                    let device = certificate.facts().device.0.to_vec();
+                    if revoked.contains(&device) { Err(SessionError::Revoked) } else { Ok(()) }
+                })?;
+                let (session, grant) =
+                    proven.grant(self.generation, keys.certified, None, now, rng);
+                self.sessions.insert(session.id, session);
+                Ok(grant)
+            }
+        }
+    }
+
+    fn sync(
+        &mut self,
+        request: &Request,
+        now: i64,
+    ) -> Result<(Option<String>, Vec<u8>), SessionError> {
+        let header = |name| {
+            let of = request.headers.iter().find(|(header, _)| *header == name);
+            of.map(|(_, value)| value.as_str()).unwrap_or_default()
+        };
+        let tag = RequestTag::parse(header(SESSION_HEADER), header(MAC_HEADER))?;
+        let session = self.sessions.get(&tag.session).ok_or(SessionError::Unknown)?.clone();
+        session.check_request(&tag, "POST", SYNC_PATH, &request.body, now)?;
+        let asked = SyncRequest::from_bytes(&request.body).map_err(|_| SessionError::Malformed)?;
+        let response = self.answer(&asked, session.device, now).to_bytes().unwrap();
+        Ok((Some(session.answer_mac(&tag.mac, &response)), response))
+    }
+
+    fn answer(&mut self, asked: &SyncRequest, device: DeviceId, now: i64) -> SyncResponse {
+        let mut attested = Vec::new();
+        if let Some(give) = &asked.give_back {
+            self.revoked.extend(give.directory.iter().map(|entry| entry.to_vec()));
+            for attestation in &give.attestations {
+                assert!(attestation.verify(&self.keys.anchors).is_ok());
+                attested.push(attestation.clone());
+            }
+        }
+        let (receipt, missing) = self.ingest(asked, &attested, now);
+        let mut page = Page::default();
+        let repair = asked.repair.iter().map(|ask| self.repair(ask, &mut page)).collect();
+        let (cursors, more) = self.read(asked, device, &mut page);
+        let authority = *self.keys.anchors.authority();
+        page.sign(self.generation, now, &self.keys.receipts, &authority).unwrap();
+        let heads = STREAMS.iter().flat_map(|stream| self.items(stream)).map(|i| i.digest).sum();
+        SyncResponse {
+            version: PROTOCOL_VERSION,
+            generation: self.generation,
+            time_ms: now,
+            session_expires_ms: None,
+            receipt,
+            missing,
+            cursors,
+            streams: Some(STREAMS.to_vec()),
+            page: (!page.is_empty()).then_some(page),
+            repair,
+            heads,
+            more,
+        }
+    }
+
+    fn ingest(
+        &mut self,
+        asked: &SyncRequest,
+        attested: &[Attestation],
+        now: i64,
+    ) -> (Option<Receipt>, Vec<EnvelopeId>) {
+        let Some(bundle) = &asked.bundle else { return (None, Vec::new()) };
+        let mut known: BTreeSet<EnvelopeId> = self.envelopes.keys().copied().collect();
+        known.insert(EnvelopeId([0; 16]));
+        let mut missing = Vec::new();
+        for raw in &bundle.envelopes {
+            missing.extend(header_of(raw).parents.iter().filter(|id| !known.contains(id)));
+            known.insert(raw.hash().envelope_id());
+        }
+        if !missing.is_empty() {
+            return (None, missing);
+        }
+        let mut lines = Vec::new();
+        for raw in &bundle.envelopes {
+            let (hash, id) = (raw.hash(), raw.hash().envelope_id());
+            let earlier = attested.iter().find_map(|attestation| attestation.verdict_on(id));
+            let record = header_of(raw).record.unwrap();
+            if !self.envelopes.contains_key(&id) {
+                let verdict = earlier.unwrap_or(accepted(now, self.generation));
+                self.envelopes.insert(id, (raw.clone(), record, verdict));
+                for stream in streams_of(&record) {
+                    self.feeds.get_mut(&stream).unwrap().push(id);
+                }
+            }
+            let verdict = self.envelopes[&id].2;
+            lines.push(AttestedEnvelope { hash, verdict, at: Vec::new() });
+        }
+        let authority = self.keys.anchors.authority();
+        let signed =
+            Attestation::sign(self.generation, now, lines, &self.keys.receipts, authority);
+        (Some(Receipt::of(signed)), Vec::new())
+    }
+
+    pub(super) fn items(&self, stream: &StreamId) -> Vec<StreamItem> {
+        let mut records: BTreeMap<RecordId, Digest> = BTreeMap::new();
+        for (id, (_, record, _)) in &self.envelopes {
+            if streams_of(record).contains(stream) {
+                records.entry(*record).or_insert(Digest::EMPTY).add(*id);
+            }
+        }
+        let item = |(record, digest)| StreamItem { created_ms: 5, record, digest };
+        records.into_iter().map(item).collect()
+    }
+
+    fn repair(&self, ask: &crate::wire::repair::RepairAsk, page: &mut Page) -> RepairAnswer {
+        let step = match &ask.step {
+            RepairStep::Reconcile(message) => RepairFound::Reconcile(
+                respond(&self.items(&ask.stream), message).unwrap(),
+            ),
+            RepairStep::Ids { record, ids } => {
+                let there: BTreeSet<EnvelopeId> = ids.iter().copied().collect();
+                let of = |(_, r, _): &(RawEnvelope, RecordId, Verdict)| r == record;
+                let here: BTreeSet<EnvelopeId> =
+                    self.envelopes.iter().filter(|(_, e)| of(e)).map(|(id, _)| *id).collect();
+                RepairFound::Ids {
+                    record: *record,
+                    reader_lacks: here.difference(&there).copied().collect(),
+                    server_lacks: there.difference(&here).copied().collect(),
+                }
+            }
+            RepairStep::Want { records, envelopes } => {
+                for (id, (raw, record, verdict)) in &self.envelopes {
+                    if records.contains(record) || envelopes.contains(id) {
+                        page.envelopes.push((raw.clone(), *verdict));
+                    }
+                }
+                RepairFound::Given { absent_records: Vec::new(), absent: Vec::new() }
+            }
+        };
+        RepairAnswer { stream: ask.stream, step }
+    }
+
+    fn at(&self, position: usize) -> CursorAt {
+        CursorAt::At {
+            generation: self.generation,
+            position: position as u64,
+            digest: Digest::EMPTY,
+        }
+    }
+
+    fn read(
+        &mut self,
+        asked: &SyncRequest,
+        device: DeviceId,
+        page: &mut Page,
+    ) -> (CursorsAnswer, bool) {
+        let cursors = match &asked.known {
+            Known::All(cursors) => cursors.clone(),
+            Known::Hash(hash) => match self.handed.get(&device) {
+                Some(cursors) if cursor_set_hash(cursors) == *hash => cursors.clone(),
+                _ => {
+                    self.needed += 1;
+                    return (CursorsAnswer::Needed, false);
+                }
+            },
+        };
+        let (mut next, mut more, mut moved) = (Vec::new(), false, false);
+        for stream in STREAMS {
+            let feed = &self.feeds[&stream];
+            let at = cursors.iter().find(|cursor| cursor.stream == stream).map(|c| &c.at);
+            let from = match at {
+                Some(CursorAt::At { generation, position, .. })
+                    if *generation == self.generation =>
+                {
+                    usize::try_from(*position).unwrap()
+                }
+                // Of an older generation: from here on; what differs is found by the digests.
+                Some(CursorAt::At { .. }) => feed.len(),
+                _ => 0,
+            };
+            let to = feed.len().min(from + self.page_envelopes);
+            more |= to < feed.len();
+            let now = Cursor { stream, at: self.at(to) };
+            if at != Some(&now.at) {
+                moved = true;
+                let mut entries = Vec::new();
+                for id in &feed[from..to] {
+                    let (raw, _, verdict) = &self.envelopes[id];
+                    let hash = raw.hash();
+                    let place = page.envelopes.iter().position(|(raw, _)| raw.hash() == hash);
+                    let place = place.unwrap_or_else(|| {
+                        page.envelopes.push((raw.clone(), *verdict));
+                        page.envelopes.len() - 1
+                    });
+                    entries.push(FeedEntry::Envelope(u32::try_from(place).unwrap()));
+                }
+                let first = from as u64 + 1;
+                page.segments.push(Segment { stream, first, entries, next: now.at.clone() });
+            }
+            next.push(now);
+        }
+        self.handed.insert(device, next);
+        (if moved { CursorsAnswer::Moved } else { CursorsAnswer::Unchanged }, more)
+    }
+}

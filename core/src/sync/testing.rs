@@ -1,0 +1,370 @@
+//! Test doubles of both ends: a replica and a server in memory, without any meaning of envelopes.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rand_chacha::ChaCha20Rng;
+use rand_core::Rng;
+
+use super::answer::Answer;
+use super::port::{
+    Applied, GiveAsk, Given, Identity, OutboxAsk, PeerPort, PortError, StarPort, StreamItem,
+};
+use crate::domain::stream::StreamId;
+use crate::id::{EnvelopeId, Hash, MemberId, RecordId, UnitId};
+use crate::trust::certificate::{Anchors, Certificate, Facts, ServerKey, ServerPurpose};
+use crate::trust::session::SessionGrant;
+use crate::trust::sign::SecretKey;
+use crate::wire::body::Body;
+use crate::wire::cursor::{Cursor, CursorAt};
+use crate::wire::digest::Digest;
+use crate::wire::envelope::{DirectoryMark, Envelope, Header, RawEnvelope};
+use crate::wire::message::Bundle;
+use crate::wire::page::FeedEntry;
+use crate::wire::verdict::{Attestation, Status, Verdict};
+
+/// The two streams of the test world; a record is in one of them, or in both.
+pub(super) const STREAMS: [StreamId; 2] =
+    [StreamId::Unit(UnitId([1; 16])), StreamId::Member(MemberId([2; 16]))];
+
+pub(super) fn streams_of(record: &RecordId) -> Vec<StreamId> {
+    match record.0[0] % 3 {
+        0 => vec![STREAMS[0]],
+        1 => vec![STREAMS[1]],
+        _ => STREAMS.to_vec(),
+    }
+}
+
+pub(super) fn header_of(raw: &RawEnvelope) -> Header {
+    minicbor::decode(&raw.header).unwrap()
+}
+
+/// The keys of one deployment.
+#[derive(Clone)]
+pub(super) struct Keys {
+    pub(super) issuer: SecretKey,
+    pub(super) receipts: SecretKey,
+    pub(super) certified: Vec<ServerKey>,
+    pub(super) anchors: Arc<Anchors>,
+}
+
+impl Keys {
+    pub(super) fn new(rng: &mut ChaCha20Rng) -> Self {
+        let (root, issuer) = (SecretKey::generate(rng), SecretKey::generate(rng));
+        let receipts = SecretKey::generate(rng);
+        let certified = vec![
+            ServerKey::issue(&root, &receipts.public(), ServerPurpose::Receipts, 0),
+            ServerKey::issue(&root, &issuer.public(), ServerPurpose::Certificates, 0),
+        ];
+        let anchors = Arc::new(Anchors::new(root.public(), &certified).unwrap());
+        Self { issuer, receipts, certified, anchors }
+    }
+
+    pub(super) fn identity(&self, rng: &mut ChaCha20Rng) -> Identity {
+        let key = SecretKey::generate(rng);
+        let facts = Facts {
+            version: 1,
+            device: key.public().device(),
+            device_key: *key.public().as_bytes(),
+            member: Some(MemberId([2; 16])),
+            grants: Vec::new(),
+            issued_ms: 0,
+            expires_ms: i64::MAX,
+            issued_at: DirectoryMark::default(),
+            issuer: self.issuer.public().device(),
+        };
+        let authority = self.anchors.authority();
+        let certificate = Arc::new(Certificate::issue(&facts, &self.issuer, authority).unwrap());
+        Identity { key, certificate, anchors: Arc::clone(&self.anchors) }
+    }
+}
+
+/// One envelope that a replica holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) raw: RawEnvelope,
+    pub(super) record: RecordId,
+    pub(super) verdict: Option<Verdict>,
+}
+
+/// A replica in memory.
+#[derive(Clone)]
+pub(super) struct Phone {
+    pub(super) identity: Identity,
+    pub(super) held: BTreeMap<EnvelopeId, Held>,
+    pub(super) order: Vec<EnvelopeId>,
+    pub(super) cursors: BTreeMap<StreamId, CursorAt>,
+    pub(super) attestations: Vec<Attestation>,
+    pub(super) generation: u32,
+    pub(super) revocations: Vec<Vec<u8>>,
+    pub(super) detached: BTreeSet<(StreamId, RecordId)>,
+    /// The next `apply` fails before it commits.
+    pub(super) broken: bool,
+}
+
+impl Phone {
+    pub(super) fn new(keys: &Keys, rng: &mut ChaCha20Rng) -> Self {
+        Self {
+            identity: keys.identity(rng),
+            held: BTreeMap::new(),
+            order: Vec::new(),
+            cursors: BTreeMap::new(),
+            attestations: Vec::new(),
+            generation: 0,
+            revocations: Vec::new(),
+            detached: BTreeSet::new(),
+            broken: false,
+        }
+    }
+
+    /// Writes an envelope on a record, on top of what it holds of it.
+    pub(super) fn write(&mut self, record: RecordId, rng: &mut ChaCha20Rng) -> EnvelopeId {
+        let mut parents: Vec<EnvelopeId> = self.ids(&record).into_iter().collect();
+        let seen: BTreeSet<EnvelopeId> =
+            parents.iter().flat_map(|id| header_of(&self.held[id].raw).parents).collect();
+        parents.retain(|id| !seen.contains(id));
+        parents.truncate(crate::limits::PARENTS_MAX);
+        if parents.is_empty() {
+            parents.push(EnvelopeId([0; 16]));
+        }
+        let header = Header {
+            version: 1,
+            suite: 1,
+            body_kind: 9,
+            record: Some(record),
+            author: self.identity.certificate.facts().device,
+            certificate: self.identity.certificate.hash(),
+            grant: 0,
+            parents,
+            directory_seen: DirectoryMark::default(),
+            clock_ms: 1_000,
+        };
+        let mut text = [0; 24];
+        rng.fill_bytes(&mut text);
+        let body = Body::Unknown(9, minicbor::to_vec(minicbor::bytes::ByteVec::from(text.to_vec())).unwrap());
+        let authority = self.identity.anchors.authority();
+        let sealed = Envelope::seal(header, &body, &self.identity.key, authority).unwrap();
+        self.insert(sealed.raw().clone(), None);
+        sealed.id()
+    }
+
+    pub(super) fn insert(&mut self, raw: RawEnvelope, verdict: Option<Verdict>) -> bool {
+        let id = raw.hash().envelope_id();
+        let record = header_of(&raw).record.unwrap();
+        if let Some(held) = self.held.get_mut(&id) {
+            let news = held.verdict.is_none() && verdict.is_some();
+            held.verdict = verdict.or(held.verdict);
+            return news;
+        }
+        self.order.push(id);
+        self.held.insert(id, Held { raw, record, verdict });
+        true
+    }
+
+    pub(super) fn ids(&self, record: &RecordId) -> BTreeSet<EnvelopeId> {
+        self.held.iter().filter(|(_, held)| held.record == *record).map(|(id, _)| *id).collect()
+    }
+
+    fn settled(&self, stream: &StreamId) -> BTreeMap<RecordId, Digest> {
+        let mut records = BTreeMap::new();
+        for (id, held) in &self.held {
+            let settled = held.verdict.is_some_and(|verdict| verdict.status.is_settled());
+            if settled && streams_of(&held.record).contains(stream) {
+                records.entry(held.record).or_insert(Digest::EMPTY).add(*id);
+            }
+        }
+        records
+    }
+
+    fn bundle(&self, ids: &[EnvelopeId], bytes_max: usize) -> (Bundle, Vec<EnvelopeId>) {
+        let mut bundle = Bundle::default();
+        let (mut bytes, mut left) = (0, Vec::new());
+        for id in ids {
+            let raw = &self.held[id].raw;
+            if bytes > 0 && bytes + raw.len() > bytes_max {
+                left.push(*id);
+                continue;
+            }
+            bytes += raw.len();
+            bundle.envelopes.push(raw.clone());
+        }
+        (bundle, left)
+    }
+
+    fn handed(&self, ask: &GiveAsk) -> Given {
+        let wanted = |id: &&EnvelopeId| {
+            ask.envelopes.contains(id) || ask.records.contains(&self.held[*id].record)
+        };
+        let ids: Vec<EnvelopeId> = self.order.iter().filter(wanted).copied().collect();
+        let (bundle, left) = self.bundle(&ids, ask.bytes_max);
+        let mut given = Given { bundle, ..Given::default() };
+        given.give_back.attestations = self
+            .attestations
+            .iter()
+            .filter(|a| given.bundle.envelopes.iter().any(|raw| a.verdict_on(raw.hash().envelope_id()).is_some()))
+            .cloned()
+            .collect();
+        given.left.envelopes = left;
+        given.absent =
+            ask.envelopes.iter().filter(|id| !self.held.contains_key(id)).copied().collect();
+        given
+    }
+}
+
+impl StarPort for Phone {
+    fn identity(&self) -> Result<Identity, PortError> {
+        Ok(self.identity.clone())
+    }
+
+    fn welcomed(&mut self, grant: &SessionGrant) -> Result<(), PortError> {
+        assert_eq!(grant.server_keys.len(), 2);
+        Ok(())
+    }
+
+    fn cursors(&self) -> Result<Vec<Cursor>, PortError> {
+        let cursor = |(stream, at): (&StreamId, &CursorAt)| Cursor { stream: *stream, at: at.clone() };
+        Ok(self.cursors.iter().map(cursor).collect())
+    }
+
+    fn generation(&self) -> Result<u32, PortError> {
+        Ok(self.generation)
+    }
+
+    fn outbox(&self, ask: &OutboxAsk<'_>) -> Result<Bundle, PortError> {
+        let mut without = ask.without.clone();
+        let mut ids = Vec::new();
+        for id in self.order.iter().filter(|id| self.held[*id].verdict.is_none()) {
+            let parents = header_of(&self.held[id].raw).parents;
+            if without.contains(id) || parents.iter().any(|parent| without.contains(parent)) {
+                without.insert(*id);
+            } else if ids.len() < ask.envelopes_max {
+                ids.push(*id);
+            }
+        }
+        Ok(self.bundle(&ids, ask.bytes_max).0)
+    }
+
+    fn apply(&mut self, answer: &Answer, _: i64) -> Result<Applied, PortError> {
+        if std::mem::take(&mut self.broken) {
+            return Err(PortError { code: "test.disk", foreign: false });
+        }
+        let mut applied = Applied::default();
+        self.generation = answer.response().generation;
+        for attestation in answer.receipt().into_iter().chain(answer.page_attestation()) {
+            self.attestations.push(attestation.clone());
+        }
+        for line in answer.receipt().iter().flat_map(|receipt| &receipt.envelopes) {
+            let held = self.held.get_mut(&line.hash.envelope_id()).unwrap();
+            applied.settled += u32::from(held.verdict.is_none());
+            held.verdict = Some(line.verdict);
+        }
+        if let Some(page) = &answer.response().page {
+            for (raw, verdict) in &page.envelopes {
+                applied.pulled += u32::from(self.insert(raw.clone(), Some(*verdict)));
+            }
+            for segment in &page.segments {
+                for entry in &segment.entries {
+                    assert!(matches!(entry, FeedEntry::Envelope(_)));
+                }
+                self.cursors.insert(segment.stream, segment.next.clone());
+            }
+        }
+        for stream in answer.response().streams.iter().flatten() {
+            self.cursors.entry(*stream).or_insert(CursorAt::Fresh);
+        }
+        Ok(applied)
+    }
+
+    fn combined_digest(&self) -> Result<Digest, PortError> {
+        Ok(STREAMS.iter().flat_map(|stream| self.settled(stream).into_values()).sum())
+    }
+
+    fn stream_items(&self, stream: &StreamId) -> Result<Vec<StreamItem>, PortError> {
+        let item = |(record, digest)| StreamItem { created_ms: 5, record, digest };
+        Ok(self.settled(stream).into_iter().map(item).collect())
+    }
+
+    fn record_ids(&self, record: &RecordId) -> Result<Vec<EnvelopeId>, PortError> {
+        let settled = |id: &EnvelopeId| {
+            self.held[id].verdict.is_some_and(|verdict| verdict.status.is_settled())
+        };
+        Ok(self.ids(record).into_iter().filter(settled).collect())
+    }
+
+    fn give(&self, ask: &GiveAsk) -> Result<Given, PortError> {
+        Ok(self.handed(ask))
+    }
+
+    fn revocations(&self) -> Result<Vec<Vec<u8>>, PortError> {
+        Ok(self.revocations.clone())
+    }
+
+    fn detach(&mut self, stream: &StreamId, record: &RecordId) -> Result<(), PortError> {
+        self.detached.insert((*stream, *record));
+        Ok(())
+    }
+}
+
+impl PeerPort for Phone {
+    fn identity(&self) -> Result<Identity, PortError> {
+        Ok(self.identity.clone())
+    }
+
+    fn is_revoked(&self, peer: &Certificate) -> Result<bool, PortError> {
+        Ok(self.revocations.contains(&peer.facts().device.0.to_vec()))
+    }
+
+    fn revocations(&self) -> Result<Vec<Vec<u8>>, PortError> {
+        Ok(self.revocations.clone())
+    }
+
+    fn apply_revocations(&mut self, entries: &[Vec<u8>], _: i64) -> Result<(), PortError> {
+        for entry in entries.iter().filter(|entry| entry.len() == 16) {
+            if !self.revocations.contains(entry) {
+                self.revocations.push(entry.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn shared_items(&self, _: &Certificate) -> Result<Vec<StreamItem>, PortError> {
+        let mut records: BTreeMap<RecordId, Digest> = BTreeMap::new();
+        for (id, held) in &self.held {
+            // A record that begins with 255 is restricted: nobody else may read it.
+            if held.record.0[0] != 255 {
+                records.entry(held.record).or_insert(Digest::EMPTY).add(*id);
+            }
+        }
+        let item = |(record, digest)| StreamItem { created_ms: 5, record, digest };
+        Ok(records.into_iter().map(item).collect())
+    }
+
+    fn all_record_ids(&self, record: &RecordId) -> Result<Vec<EnvelopeId>, PortError> {
+        Ok(self.ids(record).into_iter().collect())
+    }
+
+    fn give_to_peer(&self, ask: &GiveAsk, _: &Certificate) -> Result<Given, PortError> {
+        Ok(self.handed(ask))
+    }
+
+    fn apply_peer(&mut self, given: &Given, _: &Certificate, _: i64) -> Result<Applied, PortError> {
+        let mut applied = Applied::default();
+        for raw in &given.bundle.envelopes {
+            let id = raw.hash().envelope_id();
+            let known = given.give_back.attestations.iter().find_map(|a| a.verdict_on(id));
+            applied.pulled += u32::from(self.insert(raw.clone(), known));
+        }
+        self.attestations.extend(given.give_back.attestations.iter().cloned());
+        Ok(applied)
+    }
+}
+
+pub(super) fn accepted(at_ms: i64, generation: u32) -> Verdict {
+    Verdict { status: Status::Accepted, at_ms, generation }
+}
+
+pub(super) fn record(rng: &mut ChaCha20Rng, count: u32) -> RecordId {
+    let number = rng.next_u32() % count;
+    RecordId(Hash::of(&[&number.to_le_bytes()]).first16())
+}
