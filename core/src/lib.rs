@@ -18,9 +18,9 @@ pub mod crdt;
 pub mod domain;
 pub mod id;
 pub mod limits;
-pub mod record;
 #[cfg(feature = "net")]
 pub mod net;
+pub mod record;
 pub mod sync;
 pub mod texts;
 pub mod trust;

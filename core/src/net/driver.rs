@@ -239,7 +239,11 @@ impl<P: StarPort + Send + 'static> Driver<P> {
     }
 
     async fn exchange(&self, request: Request) -> Result<(), NetError> {
-        let media_type = if request.path == SYNC_PATH { MEDIA_SYNC } else { MEDIA_CBOR };
+        let media_type = if request.path == SYNC_PATH {
+            MEDIA_SYNC
+        } else {
+            MEDIA_CBOR
+        };
         let Request {
             path,
             headers,

@@ -264,7 +264,12 @@ impl Peer {
             }
             (
                 State::CallerCompare(said),
-                PeerMessage::Found { give_back, bundle, lacks, more },
+                PeerMessage::Found {
+                    give_back,
+                    bundle,
+                    lacks,
+                    more,
+                },
             ) => {
                 let news = self.accept(port, give_back, bundle, now_ms)?;
                 if more && news > 0 {
@@ -272,9 +277,19 @@ impl Peer {
                 }
                 let offered: BTreeSet<&EnvelopeId> =
                     said.iter().flat_map(|record| &record.ids).collect();
-                let envelopes = lacks.into_iter().filter(|id| offered.contains(id)).collect();
-                let ask = GiveAsk { envelopes, ..GiveAsk::default() };
-                if ask.is_empty() { self.compare(port) } else { self.give(port, ask) }
+                let envelopes = lacks
+                    .into_iter()
+                    .filter(|id| offered.contains(id))
+                    .collect();
+                let ask = GiveAsk {
+                    envelopes,
+                    ..GiveAsk::default()
+                };
+                if ask.is_empty() {
+                    self.compare(port)
+                } else {
+                    self.give(port, ask)
+                }
             }
             (State::CallerGive(left), PeerMessage::Taken) => {
                 if left.is_empty() {
@@ -351,20 +366,36 @@ impl Peer {
         records: &[RecordId],
     ) -> Result<State, PeerError> {
         let ids = |record: &RecordId| {
-            Ok(RecordIds { record: *record, ids: port.all_record_ids(record)? })
+            Ok(RecordIds {
+                record: *record,
+                ids: port.all_record_ids(record)?,
+            })
         };
-        let said = records.iter().map(ids).collect::<Result<Vec<_>, PortError>>()?;
+        let said = records
+            .iter()
+            .map(ids)
+            .collect::<Result<Vec<_>, PortError>>()?;
         self.send(&PeerMessage::Compare(said.clone()))?;
         Ok(State::CallerCompare(said))
     }
 
     fn give(&mut self, port: &dyn PeerPort, ask: GiveAsk) -> Result<State, PeerError> {
-        let ask = GiveAsk { bytes_max: PEER_GIVE_BYTES, ..ask };
+        let ask = GiveAsk {
+            bytes_max: PEER_GIVE_BYTES,
+            ..ask
+        };
         let given = port.give_to_peer(&ask, self.known_peer()?)?;
         self.count(&given);
         // What did not move on at all is not asked for again.
-        let left = if given.is_empty() { GiveAsk::default() } else { given.left };
-        self.send(&PeerMessage::Give { give_back: given.give_back, bundle: given.bundle })?;
+        let left = if given.is_empty() {
+            GiveAsk::default()
+        } else {
+            given.left
+        };
+        self.send(&PeerMessage::Give {
+            give_back: given.give_back,
+            bundle: given.bundle,
+        })?;
         Ok(State::CallerGive(left))
     }
 
@@ -376,15 +407,20 @@ impl Peer {
         theirs: &[RecordIds],
     ) -> Result<PeerMessage, PeerError> {
         let shared: BTreeSet<RecordId> = items.iter().map(|item| item.record).collect();
-        let mut ask = GiveAsk { bytes_max: PEER_GIVE_BYTES, ..GiveAsk::default() };
+        let mut ask = GiveAsk {
+            bytes_max: PEER_GIVE_BYTES,
+            ..GiveAsk::default()
+        };
         let mut lacks = Vec::new();
         for RecordIds { record, ids } in theirs {
             let mine = port.all_record_ids(record)?;
             if !mine.is_empty() && !shared.contains(record) {
                 continue;
             }
-            let (here, there): (BTreeSet<_>, BTreeSet<_>) =
-                (mine.iter().copied().collect(), ids.iter().copied().collect());
+            let (here, there): (BTreeSet<_>, BTreeSet<_>) = (
+                mine.iter().copied().collect(),
+                ids.iter().copied().collect(),
+            );
             lacks.extend(there.difference(&here));
             if ids.is_empty() && !mine.is_empty() {
                 ask.records.push(*record);
@@ -399,8 +435,15 @@ impl Peer {
         };
         self.count(&given);
         let more = !given.left.is_empty();
-        let Given { give_back, bundle, .. } = given;
-        Ok(PeerMessage::Found { give_back, bundle, lacks, more })
+        let Given {
+            give_back, bundle, ..
+        } = given;
+        Ok(PeerMessage::Found {
+            give_back,
+            bundle,
+            lacks,
+            more,
+        })
     }
 
     fn accept(
@@ -410,13 +453,25 @@ impl Peer {
         bundle: Bundle,
         now_ms: i64,
     ) -> Result<u32, PeerError> {
-        let given = Given { give_back, bundle, ..Given::default() };
+        let given = Given {
+            give_back,
+            bundle,
+            ..Given::default()
+        };
         if given.is_empty() {
             return Ok(0);
         }
         let anchors = &self.me.anchors;
-        let attested = given.give_back.attestations.iter().all(|a| a.verify(anchors).is_ok());
-        let packed = given.give_back.packs.iter().all(|packs| packs.verify(anchors).is_ok());
+        let attested = given
+            .give_back
+            .attestations
+            .iter()
+            .all(|a| a.verify(anchors).is_ok());
+        let packed = given
+            .give_back
+            .packs
+            .iter()
+            .all(|packs| packs.verify(anchors).is_ok());
         if !attested || !packed {
             return Err(PeerError::BadProof);
         }
@@ -454,8 +509,9 @@ impl Peer {
 
     fn open(&mut self, message: &[u8]) -> Result<PeerMessage, PeerError> {
         let channel = self.channel.as_mut().ok_or(PeerError::OutOfTurn)?;
-        let (code, body) =
-            message.split_at_checked(MAC_BYTES).ok_or(SessionError::Malformed)?;
+        let (code, body) = message
+            .split_at_checked(MAC_BYTES)
+            .ok_or(SessionError::Malformed)?;
         channel.open(body, code)?;
         Ok(frame::decode(body, PEER_MESSAGE_BYTES_MAX)?)
     }
@@ -474,17 +530,30 @@ impl Peer {
 }
 
 fn me(identity: &Identity) -> Me<'_> {
-    Me { key: &identity.key, certificate: &identity.certificate, anchors: &identity.anchors }
+    Me {
+        key: &identity.key,
+        certificate: &identity.certificate,
+        anchors: &identity.anchors,
+    }
 }
 
 fn admitted(port: &dyn PeerPort, peer: &Certificate) -> Result<(), SessionError> {
     // A replica that can not say whether the phone is revoked lets nobody in.
-    if port.is_revoked(peer).unwrap_or(true) { Err(SessionError::Revoked) } else { Ok(()) }
+    if port.is_revoked(peer).unwrap_or(true) {
+        Err(SessionError::Revoked)
+    } else {
+        Ok(())
+    }
 }
 
 fn revocations(port: &dyn PeerPort) -> Result<PeerMessage, PortError> {
-    let entries = port.revocations()?.into_iter().take(GIVE_BACK_DIRECTORY_MAX);
-    Ok(PeerMessage::Revocations(entries.map(ByteVec::from).collect()))
+    let entries = port
+        .revocations()?
+        .into_iter()
+        .take(GIVE_BACK_DIRECTORY_MAX);
+    Ok(PeerMessage::Revocations(
+        entries.map(ByteVec::from).collect(),
+    ))
 }
 
 #[cfg(test)]

@@ -77,7 +77,9 @@ impl Inbox {
 
     /// The next whole message; `Err` when one is announced that is too large.
     pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, ()> {
-        let Some(len) = self.0.first_chunk::<4>() else { return Ok(None) };
+        let Some(len) = self.0.first_chunk::<4>() else {
+            return Ok(None);
+        };
         let len = u32::from_be_bytes(*len) as usize;
         if len > PEER_MESSAGE_BYTES_MAX {
             return Err(());

@@ -4,7 +4,7 @@ use rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::sync::testing::{Keys, Phone, accepted, record};
-use crate::wire::verdict::{AttestedEnvelope, Attestation};
+use crate::wire::verdict::{Attestation, AttestedEnvelope};
 
 struct Meeting {
     rng: ChaCha20Rng,
@@ -41,12 +41,17 @@ impl Meeting {
                 return Ok(caller.report());
             }
             if to_a.is_empty() && to_b.is_empty() {
-                assert!(caller.is_done() && listener.is_done(), "both come to their end");
+                assert!(
+                    caller.is_done() && listener.is_done(),
+                    "both come to their end"
+                );
                 return Ok(caller.report());
             }
             let forth = to_a.is_empty() || (!to_b.is_empty() && self.rng.next_u32() % 2 == 0);
             let pipe = if forth { &mut to_b } else { &mut to_a };
-            let count = (1 + self.rng.next_u32() as usize % 5_000).min(pipe.len()).min(bytes_max);
+            let count = (1 + self.rng.next_u32() as usize % 5_000)
+                .min(pipe.len())
+                .min(bytes_max);
             bytes_max -= count;
             let bytes: Vec<u8> = pipe.drain(..count).collect();
             if forth {
@@ -69,11 +74,18 @@ impl Meeting {
 fn after_a_meeting_both_hold_the_same() {
     for seed in 0..30 {
         let mut m = meeting(seed);
-        let (at_a, at_b) = (m.rng.next_u32() as usize % 90, m.rng.next_u32() as usize % 90);
+        let (at_a, at_b) = (
+            m.rng.next_u32() as usize % 90,
+            m.rng.next_u32() as usize % 90,
+        );
         m.write(at_a, at_b);
         let report = m.meet(usize::MAX).unwrap();
         m.assert_equal();
-        assert_eq!((report.given as usize, report.taken as usize), (at_a, at_b), "seed {seed}");
+        assert_eq!(
+            (report.given as usize, report.taken as usize),
+            (at_a, at_b),
+            "seed {seed}"
+        );
         let again = m.meet(usize::MAX).unwrap();
         assert_eq!((again.given, again.taken), (0, 0));
         assert!(again.bytes_up + again.bytes_down < 5_000);
@@ -123,14 +135,21 @@ fn verdicts_travel_along_and_false_ones_take_nothing_in() {
     };
     let authority = *m.keys.anchors.authority();
     let signed = Attestation::sign(1, 5, lines(&m.a), &m.keys.receipts, &authority);
-    let forged = Attestation { time_ms: 6, ..signed.clone() };
+    let forged = Attestation {
+        time_ms: 6,
+        ..signed.clone()
+    };
     m.a.attestations = vec![forged];
     assert_eq!(m.meet(usize::MAX), Err(PeerError::BadProof));
     assert!(m.b.held.is_empty());
     m.a.attestations = vec![signed];
     m.meet(usize::MAX).unwrap();
     assert_eq!(m.b.held.len(), 20);
-    assert!(m.b.held.values().all(|held| held.verdict == Some(accepted(5, 1))));
+    assert!(
+        m.b.held
+            .values()
+            .all(|held| held.verdict == Some(accepted(5, 1)))
+    );
 }
 
 #[test]
@@ -144,9 +163,16 @@ fn what_is_not_shared_is_neither_told_nor_given() {
     // A caller that asks for it by name gets nothing either.
     let items = PeerPort::shared_items(&m.b, &m.a.identity.certificate).unwrap();
     let mut listener = Peer::listen(&m.b).unwrap();
-    let asked = [RecordIds { record: secret, ids: Vec::new() }];
-    let Ok(PeerMessage::Found { bundle, lacks, more, .. }) =
-        listener.found(&m.b, &items, &asked)
+    let asked = [RecordIds {
+        record: secret,
+        ids: Vec::new(),
+    }];
+    let Ok(PeerMessage::Found {
+        bundle,
+        lacks,
+        more,
+        ..
+    }) = listener.found(&m.b, &items, &asked)
     else {
         panic!()
     };
@@ -159,12 +185,18 @@ fn a_revoked_phone_is_refused_even_if_it_brings_the_news_itself() {
     let mut m = meeting(4);
     m.write(5, 5);
     m.b.revocations.push(device(&m.a));
-    assert_eq!(m.meet(usize::MAX), Err(PeerError::Session(SessionError::Revoked)));
+    assert_eq!(
+        m.meet(usize::MAX),
+        Err(PeerError::Session(SessionError::Revoked))
+    );
     // The listener knows nothing; the caller carries its own revocation.
     let mut m = meeting(5);
     m.write(5, 5);
     m.a.revocations.push(device(&m.a));
-    assert_eq!(m.meet(usize::MAX), Err(PeerError::Session(SessionError::Revoked)));
+    assert_eq!(
+        m.meet(usize::MAX),
+        Err(PeerError::Session(SessionError::Revoked))
+    );
     assert_eq!((m.a.held.len(), m.b.held.len()), (5, 5));
     // A third phone's revocation goes over.
     let mut m = meeting(6);
@@ -185,7 +217,11 @@ fn altered_bytes_end_the_meeting_and_change_nothing_by_themselves() {
         let mut refused = false;
         for turn in 0..40 {
             let forth = turn % 2 == 0;
-            let mut bytes = if forth { caller.output() } else { listener.output() };
+            let mut bytes = if forth {
+                caller.output()
+            } else {
+                listener.output()
+            };
             if turn == target && !bytes.is_empty() {
                 let at = m.rng.next_u32() as usize % bytes.len();
                 bytes[at] ^= 1 << (m.rng.next_u32() % 8);
@@ -201,9 +237,16 @@ fn altered_bytes_end_the_meeting_and_change_nothing_by_themselves() {
             }
         }
         // Either it was noticed, or the altered length left the other end waiting for more bytes.
-        assert!(refused || !(caller.is_done() && listener.is_done()), "seed {seed}");
+        assert!(
+            refused || !(caller.is_done() && listener.is_done()),
+            "seed {seed}"
+        );
         assert!(m.a.held.len() >= a && m.b.held.len() >= b);
-        assert!(m.a.held.keys().all(|id| m.a.held[id].raw.hash().envelope_id() == *id));
+        assert!(
+            m.a.held
+                .keys()
+                .all(|id| m.a.held[id].raw.hash().envelope_id() == *id)
+        );
     }
 }
 

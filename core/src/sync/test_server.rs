@@ -19,13 +19,11 @@ use crate::trust::session::{
 use crate::wire::cursor::{Cursor, CursorAt, cursor_set_hash};
 use crate::wire::digest::Digest;
 use crate::wire::envelope::RawEnvelope;
-use crate::wire::message::{
-    CursorsAnswer, Known, PROTOCOL_VERSION, SyncRequest, SyncResponse,
-};
+use crate::wire::message::{CursorsAnswer, Known, PROTOCOL_VERSION, SyncRequest, SyncResponse};
 use crate::wire::page::{FeedEntry, Page, Segment};
 use crate::wire::receipt::Receipt;
 use crate::wire::repair::{RepairAnswer, RepairFound, RepairStep};
-use crate::wire::verdict::{AttestedEnvelope, Attestation, Verdict};
+use crate::wire::verdict::{Attestation, AttestedEnvelope, Verdict};
 
 /// An answer as the network carries it.
 #[derive(Clone, Debug)]
@@ -76,15 +74,25 @@ impl Server {
 
     pub(super) fn handle(&mut self, request: &Request, now: i64, rng: &mut ChaCha20Rng) -> Reply {
         let answered = match request.path {
-            SESSION_PATH => self.session(&request.body, now, rng).map(|body| (None, body)),
+            SESSION_PATH => self
+                .session(&request.body, now, rng)
+                .map(|body| (None, body)),
             SYNC_PATH => self.sync(request, now),
             other => panic!("{other}"),
         };
         match answered {
-            Ok((mac, body)) => Reply { status: 200, mac, body },
+            Ok((mac, body)) => Reply {
+                status: 200,
+                mac,
+                body,
+            },
             Err(error) => {
                 let body = format!("{{\"title\":\"x\", \"code\": \"{}\"}}", error.code());
-                Reply { status: 401, mac: None, body: body.into_bytes() }
+                Reply {
+                    status: 401,
+                    mac: None,
+                    body: body.into_bytes(),
+                }
             }
         }
     }
@@ -111,12 +119,19 @@ impl Server {
                 Ok(answer)
             }
             SessionMessage::Prove(id) => {
-                let state = self.waiting.remove(&id).ok_or(SessionError::HandshakeOver)?;
+                let state = self
+                    .waiting
+                    .remove(&id)
+                    .ok_or(SessionError::HandshakeOver)?;
                 let state = ServerHandshake::from_bytes(&state).unwrap();
                 let revoked = &self.revoked;
                 let proven = state.finish(body, &keys.anchors, now, |certificate| {
                     let device = certificate.facts().device.0.to_vec();
-                    if revoked.contains(&device) { Err(SessionError::Revoked) } else { Ok(()) }
+                    if revoked.contains(&device) {
+                        Err(SessionError::Revoked)
+                    } else {
+                        Ok(())
+                    }
                 })?;
                 let (session, grant) =
                     proven.grant(self.generation, keys.certified, None, now, rng);
@@ -136,7 +151,11 @@ impl Server {
             of.map(|(_, value)| value.as_str()).unwrap_or_default()
         };
         let tag = RequestTag::parse(header(SESSION_HEADER), header(MAC_HEADER))?;
-        let session = self.sessions.get(&tag.session).ok_or(SessionError::Unknown)?.clone();
+        let session = self
+            .sessions
+            .get(&tag.session)
+            .ok_or(SessionError::Unknown)?
+            .clone();
         session.check_request(&tag, "POST", SYNC_PATH, &request.body, now)?;
         let asked = SyncRequest::from_bytes(&request.body).map_err(|_| SessionError::Malformed)?;
         let response = self.answer(&asked, session.device, now).to_bytes().unwrap();
@@ -146,7 +165,8 @@ impl Server {
     fn answer(&mut self, asked: &SyncRequest, device: DeviceId, now: i64) -> SyncResponse {
         let mut attested = Vec::new();
         if let Some(give) = &asked.give_back {
-            self.revoked.extend(give.directory.iter().map(|entry| entry.to_vec()));
+            self.revoked
+                .extend(give.directory.iter().map(|entry| entry.to_vec()));
             for attestation in &give.attestations {
                 assert!(attestation.verify(&self.keys.anchors).is_ok());
                 attested.push(attestation.clone());
@@ -154,11 +174,20 @@ impl Server {
         }
         let (receipt, missing) = self.ingest(asked, &attested, now);
         let mut page = Page::default();
-        let repair = asked.repair.iter().map(|ask| self.repair(ask, &mut page)).collect();
+        let repair = asked
+            .repair
+            .iter()
+            .map(|ask| self.repair(ask, &mut page))
+            .collect();
         let (cursors, more) = self.read(asked, device, &mut page);
         let authority = *self.keys.anchors.authority();
-        page.sign(self.generation, now, &self.keys.receipts, &authority).unwrap();
-        let heads = STREAMS.iter().flat_map(|stream| self.items(stream)).map(|i| i.digest).sum();
+        page.sign(self.generation, now, &self.keys.receipts, &authority)
+            .unwrap();
+        let heads = STREAMS
+            .iter()
+            .flat_map(|stream| self.items(stream))
+            .map(|i| i.digest)
+            .sum();
         SyncResponse {
             version: PROTOCOL_VERSION,
             generation: self.generation,
@@ -181,12 +210,19 @@ impl Server {
         attested: &[Attestation],
         now: i64,
     ) -> (Option<Receipt>, Vec<EnvelopeId>) {
-        let Some(bundle) = &asked.bundle else { return (None, Vec::new()) };
+        let Some(bundle) = &asked.bundle else {
+            return (None, Vec::new());
+        };
         let mut known: BTreeSet<EnvelopeId> = self.envelopes.keys().copied().collect();
         known.insert(EnvelopeId([0; 16]));
         let mut missing = Vec::new();
         for raw in &bundle.envelopes {
-            missing.extend(header_of(raw).parents.iter().filter(|id| !known.contains(id)));
+            missing.extend(
+                header_of(raw)
+                    .parents
+                    .iter()
+                    .filter(|id| !known.contains(id)),
+            );
             known.insert(raw.hash().envelope_id());
         }
         if !missing.is_empty() {
@@ -195,7 +231,9 @@ impl Server {
         let mut lines = Vec::new();
         for raw in &bundle.envelopes {
             let (hash, id) = (raw.hash(), raw.hash().envelope_id());
-            let earlier = attested.iter().find_map(|attestation| attestation.verdict_on(id));
+            let earlier = attested
+                .iter()
+                .find_map(|attestation| attestation.verdict_on(id));
             let record = header_of(raw).record.unwrap();
             if !self.envelopes.contains_key(&id) {
                 let verdict = earlier.unwrap_or(accepted(now, self.generation));
@@ -205,11 +243,14 @@ impl Server {
                 }
             }
             let verdict = self.envelopes[&id].2;
-            lines.push(AttestedEnvelope { hash, verdict, at: Vec::new() });
+            lines.push(AttestedEnvelope {
+                hash,
+                verdict,
+                at: Vec::new(),
+            });
         }
         let authority = self.keys.anchors.authority();
-        let signed =
-            Attestation::sign(self.generation, now, lines, &self.keys.receipts, authority);
+        let signed = Attestation::sign(self.generation, now, lines, &self.keys.receipts, authority);
         (Some(Receipt::of(signed)), Vec::new())
     }
 
@@ -220,20 +261,28 @@ impl Server {
                 records.entry(*record).or_insert(Digest::EMPTY).add(*id);
             }
         }
-        let item = |(record, digest)| StreamItem { created_ms: 5, record, digest };
+        let item = |(record, digest)| StreamItem {
+            created_ms: 5,
+            record,
+            digest,
+        };
         records.into_iter().map(item).collect()
     }
 
     fn repair(&self, ask: &crate::wire::repair::RepairAsk, page: &mut Page) -> RepairAnswer {
         let step = match &ask.step {
-            RepairStep::Reconcile(message) => RepairFound::Reconcile(
-                respond(&self.items(&ask.stream), message).unwrap(),
-            ),
+            RepairStep::Reconcile(message) => {
+                RepairFound::Reconcile(respond(&self.items(&ask.stream), message).unwrap())
+            }
             RepairStep::Ids { record, ids } => {
                 let there: BTreeSet<EnvelopeId> = ids.iter().copied().collect();
                 let of = |(_, r, _): &(RawEnvelope, RecordId, Verdict)| r == record;
-                let here: BTreeSet<EnvelopeId> =
-                    self.envelopes.iter().filter(|(_, e)| of(e)).map(|(id, _)| *id).collect();
+                let here: BTreeSet<EnvelopeId> = self
+                    .envelopes
+                    .iter()
+                    .filter(|(_, e)| of(e))
+                    .map(|(id, _)| *id)
+                    .collect();
                 RepairFound::Ids {
                     record: *record,
                     reader_lacks: here.difference(&there).copied().collect(),
@@ -246,10 +295,16 @@ impl Server {
                         page.envelopes.push((raw.clone(), *verdict));
                     }
                 }
-                RepairFound::Given { absent_records: Vec::new(), absent: Vec::new() }
+                RepairFound::Given {
+                    absent_records: Vec::new(),
+                    absent: Vec::new(),
+                }
             }
         };
-        RepairAnswer { stream: ask.stream, step }
+        RepairAnswer {
+            stream: ask.stream,
+            step,
+        }
     }
 
     fn at(&self, position: usize) -> CursorAt {
@@ -279,12 +334,17 @@ impl Server {
         let (mut next, mut more, mut moved) = (Vec::new(), false, false);
         for stream in STREAMS {
             let feed = &self.feeds[&stream];
-            let at = cursors.iter().find(|cursor| cursor.stream == stream).map(|c| &c.at);
+            let at = cursors
+                .iter()
+                .find(|cursor| cursor.stream == stream)
+                .map(|c| &c.at);
             let from = match at {
-                Some(CursorAt::At { generation, position, .. })
-                    if *generation == self.generation =>
-                {
-                    usize::try_from(*position).unwrap()
+                Some(CursorAt::At {
+                    generation,
+                    position,
+                    ..
+                }) if *generation == self.generation => {
+                    usize::try_from(*position).unwrap().min(feed.len())
                 }
                 // Of an older generation: from here on; what differs is found by the digests.
                 Some(CursorAt::At { .. }) => feed.len(),
@@ -292,14 +352,20 @@ impl Server {
             };
             let to = feed.len().min(from + self.page_envelopes);
             more |= to < feed.len();
-            let now = Cursor { stream, at: self.at(to) };
+            let now = Cursor {
+                stream,
+                at: self.at(to),
+            };
             if at != Some(&now.at) {
                 moved = true;
                 let mut entries = Vec::new();
                 for id in &feed[from..to] {
                     let (raw, _, verdict) = &self.envelopes[id];
                     let hash = raw.hash();
-                    let place = page.envelopes.iter().position(|(raw, _)| raw.hash() == hash);
+                    let place = page
+                        .envelopes
+                        .iter()
+                        .position(|(raw, _)| raw.hash() == hash);
                     let place = place.unwrap_or_else(|| {
                         page.envelopes.push((raw.clone(), *verdict));
                         page.envelopes.len() - 1
@@ -307,11 +373,23 @@ impl Server {
                     entries.push(FeedEntry::Envelope(u32::try_from(place).unwrap()));
                 }
                 let first = from as u64 + 1;
-                page.segments.push(Segment { stream, first, entries, next: now.at.clone() });
+                page.segments.push(Segment {
+                    stream,
+                    first,
+                    entries,
+                    next: now.at.clone(),
+                });
             }
             next.push(now);
         }
         self.handed.insert(device, next);
-        (if moved { CursorsAnswer::Moved } else { CursorsAnswer::Unchanged }, more)
+        (
+            if moved {
+                CursorsAnswer::Moved
+            } else {
+                CursorsAnswer::Unchanged
+            },
+            more,
+        )
     }
 }

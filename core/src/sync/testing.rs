@@ -25,8 +25,10 @@ use crate::wire::page::FeedEntry;
 use crate::wire::verdict::{Attestation, Status, Verdict};
 
 /// The two streams of the test world; a record is in one of them, or in both.
-pub(super) const STREAMS: [StreamId; 2] =
-    [StreamId::Unit(UnitId([1; 16])), StreamId::Member(MemberId([2; 16]))];
+pub(super) const STREAMS: [StreamId; 2] = [
+    StreamId::Unit(UnitId([1; 16])),
+    StreamId::Member(MemberId([2; 16])),
+];
 
 pub(super) fn streams_of(record: &RecordId) -> Vec<StreamId> {
     match record.0[0] % 3 {
@@ -58,7 +60,12 @@ impl Keys {
             ServerKey::issue(&root, &issuer.public(), ServerPurpose::Certificates, 0),
         ];
         let anchors = Arc::new(Anchors::new(root.public(), &certified).unwrap());
-        Self { issuer, receipts, certified, anchors }
+        Self {
+            issuer,
+            receipts,
+            certified,
+            anchors,
+        }
     }
 
     pub(super) fn identity(&self, rng: &mut ChaCha20Rng) -> Identity {
@@ -76,7 +83,11 @@ impl Keys {
         };
         let authority = self.anchors.authority();
         let certificate = Arc::new(Certificate::issue(&facts, &self.issuer, authority).unwrap());
-        Identity { key, certificate, anchors: Arc::clone(&self.anchors) }
+        Identity {
+            key,
+            certificate,
+            anchors: Arc::clone(&self.anchors),
+        }
     }
 }
 
@@ -121,8 +132,10 @@ impl Phone {
     /// Writes an envelope on a record, on top of what it holds of it.
     pub(super) fn write(&mut self, record: RecordId, rng: &mut ChaCha20Rng) -> EnvelopeId {
         let mut parents: Vec<EnvelopeId> = self.ids(&record).into_iter().collect();
-        let seen: BTreeSet<EnvelopeId> =
-            parents.iter().flat_map(|id| header_of(&self.held[id].raw).parents).collect();
+        let seen: BTreeSet<EnvelopeId> = parents
+            .iter()
+            .flat_map(|id| header_of(&self.held[id].raw).parents)
+            .collect();
         parents.retain(|id| !seen.contains(id));
         parents.truncate(crate::limits::PARENTS_MAX);
         if parents.is_empty() {
@@ -142,7 +155,10 @@ impl Phone {
         };
         let mut text = [0; 24];
         rng.fill_bytes(&mut text);
-        let body = Body::Unknown(9, minicbor::to_vec(minicbor::bytes::ByteVec::from(text.to_vec())).unwrap());
+        let body = Body::Unknown(
+            9,
+            minicbor::to_vec(minicbor::bytes::ByteVec::from(text.to_vec())).unwrap(),
+        );
         let authority = self.identity.anchors.authority();
         let sealed = Envelope::seal(header, &body, &self.identity.key, authority).unwrap();
         self.insert(sealed.raw().clone(), None);
@@ -158,18 +174,31 @@ impl Phone {
             return news;
         }
         self.order.push(id);
-        self.held.insert(id, Held { raw, record, verdict });
+        self.held.insert(
+            id,
+            Held {
+                raw,
+                record,
+                verdict,
+            },
+        );
         true
     }
 
     pub(super) fn ids(&self, record: &RecordId) -> BTreeSet<EnvelopeId> {
-        self.held.iter().filter(|(_, held)| held.record == *record).map(|(id, _)| *id).collect()
+        self.held
+            .iter()
+            .filter(|(_, held)| held.record == *record)
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     fn settled(&self, stream: &StreamId) -> BTreeMap<RecordId, Digest> {
         let mut records = BTreeMap::new();
         for (id, held) in &self.held {
-            let settled = held.verdict.is_some_and(|verdict| verdict.status.is_settled());
+            let settled = held
+                .verdict
+                .is_some_and(|verdict| verdict.status.is_settled());
             if settled && streams_of(&held.record).contains(stream) {
                 records.entry(held.record).or_insert(Digest::EMPTY).add(*id);
             }
@@ -198,16 +227,29 @@ impl Phone {
         };
         let ids: Vec<EnvelopeId> = self.order.iter().filter(wanted).copied().collect();
         let (bundle, left) = self.bundle(&ids, ask.bytes_max);
-        let mut given = Given { bundle, ..Given::default() };
+        let mut given = Given {
+            bundle,
+            ..Given::default()
+        };
         given.give_back.attestations = self
             .attestations
             .iter()
-            .filter(|a| given.bundle.envelopes.iter().any(|raw| a.verdict_on(raw.hash().envelope_id()).is_some()))
+            .filter(|a| {
+                given
+                    .bundle
+                    .envelopes
+                    .iter()
+                    .any(|raw| a.verdict_on(raw.hash().envelope_id()).is_some())
+            })
             .cloned()
             .collect();
         given.left.envelopes = left;
-        given.absent =
-            ask.envelopes.iter().filter(|id| !self.held.contains_key(id)).copied().collect();
+        given.absent = ask
+            .envelopes
+            .iter()
+            .filter(|id| !self.held.contains_key(id))
+            .copied()
+            .collect();
         given
     }
 }
@@ -223,7 +265,10 @@ impl StarPort for Phone {
     }
 
     fn cursors(&self) -> Result<Vec<Cursor>, PortError> {
-        let cursor = |(stream, at): (&StreamId, &CursorAt)| Cursor { stream: *stream, at: at.clone() };
+        let cursor = |(stream, at): (&StreamId, &CursorAt)| Cursor {
+            stream: *stream,
+            at: at.clone(),
+        };
         Ok(self.cursors.iter().map(cursor).collect())
     }
 
@@ -234,7 +279,11 @@ impl StarPort for Phone {
     fn outbox(&self, ask: &OutboxAsk<'_>) -> Result<Bundle, PortError> {
         let mut without = ask.without.clone();
         let mut ids = Vec::new();
-        for id in self.order.iter().filter(|id| self.held[*id].verdict.is_none()) {
+        for id in self
+            .order
+            .iter()
+            .filter(|id| self.held[*id].verdict.is_none())
+        {
             let parents = header_of(&self.held[id].raw).parents;
             if without.contains(id) || parents.iter().any(|parent| without.contains(parent)) {
                 without.insert(*id);
@@ -247,14 +296,25 @@ impl StarPort for Phone {
 
     fn apply(&mut self, answer: &Answer, _: i64) -> Result<Applied, PortError> {
         if std::mem::take(&mut self.broken) {
-            return Err(PortError { code: "test.disk", foreign: false });
+            return Err(PortError {
+                code: "test.disk",
+                foreign: false,
+            });
         }
         let mut applied = Applied::default();
         self.generation = answer.response().generation;
-        for attestation in answer.receipt().into_iter().chain(answer.page_attestation()) {
+        for attestation in answer
+            .receipt()
+            .into_iter()
+            .chain(answer.page_attestation())
+        {
             self.attestations.push(attestation.clone());
         }
-        for line in answer.receipt().iter().flat_map(|receipt| &receipt.envelopes) {
+        for line in answer
+            .receipt()
+            .iter()
+            .flat_map(|receipt| &receipt.envelopes)
+        {
             let held = self.held.get_mut(&line.hash.envelope_id()).unwrap();
             applied.settled += u32::from(held.verdict.is_none());
             held.verdict = Some(line.verdict);
@@ -277,17 +337,26 @@ impl StarPort for Phone {
     }
 
     fn combined_digest(&self) -> Result<Digest, PortError> {
-        Ok(STREAMS.iter().flat_map(|stream| self.settled(stream).into_values()).sum())
+        Ok(STREAMS
+            .iter()
+            .flat_map(|stream| self.settled(stream).into_values())
+            .sum())
     }
 
     fn stream_items(&self, stream: &StreamId) -> Result<Vec<StreamItem>, PortError> {
-        let item = |(record, digest)| StreamItem { created_ms: 5, record, digest };
+        let item = |(record, digest)| StreamItem {
+            created_ms: 5,
+            record,
+            digest,
+        };
         Ok(self.settled(stream).into_iter().map(item).collect())
     }
 
     fn record_ids(&self, record: &RecordId) -> Result<Vec<EnvelopeId>, PortError> {
         let settled = |id: &EnvelopeId| {
-            self.held[id].verdict.is_some_and(|verdict| verdict.status.is_settled())
+            self.held[id]
+                .verdict
+                .is_some_and(|verdict| verdict.status.is_settled())
         };
         Ok(self.ids(record).into_iter().filter(settled).collect())
     }
@@ -336,7 +405,11 @@ impl PeerPort for Phone {
                 records.entry(held.record).or_insert(Digest::EMPTY).add(*id);
             }
         }
-        let item = |(record, digest)| StreamItem { created_ms: 5, record, digest };
+        let item = |(record, digest)| StreamItem {
+            created_ms: 5,
+            record,
+            digest,
+        };
         Ok(records.into_iter().map(item).collect())
     }
 
@@ -352,16 +425,25 @@ impl PeerPort for Phone {
         let mut applied = Applied::default();
         for raw in &given.bundle.envelopes {
             let id = raw.hash().envelope_id();
-            let known = given.give_back.attestations.iter().find_map(|a| a.verdict_on(id));
+            let known = given
+                .give_back
+                .attestations
+                .iter()
+                .find_map(|a| a.verdict_on(id));
             applied.pulled += u32::from(self.insert(raw.clone(), known));
         }
-        self.attestations.extend(given.give_back.attestations.iter().cloned());
+        self.attestations
+            .extend(given.give_back.attestations.iter().cloned());
         Ok(applied)
     }
 }
 
 pub(super) fn accepted(at_ms: i64, generation: u32) -> Verdict {
-    Verdict { status: Status::Accepted, at_ms, generation }
+    Verdict {
+        status: Status::Accepted,
+        at_ms,
+        generation,
+    }
 }
 
 pub(super) fn record(rng: &mut ChaCha20Rng, count: u32) -> RecordId {
