@@ -17,10 +17,10 @@ use crate::sync::star::{Incoming, Request, Star, Step, SyncError};
 use crate::trust::request_mac::RequestTag;
 
 /// Longest time without asking the server, when no wake-up comes.
-const ASK_ANYWAY: Duration = Duration::from_secs(5 * 60);
+const ASK_ANYWAY: Duration = Duration::from_mins(5);
 /// First and longest pause before the wake-up connection is made again.
 const LIVE_PAUSE_FIRST: Duration = Duration::from_secs(2);
-const LIVE_PAUSE_MAX: Duration = Duration::from_secs(60);
+const LIVE_PAUSE_MAX: Duration = Duration::from_mins(1);
 
 /// How the connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

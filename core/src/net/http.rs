@@ -19,7 +19,7 @@ const SILENCE: Duration = Duration::from_secs(30);
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long an unused connection is kept.
-const KEEP: Duration = Duration::from_secs(10 * 60);
+const KEEP: Duration = Duration::from_mins(10);
 
 /// Which authorities may certify the server's TLS key.
 #[derive(Debug, Clone, Default)]
@@ -105,7 +105,7 @@ impl Http {
         &self.address
     }
 
-    /// The TLS configuration without protocol names, for WebSockets.
+    /// The TLS configuration without protocol names, for `WebSocket`s.
     pub(super) fn tls(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.tls)
     }

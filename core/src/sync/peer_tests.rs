@@ -47,7 +47,8 @@ impl Meeting {
                 );
                 return Ok(caller.report());
             }
-            let forth = to_a.is_empty() || (!to_b.is_empty() && self.rng.next_u32() % 2 == 0);
+            let forth =
+                to_a.is_empty() || (!to_b.is_empty() && self.rng.next_u32().is_multiple_of(2));
             let pipe = if forth { &mut to_b } else { &mut to_a };
             let count = (1 + self.rng.next_u32() as usize % 5_000)
                 .min(pipe.len())

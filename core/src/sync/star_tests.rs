@@ -91,7 +91,7 @@ impl World {
             7 => self.server.sessions.clear(),
             _ => {}
         }
-        if self.rng.next_u32() % 4 == 0 && reply.status == 200 {
+        if self.rng.next_u32().is_multiple_of(4) && reply.status == 200 {
             self.old_reply = Some(reply.clone());
         }
         let before = (port.held.clone(), port.cursors.clone());
