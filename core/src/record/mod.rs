@@ -20,6 +20,8 @@
 mod admit;
 mod content;
 mod graph;
+mod judge;
+mod packed;
 mod past;
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod convergence;
+mod packs;
 mod world;
 
 use super::*;
@@ -55,7 +56,7 @@ pub(super) fn severity(value: i64) -> FieldEdit {
     FieldEdit::set(Field::Severity, FieldValue::Number(value))
 }
 
-fn id(verified: &VerifiedEnvelope) -> EnvelopeId {
+pub(super) fn id(verified: &VerifiedEnvelope) -> EnvelopeId {
     verified.envelope().id()
 }
 
@@ -238,6 +239,22 @@ fn what_builds_on_a_held_envelope_waits_with_it_and_counts_once_it_is_accepted()
 }
 
 #[test]
+fn who_is_not_named_is_believed_only_on_the_word_of_the_server() {
+    let world = World::new();
+    let genesis = world.volunteer(10).report("a");
+    let nameless = VerifiedEnvelope::vouched(genesis.envelope().clone());
+    let mut record = Record::new(genesis.envelope().record());
+    let judged = record.admit(&[nameless]);
+    assert_eq!(
+        outcomes(&judged),
+        [&Outcome::Void(VoidReason::NotPermitted)]
+    );
+    assert!(record.state().is_none());
+    record.set_verdict(id(&genesis), verdict(Status::Accepted, 9));
+    assert!(record.state().is_some() && record.document().is_some());
+}
+
+#[test]
 fn an_older_verdict_never_replaces_a_later_one() {
     let world = World::new();
     let genesis = world.volunteer(10).report("a");
@@ -333,92 +350,4 @@ fn danger_said_offline_keeps_a_case_open_that_somebody_resolved() {
     assert_eq!(record.admit(&[danger])[0].outcome, Outcome::Valid);
     let state = record.state().unwrap();
     assert!(!state.stage.is_ended() && !state.conflicts.is_empty());
-}
-
-#[test]
-fn a_pack_stands_in_for_the_past_and_work_goes_on_upon_it() {
-    let world = World::new();
-    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
-    let genesis = volunteer.report("a");
-    let mut record = record_of(&[&genesis]);
-    let edit = volunteer.edit(&record, &[severity(3)]);
-    record.admit(std::slice::from_ref(&edit));
-    let void = worker.edit(&record, &[severity(1)]);
-    record.admit(std::slice::from_ref(&void));
-    let note = worker.act(&record, &comment("one"));
-    record.admit(std::slice::from_ref(&note));
-    for settled in [&genesis, &edit, &note] {
-        record.set_verdict(id(settled), verdict(Status::Accepted, 9));
-    }
-    record.set_verdict(
-        id(&void),
-        verdict(Status::Void(VoidReason::NotPermitted), 9),
-    );
-    let pack = record.to_pack().unwrap();
-    assert_eq!(pack.digest(), record.digest());
-    let certificates = [&volunteer, &worker]
-        .map(|phone| {
-            (
-                phone.certificate.hash(),
-                std::sync::Arc::clone(&phone.certificate),
-            )
-        })
-        .into();
-    let past = Past {
-        pack: Some(pack),
-        certificates,
-        ..Past::default()
-    };
-    let mut packed = Record::load(record.id(), past).unwrap();
-    assert_eq!(packed.digest(), record.digest());
-    assert_eq!(packed.state(), record.state());
-    assert_eq!(packed.heads(), record.heads());
-
-    let kind = crate::crdt::ContentKind::of(RecordKind::Hazard).unwrap();
-    let next = volunteer.edit(&record, &[severity(4)]);
-    for replica in [&mut record, &mut packed] {
-        assert_eq!(
-            replica.admit(std::slice::from_ref(&next))[0].outcome,
-            Outcome::Valid
-        );
-    }
-    let (left, right) = (record.document().unwrap(), packed.document().unwrap());
-    assert_eq!(left.content(kind), right.content(kind));
-    assert_eq!(left.heads(), right.heads());
-    // Made again from the pack's own changes when the next one turns out void.
-    packed.set_verdict(
-        id(&next),
-        verdict(Status::Void(VoidReason::NotPermitted), 10),
-    );
-    let shown = packed.document().unwrap().field(&Field::Severity);
-    assert_eq!(shown, Some(FieldValue::Number(3)));
-}
-
-#[test]
-fn a_pack_that_does_not_fit_is_refused() {
-    let world = World::new();
-    let genesis = world.volunteer(10).report("a");
-    let mut record = record_of(&[&genesis]);
-    record.set_verdict(id(&genesis), verdict(Status::Accepted, 9));
-    let pack = record.to_pack().unwrap();
-    let load = |pack| {
-        Record::load(
-            record.id(),
-            Past {
-                pack: Some(pack),
-                ..Past::default()
-            },
-        )
-    };
-    assert!(load(pack.clone()).is_ok());
-    let mut other = pack.clone();
-    other.entries[0].id.0[0] ^= 1;
-    assert_eq!(load(other).unwrap_err(), LoadError::BadPack);
-    let mut empty = pack.clone();
-    empty.document.clear();
-    assert_eq!(load(empty).unwrap_err(), LoadError::BadPack);
-    let mut damaged = pack;
-    let last = damaged.document.len() - 1;
-    damaged.document[last] ^= 1;
-    assert!(matches!(load(damaged).unwrap_err(), LoadError::Content(_)));
 }

@@ -1,0 +1,216 @@
+//! The judgement of everything that has no settled verdict: form, content, and the fold.
+
+use std::collections::{HashMap, HashSet};
+
+use super::Record;
+use super::admit::Judged;
+use super::graph::{Node, NodeBody};
+use crate::domain::Role;
+use crate::domain::case::fold::fold;
+use crate::domain::case::{self, Author, CaseState, Entry, EntryBody, EntryStatus};
+use crate::id::EnvelopeId;
+use crate::limits::RECORD_ENTRIES_MAX;
+use crate::wire::verdict::{Status, VoidReason};
+
+impl Record {
+    /// Judges again all that is not settled, and makes state and content again.
+    pub(super) fn rejudge(&mut self) {
+        self.graph.mark_waiting();
+        self.judge_form();
+        self.judge_content();
+        self.fold_and_judge();
+        // What the fold found illegal among the changes of the content must not be in the document, and
+        // goes with all that builds on it.
+        if self.judge_content() {
+            self.fold_and_judge();
+        }
+    }
+
+    /// What can be said without state: unknown bodies, depth, and that an author saw what it wrote before.
+    fn judge_form(&mut self) {
+        let mut order: Vec<usize> = (0..self.graph.nodes().len()).collect();
+        order.sort_by_key(|&index| {
+            let node = &self.graph.nodes()[index];
+            let settled = node
+                .verdict
+                .is_some_and(|verdict| verdict.status.is_settled());
+            (!settled, node.depth, node.id)
+        });
+        let mut written: HashMap<_, Vec<usize>> = HashMap::new();
+        for index in order {
+            let node = &self.graph.nodes()[index];
+            let settled = node
+                .verdict
+                .is_some_and(|verdict| verdict.status.is_settled());
+            let own = written.entry(node.author).or_default();
+            let judged = if matches!(node.body, NodeBody::Unknown) {
+                Judged::Newer
+            } else if matches!(node.body, NodeBody::Malformed) {
+                Judged::Void(VoidReason::Malformed)
+            } else if node.depth as usize >= RECORD_ENTRIES_MAX {
+                Judged::Void(VoidReason::Limit)
+            } else if node.verdict.is_none() && node.certificate.is_none() {
+                // Only the server may vouch for somebody whom it does not name.
+                Judged::Void(VoidReason::NotPermitted)
+            } else if !settled && !self.saw_own(index, own) {
+                Judged::Void(VoidReason::BadParents)
+            } else {
+                Judged::Valid
+            };
+            let void = matches!(node.verdict.map(|v| v.status), Some(Status::Void(_)));
+            if !void && judged != Judged::Void(VoidReason::BadParents) {
+                own.push(index);
+            }
+            self.graph.node_mut(index).judged = judged;
+        }
+    }
+
+    /// Whether an author's envelopes lie on one line: each new one had seen all that went before.
+    ///
+    /// The server's own automatic moves are exempt: their only parent is their cause.
+    fn saw_own(&self, index: usize, own: &[usize]) -> bool {
+        let node = &self.graph.nodes()[index];
+        if node.role() == Some(Role::System) {
+            return true;
+        }
+        // They lie on one line: who has seen the deepest has seen all.
+        let deepest = own
+            .iter()
+            .max_by_key(|&&other| self.graph.nodes()[other].depth);
+        if deepest.is_some_and(|&other| self.graph.is_ancestor(other, index)) {
+            return true;
+        }
+        own.iter().all(|&other| {
+            self.graph.is_ancestor(other, index) || self.graph.is_ancestor(index, other)
+        })
+    }
+
+    fn fold_and_judge(&mut self) {
+        let entries: Vec<Entry> = (0..self.graph.nodes().len())
+            .map(|index| self.entry(index))
+            .collect();
+        let state = fold(&entries);
+        let by_id: HashMap<EnvelopeId, &case::state::TimelineItem> = state
+            .iter()
+            .flat_map(|state| &state.timeline)
+            .map(|item| (item.id, item))
+            .collect();
+        for index in 0..self.graph.nodes().len() {
+            let node = &self.graph.nodes()[index];
+            if node.judged != Judged::Valid {
+                continue;
+            }
+            let judged = match by_id.get(&node.id) {
+                Some(item) => match item.outcome {
+                    case::Outcome::Illegal => Judged::Void(void_reason(item.why)),
+                    case::Outcome::Unjudged => Judged::Newer,
+                    _ => Judged::Valid,
+                },
+                None => Judged::Valid,
+            };
+            self.graph.node_mut(index).judged = judged;
+        }
+        self.state = state.filter(|_| self.genesis_counts());
+    }
+
+    fn genesis_counts(&self) -> bool {
+        self.graph.nodes().first().is_some_and(Node::counts)
+    }
+
+    fn entry(&self, index: usize) -> Entry {
+        let node = &self.graph.nodes()[index];
+        let effective = match node.verdict.map(|verdict| verdict.status) {
+            Some(Status::Accepted) => true,
+            Some(_) => false,
+            None => !node.waits && !matches!(node.judged, Judged::Void(_)),
+        };
+        Entry {
+            id: node.id,
+            parents: node
+                .parents
+                .iter()
+                .map(|&parent| self.graph.nodes()[parent].id)
+                .collect(),
+            author: author_of(node),
+            body: match &node.body {
+                NodeBody::Genesis { facts, .. } => EntryBody::Genesis((**facts).clone()),
+                NodeBody::Change(_) => EntryBody::Content,
+                NodeBody::Event {
+                    event,
+                    on_behalf_of,
+                    ..
+                } => EntryBody::Event {
+                    event: (**event).clone(),
+                    on_behalf_of: on_behalf_of.clone(),
+                },
+                NodeBody::Unknown | NodeBody::Malformed => EntryBody::Unknown,
+            },
+            clock_ms: node.clock_ms,
+            verdict_at_ms: node.verdict.map(|verdict| verdict.at_ms),
+            status: if effective {
+                EntryStatus::Effective
+            } else {
+                EntryStatus::Ignored
+            },
+        }
+    }
+
+    /// The state that the author of an envelope had seen: the fold of its past, itself not included.
+    #[must_use]
+    pub fn state_before(&self, id: EnvelopeId) -> Option<CaseState> {
+        let end = self.graph.find(id)?;
+        let mut past = HashSet::new();
+        let mut stack = self.graph.nodes()[end].parents.clone();
+        while let Some(index) = stack.pop() {
+            if past.insert(index) {
+                stack.extend(&self.graph.nodes()[index].parents);
+            }
+        }
+        let mut past: Vec<usize> = past.into_iter().collect();
+        past.sort_unstable();
+        let entries: Vec<Entry> = past.into_iter().map(|index| self.entry(index)).collect();
+        fold(&entries)
+    }
+}
+
+impl Node {
+    /// The role that its author acts under; `None` where the certificate is withheld.
+    #[must_use]
+    pub fn role(&self) -> Option<Role> {
+        let certificate = self.certificate.as_ref()?;
+        certificate
+            .facts()
+            .grants
+            .get(usize::from(self.grant))
+            .map(|grant| grant.role)
+    }
+}
+
+fn author_of(node: &Node) -> Author {
+    let facts = node
+        .certificate
+        .as_ref()
+        .map(|certificate| certificate.facts());
+    Author {
+        device: node.author,
+        member: facts.and_then(|facts| facts.member),
+        grant: facts.and_then(|facts| facts.grants.get(usize::from(node.grant)).cloned()),
+        units: facts
+            .map(|facts| {
+                facts
+                    .grants
+                    .iter()
+                    .filter_map(|grant| grant.scope.unit())
+                    .collect()
+            })
+            .unwrap_or_default(),
+    }
+}
+
+/// The codes of `domain::case` for moves that the table does not have; all others are about roles.
+fn void_reason(why: Option<&'static str>) -> VoidReason {
+    match why {
+        Some(code) if code.starts_with("case.") => VoidReason::NotPossible,
+        _ => VoidReason::NotPermitted,
+    }
+}
