@@ -315,6 +315,15 @@ impl VerifiedEnvelope {
         }
     }
 
+    /// An envelope that this replica verified under this certificate before it stored it.
+    #[must_use]
+    pub fn stored(envelope: Envelope, certificate: Arc<Certificate>) -> Self {
+        Self {
+            envelope,
+            certificate: Some(certificate),
+        }
+    }
+
     /// The envelope.
     #[must_use]
     pub fn envelope(&self) -> &Envelope {

@@ -430,8 +430,8 @@ pub(crate) fn a_first_load_gives_open_cases_first_and_misses_nothing(backend: &d
         .unwrap();
     store
         .read::<_, StoreError>(|tx| {
-            assert!(!tx.holds(STREAM, RecordId([19; 16]))?);
-            assert!(tx.holds(STREAM, RecordId([18; 16]))?);
+            assert_eq!(tx.held_since(STREAM, RecordId([19; 16]))?, None);
+            assert_eq!(tx.held_since(STREAM, RecordId([18; 16]))?, Some(18));
             assert_eq!(tx.stream_items(STREAM)?.len(), 19);
             Ok(())
         })
