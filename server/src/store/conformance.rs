@@ -477,7 +477,7 @@ pub(crate) fn what_a_stream_says_now_replaces_what_it_said(backend: &dyn Backend
             assert_eq!(tx.current(base, 1, 10)?.len(), 1);
             assert_eq!(
                 tx.current_of(base, b"a")?.map(|entry| entry.position),
-                Some(3)
+                Some(1)
             );
             assert_eq!(tx.current_of(base, b"c")?, None);
             Ok(())
