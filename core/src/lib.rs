@@ -21,6 +21,8 @@ pub mod limits;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod record;
+#[cfg(feature = "replica")]
+pub mod replica;
 pub mod sync;
 pub mod texts;
 pub mod trust;

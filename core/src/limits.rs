@@ -37,6 +37,27 @@ pub const CATEGORY_TABLE_BYTES_MAX: usize = 256 * 1_024;
 /// Bytes of one directory entry.
 pub const DIRECTORY_ENTRY_BYTES_MAX: usize = 512 * 1_024;
 
+// The phone's replica.
+
+/// Page cache of a replica, KiB.
+pub const REPLICA_CACHE_KIB: i64 = 4_096;
+/// Prepared statements that a replica keeps.
+pub const REPLICA_STATEMENTS_CACHED: usize = 96;
+/// Local writes that the marker reserves at a time.
+pub const MARKER_BLOCK_WRITES: u64 = 64;
+/// Characters of one record that full-text search covers.
+pub const SEARCH_TEXT_CHARS_MAX: usize = 8_192;
+/// Words of one search.
+pub const SEARCH_QUERY_TERMS_MAX: usize = 16;
+/// Rows of one page of a list, and of one search.
+pub const LIST_ROWS_MAX: usize = 200;
+/// Points of one map window.
+pub const MAP_POINTS_MAX: usize = 5_000;
+/// Certificates that a replica keeps in memory.
+pub const CERTIFICATES_CACHED: usize = 512;
+/// Characters of a description that stand in for a missing title.
+pub const TITLE_SHOWN_CHARS_MAX: usize = 60;
+
 // Positions.
 
 /// Largest accuracy radius of a position in metres; more says nothing about where somebody was.

@@ -9,5 +9,4 @@ pub mod peer_session;
 mod read;
 pub mod request_mac;
 pub mod session;
-mod session_error;
 pub mod sign;

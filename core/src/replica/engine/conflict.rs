@@ -1,0 +1,263 @@
+//! Conflicts as data that a person can read: who said what, what is kept, what holds now.
+
+use rusqlite::Connection;
+
+use super::super::error::ReplicaError;
+use super::super::table::directory;
+use crate::crdt::{Field, FieldConflict, FieldValue};
+use crate::domain::case::state::Side;
+use crate::domain::case::{Conflict, Severity};
+use crate::domain::category::Categories;
+use crate::id::MemberId;
+use crate::record::Record;
+use crate::texts::{Lang, say, text};
+
+/// Stable code of names of members in the directory (see `domain::directory`).
+const DIRECTORY_MEMBERS: u16 = 6;
+
+/// What a conflict is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConflictSubject {
+    /// Two people wrote a field without knowing of each other. [`super::Replica::settle`] settles it.
+    Field(FieldConflict),
+    /// Two people made moves that do not go together. A further move settles it.
+    Workflow(Conflict),
+}
+
+/// A conflict as a card: what it is about, and one sentence in each language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConflictCard {
+    /// What it is about.
+    pub subject: ConflictSubject,
+    /// The people concerned, as far as this phone may know them.
+    pub people: Vec<MemberId>,
+    /// The sentence in Chinese.
+    pub zh: String,
+    /// The sentence in English.
+    pub en: String,
+}
+
+impl ConflictCard {
+    /// The sentence.
+    #[must_use]
+    pub fn sentence(&self, lang: Lang) -> &str {
+        match lang {
+            Lang::Zh => &self.zh,
+            Lang::En => &self.en,
+        }
+    }
+}
+
+/// Every conflict of a record.
+pub(super) fn cards(conn: &Connection, record: &Record) -> Result<Vec<ConflictCard>, ReplicaError> {
+    let mut cards = Vec::new();
+    for conflict in record
+        .document()
+        .map(|document| document.conflicts())
+        .unwrap_or_default()
+    {
+        cards.push(field_card(conn, record, conflict)?);
+    }
+    for conflict in record
+        .state()
+        .map(|state| state.conflicts.as_slice())
+        .unwrap_or_default()
+    {
+        cards.push(workflow_card(conn, record, *conflict)?);
+    }
+    Ok(cards)
+}
+
+fn field_card(
+    conn: &Connection,
+    record: &Record,
+    conflict: FieldConflict,
+) -> Result<ConflictCard, ReplicaError> {
+    let mut people = Vec::new();
+    let mut sentences = Vec::new();
+    for lang in Lang::ALL {
+        let mut versions = Vec::new();
+        for version in &conflict.versions {
+            let writer = record.nodes().iter().find(|node| {
+                node.change()
+                    .and_then(|change| change.info.as_ref())
+                    .map(|info| info.hash)
+                    == Some(version.change)
+            });
+            let member = writer
+                .and_then(|node| node.certificate.as_ref())
+                .and_then(|certificate| certificate.facts().member);
+            people.extend(member);
+            let who = name_of(conn, member, lang)?;
+            let value = value_text(&conflict.field, &version.value, lang);
+            versions.push(say(
+                "conflict.version",
+                lang,
+                &[("who", &who), ("value", &value)],
+            ));
+        }
+        let joint = match lang {
+            Lang::Zh => "，",
+            Lang::En => ", ",
+        };
+        sentences.push(say(
+            "conflict.field",
+            lang,
+            &[
+                ("field", &field_text(&conflict.field, lang)),
+                ("versions", &versions.join(joint)),
+                (
+                    "now",
+                    &value_text(&conflict.field, &conflict.winner().value, lang),
+                ),
+            ],
+        ));
+    }
+    Ok(card(ConflictSubject::Field(conflict), people, sentences))
+}
+
+fn workflow_card(
+    conn: &Connection,
+    record: &Record,
+    conflict: Conflict,
+) -> Result<ConflictCard, ReplicaError> {
+    let (code, first, second) = match &conflict {
+        Conflict::DangerOverEnding { ending, danger } => ("conflict.danger", danger, ending),
+        Conflict::DoubleDispatch { first, second } => ("conflict.double_dispatch", first, second),
+        Conflict::Rival { in_force, other } => ("conflict.rival", in_force, other),
+        Conflict::OwnWork { judgement, work } => ("conflict.own_work", judgement, work),
+    };
+    let mut sentences = Vec::new();
+    for lang in Lang::ALL {
+        sentences.push(say(
+            code,
+            lang,
+            &[
+                ("first", &side_text(conn, record, first, lang)?),
+                ("second", &side_text(conn, record, second, lang)?),
+            ],
+        ));
+    }
+    let people = [first.by, second.by].into_iter().flatten().collect();
+    Ok(card(ConflictSubject::Workflow(conflict), people, sentences))
+}
+
+fn card(
+    subject: ConflictSubject,
+    mut people: Vec<MemberId>,
+    sentences: Vec<String>,
+) -> ConflictCard {
+    people.sort_unstable();
+    people.dedup();
+    let mut sentences = sentences.into_iter();
+    ConflictCard {
+        subject,
+        people,
+        zh: sentences.next().unwrap_or_default(),
+        en: sentences.next().unwrap_or_default(),
+    }
+}
+
+/// “张三 结案” / “Zhang San: close”.
+fn side_text(
+    conn: &Connection,
+    record: &Record,
+    side: &Side,
+    lang: Lang,
+) -> Result<String, ReplicaError> {
+    let system =
+        record.node(side.id).and_then(|node| node.role()) == Some(crate::domain::Role::System);
+    let who = if system {
+        say("person.system", lang, &[])
+    } else {
+        name_of(conn, side.by, lang)?
+    };
+    let code = format!("act.{}", side.movement.name());
+    let what = text(&code, lang).unwrap_or(side.movement.name());
+    Ok(say("conflict.side", lang, &[("who", &who), ("what", what)]))
+}
+
+/// The public name of a member; a word for somebody whose name this phone may not know.
+pub(super) fn name_of(
+    conn: &Connection,
+    member: Option<MemberId>,
+    lang: Lang,
+) -> Result<String, ReplicaError> {
+    let Some(member) = member else {
+        return Ok(say("person.withheld", lang, &[]));
+    };
+    let names = directory::names(conn, DIRECTORY_MEMBERS, &member.0)?;
+    let name = names.map(|(zh, en)| match lang {
+        Lang::Zh => zh,
+        Lang::En => en,
+    });
+    Ok(name.filter(|name| !name.is_empty()).unwrap_or_else(|| {
+        // A colleague whose directory has not come yet: told apart from others, at least.
+        let short: String = member.to_string().chars().rev().take(4).collect();
+        say(
+            "person.unknown",
+            lang,
+            &[("id", &short.chars().rev().collect::<String>())],
+        )
+    }))
+}
+
+/// The name of a field for a person.
+pub(super) fn field_text(field: &Field, lang: Lang) -> String {
+    match field {
+        Field::Answer(id) => say("field.answer", lang, &[("id", id)]),
+        Field::Photo(_) => say("field.photo", lang, &[]),
+        named => say(&format!("field.{}", named.name()), lang, &[]),
+    }
+}
+
+/// A value as a person reads it.
+pub(super) fn value_text(field: &Field, value: &FieldValue, lang: Lang) -> String {
+    match (field, value) {
+        (Field::Severity, FieldValue::Number(number)) => u8::try_from(*number)
+            .ok()
+            .and_then(Severity::from_code)
+            .map_or_else(
+                || number.to_string(),
+                |severity| say(&format!("severity.{}", severity.name()), lang, &[]),
+            ),
+        (Field::Category, FieldValue::Text(code)) => category_text(code, lang),
+        (_, FieldValue::Text(text)) => text.clone(),
+        (_, FieldValue::Number(number)) => number.to_string(),
+        (_, FieldValue::Flag(flag)) => say(if *flag { "value.yes" } else { "value.no" }, lang, &[]),
+        (_, FieldValue::Position(stored)) => {
+            let point = stored.position().point();
+            format!("{}, {}", degrees(point.lat_e7()), degrees(point.lon_e7()))
+        }
+    }
+}
+
+fn category_text(code: &str, lang: Lang) -> String {
+    static CATEGORIES: std::sync::LazyLock<Categories> =
+        std::sync::LazyLock::new(Categories::built_in);
+    match (CATEGORIES.get(code), lang) {
+        (Some(category), Lang::Zh) => category.names.zh().to_owned(),
+        (Some(category), Lang::En) => category.names.en().to_owned(),
+        (None, _) => code.to_owned(),
+    }
+}
+
+/// Degrees with five digits: about a metre.
+fn degrees(e7: i32) -> String {
+    format!("{:.5}", f64::from(e7) / 1e7)
+}
+
+/// The words of an envelope that does not count, for the person who wrote them.
+pub(super) fn words_of_edits(edits: &[crate::crdt::FieldEdit], lang: Lang) -> String {
+    use crate::crdt::Write;
+    let mut parts = Vec::new();
+    for edit in edits {
+        let value = match &edit.write {
+            Write::Set(value) => value_text(&edit.field, value, lang),
+            Write::Redo { after, .. } => after.clone(),
+            Write::Remove => String::new(),
+        };
+        parts.push(format!("{}: {value}", field_text(&edit.field, lang)));
+    }
+    parts.join("\n")
+}

@@ -1,0 +1,89 @@
+//! Editing content, comments, and moves of the workflow.
+
+use super::super::error::ReplicaError;
+use super::Replica;
+use super::write::Writing;
+use crate::crdt::FieldEdit;
+use crate::domain::case::payload::Comment;
+use crate::domain::case::{Event, EventError, FOLD_VERSION, OnBehalfOf};
+use crate::id::{EnvelopeId, RecordId};
+use crate::wire::body::{Body, Change, EventBody};
+
+impl Replica {
+    /// Changes fields of a record's content.
+    pub fn edit(
+        &mut self,
+        record: RecordId,
+        edits: &[FieldEdit],
+        now_ms: i64,
+    ) -> Result<EnvelopeId, ReplicaError> {
+        self.write(now_ms, |writing| change(writing, record, edits, None))
+    }
+
+    /// Says something on a record. It changes no state.
+    pub fn comment(
+        &mut self,
+        record: RecordId,
+        comment: Comment,
+        now_ms: i64,
+    ) -> Result<EnvelopeId, ReplicaError> {
+        self.act(record, &Event::Comment(comment), None, now_ms)
+    }
+
+    /// Makes a move. It is refused here and now when the rules do not allow it in the state that this
+    /// phone knows.
+    pub fn act(
+        &mut self,
+        record: RecordId,
+        event: &Event,
+        on_behalf_of: Option<OnBehalfOf>,
+        now_ms: i64,
+    ) -> Result<EnvelopeId, ReplicaError> {
+        event
+            .check()
+            .map_err(|error| ReplicaError::BadContent(code_of(error)))?;
+        self.write(now_ms, |writing| {
+            let (code, data) = event.encode();
+            let body = Body::Event(EventBody {
+                salt: Some(writing.random()),
+                code,
+                fold_version: FOLD_VERSION,
+                data,
+                on_behalf_of,
+                replaces: None,
+            });
+            writing.append(record, &body)
+        })
+    }
+}
+
+/// Writes one change of the content out of edits.
+pub(super) fn change(
+    writing: &mut Writing<'_>,
+    record: RecordId,
+    edits: &[FieldEdit],
+    replaces: Option<EnvelopeId>,
+) -> Result<EnvelopeId, ReplicaError> {
+    let actor = writing.actor()?;
+    let document = writing
+        .record(record)?
+        .document()
+        .ok_or(ReplicaError::NoRecord)?;
+    let change = document
+        .edit(actor, edits)
+        .map_err(|error| ReplicaError::BadContent(error.code()))?;
+    let body = Body::Change(Change {
+        salt: Some(writing.random()),
+        change,
+        replaces,
+    });
+    writing.append(record, &body)
+}
+
+fn code_of(error: EventError) -> &'static str {
+    match error {
+        EventError::TooLarge => "event.too_large",
+        EventError::Malformed => "event.malformed",
+        EventError::Incomplete => "event.incomplete",
+    }
+}

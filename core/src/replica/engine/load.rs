@@ -1,0 +1,133 @@
+//! From stored bytes to a record in memory.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use rusqlite::Connection;
+
+use super::super::error::ReplicaError;
+use super::super::table::{certificate, envelope, pack, verdict_change};
+use crate::id::{EnvelopeId, Hash, RecordId};
+use crate::limits::CERTIFICATES_CACHED;
+use crate::record::{Past, Record, StoredEnvelope};
+use crate::trust::certificate::Certificate;
+use crate::wire::envelope::{Envelope, VerifiedEnvelope};
+use crate::wire::pack::Pack;
+
+/// Certificates in memory: a phone meets the same few authors again and again.
+#[derive(Debug, Default)]
+pub(in crate::replica) struct Certificates {
+    by_hash: HashMap<Hash, Arc<Certificate>>,
+}
+
+impl Certificates {
+    /// A stored certificate (it was verified when it was stored); `None` where the server withholds it.
+    pub(in crate::replica) fn get(
+        &mut self,
+        conn: &Connection,
+        hash: Hash,
+    ) -> Result<Option<Arc<Certificate>>, ReplicaError> {
+        if let Some(found) = self.by_hash.get(&hash) {
+            return Ok(Some(Arc::clone(found)));
+        }
+        let Some(raw) = certificate::get(conn, hash)? else {
+            return Ok(None);
+        };
+        let stored = Certificate::from_store(raw).map_err(|_| ReplicaError::Inconsistent)?;
+        if self.by_hash.len() >= CERTIFICATES_CACHED {
+            self.by_hash.clear();
+        }
+        let stored = Arc::new(stored);
+        self.by_hash.insert(hash, Arc::clone(&stored));
+        Ok(Some(stored))
+    }
+}
+
+/// The record as stored, `None` when nothing of it is here. Envelopes that are only carried for the server
+/// are not part of it.
+pub(in crate::replica) fn record(
+    conn: &Connection,
+    certificates: &mut Certificates,
+    id: RecordId,
+) -> Result<Option<Record>, ReplicaError> {
+    let pack = pack::get(conn, id)?
+        .map(|bytes| Pack::from_bytes(&bytes))
+        .transpose()
+        .map_err(|_| ReplicaError::Inconsistent)?;
+    let mut envelopes = Vec::new();
+    for stored in envelope::of_record(conn, id)? {
+        if stored.carried {
+            continue;
+        }
+        let verified = from_store(conn, certificates, stored.raw)?;
+        envelopes.push(StoredEnvelope {
+            verified,
+            verdict: stored.verdict,
+        });
+    }
+    let envelopes = closed(pack.as_ref(), envelopes);
+    if pack.is_none() && envelopes.is_empty() {
+        return Ok(None);
+    }
+    let mut known = HashMap::new();
+    for entry in pack.iter().flat_map(|pack| &pack.entries) {
+        if let Some(found) = certificates.get(conn, entry.certificate)? {
+            known.insert(entry.certificate, found);
+        }
+    }
+    let past = Past {
+        pack,
+        certificates: known,
+        envelopes,
+        snapshot: None,
+    };
+    let mut record = Record::load(id, past).map_err(|_| ReplicaError::Inconsistent)?;
+    let changed = verdict_change::of_record(conn, id)?;
+    record.set_verdicts(changed.into_iter().map(|(id, verdict, _)| (id, verdict)));
+    Ok(Some(record))
+}
+
+/// The envelopes whose parents are all here. (One that was carried along and accepted before its parents
+/// came waits for them.)
+fn closed(pack: Option<&Pack>, envelopes: Vec<StoredEnvelope>) -> Vec<StoredEnvelope> {
+    let mut here: HashSet<EnvelopeId> = pack
+        .iter()
+        .flat_map(|pack| &pack.entries)
+        .map(|entry| entry.id)
+        .collect();
+    let mut waiting = envelopes;
+    let mut taken = Vec::with_capacity(waiting.len());
+    loop {
+        let before = waiting.len();
+        let mut left = Vec::new();
+        for stored in waiting {
+            let envelope = stored.verified.envelope();
+            if envelope
+                .header()
+                .parents
+                .iter()
+                .all(|parent| here.contains(parent))
+            {
+                here.insert(envelope.id());
+                taken.push(stored);
+            } else {
+                left.push(stored);
+            }
+        }
+        if left.is_empty() || left.len() == before {
+            return taken;
+        }
+        waiting = left;
+    }
+}
+
+/// An envelope whose signature was verified before it was stored.
+pub(in crate::replica) fn from_store(
+    conn: &Connection,
+    certificates: &mut Certificates,
+    raw: crate::wire::envelope::RawEnvelope,
+) -> Result<VerifiedEnvelope, ReplicaError> {
+    let parsed = Envelope::parse(raw).map_err(|_| ReplicaError::Inconsistent)?;
+    let certificate = certificates.get(conn, parsed.header().certificate)?;
+    Ok(VerifiedEnvelope::from_store(parsed, certificate))
+}

@@ -1,0 +1,222 @@
+//! Projections: what lists, counts, map and search read, made from one record.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use rusqlite::Connection;
+
+use super::super::error::ReplicaError;
+use super::super::search;
+use super::super::table::record::{self as record_table, RecordRow};
+use super::super::table::{
+    envelope, pack, record_area, record_map, record_search, stream, stream_record,
+};
+use super::load::{self, Certificates};
+use crate::crdt::{Content, ContentKind, Document};
+use crate::domain::case::{Event, Severity, Stage};
+use crate::domain::category::Categories;
+use crate::id::{AreaId, MemberId, RecordId};
+use crate::limits::TITLE_SHOWN_CHARS_MAX;
+use crate::record::{Node, NodeBody, Record};
+use crate::wire::digest::Digest;
+
+/// Names of the categories that every phone knows, so that a search for 燃气 finds what is filed there.
+static CATEGORIES: LazyLock<Categories> = LazyLock::new(Categories::built_in);
+
+/// Writes every projection of a record, and keeps the digests of its streams.
+pub(in crate::replica) fn write(
+    conn: &Connection,
+    record: &Record,
+    own: Option<MemberId>,
+) -> Result<(), ReplicaError> {
+    let before = record_table::digest(conn, record.id())?.map_or(Digest::EMPTY, |found| found.1);
+    let Some(row) = row(record, own) else {
+        return Ok(());
+    };
+    let content = content(record);
+    let (no, fresh) = record_table::put(conn, &row)?;
+    record_area::set(conn, no, &areas(record))?;
+    record_map::set(conn, no, row.at)?;
+    record_search::set(conn, no, &words(record, content.as_ref(), &row), fresh)?;
+    if before != row.digest {
+        for number in stream_record::streams_of(conn, record.id())? {
+            let digest = stream::digest(conn, number)?;
+            stream::set_digest(conn, number, digest.minus(before).plus(row.digest))?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes every projection again, and the digests of the streams.
+pub(in crate::replica) fn rebuild(
+    conn: &Connection,
+    certificates: &mut Certificates,
+    own: Option<MemberId>,
+) -> Result<(), ReplicaError> {
+    record_table::clear(conn)?;
+    for known in stream::all(conn)? {
+        stream::set_digest(conn, known.no, Digest::EMPTY)?;
+    }
+    let mut records: BTreeSet<RecordId> = envelope::records(conn)?.into_iter().collect();
+    records.extend(pack::records(conn)?);
+    for id in records {
+        if let Some(record) = load::record(conn, certificates, id)? {
+            write(conn, &record, own)?;
+        }
+    }
+    Ok(())
+}
+
+/// Forgets the projections of a record.
+pub(in crate::replica) fn remove(conn: &Connection, id: RecordId) -> Result<(), ReplicaError> {
+    if let Some(no) = record_table::number(conn, id)? {
+        record_area::set(conn, no, &[])?;
+        record_map::set(conn, no, None)?;
+        record_search::delete(conn, no)?;
+        record_table::delete(conn, id)?;
+    }
+    Ok(())
+}
+
+/// The content as it counts; where nothing counts (yet, or any more), as its creator wrote it.
+pub(in crate::replica) fn content(record: &Record) -> Option<Content> {
+    let kind = ContentKind::of(record.genesis()?.kind)?;
+    if let Some(document) = record.document() {
+        return Some(document.content(kind));
+    }
+    let first = record.nodes().first()?;
+    let raw = first.change()?.raw.as_ref()?;
+    Document::genesis(raw, first.author)
+        .ok()
+        .map(|document| document.content(kind))
+}
+
+/// The row of a record; `None` while its Genesis is not here.
+pub(in crate::replica) fn row(record: &Record, own: Option<MemberId>) -> Option<RecordRow> {
+    let facts = record.genesis()?;
+    let first = record.nodes().first()?;
+    let content = content(record);
+    let state = record.state();
+    let details = content.as_ref().map(Content::details);
+    let title = details.map(|details| match &details.title {
+        Some(title) => title.clone(),
+        None => details
+            .description
+            .chars()
+            .take(TITLE_SHOWN_CHARS_MAX)
+            .collect(),
+    });
+    let written = match &content {
+        Some(Content::Hazard(hazard)) => hazard.severity.map(Severity::code),
+        Some(Content::Request(request)) => request.urgency,
+        _ => None,
+    };
+    let category = state.and_then(|state| state.category.as_ref());
+    let category = category.map(|code| code.as_str().to_owned());
+    let stage = state.map_or(Stage::Reported, |state| state.stage);
+    let creator = first
+        .certificate
+        .as_ref()
+        .and_then(|found| found.facts().member);
+    let conflicts = state.map_or(0, |state| state.conflicts.len())
+        + record
+            .document()
+            .map_or(0, |document| document.conflicts().len());
+    let undelivered = record
+        .nodes()
+        .iter()
+        .filter(|node| node.verdict.is_none())
+        .count();
+    Some(RecordRow {
+        id: record.id(),
+        kind: facts.kind.code(),
+        audience: facts.audience.code(),
+        stage: stage.code(),
+        open: !stage.is_ended(),
+        category: category
+            .or_else(|| details?.category.clone())
+            .unwrap_or_default(),
+        severity: state
+            .and_then(|state| state.severity)
+            .map(|severity| severity.code())
+            .or(written)
+            .unwrap_or(0),
+        title: title.unwrap_or_default(),
+        address: details
+            .and_then(|details| details.address.clone())
+            .unwrap_or_default(),
+        at: details.and_then(|details| details.position).map(|stored| {
+            let point = stored.position().point();
+            (point.lat_e7(), point.lon_e7())
+        }),
+        genesis_ms: first.clock_ms,
+        created_ms: state.map_or(first.clock_ms, |state| state.reported_ms),
+        updated_ms: updated_ms(record).unwrap_or(first.clock_ms),
+        mine: own.is_some() && creator == own,
+        undelivered: u32::try_from(undelivered).unwrap_or(u32::MAX),
+        provisional: first.verdict.is_none(),
+        conflicts: u32::try_from(conflicts).unwrap_or(u32::MAX),
+        needs_review: state.is_some_and(|state| !state.needs_review.is_empty()),
+        needs_newer_app: state.is_some_and(|state| state.frozen),
+        ladder: ladder(record),
+        digest: record.digest(),
+    })
+}
+
+/// Effective time of the newest envelope that counts.
+fn updated_ms(record: &Record) -> Option<i64> {
+    let timeline = &record.state()?.timeline;
+    let counting = timeline.iter().filter(|item| record.counts(item.id));
+    counting.map(|item| item.effective_ms).max()
+}
+
+/// 仅存本机 0, 已送达 1, 已查看 2, 已处结 3.
+fn ladder(record: &Record) -> u8 {
+    let Some(state) = record.state() else {
+        return 0;
+    };
+    let delivered = record
+        .nodes()
+        .first()
+        .is_some_and(|first| first.verdict.is_some());
+    match (delivered, state.seen_ms, state.handled_ms) {
+        (false, _, _) => 0,
+        (true, _, Some(_)) => 3,
+        (true, Some(_), None) => 2,
+        (true, None, None) => 1,
+    }
+}
+
+fn areas(record: &Record) -> Vec<AreaId> {
+    let ids: BTreeSet<AreaId> = match (record.state(), record.genesis()) {
+        (Some(state), _) => state.areas().flat_map(|path| path.ids().to_vec()).collect(),
+        (None, Some(facts)) => facts.home.ids().iter().copied().collect(),
+        (None, None) => BTreeSet::new(),
+    };
+    ids.into_iter().collect()
+}
+
+fn words(record: &Record, content: Option<&Content>, row: &RecordRow) -> String {
+    let mut texts: Vec<&str> = vec![&row.title, &row.address];
+    if let Some(details) = content.map(Content::details) {
+        texts.push(&details.description);
+        texts.extend(details.answers.values().map(String::as_str));
+        texts.extend(details.photos.values().map(String::as_str));
+    }
+    if let Some(category) = CATEGORIES.get(&row.category) {
+        texts.extend([category.names.zh(), category.names.en()]);
+    }
+    texts.extend(record.nodes().iter().filter_map(comment));
+    search::index_words(texts)
+}
+
+fn comment(node: &Node) -> Option<&str> {
+    match &node.body {
+        NodeBody::Event { event, .. } if node.counts() => match event.as_ref() {
+            Event::Comment(comment) => comment.text.as_ref().map(|text| text.as_str()),
+            Event::DangerRemains(danger) => danger.text.as_ref().map(|text| text.as_str()),
+            _ => None,
+        },
+        _ => None,
+    }
+}

@@ -1,0 +1,74 @@
+//! Reporting: a new record.
+
+use super::super::error::ReplicaError;
+use super::Replica;
+use crate::crdt::{Content, ContentKind, build_genesis};
+use crate::domain::{AreaPath, Audience, RecordKind, Source};
+use crate::id::{MemberId, RecordId, UnitId};
+use crate::wire::body::{Body, Genesis};
+
+/// What a person is about to report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// What there is to say.
+    pub content: Content,
+    /// Where it is, with the areas above.
+    pub home: AreaPath,
+    /// Who may read it.
+    pub audience: Audience,
+    /// The team that it is shared with.
+    pub team: Option<UnitId>,
+    /// How it came in.
+    pub source: Source,
+    /// Members who may read a restricted record.
+    pub named: Vec<MemberId>,
+    /// The record that it belongs to.
+    pub linked: Option<RecordId>,
+}
+
+impl Draft {
+    /// A report by a person for the workers of the area.
+    #[must_use]
+    pub fn staff(content: Content, home: AreaPath) -> Self {
+        Self {
+            content,
+            home,
+            audience: Audience::Staff,
+            team: None,
+            source: Source::Member,
+            named: Vec::new(),
+            linked: None,
+        }
+    }
+}
+
+impl Replica {
+    /// Makes a record. When this returns, it survives power loss.
+    pub fn report(&mut self, draft: &Draft, now_ms: i64) -> Result<RecordId, ReplicaError> {
+        self.write(now_ms, |writing| {
+            let content = build_genesis(&draft.content, writing.actor()?)
+                .map_err(|error| ReplicaError::BadContent(error.code()))?;
+            let body = Body::Genesis(Genesis {
+                nonce: writing.random(),
+                kind: kind_of(draft.content.kind()),
+                home: draft.home,
+                audience: draft.audience,
+                team: draft.team,
+                source: draft.source,
+                named: draft.named.clone(),
+                linked: draft.linked,
+                content,
+            });
+            writing.genesis(&body)
+        })
+    }
+}
+
+fn kind_of(kind: ContentKind) -> RecordKind {
+    match kind {
+        ContentKind::Hazard => RecordKind::Hazard,
+        ContentKind::Tip => RecordKind::Tip,
+        ContentKind::Request => RecordKind::Request,
+        ContentKind::Place => RecordKind::Place,
+    }
+}

@@ -1,0 +1,213 @@
+//! What a person wrote and a verdict made void: written again where that is no fault of the person,
+//! otherwise told. Nothing that a person typed is dropped without that person seeing it.
+
+use std::collections::{HashMap, HashSet};
+
+use super::super::error::ReplicaError;
+use super::super::table::envelope;
+use super::super::table::envelope::Origin;
+use super::conflict::words_of_edits;
+use super::edit;
+use super::write::Writing;
+use crate::crdt::{Candidate, ChangeInfo, Document, FieldEdit};
+use crate::id::{DeviceId, EnvelopeId, Hash, RecordId};
+use crate::record::Record;
+use crate::texts::Lang;
+use crate::wire::body::Body;
+use crate::wire::envelope::Envelope;
+use crate::wire::verdict::{Status, VoidReason};
+
+/// Deals with every own envelope of a record whose latest verdict, new in this transaction, is not
+/// “accepted”. `fresh` names them, parents first.
+pub(in crate::replica) fn own_not_accepted(
+    writing: &mut Writing<'_>,
+    record: RecordId,
+    fresh: &[(EnvelopeId, Status)],
+) -> Result<(), ReplicaError> {
+    renounce_where_a_number_is_taken(writing, fresh)?;
+    for (id, status) in fresh {
+        let Some(stored) = envelope::get(writing.conn, *id)? else {
+            continue;
+        };
+        if stored.origin != Origin::Own || stored.rewritten.is_some() {
+            continue;
+        }
+        let parsed = Envelope::parse(stored.raw).map_err(|_| ReplicaError::Inconsistent)?;
+        let edits = edits_of(writing, record, &parsed)?;
+        let again = matches!(
+            status,
+            Status::Void(VoidReason::Clone | VoidReason::VoidParent)
+        );
+        let rewritten = match &edits {
+            Some(edits) if again && !edits.is_empty() => {
+                match edit::change(writing, record, edits, Some(*id)) {
+                    Ok(by) => Some(by),
+                    // The rules no longer allow it, or it says what is there already: told below.
+                    Err(
+                        ReplicaError::NotAllowed(_)
+                        | ReplicaError::BadContent(_)
+                        | ReplicaError::NoRecord
+                        | ReplicaError::NeedsNewerApp,
+                    ) => None,
+                    Err(error) => return Err(error),
+                }
+            }
+            _ => None,
+        };
+        let words = words(&parsed, edits.as_deref());
+        if let Some(by) = rewritten {
+            envelope::set_rewritten(writing.conn, *id, by)?;
+            writing.tell("replica.rewritten", (record, Some(by)), &words)?;
+        } else {
+            writing.tell(status.code(), (record, Some(*id)), &words)?;
+        }
+    }
+    Ok(())
+}
+
+/// A change that is not in the document leaves its number in the sequence of its actor: whatever this phone
+/// writes next would take the same one. So it writes under another epoch.
+fn renounce_where_a_number_is_taken(
+    writing: &mut Writing<'_>,
+    fresh: &[(EnvelopeId, Status)],
+) -> Result<(), ReplicaError> {
+    for (id, _) in fresh {
+        let Some(stored) = envelope::get(writing.conn, *id)? else {
+            continue;
+        };
+        let parsed = Envelope::parse(stored.raw).map_err(|_| ReplicaError::Inconsistent)?;
+        if stored.origin == Origin::Own && matches!(parsed.body(), Body::Change(_)) {
+            return writing.renounce_epoch();
+        }
+    }
+    Ok(())
+}
+
+/// What a change wrote; `None` for anything but a change.
+fn edits_of(
+    writing: &mut Writing<'_>,
+    record: RecordId,
+    envelope: &Envelope,
+) -> Result<Option<Vec<FieldEdit>>, ReplicaError> {
+    Ok(edits_in(writing.record(record)?, envelope))
+}
+
+/// What a change wrote, by the record that it is in; `None` for anything but a change.
+pub(super) fn edits_in(record: &Record, envelope: &Envelope) -> Option<Vec<FieldEdit>> {
+    let Body::Change(change) = envelope.body() else {
+        return None;
+    };
+    let Ok(info) = crate::crdt::inspect(&change.change) else {
+        return Some(Vec::new());
+    };
+    let document = past_of(record, info.hash);
+    Some(document.map_or_else(Vec::new, |document| document.written_by(&info.hash)))
+}
+
+/// A document of one change and its past alone, so that a copy's change under the same number is not in
+/// it. The past may hold void changes.
+fn past_of(record: &Record, hash: Hash) -> Option<Document> {
+    let mut raw: HashMap<Hash, (Vec<u8>, DeviceId, ChangeInfo)> = HashMap::new();
+    let by_hash: HashMap<Hash, DeviceId> = record
+        .nodes()
+        .iter()
+        .filter_map(|node| Some((node.change()?.info.as_ref()?.hash, node.author)))
+        .collect();
+    if let Some(document) = record.document() {
+        for (change, bytes) in document.changes().zip(document.raw_changes()) {
+            let author = by_hash.get(&change.hash)?;
+            let info = document.change(&change.hash)?.clone();
+            raw.insert(change.hash, (bytes, *author, info));
+        }
+    }
+    for node in record.nodes() {
+        let Some(change) = node.change() else {
+            continue;
+        };
+        if let (Some(bytes), Some(info)) = (&change.raw, &change.info) {
+            raw.entry(info.hash)
+                .or_insert_with(|| (bytes.clone(), node.author, info.clone()));
+        }
+    }
+    let mut past = HashSet::new();
+    let mut stack = vec![hash];
+    while let Some(next) = stack.pop() {
+        let (_, _, info) = raw.get(&next)?;
+        if past.insert(next) {
+            stack.extend(&info.deps);
+        }
+    }
+    let batch: Vec<Candidate<'_>> = past
+        .iter()
+        .filter_map(|hash| raw.get(hash))
+        .map(|(raw, author, _)| Candidate {
+            raw,
+            author: *author,
+        })
+        .collect();
+    Document::rebuild(&batch).0
+}
+
+/// The person's own words in an envelope.
+pub(super) fn words(envelope: &Envelope, edits: Option<&[FieldEdit]>) -> String {
+    use crate::domain::case::Event;
+    match envelope.body() {
+        Body::Change(_) => words_of_edits(edits.unwrap_or_default(), Lang::default()),
+        Body::Event(event) => match Event::decode(event.code, event.fold_version, &event.data) {
+            Ok(event) => words_of_event(&event),
+            Err(_) => String::new(),
+        },
+        Body::Genesis(genesis) => {
+            let author = envelope.header().author;
+            let document = Document::genesis(&genesis.content, author).ok();
+            let kind = crate::crdt::ContentKind::of(genesis.kind);
+            let content = document
+                .zip(kind)
+                .map(|(document, kind)| document.content(kind));
+            let details = content.as_ref().map(crate::crdt::Content::details);
+            details
+                .map(|details| {
+                    let title = details.title.clone().unwrap_or_default();
+                    format!("{title}\n{}", details.description)
+                        .trim()
+                        .to_owned()
+                })
+                .unwrap_or_default()
+        }
+        Body::Unknown(..) => String::new(),
+    }
+}
+
+/// Whatever text a person typed into an event. Every event is listed, so that a new one is not forgotten.
+pub(super) fn words_of_event(event: &crate::domain::case::Event) -> String {
+    use crate::domain::case::Event as E;
+    let text = match event {
+        E::Triage(data) => data.note.as_ref(),
+        E::Dispatch(data) => data.note.as_ref(),
+        E::Accept(data) | E::Arrive(data) | E::Resolve(data) => data.note.as_ref(),
+        E::Return(data) | E::Withdraw(data) => Some(&data.reason),
+        E::Transfer(data) => Some(&data.reason),
+        E::Share(data) => data.note.as_ref(),
+        E::Verify(data) => data.note.as_ref(),
+        E::Close(data)
+        | E::Urge(data)
+        | E::Supervise(data)
+        | E::Resume(data)
+        | E::Unmerge(data) => data.note.as_ref(),
+        E::FollowUp(data) => data.note.as_ref(),
+        E::HandledOnSpot(data) => data.note.as_ref(),
+        E::Dismiss(data) | E::Reopen(data) => Some(&data.reason),
+        E::Escalate(data) => Some(&data.reason),
+        E::AssignFinally(data) => Some(&data.reason),
+        E::Suspend(data) => Some(&data.reason),
+        E::RequestExtension(data) => Some(&data.reason),
+        E::GrantExtension(data) => data.note.as_ref(),
+        E::HandToPolice(data) => Some(&data.reason),
+        E::Merge(data) => data.note.as_ref(),
+        E::DangerRemains(data) => data.text.as_ref(),
+        E::Comment(data) => data.text.as_ref(),
+        E::Seen(_) | E::Unknown { .. } => None,
+    };
+    text.map(|text| text.as_str().to_owned())
+        .unwrap_or_default()
+}

@@ -1,0 +1,318 @@
+//! Writing envelopes of this phone: one transaction with outbox and projections, all or nothing.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::super::error::ReplicaError;
+use super::super::marker::{Epoch, Marks};
+use super::super::table::envelope::{Arrival, Origin};
+use super::super::table::meta::{self, Name};
+use super::super::table::{envelope, notice};
+use super::load::{self, Certificates};
+use super::project;
+use super::{Entropy, Identity, Replica};
+use crate::crdt::ActorId;
+use crate::id::{DeviceId, EnvelopeId, MemberId, RecordId};
+use crate::record::{Outcome, Record};
+use crate::trust::certificate::Anchors;
+use crate::trust::sign::SecretKey;
+use crate::wire::body::Body;
+use crate::wire::envelope::{
+    DirectoryMark, Envelope, FORMAT_VERSION, Header, SUITE_ED25519_SHA256,
+};
+
+/// Envelopes on their way into one transaction.
+pub(in crate::replica) struct Writing<'a> {
+    pub(in crate::replica) conn: &'a Connection,
+    pub(in crate::replica) certificates: &'a mut Certificates,
+    pub(in crate::replica) now_ms: i64,
+    identity: &'a Identity,
+    signer: &'a SecretKey,
+    entropy: &'a mut dyn Entropy,
+    marks: &'a mut Marks,
+    /// What the database says; with the first envelope of this transaction, what it will say.
+    epoch: Option<Epoch>,
+    written: u64,
+    written_before: u64,
+    directory_seen: DirectoryMark,
+    touched: HashMap<RecordId, Record>,
+}
+
+impl Replica {
+    /// Runs `write` in one durable transaction.
+    pub(in crate::replica) fn write<T>(
+        &mut self,
+        now_ms: i64,
+        write: impl FnOnce(&mut Writing<'_>) -> Result<T, ReplicaError>,
+    ) -> Result<T, ReplicaError> {
+        let identity = self.identity.as_ref().ok_or(ReplicaError::NotEnrolled)?;
+        let tx = self
+            .conn
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut writing = Writing {
+            conn: &tx,
+            certificates: &mut self.certificates,
+            now_ms,
+            identity,
+            signer: &self.signer,
+            entropy: self.entropy.as_mut(),
+            marks: &mut self.marks,
+            epoch: meta::get_fixed(&tx, Name::Epoch)?,
+            written: meta::written(&tx)?,
+            written_before: meta::written(&tx)?,
+            directory_seen: directory_mark(&tx)?,
+            touched: HashMap::new(),
+        };
+        let written = write(&mut writing)?;
+        writing.finish()?;
+        tx.commit()?;
+        Ok(written)
+    }
+}
+
+/// A role that has no such right at all.
+const NO_ROLE: &str = "may.role";
+
+/// The refusal to show when several grants were tried: of the role that came closest.
+fn telling(before: &'static str, code: &'static str) -> &'static str {
+    if before == NO_ROLE { code } else { before }
+}
+
+/// The newest directory position seen.
+pub(in crate::replica) fn directory_mark(conn: &Connection) -> Result<DirectoryMark, ReplicaError> {
+    match meta::get(conn, Name::DirectoryMark)? {
+        None => Ok(DirectoryMark::default()),
+        Some(bytes) => minicbor::decode(&bytes).map_err(|_| ReplicaError::Inconsistent),
+    }
+}
+
+impl Writing<'_> {
+    /// The actor of changes that this installation writes now. Its mark is durable when this returns.
+    pub(in crate::replica) fn actor(&mut self) -> Result<ActorId, ReplicaError> {
+        let epoch = self
+            .marks
+            .before_write(self.epoch, self.written, &mut *self.entropy)?;
+        self.epoch = Some(epoch);
+        Ok(ActorId::new(&self.device(), epoch))
+    }
+
+    /// From now on another epoch, durably: a change under the present one does not count, or a copy of this
+    /// installation wrote under it. The next change would take a number that is taken.
+    pub(in crate::replica) fn renounce_epoch(&mut self) -> Result<(), ReplicaError> {
+        meta::delete(self.conn, Name::Epoch)?;
+        self.epoch = None;
+        self.marks.renounce();
+        Ok(())
+    }
+
+    /// Random bytes.
+    pub(in crate::replica) fn random(&mut self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        self.entropy.fill_bytes(&mut bytes);
+        bytes
+    }
+
+    pub(in crate::replica) fn device(&self) -> DeviceId {
+        self.identity.certificate.facts().device
+    }
+
+    pub(in crate::replica) fn member(&self) -> Option<MemberId> {
+        self.identity.certificate.facts().member
+    }
+
+    /// Tells the person something.
+    pub(in crate::replica) fn tell(
+        &self,
+        code: &str,
+        about: (RecordId, Option<EnvelopeId>),
+        detail: &str,
+    ) -> Result<(), ReplicaError> {
+        notice::insert(
+            self.conn,
+            self.now_ms,
+            code,
+            (Some(about.0), about.1),
+            detail,
+        )?;
+        Ok(())
+    }
+
+    /// A record, with what this transaction has written to it so far.
+    pub(in crate::replica) fn record(&mut self, id: RecordId) -> Result<&Record, ReplicaError> {
+        if !self.touched.contains_key(&id) {
+            let loaded = load::record(self.conn, self.certificates, id)?;
+            self.touched
+                .insert(id, loaded.ok_or(ReplicaError::NoRecord)?);
+        }
+        self.touched.get(&id).ok_or(ReplicaError::NoRecord)
+    }
+
+    /// The same, or an empty record, taken out for a change: [`Writing::touch`] puts it back.
+    pub(in crate::replica) fn take(&mut self, id: RecordId) -> Result<Record, ReplicaError> {
+        if let Some(record) = self.touched.remove(&id) {
+            return Ok(record);
+        }
+        let loaded = load::record(self.conn, self.certificates, id)?;
+        Ok(loaded.unwrap_or_else(|| Record::new(id)))
+    }
+
+    /// Reads a record anew from what is stored.
+    pub(in crate::replica) fn reload(&mut self, id: RecordId) -> Result<(), ReplicaError> {
+        self.touched.remove(&id);
+        if let Some(record) = load::record(self.conn, self.certificates, id)? {
+            self.touch(record);
+        }
+        Ok(())
+    }
+
+    /// Writes the projections of a record at once and lets it go, so that a page of many records does not
+    /// need the memory of all of them.
+    pub(in crate::replica) fn settle(&mut self, record: &Record) -> Result<(), ReplicaError> {
+        self.touched.remove(&record.id());
+        project::write(self.conn, record, self.member())
+    }
+
+    /// A record is no longer here.
+    pub(in crate::replica) fn forget(&mut self, id: RecordId) {
+        self.touched.remove(&id);
+    }
+
+    pub(in crate::replica) fn anchors(&self) -> &Anchors {
+        &self.identity.anchors
+    }
+
+    /// Puts a record that changed by other ways among those whose projections are made again.
+    pub(in crate::replica) fn touch(&mut self, record: Record) {
+        self.touched.insert(record.id(), record);
+    }
+
+    /// Makes a record.
+    pub(in crate::replica) fn genesis(&mut self, body: &Body) -> Result<RecordId, ReplicaError> {
+        let mut refused = NO_ROLE;
+        for grant in self.grants() {
+            let envelope = self.seal(None, Vec::new(), grant, body)?;
+            let id = envelope.record();
+            let mut record = Record::new(id);
+            match self.admit(&mut record, &envelope)? {
+                Ok(()) => {
+                    self.touch(record);
+                    return Ok(id);
+                }
+                Err(code) => refused = telling(refused, code),
+            }
+        }
+        Err(ReplicaError::NotAllowed(refused))
+    }
+
+    /// Adds an envelope to a record, under the first grant that allows it.
+    pub(in crate::replica) fn append(
+        &mut self,
+        id: RecordId,
+        body: &Body,
+    ) -> Result<EnvelopeId, ReplicaError> {
+        let record = self.record(id)?;
+        if record.state().is_some_and(|state| state.frozen) {
+            return Err(ReplicaError::NeedsNewerApp);
+        }
+        let parents = record.heads();
+        if parents.is_empty() {
+            // All that is here awaits review: whatever builds on it would wait too.
+            return Err(ReplicaError::NotAllowed("replica.awaits_review"));
+        }
+        let mut refused = NO_ROLE;
+        for grant in self.grants() {
+            let envelope = self.seal(Some(id), parents.clone(), grant, body)?;
+            self.record(id)?;
+            let mut record = self.touched.remove(&id).ok_or(ReplicaError::NoRecord)?;
+            match self.admit(&mut record, &envelope)? {
+                Ok(()) => {
+                    self.touch(record);
+                    return Ok(envelope.id());
+                }
+                // The refused envelope is in this copy's graph: it is loaded again for the next grant.
+                Err(code) => refused = telling(refused, code),
+            }
+        }
+        Err(ReplicaError::NotAllowed(refused))
+    }
+
+    fn grants(&self) -> std::ops::Range<u8> {
+        0..u8::try_from(self.identity.certificate.facts().grants.len()).unwrap_or(u8::MAX)
+    }
+
+    fn seal(
+        &mut self,
+        record: Option<RecordId>,
+        parents: Vec<EnvelopeId>,
+        grant: u8,
+        body: &Body,
+    ) -> Result<Envelope, ReplicaError> {
+        let header = Header {
+            version: FORMAT_VERSION,
+            suite: SUITE_ED25519_SHA256,
+            body_kind: body.kind(),
+            record,
+            author: self.device(),
+            certificate: self.identity.certificate.hash(),
+            grant,
+            parents,
+            directory_seen: self.directory_seen,
+            clock_ms: self.now_ms,
+        };
+        let authority = self.identity.anchors.authority();
+        Envelope::seal(header, body, self.signer, authority).map_err(|_| ReplicaError::BadInput)
+    }
+
+    /// The same way in as for everybody else's envelopes; inner error: the code of the refusal.
+    fn admit(
+        &mut self,
+        record: &mut Record,
+        envelope: &Envelope,
+    ) -> Result<Result<(), &'static str>, ReplicaError> {
+        let certificate = &self.identity.certificate;
+        let authority = self.identity.anchors.authority();
+        let verified = envelope
+            .clone()
+            .verify(certificate, authority)
+            .map_err(|_| ReplicaError::BadInput)?;
+        let judgements = record.admit(&[verified]);
+        let id = envelope.id();
+        match judgements.first().map(|judgement| &judgement.outcome) {
+            Some(Outcome::Valid) => {}
+            Some(Outcome::Void(reason)) => {
+                let why = record.state().and_then(|state| state.outcome(id)?.why);
+                return Ok(Err(why.unwrap_or(reason.code())));
+            }
+            Some(Outcome::Held(reason)) => return Ok(Err(reason.code())),
+            _ => return Err(ReplicaError::Inconsistent),
+        }
+        self.actor()?;
+        let arrival = Arrival {
+            origin: Origin::Own,
+            carried: false,
+            verdict: None,
+            attestation: None,
+        };
+        if !envelope::insert(self.conn, envelope, &arrival)? {
+            return Err(ReplicaError::Inconsistent);
+        }
+        self.written += 1;
+        Ok(Ok(()))
+    }
+
+    /// Projections of all that was touched, and the count of local writes.
+    pub(in crate::replica) fn finish(self) -> Result<(), ReplicaError> {
+        let member = self.member();
+        for record in self.touched.values() {
+            project::write(self.conn, record, member)?;
+        }
+        if self.written != self.written_before {
+            meta::put(self.conn, Name::Written, &self.written.to_be_bytes())?;
+            if let Some(epoch) = self.epoch {
+                meta::put(self.conn, Name::Epoch, &epoch)?;
+            }
+        }
+        Ok(())
+    }
+}

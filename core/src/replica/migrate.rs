@@ -1,0 +1,34 @@
+//! Numbered migrations. `PRAGMA user_version` says which one the file has reached.
+
+use rusqlite::Connection;
+
+use super::error::ReplicaError;
+
+/// In order; never changed once released, only added to.
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_envelopes.sql"),
+    include_str!("migrations/0002_streams.sql"),
+    include_str!("migrations/0003_projections.sql"),
+];
+
+/// Whether this code knows the file's schema.
+pub(super) fn check(conn: &Connection) -> Result<usize, ReplicaError> {
+    let version: i64 = conn.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    match usize::try_from(version) {
+        Ok(version) if version <= MIGRATIONS.len() => Ok(version),
+        _ => Err(ReplicaError::NewerSchema),
+    }
+}
+
+/// Brings the file to the newest schema, one transaction for each step.
+pub(super) fn run(conn: &mut Connection) -> Result<(), ReplicaError> {
+    let reached = check(conn)?;
+    for (done, sql) in MIGRATIONS.iter().enumerate().skip(reached) {
+        let tx = conn.transaction()?;
+        tx.execute_batch(sql)?;
+        let version = i64::try_from(done + 1).map_err(|_| ReplicaError::Inconsistent)?;
+        tx.pragma_update(None, "user_version", version)?;
+        tx.commit()?;
+    }
+    Ok(())
+}

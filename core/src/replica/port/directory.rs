@@ -1,0 +1,136 @@
+//! Entries of the directory and of bulletins.
+
+use minicbor::Decoder;
+
+use super::super::engine::Replica;
+use super::super::engine::write::Writing;
+use super::super::error::ReplicaError;
+use super::super::table::{bulletin, directory};
+use crate::domain::directory::{Directory, DirectoryEntry};
+use crate::domain::stream::StreamId;
+use crate::id::Hash;
+use crate::wire::signed_entry::SignedEntry;
+
+/// Codes of entries, in the order in which they can be applied: what later ones refer to comes first.
+const KINDS: [u16; 5] = [1, 2, 3, 4, 6];
+const REVOCATION: u16 = 5;
+
+/// Stores an entry that the server signed; another one is left out.
+pub(super) fn store(
+    writing: &Writing<'_>,
+    stream: &StreamId,
+    bytes: &[u8],
+) -> Result<(), ReplicaError> {
+    let read = SignedEntry::from_bytes(bytes)
+        .and_then(|signed| Ok((signed.verify(writing.anchors())?, signed.entry)));
+    let Ok((entry, plain)) = read else {
+        tracing::warn!(
+            code = "wire.directory_entry",
+            "an entry of the directory was left out"
+        );
+        return Ok(());
+    };
+    if let DirectoryEntry::Revocation(revocation) = &entry {
+        directory::put_revocation(writing.conn, revocation.device, bytes)?;
+    }
+    let (key, zh, en) = key_and_names(&entry);
+    let row = directory::Entry {
+        kind: entry.code(),
+        key,
+        zh,
+        en,
+        bytes: plain,
+    };
+    Ok(directory::put(writing.conn, &stream.to_bytes(), &row)?)
+}
+
+/// Stores a bulletin. It is a CBOR array whose first item is the 16-byte id of its subject: a later one
+/// about the same subject replaces it.
+pub(super) fn store_bulletin(
+    writing: &Writing<'_>,
+    stream: &StreamId,
+    bytes: &[u8],
+) -> Result<(), ReplicaError> {
+    let mut decoder = Decoder::new(bytes);
+    let subject = decoder
+        .array()
+        .and_then(|_| decoder.bytes().map(<[u8]>::to_vec));
+    let subject = subject
+        .ok()
+        .filter(|subject| subject.len() == 16)
+        .unwrap_or_else(|| Hash::of(&[bytes]).first16().to_vec());
+    Ok(bulletin::put(
+        writing.conn,
+        &stream.to_bytes(),
+        &subject,
+        bytes,
+    )?)
+}
+
+fn key_and_names(entry: &DirectoryEntry) -> (Vec<u8>, String, String) {
+    let named = |key: Vec<u8>, names: &crate::domain::names::Names| {
+        (key, names.zh().to_owned(), names.en().to_owned())
+    };
+    match entry {
+        DirectoryEntry::Area(area) => named(
+            version_key(&area.id.0, area.version.valid_from_ms),
+            &area.version.names,
+        ),
+        DirectoryEntry::Zone(zone) => named(
+            version_key(&zone.id.0, zone.version.valid_from_ms),
+            &zone.names,
+        ),
+        DirectoryEntry::Unit(unit) => named(unit.id.0.to_vec(), &unit.names),
+        DirectoryEntry::Category(category) => {
+            named(category.code.as_str().as_bytes().to_vec(), &category.names)
+        }
+        DirectoryEntry::Revocation(revocation) => {
+            (revocation.device.0.to_vec(), String::new(), String::new())
+        }
+        DirectoryEntry::MemberName(name) => {
+            let shown = name.public_name.clone().unwrap_or_default();
+            (name.member.0.to_vec(), shown.clone(), shown)
+        }
+        DirectoryEntry::Unknown { payload, .. } => (
+            Hash::of(&[payload]).first16().to_vec(),
+            String::new(),
+            String::new(),
+        ),
+    }
+}
+
+/// Versions of one thing sort by the time from which they hold.
+fn version_key(id: &[u8; 16], from_ms: i64) -> Vec<u8> {
+    let mut key = id.to_vec();
+    key.extend((from_ms.cast_unsigned() ^ (1 << 63)).to_be_bytes());
+    key
+}
+
+impl Replica {
+    /// The directory as far as this phone may know it: areas, zones, units, categories, names, revocations.
+    pub fn directory(&self) -> Result<Directory, ReplicaError> {
+        let mut found = Directory::default();
+        for kind in KINDS.into_iter().chain([REVOCATION]) {
+            let mut waiting = Vec::new();
+            for bytes in directory::of_kind(&self.conn, kind)? {
+                let entry: DirectoryEntry =
+                    minicbor::decode(&bytes).map_err(|_| ReplicaError::Inconsistent)?;
+                waiting.push(entry);
+            }
+            // Areas are stored by id, and one can only be applied after the one above it.
+            loop {
+                let before = waiting.len();
+                waiting.retain(|entry| found.apply(entry.clone()).is_err());
+                if waiting.is_empty() || waiting.len() == before {
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The bulletins of a stream as the server published them.
+    pub fn bulletins(&self, stream: &StreamId) -> Result<Vec<Vec<u8>>, ReplicaError> {
+        Ok(bulletin::all(&self.conn, &stream.to_bytes())?)
+    }
+}

@@ -1,0 +1,145 @@
+//! Handing over what another side lacks: a server that lost it, or another phone.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use super::super::engine::Replica;
+use super::super::error::ReplicaError;
+use super::super::table::{attestation, certificate, envelope, pack, verdict_change};
+use crate::id::{EnvelopeId, Hash, RecordId};
+use crate::sync::port::{GiveAsk, Given};
+use crate::wire::envelope::Envelope;
+use crate::wire::pack::{Pack, PackBatch};
+
+/// What is gathered for one side.
+#[derive(Default)]
+struct Gathered {
+    attestations: BTreeSet<i64>,
+    packs: BTreeMap<i64, Vec<Vec<u8>>>,
+    certificates: BTreeSet<Hash>,
+    bytes: usize,
+}
+
+impl Replica {
+    /// Hands over records and envelopes, as much as fits. `withheld` certificates stay out.
+    pub(super) fn gather(
+        &self,
+        ask: &GiveAsk,
+        withheld: &HashSet<Hash>,
+    ) -> Result<Given, ReplicaError> {
+        let mut given = Given::default();
+        let mut gathered = Gathered::default();
+        let mut wanted: BTreeMap<RecordId, Option<BTreeSet<EnvelopeId>>> = BTreeMap::new();
+        for id in &ask.envelopes {
+            let record = match envelope::get(&self.conn, *id)? {
+                Some(stored) => Some(stored.record),
+                None => pack::record_of(&self.conn, *id)?,
+            };
+            match record {
+                Some(record) => {
+                    let some = wanted
+                        .entry(record)
+                        .or_insert_with(|| Some(BTreeSet::new()));
+                    some.as_mut().map(|ids| ids.insert(*id));
+                }
+                None => given.absent.push(*id),
+            }
+        }
+        // A whole record outweighs single envelopes of it.
+        wanted.extend(ask.records.iter().map(|record| (*record, None)));
+        for (record, ids) in wanted {
+            if gathered.bytes >= ask.bytes_max && gathered.bytes > 0 {
+                match ids {
+                    Some(ids) => given.left.envelopes.extend(ids),
+                    None => given.left.records.push(record),
+                }
+                continue;
+            }
+            self.gather_record(record, ids.as_ref(), &mut given, &mut gathered)?;
+        }
+        given.left.bytes_max = ask.bytes_max;
+        self.complete(given, gathered, withheld)
+    }
+
+    /// One record: all of it, or some envelopes with those of their ancestors that stand alone.
+    fn gather_record(
+        &self,
+        record: RecordId,
+        ids: Option<&BTreeSet<EnvelopeId>>,
+        given: &mut Given,
+        gathered: &mut Gathered,
+    ) -> Result<(), ReplicaError> {
+        let mut singles = Vec::new();
+        for stored in envelope::of_record(&self.conn, record)? {
+            let (certificate, attestation) = (stored.certificate, stored.attestation);
+            let judged = stored
+                .verdict
+                .is_some_and(|verdict| verdict.status.is_settled())
+                || stored.verdict.is_none();
+            let parsed = Envelope::parse(stored.raw).map_err(|_| ReplicaError::Inconsistent)?;
+            singles.push((parsed, certificate, attestation, judged));
+        }
+        let wanted: Option<HashSet<EnvelopeId>> = ids.map(|ids| {
+            let mut wanted: HashSet<EnvelopeId> = ids.iter().copied().collect();
+            // Children stand after their parents, so one pass backwards finds all ancestors.
+            for (parsed, ..) in singles.iter().rev() {
+                if wanted.contains(&parsed.id()) {
+                    wanted.extend(&parsed.header().parents);
+                }
+            }
+            wanted
+        });
+        let alone: HashSet<EnvelopeId> = singles.iter().map(|(parsed, ..)| parsed.id()).collect();
+        let needs_pack = ids.is_none_or(|ids| !ids.iter().all(|id| alone.contains(id)));
+        if needs_pack && let Some((bytes, proof)) = pack::with_proof(&self.conn, record)? {
+            gathered.bytes += bytes.len();
+            let opened = Pack::from_bytes(&bytes).map_err(|_| ReplicaError::Inconsistent)?;
+            gathered
+                .certificates
+                .extend(opened.entries.iter().map(|entry| entry.certificate));
+            gathered.packs.entry(proof).or_default().push(bytes);
+            let changed = verdict_change::of_record(&self.conn, record)?;
+            gathered
+                .attestations
+                .extend(changed.into_iter().filter_map(|(_, _, no)| no));
+        }
+        for (parsed, certificate, attestation, judged) in singles {
+            let id = parsed.id();
+            let asked = wanted.as_ref().is_none_or(|wanted| wanted.contains(&id));
+            if !asked || (ids.is_none() && !judged) {
+                continue;
+            }
+            gathered.bytes += parsed.raw().len();
+            gathered.certificates.insert(certificate);
+            gathered.attestations.extend(attestation);
+            given.bundle.envelopes.push(parsed.raw().clone());
+        }
+        Ok(())
+    }
+
+    fn complete(
+        &self,
+        mut given: Given,
+        gathered: Gathered,
+        withheld: &HashSet<Hash>,
+    ) -> Result<Given, ReplicaError> {
+        for no in gathered.attestations {
+            given
+                .give_back
+                .attestations
+                .extend(attestation::get(&self.conn, no)?);
+        }
+        for (no, packs) in gathered.packs {
+            let proof = pack::proof(&self.conn, no)?.ok_or(ReplicaError::Inconsistent)?;
+            given.give_back.packs.push(PackBatch { proof, packs });
+        }
+        for hash in gathered.certificates {
+            if !withheld.contains(&hash) {
+                given
+                    .bundle
+                    .certificates
+                    .extend(certificate::get(&self.conn, hash)?);
+            }
+        }
+        Ok(given)
+    }
+}

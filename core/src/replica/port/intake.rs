@@ -1,0 +1,364 @@
+//! Envelopes, packs and verdicts of others on their way into the replica, inside one transaction.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::super::engine::load;
+use super::super::engine::rewrite;
+use super::super::engine::write::Writing;
+use super::super::error::ReplicaError;
+use super::super::table::envelope::{Arrival, Origin};
+use super::super::table::{certificate, directory, envelope, pack, verdict_change};
+use crate::id::{EnvelopeId, RecordId};
+use crate::record::{Outcome, Past, Record};
+use crate::sync::port::Applied;
+use crate::trust::certificate::{Certificate, RawCertificate};
+use crate::wire::envelope::{Envelope, RawEnvelope, VerifiedEnvelope};
+use crate::wire::pack::{Pack, PackBatch};
+use crate::wire::verdict::{Status, Verdict};
+
+/// An envelope from outside with what is known about it.
+pub(super) struct Incoming {
+    pub(super) raw: RawEnvelope,
+    /// The verdict that the server signed, with the number of its attestation.
+    pub(super) verdict: Option<(Verdict, i64)>,
+}
+
+/// One transaction of things from outside.
+pub(super) struct Intake<'a, 'w> {
+    pub(super) writing: &'a mut Writing<'w>,
+    pub(super) origin: Origin,
+    pub(super) applied: Applied,
+    /// Own envelopes with a new verdict that is not “accepted”.
+    not_accepted: BTreeMap<RecordId, Vec<(EnvelopeId, Status)>>,
+}
+
+impl<'a, 'w> Intake<'a, 'w> {
+    pub(super) fn new(writing: &'a mut Writing<'w>, origin: Origin) -> Self {
+        Self {
+            writing,
+            origin,
+            applied: Applied::default(),
+            not_accepted: BTreeMap::new(),
+        }
+    }
+
+    /// Stores certificates that verify; others are left out.
+    pub(super) fn certificates(
+        &mut self,
+        raw: &[RawCertificate],
+        known_in: Option<u32>,
+    ) -> Result<(), ReplicaError> {
+        for raw in raw {
+            let Ok(verified) = Certificate::verify(raw.clone(), self.writing.anchors()) else {
+                tracing::warn!(code = "trust.bad_certificate", "a certificate was left out");
+                continue;
+            };
+            certificate::insert(self.writing.conn, &verified)?;
+            if let Some(generation) = known_in {
+                certificate::set_known_in(self.writing.conn, verified.hash(), generation)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Admits envelopes, record by record. What is not to be believed is left out, and the rest is taken.
+    /// Gives the records concerned.
+    pub(super) fn envelopes(
+        &mut self,
+        incoming: Vec<Incoming>,
+    ) -> Result<BTreeSet<RecordId>, ReplicaError> {
+        let mut by_record: BTreeMap<RecordId, Vec<(Envelope, Option<(Verdict, i64)>)>> =
+            BTreeMap::new();
+        for Incoming { raw, verdict } in incoming {
+            match Envelope::parse(raw) {
+                Ok(envelope) => {
+                    by_record
+                        .entry(envelope.record())
+                        .or_default()
+                        .push((envelope, verdict));
+                }
+                Err(error) => tracing::warn!(code = error.code(), "an envelope was left out"),
+            }
+        }
+        let records = by_record.keys().copied().collect();
+        for (record, batch) in by_record {
+            self.record(record, batch)?;
+        }
+        Ok(records)
+    }
+
+    fn record(
+        &mut self,
+        id: RecordId,
+        batch: Vec<(Envelope, Option<(Verdict, i64)>)>,
+    ) -> Result<(), ReplicaError> {
+        let mut record = self.writing.take(id)?;
+        let mut verdicts: HashMap<EnvelopeId, (Verdict, i64)> = HashMap::new();
+        let mut fresh = Vec::new();
+        let mut carried = Vec::new();
+        for (envelope, verdict) in batch {
+            if let Some(verdict) = verdict {
+                verdicts.insert(envelope.id(), verdict);
+            }
+            if record.node(envelope.id()).is_some() {
+                continue;
+            }
+            let Some(verified) = self.verified(envelope, verdict.is_some())? else {
+                continue;
+            };
+            let author = verified.envelope().header().author;
+            let revoked = directory::is_revoked(self.writing.conn, author)?;
+            if revoked && verdict.is_none() {
+                carried.push(verified);
+            } else {
+                fresh.push(verified);
+            }
+        }
+        let judgements = record.admit(&fresh);
+        for (verified, judgement) in fresh.into_iter().zip(judgements) {
+            match judgement.outcome {
+                Outcome::Valid | Outcome::Void(_) | Outcome::Held(_) => {
+                    self.store(&verified, verdicts.get(&judgement.id).copied(), false)?;
+                }
+                Outcome::Missing(_) => carried.push(verified),
+                Outcome::Known | Outcome::OtherRecord => {}
+            }
+        }
+        self.carry(&carried, &verdicts)?;
+        for (envelope, (verdict, attestation)) in &verdicts {
+            self.verdict(&mut record, *envelope, verdict, Some(*attestation))?;
+        }
+        if !record.nodes().is_empty() {
+            self.writing.touch(record);
+        }
+        Ok(())
+    }
+
+    /// Stores what is not applied here but taken along: work of revoked devices and what builds on it. What
+    /// builds on something that is not here at all is left out.
+    fn carry(
+        &mut self,
+        carried: &[VerifiedEnvelope],
+        verdicts: &HashMap<EnvelopeId, (Verdict, i64)>,
+    ) -> Result<(), ReplicaError> {
+        let mut waiting: Vec<&VerifiedEnvelope> = carried.iter().collect();
+        loop {
+            let before = waiting.len();
+            let mut left = Vec::new();
+            for verified in waiting {
+                let mut closed = true;
+                for parent in &verified.envelope().header().parents {
+                    closed &= envelope::has(self.writing.conn, *parent)?
+                        || pack::record_of(self.writing.conn, *parent)?.is_some();
+                }
+                if closed {
+                    let verdict = verdicts.get(&verified.envelope().id()).copied();
+                    self.store(verified, verdict, verdict.is_none())?;
+                } else {
+                    left.push(verified);
+                }
+            }
+            if left.is_empty() || left.len() == before {
+                return Ok(());
+            }
+            waiting = left;
+        }
+    }
+
+    fn store(
+        &mut self,
+        verified: &VerifiedEnvelope,
+        verdict: Option<(Verdict, i64)>,
+        carried: bool,
+    ) -> Result<(), ReplicaError> {
+        let own = verified.envelope().header().author == self.writing.device();
+        let arrival = Arrival {
+            origin: if own { Origin::Own } else { self.origin },
+            carried,
+            verdict: verdict.map(|(verdict, _)| verdict),
+            attestation: verdict.map(|(_, attestation)| attestation),
+        };
+        if envelope::insert(self.writing.conn, verified.envelope(), &arrival)? {
+            self.applied.pulled += 1;
+        }
+        Ok(())
+    }
+
+    /// The envelope with its certificate, when its author signed it; or, where the server attests it and
+    /// withholds the certificate, on the server's word.
+    fn verified(
+        &mut self,
+        envelope: Envelope,
+        attested: bool,
+    ) -> Result<Option<VerifiedEnvelope>, ReplicaError> {
+        let hash = envelope.header().certificate;
+        let found = self.writing.certificates.get(self.writing.conn, hash)?;
+        match found {
+            Some(certificate) => {
+                let authority = *self.writing.anchors().authority();
+                match envelope.verify(&certificate, &authority) {
+                    Ok(verified) => Ok(Some(verified)),
+                    Err(error) => {
+                        tracing::warn!(code = error.code(), "an envelope was left out");
+                        Ok(None)
+                    }
+                }
+            }
+            None if attested => Ok(Some(VerifiedEnvelope::vouched(envelope))),
+            None => {
+                tracing::warn!(code = "trust.wrong_certificate", "an envelope was left out");
+                Ok(None)
+            }
+        }
+    }
+
+    /// A verdict on an envelope that is here: stored, and applied to the record in memory.
+    pub(super) fn verdict(
+        &mut self,
+        record: &mut Record,
+        id: EnvelopeId,
+        verdict: &Verdict,
+        attestation: Option<i64>,
+    ) -> Result<(), ReplicaError> {
+        let known = record.node(id).and_then(|node| node.verdict);
+        match envelope::get(self.writing.conn, id)? {
+            Some(stored) => {
+                let later = stored
+                    .verdict
+                    .is_none_or(|known| verdict.is_later_than(&known));
+                if later {
+                    envelope::set_verdict(self.writing.conn, id, verdict, attestation)?;
+                    if stored.origin == Origin::Own {
+                        self.applied.settled += u32::from(stored.verdict.is_none());
+                        if verdict.status != Status::Accepted {
+                            let fresh = self.not_accepted.entry(record.id()).or_default();
+                            fresh.push((id, verdict.status));
+                        }
+                    }
+                }
+            }
+            None if known.is_some_and(|known| verdict.is_later_than(&known)) => {
+                let conn = self.writing.conn;
+                verdict_change::put(conn, record.id(), id, verdict, attestation)?;
+            }
+            None => {}
+        }
+        record.set_verdict(id, *verdict);
+        Ok(())
+    }
+
+    /// Takes packs in whose batch has been verified. Gives the record of each, in order; `None` for one that
+    /// does not hold together.
+    pub(super) fn packs(
+        &mut self,
+        batch: &PackBatch,
+    ) -> Result<Vec<Option<RecordId>>, ReplicaError> {
+        let proof = pack::put_proof(self.writing.conn, &batch.proof)?;
+        let mut records = Vec::with_capacity(batch.packs.len());
+        for bytes in &batch.packs {
+            records.push(self.pack(bytes, proof)?);
+        }
+        Ok(records)
+    }
+
+    fn pack(&mut self, bytes: &[u8], proof: i64) -> Result<Option<RecordId>, ReplicaError> {
+        let Ok(opened) = Pack::from_bytes(bytes) else {
+            tracing::warn!(code = "record.bad_pack", "a pack was left out");
+            return Ok(None);
+        };
+        let Some(id) = opened.record() else {
+            return Ok(None);
+        };
+        let conn = self.writing.conn;
+        let singles = envelope::of_record(conn, id)?;
+        let here = pack::get(conn, id)?;
+        if here.as_deref() == Some(bytes) {
+            return Ok(Some(id));
+        }
+        // A pack that knows less than what is here would take something away.
+        let ids: HashSet<EnvelopeId> = opened.entries.iter().map(|entry| entry.id).collect();
+        if let Some(here) = here.map(|here| Pack::from_bytes(&here)) {
+            let here = here.map_err(|_| ReplicaError::Inconsistent)?;
+            if !here.entries.iter().all(|entry| ids.contains(&entry.id)) {
+                return Ok(Some(id));
+            }
+        }
+        let mut certificates = HashMap::new();
+        for entry in &opened.entries {
+            if let Some(found) = self.writing.certificates.get(conn, entry.certificate)? {
+                certificates.insert(entry.certificate, found);
+            }
+        }
+        let past = Past {
+            pack: Some(opened.clone()),
+            certificates,
+            ..Past::default()
+        };
+        let alone = match Record::load(id, past) {
+            Ok(alone) => alone,
+            Err(error) => {
+                tracing::warn!(code = error.code(), "a pack was left out");
+                return Ok(None);
+            }
+        };
+        pack::put(
+            conn,
+            id,
+            proof,
+            bytes,
+            opened.entries.iter().map(|entry| entry.id),
+        )?;
+        self.applied.pulled += 1;
+        if singles.is_empty() {
+            self.writing.settle(&alone)?;
+            return Ok(Some(id));
+        }
+        self.supersede(id, &opened, &singles)?;
+        Ok(Some(id))
+    }
+
+    /// Single envelopes that a pack now stands for. What of them is void stays: its author sees it.
+    fn supersede(
+        &mut self,
+        id: RecordId,
+        opened: &Pack,
+        singles: &[envelope::Stored],
+    ) -> Result<(), ReplicaError> {
+        let conn = self.writing.conn;
+        let verdicts: HashMap<EnvelopeId, Verdict> = opened
+            .entries
+            .iter()
+            .map(|entry| (entry.id, entry.verdict))
+            .collect();
+        let mut record = self.writing.take(id)?;
+        for single in singles {
+            let Some(verdict) = verdicts.get(&single.id) else {
+                continue;
+            };
+            self.verdict(&mut record, single.id, verdict, None)?;
+            if verdict.status == Status::Accepted {
+                envelope::delete(conn, single.id)?;
+            }
+        }
+        drop(record);
+        self.writing.reload(id)
+    }
+
+    /// The record that an envelope belongs to, wherever it is stored.
+    pub(super) fn record_of(&self, id: EnvelopeId) -> Result<Option<RecordId>, ReplicaError> {
+        Ok(match envelope::get(self.writing.conn, id)? {
+            Some(stored) => Some(stored.record),
+            None => pack::record_of(self.writing.conn, id)?,
+        })
+    }
+
+    /// Writes again, or tells, what of the person's own work does not count. Last of all.
+    pub(super) fn finish(self) -> Result<Applied, ReplicaError> {
+        for (record, fresh) in &self.not_accepted {
+            if load::record(self.writing.conn, self.writing.certificates, *record)?.is_some() {
+                rewrite::own_not_accepted(self.writing, *record, fresh)?;
+            }
+        }
+        Ok(self.applied)
+    }
+}

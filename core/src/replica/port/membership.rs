@@ -1,0 +1,89 @@
+//! Which streams hold which record, and what goes when none does any more.
+
+use super::super::engine::project;
+use super::super::engine::write::Writing;
+use super::super::error::ReplicaError;
+use super::super::table::{
+    bulletin, directory, envelope, notice, pack, record, stream, stream_record, verdict_change,
+    withdrawn,
+};
+use crate::domain::stream::StreamId;
+use crate::id::RecordId;
+use crate::wire::digest::Digest;
+
+/// The streams that may be read from now on, all of them.
+pub(super) fn set_streams(
+    writing: &mut Writing<'_>,
+    streams: &[StreamId],
+) -> Result<(), ReplicaError> {
+    for known in stream::all(writing.conn)? {
+        if streams.contains(&known.id) {
+            continue;
+        }
+        for id in stream_record::records_of(writing.conn, known.no)? {
+            remove(writing, known.no, id)?;
+        }
+        let bytes = known.id.to_bytes();
+        directory::delete_stream(writing.conn, &bytes)?;
+        bulletin::delete_stream(writing.conn, &bytes)?;
+        stream::remove(writing.conn, known.no)?;
+    }
+    for id in streams {
+        stream::add(writing.conn, *id)?;
+    }
+    Ok(())
+}
+
+/// The stream holds the record. Nothing changes when it did already.
+pub(super) fn add(writing: &Writing<'_>, stream_no: i64, id: RecordId) -> Result<(), ReplicaError> {
+    if stream_record::insert(writing.conn, stream_no, id)? {
+        let digest = record::digest(writing.conn, id)?.map_or(Digest::EMPTY, |found| found.1);
+        let before = stream::digest(writing.conn, stream_no)?;
+        stream::set_digest(writing.conn, stream_no, before.plus(digest))?;
+        withdrawn::delete(writing.conn, id)?;
+    }
+    Ok(())
+}
+
+/// The stream holds the record no more. When none does, it goes; but never while something of it is
+/// undelivered.
+pub(super) fn remove(
+    writing: &mut Writing<'_>,
+    stream_no: i64,
+    id: RecordId,
+) -> Result<(), ReplicaError> {
+    if !stream_record::delete(writing.conn, stream_no, id)? {
+        return Ok(());
+    }
+    let digest = record::digest(writing.conn, id)?.map_or(Digest::EMPTY, |found| found.1);
+    let before = stream::digest(writing.conn, stream_no)?;
+    stream::set_digest(writing.conn, stream_no, before.minus(digest))?;
+    if stream_record::streams_of(writing.conn, id)?.is_empty() {
+        withdrawn::insert(writing.conn, id)?;
+        purge(writing, id)?;
+    }
+    Ok(())
+}
+
+/// Forgets a withdrawn record, when nothing of it is undelivered any more.
+pub(super) fn purge(writing: &mut Writing<'_>, id: RecordId) -> Result<(), ReplicaError> {
+    let conn = writing.conn;
+    if !withdrawn::has(conn, id)? || envelope::has_unjudged(conn, id)? {
+        return Ok(());
+    }
+    // Somebody who wrote in it is told that it is no longer theirs to read, and what it was.
+    if envelope::has_own(conn, id)? {
+        let title = record::get(conn, id)?
+            .map(|row| row.title)
+            .unwrap_or_default();
+        let about = (Some(id), None);
+        notice::insert(conn, writing.now_ms, "replica.purged", about, &title)?;
+    }
+    project::remove(conn, id)?;
+    envelope::delete_record(conn, id)?;
+    verdict_change::delete_record(conn, id)?;
+    pack::delete(conn, id)?;
+    withdrawn::delete(conn, id)?;
+    writing.forget(id);
+    Ok(())
+}

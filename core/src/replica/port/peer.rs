@@ -1,0 +1,254 @@
+//! The replica as a meeting with another phone sees it: provisional work of others through the same
+//! admission, and nothing to anybody who may not read it.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use super::super::engine::write::Writing;
+use super::super::engine::{Replica, load};
+use super::super::error::ReplicaError;
+use super::super::table::envelope::{self, Origin};
+use super::super::table::{attestation, directory, pack, record, withdrawn};
+use super::intake::{Incoming, Intake};
+use super::sql;
+use crate::domain::directory::DirectoryEntry;
+use crate::domain::may::{Action, Actor, may};
+use crate::domain::stream::StreamId;
+use crate::id::{EnvelopeId, Hash, RecordId, UnitId};
+use crate::record::Record;
+use crate::sync::port::{Applied, GiveAsk, Given, Identity, PeerPort, PortError, StreamItem};
+use crate::trust::certificate::{Certificate, Facts};
+use crate::wire::digest::Digest;
+use crate::wire::signed_entry::SignedEntry;
+use crate::wire::verdict::Verdict;
+
+/// Whether one of the grants of a certificate lets its member read the record.
+fn reads(facts: &Facts, record: &Record) -> bool {
+    let Some(state) = record.state() else {
+        return false;
+    };
+    let units = units(facts);
+    facts.grants.iter().any(|grant| {
+        let actor = Actor {
+            member: facts.member,
+            grant,
+            units: &units,
+        };
+        may(&actor, &Action::Read(state)).is_ok()
+    })
+}
+
+fn units(facts: &Facts) -> Vec<UnitId> {
+    let units = facts.grants.iter();
+    units.filter_map(|grant| grant.scope.unit()).collect()
+}
+
+impl Replica {
+    fn read_record(&self, id: RecordId) -> Result<Option<Record>, ReplicaError> {
+        let mut certificates = load::Certificates::default();
+        load::record(&self.conn, &mut certificates, id)
+    }
+
+    /// Ids of everything that is here of a record, what is only carried included.
+    fn all_ids(&self, id: RecordId) -> Result<BTreeSet<EnvelopeId>, ReplicaError> {
+        let mut ids: BTreeSet<EnvelopeId> = BTreeSet::new();
+        if let Some(record) = self.read_record(id)? {
+            ids.extend(record.nodes().iter().map(|node| node.id));
+        }
+        ids.extend(
+            envelope::of_record(&self.conn, id)?
+                .iter()
+                .map(|stored| stored.id),
+        );
+        Ok(ids)
+    }
+
+    fn shared(&self, peer: &Certificate) -> Result<Vec<StreamItem>, ReplicaError> {
+        let own = self.certificate().ok_or(ReplicaError::NotEnrolled)?;
+        let mut items = Vec::new();
+        for row in record::all(&self.conn)? {
+            let Some(loaded) = self.read_record(row.id)? else {
+                continue;
+            };
+            let open = reads(peer.facts(), &loaded) && reads(own.facts(), &loaded);
+            if open && !withdrawn::has(&self.conn, row.id)? {
+                let digest: Digest = self.all_ids(row.id)?.into_iter().collect();
+                let (created_ms, record) = (row.genesis_ms, row.id);
+                items.push(StreamItem {
+                    created_ms,
+                    record,
+                    digest,
+                });
+            }
+        }
+        items.sort_unstable();
+        Ok(items)
+    }
+
+    /// Leaves out what the peer may not read, and the reporter's name where its unit is responsible.
+    fn give_peer(&self, ask: &GiveAsk, peer: &Certificate) -> Result<Given, ReplicaError> {
+        let mut open = GiveAsk {
+            bytes_max: ask.bytes_max,
+            ..GiveAsk::default()
+        };
+        let mut withheld = HashSet::new();
+        let mut absent = Vec::new();
+        let mut known: HashMap<RecordId, bool> = HashMap::new();
+        for id in &ask.records {
+            if self.may_give(*id, peer, &mut known, &mut withheld)? {
+                open.records.push(*id);
+            }
+        }
+        for id in &ask.envelopes {
+            let record = match envelope::get(&self.conn, *id)? {
+                Some(stored) => Some(stored.record),
+                None => pack::record_of(&self.conn, *id)?,
+            };
+            match record {
+                Some(record) if self.may_give(record, peer, &mut known, &mut withheld)? => {
+                    open.envelopes.push(*id);
+                }
+                _ => absent.push(*id),
+            }
+        }
+        let mut given = self.gather(&open, &withheld)?;
+        given.absent.extend(absent);
+        Ok(given)
+    }
+
+    fn may_give(
+        &self,
+        id: RecordId,
+        peer: &Certificate,
+        known: &mut HashMap<RecordId, bool>,
+        withheld: &mut HashSet<Hash>,
+    ) -> Result<bool, ReplicaError> {
+        if let Some(open) = known.get(&id) {
+            return Ok(*open);
+        }
+        let loaded = self.read_record(id)?;
+        let mut open = loaded
+            .as_ref()
+            .is_some_and(|loaded| reads(peer.facts(), loaded));
+        if let Some(state) = loaded.as_ref().and_then(Record::state) {
+            let first = loaded.as_ref().and_then(|loaded| loaded.nodes().first());
+            let party = state.is_party(peer.facts().member, &units(peer.facts()));
+            let own = state.reporter.is_some() && state.reporter == peer.facts().member;
+            if let Some(first) = first.filter(|_| party && !own) {
+                // Without a verdict nothing vouches for a Genesis whose certificate stays out.
+                open &= first.verdict.is_some();
+                withheld.insert(first.certificate_hash);
+            }
+        }
+        known.insert(id, open);
+        Ok(open)
+    }
+
+    fn take_from_peer(&mut self, given: &Given, now_ms: i64) -> Result<Applied, ReplicaError> {
+        let own = self.certificate().ok_or(ReplicaError::NotEnrolled)?.clone();
+        self.write(now_ms, |writing| {
+            let mut verdicts: HashMap<Hash, (Verdict, i64)> = HashMap::new();
+            for signed in &given.give_back.attestations {
+                if signed.verify(writing.anchors()).is_err() {
+                    tracing::warn!(code = "trust.bad_signature", "an attestation was left out");
+                    continue;
+                }
+                let no = attestation::insert(writing.conn, signed)?;
+                for line in &signed.envelopes {
+                    let later = verdicts
+                        .get(&line.hash)
+                        .is_none_or(|(known, _)| line.verdict.is_later_than(known));
+                    if later {
+                        verdicts.insert(line.hash, (line.verdict, no));
+                    }
+                }
+            }
+            let here: BTreeSet<RecordId> = record::all(writing.conn)?
+                .into_iter()
+                .map(|row| row.id)
+                .collect();
+            let mut intake = Intake::new(writing, Origin::Peer);
+            intake.certificates(&given.bundle.certificates, None)?;
+            let mut came = BTreeSet::new();
+            for batch in &given.give_back.packs {
+                if batch.verify(intake.writing.anchors()).is_ok() {
+                    came.extend(intake.packs(batch)?.into_iter().flatten());
+                }
+            }
+            let incoming = given.bundle.envelopes.iter().map(|raw| Incoming {
+                verdict: verdicts.get(&raw.hash()).copied(),
+                raw: raw.clone(),
+            });
+            came.extend(intake.envelopes(incoming.collect())?);
+            for id in came.difference(&here) {
+                forget_unreadable(intake.writing, own.facts(), *id)?;
+            }
+            intake.finish()
+        })
+    }
+}
+
+/// A record that is new here and that this phone's member may not read is not kept.
+fn forget_unreadable(
+    writing: &mut Writing<'_>,
+    own: &Facts,
+    id: RecordId,
+) -> Result<(), ReplicaError> {
+    let loaded = load::record(writing.conn, writing.certificates, id)?;
+    if loaded.as_ref().is_some_and(|loaded| reads(own, loaded)) {
+        return Ok(());
+    }
+    tracing::warn!(code = "may.not_readable", "a record of a peer was left out");
+    super::super::engine::project::remove(writing.conn, id)?;
+    envelope::delete_unreadable(writing.conn, id)?;
+    pack::delete(writing.conn, id)?;
+    writing.forget(id);
+    Ok(())
+}
+
+impl PeerPort for Replica {
+    fn identity(&self) -> Result<Identity, PortError> {
+        self.port_identity()
+    }
+
+    fn is_revoked(&self, peer: &Certificate) -> Result<bool, PortError> {
+        directory::is_revoked(&self.conn, peer.facts().device).map_err(sql)
+    }
+
+    fn revocations(&self) -> Result<Vec<Vec<u8>>, PortError> {
+        directory::revocations(&self.conn).map_err(sql)
+    }
+
+    fn apply_revocations(&mut self, entries: &[Vec<u8>], now_ms: i64) -> Result<(), PortError> {
+        Ok(self.write(now_ms, |writing| {
+            for bytes in entries {
+                let entry = SignedEntry::from_bytes(bytes)
+                    .and_then(|signed| signed.verify(writing.anchors()));
+                if matches!(entry, Ok(DirectoryEntry::Revocation(_))) {
+                    super::directory::store(writing, &StreamId::DirectoryBase, bytes)?;
+                }
+            }
+            Ok(())
+        })?)
+    }
+
+    fn shared_items(&self, peer: &Certificate) -> Result<Vec<StreamItem>, PortError> {
+        Ok(self.shared(peer)?)
+    }
+
+    fn all_record_ids(&self, record: &RecordId) -> Result<Vec<EnvelopeId>, PortError> {
+        Ok(self.all_ids(*record)?.into_iter().collect())
+    }
+
+    fn give_to_peer(&self, ask: &GiveAsk, peer: &Certificate) -> Result<Given, PortError> {
+        Ok(self.give_peer(ask, peer)?)
+    }
+
+    fn apply_peer(
+        &mut self,
+        given: &Given,
+        _peer: &Certificate,
+        now_ms: i64,
+    ) -> Result<Applied, PortError> {
+        Ok(self.take_from_peer(given, now_ms)?)
+    }
+}

@@ -1,0 +1,172 @@
+//! The replica as a session with the server sees it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::super::engine::{Replica, load};
+use super::super::error::ReplicaError;
+use super::super::table::envelope::Origin;
+use super::super::table::meta::{self, Name};
+use super::super::table::{certificate, directory, record, stream, stream_record};
+use super::intake::Intake;
+use super::{apply, membership, sql};
+use crate::domain::stream::StreamId;
+use crate::id::{EnvelopeId, RecordId};
+use crate::sync::answer::Answer;
+use crate::sync::port::{
+    Applied, GiveAsk, Given, Identity, OutboxAsk, PortError, StarPort, StreamItem,
+};
+use crate::trust::certificate::Certificate;
+use crate::trust::session::SessionGrant;
+use crate::wire::cursor::Cursor;
+use crate::wire::digest::Digest;
+use crate::wire::message::Bundle;
+
+impl Replica {
+    /// Who this replica is.
+    pub(super) fn port_identity(&self) -> Result<Identity, PortError> {
+        let identity = self.identity.as_ref().ok_or(ReplicaError::NotEnrolled)?;
+        Ok(Identity {
+            key: self.signer.clone(),
+            certificate: Arc::clone(&identity.certificate),
+            anchors: Arc::clone(&identity.anchors),
+        })
+    }
+
+    /// Keys and certificate of a session that was opened.
+    fn take_grant(&mut self, grant: &SessionGrant) -> Result<(), ReplicaError> {
+        let device = self.device();
+        let root = *self.anchors().ok_or(ReplicaError::NotEnrolled)?.root();
+        let tx = self.conn.transaction()?;
+        for key in &grant.server_keys {
+            if key.verify(&root).is_ok() {
+                certificate::put_anchor(&tx, key)?;
+            }
+        }
+        tx.commit()?;
+        self.identity = self.stored_identity()?;
+        let anchors = self.anchors().ok_or(ReplicaError::NotEnrolled)?;
+        let offered = grant.certificate.clone();
+        let own = offered.and_then(|raw| Certificate::verify(raw, anchors).ok());
+        let issued_ms = self.certificate().map(|now| now.facts().issued_ms);
+        let newer = own.filter(|own| {
+            own.facts().device == device
+                && issued_ms.is_none_or(|issued_ms| own.facts().issued_ms >= issued_ms)
+        });
+        if let Some(own) = newer {
+            let tx = self.conn.transaction()?;
+            certificate::insert(&tx, &own)?;
+            certificate::set_known_in(&tx, own.hash(), grant.generation)?;
+            meta::put(&tx, Name::OwnCertificate, own.hash().as_bytes())?;
+            tx.commit()?;
+            self.identity = self.stored_identity()?;
+        }
+        Ok(())
+    }
+
+    /// Ids of the settled envelopes of a record.
+    pub(super) fn settled_ids(&self, id: &RecordId) -> Result<Vec<EnvelopeId>, ReplicaError> {
+        let mut certificates = load::Certificates::default();
+        let record = load::record(&self.conn, &mut certificates, *id)?;
+        let mut ids: Vec<EnvelopeId> = record
+            .iter()
+            .flat_map(|record| record.nodes())
+            .filter(|node| {
+                node.verdict
+                    .is_some_and(|verdict| verdict.status.is_settled())
+            })
+            .map(|node| node.id)
+            .collect();
+        ids.sort_unstable();
+        Ok(ids)
+    }
+
+    fn items(&self, id: StreamId) -> Result<Vec<StreamItem>, ReplicaError> {
+        let Some(known) = stream::get(&self.conn, id)? else {
+            return Ok(Vec::new());
+        };
+        let mut items = Vec::new();
+        for record in stream_record::records_of(&self.conn, known.no)? {
+            if let Some((created_ms, digest)) = record::digest(&self.conn, record)? {
+                items.push(StreamItem {
+                    created_ms,
+                    record,
+                    digest,
+                });
+            }
+        }
+        items.sort_unstable();
+        Ok(items)
+    }
+
+    fn detach_record(&mut self, id: StreamId, record: RecordId) -> Result<(), ReplicaError> {
+        self.write(0, |writing| {
+            let Some(known) = stream::get(writing.conn, id)? else {
+                return Ok(());
+            };
+            let intake = Intake::new(writing, Origin::Server);
+            membership::remove(intake.writing, known.no, record)
+        })
+    }
+}
+
+impl StarPort for Replica {
+    fn identity(&self) -> Result<Identity, PortError> {
+        self.port_identity()
+    }
+
+    fn welcomed(&mut self, grant: &SessionGrant) -> Result<(), PortError> {
+        Ok(self.take_grant(grant)?)
+    }
+
+    fn cursors(&self) -> Result<Vec<Cursor>, PortError> {
+        let streams = stream::all(&self.conn).map_err(sql)?;
+        Ok(streams
+            .into_iter()
+            .map(|known| Cursor {
+                stream: known.id,
+                at: known.cursor,
+            })
+            .collect())
+    }
+
+    fn generation(&self) -> Result<u32, PortError> {
+        Ok(apply::generation(&self.conn)?)
+    }
+
+    fn outbox(&self, ask: &OutboxAsk<'_>) -> Result<Bundle, PortError> {
+        Ok(self.outbox_part(ask)?)
+    }
+
+    fn apply(&mut self, answer: &Answer, now_ms: i64) -> Result<Applied, PortError> {
+        Ok(self.apply_answer(answer, now_ms)?)
+    }
+
+    fn combined_digest(&self) -> Result<Digest, PortError> {
+        Ok(stream::all(&self.conn)
+            .map_err(sql)?
+            .into_iter()
+            .map(|known| known.digest)
+            .sum())
+    }
+
+    fn stream_items(&self, stream: &StreamId) -> Result<Vec<StreamItem>, PortError> {
+        Ok(self.items(*stream)?)
+    }
+
+    fn record_ids(&self, record: &RecordId) -> Result<Vec<EnvelopeId>, PortError> {
+        Ok(self.settled_ids(record)?)
+    }
+
+    fn give(&self, ask: &GiveAsk) -> Result<Given, PortError> {
+        Ok(self.gather(ask, &HashSet::new())?)
+    }
+
+    fn revocations(&self) -> Result<Vec<Vec<u8>>, PortError> {
+        directory::revocations(&self.conn).map_err(sql)
+    }
+
+    fn detach(&mut self, stream: &StreamId, record: &RecordId) -> Result<(), PortError> {
+        Ok(self.detach_record(*stream, *record)?)
+    }
+}

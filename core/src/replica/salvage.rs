@@ -1,0 +1,258 @@
+//! A file that does not open is set aside, never deleted, and what is readable goes into a new one.
+//!
+//! Damage is by page: a range of rows that can not be read is halved until the bad rows are alone. What the
+//! person wrote and no server has comes first; pulled data would come again anyway.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rusqlite::config::DbConfig;
+use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
+
+use super::error::ReplicaError;
+use super::open::{self, FileKey};
+
+/// What the rescue of a damaged file brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rescue {
+    /// Where the damaged file is now.
+    pub set_aside: PathBuf,
+    /// Rows that were read and kept.
+    pub rows_kept: u64,
+    /// Whether a part of the file could not be read.
+    pub incomplete: bool,
+}
+
+/// The tables that are worth saving, the person's own work first. Projections are made again, streams and
+/// directory are pulled again.
+const TABLES: &[(&str, Walk)] = &[
+    ("meta", Walk::ByKey("name")),
+    ("anchor", Walk::ByKey("key")),
+    ("certificate", Walk::ByKey("hash")),
+    ("envelope", Walk::ByNumber("no")),
+    ("notice", Walk::ByNumber("no")),
+    ("attestation", Walk::ByNumber("no")),
+    ("pack_proof", Walk::ByNumber("no")),
+    ("pack", Walk::ByNumber("no")),
+    ("verdict_change", Walk::ByKey("id")),
+];
+
+#[derive(Clone, Copy)]
+enum Walk {
+    /// By ranges of a number, halved around what can not be read.
+    ByNumber(&'static str),
+    /// From both ends up to what can not be read.
+    ByKey(&'static str),
+}
+
+/// Moves the file and its log to the first free name `<path>.aside-<n>`.
+pub(super) fn set_aside(path: &Path) -> Result<PathBuf, ReplicaError> {
+    let aside = (1_u32..)
+        .map(|n| with_suffix(path, &format!(".aside-{n}")))
+        .find(|aside| !aside.exists())
+        .ok_or(ReplicaError::Storage)?;
+    let log = with_suffix(path, "-wal");
+    if log.exists() {
+        fs::rename(&log, with_suffix(&aside, "-wal")).map_err(|_| ReplicaError::Storage)?;
+    }
+    fs::rename(path, &aside).map_err(|_| ReplicaError::Storage)?;
+    Ok(aside)
+}
+
+/// Copies what is readable in the file that was set aside.
+pub(super) fn copy(
+    aside: &Path,
+    key: &FileKey,
+    target: &mut Connection,
+) -> Result<Rescue, ReplicaError> {
+    let mut source = Source {
+        path: aside,
+        key,
+        conn: None,
+    };
+    let mut rescue = Rescue {
+        set_aside: aside.to_owned(),
+        rows_kept: 0,
+        incomplete: false,
+    };
+    let schema = |conn: &Connection| {
+        conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| {
+            row.get::<_, i64>(0)
+        })
+    };
+    if source.read(schema).is_none() {
+        rescue.incomplete = true;
+        return Ok(rescue);
+    }
+    let tx = target.transaction()?;
+    for (table, walk) in TABLES {
+        let mut sink = Sink {
+            tx: &tx,
+            table,
+            rescue: &mut rescue,
+        };
+        match walk {
+            Walk::ByNumber(column) => by_number(&mut source, &mut sink, column)?,
+            Walk::ByKey(column) => by_key(&mut source, &mut sink, column)?,
+        }
+    }
+    tx.commit()?;
+    Ok(rescue)
+}
+
+/// A damaged file. After an error the connection is made again: the cipher stays in its error otherwise.
+struct Source<'a> {
+    path: &'a Path,
+    key: &'a FileKey,
+    conn: Option<Connection>,
+}
+
+impl Source<'_> {
+    fn read<T>(&mut self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Option<T> {
+        let conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => open::open_damaged(self.path, self.key).ok()?,
+        };
+        // Nothing may be written into the evidence, not even the log.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+            .ok()?;
+        let found = read(&conn).ok()?;
+        self.conn = Some(conn);
+        Some(found)
+    }
+}
+
+struct Sink<'a> {
+    tx: &'a Connection,
+    table: &'static str,
+    rescue: &'a mut Rescue,
+}
+
+impl Sink<'_> {
+    fn write(&mut self, columns: &[String], rows: &[Vec<Value>]) -> Result<(), ReplicaError> {
+        let marks = vec!["?"; columns.len()].join(", ");
+        let mut insert = self.tx.prepare_cached(&format!(
+            "INSERT OR IGNORE INTO {} ({}) VALUES ({marks})",
+            self.table,
+            columns.join(", ")
+        ))?;
+        for row in rows {
+            // A row that the new schema refuses is damage too; the rest goes on.
+            match insert.execute(params_from_iter(row)) {
+                Ok(kept) => self.rescue.rows_kept += kept as u64,
+                Err(error) => match ReplicaError::from(error) {
+                    full @ (ReplicaError::DiskFull | ReplicaError::Storage) => return Err(full),
+                    _ => self.rescue.incomplete = true,
+                },
+            }
+        }
+        Ok(())
+    }
+}
+
+type Rows = (Vec<String>, Vec<Vec<Value>>);
+
+fn by_number(
+    source: &mut Source<'_>,
+    sink: &mut Sink<'_>,
+    column: &str,
+) -> Result<(), ReplicaError> {
+    let table = sink.table;
+    let end = |source: &mut Source<'_>, order: &str| {
+        source.read(|conn| {
+            let sql = format!("SELECT {column} FROM {table} ORDER BY {column} {order} LIMIT 1");
+            let mut statement = conn.prepare(&sql)?;
+            let mut rows = statement.query([])?;
+            rows.next()?.map(|row| row.get::<_, i64>(0)).transpose()
+        })
+    };
+    let (first, last) = match (end(source, "ASC"), end(source, "DESC")) {
+        (Some(Some(first)), Some(Some(last))) => (first, last),
+        (Some(None), _) | (_, Some(None)) => return Ok(()),
+        // One end can not be read: numbers start at 1 and are dense, so a generous range is walked.
+        (first, last) => {
+            sink.rescue.incomplete = true;
+            let first = first.flatten().unwrap_or(1);
+            (first, last.flatten().unwrap_or(first + RANGE_GUESS))
+        }
+    };
+    // The widest ranges first, so that what is well is read before damage is narrowed down.
+    let mut ranges = VecDeque::from([(first, last)]);
+    let mut failed = 0;
+    while let Some((low, high)) = ranges.pop_front() {
+        if failed > FAILED_READS_MAX {
+            sink.rescue.incomplete = true;
+            return Ok(());
+        }
+        let sql =
+            format!("SELECT * FROM {table} WHERE {column} BETWEEN ?1 AND ?2 ORDER BY {column}");
+        let found = source.read(|conn| rows(conn, &sql, &[low, high], i64::MAX));
+        if let Some((columns, rows)) = found {
+            sink.write(&columns, &rows)?;
+        } else if low < high {
+            failed += 1;
+            let middle = low + (high - low) / 2;
+            ranges.extend([(middle + 1, high), (low, middle)]);
+        } else {
+            failed += 1;
+            sink.rescue.incomplete = true;
+        }
+    }
+    Ok(())
+}
+
+/// Reads of one table that may fail before the rest of its damage is given up.
+const FAILED_READS_MAX: u32 = 4_096;
+
+/// Numbers that are tried when the end of a table can not be read.
+const RANGE_GUESS: i64 = 1 << 20;
+
+fn by_key(source: &mut Source<'_>, sink: &mut Sink<'_>, key: &str) -> Result<(), ReplicaError> {
+    let table = sink.table;
+    for order in ["ASC", "DESC"] {
+        let sql = format!("SELECT * FROM {table} ORDER BY {key} {order}");
+        if let Some((columns, rows)) = source.read(|conn| rows(conn, &sql, &[], i64::MAX)) {
+            return sink.write(&columns, &rows);
+        }
+        // Not whole: row by row until the damage, from this end.
+        sink.rescue.incomplete = true;
+        let mut count = 1;
+        while let Some((columns, rows)) = source.read(|conn| rows(conn, &sql, &[], count)) {
+            if rows.len() < usize::try_from(count).unwrap_or(usize::MAX) {
+                break;
+            }
+            sink.write(&columns, &rows[rows.len() - 1..])?;
+            count += 1;
+        }
+    }
+    Ok(())
+}
+
+fn rows(conn: &Connection, sql: &str, range: &[i64], rows_max: i64) -> rusqlite::Result<Rows> {
+    let mut statement = conn.prepare(sql)?;
+    let columns: Vec<String> = statement
+        .column_names()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+    let mut found = Vec::new();
+    let mut cursor = statement.query(params_from_iter(range))?;
+    while let Some(row) = cursor.next()? {
+        let values = (0..columns.len())
+            .map(|at| row.get(at))
+            .collect::<Result<_, _>>()?;
+        found.push(values);
+        if found.len() as i64 >= rows_max {
+            break;
+        }
+    }
+    Ok((columns, found))
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}

@@ -1,0 +1,90 @@
+//! `directory` and `revocation`: areas, zones, units, categories and names as the server published them.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::Sql;
+use crate::id::DeviceId;
+
+/// An entry with the names that lists show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::replica) struct Entry {
+    /// The stable code of the sort of entry.
+    pub(in crate::replica) kind: u16,
+    /// What it is about; a later entry of the same kind and key replaces an earlier one.
+    pub(in crate::replica) key: Vec<u8>,
+    pub(in crate::replica) zh: String,
+    pub(in crate::replica) en: String,
+    /// As received.
+    pub(in crate::replica) bytes: Vec<u8>,
+}
+
+pub(in crate::replica) fn put(conn: &Connection, stream: &[u8], entry: &Entry) -> Sql<()> {
+    conn.prepare_cached(
+        "INSERT INTO directory (stream, kind, key, zh, en, bytes) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+         ON CONFLICT (kind, key) DO UPDATE SET stream = excluded.stream, zh = excluded.zh,
+           en = excluded.en, bytes = excluded.bytes",
+    )?
+    .execute((
+        stream,
+        entry.kind,
+        &entry.key,
+        &entry.zh,
+        &entry.en,
+        &entry.bytes,
+    ))
+    .map(drop)
+}
+
+/// The names of a thing, Chinese and English, by its newest version: the start of the key is its id.
+pub(in crate::replica) fn names(
+    conn: &Connection,
+    kind: u16,
+    id: &[u8; 16],
+) -> Sql<Option<(String, String)>> {
+    let mut last = id.to_vec();
+    last.extend([0xff; 9]);
+    conn.prepare_cached(
+        "SELECT zh, en FROM directory WHERE kind = ?1 AND key BETWEEN ?2 AND ?3
+         ORDER BY key DESC LIMIT 1",
+    )?
+    .query_row((kind, &id[..], last), |row| Ok((row.get(0)?, row.get(1)?)))
+    .optional()
+}
+
+/// The bytes of every entry of a kind.
+pub(in crate::replica) fn of_kind(conn: &Connection, kind: u16) -> Sql<Vec<Vec<u8>>> {
+    conn.prepare_cached("SELECT bytes FROM directory WHERE kind = ?1 ORDER BY key")?
+        .query_map([kind], |row| row.get(0))?
+        .collect()
+}
+
+/// Forgets the entries of a stream that may no longer be read.
+pub(in crate::replica) fn delete_stream(conn: &Connection, stream: &[u8]) -> Sql<()> {
+    conn.prepare_cached("DELETE FROM directory WHERE stream = ?1")?
+        .execute([stream])
+        .map(drop)
+}
+
+pub(in crate::replica) fn put_revocation(
+    conn: &Connection,
+    device: DeviceId,
+    bytes: &[u8],
+) -> Sql<()> {
+    conn.prepare_cached(
+        "INSERT INTO revocation (device, bytes) VALUES (?1, ?2) ON CONFLICT (device) DO NOTHING",
+    )?
+    .execute((device.as_bytes(), bytes))
+    .map(drop)
+}
+
+pub(in crate::replica) fn is_revoked(conn: &Connection, device: DeviceId) -> Sql<bool> {
+    conn.prepare_cached("SELECT 1 FROM revocation WHERE device = ?1")?
+        .exists([device.as_bytes()])
+}
+
+/// Every revocation as received, for peers.
+pub(in crate::replica) fn revocations(conn: &Connection) -> Sql<Vec<Vec<u8>>> {
+    conn.prepare_cached("SELECT bytes FROM revocation ORDER BY device")?
+        .query_map([], |row| row.get(0))?
+        .collect()
+}

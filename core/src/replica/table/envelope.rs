@@ -1,0 +1,234 @@
+//! `envelope`: what was written, as bytes, with what the server said of it.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::{Sql, bad_value, cbor_or_none, fixed, fixed_or_none, to_cbor};
+use crate::id::{EnvelopeId, Hash, RecordId};
+use crate::wire::envelope::{Envelope, RawEnvelope};
+use crate::wire::verdict::{Status, Verdict};
+
+/// Where this phone has an envelope from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::replica) enum Origin {
+    /// Written here.
+    Own = 1,
+    /// Pulled from the server.
+    Server = 2,
+    /// Brought by another phone.
+    Peer = 3,
+}
+
+/// An envelope as stored.
+#[derive(Debug, Clone)]
+pub(in crate::replica) struct Stored {
+    pub(in crate::replica) no: i64,
+    pub(in crate::replica) id: EnvelopeId,
+    pub(in crate::replica) record: RecordId,
+    pub(in crate::replica) raw: RawEnvelope,
+    pub(in crate::replica) certificate: Hash,
+    pub(in crate::replica) origin: Origin,
+    pub(in crate::replica) carried: bool,
+    pub(in crate::replica) verdict: Option<Verdict>,
+    pub(in crate::replica) attestation: Option<i64>,
+    pub(in crate::replica) rewritten: Option<EnvelopeId>,
+}
+
+/// What comes with an envelope when it is stored.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::replica) struct Arrival {
+    pub(in crate::replica) origin: Origin,
+    pub(in crate::replica) carried: bool,
+    pub(in crate::replica) verdict: Option<Verdict>,
+    pub(in crate::replica) attestation: Option<i64>,
+}
+
+/// How the `standing` column says it.
+fn standing(verdict: Option<&Verdict>) -> i64 {
+    match verdict.map(|verdict| verdict.status) {
+        None => 0,
+        Some(Status::Accepted) => 1,
+        Some(Status::Void(_)) => 2,
+        Some(Status::Held(_)) => 3,
+        Some(Status::Refused(_)) => 4,
+    }
+}
+
+const COLUMNS: &str =
+    "SELECT no, id, record, header, body, signature, certificate, origin, carried,
+     verdict, attestation, rewritten FROM envelope ";
+
+/// Stores an envelope; `false` when it was there already.
+pub(in crate::replica) fn insert(
+    conn: &Connection,
+    envelope: &Envelope,
+    arrival: &Arrival,
+) -> Sql<bool> {
+    let raw = envelope.raw();
+    let verdict = arrival.verdict.as_ref().map(to_cbor);
+    conn.prepare_cached(
+        "INSERT INTO envelope (id, record, header, body, signature, certificate, origin, carried,
+           verdict, attestation, standing)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING",
+    )?
+    .execute((
+        envelope.id().as_bytes(),
+        envelope.record().as_bytes(),
+        &raw.header,
+        &raw.body,
+        &raw.signature,
+        envelope.header().certificate.as_bytes(),
+        arrival.origin as i64,
+        arrival.carried,
+        verdict,
+        arrival.attestation,
+        standing(arrival.verdict.as_ref()),
+    ))
+    .map(|changed| changed == 1)
+}
+
+/// The envelopes of a record that came one by one (those inside its pack are not here), oldest first.
+pub(in crate::replica) fn of_record(conn: &Connection, record: RecordId) -> Sql<Vec<Stored>> {
+    conn.prepare_cached(&format!("{COLUMNS} WHERE record = ?1 ORDER BY no"))?
+        .query_map([record.as_bytes()], stored)?
+        .collect()
+}
+
+pub(in crate::replica) fn get(conn: &Connection, id: EnvelopeId) -> Sql<Option<Stored>> {
+    conn.prepare_cached(&format!("{COLUMNS} WHERE id = ?1"))?
+        .query_row([id.as_bytes()], stored)
+        .optional()
+}
+
+pub(in crate::replica) fn has(conn: &Connection, id: EnvelopeId) -> Sql<bool> {
+    conn.prepare_cached("SELECT 1 FROM envelope WHERE id = ?1")?
+        .exists([id.as_bytes()])
+}
+
+/// Envelopes without verdict, oldest first, at most `rows_max` after number `after`.
+pub(in crate::replica) fn unjudged(
+    conn: &Connection,
+    after: i64,
+    rows_max: usize,
+) -> Sql<Vec<Stored>> {
+    conn.prepare_cached(&format!(
+        "{COLUMNS} WHERE standing = 0 AND no > ?1 ORDER BY no LIMIT ?2"
+    ))?
+    .query_map((after, i64::try_from(rows_max).unwrap_or(i64::MAX)), stored)?
+    .collect()
+}
+
+pub(in crate::replica) fn count_unjudged(conn: &Connection) -> Sql<u64> {
+    conn.prepare_cached("SELECT count(*) FROM envelope WHERE standing = 0")?
+        .query_row([], |row| row.get::<_, i64>(0))
+        .map(i64::unsigned_abs)
+}
+
+/// Whether anything about the record is here that no server has judged.
+pub(in crate::replica) fn has_unjudged(conn: &Connection, record: RecordId) -> Sql<bool> {
+    conn.prepare_cached("SELECT 1 FROM envelope WHERE record = ?1 AND standing = 0 LIMIT 1")?
+        .exists([record.as_bytes()])
+}
+
+/// Whether this phone wrote anything of the record that stands alone.
+pub(in crate::replica) fn has_own(conn: &Connection, record: RecordId) -> Sql<bool> {
+    conn.prepare_cached("SELECT 1 FROM envelope WHERE record = ?1 AND origin = 1 LIMIT 1")?
+        .exists([record.as_bytes()])
+}
+
+/// Writes what the server decided, and takes the envelope out of the outbox.
+pub(in crate::replica) fn set_verdict(
+    conn: &Connection,
+    id: EnvelopeId,
+    verdict: &Verdict,
+    attestation: Option<i64>,
+) -> Sql<bool> {
+    conn.prepare_cached(
+        "UPDATE envelope SET verdict = ?2, attestation = coalesce(?3, attestation), carried = 0,
+           standing = ?4 WHERE id = ?1",
+    )?
+    .execute((
+        id.as_bytes(),
+        to_cbor(verdict),
+        attestation,
+        standing(Some(verdict)),
+    ))
+    .map(|changed| changed == 1)
+}
+
+/// Remembers which envelope says again what a void one said.
+pub(in crate::replica) fn set_rewritten(
+    conn: &Connection,
+    void: EnvelopeId,
+    by: EnvelopeId,
+) -> Sql<()> {
+    conn.prepare_cached("UPDATE envelope SET rewritten = ?2 WHERE id = ?1")?
+        .execute((void.as_bytes(), by.as_bytes()))
+        .map(drop)
+}
+
+/// Forgets envelopes of a record that a pack now stands for. What has no verdict always stays.
+pub(in crate::replica) fn delete(conn: &Connection, id: EnvelopeId) -> Sql<()> {
+    conn.prepare_cached("DELETE FROM envelope WHERE id = ?1 AND standing <> 0")?
+        .execute([id.as_bytes()])
+        .map(drop)
+}
+
+/// Forgets a record's envelopes. The caller has made sure that nothing is undelivered.
+pub(in crate::replica) fn delete_record(conn: &Connection, record: RecordId) -> Sql<()> {
+    conn.prepare_cached("DELETE FROM envelope WHERE record = ?1 AND standing <> 0")?
+        .execute([record.as_bytes()])
+        .map(drop)
+}
+
+/// Puts own envelopes that were held or refused back into the outbox; gives the records concerned.
+pub(in crate::replica) fn ask_again(conn: &Connection) -> Sql<Vec<RecordId>> {
+    let records = conn
+        .prepare_cached(
+            "SELECT DISTINCT record FROM envelope WHERE origin = 1 AND standing IN (3, 4)",
+        )?
+        .query_map([], |row| Ok(RecordId(fixed(row, 0)?)))?
+        .collect::<Sql<Vec<_>>>()?;
+    conn.prepare_cached(
+        "UPDATE envelope SET standing = 0, verdict = NULL WHERE origin = 1 AND standing IN (3, 4)",
+    )?
+    .execute([])?;
+    Ok(records)
+}
+
+/// Forgets what a peer gave of a record that this phone's member may not read. Own work always stays.
+pub(in crate::replica) fn delete_unreadable(conn: &Connection, record: RecordId) -> Sql<()> {
+    conn.prepare_cached("DELETE FROM envelope WHERE record = ?1 AND origin = 3")?
+        .execute([record.as_bytes()])
+        .map(drop)
+}
+
+/// Every record that has envelopes here.
+pub(in crate::replica) fn records(conn: &Connection) -> Sql<Vec<RecordId>> {
+    conn.prepare_cached("SELECT DISTINCT record FROM envelope ORDER BY record")?
+        .query_map([], |row| Ok(RecordId(fixed(row, 0)?)))?
+        .collect()
+}
+
+fn stored(row: &Row<'_>) -> Sql<Stored> {
+    Ok(Stored {
+        no: row.get(0)?,
+        id: EnvelopeId(fixed(row, 1)?),
+        record: RecordId(fixed(row, 2)?),
+        raw: RawEnvelope {
+            header: row.get(3)?,
+            body: row.get(4)?,
+            signature: fixed(row, 5)?,
+        },
+        certificate: Hash(fixed(row, 6)?),
+        origin: match row.get::<_, i64>(7)? {
+            1 => Origin::Own,
+            2 => Origin::Server,
+            3 => Origin::Peer,
+            _ => return Err(bad_value(7)),
+        },
+        carried: row.get(8)?,
+        verdict: cbor_or_none(row, 9)?,
+        attestation: row.get(10)?,
+        rewritten: fixed_or_none(row, 11)?.map(EnvelopeId),
+    })
+}

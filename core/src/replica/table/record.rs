@@ -1,0 +1,177 @@
+//! `record`: one row per record, made from its envelopes and verdicts.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::{Sql, fixed};
+use crate::id::RecordId;
+use crate::wire::digest::Digest;
+
+/// What lists show of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordRow {
+    /// The record.
+    pub id: RecordId,
+    /// Stable code of its kind.
+    pub kind: u8,
+    /// Stable code of its audience.
+    pub audience: u8,
+    /// Stable code of its stage.
+    pub stage: u8,
+    /// Whether somebody still has to work on it.
+    pub open: bool,
+    /// Category: what triage said, else what its creator wrote, else empty.
+    pub category: String,
+    /// Stable code of its severity, 0 where there is none yet.
+    pub severity: u8,
+    /// Title, or the start of the description where it has none.
+    pub title: String,
+    /// Address as written.
+    pub address: String,
+    /// Latitude and longitude, 1e-7 degrees WGS-84.
+    pub at: Option<(i32, i32)>,
+    /// Clock of its Genesis, ms UTC: as the creator's phone claims.
+    pub genesis_ms: i64,
+    /// When it was reported (effective time), ms UTC.
+    pub created_ms: i64,
+    /// When it last changed, ms UTC.
+    pub updated_ms: i64,
+    /// Whether this phone's member made it.
+    pub mine: bool,
+    /// Envelopes here that no server has judged.
+    pub undelivered: u32,
+    /// Whether even its beginning is not judged yet.
+    pub provisional: bool,
+    /// Conflicts that people have to settle.
+    pub conflicts: u32,
+    /// Whether evidence came in beside an ending.
+    pub needs_review: bool,
+    /// Whether it holds something of a newer app.
+    pub needs_newer_app: bool,
+    /// Receipt ladder: 0 stored, 1 delivered, 2 seen, 3 handled.
+    pub ladder: u8,
+    /// Sum of the ids of its settled envelopes.
+    pub digest: Digest,
+}
+
+pub(in crate::replica) const COLUMNS: &str = "record.id, record.kind, record.audience, record.state, \
+     record.open, record.category, record.severity, record.title, record.address, record.lat_e7, \
+     record.lon_e7, record.created_ms, record.updated_ms, record.mine, record.undelivered, \
+     record.provisional, record.conflicts, record.needs_review, record.newer, record.ladder, \
+     record.digest, record.no, record.genesis_ms";
+
+/// Writes a row; gives its number and whether it is new.
+pub(in crate::replica) fn put(conn: &Connection, row: &RecordRow) -> Sql<(i64, bool)> {
+    let before = number(conn, row.id)?;
+    conn.prepare_cached(
+        "INSERT INTO record (no, id, kind, audience, state, open, category, severity, title, address,
+           lat_e7, lon_e7, created_ms, updated_ms, mine, undelivered, provisional, conflicts,
+           needs_review, newer, ladder, digest, genesis_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
+           ?19, ?20, ?21, ?22, ?23)
+         ON CONFLICT (no) DO UPDATE SET kind = excluded.kind, audience = excluded.audience,
+           state = excluded.state, open = excluded.open, category = excluded.category,
+           severity = excluded.severity, title = excluded.title, address = excluded.address,
+           lat_e7 = excluded.lat_e7, lon_e7 = excluded.lon_e7, created_ms = excluded.created_ms,
+           updated_ms = excluded.updated_ms, mine = excluded.mine,
+           undelivered = excluded.undelivered, provisional = excluded.provisional,
+           conflicts = excluded.conflicts, needs_review = excluded.needs_review,
+           newer = excluded.newer, ladder = excluded.ladder, digest = excluded.digest,
+           genesis_ms = excluded.genesis_ms",
+    )?
+    .execute(rusqlite::params![
+        before,
+        row.id.as_bytes(),
+        row.kind,
+        row.audience,
+        row.stage,
+        row.open,
+        row.category,
+        row.severity,
+        row.title,
+        row.address,
+        row.at.map(|at| at.0),
+        row.at.map(|at| at.1),
+        row.created_ms,
+        row.updated_ms,
+        row.mine,
+        row.undelivered,
+        row.provisional,
+        row.conflicts,
+        row.needs_review,
+        row.needs_newer_app,
+        row.ladder,
+        row.digest.to_bytes(),
+        row.genesis_ms,
+    ])?;
+    Ok(before.map_or_else(|| (conn.last_insert_rowid(), true), |no| (no, false)))
+}
+
+pub(in crate::replica) fn number(conn: &Connection, id: RecordId) -> Sql<Option<i64>> {
+    conn.prepare_cached("SELECT no FROM record WHERE id = ?1")?
+        .query_row([id.as_bytes()], |row| row.get(0))
+        .optional()
+}
+
+pub(in crate::replica) fn get(conn: &Connection, id: RecordId) -> Sql<Option<RecordRow>> {
+    conn.prepare_cached(&format!("SELECT {COLUMNS} FROM record WHERE id = ?1"))?
+        .query_row([id.as_bytes()], read)
+        .optional()
+}
+
+/// Clock of the Genesis and digest of a record.
+pub(in crate::replica) fn digest(conn: &Connection, id: RecordId) -> Sql<Option<(i64, Digest)>> {
+    conn.prepare_cached("SELECT genesis_ms, digest FROM record WHERE id = ?1")?
+        .query_row([id.as_bytes()], |row| {
+            Ok((row.get(0)?, Digest::from_bytes(fixed(row, 1)?)))
+        })
+        .optional()
+}
+
+pub(in crate::replica) fn delete(conn: &Connection, id: RecordId) -> Sql<()> {
+    conn.prepare_cached("DELETE FROM record WHERE id = ?1")?
+        .execute([id.as_bytes()])
+        .map(drop)
+}
+
+/// Every row in the order of ids, for comparing two replicas.
+pub(in crate::replica) fn all(conn: &Connection) -> Sql<Vec<RecordRow>> {
+    conn.prepare_cached(&format!("SELECT {COLUMNS} FROM record ORDER BY id"))?
+        .query_map([], read)?
+        .collect()
+}
+
+/// Forgets every projection; they are made again from the envelopes.
+pub(in crate::replica) fn clear(conn: &Connection) -> Sql<()> {
+    conn.execute_batch(
+        "DELETE FROM record; DELETE FROM record_area; DELETE FROM record_map;
+         INSERT INTO record_search (record_search) VALUES ('delete-all');",
+    )
+}
+
+pub(in crate::replica) fn read(row: &Row<'_>) -> Sql<RecordRow> {
+    let lat: Option<i32> = row.get(9)?;
+    let lon: Option<i32> = row.get(10)?;
+    Ok(RecordRow {
+        id: RecordId(fixed(row, 0)?),
+        kind: row.get(1)?,
+        audience: row.get(2)?,
+        stage: row.get(3)?,
+        open: row.get(4)?,
+        category: row.get(5)?,
+        severity: row.get(6)?,
+        title: row.get(7)?,
+        address: row.get(8)?,
+        at: lat.zip(lon),
+        genesis_ms: row.get(22)?,
+        created_ms: row.get(11)?,
+        updated_ms: row.get(12)?,
+        mine: row.get(13)?,
+        undelivered: row.get(14)?,
+        provisional: row.get(15)?,
+        conflicts: row.get(16)?,
+        needs_review: row.get(17)?,
+        needs_newer_app: row.get(18)?,
+        ladder: row.get(19)?,
+        digest: Digest::from_bytes(fixed(row, 20)?),
+    })
+}
