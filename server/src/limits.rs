@@ -33,3 +33,59 @@ pub const IMPORT_POLYGON_POINTS_MAX: usize = 20_000;
 pub const JOBS_PER_COMMIT_MAX: usize = 64;
 /// Jobs that wait for the writer of the store; who comes later waits before queueing.
 pub const JOBS_WAITING_MAX: usize = 256;
+
+// Keys, sessions, certificates.
+
+/// Bytes of the file of the server's keys.
+pub const KEY_FILE_BYTES_MAX: u64 = 64 * 1_024;
+/// How long a certificate allows reading, milliseconds.
+pub const CERTIFICATE_MS: i64 = 400 * 24 * 3_600 * 1_000;
+/// How long an invitation may be valid, milliseconds.
+pub const INVITATION_MS_MAX: i64 = 30 * 24 * 3_600 * 1_000;
+/// Handshakes that wait for their second message.
+pub const HANDSHAKES_WAITING_MAX: usize = 4_096;
+/// Verified certificates kept in memory.
+pub const CERTIFICATES_CACHED_MAX: usize = 8_192;
+
+// Ingest.
+
+/// Attempts to store a bundle while revocations or roles change under it.
+pub const INGEST_ROUNDS_MAX: usize = 8;
+/// Signatures that one thread verifies before others are asked to help.
+pub const VERIFY_ALONE_MAX: usize = 32;
+/// Threads that verify signatures or judge records of one bundle.
+pub const VERIFY_THREADS_MAX: usize = 8;
+/// Records that one thread judges before others are asked to help.
+pub const PLAN_ALONE_MAX: usize = 4;
+/// Records kept in memory: about 20 kB each.
+pub const RECORDS_CACHED_MAX: usize = 2_048;
+/// How long work under a role that has since changed is accepted, milliseconds.
+pub const ROLE_GRACE_MS: i64 = 30 * 24 * 3_600 * 1_000;
+/// How far a device's clock may be ahead, milliseconds.
+pub const CLOCK_AHEAD_MS_MAX: i64 = 24 * 3_600 * 1_000;
+/// How old work may be by the device's clock when it arrives, milliseconds.
+pub const CLOCK_BEHIND_MS_MAX: i64 = 400 * 24 * 3_600 * 1_000;
+/// Automatic moves that one change of a record may set off.
+pub const AUTOMATIC_MOVES_MAX: usize = 8;
+/// Overdue cases that one tick looks at.
+pub const DUE_PER_TICK_MAX: usize = 200;
+
+// Feed.
+
+/// Cursor sets of devices kept in memory.
+pub const CURSOR_SETS_CACHED_MAX: usize = 512;
+/// Rows of a feed that are read at once.
+pub const FEED_ROWS_A_STEP: usize = 256;
+/// Records of a first load that are read at once.
+pub const PACKS_A_STEP: usize = 64;
+/// By how much a page is expected to shrink when compressed.
+pub const INFLATION_EXPECTED: usize = 2;
+
+// Rules.
+
+/// Bytes of a rules file.
+pub const RULES_BYTES_MAX: u64 = 256 * 1_024;
+/// Rules of one file.
+pub const RULES_MAX: usize = 1_000;
+/// The longest time that a rule may give, minutes.
+pub const RULE_MINUTES_MAX: i64 = 366 * 24 * 60;

@@ -17,6 +17,7 @@ mod coded;
 pub mod area;
 pub mod area_path;
 pub mod areas;
+pub mod bulletin;
 pub mod case;
 pub mod category;
 pub mod directory;

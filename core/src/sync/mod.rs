@@ -15,12 +15,14 @@ pub mod answer;
 mod exchange;
 pub mod paths;
 pub mod peer;
+mod peer_error;
 mod peer_message;
 pub mod port;
 pub mod reconcile;
 mod repair;
 pub mod report;
 pub mod star;
+mod star_error;
 
 #[cfg(test)]
 mod test_server;

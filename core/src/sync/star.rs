@@ -17,71 +17,15 @@ use rand_core::CryptoRng;
 use super::answer::{Answer, AnswerError};
 use super::exchange::{Asked, Run};
 use super::paths::{SESSION_PATH, SYNC_PATH};
-use super::port::{PortError, StarPort};
-use super::repair::RepairError;
+use super::port::StarPort;
 use super::report::Report;
+pub use super::star_error::SyncError;
 use crate::limits::{
     OUTBOX_BYTES_MAX, OUTBOX_BYTES_MIN, PAGE_BYTES_DEFAULT, RETRY_MS_FIRST, RETRY_MS_MAX,
 };
 use crate::trust::request_mac::{MAC_HEADER, RequestMac, SESSION_HEADER};
 use crate::trust::session::{ClientAwaiting, ClientHandshake, Session, SessionError};
-use crate::wire::frame::FrameError;
 use crate::wire::message::SyncResponse;
-
-/// Why an answer brought nothing. The machine goes on by itself; this is to be shown or logged.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SyncError {
-    /// No session.
-    #[error(transparent)]
-    Session(#[from] SessionError),
-    /// The answer can not be read.
-    #[error(transparent)]
-    Frame(#[from] FrameError),
-    /// The answer is not believed.
-    #[error(transparent)]
-    Answer(#[from] AnswerError),
-    /// The replica could not do it.
-    #[error(transparent)]
-    Port(#[from] PortError),
-    /// The repair can not go on.
-    #[error(transparent)]
-    Reconcile(#[from] super::reconcile::ReconcileError),
-    /// The server turned the request down with this code.
-    #[error("{0}")]
-    Refused(String),
-    /// Nothing was asked.
-    #[error("sync.unasked")]
-    Unasked,
-    /// There is no network, or the server can not be reached.
-    #[error("sync.offline")]
-    Offline,
-}
-
-impl SyncError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(&self) -> &str {
-        match self {
-            Self::Session(error) => error.code(),
-            Self::Frame(error) => error.code(),
-            Self::Answer(error) => error.code(),
-            Self::Port(error) => error.code,
-            Self::Reconcile(error) => error.code(),
-            Self::Refused(code) => code,
-            Self::Unasked => "sync.unasked",
-            Self::Offline => "sync.offline",
-        }
-    }
-}
-
-impl From<RepairError> for SyncError {
-    fn from(error: RepairError) -> Self {
-        match error {
-            RepairError::Port(error) => Self::Port(error),
-            RepairError::Reconcile(error) => Self::Reconcile(error),
-        }
-    }
-}
 
 /// A request to be sent by POST.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,4 +9,5 @@ pub mod peer_session;
 mod read;
 pub mod request_mac;
 pub mod session;
+mod session_error;
 pub mod sign;

@@ -16,8 +16,9 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::certificate::{Anchors, Certificate, RawCertificate, ServerKey, ServerPurpose};
-use super::channel::{ChannelKey, Direction, Ephemeral, MAC_BYTES, Transcript, WeakAgreement};
+use super::channel::{ChannelKey, Direction, Ephemeral, MAC_BYTES, Transcript};
 use super::read::{read, write};
+pub use super::session_error::SessionError;
 use super::sign::{Authority, PublicKey, Purpose, SecretKey};
 use crate::id::{DeviceId, Hash};
 use crate::limits::{
@@ -28,100 +29,6 @@ use crate::limits::{
 pub const VERSIONS: &[u8] = &[1];
 
 const LABEL: &str = "onegrid.session.v1";
-
-/// Why there is no session, or a message does not belong to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SessionError {
-    /// The message is not of the form of a handshake.
-    #[error("session.malformed")]
-    Malformed,
-    /// The two ends share no version.
-    #[error("session.no_common_version")]
-    NoCommonVersion,
-    /// The other end belongs to another deployment.
-    #[error("session.wrong_authority")]
-    WrongAuthority,
-    /// The server's key is not certified by the root key of the deployment.
-    #[error("session.unknown_server")]
-    UnknownServer,
-    /// The server did not sign what was said here: something in between has changed it.
-    #[error("session.bad_server_proof")]
-    BadServerProof,
-    /// The device did not sign what was said here.
-    #[error("session.bad_client_proof")]
-    BadClientProof,
-    /// The certificate is not one of this deployment.
-    #[error("session.bad_certificate")]
-    BadCertificate,
-    /// A key that agrees with anybody.
-    #[error("session.bad_key")]
-    WeakKey,
-    /// The handshake was not finished in time, or was finished before.
-    #[error("session.handshake_over")]
-    HandshakeOver,
-    /// The device has been revoked.
-    #[error("session.revoked")]
-    Revoked,
-    /// No such session.
-    #[error("session.unknown")]
-    Unknown,
-    /// The session is over.
-    #[error("session.expired")]
-    Expired,
-    /// The code of a message is not right: it was altered on the way, or belongs to another one.
-    #[error("session.bad_mac")]
-    BadMac,
-    /// A phone met itself.
-    #[error("session.same_device")]
-    SameDevice,
-}
-
-impl SessionError {
-    /// Every error.
-    pub const ALL: [Self; 14] = [
-        Self::Malformed,
-        Self::NoCommonVersion,
-        Self::WrongAuthority,
-        Self::UnknownServer,
-        Self::BadServerProof,
-        Self::BadClientProof,
-        Self::BadCertificate,
-        Self::WeakKey,
-        Self::HandshakeOver,
-        Self::Revoked,
-        Self::Unknown,
-        Self::Expired,
-        Self::BadMac,
-        Self::SameDevice,
-    ];
-
-    /// The stable code.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Malformed => "session.malformed",
-            Self::NoCommonVersion => "session.no_common_version",
-            Self::WrongAuthority => "session.wrong_authority",
-            Self::UnknownServer => "session.unknown_server",
-            Self::BadServerProof => "session.bad_server_proof",
-            Self::BadClientProof => "session.bad_client_proof",
-            Self::BadCertificate => "session.bad_certificate",
-            Self::WeakKey => "session.bad_key",
-            Self::HandshakeOver => "session.handshake_over",
-            Self::Revoked => "session.revoked",
-            Self::Unknown => "session.unknown",
-            Self::Expired => "session.expired",
-            Self::BadMac => "session.bad_mac",
-            Self::SameDevice => "session.same_device",
-        }
-    }
-}
-
-impl From<WeakAgreement> for SessionError {
-    fn from(_: WeakAgreement) -> Self {
-        Self::WeakKey
-    }
-}
 
 macro_rules! session_bytes {
     ($(#[$doc:meta])* $name:ident) => {

@@ -315,12 +315,12 @@ impl VerifiedEnvelope {
         }
     }
 
-    /// An envelope that this replica verified before it stored it.
+    /// An envelope that this replica verified under this certificate before it stored it.
     #[must_use]
-    pub fn from_store(envelope: Envelope, certificate: Option<Arc<Certificate>>) -> Self {
+    pub fn stored(envelope: Envelope, certificate: Arc<Certificate>) -> Self {
         Self {
             envelope,
-            certificate,
+            certificate: Some(certificate),
         }
     }
 

@@ -45,6 +45,10 @@ pub trait Store: Send + Sync {
     /// Runs a job in a write transaction, alone or with others, and returns when it is durable or undone.
     fn run(&self, job: Job) -> StoreResult<()>;
 
+    /// Hands a job over without waiting for it. Whether it is ever durable stays unknown: for hints and
+    /// caches only.
+    fn run_later(&self, job: Job);
+
     /// Runs `look` on a consistent snapshot.
     fn look(&self, look: &mut dyn FnMut(&dyn Reader)) -> StoreResult<()>;
 

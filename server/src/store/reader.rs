@@ -66,8 +66,10 @@ pub trait Reader {
     ) -> StoreResult<Vec<LoadRow>>;
     /// Every record of a stream.
     fn stream_items(&self, stream: StreamId) -> StoreResult<Vec<StreamItem>>;
-    /// Whether the stream holds the record now.
-    fn holds(&self, stream: StreamId, record: RecordId) -> StoreResult<bool>;
+    /// Since which position the stream holds the record; `None` when it does not now.
+    fn held_since(&self, stream: StreamId, record: RecordId) -> StoreResult<Option<u64>>;
+    /// The certificates of a record's authors that the readers of the stream may see.
+    fn shown(&self, stream: StreamId, record: RecordId) -> StoreResult<Vec<Hash>>;
     /// What a directory or bulletin stream says now, of positions after the given one, at most `count_max`.
     fn current(
         &self,

@@ -31,7 +31,7 @@ pub trait Writer: Reader {
         certificate: Hash,
         position: u64,
     ) -> StoreResult<bool>;
-    /// Forgets who needed a certificate: what left the stream may have been the only one.
+    /// Forgets that a stream needs these certificates, where no record in it has them any more.
     fn forget_certificates(&mut self, stream: StreamId, certificates: &[Hash]) -> StoreResult<()>;
 
     /// Stores an envelope. One that is there stays as it is; says whether it is new.

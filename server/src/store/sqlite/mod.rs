@@ -81,6 +81,10 @@ impl Store for SqliteStore {
         self.writer.run(job)
     }
 
+    fn run_later(&self, job: Job) {
+        self.writer.run_later(job);
+    }
+
     fn look(&self, look: &mut dyn FnMut(&dyn Reader)) -> StoreResult<()> {
         let connection = self.pool.take()?;
         connection

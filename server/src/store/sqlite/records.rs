@@ -38,10 +38,11 @@ pub(super) fn put(db: &Connection, record: &RecordRow) -> Result<()> {
         record.digest.to_bytes(),
         record.changed_ms,
     ])?;
+    // The entry that tells of the change follows in the same transaction.
     if was_open.is_some_and(|open| open != record.open) {
         db.prepare_cached(
             "UPDATE stream_records SET open = ?1,
-                 turned_at = (SELECT head FROM streams WHERE no = stream_no)
+                 turned_at = (SELECT head + 1 FROM streams WHERE no = stream_no)
              WHERE record_no = (SELECT no FROM records WHERE id = ?2)",
         )?
         .execute(params![record.open, record.id.0])?;

@@ -13,8 +13,9 @@ use crate::store::{CurrentEntry, LoadKey, LoadRow, StreamItem};
 pub(super) fn hold(db: &Connection, stream: StreamId, record: RecordId) -> Result<bool> {
     let no = stream_no_made(db, stream)?;
     db.prepare_cached(
-        "INSERT OR REPLACE INTO stream_records (stream_no, record_no, open, created_ms, turned_at)
-         SELECT s.no, r.no, r.open, r.created_ms, s.head FROM streams s, records r
+        "INSERT OR REPLACE INTO stream_records
+             (stream_no, record_no, open, created_ms, turned_at, added_at)
+         SELECT s.no, r.no, r.open, r.created_ms, s.head, s.head FROM streams s, records r
          WHERE s.no = ? AND r.id = ?",
     )?
     .execute(params![no, record.0])
@@ -31,13 +32,18 @@ pub(super) fn release(db: &Connection, stream: StreamId, record: RecordId) -> Re
     .map(drop)
 }
 
-pub(super) fn holds(db: &Connection, stream: StreamId, record: RecordId) -> Result<bool> {
+pub(super) fn held_since(
+    db: &Connection,
+    stream: StreamId,
+    record: RecordId,
+) -> Result<Option<u64>> {
     db.prepare_cached(
-        "SELECT 1 FROM stream_records
+        "SELECT added_at FROM stream_records
          WHERE stream_no = (SELECT no FROM streams WHERE id = ?)
            AND record_no = (SELECT no FROM records WHERE id = ?)",
     )?
-    .exists(params![stream.to_bytes(), record.0])
+    .query_row(params![stream.to_bytes(), record.0], |row| number(row, 0))
+    .optional()
 }
 
 pub(super) fn of_record(db: &Connection, record: RecordId) -> Result<Vec<StreamId>> {
@@ -159,11 +165,32 @@ pub(super) fn need_certificate(
 pub(super) fn forget_certificate(db: &Connection, stream: StreamId, hash: Hash) -> Result<()> {
     db.prepare_cached(
         "DELETE FROM stream_certificates
-         WHERE stream_no = (SELECT no FROM streams WHERE id = ?)
-           AND certificate_no = (SELECT no FROM certificates WHERE hash = ?)",
+         WHERE stream_no = (SELECT no FROM streams WHERE id = ?1)
+           AND certificate_no = (SELECT no FROM certificates WHERE hash = ?2)
+           AND NOT EXISTS (
+               SELECT 1 FROM envelopes e
+               JOIN records r ON r.id = e.record_id
+               JOIN stream_records m
+                 ON m.record_no = r.no AND m.stream_no = stream_certificates.stream_no
+               WHERE e.certificate_no = stream_certificates.certificate_no AND e.status < 2)",
     )?
     .execute(params![stream.to_bytes(), hash.0])
     .map(drop)
+}
+
+/// The certificates of a record's authors that the readers of the stream may see.
+pub(super) fn shown(db: &Connection, stream: StreamId, record: RecordId) -> Result<Vec<Hash>> {
+    db.prepare_cached(
+        "SELECT DISTINCT c.hash FROM envelopes e
+         JOIN certificates c ON c.no = e.certificate_no
+         JOIN stream_certificates n ON n.certificate_no = e.certificate_no
+         WHERE e.record_id = ?1 AND e.status < 2
+           AND n.stream_no = (SELECT no FROM streams WHERE id = ?2)",
+    )?
+    .query_map(params![record.0, stream.to_bytes()], |row| {
+        row.get(0).map(Hash)
+    })?
+    .collect()
 }
 
 pub(super) fn certificates(

@@ -113,8 +113,12 @@ impl Reader for Tx<'_> {
         streams::items(self.db, stream).map_err(failure)
     }
 
-    fn holds(&self, stream: StreamId, record: RecordId) -> StoreResult<bool> {
-        streams::holds(self.db, stream, record).map_err(failure)
+    fn held_since(&self, stream: StreamId, record: RecordId) -> StoreResult<Option<u64>> {
+        streams::held_since(self.db, stream, record).map_err(failure)
+    }
+
+    fn shown(&self, stream: StreamId, record: RecordId) -> StoreResult<Vec<Hash>> {
+        streams::shown(self.db, stream, record).map_err(failure)
     }
 
     fn current(

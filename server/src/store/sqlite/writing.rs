@@ -42,6 +42,14 @@ impl WriterThread {
             .map_err(|_| StoreError::Stopped)?;
         outcome.recv().map_err(|_| StoreError::Stopped)?
     }
+
+    /// Without waiting. When too many wait already, what can be made again is left out.
+    pub(super) fn run_later(&self, job: Job) {
+        let (done, _) = channel();
+        if let Some(orders) = &self.orders {
+            let _ = orders.try_send(Order { job, done });
+        }
+    }
 }
 
 impl Drop for WriterThread {

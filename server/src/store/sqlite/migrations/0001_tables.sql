@@ -46,6 +46,7 @@ CREATE TABLE envelopes (
     verdict        BLOB NOT NULL       -- CBOR
 ) STRICT;
 CREATE INDEX envelopes_record ON envelopes (record_id, no);
+CREATE INDEX envelopes_certificate ON envelopes (certificate_no);
 CREATE INDEX envelopes_held ON envelopes (no) WHERE status = 2;
 
 CREATE TABLE packs (
@@ -76,7 +77,8 @@ CREATE TABLE stream_records (
     record_no  INTEGER NOT NULL REFERENCES records (no),
     open       INTEGER NOT NULL,
     created_ms INTEGER NOT NULL,
-    turned_at  INTEGER NOT NULL,       -- head of the stream when `open` last changed
+    turned_at  INTEGER NOT NULL,       -- position from which `open` is what it is
+    added_at   INTEGER NOT NULL,       -- position from which the stream holds the record
     PRIMARY KEY (stream_no, record_no)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stream_records_record ON stream_records (record_no);

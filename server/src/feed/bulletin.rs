@@ -1,0 +1,55 @@
+//! What everybody enrolled in a village may see of its cases: a summary made by the server.
+
+use onegrid_core::domain::bulletin::Summary;
+use onegrid_core::domain::case::CaseState;
+use onegrid_core::domain::point::GeoPoint;
+use onegrid_core::domain::{Audience, StreamId};
+use onegrid_core::id::RecordId;
+use onegrid_core::wire::digest::Digest;
+
+use crate::store::{Entry, NewEntry, StoreResult, Writer};
+
+/// The summary of a case and the stream that carries it; `None` for what is not for everybody.
+#[must_use]
+pub fn summary(
+    record: RecordId,
+    state: &CaseState,
+    position: Option<GeoPoint>,
+) -> Option<(StreamId, Summary)> {
+    let village = state.place().village()?;
+    if state.facts.audience != Audience::Staff || !state.facts.kind.is_case() {
+        return None;
+    }
+    let summary = Summary {
+        record,
+        kind: state.facts.kind,
+        category: state.category.clone(),
+        stage: state.stage,
+        position: position.map(|point| (point.lat_e7(), point.lon_e7())),
+        reported_ms: state.reported_ms,
+    };
+    Some((StreamId::Bulletin(village), summary))
+}
+
+/// Publishes a summary where it says something new; gives the stream that was touched.
+pub fn publish(
+    tx: &mut dyn Writer,
+    stream: StreamId,
+    summary: &Summary,
+) -> StoreResult<Option<StreamId>> {
+    let name = summary.record.0;
+    let data = minicbor::to_vec(summary).expect("writing CBOR to memory does not fail");
+    if tx
+        .current_of(stream, &name)?
+        .is_some_and(|known| known.data == data)
+    {
+        return Ok(None);
+    }
+    let line = NewEntry {
+        entry: Entry::Bulletin(data.clone()),
+        adds: Digest::EMPTY,
+    };
+    let head = tx.append(stream, &[line])?;
+    tx.set_current(stream, &name, head.position, Some(&data))?;
+    Ok(Some(stream))
+}

@@ -1,0 +1,18 @@
+//! What a device may read, and what of it is new.
+//!
+//! ```text
+//!  certificate + directory ─▶ readable streams ─┐
+//!  cursors of the request ──────────────────────┴▶ unchanged │ page (segments, envelopes, packs)
+//! ```
+//!
+//! **Invariants.** Nothing is sent from a stream that the device may not read now. A page never leaves a hole:
+//! a cursor moves only over entries that are in the page.
+
+pub mod bulletin;
+pub mod cursors;
+pub mod packs;
+pub mod page;
+pub mod remembered;
+pub mod repair;
+pub mod routing;
+pub mod sync;

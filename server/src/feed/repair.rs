@@ -1,0 +1,163 @@
+//! Answers to a reader that repairs itself: set reconciliation, lists of ids, and what it wants again.
+
+use std::collections::{BTreeSet, HashSet};
+
+use onegrid_core::domain::StreamId;
+use onegrid_core::id::{EnvelopeId, RecordId};
+use onegrid_core::sync::port::StreamItem;
+use onegrid_core::sync::reconcile::respond;
+use onegrid_core::wire::page::Page;
+use onegrid_core::wire::repair::{RepairAnswer, RepairAsk, RepairFound, RepairStep};
+
+use super::packs::Made;
+use super::page::{Draft, Wish};
+use crate::error::{Problem, Result};
+use crate::server::Server;
+use crate::store::{Reader, StoreResult};
+
+/// What a repair adds to an answer.
+pub(crate) struct Repaired {
+    pub(crate) answers: Vec<RepairAnswer>,
+    /// Envelopes, certificates and, unsigned yet, packs.
+    pub(crate) page: Page,
+    pub(crate) packs: Vec<Vec<u8>>,
+    pub(crate) made: Vec<Made>,
+}
+
+impl Server {
+    /// Answers the steps in their order. A stream that the reader may not read stays closed.
+    pub(crate) fn repair(
+        &self,
+        tx: &dyn Reader,
+        asks: &[RepairAsk],
+        streams: &BTreeSet<StreamId>,
+        wish: &Wish<'_>,
+    ) -> Result<Repaired> {
+        let mut draft = Draft::new(self, tx, wish);
+        let mut answers = Vec::with_capacity(asks.len());
+        for ask in asks {
+            let step = if streams.contains(&ask.stream) {
+                step(tx, ask, streams, &mut draft)?
+            } else {
+                RepairFound::Closed
+            };
+            answers.push(RepairAnswer {
+                stream: ask.stream,
+                step,
+            });
+        }
+        let (page, packs, made) = draft.into_parts();
+        Ok(Repaired {
+            answers,
+            page,
+            packs,
+            made,
+        })
+    }
+}
+
+fn step(
+    tx: &dyn Reader,
+    ask: &RepairAsk,
+    streams: &BTreeSet<StreamId>,
+    draft: &mut Draft<'_>,
+) -> Result<RepairFound> {
+    Ok(match &ask.step {
+        RepairStep::Reconcile(message) => {
+            let items: Vec<StreamItem> = tx
+                .stream_items(ask.stream)?
+                .into_iter()
+                .map(|item| StreamItem {
+                    created_ms: item.created_ms,
+                    record: item.record,
+                    digest: item.digest,
+                })
+                .collect();
+            let answer = respond(&items, message)
+                .map_err(|error| Problem::new("http.bad_request").because(&error))?;
+            RepairFound::Reconcile(answer)
+        }
+        RepairStep::Ids { record, ids } => {
+            let readable = tx.held_since(ask.stream, *record)?.is_some();
+            let here = if readable {
+                tx.settled_ids(*record)?
+            } else {
+                Vec::new()
+            };
+            let (mine, theirs): (HashSet<_>, HashSet<_>) = (
+                here.iter().copied().collect(),
+                ids.iter().copied().collect(),
+            );
+            // Whether a record that the reader may not read here exists at all is not said.
+            RepairFound::Ids {
+                record: *record,
+                reader_lacks: here.into_iter().filter(|id| !theirs.contains(id)).collect(),
+                server_lacks: lacking(tx, &mine, ids)?,
+            }
+        }
+        RepairStep::Want { records, envelopes } => {
+            let (mut absent_records, mut absent) = (Vec::new(), Vec::new());
+            for record in records {
+                let there = tx.held_since(ask.stream, *record)?.is_some();
+                if !there || !(draft.pack(*record)? || tx.record(*record)?.is_some()) {
+                    absent_records.push(*record);
+                }
+            }
+            for id in envelopes {
+                if !want(tx, *id, streams, draft)? {
+                    absent.push(*id);
+                }
+            }
+            RepairFound::Given {
+                absent_records,
+                absent,
+            }
+        }
+    })
+}
+
+/// Ids of the reader that the server does not have with a settled verdict. What it has, and holds or has
+/// refused, it does not ask for again.
+fn lacking(
+    tx: &dyn Reader,
+    mine: &HashSet<EnvelopeId>,
+    ids: &[EnvelopeId],
+) -> StoreResult<Vec<EnvelopeId>> {
+    let mut lacking = Vec::new();
+    for id in ids {
+        if !mine.contains(id) && tx.verdict(*id)?.is_none() {
+            lacking.push(*id);
+        }
+    }
+    Ok(lacking)
+}
+
+/// Gives a single envelope, if a stream that the reader may read holds its record.
+fn want(
+    tx: &dyn Reader,
+    id: EnvelopeId,
+    streams: &BTreeSet<StreamId>,
+    draft: &mut Draft<'_>,
+) -> StoreResult<bool> {
+    let Some(stored) = tx
+        .envelope(id)?
+        .filter(|stored| stored.verdict.status.is_settled())
+    else {
+        return Ok(false);
+    };
+    let record: RecordId = stored.record;
+    let holding: Vec<StreamId> = tx
+        .record_streams(record)?
+        .into_iter()
+        .filter(|stream| streams.contains(stream))
+        .collect();
+    if holding.is_empty() {
+        return Ok(false);
+    }
+    for stream in holding {
+        if tx.shown(stream, record)?.contains(&stored.certificate) {
+            draft.certificate(stored.certificate)?;
+        }
+    }
+    Ok(draft.envelope(id)?.is_some())
+}

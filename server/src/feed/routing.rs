@@ -1,0 +1,88 @@
+//! Which streams hold a record and which a member may read: the domain decides, the directory answers.
+
+use std::collections::BTreeSet;
+
+use onegrid_core::domain::area::{Area, AreaLevel};
+use onegrid_core::domain::directory::Directory;
+use onegrid_core::domain::role::{Grant, Scope};
+use onegrid_core::domain::stream::{self, Routing};
+use onegrid_core::domain::unit::UnitKind;
+use onegrid_core::domain::{AreaPath, StreamId};
+use onegrid_core::id::{AreaId, MemberId, UnitId, ZoneId};
+
+/// The directory as of an instant, ms UTC.
+#[derive(Debug, Clone, Copy)]
+pub struct At<'a> {
+    /// What it says.
+    pub directory: &'a Directory,
+    /// When.
+    pub now_ms: i64,
+}
+
+impl Routing for At<'_> {
+    fn zones_of(&self, place: &AreaPath) -> Vec<ZoneId> {
+        let covers = |areas: &BTreeSet<AreaId>| place.ids().iter().any(|id| areas.contains(id));
+        self.directory
+            .zones
+            .iter()
+            .filter(|zone| zone.areas_at(self.now_ms).is_some_and(covers))
+            .map(|zone| zone.id)
+            .collect()
+    }
+
+    fn command_room_of(&self, place: &AreaPath) -> Option<UnitId> {
+        nearest(self.directory, UnitKind::CommandRoom, place)
+    }
+
+    fn towns_and_villages_under(&self, area: &AreaPath) -> Vec<(AreaLevel, AreaId)> {
+        let mut found = Vec::new();
+        let mut open = vec![area.leaf()];
+        while let Some(above) = open.pop() {
+            for below in self.directory.areas.children(above) {
+                if below.level() != AreaLevel::Grid {
+                    found.push((below.level(), below.id()));
+                    open.push(below.id());
+                }
+            }
+        }
+        found
+    }
+}
+
+/// The unit of this sort that is in charge of a place and nearest to it: of its village, else of its town,
+/// else of its district.
+#[must_use]
+pub fn nearest(directory: &Directory, kind: UnitKind, place: &AreaPath) -> Option<UnitId> {
+    let level = |area| directory.areas.get(area).map(Area::level);
+    directory
+        .units
+        .values()
+        .filter(|unit| unit.kind == kind && unit.dissolved_at_ms.is_none())
+        .filter(|unit| place.contains(unit.area))
+        .max_by_key(|unit| (level(unit.area), std::cmp::Reverse(unit.id)))
+        .map(|unit| unit.id)
+}
+
+/// The streams that a member reads. Whoever reads the records of a village needs no summaries of them; and
+/// everybody knows by name the people of the town and the district whom one has to do with.
+#[must_use]
+pub fn read_by(member: MemberId, grants: &[Grant], at: At<'_>) -> BTreeSet<StreamId> {
+    let mut streams = stream::readable_streams(member, grants, &at);
+    for grant in grants {
+        if let Scope::Area(path) = &grant.scope {
+            let above = path.ids().iter().take(3);
+            streams.extend(above.copied().map(StreamId::DirectoryVillage));
+        }
+    }
+    let read: Vec<AreaId> = streams
+        .iter()
+        .filter_map(|stream| match stream {
+            StreamId::AreaStaff(area) => Some(*area),
+            _ => None,
+        })
+        .collect();
+    for area in read {
+        streams.remove(&StreamId::Bulletin(area));
+    }
+    streams
+}

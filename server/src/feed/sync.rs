@@ -1,0 +1,302 @@
+//! One request of a phone: what it brings is taken in, what is new for it goes back.
+
+use std::collections::{BTreeSet, HashMap};
+
+use onegrid_core::domain::StreamId;
+use onegrid_core::id::{DeviceId, EnvelopeId, Hash};
+use onegrid_core::limits::PAGE_BYTES_MAX;
+use onegrid_core::trust::session::Session;
+use onegrid_core::wire::cursor::{Cursor, cursor_set_hash};
+use onegrid_core::wire::envelope::RawEnvelope;
+use onegrid_core::wire::message::{
+    Bundle, CursorsAnswer, Known, PROTOCOL_VERSION, SyncRequest, SyncResponse,
+};
+use onegrid_core::wire::page::Page;
+use onegrid_core::wire::receipt::Receipt;
+use onegrid_core::wire::verdict::Attestation;
+use tokio::sync::watch;
+
+use super::cursors::{Standing, at_heads, combined, standings};
+use super::page::{Turned, Wish};
+use super::routing::{self, At};
+use crate::error::{Problem, Result};
+use crate::ingest::Ingested;
+use crate::registry::{devices, directory};
+use crate::server::Server;
+use crate::store::Reader;
+use crate::wakeups::Wake;
+
+/// An answer and the value of its header with the message code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The body.
+    pub body: Vec<u8>,
+    /// The code, for [`onegrid_core::trust::request_mac::MAC_HEADER`].
+    pub mac: String,
+}
+
+/// What one snapshot says to a reader.
+struct Seen {
+    generation: u32,
+    streams: BTreeSet<StreamId>,
+    standings: Vec<Standing>,
+}
+
+impl Server {
+    /// `POST` of a sync request with its two headers.
+    pub fn handle_sync(
+        &self,
+        headers: (&str, &str),
+        path: &str,
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<Answered> {
+        let (session, tag) = self.authenticate(headers, ("POST", path), body, now_ms)?;
+        let request = SyncRequest::from_bytes(body)
+            .map_err(|error| Problem::new(error.code()).because(&error))?;
+        let response = self.sync(&session, request, now_ms)?;
+        let body = response
+            .to_bytes()
+            .map_err(|error| Problem::new("server.internal").because(&error))?;
+        let mac = session.answer_mac(&tag.mac, &body);
+        Ok(Answered { body, mac })
+    }
+
+    /// Waits for news of what a device may read. A hint that something is there; data always goes by
+    /// [`Self::handle_sync`].
+    pub fn subscribe(&self, device: DeviceId, now_ms: i64) -> Result<watch::Receiver<Wake>> {
+        let streams = self
+            .store
+            .read::<_, Problem>(|tx| self.readable(tx, device, now_ms))?;
+        Ok(self.wakeups.subscribe(device, streams))
+    }
+
+    /// The streams that a device may read now.
+    pub fn readable(
+        &self,
+        tx: &dyn Reader,
+        device: DeviceId,
+        now_ms: i64,
+    ) -> Result<BTreeSet<StreamId>> {
+        let revoked = tx
+            .device(device)?
+            .is_none_or(|row| row.revoked_ms.is_some());
+        let certificate = devices::newest(tx, device)?;
+        let Some(certificate) = certificate.filter(|_| !revoked) else {
+            return Err(Problem::new("session.revoked"));
+        };
+        let Some(member) = certificate.facts().member else {
+            return Err(Problem::new("session.revoked"));
+        };
+        let view = self.views.at(tx)?;
+        let at = At {
+            directory: &view.directory,
+            now_ms,
+        };
+        Ok(routing::read_by(member, &certificate.facts().grants, at))
+    }
+
+    fn sync(&self, session: &Session, request: SyncRequest, now_ms: i64) -> Result<SyncResponse> {
+        let session_expires_ms = self.prolong(session, now_ms)?;
+        let attested = match &request.give_back {
+            Some(given) => self.take_back(given, now_ms)?,
+            None => HashMap::new(),
+        };
+        let bundle = request.bundle.unwrap_or_default();
+        let sent = sent(&bundle);
+        let had_bundle = !bundle.envelopes.is_empty();
+        let ingested = self.ingest(bundle, &attested, now_ms)?;
+        let generation = self.generation()?;
+        let mut response = SyncResponse {
+            version: PROTOCOL_VERSION,
+            generation,
+            time_ms: now_ms,
+            session_expires_ms,
+            receipt: self.receipt(had_bundle, &ingested, generation, now_ms),
+            missing: ingested.missing,
+            cursors: CursorsAnswer::Unchanged,
+            streams: None,
+            page: None,
+            repair: Vec::new(),
+            heads: onegrid_core::wire::digest::Digest::EMPTY,
+            more: false,
+        };
+        let device = session.device;
+        let asked = Asked {
+            device,
+            known: &request.known,
+            repair: &request.repair,
+            sent: &sent,
+            bytes_max: request.page_bytes_max.min(PAGE_BYTES_MAX),
+            now_ms,
+        };
+        self.answer(&asked, &mut response)?;
+        Ok(response)
+    }
+
+    fn receipt(
+        &self,
+        had_bundle: bool,
+        ingested: &Ingested,
+        generation: u32,
+        now_ms: i64,
+    ) -> Option<Receipt> {
+        if !had_bundle || !ingested.missing.is_empty() {
+            return None;
+        }
+        let lines = ingested.lines.clone();
+        let (key, authority) = (self.keys.receipts(), self.keys.authority());
+        Some(Receipt::of(Attestation::sign(
+            generation, now_ms, lines, key, authority,
+        )))
+    }
+
+    /// The reading half of an answer, out of one snapshot.
+    fn answer(&self, asked: &Asked<'_>, response: &mut SyncResponse) -> Result<()> {
+        let outcome = self
+            .store
+            .read::<_, Problem>(|tx| self.answer_from(tx, asked, response))?;
+        if let Some((cursors, made)) = outcome {
+            self.keep_packs(made);
+            if let Some(cursors) = cursors {
+                self.remember(asked.device, cursors);
+            }
+        }
+        Ok(())
+    }
+
+    #[allow(
+        clippy::type_complexity,
+        reason = "what is left to be done after the snapshot is closed"
+    )]
+    fn answer_from(
+        &self,
+        tx: &dyn Reader,
+        asked: &Asked<'_>,
+        response: &mut SyncResponse,
+    ) -> Result<Option<(Option<Vec<Cursor>>, Vec<super::packs::Made>)>> {
+        let seen = self.see(tx, asked.device, asked.now_ms)?;
+        response.heads = combined(&seen.standings);
+        response.generation = seen.generation;
+        let Some(cursors) = self.cursors_of(asked, &seen)? else {
+            response.cursors = CursorsAnswer::Needed;
+            return Ok(None);
+        };
+        let heads = at_heads(&seen.standings, seen.generation);
+        let unchanged = cursor_set_hash(&cursors) == cursor_set_hash(&heads);
+        if unchanged && asked.repair.is_empty() {
+            return Ok(None);
+        }
+        let known: BTreeSet<StreamId> = cursors.iter().map(|cursor| cursor.stream).collect();
+        response.streams = (known != seen.streams).then(|| seen.streams.iter().copied().collect());
+        let wish = Wish {
+            generation: seen.generation,
+            standings: &seen.standings,
+            cursors: &cursors,
+            sent: asked.sent,
+            bytes_max: asked.bytes_max,
+        };
+        let mut page = Page::default();
+        let (mut made, mut next) = (Vec::new(), None);
+        if !unchanged {
+            response.cursors = CursorsAnswer::Moved;
+            if asked.bytes_max > 0 {
+                let turned: Turned = self.turn(tx, &wish)?;
+                (page, made, next) = (turned.page, turned.made, Some(turned.cursors));
+                response.more = turned.more;
+            } else {
+                response.more = true;
+            }
+        }
+        if !asked.repair.is_empty() {
+            let repaired = self.repair(tx, asked.repair, &seen.streams, &wish)?;
+            response.repair = repaired.answers;
+            made.extend(repaired.made);
+            join(
+                &mut page,
+                repaired.page,
+                repaired.packs,
+                self,
+                seen.generation,
+            );
+        }
+        let says_nothing = page.is_empty() && page.certificates.is_empty();
+        if !says_nothing {
+            self.seal(&mut page, seen.generation, asked.now_ms)?;
+            response.page = Some(page);
+        }
+        Ok(Some((next, made)))
+    }
+
+    fn see(&self, tx: &dyn Reader, device: DeviceId, now_ms: i64) -> Result<Seen> {
+        let streams = self.readable(tx, device, now_ms)?;
+        let standings = standings(tx, &streams)?;
+        Ok(Seen {
+            generation: directory::generation(tx)?,
+            streams,
+            standings,
+        })
+    }
+
+    /// The reader's cursors; `None` when they are not known by their hash.
+    fn cursors_of(&self, asked: &Asked<'_>, seen: &Seen) -> Result<Option<Vec<Cursor>>> {
+        match asked.known {
+            Known::All(cursors) => {
+                let mut distinct = cursors.clone();
+                distinct.sort_by_key(|cursor| cursor.stream);
+                distinct.dedup_by_key(|cursor| cursor.stream);
+                Ok(Some(distinct))
+            }
+            Known::Hash(hash) => {
+                let heads = at_heads(&seen.standings, seen.generation);
+                if cursor_set_hash(&heads) == *hash {
+                    return Ok(Some(heads));
+                }
+                self.recall(asked.device, *hash)
+            }
+        }
+    }
+}
+
+/// What the reading half needs of a request.
+struct Asked<'a> {
+    device: DeviceId,
+    known: &'a Known,
+    repair: &'a [onegrid_core::wire::repair::RepairAsk],
+    sent: &'a HashMap<EnvelopeId, u32>,
+    bytes_max: u32,
+    now_ms: i64,
+}
+
+fn sent(bundle: &Bundle) -> HashMap<EnvelopeId, u32> {
+    let hashes: Vec<Hash> = bundle.envelopes.iter().map(RawEnvelope::hash).collect();
+    hashes
+        .iter()
+        .zip(0..)
+        .map(|(hash, place)| (hash.envelope_id(), place))
+        .collect()
+}
+
+/// Adds what a repair gives to a page, each thing once. Indices of the page's own segments stay.
+fn join(page: &mut Page, more: Page, packs: Vec<Vec<u8>>, server: &Server, generation: u32) {
+    for certificate in more.certificates {
+        if !page.certificates.contains(&certificate) {
+            page.certificates.push(certificate);
+        }
+    }
+    let there: BTreeSet<Hash> = page.envelopes.iter().map(|(raw, _)| raw.hash()).collect();
+    page.envelopes.extend(
+        more.envelopes
+            .into_iter()
+            .filter(|(raw, _)| !there.contains(&raw.hash())),
+    );
+    if !packs.is_empty() {
+        page.packs.push(onegrid_core::wire::pack::PackBatch::sign(
+            packs,
+            generation,
+            0,
+            server.keys().packs(),
+            server.keys().authority(),
+        ));
+    }
+}

@@ -1,0 +1,330 @@
+//! Automatic moves: triage, dispatch, escalation. Each is a function of (record, rule, cause) alone, and its
+//! only parent is its cause, so making it twice makes the same envelope.
+
+use onegrid_core::crdt::ContentKind;
+use onegrid_core::domain::case::payload::{Dispatch, Escalate, Triage};
+use onegrid_core::domain::case::{
+    Assignment, AssignmentState, CaseState, Deadlines, Event, FOLD_VERSION, Part, Party, Stage,
+};
+use onegrid_core::domain::category::CategoryCode;
+use onegrid_core::domain::{AreaPath, Code, Text};
+use onegrid_core::id::{EnvelopeId, Hash};
+use onegrid_core::record::{Node, NodeBody, Record};
+use onegrid_core::wire::body::{Body, EventBody};
+use onegrid_core::wire::envelope::{
+    Envelope, FORMAT_VERSION, Header, SUITE_ED25519_SHA256, VerifiedEnvelope,
+};
+use onegrid_core::wire::verdict::{Status, Verdict};
+
+use super::plan::{Fresh, own_status};
+use super::policy::Ground;
+use crate::error::{Problem, Result};
+use crate::limits::AUTOMATIC_MOVES_MAX;
+use crate::rules::{Rule, level_above};
+use crate::server::Server;
+
+/// A move that a rule makes.
+struct Move {
+    rule: Code,
+    cause: EnvelopeId,
+    clock_ms: i64,
+    event: Event,
+}
+
+/// Makes every move that is due, and those that follow from them.
+pub(super) fn moves(
+    server: &Server,
+    record: &mut Record,
+    ground: &Ground,
+    now_ms: i64,
+) -> Result<Vec<Fresh>> {
+    let mut made = Vec::new();
+    for _ in 0..AUTOMATIC_MOVES_MAX {
+        let Some(next) = next_move(server, record, ground, now_ms) else {
+            break;
+        };
+        made.push(make(server, record, ground, &next, now_ms)?);
+    }
+    Ok(made)
+}
+
+fn next_move(server: &Server, record: &Record, ground: &Ground, now_ms: i64) -> Option<Move> {
+    let state = record.state()?;
+    if !state.facts.kind.is_case() || state.frozen {
+        return None;
+    }
+    triage(server, record, state, ground)
+        .or_else(|| dispatch(server, record, state, ground))
+        .or_else(|| escalation(server, record, state, ground, now_ms))
+}
+
+/// A new case whose reporter chose a category is classified, with the grid of its position. What counts is
+/// what the Genesis says: later edits are for people.
+fn triage(server: &Server, record: &Record, state: &CaseState, ground: &Ground) -> Option<Move> {
+    let genesis = record.nodes().first()?;
+    if state.stage != Stage::Reported || state.category.is_some() || spoken(record, "Triage") {
+        return None;
+    }
+    let NodeBody::Genesis { change, .. } = &genesis.body else {
+        return None;
+    };
+    let head = change.info.as_ref()?.hash;
+    let kind = ContentKind::of(state.facts.kind)?;
+    let content = record.document()?.content_at(kind, &[head])?;
+    let details = content.details();
+    let category: CategoryCode = details.category.as_deref()?.parse().ok()?;
+    let directory = &ground.view.directory;
+    directory.categories.get(category.as_str())?;
+    let rule = server.rules.find(category.as_str(), directory)?;
+    let at_ms = genesis.verdict?.at_ms;
+    let grid = details
+        .position
+        .and_then(|position| directory.areas.grid_at(position.position().wgs84(), at_ms));
+    // The grid refines the home; another village is for a person to decide.
+    let grid = grid.filter(|grid| {
+        let area = directory.areas.get(*grid);
+        area.and_then(|area| area.parent()) == state.facts.home.village()
+    });
+    Some(Move {
+        rule: rule.code.clone(),
+        cause: genesis.id,
+        clock_ms: at_ms,
+        event: Event::Triage(Triage {
+            category,
+            severity: rule.severity,
+            grid,
+            rule: Some(rule.code.clone()),
+            note: None,
+        }),
+    })
+}
+
+/// What a rule triaged goes to the unit that the rule names.
+fn dispatch(server: &Server, record: &Record, state: &CaseState, ground: &Ground) -> Option<Move> {
+    if state.stage != Stage::Triaged || !state.assignments.is_empty() || spoken(record, "Dispatch")
+    {
+        return None;
+    }
+    let (cause, rule) = own_moves(record)
+        .filter(|(node, _)| node.counts())
+        .find_map(|(node, event)| match event {
+            Event::Triage(triage) => {
+                Some((node, server.rules.named(triage.rule.as_ref()?.as_str())?))
+            }
+            _ => None,
+        })?;
+    let place: AreaPath = state.place();
+    let unit = rule.unit(&place, &ground.view.directory)?;
+    let from_ms = cause.verdict?.at_ms;
+    Some(Move {
+        rule: rule.code.clone(),
+        cause: cause.id,
+        clock_ms: from_ms,
+        event: Event::Dispatch(Dispatch {
+            to: Party::Unit(unit),
+            part: Part::Lead,
+            deadlines: deadlines(rule, from_ms),
+            rule: Some(rule.code.clone()),
+            note: None,
+        }),
+    })
+}
+
+fn deadlines(rule: &Rule, from_ms: i64) -> Deadlines {
+    let by = |time: Option<i64>| time.map(|time| from_ms.saturating_add(time));
+    Deadlines {
+        accept_by_ms: by(rule.accept_ms),
+        arrive_by_ms: by(rule.arrive_ms),
+        resolve_by_ms: by(rule.resolve_ms),
+    }
+}
+
+/// An assignment that is overdue goes one level up, once for each of its deadlines.
+fn escalation(
+    server: &Server,
+    record: &Record,
+    state: &CaseState,
+    ground: &Ground,
+    now_ms: i64,
+) -> Option<Move> {
+    let (assignment, overdue_ms) = next_overdue(server, record, state, ground)?;
+    if overdue_ms > now_ms {
+        return None;
+    }
+    let to = level_above(state.level)?;
+    let rule = overdue_rule(assignment, overdue_ms);
+    Some(Move {
+        rule: rule.clone(),
+        cause: assignment.id,
+        clock_ms: overdue_ms,
+        event: Event::Escalate(Escalate {
+            to,
+            reason: Text::new(OVERDUE_REASON).ok()?,
+            rule: Some(rule),
+        }),
+    })
+}
+
+/// Shown to people as it stands, so in the deployment's first language with the second beside it.
+const OVERDUE_REASON: &str = "超过时限，自动升级 / overdue, escalated automatically";
+
+/// When the rules have to look at the record again, ms UTC.
+pub(super) fn due_ms(
+    server: &Server,
+    record: &Record,
+    state: &CaseState,
+    ground: &Ground,
+) -> Option<i64> {
+    if state.facts.kind.is_case() && !state.frozen {
+        next_overdue(server, record, state, ground).map(|(_, overdue_ms)| overdue_ms)
+    } else {
+        None
+    }
+}
+
+/// The next deadline that makes a case go up, if there is a level above.
+fn next_overdue<'a>(
+    server: &Server,
+    record: &Record,
+    state: &'a CaseState,
+    ground: &Ground,
+) -> Option<(&'a Assignment, i64)> {
+    level_above(state.level)?;
+    if state.suspended.is_some() || state.stage.is_ended() {
+        return None;
+    }
+    let category = state.category.as_ref()?;
+    if !server
+        .rules
+        .escalates(category.as_str(), &ground.view.directory)
+    {
+        return None;
+    }
+    state
+        .assignments
+        .iter()
+        .filter(|assignment| assignment.part == Part::Lead)
+        .flat_map(|assignment| {
+            let waits = assignment.state == AssignmentState::Dispatched;
+            let works = matches!(
+                assignment.state,
+                AssignmentState::Dispatched | AssignmentState::Accepted | AssignmentState::OnSite
+            );
+            let accept = assignment.deadlines.accept_by_ms.filter(|_| waits);
+            let resolve = assignment.deadlines.resolve_by_ms.filter(|_| works);
+            accept
+                .into_iter()
+                .chain(resolve)
+                .map(move |by_ms| (assignment, by_ms))
+        })
+        .filter(|(assignment, by_ms)| {
+            let rule = overdue_rule(assignment, *by_ms);
+            !own_moves(record).any(|(node, event)| {
+                let about = record
+                    .parents_of(node)
+                    .any(|parent| parent == assignment.id);
+                about && matches!(event, Event::Escalate(up) if up.rule.as_ref() == Some(&rule))
+            })
+        })
+        .min_by_key(|(assignment, by_ms)| (*by_ms, assignment.id))
+}
+
+fn overdue_rule(assignment: &Assignment, by_ms: i64) -> Code {
+    let name = if assignment.deadlines.accept_by_ms == Some(by_ms) {
+        "overdue_accept"
+    } else {
+        "overdue_resolve"
+    };
+    Code::new(name).expect("a short plain word is a code")
+}
+
+/// The server's own moves of the record, void ones too.
+fn own_moves(record: &Record) -> impl Iterator<Item = (&Node, &Event)> {
+    record.nodes().iter().filter_map(|node| match &node.body {
+        NodeBody::Event { event, .. }
+            if node.role() == Some(onegrid_core::domain::Role::System) =>
+        {
+            Some((node, &**event))
+        }
+        _ => None,
+    })
+}
+
+/// Whether a rule has made such a move already, whatever came of it.
+fn spoken(record: &Record, what: &str) -> bool {
+    record.nodes().iter().any(|node| match &node.body {
+        NodeBody::Event { event, .. } => {
+            node.role() == Some(onegrid_core::domain::Role::System)
+                && match what {
+                    "Triage" => matches!(**event, Event::Triage(_)),
+                    _ => matches!(**event, Event::Dispatch(_)),
+                }
+        }
+        _ => false,
+    })
+}
+
+fn make(
+    server: &Server,
+    record: &mut Record,
+    ground: &Ground,
+    next: &Move,
+    now_ms: i64,
+) -> Result<Fresh> {
+    let failed = |error: &dyn std::error::Error| Problem::new("server.internal").because(error);
+    let (code, data) = next.event.encode();
+    let keys = &server.keys;
+    let salt = Hash::of(&[
+        b"auto",
+        &record.id().0,
+        next.rule.as_str().as_bytes(),
+        &next.cause.0,
+    ])
+    .first16();
+    let seen = record
+        .node(next.cause)
+        .map(|node| node.directory_seen)
+        .unwrap_or_default();
+    let header = Header {
+        version: FORMAT_VERSION,
+        suite: SUITE_ED25519_SHA256,
+        body_kind: 0,
+        record: Some(record.id()),
+        author: keys.author().public().device(),
+        certificate: keys.author_certificate().hash(),
+        grant: 0,
+        parents: vec![next.cause],
+        directory_seen: seen,
+        clock_ms: next.clock_ms,
+    };
+    let body = Body::Event(EventBody {
+        salt: Some(salt),
+        code,
+        fold_version: FOLD_VERSION,
+        data,
+        on_behalf_of: None,
+        replaces: None,
+    });
+    let envelope = Envelope::seal(header, &body, keys.author(), keys.authority())
+        .map_err(|error| failed(&error))?;
+    let verified = VerifiedEnvelope::stored(envelope, keys.author_certificate().clone());
+    record.admit(std::slice::from_ref(&verified));
+    let id = verified.envelope().id();
+    // A rule that asks for what is not possible is the administrator's mistake: its move is void, and kept,
+    // so that it is not made again.
+    let status = record.node(id).map_or(Status::Accepted, own_status);
+    if status != Status::Accepted {
+        tracing::warn!(
+            rule = next.rule.as_str(),
+            code = status.code(),
+            "rule without effect"
+        );
+    }
+    let verdict = Verdict {
+        status,
+        at_ms: now_ms,
+        generation: ground.mark.generation,
+    };
+    record.set_verdicts([(id, verdict)]);
+    Ok(Fresh::of(&verified, verdict))
+}

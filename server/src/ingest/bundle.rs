@@ -1,0 +1,197 @@
+//! From bytes to verified envelopes: form, certificates, signatures. Nothing here looks at a record.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use onegrid_core::id::{EnvelopeId, Hash};
+use onegrid_core::trust::certificate::Certificate;
+use onegrid_core::wire::envelope::{Envelope, EnvelopeError, RawEnvelope, VerifiedEnvelope};
+use onegrid_core::wire::message::Bundle;
+use onegrid_core::wire::verdict::{AttestedEnvelope, RefusedReason, Status, Verdict};
+
+use super::commit::Committed;
+use crate::error::Result;
+use crate::limits::{VERIFY_ALONE_MAX, VERIFY_THREADS_MAX};
+use crate::server::Server;
+
+/// A bundle whose envelopes are each verified or refused.
+pub(crate) struct Checked {
+    /// Hashes in the order of the bundle.
+    pub(super) order: Vec<Hash>,
+    pub(super) verified: Vec<VerifiedEnvelope>,
+    pub(super) refused: HashMap<EnvelopeId, RefusedReason>,
+    /// Certificates that the envelopes name, verified.
+    pub(super) certificates: HashMap<Hash, Arc<Certificate>>,
+}
+
+impl Server {
+    pub(super) fn check(&self, bundle: Bundle) -> Result<Checked> {
+        let order: Vec<Hash> = bundle.envelopes.iter().map(RawEnvelope::hash).collect();
+        let mut certificates = HashMap::new();
+        for raw in bundle.certificates {
+            // One that does not verify is not there; the envelopes that name it are refused.
+            if let Ok(certificate) = Certificate::verify(raw, self.keys.anchors()) {
+                certificates.insert(certificate.hash(), Arc::new(certificate));
+            }
+        }
+        let mut refused = HashMap::new();
+        let mut parsed = Vec::with_capacity(bundle.envelopes.len());
+        let mut seen = BTreeSet::new();
+        for (raw, hash) in bundle.envelopes.into_iter().zip(&order) {
+            if !seen.insert(*hash) {
+                continue;
+            }
+            match Envelope::parse(raw) {
+                Ok(envelope) => parsed.push(envelope),
+                Err(_) => {
+                    refused.insert(hash.envelope_id(), RefusedReason::Malformed);
+                }
+            }
+        }
+        let wanted: BTreeSet<Hash> = parsed
+            .iter()
+            .map(|envelope| envelope.header().certificate)
+            .collect();
+        for hash in wanted {
+            if let std::collections::hash_map::Entry::Vacant(place) = certificates.entry(hash)
+                && let Some(certificate) = self.certificate(hash)?
+            {
+                place.insert(certificate);
+            }
+        }
+        let results = verify_all(parsed, &certificates, self);
+        let mut verified = Vec::with_capacity(results.len());
+        for (id, result) in results {
+            match result {
+                Ok(envelope) => verified.push(envelope),
+                Err(reason) => {
+                    refused.insert(id, reason);
+                }
+            }
+        }
+        let mut checked = Checked {
+            order,
+            verified,
+            refused,
+            certificates,
+        };
+        checked.refuse_descendants();
+        Ok(checked)
+    }
+}
+
+type Verified = (
+    EnvelopeId,
+    std::result::Result<VerifiedEnvelope, RefusedReason>,
+);
+
+fn verify_all(
+    parsed: Vec<Envelope>,
+    certificates: &HashMap<Hash, Arc<Certificate>>,
+    server: &Server,
+) -> Vec<Verified> {
+    let authority = server.keys.authority();
+    let one = |envelope: Envelope| -> Verified {
+        let id = envelope.id();
+        let Some(certificate) = certificates.get(&envelope.header().certificate) else {
+            return (id, Err(RefusedReason::BadCertificate));
+        };
+        let result = envelope
+            .verify(certificate, authority)
+            .map_err(|error| match error {
+                EnvelopeError::BadSignature => RefusedReason::BadSignature,
+                _ => RefusedReason::BadCertificate,
+            });
+        (id, result)
+    };
+    if parsed.len() <= VERIFY_ALONE_MAX {
+        return parsed.into_iter().map(one).collect();
+    }
+    let threads = std::thread::available_parallelism()
+        .map_or(2, std::num::NonZeroUsize::get)
+        .clamp(2, VERIFY_THREADS_MAX);
+    let share = parsed.len().div_ceil(threads);
+    let mut shares: Vec<Vec<Envelope>> = Vec::with_capacity(threads);
+    let mut rest = parsed;
+    while rest.len() > share {
+        let tail = rest.split_off(share);
+        shares.push(std::mem::replace(&mut rest, tail));
+    }
+    shares.push(rest);
+    let one = &one;
+    std::thread::scope(|scope| {
+        let running: Vec<_> = shares
+            .into_iter()
+            .map(|share| scope.spawn(move || share.into_iter().map(one).collect::<Vec<_>>()))
+            .collect();
+        running
+            .into_iter()
+            .flat_map(|thread| thread.join().expect("verifying a signature does not panic"))
+            .collect()
+    })
+}
+
+impl Checked {
+    /// What builds on a refused envelope can not be stored either: its past would have a hole.
+    fn refuse_descendants(&mut self) {
+        if self.refused.is_empty() {
+            return;
+        }
+        loop {
+            let before = self.verified.len();
+            let refused = &mut self.refused;
+            self.verified.retain(|verified| {
+                let envelope = verified.envelope();
+                let parents = &envelope.header().parents;
+                let reason = parents
+                    .iter()
+                    .find_map(|parent| refused.get(parent).copied());
+                if let Some(reason) = reason {
+                    refused.insert(envelope.id(), reason);
+                }
+                reason.is_none()
+            });
+            if self.verified.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// The lines of the receipt, in the order of the bundle.
+    pub(super) fn lines(
+        &self,
+        known: &HashMap<EnvelopeId, Verdict>,
+        committed: &Committed,
+        generation: u32,
+        now_ms: i64,
+    ) -> Vec<AttestedEnvelope> {
+        let refused = |id: &EnvelopeId| {
+            let reason = self
+                .refused
+                .get(id)
+                .copied()
+                .unwrap_or(RefusedReason::Malformed);
+            Verdict {
+                status: Status::Refused(reason),
+                at_ms: now_ms,
+                generation,
+            }
+        };
+        self.order
+            .iter()
+            .map(|hash| {
+                let id = hash.envelope_id();
+                let verdict = committed
+                    .verdicts
+                    .get(&id)
+                    .or_else(|| known.get(&id))
+                    .copied();
+                AttestedEnvelope {
+                    hash: *hash,
+                    verdict: verdict.unwrap_or_else(|| refused(&id)),
+                    at: committed.positions.get(&id).cloned().unwrap_or_default(),
+                }
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,49 @@
+//! Certificates that were verified once and are used again.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use onegrid_core::id::Hash;
+use onegrid_core::trust::certificate::Certificate;
+
+use crate::error::Result;
+use crate::limits::CERTIFICATES_CACHED_MAX;
+use crate::server::Server;
+use crate::store::{Reader, StoreError, StoreResult};
+
+/// The cache. When it is full it is emptied: certificates are few beside envelopes.
+#[derive(Debug, Default)]
+pub struct Certificates(Mutex<HashMap<Hash, Arc<Certificate>>>);
+
+impl Certificates {
+    /// The certificate, from the cache or the store.
+    pub fn get(&self, tx: &dyn Reader, hash: Hash) -> StoreResult<Option<Arc<Certificate>>> {
+        let known = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&hash)
+            .cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let Some(raw) = tx.certificate(hash)? else {
+            return Ok(None);
+        };
+        let certificate = Certificate::from_store(raw)
+            .map(Arc::new)
+            .map_err(|_| StoreError::Row("a certificate"))?;
+        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if cache.len() >= CERTIFICATES_CACHED_MAX {
+            cache.clear();
+        }
+        cache.insert(hash, Arc::clone(&certificate));
+        Ok(Some(certificate))
+    }
+}
+
+impl Server {
+    pub(crate) fn certificate(&self, hash: Hash) -> Result<Option<Arc<Certificate>>> {
+        Ok(self.store.read(|tx| self.certificates.get(tx, hash))?)
+    }
+}

@@ -1,0 +1,292 @@
+//! The transaction that stores: envelopes with verdicts, projections, positions in every stream, reviews.
+
+use std::collections::{BTreeSet, HashMap};
+
+use onegrid_core::domain::StreamId;
+use onegrid_core::id::{EnvelopeId, Hash, RecordId};
+use onegrid_core::record::Record;
+use onegrid_core::trust::certificate::Certificate;
+use onegrid_core::wire::digest::Digest;
+use onegrid_core::wire::verdict::{Status, StreamPosition, Verdict};
+
+use super::Positions;
+use super::plan::{Fresh, Plan, Projection};
+use super::policy::Ground;
+use crate::error::{Problem, Result};
+use crate::feed::bulletin;
+use crate::registry::{audit, directory};
+use crate::server::Server;
+use crate::store::{
+    Entry, Head, NewEntry, NewEnvelope, ReviewRow, StoreError, StoreResult, Writer,
+};
+
+/// What was stored.
+#[derive(Debug, Default)]
+pub(crate) struct Committed {
+    pub(super) verdicts: HashMap<EnvelopeId, Verdict>,
+    pub(super) positions: Positions,
+    pub(super) touched: BTreeSet<StreamId>,
+}
+
+/// The part of a plan that goes to the writer.
+struct Order {
+    id: RecordId,
+    before: Digest,
+    fresh: Vec<Fresh>,
+    changed: Vec<(EnvelopeId, Verdict)>,
+    view: Option<Projection>,
+}
+
+enum Refusal {
+    /// What the plans stand on has changed.
+    Stale,
+    Store(StoreError),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Server {
+    /// Stores the plans in one transaction; `None` when the ground has shifted.
+    pub(super) fn commit(
+        &self,
+        plans: Vec<Plan>,
+        ground: &Ground,
+        now_ms: i64,
+    ) -> Result<Option<Committed>> {
+        let certificates = self.needed_certificates(&plans)?;
+        let mut kept: Vec<Record> = Vec::with_capacity(plans.len());
+        let mut orders = Vec::with_capacity(plans.len());
+        for plan in plans {
+            let Plan {
+                record,
+                before,
+                fresh,
+                changed,
+                view,
+                ..
+            } = plan;
+            orders.push(Order {
+                id: record.id(),
+                before,
+                fresh,
+                changed,
+                view,
+            });
+            kept.push(record);
+        }
+        if orders.is_empty() {
+            return Ok(Some(Committed::default()));
+        }
+        let policy = ground.view.policy;
+        let outcome = self.store.write::<_, Refusal>(move |tx| {
+            if directory::policy(tx)? != policy {
+                return Err(Refusal::Stale);
+            }
+            for certificate in &certificates {
+                let device = certificate.facts().device;
+                tx.put_certificate(certificate.hash(), device, certificate.raw())?;
+            }
+            let mut committed = Committed::default();
+            for order in &orders {
+                store(tx, order, now_ms, &mut committed)?;
+            }
+            Ok(committed)
+        });
+        match outcome {
+            Ok(committed) => {
+                kept.into_iter().for_each(|record| self.records.put(record));
+                Ok(Some(committed))
+            }
+            Err(Refusal::Stale) => Ok(None),
+            Err(Refusal::Store(error)) => Err(Problem::from(error)),
+        }
+    }
+
+    fn needed_certificates(&self, plans: &[Plan]) -> Result<Vec<std::sync::Arc<Certificate>>> {
+        let mut needed: HashMap<Hash, std::sync::Arc<Certificate>> = HashMap::new();
+        for plan in plans {
+            for node in plan.record.nodes() {
+                if let Some(certificate) = &node.certificate {
+                    needed
+                        .entry(certificate.hash())
+                        .or_insert_with(|| certificate.clone());
+                }
+            }
+        }
+        let mut new = Vec::new();
+        self.store.read::<_, StoreError>(|tx| {
+            for (hash, certificate) in needed {
+                if tx.certificate(hash)?.is_none() {
+                    new.push(certificate);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(new)
+    }
+}
+
+fn store(
+    tx: &mut dyn Writer,
+    order: &Order,
+    now_ms: i64,
+    committed: &mut Committed,
+) -> std::result::Result<(), Refusal> {
+    let known = tx
+        .record(order.id)?
+        .map(|row| row.digest)
+        .unwrap_or_default();
+    if known != order.before {
+        return Err(Refusal::Stale);
+    }
+    let was_there = tx.record(order.id)?.is_some();
+    for fresh in &order.fresh {
+        tx.put_envelope(&NewEnvelope {
+            raw: &fresh.raw,
+            hash: fresh.hash,
+            record: order.id,
+            author: fresh.author,
+            certificate: fresh.certificate,
+            verdict: fresh.verdict,
+        })?;
+        let id = fresh.hash.envelope_id();
+        committed.verdicts.insert(id, fresh.verdict);
+        if let Status::Held(_) = fresh.verdict.status {
+            tx.put_review(&ReviewRow {
+                envelope: id,
+                since_ms: now_ms,
+                decided: None,
+            })?;
+        }
+        if super::plan::is_clone(&fresh.verdict) {
+            let device = fresh.author.to_string();
+            audit::note(tx, now_ms, "server", "device.cloned", &device)?;
+        }
+    }
+    for (id, verdict) in &order.changed {
+        tx.set_verdict(*id, *verdict)?;
+        committed.verdicts.insert(*id, *verdict);
+    }
+    if let Some(view) = &order.view {
+        tx.put_record(&view.row)?;
+        route(tx, order, view, was_there, committed)?;
+        if let Some((stream, summary)) = &view.summary {
+            committed
+                .touched
+                .extend(bulletin::publish(tx, *stream, summary)?);
+        }
+    }
+    Ok(())
+}
+
+/// Puts what is new into the streams of the record, and the record into and out of streams.
+fn route(
+    tx: &mut dyn Writer,
+    order: &Order,
+    view: &Projection,
+    was_there: bool,
+    committed: &mut Committed,
+) -> StoreResult<()> {
+    let settled = settled(tx, order)?;
+    let old: BTreeSet<StreamId> = tx.record_streams(order.id)?.into_iter().collect();
+    for stream in &view.streams {
+        if old.contains(stream) || !was_there {
+            let head = append_envelopes(tx, *stream, &settled, committed)?;
+            for (place, (_, certificate)) in settled.iter().enumerate() {
+                let position = head.position - (settled.len() - 1 - place) as u64;
+                need(tx, view, *stream, *certificate, position)?;
+            }
+        } else {
+            let add = NewEntry {
+                entry: Entry::Add(order.id),
+                adds: view.row.digest,
+            };
+            let head = tx.append(*stream, &[add])?;
+            for certificate in tx.certificates_of(order.id)? {
+                need(tx, view, *stream, certificate, head.position)?;
+            }
+        }
+        if !old.contains(stream) {
+            tx.hold(*stream, order.id)?;
+        }
+        committed.touched.insert(*stream);
+    }
+    for stream in old.difference(&view.streams) {
+        let adds = Digest::EMPTY.minus(order.before);
+        tx.append(
+            *stream,
+            &[NewEntry {
+                entry: Entry::Withdraw(order.id),
+                adds,
+            }],
+        )?;
+        tx.release(*stream, order.id)?;
+        let certificates = tx.certificates_of(order.id)?;
+        tx.forget_certificates(*stream, &certificates)?;
+        committed.touched.insert(*stream);
+    }
+    Ok(())
+}
+
+/// What gets positions now: id and certificate, parents first.
+fn settled(tx: &dyn Writer, order: &Order) -> StoreResult<Vec<(EnvelopeId, Hash)>> {
+    let mut settled = Vec::new();
+    for (id, verdict) in &order.changed {
+        if verdict.status.is_settled() {
+            let stored = tx.envelope(*id)?.ok_or(StoreError::Missing("envelope"))?;
+            settled.push((*id, stored.certificate));
+        }
+    }
+    let fresh = order
+        .fresh
+        .iter()
+        .filter(|fresh| fresh.verdict.status.is_settled());
+    settled.extend(fresh.map(|fresh| (fresh.hash.envelope_id(), fresh.certificate)));
+    Ok(settled)
+}
+
+fn append_envelopes(
+    tx: &mut dyn Writer,
+    stream: StreamId,
+    settled: &[(EnvelopeId, Hash)],
+    committed: &mut Committed,
+) -> StoreResult<Head> {
+    let entries: Vec<NewEntry> = settled
+        .iter()
+        .map(|(id, _)| NewEntry {
+            entry: Entry::Envelope(*id),
+            adds: std::iter::once(*id).collect(),
+        })
+        .collect();
+    if entries.is_empty() {
+        return tx.head(stream);
+    }
+    let head = tx.append(stream, &entries)?;
+    let first = head.position - (entries.len() - 1) as u64;
+    for ((id, _), position) in settled.iter().zip(first..) {
+        committed
+            .positions
+            .entry(*id)
+            .or_default()
+            .push(StreamPosition { stream, position });
+    }
+    Ok(head)
+}
+
+/// Who is only dispatched to a case does not learn who gave evidence.
+fn need(
+    tx: &mut dyn Writer,
+    view: &Projection,
+    stream: StreamId,
+    certificate: Hash,
+    position: u64,
+) -> StoreResult<()> {
+    if view.discreet.contains(&stream) && view.witnesses.contains(&certificate) {
+        return Ok(());
+    }
+    tx.need_certificate(stream, certificate, position).map(drop)
+}

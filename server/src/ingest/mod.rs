@@ -1,0 +1,158 @@
+//! The way of an envelope from bytes to a verdict with positions.
+//!
+//! ```text
+//!  bundle ─▶ parse, dedupe ─▶ signatures (many threads) ─▶ records locked
+//!         ─▶ Record::admit ─▶ policy ─▶ automatic moves ─▶ one transaction ─▶ receipt
+//! ```
+//!
+//! Everything up to the transaction is prepared without holding the writer. The transaction itself checks
+//! that nothing that decided (policy, the record's digest) has changed meanwhile, else it is all done again:
+//! so accepting and revoking exclude each other.
+
+mod automatic;
+mod bundle;
+pub mod certificates;
+mod commit;
+mod give_back;
+mod plan;
+mod policy;
+pub mod records;
+mod review;
+mod tick;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use onegrid_core::domain::StreamId;
+use onegrid_core::id::{EnvelopeId, Hash, RecordId};
+use onegrid_core::wire::envelope::VerifiedEnvelope;
+use onegrid_core::wire::message::Bundle;
+use onegrid_core::wire::verdict::{AttestedEnvelope, StreamPosition, Verdict};
+
+use crate::error::{Problem, Result};
+use crate::limits::INGEST_ROUNDS_MAX;
+use crate::server::Server;
+use bundle::Checked;
+use plan::Plan;
+
+/// What came of a bundle.
+#[derive(Debug, Default)]
+pub struct Ingested {
+    /// One line for each envelope of the bundle, in its order; empty when something is missing.
+    pub lines: Vec<AttestedEnvelope>,
+    /// Parents that are neither stored nor in the bundle. Then nothing was stored.
+    pub missing: Vec<EnvelopeId>,
+    /// Streams with something new.
+    pub touched: BTreeSet<StreamId>,
+}
+
+impl Server {
+    /// Takes a bundle in. `attested` are verdicts that this deployment signed before, by hash: what they
+    /// speak of is not judged again.
+    pub fn ingest(
+        &self,
+        bundle: Bundle,
+        attested: &HashMap<Hash, Verdict>,
+        now_ms: i64,
+    ) -> Result<Ingested> {
+        if bundle.envelopes.is_empty() {
+            return Ok(Ingested::default());
+        }
+        let checked = self.check(bundle)?;
+        for _ in 0..INGEST_ROUNDS_MAX {
+            match self.try_ingest(&checked, attested, now_ms)? {
+                Some(ingested) => {
+                    self.wakeups.notify(&ingested.touched);
+                    return Ok(ingested);
+                }
+                None => continue,
+            }
+        }
+        // The ground shifted under every attempt: the phone comes again.
+        Err(Problem::new("http.busy"))
+    }
+
+    fn try_ingest(
+        &self,
+        checked: &Checked,
+        attested: &HashMap<Hash, Verdict>,
+        now_ms: i64,
+    ) -> Result<Option<Ingested>> {
+        let by_record = group(&checked.verified);
+        let locked = self.records.lock(by_record.keys().copied().collect());
+        let ground = self.ground(checked)?;
+        let fresh = without_known(by_record, &ground.known);
+        let plans = self.judge(fresh, &ground, attested, now_ms)?;
+        let refused = &checked.refused;
+        let (plans, missing) = match close(plans, refused) {
+            Ok(plans) => (plans, Vec::new()),
+            Err(missing) => (Vec::new(), missing),
+        };
+        if !missing.is_empty() {
+            return Ok(Some(Ingested {
+                missing,
+                ..Ingested::default()
+            }));
+        }
+        let generation = ground.mark.generation;
+        let Some(committed) = self.commit(plans, &ground, now_ms)? else {
+            return Ok(None);
+        };
+        drop(locked);
+        let lines = checked.lines(&ground.known, &committed, generation, now_ms);
+        Ok(Some(Ingested {
+            lines,
+            missing: Vec::new(),
+            touched: committed.touched,
+        }))
+    }
+}
+
+/// Envelopes of one record that are to be admitted.
+pub(crate) type Group = Vec<VerifiedEnvelope>;
+
+fn group(verified: &[VerifiedEnvelope]) -> BTreeMap<RecordId, Group> {
+    let mut groups: BTreeMap<RecordId, Group> = BTreeMap::new();
+    for envelope in verified {
+        groups
+            .entry(envelope.envelope().record())
+            .or_default()
+            .push(envelope.clone());
+    }
+    groups
+}
+
+fn without_known(
+    groups: BTreeMap<RecordId, Group>,
+    known: &HashMap<EnvelopeId, Verdict>,
+) -> Vec<(RecordId, Group)> {
+    groups
+        .into_iter()
+        .filter_map(|(record, mut group)| {
+            group.retain(|envelope| !known.contains_key(&envelope.envelope().id()));
+            (!group.is_empty()).then_some((record, group))
+        })
+        .collect()
+}
+
+/// Whether the plans are closed: parents that were refused in the same bundle do not count as missing, but
+/// what builds on them goes with them.
+fn close(
+    plans: Vec<Plan>,
+    refused: &HashMap<EnvelopeId, onegrid_core::wire::verdict::RefusedReason>,
+) -> std::result::Result<Vec<Plan>, Vec<EnvelopeId>> {
+    let mut absent: BTreeSet<EnvelopeId> = BTreeSet::new();
+    for plan in &plans {
+        absent.extend(plan.missing.iter().filter(|id| !refused.contains_key(id)));
+    }
+    if absent.is_empty() {
+        Ok(plans)
+    } else {
+        Err(absent.into_iter().collect())
+    }
+}
+
+/// Positions by envelope.
+pub(crate) type Positions = HashMap<EnvelopeId, Vec<StreamPosition>>;

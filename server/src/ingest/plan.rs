@@ -1,0 +1,325 @@
+//! Judging the envelopes of one record, up to what is to be stored.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use onegrid_core::crdt::ContentKind;
+use onegrid_core::domain::bulletin::Summary;
+use onegrid_core::domain::case::{CaseState, Event};
+use onegrid_core::domain::point::GeoPoint;
+use onegrid_core::domain::stream;
+use onegrid_core::domain::{Role, StreamId};
+use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
+use onegrid_core::record::{Judged, Node, NodeBody, Outcome, Record};
+use onegrid_core::wire::digest::Digest;
+use onegrid_core::wire::envelope::{RawEnvelope, VerifiedEnvelope};
+use onegrid_core::wire::verdict::{HeldReason, Status, Verdict, VoidReason};
+
+use super::policy::Ground;
+use super::{Group, automatic, records};
+use crate::error::{Problem, Result};
+use crate::feed::bulletin;
+use crate::feed::routing::At;
+use crate::limits::{PLAN_ALONE_MAX, VERIFY_THREADS_MAX};
+use crate::server::Server;
+use crate::store::RecordRow;
+
+/// One record with everything that is to be stored about it.
+pub(crate) struct Plan {
+    pub(super) record: Record,
+    /// Digest of the record in the store, on which all this stands.
+    pub(super) before: Digest,
+    /// New envelopes, parents first.
+    pub(super) fresh: Vec<Fresh>,
+    /// Envelopes that were stored before and have another verdict now.
+    pub(super) changed: Vec<(EnvelopeId, Verdict)>,
+    /// Parents that are nowhere.
+    pub(super) missing: Vec<EnvelopeId>,
+    /// The projection and the routing; `None` while the Genesis does not count.
+    pub(super) view: Option<Projection>,
+}
+
+/// A new envelope.
+pub(crate) struct Fresh {
+    pub(super) raw: RawEnvelope,
+    pub(super) hash: Hash,
+    pub(super) author: DeviceId,
+    pub(super) certificate: Hash,
+    pub(super) verdict: Verdict,
+}
+
+/// What lists and feeds need of a record.
+pub(crate) struct Projection {
+    pub(super) row: RecordRow,
+    pub(super) streams: BTreeSet<StreamId>,
+    /// Streams whose readers do not learn who only gave evidence.
+    pub(super) discreet: BTreeSet<StreamId>,
+    /// Certificates of authors who only gave evidence.
+    pub(super) witnesses: HashSet<Hash>,
+    pub(super) summary: Option<(StreamId, Summary)>,
+}
+
+impl Server {
+    /// Judges each record; many records in parallel.
+    pub(super) fn judge(
+        &self,
+        groups: Vec<(RecordId, Group)>,
+        ground: &Ground,
+        attested: &HashMap<Hash, Verdict>,
+        now_ms: i64,
+    ) -> Result<Vec<Plan>> {
+        let one = |(id, group): (RecordId, Group)| self.plan(id, &group, ground, attested, now_ms);
+        if groups.len() <= PLAN_ALONE_MAX {
+            return groups.into_iter().map(one).collect();
+        }
+        let threads = std::thread::available_parallelism()
+            .map_or(2, std::num::NonZeroUsize::get)
+            .clamp(2, VERIFY_THREADS_MAX);
+        let mut shares: Vec<Vec<_>> = (0..threads).map(|_| Vec::new()).collect();
+        for (place, group) in groups.into_iter().enumerate() {
+            shares[place % threads].push(group);
+        }
+        let one = &one;
+        std::thread::scope(|scope| {
+            let running: Vec<_> = shares
+                .into_iter()
+                .map(|share| {
+                    scope.spawn(move || share.into_iter().map(one).collect::<Result<Vec<Plan>>>())
+                })
+                .collect();
+            let mut plans = Vec::new();
+            for thread in running {
+                let share = thread.join().map_err(|_| Problem::new("server.internal"))?;
+                plans.extend(share?);
+            }
+            Ok(plans)
+        })
+    }
+
+    fn plan(
+        &self,
+        id: RecordId,
+        group: &Group,
+        ground: &Ground,
+        attested: &HashMap<Hash, Verdict>,
+        now_ms: i64,
+    ) -> Result<Plan> {
+        let (mut record, before) = self.open_record(id)?;
+        let judgements = record.admit(group);
+        let mut missing = Vec::new();
+        for judgement in &judgements {
+            if let Outcome::Missing(parents) = &judgement.outcome {
+                missing.extend(parents);
+            }
+        }
+        let given: HashMap<EnvelopeId, &VerifiedEnvelope> = group
+            .iter()
+            .map(|envelope| (envelope.envelope().id(), envelope))
+            .collect();
+        missing.retain(|id| !given.contains_key(id));
+        if !missing.is_empty() {
+            return Ok(Plan {
+                record,
+                before,
+                fresh: Vec::new(),
+                changed: Vec::new(),
+                missing,
+                view: None,
+            });
+        }
+        let generation = ground.mark.generation;
+        let at = |status| Verdict {
+            status,
+            at_ms: now_ms,
+            generation,
+        };
+        let attested = given
+            .iter()
+            .filter_map(|(id, envelope)| Some((*id, *attested.get(&envelope.envelope().hash())?)));
+        record.set_verdicts(attested.collect::<Vec<_>>());
+        let held: Vec<_> = unsettled(&record, &given)
+            .filter_map(|node| {
+                let reason = ground
+                    .holds(node, now_ms)
+                    .or_else(|| (node.judged == Judged::Newer).then_some(HeldReason::Newer));
+                Some((node.id, at(Status::Held(reason?))))
+            })
+            .collect();
+        record.set_verdicts(held);
+        settle(&mut record, &given, at);
+        let mut fresh: Vec<Fresh> = Vec::with_capacity(given.len());
+        for node in record.nodes() {
+            if let (Some(envelope), Some(verdict)) = (given.get(&node.id), node.verdict) {
+                fresh.push(Fresh::of(envelope, verdict));
+            }
+        }
+        fresh.extend(automatic::moves(self, &mut record, ground, now_ms)?);
+        let view = self.project(&record, ground, now_ms);
+        Ok(Plan {
+            record,
+            before,
+            fresh,
+            changed: Vec::new(),
+            missing,
+            view,
+        })
+    }
+
+    /// The record and the digest with which it stands in the store.
+    pub(super) fn open_record(&self, id: RecordId) -> Result<(Record, Digest)> {
+        self.store.read(|tx| {
+            let digest = tx.record(id)?.map(|row| row.digest).unwrap_or_default();
+            let record = match self.records.take(id, digest) {
+                Some(record) => record,
+                None => records::load(tx, &self.certificates, id)?,
+            };
+            Ok((record, digest))
+        })
+    }
+
+    pub(super) fn project(
+        &self,
+        record: &Record,
+        ground: &Ground,
+        now_ms: i64,
+    ) -> Option<Projection> {
+        let state = record.state()?;
+        let genesis = record.nodes().first()?;
+        genesis
+            .verdict
+            .filter(|verdict| verdict.status == Status::Accepted)?;
+        let details = content_details(record);
+        let point = details.as_ref().and_then(|details| details.position);
+        let row = RecordRow {
+            id: record.id(),
+            kind: state.facts.kind.code(),
+            audience: state.facts.audience.code(),
+            home: state.facts.home,
+            created_ms: genesis.clock_ms,
+            open: state.facts.kind.is_case() && !state.stage.is_ended(),
+            state: state.stage.code(),
+            category: state.category.as_ref().map(|code| code.as_str().to_owned()),
+            position: point.map(|position| {
+                let point = position.position().wgs84();
+                (point.lat_e7(), point.lon_e7())
+            }),
+            due_ms: automatic::due_ms(self, record, state, ground),
+            digest: record.digest(),
+            changed_ms: now_ms,
+        };
+        let rounded: Option<GeoPoint> =
+            point.map(|position| position.position().rounded_for_bulletin());
+        Some(Projection {
+            row,
+            streams: stream::streams_of(
+                state,
+                &At {
+                    directory: &ground.view.directory,
+                    now_ms,
+                },
+            ),
+            discreet: discreet_streams(state),
+            witnesses: witnesses(record),
+            summary: bulletin::summary(record.id(), state, rounded),
+        })
+    }
+}
+
+impl Fresh {
+    pub(super) fn of(verified: &VerifiedEnvelope, verdict: Verdict) -> Self {
+        let envelope = verified.envelope();
+        Self {
+            raw: envelope.raw().clone(),
+            hash: envelope.hash(),
+            author: envelope.header().author,
+            certificate: envelope.header().certificate,
+            verdict,
+        }
+    }
+}
+
+fn unsettled<'a>(
+    record: &'a Record,
+    given: &'a HashMap<EnvelopeId, &VerifiedEnvelope>,
+) -> impl Iterator<Item = &'a Node> {
+    record
+        .nodes()
+        .iter()
+        .filter(|node| node.verdict.is_none() && given.contains_key(&node.id))
+}
+
+/// Gives a verdict to everything that has none, after what the server holds is known.
+fn settle(
+    record: &mut Record,
+    given: &HashMap<EnvelopeId, &VerifiedEnvelope>,
+    at: impl Fn(Status) -> Verdict,
+) {
+    let verdicts: Vec<_> = unsettled(record, given)
+        .map(|node| (node.id, at(own_status(node))))
+        .collect();
+    record.set_verdicts(verdicts);
+}
+
+/// What the record itself says about an envelope without verdict.
+pub(super) fn own_status(node: &Node) -> Status {
+    match node.judged {
+        Judged::Newer => Status::Held(HeldReason::Newer),
+        Judged::Void(reason) => Status::Void(reason),
+        Judged::Valid if node.waits => Status::Held(HeldReason::ParentHeld),
+        Judged::Valid => Status::Accepted,
+    }
+}
+
+/// Whether a void reason tells of a copy of a phone.
+pub(super) fn is_clone(verdict: &Verdict) -> bool {
+    verdict.status == Status::Void(VoidReason::Clone)
+}
+
+pub(super) fn content_details(record: &Record) -> Option<onegrid_core::crdt::Details> {
+    let kind = ContentKind::of(record.genesis()?.kind)?;
+    Some(record.document()?.content(kind).details().clone())
+}
+
+/// Streams of parties who are responsible, and who are nothing else to the record.
+fn discreet_streams(state: &CaseState) -> BTreeSet<StreamId> {
+    use onegrid_core::domain::case::Party;
+    let mut parties: BTreeSet<StreamId> = state
+        .assignments
+        .iter()
+        .map(|assignment| match assignment.to {
+            Party::Unit(unit) => StreamId::Unit(unit),
+            Party::Member(member) => StreamId::Member(member),
+        })
+        .collect();
+    if let Some(team) = state.facts.team {
+        parties.remove(&StreamId::Unit(team));
+    }
+    for member in state.reporter.iter().chain(&state.facts.named) {
+        parties.remove(&StreamId::Member(*member));
+    }
+    parties
+}
+
+/// Certificates whose owners wrote evidence and made no decision: who is dispatched does not learn who
+/// they are.
+fn witnesses(record: &Record) -> HashSet<Hash> {
+    let mut witnesses = HashSet::new();
+    let mut deciders = HashSet::new();
+    for node in record.nodes() {
+        let evidence = match &node.body {
+            NodeBody::Event { event, .. } => matches!(
+                **event,
+                Event::Comment(_) | Event::DangerRemains(_) | Event::Seen(_)
+            ),
+            NodeBody::Genesis { .. } | NodeBody::Change(_) => true,
+            _ => false,
+        };
+        let system = node.role() == Some(Role::System);
+        if evidence && !system {
+            witnesses.insert(node.certificate_hash);
+        } else {
+            deciders.insert(node.certificate_hash);
+        }
+    }
+    witnesses.retain(|certificate| !deciders.contains(certificate));
+    witnesses
+}

@@ -1,0 +1,145 @@
+//! What only the server can say about an envelope: revocations, roles that have changed, the directory, the
+//! clock. Each says “held”: a person decides. Nothing is refused here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use onegrid_core::domain::AreaPath;
+use onegrid_core::domain::case::payload::Partner;
+use onegrid_core::domain::case::{Event, GenesisFacts};
+use onegrid_core::domain::directory::Directory;
+use onegrid_core::id::{DeviceId, EnvelopeId, MemberId};
+use onegrid_core::record::{Node, NodeBody};
+use onegrid_core::trust::certificate::Certificate;
+use onegrid_core::wire::envelope::DirectoryMark;
+use onegrid_core::wire::verdict::{HeldReason, Verdict};
+
+use super::bundle::Checked;
+use crate::error::Result;
+use crate::limits::{CLOCK_AHEAD_MS_MAX, CLOCK_BEHIND_MS_MAX, ROLE_GRACE_MS};
+use crate::registry::directory::{self, View};
+use crate::server::Server;
+use crate::store::{DeviceRow, MemberRow, Reader, StoreResult};
+
+/// What the decision stands on: read from one snapshot, checked again in the transaction that stores.
+pub(crate) struct Ground {
+    pub(super) view: Arc<View>,
+    pub(super) mark: DirectoryMark,
+    pub(super) devices: HashMap<DeviceId, DeviceRow>,
+    pub(super) members: HashMap<MemberId, MemberRow>,
+    /// Verdicts on what is stored already.
+    pub(super) known: HashMap<EnvelopeId, Verdict>,
+}
+
+impl Server {
+    pub(super) fn ground(&self, checked: &Checked) -> Result<Ground> {
+        let ground = self.store.read(|tx| {
+            let mut ground = self.bare_ground(tx)?;
+            for envelope in &checked.verified {
+                let id = envelope.envelope().id();
+                if let Some((_, verdict)) = tx.verdict(id)? {
+                    ground.known.insert(id, verdict);
+                }
+            }
+            for certificate in checked.certificates.values() {
+                let facts = certificate.facts();
+                ground
+                    .devices
+                    .extend(tx.device(facts.device)?.map(|row| (row.id, row)));
+                if let Some(member) = facts.member {
+                    ground
+                        .members
+                        .extend(tx.member(member)?.map(|row| (row.id, row)));
+                }
+            }
+            Ok::<_, crate::store::StoreError>(ground)
+        })?;
+        Ok(ground)
+    }
+
+    pub(super) fn bare_ground(&self, tx: &dyn Reader) -> StoreResult<Ground> {
+        Ok(Ground {
+            view: self.views.at(tx)?,
+            mark: directory::mark(tx)?,
+            devices: HashMap::new(),
+            members: HashMap::new(),
+            known: HashMap::new(),
+        })
+    }
+}
+
+impl Ground {
+    /// Why a new envelope has to wait for a person, if it has to.
+    pub(super) fn holds(&self, node: &Node, now_ms: i64) -> Option<HeldReason> {
+        let certificate = node.certificate.as_deref()?;
+        if certificate.facts().member.is_none() {
+            return None;
+        }
+        if self
+            .devices
+            .get(&node.author)
+            .is_some_and(|device| device.revoked_ms.is_some())
+        {
+            return Some(HeldReason::Revoked);
+        }
+        if self.role_has_changed(node, certificate, now_ms) {
+            return Some(HeldReason::RoleChanged);
+        }
+        let early = node.clock_ms < now_ms.saturating_sub(CLOCK_BEHIND_MS_MAX);
+        if early || node.clock_ms > now_ms.saturating_add(CLOCK_AHEAD_MS_MAX) {
+            return Some(HeldReason::Clock);
+        }
+        let fits = paths_of(&node.body)
+            .iter()
+            .all(|path| agrees(&self.view.directory, path));
+        (!fits).then_some(HeldReason::Directory)
+    }
+
+    /// Whether the grant is no longer the member's, and the author knew that, or comes too late.
+    fn role_has_changed(&self, node: &Node, certificate: &Certificate, now_ms: i64) -> bool {
+        let facts = certificate.facts();
+        let Some(member) = facts.member.and_then(|member| self.members.get(&member)) else {
+            return false;
+        };
+        let Some(grant) = facts.grants.get(usize::from(node.grant)) else {
+            return true;
+        };
+        if member.grants.contains(grant) {
+            return false;
+        }
+        let had_seen = node.directory_seen >= member.granted_at;
+        had_seen || now_ms.saturating_sub(member.changed_ms) > ROLE_GRACE_MS
+    }
+}
+
+/// The area paths that an envelope claims.
+fn paths_of(body: &NodeBody) -> Vec<AreaPath> {
+    match body {
+        NodeBody::Genesis { facts, .. } => {
+            let GenesisFacts { home, .. } = &**facts;
+            vec![*home]
+        }
+        NodeBody::Event { event, .. } => match &**event {
+            Event::Transfer(transfer) => vec![transfer.to],
+            Event::Share(share) => match share.with {
+                Partner::Area(path) => vec![path],
+                Partner::Party(_) => Vec::new(),
+            },
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    }
+}
+
+/// Whether the path is the ancestry that the directory knows, now or before.
+fn agrees(directory: &Directory, path: &AreaPath) -> bool {
+    let mut above = None;
+    path.ids().iter().all(|id| {
+        let Some(area) = directory.areas.get(*id) else {
+            return false;
+        };
+        let fits = area.parent() == above;
+        above = Some(*id);
+        fits
+    })
+}

@@ -1,0 +1,120 @@
+//! Records in memory: a bounded cache, and the locks under which a record is judged and stored.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use onegrid_core::id::RecordId;
+use onegrid_core::record::{Past, Record, StoredEnvelope};
+use onegrid_core::wire::digest::Digest;
+use onegrid_core::wire::envelope::{Envelope, VerifiedEnvelope};
+
+use super::certificates::Certificates;
+use crate::limits::RECORDS_CACHED_MAX;
+use crate::store::{Reader, StoreError, StoreResult};
+
+/// The cache and the locks.
+#[derive(Default)]
+pub struct Records {
+    inner: Mutex<Inner>,
+    released: Condvar,
+}
+
+#[derive(Default)]
+struct Inner {
+    busy: HashSet<RecordId>,
+    cached: HashMap<RecordId, (u64, Record)>,
+    tick: u64,
+}
+
+/// Records that nobody else judges or stores now.
+pub(crate) struct Locked<'a> {
+    records: &'a Records,
+    ids: BTreeSet<RecordId>,
+}
+
+impl Records {
+    /// Locks all at once, so that two requests never wait for each other.
+    pub(crate) fn lock(&self, ids: BTreeSet<RecordId>) -> Locked<'_> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        while ids.iter().any(|id| inner.busy.contains(id)) {
+            inner = self
+                .released
+                .wait(inner)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        inner.busy.extend(&ids);
+        drop(inner);
+        Locked { records: self, ids }
+    }
+
+    /// Takes a record out of the cache. Whoever holds its lock puts it back when it is stored.
+    pub(crate) fn take(&self, id: RecordId, digest: Digest) -> Option<Record> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, record) = inner.cached.remove(&id)?;
+        // Another process may have gone on without us.
+        (record.digest() == digest).then_some(record)
+    }
+
+    /// Keeps a record for the next envelope about it.
+    pub(crate) fn put(&self, record: Record) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.tick += 1;
+        let tick = inner.tick;
+        inner.cached.insert(record.id(), (tick, record));
+        if inner.cached.len() > RECORDS_CACHED_MAX {
+            let oldest = tick.saturating_sub(RECORDS_CACHED_MAX as u64 / 2);
+            inner.cached.retain(|_, (used, _)| *used > oldest);
+        }
+    }
+
+    /// Forgets everything, as after a review that changed verdicts.
+    pub(crate) fn forget(&self, id: RecordId) {
+        self.inner
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .cached
+            .remove(&id);
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        let mut inner = self
+            .records
+            .inner
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        for id in &self.ids {
+            inner.busy.remove(id);
+        }
+        drop(inner);
+        self.records.released.notify_all();
+    }
+}
+
+/// Loads a record from what the store holds of it; an unknown one is empty.
+pub(crate) fn load(
+    tx: &dyn Reader,
+    certificates: &Certificates,
+    id: RecordId,
+) -> StoreResult<Record> {
+    let stored = tx.envelopes(id)?;
+    if stored.is_empty() {
+        return Ok(Record::new(id));
+    }
+    let mut past = Past::default();
+    for row in stored {
+        let certificate = certificates
+            .get(tx, row.certificate)?
+            .ok_or(StoreError::Missing("certificate"))?;
+        let envelope = Envelope::parse(row.raw).map_err(|_| StoreError::Row("an envelope"))?;
+        past.envelopes.push(StoredEnvelope {
+            verified: VerifiedEnvelope::stored(envelope, certificate),
+            verdict: Some(row.verdict),
+        });
+    }
+    Record::load(id, past).map_err(|error| {
+        tracing::error!(code = error.code(), record = %id, "record does not load");
+        StoreError::Row("a record")
+    })
+}

@@ -1,0 +1,250 @@
+//! The review queue: what was held, and what a person decides about it.
+
+use std::collections::BTreeSet;
+
+use onegrid_core::domain::StreamId;
+use onegrid_core::id::{DeviceId, EnvelopeId, RecordId};
+use onegrid_core::record::Record;
+use onegrid_core::wire::digest::Digest;
+use onegrid_core::wire::verdict::{HeldReason, RefusedReason, Status, Verdict};
+
+use super::automatic;
+use super::plan::{Plan, own_status};
+use crate::error::{Problem, Result};
+use crate::limits::INGEST_ROUNDS_MAX;
+use crate::registry::audit;
+use crate::server::Server;
+use crate::store::{Entry, NewEntry, ReviewRow, StoreError};
+
+/// One envelope that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// The envelope.
+    pub envelope: EnvelopeId,
+    /// Its record.
+    pub record: RecordId,
+    /// Its author.
+    pub author: DeviceId,
+    /// Why it waits.
+    pub reason: HeldReason,
+    /// Since when, server time, ms UTC.
+    pub since_ms: i64,
+}
+
+impl Server {
+    /// What waits for a decision, the oldest first.
+    pub fn waiting(&self, count_max: usize) -> Result<Vec<Waiting>> {
+        let found = self.store.read::<_, StoreError>(|tx| {
+            let mut found = Vec::new();
+            for review in tx.reviews_open(count_max)? {
+                let Some(stored) = tx.envelope(review.envelope)? else {
+                    continue;
+                };
+                let Status::Held(reason) = stored.verdict.status else {
+                    continue;
+                };
+                let certificate = self.certificates.get(tx, stored.certificate)?;
+                let Some(certificate) = certificate else {
+                    continue;
+                };
+                found.push(Waiting {
+                    envelope: review.envelope,
+                    record: stored.record,
+                    author: certificate.facts().device,
+                    reason,
+                    since_ms: review.since_ms,
+                });
+            }
+            Ok(found)
+        })?;
+        Ok(found)
+    }
+
+    /// A person decides about an envelope that is held. Accepted, it is judged as if it had just arrived, and
+    /// so is what waits for it; refused, what builds on it is refused too. The author is told.
+    pub fn decide(
+        &self,
+        envelope: EnvelopeId,
+        accept: bool,
+        by: &str,
+        now_ms: i64,
+    ) -> Result<Vec<(EnvelopeId, Verdict)>> {
+        for _ in 0..INGEST_ROUNDS_MAX {
+            if let Some(changed) = self.try_decide(envelope, accept, by, now_ms)? {
+                return Ok(changed);
+            }
+        }
+        Err(Problem::new("http.busy"))
+    }
+
+    fn try_decide(
+        &self,
+        envelope: EnvelopeId,
+        accept: bool,
+        by: &str,
+        now_ms: i64,
+    ) -> Result<Option<Vec<(EnvelopeId, Verdict)>>> {
+        let stored = self.store.read(|tx| tx.envelope(envelope))?;
+        let stored = stored
+            .filter(|stored| matches!(stored.verdict.status, Status::Held(_)))
+            .ok_or_else(|| Problem::new("review.not_waiting").with("envelope", envelope))?;
+        let locked = self.records.lock(BTreeSet::from([stored.record]));
+        let ground = self.store.read(|tx| self.bare_ground(tx))?;
+        let (mut record, before) = self.open_record(stored.record)?;
+        let generation = ground.mark.generation;
+        // The latest verdict counts, so a decision is always later than what it replaces.
+        let at_ms = now_ms.max(stored.verdict.at_ms.saturating_add(1));
+        let at = |status| Verdict {
+            status,
+            at_ms,
+            generation,
+        };
+        let mut changed = Vec::new();
+        if accept {
+            set(&mut record, envelope, at(Status::Accepted), &mut changed);
+            settle_one(&mut record, envelope, at_ms, generation, &mut changed);
+            while let Some(next) = free(&record) {
+                set(&mut record, next, at(Status::Accepted), &mut changed);
+                settle_one(&mut record, next, at_ms, generation, &mut changed);
+            }
+        } else {
+            let refused = at(Status::Refused(RefusedReason::Rejected));
+            for id in with_dependants(&record, envelope) {
+                set(&mut record, id, refused, &mut changed);
+            }
+        }
+        let fresh = automatic::moves(self, &mut record, &ground, now_ms)?;
+        let view = self.project(&record, &ground, now_ms);
+        let plan = Plan {
+            record,
+            before,
+            fresh,
+            changed: changed.clone(),
+            missing: Vec::new(),
+            view,
+        };
+        let committed = self.commit(vec![plan], &ground, now_ms)?;
+        self.records.forget(stored.record);
+        drop(locked);
+        let Some(committed) = committed else {
+            return Ok(None);
+        };
+        self.record_decision(&changed, accept, by, now_ms)?;
+        self.wakeups.notify(&committed.touched);
+        Ok(Some(changed))
+    }
+
+    /// Notes the decision, and tells each author in the stream of the member.
+    fn record_decision(
+        &self,
+        changed: &[(EnvelopeId, Verdict)],
+        accept: bool,
+        by: &str,
+        now_ms: i64,
+    ) -> Result<()> {
+        let (changed, by) = (changed.to_vec(), by.to_owned());
+        let touched = self.store.write::<_, Problem>(move |tx| {
+            let mut touched = BTreeSet::new();
+            for (id, _) in &changed {
+                let since_ms = tx.review(*id)?.map_or(now_ms, |review| review.since_ms);
+                let decided = Some((now_ms, accept, by.clone()));
+                tx.put_review(&ReviewRow {
+                    envelope: *id,
+                    since_ms,
+                    decided,
+                })?;
+                let action = if accept {
+                    "review.accepted"
+                } else {
+                    "review.refused"
+                };
+                audit::note(tx, now_ms, &by, action, &id.to_string())?;
+                let Some(author) = tx.envelope(*id)?.map(|stored| stored.certificate) else {
+                    continue;
+                };
+                let member = tx
+                    .certificate(author)?
+                    .and_then(|raw| {
+                        onegrid_core::trust::certificate::Certificate::from_store(raw).ok()
+                    })
+                    .and_then(|certificate| certificate.facts().member);
+                if let Some(stream) = member.map(StreamId::Member) {
+                    let line = NewEntry {
+                        entry: Entry::Verdict(*id),
+                        adds: Digest::EMPTY,
+                    };
+                    tx.append(stream, &[line])?;
+                    touched.insert(stream);
+                }
+            }
+            Ok(touched)
+        })?;
+        self.wakeups.notify(&touched);
+        Ok(())
+    }
+}
+
+fn set(
+    record: &mut Record,
+    id: EnvelopeId,
+    verdict: Verdict,
+    changed: &mut Vec<(EnvelopeId, Verdict)>,
+) {
+    record.set_verdicts([(id, verdict)]);
+    changed.retain(|(known, _)| *known != id);
+    changed.push((id, verdict));
+}
+
+/// What is accepted but void by itself becomes void: a reviewer lifts the policy, not the rules.
+fn settle_one(
+    record: &mut Record,
+    id: EnvelopeId,
+    at_ms: i64,
+    generation: u32,
+    changed: &mut Vec<(EnvelopeId, Verdict)>,
+) {
+    let Some(status) = record.node(id).map(own_status) else {
+        return;
+    };
+    if status != Status::Accepted {
+        let verdict = Verdict {
+            status,
+            at_ms: at_ms.saturating_add(1),
+            generation,
+        };
+        set(record, id, verdict, changed);
+    }
+}
+
+/// The next envelope that waited only for something that waits no longer.
+fn free(record: &Record) -> Option<EnvelopeId> {
+    record
+        .nodes()
+        .iter()
+        .find(|node| {
+            let waited = node
+                .verdict
+                .is_some_and(|verdict| verdict.status == Status::Held(HeldReason::ParentHeld));
+            waited && !node.waits
+        })
+        .map(|node| node.id)
+}
+
+/// An envelope and what builds on it and waits with it.
+fn with_dependants(record: &Record, id: EnvelopeId) -> Vec<EnvelopeId> {
+    let mut found = vec![id];
+    for node in record.nodes() {
+        let waits = matches!(
+            node.verdict.map(|verdict| verdict.status),
+            Some(Status::Held(_))
+        );
+        if waits
+            && record
+                .parents_of(node)
+                .any(|parent| found.contains(&parent))
+        {
+            found.push(node.id);
+        }
+    }
+    found
+}

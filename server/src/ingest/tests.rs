@@ -1,0 +1,527 @@
+//! The way of an envelope, the hard cases first, over the whole protocol.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use onegrid_core::domain::case::payload::{Comment, Dispatch, GiveBack, Step, Triage};
+use onegrid_core::domain::case::{Deadlines, Event, Part, Party, Severity};
+use onegrid_core::domain::{Grant, Role, Scope, StreamId, Text};
+use onegrid_core::id::{EnvelopeId, RecordId};
+use onegrid_core::wire::digest::Digest;
+use onegrid_core::wire::envelope::Envelope;
+use onegrid_core::wire::message::SyncResponse;
+use onegrid_core::wire::page::FeedEntry;
+use onegrid_core::wire::verdict::{HeldReason, RefusedReason, Status, VoidReason};
+
+use crate::rules::Rules;
+use crate::store::Entry;
+use world::*;
+
+fn comment(words: &str) -> Event {
+    let text = Some(Text::new(words).unwrap());
+    Event::Comment(Comment {
+        text,
+        attachments: Vec::new(),
+        mentions: Vec::new(),
+    })
+}
+
+fn triage() -> Event {
+    Event::Triage(Triage {
+        category: "gas".parse().unwrap(),
+        severity: Severity::Serious,
+        grid: None,
+        rule: None,
+        note: None,
+    })
+}
+
+fn dispatch() -> Event {
+    Event::Dispatch(Dispatch {
+        to: Party::Unit(GAS),
+        part: Part::Lead,
+        deadlines: Deadlines::default(),
+        rule: None,
+        note: None,
+    })
+}
+
+fn statuses(answer: &SyncResponse) -> Vec<Status> {
+    let receipt = answer.receipt.as_ref().expect("a receipt");
+    receipt
+        .lines
+        .iter()
+        .map(|line| line.verdict.status)
+        .collect()
+}
+
+/// Every stream's digest, made again from what the store holds of its records.
+fn digests_are_right(world: &World) {
+    world
+        .server
+        .store()
+        .read::<_, crate::store::StoreError>(|tx| {
+            for stream in tx.streams()? {
+                let mut sum = Digest::EMPTY;
+                for item in tx.stream_items(stream)? {
+                    let ids = tx.settled_ids(item.record)?;
+                    let of_record: Digest = ids.into_iter().collect();
+                    assert_eq!(item.digest, of_record, "{stream}");
+                    sum = sum.plus(of_record);
+                }
+                let head = tx.head(stream)?;
+                assert_eq!(head.digest, sum, "{stream}");
+                let rows = tx.feed(stream, 0, usize::MAX)?;
+                assert!(rows.iter().map(|row| row.position).eq(1..=head.position));
+            }
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn a_bundle_in_any_order_is_accepted_once_and_its_duplicates_get_the_same_verdict() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    let genesis = phone.report("gas");
+    let first = phone.act(genesis.record(), &[genesis.id()], &comment("a"));
+    let second = phone.act(genesis.record(), &[first.id()], &comment("b"));
+    let answer = phone.push(&world.server, &[&second, &genesis, &first, &genesis]);
+    assert_eq!(statuses(&answer), [Status::Accepted; 4]);
+    let again = phone.push(&world.server, &[&first, &second]);
+    let (lines, before) = (again.receipt.unwrap().lines, answer.receipt.unwrap().lines);
+    assert_eq!(lines[0].verdict, before[2].verdict);
+    assert_eq!(lines[1].verdict, before[0].verdict);
+    digests_are_right(&world);
+}
+
+#[test]
+fn an_open_bundle_names_what_is_missing_and_stores_nothing() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    let genesis = phone.report("gas");
+    let first = phone.act(genesis.record(), &[genesis.id()], &comment("a"));
+    let second = phone.act(genesis.record(), &[first.id()], &comment("b"));
+    let other = phone.report("whole");
+    let answer = phone.push(&world.server, &[&second, &genesis, &other]);
+    assert_eq!((answer.missing, answer.receipt), (vec![first.id()], None));
+    let stored = world
+        .server
+        .store()
+        .read(|tx| tx.verdict(other.id()))
+        .unwrap();
+    assert_eq!(stored, None);
+    let answer = phone.push(&world.server, &[&second, &genesis, &other, &first]);
+    assert_eq!(statuses(&answer), [Status::Accepted; 4]);
+}
+
+#[test]
+fn one_bad_change_among_fifty_takes_only_its_descendants_along() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    let reports: Vec<Envelope> = (0..50).map(|n| phone.report(&format!("r{n}"))).collect();
+    let below = phone.act(reports[20].record(), &[reports[20].id()], &comment("below"));
+    let mut raw: Vec<_> = reports
+        .iter()
+        .map(|envelope| envelope.raw().clone())
+        .collect();
+    raw[20].signature[3] ^= 1;
+    raw[30].body.truncate(5);
+    raw.push(below.raw().clone());
+    let request = phone.ask(Some(phone.raw_bundle(raw)), 0);
+    let answer = phone.send(&world.server, &request).unwrap();
+    for (n, status) in statuses(&answer).into_iter().enumerate() {
+        let expected = match n {
+            20 | 50 => Status::Refused(RefusedReason::BadSignature),
+            30 => Status::Refused(RefusedReason::Malformed),
+            _ => Status::Accepted,
+        };
+        assert_eq!(status, expected, "{n}");
+    }
+    digests_are_right(&world);
+}
+
+#[test]
+fn what_the_role_does_not_allow_is_void_and_has_positions() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    let genesis = phone.report("gas");
+    let order = phone.act(genesis.record(), &[genesis.id()], &triage());
+    let answer = phone.push(&world.server, &[&genesis, &order]);
+    let expected = [Status::Accepted, Status::Void(VoidReason::NotPermitted)];
+    assert_eq!(statuses(&answer), expected);
+    assert!(!answer.receipt.unwrap().lines[1].at.is_empty());
+    digests_are_right(&world);
+}
+
+#[test]
+fn held_work_is_in_no_feed_until_a_person_accepts_it_with_what_waits_for_it() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    phone.clock_ms = NOW + 10 * 366 * 24 * 3_600 * 1_000;
+    let genesis = phone.report("from the future");
+    phone.clock_ms = NOW;
+    let below = phone.act(genesis.record(), &[genesis.id()], &comment("below"));
+    let answer = phone.push(&world.server, &[&genesis, &below]);
+    let expected = [
+        Status::Held(HeldReason::Clock),
+        Status::Held(HeldReason::ParentHeld),
+    ];
+    assert_eq!(statuses(&answer), expected);
+    let streams = world
+        .server
+        .store()
+        .read(|tx| tx.record_streams(genesis.record()))
+        .unwrap();
+    assert_eq!(streams, []);
+    assert_eq!(world.server.waiting(10).unwrap().len(), 2);
+    let changed = world
+        .server
+        .decide(genesis.id(), true, "admin", NOW + 9_000)
+        .unwrap();
+    let ids: BTreeSet<EnvelopeId> = changed.iter().map(|(id, _)| *id).collect();
+    assert_eq!(ids, BTreeSet::from([genesis.id(), below.id()]));
+    assert!(
+        changed
+            .iter()
+            .all(|(_, verdict)| verdict.status == Status::Accepted)
+    );
+    assert_eq!(world.server.waiting(10).unwrap(), []);
+    digests_are_right(&world);
+    let mine = StreamId::Member(phone.member);
+    let told = world
+        .server
+        .store()
+        .read(|tx| tx.feed(mine, 0, 100))
+        .unwrap();
+    assert!(
+        told.iter()
+            .any(|row| row.entry == Entry::Verdict(genesis.id()))
+    );
+    assert!(
+        world
+            .server
+            .decide(genesis.id(), false, "admin", NOW)
+            .is_err(),
+        "decided once"
+    );
+}
+
+#[test]
+fn what_a_reviewer_refuses_goes_with_what_builds_on_it() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    phone.clock_ms = NOW - 10 * 366 * 24 * 3_600 * 1_000;
+    let genesis = phone.report("long ago");
+    phone.clock_ms = NOW;
+    let below = phone.act(genesis.record(), &[genesis.id()], &comment("below"));
+    phone.push(&world.server, &[&genesis, &below]);
+    let changed = world
+        .server
+        .decide(genesis.id(), false, "admin", NOW + 9_000)
+        .unwrap();
+    let rejected = Status::Refused(RefusedReason::Rejected);
+    assert_eq!(changed.len(), 2);
+    assert!(
+        changed
+            .iter()
+            .all(|(_, verdict)| verdict.status == rejected)
+    );
+    digests_are_right(&world);
+}
+
+#[test]
+fn a_revoked_device_is_cut_off_and_what_another_brings_of_it_is_held() {
+    let world = World::new();
+    let mut lost = world.volunteer(10);
+    let mut carrier = world.volunteer(11);
+    let before = lost.report("before");
+    assert_eq!(
+        statuses(&lost.push(&world.server, &[&before])),
+        [Status::Accepted]
+    );
+    let late = lost.report("late");
+    let device = lost.certificate.facts().device;
+    let wake = world.server.subscribe(device, NOW).unwrap();
+    assert!(world.server.revoke(device, "admin", NOW + 1).unwrap());
+    assert!(wake.borrow().cut, "cut off at once");
+    let refused = lost
+        .send(&world.server, &lost.ask(None, 1_000))
+        .unwrap_err();
+    assert_eq!(refused.code(), "session.unknown");
+    let request = carrier.ask(Some(lost.bundle(&[&late, &before])), 0);
+    let answer = carrier.send(&world.server, &request).unwrap();
+    let expected = [Status::Held(HeldReason::Revoked), Status::Accepted];
+    assert_eq!(statuses(&answer), expected, "what had arrived stays");
+    assert!(!world.server.revoke(device, "admin", NOW + 2).unwrap());
+}
+
+#[test]
+fn revoking_and_accepting_race_without_a_gap() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    let device = phone.certificate.facts().device;
+    let reports: Vec<Envelope> = (0..40).map(|n| phone.report(&format!("r{n}"))).collect();
+    let server = std::sync::Arc::clone(&world.server);
+    let barrier = std::sync::Barrier::new(2);
+    let none = std::collections::HashMap::new();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            barrier.wait();
+            server.revoke(device, "admin", NOW).unwrap();
+        });
+        barrier.wait();
+        for report in &reports {
+            world
+                .server
+                .ingest(phone.bundle(&[report]), &none, NOW)
+                .unwrap();
+        }
+    });
+    // Once one is held, all after it are.
+    let verdicts: Vec<Status> = reports
+        .iter()
+        .map(|report| {
+            let found = world
+                .server
+                .store()
+                .read(|tx| tx.verdict(report.id()))
+                .unwrap();
+            found.unwrap().1.status
+        })
+        .collect();
+    let held = Status::Held(HeldReason::Revoked);
+    let first = verdicts
+        .iter()
+        .position(|status| *status == held)
+        .unwrap_or(verdicts.len());
+    assert!(
+        verdicts[..first]
+            .iter()
+            .all(|status| *status == Status::Accepted)
+    );
+    assert!(verdicts[first..].iter().all(|status| *status == held));
+    digests_are_right(&world);
+}
+
+#[test]
+fn work_under_a_role_that_changed_counts_if_its_author_did_not_know() {
+    let world = World::new();
+    let mut phone = world.dispatcher(12);
+    let mut reporter = world.volunteer(10);
+    let genesis = reporter.report("gas");
+    reporter.push(&world.server, &[&genesis]);
+    let unaware = phone.act(genesis.record(), &[genesis.id()], &comment("unaware"));
+    let other = Grant {
+        role: Role::Volunteer,
+        scope: Scope::Unit(TEAM),
+    };
+    world.member(12, vec![other]);
+    let mark = world
+        .server
+        .store()
+        .read(|tx| crate::registry::directory::mark(tx))
+        .unwrap();
+    phone.seen = mark;
+    let aware = phone.act(genesis.record(), &[unaware.id()], &comment("aware"));
+    let answer = phone.push(&world.server, &[&unaware, &aware]);
+    let expected = [Status::Accepted, Status::Held(HeldReason::RoleChanged)];
+    assert_eq!(statuses(&answer), expected);
+}
+
+#[test]
+fn a_path_that_the_directory_does_not_know_waits() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    let wrong = onegrid_core::domain::AreaPath::new(&[area(1), area(3)]).unwrap();
+    let genesis = phone.report_at("elsewhere", wrong);
+    let answer = phone.push(&world.server, &[&genesis]);
+    assert_eq!(statuses(&answer), [Status::Held(HeldReason::Directory)]);
+}
+
+/// Records, envelopes and digests that somebody has after following pages, as a replica keeps them.
+fn held_by(answers: &[SyncResponse]) -> (BTreeSet<EnvelopeId>, BTreeMap<StreamId, u64>) {
+    let mut ids = BTreeSet::new();
+    let mut counts = BTreeMap::new();
+    for page in answers.iter().filter_map(|answer| answer.page.as_ref()) {
+        ids.extend(
+            page.envelopes
+                .iter()
+                .map(|(raw, _)| raw.hash().envelope_id()),
+        );
+        for bytes in page.packs.iter().flat_map(|batch| &batch.packs) {
+            let pack = onegrid_core::wire::pack::Pack::from_bytes(bytes).unwrap();
+            ids.extend(pack.entries.iter().map(|entry| entry.id));
+        }
+        for segment in &page.segments {
+            for entry in &segment.entries {
+                let count = match entry {
+                    FeedEntry::Packs { count, .. } => u64::from(*count),
+                    _ => 1,
+                };
+                *counts.entry(segment.stream).or_default() += count;
+            }
+        }
+    }
+    (ids, counts)
+}
+
+#[test]
+fn pages_of_any_size_give_what_one_big_page_gives() {
+    let world = World::new();
+    let mut reporter = world.volunteer(10);
+    let reports: Vec<Envelope> = (0..60).map(|n| reporter.report(&format!("r{n}"))).collect();
+    let all: Vec<&Envelope> = reports.iter().collect();
+    reporter.push(&world.server, &all);
+    let mut whole = world.grid_worker(20);
+    let mut paged = world.grid_worker(21);
+    let one = whole.pull(&world.server, 4_000_000);
+    let many = paged.pull(&world.server, 600);
+    assert_eq!(one.len(), 1);
+    assert!(many.len() > 5, "{} pages", many.len());
+    assert_eq!(held_by(&one).0, held_by(&many).0);
+    let expected: BTreeSet<EnvelopeId> = reports.iter().map(Envelope::id).collect();
+    assert_eq!(held_by(&one).0, expected);
+    assert!(whole.is_unchanged(&world.server) && paged.is_unchanged(&world.server));
+
+    // Then the feed, in small steps and in one.
+    let more: Vec<Envelope> = reports
+        .iter()
+        .map(|report| reporter.act(report.record(), &[report.id()], &comment("more")))
+        .collect();
+    reporter.push(&world.server, &more.iter().collect::<Vec<_>>());
+    assert!(!whole.is_unchanged(&world.server));
+    let one = whole.pull(&world.server, 4_000_000);
+    let many = paged.pull(&world.server, 600);
+    assert_eq!(held_by(&one).0, more.iter().map(Envelope::id).collect());
+    assert_eq!(held_by(&one).0, held_by(&many).0);
+    assert!(whole.is_unchanged(&world.server) && paged.is_unchanged(&world.server));
+    // Another node remembers what this one handed out.
+    assert!(whole.is_unchanged(&world.reopened()));
+}
+
+#[test]
+fn whoever_is_dispatched_gets_the_past_but_not_the_reporter_and_loses_it_when_withdrawn() {
+    let world = World::new();
+    let mut reporter = world.volunteer(10);
+    let mut dispatcher = world.dispatcher(12);
+    let mut handler = world.handler(13);
+    handler.pull(&world.server, 100_000);
+    let genesis = reporter.report("gas");
+    let record: RecordId = genesis.record();
+    reporter.push(&world.server, &[&genesis]);
+    let sorted = dispatcher.act(record, &[genesis.id()], &triage());
+    let order = dispatcher.act(record, &[sorted.id()], &dispatch());
+    dispatcher.push(&world.server, &[&sorted, &order]);
+    let answers = handler.pull(&world.server, 100_000);
+    let (ids, _) = held_by(&answers);
+    assert_eq!(ids, BTreeSet::from([genesis.id(), sorted.id(), order.id()]));
+    let shown: Vec<_> = answers
+        .iter()
+        .filter_map(|answer| answer.page.as_ref())
+        .flat_map(|page| &page.certificates)
+        .collect();
+    assert!(shown.contains(&dispatcher.certificate.raw()));
+    assert!(
+        !shown.contains(&reporter.certificate.raw()),
+        "the reporter stays unknown"
+    );
+    let mut worker = world.grid_worker(20);
+    let seen = worker.pull(&world.server, 100_000);
+    let shown = seen.iter().filter_map(|answer| answer.page.as_ref());
+    let shown: Vec<_> = shown.flat_map(|page| &page.certificates).collect();
+    assert!(
+        shown.contains(&reporter.certificate.raw()),
+        "colleagues know each other"
+    );
+
+    let taken = dispatcher.act(
+        record,
+        &[order.id()],
+        &Event::Withdraw(GiveBack {
+            assignment: order.id(),
+            reason: Text::new("x").unwrap(),
+        }),
+    );
+    assert_eq!(
+        statuses(&dispatcher.push(&world.server, &[&taken])),
+        [Status::Accepted]
+    );
+    let answers = handler.pull(&world.server, 100_000);
+    let gone = answers
+        .iter()
+        .filter_map(|answer| answer.page.as_ref())
+        .flat_map(|page| &page.segments)
+        .any(|segment| segment.entries.contains(&FeedEntry::Withdraw { record }));
+    assert!(gone);
+    digests_are_right(&world);
+}
+
+#[test]
+fn automatic_moves_are_made_once_and_go_up_when_time_has_passed() {
+    let rules = "version = 1\n[[rule]]\ncode = \"gas\"\ncategories = [\"gas\"]\n\
+                 severity = \"serious\"\ndispatch_kind = \"utility\"\naccept_minutes = 30\n\
+                 resolve_minutes = 600\nescalate = true\n";
+    let world = World::with(Rules::parse(rules, "test").unwrap());
+    let mut reporter = world.volunteer(10);
+    let genesis = reporter.report("gas");
+    reporter.push(&world.server, &[&genesis]);
+    let count = || {
+        let stored = world
+            .server
+            .store()
+            .read(|tx| tx.envelopes(genesis.record()))
+            .unwrap();
+        assert!(
+            stored
+                .iter()
+                .all(|stored| stored.verdict.status == Status::Accepted)
+        );
+        stored.len()
+    };
+    assert_eq!(count(), 3, "report, triage, dispatch");
+    reporter.push(&world.server, &[&genesis]);
+    assert_eq!((count(), world.server.tick(NOW + 60_000).unwrap()), (3, 0));
+    let late = NOW + 31 * 60_000 + 10_000;
+    assert_eq!(world.server.tick(late).unwrap(), 1);
+    assert_eq!((count(), world.server.tick(late).unwrap()), (4, 0), "once");
+    assert_eq!(
+        world.server.tick(NOW + 601 * 60_000 + 10_000).unwrap(),
+        1,
+        "the second deadline"
+    );
+    digests_are_right(&world);
+    let mut handler = world.handler(13);
+    assert_eq!(held_by(&handler.pull(&world.server, 100_000)).0.len(), 5);
+    let step = Step {
+        assignment: genesis.id(),
+        attachments: Vec::new(),
+        note: None,
+    };
+    let nonsense = handler.act(genesis.record(), &[genesis.id()], &Event::Accept(step));
+    let answer = handler.push(&world.server, &[&nonsense]);
+    assert!(matches!(statuses(&answer)[..], [Status::Void(_)]));
+}
+
+#[test]
+fn the_audit_log_shows_any_change() {
+    let world = World::new();
+    world.volunteer(10);
+    let store = world.server.store();
+    let verify = || store.read(|tx| crate::registry::audit::verify(tx)).unwrap();
+    let lines = verify().unwrap();
+    assert!(lines >= 4, "{lines}");
+    store
+        .write::<_, crate::store::StoreError>(move |tx| {
+            let row = tx.audit_last()?.unwrap();
+            tx.put_audit(&crate::store::AuditRow {
+                no: row.no + 1,
+                ..row
+            })
+        })
+        .unwrap();
+    assert_eq!(verify(), Err(lines + 1));
+}

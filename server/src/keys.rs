@@ -1,0 +1,301 @@
+//! The keys of a deployment on the server's side.
+//!
+//! The root key signs the server's keys once and leaves: `init` writes it into a file of its own, to be kept
+//! offline. What stays is one key per purpose and the key of the server's own author, in a file that only
+//! the server's user may read.
+
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use minicbor::{Decode, Encode};
+use onegrid_core::domain::role::{Grant, Role, Scope};
+use onegrid_core::id::UnitId;
+use onegrid_core::trust::certificate::{
+    Anchors, Certificate, Facts, RawCertificate, ServerKey, ServerPurpose,
+};
+use onegrid_core::trust::sign::{Authority, PublicKey, SecretKey};
+use onegrid_core::wire::envelope::DirectoryMark;
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use crate::error::{Problem, Result};
+use crate::limits::KEY_FILE_BYTES_MAX;
+
+/// What the file holds.
+#[derive(Encode, Decode)]
+#[cbor(array)]
+struct KeyFile {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    root: [u8; 32],
+    #[cbor(n(1), with = "minicbor::bytes")]
+    certificates: [u8; 32],
+    #[cbor(n(2), with = "minicbor::bytes")]
+    receipts: [u8; 32],
+    #[cbor(n(3), with = "minicbor::bytes")]
+    packs: [u8; 32],
+    #[cbor(n(4), with = "minicbor::bytes")]
+    author: [u8; 32],
+    #[n(5)]
+    certified: Vec<ServerKey>,
+    #[n(6)]
+    author_certificate: RawCertificate,
+}
+
+/// The server's keys, checked against the root key.
+#[derive(Clone)]
+pub struct Keys {
+    anchors: Anchors,
+    certified: Vec<ServerKey>,
+    certificates: SecretKey,
+    receipts: SecretKey,
+    packs: SecretKey,
+    author: SecretKey,
+    author_certificate: Arc<Certificate>,
+}
+
+impl Keys {
+    /// Makes a root key and everything below it. The root key is the caller's to put away.
+    pub fn create(now_ms: i64, rng: &mut dyn CryptoRng) -> Result<(Self, SecretKey)> {
+        let root = SecretKey::generate(rng);
+        let (certificates, receipts, packs, author) = (
+            SecretKey::generate(rng),
+            SecretKey::generate(rng),
+            SecretKey::generate(rng),
+            SecretKey::generate(rng),
+        );
+        let certify =
+            |key: &SecretKey, purpose| ServerKey::issue(&root, &key.public(), purpose, now_ms);
+        let certified = vec![
+            certify(&certificates, ServerPurpose::Certificates),
+            certify(&receipts, ServerPurpose::Receipts),
+            certify(&packs, ServerPurpose::Packs),
+        ];
+        let authority = Authority::of_root(&root.public());
+        let facts = Facts {
+            version: 1,
+            device: author.public().device(),
+            device_key: *author.public().as_bytes(),
+            member: None,
+            // The server's own author acts everywhere; which scope it names says nothing.
+            grants: vec![Grant {
+                role: Role::System,
+                scope: Scope::Unit(UnitId(authority.0.first16())),
+            }],
+            issued_ms: now_ms,
+            expires_ms: i64::MAX,
+            issued_at: DirectoryMark::default(),
+            issuer: certificates.public().device(),
+        };
+        let author_certificate = Certificate::issue(&facts, &certificates, &authority)
+            .map_err(|error| Problem::new("server.internal").because(&error))?;
+        let anchors = Anchors::new(root.public(), &certified)
+            .map_err(|error| Problem::new("server.internal").because(&error))?;
+        let author_certificate = Arc::new(author_certificate);
+        let keys = Self {
+            anchors,
+            certified,
+            certificates,
+            receipts,
+            packs,
+            author,
+            author_certificate,
+        };
+        Ok((keys, root))
+    }
+
+    /// Writes the keys into a new file that only its owner may read.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let file = KeyFile {
+            root: *self.anchors.root().as_bytes(),
+            certificates: *self.certificates.seed(),
+            receipts: *self.receipts.seed(),
+            packs: *self.packs.seed(),
+            author: *self.author.seed(),
+            certified: self.certified.clone(),
+            author_certificate: self.author_certificate.raw().clone(),
+        };
+        let bytes = minicbor::to_vec(&file).expect("writing CBOR to memory does not fail");
+        write_secret(path, &Zeroizing::new(bytes))
+    }
+
+    /// Reads the keys and checks that they belong together.
+    pub fn read(path: &Path) -> Result<Self> {
+        let unreadable = |error: &dyn std::error::Error| {
+            Problem::new("keys.unreadable")
+                .with("path", path.display())
+                .because(error)
+        };
+        let damaged = || Problem::new("keys.damaged").with("path", path.display());
+        let file = std::fs::File::open(path).map_err(|error| unreadable(&error))?;
+        let mut bytes = Zeroizing::new(Vec::new());
+        file.take(KEY_FILE_BYTES_MAX)
+            .read_to_end(&mut bytes)
+            .map_err(|error| unreadable(&error))?;
+        let file: KeyFile = minicbor::decode(&bytes).map_err(|_| damaged())?;
+        let root = PublicKey::from_bytes(&file.root).map_err(|_| damaged())?;
+        let anchors = Anchors::new(root, &file.certified).map_err(|_| damaged())?;
+        let [certificates, receipts, packs, author] =
+            [file.certificates, file.receipts, file.packs, file.author]
+                .map(|seed| SecretKey::from_seed(&Zeroizing::new(seed)));
+        let known = [
+            (ServerPurpose::Certificates, &certificates),
+            (ServerPurpose::Receipts, &receipts),
+            (ServerPurpose::Packs, &packs),
+        ];
+        let certificate =
+            Certificate::verify(file.author_certificate, &anchors).map_err(|_| damaged())?;
+        let belong = known.iter().all(|(purpose, key)| {
+            anchors
+                .server_key(*purpose, key.public().device())
+                .is_some()
+        });
+        if !belong || certificate.facts().device != author.public().device() {
+            return Err(damaged());
+        }
+        Ok(Self {
+            anchors,
+            certified: file.certified,
+            certificates,
+            receipts,
+            packs,
+            author,
+            author_certificate: Arc::new(certificate),
+        })
+    }
+
+    /// The root key and the server keys that it certified.
+    #[must_use]
+    pub fn anchors(&self) -> &Anchors {
+        &self.anchors
+    }
+
+    /// The deployment.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        self.anchors.authority()
+    }
+
+    /// The server keys with the root's signatures, for phones.
+    #[must_use]
+    pub fn certified(&self) -> &[ServerKey] {
+        &self.certified
+    }
+
+    /// Signs certificates.
+    #[must_use]
+    pub fn certificates(&self) -> &SecretKey {
+        &self.certificates
+    }
+
+    /// Signs receipts, pages and sessions.
+    #[must_use]
+    pub fn receipts(&self) -> &SecretKey {
+        &self.receipts
+    }
+
+    /// The root's signature over the key of receipts, which sessions show.
+    #[must_use]
+    pub fn certified_receipts(&self) -> &ServerKey {
+        // `create` and `read` both make sure that it is there.
+        self.certified
+            .iter()
+            .find(|key| key.purpose == ServerPurpose::Receipts)
+            .expect("a key for receipts was certified")
+    }
+
+    /// Signs packs.
+    #[must_use]
+    pub fn packs(&self) -> &SecretKey {
+        &self.packs
+    }
+
+    /// Signs automatic moves.
+    #[must_use]
+    pub fn author(&self) -> &SecretKey {
+        &self.author
+    }
+
+    /// The certificate of the author of automatic moves.
+    #[must_use]
+    pub fn author_certificate(&self) -> &Arc<Certificate> {
+        &self.author_certificate
+    }
+}
+
+impl std::fmt::Debug for Keys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Keys(authority {})", self.authority().0)
+    }
+}
+
+/// Writes a secret into a new file with mode 0600 and waits until it is on the disk.
+pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
+    let failed = |error: std::io::Error| {
+        let code = match error.kind() {
+            std::io::ErrorKind::AlreadyExists => "keys.exist",
+            _ => "keys.unwritable",
+        };
+        Problem::new(code)
+            .with("path", path.display())
+            .because(&error)
+    };
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path).map_err(failed)?;
+    file.write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn keys_come_back_from_their_file_and_nobody_else_may_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("server.keys");
+        let (keys, root) = Keys::create(5, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
+        keys.write(&path).unwrap();
+        let again = Keys::read(&path).unwrap();
+        assert_eq!(again.anchors().root(), &root.public());
+        assert_eq!(again.author_certificate(), keys.author_certificate());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        let bytes = std::fs::read(&path).unwrap();
+        let seed = root.seed();
+        assert!(
+            !bytes.windows(32).any(|window| window == seed.as_slice()),
+            "the root key does not stay"
+        );
+        assert_eq!(keys.write(&path).unwrap_err().code(), "keys.exist");
+    }
+
+    #[test]
+    fn keys_of_two_deployments_do_not_mix() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mixed.keys");
+        let (ours, _) = Keys::create(5, &mut ChaCha20Rng::seed_from_u64(1)).unwrap();
+        let (theirs, _) = Keys::create(5, &mut ChaCha20Rng::seed_from_u64(2)).unwrap();
+        let mixed = Keys {
+            receipts: theirs.receipts.clone(),
+            ..ours
+        };
+        mixed.write(&path).unwrap();
+        assert_eq!(Keys::read(&path).unwrap_err().code(), "keys.damaged");
+        std::fs::write(&path, b"no keys").unwrap();
+        assert_eq!(Keys::read(&path).unwrap_err().code(), "keys.damaged");
+    }
+}

@@ -1,0 +1,67 @@
+//! Devices and their certificates.
+
+use std::sync::Arc;
+
+use onegrid_core::domain::role::Grant;
+use onegrid_core::id::{DeviceId, MemberId};
+use onegrid_core::trust::certificate::{Certificate, Facts};
+use onegrid_core::trust::sign::PublicKey;
+use onegrid_core::wire::envelope::DirectoryMark;
+
+use crate::error::{Problem, Result};
+use crate::keys::Keys;
+use crate::limits::CERTIFICATE_MS;
+use crate::store::{DeviceRow, Reader, StoreResult, Writer};
+
+/// Issues a certificate for a device.
+pub fn issue(
+    keys: &Keys,
+    device: &PublicKey,
+    member: MemberId,
+    grants: Vec<Grant>,
+    issued_at: DirectoryMark,
+    now_ms: i64,
+) -> Result<Certificate> {
+    let facts = Facts {
+        version: 1,
+        device: device.device(),
+        device_key: *device.as_bytes(),
+        member: Some(member),
+        grants,
+        issued_ms: now_ms,
+        expires_ms: now_ms.saturating_add(CERTIFICATE_MS),
+        issued_at,
+        issuer: keys.certificates().public().device(),
+    };
+    Certificate::issue(&facts, keys.certificates(), keys.authority())
+        .map_err(|error| Problem::new("registry.too_many_grants").because(&error))
+}
+
+/// Stores a certificate and makes it the newest of its device.
+pub fn put(tx: &mut dyn Writer, certificate: &Certificate, now_ms: i64) -> StoreResult<()> {
+    let facts = certificate.facts();
+    tx.put_certificate(certificate.hash(), facts.device, certificate.raw())?;
+    let known = tx.device(facts.device)?;
+    tx.put_device(&DeviceRow {
+        id: facts.device,
+        public_key: facts.device_key,
+        member: facts.member,
+        certificate: certificate.hash(),
+        enrolled_ms: known.as_ref().map_or(now_ms, |known| known.enrolled_ms),
+        revoked_ms: known.and_then(|known| known.revoked_ms),
+    })
+}
+
+/// Stores the server's own author.
+pub fn put_author(tx: &mut dyn Writer, author: &Arc<Certificate>, now_ms: i64) -> StoreResult<()> {
+    put(tx, author, now_ms)
+}
+
+/// The device's newest certificate.
+pub fn newest(tx: &dyn Reader, device: DeviceId) -> StoreResult<Option<Certificate>> {
+    let Some(row) = tx.device(device)? else {
+        return Ok(None);
+    };
+    let raw = tx.certificate(row.certificate)?;
+    Ok(raw.and_then(|raw| Certificate::from_store(raw).ok()))
+}

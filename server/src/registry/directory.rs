@@ -1,0 +1,177 @@
+//! Writing the directory: each entry goes into its stream, and what it says now is kept for fresh phones.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use onegrid_core::domain::directory::{Directory, DirectoryEntry};
+use onegrid_core::domain::stream::StreamId;
+use onegrid_core::id::Hash;
+use onegrid_core::wire::digest::Digest;
+use onegrid_core::wire::envelope::DirectoryMark;
+use onegrid_core::wire::signed_entry::SignedEntry;
+
+use crate::keys::Keys;
+use crate::store::{Entry, NewEntry, Reader, StoreError, StoreResult, Writer};
+
+const POLICY: &str = "policy";
+const GENERATION: &str = "generation";
+
+/// The stream that carries an entry.
+#[must_use]
+pub fn stream_of(entry: &DirectoryEntry) -> StreamId {
+    match entry {
+        DirectoryEntry::MemberName(name) => StreamId::DirectoryVillage(name.area),
+        _ => StreamId::DirectoryBase,
+    }
+}
+
+/// What an entry is about: a later entry of the same name takes its place.
+fn name_of(entry: &DirectoryEntry) -> Vec<u8> {
+    let start = |ms: i64| ms.to_be_bytes().to_vec();
+    let rest = match entry {
+        DirectoryEntry::Area(area) => [&area.id.0[..], &start(area.version.valid_from_ms)].concat(),
+        DirectoryEntry::Zone(zone) => [&zone.id.0[..], &start(zone.version.valid_from_ms)].concat(),
+        DirectoryEntry::Unit(unit) => unit.id.0.to_vec(),
+        DirectoryEntry::Category(category) => category.code.as_str().as_bytes().to_vec(),
+        DirectoryEntry::Revocation(revocation) => revocation.device.0.to_vec(),
+        DirectoryEntry::MemberName(name) => name.member.0.to_vec(),
+        DirectoryEntry::Unknown { payload, .. } => Hash::of(&[payload]).0.to_vec(),
+    };
+    [&entry.code().to_be_bytes()[..], &rest].concat()
+}
+
+/// Publishes entries; one that says what is already said is left out. Gives how many were new.
+pub fn publish(tx: &mut dyn Writer, keys: &Keys, entries: &[DirectoryEntry]) -> StoreResult<usize> {
+    let mut published = 0;
+    for entry in entries {
+        let (stream, name) = (stream_of(entry), name_of(entry));
+        // Ed25519 is deterministic: the same entry has the same bytes.
+        let data = SignedEntry::sign(entry, keys.receipts(), keys.authority()).to_bytes();
+        if tx
+            .current_of(stream, &name)?
+            .is_some_and(|known| known.data == data)
+        {
+            continue;
+        }
+        let line = NewEntry {
+            entry: Entry::Directory(data.clone()),
+            adds: Digest::EMPTY,
+        };
+        let head = tx.append(stream, &[line])?;
+        tx.set_current(stream, &name, head.position, Some(&data))?;
+        published += 1;
+    }
+    if published > 0 {
+        bump_policy(tx)?;
+    }
+    Ok(published)
+}
+
+/// Counts every change of what decides about permissions: directory, grants, revocations. Whoever prepared
+/// a decision before it changed decides again.
+pub fn policy(tx: &dyn Reader) -> StoreResult<u64> {
+    number(tx, POLICY)
+}
+
+/// The policy has changed.
+pub fn bump_policy(tx: &mut dyn Writer) -> StoreResult<()> {
+    let next = policy(tx)? + 1;
+    tx.set_meta(POLICY, &next.to_be_bytes())
+}
+
+/// The generation of the server's data: it grows with every restore.
+pub fn generation(tx: &dyn Reader) -> StoreResult<u32> {
+    u32::try_from(number(tx, GENERATION)?).map_err(|_| StoreError::Row("generation"))
+}
+
+/// Sets the generation.
+pub fn set_generation(tx: &mut dyn Writer, generation: u32) -> StoreResult<()> {
+    tx.set_meta(GENERATION, &u64::from(generation).to_be_bytes())
+}
+
+/// Where the directory stands.
+pub fn mark(tx: &dyn Reader) -> StoreResult<DirectoryMark> {
+    Ok(DirectoryMark {
+        generation: generation(tx)?,
+        position: tx.head(StreamId::DirectoryBase)?.position,
+    })
+}
+
+fn number(tx: &dyn Reader, name: &str) -> StoreResult<u64> {
+    let Some(bytes) = tx.meta(name)? else {
+        return Ok(0);
+    };
+    let bytes = bytes
+        .try_into()
+        .map_err(|_| StoreError::Row("a number of the store's notes"))?;
+    Ok(u64::from_be_bytes(bytes))
+}
+
+/// What the directory says, as of one state of the policy.
+#[derive(Debug, Default)]
+pub struct View {
+    /// The policy that it belongs to.
+    pub policy: u64,
+    /// Areas, zones, units, categories and revocations; no names of members.
+    pub directory: Directory,
+}
+
+/// The newest view that was read: read again when the policy has moved on.
+#[derive(Debug, Default)]
+pub struct Views(RwLock<Option<Arc<View>>>);
+
+impl Views {
+    /// The view of this snapshot.
+    pub fn at(&self, tx: &dyn Reader) -> StoreResult<Arc<View>> {
+        let policy = policy(tx)?;
+        let known = self
+            .0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some(view) = known.filter(|view| view.policy == policy) {
+            return Ok(view);
+        }
+        let view = Arc::new(View {
+            policy,
+            directory: read(tx)?,
+        });
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&view));
+        Ok(view)
+    }
+}
+
+/// Reads the base directory.
+pub fn read(tx: &dyn Reader) -> StoreResult<Directory> {
+    let mut entries = Vec::new();
+    let mut after = 0;
+    loop {
+        let page = tx.current(StreamId::DirectoryBase, after, ENTRIES_A_STEP)?;
+        let Some(last) = page.last() else { break };
+        after = last.position;
+        for entry in &page {
+            let row = StoreError::Row("an entry of the directory");
+            let signed = SignedEntry::from_bytes(&entry.data).map_err(|_| row.clone())?;
+            let entry: DirectoryEntry = minicbor::decode(&signed.entry).map_err(|_| row)?;
+            entries.push(entry);
+        }
+    }
+    let mut directory = Directory::default();
+    // What was published was checked in its order; where an entry was replaced by one that builds on a
+    // later one, a second round finds what it needs.
+    loop {
+        let before = entries.len();
+        entries.retain(|entry| directory.apply(entry.clone()).is_err());
+        if entries.is_empty() || entries.len() == before {
+            break;
+        }
+    }
+    if !entries.is_empty() {
+        tracing::warn!(
+            count = entries.len(),
+            "entries of the directory that fit nowhere"
+        );
+    }
+    Ok(directory)
+}
+
+const ENTRIES_A_STEP: usize = 500;

@@ -1,0 +1,62 @@
+//! Taking in what an administrator's files say: all of it in one transaction.
+
+use std::sync::Arc;
+
+use onegrid_core::domain::directory::DirectoryEntry;
+
+use super::members::{self, Described};
+use super::{audit, directory};
+use crate::error::{Problem, Result};
+use crate::server::Server;
+
+/// What an import changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Taken {
+    /// Things that were new or different.
+    pub changed: usize,
+    /// Things that were there already.
+    pub unchanged: usize,
+}
+
+impl Server {
+    /// Publishes entries of the directory: areas, zones, units, categories.
+    pub fn publish(&self, entries: Vec<DirectoryEntry>, actor: &str, now_ms: i64) -> Result<Taken> {
+        let (all, actor, keys) = (entries.len(), actor.to_owned(), Arc::clone(&self.keys));
+        let changed = self.store.write::<_, Problem>(move |tx| {
+            let mut known = directory::read(tx)?;
+            for entry in &entries {
+                known
+                    .apply(entry.clone())
+                    .map_err(|error| Problem::new(error.code()).because(&error))?;
+            }
+            let changed = directory::publish(tx, &keys, &entries)?;
+            if changed > 0 {
+                let subject = changed.to_string();
+                audit::note(tx, now_ms, &actor, "directory.published", &subject)?;
+            }
+            Ok(changed)
+        })?;
+        self.wakeups.notify_all();
+        Ok(Taken {
+            changed,
+            unchanged: all - changed,
+        })
+    }
+
+    /// Writes members with their grants.
+    pub fn put_members(&self, members: Vec<Described>, actor: &str, now_ms: i64) -> Result<Taken> {
+        let (all, actor, keys) = (members.len(), actor.to_owned(), Arc::clone(&self.keys));
+        let changed = self.store.write::<_, Problem>(move |tx| {
+            let mut changed = 0;
+            for described in &members {
+                changed += usize::from(members::put(tx, &keys, described, &actor, now_ms)?);
+            }
+            Ok(changed)
+        })?;
+        self.wakeups.notify_all();
+        Ok(Taken {
+            changed,
+            unchanged: all - changed,
+        })
+    }
+}

@@ -1,0 +1,126 @@
+//! Members and their grants. A change of grants makes new certificates for all of the member's devices.
+
+use onegrid_core::domain::directory::{DirectoryEntry, MemberName};
+use onegrid_core::domain::role::Grant;
+use onegrid_core::id::{AreaId, Hash, MemberId};
+use onegrid_core::trust::sign::{Authority, PublicKey};
+
+use super::{audit, devices, directory};
+use crate::error::{Problem, Result};
+use crate::keys::Keys;
+use crate::store::{MemberRow, Writer};
+
+/// Code of the directory entry that says “this member's grants have changed”: its position is what decides
+/// whether an author had seen the change.
+const GRANTS_CHANGED: u16 = 7;
+
+/// A member as an administrator describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Described {
+    /// The person.
+    pub id: MemberId,
+    /// The name that colleagues see.
+    pub public_name: Option<String>,
+    /// The area whose directory carries the name.
+    pub area: AreaId,
+    /// Roles.
+    pub grants: Vec<Grant>,
+}
+
+/// The id of a person whom the office knows under an id of its own: the same in every import, and not to be
+/// guessed from another deployment.
+#[must_use]
+pub fn id_of_external(authority: &Authority, external_id: &str) -> MemberId {
+    MemberId::v8(&Hash::of(&[
+        b"onegrid.member",
+        authority.0.as_bytes(),
+        external_id.as_bytes(),
+    ]))
+}
+
+/// Writes a member; gives whether anything changed.
+pub fn put(
+    tx: &mut dyn Writer,
+    keys: &Keys,
+    described: &Described,
+    actor: &str,
+    now_ms: i64,
+) -> Result<bool> {
+    let known = tx.member(described.id)?;
+    let same_grants = known
+        .as_ref()
+        .is_some_and(|known| known.grants == described.grants);
+    let same = same_grants
+        && known.as_ref().is_some_and(|known| {
+            known.public_name == described.public_name && known.area == described.area
+        });
+    if same {
+        return Ok(false);
+    }
+    // Somebody who moves leaves the directory of the old area.
+    let moved = known.as_ref().filter(|known| known.area != described.area);
+    let names: Vec<DirectoryEntry> = moved
+        .map(|known| (known.area, None))
+        .into_iter()
+        .chain([(described.area, described.public_name.clone())])
+        .map(|(area, public_name)| {
+            DirectoryEntry::MemberName(MemberName {
+                member: described.id,
+                public_name,
+                area,
+            })
+        })
+        .collect();
+    directory::publish(tx, keys, &names)?;
+    if known.is_some() && !same_grants {
+        let payload =
+            minicbor::to_vec((described.id, now_ms)).expect("writing CBOR to memory does not fail");
+        let changed = DirectoryEntry::Unknown {
+            code: GRANTS_CHANGED,
+            payload,
+        };
+        directory::publish(tx, keys, &[changed])?;
+    }
+    let granted_at = match &known {
+        Some(known) if same_grants => known.granted_at,
+        _ => directory::mark(tx)?,
+    };
+    let granted_ms = match &known {
+        Some(known) if same_grants => known.changed_ms,
+        _ => now_ms,
+    };
+    tx.put_member(&MemberRow {
+        id: described.id,
+        public_name: described.public_name.clone(),
+        area: described.area,
+        grants: described.grants.clone(),
+        granted_at,
+        changed_ms: granted_ms,
+    })?;
+    if !same_grants {
+        reissue(tx, keys, described, now_ms)?;
+        directory::bump_policy(tx)?;
+    }
+    let action = if known.is_some() {
+        "member.changed"
+    } else {
+        "member.added"
+    };
+    audit::note(tx, now_ms, actor, action, &described.id.to_string())?;
+    Ok(true)
+}
+
+fn reissue(tx: &mut dyn Writer, keys: &Keys, described: &Described, now_ms: i64) -> Result<()> {
+    let mark = directory::mark(tx)?;
+    for device in tx.devices_of(described.id)? {
+        if device.revoked_ms.is_some() {
+            continue;
+        }
+        let key = PublicKey::from_bytes(&device.public_key)
+            .map_err(|error| Problem::new("store.damaged").because(&error))?;
+        let grants = described.grants.clone();
+        let certificate = devices::issue(keys, &key, described.id, grants, mark, now_ms)?;
+        devices::put(tx, &certificate, now_ms)?;
+    }
+    Ok(())
+}

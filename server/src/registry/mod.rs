@@ -1,0 +1,11 @@
+//! Who is who: members, devices and their certificates, invitations, sessions, revocations, the directory,
+//! the review queue and the audit log.
+
+pub mod audit;
+pub mod devices;
+pub mod directory;
+pub mod enrolment;
+pub mod import;
+pub mod members;
+pub mod revocation;
+pub mod sessions;

@@ -1,0 +1,67 @@
+//! Revocation: one transaction in the order of acceptance. What the device had delivered stays; whatever
+//! arrives later is held.
+
+use onegrid_core::domain::directory::{DirectoryEntry, Revocation};
+use onegrid_core::domain::stream::StreamId;
+use onegrid_core::id::DeviceId;
+
+use super::{audit, directory};
+use crate::error::{Problem, Result};
+use crate::server::Server;
+use crate::store::DeviceRow;
+
+impl Server {
+    /// Revokes a device; gives whether it was not revoked before.
+    pub fn revoke(&self, device: DeviceId, actor: &str, now_ms: i64) -> Result<bool> {
+        let (actor, keys) = (actor.to_owned(), std::sync::Arc::clone(&self.keys));
+        let fresh = self.store.write::<_, Problem>(move |tx| {
+            let row = tx
+                .device(device)?
+                .ok_or_else(|| Problem::new("registry.unknown_device").with("device", device))?;
+            if row.member.is_none() {
+                return Err(Problem::new("registry.own_author").with("device", device));
+            }
+            if row.revoked_ms.is_some() {
+                return Ok(false);
+            }
+            tx.put_device(&DeviceRow {
+                revoked_ms: Some(now_ms),
+                ..row
+            })?;
+            tx.end_sessions(device)?;
+            let revocation = Revocation {
+                device,
+                revoked_at_ms: now_ms,
+            };
+            directory::publish(tx, &keys, &[DirectoryEntry::Revocation(revocation)])?;
+            audit::note(tx, now_ms, &actor, "device.revoked", &device.to_string())?;
+            Ok(true)
+        })?;
+        self.wakeups.cut(device);
+        self.wakeups
+            .notify(&std::iter::once(StreamId::DirectoryBase).collect());
+        Ok(fresh)
+    }
+
+    /// What has to happen about once a second: devices that were revoked elsewhere are cut off here.
+    pub fn cut_revoked(&self) -> Result<()> {
+        let waiting = self.wakeups.devices();
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let gone = self.store.read::<_, Problem>(|tx| {
+            let mut gone = Vec::new();
+            for device in waiting {
+                if tx
+                    .device(device)?
+                    .is_none_or(|row| row.revoked_ms.is_some())
+                {
+                    gone.push(device);
+                }
+            }
+            Ok(gone)
+        })?;
+        gone.into_iter().for_each(|device| self.wakeups.cut(device));
+        Ok(())
+    }
+}

@@ -1,0 +1,216 @@
+//! Sessions: opened by a mutual handshake, looked up in the store at every request, so that a revocation
+//! ends them on every node at once.
+
+use std::sync::PoisonError;
+
+use onegrid_core::id::DeviceId;
+use onegrid_core::trust::certificate::Certificate;
+use onegrid_core::trust::channel::ChannelKey;
+use onegrid_core::trust::request_mac::RequestTag;
+use onegrid_core::trust::session::{ServerHandshake, Session, SessionError, SessionId};
+use rand_core::CryptoRng;
+
+use super::{audit, devices, directory};
+use crate::error::{Problem, Result};
+use crate::limits::HANDSHAKES_WAITING_MAX;
+use crate::server::Server;
+use crate::store::{MemberRow, Reader, SessionRow, StoreResult, Writer};
+
+impl Server {
+    /// First message of a handshake.
+    pub fn handle_hello(
+        &self,
+        bytes: &[u8],
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Vec<u8>> {
+        let (state, answer) = ServerHandshake::answer(
+            bytes,
+            self.keys.receipts(),
+            self.keys.certified_receipts(),
+            self.keys.authority(),
+            now_ms,
+            rng,
+        )
+        .map_err(refused)?;
+        let mut waiting = self
+            .handshakes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() >= HANDSHAKES_WAITING_MAX {
+            waiting.retain(|_, state| state.ends_ms() >= now_ms);
+        }
+        if waiting.len() >= HANDSHAKES_WAITING_MAX {
+            return Err(Problem::new("http.busy"));
+        }
+        waiting.insert(state.id(), state);
+        Ok(answer)
+    }
+
+    /// Second message of a handshake: opens the session.
+    pub fn handle_prove(
+        &self,
+        bytes: &[u8],
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Vec<u8>> {
+        let id = ServerHandshake::named_by(bytes).map_err(refused)?;
+        let state = self
+            .handshakes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&id)
+            .ok_or_else(|| refused(SessionError::HandshakeOver))?;
+        let proven = state
+            .finish(bytes, self.keys.anchors(), now_ms, |certificate| {
+                self.admits(certificate)
+            })
+            .map_err(refused)?;
+        let device = proven.certificate().facts().device;
+        let shown = proven.certificate().hash();
+        self.welcome_back(proven.certificate(), now_ms)?;
+        let (generation, newest) = self.store.read::<_, Problem>(|tx| {
+            Ok((directory::generation(tx)?, devices::newest(tx, device)?))
+        })?;
+        let newer = newest.filter(|newest| newest.hash() != shown);
+        let newer = newer.map(|certificate| certificate.raw().clone());
+        let keys = self.keys.certified().to_vec();
+        let (session, grant) = proven.grant(generation, keys, newer, now_ms, rng);
+        let row = SessionRow {
+            id: session.id.0,
+            device,
+            secret: *session.key.as_bytes(),
+            expires_ms: session.expires_ms,
+        };
+        self.store.write::<_, Problem>(move |tx| {
+            // Asked again inside the transaction: a revocation may have come in between.
+            if is_revoked(tx, device)? {
+                return Err(refused(SessionError::Revoked));
+            }
+            tx.sweep_sessions(now_ms)?;
+            tx.put_session(&row)?;
+            Ok(())
+        })?;
+        Ok(grant)
+    }
+
+    /// Checks the two headers of a request against its session.
+    pub fn authenticate(
+        &self,
+        (session, mac): (&str, &str),
+        (method, path): (&str, &str),
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<(Session, RequestTag)> {
+        let tag = RequestTag::parse(session, mac).map_err(refused)?;
+        let row = self.store.read(|tx| tx.session(tag.session.0))?;
+        let row = row.ok_or_else(|| refused(SessionError::Unknown))?;
+        let session = session_of(&row);
+        session
+            .check_request(&tag, method, path, body, now_ms)
+            .map_err(refused)?;
+        Ok((session, tag))
+    }
+
+    /// Prolongs a session that is past the half of its time; gives its new end.
+    pub(crate) fn prolong(&self, session: &Session, now_ms: i64) -> Result<Option<i64>> {
+        let whole = onegrid_core::limits::SESSION_MS;
+        if session.expires_ms.saturating_sub(now_ms) > whole / 2 {
+            return Ok(None);
+        }
+        let expires_ms = now_ms.saturating_add(whole);
+        let (id, device) = (session.id.0, session.device);
+        self.store.write::<_, Problem>(move |tx| {
+            let row = tx
+                .session(id)?
+                .ok_or_else(|| refused(SessionError::Unknown))?;
+            if is_revoked(tx, device)? {
+                return Err(refused(SessionError::Revoked));
+            }
+            tx.put_session(&SessionRow { expires_ms, ..row })?;
+            Ok(())
+        })?;
+        Ok(Some(expires_ms))
+    }
+
+    fn admits(&self, certificate: &Certificate) -> std::result::Result<(), SessionError> {
+        let device = certificate.facts().device;
+        let revoked = self.store.read(|tx| is_revoked(tx, device));
+        match revoked {
+            Ok(false) if certificate.facts().member.is_some() => Ok(()),
+            Ok(false) => Err(SessionError::BadCertificate),
+            Ok(true) => Err(SessionError::Revoked),
+            // A store that can not answer admits nobody; the phone tries again.
+            Err(_) => Err(SessionError::HandshakeOver),
+        }
+    }
+
+    /// A device that a restored store does not know any more, but whose certificate this deployment signed,
+    /// is taken in again with what the certificate says.
+    fn welcome_back(&self, certificate: &Certificate, now_ms: i64) -> Result<()> {
+        let device = certificate.facts().device;
+        if self.store.read(|tx| tx.device(device))?.is_some() {
+            return Ok(());
+        }
+        let certificate = certificate.clone();
+        self.store
+            .write::<_, Problem>(move |tx| Ok(take_in(tx, &certificate, now_ms)?))
+    }
+}
+
+/// Takes in a device by its certificate, with its member where that is unknown too.
+pub(crate) fn take_in(
+    tx: &mut dyn Writer,
+    certificate: &Certificate,
+    now_ms: i64,
+) -> StoreResult<()> {
+    let facts = certificate.facts();
+    if tx.device(facts.device)?.is_some() {
+        return Ok(());
+    }
+    devices::put(tx, certificate, now_ms)?;
+    if let Some(member) = facts.member.filter(|_| facts.issued_at.generation > 0)
+        && tx.member(member)?.is_none()
+        && let Some(area) = facts.grants.iter().find_map(|grant| match &grant.scope {
+            onegrid_core::domain::role::Scope::Area(path) => Some(path.leaf()),
+            _ => None,
+        })
+    {
+        tx.put_member(&MemberRow {
+            id: member,
+            public_name: None,
+            area,
+            grants: facts.grants.clone(),
+            granted_at: facts.issued_at,
+            changed_ms: facts.issued_ms,
+        })?;
+    }
+    directory::bump_policy(tx)?;
+    audit::note(
+        tx,
+        now_ms,
+        "server",
+        "device.taken_in",
+        &facts.device.to_string(),
+    )
+}
+
+fn is_revoked(tx: &dyn Reader, device: DeviceId) -> StoreResult<bool> {
+    Ok(tx
+        .device(device)?
+        .is_some_and(|row| row.revoked_ms.is_some()))
+}
+
+fn session_of(row: &SessionRow) -> Session {
+    Session {
+        id: SessionId(row.id),
+        key: ChannelKey::from_bytes(row.secret),
+        device: row.device,
+        certificate: onegrid_core::id::Hash([0; 32]),
+        expires_ms: row.expires_ms,
+    }
+}
+
+fn refused(error: SessionError) -> Problem {
+    Problem::new(error.code())
+}

@@ -1,0 +1,271 @@
+//! Rules of automatic triage: a TOML file that an administrator edits.
+//!
+//! A rule says for categories (or whole classes of them) how severe a case is, whom it is dispatched to and
+//! by when. The first rule that names the category, or else its class, or else `any`, applies.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use onegrid_core::domain::area::AreaLevel;
+use onegrid_core::domain::case::Severity;
+use onegrid_core::domain::directory::Directory;
+use onegrid_core::domain::unit::UnitKind;
+use onegrid_core::domain::{AreaPath, Code};
+use onegrid_core::id::UnitId;
+use serde::Deserialize;
+
+use crate::error::{Problem, Result};
+use crate::limits::{RULE_MINUTES_MAX, RULES_BYTES_MAX, RULES_MAX};
+
+const BUILT_IN: &str = include_str!("../../seed/rules.toml");
+const MINUTE_MS: i64 = 60_000;
+
+/// All rules.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rules {
+    rules: Vec<Rule>,
+    by_category: BTreeMap<String, usize>,
+}
+
+/// One rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// The name that its moves carry.
+    pub code: Code,
+    /// How severe such a case is.
+    pub severity: Severity,
+    /// Whom it is dispatched to without a person, if anybody.
+    pub dispatch: Option<Target>,
+    /// Time to accept, milliseconds.
+    pub accept_ms: Option<i64>,
+    /// Time to arrive, milliseconds.
+    pub arrive_ms: Option<i64>,
+    /// Time to resolve, milliseconds.
+    pub resolve_ms: Option<i64>,
+    /// Whether the case goes one level up when a deadline has passed.
+    pub escalate: bool,
+}
+
+/// Whom a rule dispatches to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// This unit.
+    Unit(UnitId),
+    /// The nearest unit of this sort that is in charge of the place.
+    Kind(UnitKind),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: u32,
+    #[serde(default)]
+    rule: Vec<Written>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    code: String,
+    categories: Vec<String>,
+    severity: String,
+    dispatch_unit: Option<String>,
+    dispatch_kind: Option<String>,
+    accept_minutes: Option<i64>,
+    arrive_minutes: Option<i64>,
+    resolve_minutes: Option<i64>,
+    #[serde(default)]
+    escalate: bool,
+}
+
+impl Rules {
+    /// The rules that come with the program.
+    #[must_use]
+    pub fn built_in() -> Self {
+        Self::parse(BUILT_IN, "rules.toml").expect("a test reads the rules that are built in")
+    }
+
+    /// No automatic moves.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Reads a file; without one, the rules that are built in.
+    pub fn read(path: Option<&Path>) -> Result<Self> {
+        let Some(path) = path else {
+            return Ok(Self::built_in());
+        };
+        let unreadable = |error: &dyn std::error::Error| {
+            Problem::new("rules.unreadable")
+                .with("path", path.display())
+                .because(error)
+        };
+        let size = std::fs::metadata(path)
+            .map_err(|error| unreadable(&error))?
+            .len();
+        if size > RULES_BYTES_MAX {
+            return Err(bad(&path.display(), "too_large"));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| unreadable(&error))?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// Reads rules from text. `name` is what errors call it.
+    pub fn parse(text: &str, name: &str) -> Result<Self> {
+        let file: File = toml::from_str(text).map_err(|error| {
+            Problem::new("rules.malformed")
+                .with("path", name)
+                .with("reason", error.message())
+        })?;
+        if file.version != 1 || file.rule.len() > RULES_MAX {
+            return Err(bad(&name, "version"));
+        }
+        let mut rules = Self::default();
+        for written in file.rule {
+            let rule = Rule::of(&written).ok_or_else(|| bad(&name, &written.code))?;
+            let place = rules.rules.len();
+            for category in written.categories {
+                // The first rule that names a category has it.
+                rules.by_category.entry(category).or_insert(place);
+            }
+            rules.rules.push(rule);
+        }
+        Ok(rules)
+    }
+
+    /// The rule for a category.
+    #[must_use]
+    pub fn find(&self, category: &str, directory: &Directory) -> Option<&Rule> {
+        let class = directory
+            .categories
+            .get(category)
+            .and_then(|known| known.class.as_ref());
+        let place = self
+            .by_category
+            .get(category)
+            .or_else(|| self.by_category.get(class?.as_str()))
+            .or_else(|| self.by_category.get("any"))?;
+        self.rules.get(*place)
+    }
+
+    /// The rule of a category that a case has, whatever its class: for deadlines that were set.
+    #[must_use]
+    pub fn escalates(&self, category: &str, directory: &Directory) -> bool {
+        self.find(category, directory)
+            .is_some_and(|rule| rule.escalate)
+    }
+
+    /// The rule with this code.
+    #[must_use]
+    pub fn named(&self, code: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.code.as_str() == code)
+    }
+}
+
+impl Rule {
+    fn of(written: &Written) -> Option<Self> {
+        let minutes = |minutes: Option<i64>| match minutes {
+            None => Some(None),
+            Some(minutes) if (1..=RULE_MINUTES_MAX).contains(&minutes) => {
+                Some(Some(minutes * MINUTE_MS))
+            }
+            Some(_) => None,
+        };
+        let dispatch = match (&written.dispatch_unit, &written.dispatch_kind) {
+            (None, None) => None,
+            (Some(unit), None) => {
+                Some(Target::Unit(unit.parse().unwrap_or_else(|_| {
+                    crate::admin::import::units::unit_id(unit)
+                })))
+            }
+            (None, Some(kind)) => Some(Target::Kind(kind.parse().ok()?)),
+            (Some(_), Some(_)) => return None,
+        };
+        Some(Self {
+            code: Code::new(written.code.clone()).ok()?,
+            severity: Severity::from_name(&written.severity)?,
+            dispatch,
+            accept_ms: minutes(written.accept_minutes)?,
+            arrive_ms: minutes(written.arrive_minutes)?,
+            resolve_ms: minutes(written.resolve_minutes)?,
+            escalate: written.escalate,
+        })
+    }
+
+    /// The unit that a case at this place goes to, where the directory has one.
+    #[must_use]
+    pub fn unit(&self, place: &AreaPath, directory: &Directory) -> Option<UnitId> {
+        match self.dispatch? {
+            Target::Unit(id) => {
+                let unit = directory.units.get(&id)?;
+                let in_charge = place.contains(unit.area) && unit.dissolved_at_ms.is_none();
+                in_charge.then_some(id)
+            }
+            Target::Kind(kind) => crate::feed::routing::nearest(directory, kind, place),
+        }
+    }
+}
+
+/// The level above, for an escalation; the district has none.
+#[must_use]
+pub fn level_above(level: AreaLevel) -> Option<AreaLevel> {
+    level.above()
+}
+
+fn bad(path: &dyn std::fmt::Display, rule: &str) -> Problem {
+    Problem::new("rules.bad_rule")
+        .with("path", path)
+        .with("rule", rule)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+    use super::*;
+
+    #[test]
+    fn the_built_in_rules_speak_of_every_category() {
+        let rules = Rules::built_in();
+        let directory = Directory {
+            categories: onegrid_core::domain::category::Categories::built_in(),
+            ..Directory::default()
+        };
+        for category in directory.categories.iter() {
+            assert!(
+                rules.find(category.code.as_str(), &directory).is_some(),
+                "{category:?}"
+            );
+        }
+        let gas = rules.find("gas", &directory).unwrap();
+        assert_eq!(gas.resolve_ms, Some(24 * 60 * MINUTE_MS));
+        assert_eq!(rules.named(gas.code.as_str()), Some(gas));
+    }
+
+    #[test]
+    fn a_file_with_a_mistake_is_named_with_its_rule() {
+        let rule = |more: &str| {
+            format!("version = 1\n[[rule]]\ncode = \"r\"\ncategories = [\"gas\"]\n{more}\n")
+        };
+        assert!(Rules::parse(&rule("severity = \"serious\""), "f").is_ok());
+        for (text, code) in [
+            (rule("severity = \"awful\""), "rules.bad_rule"),
+            (
+                rule("severity = \"serious\"\naccept_minutes = 0"),
+                "rules.bad_rule",
+            ),
+            (
+                rule("severity = \"serious\"\ndispatch_kind = \"nobody\""),
+                "rules.bad_rule",
+            ),
+            (
+                rule("severity = \"serious\"\nsurprise = 1"),
+                "rules.malformed",
+            ),
+            ("version = 2".to_owned(), "rules.bad_rule"),
+            ("version = ".to_owned(), "rules.malformed"),
+        ] {
+            assert_eq!(Rules::parse(&text, "f").unwrap_err().code(), code, "{text}");
+        }
+    }
+}

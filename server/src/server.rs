@@ -1,0 +1,104 @@
+//! A sync node: everything that the server does, as plain synchronous functions over a store.
+//!
+//! ```text
+//!  bytes ─▶ registry (who is it) ─▶ ingest (judge, order, store) ─▶ receipts
+//!                                └▶ feed (what may it read, what is new) ─▶ page
+//! ```
+//!
+//! **Not here:** sockets, HTTP, clocks and random sources: `now_ms` and `rng` are handed in, so that a
+//! simulator drives the same code.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use onegrid_core::trust::session::{HandshakeId, ServerHandshake};
+
+use crate::error::{Problem, Result};
+use crate::feed::remembered::Remembered;
+use crate::ingest::certificates::Certificates;
+use crate::ingest::records::Records;
+use crate::keys::Keys;
+use crate::registry::directory::{self, Views};
+use crate::rules::Rules;
+use crate::store::{Store, StoreError};
+use crate::wakeups::Wakeups;
+
+/// A sync node.
+pub struct Server {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) views: Views,
+    pub(crate) certificates: Certificates,
+    pub(crate) records: Records,
+    pub(crate) remembered: Remembered,
+    pub(crate) wakeups: Wakeups,
+    pub(crate) handshakes: Mutex<HashMap<HandshakeId, ServerHandshake>>,
+}
+
+impl Server {
+    /// Opens a node over a store that `init` has prepared.
+    pub fn open(store: Arc<dyn Store>, keys: Keys, rules: Rules) -> Result<Self> {
+        let root = store.read(|tx| tx.meta(ROOT))?;
+        match root {
+            None => return Err(Problem::new("store.not_initialised")),
+            Some(root) if root != keys.anchors().root().as_bytes() => {
+                return Err(Problem::new("keys.of_another_deployment"));
+            }
+            Some(_) => {}
+        }
+        Ok(Self {
+            store,
+            keys: Arc::new(keys),
+            rules: Arc::new(rules),
+            views: Views::default(),
+            certificates: Certificates::default(),
+            records: Records::default(),
+            remembered: Remembered::default(),
+            wakeups: Wakeups::default(),
+            handshakes: Mutex::default(),
+        })
+    }
+
+    /// Prepares an empty store for a deployment: generation 1, its root key, the server's own author.
+    pub fn prepare(store: &Arc<dyn Store>, keys: &Keys, now_ms: i64) -> Result<()> {
+        let root = *keys.anchors().root().as_bytes();
+        let author = Arc::clone(keys.author_certificate());
+        store.write(move |tx| {
+            if tx.meta(ROOT)?.is_some() {
+                return Err(Problem::new("store.initialised"));
+            }
+            tx.set_meta(ROOT, &root)?;
+            directory::set_generation(tx, 1)?;
+            crate::registry::devices::put_author(tx, &author, now_ms)?;
+            crate::registry::audit::note(tx, now_ms, "admin", "server.init", "")?;
+            Ok(())
+        })
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+
+    /// The keys.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// The generation of the data.
+    pub fn generation(&self) -> Result<u32> {
+        Ok(self.store.read(|tx| directory::generation(tx))?)
+    }
+}
+
+/// Note of the store: the root public key.
+const ROOT: &str = "root";
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self::new(error.code()).because(&error)
+    }
+}
