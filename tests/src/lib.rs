@@ -1,1 +1,3 @@
 //! What the suites in `tests/` share: helpers that read like the domain, and nothing that ships.
+
+pub mod town;

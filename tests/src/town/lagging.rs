@@ -1,0 +1,62 @@
+//! A store whose unimportant writes come late, or never: what `run_later` promises, taken at its word.
+//!
+//! A job handed over without waiting is done before the next job that somebody waits for, and is lost when the
+//! server crashes before that. So a receipt that was given before its transaction is durable is found out.
+
+use std::path::Path;
+use std::sync::Mutex;
+
+use onegrid_server::store::sqlite::{SqliteOptions, SqliteStore};
+use onegrid_server::store::{Job, Reader, Store, StoreResult};
+
+/// A real SQLite store with late writes.
+pub struct LaggingStore {
+    inner: SqliteStore,
+    later: Mutex<Vec<Job>>,
+}
+
+impl LaggingStore {
+    /// Opens the file.
+    pub fn open(path: &Path) -> StoreResult<Self> {
+        let options = SqliteOptions {
+            readers: 2,
+            cache_kib: 2_048,
+            ..SqliteOptions::default()
+        };
+        Ok(Self {
+            inner: SqliteStore::open(path, options)?,
+            later: Mutex::default(),
+        })
+    }
+
+    /// Does what waits.
+    pub fn catch_up(&self) -> StoreResult<()> {
+        let jobs = std::mem::take(&mut *self.later.lock().expect("no job panics"));
+        jobs.into_iter().try_for_each(|job| self.inner.run(job))
+    }
+
+    /// The power is gone: what waits is lost.
+    pub fn lose_what_waits(&self) {
+        self.later.lock().expect("no job panics").clear();
+    }
+}
+
+impl Store for LaggingStore {
+    fn run(&self, job: Job) -> StoreResult<()> {
+        self.catch_up()?;
+        self.inner.run(job)
+    }
+
+    fn run_later(&self, job: Job) {
+        self.later.lock().expect("no job panics").push(job);
+    }
+
+    fn look(&self, look: &mut dyn FnMut(&dyn Reader)) -> StoreResult<()> {
+        self.inner.look(look)
+    }
+
+    fn backup(&self, to: &Path) -> StoreResult<()> {
+        self.catch_up()?;
+        self.inner.backup(to)
+    }
+}

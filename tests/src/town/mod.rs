@@ -1,0 +1,219 @@
+//! A town to test in: a real server over a real store, real replicas in encrypted files, and a clock that
+//! only moves when a test says so.
+//!
+//! ```text
+//!  Town ── enrol ──▶ Phone ── sync ──▶ Town (the same functions that HTTP calls)
+//!    │                 └───── meet ──▶ Phone
+//!    └── crash_server · reopen · backup · restore         Phone: crash · reopen · copy_to
+//! ```
+//!
+//! Everything is driven by one seed. There is no socket, no thread that decides anything and no real time in
+//! here. Helpers end the test by a panic when something fails that the test did not ask to fail.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panic")]
+
+pub mod lagging;
+pub mod link;
+pub mod meeting;
+pub mod phone;
+pub mod places;
+pub mod server;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use onegrid_core::id::MemberId;
+use onegrid_server::keys::Keys;
+use onegrid_server::registry::members::{Described, id_of_external};
+use onegrid_server::rules::Rules;
+use onegrid_server::server::Server;
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+use tempfile::TempDir;
+
+pub use lagging::LaggingStore;
+pub use link::{Fault, Turn};
+pub use meeting::Met;
+pub use phone::Phone;
+pub use places::{Extent, Places};
+
+/// When the story begins: 2026-11-02 08:00 in Hangzhou, ms UTC.
+pub const MORNING_MS: i64 = 1_793_577_600_000;
+/// One minute, ms.
+pub const MINUTE_MS: i64 = 60_000;
+/// One day, ms.
+pub const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
+
+/// A deployment with its server.
+pub struct Town {
+    folder: TempDir,
+    /// Areas and units.
+    pub places: Arc<Places>,
+    keys: Keys,
+    rules: Rules,
+    server: Option<Server>,
+    store: Option<Arc<LaggingStore>>,
+    /// The true time, which the server's clock shows, ms UTC.
+    pub now_ms: i64,
+    /// Randomness of the server and of whatever the town decides.
+    pub rng: ChaCha20Rng,
+    /// The highest generation that there ever was.
+    pub generation: u32,
+    copies: u32,
+}
+
+impl Town {
+    /// The whole district of Gongshu.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self::with(seed, Extent::Whole, Rules::built_in())
+    }
+
+    /// Two streets with a few communities each: quick to set up.
+    #[must_use]
+    pub fn small(seed: u64) -> Self {
+        Self::with(seed, Extent::TwoStreets, Rules::built_in())
+    }
+
+    /// A district, or a part of it, under these rules.
+    #[must_use]
+    pub fn with(seed: u64, extent: Extent, rules: Rules) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let (keys, _root) = Keys::create(MORNING_MS, &mut rng).unwrap();
+        let places = Places::import(extent);
+        let mut town = Self {
+            folder: fresh_folder(),
+            places,
+            keys,
+            rules,
+            server: None,
+            store: None,
+            now_ms: MORNING_MS,
+            rng,
+            generation: 1,
+            copies: 0,
+        };
+        town.prepare();
+        town
+    }
+
+    /// The same town once more, files and all, as it is now. Phones are copied by [`Phone::moved_to`].
+    #[must_use]
+    pub fn copy(&self, seed: u64) -> Self {
+        let folder = fresh_folder();
+        copy_folder(self.folder.path(), folder.path());
+        let mut town = Self {
+            folder,
+            places: Arc::clone(&self.places),
+            keys: self.keys.clone(),
+            rules: self.rules.clone(),
+            server: None,
+            store: None,
+            now_ms: self.now_ms,
+            rng: ChaCha20Rng::seed_from_u64(seed),
+            generation: self.generation,
+            copies: 0,
+        };
+        town.reopen_server();
+        town
+    }
+
+    /// Where the files are.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Time passes.
+    pub fn pass(&mut self, ms: i64) {
+        self.now_ms += ms;
+    }
+
+    /// The deployment's keys.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Invites somebody with one role, as a line of the members' table says it (`role`, area codes parted by
+    /// `;`, the office's id of a unit), and enrols a phone.
+    pub fn enrol(&mut self, name: &str, role: &str, areas: &str, unit: &str) -> Phone {
+        let member = self.describe(name, role, areas, unit);
+        self.enrol_phone(name, member)
+    }
+
+    /// Writes, or changes, what somebody is.
+    pub fn describe(&mut self, name: &str, role: &str, areas: &str, unit: &str) -> MemberId {
+        let row = self.places.member(name, role, areas, unit);
+        let member = id_of_external(self.keys.authority(), name);
+        let described = Described {
+            id: member,
+            public_name: Some(row.public_name),
+            area: row.home,
+            grants: row.grants,
+        };
+        let now_ms = self.now_ms;
+        self.server()
+            .put_members(vec![described], "admin", now_ms)
+            .unwrap();
+        member
+    }
+
+    /// One more phone of a member.
+    pub fn enrol_phone(&mut self, name: &str, member: MemberId) -> Phone {
+        let mut seed = [0; 32];
+        self.rng.fill_bytes(&mut seed);
+        let mut phone = Phone::unpack(name, seed, &self.folder.path().join("phones"));
+        phone.enrol(self, member);
+        phone
+    }
+
+    fn unused(&mut self, what: &str) -> PathBuf {
+        self.copies += 1;
+        self.folder.path().join(format!("{what}-{}", self.copies))
+    }
+}
+
+/// A folder in memory where there is one: a simulation needs no disk.
+fn fresh_folder() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let builder = &mut tempfile::Builder::new();
+    let builder = builder.prefix("onegrid-town-");
+    if memory.is_dir() {
+        builder.tempdir_in(memory).unwrap()
+    } else {
+        builder.tempdir().unwrap()
+    }
+}
+
+/// Copies a folder with all that is in it.
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// The files of an SQLite database as a power cut would leave them: the file and its log.
+pub fn copy_database(from: &Path, to: &Path) {
+    for suffix in ["", "-wal"] {
+        let (from, to) = (beside(from, suffix), beside(to, suffix));
+        let _ = std::fs::remove_file(&to);
+        if from.exists() {
+            std::fs::copy(from, to).unwrap();
+        }
+    }
+    let _ = std::fs::remove_file(beside(to, "-shm"));
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}

@@ -1,0 +1,164 @@
+//! The server's side of a town: its life and death, its backups, and the door that requests come in by.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use onegrid_core::sync::paths::{SESSION_PATH, SYNC_PATH};
+use onegrid_core::sync::star::Request;
+use onegrid_core::trust::request_mac::{MAC_HEADER, SESSION_HEADER};
+use onegrid_core::trust::session::SessionMessage;
+use onegrid_server::error::Problem;
+use onegrid_server::registry::directory;
+use onegrid_server::server::Server;
+use onegrid_server::store::{Store, StoreError};
+
+use super::{LaggingStore, Town, copy_database};
+
+/// What comes back for a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// The message code of the answer.
+    pub mac: Option<String>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    fn of(problem: &Problem) -> Self {
+        Self {
+            status: problem.class().http_status(),
+            mac: None,
+            body: format!("{{\"code\":\"{}\"}}", problem.code()).into_bytes(),
+        }
+    }
+}
+
+impl Town {
+    pub(super) fn prepare(&mut self) {
+        let store = Arc::new(LaggingStore::open(&self.database()).unwrap());
+        let shared: Arc<dyn Store> = store;
+        Server::prepare(&shared, &self.keys, self.now_ms).unwrap();
+        drop(shared);
+        self.reopen_server();
+        let (entries, now_ms) = (self.places.entries(), self.now_ms);
+        self.server().publish(entries, "admin", now_ms).unwrap();
+    }
+
+    fn database(&self) -> PathBuf {
+        self.folder.path().join("server.db")
+    }
+
+    /// The running server.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().expect("the server is running")
+    }
+
+    /// Its store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        self.server().store()
+    }
+
+    /// Whether the server runs.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// The power is cut: only what is durable stays.
+    pub fn crash_server(&mut self) {
+        let kept = self.folder.path().join("power-cut.db");
+        let database = self.database();
+        copy_database(&database, &kept);
+        if let Some(store) = self.store.take() {
+            store.lose_what_waits();
+        }
+        self.server = None;
+        copy_database(&kept, &database);
+    }
+
+    /// The server is shut down in an orderly way.
+    pub fn close_server(&mut self) {
+        if let Some(store) = self.store.take() {
+            store.catch_up().unwrap();
+        }
+        self.server = None;
+    }
+
+    /// The server starts on what is there.
+    pub fn reopen_server(&mut self) {
+        self.server = None;
+        let store = Arc::new(LaggingStore::open(&self.database()).unwrap());
+        self.store = Some(Arc::clone(&store));
+        let server = Server::open(store, self.keys.clone(), self.rules.clone()).unwrap();
+        self.server = Some(server);
+    }
+
+    /// A backup while the server goes on.
+    pub fn backup(&mut self) -> PathBuf {
+        let to = self.unused("backup");
+        self.store().backup(&to).unwrap();
+        to
+    }
+
+    /// The server is lost and comes back from a backup, as a new generation.
+    pub fn restore(&mut self, backup: &Path) {
+        self.crash_server();
+        let database = self.database();
+        copy_database(backup, &database);
+        self.reopen_server();
+        self.generation += 1;
+        let generation = self.generation;
+        self.store()
+            .write::<_, StoreError>(move |tx| {
+                tx.forget_visitors()?;
+                directory::set_generation(tx, generation)?;
+                directory::bump_policy(tx)
+            })
+            .unwrap();
+        // What the process remembers is of the old past.
+        self.close_server();
+        self.reopen_server();
+    }
+
+    /// A request comes in by the door that HTTP uses. `None`: there is nobody.
+    pub fn post(&mut self, request: &Request) -> Option<Reply> {
+        let (server, now_ms) = (self.server.as_ref()?, self.now_ms);
+        let header = |name: &str| {
+            let found = request.headers.iter().find(|(known, _)| *known == name);
+            found.map_or("", |(_, value)| value.as_str())
+        };
+        let answered = match request.path {
+            SESSION_PATH => match SessionMessage::of(&request.body) {
+                Ok(SessionMessage::Hello) => {
+                    server.handle_hello(&request.body, now_ms, &mut self.rng)
+                }
+                Ok(SessionMessage::Prove(_)) => {
+                    server.handle_prove(&request.body, now_ms, &mut self.rng)
+                }
+                Err(error) => Err(Problem::new(error.code())),
+            }
+            .map(|body| (body, None)),
+            SYNC_PATH => server
+                .handle_sync(
+                    (header(SESSION_HEADER), header(MAC_HEADER)),
+                    SYNC_PATH,
+                    &request.body,
+                    now_ms,
+                )
+                .map(|answered| (answered.body, Some(answered.mac))),
+            other => panic!("no such address: {other}"),
+        };
+        Some(match answered {
+            Ok((body, mac)) => Reply {
+                status: 200,
+                mac,
+                body,
+            },
+            Err(problem) => Reply::of(&problem),
+        })
+    }
+}

@@ -1,0 +1,119 @@
+//! The town itself: what every longer test stands on.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+use onegrid_core::crdt::{Content, Details, Hazard};
+use onegrid_core::replica::Draft;
+use onegrid_core::sync::port::StarPort;
+use onegrid_tests::town::{Fault, Met, Phone, Town, Turn};
+
+const VILLAGE: &str = "330105013003";
+const GRID: &str = "330105013003001";
+
+fn people(town: &mut Town) -> [Phone; 4] {
+    [
+        town.enrol("dama", "volunteer", VILLAGE, "wulin-aunties"),
+        town.enrol("grid", "grid_worker", GRID, ""),
+        town.enrol("room", "dispatcher", "330105013000", "wulin-command-room"),
+        town.enrol("gas", "handler", "", "gas-company"),
+    ]
+}
+
+fn hazard(title: &str, town: &Town) -> Draft {
+    let details = Details {
+        title: Some(title.to_owned()),
+        category: Some("gas".to_owned()),
+        ..Details::default()
+    };
+    let content = Content::Hazard(Hazard {
+        details,
+        severity: None,
+    });
+    Draft::staff(content, town.places.path(GRID))
+}
+
+#[test]
+fn what_a_volunteer_reports_reaches_grid_worker_and_command_room_and_all_agree() {
+    let mut town = Town::new(1);
+    let [mut volunteer, mut grid, mut room, mut gas] = people(&mut town);
+    let now = town.now_ms;
+    let draft = hazard("五六个煤气罐", &town);
+    let record = volunteer.replica().report(&draft, now).unwrap();
+    for phone in [&mut volunteer, &mut grid, &mut room, &mut gas] {
+        let report = phone.sync(&mut town);
+        assert!(report.equal, "{}: {report:?}", phone.name);
+        assert!(report.incidents.is_empty(), "{}: {report:?}", phone.name);
+    }
+    for phone in [&mut grid, &mut room] {
+        let row = phone.replica().row(record).unwrap().unwrap();
+        assert_eq!(row.title, "五六个煤气罐");
+    }
+    assert!(gas.replica().row(record).unwrap().is_none());
+}
+
+#[test]
+fn a_crash_of_either_side_loses_nothing() {
+    let mut town = Town::small(2);
+    let [mut volunteer, mut grid, ..] = people(&mut town);
+    for phone in [&mut volunteer, &mut grid] {
+        phone.sync(&mut town);
+    }
+    let draft = hazard("消防通道", &town);
+    let now = town.now_ms;
+    let record = volunteer.replica().report(&draft, now).unwrap();
+    volunteer.crash();
+    volunteer.reopen();
+    assert_eq!(volunteer.replica().undelivered().unwrap(), 1);
+    for _ in 0..3 {
+        volunteer.turn(&mut town, Fault::ServerCrash);
+        volunteer.wake();
+    }
+    volunteer.sync(&mut town);
+    assert_eq!(volunteer.replica().undelivered().unwrap(), 0);
+    assert!(grid.sync(&mut town).equal);
+    assert!(grid.replica().row(record).unwrap().is_some());
+}
+
+#[test]
+fn two_phones_that_meet_share_what_both_may_read() {
+    let mut town = Town::small(3);
+    let [_, mut grid, mut room, mut gas] = people(&mut town);
+    for phone in [&mut grid, &mut room, &mut gas] {
+        phone.sync(&mut town);
+    }
+    let draft = hazard("井盖", &town);
+    let now = town.now_ms;
+    let record = grid.replica().report(&draft, now).unwrap();
+    assert!(matches!(grid.meet(&mut room, &town), Met::Whole(0, 1)));
+    assert!(room.replica().row(record).unwrap().unwrap().provisional);
+    assert!(matches!(room.meet(&mut gas, &town), Met::Whole(..)));
+    assert!(gas.replica().row(record).unwrap().is_none());
+    // The room brings it to the server; the grid worker learns the verdict.
+    room.sync(&mut town);
+    grid.sync(&mut town);
+    let row = grid.replica().row(record).unwrap().unwrap();
+    assert!(!row.provisional && row.undelivered == 0);
+}
+
+#[test]
+fn damaged_and_late_answers_change_nothing() {
+    let mut town = Town::small(4);
+    let [mut volunteer, ..] = people(&mut town);
+    let draft = hazard("电线", &town);
+    let now = town.now_ms;
+    volunteer.replica().report(&draft, now).unwrap();
+    for fault in [
+        Fault::AnswerLost,
+        Fault::Stale,
+        Fault::Cut(17),
+        Fault::Flip(99),
+        Fault::Twice,
+    ] {
+        for _ in 0..2 {
+            let turn = volunteer.turn(&mut town, fault);
+            assert!(!matches!(turn, Turn::Done(_)), "{fault:?}");
+            volunteer.wake();
+        }
+    }
+    assert!(volunteer.sync(&mut town).equal);
+    assert_eq!(volunteer.replica().undelivered().unwrap(), 0);
+}
