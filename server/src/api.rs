@@ -1,28 +1,39 @@
-//! The HTTP shell: what every request passes, whatever it is for.
+//! HTTP: the shell that every request passes, and the routes of the protocol inside it.
 //!
 //! ```text
 //!  socket ─ TLS ─▶ observe ─▶ problems ─▶ catch panic ─▶ busy? ─▶ time limit ─▶ size limit ─▶ route
-//!                  log,       code, zh/en, a bug is one
-//!                  metrics    problem+json failed request
+//!                  log,       code, zh/en, a bug is one                                        │
+//!                  metrics    problem+json failed request      rate ─▶ body ─▶ worker ─▶ Server::handle_*
 //! ```
 //!
 //! A part of the server makes a `Router` of its routes and errs with [`crate::error::Problem`]; [`shell`]
-//! puts the rest around it and [`Listener`] serves it.
+//! puts the rest around it and [`Listener`] serves it. [`Node`] holds what the routes of the protocol share.
 //!
 //! **Not here:** any rule about records, people or sessions.
 
+mod body;
 mod health;
 mod listener;
+mod live;
+mod meters;
+mod node;
 mod observe;
+mod peer;
 mod problems;
+mod rates;
+mod routes;
 mod shell;
 mod shutdown;
+mod tasks;
 mod tls;
 
 pub use health::Ready;
 pub use listener::Listener;
+pub use node::Node;
+pub use routes::routes;
 pub use shell::{Shell, shell};
 pub use shutdown::{Shutdown, Trigger};
+pub use tasks::keep_time;
 pub use tls::load as load_tls;
 
 #[cfg(test)]

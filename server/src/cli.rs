@@ -6,9 +6,22 @@
 //!
 //! Exit codes: 0 done, 1 failure, 2 usage, 3 data, 4 refused.
 
+mod backup;
 mod check_config;
 mod context;
+mod devices;
+mod export;
 mod frame;
+mod import;
+mod init;
+mod invite;
+mod restore;
+mod review;
+mod revoke;
+mod serve;
+mod status;
+mod time;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -56,12 +69,48 @@ struct Line {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(about = "cli.init")]
+    Init(init::Args),
+    #[command(about = "cli.serve")]
+    Serve(serve::Args),
+    #[command(about = "cli.invite")]
+    Invite(invite::Args),
+    #[command(about = "cli.devices")]
+    Devices(devices::Args),
+    #[command(about = "cli.revoke")]
+    Revoke(revoke::Args),
+    #[command(about = "cli.import", subcommand)]
+    Import(import::Command),
+    #[command(about = "cli.review", subcommand)]
+    Review(review::Command),
+    #[command(about = "cli.export")]
+    Export(export::Args),
+    #[command(about = "cli.backup")]
+    Backup(backup::Args),
+    #[command(about = "cli.restore")]
+    Restore(restore::Args),
+    #[command(about = "cli.verify")]
+    Verify(verify::Args),
+    #[command(about = "cli.status")]
+    Status(status::Args),
     #[command(about = "cli.check_config")]
     CheckConfig(check_config::Args),
 }
 
 fn dispatch(command: Command, context: &mut Context<'_>) -> Result<()> {
     match command {
+        Command::Init(args) => init::run(&args, context),
+        Command::Serve(args) => serve::run(&args, context),
+        Command::Invite(args) => invite::run(&args, context),
+        Command::Devices(args) => devices::run(&args, context),
+        Command::Revoke(args) => revoke::run(&args, context),
+        Command::Import(command) => import::run(&command, context),
+        Command::Review(command) => review::run(&command, context),
+        Command::Export(args) => export::run(&args, context),
+        Command::Backup(args) => backup::run(&args, context),
+        Command::Restore(args) => restore::run(&args, context),
+        Command::Verify(args) => verify::run(&args, context),
+        Command::Status(args) => status::run(&args, context),
         Command::CheckConfig(args) => check_config::run(&args, context),
     }
 }

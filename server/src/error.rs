@@ -42,6 +42,8 @@ pub enum Class {
     MediaType,
     /// It took longer than the limit.
     Timeout,
+    /// Asked more often than allowed: try again later.
+    TooMany,
     /// The server is loaded or shutting down: try again later.
     Busy,
     /// A fault of the server or its machine.
@@ -63,6 +65,7 @@ impl Class {
             Self::TooLarge => 413,
             Self::MediaType => 415,
             Self::Timeout => 408,
+            Self::TooMany => 429,
             Self::Busy => 503,
             Self::Internal => 500,
         }
@@ -75,16 +78,20 @@ impl Class {
             Self::Usage | Self::Method | Self::MediaType => 2,
             Self::Data | Self::NotFound | Self::Conflict | Self::TooLarge => 3,
             Self::Unauthorized | Self::Refused => 4,
-            Self::Timeout | Self::Busy | Self::Internal => 1,
+            Self::Timeout | Self::TooMany | Self::Busy | Self::Internal => 1,
         }
     }
 }
+
+/// When to try again what met a server that was busy, seconds.
+const RETRY_BUSY_S: u32 = 2;
 
 /// A coded problem: see the module's documentation.
 #[derive(Debug, Clone)]
 pub struct Problem {
     phrase: Phrase,
     cause: Option<String>,
+    retry_after_s: Option<u32>,
 }
 
 impl Problem {
@@ -98,6 +105,7 @@ impl Problem {
         Self {
             phrase: Phrase::new(code),
             cause: None,
+            retry_after_s: None,
         }
     }
 
@@ -127,6 +135,20 @@ impl Problem {
         }
         self.cause = Some(text);
         self
+    }
+
+    /// Says when to try again, in seconds from now.
+    #[must_use]
+    pub const fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// When to try again, in seconds from now; `None` where that would not help.
+    #[must_use]
+    pub fn retry_after_s(&self) -> Option<u32> {
+        let usual = (self.class() == Class::Busy).then_some(RETRY_BUSY_S);
+        self.retry_after_s.or(usual)
     }
 
     /// The stable code, `area.reason`.

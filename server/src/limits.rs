@@ -89,3 +89,32 @@ pub const RULES_BYTES_MAX: u64 = 256 * 1_024;
 pub const RULES_MAX: usize = 1_000;
 /// The longest time that a rule may give, minutes.
 pub const RULE_MINUTES_MAX: i64 = 366 * 24 * 60;
+
+// HTTP.
+
+/// Bodies of the largest allowed size that are held in memory together; smaller ones count by their size.
+pub const BODIES_AT_ONCE_MAX: usize = 32;
+/// Callers whose requests are counted one by one.
+pub const RATE_CALLERS_MAX: usize = 100_000;
+/// Wake-up connections of one device; the driver of a phone holds one, a broken one may linger.
+pub const LIVE_PER_DEVICE_MAX: usize = 4;
+/// Bytes of a message that a phone sends on a wake-up connection.
+pub const LIVE_MESSAGE_BYTES_MAX: usize = 1_024;
+/// Messages that a phone may send on one wake-up connection, answers to pings not counted.
+pub const LIVE_MESSAGES_MAX: usize = 1_000;
+/// How often the server asks whether the phone is still there.
+pub const LIVE_PING_EVERY: Duration = Duration::from_secs(30);
+/// Silence after which a phone counts as gone.
+pub const LIVE_SILENCE_MAX: Duration = Duration::from_secs(75);
+/// How long a message to a phone may take to leave.
+pub const LIVE_SEND_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Pause between two wake-ups of one connection: what is new in it wakes once.
+pub const LIVE_WAKE_PAUSE: Duration = Duration::from_millis(200);
+/// How often a node looks for revocations and changes by other processes.
+pub const LOOK_EVERY: Duration = Duration::from_millis(400);
+/// Lines of the audit log that one such look reads.
+pub const AUDIT_ROWS_A_LOOK: usize = 256;
+/// How often the rules look for overdue cases.
+pub const TICK_EVERY: Duration = Duration::from_secs(15);
+/// How often sessions that are over are removed.
+pub const SWEEP_EVERY: Duration = Duration::from_secs(600);

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use onegrid_core::texts::Lang;
 
 use super::shell::Shell;
-use crate::error::{Class, Problem};
+use crate::error::Problem;
 
 impl IntoResponse for Problem {
     /// The answer in the default language; [`speak`] finds the problem in it and says it in the caller's.
@@ -32,8 +32,8 @@ fn render(problem: &Problem, lang: Lang) -> Response {
         header::CONTENT_LANGUAGE,
         HeaderValue::from_static(lang.tag()),
     );
-    if class == Class::Busy {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+    if let Some(seconds) = problem.retry_after_s() {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
 }

@@ -5,8 +5,10 @@ use std::io::Write;
 
 use onegrid_core::texts::Lang;
 
-use crate::config::{Effective, Inputs};
+use crate::admin::data_dir::DataDir;
+use crate::config::{Config, Effective, Inputs};
 use crate::error::{Phrase, Problem, Result};
+use crate::server::Server;
 
 /// What a command is given.
 pub struct Context<'a> {
@@ -32,6 +34,18 @@ impl Context<'_> {
     /// Prints one line of a result.
     pub fn line(&mut self, text: impl std::fmt::Display) -> Result<()> {
         writeln!(self.out, "{text}").map_err(|e| Problem::new("cli.output").because(&e))
+    }
+
+    /// The configured deployment, opened beside whoever else uses it.
+    pub fn deployment(&self) -> Result<(Config, Server)> {
+        let config = self.config()?.config;
+        let server = DataDir::of(&config).open(&config)?;
+        Ok((config, server))
+    }
+
+    /// Prints a value for machines: one line of JSON.
+    pub fn json(&mut self, value: &serde_json::Value) -> Result<()> {
+        self.line(value)
     }
 
     /// Prints one sentence of the table.

@@ -82,6 +82,7 @@ pub const KEYS: &[Key] = &[
     key("server", "tls_cert", Kind::Path, None),
     key("server", "tls_key", Kind::Path, None),
     key("server", "plain", Kind::Bool, Some("false")),
+    key("server", "behind_proxy", Kind::Bool, Some("false")),
     key("store", "path", Kind::Path, Some("onegrid-data")),
     key("rules", "path", Kind::Path, None),
     key(
@@ -91,6 +92,26 @@ pub const KEYS: &[Key] = &[
         Some("8388608"),
     ),
     key("limits", "requests_max", count(1, 1_000_000), Some("1024")),
+    key("limits", "workers_max", count(1, 512), Some("32")),
+    key("limits", "live_max", count(1, 1_000_000), Some("20000")),
+    key(
+        "limits",
+        "address_per_minute",
+        count(1, 10_000_000),
+        Some("12000"),
+    ),
+    key(
+        "limits",
+        "device_per_minute",
+        count(1, 1_000_000),
+        Some("600"),
+    ),
+    key(
+        "limits",
+        "enrolments_per_minute",
+        count(1, 1_000_000),
+        Some("120"),
+    ),
     key("limits", "request_seconds_max", count(1, 3_600), Some("60")),
     key("limits", "stop_seconds_max", count(1, 600), Some("10")),
     key(

@@ -30,6 +30,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Certificate and key; without them the server speaks plain HTTP.
     pub tls: Option<TlsFiles>,
+    /// Whether a reverse proxy of ours stands in front and names the caller in `x-forwarded-for`.
+    pub behind_proxy: bool,
 }
 
 /// PEM files of the listener.
@@ -62,6 +64,16 @@ pub struct LimitsConfig {
     pub body_bytes_max: usize,
     /// Requests that are worked on at the same time; more are answered with “busy”.
     pub requests_max: usize,
+    /// Requests that use the store at the same time; the others wait for their turn.
+    pub workers_max: usize,
+    /// Phones that wait for wake-ups at the same time.
+    pub live_max: usize,
+    /// Requests a minute from one address.
+    pub address_per_minute: u32,
+    /// Requests a minute of one device.
+    pub device_per_minute: u32,
+    /// Enrolments a minute from one address.
+    pub enrolments_per_minute: u32,
     /// How long one request may take.
     pub request_wait_max: Duration,
     /// How long a stopping server waits for requests that are under way.
@@ -114,7 +126,11 @@ impl Config {
             _ => LogFormat::Text,
         };
         Ok(Self {
-            server: ServerConfig { listen, tls },
+            server: ServerConfig {
+                listen,
+                tls,
+                behind_proxy: get("server", "behind_proxy") == Some(&Value::Bool(true)),
+            },
             store: StoreConfig {
                 path: path(get("store", "path")).unwrap_or_default(),
             },
@@ -124,6 +140,11 @@ impl Config {
             limits: LimitsConfig {
                 body_bytes_max: size(get("limits", "body_bytes_max")),
                 requests_max: size(get("limits", "requests_max")),
+                workers_max: size(get("limits", "workers_max")),
+                live_max: size(get("limits", "live_max")),
+                address_per_minute: rate(get("limits", "address_per_minute")),
+                device_per_minute: rate(get("limits", "device_per_minute")),
+                enrolments_per_minute: rate(get("limits", "enrolments_per_minute")),
                 request_wait_max: seconds("request_seconds_max"),
                 stop_wait_max: seconds("stop_seconds_max"),
             },
@@ -161,6 +182,10 @@ fn count(value: Option<&Value>) -> u64 {
 
 fn size(value: Option<&Value>) -> usize {
     usize::try_from(count(value)).unwrap_or(usize::MAX)
+}
+
+fn rate(value: Option<&Value>) -> u32 {
+    u32::try_from(count(value)).unwrap_or(u32::MAX)
 }
 
 fn text(value: Option<&Value>) -> String {

@@ -34,6 +34,7 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("http.refused", Class::Refused),
     ("http.timeout", Class::Timeout),
     ("http.too_large", Class::TooLarge),
+    ("http.too_many", Class::TooMany),
     ("http.unauthorized", Class::Unauthorized),
     ("http.unreadable", Class::Data),
     // The process.

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use onegrid_core::domain::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash};
 use onegrid_core::limits::PAGE_BYTES_MAX;
+use onegrid_core::trust::request_mac::RequestTag;
 use onegrid_core::trust::session::Session;
 use onegrid_core::wire::cursor::{Cursor, cursor_set_hash};
 use onegrid_core::wire::envelope::RawEnvelope;
@@ -13,7 +14,7 @@ use onegrid_core::wire::message::{
 };
 use onegrid_core::wire::page::Page;
 use onegrid_core::wire::receipt::Receipt;
-use onegrid_core::wire::verdict::Attestation;
+use onegrid_core::wire::verdict::{Attestation, Status};
 use tokio::sync::watch;
 
 use super::cursors::{Standing, at_heads, combined, standings};
@@ -33,6 +34,48 @@ pub struct Answered {
     pub body: Vec<u8>,
     /// The code, for [`onegrid_core::trust::request_mac::MAC_HEADER`].
     pub mac: String,
+    /// For metrics.
+    pub tally: Tally,
+}
+
+/// What happened in one sync, without a word about what it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Envelopes of the upload that were accepted.
+    pub accepted: u64,
+    /// Envelopes that are void.
+    pub void: u64,
+    /// Envelopes that are held.
+    pub held: u64,
+    /// Envelopes that were refused.
+    pub refused: u64,
+    /// Whether the upload was turned down because parents were missing.
+    pub missing: bool,
+    /// Whether both sides compare their sets, because digests differed.
+    pub reconciles: bool,
+    /// Whether the phone gave back what the server had lost.
+    pub gives_back: bool,
+}
+
+impl Tally {
+    fn of(response: &SyncResponse, reconciles: bool, gives_back: bool) -> Self {
+        let mut tally = Self {
+            missing: !response.missing.is_empty(),
+            reconciles,
+            gives_back,
+            ..Self::default()
+        };
+        for line in response.receipt.iter().flat_map(|r| &r.lines) {
+            let count = match line.verdict.status {
+                Status::Accepted => &mut tally.accepted,
+                Status::Void(_) => &mut tally.void,
+                Status::Held(_) => &mut tally.held,
+                Status::Refused(_) => &mut tally.refused,
+            };
+            *count += 1;
+        }
+        tally
+    }
 }
 
 /// What one snapshot says to a reader.
@@ -52,14 +95,27 @@ impl Server {
         now_ms: i64,
     ) -> Result<Answered> {
         let (session, tag) = self.authenticate(headers, ("POST", path), body, now_ms)?;
+        self.answer_sync(&session, &tag, body, now_ms)
+    }
+
+    /// Answers a request whose session and code were checked by [`Self::authenticate`].
+    pub fn answer_sync(
+        &self,
+        session: &Session,
+        tag: &RequestTag,
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<Answered> {
         let request = SyncRequest::from_bytes(body)
             .map_err(|error| Problem::new(error.code()).because(&error))?;
-        let response = self.sync(&session, request, now_ms)?;
+        let (reconciles, gives_back) = (!request.repair.is_empty(), request.give_back.is_some());
+        let response = self.sync(session, request, now_ms)?;
+        let tally = Tally::of(&response, reconciles, gives_back);
         let body = response
             .to_bytes()
             .map_err(|error| Problem::new("server.internal").because(&error))?;
         let mac = session.answer_mac(&tag.mac, &body);
-        Ok(Answered { body, mac })
+        Ok(Answered { body, mac, tally })
     }
 
     /// Waits for news of what a device may read. A hint that something is there; data always goes by

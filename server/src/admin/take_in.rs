@@ -1,0 +1,142 @@
+//! From files to the store: parse against what is known, then take in the good rows, or none of them.
+
+use onegrid_core::domain::directory::{Directory, DirectoryEntry};
+use onegrid_core::domain::position::Datum;
+
+use super::ADMIN;
+use super::import::areas::{AreaFiles, AreaOptions, parse_areas};
+use super::import::members::parse_members;
+use super::import::units::parse_units;
+use super::import::{BadRow, Import, Progress};
+use crate::error::{Problem, Result};
+use crate::registry::directory;
+use crate::registry::members::{Described, id_of_external};
+use crate::server::Server;
+
+/// What became of an import.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Rows that changed something.
+    pub changed: usize,
+    /// Rows that said what was known already.
+    pub unchanged: usize,
+    /// Rows that were refused.
+    pub bad: Vec<BadRow>,
+    /// Whether the good rows were left out because of the bad ones.
+    pub withheld: bool,
+}
+
+/// What to do with the good rows when there are bad ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Take them in.
+    Rest,
+    /// Take in nothing.
+    Strict,
+}
+
+impl Server {
+    /// Takes in areas with their boundaries.
+    pub fn import_areas(
+        &self,
+        files: &AreaFiles,
+        datum: Datum,
+        mode: Mode,
+        now_ms: i64,
+        progress: &mut Progress<'_>,
+    ) -> Result<Outcome> {
+        let known = self.known()?;
+        let options = AreaOptions {
+            valid_from_ms: now_ms,
+            datum,
+        };
+        let import = parse_areas(files, &known.areas, options, progress);
+        self.take(import, mode, |good| {
+            let entries = good.into_iter().map(DirectoryEntry::Area).collect();
+            self.publish(entries, ADMIN, now_ms)
+        })
+    }
+
+    /// Takes in units and teams.
+    pub fn import_units(
+        &self,
+        file: &str,
+        bytes: &[u8],
+        mode: Mode,
+        now_ms: i64,
+        progress: &mut Progress<'_>,
+    ) -> Result<Outcome> {
+        let known = self.known()?;
+        let import = parse_units(file, bytes, &known.areas, &known.units, progress);
+        self.take(import, mode, |good| {
+            let entries = good
+                .into_iter()
+                .map(|row| DirectoryEntry::Unit(row.unit))
+                .collect();
+            self.publish(entries, ADMIN, now_ms)
+        })
+    }
+
+    /// Takes in members with their roles. Who is not in the file stays as before.
+    pub fn import_members(
+        &self,
+        file: &str,
+        bytes: &[u8],
+        mode: Mode,
+        now_ms: i64,
+        progress: &mut Progress<'_>,
+    ) -> Result<Outcome> {
+        let known = self.known()?;
+        let import = parse_members(file, bytes, &known.areas, &known.units, progress);
+        let authority = *self.keys().authority();
+        self.take(import, mode, |good| {
+            let members = good
+                .into_iter()
+                .map(|row| Described {
+                    id: id_of_external(&authority, &row.external_id),
+                    public_name: Some(row.public_name),
+                    area: row.home,
+                    grants: row.grants,
+                })
+                .collect();
+            self.put_members(members, ADMIN, now_ms)
+        })
+    }
+
+    fn known(&self) -> Result<Directory> {
+        self.store()
+            .read::<_, Problem>(|tx| Ok(directory::read(tx)?))
+    }
+
+    fn take<T>(
+        &self,
+        import: Import<T>,
+        mode: Mode,
+        store: impl FnOnce(Vec<T>) -> Result<crate::registry::import::Taken>,
+    ) -> Result<Outcome> {
+        let Import {
+            good,
+            bad,
+            unchanged,
+        } = import;
+        if mode == Mode::Strict && !bad.is_empty() {
+            return Ok(Outcome {
+                unchanged,
+                bad,
+                withheld: true,
+                ..Outcome::default()
+            });
+        }
+        let taken = if good.is_empty() {
+            crate::registry::import::Taken::default()
+        } else {
+            store(good)?
+        };
+        Ok(Outcome {
+            changed: taken.changed,
+            unchanged: unchanged + taken.unchanged,
+            bad,
+            withheld: false,
+        })
+    }
+}

@@ -1,0 +1,226 @@
+//! Walks everything that is stored and says what does not fit: the audit chain, certificates, every envelope
+//! with its signature, every record with its digest, every stream position by position, the directory.
+
+use std::collections::BTreeMap;
+
+use onegrid_core::domain::stream::StreamId;
+use onegrid_core::id::{EnvelopeId, Hash, RecordId};
+use onegrid_core::trust::certificate::Certificate;
+use onegrid_core::wire::digest::Digest;
+use onegrid_core::wire::envelope::Envelope;
+use onegrid_core::wire::signed_entry::SignedEntry;
+
+use crate::error::{Phrase, Problem, Result};
+use crate::registry::audit;
+use crate::server::Server;
+use crate::store::{Reader, StoreError, StoreResult};
+
+/// What was looked at, and what is wrong.
+#[derive(Debug, Default)]
+pub struct Verified {
+    /// Records.
+    pub records: u64,
+    /// Envelopes.
+    pub envelopes: u64,
+    /// Positions of streams.
+    pub positions: u64,
+    /// Lines of the audit log.
+    pub audit: u64,
+    /// What is wrong, each as a sentence.
+    pub wrong: Vec<Phrase>,
+}
+
+/// Rows that are read at once.
+const STEP: usize = 500;
+/// Findings that are listed one by one.
+const WRONG_MAX: usize = 1_000;
+
+impl Server {
+    /// Walks everything, on one snapshot: a server that runs goes on working. `progress` gets records done
+    /// and records in all.
+    pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verified> {
+        self.store.read::<_, Problem>(|tx| {
+            let mut walk = Walk {
+                server: self,
+                tx,
+                certificates: BTreeMap::new(),
+                found: Verified::default(),
+            };
+            walk.audit()?;
+            walk.devices()?;
+            walk.records(progress)?;
+            walk.streams()?;
+            Ok(walk.found)
+        })
+    }
+}
+
+struct Walk<'a> {
+    server: &'a Server,
+    tx: &'a dyn Reader,
+    certificates: BTreeMap<Hash, Option<std::sync::Arc<Certificate>>>,
+    found: Verified,
+}
+
+impl Walk<'_> {
+    fn wrong(&mut self, code: &'static str, what: impl ToString) {
+        if self.found.wrong.len() < WRONG_MAX {
+            self.found.wrong.push(Phrase::new(code).with("what", what));
+        }
+    }
+
+    fn audit(&mut self) -> StoreResult<()> {
+        match audit::verify(self.tx)? {
+            Ok(lines) => self.found.audit = lines,
+            Err(line) => self.wrong("verify.audit", line),
+        }
+        Ok(())
+    }
+
+    fn devices(&mut self) -> StoreResult<()> {
+        for device in self.tx.devices()? {
+            let certificate = self.certificate(device.certificate)?;
+            if certificate.is_none_or(|known| known.facts().device != device.id) {
+                self.wrong("verify.certificate", device.id);
+            }
+        }
+        Ok(())
+    }
+
+    /// A certificate, once, with its signature checked.
+    fn certificate(&mut self, hash: Hash) -> StoreResult<Option<std::sync::Arc<Certificate>>> {
+        if let Some(known) = self.certificates.get(&hash) {
+            return Ok(known.clone());
+        }
+        let anchors = self.server.keys().anchors();
+        let checked = self
+            .tx
+            .certificate(hash)?
+            .and_then(|raw| Certificate::verify(raw, anchors).ok())
+            .filter(|certificate| certificate.hash() == hash)
+            .map(std::sync::Arc::new);
+        self.certificates.insert(hash, checked.clone());
+        Ok(checked)
+    }
+
+    fn records(&mut self, progress: &mut dyn FnMut(u64, u64)) -> StoreResult<()> {
+        let all = self.tx.counts()?.records;
+        let mut after = None;
+        loop {
+            let rows = self.tx.records(after, STEP)?;
+            let Some(last) = rows.last() else {
+                return Ok(());
+            };
+            after = Some(last.id);
+            for row in &rows {
+                self.record(row.id, row.digest)?;
+                self.found.records += 1;
+            }
+            progress(self.found.records, all);
+        }
+    }
+
+    fn record(&mut self, id: RecordId, digest: Digest) -> StoreResult<()> {
+        let mut settled = Digest::EMPTY;
+        for stored in self.tx.envelopes(id)? {
+            self.found.envelopes += 1;
+            let envelope_id: EnvelopeId = stored.raw.hash().envelope_id();
+            if stored.verdict.status.is_settled() {
+                settled.add(envelope_id);
+            }
+            let Some(certificate) = self.certificate(stored.certificate)? else {
+                self.wrong("verify.certificate", envelope_id);
+                continue;
+            };
+            let authority = self.server.keys().authority();
+            let checked = Envelope::parse(stored.raw)
+                .ok()
+                .filter(|envelope| envelope.record() == id)
+                .and_then(|envelope| envelope.verify(&certificate, authority).ok());
+            if checked.is_none() {
+                self.wrong("verify.envelope", envelope_id);
+            }
+        }
+        if settled != digest {
+            self.wrong("verify.digest", id);
+        }
+        match crate::ingest::records::load(self.tx, &self.server.certificates, id) {
+            Ok(record) if record.digest() == digest => {}
+            Ok(_) | Err(StoreError::Row(_) | StoreError::Missing(_)) => {
+                self.wrong("verify.record", id);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn streams(&mut self) -> StoreResult<()> {
+        for stream in self.tx.streams()? {
+            self.stream(stream)?;
+        }
+        Ok(())
+    }
+
+    fn stream(&mut self, stream: StreamId) -> StoreResult<()> {
+        let name = name_of(stream);
+        let head = self.tx.head(stream)?;
+        let mut position = 0;
+        loop {
+            let rows = self.tx.feed(stream, position, STEP)?;
+            if rows.is_empty() {
+                break;
+            }
+            for row in rows {
+                position += 1;
+                self.found.positions += 1;
+                if row.position != position {
+                    self.wrong("verify.gap", format!("{name} {position}"));
+                    return Ok(());
+                }
+            }
+        }
+        let items = self.tx.stream_items(stream)?;
+        let sum = items.iter().map(|item| item.digest).sum::<Digest>();
+        if position != head.position || sum != head.digest {
+            self.wrong("verify.stream", &name);
+        }
+        self.directory(stream, &name)
+    }
+
+    fn directory(&mut self, stream: StreamId, name: &str) -> StoreResult<()> {
+        if !matches!(
+            stream,
+            StreamId::DirectoryBase | StreamId::DirectoryVillage(_)
+        ) {
+            return Ok(());
+        }
+        let mut after = 0;
+        loop {
+            let page = self.tx.current(stream, after, STEP)?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = last.position;
+            for entry in page {
+                let anchors = self.server.keys().anchors();
+                let signed = SignedEntry::from_bytes(&entry.data);
+                if signed.and_then(|signed| signed.verify(anchors)).is_err() {
+                    self.wrong("verify.entry", format!("{name} {}", entry.position));
+                }
+            }
+        }
+    }
+}
+
+/// The name that the documentation gives a stream.
+fn name_of(stream: StreamId) -> String {
+    match stream {
+        StreamId::AreaStaff(id) => format!("area/{id}/staff"),
+        StreamId::Unit(id) => format!("unit/{id}"),
+        StreamId::Member(id) => format!("member/{id}"),
+        StreamId::Zone(id) => format!("zone/{id}"),
+        StreamId::Bulletin(id) => format!("bulletin/{id}"),
+        StreamId::DirectoryBase => "directory/base".to_owned(),
+        StreamId::DirectoryVillage(id) => format!("directory/{id}"),
+    }
+}

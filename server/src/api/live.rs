@@ -1,0 +1,259 @@
+//! `GET /v1/live`: wake-ups over a WebSocket, and nothing else. Data always goes by `POST /v1/sync`.
+//!
+//! A connection ends when its session does, when its device is revoked, when the phone has been silent for
+//! [`LIVE_SILENCE_MAX`], and when the server stops.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::{ConnectInfo, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use onegrid_core::id::DeviceId;
+use onegrid_core::net::now_ms;
+use onegrid_core::sync::paths::LIVE_PATH;
+use onegrid_core::trust::session::Session;
+use tokio::sync::watch;
+use tokio::time::{Duration, Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
+
+use super::node::Node;
+use super::routes::tags;
+use crate::error::{Problem, Result};
+use crate::limits::{
+    LIVE_MESSAGE_BYTES_MAX, LIVE_MESSAGES_MAX, LIVE_PER_DEVICE_MAX, LIVE_PING_EVERY,
+    LIVE_SEND_WAIT_MAX, LIVE_SILENCE_MAX, LIVE_WAKE_PAUSE,
+};
+use crate::store::StoreError;
+use crate::wakeups::Wake;
+
+/// What a wake-up says; a phone does not look at it.
+const WAKE: &[u8] = b"!";
+
+/// How many may listen.
+#[derive(Debug, Clone)]
+pub(super) struct Seats(Arc<Table>);
+
+#[derive(Debug)]
+struct Table {
+    all_max: usize,
+    taken: Mutex<HashMap<DeviceId, usize>>,
+}
+
+/// A seat, free again when dropped.
+struct Seat {
+    seats: Seats,
+    device: DeviceId,
+}
+
+impl Seats {
+    pub(super) fn new(all_max: usize) -> Self {
+        Self(Arc::new(Table {
+            all_max,
+            taken: Mutex::default(),
+        }))
+    }
+
+    fn take(&self, device: DeviceId) -> Result<Seat> {
+        let mut taken = self.0.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let all: usize = taken.values().sum();
+        let own = taken.get(&device).copied().unwrap_or_default();
+        if all >= self.0.all_max || own >= LIVE_PER_DEVICE_MAX {
+            return Err(Problem::new("http.busy"));
+        }
+        taken.insert(device, own + 1);
+        Ok(Seat {
+            seats: self.clone(),
+            device,
+        })
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut taken = self
+            .seats
+            .0
+            .taken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(own) = taken.get_mut(&self.device) {
+            *own -= 1;
+            if *own == 0 {
+                taken.remove(&self.device);
+            }
+        }
+    }
+}
+
+pub(super) async fn live(
+    State(node): State<Node>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    upgrade: std::result::Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response> {
+    node.admit(peer, &headers)?;
+    let (session, mac) = tags(&headers)?;
+    let inner = Arc::clone(&node.0);
+    let (session, wake) = node
+        .work(move |server| {
+            let now_ms = now_ms();
+            let request = ("GET", LIVE_PATH);
+            let (session, _) = server.authenticate((&session, &mac), request, &[], now_ms)?;
+            inner.by_device.take(session.device, now_ms)?;
+            let wake = server.subscribe(session.device, now_ms)?;
+            Ok((session, wake))
+        })
+        .await?;
+    let upgrade = upgrade.map_err(|error| Problem::new("http.bad_request").because(&error))?;
+    let seat = node.0.seats.take(session.device)?;
+    let socket = upgrade
+        .max_message_size(LIVE_MESSAGE_BYTES_MAX)
+        .max_frame_size(LIVE_MESSAGE_BYTES_MAX);
+    Ok(socket.on_upgrade(move |socket| async move {
+        node.0.meters.live.inc();
+        let line = Line {
+            node: node.clone(),
+            session,
+            wake,
+            socket,
+            heard: Instant::now(),
+            messages: 0,
+        };
+        line.run().await;
+        node.0.meters.live.dec();
+        drop(seat);
+    }))
+}
+
+/// Why a connection ends.
+enum End {
+    /// Nobody is there any more, or somebody who does not follow the rules.
+    Gone,
+    /// The device was revoked.
+    Cut,
+    /// The session ran out.
+    Over,
+    /// The server stops.
+    Stopping,
+}
+
+/// One connection.
+struct Line {
+    node: Node,
+    session: Session,
+    wake: watch::Receiver<Wake>,
+    socket: WebSocket,
+    heard: Instant,
+    messages: usize,
+}
+
+impl Line {
+    async fn run(mut self) {
+        let end = self.serve().await;
+        let (code, reason) = match end {
+            End::Gone => return,
+            End::Cut => {
+                self.node.0.meters.cut.inc();
+                (close_code::POLICY, "session.revoked")
+            }
+            End::Over => (close_code::POLICY, "session.expired"),
+            End::Stopping => (close_code::RESTART, "server.stopping"),
+        };
+        let close = Message::Close(Some(CloseFrame {
+            code,
+            reason: reason.into(),
+        }));
+        // Whoever does not take it is gone anyway.
+        let _ = timeout(LIVE_SEND_WAIT_MAX, self.socket.send(close)).await;
+    }
+
+    async fn serve(&mut self) -> End {
+        let shutdown = self.node.0.shutdown.clone();
+        let mut ping = interval_at(Instant::now() + LIVE_PING_EVERY, LIVE_PING_EVERY);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut awake_from = Instant::now();
+        let mut owed = false;
+        loop {
+            let over_at = Instant::now() + self.left();
+            tokio::select! {
+                () = shutdown.wait() => return End::Stopping,
+                changed = self.wake.changed() => {
+                    if changed.is_err() || self.wake.borrow_and_update().cut {
+                        return End::Cut;
+                    }
+                    owed = true;
+                }
+                // News that come together wake once.
+                () = sleep_until(awake_from), if owed => {
+                    owed = false;
+                    awake_from = Instant::now() + LIVE_WAKE_PAUSE;
+                    if !self.send(Message::Binary(WAKE.into())).await {
+                        return End::Gone;
+                    }
+                    if self.listen_anew().await.is_err() {
+                        return End::Cut;
+                    }
+                }
+                () = sleep_until(over_at) => {
+                    if !self.is_prolonged().await {
+                        return End::Over;
+                    }
+                }
+                _ = ping.tick() => {
+                    let silent = self.heard.elapsed() > LIVE_SILENCE_MAX;
+                    if silent || !self.send(Message::Ping(axum::body::Bytes::new())).await {
+                        return End::Gone;
+                    }
+                }
+                message = self.socket.recv() => match message {
+                    None | Some(Err(_) | Ok(Message::Close(_))) => return End::Gone,
+                    Some(Ok(message)) => {
+                        self.heard = Instant::now();
+                        // Nobody has to say anything here but “I am still there”.
+                        self.messages += usize::from(!matches!(message, Message::Pong(_)));
+                        if self.messages > LIVE_MESSAGES_MAX {
+                            return End::Gone;
+                        }
+                    }
+                },
+            }
+        }
+    }
+
+    async fn send(&mut self, message: Message) -> bool {
+        let sent = timeout(LIVE_SEND_WAIT_MAX, self.socket.send(message)).await;
+        matches!(sent, Ok(Ok(())))
+    }
+
+    /// What the device may read may have changed with what woke it.
+    async fn listen_anew(&self) -> Result<()> {
+        let device = self.session.device;
+        let anew = self.node.work(move |server| server.subscribe(device, now_ms())).await;
+        match anew {
+            Err(problem) if problem.code() == "session.revoked" => Err(problem),
+            // A store that is busy changes nothing: the old streams still wake.
+            _ => Ok(()),
+        }
+    }
+
+    /// Each sync may have prolonged the session meanwhile.
+    async fn is_prolonged(&mut self) -> bool {
+        let id = self.session.id.0;
+        let row = self
+            .node
+            .work(move |server| Ok(server.store().read::<_, StoreError>(|tx| tx.session(id))?))
+            .await;
+        if let Ok(Some(row)) = row {
+            self.session.expires_ms = row.expires_ms;
+        }
+        !self.session.is_over(now_ms())
+    }
+
+    fn left(&self) -> Duration {
+        let left_ms = self.session.expires_ms.saturating_sub(now_ms());
+        Duration::from_millis(u64::try_from(left_ms).unwrap_or(0))
+    }
+}

@@ -1,0 +1,111 @@
+//! What the routes of the protocol count.
+
+use std::sync::atomic::{AtomicI64, AtomicU64};
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+
+use crate::feed::sync::Tally;
+use crate::metrics::Metrics;
+
+/// Counters of the protocol; clones share them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Meters {
+    envelopes: Family<Verdicts, Counter>,
+    bytes: Family<Direction, Counter>,
+    incidents: Counter<u64, AtomicU64>,
+    generations: Counter<u64, AtomicU64>,
+    missing: Counter<u64, AtomicU64>,
+    pub(super) sessions: Counter<u64, AtomicU64>,
+    pub(super) enrolments: Counter<u64, AtomicU64>,
+    pub(super) moves: Counter<u64, AtomicU64>,
+    pub(super) live: Gauge<i64, AtomicI64>,
+    pub(super) cut: Counter<u64, AtomicU64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Verdicts {
+    verdict: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Direction {
+    direction: &'static str,
+}
+
+impl Meters {
+    /// Registers all of them.
+    pub(super) fn register(metrics: &Metrics) -> Self {
+        let meters = Self::default();
+        let all = meters.clone();
+        metrics.register(
+            "envelopes",
+            "Envelopes that got a verdict on arrival",
+            all.envelopes,
+        );
+        metrics.register("sync_bytes", "Bytes of bodies of syncs", all.bytes);
+        metrics.register(
+            "sync_incidents",
+            "Syncs that began to reconcile because digests differed",
+            all.incidents,
+        );
+        metrics.register(
+            "sync_give_backs",
+            "Syncs that gave back what the server had lost",
+            all.generations,
+        );
+        metrics.register(
+            "sync_missing",
+            "Bundles turned down because parents were missing",
+            all.missing,
+        );
+        metrics.register("sessions", "Sessions that were opened", all.sessions);
+        metrics.register("enrolments", "Answered enrolments", all.enrolments);
+        metrics.register(
+            "overdue_moves",
+            "Automatic moves made because time had passed",
+            all.moves,
+        );
+        metrics.register(
+            "live_connections",
+            "Phones that wait for wake-ups now",
+            all.live,
+        );
+        metrics.register(
+            "live_cut",
+            "Wake-up connections cut off by a revocation",
+            all.cut,
+        );
+        // Series that are there from the start, so that a rate over them has a beginning.
+        for verdict in ["accepted", "void", "held", "refused"] {
+            drop(meters.envelopes.get_or_create(&Verdicts { verdict }));
+        }
+        meters
+    }
+
+    /// Counts one answered sync.
+    pub(super) fn synced(&self, bytes_in: usize, bytes_out: usize, tally: &Tally) {
+        for (direction, bytes) in [("up", bytes_in), ("down", bytes_out)] {
+            self.bytes
+                .get_or_create(&Direction { direction })
+                .inc_by(bytes as u64);
+        }
+        for (verdict, count) in [
+            ("accepted", tally.accepted),
+            ("void", tally.void),
+            ("held", tally.held),
+            ("refused", tally.refused),
+        ] {
+            if count > 0 {
+                self.envelopes
+                    .get_or_create(&Verdicts { verdict })
+                    .inc_by(count);
+            }
+        }
+        self.incidents.inc_by(u64::from(tally.reconciles));
+        self.generations.inc_by(u64::from(tally.gives_back));
+        self.missing.inc_by(u64::from(tally.missing));
+    }
+}

@@ -1,0 +1,103 @@
+//! What the routes of the protocol share: the server, its limits, and the workers that run it.
+
+use std::sync::Arc;
+
+use onegrid_core::id::DeviceId;
+use tokio::sync::Semaphore;
+
+use super::body::Bodies;
+use super::live::Seats;
+use super::meters::Meters;
+use super::peer::Caller;
+use super::rates::Rates;
+use super::shutdown::Shutdown;
+use crate::config::Config;
+use crate::error::{Problem, Result};
+use crate::limits::BODIES_AT_ONCE_MAX;
+use crate::metrics::Metrics;
+use crate::server::Server;
+
+/// A server behind HTTP; clones are the same one.
+#[derive(Clone)]
+pub struct Node(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    pub(super) server: Arc<Server>,
+    pub(super) shutdown: Shutdown,
+    pub(super) meters: Meters,
+    pub(super) bodies: Bodies,
+    pub(super) seats: Seats,
+    pub(super) behind_proxy: bool,
+    pub(super) body_bytes_max: usize,
+    pub(super) by_address: Rates<Caller>,
+    pub(super) by_device: Rates<DeviceId>,
+    pub(super) enrolments: Rates<Caller>,
+    // The store blocks: so many requests at once are worked on, the others wait for their turn.
+    workers: Arc<Semaphore>,
+}
+
+impl Node {
+    /// Puts a server behind HTTP.
+    #[must_use]
+    pub fn new(
+        server: Arc<Server>,
+        config: &Config,
+        metrics: &Metrics,
+        shutdown: Shutdown,
+    ) -> Self {
+        let limits = &config.limits;
+        Self(Arc::new(Inner {
+            server,
+            shutdown,
+            meters: Meters::register(metrics),
+            bodies: Bodies::new(limits.body_bytes_max.saturating_mul(BODIES_AT_ONCE_MAX)),
+            seats: Seats::new(limits.live_max),
+            behind_proxy: config.server.behind_proxy,
+            body_bytes_max: limits.body_bytes_max,
+            by_address: Rates::per_minute(limits.address_per_minute),
+            by_device: Rates::per_minute(limits.device_per_minute),
+            enrolments: Rates::per_minute(limits.enrolments_per_minute),
+            workers: Arc::new(Semaphore::new(
+                limits.workers_max.min(Semaphore::MAX_PERMITS),
+            )),
+        }))
+    }
+
+    /// The server.
+    #[must_use]
+    pub fn server(&self) -> &Arc<Server> {
+        &self.0.server
+    }
+
+    /// Runs what blocks on a thread for that, when it is its turn. What has begun is finished even when the
+    /// caller is gone, and keeps its place until then.
+    pub(super) async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Server) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let turn = Arc::clone(&self.0.workers)
+            .acquire_owned()
+            .await
+            .map_err(|_| Problem::new("server.stopping"))?;
+        let server = Arc::clone(&self.0.server);
+        let done = tokio::task::spawn_blocking(move || {
+            let outcome = work(&server);
+            drop(turn);
+            outcome
+        });
+        match done.await {
+            Ok(outcome) => outcome,
+            // A bug fails one request: the guard around every route counts and answers it.
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(Problem::new("server.stopping")),
+            },
+        }
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").finish_non_exhaustive()
+    }
+}

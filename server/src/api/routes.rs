@@ -1,0 +1,161 @@
+//! The routes of the protocol (`docs/protocol.md`, “Session and HTTP”): bytes in, bytes out.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::Response;
+use axum::routing::{get, post};
+use onegrid_core::limits::{ENROLMENT_BYTES_MAX, REQUEST_BYTES_MAX, SESSION_MESSAGE_BYTES_MAX};
+use onegrid_core::net::{OsRandom, now_ms};
+use onegrid_core::sync::paths::{
+    AUTHORITY_PATH, ENROL_PATH, LIVE_PATH, MEDIA_CBOR, MEDIA_SYNC, SESSION_PATH, SYNC_PATH,
+};
+use onegrid_core::trust::request_mac::{MAC_HEADER, SESSION_HEADER};
+use onegrid_core::trust::session::SessionMessage;
+
+use super::live::live;
+use super::node::Node;
+use super::peer::Caller;
+use crate::error::{Problem, Result};
+
+/// The routes that phones use.
+pub fn routes(node: Node) -> Router {
+    Router::new()
+        .route(AUTHORITY_PATH, get(authority))
+        .route(ENROL_PATH, post(enrol))
+        .route(SESSION_PATH, post(session))
+        .route(SYNC_PATH, post(sync))
+        .route(LIVE_PATH, get(live))
+        .with_state(node)
+}
+
+type Peer = ConnectInfo<SocketAddr>;
+
+async fn authority(
+    State(node): State<Node>,
+    ConnectInfo(peer): Peer,
+    headers: HeaderMap,
+) -> Result<Response> {
+    node.admit(peer, &headers)?;
+    let root = *node.0.server.keys().anchors().root().as_bytes();
+    Ok(answer("application/octet-stream", root.to_vec()))
+}
+
+async fn enrol(
+    State(node): State<Node>,
+    ConnectInfo(peer): Peer,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response> {
+    let caller = node.admit(peer, &headers)?;
+    node.0.enrolments.take(caller, now_ms())?;
+    let held = node
+        .0
+        .bodies
+        .read(&headers, body, ENROLMENT_BYTES_MAX)
+        .await?;
+    let body = node
+        .work(move |server| server.handle_enrol(&held.bytes, now_ms()))
+        .await?;
+    node.0.meters.enrolments.inc();
+    Ok(answer(MEDIA_CBOR, body))
+}
+
+/// Both steps of the handshake.
+async fn session(
+    State(node): State<Node>,
+    ConnectInfo(peer): Peer,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response> {
+    node.admit(peer, &headers)?;
+    let held = node
+        .0
+        .bodies
+        .read(&headers, body, SESSION_MESSAGE_BYTES_MAX)
+        .await?;
+    let meters = node.0.meters.clone();
+    let body = node
+        .work(move |server| {
+            let message =
+                SessionMessage::of(&held.bytes).map_err(|error| Problem::new(error.code()))?;
+            match message {
+                SessionMessage::Hello => {
+                    server.handle_hello(&held.bytes, now_ms(), &mut OsRandom)
+                }
+                SessionMessage::Prove(_) => {
+                    let grant = server.handle_prove(&held.bytes, now_ms(), &mut OsRandom)?;
+                    meters.sessions.inc();
+                    Ok(grant)
+                }
+            }
+        })
+        .await?;
+    Ok(answer(MEDIA_CBOR, body))
+}
+
+async fn sync(
+    State(node): State<Node>,
+    ConnectInfo(peer): Peer,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response> {
+    node.admit(peer, &headers)?;
+    let (session, mac) = tags(&headers)?;
+    let bytes_max = node.0.body_bytes_max.min(REQUEST_BYTES_MAX);
+    let held = node.0.bodies.read(&headers, body, bytes_max).await?;
+    let inner = std::sync::Arc::clone(&node.0);
+    let answered = node
+        .work(move |server| {
+            let (now_ms, bytes) = (now_ms(), held.bytes.as_ref());
+            let (session, tag) =
+                server.authenticate((&session, &mac), ("POST", SYNC_PATH), bytes, now_ms)?;
+            // Counted once the caller has proved who it is: nobody uses up what is another's.
+            inner.by_device.take(session.device, now_ms)?;
+            let answered = server.answer_sync(&session, &tag, bytes, now_ms)?;
+            let tally = &answered.tally;
+            inner
+                .meters
+                .synced(bytes.len(), answered.body.len(), tally);
+            Ok(answered)
+        })
+        .await?;
+    let mut response = answer(MEDIA_SYNC, answered.body);
+    let mac = HeaderValue::try_from(answered.mac)
+        .map_err(|error| Problem::new("server.internal").because(&error))?;
+    response
+        .headers_mut()
+        .insert(HeaderName::from_static(MAC_HEADER), mac);
+    Ok(response)
+}
+
+impl Node {
+    /// Counts a request against its address.
+    pub(super) fn admit(&self, peer: SocketAddr, headers: &HeaderMap) -> Result<Caller> {
+        let caller = Caller::of(peer, headers, self.0.behind_proxy);
+        self.0.by_address.take(caller, now_ms())?;
+        Ok(caller)
+    }
+}
+
+/// The two headers of a request inside a session.
+pub(super) fn tags(headers: &HeaderMap) -> Result<(String, String)> {
+    let read = |name| {
+        let value = headers.get(name).and_then(|value| value.to_str().ok());
+        value
+            .map(str::to_owned)
+            .ok_or_else(|| Problem::new("session.malformed"))
+    };
+    Ok((read(SESSION_HEADER)?, read(MAC_HEADER)?))
+}
+
+fn answer(media_type: &'static str, body: Vec<u8>) -> Response {
+    let mut response = Response::new(Body::from(body));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}

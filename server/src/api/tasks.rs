@@ -1,0 +1,108 @@
+//! What has to happen with the time: devices revoked elsewhere are cut off, overdue cases are looked at,
+//! sessions that are over are removed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use onegrid_core::net::now_ms;
+use tokio::time::{Duration, MissedTickBehavior, interval};
+
+use super::health::Ready;
+use super::node::Node;
+use crate::admin::ADMIN;
+use crate::error::{Problem, Result};
+use crate::limits::{AUDIT_ROWS_A_LOOK, DUE_PER_TICK_MAX, LOOK_EVERY, SWEEP_EVERY, TICK_EVERY};
+use crate::server::Server;
+
+/// Starts the tasks of a node; they end when it stops. The answer says whether the store works, as of the
+/// last look at it.
+#[must_use]
+pub fn keep_time(node: &Node) -> Ready {
+    let healthy = Arc::new(AtomicBool::new(true));
+    let (alive, mut seen) = (Arc::clone(&healthy), None);
+    every(node, LOOK_EVERY, move |server, _| {
+        let looked = look(server, &mut seen);
+        alive.store(looked.is_ok(), Ordering::Relaxed);
+        looked
+    });
+    let meters = node.0.meters.clone();
+    every(node, TICK_EVERY, move |server, now_ms| {
+        loop {
+            let made = server.tick(now_ms)?;
+            meters.moves.inc_by(made as u64);
+            if made < DUE_PER_TICK_MAX {
+                return Ok(());
+            }
+        }
+    });
+    every(node, SWEEP_EVERY, |server, now_ms| {
+        server
+            .store()
+            .write::<_, Problem>(move |tx| Ok(tx.sweep_sessions(now_ms)?))?;
+        Ok(())
+    });
+    let shutdown = node.0.shutdown.clone();
+    Arc::new(move || {
+        if shutdown.is_stopped() {
+            Err(Problem::new("server.stopping"))
+        } else if healthy.load(Ordering::Relaxed) {
+            Ok(())
+        } else {
+            Err(Problem::new("store.failed"))
+        }
+    })
+}
+
+fn every(
+    node: &Node,
+    pause: Duration,
+    work: impl FnMut(&Server, i64) -> Result<()> + Send + 'static,
+) {
+    let (server, shutdown) = (Arc::clone(&node.0.server), node.0.shutdown.clone());
+    let mut work = Some(work);
+    tokio::spawn(async move {
+        let mut clock = interval(pause);
+        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = shutdown.wait() => return,
+                _ = clock.tick() => {}
+            }
+            let (Some(mut task), server) = (work.take(), Arc::clone(&server)) else {
+                return;
+            };
+            let done = tokio::task::spawn_blocking(move || {
+                let outcome = task(&server, now_ms());
+                (task, outcome)
+            });
+            // A task that panics stays away; the log has the place and health says that it is missing.
+            let Ok((task, outcome)) = done.await else {
+                return;
+            };
+            work = Some(task);
+            if let Err(problem) = outcome {
+                problem.log();
+            }
+        }
+    });
+}
+
+/// Cuts off who was revoked by another process, and wakes everybody after an administrator's change in one:
+/// only the process that writes knows whom a change concerns.
+fn look(server: &Server, seen: &mut Option<u64>) -> Result<()> {
+    server.cut_revoked()?;
+    let last = server.store().read(|tx| tx.audit_last())?;
+    let last = last.map_or(0, |row| row.no);
+    let before = seen.replace(last).unwrap_or(last);
+    if before >= last {
+        return Ok(());
+    }
+    let rows = server
+        .store()
+        .read(|tx| tx.audit(before, AUDIT_ROWS_A_LOOK))?;
+    let many = rows.len() == AUDIT_ROWS_A_LOOK;
+    if many || rows.iter().any(|row| row.actor == ADMIN) {
+        server.wakeups.notify_all();
+    }
+    Ok(())
+}

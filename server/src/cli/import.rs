@@ -1,0 +1,214 @@
+//! `onegrid import`: areas, units and members from the files of an office.
+//!
+//! Every bad row is named on its own line. Exit code 3 when there were some, also when the rest was taken in.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use onegrid_core::domain::position::Datum;
+
+use super::Context;
+use super::time::now;
+use crate::admin::import::areas::AreaFiles;
+use crate::admin::take_in::{Mode, Outcome};
+use crate::error::{Phrase, Problem, Result};
+use crate::limits::IMPORT_FILE_BYTES_MAX;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Command {
+    #[command(about = "cli.import_areas")]
+    Areas(AreaArgs),
+    #[command(about = "cli.import_units")]
+    Units(FileArgs),
+    #[command(about = "cli.import_members")]
+    Members(FileArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct AreaArgs {
+    #[arg(value_name = "FOLDER", help = "cli.arg_areas_folder")]
+    folder: PathBuf,
+    #[arg(
+        long,
+        value_name = "wgs84|gcj02|bd09",
+        default_value = "wgs84",
+        help = "cli.arg_datum"
+    )]
+    datum: DatumArg,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct FileArgs {
+    #[arg(value_name = "FILE", help = "cli.arg_table")]
+    file: PathBuf,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Debug, Clone, Copy, clap::Args)]
+struct How {
+    #[arg(long, help = "cli.arg_strict")]
+    strict: bool,
+    #[arg(long, help = "cli.arg_progress")]
+    progress: bool,
+    #[arg(long, help = "cli.arg_json")]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum DatumArg {
+    Wgs84,
+    Gcj02,
+    Bd09,
+}
+
+/// Reads, reports what is bad, takes in the rest.
+pub(super) fn run(command: &Command, context: &mut Context<'_>) -> Result<()> {
+    let (_, server) = context.deployment()?;
+    match command {
+        Command::Areas(args) => {
+            let bar = Bar::new(args.how.progress);
+            let files = match AreaFiles::read_folder(&args.folder) {
+                Ok(files) => files,
+                Err(bad) => {
+                    let outcome = Outcome {
+                        bad: vec![bad],
+                        withheld: true,
+                        ..Outcome::default()
+                    };
+                    return tell("import.done_areas", &outcome, args.how, context);
+                }
+            };
+            let datum = match args.datum {
+                DatumArg::Wgs84 => Datum::Wgs84,
+                DatumArg::Gcj02 => Datum::Gcj02,
+                DatumArg::Bd09 => Datum::Bd09,
+            };
+            let outcome =
+                server.import_areas(&files, datum, args.how.mode(), now(), &mut bar.on())?;
+            bar.end();
+            tell("import.done_areas", &outcome, args.how, context)
+        }
+        Command::Units(args) => {
+            let (bar, bytes) = (Bar::new(args.how.progress), read(&args.file)?);
+            let (name, mode) = (name_of(&args.file), args.how.mode());
+            let outcome = server.import_units(&name, &bytes, mode, now(), &mut bar.on())?;
+            bar.end();
+            tell("import.done_units", &outcome, args.how, context)
+        }
+        Command::Members(args) => {
+            let (bar, bytes) = (Bar::new(args.how.progress), read(&args.file)?);
+            let (name, mode) = (name_of(&args.file), args.how.mode());
+            let outcome = server.import_members(&name, &bytes, mode, now(), &mut bar.on())?;
+            bar.end();
+            tell("import.done_members", &outcome, args.how, context)
+        }
+    }
+}
+
+fn tell(code: &'static str, outcome: &Outcome, how: How, context: &mut Context<'_>) -> Result<()> {
+    let lang = context.lang;
+    if how.json {
+        let bad = outcome.bad.iter().map(|bad| {
+            serde_json::json!({
+                "file": bad.file,
+                "line": bad.line(),
+                "column": bad.column,
+                "code": bad.code,
+                "value": bad.value,
+                "reason": bad.reason(lang),
+            })
+        });
+        context.json(&serde_json::json!({
+            "changed": outcome.changed,
+            "unchanged": outcome.unchanged,
+            "withheld": outcome.withheld,
+            "bad": bad.collect::<Vec<_>>(),
+        }))?;
+    } else {
+        for bad in &outcome.bad {
+            context.line(bad.say(lang))?;
+        }
+        if !outcome.withheld {
+            context.say(
+                &Phrase::new(code)
+                    .with("changed", outcome.changed)
+                    .with("unchanged", outcome.unchanged),
+            )?;
+        }
+    }
+    let count = outcome.bad.len();
+    match (count, outcome.withheld) {
+        (0, _) => Ok(()),
+        (_, true) => Err(Problem::new("import.nothing_taken").with("count", count)),
+        (_, false) => Err(Problem::new("import.rest_taken").with("count", count)),
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let unreadable = |error: std::io::Error| {
+        Problem::new("import.no_file")
+            .with("path", path.display())
+            .because(&error)
+    };
+    let mut bytes = Vec::new();
+    // One byte more than allowed, so that the parser sees that it is too large.
+    std::fs::File::open(path)
+        .map_err(unreadable)?
+        .take(IMPORT_FILE_BYTES_MAX as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    Ok(bytes)
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
+}
+
+impl How {
+    fn mode(self) -> Mode {
+        if self.strict { Mode::Strict } else { Mode::Rest }
+    }
+}
+
+/// The progress bar, on standard error; without a terminal it is a line for each tenth.
+struct Bar(Option<ProgressBar>);
+
+impl Bar {
+    fn new(wanted: bool) -> Self {
+        Self(wanted.then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed}");
+            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        }))
+    }
+
+    fn on(&self) -> impl FnMut(usize, usize) + '_ {
+        let mut tenth = 0;
+        move |done, all| {
+            let Some(bar) = &self.0 else { return };
+            if !bar.is_hidden() {
+                bar.set_length(all as u64);
+                bar.set_position(done as u64);
+                return;
+            }
+            let now = done * 10 / all.max(1);
+            if now > tenth {
+                tenth = now;
+                eprintln!("{} % ({done}/{all})", now * 10);
+            }
+        }
+    }
+
+    fn end(self) {
+        if let Some(bar) = self.0 {
+            bar.finish();
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! `onegrid init`: a new deployment.
+
+use std::path::PathBuf;
+
+use onegrid_core::domain::position::Datum;
+use onegrid_core::net::OsRandom;
+
+use super::time::now;
+use super::Context;
+use crate::admin::data_dir::DataDir;
+use crate::admin::import::areas::AreaFiles;
+use crate::admin::take_in::{Mode, Outcome};
+use crate::admin::{seed, setup};
+use crate::error::{Phrase, Problem, Result};
+use crate::server::Server;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "onegrid-root.key",
+        help = "cli.arg_root_key"
+    )]
+    root_key: PathBuf,
+    #[arg(long, value_name = "gongshu|demo", help = "cli.arg_seed")]
+    seed: Option<Seed>,
+}
+
+/// What is built in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Seed {
+    /// The division of Gongshu.
+    Gongshu,
+    /// The same, with the units and people of the demo.
+    Demo,
+}
+
+/// Makes folder, keys and store; takes in the seed.
+pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
+    let config = context.config()?.config;
+    let data = DataDir::of(&config);
+    let keys = setup::prepare(&data, &args.root_key, now(), &mut OsRandom)?;
+    context.say(
+        &Phrase::new("init.done")
+            .with("path", data.path().display())
+            .with("authority", keys.authority().0),
+    )?;
+    context.say(&Phrase::new("init.root_key").with("path", args.root_key.display()))?;
+    if let Some(chosen) = args.seed {
+        sow(&data.open(&config)?, chosen, context)?;
+    }
+    context.say(&Phrase::new("init.next"))
+}
+
+fn sow(server: &Server, chosen: Seed, context: &mut Context<'_>) -> Result<()> {
+    let mut quiet = |_, _| {};
+    let files: AreaFiles = seed::gongshu();
+    let (datum, mode) = (Datum::Wgs84, Mode::Strict);
+    let areas = server.import_areas(&files, datum, mode, now(), &mut quiet)?;
+    told("import.done_areas", areas, context)?;
+    if chosen == Seed::Demo {
+        let name = "units.csv";
+        let units = server.import_units(name, seed::DEMO_UNITS, mode, now(), &mut quiet)?;
+        told("import.done_units", units, context)?;
+        let name = "members.csv";
+        let members = server.import_members(name, seed::DEMO_MEMBERS, mode, now(), &mut quiet)?;
+        told("import.done_members", members, context)?;
+    }
+    Ok(())
+}
+
+/// What is built in has no bad rows: a test imports it.
+fn told(code: &'static str, outcome: Outcome, context: &mut Context<'_>) -> Result<()> {
+    if !outcome.bad.is_empty() {
+        return Err(Problem::new("server.internal"));
+    }
+    context.say(
+        &Phrase::new(code)
+            .with("changed", outcome.changed)
+            .with("unchanged", outcome.unchanged),
+    )
+}

@@ -1,0 +1,67 @@
+//! `onegrid serve`: the server, until it is told to stop.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::Context;
+use crate::admin::data_dir::DataDir;
+use crate::api::{self, Listener, Node, Shell, Shutdown};
+use crate::config::Config;
+use crate::error::{Phrase, Problem, Result};
+use crate::metrics::Metrics;
+use crate::server::Server;
+use crate::telemetry;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[arg(long, value_name = "ADDRESS:PORT", help = "cli.arg_listen")]
+    listen: Option<SocketAddr>,
+    #[arg(long, help = "cli.arg_json")]
+    json: bool,
+}
+
+/// Binds, prints the address, serves. The address is printed once requests are answered.
+pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
+    if let Some(listen) = args.listen {
+        context.set("server", "listen", listen);
+    }
+    let config = context.config()?.config;
+    telemetry::init(&config.log);
+    let data = DataDir::of(&config);
+    let server = Arc::new(data.open(&config)?);
+    let _lock = data.lock()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::new("server.internal").because(&error))?;
+    let outcome = runtime.block_on(serve(&config, &server, args.json, context));
+    // Work that has begun is finished: its caller may have its answer already.
+    drop(runtime);
+    outcome?;
+    context.say(&Phrase::new("serve.stopped"))
+}
+
+async fn serve(
+    config: &Config,
+    server: &Arc<Server>,
+    json: bool,
+    context: &mut Context<'_>,
+) -> Result<()> {
+    let shutdown = Shutdown::on_signal()?;
+    let listener = Listener::bind(config)?;
+    let metrics = Metrics::new();
+    let node = Node::new(Arc::clone(server), config, &metrics, shutdown.clone());
+    let ready = api::keep_time(&node);
+    let shell = Shell::new(config.limits.clone(), metrics, ready);
+    let app = api::shell(api::routes(node), &shell);
+    let url = listener.url();
+    if json {
+        context.json(&serde_json::json!({ "listening": url }))?;
+    } else {
+        context.say(&Phrase::new("serve.listening").with("url", &url))?;
+    }
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "serving");
+    let served = listener.serve(app, shutdown).await;
+    tracing::info!("stopped");
+    served
+}

@@ -1,0 +1,60 @@
+//! `onegrid status`: how much there is, and whether a server runs.
+
+use super::Context;
+use crate::admin::data_dir::DataDir;
+use crate::error::{Phrase, Result};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[arg(long, help = "cli.arg_json")]
+    json: bool,
+}
+
+/// Prints the counts of the store.
+pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
+    let (config, server) = context.deployment()?;
+    let data = DataDir::of(&config);
+    let served = data.is_served()?;
+    let counts = server.store().read(|tx| tx.counts())?;
+    let generation = server.generation()?;
+    let bytes = std::fs::metadata(data.database()).map_or(0, |file| file.len());
+    if args.json {
+        return context.json(&serde_json::json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "serving": served,
+            "generation": generation,
+            "records": counts.records,
+            "open": counts.open,
+            "envelopes": counts.envelopes,
+            "held": counts.held,
+            "devices": counts.devices,
+            "members": counts.members,
+            "streams": counts.streams,
+            "database_bytes": bytes,
+        }));
+    }
+    let running = if served {
+        "status.serving"
+    } else {
+        "status.not_serving"
+    };
+    context.say(&Phrase::new(running))?;
+    context.say(
+        &Phrase::new("status.counts")
+            .with("records", counts.records)
+            .with("open", counts.open)
+            .with("envelopes", counts.envelopes)
+            .with("members", counts.members)
+            .with("devices", counts.devices)
+            .with("streams", counts.streams),
+    )?;
+    context.say(
+        &Phrase::new("status.store")
+            .with("generation", generation)
+            .with("bytes", bytes),
+    )?;
+    if counts.held > 0 {
+        context.say(&Phrase::new("status.held").with("count", counts.held))?;
+    }
+    Ok(())
+}
