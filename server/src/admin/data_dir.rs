@@ -4,11 +4,9 @@
 //! at a time, across processes, and readers see snapshots. Only what puts another database in place needs the
 //! server to be stopped: it takes the lock.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use fs4::FileExt as _;
 
 use crate::config::Config;
 use crate::error::{Problem, Result};
@@ -89,10 +87,12 @@ impl DataDir {
             .write(true)
             .open(&path)
             .map_err(|error| self.unusable(&error))?;
-        match file.try_lock_exclusive() {
-            Ok(true) => Ok(Lock { _file: file }),
-            Ok(false) => Err(Problem::new("data.served").with("path", self.folder.display())),
-            Err(error) => Err(self.unusable(&error)),
+        match file.try_lock() {
+            Ok(()) => Ok(Lock { _file: file }),
+            Err(TryLockError::WouldBlock) => {
+                Err(Problem::new("data.served").with("path", self.folder.display()))
+            }
+            Err(TryLockError::Error(error)) => Err(self.unusable(&error)),
         }
     }
 

@@ -229,9 +229,12 @@ impl Line {
     }
 
     /// What the device may read may have changed with what woke it.
-    async fn listen_anew(&self) -> Result<()> {
+    async fn listen_anew(&mut self) -> Result<()> {
         let device = self.session.device;
-        let anew = self.node.work(move |server| server.subscribe(device, now_ms())).await;
+        let anew = self
+            .node
+            .work(move |server| server.subscribe(device, now_ms()))
+            .await;
         match anew {
             Err(problem) if problem.code() == "session.revoked" => Err(problem),
             // A store that is busy changes nothing: the old streams still wake.

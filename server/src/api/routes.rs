@@ -83,9 +83,7 @@ async fn session(
             let message =
                 SessionMessage::of(&held.bytes).map_err(|error| Problem::new(error.code()))?;
             match message {
-                SessionMessage::Hello => {
-                    server.handle_hello(&held.bytes, now_ms(), &mut OsRandom)
-                }
+                SessionMessage::Hello => server.handle_hello(&held.bytes, now_ms(), &mut OsRandom),
                 SessionMessage::Prove(_) => {
                     let grant = server.handle_prove(&held.bytes, now_ms(), &mut OsRandom)?;
                     meters.sessions.inc();
@@ -117,9 +115,7 @@ async fn sync(
             inner.by_device.take(session.device, now_ms)?;
             let answered = server.answer_sync(&session, &tag, bytes, now_ms)?;
             let tally = &answered.tally;
-            inner
-                .meters
-                .synced(bytes.len(), answered.body.len(), tally);
+            inner.meters.synced(bytes.len(), answered.body.len(), tally);
             Ok(answered)
         })
         .await?;

@@ -51,7 +51,10 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
             Some(ms) => Phrase::new("devices.revoked").with("at", utc(ms)),
             None => Phrase::new("devices.enrolled").with("at", utc(device.enrolled_ms)),
         };
-        let (standing, name) = (standing.sentence(context.lang), name.as_deref().unwrap_or("-"));
+        let (standing, name) = (
+            standing.sentence(context.lang),
+            name.as_deref().unwrap_or("-"),
+        );
         context.line(format_args!("{}  {member}  {name}  {standing}", device.id))?;
     }
     if rows.is_empty() && !args.json {

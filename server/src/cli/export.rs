@@ -65,7 +65,7 @@ fn line(row: &RecordRow) -> serde_json::Value {
     let home: Vec<String> = row.home.ids().iter().map(ToString::to_string).collect();
     serde_json::json!({
         "record": row.id.to_string(),
-        "kind": RecordKind::from_code(row.kind).name(),
+        "kind": RecordKind::from_code(row.kind).map(RecordKind::name),
         "home": home,
         "created_ms": row.created_ms,
         "changed_ms": row.changed_ms,

@@ -173,7 +173,11 @@ fn name_of(path: &Path) -> String {
 
 impl How {
     fn mode(self) -> Mode {
-        if self.strict { Mode::Strict } else { Mode::Rest }
+        if self.strict {
+            Mode::Strict
+        } else {
+            Mode::Rest
+        }
     }
 }
 

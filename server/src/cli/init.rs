@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use onegrid_core::domain::position::Datum;
 use onegrid_core::net::OsRandom;
 
-use super::time::now;
 use super::Context;
+use super::time::now;
 use crate::admin::data_dir::DataDir;
 use crate::admin::import::areas::AreaFiles;
 use crate::admin::take_in::{Mode, Outcome};

@@ -90,7 +90,8 @@ fn own_address(config: &Config) -> Option<String> {
 }
 
 fn picture(text: &str) -> Result<String> {
-    let code = QrCode::new(text).map_err(|error| Problem::new("server.internal").because(&error))?;
+    let code =
+        QrCode::new(text).map_err(|error| Problem::new("server.internal").because(&error))?;
     // Terminals are dark: light modules are drawn, so that the code is dark on light.
     Ok(code
         .render::<Dense1x2>()

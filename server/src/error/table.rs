@@ -117,6 +117,20 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("zone.no_areas", Class::Data),
     ("zone.too_many_parts", Class::Data),
     ("zone.unknown_area", Class::Data),
+    // The data folder.
+    ("data.not_prepared", Class::Usage),
+    ("data.prepared", Class::Conflict),
+    ("data.served", Class::Conflict),
+    ("data.unusable", Class::Internal),
+    // Backup.
+    ("backup.exists", Class::Conflict),
+    ("backup.none", Class::Data),
+    // Import.
+    ("import.no_file", Class::Data),
+    ("import.nothing_taken", Class::Data),
+    ("import.rest_taken", Class::Data),
+    // Verification.
+    ("verify.wrong", Class::Internal),
 ];
 
 /// The class of a code; `None` when it has no line.
