@@ -1,3 +1,4 @@
 //! What the suites in `tests/` share: helpers that read like the domain, and nothing that ships.
 
+pub mod onegrid;
 pub mod town;

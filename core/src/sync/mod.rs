@@ -21,6 +21,7 @@ pub mod port;
 pub mod reconcile;
 mod repair;
 pub mod report;
+mod shared;
 pub mod star;
 mod star_error;
 

@@ -84,10 +84,13 @@ pub(super) fn localise(command: Command, lang: Lang, root: bool) -> Command {
             let help = arg
                 .get_help()
                 .map(|code| texts::say(&code.to_string(), lang, &[]));
-            let arg = arg
-                .hide_possible_values(true)
-                .hide_default_value(true)
-                .hide_env(true);
+            let arg = if arg.get_action().takes_values() {
+                arg.hide_possible_values(true)
+                    .hide_default_value(true)
+                    .hide_env(true)
+            } else {
+                arg
+            };
             match help {
                 Some(help) => arg.help(help),
                 None => arg,

@@ -1,0 +1,236 @@
+//! The real binary `onegrid`, run as an operator runs it, and real phones that talk to it over its socket.
+
+mod phone;
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::OnceLock;
+
+pub use phone::{Phone, hazard, home, way_to};
+use tempfile::TempDir;
+
+/// Builds the binary once for a test process, and gives its path.
+///
+/// # Panics
+/// When it does not build.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let built = Command::new(env!("CARGO"))
+            .args([
+                "build",
+                "--quiet",
+                "-p",
+                "onegrid-server",
+                "--bin",
+                "onegrid",
+            ])
+            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+            .status()
+            .expect("cargo runs");
+        assert!(built.success(), "onegrid does not build");
+        let test = std::env::current_exe().expect("a test knows where it is");
+        let profile = test
+            .ancestors()
+            .find(|folder| folder.join("onegrid").is_file());
+        profile.expect("beside the test").join("onegrid")
+    })
+}
+
+/// An operator at a machine: a folder, a configuration, commands.
+pub struct Operator {
+    folder: TempDir,
+    settings: Vec<String>,
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub struct Ran {
+    /// Its exit code; -1 when a signal ended it.
+    pub code: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Default for Operator {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Operator {
+    /// An empty folder; nothing is set up.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            folder: tempfile::tempdir().expect("a temporary folder"),
+            settings: Vec::new(),
+        }
+    }
+
+    /// A deployment with the division of Gongshu and the people of the demo.
+    #[must_use]
+    pub fn with_demo() -> Self {
+        let operator = Self::new();
+        operator.ok(&["init", "--seed", "demo", "--root-key", "root.key"]);
+        operator
+    }
+
+    /// Sets `section.key` for every command from now on.
+    #[must_use]
+    pub fn set(mut self, setting: &str) -> Self {
+        self.settings.push(setting.to_owned());
+        self
+    }
+
+    /// A path in the operator's folder.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command.env_clear().current_dir(self.folder.path());
+        command.env("ONEGRID_STORE__PATH", self.path("data"));
+        for setting in &self.settings {
+            command.args(["--set", setting]);
+        }
+        if !args.contains(&"--lang") {
+            command.args(["--lang", "en"]);
+        }
+        command.args(args).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    #[must_use]
+    pub fn run(&self, args: &[&str]) -> Ran {
+        let done = self.command(args).output().expect("onegrid runs");
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = done;
+        let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");
+        Ran {
+            code: status.code().unwrap_or(-1),
+            out: text(stdout),
+            err: text(stderr),
+        }
+    }
+
+    /// Runs a command that must succeed; gives its output.
+    #[must_use]
+    pub fn out(&self, args: &[&str]) -> String {
+        let ran = self.run(args);
+        assert_eq!(ran.code, 0, "onegrid {args:?}: {ran:?}");
+        ran.out
+    }
+
+    /// Runs a command that must succeed.
+    pub fn ok(&self, args: &[&str]) {
+        drop(self.out(args));
+    }
+
+    /// Runs a command that must succeed and print one line of JSON.
+    #[must_use]
+    pub fn json(&self, args: &[&str]) -> serde_json::Value {
+        serde_json::from_str(&self.out(args)).expect("one line of JSON")
+    }
+
+    /// Starts the server on a free port; comes back when it listens.
+    #[must_use]
+    pub fn serve(&self) -> Serving {
+        let mut child = self
+            .command(&["serve", "--listen", "127.0.0.1:0", "--json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("onegrid runs");
+        let mut out = BufReader::new(child.stdout.take().expect("its output is piped"));
+        let mut line = String::new();
+        out.read_line(&mut line).expect("it says where it listens");
+        let said: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        let Some(url) = said["listening"].as_str().map(str::to_owned) else {
+            let done = child.wait_with_output().expect("it ended");
+            panic!(
+                "no address: {line}{}",
+                String::from_utf8_lossy(&done.stderr)
+            );
+        };
+        Serving {
+            child: Some(child),
+            _out: out,
+            url,
+        }
+    }
+
+    /// Invites a phone of a member; gives the short code.
+    #[must_use]
+    pub fn invite(&self, member: &str) -> String {
+        let invited = self.json(&["invite", member, "--json"]);
+        invited["code"].as_str().expect("a code").to_owned()
+    }
+}
+
+/// A running server; killed when dropped.
+pub struct Serving {
+    child: Option<Child>,
+    // Held open: a server that can not print its last words says so.
+    _out: BufReader<ChildStdout>,
+    /// Where it listens.
+    pub url: String,
+}
+
+impl Serving {
+    /// Host and port.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        self.url.split_once("://").expect("a URL").1
+    }
+
+    /// Tells it to stop, as a service manager does.
+    pub fn tell_to_stop(&self) {
+        let id = self.child.as_ref().expect("it runs").id().to_string();
+        let told = Command::new("kill").args(["-TERM", &id]).status();
+        assert!(told.expect("kill runs").success());
+    }
+
+    /// Waits for its end; gives its exit code and its log.
+    #[must_use]
+    pub fn ended(mut self) -> (i32, String) {
+        let child = self.child.take().expect("it runs");
+        let done = child.wait_with_output().expect("it ends");
+        let log = String::from_utf8_lossy(&done.stderr).into_owned();
+        (done.status.code().unwrap_or(-1), log)
+    }
+
+    /// Stops it and waits; gives its log.
+    pub fn stop(self) -> String {
+        self.tell_to_stop();
+        let (code, log) = self.ended();
+        assert_eq!(code, 0, "{log}");
+        log
+    }
+
+    /// Kills it without a warning.
+    pub fn kill(mut self) {
+        let mut child = self.child.take().expect("it runs");
+        child.kill().expect("it can be killed");
+        child.wait().expect("it is gone");
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! A phone: a real replica in an encrypted file, connected by the real driver.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use onegrid_core::crdt::{Content, Details, Hazard};
+use onegrid_core::domain::AreaPath;
+use onegrid_core::id::{AreaId, RecordId};
+use onegrid_core::net::{Address, Driver, NetConfig, NetError, OsRandom, Roots, enrol, now_ms};
+use onegrid_core::replica::{Draft, FileKey, MarkerFile, Replica, ReplicaOptions};
+use onegrid_core::sync::report::Report;
+use onegrid_core::trust::invitation::Ticket;
+use onegrid_core::trust::sign::SecretKey;
+use tempfile::TempDir;
+
+/// One phone; its file goes when it is dropped.
+pub struct Phone {
+    replica: Arc<Mutex<Replica>>,
+    /// The way to the server.
+    pub driver: Driver<Arc<Mutex<Replica>>>,
+    signer: SecretKey,
+    _folder: TempDir,
+}
+
+/// How to reach a server of this machine.
+///
+/// # Panics
+/// When the address is none.
+#[must_use]
+pub fn way_to(url: &str, roots: Roots) -> NetConfig {
+    let address = Address::parse(url, false).expect("an address");
+    NetConfig { address, roots }
+}
+
+impl Phone {
+    /// A new phone redeems an invitation.
+    ///
+    /// # Errors
+    /// What the server, or the check of its answer, says.
+    ///
+    /// # Panics
+    /// When the phone itself can not be made.
+    pub async fn enrol(code: &str, config: &NetConfig) -> Result<Self, NetError> {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let signer = SecretKey::generate(&mut OsRandom);
+        let options = ReplicaOptions {
+            path: folder.path().join("replica.db"),
+            file_key: FileKey::new([7; 32]),
+            marker: Box::new(MarkerFile::new(folder.path().join("marker"))),
+            signer: signer.clone(),
+            entropy: Box::new(OsRandom),
+        };
+        let mut replica = Replica::create(options).expect("a new replica");
+        let ticket = Ticket::parse(code).expect("an invitation");
+        let enrolled = enrol(config, &ticket, &signer, "a phone").await?;
+        let root = enrolled.anchors.root();
+        replica
+            .enrol(root, &enrolled.server_keys, &enrolled.certificate)
+            .expect("the certificate is this phone's");
+        let replica = Arc::new(Mutex::new(replica));
+        let driver = Driver::new(Arc::clone(&replica), config)?;
+        Ok(Self {
+            replica,
+            driver,
+            signer,
+            _folder: folder,
+        })
+    }
+
+    /// The same phone goes on with another server address.
+    ///
+    /// # Panics
+    /// When there is no way to it.
+    pub fn move_to(&mut self, config: &NetConfig) {
+        self.driver = Driver::new(Arc::clone(&self.replica), config).expect("a driver");
+    }
+
+    /// The replica.
+    pub fn replica(&self) -> MutexGuard<'_, Replica> {
+        self.replica.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The device's key, for somebody who plays it by hand.
+    #[must_use]
+    pub fn signer(&self) -> &SecretKey {
+        &self.signer
+    }
+
+    /// Reports without any network.
+    ///
+    /// # Panics
+    /// When the replica refuses.
+    #[must_use]
+    pub fn report(&self, title: &str) -> RecordId {
+        let draft = Draft::staff(hazard(title), home());
+        self.replica()
+            .report(&draft, now_ms())
+            .expect("a report is always taken")
+    }
+
+    /// Syncs until both hold the same.
+    ///
+    /// # Panics
+    /// When that fails.
+    pub async fn sync(&self) -> Report {
+        let report = self.driver.sync_once().await.expect("a sync");
+        assert!(report.equal, "{report:?}");
+        report
+    }
+
+    /// The title of a record, where the phone has it.
+    ///
+    /// # Panics
+    /// When the replica can not be read.
+    #[must_use]
+    pub fn title(&self, record: RecordId) -> Option<String> {
+        let row = self.replica().row(record).expect("a replica that reads");
+        row.map(|row| row.title)
+    }
+}
+
+/// Content of a hazard.
+#[must_use]
+pub fn hazard(title: &str) -> Content {
+    Content::Hazard(Hazard {
+        details: Details {
+            title: Some(title.to_owned()),
+            category: Some("gas.cylinder".to_owned()),
+            ..Details::default()
+        },
+        severity: None,
+    })
+}
+
+/// A grid of the village of the demo's people.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn home() -> AreaPath {
+    let codes = [
+        "330105000000",
+        "330105013000",
+        "330105013003",
+        "330105013003001",
+    ];
+    AreaPath::new(&codes.map(AreaId::of_first_code)).expect("four levels")
+}

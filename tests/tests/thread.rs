@@ -1,0 +1,108 @@
+//! The first thread through everything: a deployment is made by the command line, phones enrol with it, one
+//! reports without network, and another sees it. The real binary, real sockets, real encrypted replicas.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+use onegrid_core::domain::Text;
+use onegrid_core::domain::case::payload::Comment;
+use onegrid_core::net::{Roots, now_ms};
+use onegrid_tests::onegrid::{Operator, Phone, way_to};
+
+/// A volunteer and a grid worker, enrolled and in step with the server.
+async fn two_phones(operator: &Operator, url: &str) -> (Phone, Phone) {
+    let way = way_to(url, Roots::default());
+    let mut phones = Vec::new();
+    for member in ["demo-volunteer-1", "demo-grid-worker"] {
+        let phone = Phone::enrol(&operator.invite(member), &way).await.unwrap();
+        phone.sync().await;
+        phones.push(phone);
+    }
+    let worker = phones.pop().unwrap();
+    (phones.pop().unwrap(), worker)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_phone_reported_offline_another_sees_after_both_synced() {
+    let operator = Operator::with_demo();
+    let server = operator.serve();
+    let (volunteer, worker) = two_phones(&operator, &server.url).await;
+
+    let record = volunteer.report("五个气瓶");
+    assert_eq!(volunteer.replica().undelivered().unwrap(), 1);
+    assert_eq!(worker.title(record), None, "nothing has been sent yet");
+
+    let report = volunteer.sync().await;
+    assert_eq!(report.pushed, 1);
+    assert_eq!(volunteer.replica().undelivered().unwrap(), 0);
+    worker.sync().await;
+    assert_eq!(worker.title(record).as_deref(), Some("五个气瓶"));
+
+    // Both ways: what the worker adds comes back.
+    let comment = Comment {
+        text: Some(Text::new("马上去").unwrap()),
+        attachments: Vec::new(),
+        mentions: Vec::new(),
+    };
+    worker.replica().comment(record, comment, now_ms()).unwrap();
+    worker.sync().await;
+    volunteer.sync().await;
+    let view = volunteer.replica().view(record).unwrap().unwrap();
+    assert_eq!(view.comments.len(), 1);
+    assert_eq!(view.comments[0].text, "马上去");
+
+    let status = operator.json(&["status", "--json"]);
+    assert_eq!(status["serving"], true, "{status}");
+    assert_eq!(status["records"], 1, "{status}");
+    assert_eq!(
+        operator.json(&["verify", "--json"])["wrong"],
+        serde_json::json!([])
+    );
+    server.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reconnect_with_nothing_new_is_one_round_trip_under_a_kilobyte() {
+    let operator = Operator::with_demo();
+    let server = operator.serve();
+    let (volunteer, _worker) = two_phones(&operator, &server.url).await;
+    let record = volunteer.report("楼道堆物");
+    volunteer.sync().await;
+    // What the server did by itself (routing, deadlines) has come back by now.
+    volunteer.sync().await;
+    assert!(volunteer.title(record).is_some());
+    let before = volunteer.driver.traffic();
+    let report = volunteer.sync().await;
+    let after = volunteer.driver.traffic();
+    assert_eq!(after.round_trips - before.round_trips, 1);
+    assert_eq!((report.pushed, report.pulled), (0, 0));
+    let bytes = (after.bytes_up - before.bytes_up) + (after.bytes_down - before.bytes_down);
+    assert!(bytes < 1_000, "{bytes} bytes, headers included");
+    println!("nothing changed: {bytes} bytes both ways, headers included");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_phone_that_waits_is_woken_by_what_another_brings() {
+    let operator = Operator::with_demo();
+    let server = operator.serve();
+    let (volunteer, worker) = two_phones(&operator, &server.url).await;
+    let mut status = worker.driver.status();
+    let running = tokio::spawn({
+        let driver = worker.driver.clone();
+        async move { driver.run().await }
+    });
+    // Up to date, and then once more: the wake-up connection wakes when it is made.
+    for _ in 0..2 {
+        status.changed().await.unwrap();
+        status
+            .wait_for(|status| status.synced_ms.is_some())
+            .await
+            .unwrap();
+    }
+    let record = volunteer.report("电动车飞线充电");
+    volunteer.sync().await;
+    while worker.title(record).is_none() {
+        status.changed().await.unwrap();
+    }
+    worker.driver.cancel();
+    running.await.unwrap();
+}
