@@ -1,0 +1,261 @@
+//! What an operator does with a deployment, by the real binary: import, invite, revoke, back up, stop.
+
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+use std::path::PathBuf;
+
+use onegrid_core::net::{NetError, Roots, State};
+use onegrid_core::texts::{Lang, codes, text};
+use onegrid_tests::onegrid::{Operator, Phone, way_to};
+
+#[test]
+fn a_deployment_is_made_once_and_its_root_key_leaves_the_folder() {
+    let operator = Operator::new();
+    let early = operator.run(&["status"]);
+    assert_eq!(early.code, 2, "{early:?}");
+    assert!(early.err.contains("data.not_prepared"), "{early:?}");
+    operator.ok(&["init", "--root-key", "root.key"]);
+    let root = std::fs::read_to_string(operator.path("root.key")).unwrap();
+    assert!(root.starts_with("onegrid root key v1\n"));
+    let twice = operator.run(&["init", "--root-key", "second.key"]);
+    assert_eq!(twice.code, 3, "{twice:?}");
+    assert!(twice.err.contains("data.prepared"), "{twice:?}");
+    assert!(!operator.path("second.key").exists());
+}
+
+#[test]
+fn every_bad_row_is_named_and_the_rest_is_taken_or_nothing() {
+    let operator = Operator::with_demo();
+    let header = "external_id,public_name,role,areas,unit\n";
+    let good = "new-1,网格员乙,grid_worker,330105013003001,\n";
+    let bad = "new-2,网格员丙,king,330105013003001,\nnew-3,网格员丁,grid_worker,999999999999999,\n";
+    std::fs::write(operator.path("m.csv"), format!("{header}{good}{bad}")).unwrap();
+    let members = |operator: &Operator| operator.json(&["status", "--json"])["members"].clone();
+    let before = members(&operator);
+
+    let strict = operator.run(&["import", "members", "m.csv", "--strict"]);
+    assert_eq!(strict.code, 3, "{strict:?}");
+    assert!(strict.err.contains("import.nothing_taken"), "{strict:?}");
+    for line in ["line 3", "line 4"] {
+        assert!(strict.out.contains(line), "{strict:?}");
+    }
+    assert_eq!(members(&operator), before);
+
+    let rest = operator.run(&["import", "members", "m.csv", "--progress"]);
+    assert_eq!(rest.code, 3, "{rest:?}");
+    assert!(rest.err.contains("import.rest_taken"), "{rest:?}");
+    assert!(rest.err.contains("100 %"), "{rest:?}");
+    assert_eq!(members(&operator), before.as_u64().unwrap() + 1);
+
+    let again = operator.run(&["import", "members", "m.csv", "--json"]);
+    let said: serde_json::Value = serde_json::from_str(again.out.trim()).unwrap();
+    assert_eq!(
+        (&said["changed"], &said["unchanged"]),
+        (&0.into(), &1.into())
+    );
+    assert_eq!(said["bad"].as_array().unwrap().len(), 2);
+    let chinese = operator.run(&["--lang", "zh", "import", "members", "m.csv"]);
+    assert!(chinese.out.contains("第3行"), "{chinese:?}");
+}
+
+#[test]
+fn files_that_can_not_be_read_change_nothing() {
+    let operator = Operator::with_demo();
+    std::fs::write(operator.path("noise.csv"), [0xff, 0xfe, 0, 0xd8, 0x80]).unwrap();
+    std::fs::write(operator.path("empty.csv"), b"").unwrap();
+    std::fs::create_dir(operator.path("areas")).unwrap();
+    let before = operator.out(&["status"]);
+    for (args, code) in [
+        (&["import", "members", "nowhere.csv"][..], "import.no_file"),
+        (&["import", "members", "noise.csv"], "import.rest_taken"),
+        (&["import", "units", "empty.csv"], "import.rest_taken"),
+        (&["import", "areas", "areas"], "import.nothing_taken"),
+        (&["import", "areas", "nowhere"], "import.nothing_taken"),
+    ] {
+        let ran = operator.run(args);
+        assert_eq!(ran.code, 3, "{args:?}: {ran:?}");
+        assert!(ran.err.contains(code), "{args:?}: {ran:?}");
+    }
+    assert_eq!(operator.out(&["status"]), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_lets_one_phone_in() {
+    let operator = Operator::with_demo();
+    let server = operator.serve();
+    let way = way_to(&server.url, Roots::default());
+    let nobody = operator.run(&["invite", "nobody"]);
+    assert_eq!(nobody.code, 3, "{nobody:?}");
+    let code = operator.invite("demo-lead");
+    let first = Phone::enrol(&code, &way).await.unwrap();
+    first.sync().await;
+    let second = Phone::enrol(&code, &way).await.err().unwrap();
+    assert_eq!(second, NetError::Refused("enrolment.used".to_owned()));
+    let qr = operator.json(&["invite", "demo-lead", "--address", &server.url, "--json"]);
+    let third = Phone::enrol(qr["qr"].as_str().unwrap(), &way)
+        .await
+        .unwrap();
+    third.sync().await;
+    let devices = operator.out(&["devices", "--member", "demo-lead", "--json"]);
+    assert_eq!(devices.lines().count(), 2, "{devices}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revoked_phone_is_cut_off_and_what_it_sends_later_waits() {
+    let operator = Operator::with_demo();
+    let server = operator.serve();
+    let way = way_to(&server.url, Roots::default());
+    let phone = Phone::enrol(&operator.invite("demo-volunteer-1"), &way)
+        .await
+        .unwrap();
+    let kept = phone.report("送达之前");
+    phone.sync().await;
+    let mut status = phone.driver.status();
+    let running = tokio::spawn({
+        let driver = phone.driver.clone();
+        async move { driver.run().await }
+    });
+    status
+        .wait_for(|status| status.state == State::UpToDate)
+        .await
+        .unwrap();
+
+    let device = phone.replica().device().to_string();
+    let said = operator.out(&["revoke", &device[..8]]);
+    assert!(said.contains(&device), "{said}");
+    // Nothing is done here: the wake-up connection ends, the phone asks, and hears why.
+    let told = status
+        .wait_for(|status| status.code.as_deref() == Some("session.revoked"))
+        .await
+        .unwrap()
+        .clone();
+    assert_eq!(told.state, State::Waiting);
+    phone.driver.cancel();
+    running.await.unwrap();
+
+    assert!(
+        phone.title(kept).is_some(),
+        "nothing is deleted on the phone"
+    );
+    let status = operator.json(&["status", "--json"]);
+    assert_eq!(status["records"], 1, "what it had delivered stays");
+    assert!(operator.out(&["revoke", &device]).contains("before"));
+    server.stop();
+}
+
+fn tls(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("data/tls")
+        .join(name)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn phones_that_pin_the_own_authority_sync_over_tls_and_others_do_not() {
+    let operator = Operator::with_demo()
+        .set(&format!("server.tls_cert={}", tls("server.pem").display()))
+        .set(&format!("server.tls_key={}", tls("server.key").display()));
+    let server = operator.serve();
+    assert!(server.url.starts_with("https://"));
+    let pem = std::fs::read(tls("ca.pem")).unwrap();
+    let way = way_to(&server.url, Roots::Pinned(pem));
+    let code = operator.invite("demo-volunteer-1");
+    let stranger = way_to(&server.url, Roots::Public);
+    assert_eq!(
+        Phone::enrol(&code, &stranger).await.err(),
+        Some(NetError::Offline)
+    );
+    let phone = Phone::enrol(&code, &way).await.unwrap();
+    let record = phone.report("加密的路上");
+    phone.sync().await;
+    assert!(phone.title(record).is_some());
+    assert_eq!(phone.replica().undelivered().unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_told_to_stop_closes_what_waits_and_ends_with_0() {
+    let operator = Operator::with_demo();
+    let server = operator.serve();
+    let way = way_to(&server.url, Roots::default());
+    let phone = Phone::enrol(&operator.invite("demo-volunteer-1"), &way)
+        .await
+        .unwrap();
+    phone.sync().await;
+    let running = tokio::spawn({
+        let driver = phone.driver.clone();
+        async move { driver.run().await }
+    });
+    let mut status = phone.driver.status();
+    status
+        .wait_for(|status| status.state == State::UpToDate)
+        .await
+        .unwrap();
+    server.stop();
+    phone.driver.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_folder_has_one_server() {
+    let operator = Operator::with_demo();
+    let _server = operator.serve();
+    let second = operator.run(&["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(second.code, 3, "{second:?}");
+    assert!(second.err.contains("data.served"), "{second:?}");
+}
+
+#[test]
+fn a_backup_of_another_deployment_is_refused_and_what_was_there_is_kept() {
+    let (ours, theirs) = (Operator::with_demo(), Operator::with_demo());
+    ours.ok(&["backup", "copy"]);
+    theirs.ok(&["backup", "copy"]);
+    assert_eq!(ours.run(&["backup", "copy"]).code, 3);
+    let copy = theirs.path("copy");
+    let foreign = ours.run(&["restore", copy.to_str().unwrap()]);
+    assert!(
+        foreign.err.contains("keys.of_another_deployment"),
+        "{foreign:?}"
+    );
+    assert_ne!(foreign.code, 0);
+    assert_eq!(ours.run(&["restore", "nowhere"]).code, 3);
+    let generation = |operator: &Operator| {
+        operator.json(&["status", "--json"])["generation"]
+            .as_u64()
+            .unwrap()
+    };
+    assert_eq!(generation(&ours), 1);
+    ours.ok(&["restore", "copy"]);
+    let first = generation(&ours);
+    ours.ok(&["restore", "copy"]);
+    assert!(generation(&ours) > first, "no generation comes twice");
+    ours.ok(&["verify"]);
+    std::fs::remove_dir_all(ours.path("data")).unwrap();
+    ours.ok(&["restore", "copy"]);
+    ours.ok(&["verify"]);
+}
+
+#[test]
+fn a_damaged_store_is_found_and_named() {
+    let operator = Operator::with_demo();
+    operator.ok(&["verify"]);
+    let store = rusqlite::Connection::open(operator.path("data/onegrid.db")).unwrap();
+    store
+        .execute("UPDATE audit SET action = 'nothing' WHERE no = 2", [])
+        .unwrap();
+    drop(store);
+    let found = operator.run(&["verify"]);
+    assert_eq!(found.code, 1, "{found:?}");
+    assert!(found.err.contains("verify.wrong"), "{found:?}");
+    assert!(found.out.contains("Line 2 of the audit log"), "{found:?}");
+}
+
+#[test]
+fn every_sentence_stands_in_both_languages() {
+    for code in codes() {
+        for lang in Lang::ALL {
+            assert!(
+                text(code, lang).is_some_and(|text| !text.is_empty()),
+                "{code}"
+            );
+        }
+    }
+}
