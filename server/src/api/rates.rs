@@ -63,9 +63,8 @@ impl<K: Eq + Hash> Rates<K> {
         } else {
             strangers
         };
-        let mut next = bucket.filled(now_ms, self.per_minute);
-        next.used += MINUTE_MS;
-        let over = next.used - self.per_minute * MINUTE_MS;
+        *bucket = bucket.filled(now_ms, self.per_minute);
+        let over = bucket.used + MINUTE_MS - self.per_minute * MINUTE_MS;
         if over > 0 {
             let wait_ms = (over + self.per_minute - 1) / self.per_minute;
             let seconds = u32::try_from((wait_ms + 999) / 1_000).unwrap_or(60);
@@ -73,7 +72,7 @@ impl<K: Eq + Hash> Rates<K> {
                 .with("seconds", seconds)
                 .retry_after(seconds));
         }
-        *bucket = next;
+        bucket.used += MINUTE_MS;
         Ok(())
     }
 }
@@ -130,8 +129,9 @@ mod tests {
         let rates = Rates::per_minute(1);
         rates.take((), i64::MAX).unwrap();
         assert!(rates.take((), i64::MIN).is_err());
-        rates.take((), 0).unwrap_err();
-        rates.take((), 60_000).unwrap();
+        rates.take((), 0).unwrap();
+        assert!(rates.take((), -1).is_err());
+        rates.take((), 59_999).unwrap();
     }
 
     #[test]

@@ -8,9 +8,9 @@ use super::report;
 use super::source::{RUST, text_of};
 
 /// What looks like a code and is none, by its last part: files and their kinds.
-const FILE_KINDS: [&str; 22] = [
-    "bin", "cbor", "css", "csv", "db", "geojson", "gz", "html", "js", "json", "key", "lock", "log",
-    "md", "pem", "rs", "sql", "sqlite", "toml", "tsv", "txt", "zst",
+const FILE_KINDS: [&str; 23] = [
+    "bin", "cbor", "css", "csv", "db", "geojson", "gz", "html", "js", "json", "key", "keys",
+    "lock", "log", "md", "pem", "rs", "sql", "sqlite", "toml", "tsv", "txt", "zst",
 ];
 
 /// Areas of what looks like a code and is none: `onegrid.` starts the domain separators of hashes.
