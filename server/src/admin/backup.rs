@@ -24,7 +24,7 @@ pub struct Restored {
 }
 
 /// Copies everything that is committed now, and the keys, into a new folder.
-pub fn backup(data: &DataDir, to: &Path) -> Result<()> {
+pub fn backup(data: &DataDir, to: &Path, now_ms: i64) -> Result<()> {
     if to.exists() {
         return Err(Problem::new("backup.exists").with("path", to.display()));
     }
@@ -35,6 +35,8 @@ pub fn backup(data: &DataDir, to: &Path) -> Result<()> {
         std::fs::remove_dir_all(&part).map_err(|error| unusable(&part, &error))?;
     }
     make_private(&part)?;
+    store
+        .write::<_, Problem>(move |tx| Ok(audit::note(tx, now_ms, ADMIN, "server.backup", "")?))?;
     store.backup(&part.join(DATABASE))?;
     Keys::read(&data.keys())?.write(&part.join(KEYS))?;
     for path in [part.join(DATABASE), part.clone()] {

@@ -2,7 +2,6 @@
 
 pub mod backup;
 pub mod data_dir;
-pub mod deployment;
 pub mod import;
 pub mod seed;
 pub mod setup;

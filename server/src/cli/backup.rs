@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::Context;
+use super::time::now;
 use crate::admin::backup;
 use crate::admin::data_dir::DataDir;
 use crate::error::{Phrase, Result};
@@ -16,6 +17,6 @@ pub(super) struct Args {
 /// Copies database and keys into a new folder.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let data = DataDir::of(&context.config()?.config);
-    backup::backup(&data, &args.to)?;
+    backup::backup(&data, &args.to, now())?;
     context.say(&Phrase::new("backup.done").with("path", args.to.display()))
 }
