@@ -13,8 +13,8 @@ use crate::domain::case::{Author, OnBehalfOf};
 /// district lead, system.
 ///
 /// Each cell names the relations to the record under which the role may: `r` reporter, `R` reporter after
-/// somebody accepted, `t` shared with the team or unit in which it holds the role, `s` in scope, `v` in the scope's village, `a` assigned,
-/// `b` on behalf in scope, `n` no relation at all.
+/// somebody accepted, `t` shared with the team or unit in which it holds the role, `s` in scope, `v` in the
+/// scope's village, `a` assigned, `b` on behalf in scope, `n` no relation at all.
 const TABLE: &str = "
 report            n      n      n      n      n      n      n      n      n      n      n      n      n
 read              rRta   rRta   rRtas  rRtasv rRtasv rRtas  rRtas  rRtas  rRtas  rRta   rRtas  rRtas  all

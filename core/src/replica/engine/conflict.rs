@@ -261,3 +261,38 @@ pub(super) fn words_of_edits(edits: &[crate::crdt::FieldEdit], lang: Lang) -> St
     }
     parts.join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::case::Move;
+
+    #[test]
+    fn every_word_of_a_card_has_a_text() {
+        let fields = [
+            Field::Title,
+            Field::Category,
+            Field::Severity,
+            Field::Address,
+            Field::OccurredMs,
+            Field::Position,
+            Field::Description,
+            Field::Urgency,
+            Field::ContactWanted,
+            Field::Contact,
+            Field::Offence,
+            Field::PlaceType,
+        ];
+        let severities = (1..=4).filter_map(Severity::from_code);
+        let moves = Move::ALL.iter().map(|m| format!("act.{}", m.name()));
+        let codes: Vec<String> = moves
+            .chain(fields.iter().map(|field| format!("field.{}", field.name())))
+            .chain(severities.map(|severity| format!("severity.{}", severity.name())))
+            .collect();
+        for code in codes {
+            for lang in Lang::ALL {
+                assert!(text(&code, lang).is_some(), "{code}");
+            }
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use crate::domain::case::payload::{self as p, Deadlines, OnBehalfOf, Part, Party, Severity};
 use crate::domain::case::{
-    Author, CaseState, Entry, EntryBody, EntryStatus, Event, GenesisFacts, fold,
+    Author, CaseState, Entry, EntryBody, EntryStatus, Event, GenesisFacts, Outcome, fold,
 };
 use crate::domain::{AreaPath, Audience, Code, Grant, RecordKind, Role, Scope, Source, Text};
 use crate::id::{AreaId, DeviceId, EnvelopeId, Hash, MemberId, UnitId};
@@ -337,4 +337,12 @@ pub(crate) fn escalate(to: crate::domain::area::AreaLevel, by_rule: bool) -> Eve
         reason: text("超时"),
         rule,
     })
+}
+
+pub(super) fn outcome(log: &Log, id: EnvelopeId) -> Outcome {
+    log.state().outcome(id).unwrap().outcome
+}
+
+pub(super) fn why(log: &Log, id: EnvelopeId) -> &'static str {
+    log.state().outcome(id).unwrap().why.unwrap()
 }

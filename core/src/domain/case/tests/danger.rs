@@ -1,0 +1,150 @@
+//! Danger wins: what holds a case open, and what does not.
+
+use super::support::*;
+use crate::domain::area::AreaLevel;
+use crate::domain::case::payload as p;
+use crate::domain::case::{EntryStatus, Event, Outcome, Stage};
+use crate::id::RecordId;
+
+#[test]
+fn danger_wins_over_every_ending_that_had_not_seen_it() {
+    for seed in 0..32 {
+        let mut log = Log::resolved(seed);
+        let base = log.heads();
+        let pass = log.after(&base, grid_worker(), verify(true));
+        let close = log.after(&[pass], grid_worker(), Event::Close(bare()));
+        log.after(&base, volunteer(1), danger());
+        assert_eq!(log.state().stage, Stage::Accepted, "seed {seed}");
+        assert_eq!(outcome(&log, pass), Outcome::Superseded);
+        assert_eq!(outcome(&log, close), Outcome::Superseded);
+        assert!(
+            log.state().timeline[5..]
+                .iter()
+                .any(|i| i.outcome == Outcome::Effective)
+        );
+    }
+}
+
+#[test]
+fn danger_also_holds_against_dismissal_handing_over_merging_and_suspending() {
+    let merge = Event::Merge(p::Merge {
+        into: RecordId([6; 16]),
+        note: None,
+    });
+    let police = Event::HandToPolice(p::HandToPolice {
+        to: None,
+        reason: text("涉刑"),
+    });
+    for ending in [Event::Dismiss(reasoned()), police, merge, suspend()] {
+        for seed in 0..8 {
+            let mut log = Log::hazard(seed);
+            log.triaged();
+            let base = log.heads();
+            let ended = log.after(&base, dispatcher(), ending.clone());
+            log.after(&base, volunteer(1), danger());
+            assert_eq!(log.state().stage, Stage::Triaged, "seed {seed} {ending:?}");
+            assert_eq!(outcome(&log, ended), Outcome::Superseded);
+        }
+    }
+}
+
+#[test]
+fn an_ending_that_has_seen_the_danger_holds() {
+    let mut log = Log::resolved(1);
+    log.then(volunteer(1), danger());
+    assert_eq!(
+        log.state().stage,
+        Stage::Accepted,
+        "the unit is at work again"
+    );
+    let assignment = log.state().assignments[0].id;
+    assert_eq!(log.state().assignments[0].resolved_ms, None);
+    log.then(handler(60), Event::Resolve(step(assignment)));
+    assert_eq!(
+        (log.state().stage, log.state().danger),
+        (Stage::Resolved, false)
+    );
+    assert_eq!(log.state().conflicts, vec![]);
+}
+
+#[test]
+fn a_void_danger_move_holds_nothing_open() {
+    let mut log = Log::resolved(1);
+    let base = log.heads();
+    log.after(&base, grid_worker(), verify(true));
+    let danger = log.after(&base, volunteer(1), danger());
+    assert_eq!(log.state().stage, Stage::Accepted);
+    log.entry(danger).status = EntryStatus::Ignored;
+    assert_eq!(log.state().stage, Stage::Verified);
+    assert_eq!(outcome(&log, danger), Outcome::Ignored);
+}
+
+#[test]
+fn an_escalation_by_a_person_is_danger_one_by_a_rule_is_not() {
+    for seed in 0..16 {
+        let mut log = Log::hazard(seed);
+        let assignment = log.dispatched(60);
+        log.then(handler(60), Event::Accept(step(assignment)));
+        let base = log.heads();
+        log.after(&base, handler(60), Event::Resolve(step(assignment)));
+        let mut by_rule = log.clone();
+        let escalation = by_rule.after(&base, system(), escalate(AreaLevel::Town, true));
+        assert_eq!(by_rule.state().stage, Stage::Resolved, "seed {seed}");
+        assert!(matches!(
+            outcome(&by_rule, escalation),
+            Outcome::Effective | Outcome::Superseded
+        ));
+        log.after(&base, grid_worker(), escalate(AreaLevel::Town, false));
+        assert_eq!(log.state().stage, Stage::Accepted, "seed {seed}");
+        assert_eq!(log.state().level, AreaLevel::Town);
+    }
+}
+
+#[test]
+fn only_the_server_names_a_rule_and_it_always_does() {
+    let mut log = Log::hazard(1);
+    log.triaged();
+    let forged = log.then(grid_worker(), escalate(AreaLevel::Town, true));
+    assert_eq!(why(&log, forged), "may.rule");
+    let unnamed = log.then(system(), escalate(AreaLevel::Town, false));
+    assert_eq!(why(&log, unnamed), "may.rule");
+    assert_eq!(log.state().level, AreaLevel::Village);
+}
+
+#[test]
+fn two_people_who_escalate_at_once_raise_the_level_once() {
+    let mut log = Log::hazard(1);
+    let base = [log.triaged()];
+    log.after(&base, grid_worker(), escalate(AreaLevel::Town, false));
+    log.after(&base, dispatcher(), escalate(AreaLevel::Town, false));
+    assert_eq!(log.state().level, AreaLevel::Town);
+    let skipped = log.then(grid_worker(), escalate(AreaLevel::Town, false));
+    assert_eq!(why(&log, skipped), "case.not_next_level");
+    log.then(grid_worker(), escalate(AreaLevel::District, false));
+    assert_eq!(log.state().level, AreaLevel::District);
+}
+
+#[test]
+fn evidence_beside_an_ending_asks_for_review_and_reopens_nothing() {
+    for seed in 0..16 {
+        let mut log = Log::resolved(seed);
+        let base = log.heads();
+        let pass = log.after(&base, grid_worker(), verify(true));
+        let words = log.after(&base, volunteer(1), comment("又闻到味道"));
+        let edit = log.content(&base, dispatcher());
+        let state = log.state();
+        assert_eq!(state.stage, Stage::Verified);
+        let mut evidence: Vec<_> = state.needs_review.iter().map(|r| r.evidence).collect();
+        evidence.sort_unstable();
+        let mut expected = vec![words, edit];
+        expected.sort_unstable();
+        assert_eq!(evidence, expected);
+        assert!(state.needs_review.iter().all(|r| r.ending == pass));
+        log.then(other_dispatcher(), Event::Close(bare()));
+        assert_eq!(
+            log.state().needs_review,
+            vec![],
+            "whoever closed had seen both"
+        );
+    }
+}

@@ -1,0 +1,184 @@
+//! The server's half of the handshake.
+
+use super::*;
+
+/// The server's half, waiting for the phone's proof. Good for one proof.
+#[derive(Debug)]
+pub struct ServerHandshake {
+    id: HandshakeId,
+    said: Transcript,
+    signature: [u8; 64],
+    ephemeral: Ephemeral,
+    theirs: [u8; 32],
+    ends_ms: i64,
+}
+
+impl ServerHandshake {
+    /// Answers a hello: gives the state to keep under [`Self::id`] and the message. `certified` is the
+    /// root's certificate of `key`, for receipts.
+    pub fn answer(
+        hello: &[u8],
+        key: &SecretKey,
+        certified: &ServerKey,
+        authority: &Authority,
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(Self, Vec<u8>), SessionError> {
+        let (offered, version) = Hello::choose(hello, VERSIONS, authority)?;
+        let ephemeral = Ephemeral::generate(rng);
+        let mut nonce = [0; 16];
+        rng.fill_bytes(&mut nonce);
+        let offer = write(&ServerOffer {
+            version,
+            server_key: certified.clone(),
+            ephemeral: ephemeral.public(),
+            nonce,
+        });
+        let said = said(hello, &offer);
+        let signature = key.sign(Purpose::SessionServer, authority, &[said.hash().as_bytes()]);
+        let handshake = Self {
+            id: HandshakeId(said.hash().first16()),
+            said,
+            signature,
+            ephemeral,
+            theirs: offered.ephemeral,
+            ends_ms: now_ms.saturating_add(HANDSHAKE_MS_MAX),
+        };
+        Ok((
+            handshake,
+            write(&Signed {
+                said: offer,
+                signature,
+            }),
+        ))
+    }
+
+    /// The handshake that a proof names, to look its state up.
+    pub fn named_by(prove: &[u8]) -> Result<HandshakeId, SessionError> {
+        let prove: ClientProve =
+            read(prove, 3, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;
+        Ok(prove.handshake)
+    }
+
+    /// Checks the proof. `admit` is the server's say about the certificate (revoked devices are refused).
+    /// The state is spent whatever comes out, so a proof that is sent again finds nothing.
+    pub fn finish(
+        self,
+        prove: &[u8],
+        anchors: &Anchors,
+        now_ms: i64,
+        admit: impl FnOnce(&Certificate) -> Result<(), SessionError>,
+    ) -> Result<Proven, SessionError> {
+        let prove: ClientProve =
+            read(prove, 3, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;
+        if prove.handshake != self.id || now_ms > self.ends_ms {
+            return Err(SessionError::HandshakeOver);
+        }
+        let certificate = Certificate::verify(prove.certificate, anchors)
+            .map_err(|_| SessionError::BadCertificate)?;
+        let whole = proven(self.said, &self.signature, certificate.hash());
+        let (authority, whole) = (anchors.authority(), whole.hash());
+        certificate
+            .device_key()
+            .verify(
+                Purpose::SessionClient,
+                authority,
+                &[whole.as_bytes()],
+                &prove.signature,
+            )
+            .map_err(|_| SessionError::BadClientProof)?;
+        admit(&certificate)?;
+        let key = self.ephemeral.agree(&self.theirs, &whole)?;
+        Ok(Proven { certificate, key })
+    }
+
+    /// The state as bytes, for a server that keeps it in a store which several nodes share. Secret.
+    #[must_use]
+    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+        let said = self.said.hash();
+        let parts: [&[u8]; 5] = [
+            said.as_bytes(),
+            &self.signature,
+            self.ephemeral.secret(),
+            &self.theirs,
+            &self.ends_ms.to_be_bytes(),
+        ];
+        Zeroizing::new(parts.concat())
+    }
+
+    /// Reads what [`Self::to_bytes`] gave; `None` for anything else.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (said, bytes) = bytes.split_first_chunk::<32>()?;
+        let (signature, bytes) = bytes.split_first_chunk::<64>()?;
+        let (secret, bytes) = bytes.split_first_chunk::<32>()?;
+        let (theirs, bytes) = bytes.split_first_chunk::<32>()?;
+        let said = Transcript::resume(Hash(*said));
+        Some(Self {
+            id: HandshakeId(said.hash().first16()),
+            said,
+            signature: *signature,
+            ephemeral: Ephemeral::from_secret(*secret),
+            theirs: *theirs,
+            ends_ms: i64::from_be_bytes(bytes.try_into().ok()?),
+        })
+    }
+
+    /// The name under which the caller keeps this state.
+    #[must_use]
+    pub fn id(&self) -> HandshakeId {
+        self.id
+    }
+
+    /// Until when it waits, milliseconds UTC.
+    #[must_use]
+    pub fn ends_ms(&self) -> i64 {
+        self.ends_ms
+    }
+}
+
+/// A phone that has proved who it is.
+#[derive(Debug)]
+pub struct Proven {
+    certificate: Certificate,
+    key: ChannelKey,
+}
+
+impl Proven {
+    /// Who it is.
+    #[must_use]
+    pub fn certificate(&self) -> &Certificate {
+        &self.certificate
+    }
+
+    /// Opens the session: gives what the server keeps and the message to the phone.
+    pub fn grant(
+        self,
+        generation: u32,
+        server_keys: Vec<ServerKey>,
+        newer: Option<RawCertificate>,
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> (Session, Vec<u8>) {
+        let mut id = SessionId([0; 16]);
+        rng.fill_bytes(&mut id.0);
+        let expires_ms = now_ms.saturating_add(SESSION_MS);
+        let grant = write(&SessionGrant {
+            session: id,
+            time_ms: now_ms,
+            expires_ms,
+            generation,
+            server_keys,
+            certificate: newer,
+        });
+        let mac = self.key.mac(Direction::Back, &[b"grant", &grant]);
+        let session = Session {
+            id,
+            key: self.key,
+            device: self.certificate.facts().device,
+            certificate: self.certificate.hash(),
+            expires_ms,
+        };
+        (session, write(&SealedGrant { grant, mac }))
+    }
+}
