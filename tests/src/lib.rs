@@ -2,3 +2,5 @@
 
 pub mod onegrid;
 pub mod town;
+pub mod bench;
+pub mod histories;

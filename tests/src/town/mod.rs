@@ -78,11 +78,21 @@ impl Town {
     /// A district, or a part of it, under these rules.
     #[must_use]
     pub fn with(seed: u64, extent: Extent, rules: Rules) -> Self {
+        Self::in_folder(fresh_folder(), seed, extent, rules)
+    }
+
+    /// The same on a real disk: for measuring.
+    #[must_use]
+    pub fn on_disk(seed: u64, extent: Extent, rules: Rules) -> Self {
+        Self::in_folder(tempfile::tempdir().unwrap(), seed, extent, rules)
+    }
+
+    fn in_folder(folder: TempDir, seed: u64, extent: Extent, rules: Rules) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let (keys, _root) = Keys::create(MORNING_MS, &mut rng).unwrap();
         let places = Places::import(extent);
         let mut town = Self {
-            folder: fresh_folder(),
+            folder,
             places,
             keys,
             rules,

@@ -76,6 +76,12 @@ impl Phone {
             .unwrap();
     }
 
+    /// Where its files are.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The device's key.
     #[must_use]
     pub fn key(&self) -> SecretKey {

@@ -1,0 +1,170 @@
+//! What a person waits for on the phone, without any network: a process of its own on 10,000 records.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use onegrid_core::crdt::{Content, Details, Hazard};
+use onegrid_core::domain::AreaPath;
+use onegrid_core::id::AreaId;
+use onegrid_core::replica::{
+    Draft, FileKey, Filter, MapWindow, MarkerFile, Replica, ReplicaOptions,
+};
+use onegrid_core::trust::sign::SecretKey;
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::SeedableRng;
+
+use super::process;
+use super::table::{Table, percentiles};
+use crate::town::Town;
+
+const BENCH: &str = "a replica with 10,000 records, a process of its own";
+
+pub(super) fn measure(table: &mut Table, town: &mut Town) {
+    eprintln!("local");
+    let mut phone = town.enrol("local", "district_lead", "330105000000", "");
+    phone.sync(town);
+    let folder = phone.folder().to_owned();
+    let seed = *phone.key().seed();
+    phone.close();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .arg("local-child")
+        .arg(&folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(&seed).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "the phone's process ended well");
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        let mut parts = line.split('\t');
+        let (Some(name), Some(value), Some(unit), Some(budget)) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            panic!("{line}");
+        };
+        let unit = if unit == "ms" {
+            "ms"
+        } else if unit == "MB" {
+            "MB"
+        } else {
+            "records"
+        };
+        let value = value.parse().unwrap();
+        match budget.parse() {
+            Ok(most) => table.budget(BENCH, name, value, unit, most),
+            Err(_) => table.note(BENCH, name, value, unit),
+        }
+    }
+}
+
+/// The other process: prints `name, value, unit, budget`, parted by tabs.
+pub fn child(folder: &Path) {
+    let mut seed = [0; 32];
+    std::io::Read::read_exact(&mut std::io::stdin(), &mut seed).unwrap();
+    let options = || ReplicaOptions {
+        path: folder.join("replica.db"),
+        file_key: FileKey::new(seed),
+        marker: Box::new(MarkerFile::new(folder.join("marker"))),
+        signer: SecretKey::from_seed(&seed),
+        entropy: Box::new(ChaCha20Rng::from_seed([9; 32])),
+    };
+    let mut opening = Vec::new();
+    for _ in 0..20 {
+        let start = Instant::now();
+        let replica = Replica::open(options()).unwrap();
+        opening.push(start.elapsed().as_secs_f64() * 1e3);
+        replica.close().unwrap();
+    }
+    say("open", &mut opening, Some(30.0), Some(30.0));
+    let mut replica = Replica::open(options()).unwrap();
+    println!(
+        "records\t{}\trecords\t-",
+        replica.count(&Filter::default()).unwrap()
+    );
+    let all = Filter::default();
+    let open = Filter {
+        open: Some(true),
+        ..Filter::default()
+    };
+    let gas = Filter {
+        category: Some("gas".into()),
+        open: Some(true),
+        ..Filter::default()
+    };
+    timed("first page of a list of 50", 200, || {
+        drop(replica.list(&all, None, 50).unwrap())
+    });
+    timed("open ones, 50", 200, || {
+        drop(replica.list(&open, None, 50).unwrap())
+    });
+    timed("open gas cases, 50", 200, || {
+        drop(replica.list(&gas, None, 50).unwrap())
+    });
+    timed("count by stage", 200, || {
+        drop(replica.count_by_stage(&all).unwrap())
+    });
+    for words in ["消防", "后厨 液化气", "窨井盖", "武林路"] {
+        timed(&format!("search {words}, 50"), 100, || {
+            drop(replica.search(words, 50).unwrap())
+        });
+    }
+    let window = MapWindow {
+        lat_min_e7: 303_000_000,
+        lat_max_e7: 303_200_000,
+        lon_min_e7: 1_201_300_000,
+        lon_max_e7: 1_201_600_000,
+    };
+    timed("map window of about 2 × 3 km", 200, || {
+        drop(replica.map(&window).unwrap())
+    });
+    let home = AreaPath::new(
+        &[
+            "330105000000",
+            "330105001000",
+            "330105001051",
+            "330105001051001",
+        ]
+        .map(AreaId::of_first_code),
+    )
+    .unwrap();
+    let mut reporting = Vec::new();
+    for n in 0..200 {
+        let details = Details {
+            title: Some(format!("楼道堆放纸箱 {n}")),
+            description: "安全出口被货架挡住，门从外面锁死。".into(),
+            ..Details::default()
+        };
+        let content = Content::Hazard(Hazard {
+            details,
+            severity: None,
+        });
+        let start = Instant::now();
+        replica
+            .report(&Draft::staff(content, home), 1_793_577_600_000 + n)
+            .unwrap();
+        reporting.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    say("durable report", &mut reporting, None, Some(25.0));
+    println!("peak memory\t{:.1}\tMB\t40", process::peak_mb());
+}
+
+fn timed(name: &str, times: usize, mut work: impl FnMut()) {
+    let mut samples: Vec<f64> = (0..times)
+        .map(|_| {
+            let start = Instant::now();
+            work();
+            start.elapsed().as_secs_f64() * 1e3
+        })
+        .collect();
+    say(name, &mut samples, Some(10.0), Some(10.0));
+}
+
+fn say(name: &str, samples: &mut [f64], median_max: Option<f64>, p99_max: Option<f64>) {
+    let (median, p99) = percentiles(samples);
+    let budget = |most: Option<f64>| most.map_or("-".to_owned(), |most| most.to_string());
+    println!("{name}, median\t{median:.3}\tms\t{}", budget(median_max));
+    println!("{name}, p99\t{p99:.3}\tms\t{}", budget(p99_max));
+}

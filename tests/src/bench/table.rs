@@ -1,0 +1,138 @@
+//! What was measured: a table for people, a JSON file for machines. A budget gives a verdict, never a failure.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde::Serialize;
+
+/// One figure.
+#[derive(Debug, Clone, Serialize)]
+pub struct Figure {
+    /// What was done.
+    pub bench: &'static str,
+    /// What was measured.
+    pub name: String,
+    /// How much.
+    pub value: f64,
+    /// In which unit.
+    pub unit: &'static str,
+    /// The most that it should be; absent where the figure only informs.
+    pub budget: Option<f64>,
+    /// Whether it is within its budget.
+    pub within: Option<bool>,
+}
+
+/// All figures of a run.
+#[derive(Debug, Default, Serialize)]
+pub struct Table {
+    /// On what it ran.
+    pub machine: String,
+    /// The figures in the order in which they were measured.
+    pub figures: Vec<Figure>,
+}
+
+impl Table {
+    /// An empty table, with what is known of this machine.
+    #[must_use]
+    pub fn new() -> Self {
+        let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let model = cpu
+            .lines()
+            .find_map(|line| line.strip_prefix("model name"))
+            .map_or("unknown processor", |rest| {
+                rest.trim_start_matches([' ', '\t', ':'])
+            });
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        Self {
+            machine: format!("{cores} × {model}"),
+            figures: Vec::new(),
+        }
+    }
+
+    /// A figure that only informs.
+    pub fn note(&mut self, bench: &'static str, name: &str, value: f64, unit: &'static str) {
+        self.add(bench, name, value, unit, None);
+    }
+
+    /// A figure with the most that it should be.
+    pub fn budget(
+        &mut self,
+        bench: &'static str,
+        name: &str,
+        value: f64,
+        unit: &'static str,
+        most: f64,
+    ) {
+        self.add(bench, name, value, unit, Some(most));
+    }
+
+    fn add(
+        &mut self,
+        bench: &'static str,
+        name: &str,
+        value: f64,
+        unit: &'static str,
+        budget: Option<f64>,
+    ) {
+        let figure = Figure {
+            bench,
+            name: name.to_owned(),
+            value,
+            unit,
+            budget,
+            within: budget.map(|most| value <= most),
+        };
+        eprintln!("  {}", line(&figure));
+        self.figures.push(figure);
+    }
+
+    /// The table for people.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = format!("{}\n", self.machine);
+        let mut bench = "";
+        for figure in &self.figures {
+            if figure.bench != bench {
+                bench = figure.bench;
+                let _ = writeln!(text, "\n{bench}");
+            }
+            let _ = writeln!(text, "  {}", line(figure));
+        }
+        text
+    }
+
+    /// Writes the JSON file.
+    pub fn write(&self, path: &Path) -> std::io::Result<()> {
+        let json = serde_json::to_vec_pretty(self).map_err(std::io::Error::other)?;
+        std::fs::write(path, json)
+    }
+}
+
+fn line(figure: &Figure) -> String {
+    let number = |value: f64| {
+        if value >= 1_000.0 || value.fract() == 0.0 {
+            format!("{value:.0}")
+        } else {
+            format!("{value:.2}")
+        }
+    };
+    let mut line = format!(
+        "{:<58} {:>12} {:<12}",
+        figure.name,
+        number(figure.value),
+        figure.unit
+    );
+    if let (Some(budget), Some(within)) = (figure.budget, figure.within) {
+        let verdict = if within { "within" } else { "OVER" };
+        let _ = write!(line, "{verdict:<7} budget {}", number(budget));
+    }
+    line.trim_end().to_owned()
+}
+
+/// Median and 99th percentile.
+#[must_use]
+pub fn percentiles(samples: &mut [f64]) -> (f64, f64) {
+    samples.sort_by(f64::total_cmp);
+    let at = |share: usize| samples[(samples.len() - 1) * share / 100];
+    (at(50), at(99))
+}
