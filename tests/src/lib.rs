@@ -1,6 +1,6 @@
 //! What the suites in `tests/` share: helpers that read like the domain, and nothing that ships.
 
-pub mod onegrid;
-pub mod town;
 pub mod bench;
 pub mod histories;
+pub mod onegrid;
+pub mod town;

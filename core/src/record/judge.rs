@@ -18,10 +18,9 @@ impl Record {
         self.graph.mark_waiting();
         self.judge_form();
         self.judge_content();
-        self.fold_and_judge();
-        // What the fold found illegal among the changes of the content must not be in the document, and
-        // goes with all that builds on it.
-        if self.judge_content() {
+        // What the fold finds illegal among the changes of the content must not be in the document, and goes
+        // with all that builds on it.
+        if self.fold_and_judge() && self.judge_content() {
             self.fold_and_judge();
         }
     }
@@ -57,8 +56,9 @@ impl Record {
             } else {
                 Judged::Valid
             };
-            let void = matches!(node.verdict.map(|v| v.status), Some(Status::Void(_)));
-            if !void && judged != Judged::Void(VoidReason::BadParents) {
+            // What is void, held or refused binds nobody: its author does not build on it.
+            let out = node.verdict.is_some_and(|v| v.status != Status::Accepted);
+            if !out && judged != Judged::Void(VoidReason::BadParents) {
                 own.push(index);
             }
             self.graph.node_mut(index).judged = judged;
@@ -85,7 +85,9 @@ impl Record {
         })
     }
 
-    fn fold_and_judge(&mut self) {
+    /// Makes the state again. Returns whether a change of the content turned out illegal.
+    pub(super) fn fold_and_judge(&mut self) -> bool {
+        let mut content_void = false;
         let entries: Vec<Entry> = (0..self.graph.nodes().len())
             .map(|index| self.entry(index))
             .collect();
@@ -108,9 +110,11 @@ impl Record {
                 },
                 None => Judged::Valid,
             };
+            content_void |= judged != Judged::Valid && node.change().is_some();
             self.graph.node_mut(index).judged = judged;
         }
         self.state = state.filter(|_| self.genesis_counts());
+        content_void
     }
 
     fn genesis_counts(&self) -> bool {

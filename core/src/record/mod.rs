@@ -65,27 +65,32 @@ impl Record {
     /// What builds on it is judged again: content that depends on a void change goes with it, and what
     /// waited for a held envelope waits no longer.
     pub fn set_verdict(&mut self, id: EnvelopeId, verdict: Verdict) -> bool {
-        let Some(index) = self.graph.find(id) else {
-            return false;
-        };
-        if !self.graph.set_verdict(index, verdict) {
-            return false;
-        }
-        self.rejudge();
-        true
+        self.set_verdicts([(id, verdict)])
     }
 
-    /// Takes many verdicts at once; makes the state again once.
-    pub fn set_verdicts(&mut self, verdicts: impl IntoIterator<Item = (EnvelopeId, Verdict)>) {
-        let mut changed = false;
+    /// Takes many verdicts at once and makes the state again once. Returns whether anything changed.
+    pub fn set_verdicts(
+        &mut self,
+        verdicts: impl IntoIterator<Item = (EnvelopeId, Verdict)>,
+    ) -> bool {
+        let (mut changed, mut as_expected) = (false, true);
         for (id, verdict) in verdicts {
-            if let Some(index) = self.graph.find(id) {
-                changed |= self.graph.set_verdict(index, verdict);
+            let Some(index) = self.graph.find(id) else {
+                continue;
+            };
+            let counted = self.graph.nodes()[index].counts();
+            if self.graph.set_verdict(index, verdict) {
+                changed = true;
+                as_expected &= counted && verdict.status == Status::Accepted;
             }
         }
-        if changed {
+        if changed && as_expected {
+            // All of it counted before: only the times of the server are new.
+            self.fold_and_judge();
+        } else if changed {
             self.rejudge();
         }
+        changed
     }
 
     /// The record's id.

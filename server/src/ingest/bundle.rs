@@ -30,8 +30,8 @@ impl Server {
         let mut certificates = HashMap::new();
         for raw in bundle.certificates {
             // One that does not verify is not there; the envelopes that name it are refused.
-            if let Ok(certificate) = Certificate::verify(raw, self.keys.anchors()) {
-                certificates.insert(certificate.hash(), Arc::new(certificate));
+            if let Some(certificate) = self.certificates.verified(raw, self.keys.anchors()) {
+                certificates.insert(certificate.hash(), certificate);
             }
         }
         let mut refused = HashMap::new();

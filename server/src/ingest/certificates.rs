@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use onegrid_core::id::Hash;
-use onegrid_core::trust::certificate::Certificate;
+use onegrid_core::trust::certificate::{Anchors, Certificate, RawCertificate};
 
 use crate::error::Result;
 use crate::limits::CERTIFICATES_CACHED_MAX;
@@ -33,12 +33,33 @@ impl Certificates {
         let certificate = Certificate::from_store(raw)
             .map(Arc::new)
             .map_err(|_| StoreError::Row("a certificate"))?;
+        self.keep(&certificate);
+        Ok(Some(certificate))
+    }
+
+    /// The certificate, if it is one of this deployment. The same bytes are verified once.
+    pub fn verified(&self, raw: RawCertificate, anchors: &Anchors) -> Option<Arc<Certificate>> {
+        let hash = Hash::of(&[&raw.facts]);
+        let known = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&hash)
+            .cloned();
+        if let Some(known) = known.filter(|known| *known.raw() == raw) {
+            return Some(known);
+        }
+        let certificate = Arc::new(Certificate::verify(raw, anchors).ok()?);
+        self.keep(&certificate);
+        Some(certificate)
+    }
+
+    fn keep(&self, certificate: &Arc<Certificate>) {
         let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if cache.len() >= CERTIFICATES_CACHED_MAX {
             cache.clear();
         }
-        cache.insert(hash, Arc::clone(&certificate));
-        Ok(Some(certificate))
+        cache.insert(certificate.hash(), Arc::clone(certificate));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The transaction that stores: envelopes with verdicts, projections, positions in every stream, reviews.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use onegrid_core::domain::StreamId;
 use onegrid_core::id::{EnvelopeId, Hash, RecordId};
@@ -196,9 +196,12 @@ fn route(
     for stream in &view.streams {
         if old.contains(stream) || !was_there {
             let head = append_envelopes(tx, *stream, &settled, committed)?;
+            let mut named = HashSet::new();
             for (place, (_, certificate)) in settled.iter().enumerate() {
-                let position = head.position - (settled.len() - 1 - place) as u64;
-                need(tx, view, *stream, *certificate, position)?;
+                if named.insert(*certificate) {
+                    let position = head.position - (settled.len() - 1 - place) as u64;
+                    need(tx, view, *stream, *certificate, position)?;
+                }
             }
         } else {
             let add = NewEntry {

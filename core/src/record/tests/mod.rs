@@ -255,6 +255,19 @@ fn who_is_not_named_is_believed_only_on_the_word_of_the_server() {
 }
 
 #[test]
+fn an_author_goes_on_beside_what_was_held() {
+    let world = World::new();
+    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let genesis = volunteer.report("a");
+    let mut record = record_of(&[&genesis]);
+    let first = worker.act(&record, &comment("one"));
+    record.admit(std::slice::from_ref(&first));
+    record.set_verdict(id(&first), verdict(Status::Held(HeldReason::Clock), 5_000));
+    let second = worker.act(&record, &comment("two"));
+    assert_eq!(outcomes(&record.admit(&[second])), [&Outcome::Valid]);
+}
+
+#[test]
 fn an_older_verdict_never_replaces_a_later_one() {
     let world = World::new();
     let genesis = world.volunteer(10).report("a");

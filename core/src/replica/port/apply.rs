@@ -1,6 +1,6 @@
 //! Applying one answer of the server.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::super::engine::Replica;
 use super::super::engine::write::Writing;
@@ -11,12 +11,13 @@ use super::super::table::{attestation, certificate, envelope, stream};
 use super::intake::{Incoming, Intake};
 use super::{directory, membership};
 use crate::domain::stream::StreamId;
-use crate::id::RecordId;
+use crate::id::{EnvelopeId, RecordId};
 use crate::sync::answer::Answer;
 use crate::sync::port::Applied;
 use crate::wire::cursor::CursorAt;
 use crate::wire::envelope::{DirectoryMark, Envelope};
 use crate::wire::page::{FeedEntry, Page, Segment};
+use crate::wire::verdict::Verdict;
 
 /// The highest generation of the server that an answer was applied of.
 pub(super) fn generation(conn: &rusqlite::Connection) -> Result<u32, ReplicaError> {
@@ -63,28 +64,41 @@ fn receipt(intake: &mut Intake<'_, '_>, answer: &Answer) -> Result<(), ReplicaEr
     };
     let conn = intake.writing.conn;
     let no = attestation::insert(conn, receipt)?;
-    let mut concerned = BTreeSet::new();
+    // Record by record, each written and let go: a receipt of a week names thousands.
+    let mut by_record: BTreeMap<RecordId, Lines> = BTreeMap::new();
     for line in &receipt.envelopes {
         let id = line.hash.envelope_id();
         let Some(stored) = envelope::get(conn, id)? else {
             continue;
         };
         certificate::set_known_in(conn, stored.certificate, receipt.generation)?;
+        let lines = by_record.entry(stored.record).or_default();
         if stored.carried {
             // It has a verdict now, so it belongs to its record.
             envelope::set_verdict(conn, id, &line.verdict, Some(no))?;
-            intake.writing.reload(stored.record)?;
+            lines.reload = true;
         } else {
-            let mut record = intake.writing.take(stored.record)?;
-            intake.verdict(&mut record, id, &line.verdict, Some(no))?;
-            intake.writing.touch(record);
+            lines.verdicts.push((id, line.verdict, Some(no)));
         }
-        concerned.insert(stored.record);
     }
-    for record in concerned {
-        membership::purge(intake.writing, record)?;
+    for (id, lines) in by_record {
+        if lines.reload {
+            intake.writing.reload(id)?;
+        }
+        let mut record = intake.writing.take(id)?;
+        intake.verdicts(&mut record, lines.verdicts)?;
+        intake.writing.settle(&record)?;
+        membership::purge(intake.writing, id)?;
     }
     Ok(())
+}
+
+/// What a receipt says about one record.
+#[derive(Default)]
+struct Lines {
+    verdicts: Vec<(EnvelopeId, Verdict, Option<i64>)>,
+    /// Something that was only carried is now part of it.
+    reload: bool,
 }
 
 fn apply_page(
@@ -151,7 +165,7 @@ fn apply_segment(
                 let id = hash.envelope_id();
                 if let Some(record) = intake.record_of(id)? {
                     let mut record = intake.writing.take(record)?;
-                    intake.verdict(&mut record, id, verdict, attestation)?;
+                    intake.verdicts(&mut record, [(id, *verdict, attestation)])?;
                     intake.writing.touch(record);
                 }
             }

@@ -125,9 +125,10 @@ impl<'a, 'w> Intake<'a, 'w> {
             }
         }
         self.carry(&carried, &verdicts)?;
-        for (envelope, (verdict, attestation)) in &verdicts {
-            self.verdict(&mut record, *envelope, verdict, Some(*attestation))?;
-        }
+        let lines = verdicts
+            .iter()
+            .map(|(id, (verdict, no))| (*id, *verdict, Some(*no)));
+        self.verdicts(&mut record, lines)?;
         if !record.nodes().is_empty() {
             self.writing.touch(record);
         }
@@ -212,10 +213,24 @@ impl<'a, 'w> Intake<'a, 'w> {
         }
     }
 
-    /// A verdict on an envelope that is here: stored, and applied to the record in memory.
-    pub(super) fn verdict(
+    /// Verdicts on envelopes that are here: stored, and applied to the record in memory at once.
+    pub(super) fn verdicts(
         &mut self,
         record: &mut Record,
+        lines: impl IntoIterator<Item = (EnvelopeId, Verdict, Option<i64>)>,
+    ) -> Result<(), ReplicaError> {
+        let mut news = Vec::new();
+        for (id, verdict, attestation) in lines {
+            self.keep_verdict(record, id, &verdict, attestation)?;
+            news.push((id, verdict));
+        }
+        record.set_verdicts(news);
+        Ok(())
+    }
+
+    fn keep_verdict(
+        &mut self,
+        record: &Record,
         id: EnvelopeId,
         verdict: &Verdict,
         attestation: Option<i64>,
@@ -243,7 +258,6 @@ impl<'a, 'w> Intake<'a, 'w> {
             }
             None => {}
         }
-        record.set_verdict(id, *verdict);
         Ok(())
     }
 
@@ -330,12 +344,12 @@ impl<'a, 'w> Intake<'a, 'w> {
             .iter()
             .map(|entry| (entry.id, entry.verdict))
             .collect();
-        let mut record = self.writing.take(id)?;
+        let record = self.writing.take(id)?;
         for single in singles {
             let Some(verdict) = verdicts.get(&single.id) else {
                 continue;
             };
-            self.verdict(&mut record, single.id, verdict, None)?;
+            self.keep_verdict(&record, single.id, verdict, None)?;
             if verdict.status == Status::Accepted {
                 envelope::delete(conn, single.id)?;
             }

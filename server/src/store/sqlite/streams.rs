@@ -12,13 +12,25 @@ use crate::store::{CurrentEntry, LoadKey, LoadRow, StreamItem};
 /// Gives whether the record exists.
 pub(super) fn hold(db: &Connection, stream: StreamId, record: RecordId) -> Result<bool> {
     let no = stream_no_made(db, stream)?;
+    let head = super::feed::head(db, stream)?;
+    let found: Option<(i64, i64, i64)> = db
+        .prepare_cached("SELECT no, open, created_ms FROM records WHERE id = ?")?
+        .query_row([record.0], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .optional()?;
+    let Some((record_no, open, created_ms)) = found else {
+        return Ok(false);
+    };
+    // One row by values: what selects and replaces costs SQLite a savepoint for each record.
+    db.prepare_cached("DELETE FROM stream_records WHERE stream_no = ? AND record_no = ?")?
+        .execute(params![no, record_no])?;
     db.prepare_cached(
-        "INSERT OR REPLACE INTO stream_records
+        "INSERT INTO stream_records
              (stream_no, record_no, open, created_ms, turned_at, added_at)
-         SELECT s.no, r.no, r.open, r.created_ms, s.head, s.head FROM streams s, records r
-         WHERE s.no = ? AND r.id = ?",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
     )?
-    .execute(params![no, record.0])
+    .execute(params![no, record_no, open, created_ms, int(head.position)])
     .map(|rows| rows == 1)
 }
 
