@@ -99,7 +99,7 @@ impl Record {
             .collect();
         for index in 0..self.graph.nodes().len() {
             let node = &self.graph.nodes()[index];
-            if node.judged != Judged::Valid {
+            if !node.fold_decides() {
                 continue;
             }
             let judged = match by_id.get(&node.id) {
@@ -110,7 +110,7 @@ impl Record {
                 },
                 None => Judged::Valid,
             };
-            content_void |= judged != Judged::Valid && node.change().is_some();
+            content_void |= judged != node.judged && node.change().is_some();
             self.graph.node_mut(index).judged = judged;
         }
         self.state = state.filter(|_| self.genesis_counts());
@@ -126,7 +126,7 @@ impl Record {
         let effective = match node.verdict.map(|verdict| verdict.status) {
             Some(Status::Accepted) => true,
             Some(_) => false,
-            None => !node.waits && !matches!(node.judged, Judged::Void(_)),
+            None => !node.waits && (node.judged == Judged::Newer || node.fold_decides()),
         };
         Entry {
             id: node.id,
@@ -178,6 +178,18 @@ impl Record {
 }
 
 impl Node {
+    /// Whether nothing but the fold speaks about it: then each fold judges it anew.
+    fn fold_decides(&self) -> bool {
+        let illegal = VoidReason::NotPermitted;
+        match self.judged {
+            Judged::Valid => true,
+            Judged::Void(reason) if reason == illegal || reason == VoidReason::NotPossible => {
+                self.certificate.is_some()
+            }
+            Judged::Void(_) | Judged::Newer => false,
+        }
+    }
+
     /// The role that its author acts under; `None` where the certificate is withheld.
     #[must_use]
     pub fn role(&self) -> Option<Role> {
