@@ -89,7 +89,7 @@ impl Record {
     }
 
     /// Before a document is made again: the changes that came inside a pack become changes of their own.
-    fn keep_raw_changes(&mut self) {
+    pub(super) fn keep_raw_changes(&mut self) {
         let Some(document) = &self.document else {
             return;
         };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Record;
 use super::admit::{Judged, event_body};
 use super::graph::{ContentChange, Node, NodeBody};
-use super::past::LoadError;
+use super::past::{LoadError, Past};
 use crate::crdt::{ActorId, Candidate, ChangeInfo, Document, KnownChange};
 use crate::domain::case::GenesisFacts;
 use crate::id::Hash;
@@ -56,6 +56,60 @@ impl Record {
         }
         self.document = document;
         Ok(())
+    }
+
+    /// Takes in what a pack tells beyond what is here: each entry that is not known becomes part of the
+    /// graph, with its change out of the pack's document. Returns whether anything was new.
+    ///
+    /// A record that came back from several phones may have several pasts that only meet here.
+    pub fn absorb(
+        &mut self,
+        pack: &Pack,
+        certificates: &HashMap<Hash, Arc<Certificate>>,
+    ) -> Result<bool, LoadError> {
+        let past = Past {
+            pack: Some(pack.clone()),
+            certificates: certificates.clone(),
+            ..Past::default()
+        };
+        // Whole and by itself it has to hold together before anything of it is believed.
+        let mut alone = Self::load(self.id, past)?;
+        if self.graph.nodes().is_empty() {
+            *self = alone;
+            return Ok(true);
+        }
+        alone.keep_raw_changes();
+        let mut places = Vec::with_capacity(alone.graph.nodes().len());
+        let mut fresh = false;
+        for node in alone.graph.nodes() {
+            if let Some(known) = self.graph.find(node.id) {
+                places.push(known);
+                if let Some(verdict) = node.verdict {
+                    fresh |= self.graph.set_verdict(known, verdict);
+                }
+                continue;
+            }
+            let parents = node.parents.iter().map(|parent| places[*parent]).collect();
+            let node = Node {
+                parents,
+                ..node.clone()
+            };
+            places.push(self.graph.push(node));
+            fresh = true;
+        }
+        for entry in &pack.entries {
+            if let PackContent::Stub {
+                change: Some(hash), ..
+            } = &entry.content
+                && let Some(index) = self.graph.find(entry.id)
+            {
+                self.graph.note_change(*hash, index);
+            }
+        }
+        if fresh {
+            self.rejudge();
+        }
+        Ok(fresh)
     }
 
     /// The pack of the settled part; `None` when the Genesis has no settled verdict.

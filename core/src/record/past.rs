@@ -26,7 +26,9 @@ pub struct StoredEnvelope {
 pub struct Past {
     /// The compacted past, where the record came in a pack.
     pub pack: Option<Pack>,
-    /// Certificates that the pack's entries name, as far as they are known here.
+    /// Further packs of the same record, where several readers gave back what a restored server had lost.
+    pub more_packs: Vec<Pack>,
+    /// Certificates that the packs' entries name, as far as they are known here.
     pub certificates: HashMap<Hash, Arc<Certificate>>,
     /// The single envelopes, in any order.
     pub envelopes: Vec<StoredEnvelope>,
@@ -67,6 +69,9 @@ impl Record {
         let mut record = Self::new(id);
         if let Some(pack) = &past.pack {
             record.open_pack(pack, &past.certificates)?;
+        }
+        for pack in &past.more_packs {
+            record.absorb(pack, &past.certificates)?;
         }
         let mut waiting = past.envelopes;
         loop {

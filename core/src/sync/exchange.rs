@@ -17,7 +17,7 @@ use crate::limits::{
 };
 use crate::wire::cursor::cursor_set_hash;
 use crate::wire::message::{
-    CursorsAnswer, GiveBack, Known, PROTOCOL_VERSION, SyncRequest, SyncResponse,
+    Bundle, CursorsAnswer, GiveBack, Known, PROTOCOL_VERSION, SyncRequest, SyncResponse,
 };
 
 /// A request with what this run must remember about it.
@@ -110,7 +110,8 @@ impl Run {
         let request = SyncRequest {
             version: PROTOCOL_VERSION,
             known,
-            bundle: (!bundle.envelopes.is_empty()).then_some(bundle),
+            // Packs that are given back need the certificates of their authors, also without envelopes.
+            bundle: (bundle != Bundle::default()).then_some(bundle),
             give_back: (give_back != GiveBack::default()).then_some(give_back),
             repair,
             page_bytes_max,

@@ -121,13 +121,15 @@ impl Walk<'_> {
     }
 
     fn record(&mut self, id: RecordId, digest: Digest) -> StoreResult<()> {
-        let mut settled = Digest::EMPTY;
+        for base in self.tx.base_packs(id)? {
+            let signed = base.proof.verify(self.server.keys().anchors()).is_ok();
+            if !signed || !base.proof.covers(&base.pack) {
+                self.wrong("verify.record", id);
+            }
+        }
         for stored in self.tx.envelopes(id)? {
             self.found.envelopes += 1;
             let envelope_id: EnvelopeId = stored.raw.hash().envelope_id();
-            if stored.verdict.status.is_settled() {
-                settled.add(envelope_id);
-            }
             let Some(certificate) = self.certificate(stored.certificate)? else {
                 self.wrong("verify.certificate", envelope_id);
                 continue;
@@ -141,6 +143,7 @@ impl Walk<'_> {
                 self.wrong("verify.envelope", envelope_id);
             }
         }
+        let settled: Digest = self.tx.settled_ids(id)?.into_iter().collect();
         if settled != digest {
             self.wrong("verify.digest", id);
         }

@@ -15,4 +15,5 @@ pub mod page;
 pub mod remembered;
 pub mod repair;
 pub mod routing;
+mod segment;
 pub mod sync;

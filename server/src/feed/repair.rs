@@ -143,7 +143,7 @@ fn want(
         .envelope(id)?
         .filter(|stored| stored.verdict.status.is_settled())
     else {
-        return Ok(false);
+        return in_base(tx, id, streams, draft);
     };
     let record: RecordId = stored.record;
     let holding: Vec<StreamId> = tx
@@ -160,4 +160,25 @@ fn want(
         }
     }
     Ok(draft.envelope(id)?.is_some())
+}
+
+/// An envelope that is known by a base pack alone travels as the whole record.
+fn in_base(
+    tx: &dyn Reader,
+    id: EnvelopeId,
+    streams: &BTreeSet<StreamId>,
+    draft: &mut Draft<'_>,
+) -> StoreResult<bool> {
+    let settled = tx
+        .verdict(id)?
+        .is_some_and(|(hash, verdict)| hash.is_none() && verdict.status.is_settled());
+    let Some(record) = tx.record_of(id)?.filter(|_| settled) else {
+        return Ok(false);
+    };
+    let holding = tx.record_streams(record)?;
+    if !holding.iter().any(|stream| streams.contains(stream)) {
+        return Ok(false);
+    }
+    draft.pack(record)?;
+    Ok(true)
 }

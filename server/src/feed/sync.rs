@@ -3,11 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 
 use onegrid_core::domain::StreamId;
-use onegrid_core::id::{DeviceId, EnvelopeId, Hash};
+use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use onegrid_core::limits::PAGE_BYTES_MAX;
 use onegrid_core::trust::request_mac::RequestTag;
 use onegrid_core::trust::session::Session;
 use onegrid_core::wire::cursor::{Cursor, cursor_set_hash};
+use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::RawEnvelope;
 use onegrid_core::wire::message::{
     Bundle, CursorsAnswer, Known, PROTOCOL_VERSION, SyncRequest, SyncResponse,
@@ -159,6 +160,10 @@ impl Server {
             None => HashMap::new(),
         };
         let bundle = request.bundle.unwrap_or_default();
+        let given = match &request.give_back {
+            Some(given) => self.take_packs(given, &bundle.certificates, now_ms)?,
+            None => HashMap::new(),
+        };
         let sent = sent(&bundle);
         let had_bundle = !bundle.envelopes.is_empty();
         let ingested = self.ingest(bundle, &attested, now_ms)?;
@@ -174,7 +179,7 @@ impl Server {
             streams: None,
             page: None,
             repair: Vec::new(),
-            heads: onegrid_core::wire::digest::Digest::EMPTY,
+            heads: Digest::EMPTY,
             more: false,
         };
         let device = session.device;
@@ -183,6 +188,7 @@ impl Server {
             known: &request.known,
             repair: &request.repair,
             sent: &sent,
+            given: &given,
             bytes_max: request.page_bytes_max.min(PAGE_BYTES_MAX),
             now_ms,
         };
@@ -250,15 +256,17 @@ impl Server {
             standings: &seen.standings,
             cursors: &cursors,
             sent: asked.sent,
+            given: asked.given,
             bytes_max: asked.bytes_max,
         };
         let mut page = Page::default();
-        let (mut made, mut next) = (Vec::new(), None);
+        let (mut packs, mut made, mut next) = (Vec::new(), Vec::new(), None);
         if !unchanged {
             response.cursors = CursorsAnswer::Moved;
             if asked.bytes_max > 0 {
                 let turned: Turned = self.turn(tx, &wish)?;
-                (page, made, next) = (turned.page, turned.made, Some(turned.cursors));
+                (page, packs, made) = (turned.page, turned.packs, turned.made);
+                next = Some(turned.cursors);
                 response.more = turned.more;
             } else {
                 response.more = true;
@@ -268,17 +276,12 @@ impl Server {
             let repaired = self.repair(tx, asked.repair, &seen.streams, &wish)?;
             response.repair = repaired.answers;
             made.extend(repaired.made);
-            join(
-                &mut page,
-                repaired.page,
-                repaired.packs,
-                self,
-                seen.generation,
-            );
+            packs.extend(repaired.packs);
+            join(&mut page, repaired.page);
         }
-        let says_nothing = page.is_empty() && page.certificates.is_empty();
+        let says_nothing = page.is_empty() && packs.is_empty() && page.certificates.is_empty();
         if !says_nothing {
-            self.seal(&mut page, seen.generation, asked.now_ms)?;
+            self.seal(&mut page, packs, seen.generation, asked.now_ms)?;
             response.page = Some(page);
         }
         Ok(Some((next, made)))
@@ -320,6 +323,7 @@ struct Asked<'a> {
     known: &'a Known,
     repair: &'a [onegrid_core::wire::repair::RepairAsk],
     sent: &'a HashMap<EnvelopeId, u32>,
+    given: &'a HashMap<RecordId, Digest>,
     bytes_max: u32,
     now_ms: i64,
 }
@@ -334,7 +338,7 @@ fn sent(bundle: &Bundle) -> HashMap<EnvelopeId, u32> {
 }
 
 /// Adds what a repair gives to a page, each thing once. Indices of the page's own segments stay.
-fn join(page: &mut Page, more: Page, packs: Vec<Vec<u8>>, server: &Server, generation: u32) {
+fn join(page: &mut Page, more: Page) {
     for certificate in more.certificates {
         if !page.certificates.contains(&certificate) {
             page.certificates.push(certificate);
@@ -346,13 +350,4 @@ fn join(page: &mut Page, more: Page, packs: Vec<Vec<u8>>, server: &Server, gener
             .into_iter()
             .filter(|(raw, _)| !there.contains(&raw.hash())),
     );
-    if !packs.is_empty() {
-        page.packs.push(onegrid_core::wire::pack::PackBatch::sign(
-            packs,
-            generation,
-            0,
-            server.keys().packs(),
-            server.keys().authority(),
-        ));
-    }
 }

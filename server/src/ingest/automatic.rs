@@ -9,6 +9,7 @@ use onegrid_core::domain::case::{
 use onegrid_core::domain::category::CategoryCode;
 use onegrid_core::domain::{AreaPath, Code, Text};
 use onegrid_core::id::{EnvelopeId, Hash};
+use onegrid_core::limits::RECORD_ENTRIES_MAX;
 use onegrid_core::record::{Node, NodeBody, Record};
 use onegrid_core::wire::body::{Body, EventBody};
 use onegrid_core::wire::envelope::{
@@ -40,6 +41,9 @@ pub(super) fn moves(
 ) -> Result<Vec<Fresh>> {
     let mut made = Vec::new();
     for _ in 0..AUTOMATIC_MOVES_MAX {
+        if record.nodes().len() >= RECORD_ENTRIES_MAX {
+            break;
+        }
         let Some(next) = next_move(server, record, ground, now_ms) else {
             break;
         };

@@ -10,6 +10,7 @@ use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::verdict::{Status, StreamPosition, Verdict};
 
 use super::Positions;
+use super::given_packs::Base;
 use super::plan::{Fresh, Plan, Projection};
 use super::policy::Ground;
 use crate::error::{Problem, Result};
@@ -34,6 +35,7 @@ struct Order {
     before: Digest,
     fresh: Vec<Fresh>,
     changed: Vec<(EnvelopeId, Verdict)>,
+    base: Option<Base>,
     view: Option<Projection>,
 }
 
@@ -57,6 +59,17 @@ impl Server {
         ground: &Ground,
         now_ms: i64,
     ) -> Result<Option<Committed>> {
+        self.commit_with(plans, ground, now_ms, |_, _| Ok(()))
+    }
+
+    /// The same, with what else belongs into the transaction; it may add to the streams with something new.
+    pub(super) fn commit_with(
+        &self,
+        plans: Vec<Plan>,
+        ground: &Ground,
+        now_ms: i64,
+        also: impl FnOnce(&mut dyn Writer, &mut BTreeSet<StreamId>) -> StoreResult<()> + Send + 'static,
+    ) -> Result<Option<Committed>> {
         let certificates = self.needed_certificates(&plans)?;
         let mut kept: Vec<Record> = Vec::with_capacity(plans.len());
         let mut orders = Vec::with_capacity(plans.len());
@@ -66,6 +79,7 @@ impl Server {
                 before,
                 fresh,
                 changed,
+                base,
                 view,
                 ..
             } = plan;
@@ -74,6 +88,7 @@ impl Server {
                 before,
                 fresh,
                 changed,
+                base,
                 view,
             });
             kept.push(record);
@@ -94,6 +109,7 @@ impl Server {
             for order in &orders {
                 store(tx, order, now_ms, &mut committed)?;
             }
+            also(tx, &mut committed.touched)?;
             Ok(committed)
         });
         match outcome {
@@ -167,6 +183,12 @@ fn store(
             audit::note(tx, now_ms, "server", "device.cloned", &device)?;
         }
     }
+    if let Some(base) = &order.base {
+        tx.put_base(order.id, &base.pack, &base.in_place_of)?;
+        for envelope in &base.envelopes {
+            tx.put_packed(envelope)?;
+        }
+    }
     for (id, verdict) in &order.changed {
         tx.set_verdict(*id, *verdict)?;
         committed.verdicts.insert(*id, *verdict);
@@ -191,10 +213,15 @@ fn route(
     was_there: bool,
     committed: &mut Committed,
 ) -> StoreResult<()> {
-    let settled = settled(tx, order)?;
+    let settled = match &order.base {
+        Some(_) => Vec::new(),
+        None => settled(tx, order)?,
+    };
     let old: BTreeSet<StreamId> = tx.record_streams(order.id)?.into_iter().collect();
     for stream in &view.streams {
-        if old.contains(stream) || !was_there {
+        if order.base.is_some() {
+            add_again(tx, order, view, *stream, old.contains(stream))?;
+        } else if old.contains(stream) || !was_there {
             let head = append_envelopes(tx, *stream, &settled, committed)?;
             let mut named = HashSet::new();
             for (place, (_, certificate)) in settled.iter().enumerate() {
@@ -213,7 +240,7 @@ fn route(
                 need(tx, view, *stream, certificate, head.position)?;
             }
         }
-        if !old.contains(stream) {
+        if !old.contains(stream) && order.base.is_none() {
             tx.hold(*stream, order.id)?;
         }
         committed.touched.insert(*stream);
@@ -231,6 +258,29 @@ fn route(
         let certificates = tx.certificates_of(order.id)?;
         tx.forget_certificates(*stream, &certificates)?;
         committed.touched.insert(*stream);
+    }
+    Ok(())
+}
+
+/// The record as a whole, to everybody: what a base pack brought has no bytes that could be sent alone.
+/// The stream holds it from here on, so that no reader counts as having it already.
+fn add_again(
+    tx: &mut dyn Writer,
+    order: &Order,
+    view: &Projection,
+    stream: StreamId,
+    held: bool,
+) -> StoreResult<()> {
+    let adds = if held {
+        view.row.digest.minus(order.before)
+    } else {
+        view.row.digest
+    };
+    let entry = Entry::Add(order.id);
+    let head = tx.append(stream, &[NewEntry { entry, adds }])?;
+    tx.hold(stream, order.id)?;
+    for certificate in tx.certificates_of(order.id)? {
+        need(tx, view, stream, certificate, head.position)?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ mod bundle;
 pub mod certificates;
 mod commit;
 mod give_back;
+mod given_packs;
 mod plan;
 mod policy;
 pub mod records;

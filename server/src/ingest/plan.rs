@@ -9,11 +9,13 @@ use onegrid_core::domain::point::GeoPoint;
 use onegrid_core::domain::stream;
 use onegrid_core::domain::{Role, StreamId};
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
+use onegrid_core::limits::RECORD_ENTRIES_MAX;
 use onegrid_core::record::{Judged, Node, NodeBody, Outcome, Record};
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::{RawEnvelope, VerifiedEnvelope};
 use onegrid_core::wire::verdict::{HeldReason, Status, Verdict, VoidReason};
 
+use super::given_packs::Base;
 use super::policy::Ground;
 use super::{Group, automatic, records};
 use crate::error::{Problem, Result};
@@ -34,6 +36,8 @@ pub(crate) struct Plan {
     pub(super) changed: Vec<(EnvelopeId, Verdict)>,
     /// Parents that are nowhere.
     pub(super) missing: Vec<EnvelopeId>,
+    /// A pack that was given back, on which the record stands from now on.
+    pub(super) base: Option<Base>,
     /// The projection and the routing; `None` while the Genesis does not count.
     pub(super) view: Option<Projection>,
 }
@@ -123,6 +127,7 @@ impl Server {
                 fresh: Vec::new(),
                 changed: Vec::new(),
                 missing,
+                base: None,
                 view: None,
             });
         }
@@ -136,6 +141,14 @@ impl Server {
             .iter()
             .filter_map(|(id, envelope)| Some((*id, *attested.get(&envelope.envelope().hash())?)));
         record.set_verdicts(attested.collect::<Vec<_>>());
+        let too_many: Vec<_> = record
+            .nodes()
+            .iter()
+            .skip(RECORD_ENTRIES_MAX)
+            .filter(|node| node.verdict.is_none() && given.contains_key(&node.id))
+            .map(|node| (node.id, at(Status::Void(VoidReason::Limit))))
+            .collect();
+        record.set_verdicts(too_many);
         let held: Vec<_> = unsettled(&record, &given)
             .filter_map(|node| {
                 let reason = ground
@@ -160,6 +173,7 @@ impl Server {
             fresh,
             changed: Vec::new(),
             missing,
+            base: None,
             view,
         })
     }

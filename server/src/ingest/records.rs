@@ -7,6 +7,7 @@ use onegrid_core::id::RecordId;
 use onegrid_core::record::{Past, Record, StoredEnvelope};
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::{Envelope, VerifiedEnvelope};
+use onegrid_core::wire::pack::Pack;
 
 use super::certificates::Certificates;
 use crate::limits::RECORDS_CACHED_MAX;
@@ -98,11 +99,24 @@ pub(crate) fn load(
     certificates: &Certificates,
     id: RecordId,
 ) -> StoreResult<Record> {
-    let stored = tx.envelopes(id)?;
-    if stored.is_empty() {
+    let (stored, bases) = (tx.envelopes(id)?, tx.base_packs(id)?);
+    if stored.is_empty() && bases.is_empty() {
         return Ok(Record::new(id));
     }
     let mut past = Past::default();
+    for base in bases {
+        let pack = Pack::from_bytes(&base.pack).map_err(|_| StoreError::Row("a base pack"))?;
+        for entry in &pack.entries {
+            // The author's certificate may be one that nobody who came back may see.
+            if let Some(known) = certificates.get(tx, entry.certificate)? {
+                past.certificates.insert(entry.certificate, known);
+            }
+        }
+        match past.pack {
+            None => past.pack = Some(pack),
+            Some(_) => past.more_packs.push(pack),
+        }
+    }
     for row in stored {
         let certificate = certificates
             .get(tx, row.certificate)?

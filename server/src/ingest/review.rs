@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use onegrid_core::domain::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, RecordId};
 use onegrid_core::record::Record;
+use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::verdict::{HeldReason, RefusedReason, Status, Verdict};
 
@@ -14,7 +15,7 @@ use crate::error::{Problem, Result};
 use crate::limits::INGEST_ROUNDS_MAX;
 use crate::registry::audit;
 use crate::server::Server;
-use crate::store::{Entry, NewEntry, ReviewRow, StoreError};
+use crate::store::{Entry, NewEntry, ReviewRow, StoreError, StoreResult, Writer};
 
 /// One envelope that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,67 +122,62 @@ impl Server {
             fresh,
             changed: changed.clone(),
             missing: Vec::new(),
+            base: None,
             view,
         };
-        let committed = self.commit(vec![plan], &ground, now_ms)?;
+        let (decided, decider) = (changed.clone(), by.to_owned());
+        let committed = self.commit_with(vec![plan], &ground, now_ms, move |tx, touched| {
+            record_decision(tx, &decided, accept, &decider, now_ms, touched)
+        })?;
         self.records.forget(stored.record);
         drop(locked);
         let Some(committed) = committed else {
             return Ok(None);
         };
-        self.record_decision(&changed, accept, by, now_ms)?;
         self.wakeups.notify(&committed.touched);
         Ok(Some(changed))
     }
+}
 
-    /// Notes the decision, and tells each author in the stream of the member.
-    fn record_decision(
-        &self,
-        changed: &[(EnvelopeId, Verdict)],
-        accept: bool,
-        by: &str,
-        now_ms: i64,
-    ) -> Result<()> {
-        let (changed, by) = (changed.to_vec(), by.to_owned());
-        let touched = self.store.write::<_, Problem>(move |tx| {
-            let mut touched = BTreeSet::new();
-            for (id, _) in &changed {
-                let since_ms = tx.review(*id)?.map_or(now_ms, |review| review.since_ms);
-                let decided = Some((now_ms, accept, by.clone()));
-                tx.put_review(&ReviewRow {
-                    envelope: *id,
-                    since_ms,
-                    decided,
-                })?;
-                let action = if accept {
-                    "review.accepted"
-                } else {
-                    "review.refused"
-                };
-                audit::note(tx, now_ms, &by, action, &id.to_string())?;
-                let Some(author) = tx.envelope(*id)?.map(|stored| stored.certificate) else {
-                    continue;
-                };
-                let member = tx
-                    .certificate(author)?
-                    .and_then(|raw| {
-                        onegrid_core::trust::certificate::Certificate::from_store(raw).ok()
-                    })
-                    .and_then(|certificate| certificate.facts().member);
-                if let Some(stream) = member.map(StreamId::Member) {
-                    let line = NewEntry {
-                        entry: Entry::Verdict(*id),
-                        adds: Digest::EMPTY,
-                    };
-                    tx.append(stream, &[line])?;
-                    touched.insert(stream);
-                }
-            }
-            Ok(touched)
+/// Notes the decision, and tells each author in the stream of the member: in the transaction of the verdicts,
+/// so that there is never one without the other.
+fn record_decision(
+    tx: &mut dyn Writer,
+    changed: &[(EnvelopeId, Verdict)],
+    accept: bool,
+    by: &str,
+    now_ms: i64,
+    touched: &mut BTreeSet<StreamId>,
+) -> StoreResult<()> {
+    let action = if accept {
+        "review.accepted"
+    } else {
+        "review.refused"
+    };
+    for (id, _) in changed {
+        let since_ms = tx.review(*id)?.map_or(now_ms, |review| review.since_ms);
+        let decided = Some((now_ms, accept, by.to_owned()));
+        tx.put_review(&ReviewRow {
+            envelope: *id,
+            since_ms,
+            decided,
         })?;
-        self.wakeups.notify(&touched);
-        Ok(())
+        audit::note(tx, now_ms, by, action, &id.to_string())?;
+        let Some(author) = tx.envelope(*id)?.map(|stored| stored.certificate) else {
+            continue;
+        };
+        let member = tx
+            .certificate(author)?
+            .and_then(|raw| Certificate::from_store(raw).ok())
+            .and_then(|certificate| certificate.facts().member);
+        if let Some(stream) = member.map(StreamId::Member) {
+            let entry = Entry::Verdict(*id);
+            let adds = Digest::EMPTY;
+            tx.append(stream, &[NewEntry { entry, adds }])?;
+            touched.insert(stream);
+        }
     }
+    Ok(())
 }
 
 fn set(

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+mod failing;
+mod pages;
+mod restored;
+mod review;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +22,7 @@ use onegrid_core::wire::verdict::{HeldReason, RefusedReason, Status, VoidReason}
 
 use crate::rules::Rules;
 use crate::store::Entry;
+use pages::held_by;
 use world::*;
 
 fn comment(words: &str) -> Event {
@@ -158,82 +163,6 @@ fn what_the_role_does_not_allow_is_void_and_has_positions() {
 }
 
 #[test]
-fn held_work_is_in_no_feed_until_a_person_accepts_it_with_what_waits_for_it() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
-    phone.clock_ms = NOW + 10 * 366 * 24 * 3_600 * 1_000;
-    let genesis = phone.report("from the future");
-    phone.clock_ms = NOW;
-    let below = phone.act(genesis.record(), &[genesis.id()], &comment("below"));
-    let answer = phone.push(&world.server, &[&genesis, &below]);
-    let expected = [
-        Status::Held(HeldReason::Clock),
-        Status::Held(HeldReason::ParentHeld),
-    ];
-    assert_eq!(statuses(&answer), expected);
-    let streams = world
-        .server
-        .store()
-        .read(|tx| tx.record_streams(genesis.record()))
-        .unwrap();
-    assert_eq!(streams, []);
-    assert_eq!(world.server.waiting(10).unwrap().len(), 2);
-    let changed = world
-        .server
-        .decide(genesis.id(), true, "admin", NOW + 9_000)
-        .unwrap();
-    let ids: BTreeSet<EnvelopeId> = changed.iter().map(|(id, _)| *id).collect();
-    assert_eq!(ids, BTreeSet::from([genesis.id(), below.id()]));
-    assert!(
-        changed
-            .iter()
-            .all(|(_, verdict)| verdict.status == Status::Accepted)
-    );
-    assert_eq!(world.server.waiting(10).unwrap(), []);
-    digests_are_right(&world);
-    let mine = StreamId::Member(phone.member);
-    let told = world
-        .server
-        .store()
-        .read(|tx| tx.feed(mine, 0, 100))
-        .unwrap();
-    assert!(
-        told.iter()
-            .any(|row| row.entry == Entry::Verdict(genesis.id()))
-    );
-    assert!(
-        world
-            .server
-            .decide(genesis.id(), false, "admin", NOW)
-            .is_err(),
-        "decided once"
-    );
-}
-
-#[test]
-fn what_a_reviewer_refuses_goes_with_what_builds_on_it() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
-    phone.clock_ms = NOW - 10 * 366 * 24 * 3_600 * 1_000;
-    let genesis = phone.report("long ago");
-    phone.clock_ms = NOW;
-    let below = phone.act(genesis.record(), &[genesis.id()], &comment("below"));
-    phone.push(&world.server, &[&genesis, &below]);
-    let changed = world
-        .server
-        .decide(genesis.id(), false, "admin", NOW + 9_000)
-        .unwrap();
-    let rejected = Status::Refused(RefusedReason::Rejected);
-    assert_eq!(changed.len(), 2);
-    assert!(
-        changed
-            .iter()
-            .all(|(_, verdict)| verdict.status == rejected)
-    );
-    digests_are_right(&world);
-}
-
-#[test]
 fn a_revoked_device_is_cut_off_and_what_another_brings_of_it_is_held() {
     let world = World::new();
     let mut lost = world.volunteer(10);
@@ -340,124 +269,6 @@ fn a_path_that_the_directory_does_not_know_waits() {
     let genesis = phone.report_at("elsewhere", wrong);
     let answer = phone.push(&world.server, &[&genesis]);
     assert_eq!(statuses(&answer), [Status::Held(HeldReason::Directory)]);
-}
-
-/// Records, envelopes and digests that somebody has after following pages, as a replica keeps them.
-fn held_by(answers: &[SyncResponse]) -> (BTreeSet<EnvelopeId>, BTreeMap<StreamId, u64>) {
-    let mut ids = BTreeSet::new();
-    let mut counts = BTreeMap::new();
-    for page in answers.iter().filter_map(|answer| answer.page.as_ref()) {
-        ids.extend(
-            page.envelopes
-                .iter()
-                .map(|(raw, _)| raw.hash().envelope_id()),
-        );
-        for bytes in page.packs.iter().flat_map(|batch| &batch.packs) {
-            let pack = onegrid_core::wire::pack::Pack::from_bytes(bytes).unwrap();
-            ids.extend(pack.entries.iter().map(|entry| entry.id));
-        }
-        for segment in &page.segments {
-            for entry in &segment.entries {
-                let count = match entry {
-                    FeedEntry::Packs { count, .. } => u64::from(*count),
-                    _ => 1,
-                };
-                *counts.entry(segment.stream).or_default() += count;
-            }
-        }
-    }
-    (ids, counts)
-}
-
-#[test]
-fn pages_of_any_size_give_what_one_big_page_gives() {
-    let world = World::new();
-    let mut reporter = world.volunteer(10);
-    let reports: Vec<Envelope> = (0..60).map(|n| reporter.report(&format!("r{n}"))).collect();
-    let all: Vec<&Envelope> = reports.iter().collect();
-    reporter.push(&world.server, &all);
-    let mut whole = world.grid_worker(20);
-    let mut paged = world.grid_worker(21);
-    let one = whole.pull(&world.server, 4_000_000);
-    let many = paged.pull(&world.server, 600);
-    assert_eq!(one.len(), 1);
-    assert!(many.len() > 5, "{} pages", many.len());
-    assert_eq!(held_by(&one).0, held_by(&many).0);
-    let expected: BTreeSet<EnvelopeId> = reports.iter().map(Envelope::id).collect();
-    assert_eq!(held_by(&one).0, expected);
-    assert!(whole.is_unchanged(&world.server) && paged.is_unchanged(&world.server));
-
-    // Then the feed, in small steps and in one.
-    let more: Vec<Envelope> = reports
-        .iter()
-        .map(|report| reporter.act(report.record(), &[report.id()], &comment("more")))
-        .collect();
-    reporter.push(&world.server, &more.iter().collect::<Vec<_>>());
-    assert!(!whole.is_unchanged(&world.server));
-    let one = whole.pull(&world.server, 4_000_000);
-    let many = paged.pull(&world.server, 600);
-    assert_eq!(held_by(&one).0, more.iter().map(Envelope::id).collect());
-    assert_eq!(held_by(&one).0, held_by(&many).0);
-    assert!(whole.is_unchanged(&world.server) && paged.is_unchanged(&world.server));
-    // Another node remembers what this one handed out.
-    assert!(whole.is_unchanged(&world.reopened()));
-}
-
-#[test]
-fn whoever_is_dispatched_gets_the_past_but_not_the_reporter_and_loses_it_when_withdrawn() {
-    let world = World::new();
-    let mut reporter = world.volunteer(10);
-    let mut dispatcher = world.dispatcher(12);
-    let mut handler = world.handler(13);
-    handler.pull(&world.server, 100_000);
-    let genesis = reporter.report("gas");
-    let record: RecordId = genesis.record();
-    reporter.push(&world.server, &[&genesis]);
-    let sorted = dispatcher.act(record, &[genesis.id()], &triage());
-    let order = dispatcher.act(record, &[sorted.id()], &dispatch());
-    dispatcher.push(&world.server, &[&sorted, &order]);
-    let answers = handler.pull(&world.server, 100_000);
-    let (ids, _) = held_by(&answers);
-    assert_eq!(ids, BTreeSet::from([genesis.id(), sorted.id(), order.id()]));
-    let shown: Vec<_> = answers
-        .iter()
-        .filter_map(|answer| answer.page.as_ref())
-        .flat_map(|page| &page.certificates)
-        .collect();
-    assert!(shown.contains(&dispatcher.certificate.raw()));
-    assert!(
-        !shown.contains(&reporter.certificate.raw()),
-        "the reporter stays unknown"
-    );
-    let mut worker = world.grid_worker(20);
-    let seen = worker.pull(&world.server, 100_000);
-    let shown = seen.iter().filter_map(|answer| answer.page.as_ref());
-    let shown: Vec<_> = shown.flat_map(|page| &page.certificates).collect();
-    assert!(
-        shown.contains(&reporter.certificate.raw()),
-        "colleagues know each other"
-    );
-
-    let taken = dispatcher.act(
-        record,
-        &[order.id()],
-        &Event::Withdraw(GiveBack {
-            assignment: order.id(),
-            reason: Text::new("x").unwrap(),
-        }),
-    );
-    assert_eq!(
-        statuses(&dispatcher.push(&world.server, &[&taken])),
-        [Status::Accepted]
-    );
-    let answers = handler.pull(&world.server, 100_000);
-    let gone = answers
-        .iter()
-        .filter_map(|answer| answer.page.as_ref())
-        .flat_map(|page| &page.segments)
-        .any(|segment| segment.entries.contains(&FeedEntry::Withdraw { record }));
-    assert!(gone);
-    digests_are_right(&world);
 }
 
 #[test]

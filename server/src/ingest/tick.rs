@@ -38,6 +38,7 @@ impl Server {
             fresh,
             changed: Vec::new(),
             missing: Vec::new(),
+            base: None,
             view,
         };
         // Should the ground have shifted, the next tick finds the record due again.

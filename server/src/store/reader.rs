@@ -7,8 +7,9 @@ use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::verdict::Verdict;
 
 use super::{
-    AuditRow, Counts, CurrentEntry, CursorsRow, DeviceRow, FeedRow, Head, InvitationRow, LoadKey,
-    LoadRow, MemberRow, RecordRow, ReviewRow, SessionRow, StoreResult, StoredEnvelope, StreamItem,
+    AuditRow, BasePack, Counts, CurrentEntry, CursorsRow, DeviceRow, FeedRow, Head, InvitationRow,
+    LoadKey, LoadRow, MemberRow, RecordRow, ReviewRow, SessionRow, StoreResult, StoredEnvelope,
+    StreamItem,
 };
 
 /// One consistent snapshot. Inside a job it also sees what the job has written.
@@ -28,11 +29,17 @@ pub trait Reader {
         through: u64,
     ) -> StoreResult<Vec<Hash>>;
 
-    /// Hash and latest verdict of an envelope.
-    fn verdict(&self, id: EnvelopeId) -> StoreResult<Option<(Hash, Verdict)>>;
-    /// An envelope.
+    /// Hash and latest verdict of an envelope; no hash where it is known by a base pack alone.
+    fn verdict(&self, id: EnvelopeId) -> StoreResult<Option<(Option<Hash>, Verdict)>>;
+    /// The record of an envelope, whether or not its bytes are here.
+    fn record_of(&self, id: EnvelopeId) -> StoreResult<Option<RecordId>>;
+    /// How many envelopes of a record are stored, whatever their verdicts.
+    fn entries(&self, record: RecordId) -> StoreResult<usize>;
+    /// The packs on which a record that phones gave back stands.
+    fn base_packs(&self, record: RecordId) -> StoreResult<Vec<BasePack>>;
+    /// An envelope with its bytes.
     fn envelope(&self, id: EnvelopeId) -> StoreResult<Option<StoredEnvelope>>;
-    /// Everything that was ever stored about a record, in the order of storing.
+    /// Every envelope of a record whose bytes are stored, in the order of storing.
     fn envelopes(&self, record: RecordId) -> StoreResult<Vec<StoredEnvelope>>;
     /// Ids of a record's settled envelopes, in the order of storing.
     fn settled_ids(&self, record: RecordId) -> StoreResult<Vec<EnvelopeId>>;

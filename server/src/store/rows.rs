@@ -5,6 +5,7 @@ use onegrid_core::domain::role::Grant;
 use onegrid_core::id::{AreaId, DeviceId, EnvelopeId, Hash, MemberId, RecordId};
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::{DirectoryMark, RawEnvelope};
+use onegrid_core::wire::pack::PackProof;
 use onegrid_core::wire::verdict::Verdict;
 
 /// An envelope with the latest verdict on it.
@@ -35,6 +36,32 @@ pub struct NewEnvelope<'a> {
     pub certificate: Hash,
     /// The verdict.
     pub verdict: Verdict,
+}
+
+/// An envelope that is known by a base pack alone: no bytes, no signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PackedEnvelope {
+    /// Its id.
+    pub id: EnvelopeId,
+    /// The record it is about.
+    pub record: RecordId,
+    /// Its author.
+    pub author: DeviceId,
+    /// Hash of the author's certificate, which need not be stored.
+    pub certificate: Hash,
+    /// The verdict.
+    pub verdict: Verdict,
+}
+
+/// A pack that a phone gave back, with the server's own signature from before the loss.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BasePack {
+    /// SHA-256 of the pack.
+    pub hash: Hash,
+    /// The bytes of the pack.
+    pub pack: Vec<u8>,
+    /// The signature of its batch.
+    pub proof: PackProof,
 }
 
 /// A record as lists and rules need it: a projection, rebuilt from its envelopes at any time.

@@ -7,8 +7,8 @@ use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::verdict::Verdict;
 
 use super::{
-    AuditRow, CursorsRow, DeviceRow, Head, InvitationRow, MemberRow, NewEntry, NewEnvelope, Reader,
-    RecordRow, ReviewRow, SessionRow, StoreResult,
+    AuditRow, BasePack, CursorsRow, DeviceRow, Head, InvitationRow, MemberRow, NewEntry,
+    NewEnvelope, PackedEnvelope, Reader, RecordRow, ReviewRow, SessionRow, StoreResult,
 };
 
 /// A transaction that writes.
@@ -36,6 +36,15 @@ pub trait Writer: Reader {
 
     /// Stores an envelope. One that is there stays as it is; says whether it is new.
     fn put_envelope(&mut self, envelope: &NewEnvelope<'_>) -> StoreResult<bool>;
+    /// Notes an envelope that a base pack lists. One that is there stays as it is; says whether it is new.
+    fn put_packed(&mut self, envelope: &PackedEnvelope) -> StoreResult<bool>;
+    /// Keeps a pack as the base of a record, in place of those that it makes needless.
+    fn put_base(
+        &mut self,
+        record: RecordId,
+        base: &BasePack,
+        in_place_of: &[Hash],
+    ) -> StoreResult<()>;
     /// Replaces the verdict on a stored envelope.
     fn set_verdict(&mut self, id: EnvelopeId, verdict: Verdict) -> StoreResult<()>;
 

@@ -77,6 +77,7 @@ pub(in crate::replica) fn record(
     }
     let past = Past {
         pack,
+        more_packs: Vec::new(),
         certificates: known,
         envelopes,
         snapshot: None,

@@ -74,9 +74,14 @@ impl World {
         world
     }
 
+    /// The same file once more.
+    pub(crate) fn store_again(&self) -> Arc<dyn Store> {
+        open(&self.folder.path().join("onegrid.db"))
+    }
+
     /// Another node over the same file, as after a restart.
     pub(crate) fn reopened(&self) -> Server {
-        let store = open(&self.folder.path().join("onegrid.db"));
+        let store = self.store_again();
         Server::open(store, self.keys.clone(), Rules::none()).unwrap()
     }
 

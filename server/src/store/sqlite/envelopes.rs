@@ -16,7 +16,9 @@ pub(super) fn put_certificate(
     certificate: &RawCertificate,
 ) -> Result<()> {
     db.prepare_cached(
-        "INSERT OR IGNORE INTO certificates (hash, device, facts, signature) VALUES (?, ?, ?, ?)",
+        "INSERT INTO certificates (hash, device, facts, signature) VALUES (?, ?, ?, ?)
+         ON CONFLICT (hash) DO UPDATE SET facts = excluded.facts, signature = excluded.signature
+         WHERE facts IS NULL",
     )?
     .execute(params![
         hash.0,
@@ -28,14 +30,16 @@ pub(super) fn put_certificate(
 }
 
 pub(super) fn certificate(db: &Connection, hash: Hash) -> Result<Option<RawCertificate>> {
-    db.prepare_cached("SELECT facts, signature FROM certificates WHERE hash = ?")?
-        .query_row([hash.0], |row| {
-            Ok(RawCertificate {
-                facts: row.get(0)?,
-                signature: row.get(1)?,
-            })
+    db.prepare_cached(
+        "SELECT facts, signature FROM certificates WHERE hash = ? AND facts NOT NULL",
+    )?
+    .query_row([hash.0], |row| {
+        Ok(RawCertificate {
+            facts: row.get(0)?,
+            signature: row.get(1)?,
         })
-        .optional()
+    })
+    .optional()
 }
 
 pub(super) fn certificate_no(db: &Connection, hash: Hash) -> Result<Option<i64>> {
@@ -83,11 +87,13 @@ pub(super) fn set_verdict(db: &Connection, id: EnvelopeId, verdict: Verdict) -> 
         .map(|rows| rows == 1)
 }
 
-pub(super) fn verdict(db: &Connection, id: EnvelopeId) -> Result<Option<(Hash, Verdict)>> {
+pub(super) fn verdict(db: &Connection, id: EnvelopeId) -> Result<Option<(Option<Hash>, Verdict)>> {
     db.prepare_cached("SELECT header, body, verdict FROM envelopes WHERE id = ?")?
         .query_row([id.0], |row| {
-            let (header, body): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
-            let hash = Hash::of(&[&header, Hash::of(&[&body]).as_bytes()]);
+            let (header, body): (Option<Vec<u8>>, Option<Vec<u8>>) = (row.get(0)?, row.get(1)?);
+            let hash = header
+                .zip(body)
+                .map(|(header, body)| Hash::of(&[&header, Hash::of(&[&body]).as_bytes()]));
             Ok((hash, from_cbor(row, 2)?))
         })
         .optional()
@@ -97,15 +103,29 @@ const STORED: &str = "SELECT e.header, e.body, e.signature, e.record_id, c.hash,
      FROM envelopes e JOIN certificates c ON c.no = e.certificate_no";
 
 pub(super) fn one(db: &Connection, id: EnvelopeId) -> Result<Option<StoredEnvelope>> {
-    db.prepare_cached(&format!("{STORED} WHERE e.id = ?"))?
+    db.prepare_cached(&format!("{STORED} WHERE e.id = ? AND e.header NOT NULL"))?
         .query_row([id.0], stored)
         .optional()
 }
 
 pub(super) fn of_record(db: &Connection, record: RecordId) -> Result<Vec<StoredEnvelope>> {
-    db.prepare_cached(&format!("{STORED} WHERE e.record_id = ? ORDER BY e.no"))?
-        .query_map([record.0], stored)?
-        .collect()
+    db.prepare_cached(&format!(
+        "{STORED} WHERE e.record_id = ? AND e.header NOT NULL ORDER BY e.no"
+    ))?
+    .query_map([record.0], stored)?
+    .collect()
+}
+
+pub(super) fn record_of(db: &Connection, id: EnvelopeId) -> Result<Option<RecordId>> {
+    db.prepare_cached("SELECT record_id FROM envelopes WHERE id = ?")?
+        .query_row([id.0], |row| row.get(0).map(RecordId))
+        .optional()
+}
+
+pub(super) fn count(db: &Connection, record: RecordId) -> Result<usize> {
+    db.prepare_cached("SELECT count(*) FROM envelopes WHERE record_id = ?")?
+        .query_row([record.0], |row| super::convert::number(row, 0))
+        .map(|count| usize::try_from(count).unwrap_or(usize::MAX))
 }
 
 pub(super) fn settled_ids(db: &Connection, record: RecordId) -> Result<Vec<EnvelopeId>> {

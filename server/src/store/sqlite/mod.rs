@@ -4,6 +4,7 @@
 //! wait while one transaction is being committed share the next one, so many receipts cost one `fsync`.
 
 mod administration;
+mod bases;
 mod convert;
 mod envelopes;
 mod feed;

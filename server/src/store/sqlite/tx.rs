@@ -8,11 +8,11 @@ use onegrid_core::wire::verdict::Verdict;
 use rusqlite::Connection;
 
 use super::convert::failure;
-use super::{administration, envelopes, feed, people, records, streams, visitors};
+use super::{administration, bases, envelopes, feed, people, records, streams, visitors};
 use crate::store::{
-    AuditRow, Counts, CurrentEntry, CursorsRow, DeviceRow, FeedRow, Head, InvitationRow, LoadKey,
-    LoadRow, MemberRow, NewEntry, NewEnvelope, Reader, RecordRow, ReviewRow, SessionRow,
-    StoreError, StoreResult, StoredEnvelope, StreamItem, Writer,
+    AuditRow, BasePack, Counts, CurrentEntry, CursorsRow, DeviceRow, FeedRow, Head, InvitationRow,
+    LoadKey, LoadRow, MemberRow, NewEntry, NewEnvelope, PackedEnvelope, Reader, RecordRow,
+    ReviewRow, SessionRow, StoreError, StoreResult, StoredEnvelope, StreamItem, Writer,
 };
 
 pub(super) struct Tx<'c> {
@@ -47,8 +47,20 @@ impl Reader for Tx<'_> {
         streams::certificates(self.db, stream, after, through).map_err(failure)
     }
 
-    fn verdict(&self, id: EnvelopeId) -> StoreResult<Option<(Hash, Verdict)>> {
+    fn verdict(&self, id: EnvelopeId) -> StoreResult<Option<(Option<Hash>, Verdict)>> {
         envelopes::verdict(self.db, id).map_err(failure)
+    }
+
+    fn record_of(&self, id: EnvelopeId) -> StoreResult<Option<RecordId>> {
+        envelopes::record_of(self.db, id).map_err(failure)
+    }
+
+    fn entries(&self, record: RecordId) -> StoreResult<usize> {
+        envelopes::count(self.db, record).map_err(failure)
+    }
+
+    fn base_packs(&self, record: RecordId) -> StoreResult<Vec<BasePack>> {
+        bases::of_record(self.db, record).map_err(failure)
     }
 
     fn envelope(&self, id: EnvelopeId) -> StoreResult<Option<StoredEnvelope>> {
@@ -288,6 +300,19 @@ impl Writer for Tx<'_> {
         envelopes::put(self.db, envelope)
             .map_err(failure)?
             .ok_or(StoreError::Missing("certificate"))
+    }
+
+    fn put_packed(&mut self, envelope: &PackedEnvelope) -> StoreResult<bool> {
+        bases::put_packed(self.db, envelope).map_err(failure)
+    }
+
+    fn put_base(
+        &mut self,
+        record: RecordId,
+        base: &BasePack,
+        in_place_of: &[Hash],
+    ) -> StoreResult<()> {
+        bases::put(self.db, record, base, in_place_of).map_err(failure)
     }
 
     fn set_verdict(&mut self, id: EnvelopeId, verdict: Verdict) -> StoreResult<()> {

@@ -11,8 +11,8 @@ CREATE TABLE certificates (
     no        INTEGER PRIMARY KEY,
     hash      BLOB NOT NULL UNIQUE,
     device    BLOB NOT NULL,
-    facts     BLOB NOT NULL,
-    signature BLOB NOT NULL
+    facts     BLOB,                    -- NULL: a given-back pack names it, and nobody has brought it yet
+    signature BLOB
 ) STRICT;
 
 CREATE TABLE records (
@@ -39,9 +39,9 @@ CREATE TABLE envelopes (
     record_id      BLOB NOT NULL,      -- a held Genesis has no row in records yet
     author         BLOB NOT NULL,
     certificate_no INTEGER NOT NULL REFERENCES certificates (no),
-    header         BLOB NOT NULL,
-    body           BLOB NOT NULL,
-    signature      BLOB NOT NULL,
+    header         BLOB,               -- NULL, like body and signature: known by a base pack alone
+    body           BLOB,
+    signature      BLOB,
     status         INTEGER NOT NULL,   -- 0 accepted, 1 void, 2 held, 3 refused
     verdict        BLOB NOT NULL       -- CBOR
 ) STRICT;
@@ -54,6 +54,32 @@ CREATE TABLE packs (
     digest    BLOB NOT NULL,           -- of the record when the pack was made
     pack      BLOB NOT NULL
 ) STRICT;
+
+-- Packs that phones gave back after a restore: of what they list, single envelopes may be nowhere else.
+CREATE TABLE base_packs (
+    hash      BLOB PRIMARY KEY,        -- SHA-256 of the pack
+    record_id BLOB NOT NULL,
+    pack      BLOB NOT NULL,
+    proof     BLOB NOT NULL            -- hash of the row in base_proofs
+) STRICT, WITHOUT ROWID;
+CREATE INDEX base_packs_record ON base_packs (record_id);
+
+CREATE TABLE base_proofs (
+    hash  BLOB PRIMARY KEY,
+    proof BLOB NOT NULL                -- CBOR of the PackProof, which covers many packs
+) STRICT, WITHOUT ROWID;
+
+-- Who was given what of records that not everybody may read. Old lines make room for new ones.
+CREATE TABLE readings (
+    no        INTEGER PRIMARY KEY,
+    at_ms     INTEGER NOT NULL,
+    device    BLOB NOT NULL,
+    stream    BLOB NOT NULL,           -- CBOR of the StreamId
+    record_id BLOB,                    -- NULL: a page of the stream
+    first     INTEGER NOT NULL,
+    through   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX readings_record ON readings (record_id) WHERE record_id IS NOT NULL;
 
 CREATE TABLE streams (
     no     INTEGER PRIMARY KEY,

@@ -1,0 +1,33 @@
+//! A store that stops writing at a chosen moment, as a process that is killed does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::store::{Job, Reader, Store, StoreError, StoreResult};
+
+pub(super) struct FailingStore {
+    pub(super) inner: Arc<dyn Store>,
+    /// Transactions that still go through.
+    pub(super) left: AtomicUsize,
+}
+
+impl Store for FailingStore {
+    fn run(&self, job: Job) -> StoreResult<()> {
+        let left = self.left.load(Ordering::SeqCst);
+        if left == 0 {
+            return Err(StoreError::Full);
+        }
+        self.left.store(left - 1, Ordering::SeqCst);
+        self.inner.run(job)
+    }
+
+    fn run_later(&self, _: Job) {}
+
+    fn look(&self, look: &mut dyn FnMut(&dyn Reader)) -> StoreResult<()> {
+        self.inner.look(look)
+    }
+
+    fn backup(&self, to: &std::path::Path) -> StoreResult<()> {
+        self.inner.backup(to)
+    }
+}

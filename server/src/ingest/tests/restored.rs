@@ -1,0 +1,213 @@
+//! A server that has lost records, and phones that give back what they hold of them. The keys of every
+//! `World` are the same, so that a new one is the deployment after a loss of everything.
+
+use onegrid_core::trust::sign::SecretKey;
+use onegrid_core::wire::message::{Bundle, GiveBack as Given, SyncRequest};
+use onegrid_core::wire::pack::{Pack, PackBatch};
+
+use super::*;
+
+/// The packs that somebody gets who was never there before.
+fn packs_of(world: &World, n: u8) -> Vec<PackBatch> {
+    let mut reader = world.grid_worker(n);
+    let answers = reader.pull(&world.server, 1_000_000);
+    let pages = answers.into_iter().filter_map(|answer| answer.page);
+    pages.flat_map(|page| page.packs).collect()
+}
+
+fn giving(phone: &Phone, packs: Vec<PackBatch>, authors: &[&Phone]) -> SyncRequest {
+    let certificates = authors
+        .iter()
+        .map(|author| author.certificate.raw().clone())
+        .collect();
+    SyncRequest {
+        give_back: Some(Given {
+            packs,
+            ..Given::default()
+        }),
+        ..phone.ask(
+            Some(Bundle {
+                certificates,
+                envelopes: Vec::new(),
+            }),
+            1_000_000,
+        )
+    }
+}
+
+fn ids(world: &World, record: RecordId) -> BTreeSet<EnvelopeId> {
+    let read = |tx: &dyn crate::store::Reader| tx.settled_ids(record);
+    world
+        .server
+        .store()
+        .read(read)
+        .unwrap()
+        .into_iter()
+        .collect()
+}
+
+fn is_whole(world: &World) {
+    digests_are_right(world);
+    let found = world.server.verify(&mut |_, _| {}).unwrap();
+    assert!(found.wrong.is_empty(), "{:?}", found.wrong);
+}
+
+/// The same people in another deployment of the same keys.
+fn people(world: &World) -> (Phone, Phone) {
+    (world.volunteer(10), world.grid_worker(11))
+}
+
+#[test]
+fn packs_refill_a_server_that_lost_all_and_work_goes_on_upon_them() {
+    let old = World::new();
+    let (mut author, _) = people(&old);
+    let genesis = author.report("gas");
+    let record = genesis.record();
+    let first = author.act(record, &[genesis.id()], &comment("a"));
+    author.push(&old.server, &[&genesis, &first]);
+    let packs = packs_of(&old, 20);
+    assert_eq!(
+        packs.iter().map(|batch| batch.packs.len()).sum::<usize>(),
+        1
+    );
+
+    let new = World::new();
+    let (_, mut giver) = people(&new);
+    let mut other = new.grid_worker(12);
+    other.pull(&new.server, 1_000_000);
+    let request = giving(&giver, packs.clone(), &[&author]);
+    giver.send(&new.server, &request).unwrap();
+    let both = BTreeSet::from([genesis.id(), first.id()]);
+    assert_eq!(ids(&new, record), both);
+    is_whole(&new);
+    // Once more changes nothing, and a single envelope of the pack is known.
+    let heads = |world: &World| {
+        let read = |tx: &dyn crate::store::Reader| tx.head(StreamId::AreaStaff(area(3)));
+        world.server.store().read(read).unwrap()
+    };
+    let before = heads(&new);
+    let again = giving(&giver, packs, &[&author]);
+    giver.send(&new.server, &again).unwrap();
+    assert_eq!(
+        statuses(&giver.push(&new.server, &[&first])),
+        [Status::Accepted]
+    );
+    assert_eq!(heads(&new), before);
+    // Whoever read on sees the record; who is new as well, and after a restart.
+    let (seen, _) = held_by(&other.pull(&new.server, 1_000_000));
+    assert_eq!(seen, both);
+    let mut fresh = new.grid_worker(13);
+    assert_eq!(held_by(&fresh.pull(&new.reopened(), 1_000_000)).0, both);
+    // Work goes on.
+    let next = giver.act(record, &[first.id()], &comment("after"));
+    assert_eq!(
+        statuses(&giver.push(&new.server, &[&next])),
+        [Status::Accepted]
+    );
+    let (seen, _) = held_by(&other.pull(&new.server, 1_000_000));
+    assert!(seen.contains(&next.id()));
+    is_whole(&new);
+}
+
+#[test]
+fn a_forged_or_unlisted_pack_changes_nothing() {
+    let old = World::new();
+    let (mut author, _) = people(&old);
+    let genesis = author.report("gas");
+    author.push(&old.server, &[&genesis]);
+    let [batch] = &packs_of(&old, 20)[..] else {
+        panic!("one batch");
+    };
+    let mut pack = Pack::from_bytes(&batch.packs[0]).unwrap();
+    pack.entries[0].clock_ms += 1;
+    let altered = pack.to_bytes().unwrap();
+    let unlisted = PackBatch {
+        proof: batch.proof.clone(),
+        packs: vec![altered.clone()],
+    };
+    let thief = SecretKey::from_seed(&[66; 32]);
+    let authority = old.keys.authority();
+    let forged = PackBatch::sign(vec![altered], 1, NOW, &thief, authority);
+    let mut flipped = batch.clone();
+    flipped.proof.time_ms += 1;
+    let new = World::new();
+    let (_, mut giver) = people(&new);
+    for packs in [unlisted, forged, flipped] {
+        let request = giving(&giver, vec![packs], &[&author]);
+        giver.send(&new.server, &request).unwrap();
+        assert!(ids(&new, genesis.record()).is_empty());
+    }
+    is_whole(&new);
+    let request = giving(&giver, vec![batch.clone()], &[&author]);
+    giver.send(&new.server, &request).unwrap();
+    assert_eq!(ids(&new, genesis.record()).len(), 1);
+}
+
+#[test]
+fn pasts_that_only_meet_after_the_loss_become_one_in_any_order() {
+    let (left, right) = (World::new(), World::new());
+    let (mut author, mut worker) = people(&left);
+    let _ = people(&right);
+    let genesis = author.report("gas");
+    let record = genesis.record();
+    let here = author.act(record, &[genesis.id()], &comment("here"));
+    let there = worker.act(record, &[genesis.id()], &comment("there"));
+    author.push(&left.server, &[&genesis]);
+    let early = packs_of(&left, 20);
+    author.push(&left.server, &[&here]);
+    author.push(&right.server, &[&genesis]);
+    worker.push(&right.server, &[&there]);
+    let packs = [early, packs_of(&left, 21), packs_of(&right, 20)];
+    let mut digests = BTreeSet::new();
+    for order in [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ] {
+        let new = World::new();
+        let (_, mut giver) = people(&new);
+        for place in order {
+            let request = giving(&giver, packs[place].clone(), &[&author, &worker]);
+            giver.send(&new.server, &request).unwrap();
+        }
+        let all = BTreeSet::from([genesis.id(), here.id(), there.id()]);
+        assert_eq!(ids(&new, record), all, "{order:?}");
+        is_whole(&new);
+        let read = |tx: &dyn crate::store::Reader| tx.base_packs(record);
+        assert_eq!(new.server.store().read(read).unwrap().len(), 2, "{order:?}");
+        let mut reader = new.grid_worker(13);
+        let (seen, _) = held_by(&reader.pull(&new.reopened(), 1_000_000));
+        assert_eq!(seen, all, "{order:?}");
+        digests.insert(ids(&new, record).into_iter().collect::<Digest>().to_bytes());
+    }
+    assert_eq!(digests.len(), 1);
+}
+
+#[test]
+fn a_record_takes_no_more_than_its_limit_however_wide_it_forks() {
+    use onegrid_core::limits::RECORD_ENTRIES_MAX;
+    let world = World::new();
+    let (mut author, mut worker) = people(&world);
+    let genesis = author.report("gas");
+    author.push(&world.server, &[&genesis]);
+    let half = RECORD_ENTRIES_MAX / 2 + 5;
+    for (phone, void) in [(&mut author, 0), (&mut worker, 11)] {
+        let mut line: Vec<Envelope> = Vec::new();
+        for _ in 0..half {
+            let parent = line.last().map_or(genesis.id(), Envelope::id);
+            line.push(phone.act(genesis.record(), &[parent], &comment("x")));
+        }
+        phone.clock_ms = NOW;
+        let answer = phone.push(&world.server, &line.iter().collect::<Vec<_>>());
+        let statuses = statuses(&answer);
+        let (good, over) = statuses.split_at(half - void);
+        assert!(good.iter().all(|status| *status == Status::Accepted));
+        assert!(
+            over.iter()
+                .all(|status| *status == Status::Void(VoidReason::Limit))
+        );
+    }
+}

@@ -1,0 +1,124 @@
+//! What is held, and what a person decides about it.
+
+use super::failing::FailingStore;
+use super::*;
+
+#[test]
+fn held_work_is_in_no_feed_until_a_person_accepts_it_with_what_waits_for_it() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    phone.clock_ms = NOW + 10 * 366 * 24 * 3_600 * 1_000;
+    let genesis = phone.report("from the future");
+    phone.clock_ms = NOW;
+    let below = phone.act(genesis.record(), &[genesis.id()], &comment("below"));
+    let answer = phone.push(&world.server, &[&genesis, &below]);
+    let expected = [
+        Status::Held(HeldReason::Clock),
+        Status::Held(HeldReason::ParentHeld),
+    ];
+    assert_eq!(statuses(&answer), expected);
+    let streams = world
+        .server
+        .store()
+        .read(|tx| tx.record_streams(genesis.record()))
+        .unwrap();
+    assert_eq!(streams, []);
+    assert_eq!(world.server.waiting(10).unwrap().len(), 2);
+    let changed = world
+        .server
+        .decide(genesis.id(), true, "admin", NOW + 9_000)
+        .unwrap();
+    let ids: BTreeSet<EnvelopeId> = changed.iter().map(|(id, _)| *id).collect();
+    assert_eq!(ids, BTreeSet::from([genesis.id(), below.id()]));
+    assert!(
+        changed
+            .iter()
+            .all(|(_, verdict)| verdict.status == Status::Accepted)
+    );
+    assert_eq!(world.server.waiting(10).unwrap(), []);
+    digests_are_right(&world);
+    let mine = StreamId::Member(phone.member);
+    let told = world
+        .server
+        .store()
+        .read(|tx| tx.feed(mine, 0, 100))
+        .unwrap();
+    assert!(
+        told.iter()
+            .any(|row| row.entry == Entry::Verdict(genesis.id()))
+    );
+    assert!(
+        world
+            .server
+            .decide(genesis.id(), false, "admin", NOW)
+            .is_err(),
+        "decided once"
+    );
+}
+
+#[test]
+fn what_a_reviewer_refuses_goes_with_what_builds_on_it() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    phone.clock_ms = NOW - 10 * 366 * 24 * 3_600 * 1_000;
+    let genesis = phone.report("long ago");
+    phone.clock_ms = NOW;
+    let below = phone.act(genesis.record(), &[genesis.id()], &comment("below"));
+    phone.push(&world.server, &[&genesis, &below]);
+    let changed = world
+        .server
+        .decide(genesis.id(), false, "admin", NOW + 9_000)
+        .unwrap();
+    let rejected = Status::Refused(RefusedReason::Rejected);
+    assert_eq!(changed.len(), 2);
+    assert!(
+        changed
+            .iter()
+            .all(|(_, verdict)| verdict.status == rejected)
+    );
+    digests_are_right(&world);
+}
+
+#[test]
+fn a_crash_while_a_decision_is_stored_leaves_all_of_it_or_nothing() {
+    for left in 0..3 {
+        let world = World::new();
+        let mut phone = world.volunteer(10);
+        phone.clock_ms = NOW + 10 * 24 * 3_600_000;
+        let early = phone.report("from the future");
+        phone.clock_ms = NOW;
+        let answer = phone.push(&world.server, &[&early]);
+        assert_eq!(statuses(&answer), [Status::Held(HeldReason::Clock)]);
+        let store = FailingStore {
+            inner: world.store_again(),
+            left: left.into(),
+        };
+        let store = std::sync::Arc::new(store);
+        let server = crate::server::Server::open(store, world.keys.clone(), Rules::none()).unwrap();
+        let _ = server.decide(early.id(), true, "judge", NOW + 5);
+        let member = StreamId::Member(phone.member);
+        let (accepted, decided, told, noted) = world
+            .store_again()
+            .read::<_, crate::store::StoreError>(|tx| {
+                let verdict = tx.verdict(early.id())?.unwrap().1;
+                let told = tx
+                    .feed(member, 0, 100)?
+                    .iter()
+                    .any(|row| row.entry == Entry::Verdict(early.id()));
+                let noted = tx
+                    .audit(0, 1_000)?
+                    .iter()
+                    .any(|row| row.action == "review.accepted");
+                let review = tx.review(early.id())?.unwrap();
+                let accepted = verdict.status == Status::Accepted;
+                Ok((accepted, review.decided.is_some(), told, noted))
+            })
+            .unwrap();
+        assert_eq!(
+            (decided, told, noted),
+            (accepted, accepted, accepted),
+            "{left}"
+        );
+        assert_eq!(accepted, left > 0);
+    }
+}

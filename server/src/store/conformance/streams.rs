@@ -1,0 +1,128 @@
+//! What every backend must do with streams: first loads, certificates, what they say now.
+
+use super::*;
+
+pub(crate) fn a_first_load_gives_open_cases_first_and_misses_nothing(backend: &dyn Backend) {
+    let store = backend.open();
+    begin(&store);
+    store
+        .write::<_, StoreError>(|tx| {
+            for n in 1..=20 {
+                tx.put_record(&record(n, n % 2 == 0, i64::from(n) * 10))?;
+                tx.append(
+                    STREAM,
+                    &[NewEntry {
+                        entry: Entry::Add(RecordId([n; 16])),
+                        adds: Digest::EMPTY,
+                    }],
+                )?;
+                tx.hold(STREAM, RecordId([n; 16]))?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    let numbers = |rows: &[LoadRow]| {
+        rows.iter()
+            .map(|row| row.key.record.0[0])
+            .collect::<Vec<_>>()
+    };
+    let load = |after, count| store.read(|tx| tx.load(STREAM, 20, after, count)).unwrap();
+    let all = numbers(&load(None, 100));
+    let expected: Vec<u8> = (1..=10)
+        .rev()
+        .map(|n| n * 2)
+        .chain((1..=10).rev().map(|n| n * 2 - 1))
+        .collect();
+    assert_eq!(all, expected);
+    let mut paged = Vec::new();
+    let mut after = None;
+    loop {
+        let rows = load(after, 3);
+        let Some(last) = rows.last() else { break };
+        after = Some(last.key);
+        paged.extend(numbers(&rows));
+    }
+    assert_eq!(paged, expected, "pages are the one big page");
+
+    // Half-way through phase 1, a closed case that was newer than the walker turns open, an open one closes.
+    let first = load(None, 5);
+    assert_eq!(numbers(&first), [20, 18, 16, 14, 12]);
+    store
+        .write::<_, StoreError>(|tx| {
+            for (n, open) in [(19, true), (2, false), (20, false)] {
+                let add = NewEntry {
+                    entry: Entry::Add(RecordId([n; 16])),
+                    adds: Digest::EMPTY,
+                };
+                tx.append(STREAM, &[add])?;
+                tx.put_record(&record(n, open, i64::from(n) * 10))?;
+            }
+            Ok(())
+        })
+        .unwrap();
+    let rest = numbers(&load(first.last().map(|row| row.key), 100));
+    for n in 1..=20 {
+        assert!(
+            numbers(&first).contains(&n) || rest.contains(&n),
+            "record {n} is missed"
+        );
+    }
+    store
+        .write::<_, StoreError>(|tx| tx.release(STREAM, RecordId([19; 16])))
+        .unwrap();
+    store
+        .read::<_, StoreError>(|tx| {
+            assert_eq!(tx.held_since(STREAM, RecordId([19; 16]))?, None);
+            assert_eq!(tx.held_since(STREAM, RecordId([18; 16]))?, Some(18));
+            assert_eq!(tx.stream_items(STREAM)?.len(), 19);
+            Ok(())
+        })
+        .unwrap();
+}
+
+pub(crate) fn a_certificate_is_needed_from_its_first_position_on(backend: &dyn Backend) {
+    let store = backend.open();
+    begin(&store);
+    store
+        .write::<_, StoreError>(|tx| {
+            assert!(tx.need_certificate(STREAM, CERTIFICATE, 5)?);
+            assert!(!tx.need_certificate(STREAM, CERTIFICATE, 9)?);
+            assert_eq!(tx.stream_certificates(STREAM, 4, 5)?, [CERTIFICATE]);
+            assert_eq!(tx.stream_certificates(STREAM, 5, 100)?, []);
+            assert_eq!(tx.stream_certificates(OTHER, 0, 100)?, []);
+            tx.forget_certificates(STREAM, &[CERTIFICATE])?;
+            assert!(tx.need_certificate(STREAM, CERTIFICATE, 12)?);
+            assert_eq!(tx.stream_certificates(STREAM, 5, 100)?, [CERTIFICATE]);
+            assert!(tx.need_certificate(STREAM, Hash([0; 32]), 1).is_err());
+            Ok(())
+        })
+        .unwrap();
+}
+
+pub(crate) fn what_a_stream_says_now_replaces_what_it_said(backend: &dyn Backend) {
+    let store = backend.open();
+    let base = StreamId::DirectoryBase;
+    store
+        .write::<_, StoreError>(move |tx| {
+            tx.set_current(base, b"a", 1, Some(b"old"))?;
+            tx.set_current(base, b"b", 2, Some(b"stays"))?;
+            tx.set_current(base, b"a", 3, Some(b"new"))?;
+            tx.set_current(base, b"c", 4, Some(b"goes"))?;
+            tx.set_current(base, b"c", 5, None)?;
+            let now = tx.current(base, 0, 10)?;
+            let texts: Vec<_> = now.iter().map(|entry| entry.data.as_slice()).collect();
+            assert_eq!(
+                texts,
+                [&b"new"[..], b"stays"],
+                "in the order of first mention"
+            );
+            assert_eq!(tx.current(base, 1, 10)?.len(), 1);
+            assert_eq!(
+                tx.current_of(base, b"a")?.map(|entry| entry.position),
+                Some(1)
+            );
+            assert_eq!(tx.current_of(base, b"c")?, None);
+            Ok(())
+        })
+        .unwrap();
+}
