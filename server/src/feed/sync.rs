@@ -173,7 +173,7 @@ impl Server {
             generation,
             time_ms: now_ms,
             session_expires_ms,
-            receipt: self.receipt(had_bundle, &ingested, generation, now_ms),
+            receipt: self.receipt(session.device, had_bundle, &ingested, generation, now_ms)?,
             missing: ingested.missing,
             cursors: CursorsAnswer::Unchanged,
             streams: None,
@@ -196,21 +196,29 @@ impl Server {
         Ok(response)
     }
 
+    /// Names positions in streams that the device may read, and no others: `member/<reporter>` would tell a
+    /// handler who reported.
     fn receipt(
         &self,
+        device: DeviceId,
         had_bundle: bool,
         ingested: &Ingested,
         generation: u32,
         now_ms: i64,
-    ) -> Option<Receipt> {
+    ) -> Result<Option<Receipt>> {
         if !had_bundle || !ingested.missing.is_empty() {
-            return None;
+            return Ok(None);
         }
-        let lines = ingested.lines.clone();
+        let readable = self
+            .store
+            .read::<_, Problem>(|tx| self.readable(tx, device, now_ms))?;
+        let mut lines = ingested.lines.clone();
+        for line in &mut lines {
+            line.at.retain(|at| readable.contains(&at.stream));
+        }
         let (key, authority) = (self.keys.receipts(), self.keys.authority());
-        Some(Receipt::of(Attestation::sign(
-            generation, now_ms, lines, key, authority,
-        )))
+        let attestation = Attestation::sign(generation, now_ms, lines, key, authority);
+        Ok(Some(Receipt::of(attestation)))
     }
 
     /// The reading half of an answer, out of one snapshot.

@@ -82,6 +82,12 @@ pub(super) fn measure(table: &mut Table, town: &mut Town, cast: &mut Cast, cases
         f64::from(push.round_trips),
         "",
     );
+    table.note(
+        BENCH,
+        "50 changed here: bytes up",
+        push.bytes_up as f64,
+        "B",
+    );
     table.note(BENCH, "50 changed here: bytes both ways", both(&push), "B");
     table.note(
         BENCH,
