@@ -9,6 +9,7 @@
 mod backup;
 mod check_config;
 mod context;
+mod demo;
 mod devices;
 mod export;
 mod frame;
@@ -93,6 +94,8 @@ enum Command {
     Verify(verify::Args),
     #[command(about = "cli.status")]
     Status(status::Args),
+    #[command(about = "cli.demo")]
+    Demo(demo::Args),
     #[command(about = "cli.check_config")]
     CheckConfig(check_config::Args),
 }
@@ -111,6 +114,7 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<()> {
         Command::Restore(args) => restore::run(&args, context),
         Command::Verify(args) => verify::run(&args, context),
         Command::Status(args) => status::run(&args, context),
+        Command::Demo(args) => demo::run(&args, context),
         Command::CheckConfig(args) => check_config::run(&args, context),
     }
 }

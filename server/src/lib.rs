@@ -4,6 +4,7 @@ pub mod admin;
 pub mod api;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod error;
 pub mod feed;
 pub mod ingest;

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 ///
 /// # Panics
 /// When it does not build.
-fn binary() -> &'static Path {
+pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let built = Command::new(env!("CARGO"))

@@ -175,11 +175,11 @@ impl Run {
         Ok(self.revocations_due && port.revocations()?.is_empty())
     }
 
-    /// How much is left to hand over: a change of it is progress.
-    fn busy(&self) -> (bool, bool, usize, usize) {
+    /// How far the repair is and how much is left to hand over: a change of it is progress.
+    fn busy(&self) -> (Option<u64>, bool, usize, usize) {
         let (records, envelopes) = (self.parents.records.len(), self.parents.envelopes.len());
         (
-            self.repair.is_some(),
+            self.repair.as_ref().map(|repair| repair.done),
             self.revocations_due,
             records + envelopes,
             self.blocked.len(),

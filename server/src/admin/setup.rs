@@ -4,13 +4,17 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use onegrid_core::domain::category::Categories;
+use onegrid_core::domain::directory::DirectoryEntry;
 use onegrid_core::trust::sign::SecretKey;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
+use super::ADMIN;
 use super::data_dir::DataDir;
 use crate::error::{Problem, Result};
 use crate::keys::{Keys, write_secret};
+use crate::rules::Rules;
 use crate::server::Server;
 use crate::store::Store;
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
@@ -39,6 +43,11 @@ pub fn prepare(
         SqliteOptions::default(),
     )?);
     Server::prepare(&store, &keys, now_ms)?;
+    // Without its categories no rule of triage would ever find a case that it is for.
+    let categories = Categories::built_in();
+    let entries = categories.iter().cloned();
+    let entries = entries.map(DirectoryEntry::Category).collect();
+    Server::open(store, keys.clone(), Rules::none())?.publish(entries, ADMIN, now_ms)?;
     Ok(keys)
 }
 

@@ -131,6 +131,15 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("import.rest_taken", Class::Data),
     // Verification.
     ("verify.wrong", Class::Internal),
+    // The demo.
+    ("demo.bad_seed", Class::Internal),
+    ("demo.differs", Class::Internal),
+    ("demo.interrupted", Class::Internal),
+    ("demo.io", Class::Internal),
+    ("demo.no_server", Class::Internal),
+    ("demo.outside", Class::Data),
+    ("demo.step_failed", Class::Internal),
+    ("demo.unequal", Class::Internal),
 ];
 
 /// The class of a code; `None` when it has no line.

@@ -1,0 +1,402 @@
+// The page of the demo. It keeps no data of its own: it shows what the phones hold and presses their buttons.
+"use strict";
+
+let lang = new URLSearchParams(location.search).get("lang") || (navigator.language.startsWith("zh") ? "zh" : "en");
+let state = null;
+let map = null;
+let guideStep = 0;
+const details = {};
+const panels = {
+  a: { phone: "volunteer-1", mode: "list", choices: ["volunteer-1", "volunteer-2", "lead"], drafts: {} },
+  b: { phone: "worker", mode: "list", choices: ["worker", "gas", "urban", "volunteer-2"], drafts: {} },
+  c: { phone: "dispatcher", mode: "list", choices: [], drafts: {} },
+};
+
+// --- words -------------------------------------------------------------------------------------------
+
+function t(key, values = {}) {
+  const both = WORDS[key];
+  let text = both ? both[lang === "zh" ? 0 : 1] : key;
+  for (const [name, value] of Object.entries(values)) text = text.replace(`{${name}}`, value);
+  return text;
+}
+const own = (both) => (both ? both[lang] : "");
+const category = (code) => (WORDS[`cat_${code}`] ? t(`cat_${code}`) : code);
+const clock = (ms) => new Date(ms).toLocaleTimeString(lang === "zh" ? "zh-CN" : "en-GB", { hour: "2-digit", minute: "2-digit" });
+const day = (ms) => new Date(ms).toLocaleString(lang === "zh" ? "zh-CN" : "en-GB", { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+const size = (bytes) => (bytes < 1000 ? `${bytes} B` : `${(bytes / 1000).toFixed(1)} kB`);
+
+// --- elements ----------------------------------------------------------------------------------------
+
+const SVG = "http://www.w3.org/2000/svg";
+const IN_SVG = new Set(["svg", "polygon", "circle", "text", "title", "g", "path"]);
+function h(tag, attributes, ...children) {
+  const element = IN_SVG.has(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes || {})) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name === "value") element.value = value;
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  for (const child of children.flat()) {
+    if (child !== null && child !== undefined && child !== false) element.append(child);
+  }
+  return element;
+}
+
+function button(label, act, kind = "", more = {}) {
+  return h("button", { type: "button", class: kind, onclick: act, ...more }, label);
+}
+
+// --- talking to the demo -----------------------------------------------------------------------------
+
+async function get(path) {
+  const answer = await fetch(path);
+  if (!answer.ok) throw new Error(path);
+  return answer.json();
+}
+
+async function post(path, body) {
+  const answer = await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  const said = await answer.json().catch(() => ({}));
+  if (!answer.ok) {
+    toast(said.says ? own(said.says) : String(answer.status));
+    return null;
+  }
+  return said;
+}
+
+function toast(text) {
+  const box = document.getElementById("toast");
+  box.textContent = text;
+  box.hidden = false;
+  clearTimeout(toast.timer);
+  toast.timer = setTimeout(() => { box.hidden = true; }, 6000);
+}
+
+let loading = false;
+let again = false;
+async function load() {
+  if (loading) { again = true; return; }
+  loading = true;
+  try {
+    state = await get("/api/state");
+    for (const panel of Object.values(panels)) {
+      const known = phoneOf(panel).rows.some((row) => row.id === panel.record);
+      if (panel.mode === "record" && !known) panel.mode = "list";
+      if (panel.mode === "record") details[key(panel)] = await get(`/api/phones/${panel.phone}/records/${panel.record}`);
+    }
+    watchGuide();
+    render();
+  } catch (error) {
+    toast(t("lost"));
+  } finally {
+    loading = false;
+    if (again) { again = false; load(); }
+  }
+}
+
+const phoneOf = (panel) => state.phones.find((phone) => phone.name === panel.phone);
+const key = (panel) => `${panel.phone}/${panel.record}`;
+
+// --- the guided path ---------------------------------------------------------------------------------
+
+function watchGuide() {
+  const a = phoneOf(panels.a);
+  const tried = panels.a.tried;
+  const row = tried && a.rows.find((one) => one.id === tried);
+  const reached = [
+    () => !a.online || row,
+    () => row,
+    () => row && row.ladder >= 1,
+    () => row && !["reported", "triaged"].includes(row.stage),
+    () => row && ["resolved", "verified", "closed", "followed_up"].includes(row.stage),
+    () => panels.c.settledOnce,
+  ];
+  while (guideStep < reached.length && reached[guideStep]()) guideStep += 1;
+}
+
+function renderGuide() {
+  const list = document.getElementById("guide");
+  list.replaceChildren(...[1, 2, 3, 4, 5, 6].map((step) =>
+    h("li", { class: step <= guideStep ? "done" : step === guideStep + 1 ? "next" : "", "aria-current": step === guideStep + 1 ? "step" : null }, t(`guide_${step}`))));
+}
+
+// --- one panel ---------------------------------------------------------------------------------------
+
+function render() {
+  document.documentElement.lang = lang === "zh" ? "zh-CN" : "en";
+  for (const one of ["zh", "en"]) document.getElementById(one).setAttribute("aria-pressed", String(one === lang));
+  for (const name of ["tagline", "foot"]) document.getElementById(name).textContent = t(name);
+  document.getElementById("guide-title").textContent = t("guide_title");
+  renderGuide();
+  const focus = document.activeElement && document.activeElement.id;
+  const scrolls = [...document.querySelectorAll("[data-scroll]")].map((one) => [one.dataset.scroll, one.scrollTop]);
+  for (const [name, panel] of Object.entries(panels)) {
+    document.getElementById(`panel-${name}`).replaceChildren(...draw(name, panel));
+  }
+  for (const [name, top] of scrolls) {
+    const one = document.querySelector(`[data-scroll="${name}"]`);
+    if (one) one.scrollTop = top;
+  }
+  const again = focus && document.getElementById(focus);
+  if (again) again.focus({ preventScroll: true });
+}
+
+function draw(name, panel) {
+  const phone = phoneOf(panel);
+  const body = panel.mode === "report" ? reportForm(name, panel)
+    : panel.mode === "record" ? recordPage(name, panel)
+    : name === "c" ? roomList(name, panel, phone) : phoneList(name, panel, phone);
+  return [bar(name, panel, phone), h("div", { class: "body", "data-scroll": `${name}-${panel.mode}-${panel.record || ""}` }, body), foot(name, panel, phone)];
+}
+
+function bar(name, panel, phone) {
+  const who = name === "c" ? h("h2", {}, t("room")) : h("label", { class: "who" }, h("span", { class: "quiet" }, t("person")),
+    h("select", { id: `who-${name}`, onchange: (event) => { panel.phone = event.target.value; panel.mode = "list"; load(); }, value: null },
+      panel.choices.map((choice) => {
+        const one = state.phones.find((other) => other.name === choice);
+        return h("option", { value: choice, selected: choice === panel.phone }, own(one.role));
+      })));
+  const toggle = h("button", {
+    type: "button", id: `net-${name}`, class: "switch", role: "switch", "aria-checked": String(phone.online),
+    onclick: () => post(`/api/phones/${panel.phone}/online`, { online: !phone.online }),
+  }, h("span", { class: "knob", "aria-hidden": "true" }), h("span", {}, t("network")));
+  return h("div", { class: "bar" }, who, toggle, status(phone));
+}
+
+function status(phone) {
+  const parts = [t(`conn_${phone.connection}`)];
+  if (phone.undelivered) parts.push(t("undelivered", { n: phone.undelivered }));
+  else if (phone.online && phone.equal) parts.push(t("equal"));
+  return h("p", { class: `status ${phone.connection}${phone.undelivered ? " owes" : ""}`, "aria-live": "polite" }, parts.join(" · "));
+}
+
+function foot(name, panel, phone) {
+  const bytes = t("traffic", { up: size(phone.bytes_up), down: size(phone.bytes_down) });
+  const report = panel.mode === "list" && name !== "c"
+    ? button(t("report"), () => { panel.mode = "report"; render(); focusOn(`what-${name}`); }, "primary", { id: `report-${name}` }) : null;
+  return h("div", { class: "ground" }, report, h("p", { class: "quiet" }, bytes));
+}
+
+function focusOn(id) {
+  const element = document.getElementById(id);
+  if (element) element.focus();
+}
+
+// --- lists -------------------------------------------------------------------------------------------
+
+function phoneList(name, panel, phone) {
+  return list(name, panel, phone);
+}
+
+function roomList(name, panel, phone) {
+  const open = phone.rows.filter((row) => row.open).length;
+  const conflicts = phone.rows.filter((row) => row.conflicts).length;
+  return [h("div", { class: "desk" },
+    h("div", { class: "mapbox" }, picture(phone.rows, (row) => openRecord(panel, row.id)), caption()),
+    h("div", { class: "cases" },
+      h("p", { class: "counts" }, h("span", { class: "count" }, t("open_cases", { n: open })), conflicts ? h("span", { class: "count warn" }, t("in_conflict", { n: conflicts })) : null),
+      list(name, panel, phone)))];
+}
+
+function list(name, panel, phone) {
+  if (!phone.rows.length) return h("p", { class: "empty" }, t("empty"));
+  return h("ul", { class: "rows" }, phone.rows.map((row) => h("li", {},
+    h("button", { type: "button", class: `row${row.open ? "" : " over"}`, id: `row-${name}-${row.id}`, onclick: () => openRecord(panel, row.id) },
+      h("span", { class: "title" }, row.title),
+      h("span", { class: "facts" }, chip(t(`stage_${row.stage}`), `stage ${row.open ? "" : "ended"}`), severityChip(row.severity), h("span", { class: "quiet" }, category(row.category)),
+        row.conflicts ? chip(t("conflict"), "warn") : null, row.needs_review ? chip(t("review"), "warn") : null),
+      row.mine || row.undelivered ? ladder(row) : null))));
+}
+
+const chip = (text, kind) => h("span", { class: `chip ${kind}` }, text);
+const severityChip = (severity) => (severity ? chip(t(`severity_${severity}`), `severity ${severity}`) : null);
+
+function ladder(row) {
+  const rungs = [0, 1, 2, 3].map((rung) => h("span", { class: rung < row.ladder ? "rung past" : rung === row.ladder ? "rung now" : "rung" }, t(`ladder_${rung}`)));
+  return h("span", { class: "ladder", role: "img", "aria-label": `${t("ladder")}: ${t(`ladder_${row.ladder}`)}` }, rungs);
+}
+
+async function openRecord(panel, id) {
+  panel.mode = "record";
+  panel.record = id;
+  details[key(panel)] = await get(`/api/phones/${panel.phone}/records/${id}`);
+  render();
+  if (["dispatcher", "gas", "urban"].includes(panel.phone)) await post(`/api/phones/${panel.phone}/records/${id}/open`, {});
+}
+
+// --- the map -----------------------------------------------------------------------------------------
+
+function picture(rows, choose, pick, at) {
+  const villages = [...new Set(map.grids.map((grid) => grid.village_code))];
+  const grids = map.grids.map((grid) => h("polygon", { points: grid.points.map((p) => p.join(",")).join(" "), class: `grid v${villages.indexOf(grid.village_code) % 7}` }, h("title", {}, grid.name)));
+  const names = villages.map((code) => {
+    const points = map.grids.filter((grid) => grid.village_code === code).flatMap((grid) => grid.points);
+    const [x, y] = [0, 1].map((axis) => points.reduce((sum, p) => sum + p[axis], 0) / points.length);
+    return h("text", { x, y, class: "village" }, map.grids.find((grid) => grid.village_code === code).village.replace("社区", ""));
+  });
+  const marks = rows.filter((row) => row.at).sort((p, q) => p.open - q.open).map((row) => {
+    const label = `${row.title} · ${t(`stage_${row.stage}`)}`;
+    const go = (event) => { if (event.type === "click" || event.key === "Enter" || event.key === " ") { event.preventDefault(); choose(row); } };
+    return h("circle", { cx: row.at[0], cy: row.at[1], r: row.open ? 11 : 7, class: `mark ${row.conflicts ? "clash" : row.open ? "open" : "over"}`, tabindex: 0, role: "button", "aria-label": label, onclick: go, onkeydown: go }, h("title", {}, label));
+  });
+  const here = at ? h("circle", { cx: at[0], cy: at[1], r: 12, class: "mark here" }) : null;
+  const chart = h("svg", { viewBox: `0 0 ${map.width} ${map.height}`, class: pick ? "map pick" : "map", role: "group", "aria-label": `${t("map_title")} (${t("schematic")})` }, grids, names, marks, here);
+  if (pick) {
+    chart.addEventListener("click", (event) => {
+      const spot = new DOMPoint(event.clientX, event.clientY).matrixTransform(chart.getScreenCTM().inverse());
+      pick([spot.x, spot.y]);
+    });
+  }
+  return chart;
+}
+
+const caption = () => h("p", { class: "caption" }, t("map_title"), " ", chip(t("schematic"), "note"));
+
+function middle(grid) {
+  const [x, y] = [0, 1].map((axis) => grid.points.reduce((sum, p) => sum + p[axis], 0) / grid.points.length);
+  return [x, y];
+}
+
+// --- reporting ---------------------------------------------------------------------------------------
+
+const CATEGORIES = ["gas", "fire_lane", "ebike", "wire", "building", "tree", "rubbish", "street_trading", "occupied_road"];
+
+function reportForm(name, panel) {
+  const drafts = panel.drafts;
+  if (drafts.grid === undefined) drafts.grid = map.grids.findIndex((grid) => grid.name.startsWith("竹竿巷第1"));
+  if (!drafts.at) drafts.at = middle(map.grids[drafts.grid]);
+  const keep = (field) => (event) => { drafts[field] = event.target.value; };
+  const send = async (event) => {
+    event.preventDefault();
+    if (!(drafts.title || "").trim()) { toast(t("need_title")); focusOn(`what-${name}`); return; }
+    const done = await post(`/api/phones/${panel.phone}/report`, {
+      title: drafts.title, description: drafts.more || "", category: drafts.category || "gas", severity: drafts.severity || null, at: drafts.at,
+    });
+    if (!done) return;
+    if (name === "a" && !phoneOf(panel).online) panel.tried = done.record;
+    panel.drafts = {};
+    panel.mode = "list";
+    load();
+  };
+  return h("form", { class: "form", onsubmit: send },
+    h("h3", {}, t("report")),
+    field(t("what"), h("input", { id: `what-${name}`, value: drafts.title || "", placeholder: t("what_hint"), maxlength: 80, oninput: keep("title") })),
+    field(t("kind"), h("select", { id: `kind-${name}`, onchange: keep("category") }, CATEGORIES.map((code) => h("option", { value: code, selected: code === (drafts.category || "gas") }, category(code))))),
+    field(t("severity"), severitySelect(`sev-${name}`, drafts.severity || "", keep("severity"))),
+    field(t("more"), h("textarea", { id: `more-${name}`, rows: 2, maxlength: 500, value: drafts.more || "", oninput: keep("more") })),
+    field(t("where"), h("select", { id: `grid-${name}`, onchange: (event) => { drafts.grid = Number(event.target.value); drafts.at = middle(map.grids[drafts.grid]); render(); } },
+      map.grids.map((grid, at) => h("option", { value: at, selected: at === drafts.grid }, grid.name)))),
+    h("div", { class: "mapbox" }, picture([], null, (at) => { drafts.at = at; render(); }, drafts.at), caption()),
+    h("div", { class: "actions" }, h("button", { type: "submit", class: "primary", id: `send-${name}` }, t("save")), button(t("cancel"), () => { panel.mode = "list"; render(); })));
+}
+
+const field = (label, input) => h("label", { class: "field" }, h("span", {}, label), input);
+
+function severitySelect(id, chosen, onchange) {
+  return h("select", { id, onchange }, ["", "general", "elevated", "serious", "critical"].map((one) =>
+    h("option", { value: one, selected: one === (chosen || "") }, t(`severity_${one || "none"}`))));
+}
+
+// --- one record --------------------------------------------------------------------------------------
+
+function recordPage(name, panel) {
+  const page = details[key(panel)];
+  if (!page) return h("p", { class: "empty" }, "…");
+  const row = page.row;
+  const base = `/api/phones/${panel.phone}/records/${row.id}`;
+  return [
+    h("div", { class: "crumb" }, button(`‹ ${t("back")}`, () => { panel.mode = "list"; render(); }, "plain", { id: `back-${name}` })),
+    h("h3", {}, row.title),
+    h("p", { class: "facts" }, chip(t(`stage_${row.stage}`), `stage ${row.open ? "" : "ended"}`), severityChip(row.severity), h("span", { class: "quiet" }, [category(row.category), page.grid].filter(Boolean).join(" · "))),
+    ladder(row),
+    page.description ? h("p", { class: "description" }, page.description) : null,
+    page.assignments.map((one) => h("p", { class: "assignment" }, `${t("to")} ${own(one.to)} · ${t(`stage_${one.state}`)}`, one.resolve_by_ms ? ` · ${t("due", { t: day(one.resolve_by_ms) })}` : "")),
+    page.merged_into ? h("p", { class: "assignment" }, t("merged_into")) : null,
+    conflictCards(name, panel, page, base),
+    undoBar(panel, row, base),
+    moveBox(name, panel, page, base),
+    h("h4", {}, t("timeline")),
+    h("ol", { class: "timeline" }, page.timeline.map((entry, at) => event(entry, at))),
+    page.set_aside.length ? [h("h4", {}, t("set_aside")), h("ul", {}, page.set_aside.map((one) => h("li", {}, `${one.words} — ${own(one.why)}`)))] : null,
+  ];
+}
+
+function conflictCards(name, panel, page, base) {
+  if (!page.conflicts.length) return null;
+  return h("section", { class: "conflicts", "aria-label": t("conflicts") }, h("h4", {}, t("conflicts")), page.conflicts.map((card) =>
+    h("div", { class: "card" }, h("p", {}, card[lang]), card.field
+      ? h("div", { class: "actions" }, card.choices.map((choice) => {
+        const shown = WORDS[`severity_${choice.value}`] ? t(`severity_${choice.value}`) : choice.value;
+        return button(t("keep", { v: shown }), async () => {
+          const done = await post(`${base}/settle`, { field: card.field, choice: choice.at });
+          if (done) { panel.settled = { record: page.row.id, envelope: done.envelope }; panels.c.settledOnce = true; load(); }
+        }, "", { id: `settle-${name}-${choice.at}` });
+      }))
+      : h("p", { class: "quiet" }, t("workflow_hint")))));
+}
+
+function undoBar(panel, row, base) {
+  const settled = panel.settled;
+  if (!settled || settled.record !== row.id) return null;
+  return h("p", { class: "undo", role: "status" }, t("settled"), " ", button(t("undo"), async () => {
+    const done = await post(`${base}/undo`, { settled: settled.envelope });
+    panel.settled = null;
+    if (done) load(); else render();
+  }, "plain"));
+}
+
+const NEED_WORDS = new Set(["return", "withdraw", "reopen", "danger_remains"]);
+
+function moveBox(name, panel, page, base) {
+  const row = page.row;
+  const drafts = panel.drafts;
+  const wordsId = `words-${name}`;
+  const others = phoneOf(panel).rows.filter((one) => one.id !== row.id && one.open);
+  const send = async (move, given) => {
+    const text = (drafts.words || "").trim();
+    if (NEED_WORDS.has(move.move) && !text) { toast(t("need_words")); focusOn(wordsId); return; }
+    const done = await post(`${base}/act`, { move: move.move, given: { assignment: move.assignment, text: text || null, ...given } });
+    if (done) { drafts.words = ""; load(); }
+  };
+  const say = async () => {
+    const done = (drafts.words || "").trim() ? await post(`${base}/comment`, { given: { text: drafts.words } }) : (toast(t("need_words")), null);
+    if (done) { drafts.words = ""; load(); }
+  };
+  const plain = page.moves.filter((move) => !["dispatch", "merge"].includes(move.move));
+  const can = (move) => page.moves.find((one) => one.move === move);
+  return h("section", { class: "moves" },
+    h("input", { id: wordsId, "aria-label": t("words_hint"), placeholder: t("words_hint"), maxlength: 500, value: drafts.words || "", oninput: (e) => { drafts.words = e.target.value; } }),
+    h("div", { class: "actions" },
+      plain.map((move) => button(t(`move_${move.move}`), () => send(move, {}), move.move === "danger_remains" ? "danger" : ["accept", "arrive", "resolve", "verify_pass", "close"].includes(move.move) ? "primary" : "", { id: `do-${name}-${move.move}` })),
+      button(t("say"), say, "", { id: `do-${name}-comment` })),
+    can("dispatch") ? pair(`unit-${name}`, t("to"), state.units.map((unit) => [unit.id, own(unit.name)]), t("move_dispatch"), (unit) => send(can("dispatch"), { unit }), "primary") : null,
+    can("merge") && others.length ? pair(`into-${name}`, t("into"), others.map((one) => [one.id, one.title]), t("move_merge"), (into) => send(can("merge"), { into }), "") : null,
+    h("label", { class: "pair" }, h("span", {}, t("severity_now")), severitySelect(`edit-${name}`, page.written_severity, async (e) => {
+      if (e.target.value) await post(`${base}/edit`, { severity: e.target.value });
+      load();
+    })));
+}
+
+function pair(id, label, options, act, go, kind) {
+  const select = h("select", { id, "aria-label": label }, options.map(([value, text]) => h("option", { value }, text)));
+  return h("div", { class: "pair" }, h("span", {}, label), select, button(act, () => go(select.value), kind, { id: `go-${id}` }));
+}
+
+function event(entry, at) {
+  const what = t(at === 0 ? "event_reported" : `event_${entry.what}`);
+  return h("li", { class: `${entry.superseded ? "superseded" : ""}${entry.delivered ? "" : " waiting"}` },
+    h("span", { class: "when" }, clock(entry.at_ms)),
+    h("span", { class: "deed" }, h("strong", {}, own(entry.who)), " ", what, entry.to ? ` → ${own(entry.to)}` : "", entry.superseded ? [" ", chip(t("superseded"), "warn")] : null, entry.delivered ? null : [" ", chip(t("waiting"), "note")],
+      entry.words ? h("q", {}, entry.words) : null, entry.why ? h("small", {}, own(entry.why)) : null));
+}
+
+// --- start -------------------------------------------------------------------------------------------
+
+for (const one of ["zh", "en"]) document.getElementById(one).addEventListener("click", () => { lang = one; if (state) render(); });
+(async () => {
+  map = await get("/api/map");
+  const events = new EventSource("/api/events");
+  events.onmessage = load;
+})();
