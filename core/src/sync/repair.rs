@@ -147,6 +147,7 @@ impl Repair {
 
     /// The server has taken what was handed over.
     pub(super) fn given(&mut self, given: &Given) {
+        self.done += u64::from(!given.is_empty());
         self.given.extend(
             given
                 .bundle

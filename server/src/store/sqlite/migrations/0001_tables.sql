@@ -69,18 +69,6 @@ CREATE TABLE base_proofs (
     proof BLOB NOT NULL                -- CBOR of the PackProof, which covers many packs
 ) STRICT, WITHOUT ROWID;
 
--- Who was given what of records that not everybody may read. Old lines make room for new ones.
-CREATE TABLE readings (
-    no        INTEGER PRIMARY KEY,
-    at_ms     INTEGER NOT NULL,
-    device    BLOB NOT NULL,
-    stream    BLOB NOT NULL,           -- CBOR of the StreamId
-    record_id BLOB,                    -- NULL: a page of the stream
-    first     INTEGER NOT NULL,
-    through   INTEGER NOT NULL
-) STRICT;
-CREATE INDEX readings_record ON readings (record_id) WHERE record_id IS NOT NULL;
-
 CREATE TABLE streams (
     no     INTEGER PRIMARY KEY,
     id     BLOB NOT NULL UNIQUE,       -- CBOR of the StreamId
