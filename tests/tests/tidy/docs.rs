@@ -22,10 +22,9 @@ fn the_readme_names_the_two_commands() {
     }
 }
 
-#[test]
-fn every_invariant_names_a_test_that_exists() {
-    let tests: BTreeSet<&str> = RUST
-        .iter()
+/// Names of all functions, tests among them.
+fn functions() -> BTreeSet<&'static str> {
+    RUST.iter()
         .flat_map(|file| &file.lines)
         .filter_map(|line| {
             line.code
@@ -35,7 +34,12 @@ fn every_invariant_names_a_test_that_exists() {
                 .split(['(', '<'])
                 .next()
         })
-        .collect();
+        .collect()
+}
+
+#[test]
+fn every_invariant_names_a_test_that_exists() {
+    let tests = functions();
     let rows: Vec<&str> = text_of("ARCHITECTURE.md")
         .lines()
         .filter(|line| {
@@ -129,6 +133,39 @@ fn every_decision_is_a_numbered_page_of_its_own() {
     }
     report(
         "docs/decisions: context, options, choice, consequences",
+        &findings,
+    );
+}
+
+/// Lines of the table of bad input: one for each kind that the project promises to survive, at least.
+const KINDS_OF_BAD_INPUT: usize = 20;
+
+#[test]
+fn every_kind_of_bad_input_names_tests_that_exist() {
+    let tests = functions();
+    let table = text_of("docs/testing.md")
+        .split_once("## Bad input")
+        .map_or("", |(_, table)| table);
+    let rows: Vec<&str> = table
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| what comes"))
+        .collect();
+    let mut findings = Vec::new();
+    if rows.len() < KINDS_OF_BAD_INPUT {
+        findings.push(format!("{} rows of {KINDS_OF_BAD_INPUT}", rows.len()));
+    }
+    for row in rows {
+        let kind = row.split('|').nth(1).unwrap_or_default().trim();
+        let names: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
+        if names.is_empty() {
+            findings.push(format!("{kind}: name the test that shows it"));
+        }
+        for name in names.iter().filter(|name| !tests.contains(**name)) {
+            findings.push(format!("{kind}: there is no test `{name}`"));
+        }
+    }
+    report(
+        "docs/testing.md: each kind of bad input names tests that exist",
         &findings,
     );
 }

@@ -4,6 +4,7 @@
 mod conflicts;
 mod file;
 mod lists;
+mod meeting;
 mod server;
 mod sync;
 mod writing;

@@ -1,0 +1,305 @@
+//! Phones that meet: through the same admission, provisional until the server has judged, and nothing to
+//! anybody who may not read it.
+
+use super::server::*;
+use super::writing::{dispatch, said, triage};
+use super::*;
+use crate::crdt::{Field, FieldEdit};
+use crate::domain::Audience;
+use crate::domain::case::Party;
+use crate::domain::directory::{DirectoryEntry, Revocation};
+use crate::id::RecordId;
+use crate::sync::peer::{Peer, PeerError};
+use crate::sync::port::{GiveAsk, PeerPort, StarPort};
+use crate::wire::signed_entry::SignedEntry;
+
+/// Both meet, `a` calls; what each took over.
+fn meet(a: &mut Phone, b: &mut Phone) -> Result<(u32, u32), PeerError> {
+    let mut rng = ChaCha8Rng::seed_from_u64(u64::from(a.n) << 8 | u64::from(b.n));
+    let mut caller = Peer::call(a.replica(), &mut rng)?;
+    let mut listener = Peer::listen(b.replica())?;
+    loop {
+        let (forth, back) = (caller.output(), listener.output());
+        if forth.is_empty() && back.is_empty() {
+            assert!(caller.is_done() && listener.is_done());
+            return Ok((caller.report().taken, listener.report().taken));
+        }
+        listener.received(b.replica(), &forth, NOW + 50, &mut rng)?;
+        caller.received(a.replica(), &back, NOW + 50, &mut rng)?;
+    }
+}
+
+fn revocation(town: &Town, phone: &Phone) -> Vec<u8> {
+    let device = SecretKey::from_seed(&[phone.n; 32]).public().device();
+    let entry = DirectoryEntry::Revocation(Revocation {
+        device,
+        revoked_at_ms: NOW,
+    });
+    let signed = SignedEntry::sign(&entry, &town.server, town.anchors.authority());
+    minicbor::to_vec(&signed).unwrap()
+}
+
+fn ids(phone: &mut Phone, record: RecordId) -> Vec<crate::id::EnvelopeId> {
+    phone.replica().all_record_ids(&record).unwrap()
+}
+
+#[test]
+fn two_phones_converge_and_what_came_stays_provisional_until_the_verdict() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let (mut worker, mut dispatcher) = (town.grid_worker(11), town.dispatcher(12));
+    let first = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
+    let second = dispatcher.replica().report(&draft("井盖"), NOW).unwrap();
+    assert_eq!(meet(&mut worker, &mut dispatcher).unwrap(), (1, 1));
+    // Both go on with what the other wrote, and meet again.
+    dispatcher
+        .replica()
+        .act(first, &triage(), None, NOW + 60)
+        .unwrap();
+    worker
+        .replica()
+        .comment(second, said("看过了"), NOW + 60)
+        .unwrap();
+    assert_eq!(meet(&mut dispatcher, &mut worker).unwrap(), (1, 1));
+    assert_eq!(meet(&mut worker, &mut dispatcher).unwrap(), (0, 0));
+    for record in [first, second] {
+        assert_eq!(ids(&mut worker, record), ids(&mut dispatcher, record));
+        for phone in [&mut worker, &mut dispatcher] {
+            assert!(phone.replica().row(record).unwrap().unwrap().provisional);
+        }
+    }
+    // One of them brings everything to the server, the other learns the verdicts.
+    server.settle(&mut dispatcher);
+    server.settle(&mut worker);
+    for record in [first, second] {
+        for phone in [&mut worker, &mut dispatcher] {
+            let row = phone.replica().row(record).unwrap().unwrap();
+            assert!(!row.provisional && row.undelivered == 0, "{row:?}");
+        }
+    }
+}
+
+#[test]
+fn a_revoked_phone_is_not_met_and_its_late_work_is_carried_but_not_applied() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let (mut thief, mut worker, mut dispatcher) = (
+        town.grid_worker(11),
+        town.grid_worker(12),
+        town.dispatcher(13),
+    );
+    let record = thief.replica().report(&draft("煤气罐"), NOW).unwrap();
+    server.settle(&mut thief);
+    server.settle(&mut worker);
+    server.settle(&mut dispatcher);
+    let title = [FieldEdit::text(Field::Title, "什么也没有")];
+    let late = thief.replica().edit(record, &title, NOW + 1).unwrap();
+    // The worker has not heard of it and takes the edit; the dispatcher has.
+    meet(&mut thief, &mut worker).unwrap();
+    assert_eq!(
+        worker.replica().row(record).unwrap().unwrap().title,
+        "什么也没有"
+    );
+    let revoked = [revocation(&town, &thief)];
+    dispatcher
+        .replica()
+        .apply_revocations(&revoked, NOW + 2)
+        .unwrap();
+    assert!(meet(&mut thief, &mut dispatcher).is_err());
+    assert!(!ids(&mut dispatcher, record).contains(&late));
+    meet(&mut worker, &mut dispatcher).unwrap();
+    assert!(ids(&mut dispatcher, record).contains(&late), "carried");
+    assert_eq!(
+        dispatcher.replica().row(record).unwrap().unwrap().title,
+        "煤气罐",
+        "not applied"
+    );
+    // It reaches the server with the next sync, which decides.
+    server.verdicts.insert(late, REVOKED);
+    server.sync(&mut dispatcher);
+    assert_eq!(
+        dispatcher.replica().row(record).unwrap().unwrap().title,
+        "煤气罐"
+    );
+    // The news of the revocation went over to the worker in the same meeting.
+    assert!(meet(&mut thief, &mut worker).is_err());
+}
+
+#[test]
+fn a_revocation_that_the_server_did_not_sign_is_left_out() {
+    let town = Town::new();
+    let (mut worker, mut dispatcher) = (town.grid_worker(11), town.dispatcher(12));
+    let entry = DirectoryEntry::Revocation(Revocation {
+        device: SecretKey::from_seed(&[12; 32]).public().device(),
+        revoked_at_ms: NOW,
+    });
+    let by_a_phone = SignedEntry::sign(
+        &entry,
+        &SecretKey::from_seed(&[11; 32]),
+        town.anchors.authority(),
+    );
+    let forged = [minicbor::to_vec(&by_a_phone).unwrap(), vec![0xff; 40]];
+    worker.replica().apply_revocations(&forged, NOW).unwrap();
+    worker.replica().report(&draft("煤气罐"), NOW).unwrap();
+    assert_eq!(meet(&mut worker, &mut dispatcher).unwrap(), (0, 1));
+}
+
+#[test]
+fn what_the_other_may_not_read_is_neither_told_nor_handed_over() {
+    let town = Town::new();
+    let (mut worker, mut handler) = (town.grid_worker(11), town.handler(12));
+    let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
+    let restricted = Draft {
+        audience: Audience::Restricted,
+        ..draft("线索")
+    };
+    let secret = worker.replica().report(&restricted, NOW).unwrap();
+    assert_eq!(meet(&mut worker, &mut handler).unwrap(), (0, 0));
+    assert!(handler.replica().rows().unwrap().is_empty());
+    // Asked for by name, nothing comes either.
+    let peer = handler.replica().certificate().unwrap().clone();
+    let ask = GiveAsk {
+        records: vec![record, secret],
+        envelopes: ids(&mut worker, record),
+        bytes_max: 1 << 20,
+    };
+    let given = worker.replica().give_to_peer(&ask, &peer).unwrap();
+    assert!(given.bundle.is_empty() && given.give_back.packs.is_empty());
+    assert_eq!(given.absent, ids(&mut worker, record));
+    let mut colleague = town.grid_worker(13);
+    let colleague = colleague.replica().certificate().unwrap().clone();
+    let told = worker.replica().shared_items(&colleague).unwrap();
+    let told: Vec<RecordId> = told.iter().map(|item| item.record).collect();
+    assert_eq!(told, [record], "a tip of somebody else is not even named");
+}
+
+#[test]
+fn a_phone_that_pushes_what_one_may_not_read_leaves_nothing_behind() {
+    let town = Town::new();
+    let (mut worker, mut handler) = (town.grid_worker(11), town.handler(12));
+    let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
+    // A changed app hands over whatever it likes.
+    let colleague = town.dispatcher(13).replica().certificate().unwrap().clone();
+    let ask = GiveAsk {
+        records: vec![record],
+        bytes_max: 1 << 20,
+        ..GiveAsk::default()
+    };
+    let given = worker.replica().give_to_peer(&ask, &colleague).unwrap();
+    assert_eq!(given.bundle.envelopes.len(), 1);
+    let peer = worker.replica().certificate().unwrap().clone();
+    handler
+        .replica()
+        .apply_peer(&given, &peer, NOW + 1)
+        .unwrap();
+    assert!(handler.replica().view(record).unwrap().is_none());
+    assert!(ids(&mut handler, record).is_empty());
+}
+
+#[test]
+fn the_permission_table_and_the_gate_hold_on_the_way_from_phone_to_phone() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let (mut volunteer, mut worker, mut dispatcher) = (
+        town.volunteer(11),
+        town.grid_worker(12),
+        town.dispatcher(13),
+    );
+    let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
+    server.settle(&mut worker);
+    server.settle(&mut dispatcher);
+    dispatcher
+        .replica()
+        .act(record, &triage(), None, NOW + 10)
+        .unwrap();
+    let given = {
+        let peer = worker.replica().certificate().unwrap().clone();
+        let ask = GiveAsk {
+            records: vec![record],
+            bytes_max: 1 << 20,
+            ..GiveAsk::default()
+        };
+        dispatcher.replica().give_to_peer(&ask, &peer).unwrap()
+    };
+    let peer = dispatcher.replica().certificate().unwrap().clone();
+    // Damage in the body, in the signature, and a triage in the name of somebody who may not: none counts.
+    let triage_at = given.bundle.envelopes.len() - 1;
+    for damage in 0..2 {
+        let mut bad = given.clone();
+        let raw = &mut bad.bundle.envelopes[triage_at];
+        match damage {
+            0 => *raw.body.last_mut().unwrap() ^= 1,
+            _ => raw.signature[9] ^= 1,
+        }
+        worker.replica().apply_peer(&bad, &peer, NOW + 11).unwrap();
+        assert_eq!(ids(&mut worker, record).len(), 1, "left out");
+    }
+    let forbidden = {
+        let certificate = volunteer.replica().certificate().unwrap().clone();
+        let genuine =
+            crate::wire::envelope::Envelope::parse(given.bundle.envelopes[triage_at].clone())
+                .unwrap();
+        let header = crate::wire::envelope::Header {
+            author: certificate.facts().device,
+            certificate: certificate.hash(),
+            ..genuine.header().clone()
+        };
+        let key = SecretKey::from_seed(&[11; 32]);
+        let authority = town.anchors.authority();
+        let sealed =
+            crate::wire::envelope::Envelope::seal(header, genuine.body(), &key, authority).unwrap();
+        let mut bundle = given.clone();
+        bundle.bundle.certificates.push(certificate.raw().clone());
+        bundle.bundle.envelopes[triage_at] = sealed.raw().clone();
+        bundle
+    };
+    let stage = |phone: &mut Phone| phone.replica().row(record).unwrap().unwrap().stage;
+    let before = stage(&mut worker);
+    worker
+        .replica()
+        .apply_peer(&forbidden, &peer, NOW + 12)
+        .unwrap();
+    assert_eq!(stage(&mut worker), before, "a volunteer triages nothing");
+    worker
+        .replica()
+        .apply_peer(&given, &peer, NOW + 13)
+        .unwrap();
+    assert_ne!(stage(&mut worker), before, "the dispatcher does");
+}
+
+#[test]
+fn the_reporter_stays_unknown_to_a_unit_that_is_responsible() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let (mut worker, mut dispatcher, mut handler) =
+        (town.grid_worker(11), town.dispatcher(12), town.handler(13));
+    let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
+    server.settle(&mut worker);
+    server.settle(&mut dispatcher);
+    dispatcher
+        .replica()
+        .act(record, &triage(), None, NOW + 10)
+        .unwrap();
+    dispatcher
+        .replica()
+        .act(record, &dispatch(Party::Unit(GAS)), None, NOW + 11)
+        .unwrap();
+    server.settle(&mut dispatcher);
+    let certificate = worker.replica().certificate().unwrap().raw().clone();
+    let ask = GiveAsk {
+        records: vec![record],
+        bytes_max: 1 << 20,
+        ..GiveAsk::default()
+    };
+    for (phone, told) in [(&mut handler, false), (&mut worker, true)] {
+        let peer = phone.replica().certificate().unwrap().clone();
+        let given = dispatcher.replica().give_to_peer(&ask, &peer).unwrap();
+        assert_eq!(given.bundle.certificates.contains(&certificate), told);
+    }
+    meet(&mut dispatcher, &mut handler).unwrap();
+    let seen = handler.replica().view(record).unwrap().unwrap();
+    assert_eq!(
+        seen.row.title, "煤气罐",
+        "what is dispatched to it, it reads"
+    );
+}

@@ -1,0 +1,442 @@
+//! Bytes that a phone with a changed app could send over a true session. Each gets its coded error or verdict,
+//! nothing stored changes, nothing is lost, and the server answers the next phone as before. What needs no
+//! session is in `hostile_http`; docs/testing.md has the whole table.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+use onegrid_core::crdt::{Content, Details, Hazard};
+use onegrid_core::id::{EnvelopeId, RecordId};
+use onegrid_core::limits::REQUEST_BYTES_MAX;
+use onegrid_core::replica::Draft;
+use onegrid_core::sync::paths::SYNC_PATH;
+use onegrid_core::sync::port::{OutboxAsk, StarPort};
+use onegrid_core::trust::certificate::Certificate;
+use onegrid_core::trust::session::{ClientHandshake, Session};
+use onegrid_core::trust::sign::{Purpose, SecretKey};
+use onegrid_core::wire::body::{Body, EventBody};
+use onegrid_core::wire::envelope::{DirectoryMark, Envelope, Header, RawEnvelope};
+use onegrid_core::wire::message::{Bundle, Known, SyncRequest, SyncResponse};
+use onegrid_core::wire::verdict::{HeldReason, RefusedReason, Status};
+use onegrid_server::store::StoreError;
+use onegrid_tests::town::{Phone, Town};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+
+const VILLAGE: &str = "330105013003";
+const GRID: &str = "330105013003001";
+
+/// A town with one phone, and a hand that sends what it likes in the phone's name.
+struct Bench {
+    town: Town,
+    phone: Phone,
+    session: Session,
+    certificate: Certificate,
+    number: u64,
+}
+
+impl Bench {
+    fn new(seed: u64) -> Self {
+        let mut town = Town::small(seed);
+        let mut phone = town.enrol("dama", "volunteer", VILLAGE, "wulin-aunties");
+        phone.sync(&mut town);
+        let certificate = phone.replica().certificate().unwrap();
+        let certificate = Certificate::clone(certificate);
+        let session = session(&mut town, &phone.key(), &certificate);
+        Self {
+            town,
+            phone,
+            session,
+            certificate,
+            number: 0,
+        }
+    }
+
+    fn report(&mut self, title: &str) -> RecordId {
+        let details = Details {
+            title: Some(title.to_owned()),
+            category: Some("gas".to_owned()),
+            ..Details::default()
+        };
+        let content = Content::Hazard(Hazard {
+            details,
+            severity: None,
+        });
+        let draft = Draft::staff(content, self.town.places.path(GRID));
+        let now_ms = self.town.now_ms;
+        self.phone.replica().report(&draft, now_ms).unwrap()
+    }
+
+    /// What the phone would send.
+    fn outbox(&mut self) -> Bundle {
+        let none = std::collections::BTreeSet::new();
+        let ask = OutboxAsk {
+            bytes_max: 1 << 20,
+            envelopes_max: 1_000,
+            without: &none,
+        };
+        let mut bundle = self.phone.replica().outbox(&ask).unwrap();
+        bundle.certificates = vec![self.certificate.raw().clone()];
+        bundle
+    }
+
+    /// Sends a body under a true code; the code of the refusal otherwise.
+    fn post(&mut self, body: &[u8]) -> Result<SyncResponse, &'static str> {
+        self.number += 1;
+        self.post_as(self.number, body)
+    }
+
+    fn post_as(&mut self, number: u64, body: &[u8]) -> Result<SyncResponse, &'static str> {
+        let tag = self.session.tag(number, "POST", SYNC_PATH, body);
+        let headers = (tag.session_header(), tag.mac_header());
+        let answered = self
+            .town
+            .server()
+            .handle_sync((&headers.0, &headers.1), SYNC_PATH, body, self.town.now_ms)
+            .map_err(|problem| problem.code())?;
+        Ok(SyncResponse::from_bytes(&answered.body).unwrap())
+    }
+
+    fn push(&mut self, envelopes: Vec<RawEnvelope>) -> SyncResponse {
+        let bundle = Bundle {
+            certificates: vec![self.certificate.raw().clone()],
+            envelopes,
+        };
+        self.post(&request(bundle)).unwrap()
+    }
+
+    fn header(&self, record: Option<RecordId>, parents: &[EnvelopeId]) -> Header {
+        Header {
+            version: 1,
+            suite: 1,
+            body_kind: 3,
+            record,
+            author: self.certificate.facts().device,
+            certificate: self.certificate.hash(),
+            grant: 0,
+            parents: parents.to_vec(),
+            directory_seen: DirectoryMark::default(),
+            clock_ms: self.town.now_ms,
+        }
+    }
+
+    fn event(&self, record: RecordId, parents: &[EnvelopeId], code: u16) -> Envelope {
+        let header = self.header(Some(record), parents);
+        let body = Body::Event(EventBody {
+            salt: Some([9; 16]),
+            code,
+            fold_version: 1,
+            data: vec![0x80],
+            on_behalf_of: None,
+            replaces: None,
+        });
+        let authority = self.town.keys().authority();
+        Envelope::seal(header, &body, &self.phone.key(), authority).unwrap()
+    }
+
+    /// Any header over any body, properly signed: what `Envelope::seal` would not make.
+    fn signed(&self, header: &Header, body: Vec<u8>) -> RawEnvelope {
+        let mut raw = RawEnvelope {
+            header: minicbor::to_vec(header).unwrap(),
+            body,
+            signature: [0; 64],
+        };
+        let authority = self.town.keys().authority();
+        let hash = raw.hash();
+        raw.signature = self
+            .phone
+            .key()
+            .sign(Purpose::Envelope, authority, &[hash.as_bytes()]);
+        raw
+    }
+
+    /// Everything that the store says of its streams.
+    fn stored(&self) -> String {
+        let heads = self.town.store().read::<_, StoreError>(|tx| {
+            let mut heads = Vec::new();
+            for stream in tx.streams()? {
+                let head = tx.head(stream)?;
+                heads.push(format!("{stream} {} {:?}", head.position, head.digest));
+            }
+            Ok(heads)
+        });
+        heads.unwrap().join("\n")
+    }
+
+    /// The phone goes on as if nothing had been: all its work arrives and both sides agree.
+    fn goes_on(&mut self) {
+        let report = self.phone.sync(&mut self.town);
+        assert!(report.equal, "{report:?}");
+        assert_eq!(self.phone.replica().undelivered().unwrap(), 0);
+        let rows = self.phone.replica().rows().unwrap();
+        assert!(rows.iter().all(|row| !row.provisional), "{rows:?}");
+    }
+}
+
+fn session(town: &mut Town, key: &SecretKey, certificate: &Certificate) -> Session {
+    let (server, now_ms) = (town.server(), town.now_ms);
+    let mut rng = ChaCha20Rng::seed_from_u64(7);
+    let (client, hello) = ClientHandshake::start(town.keys().authority(), &mut rng);
+    let answer = server.handle_hello(&hello, now_ms, &mut rng).unwrap();
+    let (waiting, prove) = client
+        .prove(&answer, town.keys().anchors(), key, certificate)
+        .unwrap();
+    let grant = server.handle_prove(&prove, now_ms, &mut rng).unwrap();
+    waiting.finish(&grant, now_ms).unwrap().0
+}
+
+fn request(bundle: Bundle) -> Vec<u8> {
+    let request = SyncRequest {
+        version: 1,
+        known: Known::All(Vec::new()),
+        bundle: Some(bundle),
+        give_back: None,
+        repair: Vec::new(),
+        page_bytes_max: 0,
+    };
+    request.to_bytes().unwrap()
+}
+
+fn statuses(answer: &SyncResponse) -> Vec<Status> {
+    let lines = answer.receipt.iter().flat_map(|receipt| &receipt.lines);
+    lines.map(|line| line.verdict.status).collect()
+}
+
+#[test]
+fn truncated_frames_are_refused_by_code_and_store_nothing() {
+    let mut bench = Bench::new(1);
+    bench.report("煤气罐");
+    let body = request(bench.outbox());
+    let before = bench.stored();
+    for length in (0..body.len()).step_by(7) {
+        let code = bench.post(&body[..length]).unwrap_err();
+        assert!(code.starts_with("wire."), "{length}: {code}");
+    }
+    assert_eq!(bench.stored(), before);
+    bench.goes_on();
+}
+
+#[test]
+fn flipped_bits_are_refused_or_judged_and_the_true_envelope_is_the_only_one_that_is_stored() {
+    let mut bench = Bench::new(2);
+    bench.report("煤气罐");
+    let bundle = bench.outbox();
+    let ids: Vec<EnvelopeId> = bundle
+        .envelopes
+        .iter()
+        .map(|raw| raw.hash().envelope_id())
+        .collect();
+    let body = request(bundle);
+    let mut rng = ChaCha20Rng::seed_from_u64(2);
+    for _ in 0..400 {
+        let mut damaged = body.clone();
+        let at = usize::try_from(rng.next_u32()).unwrap() % damaged.len();
+        damaged[at] ^= 1 << (rng.next_u32() % 8);
+        match bench.post(&damaged) {
+            Err(code) => assert!(code.starts_with("wire."), "{code}"),
+            Ok(answer) => {
+                let sent = SyncRequest::from_bytes(&damaged).unwrap().bundle;
+                let sent = sent.into_iter().flat_map(|bundle| bundle.envelopes);
+                for (raw, status) in sent.zip(statuses(&answer)) {
+                    let true_one = ids.contains(&raw.hash().envelope_id());
+                    let refused = matches!(status, Status::Refused(_));
+                    assert!(true_one || refused, "{status:?}");
+                }
+            }
+        }
+    }
+    bench.goes_on();
+}
+
+#[test]
+fn oversized_and_inflating_frames_are_refused_before_they_are_read() {
+    let mut bench = Bench::new(3);
+    let before = bench.stored();
+    let large = vec![1; REQUEST_BYTES_MAX + 1];
+    assert_eq!(bench.post(&large).unwrap_err(), "wire.too_large");
+    // A hundred megabytes of zeros in a few kilobytes.
+    let zeros = zstd::bulk::compress(&vec![0; 100 << 20], 3).unwrap();
+    assert!(zeros.len() < 20_000, "{}", zeros.len());
+    let mut frame = vec![1, 0];
+    frame.extend(zeros);
+    assert_eq!(bench.post(&frame).unwrap_err(), "wire.inflates");
+    assert_eq!(bench.stored(), before);
+    bench.goes_on();
+}
+
+#[test]
+fn unknown_versions_of_frame_and_protocol_ask_for_a_newer_app() {
+    let mut bench = Bench::new(4);
+    bench.report("煤气罐");
+    let body = request(bench.outbox());
+    let before = bench.stored();
+    let mut newer = body.clone();
+    newer[0] = 2;
+    assert_eq!(bench.post(&newer).unwrap_err(), "wire.newer");
+    let mut plain = vec![1, 2];
+    let empty = SyncRequest {
+        version: 9,
+        known: Known::All(Vec::new()),
+        bundle: None,
+        give_back: None,
+        repair: Vec::new(),
+        page_bytes_max: 0,
+    };
+    plain.extend(minicbor::to_vec(&empty).unwrap());
+    assert_eq!(bench.post(&plain).unwrap_err(), "wire.newer");
+    assert_eq!(bench.stored(), before);
+    bench.goes_on();
+}
+
+#[test]
+fn an_unknown_event_type_is_held_and_an_unknown_format_is_refused() {
+    let mut bench = Bench::new(5);
+    let records = [bench.report("煤气罐"), bench.report("井盖")];
+    bench.goes_on();
+    let heads = records.map(|record| bench.phone.replica().record_ids(&record).unwrap());
+    let before = bench.stored();
+    let unknown = bench.event(records[0], &heads[0], 60_000);
+    let mut header = bench.header(Some(records[1]), &heads[1]);
+    header.version = 9;
+    let format = bench.signed(&header, unknown.raw().body.clone());
+    header.version = 1;
+    header.body_kind = 200;
+    let kind = bench.signed(&header, unknown.raw().body.clone());
+    let answer = bench.push(vec![unknown.raw().clone(), format, kind]);
+    let expected = [
+        Status::Held(HeldReason::Newer),
+        Status::Refused(RefusedReason::Malformed),
+        Status::Held(HeldReason::Newer),
+    ];
+    assert_eq!(statuses(&answer), expected);
+    assert_eq!(bench.stored(), before, "what is held is in no stream");
+    bench.goes_on();
+}
+
+#[test]
+fn forged_envelopes_are_refused_one_by_one() {
+    let mut bench = Bench::new(6);
+    let record = bench.report("煤气罐");
+    bench.goes_on();
+    let genesis = bench.phone.replica().record_ids(&record).unwrap()[0];
+    let before = bench.stored();
+    let real = bench.event(record, &[genesis], 30);
+    // Another key signs in the phone's name; the body is exchanged under the signature; a grant is made up; a
+    // certificate is named that nobody has issued.
+    let stranger = SecretKey::from_seed(&[66; 32]);
+    let authority = *bench.town.keys().authority();
+    let mut by_another = real.raw().clone();
+    let hash = by_another.hash();
+    by_another.signature = stranger.sign(Purpose::Envelope, &authority, &[hash.as_bytes()]);
+    let mut exchanged = bench.event(record, &[genesis], 31).raw().clone();
+    exchanged.signature = real.raw().signature;
+    let mut header = bench.header(Some(record), &[genesis]);
+    header.grant = 9;
+    let granted = bench.signed(&header, real.raw().body.clone());
+    header.grant = 0;
+    header.certificate = hash;
+    let certified = bench.signed(&header, real.raw().body.clone());
+    let answer = bench.push(vec![by_another, exchanged, granted, certified]);
+    let expected = [
+        Status::Refused(RefusedReason::BadSignature),
+        Status::Refused(RefusedReason::BadSignature),
+        Status::Refused(RefusedReason::BadCertificate),
+        Status::Refused(RefusedReason::BadCertificate),
+    ];
+    assert_eq!(statuses(&answer), expected);
+    assert_eq!(bench.stored(), before);
+    bench.goes_on();
+}
+
+#[test]
+fn a_replayed_request_gets_the_same_verdicts_and_stores_nothing_twice() {
+    let mut bench = Bench::new(7);
+    bench.report("煤气罐");
+    let body = request(bench.outbox());
+    let first = bench.post_as(9, &body).unwrap();
+    assert_eq!(statuses(&first), [Status::Accepted]);
+    let after = bench.stored();
+    // The very same bytes, and a number that comes late.
+    for number in [9, 9, 3] {
+        let again = bench.post_as(number, &body).unwrap();
+        let lines = |answer: &SyncResponse| {
+            let receipt = answer.receipt.clone().unwrap();
+            receipt
+                .lines
+                .iter()
+                .map(|line| line.verdict)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(lines(&again), lines(&first));
+    }
+    assert_eq!(bench.stored(), after);
+    bench.town.pass(24 * 60 * 60_000);
+    let code = bench.post_as(9, &body).unwrap_err();
+    assert_eq!(code, "session.expired");
+    bench.goes_on();
+}
+
+#[test]
+fn parents_that_nobody_wrote_are_named_missing_and_nothing_of_the_bundle_is_stored() {
+    let mut bench = Bench::new(8);
+    let (record, other) = (bench.report("煤气罐"), bench.report("井盖"));
+    bench.goes_on();
+    bench.report("还没送出");
+    let mut envelopes = bench.outbox().envelopes;
+    let before = bench.stored();
+    let invented = EnvelopeId([0xee; 16]);
+    envelopes.push(bench.event(record, &[invented], 30).raw().clone());
+    let answer = bench.push(envelopes);
+    assert_eq!((answer.missing, answer.receipt), (vec![invented], None));
+    assert_eq!(bench.stored(), before);
+    // A parent that exists, but in another record, is no parent either.
+    let elsewhere = bench.phone.replica().record_ids(&other).unwrap()[0];
+    let answer = bench.push(vec![bench.event(record, &[elsewhere], 30).raw().clone()]);
+    assert!(!statuses(&answer).contains(&Status::Accepted), "{answer:?}");
+    assert_eq!(bench.stored(), before);
+    bench.goes_on();
+}
+
+#[test]
+fn a_second_genesis_can_not_claim_a_record() {
+    let mut bench = Bench::new(9);
+    let record = bench.report("煤气罐");
+    let raw = bench.outbox().envelopes.remove(0);
+    bench.goes_on();
+    let genesis = Envelope::parse(raw.clone()).unwrap();
+    let before = bench.stored();
+    // The same words under the record's own id, with and without the first Genesis as parent.
+    let mut header = genesis.header().clone();
+    header.record = Some(record);
+    let second = bench.signed(&header, raw.body.clone());
+    header.parents = vec![genesis.id()];
+    let below = bench.signed(&header, raw.body.clone());
+    let answer = bench.push(vec![second, below]);
+    let refused = Status::Refused(RefusedReason::Malformed);
+    assert_eq!(statuses(&answer), [refused, refused]);
+    assert_eq!(bench.stored(), before);
+    // And the first one again is the first one.
+    assert_eq!(statuses(&bench.push(vec![raw])), [Status::Accepted]);
+    assert_eq!(bench.stored(), before);
+    bench.goes_on();
+}
+
+#[test]
+fn one_bad_envelope_among_fifty_leaves_forty_nine_accepted_and_the_phone_delivers_the_last() {
+    let mut bench = Bench::new(10);
+    for n in 0..50 {
+        bench.report(&format!("隐患 {n}"));
+    }
+    let mut envelopes = bench.outbox().envelopes;
+    assert_eq!(envelopes.len(), 50);
+    envelopes[20].signature[3] ^= 1;
+    let answer = bench.push(envelopes);
+    for (n, status) in statuses(&answer).into_iter().enumerate() {
+        let expected = if n == 20 {
+            Status::Refused(RefusedReason::BadSignature)
+        } else {
+            Status::Accepted
+        };
+        assert_eq!(status, expected, "{n}");
+    }
+    bench.goes_on();
+    assert_eq!(bench.phone.replica().rows().unwrap().len(), 50);
+}
