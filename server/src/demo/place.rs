@@ -44,7 +44,7 @@ impl Place {
             let applied = areas.apply(entry);
             applied.map_err(|error| Problem::new("demo.bad_seed").with("code", error.code()))?;
         }
-        let frame = Frame::of(&areas).ok_or_else(|| bad_seed("area.unknown"))?;
+        let frame = Frame::of(&areas).ok_or_else(|| bad_seed("directory.unknown_area"))?;
         Ok(Self { areas, frame })
     }
 
