@@ -50,12 +50,13 @@ fn what_a_volunteer_reports_reaches_grid_worker_and_command_room_and_all_agree()
 }
 
 #[test]
-fn a_crash_of_either_side_loses_nothing() {
+fn a_crash_of_either_side_loses_nothing_and_phones_refill_a_restored_server() {
     let mut town = Town::small(2);
-    let [mut volunteer, mut grid, ..] = people(&mut town);
-    for phone in [&mut volunteer, &mut grid] {
+    let [mut volunteer, mut grid, mut room, _] = people(&mut town);
+    for phone in [&mut volunteer, &mut grid, &mut room] {
         phone.sync(&mut town);
     }
+    let backup = town.backup();
     let draft = hazard("消防通道", &town);
     let now = town.now_ms;
     let record = volunteer.replica().report(&draft, now).unwrap();
@@ -68,8 +69,14 @@ fn a_crash_of_either_side_loses_nothing() {
     }
     volunteer.sync(&mut town);
     assert_eq!(volunteer.replica().undelivered().unwrap(), 0);
-    assert!(grid.sync(&mut town).equal);
-    assert!(grid.replica().row(record).unwrap().is_some());
+    town.restore(&backup);
+    let report = volunteer.sync(&mut town);
+    assert!(report.equal, "{report:?}");
+    assert_eq!(volunteer.replica().generation().unwrap(), 2);
+    for phone in [&mut grid, &mut room] {
+        assert!(phone.sync(&mut town).equal);
+        assert!(phone.replica().row(record).unwrap().is_some());
+    }
 }
 
 #[test]

@@ -29,10 +29,23 @@ impl Draft<'_> {
                 position,
                 digest,
             } => {
-                let there = *position <= head.position
+                // Digests speak for records alone: what a directory said before a restore is read anew.
+                let comparable = *known == generation || holds_records(&stream);
+                let there = comparable
+                    && *position <= head.position
                     && self.tx.digest_at(stream, *position)? == Some(*digest);
                 if there {
-                    self.read_on(stream, *position, head, generation, wish.sent)?
+                    let next = self.read_on(stream, *position, head, generation, wish.sent)?;
+                    if *known != generation && *position == head.position {
+                        // Nothing to read, but the reader has to learn where it stands now.
+                        self.push(Segment {
+                            stream,
+                            first: 0,
+                            entries: Vec::new(),
+                            next: next.clone(),
+                        });
+                    }
+                    next
                 } else if holds_records(&stream) {
                     // A past that is not the store's: the digests will differ, and set reconciliation finds
                     // what either side lacks.
