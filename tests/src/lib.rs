@@ -3,4 +3,5 @@
 pub mod bench;
 pub mod histories;
 pub mod onegrid;
+pub mod sim;
 pub mod town;

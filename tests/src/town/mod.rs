@@ -34,7 +34,7 @@ use tempfile::TempDir;
 pub use lagging::LaggingStore;
 pub use link::{Fault, Turn};
 pub use meeting::Met;
-pub use phone::Phone;
+pub use phone::{Card, Phone};
 pub use places::{Extent, Places};
 
 /// When the story begins: 2026-11-02 08:00 in Hangzhou, ms UTC.
@@ -107,7 +107,7 @@ impl Town {
         town
     }
 
-    /// The same town once more, files and all, as it is now. Phones are copied by [`Phone::moved_to`].
+    /// The same town once more, files and all, as it is now. Its phones are opened by [`Card::open_in`].
     #[must_use]
     pub fn copy(&self, seed: u64) -> Self {
         let folder = fresh_folder();

@@ -208,11 +208,30 @@ impl Phone {
         clone
     }
 
-    /// The same phone in a copy of its town ([`Town::copy`]).
+    /// What opens this phone in a copy of its town ([`Town::copy`]).
     #[must_use]
-    pub fn moved_to(&self, town: &Town, stream: u64) -> Self {
+    pub fn card(&self) -> Card {
+        Card {
+            name: self.name.clone(),
+            seed: self.seed,
+        }
+    }
+}
+
+/// Name and seed of a phone.
+#[derive(Debug, Clone)]
+pub struct Card {
+    /// What the test calls it.
+    pub name: String,
+    seed: [u8; 32],
+}
+
+impl Card {
+    /// The phone in a copy of its town. `stream` makes its further randomness.
+    #[must_use]
+    pub fn open_in(&self, town: &Town, stream: u64) -> Phone {
         let folder = town.folder().join("phones").join(&self.name);
-        let mut phone = Self::in_folder(&self.name, self.seed, folder);
+        let mut phone = Phone::in_folder(&self.name, self.seed, folder);
         phone.runs = stream.wrapping_add(1) << 8;
         phone.rng.set_stream(stream);
         phone.reopen();

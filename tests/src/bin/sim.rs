@@ -1,0 +1,128 @@
+//! Runs the simulator: many seeds on all cores, or one seed with its trace.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool"
+)]
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+use clap::Parser;
+use onegrid_tests::sim::{Failure, Plan, run};
+
+/// The simulator.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// One seed only.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// How many seeds.
+    #[arg(long, default_value_t = 100)]
+    seeds: u64,
+    /// The first of them.
+    #[arg(long, default_value_t = 1)]
+    first: u64,
+    /// Steps of each.
+    #[arg(long, default_value_t = 200)]
+    steps: u32,
+    /// Print what happened.
+    #[arg(long)]
+    trace: bool,
+    /// Go on after a failing seed.
+    #[arg(long)]
+    keep_going: bool,
+    /// Threads; as many as there are cores, if not given.
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    std::panic::set_hook(Box::new(|_| {}));
+    match arguments.seed {
+        Some(seed) => one(seed, &arguments),
+        None => many(&arguments),
+    }
+}
+
+fn one(seed: u64, arguments: &Arguments) -> ExitCode {
+    let plan = Plan {
+        seed,
+        steps: arguments.steps,
+    };
+    match run(plan) {
+        Ok(outcome) => {
+            println!("seed {seed}: {outcome:?}");
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            if arguments.trace {
+                for line in &failure.trace {
+                    println!("{line}");
+                }
+            }
+            say(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn say(failure: &Failure) {
+    println!("seed {} FAILED: {}", failure.plan.seed, failure.what);
+    println!("  replay: {}", failure.command());
+}
+
+fn many(arguments: &Arguments) -> ExitCode {
+    let (next, done, stop) = (
+        AtomicU64::new(arguments.first),
+        AtomicU64::new(0),
+        AtomicBool::new(false),
+    );
+    let failures: Mutex<Vec<Failure>> = Mutex::default();
+    let started = Instant::now();
+    let end = arguments.first + arguments.seeds;
+    let threads = arguments.threads.unwrap_or_else(|| {
+        std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get)
+    });
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end {
+                        return;
+                    }
+                    let steps = arguments.steps;
+                    if let Err(failure) = run(Plan { seed, steps }) {
+                        say(&failure);
+                        stop.fetch_or(!arguments.keep_going, Ordering::Relaxed);
+                        failures
+                            .lock()
+                            .expect("no thread panics while it holds this")
+                            .push(failure);
+                    }
+                    let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+                    if done.is_multiple_of(20) || done == arguments.seeds {
+                        let seconds = started.elapsed().as_secs();
+                        eprintln!("{done}/{} seeds, {seconds} s", arguments.seeds);
+                    }
+                }
+            });
+        }
+    });
+    let failed = failures.lock().map_or(1, |failures| failures.len());
+    let done = done.load(Ordering::Relaxed);
+    println!(
+        "{done} seeds x {} steps, {failed} failed, {} s",
+        arguments.steps,
+        started.elapsed().as_secs()
+    );
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}

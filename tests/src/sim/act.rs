@@ -1,0 +1,204 @@
+//! People act: they report, edit, comment and move, allowed or not.
+
+use onegrid_core::crdt::{Content, Details, Field, FieldEdit, FieldValue, Hazard, Request, Tip};
+use onegrid_core::domain::case::{Move, Severity};
+use onegrid_core::domain::{Audience, Source};
+use onegrid_core::id::{EnvelopeId, RecordId};
+use onegrid_core::replica::{Draft, ReplicaError};
+
+use super::events::{AREAS, CATEGORIES, Makings, event};
+use super::world::{Said, World};
+
+impl World {
+    /// A random act of this person.
+    pub fn somebody_acts(&mut self, who: usize) -> Result<(), String> {
+        if self.people[who].rogue {
+            return self.forges(who);
+        }
+        let records = self.records_of(who)?;
+        let record = self.chance.pick(&records);
+        match (self.chance.below(10), record) {
+            (0..2, _) | (_, None) => self.reports(who),
+            (2..4, Some(record)) => self.edits(who, record),
+            (4, Some(record)) => self.moves(who, record, Move::Comment),
+            (5, Some(record)) => self.moves(who, record, Move::DangerRemains),
+            (_, Some(record)) => {
+                let movement = self.likely_move(who, record)?;
+                self.moves(who, record, movement)
+            }
+        }
+    }
+
+    /// Ids of the records on a phone.
+    pub fn records_of(&mut self, who: usize) -> Result<Vec<RecordId>, String> {
+        let rows = self.people[who].phone.replica().rows();
+        let rows = rows.map_err(|error| broken("list", &error))?;
+        Ok(rows.iter().map(|row| row.id).collect())
+    }
+
+    fn reports(&mut self, who: usize) -> Result<(), String> {
+        let words = self.new_words();
+        let details = Details {
+            title: Some(words.clone()),
+            category: self.chance.pick(&CATEGORIES).map(str::to_owned),
+            ..Details::default()
+        };
+        let restricted = self.chance.one_in(8);
+        let content = match self.chance.below(8) {
+            _ if restricted => Content::Tip(Tip {
+                details,
+                offence: None,
+            }),
+            0 => Content::Request(Request {
+                details,
+                ..Request::default()
+            }),
+            _ => Content::Hazard(Hazard {
+                details,
+                severity: Some(Severity::General),
+            }),
+        };
+        let team = self.town.places.unit("wulin-aunties");
+        let area = self.chance.pick(&AREAS[..5]).expect("there are areas");
+        let draft = Draft {
+            content,
+            home: self.town.places.path(area),
+            audience: if restricted {
+                Audience::Restricted
+            } else {
+                Audience::Staff
+            },
+            team: (!restricted && self.chance.one_in(3)).then_some(team),
+            source: Source::Member,
+            named: Vec::new(),
+            linked: None,
+        };
+        let phone = &mut self.people[who].phone;
+        let now_ms = phone.clock_ms(&self.town);
+        match phone.replica().report(&draft, now_ms) {
+            Ok(record) => {
+                let loaded = phone.replica().load(record);
+                let loaded = loaded.map_err(|error| broken("report", &error))?;
+                let id = loaded.and_then(|loaded| loaded.nodes().first().map(|node| node.id));
+                let id = id.ok_or("a report that was saved is not there")?;
+                self.said(who, record, id, words, "report");
+                Ok(())
+            }
+            Err(error) => self.turned_down(who, "report", &error),
+        }
+    }
+
+    fn edits(&mut self, who: usize, record: RecordId) -> Result<(), String> {
+        let words = self.new_words();
+        let mut edits = vec![match self.chance.below(4) {
+            0 => FieldEdit::text(Field::Title, words.clone()),
+            1 => FieldEdit::text(Field::Address, words.clone()),
+            2 => FieldEdit::text(Field::Answer("q1".to_owned()), words.clone()),
+            _ => FieldEdit::text(Field::Description, words.clone()),
+        }];
+        if self.chance.one_in(3) {
+            let severity = i64::try_from(self.chance.below(4)).expect("small") + 1;
+            edits.push(FieldEdit::set(
+                Field::Severity,
+                FieldValue::Number(severity),
+            ));
+        }
+        let phone = &mut self.people[who].phone;
+        let now_ms = phone.clock_ms(&self.town);
+        match phone.replica().edit(record, &edits, now_ms) {
+            Ok(id) => {
+                self.said(who, record, id, words, "edit");
+                Ok(())
+            }
+            Err(error) => self.turned_down(who, "edit", &error),
+        }
+    }
+
+    /// Mostly a move that has a chance in the stage that this phone knows.
+    fn likely_move(&mut self, who: usize, record: RecordId) -> Result<Move, String> {
+        let any = self.chance.pick(Move::ALL).expect("there are moves");
+        let loaded = self.people[who].phone.replica().load(record);
+        let loaded = loaded.map_err(|error| broken("load", &error))?;
+        let stage = loaded.and_then(|loaded| loaded.state().map(|state| state.stage));
+        let Some(stage) = stage.filter(|_| !self.chance.one_in(5)) else {
+            return Ok(any);
+        };
+        let possible: Vec<Move> = Move::ALL
+            .iter()
+            .copied()
+            .filter(|movement| {
+                let next = onegrid_core::domain::case::table::next(stage, *movement);
+                next != onegrid_core::domain::case::table::Next::No
+            })
+            .collect();
+        Ok(self.chance.pick(&possible).unwrap_or(any))
+    }
+
+    fn moves(&mut self, who: usize, record: RecordId, movement: Move) -> Result<(), String> {
+        let words = self.new_words();
+        let records = self.records_of(who)?;
+        let other = self.chance.pick(&records).unwrap_or(record);
+        let phone = &mut self.people[who].phone;
+        let now_ms = phone.clock_ms(&self.town);
+        let loaded = phone.replica().load(record);
+        let loaded = loaded.map_err(|error| broken("load", &error))?;
+        let Some(state) = loaded.as_ref().and_then(|loaded| loaded.state()) else {
+            return Ok(());
+        };
+        let makings = Makings {
+            places: &self.town.places,
+            state,
+            other,
+            now_ms,
+            words: &words,
+        };
+        let event = event(movement, &makings, &mut self.chance);
+        let said = if movement == Move::Seen {
+            String::new()
+        } else {
+            words
+        };
+        match phone.replica().act(record, &event, None, now_ms) {
+            Ok(id) => {
+                self.said(who, record, id, said, movement.name());
+                Ok(())
+            }
+            Err(error) => self.turned_down(who, movement.name(), &error),
+        }
+    }
+
+    fn said(&mut self, who: usize, record: RecordId, id: EnvelopeId, words: String, what: &str) {
+        let name = self.people[who].phone.name.clone();
+        self.note(&format!("{name} {what} {} {id} {words}", short(&record)));
+        self.people[who].said.push(Said {
+            record,
+            id,
+            words,
+            answered: false,
+        });
+    }
+
+    /// A refusal is fine; an error of the store never is.
+    fn turned_down(&mut self, who: usize, what: &str, error: &ReplicaError) -> Result<(), String> {
+        let name = self.people[who].phone.name.clone();
+        match error {
+            ReplicaError::NotAllowed(code) | ReplicaError::BadContent(code) => {
+                self.note(&format!("{name} {what}: {code}"));
+                Ok(())
+            }
+            _ => Err(broken(what, error)),
+        }
+    }
+}
+
+/// The first characters of a record's id: enough for a trace.
+#[must_use]
+pub fn short(record: &RecordId) -> String {
+    record.to_string().chars().take(8).collect()
+}
+
+/// A replica that fails where it may not.
+#[must_use]
+pub fn broken(what: &str, error: &ReplicaError) -> String {
+    format!("{what} failed: {} ({error:?})", error.code())
+}

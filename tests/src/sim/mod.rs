@@ -1,0 +1,112 @@
+//! The simulator: many phones, one server, and everything that can go wrong, driven by one seed.
+//!
+//! ```text
+//!  seed ─▶ steps (people act · lines fail · machines crash · clocks jump · backups come back)
+//!       ─▶ rest (everybody syncs until nothing moves)
+//!       ─▶ oracle (saved · receipts · agreement · rights · words)
+//! ```
+//!
+//! **Contract.** The same seed gives the same trace, byte for byte. A failure names the seed and the command
+//! that replays it. The oracle does not believe what the code under test says about itself: it folds the
+//! server's envelopes anew, and knows rights and the rule of danger in words of its own.
+
+#![allow(clippy::unwrap_used, reason = "a simulation fails by panic")]
+
+pub mod act;
+pub mod chance;
+pub mod events;
+pub mod oracle;
+pub mod rest;
+pub mod rogue;
+pub mod weather;
+pub mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use onegrid_core::id::Hash;
+
+use world::World;
+
+/// One seed's run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plan {
+    /// The seed.
+    pub seed: u64,
+    /// Steps before the rest.
+    pub steps: u32,
+}
+
+/// What a run without a fault came to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outcome {
+    /// Hash of the trace: equal for equal seeds.
+    pub trace: Option<Hash>,
+    /// Lines of the trace.
+    pub lines: usize,
+    /// Records on the server at the end.
+    pub records: usize,
+    /// Envelopes that people wrote.
+    pub written: usize,
+}
+
+/// A run that broke a promise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The run.
+    pub plan: Plan,
+    /// What was broken.
+    pub what: String,
+    /// The trace so far.
+    pub trace: Vec<String>,
+}
+
+impl Failure {
+    /// The command that plays it again.
+    #[must_use]
+    pub fn command(&self) -> String {
+        let Plan { seed, steps } = self.plan;
+        format!("cargo run -p onegrid-tests --bin sim -- --seed {seed} --steps {steps} --trace")
+    }
+}
+
+/// Runs one seed.
+pub fn run(plan: Plan) -> Result<Outcome, Failure> {
+    let mut world = World::new(plan.seed);
+    let played = catch_unwind(AssertUnwindSafe(|| play(&mut world, plan.steps)));
+    let what = match played {
+        Ok(Ok(())) => {
+            let trace = std::mem::take(&mut world.trace);
+            let bytes: Vec<&[u8]> = trace.iter().map(String::as_bytes).collect();
+            return Ok(Outcome {
+                trace: Some(Hash::of(&bytes)),
+                lines: trace.len(),
+                records: world.records_at_rest,
+                written: world.people.iter().map(|person| person.said.len()).sum(),
+            });
+        }
+        Ok(Err(what)) => what,
+        Err(panic) => format!("panic: {}", text_of(panic.as_ref())),
+    };
+    Err(Failure {
+        plan,
+        what,
+        trace: std::mem::take(&mut world.trace),
+    })
+}
+
+fn play(world: &mut World, steps: u32) -> Result<(), String> {
+    for step in 0..steps {
+        world.step = step;
+        world.advance()?;
+    }
+    world.rest()?;
+    oracle::judge(world)
+}
+
+fn text_of(panic: &(dyn std::any::Any + Send)) -> String {
+    panic
+        .downcast_ref::<String>()
+        .cloned()
+        .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "without words".to_owned())
+}

@@ -1,0 +1,191 @@
+//! Invariant 3: every phone and the server agree, stream by stream and field by field.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use onegrid_core::crdt::ContentKind;
+use onegrid_core::id::{EnvelopeId, RecordId};
+use onegrid_core::record::Record;
+use onegrid_core::sync::port::StarPort;
+use onegrid_core::wire::verdict::Status;
+use onegrid_server::store::StoreError;
+
+use super::super::act::{broken, short};
+use super::super::world::World;
+
+pub(super) fn judge(world: &mut World, truth: &BTreeMap<RecordId, Record>) -> Result<(), String> {
+    let pictures: BTreeMap<RecordId, String> = truth
+        .iter()
+        .map(|(id, record)| (*id, picture(record)))
+        .collect();
+    for who in 0..world.people.len() {
+        if !world.people[who].revoked {
+            streams(world, who)?;
+            records(world, who, truth, &pictures)?;
+        }
+    }
+    // Projections follow from envelopes and verdicts alone.
+    let who = world.chance.below(world.people.len());
+    let replica = world.people[who].phone.replica();
+    let before = replica.rows().map_err(|error| broken("rows", &error))?;
+    replica
+        .rebuild()
+        .map_err(|error| broken("rebuild", &error))?;
+    let after = replica.rows().map_err(|error| broken("rows", &error))?;
+    if before != after {
+        let name = &world.people[who].phone.name;
+        let differ = before.iter().zip(&after).find(|(a, b)| a != b);
+        return Err(format!("{name}: rebuilt projections differ: {differ:?}"));
+    }
+    Ok(())
+}
+
+/// The member records of each stream, with their digests.
+fn streams(world: &mut World, who: usize) -> Result<(), String> {
+    let differences = differences(world, who)?;
+    if differences.is_empty() {
+        return Ok(());
+    }
+    let name = &world.people[who].phone.name;
+    Err(format!("{name} and the server differ: {differences}"))
+}
+
+/// Where a phone and the server differ, in words.
+pub(in crate::sim) fn differences(world: &mut World, who: usize) -> Result<String, String> {
+    let mut text = String::new();
+    let replica = world.people[who].phone.replica();
+    let cursors = replica.cursors().map_err(|error| error.code.to_owned())?;
+    for cursor in cursors {
+        let replica = world.people[who].phone.replica();
+        let items = replica.stream_items(&cursor.stream);
+        let items = items.map_err(|error| error.code.to_owned())?;
+        let here: BTreeMap<_, _> = items
+            .into_iter()
+            .map(|item| (item.record, item.digest))
+            .collect();
+        let store = world.town.store();
+        let items = store.read::<_, StoreError>(|tx| tx.stream_items(cursor.stream));
+        let there: BTreeMap<_, _> = items
+            .map_err(|error| error.to_string())?
+            .into_iter()
+            .map(|item| (item.record, item.digest))
+            .collect();
+        let records: BTreeSet<RecordId> = here.keys().chain(there.keys()).copied().collect();
+        for record in records {
+            if here.get(&record) == there.get(&record) {
+                continue;
+            }
+            let _ = write!(
+                text,
+                "\n  {} {} here {} there {}",
+                cursor.stream,
+                short(&record),
+                here.contains_key(&record),
+                there.contains_key(&record)
+            );
+            let ids = world.people[who].phone.replica().record_ids(&record);
+            let here: BTreeSet<_> = ids.map_err(|e| e.code.to_owned())?.into_iter().collect();
+            let ids = world.town.store().read(|tx| tx.settled_ids(record));
+            let ids = ids.map_err(|error: StoreError| error.to_string())?;
+            let there: BTreeSet<_> = ids.into_iter().collect();
+            for id in here.symmetric_difference(&there) {
+                let known = world.town.store().read(|tx| tx.verdict(*id));
+                let known: Option<_> = known.map_err(|error: StoreError| error.to_string())?;
+                let loaded = world.people[who].phone.replica().load(record);
+                let loaded = loaded.map_err(|error| broken("load", &error))?;
+                let verdict = loaded.and_then(|loaded| loaded.node(*id)?.verdict);
+                let _ = write!(text, "\n    {id} here {verdict:?} there {known:?}");
+            }
+        }
+    }
+    Ok(text)
+}
+
+fn records(
+    world: &mut World,
+    who: usize,
+    truth: &BTreeMap<RecordId, Record>,
+    pictures: &BTreeMap<RecordId, String>,
+) -> Result<(), String> {
+    for id in world.records_of(who)? {
+        let name = world.people[who].phone.name.clone();
+        let loaded = world.people[who].phone.replica().load(id);
+        let loaded = loaded.map_err(|error| broken("load", &error))?;
+        let (Some(mine), Some(theirs)) = (loaded, truth.get(&id)) else {
+            return Err(format!("{name} shows {} that the server lacks", short(&id)));
+        };
+        let unjudged = mine.nodes().iter().find(|node| node.verdict.is_none());
+        if let Some(node) = unjudged {
+            return Err(format!("{name}: {} is stuck in the outbox", node.id));
+        }
+        let here = settled(&mine);
+        if here != settled(theirs) {
+            return Err(format!("{name}: verdicts of {} differ", short(&id)));
+        }
+        let (here, there) = (picture(&mine), &pictures[&id]);
+        if here != *there {
+            return Err(format!(
+                "{name} sees {} otherwise than the server:\n{here}\n{there}",
+                short(&id)
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn settled(record: &Record) -> BTreeSet<(EnvelopeId, &'static str)> {
+    let settled = |status: Status| status.is_settled().then_some(status.code());
+    record
+        .nodes()
+        .iter()
+        .filter_map(|node| Some((node.id, settled(node.verdict?.status)?)))
+        .collect()
+}
+
+/// Everything that a person could see of a record, names aside: those may be withheld.
+fn picture(record: &Record) -> String {
+    let mut text = String::new();
+    if let Some(state) = record.state() {
+        let _ = writeln!(
+            text,
+            "{:?} below {:?} {:?} {:?} grid {:?} lead {:?} support {:?} level {:?} returns {} \
+             danger {} spot {} urged {} supervised {} merged {:?} suspended {:?} seen {:?} handled {:?}",
+            state.stage,
+            state.stage_below,
+            state.category,
+            state.severity,
+            state.grid,
+            state.lead_area,
+            state.support_areas,
+            state.level,
+            state.returns,
+            state.danger,
+            state.handled_on_spot,
+            state.urged,
+            state.supervised,
+            state.merged_into,
+            state.suspended,
+            state.seen_ms,
+            state.handled_ms,
+        );
+        let _ = writeln!(text, "{:?}\n{:?}", state.assignments, state.extensions);
+        let _ = writeln!(text, "{} {:?}", state.conflicts.len(), state.needs_review);
+        for item in &state.timeline {
+            let counted = record.node(item.id).and_then(|node| node.verdict);
+            if counted.map(|verdict| verdict.status) == Some(Status::Accepted) {
+                let _ = writeln!(
+                    text,
+                    "{} {:?} {:?} {:?} {}",
+                    item.id, item.movement, item.outcome, item.why, item.effective_ms
+                );
+            }
+        }
+    }
+    let kind = record
+        .genesis()
+        .and_then(|facts| ContentKind::of(facts.kind));
+    if let (Some(document), Some(kind)) = (record.document(), kind) {
+        let _ = writeln!(text, "{:?}", document.content(kind));
+    }
+    text
+}

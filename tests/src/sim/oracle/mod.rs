@@ -1,0 +1,17 @@
+//! What must hold, in words of its own.
+
+pub(super) mod agree;
+mod rights;
+mod saved;
+mod server;
+
+use super::world::World;
+
+/// Judges a world at rest.
+pub fn judge(world: &mut World) -> Result<(), String> {
+    let truth = world.truth()?;
+    world.records_at_rest = truth.len();
+    rights::judge(world, &truth)?;
+    saved::judge(world, &truth)?;
+    agree::judge(world, &truth)
+}

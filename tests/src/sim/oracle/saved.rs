@@ -1,0 +1,87 @@
+//! Invariants 1, 2 and 6: what was said is saved is there, what has a receipt is on the server, and every
+//! word is found again or its author was told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use onegrid_core::id::{EnvelopeId, RecordId};
+use onegrid_core::record::Record;
+
+use super::super::act::broken;
+use super::super::world::{Said, World};
+
+pub(super) fn judge(world: &mut World, truth: &BTreeMap<RecordId, Record>) -> Result<(), String> {
+    let there: BTreeSet<EnvelopeId> = truth
+        .values()
+        .flat_map(|record| record.nodes().iter().map(|node| node.id))
+        .collect();
+    if !world.restored
+        && let Some((lost, _)) = world.receipts.iter().find(|(id, _)| !there.contains(id))
+    {
+        return Err(format!("{lost} has a receipt and is not on the server"));
+    }
+    for who in 0..world.people.len() {
+        world.still_saved(who)?;
+        world.every_word(who, truth)?;
+    }
+    Ok(())
+}
+
+impl World {
+    /// Invariant 1: whatever has no verdict yet is on the phone.
+    pub fn still_saved(&mut self, who: usize) -> Result<(), String> {
+        let person = &mut self.people[who];
+        for said in person.said.iter().filter(|said| !said.answered) {
+            let loaded = person.phone.replica().load(said.record);
+            let loaded = loaded.map_err(|error| broken("load", &error))?;
+            if loaded.is_none_or(|loaded| loaded.node(said.id).is_none()) {
+                let name = &person.phone.name;
+                return Err(format!("{name} has lost {} {}", said.id, said.words));
+            }
+        }
+        Ok(())
+    }
+
+    /// Invariant 6 for one phone.
+    fn every_word(&mut self, who: usize, truth: &BTreeMap<RecordId, Record>) -> Result<(), String> {
+        let person = &mut self.people[who];
+        let notices = person.phone.replica().notices();
+        let notices = notices.map_err(|error| broken("notices", &error))?;
+        for said in &person.said {
+            let told = notices.iter().any(|notice| {
+                let words = !said.words.is_empty() && notice.detail.contains(&said.words);
+                let purged = notice.code == "replica.purged" && notice.record == Some(said.record);
+                words || purged || notice.envelope == Some(said.id)
+            });
+            let view = person.phone.replica().view(said.record);
+            let view = view.map_err(|error| broken("view", &error))?;
+            let aside = view
+                .as_ref()
+                .is_some_and(|view| view.set_aside.iter().any(|aside| aside.id == said.id));
+            let loaded = person.phone.replica().load(said.record);
+            let loaded = loaded.map_err(|error| broken("load", &error))?;
+            let here = loaded.is_some_and(|loaded| loaded.counts(said.id));
+            // A copy that went back in time may never have had the notice.
+            let server = person.went_back
+                && truth
+                    .get(&said.record)
+                    .is_some_and(|record| record.node(said.id).is_some());
+            if !(here || told || aside || server) {
+                return Err(format!(
+                    "{}: {} is gone without a word ({})",
+                    person.phone.name,
+                    say(said),
+                    if view.is_some() {
+                        "record here"
+                    } else {
+                        "record gone"
+                    }
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn say(said: &Said) -> String {
+    format!("{} in {}: {}", said.id, said.record, said.words)
+}

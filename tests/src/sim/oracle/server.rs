@@ -1,0 +1,85 @@
+//! The server's records, folded anew from its envelopes and verdicts, signatures checked again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use onegrid_core::id::RecordId;
+use onegrid_core::record::{Past, Record, StoredEnvelope};
+use onegrid_core::trust::certificate::Certificate;
+use onegrid_core::wire::envelope::Envelope;
+use onegrid_core::wire::verdict::Verdict;
+use onegrid_server::store::StoreError;
+
+use super::super::world::World;
+
+/// Envelopes of a record with their verdicts, in the order of storing.
+pub(crate) type Stored = Vec<(Envelope, Verdict)>;
+
+impl World {
+    /// Every envelope that the server has, by record.
+    pub fn everything_on_the_server(&self) -> Result<BTreeMap<RecordId, Stored>, String> {
+        // A record whose beginning is held has no projection yet.
+        let said = self.people.iter().flat_map(|person| &person.said);
+        let said: Vec<RecordId> = said.map(|said| said.record).collect();
+        let read = self.town.store().read::<_, StoreError>(|tx| {
+            let mut all = BTreeMap::new();
+            for id in said {
+                all.insert(id, tx.envelopes(id)?);
+            }
+            for row in tx.records(None, 10_000)? {
+                all.insert(row.id, tx.envelopes(row.id)?);
+            }
+            Ok(all)
+        });
+        let parse = |stored: Vec<onegrid_server::store::StoredEnvelope>| -> Result<Stored, String> {
+            stored
+                .into_iter()
+                .map(|stored| {
+                    let envelope = Envelope::parse(stored.raw);
+                    let envelope = envelope.map_err(|error| error.code().to_owned())?;
+                    Ok((envelope, stored.verdict))
+                })
+                .collect()
+        };
+        let mut all = read.map_err(|error| error.to_string())?;
+        all.retain(|_, stored| !stored.is_empty());
+        all.into_iter()
+            .map(|(record, stored)| Ok((record, parse(stored)?)))
+            .collect()
+    }
+
+    /// The records as they follow from that, whatever the server itself believes.
+    pub fn truth(&self) -> Result<BTreeMap<RecordId, Record>, String> {
+        let mut certificates = BTreeMap::new();
+        let mut records = BTreeMap::new();
+        for (id, stored) in self.everything_on_the_server()? {
+            let mut envelopes = Vec::new();
+            for (envelope, verdict) in stored {
+                let hash = envelope.header().certificate;
+                if !certificates.contains_key(&hash) {
+                    let raw = self.town.store().read(|tx| tx.certificate(hash));
+                    let raw = raw.map_err(|error: StoreError| error.to_string())?;
+                    let raw = raw.ok_or("the server lacks a certificate")?;
+                    let found = Certificate::verify(raw, self.town.keys().anchors());
+                    let found = found.map_err(|error| error.to_string())?;
+                    certificates.insert(hash, Arc::new(found));
+                }
+                let certificate = &certificates[&hash];
+                let id = envelope.id();
+                let verified = envelope.verify(certificate, self.town.keys().authority());
+                let verified = verified.map_err(|error| format!("{id}: {}", error.code()))?;
+                envelopes.push(StoredEnvelope {
+                    verified,
+                    verdict: Some(verdict),
+                });
+            }
+            let past = Past {
+                envelopes,
+                ..Past::default()
+            };
+            let record = Record::load(id, past).map_err(|error| error.code().to_owned())?;
+            records.insert(id, record);
+        }
+        Ok(records)
+    }
+}

@@ -1,0 +1,75 @@
+//! The rest after the storm: everybody syncs until nothing moves any more.
+
+use onegrid_core::sync::report::{Incident, Report};
+
+use super::oracle::agree::differences;
+use super::world::World;
+use crate::town::MINUTE_MS;
+
+/// Rounds in which everybody syncs once. Work that is written again takes a round more.
+const ROUNDS_MAX: usize = 12;
+
+impl World {
+    /// Everybody who still may syncs until nothing is new for anybody.
+    pub fn rest(&mut self) -> Result<(), String> {
+        if !self.town.is_up() {
+            self.town.reopen_server();
+        }
+        for _ in 0..ROUNDS_MAX {
+            let mut quiet = true;
+            for who in 0..self.people.len() {
+                if self.people[who].revoked {
+                    continue;
+                }
+                self.town.pass(MINUTE_MS);
+                quiet &= self.rests(who)?;
+            }
+            if quiet {
+                return Ok(());
+            }
+        }
+        Err(format!("no rest after {ROUNDS_MAX} rounds"))
+    }
+
+    /// One sync without faults; whether nothing moved.
+    fn rests(&mut self, who: usize) -> Result<bool, String> {
+        let person = &mut self.people[who];
+        let name = person.phone.name.clone();
+        person.phone.wake();
+        let report = match person.phone.try_sync(&mut self.town) {
+            Ok(report) => report,
+            // A revocation that another phone gave back to a restored server.
+            Err(code) if code == "session.revoked" => {
+                person.revoked = true;
+                self.note(&format!("{name} learns that it is revoked"));
+                return Ok(false);
+            }
+            Err(code) => return Err(format!("{name} can not sync: {code}")),
+        };
+        self.note(&format!("{name} rests {report:?}"));
+        self.count_receipts(who)?;
+        self.incidents(who, &report)?;
+        Ok(report.equal && report.pushed == 0 && report.pulled == 0)
+    }
+
+    /// Without time travel there is nothing to repair.
+    fn incidents(&mut self, who: usize, report: &Report) -> Result<(), String> {
+        let bad = report.incidents.iter().find(|incident| match incident {
+            Incident::GenerationChanged { .. } => !self.restored,
+            Incident::DigestMismatch | Incident::Repaired { .. } => !self.time_travel,
+            Incident::Unrepaired | Incident::NoProgress => true,
+            Incident::MissingParents => !self.time_travel,
+        });
+        match bad {
+            Some(incident) => {
+                let differences = differences(self, who)?;
+                let name = &self.people[who].phone.name;
+                Err(format!(
+                    "{name}: {} in {report:?}{differences}",
+                    incident.code()
+                ))
+            }
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! A phone that signs what its owner may not write: the certificate is real, the right is not there.
+
+use onegrid_core::domain::Text;
+use onegrid_core::domain::case::payload as p;
+use onegrid_core::domain::case::{Deadlines, Event, FOLD_VERSION, Outcome, Part, Party};
+use onegrid_core::sync::port::{Given, PeerPort};
+use onegrid_core::wire::body::{Body, EventBody};
+use onegrid_core::wire::envelope::{Envelope, FORMAT_VERSION, Header, SUITE_ED25519_SHA256};
+use onegrid_core::wire::message::Bundle;
+
+use super::world::World;
+
+impl World {
+    /// The rogue writes something on a record that it can read, and hands it to somebody.
+    pub fn forges(&mut self, _: usize) -> Result<(), String> {
+        let Some(rogue) = self.people.iter().position(|person| person.rogue) else {
+            return Ok(());
+        };
+        let records = self.records_of(rogue)?;
+        let Some(record) = self.chance.pick(&records) else {
+            return Ok(());
+        };
+        let event = self.forbidden();
+        let salt = self.chance.bytes();
+        let phone = &mut self.people[rogue].phone;
+        let clock_ms = phone.clock_ms(&self.town);
+        let loaded = phone.replica().load(record);
+        let loaded = loaded.map_err(|error| super::act::broken("load", &error))?;
+        let Some(loaded) = loaded.filter(|loaded| !loaded.heads().is_empty()) else {
+            return Ok(());
+        };
+        let certificate = phone.replica().certificate().cloned();
+        let certificate = certificate.ok_or("the rogue is not enrolled")?;
+        let (code, data) = event.encode();
+        let body = Body::Event(EventBody {
+            salt: Some(salt),
+            code,
+            fold_version: FOLD_VERSION,
+            data,
+            on_behalf_of: None,
+            replaces: None,
+        });
+        let mut parents = loaded.heads();
+        parents.truncate(onegrid_core::limits::PARENTS_MAX);
+        parents.sort_unstable();
+        let header = Header {
+            version: FORMAT_VERSION,
+            suite: SUITE_ED25519_SHA256,
+            body_kind: body.kind(),
+            record: Some(record),
+            author: phone.device(),
+            certificate: certificate.hash(),
+            grant: 0,
+            parents,
+            directory_seen: certificate.facts().issued_at,
+            clock_ms,
+        };
+        let authority = *self.town.keys().authority();
+        let sealed = Envelope::seal(header, &body, &phone.key(), &authority);
+        let sealed = sealed.map_err(|error| format!("forging: {}", error.code()))?;
+        self.forged.insert(sealed.id());
+        let bundle = Bundle {
+            certificates: vec![certificate.raw().clone()],
+            envelopes: vec![sealed.raw().clone()],
+        };
+        self.hand_over(rogue, bundle, &format!("{} {event:?}", sealed.id()))
+    }
+
+    fn hand_over(&mut self, rogue: usize, bundle: Bundle, what: &str) -> Result<(), String> {
+        let other = self.chance.below(self.people.len());
+        let now_ms = self.town.now_ms;
+        if other == rogue {
+            let none = std::collections::HashMap::new();
+            let ingested = self.town.server().ingest(bundle, &none, now_ms);
+            let ingested = ingested.map_err(|error| format!("ingest: {}", error.code()))?;
+            let line = format!("forged to the server: {what}: {:?}", ingested.lines);
+            self.note(&line);
+            return Ok(());
+        }
+        let certificate = self.people[rogue].phone.replica().certificate().cloned();
+        let certificate = certificate.ok_or("the rogue is not enrolled")?;
+        let given = Given {
+            bundle,
+            ..Given::default()
+        };
+        let replica = self.people[other].phone.replica();
+        let applied = replica.apply_peer(&given, &certificate, now_ms);
+        let line = format!(
+            "forged to {}: {what}: {applied:?}",
+            self.people[other].phone.name
+        );
+        self.note(&line);
+        self.nothing_forged_counts(other)
+    }
+
+    /// Something that a supervisor may do in no state.
+    fn forbidden(&mut self) -> Event {
+        let words = Text::new(self.new_words()).unwrap();
+        match self.chance.below(5) {
+            0 => Event::Dispatch(p::Dispatch {
+                to: Party::Unit(self.town.places.unit("urban-management")),
+                part: Part::Lead,
+                deadlines: Deadlines::default(),
+                rule: None,
+                note: Some(words),
+            }),
+            1 => Event::Close(p::Bare { note: Some(words) }),
+            2 => Event::Dismiss(p::Reasoned { reason: words }),
+            3 => Event::Verify(p::Verify {
+                pass: true,
+                attachments: Vec::new(),
+                note: Some(words),
+            }),
+            _ => Event::HandToPolice(p::HandToPolice {
+                to: None,
+                reason: words,
+            }),
+        }
+    }
+
+    /// Invariant 5 on a phone: whatever way a forged envelope came in, it moves nothing.
+    pub fn nothing_forged_counts(&mut self, who: usize) -> Result<(), String> {
+        if self.forged.is_empty() {
+            return Ok(());
+        }
+        for record in self.records_of(who)? {
+            let phone = &mut self.people[who].phone;
+            let loaded = phone.replica().load(record);
+            let loaded = loaded.map_err(|error| super::act::broken("load", &error))?;
+            let Some(loaded) = loaded else { continue };
+            for node in loaded
+                .nodes()
+                .iter()
+                .filter(|n| self.forged.contains(&n.id))
+            {
+                let outcome = loaded.state().and_then(|state| state.outcome(node.id));
+                let moves = outcome.is_some_and(|item| {
+                    matches!(item.outcome, Outcome::Effective | Outcome::Superseded)
+                });
+                if node.counts() || moves {
+                    let name = &self.people[who].phone.name;
+                    return Err(format!("{name} counts the forged {}", node.id));
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,353 @@
+//! What happens to lines and machines.
+
+use std::collections::BTreeSet;
+
+use onegrid_core::id::{DeviceId, EnvelopeId};
+use onegrid_server::store::StoreError;
+
+use super::world::{Copy, Person, World};
+use crate::town::{DAY_MS, Fault, Met, Turn};
+
+impl World {
+    /// A few turns of a sync over a line that may fail in every way.
+    pub fn somebody_syncs(&mut self, who: usize) -> Result<(), String> {
+        let turns = 1 + self.chance.below(12);
+        let bad = self.chance.one_in(2);
+        let name = self.people[who].phone.name.clone();
+        for _ in 0..turns {
+            let fault = if bad && self.chance.one_in(4) {
+                self.fault()
+            } else {
+                Fault::None
+            };
+            let turn = self.people[who].phone.turn(&mut self.town, fault);
+            self.note(&format!("{name} {fault:?} -> {}", brief(&turn)));
+            match turn {
+                Turn::Done(_) => break,
+                Turn::Waits => self.people[who].phone.wake(),
+                Turn::Failed(code) => self.may_fail(who, fault, &code)?,
+                Turn::Answered | Turn::Lost => {}
+            }
+            self.count_receipts(who)?;
+        }
+        Ok(())
+    }
+
+    fn fault(&mut self) -> Fault {
+        match self.chance.below(9) {
+            0 | 1 => Fault::RequestLost,
+            2 | 3 => Fault::AnswerLost,
+            4 => Fault::Twice,
+            5 => Fault::Stale,
+            6 => Fault::Cut(self.chance.below(4_000)),
+            7 => Fault::Flip(self.chance.below(40_000)),
+            _ if self.chance.one_in(2) => Fault::ServerCrash,
+            _ => Fault::PhoneCrash,
+        }
+    }
+
+    /// Faults of the line lead to errors; a server or a replica that is broken is something else.
+    fn may_fail(&mut self, who: usize, fault: Fault, code: &str) -> Result<(), String> {
+        let name = &self.people[who].phone.name;
+        let inside = ["server.", "store.", "replica.", "http.busy"];
+        if inside.iter().any(|start| code.starts_with(start)) {
+            return Err(format!("{name}: {code} after {fault:?}"));
+        }
+        Ok(())
+    }
+
+    /// Invariant 2, at once: what a phone holds a verdict of this generation on is in the store.
+    pub fn count_receipts(&mut self, who: usize) -> Result<(), String> {
+        let person = &mut self.people[who];
+        let mut fresh: Vec<(EnvelopeId, u32)> = Vec::new();
+        for said in person.said.iter_mut().filter(|said| !said.answered) {
+            let loaded = person.phone.replica().load(said.record);
+            let loaded = loaded.map_err(|error| super::act::broken("load", &error))?;
+            let verdict = match loaded {
+                Some(loaded) => loaded.node(said.id).and_then(|node| node.verdict),
+                // Delivered and no longer this phone's to read; the oracle asks for the notice.
+                None => {
+                    said.answered = true;
+                    continue;
+                }
+            };
+            if let Some(verdict) = verdict {
+                said.answered = true;
+                fresh.push((said.id, verdict.generation));
+            }
+        }
+        let generation = self.town.generation;
+        for (id, of) in fresh {
+            self.receipts.insert(id, of);
+            let known = self.town.store().read(|tx| tx.verdict(id));
+            let known: Result<_, StoreError> = known;
+            if of == generation && known.map_err(|error| error.to_string())?.is_none() {
+                return Err(format!("{id} has a receipt and is not in the store"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Two phones meet, or part in the middle.
+    pub fn two_meet(&mut self, who: usize) -> Result<(), String> {
+        let other = self.chance.below(self.people.len());
+        if other == who {
+            return Ok(());
+        }
+        let pieces = if self.chance.one_in(3) {
+            1 + self.chance.below(8)
+        } else {
+            usize::MAX
+        };
+        let (here, there) = pair(&mut self.people, who, other);
+        let met = here.phone.meet_until(&mut there.phone, &self.town, pieces);
+        let line = format!("{} meets {}: {met:?}", here.phone.name, there.phone.name);
+        self.note(&line);
+        match met {
+            Met::Refused(code) if code.starts_with("replica.") => Err(line),
+            _ => {
+                self.nothing_forged_counts(who)?;
+                self.nothing_forged_counts(other)
+            }
+        }
+    }
+
+    /// A phone's process is gone at this instant, or put away in an orderly way.
+    pub fn phone_crashes(&mut self, who: usize) -> Result<(), String> {
+        let orderly = self.chance.one_in(3);
+        let person = &mut self.people[who];
+        if orderly {
+            person.phone.close();
+        } else {
+            person.phone.crash();
+        }
+        let name = person.phone.name.clone();
+        person
+            .phone
+            .try_reopen()
+            .map_err(|error| super::act::broken("reopen", &error))?;
+        self.note(&format!("{name} restarts, orderly: {orderly}"));
+        self.still_saved(who)
+    }
+
+    /// Everything that happens now and then.
+    pub fn something_else(&mut self, who: usize) -> Result<(), String> {
+        match self.chance.below(24) {
+            0..3 => self.server_restarts(),
+            3..6 => self.clock_jumps(who),
+            6..8 => self.saves_copy(who),
+            8 => return self.goes_back(who),
+            9 => return self.cloned(who),
+            10..12 => self.backs_up(),
+            12 => self.restores(),
+            13 => self.revokes(who)?,
+            14..16 => self.changes_role(who),
+            16..18 => return self.reviews(),
+            18..20 => return self.ticks(),
+            20 => {
+                self.town.pass(DAY_MS);
+                self.note("a day passes");
+            }
+            _ => return self.somebody_syncs(who),
+        }
+        Ok(())
+    }
+
+    fn server_restarts(&mut self) {
+        if self.chance.one_in(3) {
+            self.town.close_server();
+        } else {
+            self.town.crash_server();
+        }
+        self.town.reopen_server();
+        self.note("server restarts");
+    }
+
+    fn clock_jumps(&mut self, who: usize) {
+        let years = 3_652 * DAY_MS;
+        let skews = [0, 0, 0, 3_600_000, -3_600_000, 3 * DAY_MS, years, -years];
+        let skew_ms = self.chance.pick(&skews).expect("there are some");
+        self.people[who].phone.skew_ms = skew_ms;
+        let name = self.people[who].phone.name.clone();
+        self.note(&format!("{name} clock {skew_ms}"));
+    }
+
+    fn saves_copy(&mut self, who: usize) {
+        let path = self.town.folder().join(format!("copy-{who}-{}", self.step));
+        let person = &mut self.people[who];
+        person.phone.save_copy(&path);
+        person.copies.push(Copy {
+            path,
+            said: person.said.len(),
+        });
+    }
+
+    /// The phone is put back to an older copy of itself. What it had not delivered since is gone, and it
+    /// never promised otherwise.
+    fn goes_back(&mut self, who: usize) -> Result<(), String> {
+        let copies = self.people[who].copies.clone();
+        let Some(copy) = self.chance.pick(&copies) else {
+            return Ok(());
+        };
+        let person = &mut self.people[who];
+        person.phone.restore_copy(&copy.path);
+        person.went_back = true;
+        person.copies.retain(|other| other.said <= copy.said);
+        let mut place = 0;
+        person.said.retain(|said| {
+            place += 1;
+            place <= copy.said || said.answered
+        });
+        for said in &mut person.said {
+            said.answered = false;
+        }
+        let kept = copy.said.min(person.said.len());
+        // What was delivered since the copy comes back from the server, if it counts.
+        person.said.truncate(kept);
+        self.time_travel = true;
+        let name = self.people[who].phone.name.clone();
+        self.note(&format!("{name} goes back to {kept}"));
+        self.still_saved(who)
+    }
+
+    /// Somebody copies a phone whole, with or without the marker, and both are used.
+    fn cloned(&mut self, who: usize) -> Result<(), String> {
+        if self.people.len() > 12 || self.people[who].rogue {
+            return Ok(());
+        }
+        let with_marker = self.chance.one_in(2);
+        let under = self.town.folder().join("phones");
+        let name = format!("{}-{}", self.people[who].phone.name, self.step);
+        let clone = self.people[who].phone.clone_to(&name, &under, with_marker);
+        let mut person = Person::new(clone, false);
+        person.revoked = self.people[who].revoked;
+        person.went_back = true;
+        self.people.push(person);
+        self.note(&format!("{name} is a clone, marker: {with_marker}"));
+        Ok(())
+    }
+
+    fn backs_up(&mut self) {
+        let backup = self.town.backup();
+        self.backups.push(backup);
+        self.note("backup");
+    }
+
+    fn restores(&mut self) {
+        let Some(backup) = self.chance.pick(&self.backups.clone()) else {
+            return;
+        };
+        self.town.restore(&backup);
+        self.time_travel = true;
+        self.restored = true;
+        // Whether a phone that knows of it gives a revocation back is another question.
+        self.revoked.clear();
+        self.note("server comes back from a backup");
+    }
+
+    fn revokes(&mut self, who: usize) -> Result<(), String> {
+        let some = self.people[who].rogue || self.people[who].phone.name == "room";
+        if some || self.people[who].revoked || !self.chance.one_in(2) {
+            return Ok(());
+        }
+        let device = self.people[who].phone.device();
+        let now_ms = self.town.now_ms;
+        let done = self.town.server().revoke(device, "admin", now_ms);
+        let Ok(done) = done else {
+            // A restored server may not know the device any more.
+            return Ok(());
+        };
+        let known = self.envelopes_of(device)?;
+        self.revoked.insert(device, known);
+        for person in &mut self.people {
+            person.revoked |= person.phone.device() == device;
+        }
+        let name = self.people[who].phone.name.clone();
+        self.note(&format!("{name} revoked: {done}"));
+        Ok(())
+    }
+
+    /// Ids of everything that the server has of a device.
+    pub fn envelopes_of(&self, device: DeviceId) -> Result<BTreeSet<EnvelopeId>, String> {
+        Ok(self
+            .everything_on_the_server()?
+            .into_iter()
+            .flat_map(|(_, envelopes)| envelopes)
+            .filter(|(envelope, _)| envelope.header().author == device)
+            .map(|(envelope, _)| envelope.id())
+            .collect())
+    }
+
+    fn changes_role(&mut self, who: usize) {
+        let base = self.people[who].phone.name.clone();
+        let roles = match base.as_str() {
+            "dama1" | "dama2" => [
+                ("volunteer", "330105013003", "wulin-aunties"),
+                ("team_lead", "330105013003", "wulin-aunties"),
+            ],
+            "grid" => [
+                ("grid_worker", "330105013003001;330105013003002", ""),
+                ("grid_worker", "330105013001001;330105013002001", ""),
+            ],
+            "head" => [
+                ("station_head", "330105013003;330105013001", ""),
+                ("station_head", "330105013002", ""),
+            ],
+            "gas" => [
+                ("handler", "", "gas-company"),
+                ("handler", "", "urban-management"),
+            ],
+            _ => return,
+        };
+        let (role, areas, unit) = self.chance.pick(&roles).expect("there are two");
+        self.town.describe(&base, role, areas, unit);
+        self.note(&format!("{base} is {role} in {areas}{unit}"));
+    }
+
+    fn reviews(&mut self) -> Result<(), String> {
+        let waiting = self.town.server().waiting(20);
+        let waiting = waiting.map_err(|error| error.code().to_owned())?;
+        let Some(one) = self.chance.pick(&waiting) else {
+            return Ok(());
+        };
+        let accept = self.chance.one_in(2);
+        let now_ms = self.town.now_ms;
+        let decided = self
+            .town
+            .server()
+            .decide(one.envelope, accept, "admin", now_ms);
+        let changed = decided.map_err(|error| format!("review: {}", error.code()))?;
+        if accept {
+            self.let_in.extend(changed.iter().map(|(id, _)| *id));
+        }
+        self.note(&format!("review {} {accept}", one.envelope));
+        Ok(())
+    }
+
+    fn ticks(&mut self) -> Result<(), String> {
+        let made = self.town.server().tick(self.town.now_ms);
+        let made = made.map_err(|error| format!("tick: {}", error.code()))?;
+        self.note(&format!("tick {made}"));
+        Ok(())
+    }
+}
+
+fn brief(turn: &Turn) -> String {
+    match turn {
+        Turn::Done(report) => format!(
+            "done up {} down {} equal {} {:?}",
+            report.pushed, report.pulled, report.equal, report.incidents
+        ),
+        other => format!("{other:?}"),
+    }
+}
+
+fn pair(people: &mut [Person], a: usize, b: usize) -> (&mut Person, &mut Person) {
+    let (low, high) = (a.min(b), a.max(b));
+    let (left, right) = people.split_at_mut(high);
+    if a < b {
+        (&mut left[low], &mut right[0])
+    } else {
+        (&mut right[0], &mut left[low])
+    }
+}
