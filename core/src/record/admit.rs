@@ -136,9 +136,9 @@ impl Record {
         }
         match node.judged {
             Judged::Newer => Outcome::Held(HeldReason::Newer),
-            // What the form of the past says outweighs that a parent waits: a review can not mend it.
+            // Before all else: nobody else gets the parent, so nobody else may get this, not even as void.
+            _ if node.waits => Outcome::Held(HeldReason::ParentHeld),
             Judged::Void(reason) => Outcome::Void(reason),
-            Judged::Valid if node.waits => Outcome::Held(HeldReason::ParentHeld),
             Judged::Valid => Outcome::Valid,
         }
     }

@@ -180,7 +180,7 @@ impl Graph {
                 && node
                     .parents
                     .iter()
-                    .any(|parent| self.nodes[*parent].is_held());
+                    .any(|parent| self.nodes[*parent].is_out_of_reach());
             self.nodes[index].waits = waits;
         }
     }

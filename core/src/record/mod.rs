@@ -179,6 +179,16 @@ impl Record {
 }
 
 impl Node {
+    /// Whether other replicas do not get it: held, or refused.
+    #[must_use]
+    pub fn is_out_of_reach(&self) -> bool {
+        let refused = matches!(
+            self.verdict.map(|verdict| verdict.status),
+            Some(Status::Refused(_))
+        );
+        refused || self.is_held()
+    }
+
     /// Whether the latest verdict is “held”, or it builds on something that is.
     #[must_use]
     pub fn is_held(&self) -> bool {

@@ -8,6 +8,7 @@ use onegrid_core::sync::port::StreamItem;
 use onegrid_core::sync::reconcile::respond;
 use onegrid_core::wire::page::Page;
 use onegrid_core::wire::repair::{RepairAnswer, RepairAsk, RepairFound, RepairStep};
+use onegrid_core::wire::verdict::Status;
 
 use super::packs::Made;
 use super::page::{Draft, Wish};
@@ -116,8 +117,8 @@ fn step(
     })
 }
 
-/// Ids of the reader that the server does not have with a settled verdict. What it has, and holds or has
-/// refused, it does not ask for again.
+/// Ids that the reader knows as settled and the server does not. One that is held here was decided after the
+/// backup that this server came back from: the reader's attestation says how.
 fn lacking(
     tx: &dyn Reader,
     mine: &HashSet<EnvelopeId>,
@@ -125,7 +126,11 @@ fn lacking(
 ) -> StoreResult<Vec<EnvelopeId>> {
     let mut lacking = Vec::new();
     for id in ids {
-        if !mine.contains(id) && tx.verdict(*id)?.is_none() {
+        if mine.contains(id) {
+            continue;
+        }
+        let known = tx.verdict(*id)?.map(|(_, verdict)| verdict.status);
+        if known.is_none_or(|status| matches!(status, Status::Held(_))) {
             lacking.push(*id);
         }
     }

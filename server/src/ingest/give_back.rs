@@ -1,13 +1,13 @@
 //! What phones give back to a server that has lost it: revocations first, then verdicts that it signed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use onegrid_core::domain::directory::DirectoryEntry;
-use onegrid_core::id::Hash;
+use onegrid_core::id::{EnvelopeId, Hash};
 use onegrid_core::wire::message::GiveBack;
 use onegrid_core::wire::signed_entry::SignedEntry;
-use onegrid_core::wire::verdict::Verdict;
+use onegrid_core::wire::verdict::{Status, Verdict};
 
 use crate::error::{Problem, Result};
 use crate::registry::{audit, directory};
@@ -15,6 +15,38 @@ use crate::server::Server;
 use crate::store::DeviceRow;
 
 impl Server {
+    /// What the store still holds and a verdict that was signed later has let in: decided again as it was.
+    pub(crate) fn release_given_back(
+        &self,
+        attested: &HashMap<Hash, Verdict>,
+        now_ms: i64,
+    ) -> Result<()> {
+        let held = self.store.read::<_, Problem>(|tx| {
+            let mut held = Vec::new();
+            for (hash, verdict) in attested {
+                let id = hash.envelope_id();
+                let known = tx.verdict(id)?;
+                if let Some((_, known)) = known.filter(|(known, _)| known == hash)
+                    && matches!(known.status, Status::Held(_))
+                    && verdict.is_later_than(&known)
+                {
+                    held.push((verdict.at_ms, id));
+                }
+            }
+            Ok(held)
+        })?;
+        let held: BTreeSet<(i64, EnvelopeId)> = held.into_iter().collect();
+        for (_, id) in held {
+            match self.decide(id, true, "server", now_ms) {
+                Ok(_) => {}
+                // What waited for another one was let in with it.
+                Err(problem) if problem.code() == "review.not_waiting" => {}
+                Err(problem) => return Err(problem),
+            }
+        }
+        Ok(())
+    }
+
     /// Takes back what verifies under the keys of this deployment; what does not is left out. Gives the
     /// verdicts that envelopes of the same request re-enter with.
     pub(crate) fn take_back(

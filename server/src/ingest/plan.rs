@@ -277,8 +277,9 @@ fn settle(
 pub(super) fn own_status(node: &Node) -> Status {
     match node.judged {
         Judged::Newer => Status::Held(HeldReason::Newer),
+        // Before all else: nobody else gets the parent, so nobody else may get this, not even as void.
+        _ if node.waits => Status::Held(HeldReason::ParentHeld),
         Judged::Void(reason) => Status::Void(reason),
-        Judged::Valid if node.waits => Status::Held(HeldReason::ParentHeld),
         Judged::Valid => Status::Accepted,
     }
 }

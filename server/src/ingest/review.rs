@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use onegrid_core::domain::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, RecordId};
-use onegrid_core::record::Record;
+use onegrid_core::record::{Node, Record};
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::verdict::{HeldReason, RefusedReason, Status, Verdict};
@@ -199,8 +199,17 @@ fn settle_one(
     generation: u32,
     changed: &mut Vec<(EnvelopeId, Verdict)>,
 ) {
-    let Some(status) = record.node(id).map(own_status) else {
-        return;
+    let status = {
+        let Some(node) = record.node(id) else {
+            return;
+        };
+        let mut parents = record.parents_of(node).filter_map(|id| record.node(id));
+        // Nobody else gets the parent, so nobody else may get this.
+        if parents.any(Node::is_out_of_reach) {
+            Status::Held(HeldReason::ParentHeld)
+        } else {
+            own_status(node)
+        }
     };
     if status != Status::Accepted {
         let verdict = Verdict {

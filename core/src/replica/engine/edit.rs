@@ -68,7 +68,8 @@ pub(super) fn change(
     let document = writing
         .record(record)?
         .document()
-        .ok_or(ReplicaError::NoRecord)?;
+        // The record is here, and its beginning awaits review or does not count.
+        .ok_or(ReplicaError::NotAllowed("replica.awaits_review"))?;
     let change = document
         .edit(actor, edits)
         .map_err(|error| ReplicaError::BadContent(error.code()))?;

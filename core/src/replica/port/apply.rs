@@ -7,7 +7,7 @@ use super::super::engine::write::Writing;
 use super::super::error::ReplicaError;
 use super::super::table::envelope::Origin;
 use super::super::table::meta::{self, Name};
-use super::super::table::{attestation, certificate, envelope, stream};
+use super::super::table::{attestation, certificate, envelope, record, stream};
 use super::intake::{Incoming, Intake};
 use super::{directory, membership};
 use crate::domain::stream::StreamId;
@@ -17,6 +17,7 @@ use crate::sync::port::Applied;
 use crate::wire::cursor::CursorAt;
 use crate::wire::envelope::{DirectoryMark, Envelope};
 use crate::wire::page::{FeedEntry, Page, Segment};
+use crate::wire::repair::{RepairFound, RepairStep};
 use crate::wire::verdict::Verdict;
 
 /// The highest generation of the server that an answer was applied of.
@@ -44,6 +45,7 @@ impl Replica {
             if let Some(page) = &response.page {
                 apply_page(&mut intake, answer, page)?;
             }
+            apply_repair(&intake, answer)?;
             intake.finish()
         })
     }
@@ -122,6 +124,29 @@ fn apply_page(
     intake.envelopes(incoming.collect())?;
     for segment in &page.segments {
         apply_segment(intake, answer, page, segment, &packed, no)?;
+    }
+    Ok(())
+}
+
+/// Records that a repair found missing from a stream: whether they came just now or were here by another
+/// stream, the server says that this one holds them.
+fn apply_repair(intake: &Intake<'_, '_>, answer: &Answer) -> Result<(), ReplicaError> {
+    let asked = &answer.request().repair;
+    for (ask, found) in asked.iter().zip(&answer.response().repair) {
+        let (RepairStep::Want { records, .. }, RepairFound::Given { absent_records, .. }) =
+            (&ask.step, &found.step)
+        else {
+            continue;
+        };
+        let known = stream::get(intake.writing.conn, ask.stream)?;
+        let Some(known) = known.filter(|_| ask.stream == found.stream) else {
+            continue;
+        };
+        for id in records.iter().filter(|id| !absent_records.contains(id)) {
+            if record::digest(intake.writing.conn, *id)?.is_some() {
+                membership::add(intake.writing, known.no, *id)?;
+            }
+        }
     }
     Ok(())
 }
