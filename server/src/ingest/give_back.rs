@@ -1,10 +1,10 @@
 //! What phones give back to a server that has lost it: revocations first, then verdicts that it signed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use onegrid_core::domain::directory::DirectoryEntry;
-use onegrid_core::id::{EnvelopeId, Hash};
+use onegrid_core::id::Hash;
 use onegrid_core::wire::message::GiveBack;
 use onegrid_core::wire::signed_entry::SignedEntry;
 use onegrid_core::wire::verdict::{Status, Verdict};
@@ -21,7 +21,7 @@ impl Server {
         attested: &HashMap<Hash, Verdict>,
         now_ms: i64,
     ) -> Result<()> {
-        let held = self.store.read::<_, Problem>(|tx| {
+        let mut held = self.store.read::<_, Problem>(|tx| {
             let mut held = Vec::new();
             for (hash, verdict) in attested {
                 let id = hash.envelope_id();
@@ -30,15 +30,15 @@ impl Server {
                     && matches!(known.status, Status::Held(_))
                     && verdict.is_later_than(&known)
                 {
-                    held.push((verdict.at_ms, id));
+                    held.push((verdict.at_ms, id, *verdict));
                 }
             }
             Ok(held)
         })?;
-        let held: BTreeSet<(i64, EnvelopeId)> = held.into_iter().collect();
-        for (_, id) in held {
-            match self.decide(id, true, "server", now_ms) {
-                Ok(_) => {}
+        held.sort_unstable_by_key(|(at_ms, id, _)| (*at_ms, *id));
+        for (_, id, verdict) in held {
+            match self.decide_as_given(id, verdict, now_ms) {
+                Ok(()) => {}
                 // What waited for another one was let in with it.
                 Err(problem) if problem.code() == "review.not_waiting" => {}
                 Err(problem) => return Err(problem),

@@ -71,8 +71,24 @@ impl Server {
         now_ms: i64,
     ) -> Result<Vec<(EnvelopeId, Verdict)>> {
         for _ in 0..INGEST_ROUNDS_MAX {
-            if let Some(changed) = self.try_decide(envelope, accept, by, now_ms)? {
+            if let Some(changed) = self.try_decide(envelope, accept, None, by, now_ms)? {
                 return Ok(changed);
+            }
+        }
+        Err(Problem::new("http.busy"))
+    }
+
+    /// Decides again as was decided before the server lost it: with the very verdict that phones hold.
+    pub(super) fn decide_as_given(
+        &self,
+        envelope: EnvelopeId,
+        given: Verdict,
+        now_ms: i64,
+    ) -> Result<()> {
+        for _ in 0..INGEST_ROUNDS_MAX {
+            let decided = self.try_decide(envelope, true, Some(given), "server", now_ms)?;
+            if decided.is_some() {
+                return Ok(());
             }
         }
         Err(Problem::new("http.busy"))
@@ -82,6 +98,7 @@ impl Server {
         &self,
         envelope: EnvelopeId,
         accept: bool,
+        given: Option<Verdict>,
         by: &str,
         now_ms: i64,
     ) -> Result<Option<Vec<(EnvelopeId, Verdict)>>> {
@@ -102,8 +119,11 @@ impl Server {
         };
         let mut changed = Vec::new();
         if accept {
-            set(&mut record, envelope, at(Status::Accepted), &mut changed);
-            settle_one(&mut record, envelope, at_ms, generation, &mut changed);
+            let verdict = given.unwrap_or_else(|| at(Status::Accepted));
+            set(&mut record, envelope, verdict, &mut changed);
+            if given.is_none() {
+                settle_one(&mut record, envelope, at_ms, generation, &mut changed);
+            }
             while let Some(next) = free(&record) {
                 set(&mut record, next, at(Status::Accepted), &mut changed);
                 settle_one(&mut record, next, at_ms, generation, &mut changed);

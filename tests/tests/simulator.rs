@@ -1,0 +1,86 @@
+//! The simulator in the suite: fixed seeds, seeds that once failed, and that a seed says all.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use onegrid_tests::sim::{Failure, Plan, run};
+
+/// Seeds of the sweep: 500, or 40 on the newcomer's path.
+const SEEDS: u64 = 500;
+const SEEDS_QUICK: u64 = 40;
+const STEPS: u32 = 200;
+
+fn sweep(plans: &[Plan]) -> Vec<Failure> {
+    let next = AtomicU64::new(0);
+    let failures: Mutex<Vec<Failure>> = Mutex::default();
+    let threads = std::thread::available_parallelism().map_or(2, std::num::NonZeroUsize::get);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let plan = usize::try_from(place).ok().and_then(|at| plans.get(at));
+                    let Some(plan) = plan else { return };
+                    if let Err(failure) = run(*plan) {
+                        let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
+                        failures.push(failure);
+                    }
+                }
+            });
+        }
+    });
+    failures.into_inner().unwrap()
+}
+
+fn assert_clean(failures: &[Failure]) {
+    let say = |failure: &Failure| {
+        let Failure { plan, what, .. } = failure;
+        format!("seed {}: {what}\n  {}", plan.seed, failure.command())
+    };
+    let said: Vec<String> = failures.iter().map(say).collect();
+    assert!(failures.is_empty(), "{}", said.join("\n"));
+}
+
+#[test]
+fn a_seed_says_all() {
+    let plan = Plan {
+        seed: 4,
+        steps: STEPS,
+    };
+    let (once, again) = (run(plan).unwrap(), run(plan).unwrap());
+    assert!(once.lines > 100 && once.written > 10, "{once:?}");
+    assert_eq!(once, again);
+}
+
+#[test]
+fn seeds_that_once_failed_stay_clean() {
+    let file = include_str!("../data/sim/seeds.tsv");
+    let plans: Vec<Plan> = file
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| {
+            let mut fields = line.split('\t');
+            let mut number = || fields.next().unwrap().parse().unwrap();
+            Plan {
+                seed: number(),
+                steps: u32::try_from(number()).unwrap(),
+            }
+        })
+        .collect();
+    assert!(plans.len() > 5);
+    assert_clean(&sweep(&plans));
+}
+
+#[test]
+fn every_promise_holds_whatever_goes_wrong() {
+    let seeds = if std::env::var_os("QUICK").is_some() {
+        SEEDS_QUICK
+    } else {
+        SEEDS
+    };
+    let plans: Vec<Plan> = (1..=seeds)
+        .map(|seed| Plan { seed, steps: STEPS })
+        .collect();
+    assert_clean(&sweep(&plans));
+}
