@@ -26,7 +26,8 @@ impl Server {
             for (hash, verdict) in attested {
                 let id = hash.envelope_id();
                 let known = tx.verdict(id)?;
-                if let Some((_, known)) = known.filter(|(known, _)| known == hash)
+                if let Some((_, known)) =
+                    known.filter(|(known, _)| known.is_none_or(|known| known == *hash))
                     && matches!(known.status, Status::Held(_))
                     && verdict.is_later_than(&known)
                 {
