@@ -3,6 +3,7 @@
 
 use onegrid_core::crdt::{Content, Details, Hazard};
 use onegrid_core::replica::Draft;
+use onegrid_core::sync::port::StarPort;
 use onegrid_tests::town::{Fault, Met, Phone, Town, Turn};
 
 const VILLAGE: &str = "330105013003";
