@@ -145,8 +145,11 @@ pub const INFLATED_BYTES_MAX: usize = 32 * 1_024 * 1_024;
 pub const INFLATION_RATIO_MAX: usize = 64;
 /// Bytes that any message may inflate to, however small it is.
 pub const INFLATION_FREE_BYTES: usize = 256 * 1_024;
-/// Bytes of a compressed page that a reader asks for when it has no reason for another size.
-pub const PAGE_BYTES_DEFAULT: u32 = 256 * 1_024;
+/// Bytes of a compressed page that a reader asks for when it has no reason for another size. Larger pages
+/// compress better; what is lost on a bad line has to come again.
+pub const PAGE_BYTES_DEFAULT: u32 = 1_024 * 1_024;
+/// The smallest page that a reader falls back to on a bad line, compressed bytes.
+pub const PAGE_BYTES_MIN: u32 = 64 * 1_024;
 /// Bytes of a compressed page that a reader may ask for.
 pub const PAGE_BYTES_MAX: u32 = 4 * 1_024 * 1_024;
 /// Cursors of one reader, and streams of one answer.

@@ -72,6 +72,8 @@ pub const DUE_PER_TICK_MAX: usize = 200;
 
 // Feed.
 
+/// Certificates that a device is remembered to have, so that its next page leaves them out.
+pub const CERTIFICATES_REMEMBERED_MAX: usize = 4_096;
 /// Cursor sets of devices kept in memory.
 pub const CURSOR_SETS_CACHED_MAX: usize = 512;
 /// Rows of a feed that are read at once.

@@ -21,7 +21,8 @@ use super::port::StarPort;
 use super::report::Report;
 pub use super::star_error::SyncError;
 use crate::limits::{
-    OUTBOX_BYTES_MAX, OUTBOX_BYTES_MIN, PAGE_BYTES_DEFAULT, RETRY_MS_FIRST, RETRY_MS_MAX,
+    OUTBOX_BYTES_MAX, OUTBOX_BYTES_MIN, PAGE_BYTES_DEFAULT, PAGE_BYTES_MIN, RETRY_MS_FIRST,
+    RETRY_MS_MAX,
 };
 use crate::trust::request_mac::{MAC_HEADER, RequestMac, SESSION_HEADER};
 use crate::trust::session::{ClientAwaiting, ClientHandshake, Session, SessionError};
@@ -243,6 +244,8 @@ impl Star {
         if matches!(self.phase, Phase::Sync(..)) {
             // On a bad line a smaller request has a better chance.
             self.outbox_bytes = (self.outbox_bytes / 2).max(OUTBOX_BYTES_MIN);
+            let smaller = (self.page_bytes_max / 2).max(PAGE_BYTES_MIN);
+            self.page_bytes_max = self.page_bytes_max.min(smaller);
         }
         self.proof = None;
         self.back_off(now_ms, rng);

@@ -28,6 +28,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) sent: &'a HashMap<EnvelopeId, u32>,
     /// Records that the reader has just given back, with the digest of what it has of each.
     pub(crate) given: &'a HashMap<RecordId, Digest>,
+    /// Certificates that pages which the reader has applied have brought.
+    pub(crate) held: &'a HashSet<Hash>,
     /// Bytes of the compressed page.
     pub(crate) bytes_max: u32,
 }
@@ -65,6 +67,7 @@ impl Server {
     /// The next page for a reader.
     pub(crate) fn turn(&self, tx: &dyn Reader, wish: &Wish<'_>) -> Result<Turned> {
         let mut draft = Draft::new(self, tx, wish);
+        draft.certificates.clone_from(wish.held);
         let known: HashMap<StreamId, &CursorAt> = wish
             .cursors
             .iter()

@@ -1,10 +1,11 @@
 //! One request of a phone: what it brings is taken in, what is new for it goes back.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use onegrid_core::domain::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use onegrid_core::limits::PAGE_BYTES_MAX;
+use onegrid_core::trust::certificate::RawCertificate;
 use onegrid_core::trust::request_mac::RequestTag;
 use onegrid_core::trust::session::Session;
 use onegrid_core::wire::cursor::{Cursor, cursor_set_hash};
@@ -229,8 +230,8 @@ impl Server {
             .read::<_, Problem>(|tx| self.answer_from(tx, asked, response))?;
         if let Some((cursors, made)) = outcome {
             self.keep_packs(made);
-            if let Some(cursors) = cursors {
-                self.remember(asked.device, cursors);
+            if let Some((cursors, held)) = cursors {
+                self.remember(asked.device, cursors, held);
             }
         }
         Ok(())
@@ -245,7 +246,7 @@ impl Server {
         tx: &dyn Reader,
         asked: &Asked<'_>,
         response: &mut SyncResponse,
-    ) -> Result<Option<(Option<Vec<Cursor>>, Vec<super::packs::Made>)>> {
+    ) -> Result<Option<(Option<Given>, Vec<super::packs::Made>)>> {
         let seen = self.see(tx, asked.device, asked.now_ms)?;
         response.heads = combined(&seen.standings);
         response.generation = seen.generation;
@@ -260,22 +261,26 @@ impl Server {
         }
         let known: BTreeSet<StreamId> = cursors.iter().map(|cursor| cursor.stream).collect();
         response.streams = (known != seen.streams).then(|| seen.streams.iter().copied().collect());
+        let mut held = self.held(asked.device, cursor_set_hash(&cursors));
         let wish = Wish {
             generation: seen.generation,
             standings: &seen.standings,
             cursors: &cursors,
             sent: asked.sent,
             given: asked.given,
+            held: &held,
             bytes_max: asked.bytes_max,
         };
         let mut page = Page::default();
         let (mut packs, mut made, mut next) = (Vec::new(), Vec::new(), None);
+        let mut brought: Vec<Hash> = Vec::new();
         if !unchanged {
             response.cursors = CursorsAnswer::Moved;
             if asked.bytes_max > 0 {
                 let turned: Turned = self.turn(tx, &wish)?;
                 (page, packs, made) = (turned.page, turned.packs, turned.made);
                 next = Some(turned.cursors);
+                brought = page.certificates.iter().map(certificate_hash).collect();
                 response.more = turned.more;
             } else {
                 response.more = true;
@@ -293,7 +298,8 @@ impl Server {
             self.seal(&mut page, packs, seen.generation, asked.now_ms)?;
             response.page = Some(page);
         }
-        Ok(Some((next, made)))
+        held.extend(brought);
+        Ok(Some((next.map(|cursors| (cursors, held)), made)))
     }
 
     fn see(&self, tx: &dyn Reader, device: DeviceId, now_ms: i64) -> Result<Seen> {
@@ -324,6 +330,13 @@ impl Server {
             }
         }
     }
+}
+
+/// The cursors that an answer gives, and the certificates that the reader has once it has applied it.
+type Given = (Vec<Cursor>, HashSet<Hash>);
+
+fn certificate_hash(raw: &RawCertificate) -> Hash {
+    Hash::of(&[&raw.facts])
 }
 
 /// What the reading half needs of a request.
