@@ -9,7 +9,7 @@ use super::source::{FILES, ROOT, RUST, text_of};
 const INVARIANTS: usize = 9;
 
 /// Invariants without a guard. This list only gets shorter: a number that is guarded may not stay here.
-const UNGUARDED: [&str; 2] = ["1", "2"];
+const UNGUARDED: [&str; 0] = [];
 
 #[test]
 fn the_readme_names_the_two_commands() {

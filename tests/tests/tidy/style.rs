@@ -13,8 +13,6 @@ const LONG: &[(&str, &str)] = &[
         "server/src/admin/import/areas_tests.rs",
         "one import, rule by rule",
     ),
-    ("server/src/feed/page.rs", "one page in the making"),
-    ("server/src/ingest/tests.rs", "one way in, rule by rule"),
     ("server/src/store/conformance.rs", "what every store passes"),
 ];
 
