@@ -5,14 +5,19 @@ use std::net::{Ipv4Addr, SocketAddr};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// When the wire is cut, counted on the connection of the relay.
+/// When the wire is cut: at the first message of the phone that begins with these bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
-    /// After so many bytes of the phone.
-    Upload(usize),
-    /// When the server answers a message of at least so many bytes: it has stored it, and the phone does not
-    /// hear of it.
-    Answer(usize),
+    /// While it is on its way: the server gets a part of it.
+    Upload(&'static [u8]),
+    /// When the server answers it: it has stored it, and the phone does not hear of it.
+    Answer(&'static [u8]),
+}
+
+/// Both ends of a wire on which nothing moves any more; they close when it is dropped.
+pub(super) struct Dead {
+    _phone: TcpStream,
+    _server: TcpStream,
 }
 
 /// A relay that listens.
@@ -32,14 +37,16 @@ impl Relay {
         self.listener.local_addr()
     }
 
-    /// Passes bytes on until the moment has come; then returns, with the wire cut. The moment of an upload
-    /// counts bytes since the last answer, so handshakes do not add up.
-    pub(super) async fn until(self, cut: Cut) -> std::io::Result<()> {
+    /// Passes bytes on until the moment has come.
+    pub(super) async fn until(self, cut: Cut) -> std::io::Result<Dead> {
         loop {
             let (mut phone, _) = self.listener.accept().await?;
             let mut server = TcpStream::connect(self.server).await?;
             if pass(&mut phone, &mut server, cut).await? {
-                return Ok(());
+                return Ok(Dead {
+                    _phone: phone,
+                    _server: server,
+                });
             }
         }
     }
@@ -48,7 +55,8 @@ impl Relay {
 /// Passes bytes on; whether the moment came (else the connection ended by itself).
 async fn pass(phone: &mut TcpStream, server: &mut TcpStream, cut: Cut) -> std::io::Result<bool> {
     let (mut up, mut down) = (vec![0; 4_096], vec![0; 4_096]);
-    let mut message = 0;
+    let (mut begins, mut meant) = (true, false);
+    let (Cut::Upload(head) | Cut::Answer(head)) = cut;
     loop {
         tokio::select! {
             read = phone.read(&mut up) => {
@@ -56,9 +64,9 @@ async fn pass(phone: &mut TcpStream, server: &mut TcpStream, cut: Cut) -> std::i
                 if bytes == 0 {
                     return Ok(false);
                 }
-                message += bytes;
-                if matches!(cut, Cut::Upload(at) if message >= at) {
-                    // A part of it arrives, the rest never does.
+                meant |= begins && up.starts_with(head);
+                begins = false;
+                if meant && matches!(cut, Cut::Upload(_)) {
                     server.write_all(&up[..bytes / 2]).await?;
                     return Ok(true);
                 }
@@ -69,10 +77,10 @@ async fn pass(phone: &mut TcpStream, server: &mut TcpStream, cut: Cut) -> std::i
                 if bytes == 0 {
                     return Ok(false);
                 }
-                if matches!(cut, Cut::Answer(at) if message >= at) {
+                if meant {
                     return Ok(true);
                 }
-                message = 0;
+                begins = true;
                 phone.write_all(&down[..bytes]).await?;
             }
         }
@@ -111,21 +119,21 @@ mod tests {
             let _ = socket.read_to_end(&mut answer).await;
             answer
         };
-        let (cut, answer) = tokio::join!(relay.until(cut), phone);
-        cut.unwrap();
+        let cut = async { drop(relay.until(cut).await.unwrap()) };
+        let ((), answer) = tokio::join!(cut, phone);
         (serve.await.unwrap(), answer)
     }
 
     #[tokio::test]
     async fn an_upload_is_cut_in_the_middle() {
-        let (server, phone) = through(Cut::Upload(10), &[7; 40]).await;
+        let (server, phone) = through(Cut::Upload(&[7; 8]), &[7; 40]).await;
         assert!(server.len() < 40, "{}", server.len());
         assert!(phone.is_empty());
     }
 
     #[tokio::test]
     async fn an_answer_is_lost_after_the_whole_upload_has_arrived() {
-        let (server, phone) = through(Cut::Answer(10), &[7; 40]).await;
+        let (server, phone) = through(Cut::Answer(&[7; 8]), &[7; 40]).await;
         assert_eq!(server, [7; 40]);
         assert!(phone.is_empty());
     }

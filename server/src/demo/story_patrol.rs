@@ -25,8 +25,8 @@ const ROUND: [((f64, f64), &str, &str); 8] = [
     ((30.308_77, 120.115_68), "occupied_road", "demo.round_road"),
 ];
 
-/// Bytes after which an upload is in its middle: more than a handshake, less than the round.
-const MIDDLE_BYTES: usize = 2_000;
+/// How the request begins that carries the round.
+const SYNC: &[u8] = b"POST /v1/sync";
 
 pub(super) async fn play(
     cast: &Cast,
@@ -73,8 +73,8 @@ async fn kill(
     script: &mut Script<'_>,
 ) -> Result<()> {
     for (cut, line) in [
-        (Cut::Upload(MIDDLE_BYTES), "demo.killed_upload"),
-        (Cut::Answer(MIDDLE_BYTES), "demo.killed_answer"),
+        (Cut::Upload(SYNC), "demo.killed_upload"),
+        (Cut::Answer(SYNC), "demo.killed_answer"),
     ] {
         let acknowledged = deployment.records()?;
         let lost = |error: &std::io::Error| Problem::new("demo.io").because(error);
@@ -82,13 +82,16 @@ async fn kill(
         let relay = relay.map_err(|error| lost(&error))?;
         let address = relay.address().map_err(|error| lost(&error))?;
         let config = reach(address, script)?;
-        let broken = async {
-            relay.until(cut).await.map_err(|error| lost(&error))?;
-            deployment.kill().await
+        let synced = cast.volunteer_b().sync_by(&config);
+        tokio::pin!(synced);
+        // The wire stays in place, dead, until the server is.
+        let dead = tokio::select! {
+            dead = relay.until(cut) => dead.map_err(|error| lost(&error))?,
+            _ = &mut synced => return Err(script.failed("demo.not_cut")),
         };
-        let (synced, broken) = tokio::join!(cast.volunteer_b().sync_by(&config), broken);
-        broken?;
-        script.expect("sync through a cut wire", synced.is_ok(), false)?;
+        deployment.kill().await?;
+        drop(dead);
+        script.expect("sync through a cut wire", synced.await.is_ok(), false)?;
         deployment.start().await?;
         let after = deployment.records()?;
         for (id, before) in &acknowledged {
