@@ -49,7 +49,7 @@ enum Walk {
 
 /// Moves the file and its log to the first free name `<path>.aside-<n>`.
 pub(super) fn set_aside(path: &Path) -> Result<PathBuf, ReplicaError> {
-    let aside = (1_u32..)
+    let aside = (1..=u32::MAX)
         .map(|n| with_suffix(path, &format!(".aside-{n}")))
         .find(|aside| !aside.exists())
         .ok_or(ReplicaError::Storage)?;
@@ -232,11 +232,7 @@ fn by_key(source: &mut Source<'_>, sink: &mut Sink<'_>, key: &str) -> Result<(),
 
 fn rows(conn: &Connection, sql: &str, range: &[i64], rows_max: i64) -> rusqlite::Result<Rows> {
     let mut statement = conn.prepare(sql)?;
-    let columns: Vec<String> = statement
-        .column_names()
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut found = Vec::new();
     let mut cursor = statement.query(params_from_iter(range))?;
     while let Some(row) = cursor.next()? {
@@ -244,7 +240,7 @@ fn rows(conn: &Connection, sql: &str, range: &[i64], rows_max: i64) -> rusqlite:
             .map(|at| row.get(at))
             .collect::<Result<_, _>>()?;
         found.push(values);
-        if found.len() as i64 >= rows_max {
+        if i64::try_from(found.len()).unwrap_or(i64::MAX) >= rows_max {
             break;
         }
     }

@@ -1,4 +1,5 @@
 //! Samples of messages: what the dictionary is made from, and what it is measured by.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use rand_core::Rng;
 

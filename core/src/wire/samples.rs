@@ -1,4 +1,5 @@
 //! Samples for the tests of this module: a small deployment out of a seed, its people and their cases.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use std::sync::Arc;
 

@@ -82,6 +82,10 @@ coded_enum! {
 
 /// The state of one record.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "facts that are independent of each other"
+)]
 pub struct CaseState {
     /// What never changes.
     pub facts: GenesisFacts,

@@ -53,7 +53,7 @@ pub(super) fn cards(conn: &Connection, record: &Record) -> Result<Vec<ConflictCa
     let mut cards = Vec::new();
     for conflict in record
         .document()
-        .map(|document| document.conflicts())
+        .map(crate::crdt::Document::conflicts)
         .unwrap_or_default()
     {
         cards.push(field_card(conn, record, conflict)?);
@@ -165,8 +165,8 @@ fn side_text(
     side: &Side,
     lang: Lang,
 ) -> Result<String, ReplicaError> {
-    let system =
-        record.node(side.id).and_then(|node| node.role()) == Some(crate::domain::Role::System);
+    let system = record.node(side.id).and_then(crate::record::Node::role)
+        == Some(crate::domain::Role::System);
     let who = if system {
         say("person.system", lang, &[])
     } else {

@@ -138,7 +138,7 @@ pub(in crate::replica) fn row(record: &Record, own: Option<MemberId>) -> Option<
             .unwrap_or_default(),
         severity: state
             .and_then(|state| state.severity)
-            .map(|severity| severity.code())
+            .map(crate::domain::case::Severity::code)
             .or(written)
             .unwrap_or(0),
         title: title.unwrap_or_default(),
@@ -213,8 +213,8 @@ fn words(record: &Record, content: Option<&Content>, row: &RecordRow) -> String 
 fn comment(node: &Node) -> Option<&str> {
     match &node.body {
         NodeBody::Event { event, .. } if node.counts() => match event.as_ref() {
-            Event::Comment(comment) => comment.text.as_ref().map(|text| text.as_str()),
-            Event::DangerRemains(danger) => danger.text.as_ref().map(|text| text.as_str()),
+            Event::Comment(comment) => comment.text.as_ref().map(crate::domain::Text::as_str),
+            Event::DangerRemains(danger) => danger.text.as_ref().map(crate::domain::Text::as_str),
             _ => None,
         },
         _ => None,

@@ -22,7 +22,7 @@ impl Replica {
     ) -> Result<EnvelopeId, ReplicaError> {
         self.write(now_ms, |writing| {
             let loaded = writing.record(record)?;
-            let conflicts = loaded.document().map(|document| document.conflicts());
+            let conflicts = loaded.document().map(crate::crdt::Document::conflicts);
             let conflict = conflicts
                 .into_iter()
                 .flatten()

@@ -73,8 +73,7 @@ impl Replica {
             let (certificate, attestation) = (stored.certificate, stored.attestation);
             let judged = stored
                 .verdict
-                .is_some_and(|verdict| verdict.status.is_settled())
-                || stored.verdict.is_none();
+                .is_none_or(|verdict| verdict.status.is_settled());
             let parsed = Envelope::parse(stored.raw).map_err(|_| ReplicaError::Inconsistent)?;
             singles.push((parsed, certificate, attestation, judged));
         }

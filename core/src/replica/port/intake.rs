@@ -23,6 +23,9 @@ pub(super) struct Incoming {
     pub(super) verdict: Option<(Verdict, i64)>,
 }
 
+/// A parsed envelope with its verdict and the number of the attestation.
+type Attested = (Envelope, Option<(Verdict, i64)>);
+
 /// One transaction of things from outside.
 pub(super) struct Intake<'a, 'w> {
     pub(super) writing: &'a mut Writing<'w>,
@@ -67,8 +70,7 @@ impl<'a, 'w> Intake<'a, 'w> {
         &mut self,
         incoming: Vec<Incoming>,
     ) -> Result<BTreeSet<RecordId>, ReplicaError> {
-        let mut by_record: BTreeMap<RecordId, Vec<(Envelope, Option<(Verdict, i64)>)>> =
-            BTreeMap::new();
+        let mut by_record: BTreeMap<RecordId, Vec<Attested>> = BTreeMap::new();
         for Incoming { raw, verdict } in incoming {
             match Envelope::parse(raw) {
                 Ok(envelope) => {
@@ -87,11 +89,7 @@ impl<'a, 'w> Intake<'a, 'w> {
         Ok(records)
     }
 
-    fn record(
-        &mut self,
-        id: RecordId,
-        batch: Vec<(Envelope, Option<(Verdict, i64)>)>,
-    ) -> Result<(), ReplicaError> {
+    fn record(&mut self, id: RecordId, batch: Vec<Attested>) -> Result<(), ReplicaError> {
         let mut record = self.writing.take(id)?;
         let mut verdicts: HashMap<EnvelopeId, (Verdict, i64)> = HashMap::new();
         let mut fresh = Vec::new();

@@ -70,7 +70,7 @@ impl Replica {
         let record = load::record(&self.conn, &mut certificates, *id)?;
         let mut ids: Vec<EnvelopeId> = record
             .iter()
-            .flat_map(|record| record.nodes())
+            .flat_map(crate::record::Record::nodes)
             .filter(|node| {
                 node.verdict
                     .is_some_and(|verdict| verdict.status.is_settled())

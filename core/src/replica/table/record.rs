@@ -8,6 +8,10 @@ use crate::wire::digest::Digest;
 
 /// What lists show of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "facts that are independent of each other"
+)]
 pub struct RecordRow {
     /// The record.
     pub id: RecordId,

@@ -1,4 +1,8 @@
 //! What a meeting hands over: ids compared, envelopes given and taken in.
+#![allow(
+    clippy::wildcard_imports,
+    reason = "a part of its parent, in a file of its own"
+)]
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,8 @@
 //! The phone's half of the handshake.
+#![allow(
+    clippy::wildcard_imports,
+    reason = "a part of its parent, in a file of its own"
+)]
 
 use super::*;
 

@@ -1,4 +1,8 @@
 //! The server's half of the handshake.
+#![allow(
+    clippy::wildcard_imports,
+    reason = "a part of its parent, in a file of its own"
+)]
 
 use super::*;
 

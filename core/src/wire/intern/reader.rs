@@ -1,4 +1,8 @@
 //! Reads a batch back, bit for bit, and believes no number in it.
+#![allow(
+    clippy::wildcard_imports,
+    reason = "a part of its parent, in a file of its own"
+)]
 
 use std::collections::HashSet;
 

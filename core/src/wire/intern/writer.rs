@@ -1,4 +1,8 @@
 //! Writes a batch: what the reader can tell by itself is left out.
+#![allow(
+    clippy::wildcard_imports,
+    reason = "a part of its parent, in a file of its own"
+)]
 
 use std::collections::HashMap;
 
