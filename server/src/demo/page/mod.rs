@@ -54,8 +54,7 @@ const FILES: [(&str, &str, &str); 4] = [
     ),
 ];
 /// What the page may load: its own files.
-const POLICY: &str =
-    "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+const POLICY: &str = "default-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// What every route needs.
 #[derive(Clone)]
