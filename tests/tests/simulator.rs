@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use onegrid_tests::sim::{Failure, Plan, run};
 
 /// Seeds of the sweep, and those of the newcomer's path.
-const SEEDS: u64 = 100;
+const SEEDS: u64 = 200;
 const SEEDS_QUICK: u64 = 40;
 const STEPS: u32 = 200;
 

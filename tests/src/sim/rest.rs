@@ -48,34 +48,8 @@ impl World {
         };
         self.note(&format!("{name} rests {report:?}"));
         self.count_receipts(who)?;
-        if self.restored && !report.equal && self.only_packs_lack(who)? {
-            self.packs_lack = true;
-            return Ok(true);
-        }
         self.incidents(who, &report)?;
         Ok(report.equal && report.pushed == 0 && report.pulled == 0)
-    }
-
-    /// Whether all that a restored server lacks is what this phone holds in packs alone. The server takes single
-    /// envelopes back, not packs; as long as nobody has those, it stays without.
-    fn only_packs_lack(&mut self, who: usize) -> Result<bool, String> {
-        let truth = self.truth()?;
-        let mut lacking = 0;
-        for id in self.records_of(who)? {
-            let loaded = self.people[who].phone.replica().load(id);
-            let loaded = loaded.map_err(|error| super::act::broken("load", &error))?;
-            for node in loaded.iter().flat_map(|loaded| loaded.nodes()) {
-                let there = truth.get(&id).and_then(|record| record.node(node.id));
-                if node.verdict.is_some() && there.is_none() {
-                    lacking += 1;
-                    let packed = loaded.iter().flat_map(|l| l.nodes()).any(|n| n.packed);
-                    if !packed {
-                        return Ok(false);
-                    }
-                }
-            }
-        }
-        Ok(lacking > 0)
     }
 
     /// Without time travel there is nothing to repair.

@@ -75,8 +75,6 @@ pub struct World {
     pub restored: bool,
     /// Envelopes of which some phone held the server's word, with the generation of that.
     pub receipts: BTreeMap<EnvelopeId, u32>,
-    /// A restored server lacks what phones hold in packs alone.
-    pub packs_lack: bool,
     /// Records on the server at the end.
     pub records_at_rest: usize,
 }
@@ -150,7 +148,6 @@ impl World {
             time_travel: false,
             restored: false,
             receipts: BTreeMap::new(),
-            packs_lack: false,
             records_at_rest: 0,
         }
     }

@@ -7,6 +7,7 @@ use onegrid_core::id::RecordId;
 use onegrid_core::record::{Past, Record, StoredEnvelope};
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::wire::envelope::Envelope;
+use onegrid_core::wire::pack::Pack;
 use onegrid_core::wire::verdict::Verdict;
 use onegrid_server::store::StoreError;
 
@@ -16,6 +17,30 @@ use super::super::world::World;
 pub(crate) type Stored = Vec<(Envelope, Verdict)>;
 
 impl World {
+    /// The packs that a restored server took back for a record, each with the certificates that it names.
+    fn taken_back(&self, id: RecordId) -> Result<Past, String> {
+        let bases = self.town.store().read(|tx| tx.base_packs(id));
+        let bases = bases.map_err(|error: StoreError| error.to_string())?;
+        let mut past = Past::default();
+        for base in bases {
+            let pack = Pack::from_bytes(&base.pack).map_err(|error| error.to_string())?;
+            for entry in &pack.entries {
+                let hash = entry.certificate;
+                let raw = self.town.store().read(|tx| tx.certificate(hash));
+                let raw = raw.map_err(|error: StoreError| error.to_string())?;
+                let Some(raw) = raw else { continue };
+                let found = Certificate::verify(raw, self.town.keys().anchors());
+                let found = found.map_err(|error| error.to_string())?;
+                past.certificates.insert(hash, Arc::new(found));
+            }
+            match past.pack {
+                None => past.pack = Some(pack),
+                Some(_) => past.more_packs.push(pack),
+            }
+        }
+        Ok(past)
+    }
+
     /// Every envelope that the server has, by record.
     pub fn everything_on_the_server(&self) -> Result<BTreeMap<RecordId, Stored>, String> {
         // A record whose beginning is held has no projection yet.
@@ -41,8 +66,7 @@ impl World {
                 })
                 .collect()
         };
-        let mut all = read.map_err(|error| error.to_string())?;
-        all.retain(|_, stored| !stored.is_empty());
+        let all = read.map_err(|error| error.to_string())?;
         all.into_iter()
             .map(|(record, stored)| Ok((record, parse(stored)?)))
             .collect()
@@ -73,10 +97,11 @@ impl World {
                     verdict: Some(verdict),
                 });
             }
-            let past = Past {
-                envelopes,
-                ..Past::default()
-            };
+            let mut past = self.taken_back(id)?;
+            past.envelopes = envelopes;
+            if past.pack.is_none() && past.envelopes.is_empty() {
+                continue;
+            }
             let record = Record::load(id, past).map_err(|error| error.code().to_owned())?;
             records.insert(id, record);
         }
