@@ -2,8 +2,8 @@
 //! over HTTP.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Output, Stdio};
+use std::io::{BufRead as _, BufReader, Lines};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
@@ -59,6 +59,8 @@ fn a_server_killed_in_the_middle_of_an_upload_loses_nothing_acknowledged() {
 struct Demo {
     child: Child,
     url: String,
+    // Open to the end: it still has something to say when it stops.
+    _shown: Lines<BufReader<ChildStdout>>,
 }
 
 impl Demo {
@@ -78,7 +80,11 @@ impl Demo {
                 Some(rest.split(' ').next()?.to_owned())
             })
             .unwrap();
-        Self { child, url }
+        Self {
+            child,
+            url,
+            _shown: lines,
+        }
     }
 
     async fn get(&self, path: &str) -> Value {
@@ -139,6 +145,8 @@ impl Drop for Demo {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_reports_switches_offline_and_shows_how_far_a_report_has_got() {
+    // Only the first one of a process counts.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let demo = Demo::start();
     let page = demo.text("/").await;
     assert!(page.contains("<main"), "{page}");
