@@ -23,7 +23,7 @@ impl World {
             let turn = self.people[who].phone.turn(&mut self.town, fault);
             self.note(&format!("{name} {fault:?} -> {}", brief(&turn)));
             match turn {
-                Turn::Done(_) => break,
+                Turn::Done(_) | Turn::Awaited => break,
                 Turn::Waits => self.people[who].phone.wake(),
                 Turn::Failed(code) => self.may_fail(who, fault, &code)?,
                 Turn::Answered | Turn::Lost => {}
@@ -34,13 +34,14 @@ impl World {
     }
 
     fn fault(&mut self) -> Fault {
-        match self.chance.below(9) {
+        match self.chance.below(11) {
             0 | 1 => Fault::RequestLost,
             2 | 3 => Fault::AnswerLost,
             4 => Fault::Twice,
             5 => Fault::Stale,
             6 => Fault::Cut(self.chance.below(4_000)),
             7 => Fault::Flip(self.chance.below(40_000)),
+            8 | 9 => Fault::Slow,
             _ if self.chance.one_in(2) => Fault::ServerCrash,
             _ => Fault::PhoneCrash,
         }

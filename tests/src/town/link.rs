@@ -23,6 +23,8 @@ pub enum Fault {
     Cut(usize),
     /// A bit of the answer is flipped.
     Flip(usize),
+    /// The answer is under way: it arrives at the next turn, whatever is done until then.
+    Slow,
     /// The server crashes after it has done it, before the answer leaves.
     ServerCrash,
     /// The phone crashes before the answer arrives.
@@ -38,6 +40,8 @@ pub enum Turn {
     Waits,
     /// A request was answered and the answer taken.
     Answered,
+    /// The answer is under way.
+    Awaited,
     /// No answer came.
     Lost,
     /// The phone turned the answer down, or could not ask; the code says why.
@@ -60,7 +64,7 @@ impl Phone {
             match self.turn(town, Fault::None) {
                 Turn::Done(report) => return Ok(report),
                 Turn::Waits => self.star.wake(),
-                Turn::Answered => {}
+                Turn::Answered | Turn::Awaited => {}
                 Turn::Lost => return Err("sync.offline".to_owned()),
                 Turn::Failed(code) => {
                     failures += 1;
@@ -87,8 +91,8 @@ impl Phone {
             Ok(Step::Done(report)) => Turn::Done(report),
             Ok(Step::Wait { .. }) => Turn::Waits,
             Ok(Step::Awaiting) => {
-                star.failed(now_ms, rng);
-                Turn::Lost
+                let reply = self.under_way.take();
+                self.take(town, reply)
             }
             Err(error) => Turn::Failed(error.code().to_owned()),
         }
@@ -112,6 +116,10 @@ impl Phone {
             Fault::Cut(at) => town.post(request).map(|reply| cut(reply, at)),
             Fault::Flip(at) => town.post(request).map(|reply| flip(reply, at)),
             Fault::None => town.post(request),
+            Fault::Slow => {
+                self.under_way = town.post(request);
+                return Turn::Awaited;
+            }
             Fault::ServerCrash => {
                 town.post(request);
                 town.crash_server();

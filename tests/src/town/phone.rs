@@ -25,6 +25,7 @@ pub struct Phone {
     pub(super) star: Star,
     pub(super) rng: ChaCha20Rng,
     pub(super) stale: Option<Reply>,
+    pub(super) under_way: Option<Reply>,
     /// How far its clock is off, ms.
     pub skew_ms: i64,
 }
@@ -51,6 +52,7 @@ impl Phone {
             star: Star::new(),
             rng: ChaCha20Rng::from_seed(seed),
             stale: None,
+            under_way: None,
             skew_ms: 0,
         }
     }
@@ -162,6 +164,7 @@ impl Phone {
     fn forget_session(&mut self) {
         self.star = Star::new();
         self.stale = None;
+        self.under_way = None;
     }
 
     /// The app starts on what is there.

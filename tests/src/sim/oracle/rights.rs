@@ -154,7 +154,17 @@ fn danger(record: &Record) -> Result<(), String> {
     for ending in record.nodes().iter().filter(counts) {
         let ends = matches!(
             movement_of(ending),
-            Some(Move::Resolve | Move::VerifyPass | Move::Close | Move::FollowUp)
+            Some(
+                Move::Resolve
+                    | Move::VerifyPass
+                    | Move::Close
+                    | Move::FollowUp
+                    | Move::HandledOnSpot
+                    | Move::Dismiss
+                    | Move::HandToPolice
+                    | Move::Merge
+                    | Move::Suspend
+            )
         );
         let holds = state
             .outcome(ending.id)
