@@ -119,4 +119,4 @@ pub const AUDIT_ROWS_A_LOOK: usize = 256;
 /// How often the rules look for overdue cases.
 pub const TICK_EVERY: Duration = Duration::from_secs(15);
 /// How often sessions that are over are removed.
-pub const SWEEP_EVERY: Duration = Duration::from_secs(600);
+pub const SWEEP_EVERY: Duration = Duration::from_mins(10);

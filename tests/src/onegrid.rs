@@ -210,6 +210,7 @@ impl Serving {
     }
 
     /// Stops it and waits; gives its log.
+    #[allow(clippy::must_use_candidate, reason = "most stop it for its effect")]
     pub fn stop(self) -> String {
         self.tell_to_stop();
         let (code, log) = self.ended();

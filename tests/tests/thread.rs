@@ -77,7 +77,6 @@ async fn a_reconnect_with_nothing_new_is_one_round_trip_under_a_kilobyte() {
     assert_eq!((report.pushed, report.pulled), (0, 0));
     let bytes = (after.bytes_up - before.bytes_up) + (after.bytes_down - before.bytes_down);
     assert!(bytes < 1_000, "{bytes} bytes, headers included");
-    println!("nothing changed: {bytes} bytes both ways, headers included");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -147,7 +147,7 @@ impl Record {
             return None;
         }
         // The document of a pack holds what is accepted, nothing provisional.
-        let document = self.settled_document()?;
+        let document = self.settled_document();
         Some(Pack {
             genesis: pack_facts(facts),
             document,
@@ -155,9 +155,9 @@ impl Record {
         })
     }
 
-    fn settled_document(&self) -> Option<Vec<u8>> {
+    fn settled_document(&self) -> Vec<u8> {
         let Some(document) = &self.document else {
-            return Some(Vec::new());
+            return Vec::new();
         };
         let provisional = self
             .graph
@@ -165,7 +165,7 @@ impl Record {
             .iter()
             .any(|node| node.change().is_some() && node.counts() && node.verdict.is_none());
         if !provisional {
-            return Some(document.save());
+            return document.save();
         }
         let raw: HashMap<Hash, Vec<u8>> = document
             .changes()
@@ -186,7 +186,7 @@ impl Record {
             })
             .collect();
         let (document, _) = Document::rebuild(&accepted);
-        Some(document.map_or_else(Vec::new, |document| document.save()))
+        document.map_or_else(Vec::new, |document| document.save())
     }
 
     fn sorted_actors(&self) -> Vec<ActorId> {

@@ -85,17 +85,14 @@ impl Record {
                     .map(|id| record.graph.find(*id))
                     .collect();
                 let Some(parents) = parents else { return true };
-                match record.graph.find(envelope.id()) {
-                    Some(known) => {
-                        if let Some(verdict) = stored.verdict {
-                            record.graph.set_verdict(known, verdict);
-                        }
+                if let Some(known) = record.graph.find(envelope.id()) {
+                    if let Some(verdict) = stored.verdict {
+                        record.graph.set_verdict(known, verdict);
                     }
-                    None => {
-                        let mut node = node_of(&stored.verified, parents);
-                        node.verdict = stored.verdict;
-                        record.graph.push(node);
-                    }
+                } else {
+                    let mut node = node_of(&stored.verified, parents);
+                    node.verdict = stored.verdict;
+                    record.graph.push(node);
                 }
                 false
             });

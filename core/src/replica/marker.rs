@@ -290,7 +290,7 @@ mod tests {
         let mut epoch = None;
         let mut written_marker = 0;
         let mut last = None;
-        for written in 0..MARKER_BLOCK_WRITES * 2 + 1 {
+        for written in 0..=MARKER_BLOCK_WRITES * 2 {
             epoch = Some(marks.before_write(epoch, written, &mut rng).unwrap());
             let bytes = fs::read(&path).unwrap();
             let mark = Mark::from_bytes(&bytes).unwrap();

@@ -193,10 +193,12 @@ mod tests {
         ];
         let signed = [0, 1, -1, 63, -64, i64::MAX, i64::MIN];
         let mut columns = Columns::<2>::new();
-        numbers.iter().for_each(|number| columns.uint(0, *number));
-        signed
-            .iter()
-            .for_each(|number| columns.delta(1, *number, 0));
+        for number in numbers {
+            columns.uint(0, number);
+        }
+        for number in signed {
+            columns.delta(1, number, 0);
+        }
         let mut bytes = Vec::new();
         columns.finish(&mut bytes);
         let [mut unsigned_column, mut signed_column] = Column::split::<2>(&bytes).unwrap();

@@ -2,6 +2,8 @@
 //!
 //! A file that is missing is written, and the test fails once: so a new one is added by running it twice.
 #![allow(clippy::unwrap_used, reason = "tests")]
+use std::fmt::Write;
+
 use super::body::{Body, EventBody};
 use super::envelope::{DirectoryMark, Envelope, Header, RawEnvelope};
 use super::frame;
@@ -17,13 +19,13 @@ use crate::trust::certificate::{Certificate, Facts};
 use crate::trust::sign::{Authority, SecretKey};
 
 fn golden(name: &str, bytes: &[u8]) {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    let lines: Vec<&str> = hex
-        .as_bytes()
-        .chunks(96)
-        .map(|line| std::str::from_utf8(line).unwrap())
-        .collect();
-    let text = lines.join("\n") + "\n";
+    let mut text = String::new();
+    for line in bytes.chunks(48) {
+        for byte in line {
+            write!(text, "{byte:02x}").unwrap();
+        }
+        text.push('\n');
+    }
     let path = format!("{}/src/wire/golden/{name}.hex", env!("CARGO_MANIFEST_DIR"));
     let Ok(kept) = std::fs::read_to_string(&path) else {
         std::fs::write(&path, text).unwrap();

@@ -234,101 +234,45 @@ impl World {
 
     /// A hazard with a history of up to ten entries.
     pub(super) fn hazard(&mut self) -> Case {
-        let grid = format!("330105003058{:03}", self.rng.next_u32() % 9);
-        let codes = ["330105", "330105003", "330105003058", &grid].map(AreaId::of_first_code);
-        let home = AreaPath::new(&codes).unwrap();
-        let (street, words) = (self.pick(&STREETS), self.pick(&WORDS));
-        let address = format!("{street}{}号", self.rng.next_u32() % 600);
-        let content = Content::of_fields(
-            ContentKind::Hazard,
-            [
-                (Field::Title, FieldValue::Text(format!("隐患·{address}"))),
-                (
-                    Field::Category,
-                    FieldValue::Text(self.pick(&CATEGORIES).into()),
-                ),
-                (Field::Severity, FieldValue::Number(2)),
-                (Field::Address, FieldValue::Text(address.clone())),
-                (
-                    Field::Description,
-                    FieldValue::Text(format!("{address}：{words}。")),
-                ),
-            ],
-        );
-        self.later(60_000);
-        let mut case = self.report(0, home, &content);
+        let mut case = self.reported();
         let steps = self.rng.next_u32() % 10;
         let mut opened = None;
         for step in 0..steps {
             self.later(3_600_000);
             let note = Some(Text::new(self.pick(&NOTES)).unwrap());
-            let (by, event) = match (step, opened) {
-                (0, _) => {
-                    let category = CategoryCode::try_from("gas".to_owned()).unwrap();
-                    let severity = Severity::Serious;
-                    let (grid, rule) = (None, None);
-                    (
-                        1,
-                        Event::Triage(p::Triage {
-                            category,
-                            severity,
-                            grid,
-                            rule,
-                            note,
-                        }),
-                    )
+            if let Some((by, event)) = decision(step, opened, note) {
+                let id = self.decide(&mut case, by, &event);
+                if step == 2 {
+                    opened = Some(id);
                 }
-                (2, _) => {
-                    let to = Party::Unit(UnitId([7; 16]));
-                    let deadlines = Deadlines::default();
-                    let (part, rule) = (Part::Lead, None);
-                    (
-                        1,
-                        Event::Dispatch(p::Dispatch {
-                            to,
-                            part,
-                            deadlines,
-                            rule,
-                            note,
-                        }),
-                    )
-                }
-                (3..=5, Some(assignment)) => {
-                    let step_of = p::Step {
-                        assignment,
-                        attachments: Vec::new(),
-                        note,
-                    };
-                    let step_of =
-                        [Event::Accept, Event::Arrive, Event::Resolve]
-                            [usize::try_from(step - 3).unwrap()](step_of);
-                    (2, step_of)
-                }
-                (8, _) => (1, Event::Close(p::Bare { note })),
-                (1 | 6, _) => {
-                    let severity = i64::from(self.rng.next_u32() % 4 + 1);
-                    let edits = [FieldEdit::set(
-                        Field::Severity,
-                        FieldValue::Number(severity),
-                    )];
-                    self.edit(&mut case, usize::try_from(step % 4).unwrap(), &edits);
-                    continue;
-                }
-                _ => {
-                    let comment = p::Comment {
-                        text: note,
-                        attachments: vec![],
-                        mentions: vec![],
-                    };
-                    (3, Event::Comment(comment))
-                }
-            };
-            let id = self.decide(&mut case, by, &event);
-            if step == 2 {
-                opened = Some(id);
+            } else {
+                let severity = FieldValue::Number(i64::from(self.rng.next_u32() % 4 + 1));
+                let edits = [FieldEdit::set(Field::Severity, severity)];
+                self.edit(&mut case, usize::try_from(step % 4).unwrap(), &edits);
             }
         }
         case
+    }
+
+    fn reported(&mut self) -> Case {
+        let grid = format!("330105003058{:03}", self.rng.next_u32() % 9);
+        let codes = ["330105", "330105003", "330105003058", &grid].map(AreaId::of_first_code);
+        let home = AreaPath::new(&codes).unwrap();
+        let (street, words) = (self.pick(&STREETS), self.pick(&WORDS));
+        let address = format!("{street}{}号", self.rng.next_u32() % 600);
+        let text = FieldValue::Text;
+        let content = Content::of_fields(
+            ContentKind::Hazard,
+            [
+                (Field::Title, text(format!("隐患·{address}"))),
+                (Field::Category, text(self.pick(&CATEGORIES).into())),
+                (Field::Severity, FieldValue::Number(2)),
+                (Field::Address, text(address.clone())),
+                (Field::Description, text(format!("{address}：{words}。"))),
+            ],
+        );
+        self.later(60_000);
+        self.report(0, home, &content)
     }
 
     /// What a phone sends: these cases whole.
@@ -369,4 +313,53 @@ pub(super) fn damage(rng: &mut ChaCha8Rng, bytes: &mut Vec<u8>) {
         4 => bytes.truncate(place),
         _ => bytes.swap(place, other),
     }
+}
+
+/// Who decides what as the given step of a history; no decision: an edit.
+fn decision(step: u32, opened: Option<EnvelopeId>, note: Option<Text>) -> Option<(usize, Event)> {
+    let rule = None;
+    Some(match (step, opened) {
+        (0, _) => {
+            let triage = p::Triage {
+                category: CategoryCode::try_from("gas".to_owned()).unwrap(),
+                severity: Severity::Serious,
+                grid: None,
+                rule,
+                note,
+            };
+            (1, Event::Triage(triage))
+        }
+        (2, _) => {
+            let dispatch = p::Dispatch {
+                to: Party::Unit(UnitId([7; 16])),
+                part: Part::Lead,
+                deadlines: Deadlines::default(),
+                rule,
+                note,
+            };
+            (1, Event::Dispatch(dispatch))
+        }
+        (3..=5, Some(assignment)) => {
+            let step_of = p::Step {
+                assignment,
+                attachments: Vec::new(),
+                note,
+            };
+            let which = usize::try_from(step - 3).unwrap();
+            (
+                2,
+                [Event::Accept, Event::Arrive, Event::Resolve][which](step_of),
+            )
+        }
+        (8, _) => (1, Event::Close(p::Bare { note })),
+        (1 | 6, _) => return None,
+        _ => {
+            let comment = p::Comment {
+                text: note,
+                attachments: vec![],
+                mentions: vec![],
+            };
+            (3, Event::Comment(comment))
+        }
+    })
 }

@@ -51,7 +51,7 @@ impl Server {
             datum,
         };
         let import = parse_areas(files, &known.areas, options, progress);
-        self.take(import, mode, |good| {
+        take(import, mode, |good| {
             let entries = good.into_iter().map(DirectoryEntry::Area).collect();
             self.publish(entries, ADMIN, now_ms)
         })
@@ -68,7 +68,7 @@ impl Server {
     ) -> Result<Outcome> {
         let known = self.known()?;
         let import = parse_units(file, bytes, &known.areas, &known.units, progress);
-        self.take(import, mode, |good| {
+        take(import, mode, |good| {
             let entries = good
                 .into_iter()
                 .map(|row| DirectoryEntry::Unit(row.unit))
@@ -89,7 +89,7 @@ impl Server {
         let known = self.known()?;
         let import = parse_members(file, bytes, &known.areas, &known.units, progress);
         let authority = *self.keys().authority();
-        self.take(import, mode, |good| {
+        take(import, mode, |good| {
             let members = good
                 .into_iter()
                 .map(|row| Described {
@@ -107,36 +107,35 @@ impl Server {
         self.store()
             .read::<_, Problem>(|tx| Ok(directory::read(tx)?))
     }
+}
 
-    fn take<T>(
-        &self,
-        import: Import<T>,
-        mode: Mode,
-        store: impl FnOnce(Vec<T>) -> Result<crate::registry::import::Taken>,
-    ) -> Result<Outcome> {
-        let Import {
-            good,
-            bad,
+fn take<T>(
+    import: Import<T>,
+    mode: Mode,
+    store: impl FnOnce(Vec<T>) -> Result<crate::registry::import::Taken>,
+) -> Result<Outcome> {
+    let Import {
+        good,
+        bad,
+        unchanged,
+    } = import;
+    if mode == Mode::Strict && !bad.is_empty() {
+        return Ok(Outcome {
             unchanged,
-        } = import;
-        if mode == Mode::Strict && !bad.is_empty() {
-            return Ok(Outcome {
-                unchanged,
-                bad,
-                withheld: true,
-                ..Outcome::default()
-            });
-        }
-        let taken = if good.is_empty() {
-            crate::registry::import::Taken::default()
-        } else {
-            store(good)?
-        };
-        Ok(Outcome {
-            changed: taken.changed,
-            unchanged: unchanged + taken.unchanged,
             bad,
-            withheld: false,
-        })
+            withheld: true,
+            ..Outcome::default()
+        });
     }
+    let taken = if good.is_empty() {
+        crate::registry::import::Taken::default()
+    } else {
+        store(good)?
+    };
+    Ok(Outcome {
+        changed: taken.changed,
+        unchanged: unchanged + taken.unchanged,
+        bad,
+        withheld: false,
+    })
 }

@@ -58,20 +58,20 @@ fn sow(server: &Server, chosen: Seed, context: &mut Context<'_>) -> Result<()> {
     let files: AreaFiles = seed::gongshu();
     let (datum, mode) = (Datum::Wgs84, Mode::Strict);
     let areas = server.import_areas(&files, datum, mode, now(), &mut quiet)?;
-    told("import.done_areas", areas, context)?;
+    told("import.done_areas", &areas, context)?;
     if chosen == Seed::Demo {
         let name = "units.csv";
         let units = server.import_units(name, seed::DEMO_UNITS, mode, now(), &mut quiet)?;
-        told("import.done_units", units, context)?;
+        told("import.done_units", &units, context)?;
         let name = "members.csv";
         let members = server.import_members(name, seed::DEMO_MEMBERS, mode, now(), &mut quiet)?;
-        told("import.done_members", members, context)?;
+        told("import.done_members", &members, context)?;
     }
     Ok(())
 }
 
 /// What is built in has no bad rows: a test imports it.
-fn told(code: &'static str, outcome: Outcome, context: &mut Context<'_>) -> Result<()> {
+fn told(code: &'static str, outcome: &Outcome, context: &mut Context<'_>) -> Result<()> {
     if !outcome.bad.is_empty() {
         return Err(Problem::new("server.internal"));
     }

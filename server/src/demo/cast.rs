@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use onegrid_core::crdt::{Content, Details, Hazard, StoredPosition};
 use onegrid_core::domain::Text;
-use onegrid_core::domain::case::payload::Comment;
-use onegrid_core::domain::case::{Event, Severity};
+use onegrid_core::domain::case::Severity;
 use onegrid_core::domain::position::{Datum, Position};
-use onegrid_core::id::{EnvelopeId, RecordId, UnitId};
+use onegrid_core::id::{RecordId, UnitId};
 use onegrid_core::net::{Address, NetConfig, Roots, now_ms};
-use onegrid_core::replica::{Draft, RecordRow, RecordView};
+use onegrid_core::replica::Draft;
 
 use super::deployment::Deployment;
 use super::phone::Phone;
@@ -191,55 +190,6 @@ impl Cast {
         let mut draft = Draft::staff(content, home);
         draft.team = report.team.then(|| unit("wulin-aunties"));
         Some(draft)
-    }
-
-    /// Makes a move on a phone.
-    pub(super) fn act(
-        &self,
-        phone: &Phone,
-        record: RecordId,
-        event: &Event,
-        script: &Script<'_>,
-    ) -> Result<EnvelopeId> {
-        script.ok(phone.replica().act(record, event, None, now_ms()))
-    }
-
-    /// Says something on a phone.
-    pub(super) fn say(
-        &self,
-        phone: &Phone,
-        record: RecordId,
-        words: &str,
-        script: &Script<'_>,
-    ) -> Result<EnvelopeId> {
-        let comment = Comment {
-            text: note(words),
-            attachments: Vec::new(),
-            mentions: Vec::new(),
-        };
-        script.ok(phone.replica().comment(record, comment, now_ms()))
-    }
-
-    /// What a phone's list shows of a record.
-    pub(super) fn row(
-        &self,
-        phone: &Phone,
-        record: RecordId,
-        script: &Script<'_>,
-    ) -> Result<RecordRow> {
-        let row = script.ok(phone.replica().row(record))?;
-        row.ok_or_else(|| script.failed("replica.no_record"))
-    }
-
-    /// What a phone's page of a record shows.
-    pub(super) fn view(
-        &self,
-        phone: &Phone,
-        record: RecordId,
-        script: &Script<'_>,
-    ) -> Result<RecordView> {
-        let view = script.ok(phone.replica().view(record))?;
-        view.ok_or_else(|| script.failed("replica.no_record"))
     }
 
     /// Puts every phone to rest.

@@ -86,7 +86,7 @@ impl Place {
     }
 
     /// The point of the map, if it lies in Wulin street.
-    pub(super) fn from_map(&self, x: f64, y: f64) -> Option<GeoPoint> {
+    pub(super) fn point_at(&self, x: f64, y: f64) -> Option<GeoPoint> {
         let lon = self.frame.west + (x - MAP_MARGIN) / self.frame.per_degree / self.frame.squeeze;
         let lat = self.frame.north - (y - MAP_MARGIN) / self.frame.per_degree;
         let point = GeoPoint::from_degrees(lat, lon).ok()?;
@@ -162,8 +162,8 @@ mod tests {
         let path = place.path_at(point).unwrap();
         assert_eq!(place.name(&path), "竹竿巷第1网格");
         let [x, y] = place.on_map(point.lat_e7(), point.lon_e7()).unwrap();
-        let back = place.from_map(x, y).unwrap();
+        let back = place.point_at(x, y).unwrap();
         assert!(back.distance_m(point) < 5.0);
-        assert_eq!(place.from_map(-50.0, -50.0), None, "outside the street");
+        assert_eq!(place.point_at(-50.0, -50.0), None, "outside the street");
     }
 }

@@ -3,9 +3,15 @@
 use std::fmt::Display;
 use std::io::Write;
 
-use onegrid_core::replica::ReplicaError;
+use onegrid_core::domain::case::Event;
+use onegrid_core::domain::case::payload::Comment;
+use onegrid_core::id::{EnvelopeId, RecordId};
+use onegrid_core::net::now_ms;
+use onegrid_core::replica::{RecordRow, RecordView, ReplicaError};
 use onegrid_core::texts::{self, Lang};
 
+use super::cast::note;
+use super::phone::Phone;
 use crate::error::{Phrase, Problem, Result};
 
 /// The running text of the demo.
@@ -86,5 +92,37 @@ impl<'a> Script<'a> {
     /// The same for a result of a phone.
     pub(super) fn ok<T>(&self, result: std::result::Result<T, ReplicaError>) -> Result<T> {
         result.map_err(|error| self.failed(error.code()).because(&error))
+    }
+
+    /// Makes a move on a phone.
+    pub(super) fn act(&self, phone: &Phone, record: RecordId, event: &Event) -> Result<EnvelopeId> {
+        self.ok(phone.replica().act(record, event, None, now_ms()))
+    }
+
+    /// Says something on a phone.
+    pub(super) fn comment(
+        &self,
+        phone: &Phone,
+        record: RecordId,
+        words: &str,
+    ) -> Result<EnvelopeId> {
+        let comment = Comment {
+            text: note(words),
+            attachments: Vec::new(),
+            mentions: Vec::new(),
+        };
+        self.ok(phone.replica().comment(record, comment, now_ms()))
+    }
+
+    /// What a phone's list shows of a record.
+    pub(super) fn row(&self, phone: &Phone, record: RecordId) -> Result<RecordRow> {
+        let row = self.ok(phone.replica().row(record))?;
+        row.ok_or_else(|| self.failed("replica.no_record"))
+    }
+
+    /// What a phone's page of a record shows.
+    pub(super) fn view(&self, phone: &Phone, record: RecordId) -> Result<RecordView> {
+        let view = self.ok(phone.replica().view(record))?;
+        view.ok_or_else(|| self.failed("replica.no_record"))
     }
 }

@@ -41,7 +41,7 @@ async fn report(cast: &Cast, script: &mut Script<'_>) -> Result<RecordId> {
         team: true,
     };
     let record = cast.report(volunteer, &report, script)?;
-    let row = cast.row(volunteer, record, script)?;
+    let row = script.row(volunteer, record)?;
     script.expect("ladder", row.ladder, STORED)?;
     let refused = volunteer
         .sync()
@@ -57,7 +57,7 @@ async fn report(cast: &Cast, script: &mut Script<'_>) -> Result<RecordId> {
 
     volunteer.set_online(true);
     cast.sync(volunteer, script).await?;
-    let view = cast.view(volunteer, record, script)?;
+    let view = script.view(volunteer, record)?;
     script.expect("ladder", view.row.ladder, DELIVERED)?;
     script.expect("stage", view.row.stage, Stage::Triaged.code())?;
     script.expect("category", view.row.category.as_str(), "gas")?;
@@ -70,26 +70,26 @@ async fn report(cast: &Cast, script: &mut Script<'_>) -> Result<RecordId> {
 async fn dispatch(cast: &Cast, record: RecordId, script: &mut Script<'_>) -> Result<()> {
     let room = cast.dispatcher();
     cast.sync(room, script).await?;
-    cast.act(room, record, &Event::Seen(Seen {}), script)?;
+    script.act(room, record, &Event::Seen(Seen {}))?;
     cast.sync(room, script).await?;
     cast.sync(cast.volunteer_a(), script).await?;
-    let row = cast.row(cast.volunteer_a(), record, script)?;
+    let row = script.row(cast.volunteer_a(), record)?;
     script.expect("ladder", row.ladder, SEEN)?;
     script.done(&Phrase::new("demo.gas_seen"))?;
 
-    cast.act(room, record, &to_gas(), script)?;
+    script.act(room, record, &to_gas())?;
     cast.sync(room, script).await?;
     cast.everybody(script).await?;
-    let row = cast.row(cast.gas(), record, script)?;
+    let row = script.row(cast.gas(), record)?;
     script.expect("stage", row.stage, Stage::Dispatched.code())?;
     let elsewhere = script.ok(cast.urban().replica().row(record))?;
     script.expect("urban", elsewhere.is_some(), false)?;
     script.done(&Phrase::new("demo.gas_dispatched"))?;
 
-    let there = cast.view(cast.gas(), record, script)?.state;
+    let there = script.view(cast.gas(), record)?.state;
     let reporter = there.and_then(|state| state.reporter);
     script.expect("reporter", reporter.is_some(), false)?;
-    let here = cast.view(cast.volunteer_a(), record, script)?.state;
+    let here = script.view(cast.volunteer_a(), record)?.state;
     let reporter = here.and_then(|state| state.reporter);
     script.expect(
         "reporter",
@@ -109,16 +109,16 @@ async fn handle(cast: &Cast, record: RecordId, script: &mut Script<'_>) -> Resul
         ),
         (Event::Arrive, Stage::OnSite, "demo.gas_arrived"),
     ] {
-        let event = step(of_open(cast, gas, record, None, script)?);
-        cast.act(gas, record, &event, script)?;
+        let event = step(of_open(gas, record, None, script)?);
+        script.act(gas, record, &event)?;
         both(cast, gas, record, stage, script).await?;
         script.done(&Phrase::new(line))?;
     }
     let words = script.text("demo.gas_result");
-    let event = Event::Resolve(of_open(cast, gas, record, note(&words), script)?);
-    cast.act(gas, record, &event, script)?;
+    let event = Event::Resolve(of_open(gas, record, note(&words), script)?);
+    script.act(gas, record, &event)?;
     both(cast, gas, record, Stage::Resolved, script).await?;
-    let row = cast.row(cast.volunteer_a(), record, script)?;
+    let row = script.row(cast.volunteer_a(), record)?;
     script.expect("ladder", row.ladder, HANDLED)?;
     script.done(&Phrase::new("demo.gas_resolved").with("words", words))
 }
@@ -139,11 +139,11 @@ async fn judge(cast: &Cast, record: RecordId, script: &mut Script<'_>) -> Result
         (closed(), Stage::Closed, "demo.gas_closed"),
         (followed_up(), Stage::FollowedUp, "demo.gas_followed_up"),
     ] {
-        cast.act(worker, record, &event, script)?;
+        script.act(worker, record, &event)?;
         both(cast, worker, record, stage, script).await?;
         script.done(&Phrase::new(line))?;
     }
-    let view = cast.view(cast.volunteer_a(), record, script)?;
+    let view = script.view(cast.volunteer_a(), record)?;
     let steps = view
         .timeline
         .iter()
@@ -164,7 +164,7 @@ async fn both(
 ) -> Result<()> {
     cast.sync(phone, script).await?;
     cast.sync(cast.volunteer_a(), script).await?;
-    let row = cast.row(cast.volunteer_a(), record, script)?;
+    let row = script.row(cast.volunteer_a(), record)?;
     script.expect("stage", row.stage, stage.code())
 }
 
@@ -186,13 +186,12 @@ pub(super) fn to_gas() -> Event {
 
 /// A step of the assignment that is open, as a phone sees it.
 pub(super) fn of_open(
-    cast: &Cast,
     phone: &Phone,
     record: RecordId,
     words: Option<onegrid_core::domain::Text>,
     script: &Script<'_>,
 ) -> Result<Step> {
-    let state = cast.view(phone, record, script)?.state;
+    let state = script.view(phone, record)?.state;
     let open = state.and_then(|state| {
         let open = state.assignments.iter().find(|one| one.state.is_open());
         open.map(|one| one.id)

@@ -73,16 +73,16 @@ async fn work(cast: &Cast, script: &mut Script<'_>) -> Result<RecordId> {
     };
     let record = cast.report(cast.lead(), &report, script)?;
     cast.everybody(script).await?;
-    let accept = Event::Accept(of_open(cast, cast.urban(), record, None, script)?);
-    cast.act(cast.urban(), record, &accept, script)?;
+    let accept = Event::Accept(of_open(cast.urban(), record, None, script)?);
+    script.act(cast.urban(), record, &accept)?;
     let older = script.ok(cast.volunteer_b().replica().rows())?;
     let older = older.into_iter().find(|row| row.open && row.id != record);
     if let Some(older) = older {
         let words = script.text("demo.loss_words");
-        cast.say(cast.volunteer_b(), older.id, &words, script)?;
+        script.comment(cast.volunteer_b(), older.id, &words)?;
     }
     cast.everybody(script).await?;
-    let row = cast.row(cast.lead(), record, script)?;
+    let row = script.row(cast.lead(), record)?;
     script.expect("stage", row.stage, Stage::Accepted.code())?;
     Ok(record)
 }

@@ -61,25 +61,25 @@ async fn link(cast: &Cast, pair: &Pair, script: &mut Script<'_>) -> Result<()> {
         into: pair.case,
         note: None,
     });
-    cast.act(room, pair.double, &merge, script)?;
-    cast.act(room, pair.case, &to_gas(), script)?;
+    script.act(room, pair.double, &merge)?;
+    script.act(room, pair.case, &to_gas())?;
     cast.everybody(script).await?;
-    let row = cast.row(cast.volunteer_b(), pair.double, script)?;
+    let row = script.row(cast.volunteer_b(), pair.double)?;
     script.expect("stage", row.stage, Stage::Merged.code())?;
     let kept = description(cast, pair.double, script)?;
     script.expect("words", kept, script.text("demo.merge_words_b"))?;
     script.done(&Phrase::new("demo.merge_linked"))?;
 
     let gas = cast.gas();
-    let accept = Event::Accept(of_open(cast, gas, pair.case, None, script)?);
-    cast.act(gas, pair.case, &accept, script)?;
+    let accept = Event::Accept(of_open(gas, pair.case, None, script)?);
+    script.act(gas, pair.case, &accept)?;
     let words = note(&script.text("demo.merge_result"));
-    let resolve = Event::Resolve(of_open(cast, gas, pair.case, words, script)?);
-    cast.act(gas, pair.case, &resolve, script)?;
+    let resolve = Event::Resolve(of_open(gas, pair.case, words, script)?);
+    script.act(gas, pair.case, &resolve)?;
     cast.everybody(script).await?;
-    let row = cast.row(cast.worker(), pair.case, script)?;
+    let row = script.row(cast.worker(), pair.case)?;
     script.expect("stage", row.stage, Stage::Resolved.code())?;
-    cast.act(cast.worker(), pair.case, &verified(), script)?;
+    script.act(cast.worker(), pair.case, &verified())?;
     cast.everybody(script).await?;
     script.done(&Phrase::new("demo.merge_resolved"))
 }
@@ -93,8 +93,8 @@ fn apart(cast: &Cast, pair: &Pair, script: &mut Script<'_>) -> Result<()> {
     script.ok(worker
         .replica()
         .edit(pair.case, &[severity(Severity::General)], now_ms()))?;
-    cast.act(worker, pair.case, &closed(), script)?;
-    let row = cast.row(worker, pair.case, script)?;
+    script.act(worker, pair.case, &closed())?;
+    let row = script.row(worker, pair.case)?;
     script.expect("stage", row.stage, Stage::Closed.code())?;
     script.done(&Phrase::new("demo.merge_closed"))?;
 
@@ -102,7 +102,7 @@ fn apart(cast: &Cast, pair: &Pair, script: &mut Script<'_>) -> Result<()> {
         text: note(&script.text("demo.merge_danger_words")),
         attachments: Vec::new(),
     });
-    cast.act(volunteer, pair.case, &danger, script)?;
+    script.act(volunteer, pair.case, &danger)?;
     script.done(&Phrase::new("demo.merge_danger"))?;
 
     script.ok(room
@@ -118,7 +118,7 @@ async fn together(cast: &Cast, pair: &Pair, script: &mut Script<'_>) -> Result<(
     cast.everybody(script).await?;
     let mut cards = Vec::new();
     for phone in [cast.worker(), cast.volunteer_a(), cast.dispatcher()] {
-        let view = cast.view(phone, pair.case, script)?;
+        let view = script.view(phone, pair.case)?;
         script.expect("open", view.row.open, true)?;
         script.expect("conflicts", view.conflicts.len(), 2)?;
         cards = view.conflicts;
@@ -148,20 +148,20 @@ async fn settle(cast: &Cast, pair: &Pair, script: &mut Script<'_>) -> Result<()>
         .settle(pair.case, &Field::Severity, chosen, now_ms());
     script.ok(settled)?;
     cast.everybody(script).await?;
-    let row = cast.row(cast.worker(), pair.case, script)?;
+    let row = script.row(cast.worker(), pair.case)?;
     script.expect("conflicts", row.conflicts, 1)?;
     script.done(&Phrase::new("demo.merge_settled"))?;
 
     let gas = cast.gas();
     let words = note(&script.text("demo.merge_result_again"));
-    let resolve = Event::Resolve(of_open(cast, gas, pair.case, words, script)?);
-    cast.act(gas, pair.case, &resolve, script)?;
+    let resolve = Event::Resolve(of_open(gas, pair.case, words, script)?);
+    script.act(gas, pair.case, &resolve)?;
     cast.everybody(script).await?;
-    cast.act(cast.worker(), pair.case, &verified(), script)?;
-    cast.act(cast.worker(), pair.case, &closed(), script)?;
+    script.act(cast.worker(), pair.case, &verified())?;
+    script.act(cast.worker(), pair.case, &closed())?;
     cast.everybody(script).await?;
     for phone in [cast.worker(), cast.volunteer_a(), room, gas] {
-        let row = cast.row(phone, pair.case, script)?;
+        let row = script.row(phone, pair.case)?;
         script.expect("stage", row.stage, Stage::Closed.code())?;
         script.expect("conflicts", row.conflicts, 0)?;
     }
@@ -174,7 +174,7 @@ fn severity(severity: Severity) -> FieldEdit {
 
 /// The description as the command room reads it.
 fn description(cast: &Cast, record: RecordId, script: &Script<'_>) -> Result<String> {
-    let view = cast.view(cast.dispatcher(), record, script)?;
+    let view = script.view(cast.dispatcher(), record)?;
     let content = view.content.as_ref().map(Content::details);
     Ok(content
         .map(|details| details.description.clone())

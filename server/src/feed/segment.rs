@@ -260,7 +260,7 @@ impl Draft<'_> {
         after: &[u8],
         generation: u32,
     ) -> Result<CursorAt> {
-        let mut from = after.try_into().map(u64::from_be_bytes).unwrap_or(0);
+        let mut from = after.try_into().map_or(0, u64::from_be_bytes);
         let mut entries = Vec::new();
         let mut done = false;
         while !done && !self.is_full() {

@@ -2,6 +2,7 @@
 //! only parent is its cause, so making it twice makes the same envelope.
 
 use onegrid_core::crdt::ContentKind;
+use onegrid_core::domain::area::Area;
 use onegrid_core::domain::case::payload::{Dispatch, Escalate, Triage};
 use onegrid_core::domain::case::{
     Assignment, AssignmentState, CaseState, Deadlines, Event, FOLD_VERSION, Part, Party, Stage,
@@ -87,7 +88,7 @@ fn triage(server: &Server, record: &Record, state: &CaseState, ground: &Ground) 
     // The grid refines the home; another village is for a person to decide.
     let grid = grid.filter(|grid| {
         let area = directory.areas.get(*grid);
-        area.and_then(|area| area.parent()) == state.facts.home.village()
+        area.and_then(Area::parent) == state.facts.home.village()
     });
     Some(Move {
         rule: rule.code.clone(),

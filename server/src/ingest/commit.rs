@@ -114,7 +114,9 @@ impl Server {
         });
         match outcome {
             Ok(committed) => {
-                kept.into_iter().for_each(|record| self.records.put(record));
+                for record in kept {
+                    self.records.put(record);
+                }
                 Ok(Some(committed))
             }
             Err(Refusal::Stale) => Ok(None),

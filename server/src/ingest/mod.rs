@@ -63,12 +63,9 @@ impl Server {
         }
         let checked = self.check(bundle)?;
         for _ in 0..INGEST_ROUNDS_MAX {
-            match self.try_ingest(&checked, attested, now_ms)? {
-                Some(ingested) => {
-                    self.wakeups.notify(&ingested.touched);
-                    return Ok(ingested);
-                }
-                None => continue,
+            if let Some(ingested) = self.try_ingest(&checked, attested, now_ms)? {
+                self.wakeups.notify(&ingested.touched);
+                return Ok(ingested);
             }
         }
         // The ground shifted under every attempt: the phone comes again.

@@ -72,9 +72,7 @@ impl Ground {
     /// Why a new envelope has to wait for a person, if it has to.
     pub(super) fn holds(&self, node: &Node, now_ms: i64) -> Option<HeldReason> {
         let certificate = node.certificate.as_deref()?;
-        if certificate.facts().member.is_none() {
-            return None;
-        }
+        certificate.facts().member?;
         if self
             .devices
             .get(&node.author)

@@ -61,7 +61,9 @@ impl Server {
             }
             Ok(gone)
         })?;
-        gone.into_iter().for_each(|device| self.wakeups.cut(device));
+        for device in gone {
+            self.wakeups.cut(device);
+        }
         Ok(())
     }
 }

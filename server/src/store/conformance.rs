@@ -294,7 +294,7 @@ pub(crate) fn people_sessions_and_reviews_are_kept(backend: &dyn Backend) {
                 decided: None,
             };
             tx.put_review(&waiting)?;
-            assert_eq!(tx.reviews_open(10)?, [waiting.clone()]);
+            assert_eq!(tx.reviews_open(10)?, std::slice::from_ref(&waiting));
             let decided = Some((9, true, "admin".to_owned()));
             tx.put_review(&ReviewRow {
                 decided: decided.clone(),

@@ -37,6 +37,7 @@ pub const AREAS: [&str; 6] = [
 pub const CATEGORIES: [&str; 4] = ["gas", "fire_lane", "wire", "environment"];
 
 /// The event of a move.
+#[allow(clippy::too_many_lines, reason = "one arm for each move")]
 pub fn event(movement: Move, makings: &Makings<'_>, chance: &mut Chance) -> Event {
     let Makings {
         state,

@@ -56,9 +56,10 @@ impl World {
     fn incidents(&mut self, who: usize, report: &Report) -> Result<(), String> {
         let bad = report.incidents.iter().find(|incident| match incident {
             Incident::GenerationChanged { .. } => !self.restored,
-            Incident::DigestMismatch | Incident::Repaired { .. } => !self.time_travel,
+            Incident::DigestMismatch | Incident::Repaired { .. } | Incident::MissingParents => {
+                !self.time_travel
+            }
             Incident::Unrepaired | Incident::NoProgress => true,
-            Incident::MissingParents => !self.time_travel,
         });
         match bad {
             Some(incident) => {

@@ -64,15 +64,12 @@ impl World {
         for said in person.said.iter_mut().filter(|said| !said.answered) {
             let loaded = person.phone.replica().load(said.record);
             let loaded = loaded.map_err(|error| super::act::broken("load", &error))?;
-            let verdict = match loaded {
-                Some(loaded) => loaded.node(said.id).and_then(|node| node.verdict),
+            let Some(loaded) = loaded else {
                 // Delivered and no longer this phone's to read; the oracle asks for the notice.
-                None => {
-                    said.answered = true;
-                    continue;
-                }
+                said.answered = true;
+                continue;
             };
-            if let Some(verdict) = verdict {
+            if let Some(verdict) = loaded.node(said.id).and_then(|node| node.verdict) {
                 said.answered = true;
                 fresh.push((said.id, verdict.generation));
             }
@@ -138,7 +135,7 @@ impl World {
             3..6 => self.clock_jumps(who),
             6..8 => self.saves_copy(who),
             8 => return self.goes_back(who),
-            9 => return self.cloned(who),
+            9 => self.cloned(who),
             10..12 => self.backs_up(),
             12 => self.restores(),
             13 => self.revokes(who)?,
@@ -212,9 +209,9 @@ impl World {
     }
 
     /// Somebody copies a phone whole, with or without the marker, and both are used.
-    fn cloned(&mut self, who: usize) -> Result<(), String> {
+    fn cloned(&mut self, who: usize) {
         if self.people.len() > 12 || self.people[who].rogue {
-            return Ok(());
+            return;
         }
         let with_marker = self.chance.one_in(2);
         let under = self.town.folder().join("phones");
@@ -225,7 +222,6 @@ impl World {
         person.went_back = true;
         self.people.push(person);
         self.note(&format!("{name} is a clone, marker: {with_marker}"));
-        Ok(())
     }
 
     fn backs_up(&mut self) {
@@ -272,8 +268,8 @@ impl World {
     pub fn envelopes_of(&self, device: DeviceId) -> Result<BTreeSet<EnvelopeId>, String> {
         Ok(self
             .everything_on_the_server()?
-            .into_iter()
-            .flat_map(|(_, envelopes)| envelopes)
+            .into_values()
+            .flatten()
             .filter(|(envelope, _)| envelope.header().author == device)
             .map(|(envelope, _)| envelope.id())
             .collect())

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use onegrid_server::store::sqlite::{SqliteOptions, SqliteStore};
 use onegrid_server::store::{Job, Reader, Store, StoreResult};
 
-/// A real SQLite store with late writes.
+/// A real `SQLite` store with late writes.
 pub struct LaggingStore {
     inner: SqliteStore,
     later: Mutex<Vec<Job>>,

@@ -210,7 +210,7 @@ pub fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// The files of an SQLite database as a power cut would leave them: the file and its log.
+/// The files of an `SQLite` database as a power cut would leave them: the file and its log.
 pub fn copy_database(from: &Path, to: &Path) {
     for suffix in ["", "-wal"] {
         let (from, to) = (beside(from, suffix), beside(to, suffix));

@@ -83,20 +83,21 @@ pub fn next(stage: Stage, movement: Move) -> Next {
 pub fn markdown() -> String {
     let mut text = String::from("| move |");
     for stage in Stage::ALL {
-        text += &format!(" {stage} |");
+        text.extend([" ", stage.name(), " |"]);
     }
     text += "\n|---|";
     text += &"---|".repeat(Stage::ALL.len());
     for movement in Move::ALL {
-        text += &format!("\n| `{movement}` |");
+        text.extend(["\n| `", movement.name(), "` |"]);
         for stage in Stage::ALL {
-            text += &match next(*stage, *movement) {
-                Next::No => " – |".to_owned(),
-                Next::Same => " = |".to_owned(),
-                Next::To(to) => format!(" {to} |"),
-                Next::Work => " work |".to_owned(),
-                Next::Below => " below |".to_owned(),
+            let cell = match next(*stage, *movement) {
+                Next::No => "–",
+                Next::Same => "=",
+                Next::To(to) => to.name(),
+                Next::Work => "work",
+                Next::Below => "below",
             };
+            text.extend([" ", cell, " |"]);
         }
     }
     text.push('\n');

@@ -90,9 +90,10 @@ fn record(relation: char) -> CaseState {
     log.state()
 }
 
+#[allow(clippy::too_many_lines, reason = "one arm for each row")]
 fn event_of(row: &str, role: Role, state: &CaseState) -> Event {
     let assignment = state.assignments[0].id;
-    let rule = (role == Role::System).then(rule).flatten();
+    let rule = (role == Role::System).then(rule);
     let deadlines = p::Deadlines::default();
     let (reason, note) = (text("原因"), None);
     match row {

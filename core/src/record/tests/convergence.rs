@@ -7,7 +7,7 @@ use super::world::{Phone, World, record_of, verdict};
 use super::*;
 
 fn below(rng: &mut ChaCha8Rng, n: usize) -> usize {
-    (rng.next_u64() % n as u64) as usize
+    usize::try_from(rng.next_u64() % n as u64).unwrap()
 }
 
 /// A step of one person upon what that person sees.
@@ -141,11 +141,10 @@ fn every_order_and_division_of_the_same_envelopes_and_verdicts_gives_the_same_re
                     let size = 1 + below(&mut rng, 5);
                     for part in envelopes.chunks(size) {
                         record.admit(part);
-                        let (id, verdict) = match known.is_empty() {
-                            true => continue,
-                            false => known[below(&mut rng, known.len())],
-                        };
-                        record.set_verdict(id, verdict);
+                        if !known.is_empty() {
+                            let (id, verdict) = known[below(&mut rng, known.len())];
+                            record.set_verdict(id, verdict);
+                        }
                     }
                 }
                 record.set_verdicts(known);

@@ -137,9 +137,7 @@ fn one_bad_change_among_fifty_takes_only_its_own_continuation_along() {
     let mut record = record_of(&[&genesis]);
     let judged = record.admit(&batch);
     for judgement in &judged {
-        let expected = if judgement.id == id(&bad) {
-            Outcome::Void(VoidReason::BadContent)
-        } else if judgement.id == id(&next) {
+        let expected = if [id(&bad), id(&next)].contains(&judgement.id) {
             Outcome::Void(VoidReason::BadContent)
         } else {
             Outcome::Valid

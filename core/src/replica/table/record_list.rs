@@ -107,7 +107,7 @@ fn conditions(filter: &Filter) -> (String, Vec<Value>) {
     }
     if !filter.stages.is_empty() {
         let marks = vec!["?"; filter.stages.len()].join(", ");
-        condition.push_str(&format!(" AND record.state IN ({marks})"));
+        condition.extend([" AND record.state IN (", &marks, ")"]);
         values.extend(
             filter
                 .stages

@@ -16,7 +16,7 @@ fn severity(number: i64) -> Vec<FieldEdit> {
 }
 
 /// Two phones that edited the severity without knowing of each other, both synced.
-fn two_severities<'a>(town: &'a Town) -> (Server<'a>, Phone, Phone, RecordId) {
+fn two_severities(town: &Town) -> (Server<'_>, Phone, Phone, RecordId) {
     let mut server = Server::new(town);
     let (mut worker, mut dispatcher) = (town.grid_worker(11), town.dispatcher(12));
     let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();

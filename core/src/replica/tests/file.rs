@@ -24,9 +24,7 @@ fn open(phone: &mut Phone) -> Result<Replica, ReplicaError> {
 }
 
 fn code(result: Result<Replica, ReplicaError>) -> &'static str {
-    result
-        .map(|_| "opened")
-        .unwrap_or_else(|error| error.code())
+    result.map_or_else(|error| error.code(), |_| "opened")
 }
 
 #[test]

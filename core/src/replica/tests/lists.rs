@@ -47,79 +47,32 @@ fn filters_hold_together() {
         .replica()
         .report(&Draft::staff(hazard("别处", ""), elsewhere), NOW + 1)
         .unwrap();
-    let count = |replica: &Replica, filter: Filter| replica.count(&filter).unwrap();
     let replica = phone.replica();
-    let within = |n| Filter {
-        area: Some(area(n)),
-        ..Filter::default()
+    let count = |narrow: &dyn Fn(&mut Filter)| {
+        let mut filter = Filter::default();
+        narrow(&mut filter);
+        replica.count(&filter).unwrap()
     };
     assert_eq!(
-        [1, 2, 3, 4, 9, 7].map(|n| count(replica, within(n))),
+        [1, 2, 3, 4, 9, 7].map(|n| count(&|filter| filter.area = Some(area(n)))),
         [2, 2, 1, 1, 1, 0]
     );
-    let category = Some("gas.cylinder".to_owned());
-    let page = replica
-        .list(
-            &Filter {
-                category,
-                ..within(3)
-            },
-            None,
-            10,
-        )
-        .unwrap();
+    let gas_in_the_village = Filter {
+        area: Some(area(3)),
+        category: Some("gas.cylinder".to_owned()),
+        ..Filter::default()
+    };
+    let page = replica.list(&gas_in_the_village, None, 10).unwrap();
     assert_eq!(page.rows[0].id, first);
-    assert_eq!(
-        count(
-            replica,
-            Filter {
-                open: Some(true),
-                mine: true,
-                ..Filter::default()
-            }
-        ),
-        2
-    );
-    assert_eq!(
-        count(
-            replica,
-            Filter {
-                undelivered: true,
-                ..Filter::default()
-            }
-        ),
-        2
-    );
-    assert_eq!(
-        count(
-            replica,
-            Filter {
-                in_conflict: true,
-                ..Filter::default()
-            }
-        ),
-        0
-    );
-    assert_eq!(
-        count(
-            replica,
-            Filter {
-                stages: vec![1],
-                ..Filter::default()
-            }
-        ),
-        2
-    );
-    assert_eq!(
-        count(
-            replica,
-            Filter {
-                stages: vec![2, 3],
-                ..Filter::default()
-            }
-        ),
-        0
-    );
+    let mine_and_open = count(&|filter| {
+        filter.open = Some(true);
+        filter.mine = true;
+    });
+    assert_eq!(mine_and_open, 2);
+    assert_eq!(count(&|filter| filter.undelivered = true), 2);
+    assert_eq!(count(&|filter| filter.in_conflict = true), 0);
+    assert_eq!(count(&|filter| filter.stages = vec![1]), 2);
+    assert_eq!(count(&|filter| filter.stages = vec![2, 3]), 0);
     assert_eq!(
         replica.count_by_stage(&Filter::default()).unwrap(),
         [(1, 2)]

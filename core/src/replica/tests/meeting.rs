@@ -10,7 +10,7 @@ use crate::domain::case::Party;
 use crate::domain::directory::{DirectoryEntry, Revocation};
 use crate::id::RecordId;
 use crate::sync::peer::{Peer, PeerError};
-use crate::sync::port::{GiveAsk, PeerPort, StarPort};
+use crate::sync::port::{GiveAsk, PeerPort};
 use crate::wire::signed_entry::SignedEntry;
 
 /// Both meet, `a` calls; what each took over.

@@ -93,7 +93,7 @@ pub(super) async fn report(
     let phone = shown.cast.find(&phone).ok_or_else(Refused::no_record)?;
     let outside = || Refused("demo.outside".to_owned());
     let [x, y] = written.at;
-    let at = shown.cast.place().from_map(x, y).ok_or_else(outside)?;
+    let at = shown.cast.place().point_at(x, y).ok_or_else(outside)?;
     let title = written.title.trim();
     if title.is_empty() {
         return Err(Refused::bad_input());

@@ -15,6 +15,7 @@ mod moves;
 mod show;
 
 use std::convert::Infallible;
+use std::future::{Ready, ready};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -138,7 +139,7 @@ async fn follow(mut status: watch::Receiver<Status>, shown: Shown) {
 fn router(shown: Shown) -> Router {
     let mut router = Router::new();
     for (path, media_type, text) in FILES {
-        router = router.route(path, get(move || file(media_type, text)));
+        router = router.route(path, get(file(media_type, text)));
     }
     router
         .route("/api/state", get(show::state))
@@ -154,13 +155,17 @@ fn router(shown: Shown) -> Router {
         .with_state(shown)
 }
 
-async fn file(media_type: &'static str, text: &'static str) -> Response {
+/// A handler that gives the same bytes to everybody.
+fn file(
+    media_type: &'static str,
+    text: &'static str,
+) -> impl Fn() -> Ready<Response> + Clone + Send + Sync + 'static {
     let headers = [
         (header::CONTENT_TYPE, media_type),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    (headers, text).into_response()
+    move || ready((headers.clone(), text).into_response())
 }
 
 /// One event at once, and one for every change after that; changes that come together count once.

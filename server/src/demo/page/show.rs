@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use onegrid_core::crdt::{Content, FieldValue};
-use onegrid_core::domain::case::{Event, Outcome, Party, Severity, Stage};
+use onegrid_core::domain::case::{Event, Move, Outcome, Party, Severity, Stage};
 use onegrid_core::id::RecordId;
 use onegrid_core::net::State as Connection;
 use onegrid_core::replica::{ConflictCard, ConflictSubject, RecordRow, RecordView, TimelineEntry};
@@ -196,7 +196,7 @@ fn entry(entry: &TimelineEntry) -> Option<Value> {
     let movement = entry
         .event
         .as_ref()
-        .map(|event| event.movement().map(|movement| movement.name()));
+        .map(|event| event.movement().map(Move::name));
     Some(json!({
         "id": entry.id.to_string(),
         "what": movement.unwrap_or(Some("edit")),

@@ -2,6 +2,13 @@
 
 use super::*;
 
+fn added(n: u8) -> NewEntry {
+    NewEntry {
+        entry: Entry::Add(RecordId([n; 16])),
+        adds: Digest::EMPTY,
+    }
+}
+
 pub(crate) fn a_first_load_gives_open_cases_first_and_misses_nothing(backend: &dyn Backend) {
     let store = backend.open();
     begin(&store);
@@ -9,13 +16,7 @@ pub(crate) fn a_first_load_gives_open_cases_first_and_misses_nothing(backend: &d
         .write::<_, StoreError>(|tx| {
             for n in 1..=20 {
                 tx.put_record(&record(n, n % 2 == 0, i64::from(n) * 10))?;
-                tx.append(
-                    STREAM,
-                    &[NewEntry {
-                        entry: Entry::Add(RecordId([n; 16])),
-                        adds: Digest::EMPTY,
-                    }],
-                )?;
+                tx.append(STREAM, &[added(n)])?;
                 tx.hold(STREAM, RecordId([n; 16]))?;
             }
             Ok(())
@@ -50,11 +51,7 @@ pub(crate) fn a_first_load_gives_open_cases_first_and_misses_nothing(backend: &d
     store
         .write::<_, StoreError>(|tx| {
             for (n, open) in [(19, true), (2, false), (20, false)] {
-                let add = NewEntry {
-                    entry: Entry::Add(RecordId([n; 16])),
-                    adds: Digest::EMPTY,
-                };
-                tx.append(STREAM, &[add])?;
+                tx.append(STREAM, &[added(n)])?;
                 tx.put_record(&record(n, open, i64::from(n) * 10))?;
             }
             Ok(())

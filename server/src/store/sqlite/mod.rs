@@ -1,4 +1,4 @@
-//! The default backend: one SQLite file, one writer with group commit, a pool of readers.
+//! The default backend: one `SQLite` file, one writer with group commit, a pool of readers.
 //!
 //! `synchronous = FULL` with a write-ahead log: a commit is on the disk before anybody hears of it. Jobs that
 //! wait while one transaction is being committed share the next one, so many receipts cost one `fsync`.
@@ -48,7 +48,7 @@ impl Default for SqliteOptions {
     }
 }
 
-/// A store in one SQLite file.
+/// A store in one `SQLite` file.
 pub struct SqliteStore {
     path: PathBuf,
     pool: Pool,

@@ -1,6 +1,7 @@
 //! The server's records, folded anew from its envelopes and verdicts, signatures checked again.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use onegrid_core::id::RecordId;
@@ -80,13 +81,13 @@ impl World {
             let mut envelopes = Vec::new();
             for (envelope, verdict) in stored {
                 let hash = envelope.header().certificate;
-                if !certificates.contains_key(&hash) {
+                if let Entry::Vacant(vacant) = certificates.entry(hash) {
                     let raw = self.town.store().read(|tx| tx.certificate(hash));
                     let raw = raw.map_err(|error: StoreError| error.to_string())?;
                     let raw = raw.ok_or("the server lacks a certificate")?;
                     let found = Certificate::verify(raw, self.town.keys().anchors());
                     let found = found.map_err(|error| error.to_string())?;
-                    certificates.insert(hash, Arc::new(found));
+                    vacant.insert(Arc::new(found));
                 }
                 let certificate = &certificates[&hash];
                 let id = envelope.id();

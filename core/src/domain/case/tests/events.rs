@@ -7,6 +7,7 @@ use crate::domain::case::{Event, EventError, FOLD_VERSION, Part, Party};
 use crate::id::{EnvelopeId, Hash, MemberId, RecordId};
 use crate::limits::{EVENT_ATTACHMENTS_MAX, EVENT_BYTES_MAX, MENTIONS_MAX};
 
+#[allow(clippy::too_many_lines, reason = "one entry for each event")]
 fn one_of_each() -> Vec<Event> {
     let id = EnvelopeId([9; 16]);
     let deadlines = p::Deadlines {

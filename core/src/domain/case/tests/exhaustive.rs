@@ -164,9 +164,9 @@ fn event_of(movement: Move, steps: &Steps) -> Event {
 /// What `work` means for the one record of each stage, spelled out by hand.
 fn work_of(stage: Stage, movement: Move) -> Stage {
     match (movement, stage) {
-        (Move::Dispatch, Stage::Triaged | Stage::Returned | Stage::Resolved) => Stage::Dispatched,
-        (Move::AssignFinally, _) => Stage::Dispatched,
-        (Move::DangerRemains, Stage::Dispatched | Stage::Suspended | Stage::Merged)
+        (Move::Dispatch, Stage::Triaged | Stage::Returned | Stage::Resolved)
+        | (Move::AssignFinally, _)
+        | (Move::DangerRemains, Stage::Dispatched | Stage::Suspended | Stage::Merged)
         | (Move::DangerRemains | Move::Reopen, Stage::HandedToPolice) => Stage::Dispatched,
         (Move::DangerRemains | Move::Reopen, Stage::Dismissed) => Stage::Triaged,
         (Move::DangerRemains, Stage::OnSite) => Stage::OnSite,

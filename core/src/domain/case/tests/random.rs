@@ -76,11 +76,11 @@ fn random_event(rng: &mut ChaCha8Rng, log: &Log) -> Event {
         10..=14 => Event::Resolve(step(assignment)),
         15 => Event::Return(give_back(assignment)),
         16 => Event::Withdraw(give_back(assignment)),
-        17 | 18 => verify(rng.next_u32() % 4 > 0),
+        17 | 18 => verify(!rng.next_u32().is_multiple_of(4)),
         19 => Event::Close(bare()),
         20 => danger(),
         21 => comment("话"),
-        22 => escalate(level, rng.next_u32() % 2 == 0),
+        22 => escalate(level, rng.next_u32().is_multiple_of(2)),
         23 => pick(rng, &[suspend(), Event::Resume(bare())]),
         24 => pick(rng, &[Event::Merge(merge), Event::Unmerge(bare())]),
         25 => pick(
@@ -97,23 +97,22 @@ fn random_event(rng: &mut ChaCha8Rng, log: &Log) -> Event {
             deadlines: p::Deadlines::default(),
             reason: text("指定"),
         }),
-        _ => {
-            let ask = p::RequestExtension {
-                assignment,
-                until_ms: 5,
-                reason: text("缺件"),
-            };
-            let grant = p::GrantExtension {
-                request: any,
-                until_ms: 6,
-                note: None,
-            };
-            pick(
-                rng,
-                &[Event::RequestExtension(ask), Event::GrantExtension(grant)],
-            )
-        }
+        _ => pick(rng, &extensions(assignment, any)),
     }
+}
+
+fn extensions(assignment: EnvelopeId, request: EnvelopeId) -> [Event; 2] {
+    let ask = p::RequestExtension {
+        assignment,
+        until_ms: 5,
+        reason: text("缺件"),
+    };
+    let grant = p::GrantExtension {
+        request,
+        until_ms: 6,
+        note: None,
+    };
+    [Event::RequestExtension(ask), Event::GrantExtension(grant)]
 }
 
 /// A random DAG: mostly one phone that has seen everything, sometimes one that has not.

@@ -326,12 +326,12 @@ pub(crate) fn suspend() -> Event {
     })
 }
 
-pub(crate) fn rule() -> Option<Code> {
-    Some(Code::new("overdue.accept").unwrap())
+pub(crate) fn rule() -> Code {
+    Code::new("overdue.accept").unwrap()
 }
 
 pub(crate) fn escalate(to: crate::domain::area::AreaLevel, by_rule: bool) -> Event {
-    let rule = by_rule.then(rule).flatten();
+    let rule = by_rule.then(rule);
     Event::Escalate(p::Escalate {
         to,
         reason: text("超时"),
