@@ -65,6 +65,14 @@ pub const ROLE_GRACE_MS: i64 = 30 * 24 * 3_600 * 1_000;
 pub const CLOCK_AHEAD_MS_MAX: i64 = 24 * 3_600 * 1_000;
 /// How old work may be by the device's clock when it arrives, milliseconds.
 pub const CLOCK_BEHIND_MS_MAX: i64 = 400 * 24 * 3_600 * 1_000;
+/// Envelopes of one device that are kept although this version can not read them.
+pub const UNREAD_ENVELOPES_MAX: u64 = 2_000;
+/// Their bytes.
+pub const UNREAD_BYTES_MAX: u64 = 8 * 1_024 * 1_024;
+/// Such envelopes that are read at once at a start.
+pub const UNREAD_ROWS_A_STEP: usize = 64;
+/// Entries of the review queue that a start looks through for what it understands now.
+pub const RELEASE_REVIEWS_MAX: usize = 100_000;
 /// Automatic moves that one change of a record may set off.
 pub const AUTOMATIC_MOVES_MAX: usize = 8;
 /// Overdue cases that one tick looks at.

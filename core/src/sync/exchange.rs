@@ -19,6 +19,7 @@ use crate::wire::cursor::cursor_set_hash;
 use crate::wire::message::{
     Bundle, CursorsAnswer, GiveBack, Known, PROTOCOL_VERSION, SyncRequest, SyncResponse,
 };
+use crate::wire::verdict::{RefusedReason, Status};
 
 /// A request with what this run must remember about it.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub(super) struct Run {
     attempts: u32,
     standstill: u32,
     seen: Option<Hash>,
+    /// The server takes no more for now: the rest of the outbox goes with a later sync.
+    put_off: bool,
 }
 
 impl Run {
@@ -88,7 +91,7 @@ impl Run {
         }
         // Revocations go alone and first: what follows is judged by a server that knows them.
         let own = given.is_empty() && !self.revocations_due;
-        let bundle = if own {
+        let bundle = if own && !self.put_off {
             let without = &self.blocked;
             port.outbox(&OutboxAsk {
                 bytes_max,
@@ -141,6 +144,14 @@ impl Run {
             .give_back
             .as_ref()
             .is_some_and(|give| !give.directory.is_empty());
+        let mut lines = answer
+            .receipt()
+            .into_iter()
+            .flat_map(|receipt| &receipt.envelopes);
+        if lines.any(|line| line.verdict.status == Status::Refused(RefusedReason::TooMany)) {
+            self.put_off = true;
+            self.report.note(Incident::PutOff);
+        }
         if said_revocations || self.revocations_spared(port)? {
             self.revocations_due = false;
         }
@@ -269,7 +280,7 @@ impl Run {
             envelopes_max: 1,
             without,
         })?;
-        if !rest.envelopes.is_empty() {
+        if !rest.envelopes.is_empty() && !self.put_off {
             return Ok(false);
         }
         self.report.equal = port.combined_digest()? == response.heads;

@@ -21,6 +21,8 @@ pub enum Incident {
     Unrepaired,
     /// The server lacks what an envelope builds on and nobody here has it. The envelope waits.
     MissingParents,
+    /// The server takes no more for now. The rest stays in the outbox and goes with a later sync.
+    PutOff,
     /// The server answered without anything moving on.
     NoProgress,
 }
@@ -35,6 +37,7 @@ impl Incident {
             Self::Repaired { .. } => "incident.repaired",
             Self::Unrepaired => "incident.unrepaired",
             Self::MissingParents => "incident.missing_parents",
+            Self::PutOff => "incident.put_off",
             Self::NoProgress => "incident.no_progress",
         }
     }

@@ -140,6 +140,23 @@ impl RawEnvelope {
         Hash::of(&[&self.header, Hash::of(&[&self.body]).as_bytes()])
     }
 
+    /// Whether its outer frame can be read and says that a newer version of the format, or another suite,
+    /// is needed for the rest: it can be kept under its hash, and nothing more can be said about it.
+    #[must_use]
+    pub fn is_newer(&self) -> bool {
+        let Some((version, suite)) = version_and_suite(&self.header) else {
+            return false;
+        };
+        let known = version <= FORMAT_VERSION && suite == SUITE_ED25519_SHA256;
+        !known
+            && version > 0
+            && suite > 0
+            && self.header.len() <= HEADER_BYTES_MAX
+            && self.body.len() <= BODY_BYTES_MAX
+            && canonical::check(&self.header).is_ok()
+            && canonical::check(&self.body).is_ok()
+    }
+
     /// Bytes in all.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -182,14 +199,15 @@ impl Envelope {
         }
         canonical::check(&raw.header)?;
         canonical::check(&raw.body)?;
-        let mut version = minicbor::Decoder::new(&raw.header);
-        if version.array().is_err() || version.u8().map_err(|_| EnvelopeError::Shape)? == 0 {
+        // Before the rest: a newer header may have other fields.
+        let (version, suite) = version_and_suite(&raw.header).ok_or(EnvelopeError::Shape)?;
+        if version == 0 || suite == 0 {
             return Err(EnvelopeError::Shape);
         }
-        let header: Header = decode_exact(&raw.header, 10)?;
-        if header.version > FORMAT_VERSION || header.suite != SUITE_ED25519_SHA256 {
+        if version > FORMAT_VERSION || suite != SUITE_ED25519_SHA256 {
             return Err(EnvelopeError::Newer);
         }
+        let header: Header = decode_exact(&raw.header, 10)?;
         let genesis = header.record.is_none();
         let sorted = header.parents.windows(2).all(|pair| pair[0] < pair[1]);
         if !sorted || header.parents.len() > PARENTS_MAX || genesis != header.parents.is_empty() {
@@ -335,6 +353,13 @@ impl VerifiedEnvelope {
     pub fn certificate(&self) -> Option<&Arc<Certificate>> {
         self.certificate.as_ref()
     }
+}
+
+/// What every header begins with, in every version of the format.
+fn version_and_suite(header: &[u8]) -> Option<(u8, u8)> {
+    let mut begin = minicbor::Decoder::new(header);
+    begin.array().ok()??;
+    Some((begin.u8().ok()?, begin.u8().ok()?))
 }
 
 /// Decodes an array of at most `len_max` items (absent ones at the end are not written), so that no

@@ -120,6 +120,8 @@ reasons!(
         2 BadCertificate = "refused.bad_certificate",
         /// A reviewer turned it down.
         3 Rejected = "refused.rejected",
+        /// More from one device, or about one record, than is taken. The phone keeps it in its outbox.
+        4 TooMany = "refused.too_many",
     }
 );
 

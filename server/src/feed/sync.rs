@@ -167,7 +167,7 @@ impl Server {
         };
         let sent = sent(&bundle);
         let had_bundle = !bundle.envelopes.is_empty();
-        let ingested = self.ingest(bundle, &attested, now_ms)?;
+        let ingested = self.ingest_from(session.device, bundle, &attested, now_ms)?;
         self.release_given_back(&attested, now_ms)?;
         let generation = self.generation()?;
         let mut response = SyncResponse {

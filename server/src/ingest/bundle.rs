@@ -3,13 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use onegrid_core::id::{EnvelopeId, Hash};
+use onegrid_core::id::{EnvelopeId, Hash, MemberId};
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::wire::envelope::{Envelope, EnvelopeError, RawEnvelope, VerifiedEnvelope};
 use onegrid_core::wire::message::Bundle;
 use onegrid_core::wire::verdict::{AttestedEnvelope, RefusedReason, Status, Verdict};
 
 use super::commit::Committed;
+use super::unread::Unread;
 use crate::error::Result;
 use crate::limits::{VERIFY_ALONE_MAX, VERIFY_THREADS_MAX};
 use crate::server::Server;
@@ -22,6 +23,10 @@ pub(crate) struct Checked {
     pub(super) refused: HashMap<EnvelopeId, RefusedReason>,
     /// Certificates that the envelopes name, verified.
     pub(super) certificates: HashMap<Hash, Arc<Certificate>>,
+    /// What only a newer server can read, and what builds on it.
+    pub(super) unread: Vec<Unread>,
+    /// When all this arrived, where that was before now: it was kept unread until an upgrade, ms UTC.
+    pub(super) arrived_ms: Option<i64>,
 }
 
 impl Server {
@@ -34,11 +39,15 @@ impl Server {
                 certificates.insert(certificate.hash(), certificate);
             }
         }
-        let mut refused = HashMap::new();
+        let (mut refused, mut unread) = (HashMap::new(), Vec::new());
         let mut parsed = Vec::with_capacity(bundle.envelopes.len());
         let mut seen = BTreeSet::new();
         for (raw, hash) in bundle.envelopes.into_iter().zip(&order) {
             if !seen.insert(*hash) {
+                continue;
+            }
+            if raw.is_newer() {
+                unread.push(Unread::newer(raw));
                 continue;
             }
             match Envelope::parse(raw) {
@@ -74,8 +83,11 @@ impl Server {
             verified,
             refused,
             certificates,
+            unread,
+            arrived_ms: None,
         };
         checked.refuse_descendants();
+        checked.set_aside(&BTreeSet::new());
         Ok(checked)
     }
 }
@@ -155,6 +167,21 @@ impl Checked {
                 return;
             }
         }
+    }
+
+    /// What was kept unread and is read now, each with its author's member.
+    pub(super) fn released(&self) -> Vec<(EnvelopeId, Option<MemberId>)> {
+        if self.arrived_ms.is_none() {
+            return Vec::new();
+        }
+        self.verified
+            .iter()
+            .map(|verified| {
+                let certificate = verified.certificate();
+                let member = certificate.and_then(|certificate| certificate.facts().member);
+                (verified.envelope().id(), member)
+            })
+            .collect()
     }
 
     /// The lines of the receipt, in the order of the bundle.

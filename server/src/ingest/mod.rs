@@ -20,6 +20,7 @@ mod policy;
 pub mod records;
 mod review;
 mod tick;
+mod unread;
 
 #[cfg(test)]
 mod tests;
@@ -27,7 +28,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use onegrid_core::domain::StreamId;
-use onegrid_core::id::{EnvelopeId, Hash, RecordId};
+use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use onegrid_core::wire::envelope::VerifiedEnvelope;
 use onegrid_core::wire::message::Bundle;
 use onegrid_core::wire::verdict::{AttestedEnvelope, StreamPosition, Verdict};
@@ -58,12 +59,28 @@ impl Server {
         attested: &HashMap<Hash, Verdict>,
         now_ms: i64,
     ) -> Result<Ingested> {
+        let server = self.keys.receipts().public().device();
+        self.ingest_from(server, bundle, attested, now_ms)
+    }
+
+    /// The same, with the device that brings it: what can not be read is bounded for each.
+    pub(crate) fn ingest_from(
+        &self,
+        device: DeviceId,
+        bundle: Bundle,
+        attested: &HashMap<Hash, Verdict>,
+        now_ms: i64,
+    ) -> Result<Ingested> {
         if bundle.envelopes.is_empty() {
             return Ok(Ingested::default());
         }
-        let checked = self.check(bundle)?;
+        let mut checked = self.check(bundle)?;
         for _ in 0..INGEST_ROUNDS_MAX {
-            if let Some(ingested) = self.try_ingest(&checked, attested, now_ms)? {
+            if let Some(ingested) = self.try_ingest(&checked, device, attested, now_ms)? {
+                let missing = &ingested.missing;
+                if !missing.is_empty() && self.wait_for_unread(&mut checked, missing)? {
+                    continue;
+                }
                 self.wakeups.notify(&ingested.touched);
                 return Ok(ingested);
             }
@@ -75,6 +92,7 @@ impl Server {
     fn try_ingest(
         &self,
         checked: &Checked,
+        device: DeviceId,
         attested: &HashMap<Hash, Verdict>,
         now_ms: i64,
     ) -> Result<Option<Ingested>> {
@@ -95,10 +113,26 @@ impl Server {
             }));
         }
         let generation = ground.mark.generation;
-        let Some(committed) = self.commit(plans, &ground, now_ms)? else {
+        let released = checked.released();
+        let committed = self.commit_with(plans, &ground, now_ms, move |tx, touched| {
+            for (id, member) in &released {
+                tx.drop_unread(*id)?;
+                touched.extend(
+                    member
+                        .map(|member| unread::tell(tx, member, *id))
+                        .transpose()?,
+                );
+            }
+            Ok(())
+        })?;
+        let Some(mut committed) = committed else {
             return Ok(None);
         };
         drop(locked);
+        if !checked.unread.is_empty() {
+            let kept = self.keep_unread(checked, &ground, device, now_ms)?;
+            committed.verdicts.extend(kept);
+        }
         let lines = checked.lines(&ground.known, &committed, generation, now_ms);
         Ok(Some(Ingested {
             lines,

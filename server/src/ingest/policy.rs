@@ -29,17 +29,29 @@ pub(crate) struct Ground {
     pub(super) members: HashMap<MemberId, MemberRow>,
     /// Verdicts on what is stored already.
     pub(super) known: HashMap<EnvelopeId, Verdict>,
+    /// When the envelopes arrived, where that was before now: what was valid then decides, ms UTC.
+    pub(super) arrived_ms: Option<i64>,
 }
 
 impl Server {
     pub(super) fn ground(&self, checked: &Checked) -> Result<Ground> {
         let ground = self.store.read(|tx| {
             let mut ground = self.bare_ground(tx)?;
+            ground.arrived_ms = checked.arrived_ms;
             for envelope in &checked.verified {
                 let id = envelope.envelope().id();
+                if checked.arrived_ms.is_some() && tx.unread(id)?.is_some() {
+                    continue;
+                }
                 if let Some((_, verdict)) = tx.verdict(id)? {
                     ground.known.insert(id, verdict);
                 }
+            }
+            for unread in &checked.unread {
+                let known = tx.verdict(unread.id)?;
+                ground
+                    .known
+                    .extend(known.map(|(_, verdict)| (unread.id, verdict)));
             }
             for certificate in checked.certificates.values() {
                 let facts = certificate.facts();
@@ -64,6 +76,7 @@ impl Server {
             devices: HashMap::new(),
             members: HashMap::new(),
             known: HashMap::new(),
+            arrived_ms: None,
         })
     }
 }
@@ -73,11 +86,13 @@ impl Ground {
     pub(super) fn holds(&self, node: &Node, now_ms: i64) -> Option<HeldReason> {
         let certificate = node.certificate.as_deref()?;
         certificate.facts().member?;
-        if self
+        let now_ms = self.arrived_ms.unwrap_or(now_ms);
+        // What the device had delivered before, stays.
+        let revoked_ms = self
             .devices
             .get(&node.author)
-            .is_some_and(|device| device.revoked_ms.is_some())
-        {
+            .and_then(|row| row.revoked_ms);
+        if revoked_ms.is_some_and(|at_ms| self.arrived_ms.is_none_or(|since| at_ms <= since)) {
             return Some(HeldReason::Revoked);
         }
         if self.role_has_changed(node, certificate, now_ms) {

@@ -3,19 +3,19 @@
 use std::collections::BTreeSet;
 
 use onegrid_core::domain::StreamId;
-use onegrid_core::id::{DeviceId, EnvelopeId, RecordId};
+use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
 use onegrid_core::record::{Node, Record};
 use onegrid_core::trust::certificate::Certificate;
-use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::verdict::{HeldReason, RefusedReason, Status, Verdict};
 
-use super::automatic;
 use super::plan::{Plan, own_status};
+use super::unread::tell;
+use super::{automatic, records};
 use crate::error::{Problem, Result};
 use crate::limits::INGEST_ROUNDS_MAX;
-use crate::registry::audit;
+use crate::registry::{audit, directory};
 use crate::server::Server;
-use crate::store::{Entry, NewEntry, ReviewRow, StoreError, StoreResult, Writer};
+use crate::store::{ReviewRow, StoreError, StoreResult, Writer};
 
 /// One envelope that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +92,70 @@ impl Server {
             }
         }
         Err(Problem::new("http.busy"))
+    }
+
+    /// Judges an envelope that could not be judged before, as of its arrival: it may have to wait for a person.
+    pub(super) fn decide_as_arrived(
+        &self,
+        envelope: EnvelopeId,
+        since_ms: i64,
+        now_ms: i64,
+    ) -> Result<()> {
+        for _ in 0..INGEST_ROUNDS_MAX {
+            if let Some(reason) = self.held_as_of(envelope, since_ms)? {
+                return self.hold_on(envelope, reason, now_ms);
+            }
+            let decided = self.try_decide(envelope, true, None, "server", now_ms)?;
+            if decided.is_some() {
+                return Ok(());
+            }
+        }
+        Err(Problem::new("http.busy"))
+    }
+
+    fn held_as_of(&self, envelope: EnvelopeId, since_ms: i64) -> Result<Option<HeldReason>> {
+        self.store.read::<_, Problem>(|tx| {
+            let Some(record) = tx.record_of(envelope)? else {
+                return Ok(None);
+            };
+            let record = records::load(tx, &self.certificates, record)?;
+            let Some(node) = record.node(envelope) else {
+                return Ok(None);
+            };
+            let mut ground = self.bare_ground(tx)?;
+            ground.arrived_ms = Some(since_ms);
+            let device = tx.device(node.author)?;
+            let member = device.as_ref().and_then(|device| device.member);
+            ground.devices.extend(device.map(|row| (row.id, row)));
+            if let Some(member) = member {
+                ground
+                    .members
+                    .extend(tx.member(member)?.map(|row| (row.id, row)));
+            }
+            Ok(ground.holds(node, since_ms))
+        })
+    }
+
+    /// It still waits, for another reason; its author is told.
+    fn hold_on(&self, envelope: EnvelopeId, reason: HeldReason, now_ms: i64) -> Result<()> {
+        let touched = self.store.write::<_, Problem>(move |tx| {
+            let generation = directory::generation(tx)?;
+            let stored = tx.envelope(envelope)?;
+            let stored = stored.ok_or(StoreError::Missing("envelope"))?;
+            let verdict = Verdict {
+                status: Status::Held(reason),
+                at_ms: now_ms.max(stored.verdict.at_ms.saturating_add(1)),
+                generation,
+            };
+            tx.set_verdict(envelope, verdict)?;
+            let mut touched = BTreeSet::new();
+            if let Some(member) = member_of(tx, stored.certificate)? {
+                touched.insert(tell(tx, member, envelope)?);
+            }
+            Ok(touched)
+        })?;
+        self.wakeups.notify(&touched);
+        Ok(())
     }
 
     fn try_decide(
@@ -186,18 +250,18 @@ fn record_decision(
         let Some(author) = tx.envelope(*id)?.map(|stored| stored.certificate) else {
             continue;
         };
-        let member = tx
-            .certificate(author)?
-            .and_then(|raw| Certificate::from_store(raw).ok())
-            .and_then(|certificate| certificate.facts().member);
-        if let Some(stream) = member.map(StreamId::Member) {
-            let entry = Entry::Verdict(*id);
-            let adds = Digest::EMPTY;
-            tx.append(stream, &[NewEntry { entry, adds }])?;
-            touched.insert(stream);
+        if let Some(member) = member_of(tx, author)? {
+            touched.insert(tell(tx, member, *id)?);
         }
     }
     Ok(())
+}
+
+fn member_of(tx: &dyn Writer, certificate: Hash) -> StoreResult<Option<MemberId>> {
+    let certificate = tx.certificate(certificate)?;
+    Ok(certificate
+        .and_then(|raw| Certificate::from_store(raw).ok())
+        .and_then(|certificate| certificate.facts().member))
 }
 
 fn set(

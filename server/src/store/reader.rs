@@ -7,9 +7,9 @@ use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::verdict::Verdict;
 
 use super::{
-    AuditRow, BasePack, Counts, CurrentEntry, CursorsRow, DeviceRow, FeedRow, Head, InvitationRow,
-    LoadKey, LoadRow, MemberRow, RecordRow, ReviewRow, SessionRow, StoreResult, StoredEnvelope,
-    StreamItem,
+    Amount, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow, DeviceRow, FeedRow, Head,
+    InvitationRow, LoadKey, LoadRow, MemberRow, RecordRow, ReviewRow, SessionRow, StoreResult,
+    StoredEnvelope, StreamItem, UnreadRow,
 };
 
 /// One consistent snapshot. Inside a job it also sees what the job has written.
@@ -29,7 +29,8 @@ pub trait Reader {
         through: u64,
     ) -> StoreResult<Vec<Hash>>;
 
-    /// Hash and latest verdict of an envelope; no hash where it is known by a base pack alone.
+    /// Hash and latest verdict of an envelope, whether or not it could be read; no hash where it is known by a
+    /// base pack alone.
     fn verdict(&self, id: EnvelopeId) -> StoreResult<Option<(Option<Hash>, Verdict)>>;
     /// The record of an envelope, whether or not its bytes are here.
     fn record_of(&self, id: EnvelopeId) -> StoreResult<Option<RecordId>>;
@@ -43,6 +44,13 @@ pub trait Reader {
     fn envelopes(&self, record: RecordId) -> StoreResult<Vec<StoredEnvelope>>;
     /// Ids of a record's settled envelopes, in the order of storing.
     fn settled_ids(&self, record: RecordId) -> StoreResult<Vec<EnvelopeId>>;
+
+    /// An envelope that could not be read.
+    fn unread(&self, id: EnvelopeId) -> StoreResult<Option<UnreadRow>>;
+    /// What waits unread, in the order of storing, each with its number; after a number, at most `count_max`.
+    fn unread_held(&self, after: u64, count_max: usize) -> StoreResult<Vec<(u64, UnreadRow)>>;
+    /// How much waits unread that a device brought.
+    fn unread_of(&self, device: DeviceId) -> StoreResult<Amount>;
 
     /// The projection of a record.
     fn record(&self, id: RecordId) -> StoreResult<Option<RecordRow>>;

@@ -53,6 +53,28 @@ pub struct PackedEnvelope {
     pub verdict: Verdict,
 }
 
+/// An envelope that this version can not read, or that builds on one: kept as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadRow {
+    /// The received bytes.
+    pub raw: RawEnvelope,
+    /// The device that brought it; the bound of what is kept unread counts by it.
+    pub device: DeviceId,
+    /// When it arrived, server time, ms UTC: what was valid then decides.
+    pub since_ms: i64,
+    /// Held; or refused, when it could be read at last.
+    pub verdict: Verdict,
+}
+
+/// How much something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Amount {
+    /// Envelopes.
+    pub envelopes: u64,
+    /// Bytes of their headers and bodies.
+    pub bytes: u64,
+}
+
 /// A pack that a phone gave back, with the server's own signature from before the loss.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BasePack {

@@ -8,7 +8,7 @@ use onegrid_core::wire::verdict::Verdict;
 
 use super::{
     AuditRow, BasePack, CursorsRow, DeviceRow, Head, InvitationRow, MemberRow, NewEntry,
-    NewEnvelope, PackedEnvelope, Reader, RecordRow, ReviewRow, SessionRow, StoreResult,
+    NewEnvelope, PackedEnvelope, Reader, RecordRow, ReviewRow, SessionRow, StoreResult, UnreadRow,
 };
 
 /// A transaction that writes.
@@ -47,6 +47,13 @@ pub trait Writer: Reader {
     ) -> StoreResult<()>;
     /// Replaces the verdict on a stored envelope.
     fn set_verdict(&mut self, id: EnvelopeId, verdict: Verdict) -> StoreResult<()>;
+
+    /// Keeps an envelope unread. One that is there stays as it is; says whether it is new.
+    fn put_unread(&mut self, row: &UnreadRow) -> StoreResult<bool>;
+    /// Replaces the verdict on an envelope that is kept unread.
+    fn set_unread_verdict(&mut self, id: EnvelopeId, verdict: Verdict) -> StoreResult<()>;
+    /// It has been read, and is kept among the others now.
+    fn drop_unread(&mut self, id: EnvelopeId) -> StoreResult<()>;
 
     /// Writes the projection of a record, and carries a change of `open` into its streams.
     fn put_record(&mut self, record: &RecordRow) -> StoreResult<()>;

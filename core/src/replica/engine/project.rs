@@ -170,10 +170,14 @@ fn updated_ms(record: &Record) -> Option<i64> {
     counting.map(|item| item.effective_ms).max()
 }
 
-/// 仅存本机 0, 已送达 1, 已查看 2, 已处结 3.
+/// 仅存本机 0, 已送达 1, 已查看 2, 已处结 3; 已到服务器、等待 4: held, and why is in the view.
 fn ladder(record: &Record) -> u8 {
     let Some(state) = record.state() else {
-        return 0;
+        return if record.nodes().first().is_some_and(Node::is_held) {
+            4
+        } else {
+            0
+        };
     };
     let delivered = record
         .nodes()

@@ -7,7 +7,7 @@ use super::super::engine::write::Writing;
 use super::super::error::ReplicaError;
 use super::super::table::envelope::Origin;
 use super::super::table::meta::{self, Name};
-use super::super::table::{attestation, certificate, envelope, record, stream};
+use super::super::table::{attestation, certificate, envelope, notice, record, stream};
 use super::intake::{Incoming, Intake};
 use super::{directory, membership};
 use crate::domain::stream::StreamId;
@@ -18,7 +18,7 @@ use crate::wire::cursor::CursorAt;
 use crate::wire::envelope::{DirectoryMark, Envelope};
 use crate::wire::page::{FeedEntry, Page, Segment};
 use crate::wire::repair::{RepairFound, RepairStep};
-use crate::wire::verdict::Verdict;
+use crate::wire::verdict::{RefusedReason, Status, Verdict};
 
 /// The highest generation of the server that an answer was applied of.
 pub(super) fn generation(conn: &rusqlite::Connection) -> Result<u32, ReplicaError> {
@@ -68,8 +68,14 @@ fn receipt(intake: &mut Intake<'_, '_>, answer: &Answer) -> Result<(), ReplicaEr
     let no = attestation::insert(conn, receipt)?;
     // Record by record, each written and let go: a receipt of a week names thousands.
     let mut by_record: BTreeMap<RecordId, Lines> = BTreeMap::new();
+    let mut put_off = 0_u32;
     for line in &receipt.envelopes {
         let id = line.hash.envelope_id();
+        if line.verdict.status == Status::Refused(RefusedReason::TooMany) {
+            // It stays in the outbox as it is, and is sent again another time.
+            put_off += 1;
+            continue;
+        }
         let Some(stored) = envelope::get(conn, id)? else {
             continue;
         };
@@ -82,6 +88,11 @@ fn receipt(intake: &mut Intake<'_, '_>, answer: &Answer) -> Result<(), ReplicaEr
         } else {
             lines.verdicts.push((id, line.verdict, Some(no)));
         }
+    }
+    if put_off > 0 && !notice::is_unseen(conn, RefusedReason::TooMany.code())? {
+        let code = RefusedReason::TooMany.code();
+        let at_ms = receipt.time_ms;
+        notice::insert(conn, at_ms, code, (None, None), &put_off.to_string())?;
     }
     for (id, lines) in by_record {
         if lines.reload {

@@ -42,6 +42,12 @@ pub(in crate::replica) fn insert(
     .map(drop)
 }
 
+/// Whether the person has not seen yet that this came up.
+pub(in crate::replica) fn is_unseen(conn: &Connection, code: &str) -> Sql<bool> {
+    conn.prepare_cached("SELECT 1 FROM notice WHERE code = ?1 AND seen = 0")?
+        .exists([code])
+}
+
 /// What has not been seen yet, oldest first.
 pub(in crate::replica) fn unseen(conn: &Connection, rows_max: usize) -> Sql<Vec<Notice>> {
     conn.prepare_cached(

@@ -51,7 +51,8 @@ pub struct RecordRow {
     pub needs_review: bool,
     /// Whether it holds something of a newer app.
     pub needs_newer_app: bool,
-    /// Receipt ladder: 0 stored, 1 delivered, 2 seen, 3 handled.
+    /// Receipt ladder: 0 stored, 1 delivered, 2 seen, 3 handled; 4 at the server, where it is held: the view
+    /// says why.
     pub ladder: u8,
     /// Sum of the ids of its settled envelopes.
     pub digest: Digest,

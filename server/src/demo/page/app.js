@@ -214,6 +214,7 @@ const chip = (text, kind) => h("span", { class: `chip ${kind}` }, text);
 const severityChip = (severity) => (severity ? chip(t(`severity_${severity}`), `severity ${severity}`) : null);
 
 function ladder(row) {
+  if (row.ladder === 4) return h("span", { class: "ladder" }, h("span", { class: "rung now" }, t("ladder_4")));
   const rungs = [0, 1, 2, 3].map((rung) => h("span", { class: rung < row.ladder ? "rung past" : rung === row.ladder ? "rung now" : "rung" }, t(`ladder_${rung}`)));
   return h("span", { class: "ladder", role: "img", "aria-label": `${t("ladder")}: ${t(`ladder_${row.ladder}`)}` }, rungs);
 }

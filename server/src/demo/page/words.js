@@ -41,6 +41,7 @@ const WORDS = {
   ladder_1: ["已送达", "delivered"],
   ladder_2: ["已查看", "seen"],
   ladder_3: ["已处结", "handled"],
+  ladder_4: ["已到服务器，等待中", "at the server, waiting"],
   ladder: ["走到哪一步", "How far it has got"],
   severity: ["严重程度", "Severity"],
   severity_now: ["填写的严重程度", "Severity as written"],

@@ -82,7 +82,8 @@ pub(super) fn audit_last(db: &Connection) -> Result<Option<AuditRow>> {
 pub(super) fn counts(db: &Connection) -> Result<Counts> {
     db.prepare_cached(
         "SELECT (SELECT COUNT(*) FROM records), (SELECT COUNT(*) FROM records WHERE open = 1),
-             (SELECT COUNT(*) FROM envelopes), (SELECT COUNT(*) FROM envelopes WHERE status = 2),
+             (SELECT COUNT(*) FROM envelopes), (SELECT COUNT(*) FROM envelopes WHERE status = 2)
+                 + (SELECT COUNT(*) FROM unread WHERE held = 1),
              (SELECT COUNT(*) FROM devices WHERE revoked_ms IS NULL AND member IS NOT NULL),
              (SELECT COUNT(*) FROM members), (SELECT COUNT(*) FROM streams WHERE head > 0)",
     )?

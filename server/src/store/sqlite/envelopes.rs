@@ -88,15 +88,18 @@ pub(super) fn set_verdict(db: &Connection, id: EnvelopeId, verdict: Verdict) -> 
 }
 
 pub(super) fn verdict(db: &Connection, id: EnvelopeId) -> Result<Option<(Option<Hash>, Verdict)>> {
-    db.prepare_cached("SELECT header, body, verdict FROM envelopes WHERE id = ?")?
-        .query_row([id.0], |row| {
-            let (header, body): (Option<Vec<u8>>, Option<Vec<u8>>) = (row.get(0)?, row.get(1)?);
-            let hash = header
-                .zip(body)
-                .map(|(header, body)| Hash::of(&[&header, Hash::of(&[&body]).as_bytes()]));
-            Ok((hash, from_cbor(row, 2)?))
-        })
-        .optional()
+    db.prepare_cached(
+        "SELECT header, body, verdict FROM envelopes WHERE id = ?1
+         UNION ALL SELECT header, body, verdict FROM unread WHERE id = ?1",
+    )?
+    .query_row([id.0], |row| {
+        let (header, body): (Option<Vec<u8>>, Option<Vec<u8>>) = (row.get(0)?, row.get(1)?);
+        let hash = header
+            .zip(body)
+            .map(|(header, body)| Hash::of(&[&header, Hash::of(&[&body]).as_bytes()]));
+        Ok((hash, from_cbor(row, 2)?))
+    })
+    .optional()
 }
 
 const STORED: &str = "SELECT e.header, e.body, e.signature, e.record_id, c.hash, e.verdict

@@ -14,6 +14,7 @@ mod pool;
 mod records;
 mod streams;
 mod tx;
+mod unread;
 mod visitors;
 mod writing;
 

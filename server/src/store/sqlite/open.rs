@@ -10,7 +10,10 @@ use super::convert::failure;
 use crate::store::{StoreError, StoreResult};
 
 /// Numbered migrations, applied in order, each once, each in a transaction of its own.
-const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("migrations/0001_tables.sql"))];
+const MIGRATIONS: &[(i64, &str)] = &[
+    (1, include_str!("migrations/0001_tables.sql")),
+    (2, include_str!("migrations/0002_unread.sql")),
+];
 
 /// How long a connection waits for another process that writes.
 const BUSY_WAIT: Duration = Duration::from_secs(20);

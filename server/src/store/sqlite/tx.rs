@@ -8,11 +8,12 @@ use onegrid_core::wire::verdict::Verdict;
 use rusqlite::Connection;
 
 use super::convert::failure;
-use super::{administration, bases, envelopes, feed, people, records, streams, visitors};
+use super::{administration, bases, envelopes, feed, people, records, streams, unread, visitors};
 use crate::store::{
-    AuditRow, BasePack, Counts, CurrentEntry, CursorsRow, DeviceRow, FeedRow, Head, InvitationRow,
-    LoadKey, LoadRow, MemberRow, NewEntry, NewEnvelope, PackedEnvelope, Reader, RecordRow,
-    ReviewRow, SessionRow, StoreError, StoreResult, StoredEnvelope, StreamItem, Writer,
+    Amount, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow, DeviceRow, FeedRow, Head,
+    InvitationRow, LoadKey, LoadRow, MemberRow, NewEntry, NewEnvelope, PackedEnvelope, Reader,
+    RecordRow, ReviewRow, SessionRow, StoreError, StoreResult, StoredEnvelope, StreamItem,
+    UnreadRow, Writer,
 };
 
 pub(super) struct Tx<'c> {
@@ -73,6 +74,18 @@ impl Reader for Tx<'_> {
 
     fn settled_ids(&self, record: RecordId) -> StoreResult<Vec<EnvelopeId>> {
         envelopes::settled_ids(self.db, record).map_err(failure)
+    }
+
+    fn unread(&self, id: EnvelopeId) -> StoreResult<Option<UnreadRow>> {
+        unread::one(self.db, id).map_err(failure)
+    }
+
+    fn unread_held(&self, after: u64, count_max: usize) -> StoreResult<Vec<(u64, UnreadRow)>> {
+        unread::held(self.db, after, count_max).map_err(failure)
+    }
+
+    fn unread_of(&self, device: DeviceId) -> StoreResult<Amount> {
+        unread::held_of(self.db, device).map_err(failure)
     }
 
     fn record(&self, id: RecordId) -> StoreResult<Option<RecordRow>> {
@@ -211,6 +224,19 @@ impl Writer for Tx<'_> {
         certificate: &RawCertificate,
     ) -> StoreResult<()> {
         envelopes::put_certificate(self.db, hash, device, certificate).map_err(failure)
+    }
+
+    fn put_unread(&mut self, row: &UnreadRow) -> StoreResult<bool> {
+        unread::put(self.db, row).map_err(failure)
+    }
+
+    fn set_unread_verdict(&mut self, id: EnvelopeId, verdict: Verdict) -> StoreResult<()> {
+        let found = unread::set_verdict(self.db, id, verdict).map_err(failure)?;
+        found.then_some(()).ok_or(StoreError::Missing("envelope"))
+    }
+
+    fn drop_unread(&mut self, id: EnvelopeId) -> StoreResult<()> {
+        unread::delete(self.db, id).map_err(failure)
     }
 
     fn put_record(&mut self, record: &RecordRow) -> StoreResult<()> {

@@ -1,0 +1,249 @@
+//! What a newer phone writes and this server can not read: nothing of it is lost, and it is judged once the
+//! server can read it.
+
+use onegrid_core::trust::sign::Purpose;
+use onegrid_core::wire::envelope::RawEnvelope;
+use onegrid_core::wire::verdict::Verdict;
+
+use super::*;
+use crate::limits::UNREAD_ENVELOPES_MAX;
+use crate::store::{NewEnvelope, ReviewRow, StoreError, UnreadRow};
+
+const NEWER: Status = Status::Held(HeldReason::Newer);
+
+/// A header of a version that nobody knows yet: more fields, other ones.
+fn of_version_nine(phone: &Phone, n: u16) -> RawEnvelope {
+    let mut header = Vec::new();
+    let mut e = minicbor::Encoder::new(&mut header);
+    e.array(12).unwrap().u8(9).unwrap().u8(1).unwrap();
+    for field in 0..9 {
+        e.u16(field).unwrap();
+    }
+    e.str(&format!("{n}")).unwrap();
+    signed(phone, header, vec![0x01])
+}
+
+fn signed(phone: &Phone, header: Vec<u8>, body: Vec<u8>) -> RawEnvelope {
+    let mut raw = RawEnvelope {
+        header,
+        body,
+        signature: [0; 64],
+    };
+    let authority = phone.keys.authority();
+    let hash = raw.hash();
+    raw.signature = phone
+        .key
+        .sign(Purpose::Envelope, authority, &[hash.as_bytes()]);
+    raw
+}
+
+fn sync(phone: &mut Phone, world: &World, raw: Vec<RawEnvelope>) -> SyncResponse {
+    let request = phone.ask(Some(phone.raw_bundle(raw)), 0);
+    phone.send(&world.server, &request).unwrap()
+}
+
+/// An older server has kept it unread.
+fn kept_unread(world: &World, phone: &Phone, envelope: &Envelope, since_ms: i64) {
+    let row = UnreadRow {
+        raw: envelope.raw().clone(),
+        device: phone.certificate.facts().device,
+        since_ms,
+        verdict: at(NEWER, since_ms),
+    };
+    let certificate = phone.certificate.clone();
+    world
+        .server
+        .store()
+        .write::<_, StoreError>(move |tx| {
+            let device = certificate.facts().device;
+            tx.put_certificate(certificate.hash(), device, certificate.raw())?;
+            tx.put_unread(&row).map(drop)
+        })
+        .unwrap();
+}
+
+fn at(status: Status, at_ms: i64) -> Verdict {
+    Verdict {
+        status,
+        at_ms,
+        generation: 1,
+    }
+}
+
+fn verdict(world: &World, id: EnvelopeId) -> Status {
+    let found = world.server.store().read(|tx| tx.verdict(id)).unwrap();
+    found.expect("it is kept").1.status
+}
+
+fn told(world: &World, phone: &Phone, id: EnvelopeId) -> bool {
+    let stream = StreamId::Member(phone.member);
+    let rows = world.server.store().read(|tx| tx.feed(stream, 0, 1_000));
+    rows.unwrap()
+        .iter()
+        .any(|row| row.entry == Entry::Verdict(id))
+}
+
+#[test]
+fn an_unknown_format_or_suite_is_held_with_what_builds_on_it_and_outlives_a_restart() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    let genesis = phone.report("gas");
+    phone.push(&world.server, &[&genesis]);
+    let version = of_version_nine(&phone, 1);
+    let mut header = minicbor::to_vec(genesis.header()).unwrap();
+    assert_eq!(header[2], 1, "the suite");
+    header[2] = 2;
+    let suite = signed(&phone, header, genesis.raw().body.clone());
+    let on_it = version.hash().envelope_id();
+    let child = phone.act(
+        genesis.record(),
+        &[on_it.min(genesis.id()), on_it.max(genesis.id())],
+        &comment("a"),
+    );
+    let below = phone.act(genesis.record(), &[child.id()], &comment("b"));
+    let all = vec![
+        version.clone(),
+        suite,
+        child.raw().clone(),
+        below.raw().clone(),
+    ];
+    let waits = Status::Held(HeldReason::ParentHeld);
+    let expected = [NEWER, NEWER, waits, waits];
+    assert_eq!(statuses(&sync(&mut phone, &world, all.clone())), expected);
+    // Again, and what comes later on top of it, and after a restart: the same answer.
+    let later = phone.act(genesis.record(), &[below.id()], &comment("c"));
+    let again = vec![version, later.raw().clone()];
+    assert_eq!(statuses(&sync(&mut phone, &world, again)), [NEWER, waits]);
+    let server = world.reopened();
+    assert_eq!(
+        server.release_newer(NOW + 1).unwrap(),
+        0,
+        "it is no newer server"
+    );
+    assert_eq!(verdict(&world, on_it), NEWER);
+    let counts = world.server.store().read(|tx| tx.counts()).unwrap();
+    assert_eq!((counts.envelopes, counts.held), (1, 5));
+    digests_are_right(&world);
+}
+
+#[test]
+fn what_was_kept_unread_is_judged_by_a_server_that_can_read_it_the_child_before_the_parent() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    let genesis = phone.report("gas");
+    let child = phone.act(genesis.record(), &[genesis.id()], &comment("a"));
+    let mut forged = phone.report("forged").raw().clone();
+    forged.signature[0] ^= 1;
+    let forged = Envelope::parse(forged).unwrap();
+    let orphan = phone.act(forged.record(), &[forged.id()], &comment("below"));
+    for envelope in [&child, &genesis, &orphan, &forged] {
+        kept_unread(&world, &phone, envelope, NOW);
+    }
+    // The device was lost after it had delivered, and before the upgrade.
+    let device = phone.certificate.facts().device;
+    world.server.revoke(device, "admin", NOW + 10).unwrap();
+    let server = world.reopened();
+    assert_eq!(server.release_newer(NOW + 20).unwrap(), 4);
+    assert_eq!(verdict(&world, genesis.id()), Status::Accepted);
+    assert_eq!(verdict(&world, child.id()), Status::Accepted);
+    let refused = Status::Refused(RefusedReason::BadSignature);
+    assert_eq!(verdict(&world, forged.id()), refused);
+    assert_eq!(verdict(&world, orphan.id()), refused);
+    let ids = [genesis.id(), child.id(), forged.id(), orphan.id()];
+    assert!(ids.iter().all(|id| told(&world, &phone, *id)));
+    assert_eq!(server.release_newer(NOW + 30).unwrap(), 0);
+    let rows = world
+        .server
+        .store()
+        .read(|tx| tx.unread_held(0, 10))
+        .unwrap();
+    assert_eq!(rows, []);
+    digests_are_right(&world);
+}
+
+#[test]
+fn what_arrived_after_a_revocation_stays_held_for_a_person() {
+    let world = World::new();
+    let phone = &mut world.volunteer(10);
+    let genesis = phone.report("gas");
+    let device = phone.certificate.facts().device;
+    world.server.revoke(device, "admin", NOW + 10).unwrap();
+    kept_unread(&world, phone, &genesis, NOW + 11);
+    assert_eq!(world.server.release_newer(NOW + 20).unwrap(), 1);
+    let held = Status::Held(HeldReason::Revoked);
+    assert_eq!(verdict(&world, genesis.id()), held);
+    assert_eq!(world.server.waiting(10).unwrap().len(), 1);
+}
+
+#[test]
+fn an_event_that_a_server_did_not_know_is_judged_when_it_does_as_of_its_arrival() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    let genesis = phone.report("gas");
+    phone.push(&world.server, &[&genesis]);
+    let known_now = phone.act(genesis.record(), &[genesis.id()], &comment("a"));
+    let mut ahead = world.volunteer(11);
+    ahead.clock_ms = NOW + 10 * 24 * 3_600_000;
+    let clock = ahead.act(genesis.record(), &[genesis.id()], &comment("b"));
+    for (envelope, author) in [(&known_now, &phone), (&clock, &ahead)] {
+        let (raw, hash, record) = (envelope.raw().clone(), envelope.hash(), genesis.record());
+        let certificate = author.certificate.clone();
+        let stored = world.server.store().write::<_, StoreError>(move |tx| {
+            let author = certificate.facts().device;
+            tx.put_certificate(certificate.hash(), author, certificate.raw())?;
+            let verdict = at(NEWER, NOW);
+            let (raw, certificate) = (&raw, certificate.hash());
+            tx.put_envelope(&NewEnvelope {
+                raw,
+                hash,
+                record,
+                author,
+                certificate,
+                verdict,
+            })?;
+            let envelope = hash.envelope_id();
+            tx.put_review(&ReviewRow {
+                envelope,
+                since_ms: NOW,
+                decided: None,
+            })
+        });
+        stored.unwrap();
+    }
+    let server = world.reopened();
+    assert_eq!(server.release_newer(NOW + 20).unwrap(), 2);
+    assert_eq!(verdict(&world, known_now.id()), Status::Accepted);
+    assert!(told(&world, &phone, known_now.id()));
+    assert_eq!(verdict(&world, clock.id()), Status::Held(HeldReason::Clock));
+    assert!(told(&world, &ahead, clock.id()));
+    digests_are_right(&world);
+}
+
+#[test]
+fn a_flood_that_nobody_can_verify_is_bounded_for_each_device() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    let mut other = world.volunteer(11);
+    let (mut held, mut n) = (0, 0);
+    let too_many = Status::Refused(RefusedReason::TooMany);
+    loop {
+        let raw: Vec<_> = (n..n + 500).map(|n| of_version_nine(&phone, n)).collect();
+        n += 500;
+        let said = statuses(&sync(&mut phone, &world, raw));
+        let kept = said.iter().filter(|status| **status == NEWER).count();
+        held += kept;
+        if kept < said.len() {
+            assert!(said[kept..].iter().all(|status| *status == too_many));
+            break;
+        }
+    }
+    assert_eq!(held as u64, UNREAD_ENVELOPES_MAX);
+    // What it writes beside that is taken as ever, and so is what others bring.
+    let genesis = phone.report("gas");
+    assert_eq!(
+        statuses(&phone.push(&world.server, &[&genesis])),
+        [Status::Accepted]
+    );
+    let raw = of_version_nine(&other, 1);
+    assert_eq!(statuses(&sync(&mut other, &world, vec![raw])), [NEWER]);
+}

@@ -1,0 +1,300 @@
+//! What this version can not read: held as it came, and judged as if it had just arrived once the server has
+//! been upgraded. An old server loses nothing that a newer phone wrote.
+//!
+//! Nobody can verify the signature of an unknown suite, so what one device may bring is bounded.
+
+use std::collections::{BTreeSet, HashMap};
+
+use onegrid_core::domain::StreamId;
+use onegrid_core::domain::case::Event;
+use onegrid_core::id::{DeviceId, EnvelopeId, MemberId};
+use onegrid_core::wire::body::Body;
+use onegrid_core::wire::digest::Digest;
+use onegrid_core::wire::envelope::{Envelope, RawEnvelope};
+use onegrid_core::wire::message::Bundle;
+use onegrid_core::wire::verdict::{HeldReason, RefusedReason, Status, Verdict};
+
+use super::bundle::Checked;
+use super::policy::Ground;
+use crate::error::{Problem, Result};
+use crate::limits::{
+    INGEST_ROUNDS_MAX, RELEASE_REVIEWS_MAX, UNREAD_BYTES_MAX, UNREAD_ENVELOPES_MAX,
+    UNREAD_ROWS_A_STEP,
+};
+use crate::registry::audit;
+use crate::server::Server;
+use crate::store::{Amount, Entry, NewEntry, StoreResult, StoredEnvelope, UnreadRow, Writer};
+
+/// An envelope of a bundle that has to wait for a newer server.
+pub(super) struct Unread {
+    pub(super) raw: RawEnvelope,
+    pub(super) id: EnvelopeId,
+    pub(super) reason: HeldReason,
+}
+
+impl Unread {
+    pub(super) fn newer(raw: RawEnvelope) -> Self {
+        let id = raw.hash().envelope_id();
+        let reason = HeldReason::Newer;
+        Self { raw, id, reason }
+    }
+}
+
+impl Checked {
+    /// What builds on something unread waits with it: on what came with it, or on these.
+    pub(super) fn set_aside(&mut self, stored: &BTreeSet<EnvelopeId>) {
+        if self.unread.is_empty() && stored.is_empty() {
+            return;
+        }
+        let mut waiting = stored.clone();
+        waiting.extend(self.unread.iter().map(|unread| unread.id));
+        loop {
+            let before = self.unread.len();
+            let unread = &mut self.unread;
+            self.verified.retain(|verified| {
+                let envelope = verified.envelope();
+                let mut parents = envelope.header().parents.iter();
+                let waits = parents.any(|parent| waiting.contains(parent));
+                if waits && waiting.insert(envelope.id()) {
+                    unread.push(Unread {
+                        raw: envelope.raw().clone(),
+                        id: envelope.id(),
+                        reason: HeldReason::ParentHeld,
+                    });
+                }
+                !waits
+            });
+            if self.unread.len() == before {
+                return;
+            }
+        }
+    }
+}
+
+impl Server {
+    /// Sets aside what builds on something that is stored unread; gives whether there was such a thing.
+    pub(super) fn wait_for_unread(
+        &self,
+        checked: &mut Checked,
+        missing: &[EnvelopeId],
+    ) -> Result<bool> {
+        let stored = self.store.read::<_, Problem>(|tx| {
+            let mut stored = BTreeSet::new();
+            for id in missing {
+                stored.extend(tx.unread(*id)?.filter(is_held).map(|_| *id));
+            }
+            Ok(stored)
+        })?;
+        checked.set_aside(&stored);
+        Ok(!stored.is_empty())
+    }
+
+    /// Keeps what can not be read, with the certificates that came along. Beyond the bound of the device that
+    /// brings it, nothing is taken, and the phone keeps it.
+    pub(super) fn keep_unread(
+        &self,
+        checked: &Checked,
+        ground: &Ground,
+        device: DeviceId,
+        now_ms: i64,
+    ) -> Result<HashMap<EnvelopeId, Verdict>> {
+        let generation = ground.mark.generation;
+        let at = move |status| Verdict {
+            status,
+            at_ms: now_ms,
+            generation,
+        };
+        let rows: Vec<(EnvelopeId, UnreadRow)> = checked
+            .unread
+            .iter()
+            .filter(|unread| !ground.known.contains_key(&unread.id))
+            .map(|unread| {
+                let row = UnreadRow {
+                    raw: unread.raw.clone(),
+                    device,
+                    since_ms: now_ms,
+                    verdict: at(Status::Held(unread.reason)),
+                };
+                (unread.id, row)
+            })
+            .collect();
+        if rows.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let certificates: Vec<_> = checked.certificates.values().cloned().collect();
+        self.store.write::<_, Problem>(move |tx| {
+            for certificate in &certificates {
+                let device = certificate.facts().device;
+                tx.put_certificate(certificate.hash(), device, certificate.raw())?;
+            }
+            let mut kept = tx.unread_of(device)?;
+            let mut verdicts = HashMap::new();
+            for (id, row) in &rows {
+                kept.envelopes += 1;
+                kept.bytes += row.raw.len() as u64;
+                // Once over, for all that follows: no child comes in without its parent.
+                let verdict = if fits(kept) {
+                    tx.put_unread(row)?;
+                    row.verdict
+                } else {
+                    at(Status::Refused(RefusedReason::TooMany))
+                };
+                verdicts.insert(*id, verdict);
+            }
+            Ok(verdicts)
+        })
+    }
+
+    /// What an older version of this server held because it could not read it, and this one can: judged as of
+    /// its arrival. To be called at the start. Gives how many envelopes were released.
+    pub fn release_newer(&self, now_ms: i64) -> Result<usize> {
+        let released = self.release_unread(now_ms)? + self.release_held(now_ms)?;
+        if released > 0 {
+            self.store.write::<_, Problem>(move |tx| {
+                let subject = released.to_string();
+                Ok(audit::note(
+                    tx,
+                    now_ms,
+                    "server",
+                    "review.released",
+                    &subject,
+                )?)
+            })?;
+        }
+        Ok(released)
+    }
+
+    /// Again and again, until nothing more moves: a child may have come before its parent.
+    fn release_unread(&self, now_ms: i64) -> Result<usize> {
+        let mut released = 0;
+        loop {
+            let (before, mut after) = (released, 0);
+            loop {
+                let rows = self
+                    .store
+                    .read(|tx| tx.unread_held(after, UNREAD_ROWS_A_STEP))?;
+                let Some((last, _)) = rows.last() else { break };
+                after = *last;
+                for (_, row) in &rows {
+                    released += usize::from(self.read_again(row, now_ms)?);
+                }
+            }
+            if released == before {
+                return Ok(released);
+            }
+        }
+    }
+
+    fn read_again(&self, row: &UnreadRow, now_ms: i64) -> Result<bool> {
+        if row.raw.is_newer() {
+            return Ok(false);
+        }
+        let mut checked = self.check(Bundle {
+            certificates: Vec::new(),
+            envelopes: vec![row.raw.clone()],
+        })?;
+        checked.arrived_ms = Some(row.since_ms);
+        let id = row.raw.hash().envelope_id();
+        for _ in 0..INGEST_ROUNDS_MAX {
+            let tried = self.try_ingest(&checked, row.device, &HashMap::new(), now_ms)?;
+            let Some(ingested) = tried else { continue };
+            self.wakeups.notify(&ingested.touched);
+            let verdict = match ingested.lines.first() {
+                Some(line) => line.verdict,
+                None => match self.refusal_of(&ingested.missing)? {
+                    Some(refusal) => refusal,
+                    // It goes on waiting for its parent.
+                    None => return Ok(false),
+                },
+            };
+            self.read_at_last(row, id, verdict)?;
+            return Ok(true);
+        }
+        Err(Problem::new("http.busy"))
+    }
+
+    /// The refusal of a parent, which is then the child's too.
+    fn refusal_of(&self, missing: &[EnvelopeId]) -> Result<Option<Verdict>> {
+        self.store.read::<_, Problem>(|tx| {
+            for id in missing {
+                let parent = tx.unread(*id)?.filter(|row| !is_held(row));
+                if let Some(parent) = parent {
+                    return Ok(Some(parent.verdict));
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    /// Either it is among the others now, or it was no envelope of its author, and who brought it is told.
+    fn read_at_last(&self, row: &UnreadRow, id: EnvelopeId, verdict: Verdict) -> Result<()> {
+        let device = row.device;
+        let told = self.store.write::<_, Problem>(move |tx| {
+            if !matches!(verdict.status, Status::Refused(_)) {
+                tx.drop_unread(id)?;
+                return Ok(None);
+            }
+            tx.set_unread_verdict(id, verdict)?;
+            let member = tx.device(device)?.and_then(|row| row.member);
+            member.map(|member| Ok(tell(tx, member, id)?)).transpose()
+        })?;
+        self.wakeups.notify(&told.into_iter().collect());
+        Ok(())
+    }
+
+    /// Envelopes that could be read, with a body or an event that could not be judged.
+    fn release_held(&self, now_ms: i64) -> Result<usize> {
+        let understood = self.store.read::<_, Problem>(|tx| {
+            let mut understood = Vec::new();
+            for review in tx.reviews_open(RELEASE_REVIEWS_MAX)? {
+                let stored = tx.envelope(review.envelope)?;
+                if stored.as_ref().is_some_and(is_understood_now) {
+                    understood.push((review.envelope, review.since_ms));
+                }
+            }
+            Ok(understood)
+        })?;
+        for (id, since_ms) in &understood {
+            match self.decide_as_arrived(*id, *since_ms, now_ms) {
+                Ok(()) => {}
+                // What waited for another one was let in with it.
+                Err(problem) if problem.code() == "review.not_waiting" => {}
+                Err(problem) => return Err(problem),
+            }
+        }
+        Ok(understood.len())
+    }
+}
+
+/// Tells a person in the stream of the member what became of an envelope; gives the stream.
+pub(super) fn tell(tx: &mut dyn Writer, member: MemberId, id: EnvelopeId) -> StoreResult<StreamId> {
+    let stream = StreamId::Member(member);
+    let (entry, adds) = (Entry::Verdict(id), Digest::EMPTY);
+    tx.append(stream, &[NewEntry { entry, adds }])?;
+    Ok(stream)
+}
+
+fn fits(kept: Amount) -> bool {
+    kept.envelopes <= UNREAD_ENVELOPES_MAX && kept.bytes <= UNREAD_BYTES_MAX
+}
+
+fn is_held(row: &UnreadRow) -> bool {
+    matches!(row.verdict.status, Status::Held(_))
+}
+
+fn is_understood_now(stored: &StoredEnvelope) -> bool {
+    if stored.verdict.status != Status::Held(HeldReason::Newer) {
+        return false;
+    }
+    let Ok(envelope) = Envelope::parse(stored.raw.clone()) else {
+        return false;
+    };
+    match envelope.body() {
+        Body::Unknown(..) => false,
+        Body::Event(event) => !matches!(
+            Event::decode(event.code, event.fold_version, &event.data),
+            Ok(Event::Unknown { .. })
+        ),
+        Body::Genesis(_) | Body::Change(_) => true,
+    }
+}
