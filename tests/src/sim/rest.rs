@@ -59,7 +59,7 @@ impl World {
             Incident::DigestMismatch | Incident::Repaired { .. } | Incident::MissingParents => {
                 !self.time_travel
             }
-            Incident::Unrepaired | Incident::NoProgress => true,
+            Incident::Unrepaired | Incident::NoProgress | Incident::PutOff => true,
         });
         match bad {
             Some(incident) => {
