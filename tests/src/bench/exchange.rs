@@ -11,6 +11,10 @@ use crate::town::{Phone, Town};
 const BENCH: &str = "a phone with 10,000 records comes back, bodies";
 const CHANGED: usize = 50;
 
+#[allow(
+    clippy::too_many_lines,
+    reason = "one measurement after the other, on the same town"
+)]
 pub(super) fn measure(table: &mut Table, town: &mut Town, cast: &mut Cast, cases: &[Written]) {
     eprintln!("reconnect");
     let mut lead = town.enrol("lead", "district_lead", "330105000000", "");

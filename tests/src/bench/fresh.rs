@@ -33,14 +33,14 @@ pub(super) fn measure(table: &mut Table, town: &mut Town) {
                 let now_open = phone.replica().count(&open).unwrap();
                 if now_open > seen {
                     seen = now_open;
-                    usable = Some((start.elapsed() - counted, now_open));
+                    usable = Some((start.elapsed().saturating_sub(counted), now_open));
                 }
                 counted += looking.elapsed();
             }
             other => panic!("{other:?}"),
         }
     };
-    let wall = (start.elapsed() - counted).as_secs_f64();
+    let wall = start.elapsed().saturating_sub(counted).as_secs_f64();
     let cpu_s = process::cpu_s() - cpu;
     assert!(report.equal, "phone and server agree");
     let all = phone.replica().count(&Filter::default()).unwrap();

@@ -19,7 +19,6 @@ mod upload;
 
 use std::sync::Arc;
 
-use onegrid_core::wire::body::Body;
 use onegrid_core::wire::envelope::VerifiedEnvelope;
 use onegrid_core::wire::message::Bundle;
 use onegrid_server::rules::Rules;
@@ -136,9 +135,4 @@ fn certificates_zstd(cast: &Cast) -> u64 {
         bytes.extend_from_slice(&certificate.raw().signature);
     }
     zstd::encode_all(&bytes[..], 3).unwrap().len() as u64
-}
-
-/// Whether an envelope is a Genesis.
-fn is_genesis(envelope: &VerifiedEnvelope) -> bool {
-    matches!(envelope.envelope().body(), Body::Genesis(_))
 }

@@ -1,10 +1,8 @@
 //! What the operating system says of a process.
 
-use std::path::Path;
-
 /// CPU time of this process in seconds, all threads, user and system; to 10 ms.
 #[must_use]
-pub fn cpu_s() -> f64 {
+pub(super) fn cpu_s() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The name in parentheses may hold spaces; utime and stime are the 12th and 13th field after it.
     let after = stat.rsplit(')').next().unwrap_or_default();
@@ -19,17 +17,11 @@ pub fn cpu_s() -> f64 {
 
 /// Peak resident memory of this process so far, MB (10^6 bytes).
 #[must_use]
-pub fn peak_mb() -> f64 {
+pub(super) fn peak_mb() -> f64 {
     field_mb("/proc/self/status", "VmHWM:")
 }
 
-/// Resident memory of a process now, MB.
-#[must_use]
-pub fn resident_mb(pid: u32) -> f64 {
-    field_mb(&format!("/proc/{pid}/status"), "VmRSS:")
-}
-
-fn field_mb(path: impl AsRef<Path>, name: &str) -> f64 {
+fn field_mb(path: &str, name: &str) -> f64 {
     let status = std::fs::read_to_string(path).unwrap_or_default();
     let kib = status
         .lines()

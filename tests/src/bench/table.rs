@@ -131,7 +131,7 @@ fn line(figure: &Figure) -> String {
 
 /// Median and 99th percentile.
 #[must_use]
-pub fn percentiles(samples: &mut [f64]) -> (f64, f64) {
+pub(super) fn percentiles(samples: &mut [f64]) -> (f64, f64) {
     samples.sort_by(f64::total_cmp);
     let at = |share: usize| samples[(samples.len() - 1) * share / 100];
     (at(50), at(99))

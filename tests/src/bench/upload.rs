@@ -11,6 +11,10 @@ use crate::histories::Written;
 
 const BENCH: &str = "upload of a week from one phone, loopback without network";
 
+#[allow(
+    clippy::too_many_lines,
+    reason = "one measurement after the other, on the same town"
+)]
 pub(super) fn measure(table: &mut Table, cases: &[Written]) {
     eprintln!("upload");
     let envelopes: Vec<&VerifiedEnvelope> = cases.iter().flat_map(|case| &case.envelopes).collect();
