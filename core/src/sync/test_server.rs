@@ -201,6 +201,7 @@ impl Server {
             repair,
             heads,
             more,
+            closed: None,
         }
     }
 
