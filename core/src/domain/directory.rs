@@ -1,8 +1,9 @@
 //! The directory: what phones must know about a deployment besides its records.
 //!
 //! `directory/base` carries areas, zones, units, categories and revocations; `directory/<village>`
-//! the public names of its people; `member/<id>` what has changed for one person. An entry is a CBOR array [code, byte string]: a reader that does
-//! not know a code keeps the bytes and passes them on unchanged.
+//! the public names of its people; `member/<id>` what has changed for one person. An entry is a
+//! CBOR array [code, byte string]: a reader that does not know a code keeps the bytes and passes
+//! them on unchanged.
 
 use std::collections::BTreeMap;
 

@@ -5,6 +5,7 @@ use onegrid_core::domain::names::Names;
 use onegrid_core::domain::zone::{ZoneEntry, ZoneVersion};
 use onegrid_core::id::{AreaId, ZoneId};
 use onegrid_core::trust::certificate::Certificate;
+use onegrid_core::trust::session::ClientHandshake;
 use onegrid_core::wire::message::Closed;
 use onegrid_core::wire::signed_entry::SignedEntry;
 
@@ -13,6 +14,27 @@ use crate::limits::{CERTIFICATE_MS, RENEW_BEFORE_MS};
 
 const DAY_MS: i64 = 24 * 3_600_000;
 const ZONE: ZoneId = ZoneId([0x5a; 16]);
+
+impl World {
+    /// Opens a session anew; gives the certificate that came along.
+    pub(crate) fn again(&self, phone: &mut Phone, now_ms: i64) -> Option<Certificate> {
+        let mut rng = self.rng.lock().unwrap();
+        let (client, hello) = ClientHandshake::start(self.keys.authority(), &mut *rng);
+        let server = &self.server;
+        let answer = server.handle_hello(&hello, now_ms, &mut *rng).unwrap();
+        let anchors = self.keys.anchors();
+        let (waiting, prove) = client
+            .prove(&answer, anchors, &phone.key, &phone.certificate)
+            .unwrap();
+        let grant = server.handle_prove(&prove, now_ms, &mut *rng).unwrap();
+        let (session, grant) = waiting.finish(&grant, now_ms).unwrap();
+        phone.session = session;
+        phone.clock_ms = now_ms;
+        grant
+            .certificate
+            .map(|raw| Certificate::verify(raw, anchors).unwrap())
+    }
+}
 
 /// The announcements in the stream of the member.
 fn announced(world: &World, phone: &Phone) -> Vec<Access> {

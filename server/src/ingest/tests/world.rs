@@ -49,7 +49,7 @@ pub(crate) struct World {
     folder: tempfile::TempDir,
     pub(crate) keys: Keys,
     pub(crate) server: Arc<Server>,
-    rng: std::sync::Mutex<ChaCha20Rng>,
+    pub(super) rng: std::sync::Mutex<ChaCha20Rng>,
 }
 
 impl World {
@@ -136,25 +136,6 @@ impl World {
             nonce: 0,
             seen: DirectoryMark::default(),
         }
-    }
-
-    /// Opens a session anew; gives the certificate that came along.
-    pub(crate) fn again(&self, phone: &mut Phone, now_ms: i64) -> Option<Certificate> {
-        let mut rng = self.rng.lock().unwrap();
-        let (client, hello) = ClientHandshake::start(self.keys.authority(), &mut *rng);
-        let server = &self.server;
-        let answer = server.handle_hello(&hello, now_ms, &mut *rng).unwrap();
-        let anchors = self.keys.anchors();
-        let (waiting, prove) = client
-            .prove(&answer, anchors, &phone.key, &phone.certificate)
-            .unwrap();
-        let grant = server.handle_prove(&prove, now_ms, &mut *rng).unwrap();
-        let (session, grant) = waiting.finish(&grant, now_ms).unwrap();
-        phone.session = session;
-        phone.clock_ms = now_ms;
-        grant
-            .certificate
-            .map(|raw| Certificate::verify(raw, anchors).unwrap())
     }
 
     pub(crate) fn volunteer(&self, n: u8) -> Phone {
