@@ -139,7 +139,7 @@ fn who_gets_another_village_loses_the_old_one_and_nothing_that_was_not_delivered
         .report(&hazard("没送出的", &town), now)
         .unwrap();
     // Without network, the worker does not know yet.
-    town.describe("grid", "volunteer", "330105001001", "");
+    town.describe("grid", "grid_worker", "330105013001001", "");
     assert_eq!(grid.replica().undelivered().unwrap(), 1);
     let before = grid.replica().certificate().unwrap().hash();
     let report = grid.sync(&mut town);
