@@ -1,14 +1,22 @@
 //! Scenario 11: the server is lost and comes back from an older backup; the phones give back what it missed.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use onegrid_core::crdt::{Content, Details, Field, FieldEdit, FieldValue, Hazard};
 use onegrid_core::domain::Text;
 use onegrid_core::domain::case::payload::Comment;
-use onegrid_core::id::RecordId;
+use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::replica::Draft;
-use onegrid_tests::town::{Phone, Town};
+use onegrid_core::sync::port::StarPort;
+use onegrid_core::sync::report::Incident;
+use onegrid_core::wire::repair::Settled;
+use onegrid_core::wire::verdict::Verdict;
+use onegrid_server::store::StoreError;
+use onegrid_tests::town::{Fault, Phone, Town};
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
 
 const VILLAGE: &str = "330105013003";
 const GRID: &str = "330105013003001";
@@ -53,7 +61,7 @@ fn say(town: &mut Town, phone: &mut Phone, record: RecordId, words: &str) {
 
 /// The backup is of the first report. `early` loads then, `late` loads all: both hold packs.
 fn story(seed: u64) -> Story {
-    let mut town = Town::small(seed);
+    let mut town = Town::small(seed).with_categories();
     let mut writer = town.enrol("dama", "volunteer", VILLAGE, "wulin-aunties");
     let mut early = town.enrol("grid", "grid_worker", GRID, "");
     let mut late = town.enrol("room", "dispatcher", TOWN, "wulin-command-room");
@@ -112,6 +120,213 @@ fn records_that_survive_only_in_packs_come_back_and_work_goes_on_upon_them() {
         assert!(!here.provisional && here.undelivered == 0);
     }
     is_whole(town);
+}
+
+#[test]
+fn overlapping_parts_in_any_order_make_everybody_equal() {
+    for order in [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ] {
+        let mut story = story(12);
+        story.town.restore(&story.backup);
+        let town = &mut story.town;
+        let mut phones = [story.writer, story.early, story.late];
+        for place in order {
+            let report = phones[place].sync(town);
+            assert!(report.equal, "{order:?} {}: {report:?}", phones[place].name);
+        }
+        for phone in &mut phones {
+            let report = phone.sync(town);
+            assert!(report.equal, "{order:?} {}: {report:?}", phone.name);
+            for record in &story.records {
+                let row = phone.replica().row(*record).unwrap().unwrap();
+                assert!(!row.provisional && row.undelivered == 0, "{order:?}");
+            }
+        }
+        is_whole(town);
+    }
+}
+
+/// What a phone holds as settled, by record.
+fn held(phone: &mut Phone) -> BTreeMap<RecordId, Vec<Settled>> {
+    let rows = phone.replica().rows().unwrap();
+    rows.iter()
+        .map(|row| (row.id, phone.replica().settled(&row.id).unwrap()))
+        .collect()
+}
+
+/// What the server holds of a record.
+fn there(town: &Town, record: RecordId) -> Vec<Settled> {
+    let settled = town.store().read(|tx| tx.settled(record));
+    let settled: Result<_, StoreError> = settled;
+    let mut settled: Vec<Settled> = settled
+        .unwrap()
+        .into_iter()
+        .map(|(id, verdict)| Settled { id, verdict })
+        .collect();
+    settled.sort_unstable_by_key(|line| line.id);
+    settled
+}
+
+/// One random act of one of the phones: who syncs when decides what each holds as packs, and what as single
+/// envelopes.
+fn something_happens(town: &mut Town, phones: &mut [Phone], rng: &mut ChaCha20Rng) {
+    let count = phones.len() as u32;
+    let who = (rng.next_u32() % count) as usize;
+    let rows = phones[who].replica().rows().unwrap();
+    let words = format!("words {}", rng.next_u32());
+    match rng.next_u32() % 9 {
+        0 | 1 => {
+            report(town, &mut phones[who], &words);
+        }
+        2 | 3 if !rows.is_empty() => {
+            let record = rows[rng.next_u32() as usize % rows.len()].id;
+            say(town, &mut phones[who], record, &words);
+        }
+        4 => {
+            // The server has it, and the phone does not know: it will say it again.
+            phones[who].turn(town, Fault::AnswerLost);
+            phones[who].wake();
+        }
+        5 if who > 0 => {
+            let (one, rest) = phones.split_at_mut(who);
+            one[who - 1].meet(&mut rest[0], town);
+        }
+        _ => {
+            phones[who].sync(town);
+        }
+    }
+}
+
+/// Nothing that a phone held as settled before is gone, and no phone differs from the server in an envelope or
+/// a verdict.
+fn nothing_is_lost(
+    town: &Town,
+    phones: &mut [Phone],
+    before: &BTreeMap<RecordId, BTreeMap<EnvelopeId, Verdict>>,
+    seed: u64,
+) {
+    for (record, lines) in before {
+        let now: BTreeMap<EnvelopeId, Verdict> = there(town, *record)
+            .into_iter()
+            .map(|line| (line.id, line.verdict))
+            .collect();
+        for (id, verdict) in lines {
+            let kept = now.get(id);
+            assert!(kept.is_some(), "seed {seed}: {record} lost {id}");
+            assert!(kept.is_some_and(|kept| !verdict.is_later_than(kept)));
+        }
+    }
+    for phone in phones {
+        for (record, lines) in held(phone) {
+            assert_eq!(lines, there(town, record), "seed {seed}: {}", phone.name);
+        }
+        assert_eq!(phone.replica().undelivered().unwrap(), 0, "seed {seed}");
+    }
+}
+
+fn a_scattered_history_comes_back(seed: u64) {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let mut town = Town::small(seed).with_categories();
+    let mut phones = vec![
+        town.enrol("dama", "volunteer", VILLAGE, "wulin-aunties"),
+        town.enrol("grid", "grid_worker", GRID, ""),
+        town.enrol("grid two", "grid_worker", GRID, ""),
+        town.enrol("room", "dispatcher", TOWN, "wulin-command-room"),
+        town.enrol("room two", "dispatcher", TOWN, "wulin-command-room"),
+    ];
+    let mut backups = vec![town.backup()];
+    for _ in 0..1 + rng.next_u32() % 2 {
+        for _ in 0..6 + rng.next_u32() % 20 {
+            something_happens(&mut town, &mut phones, &mut rng);
+            if rng.next_u32().is_multiple_of(6) {
+                backups.push(town.backup());
+            }
+        }
+        if phones.len() > 3 && rng.next_u32().is_multiple_of(3) {
+            phones.remove(rng.next_u32() as usize % phones.len());
+        }
+        let place = rng.next_u32() as usize % backups.len();
+        town.pass(1_000);
+        town.restore(&backups[place]);
+        for _ in 0..rng.next_u32() % 6 {
+            something_happens(&mut town, &mut phones, &mut rng);
+        }
+    }
+    let mut before: BTreeMap<RecordId, BTreeMap<EnvelopeId, Verdict>> = BTreeMap::new();
+    for phone in &mut phones {
+        for (record, lines) in held(phone) {
+            let known = before.entry(record).or_default();
+            for line in lines {
+                let kept = known.entry(line.id).or_insert(line.verdict);
+                if line.verdict.is_later_than(kept) {
+                    *kept = line.verdict;
+                }
+            }
+        }
+    }
+    for round in 0..3 {
+        for at in (1..phones.len()).rev() {
+            phones.swap(at, rng.next_u32() as usize % (at + 1));
+        }
+        for phone in &mut phones {
+            let report = phone.sync(&mut town);
+            let what = format!("seed {seed} round {round} {}: {report:?}", phone.name);
+            assert!(report.equal, "{what}");
+            assert!(!report.incidents.contains(&Incident::Unrepaired), "{what}");
+            assert!(round < 2 || report.incidents.is_empty(), "{what}");
+        }
+    }
+    is_whole(&town);
+    nothing_is_lost(&town, &mut phones, &before, seed);
+}
+
+#[test]
+fn a_history_scattered_over_packs_and_single_envelopes_comes_back_whole() {
+    for seed in 0..12 {
+        a_scattered_history_comes_back(seed);
+    }
+}
+
+#[test]
+#[ignore = "minutes: many more histories"]
+fn many_scattered_histories_come_back_whole() {
+    for seed in 1_000..1_300 {
+        a_scattered_history_comes_back(seed);
+    }
+}
+
+/// The author uploads again what the server lost, without knowing that it had been accepted; a reader has the
+/// verdict from before. Both hold the same envelopes, and each another verdict.
+#[test]
+fn a_verdict_that_was_given_anew_reaches_those_who_know_the_old_one() {
+    let mut town = Town::small(15).with_categories();
+    let mut writer = town.enrol("dama", "volunteer", VILLAGE, "wulin-aunties");
+    let mut reader = town.enrol("grid", "grid_worker", GRID, "");
+    for phone in [&mut writer, &mut reader] {
+        phone.sync(&mut town);
+    }
+    let backup = town.backup();
+    let record = report(&mut town, &mut writer, "accepted twice");
+    writer.turn(&mut town, Fault::AnswerLost);
+    reader.sync(&mut town);
+    let old = held(&mut reader)[&record].clone();
+    town.pass(60_000);
+    town.restore(&backup);
+    writer.wake();
+    writer.sync(&mut town);
+    let new = there(&town, record);
+    assert_ne!(old, new, "judged anew");
+    assert!(reader.sync(&mut town).equal);
+    assert_eq!(held(&mut reader)[&record], there(&town, record));
+    assert!(writer.sync(&mut town).equal);
+    assert_eq!(held(&mut writer)[&record], there(&town, record));
+    is_whole(&town);
 }
 
 #[test]

@@ -148,18 +148,18 @@ impl Record {
         self.graph.heads()
     }
 
-    /// Sum of the ids of the envelopes that are settled (accepted or void): equal on equal replicas.
+    /// The envelopes that are settled (accepted or void), each with the latest verdict on it.
+    pub fn settled(&self) -> impl Iterator<Item = (EnvelopeId, Verdict)> + '_ {
+        self.graph.nodes().iter().filter_map(|node| {
+            let verdict = node.verdict.filter(|verdict| verdict.status.is_settled());
+            Some((node.id, verdict?))
+        })
+    }
+
+    /// Sum over what is settled, ids and verdicts: equal on equal replicas.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        self.graph
-            .nodes()
-            .iter()
-            .filter(|node| {
-                node.verdict
-                    .is_some_and(|verdict| verdict.status.is_settled())
-            })
-            .map(|node| node.id)
-            .collect()
+        self.settled().collect()
     }
 
     /// Whether an envelope counts: accepted, or provisional and legal.

@@ -9,6 +9,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_envelopes.sql"),
     include_str!("migrations/0002_streams.sql"),
     include_str!("migrations/0003_projections.sql"),
+    include_str!("migrations/0004_packs.sql"),
 ];
 
 /// Whether this code knows the file's schema.

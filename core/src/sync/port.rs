@@ -15,6 +15,7 @@ use crate::trust::sign::SecretKey;
 use crate::wire::cursor::Cursor;
 use crate::wire::digest::Digest;
 use crate::wire::message::{Bundle, GiveBack};
+use crate::wire::repair::Settled;
 
 /// The replica could not do what was asked of it. Nothing has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -149,8 +150,14 @@ pub trait StarPort {
     /// The member records of a stream with digests over settled envelopes.
     fn stream_items(&self, stream: &StreamId) -> Result<Vec<StreamItem>, PortError>;
 
-    /// Ids of the settled envelopes of a record; empty when it has not got the record.
-    fn record_ids(&self, record: &RecordId) -> Result<Vec<EnvelopeId>, PortError>;
+    /// The settled envelopes of a record, by id; empty when it has not got the record.
+    fn settled(&self, record: &RecordId) -> Result<Vec<Settled>, PortError>;
+
+    /// Their ids.
+    fn record_ids(&self, record: &RecordId) -> Result<Vec<EnvelopeId>, PortError> {
+        let settled = self.settled(record)?;
+        Ok(settled.into_iter().map(|settled| settled.id).collect())
+    }
 
     /// Hands over what the server lacks.
     fn give(&self, ask: &GiveAsk) -> Result<Given, PortError>;

@@ -6,14 +6,16 @@
 //!
 //! Nothing found here is believed: it only says what to compare and to ask for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use negentropy::{Id, Negentropy, NegentropyStorageVector};
 
 use super::port::StreamItem;
-use crate::id::RecordId;
+use crate::id::{EnvelopeId, RecordId};
 use crate::limits::{RECONCILE_BYTES_MAX, RECONCILE_FRAME_BYTES, RECONCILE_ROUNDS_MAX};
 use crate::wire::digest::Digest;
+use crate::wire::repair::Settled;
+use crate::wire::verdict::Verdict;
 
 /// Why reconciliation does not go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -112,6 +114,22 @@ impl Initiator {
             None => Ok(Some(std::mem::take(&mut self.differences))),
         }
     }
+}
+
+/// How two sides' lists of one record differ: what the second lacks, and what the first lacks. Whoever knows
+/// an older verdict on an envelope lacks it too.
+#[must_use]
+pub fn compare(first: &[Settled], second: &[Settled]) -> (Vec<EnvelopeId>, Vec<EnvelopeId>) {
+    let lacking = |here: &[Settled], there: &[Settled]| {
+        let there: HashMap<EnvelopeId, Verdict> =
+            there.iter().map(|line| (line.id, line.verdict)).collect();
+        let lacks = |line: &&Settled| {
+            let known = there.get(&line.id);
+            known.is_none_or(|known| line.verdict.is_later_than(known))
+        };
+        here.iter().filter(lacks).map(|line| line.id).collect()
+    };
+    (lacking(first, second), lacking(second, first))
 }
 
 /// The side that answers keeps nothing: it answers one message out of its items as they are now.

@@ -1,8 +1,8 @@
 //! Making the phone and the server equal again, stream by stream, after their digests have differed.
 //!
-//! Reconciliation names the records that differ; lists of ids say how; what the phone lacks is asked for and
-//! what the server lacks is given back. A step is forgotten only when its answer has been applied, so a lost
-//! answer repeats the step.
+//! Reconciliation names the records that differ; lists of ids with verdicts say how; what the phone lacks is
+//! asked for and what the server lacks is given back. A step is forgotten only when its answer has been
+//! applied, so a lost answer repeats the step.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -26,7 +26,7 @@ pub(super) enum RepairError {
 #[derive(Debug, Default)]
 pub(super) struct Repair {
     comparing: BTreeMap<StreamId, Initiator>,
-    /// Records to compare by ids; `true` where only the phone has the record in this stream.
+    /// Records to compare by their lists; `true` where only the phone has the record in this stream.
     ids: VecDeque<(StreamId, RecordId, bool)>,
     want_records: VecDeque<(StreamId, RecordId)>,
     want_envelopes: VecDeque<(StreamId, EnvelopeId)>,
@@ -82,14 +82,14 @@ impl Repair {
             if asks.len() >= REPAIR_STEPS_MAX - 2 || room == 0 {
                 break;
             }
-            let ids = port.record_ids(record)?;
+            let settled = port.settled(record)?;
             push(
                 &mut asks,
                 &mut room,
                 *stream,
                 RepairStep::Ids {
                     record: *record,
-                    ids,
+                    settled,
                 },
             );
         }
@@ -199,14 +199,15 @@ impl Repair {
                     self.compared(ask.stream, message)?;
                 }
                 (
-                    RepairStep::Ids { record, ids },
+                    RepairStep::Ids { record, settled },
                     RepairFound::Ids {
                         record: about,
                         reader_lacks,
                         server_lacks,
                     },
                 ) if record == about => {
-                    self.listed(port, ask.stream, *record, ids, reader_lacks, server_lacks)?;
+                    let have: BTreeSet<EnvelopeId> = settled.iter().map(|line| line.id).collect();
+                    self.listed(port, ask.stream, *record, &have, reader_lacks, server_lacks)?;
                 }
                 (RepairStep::Want { records, envelopes }, RepairFound::Given { .. }) => {
                     self.want_records
@@ -249,7 +250,7 @@ impl Repair {
         port: &mut dyn StarPort,
         stream: StreamId,
         record: RecordId,
-        ids: &[EnvelopeId],
+        have: &BTreeSet<EnvelopeId>,
         reader_lacks: &[EnvelopeId],
         server_lacks: &[EnvelopeId],
     ) -> Result<(), RepairError> {
@@ -263,14 +264,13 @@ impl Repair {
         }
         self.want_envelopes
             .extend(reader_lacks.iter().map(|id| (stream, *id)));
-        let have: BTreeSet<&EnvelopeId> = ids.iter().collect();
         let mut lacks: Vec<EnvelopeId> = server_lacks
             .iter()
             .filter(|id| have.contains(id))
             .copied()
             .collect();
         lacks.retain(|id| !self.given.contains(id) && !self.give.envelopes.contains(id));
-        if !lacks.is_empty() && lacks.len() == ids.len() {
+        if !lacks.is_empty() && lacks.len() == have.len() {
             if !self.give.records.contains(&record) {
                 self.give.records.push(record);
             }
@@ -288,10 +288,13 @@ impl Repair {
     }
 }
 
+/// Bytes of an id with its verdict, about.
+const SETTLED_BYTES: usize = 32;
+
 fn push(asks: &mut Vec<RepairAsk>, room: &mut usize, stream: StreamId, step: RepairStep) {
     let bytes = match &step {
         RepairStep::Reconcile(message) => message.len(),
-        RepairStep::Ids { ids, .. } => ids.len() * EnvelopeId::LEN,
+        RepairStep::Ids { settled, .. } => settled.len() * SETTLED_BYTES,
         RepairStep::Want { .. } => 0,
     };
     // Steps that do not fit wait for the next request; a single one always fits.

@@ -1,7 +1,5 @@
 //! What one sync did, for the person, the log and the tests. No personal data is in it.
 
-use crate::wire::message::Closed;
-
 /// Something that should not have happened, or that an administrator should know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Incident {
@@ -62,8 +60,6 @@ pub struct Report {
     pub incidents: Vec<Incident>,
     /// Whether phone and server hold the same, as far as this phone may read.
     pub equal: bool,
-    /// Why the server took what was delivered and gave nothing out.
-    pub closed: Option<Closed>,
 }
 
 impl Report {

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::answer::Answer;
 use super::port::{Applied, GiveAsk, Given, Identity, OutboxAsk, PortError, StarPort, StreamItem};
 use crate::domain::stream::StreamId;
-use crate::id::{EnvelopeId, RecordId};
+use crate::id::RecordId;
 use crate::trust::session::SessionGrant;
 use crate::wire::cursor::Cursor;
 use crate::wire::digest::Digest;
 use crate::wire::message::Bundle;
+use crate::wire::repair::Settled;
 
 fn held<P>(port: &Arc<Mutex<P>>) -> MutexGuard<'_, P> {
     // Every call of a port is one transaction: one that panicked left everything as it was.
@@ -49,8 +50,8 @@ impl<P: StarPort> StarPort for Arc<Mutex<P>> {
         held(self).stream_items(stream)
     }
 
-    fn record_ids(&self, record: &RecordId) -> Result<Vec<EnvelopeId>, PortError> {
-        held(self).record_ids(record)
+    fn settled(&self, record: &RecordId) -> Result<Vec<Settled>, PortError> {
+        held(self).settled(record)
     }
 
     fn give(&self, ask: &GiveAsk) -> Result<Given, PortError> {

@@ -6,7 +6,8 @@ use super::*;
 use crate::id::RecordId;
 use crate::sync::report::Incident;
 use crate::sync::test_server::{Reply, Server};
-use crate::sync::testing::{Keys, Phone, record};
+use crate::sync::testing::{Keys, Phone, accepted, record};
+use crate::wire::verdict::{Status, Verdict, VoidReason};
 
 #[path = "star_world.rs"]
 mod world;
@@ -185,6 +186,38 @@ fn a_silent_difference_is_found_repaired_and_reported() {
     assert!(w.sync(0).equal);
     w.assert_equal();
     assert!(gone.iter().all(|id| w.server.envelopes.contains_key(id)));
+}
+
+#[test]
+fn another_verdict_on_the_same_envelopes_is_found_and_the_later_one_wins() {
+    let mut w = World::new(16, 2);
+    w.write(0, 120);
+    w.assert_equal();
+    // Neither side's feed or outbox tells of these: the server has decided anew, and it has forgotten.
+    let ids: Vec<_> = w.server.envelopes.keys().copied().collect();
+    let (anew, forgotten) = (ids[7], ids[70]);
+    let void = Status::Void(VoidReason::NotPossible);
+    w.server.envelopes.get_mut(&anew).unwrap().2 = Verdict {
+        status: void,
+        ..accepted(w.now + 1, 1)
+    };
+    let (raw, _, verdict) = w.server.envelopes.get_mut(&forgotten).unwrap();
+    let (hash, before) = (raw.hash(), *verdict);
+    verdict.at_ms -= 1;
+    for phone in [0, 1] {
+        let report = w.sync(phone);
+        assert!(report.equal);
+        let found = report.incidents.contains(&Incident::DigestMismatch);
+        assert!(found, "{report:?}");
+        assert_eq!(w.phones[phone].0.held[&anew].verdict.unwrap().status, void);
+        assert_eq!(w.phones[phone].0.held[&forgotten].verdict, Some(before));
+    }
+    let (raw, _, verdict) = &w.server.envelopes[&forgotten];
+    assert_eq!((raw.hash(), *verdict), (hash, before), "given back");
+    for phone in [0, 1] {
+        let report = w.sync(phone);
+        assert_eq!((report.round_trips, report.incidents.len()), (1, 0));
+    }
 }
 
 #[test]

@@ -6,8 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use rand_chacha::ChaCha20Rng;
 
 use super::paths::{SESSION_PATH, SYNC_PATH};
-use super::port::StreamItem;
-use super::reconcile::respond;
 use super::star::Request;
 use super::testing::{Keys, STREAMS, accepted, header_of, streams_of};
 use crate::domain::stream::StreamId;
@@ -22,8 +20,9 @@ use crate::wire::envelope::RawEnvelope;
 use crate::wire::message::{CursorsAnswer, Known, PROTOCOL_VERSION, SyncRequest, SyncResponse};
 use crate::wire::page::{FeedEntry, Page, Segment};
 use crate::wire::receipt::Receipt;
-use crate::wire::repair::{RepairAnswer, RepairFound, RepairStep};
 use crate::wire::verdict::{Attestation, AttestedEnvelope, Verdict};
+
+mod repairs;
 
 /// An answer as the network carries it.
 #[derive(Clone, Debug)]
@@ -201,7 +200,6 @@ impl Server {
             repair,
             heads,
             more,
-            closed: None,
         }
     }
 
@@ -234,7 +232,14 @@ impl Server {
             let (hash, id) = (raw.hash(), raw.hash().envelope_id());
             let earlier = attested
                 .iter()
-                .find_map(|attestation| attestation.verdict_on(id));
+                .filter_map(|attestation| attestation.verdict_on(id))
+                .reduce(|one, other| {
+                    if other.is_later_than(&one) {
+                        other
+                    } else {
+                        one
+                    }
+                });
             let record = header_of(raw).record.unwrap();
             if !self.envelopes.contains_key(&id) {
                 let verdict = earlier.unwrap_or(accepted(now, self.generation));
@@ -243,7 +248,11 @@ impl Server {
                     self.feeds.get_mut(&stream).unwrap().push(id);
                 }
             }
-            let verdict = self.envelopes[&id].2;
+            let known = self.envelopes.get_mut(&id).unwrap();
+            if let Some(earlier) = earlier.filter(|earlier| earlier.is_later_than(&known.2)) {
+                known.2 = earlier;
+            }
+            let verdict = known.2;
             lines.push(AttestedEnvelope {
                 hash,
                 verdict,
@@ -253,59 +262,6 @@ impl Server {
         let authority = self.keys.anchors.authority();
         let signed = Attestation::sign(self.generation, now, lines, &self.keys.receipts, authority);
         (Some(Receipt::of(signed)), Vec::new())
-    }
-
-    pub(super) fn items(&self, stream: &StreamId) -> Vec<StreamItem> {
-        let mut records: BTreeMap<RecordId, Digest> = BTreeMap::new();
-        for (id, (_, record, _)) in &self.envelopes {
-            if streams_of(record).contains(stream) {
-                records.entry(*record).or_insert(Digest::EMPTY).add(*id);
-            }
-        }
-        let item = |(record, digest)| StreamItem {
-            created_ms: 5,
-            record,
-            digest,
-        };
-        records.into_iter().map(item).collect()
-    }
-
-    fn repair(&self, ask: &crate::wire::repair::RepairAsk, page: &mut Page) -> RepairAnswer {
-        let step = match &ask.step {
-            RepairStep::Reconcile(message) => {
-                RepairFound::Reconcile(respond(&self.items(&ask.stream), message).unwrap())
-            }
-            RepairStep::Ids { record, ids } => {
-                let there: BTreeSet<EnvelopeId> = ids.iter().copied().collect();
-                let of = |(_, r, _): &(RawEnvelope, RecordId, Verdict)| r == record;
-                let here: BTreeSet<EnvelopeId> = self
-                    .envelopes
-                    .iter()
-                    .filter(|(_, e)| of(e))
-                    .map(|(id, _)| *id)
-                    .collect();
-                RepairFound::Ids {
-                    record: *record,
-                    reader_lacks: here.difference(&there).copied().collect(),
-                    server_lacks: there.difference(&here).copied().collect(),
-                }
-            }
-            RepairStep::Want { records, envelopes } => {
-                for (id, (raw, record, verdict)) in &self.envelopes {
-                    if records.contains(record) || envelopes.contains(id) {
-                        page.envelopes.push((raw.clone(), *verdict));
-                    }
-                }
-                RepairFound::Given {
-                    absent_records: Vec::new(),
-                    absent: Vec::new(),
-                }
-            }
-        };
-        RepairAnswer {
-            stream: ask.stream,
-            step,
-        }
     }
 
     fn at(&self, position: usize) -> CursorAt {

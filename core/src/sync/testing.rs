@@ -22,6 +22,7 @@ use crate::wire::digest::Digest;
 use crate::wire::envelope::{DirectoryMark, Envelope, Header, RawEnvelope};
 use crate::wire::message::Bundle;
 use crate::wire::page::FeedEntry;
+use crate::wire::repair::Settled;
 use crate::wire::verdict::{Attestation, Status, Verdict};
 
 mod ports;
@@ -171,8 +172,14 @@ impl Phone {
         let id = raw.hash().envelope_id();
         let record = header_of(&raw).record.unwrap();
         if let Some(held) = self.held.get_mut(&id) {
-            let news = held.verdict.is_none() && verdict.is_some();
-            held.verdict = verdict.or(held.verdict);
+            let later = |verdict: &Verdict| {
+                held.verdict
+                    .is_none_or(|known| verdict.is_later_than(&known))
+            };
+            let news = verdict.as_ref().is_some_and(later);
+            if news {
+                held.verdict = verdict;
+            }
             return news;
         }
         self.order.push(id);
@@ -202,7 +209,9 @@ impl Phone {
                 .verdict
                 .is_some_and(|verdict| verdict.status.is_settled());
             if settled && streams_of(&held.record).contains(stream) {
-                records.entry(held.record).or_insert(Digest::EMPTY).add(*id);
+                let line = held.verdict.map(|verdict| Digest::line(*id, &verdict));
+                let sum = records.entry(held.record).or_insert(Digest::EMPTY);
+                *sum = sum.plus(line.unwrap_or_default());
             }
         }
         records

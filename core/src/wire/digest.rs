@@ -1,17 +1,24 @@
 //! Digests: a 16-byte sum that two replicas compare instead of their sets.
 //!
-//! Digest of a record = sum mod 2^128 of the ids of its settled envelopes; digest of a stream = sum of the
-//! digests of its member records. A sum can be kept up to date by one addition, and an honest mistake can not
-//! go unseen; what two replicas then exchange is decided by set reconciliation, never by the sum alone.
+//! Digest of a record = sum mod 2^128 of the lines of its settled envelopes, a line being a hash of the id and
+//! of the latest verdict on it: so two replicas that hold the same envelopes and have heard different verdicts
+//! are seen to differ. Digest of a stream = sum of the digests of its member records. A sum can be kept up to
+//! date by one addition, and an honest mistake can not go unseen; what two replicas then exchange is decided by
+//! set reconciliation, never by the sum alone.
 
 use std::fmt;
 
 use minicbor::decode::{Decoder, Error as DecodeError};
 use minicbor::encode::{Encoder, Error as EncodeError, Write};
 
-use crate::id::EnvelopeId;
+use super::status_code::status_code;
+use super::verdict::Verdict;
+use crate::id::{EnvelopeId, Hash};
 
-/// Sum mod 2^128 of envelope ids, read as little-endian numbers.
+/// What the hash of a line begins with.
+const LINE: &[u8] = b"onegrid.line";
+
+/// Sum mod 2^128 of 16-byte values, read as little-endian numbers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Digest(u128);
 
@@ -31,14 +38,22 @@ impl Digest {
         self.0.to_le_bytes()
     }
 
-    /// One envelope more.
-    pub fn add(&mut self, id: EnvelopeId) {
-        self.0 = self.0.wrapping_add(u128::from_le_bytes(id.0));
+    /// What one settled envelope adds, with the latest verdict on it.
+    #[must_use]
+    pub fn line(id: EnvelopeId, verdict: &Verdict) -> Self {
+        let line = Hash::of(&[
+            LINE,
+            &id.0,
+            &status_code(verdict.status).to_be_bytes(),
+            &verdict.at_ms.to_be_bytes(),
+            &verdict.generation.to_be_bytes(),
+        ]);
+        Self::from_bytes(line.first16())
     }
 
-    /// One envelope less: its verdict is no longer a settled one.
-    pub fn remove(&mut self, id: EnvelopeId) {
-        self.0 = self.0.wrapping_sub(u128::from_le_bytes(id.0));
+    /// Sum of plain ids: between two phones, which compare envelopes that have no verdict yet.
+    pub fn of_ids(ids: impl IntoIterator<Item = EnvelopeId>) -> Self {
+        ids.into_iter().map(|id| Self::from_bytes(id.0)).sum()
     }
 
     /// A record (or a stream) more.
@@ -47,18 +62,17 @@ impl Digest {
         Self(self.0.wrapping_add(other.0))
     }
 
-    /// A record less.
+    /// A record less, or a line that another one replaces.
     #[must_use]
     pub const fn minus(self, other: Self) -> Self {
         Self(self.0.wrapping_sub(other.0))
     }
 }
 
-impl FromIterator<EnvelopeId> for Digest {
-    fn from_iter<I: IntoIterator<Item = EnvelopeId>>(ids: I) -> Self {
-        let mut digest = Self::EMPTY;
-        ids.into_iter().for_each(|id| digest.add(id));
-        digest
+impl FromIterator<(EnvelopeId, Verdict)> for Digest {
+    fn from_iter<I: IntoIterator<Item = (EnvelopeId, Verdict)>>(settled: I) -> Self {
+        let lines = settled.into_iter();
+        lines.map(|(id, verdict)| Self::line(id, &verdict)).sum()
     }
 }
 
@@ -99,38 +113,59 @@ impl<'b, C> minicbor::Decode<'b, C> for Digest {
 
 #[cfg(test)]
 mod tests {
+    use super::super::verdict::{Status, VoidReason};
     use super::*;
+
+    fn accepted(at_ms: i64, generation: u32) -> Verdict {
+        Verdict {
+            status: Status::Accepted,
+            at_ms,
+            generation,
+        }
+    }
 
     #[test]
     fn the_order_does_not_matter_and_what_leaves_is_gone() {
-        let ids = [
-            EnvelopeId([0xff; 16]),
-            EnvelopeId([1; 16]),
-            EnvelopeId([0x80; 16]),
-        ];
-        let forward: Digest = ids.into_iter().collect();
-        let mut backward: Digest = ids.into_iter().rev().collect();
+        let lines = [0xff, 1, 0x80].map(|n| (EnvelopeId([n; 16]), accepted(i64::from(n), 1)));
+        let forward: Digest = lines.into_iter().collect();
+        let backward: Digest = lines.into_iter().rev().collect();
         assert_eq!(forward, backward);
-        backward.remove(ids[1]);
-        assert_eq!(backward, [ids[2], ids[0]].into_iter().collect());
-        assert_ne!(backward, forward);
+        let fewer = backward.minus(Digest::line(lines[1].0, &lines[1].1));
+        assert_eq!(fewer, [lines[2], lines[0]].into_iter().collect());
+        assert_ne!(fewer, forward);
         assert_eq!(forward.minus(forward), Digest::EMPTY);
-        assert_eq!(
-            [backward, forward.minus(backward)]
-                .into_iter()
-                .sum::<Digest>(),
-            forward
-        );
+        let parts = [fewer, forward.minus(fewer)];
+        assert_eq!(parts.into_iter().sum::<Digest>(), forward);
+    }
+
+    #[test]
+    fn every_part_of_a_verdict_counts() {
+        let id = EnvelopeId([7; 16]);
+        let mut lines = vec![
+            Digest::line(id, &accepted(5, 1)),
+            Digest::line(id, &accepted(6, 1)),
+            Digest::line(id, &accepted(5, 2)),
+            Digest::line(EnvelopeId([8; 16]), &accepted(5, 1)),
+        ];
+        for reason in [VoidReason::NotPermitted, VoidReason::Clone] {
+            let void = Verdict {
+                status: Status::Void(reason),
+                ..accepted(5, 1)
+            };
+            lines.push(Digest::line(id, &void));
+        }
+        lines.sort_unstable();
+        lines.dedup();
+        assert_eq!(lines.len(), 6);
     }
 
     #[test]
     fn bytes_are_little_endian() {
-        let mut digest = Digest::EMPTY;
         let mut one = [0; 16];
         one[0] = 0xff;
-        digest.add(EnvelopeId(one));
+        let high = EnvelopeId(one);
         one[0] = 1;
-        digest.add(EnvelopeId(one));
+        let digest = Digest::of_ids([high, EnvelopeId(one)]);
         assert_eq!(digest.to_string(), format!("0001{}", "00".repeat(14)));
     }
 }

@@ -4,6 +4,8 @@
 //! the id of every settled envelope, every event. Salts and signatures are not in it. Its digest is
 //! recomputed from the ids, never believed. How it is spelled in bytes: [`super::pack_codec`].
 
+use std::collections::HashMap;
+
 use minicbor::{Decode, Encode};
 
 use super::columns::ColumnError;
@@ -173,10 +175,25 @@ impl Pack {
         Some(RecordId::v8(&hash))
     }
 
-    /// Sum of the ids.
+    /// Sum of its lines: ids with verdicts.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        self.entries.iter().map(|entry| entry.id).collect()
+        let lines = self.entries.iter().map(|entry| (entry.id, entry.verdict));
+        lines.collect()
+    }
+
+    /// Whether it lists everything that another pack of the same record lists, with verdicts that are no older.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let here: HashMap<EnvelopeId, Verdict> = self
+            .entries
+            .iter()
+            .map(|entry| (entry.id, entry.verdict))
+            .collect();
+        other.entries.iter().all(|entry| {
+            here.get(&entry.id)
+                .is_some_and(|verdict| !entry.verdict.is_later_than(verdict))
+        })
     }
 }
 

@@ -85,11 +85,15 @@ fn a_pack_comes_back_and_has_one_spelling() {
     assert_eq!(pack.record(), Some(case.envelopes[0].record()));
     assert_eq!(
         pack.digest(),
-        case.envelopes
+        pack.entries
             .iter()
-            .map(super::super::envelope::Envelope::id)
+            .map(|entry| (entry.id, entry.verdict))
             .collect()
     );
+    assert!(pack.covers(&pack));
+    let mut older = pack.clone();
+    older.entries[0].verdict.at_ms -= 1;
+    assert!(pack.covers(&older) && !older.covers(&pack));
 }
 
 #[test]

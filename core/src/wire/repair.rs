@@ -6,6 +6,7 @@
 use minicbor::{Decode, Encode};
 
 use super::list::{bytes, list};
+use super::verdict::Verdict;
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, RecordId};
 use crate::limits::{RECONCILE_BYTES_MAX, REPAIR_IDS_MAX};
@@ -20,6 +21,18 @@ pub struct RepairAsk {
     /// The step.
     #[n(1)]
     pub step: RepairStep,
+}
+
+/// A settled envelope with the latest verdict on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Settled {
+    /// The envelope.
+    #[n(0)]
+    pub id: EnvelopeId,
+    /// The verdict.
+    #[n(1)]
+    pub verdict: Verdict,
 }
 
 /// A step of the reader.
@@ -42,9 +55,9 @@ pub enum RepairStep {
         /// The record.
         #[n(0)]
         record: RecordId,
-        /// Their ids.
+        /// Their ids, each with the latest verdict that the reader knows.
         #[cbor(n(1), decode_with = "list::<REPAIR_IDS_MAX, _, _>")]
-        ids: Vec<EnvelopeId>,
+        settled: Vec<Settled>,
     },
     /// Send these, in the page.
     #[n(2)]
@@ -84,16 +97,16 @@ pub enum RepairFound {
         )]
         Vec<u8>,
     ),
-    /// How the two sets of ids of a record differ.
+    /// How the two sets of a record differ: by ids, or by verdicts.
     #[n(1)]
     Ids {
         /// The record.
         #[n(0)]
         record: RecordId,
-        /// What the reader lacks. It asks for them by [`RepairStep::Want`].
+        /// What the reader lacks, or knows an older verdict on. It asks for them by [`RepairStep::Want`].
         #[cbor(n(1), decode_with = "list::<REPAIR_IDS_MAX, _, _>")]
         reader_lacks: Vec<EnvelopeId>,
-        /// What the server lacks. The reader gives them back.
+        /// What the server lacks, or knows an older verdict on. The reader gives them back.
         #[cbor(n(2), decode_with = "list::<REPAIR_IDS_MAX, _, _>")]
         server_lacks: Vec<EnvelopeId>,
     },

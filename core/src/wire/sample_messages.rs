@@ -127,6 +127,5 @@ fn response(world: &mut World, sent: &[Hash], page: &Bundle) -> SyncResponse {
         repair: vec![],
         heads: digest,
         more: false,
-        closed: None,
     }
 }

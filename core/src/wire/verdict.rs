@@ -2,6 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
+use super::status_code::status_code;
 use crate::domain::stream::StreamId;
 use crate::id::{DeviceId, EnvelopeId, Hash};
 use crate::trust::certificate::{Anchors, ServerPurpose};
@@ -23,10 +24,15 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Whether this verdict replaces the other one: the latest verdict counts.
+    /// Whether this verdict replaces the other one: the latest verdict counts. Of two at the same instant one
+    /// and the same wins everywhere.
     #[must_use]
     pub fn is_later_than(&self, other: &Self) -> bool {
-        (self.generation, self.at_ms) > (other.generation, other.at_ms)
+        self.rank() > other.rank()
+    }
+
+    fn rank(&self) -> (u32, i64, u64) {
+        (self.generation, self.at_ms, status_code(self.status))
     }
 }
 

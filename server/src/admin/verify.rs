@@ -143,7 +143,7 @@ impl Walk<'_> {
                 self.wrong("verify.envelope", envelope_id);
             }
         }
-        let settled: Digest = self.tx.settled_ids(id)?.into_iter().collect();
+        let settled: Digest = self.tx.settled(id)?.into_iter().collect();
         if settled != digest {
             self.wrong("verify.digest", id);
         }

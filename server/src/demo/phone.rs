@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use onegrid_core::domain::stream::StreamId;
-use onegrid_core::id::{EnvelopeId, MemberId, RecordId};
+use onegrid_core::id::{MemberId, RecordId};
 use onegrid_core::net::{Driver, NetConfig, NetError, OsRandom, Status, Traffic, enrol};
 use onegrid_core::replica::{FileKey, MarkerFile, Replica, ReplicaError, ReplicaOptions};
 use onegrid_core::sync::answer::Answer;
@@ -18,6 +18,7 @@ use onegrid_core::trust::sign::SecretKey;
 use onegrid_core::wire::cursor::Cursor;
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::message::Bundle;
+use onegrid_core::wire::repair::Settled;
 use rand_core::Rng as _;
 use tokio::sync::watch;
 
@@ -245,8 +246,8 @@ impl StarPort for Handle {
         self.lock().stream_items(stream)
     }
 
-    fn record_ids(&self, record: &RecordId) -> std::result::Result<Vec<EnvelopeId>, PortError> {
-        self.lock().record_ids(record)
+    fn settled(&self, record: &RecordId) -> std::result::Result<Vec<Settled>, PortError> {
+        self.lock().settled(record)
     }
 
     fn give(&self, ask: &GiveAsk) -> std::result::Result<Given, PortError> {

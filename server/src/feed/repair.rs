@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashSet};
 use onegrid_core::domain::StreamId;
 use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::sync::port::StreamItem;
-use onegrid_core::sync::reconcile::respond;
+use onegrid_core::sync::reconcile::{compare, respond};
 use onegrid_core::wire::page::Page;
-use onegrid_core::wire::repair::{RepairAnswer, RepairAsk, RepairFound, RepairStep};
+use onegrid_core::wire::repair::{RepairAnswer, RepairAsk, RepairFound, RepairStep, Settled};
 use onegrid_core::wire::verdict::Status;
 
 use super::packs::Made;
@@ -78,22 +78,22 @@ fn step(
                 .map_err(|error| Problem::new("http.bad_request").because(&error))?;
             RepairFound::Reconcile(answer)
         }
-        RepairStep::Ids { record, ids } => {
+        RepairStep::Ids { record, settled } => {
+            // Whether a record that the reader may not read here exists at all is not said.
             let readable = tx.held_since(ask.stream, *record)?.is_some();
-            let here = if readable {
-                tx.settled_ids(*record)?
+            let here: Vec<Settled> = if readable {
+                let settled = tx.settled(*record)?.into_iter();
+                settled
+                    .map(|(id, verdict)| Settled { id, verdict })
+                    .collect()
             } else {
                 Vec::new()
             };
-            let (mine, theirs): (HashSet<_>, HashSet<_>) = (
-                here.iter().copied().collect(),
-                ids.iter().copied().collect(),
-            );
-            // Whether a record that the reader may not read here exists at all is not said.
+            let (reader_lacks, mine) = compare(&here, settled);
             RepairFound::Ids {
                 record: *record,
-                reader_lacks: here.into_iter().filter(|id| !theirs.contains(id)).collect(),
-                server_lacks: lacking(tx, &mine, ids)?,
+                reader_lacks,
+                server_lacks: lacking(tx, &here, &mine)?,
             }
         }
         RepairStep::Want { records, envelopes } => {
@@ -117,20 +117,15 @@ fn step(
     })
 }
 
-/// Ids that the reader knows as settled and the server does not. One that is held here was decided after the
-/// backup that this server came back from: the reader's attestation says how.
-fn lacking(
-    tx: &dyn Reader,
-    mine: &HashSet<EnvelopeId>,
-    ids: &[EnvelopeId],
-) -> StoreResult<Vec<EnvelopeId>> {
+/// What the reader alone knows as settled, or knows a later verdict on. One that is held here was decided after
+/// the backup that this server came back from: the reader's attestation says how.
+fn lacking(tx: &dyn Reader, here: &[Settled], ids: &[EnvelopeId]) -> StoreResult<Vec<EnvelopeId>> {
+    let mine: HashSet<EnvelopeId> = here.iter().map(|line| line.id).collect();
     let mut lacking = Vec::new();
     for id in ids {
-        if mine.contains(id) {
-            continue;
-        }
         let known = tx.verdict(*id)?.map(|(_, verdict)| verdict.status);
-        if known.is_none_or(|status| matches!(status, Status::Held(_))) {
+        let gone = known.is_none_or(|status| matches!(status, Status::Held(_)));
+        if gone || mine.contains(id) {
             lacking.push(*id);
         }
     }

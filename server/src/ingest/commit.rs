@@ -191,13 +191,23 @@ fn store(
             tx.put_packed(envelope)?;
         }
     }
+    let mut placed = order.base.is_none().then(Vec::new);
     for (id, verdict) in &order.changed {
+        let known = tx.verdict(*id)?.ok_or(StoreError::Missing("envelope"))?;
         tx.set_verdict(*id, *verdict)?;
         committed.verdicts.insert(*id, *verdict);
+        placed = match placed {
+            Some(placed) => decided(tx, placed, *id, known, verdict)?,
+            None => None,
+        };
+    }
+    if let Some(placed) = &mut placed {
+        placed.extend(order.fresh.iter().filter_map(Placed::fresh));
     }
     if let Some(view) = &order.view {
         tx.put_record(&view.row)?;
-        route(tx, order, view, was_there, committed)?;
+        let place = (was_there, placed.as_deref());
+        route(tx, order, view, place, committed)?;
         if let Some((stream, summary)) = &view.summary {
             committed
                 .touched
@@ -212,23 +222,22 @@ fn route(
     tx: &mut dyn Writer,
     order: &Order,
     view: &Projection,
-    was_there: bool,
+    (was_there, placed): (bool, Option<&[Placed]>),
     committed: &mut Committed,
 ) -> StoreResult<()> {
-    let settled = match &order.base {
-        Some(_) => Vec::new(),
-        None => settled(tx, order)?,
-    };
     let old: BTreeSet<StreamId> = tx.record_streams(order.id)?.into_iter().collect();
     for stream in &view.streams {
-        if order.base.is_some() {
+        let Some(placed) = placed else {
             add_again(tx, order, view, *stream, old.contains(stream))?;
-        } else if old.contains(stream) || !was_there {
-            let head = append_envelopes(tx, *stream, &settled, committed)?;
+            committed.touched.insert(*stream);
+            continue;
+        };
+        if old.contains(stream) || !was_there {
+            let head = append_placed(tx, *stream, placed, committed)?;
             let mut named = HashSet::new();
-            for (place, (_, certificate)) in settled.iter().enumerate() {
+            for (place, Placed { certificate, .. }) in placed.iter().enumerate() {
                 if named.insert(*certificate) {
-                    let position = head.position - (settled.len() - 1 - place) as u64;
+                    let position = head.position - (placed.len() - 1 - place) as u64;
                     need(tx, view, *stream, *certificate, position)?;
                 }
             }
@@ -242,7 +251,7 @@ fn route(
                 need(tx, view, *stream, certificate, head.position)?;
             }
         }
-        if !old.contains(stream) && order.base.is_none() {
+        if !old.contains(stream) {
             tx.hold(*stream, order.id)?;
         }
         committed.touched.insert(*stream);
@@ -264,7 +273,8 @@ fn route(
     Ok(())
 }
 
-/// The record as a whole, to everybody: what a base pack brought has no bytes that could be sent alone.
+/// The record as a whole, to everybody: what a base pack brought has no bytes that could be sent alone, and no
+/// hash under which another verdict on it could be told.
 /// The stream holds it from here on, so that no reader counts as having it already.
 fn add_again(
     tx: &mut dyn Writer,
@@ -287,34 +297,68 @@ fn add_again(
     Ok(())
 }
 
-/// What gets positions now: id and certificate, parents first.
-fn settled(tx: &dyn Writer, order: &Order) -> StoreResult<Vec<(EnvelopeId, Hash)>> {
-    let mut settled = Vec::new();
-    for (id, verdict) in &order.changed {
-        if verdict.status.is_settled() {
-            let stored = tx.envelope(*id)?.ok_or(StoreError::Missing("envelope"))?;
-            settled.push((*id, stored.certificate));
-        }
-    }
-    let fresh = order
-        .fresh
-        .iter()
-        .filter(|fresh| fresh.verdict.status.is_settled());
-    settled.extend(fresh.map(|fresh| (fresh.hash.envelope_id(), fresh.certificate)));
-    Ok(settled)
+/// What gets a position now in every stream of its record.
+struct Placed {
+    id: EnvelopeId,
+    certificate: Hash,
+    entry: Entry,
+    adds: Digest,
 }
 
-fn append_envelopes(
+impl Placed {
+    fn fresh(fresh: &Fresh) -> Option<Self> {
+        let id = fresh.hash.envelope_id();
+        fresh.verdict.status.is_settled().then(|| Self {
+            id,
+            certificate: fresh.certificate,
+            entry: Entry::Envelope(id),
+            adds: Digest::line(id, &fresh.verdict),
+        })
+    }
+}
+
+/// Adds an envelope that has another verdict now: as new where nobody has it yet, else as a changed verdict.
+/// `None` when it can not be told alone.
+fn decided(
+    tx: &dyn Writer,
+    mut placed: Vec<Placed>,
+    id: EnvelopeId,
+    (hash, known): (Option<Hash>, Verdict),
+    verdict: &Verdict,
+) -> StoreResult<Option<Vec<Placed>>> {
+    if !verdict.status.is_settled() {
+        return Ok(Some(placed));
+    }
+    if hash.is_none() {
+        return Ok(None);
+    }
+    let stored = tx.envelope(id)?.ok_or(StoreError::Missing("envelope"))?;
+    let line = Digest::line(id, verdict);
+    let (entry, adds) = if known.status.is_settled() {
+        (Entry::Verdict(id), line.minus(Digest::line(id, &known)))
+    } else {
+        (Entry::Envelope(id), line)
+    };
+    placed.push(Placed {
+        id,
+        certificate: stored.certificate,
+        entry,
+        adds,
+    });
+    Ok(Some(placed))
+}
+
+fn append_placed(
     tx: &mut dyn Writer,
     stream: StreamId,
-    settled: &[(EnvelopeId, Hash)],
+    placed: &[Placed],
     committed: &mut Committed,
 ) -> StoreResult<Head> {
-    let entries: Vec<NewEntry> = settled
+    let entries: Vec<NewEntry> = placed
         .iter()
-        .map(|(id, _)| NewEntry {
-            entry: Entry::Envelope(*id),
-            adds: std::iter::once(*id).collect(),
+        .map(|placed| NewEntry {
+            entry: placed.entry.clone(),
+            adds: placed.adds,
         })
         .collect();
     if entries.is_empty() {
@@ -322,10 +366,10 @@ fn append_envelopes(
     }
     let head = tx.append(stream, &entries)?;
     let first = head.position - (entries.len() - 1) as u64;
-    for ((id, _), position) in settled.iter().zip(first..) {
+    for (placed, position) in placed.iter().zip(first..) {
         committed
             .positions
-            .entry(*id)
+            .entry(placed.id)
             .or_default()
             .push(StreamPosition { stream, position });
     }

@@ -1,51 +1,102 @@
 //! What phones give back to a server that has lost it: revocations first, then verdicts that it signed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use onegrid_core::domain::directory::DirectoryEntry;
-use onegrid_core::id::Hash;
+use onegrid_core::id::{EnvelopeId, Hash, RecordId};
 use onegrid_core::wire::message::GiveBack;
 use onegrid_core::wire::signed_entry::SignedEntry;
 use onegrid_core::wire::verdict::{Status, Verdict};
 
+use super::plan::Plan;
 use crate::error::{Problem, Result};
+use crate::limits::INGEST_ROUNDS_MAX;
 use crate::registry::{audit, directory};
 use crate::server::Server;
 use crate::store::DeviceRow;
 
 impl Server {
-    /// What the store still holds and a verdict that was signed later has let in: decided again as it was.
+    /// What the store still holds and a signed verdict has let in: decided again as it was. And what is settled
+    /// here and was decided anew after the backup: the latest verdict counts.
     pub(crate) fn release_given_back(
         &self,
         attested: &HashMap<Hash, Verdict>,
         now_ms: i64,
     ) -> Result<()> {
-        let mut held = self.store.read::<_, Problem>(|tx| {
+        let (mut held, changed) = self.store.read::<_, Problem>(|tx| {
             let mut held = Vec::new();
+            let mut changed: BTreeMap<RecordId, Vec<(EnvelopeId, Verdict)>> = BTreeMap::new();
             for (hash, verdict) in attested {
                 let id = hash.envelope_id();
-                let known = tx.verdict(id)?;
-                if let Some((_, known)) =
-                    known.filter(|(known, _)| known.is_none_or(|known| known == *hash))
-                    && matches!(known.status, Status::Held(_))
-                    && verdict.is_later_than(&known)
+                let Some((known_hash, known)) = tx.verdict(id)? else {
+                    continue;
+                };
+                if known_hash.is_some_and(|known| known != *hash) {
+                    continue;
+                }
+                let later = verdict.is_later_than(&known);
+                if matches!(known.status, Status::Held(_)) {
+                    held.push((verdict.at_ms, id, later.then_some(*verdict)));
+                } else if known.status.is_settled()
+                    && later
+                    && let Some(record) = tx.record_of(id)?
                 {
-                    held.push((verdict.at_ms, id, *verdict));
+                    changed.entry(record).or_default().push((id, *verdict));
                 }
             }
-            Ok(held)
+            Ok((held, changed))
         })?;
         held.sort_unstable_by_key(|(at_ms, id, _)| (*at_ms, *id));
         for (_, id, verdict) in held {
-            match self.decide_as_given(id, verdict, now_ms) {
+            // It was let in before it was held: what was delivered stays, by a verdict that all take as later.
+            let decided = match verdict {
+                Some(verdict) => self.decide_as_given(id, verdict, now_ms),
+                None => self.decide(id, true, "server", now_ms).map(drop),
+            };
+            match decided {
                 Ok(()) => {}
                 // What waited for another one was let in with it.
                 Err(problem) if problem.code() == "review.not_waiting" => {}
                 Err(problem) => return Err(problem),
             }
         }
+        for (record, verdicts) in changed {
+            self.restate(record, &verdicts, now_ms)?;
+        }
         Ok(())
+    }
+
+    /// Puts later verdicts in the place of those that the store has, and tells every reader.
+    fn restate(&self, id: RecordId, verdicts: &[(EnvelopeId, Verdict)], now_ms: i64) -> Result<()> {
+        for _ in 0..INGEST_ROUNDS_MAX {
+            let locked = self.records.lock(BTreeSet::from([id]));
+            let ground = self.store.read(|tx| self.bare_ground(tx))?;
+            let (mut record, before) = self.open_record(id)?;
+            let later = |(id, verdict): &&(EnvelopeId, Verdict)| {
+                let known = record.node(*id).and_then(|node| node.verdict);
+                known.is_some_and(|known| verdict.is_later_than(&known))
+            };
+            let changed: Vec<_> = verdicts.iter().filter(later).copied().collect();
+            record.set_verdicts(changed.iter().copied());
+            let view = self.project(&record, &ground, now_ms);
+            let plan = Plan {
+                record,
+                before,
+                fresh: Vec::new(),
+                changed,
+                missing: Vec::new(),
+                base: None,
+                view,
+            };
+            let committed = self.commit(vec![plan], &ground, now_ms)?;
+            drop(locked);
+            if let Some(committed) = committed {
+                self.wakeups.notify(&committed.touched);
+                return Ok(());
+            }
+        }
+        Err(Problem::new("http.busy"))
     }
 
     /// Takes back what verifies under the keys of this deployment; what does not is left out. Gives the

@@ -100,6 +100,7 @@ pub(crate) fn load(
     id: RecordId,
 ) -> StoreResult<Record> {
     let (stored, bases) = (tx.envelopes(id)?, tx.base_packs(id)?);
+    let based = !bases.is_empty();
     if stored.is_empty() && bases.is_empty() {
         return Ok(Record::new(id));
     }
@@ -127,8 +128,13 @@ pub(crate) fn load(
             verdict: Some(row.verdict),
         });
     }
-    Record::load(id, past).map_err(|error| {
+    let mut record = Record::load(id, past).map_err(|error| {
         tracing::error!(code = error.code(), record = %id, "record does not load");
         StoreError::Row("a record")
-    })
+    })?;
+    if based {
+        // A base says what counted when it was made; what was decided later stands in the rows.
+        record.set_verdicts(tx.settled(id)?);
+    }
+    Ok(record)
 }

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-mod certificates;
 mod failing;
+mod loads;
 mod newer;
 mod pages;
 mod restored;
@@ -74,8 +74,7 @@ fn digests_are_right(world: &World) {
             for stream in tx.streams()? {
                 let mut sum = Digest::EMPTY;
                 for item in tx.stream_items(stream)? {
-                    let ids = tx.settled_ids(item.record)?;
-                    let of_record: Digest = ids.into_iter().collect();
+                    let of_record: Digest = tx.settled(item.record)?.into_iter().collect();
                     assert_eq!(item.digest, of_record, "{stream}");
                     sum = sum.plus(of_record);
                 }
@@ -257,8 +256,6 @@ fn work_under_a_role_that_changed_counts_if_its_author_did_not_know() {
         .read(|tx| crate::registry::directory::mark(tx))
         .unwrap();
     phone.seen = mark;
-    // It opens a session with its old certificate and does not take the new one.
-    world.again(&mut phone, NOW).expect("a new certificate");
     let aware = phone.act(genesis.record(), &[unaware.id()], &comment("aware"));
     let answer = phone.push(&world.server, &[&unaware, &aware]);
     let expected = [Status::Accepted, Status::Held(HeldReason::RoleChanged)];

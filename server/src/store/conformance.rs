@@ -92,7 +92,7 @@ fn put(tx: &mut dyn Writer, n: u32, record: RecordId, verdict: Verdict) -> Store
 fn entry(id: EnvelopeId) -> NewEntry {
     NewEntry {
         entry: Entry::Envelope(id),
-        adds: std::iter::once(id).collect(),
+        adds: Digest::of_ids([id]),
     }
 }
 
@@ -161,7 +161,7 @@ pub(crate) fn the_digest_of_each_position_is_the_sum_so_far(backend: &dyn Backen
                 STREAM,
                 &ids[3..].iter().copied().map(entry).collect::<Vec<_>>(),
             )?;
-            let all: Digest = ids.iter().copied().collect();
+            let all = Digest::of_ids(ids.iter().copied());
             let leaves = NewEntry {
                 entry: Entry::Withdraw(RecordId([1; 16])),
                 adds: Digest::EMPTY.minus(all),
@@ -173,7 +173,7 @@ pub(crate) fn the_digest_of_each_position_is_the_sum_so_far(backend: &dyn Backen
     store
         .read::<_, StoreError>(|tx| {
             for n in 0..=5 {
-                let expected: Digest = ids[..n].iter().copied().collect();
+                let expected = Digest::of_ids(ids[..n].iter().copied());
                 assert_eq!(tx.digest_at(STREAM, n as u64)?, Some(expected));
             }
             assert_eq!(tx.digest_at(STREAM, 6)?, Some(Digest::EMPTY));

@@ -8,8 +8,8 @@ use onegrid_core::wire::verdict::Verdict;
 
 use super::{
     Amount, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow, DeviceRow, FeedRow, Head,
-    InvitationRow, LoadKey, LoadRow, MemberRow, RecordRow, ReviewRow, SessionRow, StoreResult,
-    StoredEnvelope, StreamItem, UnreadRow,
+    Holding, InvitationRow, LoadKey, LoadRow, MemberRow, RecordRow, ReviewRow, SessionRow,
+    StoreResult, StoredEnvelope, StreamItem, UnreadRow,
 };
 
 /// One consistent snapshot. Inside a job it also sees what the job has written.
@@ -42,8 +42,13 @@ pub trait Reader {
     fn envelope(&self, id: EnvelopeId) -> StoreResult<Option<StoredEnvelope>>;
     /// Every envelope of a record whose bytes are stored, in the order of storing.
     fn envelopes(&self, record: RecordId) -> StoreResult<Vec<StoredEnvelope>>;
-    /// Ids of a record's settled envelopes, in the order of storing.
-    fn settled_ids(&self, record: RecordId) -> StoreResult<Vec<EnvelopeId>>;
+    /// A record's settled envelopes with the latest verdict on each, in the order of storing.
+    fn settled(&self, record: RecordId) -> StoreResult<Vec<(EnvelopeId, Verdict)>>;
+    /// Their ids.
+    fn settled_ids(&self, record: RecordId) -> StoreResult<Vec<EnvelopeId>> {
+        let settled = self.settled(record)?;
+        Ok(settled.into_iter().map(|(id, _)| id).collect())
+    }
 
     /// An envelope that could not be read.
     fn unread(&self, id: EnvelopeId) -> StoreResult<Option<UnreadRow>>;
@@ -81,8 +86,12 @@ pub trait Reader {
     ) -> StoreResult<Vec<LoadRow>>;
     /// Every record of a stream.
     fn stream_items(&self, stream: StreamId) -> StoreResult<Vec<StreamItem>>;
-    /// Since which position the stream holds the record; `None` when it does not now.
-    fn held_since(&self, stream: StreamId, record: RecordId) -> StoreResult<Option<u64>>;
+    /// How the stream holds the record; `None` when it does not now.
+    fn holding(&self, stream: StreamId, record: RecordId) -> StoreResult<Option<Holding>>;
+    /// Since which position.
+    fn held_since(&self, stream: StreamId, record: RecordId) -> StoreResult<Option<u64>> {
+        Ok(self.holding(stream, record)?.map(|holding| holding.since))
+    }
     /// The certificates of a record's authors that the readers of the stream may see.
     fn shown(&self, stream: StreamId, record: RecordId) -> StoreResult<Vec<Hash>>;
     /// What a directory or bulletin stream says now, of positions after the given one, at most `count_max`.
@@ -103,8 +112,6 @@ pub trait Reader {
     fn device(&self, id: DeviceId) -> StoreResult<Option<DeviceRow>>;
     /// All devices, in the order of their ids.
     fn devices(&self) -> StoreResult<Vec<DeviceRow>>;
-    /// The devices that are revoked.
-    fn revoked(&self) -> StoreResult<Vec<DeviceId>>;
     /// The devices of a member.
     fn devices_of(&self, member: MemberId) -> StoreResult<Vec<DeviceRow>>;
 

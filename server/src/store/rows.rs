@@ -173,6 +173,44 @@ pub struct LoadKey {
     pub record: RecordId,
 }
 
+impl LoadKey {
+    /// All open cases have been sent, and nothing of the rest.
+    pub const REST: Self = Self {
+        rest: true,
+        created_ms: i64::MAX,
+        record: RecordId([0xff; 16]),
+    };
+}
+
+/// How a stream holds a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Holding {
+    /// Position from which the stream holds it.
+    pub since: u64,
+    /// Whether it is an open case.
+    pub open: bool,
+    /// Position from which `open` is what it is.
+    pub turned_at: u64,
+    /// Its creation, ms UTC.
+    pub created_ms: i64,
+}
+
+impl Holding {
+    /// Whether a load of the stream that began at a position and has come to a key has brought the record, for
+    /// certain: in doubt it has not.
+    #[must_use]
+    pub fn brought_by(&self, record: RecordId, began: u64, key: &LoadKey) -> bool {
+        if self.since > began || self.turned_at > began {
+            return false;
+        }
+        match (self.open, key.rest) {
+            (true, true) => true,
+            (false, false) => false,
+            _ => key.created_ms < self.created_ms || key.record == record,
+        }
+    }
+}
+
 /// One record of a first load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoadRow {

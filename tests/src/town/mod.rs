@@ -22,6 +22,8 @@ pub mod server;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use onegrid_core::domain::category::Categories;
+use onegrid_core::domain::directory::DirectoryEntry;
 use onegrid_core::id::MemberId;
 use onegrid_server::keys::Keys;
 use onegrid_server::registry::members::{Described, id_of_external};
@@ -132,6 +134,18 @@ impl Town {
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// Publishes the categories that come with the program: with them the server's rules make their moves.
+    #[must_use]
+    pub fn with_categories(self) -> Self {
+        let categories = Categories::built_in();
+        let entries = categories.iter().cloned().map(DirectoryEntry::Category);
+        let server = self.server();
+        server
+            .publish(entries.collect(), "admin", self.now_ms)
+            .unwrap();
+        self
     }
 
     /// Time passes.

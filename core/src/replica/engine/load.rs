@@ -50,10 +50,7 @@ pub(in crate::replica) fn record(
     certificates: &mut Certificates,
     id: RecordId,
 ) -> Result<Option<Record>, ReplicaError> {
-    let pack = pack::get(conn, id)?
-        .map(|bytes| Pack::from_bytes(&bytes))
-        .transpose()
-        .map_err(|_| ReplicaError::Inconsistent)?;
+    let mut packs = packs(conn, id)?;
     let mut envelopes = Vec::new();
     for stored in envelope::of_record(conn, id)? {
         if stored.carried {
@@ -65,19 +62,20 @@ pub(in crate::replica) fn record(
             verdict: stored.verdict,
         });
     }
-    let envelopes = closed(pack.as_ref(), envelopes);
-    if pack.is_none() && envelopes.is_empty() {
+    let envelopes = closed(&packs, envelopes);
+    if packs.is_empty() && envelopes.is_empty() {
         return Ok(None);
     }
     let mut known = HashMap::new();
-    for entry in pack.iter().flat_map(|pack| &pack.entries) {
+    for entry in packs.iter().flat_map(|pack| &pack.entries) {
         if let Some(found) = certificates.get(conn, entry.certificate)? {
             known.insert(entry.certificate, found);
         }
     }
+    let more_packs = packs.split_off(packs.len().min(1));
     let past = Past {
-        pack,
-        more_packs: Vec::new(),
+        pack: packs.pop(),
+        more_packs,
         certificates: known,
         envelopes,
         snapshot: None,
@@ -88,10 +86,22 @@ pub(in crate::replica) fn record(
     Ok(Some(record))
 }
 
+/// The packs that a record stands on.
+pub(in crate::replica) fn packs(
+    conn: &Connection,
+    id: RecordId,
+) -> Result<Vec<Pack>, ReplicaError> {
+    let stored = pack::of_record(conn, id)?;
+    stored
+        .iter()
+        .map(|stored| Pack::from_bytes(&stored.bytes).map_err(|_| ReplicaError::Inconsistent))
+        .collect()
+}
+
 /// The envelopes whose parents are all here. (One that was carried along and accepted before its parents
 /// came waits for them.)
-fn closed(pack: Option<&Pack>, envelopes: Vec<StoredEnvelope>) -> Vec<StoredEnvelope> {
-    let mut here: HashSet<EnvelopeId> = pack
+fn closed(packs: &[Pack], envelopes: Vec<StoredEnvelope>) -> Vec<StoredEnvelope> {
+    let mut here: HashSet<EnvelopeId> = packs
         .iter()
         .flat_map(|pack| &pack.entries)
         .map(|entry| entry.id)

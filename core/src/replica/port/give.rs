@@ -89,13 +89,17 @@ impl Replica {
         });
         let alone: HashSet<EnvelopeId> = singles.iter().map(|(parsed, ..)| parsed.id()).collect();
         let needs_pack = ids.is_none_or(|ids| !ids.iter().all(|id| alone.contains(id)));
-        if needs_pack && let Some((bytes, proof)) = pack::with_proof(&self.conn, record)? {
-            gathered.bytes += bytes.len();
-            let opened = Pack::from_bytes(&bytes).map_err(|_| ReplicaError::Inconsistent)?;
-            gathered
-                .certificates
-                .extend(opened.entries.iter().map(|entry| entry.certificate));
-            gathered.packs.entry(proof).or_default().push(bytes);
+        if needs_pack {
+            for stored in pack::of_record(&self.conn, record)? {
+                gathered.bytes += stored.bytes.len();
+                let opened =
+                    Pack::from_bytes(&stored.bytes).map_err(|_| ReplicaError::Inconsistent)?;
+                gathered
+                    .certificates
+                    .extend(opened.entries.iter().map(|entry| entry.certificate));
+                let batch = gathered.packs.entry(stored.proof).or_default();
+                batch.push(stored.bytes);
+            }
             let changed = verdict_change::of_record(&self.conn, record)?;
             gathered
                 .attestations

@@ -1,6 +1,6 @@
 //! Envelopes, packs and verdicts of others on their way into the replica, inside one transaction.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::engine::load;
 use super::super::engine::rewrite;
@@ -283,16 +283,15 @@ impl<'a, 'w> Intake<'a, 'w> {
         };
         let conn = self.writing.conn;
         let singles = envelope::of_record(conn, id)?;
-        let here = pack::get(conn, id)?;
-        if here.as_deref() == Some(bytes) {
-            return Ok(Some(id));
-        }
-        // A pack that knows less than what is here would take something away.
-        let ids: HashSet<EnvelopeId> = opened.entries.iter().map(|entry| entry.id).collect();
-        if let Some(here) = here.map(|here| Pack::from_bytes(&here)) {
-            let here = here.map_err(|_| ReplicaError::Inconsistent)?;
-            if !here.entries.iter().all(|entry| ids.contains(&entry.id)) {
+        // What the other tells beyond this one stays; a pack that tells nothing new is left out.
+        let stored = pack::of_record(conn, id)?;
+        let mut in_place_of = Vec::new();
+        for (stored, known) in stored.iter().zip(load::packs(conn, id)?) {
+            if known.covers(&opened) {
                 return Ok(Some(id));
+            }
+            if opened.covers(&known) {
+                in_place_of.push(stored.no);
             }
         }
         let mut certificates = HashMap::new();
@@ -313,15 +312,11 @@ impl<'a, 'w> Intake<'a, 'w> {
                 return Ok(None);
             }
         };
-        pack::put(
-            conn,
-            id,
-            proof,
-            bytes,
-            opened.entries.iter().map(|entry| entry.id),
-        )?;
+        let ids = opened.entries.iter().map(|entry| entry.id);
+        pack::put(conn, id, (bytes, proof), ids, &in_place_of)?;
         self.applied.pulled += 1;
-        if singles.is_empty() {
+        let all = in_place_of.len() == stored.len() && singles.is_empty();
+        if all && verdict_change::of_record(conn, id)?.is_empty() {
             self.writing.settle(&alone)?;
             return Ok(Some(id));
         }
@@ -344,7 +339,12 @@ impl<'a, 'w> Intake<'a, 'w> {
             .collect();
         let record = self.writing.take(id)?;
         for single in singles {
-            let Some(verdict) = verdicts.get(&single.id) else {
+            // Where the single envelope has a later verdict, it is the one that tells it.
+            let known = single.verdict;
+            let Some(verdict) = verdicts
+                .get(&single.id)
+                .filter(|verdict| known.is_none_or(|known| !known.is_later_than(verdict)))
+            else {
                 continue;
             };
             self.keep_verdict(&record, single.id, verdict, None)?;

@@ -71,7 +71,7 @@ impl Replica {
             };
             let open = reads(peer.facts(), &loaded) && reads(own.facts(), &loaded);
             if open && !withdrawn::has(&self.conn, row.id)? {
-                let digest: Digest = self.all_ids(row.id)?.into_iter().collect();
+                let digest = Digest::of_ids(self.all_ids(row.id)?);
                 let (created_ms, record) = (row.genesis_ms, row.id);
                 items.push(StreamItem {
                     created_ms,

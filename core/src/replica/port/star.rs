@@ -11,7 +11,7 @@ use super::super::table::{certificate, directory, record, stream, stream_record}
 use super::intake::Intake;
 use super::{apply, membership, sql};
 use crate::domain::stream::StreamId;
-use crate::id::{EnvelopeId, RecordId};
+use crate::id::RecordId;
 use crate::sync::answer::Answer;
 use crate::sync::port::{
     Applied, GiveAsk, Given, Identity, OutboxAsk, PortError, StarPort, StreamItem,
@@ -21,6 +21,7 @@ use crate::trust::session::SessionGrant;
 use crate::wire::cursor::Cursor;
 use crate::wire::digest::Digest;
 use crate::wire::message::Bundle;
+use crate::wire::repair::Settled;
 
 impl Replica {
     /// Who this replica is.
@@ -64,21 +65,17 @@ impl Replica {
         Ok(())
     }
 
-    /// Ids of the settled envelopes of a record.
-    pub(super) fn settled_ids(&self, id: &RecordId) -> Result<Vec<EnvelopeId>, ReplicaError> {
+    /// The settled envelopes of a record, by id.
+    fn settled_lines(&self, id: &RecordId) -> Result<Vec<Settled>, ReplicaError> {
         let mut certificates = load::Certificates::default();
         let record = load::record(&self.conn, &mut certificates, *id)?;
-        let mut ids: Vec<EnvelopeId> = record
+        let mut settled: Vec<Settled> = record
             .iter()
-            .flat_map(crate::record::Record::nodes)
-            .filter(|node| {
-                node.verdict
-                    .is_some_and(|verdict| verdict.status.is_settled())
-            })
-            .map(|node| node.id)
+            .flat_map(crate::record::Record::settled)
+            .map(|(id, verdict)| Settled { id, verdict })
             .collect();
-        ids.sort_unstable();
-        Ok(ids)
+        settled.sort_unstable_by_key(|line| line.id);
+        Ok(settled)
     }
 
     fn items(&self, id: StreamId) -> Result<Vec<StreamItem>, ReplicaError> {
@@ -154,8 +151,8 @@ impl StarPort for Replica {
         Ok(self.items(*stream)?)
     }
 
-    fn record_ids(&self, record: &RecordId) -> Result<Vec<EnvelopeId>, PortError> {
-        Ok(self.settled_ids(record)?)
+    fn settled(&self, record: &RecordId) -> Result<Vec<Settled>, PortError> {
+        Ok(self.settled_lines(record)?)
     }
 
     fn give(&self, ask: &GiveAsk) -> Result<Given, PortError> {

@@ -1,7 +1,8 @@
 //! `pack`, `pack_entry` and `pack_proof`: compacted pasts of records, which envelopes they stand for, and
-//! the signature of the batch that each came in.
+//! the signature of the batch that each came in. A record stands on one pack; on several where pasts of it
+//! meet that each tell what the other does not, as after a restore of the server.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{Sql, cbor, fixed, to_cbor};
 use crate::id::{EnvelopeId, RecordId};
@@ -19,18 +20,33 @@ pub(in crate::replica) fn put_proof(conn: &Connection, proof: &PackProof) -> Sql
         .query_row([hash.as_bytes()], |row| row.get(0))
 }
 
-/// Stores a record's pack in place of an older one, with the ids of the envelopes that it stands for.
+/// A pack as stored.
+#[derive(Debug, Clone)]
+pub(in crate::replica) struct Stored {
+    pub(in crate::replica) no: i64,
+    pub(in crate::replica) bytes: Vec<u8>,
+    /// Number of the proof of its batch.
+    pub(in crate::replica) proof: i64,
+}
+
+/// Stores a record's pack in place of those that tell nothing more, with the ids of the envelopes that it
+/// stands for.
 pub(in crate::replica) fn put(
     conn: &Connection,
     record: RecordId,
-    proof: i64,
-    bytes: &[u8],
+    (bytes, proof): (&[u8], i64),
     ids: impl Iterator<Item = EnvelopeId>,
+    in_place_of: &[i64],
 ) -> Sql<()> {
-    delete(conn, record)?;
+    for no in in_place_of {
+        delete_one(conn, *no)?;
+    }
     conn.prepare_cached("INSERT INTO pack (record, proof, bytes) VALUES (?1, ?2, ?3)")?
         .execute((record.as_bytes(), proof, bytes))?;
-    let no = conn.last_insert_rowid();
+    index(conn, conn.last_insert_rowid(), ids)
+}
+
+fn index(conn: &Connection, no: i64, ids: impl Iterator<Item = EnvelopeId>) -> Sql<()> {
     let mut insert = conn.prepare_cached(
         "INSERT INTO pack_entry (key, pack) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
     )?;
@@ -40,21 +56,19 @@ pub(in crate::replica) fn put(
     Ok(())
 }
 
-/// A record's pack.
-pub(in crate::replica) fn get(conn: &Connection, record: RecordId) -> Sql<Option<Vec<u8>>> {
-    conn.prepare_cached("SELECT bytes FROM pack WHERE record = ?1")?
-        .query_row([record.as_bytes()], |row| row.get(0))
-        .optional()
+/// The packs of a record, in the order in which they came.
+pub(in crate::replica) fn of_record(conn: &Connection, record: RecordId) -> Sql<Vec<Stored>> {
+    conn.prepare_cached("SELECT no, bytes, proof FROM pack WHERE record = ?1 ORDER BY no")?
+        .query_map([record.as_bytes()], stored)?
+        .collect()
 }
 
-/// A record's pack with the proof of its batch.
-pub(in crate::replica) fn with_proof(
-    conn: &Connection,
-    record: RecordId,
-) -> Sql<Option<(Vec<u8>, i64)>> {
-    conn.prepare_cached("SELECT bytes, proof FROM pack WHERE record = ?1")?
-        .query_row([record.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()
+fn stored(row: &Row<'_>) -> Sql<Stored> {
+    Ok(Stored {
+        no: row.get(0)?,
+        bytes: row.get(1)?,
+        proof: row.get(2)?,
+    })
 }
 
 /// The proof of a number.
@@ -75,12 +89,15 @@ pub(in crate::replica) fn record_of(conn: &Connection, id: EnvelopeId) -> Sql<Op
 }
 
 pub(in crate::replica) fn delete(conn: &Connection, record: RecordId) -> Sql<()> {
-    conn.prepare_cached(
-        "DELETE FROM pack_entry WHERE pack = (SELECT no FROM pack WHERE record = ?1)",
-    )?
-    .execute([record.as_bytes()])?;
-    conn.prepare_cached("DELETE FROM pack WHERE record = ?1")?
-        .execute([record.as_bytes()])
+    let packs = of_record(conn, record)?;
+    packs.iter().try_for_each(|pack| delete_one(conn, pack.no))
+}
+
+fn delete_one(conn: &Connection, no: i64) -> Sql<()> {
+    conn.prepare_cached("DELETE FROM pack_entry WHERE pack = ?1")?
+        .execute([no])?;
+    conn.prepare_cached("DELETE FROM pack WHERE no = ?1")?
+        .execute([no])
         .map(drop)
 }
 
@@ -90,18 +107,11 @@ pub(in crate::replica) fn reindex(conn: &mut Connection) -> Sql<()> {
     let tx = conn.transaction()?;
     tx.execute("DELETE FROM pack_entry", [])?;
     for record in records(&tx)? {
-        let Some((bytes, proof)) = with_proof(&tx, record)? else {
-            continue;
-        };
-        match Pack::from_bytes(&bytes) {
-            Ok(pack) => put(
-                &tx,
-                record,
-                proof,
-                &bytes,
-                pack.entries.iter().map(|entry| entry.id),
-            )?,
-            Err(_) => delete(&tx, record)?,
+        for stored in of_record(&tx, record)? {
+            match Pack::from_bytes(&stored.bytes) {
+                Ok(pack) => index(&tx, stored.no, pack.entries.iter().map(|entry| entry.id))?,
+                Err(_) => delete_one(&tx, stored.no)?,
+            }
         }
     }
     tx.commit()
@@ -109,7 +119,7 @@ pub(in crate::replica) fn reindex(conn: &mut Connection) -> Sql<()> {
 
 /// Every record that has a pack.
 pub(in crate::replica) fn records(conn: &Connection) -> Sql<Vec<RecordId>> {
-    conn.prepare_cached("SELECT record FROM pack ORDER BY record")?
+    conn.prepare_cached("SELECT DISTINCT record FROM pack ORDER BY record")?
         .query_map([], |row| Ok(RecordId(fixed(row, 0)?)))?
         .collect()
 }

@@ -100,13 +100,13 @@ impl StarPort for Phone {
         Ok(self.settled(stream).into_iter().map(item).collect())
     }
 
-    fn record_ids(&self, record: &RecordId) -> Result<Vec<EnvelopeId>, PortError> {
-        let settled = |id: &EnvelopeId| {
-            self.held[id]
-                .verdict
-                .is_some_and(|verdict| verdict.status.is_settled())
+    fn settled(&self, record: &RecordId) -> Result<Vec<Settled>, PortError> {
+        let settled = |id: EnvelopeId| {
+            let verdict = self.held[&id].verdict;
+            let verdict = verdict.filter(|verdict| verdict.status.is_settled())?;
+            Some(Settled { id, verdict })
         };
-        Ok(self.ids(record).into_iter().filter(settled).collect())
+        Ok(self.ids(record).into_iter().filter_map(settled).collect())
     }
 
     fn give(&self, ask: &GiveAsk) -> Result<Given, PortError> {
@@ -150,7 +150,8 @@ impl PeerPort for Phone {
         for (id, held) in &self.held {
             // A record that begins with 255 is restricted: nobody else may read it.
             if held.record.0[0] != 255 {
-                records.entry(held.record).or_insert(Digest::EMPTY).add(*id);
+                let sum = records.entry(held.record).or_insert(Digest::EMPTY);
+                *sum = sum.plus(Digest::of_ids([*id]));
             }
         }
         let item = |(record, digest)| StreamItem {

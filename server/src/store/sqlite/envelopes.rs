@@ -131,10 +131,14 @@ pub(super) fn count(db: &Connection, record: RecordId) -> Result<usize> {
         .map(|count| usize::try_from(count).unwrap_or(usize::MAX))
 }
 
-pub(super) fn settled_ids(db: &Connection, record: RecordId) -> Result<Vec<EnvelopeId>> {
-    db.prepare_cached("SELECT id FROM envelopes WHERE record_id = ? AND status < 2 ORDER BY no")?
-        .query_map([record.0], |row| row.get(0).map(EnvelopeId))?
-        .collect()
+pub(super) fn settled(db: &Connection, record: RecordId) -> Result<Vec<(EnvelopeId, Verdict)>> {
+    db.prepare_cached(
+        "SELECT id, verdict FROM envelopes WHERE record_id = ? AND status < 2 ORDER BY no",
+    )?
+    .query_map([record.0], |row| {
+        Ok((row.get(0).map(EnvelopeId)?, from_cbor(row, 1)?))
+    })?
+    .collect()
 }
 
 fn stored(row: &Row<'_>) -> Result<StoredEnvelope> {

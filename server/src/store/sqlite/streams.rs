@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use super::convert::{int, limit, number, stream as stream_name};
 use super::feed::{stream_no, stream_no_made};
-use crate::store::{CurrentEntry, LoadKey, LoadRow, StreamItem};
+use crate::store::{CurrentEntry, Holding, LoadKey, LoadRow, StreamItem};
 
 /// Gives whether the record exists.
 pub(super) fn hold(db: &Connection, stream: StreamId, record: RecordId) -> Result<bool> {
@@ -44,17 +44,24 @@ pub(super) fn release(db: &Connection, stream: StreamId, record: RecordId) -> Re
     .map(drop)
 }
 
-pub(super) fn held_since(
+pub(super) fn holding(
     db: &Connection,
     stream: StreamId,
     record: RecordId,
-) -> Result<Option<u64>> {
+) -> Result<Option<Holding>> {
     db.prepare_cached(
-        "SELECT added_at FROM stream_records
+        "SELECT added_at, open, turned_at, created_ms FROM stream_records
          WHERE stream_no = (SELECT no FROM streams WHERE id = ?)
            AND record_no = (SELECT no FROM records WHERE id = ?)",
     )?
-    .query_row(params![stream.to_bytes(), record.0], |row| number(row, 0))
+    .query_row(params![stream.to_bytes(), record.0], |row| {
+        Ok(Holding {
+            since: number(row, 0)?,
+            open: row.get(1)?,
+            turned_at: number(row, 2)?,
+            created_ms: row.get(3)?,
+        })
+    })
     .optional()
 }
 

@@ -11,8 +11,8 @@ use super::convert::failure;
 use super::{administration, bases, envelopes, feed, people, records, streams, unread, visitors};
 use crate::store::{
     Amount, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow, DeviceRow, FeedRow, Head,
-    InvitationRow, LoadKey, LoadRow, MemberRow, NewEntry, NewEnvelope, PackedEnvelope, Reader,
-    RecordRow, ReviewRow, SessionRow, StoreError, StoreResult, StoredEnvelope, StreamItem,
+    Holding, InvitationRow, LoadKey, LoadRow, MemberRow, NewEntry, NewEnvelope, PackedEnvelope,
+    Reader, RecordRow, ReviewRow, SessionRow, StoreError, StoreResult, StoredEnvelope, StreamItem,
     UnreadRow, Writer,
 };
 
@@ -72,8 +72,8 @@ impl Reader for Tx<'_> {
         envelopes::of_record(self.db, record).map_err(failure)
     }
 
-    fn settled_ids(&self, record: RecordId) -> StoreResult<Vec<EnvelopeId>> {
-        envelopes::settled_ids(self.db, record).map_err(failure)
+    fn settled(&self, record: RecordId) -> StoreResult<Vec<(EnvelopeId, Verdict)>> {
+        envelopes::settled(self.db, record).map_err(failure)
     }
 
     fn unread(&self, id: EnvelopeId) -> StoreResult<Option<UnreadRow>> {
@@ -138,8 +138,8 @@ impl Reader for Tx<'_> {
         streams::items(self.db, stream).map_err(failure)
     }
 
-    fn held_since(&self, stream: StreamId, record: RecordId) -> StoreResult<Option<u64>> {
-        streams::held_since(self.db, stream, record).map_err(failure)
+    fn holding(&self, stream: StreamId, record: RecordId) -> StoreResult<Option<Holding>> {
+        streams::holding(self.db, stream, record).map_err(failure)
     }
 
     fn shown(&self, stream: StreamId, record: RecordId) -> StoreResult<Vec<Hash>> {
@@ -173,10 +173,6 @@ impl Reader for Tx<'_> {
 
     fn devices(&self) -> StoreResult<Vec<DeviceRow>> {
         people::devices(self.db).map_err(failure)
-    }
-
-    fn revoked(&self) -> StoreResult<Vec<DeviceId>> {
-        people::revoked(self.db).map_err(failure)
     }
 
     fn devices_of(&self, member: MemberId) -> StoreResult<Vec<DeviceRow>> {
