@@ -10,6 +10,7 @@
 
 pub mod bulletin;
 pub mod cursors;
+mod load;
 pub mod packs;
 pub mod page;
 pub mod remembered;

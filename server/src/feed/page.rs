@@ -11,12 +11,13 @@ use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::pack::PackBatch;
 use onegrid_core::wire::page::{Page, Segment};
 
-use super::cursors::{Standing, at_head, urgency};
+use super::cursors::{Standing, at_head, load_key, urgency};
 use super::packs::Made;
+use super::segment::Begun;
 use crate::error::{Problem, Result};
 use crate::limits::INFLATION_EXPECTED;
 use crate::server::Server;
-use crate::store::{Reader, StoreError, StoreResult};
+use crate::store::{LoadKey, Reader, StoreError, StoreResult};
 
 /// What a page is made for.
 pub(crate) struct Wish<'a> {
@@ -52,6 +53,8 @@ pub(super) struct Draft<'a> {
     pub(super) tx: &'a dyn Reader,
     pub(super) streams: BTreeSet<StreamId>,
     pub(super) positions: HashMap<StreamId, u64>,
+    /// Loads under way: where they began and how far they have come.
+    pub(super) loading: HashMap<StreamId, (u64, LoadKey)>,
     pub(super) given: &'a HashMap<RecordId, Digest>,
     page: Page,
     pub(super) packs: Vec<Vec<u8>>,
@@ -77,12 +80,32 @@ impl Server {
         order.sort_by_key(|standing| (urgency(&standing.stream), standing.stream));
         let mut cursors = Vec::with_capacity(order.len());
         let mut more = false;
+        let mut loads = Vec::new();
         for standing in order {
             let stream = standing.stream;
             let at = known.get(&stream).copied().unwrap_or(&CursorAt::Fresh);
-            let next = draft.segment(standing, at, wish)?;
-            more |= next != at_head(standing.head, wish.generation);
-            cursors.push(Cursor { stream, at: next });
+            match draft.begin(standing, at, wish)? {
+                Begun::Stands(at) => {
+                    more |= at != at_head(standing.head, wish.generation);
+                    cursors.push(Cursor { stream, at });
+                }
+                Begun::Loads(mut load) => {
+                    // What all others build on comes whole; of the rest first what is open.
+                    if stream == StreamId::DirectoryBase {
+                        draft.load_on(&mut load)?;
+                    } else {
+                        draft.load_open(&mut load)?;
+                    }
+                    loads.push((standing.head, load));
+                }
+            }
+        }
+        for (head, mut load) in loads {
+            draft.load_on(&mut load)?;
+            let stream = load.stream;
+            let at = draft.end_load(load, wish.generation);
+            more |= at != at_head(head, wish.generation);
+            cursors.push(Cursor { stream, at });
         }
         let (page, packs, made) = draft.into_parts();
         Ok(Turned {
@@ -130,6 +153,16 @@ impl<'a> Draft<'a> {
             } if generation == wish.generation => Some((cursor.stream, position)),
             _ => None,
         });
+        let loading = wish.cursors.iter().filter_map(|cursor| match &cursor.at {
+            CursorAt::Loading {
+                generation,
+                position,
+                after,
+            } if *generation == wish.generation => {
+                Some((cursor.stream, (*position, load_key(after)?)))
+            }
+            _ => None,
+        });
         Self {
             server,
             tx,
@@ -139,6 +172,7 @@ impl<'a> Draft<'a> {
                 .map(|standing| standing.stream)
                 .collect(),
             positions: positions.collect(),
+            loading: loading.collect(),
             given: wish.given,
             page: Page::default(),
             packs: Vec::new(),

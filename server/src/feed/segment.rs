@@ -1,4 +1,4 @@
-//! The next part of one stream: entries after a position, or what the stream holds for who is new to it.
+//! The next part of one stream for who has read it before: entries after a position.
 
 use std::collections::HashMap;
 
@@ -7,23 +7,33 @@ use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::wire::cursor::CursorAt;
 use onegrid_core::wire::page::{FeedEntry, Segment};
 
-use super::cursors::{Standing, at_head, holds_records, load_key, load_key_bytes};
+use super::cursors::{Standing, at_head, holds_records};
+use super::load::Load;
 use super::page::{Draft, Wish};
 use crate::error::Result;
-use crate::limits::{FEED_ROWS_A_STEP, PACKS_A_STEP};
-use crate::store::{Entry, FeedRow, Head, StoreResult};
+use crate::limits::FEED_ROWS_A_STEP;
+use crate::store::{Entry, FeedRow, Head, LoadKey, StoreResult};
+
+/// What a page does with one stream.
+pub(super) enum Begun {
+    /// It is done, and the cursor stands here.
+    Stands(CursorAt),
+    /// It is loaded.
+    Loads(Load),
+}
 
 impl Draft<'_> {
-    /// The next part of one stream; gives where its cursor stands afterwards.
-    pub(super) fn segment(
+    /// What is new in one stream for who has read it before, or the load that its reader needs.
+    pub(super) fn begin(
         &mut self,
         standing: &Standing,
         at: &CursorAt,
         wish: &Wish<'_>,
-    ) -> Result<CursorAt> {
+    ) -> Result<Begun> {
         let Standing { stream, head } = *standing;
         let generation = wish.generation;
-        let next = match at {
+        let load = |began: Head, after: &[u8]| Begun::Loads(Load::new(stream, began, at, after));
+        Ok(match at {
             CursorAt::At {
                 generation: known,
                 position,
@@ -34,7 +44,7 @@ impl Draft<'_> {
                 let there = comparable
                     && *position <= head.position
                     && self.tx.digest_at(stream, *position)? == Some(*digest);
-                if there {
+                let next = if there {
                     let next = self.read_on(stream, *position, head, generation, wish.sent)?;
                     if *known != generation && *position == head.position {
                         // Nothing to read, but the reader has to learn where it stands now.
@@ -61,8 +71,9 @@ impl Draft<'_> {
                     });
                     next
                 } else {
-                    self.load(stream, head, &[], generation)?
-                }
+                    return Ok(load(head, &[]));
+                };
+                Begun::Stands(next)
             }
             CursorAt::Loading {
                 generation: known,
@@ -73,13 +84,10 @@ impl Draft<'_> {
                     position: *position,
                     digest: self.tx.digest_at(stream, *position)?.unwrap_or_default(),
                 };
-                self.load(stream, began, after, generation)?
+                load(began, after)
             }
-            CursorAt::Fresh | CursorAt::Loading { .. } => {
-                self.load(stream, head, &[], generation)?
-            }
-        };
-        Ok(next)
+            CursorAt::Fresh | CursorAt::Loading { .. } => load(head, &[]),
+        })
     }
 
     /// Entries after a position.
@@ -165,9 +173,9 @@ impl Draft<'_> {
         })
     }
 
-    /// Whether the reader has the record: it has just given it back, or another stream that it had read so
-    /// far holds it.
-    fn has_already(&self, stream: StreamId, record: RecordId) -> StoreResult<bool> {
+    /// Whether the reader has the record: it has just given it back, or another stream that it has read, or
+    /// loaded, so far holds it.
+    pub(super) fn has_already(&self, stream: StreamId, record: RecordId) -> StoreResult<bool> {
         if let Some(digest) = self.given.get(&record)
             && self.tx.record(record)?.map(|row| row.digest) == Some(*digest)
         {
@@ -175,144 +183,25 @@ impl Draft<'_> {
         }
         // A record is in a few streams, a reader may read hundreds.
         for other in self.tx.record_streams(record)? {
-            let Some(position) = self.positions.get(&other) else {
+            let (read, loading) = (self.positions.get(&other), self.loading.get(&other));
+            if other == stream
+                || !self.streams.contains(&other)
+                || (read.is_none() && loading.is_none())
+            {
+                continue;
+            }
+            let Some(holding) = self.tx.holding(other, record)? else {
                 continue;
             };
-            if other != stream
-                && self.streams.contains(&other)
-                && self
-                    .tx
-                    .held_since(other, record)?
-                    .is_some_and(|since| since <= *position)
-            {
+            let read = read.is_some_and(|position| holding.since <= *position);
+            let loaded = |(began, key): &(u64, LoadKey)| holding.brought_by(record, *began, key);
+            if read || loading.is_some_and(loaded) {
                 return Ok(true);
             }
         }
         Ok(false)
     }
-
-    /// The next part of what a stream holds. `began` is where the stream stood when the load began.
-    fn load(
-        &mut self,
-        stream: StreamId,
-        began: Head,
-        after: &[u8],
-        generation: u32,
-    ) -> Result<CursorAt> {
-        if holds_records(&stream) {
-            self.load_records(stream, began, after, generation)
-        } else {
-            self.load_entries(stream, began, after, generation)
-        }
-    }
-
-    fn load_records(
-        &mut self,
-        stream: StreamId,
-        began: Head,
-        after: &[u8],
-        generation: u32,
-    ) -> Result<CursorAt> {
-        let mut key = load_key(after);
-        let mut entries: Vec<FeedEntry> = Vec::new();
-        let mut done = false;
-        while !done && !self.is_full() {
-            let rows = self.tx.load(stream, began.position, key, PACKS_A_STEP)?;
-            done = rows.len() < PACKS_A_STEP;
-            for row in rows {
-                if self.is_full() {
-                    done = false;
-                    break;
-                }
-                key = Some(row.key);
-                let record = row.key.record;
-                if !self.has_already(stream, record)? && self.pack(record)? {
-                    count_pack(&mut entries, self.packs.len() - 1);
-                } else {
-                    self.bytes += ENTRY_BYTES;
-                    entries.push(FeedEntry::Add { record });
-                }
-            }
-        }
-        let next = if done {
-            at_head(began, generation)
-        } else {
-            let after = key.as_ref().map(load_key_bytes).unwrap_or_default();
-            CursorAt::Loading {
-                generation,
-                position: began.position,
-                after,
-            }
-        };
-        self.push(Segment {
-            stream,
-            first: 0,
-            entries,
-            next: next.clone(),
-        });
-        Ok(next)
-    }
-
-    fn load_entries(
-        &mut self,
-        stream: StreamId,
-        began: Head,
-        after: &[u8],
-        generation: u32,
-    ) -> Result<CursorAt> {
-        let mut from = after.try_into().map_or(0, u64::from_be_bytes);
-        let mut entries = Vec::new();
-        let mut done = false;
-        while !done && !self.is_full() {
-            let rows = self.tx.current(stream, from, FEED_ROWS_A_STEP)?;
-            done = rows.len() < FEED_ROWS_A_STEP;
-            for row in rows {
-                if self.is_full() {
-                    done = false;
-                    break;
-                }
-                from = row.position;
-                self.bytes += ENTRY_BYTES + row.data.len();
-                entries.push(match stream {
-                    StreamId::Bulletin(_) => FeedEntry::Bulletin(row.data),
-                    _ => FeedEntry::Directory(row.data),
-                });
-            }
-        }
-        let next = if done {
-            at_head(began, generation)
-        } else {
-            let after = from.to_be_bytes().to_vec();
-            CursorAt::Loading {
-                generation,
-                position: began.position,
-                after,
-            }
-        };
-        self.push(Segment {
-            stream,
-            first: 0,
-            entries,
-            next: next.clone(),
-        });
-        Ok(next)
-    }
 }
 
 /// Bytes that an entry costs beside what it names.
-const ENTRY_BYTES: usize = 8;
-
-/// Counts the pack at this place in, joining it to those before it.
-fn count_pack(entries: &mut Vec<FeedEntry>, place: usize) {
-    let place = u32::try_from(place).unwrap_or(u32::MAX);
-    if let Some(FeedEntry::Packs { first, count }) = entries.last_mut()
-        && *first + *count == place
-    {
-        *count += 1;
-        return;
-    }
-    entries.push(FeedEntry::Packs {
-        first: place,
-        count: 1,
-    });
-}
+pub(super) const ENTRY_BYTES: usize = 8;

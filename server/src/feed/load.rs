@@ -1,0 +1,155 @@
+//! First loads: what streams hold, for who is new to them. The open cases of all streams come first, then the
+//! rest, stream by stream: whoever reads hundreds of streams works after the first pages.
+//!
+//! A load keeps the position at which it began, so whatever changes meanwhile follows in the feed. Its cursor
+//! names the last record that was sent, so it goes on where the last page that arrived had ended. What another
+//! stream has brought is named and not sent again; but a case that was opened or ended since comes again where
+//! that is not certain.
+
+use onegrid_core::domain::StreamId;
+use onegrid_core::id::RecordId;
+use onegrid_core::wire::cursor::CursorAt;
+use onegrid_core::wire::page::{FeedEntry, Segment};
+
+use super::cursors::{at_head, holds_records, load_key, load_key_bytes};
+use super::page::Draft;
+use super::segment::ENTRY_BYTES;
+use crate::limits::{FEED_ROWS_A_STEP, PACKS_A_STEP};
+use crate::store::{Head, LoadKey, StoreResult};
+
+/// A load under way.
+pub(super) struct Load {
+    pub(super) stream: StreamId,
+    /// Where the stream stood when the load began.
+    began: Head,
+    /// The reader's cursor.
+    at: CursorAt,
+    after: Vec<u8>,
+    entries: Vec<FeedEntry>,
+    done: bool,
+}
+
+impl Load {
+    pub(super) fn new(stream: StreamId, began: Head, at: &CursorAt, after: &[u8]) -> Self {
+        Self {
+            stream,
+            began,
+            at: at.clone(),
+            after: after.to_vec(),
+            entries: Vec::new(),
+            done: false,
+        }
+    }
+}
+
+impl Draft<'_> {
+    /// The open cases of a stream, as many as fit.
+    pub(super) fn load_open(&mut self, load: &mut Load) -> StoreResult<()> {
+        if holds_records(&load.stream) {
+            self.walk(load, true)?;
+        }
+        Ok(())
+    }
+
+    /// Whatever a stream holds beyond what was sent, as much as fits.
+    pub(super) fn load_on(&mut self, load: &mut Load) -> StoreResult<()> {
+        if holds_records(&load.stream) {
+            self.walk(load, false)
+        } else {
+            self.load_entries(load)
+        }
+    }
+
+    /// Puts what was loaded into the page; gives where the cursor stands afterwards.
+    pub(super) fn end_load(&mut self, load: Load, generation: u32) -> CursorAt {
+        let next = if load.done {
+            at_head(load.began, generation)
+        } else {
+            CursorAt::Loading {
+                generation,
+                position: load.began.position,
+                after: load.after,
+            }
+        };
+        if next != load.at || !load.entries.is_empty() {
+            self.push(Segment {
+                stream: load.stream,
+                first: 0,
+                entries: load.entries,
+                next: next.clone(),
+            });
+        }
+        next
+    }
+
+    fn walk(&mut self, load: &mut Load, open_only: bool) -> StoreResult<()> {
+        let mut key = load_key(&load.after);
+        while !load.done && !self.is_full() && !(open_only && key.is_some_and(|key| key.rest)) {
+            let began = load.began.position;
+            let rows = self.tx.load(load.stream, began, key, PACKS_A_STEP)?;
+            load.done = rows.len() < PACKS_A_STEP;
+            for row in rows {
+                if open_only && row.key.rest {
+                    (key, load.done) = (Some(LoadKey::REST), false);
+                    break;
+                }
+                if self.is_full() {
+                    load.done = false;
+                    break;
+                }
+                key = Some(row.key);
+                self.load_record(load, row.key.record)?;
+            }
+        }
+        load.after = key.as_ref().map(load_key_bytes).unwrap_or_default();
+        Ok(())
+    }
+
+    fn load_record(&mut self, load: &mut Load, record: RecordId) -> StoreResult<()> {
+        if !self.has_already(load.stream, record)? && self.pack(record)? {
+            count_pack(&mut load.entries, self.packs.len() - 1);
+        } else {
+            self.bytes += ENTRY_BYTES;
+            load.entries.push(FeedEntry::Add { record });
+        }
+        Ok(())
+    }
+
+    fn load_entries(&mut self, load: &mut Load) -> StoreResult<()> {
+        let from = load.after.as_slice().try_into();
+        let mut from = from.map(u64::from_be_bytes).unwrap_or(0);
+        while !load.done && !self.is_full() {
+            let rows = self.tx.current(load.stream, from, FEED_ROWS_A_STEP)?;
+            load.done = rows.len() < FEED_ROWS_A_STEP;
+            for row in rows {
+                if self.is_full() {
+                    load.done = false;
+                    break;
+                }
+                from = row.position;
+                self.bytes += ENTRY_BYTES + row.data.len();
+                load.entries.push(match load.stream {
+                    StreamId::Bulletin(_) => FeedEntry::Bulletin(row.data),
+                    _ => FeedEntry::Directory(row.data),
+                });
+            }
+        }
+        load.after = from.to_be_bytes().to_vec();
+        Ok(())
+    }
+}
+
+/// Counts the pack at this place in, joining it to those before it.
+fn count_pack(entries: &mut Vec<FeedEntry>, place: usize) {
+    let place = u32::try_from(place).unwrap_or(u32::MAX);
+    if let Some(FeedEntry::Packs { first, count }) = entries.last_mut()
+        && *first + *count == place
+    {
+        *count += 1;
+        return;
+    }
+    entries.push(FeedEntry::Packs {
+        first: place,
+        count: 1,
+    });
+}

@@ -1,0 +1,208 @@
+//! First loads of many streams at once.
+
+use onegrid_core::domain::AreaPath;
+use onegrid_core::domain::area::{AreaLevel, AreaVersion};
+use onegrid_core::domain::areas::AreaEntry;
+use onegrid_core::domain::case::payload::Reasoned;
+use onegrid_core::domain::directory::DirectoryEntry;
+use onegrid_core::domain::names::Names;
+use onegrid_core::wire::pack::Pack;
+
+use super::*;
+
+/// Villages of the town, beside the one that is there.
+const VILLAGES: u8 = 12;
+/// Cases of each, of which the oldest are open.
+const CASES: u8 = 16;
+const OPEN: u8 = 3;
+
+fn village(n: u8) -> AreaPath {
+    AreaPath::new(&[area(1), area(2), area(100 + n)]).unwrap()
+}
+
+fn villages(world: &World) {
+    let entries = (0..VILLAGES).map(|n| {
+        DirectoryEntry::Area(AreaEntry {
+            id: area(100 + n),
+            level: AreaLevel::Village,
+            parent: Some(area(2)),
+            version: AreaVersion {
+                code: format!("3301050131{n:02}").parse().unwrap(),
+                names: Names::new("某社区", None).unwrap(),
+                boundary: None,
+                valid_from_ms: 0,
+                valid_to_ms: None,
+            },
+            successors: Vec::new(),
+        })
+    });
+    world
+        .server
+        .publish(entries.collect(), "admin", NOW)
+        .unwrap();
+}
+
+fn end() -> Event {
+    let reason = Text::new("x").unwrap();
+    Event::Dismiss(Reasoned { reason })
+}
+
+/// The records of the packs of an answer.
+fn packed(answer: &SyncResponse) -> Vec<RecordId> {
+    let pages = answer.page.iter();
+    pages
+        .flat_map(|page| &page.packs)
+        .flat_map(|batch| &batch.packs)
+        .map(|bytes| Pack::from_bytes(bytes).unwrap().record().unwrap())
+        .collect()
+}
+
+/// Many villages with cases; some of the open ones are with the gas company too. Gives open and ended ones.
+fn cases(world: &World, room: &mut Phone) -> (Vec<Envelope>, Vec<Envelope>) {
+    let (mut open, mut ended) = (Vec::new(), Vec::new());
+    for n in 0..VILLAGES {
+        let mut reporter = world.volunteer(150 + n);
+        for case in 0..CASES {
+            let report = reporter.report_at(&format!("{n} {case}"), village(n));
+            reporter.push(&world.server, &[&report]);
+            let record = report.record();
+            room.clock_ms = room.clock_ms.max(reporter.clock_ms);
+            if case >= OPEN {
+                let end = room.act(record, &[report.id()], &end());
+                assert_eq!(
+                    statuses(&room.push(&world.server, &[&end])),
+                    [Status::Accepted]
+                );
+                ended.push(report);
+                continue;
+            }
+            if case == 0 {
+                let sorted = room.act(record, &[report.id()], &triage());
+                let order = room.act(record, &[sorted.id()], &dispatch());
+                room.push(&world.server, &[&sorted, &order]);
+            }
+            open.push(report);
+        }
+    }
+    (open, ended)
+}
+
+/// Somebody who reads the villages and what the gas company was given.
+fn lead(world: &World, n: u8) -> Phone {
+    let grant = |role, scope| Grant { role, scope };
+    let town = AreaPath::new(&home().ids()[..2]).unwrap();
+    let grants = vec![
+        grant(Role::Dispatcher, Scope::Area(town)),
+        grant(Role::Handler, Scope::Unit(GAS)),
+    ];
+    let member = world.member(n, grants);
+    world.phone_of(member, n)
+}
+
+#[test]
+fn open_cases_of_all_streams_come_before_what_has_ended_and_each_once() {
+    let world = World::new();
+    villages(&world);
+    let mut room = world.dispatcher(12);
+    let (open, ended) = cases(&world, &mut room);
+    let open: BTreeSet<RecordId> = open.iter().map(Envelope::record).collect();
+    let ended: BTreeSet<RecordId> = ended.iter().map(Envelope::record).collect();
+    let mut lead = lead(&world, 90);
+    let mut seen: Vec<RecordId> = Vec::new();
+    let (mut pages, mut breaks) = (0, 0);
+    loop {
+        let before = lead.cursors.clone();
+        let request = lead.ask(None, 1_200);
+        let answer = lead.send(&world.server, &request).unwrap();
+        pages += 1;
+        assert!(pages < 400, "it ends");
+        if pages % 5 == 3 {
+            // This answer never arrived: the phone asks again from where it stands.
+            lead.cursors = before;
+            breaks += 1;
+            continue;
+        }
+        let page = packed(&answer);
+        let was_whole = open.iter().all(|record| seen.contains(record));
+        seen.extend(&page);
+        let ended_now = seen.iter().filter(|record| ended.contains(record)).count();
+        if !was_whole {
+            let place =
+                |records: &BTreeSet<RecordId>| page.iter().position(|r| records.contains(r));
+            let last_open = page.iter().rposition(|record| open.contains(record));
+            if let Some(first_ended) = place(&ended) {
+                assert!(last_open.is_none_or(|last| last < first_ended), "{pages}");
+                assert!(open.iter().all(|record| seen.contains(record)), "{pages}");
+            }
+            assert!(ended_now * 4 < ended.len(), "{ended_now} on page {pages}");
+        }
+        if !answer.more {
+            break;
+        }
+    }
+    assert!(pages > 8 && breaks > 1, "{pages} pages");
+    let all: BTreeSet<RecordId> = open.union(&ended).copied().collect();
+    assert_eq!(seen.iter().copied().collect::<BTreeSet<_>>(), all);
+    assert_eq!(seen.len(), all.len(), "each once");
+    assert!(lead.is_unchanged(&world.server));
+}
+
+#[test]
+fn what_changes_while_many_streams_load_is_missed_by_nobody() {
+    let world = World::new();
+    villages(&world);
+    let mut room = world.dispatcher(12);
+    let (open, ended) = cases(&world, &mut room);
+    let mut lead = lead(&world, 90);
+    let mut answers = Vec::new();
+    let mut written = BTreeSet::new();
+    let mut reporter = world.volunteer(91);
+    for page in 0..400 {
+        let request = lead.ask(None, 1_200);
+        answers.push(lead.send(&world.server, &request).unwrap());
+        if page < 8 {
+            // An open case ends, an ended one is open again, one more is reported, and somebody comments.
+            room.clock_ms += 60_000;
+            let at = page * 4;
+            let case = &open[page * 3 + 1];
+            let over = room.act(case.record(), &[tip(&world, case)], &end());
+            let reason = Text::new("again").unwrap();
+            let again = Event::Reopen(Reasoned { reason });
+            let from = &ended[ended.len() - 1 - at * 3];
+            let back = room.act(from.record(), &[tip(&world, from)], &again);
+            let other = &ended[at * 3];
+            let words = room.act(other.record(), &[tip(&world, other)], &comment("more"));
+            let said = room.push(&world.server, &[&over, &back, &words]);
+            assert_eq!(statuses(&said), [Status::Accepted; 3]);
+            reporter.clock_ms = room.clock_ms;
+            let report = reporter.report_at("new", village(u8::try_from(page).unwrap()));
+            reporter.push(&world.server, &[&report]);
+            written.extend([&over, &back, &words, &report].map(Envelope::id));
+        } else if !answers.last().unwrap().more {
+            break;
+        }
+    }
+    let (held, _) = held_by(&answers);
+    assert!(written.is_subset(&held));
+    let all: BTreeSet<EnvelopeId> = world
+        .server
+        .store()
+        .read::<_, crate::store::StoreError>(|tx| {
+            let mut all = BTreeSet::new();
+            for record in open.iter().chain(&ended).map(Envelope::record) {
+                all.extend(tx.settled_ids(record)?);
+            }
+            Ok(all)
+        })
+        .unwrap();
+    assert!(all.is_subset(&held));
+    assert!(lead.is_unchanged(&world.server));
+    digests_are_right(&world);
+}
+
+/// The newest envelope of a record.
+fn tip(world: &World, report: &Envelope) -> EnvelopeId {
+    let read = |tx: &dyn crate::store::Reader| tx.settled_ids(report.record());
+    let ids: crate::store::StoreResult<Vec<EnvelopeId>> = world.server.store().read(read);
+    *ids.unwrap().last().unwrap()
+}
