@@ -105,3 +105,39 @@ async fn a_phone_that_waits_is_woken_by_what_another_brings() {
     worker.driver.cancel();
     running.await.unwrap();
 }
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_restored_from_an_old_backup_gets_back_what_it_lost() {
+    let operator = Operator::with_demo();
+    let server = operator.serve();
+    let (mut volunteer, mut worker) = two_phones(&operator, &server.url).await;
+    let before = volunteer.report("备份之前");
+    volunteer.sync().await;
+    operator.ok(&["backup", "yesterday"]);
+    let after = volunteer.report("备份之后");
+    volunteer.sync().await;
+    worker.sync().await;
+
+    let refused = operator.run(&["restore", "yesterday"]);
+    assert_eq!(refused.code, 3, "{refused:?}");
+    assert!(refused.err.contains("data.served"), "{refused:?}");
+    server.kill();
+    operator.ok(&["restore", "yesterday"]);
+    let server = operator.serve();
+    assert_eq!(operator.json(&["status", "--json"])["records"], 1);
+
+    let way = way_to(&server.url, Roots::default());
+    for phone in [&mut volunteer, &mut worker] {
+        phone.move_to(&way);
+        phone.sync().await;
+    }
+    volunteer.sync().await;
+    for phone in [&volunteer, &worker] {
+        assert_eq!(phone.title(before).as_deref(), Some("备份之前"));
+        assert_eq!(phone.title(after).as_deref(), Some("备份之后"));
+    }
+    assert_eq!(operator.json(&["status", "--json"])["records"], 2);
+    assert_eq!(
+        operator.json(&["verify", "--json"])["wrong"],
+        serde_json::json!([])
+    );
+}
