@@ -84,7 +84,11 @@ impl Draft<'_> {
 
     fn walk(&mut self, load: &mut Load, open_only: bool) -> StoreResult<()> {
         let mut key = load_key(&load.after);
-        while !load.done && !self.is_full() && !(open_only && key.is_some_and(|key| key.rest)) {
+        loop {
+            let past_open = open_only && key.is_some_and(|key| key.rest);
+            if load.done || self.is_full() || past_open {
+                break;
+            }
             let began = load.began.position;
             let rows = self.tx.load(load.stream, began, key, PACKS_A_STEP)?;
             load.done = rows.len() < PACKS_A_STEP;
@@ -117,7 +121,7 @@ impl Draft<'_> {
 
     fn load_entries(&mut self, load: &mut Load) -> StoreResult<()> {
         let from = load.after.as_slice().try_into();
-        let mut from = from.map(u64::from_be_bytes).unwrap_or(0);
+        let mut from = from.map_or(0, u64::from_be_bytes);
         while !load.done && !self.is_full() {
             let rows = self.tx.current(load.stream, from, FEED_ROWS_A_STEP)?;
             load.done = rows.len() < FEED_ROWS_A_STEP;
@@ -152,4 +156,50 @@ fn count_pack(entries: &mut Vec<FeedEntry>, place: usize) {
         first: place,
         count: 1,
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use onegrid_core::id::RecordId;
+
+    use crate::store::{Holding, LoadKey};
+
+    #[test]
+    fn what_a_load_has_passed_it_has_brought_and_in_doubt_it_has_not() {
+        let record = RecordId([5; 16]);
+        let holding = |open, since, turned_at| Holding {
+            since,
+            open,
+            turned_at,
+            created_ms: 50,
+        };
+        let key = |n: u8, rest| LoadKey {
+            rest,
+            created_ms: i64::from(n) * 10,
+            record: RecordId([n; 16]),
+        };
+        // Newest first: what the key has gone below has been sent.
+        for (open, key, brought) in [
+            (true, key(5, false), true),
+            (true, key(6, false), false),
+            (true, key(4, false), true),
+            (true, LoadKey::REST, true),
+            (false, key(4, false), false),
+            (false, LoadKey::REST, false),
+            (false, key(6, true), false),
+            (false, key(5, true), true),
+            (false, key(4, true), true),
+        ] {
+            let found = holding(open, 3, 7).brought_by(record, 9, &key);
+            assert_eq!(found, brought, "open {open} {key:?}");
+            // It came, or it was opened or ended, after the load began.
+            assert!(!holding(open, 10, 10).brought_by(record, 9, &key));
+            assert!(!holding(open, 3, 10).brought_by(record, 9, &key));
+        }
+        let other = LoadKey {
+            created_ms: 50,
+            ..key(6, false)
+        };
+        assert!(!holding(true, 3, 7).brought_by(record, 9, &other));
+    }
 }
