@@ -36,6 +36,8 @@ pub const CATEGORIES_MAX: usize = 1_000;
 pub const CATEGORY_TABLE_BYTES_MAX: usize = 256 * 1_024;
 /// Bytes of one directory entry.
 pub const DIRECTORY_ENTRY_BYTES_MAX: usize = 512 * 1_024;
+/// Streams that the announcement of a change of access names one by one.
+pub const ACCESS_STREAMS_MAX: usize = 1_000;
 
 // The phone's replica.
 

@@ -16,6 +16,7 @@ mod frame;
 mod import;
 mod init;
 mod invite;
+mod renew;
 mod restore;
 mod review;
 mod revoke;
@@ -80,6 +81,8 @@ enum Command {
     Devices(devices::Args),
     #[command(about = "cli.revoke")]
     Revoke(revoke::Args),
+    #[command(about = "cli.renew")]
+    Renew(renew::Args),
     #[command(about = "cli.import", subcommand)]
     Import(import::Command),
     #[command(about = "cli.review", subcommand)]
@@ -107,6 +110,7 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<()> {
         Command::Invite(args) => invite::run(&args, context),
         Command::Devices(args) => devices::run(&args, context),
         Command::Revoke(args) => revoke::run(&args, context),
+        Command::Renew(args) => renew::run(&args, context),
         Command::Import(command) => import::run(&command, context),
         Command::Review(command) => review::run(&command, context),
         Command::Export(args) => export::run(&args, context),

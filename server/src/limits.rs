@@ -40,6 +40,8 @@ pub const JOBS_WAITING_MAX: usize = 256;
 pub const KEY_FILE_BYTES_MAX: u64 = 64 * 1_024;
 /// How long a certificate allows reading, milliseconds.
 pub const CERTIFICATE_MS: i64 = 400 * 24 * 3_600 * 1_000;
+/// How long before its end a certificate is renewed when its phone comes, milliseconds.
+pub const RENEW_BEFORE_MS: i64 = 100 * 24 * 3_600 * 1_000;
 /// How long an invitation may be valid, milliseconds.
 pub const INVITATION_MS_MAX: i64 = 30 * 24 * 3_600 * 1_000;
 /// Handshakes that wait for their second message.

@@ -62,6 +62,16 @@ impl Wakeups {
         }
     }
 
+    /// What a device that may be waiting reads now.
+    pub fn reads(&self, device: DeviceId, streams: &BTreeSet<StreamId>) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(entry) = waiting.get_mut(&device)
+            && entry.streams != *streams
+        {
+            entry.streams.clone_from(streams);
+        }
+    }
+
     /// Everybody looks again: what they may read may have changed.
     pub fn notify_all(&self) {
         let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -151,3 +151,71 @@ fn damaged_and_late_answers_change_nothing() {
     assert!(volunteer.sync(&mut town).equal);
     assert_eq!(volunteer.replica().undelivered().unwrap(), 0);
 }
+
+#[test]
+fn who_gets_another_village_loses_the_old_one_and_nothing_that_was_not_delivered() {
+    let mut town = Town::small(5);
+    let [mut volunteer, mut grid, ..] = people(&mut town);
+    let (now, draft) = (town.now_ms, hazard("旧区里的", &town));
+    let old = volunteer.replica().report(&draft, now).unwrap();
+    volunteer.sync(&mut town);
+    grid.sync(&mut town);
+    assert!(grid.replica().row(old).unwrap().is_some());
+    let late = grid
+        .replica()
+        .report(&hazard("没送出的", &town), now)
+        .unwrap();
+    // Without network, the worker does not know yet.
+    town.describe("grid", "grid_worker", "330105013001001", "");
+    assert_eq!(grid.replica().undelivered().unwrap(), 1);
+    let before = grid.replica().certificate().unwrap().hash();
+    let report = grid.sync(&mut town);
+    assert!(report.equal, "{report:?}");
+    assert_ne!(grid.replica().certificate().unwrap().hash(), before);
+    assert!(
+        grid.replica().row(old).unwrap().is_none(),
+        "no longer to be read"
+    );
+    assert_eq!(grid.replica().undelivered().unwrap(), 0);
+    assert!(
+        grid.replica().row(late).unwrap().is_some(),
+        "one's own stays"
+    );
+    let told = grid.replica().notices().unwrap();
+    assert!(
+        told.iter()
+            .any(|notice| notice.code == "replica.access_changed")
+    );
+    // The town has it, though its author may no longer read the village.
+    let status = town.store().read(|tx| tx.record(late)).unwrap();
+    assert!(status.is_some());
+}
+
+#[test]
+fn a_phone_whose_certificate_has_run_out_delivers_all_and_says_what_to_do() {
+    let mut town = Town::small(6);
+    let [mut volunteer, ..] = people(&mut town);
+    volunteer.sync(&mut town);
+    town.pass(401 * 24 * 3_600_000);
+    let now = town.now_ms;
+    for n in 0..3 {
+        let draft = hazard(&format!("迟到 {n}"), &town);
+        volunteer.replica().report(&draft, now).unwrap();
+    }
+    let report = volunteer.sync(&mut town);
+    let code = report.closed.map(onegrid_core::wire::message::Closed::code);
+    assert_eq!(code, Some("session.certificate_expired"));
+    assert_eq!((report.pushed, report.incidents.len()), (3, 0));
+    assert_eq!(volunteer.replica().undelivered().unwrap(), 0);
+    let told = volunteer.replica().notices().unwrap();
+    assert_eq!(
+        told.iter()
+            .filter(|notice| Some(notice.code.as_str()) == code)
+            .count(),
+        1
+    );
+    let device = volunteer.device();
+    town.server().renew(device, "admin", now).unwrap();
+    let report = volunteer.sync(&mut town);
+    assert!(report.equal && report.closed.is_none(), "{report:?}");
+}

@@ -1,8 +1,9 @@
 //! The directory: what phones must know about a deployment besides its records.
 //!
 //! `directory/base` carries areas, zones, units, categories and revocations; `directory/<village>`
-//! the public names of its people. An entry is a CBOR array [code, byte string]: a reader that does
-//! not know a code keeps the bytes and passes them on unchanged.
+//! the public names of its people; `member/<id>` what has changed for one person. An entry is a
+//! CBOR array [code, byte string]: a reader that does not know a code keeps the bytes and passes
+//! them on unchanged.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use crate::domain::area::AreaError;
 use crate::domain::areas::{AreaEntry, Areas};
 use crate::domain::category::{Categories, Category, CategoryError};
 use crate::domain::names::checked_name;
+use crate::domain::stream::StreamId;
 use crate::domain::unit::Unit;
 use crate::domain::zone::{ZoneEntry, ZoneError, Zones};
 use crate::id::{AreaId, DeviceId, MemberId, UnitId};
@@ -103,6 +105,25 @@ impl<'b, C> Decode<'b, C> for MemberName {
     }
 }
 
+/// What somebody may read has changed, by other roles or other zones. Carried by `member/<id>` alone: the phone
+/// tells its person.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct Access {
+    /// The person.
+    #[n(0)]
+    pub member: MemberId,
+    /// Server time of the change, ms UTC.
+    #[n(1)]
+    pub at_ms: i64,
+    /// Streams that may no longer be read, at most [`crate::limits::ACCESS_STREAMS_MAX`] of them.
+    #[n(2)]
+    pub lost: Vec<StreamId>,
+    /// Streams that may be read from now on, at most as many.
+    #[n(3)]
+    pub gained: Vec<StreamId>,
+}
+
 /// One entry of a directory stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DirectoryEntry {
@@ -118,6 +139,8 @@ pub enum DirectoryEntry {
     Revocation(Revocation),
     /// Code 6: a member's public name.
     MemberName(MemberName),
+    /// Code 8: what a person may read has changed. (7 is written by servers to say whose roles changed.)
+    Access(Access),
     /// An entry of a newer version, kept as it came.
     Unknown {
         /// Its code.
@@ -138,6 +161,7 @@ impl DirectoryEntry {
             Self::Category(_) => 4,
             Self::Revocation(_) => 5,
             Self::MemberName(_) => 6,
+            Self::Access(_) => 8,
             Self::Unknown { code, .. } => *code,
         }
     }
@@ -150,6 +174,7 @@ impl DirectoryEntry {
             Self::Category(entry) => minicbor::to_vec(entry),
             Self::Revocation(entry) => minicbor::to_vec(entry),
             Self::MemberName(entry) => minicbor::to_vec(entry),
+            Self::Access(entry) => minicbor::to_vec(entry),
             Self::Unknown { payload, .. } => return payload.clone(),
         };
         encoded.expect("writing to a vector can not fail")
@@ -163,6 +188,7 @@ impl DirectoryEntry {
             4 => Self::Category(whole(payload)?),
             5 => Self::Revocation(whole(payload)?),
             6 => Self::MemberName(whole(payload)?),
+            8 => Self::Access(whole(payload)?),
             _ => Self::Unknown {
                 code,
                 payload: payload.to_vec(),
@@ -247,7 +273,7 @@ impl Directory {
                     self.member_names.remove(&name.member);
                 }
             }
-            DirectoryEntry::Unknown { .. } => {}
+            DirectoryEntry::Access(_) | DirectoryEntry::Unknown { .. } => {}
         }
         Ok(())
     }

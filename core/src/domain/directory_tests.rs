@@ -56,6 +56,12 @@ fn one_of_each() -> Vec<DirectoryEntry> {
     );
     all.push(revocation(100));
     all.push(DirectoryEntry::MemberName(member_name(Some("志愿者甲"))));
+    all.push(DirectoryEntry::Access(Access {
+        member: MemberId([4; 16]),
+        at_ms: 5,
+        lost: vec![StreamId::AreaStaff(area(VILLAGE))],
+        gained: Vec::new(),
+    }));
     all.push(DirectoryEntry::Unknown {
         code: 900,
         payload: vec![1, 2, 3],

@@ -176,6 +176,7 @@ impl<P: StarPort + Send + 'static> Driver<P> {
                     self.0.live.notify_one();
                     self.0.status.send_replace(Status {
                         state: State::UpToDate,
+                        code: report.closed.map(|closed| closed.code().to_owned()),
                         synced_ms: Some(now_ms()),
                         report: Some(report),
                         ..Status::default()

@@ -248,6 +248,16 @@ impl Run {
         Ok(self.standstill > SYNC_STANDSTILL_MAX)
     }
 
+    fn has_more_to_send(&self, port: &dyn StarPort) -> Result<bool, PortError> {
+        let without = &self.blocked;
+        let rest = port.outbox(&OutboxAsk {
+            bytes_max: 0,
+            envelopes_max: 1,
+            without,
+        })?;
+        Ok(!rest.envelopes.is_empty())
+    }
+
     fn is_finished(
         &mut self,
         port: &mut dyn StarPort,
@@ -260,6 +270,11 @@ impl Run {
             || !self.parents.is_empty();
         if go_on {
             return Ok(false);
+        }
+        self.report.closed = response.closed;
+        if response.closed.is_some() {
+            self.repair = None;
+            return Ok(self.put_off || !self.has_more_to_send(port)?);
         }
         if let Some(repair) = &self.repair {
             if !repair.is_done() {
@@ -274,13 +289,7 @@ impl Run {
             }
             return Ok(false);
         }
-        let without = &self.blocked;
-        let rest = port.outbox(&OutboxAsk {
-            bytes_max: 0,
-            envelopes_max: 1,
-            without,
-        })?;
-        if !rest.envelopes.is_empty() && !self.put_off {
+        if !self.put_off && self.has_more_to_send(port)? {
             return Ok(false);
         }
         self.report.equal = port.combined_digest()? == response.heads;

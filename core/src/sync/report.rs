@@ -1,5 +1,7 @@
 //! What one sync did, for the person, the log and the tests. No personal data is in it.
 
+use crate::wire::message::Closed;
+
 /// Something that should not have happened, or that an administrator should know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Incident {
@@ -60,6 +62,8 @@ pub struct Report {
     pub incidents: Vec<Incident>,
     /// Whether phone and server hold the same, as far as this phone may read.
     pub equal: bool,
+    /// Why the server took what was delivered and gave nothing out.
+    pub closed: Option<Closed>,
 }
 
 impl Report {

@@ -200,6 +200,7 @@ impl Server {
             repair,
             heads,
             more,
+            closed: None,
         }
     }
 

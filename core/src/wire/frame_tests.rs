@@ -38,6 +38,7 @@ fn nothing_changed() -> (SyncRequest, SyncResponse) {
         repair: vec![],
         heads: Digest::from_bytes(Hash::of(&[b"heads"]).first16()),
         more: false,
+        closed: None,
     };
     (request, response)
 }

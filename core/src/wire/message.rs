@@ -135,6 +135,25 @@ pub enum CursorsAnswer {
     Moved,
 }
 
+/// Why a device may deliver and no longer read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[cbor(index_only)]
+pub enum Closed {
+    /// Its certificate has run out.
+    #[n(0)]
+    Expired,
+}
+
+impl Closed {
+    /// The stable code.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Expired => "session.certificate_expired",
+        }
+    }
+}
+
 /// The server's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
@@ -179,6 +198,10 @@ pub struct SyncResponse {
     /// Whether there is more to read at once.
     #[n(11)]
     pub more: bool,
+    /// Set when the upload was taken and nothing is given out: then the cursors, the page and `heads` say
+    /// nothing.
+    #[n(12)]
+    pub closed: Option<Closed>,
 }
 
 impl SyncRequest {

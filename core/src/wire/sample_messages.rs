@@ -127,5 +127,6 @@ fn response(world: &mut World, sent: &[Hash], page: &Bundle) -> SyncResponse {
         repair: vec![],
         heads: digest,
         more: false,
+        closed: None,
     }
 }

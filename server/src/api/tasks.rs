@@ -1,5 +1,5 @@
 //! What has to happen with the time: devices revoked elsewhere are cut off, overdue cases are looked at,
-//! sessions that are over are removed.
+//! sessions that are over are removed, grants follow their zones, and what only an upgrade could read is judged.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -43,6 +43,7 @@ pub fn keep_time(node: &Node) -> Ready {
         server
             .store()
             .write::<_, Problem>(move |tx| Ok(tx.sweep_sessions(now_ms)?))?;
+        server.keep_zones(now_ms)?;
         Ok(())
     });
     let shutdown = node.0.shutdown.clone();

@@ -4,6 +4,7 @@ use super::Context;
 use super::invite::member_of;
 use super::time::utc;
 use crate::error::{Phrase, Problem, Result};
+use crate::registry::devices;
 use crate::store::DeviceRow;
 
 #[derive(Debug, clap::Args)]
@@ -23,19 +24,21 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
         .map(|text| member_of(&server, text))
         .transpose()?;
     let rows = server.store().read::<_, Problem>(|tx| {
-        let mut rows: Vec<(DeviceRow, Option<String>)> = Vec::new();
+        let mut rows: Vec<(DeviceRow, Option<String>, i64)> = Vec::new();
         for device in tx.devices()? {
             let Some(member) = device.member else {
                 continue;
             };
             if only.is_none_or(|only| only == member) {
                 let name = tx.member(member)?.and_then(|row| row.public_name);
-                rows.push((device, name));
+                let newest = devices::newest(tx, device.id)?;
+                let until_ms = newest.map_or(0, |newest| newest.facts().expires_ms);
+                rows.push((device, name, until_ms));
             }
         }
         Ok(rows)
     })?;
-    for (device, name) in &rows {
+    for (device, name, until_ms) in &rows {
         let member = device.member.map(|id| id.to_string()).unwrap_or_default();
         if args.json {
             context.json(&serde_json::json!({
@@ -44,12 +47,15 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
                 "name": name,
                 "enrolled_ms": device.enrolled_ms,
                 "revoked_ms": device.revoked_ms,
+                "reads_until_ms": until_ms,
             }))?;
             continue;
         }
         let standing = match device.revoked_ms {
             Some(ms) => Phrase::new("devices.revoked").with("at", utc(ms)),
-            None => Phrase::new("devices.enrolled").with("at", utc(device.enrolled_ms)),
+            None => Phrase::new("devices.enrolled")
+                .with("at", utc(device.enrolled_ms))
+                .with("until", utc(*until_ms)),
         };
         let (standing, name) = (
             standing.sentence(context.lang),

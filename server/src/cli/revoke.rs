@@ -30,7 +30,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     context.say(&Phrase::new(code).with("device", device))
 }
 
-fn device_of(server: &Server, text: &str) -> Result<DeviceId> {
+pub(super) fn device_of(server: &Server, text: &str) -> Result<DeviceId> {
     let unknown = || Problem::new("registry.unknown_device").with("device", text);
     if let Ok(id) = text.parse() {
         return Ok(id);

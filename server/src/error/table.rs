@@ -55,6 +55,7 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("keys.unreadable", Class::Data),
     ("keys.unwritable", Class::Internal),
     // Members, devices, reviews.
+    ("registry.device_revoked", Class::Conflict),
     ("registry.own_author", Class::Refused),
     ("registry.too_many_grants", Class::Data),
     ("registry.unknown_device", Class::NotFound),
@@ -80,6 +81,7 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("session.revoked", Class::Unauthorized),
     ("session.unknown", Class::Unauthorized),
     ("session.expired", Class::Unauthorized),
+    ("session.certificate_expired", Class::Refused),
     ("session.bad_mac", Class::Unauthorized),
     ("session.same_device", Class::Refused),
     ("enrolment.malformed", Class::Data),

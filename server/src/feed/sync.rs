@@ -12,7 +12,7 @@ use onegrid_core::wire::cursor::{Cursor, cursor_set_hash};
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::RawEnvelope;
 use onegrid_core::wire::message::{
-    Bundle, CursorsAnswer, Known, PROTOCOL_VERSION, SyncRequest, SyncResponse,
+    Bundle, Closed, CursorsAnswer, Known, PROTOCOL_VERSION, SyncRequest, SyncResponse,
 };
 use onegrid_core::wire::page::Page;
 use onegrid_core::wire::receipt::Receipt;
@@ -24,7 +24,7 @@ use super::page::{Turned, Wish};
 use super::routing::{self, At};
 use crate::error::{Problem, Result};
 use crate::ingest::Ingested;
-use crate::registry::{devices, directory};
+use crate::registry::{devices, directory, renewal};
 use crate::server::Server;
 use crate::store::Reader;
 use crate::wakeups::Wake;
@@ -146,6 +146,9 @@ impl Server {
         let Some(member) = certificate.facts().member else {
             return Err(Problem::new("session.revoked"));
         };
+        if renewal::is_over(&certificate, now_ms) {
+            return Err(Problem::new(Closed::Expired.code()));
+        }
         let view = self.views.at(tx)?;
         let at = At {
             directory: &view.directory,
@@ -156,6 +159,7 @@ impl Server {
 
     fn sync(&self, session: &Session, request: SyncRequest, now_ms: i64) -> Result<SyncResponse> {
         let session_expires_ms = self.prolong(session, now_ms)?;
+        let closed = self.reading_ended(session.device, now_ms)?;
         let attested = match &request.give_back {
             Some(given) => self.take_back(given, now_ms)?,
             None => HashMap::new(),
@@ -170,12 +174,13 @@ impl Server {
         let ingested = self.ingest_from(session.device, bundle, &attested, now_ms)?;
         self.release_given_back(&attested, now_ms)?;
         let generation = self.generation()?;
+        let reader = closed.is_none().then_some(session.device);
         let mut response = SyncResponse {
             version: PROTOCOL_VERSION,
             generation,
             time_ms: now_ms,
             session_expires_ms,
-            receipt: self.receipt(session.device, had_bundle, &ingested, generation, now_ms)?,
+            receipt: self.receipt(reader, had_bundle, &ingested, generation, now_ms)?,
             missing: ingested.missing,
             cursors: CursorsAnswer::Unchanged,
             streams: None,
@@ -183,8 +188,11 @@ impl Server {
             repair: Vec::new(),
             heads: Digest::EMPTY,
             more: false,
+            closed,
         };
-        let device = session.device;
+        let Some(device) = reader else {
+            return Ok(response);
+        };
         let asked = Asked {
             device,
             known: &request.known,
@@ -202,7 +210,7 @@ impl Server {
     /// handler who reported.
     fn receipt(
         &self,
-        device: DeviceId,
+        reader: Option<DeviceId>,
         had_bundle: bool,
         ingested: &Ingested,
         generation: u32,
@@ -211,9 +219,12 @@ impl Server {
         if !had_bundle || !ingested.missing.is_empty() {
             return Ok(None);
         }
-        let readable = self
-            .store
-            .read::<_, Problem>(|tx| self.readable(tx, device, now_ms))?;
+        let readable = match reader {
+            Some(device) => self
+                .store
+                .read::<_, Problem>(|tx| self.readable(tx, device, now_ms))?,
+            None => BTreeSet::new(),
+        };
         let mut lines = ingested.lines.clone();
         for line in &mut lines {
             line.at.retain(|at| readable.contains(&at.stream));
@@ -304,6 +315,7 @@ impl Server {
 
     fn see(&self, tx: &dyn Reader, device: DeviceId, now_ms: i64) -> Result<Seen> {
         let streams = self.readable(tx, device, now_ms)?;
+        self.wakeups.reads(device, &streams);
         let standings = standings(tx, &streams)?;
         Ok(Seen {
             generation: directory::generation(tx)?,

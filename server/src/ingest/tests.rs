@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+mod certificates;
 mod failing;
 mod loads;
 mod newer;
@@ -256,6 +257,8 @@ fn work_under_a_role_that_changed_counts_if_its_author_did_not_know() {
         .read(|tx| crate::registry::directory::mark(tx))
         .unwrap();
     phone.seen = mark;
+    // It opens a session with its old certificate and does not take the new one.
+    world.again(&mut phone, NOW).expect("a new certificate");
     let aware = phone.act(genesis.record(), &[unaware.id()], &comment("aware"));
     let answer = phone.push(&world.server, &[&unaware, &aware]);
     let expected = [Status::Accepted, Status::Held(HeldReason::RoleChanged)];

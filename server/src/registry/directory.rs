@@ -20,6 +20,7 @@ const GENERATION: &str = "generation";
 pub fn stream_of(entry: &DirectoryEntry) -> StreamId {
     match entry {
         DirectoryEntry::MemberName(name) => StreamId::DirectoryVillage(name.area),
+        DirectoryEntry::Access(access) => StreamId::Member(access.member),
         _ => StreamId::DirectoryBase,
     }
 }
@@ -34,6 +35,7 @@ fn name_of(entry: &DirectoryEntry) -> Vec<u8> {
         DirectoryEntry::Category(category) => category.code.as_str().as_bytes().to_vec(),
         DirectoryEntry::Revocation(revocation) => revocation.device.0.to_vec(),
         DirectoryEntry::MemberName(name) => name.member.0.to_vec(),
+        DirectoryEntry::Access(access) => access.member.0.to_vec(),
         DirectoryEntry::Unknown { payload, .. } => Hash::of(&[payload]).0.to_vec(),
     };
     [&entry.code().to_be_bytes()[..], &rest].concat()

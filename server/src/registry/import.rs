@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use onegrid_core::domain::directory::DirectoryEntry;
 
-use super::members::{self, Described};
-use super::{audit, directory};
+use super::members::{self, Described, Places};
+use super::{audit, directory, zones};
 use crate::error::{Problem, Result};
 use crate::server::Server;
 
@@ -34,6 +34,10 @@ impl Server {
                 let subject = changed.to_string();
                 audit::note(tx, now_ms, &actor, "directory.published", &subject)?;
             }
+            let of_zones = |entry: &DirectoryEntry| matches!(entry, DirectoryEntry::Zone(_));
+            if changed > 0 && entries.iter().any(of_zones) {
+                zones::follow(tx, &keys, &actor, now_ms)?;
+            }
             Ok(changed)
         })?;
         self.wakeups.notify_all();
@@ -47,9 +51,10 @@ impl Server {
     pub fn put_members(&self, members: Vec<Described>, actor: &str, now_ms: i64) -> Result<Taken> {
         let (all, actor, keys) = (members.len(), actor.to_owned(), Arc::clone(&self.keys));
         let changed = self.store.write::<_, Problem>(move |tx| {
-            let mut changed = 0;
+            let (mut changed, mut places) = (0, Places::default());
             for described in &members {
-                changed += usize::from(members::put(tx, &keys, described, &actor, now_ms)?);
+                let is_new = members::put(tx, &keys, described, &actor, now_ms, &mut places)?;
+                changed += usize::from(is_new);
             }
             Ok(changed)
         })?;

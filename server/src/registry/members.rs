@@ -1,14 +1,21 @@
 //! Members and their grants. A change of grants makes new certificates for all of the member's devices.
 
-use onegrid_core::domain::directory::{DirectoryEntry, MemberName};
+use std::collections::BTreeSet;
+
+use onegrid_core::domain::directory::{Access, Directory, DirectoryEntry, MemberName};
 use onegrid_core::domain::role::Grant;
+use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::{AreaId, Hash, MemberId};
+use onegrid_core::limits::ACCESS_STREAMS_MAX;
 use onegrid_core::trust::sign::{Authority, PublicKey};
+use onegrid_core::wire::digest::Digest;
+use onegrid_core::wire::signed_entry::SignedEntry;
 
 use super::{audit, devices, directory};
 use crate::error::{Problem, Result};
+use crate::feed::routing::{At, read_by};
 use crate::keys::Keys;
-use crate::store::{MemberRow, Writer};
+use crate::store::{Entry, MemberRow, NewEntry, Reader, StoreResult, Writer};
 
 /// Code of the directory entry that says “this member's grants have changed”: its position is what decides
 /// whether an author had seen the change.
@@ -45,6 +52,7 @@ pub fn put(
     described: &Described,
     actor: &str,
     now_ms: i64,
+    places: &mut Places,
 ) -> Result<bool> {
     let known = tx.member(described.id)?;
     let same_grants = known
@@ -98,7 +106,10 @@ pub fn put(
         changed_ms: granted_ms,
     })?;
     if !same_grants {
-        reissue(tx, keys, described, now_ms)?;
+        let before = known.as_ref().map_or(&[][..], |known| &known.grants);
+        if reissue(tx, keys, described, now_ms)? {
+            announce(tx, keys, described, before, places, now_ms)?;
+        }
         directory::bump_policy(tx)?;
     }
     let action = if known.is_some() {
@@ -110,8 +121,11 @@ pub fn put(
     Ok(true)
 }
 
-fn reissue(tx: &mut dyn Writer, keys: &Keys, described: &Described, now_ms: i64) -> Result<()> {
+/// New certificates for every phone of the member; gives whether there is any. Their sessions end: opening the
+/// next one, a phone gets its new certificate before it reads that its roles have changed.
+fn reissue(tx: &mut dyn Writer, keys: &Keys, described: &Described, now_ms: i64) -> Result<bool> {
     let mark = directory::mark(tx)?;
+    let mut any = false;
     for device in tx.devices_of(described.id)? {
         if device.revoked_ms.is_some() {
             continue;
@@ -121,6 +135,57 @@ fn reissue(tx: &mut dyn Writer, keys: &Keys, described: &Described, now_ms: i64)
         let grants = described.grants.clone();
         let certificate = devices::issue(keys, &key, described.id, grants, mark, now_ms)?;
         devices::put(tx, &certificate, now_ms)?;
+        tx.end_sessions(device.id)?;
+        any = true;
     }
+    Ok(any)
+}
+
+/// Tells the person, in the stream of the member, what can no longer be read and what can be from now on.
+fn announce(
+    tx: &mut dyn Writer,
+    keys: &Keys,
+    described: &Described,
+    before: &[Grant],
+    places: &mut Places,
+    now_ms: i64,
+) -> StoreResult<()> {
+    let directory = places.at(tx)?;
+    let at = At { directory, now_ms };
+    let had = read_by(described.id, before, at);
+    let has = read_by(described.id, &described.grants, at);
+    let only = |one: &BTreeSet<StreamId>, other: &BTreeSet<StreamId>| {
+        let rest = one.difference(other).copied();
+        rest.take(ACCESS_STREAMS_MAX).collect()
+    };
+    let access = DirectoryEntry::Access(Access {
+        member: described.id,
+        at_ms: now_ms,
+        lost: only(&had, &has),
+        gained: only(&has, &had),
+    });
+    let data = SignedEntry::sign(&access, keys.receipts(), keys.authority()).to_bytes();
+    let (entry, adds) = (Entry::Directory(data), Digest::EMPTY);
+    tx.append(StreamId::Member(described.id), &[NewEntry { entry, adds }])?;
     Ok(())
+}
+
+/// The directory, read when it is first needed.
+#[derive(Debug, Default)]
+pub struct Places(Option<Directory>);
+
+impl Places {
+    /// One that has been read.
+    #[must_use]
+    pub fn known(directory: Directory) -> Self {
+        Self(Some(directory))
+    }
+
+    fn at(&mut self, tx: &dyn Reader) -> StoreResult<&Directory> {
+        let known = match self.0.take() {
+            Some(known) => known,
+            None => directory::read(tx)?,
+        };
+        Ok(self.0.insert(known))
+    }
 }

@@ -7,5 +7,7 @@ pub mod directory;
 pub mod enrolment;
 pub mod import;
 pub mod members;
+pub mod renewal;
 pub mod revocation;
 pub mod sessions;
+pub mod zones;

@@ -1,6 +1,8 @@
 //! Revocation: one transaction in the order of acceptance. What the device had delivered stays; whatever
 //! arrives later is held.
 
+use std::collections::HashSet;
+
 use onegrid_core::domain::directory::{DirectoryEntry, Revocation};
 use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::DeviceId;
@@ -50,16 +52,11 @@ impl Server {
             return Ok(());
         }
         let gone = self.store.read::<_, Problem>(|tx| {
-            let mut gone = Vec::new();
-            for device in waiting {
-                if tx
-                    .device(device)?
-                    .is_none_or(|row| row.revoked_ms.is_some())
-                {
-                    gone.push(device);
-                }
-            }
-            Ok(gone)
+            let revoked: HashSet<DeviceId> = tx.revoked()?.into_iter().collect();
+            let gone = waiting
+                .into_iter()
+                .filter(|device| revoked.contains(device));
+            Ok(gone.collect::<Vec<_>>())
         })?;
         for device in gone {
             self.wakeups.cut(device);

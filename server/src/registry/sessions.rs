@@ -10,6 +10,7 @@ use onegrid_core::trust::request_mac::RequestTag;
 use onegrid_core::trust::session::{ServerHandshake, Session, SessionError, SessionId};
 use rand_core::CryptoRng;
 
+use super::renewal::is_due;
 use super::{audit, devices, directory};
 use crate::error::{Problem, Result};
 use crate::limits::HANDSHAKES_WAITING_MAX;
@@ -69,9 +70,8 @@ impl Server {
         let device = proven.certificate().facts().device;
         let shown = proven.certificate().hash();
         self.welcome_back(proven.certificate(), now_ms)?;
-        let (generation, newest) = self.store.read::<_, Problem>(|tx| {
-            Ok((directory::generation(tx)?, devices::newest(tx, device)?))
-        })?;
+        let newest = self.newest_certificate(device, now_ms)?;
+        let generation = self.generation()?;
         let newer = newest.filter(|newest| newest.hash() != shown);
         let newer = newer.map(|certificate| certificate.raw().clone());
         let keys = self.keys.certified().to_vec();
@@ -116,6 +116,13 @@ impl Server {
     pub(crate) fn prolong(&self, session: &Session, now_ms: i64) -> Result<Option<i64>> {
         let whole = onegrid_core::limits::SESSION_MS;
         if session.expires_ms.saturating_sub(now_ms) > whole / 2 {
+            return Ok(None);
+        }
+        let newest = self
+            .store
+            .read::<_, Problem>(|tx| Ok(devices::newest(tx, session.device)?))?;
+        if newest.is_some_and(|newest| is_due(&newest, now_ms)) {
+            // It ends; opening the next one, the phone gets its new certificate.
             return Ok(None);
         }
         let expires_ms = now_ms.saturating_add(whole);

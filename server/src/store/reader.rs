@@ -112,6 +112,8 @@ pub trait Reader {
     fn device(&self, id: DeviceId) -> StoreResult<Option<DeviceRow>>;
     /// All devices, in the order of their ids.
     fn devices(&self) -> StoreResult<Vec<DeviceRow>>;
+    /// The devices that are revoked.
+    fn revoked(&self) -> StoreResult<Vec<DeviceId>>;
     /// The devices of a member.
     fn devices_of(&self, member: MemberId) -> StoreResult<Vec<DeviceRow>>;
 

@@ -40,6 +40,12 @@ impl Replica {
             if let Some(streams) = &response.streams {
                 membership::set_streams(writing, streams)?;
             }
+            if let Some(closed) = response.closed
+                && !notice::is_unseen(writing.conn, closed.code())?
+            {
+                let at_ms = response.time_ms;
+                notice::insert(writing.conn, at_ms, closed.code(), (None, None), "")?;
+            }
             let mut intake = Intake::new(writing, Origin::Server);
             receipt(&mut intake, answer)?;
             if let Some(page) = &response.page {

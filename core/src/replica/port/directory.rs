@@ -5,7 +5,7 @@ use minicbor::Decoder;
 use super::super::engine::Replica;
 use super::super::engine::write::Writing;
 use super::super::error::ReplicaError;
-use super::super::table::{bulletin, directory};
+use super::super::table::{bulletin, directory, notice};
 use crate::domain::directory::{Directory, DirectoryEntry};
 use crate::domain::stream::StreamId;
 use crate::id::Hash;
@@ -30,6 +30,19 @@ pub(super) fn store(
         );
         return Ok(());
     };
+    if let DirectoryEntry::Access(access) = &entry {
+        // News, no part of the directory. What goes, goes by the list of streams in the answer.
+        let change = format!("-{} +{}", access.lost.len(), access.gained.len());
+        let about = (None, None);
+        notice::insert(
+            writing.conn,
+            access.at_ms,
+            "replica.access_changed",
+            about,
+            &change,
+        )?;
+        return Ok(());
+    }
     if let DirectoryEntry::Revocation(revocation) = &entry {
         directory::put_revocation(writing.conn, revocation.device, bytes)?;
     }
@@ -91,6 +104,7 @@ fn key_and_names(entry: &DirectoryEntry) -> (Vec<u8>, String, String) {
             let shown = name.public_name.clone().unwrap_or_default();
             (name.member.0.to_vec(), shown.clone(), shown)
         }
+        DirectoryEntry::Access(access) => (access.member.0.to_vec(), String::new(), String::new()),
         DirectoryEntry::Unknown { payload, .. } => (
             Hash::of(&[payload]).first16().to_vec(),
             String::new(),

@@ -127,6 +127,7 @@ impl<'a> Server<'a> {
             repair: Vec::new(),
             heads: self.digest(),
             more: false,
+            closed: None,
         };
         Answer::verify(request, response, &self.town.anchors, 0).unwrap()
     }
@@ -301,6 +302,7 @@ impl<'a> Server<'a> {
             repair: Vec::new(),
             heads: self.digest(),
             more: false,
+            closed: None,
         };
         let answer = Answer::verify(request, response, &self.town.anchors, 0).unwrap();
         phone.replica().apply(&answer, self.time_ms).unwrap()

@@ -49,7 +49,7 @@ pub(crate) struct World {
     folder: tempfile::TempDir,
     pub(crate) keys: Keys,
     pub(crate) server: Arc<Server>,
-    rng: std::sync::Mutex<ChaCha20Rng>,
+    pub(super) rng: std::sync::Mutex<ChaCha20Rng>,
 }
 
 impl World {

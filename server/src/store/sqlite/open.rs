@@ -13,6 +13,7 @@ use crate::store::{StoreError, StoreResult};
 const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("migrations/0001_tables.sql")),
     (2, include_str!("migrations/0002_unread.sql")),
+    (3, include_str!("migrations/0003_revoked.sql")),
 ];
 
 /// How long a connection waits for another process that writes.

@@ -68,6 +68,12 @@ pub(super) fn devices(db: &Connection) -> Result<Vec<DeviceRow>> {
         .collect()
 }
 
+pub(super) fn revoked(db: &Connection) -> Result<Vec<DeviceId>> {
+    db.prepare_cached("SELECT id FROM devices WHERE revoked_ms IS NOT NULL")?
+        .query_map([], |row| row.get(0).map(DeviceId))?
+        .collect()
+}
+
 pub(super) fn devices_of(db: &Connection, member: MemberId) -> Result<Vec<DeviceRow>> {
     db.prepare_cached(&format!("{DEVICE} WHERE member = ? ORDER BY id"))?
         .query_map([member.0], read_device)?

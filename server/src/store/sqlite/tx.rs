@@ -175,6 +175,10 @@ impl Reader for Tx<'_> {
         people::devices(self.db).map_err(failure)
     }
 
+    fn revoked(&self) -> StoreResult<Vec<DeviceId>> {
+        people::revoked(self.db).map_err(failure)
+    }
+
     fn devices_of(&self, member: MemberId) -> StoreResult<Vec<DeviceRow>> {
         people::devices_of(self.db, member).map_err(failure)
     }

@@ -1,0 +1,240 @@
+//! Certificates in time: renewed, run out, and made again when roles or zones change.
+
+use onegrid_core::domain::directory::{Access, DirectoryEntry};
+use onegrid_core::domain::names::Names;
+use onegrid_core::domain::zone::{ZoneEntry, ZoneVersion};
+use onegrid_core::id::{AreaId, ZoneId};
+use onegrid_core::trust::certificate::Certificate;
+use onegrid_core::trust::session::ClientHandshake;
+use onegrid_core::wire::message::Closed;
+use onegrid_core::wire::signed_entry::SignedEntry;
+
+use super::*;
+use crate::limits::{CERTIFICATE_MS, RENEW_BEFORE_MS};
+
+const DAY_MS: i64 = 24 * 3_600_000;
+const ZONE: ZoneId = ZoneId([0x5a; 16]);
+
+impl World {
+    /// Opens a session anew; gives the certificate that came along.
+    pub(crate) fn again(&self, phone: &mut Phone, now_ms: i64) -> Option<Certificate> {
+        let mut rng = self.rng.lock().unwrap();
+        let (client, hello) = ClientHandshake::start(self.keys.authority(), &mut *rng);
+        let server = &self.server;
+        let answer = server.handle_hello(&hello, now_ms, &mut *rng).unwrap();
+        let anchors = self.keys.anchors();
+        let (waiting, prove) = client
+            .prove(&answer, anchors, &phone.key, &phone.certificate)
+            .unwrap();
+        let grant = server.handle_prove(&prove, now_ms, &mut *rng).unwrap();
+        let (session, grant) = waiting.finish(&grant, now_ms).unwrap();
+        phone.session = session;
+        phone.clock_ms = now_ms;
+        grant
+            .certificate
+            .map(|raw| Certificate::verify(raw, anchors).unwrap())
+    }
+}
+
+/// The announcements in the stream of the member.
+fn announced(world: &World, phone: &Phone) -> Vec<Access> {
+    let stream = StreamId::Member(phone.member);
+    let rows = world.server.store().read(|tx| tx.feed(stream, 0, 1_000));
+    let entries = rows.unwrap().into_iter().filter_map(|row| match row.entry {
+        Entry::Directory(data) => Some(data),
+        _ => None,
+    });
+    entries
+        .map(|data| {
+            let signed = SignedEntry::from_bytes(&data).unwrap();
+            match signed.verify(phone.keys.anchors()).unwrap() {
+                DirectoryEntry::Access(access) => access,
+                other => panic!("{other:?}"),
+            }
+        })
+        .collect()
+}
+
+fn code(answer: crate::error::Result<SyncResponse>) -> &'static str {
+    answer.unwrap_err().code()
+}
+
+fn zone(areas: &[AreaId], from_ms: i64) -> DirectoryEntry {
+    DirectoryEntry::Zone(ZoneEntry {
+        id: ZONE,
+        names: Names::new("中片区", None).unwrap(),
+        version: ZoneVersion {
+            areas: areas.iter().copied().collect(),
+            valid_from_ms: from_ms,
+            valid_to_ms: None,
+        },
+    })
+}
+
+fn areas_of(certificate: &Certificate) -> Vec<AreaId> {
+    match &certificate.facts().grants[0].scope {
+        Scope::Zone { areas, .. } => areas.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_certificate_is_renewed_in_time_with_the_grants_of_today_and_old_work_stays_valid() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    let early = NOW + CERTIFICATE_MS - RENEW_BEFORE_MS - DAY_MS;
+    assert_eq!(world.again(&mut phone, early), None, "not yet");
+    let genesis = phone.report("under the old one");
+    phone.push(&world.server, &[&genesis]);
+    let waiting = phone.act(genesis.record(), &[genesis.id()], &comment("not sent yet"));
+    let due = NOW + CERTIFICATE_MS - RENEW_BEFORE_MS + DAY_MS;
+    phone.clock_ms = due;
+    // A session that goes on and on would never ask: it is not prolonged.
+    phone.session.expires_ms = due;
+    let request = phone.ask(None, 0);
+    assert_eq!(code(phone.send(&world.server, &request)), "session.expired");
+    let renewed = world.again(&mut phone, due).expect("a new certificate");
+    assert_eq!(renewed.facts().expires_ms, due + CERTIFICATE_MS);
+    assert_eq!(renewed.facts().grants, phone.certificate.facts().grants);
+    let old = std::mem::replace(&mut phone.certificate, renewed);
+    assert_eq!(world.again(&mut phone, due), None, "once");
+    phone.clock_ms = due + 14 * 60_000;
+    let under_new = phone.act(genesis.record(), &[waiting.id()], &comment("new"));
+    let mut bundle = phone.bundle(&[&waiting, &under_new]);
+    bundle.certificates.push(old.raw().clone());
+    let request = phone.ask(Some(bundle), 0);
+    let answer = phone.send(&world.server, &request).unwrap();
+    assert_eq!(statuses(&answer), [Status::Accepted; 2]);
+    assert!(answer.session_expires_ms.is_some(), "prolonged again");
+    digests_are_right(&world);
+}
+
+#[test]
+fn an_expired_certificate_ends_reading_and_never_late_writing() {
+    let world = World::new();
+    let mut phone = world.grid_worker(11);
+    let mut other = world.volunteer(10);
+    let genesis = other.report("gas");
+    other.push(&world.server, &[&genesis]);
+    let over = NOW + CERTIFICATE_MS;
+    assert_eq!(
+        world.again(&mut phone, over),
+        None,
+        "it is too late for that"
+    );
+    phone.clock_ms = over;
+    let late = phone.report("late work");
+    let request = phone.ask(Some(phone.bundle(&[&late])), 1 << 20);
+    let answer = phone.send(&world.server, &request).unwrap();
+    assert_eq!(statuses(&answer), [Status::Accepted]);
+    assert_eq!(answer.closed, Some(Closed::Expired));
+    assert_eq!(
+        (answer.page, answer.streams, answer.heads),
+        (None, None, Digest::EMPTY)
+    );
+    assert!(answer.receipt.unwrap().lines[0].at.is_empty());
+    let device = phone.certificate.facts().device;
+    let live = world.server.subscribe(device, over).unwrap_err();
+    assert_eq!(live.code(), "session.certificate_expired");
+    // An administrator renews it; the open session ends, the next one brings the certificate.
+    let until_ms = world.server.renew(device, "admin", over).unwrap();
+    let request = phone.ask(None, 1 << 20);
+    assert_eq!(code(phone.send(&world.server, &request)), "session.unknown");
+    let renewed = world
+        .again(&mut phone, over + 1)
+        .expect("a new certificate");
+    assert_eq!(renewed.facts().expires_ms, until_ms);
+    let read = phone.pull(&world.server, 1 << 20);
+    assert!(read.iter().all(|answer| answer.closed.is_none()));
+    assert!(read.iter().any(|answer| answer.page.is_some()));
+    world.server.revoke(device, "admin", over + 2).unwrap();
+    let refused = world.server.renew(device, "admin", over + 3).unwrap_err();
+    assert_eq!(refused.code(), "registry.device_revoked");
+}
+
+#[test]
+fn other_grants_end_the_session_make_a_certificate_and_are_announced_with_what_is_lost() {
+    let world = World::new();
+    let mut phone = world.grid_worker(11);
+    phone.pull(&world.server, 1 << 20);
+    let village = StreamId::AreaStaff(area(3));
+    assert!(phone.cursors.iter().any(|cursor| cursor.stream == village));
+    assert_eq!(announced(&world, &phone), []);
+    let volunteer = Grant {
+        role: Role::Volunteer,
+        scope: Scope::Unit(TEAM),
+    };
+    world.member(11, vec![volunteer.clone()]);
+    let request = phone.ask(None, 1 << 20);
+    assert_eq!(code(phone.send(&world.server, &request)), "session.unknown");
+    let made = world.again(&mut phone, NOW).expect("a new certificate");
+    assert_eq!(made.facts().grants, [volunteer]);
+    let news = announced(&world, &phone);
+    assert_eq!(news.len(), 1);
+    assert!(news[0].lost.contains(&village) && news[0].gained.contains(&StreamId::Unit(TEAM)));
+    let answers = phone.pull(&world.server, 1 << 20);
+    let streams = answers[0].streams.as_ref().expect("all that is left");
+    assert!(!streams.contains(&village));
+    let told = answers.iter().flat_map(|answer| &answer.page).any(|page| {
+        let mut entries = page.segments.iter().flat_map(|segment| &segment.entries);
+        entries.any(|entry| matches!(entry, FeedEntry::Directory(_)))
+    });
+    assert!(told, "the announcement is in the page");
+    // The same once more changes nothing and tells nobody.
+    world.member(11, made.facts().grants.clone());
+    assert_eq!(announced(&world, &phone).len(), 1);
+}
+
+#[test]
+fn roles_in_a_zone_follow_the_zone_when_it_changes_and_when_its_time_comes() {
+    let world = World::new();
+    world
+        .server
+        .publish(vec![zone(&[area(3)], 0)], "admin", NOW)
+        .unwrap();
+    let scope = Scope::Zone {
+        zone: ZONE,
+        areas: vec![area(3)],
+    };
+    let mut phone = world.phone(13, Role::StationHead, scope);
+    world.server.keep_zones(NOW).unwrap();
+    assert_eq!(announced(&world, &phone), [], "nothing has changed");
+    let later = NOW + DAY_MS;
+    let versions = vec![zone(&[area(4)], NOW - 5), zone(&[area(3), area(4)], later)];
+    world.server.publish(versions, "admin", NOW).unwrap();
+    let made = world.again(&mut phone, NOW).expect("a new certificate");
+    assert_eq!(areas_of(&made), [area(4)]);
+    phone.certificate = made;
+    assert_eq!(announced(&world, &phone).len(), 1);
+    world.server.keep_zones(later - 1).unwrap();
+    assert_eq!(world.again(&mut phone, later - 1), None);
+    assert_eq!(world.server.keep_zones(later).unwrap(), 1);
+    let made = world.again(&mut phone, later).expect("a new certificate");
+    assert_eq!(areas_of(&made), [area(3), area(4)]);
+    assert_eq!(world.server.keep_zones(later + DAY_MS).unwrap(), 0);
+    assert_eq!(announced(&world, &phone).len(), 2);
+}
+
+#[test]
+fn whoever_waits_for_wake_ups_is_woken_by_what_it_reads_now_and_all_who_are_revoked_are_cut() {
+    let world = World::new();
+    let mut phone = world.phone(11, Role::Volunteer, Scope::Unit(TEAM));
+    let device = phone.certificate.facts().device;
+    let mut live = world.server.subscribe(device, NOW).unwrap();
+    let grants = vec![Grant {
+        role: Role::GridWorker,
+        scope: Scope::Area(home()),
+    }];
+    world.member(11, grants);
+    phone.certificate = world.again(&mut phone, NOW).unwrap();
+    phone.pull(&world.server, 1 << 20);
+    live.mark_unchanged();
+    let mut other = world.volunteer(10);
+    let genesis = other.report("gas");
+    other.push(&world.server, &[&genesis]);
+    assert!(live.has_changed().unwrap(), "its village has news");
+    // Revoked by another process.
+    world.reopened().revoke(device, "admin", NOW).unwrap();
+    world.server.cut_revoked().unwrap();
+    assert!(live.borrow_and_update().cut);
+}

@@ -1,0 +1,110 @@
+//! Grants in zones follow the zones: a certificate lists the areas of its zone, so a zone that changes makes new
+//! certificates for whoever holds a role in it.
+
+use onegrid_core::domain::directory::Directory;
+use onegrid_core::domain::role::{Grant, Scope};
+
+use super::directory;
+use super::members::{self, Described, Places};
+use crate::error::{Problem, Result};
+use crate::keys::Keys;
+use crate::server::Server;
+use crate::store::{MemberRow, Reader, StoreError, StoreResult, Writer};
+
+/// Note of the store: when grants were last compared with the zones, ms UTC.
+const CHECKED: &str = "zones_checked";
+
+impl Server {
+    /// Zones have versions that begin and end at their time. To be called again and again; gives how many
+    /// members got other grants.
+    pub fn keep_zones(&self, now_ms: i64) -> Result<usize> {
+        let due = self.store.read::<_, Problem>(|tx| {
+            let since_ms = checked_ms(tx)?;
+            Ok(turns_between(
+                &self.views.at(tx)?.directory,
+                since_ms,
+                now_ms,
+            ))
+        })?;
+        if !due {
+            return Ok(0);
+        }
+        let keys = std::sync::Arc::clone(&self.keys);
+        let changed = self.store.write::<_, Problem>(move |tx| {
+            let changed = follow(tx, &keys, "server", now_ms)?;
+            tx.set_meta(CHECKED, &now_ms.to_be_bytes())?;
+            Ok(changed)
+        })?;
+        if changed > 0 {
+            self.wakeups.notify_all();
+        }
+        Ok(changed)
+    }
+}
+
+fn checked_ms(tx: &dyn Reader) -> StoreResult<i64> {
+    let Some(bytes) = tx.meta(CHECKED)? else {
+        return Ok(i64::MIN);
+    };
+    let bytes = bytes.try_into();
+    bytes
+        .map(i64::from_be_bytes)
+        .map_err(|_| StoreError::Row("a number of the store's notes"))
+}
+
+/// Whether a version of a zone began or ended after one instant, up to another.
+fn turns_between(directory: &Directory, after_ms: i64, through_ms: i64) -> bool {
+    let within = |at_ms: i64| after_ms < at_ms && at_ms <= through_ms;
+    directory
+        .zones
+        .iter()
+        .flat_map(|zone| zone.versions())
+        .any(|version| within(version.valid_from_ms) || version.valid_to_ms.is_some_and(within))
+}
+
+/// Gives every role in a zone the areas of the zone as they are now. Gives how many members that changed.
+pub(super) fn follow(tx: &mut dyn Writer, keys: &Keys, actor: &str, now_ms: i64) -> Result<usize> {
+    let directory = directory::read(tx)?;
+    let changed: Vec<Described> = tx
+        .members()?
+        .into_iter()
+        .filter_map(|member| changed(member, &directory, now_ms))
+        .collect();
+    let mut places = Places::known(directory);
+    for described in &changed {
+        members::put(tx, keys, described, actor, now_ms, &mut places)?;
+    }
+    Ok(changed.len())
+}
+
+fn changed(member: MemberRow, directory: &Directory, now_ms: i64) -> Option<Described> {
+    let now: Vec<Grant> = member
+        .grants
+        .iter()
+        .map(|grant| as_of(grant, directory, now_ms))
+        .collect();
+    (now != member.grants).then_some(Described {
+        id: member.id,
+        public_name: member.public_name,
+        area: member.area,
+        grants: now,
+    })
+}
+
+fn as_of(grant: &Grant, directory: &Directory, now_ms: i64) -> Grant {
+    let Scope::Zone { zone, areas } = &grant.scope else {
+        return grant.clone();
+    };
+    // A zone that is not, or no longer, has no areas.
+    let known = directory.zones.get(*zone);
+    let now = known.and_then(|known| known.areas_at(now_ms));
+    let now = now.map(|now| now.iter().copied().collect::<Vec<_>>());
+    let now = now.unwrap_or_default();
+    let mut same = areas.clone();
+    same.sort_unstable();
+    let areas = if same == now { areas.clone() } else { now };
+    Grant {
+        role: grant.role,
+        scope: Scope::Zone { zone: *zone, areas },
+    }
+}
