@@ -19,22 +19,31 @@ use onegrid_core::trust::sign::SecretKey;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
+use super::deployment::{Deployment, Person};
+use super::people::{enrol, wait};
 use super::process;
+use super::recipe::DISTRICT_10;
 use super::table::{Table, percentiles};
-use crate::town::Town;
+use super::wire::Wire;
 
 const BENCH: &str = "a replica with 10,000 records, a process of its own";
 
-pub(super) fn measure(table: &mut Table, town: &mut Town) {
+pub(super) fn measure(table: &mut Table) {
     eprintln!("local");
-    let mut phone = town.enrol("local", "district_lead", "330105000000", "");
-    phone.sync(town);
-    let folder = phone.folder().to_owned();
-    let seed = *phone.key().seed();
-    phone.close();
+    let deployment = Deployment::of(&DISTRICT_10);
+    let lead = Person::new("bench-local", "district_lead", "330105000000");
+    let codes = deployment.invite(&[lead]);
+    let serving = deployment.serve();
+    let (folder, signer) = wait(async {
+        let phone = enrol(&Wire::to(&serving.url), &codes[0]).await;
+        phone.sync().await;
+        phone.put_away()
+    });
+    drop(serving);
+    let seed = *signer.seed();
     let mut child = Command::new(std::env::current_exe().unwrap())
         .arg("local-child")
-        .arg(&folder)
+        .arg(folder.path())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -90,6 +99,12 @@ pub fn child(folder: &Path) {
     );
     reading(&replica);
     writing(&mut replica);
+    say(
+        "this disk alone: 4 kB written and synced",
+        &mut disk_alone(folder),
+        None,
+        None,
+    );
     println!("peak memory\t{:.1}\tMB\t40", process::peak_mb());
 }
 
@@ -161,6 +176,19 @@ fn writing(replica: &mut Replica) {
         reporting.push(start.elapsed().as_secs_f64() * 1e3);
     }
     say("durable report", &mut reporting, None, Some(25.0));
+}
+
+/// What a durable write of a page costs on this disk without anything around it.
+fn disk_alone(folder: &Path) -> Vec<f64> {
+    let mut file = std::fs::File::create(folder.join("disk-alone")).unwrap();
+    (0..200)
+        .map(|_| {
+            let start = Instant::now();
+            file.write_all(&[7; 4_096]).unwrap();
+            file.sync_data().unwrap();
+            start.elapsed().as_secs_f64() * 1e3
+        })
+        .collect()
 }
 
 fn timed(name: &str, times: usize, mut work: impl FnMut()) {

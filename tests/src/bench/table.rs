@@ -5,11 +5,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::process;
+
 /// One figure.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figure {
     /// What was done.
-    pub bench: &'static str,
+    pub bench: String,
     /// What was measured.
     pub name: String,
     /// How much.
@@ -44,38 +46,31 @@ impl Table {
             });
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
         Self {
-            machine: format!("{cores} × {model}"),
+            machine: format!("{cores} × {model}, {:.1} GB", process::machine_mb() / 1e3),
             figures: Vec::new(),
         }
     }
 
     /// A figure that only informs.
-    pub fn note(&mut self, bench: &'static str, name: &str, value: f64, unit: &'static str) {
+    pub fn note(&mut self, bench: &str, name: &str, value: f64, unit: &'static str) {
         self.add(bench, name, value, unit, None);
     }
 
     /// A figure with the most that it should be.
-    pub fn budget(
-        &mut self,
-        bench: &'static str,
-        name: &str,
-        value: f64,
-        unit: &'static str,
-        most: f64,
-    ) {
+    pub fn budget(&mut self, bench: &str, name: &str, value: f64, unit: &'static str, most: f64) {
         self.add(bench, name, value, unit, Some(most));
     }
 
     fn add(
         &mut self,
-        bench: &'static str,
+        bench: &str,
         name: &str,
         value: f64,
         unit: &'static str,
         budget: Option<f64>,
     ) {
         let figure = Figure {
-            bench,
+            bench: bench.to_owned(),
             name: name.to_owned(),
             value,
             unit,
@@ -86,6 +81,13 @@ impl Table {
         self.figures.push(figure);
     }
 
+    /// How many figures are over their budget.
+    #[must_use]
+    pub fn over(&self) -> usize {
+        let over = |figure: &&Figure| figure.within == Some(false);
+        self.figures.iter().filter(over).count()
+    }
+
     /// The table for people.
     #[must_use]
     pub fn text(&self) -> String {
@@ -93,7 +95,7 @@ impl Table {
         let mut bench = "";
         for figure in &self.figures {
             if figure.bench != bench {
-                bench = figure.bench;
+                bench = &figure.bench;
                 let _ = writeln!(text, "\n{bench}");
             }
             let _ = writeln!(text, "  {}", line(figure));

@@ -32,7 +32,7 @@ pub(super) fn measure(table: &mut Table, cases: &[Written]) {
         "s",
     );
     let (start, cpu) = (Instant::now(), process::cpu_s());
-    take_in(&town, cases);
+    take_in(town.server(), cases);
     let alone_s = start.elapsed().as_secs_f64();
     table.note(BENCH, "server alone, bundles of 400 records", alone_s, "s");
     table.note(BENCH, "server alone, CPU", process::cpu_s() - cpu, "s");

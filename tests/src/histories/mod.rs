@@ -5,6 +5,7 @@
 //! lead does it instead. Whatever the sorting of cases by rules would do is in the histories already: a
 //! server that takes them in runs without rules.
 
+mod history;
 mod writer;
 
 use std::collections::HashMap;
@@ -31,56 +32,7 @@ use serde::Deserialize;
 
 use writer::Writer;
 
-/// Size of the same lines compressed by zstd at level 3: the yardstick of the bench “fresh phone”.
-pub const YARDSTICK_BYTES: u64 = 1_170_767;
-
-/// One line of the file.
-#[derive(Debug, Clone, Deserialize)]
-pub struct History {
-    title: String,
-    category: String,
-    description: String,
-    address: String,
-    grid: String,
-    lat: f64,
-    lon: f64,
-    severity: u8,
-    /// Entries in order; the first one is the report.
-    pub events: Vec<Entry>,
-    attachments: Vec<String>,
-}
-
-/// One entry of a history.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Entry {
-    kind: String,
-    at: i64,
-    by: String,
-    note: String,
-    unit: Option<String>,
-    severity: Option<u8>,
-    photo: Option<String>,
-}
-
-/// Reads all histories of the file in `tests/data/bench`.
-#[must_use]
-pub fn read() -> Vec<History> {
-    let path: PathBuf = [
-        env!("CARGO_MANIFEST_DIR"),
-        "data",
-        "bench",
-        "hazards.jsonl.zst",
-    ]
-    .iter()
-    .collect();
-    let bytes = std::fs::read(&path).expect("the histories are part of the project");
-    let text = zstd::decode_all(&bytes[..]).expect("the histories are zstd");
-    std::str::from_utf8(&text)
-        .expect("the histories are UTF-8")
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("each line is a history"))
-        .collect()
-}
+pub use history::{Entry, History, YARDSTICK_BYTES, read};
 
 /// The people of the histories, with a device each.
 pub struct Cast {
@@ -176,35 +128,9 @@ impl Cast {
     }
 
     fn genesis(&self, history: &History, who: &str, at: i64, salt: u64) -> VerifiedEnvelope {
-        let grid = &history.grid;
-        let home = [
-            "330105000000".to_owned(),
-            format!("{}000", &grid[..9]),
-            grid[..12].to_owned(),
-            grid.clone(),
-        ]
-        .map(|code| area(&code));
-        let position =
-            Position::from_degrees(history.lat, history.lon, Datum::Wgs84, Some(10), 1_000)
-                .expect("the histories lie in Gongshu");
-        let details = Details {
-            title: Some(history.title.clone()),
-            category: Some(history.category.clone()),
-            address: Some(history.address.clone()),
-            occurred_ms: Some(at),
-            position: Some(StoredPosition::of(position)),
-            description: history.description.clone(),
-            photos: history
-                .attachments
-                .iter()
-                .take(2)
-                .map(|hash| (hash.parse().expect("a SHA-256"), String::new()))
-                .collect(),
-            ..Details::default()
-        };
-        let severity = Severity::from_code(history.severity);
-        let content = Content::Hazard(Hazard { details, severity });
         let writer = &self.writers[who];
+        let content = build_genesis(&history.content(), writer.actor);
+        let content = content.expect("the histories are in bounds");
         let body = Body::Genesis(Genesis {
             nonce: Hash::of(&[
                 history.title.as_bytes(),
@@ -213,13 +139,13 @@ impl Cast {
             ])
             .first16(),
             kind: RecordKind::Hazard,
-            home: AreaPath::new(&home).expect("four levels"),
+            home: history.home(),
             audience: Audience::Staff,
             team: None,
             source: Source::Member,
             named: Vec::new(),
             linked: None,
-            content: build_genesis(&content, writer.actor).expect("the histories are in bounds"),
+            content,
         });
         writer.seal(None, Vec::new(), at, &body, &self.authority)
     }

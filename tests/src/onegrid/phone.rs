@@ -7,6 +7,7 @@ use onegrid_core::domain::AreaPath;
 use onegrid_core::id::{AreaId, RecordId};
 use onegrid_core::net::{Address, Driver, NetConfig, NetError, OsRandom, Roots, enrol, now_ms};
 use onegrid_core::replica::{Draft, FileKey, MarkerFile, Replica, ReplicaOptions};
+use onegrid_core::sync::port::StarPort as _;
 use onegrid_core::sync::report::Report;
 use onegrid_core::trust::invitation::Ticket;
 use onegrid_core::trust::sign::SecretKey;
@@ -18,7 +19,7 @@ pub struct Phone {
     /// The way to the server.
     pub driver: Driver<Arc<Mutex<Replica>>>,
     signer: SecretKey,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// How to reach a server of this machine.
@@ -44,7 +45,7 @@ impl Phone {
         let signer = SecretKey::generate(&mut OsRandom);
         let options = ReplicaOptions {
             path: folder.path().join("replica.db"),
-            file_key: FileKey::new([7; 32]),
+            file_key: FileKey::new(*signer.seed()),
             marker: Box::new(MarkerFile::new(folder.path().join("marker"))),
             signer: signer.clone(),
             entropy: Box::new(OsRandom),
@@ -62,7 +63,7 @@ impl Phone {
             replica,
             driver,
             signer,
-            _folder: folder,
+            folder,
         })
     }
 
@@ -77,6 +78,43 @@ impl Phone {
     /// The replica.
     pub fn replica(&self) -> MutexGuard<'_, Replica> {
         self.replica.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The replica, for somebody who holds it together with this phone.
+    #[must_use]
+    pub fn handle(&self) -> Arc<Mutex<Replica>> {
+        Arc::clone(&self.replica)
+    }
+
+    /// How many streams it follows.
+    ///
+    /// # Panics
+    /// When the replica can not be read.
+    #[must_use]
+    pub fn streams(&self) -> usize {
+        self.replica()
+            .cursors()
+            .expect("a replica that reads")
+            .len()
+    }
+
+    /// The app is put away: its folder, and its key, which opens the files as well.
+    ///
+    /// # Panics
+    /// When somebody else holds the replica, or it can not be closed.
+    #[must_use]
+    pub fn put_away(self) -> (TempDir, SecretKey) {
+        let Self {
+            replica,
+            driver,
+            signer,
+            folder,
+        } = self;
+        drop(driver);
+        let replica = Arc::into_inner(replica).expect("nobody else holds it");
+        let replica = replica.into_inner().unwrap_or_else(PoisonError::into_inner);
+        replica.close().expect("a replica that closes");
+        (folder, signer)
     }
 
     /// The device's key, for somebody who plays it by hand.

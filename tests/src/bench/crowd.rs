@@ -1,0 +1,294 @@
+//! A server with 200,000 records and a hundred phones: memory, and how long a phone waits for “nothing new”.
+//!
+//! 1. All phones come for the first time at once; two of them are district leads who begin to pull all
+//!    200,000.
+//! 2. The others stay connected (`GET /v1/live`) and ask again and again.
+//! 3. Some report and edit; wake-ups go out, others pull.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use onegrid_core::crdt::{Field, FieldEdit, FieldValue};
+use onegrid_core::net::{Roots, State, now_ms};
+use onegrid_core::replica::{Draft, Filter};
+use onegrid_server::store::StoreError;
+use tokio::task::JoinSet;
+
+use super::deployment::{Deployment, Person, Serving};
+use super::people::wait;
+use super::process;
+use super::recipe::{Grids, MANY_RECORDS};
+use super::table::{Table, percentiles};
+use crate::histories::{self, History};
+use crate::onegrid::{Phone, way_to};
+
+const BENCH: &str =
+    "a server with 200,000 records and 100 phones, HTTP/1.1 over loopback, a process of its own";
+const PHONES: usize = 100;
+const DISPATCHERS: usize = 5;
+const LEADS: usize = 2;
+/// Of the others, so many work where most cases are.
+const BUSY_WORKERS: usize = 1;
+const HANDLERS: usize = 2;
+/// How often each phone asks.
+const ROUNDS: usize = 10;
+/// Phones that ask at the same time.
+const LANES: usize = 4;
+/// Phones that write something.
+const WRITERS: usize = 20;
+/// Resident memory of the server, MB.
+const MEMORY_MB_MAX: f64 = 400.0;
+/// How long anything may take before the bench gives up.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub(super) fn measure(table: &mut Table) {
+    eprintln!("crowd");
+    let histories = histories::read();
+    let deployment = Deployment::of(&MANY_RECORDS);
+    let codes = deployment.invite(&people(&Grids::of(&histories)));
+    let mut crowd = Crowd {
+        table,
+        serving: deployment.serve(),
+        histories,
+    };
+    let begin = process::resident_mb_of(crowd.serving.pid());
+    crowd.note("memory of the server before anybody comes", begin, "MB");
+    wait(async {
+        let phones = crowd.first_loads(codes).await;
+        let (phones, live) = crowd.connect(phones).await;
+        crowd.nothing_new(&phones).await;
+        crowd.changes(&phones).await;
+        drop(live);
+    });
+    let office = deployment.office();
+    let count = office.store().read::<_, StoreError>(|tx| tx.counts());
+    let records = count.unwrap().records;
+    crowd.note("records of the server", records as f64, "records");
+    let pid = crowd.serving.pid();
+    crowd.note("CPU of the server, all", process::cpu_s_of(pid), "s");
+    let now = process::resident_mb_of(pid);
+    crowd.note("memory of the server at the end", now, "MB");
+    let peak = process::peak_mb_of(pid);
+    let name = "peak memory of the server";
+    crowd.table.budget(BENCH, name, peak, "MB", MEMORY_MB_MAX);
+}
+
+/// Leads first, then handlers, dispatchers, and grid workers each in a village of their own.
+fn people(grids: &Grids) -> Vec<Person> {
+    let mut people = Vec::with_capacity(PHONES);
+    let name = |n: usize| format!("bench-crowd-{n}");
+    for n in 0..LEADS {
+        people.push(Person::new(&name(n), "district_lead", "330105000000"));
+    }
+    for _ in 0..HANDLERS {
+        people.push(Person::idle_handler(&name(people.len())));
+    }
+    for town in grids.quiet_towns().iter().rev().take(DISPATCHERS) {
+        people.push(Person::new(&name(people.len()), "dispatcher", town));
+    }
+    let busy = grids.busy.iter().take(BUSY_WORKERS);
+    for grid in busy.chain(&grids.quiet).take(PHONES - people.len()) {
+        people.push(Person::new(&name(people.len()), "grid_worker", grid));
+    }
+    assert_eq!(people.len(), PHONES);
+    people
+}
+
+struct Crowd<'a> {
+    table: &'a mut Table,
+    serving: Serving,
+    histories: Vec<History>,
+}
+
+impl Crowd<'_> {
+    fn note(&mut self, name: &str, value: f64, unit: &'static str) {
+        self.table.note(BENCH, name, value, unit);
+    }
+
+    /// Everybody enrols and pulls at once. Gives the phones that have everything: all but the leads.
+    async fn first_loads(&mut self, codes: Vec<String>) -> Vec<Phone> {
+        let start = Instant::now();
+        let way = way_to(&self.serving.url, Roots::default());
+        let (mut leads, mut others) = (JoinSet::new(), JoinSet::new());
+        for (n, code) in codes.into_iter().enumerate() {
+            let way = way.clone();
+            let enrolled = async move { Phone::enrol(&code, &way).await.unwrap() };
+            if n < LEADS {
+                leads.spawn(async move {
+                    let phone = enrolled.await;
+                    let begun = phone.driver.clone();
+                    let whole = tokio::spawn(async move { begun.sync_once().await });
+                    (phone, whole)
+                });
+            } else {
+                others.spawn(async move {
+                    let phone = enrolled.await;
+                    phone.sync().await;
+                    phone
+                });
+            }
+        }
+        let phones = others.join_all().await;
+        let leads = leads.join_all().await;
+        let wall = start.elapsed().as_secs_f64();
+        let count = |phone: &Phone| phone.replica().count(&Filter::default()).unwrap();
+        let records: u64 = phones.iter().map(count).sum();
+        let of_leads: u64 = leads.iter().map(|(phone, _)| count(phone)).sum();
+        for (phone, whole) in leads {
+            phone.driver.cancel();
+            drop(whole.await);
+        }
+        self.note(
+            "phones that came at once for the first time",
+            PHONES as f64,
+            "phones",
+        );
+        self.note("records that 98 of them pulled", records as f64, "records");
+        self.note("wall until these 98 had everything", wall, "s");
+        let name = "records that two district leads pulled meanwhile, not to the end";
+        self.note(name, of_leads as f64, "records");
+        let peak = process::peak_mb_of(self.serving.pid());
+        self.note("peak memory of the server so far", peak, "MB");
+        phones
+    }
+
+    /// The drivers run as in the app; comes back when all hold a wake-up connection.
+    async fn connect(&mut self, phones: Vec<Phone>) -> (Arc<Vec<Phone>>, JoinSet<()>) {
+        let mut live = JoinSet::new();
+        for phone in &phones {
+            let driver = phone.driver.clone();
+            live.spawn(async move { driver.run().await });
+        }
+        let wanted = phones.len();
+        let url = self.serving.url.clone();
+        let mut ticks = tokio::time::interval(Duration::from_millis(200));
+        let all = async {
+            loop {
+                ticks.tick().await;
+                let url = url.clone();
+                let seated = tokio::task::spawn_blocking(move || listeners(&url));
+                if seated.await.unwrap() >= wanted {
+                    break;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, all).await.unwrap();
+        self.note("live connections", wanted as f64, "phones");
+        (Arc::new(phones), live)
+    }
+
+    async fn nothing_new(&mut self, phones: &Arc<Vec<Phone>>) {
+        let before = process::cpu_s_of(self.serving.pid());
+        let mut lanes = JoinSet::new();
+        for lane in 0..LANES {
+            let phones = Arc::clone(phones);
+            lanes.spawn(async move {
+                let mut samples = Vec::new();
+                for _ in 0..ROUNDS {
+                    for phone in phones.iter().skip(lane).step_by(LANES) {
+                        samples.push(ask(phone).await);
+                    }
+                }
+                samples
+            });
+        }
+        let mut samples: Vec<f64> = lanes.join_all().await.into_iter().flatten().collect();
+        let cpu = process::cpu_s_of(self.serving.pid()) - before;
+        let count = samples.len() as f64;
+        let (median, p99) = percentiles(&mut samples);
+        self.note("nothing changed: syncs, 4 at a time", count, "syncs");
+        self.note("nothing changed: median, phone and server", median, "ms");
+        self.note("nothing changed: p99, phone and server", p99, "ms");
+        let each = cpu / count * 1e3;
+        self.note("nothing changed: CPU of the server each", each, "ms");
+    }
+
+    /// Grid workers report and edit at the same time.
+    async fn changes(&mut self, phones: &Arc<Vec<Phone>>) {
+        let mut writers = JoinSet::new();
+        let workers = phones
+            .iter()
+            .enumerate()
+            .filter(|(_, phone)| is_worker(phone));
+        for (n, _) in workers.take(WRITERS) {
+            let phones = Arc::clone(phones);
+            let history = self.histories[n].clone();
+            writers.spawn(async move {
+                write(&phones[n], &history);
+                ask(&phones[n]).await
+            });
+        }
+        let mut samples = writers.join_all().await;
+        assert_eq!(samples.len(), WRITERS);
+        let (median, p99) = percentiles(&mut samples);
+        let name = "20 phones write a report and an edit each, at once";
+        self.note(&format!("{name}: median"), median, "ms");
+        self.note(&format!("{name}: p99"), p99, "ms");
+        // Everybody asks once more: what the others wrote arrives.
+        for phone in phones.iter() {
+            ask(phone).await;
+            assert_eq!(phone.replica().undelivered().unwrap(), 0);
+        }
+    }
+}
+
+fn is_worker(phone: &Phone) -> bool {
+    let replica = phone.replica();
+    let rows = replica.list(&Filter::default(), None, 1).unwrap();
+    !rows.rows.is_empty()
+}
+
+/// A report and an edit in the place where the phone's person works.
+fn write(phone: &Phone, history: &History) {
+    let mut replica = phone.replica();
+    let rows = replica.list(&Filter::default(), None, 1).unwrap().rows;
+    let record = rows[0].id;
+    let home = replica
+        .load(record)
+        .unwrap()
+        .unwrap()
+        .state()
+        .unwrap()
+        .facts
+        .home;
+    let draft = Draft::staff(history.content(), home);
+    replica.report(&draft, now_ms()).unwrap();
+    let note = "已到现场，照片稍后补。".to_owned();
+    let edit = FieldEdit::set(Field::Answer("visit".into()), FieldValue::Text(note));
+    replica.edit(record, &[edit], now_ms()).unwrap();
+}
+
+/// Milliseconds until the phone is up to date again.
+async fn ask(phone: &Phone) -> f64 {
+    let mut status = phone.driver.status();
+    status.mark_unchanged();
+    let start = Instant::now();
+    phone.driver.notify();
+    let done = async {
+        loop {
+            status.changed().await.unwrap();
+            let now = status.borrow_and_update();
+            if now.state == State::UpToDate {
+                break;
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, done).await.unwrap();
+    start.elapsed().as_secs_f64() * 1e3
+}
+
+/// How many phones wait for wake-ups, as the server's metrics say.
+fn listeners(url: &str) -> usize {
+    use std::io::{Read as _, Write as _};
+    let address = url.split_once("://").unwrap().1;
+    let mut socket = std::net::TcpStream::connect(address).unwrap();
+    let ask = format!("GET /metrics HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    socket.write_all(ask.as_bytes()).unwrap();
+    let mut text = String::new();
+    socket.read_to_string(&mut text).unwrap();
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("onegrid_live_connections "));
+    line.and_then(|count| count.trim().parse().ok())
+        .unwrap_or(0)
+}

@@ -1,0 +1,292 @@
+//! A data folder with a past, and the real `onegrid serve` in a process of its own on it.
+//!
+//! What was built is kept in `target/bench`, named by a digest of everything that it depends on; a run works
+//! on a copy, so that every run begins with the same past.
+
+use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::time::Instant;
+
+use onegrid_core::id::Hash;
+use onegrid_core::net::{OsRandom, now_ms};
+use onegrid_server::admin::data_dir::DataDir;
+use onegrid_server::admin::setup;
+use onegrid_server::keys::Keys;
+use onegrid_server::registry::members::{Described, id_of_external};
+use onegrid_server::rules::Rules;
+use onegrid_server::server::Server;
+use onegrid_server::store::sqlite::{SqliteOptions, SqliteStore};
+use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
+use tempfile::TempDir;
+
+use super::recipe::{Grids, Recipe};
+use super::take_in;
+use crate::histories::{self, Cast, History, Written};
+use crate::town::{DAY_MS, Extent, MORNING_MS, Places, copy_folder};
+
+/// Records that the server is given at once while a past is built.
+const RECORDS_A_BUNDLE: usize = 400;
+
+/// A deployment of this run.
+pub(super) struct Deployment {
+    folder: TempDir,
+    places: Arc<Places>,
+}
+
+/// Somebody as a line of the members' table says it.
+pub(super) struct Person {
+    /// The office's id.
+    pub(super) name: String,
+    /// Code of the role.
+    pub(super) role: &'static str,
+    /// Codes of areas, parted by `;`.
+    pub(super) areas: String,
+    /// The office's id of a unit.
+    pub(super) unit: &'static str,
+}
+
+impl Person {
+    pub(super) fn new(name: &str, role: &'static str, areas: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            role,
+            areas: areas.to_owned(),
+            unit: "",
+        }
+    }
+
+    /// A handler of a unit to which nothing was dispatched: reads the directory and nothing else.
+    pub(super) fn idle_handler(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            role: "handler",
+            areas: String::new(),
+            unit: "gas-company",
+        }
+    }
+}
+
+impl Deployment {
+    /// Takes a copy of what the recipe makes; makes it first where it is not there.
+    pub(super) fn of(recipe: &Recipe) -> Self {
+        let histories = histories::read();
+        let built = built(recipe, &histories);
+        let folder = tempfile::Builder::new().prefix("run-");
+        let folder = { folder }.tempdir_in(shelf()).unwrap();
+        copy_folder(&built, folder.path());
+        Self {
+            folder,
+            places: Places::import(Extent::Whole),
+        }
+    }
+
+    fn data(&self) -> DataDir {
+        DataDir::at(self.folder.path())
+    }
+
+    /// The keys, for whoever writes as the people of the histories.
+    pub(super) fn cast(&self) -> Cast {
+        let keys = Keys::read(&self.data().keys()).unwrap();
+        Cast::new(keys.certificates(), *keys.authority())
+    }
+
+    /// A second node on the same database, in this process, as the administrator's commands are one.
+    pub(super) fn office(&self) -> Server {
+        let keys = Keys::read(&self.data().keys()).unwrap();
+        Server::open(self.data().store().unwrap(), keys, Rules::built_in()).unwrap()
+    }
+
+    /// Describes people and invites a phone of each; gives the short codes.
+    pub(super) fn invite(&self, people: &[Person]) -> Vec<String> {
+        let office = self.office();
+        let authority = *office.keys().authority();
+        let described = people.iter().map(|person| {
+            let Person {
+                name, role, areas, ..
+            } = person;
+            let row = self.places.member(name, role, areas, person.unit);
+            Described {
+                id: id_of_external(&authority, name),
+                public_name: Some(row.public_name),
+                area: row.home,
+                grants: row.grants,
+            }
+        });
+        let described: Vec<Described> = described.collect();
+        let ids: Vec<_> = described.iter().map(|described| described.id).collect();
+        office.put_members(described, "admin", now_ms()).unwrap();
+        ids.into_iter()
+            .map(|id| {
+                let invited = office.invite(id, DAY_MS, "admin", now_ms(), &mut OsRandom);
+                invited.unwrap().code
+            })
+            .collect()
+    }
+
+    /// Starts the server on a free port; comes back when it listens.
+    pub(super) fn serve(&self) -> Serving {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["onegrid", "serve", "--listen", "127.0.0.1:0", "--json"])
+            .args(["--lang", "en", "--set", "log.filter=warn"])
+            .env("ONEGRID_STORE__PATH", self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        let said: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        let url = said["listening"]
+            .as_str()
+            .expect("it says where it listens");
+        Serving {
+            url: url.to_owned(),
+            child,
+            _out: out,
+        }
+    }
+}
+
+/// A running server; killed when dropped.
+pub(super) struct Serving {
+    /// Where it listens.
+    pub(super) url: String,
+    child: Child,
+    // Held open: a server that can not print its last words says so.
+    _out: BufReader<ChildStdout>,
+}
+
+impl Serving {
+    /// Its process.
+    pub(super) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Where built folders stand.
+fn shelf() -> PathBuf {
+    let shelf: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "target", "bench"]
+        .iter()
+        .collect();
+    std::fs::create_dir_all(&shelf).unwrap();
+    shelf
+}
+
+/// The folder of a recipe, built where it is not there yet.
+fn built(recipe: &Recipe, histories: &[History]) -> PathBuf {
+    let folder = shelf().join(format!("{}-{}", recipe.name, &key()[..12]));
+    if folder.is_dir() {
+        return folder;
+    }
+    let base = recipe.base.map(|base| built(base, histories));
+    let making = tempfile::Builder::new().prefix("making-");
+    let making = { making }.tempdir_in(shelf()).unwrap();
+    match base {
+        Some(base) => copy_folder(&base, making.path()),
+        None => found(making.path()),
+    }
+    fill(recipe, histories, making.path());
+    // Another run may have come first: then its folder stands.
+    if std::fs::rename(making.path(), &folder).is_ok() {
+        let _ = making.keep();
+    }
+    folder
+}
+
+/// Changes whenever what a built folder holds would be another: the schema, the histories, how they are
+/// written, encoded and signed.
+fn key() -> String {
+    let data = DataDir::at(Path::new(""));
+    let schema = include_str!("../../../server/src/store/sqlite/migrations/0001_tables.sql");
+    let (keys, _) = Keys::create(MORNING_MS, &mut ChaCha20Rng::seed_from_u64(SEED)).unwrap();
+    let mut cast = Cast::new(keys.certificates(), *keys.authority());
+    let histories = histories::read();
+    let mut parts: Vec<Vec<u8>> = vec![
+        schema.into(),
+        env!("CARGO_PKG_VERSION").into(),
+        data.database().display().to_string().into(),
+    ];
+    for case in histories.iter().take(20) {
+        let written = cast.write(case, 0);
+        let ids = written.envelopes.iter().map(|one| one.envelope().id());
+        parts.extend(ids.map(|id| id.0.to_vec()));
+    }
+    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+    Hash::of(&parts).to_string()
+}
+
+/// The same keys for every folder.
+const SEED: u64 = 7;
+
+/// A new deployment with the division of the district.
+fn found(folder: &Path) {
+    let data = DataDir::at(folder);
+    let root = folder.join("root.key");
+    let mut rng = ChaCha20Rng::seed_from_u64(SEED);
+    let keys = setup::prepare(&data, &root, MORNING_MS, &mut rng).unwrap();
+    let server = Server::open(data.store().unwrap(), keys, Rules::none()).unwrap();
+    let entries = Places::import(Extent::Whole).entries();
+    server.publish(entries, "admin", MORNING_MS).unwrap();
+}
+
+/// Writes the cases of a recipe on one thread and has the server take them in on another.
+fn fill(recipe: &Recipe, histories: &[History], folder: &Path) {
+    let data = DataDir::at(folder);
+    let keys = Keys::read(&data.keys()).unwrap();
+    let mut cast = Cast::new(keys.certificates(), *keys.authority());
+    let options = SqliteOptions {
+        cache_kib: 256 * 1_024,
+        ..SqliteOptions::default()
+    };
+    let store = Arc::new(SqliteStore::open(&data.database(), options).unwrap());
+    // The histories hold what rules would do.
+    let server = Server::open(store, keys, Rules::none()).unwrap();
+    let grids = Grids::of(histories);
+    let (send, receive) = sync_channel::<Vec<Written>>(2);
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut part = Vec::with_capacity(RECORDS_A_BUNDLE);
+            for case in recipe.cases.clone() {
+                part.push(recipe.write(&mut cast, histories, &grids, case));
+                if part.len() == RECORDS_A_BUNDLE || case + 1 == recipe.cases.end {
+                    let full = std::mem::take(&mut part);
+                    send.send(full).expect("the server takes everything in");
+                }
+            }
+        });
+        let (mut done, mut told) = (0, 0);
+        for part in receive {
+            done += part.len();
+            take_in(&server, &part);
+            told = tell(recipe, done, told, start);
+        }
+    });
+}
+
+/// The progress line: redrawn on a terminal, one in ten per cent elsewhere.
+fn tell(recipe: &Recipe, done: usize, told: usize, start: Instant) -> usize {
+    let all = recipe.cases.len();
+    let seconds = start.elapsed().as_secs();
+    let line = format!("  {}: {done} / {all} records, {seconds} s", recipe.name);
+    if std::io::stderr().is_terminal() {
+        eprint!("\r{line}{}", if done == all { "\n" } else { "" });
+        let _ = std::io::stderr().flush();
+    } else if done * 10 / all > told {
+        eprintln!("{line}");
+    }
+    done * 10 / all
+}

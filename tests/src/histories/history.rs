@@ -1,0 +1,122 @@
+//! The file of histories: what happened in each case, as a story.
+
+use std::path::PathBuf;
+
+use onegrid_core::crdt::{Content, Details, Hazard, StoredPosition};
+use onegrid_core::domain::AreaPath;
+use onegrid_core::domain::case::Severity;
+use onegrid_core::domain::position::{Datum, Position};
+use onegrid_core::id::AreaId;
+use serde::Deserialize;
+
+/// Size of the same lines compressed by zstd at level 3: the yardstick of the bench “fresh phone”.
+pub const YARDSTICK_BYTES: u64 = 1_170_767;
+
+/// One line of the file.
+#[derive(Debug, Clone, Deserialize)]
+pub struct History {
+    pub(super) title: String,
+    pub(super) category: String,
+    pub(super) description: String,
+    pub(super) address: String,
+    pub(super) grid: String,
+    pub(super) lat: f64,
+    pub(super) lon: f64,
+    pub(super) severity: u8,
+    /// Entries in order; the first one is the report.
+    pub events: Vec<Entry>,
+    pub(super) attachments: Vec<String>,
+}
+
+/// One entry of a history.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Entry {
+    pub(super) kind: String,
+    pub(super) at: i64,
+    pub(super) by: String,
+    pub(super) note: String,
+    pub(super) unit: Option<String>,
+    pub(super) severity: Option<u8>,
+    pub(super) photo: Option<String>,
+}
+
+impl History {
+    /// Code of the grid that it lies in.
+    #[must_use]
+    pub fn grid(&self) -> &str {
+        &self.grid
+    }
+
+    /// The same story in another grid.
+    #[must_use]
+    pub fn moved_to(self, grid: &str) -> Self {
+        Self {
+            grid: grid.to_owned(),
+            ..self
+        }
+    }
+
+    /// The grid with the areas above it.
+    ///
+    /// # Panics
+    /// Never: grids of the histories have four levels.
+    #[must_use]
+    pub fn home(&self) -> AreaPath {
+        let grid = &self.grid;
+        let home = [
+            "330105000000".to_owned(),
+            format!("{}000", &grid[..9]),
+            grid[..12].to_owned(),
+            grid.clone(),
+        ]
+        .map(|code| AreaId::of_first_code(&code));
+        AreaPath::new(&home).expect("four levels")
+    }
+
+    /// What was reported.
+    ///
+    /// # Panics
+    /// Never: the histories lie in Gongshu and name attachments by SHA-256.
+    #[must_use]
+    pub fn content(&self) -> Content {
+        let position = Position::from_degrees(self.lat, self.lon, Datum::Wgs84, Some(10), 1_000)
+            .expect("the histories lie in Gongshu");
+        let details = Details {
+            title: Some(self.title.clone()),
+            category: Some(self.category.clone()),
+            address: Some(self.address.clone()),
+            occurred_ms: Some(self.events[0].at),
+            position: Some(StoredPosition::of(position)),
+            description: self.description.clone(),
+            photos: self
+                .attachments
+                .iter()
+                .take(2)
+                .map(|hash| (hash.parse().expect("a SHA-256"), String::new()))
+                .collect(),
+            ..Details::default()
+        };
+        let severity = Severity::from_code(self.severity);
+        Content::Hazard(Hazard { details, severity })
+    }
+}
+
+/// Reads all histories of the file in `tests/data/bench`.
+#[must_use]
+pub fn read() -> Vec<History> {
+    let path: PathBuf = [
+        env!("CARGO_MANIFEST_DIR"),
+        "data",
+        "bench",
+        "hazards.jsonl.zst",
+    ]
+    .iter()
+    .collect();
+    let bytes = std::fs::read(&path).expect("the histories are part of the project");
+    let text = zstd::decode_all(&bytes[..]).expect("the histories are zstd");
+    std::str::from_utf8(&text)
+        .expect("the histories are UTF-8")
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("each line is a history"))
+        .collect()
+}
