@@ -119,9 +119,11 @@ impl<P: StarPort + Send + 'static> Driver<P> {
     /// next call.
     pub async fn sync_once(&self) -> Result<Report, NetError> {
         let mut stop = self.0.stop.subscribe();
+        // The guard of the value is dropped at once: a host may spawn this future on any thread.
+        let stopped = async { drop(stop.wait_for(|stop| *stop).await) };
         tokio::select! {
             done = self.once() => done,
-            _ = stop.wait_for(|stop| *stop) => {
+            () = stopped => {
                 self.lose_request().await;
                 Err(NetError::Cancelled)
             }

@@ -75,8 +75,7 @@ impl Deployment {
     pub(super) fn of(recipe: &Recipe) -> Self {
         let histories = histories::read();
         let built = built(recipe, &histories);
-        let folder = tempfile::Builder::new().prefix("run-");
-        let folder = { folder }.tempdir_in(shelf()).unwrap();
+        let folder = fresh_folder("run-");
         copy_folder(&built, folder.path());
         Self {
             folder,
@@ -176,6 +175,12 @@ impl Drop for Serving {
     }
 }
 
+/// A folder beside the built ones, on the same disk.
+fn fresh_folder(prefix: &str) -> TempDir {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix).tempdir_in(shelf()).unwrap()
+}
+
 /// Where built folders stand.
 fn shelf() -> PathBuf {
     let shelf: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "target", "bench"]
@@ -187,13 +192,12 @@ fn shelf() -> PathBuf {
 
 /// The folder of a recipe, built where it is not there yet.
 fn built(recipe: &Recipe, histories: &[History]) -> PathBuf {
-    let folder = shelf().join(format!("{}-{}", recipe.name, &key()[..12]));
+    let folder = shelf().join(format!("{}-{}", recipe.name, &key(recipe)[..12]));
     if folder.is_dir() {
         return folder;
     }
     let base = recipe.base.map(|base| built(base, histories));
-    let making = tempfile::Builder::new().prefix("making-");
-    let making = { making }.tempdir_in(shelf()).unwrap();
+    let making = fresh_folder("making-");
     match base {
         Some(base) => copy_folder(&base, making.path()),
         None => found(making.path()),
@@ -208,16 +212,15 @@ fn built(recipe: &Recipe, histories: &[History]) -> PathBuf {
 
 /// Changes whenever what a built folder holds would be another: the schema, the histories, how they are
 /// written, encoded and signed.
-fn key() -> String {
-    let data = DataDir::at(Path::new(""));
+fn key(recipe: &Recipe) -> String {
     let schema = include_str!("../../../server/src/store/sqlite/migrations/0001_tables.sql");
     let (keys, _) = Keys::create(MORNING_MS, &mut ChaCha20Rng::seed_from_u64(SEED)).unwrap();
     let mut cast = Cast::new(keys.certificates(), *keys.authority());
     let histories = histories::read();
     let mut parts: Vec<Vec<u8>> = vec![
+        recipe.text().into(),
         schema.into(),
         env!("CARGO_PKG_VERSION").into(),
-        data.database().display().to_string().into(),
     ];
     for case in histories.iter().take(20) {
         let written = cast.write(case, 0);

@@ -134,7 +134,7 @@ impl Watched {
             open: replica.count(&open).unwrap(),
         });
         drop(replica);
-        for page in &answer.response().page {
+        if let Some(page) = &answer.response().page {
             for certificate in &page.certificates {
                 notes.certificates.extend_from_slice(&certificate.facts);
                 notes.certificates.extend_from_slice(&certificate.signature);

@@ -14,12 +14,12 @@ pub(super) struct Recipe {
     /// Numbers of the cases on top of that.
     pub(super) cases: Range<usize>,
     placed: Placed,
-    /// One case in so many has its whole history, the others their first two entries.
+    /// One case in so many has its whole history, the others were only just reported.
     whole_every: usize,
 }
 
 /// Where the cases lie.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Placed {
     /// Where the histories say: all over the district.
     AsWritten,
@@ -73,6 +73,13 @@ pub(super) static MANY_RECORDS: Recipe = Recipe {
 };
 
 impl Recipe {
+    /// Everything that it says.
+    pub(super) fn text(&self) -> String {
+        let base = self.base.map(Self::text).unwrap_or_default();
+        let (cases, placed) = (&self.cases, self.placed);
+        format!("{base} {cases:?} {placed:?} {BUSY} {}", self.whole_every)
+    }
+
     /// Writes and signs one case.
     pub(super) fn write(
         &self,
@@ -90,7 +97,7 @@ impl Recipe {
             Placed::AsWritten | Placed::Crowded => {}
         }
         if !case.is_multiple_of(self.whole_every) {
-            history.events.truncate(2);
+            history.events.truncate(1);
         }
         cast.write(&history, (case / histories.len()) as u64)
     }

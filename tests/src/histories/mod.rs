@@ -9,18 +9,14 @@ mod history;
 mod writer;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use onegrid_core::crdt::{
-    Content, Details, Field, FieldEdit, FieldValue, Hazard, StoredPosition, build_genesis,
-};
+use onegrid_core::crdt::{Field, FieldEdit, FieldValue, build_genesis};
 use onegrid_core::domain::case::payload::{
     Bare, Comment, Dispatch, FollowUp, Step, Triage, Verify,
 };
 use onegrid_core::domain::case::{Deadlines, Event, Part, Party, Severity};
 use onegrid_core::domain::may::{Action, Actor, may};
-use onegrid_core::domain::position::{Datum, Position};
 use onegrid_core::domain::{AreaPath, Audience, Grant, RecordKind, Role, Scope, Source, Text};
 use onegrid_core::id::{AreaId, EnvelopeId, Hash, RecordId, UnitId};
 use onegrid_core::record::{Outcome, Record};
@@ -28,7 +24,6 @@ use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::trust::sign::{Authority, SecretKey};
 use onegrid_core::wire::body::{Body, Genesis};
 use onegrid_core::wire::envelope::VerifiedEnvelope;
-use serde::Deserialize;
 
 use writer::Writer;
 
@@ -76,6 +71,13 @@ impl Cast {
         let genesis = self.genesis(history, &reporter, first.at, salt);
         let mut record = Record::new(genesis.envelope().record());
         let mut written = vec![genesis.clone()];
+        if history.events.len() == 1 {
+            // Nobody goes on from here: whoever takes it in judges it.
+            return Written {
+                record: record.id(),
+                envelopes: written,
+            };
+        }
         assert_eq!(record.admit(&[genesis])[0].outcome, Outcome::Valid);
         let mut assignment = None;
         for step in &history.events[1..] {
