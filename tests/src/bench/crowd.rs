@@ -29,6 +29,8 @@ const DISPATCHERS: usize = 5;
 const LEADS: usize = 2;
 /// Of the others, so many work where most cases are.
 const BUSY_WORKERS: usize = 1;
+const LEAD: &str = "district_lead";
+const WORKER: &str = "grid_worker";
 const HANDLERS: usize = 2;
 /// How often each phone asks.
 const ROUNDS: usize = 10;
@@ -45,7 +47,9 @@ pub(super) fn measure(table: &mut Table) {
     eprintln!("crowd");
     let histories = histories::read();
     let deployment = Deployment::of(&MANY_RECORDS);
-    let codes = deployment.invite(&people(&Grids::of(&histories)));
+    let people = people(&Grids::of(&histories));
+    let codes = deployment.invite(&people);
+    let invited: Vec<(Person, String)> = people.into_iter().zip(codes).collect();
     let mut crowd = Crowd {
         table,
         serving: deployment.serve(),
@@ -54,7 +58,7 @@ pub(super) fn measure(table: &mut Table) {
     let begin = process::resident_mb_of(crowd.serving.pid());
     crowd.note("memory of the server before anybody comes", begin, "MB");
     wait(async {
-        let phones = crowd.first_loads(codes).await;
+        let phones = crowd.first_loads(invited).await;
         let (phones, live) = crowd.connect(phones).await;
         crowd.nothing_new(&phones).await;
         crowd.changes(&phones).await;
@@ -62,8 +66,10 @@ pub(super) fn measure(table: &mut Table) {
     });
     let office = deployment.office();
     let count = office.store().read::<_, StoreError>(|tx| tx.counts());
-    let records = count.unwrap().records;
-    crowd.note("records of the server", records as f64, "records");
+    let counts = count.unwrap();
+    crowd.note("records of the server", counts.records as f64, "records");
+    let envelopes = counts.envelopes as f64;
+    crowd.note("envelopes of the server", envelopes, "envelopes");
     let pid = crowd.serving.pid();
     crowd.note("CPU of the server, all", process::cpu_s_of(pid), "s");
     let now = process::resident_mb_of(pid);
@@ -78,7 +84,7 @@ fn people(grids: &Grids) -> Vec<Person> {
     let mut people = Vec::with_capacity(PHONES);
     let name = |n: usize| format!("bench-crowd-{n}");
     for n in 0..LEADS {
-        people.push(Person::new(&name(n), "district_lead", "330105000000"));
+        people.push(Person::new(&name(n), LEAD, "330105000000"));
     }
     for _ in 0..HANDLERS {
         people.push(Person::idle_handler(&name(people.len())));
@@ -88,10 +94,17 @@ fn people(grids: &Grids) -> Vec<Person> {
     }
     let busy = grids.busy.iter().take(BUSY_WORKERS);
     for grid in busy.chain(&grids.quiet).take(PHONES - people.len()) {
-        people.push(Person::new(&name(people.len()), "grid_worker", grid));
+        people.push(Person::new(&name(people.len()), WORKER, grid));
     }
     assert_eq!(people.len(), PHONES);
     people
+}
+
+/// Somebody with a phone.
+struct Member {
+    role: &'static str,
+    areas: String,
+    phone: Phone,
 }
 
 struct Crowd<'a> {
@@ -106,14 +119,14 @@ impl Crowd<'_> {
     }
 
     /// Everybody enrols and pulls at once. Gives the phones that have everything: all but the leads.
-    async fn first_loads(&mut self, codes: Vec<String>) -> Vec<Phone> {
+    async fn first_loads(&mut self, invited: Vec<(Person, String)>) -> Vec<Member> {
         let start = Instant::now();
         let way = way_to(&self.serving.url, Roots::default());
         let (mut leads, mut others) = (JoinSet::new(), JoinSet::new());
-        for (n, code) in codes.into_iter().enumerate() {
+        for (person, code) in invited {
             let way = way.clone();
             let enrolled = async move { Phone::enrol(&code, &way).await.unwrap() };
-            if n < LEADS {
+            if person.role == LEAD {
                 leads.spawn(async move {
                     let phone = enrolled.await;
                     let begun = phone.driver.clone();
@@ -124,15 +137,19 @@ impl Crowd<'_> {
                 others.spawn(async move {
                     let phone = enrolled.await;
                     phone.sync().await;
-                    phone
+                    Member {
+                        role: person.role,
+                        areas: person.areas,
+                        phone,
+                    }
                 });
             }
         }
-        let phones = others.join_all().await;
+        let phones: Vec<Member> = others.join_all().await;
         let leads = leads.join_all().await;
         let wall = start.elapsed().as_secs_f64();
         let count = |phone: &Phone| phone.replica().count(&Filter::default()).unwrap();
-        let records: u64 = phones.iter().map(count).sum();
+        let records: u64 = phones.iter().map(|member| count(&member.phone)).sum();
         let of_leads: u64 = leads.iter().map(|(phone, _)| count(phone)).sum();
         for (phone, whole) in leads {
             phone.driver.cancel();
@@ -153,9 +170,9 @@ impl Crowd<'_> {
     }
 
     /// The drivers run as in the app; comes back when all hold a wake-up connection.
-    async fn connect(&mut self, phones: Vec<Phone>) -> (Arc<Vec<Phone>>, JoinSet<()>) {
+    async fn connect(&mut self, phones: Vec<Member>) -> (Arc<Vec<Member>>, JoinSet<()>) {
         let mut live = JoinSet::new();
-        for phone in &phones {
+        for Member { phone, .. } in &phones {
             let driver = phone.driver.clone();
             live.spawn(async move { driver.run().await });
         }
@@ -177,7 +194,7 @@ impl Crowd<'_> {
         (Arc::new(phones), live)
     }
 
-    async fn nothing_new(&mut self, phones: &Arc<Vec<Phone>>) {
+    async fn nothing_new(&mut self, phones: &Arc<Vec<Member>>) {
         let before = process::cpu_s_of(self.serving.pid());
         let mut lanes = JoinSet::new();
         for lane in 0..LANES {
@@ -185,7 +202,7 @@ impl Crowd<'_> {
             lanes.spawn(async move {
                 let mut samples = Vec::new();
                 for _ in 0..ROUNDS {
-                    for phone in phones.iter().skip(lane).step_by(LANES) {
+                    for Member { phone, .. } in phones.iter().skip(lane).step_by(LANES) {
                         samples.push(ask(phone).await);
                     }
                 }
@@ -204,18 +221,16 @@ impl Crowd<'_> {
     }
 
     /// Grid workers report and edit at the same time.
-    async fn changes(&mut self, phones: &Arc<Vec<Phone>>) {
+    async fn changes(&mut self, phones: &Arc<Vec<Member>>) {
         let mut writers = JoinSet::new();
-        let workers = phones
-            .iter()
-            .enumerate()
-            .filter(|(_, phone)| is_worker(phone));
-        for (n, _) in workers.take(WRITERS) {
+        let workers = phones.iter().enumerate();
+        let workers = workers.filter(|(_, member)| member.role == WORKER);
+        for (n, member) in workers.take(WRITERS) {
+            let history = self.histories[n].clone().moved_to(&member.areas);
             let phones = Arc::clone(phones);
-            let history = self.histories[n].clone();
             writers.spawn(async move {
-                write(&phones[n], &history);
-                ask(&phones[n]).await
+                write(&phones[n].phone, &history);
+                ask(&phones[n].phone).await
             });
         }
         let mut samples = writers.join_all().await;
@@ -225,34 +240,18 @@ impl Crowd<'_> {
         self.note(&format!("{name}: median"), median, "ms");
         self.note(&format!("{name}: p99"), p99, "ms");
         // Everybody asks once more: what the others wrote arrives.
-        for phone in phones.iter() {
+        for Member { phone, .. } in phones.iter() {
             ask(phone).await;
             assert_eq!(phone.replica().undelivered().unwrap(), 0);
         }
     }
 }
 
-fn is_worker(phone: &Phone) -> bool {
-    let replica = phone.replica();
-    let rows = replica.list(&Filter::default(), None, 1).unwrap();
-    !rows.rows.is_empty()
-}
-
-/// A report and an edit in the place where the phone's person works.
+/// A report, and an edit of it.
 fn write(phone: &Phone, history: &History) {
     let mut replica = phone.replica();
-    let rows = replica.list(&Filter::default(), None, 1).unwrap().rows;
-    let record = rows[0].id;
-    let home = replica
-        .load(record)
-        .unwrap()
-        .unwrap()
-        .state()
-        .unwrap()
-        .facts
-        .home;
-    let draft = Draft::staff(history.content(), home);
-    replica.report(&draft, now_ms()).unwrap();
+    let draft = Draft::staff(history.content(), history.home());
+    let record = replica.report(&draft, now_ms()).unwrap();
     let note = "已到现场，照片稍后补。".to_owned();
     let edit = FieldEdit::set(Field::Answer("visit".into()), FieldValue::Text(note));
     replica.edit(record, &[edit], now_ms()).unwrap();
