@@ -41,7 +41,7 @@ const WRITERS: usize = 20;
 /// Resident memory of the server, MB.
 const MEMORY_MB_MAX: f64 = 400.0;
 /// How long anything may take before the bench gives up.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 pub(super) fn measure(table: &mut Table) {
     eprintln!("crowd");

@@ -1,5 +1,10 @@
 //! The phone's side of a first load, in a process of its own.
 
+#![allow(
+    clippy::print_stdout,
+    reason = "the process that started it reads the lines"
+)]
+
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
