@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use onegrid_core::crdt::{Field, FieldEdit, FieldValue};
-use onegrid_core::net::{Roots, State, now_ms};
+use onegrid_core::net::{NetError, Roots, State, now_ms};
 use onegrid_core::replica::{Draft, Filter};
 use onegrid_server::store::StoreError;
 use tokio::task::JoinSet;
@@ -40,6 +40,8 @@ const LANES: usize = 4;
 const WRITERS: usize = 20;
 /// Resident memory of the server, MB.
 const MEMORY_MB_MAX: f64 = 400.0;
+/// How often a phone begins again when this machine has too much to do.
+const TRIES_MAX: u32 = 20;
 /// How long anything may take before the bench gives up.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -136,16 +138,19 @@ impl Crowd<'_> {
             } else {
                 others.spawn(async move {
                     let phone = enrolled.await;
-                    phone.sync().await;
-                    Member {
+                    let broken = insist(&phone).await;
+                    let member = Member {
                         role: person.role,
                         areas: person.areas,
                         phone,
-                    }
+                    };
+                    (member, broken)
                 });
             }
         }
-        let phones: Vec<Member> = others.join_all().await;
+        let came = others.join_all().await;
+        let broken: u32 = came.iter().map(|(_, broken)| broken).sum();
+        let phones: Vec<Member> = came.into_iter().map(|(member, _)| member).collect();
         let leads = leads.join_all().await;
         let wall = start.elapsed().as_secs_f64();
         let count = |phone: &Phone| phone.replica().count(&Filter::default()).unwrap();
@@ -162,6 +167,8 @@ impl Crowd<'_> {
         );
         self.note("records that 98 of them pulled", records as f64, "records");
         self.note("wall until these 98 had everything", wall, "s");
+        let name = "times that a phone broke off for lack of an answer, and went on";
+        self.note(name, f64::from(broken), "");
         let name = "records that two district leads pulled meanwhile, not to the end";
         self.note(name, of_leads as f64, "records");
         let peak = process::peak_mb_of(self.serving.pid());
@@ -245,6 +252,21 @@ impl Crowd<'_> {
             assert_eq!(phone.replica().undelivered().unwrap(), 0);
         }
     }
+}
+
+/// Syncs until everything is there, as the app does; gives how often it had to begin again.
+async fn insist(phone: &Phone) -> u32 {
+    for broken in 0..TRIES_MAX {
+        match phone.driver.sync_once().await {
+            Ok(report) => {
+                assert!(report.equal, "{report:?}");
+                return broken;
+            }
+            Err(NetError::Offline) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+    panic!("no sync in {TRIES_MAX} tries");
 }
 
 /// A report, and an edit of it.

@@ -24,12 +24,12 @@ use rand_core::SeedableRng;
 use tempfile::TempDir;
 
 use super::recipe::{Grids, Recipe};
-use super::take_in;
+use super::take_in_at_once;
 use crate::histories::{self, Cast, History, Written};
 use crate::town::{DAY_MS, Extent, MORNING_MS, Places, copy_folder};
 
 /// Records that the server is given at once while a past is built.
-const RECORDS_A_BUNDLE: usize = 400;
+const RECORDS_A_BUNDLE: usize = 2_000;
 
 /// A deployment of this run.
 pub(super) struct Deployment {
@@ -274,7 +274,7 @@ fn fill(recipe: &Recipe, histories: &[History], folder: &Path) {
         let (mut done, mut told) = (0, 0);
         for part in receive {
             done += part.len();
-            take_in(&server, &part);
+            take_in_at_once(&server, &part);
             told = tell(recipe, done, told, start);
         }
     });

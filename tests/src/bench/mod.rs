@@ -107,17 +107,21 @@ fn bundle_of(cases: &[Written]) -> Bundle {
 /// Straight into the server, in bundles of some size.
 fn take_in(server: &Server, cases: &[Written]) {
     for part in cases.chunks(400) {
-        let attested = std::collections::HashMap::new();
-        let taken = server
-            .ingest(bundle_of(part), &attested, MORNING_MS)
-            .unwrap();
-        assert!(taken.missing.is_empty());
-        let all_accepted = taken
-            .lines
-            .iter()
-            .all(|line| line.verdict.status == onegrid_core::wire::verdict::Status::Accepted);
-        assert!(all_accepted, "the histories are accepted as they are");
+        take_in_at_once(server, part);
     }
+}
+
+fn take_in_at_once(server: &Server, cases: &[Written]) {
+    let attested = std::collections::HashMap::new();
+    let taken = server
+        .ingest(bundle_of(cases), &attested, MORNING_MS)
+        .unwrap();
+    assert!(taken.missing.is_empty());
+    let all_accepted = taken
+        .lines
+        .iter()
+        .all(|line| line.verdict.status == onegrid_core::wire::verdict::Status::Accepted);
+    assert!(all_accepted, "the histories are accepted as they are");
 }
 
 /// Bytes of signed envelopes, and their size under zstd at level 3 without anything around them.
