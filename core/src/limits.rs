@@ -57,6 +57,8 @@ pub const LIST_ROWS_MAX: usize = 200;
 pub const MAP_POINTS_MAX: usize = 5_000;
 /// Certificates that a replica keeps in memory.
 pub const CERTIFICATES_CACHED: usize = 512;
+/// Records that a replica keeps in memory as it read them last, of about 25 kB each.
+pub const RECORDS_CACHED: usize = 32;
 /// Characters of a description that stand in for a missing title.
 pub const TITLE_SHOWN_CHARS_MAX: usize = 60;
 

@@ -54,7 +54,7 @@ fn open_seeds() -> Vec<u64> {
 #[test]
 fn a_seed_says_all() {
     let plan = Plan {
-        seed: 4,
+        seed: 3,
         steps: STEPS,
     };
     let (once, again) = (run(plan).unwrap(), run(plan).unwrap());

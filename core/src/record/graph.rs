@@ -109,7 +109,7 @@ impl Node {
 }
 
 /// The nodes, parents first.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Graph {
     nodes: Vec<Node>,
     by_id: HashMap<EnvelopeId, usize>,

@@ -40,7 +40,7 @@ use crate::wire::verdict::{Status, Verdict};
 use graph::Graph;
 
 /// One record in memory. It is loaded for a write or a view, never kept for all records.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Record {
     id: RecordId,
     graph: Graph,

@@ -59,6 +59,7 @@ impl World {
         let sealed = Envelope::seal(header, &body, &phone.key(), &authority);
         let sealed = sealed.map_err(|error| format!("forging: {}", error.code()))?;
         self.forged.insert(sealed.id());
+        self.forged_on.insert(record);
         let bundle = Bundle {
             certificates: vec![certificate.raw().clone()],
             envelopes: vec![sealed.raw().clone()],
@@ -123,7 +124,7 @@ impl World {
         if self.forged.is_empty() {
             return Ok(());
         }
-        for record in self.records_of(who)? {
+        for record in self.forged_on.clone() {
             let phone = &mut self.people[who].phone;
             let loaded = phone.replica().load(record);
             let loaded = loaded.map_err(|error| super::act::broken("load", &error))?;

@@ -1,6 +1,7 @@
 //! What happens to lines and machines.
 
-use std::collections::BTreeSet;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use onegrid_core::id::{DeviceId, EnvelopeId};
 use onegrid_server::store::StoreError;
@@ -26,9 +27,9 @@ impl World {
                 Turn::Done(_) | Turn::Awaited => break,
                 Turn::Waits => self.people[who].phone.wake(),
                 Turn::Failed(code) => self.may_fail(who, fault, &code)?,
-                Turn::Answered | Turn::Lost => {}
+                Turn::Answered => self.count_receipts(who)?,
+                Turn::Lost => {}
             }
-            self.count_receipts(who)?;
         }
         Ok(())
     }
@@ -61,10 +62,13 @@ impl World {
     pub fn count_receipts(&mut self, who: usize) -> Result<(), String> {
         let person = &mut self.people[who];
         let mut fresh: Vec<(EnvelopeId, u32)> = Vec::new();
+        let mut records = BTreeMap::new();
         for said in person.said.iter_mut().filter(|said| !said.answered) {
-            let loaded = person.phone.replica().load(said.record);
-            let loaded = loaded.map_err(|error| super::act::broken("load", &error))?;
-            let Some(loaded) = loaded else {
+            if let Entry::Vacant(place) = records.entry(said.record) {
+                let loaded = person.phone.replica().load(said.record);
+                place.insert(loaded.map_err(|error| super::act::broken("load", &error))?);
+            }
+            let Some(loaded) = &records[&said.record] else {
                 // Delivered and no longer this phone's to read; the oracle asks for the notice.
                 said.answered = true;
                 continue;

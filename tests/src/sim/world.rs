@@ -69,6 +69,8 @@ pub struct World {
     pub let_in: BTreeSet<EnvelopeId>,
     /// Envelopes that their author may not write, by construction.
     pub forged: BTreeSet<EnvelopeId>,
+    /// The records that those are about.
+    pub forged_on: BTreeSet<RecordId>,
     /// The server or a phone has gone back in time: digests may differ until they are repaired.
     pub time_travel: bool,
     /// The server has been restored.
@@ -145,6 +147,7 @@ impl World {
             revoked: BTreeMap::new(),
             let_in: BTreeSet::new(),
             forged: BTreeSet::new(),
+            forged_on: BTreeSet::new(),
             time_travel: false,
             restored: false,
             receipts: BTreeMap::new(),

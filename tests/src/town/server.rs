@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use onegrid_core::domain::category::Categories;
+use onegrid_core::domain::directory::DirectoryEntry;
 use onegrid_core::sync::paths::{SESSION_PATH, SYNC_PATH};
 use onegrid_core::sync::star::Request;
 use onegrid_core::trust::request_mac::{MAC_HEADER, SESSION_HEADER};
@@ -42,7 +44,10 @@ impl Town {
         Server::prepare(&shared, &self.keys, self.now_ms).unwrap();
         drop(shared);
         self.reopen_server();
-        let (entries, now_ms) = (self.places.entries(), self.now_ms);
+        let categories = Categories::built_in();
+        let categories = categories.iter().cloned().map(DirectoryEntry::Category);
+        let entries = categories.chain(self.places.entries()).collect();
+        let now_ms = self.now_ms;
         self.server().publish(entries, "admin", now_ms).unwrap();
     }
 

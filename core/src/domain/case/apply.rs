@@ -179,9 +179,14 @@ impl CaseState {
         }
     }
 
+    /// Somebody who stands for the office has opened it. Not the reporter: that says nothing to the reporter,
+    /// and phones from which the reporter's certificate is withheld could not tell.
     fn open_for_reporter(&mut self, entry: &Entry, now_ms: i64) {
-        if entry
-            .author
+        let author = &entry.author;
+        if author.member.is_some() && author.member == self.reporter {
+            return;
+        }
+        if author
             .grant
             .as_ref()
             .is_some_and(|grant| opens_for_reporter(grant.role))

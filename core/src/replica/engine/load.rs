@@ -1,5 +1,6 @@
 //! From stored bytes to a record in memory.
 
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -8,37 +9,70 @@ use rusqlite::Connection;
 use super::super::error::ReplicaError;
 use super::super::table::{certificate, envelope, pack, verdict_change};
 use crate::id::{EnvelopeId, Hash, RecordId};
-use crate::limits::CERTIFICATES_CACHED;
+use crate::limits::{CERTIFICATES_CACHED, RECORDS_CACHED};
 use crate::record::{Past, Record, StoredEnvelope};
 use crate::trust::certificate::Certificate;
 use crate::wire::envelope::{Envelope, VerifiedEnvelope};
 use crate::wire::pack::Pack;
 
-/// Certificates in memory: a phone meets the same few authors again and again.
+/// Certificates in memory: a phone meets the same few authors again and again. And the records that were
+/// read last: who looks at a record looks again, and then writes.
 #[derive(Debug, Default)]
 pub(in crate::replica) struct Certificates {
-    by_hash: HashMap<Hash, Arc<Certificate>>,
+    by_hash: RefCell<HashMap<Hash, Arc<Certificate>>>,
+    recent: RefCell<Recent>,
+}
+
+/// Records as they are on disk, good until this connection, the only one, writes anything at all.
+#[derive(Debug, Default)]
+struct Recent {
+    changes: u64,
+    records: HashMap<RecordId, Record>,
+}
+
+impl Recent {
+    fn get(&mut self, conn: &Connection, id: RecordId) -> Option<Record> {
+        let changes = conn.total_changes();
+        if self.changes != changes {
+            self.changes = changes;
+            self.records.clear();
+        }
+        self.records.get(&id).cloned()
+    }
+
+    /// Takes what was just read. Not inside a transaction: that may yet be rolled back, without a trace in
+    /// the count of changes.
+    fn put(&mut self, conn: &Connection, id: RecordId, record: &Record) {
+        if !conn.is_autocommit() || self.changes != conn.total_changes() {
+            return;
+        }
+        if self.records.len() >= RECORDS_CACHED {
+            self.records.clear();
+        }
+        self.records.insert(id, record.clone());
+    }
 }
 
 impl Certificates {
     /// A stored certificate (it was verified when it was stored); `None` where the server withholds it.
     pub(in crate::replica) fn get(
-        &mut self,
+        &self,
         conn: &Connection,
         hash: Hash,
     ) -> Result<Option<Arc<Certificate>>, ReplicaError> {
-        if let Some(found) = self.by_hash.get(&hash) {
+        let mut by_hash = self.by_hash.borrow_mut();
+        if let Some(found) = by_hash.get(&hash) {
             return Ok(Some(Arc::clone(found)));
         }
         let Some(raw) = certificate::get(conn, hash)? else {
             return Ok(None);
         };
         let stored = Certificate::from_store(raw).map_err(|_| ReplicaError::Inconsistent)?;
-        if self.by_hash.len() >= CERTIFICATES_CACHED {
-            self.by_hash.clear();
+        if by_hash.len() >= CERTIFICATES_CACHED {
+            by_hash.clear();
         }
         let stored = Arc::new(stored);
-        self.by_hash.insert(hash, Arc::clone(&stored));
+        by_hash.insert(hash, Arc::clone(&stored));
         Ok(Some(stored))
     }
 }
@@ -47,9 +81,12 @@ impl Certificates {
 /// are not part of it.
 pub(in crate::replica) fn record(
     conn: &Connection,
-    certificates: &mut Certificates,
+    certificates: &Certificates,
     id: RecordId,
 ) -> Result<Option<Record>, ReplicaError> {
+    if let Some(record) = certificates.recent.borrow_mut().get(conn, id) {
+        return Ok(Some(record));
+    }
     let mut packs = packs(conn, id)?;
     let mut envelopes = Vec::new();
     for stored in envelope::of_record(conn, id)? {
@@ -83,6 +120,8 @@ pub(in crate::replica) fn record(
     let mut record = Record::load(id, past).map_err(|_| ReplicaError::Inconsistent)?;
     let changed = verdict_change::of_record(conn, id)?;
     record.set_verdicts(changed.into_iter().map(|(id, verdict, _)| (id, verdict)));
+    let mut recent = certificates.recent.borrow_mut();
+    recent.put(conn, id, &record);
     Ok(Some(record))
 }
 
@@ -135,7 +174,7 @@ fn closed(packs: &[Pack], envelopes: Vec<StoredEnvelope>) -> Vec<StoredEnvelope>
 /// An envelope whose signature was verified before it was stored.
 pub(in crate::replica) fn from_store(
     conn: &Connection,
-    certificates: &mut Certificates,
+    certificates: &Certificates,
     raw: crate::wire::envelope::RawEnvelope,
 ) -> Result<VerifiedEnvelope, ReplicaError> {
     let parsed = Envelope::parse(raw).map_err(|_| ReplicaError::Inconsistent)?;

@@ -44,8 +44,7 @@ fn units(facts: &Facts) -> Vec<UnitId> {
 
 impl Replica {
     fn read_record(&self, id: RecordId) -> Result<Option<Record>, ReplicaError> {
-        let mut certificates = load::Certificates::default();
-        load::record(&self.conn, &mut certificates, id)
+        load::record(&self.conn, &self.certificates, id)
     }
 
     /// Ids of everything that is here of a record, what is only carried included.

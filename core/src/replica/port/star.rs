@@ -67,8 +67,7 @@ impl Replica {
 
     /// The settled envelopes of a record, by id.
     fn settled_lines(&self, id: &RecordId) -> Result<Vec<Settled>, ReplicaError> {
-        let mut certificates = load::Certificates::default();
-        let record = load::record(&self.conn, &mut certificates, *id)?;
+        let record = load::record(&self.conn, &self.certificates, *id)?;
         let mut settled: Vec<Settled> = record
             .iter()
             .flat_map(crate::record::Record::settled)

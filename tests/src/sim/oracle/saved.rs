@@ -1,6 +1,7 @@
 //! Invariants 1, 2 and 6: what was said is saved is there, what has a receipt is on the server, and every
 //! word is found again or its author was told.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use onegrid_core::id::{EnvelopeId, RecordId};
@@ -46,20 +47,26 @@ impl World {
         let person = &mut self.people[who];
         let notices = person.phone.replica().notices();
         let notices = notices.map_err(|error| broken("notices", &error))?;
+        let mut pages = BTreeMap::new();
         for said in &person.said {
             let told = notices.iter().any(|notice| {
                 let words = !said.words.is_empty() && notice.detail.contains(&said.words);
                 let purged = notice.code == "replica.purged" && notice.record == Some(said.record);
                 words || purged || notice.envelope == Some(said.id)
             });
-            let view = person.phone.replica().view(said.record);
-            let view = view.map_err(|error| broken("view", &error))?;
+            if let Entry::Vacant(place) = pages.entry(said.record) {
+                let view = person.phone.replica().view(said.record);
+                let loaded = person.phone.replica().load(said.record);
+                place.insert((
+                    view.map_err(|error| broken("view", &error))?,
+                    loaded.map_err(|error| broken("load", &error))?,
+                ));
+            }
+            let (view, loaded) = &pages[&said.record];
             let aside = view
                 .as_ref()
                 .is_some_and(|view| view.set_aside.iter().any(|aside| aside.id == said.id));
-            let loaded = person.phone.replica().load(said.record);
-            let loaded = loaded.map_err(|error| broken("load", &error))?;
-            let here = loaded.is_some_and(|loaded| loaded.counts(said.id));
+            let here = loaded.as_ref().is_some_and(|loaded| loaded.counts(said.id));
             // A copy that went back in time may never have had the notice.
             let server = person.went_back
                 && truth
