@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod histories;
+pub mod killed;
 pub mod onegrid;
 pub mod sim;
 pub mod town;

@@ -80,18 +80,35 @@ impl Town {
     /// A district, or a part of it, under these rules.
     #[must_use]
     pub fn with(seed: u64, extent: Extent, rules: Rules) -> Self {
-        Self::in_folder(fresh_folder(), seed, extent, rules)
+        Self::in_folder(fresh_folder(), seed, (extent, MORNING_MS), rules)
+    }
+
+    /// The two streets at another time, for whoever lives by the real clock.
+    #[must_use]
+    pub fn small_at(seed: u64, now_ms: i64) -> Self {
+        let when = (Extent::TwoStreets, now_ms);
+        Self::in_folder(fresh_folder(), seed, when, Rules::built_in())
     }
 
     /// The same on a real disk: for measuring.
     #[must_use]
     pub fn on_disk(seed: u64, extent: Extent, rules: Rules) -> Self {
-        Self::in_folder(tempfile::tempdir().unwrap(), seed, extent, rules)
+        Self::in_folder(
+            tempfile::tempdir().unwrap(),
+            seed,
+            (extent, MORNING_MS),
+            rules,
+        )
     }
 
-    fn in_folder(folder: TempDir, seed: u64, extent: Extent, rules: Rules) -> Self {
+    fn in_folder(
+        folder: TempDir,
+        seed: u64,
+        (extent, now_ms): (Extent, i64),
+        rules: Rules,
+    ) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
-        let (keys, _root) = Keys::create(MORNING_MS, &mut rng).unwrap();
+        let (keys, _root) = Keys::create(now_ms, &mut rng).unwrap();
         let places = Places::import(extent);
         let mut town = Self {
             folder,
@@ -100,7 +117,7 @@ impl Town {
             rules,
             server: None,
             store: None,
-            now_ms: MORNING_MS,
+            now_ms,
             rng,
             generation: 1,
             copies: 0,
@@ -199,7 +216,8 @@ impl Town {
 }
 
 /// A folder in memory where there is one: a simulation needs no disk.
-fn fresh_folder() -> TempDir {
+#[must_use]
+pub fn fresh_folder() -> TempDir {
     let memory = Path::new("/dev/shm");
     let builder = &mut tempfile::Builder::new();
     let builder = builder.prefix("onegrid-town-");

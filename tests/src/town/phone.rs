@@ -102,7 +102,7 @@ impl Phone {
     }
 
     /// The parts that a sync needs at the same time.
-    pub(super) fn parts(&mut self) -> (&mut Replica, &mut Star, &mut ChaCha20Rng) {
+    pub(crate) fn parts(&mut self) -> (&mut Replica, &mut Star, &mut ChaCha20Rng) {
         let replica = self.replica.as_mut().expect("the phone is on");
         (replica, &mut self.star, &mut self.rng)
     }
@@ -142,6 +142,12 @@ impl Phone {
             signer: self.key(),
             entropy: Box::new(ChaCha20Rng::from_seed(entropy)),
         }
+    }
+
+    /// Gives the replica away: to a driver, to another thread.
+    #[must_use]
+    pub fn into_replica(mut self) -> Replica {
+        self.replica.take().expect("the phone is on")
     }
 
     /// The app is put away in an orderly way.
@@ -226,14 +232,20 @@ impl Phone {
 pub struct Card {
     /// What the test calls it.
     pub name: String,
-    seed: [u8; 32],
+    /// What its keys are made of.
+    pub seed: [u8; 32],
 }
 
 impl Card {
     /// The phone in a copy of its town. `stream` makes its further randomness.
     #[must_use]
     pub fn open_in(&self, town: &Town, stream: u64) -> Phone {
-        let folder = town.folder().join("phones").join(&self.name);
+        self.open_at(town.folder().join("phones").join(&self.name), stream)
+    }
+
+    /// The phone whose files are in this folder.
+    #[must_use]
+    pub fn open_at(&self, folder: PathBuf, stream: u64) -> Phone {
         let mut phone = Phone::in_folder(&self.name, self.seed, folder);
         phone.runs = stream.wrapping_add(1) << 8;
         phone.rng.set_stream(stream);

@@ -1,0 +1,27 @@
+//! A phone in a process of its own, to be killed: `killed_phone FOLDER SEED STREAM STORY NOW_MS`.
+#![allow(clippy::unwrap_used, reason = "a test fails by panic")]
+
+use std::path::PathBuf;
+
+use onegrid_tests::killed::life::{Life, bytes_of};
+use onegrid_tests::sim::chance::Chance;
+use onegrid_tests::town::Card;
+
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let mut next = || arguments.next().expect("FOLDER SEED STREAM STORY NOW_MS");
+    let folder = PathBuf::from(next());
+    let seed = bytes_of(&next()).unwrap().try_into().unwrap();
+    let stream = next().parse().unwrap();
+    let story = Chance::new(next().parse().unwrap());
+    let now_ms = next().parse().unwrap();
+    let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+    let life = Life {
+        phone: Card { name, seed }.open_at(folder, stream),
+        story,
+        now_ms,
+        out: &mut std::io::stdout().lock(),
+        answers: &mut std::io::stdin().lock(),
+    };
+    life.live();
+}

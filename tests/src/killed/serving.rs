@@ -1,0 +1,67 @@
+//! `onegrid serve` under strace.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use crate::onegrid::binary;
+
+/// A server, watched and killed at its point, or left alone.
+pub struct Watched {
+    child: Child,
+    traced: bool,
+    // Held open: a server that can not print says so.
+    _out: BufReader<ChildStdout>,
+    /// Where it listens; `None` when it was killed before it did.
+    pub url: Option<String>,
+}
+
+impl Watched {
+    /// Starts the server of a data folder by a command that ends in its path.
+    #[must_use]
+    pub fn start(mut command: Command, data: &Path) -> Self {
+        let traced = command.get_program() == "strace";
+        command.args(["serve", "--listen", "127.0.0.1:0", "--json", "--lang", "en"]);
+        command.env("ONEGRID_STORE__PATH", data).current_dir(data);
+        command.stdin(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        out.read_line(&mut line).unwrap();
+        let said: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        Self {
+            child,
+            traced,
+            _out: out,
+            url: said["listening"].as_str().map(str::to_owned),
+        }
+    }
+
+    /// Tells it to stop where it still runs, and waits for its end.
+    pub fn end(mut self) {
+        let child = self.child.id();
+        let servers = if self.traced {
+            let children = format!("/proc/{child}/task/{child}/children");
+            std::fs::read_to_string(children).unwrap_or_default()
+        } else {
+            child.to_string()
+        };
+        for id in servers.split_whitespace() {
+            // It may be gone by now.
+            let _ = Command::new("kill").args(["-TERM", id]).status();
+        }
+        self.child.wait().unwrap();
+    }
+}
+
+/// Runs a command of the administrator on a data folder; gives its exit code and what it printed.
+#[must_use]
+pub fn administer(data: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(binary());
+    command.args(arguments).args(["--lang", "en"]);
+    command.env("ONEGRID_STORE__PATH", data).current_dir(data);
+    let done = command.stdin(Stdio::null()).output().unwrap();
+    let said = [done.stdout, done.stderr].concat();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    (done.status.code(), said)
+}

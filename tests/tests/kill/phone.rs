@@ -1,0 +1,222 @@
+//! A phone's process is killed while it writes, edits, moves and syncs.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+
+use onegrid_core::id::{EnvelopeId, RecordId};
+use onegrid_core::wire::verdict::{Status, Verdict};
+use onegrid_server::store::StoreError;
+use onegrid_tests::killed::life::{Line, answer, hex};
+use onegrid_tests::killed::{Counts, Point, counting, killed_at};
+use onegrid_tests::sim::chance::Chance;
+use onegrid_tests::town::{Card, Phone, Town, copy_database};
+
+use super::{KILLED, play};
+
+const ROUNDS: u64 = 300;
+const ROUNDS_QUICK: u64 = 20;
+/// Different lives that phones live.
+const STORIES: u64 = 6;
+
+struct Template {
+    town: Town,
+    volunteer: Card,
+    lead: Card,
+}
+
+static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
+    let mut town = Town::small(11);
+    let mut cards = Vec::new();
+    for (name, role) in [("dama", "volunteer"), ("lead", "team_lead")] {
+        let mut phone = town.enrol(name, role, "330105013003", "wulin-aunties");
+        phone.sync(&mut town);
+        phone.close();
+        cards.push(phone.card());
+    }
+    town.close_server();
+    let lead = cards.pop().unwrap();
+    let volunteer = cards.pop().unwrap();
+    Template {
+        town,
+        volunteer,
+        lead,
+    }
+});
+
+/// How often each story makes each call.
+static COUNTS: LazyLock<Vec<Counts>> = LazyLock::new(|| {
+    let count = |story| {
+        let mut town = TEMPLATE.town.copy(story);
+        let log = town.folder().join("calls");
+        let lived = live(counting(program(), &log), &mut town, story);
+        assert!(lived.done, "a story that does not end: {lived:?}");
+        assert!(lived.saved.len() > 8 && lived.judged.len() > 8, "{lived:?}");
+        Counts::read(&log)
+    };
+    (0..STORIES).map(count).collect()
+});
+
+fn program() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_killed_phone"))
+}
+
+/// What was told before the kill.
+#[derive(Debug, Default)]
+struct Lived {
+    saved: Vec<(RecordId, EnvelopeId, String)>,
+    judged: Vec<(RecordId, EnvelopeId)>,
+    done: bool,
+}
+
+/// Lets the phone live until its end or its death; carries its requests.
+fn live(mut command: Command, town: &mut Town, story: u64) -> Lived {
+    let card = &TEMPLATE.volunteer;
+    command.arg(town.folder().join("phones").join(&card.name));
+    command.args([hex(&card.seed), (1_000 + story).to_string()]);
+    command.args([story.to_string(), town.now_ms.to_string()]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("strace is installed");
+    let mut answers = child.stdin.take().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut lived = Lived::default();
+    let mut line = String::new();
+    while out.read_line(&mut line).unwrap() > 0 {
+        match Line::read(&line) {
+            Some(Line::Saved(record, id, words)) => lived.saved.push((record, id, words)),
+            Some(Line::Judged(record, id)) => lived.judged.push((record, id)),
+            Some(Line::Post(request)) => {
+                let reply = town.post(&request).unwrap();
+                // It may have died while it waited.
+                let _ = answers.write_all(answer(&reply).as_bytes());
+            }
+            Some(Line::Done) => lived.done = true,
+            None => {}
+        }
+        line.clear();
+    }
+    child.wait().unwrap();
+    lived
+}
+
+#[test]
+fn a_phone_killed_at_any_call_has_all_that_it_said_is_saved() {
+    play(ROUNDS, ROUNDS_QUICK, |number| {
+        let story = number % STORIES;
+        let mut chance = Chance::new(number);
+        let point = COUNTS[usize::try_from(story).unwrap()].draw(&mut chance);
+        round(story, point).map_err(|what| format!("killed at {point}: {what}"))
+    });
+}
+
+fn round(story: u64, point: Point) -> Result<String, String> {
+    let mut town = TEMPLATE.town.copy(story);
+    let lived = live(killed_at(program(), point), &mut town, story);
+    let card = &TEMPLATE.volunteer;
+    whole(&town, card)?;
+    let mut phone = card.open_in(&town, 2_000 + story);
+    kept(&mut phone, &lived)?;
+    nothing_half(&mut phone)?;
+    goes_on(&mut phone, &mut town, &lived)?;
+    Ok(if lived.done { "through" } else { KILLED }.to_owned())
+}
+
+/// The file, as it lies there, is whole to the last page.
+fn whole(town: &Town, card: &Card) -> Result<(), String> {
+    let copy = town.folder().join("looked-at.db");
+    let folder = town.folder().join("phones").join(&card.name);
+    copy_database(&folder.join("replica.db"), &copy);
+    let file = rusqlite::Connection::open(&copy).unwrap();
+    let key = format!("PRAGMA key = \"x'{}'\";", hex(&card.seed));
+    file.execute_batch(&key).unwrap();
+    for check in ["integrity_check", "cipher_integrity_check"] {
+        let mut statement = file.prepare(&format!("PRAGMA {check}")).unwrap();
+        let said = statement.query_map([], |row| row.get::<_, String>(0));
+        let said: Vec<String> = said.unwrap().map(Result::unwrap).collect();
+        if said.iter().any(|line| line != "ok") {
+            return Err(format!("{check}: {said:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// What it said is saved is there, with its words, and what had a verdict has it still.
+fn kept(phone: &mut Phone, lived: &Lived) -> Result<(), String> {
+    for (record, id, words) in &lived.saved {
+        let loaded = phone.replica().load(*record).unwrap();
+        let node = loaded.as_ref().and_then(|loaded| loaded.node(*id));
+        if node.is_none() {
+            return Err(format!("{words} was saved and is gone"));
+        }
+        let view = phone.replica().view(*record).unwrap();
+        if !format!("{view:?}").contains(words) && !overwritten(lived, record, words) {
+            return Err(format!("{words} is not on the page of its record"));
+        }
+    }
+    for (record, id) in &lived.judged {
+        if verdict_on(phone, *record, *id).is_none() {
+            return Err(format!("{id} had a verdict and has none"));
+        }
+    }
+    Ok(())
+}
+
+/// Whether the phone went on writing in that record: a later address takes the place of an earlier one.
+fn overwritten(lived: &Lived, record: &RecordId, words: &str) -> bool {
+    let mut later = lived.saved.iter().filter(|(other, _, _)| other == record);
+    later.any(|(_, _, said)| said != words)
+}
+
+fn verdict_on(phone: &mut Phone, record: RecordId, id: EnvelopeId) -> Option<Verdict> {
+    let loaded = phone.replica().load(record).unwrap()?;
+    loaded.node(id)?.verdict
+}
+
+/// Every record reads, its row is the one that its envelopes make, and what awaits a verdict is in the outbox.
+fn nothing_half(phone: &mut Phone) -> Result<(), String> {
+    let rows = phone.replica().rows().unwrap();
+    let mut unjudged = 0;
+    for row in &rows {
+        let loaded = phone.replica().load(row.id).unwrap();
+        let loaded = loaded.ok_or_else(|| format!("a row without its record: {}", row.id))?;
+        let awaits = loaded.nodes().iter().filter(|node| node.verdict.is_none());
+        unjudged += u64::try_from(awaits.count()).unwrap();
+    }
+    let outbox = phone.replica().undelivered().unwrap();
+    if outbox != unjudged {
+        return Err(format!(
+            "{unjudged} await a verdict, {outbox} are in the outbox"
+        ));
+    }
+    phone.replica().rebuild().unwrap();
+    if phone.replica().rows().unwrap() != rows {
+        return Err("rows made anew are others".to_owned());
+    }
+    Ok(())
+}
+
+/// Sync goes on, everything that was saved is accepted, and another phone sees it.
+fn goes_on(phone: &mut Phone, town: &mut Town, lived: &Lived) -> Result<(), String> {
+    let report = phone.try_sync(town)?;
+    if !report.equal || phone.replica().undelivered().unwrap() != 0 {
+        return Err(format!("no end to the sync: {report:?}"));
+    }
+    let mut lead = TEMPLATE.lead.open_in(town, 3_000);
+    lead.try_sync(town)?;
+    for (record, id, words) in &lived.saved {
+        let there = town
+            .store()
+            .read::<_, StoreError>(|tx| tx.verdict(*id))
+            .unwrap();
+        let here = verdict_on(phone, *record, *id);
+        if there.is_none() || here.map(|v| v.status) != Some(Status::Accepted) {
+            return Err(format!("{words}: {here:?} here, {there:?} there"));
+        }
+        let seen = lead.replica().load(*record).unwrap();
+        if seen.is_none_or(|seen| seen.node(*id).is_none()) {
+            return Err(format!("{words} never came to another phone"));
+        }
+    }
+    Ok(())
+}
