@@ -131,7 +131,8 @@ pub fn killed_at(program: &Path, point: Point) -> Command {
 
 fn traced(log: &OsStr) -> Command {
     let mut command = Command::new("strace");
-    command.args(["-f", "-qq", "--seccomp-bpf", "-o"]).arg(log);
+    // Without --seccomp-bpf: that skips the injected signal.
+    command.args(["-f", "-qq", "-o"]).arg(log);
     command
 }
 

@@ -1,10 +1,13 @@
 //! `onegrid serve` under strace.
 
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::onegrid::binary;
+
+const SIGKILL: i32 = 9;
 
 /// A server, watched and killed at its point, or left alone.
 pub struct Watched {
@@ -37,8 +40,8 @@ impl Watched {
         }
     }
 
-    /// Tells it to stop where it still runs, and waits for its end.
-    pub fn end(mut self) {
+    /// Tells it to stop where it still runs, and waits for its end. Whether it was killed.
+    pub fn end(mut self) -> bool {
         let child = self.child.id();
         let servers = if self.traced {
             let children = format!("/proc/{child}/task/{child}/children");
@@ -48,9 +51,10 @@ impl Watched {
         };
         for id in servers.split_whitespace() {
             // It may be gone by now.
-            let _ = Command::new("kill").args(["-TERM", id]).status();
+            let _ = Command::new("kill").args(["-TERM", id]).output();
         }
-        self.child.wait().unwrap();
+        // strace ends as the process did that it watched.
+        self.child.wait().unwrap().signal() == Some(SIGKILL)
     }
 }
 

@@ -1,6 +1,7 @@
 //! A phone's process is killed while it writes, edits, moves and syncs.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
@@ -17,31 +18,36 @@ use super::{KILLED, play};
 
 const ROUNDS: u64 = 300;
 const ROUNDS_QUICK: u64 = 20;
+const SIGKILL: i32 = 9;
 /// Different lives that phones live.
 const STORIES: u64 = 6;
 
 struct Template {
     town: Town,
     volunteer: Card,
-    lead: Card,
+    head: Card,
 }
 
 static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
     let mut town = Town::small(11);
     let mut cards = Vec::new();
-    for (name, role) in [("dama", "volunteer"), ("lead", "team_lead")] {
-        let mut phone = town.enrol(name, role, "330105013003", "wulin-aunties");
+    let people = [
+        ("dama", "volunteer", "wulin-aunties"),
+        ("head", "station_head", ""),
+    ];
+    for (name, role, unit) in people {
+        let mut phone = town.enrol(name, role, "330105013003", unit);
         phone.sync(&mut town);
         phone.close();
         cards.push(phone.card());
     }
     town.close_server();
-    let lead = cards.pop().unwrap();
+    let head = cards.pop().unwrap();
     let volunteer = cards.pop().unwrap();
     Template {
         town,
         volunteer,
-        lead,
+        head,
     }
 });
 
@@ -68,6 +74,7 @@ struct Lived {
     saved: Vec<(RecordId, EnvelopeId, String)>,
     judged: Vec<(RecordId, EnvelopeId)>,
     done: bool,
+    killed: bool,
 }
 
 /// Lets the phone live until its end or its death; carries its requests.
@@ -96,7 +103,8 @@ fn live(mut command: Command, town: &mut Town, story: u64) -> Lived {
         }
         line.clear();
     }
-    child.wait().unwrap();
+    // strace ends as the process did that it watched.
+    lived.killed = child.wait().unwrap().signal() == Some(SIGKILL);
     lived
 }
 
@@ -119,7 +127,7 @@ fn round(story: u64, point: Point) -> Result<String, String> {
     kept(&mut phone, &lived)?;
     nothing_half(&mut phone)?;
     goes_on(&mut phone, &mut town, &lived)?;
-    Ok(if lived.done { "through" } else { KILLED }.to_owned())
+    Ok(if lived.killed { KILLED } else { "through" }.to_owned())
 }
 
 /// The file, as it lies there, is whole to the last page.
@@ -202,8 +210,8 @@ fn goes_on(phone: &mut Phone, town: &mut Town, lived: &Lived) -> Result<(), Stri
     if !report.equal || phone.replica().undelivered().unwrap() != 0 {
         return Err(format!("no end to the sync: {report:?}"));
     }
-    let mut lead = TEMPLATE.lead.open_in(town, 3_000);
-    lead.try_sync(town)?;
+    let mut head = TEMPLATE.head.open_in(town, 3_000);
+    head.try_sync(town)?;
     for (record, id, words) in &lived.saved {
         let there = town
             .store()
@@ -213,7 +221,7 @@ fn goes_on(phone: &mut Phone, town: &mut Town, lived: &Lived) -> Result<(), Stri
         if there.is_none() || here.map(|v| v.status) != Some(Status::Accepted) {
             return Err(format!("{words}: {here:?} here, {there:?} there"));
         }
-        let seen = lead.replica().load(*record).unwrap();
+        let seen = head.replica().load(*record).unwrap();
         if seen.is_none_or(|seen| seen.node(*id).is_none()) {
             return Err(format!("{words} never came to another phone"));
         }
