@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use onegrid_core::domain::stream::StreamId;
-use onegrid_core::id::{EnvelopeId, RecordId};
+use onegrid_core::id::RecordId;
 use onegrid_core::net::{Driver, Roots, Traffic};
 use onegrid_core::replica::{Filter, Replica};
 use onegrid_core::sync::answer::Answer;
@@ -19,6 +19,7 @@ use onegrid_core::trust::session::SessionGrant;
 use onegrid_core::wire::cursor::Cursor;
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::message::Bundle;
+use onegrid_core::wire::repair::Settled;
 use serde::{Deserialize, Serialize};
 
 use super::people::wait;
@@ -184,8 +185,8 @@ impl StarPort for Watched {
         self.replica.stream_items(stream)
     }
 
-    fn record_ids(&self, record: &RecordId) -> Result<Vec<EnvelopeId>, PortError> {
-        self.replica.record_ids(record)
+    fn settled(&self, record: &RecordId) -> Result<Vec<Settled>, PortError> {
+        self.replica.settled(record)
     }
 
     fn give(&self, ask: &GiveAsk) -> Result<Given, PortError> {
