@@ -16,6 +16,8 @@ mod frame;
 mod import;
 mod init;
 mod invite;
+mod progress;
+mod readings;
 mod renew;
 mod restore;
 mod review;
@@ -87,6 +89,8 @@ enum Command {
     Import(import::Command),
     #[command(about = "cli.review", subcommand)]
     Review(review::Command),
+    #[command(about = "cli.readings")]
+    Readings(readings::Args),
     #[command(about = "cli.export")]
     Export(export::Args),
     #[command(about = "cli.backup")]
@@ -113,6 +117,7 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<()> {
         Command::Renew(args) => renew::run(&args, context),
         Command::Import(command) => import::run(&command, context),
         Command::Review(command) => review::run(&command, context),
+        Command::Readings(args) => readings::run(&args, context),
         Command::Export(args) => export::run(&args, context),
         Command::Backup(args) => backup::run(&args, context),
         Command::Restore(args) => restore::run(&args, context),

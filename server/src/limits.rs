@@ -34,6 +34,9 @@ pub const JOBS_PER_COMMIT_MAX: usize = 64;
 /// Jobs that wait for the writer of the store; who comes later waits before queueing.
 pub const JOBS_WAITING_MAX: usize = 256;
 
+/// Records that an export reads at once.
+pub const EXPORT_RECORDS_A_STEP: usize = 200;
+
 // Keys, sessions, certificates.
 
 /// Bytes of the file of the server's keys.
@@ -67,6 +70,16 @@ pub const ROLE_GRACE_MS: i64 = 30 * 24 * 3_600 * 1_000;
 pub const CLOCK_AHEAD_MS_MAX: i64 = 24 * 3_600 * 1_000;
 /// How old work may be by the device's clock when it arrives, milliseconds.
 pub const CLOCK_BEHIND_MS_MAX: i64 = 400 * 24 * 3_600 * 1_000;
+/// Envelopes of one device in a day beyond which a person looks at what comes. A phone that was offline for weeks
+/// brings some ten thousand.
+pub const DEVICE_DAY_ENVELOPES_HELD: u64 = 100_000;
+/// Envelopes of one device in a day beyond which nothing is taken.
+pub const DEVICE_DAY_ENVELOPES_MAX: u64 = 200_000;
+/// Bytes of one device in a day beyond which nothing is taken.
+pub const DEVICE_DAY_BYTES_MAX: u64 = 512 * 1_024 * 1_024;
+/// Envelopes of one record that are stored, whatever their verdicts: what goes beyond the limit that all replicas
+/// share is void, and there has to be an end to that too.
+pub const RECORD_STORED_MAX: usize = 2 * onegrid_core::limits::RECORD_ENTRIES_MAX;
 /// Envelopes of one device that are kept although this version can not read them.
 pub const UNREAD_ENVELOPES_MAX: u64 = 2_000;
 /// Their bytes.
@@ -92,6 +105,13 @@ pub const FEED_ROWS_A_STEP: usize = 256;
 pub const PACKS_A_STEP: usize = 64;
 /// By how much a page is expected to shrink when compressed.
 pub const INFLATION_EXPECTED: usize = 2;
+
+// The reading log.
+
+/// How long the reading log keeps a line, days.
+pub const READINGS_KEPT_DAYS: i64 = 180;
+/// Lines of the reading log that are read at once.
+pub const READINGS_A_STEP: usize = 1_000;
 
 // Rules.
 

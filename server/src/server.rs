@@ -16,6 +16,7 @@ use onegrid_core::trust::session::{HandshakeId, ServerHandshake};
 use crate::error::{Problem, Result};
 use crate::feed::remembered::Remembered;
 use crate::ingest::certificates::Certificates;
+use crate::ingest::ration::Ceilings;
 use crate::ingest::records::Records;
 use crate::keys::Keys;
 use crate::registry::directory::{self, Views};
@@ -33,6 +34,7 @@ pub struct Server {
     pub(crate) records: Records,
     pub(crate) remembered: Remembered,
     pub(crate) wakeups: Wakeups,
+    pub(crate) ceilings: Ceilings,
     pub(crate) handshakes: Mutex<HashMap<HandshakeId, ServerHandshake>>,
 }
 
@@ -56,6 +58,7 @@ impl Server {
             records: Records::default(),
             remembered: Remembered::default(),
             wakeups: Wakeups::default(),
+            ceilings: Ceilings::default(),
             handshakes: Mutex::default(),
         })
     }

@@ -248,6 +248,135 @@ fn a_damaged_store_is_found_and_named() {
     assert!(found.out.contains("Line 2 of the audit log"), "{found:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_accepted_or_refused_by_its_id_or_all_of_a_phone_and_the_author_is_told() {
+    let operator = Operator::with_demo();
+    let server = operator.serve();
+    let way = way_to(&server.url, Roots::default());
+    let invited = operator.invite("demo-volunteer-1");
+    let phone = Phone::enrol(&invited, &way).await.unwrap();
+    let reader = operator.invite("demo-grid-worker");
+    let reader = Phone::enrol(&reader, &way).await.unwrap();
+    phone.sync().await;
+    // A clock that is years ahead: four reports wait for a person.
+    let ahead = onegrid_core::net::now_ms() + 3 * 366 * 24 * 3_600_000;
+    let records: Vec<_> = (0..4)
+        .map(|n| phone.report_at(&format!("未来 {n}"), ahead))
+        .collect();
+    phone.sync().await;
+    let list = || {
+        let out = operator.out(&["review", "list", "--json"]);
+        out.lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .collect::<Vec<_>>()
+    };
+    let waiting = list();
+    assert_eq!(waiting.len(), 4);
+    assert!(waiting.iter().all(|one| one["reason"] == "held.clock"));
+    let id_of = |n: usize| {
+        let record = records[n].to_string();
+        let one = waiting.iter().find(|one| one["record"] == record.as_str());
+        one.unwrap()["envelope"].as_str().unwrap().to_owned()
+    };
+    operator.ok(&["review", "accept", &id_of(0)]);
+    operator.ok(&["review", "refuse", &id_of(1)]);
+    let twice = operator.run(&["review", "accept", &id_of(0)]);
+    assert_eq!(twice.code, 3, "{twice:?}");
+    assert!(twice.err.contains("review.not_waiting"), "{twice:?}");
+    assert_eq!(list().len(), 2);
+    let nothing = operator.run(&["review", "accept"]);
+    assert_eq!(nothing.code, 2, "{nothing:?}");
+    let device = phone.replica().device().to_string();
+    let said = operator.out(&["review", "accept", "--device", &device]);
+    assert!(said.contains('2'), "{said}");
+    assert_eq!(list(), Vec::<serde_json::Value>::new());
+    phone.sync().await;
+    reader.sync().await;
+    for (n, there) in [true, false, true, true].into_iter().enumerate() {
+        assert_eq!(reader.title(records[n]).is_some(), there, "{n}");
+    }
+    let told = phone.replica().notices().unwrap();
+    let refused = told.iter().filter(|one| one.code == "refused.rejected");
+    assert_eq!(
+        refused.map(|one| one.record).collect::<Vec<_>>(),
+        [Some(records[1])]
+    );
+    operator.ok(&["verify"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_are_exported_as_somebody_may_read_them_and_who_read_is_on_record() {
+    let operator = Operator::with_demo();
+    let server = operator.serve();
+    let way = way_to(&server.url, Roots::default());
+    let invited = operator.invite("demo-volunteer-1");
+    let phone = Phone::enrol(&invited, &way).await.unwrap();
+    let record = phone.report("=HYPERLINK(\"http://x\",\"点我\")");
+    let asked = phone.ask_for_help("怕人知道");
+    phone.sync().await;
+    let reader = operator.invite("demo-grid-worker");
+    let reader = Phone::enrol(&reader, &way).await.unwrap();
+    reader.sync().await;
+
+    operator.ok(&["export", "outline.jsonl"]);
+    let outline = std::fs::read_to_string(operator.path("outline.jsonl")).unwrap();
+    assert_eq!(outline.lines().count(), 2);
+    assert!(!outline.contains("HYPERLINK") && !outline.contains("怕人"));
+    let again = operator.run(&["export", "outline.jsonl"]);
+    assert_eq!(again.code, 1, "nothing is overwritten: {again:?}");
+
+    let args = [
+        "export",
+        "cases.csv",
+        "--format",
+        "csv",
+        "--as",
+        "demo-grid-worker",
+        "--progress",
+    ];
+    let ran = operator.run(&args);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.err.contains("100 %"), "{ran:?}");
+    let table = std::fs::read_to_string(operator.path("cases.csv")).unwrap();
+    assert!(table.starts_with('\u{feff}'));
+    assert!(table.contains("\"'=HYPERLINK(\"\"http"), "{table}");
+    assert!(table.contains("怕人知道") && table.contains(&record.to_string()));
+    let history = std::fs::read_to_string(operator.path("cases.history.csv")).unwrap();
+    assert!(history.contains(",report,"), "{history}");
+
+    operator.ok(&[
+        "export",
+        "map.geojson",
+        "--format",
+        "geojson",
+        "--as",
+        "demo-grid-worker",
+    ]);
+    let map = std::fs::read(operator.path("map.geojson")).unwrap();
+    let map: serde_json::Value = serde_json::from_slice(&map).unwrap();
+    assert_eq!(map["features"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        map["features"][0]["properties"]["history"][0]["what"],
+        "report"
+    );
+    // A handler to whom nothing was dispatched reads nothing.
+    let said = operator.out(&["export", "none.jsonl", "--as", "demo-handler-urban"]);
+    assert!(said.contains('2'), "{said}");
+    assert_eq!(std::fs::read(operator.path("none.jsonl")).unwrap(), b"");
+
+    let lines = operator.out(&["readings", "--record", &asked.to_string(), "--json"]);
+    assert!(
+        lines.contains(&reader.replica().device().to_string()),
+        "{lines}"
+    );
+    let hazard = operator.out(&["readings", "--record", &record.to_string(), "--json"]);
+    assert_eq!(hazard, "");
+    let device = phone.replica().device().to_string();
+    operator.ok(&["renew", &device]);
+    phone.sync().await;
+    operator.ok(&["verify"]);
+}
+
 #[test]
 fn every_sentence_stands_in_both_languages() {
     for code in codes() {

@@ -43,8 +43,6 @@ pub(super) struct Run {
     attempts: u32,
     standstill: u32,
     seen: Option<Hash>,
-    /// The server takes no more for now: the rest of the outbox goes with a later sync.
-    put_off: bool,
 }
 
 impl Run {
@@ -91,7 +89,7 @@ impl Run {
         }
         // Revocations go alone and first: what follows is judged by a server that knows them.
         let own = given.is_empty() && !self.revocations_due;
-        let bundle = if own && !self.put_off {
+        let bundle = if own {
             let without = &self.blocked;
             port.outbox(&OutboxAsk {
                 bytes_max,
@@ -144,14 +142,7 @@ impl Run {
             .give_back
             .as_ref()
             .is_some_and(|give| !give.directory.is_empty());
-        let mut lines = answer
-            .receipt()
-            .into_iter()
-            .flat_map(|receipt| &receipt.envelopes);
-        if lines.any(|line| line.verdict.status == Status::Refused(RefusedReason::TooMany)) {
-            self.put_off = true;
-            self.report.note(Incident::PutOff);
-        }
+        self.put_off(answer);
         if said_revocations || self.revocations_spared(port)? {
             self.revocations_due = false;
         }
@@ -179,6 +170,19 @@ impl Run {
             return Ok(true);
         }
         self.is_finished(port, response)
+    }
+
+    /// What the server does not take for now stays in the outbox until a later sync; the rest goes on.
+    fn put_off(&mut self, answer: &Answer) {
+        let too_many = Status::Refused(RefusedReason::TooMany);
+        let lines = answer
+            .receipt()
+            .into_iter()
+            .flat_map(|receipt| &receipt.envelopes);
+        for line in lines.filter(|line| line.verdict.status == too_many) {
+            self.blocked.insert(line.hash.envelope_id());
+            self.report.note(Incident::PutOff);
+        }
     }
 
     /// With no revocation to tell, telling them is done.
@@ -274,7 +278,7 @@ impl Run {
         self.report.closed = response.closed;
         if response.closed.is_some() {
             self.repair = None;
-            return Ok(self.put_off || !self.has_more_to_send(port)?);
+            return Ok(!self.has_more_to_send(port)?);
         }
         if let Some(repair) = &self.repair {
             if !repair.is_done() {
@@ -289,7 +293,7 @@ impl Run {
             }
             return Ok(false);
         }
-        if !self.put_off && self.has_more_to_send(port)? {
+        if self.has_more_to_send(port)? {
             return Ok(false);
         }
         self.report.equal = port.combined_digest()? == response.heads;

@@ -112,6 +112,8 @@ reasons!(
         4 Clock = "held.clock",
         /// The areas in the header do not agree with the directory.
         5 Directory = "held.directory",
+        /// The device wrote more in a day than a person does.
+        6 TooMany = "held.too_many",
     }
 );
 
@@ -128,6 +130,8 @@ reasons!(
         3 Rejected = "refused.rejected",
         /// More from one device, or about one record, than is taken. The phone keeps it in its outbox.
         4 TooMany = "refused.too_many",
+        /// The record has as many entries as it can have.
+        5 RecordFull = "refused.record_full",
     }
 );
 

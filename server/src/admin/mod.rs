@@ -2,6 +2,7 @@
 
 pub mod backup;
 pub mod data_dir;
+pub mod export;
 pub mod import;
 pub mod seed;
 pub mod setup;

@@ -11,6 +11,7 @@ use super::health::Ready;
 use super::node::Node;
 use crate::admin::ADMIN;
 use crate::error::{Problem, Result};
+use crate::ingest::ration::day_of;
 use crate::limits::{AUDIT_ROWS_A_LOOK, DUE_PER_TICK_MAX, LOOK_EVERY, SWEEP_EVERY, TICK_EVERY};
 use crate::server::Server;
 
@@ -40,10 +41,12 @@ pub fn keep_time(node: &Node) -> Ready {
         }
     });
     every(node, SWEEP_EVERY, |server, now_ms| {
-        server
-            .store()
-            .write::<_, Problem>(move |tx| Ok(tx.sweep_sessions(now_ms)?))?;
+        server.store().write::<_, Problem>(move |tx| {
+            tx.sweep_written(day_of(now_ms))?;
+            Ok(tx.sweep_sessions(now_ms)?)
+        })?;
         server.keep_zones(now_ms)?;
+        server.sweep_readings(now_ms)?;
         Ok(())
     });
     let shutdown = node.0.shutdown.clone();

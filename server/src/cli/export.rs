@@ -1,80 +1,50 @@
-//! `onegrid export`: the records as lines of JSON, for whoever evaluates them elsewhere.
+//! `onegrid export`: records as lines of JSON, as tables or as a map, for whoever evaluates them elsewhere.
 //!
-//! It holds what the projections hold: no texts, no names, no authors.
+//! Without `--as` an outline: no texts, no names, no authors.
 
-use std::fs::OpenOptions;
-use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
-use onegrid_core::domain::case::Stage;
-use onegrid_core::domain::kind::RecordKind;
-
 use super::Context;
-use crate::error::{Phrase, Problem, Result};
-use crate::store::RecordRow;
-
-/// Records that are read at once.
-const STEP: usize = 500;
+use super::invite::member_of;
+use super::progress::Bar;
+use super::time::now;
+use crate::admin::ADMIN;
+use crate::admin::export::{Files, Format, Wanted};
+use crate::error::{Phrase, Result};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[arg(value_name = "FILE", help = "cli.arg_export_to")]
     to: PathBuf,
+    #[arg(long, value_name = "FORMAT", help = "cli.arg_format")]
+    format: Option<Format>,
+    #[arg(long = "as", value_name = "MEMBER", help = "cli.arg_export_as")]
+    reader: Option<String>,
+    #[arg(long, help = "cli.arg_progress")]
+    progress: bool,
 }
 
-/// Writes a new file, one record a line, in the order of their ids, out of one snapshot.
+/// Writes new files, out of one snapshot.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let (_, server) = context.deployment()?;
-    let failed = |error: std::io::Error| {
-        Problem::new("data.unusable")
-            .with("path", args.to.display())
-            .because(&error)
+    let reader = args.reader.as_deref();
+    let reader = reader.map(|text| member_of(&server, text)).transpose()?;
+    let wanted = Wanted {
+        reader,
+        format: args.format.unwrap_or_default(),
     };
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(&args.to)
-        .map_err(failed)?;
-    let mut out = BufWriter::new(file);
-    let count = server.store().read::<_, Problem>(|tx| {
-        let (mut after, mut count) = (None, 0_u64);
-        loop {
-            let rows = tx.records(after, STEP)?;
-            let Some(last) = rows.last() else {
-                return Ok(count);
-            };
-            after = Some(last.id);
-            for row in &rows {
-                writeln!(out, "{}", line(row)).map_err(failed)?;
-                count += 1;
-            }
-        }
-    })?;
-    out.into_inner()
-        .map_err(std::io::IntoInnerError::into_error)
-        .and_then(|file| file.sync_all())
-        .map_err(failed)?;
+    let mut files = Files::create(&args.to, wanted)?;
+    let bar = Bar::new(args.progress);
+    let done = server.export(wanted, &mut files, ADMIN, now(), &mut bar.on());
+    bar.end();
+    let done = done?;
     context.say(
         &Phrase::new("export.done")
-            .with("count", count)
+            .with("count", done.written)
             .with("path", args.to.display()),
-    )
-}
-
-fn line(row: &RecordRow) -> serde_json::Value {
-    let home: Vec<String> = row.home.ids().iter().map(ToString::to_string).collect();
-    serde_json::json!({
-        "record": row.id.to_string(),
-        "kind": RecordKind::from_code(row.kind).map(RecordKind::name),
-        "home": home,
-        "created_ms": row.created_ms,
-        "changed_ms": row.changed_ms,
-        "open": row.open,
-        "state": Stage::from_code(row.state).map(Stage::name),
-        "category": row.category,
-        "latitude_e7": row.position.map(|(latitude, _)| latitude),
-        "longitude_e7": row.position.map(|(_, longitude)| longitude),
-        "due_ms": row.due_ms,
-        "digest": row.digest.to_string(),
-    })
+    )?;
+    if done.left_out > 0 {
+        context.say(&Phrase::new("export.left_out").with("count", done.left_out))?;
+    }
+    Ok(())
 }

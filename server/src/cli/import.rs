@@ -5,10 +5,10 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use onegrid_core::domain::position::Datum;
 
 use super::Context;
+use super::progress::Bar;
 use super::time::now;
 use crate::admin::import::areas::AreaFiles;
 use crate::admin::take_in::{Mode, Outcome};
@@ -177,42 +177,6 @@ impl How {
             Mode::Strict
         } else {
             Mode::Rest
-        }
-    }
-}
-
-/// The progress bar, on standard error; without a terminal it is a line for each tenth.
-struct Bar(Option<ProgressBar>);
-
-impl Bar {
-    fn new(wanted: bool) -> Self {
-        Self(wanted.then(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            let style = ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed}");
-            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-        }))
-    }
-
-    fn on(&self) -> impl FnMut(usize, usize) + '_ {
-        let mut tenth = 0;
-        move |done, all| {
-            let Some(bar) = &self.0 else { return };
-            if !bar.is_hidden() {
-                bar.set_length(all as u64);
-                bar.set_position(done as u64);
-                return;
-            }
-            let now = done * 10 / all.max(1);
-            if now > tenth {
-                tenth = now;
-                eprintln!("{} % ({done}/{all})", now * 10);
-            }
-        }
-    }
-
-    fn end(self) {
-        if let Some(bar) = self.0 {
-            bar.finish();
         }
     }
 }

@@ -1,12 +1,16 @@
 //! `onegrid review`: what waits for a person's decision.
 
-use onegrid_core::id::EnvelopeId;
-use onegrid_core::wire::verdict::Status;
+use std::collections::BTreeMap;
+
+use onegrid_core::id::{DeviceId, EnvelopeId};
+use onegrid_core::wire::verdict::{Status, Verdict};
 
 use super::Context;
+use super::revoke::device_of;
 use super::time::{now, utc};
 use crate::admin::ADMIN;
 use crate::error::{Phrase, Result};
+use crate::server::Server;
 
 /// Rows of one list.
 const LIST_MAX: usize = 1_000;
@@ -29,16 +33,27 @@ pub(super) struct ListArgs {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DecideArgs {
-    #[arg(value_name = "ENVELOPE", help = "cli.arg_envelope")]
-    envelope: EnvelopeId,
+    #[arg(
+        value_name = "ENVELOPE",
+        help = "cli.arg_envelope",
+        required_unless_present = "device"
+    )]
+    envelope: Option<EnvelopeId>,
+    #[arg(
+        long,
+        value_name = "DEVICE",
+        help = "cli.arg_of_device",
+        conflicts_with = "envelope"
+    )]
+    device: Option<String>,
 }
 
 /// Lists, or decides.
 pub(super) fn run(command: &Command, context: &mut Context<'_>) -> Result<()> {
     match command {
         Command::List(args) => list(args, context),
-        Command::Accept(args) => decide(args.envelope, true, context),
-        Command::Refuse(args) => decide(args.envelope, false, context),
+        Command::Accept(args) => decide(args, true, context),
+        Command::Refuse(args) => decide(args, false, context),
     }
 }
 
@@ -69,16 +84,44 @@ fn list(args: &ListArgs, context: &mut Context<'_>) -> Result<()> {
     Ok(())
 }
 
-fn decide(envelope: EnvelopeId, accept: bool, context: &mut Context<'_>) -> Result<()> {
+fn decide(args: &DecideArgs, accept: bool, context: &mut Context<'_>) -> Result<()> {
     let (_, server) = context.deployment()?;
-    let changed = server.decide(envelope, accept, ADMIN, now())?;
-    let accepted = changed
-        .iter()
-        .filter(|(_, verdict)| verdict.status == Status::Accepted)
+    let mut decided = BTreeMap::new();
+    if let Some(envelope) = args.envelope {
+        decided.extend(server.decide(envelope, accept, ADMIN, now())?);
+    }
+    if let Some(device) = &args.device {
+        let device = device_of(&server, device)?;
+        decide_all(&server, device, accept, &mut decided)?;
+    }
+    let accepted = decided
+        .values()
+        .filter(|verdict| verdict.status == Status::Accepted)
         .count();
     context.say(
         &Phrase::new("review.decided")
             .with("accepted", accepted)
-            .with("refused", changed.len() - accepted),
+            .with("refused", decided.len() - accepted),
     )
+}
+
+/// Everything of a device that waits now, once each: some of it may go on waiting for something else.
+fn decide_all(
+    server: &Server,
+    device: DeviceId,
+    accept: bool,
+    decided: &mut BTreeMap<EnvelopeId, Verdict>,
+) -> Result<()> {
+    for one in server.waiting(usize::MAX)? {
+        if one.author != device || decided.contains_key(&one.envelope) {
+            continue;
+        }
+        match server.decide(one.envelope, accept, ADMIN, now()) {
+            Ok(changed) => decided.extend(changed),
+            // It was decided with another one.
+            Err(problem) if problem.code() == "review.not_waiting" => {}
+            Err(problem) => return Err(problem),
+        }
+    }
+    Ok(())
 }

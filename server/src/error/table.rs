@@ -59,6 +59,7 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("registry.own_author", Class::Refused),
     ("registry.too_many_grants", Class::Data),
     ("registry.unknown_device", Class::NotFound),
+    ("registry.unknown_record", Class::NotFound),
     ("registry.unknown_member", Class::NotFound),
     ("review.not_waiting", Class::Conflict),
     // Rules of automatic triage.

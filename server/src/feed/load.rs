@@ -110,6 +110,7 @@ impl Draft<'_> {
     }
 
     fn load_record(&mut self, load: &mut Load, record: RecordId) -> StoreResult<()> {
+        self.reading = Some(load.stream);
         if !self.has_already(load.stream, record)? && self.pack(record)? {
             count_pack(&mut load.entries, self.packs.len() - 1);
         } else {

@@ -13,6 +13,7 @@ pub mod cursors;
 mod load;
 pub mod packs;
 pub mod page;
+pub mod readings;
 pub mod remembered;
 pub mod repair;
 pub mod routing;

@@ -1,6 +1,6 @@
 //! Building a page: the next part of each stream, within a budget of bytes.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use onegrid_core::domain::StreamId;
 use onegrid_core::id::{EnvelopeId, Hash, RecordId};
@@ -45,7 +45,12 @@ pub(crate) struct Turned {
     /// Whether something is left.
     pub(crate) more: bool,
     pub(crate) made: Vec<Made>,
+    /// Records of which something is in it, each with the stream by which it is given.
+    pub(crate) given: BTreeMap<RecordId, StreamId>,
 }
+
+/// Page, packs, packs worth keeping, and the records of which something is given.
+pub(super) type Parts = (Page, Vec<Vec<u8>>, Vec<Made>, BTreeMap<RecordId, StreamId>);
 
 /// A page in the making.
 pub(super) struct Draft<'a> {
@@ -62,6 +67,9 @@ pub(super) struct Draft<'a> {
     envelopes: HashMap<EnvelopeId, u32>,
     packed: HashSet<RecordId>,
     made: Vec<Made>,
+    /// The stream that is being read, for the reading log.
+    pub(super) reading: Option<StreamId>,
+    gives: BTreeMap<RecordId, StreamId>,
     pub(super) bytes: usize,
     bytes_max: usize,
 }
@@ -107,8 +115,9 @@ impl Server {
             more |= at != at_head(head, wish.generation);
             cursors.push(Cursor { stream, at });
         }
-        let (page, packs, made) = draft.into_parts();
+        let (page, packs, made, given) = draft.into_parts();
         Ok(Turned {
+            given,
             page,
             packs,
             cursors,
@@ -180,6 +189,8 @@ impl<'a> Draft<'a> {
             envelopes: HashMap::new(),
             packed: HashSet::new(),
             made: Vec::new(),
+            reading: None,
+            gives: BTreeMap::new(),
             bytes: 0,
             bytes_max: usize::try_from(wish.bytes_max)
                 .unwrap_or(usize::MAX)
@@ -200,6 +211,7 @@ impl<'a> Draft<'a> {
             return Ok(None);
         };
         self.bytes += stored.raw.len();
+        self.gives(stored.record);
         let place = u32::try_from(self.page.envelopes.len())
             .map_err(|_| StoreError::Row("a page without end"))?;
         self.page.envelopes.push((stored.raw, stored.verdict));
@@ -217,6 +229,7 @@ impl<'a> Draft<'a> {
             return Ok(false);
         };
         self.bytes += bytes.len();
+        self.gives(record);
         self.packs.push(bytes);
         for stream in self.tx.record_streams(record)? {
             if self.streams.contains(&stream) {
@@ -239,10 +252,17 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// The page as it stands, with its packs, for a repair.
-    pub(super) fn into_parts(self) -> (Page, Vec<Vec<u8>>, Vec<Made>) {
-        (self.page, self.packs, self.made)
+    fn gives(&mut self, record: RecordId) {
+        if let Some(stream) = self.reading {
+            self.gives.entry(record).or_insert(stream);
+        }
     }
+
+    /// The page as it stands, with its packs and the records that it gives.
+    pub(super) fn into_parts(self) -> Parts {
+        (self.page, self.packs, self.made, self.gives)
+    }
+
     pub(super) fn push(&mut self, segment: Segment) {
         self.page.segments.push(segment);
     }

@@ -1,6 +1,6 @@
 //! Answers to a reader that repairs itself: set reconciliation, lists of ids, and what it wants again.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use onegrid_core::domain::StreamId;
 use onegrid_core::id::{EnvelopeId, RecordId};
@@ -23,6 +23,8 @@ pub(crate) struct Repaired {
     pub(crate) page: Page,
     pub(crate) packs: Vec<Vec<u8>>,
     pub(crate) made: Vec<Made>,
+    /// Records of which something is given, each with its stream.
+    pub(crate) given: BTreeMap<RecordId, StreamId>,
 }
 
 impl Server {
@@ -37,6 +39,7 @@ impl Server {
         let mut draft = Draft::new(self, tx, wish);
         let mut answers = Vec::with_capacity(asks.len());
         for ask in asks {
+            draft.reading = Some(ask.stream);
             let step = if streams.contains(&ask.stream) {
                 step(tx, ask, streams, &mut draft)?
             } else {
@@ -47,12 +50,13 @@ impl Server {
                 step,
             });
         }
-        let (page, packs, made) = draft.into_parts();
+        let (page, packs, made, given) = draft.into_parts();
         Ok(Repaired {
             answers,
             page,
             packs,
             made,
+            given,
         })
     }
 }

@@ -32,6 +32,7 @@ impl Draft<'_> {
     ) -> Result<Begun> {
         let Standing { stream, head } = *standing;
         let generation = wish.generation;
+        self.reading = Some(stream);
         let load = |began: Head, after: &[u8]| Begun::Loads(Load::new(stream, began, at, after));
         Ok(match at {
             CursorAt::At {

@@ -1,6 +1,6 @@
 //! One request of a phone: what it brings is taken in, what is new for it goes back.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use onegrid_core::domain::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
@@ -21,12 +21,13 @@ use tokio::sync::watch;
 
 use super::cursors::{Standing, at_heads, combined, standings};
 use super::page::{Turned, Wish};
+use super::readings;
 use super::routing::{self, At};
 use crate::error::{Problem, Result};
 use crate::ingest::Ingested;
 use crate::registry::{devices, directory, renewal};
 use crate::server::Server;
-use crate::store::Reader;
+use crate::store::{Reader, ReadingRow};
 use crate::wakeups::Wake;
 
 /// An answer and the value of its header with the message code.
@@ -239,25 +240,22 @@ impl Server {
         let outcome = self
             .store
             .read::<_, Problem>(|tx| self.answer_from(tx, asked, response))?;
-        if let Some((cursors, made)) = outcome {
-            self.keep_packs(made);
-            if let Some((cursors, held)) = cursors {
+        if let Some(left) = outcome {
+            self.note_readings(left.readings)?;
+            self.keep_packs(left.made);
+            if let Some((cursors, held)) = left.cursors {
                 self.remember(asked.device, cursors, held);
             }
         }
         Ok(())
     }
 
-    #[allow(
-        clippy::type_complexity,
-        reason = "what is left to be done after the snapshot is closed"
-    )]
     fn answer_from(
         &self,
         tx: &dyn Reader,
         asked: &Asked<'_>,
         response: &mut SyncResponse,
-    ) -> Result<Option<(Option<Given>, Vec<super::packs::Made>)>> {
+    ) -> Result<Option<Left>> {
         let seen = self.see(tx, asked.device, asked.now_ms)?;
         response.heads = combined(&seen.standings);
         response.generation = seen.generation;
@@ -285,12 +283,14 @@ impl Server {
         let mut page = Page::default();
         let (mut packs, mut made, mut next) = (Vec::new(), Vec::new(), None);
         let mut brought: Vec<Hash> = Vec::new();
+        let mut given = BTreeMap::new();
         if !unchanged {
             response.cursors = CursorsAnswer::Moved;
             if asked.bytes_max > 0 {
                 let turned: Turned = self.turn(tx, &wish)?;
                 (page, packs, made) = (turned.page, turned.packs, turned.made);
                 next = Some(turned.cursors);
+                given = turned.given;
                 brought = page.certificates.iter().map(certificate_hash).collect();
                 response.more = turned.more;
             } else {
@@ -301,6 +301,7 @@ impl Server {
             let repaired = self.repair(tx, asked.repair, &seen.streams, &wish)?;
             response.repair = repaired.answers;
             made.extend(repaired.made);
+            given.extend(repaired.given);
             packs.extend(repaired.packs);
             join(&mut page, repaired.page);
         }
@@ -310,7 +311,11 @@ impl Server {
             response.page = Some(page);
         }
         held.extend(brought);
-        Ok(Some((next.map(|cursors| (cursors, held)), made)))
+        Ok(Some(Left {
+            cursors: next.map(|cursors| (cursors, held)),
+            made,
+            readings: readings::lines(tx, asked.device, &given, asked.now_ms)?,
+        }))
     }
 
     fn see(&self, tx: &dyn Reader, device: DeviceId, now_ms: i64) -> Result<Seen> {
@@ -342,6 +347,13 @@ impl Server {
             }
         }
     }
+}
+
+/// What is left to be done once the snapshot is closed.
+struct Left {
+    cursors: Option<Given>,
+    made: Vec<super::packs::Made>,
+    readings: Vec<ReadingRow>,
 }
 
 /// The cursors that an answer gives, and the certificates that the reader has once it has applied it.

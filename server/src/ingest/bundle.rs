@@ -1,9 +1,9 @@
 //! From bytes to verified envelopes: form, certificates, signatures. Nothing here looks at a record.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use onegrid_core::id::{EnvelopeId, Hash, MemberId};
+use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId};
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::wire::envelope::{Envelope, EnvelopeError, RawEnvelope, VerifiedEnvelope};
 use onegrid_core::wire::message::Bundle;
@@ -27,6 +27,8 @@ pub(crate) struct Checked {
     pub(super) unread: Vec<Unread>,
     /// When all this arrived, where that was before now: it was kept unread until an upgrade, ms UTC.
     pub(super) arrived_ms: Option<i64>,
+    /// Devices that wrote so much today that a person has to look at it.
+    pub(super) busy: HashSet<DeviceId>,
 }
 
 impl Server {
@@ -85,6 +87,7 @@ impl Server {
             certificates,
             unread,
             arrived_ms: None,
+            busy: HashSet::new(),
         };
         checked.refuse_descendants();
         checked.set_aside(&BTreeSet::new());
@@ -144,6 +147,14 @@ fn verify_all(
 }
 
 impl Checked {
+    /// Takes out what was refused after it had been verified, with what builds on it.
+    pub(super) fn drop_refused(&mut self) {
+        let refused = &self.refused;
+        self.verified
+            .retain(|verified| !refused.contains_key(&verified.envelope().id()));
+        self.refuse_descendants();
+    }
+
     /// What builds on a refused envelope can not be stored either: its past would have a hole.
     fn refuse_descendants(&mut self) {
         if self.refused.is_empty() {

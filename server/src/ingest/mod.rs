@@ -17,6 +17,7 @@ mod give_back;
 mod given_packs;
 mod plan;
 mod policy;
+pub mod ration;
 pub mod records;
 mod review;
 mod tick;
@@ -75,6 +76,7 @@ impl Server {
             return Ok(Ingested::default());
         }
         let mut checked = self.check(bundle)?;
+        self.ration(&mut checked, attested, now_ms)?;
         for _ in 0..INGEST_ROUNDS_MAX {
             if let Some(ingested) = self.try_ingest(&checked, device, attested, now_ms)? {
                 let missing = &ingested.missing;
@@ -113,8 +115,11 @@ impl Server {
             }));
         }
         let generation = ground.mark.generation;
-        let released = checked.released();
+        let (released, written) = (checked.released(), ration::fresh(&plans));
         let committed = self.commit_with(plans, &ground, now_ms, move |tx, touched| {
+            for (device, more) in &written {
+                tx.add_written(ration::day_of(now_ms), *device, *more)?;
+            }
             for (id, member) in &released {
                 tx.drop_unread(*id)?;
                 touched.extend(

@@ -1,7 +1,7 @@
 //! What only the server can say about an envelope: revocations, roles that have changed, the directory, the
 //! clock. Each says “held”: a person decides. Nothing is refused here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use onegrid_core::domain::AreaPath;
@@ -31,6 +31,8 @@ pub(crate) struct Ground {
     pub(super) known: HashMap<EnvelopeId, Verdict>,
     /// When the envelopes arrived, where that was before now: what was valid then decides, ms UTC.
     pub(super) arrived_ms: Option<i64>,
+    /// Devices that wrote so much today that a person has to look at it.
+    pub(super) busy: HashSet<DeviceId>,
 }
 
 impl Server {
@@ -38,6 +40,7 @@ impl Server {
         let ground = self.store.read(|tx| {
             let mut ground = self.bare_ground(tx)?;
             ground.arrived_ms = checked.arrived_ms;
+            ground.busy.clone_from(&checked.busy);
             for envelope in &checked.verified {
                 let id = envelope.envelope().id();
                 if checked.arrived_ms.is_some() && tx.unread(id)?.is_some() {
@@ -77,6 +80,7 @@ impl Server {
             members: HashMap::new(),
             known: HashMap::new(),
             arrived_ms: None,
+            busy: HashSet::new(),
         })
     }
 }
@@ -105,7 +109,12 @@ impl Ground {
         let fits = paths_of(&node.body)
             .iter()
             .all(|path| agrees(&self.view.directory, path));
-        (!fits).then_some(HeldReason::Directory)
+        if !fits {
+            return Some(HeldReason::Directory);
+        }
+        self.busy
+            .contains(&node.author)
+            .then_some(HeldReason::TooMany)
     }
 
     /// Whether the grant is no longer the member's, and the author knew that, or comes too late.

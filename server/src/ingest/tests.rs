@@ -7,6 +7,8 @@ mod failing;
 mod loads;
 mod newer;
 mod pages;
+mod ration;
+mod readings;
 mod restored;
 mod review;
 mod world;

@@ -8,8 +8,8 @@ use onegrid_core::wire::verdict::Verdict;
 
 use super::{
     Amount, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow, DeviceRow, FeedRow, Head,
-    Holding, InvitationRow, LoadKey, LoadRow, MemberRow, RecordRow, ReviewRow, SessionRow,
-    StoreResult, StoredEnvelope, StreamItem, UnreadRow,
+    Holding, InvitationRow, LoadKey, LoadRow, MemberRow, ReadingKey, ReadingRow, RecordRow,
+    ReviewRow, SessionRow, StoreResult, StoredEnvelope, StreamItem, UnreadRow,
 };
 
 /// One consistent snapshot. Inside a job it also sees what the job has written.
@@ -127,6 +127,10 @@ pub trait Reader {
     fn audit(&self, after: u64, count_max: usize) -> StoreResult<Vec<AuditRow>>;
     /// The last line of the audit log.
     fn audit_last(&self) -> StoreResult<Option<AuditRow>>;
+    /// Lines of the reading log after one, at most `count_max`.
+    fn readings(&self, after: ReadingKey, count_max: usize) -> StoreResult<Vec<ReadingRow>>;
+    /// How much a device wrote on a day (counted from 1970-01-01, UTC) that was stored.
+    fn written(&self, day: i64, device: DeviceId) -> StoreResult<Amount>;
     /// The cursors that a device was last given.
     fn cursors(&self, device: DeviceId) -> StoreResult<Option<CursorsRow>>;
     /// A session.

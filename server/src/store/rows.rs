@@ -1,7 +1,7 @@
 //! What the store keeps, as typed rows. No row knows which backend it came from.
 
-use onegrid_core::domain::AreaPath;
 use onegrid_core::domain::role::Grant;
+use onegrid_core::domain::{AreaPath, StreamId};
 use onegrid_core::id::{AreaId, DeviceId, EnvelopeId, Hash, MemberId, RecordId};
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::{DirectoryMark, RawEnvelope};
@@ -64,6 +64,30 @@ pub struct UnreadRow {
     pub since_ms: i64,
     /// Held; or refused, when it could be read at last.
     pub verdict: Verdict,
+}
+
+/// Who was given what on which day: the order of the reading log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ReadingKey {
+    /// The day, counted from 1970-01-01, UTC.
+    pub day: i64,
+    /// The device that it was given to.
+    pub device: DeviceId,
+    /// The record.
+    pub record: RecordId,
+}
+
+/// One line of the reading log: ids and times, no word of what the record says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadingRow {
+    /// Day, device, record.
+    pub key: ReadingKey,
+    /// The member whose device it was.
+    pub member: MemberId,
+    /// The stream by which it was given.
+    pub stream: StreamId,
+    /// The first time that day, server time, ms UTC.
+    pub first_ms: i64,
 }
 
 /// How much something is.

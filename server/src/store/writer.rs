@@ -7,8 +7,9 @@ use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::verdict::Verdict;
 
 use super::{
-    AuditRow, BasePack, CursorsRow, DeviceRow, Head, InvitationRow, MemberRow, NewEntry,
-    NewEnvelope, PackedEnvelope, Reader, RecordRow, ReviewRow, SessionRow, StoreResult, UnreadRow,
+    Amount, AuditRow, BasePack, CursorsRow, DeviceRow, Head, InvitationRow, MemberRow, NewEntry,
+    NewEnvelope, PackedEnvelope, Reader, ReadingRow, RecordRow, ReviewRow, SessionRow, StoreResult,
+    UnreadRow,
 };
 
 /// A transaction that writes.
@@ -86,6 +87,14 @@ pub trait Writer: Reader {
     fn put_review(&mut self, review: &ReviewRow) -> StoreResult<()>;
     /// Appends a line to the audit log; its number must be the next.
     fn put_audit(&mut self, row: &AuditRow) -> StoreResult<()>;
+    /// Notes in the reading log that something was given out; once a day is enough.
+    fn put_reading(&mut self, reading: &ReadingRow) -> StoreResult<()>;
+    /// Removes the lines of the reading log of days before this one, and gives their number.
+    fn sweep_readings(&mut self, before_day: i64) -> StoreResult<usize>;
+    /// Adds to what a device wrote on a day.
+    fn add_written(&mut self, day: i64, device: DeviceId, more: Amount) -> StoreResult<()>;
+    /// Forgets how much was written on days before this one.
+    fn sweep_written(&mut self, before_day: i64) -> StoreResult<usize>;
     /// Remembers the cursors that a device was given.
     fn put_cursors(&mut self, device: DeviceId, cursors: &CursorsRow) -> StoreResult<()>;
     /// Opens or prolongs a session.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use onegrid_core::crdt::{Content, Details, Hazard};
+use onegrid_core::crdt::{Content, Details, Hazard, Request};
 use onegrid_core::domain::AreaPath;
 use onegrid_core::id::{AreaId, RecordId};
 use onegrid_core::net::{Address, Driver, NetConfig, NetError, OsRandom, Roots, enrol, now_ms};
@@ -129,9 +129,39 @@ impl Phone {
     /// When the replica refuses.
     #[must_use]
     pub fn report(&self, title: &str) -> RecordId {
-        let draft = Draft::staff(hazard(title), home());
+        self.report_at(title, now_ms())
+    }
+
+    /// The same by a clock that says something else, ms UTC.
+    ///
+    /// # Panics
+    /// When the replica refuses.
+    #[must_use]
+    pub fn report_at(&self, title: &str, clock_ms: i64) -> RecordId {
+        self.write(hazard(title), clock_ms)
+    }
+
+    /// Somebody needs help.
+    ///
+    /// # Panics
+    /// When the replica refuses.
+    #[must_use]
+    pub fn ask_for_help(&self, title: &str) -> RecordId {
+        let details = Details {
+            title: Some(title.to_owned()),
+            ..Details::default()
+        };
+        let content = Content::Request(Request {
+            details,
+            ..Request::default()
+        });
+        self.write(content, now_ms())
+    }
+
+    fn write(&self, content: Content, clock_ms: i64) -> RecordId {
+        let draft = Draft::staff(content, home());
         self.replica()
-            .report(&draft, now_ms())
+            .report(&draft, clock_ms)
             .expect("a report is always taken")
     }
 

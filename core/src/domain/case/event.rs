@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::moves::Move;
 use super::payload as p;
 use super::{FOLD_VERSION, Party};
+use crate::domain::Text;
 use crate::id::EnvelopeId;
 use crate::limits::{EVENT_ATTACHMENTS_MAX, EVENT_BYTES_MAX, MENTIONS_MAX};
 
@@ -228,6 +229,38 @@ impl Event {
             Self::Seen(_) => Move::Seen,
             Self::Unknown { .. } => return None,
         })
+    }
+
+    /// Whatever text a person typed into it. Every event is listed, so that a new one is not forgotten.
+    #[must_use]
+    pub fn words(&self) -> Option<&Text> {
+        match self {
+            Self::Triage(data) => data.note.as_ref(),
+            Self::Dispatch(data) => data.note.as_ref(),
+            Self::Accept(data) | Self::Arrive(data) | Self::Resolve(data) => data.note.as_ref(),
+            Self::Return(data) | Self::Withdraw(data) => Some(&data.reason),
+            Self::Transfer(data) => Some(&data.reason),
+            Self::Share(data) => data.note.as_ref(),
+            Self::Verify(data) => data.note.as_ref(),
+            Self::Close(data)
+            | Self::Urge(data)
+            | Self::Supervise(data)
+            | Self::Resume(data)
+            | Self::Unmerge(data) => data.note.as_ref(),
+            Self::FollowUp(data) => data.note.as_ref(),
+            Self::HandledOnSpot(data) => data.note.as_ref(),
+            Self::Dismiss(data) | Self::Reopen(data) => Some(&data.reason),
+            Self::Escalate(data) => Some(&data.reason),
+            Self::AssignFinally(data) => Some(&data.reason),
+            Self::Suspend(data) => Some(&data.reason),
+            Self::RequestExtension(data) => Some(&data.reason),
+            Self::GrantExtension(data) => data.note.as_ref(),
+            Self::HandToPolice(data) => Some(&data.reason),
+            Self::Merge(data) => data.note.as_ref(),
+            Self::DangerRemains(data) => data.text.as_ref(),
+            Self::Comment(data) => data.text.as_ref(),
+            Self::Seen(_) | Self::Unknown { .. } => None,
+        }
     }
 
     /// Whether the event says that something is still wrong: `danger_remains`, verify fail, reopen, and an

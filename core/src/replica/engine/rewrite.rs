@@ -154,7 +154,10 @@ pub(super) fn words(envelope: &Envelope, edits: Option<&[FieldEdit]>) -> String 
     match envelope.body() {
         Body::Change(_) => words_of_edits(edits.unwrap_or_default(), Lang::default()),
         Body::Event(event) => match Event::decode(event.code, event.fold_version, &event.data) {
-            Ok(event) => words_of_event(&event),
+            Ok(event) => event
+                .words()
+                .map(|text| text.as_str().to_owned())
+                .unwrap_or_default(),
             Err(_) => String::new(),
         },
         Body::Genesis(genesis) => {
@@ -176,38 +179,4 @@ pub(super) fn words(envelope: &Envelope, edits: Option<&[FieldEdit]>) -> String 
         }
         Body::Unknown(..) => String::new(),
     }
-}
-
-/// Whatever text a person typed into an event. Every event is listed, so that a new one is not forgotten.
-pub(super) fn words_of_event(event: &crate::domain::case::Event) -> String {
-    use crate::domain::case::Event as E;
-    let text = match event {
-        E::Triage(data) => data.note.as_ref(),
-        E::Dispatch(data) => data.note.as_ref(),
-        E::Accept(data) | E::Arrive(data) | E::Resolve(data) => data.note.as_ref(),
-        E::Return(data) | E::Withdraw(data) => Some(&data.reason),
-        E::Transfer(data) => Some(&data.reason),
-        E::Share(data) => data.note.as_ref(),
-        E::Verify(data) => data.note.as_ref(),
-        E::Close(data)
-        | E::Urge(data)
-        | E::Supervise(data)
-        | E::Resume(data)
-        | E::Unmerge(data) => data.note.as_ref(),
-        E::FollowUp(data) => data.note.as_ref(),
-        E::HandledOnSpot(data) => data.note.as_ref(),
-        E::Dismiss(data) | E::Reopen(data) => Some(&data.reason),
-        E::Escalate(data) => Some(&data.reason),
-        E::AssignFinally(data) => Some(&data.reason),
-        E::Suspend(data) => Some(&data.reason),
-        E::RequestExtension(data) => Some(&data.reason),
-        E::GrantExtension(data) => data.note.as_ref(),
-        E::HandToPolice(data) => Some(&data.reason),
-        E::Merge(data) => data.note.as_ref(),
-        E::DangerRemains(data) => data.text.as_ref(),
-        E::Comment(data) => data.text.as_ref(),
-        E::Seen(_) | E::Unknown { .. } => None,
-    };
-    text.map(|text| text.as_str().to_owned())
-        .unwrap_or_default()
 }

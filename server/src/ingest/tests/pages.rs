@@ -1,6 +1,22 @@
 //! What readers get, page by page.
 
+use onegrid_core::wire::cursor::cursor_set_hash;
+use onegrid_core::wire::message::{CursorsAnswer, Known, SyncRequest};
+
 use super::*;
+use crate::server::Server;
+
+impl Phone {
+    /// Whether a request with nothing but the hash of the cursors says that nothing is new.
+    pub(crate) fn is_unchanged(&mut self, server: &Server) -> bool {
+        let request = SyncRequest {
+            known: Known::Hash(cursor_set_hash(&self.cursors)),
+            ..self.ask(None, 0)
+        };
+        let answer = self.send(server, &request).unwrap();
+        answer.cursors == CursorsAnswer::Unchanged && answer.page.is_none()
+    }
+}
 
 /// Records, envelopes and digests that somebody has after following pages, as a replica keeps them.
 pub(super) fn held_by(answers: &[SyncResponse]) -> (BTreeSet<EnvelopeId>, BTreeMap<StreamId, u64>) {

@@ -18,9 +18,9 @@ use onegrid_core::trust::invitation::Ticket;
 use onegrid_core::trust::session::{ClientHandshake, Session};
 use onegrid_core::trust::sign::SecretKey;
 use onegrid_core::wire::body::{Body, EventBody, Genesis};
-use onegrid_core::wire::cursor::{Cursor, cursor_set_hash};
+use onegrid_core::wire::cursor::Cursor;
 use onegrid_core::wire::envelope::{DirectoryMark, Envelope, Header, RawEnvelope};
-use onegrid_core::wire::message::{Bundle, CursorsAnswer, Known, SyncRequest, SyncResponse};
+use onegrid_core::wire::message::{Bundle, Known, SyncRequest, SyncResponse};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
@@ -234,7 +234,7 @@ pub(crate) struct Phone {
     pub(crate) clock_ms: i64,
     pub(crate) seen: DirectoryMark,
     number: u64,
-    nonce: u8,
+    pub(super) nonce: u8,
 }
 
 impl Phone {
@@ -275,16 +275,25 @@ impl Phone {
             details,
             severity: None,
         });
+        self.genesis(RecordKind::Hazard, &content, home)
+    }
+
+    pub(crate) fn genesis(
+        &mut self,
+        kind: RecordKind,
+        content: &Content,
+        home: AreaPath,
+    ) -> Envelope {
         let body = Body::Genesis(Genesis {
             nonce: [self.nonce; 16],
-            kind: RecordKind::Hazard,
+            kind,
             home,
             audience: Audience::Staff,
             team: None,
             source: Source::Member,
             named: Vec::new(),
             linked: None,
-            content: build_genesis(&content, self.actor).unwrap(),
+            content: build_genesis(content, self.actor).unwrap(),
         });
         self.seal(None, &[], &body)
     }
@@ -382,15 +391,5 @@ impl Phone {
             }
             assert!(answers.len() < 1_000, "it ends");
         }
-    }
-
-    /// Whether a request with nothing but the hash of the cursors says that nothing is new.
-    pub(crate) fn is_unchanged(&mut self, server: &Server) -> bool {
-        let request = SyncRequest {
-            known: Known::Hash(cursor_set_hash(&self.cursors)),
-            ..self.ask(None, 0)
-        };
-        let answer = self.send(server, &request).unwrap();
-        answer.cursors == CursorsAnswer::Unchanged && answer.page.is_none()
     }
 }

@@ -11,12 +11,15 @@ mod feed;
 mod open;
 mod people;
 mod pool;
+mod readings;
 mod records;
 mod streams;
 mod tx;
+mod tx_writer;
 mod unread;
 mod visitors;
 mod writing;
+mod written;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -14,6 +14,8 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("migrations/0001_tables.sql")),
     (2, include_str!("migrations/0002_unread.sql")),
     (3, include_str!("migrations/0003_revoked.sql")),
+    (4, include_str!("migrations/0004_readings.sql")),
+    (5, include_str!("migrations/0005_written.sql")),
 ];
 
 /// How long a connection waits for another process that writes.

@@ -1,0 +1,147 @@
+//! What people wrote in a record, and what happened to it.
+
+use std::collections::{HashMap, HashSet};
+
+use onegrid_core::crdt::{Content, ContentKind, Details};
+use onegrid_core::domain::case::Move;
+use onegrid_core::id::{Hash, MemberId};
+use onegrid_core::record::{Node, NodeBody, Record};
+use serde_json::{Map, Value, json};
+
+use super::Told;
+use crate::error::Result;
+use crate::store::{Reader, StoreResult};
+
+/// The columns that come after those of the outline.
+pub(super) const COLUMNS: [&str; 8] = [
+    "title",
+    "description",
+    "address",
+    "severity",
+    "occurred_ms",
+    "answers",
+    "more",
+    "reported_by",
+];
+/// The columns of a history.
+pub(super) const HISTORY: [&str; 9] = [
+    "record", "entry", "at_ms", "what", "by", "by_name", "outcome", "why", "words",
+];
+
+/// Adds content and history. Who is not in `shown` is not named.
+pub(super) fn told(
+    tx: &dyn Reader,
+    record: &Record,
+    mut facts: Map<String, Value>,
+    shown: &HashSet<Hash>,
+) -> Result<Told> {
+    let mut people = People {
+        tx,
+        shown,
+        names: HashMap::new(),
+    };
+    let kind = record
+        .genesis()
+        .and_then(|facts| ContentKind::of(facts.kind));
+    let content = record.document().zip(kind);
+    let content = content.map(|(document, kind)| document.content(kind));
+    let details = content.as_ref().map(Content::details);
+    let severity = record.state().and_then(|state| state.severity);
+    let reporter = match record.nodes().first() {
+        Some(first) => people.of(first)?,
+        None => None,
+    };
+    let values: [Value; COLUMNS.len()] = [
+        json!(details.and_then(|details| details.title.clone())),
+        json!(details.map(|details| details.description.clone())),
+        json!(details.and_then(|details| details.address.clone())),
+        json!(severity.map(onegrid_core::domain::case::Severity::name)),
+        json!(details.and_then(|details| details.occurred_ms)),
+        json!(details.map(answers)),
+        json!(content.as_ref().map(more)),
+        json!(reporter.map(|(member, _)| member.to_string())),
+    ];
+    facts.extend(COLUMNS.into_iter().map(str::to_owned).zip(values));
+    let mut history = Vec::new();
+    for item in record.state().iter().flat_map(|state| &state.timeline) {
+        let Some(node) = record.node(item.id) else {
+            continue;
+        };
+        let by = people.of(node)?;
+        let values: [Value; HISTORY.len()] = [
+            json!(record.id().to_string()),
+            json!(item.id.to_string()),
+            json!(item.effective_ms),
+            json!(what(node)),
+            json!(by.as_ref().map(|(member, _)| member.to_string())),
+            json!(by.and_then(|(_, name)| name)),
+            json!(item.outcome.name()),
+            json!(item.why),
+            json!(words(node)),
+        ];
+        history.push(HISTORY.into_iter().map(str::to_owned).zip(values).collect());
+    }
+    Ok(Told {
+        facts,
+        history: Some(history),
+    })
+}
+
+fn answers(details: &Details) -> Value {
+    json!(details.answers)
+}
+
+/// What only this kind of record has.
+fn more(content: &Content) -> Value {
+    match content {
+        Content::Tip(tip) => json!({ "offence": tip.offence }),
+        Content::Request(request) => json!({
+            "urgency": request.urgency,
+            "contact_wanted": request.contact_wanted,
+            "contact": request.contact,
+        }),
+        Content::Hazard(_) | Content::Place(_) => json!({}),
+    }
+}
+
+fn what(node: &Node) -> &'static str {
+    match &node.body {
+        NodeBody::Genesis { .. } => "report",
+        NodeBody::Change(_) => "edit",
+        NodeBody::Event { event, .. } => event.movement().map_or("unknown", Move::name),
+        NodeBody::Unknown | NodeBody::Malformed => "unknown",
+    }
+}
+
+fn words(node: &Node) -> Option<&str> {
+    match &node.body {
+        NodeBody::Event { event, .. } => event.words().map(onegrid_core::domain::Text::as_str),
+        _ => None,
+    }
+}
+
+/// Who wrote what, by the names that colleagues see.
+struct People<'a> {
+    tx: &'a dyn Reader,
+    shown: &'a HashSet<Hash>,
+    names: HashMap<MemberId, Option<String>>,
+}
+
+impl People<'_> {
+    fn of(&mut self, node: &Node) -> StoreResult<Option<(MemberId, Option<String>)>> {
+        let member = node
+            .certificate
+            .as_ref()
+            .filter(|certificate| self.shown.contains(&certificate.hash()))
+            .and_then(|certificate| certificate.facts().member);
+        let Some(member) = member else {
+            return Ok(None);
+        };
+        if !self.names.contains_key(&member) {
+            let row = self.tx.member(member)?;
+            self.names
+                .insert(member, row.and_then(|row| row.public_name));
+        }
+        Ok(Some((member, self.names[&member].clone())))
+    }
+}

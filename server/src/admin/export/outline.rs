@@ -1,0 +1,43 @@
+//! What the projection of a record says: where, how far, when.
+
+use onegrid_core::domain::case::Stage;
+use onegrid_core::domain::kind::RecordKind;
+use serde_json::{Map, Value, json};
+
+use crate::store::RecordRow;
+
+/// The columns of an outline, in their order.
+pub(super) const COLUMNS: [&str; 12] = [
+    "record",
+    "kind",
+    "home",
+    "created_ms",
+    "changed_ms",
+    "open",
+    "state",
+    "category",
+    "latitude_e7",
+    "longitude_e7",
+    "due_ms",
+    "digest",
+];
+
+pub(super) fn facts(row: &RecordRow) -> Map<String, Value> {
+    let home: Vec<String> = row.home.ids().iter().map(ToString::to_string).collect();
+    let values: [Value; COLUMNS.len()] = [
+        json!(row.id.to_string()),
+        json!(RecordKind::from_code(row.kind).map(RecordKind::name)),
+        json!(home),
+        json!(row.created_ms),
+        json!(row.changed_ms),
+        json!(row.open),
+        json!(Stage::from_code(row.state).map(Stage::name)),
+        json!(row.category),
+        json!(row.position.map(|(latitude, _)| latitude)),
+        json!(row.position.map(|(_, longitude)| longitude)),
+        json!(row.due_ms),
+        json!(row.digest.to_string()),
+    ];
+    let names = COLUMNS.into_iter().map(str::to_owned);
+    names.zip(values).collect()
+}

@@ -1,0 +1,180 @@
+//! The files that an export makes: one of records, and for CSV with content one of histories beside it.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use super::{Told, Wanted, content, csv, outline};
+use crate::error::{Problem, Result};
+
+/// The form of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// One line of JSON for each record.
+    #[default]
+    Jsonl,
+    /// A table that spreadsheets open, and with content a second one of histories.
+    Csv,
+    /// One collection of features; what has no position has no geometry.
+    Geojson,
+}
+
+impl std::str::FromStr for Format {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        match text {
+            "jsonl" => Ok(Self::Jsonl),
+            "csv" => Ok(Self::Csv),
+            "geojson" => Ok(Self::Geojson),
+            _ => Err("jsonl, csv, geojson"),
+        }
+    }
+}
+
+/// Files in the making. They are new ones: nothing is ever overwritten.
+pub struct Files {
+    records: Out,
+    history: Option<Out>,
+    format: Format,
+    columns: Vec<&'static str>,
+    count: u64,
+}
+
+impl Files {
+    /// Makes the files that are wanted.
+    pub fn create(to: &Path, wanted: Wanted) -> Result<Self> {
+        let with_history = wanted.format == Format::Csv && wanted.reader.is_some();
+        let beside = with_history.then(|| history_path(to));
+        Ok(Self {
+            records: Out::create(to)?,
+            history: beside.map(|path| Out::create(&path)).transpose()?,
+            format: wanted.format,
+            columns: Vec::new(),
+            count: 0,
+        })
+    }
+
+    pub(super) fn begin(&mut self, wanted: Wanted) -> Result<()> {
+        self.columns = outline::COLUMNS.to_vec();
+        if wanted.reader.is_some() {
+            self.columns.extend(content::COLUMNS);
+        }
+        match self.format {
+            Format::Jsonl => Ok(()),
+            Format::Csv => {
+                let mark = csv::BYTE_ORDER_MARK;
+                self.records
+                    .put(&format!("{mark}{}", csv::head(&self.columns)))?;
+                match &mut self.history {
+                    Some(history) => {
+                        history.put(&format!("{mark}{}", csv::head(&content::HISTORY)))
+                    }
+                    None => Ok(()),
+                }
+            }
+            Format::Geojson => self
+                .records
+                .put("{\"type\":\"FeatureCollection\",\"features\":["),
+        }
+    }
+
+    pub(super) fn record(&mut self, told: &Told) -> Result<()> {
+        match self.format {
+            Format::Jsonl => self.records.put(&format!("{}\n", whole(told)))?,
+            Format::Csv => {
+                self.records.put(&csv::line(&self.columns, &told.facts))?;
+                if let Some(history) = &mut self.history {
+                    for item in told.history.iter().flatten() {
+                        history.put(&csv::line(&content::HISTORY, item))?;
+                    }
+                }
+            }
+            Format::Geojson => {
+                let comma = if self.count == 0 { "" } else { "," };
+                self.records.put(&format!("{comma}\n{}", feature(told)))?;
+            }
+        }
+        self.count += 1;
+        Ok(())
+    }
+
+    pub(super) fn end(&mut self) -> Result<()> {
+        if self.format == Format::Geojson {
+            self.records.put("\n]}\n")?;
+        }
+        self.records.finish()?;
+        self.history.as_mut().map_or(Ok(()), Out::finish)
+    }
+}
+
+/// Where the histories of a table go: `cases.csv` → `cases.history.csv`.
+fn history_path(to: &Path) -> PathBuf {
+    let ending = to.extension().unwrap_or("csv".as_ref()).to_owned();
+    let mut name = to.file_stem().unwrap_or(to.as_os_str()).to_owned();
+    name.push(".history.");
+    name.push(ending);
+    to.with_file_name(name)
+}
+
+fn whole(told: &Told) -> Value {
+    let mut facts = told.facts.clone();
+    if let Some(history) = &told.history {
+        facts.insert("history".to_owned(), json!(history));
+    }
+    Value::Object(facts)
+}
+
+fn feature(told: &Told) -> Value {
+    json!({
+        "type": "Feature",
+        "geometry": point(&told.facts),
+        "properties": whole(told),
+    })
+}
+
+/// Longitude before latitude, degrees, WGS-84 (RFC 7946).
+fn point(facts: &Map<String, Value>) -> Option<Value> {
+    let degrees = |name: &str| Some(facts.get(name)?.as_f64()? / 1e7);
+    let place = [degrees("longitude_e7")?, degrees("latitude_e7")?];
+    Some(json!({ "type": "Point", "coordinates": place }))
+}
+
+struct Out {
+    path: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl Out {
+    /// A new file, for its owner alone: it may hold what people wrote in confidence.
+    fn create(path: &Path) -> Result<Self> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let file = options.open(path).map_err(|error| failed(path, &error))?;
+        Ok(Self {
+            path: path.to_owned(),
+            file: BufWriter::new(file),
+        })
+    }
+
+    fn put(&mut self, text: &str) -> Result<()> {
+        let written = self.file.write_all(text.as_bytes());
+        written.map_err(|error| failed(&self.path, &error))
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        let done = self.file.flush();
+        let done = done.and_then(|()| self.file.get_ref().sync_all());
+        done.map_err(|error| failed(&self.path, &error))
+    }
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> Problem {
+    Problem::new("data.unusable")
+        .with("path", path.display())
+        .because(error)
+}

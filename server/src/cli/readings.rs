@@ -1,0 +1,62 @@
+//! `onegrid readings`: who was given records of sensitive kinds. Asking is itself noted in the audit log.
+
+use onegrid_core::id::RecordId;
+
+use super::Context;
+use super::invite::member_of;
+use super::time::{now, utc};
+use crate::admin::ADMIN;
+use crate::error::{Phrase, Problem, Result};
+use crate::feed::readings::Sought;
+use crate::limits::READINGS_KEPT_DAYS;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[arg(long, value_name = "MEMBER", help = "cli.arg_of_member")]
+    member: Option<String>,
+    #[arg(long, value_name = "RECORD", help = "cli.arg_of_record")]
+    record: Option<String>,
+    #[arg(long, value_name = "DAYS", default_value_t = READINGS_KEPT_DAYS, help = "cli.arg_days")]
+    days: i64,
+    #[arg(long, help = "cli.arg_json")]
+    json: bool,
+}
+
+/// Lists time, member, device, record and stream, the oldest day first.
+pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
+    let (_, server) = context.deployment()?;
+    let member = args.member.as_deref();
+    let member = member.map(|text| member_of(&server, text)).transpose()?;
+    let record = args.record.as_deref().map(record_of).transpose()?;
+    let now_ms = now();
+    let sought = Sought {
+        member,
+        record,
+        since_ms: now_ms.saturating_sub(args.days.clamp(0, 36_500) * 24 * 3_600_000),
+    };
+    let count = server.readings(&sought, ADMIN, now_ms, |row| {
+        if args.json {
+            return context.json(&serde_json::json!({
+                "first_ms": row.first_ms,
+                "member": row.member.to_string(),
+                "device": row.key.device.to_string(),
+                "record": row.key.record.to_string(),
+                "stream": row.stream.to_string(),
+            }));
+        }
+        let (at, key) = (utc(row.first_ms), row.key);
+        context.line(format_args!(
+            "{at}  {}  {}  {}  {}",
+            row.member, key.device, key.record, row.stream
+        ))
+    })?;
+    if count == 0 && !args.json {
+        context.say(&Phrase::new("readings.none"))?;
+    }
+    Ok(())
+}
+
+fn record_of(text: &str) -> Result<RecordId> {
+    text.parse()
+        .map_err(|_| Problem::new("registry.unknown_record").with("record", text))
+}

@@ -1,0 +1,133 @@
+//! The reading log: which device, of which member, was given which record of a sensitive kind, by which
+//! stream, on which day. It is written before the answer goes out: what is not logged is not read.
+//!
+//! Ids and times alone; whoever may read the log learns who read, never what.
+
+use std::collections::BTreeMap;
+
+use onegrid_core::domain::kind::Audience;
+use onegrid_core::domain::{RecordKind, StreamId};
+use onegrid_core::id::{DeviceId, MemberId, RecordId};
+
+use crate::error::{Problem, Result};
+use crate::limits::{READINGS_A_STEP, READINGS_KEPT_DAYS};
+use crate::registry::audit;
+use crate::server::Server;
+use crate::store::{Reader, ReadingKey, ReadingRow, RecordRow, StoreResult};
+
+const DAY_MS: i64 = 24 * 3_600_000;
+
+/// Which lines of the log are asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Sought {
+    /// Of this member alone.
+    pub member: Option<MemberId>,
+    /// Of this record alone.
+    pub record: Option<RecordId>,
+    /// From this instant on, ms UTC, to the day.
+    pub since_ms: i64,
+}
+
+impl Sought {
+    fn fits(&self, row: &ReadingRow) -> bool {
+        self.member.is_none_or(|member| member == row.member)
+            && self.record.is_none_or(|record| record == row.key.record)
+    }
+}
+
+impl Server {
+    /// Hands out the lines that are sought, the oldest day first. That somebody asked goes into the audit log.
+    pub fn readings(
+        &self,
+        sought: &Sought,
+        actor: &str,
+        now_ms: i64,
+        mut take: impl FnMut(&ReadingRow) -> Result<()>,
+    ) -> Result<u64> {
+        let actor = actor.to_owned();
+        let of = sought.record.map(|record| record.to_string());
+        let of = of.or(sought.member.map(|member| member.to_string()));
+        let of = of.unwrap_or_default();
+        self.store.write::<_, Problem>(move |tx| {
+            Ok(audit::note(tx, now_ms, &actor, "readings.shown", &of)?)
+        })?;
+        self.store.read::<_, Problem>(|tx| {
+            let mut after = ReadingKey {
+                day: sought.since_ms.div_euclid(DAY_MS),
+                device: DeviceId([0; 16]),
+                record: RecordId([0; 16]),
+            };
+            let mut count = 0;
+            loop {
+                let rows = tx.readings(after, READINGS_A_STEP)?;
+                let Some(last) = rows.last() else {
+                    return Ok(count);
+                };
+                after = last.key;
+                for row in rows.iter().filter(|row| sought.fits(row)) {
+                    take(row)?;
+                    count += 1;
+                }
+            }
+        })
+    }
+
+    /// Removes lines that have been kept for long enough.
+    pub fn sweep_readings(&self, now_ms: i64) -> Result<usize> {
+        let before_day = now_ms.div_euclid(DAY_MS) - READINGS_KEPT_DAYS;
+        self.store
+            .write::<_, Problem>(move |tx| Ok(tx.sweep_readings(before_day)?))
+    }
+
+    /// Notes what an answer gives out, durably.
+    pub(super) fn note_readings(&self, rows: Vec<ReadingRow>) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.store.write::<_, Problem>(move |tx| {
+            for row in &rows {
+                tx.put_reading(row)?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The lines about records that an answer gives to a device.
+pub(super) fn lines(
+    tx: &dyn Reader,
+    device: DeviceId,
+    given: &BTreeMap<RecordId, StreamId>,
+    now_ms: i64,
+) -> StoreResult<Vec<ReadingRow>> {
+    let mut sensitive = Vec::new();
+    for (record, stream) in given {
+        if tx.record(*record)?.is_some_and(|row| is_sensitive(&row)) {
+            sensitive.push((*record, *stream));
+        }
+    }
+    if sensitive.is_empty() {
+        return Ok(Vec::new());
+    }
+    let Some(member) = tx.device(device)?.and_then(|row| row.member) else {
+        return Ok(Vec::new());
+    };
+    let day = now_ms.div_euclid(DAY_MS);
+    let line = |(record, stream)| ReadingRow {
+        key: ReadingKey {
+            day,
+            device,
+            record,
+        },
+        member,
+        stream,
+        first_ms: now_ms,
+    };
+    Ok(sensitive.into_iter().map(line).collect())
+}
+
+/// Tips, what people ask for, and whatever only some may read.
+fn is_sensitive(row: &RecordRow) -> bool {
+    let kinds = [RecordKind::Tip.code(), RecordKind::Request.code()];
+    kinds.contains(&row.kind) || row.audience == Audience::Restricted.code()
+}

@@ -1,0 +1,82 @@
+//! Floods: bounded for each device and each record, and nothing is lost by that.
+
+use super::*;
+use crate::ingest::ration::Ceilings;
+use crate::store::Amount;
+
+const TOO_MANY: Status = Status::Refused(RefusedReason::TooMany);
+const HELD: Status = Status::Held(HeldReason::TooMany);
+const DAY_MS: i64 = 24 * 3_600_000;
+
+fn ceilings(held: u64, refused: u64, record: usize) -> Ceilings {
+    let amount = |envelopes| Amount {
+        envelopes,
+        bytes: 1 << 30,
+    };
+    Ceilings {
+        held: amount(held),
+        refused: amount(refused),
+        record,
+    }
+}
+
+#[test]
+fn beyond_a_measure_a_person_looks_and_beyond_another_nothing_is_taken_until_tomorrow() {
+    let world = World::new();
+    let server = world.reopened().with_ceilings(ceilings(4, 6, 1_000));
+    let mut phone = world.volunteer(10);
+    let mut other = world.volunteer(11);
+    let all: Vec<Envelope> = (0..9).map(|n| phone.report(&format!("{n}"))).collect();
+    let of = |from: usize, to: usize| all[from..to].iter().collect::<Vec<_>>();
+    assert_eq!(
+        statuses(&phone.push(&server, &of(0, 3))),
+        [Status::Accepted; 3]
+    );
+    // The same again costs nothing.
+    assert_eq!(
+        statuses(&phone.push(&server, &of(0, 3))),
+        [Status::Accepted; 3]
+    );
+    assert_eq!(statuses(&phone.push(&server, &of(3, 5))), [HELD; 2]);
+    let child = phone.act(all[6].record(), &[all[6].id()], &comment("on it"));
+    let answer = phone.push(&server, &[&all[5], &all[6], &child, &all[0]]);
+    assert_eq!(
+        statuses(&answer),
+        [HELD, TOO_MANY, TOO_MANY, Status::Accepted]
+    );
+    // It is the author who counts, whoever brings it.
+    let (brought, own) = (of(6, 7), other.report("own"));
+    let mut bundle = other.bundle(&[brought[0], &own]);
+    bundle.certificates.push(phone.certificate.raw().clone());
+    let request = other.ask(Some(bundle), 0);
+    let answer = other.send(&server, &request).unwrap();
+    assert_eq!(statuses(&answer), [TOO_MANY, Status::Accepted]);
+    assert_eq!(server.waiting(10).unwrap().len(), 3);
+    world.again(&mut phone, NOW + DAY_MS);
+    let rest = [&all[6], &child, &all[7], &all[8]];
+    let answer = phone.push(&server, &rest);
+    assert_eq!(statuses(&answer), [Status::Accepted; 4]);
+    digests_are_right(&world);
+}
+
+#[test]
+fn a_record_that_is_full_says_so_and_the_others_go_on() {
+    let world = World::new();
+    let server = world.reopened().with_ceilings(ceilings(1_000, 1_000, 3));
+    let mut phone = world.volunteer(10);
+    let genesis = phone.report("gas");
+    let mut line = vec![genesis.clone()];
+    for n in 0..4 {
+        let parent = line.last().unwrap().id();
+        line.push(phone.act(genesis.record(), &[parent], &comment(&format!("{n}"))));
+    }
+    let other = phone.report("other");
+    let mut all: Vec<&Envelope> = line.iter().collect();
+    all.push(&other);
+    let full = Status::Refused(RefusedReason::RecordFull);
+    let taken = Status::Accepted;
+    let expected = [taken, taken, taken, full, full, taken];
+    assert_eq!(statuses(&phone.push(&server, &all)), expected);
+    assert_eq!(statuses(&phone.push(&server, &all)), expected);
+    digests_are_right(&world);
+}

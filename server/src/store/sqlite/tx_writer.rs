@@ -1,0 +1,183 @@
+//! One transaction that writes: each write goes to the module of its table.
+
+use onegrid_core::domain::stream::StreamId;
+use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
+use onegrid_core::trust::certificate::RawCertificate;
+use onegrid_core::wire::digest::Digest;
+use onegrid_core::wire::verdict::Verdict;
+
+use super::convert::failure;
+use super::tx::Tx;
+use super::{
+    administration, bases, envelopes, feed, people, readings, records, streams, unread, visitors,
+    written,
+};
+use crate::store::{
+    Amount, AuditRow, BasePack, CursorsRow, DeviceRow, Head, InvitationRow, MemberRow, NewEntry,
+    NewEnvelope, PackedEnvelope, ReadingRow, RecordRow, ReviewRow, SessionRow, StoreError,
+    StoreResult, UnreadRow, Writer,
+};
+
+impl Writer for Tx<'_> {
+    fn set_meta(&mut self, name: &str, value: &[u8]) -> StoreResult<()> {
+        administration::set_meta(self.db, name, value).map_err(failure)
+    }
+
+    fn put_certificate(
+        &mut self,
+        hash: Hash,
+        device: DeviceId,
+        certificate: &RawCertificate,
+    ) -> StoreResult<()> {
+        envelopes::put_certificate(self.db, hash, device, certificate).map_err(failure)
+    }
+
+    fn put_unread(&mut self, row: &UnreadRow) -> StoreResult<bool> {
+        unread::put(self.db, row).map_err(failure)
+    }
+
+    fn set_unread_verdict(&mut self, id: EnvelopeId, verdict: Verdict) -> StoreResult<()> {
+        let found = unread::set_verdict(self.db, id, verdict).map_err(failure)?;
+        found.then_some(()).ok_or(StoreError::Missing("envelope"))
+    }
+
+    fn drop_unread(&mut self, id: EnvelopeId) -> StoreResult<()> {
+        unread::delete(self.db, id).map_err(failure)
+    }
+
+    fn put_record(&mut self, record: &RecordRow) -> StoreResult<()> {
+        records::put(self.db, record).map_err(failure)
+    }
+
+    fn put_pack(&mut self, id: RecordId, digest: Digest, pack: &[u8]) -> StoreResult<()> {
+        records::put_pack(self.db, id, digest, pack).map_err(failure)
+    }
+
+    fn append(&mut self, stream: StreamId, entries: &[NewEntry]) -> StoreResult<Head> {
+        feed::append(self.db, stream, entries).map_err(failure)
+    }
+
+    fn release(&mut self, stream: StreamId, record: RecordId) -> StoreResult<()> {
+        streams::release(self.db, stream, record).map_err(failure)
+    }
+
+    fn set_current(
+        &mut self,
+        stream: StreamId,
+        name: &[u8],
+        position: u64,
+        data: Option<&[u8]>,
+    ) -> StoreResult<()> {
+        streams::set_current(self.db, stream, name, position, data).map_err(failure)
+    }
+
+    fn put_member(&mut self, member: &MemberRow) -> StoreResult<()> {
+        people::put_member(self.db, member).map_err(failure)
+    }
+
+    fn put_device(&mut self, device: &DeviceRow) -> StoreResult<()> {
+        people::put_device(self.db, device).map_err(failure)
+    }
+
+    fn put_invitation(&mut self, invitation: &InvitationRow) -> StoreResult<()> {
+        people::put_invitation(self.db, invitation).map_err(failure)
+    }
+
+    fn put_review(&mut self, review: &ReviewRow) -> StoreResult<()> {
+        administration::put_review(self.db, review).map_err(failure)
+    }
+
+    fn put_audit(&mut self, row: &AuditRow) -> StoreResult<()> {
+        administration::put_audit(self.db, row).map_err(failure)
+    }
+
+    fn put_reading(&mut self, reading: &ReadingRow) -> StoreResult<()> {
+        readings::put(self.db, reading).map_err(failure)
+    }
+
+    fn sweep_readings(&mut self, before_day: i64) -> StoreResult<usize> {
+        readings::sweep(self.db, before_day).map_err(failure)
+    }
+
+    fn add_written(&mut self, day: i64, device: DeviceId, more: Amount) -> StoreResult<()> {
+        written::add(self.db, day, device, more).map_err(failure)
+    }
+
+    fn sweep_written(&mut self, before_day: i64) -> StoreResult<usize> {
+        written::sweep(self.db, before_day).map_err(failure)
+    }
+
+    fn put_cursors(&mut self, device: DeviceId, cursors: &CursorsRow) -> StoreResult<()> {
+        visitors::put_cursors(self.db, device, cursors).map_err(failure)
+    }
+
+    fn put_session(&mut self, session: &SessionRow) -> StoreResult<()> {
+        visitors::put_session(self.db, session).map_err(failure)
+    }
+
+    fn end_sessions(&mut self, device: DeviceId) -> StoreResult<usize> {
+        visitors::end_sessions(self.db, device).map_err(failure)
+    }
+
+    fn sweep_sessions(&mut self, now_ms: i64) -> StoreResult<usize> {
+        visitors::sweep_sessions(self.db, now_ms).map_err(failure)
+    }
+
+    fn forget_visitors(&mut self) -> StoreResult<()> {
+        visitors::forget(self.db).map_err(failure)
+    }
+
+    fn need_certificate(
+        &mut self,
+        stream: StreamId,
+        certificate: Hash,
+        position: u64,
+    ) -> StoreResult<bool> {
+        streams::need_certificate(self.db, stream, certificate, position)
+            .map_err(failure)?
+            .ok_or(StoreError::Missing("certificate"))
+    }
+
+    fn forget_certificates(&mut self, stream: StreamId, certificates: &[Hash]) -> StoreResult<()> {
+        certificates.iter().try_for_each(|hash| {
+            streams::forget_certificate(self.db, stream, *hash).map_err(failure)
+        })
+    }
+
+    fn put_envelope(&mut self, envelope: &NewEnvelope<'_>) -> StoreResult<bool> {
+        envelopes::put(self.db, envelope)
+            .map_err(failure)?
+            .ok_or(StoreError::Missing("certificate"))
+    }
+
+    fn put_packed(&mut self, envelope: &PackedEnvelope) -> StoreResult<bool> {
+        bases::put_packed(self.db, envelope).map_err(failure)
+    }
+
+    fn put_base(
+        &mut self,
+        record: RecordId,
+        base: &BasePack,
+        in_place_of: &[Hash],
+    ) -> StoreResult<()> {
+        bases::put(self.db, record, base, in_place_of).map_err(failure)
+    }
+
+    fn set_verdict(&mut self, id: EnvelopeId, verdict: Verdict) -> StoreResult<()> {
+        let found = envelopes::set_verdict(self.db, id, verdict).map_err(failure)?;
+        if found {
+            Ok(())
+        } else {
+            Err(StoreError::Missing("envelope"))
+        }
+    }
+
+    fn hold(&mut self, stream: StreamId, record: RecordId) -> StoreResult<()> {
+        let found = streams::hold(self.db, stream, record).map_err(failure)?;
+        if found {
+            Ok(())
+        } else {
+            Err(StoreError::Missing("record"))
+        }
+    }
+}
