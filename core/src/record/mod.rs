@@ -17,6 +17,7 @@
 //! **Not here:** signatures (checked before), policy that needs a clock, a directory or revocations (the
 //! server's), storage.
 
+mod accepted;
 mod admit;
 mod content;
 mod graph;
@@ -27,6 +28,7 @@ mod past;
 #[cfg(test)]
 mod tests;
 
+pub use accepted::Accepted;
 pub use admit::{Judged, Judgement, Outcome};
 pub use graph::{ContentChange, Node, NodeBody};
 pub use past::{LoadError, Past, StoredEnvelope};

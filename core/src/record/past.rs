@@ -73,36 +73,7 @@ impl Record {
         for pack in &past.more_packs {
             record.absorb(pack, &past.certificates)?;
         }
-        let mut waiting = past.envelopes;
-        loop {
-            let before = waiting.len();
-            waiting.retain(|stored| {
-                let envelope = stored.verified.envelope();
-                let parents: Option<Vec<usize>> = envelope
-                    .header()
-                    .parents
-                    .iter()
-                    .map(|id| record.graph.find(*id))
-                    .collect();
-                let Some(parents) = parents else { return true };
-                if let Some(known) = record.graph.find(envelope.id()) {
-                    if let Some(verdict) = stored.verdict {
-                        record.graph.set_verdict(known, verdict);
-                    }
-                } else {
-                    let mut node = node_of(&stored.verified, parents);
-                    node.verdict = stored.verdict;
-                    record.graph.push(node);
-                }
-                false
-            });
-            if waiting.is_empty() {
-                break;
-            }
-            if waiting.len() == before {
-                return Err(LoadError::Incomplete);
-            }
-        }
+        record.push_stored(past.envelopes)?;
         if let Some(document) = past
             .snapshot
             .and_then(|bytes| Document::from_save(&bytes).ok())
@@ -111,5 +82,39 @@ impl Record {
         }
         record.rejudge();
         Ok(record)
+    }
+
+    /// Puts stored envelopes into the graph, parents first, and judges nothing.
+    pub(super) fn push_stored(&mut self, envelopes: Vec<StoredEnvelope>) -> Result<(), LoadError> {
+        let mut waiting = envelopes;
+        loop {
+            let before = waiting.len();
+            waiting.retain(|stored| {
+                let envelope = stored.verified.envelope();
+                let parents: Option<Vec<usize>> = envelope
+                    .header()
+                    .parents
+                    .iter()
+                    .map(|id| self.graph.find(*id))
+                    .collect();
+                let Some(parents) = parents else { return true };
+                if let Some(known) = self.graph.find(envelope.id()) {
+                    if let Some(verdict) = stored.verdict {
+                        self.graph.set_verdict(known, verdict);
+                    }
+                } else {
+                    let mut node = node_of(&stored.verified, parents);
+                    node.verdict = stored.verdict;
+                    self.graph.push(node);
+                }
+                false
+            });
+            if waiting.is_empty() {
+                return Ok(());
+            }
+            if waiting.len() == before {
+                return Err(LoadError::Incomplete);
+            }
+        }
     }
 }

@@ -10,6 +10,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_streams.sql"),
     include_str!("migrations/0003_projections.sql"),
     include_str!("migrations/0004_packs.sql"),
+    include_str!("migrations/0005_content_shown.sql"),
 ];
 
 /// Whether this code knows the file's schema.

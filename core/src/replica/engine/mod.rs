@@ -8,6 +8,7 @@ pub(super) mod project;
 pub(super) mod report;
 pub(super) mod rewrite;
 pub(super) mod settle;
+pub(super) mod shown;
 pub(super) mod view;
 pub(super) mod write;
 

@@ -7,17 +7,17 @@ use rusqlite::Connection;
 
 use super::super::error::ReplicaError;
 use super::super::search;
-use super::super::table::record::{self as record_table, RecordRow};
+use super::super::table::record::{self as record_table, Before, RecordRow};
 use super::super::table::{
     envelope, pack, record_area, record_map, record_search, stream, stream_record,
 };
 use super::load::{self, Certificates};
+use super::shown::{Basis, Shown};
 use crate::crdt::{Content, ContentKind, Document};
 use crate::domain::case::{Event, Severity, Stage};
 use crate::domain::category::Categories;
 use crate::id::{AreaId, MemberId, RecordId};
-use crate::limits::TITLE_SHOWN_CHARS_MAX;
-use crate::record::{Node, NodeBody, Record};
+use crate::record::{Accepted, Node, NodeBody, Record};
 use crate::wire::digest::Digest;
 
 /// Names of the categories that every phone knows, so that a search for 燃气 finds what is filed there.
@@ -29,22 +29,71 @@ pub(in crate::replica) fn write(
     record: &Record,
     own: Option<MemberId>,
 ) -> Result<(), ReplicaError> {
-    let before = record_table::digest(conn, record.id())?.map_or(Digest::EMPTY, |found| found.1);
-    let Some(row) = row(record, own) else {
+    let content = content(record);
+    let shown = Shown::of(record, content.as_ref());
+    let Some(row) = row_of(record, &shown, own) else {
         return Ok(());
     };
-    let content = content(record);
-    let (no, fresh) = record_table::put(conn, &row)?;
-    record_area::set(conn, no, &areas(record))?;
-    record_map::set(conn, no, row.at)?;
-    record_search::set(conn, no, &words(record, content.as_ref(), &row), fresh)?;
-    if before != row.digest {
-        for number in stream_record::streams_of(conn, record.id())? {
-            let digest = stream::digest(conn, number)?;
-            stream::set_digest(conn, number, digest.minus(before).plus(row.digest))?;
-        }
+    let before = record_table::before(conn, record.id())?;
+    let words = words(record, content.as_ref(), &row);
+    let basis = Basis::of(record, &shown, &words);
+    let known = before.as_ref().and_then(|before| before.basis.as_ref());
+    let same_words = known.is_some_and(|known| known.words == basis.words);
+    let no = put(conn, before.as_ref(), record, &row, &basis)?;
+    if !same_words {
+        record_search::set(conn, no, &words, before.is_none())?;
     }
     Ok(())
+}
+
+/// The same for a record of which everything is accepted, without its document: what is shown of the content
+/// stays. `false`, and nothing is written, where that is not known.
+pub(in crate::replica) fn write_accepted(
+    conn: &Connection,
+    record: &Accepted,
+    own: Option<MemberId>,
+) -> Result<bool, ReplicaError> {
+    let record = record.without_content();
+    let Some(before) = record_table::before(conn, record.id())? else {
+        return Ok(false);
+    };
+    let Some(basis) = before.basis.as_ref().filter(|basis| basis.is_of(record)) else {
+        return Ok(false);
+    };
+    let shown = Shown::again(&before.row, basis);
+    let Some(row) = row_of(record, &shown, own) else {
+        return Ok(false);
+    };
+    // The name of the category is among the words.
+    if row.category != before.row.category {
+        return Ok(false);
+    }
+    put(conn, Some(&before), record, &row, basis)?;
+    Ok(true)
+}
+
+/// Everything but the words; gives the number of the row.
+fn put(
+    conn: &Connection,
+    before: Option<&Before>,
+    record: &Record,
+    row: &RecordRow,
+    basis: &Basis,
+) -> Result<i64, ReplicaError> {
+    let no = record_table::put(conn, before.map(|before| before.no), row, basis)?;
+    record_area::set(conn, no, &areas(record))?;
+    if before.is_none_or(|before| before.row.at != row.at) {
+        record_map::set(conn, no, row.at)?;
+    }
+    let digest_before = before.map_or(Digest::EMPTY, |before| before.row.digest);
+    if digest_before != row.digest {
+        for number in stream_record::streams_of(conn, record.id())? {
+            let digest = stream::digest(conn, number)?;
+            let digest = digest.minus(digest_before).plus(row.digest);
+            stream::set_digest(conn, number, digest)?;
+        }
+    }
+    Ok(no)
 }
 
 /// Makes every projection again, and the digests of the streams.
@@ -93,24 +142,14 @@ pub(in crate::replica) fn content(record: &Record) -> Option<Content> {
 
 /// The row of a record; `None` while its Genesis is not here.
 pub(in crate::replica) fn row(record: &Record, own: Option<MemberId>) -> Option<RecordRow> {
+    let content = content(record);
+    row_of(record, &Shown::of(record, content.as_ref()), own)
+}
+
+fn row_of(record: &Record, shown: &Shown, own: Option<MemberId>) -> Option<RecordRow> {
     let facts = record.genesis()?;
     let first = record.nodes().first()?;
-    let content = content(record);
     let state = record.state();
-    let details = content.as_ref().map(Content::details);
-    let title = details.map(|details| match &details.title {
-        Some(title) => title.clone(),
-        None => details
-            .description
-            .chars()
-            .take(TITLE_SHOWN_CHARS_MAX)
-            .collect(),
-    });
-    let written = match &content {
-        Some(Content::Hazard(hazard)) => hazard.severity.map(Severity::code),
-        Some(Content::Request(request)) => request.urgency,
-        _ => None,
-    };
     let category = state.and_then(|state| state.category.as_ref());
     let category = category.map(|code| code.as_str().to_owned());
     let stage = state.map_or(Stage::Reported, |state| state.stage);
@@ -118,10 +157,8 @@ pub(in crate::replica) fn row(record: &Record, own: Option<MemberId>) -> Option<
         .certificate
         .as_ref()
         .and_then(|found| found.facts().member);
-    let conflicts = state.map_or(0, |state| state.conflicts.len())
-        + record
-            .document()
-            .map_or(0, |document| document.conflicts().len());
+    let conflicts = state.map_or(0, |state| state.conflicts.len());
+    let conflicts = u32::try_from(conflicts).unwrap_or(u32::MAX);
     let undelivered = record
         .nodes()
         .iter()
@@ -134,28 +171,23 @@ pub(in crate::replica) fn row(record: &Record, own: Option<MemberId>) -> Option<
         stage: stage.code(),
         open: !stage.is_ended(),
         category: category
-            .or_else(|| details?.category.clone())
+            .or_else(|| shown.category.clone())
             .unwrap_or_default(),
         severity: state
             .and_then(|state| state.severity)
-            .map(crate::domain::case::Severity::code)
-            .or(written)
+            .map(Severity::code)
+            .or(shown.severity)
             .unwrap_or(0),
-        title: title.unwrap_or_default(),
-        address: details
-            .and_then(|details| details.address.clone())
-            .unwrap_or_default(),
-        at: details.and_then(|details| details.position).map(|stored| {
-            let point = stored.position().point();
-            (point.lat_e7(), point.lon_e7())
-        }),
+        title: shown.title.clone(),
+        address: shown.address.clone(),
+        at: shown.at,
         genesis_ms: first.clock_ms,
         created_ms: state.map_or(first.clock_ms, |state| state.reported_ms),
         updated_ms: updated_ms(record).unwrap_or(first.clock_ms),
         mine: own.is_some() && creator == own,
         undelivered: u32::try_from(undelivered).unwrap_or(u32::MAX),
         provisional: first.verdict.is_none(),
-        conflicts: u32::try_from(conflicts).unwrap_or(u32::MAX),
+        conflicts: conflicts.saturating_add(shown.conflicts),
         needs_review: state.is_some_and(|state| !state.needs_review.is_empty()),
         needs_newer_app: state.is_some_and(|state| state.frozen),
         ladder: ladder(record),

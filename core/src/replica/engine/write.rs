@@ -14,7 +14,7 @@ use super::project;
 use super::{Entropy, Identity, Replica};
 use crate::crdt::ActorId;
 use crate::id::{DeviceId, EnvelopeId, MemberId, RecordId};
-use crate::record::{Outcome, Record};
+use crate::record::{Accepted, Outcome, Record};
 use crate::trust::certificate::Anchors;
 use crate::trust::sign::SecretKey;
 use crate::wire::body::Body;
@@ -171,6 +171,20 @@ impl Writing<'_> {
     pub(in crate::replica) fn settle(&mut self, record: &Record) -> Result<(), ReplicaError> {
         self.touched.remove(&record.id());
         project::write(self.conn, record, self.member())
+    }
+
+    /// The same for a record of which everything is accepted, without its document. `false`, and nothing is
+    /// written, where the document is needed.
+    pub(in crate::replica) fn settle_accepted(
+        &mut self,
+        record: &Accepted,
+    ) -> Result<bool, ReplicaError> {
+        project::write_accepted(self.conn, record, self.member())
+    }
+
+    /// Whether this transaction has a record in memory, with more than is stored.
+    pub(in crate::replica) fn is_touched(&self, id: RecordId) -> bool {
+        self.touched.contains_key(&id)
     }
 
     /// A record is no longer here.

@@ -1,24 +1,21 @@
 //! Applying one answer of the server.
 
-use std::collections::BTreeMap;
-
 use super::super::engine::Replica;
 use super::super::engine::write::Writing;
 use super::super::error::ReplicaError;
 use super::super::table::envelope::Origin;
 use super::super::table::meta::{self, Name};
-use super::super::table::{attestation, certificate, envelope, notice, record, stream};
+use super::super::table::{attestation, envelope, record, stream};
 use super::intake::{Incoming, Intake};
-use super::{directory, membership};
+use super::{directory, membership, receipt};
 use crate::domain::stream::StreamId;
-use crate::id::{EnvelopeId, RecordId};
+use crate::id::RecordId;
 use crate::sync::answer::Answer;
 use crate::sync::port::Applied;
 use crate::wire::cursor::CursorAt;
 use crate::wire::envelope::{DirectoryMark, Envelope};
 use crate::wire::page::{FeedEntry, Page, Segment};
 use crate::wire::repair::{RepairFound, RepairStep};
-use crate::wire::verdict::{RefusedReason, Status, Verdict};
 
 /// The highest generation of the server that an answer was applied of.
 pub(super) fn generation(conn: &rusqlite::Connection) -> Result<u32, ReplicaError> {
@@ -47,7 +44,7 @@ impl Replica {
                 notice::insert(writing.conn, at_ms, closed.code(), (None, None), "")?;
             }
             let mut intake = Intake::new(writing, Origin::Server);
-            receipt(&mut intake, answer)?;
+            receipt::apply(&mut intake, answer)?;
             if let Some(page) = &response.page {
                 apply_page(&mut intake, answer, page)?;
             }
@@ -64,60 +61,6 @@ fn next_generation(writing: &mut Writing<'_>, generation: u32) -> Result<(), Rep
         writing.reload(record)?;
     }
     Ok(())
-}
-
-fn receipt(intake: &mut Intake<'_, '_>, answer: &Answer) -> Result<(), ReplicaError> {
-    let Some(receipt) = answer.receipt() else {
-        return Ok(());
-    };
-    let conn = intake.writing.conn;
-    let no = attestation::insert(conn, receipt)?;
-    // Record by record, each written and let go: a receipt of a week names thousands.
-    let mut by_record: BTreeMap<RecordId, Lines> = BTreeMap::new();
-    let mut put_off = 0_u32;
-    for line in &receipt.envelopes {
-        let id = line.hash.envelope_id();
-        if line.verdict.status == Status::Refused(RefusedReason::TooMany) {
-            // It stays in the outbox as it is, and is sent again another time.
-            put_off += 1;
-            continue;
-        }
-        let Some(stored) = envelope::get(conn, id)? else {
-            continue;
-        };
-        certificate::set_known_in(conn, stored.certificate, receipt.generation)?;
-        let lines = by_record.entry(stored.record).or_default();
-        if stored.carried {
-            // It has a verdict now, so it belongs to its record.
-            envelope::set_verdict(conn, id, &line.verdict, Some(no))?;
-            lines.reload = true;
-        } else {
-            lines.verdicts.push((id, line.verdict, Some(no)));
-        }
-    }
-    if put_off > 0 && !notice::is_unseen(conn, RefusedReason::TooMany.code())? {
-        let code = RefusedReason::TooMany.code();
-        let at_ms = receipt.time_ms;
-        notice::insert(conn, at_ms, code, (None, None), &put_off.to_string())?;
-    }
-    for (id, lines) in by_record {
-        if lines.reload {
-            intake.writing.reload(id)?;
-        }
-        let mut record = intake.writing.take(id)?;
-        intake.verdicts(&mut record, lines.verdicts)?;
-        intake.writing.settle(&record)?;
-        membership::purge(intake.writing, id)?;
-    }
-    Ok(())
-}
-
-/// What a receipt says about one record.
-#[derive(Default)]
-struct Lines {
-    verdicts: Vec<(EnvelopeId, Verdict, Option<i64>)>,
-    /// Something that was only carried is now part of it.
-    reload: bool,
 }
 
 fn apply_page(

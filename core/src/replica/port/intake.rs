@@ -234,7 +234,7 @@ impl<'a, 'w> Intake<'a, 'w> {
         attestation: Option<i64>,
     ) -> Result<(), ReplicaError> {
         let known = record.node(id).and_then(|node| node.verdict);
-        match envelope::get(self.writing.conn, id)? {
+        match envelope::filed(self.writing.conn, id)? {
             Some(stored) => {
                 let later = stored
                     .verdict
@@ -358,8 +358,8 @@ impl<'a, 'w> Intake<'a, 'w> {
 
     /// The record that an envelope belongs to, wherever it is stored.
     pub(super) fn record_of(&self, id: EnvelopeId) -> Result<Option<RecordId>, ReplicaError> {
-        Ok(match envelope::get(self.writing.conn, id)? {
-            Some(stored) => Some(stored.record),
+        Ok(match envelope::filed(self.writing.conn, id)? {
+            Some(filed) => Some(filed.record),
             None => pack::record_of(self.writing.conn, id)?,
         })
     }

@@ -8,6 +8,7 @@ mod intake;
 mod membership;
 mod outbox;
 mod peer;
+mod receipt;
 mod star;
 
 use super::error::ReplicaError;

@@ -99,6 +99,32 @@ pub(in crate::replica) fn get(conn: &Connection, id: EnvelopeId) -> Sql<Option<S
         .optional()
 }
 
+/// Where an envelope is filed and how it stands, without its bytes.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::replica) struct Filed {
+    pub(in crate::replica) record: RecordId,
+    pub(in crate::replica) certificate: Hash,
+    pub(in crate::replica) origin: Origin,
+    pub(in crate::replica) carried: bool,
+    pub(in crate::replica) verdict: Option<Verdict>,
+}
+
+pub(in crate::replica) fn filed(conn: &Connection, id: EnvelopeId) -> Sql<Option<Filed>> {
+    conn.prepare_cached(
+        "SELECT record, certificate, origin, carried, verdict FROM envelope WHERE id = ?1",
+    )?
+    .query_row([id.as_bytes()], |row| {
+        Ok(Filed {
+            record: RecordId(fixed(row, 0)?),
+            certificate: Hash(fixed(row, 1)?),
+            origin: origin(row, 2)?,
+            carried: row.get(3)?,
+            verdict: cbor_or_none(row, 4)?,
+        })
+    })
+    .optional()
+}
+
 pub(in crate::replica) fn has(conn: &Connection, id: EnvelopeId) -> Sql<bool> {
     conn.prepare_cached("SELECT 1 FROM envelope WHERE id = ?1")?
         .exists([id.as_bytes()])
@@ -209,6 +235,15 @@ pub(in crate::replica) fn records(conn: &Connection) -> Sql<Vec<RecordId>> {
         .collect()
 }
 
+fn origin(row: &Row<'_>, column: usize) -> Sql<Origin> {
+    match row.get::<_, i64>(column)? {
+        1 => Ok(Origin::Own),
+        2 => Ok(Origin::Server),
+        3 => Ok(Origin::Peer),
+        _ => Err(bad_value(column)),
+    }
+}
+
 fn stored(row: &Row<'_>) -> Sql<Stored> {
     Ok(Stored {
         no: row.get(0)?,
@@ -220,12 +255,7 @@ fn stored(row: &Row<'_>) -> Sql<Stored> {
             signature: fixed(row, 5)?,
         },
         certificate: Hash(fixed(row, 6)?),
-        origin: match row.get::<_, i64>(7)? {
-            1 => Origin::Own,
-            2 => Origin::Server,
-            3 => Origin::Peer,
-            _ => return Err(bad_value(7)),
-        },
+        origin: origin(row, 7)?,
         carried: row.get(8)?,
         verdict: cbor_or_none(row, 9)?,
         attestation: row.get(10)?,

@@ -2,7 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::{Sql, fixed};
+use super::super::engine::shown::Basis;
+use super::{Sql, cbor_or_none, fixed, to_cbor};
 use crate::id::RecordId;
 use crate::wire::digest::Digest;
 
@@ -64,15 +65,42 @@ pub(in crate::replica) const COLUMNS: &str = "record.id, record.kind, record.aud
      record.provisional, record.conflicts, record.needs_review, record.newer, record.ladder, \
      record.digest, record.no, record.genesis_ms";
 
-/// Writes a row; gives its number and whether it is new.
-pub(in crate::replica) fn put(conn: &Connection, row: &RecordRow) -> Sql<(i64, bool)> {
-    let before = number(conn, row.id)?;
+/// A row as stored, with its number and what it was made of.
+#[derive(Debug, Clone)]
+pub(in crate::replica) struct Before {
+    pub(in crate::replica) no: i64,
+    pub(in crate::replica) row: RecordRow,
+    pub(in crate::replica) basis: Option<Basis>,
+}
+
+/// The row as it is now.
+pub(in crate::replica) fn before(conn: &Connection, id: RecordId) -> Sql<Option<Before>> {
+    conn.prepare_cached(&format!(
+        "SELECT {COLUMNS}, record.shown FROM record WHERE id = ?1"
+    ))?
+    .query_row([id.as_bytes()], |row| {
+        Ok(Before {
+            no: row.get(21)?,
+            row: read(row)?,
+            basis: cbor_or_none(row, 23)?,
+        })
+    })
+    .optional()
+}
+
+/// Writes a row, in place of the one with number `before`; gives its number.
+pub(in crate::replica) fn put(
+    conn: &Connection,
+    before: Option<i64>,
+    row: &RecordRow,
+    basis: &Basis,
+) -> Sql<i64> {
     conn.prepare_cached(
         "INSERT INTO record (no, id, kind, audience, state, open, category, severity, title, address,
            lat_e7, lon_e7, created_ms, updated_ms, mine, undelivered, provisional, conflicts,
-           needs_review, newer, ladder, digest, genesis_ms)
+           needs_review, newer, ladder, digest, genesis_ms, shown)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-           ?19, ?20, ?21, ?22, ?23)
+           ?19, ?20, ?21, ?22, ?23, ?24)
          ON CONFLICT (no) DO UPDATE SET kind = excluded.kind, audience = excluded.audience,
            state = excluded.state, open = excluded.open, category = excluded.category,
            severity = excluded.severity, title = excluded.title, address = excluded.address,
@@ -81,7 +109,7 @@ pub(in crate::replica) fn put(conn: &Connection, row: &RecordRow) -> Sql<(i64, b
            undelivered = excluded.undelivered, provisional = excluded.provisional,
            conflicts = excluded.conflicts, needs_review = excluded.needs_review,
            newer = excluded.newer, ladder = excluded.ladder, digest = excluded.digest,
-           genesis_ms = excluded.genesis_ms",
+           genesis_ms = excluded.genesis_ms, shown = excluded.shown",
     )?
     .execute(rusqlite::params![
         before,
@@ -107,8 +135,9 @@ pub(in crate::replica) fn put(conn: &Connection, row: &RecordRow) -> Sql<(i64, b
         row.ladder,
         row.digest.to_bytes(),
         row.genesis_ms,
+        to_cbor(basis),
     ])?;
-    Ok(before.map_or_else(|| (conn.last_insert_rowid(), true), |no| (no, false)))
+    Ok(before.unwrap_or_else(|| conn.last_insert_rowid()))
 }
 
 pub(in crate::replica) fn number(conn: &Connection, id: RecordId) -> Sql<Option<i64>> {

@@ -1,0 +1,121 @@
+//! What a projection shows of a record's content, kept beside the row: so that a receipt, which changes the
+//! standing of envelopes and not what they say, does not need the content document made again.
+//!
+//! **Invariant.** The document is a function of the set of envelopes that count. [`Basis::counted`] names that
+//! set; where it is the same as before, the content shown and the words in the index are the same as before.
+
+use super::super::table::record::RecordRow;
+use crate::crdt::Content;
+use crate::domain::case::Severity;
+use crate::id::Hash;
+use crate::limits::TITLE_SHOWN_CHARS_MAX;
+use crate::record::{Judged, Record};
+
+/// What a row takes from the content.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Shown {
+    pub(super) title: String,
+    pub(super) address: String,
+    pub(super) at: Option<(i32, i32)>,
+    /// Category as its creator wrote it.
+    pub(super) category: Option<String>,
+    /// Severity or urgency as its creator wrote it.
+    pub(super) severity: Option<u8>,
+    /// Fields on which people have to agree.
+    pub(super) conflicts: u32,
+}
+
+/// What a row was made of, and what it does not say itself.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(array)]
+pub(in crate::replica) struct Basis {
+    /// Hash over the ids of the envelopes that counted, where they alone say what the document is. Not a
+    /// sum: nobody may be able to choose envelopes that change nothing in it.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub(super) counted: Option<[u8; 16]>,
+    /// Hash over the words in the search index.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub(super) words: [u8; 16],
+    /// See [`Shown::category`].
+    #[n(2)]
+    pub(super) category: Option<String>,
+    /// See [`Shown::severity`].
+    #[n(3)]
+    pub(super) severity: Option<u8>,
+    /// See [`Shown::conflicts`].
+    #[n(4)]
+    pub(super) conflicts: u32,
+}
+
+impl Basis {
+    pub(super) fn of(record: &Record, shown: &Shown, words: &str) -> Self {
+        Self {
+            counted: counted(record),
+            words: Hash::of(&[words.as_bytes()]).first16(),
+            category: shown.category.clone(),
+            severity: shown.severity,
+            conflicts: shown.conflicts,
+        }
+    }
+
+    /// Whether the content shown is that of this record.
+    pub(super) fn is_of(&self, record: &Record) -> bool {
+        self.counted.is_some() && self.counted == counted(record)
+    }
+}
+
+impl Shown {
+    pub(super) fn of(record: &Record, content: Option<&Content>) -> Self {
+        let written = match content {
+            Some(Content::Hazard(hazard)) => hazard.severity.map(Severity::code),
+            Some(Content::Request(request)) => request.urgency,
+            _ => None,
+        };
+        let document = record.document();
+        let conflicts = document.map_or(0, |document| document.conflicts().len());
+        let shown = Self {
+            severity: written,
+            conflicts: u32::try_from(conflicts).unwrap_or(u32::MAX),
+            ..Self::default()
+        };
+        let Some(details) = content.map(Content::details) else {
+            return shown;
+        };
+        let start = || details.description.chars().take(TITLE_SHOWN_CHARS_MAX);
+        Self {
+            title: details.title.clone().unwrap_or_else(|| start().collect()),
+            address: details.address.clone().unwrap_or_default(),
+            at: details.position.map(|stored| {
+                let point = stored.position().point();
+                (point.lat_e7(), point.lon_e7())
+            }),
+            category: details.category.clone(),
+            ..shown
+        }
+    }
+
+    /// What a stored row shows.
+    pub(super) fn again(row: &RecordRow, basis: &Basis) -> Self {
+        Self {
+            title: row.title.clone(),
+            address: row.address.clone(),
+            at: row.at,
+            category: basis.category.clone(),
+            severity: basis.severity,
+            conflicts: basis.conflicts,
+        }
+    }
+}
+
+/// Names the set of envelopes that count. `None` where one counts by its verdict although it was found void
+/// here: what the document holds of it may then depend on more than the set.
+pub(super) fn counted(record: &Record) -> Option<[u8; 16]> {
+    let counting = || record.nodes().iter().filter(|node| node.counts());
+    if counting().any(|node| node.judged != Judged::Valid) {
+        return None;
+    }
+    let mut ids: Vec<_> = counting().map(|node| node.id).collect();
+    ids.sort_unstable();
+    let parts: Vec<&[u8]> = ids.iter().map(|id| id.0.as_slice()).collect();
+    Some(Hash::of(&parts).first16())
+}
