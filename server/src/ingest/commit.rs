@@ -154,14 +154,11 @@ fn store(
     now_ms: i64,
     committed: &mut Committed,
 ) -> std::result::Result<(), Refusal> {
-    let known = tx
-        .record(order.id)?
-        .map(|row| row.digest)
-        .unwrap_or_default();
-    if known != order.before {
+    let stored = tx.record(order.id)?;
+    let was_there = stored.is_some();
+    if stored.map(|row| row.digest).unwrap_or_default() != order.before {
         return Err(Refusal::Stale);
     }
-    let was_there = tx.record(order.id)?.is_some();
     for fresh in &order.fresh {
         tx.put_envelope(&NewEnvelope {
             raw: &fresh.raw,
@@ -225,7 +222,11 @@ fn route(
     (was_there, placed): (bool, Option<&[Placed]>),
     committed: &mut Committed,
 ) -> StoreResult<()> {
-    let old: BTreeSet<StreamId> = tx.record_streams(order.id)?.into_iter().collect();
+    let old: BTreeSet<StreamId> = if was_there {
+        tx.record_streams(order.id)?.into_iter().collect()
+    } else {
+        BTreeSet::new()
+    };
     for stream in &view.streams {
         let Some(placed) = placed else {
             add_again(tx, order, view, *stream, old.contains(stream))?;

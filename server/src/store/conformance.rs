@@ -382,6 +382,7 @@ suite!(
         a_first_load_gives_open_cases_first_and_misses_nothing,
         a_certificate_is_needed_from_its_first_position_on,
         what_a_stream_says_now_replaces_what_it_said,
+        nothing_that_an_undone_job_looked_up_or_wrote_is_remembered,
         people_sessions_and_reviews_are_kept,
     ]
 );

@@ -5,6 +5,7 @@ mod conflicts;
 mod file;
 mod lists;
 mod meeting;
+mod receipts;
 mod server;
 mod sync;
 mod writing;

@@ -37,6 +37,8 @@ pub(super) struct Server<'a> {
     pub(super) feed: Vec<Entry>,
     pub(super) time_ms: i64,
     pub(super) generation: u32,
+    /// Whether answers bring a page, which sends everything back.
+    pub(super) pages: bool,
     certificates: BTreeMap<crate::id::Hash, Arc<Certificate>>,
     /// What the next upload is judged to be, by envelope: for verdicts that only a server has reasons for.
     pub(super) verdicts: BTreeMap<EnvelopeId, Status>,
@@ -51,6 +53,7 @@ impl<'a> Server<'a> {
             feed: Vec::new(),
             time_ms: NOW,
             generation: 1,
+            pages: true,
             certificates: BTreeMap::new(),
             verdicts: BTreeMap::new(),
             clones: BTreeMap::new(),
@@ -123,7 +126,7 @@ impl<'a> Server<'a> {
             missing: Vec::new(),
             cursors: CursorsAnswer::Moved,
             streams: Some(vec![VILLAGE]),
-            page: Some(page),
+            page: self.pages.then_some(page),
             repair: Vec::new(),
             heads: self.digest(),
             more: false,

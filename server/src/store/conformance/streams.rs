@@ -126,3 +126,49 @@ pub(crate) fn what_a_stream_says_now_replaces_what_it_said(backend: &dyn Backend
         })
         .unwrap();
 }
+
+pub(crate) fn nothing_that_an_undone_job_looked_up_or_wrote_is_remembered(backend: &dyn Backend) {
+    let store = backend.open();
+    let undone = store.write::<(), StoreError>(|tx| {
+        let certificate = RawCertificate {
+            facts: vec![1],
+            signature: [1; 64],
+        };
+        tx.put_certificate(CERTIFICATE, DeviceId([9; 16]), &certificate)?;
+        put(tx, 1, RecordId([1; 16]), accepted(1))?;
+        assert_eq!(tx.append(STREAM, &[added(1), added(2)])?.position, 2);
+        assert!(tx.need_certificate(STREAM, CERTIFICATE, 1)?);
+        Err(StoreError::Missing("a reason to go on"))
+    });
+    assert!(undone.is_err());
+    let unknown = store.write::<_, StoreError>(|tx| put(tx, 1, RecordId([1; 16]), accepted(1)));
+    assert!(unknown.is_err(), "its certificate went with the job");
+    begin(&store);
+    store
+        .write::<_, StoreError>(|tx| {
+            assert_eq!(tx.head(STREAM)?, Head::default());
+            assert_eq!(tx.append(STREAM, &[added(3)])?.position, 1);
+            assert_eq!(tx.append(OTHER, &[added(4)])?.position, 1);
+            assert_eq!(tx.append(STREAM, &[added(5)])?.position, 2);
+            assert_eq!(tx.head(STREAM)?.position, 2);
+            assert!(tx.need_certificate(STREAM, CERTIFICATE, 2)?);
+            // What a stream keeps of a record is what the record is when the stream takes it.
+            tx.put_record(&record(1, true, 10))?;
+            tx.hold(STREAM, RecordId([1; 16]))?;
+            tx.put_record(&record(1, false, 10))?;
+            tx.hold(OTHER, RecordId([1; 16]))?;
+            Ok(())
+        })
+        .unwrap();
+    store
+        .read::<_, StoreError>(|tx| {
+            assert_eq!(tx.head(STREAM)?.position, 2);
+            assert_eq!(tx.feed(STREAM, 0, 9)?.len(), 2);
+            assert_eq!(tx.held_since(STREAM, RecordId([1; 16]))?, Some(2));
+            assert_eq!(tx.held_since(OTHER, RecordId([1; 16]))?, Some(1));
+            let closed = tx.load(OTHER, 1, None, 9)?;
+            assert!(closed[0].key.rest, "not among the open ones");
+            Ok(())
+        })
+        .unwrap();
+}

@@ -57,11 +57,8 @@ pub(super) fn certificates_of(db: &Connection, record: RecordId) -> Result<Vec<H
     .collect()
 }
 
-/// Gives whether it is new; `None` when its certificate is not stored.
-pub(super) fn put(db: &Connection, envelope: &NewEnvelope<'_>) -> Result<Option<bool>> {
-    let Some(certificate) = certificate_no(db, envelope.certificate)? else {
-        return Ok(None);
-    };
+/// Gives whether it is new. `certificate` is the number of its certificate.
+pub(super) fn put(db: &Connection, envelope: &NewEnvelope<'_>, certificate: i64) -> Result<bool> {
     db.prepare_cached(
         "INSERT OR IGNORE INTO envelopes
              (id, record_id, author, certificate_no, header, body, signature, status, verdict)
@@ -78,7 +75,7 @@ pub(super) fn put(db: &Connection, envelope: &NewEnvelope<'_>) -> Result<Option<
         status_code(&envelope.verdict),
         cbor(&envelope.verdict),
     ])
-    .map(|rows| Some(rows == 1))
+    .map(|rows| rows == 1)
 }
 
 pub(super) fn set_verdict(db: &Connection, id: EnvelopeId, verdict: Verdict) -> Result<bool> {

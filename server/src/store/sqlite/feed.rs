@@ -6,6 +6,7 @@ use onegrid_core::wire::digest::Digest;
 use rusqlite::{Connection, Error, OptionalExtension, Result, Row, params};
 
 use super::convert::{int, limit, number, stream as stream_name};
+use super::memo::Known;
 use crate::store::{Entry, FeedRow, Head, NewEntry};
 
 pub(super) fn stream_no(db: &Connection, stream: StreamId) -> Result<Option<i64>> {
@@ -14,24 +15,35 @@ pub(super) fn stream_no(db: &Connection, stream: StreamId) -> Result<Option<i64>
         .optional()
 }
 
-pub(super) fn stream_no_made(db: &Connection, stream: StreamId) -> Result<i64> {
-    if let Some(no) = stream_no(db, stream)? {
-        return Ok(no);
-    }
-    db.prepare_cached("INSERT INTO streams (id, head, digest) VALUES (?, 0, ?)")?
-        .insert(params![stream.to_bytes(), Digest::EMPTY.to_bytes()])
-}
-
-pub(super) fn head(db: &Connection, stream: StreamId) -> Result<Head> {
-    db.prepare_cached("SELECT head, digest FROM streams WHERE id = ?")?
+/// Number and head of a stream; `None` when there is none yet.
+pub(super) fn known(db: &Connection, stream: StreamId) -> Result<Option<Known>> {
+    db.prepare_cached("SELECT head, digest, no FROM streams WHERE id = ?")?
         .query_row([stream.to_bytes()], |row| {
-            Ok(Head {
-                position: number(row, 0)?,
-                digest: row.get(1).map(Digest::from_bytes)?,
+            Ok(Known {
+                no: row.get(2)?,
+                head: read_head(row)?,
             })
         })
         .optional()
-        .map(Option::unwrap_or_default)
+}
+
+pub(super) fn make(db: &Connection, stream: StreamId) -> Result<Known> {
+    let head = Head::default();
+    let no = db
+        .prepare_cached("INSERT INTO streams (id, head, digest) VALUES (?, ?, ?)")?
+        .insert(params![
+            stream.to_bytes(),
+            int(head.position),
+            head.digest.to_bytes()
+        ])?;
+    Ok(Known { no, head })
+}
+
+fn read_head(row: &Row<'_>) -> Result<Head> {
+    Ok(Head {
+        position: number(row, 0)?,
+        digest: row.get(1).map(Digest::from_bytes)?,
+    })
 }
 
 pub(super) fn streams(db: &Connection) -> Result<Vec<StreamId>> {
@@ -40,9 +52,9 @@ pub(super) fn streams(db: &Connection) -> Result<Vec<StreamId>> {
         .collect()
 }
 
-pub(super) fn append(db: &Connection, stream: StreamId, entries: &[NewEntry]) -> Result<Head> {
-    let no = stream_no_made(db, stream)?;
-    let mut head = head(db, stream)?;
+/// Gives the new head. `known` is where the stream stands.
+pub(super) fn append(db: &Connection, known: Known, entries: &[NewEntry]) -> Result<Head> {
+    let Known { no, mut head } = known;
     let mut insert = db.prepare_cached(
         "INSERT INTO feed (stream_no, position, kind, subject, data, digest)
          VALUES (?, ?, ?, ?, ?, ?)",

@@ -8,6 +8,7 @@ mod bases;
 mod convert;
 mod envelopes;
 mod feed;
+mod memo;
 mod open;
 mod people;
 mod pool;

@@ -6,32 +6,47 @@ use onegrid_core::wire::digest::Digest;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use super::convert::{int, limit, number, stream as stream_name};
-use super::feed::{stream_no, stream_no_made};
+use super::feed::stream_no;
+use super::memo::Known;
 use crate::store::{CurrentEntry, Holding, LoadKey, LoadRow, StreamItem};
 
-/// Gives whether the record exists.
-pub(super) fn hold(db: &Connection, stream: StreamId, record: RecordId) -> Result<bool> {
-    let no = stream_no_made(db, stream)?;
-    let head = super::feed::head(db, stream)?;
-    let found: Option<(i64, i64, i64)> = db
-        .prepare_cached("SELECT no, open, created_ms FROM records WHERE id = ?")?
+/// What a stream keeps of a record that it holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Holdable {
+    no: i64,
+    open: i64,
+    created_ms: i64,
+}
+
+pub(super) fn holdable(db: &Connection, record: RecordId) -> Result<Option<Holdable>> {
+    db.prepare_cached("SELECT no, open, created_ms FROM records WHERE id = ?")?
         .query_row([record.0], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            Ok(Holdable {
+                no: row.get(0)?,
+                open: row.get(1)?,
+                created_ms: row.get(2)?,
+            })
         })
-        .optional()?;
-    let Some((record_no, open, created_ms)) = found else {
-        return Ok(false);
-    };
+        .optional()
+}
+
+pub(super) fn hold(db: &Connection, stream: Known, record: Holdable) -> Result<()> {
     // One row by values: what selects and replaces costs SQLite a savepoint for each record.
     db.prepare_cached("DELETE FROM stream_records WHERE stream_no = ? AND record_no = ?")?
-        .execute(params![no, record_no])?;
+        .execute(params![stream.no, record.no])?;
     db.prepare_cached(
         "INSERT INTO stream_records
              (stream_no, record_no, open, created_ms, turned_at, added_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
     )?
-    .execute(params![no, record_no, open, created_ms, int(head.position)])
-    .map(|rows| rows == 1)
+    .execute(params![
+        stream.no,
+        record.no,
+        record.open,
+        record.created_ms,
+        int(stream.head.position)
+    ])
+    .map(drop)
 }
 
 pub(super) fn release(db: &Connection, stream: StreamId, record: RecordId) -> Result<()> {
@@ -162,23 +177,19 @@ fn load_row(row: &Row<'_>, rest: bool) -> Result<LoadRow> {
     })
 }
 
-/// `None` when the certificate is not stored.
+/// Gives whether it is new.
 pub(super) fn need_certificate(
     db: &Connection,
-    stream: StreamId,
-    certificate: Hash,
+    stream_no: i64,
+    certificate_no: i64,
     position: u64,
-) -> Result<Option<bool>> {
-    let Some(certificate) = super::envelopes::certificate_no(db, certificate)? else {
-        return Ok(None);
-    };
-    let no = stream_no_made(db, stream)?;
+) -> Result<bool> {
     db.prepare_cached(
         "INSERT OR IGNORE INTO stream_certificates (stream_no, certificate_no, position)
          VALUES (?, ?, ?)",
     )?
-    .execute(params![no, certificate, int(position)])
-    .map(|rows| Some(rows == 1))
+    .execute(params![stream_no, certificate_no, int(position)])
+    .map(|rows| rows == 1)
 }
 
 pub(super) fn forget_certificate(db: &Connection, stream: StreamId, hash: Hash) -> Result<()> {
@@ -232,12 +243,11 @@ pub(super) fn certificates(
 
 pub(super) fn set_current(
     db: &Connection,
-    stream: StreamId,
+    no: i64,
     name: &[u8],
     position: u64,
     data: Option<&[u8]>,
 ) -> Result<()> {
-    let no = stream_no_made(db, stream)?;
     match data {
         Some(data) => db
             .prepare_cached(

@@ -8,6 +8,7 @@ use onegrid_core::wire::verdict::Verdict;
 use rusqlite::Connection;
 
 use super::convert::failure;
+use super::memo::Memo;
 use super::{
     administration, bases, envelopes, feed, people, readings, records, streams, unread, visitors,
     written,
@@ -15,16 +16,25 @@ use super::{
 use crate::store::{
     Amount, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow, DeviceRow, FeedRow, Head,
     Holding, InvitationRow, LoadKey, LoadRow, MemberRow, Reader, ReadingKey, ReadingRow, RecordRow,
-    ReviewRow, SessionRow, StoreResult, StoredEnvelope, StreamItem, UnreadRow,
+    ReviewRow, SessionRow, StoreError, StoreResult, StoredEnvelope, StreamItem, UnreadRow,
 };
 
 pub(super) struct Tx<'c> {
     pub(super) db: &'c Connection,
+    pub(super) memo: Memo,
 }
 
 impl<'c> Tx<'c> {
     pub(super) fn new(db: &'c Connection) -> Self {
-        Self { db }
+        Self {
+            db,
+            memo: Memo::default(),
+        }
+    }
+
+    pub(super) fn certificate_no(&self, hash: Hash) -> StoreResult<i64> {
+        let found = self.memo.certificate_no(self.db, hash).map_err(failure)?;
+        found.ok_or(StoreError::Missing("certificate"))
     }
 }
 
@@ -111,7 +121,8 @@ impl Reader for Tx<'_> {
     }
 
     fn head(&self, stream: StreamId) -> StoreResult<Head> {
-        feed::head(self.db, stream).map_err(failure)
+        let known = self.memo.stream(self.db, stream).map_err(failure)?;
+        Ok(known.map(|known| known.head).unwrap_or_default())
     }
 
     fn streams(&self) -> StoreResult<Vec<StreamId>> {

@@ -7,6 +7,7 @@ use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::verdict::Verdict;
 
 use super::convert::failure;
+use super::memo::Known;
 use super::tx::Tx;
 use super::{
     administration, bases, envelopes, feed, people, readings, records, streams, unread, visitors,
@@ -46,6 +47,7 @@ impl Writer for Tx<'_> {
     }
 
     fn put_record(&mut self, record: &RecordRow) -> StoreResult<()> {
+        self.memo.forget_record();
         records::put(self.db, record).map_err(failure)
     }
 
@@ -54,7 +56,10 @@ impl Writer for Tx<'_> {
     }
 
     fn append(&mut self, stream: StreamId, entries: &[NewEntry]) -> StoreResult<Head> {
-        feed::append(self.db, stream, entries).map_err(failure)
+        let known = self.memo.stream_made(self.db, stream).map_err(failure)?;
+        let head = feed::append(self.db, known, entries).map_err(failure)?;
+        self.memo.moved(stream, Known { head, ..known });
+        Ok(head)
     }
 
     fn release(&mut self, stream: StreamId, record: RecordId) -> StoreResult<()> {
@@ -68,7 +73,8 @@ impl Writer for Tx<'_> {
         position: u64,
         data: Option<&[u8]>,
     ) -> StoreResult<()> {
-        streams::set_current(self.db, stream, name, position, data).map_err(failure)
+        let no = self.memo.stream_made(self.db, stream).map_err(failure)?.no;
+        streams::set_current(self.db, no, name, position, data).map_err(failure)
     }
 
     fn put_member(&mut self, member: &MemberRow) -> StoreResult<()> {
@@ -133,21 +139,27 @@ impl Writer for Tx<'_> {
         certificate: Hash,
         position: u64,
     ) -> StoreResult<bool> {
-        streams::need_certificate(self.db, stream, certificate, position)
-            .map_err(failure)?
-            .ok_or(StoreError::Missing("certificate"))
+        let certificate = self.certificate_no(certificate)?;
+        let stream = self.memo.stream_made(self.db, stream).map_err(failure)?.no;
+        if self.memo.is_needed(stream, certificate) {
+            return Ok(false);
+        }
+        let first = streams::need_certificate(self.db, stream, certificate, position);
+        let first = first.map_err(failure)?;
+        self.memo.needed(stream, certificate);
+        Ok(first)
     }
 
     fn forget_certificates(&mut self, stream: StreamId, certificates: &[Hash]) -> StoreResult<()> {
+        self.memo.forget_needed();
         certificates.iter().try_for_each(|hash| {
             streams::forget_certificate(self.db, stream, *hash).map_err(failure)
         })
     }
 
     fn put_envelope(&mut self, envelope: &NewEnvelope<'_>) -> StoreResult<bool> {
-        envelopes::put(self.db, envelope)
-            .map_err(failure)?
-            .ok_or(StoreError::Missing("certificate"))
+        let certificate = self.certificate_no(envelope.certificate)?;
+        envelopes::put(self.db, envelope, certificate).map_err(failure)
     }
 
     fn put_packed(&mut self, envelope: &PackedEnvelope) -> StoreResult<bool> {
@@ -173,11 +185,9 @@ impl Writer for Tx<'_> {
     }
 
     fn hold(&mut self, stream: StreamId, record: RecordId) -> StoreResult<()> {
-        let found = streams::hold(self.db, stream, record).map_err(failure)?;
-        if found {
-            Ok(())
-        } else {
-            Err(StoreError::Missing("record"))
-        }
+        let stream = self.memo.stream_made(self.db, stream).map_err(failure)?;
+        let found = self.memo.holdable(self.db, record).map_err(failure)?;
+        let record = found.ok_or(StoreError::Missing("record"))?;
+        streams::hold(self.db, stream, record).map_err(failure)
     }
 }
