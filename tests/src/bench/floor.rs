@@ -4,28 +4,30 @@
 //! in one transaction that is synced to disk.
 
 use std::path::Path;
-use std::time::Instant;
 
 use onegrid_core::id::Hash;
 use onegrid_core::trust::sign::{Authority, Purpose};
 use onegrid_core::wire::envelope::VerifiedEnvelope;
 use rusqlite::{Connection, params};
 
-/// Seconds for these envelopes.
-pub(super) fn seconds(
-    folder: &Path,
-    envelopes: &[&VerifiedEnvelope],
-    authority: &Authority,
-) -> f64 {
-    let path = folder.join("floor.db");
-    let mut connection = Connection::open(path).unwrap();
+/// An empty table in a new file.
+pub(super) fn open(folder: &Path) -> Connection {
+    let connection = Connection::open(folder.join("floor.db")).unwrap();
     connection
         .execute_batch(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
              CREATE TABLE kept (hash BLOB PRIMARY KEY, bytes BLOB NOT NULL) WITHOUT ROWID;",
         )
         .unwrap();
-    let start = Instant::now();
+    connection
+}
+
+/// Does it for these envelopes.
+pub(super) fn append(
+    connection: &mut Connection,
+    envelopes: &[&VerifiedEnvelope],
+    authority: &Authority,
+) {
     let tx = connection.transaction().unwrap();
     {
         let mut insert = tx.prepare("INSERT INTO kept VALUES (?1, ?2)").unwrap();
@@ -52,5 +54,4 @@ pub(super) fn seconds(
         }
     }
     tx.commit().unwrap();
-    start.elapsed().as_secs_f64()
 }
