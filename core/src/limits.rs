@@ -43,6 +43,8 @@ pub const ACCESS_STREAMS_MAX: usize = 1_000;
 
 /// Page cache of a replica, KiB.
 pub const REPLICA_CACHE_KIB: i64 = 4_096;
+/// Page cache of the second copy of its outbox, KiB.
+pub const OUTBOX_COPY_CACHE_KIB: i64 = 256;
 /// Prepared statements that a replica keeps.
 pub const REPLICA_STATEMENTS_CACHED: usize = 96;
 /// Local writes that the marker reserves at a time.

@@ -4,6 +4,7 @@
 //! receipts, so that every replica answers alike. Whether a move is *possible* in a stage is another question
 //! (`case::guard`).
 
+pub mod choice;
 pub mod table;
 
 #[cfg(test)]

@@ -203,7 +203,9 @@ impl Graph {
         false
     }
 
-    pub(super) fn heads(&self) -> Vec<EnvelopeId> {
+    /// Ids of the newest heads, as many as an envelope may name, and how many heads there are. Among them is
+    /// always the one that builds on what this author wrote last: an author's envelopes lie on one line.
+    pub(super) fn heads(&self, author: Option<DeviceId>) -> (Vec<EnvelopeId>, usize) {
         let mut covered = vec![false; self.nodes.len()];
         let usable = |node: &Node| {
             !node.is_held() && !matches!(node.verdict.map(|v| v.status), Some(Status::Refused(_)))
@@ -216,8 +218,21 @@ impl Graph {
         let mut heads: Vec<usize> = (0..self.nodes.len())
             .filter(|&index| !covered[index] && usable(&self.nodes[index]))
             .collect();
+        let all = heads.len();
+        let own = author.filter(|_| all > PARENTS_MAX).and_then(|author| {
+            let own = |index: &usize| {
+                let node = &self.nodes[*index];
+                let binds = |verdict: Verdict| verdict.status == Status::Accepted;
+                node.author == author && node.verdict.is_none_or(binds)
+            };
+            (0..self.nodes.len())
+                .filter(own)
+                .max_by_key(|&index| self.nodes[index].depth)
+        });
         heads.sort_by_key(|&index| {
+            let is_own = own.is_some_and(|own| own == index || self.is_ancestor(own, index));
             (
+                !is_own,
                 std::cmp::Reverse(self.nodes[index].depth),
                 self.nodes[index].id,
             )
@@ -228,6 +243,6 @@ impl Graph {
             .map(|index| self.nodes[index].id)
             .collect();
         ids.sort_unstable();
-        ids
+        (ids, all)
     }
 }

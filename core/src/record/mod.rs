@@ -35,7 +35,7 @@ pub use past::{LoadError, Past, StoredEnvelope};
 
 use crate::crdt::Document;
 use crate::domain::case::{CaseState, GenesisFacts};
-use crate::id::{EnvelopeId, RecordId};
+use crate::id::{DeviceId, EnvelopeId, RecordId};
 use crate::wire::digest::Digest;
 use crate::wire::verdict::{Status, Verdict};
 
@@ -147,7 +147,19 @@ impl Record {
     /// there be more, the newest come first and the rest is picked up by the next envelope.
     #[must_use]
     pub fn heads(&self) -> Vec<EnvelopeId> {
-        self.graph.heads()
+        self.graph.heads(None).0
+    }
+
+    /// The same for a new envelope of this author: what it wrote last is among what they cover.
+    #[must_use]
+    pub fn heads_for(&self, author: DeviceId) -> Vec<EnvelopeId> {
+        self.graph.heads(Some(author)).0
+    }
+
+    /// Whether there are more heads than an envelope may name.
+    #[must_use]
+    pub fn has_too_many_heads(&self) -> bool {
+        self.graph.heads(None).1 > crate::limits::PARENTS_MAX
     }
 
     /// The envelopes that are settled (accepted or void), each with the latest verdict on it.

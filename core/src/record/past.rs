@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Record;
 use super::admit::node_of;
-use crate::crdt::{Document, GateError};
+use crate::crdt::GateError;
 use crate::id::{Hash, RecordId};
 use crate::trust::certificate::Certificate;
 use crate::wire::envelope::VerifiedEnvelope;
@@ -32,8 +32,6 @@ pub struct Past {
     pub certificates: HashMap<Hash, Arc<Certificate>>,
     /// The single envelopes, in any order.
     pub envelopes: Vec<StoredEnvelope>,
-    /// The saved document of what counts: a cache. Whatever does not fit is made again.
-    pub snapshot: Option<Vec<u8>>,
 }
 
 /// Why a record can not be loaded.
@@ -74,12 +72,6 @@ impl Record {
             record.absorb(pack, &past.certificates)?;
         }
         record.push_stored(past.envelopes)?;
-        if let Some(document) = past
-            .snapshot
-            .and_then(|bytes| Document::from_save(&bytes).ok())
-        {
-            record.document = Some(document);
-        }
         record.rejudge();
         Ok(record)
     }

@@ -19,6 +19,7 @@ mod error;
 mod marker;
 mod migrate;
 mod open;
+mod outbox_copy;
 mod port;
 mod salvage;
 mod search;

@@ -12,7 +12,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::error::ReplicaError;
 use super::migrate;
 use crate::id::Hash;
-use crate::limits::{REPLICA_CACHE_KIB, REPLICA_STATEMENTS_CACHED};
+use crate::limits::{OUTBOX_COPY_CACHE_KIB, REPLICA_CACHE_KIB, REPLICA_STATEMENTS_CACHED};
 
 /// The key of the file: 32 random bytes that the host keeps in its key store. Wiped when dropped.
 #[derive(Clone)]
@@ -111,8 +111,22 @@ pub(super) fn open_damaged(path: &Path, key: &FileKey) -> Result<Connection, Rep
     )
 }
 
+/// Opens or makes the second copy beside a replica. What it holds can be made again: it is written without
+/// waiting for the disk.
+pub(super) fn second(path: &Path, key: &FileKey) -> Result<Connection, ReplicaError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = keyed(path, key, flags)?;
+    conn.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
+    conn.pragma_update(None, "cache_size", -OUTBOX_COPY_CACHE_KIB)?;
+    Ok(conn)
+}
+
 fn keyed(path: &Path, key: &FileKey, flags: OpenFlags) -> Result<Connection, ReplicaError> {
     let conn = Connection::open_with_flags(path, flags)?;
+    // What fails is an error with a code; the library's own lines on stderr would only repeat it.
+    conn.execute_batch("PRAGMA cipher_log_level = NONE;")?;
     conn.execute_batch(&key.pragma())?;
     conn.execute_batch("PRAGMA temp_store = MEMORY; PRAGMA locking_mode = EXCLUSIVE;")?;
     Ok(conn)

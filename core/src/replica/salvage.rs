@@ -1,7 +1,8 @@
 //! A file that does not open is set aside, never deleted, and what is readable goes into a new one.
 //!
 //! Damage is by page: a range of rows that can not be read is halved until the bad rows are alone. What the
-//! person wrote and no server has comes first; pulled data would come again anyway.
+//! person wrote and no server has is in a second file as well (`outbox_copy`), which is read after the first;
+//! pulled data would come again anyway.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -9,10 +10,11 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{CachedStatement, Connection, params_from_iter};
 
 use super::error::ReplicaError;
 use super::open::{self, FileKey};
+use super::outbox_copy;
 
 /// What the rescue of a damaged file brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +41,9 @@ const TABLES: &[(&str, Walk)] = &[
     ("verdict_change", Walk::ByKey("id")),
 ];
 
+/// How many of them the outbox copy has too.
+const OUTBOX_TABLES: usize = 4;
+
 #[derive(Clone, Copy)]
 enum Walk {
     /// By ranges of a number, halved around what can not be read.
@@ -47,17 +52,26 @@ enum Walk {
     ByKey(&'static str),
 }
 
-/// Moves the file and its log to the first free name `<path>.aside-<n>`.
+/// Moves the file, its log and its outbox copy to the first free name `<path>.aside-<n>`.
 pub(super) fn set_aside(path: &Path) -> Result<PathBuf, ReplicaError> {
     let aside = (1..=u32::MAX)
         .map(|n| with_suffix(path, &format!(".aside-{n}")))
         .find(|aside| !aside.exists())
         .ok_or(ReplicaError::Storage)?;
-    let log = with_suffix(path, "-wal");
-    if log.exists() {
-        fs::rename(&log, with_suffix(&aside, "-wal")).map_err(|_| ReplicaError::Storage)?;
+    let (copy, copy_aside) = (outbox_copy::path_of(path), outbox_copy::path_of(&aside));
+    let log = |path: &Path| with_suffix(path, "-wal");
+    let moves = [
+        (log(&copy), log(&copy_aside)),
+        (copy, copy_aside),
+        (log(path), log(&aside)),
+        (path.to_owned(), aside.clone()),
+    ];
+    for (from, to) in &moves {
+        // What an interrupted attempt has moved stays where it is.
+        if from.exists() && !to.exists() {
+            fs::rename(from, to).map_err(|_| ReplicaError::Storage)?;
+        }
     }
-    fs::rename(path, &aside).map_err(|_| ReplicaError::Storage)?;
     Ok(aside)
 }
 
@@ -67,15 +81,32 @@ pub(super) fn copy(
     key: &FileKey,
     target: &mut Connection,
 ) -> Result<Rescue, ReplicaError> {
-    let mut source = Source {
-        path: aside,
-        key,
-        conn: None,
-    };
     let mut rescue = Rescue {
         set_aside: aside.to_owned(),
         rows_kept: 0,
         incomplete: false,
+    };
+    let tx = target.transaction()?;
+    read_file(aside, key, TABLES, &tx, &mut rescue)?;
+    let second = outbox_copy::path_of(aside);
+    if second.exists() {
+        read_file(&second, key, &TABLES[..OUTBOX_TABLES], &tx, &mut rescue)?;
+    }
+    tx.commit()?;
+    Ok(rescue)
+}
+
+fn read_file(
+    path: &Path,
+    key: &FileKey,
+    tables: &[(&'static str, Walk)],
+    tx: &Connection,
+    rescue: &mut Rescue,
+) -> Result<(), ReplicaError> {
+    let mut source = Source {
+        path,
+        key,
+        conn: None,
     };
     let schema = |conn: &Connection| {
         conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| {
@@ -84,22 +115,16 @@ pub(super) fn copy(
     };
     if source.read(schema).is_none() {
         rescue.incomplete = true;
-        return Ok(rescue);
+        return Ok(());
     }
-    let tx = target.transaction()?;
-    for (table, walk) in TABLES {
-        let mut sink = Sink {
-            tx: &tx,
-            table,
-            rescue: &mut rescue,
-        };
+    for (table, walk) in tables {
+        let mut sink = Sink { tx, table, rescue };
         match walk {
             Walk::ByNumber(column) => by_number(&mut source, &mut sink, column)?,
             Walk::ByKey(column) => by_key(&mut source, &mut sink, column)?,
         }
     }
-    tx.commit()?;
-    Ok(rescue)
+    Ok(())
 }
 
 /// A damaged file. After an error the connection is made again: the cipher stays in its error otherwise.
@@ -130,17 +155,29 @@ struct Sink<'a> {
     rescue: &'a mut Rescue,
 }
 
-impl Sink<'_> {
-    fn write(&mut self, columns: &[String], rows: &[Vec<Value>]) -> Result<(), ReplicaError> {
+impl<'a> Sink<'a> {
+    fn insert(&self, columns: &[String]) -> Result<CachedStatement<'a>, ReplicaError> {
         let marks = vec!["?"; columns.len()].join(", ");
-        let mut insert = self.tx.prepare_cached(&format!(
+        Ok(self.tx.prepare_cached(&format!(
             "INSERT OR IGNORE INTO {} ({}) VALUES ({marks})",
             self.table,
             columns.join(", ")
-        ))?;
+        ))?)
+    }
+
+    fn write(&mut self, columns: &[String], rows: &[Vec<Value>]) -> Result<(), ReplicaError> {
+        // A number that is taken by another row is not the row's name: it gets the next one.
+        let unnumbered = columns.iter().filter(|column| *column != "no").count();
+        let from = columns.len() - unnumbered;
+        let mut insert = self.insert(columns)?;
+        let mut insert_unnumbered = self.insert(&columns[from..])?;
         for row in rows {
+            let kept = match insert.execute(params_from_iter(row)) {
+                Ok(0) if from == 1 => insert_unnumbered.execute(params_from_iter(&row[1..])),
+                other => other,
+            };
             // A row that the new schema refuses is damage too; the rest goes on.
-            match insert.execute(params_from_iter(row)) {
+            match kept {
                 Ok(kept) => self.rescue.rows_kept += kept as u64,
                 Err(error) => match ReplicaError::from(error) {
                     full @ (ReplicaError::DiskFull | ReplicaError::Storage) => return Err(full),
@@ -247,7 +284,7 @@ fn rows(conn: &Connection, sql: &str, range: &[i64], rows_max: i64) -> rusqlite:
     Ok((columns, found))
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)

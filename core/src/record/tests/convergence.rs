@@ -179,10 +179,8 @@ fn a_record_loaded_from_its_parts_is_the_same_record() {
                 verdict: Some(*verdict),
             })
             .collect();
-        let snapshot = record.document().map(crate::crdt::Document::save);
         let past = Past {
             envelopes,
-            snapshot,
             ..Past::default()
         };
         let loaded = Record::load(record.id(), past).unwrap();

@@ -115,7 +115,6 @@ pub(in crate::replica) fn record(
         more_packs,
         certificates: known,
         envelopes,
-        snapshot: None,
     };
     let mut record = Record::load(id, past).map_err(|_| ReplicaError::Inconsistent)?;
     let changed = verdict_change::of_record(conn, id)?;

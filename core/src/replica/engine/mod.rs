@@ -20,9 +20,11 @@ use rusqlite::Connection;
 use super::error::ReplicaError;
 use super::marker::{Epoch, Marker, Marks};
 use super::open::{self, FileKey};
+use super::outbox_copy::{self, OutboxCopy};
 use super::salvage::{self, Rescue};
 use super::table::meta::{self, Name};
 use super::table::{certificate, notice, pack};
+use crate::domain::Grant;
 use crate::id::{DeviceId, MemberId};
 use crate::limits::LIST_ROWS_MAX;
 use crate::trust::certificate::{Anchors, Certificate, ServerKey};
@@ -58,10 +60,12 @@ pub(super) struct Identity {
 /// One person's replica on one phone. It holds the file exclusively.
 pub struct Replica {
     pub(super) conn: Connection,
+    pub(super) outbox_copy: OutboxCopy,
     pub(super) marks: Marks,
     pub(super) signer: SecretKey,
     pub(super) entropy: Box<dyn Entropy>,
     pub(super) identity: Option<Identity>,
+    pub(super) acting_as: Option<Grant>,
     pub(super) certificates: Certificates,
 }
 
@@ -75,6 +79,11 @@ impl Replica {
     /// Makes a new replica where there is no file (or an empty one).
     pub fn create(options: ReplicaOptions) -> Result<Self, ReplicaError> {
         let conn = open::create(&options.path, &options.file_key)?;
+        let left_over = outbox_copy::path_of(&options.path);
+        if left_over.exists() {
+            // Of a replica that is gone: kept, and no part of this one.
+            salvage::set_aside(&left_over)?;
+        }
         Self::with(conn, options)
     }
 
@@ -86,11 +95,14 @@ impl Replica {
         Self::with(conn, options)
     }
 
-    /// Sets a damaged file aside and takes what is readable into a new one. The person is told by a notice.
+    /// Sets a damaged file aside and takes what is readable into a new one. What is not delivered is in a
+    /// second file too, so that damage of one file, or its loss, costs none of it. The person is told by a
+    /// notice.
     pub fn rescue(options: ReplicaOptions, now_ms: i64) -> Result<(Self, Rescue), ReplicaError> {
         let known = Marks::peek(options.marker.as_ref())?;
         match open::open(&options.path, &options.file_key, known) {
             Err(ReplicaError::Damaged | ReplicaError::EmptyFile | ReplicaError::Inconsistent) => {}
+            Err(ReplicaError::Missing) if outbox_copy::path_of(&options.path).exists() => {}
             // Nothing to rescue, or not with this key: the caller's own error, or an intact file.
             Err(error) => return Err(error),
             // The first page may be well and a later one not: the caller has seen it fail.
@@ -120,12 +132,15 @@ impl Replica {
     fn with(conn: Connection, options: ReplicaOptions) -> Result<Self, ReplicaError> {
         let mut marks = Marks::load(options.marker, options.file_key.fingerprint())?;
         marks.remember_key()?;
+        let outbox_copy = OutboxCopy::open(&options.path, &options.file_key, &conn)?;
         let mut replica = Self {
             conn,
+            outbox_copy,
             marks,
             signer: options.signer,
             entropy: options.entropy,
             identity: None,
+            acting_as: None,
             certificates: Certificates::default(),
         };
         replica.identity = replica.stored_identity()?;
@@ -150,11 +165,27 @@ impl Replica {
         certificate::insert(&tx, own)?;
         meta::put(&tx, Name::OwnCertificate, own.hash().as_bytes())?;
         tx.commit()?;
+        self.outbox_copy.follow_identity(&self.conn);
         self.identity = self.stored_identity()?;
         self.identity
             .as_ref()
             .map(|_| ())
             .ok_or(ReplicaError::BadInput)
+    }
+
+    /// From now on the person writes under this grant and no other, until the replica is closed; `None`:
+    /// under the one that is nearest to the record ([`crate::domain::may::choice`]). Everybody who reads
+    /// the record sees the role. What the grant does not allow is refused, even if another one would.
+    pub fn act_as(&mut self, grant: Option<Grant>) -> Result<(), ReplicaError> {
+        let held = |grant: &Grant| {
+            self.certificate()
+                .is_some_and(|own| own.facts().grants.contains(grant))
+        };
+        if grant.as_ref().is_some_and(|grant| !held(grant)) {
+            return Err(ReplicaError::NotAllowed("may.role"));
+        }
+        self.acting_as = grant;
+        Ok(())
     }
 
     /// Makes every projection again from envelopes and verdicts.

@@ -13,11 +13,15 @@ use super::load::{self, Certificates};
 use super::project;
 use super::{Entropy, Identity, Replica};
 use crate::crdt::ActorId;
+use crate::domain::Grant;
+use crate::domain::case::payload::Seen;
+use crate::domain::case::{CaseState, Event, FOLD_VERSION, Party};
+use crate::domain::may::choice::{self, Matter};
 use crate::id::{DeviceId, EnvelopeId, MemberId, RecordId};
 use crate::record::{Accepted, Outcome, Record};
 use crate::trust::certificate::Anchors;
 use crate::trust::sign::SecretKey;
-use crate::wire::body::Body;
+use crate::wire::body::{Body, EventBody, Genesis};
 use crate::wire::envelope::{
     DirectoryMark, Envelope, FORMAT_VERSION, Header, SUITE_ED25519_SHA256,
 };
@@ -28,6 +32,7 @@ pub(in crate::replica) struct Writing<'a> {
     pub(in crate::replica) certificates: &'a mut Certificates,
     pub(in crate::replica) now_ms: i64,
     identity: &'a Identity,
+    acting_as: Option<&'a Grant>,
     signer: &'a SecretKey,
     entropy: &'a mut dyn Entropy,
     marks: &'a mut Marks,
@@ -55,6 +60,7 @@ impl Replica {
             certificates: &mut self.certificates,
             now_ms,
             identity,
+            acting_as: self.acting_as.as_ref(),
             signer: &self.signer,
             entropy: self.entropy.as_mut(),
             marks: &mut self.marks,
@@ -67,7 +73,34 @@ impl Replica {
         let written = write(&mut writing)?;
         writing.finish()?;
         tx.commit()?;
+        self.outbox_copy.follow(&self.conn);
         Ok(written)
+    }
+}
+
+fn of_report(genesis: &Genesis) -> Matter {
+    Matter {
+        areas: vec![genesis.home],
+        units: genesis.team.into_iter().collect(),
+        movement: None,
+    }
+}
+
+fn of_case(state: &CaseState, body: &Body) -> Matter {
+    let assigned = state.assignments.iter().filter_map(|one| match one.to {
+        Party::Unit(unit) => Some(unit),
+        Party::Member(_) => None,
+    });
+    let movement = match body {
+        Body::Event(event) => Event::decode(event.code, event.fold_version, &event.data)
+            .ok()
+            .and_then(|event| event.movement()),
+        _ => None,
+    };
+    Matter {
+        areas: state.areas().collect(),
+        units: state.facts.team.into_iter().chain(assigned).collect(),
+        movement,
     }
 }
 
@@ -203,8 +236,12 @@ impl Writing<'_> {
 
     /// Makes a record.
     pub(in crate::replica) fn genesis(&mut self, body: &Body) -> Result<RecordId, ReplicaError> {
+        let matter = match body {
+            Body::Genesis(genesis) => of_report(genesis),
+            _ => Matter::default(),
+        };
         let mut refused = NO_ROLE;
-        for grant in self.grants() {
+        for grant in self.grants(&matter) {
             let envelope = self.seal(None, Vec::new(), grant, body)?;
             let id = envelope.record();
             let mut record = Record::new(id);
@@ -220,22 +257,43 @@ impl Writing<'_> {
     }
 
     /// Adds an envelope to a record, under the first grant that allows it.
+    ///
+    /// It says that the author has seen all that is here. Where more people wrote at the same time than one
+    /// envelope may name, the author first says so of some of them, until the rest fits.
     pub(in crate::replica) fn append(
         &mut self,
         id: RecordId,
         body: &Body,
     ) -> Result<EnvelopeId, ReplicaError> {
+        while self.record(id)?.has_too_many_heads() {
+            let (code, data) = Event::Seen(Seen {}).encode();
+            let seen = Body::Event(EventBody {
+                salt: Some(self.random()),
+                code,
+                fold_version: FOLD_VERSION,
+                data,
+                on_behalf_of: None,
+                replaces: None,
+            });
+            self.append_here(id, &seen)?;
+        }
+        self.append_here(id, body)
+    }
+
+    fn append_here(&mut self, id: RecordId, body: &Body) -> Result<EnvelopeId, ReplicaError> {
+        let author = self.device();
         let record = self.record(id)?;
         if record.state().is_some_and(|state| state.frozen) {
             return Err(ReplicaError::NeedsNewerApp);
         }
-        let parents = record.heads();
+        let parents = record.heads_for(author);
         if parents.is_empty() {
             // All that is here awaits review: whatever builds on it would wait too.
             return Err(ReplicaError::NotAllowed("replica.awaits_review"));
         }
+        let grants = record.state().map(|state| of_case(state, body));
         let mut refused = NO_ROLE;
-        for grant in self.grants() {
+        for grant in self.grants(&grants.unwrap_or_default()) {
             let envelope = self.seal(Some(id), parents.clone(), grant, body)?;
             self.record(id)?;
             let mut record = self.touched.remove(&id).ok_or(ReplicaError::NoRecord)?;
@@ -251,8 +309,14 @@ impl Writing<'_> {
         Err(ReplicaError::NotAllowed(refused))
     }
 
-    fn grants(&self) -> std::ops::Range<u8> {
-        0..u8::try_from(self.identity.certificate.facts().grants.len()).unwrap_or(u8::MAX)
+    /// The grants to try, in this order.
+    fn grants(&self, matter: &Matter) -> Vec<u8> {
+        let grants = &self.identity.certificate.facts().grants;
+        let mut order = choice::order(grants, matter);
+        if let Some(named) = self.acting_as {
+            order.retain(|n| grants.get(usize::from(*n)) == Some(named));
+        }
+        order
     }
 
     fn seal(

@@ -61,6 +61,7 @@ impl Replica {
             meta::put(&tx, Name::OwnCertificate, own.hash().as_bytes())?;
             tx.commit()?;
             self.identity = self.stored_identity()?;
+            self.outbox_copy.follow_identity(&self.conn);
         }
         Ok(())
     }

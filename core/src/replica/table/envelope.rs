@@ -143,6 +143,35 @@ pub(in crate::replica) fn unjudged(
     .collect()
 }
 
+/// Number and id of envelopes without verdict, oldest first, at most `rows_max` after number `after`.
+pub(in crate::replica) fn unjudged_ids(
+    conn: &Connection,
+    after: i64,
+    rows_max: usize,
+) -> Sql<Vec<(i64, EnvelopeId)>> {
+    conn.prepare_cached(
+        "SELECT no, id FROM envelope WHERE standing = 0 AND no > ?1 ORDER BY no LIMIT ?2",
+    )?
+    .query_map(
+        (after, i64::try_from(rows_max).unwrap_or(i64::MAX)),
+        numbered,
+    )?
+    .collect()
+}
+
+/// The newest envelope without verdict.
+pub(in crate::replica) fn newest_unjudged(conn: &Connection) -> Sql<Option<(i64, EnvelopeId)>> {
+    conn.prepare_cached("SELECT no, id FROM envelope WHERE standing = 0 ORDER BY no DESC LIMIT 1")?
+        .query_row([], numbered)
+        .optional()
+}
+
+/// Whether this envelope is there under this number, without verdict.
+pub(in crate::replica) fn is_unjudged(conn: &Connection, no: i64, id: EnvelopeId) -> Sql<bool> {
+    conn.prepare_cached("SELECT 1 FROM envelope WHERE no = ?1 AND id = ?2 AND standing = 0")?
+        .exists((no, id.as_bytes()))
+}
+
 pub(in crate::replica) fn count_unjudged(conn: &Connection) -> Sql<u64> {
     conn.prepare_cached("SELECT count(*) FROM envelope WHERE standing = 0")?
         .query_row([], |row| row.get::<_, i64>(0))
@@ -242,6 +271,10 @@ fn origin(row: &Row<'_>, column: usize) -> Sql<Origin> {
         3 => Ok(Origin::Peer),
         _ => Err(bad_value(column)),
     }
+}
+
+fn numbered(row: &Row<'_>) -> Sql<(i64, EnvelopeId)> {
+    Ok((row.get(0)?, EnvelopeId(fixed(row, 1)?)))
 }
 
 fn stored(row: &Row<'_>) -> Sql<Stored> {

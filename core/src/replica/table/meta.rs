@@ -22,7 +22,7 @@ pub(in crate::replica) enum Name {
 }
 
 impl Name {
-    const fn as_str(self) -> &'static str {
+    pub(in crate::replica) const fn as_str(self) -> &'static str {
         match self {
             Self::Epoch => "epoch",
             Self::Written => "written",

@@ -7,6 +7,7 @@ pub(super) mod directory;
 pub(super) mod envelope;
 pub(super) mod meta;
 pub(super) mod notice;
+pub(super) mod outbox_copy;
 pub(super) mod pack;
 pub(super) mod record;
 pub(super) mod record_area;

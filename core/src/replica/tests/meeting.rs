@@ -14,7 +14,7 @@ use crate::sync::port::{GiveAsk, PeerPort};
 use crate::wire::signed_entry::SignedEntry;
 
 /// Both meet, `a` calls; what each took over.
-fn meet(a: &mut Phone, b: &mut Phone) -> Result<(u32, u32), PeerError> {
+pub(super) fn meet(a: &mut Phone, b: &mut Phone) -> Result<(u32, u32), PeerError> {
     let mut rng = ChaCha8Rng::seed_from_u64(u64::from(a.n) << 8 | u64::from(b.n));
     let mut caller = Peer::call(a.replica(), &mut rng)?;
     let mut listener = Peer::listen(b.replica())?;

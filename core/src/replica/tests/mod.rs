@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod conflicts;
+mod crowd;
 mod file;
 mod lists;
 mod meeting;

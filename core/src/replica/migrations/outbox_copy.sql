@@ -1,0 +1,33 @@
+-- The second copy of what no server has: a file of its own, so that no damage of one file costs it.
+-- It can be made again from the replica at any time: another form of it is never migrated, only made anew.
+
+CREATE TABLE meta (
+  name  TEXT PRIMARY KEY,
+  value BLOB NOT NULL
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE certificate (
+  hash      BLOB PRIMARY KEY,
+  device    BLOB NOT NULL,
+  member    BLOB,
+  facts     BLOB NOT NULL,
+  signature BLOB NOT NULL
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE anchor (
+  key   BLOB PRIMARY KEY,
+  bytes BLOB NOT NULL
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE envelope (
+  no          INTEGER PRIMARY KEY,            -- as in the replica, so that the order of sending stays
+  id          BLOB NOT NULL,
+  record      BLOB NOT NULL,
+  origin      INTEGER NOT NULL,
+  carried     INTEGER NOT NULL,
+  certificate BLOB NOT NULL,
+  header      BLOB NOT NULL,
+  body        BLOB NOT NULL,
+  signature   BLOB NOT NULL,
+  standing    INTEGER NOT NULL                -- always 0
+) STRICT;
