@@ -31,6 +31,10 @@ pub(super) struct Asked {
 
 /// One run from the first request to “nothing more to do”.
 #[derive(Debug, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "facts of a run that do not depend on each other"
+)]
 pub(super) struct Run {
     pub(super) report: Report,
     all_cursors: bool,

@@ -11,7 +11,7 @@ use crate::id::{EnvelopeId, RecordId};
 use crate::limits::PARENTS_MAX;
 
 fn answer(n: u8) -> Field {
-    Field::Answer(format!("q{n}").into())
+    Field::Answer(format!("q{n}"))
 }
 
 fn dismiss() -> Event {
