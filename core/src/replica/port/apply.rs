@@ -5,7 +5,7 @@ use super::super::engine::write::Writing;
 use super::super::error::ReplicaError;
 use super::super::table::envelope::Origin;
 use super::super::table::meta::{self, Name};
-use super::super::table::{attestation, envelope, record, stream};
+use super::super::table::{attestation, envelope, notice, record, stream};
 use super::intake::{Incoming, Intake};
 use super::{directory, membership, receipt};
 use crate::domain::stream::StreamId;
