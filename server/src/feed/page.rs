@@ -117,12 +117,12 @@ impl Server {
         }
         let (page, packs, made, given) = draft.into_parts();
         Ok(Turned {
-            given,
             page,
             packs,
             cursors,
             more,
             made,
+            given,
         })
     }
 

@@ -3,6 +3,7 @@
 
 use onegrid_core::domain::directory::Directory;
 use onegrid_core::domain::role::{Grant, Scope};
+use onegrid_core::domain::zone::Zone;
 
 use super::directory;
 use super::members::{self, Described, Places};
@@ -58,7 +59,7 @@ fn turns_between(directory: &Directory, after_ms: i64, through_ms: i64) -> bool 
     directory
         .zones
         .iter()
-        .flat_map(|zone| zone.versions())
+        .flat_map(Zone::versions)
         .any(|version| within(version.valid_from_ms) || version.valid_to_ms.is_some_and(within))
 }
 

@@ -65,7 +65,7 @@ impl Replica {
         let Some(change) = self.change_of(record, settled)? else {
             return Ok(Vec::new());
         };
-        let loaded = load::record(&self.conn, &mut self.certificates, record)?;
+        let loaded = load::record(&self.conn, &self.certificates, record)?;
         let document = loaded
             .as_ref()
             .and_then(Record::document)
@@ -102,7 +102,7 @@ impl Replica {
             });
         }
         // Inside a pack: the record knows it.
-        let loaded = load::record(&self.conn, &mut self.certificates, record)?;
+        let loaded = load::record(&self.conn, &self.certificates, record)?;
         Ok(loaded.as_ref().and_then(|record| {
             let node = record.node(id)?;
             match &node.body {

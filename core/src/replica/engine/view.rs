@@ -98,7 +98,7 @@ impl Replica {
     /// The page of a record; `None` when it is not on this phone.
     pub fn view(&mut self, id: RecordId) -> Result<Option<RecordView>, ReplicaError> {
         let own = self.own_member();
-        let Some(record) = load::record(&self.conn, &mut self.certificates, id)? else {
+        let Some(record) = load::record(&self.conn, &self.certificates, id)? else {
             return Ok(None);
         };
         let (Some(row), Some(facts)) = (project::row(&record, own), record.genesis()) else {
@@ -119,7 +119,7 @@ impl Replica {
 
     /// The record itself, for comparing replicas.
     pub fn load(&mut self, id: RecordId) -> Result<Option<Record>, ReplicaError> {
-        load::record(&self.conn, &mut self.certificates, id)
+        load::record(&self.conn, &self.certificates, id)
     }
 
     fn timeline(&self, record: &Record) -> Result<Vec<TimelineEntry>, ReplicaError> {
