@@ -56,7 +56,7 @@ pub(super) fn measure(table: &mut Table, cases: &[Written]) {
         let (town, _) = stage();
         let (mut kept, authority) = (floor::open(town.folder()), *town.keys().authority());
         floors.push(Spent::of(|| {
-            floor::append(&mut kept, &envelopes, &authority)
+            floor::append(&mut kept, &envelopes, &authority);
         }));
         drop(kept);
         alones.push(Spent::of(|| take_in(town.server(), cases)));

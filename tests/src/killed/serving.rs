@@ -41,6 +41,7 @@ impl Watched {
     }
 
     /// Tells it to stop where it still runs, and waits for its end. Whether it was killed.
+    #[must_use]
     pub fn end(mut self) -> bool {
         let child = self.child.id();
         let servers = if self.traced {
