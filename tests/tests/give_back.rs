@@ -176,7 +176,7 @@ fn there(town: &Town, record: RecordId) -> Vec<Settled> {
 /// One random act of one of the phones: who syncs when decides what each holds as packs, and what as single
 /// envelopes.
 fn something_happens(town: &mut Town, phones: &mut [Phone], rng: &mut ChaCha20Rng) {
-    let count = phones.len() as u32;
+    let count = u32::try_from(phones.len()).unwrap();
     let who = (rng.next_u32() % count) as usize;
     let rows = phones[who].replica().rows().unwrap();
     let words = format!("words {}", rng.next_u32());
@@ -241,7 +241,7 @@ fn a_scattered_history_comes_back(seed: u64) {
         town.enrol("room two", "dispatcher", TOWN, "wulin-command-room"),
     ];
     let mut backups = vec![town.backup()];
-    for _ in 0..1 + rng.next_u32() % 2 {
+    for _ in 0..=(rng.next_u32() % 2) {
         for _ in 0..6 + rng.next_u32() % 20 {
             something_happens(&mut town, &mut phones, &mut rng);
             if rng.next_u32().is_multiple_of(6) {

@@ -61,7 +61,7 @@ static COUNTS: LazyLock<Counts> = LazyLock::new(|| {
     let round = Round::new();
     let server = Watched::start(counting(binary(), &log), &round.data());
     let pushed = round.push(server.url.as_deref().unwrap());
-    server.end();
+    assert!(!server.end(), "nobody kills it while calls are counted");
     assert_eq!(
         pushed, PUSHES,
         "a server that is left alone takes everything"
