@@ -15,7 +15,7 @@ use super::cursors::{Standing, at_head, load_key, urgency};
 use super::packs::Made;
 use super::segment::Begun;
 use crate::error::{Problem, Result};
-use crate::limits::INFLATION_EXPECTED;
+use crate::limits::{INFLATION_EXPECTED, PACKS_MADE_A_PAGE_MAX};
 use crate::server::Server;
 use crate::store::{LoadKey, Reader, StoreError, StoreResult};
 
@@ -198,8 +198,10 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// Whether the next thing has to wait for the next page: for its bytes, or because making this one has
+    /// taken its share of the server's time.
     pub(super) fn is_full(&self) -> bool {
-        self.bytes >= self.bytes_max
+        self.bytes >= self.bytes_max || self.made.len() >= PACKS_MADE_A_PAGE_MAX
     }
 
     /// Puts an envelope into the page once; gives its place.

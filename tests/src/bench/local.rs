@@ -26,6 +26,10 @@ use super::recipe::DISTRICT_10;
 use super::table::{Table, percentiles};
 use super::wire::Wire;
 
+/// By the phone's clock.
+const REPORTED_MS: i64 = 1_793_577_600_000;
+/// How many envelopes wait for a network: a day without one, and weeks.
+const WAITING: [usize; 2] = [1_000, 10_000];
 const BENCH: &str = "a replica with 10,000 records, a process of its own";
 
 pub(super) fn measure(table: &mut Table) {
@@ -84,21 +88,22 @@ pub fn child(folder: &Path) {
         signer: SecretKey::from_seed(&seed),
         entropy: Box::new(ChaCha20Rng::from_seed([9; 32])),
     };
-    let mut opening = Vec::new();
-    for _ in 0..20 {
-        let start = Instant::now();
-        let replica = Replica::open(options()).unwrap();
-        opening.push(start.elapsed().as_secs_f64() * 1e3);
-        replica.close().unwrap();
-    }
-    say("open", &mut opening, Some(30.0), Some(30.0));
+    opening("open", &options);
     let mut replica = Replica::open(options()).unwrap();
     println!(
         "records\t{}\trecords\t-",
         replica.count(&Filter::default()).unwrap()
     );
     reading(&replica);
-    writing(&mut replica);
+    writing(&mut replica, "durable report", 200);
+    for n in WAITING {
+        let there = usize::try_from(replica.undelivered().unwrap()).unwrap();
+        let name = format!("durable report, until {n} are undelivered");
+        writing(&mut replica, &name, n - there);
+        replica.close().unwrap();
+        opening(&format!("open with {n} undelivered"), &options);
+        replica = Replica::open(options()).unwrap();
+    }
     say(
         "this disk alone: 4 kB written and synced",
         &mut disk_alone(folder),
@@ -106,6 +111,18 @@ pub fn child(folder: &Path) {
         None,
     );
     println!("peak memory\t{:.1}\tMB\t40", process::peak_mb());
+}
+
+/// Opens and closes the replica again and again.
+fn opening(name: &str, options: &impl Fn() -> ReplicaOptions) {
+    let mut samples = Vec::new();
+    for _ in 0..20 {
+        let start = Instant::now();
+        let replica = Replica::open(options()).unwrap();
+        samples.push(start.elapsed().as_secs_f64() * 1e3);
+        replica.close().unwrap();
+    }
+    say(name, &mut samples, Some(30.0), Some(30.0));
 }
 
 fn reading(replica: &Replica) {
@@ -147,7 +164,8 @@ fn reading(replica: &Replica) {
     });
 }
 
-fn writing(replica: &mut Replica) {
+/// Reports nothing of which is delivered.
+fn writing(replica: &mut Replica, name: &str, reports: usize) {
     let home = AreaPath::new(
         &[
             "330105000000",
@@ -159,7 +177,7 @@ fn writing(replica: &mut Replica) {
     )
     .unwrap();
     let mut reporting = Vec::new();
-    for n in 0..200 {
+    for n in 0..reports {
         let details = Details {
             title: Some(format!("楼道堆放纸箱 {n}")),
             description: "安全出口被货架挡住，门从外面锁死。".into(),
@@ -171,11 +189,11 @@ fn writing(replica: &mut Replica) {
         });
         let start = Instant::now();
         replica
-            .report(&Draft::staff(content, home), 1_793_577_600_000 + n)
+            .report(&Draft::staff(content, home), REPORTED_MS)
             .unwrap();
         reporting.push(start.elapsed().as_secs_f64() * 1e3);
     }
-    say("durable report", &mut reporting, None, Some(25.0));
+    say(name, &mut reporting, None, Some(25.0));
 }
 
 /// What a durable write of a page costs on this disk without anything around it.

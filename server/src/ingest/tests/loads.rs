@@ -206,3 +206,30 @@ fn tip(world: &World, report: &Envelope) -> EnvelopeId {
     let ids: crate::store::StoreResult<Vec<EnvelopeId>> = world.server.store().read(read);
     *ids.unwrap().last().unwrap()
 }
+
+#[test]
+fn who_comes_first_waits_for_no_more_packs_than_the_server_makes_at_once() {
+    let world = World::new();
+    let most = crate::limits::PACKS_MADE_A_PAGE_MAX;
+    let mut all = BTreeSet::new();
+    for phone in 0.. {
+        if all.len() > most {
+            break;
+        }
+        let mut reporter = world.grid_worker(60 + phone);
+        let reports: Vec<Envelope> = (0..200)
+            .map(|n| reporter.report(&format!("case {phone} {n}")))
+            .collect();
+        let said = reporter.push(&world.server, &reports.iter().collect::<Vec<_>>());
+        assert!(statuses(&said).iter().all(|said| *said == Status::Accepted));
+        all.extend(reports.iter().map(Envelope::record));
+    }
+    let mut lead = lead(&world, 90);
+    let answers = lead.pull(&world.server, u32::MAX);
+    let pages: Vec<Vec<RecordId>> = answers.iter().map(packed).collect();
+    assert_eq!(pages.iter().map(Vec::len).max(), Some(most));
+    let seen: Vec<RecordId> = pages.concat();
+    assert_eq!(seen.iter().copied().collect::<BTreeSet<_>>(), all);
+    assert_eq!(seen.len(), all.len(), "each once");
+    assert!(lead.is_unchanged(&world.server));
+}
