@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use onegrid_core::id::{DeviceId, EnvelopeId, RecordId};
 
 use super::chance::Chance;
-use crate::town::{Card, MINUTE_MS, Phone, Town};
+use crate::town::{Card, MINUTE_MS, Phone, Town, TownTemplate};
 
 /// Something that a phone said is saved.
 #[derive(Debug, Clone)]
@@ -103,7 +103,7 @@ pub const CAST: [(&str, &str, &str, &str); 10] = [
 ];
 
 struct Template {
-    town: Town,
+    town: TownTemplate,
     cards: Vec<Card>,
 }
 
@@ -117,8 +117,10 @@ static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
         phone.close();
         cards.push(phone.card());
     }
-    town.close_server();
-    Template { town, cards }
+    Template {
+        town: town.into_template(),
+        cards,
+    }
 });
 
 impl World {

@@ -18,6 +18,7 @@ pub mod meeting;
 pub mod phone;
 pub mod places;
 pub mod server;
+pub mod template;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub use link::{Fault, Turn};
 pub use meeting::Met;
 pub use phone::{Card, Phone};
 pub use places::{Extent, Places};
+pub use template::{Files, TownTemplate};
 
 /// When the story begins: 2026-11-02 08:00 in Hangzhou, ms UTC.
 pub const MORNING_MS: i64 = 1_793_577_600_000;
@@ -123,27 +125,6 @@ impl Town {
             copies: 0,
         };
         town.prepare();
-        town
-    }
-
-    /// The same town once more, files and all, as it is now. Its phones are opened by [`Card::open_in`].
-    #[must_use]
-    pub fn copy(&self, seed: u64) -> Self {
-        let folder = fresh_folder();
-        copy_folder(self.folder.path(), folder.path());
-        let mut town = Self {
-            folder,
-            places: Arc::clone(&self.places),
-            keys: self.keys.clone(),
-            rules: self.rules.clone(),
-            server: None,
-            store: None,
-            now_ms: self.now_ms,
-            rng: ChaCha20Rng::seed_from_u64(seed),
-            generation: self.generation,
-            copies: 0,
-        };
-        town.reopen_server();
         town
     }
 

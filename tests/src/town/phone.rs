@@ -217,7 +217,7 @@ impl Phone {
         clone
     }
 
-    /// What opens this phone in a copy of its town ([`Town::copy`]).
+    /// What opens this phone in a copy of its town ([`TownTemplate::copy`](super::TownTemplate::copy)).
     #[must_use]
     pub fn card(&self) -> Card {
         Card {

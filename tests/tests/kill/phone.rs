@@ -12,7 +12,7 @@ use onegrid_server::store::StoreError;
 use onegrid_tests::killed::life::{Line, answer, hex};
 use onegrid_tests::killed::{Counts, Point, counting, killed_at};
 use onegrid_tests::sim::chance::Chance;
-use onegrid_tests::town::{Card, Phone, Town, copy_database};
+use onegrid_tests::town::{Card, Phone, Town, TownTemplate, copy_database};
 
 use super::{KILLED, play};
 
@@ -23,7 +23,7 @@ const SIGKILL: i32 = 9;
 const STORIES: u64 = 6;
 
 struct Template {
-    town: Town,
+    town: TownTemplate,
     volunteer: Card,
     head: Card,
 }
@@ -41,11 +41,10 @@ static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
         phone.close();
         cards.push(phone.card());
     }
-    town.close_server();
     let head = cards.pop().unwrap();
     let volunteer = cards.pop().unwrap();
     Template {
-        town,
+        town: town.into_template(),
         volunteer,
         head,
     }

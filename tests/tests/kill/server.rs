@@ -16,7 +16,7 @@ use onegrid_tests::killed::serving::{Watched, administer};
 use onegrid_tests::killed::{Counts, Point, counting, killed_at};
 use onegrid_tests::onegrid::{binary, hazard, home, way_to};
 use onegrid_tests::sim::chance::Chance;
-use onegrid_tests::town::{Card, Town, copy_database, copy_folder, fresh_folder};
+use onegrid_tests::town::{Card, Files, Town, copy_database, copy_folder, fresh_folder};
 use tempfile::TempDir;
 
 use super::{KILLED, play};
@@ -27,7 +27,7 @@ const ROUNDS_QUICK: u64 = 10;
 const PUSHES: usize = 4;
 
 struct Template {
-    folder: TempDir,
+    files: Files,
     cards: Vec<Card>,
 }
 
@@ -52,7 +52,8 @@ static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
     copy_database(&town.folder().join("server.db"), &data.join(DATABASE));
     town.keys().write(&data.join(KEYS)).unwrap();
     copy_folder(&town.folder().join("phones"), &folder.path().join("phones"));
-    Template { folder, cards }
+    let files = Files::read(folder.path());
+    Template { files, cards }
 });
 
 static COUNTS: LazyLock<Counts> = LazyLock::new(|| {
@@ -80,7 +81,7 @@ struct Round {
 impl Round {
     fn new() -> Self {
         let folder = fresh_folder();
-        copy_folder(TEMPLATE.folder.path(), folder.path());
+        TEMPLATE.files.write(folder.path());
         let open = |card: &Card| {
             let at = folder.path().join("phones").join(&card.name);
             Arc::new(Mutex::new(card.open_at(at, 1).into_replica()))
