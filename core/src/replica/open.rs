@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::Path;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -141,6 +142,8 @@ fn settings(conn: &Connection) -> Result<(), ReplicaError> {
     )?;
     conn.pragma_update(None, "cache_size", -REPLICA_CACHE_KIB)?;
     conn.set_prepared_statement_cache_capacity(REPLICA_STATEMENTS_CACHED);
+    // Else a statement with a bound LIMIT or range is prepared anew whenever the value is another one.
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
 }
 

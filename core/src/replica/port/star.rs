@@ -38,14 +38,21 @@ impl Replica {
     fn take_grant(&mut self, grant: &SessionGrant) -> Result<(), ReplicaError> {
         let device = self.device();
         let root = *self.anchors().ok_or(ReplicaError::NotEnrolled)?.root();
-        let tx = self.conn.transaction()?;
-        for key in &grant.server_keys {
-            if key.verify(&root).is_ok() {
+        // Nearly every session names the keys that are here already.
+        let known = certificate::anchors(&self.conn)?;
+        let fresh: Vec<_> = grant
+            .server_keys
+            .iter()
+            .filter(|key| !known.contains(key) && key.verify(&root).is_ok())
+            .collect();
+        if !fresh.is_empty() {
+            let tx = self.conn.transaction()?;
+            for key in fresh {
                 certificate::put_anchor(&tx, key)?;
             }
+            tx.commit()?;
+            self.identity = self.stored_identity()?;
         }
-        tx.commit()?;
-        self.identity = self.stored_identity()?;
         let anchors = self.anchors().ok_or(ReplicaError::NotEnrolled)?;
         let offered = grant.certificate.clone();
         let own = offered.and_then(|raw| Certificate::verify(raw, anchors).ok());

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::SqliteOptions;
@@ -26,6 +27,10 @@ pub(super) fn connect(path: &Path, options: SqliteOptions) -> StoreResult<Connec
     let connection = Connection::open(path).map_err(failure)?;
     connection.busy_timeout(BUSY_WAIT).map_err(failure)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // Else a statement with a bound LIMIT or range is prepared anew whenever the value is another one.
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map_err(failure)?;
     connection
         .execute_batch(&format!(
             "PRAGMA journal_mode = WAL;
