@@ -4,6 +4,7 @@
 //!  seed ─▶ steps (people act · lines fail · machines crash · clocks jump · backups come back)
 //!       ─▶ rest (everybody syncs until nothing moves)
 //!       ─▶ oracle (saved · receipts · agreement · rights · words)
+//!       ─▶ an attacker with a phone, rest and oracle once more
 //! ```
 //!
 //! **Contract.** The same seed gives the same trace, byte for byte. A failure names the seed and the command
@@ -15,7 +16,9 @@
 pub mod act;
 pub mod chance;
 pub mod events;
+pub mod hostile;
 pub mod oracle;
+pub mod reading;
 pub mod rest;
 pub mod rogue;
 pub mod weather;
@@ -99,6 +102,9 @@ fn play(world: &mut World, steps: u32) -> Result<(), String> {
         world.step = step;
         world.advance()?;
     }
+    world.rest()?;
+    oracle::judge(world)?;
+    world.attacker_comes()?;
     world.rest()?;
     oracle::judge(world)
 }

@@ -3,12 +3,16 @@
 use onegrid_core::domain::Text;
 use onegrid_core::domain::case::payload as p;
 use onegrid_core::domain::case::{Deadlines, Event, FOLD_VERSION, Outcome, Part, Party};
+use onegrid_core::id::EnvelopeId;
+use onegrid_core::record::Record;
 use onegrid_core::sync::port::{Given, PeerPort};
+use onegrid_core::trust::sign::Authority;
 use onegrid_core::wire::body::{Body, EventBody};
 use onegrid_core::wire::envelope::{Envelope, FORMAT_VERSION, Header, SUITE_ED25519_SHA256};
 use onegrid_core::wire::message::Bundle;
 
 use super::world::World;
+use crate::town::Phone;
 
 impl World {
     /// The rogue writes something on a record that it can read, and hands it to somebody.
@@ -29,8 +33,6 @@ impl World {
         let Some(loaded) = loaded.filter(|loaded| !loaded.heads().is_empty()) else {
             return Ok(());
         };
-        let certificate = phone.replica().certificate().cloned();
-        let certificate = certificate.ok_or("the rogue is not enrolled")?;
         let (code, data) = event.encode();
         let body = Body::Event(EventBody {
             salt: Some(salt),
@@ -40,43 +42,22 @@ impl World {
             on_behalf_of: None,
             replaces: None,
         });
-        let mut parents = loaded.heads();
-        parents.truncate(onegrid_core::limits::PARENTS_MAX);
-        parents.sort_unstable();
-        let header = Header {
-            version: FORMAT_VERSION,
-            suite: SUITE_ED25519_SHA256,
-            body_kind: body.kind(),
-            record: Some(record),
-            author: phone.device(),
-            certificate: certificate.hash(),
-            grant: 0,
-            parents,
-            directory_seen: certificate.facts().issued_at,
-            clock_ms,
-        };
-        let authority = *self.town.keys().authority();
-        let sealed = Envelope::seal(header, &body, &phone.key(), &authority);
-        let sealed = sealed.map_err(|error| format!("forging: {}", error.code()))?;
-        self.forged.insert(sealed.id());
+        let (id, bundle) = seal(
+            phone,
+            (&loaded, clock_ms),
+            &body,
+            self.town.keys().authority(),
+        )?;
+        self.forged.insert(id);
         self.forged_on.insert(record);
-        let bundle = Bundle {
-            certificates: vec![certificate.raw().clone()],
-            envelopes: vec![sealed.raw().clone()],
-        };
-        self.hand_over(rogue, bundle, &format!("{} {event:?}", sealed.id()))
+        self.hand_over(rogue, bundle, &format!("{id} {event:?}"))
     }
 
     fn hand_over(&mut self, rogue: usize, bundle: Bundle, what: &str) -> Result<(), String> {
         let other = self.chance.below(self.people.len());
         let now_ms = self.town.now_ms;
         if other == rogue {
-            let none = std::collections::HashMap::new();
-            let ingested = self.town.server().ingest(bundle, &none, now_ms);
-            let ingested = ingested.map_err(|error| format!("ingest: {}", error.code()))?;
-            let line = format!("forged to the server: {what}: {:?}", ingested.lines);
-            self.note(&line);
-            return Ok(());
+            return self.to_the_server(bundle, what);
         }
         let certificate = self.people[rogue].phone.replica().certificate().cloned();
         let certificate = certificate.ok_or("the rogue is not enrolled")?;
@@ -92,6 +73,17 @@ impl World {
         );
         self.note(&line);
         self.nothing_forged_counts(other)
+    }
+
+    /// Hands the server what it must not count.
+    pub fn to_the_server(&mut self, bundle: Bundle, what: &str) -> Result<(), String> {
+        let none = std::collections::HashMap::new();
+        let now_ms = self.town.now_ms;
+        let ingested = self.town.server().ingest(bundle, &none, now_ms);
+        let ingested = ingested.map_err(|error| format!("ingest: {}", error.code()))?;
+        let line = format!("forged to the server: {what}: {:?}", ingested.lines);
+        self.note(&line);
+        Ok(())
     }
 
     /// Something that a supervisor may do in no state.
@@ -146,4 +138,37 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// Signs a body on top of a record, as its phone would, but without asking the phone whether it may.
+pub fn seal(
+    phone: &mut Phone,
+    (loaded, clock_ms): (&Record, i64),
+    body: &Body,
+    authority: &Authority,
+) -> Result<(EnvelopeId, Bundle), String> {
+    let certificate = phone.replica().certificate().cloned();
+    let certificate = certificate.ok_or("the rogue is not enrolled")?;
+    let mut parents = loaded.heads();
+    parents.truncate(onegrid_core::limits::PARENTS_MAX);
+    parents.sort_unstable();
+    let header = Header {
+        version: FORMAT_VERSION,
+        suite: SUITE_ED25519_SHA256,
+        body_kind: body.kind(),
+        record: Some(loaded.id()),
+        author: phone.device(),
+        certificate: certificate.hash(),
+        grant: 0,
+        parents,
+        directory_seen: certificate.facts().issued_at,
+        clock_ms,
+    };
+    let sealed = Envelope::seal(header, body, &phone.key(), authority);
+    let sealed = sealed.map_err(|error| format!("forging: {}", error.code()))?;
+    let bundle = Bundle {
+        certificates: vec![certificate.raw().clone()],
+        envelopes: vec![sealed.raw().clone()],
+    };
+    Ok((sealed.id(), bundle))
 }

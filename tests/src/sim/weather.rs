@@ -101,6 +101,7 @@ impl World {
         } else {
             usize::MAX
         };
+        let before = (self.shown_to(who)?, self.shown_to(other)?);
         let (here, there) = pair(&mut self.people, who, other);
         let met = here.phone.meet_until(&mut there.phone, &self.town, pieces);
         let line = format!("{} meets {}: {met:?}", here.phone.name, there.phone.name);
@@ -108,6 +109,8 @@ impl World {
         match met {
             Met::Refused(code) if code.starts_with("replica.") => Err(line),
             _ => {
+                self.learned_nothing_secret(who, &before.0)?;
+                self.learned_nothing_secret(other, &before.1)?;
                 self.nothing_forged_counts(who)?;
                 self.nothing_forged_counts(other)
             }

@@ -1,0 +1,46 @@
+//! Invariant 5 where two phones meet: nobody learns of a tip what only its reporter, those who work on it and
+//! the command room may know.
+
+use std::collections::BTreeSet;
+
+use onegrid_core::domain::Audience;
+use onegrid_core::id::RecordId;
+
+use super::act::broken;
+use super::world::World;
+
+impl World {
+    /// The records of a phone as a set.
+    pub fn shown_to(&mut self, who: usize) -> Result<BTreeSet<RecordId>, String> {
+        Ok(self.records_of(who)?.into_iter().collect())
+    }
+
+    /// Whether all that a meeting brought to this phone is for its owner.
+    pub fn learned_nothing_secret(
+        &mut self,
+        who: usize,
+        before: &BTreeSet<RecordId>,
+    ) -> Result<(), String> {
+        let phone = &mut self.people[who].phone;
+        if phone.name.starts_with("room") {
+            return Ok(());
+        }
+        let name = phone.name.clone();
+        let facts = phone.replica().certificate().map(|own| own.facts().clone());
+        let facts = facts.ok_or("a phone that is not enrolled")?;
+        let units: Vec<_> = facts.grants.iter().filter_map(|g| g.scope.unit()).collect();
+        for id in self.shown_to(who)?.difference(before) {
+            let loaded = self.people[who].phone.replica().load(*id);
+            let loaded = loaded.map_err(|error| broken("load", &error))?;
+            let Some(state) = loaded.as_ref().and_then(|loaded| loaded.state()) else {
+                continue;
+            };
+            let secret = state.facts.audience == Audience::Restricted;
+            let own = facts.member.is_some() && state.reporter == facts.member;
+            if secret && !own && !state.is_party(facts.member, &units) {
+                return Err(format!("{name} learns of {id}, which is not for its owner"));
+            }
+        }
+        Ok(())
+    }
+}
