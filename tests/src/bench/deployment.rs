@@ -213,15 +213,16 @@ fn built(recipe: &Recipe, histories: &[History]) -> PathBuf {
 /// Changes whenever what a built folder holds would be another: the schema, the histories, how they are
 /// written, encoded and signed.
 fn key(recipe: &Recipe) -> String {
-    let schema = include_str!("../../../server/src/store/sqlite/migrations/0001_tables.sql");
     let (keys, _) = Keys::create(MORNING_MS, &mut ChaCha20Rng::seed_from_u64(SEED)).unwrap();
     let mut cast = Cast::new(keys.certificates(), *keys.authority());
     let histories = histories::read();
     let mut parts: Vec<Vec<u8>> = vec![
         recipe.text().into(),
-        schema.into(),
+        // The rule of the digests is no part of the bytes that are signed.
+        include_bytes!("../../../core/src/wire/digest.rs").to_vec(),
         env!("CARGO_PKG_VERSION").into(),
     ];
+    parts.extend(migrations());
     for case in histories.iter().take(20) {
         let written = cast.write(case, 0);
         let ids = written.envelopes.iter().map(|one| one.envelope().id());
@@ -229,6 +230,19 @@ fn key(recipe: &Recipe) -> String {
     }
     let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
     Hash::of(&parts).to_string()
+}
+
+/// The schema of the store, step by step.
+fn migrations() -> Vec<Vec<u8>> {
+    let folder =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/src/store/sqlite/migrations");
+    let files = std::fs::read_dir(folder).unwrap();
+    let mut files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
+    files.sort();
+    files
+        .iter()
+        .map(|file| std::fs::read(file).unwrap())
+        .collect()
 }
 
 /// The same keys for every folder.

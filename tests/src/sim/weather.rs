@@ -60,6 +60,8 @@ impl World {
 
     /// Invariant 2, at once: what a phone holds a verdict of this generation on is in the store.
     pub fn count_receipts(&mut self, who: usize) -> Result<(), String> {
+        let store = self.town.store();
+        let restored = self.restored;
         let person = &mut self.people[who];
         let mut fresh: Vec<(EnvelopeId, u32)> = Vec::new();
         let mut records = BTreeMap::new();
@@ -70,6 +72,10 @@ impl World {
             }
             let Some(loaded) = &records[&said.record] else {
                 // Delivered and no longer this phone's to read; the oracle asks for the notice.
+                let known: Result<_, StoreError> = store.read(|tx| tx.verdict(said.id));
+                if !restored && known.map_err(|error| error.to_string())?.is_none() {
+                    return Err(format!("{} is gone and was not delivered", said.id));
+                }
                 said.answered = true;
                 continue;
             };
