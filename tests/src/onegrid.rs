@@ -21,8 +21,9 @@ pub fn binary() -> &'static Path {
             .args([
                 "build",
                 "--quiet",
-                "-p",
-                "onegrid-server",
+                // As the tests themselves are built: another choice of packages is another set of features,
+                // and every dependency would be compiled a second time.
+                "--workspace",
                 "--bin",
                 "onegrid",
             ])

@@ -5,10 +5,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use onegrid_core::crdt::ContentKind;
 use onegrid_core::domain::bulletin::Summary;
 use onegrid_core::domain::case::{CaseState, Event};
+use onegrid_core::domain::may::opens_for_reporter;
 use onegrid_core::domain::point::GeoPoint;
 use onegrid_core::domain::stream;
 use onegrid_core::domain::{Role, StreamId};
-use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
+use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
 use onegrid_core::limits::RECORD_ENTRIES_MAX;
 use onegrid_core::record::{Judged, Node, NodeBody, Outcome, Record};
 use onegrid_core::wire::digest::Digest;
@@ -232,7 +233,7 @@ impl Server {
                 },
             ),
             discreet: discreet_streams(state),
-            witnesses: witnesses(record),
+            witnesses: witnesses(record, state.reporter),
             summary: bulletin::summary(record.id(), state, rounded),
         })
     }
@@ -315,16 +316,18 @@ fn discreet_streams(state: &CaseState) -> BTreeSet<StreamId> {
 }
 
 /// Certificates whose owners wrote evidence and made no decision: who is dispatched does not learn who
-/// they are.
-fn witnesses(record: &Record) -> HashSet<Hash> {
+/// they are. The look of the office is no evidence: it moves the reporter's ladder, and every phone must be
+/// able to tell whose it is.
+fn witnesses(record: &Record, reporter: Option<MemberId>) -> HashSet<Hash> {
     let mut witnesses = HashSet::new();
     let mut deciders = HashSet::new();
     for node in record.nodes() {
         let evidence = match &node.body {
-            NodeBody::Event { event, .. } => matches!(
-                **event,
-                Event::Comment(_) | Event::DangerRemains(_) | Event::Seen(_)
-            ),
+            NodeBody::Event { event, .. } => match **event {
+                Event::Comment(_) | Event::DangerRemains(_) => true,
+                Event::Seen(_) => !looks_for_the_office(node, reporter),
+                _ => false,
+            },
             NodeBody::Genesis { .. } | NodeBody::Change(_) => true,
             _ => false,
         };
@@ -337,4 +340,12 @@ fn witnesses(record: &Record) -> HashSet<Hash> {
     }
     witnesses.retain(|certificate| !deciders.contains(certificate));
     witnesses
+}
+
+fn looks_for_the_office(node: &Node, reporter: Option<MemberId>) -> bool {
+    let author = node
+        .certificate
+        .as_ref()
+        .and_then(|known| known.facts().member);
+    author != reporter && node.role().is_some_and(opens_for_reporter)
 }
