@@ -203,6 +203,10 @@ fn store(
     }
     if let Some(view) = &order.view {
         tx.put_record(&view.row)?;
+        // What was settled while the record could not be shown (its Genesis was held) has no place yet.
+        let told = |placed: &Vec<Placed>| sum(placed).plus(order.before) == view.row.digest;
+        debug_assert!(!was_there || placed.as_ref().is_none_or(told));
+        placed = placed.filter(told);
         let place = (was_there, placed.as_deref());
         route(tx, order, view, place, committed)?;
         if let Some((stream, summary)) = &view.summary {
@@ -316,6 +320,11 @@ impl Placed {
             adds: Digest::line(id, &fresh.verdict),
         })
     }
+}
+
+/// What all of them add to the digest of a stream.
+fn sum(placed: &[Placed]) -> Digest {
+    placed.iter().map(|placed| placed.adds).sum()
 }
 
 /// Adds an envelope that has another verdict now: as new where nobody has it yet, else as a changed verdict.

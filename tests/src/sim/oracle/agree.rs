@@ -7,6 +7,7 @@ use onegrid_core::crdt::ContentKind;
 use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::record::Record;
 use onegrid_core::sync::port::StarPort;
+use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::verdict::Status;
 use onegrid_server::store::StoreError;
 
@@ -71,6 +72,12 @@ pub(in crate::sim) fn differences(world: &mut World, who: usize) -> Result<Strin
             .map(|item| (item.record, item.digest))
             .collect();
         let records: BTreeSet<RecordId> = here.keys().chain(there.keys()).copied().collect();
+        let head = world.town.store().read(|tx| tx.head(cursor.stream));
+        let head = head.map_err(|error: StoreError| error.to_string())?;
+        let sum: Digest = there.values().copied().sum();
+        if sum != head.digest {
+            let _ = write!(text, "\n  {} is not the sum of its records there", cursor.stream);
+        }
         for record in records {
             if here.get(&record) == there.get(&record) {
                 continue;
