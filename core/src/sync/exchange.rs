@@ -147,6 +147,7 @@ impl Run {
             .as_ref()
             .is_some_and(|give| !give.directory.is_empty());
         self.put_off(answer);
+        self.not_taken(answer, asked);
         if said_revocations || self.revocations_spared(port)? {
             self.revocations_due = false;
         }
@@ -186,6 +187,18 @@ impl Run {
         for line in lines.filter(|line| line.verdict.status == too_many) {
             self.blocked.insert(line.hash.envelope_id());
             self.report.note(Incident::PutOff);
+        }
+    }
+
+    /// What was given back and refused can only come from somebody who holds its author's certificate.
+    fn not_taken(&mut self, answer: &Answer, asked: &Asked) {
+        let lines = answer
+            .receipt()
+            .into_iter()
+            .flat_map(|receipt| &receipt.envelopes);
+        let refused = |status| matches!(status, Status::Refused(RefusedReason::BadCertificate));
+        if !asked.own && lines.into_iter().any(|line| refused(line.verdict.status)) {
+            self.report.note(Incident::NotTaken);
         }
     }
 
@@ -309,7 +322,9 @@ impl Run {
         }
         self.attempts += 1;
         if self.attempts > REPAIR_ATTEMPTS_MAX {
-            self.report.note(Incident::Unrepaired);
+            if !self.report.incidents.contains(&Incident::NotTaken) {
+                self.report.note(Incident::Unrepaired);
+            }
             return Ok(true);
         }
         self.repair = Some(Repair::start(port)?);

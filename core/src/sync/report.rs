@@ -23,6 +23,9 @@ pub enum Incident {
     Unrepaired,
     /// The server lacks what an envelope builds on and nobody here has it. The envelope waits.
     MissingParents,
+    /// The server has lost something that this phone can not give back, since it was never told who wrote it.
+    /// It is kept here until another phone gives it back.
+    NotTaken,
     /// The server takes no more for now. The rest stays in the outbox and goes with a later sync.
     PutOff,
     /// The server answered without anything moving on.
@@ -39,6 +42,7 @@ impl Incident {
             Self::Repaired { .. } => "incident.repaired",
             Self::Unrepaired => "incident.unrepaired",
             Self::MissingParents => "incident.missing_parents",
+            Self::NotTaken => "incident.not_taken",
             Self::PutOff => "incident.put_off",
             Self::NoProgress => "incident.no_progress",
         }

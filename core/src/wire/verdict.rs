@@ -25,14 +25,19 @@ pub struct Verdict {
 
 impl Verdict {
     /// Whether this verdict replaces the other one: the latest verdict counts. Of two at the same instant one
-    /// and the same wins everywhere.
+    /// and the same wins everywhere. A refusal that no reviewer decided replaces nothing: it says that the
+    /// server could not take the envelope this time (who gave it back holds no certificate of its author).
     #[must_use]
     pub fn is_later_than(&self, other: &Self) -> bool {
         self.rank() > other.rank()
     }
 
-    fn rank(&self) -> (u32, i64, u64) {
-        (self.generation, self.at_ms, status_code(self.status))
+    fn rank(&self) -> (bool, u32, i64, u64) {
+        let decided = match self.status {
+            Status::Accepted | Status::Void(_) | Status::Held(_) => true,
+            Status::Refused(reason) => reason == RefusedReason::Rejected,
+        };
+        (decided, self.generation, self.at_ms, status_code(self.status))
     }
 }
 

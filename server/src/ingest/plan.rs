@@ -9,7 +9,7 @@ use onegrid_core::domain::may::opens_for_reporter;
 use onegrid_core::domain::point::GeoPoint;
 use onegrid_core::domain::stream;
 use onegrid_core::domain::{Role, StreamId};
-use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
+use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use onegrid_core::limits::RECORD_ENTRIES_MAX;
 use onegrid_core::record::{Judged, Node, NodeBody, Outcome, Record};
 use onegrid_core::wire::digest::Digest;
@@ -233,7 +233,7 @@ impl Server {
                 },
             ),
             discreet: discreet_streams(state),
-            witnesses: witnesses(record, state.reporter),
+            witnesses: witnesses(record, state.reporter_device),
             summary: bulletin::summary(record.id(), state, rounded),
         })
     }
@@ -318,7 +318,7 @@ fn discreet_streams(state: &CaseState) -> BTreeSet<StreamId> {
 /// Certificates whose owners wrote evidence and made no decision: who is dispatched does not learn who
 /// they are. The look of the office is no evidence: it moves the reporter's ladder, and every phone must be
 /// able to tell whose it is.
-fn witnesses(record: &Record, reporter: Option<MemberId>) -> HashSet<Hash> {
+fn witnesses(record: &Record, reporter: DeviceId) -> HashSet<Hash> {
     let mut witnesses = HashSet::new();
     let mut deciders = HashSet::new();
     for node in record.nodes() {
@@ -342,10 +342,6 @@ fn witnesses(record: &Record, reporter: Option<MemberId>) -> HashSet<Hash> {
     witnesses
 }
 
-fn looks_for_the_office(node: &Node, reporter: Option<MemberId>) -> bool {
-    let author = node
-        .certificate
-        .as_ref()
-        .and_then(|known| known.facts().member);
-    author != reporter && node.role().is_some_and(opens_for_reporter)
+fn looks_for_the_office(node: &Node, reporter: DeviceId) -> bool {
+    node.author != reporter && node.role().is_some_and(opens_for_reporter)
 }

@@ -15,8 +15,9 @@ impl World {
         if !self.town.is_up() {
             self.town.reopen_server();
         }
-        for _ in 0..ROUNDS_MAX {
-            let mut quiet = true;
+        for round in 0..ROUNDS_MAX {
+            // The first ends what was under way: it may speak of the server as it was then.
+            let mut quiet = round > 0;
             for who in 0..self.people.len() {
                 if self.people[who].revoked {
                     continue;
@@ -55,7 +56,7 @@ impl World {
     /// Without time travel there is nothing to repair.
     fn incidents(&mut self, who: usize, report: &Report) -> Result<(), String> {
         let bad = report.incidents.iter().find(|incident| match incident {
-            Incident::GenerationChanged { .. } => !self.restored,
+            Incident::GenerationChanged { .. } | Incident::NotTaken => !self.restored,
             Incident::DigestMismatch | Incident::Repaired { .. } | Incident::MissingParents => {
                 !self.time_travel
             }

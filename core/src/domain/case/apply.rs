@@ -31,6 +31,7 @@ impl CaseState {
             facts: facts.clone(),
             genesis: genesis.id,
             reporter: genesis.author.member,
+            reporter_device: genesis.author.device,
             reported_ms: effective_ms,
             stage: Stage::Reported,
             stage_below: Stage::Reported,
@@ -179,11 +180,11 @@ impl CaseState {
         }
     }
 
-    /// Somebody who stands for the office has opened it. Not the reporter: that says nothing to the reporter,
-    /// and phones from which the reporter's certificate is withheld could not tell.
+    /// Somebody who stands for the office has opened it. Not the phone that reported it: that says nothing to
+    /// the reporter. By device, since the reporter's name is withheld from some who read this.
     fn open_for_reporter(&mut self, entry: &Entry, now_ms: i64) {
         let author = &entry.author;
-        if author.member.is_some() && author.member == self.reporter {
+        if author.device == self.reporter_device {
             return;
         }
         if author

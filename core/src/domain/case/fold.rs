@@ -69,6 +69,14 @@ fn may_report(entry: &Entry, facts: &super::GenesisFacts) -> Result<(), Refusal>
     }
 }
 
+/// Whom `may` is asked about. Nobody where the server, which knows all certificates, has accepted the entry and
+/// who created the record is withheld from this replica: what is somebody's own can not be told here.
+fn asked_in<'a>(state: &CaseState, entry: &'a Entry) -> Option<Actor<'a>> {
+    let accepted = entry.verdict_at_ms.is_some() && entry.status == EntryStatus::Effective;
+    let vouched = accepted && state.reporter.is_none();
+    actor_of(entry).filter(|_| !vouched)
+}
+
 /// `None` when the certificate is withheld: the server, which knows it, has accepted the entry.
 fn actor_of(entry: &Entry) -> Option<Actor<'_>> {
     let author = &entry.author;
@@ -93,7 +101,7 @@ pub(super) fn judge_in(state: Option<&CaseState>, entry: &Entry) -> Judged {
         } => {
             return Judged::Unjudged;
         }
-        EntryBody::Content => match actor_of(entry) {
+        EntryBody::Content => match asked_in(state, entry) {
             Some(actor) => may(&actor, &Action::Edit(state)).map_err(Refusal::from),
             None => Ok(()),
         },
@@ -105,7 +113,7 @@ pub(super) fn judge_in(state: Option<&CaseState>, entry: &Entry) -> Judged {
             on_behalf_of,
         } => {
             let on_behalf_of = on_behalf_of.as_ref();
-            let permitted = actor_of(entry).map_or(Ok(()), |actor| {
+            let permitted = asked_in(state, entry).map_or(Ok(()), |actor| {
                 may(
                     &actor,
                     &Action::Do {

@@ -8,7 +8,7 @@ use super::{Deadlines, GenesisFacts, Move, OnBehalfOf, Part, Party, Severity};
 use crate::domain::AreaPath;
 use crate::domain::area::AreaLevel;
 use crate::domain::category::CategoryCode;
-use crate::id::{AreaId, EnvelopeId, MemberId, RecordId, UnitId};
+use crate::id::{AreaId, DeviceId, EnvelopeId, MemberId, RecordId, UnitId};
 
 coded_enum! {
     /// How far a case is. (The rest of its state is in [`CaseState`].)
@@ -93,6 +93,8 @@ pub struct CaseState {
     pub genesis: EnvelopeId,
     /// Who created it; `None` when withheld from this replica.
     pub reporter: Option<MemberId>,
+    /// The device that created it. Everybody who reads the record knows it.
+    pub reporter_device: DeviceId,
     /// When it was reported (effective time), ms UTC.
     pub reported_ms: i64,
     /// How far it is.

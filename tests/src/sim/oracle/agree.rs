@@ -142,12 +142,26 @@ fn records(
         let (here, there) = (picture(&mine), &pictures[&id]);
         if here != *there {
             return Err(format!(
-                "{name} sees {} otherwise than the server:\n{here}\n{there}",
-                short(&id)
+                "{name} sees {} otherwise than the server:{}",
+                short(&id),
+                other_lines(&here, there)
             ));
         }
     }
     Ok(())
+}
+
+/// The lines of two pictures that are only in one of them.
+fn other_lines(here: &str, there: &str) -> String {
+    let [ours, theirs] = [here, there].map(|picture| picture.lines().collect::<BTreeSet<_>>());
+    let mut text = String::new();
+    for line in here.lines().filter(|line| !theirs.contains(line)) {
+        let _ = write!(text, "\n  here  {line}");
+    }
+    for line in there.lines().filter(|line| !ours.contains(line)) {
+        let _ = write!(text, "\n  there {line}");
+    }
+    text
 }
 
 fn held_by_streams(world: &mut World, who: usize) -> Result<BTreeSet<RecordId>, String> {
