@@ -13,7 +13,7 @@ use crate::wire::digest::Digest;
 
 /// The streams that may be read from now on, all of them.
 pub(super) fn set_streams(
-    writing: &mut Writing<'_>,
+    writing: &Writing<'_>,
     streams: &[StreamId],
 ) -> Result<(), ReplicaError> {
     for known in stream::all(writing.conn)? {
@@ -45,10 +45,9 @@ pub(super) fn add(writing: &Writing<'_>, stream_no: i64, id: RecordId) -> Result
     Ok(())
 }
 
-/// The stream holds the record no more. When none does, it goes; but never while something of it is
-/// undelivered.
+/// The stream holds the record no more. When none does, it goes with [`purge_withdrawn`].
 pub(super) fn remove(
-    writing: &mut Writing<'_>,
+    writing: &Writing<'_>,
     stream_no: i64,
     id: RecordId,
 ) -> Result<(), ReplicaError> {
@@ -60,15 +59,23 @@ pub(super) fn remove(
     stream::set_digest(writing.conn, stream_no, before.minus(digest))?;
     if stream_record::streams_of(writing.conn, id)?.is_empty() {
         withdrawn::insert(writing.conn, id)?;
+    }
+    Ok(())
+}
+
+/// Forgets the records that no stream holds any more. After all of an answer: what one stream withdraws another
+/// one may take up, and the answer brings it once.
+pub(super) fn purge_withdrawn(writing: &mut Writing<'_>) -> Result<(), ReplicaError> {
+    for id in withdrawn::all(writing.conn)? {
         purge(writing, id)?;
     }
     Ok(())
 }
 
-/// Forgets a withdrawn record, when nothing of it is undelivered any more.
-pub(super) fn purge(writing: &mut Writing<'_>, id: RecordId) -> Result<(), ReplicaError> {
+/// Forgets a withdrawn record, but never while something of it is undelivered.
+fn purge(writing: &mut Writing<'_>, id: RecordId) -> Result<(), ReplicaError> {
     let conn = writing.conn;
-    if !withdrawn::has(conn, id)? || envelope::has_unjudged(conn, id)? {
+    if envelope::has_unjudged(conn, id)? {
         return Ok(());
     }
     // Somebody who wrote in it is told that it is no longer theirs to read, and what it was.

@@ -7,7 +7,6 @@ use super::super::error::ReplicaError;
 use super::super::table::envelope::{self, Origin};
 use super::super::table::{attestation, certificate, notice, pack};
 use super::intake::Intake;
-use super::membership;
 use crate::id::{EnvelopeId, RecordId};
 use crate::record::{Accepted, StoredEnvelope};
 use crate::sync::answer::Answer;
@@ -67,7 +66,6 @@ pub(super) fn apply(intake: &mut Intake<'_, '_>, answer: &Answer) -> Result<(), 
             intake.verdicts(&mut record, lines.verdicts)?;
             intake.writing.settle(&record)?;
         }
-        membership::purge(intake.writing, id)?;
     }
     Ok(())
 }

@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use super::super::engine::{Replica, load};
 use super::super::error::ReplicaError;
-use super::super::table::envelope::Origin;
 use super::super::table::meta::{self, Name};
 use super::super::table::{certificate, directory, record, stream, stream_record};
-use super::intake::Intake;
 use super::{apply, membership, sql};
 use crate::domain::stream::StreamId;
 use crate::id::RecordId;
@@ -108,8 +106,8 @@ impl Replica {
             let Some(known) = stream::get(writing.conn, id)? else {
                 return Ok(());
             };
-            let intake = Intake::new(writing, Origin::Server);
-            membership::remove(intake.writing, known.no, record)
+            membership::remove(writing, known.no, record)?;
+            membership::purge_withdrawn(writing)
         })
     }
 }

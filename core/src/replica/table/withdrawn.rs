@@ -17,6 +17,12 @@ pub(in crate::replica) fn delete(conn: &Connection, record: RecordId) -> Sql<()>
         .map(drop)
 }
 
+pub(in crate::replica) fn all(conn: &Connection) -> Sql<Vec<RecordId>> {
+    conn.prepare_cached("SELECT record FROM withdrawn")?
+        .query_map([], |row| row.get(0).map(RecordId))?
+        .collect()
+}
+
 pub(in crate::replica) fn has(conn: &Connection, record: RecordId) -> Sql<bool> {
     conn.prepare_cached("SELECT 1 FROM withdrawn WHERE record = ?1")?
         .exists([record.as_bytes()])
