@@ -3,15 +3,61 @@
 
 use onegrid_core::crdt::{Content, Details, Hazard};
 use onegrid_core::domain::StreamId;
-use onegrid_core::domain::case::payload::{Dispatch, Step, Triage};
+use onegrid_core::domain::case::payload::{Dispatch, Seen, Step, Triage};
 use onegrid_core::domain::case::{Deadlines, Event, Part, Party, Severity, Stage};
+use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::replica::Draft;
 use onegrid_core::sync::port::{GiveAsk, StarPort};
 use onegrid_server::rules::Rules;
-use onegrid_tests::town::{Extent, Town};
+use onegrid_tests::town::{Extent, Phone, Town};
 
 const VILLAGE: &str = "330105013003";
 const GRID: &str = "330105013003001";
+
+fn report(town: &mut Town, phone: &mut Phone) -> RecordId {
+    let details = Details {
+        title: Some("五六个煤气罐".into()),
+        ..Details::default()
+    };
+    let content = Content::Hazard(Hazard {
+        details,
+        severity: None,
+    });
+    let draft = Draft::staff(content, town.places.path(GRID));
+    let record = phone.replica().report(&draft, town.now_ms).unwrap();
+    phone.sync(town);
+    record
+}
+
+fn dispatch_to_gas(town: &mut Town, room: &mut Phone, record: RecordId) -> EnvelopeId {
+    let triage = Event::Triage(Triage {
+        category: "gas".parse().unwrap(),
+        severity: Severity::Serious,
+        grid: None,
+        rule: None,
+        note: None,
+    });
+    let now = town.now_ms;
+    room.replica().act(record, &triage, None, now).unwrap();
+    let dispatch = Event::Dispatch(Dispatch {
+        to: Party::Unit(town.places.unit("gas-company")),
+        part: Part::Lead,
+        deadlines: Deadlines::default(),
+        rule: None,
+        note: None,
+    });
+    let assignment = room.replica().act(record, &dispatch, None, now).unwrap();
+    room.sync(town);
+    assignment
+}
+
+fn look(town: &mut Town, phone: &mut Phone, record: RecordId) {
+    town.pass(1_000);
+    let seen = Event::Seen(Seen {});
+    let now = town.now_ms;
+    phone.replica().act(record, &seen, None, now).unwrap();
+    phone.sync(town);
+}
 
 #[test]
 fn a_handler_learns_neither_the_name_nor_the_stream_of_the_reporter() {
@@ -22,35 +68,9 @@ fn a_handler_learns_neither_the_name_nor_the_stream_of_the_reporter() {
     let reporter = volunteer.replica().own_member().unwrap();
     let now = town.now_ms;
 
-    let details = Details {
-        title: Some("五六个煤气罐".into()),
-        ..Details::default()
-    };
-    let content = Content::Hazard(Hazard {
-        details,
-        severity: None,
-    });
-    let draft = Draft::staff(content, town.places.path(GRID));
-    let record = volunteer.replica().report(&draft, now).unwrap();
-    volunteer.sync(&mut town);
+    let record = report(&mut town, &mut volunteer);
     room.sync(&mut town);
-    let triage = Event::Triage(Triage {
-        category: "gas".parse().unwrap(),
-        severity: Severity::Serious,
-        grid: None,
-        rule: None,
-        note: None,
-    });
-    room.replica().act(record, &triage, None, now).unwrap();
-    let dispatch = Event::Dispatch(Dispatch {
-        to: Party::Unit(town.places.unit("gas-company")),
-        part: Part::Lead,
-        deadlines: Deadlines::default(),
-        rule: None,
-        note: None,
-    });
-    let assignment = room.replica().act(record, &dispatch, None, now).unwrap();
-    room.sync(&mut town);
+    let assignment = dispatch_to_gas(&mut town, &mut room, record);
     gas.sync(&mut town);
     let accept = Event::Accept(Step {
         assignment,
@@ -85,4 +105,48 @@ fn a_handler_learns_neither_the_name_nor_the_stream_of_the_reporter() {
         .collect();
     assert!(named.contains(&StreamId::Unit(town.places.unit("gas-company"))));
     assert!(!named.contains(&StreamId::Member(reporter)), "{named:?}");
+}
+
+/// The look of the office moves the ladder, also on the phone of whoever is dispatched.
+#[test]
+fn a_handler_sees_that_the_office_has_seen_it_and_not_that_the_reporter_has() {
+    for looks_first in [true, false] {
+        let mut town = Town::with(6, Extent::Whole, Rules::none());
+        let mut volunteer = town.enrol("dama", "volunteer", VILLAGE, "wulin-aunties");
+        let mut room = town.enrol("room", "dispatcher", "330105013000", "wulin-command-room");
+        let mut desk = town.enrol("desk", "dispatcher", "330105013000", "wulin-command-room");
+        let mut gas = town.enrol("gas", "handler", "", "gas-company");
+        let record = report(&mut town, &mut volunteer);
+        for phone in [&mut room, &mut desk] {
+            phone.sync(&mut town);
+        }
+        if looks_first {
+            look(&mut town, &mut desk, record);
+        }
+        room.sync(&mut town);
+        let assignment = dispatch_to_gas(&mut town, &mut room, record);
+        gas.sync(&mut town);
+        if !looks_first {
+            desk.sync(&mut town);
+            look(&mut town, &mut desk, record);
+        }
+        look(&mut town, &mut volunteer, record);
+        let accept = Event::Accept(Step {
+            assignment,
+            attachments: Vec::new(),
+            note: None,
+        });
+        let now = town.now_ms;
+        gas.sync(&mut town);
+        gas.replica().act(record, &accept, None, now).unwrap();
+        assert!(gas.sync(&mut town).equal);
+        room.sync(&mut town);
+        let whole = room.replica().load(record).unwrap().unwrap();
+        let told = gas.replica().load(record).unwrap().unwrap();
+        let (whole, state) = (whole.state().unwrap(), told.state().unwrap());
+        assert!(whole.seen_ms.is_some());
+        assert_eq!(state.seen_ms, whole.seen_ms);
+        assert_eq!(state.reporter, None);
+        assert_eq!(state.stage, whole.stage);
+    }
 }

@@ -6,15 +6,17 @@ use std::path::PathBuf;
 
 use onegrid_core::crdt::{Content, Details, Field, FieldEdit, FieldValue, Hazard};
 use onegrid_core::domain::Text;
-use onegrid_core::domain::case::payload::Comment;
+use onegrid_core::domain::case::payload::{Comment, Dispatch, Triage};
+use onegrid_core::domain::case::{Deadlines, Event, Part, Party, Severity};
 use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::replica::Draft;
 use onegrid_core::sync::port::StarPort;
 use onegrid_core::sync::report::Incident;
 use onegrid_core::wire::repair::Settled;
 use onegrid_core::wire::verdict::Verdict;
+use onegrid_server::rules::Rules;
 use onegrid_server::store::StoreError;
-use onegrid_tests::town::{Fault, Phone, Town};
+use onegrid_tests::town::{Extent, Fault, Phone, Town};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
@@ -57,6 +59,28 @@ fn say(town: &mut Town, phone: &mut Phone, record: RecordId, words: &str) {
         mentions: Vec::new(),
     };
     phone.replica().comment(record, comment, now).unwrap();
+}
+
+fn dispatch_to_gas(town: &mut Town, room: &mut Phone, record: RecordId) {
+    let triage = Event::Triage(Triage {
+        category: "gas".parse().unwrap(),
+        severity: Severity::Serious,
+        grid: None,
+        rule: None,
+        note: None,
+    });
+    let dispatch = Event::Dispatch(Dispatch {
+        to: Party::Unit(town.places.unit("gas-company")),
+        part: Part::Lead,
+        deadlines: Deadlines::default(),
+        rule: None,
+        note: None,
+    });
+    for event in [triage, dispatch] {
+        town.pass(1_000);
+        let now = room.clock_ms(town);
+        room.replica().act(record, &event, None, now).unwrap();
+    }
 }
 
 /// The backup is of the first report. `early` loads then, `late` loads all: both hold packs.
@@ -326,6 +350,42 @@ fn a_verdict_that_was_given_anew_reaches_those_who_know_the_old_one() {
     assert_eq!(held(&mut reader)[&record], there(&town, record));
     assert!(writer.sync(&mut town).equal);
     assert_eq!(held(&mut writer)[&record], there(&town, record));
+    is_whole(&town);
+}
+
+#[test]
+fn who_was_not_told_the_author_keeps_what_the_server_lost_until_another_gives_it_back() {
+    let mut town = Town::with(21, Extent::Whole, Rules::none()).with_categories();
+    let mut writer = town.enrol("dama", "volunteer", VILLAGE, "wulin-aunties");
+    let mut room = town.enrol("room", "dispatcher", TOWN, "wulin-command-room");
+    let mut gas = town.enrol("gas", "handler", "", "gas-company");
+    let backup = town.backup();
+    let record = report(&mut town, &mut writer, "gas bottles");
+    writer.sync(&mut town);
+    room.sync(&mut town);
+    dispatch_to_gas(&mut town, &mut room, record);
+    room.sync(&mut town);
+    gas.sync(&mut town);
+    // The pack proves itself; what came after it alone needs its author's certificate.
+    say(&mut town, &mut writer, record, "ten of them by now");
+    writer.sync(&mut town);
+    gas.sync(&mut town);
+    let before = held(&mut gas);
+    assert!(!before[&record].is_empty());
+
+    town.restore(&backup);
+    let report = gas.sync(&mut town);
+    assert!(report.incidents.contains(&Incident::NotTaken), "{report:?}");
+    assert!(!report.incidents.contains(&Incident::Unrepaired));
+    assert_eq!(held(&mut gas), before, "a refusal takes no verdict away");
+    for _ in 0..2 {
+        for phone in [&mut writer, &mut room, &mut gas] {
+            phone.sync(&mut town);
+        }
+    }
+    assert!(gas.sync(&mut town).equal);
+    assert_eq!(held(&mut gas), before);
+    assert_eq!(there(&town, record), before[&record]);
     is_whole(&town);
 }
 

@@ -37,7 +37,12 @@ impl Verdict {
             Status::Accepted | Status::Void(_) | Status::Held(_) => true,
             Status::Refused(reason) => reason == RefusedReason::Rejected,
         };
-        (decided, self.generation, self.at_ms, status_code(self.status))
+        (
+            decided,
+            self.generation,
+            self.at_ms,
+            status_code(self.status),
+        )
     }
 }
 

@@ -12,10 +12,7 @@ use crate::id::RecordId;
 use crate::wire::digest::Digest;
 
 /// The streams that may be read from now on, all of them.
-pub(super) fn set_streams(
-    writing: &Writing<'_>,
-    streams: &[StreamId],
-) -> Result<(), ReplicaError> {
+pub(super) fn set_streams(writing: &Writing<'_>, streams: &[StreamId]) -> Result<(), ReplicaError> {
     for known in stream::all(writing.conn)? {
         if streams.contains(&known.id) {
             continue;

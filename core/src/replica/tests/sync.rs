@@ -224,6 +224,23 @@ fn withdrawing_purges_a_record_but_never_undelivered_work() {
 }
 
 #[test]
+fn what_a_page_withdraws_and_then_brings_again_stays() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let (mut worker, mut other) = (town.grid_worker(11), town.dispatcher(12));
+    let record = worker.replica().report(&draft("一"), NOW).unwrap();
+    server.settle(&mut worker);
+    server.settle(&mut other);
+    // One stream lets go of it and the next one takes it up; the page brings its envelopes once, before both.
+    let envelopes = server.feed.clone();
+    server.feed.push(Entry::Withdraw(record));
+    server.feed.extend(envelopes);
+    server.sync(&mut other);
+    assert!(other.replica().view(record).unwrap().is_some());
+    assert_eq!(other.replica().combined_digest().unwrap(), server.digest());
+}
+
+#[test]
 fn a_change_on_a_void_one_is_written_again_with_the_same_words_and_the_person_is_told() {
     let town = Town::new();
     let mut server = Server::new(&town);

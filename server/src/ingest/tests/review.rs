@@ -1,5 +1,10 @@
 //! What is held, and what a person decides about it.
 
+use std::collections::HashMap;
+
+use onegrid_core::wire::message::Bundle;
+use onegrid_core::wire::verdict::Verdict;
+
 use super::failing::FailingStore;
 use super::*;
 
@@ -54,6 +59,36 @@ fn held_work_is_in_no_feed_until_a_person_accepts_it_with_what_waits_for_it() {
             .is_err(),
         "decided once"
     );
+}
+
+#[test]
+fn what_was_given_back_below_a_held_genesis_reaches_everybody_with_it() {
+    let world = World::new();
+    let (mut phone, mut reader) = (world.volunteer(10), world.grid_worker(20));
+    phone.clock_ms = NOW + 10 * 366 * 24 * 3_600 * 1_000;
+    let genesis = phone.report("from the future");
+    phone.clock_ms = NOW;
+    let below = phone.act(genesis.record(), &[genesis.id()], &comment("below"));
+    phone.push(&world.server, &[&genesis]);
+    // The server signed this before it came back from a backup; the Genesis is only known as held.
+    let accepted = Verdict {
+        status: Status::Accepted,
+        at_ms: NOW,
+        generation: 1,
+    };
+    let attested = HashMap::from([(below.hash(), accepted)]);
+    let bundle = Bundle {
+        envelopes: vec![below.raw().clone()],
+        ..Bundle::default()
+    };
+    let server = &world.server;
+    let told = server.ingest(bundle, &attested, NOW).unwrap();
+    assert_eq!(told.lines[0].verdict, accepted);
+    assert!(held_by(&reader.pull(server, 4_000_000)).0.is_empty());
+    server.decide(genesis.id(), true, "admin", NOW).unwrap();
+    digests_are_right(&world);
+    let (ids, _) = held_by(&reader.pull(server, 4_000_000));
+    assert_eq!(ids, BTreeSet::from([genesis.id(), below.id()]));
 }
 
 #[test]

@@ -76,7 +76,11 @@ pub(in crate::sim) fn differences(world: &mut World, who: usize) -> Result<Strin
         let head = head.map_err(|error: StoreError| error.to_string())?;
         let sum: Digest = there.values().copied().sum();
         if sum != head.digest {
-            let _ = write!(text, "\n  {} is not the sum of its records there", cursor.stream);
+            let _ = write!(
+                text,
+                "\n  {} is not the sum of its records there",
+                cursor.stream
+            );
         }
         for record in records {
             if here.get(&record) == there.get(&record) {

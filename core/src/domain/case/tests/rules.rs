@@ -2,7 +2,9 @@
 
 use super::support::*;
 use crate::domain::case::payload::{self as p, Part, Party};
-use crate::domain::case::{Conflict, EntryBody, Event, Outcome, Refusal, Stage, judge};
+use crate::domain::case::{
+    Conflict, EntryBody, Event, GenesisFacts, Outcome, Refusal, Stage, judge,
+};
 use crate::domain::may::Denied;
 use crate::domain::{Audience, Role};
 use crate::id::EnvelopeId;
@@ -173,6 +175,33 @@ fn an_entry_whose_certificate_is_withheld_counts_as_permitted() {
             .all(|item| item.outcome == Outcome::Effective)
     );
     assert!(state.participants.is_empty());
+}
+
+#[test]
+fn what_is_ones_own_is_the_servers_word_where_the_reporter_is_withheld() {
+    // The reporter's certificate was renewed, and the newer one is known here from elsewhere.
+    let facts = GenesisFacts {
+        team: None,
+        ..hazard()
+    };
+    let mut log = Log::new(1, in_area(1, Role::GridWorker, &[1, 2, 3, 4]), facts);
+    let elsewhere = in_area(1, Role::GridWorker, &[1, 2, 3, 9]);
+    let words = log.then(elsewhere.clone(), comment("还在"));
+    let edited = log.push(&[words], elsewhere, EntryBody::Content);
+    let whole = log.state();
+    let author = &mut log.entry(log.genesis()).author;
+    (author.member, author.grant, author.units) = (None, None, vec![]);
+    for id in [words, edited] {
+        assert_eq!(
+            outcome(&log, id),
+            Outcome::Illegal,
+            "nobody vouches for it yet"
+        );
+        log.entry(id).verdict_at_ms = Some(9_000);
+        assert_eq!(outcome(&log, id), Outcome::Effective);
+        let known = whole.timeline.iter().find(|item| item.id == id).unwrap();
+        assert_eq!(known.outcome, Outcome::Effective, "as the server sees it");
+    }
 }
 
 #[test]
