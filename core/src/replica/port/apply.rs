@@ -49,7 +49,6 @@ impl Replica {
                 apply_page(&mut intake, answer, page)?;
             }
             apply_repair(&intake, answer)?;
-            membership::purge_withdrawn(intake.writing)?;
             intake.finish()
         })
     }

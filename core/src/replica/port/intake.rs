@@ -8,6 +8,7 @@ use super::super::engine::write::Writing;
 use super::super::error::ReplicaError;
 use super::super::table::envelope::{Arrival, Origin};
 use super::super::table::{certificate, directory, envelope, pack, verdict_change};
+use super::membership;
 use crate::id::{EnvelopeId, RecordId};
 use crate::record::{Outcome, Past, Record};
 use crate::sync::port::Applied;
@@ -364,13 +365,15 @@ impl<'a, 'w> Intake<'a, 'w> {
         })
     }
 
-    /// Writes again, or tells, what of the person's own work does not count. Last of all.
+    /// Writes again, or tells, what of the person's own work does not count; only then what was withdrawn may
+    /// go. Last of all.
     pub(super) fn finish(self) -> Result<Applied, ReplicaError> {
         for (record, fresh) in &self.not_accepted {
             if load::record(self.writing.conn, self.writing.certificates, *record)?.is_some() {
                 rewrite::own_not_accepted(self.writing, *record, fresh)?;
             }
         }
+        membership::purge_withdrawn(self.writing)?;
         Ok(self.applied)
     }
 }

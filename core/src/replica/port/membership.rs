@@ -60,21 +60,21 @@ pub(super) fn remove(
     Ok(())
 }
 
-/// Forgets the records that no stream holds any more. After all of an answer: what one stream withdraws another
-/// one may take up, and the answer brings it once.
+/// Forgets the withdrawn records of which nothing waits any more: for its delivery, or, of this phone's own
+/// work, for a person who decides. What is held nobody but its author has: only this phone could give it back
+/// to a server that lost it, and only here can its author be told what became of it. After all of an answer:
+/// what one stream withdraws another one may take up, and the answer brings it once.
 pub(super) fn purge_withdrawn(writing: &mut Writing<'_>) -> Result<(), ReplicaError> {
     for id in withdrawn::all(writing.conn)? {
-        purge(writing, id)?;
+        if !envelope::has_undecided(writing.conn, id)? {
+            forget(writing, id)?;
+        }
     }
     Ok(())
 }
 
-/// Forgets a withdrawn record, but never while something of it is undelivered.
-fn purge(writing: &mut Writing<'_>, id: RecordId) -> Result<(), ReplicaError> {
+fn forget(writing: &mut Writing<'_>, id: RecordId) -> Result<(), ReplicaError> {
     let conn = writing.conn;
-    if envelope::has_unjudged(conn, id)? {
-        return Ok(());
-    }
     // Somebody who wrote in it is told that it is no longer theirs to read, and what it was.
     if envelope::has_own(conn, id)? {
         let title = record::get(conn, id)?

@@ -178,10 +178,13 @@ pub(in crate::replica) fn count_unjudged(conn: &Connection) -> Sql<u64> {
         .map(i64::unsigned_abs)
 }
 
-/// Whether anything about the record is here that no server has judged.
-pub(in crate::replica) fn has_unjudged(conn: &Connection, record: RecordId) -> Sql<bool> {
-    conn.prepare_cached("SELECT 1 FROM envelope WHERE record = ?1 AND standing = 0 LIMIT 1")?
-        .exists([record.as_bytes()])
+/// Whether anything about the record is here that no server has judged, or own work that awaits review.
+pub(in crate::replica) fn has_undecided(conn: &Connection, record: RecordId) -> Sql<bool> {
+    conn.prepare_cached(
+        "SELECT 1 FROM envelope WHERE record = ?1 AND standing NOT IN (1, 2)
+           AND (standing = 0 OR (origin = 1 AND standing = 3)) LIMIT 1",
+    )?
+    .exists([record.as_bytes()])
 }
 
 /// Whether this phone wrote anything of the record that stands alone.
@@ -228,7 +231,7 @@ pub(in crate::replica) fn delete(conn: &Connection, id: EnvelopeId) -> Sql<()> {
         .map(drop)
 }
 
-/// Forgets a record's envelopes. The caller has made sure that nothing is undelivered.
+/// Forgets a record's envelopes. The caller has made sure that nothing is undecided.
 pub(in crate::replica) fn delete_record(conn: &Connection, record: RecordId) -> Sql<()> {
     conn.prepare_cached("DELETE FROM envelope WHERE record = ?1 AND standing <> 0")?
         .execute([record.as_bytes()])

@@ -1,4 +1,4 @@
-//! `withdrawn`: records that no stream holds any more, kept until nothing of them is undelivered.
+//! `withdrawn`: records that no stream holds any more, kept until nothing of them is undecided.
 
 use rusqlite::Connection;
 
