@@ -170,6 +170,7 @@ impl World {
     fn said(&mut self, who: usize, record: RecordId, id: EnvelopeId, words: String, what: &str) {
         let name = self.people[who].phone.name.clone();
         self.note(&format!("{name} {what} {} {id} {words}", short(&record)));
+        self.written_in.insert(record);
         self.people[who].said.push(Said {
             record,
             id,

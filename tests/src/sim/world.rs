@@ -75,6 +75,8 @@ pub struct World {
     pub time_travel: bool,
     /// The server has been restored.
     pub restored: bool,
+    /// Records in which somebody wrote, also by a phone that went back in time since and knows nothing of it.
+    pub written_in: BTreeSet<RecordId>,
     /// Envelopes of which some phone held the server's word, with the generation of that.
     pub receipts: BTreeMap<EnvelopeId, u32>,
     /// Records on the server at the end.
@@ -152,6 +154,7 @@ impl World {
             forged_on: BTreeSet::new(),
             time_travel: false,
             restored: false,
+            written_in: BTreeSet::new(),
             receipts: BTreeMap::new(),
             records_at_rest: 0,
         }

@@ -45,12 +45,10 @@ impl World {
     /// Every envelope that the server has, by record.
     pub fn everything_on_the_server(&self) -> Result<BTreeMap<RecordId, Stored>, String> {
         // A record whose beginning is held has no projection yet.
-        let said = self.people.iter().flat_map(|person| &person.said);
-        let said: Vec<RecordId> = said.map(|said| said.record).collect();
         let read = self.town.store().read::<_, StoreError>(|tx| {
             let mut all = BTreeMap::new();
-            for id in said {
-                all.insert(id, tx.envelopes(id)?);
+            for id in &self.written_in {
+                all.insert(*id, tx.envelopes(*id)?);
             }
             for row in tx.records(None, 10_000)? {
                 all.insert(row.id, tx.envelopes(row.id)?);
