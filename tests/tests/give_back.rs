@@ -366,7 +366,9 @@ fn who_was_not_told_the_author_keeps_what_the_server_lost_until_another_gives_it
     dispatch_to_gas(&mut town, &mut room, record);
     room.sync(&mut town);
     gas.sync(&mut town);
-    // The pack proves itself; what came after it alone needs its author's certificate.
+    // The pack proves itself; what came after it alone needs its author's certificate, a newer one.
+    town.describe("dama", "team_lead", VILLAGE, "wulin-aunties");
+    writer.sync(&mut town);
     say(&mut town, &mut writer, record, "ten of them by now");
     writer.sync(&mut town);
     gas.sync(&mut town);
