@@ -13,6 +13,10 @@ use std::time::Instant;
 use clap::Parser;
 use onegrid_tests::sim::{Failure, Plan, run};
 
+/// A run makes and drops small pieces of memory more than anything else.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The simulator.
 #[derive(Debug, Parser)]
 struct Arguments {
