@@ -61,6 +61,8 @@ pub const MAP_POINTS_MAX: usize = 5_000;
 pub const CERTIFICATES_CACHED: usize = 512;
 /// Records that a replica keeps in memory as it read them last, of about 25 kB each.
 pub const RECORDS_CACHED: usize = 32;
+/// Signatures that a process knows again, of 33 bytes each.
+pub const SIGNATURES_REMEMBERED: usize = 4_096;
 /// Characters of a description that stand in for a missing title.
 pub const TITLE_SHOWN_CHARS_MAX: usize = 60;
 

@@ -7,6 +7,7 @@ pub mod enrolment;
 pub mod invitation;
 pub mod peer_session;
 mod read;
+mod remembered;
 pub mod request_mac;
 pub mod session;
 mod session_error;

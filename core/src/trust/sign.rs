@@ -6,6 +6,7 @@
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
+use super::remembered;
 use crate::id::{DeviceId, Hash};
 
 /// What a signature is for.
@@ -88,6 +89,9 @@ impl PublicKey {
     }
 
     /// Verifies a signature over the parts, one after the other.
+    ///
+    /// What was verified lately is known again: the same envelope comes from a peer and from the server, the
+    /// same certificate with every bundle.
     pub fn verify(
         &self,
         purpose: Purpose,
@@ -95,12 +99,16 @@ impl PublicKey {
         parts: &[&[u8]],
         signature: &[u8; 64],
     ) -> Result<(), SignatureError> {
+        let message = message(purpose, authority, parts);
+        let question = remembered::question(self.as_bytes(), signature, &message);
+        if remembered::is_verified(&question) {
+            return Ok(());
+        }
         self.0
-            .verify_strict(
-                &message(purpose, authority, parts),
-                &Signature::from_bytes(signature),
-            )
-            .map_err(|_| SignatureError::BadSignature)
+            .verify_strict(&message, &Signature::from_bytes(signature))
+            .map_err(|_| SignatureError::BadSignature)?;
+        remembered::verified(question);
+        Ok(())
     }
 }
 
