@@ -63,6 +63,10 @@ pub const CERTIFICATES_CACHED: usize = 512;
 pub const RECORDS_CACHED: usize = 32;
 /// Signatures that a process knows again, of 33 bytes each.
 pub const SIGNATURES_REMEMBERED: usize = 4_096;
+/// Content documents that a process keeps as it made them from their raw changes, of about 20 kB each.
+pub const REBUILDS_REMEMBERED: usize = 128;
+/// Bytes of raw changes of such a document; a larger one is made anew each time.
+pub const REBUILD_REMEMBERED_BYTES_MAX: usize = 16 * 1_024;
 /// Characters of a description that stand in for a missing title.
 pub const TITLE_SHOWN_CHARS_MAX: usize = 60;
 

@@ -1,6 +1,7 @@
 //! A checked content document, and the only way for changes to get into it.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use automerge::{Automerge, ChangeHash, ReadDoc};
 
@@ -8,6 +9,7 @@ use super::actor::{ActorId, DevicePrefix};
 use super::change::{self, ChangeInfo, ParsedChange};
 use super::error::GateError;
 use super::history::History;
+use super::rebuilt::{self, Rebuilt};
 use super::{pack, quiet};
 use crate::id::{DeviceId, Hash};
 
@@ -104,13 +106,16 @@ impl Document {
 
     /// Rebuilds a document from the raw changes that were admitted before, in any order.
     ///
-    /// Changes that do not pass are left out; the result for each is given in the order of `batch`.
+    /// Changes that do not pass are left out; the result for each is given in the order of `batch`. The
+    /// document is shared with whoever asked for the same one: who adds to it copies it first.
     #[must_use]
-    pub fn rebuild(batch: &[Candidate<'_>]) -> (Option<Self>, Vec<Result<ChangeInfo, GateError>>) {
-        let mut document = Self::empty();
-        let results = document.admit(batch);
-        let found = (document.history.len() > 0).then_some(document);
-        (found, results)
+    pub fn rebuild(batch: &[Candidate<'_>]) -> Rebuilt {
+        rebuilt::again(batch, || {
+            let mut document = Self::empty();
+            let results = document.admit(batch);
+            let found = (document.history.len() > 0).then(|| Arc::new(document));
+            (found, results)
+        })
     }
 
     fn empty() -> Self {

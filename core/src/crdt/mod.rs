@@ -37,6 +37,7 @@ mod operations;
 mod pack;
 mod quiet;
 mod reader;
+mod rebuilt;
 mod references;
 mod rewrite;
 mod value;
@@ -50,6 +51,7 @@ pub use edit::{EditError, FieldEdit, Write};
 pub use error::{GateError, Limit};
 pub use field::Field;
 pub use genesis::build_genesis;
+pub use rebuilt::forget as forget_rebuilt;
 pub use value::{FieldValue, StoredPosition};
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The content document of a record: made of the changes that count.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::Record;
 use super::admit::Judged;
@@ -70,7 +71,7 @@ impl Record {
             }
         }
         let results = match &mut self.document {
-            Some(document) => document.admit(&candidates),
+            Some(document) => Arc::make_mut(document).admit(&candidates),
             None if candidates.is_empty() => Vec::new(),
             None => {
                 let (document, results) = Document::rebuild(&candidates);

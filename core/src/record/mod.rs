@@ -33,6 +33,8 @@ pub use admit::{Judged, Judgement, Outcome};
 pub use graph::{ContentChange, Node, NodeBody};
 pub use past::{LoadError, Past, StoredEnvelope};
 
+use std::sync::Arc;
+
 use crate::crdt::Document;
 use crate::domain::case::{CaseState, GenesisFacts};
 use crate::id::{DeviceId, EnvelopeId, RecordId};
@@ -47,7 +49,7 @@ pub struct Record {
     id: RecordId,
     graph: Graph,
     state: Option<CaseState>,
-    document: Option<Document>,
+    document: Option<Arc<Document>>,
 }
 
 impl Record {
@@ -110,7 +112,7 @@ impl Record {
     /// The content; `None` while the Genesis is missing, void or held.
     #[must_use]
     pub fn document(&self) -> Option<&Document> {
-        self.document.as_ref()
+        self.document.as_deref()
     }
 
     /// The header of the record, from its Genesis, whether or not that counts.

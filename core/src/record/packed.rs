@@ -54,7 +54,7 @@ impl Record {
         if counted.len() != changes.len() || taken < changes.len() {
             return Err(LoadError::BadPack);
         }
-        self.document = document;
+        self.document = document.map(Arc::new);
         Ok(())
     }
 

@@ -8,6 +8,7 @@ mod hostile;
 mod merge;
 mod mutants;
 mod packs;
+mod rebuilt;
 mod reload;
 mod support;
 mod twins;

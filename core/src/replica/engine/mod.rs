@@ -204,8 +204,9 @@ impl Replica {
         self.marks.rest(written)
     }
 
-    /// Rests, writes the log back into the file, and closes it.
+    /// Rests, writes the log back into the file, and closes it. No content stays in memory.
     pub fn close(mut self) -> Result<(), ReplicaError> {
+        crate::crdt::forget_rebuilt();
         self.rest()?;
         self.conn.close().map_err(|(_, error)| error.into())
     }

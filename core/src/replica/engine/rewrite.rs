@@ -2,6 +2,7 @@
 //! otherwise told. Nothing that a person typed is dropped without that person seeing it.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::super::error::ReplicaError;
 use super::super::table::envelope;
@@ -106,7 +107,7 @@ pub(super) fn edits_in(record: &Record, envelope: &Envelope) -> Option<Vec<Field
 
 /// A document of one change and its past alone, so that a copy's change under the same number is not in
 /// it. The past may hold void changes.
-fn past_of(record: &Record, hash: Hash) -> Option<Document> {
+fn past_of(record: &Record, hash: Hash) -> Option<Arc<Document>> {
     let mut raw: HashMap<Hash, (Vec<u8>, DeviceId, ChangeInfo)> = HashMap::new();
     let by_hash: HashMap<Hash, DeviceId> = record
         .nodes()
