@@ -16,8 +16,11 @@ use crate::limits::{REBUILD_REMEMBERED_BYTES_MAX, REBUILDS_REMEMBERED};
 /// The document, if a change made one, and the result for each change.
 pub(super) type Rebuilt = (Option<Arc<Document>>, Vec<Result<ChangeInfo, GateError>>);
 
+/// A batch by its hash, and what came of it.
+type Entry = Option<(Hash, Arc<Rebuilt>)>;
+
 /// One place for each batch, by the first bytes of its hash; the newer one displaces the older one.
-static RECENT: Mutex<[Option<(Hash, Arc<Rebuilt>)>; REBUILDS_REMEMBERED]> =
+static RECENT: Mutex<[Entry; REBUILDS_REMEMBERED]> =
     Mutex::new([const { None }; REBUILDS_REMEMBERED]);
 
 /// What came of a batch, from memory or by `rebuild`. Nobody waits for the memory: while another thread is at

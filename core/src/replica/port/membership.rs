@@ -89,5 +89,6 @@ fn forget(writing: &mut Writing<'_>, id: RecordId) -> Result<(), ReplicaError> {
     pack::delete(conn, id)?;
     withdrawn::delete(conn, id)?;
     writing.forget(id);
+    crate::crdt::forget_rebuilt();
     Ok(())
 }
