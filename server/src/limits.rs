@@ -103,9 +103,9 @@ pub const CURSOR_SETS_CACHED_MAX: usize = 512;
 pub const FEED_ROWS_A_STEP: usize = 256;
 /// Records of a first load that are read at once.
 pub const PACKS_A_STEP: usize = 64;
-/// Packs that are made for one page, about 0.6 ms of processor time each; those that are there already only count
-/// by their bytes. When a crowd comes for the first time, everybody gets an answer in seconds.
-pub const PACKS_MADE_A_PAGE_MAX: usize = 512;
+/// Packs that are made for one page; those that are there already only count by their bytes. So that everybody
+/// gets an answer when a crowd comes for the first time. Smaller pages cost bytes: packs share a page's frame.
+pub const PACKS_MADE_A_PAGE_MAX: usize = 1_024;
 /// By how much a page is expected to shrink when compressed.
 pub const INFLATION_EXPECTED: usize = 2;
 

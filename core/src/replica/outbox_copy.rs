@@ -4,6 +4,9 @@
 //! The replica decides what is saved; the copy follows each write. Where the copy can not be written (a full
 //! disk), the write stands and the copy catches up later: it never stands in anybody's way. It is not synced
 //! at each write: after a power cut the replica has what the copy may lack.
+//!
+//! Opening compares how many there are and which is the newest, so that a long outbox does not make a person
+//! wait; when the app rests, all of it is read and compared.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -22,6 +25,8 @@ const ROWS: usize = 256;
 
 /// The open copy.
 pub(super) struct OutboxCopy {
+    path: PathBuf,
+    key: FileKey,
     /// Absent when the file can be neither read nor made: the replica works on without.
     conn: Option<Connection>,
     /// The newest envelope that was copied; all older ones of the outbox are in the copy too.
@@ -34,24 +39,54 @@ pub(super) fn path_of(replica: &Path) -> PathBuf {
 }
 
 impl OutboxCopy {
-    /// Opens the copy that belongs to an open replica and makes the two equal. A damaged copy is set aside
-    /// and made anew. An error is one of the replica's own file.
+    /// Opens the copy that belongs to an open replica and makes the two equal. A copy that can not be read is
+    /// set aside and made anew. An error is one of the replica's own file.
     pub(super) fn open(
         replica: &Path,
         key: &FileKey,
         main: &Connection,
     ) -> Result<Self, ReplicaError> {
-        let path = path_of(replica);
-        let conn = readable(&path, key).or_else(|| {
-            // Whatever it is, it is kept; where even that fails there is no copy for now.
-            salvage::set_aside(&path).ok()?;
-            readable(&path, key)
-        });
-        let mut copy = Self { conn, newest: None };
-        match copy.all(main) {
+        let mut copy = Self {
+            path: path_of(replica),
+            key: key.clone(),
+            conn: None,
+            newest: None,
+        };
+        copy.conn = copy.readable().or_else(|| copy.anew());
+        match copy.begin(main) {
             Err(Fault::Main(error)) => Err(error.into()),
             Ok(()) | Err(Fault::Copy) => Ok(copy),
         }
+    }
+
+    /// Reads all of the copy and compares it with the outbox; what is damaged is set aside and made anew.
+    pub(super) fn rest(&mut self, main: &Connection) {
+        let damaged = self
+            .conn
+            .as_ref()
+            .is_none_or(|copy| table::check(copy).is_err());
+        if damaged {
+            // Closed before it is moved.
+            self.conn = None;
+            self.conn = self.anew();
+        }
+        if self.all(main).is_err() {
+            self.newest = None;
+        }
+    }
+
+    /// Sets aside what is there and begins anew. Whatever it is, it is kept; where even that fails there is no
+    /// copy for now.
+    fn anew(&self) -> Option<Connection> {
+        salvage::set_aside(&self.path).ok()?;
+        self.readable()
+    }
+
+    fn readable(&self) -> Option<Connection> {
+        let conn = open::second(&self.path, &self.key).ok()?;
+        let known = table::prepare(&conn).ok()?;
+        table::summary(&conn).ok()?;
+        known.then_some(conn)
     }
 
     /// The replica has committed a write.
@@ -67,6 +102,20 @@ impl OutboxCopy {
         if self.all(main).is_err() {
             self.newest = None;
         }
+    }
+
+    fn begin(&mut self, main: &Connection) -> Result<(), Fault> {
+        let Some(copy) = &self.conn else {
+            return Ok(());
+        };
+        table::copy_identity(main, copy)?;
+        let count = envelope::count_unjudged(main).map_err(Fault::Main)?;
+        let newest = envelope::newest_unjudged(main).map_err(Fault::Main)?;
+        if table::summary(copy).map_err(|_| Fault::Copy)? != (count, newest) {
+            return self.catch_up(main);
+        }
+        self.newest = newest;
+        Ok(())
     }
 
     fn all(&mut self, main: &Connection) -> Result<(), Fault> {
@@ -148,12 +197,4 @@ fn equalise(
         table::delete(copy, *no).map_err(|_| Fault::Copy)?;
     }
     Ok(())
-}
-
-/// The copy, if every page of it can be read.
-fn readable(path: &Path, key: &FileKey) -> Option<Connection> {
-    let conn = open::second(path, key).ok()?;
-    let known = table::prepare(&conn).ok()?;
-    table::check(&conn).ok()?;
-    known.then_some(conn)
 }

@@ -197,9 +197,10 @@ impl Replica {
         Ok(())
     }
 
-    /// The app goes to the background: lowers the mark of reserved writes, so that the next start goes on
-    /// under the same epoch. Writing goes on as before afterwards.
+    /// The app goes to the background: reads the second copy of the outbox whole, and lowers the mark of
+    /// reserved writes, so that the next start goes on under the same epoch. Writing goes on as before afterwards.
     pub fn rest(&mut self) -> Result<(), ReplicaError> {
+        self.outbox_copy.rest(&self.conn);
         let written = meta::written(&self.conn)?;
         self.marks.rest(written)
     }

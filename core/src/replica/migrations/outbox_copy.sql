@@ -31,3 +31,5 @@ CREATE TABLE envelope (
   signature   BLOB NOT NULL,
   standing    INTEGER NOT NULL                -- always 0
 ) STRICT;
+-- Small beside the envelopes: what counts them.
+CREATE INDEX envelope_no ON envelope (no);

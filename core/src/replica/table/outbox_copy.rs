@@ -3,7 +3,7 @@
 //! What goes across says on which side it failed: damage of the replica is another matter than of the copy.
 
 use rusqlite::types::Value;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use super::meta::Name;
 use super::{Sql, fixed};
@@ -18,7 +18,7 @@ pub(in crate::replica) enum Fault {
 
 const SCHEMA: &str = include_str!("../migrations/outbox_copy.sql");
 /// Form of the file. Another one is made anew.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// Makes the tables in an empty file; `false` when the file has another form.
 pub(in crate::replica) fn prepare(conn: &Connection) -> Sql<bool> {
@@ -44,11 +44,28 @@ pub(in crate::replica) fn check(conn: &Connection) -> Sql<()> {
     Ok(())
 }
 
+/// How many envelopes the copy has, and the newest: from a few pages, however many they are.
+pub(in crate::replica) fn summary(conn: &Connection) -> Sql<(u64, Option<(i64, EnvelopeId)>)> {
+    let count: i64 = conn.query_row("SELECT count(*) FROM envelope", [], |row| row.get(0))?;
+    let newest = conn
+        .query_row(
+            "SELECT no, id FROM envelope ORDER BY no DESC LIMIT 1",
+            [],
+            numbered,
+        )
+        .optional()?;
+    Ok((count.unsigned_abs(), newest))
+}
+
 /// What the copy has: number and id of each envelope, in order.
 pub(in crate::replica) fn envelopes(conn: &Connection) -> Sql<Vec<(i64, EnvelopeId)>> {
     conn.prepare_cached("SELECT no, id FROM envelope ORDER BY no")?
-        .query_map([], |row| Ok((row.get(0)?, EnvelopeId(fixed(row, 1)?))))?
+        .query_map([], numbered)?
         .collect()
+}
+
+fn numbered(row: &Row<'_>) -> Sql<(i64, EnvelopeId)> {
+    Ok((row.get(0)?, EnvelopeId(fixed(row, 1)?)))
 }
 
 /// Takes an envelope of the replica in, with its certificate. One of this number that is there gives way.

@@ -170,7 +170,15 @@ fn damage_of_any_one_page_costs_nothing_that_is_not_delivered() {
             });
             let what = format!("page {page} of {}", file.display());
             assert!(self::outbox(&mut replica).starts_with(&outbox), "{what}");
+            // When the app rests the second copy is read whole, and made anew where it was the damaged one.
+            replica.rest().unwrap();
+            let count = replica.undelivered().unwrap();
             drop(replica);
+            let key = FileKey::new([11; 32]);
+            let copy = crate::replica::open::open_damaged(&second(&phone), &key).unwrap();
+            table::check(&copy).unwrap();
+            assert_eq!(table::summary(&copy).unwrap().0, count, "{what}");
+            drop(copy);
             fs::remove_file(phone.path()).unwrap();
         }
     }
