@@ -18,18 +18,29 @@ impl World {
         for _ in 0..turns {
             let fault = if bad && self.chance.one_in(4) {
                 self.fault()
+            } else if self.chance.one_in(6) {
+                Fault::Slow
             } else {
                 Fault::None
             };
             let turn = self.people[who].phone.turn(&mut self.town, fault);
             self.note(&format!("{name} {fault:?} -> {}", brief(&turn)));
             match turn {
-                Turn::Done(_) | Turn::Awaited => break,
+                Turn::Done(_) => break,
+                Turn::Awaited => return self.writes_meanwhile(who),
                 Turn::Waits => self.people[who].phone.wake(),
                 Turn::Failed(code) => self.may_fail(who, fault, &code)?,
                 Turn::Answered => self.count_receipts(who)?,
                 Turn::Lost => {}
             }
+        }
+        Ok(())
+    }
+
+    /// While a request is on its way nobody waits for its answer: what is written now is not in it.
+    fn writes_meanwhile(&mut self, who: usize) -> Result<(), String> {
+        for _ in 0..self.chance.below(4) {
+            self.somebody_acts(who)?;
         }
         Ok(())
     }
