@@ -188,6 +188,10 @@ pub const REPAIR_IDS_MAX: usize = 65_536;
 pub const GIVE_BACK_ATTESTATIONS_MAX: usize = 4_096;
 /// Directory entries given back in one request.
 pub const GIVE_BACK_DIRECTORY_MAX: usize = 4_096;
+/// Sealed certificates in one message.
+pub const SEALED_MAX: usize = 8_192;
+/// Bytes of one of them.
+pub const SEALED_BYTES_MAX: usize = 8 * 1_024;
 /// Batches of packs in one message.
 pub const PACK_BATCHES_MAX: usize = 4_096;
 /// Packs under one signature.

@@ -13,6 +13,7 @@ pub mod limits;
 pub mod metrics;
 pub mod registry;
 pub mod rules;
+mod sealing;
 pub mod server;
 pub mod store;
 pub mod telemetry;

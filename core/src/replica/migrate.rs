@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_projections.sql"),
     include_str!("migrations/0004_packs.sql"),
     include_str!("migrations/0005_content_shown.sql"),
+    include_str!("migrations/0006_sealed.sql"),
 ];
 
 /// Whether this code knows the file's schema.

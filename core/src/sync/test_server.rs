@@ -201,6 +201,7 @@ impl Server {
             heads,
             more,
             closed: None,
+            sealed: Vec::new(),
         }
     }
 

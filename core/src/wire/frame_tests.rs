@@ -39,6 +39,7 @@ fn nothing_changed() -> (SyncRequest, SyncResponse) {
         heads: Digest::from_bytes(Hash::of(&[b"heads"]).first16()),
         more: false,
         closed: None,
+        sealed: Vec::new(),
     };
     (request, response)
 }

@@ -16,12 +16,13 @@ use super::pack::PackBatch;
 use super::page::Page;
 use super::receipt::Receipt;
 use super::repair::{RepairAnswer, RepairAsk};
+use super::sealed::SealedCertificate;
 use super::verdict::Attestation;
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, Hash};
 use crate::limits::{
     CURSORS_MAX, GIVE_BACK_ATTESTATIONS_MAX, GIVE_BACK_DIRECTORY_MAX, PACK_BATCHES_MAX,
-    REPAIR_IDS_MAX, REPAIR_STEPS_MAX, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX,
+    REPAIR_IDS_MAX, REPAIR_STEPS_MAX, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, SEALED_MAX,
 };
 use crate::trust::certificate::RawCertificate;
 
@@ -94,6 +95,9 @@ pub struct GiveBack {
     /// in before anything else of the request is judged.
     #[cbor(n(2), decode_with = "list::<GIVE_BACK_DIRECTORY_MAX, _, _>")]
     pub directory: Vec<ByteVec>,
+    /// Certificates that this reader was never told, as the server sealed them.
+    #[cbor(n(3), decode_with = "list::<SEALED_MAX, _, _>")]
+    pub sealed: Vec<SealedCertificate>,
 }
 
 /// A reader's request.
@@ -202,6 +206,9 @@ pub struct SyncResponse {
     /// nothing.
     #[n(12)]
     pub closed: Option<Closed>,
+    /// Certificates of authors whom the reader is not told, to be kept for a server that lost them.
+    #[cbor(n(13), decode_with = "list::<SEALED_MAX, _, _>")]
+    pub sealed: Vec<SealedCertificate>,
 }
 
 impl SyncRequest {

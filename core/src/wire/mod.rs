@@ -24,6 +24,7 @@ pub mod repair;
 mod sample_messages;
 #[cfg(test)]
 mod samples;
+pub mod sealed;
 pub mod signed_entry;
 mod status_code;
 pub mod verdict;

@@ -128,5 +128,6 @@ fn response(world: &mut World, sent: &[Hash], page: &Bundle) -> SyncResponse {
         heads: digest,
         more: false,
         closed: None,
+        sealed: Vec::new(),
     }
 }

@@ -47,10 +47,20 @@ pub(crate) struct Turned {
     pub(crate) made: Vec<Made>,
     /// Records of which something is in it, each with the stream by which it is given.
     pub(crate) given: BTreeMap<RecordId, StreamId>,
+    /// Certificates of authors whom the reader is not told.
+    pub(crate) withheld: BTreeSet<Hash>,
 }
 
-/// Page, packs, packs worth keeping, and the records of which something is given.
-pub(super) type Parts = (Page, Vec<Vec<u8>>, Vec<Made>, BTreeMap<RecordId, StreamId>);
+/// What a draft has become.
+pub(super) struct Parts {
+    pub(super) page: Page,
+    pub(super) packs: Vec<Vec<u8>>,
+    /// Packs worth keeping.
+    pub(super) made: Vec<Made>,
+    /// Records of which something is given.
+    pub(super) given: BTreeMap<RecordId, StreamId>,
+    pub(super) withheld: BTreeSet<Hash>,
+}
 
 /// A page in the making.
 pub(super) struct Draft<'a> {
@@ -70,6 +80,7 @@ pub(super) struct Draft<'a> {
     /// The stream that is being read, for the reading log.
     pub(super) reading: Option<StreamId>,
     gives: BTreeMap<RecordId, StreamId>,
+    withheld: BTreeSet<Hash>,
     pub(super) bytes: usize,
     bytes_max: usize,
 }
@@ -115,14 +126,15 @@ impl Server {
             more |= at != at_head(head, wish.generation);
             cursors.push(Cursor { stream, at });
         }
-        let (page, packs, made, given) = draft.into_parts();
+        let parts = draft.into_parts();
         Ok(Turned {
-            page,
-            packs,
+            page: parts.page,
+            packs: parts.packs,
             cursors,
             more,
-            made,
-            given,
+            made: parts.made,
+            given: parts.given,
+            withheld: parts.withheld,
         })
     }
 
@@ -191,6 +203,7 @@ impl<'a> Draft<'a> {
             made: Vec::new(),
             reading: None,
             gives: BTreeMap::new(),
+            withheld: BTreeSet::new(),
             bytes: 0,
             bytes_max: usize::try_from(wish.bytes_max)
                 .unwrap_or(usize::MAX)
@@ -213,7 +226,7 @@ impl<'a> Draft<'a> {
             return Ok(None);
         };
         self.bytes += stored.raw.len();
-        self.gives(stored.record);
+        self.gives(stored.record)?;
         let place = u32::try_from(self.page.envelopes.len())
             .map_err(|_| StoreError::Row("a page without end"))?;
         self.page.envelopes.push((stored.raw, stored.verdict));
@@ -231,7 +244,7 @@ impl<'a> Draft<'a> {
             return Ok(false);
         };
         self.bytes += bytes.len();
-        self.gives(record);
+        self.gives(record)?;
         self.packs.push(bytes);
         for stream in self.tx.record_streams(record)? {
             if self.streams.contains(&stream) {
@@ -254,15 +267,48 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    fn gives(&mut self, record: RecordId) {
-        if let Some(stream) = self.reading {
-            self.gives.entry(record).or_insert(stream);
+    fn gives(&mut self, record: RecordId) -> StoreResult<()> {
+        if let Some(stream) = self.reading
+            && !self.gives.contains_key(&record)
+        {
+            self.gives.insert(record, stream);
+            self.withhold(record)?;
         }
+        Ok(())
+    }
+
+    /// Notes whose certificates the reader does not get. Readers of an area get all: no query is spent on them.
+    fn withhold(&mut self, record: RecordId) -> StoreResult<()> {
+        let streams = self.tx.record_streams(record)?;
+        let read: Vec<StreamId> = streams
+            .into_iter()
+            .filter(|stream| self.streams.contains(stream))
+            .collect();
+        if read
+            .iter()
+            .any(|stream| matches!(stream, StreamId::AreaStaff(_)))
+        {
+            return Ok(());
+        }
+        let mut shown = HashSet::new();
+        for stream in read {
+            shown.extend(self.tx.shown(stream, record)?);
+        }
+        let all = self.tx.certificates_of(record)?;
+        self.withheld
+            .extend(all.into_iter().filter(|hash| !shown.contains(hash)));
+        Ok(())
     }
 
     /// The page as it stands, with its packs and the records that it gives.
     pub(super) fn into_parts(self) -> Parts {
-        (self.page, self.packs, self.made, self.gives)
+        Parts {
+            page: self.page,
+            packs: self.packs,
+            made: self.made,
+            given: self.gives,
+            withheld: self.withheld,
+        }
     }
 
     pub(super) fn push(&mut self, segment: Segment) {

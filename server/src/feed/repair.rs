@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use onegrid_core::domain::StreamId;
-use onegrid_core::id::{EnvelopeId, RecordId};
+use onegrid_core::id::{EnvelopeId, Hash, RecordId};
 use onegrid_core::sync::port::StreamItem;
 use onegrid_core::sync::reconcile::{compare, respond};
 use onegrid_core::wire::page::Page;
@@ -25,6 +25,8 @@ pub(crate) struct Repaired {
     pub(crate) made: Vec<Made>,
     /// Records of which something is given, each with its stream.
     pub(crate) given: BTreeMap<RecordId, StreamId>,
+    /// Certificates of authors whom the reader is not told.
+    pub(crate) withheld: BTreeSet<Hash>,
 }
 
 impl Server {
@@ -50,13 +52,14 @@ impl Server {
                 step,
             });
         }
-        let (page, packs, made, given) = draft.into_parts();
+        let parts = draft.into_parts();
         Ok(Repaired {
             answers,
-            page,
-            packs,
-            made,
-            given,
+            page: parts.page,
+            packs: parts.packs,
+            made: parts.made,
+            given: parts.given,
+            withheld: parts.withheld,
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use onegrid_core::domain::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
-use onegrid_core::limits::PAGE_BYTES_MAX;
+use onegrid_core::limits::{PAGE_BYTES_MAX, SEALED_MAX};
 use onegrid_core::trust::certificate::RawCertificate;
 use onegrid_core::trust::request_mac::RequestTag;
 use onegrid_core::trust::session::Session;
@@ -165,7 +165,11 @@ impl Server {
             Some(given) => self.take_back(given, now_ms)?,
             None => HashMap::new(),
         };
-        let bundle = request.bundle.unwrap_or_default();
+        let mut bundle = request.bundle.unwrap_or_default();
+        let sealed = request.give_back.iter().flat_map(|given| &given.sealed);
+        bundle
+            .certificates
+            .extend(sealed.filter_map(|sealed| self.keys.unseal(sealed)));
         let given = match &request.give_back {
             Some(given) => self.take_packs(given, &bundle.certificates, now_ms)?,
             None => HashMap::new(),
@@ -190,6 +194,7 @@ impl Server {
             heads: Digest::EMPTY,
             more: false,
             closed,
+            sealed: Vec::new(),
         };
         let Some(device) = reader else {
             return Ok(response);
@@ -283,14 +288,14 @@ impl Server {
         let mut page = Page::default();
         let (mut packs, mut made, mut next) = (Vec::new(), Vec::new(), None);
         let mut brought: Vec<Hash> = Vec::new();
-        let mut given = BTreeMap::new();
+        let (mut given, mut withheld) = (BTreeMap::new(), BTreeSet::new());
         if !unchanged {
             response.cursors = CursorsAnswer::Moved;
             if asked.bytes_max > 0 {
                 let turned: Turned = self.turn(tx, &wish)?;
                 (page, packs, made) = (turned.page, turned.packs, turned.made);
                 next = Some(turned.cursors);
-                given = turned.given;
+                (given, withheld) = (turned.given, turned.withheld);
                 brought = page.certificates.iter().map(certificate_hash).collect();
                 response.more = turned.more;
             } else {
@@ -302,6 +307,7 @@ impl Server {
             response.repair = repaired.answers;
             made.extend(repaired.made);
             given.extend(repaired.given);
+            withheld.extend(repaired.withheld);
             packs.extend(repaired.packs);
             join(&mut page, repaired.page);
         }
@@ -311,6 +317,15 @@ impl Server {
             response.page = Some(page);
         }
         held.extend(brought);
+        for hash in withheld {
+            // Once a device has it, it keeps it.
+            if response.sealed.len() < SEALED_MAX
+                && held.insert(carried(hash))
+                && let Some(raw) = tx.certificate(hash)?
+            {
+                response.sealed.extend(self.keys.seal(hash, &raw));
+            }
+        }
         Ok(Some(Left {
             cursors: next.map(|cursors| (cursors, held)),
             made,
@@ -358,6 +373,11 @@ struct Left {
 
 /// The cursors that an answer gives, and the certificates that the reader has once it has applied it.
 type Given = (Vec<Cursor>, HashSet<Hash>);
+
+/// The name of a sealed certificate among those that a device has.
+fn carried(certificate: Hash) -> Hash {
+    Hash::of(&[b"sealed", certificate.as_bytes()])
+}
 
 fn certificate_hash(raw: &RawCertificate) -> Hash {
     Hash::of(&[&raw.facts])

@@ -44,6 +44,7 @@ impl Replica {
                 notice::insert(writing.conn, at_ms, closed.code(), (None, None), "")?;
             }
             let mut intake = Intake::new(writing, Origin::Server);
+            intake.sealed(&response.sealed)?;
             receipt::apply(&mut intake, answer)?;
             if let Some(page) = &response.page {
                 apply_page(&mut intake, answer, page)?;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::super::engine::Replica;
 use super::super::error::ReplicaError;
-use super::super::table::{attestation, certificate, envelope, pack, verdict_change};
+use super::super::table::{attestation, certificate, envelope, pack, sealed, verdict_change};
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::sync::port::{GiveAsk, Given};
 use crate::wire::envelope::Envelope;
@@ -136,12 +136,16 @@ impl Replica {
             given.give_back.packs.push(PackBatch { proof, packs });
         }
         for hash in gathered.certificates {
-            if !withheld.contains(&hash) {
-                given
-                    .bundle
-                    .certificates
-                    .extend(certificate::get(&self.conn, hash)?);
+            let shown = if withheld.contains(&hash) {
+                None
+            } else {
+                certificate::get(&self.conn, hash)?
+            };
+            if shown.is_none() {
+                let sealed = sealed::get(&self.conn, hash)?;
+                given.give_back.sealed.extend(sealed);
             }
+            given.bundle.certificates.extend(shown);
         }
         Ok(given)
     }

@@ -7,7 +7,7 @@ use super::super::engine::rewrite;
 use super::super::engine::write::Writing;
 use super::super::error::ReplicaError;
 use super::super::table::envelope::{Arrival, Origin};
-use super::super::table::{certificate, directory, envelope, pack, verdict_change};
+use super::super::table::{certificate, directory, envelope, pack, sealed, verdict_change};
 use super::membership;
 use crate::id::{EnvelopeId, RecordId};
 use crate::record::{Outcome, Past, Record};
@@ -15,6 +15,7 @@ use crate::sync::port::Applied;
 use crate::trust::certificate::{Certificate, RawCertificate};
 use crate::wire::envelope::{Envelope, RawEnvelope, VerifiedEnvelope};
 use crate::wire::pack::{Pack, PackBatch};
+use crate::wire::sealed::SealedCertificate;
 use crate::wire::verdict::{Status, Verdict};
 
 /// An envelope from outside with what is known about it.
@@ -61,6 +62,14 @@ impl<'a, 'w> Intake<'a, 'w> {
             if let Some(generation) = known_in {
                 certificate::set_known_in(self.writing.conn, verified.hash(), generation)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Keeps what the server sealed, unread, for a server that lost it.
+    pub(super) fn sealed(&self, sealed: &[SealedCertificate]) -> Result<(), ReplicaError> {
+        for one in sealed {
+            sealed::put(self.writing.conn, one)?;
         }
         Ok(())
     }

@@ -167,6 +167,7 @@ impl Replica {
                 .collect();
             let mut intake = Intake::new(writing, Origin::Peer);
             intake.certificates(&given.bundle.certificates, None)?;
+            intake.sealed(&given.give_back.sealed)?;
             let mut came = BTreeSet::new();
             for batch in &given.give_back.packs {
                 if batch.verify(intake.writing.anchors()).is_ok() {

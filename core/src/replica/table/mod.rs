@@ -14,6 +14,7 @@ pub(super) mod record_area;
 pub(super) mod record_list;
 pub(super) mod record_map;
 pub(super) mod record_search;
+pub(super) mod sealed;
 pub(super) mod stream;
 pub(super) mod stream_record;
 pub(super) mod verdict_change;

@@ -131,6 +131,7 @@ impl<'a> Server<'a> {
             heads: self.digest(),
             more: false,
             closed: None,
+            sealed: Vec::new(),
         };
         Answer::verify(request, response, &self.town.anchors, 0).unwrap()
     }
@@ -306,6 +307,7 @@ impl<'a> Server<'a> {
             heads: self.digest(),
             more: false,
             closed: None,
+            sealed: Vec::new(),
         };
         let answer = Answer::verify(request, response, &self.town.anchors, 0).unwrap();
         phone.replica().apply(&answer, self.time_ms).unwrap()
