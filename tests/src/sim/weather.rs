@@ -161,7 +161,7 @@ impl World {
             8 => return self.goes_back(who),
             9 => self.cloned(who),
             10..12 => self.backs_up(),
-            12 => self.restores(),
+            12 => self.restores()?,
             13 => self.revokes(who)?,
             14..16 => self.changes_role(who),
             16..18 => return self.reviews(),
@@ -254,16 +254,21 @@ impl World {
         self.note("backup");
     }
 
-    fn restores(&mut self) {
+    fn restores(&mut self) -> Result<(), String> {
         let Some(backup) = self.chance.pick(&self.backups.clone()) else {
-            return;
+            return Ok(());
         };
+        // Its verdicts on these live on with whoever read them, and hold.
+        let had = self.everything_on_the_server()?.into_values().flatten();
+        let had: Vec<EnvelopeId> = had.map(|(envelope, _)| envelope.id()).collect();
+        self.had.extend(had);
         self.town.restore(&backup);
         self.time_travel = true;
         self.restored = true;
         // Whether a phone that knows of it gives a revocation back is another question.
         self.revoked.clear();
         self.note("server comes back from a backup");
+        Ok(())
     }
 
     fn revokes(&mut self, who: usize) -> Result<(), String> {

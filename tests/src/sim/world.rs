@@ -79,6 +79,8 @@ pub struct World {
     pub written_in: BTreeSet<RecordId>,
     /// Envelopes of which some phone held the server's word, with the generation of that.
     pub receipts: BTreeMap<EnvelopeId, u32>,
+    /// Envelopes that a server had which came back from a backup.
+    pub had: BTreeSet<EnvelopeId>,
     /// Records on the server at the end.
     pub records_at_rest: usize,
 }
@@ -156,6 +158,7 @@ impl World {
             restored: false,
             written_in: BTreeSet::new(),
             receipts: BTreeMap::new(),
+            had: BTreeSet::new(),
             records_at_rest: 0,
         }
     }

@@ -117,6 +117,7 @@ fn late(world: &World, node: &Node) -> Result<(), String> {
     let accepted = node.verdict.map(|verdict| verdict.status) == Some(Status::Accepted);
     let fine = known.contains(&node.id)
         || world.let_in.contains(&node.id)
+        || world.had.contains(&node.id)
         || world.receipts.contains_key(&node.id);
     if accepted && !fine {
         return Err(format!("{} of a revoked phone was accepted late", node.id));
