@@ -83,10 +83,8 @@ fn response(world: &mut World, sent: &[Hash], page: &Bundle) -> SyncResponse {
     };
     let lines = (0..).zip(sent).map(line).collect();
     let receipt = Attestation::sign(1, time_ms, lines, &world.server, &world.authority);
-    let entries: Vec<FeedEntry> = (0..)
-        .take(page.envelopes.len())
-        .map(FeedEntry::Envelope)
-        .collect();
+    let places = (0..).take(page.envelopes.len());
+    let entries: Vec<FeedEntry> = places.map(FeedEntry::Envelope).collect();
     let digest = Digest::from_bytes(bytes(&mut world.rng));
     let segment = |stream| {
         let next = CursorAt::At {

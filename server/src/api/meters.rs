@@ -7,7 +7,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 
-use crate::feed::sync::Tally;
+use crate::feed::tally::Tally;
 use crate::metrics::Metrics;
 
 /// Counters of the protocol; clones share them.

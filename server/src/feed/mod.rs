@@ -19,3 +19,4 @@ pub mod repair;
 pub mod routing;
 mod segment;
 pub mod sync;
+pub mod tally;

@@ -11,6 +11,7 @@ use onegrid_core::wire::verdict::{Status, StreamPosition, Verdict};
 
 use super::Positions;
 use super::given_packs::Base;
+use super::placed::{Placed, decided, sum};
 use super::plan::{Fresh, Plan, Projection};
 use super::policy::Ground;
 use crate::error::{Problem, Result};
@@ -300,62 +301,6 @@ fn add_again(
         need(tx, view, stream, certificate, head.position)?;
     }
     Ok(())
-}
-
-/// What gets a position now in every stream of its record.
-struct Placed {
-    id: EnvelopeId,
-    certificate: Hash,
-    entry: Entry,
-    adds: Digest,
-}
-
-impl Placed {
-    fn fresh(fresh: &Fresh) -> Option<Self> {
-        let id = fresh.hash.envelope_id();
-        fresh.verdict.status.is_settled().then(|| Self {
-            id,
-            certificate: fresh.certificate,
-            entry: Entry::Envelope(id),
-            adds: Digest::line(id, &fresh.verdict),
-        })
-    }
-}
-
-/// What all of them add to the digest of a stream.
-fn sum(placed: &[Placed]) -> Digest {
-    placed.iter().map(|placed| placed.adds).sum()
-}
-
-/// Adds an envelope that has another verdict now: as new where nobody has it yet, else as a changed verdict.
-/// `None` when it can not be told alone.
-fn decided(
-    tx: &dyn Writer,
-    mut placed: Vec<Placed>,
-    id: EnvelopeId,
-    (hash, known): (Option<Hash>, Verdict),
-    verdict: &Verdict,
-) -> StoreResult<Option<Vec<Placed>>> {
-    if !verdict.status.is_settled() {
-        return Ok(Some(placed));
-    }
-    if hash.is_none() {
-        return Ok(None);
-    }
-    let stored = tx.envelope(id)?.ok_or(StoreError::Missing("envelope"))?;
-    let line = Digest::line(id, verdict);
-    let (entry, adds) = if known.status.is_settled() {
-        (Entry::Verdict(id), line.minus(Digest::line(id, &known)))
-    } else {
-        (Entry::Envelope(id), line)
-    };
-    placed.push(Placed {
-        id,
-        certificate: stored.certificate,
-        entry,
-        adds,
-    });
-    Ok(Some(placed))
 }
 
 fn append_placed(

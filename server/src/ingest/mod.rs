@@ -15,6 +15,7 @@ pub mod certificates;
 mod commit;
 mod give_back;
 mod given_packs;
+mod placed;
 mod plan;
 mod policy;
 pub mod ration;

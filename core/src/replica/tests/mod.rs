@@ -9,6 +9,7 @@ mod meeting;
 mod receipts;
 mod server;
 mod sync;
+mod withdrawn;
 mod writing;
 
 use std::path::PathBuf;

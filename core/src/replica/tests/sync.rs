@@ -6,7 +6,7 @@ use super::*;
 use crate::crdt::{Field, FieldEdit};
 use crate::domain::case::{Event, Party, payload};
 use crate::sync::port::StarPort;
-use crate::wire::verdict::{RefusedReason, Status, VoidReason};
+use crate::wire::verdict::{Status, VoidReason};
 
 fn address(text: &str) -> Vec<FieldEdit> {
     vec![FieldEdit::text(Field::Address, text)]
@@ -183,126 +183,6 @@ fn a_pack_over_own_undelivered_work_keeps_it_in_the_outbox() {
         worker.replica().row(record).unwrap().unwrap().undelivered,
         0
     );
-}
-
-#[test]
-fn withdrawing_purges_a_record_but_never_undelivered_work() {
-    let town = Town::new();
-    let mut server = Server::new(&town);
-    let (mut worker, mut other) = (town.grid_worker(11), town.dispatcher(12));
-    let record = worker.replica().report(&draft("一"), NOW).unwrap();
-    server.settle(&mut worker);
-    server.settle(&mut other);
-    other
-        .replica()
-        .comment(record, said("还没送出的话"), NOW + 1)
-        .unwrap();
-    server.feed.push(Entry::Withdraw(record));
-
-    // The page comes before the receipt of the comment: the upload is held back.
-    let answer = server.exchange_without_upload(&mut other);
-    other.replica().apply(&answer, NOW).unwrap();
-    let view = other
-        .replica()
-        .view(record)
-        .unwrap()
-        .expect("undelivered work stays");
-    assert_eq!(view.comments[0].text, "还没送出的话");
-    assert_eq!(other.replica().undelivered().unwrap(), 1);
-
-    // Delivered: now it goes, and its author is told. The stream, which holds it no more, does not bring it.
-    server.pages = false;
-    server.sync(&mut other);
-    assert!(other.replica().view(record).unwrap().is_none());
-    assert!(other.replica().rows().unwrap().is_empty());
-    assert!(other.replica().search("一", 10).unwrap().is_empty());
-    let notices = other.replica().notices().unwrap();
-    assert_eq!(notices.last().unwrap().code, "replica.purged");
-    // And it comes back when a stream holds it again.
-    server.feed.push(Entry::Add(record));
-    server.load(&mut other);
-    assert!(other.replica().view(record).unwrap().is_some());
-}
-
-#[test]
-fn a_withdrawn_record_stays_while_own_work_in_it_awaits_review() {
-    let town = Town::new();
-    let mut server = Server::new(&town);
-    let (mut worker, mut other) = (town.grid_worker(11), town.dispatcher(12));
-    let record = worker.replica().report(&draft("一"), NOW).unwrap();
-    server.settle(&mut worker);
-    server.settle(&mut other);
-    let comment = said("等人审核的话");
-    let comment = other.replica().comment(record, comment, NOW + 1).unwrap();
-    server.verdicts.insert(comment, REVOKED);
-    server.feed.push(Entry::Withdraw(record));
-    server.sync(&mut other);
-    assert_eq!(other.replica().undelivered().unwrap(), 0);
-    let kept = other.replica().load(record).unwrap();
-    let kept = kept.expect("nobody else has what is held");
-    assert_eq!(kept.node(comment).unwrap().verdict.unwrap().status, REVOKED);
-
-    // A server that lost it all is given it back.
-    server.generation = 2;
-    server.sync(&mut other);
-    assert_eq!(other.replica().undelivered().unwrap(), 1);
-    server.sync(&mut other);
-    assert_eq!(other.replica().undelivered().unwrap(), 0);
-
-    // Decided: its author is told with the words, and now the record goes.
-    let refused = Status::Refused(RefusedReason::Rejected);
-    server.change_verdict(record, comment, refused);
-    server.sync(&mut other);
-    assert!(other.replica().load(record).unwrap().is_none());
-    let notices = other.replica().notices().unwrap();
-    let [.., told, gone] = &notices[..] else {
-        panic!("{notices:?}");
-    };
-    assert_eq!(
-        (told.code.as_str(), told.envelope),
-        ("refused.rejected", Some(comment))
-    );
-    assert!(told.detail.contains("等人审核的话"));
-    assert_eq!(gone.code, "replica.purged");
-}
-
-#[test]
-fn words_that_do_not_count_are_told_before_a_withdrawn_record_goes() {
-    let town = Town::new();
-    let mut server = Server::new(&town);
-    let (mut worker, mut other) = (town.grid_worker(11), town.dispatcher(12));
-    let record = worker.replica().report(&draft("一"), NOW).unwrap();
-    server.settle(&mut worker);
-    server.settle(&mut other);
-    let comment = said("不算数的话");
-    let comment = other.replica().comment(record, comment, NOW + 1).unwrap();
-    let void = Status::Void(VoidReason::NotPermitted);
-    server.verdicts.insert(comment, void);
-    server.feed.push(Entry::Withdraw(record));
-    let answer = server.exchange_without_upload(&mut other);
-    other.replica().apply(&answer, NOW).unwrap();
-    assert!(other.replica().load(record).unwrap().is_some());
-    server.pages = false;
-    server.sync(&mut other);
-    assert!(other.replica().load(record).unwrap().is_none());
-    let notices = other.replica().notices().unwrap();
-    let codes: Vec<_> = notices.iter().map(|notice| notice.code.as_str()).collect();
-    assert_eq!(codes, ["void.not_permitted", "replica.purged"]);
-    assert!(notices[0].detail.contains("不算数的话"));
-}
-
-#[test]
-fn a_record_that_leaves_a_stream_and_comes_back_in_the_same_page_stays_as_it_was() {
-    let town = Town::new();
-    let mut server = Server::new(&town);
-    let mut worker = town.grid_worker(11);
-    let record = worker.replica().report(&draft("一"), NOW).unwrap();
-    server.settle(&mut worker);
-    server.feed.push(Entry::Withdraw(record));
-    server.feed.push(Entry::Add(record));
-    server.settle(&mut worker);
-    assert!(worker.replica().view(record).unwrap().is_some());
-    assert_eq!(worker.replica().notices().unwrap(), []);
 }
 
 #[test]

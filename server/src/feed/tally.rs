@@ -1,0 +1,44 @@
+//! What the metrics learn of a sync.
+
+use onegrid_core::wire::message::SyncResponse;
+use onegrid_core::wire::verdict::Status;
+
+/// What happened in one sync, without a word about what it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Envelopes of the upload that were accepted.
+    pub accepted: u64,
+    /// Envelopes that are void.
+    pub void: u64,
+    /// Envelopes that are held.
+    pub held: u64,
+    /// Envelopes that were refused.
+    pub refused: u64,
+    /// Whether the upload was turned down because parents were missing.
+    pub missing: bool,
+    /// Whether both sides compare their sets, because digests differed.
+    pub reconciles: bool,
+    /// Whether the phone gave back what the server had lost.
+    pub gives_back: bool,
+}
+
+impl Tally {
+    pub(super) fn of(response: &SyncResponse, reconciles: bool, gives_back: bool) -> Self {
+        let mut tally = Self {
+            missing: !response.missing.is_empty(),
+            reconciles,
+            gives_back,
+            ..Self::default()
+        };
+        for line in response.receipt.iter().flat_map(|r| &r.lines) {
+            let count = match line.verdict.status {
+                Status::Accepted => &mut tally.accepted,
+                Status::Void(_) => &mut tally.void,
+                Status::Held(_) => &mut tally.held,
+                Status::Refused(_) => &mut tally.refused,
+            };
+            *count += 1;
+        }
+        tally
+    }
+}

@@ -1,0 +1,64 @@
+//! Envelopes on their way into the streams of their record.
+
+use onegrid_core::id::{EnvelopeId, Hash};
+use onegrid_core::wire::digest::Digest;
+use onegrid_core::wire::verdict::Verdict;
+
+use super::plan::Fresh;
+use crate::store::{Entry, StoreError, StoreResult, Writer};
+
+/// What gets a position now in every stream of its record.
+pub(super) struct Placed {
+    pub(super) id: EnvelopeId,
+    pub(super) certificate: Hash,
+    pub(super) entry: Entry,
+    pub(super) adds: Digest,
+}
+
+impl Placed {
+    pub(super) fn fresh(fresh: &Fresh) -> Option<Self> {
+        let id = fresh.hash.envelope_id();
+        fresh.verdict.status.is_settled().then(|| Self {
+            id,
+            certificate: fresh.certificate,
+            entry: Entry::Envelope(id),
+            adds: Digest::line(id, &fresh.verdict),
+        })
+    }
+}
+
+/// What all of them add to the digest of a stream.
+pub(super) fn sum(placed: &[Placed]) -> Digest {
+    placed.iter().map(|placed| placed.adds).sum()
+}
+
+/// Adds an envelope that has another verdict now: as new where nobody has it yet, else as a changed verdict.
+/// `None` when it can not be told alone.
+pub(super) fn decided(
+    tx: &dyn Writer,
+    mut placed: Vec<Placed>,
+    id: EnvelopeId,
+    (hash, known): (Option<Hash>, Verdict),
+    verdict: &Verdict,
+) -> StoreResult<Option<Vec<Placed>>> {
+    if !verdict.status.is_settled() {
+        return Ok(Some(placed));
+    }
+    if hash.is_none() {
+        return Ok(None);
+    }
+    let stored = tx.envelope(id)?.ok_or(StoreError::Missing("envelope"))?;
+    let line = Digest::line(id, verdict);
+    let (entry, adds) = if known.status.is_settled() {
+        (Entry::Verdict(id), line.minus(Digest::line(id, &known)))
+    } else {
+        (Entry::Envelope(id), line)
+    };
+    placed.push(Placed {
+        id,
+        certificate: stored.certificate,
+        entry,
+        adds,
+    });
+    Ok(Some(placed))
+}

@@ -1,0 +1,132 @@
+//! A town in which something happens before its server is lost, and what phones and server hold of it.
+#![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use onegrid_core::crdt::{Content, Details, Hazard};
+use onegrid_core::domain::Text;
+use onegrid_core::domain::case::payload::{Comment, Dispatch, Triage};
+use onegrid_core::domain::case::{Deadlines, Event, Part, Party, Severity};
+use onegrid_core::id::RecordId;
+use onegrid_core::replica::Draft;
+use onegrid_core::sync::port::StarPort;
+use onegrid_core::wire::repair::Settled;
+use onegrid_server::store::StoreError;
+use onegrid_tests::town::{Phone, Town};
+
+pub(crate) const VILLAGE: &str = "330105013003";
+pub(crate) const GRID: &str = "330105013003001";
+pub(crate) const TOWN: &str = "330105013000";
+
+/// A town with a volunteer who writes, and readers who have not synced yet.
+pub(crate) struct Story {
+    pub(crate) town: Town,
+    pub(crate) writer: Phone,
+    pub(crate) early: Phone,
+    pub(crate) late: Phone,
+    pub(crate) records: Vec<RecordId>,
+    pub(crate) backup: PathBuf,
+}
+
+pub(crate) fn report(town: &mut Town, phone: &mut Phone, title: &str) -> RecordId {
+    let details = Details {
+        title: Some(title.to_owned()),
+        category: Some("gas".to_owned()),
+        ..Details::default()
+    };
+    let content = Content::Hazard(Hazard {
+        details,
+        severity: None,
+    });
+    let draft = Draft::staff(content, town.places.path(GRID));
+    town.pass(1_000);
+    let now = phone.clock_ms(town);
+    phone.replica().report(&draft, now).unwrap()
+}
+
+pub(crate) fn say(town: &mut Town, phone: &mut Phone, record: RecordId, words: &str) {
+    town.pass(1_000);
+    let now = phone.clock_ms(town);
+    let comment = Comment {
+        text: Some(Text::new(words).unwrap()),
+        attachments: Vec::new(),
+        mentions: Vec::new(),
+    };
+    phone.replica().comment(record, comment, now).unwrap();
+}
+
+pub(crate) fn dispatch_to_gas(town: &mut Town, room: &mut Phone, record: RecordId) {
+    let triage = Event::Triage(Triage {
+        category: "gas".parse().unwrap(),
+        severity: Severity::Serious,
+        grid: None,
+        rule: None,
+        note: None,
+    });
+    let dispatch = Event::Dispatch(Dispatch {
+        to: Party::Unit(town.places.unit("gas-company")),
+        part: Part::Lead,
+        deadlines: Deadlines::default(),
+        rule: None,
+        note: None,
+    });
+    for event in [triage, dispatch] {
+        town.pass(1_000);
+        let now = room.clock_ms(town);
+        room.replica().act(record, &event, None, now).unwrap();
+    }
+}
+
+/// The backup is of the first report. `early` loads then, `late` loads all: both hold packs.
+pub(crate) fn story(seed: u64) -> Story {
+    let mut town = Town::small(seed).with_categories();
+    let mut writer = town.enrol("dama", "volunteer", VILLAGE, "wulin-aunties");
+    let mut early = town.enrol("grid", "grid_worker", GRID, "");
+    let mut late = town.enrol("room", "dispatcher", TOWN, "wulin-command-room");
+    let mut records = vec![report(&mut town, &mut writer, "first")];
+    writer.sync(&mut town);
+    let backup = town.backup();
+    records.push(report(&mut town, &mut writer, "second"));
+    say(&mut town, &mut writer, records[0], "more of the first");
+    writer.sync(&mut town);
+    early.sync(&mut town);
+    records.push(report(&mut town, &mut writer, "third"));
+    say(&mut town, &mut writer, records[1], "more of the second");
+    writer.sync(&mut town);
+    late.sync(&mut town);
+    Story {
+        town,
+        writer,
+        early,
+        late,
+        records,
+        backup,
+    }
+}
+
+pub(crate) fn is_whole(town: &Town) {
+    let found = town.server().verify(&mut |_, _| {}).unwrap();
+    assert!(found.wrong.is_empty(), "{:?}", found.wrong);
+}
+
+/// What a phone holds as settled, by record.
+pub(crate) fn held(phone: &mut Phone) -> BTreeMap<RecordId, Vec<Settled>> {
+    let rows = phone.replica().rows().unwrap();
+    rows.iter()
+        .map(|row| (row.id, phone.replica().settled(&row.id).unwrap()))
+        .collect()
+}
+
+/// What the server holds of a record.
+pub(crate) fn there(town: &Town, record: RecordId) -> Vec<Settled> {
+    let settled = town.store().read(|tx| tx.settled(record));
+    let settled: Result<_, StoreError> = settled;
+    let mut settled: Vec<Settled> = settled
+        .unwrap()
+        .into_iter()
+        .map(|(id, verdict)| Settled { id, verdict })
+        .collect();
+    settled.sort_unstable_by_key(|line| line.id);
+    settled
+}
