@@ -24,6 +24,7 @@ mod graph;
 mod judge;
 mod packed;
 mod past;
+mod witnesses;
 
 #[cfg(test)]
 mod tests;

@@ -3,15 +3,14 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use onegrid_core::crdt::ContentKind;
+use onegrid_core::domain::StreamId;
 use onegrid_core::domain::bulletin::Summary;
-use onegrid_core::domain::case::{CaseState, Event};
-use onegrid_core::domain::may::opens_for_reporter;
+use onegrid_core::domain::case::CaseState;
 use onegrid_core::domain::point::GeoPoint;
 use onegrid_core::domain::stream;
-use onegrid_core::domain::{Role, StreamId};
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use onegrid_core::limits::RECORD_ENTRIES_MAX;
-use onegrid_core::record::{Judged, Node, NodeBody, Outcome, Record};
+use onegrid_core::record::{Judged, Node, Outcome, Record};
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::{RawEnvelope, VerifiedEnvelope};
 use onegrid_core::wire::verdict::{HeldReason, Status, Verdict, VoidReason};
@@ -233,7 +232,7 @@ impl Server {
                 },
             ),
             discreet: discreet_streams(state),
-            witnesses: witnesses(record, state.reporter_device),
+            witnesses: record.witnesses(),
             summary: bulletin::summary(record.id(), state, rounded),
         })
     }
@@ -313,35 +312,4 @@ fn discreet_streams(state: &CaseState) -> BTreeSet<StreamId> {
         parties.remove(&StreamId::Member(*member));
     }
     parties
-}
-
-/// Certificates whose owners wrote evidence and made no decision: who is dispatched does not learn who
-/// they are. The look of the office is no evidence: it moves the reporter's ladder, and every phone must be
-/// able to tell whose it is.
-fn witnesses(record: &Record, reporter: DeviceId) -> HashSet<Hash> {
-    let mut witnesses = HashSet::new();
-    let mut deciders = HashSet::new();
-    for node in record.nodes() {
-        let evidence = match &node.body {
-            NodeBody::Event { event, .. } => match **event {
-                Event::Comment(_) | Event::DangerRemains(_) => true,
-                Event::Seen(_) => !looks_for_the_office(node, reporter),
-                _ => false,
-            },
-            NodeBody::Genesis { .. } | NodeBody::Change(_) => true,
-            _ => false,
-        };
-        let system = node.role() == Some(Role::System);
-        if evidence && !system {
-            witnesses.insert(node.certificate_hash);
-        } else {
-            deciders.insert(node.certificate_hash);
-        }
-    }
-    witnesses.retain(|certificate| !deciders.contains(certificate));
-    witnesses
-}
-
-fn looks_for_the_office(node: &Node, reporter: DeviceId) -> bool {
-    node.author != reporter && node.role().is_some_and(opens_for_reporter)
 }

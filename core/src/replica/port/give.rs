@@ -1,6 +1,6 @@
 //! Handing over what another side lacks: a server that lost it, or another phone.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::super::engine::Replica;
 use super::super::error::ReplicaError;
@@ -16,15 +16,17 @@ struct Gathered {
     attestations: BTreeSet<i64>,
     packs: BTreeMap<i64, Vec<Vec<u8>>>,
     certificates: BTreeSet<Hash>,
+    /// Certificates that the other side does not get.
+    withheld: BTreeSet<Hash>,
     bytes: usize,
 }
 
 impl Replica {
-    /// Hands over records and envelopes, as much as fits. `withheld` certificates stay out.
+    /// Hands over records and envelopes, as much as fits. `withheld` certificates of a record stay out.
     pub(super) fn gather(
         &self,
         ask: &GiveAsk,
-        withheld: &HashSet<Hash>,
+        withheld: &HashMap<RecordId, HashSet<Hash>>,
     ) -> Result<Given, ReplicaError> {
         let mut given = Given::default();
         let mut gathered = Gathered::default();
@@ -54,10 +56,21 @@ impl Replica {
                 }
                 continue;
             }
+            let named = std::mem::take(&mut gathered.certificates);
             self.gather_record(record, ids.as_ref(), &mut given, &mut gathered)?;
+            let of_record = std::mem::replace(&mut gathered.certificates, named);
+            for hash in of_record {
+                let out = withheld.get(&record).is_some_and(|out| out.contains(&hash));
+                let kind = if out {
+                    &mut gathered.withheld
+                } else {
+                    &mut gathered.certificates
+                };
+                kind.insert(hash);
+            }
         }
         given.left.bytes_max = ask.bytes_max;
-        self.complete(given, gathered, withheld)
+        self.complete(given, gathered)
     }
 
     /// One record: all of it, or some envelopes with those of their ancestors that stand alone.
@@ -119,12 +132,7 @@ impl Replica {
         Ok(())
     }
 
-    fn complete(
-        &self,
-        mut given: Given,
-        gathered: Gathered,
-        withheld: &HashSet<Hash>,
-    ) -> Result<Given, ReplicaError> {
+    fn complete(&self, mut given: Given, gathered: Gathered) -> Result<Given, ReplicaError> {
         for no in gathered.attestations {
             given
                 .give_back
@@ -135,14 +143,14 @@ impl Replica {
             let proof = pack::proof(&self.conn, no)?.ok_or(ReplicaError::Inconsistent)?;
             given.give_back.packs.push(PackBatch { proof, packs });
         }
-        for hash in gathered.certificates {
-            let shown = if withheld.contains(&hash) {
-                None
+        for hash in gathered.certificates.union(&gathered.withheld) {
+            let shown = if gathered.certificates.contains(hash) {
+                certificate::get(&self.conn, *hash)?
             } else {
-                certificate::get(&self.conn, hash)?
+                None
             };
             if shown.is_none() {
-                let sealed = sealed::get(&self.conn, hash)?;
+                let sealed = sealed::get(&self.conn, *hash)?;
                 given.give_back.sealed.extend(sealed);
             }
             given.bundle.certificates.extend(shown);

@@ -14,7 +14,7 @@ use crate::domain::directory::DirectoryEntry;
 use crate::domain::may::{Action, Actor, may};
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, Hash, RecordId, UnitId};
-use crate::record::Record;
+use crate::record::{Node, Record};
 use crate::sync::port::{Applied, GiveAsk, Given, Identity, PeerPort, PortError, StreamItem};
 use crate::trust::certificate::{Certificate, Facts};
 use crate::wire::digest::Digest;
@@ -83,13 +83,14 @@ impl Replica {
         Ok(items)
     }
 
-    /// Leaves out what the peer may not read, and the reporter's name where its unit is responsible.
+    /// Leaves out what the peer may not read, and the names of those who gave evidence where its unit is
+    /// responsible.
     fn give_peer(&self, ask: &GiveAsk, peer: &Certificate) -> Result<Given, ReplicaError> {
         let mut open = GiveAsk {
             bytes_max: ask.bytes_max,
             ..GiveAsk::default()
         };
-        let mut withheld = HashSet::new();
+        let mut withheld = HashMap::new();
         let mut absent = Vec::new();
         let mut known: HashMap<RecordId, bool> = HashMap::new();
         for id in &ask.records {
@@ -119,7 +120,7 @@ impl Replica {
         id: RecordId,
         peer: &Certificate,
         known: &mut HashMap<RecordId, bool>,
-        withheld: &mut HashSet<Hash>,
+        withheld: &mut HashMap<RecordId, HashSet<Hash>>,
     ) -> Result<bool, ReplicaError> {
         if let Some(open) = known.get(&id) {
             return Ok(*open);
@@ -128,14 +129,20 @@ impl Replica {
         let mut open = loaded
             .as_ref()
             .is_some_and(|loaded| reads(peer.facts(), loaded));
-        if let Some(state) = loaded.as_ref().and_then(Record::state) {
-            let first = loaded.as_ref().and_then(|loaded| loaded.nodes().first());
+        if let Some((record, state)) = loaded
+            .as_ref()
+            .and_then(|loaded| Some((loaded, loaded.state()?)))
+        {
             let party = state.is_party(peer.facts().member, &units(peer.facts()));
             let own = state.reporter.is_some() && state.reporter == peer.facts().member;
-            if let Some(first) = first.filter(|_| party && !own) {
-                // Without a verdict nothing vouches for a Genesis whose certificate stays out.
-                open &= first.verdict.is_some();
-                withheld.insert(first.certificate_hash);
+            if party && !own {
+                let witnesses = record.witnesses();
+                // Without a verdict nothing vouches for what is given without its certificate.
+                let vouched = |node: &Node| {
+                    node.verdict.is_some() || !witnesses.contains(&node.certificate_hash)
+                };
+                open &= record.nodes().iter().all(vouched);
+                withheld.insert(id, witnesses);
             }
         }
         known.insert(id, open);

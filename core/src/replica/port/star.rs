@@ -1,6 +1,6 @@
 //! The replica as a session with the server sees it.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::super::engine::{Replica, load};
@@ -161,7 +161,7 @@ impl StarPort for Replica {
     }
 
     fn give(&self, ask: &GiveAsk) -> Result<Given, PortError> {
-        Ok(self.gather(ask, &HashSet::new())?)
+        Ok(self.gather(ask, &HashMap::new())?)
     }
 
     fn revocations(&self) -> Result<Vec<Vec<u8>>, PortError> {

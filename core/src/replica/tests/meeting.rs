@@ -268,13 +268,18 @@ fn the_permission_table_and_the_gate_hold_on_the_way_from_phone_to_phone() {
 }
 
 #[test]
-fn the_reporter_stays_unknown_to_a_unit_that_is_responsible() {
+fn reporter_and_witnesses_stay_unknown_to_a_unit_that_is_responsible() {
     let town = Town::new();
     let mut server = Server::new(&town);
     let (mut worker, mut dispatcher, mut handler) =
         (town.grid_worker(11), town.dispatcher(12), town.handler(13));
+    let (mut witness, mut colleague) = (town.grid_worker(14), town.handler(15));
     let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
     server.settle(&mut worker);
+    server.settle(&mut witness);
+    let words = said("我也看到了");
+    witness.replica().comment(record, words, NOW + 1).unwrap();
+    server.settle(&mut witness);
     server.settle(&mut dispatcher);
     dispatcher
         .replica()
@@ -285,7 +290,8 @@ fn the_reporter_stays_unknown_to_a_unit_that_is_responsible() {
         .act(record, &dispatch(Party::Unit(GAS)), None, NOW + 11)
         .unwrap();
     server.settle(&mut dispatcher);
-    let certificate = worker.replica().certificate().unwrap().raw().clone();
+    let certificates = [&mut worker, &mut witness]
+        .map(|phone| phone.replica().certificate().unwrap().raw().clone());
     let ask = GiveAsk {
         records: vec![record],
         bytes_max: 1 << 20,
@@ -294,7 +300,9 @@ fn the_reporter_stays_unknown_to_a_unit_that_is_responsible() {
     for (phone, told) in [(&mut handler, false), (&mut worker, true)] {
         let peer = phone.replica().certificate().unwrap().clone();
         let given = dispatcher.replica().give_to_peer(&ask, &peer).unwrap();
-        assert_eq!(given.bundle.certificates.contains(&certificate), told);
+        for certificate in &certificates {
+            assert_eq!(given.bundle.certificates.contains(certificate), told);
+        }
     }
     meet(&mut dispatcher, &mut handler).unwrap();
     let seen = handler.replica().view(record).unwrap().unwrap();
@@ -302,4 +310,22 @@ fn the_reporter_stays_unknown_to_a_unit_that_is_responsible() {
         seen.row.title, "煤气罐",
         "what is dispatched to it, it reads"
     );
+    // Colleagues know each other: what one of them says reaches the other before any server has it.
+    let words = said("已到现场");
+    handler.replica().comment(record, words, NOW + 60).unwrap();
+    meet(&mut handler, &mut colleague).unwrap();
+    let seen = colleague.replica().view(record).unwrap().unwrap();
+    let told: Vec<_> = seen
+        .comments
+        .iter()
+        .map(|said| said.text.as_str())
+        .collect();
+    assert_eq!(told, ["我也看到了", "已到现场"]);
+    // What a witness says before a server has it waits: nothing vouches for it without a name.
+    server.settle(&mut worker);
+    let words = said("还有明火");
+    let unheard = worker.replica().comment(record, words, NOW + 70).unwrap();
+    meet(&mut worker, &mut handler).unwrap();
+    let loaded = handler.replica().load(record).unwrap().unwrap();
+    assert!(loaded.node(unheard).is_none());
 }
