@@ -188,7 +188,9 @@ impl Server {
             if given.is_none() {
                 settle_one(&mut record, envelope, at_ms, generation, &mut changed);
             }
-            while let Some(next) = free(&record) {
+            // Each once: one that is held anew for another reason would come up for ever.
+            let mut tried = BTreeSet::new();
+            while let Some(next) = free(&record).filter(|next| tried.insert(*next)) {
                 set(&mut record, next, at(Status::Accepted), &mut changed);
                 settle_one(&mut record, next, at_ms, generation, &mut changed);
             }
