@@ -173,33 +173,25 @@ impl Server {
         let locked = self.records.lock(BTreeSet::from([stored.record]));
         let ground = self.store.read(|tx| self.bare_ground(tx))?;
         let (mut record, before) = self.open_record(stored.record)?;
-        let generation = ground.mark.generation;
-        // The latest verdict counts, so a decision is always later than what it replaces.
-        let at_ms = now_ms.max(stored.verdict.at_ms.saturating_add(1));
-        let at = |status| Verdict {
-            status,
-            at_ms,
-            generation,
+        let mut decision = Decision {
+            record: &mut record,
+            now_ms,
+            generation: ground.mark.generation,
+            changed: Vec::new(),
         };
-        let mut changed = Vec::new();
-        if accept {
-            let verdict = given.unwrap_or_else(|| at(Status::Accepted));
-            set(&mut record, envelope, verdict, &mut changed);
-            if given.is_none() {
-                settle_one(&mut record, envelope, at_ms, generation, &mut changed);
+        if !accept {
+            let refused = Status::Refused(RefusedReason::Rejected);
+            for id in with_dependants(decision.record, envelope) {
+                decision.give(id, refused);
             }
-            // Each once: one that is held anew for another reason would come up for ever.
-            let mut tried = BTreeSet::new();
-            while let Some(next) = free(&record).filter(|next| tried.insert(*next)) {
-                set(&mut record, next, at(Status::Accepted), &mut changed);
-                settle_one(&mut record, next, at_ms, generation, &mut changed);
-            }
+        } else if let Some(given) = given.filter(|given| given.is_later_than(&stored.verdict)) {
+            decision.put(envelope, given);
+            decision.let_in_what_is_free();
         } else {
-            let refused = at(Status::Refused(RefusedReason::Rejected));
-            for id in with_dependants(&record, envelope) {
-                set(&mut record, id, refused, &mut changed);
-            }
+            decision.let_in(envelope);
+            decision.let_in_what_is_free();
         }
+        let changed = decision.changed;
         let fresh = automatic::moves(self, &mut record, &ground, now_ms)?;
         let view = self.project(&record, &ground, now_ms);
         let plan = Plan {
@@ -266,44 +258,60 @@ fn member_of(tx: &dyn Writer, certificate: Hash) -> StoreResult<Option<MemberId>
         .and_then(|certificate| certificate.facts().member))
 }
 
-fn set(
-    record: &mut Record,
-    id: EnvelopeId,
-    verdict: Verdict,
-    changed: &mut Vec<(EnvelopeId, Verdict)>,
-) {
-    record.set_verdicts([(id, verdict)]);
-    changed.retain(|(known, _)| *known != id);
-    changed.push((id, verdict));
+/// A decision about a record under way. The latest verdict counts, so each is later than what it replaces.
+struct Decision<'a> {
+    record: &'a mut Record,
+    now_ms: i64,
+    generation: u32,
+    changed: Vec<(EnvelopeId, Verdict)>,
 }
 
-/// What is accepted but void by itself becomes void: a reviewer lifts the policy, not the rules.
-fn settle_one(
-    record: &mut Record,
-    id: EnvelopeId,
-    at_ms: i64,
-    generation: u32,
-    changed: &mut Vec<(EnvelopeId, Verdict)>,
-) {
-    let status = {
-        let Some(node) = record.node(id) else {
+impl Decision<'_> {
+    fn give(&mut self, id: EnvelopeId, status: Status) {
+        let known = self.record.node(id).and_then(|node| node.verdict);
+        let (after_ms, generation) = known.map_or((i64::MIN, 0), |known| {
+            (known.at_ms.saturating_add(1), known.generation)
+        });
+        let verdict = Verdict {
+            status,
+            at_ms: self.now_ms.max(after_ms),
+            generation: self.generation.max(generation),
+        };
+        self.put(id, verdict);
+    }
+
+    fn put(&mut self, id: EnvelopeId, verdict: Verdict) {
+        let taken = self.record.set_verdicts([(id, verdict)]);
+        debug_assert!(taken, "a verdict that is not later changes nothing");
+        self.changed.retain(|(known, _)| *known != id);
+        self.changed.push((id, verdict));
+    }
+
+    /// Accepts it. What is void by itself becomes void: a reviewer lifts the policy, not the rules.
+    fn let_in(&mut self, id: EnvelopeId) {
+        self.give(id, Status::Accepted);
+        let Some(node) = self.record.node(id) else {
             return;
         };
-        let mut parents = record.parents_of(node).filter_map(|id| record.node(id));
+        let parents = self.record.parents_of(node);
+        let mut parents = parents.filter_map(|id| self.record.node(id));
         // Nobody else gets the parent, so nobody else may get this.
-        if parents.any(Node::is_out_of_reach) {
+        let status = if parents.any(Node::is_out_of_reach) {
             Status::Held(HeldReason::ParentHeld)
         } else {
             own_status(node)
-        }
-    };
-    if status != Status::Accepted {
-        let verdict = Verdict {
-            status,
-            at_ms: at_ms.saturating_add(1),
-            generation,
         };
-        set(record, id, verdict, changed);
+        drop(parents);
+        if status != Status::Accepted {
+            self.give(id, status);
+        }
+    }
+
+    /// Lets in what waited only for something that waits no longer.
+    fn let_in_what_is_free(&mut self) {
+        while let Some(next) = free(self.record) {
+            self.let_in(next);
+        }
     }
 }
 

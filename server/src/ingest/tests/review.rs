@@ -62,6 +62,33 @@ fn held_work_is_in_no_feed_until_a_person_accepts_it_with_what_waits_for_it() {
 }
 
 #[test]
+fn what_waits_is_let_in_though_the_clock_of_the_server_went_back() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    phone.clock_ms = NOW + 10 * 366 * 24 * 3_600 * 1_000;
+    let genesis = phone.report("from the future");
+    phone.clock_ms = NOW;
+    let below = phone.act(genesis.record(), &[genesis.id()], &comment("below"));
+    let last = phone.act(genesis.record(), &[below.id()], &comment("last"));
+    let server = &world.server;
+    phone.push(server, &[&genesis]);
+    let bundle = Bundle {
+        envelopes: vec![below.raw().clone(), last.raw().clone()],
+        ..Bundle::default()
+    };
+    server
+        .ingest(bundle, &HashMap::new(), NOW + 50_000)
+        .unwrap();
+    let changed = server.decide(genesis.id(), true, "admin", NOW).unwrap();
+    for id in [genesis.id(), below.id(), last.id()] {
+        let (_, verdict) = changed.iter().find(|(told, _)| *told == id).unwrap();
+        assert_eq!(verdict.status, Status::Accepted);
+    }
+    assert_eq!(server.waiting(10).unwrap(), []);
+    digests_are_right(&world);
+}
+
+#[test]
 fn what_was_given_back_below_a_held_genesis_reaches_everybody_with_it() {
     let world = World::new();
     let (mut phone, mut reader) = (world.volunteer(10), world.grid_worker(20));
