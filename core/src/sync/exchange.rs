@@ -27,6 +27,8 @@ pub(super) struct Asked {
     pub(super) request: SyncRequest,
     given: Given,
     own: bool,
+    /// How often the replica had been written to when it was asked.
+    writes: u64,
 }
 
 /// One run from the first request to “nothing more to do”.
@@ -75,6 +77,7 @@ impl Run {
         page_bytes_max: u32,
         bytes_max: usize,
     ) -> Result<Asked, RepairError> {
+        let writes = port.writes();
         let cursors = port.cursors()?;
         let known = if self.all_cursors || cursors.is_empty() {
             Known::All(cursors)
@@ -125,6 +128,7 @@ impl Run {
             request,
             given,
             own,
+            writes,
         })
     }
 
@@ -138,6 +142,7 @@ impl Run {
     ) -> Result<bool, RepairError> {
         let response = answer.response();
         self.note_generation(port, response.generation)?;
+        let stirred = port.writes() != asked.writes;
         let applied = port.apply(answer, now_ms)?;
         self.report.pushed = self.report.pushed.saturating_add(applied.settled);
         self.report.pulled = self.report.pulled.saturating_add(applied.pulled);
@@ -174,7 +179,7 @@ impl Run {
             self.report.note(Incident::NoProgress);
             return Ok(true);
         }
-        self.is_finished(port, response)
+        self.is_finished(port, response, stirred)
     }
 
     /// What the server does not take for now stays in the outbox until a later sync; the rest goes on.
@@ -283,6 +288,7 @@ impl Run {
         &mut self,
         port: &mut dyn StarPort,
         response: &SyncResponse,
+        stirred: bool,
     ) -> Result<bool, RepairError> {
         let go_on = self.all_cursors
             || response.more
@@ -316,6 +322,11 @@ impl Run {
         self.report.equal = port.combined_digest()? == response.heads;
         if self.report.equal {
             return Ok(true);
+        }
+        if stirred {
+            // Another phone may have brought something while the answer was on its way: it is asked again.
+            self.all_cursors = true;
+            return Ok(false);
         }
         if !self.new_generation || self.attempts > 0 {
             self.report.note(Incident::DigestMismatch);

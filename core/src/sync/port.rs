@@ -128,6 +128,9 @@ pub trait StarPort {
     /// How far it has read every stream that it may read. Empty before the first sync.
     fn cursors(&self) -> Result<Vec<Cursor>, PortError>;
 
+    /// A number that grows with every write, for as long as this replica is open.
+    fn writes(&self) -> u64;
+
     /// The highest generation of the server that it has applied an answer of; 0 before the first.
     fn generation(&self) -> Result<u32, PortError>;
 

@@ -30,6 +30,10 @@ impl<P: StarPort> StarPort for Arc<Mutex<P>> {
         held(self).cursors()
     }
 
+    fn writes(&self) -> u64 {
+        held(self).writes()
+    }
+
     fn generation(&self) -> Result<u32, PortError> {
         held(self).generation()
     }

@@ -146,6 +146,35 @@ fn an_older_server_is_not_followed_back() {
 }
 
 #[test]
+fn what_another_phone_brings_while_an_answer_is_on_its_way_is_no_difference() {
+    let mut w = World::new(7, 2);
+    w.write(0, 20);
+    w.assert_equal();
+    let (port, star) = &mut w.phones[1];
+    let Step::Send(request) = star.next(port, w.now, &mut w.rng).unwrap() else {
+        panic!("a session is open");
+    };
+    let slow = w.server.handle(&request, w.now, &mut w.rng);
+    w.write(0, 1);
+    w.sync(0);
+    let newest = w.phones[0].0.order.last().copied().unwrap();
+    let news = w.phones[0].0.held[&newest].clone();
+    assert!(news.verdict.is_some());
+    let (port, star) = &mut w.phones[1];
+    port.insert(news.raw, news.verdict);
+    let incoming = Incoming {
+        status: slow.status,
+        mac: slow.mac.as_deref(),
+        body: &slow.body,
+    };
+    star.received(port, incoming, w.now, &mut w.rng).unwrap();
+    let report = w.sync(1);
+    assert!(report.equal);
+    assert_eq!(report.incidents, []);
+    assert_eq!(report.round_trips, 2);
+}
+
+#[test]
 fn a_silent_difference_is_found_repaired_and_reported() {
     let mut w = World::new(6, 2);
     w.write(0, 150);

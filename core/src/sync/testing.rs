@@ -115,6 +115,7 @@ pub(super) struct Phone {
     pub(super) detached: BTreeSet<(StreamId, RecordId)>,
     /// The next `apply` fails before it commits.
     pub(super) broken: bool,
+    pub(super) writes: u64,
 }
 
 impl Phone {
@@ -129,6 +130,7 @@ impl Phone {
             revocations: Vec::new(),
             detached: BTreeSet::new(),
             broken: false,
+            writes: 0,
         }
     }
 
@@ -169,6 +171,7 @@ impl Phone {
     }
 
     pub(super) fn insert(&mut self, raw: RawEnvelope, verdict: Option<Verdict>) -> bool {
+        self.writes += 1;
         let id = raw.hash().envelope_id();
         let record = header_of(&raw).record.unwrap();
         if let Some(held) = self.held.get_mut(&id) {

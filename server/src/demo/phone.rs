@@ -226,6 +226,10 @@ impl StarPort for Handle {
         self.lock().cursors()
     }
 
+    fn writes(&self) -> u64 {
+        self.lock().writes()
+    }
+
     fn generation(&self) -> std::result::Result<u32, PortError> {
         self.lock().generation()
     }

@@ -19,6 +19,10 @@ impl World {
             let fault = if bad && self.chance.one_in(4) {
                 self.fault()
             } else if self.chance.one_in(6) {
+                // The office moves people about, and what it takes away they are writing in at that moment.
+                if self.chance.one_in(3) {
+                    self.changes_role(who);
+                }
                 Fault::Slow
             } else {
                 Fault::None
@@ -72,7 +76,6 @@ impl World {
     /// Invariant 2, at once: what a phone holds a verdict of this generation on is in the store.
     pub fn count_receipts(&mut self, who: usize) -> Result<(), String> {
         let store = self.town.store();
-        let restored = self.restored;
         let person = &mut self.people[who];
         let mut fresh: Vec<(EnvelopeId, u32)> = Vec::new();
         let mut records = BTreeMap::new();
@@ -81,16 +84,20 @@ impl World {
                 let loaded = person.phone.replica().load(said.record);
                 place.insert(loaded.map_err(|error| super::act::broken("load", &error))?);
             }
-            let Some(loaded) = &records[&said.record] else {
-                // Delivered and no longer this phone's to read; the oracle asks for the notice.
+            let node = records[&said.record]
+                .as_ref()
+                .and_then(|loaded| loaded.node(said.id));
+            let Some(node) = node else {
+                // Delivered, and gone with its record; the oracle asks for the notice.
                 let known: Result<_, StoreError> = store.read(|tx| tx.verdict(said.id));
-                if !restored && known.map_err(|error| error.to_string())?.is_none() {
+                let known = known.map_err(|error| error.to_string())?.is_some();
+                if !known && !self.had.contains(&said.id) {
                     return Err(format!("{} is gone and was not delivered", said.id));
                 }
                 said.answered = true;
                 continue;
             };
-            if let Some(verdict) = loaded.node(said.id).and_then(|node| node.verdict) {
+            if let Some(verdict) = node.verdict {
                 said.answered = true;
                 fresh.push((said.id, verdict.generation));
             }

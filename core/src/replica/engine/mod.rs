@@ -67,6 +67,8 @@ pub struct Replica {
     pub(super) identity: Option<Identity>,
     pub(super) acting_as: Option<Grant>,
     pub(super) certificates: Certificates,
+    /// Transactions since it was opened.
+    pub(super) writes: u64,
 }
 
 impl std::fmt::Debug for Replica {
@@ -142,6 +144,7 @@ impl Replica {
             identity: None,
             acting_as: None,
             certificates: Certificates::default(),
+            writes: 0,
         };
         replica.identity = replica.stored_identity()?;
         Ok(replica)

@@ -73,6 +73,7 @@ impl Replica {
         let written = write(&mut writing)?;
         writing.finish()?;
         tx.commit()?;
+        self.writes += 1;
         self.outbox_copy.follow(&self.conn);
         Ok(written)
     }

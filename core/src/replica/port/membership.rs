@@ -1,6 +1,6 @@
 //! Which streams hold which record, and what goes when none does any more.
 
-use super::super::engine::project;
+use super::super::engine::{load, project};
 use super::super::engine::write::Writing;
 use super::super::error::ReplicaError;
 use super::super::table::{
@@ -76,7 +76,7 @@ pub(super) fn purge_withdrawn(writing: &mut Writing<'_>) -> Result<(), ReplicaEr
 fn forget(writing: &mut Writing<'_>, id: RecordId) -> Result<(), ReplicaError> {
     let conn = writing.conn;
     // Somebody who wrote in it is told that it is no longer theirs to read, and what it was.
-    if envelope::has_own(conn, id)? {
+    if wrote_in(writing, id)? {
         let title = record::get(conn, id)?
             .map(|row| row.title)
             .unwrap_or_default();
@@ -91,4 +91,15 @@ fn forget(writing: &mut Writing<'_>, id: RecordId) -> Result<(), ReplicaError> {
     writing.forget(id);
     crate::crdt::forget_rebuilt();
     Ok(())
+}
+
+/// Whether this phone wrote anything of the record, alone or in a pack.
+fn wrote_in(writing: &Writing<'_>, id: RecordId) -> Result<bool, ReplicaError> {
+    if envelope::has_own(writing.conn, id)? {
+        return Ok(true);
+    }
+    let device = writing.device();
+    let packs = load::packs(writing.conn, id)?;
+    let mut entries = packs.iter().flat_map(|pack| &pack.entries);
+    Ok(entries.any(|entry| entry.author == device))
 }

@@ -132,6 +132,10 @@ impl StarPort for Replica {
             .collect())
     }
 
+    fn writes(&self) -> u64 {
+        self.writes
+    }
+
     fn generation(&self) -> Result<u32, PortError> {
         Ok(apply::generation(&self.conn)?)
     }

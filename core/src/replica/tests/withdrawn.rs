@@ -43,6 +43,14 @@ fn withdrawing_purges_a_record_but_never_undelivered_work() {
     server.feed.push(Entry::Add(record));
     server.load(&mut other);
     assert!(other.replica().view(record).unwrap().is_some());
+    // Their words came back inside a pack; when the record goes again, they are told again.
+    server.pages = true;
+    server.feed.push(Entry::Withdraw(record));
+    server.sync(&mut other);
+    assert!(other.replica().view(record).unwrap().is_none());
+    let again = other.replica().notices().unwrap();
+    assert_eq!(again.len(), notices.len() + 1);
+    assert_eq!(again.last().unwrap().code, "replica.purged");
 }
 
 #[test]

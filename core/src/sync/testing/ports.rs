@@ -20,6 +20,10 @@ impl StarPort for Phone {
         Ok(self.cursors.iter().map(cursor).collect())
     }
 
+    fn writes(&self) -> u64 {
+        self.writes
+    }
+
     fn generation(&self) -> Result<u32, PortError> {
         Ok(self.generation)
     }
