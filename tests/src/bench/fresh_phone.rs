@@ -163,6 +163,10 @@ impl StarPort for Watched {
         self.replica.cursors()
     }
 
+    fn writes(&self) -> u64 {
+        self.replica.writes()
+    }
+
     fn generation(&self) -> Result<u32, PortError> {
         self.replica.generation()
     }
