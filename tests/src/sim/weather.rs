@@ -207,7 +207,7 @@ impl World {
         person.phone.save_copy(&path);
         person.copies.push(Copy {
             path,
-            said: person.said.len(),
+            said: person.said.clone(),
         });
     }
 
@@ -221,18 +221,10 @@ impl World {
         let person = &mut self.people[who];
         person.phone.restore_copy(&copy.path);
         person.went_back = true;
-        person.copies.retain(|other| other.said <= copy.said);
-        let mut place = 0;
-        person.said.retain(|said| {
-            place += 1;
-            place <= copy.said || said.answered
-        });
-        for said in &mut person.said {
-            said.answered = false;
-        }
-        let kept = copy.said.min(person.said.len());
+        let kept = copy.said.len();
+        person.copies.retain(|other| other.said.len() <= kept);
         // What was delivered since the copy comes back from the server, if it counts.
-        person.said.truncate(kept);
+        person.said = copy.said;
         self.time_travel = true;
         let name = self.people[who].phone.name.clone();
         self.note(&format!("{name} goes back to {kept}"));

@@ -27,8 +27,8 @@ pub struct Said {
 pub struct Copy {
     /// The file.
     pub path: PathBuf,
-    /// How much of [`Person::said`] is in it.
-    pub said: usize,
+    /// [`Person::said`] as it was.
+    pub said: Vec<Said>,
 }
 
 /// Somebody with a phone.
