@@ -58,7 +58,7 @@ impl Record {
             let envelope = verified.envelope();
             if envelope.record() != self.id {
                 outcomes[index] = Some(Outcome::OtherRecord);
-            } else if self.graph.find(envelope.id()).is_some() {
+            } else if self.has_whole(envelope.id()) {
                 outcomes[index] = Some(Outcome::Known);
             } else {
                 waiting.push(index);
@@ -96,7 +96,8 @@ impl Record {
             let before = waiting.len();
             waiting.retain(|&index| {
                 let envelope = batch[index].envelope();
-                if self.graph.find(envelope.id()).is_some() {
+                let known = self.graph.find(envelope.id());
+                if self.has_whole(envelope.id()) {
                     outcomes[index] = Some(Outcome::Known);
                     return false;
                 }
@@ -107,13 +108,26 @@ impl Record {
                     .map(|id| self.graph.find(*id))
                     .collect();
                 let Some(parents) = parents else { return true };
-                fresh.push((index, self.graph.push(node_of(&batch[index], parents))));
+                let node = node_of(&batch[index], parents);
+                let place = if let Some(known) = known {
+                    self.graph.fill(known, node);
+                    known
+                } else {
+                    self.graph.push(node)
+                };
+                fresh.push((index, place));
                 false
             });
             if waiting.len() == before {
                 return fresh;
             }
         }
+    }
+
+    /// Whether it is here with its content, not only as a pack tells of what is void.
+    fn has_whole(&self, id: EnvelopeId) -> bool {
+        let known = self.graph.find(id);
+        known.is_some_and(|index| !self.graph.nodes()[index].is_stub())
     }
 
     fn missing(&self, verified: &VerifiedEnvelope) -> Vec<EnvelopeId> {

@@ -7,7 +7,7 @@ use super::Record;
 use super::admit::Judged;
 use super::graph::{ContentChange, Node, NodeBody};
 use crate::crdt::{ActorId, Candidate, Document, GateError};
-use crate::id::Hash;
+use crate::id::{EnvelopeId, Hash};
 use crate::wire::verdict::{Status, VoidReason};
 
 impl Record {
@@ -153,6 +153,44 @@ impl Record {
                 self.graph.node_mut(index).judged = Judged::Void(VoidReason::Clone);
             }
         }
+    }
+
+    /// Accepted changes that can not be in the content: of two under one number, let in by servers that did not
+    /// know of each other, the one accepted later, and what builds on it. Parents first.
+    #[must_use]
+    pub fn clashing(&self) -> Vec<(EnvelopeId, VoidReason)> {
+        let in_document: HashSet<Hash> = self
+            .document
+            .iter()
+            .flat_map(|document| document.changes().map(|change| change.hash))
+            .collect();
+        let mut out: HashSet<Hash> = HashSet::new();
+        let mut clashing = Vec::new();
+        for node in self.graph.nodes().iter().filter(|node| node.is_accepted()) {
+            let Some(info) = node.change().and_then(|change| change.info.as_ref()) else {
+                continue;
+            };
+            let is_void = |dep: &Hash| {
+                let verdict = self
+                    .graph
+                    .find_change(dep)
+                    .and_then(|index| self.graph.nodes()[index].verdict);
+                out.contains(dep)
+                    || verdict.is_some_and(|verdict| matches!(verdict.status, Status::Void(_)))
+            };
+            let reason = if in_document.contains(&info.hash) {
+                continue;
+            } else if node.judged == Judged::Void(VoidReason::Clone) {
+                VoidReason::Clone
+            } else if info.deps.iter().any(is_void) {
+                VoidReason::VoidParent
+            } else {
+                continue;
+            };
+            out.insert(info.hash);
+            clashing.push((node.id, reason));
+        }
+        clashing
     }
 
     /// Whether the changes that a change depends on lie in the past of its envelope.

@@ -98,6 +98,12 @@ impl Node {
         }
     }
 
+    /// Whether a pack told of it without its content: it was void then.
+    #[must_use]
+    pub fn is_stub(&self) -> bool {
+        self.packed && matches!(self.body, NodeBody::Unknown)
+    }
+
     /// The change of the content that it carries.
     #[must_use]
     pub fn change(&self) -> Option<&ContentChange> {
@@ -134,6 +140,25 @@ impl Graph {
         }
         self.nodes.push(node);
         index
+    }
+
+    /// Puts an envelope in the place of what a pack told of it without its content.
+    pub(super) fn fill(&mut self, index: usize, node: Node) {
+        let known = &mut self.nodes[index];
+        let earlier = known.verdict;
+        *known = Node {
+            parents: std::mem::take(&mut known.parents),
+            depth: known.depth,
+            verdict: earlier,
+            ..node
+        };
+        if let Some(verdict) = node.verdict {
+            self.set_verdict(index, verdict);
+        }
+        let info = self.nodes[index].change().and_then(|change| change.info.as_ref());
+        if let Some(hash) = info.map(|info| info.hash) {
+            self.by_change.entry(hash).or_insert(index);
+        }
     }
 
     /// A void change that came in a pack without its bytes: what builds on it builds on something void.

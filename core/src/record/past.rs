@@ -91,6 +91,9 @@ impl Record {
                     .collect();
                 let Some(parents) = parents else { return true };
                 if let Some(known) = self.graph.find(envelope.id()) {
+                    if self.graph.nodes()[known].is_stub() {
+                        self.graph.fill(known, node_of(&stored.verified, parents));
+                    }
                     if let Some(verdict) = stored.verdict {
                         self.graph.set_verdict(known, verdict);
                     }

@@ -143,7 +143,7 @@ pub trait StarPort {
     /// (records, packs, verdicts, directory, bulletins, through the same admission as everything else) and
     /// the cursors of its segments and of `streams`.
     ///
-    /// An answer of a higher generation also puts every own envelope that was held or refused back into the
+    /// An answer of a higher generation also puts every envelope that was held or refused back into the
     /// outbox: no digest speaks for those.
     fn apply(&mut self, answer: &Answer, now_ms: i64) -> Result<Applied, PortError>;
 

@@ -8,7 +8,6 @@ use onegrid_core::sync::port::StreamItem;
 use onegrid_core::sync::reconcile::{compare, respond};
 use onegrid_core::wire::page::Page;
 use onegrid_core::wire::repair::{RepairAnswer, RepairAsk, RepairFound, RepairStep, Settled};
-use onegrid_core::wire::verdict::Status;
 
 use super::packs::Made;
 use super::page::{Draft, Wish};
@@ -125,13 +124,14 @@ fn step(
 }
 
 /// What the reader alone knows as settled, or knows a later verdict on. One that is held here was decided after
-/// the backup that this server came back from: the reader's attestation says how.
+/// the backup that this server came back from: the reader's attestation says how. One that a reviewer refused
+/// since then is asked for too: the receipt tells the reader.
 fn lacking(tx: &dyn Reader, here: &[Settled], ids: &[EnvelopeId]) -> StoreResult<Vec<EnvelopeId>> {
     let mine: HashSet<EnvelopeId> = here.iter().map(|line| line.id).collect();
     let mut lacking = Vec::new();
     for id in ids {
         let known = tx.verdict(*id)?.map(|(_, verdict)| verdict.status);
-        let gone = known.is_none_or(|status| matches!(status, Status::Held(_)));
+        let gone = known.is_none_or(|status| !status.is_settled());
         if gone || mine.contains(id) {
             lacking.push(*id);
         }

@@ -9,7 +9,7 @@ use onegrid_core::wire::message::GiveBack;
 use onegrid_core::wire::signed_entry::SignedEntry;
 use onegrid_core::wire::verdict::{Status, Verdict};
 
-use super::plan::Plan;
+use super::plan::{Plan, void_clashing};
 use crate::error::{Problem, Result};
 use crate::limits::INGEST_ROUNDS_MAX;
 use crate::registry::{audit, directory};
@@ -77,8 +77,11 @@ impl Server {
                 let known = record.node(*id).and_then(|node| node.verdict);
                 known.is_some_and(|known| verdict.is_later_than(&known))
             };
-            let changed: Vec<_> = verdicts.iter().filter(later).copied().collect();
+            let mut changed: Vec<_> = verdicts.iter().filter(later).copied().collect();
             record.set_verdicts(changed.iter().copied());
+            let clashing = void_clashing(&mut record, now_ms, ground.mark.generation);
+            changed.retain(|(id, _)| clashing.iter().all(|(other, _)| other != id));
+            changed.extend(clashing);
             let view = self.project(&record, &ground, now_ms);
             let plan = Plan {
                 record,

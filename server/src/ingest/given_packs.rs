@@ -11,7 +11,7 @@ use onegrid_core::wire::message::GiveBack;
 use onegrid_core::wire::pack::{Pack, PackProof};
 use onegrid_core::wire::verdict::Verdict;
 
-use super::plan::Plan;
+use super::plan::{Plan, void_clashing};
 use super::policy::Ground;
 use crate::error::{Problem, Result};
 use crate::limits::INGEST_ROUNDS_MAX;
@@ -132,6 +132,10 @@ impl Server {
             tracing::warn!(code = error.code(), record = %id, "a pack given back was left out");
             return Ok(None);
         }
+        let clashing = void_clashing(&mut record, now_ms, ground.mark.generation);
+        let mut changed = news.changed;
+        changed.retain(|(id, _)| clashing.iter().all(|(other, _)| other != id));
+        changed.extend(clashing);
         let view = self.project(&record, ground, now_ms);
         if view.is_none() {
             return Ok(None);
@@ -140,7 +144,7 @@ impl Server {
             record,
             before,
             fresh: Vec::new(),
-            changed: news.changed,
+            changed,
             missing: Vec::new(),
             view,
             base: Some(Base {

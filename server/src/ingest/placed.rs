@@ -2,7 +2,7 @@
 
 use onegrid_core::id::{EnvelopeId, Hash};
 use onegrid_core::wire::digest::Digest;
-use onegrid_core::wire::verdict::Verdict;
+use onegrid_core::wire::verdict::{Status, Verdict};
 
 use super::plan::Fresh;
 use crate::store::{Entry, StoreError, StoreResult, Writer};
@@ -50,7 +50,13 @@ pub(super) fn decided(
     let stored = tx.envelope(id)?.ok_or(StoreError::Missing("envelope"))?;
     let line = Digest::line(id, verdict);
     let (entry, adds) = if known.status.is_settled() {
-        (Entry::Verdict(id), line.minus(Digest::line(id, &known)))
+        let adds = line.minus(Digest::line(id, &known));
+        // Packs leave out what is void: who has it from one needs all of it now.
+        let entry = match (known.status, verdict.status) {
+            (Status::Void(_), Status::Accepted) => Entry::Envelope(id),
+            _ => Entry::Verdict(id),
+        };
+        (entry, adds)
     } else {
         (Entry::Envelope(id), line)
     };

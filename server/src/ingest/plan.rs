@@ -137,10 +137,11 @@ impl Server {
             at_ms: now_ms,
             generation,
         };
-        let attested = given
+        let let_in_before: Vec<(EnvelopeId, Verdict)> = given
             .iter()
-            .filter_map(|(id, envelope)| Some((*id, *attested.get(&envelope.envelope().hash())?)));
-        record.set_verdicts(attested.collect::<Vec<_>>());
+            .filter_map(|(id, envelope)| Some((*id, *attested.get(&envelope.envelope().hash())?)))
+            .collect();
+        record.set_verdicts(let_in_before.iter().copied());
         let too_many: Vec<_> = record
             .nodes()
             .iter()
@@ -159,6 +160,12 @@ impl Server {
             .collect();
         record.set_verdicts(held);
         settle(&mut record, &given, at);
+        let mut changed = if let_in_before.is_empty() {
+            Vec::new()
+        } else {
+            void_clashing(&mut record, now_ms, generation)
+        };
+        changed.retain(|(id, _)| !given.contains_key(id));
         let mut fresh: Vec<Fresh> = Vec::with_capacity(given.len());
         for node in record.nodes() {
             if let (Some(envelope), Some(verdict)) = (given.get(&node.id), node.verdict) {
@@ -171,7 +178,7 @@ impl Server {
             record,
             before,
             fresh,
-            changed: Vec::new(),
+            changed,
             missing,
             base: None,
             view,
@@ -271,6 +278,43 @@ fn settle(
         .map(|node| (node.id, at(own_status(node))))
         .collect();
     record.set_verdicts(verdicts);
+}
+
+/// A verdict that takes the place of another one: the latest counts, whatever the clock of the server says.
+pub(super) fn later(
+    known: Option<Verdict>,
+    status: Status,
+    now_ms: i64,
+    generation: u32,
+) -> Verdict {
+    let (after_ms, known_generation) = known.map_or((i64::MIN, 0), |known| {
+        (known.at_ms.saturating_add(1), known.generation)
+    });
+    Verdict {
+        status,
+        at_ms: now_ms.max(after_ms),
+        generation: generation.max(known_generation),
+    }
+}
+
+/// What a server let in before it was restored may clash with what was let in since: the later one is void, and
+/// its author is told and writes it again.
+pub(super) fn void_clashing(
+    record: &mut Record,
+    now_ms: i64,
+    generation: u32,
+) -> Vec<(EnvelopeId, Verdict)> {
+    let verdicts: Vec<_> = record
+        .clashing()
+        .into_iter()
+        .map(|(id, reason)| {
+            let known = record.node(id).and_then(|node| node.verdict);
+            let status = Status::Void(reason);
+            (id, later(known, status, now_ms, generation))
+        })
+        .collect();
+    record.set_verdicts(verdicts.iter().copied());
+    verdicts
 }
 
 /// What the record itself says about an envelope without verdict.

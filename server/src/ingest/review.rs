@@ -8,7 +8,7 @@ use onegrid_core::record::{Node, Record};
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::wire::verdict::{HeldReason, RefusedReason, Status, Verdict};
 
-use super::plan::{Plan, own_status};
+use super::plan::{Plan, later, own_status, void_clashing};
 use super::unread::tell;
 use super::{automatic, records};
 use crate::error::{Problem, Result};
@@ -142,11 +142,8 @@ impl Server {
             let generation = directory::generation(tx)?;
             let stored = tx.envelope(envelope)?;
             let stored = stored.ok_or(StoreError::Missing("envelope"))?;
-            let verdict = Verdict {
-                status: Status::Held(reason),
-                at_ms: now_ms.max(stored.verdict.at_ms.saturating_add(1)),
-                generation,
-            };
+            let status = Status::Held(reason);
+            let verdict = later(Some(stored.verdict), status, now_ms, generation);
             tx.set_verdict(envelope, verdict)?;
             let mut touched = BTreeSet::new();
             if let Some(member) = member_of(tx, stored.certificate)? {
@@ -191,7 +188,11 @@ impl Server {
             decision.let_in(envelope);
             decision.let_in_what_is_free();
         }
-        let changed = decision.changed;
+        let mut changed = decision.changed;
+        for (id, verdict) in void_clashing(&mut record, now_ms, ground.mark.generation) {
+            changed.retain(|(known, _)| *known != id);
+            changed.push((id, verdict));
+        }
         let fresh = automatic::moves(self, &mut record, &ground, now_ms)?;
         let view = self.project(&record, &ground, now_ms);
         let plan = Plan {
@@ -269,14 +270,7 @@ struct Decision<'a> {
 impl Decision<'_> {
     fn give(&mut self, id: EnvelopeId, status: Status) {
         let known = self.record.node(id).and_then(|node| node.verdict);
-        let (after_ms, generation) = known.map_or((i64::MIN, 0), |known| {
-            (known.at_ms.saturating_add(1), known.generation)
-        });
-        let verdict = Verdict {
-            status,
-            at_ms: self.now_ms.max(after_ms),
-            generation: self.generation.max(generation),
-        };
+        let verdict = later(known, status, self.now_ms, self.generation);
         self.put(id, verdict);
     }
 

@@ -104,13 +104,17 @@ impl<'a, 'w> Intake<'a, 'w> {
         let mut verdicts: HashMap<EnvelopeId, (Verdict, i64)> = HashMap::new();
         let mut fresh = Vec::new();
         let mut carried = Vec::new();
+        // Known from a pack that left out what was void then: now they are here whole.
+        let mut filled = BTreeSet::new();
         for (envelope, verdict) in batch {
             if let Some(verdict) = verdict {
                 verdicts.insert(envelope.id(), verdict);
             }
-            if record.node(envelope.id()).is_some() {
-                continue;
-            }
+            match record.node(envelope.id()) {
+                Some(node) if !node.is_stub() => continue,
+                Some(_) => filled.insert(envelope.id()),
+                None => false,
+            };
             let Some(verified) = self.verified(envelope, verdict.is_some())? else {
                 continue;
             };
@@ -126,6 +130,9 @@ impl<'a, 'w> Intake<'a, 'w> {
         for (verified, judgement) in fresh.into_iter().zip(judgements) {
             match judgement.outcome {
                 Outcome::Valid | Outcome::Void(_) | Outcome::Held(_) => {
+                    self.store(&verified, verdicts.get(&judgement.id).copied(), false)?;
+                }
+                Outcome::Known if filled.contains(&judgement.id) => {
                     self.store(&verified, verdicts.get(&judgement.id).copied(), false)?;
                 }
                 Outcome::Missing(_) => carried.push(verified),

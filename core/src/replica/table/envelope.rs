@@ -238,16 +238,17 @@ pub(in crate::replica) fn delete_record(conn: &Connection, record: RecordId) -> 
         .map(drop)
 }
 
-/// Puts own envelopes that were held or refused back into the outbox; gives the records concerned.
+/// Puts what was held or refused back into the outbox, own work and what this phone carries for others; gives
+/// the records concerned.
 pub(in crate::replica) fn ask_again(conn: &Connection) -> Sql<Vec<RecordId>> {
     let records = conn
         .prepare_cached(
-            "SELECT DISTINCT record FROM envelope WHERE origin = 1 AND standing IN (3, 4)",
+            "SELECT DISTINCT record FROM envelope WHERE standing IN (3, 4)",
         )?
         .query_map([], |row| Ok(RecordId(fixed(row, 0)?)))?
         .collect::<Sql<Vec<_>>>()?;
     conn.prepare_cached(
-        "UPDATE envelope SET standing = 0, verdict = NULL WHERE origin = 1 AND standing IN (3, 4)",
+        "UPDATE envelope SET standing = 0, verdict = NULL WHERE standing IN (3, 4)",
     )?
     .execute([])?;
     Ok(records)
