@@ -155,7 +155,9 @@ impl Graph {
         if let Some(verdict) = node.verdict {
             self.set_verdict(index, verdict);
         }
-        let info = self.nodes[index].change().and_then(|change| change.info.as_ref());
+        let info = self.nodes[index]
+            .change()
+            .and_then(|change| change.info.as_ref());
         if let Some(hash) = info.map(|info| info.hash) {
             self.by_change.entry(hash).or_insert(index);
         }

@@ -90,3 +90,91 @@ fn a_pack_that_does_not_fit_is_refused() {
     damaged.document[last] ^= 1;
     assert!(matches!(load(damaged).unwrap_err(), LoadError::Content(_)));
 }
+
+/// A pack of the record, opened as a phone opens it that was never there before.
+fn unpacked(record: &Record, phones: &[&super::world::Phone]) -> Result<Record, LoadError> {
+    let certificates = phones.iter().map(|phone| {
+        let certificate = std::sync::Arc::clone(&phone.certificate);
+        (certificate.hash(), certificate)
+    });
+    let past = Past {
+        pack: Some(record.to_pack().unwrap()),
+        certificates: certificates.collect(),
+        ..Past::default()
+    };
+    Record::load(record.id(), past)
+}
+
+#[test]
+fn what_a_pack_left_out_as_void_counts_when_it_comes_whole_and_is_accepted_after_all() {
+    let world = World::new();
+    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let genesis = volunteer.report("a");
+    let mut record = record_of(&[&genesis]);
+    let edit = worker.edit(&record, &[severity(3)]);
+    let said = worker.act(&record, &comment("said"));
+    record.admit(&[edit.clone(), said.clone()]);
+    record.set_verdict(id(&genesis), verdict(Status::Accepted, 9));
+    for void in [&edit, &said] {
+        record.set_verdict(id(void), verdict(Status::Void(VoidReason::NotPermitted), 9));
+    }
+    let mut packed = unpacked(&record, &[&volunteer, &worker]).unwrap();
+    assert!(packed.node(id(&edit)).unwrap().is_stub());
+    let judgements = packed.admit(&[edit.clone(), said.clone()]);
+    for judgement in judgements {
+        assert_eq!(judgement.outcome, Outcome::Void(VoidReason::NotPermitted));
+    }
+    for replica in [&mut record, &mut packed] {
+        for accepted in [&edit, &said] {
+            replica.set_verdict(id(accepted), verdict(Status::Accepted, 10));
+        }
+        let shown = replica.document().unwrap().field(&Field::Severity);
+        assert_eq!(shown, Some(FieldValue::Number(3)));
+        let mut timeline = replica.state().unwrap().timeline.iter();
+        let said = timeline.find(|item| item.id == id(&said)).unwrap();
+        assert_eq!(said.outcome, crate::domain::case::Outcome::Effective);
+    }
+    assert_eq!(packed.state(), record.state());
+    assert_eq!(packed.digest(), record.digest());
+}
+
+#[test]
+fn of_two_accepted_changes_under_one_number_the_later_one_clashes_with_what_builds_on_it() {
+    let world = World::new();
+    let mut volunteer = world.volunteer(10);
+    let genesis = volunteer.report("a");
+    let before = record_of(&[&genesis]);
+    let first = volunteer.edit(&before, &[severity(3)]);
+    // The phone went back to a copy of before, and another server knew nothing of the first.
+    let second = volunteer.edit(&before, &[severity(4)]);
+    let third = volunteer.edit(&record_of(&[&genesis, &second]), &[severity(1)]);
+    let void = |reason| Status::Void(reason);
+    let cases = [
+        (
+            9,
+            10,
+            vec![
+                (id(&second), VoidReason::Clone),
+                (id(&third), VoidReason::VoidParent),
+            ],
+        ),
+        (11, 10, vec![(id(&first), VoidReason::Clone)]),
+    ];
+    for (first_ms, second_ms, expected) in cases {
+        let mut record = record_of(&[&genesis, &first, &second, &third]);
+        record.set_verdict(id(&genesis), verdict(Status::Accepted, 1));
+        record.set_verdict(id(&first), verdict(Status::Accepted, first_ms));
+        for later in [&second, &third] {
+            record.set_verdict(id(later), verdict(Status::Accepted, second_ms));
+        }
+        assert_eq!(record.clashing(), expected);
+        for (id, reason) in expected {
+            record.set_verdict(id, verdict(void(reason), 20));
+        }
+        assert_eq!(record.clashing(), []);
+        let packed = unpacked(&record, &[&volunteer]).unwrap();
+        assert_eq!(packed.digest(), record.digest());
+        let shown = |record: &Record| record.document().unwrap().field(&Field::Severity);
+        assert_eq!(shown(&packed), shown(&record));
+    }
+}

@@ -1,7 +1,7 @@
 //! Which streams hold which record, and what goes when none does any more.
 
-use super::super::engine::{load, project};
 use super::super::engine::write::Writing;
+use super::super::engine::{load, project};
 use super::super::error::ReplicaError;
 use super::super::table::{
     bulletin, directory, envelope, notice, pack, record, stream, stream_record, verdict_change,

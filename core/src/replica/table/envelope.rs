@@ -242,9 +242,7 @@ pub(in crate::replica) fn delete_record(conn: &Connection, record: RecordId) -> 
 /// the records concerned.
 pub(in crate::replica) fn ask_again(conn: &Connection) -> Sql<Vec<RecordId>> {
     let records = conn
-        .prepare_cached(
-            "SELECT DISTINCT record FROM envelope WHERE standing IN (3, 4)",
-        )?
+        .prepare_cached("SELECT DISTINCT record FROM envelope WHERE standing IN (3, 4)")?
         .query_map([], |row| Ok(RecordId(fixed(row, 0)?)))?
         .collect::<Sql<Vec<_>>>()?;
     conn.prepare_cached(

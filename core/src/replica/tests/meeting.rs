@@ -121,6 +121,15 @@ fn a_revoked_phone_is_not_met_and_its_late_work_is_carried_but_not_applied() {
         dispatcher.replica().row(record).unwrap().unwrap().title,
         "煤气罐"
     );
+    // A server that came back from a backup is asked again.
+    server.generation = 2;
+    server.sync(&mut dispatcher);
+    assert_eq!(dispatcher.replica().undelivered().unwrap(), 1);
+    let accepted = crate::wire::verdict::Status::Accepted;
+    server.change_verdict(record, late, accepted);
+    server.sync(&mut dispatcher);
+    let loaded = dispatcher.replica().load(record).unwrap().unwrap();
+    assert!(loaded.counts(late));
     // The news of the revocation went over to the worker in the same meeting.
     assert!(meet(&mut thief, &mut worker).is_err());
 }

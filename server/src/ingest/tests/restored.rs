@@ -1,9 +1,12 @@
 //! A server that has lost records, and phones that give back what they hold of them. The keys of every
 //! `World` are the same, so that a new one is the deployment after a loss of everything.
 
+use std::collections::HashMap;
+
 use onegrid_core::trust::sign::SecretKey;
 use onegrid_core::wire::message::{Bundle, GiveBack as Given, SyncRequest};
 use onegrid_core::wire::pack::{Pack, PackBatch};
+use onegrid_core::wire::verdict::Verdict;
 
 use super::*;
 
@@ -211,5 +214,106 @@ fn a_record_takes_no_more_than_its_limit_however_wide_it_forks() {
             over.iter()
                 .all(|status| *status == Status::Void(VoidReason::Limit))
         );
+    }
+}
+
+/// A change of the title as this phone would make it on top of these envelopes.
+fn retitle(phone: &mut Phone, on: &[&Envelope], title: &str) -> Envelope {
+    use onegrid_core::crdt::{Field, FieldEdit};
+    use onegrid_core::record::Record;
+    use onegrid_core::wire::body::{Body, Change};
+    let certificate = std::sync::Arc::new(phone.certificate.clone());
+    let verified: Vec<_> = on
+        .iter()
+        .map(|envelope| {
+            let authority = phone.keys.authority();
+            let verified = (*envelope).clone().verify(&certificate, authority);
+            verified.unwrap()
+        })
+        .collect();
+    let mut record = Record::new(on[0].record());
+    record.admit(&verified);
+    let edits = [FieldEdit::text(Field::Title, title)];
+    let change = record
+        .document()
+        .unwrap()
+        .edit(phone.actor, &edits)
+        .unwrap();
+    let body = Body::Change(Change {
+        salt: Some([8; 16]),
+        change,
+        replaces: None,
+    });
+    phone.seal(Some(record.id()), &record.heads(), &body)
+}
+
+#[test]
+fn what_clashes_with_what_another_server_let_in_is_void_whichever_was_later() {
+    let accepted = |at_ms| Verdict {
+        status: Status::Accepted,
+        at_ms,
+        generation: 1,
+    };
+    for (given_ms, expected) in [
+        (
+            NOW - 9_000,
+            [
+                Status::Accepted,
+                Status::Void(VoidReason::Clone),
+                Status::Void(VoidReason::VoidParent),
+            ],
+        ),
+        (
+            NOW + 9_000_000,
+            [
+                Status::Void(VoidReason::Clone),
+                Status::Accepted,
+                Status::Accepted,
+            ],
+        ),
+    ] {
+        let world = World::new();
+        let (mut author, _) = people(&world);
+        let genesis = author.report("gas");
+        let first = retitle(&mut author, &[&genesis], "before the loss");
+        // The phone went back to a copy of before, too.
+        let second = retitle(&mut author, &[&genesis], "after the loss");
+        let third = retitle(&mut author, &[&genesis, &second], "and later");
+        let answer = author.push(&world.server, &[&genesis, &second, &third]);
+        assert_eq!(statuses(&answer), [Status::Accepted; 3]);
+        let attested = HashMap::from([(first.hash(), accepted(given_ms))]);
+        let bundle = author.bundle(&[&first]);
+        world
+            .server
+            .ingest(bundle, &attested, NOW + 20_000_000)
+            .unwrap();
+        let read = |tx: &dyn crate::store::Reader| {
+            let ids = [&first, &second, &third];
+            ids.iter()
+                .map(|one| tx.verdict(one.id()))
+                .collect::<crate::store::StoreResult<Vec<_>>>()
+        };
+        let found = world.server.store().read(read).unwrap();
+        let found: Vec<Status> = found
+            .into_iter()
+            .map(|known| known.unwrap().1.status)
+            .collect();
+        assert_eq!(found, expected);
+        is_whole(&world);
+        let all = BTreeSet::from([genesis.id(), first.id(), second.id(), third.id()]);
+        let mut reader = world.grid_worker(13);
+        let answers = reader.pull(&world.reopened(), 1_000_000);
+        assert_eq!(held_by(&answers).0, all);
+        let packs = answers.into_iter().filter_map(|answer| answer.page);
+        let packs = packs
+            .flat_map(|page| page.packs)
+            .flat_map(|batch| batch.packs);
+        for bytes in packs {
+            let past = onegrid_core::record::Past {
+                pack: Some(Pack::from_bytes(&bytes).unwrap()),
+                ..onegrid_core::record::Past::default()
+            };
+            onegrid_core::record::Record::load(genesis.record(), past).unwrap();
+        }
     }
 }
