@@ -279,12 +279,16 @@ impl Server {
         }
         held.extend(brought);
         for hash in withheld {
-            // Once a device has it, it keeps it.
-            if response.sealed.len() < SEALED_MAX
-                && held.insert(carried(hash))
+            // Once a device has it, it keeps it. What does not fit comes with a later answer.
+            if response.sealed.len() == SEALED_MAX {
+                break;
+            }
+            if !held.contains(&carried(hash))
                 && let Some(raw) = tx.certificate(hash)?
+                && let Some(sealed) = self.keys.seal(hash, &raw)
             {
-                response.sealed.extend(self.keys.seal(hash, &raw));
+                held.insert(carried(hash));
+                response.sealed.push(sealed);
             }
         }
         Ok(Some(Left {

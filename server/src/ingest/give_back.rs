@@ -24,25 +24,39 @@ impl Server {
         attested: &HashMap<Hash, Verdict>,
         now_ms: i64,
     ) -> Result<()> {
+        let signed = attested
+            .iter()
+            .map(|(hash, verdict)| (hash.envelope_id(), Some(*hash), *verdict));
+        self.release(signed, now_ms)
+    }
+
+    /// The same for verdicts that this deployment signed on envelopes with these ids, or with these hashes.
+    pub(super) fn release(
+        &self,
+        signed: impl IntoIterator<Item = (EnvelopeId, Option<Hash>, Verdict)>,
+        now_ms: i64,
+    ) -> Result<()> {
         let (mut held, changed) = self.store.read::<_, Problem>(|tx| {
             let mut held = Vec::new();
             let mut changed: BTreeMap<RecordId, Vec<(EnvelopeId, Verdict)>> = BTreeMap::new();
-            for (hash, verdict) in attested {
-                let id = hash.envelope_id();
+            for (id, hash, verdict) in signed {
                 let Some((known_hash, known)) = tx.verdict(id)? else {
                     continue;
                 };
-                if known_hash.is_some_and(|known| known != *hash) {
+                if known_hash
+                    .zip(hash)
+                    .is_some_and(|(known, hash)| known != hash)
+                {
                     continue;
                 }
                 let later = verdict.is_later_than(&known);
                 if matches!(known.status, Status::Held(_)) {
-                    held.push((verdict.at_ms, id, later.then_some(*verdict)));
+                    held.push((verdict.at_ms, id, later.then_some(verdict)));
                 } else if known.status.is_settled()
                     && later
                     && let Some(record) = tx.record_of(id)?
                 {
-                    changed.entry(record).or_default().push((id, *verdict));
+                    changed.entry(record).or_default().push((id, verdict));
                 }
             }
             Ok((held, changed))

@@ -73,6 +73,12 @@ impl Server {
                 }
             }
         }
+        // What is held here was let in before: nothing can stand on a Genesis that waits.
+        let entries = waiting
+            .values()
+            .flatten()
+            .flat_map(|opened| &opened.pack.entries);
+        self.release(entries.map(|entry| (entry.id, None, entry.verdict)), now_ms)?;
         let certificates: HashMap<Hash, Arc<Certificate>> = certificates
             .iter()
             .filter_map(|raw| Certificate::verify(raw.clone(), self.keys.anchors()).ok())

@@ -6,8 +6,16 @@ use super::Sql;
 use crate::id::Hash;
 use crate::wire::sealed::SealedCertificate;
 
+/// As the server gives it: it takes the place of whatever was here.
 pub(in crate::replica) fn put(conn: &Connection, sealed: &SealedCertificate) -> Sql<()> {
     conn.prepare_cached("INSERT OR REPLACE INTO sealed_certificate (hash, bytes) VALUES (?1, ?2)")?
+        .execute((sealed.certificate.as_bytes(), &sealed.bytes))
+        .map(drop)
+}
+
+/// As another phone gives it, which nobody but the server can check: it takes the place of nothing.
+pub(in crate::replica) fn put_unchecked(conn: &Connection, sealed: &SealedCertificate) -> Sql<()> {
+    conn.prepare_cached("INSERT OR IGNORE INTO sealed_certificate (hash, bytes) VALUES (?1, ?2)")?
         .execute((sealed.certificate.as_bytes(), &sealed.bytes))
         .map(drop)
 }

@@ -338,3 +338,30 @@ fn reporter_and_witnesses_stay_unknown_to_a_unit_that_is_responsible() {
     let loaded = handler.replica().load(record).unwrap().unwrap();
     assert!(loaded.node(unheard).is_none());
 }
+
+#[test]
+fn what_the_server_sealed_another_phone_may_add_to_but_not_replace() {
+    use crate::id::Hash;
+    use crate::replica::table::sealed;
+    use crate::wire::sealed::SealedCertificate;
+
+    let town = Town::new();
+    let (mut worker, mut other) = (town.grid_worker(11), town.grid_worker(12));
+    let sealed = |n: u8, bytes: &[u8]| SealedCertificate {
+        certificate: Hash([n; 32]),
+        bytes: bytes.to_vec(),
+    };
+    sealed::put(&worker.replica().conn, &sealed(1, b"of the server")).unwrap();
+    let mut given = crate::sync::port::Given::default();
+    given.give_back.sealed = vec![sealed(1, b"rubbish"), sealed(2, b"of a colleague")];
+    let peer = other.replica().certificate().unwrap().clone();
+    worker.replica().apply_peer(&given, &peer, NOW).unwrap();
+    let kept = |worker: &mut Phone, n: u8| {
+        let found = sealed::get(&worker.replica().conn, Hash([n; 32])).unwrap();
+        found.unwrap().bytes
+    };
+    assert_eq!(kept(&mut worker, 1), b"of the server");
+    assert_eq!(kept(&mut worker, 2), b"of a colleague");
+    sealed::put(&worker.replica().conn, &sealed(1, b"anew")).unwrap();
+    assert_eq!(kept(&mut worker, 1), b"anew");
+}

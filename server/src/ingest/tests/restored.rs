@@ -113,6 +113,32 @@ fn packs_refill_a_server_that_lost_all_and_work_goes_on_upon_them() {
 }
 
 #[test]
+fn a_pack_lets_in_what_waits_because_its_author_was_revoked_in_between() {
+    let old = World::new();
+    let (mut author, _) = people(&old);
+    let genesis = author.report("gas");
+    let first = author.act(genesis.record(), &[genesis.id()], &comment("a"));
+    author.push(&old.server, &[&genesis, &first]);
+    let packs = packs_of(&old, 20);
+
+    let new = World::new();
+    let (_, mut giver) = people(&new);
+    let device = author.certificate.facts().device;
+    new.server.revoke(device, "admin", NOW).unwrap();
+    let bundle = author.bundle(&[&genesis]);
+    let answer = giver
+        .send(&new.server, &giver.ask(Some(bundle), 0))
+        .unwrap();
+    assert_eq!(statuses(&answer), [Status::Held(HeldReason::Revoked)]);
+    let request = giving(&giver, packs, &[&author]);
+    giver.send(&new.server, &request).unwrap();
+    let both = BTreeSet::from([genesis.id(), first.id()]);
+    assert_eq!(ids(&new, genesis.record()), both);
+    assert_eq!(new.server.waiting(10).unwrap(), []);
+    is_whole(&new);
+}
+
+#[test]
 fn a_forged_or_unlisted_pack_changes_nothing() {
     let old = World::new();
     let (mut author, _) = people(&old);
