@@ -16,6 +16,7 @@ use onegrid_core::wire::message::{
 };
 use onegrid_core::wire::page::Page;
 use onegrid_core::wire::receipt::Receipt;
+use onegrid_core::wire::sealed::SealedCertificate;
 use onegrid_core::wire::verdict::Attestation;
 use tokio::sync::watch;
 
@@ -278,9 +279,25 @@ impl Server {
             response.page = Some(page);
         }
         held.extend(brought);
+        response.sealed = self.sealed(tx, withheld, &mut held)?;
+        Ok(Some(Left {
+            cursors: next.map(|cursors| (cursors, held)),
+            made,
+            readings: readings::lines(tx, asked.device, &given, asked.now_ms)?,
+        }))
+    }
+
+    /// The withheld certificates that the reader does not hold yet, sealed.
+    fn sealed(
+        &self,
+        tx: &dyn Reader,
+        withheld: BTreeSet<Hash>,
+        held: &mut HashSet<Hash>,
+    ) -> Result<Vec<SealedCertificate>> {
+        let mut given = Vec::new();
         for hash in withheld {
-            // Once a device has it, it keeps it. What does not fit comes with a later answer.
-            if response.sealed.len() == SEALED_MAX {
+            // Once a device has it, it keeps it. What does not fit comes when its record is given again.
+            if given.len() == SEALED_MAX {
                 break;
             }
             if !held.contains(&carried(hash))
@@ -288,14 +305,10 @@ impl Server {
                 && let Some(sealed) = self.keys.seal(hash, &raw)
             {
                 held.insert(carried(hash));
-                response.sealed.push(sealed);
+                given.push(sealed);
             }
         }
-        Ok(Some(Left {
-            cursors: next.map(|cursors| (cursors, held)),
-            made,
-            readings: readings::lines(tx, asked.device, &given, asked.now_ms)?,
-        }))
+        Ok(given)
     }
 
     fn see(&self, tx: &dyn Reader, device: DeviceId, now_ms: i64) -> Result<Seen> {

@@ -10,7 +10,7 @@ use onegrid_core::domain::point::GeoPoint;
 use onegrid_core::domain::stream;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use onegrid_core::limits::RECORD_ENTRIES_MAX;
-use onegrid_core::record::{Judged, Node, Outcome, Record};
+use onegrid_core::record::{Judged, Judgement, Node, Outcome, Record};
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::{RawEnvelope, VerifiedEnvelope};
 use onegrid_core::wire::verdict::{HeldReason, Status, Verdict, VoidReason};
@@ -109,17 +109,11 @@ impl Server {
     ) -> Result<Plan> {
         let (mut record, before) = self.open_record(id)?;
         let judgements = record.admit(group);
-        let mut missing = Vec::new();
-        for judgement in &judgements {
-            if let Outcome::Missing(parents) = &judgement.outcome {
-                missing.extend(parents);
-            }
-        }
         let given: HashMap<EnvelopeId, &VerifiedEnvelope> = group
             .iter()
             .map(|envelope| (envelope.envelope().id(), envelope))
             .collect();
-        missing.retain(|id| !given.contains_key(id));
+        let missing = nowhere(&judgements, &given);
         if !missing.is_empty() {
             return Ok(Plan {
                 record,
@@ -256,6 +250,23 @@ impl Fresh {
             verdict,
         }
     }
+}
+
+/// Parents that are neither here nor in the bundle.
+fn nowhere(
+    judgements: &[Judgement],
+    given: &HashMap<EnvelopeId, &VerifiedEnvelope>,
+) -> Vec<EnvelopeId> {
+    let parents = judgements
+        .iter()
+        .flat_map(|judgement| match &judgement.outcome {
+            Outcome::Missing(parents) => parents.as_slice(),
+            _ => &[],
+        });
+    parents
+        .copied()
+        .filter(|id| !given.contains_key(id))
+        .collect()
 }
 
 fn unsettled<'a>(

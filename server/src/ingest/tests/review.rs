@@ -8,13 +8,19 @@ use onegrid_core::wire::verdict::Verdict;
 use super::failing::FailingStore;
 use super::*;
 
+/// A report that the server holds for review: its clock is ten years ahead.
+fn from_the_future(phone: &mut Phone) -> Envelope {
+    phone.clock_ms = NOW + 10 * 366 * 24 * 3_600 * 1_000;
+    let genesis = phone.report("from the future");
+    phone.clock_ms = NOW;
+    genesis
+}
+
 #[test]
 fn held_work_is_in_no_feed_until_a_person_accepts_it_with_what_waits_for_it() {
     let world = World::new();
     let mut phone = world.volunteer(10);
-    phone.clock_ms = NOW + 10 * 366 * 24 * 3_600 * 1_000;
-    let genesis = phone.report("from the future");
-    phone.clock_ms = NOW;
+    let genesis = from_the_future(&mut phone);
     let below = phone.act(genesis.record(), &[genesis.id()], &comment("below"));
     let answer = phone.push(&world.server, &[&genesis, &below]);
     let expected = [
@@ -65,9 +71,7 @@ fn held_work_is_in_no_feed_until_a_person_accepts_it_with_what_waits_for_it() {
 fn what_waits_is_let_in_though_the_clock_of_the_server_went_back() {
     let world = World::new();
     let mut phone = world.volunteer(10);
-    phone.clock_ms = NOW + 10 * 366 * 24 * 3_600 * 1_000;
-    let genesis = phone.report("from the future");
-    phone.clock_ms = NOW;
+    let genesis = from_the_future(&mut phone);
     let below = phone.act(genesis.record(), &[genesis.id()], &comment("below"));
     let last = phone.act(genesis.record(), &[below.id()], &comment("last"));
     let server = &world.server;
@@ -92,9 +96,7 @@ fn what_waits_is_let_in_though_the_clock_of_the_server_went_back() {
 fn what_was_given_back_below_a_held_genesis_reaches_everybody_with_it() {
     let world = World::new();
     let (mut phone, mut reader) = (world.volunteer(10), world.grid_worker(20));
-    phone.clock_ms = NOW + 10 * 366 * 24 * 3_600 * 1_000;
-    let genesis = phone.report("from the future");
-    phone.clock_ms = NOW;
+    let genesis = from_the_future(&mut phone);
     let below = phone.act(genesis.record(), &[genesis.id()], &comment("below"));
     phone.push(&world.server, &[&genesis]);
     // The server signed this before it came back from a backup; the Genesis is only known as held.
