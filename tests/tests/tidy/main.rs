@@ -9,6 +9,7 @@
 mod codes;
 mod dependencies;
 mod docs;
+mod faults;
 mod rust_text;
 mod source;
 mod style;
