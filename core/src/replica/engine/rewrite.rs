@@ -10,9 +10,11 @@ use super::super::table::envelope::Origin;
 use super::conflict::words_of_edits;
 use super::edit;
 use super::write::Writing;
-use crate::crdt::{Candidate, ChangeInfo, Document, FieldEdit};
+use crate::crdt::{Candidate, ChangeInfo, Content, ContentKind, Document, FieldEdit};
+use crate::domain::RecordKind;
+use crate::domain::case::Event;
 use crate::id::{DeviceId, EnvelopeId, Hash, RecordId};
-use crate::record::Record;
+use crate::record::{Node, NodeBody, Record};
 use crate::texts::Lang;
 use crate::wire::body::Body;
 use crate::wire::envelope::Envelope;
@@ -25,16 +27,11 @@ pub(in crate::replica) fn own_not_accepted(
     record: RecordId,
     fresh: &[(EnvelopeId, Status)],
 ) -> Result<(), ReplicaError> {
-    renounce_where_a_number_is_taken(writing, fresh)?;
+    renounce_where_a_number_is_taken(writing, record, fresh)?;
     for (id, status) in fresh {
-        let Some(stored) = envelope::get(writing.conn, *id)? else {
+        let Some((edits, words)) = written(writing, record, *id)? else {
             continue;
         };
-        if stored.origin != Origin::Own || stored.rewritten.is_some() {
-            continue;
-        }
-        let parsed = Envelope::parse(stored.raw).map_err(|_| ReplicaError::Inconsistent)?;
-        let edits = edits_of(writing, record, &parsed)?;
         let again = matches!(
             status,
             Status::Void(VoidReason::Clone | VoidReason::VoidParent)
@@ -55,7 +52,6 @@ pub(in crate::replica) fn own_not_accepted(
             }
             _ => None,
         };
-        let words = words(&parsed, edits.as_deref());
         if let Some(by) = rewritten {
             envelope::set_rewritten(writing.conn, *id, by)?;
             writing.tell("replica.rewritten", (record, Some(by)), &words)?;
@@ -70,27 +66,68 @@ pub(in crate::replica) fn own_not_accepted(
 /// writes next would take the same one. So it writes under another epoch.
 fn renounce_where_a_number_is_taken(
     writing: &mut Writing<'_>,
+    record: RecordId,
     fresh: &[(EnvelopeId, Status)],
 ) -> Result<(), ReplicaError> {
     for (id, _) in fresh {
-        let Some(stored) = envelope::get(writing.conn, *id)? else {
-            continue;
+        let is_change = match envelope::get(writing.conn, *id)? {
+            Some(stored) => {
+                let parsed = Envelope::parse(stored.raw).map_err(|_| ReplicaError::Inconsistent)?;
+                stored.origin == Origin::Own && matches!(parsed.body(), Body::Change(_))
+            }
+            None => {
+                let node = writing.record(record)?.node(*id);
+                node.is_some_and(|node| matches!(node.body, NodeBody::Change(_)))
+            }
         };
-        let parsed = Envelope::parse(stored.raw).map_err(|_| ReplicaError::Inconsistent)?;
-        if stored.origin == Origin::Own && matches!(parsed.body(), Body::Change(_)) {
+        if is_change {
             return writing.renounce_epoch();
         }
     }
     Ok(())
 }
 
-/// What a change wrote; `None` for anything but a change.
-fn edits_of(
+/// What a change wrote, and the words for the person.
+type Written = (Option<Vec<FieldEdit>>, String);
+
+/// What this person wrote in an envelope that stands alone or in a pack; `None` where it has been written again
+/// already, or somebody else wrote it.
+fn written(
     writing: &mut Writing<'_>,
     record: RecordId,
-    envelope: &Envelope,
-) -> Result<Option<Vec<FieldEdit>>, ReplicaError> {
-    Ok(edits_in(writing.record(record)?, envelope))
+    id: EnvelopeId,
+) -> Result<Option<Written>, ReplicaError> {
+    let stored = envelope::get(writing.conn, id)?;
+    let record = writing.record(record)?;
+    let Some(stored) = stored else {
+        return Ok(record.node(id).map(|node| written_in_pack(record, node)));
+    };
+    if stored.origin != Origin::Own || stored.rewritten.is_some() {
+        return Ok(None);
+    }
+    let parsed = Envelope::parse(stored.raw).map_err(|_| ReplicaError::Inconsistent)?;
+    let edits = edits_in(record, &parsed);
+    let words = words(&parsed, edits.as_deref());
+    Ok(Some((edits, words)))
+}
+
+/// The same out of a pack, which keeps what its envelopes said and not their bytes.
+fn written_in_pack(record: &Record, node: &Node) -> Written {
+    let info = node.change().and_then(|change| change.info.as_ref());
+    let document = info.and_then(|info| past_of(record, info.hash));
+    match &node.body {
+        NodeBody::Change(_) => {
+            let edits = info
+                .zip(document)
+                .map(|(info, document)| document.written_by(&info.hash))
+                .unwrap_or_default();
+            let words = words_of_edits(&edits, Lang::default());
+            (Some(edits), words)
+        }
+        NodeBody::Genesis { facts, .. } => (None, words_of_report(document, facts.kind)),
+        NodeBody::Event { event, .. } => (None, words_of_event(event)),
+        NodeBody::Unknown | NodeBody::Malformed => (None, String::new()),
+    }
 }
 
 /// What a change wrote, by the record that it is in; `None` for anything but a change.
@@ -151,33 +188,39 @@ fn past_of(record: &Record, hash: Hash) -> Option<Arc<Document>> {
 
 /// The person's own words in an envelope.
 pub(super) fn words(envelope: &Envelope, edits: Option<&[FieldEdit]>) -> String {
-    use crate::domain::case::Event;
     match envelope.body() {
         Body::Change(_) => words_of_edits(edits.unwrap_or_default(), Lang::default()),
         Body::Event(event) => match Event::decode(event.code, event.fold_version, &event.data) {
-            Ok(event) => event
-                .words()
-                .map(|text| text.as_str().to_owned())
-                .unwrap_or_default(),
+            Ok(event) => words_of_event(&event),
             Err(_) => String::new(),
         },
         Body::Genesis(genesis) => {
             let author = envelope.header().author;
             let document = Document::genesis(&genesis.content, author).ok();
-            let kind = crate::crdt::ContentKind::of(genesis.kind);
-            let content = document
-                .zip(kind)
-                .map(|(document, kind)| document.content(kind));
-            let details = content.as_ref().map(crate::crdt::Content::details);
-            details
-                .map(|details| {
-                    let title = details.title.clone().unwrap_or_default();
-                    format!("{title}\n{}", details.description)
-                        .trim()
-                        .to_owned()
-                })
-                .unwrap_or_default()
+            words_of_report(document.map(Arc::new), genesis.kind)
         }
         Body::Unknown(..) => String::new(),
     }
+}
+
+fn words_of_event(event: &Event) -> String {
+    event
+        .words()
+        .map(|text| text.as_str().to_owned())
+        .unwrap_or_default()
+}
+
+fn words_of_report(document: Option<Arc<Document>>, kind: RecordKind) -> String {
+    let content = document
+        .zip(ContentKind::of(kind))
+        .map(|(document, kind)| document.content(kind));
+    let details = content.as_ref().map(Content::details);
+    details
+        .map(|details| {
+            let title = details.title.clone().unwrap_or_default();
+            format!("{title}\n{}", details.description)
+                .trim()
+                .to_owned()
+        })
+        .unwrap_or_default()
 }

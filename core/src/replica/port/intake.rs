@@ -10,7 +10,7 @@ use super::super::table::envelope::{Arrival, Origin};
 use super::super::table::{certificate, directory, envelope, pack, sealed, verdict_change};
 use super::membership;
 use crate::id::{EnvelopeId, RecordId};
-use crate::record::{Outcome, Past, Record};
+use crate::record::{Node, Outcome, Past, Record};
 use crate::sync::port::Applied;
 use crate::trust::certificate::{Certificate, RawCertificate};
 use crate::wire::envelope::{Envelope, RawEnvelope, VerifiedEnvelope};
@@ -273,6 +273,11 @@ impl<'a, 'w> Intake<'a, 'w> {
             None if known.is_some_and(|known| verdict.is_later_than(&known)) => {
                 let conn = self.writing.conn;
                 verdict_change::put(conn, record.id(), id, verdict, attestation)?;
+                let own = |node: &Node| node.author == self.writing.device();
+                if verdict.status != Status::Accepted && record.node(id).is_some_and(own) {
+                    let fresh = self.not_accepted.entry(record.id()).or_default();
+                    fresh.push((id, verdict.status));
+                }
             }
             None => {}
         }

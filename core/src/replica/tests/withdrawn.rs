@@ -3,6 +3,7 @@
 use super::server::*;
 use super::writing::said;
 use super::*;
+use crate::crdt::{Field, FieldEdit};
 use crate::sync::port::StarPort;
 use crate::wire::verdict::{RefusedReason, Status, VoidReason};
 
@@ -132,4 +133,36 @@ fn a_record_that_leaves_a_stream_and_comes_back_in_the_same_page_stays_as_it_was
     server.settle(&mut worker);
     assert!(worker.replica().view(record).unwrap().is_some());
     assert_eq!(worker.replica().notices().unwrap(), []);
+}
+
+#[test]
+fn own_words_that_came_back_inside_a_pack_are_told_when_they_no_longer_count() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let (mut worker, mut other) = (town.grid_worker(11), town.dispatcher(12));
+    let record = worker.replica().report(&draft("一"), NOW).unwrap();
+    server.settle(&mut worker);
+    server.settle(&mut other);
+    let comment = said("包里的话");
+    let comment = other.replica().comment(record, comment, NOW + 1).unwrap();
+    let edits = [FieldEdit::text(Field::Address, "包里的地址")];
+    let edit = other.replica().edit(record, &edits, NOW + 2).unwrap();
+    server.settle(&mut other);
+    server.load(&mut other);
+    assert_eq!(other.replica().notices().unwrap(), []);
+    let refused = Status::Refused(RefusedReason::Rejected);
+    server.change_verdict(record, comment, refused);
+    let void = Status::Void(VoidReason::NotPermitted);
+    server.change_verdict(record, edit, void);
+    server.sync(&mut other);
+    for (id, code, words) in [
+        (comment, "refused.rejected", "包里的话"),
+        (edit, "void.not_permitted", "包里的地址"),
+    ] {
+        let notices = other.replica().notices().unwrap();
+        let told = notices.iter().find(|notice| notice.envelope == Some(id));
+        let told = told.expect("nobody's words go without a word");
+        assert_eq!(told.code, code);
+        assert!(told.detail.contains(words), "{}", told.detail);
+    }
 }
