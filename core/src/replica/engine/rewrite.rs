@@ -70,15 +70,12 @@ fn renounce_where_a_number_is_taken(
     fresh: &[(EnvelopeId, Status)],
 ) -> Result<(), ReplicaError> {
     for (id, _) in fresh {
-        let is_change = match envelope::get(writing.conn, *id)? {
-            Some(stored) => {
-                let parsed = Envelope::parse(stored.raw).map_err(|_| ReplicaError::Inconsistent)?;
-                stored.origin == Origin::Own && matches!(parsed.body(), Body::Change(_))
-            }
-            None => {
-                let node = writing.record(record)?.node(*id);
-                node.is_some_and(|node| matches!(node.body, NodeBody::Change(_)))
-            }
+        let is_change = if let Some(stored) = envelope::get(writing.conn, *id)? {
+            let parsed = Envelope::parse(stored.raw).map_err(|_| ReplicaError::Inconsistent)?;
+            stored.origin == Origin::Own && matches!(parsed.body(), Body::Change(_))
+        } else {
+            let node = writing.record(record)?.node(*id);
+            node.is_some_and(|node| matches!(node.body, NodeBody::Change(_)))
         };
         if is_change {
             return writing.renounce_epoch();
