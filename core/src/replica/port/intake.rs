@@ -107,17 +107,15 @@ impl<'a, 'w> Intake<'a, 'w> {
         let mut verdicts: HashMap<EnvelopeId, (Verdict, i64)> = HashMap::new();
         let mut fresh = Vec::new();
         let mut carried = Vec::new();
-        // Known from a pack that left out what was void then: now they are here whole.
-        let mut filled = BTreeSet::new();
         for (envelope, verdict) in batch {
             if let Some(verdict) = verdict {
                 verdicts.insert(envelope.id(), verdict);
             }
-            match record.node(envelope.id()) {
-                Some(node) if !node.is_stub() => continue,
-                Some(_) => filled.insert(envelope.id()),
-                None => false,
-            };
+            // What a pack told of without its content, since it was void then, comes whole.
+            let known = record.node(envelope.id());
+            if known.is_some_and(|node| !node.is_stub()) {
+                continue;
+            }
             let Some(verified) = self.verified(envelope, verdict.is_some())? else {
                 continue;
             };
@@ -132,14 +130,11 @@ impl<'a, 'w> Intake<'a, 'w> {
         let judgements = record.admit(&fresh);
         for (verified, judgement) in fresh.into_iter().zip(judgements) {
             match judgement.outcome {
-                Outcome::Valid | Outcome::Void(_) | Outcome::Held(_) => {
-                    self.store(&verified, verdicts.get(&judgement.id).copied(), false)?;
-                }
-                Outcome::Known if filled.contains(&judgement.id) => {
+                Outcome::Valid | Outcome::Void(_) | Outcome::Held(_) | Outcome::Known => {
                     self.store(&verified, verdicts.get(&judgement.id).copied(), false)?;
                 }
                 Outcome::Missing(_) => carried.push(verified),
-                Outcome::Known | Outcome::OtherRecord => {}
+                Outcome::OtherRecord => {}
             }
         }
         self.carry(&carried, &verdicts)?;
