@@ -239,14 +239,17 @@ pub(in crate::replica) fn delete_record(conn: &Connection, record: RecordId) -> 
 }
 
 /// Puts what was held or refused back into the outbox, own work and what this phone carries for others; gives
-/// the records concerned.
+/// the records concerned. What was not to count does not count meanwhile: that of others is only carried, but
+/// where own words may build on it, which have to stay in sight.
 pub(in crate::replica) fn ask_again(conn: &Connection) -> Sql<Vec<RecordId>> {
     let records = conn
         .prepare_cached("SELECT DISTINCT record FROM envelope WHERE standing IN (3, 4)")?
         .query_map([], |row| Ok(RecordId(fixed(row, 0)?)))?
         .collect::<Sql<Vec<_>>>()?;
     conn.prepare_cached(
-        "UPDATE envelope SET standing = 0, verdict = NULL WHERE standing IN (3, 4)",
+        "UPDATE envelope SET standing = 0, verdict = NULL, carried = origin <> 1 AND NOT EXISTS
+           (SELECT 1 FROM envelope AS own WHERE own.record = envelope.record AND own.origin = 1)
+         WHERE standing IN (3, 4)",
     )?
     .execute([])?;
     Ok(records)

@@ -125,6 +125,11 @@ fn a_revoked_phone_is_not_met_and_its_late_work_is_carried_but_not_applied() {
     server.generation = 2;
     server.sync(&mut dispatcher);
     assert_eq!(dispatcher.replica().undelivered().unwrap(), 1);
+    assert_eq!(
+        dispatcher.replica().row(record).unwrap().unwrap().title,
+        "煤气罐",
+        "asked about, and still not applied"
+    );
     let accepted = crate::wire::verdict::Status::Accepted;
     server.change_verdict(record, late, accepted);
     server.sync(&mut dispatcher);
