@@ -84,7 +84,10 @@ impl Record {
         for node in alone.graph.nodes() {
             if let Some(known) = self.graph.find(node.id) {
                 places.push(known);
-                if let Some(verdict) = node.verdict {
+                if self.graph.nodes()[known].is_stub() && !node.is_stub() {
+                    self.graph.fill(known, node.clone());
+                    fresh = true;
+                } else if let Some(verdict) = node.verdict {
                     fresh |= self.graph.set_verdict(known, verdict);
                 }
                 continue;

@@ -200,7 +200,9 @@ fn store(
         };
     }
     if let Some(placed) = &mut placed {
-        placed.extend(order.fresh.iter().filter_map(Placed::fresh));
+        let changed = |placed: &Placed| order.changed.iter().any(|(id, _)| *id == placed.id);
+        let fresh = order.fresh.iter().filter_map(Placed::fresh);
+        placed.extend(fresh.filter(|placed| !changed(placed)));
     }
     if let Some(view) = &order.view {
         tx.put_record(&view.row)?;

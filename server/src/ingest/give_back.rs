@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use onegrid_core::domain::directory::DirectoryEntry;
 use onegrid_core::id::{EnvelopeId, Hash, RecordId};
+use onegrid_core::record::Node;
 use onegrid_core::wire::message::GiveBack;
 use onegrid_core::wire::signed_entry::SignedEntry;
 use onegrid_core::wire::verdict::{Status, Verdict};
@@ -88,10 +89,18 @@ impl Server {
             let ground = self.store.read(|tx| self.bare_ground(tx))?;
             let (mut record, before) = self.open_record(id)?;
             let later = |(id, verdict): &&(EnvelopeId, Verdict)| {
-                let known = record.node(*id).and_then(|node| node.verdict);
+                // What a pack left out as void is let in when its content comes.
+                let lacks_content =
+                    |node: &&Node| node.is_stub() && verdict.status == Status::Accepted;
+                let node = record.node(*id).filter(|node| !lacks_content(node));
+                let known = node.and_then(|node| node.verdict);
                 known.is_some_and(|known| verdict.is_later_than(&known))
             };
             let mut changed: Vec<_> = verdicts.iter().filter(later).copied().collect();
+            if changed.is_empty() {
+                self.records.put(record);
+                return Ok(());
+            }
             record.set_verdicts(changed.iter().copied());
             let clashing = void_clashing(&mut record, now_ms, ground.mark.generation);
             changed.retain(|(id, _)| clashing.iter().all(|(other, _)| other != id));

@@ -101,7 +101,7 @@ impl Server {
     ) -> Result<Option<Ingested>> {
         let by_record = group(&checked.verified);
         let locked = self.records.lock(by_record.keys().copied().collect());
-        let ground = self.ground(checked)?;
+        let ground = self.ground(checked, attested)?;
         let fresh = without_known(by_record, &ground.known);
         let plans = self.judge(fresh, &ground, attested, now_ms)?;
         let refused = &checked.refused;

@@ -108,6 +108,11 @@ impl Server {
         now_ms: i64,
     ) -> Result<Plan> {
         let (mut record, before) = self.open_record(id)?;
+        let listed: Vec<EnvelopeId> = group
+            .iter()
+            .map(|envelope| envelope.envelope().id())
+            .filter(|id| record.node(*id).is_some())
+            .collect();
         let judgements = record.admit(group);
         let given: HashMap<EnvelopeId, &VerifiedEnvelope> = group
             .iter()
@@ -160,6 +165,11 @@ impl Server {
             void_clashing(&mut record, now_ms, generation)
         };
         changed.retain(|(id, _)| !given.contains_key(id));
+        changed.extend(
+            listed
+                .into_iter()
+                .filter_map(|id| Some((id, record.node(id)?.verdict?))),
+        );
         let mut fresh: Vec<Fresh> = Vec::with_capacity(given.len());
         for node in record.nodes() {
             if let (Some(envelope), Some(verdict)) = (given.get(&node.id), node.verdict) {

@@ -8,11 +8,11 @@ use onegrid_core::domain::AreaPath;
 use onegrid_core::domain::case::payload::Partner;
 use onegrid_core::domain::case::{Event, GenesisFacts};
 use onegrid_core::domain::directory::Directory;
-use onegrid_core::id::{DeviceId, EnvelopeId, MemberId};
+use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId};
 use onegrid_core::record::{Node, NodeBody};
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::wire::envelope::DirectoryMark;
-use onegrid_core::wire::verdict::{HeldReason, Verdict};
+use onegrid_core::wire::verdict::{HeldReason, Status, Verdict};
 
 use super::bundle::Checked;
 use crate::error::Result;
@@ -27,7 +27,8 @@ pub(crate) struct Ground {
     pub(super) mark: DirectoryMark,
     pub(super) devices: HashMap<DeviceId, DeviceRow>,
     pub(super) members: HashMap<MemberId, MemberRow>,
-    /// Verdicts on what is stored already.
+    /// Verdicts on what is stored already. What a pack left out as void, and was let in later, is not: its
+    /// content comes now.
     pub(super) known: HashMap<EnvelopeId, Verdict>,
     /// When the envelopes arrived, where that was before now: what was valid then decides, ms UTC.
     pub(super) arrived_ms: Option<i64>,
@@ -36,18 +37,29 @@ pub(crate) struct Ground {
 }
 
 impl Server {
-    pub(super) fn ground(&self, checked: &Checked) -> Result<Ground> {
+    pub(super) fn ground(
+        &self,
+        checked: &Checked,
+        attested: &HashMap<Hash, Verdict>,
+    ) -> Result<Ground> {
         let ground = self.store.read(|tx| {
             let mut ground = self.bare_ground(tx)?;
             ground.arrived_ms = checked.arrived_ms;
             ground.busy.clone_from(&checked.busy);
             for envelope in &checked.verified {
-                let id = envelope.envelope().id();
+                let (id, hash) = (envelope.envelope().id(), envelope.envelope().hash());
                 if checked.arrived_ms.is_some() && tx.unread(id)?.is_some() {
                     continue;
                 }
-                if let Some((_, verdict)) = tx.verdict(id)? {
-                    ground.known.insert(id, verdict);
+                if let Some((stored, verdict)) = tx.verdict(id)? {
+                    let lacks_content = stored.is_none()
+                        && matches!(verdict.status, Status::Void(_))
+                        && attested.get(&hash).is_some_and(|given| {
+                            given.status == Status::Accepted && given.is_later_than(&verdict)
+                        });
+                    if !lacks_content {
+                        ground.known.insert(id, verdict);
+                    }
                 }
             }
             for unread in &checked.unread {

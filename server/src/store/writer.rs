@@ -35,7 +35,8 @@ pub trait Writer: Reader {
     /// Forgets that a stream needs these certificates, where no record in it has them any more.
     fn forget_certificates(&mut self, stream: StreamId, certificates: &[Hash]) -> StoreResult<()>;
 
-    /// Stores an envelope. One that is there stays as it is; says whether it is new.
+    /// Stores an envelope. One that is there stays as it is; one that only a pack told of gets its bytes and keeps
+    /// its verdict. Says whether there were no bytes before.
     fn put_envelope(&mut self, envelope: &NewEnvelope<'_>) -> StoreResult<bool>;
     /// Notes an envelope that a base pack lists. One that is there stays as it is; says whether it is new.
     fn put_packed(&mut self, envelope: &PackedEnvelope) -> StoreResult<bool>;

@@ -124,7 +124,18 @@ fn what_a_pack_left_out_as_void_counts_when_it_comes_whole_and_is_accepted_after
     for judgement in judgements {
         assert_eq!(judgement.outcome, Outcome::Void(VoidReason::NotPermitted));
     }
-    for replica in [&mut record, &mut packed] {
+    let mut twice = unpacked(&record, &[&volunteer, &worker]).unwrap();
+    let mut later = record.clone();
+    for accepted in [&edit, &said] {
+        later.set_verdict(id(accepted), verdict(Status::Accepted, 10));
+    }
+    let certificates = [&volunteer, &worker].map(|phone| {
+        let certificate = std::sync::Arc::clone(&phone.certificate);
+        (certificate.hash(), certificate)
+    });
+    let later = later.to_pack().unwrap();
+    assert!(twice.absorb(&later, &certificates.into()).unwrap());
+    for replica in [&mut record, &mut packed, &mut twice] {
         for accepted in [&edit, &said] {
             replica.set_verdict(id(accepted), verdict(Status::Accepted, 10));
         }
@@ -134,8 +145,10 @@ fn what_a_pack_left_out_as_void_counts_when_it_comes_whole_and_is_accepted_after
         let said = timeline.find(|item| item.id == id(&said)).unwrap();
         assert_eq!(said.outcome, crate::domain::case::Outcome::Effective);
     }
-    assert_eq!(packed.state(), record.state());
-    assert_eq!(packed.digest(), record.digest());
+    for replica in [&packed, &twice] {
+        assert_eq!(replica.state(), record.state());
+        assert_eq!(replica.digest(), record.digest());
+    }
 }
 
 #[test]

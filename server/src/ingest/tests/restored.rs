@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use onegrid_core::crdt::{Field, FieldEdit, FieldValue};
+use onegrid_core::record::{Past, Record};
 use onegrid_core::trust::sign::SecretKey;
 use onegrid_core::wire::message::{Bundle, GiveBack as Given, SyncRequest};
 use onegrid_core::wire::pack::{Pack, PackBatch};
@@ -245,8 +247,6 @@ fn a_record_takes_no_more_than_its_limit_however_wide_it_forks() {
 
 /// A change of the title as this phone would make it on top of these envelopes.
 fn retitle(phone: &mut Phone, on: &[&Envelope], title: &str) -> Envelope {
-    use onegrid_core::crdt::{Field, FieldEdit};
-    use onegrid_core::record::Record;
     use onegrid_core::wire::body::{Body, Change};
     let certificate = std::sync::Arc::new(phone.certificate.clone());
     let verified: Vec<_> = on
@@ -330,16 +330,71 @@ fn what_clashes_with_what_another_server_let_in_is_void_whichever_was_later() {
         let mut reader = world.grid_worker(13);
         let answers = reader.pull(&world.reopened(), 1_000_000);
         assert_eq!(held_by(&answers).0, all);
-        let packs = answers.into_iter().filter_map(|answer| answer.page);
-        let packs = packs
-            .flat_map(|page| page.packs)
-            .flat_map(|batch| batch.packs);
-        for bytes in packs {
-            let past = onegrid_core::record::Past {
-                pack: Some(Pack::from_bytes(&bytes).unwrap()),
-                ..onegrid_core::record::Past::default()
+        assert_eq!(unpacked(answers).len(), 1);
+    }
+}
+
+/// The records that came in packs.
+fn unpacked(answers: Vec<SyncResponse>) -> Vec<Record> {
+    let pages = answers.into_iter().filter_map(|answer| answer.page);
+    let batches = pages.flat_map(|page| page.packs);
+    batches
+        .flat_map(|batch| batch.packs)
+        .map(|bytes| {
+            let pack = Pack::from_bytes(&bytes).unwrap();
+            let id = pack.record().unwrap();
+            let past = Past {
+                pack: Some(pack),
+                ..Past::default()
             };
-            onegrid_core::record::Record::load(genesis.record(), past).unwrap();
+            Record::load(id, past).unwrap()
+        })
+        .collect()
+}
+
+#[test]
+fn what_a_pack_left_out_as_void_is_let_in_when_its_content_comes() {
+    let verdict = |status, at_ms| Verdict {
+        status,
+        at_ms,
+        generation: 1,
+    };
+    let void = verdict(Status::Void(VoidReason::NotPermitted), NOW);
+    let accepted = verdict(Status::Accepted, NOW + 5);
+    let (early, late) = (World::new(), World::new());
+    let ((mut author, _), _) = (people(&early), people(&late));
+    let genesis = author.report("gas");
+    let edit = retitle(&mut author, &[&genesis], "counts after all");
+    for (world, verdict) in [(&early, void), (&late, accepted)] {
+        author.push(&world.server, &[&genesis]);
+        let attested = HashMap::from([(edit.hash(), verdict)]);
+        let bundle = author.bundle(&[&edit]);
+        world.server.ingest(bundle, &attested, NOW).unwrap();
+    }
+    let (early, late) = (packs_of(&early, 20), packs_of(&late, 20));
+    for in_a_pack in [false, true] {
+        let new = World::new();
+        let (_, mut giver) = people(&new);
+        let mut other = new.grid_worker(12);
+        let request = giving(&giver, early.clone(), &[&author]);
+        giver.send(&new.server, &request).unwrap();
+        other.pull(&new.server, 1_000_000);
+        if in_a_pack {
+            let request = giving(&giver, late.clone(), &[&author]);
+            giver.send(&new.server, &request).unwrap();
+        } else {
+            let attested = HashMap::from([(edit.hash(), accepted)]);
+            new.server.release_given_back(&attested, NOW + 9).unwrap();
+            let bundle = author.bundle(&[&edit]);
+            new.server.ingest(bundle, &attested, NOW + 9).unwrap();
         }
+        is_whole(&new);
+        let told = held_by(&other.pull(&new.server, 1_000_000)).0;
+        assert!(told.contains(&edit.id()));
+        let mut reader = new.grid_worker(13);
+        let seen = unpacked(reader.pull(&new.reopened(), 1_000_000));
+        let title = |record: &Record| record.document().unwrap().field(&Field::Title);
+        let expected = Some(FieldValue::Text("counts after all".into()));
+        assert_eq!(seen.iter().map(title).collect::<Vec<_>>(), [expected]);
     }
 }

@@ -57,12 +57,16 @@ pub(super) fn certificates_of(db: &Connection, record: RecordId) -> Result<Vec<H
     .collect()
 }
 
-/// Gives whether it is new. `certificate` is the number of its certificate.
+/// Puts its bytes in where there are none: it is new, or a pack told of it. Gives whether there were none; the
+/// verdict of what a pack told of stays. `certificate` is the number of its certificate.
 pub(super) fn put(db: &Connection, envelope: &NewEnvelope<'_>, certificate: i64) -> Result<bool> {
     db.prepare_cached(
-        "INSERT OR IGNORE INTO envelopes
+        "INSERT INTO envelopes
              (id, record_id, author, certificate_no, header, body, signature, status, verdict)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id) DO UPDATE SET header = excluded.header, body = excluded.body,
+             signature = excluded.signature
+         WHERE header IS NULL",
     )?
     .execute(params![
         envelope.hash.envelope_id().0,
