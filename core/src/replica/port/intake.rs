@@ -1,21 +1,19 @@
 //! Envelopes, packs and verdicts of others on their way into the replica, inside one transaction.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::super::engine::load;
 use super::super::engine::rewrite;
 use super::super::engine::write::Writing;
 use super::super::error::ReplicaError;
 use super::super::table::envelope::{Arrival, Origin};
-use super::super::table::{certificate, directory, envelope, pack, sealed, verdict_change};
+use super::super::table::{directory, envelope, pack, verdict_change};
 use super::membership;
-use crate::id::{EnvelopeId, RecordId};
+use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::record::{Node, Outcome, Past, Record};
 use crate::sync::port::Applied;
-use crate::trust::certificate::{Certificate, RawCertificate};
 use crate::wire::envelope::{Envelope, RawEnvelope, VerifiedEnvelope};
 use crate::wire::pack::{Pack, PackBatch};
-use crate::wire::sealed::SealedCertificate;
 use crate::wire::verdict::{Status, Verdict};
 
 /// An envelope from outside with what is known about it.
@@ -35,6 +33,8 @@ pub(super) struct Intake<'a, 'w> {
     pub(super) applied: Applied,
     /// Own envelopes with a new verdict that is not “accepted”.
     not_accepted: BTreeMap<RecordId, Vec<(EnvelopeId, Status)>>,
+    /// Certificates that are named by what was believed.
+    pub(super) named: HashSet<Hash>,
 }
 
 impl<'a, 'w> Intake<'a, 'w> {
@@ -44,37 +44,8 @@ impl<'a, 'w> Intake<'a, 'w> {
             origin,
             applied: Applied::default(),
             not_accepted: BTreeMap::new(),
+            named: HashSet::new(),
         }
-    }
-
-    /// Stores certificates that verify; others are left out.
-    pub(super) fn certificates(
-        &mut self,
-        raw: &[RawCertificate],
-        known_in: Option<u32>,
-    ) -> Result<(), ReplicaError> {
-        for raw in raw {
-            let Ok(verified) = Certificate::verify(raw.clone(), self.writing.anchors()) else {
-                tracing::warn!(code = "trust.bad_certificate", "a certificate was left out");
-                continue;
-            };
-            certificate::insert(self.writing.conn, &verified)?;
-            if let Some(generation) = known_in {
-                certificate::set_known_in(self.writing.conn, verified.hash(), generation)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Keeps what the server sealed, unread, for a server that lost it.
-    pub(super) fn sealed(&self, sealed: &[SealedCertificate]) -> Result<(), ReplicaError> {
-        for one in sealed {
-            match self.origin {
-                Origin::Server => sealed::put(self.writing.conn, one)?,
-                Origin::Own | Origin::Peer => sealed::put_unchecked(self.writing.conn, one)?,
-            }
-        }
-        Ok(())
     }
 
     /// Admits envelopes, record by record. What is not to be believed is left out, and the rest is taken.
@@ -119,6 +90,7 @@ impl<'a, 'w> Intake<'a, 'w> {
             let Some(verified) = self.verified(envelope, verdict.is_some())? else {
                 continue;
             };
+            self.named.insert(verified.envelope().header().certificate);
             let author = verified.envelope().header().author;
             let revoked = directory::is_revoked(self.writing.conn, author)?;
             if revoked && verdict.is_none() {
@@ -198,34 +170,6 @@ impl<'a, 'w> Intake<'a, 'w> {
         Ok(())
     }
 
-    /// The envelope with its certificate, when its author signed it; or, where the server attests it and
-    /// withholds the certificate, on the server's word.
-    fn verified(
-        &mut self,
-        envelope: Envelope,
-        attested: bool,
-    ) -> Result<Option<VerifiedEnvelope>, ReplicaError> {
-        let hash = envelope.header().certificate;
-        let found = self.writing.certificates.get(self.writing.conn, hash)?;
-        match found {
-            Some(certificate) => {
-                let authority = *self.writing.anchors().authority();
-                match envelope.verify(&certificate, &authority) {
-                    Ok(verified) => Ok(Some(verified)),
-                    Err(error) => {
-                        tracing::warn!(code = error.code(), "an envelope was left out");
-                        Ok(None)
-                    }
-                }
-            }
-            None if attested => Ok(Some(VerifiedEnvelope::vouched(envelope))),
-            None => {
-                tracing::warn!(code = "trust.wrong_certificate", "an envelope was left out");
-                Ok(None)
-            }
-        }
-    }
-
     /// Verdicts on envelopes that are here: stored, and applied to the record in memory at once.
     pub(super) fn verdicts(
         &mut self,
@@ -301,6 +245,8 @@ impl<'a, 'w> Intake<'a, 'w> {
         let Some(id) = opened.record() else {
             return Ok(None);
         };
+        self.named
+            .extend(opened.entries.iter().map(|entry| entry.certificate));
         let conn = self.writing.conn;
         let singles = envelope::of_record(conn, id)?;
         // What the other tells beyond this one stays; a pack that tells nothing new is left out.

@@ -2,6 +2,7 @@
 //! answer is applied in one durable transaction.
 
 mod apply;
+mod certificates;
 mod directory;
 mod give;
 mod intake;

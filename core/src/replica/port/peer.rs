@@ -174,7 +174,6 @@ impl Replica {
                 .collect();
             let mut intake = Intake::new(writing, Origin::Peer);
             intake.certificates(&given.bundle.certificates, None)?;
-            intake.sealed(&given.give_back.sealed)?;
             let mut came = BTreeSet::new();
             for batch in &given.give_back.packs {
                 if batch.verify(intake.writing.anchors()).is_ok() {
@@ -186,6 +185,7 @@ impl Replica {
                 raw: raw.clone(),
             });
             came.extend(intake.envelopes(incoming.collect())?);
+            intake.sealed(&given.give_back.sealed)?;
             for id in came.difference(&here) {
                 forget_unreadable(intake.writing, own.facts(), *id)?;
             }

@@ -345,28 +345,55 @@ fn reporter_and_witnesses_stay_unknown_to_a_unit_that_is_responsible() {
 }
 
 #[test]
-fn what_the_server_sealed_another_phone_may_add_to_but_not_replace() {
+fn what_the_server_sealed_another_phone_brings_with_its_record_and_never_replaces() {
     use crate::id::Hash;
     use crate::replica::table::sealed;
     use crate::wire::sealed::SealedCertificate;
 
     let town = Town::new();
-    let (mut worker, mut other) = (town.grid_worker(11), town.grid_worker(12));
-    let sealed = |n: u8, bytes: &[u8]| SealedCertificate {
-        certificate: Hash([n; 32]),
+    let mut server = Server::new(&town);
+    let (mut worker, mut dispatcher) = (town.grid_worker(11), town.dispatcher(12));
+    let (mut handler, mut colleague) = (town.handler(13), town.handler(15));
+    let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
+    server.settle(&mut worker);
+    server.settle(&mut dispatcher);
+    for (after, event) in [(10, triage()), (11, dispatch(Party::Unit(GAS)))] {
+        let dispatcher = dispatcher.replica();
+        dispatcher.act(record, &event, None, NOW + after).unwrap();
+    }
+    server.settle(&mut dispatcher);
+    server.settle(&mut handler);
+    let reporter = worker.replica().certificate().unwrap().hash();
+    let sealed = |certificate: Hash, bytes: &[u8]| SealedCertificate {
+        certificate,
         bytes: bytes.to_vec(),
     };
-    sealed::put(&worker.replica().conn, &sealed(1, b"of the server")).unwrap();
-    let mut given = crate::sync::port::Given::default();
-    given.give_back.sealed = vec![sealed(1, b"rubbish"), sealed(2, b"of a colleague")];
-    let peer = other.replica().certificate().unwrap().clone();
-    worker.replica().apply_peer(&given, &peer, NOW).unwrap();
-    let kept = |worker: &mut Phone, n: u8| {
-        let found = sealed::get(&worker.replica().conn, Hash([n; 32])).unwrap();
-        found.unwrap().bytes
+    let kept = |phone: &mut Phone, hash: Hash| {
+        let found = sealed::get(&phone.replica().conn, hash).unwrap();
+        found.map(|sealed| sealed.bytes)
     };
-    assert_eq!(kept(&mut worker, 1), b"of the server");
-    assert_eq!(kept(&mut worker, 2), b"of a colleague");
-    sealed::put(&worker.replica().conn, &sealed(1, b"anew")).unwrap();
-    assert_eq!(kept(&mut worker, 1), b"anew");
+    let of_the_server = sealed(reporter, b"of the server");
+    sealed::put(&handler.replica().conn, &of_the_server).unwrap();
+    meet(&mut handler, &mut colleague).unwrap();
+    let carried = Some(of_the_server.bytes);
+    assert_eq!(kept(&mut colleague, reporter), carried);
+
+    let peer = handler.replica().certificate().unwrap().clone();
+    let ask = GiveAsk {
+        records: vec![record],
+        bytes_max: 1 << 20,
+        ..GiveAsk::default()
+    };
+    let own = colleague.replica().certificate().unwrap().clone();
+    let mut given = handler.replica().give_to_peer(&ask, &own).unwrap();
+    let foreign = Hash([9; 32]);
+    given.give_back.sealed = vec![sealed(reporter, b"rubbish"), sealed(foreign, b"rubbish")];
+    colleague
+        .replica()
+        .apply_peer(&given, &peer, NOW + 20)
+        .unwrap();
+    assert_eq!(kept(&mut colleague, reporter), carried);
+    assert_eq!(kept(&mut colleague, foreign), None, "no record names it");
+    sealed::put(&colleague.replica().conn, &sealed(reporter, b"anew")).unwrap();
+    assert_eq!(kept(&mut colleague, reporter), Some(b"anew".to_vec()));
 }

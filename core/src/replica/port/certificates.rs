@@ -1,0 +1,71 @@
+//! Certificates from outside, and what they vouch for.
+
+use super::super::error::ReplicaError;
+use super::super::table::envelope::Origin;
+use super::super::table::{certificate, sealed};
+use super::intake::Intake;
+use crate::trust::certificate::{Certificate, RawCertificate};
+use crate::wire::envelope::{Envelope, VerifiedEnvelope};
+use crate::wire::sealed::SealedCertificate;
+
+impl Intake<'_, '_> {
+    /// Stores certificates that verify; others are left out.
+    pub(super) fn certificates(
+        &mut self,
+        raw: &[RawCertificate],
+        known_in: Option<u32>,
+    ) -> Result<(), ReplicaError> {
+        for raw in raw {
+            let Ok(verified) = Certificate::verify(raw.clone(), self.writing.anchors()) else {
+                tracing::warn!(code = "trust.bad_certificate", "a certificate was left out");
+                continue;
+            };
+            certificate::insert(self.writing.conn, &verified)?;
+            if let Some(generation) = known_in {
+                certificate::set_known_in(self.writing.conn, verified.hash(), generation)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps what the server sealed, unread, for a server that lost it. From another phone only what the records
+    /// that came before name: else it could fill this one with anything.
+    pub(super) fn sealed(&self, sealed: &[SealedCertificate]) -> Result<(), ReplicaError> {
+        for one in sealed {
+            if self.origin == Origin::Server {
+                sealed::put(self.writing.conn, one)?;
+            } else if self.named.contains(&one.certificate) {
+                sealed::put_unchecked(self.writing.conn, one)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The envelope with its certificate, when its author signed it; or, where the server attests it and
+    /// withholds the certificate, on the server's word.
+    pub(super) fn verified(
+        &mut self,
+        envelope: Envelope,
+        attested: bool,
+    ) -> Result<Option<VerifiedEnvelope>, ReplicaError> {
+        let hash = envelope.header().certificate;
+        let found = self.writing.certificates.get(self.writing.conn, hash)?;
+        match found {
+            Some(certificate) => {
+                let authority = *self.writing.anchors().authority();
+                match envelope.verify(&certificate, &authority) {
+                    Ok(verified) => Ok(Some(verified)),
+                    Err(error) => {
+                        tracing::warn!(code = error.code(), "an envelope was left out");
+                        Ok(None)
+                    }
+                }
+            }
+            None if attested => Ok(Some(VerifiedEnvelope::vouched(envelope))),
+            None => {
+                tracing::warn!(code = "trust.wrong_certificate", "an envelope was left out");
+                Ok(None)
+            }
+        }
+    }
+}
