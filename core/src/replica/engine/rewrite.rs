@@ -97,7 +97,9 @@ fn written(
     let stored = envelope::get(writing.conn, id)?;
     let record = writing.record(record)?;
     let Some(stored) = stored else {
-        return Ok(record.node(id).map(|node| written_in_pack(record, node)));
+        let again = record.nodes().iter().any(|node| node.replaces == Some(id));
+        let node = record.node(id).filter(|_| !again);
+        return Ok(node.map(|node| written_in_pack(record, node)));
     };
     if stored.origin != Origin::Own || stored.rewritten.is_some() {
         return Ok(None);

@@ -147,6 +147,8 @@ fn own_words_that_came_back_inside_a_pack_are_told_when_they_no_longer_count() {
     let comment = other.replica().comment(record, comment, NOW + 1).unwrap();
     let edits = [FieldEdit::text(Field::Address, "包里的地址")];
     let edit = other.replica().edit(record, &edits, NOW + 2).unwrap();
+    let edits = [FieldEdit::text(Field::Title, "包里的标题")];
+    let title = other.replica().edit(record, &edits, NOW + 3).unwrap();
     server.settle(&mut other);
     server.load(&mut other);
     assert_eq!(other.replica().notices().unwrap(), []);
@@ -165,4 +167,16 @@ fn own_words_that_came_back_inside_a_pack_are_told_when_they_no_longer_count() {
         assert_eq!(told.code, code);
         assert!(told.detail.contains(words), "{}", told.detail);
     }
+    // What is void by no fault of theirs is written again: once, however often that is said.
+    for _ in 0..2 {
+        server.change_verdict(record, title, Status::Void(VoidReason::Clone));
+        server.settle(&mut other);
+    }
+    let loaded = other.replica().load(record).unwrap().unwrap();
+    let again = |node: &&crate::record::Node| node.replaces == Some(title);
+    assert_eq!(loaded.nodes().iter().filter(again).count(), 1);
+    let notices = other.replica().notices().unwrap();
+    assert_eq!(notices.last().unwrap().code, "replica.rewritten");
+    let view = other.replica().view(record).unwrap().unwrap();
+    assert_eq!(view.row.title, "包里的标题");
 }
