@@ -191,11 +191,12 @@ impl Writing<'_> {
         Ok(loaded.unwrap_or_else(|| Record::new(id)))
     }
 
-    /// Reads a record anew from what is stored.
+    /// Reads a record anew from what is stored. Where all of it is only carried, it is out of sight.
     pub(in crate::replica) fn reload(&mut self, id: RecordId) -> Result<(), ReplicaError> {
         self.touched.remove(&id);
-        if let Some(record) = load::record(self.conn, self.certificates, id)? {
-            self.touch(record);
+        match load::record(self.conn, self.certificates, id)? {
+            Some(record) => self.touch(record),
+            None => project::remove(self.conn, id)?,
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! What a receipt makes of the projections: always what they would be if they were made anew.
 
+use super::meeting::meet;
 use super::server::*;
 use super::writing::{said, triage};
 use super::*;
@@ -178,4 +179,26 @@ fn a_receipt_that_accepts_what_counted_does_not_make_the_document_again() {
         .unwrap();
     let row = worker.replica().row(record).unwrap().unwrap();
     assert_eq!(row.title, "煤气罐");
+}
+
+#[test]
+fn what_others_reported_is_out_of_sight_while_a_restored_server_is_asked_about_it() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let (mut worker, mut other) = (town.grid_worker(11), town.grid_worker(12));
+    let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
+    meet(&mut worker, &mut other).unwrap();
+    let held = genesis(&mut worker, record);
+    server.verdicts.insert(held, REVOKED);
+    sync(&mut server, &mut other);
+    assert!(other.replica().row(record).unwrap().is_some());
+    server.generation = 2;
+    sync(&mut server, &mut other);
+    assert_eq!(other.replica().undelivered().unwrap(), 1);
+    assert!(other.replica().row(record).unwrap().is_none());
+    sync(&mut server, &mut other);
+    assert_eq!(other.replica().undelivered().unwrap(), 0);
+    let loaded = other.replica().load(record).unwrap().unwrap();
+    assert_eq!(loaded.node(held).unwrap().verdict.unwrap().status, REVOKED);
+    assert!(other.replica().row(record).unwrap().is_some());
 }
