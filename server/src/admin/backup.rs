@@ -77,17 +77,12 @@ pub fn restore(data: &DataDir, from: &Path, now_ms: i64) -> Result<Restored> {
     let before = generation_of(data).unwrap_or_default();
     let generation = raise(&fresh, before, now_ms)?;
     sync(&fresh.database())?;
-    let set_aside = if data.database().exists() {
-        Some(put_aside(data, now_ms)?)
-    } else {
-        None
-    };
-    std::fs::rename(fresh.database(), data.database()).map_err(|error| data.unusable(&error))?;
-    if data.keys().exists() {
-        std::fs::remove_file(fresh.keys()).map_err(|error| fresh.unusable(&error))?;
-    } else {
+    let set_aside = put_aside(data, now_ms)?;
+    // The database comes last: without it nothing starts, and this can be done again.
+    if !data.keys().exists() {
         std::fs::rename(fresh.keys(), data.keys()).map_err(|error| data.unusable(&error))?;
     }
+    std::fs::rename(fresh.database(), data.database()).map_err(|error| data.unusable(&error))?;
     std::fs::remove_dir_all(fresh.path()).map_err(|error| fresh.unusable(&error))?;
     sync(data.path())?;
     Ok(Restored {
@@ -120,16 +115,20 @@ fn raise(fresh: &DataDir, before: u32, now_ms: i64) -> Result<u32> {
     })
 }
 
-fn put_aside(data: &DataDir, now_ms: i64) -> Result<PathBuf> {
+/// Where the database lies now, with what belongs to it. A restore that was broken off may have left a log
+/// without its database: it would be taken for one of the next database.
+fn put_aside(data: &DataDir, now_ms: i64) -> Result<Option<PathBuf>> {
     let aside = with_suffix(&data.database(), &format!("before-{now_ms}"));
+    let mut found = None;
     for ending in ["", "-wal", "-shm"] {
         let name = |path: &Path| PathBuf::from(format!("{}{ending}", path.display()));
         let (from, to) = (name(&data.database()), name(&aside));
         if from.exists() {
             std::fs::rename(&from, &to).map_err(|error| data.unusable(&error))?;
+            found = Some(aside.clone());
         }
     }
-    Ok(aside)
+    Ok(found)
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

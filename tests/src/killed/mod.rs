@@ -21,13 +21,16 @@ use std::process::Command;
 use crate::sim::chance::Chance;
 
 /// The calls that leave something behind: on a disk, or with somebody else.
-pub const CALLS: [&str; 9] = [
+pub const CALLS: [&str; 12] = [
     "pwrite64",
     "write",
     "fdatasync",
     "fsync",
     "ftruncate",
+    "copy_file_range",
+    "mkdir",
     "unlink",
+    "unlinkat",
     "rename",
     "sendto",
     "writev",

@@ -4,6 +4,7 @@
 //! `KILL_ROUNDS=300` plays that many rounds of each, `KILL_ROUND=17` one round again.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+mod administrator;
 mod phone;
 mod server;
 

@@ -12,7 +12,7 @@ use onegrid_server::store::StoreError;
 use onegrid_tests::killed::life::{Line, answer, hex};
 use onegrid_tests::killed::{Counts, Point, counting, killed_at};
 use onegrid_tests::sim::chance::Chance;
-use onegrid_tests::town::{Card, Phone, Town, TownTemplate, copy_database};
+use onegrid_tests::town::{Card, Phone, Town, TownTemplate, VILLAGE, copy_database};
 
 use super::{KILLED, play};
 
@@ -36,7 +36,7 @@ static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
         ("head", "station_head", ""),
     ];
     for (name, role, unit) in people {
-        let mut phone = town.enrol(name, role, "330105013003", unit);
+        let mut phone = town.enrol(name, role, VILLAGE, unit);
         phone.sync(&mut town);
         phone.close();
         cards.push(phone.card());

@@ -16,7 +16,7 @@ use onegrid_tests::killed::serving::{Watched, administer};
 use onegrid_tests::killed::{Counts, Point, counting, killed_at};
 use onegrid_tests::onegrid::{binary, hazard, home, way_to};
 use onegrid_tests::sim::chance::Chance;
-use onegrid_tests::town::{Card, Files, Town, copy_database, copy_folder, fresh_folder};
+use onegrid_tests::town::{Card, Files, Town, VILLAGE, copy_database, copy_folder, fresh_folder};
 use tempfile::TempDir;
 
 use super::{KILLED, play};
@@ -40,7 +40,7 @@ static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
         ("head", "station_head", ""),
     ];
     for (name, role, unit) in people {
-        let mut phone = town.enrol(name, role, "330105013003", unit);
+        let mut phone = town.enrol(name, role, VILLAGE, unit);
         phone.sync(&mut town);
         phone.close();
         cards.push(phone.card());
