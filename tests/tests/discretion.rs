@@ -1,51 +1,25 @@
 //! Who is dispatched to a case works on it and does not learn who reported it.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-use onegrid_core::crdt::{Content, Details, Hazard};
 use onegrid_core::domain::StreamId;
-use onegrid_core::domain::case::payload::{Dispatch, Seen, Step, Triage};
-use onegrid_core::domain::case::{Deadlines, Event, Part, Party, Severity, Stage};
+use onegrid_core::domain::case::payload::{Seen, Step};
+use onegrid_core::domain::case::{Event, Stage};
 use onegrid_core::id::{EnvelopeId, RecordId};
-use onegrid_core::replica::Draft;
 use onegrid_core::sync::port::{GiveAsk, StarPort};
 use onegrid_server::rules::Rules;
-use onegrid_tests::town::{Extent, Phone, Town};
-
-const VILLAGE: &str = "330105013003";
-const GRID: &str = "330105013003001";
+use onegrid_tests::town::{Extent, Phone, STREET, Town, VILLAGE};
 
 fn report(town: &mut Town, phone: &mut Phone) -> RecordId {
-    let details = Details {
-        title: Some("五六个煤气罐".into()),
-        ..Details::default()
-    };
-    let content = Content::Hazard(Hazard {
-        details,
-        severity: None,
-    });
-    let draft = Draft::staff(content, town.places.path(GRID));
+    let draft = town.hazard("五六个煤气罐");
     let record = phone.replica().report(&draft, town.now_ms).unwrap();
     phone.sync(town);
     record
 }
 
 fn dispatch_to_gas(town: &mut Town, room: &mut Phone, record: RecordId) -> EnvelopeId {
-    let triage = Event::Triage(Triage {
-        category: "gas".parse().unwrap(),
-        severity: Severity::Serious,
-        grid: None,
-        rule: None,
-        note: None,
-    });
     let now = town.now_ms;
+    let [triage, dispatch] = town.pass_on_to_gas();
     room.replica().act(record, &triage, None, now).unwrap();
-    let dispatch = Event::Dispatch(Dispatch {
-        to: Party::Unit(town.places.unit("gas-company")),
-        part: Part::Lead,
-        deadlines: Deadlines::default(),
-        rule: None,
-        note: None,
-    });
     let assignment = room.replica().act(record, &dispatch, None, now).unwrap();
     room.sync(town);
     assignment
@@ -63,7 +37,7 @@ fn look(town: &mut Town, phone: &mut Phone, record: RecordId) {
 fn a_handler_learns_neither_the_name_nor_the_stream_of_the_reporter() {
     let mut town = Town::with(5, Extent::Whole, Rules::none());
     let mut volunteer = town.enrol("dama", "volunteer", VILLAGE, "wulin-aunties");
-    let mut room = town.enrol("room", "dispatcher", "330105013000", "wulin-command-room");
+    let mut room = town.enrol("room", "dispatcher", STREET, "wulin-command-room");
     let mut gas = town.enrol("gas", "handler", "", "gas-company");
     let reporter = volunteer.replica().own_member().unwrap();
     let now = town.now_ms;
@@ -113,8 +87,8 @@ fn a_handler_sees_that_the_office_has_seen_it_and_not_that_the_reporter_has() {
     for looks_first in [true, false] {
         let mut town = Town::with(6, Extent::Whole, Rules::none());
         let mut volunteer = town.enrol("dama", "volunteer", VILLAGE, "wulin-aunties");
-        let mut room = town.enrol("room", "dispatcher", "330105013000", "wulin-command-room");
-        let mut desk = town.enrol("desk", "dispatcher", "330105013000", "wulin-command-room");
+        let mut room = town.enrol("room", "dispatcher", STREET, "wulin-command-room");
+        let mut desk = town.enrol("desk", "dispatcher", STREET, "wulin-command-room");
         let mut gas = town.enrol("gas", "handler", "", "gas-company");
         let record = report(&mut town, &mut volunteer);
         for phone in [&mut room, &mut desk] {

@@ -1,34 +1,16 @@
 //! The town itself: what every longer test stands on.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-use onegrid_core::crdt::{Content, Details, Hazard};
-use onegrid_core::replica::Draft;
 use onegrid_core::sync::port::StarPort;
-use onegrid_tests::town::{Fault, Met, Phone, Town, Turn};
-
-const VILLAGE: &str = "330105013003";
-const GRID: &str = "330105013003001";
+use onegrid_tests::town::{Fault, GRID, Met, Phone, STREET, Town, Turn, VILLAGE};
 
 fn people(town: &mut Town) -> [Phone; 4] {
     [
         town.enrol("dama", "volunteer", VILLAGE, "wulin-aunties"),
         town.enrol("grid", "grid_worker", GRID, ""),
-        town.enrol("room", "dispatcher", "330105013000", "wulin-command-room"),
+        town.enrol("room", "dispatcher", STREET, "wulin-command-room"),
         town.enrol("gas", "handler", "", "gas-company"),
     ]
-}
-
-fn hazard(title: &str, town: &Town) -> Draft {
-    let details = Details {
-        title: Some(title.to_owned()),
-        category: Some("gas".to_owned()),
-        ..Details::default()
-    };
-    let content = Content::Hazard(Hazard {
-        details,
-        severity: None,
-    });
-    Draft::staff(content, town.places.path(GRID))
 }
 
 #[test]
@@ -36,7 +18,7 @@ fn what_a_volunteer_reports_reaches_grid_worker_and_command_room_and_all_agree()
     let mut town = Town::new(1);
     let [mut volunteer, mut grid, mut room, mut gas] = people(&mut town);
     let now = town.now_ms;
-    let draft = hazard("五六个煤气罐", &town);
+    let draft = town.hazard("五六个煤气罐");
     let record = volunteer.replica().report(&draft, now).unwrap();
     for phone in [&mut volunteer, &mut grid, &mut room, &mut gas] {
         let report = phone.sync(&mut town);
@@ -61,7 +43,7 @@ fn fifty_reports_and_what_the_server_makes_of_them_cost_two_round_trips() {
     let mut records = Vec::new();
     for n in 0..50 {
         town.pass(1_000);
-        let (now, draft) = (town.now_ms, hazard(&format!("report {n}"), &town));
+        let (now, draft) = (town.now_ms, town.hazard(&format!("report {n}")));
         records.push(volunteer.replica().report(&draft, now).unwrap());
     }
     for (phone, round_trips_max) in [(&mut volunteer, 2), (&mut grid, 1)] {
@@ -85,7 +67,7 @@ fn a_crash_of_either_side_loses_nothing_and_phones_refill_a_restored_server() {
         phone.sync(&mut town);
     }
     let backup = town.backup();
-    let draft = hazard("消防通道", &town);
+    let draft = town.hazard("消防通道");
     let now = town.now_ms;
     let record = volunteer.replica().report(&draft, now).unwrap();
     volunteer.crash();
@@ -114,7 +96,7 @@ fn two_phones_that_meet_share_what_both_may_read() {
     for phone in [&mut grid, &mut room, &mut gas] {
         phone.sync(&mut town);
     }
-    let draft = hazard("井盖", &town);
+    let draft = town.hazard("井盖");
     let now = town.now_ms;
     let record = grid.replica().report(&draft, now).unwrap();
     assert!(matches!(grid.meet(&mut room, &town), Met::Whole(0, 1)));
@@ -132,7 +114,7 @@ fn two_phones_that_meet_share_what_both_may_read() {
 fn damaged_and_late_answers_change_nothing() {
     let mut town = Town::small(4);
     let [mut volunteer, ..] = people(&mut town);
-    let draft = hazard("电线", &town);
+    let draft = town.hazard("电线");
     let now = town.now_ms;
     volunteer.replica().report(&draft, now).unwrap();
     for fault in [
@@ -156,14 +138,14 @@ fn damaged_and_late_answers_change_nothing() {
 fn who_gets_another_village_loses_the_old_one_and_nothing_that_was_not_delivered() {
     let mut town = Town::small(5);
     let [mut volunteer, mut grid, ..] = people(&mut town);
-    let (now, draft) = (town.now_ms, hazard("旧区里的", &town));
+    let (now, draft) = (town.now_ms, town.hazard("旧区里的"));
     let old = volunteer.replica().report(&draft, now).unwrap();
     volunteer.sync(&mut town);
     grid.sync(&mut town);
     assert!(grid.replica().row(old).unwrap().is_some());
     let late = grid
         .replica()
-        .report(&hazard("没送出的", &town), now)
+        .report(&town.hazard("没送出的"), now)
         .unwrap();
     // Without network, the worker does not know yet.
     town.describe("grid", "grid_worker", "330105013001001", "");
@@ -199,7 +181,7 @@ fn a_phone_whose_certificate_has_run_out_delivers_all_and_says_what_to_do() {
     town.pass(401 * 24 * 3_600_000);
     let now = town.now_ms;
     for n in 0..3 {
-        let draft = hazard(&format!("迟到 {n}"), &town);
+        let draft = town.hazard(&format!("迟到 {n}"));
         volunteer.replica().report(&draft, now).unwrap();
     }
     let report = volunteer.sync(&mut town);

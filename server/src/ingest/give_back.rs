@@ -96,15 +96,14 @@ impl Server {
                 let known = node.and_then(|node| node.verdict);
                 known.is_some_and(|known| verdict.is_later_than(&known))
             };
-            let mut changed: Vec<_> = verdicts.iter().filter(later).copied().collect();
+            let changed: Vec<_> = verdicts.iter().filter(later).copied().collect();
             if changed.is_empty() {
                 self.records.put(record);
                 return Ok(());
             }
             record.set_verdicts(changed.iter().copied());
-            let clashing = void_clashing(&mut record, now_ms, ground.mark.generation);
-            changed.retain(|(id, _)| clashing.iter().all(|(other, _)| other != id));
-            changed.extend(clashing);
+            let generation = ground.mark.generation;
+            let changed = void_clashing(&mut record, changed, now_ms, generation);
             let view = self.project(&record, &ground, now_ms);
             let plan = Plan {
                 record,

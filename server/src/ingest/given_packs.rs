@@ -138,10 +138,8 @@ impl Server {
             tracing::warn!(code = error.code(), record = %id, "a pack given back was left out");
             return Ok(None);
         }
-        let clashing = void_clashing(&mut record, now_ms, ground.mark.generation);
-        let mut changed = news.changed;
-        changed.retain(|(id, _)| clashing.iter().all(|(other, _)| other != id));
-        changed.extend(clashing);
+        let generation = ground.mark.generation;
+        let changed = void_clashing(&mut record, news.changed, now_ms, generation);
         let view = self.project(&record, ground, now_ms);
         if view.is_none() {
             return Ok(None);

@@ -162,7 +162,7 @@ impl Server {
         let mut changed = if let_in_before.is_empty() {
             Vec::new()
         } else {
-            void_clashing(&mut record, now_ms, generation)
+            void_clashing(&mut record, Vec::new(), now_ms, generation)
         };
         changed.retain(|(id, _)| !given.contains_key(id));
         changed.extend(
@@ -319,13 +319,14 @@ pub(super) fn later(
 }
 
 /// What a server let in before it was restored may clash with what was let in since: the later one is void, and
-/// its author is told and writes it again.
+/// its author is told and writes it again. Gives what has changed, with that.
 pub(super) fn void_clashing(
     record: &mut Record,
+    mut changed: Vec<(EnvelopeId, Verdict)>,
     now_ms: i64,
     generation: u32,
 ) -> Vec<(EnvelopeId, Verdict)> {
-    let verdicts: Vec<_> = record
+    let clashing: Vec<_> = record
         .clashing()
         .into_iter()
         .map(|(id, reason)| {
@@ -334,8 +335,10 @@ pub(super) fn void_clashing(
             (id, later(known, status, now_ms, generation))
         })
         .collect();
-    record.set_verdicts(verdicts.iter().copied());
-    verdicts
+    record.set_verdicts(clashing.iter().copied());
+    changed.retain(|(id, _)| clashing.iter().all(|(other, _)| other != id));
+    changed.extend(clashing);
+    changed
 }
 
 /// What the record itself says about an envelope without verdict.

@@ -188,11 +188,8 @@ impl Server {
             decision.let_in(envelope);
             decision.let_in_what_is_free();
         }
-        let mut changed = decision.changed;
-        for (id, verdict) in void_clashing(&mut record, now_ms, ground.mark.generation) {
-            changed.retain(|(known, _)| *known != id);
-            changed.push((id, verdict));
-        }
+        let (changed, generation) = (decision.changed, ground.mark.generation);
+        let changed = void_clashing(&mut record, changed, now_ms, generation);
         let fresh = automatic::moves(self, &mut record, &ground, now_ms)?;
         let view = self.project(&record, &ground, now_ms);
         let plan = Plan {

@@ -15,8 +15,10 @@ use onegrid_core::wire::verdict::{HeldReason, Status, Verdict};
 use super::*;
 
 mod durable;
+mod kept;
 mod streams;
 pub(crate) use durable::*;
+pub(crate) use kept::*;
 pub(crate) use streams::*;
 
 /// A backend under test: every `open` opens the same data.
@@ -384,5 +386,9 @@ suite!(
         what_a_stream_says_now_replaces_what_it_said,
         nothing_that_an_undone_job_looked_up_or_wrote_is_remembered,
         people_sessions_and_reviews_are_kept,
+        what_waits_unread_is_paged_and_counted_for_each_who_brought_it,
+        the_reading_log_keeps_the_first_of_each_day_and_forgets_old_days,
+        what_a_device_wrote_adds_up_for_each_day,
+        what_only_a_pack_told_of_gets_its_bytes_and_keeps_its_verdict,
     ]
 );

@@ -19,6 +19,7 @@ pub mod phone;
 pub mod places;
 pub mod server;
 pub mod template;
+pub mod work;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,6 +41,7 @@ pub use meeting::Met;
 pub use phone::{Card, Phone};
 pub use places::{Extent, Places};
 pub use template::{Files, TownTemplate};
+pub use work::{GRID, STREET, VILLAGE};
 
 /// When the story begins: 2026-11-02 08:00 in Hangzhou, ms UTC.
 pub const MORNING_MS: i64 = 1_793_577_600_000;

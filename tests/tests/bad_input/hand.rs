@@ -1,8 +1,6 @@
 //! A phone of a town, and a hand that sends what it likes in the phone's name.
 
-use onegrid_core::crdt::{Content, Details, Hazard};
 use onegrid_core::id::{EnvelopeId, RecordId};
-use onegrid_core::replica::Draft;
 use onegrid_core::sync::paths::SYNC_PATH;
 use onegrid_core::sync::port::{OutboxAsk, StarPort};
 use onegrid_core::trust::certificate::Certificate;
@@ -13,12 +11,9 @@ use onegrid_core::wire::envelope::{DirectoryMark, Envelope, Header, RawEnvelope}
 use onegrid_core::wire::message::{Bundle, Known, SyncRequest, SyncResponse};
 use onegrid_core::wire::verdict::Status;
 use onegrid_server::store::StoreError;
-use onegrid_tests::town::{Phone, Town};
+use onegrid_tests::town::{Phone, Town, VILLAGE};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
-
-const VILLAGE: &str = "330105013003";
-const GRID: &str = "330105013003001";
 
 /// A town with one phone, and a hand that sends what it likes in the phone's name.
 pub(crate) struct Bench {
@@ -47,16 +42,7 @@ impl Bench {
     }
 
     pub(crate) fn report(&mut self, title: &str) -> RecordId {
-        let details = Details {
-            title: Some(title.to_owned()),
-            category: Some("gas".to_owned()),
-            ..Details::default()
-        };
-        let content = Content::Hazard(Hazard {
-            details,
-            severity: None,
-        });
-        let draft = Draft::staff(content, self.town.places.path(GRID));
+        let draft = self.town.hazard(title);
         let now_ms = self.town.now_ms;
         self.phone.replica().report(&draft, now_ms).unwrap()
     }

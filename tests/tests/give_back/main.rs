@@ -10,7 +10,7 @@ use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::sync::report::Incident;
 use onegrid_core::wire::verdict::Verdict;
 use onegrid_server::rules::Rules;
-use onegrid_tests::town::{Extent, Fault, Phone, Town};
+use onegrid_tests::town::{Extent, Fault, GRID, Met, Phone, STREET, Town, VILLAGE};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use story::*;
@@ -140,8 +140,8 @@ fn a_scattered_history_comes_back(seed: u64) {
         town.enrol("dama", "volunteer", VILLAGE, "wulin-aunties"),
         town.enrol("grid", "grid_worker", GRID, ""),
         town.enrol("grid two", "grid_worker", GRID, ""),
-        town.enrol("room", "dispatcher", TOWN, "wulin-command-room"),
-        town.enrol("room two", "dispatcher", TOWN, "wulin-command-room"),
+        town.enrol("room", "dispatcher", STREET, "wulin-command-room"),
+        town.enrol("room two", "dispatcher", STREET, "wulin-command-room"),
     ];
     let mut backups = vec![town.backup()];
     for _ in 0..=(rng.next_u32() % 2) {
@@ -236,7 +236,7 @@ fn a_verdict_that_was_given_anew_reaches_those_who_know_the_old_one() {
 fn who_was_not_told_the_author_gives_back_what_the_author_never_will() {
     let mut town = Town::with(21, Extent::Whole, Rules::none()).with_categories();
     let mut writer = town.enrol("dama", "volunteer", VILLAGE, "wulin-aunties");
-    let mut room = town.enrol("room", "dispatcher", TOWN, "wulin-command-room");
+    let mut room = town.enrol("room", "dispatcher", STREET, "wulin-command-room");
     let mut gas = town.enrol("gas", "handler", "", "gas-company");
     let backup = town.backup();
     // A certificate that the backup does not know.
@@ -274,6 +274,46 @@ fn who_was_not_told_the_author_gives_back_what_the_author_never_will() {
 }
 
 #[test]
+fn what_a_colleague_told_without_its_author_waits_for_somebody_who_knows_the_author() {
+    let mut town = Town::with(22, Extent::Whole, Rules::none()).with_categories();
+    let mut writer = town.enrol("dama", "volunteer", VILLAGE, "wulin-aunties");
+    let mut room = town.enrol("room", "dispatcher", STREET, "wulin-command-room");
+    let mut gas = town.enrol("gas", "handler", "", "gas-company");
+    gas.sync(&mut town);
+    let backup = town.backup();
+    town.describe("dama", "team_lead", VILLAGE, "wulin-aunties");
+    writer.sync(&mut town);
+    let record = report(&mut town, &mut writer, "gas bottles");
+    writer.sync(&mut town);
+    room.sync(&mut town);
+    dispatch_to_gas(&mut town, &mut room, record);
+    say(&mut town, &mut writer, record, "ten of them by now");
+    room.sync(&mut town);
+    writer.sync(&mut town);
+    room.sync(&mut town);
+    // The room knows who reported, and does not say so; it was never given anything sealed to pass on.
+    assert!(matches!(room.meet(&mut gas, &town), Met::Whole(..)));
+    let before = held(&mut gas);
+    assert!(!before[&record].is_empty());
+
+    town.restore(&backup);
+    let report = gas.sync(&mut town);
+    assert!(report.incidents.contains(&Incident::NotTaken), "{report:?}");
+    assert_eq!(held(&mut gas), before, "it stays where it is");
+    let report = room.sync(&mut town);
+    assert!(report.equal, "{report:?}");
+    let report = gas.sync(&mut town);
+    assert!(report.equal, "{report:?}");
+    assert!(
+        !report.incidents.contains(&Incident::NotTaken),
+        "{report:?}"
+    );
+    assert_eq!(held(&mut gas), before);
+    assert_eq!(there(&town, record), before[&record]);
+    is_whole(&town);
+}
+
+#[test]
 fn a_revocation_that_the_backup_does_not_know_comes_back_before_the_work() {
     let mut story = story(13);
     let town = &mut story.town;
@@ -298,7 +338,7 @@ fn a_revocation_that_the_backup_does_not_know_comes_back_before_the_work() {
 fn two_phones_with_one_key_lose_nothing() {
     let mut town = Town::small(14);
     let mut phone = town.enrol("grid", "grid_worker", GRID, "");
-    let mut reader = town.enrol("room", "dispatcher", TOWN, "wulin-command-room");
+    let mut reader = town.enrol("room", "dispatcher", STREET, "wulin-command-room");
     phone.sync(&mut town);
     let record = report(&mut town, &mut phone, "the one");
     phone.sync(&mut town);

@@ -4,20 +4,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use onegrid_core::crdt::{Content, Details, Hazard};
 use onegrid_core::domain::Text;
-use onegrid_core::domain::case::payload::{Comment, Dispatch, Triage};
-use onegrid_core::domain::case::{Deadlines, Event, Part, Party, Severity};
+use onegrid_core::domain::case::payload::Comment;
 use onegrid_core::id::RecordId;
-use onegrid_core::replica::Draft;
 use onegrid_core::sync::port::StarPort;
 use onegrid_core::wire::repair::Settled;
 use onegrid_server::store::StoreError;
-use onegrid_tests::town::{Phone, Town};
-
-pub(crate) const VILLAGE: &str = "330105013003";
-pub(crate) const GRID: &str = "330105013003001";
-pub(crate) const TOWN: &str = "330105013000";
+use onegrid_tests::town::{GRID, Phone, STREET, Town, VILLAGE};
 
 /// A town with a volunteer who writes, and readers who have not synced yet.
 pub(crate) struct Story {
@@ -30,16 +23,7 @@ pub(crate) struct Story {
 }
 
 pub(crate) fn report(town: &mut Town, phone: &mut Phone, title: &str) -> RecordId {
-    let details = Details {
-        title: Some(title.to_owned()),
-        category: Some("gas".to_owned()),
-        ..Details::default()
-    };
-    let content = Content::Hazard(Hazard {
-        details,
-        severity: None,
-    });
-    let draft = Draft::staff(content, town.places.path(GRID));
+    let draft = town.hazard(title);
     town.pass(1_000);
     let now = phone.clock_ms(town);
     phone.replica().report(&draft, now).unwrap()
@@ -57,21 +41,7 @@ pub(crate) fn say(town: &mut Town, phone: &mut Phone, record: RecordId, words: &
 }
 
 pub(crate) fn dispatch_to_gas(town: &mut Town, room: &mut Phone, record: RecordId) {
-    let triage = Event::Triage(Triage {
-        category: "gas".parse().unwrap(),
-        severity: Severity::Serious,
-        grid: None,
-        rule: None,
-        note: None,
-    });
-    let dispatch = Event::Dispatch(Dispatch {
-        to: Party::Unit(town.places.unit("gas-company")),
-        part: Part::Lead,
-        deadlines: Deadlines::default(),
-        rule: None,
-        note: None,
-    });
-    for event in [triage, dispatch] {
+    for event in town.pass_on_to_gas() {
         town.pass(1_000);
         let now = room.clock_ms(town);
         room.replica().act(record, &event, None, now).unwrap();
@@ -83,7 +53,7 @@ pub(crate) fn story(seed: u64) -> Story {
     let mut town = Town::small(seed).with_categories();
     let mut writer = town.enrol("dama", "volunteer", VILLAGE, "wulin-aunties");
     let mut early = town.enrol("grid", "grid_worker", GRID, "");
-    let mut late = town.enrol("room", "dispatcher", TOWN, "wulin-command-room");
+    let mut late = town.enrol("room", "dispatcher", STREET, "wulin-command-room");
     let mut records = vec![report(&mut town, &mut writer, "first")];
     writer.sync(&mut town);
     let backup = town.backup();

@@ -1,0 +1,148 @@
+//! What waits unread, who was given what, how much was written, and what only a pack told of.
+
+use super::*;
+
+const DEVICE: DeviceId = DeviceId([9; 16]);
+const COLLEAGUE: DeviceId = DeviceId([8; 16]);
+
+fn held(at_ms: i64) -> Verdict {
+    Verdict {
+        status: Status::Held(HeldReason::Newer),
+        ..accepted(at_ms)
+    }
+}
+
+pub(crate) fn what_waits_unread_is_paged_and_counted_for_each_who_brought_it(
+    backend: &dyn Backend,
+) {
+    let store = backend.open();
+    let row = |n: u32| UnreadRow {
+        raw: raw(n),
+        device: if n == 2 { COLLEAGUE } else { DEVICE },
+        since_ms: i64::from(n),
+        verdict: held(1),
+    };
+    let id = |n: u32| raw(n).hash().envelope_id();
+    let seen = store
+        .write::<_, StoreError>(move |tx| {
+            for n in [1, 2, 3, 4] {
+                assert!(tx.put_unread(&row(n))?);
+            }
+            assert!(!tx.put_unread(&row(1))?, "once");
+            tx.set_unread_verdict(id(3), accepted(2))?;
+            tx.drop_unread(id(4))?;
+            let first = tx.unread_held(0, 1)?;
+            let rest = tx.unread_held(first[0].0, 10)?;
+            let seen: Vec<UnreadRow> = first.into_iter().chain(rest).map(|(_, row)| row).collect();
+            Ok(seen)
+        })
+        .unwrap();
+    assert_eq!(seen, [row(1), row(2)]);
+    let missing = store.write(move |tx| tx.set_unread_verdict(id(4), held(3)));
+    assert!(matches!(missing, Err(StoreError::Missing("envelope"))));
+    store
+        .read::<_, StoreError>(|tx| {
+            let each = Amount {
+                envelopes: 1,
+                bytes: 24,
+            };
+            assert_eq!(tx.unread_of(DEVICE)?, each);
+            assert_eq!(tx.unread_of(COLLEAGUE)?, each);
+            assert_eq!(tx.unread(id(4))?, None);
+            let decided = tx.unread(id(3))?.map(|row| row.verdict);
+            assert_eq!(decided, Some(accepted(2)));
+            assert_eq!(tx.verdict(id(3))?, Some((Some(raw(3).hash()), accepted(2))));
+            Ok(())
+        })
+        .unwrap();
+}
+
+pub(crate) fn the_reading_log_keeps_the_first_of_each_day_and_forgets_old_days(
+    backend: &dyn Backend,
+) {
+    let store = backend.open();
+    let line = |day: i64, record: u8, first_ms: i64| ReadingRow {
+        key: ReadingKey {
+            day,
+            device: DEVICE,
+            record: RecordId([record; 16]),
+        },
+        member: MemberId([5; 16]),
+        stream: STREAM,
+        first_ms,
+    };
+    let begin = ReadingKey {
+        day: i64::MIN,
+        device: DeviceId([0; 16]),
+        record: RecordId([0; 16]),
+    };
+    store
+        .write::<_, StoreError>(move |tx| {
+            for reading in [
+                line(2, 1, 20),
+                line(1, 2, 11),
+                line(1, 1, 10),
+                line(1, 1, 99),
+            ] {
+                tx.put_reading(&reading)?;
+            }
+            let all = [line(1, 1, 10), line(1, 2, 11), line(2, 1, 20)];
+            assert_eq!(tx.readings(begin, 10)?, all);
+            assert_eq!(tx.readings(all[0].key, 1)?, all[1..2]);
+            assert_eq!(tx.sweep_readings(2)?, 2);
+            assert_eq!(tx.readings(begin, 10)?, all[2..]);
+            Ok(())
+        })
+        .unwrap();
+}
+
+pub(crate) fn what_a_device_wrote_adds_up_for_each_day(backend: &dyn Backend) {
+    let store = backend.open();
+    let amount = |envelopes, bytes| Amount { envelopes, bytes };
+    store
+        .write::<_, StoreError>(move |tx| {
+            tx.add_written(1, DEVICE, amount(2, 100))?;
+            tx.add_written(1, DEVICE, amount(3, 50))?;
+            tx.add_written(2, DEVICE, amount(1, 1))?;
+            assert_eq!(tx.written(1, DEVICE)?, amount(5, 150));
+            assert_eq!(tx.written(2, DEVICE)?, amount(1, 1));
+            assert_eq!(tx.written(1, COLLEAGUE)?, Amount::default());
+            assert_eq!(tx.sweep_written(2)?, 1);
+            assert_eq!(tx.written(1, DEVICE)?, Amount::default());
+            assert_eq!(tx.written(2, DEVICE)?, amount(1, 1));
+            Ok(())
+        })
+        .unwrap();
+}
+
+pub(crate) fn what_only_a_pack_told_of_gets_its_bytes_and_keeps_its_verdict(backend: &dyn Backend) {
+    let store = backend.open();
+    begin(&store);
+    let (id, of) = (raw(1).hash().envelope_id(), RecordId([1; 16]));
+    let void = Verdict {
+        status: Status::Void(onegrid_core::wire::verdict::VoidReason::Clone),
+        ..accepted(4)
+    };
+    store
+        .write::<_, StoreError>(move |tx| {
+            let packed = PackedEnvelope {
+                id,
+                record: of,
+                author: DEVICE,
+                certificate: CERTIFICATE,
+                verdict: void,
+            };
+            assert!(tx.put_packed(&packed)?);
+            assert!(!tx.put_packed(&packed)?, "once");
+            assert_eq!(tx.verdict(id)?, Some((None, void)));
+            assert_eq!(tx.record_of(id)?, Some(of));
+            assert_eq!(tx.envelope(id)?, None);
+            put(tx, 1, of, accepted(9))?;
+            put(tx, 1, of, accepted(10))?;
+            let stored = tx.envelope(id)?.map(|stored| (stored.raw, stored.verdict));
+            assert_eq!(stored, Some((raw(1), void)));
+            assert_eq!(tx.entries(of)?, 1);
+            Ok(())
+        })
+        .unwrap();
+}
