@@ -123,9 +123,8 @@ fn step(
     })
 }
 
-/// What the reader alone knows as settled, or knows a later verdict on. One that is held here was decided after
-/// the backup that this server came back from: the reader's attestation says how. One that a reviewer refused
-/// since then is asked for too: the receipt tells the reader.
+/// What the reader alone knows as settled, or knows a later verdict on. One that is held here, or that a reviewer
+/// has refused, was decided after the backup that this server came back from: the reader's attestation says how.
 fn lacking(tx: &dyn Reader, here: &[Settled], ids: &[EnvelopeId]) -> StoreResult<Vec<EnvelopeId>> {
     let mine: HashSet<EnvelopeId> = here.iter().map(|line| line.id).collect();
     let mut lacking = Vec::new();

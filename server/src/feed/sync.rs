@@ -138,8 +138,8 @@ impl Server {
         };
         let sent = sent(&bundle);
         let had_bundle = !bundle.envelopes.is_empty();
-        let ingested = self.ingest_from(session.device, bundle, &attested, now_ms)?;
         self.release_given_back(&attested, now_ms)?;
+        let ingested = self.ingest_from(session.device, bundle, &attested, now_ms)?;
         let generation = self.generation()?;
         let reader = closed.is_none().then_some(session.device);
         let mut response = SyncResponse {

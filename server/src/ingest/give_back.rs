@@ -37,8 +37,8 @@ impl Server {
         signed: impl IntoIterator<Item = (EnvelopeId, Option<Hash>, Verdict)>,
         now_ms: i64,
     ) -> Result<()> {
-        let (mut held, changed) = self.store.read::<_, Problem>(|tx| {
-            let mut held = Vec::new();
+        let (mut out, changed) = self.store.read::<_, Problem>(|tx| {
+            let mut out = Vec::new();
             let mut changed: BTreeMap<RecordId, Vec<(EnvelopeId, Verdict)>> = BTreeMap::new();
             for (id, hash, verdict) in signed {
                 let Some((known_hash, known)) = tx.verdict(id)? else {
@@ -50,26 +50,20 @@ impl Server {
                 {
                     continue;
                 }
-                let later = verdict.is_later_than(&known);
-                if matches!(known.status, Status::Held(_)) {
-                    held.push((verdict.at_ms, id, later.then_some(verdict)));
-                } else if known.status.is_settled()
-                    && later
+                if !known.status.is_settled() {
+                    out.push((verdict.at_ms, id, verdict));
+                } else if verdict.is_later_than(&known)
                     && let Some(record) = tx.record_of(id)?
                 {
                     changed.entry(record).or_default().push((id, verdict));
                 }
             }
-            Ok((held, changed))
+            Ok((out, changed))
         })?;
-        held.sort_unstable_by_key(|(at_ms, id, _)| (*at_ms, *id));
-        for (_, id, verdict) in held {
-            // It was let in before it was held: what was delivered stays, by a verdict that all take as later.
-            let decided = match verdict {
-                Some(verdict) => self.decide_as_given(id, verdict, now_ms),
-                None => self.decide(id, true, "server", now_ms).map(drop),
-            };
-            match decided {
+        out.sort_unstable_by_key(|(at_ms, id, _)| (*at_ms, *id));
+        for (_, id, verdict) in out {
+            // It was let in before it was held, or refused: what was delivered stays.
+            match self.decide_as_given(id, verdict, now_ms) {
                 Ok(()) => {}
                 // What waited for another one was let in with it.
                 Err(problem) if problem.code() == "review.not_waiting" => {}

@@ -78,7 +78,8 @@ impl Server {
         Err(Problem::new("http.busy"))
     }
 
-    /// Decides again as was decided before the server lost it: with the very verdict that phones hold.
+    /// Decides again as was decided before the server lost it: with the very verdict that phones hold, or one
+    /// that all take as later. So too where a reviewer who did not know of it has refused it since.
     pub(super) fn decide_as_given(
         &self,
         envelope: EnvelopeId,
@@ -165,7 +166,11 @@ impl Server {
     ) -> Result<Option<Vec<(EnvelopeId, Verdict)>>> {
         let stored = self.store.read(|tx| tx.envelope(envelope))?;
         let stored = stored
-            .filter(|stored| matches!(stored.verdict.status, Status::Held(_)))
+            .filter(|stored| match stored.verdict.status {
+                Status::Held(_) => true,
+                Status::Refused(_) => given.is_some(),
+                Status::Accepted | Status::Void(_) => false,
+            })
             .ok_or_else(|| Problem::new("review.not_waiting").with("envelope", envelope))?;
         let locked = self.records.lock(BTreeSet::from([stored.record]));
         let ground = self.store.read(|tx| self.bare_ground(tx))?;
@@ -184,6 +189,8 @@ impl Server {
         } else if let Some(given) = given.filter(|given| given.is_later_than(&stored.verdict)) {
             decision.put(envelope, given);
             decision.let_in_what_is_free();
+        } else if let Some(Status::Void(reason)) = given.map(|given| given.status) {
+            decision.give(envelope, Status::Void(reason));
         } else {
             decision.let_in(envelope);
             decision.let_in_what_is_free();

@@ -10,7 +10,7 @@ use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::sync::report::Incident;
 use onegrid_core::wire::verdict::Verdict;
 use onegrid_server::rules::Rules;
-use onegrid_tests::town::{Extent, Fault, GRID, Met, Phone, STREET, Town, VILLAGE};
+use onegrid_tests::town::{Extent, Fault, GRID, Phone, STREET, Town, VILLAGE};
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use story::*;
@@ -271,46 +271,6 @@ fn who_was_not_told_the_author_gives_back_what_the_author_never_will() {
         loaded.state().unwrap().reporter,
         writer.replica().own_member()
     );
-}
-
-#[test]
-fn what_a_colleague_told_without_its_author_waits_for_somebody_who_knows_the_author() {
-    let mut town = Town::with(22, Extent::Whole, Rules::none()).with_categories();
-    let mut writer = town.enrol("dama", "volunteer", VILLAGE, "wulin-aunties");
-    let mut room = town.enrol("room", "dispatcher", STREET, "wulin-command-room");
-    let mut gas = town.enrol("gas", "handler", "", "gas-company");
-    gas.sync(&mut town);
-    let backup = town.backup();
-    town.describe("dama", "team_lead", VILLAGE, "wulin-aunties");
-    writer.sync(&mut town);
-    let record = report(&mut town, &mut writer, "gas bottles");
-    writer.sync(&mut town);
-    room.sync(&mut town);
-    dispatch_to_gas(&mut town, &mut room, record);
-    say(&mut town, &mut writer, record, "ten of them by now");
-    room.sync(&mut town);
-    writer.sync(&mut town);
-    room.sync(&mut town);
-    // The room knows who reported, and does not say so; it was never given anything sealed to pass on.
-    assert!(matches!(room.meet(&mut gas, &town), Met::Whole(..)));
-    let before = held(&mut gas);
-    assert!(!before[&record].is_empty());
-
-    town.restore(&backup);
-    let report = gas.sync(&mut town);
-    assert!(report.incidents.contains(&Incident::NotTaken), "{report:?}");
-    assert_eq!(held(&mut gas), before, "it stays where it is");
-    let report = room.sync(&mut town);
-    assert!(report.equal, "{report:?}");
-    let report = gas.sync(&mut town);
-    assert!(report.equal, "{report:?}");
-    assert!(
-        !report.incidents.contains(&Incident::NotTaken),
-        "{report:?}"
-    );
-    assert_eq!(held(&mut gas), before);
-    assert_eq!(there(&town, record), before[&record]);
-    is_whole(&town);
 }
 
 #[test]

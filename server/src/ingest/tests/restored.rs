@@ -20,24 +20,22 @@ fn packs_of(world: &World, n: u8) -> Vec<PackBatch> {
     pages.flat_map(|page| page.packs).collect()
 }
 
-fn giving(phone: &Phone, packs: Vec<PackBatch>, authors: &[&Phone]) -> SyncRequest {
+fn give(world: &World, phone: &mut Phone, packs: Vec<PackBatch>, authors: &[&Phone]) {
     let certificates = authors
         .iter()
-        .map(|author| author.certificate.raw().clone())
-        .collect();
-    SyncRequest {
+        .map(|author| author.certificate.raw().clone());
+    let bundle = Bundle {
+        certificates: certificates.collect(),
+        envelopes: Vec::new(),
+    };
+    let request = SyncRequest {
         give_back: Some(Given {
             packs,
             ..Given::default()
         }),
-        ..phone.ask(
-            Some(Bundle {
-                certificates,
-                envelopes: Vec::new(),
-            }),
-            1_000_000,
-        )
-    }
+        ..phone.ask(Some(bundle), 1_000_000)
+    };
+    phone.send(&world.server, &request).unwrap();
 }
 
 fn ids(world: &World, record: RecordId) -> BTreeSet<EnvelopeId> {
@@ -80,8 +78,7 @@ fn packs_refill_a_server_that_lost_all_and_work_goes_on_upon_them() {
     let (_, mut giver) = people(&new);
     let mut other = new.grid_worker(12);
     other.pull(&new.server, 1_000_000);
-    let request = giving(&giver, packs.clone(), &[&author]);
-    giver.send(&new.server, &request).unwrap();
+    give(&new, &mut giver, packs.clone(), &[&author]);
     let both = BTreeSet::from([genesis.id(), first.id()]);
     assert_eq!(ids(&new, record), both);
     is_whole(&new);
@@ -91,8 +88,7 @@ fn packs_refill_a_server_that_lost_all_and_work_goes_on_upon_them() {
         world.server.store().read(read).unwrap()
     };
     let before = heads(&new);
-    let again = giving(&giver, packs, &[&author]);
-    giver.send(&new.server, &again).unwrap();
+    give(&new, &mut giver, packs, &[&author]);
     assert_eq!(
         statuses(&giver.push(&new.server, &[&first])),
         [Status::Accepted]
@@ -115,29 +111,33 @@ fn packs_refill_a_server_that_lost_all_and_work_goes_on_upon_them() {
 }
 
 #[test]
-fn a_pack_lets_in_what_waits_because_its_author_was_revoked_in_between() {
+fn a_pack_lets_in_what_waits_or_was_refused_because_its_author_was_revoked_in_between() {
     let old = World::new();
     let (mut author, _) = people(&old);
     let genesis = author.report("gas");
     let first = author.act(genesis.record(), &[genesis.id()], &comment("a"));
     author.push(&old.server, &[&genesis, &first]);
     let packs = packs_of(&old, 20);
-
-    let new = World::new();
-    let (_, mut giver) = people(&new);
-    let device = author.certificate.facts().device;
-    new.server.revoke(device, "admin", NOW).unwrap();
-    let bundle = author.bundle(&[&genesis]);
-    let answer = giver
-        .send(&new.server, &giver.ask(Some(bundle), 0))
-        .unwrap();
-    assert_eq!(statuses(&answer), [Status::Held(HeldReason::Revoked)]);
-    let request = giving(&giver, packs, &[&author]);
-    giver.send(&new.server, &request).unwrap();
-    let both = BTreeSet::from([genesis.id(), first.id()]);
-    assert_eq!(ids(&new, genesis.record()), both);
-    assert_eq!(new.server.waiting(10).unwrap(), []);
-    is_whole(&new);
+    for refused in [false, true] {
+        let new = World::new();
+        let (_, mut giver) = people(&new);
+        let device = author.certificate.facts().device;
+        new.server.revoke(device, "admin", NOW).unwrap();
+        let bundle = author.bundle(&[&genesis]);
+        let request = giver.ask(Some(bundle), 0);
+        let answer = giver.send(&new.server, &request).unwrap();
+        assert_eq!(statuses(&answer), [Status::Held(HeldReason::Revoked)]);
+        if refused {
+            // Whoever decides does not know that it was decided before.
+            let decided = new.server.decide(genesis.id(), false, "admin", NOW + 1);
+            assert_eq!(decided.unwrap().len(), 1);
+        }
+        give(&new, &mut giver, packs.clone(), &[&author]);
+        let both = BTreeSet::from([genesis.id(), first.id()]);
+        assert_eq!(ids(&new, genesis.record()), both);
+        assert_eq!(new.server.waiting(10).unwrap(), []);
+        is_whole(&new);
+    }
 }
 
 #[test]
@@ -164,13 +164,11 @@ fn a_forged_or_unlisted_pack_changes_nothing() {
     let new = World::new();
     let (_, mut giver) = people(&new);
     for packs in [unlisted, forged, flipped] {
-        let request = giving(&giver, vec![packs], &[&author]);
-        giver.send(&new.server, &request).unwrap();
+        give(&new, &mut giver, vec![packs], &[&author]);
         assert!(ids(&new, genesis.record()).is_empty());
     }
     is_whole(&new);
-    let request = giving(&giver, vec![batch.clone()], &[&author]);
-    giver.send(&new.server, &request).unwrap();
+    give(&new, &mut giver, vec![batch.clone()], &[&author]);
     assert_eq!(ids(&new, genesis.record()).len(), 1);
 }
 
@@ -201,8 +199,7 @@ fn pasts_that_only_meet_after_the_loss_become_one_in_any_order() {
         let new = World::new();
         let (_, mut giver) = people(&new);
         for place in order {
-            let request = giving(&giver, packs[place].clone(), &[&author, &worker]);
-            giver.send(&new.server, &request).unwrap();
+            give(&new, &mut giver, packs[place].clone(), &[&author, &worker]);
         }
         let all = BTreeSet::from([genesis.id(), here.id(), there.id()]);
         assert_eq!(ids(&new, record), all, "{order:?}");
@@ -376,12 +373,10 @@ fn what_a_pack_left_out_as_void_is_let_in_when_its_content_comes() {
         let new = World::new();
         let (_, mut giver) = people(&new);
         let mut other = new.grid_worker(12);
-        let request = giving(&giver, early.clone(), &[&author]);
-        giver.send(&new.server, &request).unwrap();
+        give(&new, &mut giver, early.clone(), &[&author]);
         other.pull(&new.server, 1_000_000);
         if in_a_pack {
-            let request = giving(&giver, late.clone(), &[&author]);
-            giver.send(&new.server, &request).unwrap();
+            give(&new, &mut giver, late.clone(), &[&author]);
         } else {
             let attested = HashMap::from([(edit.hash(), accepted)]);
             new.server.release_given_back(&attested, NOW + 9).unwrap();
