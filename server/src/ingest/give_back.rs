@@ -100,13 +100,9 @@ impl Server {
             let changed = void_clashing(&mut record, changed, now_ms, generation);
             let view = self.project(&record, &ground, now_ms);
             let plan = Plan {
-                record,
-                before,
-                fresh: Vec::new(),
                 changed,
-                missing: Vec::new(),
-                base: None,
                 view,
+                ..Plan::of(record, before)
             };
             let committed = self.commit(vec![plan], &ground, now_ms)?;
             drop(locked);

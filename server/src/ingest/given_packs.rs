@@ -145,11 +145,7 @@ impl Server {
             return Ok(None);
         }
         Ok(Some(Plan {
-            record,
-            before,
-            fresh: Vec::new(),
             changed,
-            missing: Vec::new(),
             view,
             base: Some(Base {
                 pack: BasePack {
@@ -160,6 +156,7 @@ impl Server {
                 in_place_of: news.in_place_of,
                 envelopes: news.envelopes,
             }),
+            ..Plan::of(record, before)
         }))
     }
 

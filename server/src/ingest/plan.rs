@@ -42,6 +42,21 @@ pub(crate) struct Plan {
     pub(super) view: Option<Projection>,
 }
 
+impl Plan {
+    /// With nothing to be stored yet.
+    pub(super) fn of(record: Record, before: Digest) -> Self {
+        Self {
+            record,
+            before,
+            fresh: Vec::new(),
+            changed: Vec::new(),
+            missing: Vec::new(),
+            base: None,
+            view: None,
+        }
+    }
+}
+
 /// A new envelope.
 pub(crate) struct Fresh {
     pub(super) raw: RawEnvelope,
@@ -108,26 +123,18 @@ impl Server {
         now_ms: i64,
     ) -> Result<Plan> {
         let (mut record, before) = self.open_record(id)?;
-        let listed: Vec<EnvelopeId> = group
-            .iter()
-            .map(|envelope| envelope.envelope().id())
-            .filter(|id| record.node(*id).is_some())
-            .collect();
-        let judgements = record.admit(group);
         let given: HashMap<EnvelopeId, &VerifiedEnvelope> = group
             .iter()
             .map(|envelope| (envelope.envelope().id(), envelope))
             .collect();
+        let listed = given.keys().copied();
+        let listed: Vec<_> = listed.filter(|id| record.node(*id).is_some()).collect();
+        let judgements = record.admit(group);
         let missing = nowhere(&judgements, &given);
         if !missing.is_empty() {
             return Ok(Plan {
-                record,
-                before,
-                fresh: Vec::new(),
-                changed: Vec::new(),
                 missing,
-                base: None,
-                view: None,
+                ..Plan::of(record, before)
             });
         }
         let generation = ground.mark.generation;
@@ -165,11 +172,8 @@ impl Server {
             void_clashing(&mut record, Vec::new(), now_ms, generation)
         };
         changed.retain(|(id, _)| !given.contains_key(id));
-        changed.extend(
-            listed
-                .into_iter()
-                .filter_map(|id| Some((id, record.node(id)?.verdict?))),
-        );
+        let verdict = |id| Some((id, record.node(id)?.verdict?));
+        changed.extend(listed.into_iter().filter_map(verdict));
         let mut fresh: Vec<Fresh> = Vec::with_capacity(given.len());
         for node in record.nodes() {
             if let (Some(envelope), Some(verdict)) = (given.get(&node.id), node.verdict) {
@@ -179,13 +183,10 @@ impl Server {
         fresh.extend(automatic::moves(self, &mut record, ground, now_ms)?);
         let view = self.project(&record, ground, now_ms);
         Ok(Plan {
-            record,
-            before,
             fresh,
             changed,
-            missing,
-            base: None,
             view,
+            ..Plan::of(record, before)
         })
     }
 

@@ -200,13 +200,10 @@ impl Server {
         let fresh = automatic::moves(self, &mut record, &ground, now_ms)?;
         let view = self.project(&record, &ground, now_ms);
         let plan = Plan {
-            record,
-            before,
             fresh,
             changed: changed.clone(),
-            missing: Vec::new(),
-            base: None,
             view,
+            ..Plan::of(record, before)
         };
         let (decided, decider) = (changed.clone(), by.to_owned());
         let committed = self.commit_with(vec![plan], &ground, now_ms, move |tx, touched| {

@@ -33,13 +33,9 @@ impl Server {
         let made = fresh.len();
         let view = self.project(&record, &ground, now_ms);
         let plan = Plan {
-            record,
-            before,
             fresh,
-            changed: Vec::new(),
-            missing: Vec::new(),
-            base: None,
             view,
+            ..Plan::of(record, before)
         };
         // Should the ground have shifted, the next tick finds the record due again.
         let committed = self.commit(vec![plan], &ground, now_ms)?;

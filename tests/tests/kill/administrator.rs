@@ -60,11 +60,10 @@ static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
         let from = town.folder().join(format!("server.db{ending}"));
         std::fs::copy(from, data.join(format!("{DATABASE}{ending}"))).unwrap();
     }
-    let mut people = String::from("external_id,public_name,role,areas,unit\n");
-    for n in 0..PEOPLE {
-        people.push_str(&format!("new-{n},网格员{n},grid_worker,{GRID},\n"));
-    }
-    std::fs::write(folder.path().join("people.csv"), people).unwrap();
+    let head = "external_id,public_name,role,areas,unit\n".to_owned();
+    let person = |n| format!("new-{n},网格员{n},grid_worker,{GRID},\n");
+    let people: Vec<String> = (0..PEOPLE).map(person).collect();
+    std::fs::write(folder.path().join("people.csv"), head + &people.concat()).unwrap();
     let files = Files::read(folder.path());
     let now = counts(&data);
     assert!(then.envelopes < now.envelopes);
