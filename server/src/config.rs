@@ -14,5 +14,11 @@ pub use typed::{
     Config, LimitsConfig, LogConfig, LogFormat, RulesConfig, ServerConfig, StoreConfig, TlsFiles,
 };
 
+/// The line of a text, from 1, in which the byte stands.
+pub(crate) fn line_at(text: &str, byte: usize) -> usize {
+    let before = text.as_bytes().iter().take(byte);
+    before.filter(|byte| **byte == b'\n').count() + 1
+}
+
 #[cfg(test)]
 mod tests;

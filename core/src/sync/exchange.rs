@@ -163,7 +163,7 @@ impl Run {
             self.lacks(asked, &response.missing);
         }
         if let Some(repair) = &mut self.repair {
-            match repair.answered(port, &answer.request().repair, &response.repair) {
+            match repair.answered(port, &answer.request().repair, &response.repair, now_ms) {
                 // What the server says can not be followed. The next sync begins the repair anew.
                 Err(RepairError::Reconcile(_)) => {
                     self.repair = None;
@@ -320,7 +320,9 @@ impl Run {
             return Ok(false);
         }
         self.report.equal = port.combined_digest()? == response.heads;
-        if self.report.equal {
+        let strays = port.strays()?;
+        let not_taken = self.report.incidents.contains(&Incident::NotTaken);
+        if self.report.equal && (strays.is_empty() || not_taken) {
             return Ok(true);
         }
         if stirred {
@@ -328,17 +330,21 @@ impl Run {
             self.all_cursors = true;
             return Ok(false);
         }
-        if !self.new_generation || self.attempts > 0 {
+        if !self.report.equal && (!self.new_generation || self.attempts > 0) {
             self.report.note(Incident::DigestMismatch);
         }
         self.attempts += 1;
         if self.attempts > REPAIR_ATTEMPTS_MAX {
-            if !self.report.incidents.contains(&Incident::NotTaken) {
+            if !not_taken {
                 self.report.note(Incident::Unrepaired);
             }
             return Ok(true);
         }
-        self.repair = Some(Repair::start(port)?);
+        self.repair = Some(if self.report.equal {
+            Repair::of_strays(port, &strays)?
+        } else {
+            Repair::start(port)?
+        });
         Ok(false)
     }
 }

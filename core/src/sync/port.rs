@@ -170,7 +170,19 @@ pub trait StarPort {
     fn revocations(&self) -> Result<Vec<Vec<u8>>, PortError>;
 
     /// The server has the record, and not in this stream: the same as a `Withdraw` that was missed.
-    fn detach(&mut self, stream: &StreamId, record: &RecordId) -> Result<(), PortError>;
+    fn detach(
+        &mut self,
+        stream: &StreamId,
+        record: &RecordId,
+        now_ms: i64,
+    ) -> Result<(), PortError>;
+
+    /// Records with verdicts that no stream holds, and of which it is not known whether the server still has them:
+    /// they came by a meeting, or were here when the server was restored.
+    fn strays(&self) -> Result<Vec<RecordId>, PortError>;
+
+    /// The server has all that is settled of a stray record.
+    fn settle_stray(&mut self, record: &RecordId, now_ms: i64) -> Result<(), PortError>;
 }
 
 /// A replica as a meeting with another phone sees it.

@@ -1,7 +1,8 @@
 //! Making the phone and the server equal again, stream by stream, after their digests have differed.
 //!
 //! Reconciliation names the records that differ; lists of ids with verdicts say how; what the phone lacks is
-//! asked for and what the server lacks is given back. A step is forgotten only when its answer has been
+//! asked for and what the server lacks is given back. Of a record that no stream of the phone holds only the
+//! lists can tell whether the server has it. A step is forgotten only when its answer has been
 //! applied, so a lost answer repeats the step.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -22,12 +23,23 @@ pub(super) enum RepairError {
     Reconcile(#[from] ReconcileError),
 }
 
+/// Where a record was found whose lists are to be compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    /// On both sides of the stream.
+    Both,
+    /// Only on the phone's.
+    OnlyHere,
+    /// On the phone, in no stream.
+    Stray,
+}
+
 /// A repair under way.
 #[derive(Debug, Default)]
 pub(super) struct Repair {
     comparing: BTreeMap<StreamId, Initiator>,
-    /// Records to compare by their lists; `true` where only the phone has the record in this stream.
-    ids: VecDeque<(StreamId, RecordId, bool)>,
+    /// Records to compare by their lists.
+    ids: VecDeque<(StreamId, RecordId, Found)>,
     want_records: VecDeque<(StreamId, RecordId)>,
     want_envelopes: VecDeque<(StreamId, EnvelopeId)>,
     give: GiveAsk,
@@ -51,6 +63,18 @@ impl Repair {
             }
         }
         Ok(repair)
+    }
+
+    /// Begins on records that no stream holds. Any stream that may be read will do to ask about them.
+    pub(super) fn of_strays(port: &dyn StarPort, strays: &[RecordId]) -> Result<Self, PortError> {
+        let streams = port.cursors()?.into_iter().map(|cursor| cursor.stream);
+        let asked = streams.filter(holds_records).take(1);
+        let asked =
+            asked.flat_map(|stream| strays.iter().map(move |id| (stream, *id, Found::Stray)));
+        Ok(Self {
+            ids: asked.collect(),
+            ..Self::default()
+        })
     }
 
     /// Whether nothing is left to do.
@@ -184,6 +208,7 @@ impl Repair {
         port: &mut dyn StarPort,
         asks: &[RepairAsk],
         answers: &[RepairAnswer],
+        now_ms: i64,
     ) -> Result<(), RepairError> {
         for (ask, answer) in asks.iter().zip(answers) {
             if ask.stream != answer.stream {
@@ -207,7 +232,22 @@ impl Repair {
                     },
                 ) if record == about => {
                     let have: BTreeSet<EnvelopeId> = settled.iter().map(|line| line.id).collect();
-                    self.listed(port, ask.stream, *record, &have, reader_lacks, server_lacks)?;
+                    let found = self.found(&ask.stream, record);
+                    if reader_lacks.is_empty() && server_lacks.is_empty() {
+                        match found {
+                            Found::Both => {}
+                            Found::OnlyHere => port.detach(&ask.stream, record, now_ms)?,
+                            Found::Stray => port.settle_stray(record, now_ms)?,
+                        }
+                    }
+                    self.listed(
+                        ask.stream,
+                        *record,
+                        found,
+                        &have,
+                        reader_lacks,
+                        server_lacks,
+                    );
                 }
                 (RepairStep::Want { records, envelopes }, RepairFound::Given { .. }) => {
                     self.want_records
@@ -234,8 +274,12 @@ impl Repair {
         let theirs: BTreeSet<RecordId> = theirs.iter().map(|element| element.record).collect();
         self.differing += u32::try_from(ours.union(&theirs).count()).unwrap_or(u32::MAX);
         for record in &ours {
-            self.ids
-                .push_back((stream, *record, !theirs.contains(record)));
+            let found = if theirs.contains(record) {
+                Found::Both
+            } else {
+                Found::OnlyHere
+            };
+            self.ids.push_back((stream, *record, found));
         }
         for record in theirs.difference(&ours) {
             // It may be here already by another stream; then a pack would tell nothing new but where it
@@ -245,23 +289,24 @@ impl Repair {
         Ok(())
     }
 
+    /// Takes a record off the list.
+    fn found(&mut self, stream: &StreamId, record: &RecordId) -> Found {
+        let at = |(s, r, _): &(StreamId, RecordId, Found)| (s, r) == (stream, record);
+        let taken = self.ids.iter().position(at);
+        let taken = taken.and_then(|at| self.ids.remove(at));
+        taken.map_or(Found::Both, |(_, _, found)| found)
+    }
+
     fn listed(
         &mut self,
-        port: &mut dyn StarPort,
         stream: StreamId,
         record: RecordId,
+        found: Found,
         have: &BTreeSet<EnvelopeId>,
         reader_lacks: &[EnvelopeId],
         server_lacks: &[EnvelopeId],
-    ) -> Result<(), RepairError> {
-        let only_here = self
-            .ids
-            .iter()
-            .any(|(s, r, only)| (*s, *r) == (stream, record) && *only);
-        self.ids.retain(|(s, r, _)| (*s, *r) != (stream, record));
-        if only_here && reader_lacks.is_empty() && server_lacks.is_empty() {
-            port.detach(&stream, &record)?;
-        }
+    ) {
+        self.differing += u32::from(found == Found::Stray && !server_lacks.is_empty());
         self.want_envelopes
             .extend(reader_lacks.iter().map(|id| (stream, *id)));
         let mut lacks: Vec<EnvelopeId> = server_lacks
@@ -277,7 +322,6 @@ impl Repair {
         } else {
             self.give.envelopes.append(&mut lacks);
         }
-        Ok(())
     }
 
     fn close(&mut self, stream: &StreamId) {

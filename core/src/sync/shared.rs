@@ -66,7 +66,20 @@ impl<P: StarPort> StarPort for Arc<Mutex<P>> {
         held(self).revocations()
     }
 
-    fn detach(&mut self, stream: &StreamId, record: &RecordId) -> Result<(), PortError> {
-        held(self).detach(stream, record)
+    fn detach(
+        &mut self,
+        stream: &StreamId,
+        record: &RecordId,
+        now_ms: i64,
+    ) -> Result<(), PortError> {
+        held(self).detach(stream, record, now_ms)
+    }
+
+    fn strays(&self) -> Result<Vec<RecordId>, PortError> {
+        held(self).strays()
+    }
+
+    fn settle_stray(&mut self, record: &RecordId, now_ms: i64) -> Result<(), PortError> {
+        held(self).settle_stray(record, now_ms)
     }
 }

@@ -113,6 +113,7 @@ pub(super) struct Phone {
     pub(super) generation: u32,
     pub(super) revocations: Vec<Vec<u8>>,
     pub(super) detached: BTreeSet<(StreamId, RecordId)>,
+    pub(super) strays: BTreeSet<RecordId>,
     /// The next `apply` fails before it commits.
     pub(super) broken: bool,
     pub(super) writes: u64,
@@ -129,6 +130,7 @@ impl Phone {
             generation: 0,
             revocations: Vec::new(),
             detached: BTreeSet::new(),
+            strays: BTreeSet::new(),
             broken: false,
             writes: 0,
         }

@@ -5,6 +5,7 @@
 use super::Context;
 use crate::api;
 use crate::error::{Phrase, Result};
+use crate::rules::Rules;
 
 /// It needs no more than what every command takes.
 #[derive(Debug, clap::Args)]
@@ -16,6 +17,7 @@ pub(super) fn run(_: &Args, context: &mut Context<'_>) -> Result<()> {
     if let Some(files) = &effective.config.server.tls {
         api::load_tls(files)?;
     }
+    Rules::read(effective.config.rules.path.as_deref())?;
     let mut section = "";
     for setting in &effective.settings {
         if setting.key.section != section {

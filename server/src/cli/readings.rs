@@ -12,7 +12,7 @@ use crate::limits::READINGS_KEPT_DAYS;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    #[arg(long, value_name = "MEMBER", help = "cli.arg_of_member")]
+    #[arg(long, value_name = "MEMBER", help = "cli.arg_of_reader")]
     member: Option<String>,
     #[arg(long, value_name = "RECORD", help = "cli.arg_of_record")]
     record: Option<String>,

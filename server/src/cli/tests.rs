@@ -161,6 +161,23 @@ fn check_config_prints_a_file_that_says_the_same_again() {
 }
 
 #[test]
+fn check_config_reads_what_the_configuration_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let rules = folder.path().join("rules.toml");
+    let set = format!("rules.path={}", rules.display());
+    let args = ["check-config", "--lang", "en", "--set", &set];
+    let absent = run_with(&[], &args);
+    assert_ne!(absent.code, 0);
+    assert!(absent.err.contains("rules.unreadable"), "{}", absent.err);
+    std::fs::write(&rules, "version = 1\nsurprise = 1\n").unwrap();
+    let wrong = run_with(&[], &args);
+    assert!(wrong.err.contains("rules.malformed"), "{}", wrong.err);
+    assert!(wrong.err.contains("Line 2"), "{}", wrong.err);
+    std::fs::write(&rules, "version = 1\n").unwrap();
+    assert_eq!(run_with(&[], &args).code, 0);
+}
+
+#[test]
 fn a_file_that_cannot_be_used_exits_with_3_and_names_the_cause() {
     let missing = run_with(&[], &["check-config", "--config", "no/such.toml"]);
     assert_eq!(missing.code, 3);

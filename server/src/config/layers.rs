@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
 use super::keys::{KEYS, Key, Kind, Value};
+use super::line_at;
 use super::typed::Config;
 use crate::error::{Phrase, Problem, Result};
 use crate::limits::CONFIG_BYTES_MAX;
@@ -221,14 +222,7 @@ fn read_file(path: &Path, chosen: &mut Chosen) -> Result<()> {
             .with("file", path.display())
             .with("max", CONFIG_BYTES_MAX));
     }
-    let line_of = |at: usize| {
-        text.as_bytes()
-            .iter()
-            .take(at)
-            .filter(|b| **b == b'\n')
-            .count()
-            + 1
-    };
+    let line_of = |at: usize| line_at(&text, at);
     let document = DeTable::parse(&text).map_err(|error| {
         Problem::new("config.syntax")
             .with("file", path.display())

@@ -3,43 +3,21 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use onegrid_core::domain::stream::StreamId;
-use onegrid_core::id::{MemberId, RecordId};
+use onegrid_core::id::MemberId;
 use onegrid_core::net::{Driver, NetConfig, NetError, OsRandom, Status, Traffic, enrol};
 use onegrid_core::replica::{FileKey, MarkerFile, Replica, ReplicaError, ReplicaOptions};
-use onegrid_core::sync::answer::Answer;
-use onegrid_core::sync::port::{
-    Applied, GiveAsk, Given, Identity, OutboxAsk, PortError, StarPort, StreamItem,
-};
 use onegrid_core::sync::report::Report;
 use onegrid_core::trust::invitation::Ticket;
-use onegrid_core::trust::session::SessionGrant;
 use onegrid_core::trust::sign::SecretKey;
-use onegrid_core::wire::cursor::Cursor;
-use onegrid_core::wire::digest::Digest;
-use onegrid_core::wire::message::Bundle;
-use onegrid_core::wire::repair::Settled;
 use rand_core::Rng as _;
 use tokio::sync::watch;
 
 use super::deployment::io_failed;
 use crate::error::{Problem, Result};
 
-/// A handle of the replica: the screen holds one, the driver another.
-#[derive(Clone)]
-pub(super) struct Handle(Arc<Mutex<Replica>>);
-
-impl Handle {
-    /// The replica, once whoever uses it now is done.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Replica> {
-        // Every call of a replica is one transaction: a panic in one leaves it as it was before.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// The way to the server.
 struct Line {
-    driver: Driver<Handle>,
+    driver: Driver<Arc<Mutex<Replica>>>,
     online: bool,
     /// Bytes of the drivers before this one.
     spent: Traffic,
@@ -50,7 +28,8 @@ struct Line {
 pub(super) struct Phone {
     name: &'static str,
     member: MemberId,
-    replica: Handle,
+    /// The screen holds it, and the driver.
+    replica: Arc<Mutex<Replica>>,
     config: NetConfig,
     line: Mutex<Line>,
 }
@@ -83,8 +62,8 @@ impl Phone {
             .enrol(root, &enrolled.server_keys, &enrolled.certificate)
             .map_err(coded)?;
         let member = replica.own_member().ok_or("replica.not_enrolled")?;
-        let replica = Handle(Arc::new(Mutex::new(replica)));
-        let driver = Driver::new(replica.clone(), &config).map_err(|e| e.code().to_owned())?;
+        let replica = Arc::new(Mutex::new(replica));
+        let driver = Driver::new(Arc::clone(&replica), &config).map_err(|e| e.code().to_owned())?;
         Ok(Self {
             name,
             member,
@@ -114,9 +93,10 @@ impl Phone {
         matches!(self.name, "lead" | "volunteer-1" | "volunteer-2")
     }
 
-    /// The replica.
+    /// The replica, once whoever uses it now is done.
     pub(super) fn replica(&self) -> MutexGuard<'_, Replica> {
-        self.replica.lock()
+        // Every call of a replica is one transaction: a panic in one leaves it as it was before.
+        self.replica.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
@@ -152,7 +132,9 @@ impl Phone {
         &self,
         config: &NetConfig,
     ) -> std::result::Result<Report, NetError> {
-        Driver::new(self.replica.clone(), config)?.sync_once().await
+        Driver::new(Arc::clone(&self.replica), config)?
+            .sync_once()
+            .await
     }
 
     /// Switches the network on or off for a driver that runs by itself; gives the new driver's status.
@@ -162,7 +144,7 @@ impl Phone {
         line.driver.cancel();
         let spent = line.driver.traffic();
         line.spent = sum(line.spent, spent);
-        let driver = Driver::new(self.replica.clone(), &self.config);
+        let driver = Driver::new(Arc::clone(&self.replica), &self.config);
         line.driver = driver.map_err(|error| Problem::new("server.internal").because(&error))?;
         if !online {
             return Ok(None);
@@ -210,63 +192,5 @@ fn sum(a: Traffic, b: Traffic) -> Traffic {
         bytes_up: a.bytes_up + b.bytes_up,
         bytes_down: a.bytes_down + b.bytes_down,
         round_trips: a.round_trips + b.round_trips,
-    }
-}
-
-impl StarPort for Handle {
-    fn identity(&self) -> std::result::Result<Identity, PortError> {
-        StarPort::identity(&*self.lock())
-    }
-
-    fn welcomed(&mut self, grant: &SessionGrant) -> std::result::Result<(), PortError> {
-        self.lock().welcomed(grant)
-    }
-
-    fn cursors(&self) -> std::result::Result<Vec<Cursor>, PortError> {
-        self.lock().cursors()
-    }
-
-    fn writes(&self) -> u64 {
-        self.lock().writes()
-    }
-
-    fn generation(&self) -> std::result::Result<u32, PortError> {
-        self.lock().generation()
-    }
-
-    fn outbox(&self, ask: &OutboxAsk<'_>) -> std::result::Result<Bundle, PortError> {
-        self.lock().outbox(ask)
-    }
-
-    fn apply(&mut self, answer: &Answer, now_ms: i64) -> std::result::Result<Applied, PortError> {
-        self.lock().apply(answer, now_ms)
-    }
-
-    fn combined_digest(&self) -> std::result::Result<Digest, PortError> {
-        self.lock().combined_digest()
-    }
-
-    fn stream_items(&self, stream: &StreamId) -> std::result::Result<Vec<StreamItem>, PortError> {
-        self.lock().stream_items(stream)
-    }
-
-    fn settled(&self, record: &RecordId) -> std::result::Result<Vec<Settled>, PortError> {
-        self.lock().settled(record)
-    }
-
-    fn give(&self, ask: &GiveAsk) -> std::result::Result<Given, PortError> {
-        self.lock().give(ask)
-    }
-
-    fn revocations(&self) -> std::result::Result<Vec<Vec<u8>>, PortError> {
-        StarPort::revocations(&*self.lock())
-    }
-
-    fn detach(
-        &mut self,
-        stream: &StreamId,
-        record: &RecordId,
-    ) -> std::result::Result<(), PortError> {
-        self.lock().detach(stream, record)
     }
 }

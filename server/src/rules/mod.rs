@@ -14,6 +14,7 @@ use onegrid_core::domain::{AreaPath, Code};
 use onegrid_core::id::UnitId;
 use serde::Deserialize;
 
+use crate::config::line_at;
 use crate::error::{Problem, Result};
 use crate::limits::{RULE_MINUTES_MAX, RULES_BYTES_MAX, RULES_MAX};
 
@@ -116,7 +117,11 @@ impl Rules {
         let file: File = toml::from_str(text).map_err(|error| {
             Problem::new("rules.malformed")
                 .with("path", name)
-                .with("reason", error.message())
+                .with(
+                    "line",
+                    line_at(text, error.span().map_or(0, |span| span.start)),
+                )
+                .because(&error)
         })?;
         if file.version != 1 || file.rule.len() > RULES_MAX {
             return Err(bad(&name, "version"));
@@ -222,6 +227,8 @@ fn bad(path: &dyn std::fmt::Display, rule: &str) -> Problem {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+    use onegrid_core::texts::Lang;
+
     use super::*;
 
     #[test]
@@ -267,5 +274,8 @@ mod tests {
         ] {
             assert_eq!(Rules::parse(&text, "f").unwrap_err().code(), code, "{text}");
         }
+        let wrong = Rules::parse("version = 1\n\nrule = 7\n", "f").unwrap_err();
+        let sentence = wrong.sentence(Lang::En);
+        assert!(sentence.contains("Line 3"), "{sentence}");
     }
 }

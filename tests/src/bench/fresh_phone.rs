@@ -201,7 +201,20 @@ impl StarPort for Watched {
         self.replica.revocations()
     }
 
-    fn detach(&mut self, stream: &StreamId, record: &RecordId) -> Result<(), PortError> {
-        self.replica.detach(stream, record)
+    fn detach(
+        &mut self,
+        stream: &StreamId,
+        record: &RecordId,
+        now_ms: i64,
+    ) -> Result<(), PortError> {
+        self.replica.detach(stream, record, now_ms)
+    }
+
+    fn strays(&self) -> Result<Vec<RecordId>, PortError> {
+        self.replica.strays()
+    }
+
+    fn settle_stray(&mut self, record: &RecordId, now_ms: i64) -> Result<(), PortError> {
+        self.replica.settle_stray(record, now_ms)
     }
 }

@@ -5,7 +5,7 @@ use super::super::engine::write::Writing;
 use super::super::error::ReplicaError;
 use super::super::table::envelope::Origin;
 use super::super::table::meta::{self, Name};
-use super::super::table::{attestation, envelope, notice, record, stream};
+use super::super::table::{attestation, envelope, notice, record, stray, stream};
 use super::intake::{Incoming, Intake};
 use super::{directory, membership, receipt};
 use crate::domain::stream::StreamId;
@@ -55,9 +55,11 @@ impl Replica {
     }
 }
 
-/// The server was restored: what it had turned down it may not remember, so it is asked again.
+/// The server was restored: what it had turned down it may not remember, so it is asked again. For what no stream
+/// holds no digest speaks.
 fn next_generation(writing: &mut Writing<'_>, generation: u32) -> Result<(), ReplicaError> {
     meta::put(writing.conn, Name::Generation, &generation.to_be_bytes())?;
+    stray::insert_all(writing.conn)?;
     for record in envelope::ask_again(writing.conn)? {
         writing.reload(record)?;
     }

@@ -4,8 +4,8 @@ use super::super::engine::write::Writing;
 use super::super::engine::{load, project};
 use super::super::error::ReplicaError;
 use super::super::table::{
-    bulletin, directory, envelope, notice, pack, record, stream, stream_record, verdict_change,
-    withdrawn,
+    bulletin, directory, envelope, notice, pack, record, stray, stream, stream_record,
+    verdict_change, withdrawn,
 };
 use crate::domain::stream::StreamId;
 use crate::id::RecordId;
@@ -38,6 +38,7 @@ pub(super) fn add(writing: &Writing<'_>, stream_no: i64, id: RecordId) -> Result
         let before = stream::digest(writing.conn, stream_no)?;
         stream::set_digest(writing.conn, stream_no, before.plus(digest))?;
         withdrawn::delete(writing.conn, id)?;
+        stray::delete(writing.conn, id)?;
     }
     Ok(())
 }
@@ -58,6 +59,16 @@ pub(super) fn remove(
         withdrawn::insert(writing.conn, id)?;
     }
     Ok(())
+}
+
+/// The server has all of a stray record that has a verdict. Where no stream of this reader has taken it up, it is
+/// as if a `Withdraw` had been missed; what the person wrote in stays, since nobody withdrew it.
+pub(super) fn settle_stray(writing: &mut Writing<'_>, id: RecordId) -> Result<(), ReplicaError> {
+    stray::delete(writing.conn, id)?;
+    if stream_record::streams_of(writing.conn, id)?.is_empty() && !wrote_in(writing, id)? {
+        withdrawn::insert(writing.conn, id)?;
+    }
+    purge_withdrawn(writing)
 }
 
 /// Forgets the withdrawn records of which nothing waits any more: for its delivery, or, of this phone's own
@@ -88,6 +99,7 @@ fn forget(writing: &mut Writing<'_>, id: RecordId) -> Result<(), ReplicaError> {
     verdict_change::delete_record(conn, id)?;
     pack::delete(conn, id)?;
     withdrawn::delete(conn, id)?;
+    stray::delete(conn, id)?;
     writing.forget(id);
     crate::crdt::forget_rebuilt();
     Ok(())

@@ -7,7 +7,7 @@ use super::super::engine::write::Writing;
 use super::super::engine::{Replica, load};
 use super::super::error::ReplicaError;
 use super::super::table::envelope::{self, Origin};
-use super::super::table::{attestation, directory, pack, record, withdrawn};
+use super::super::table::{attestation, directory, pack, record, stray, withdrawn};
 use super::intake::{Incoming, Intake};
 use super::sql;
 use crate::domain::directory::DirectoryEntry;
@@ -188,6 +188,9 @@ impl Replica {
             intake.sealed(&given.give_back.sealed)?;
             for id in came.difference(&here) {
                 forget_unreadable(intake.writing, own.facts(), *id)?;
+            }
+            for id in &came {
+                stray::insert(intake.writing.conn, *id)?;
             }
             intake.finish()
         })

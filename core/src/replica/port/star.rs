@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::engine::{Replica, load};
 use super::super::error::ReplicaError;
 use super::super::table::meta::{self, Name};
-use super::super::table::{certificate, directory, record, stream, stream_record};
+use super::super::table::{certificate, directory, record, stray, stream, stream_record};
 use super::{apply, membership, sql};
 use crate::domain::stream::StreamId;
 use crate::id::RecordId;
@@ -101,8 +101,13 @@ impl Replica {
         Ok(items)
     }
 
-    fn detach_record(&mut self, id: StreamId, record: RecordId) -> Result<(), ReplicaError> {
-        self.write(0, |writing| {
+    fn detach_record(
+        &mut self,
+        id: StreamId,
+        record: RecordId,
+        now_ms: i64,
+    ) -> Result<(), ReplicaError> {
+        self.write(now_ms, |writing| {
             let Some(known) = stream::get(writing.conn, id)? else {
                 return Ok(());
             };
@@ -172,7 +177,20 @@ impl StarPort for Replica {
         directory::revocations(&self.conn).map_err(sql)
     }
 
-    fn detach(&mut self, stream: &StreamId, record: &RecordId) -> Result<(), PortError> {
-        Ok(self.detach_record(*stream, *record)?)
+    fn detach(
+        &mut self,
+        stream: &StreamId,
+        record: &RecordId,
+        now_ms: i64,
+    ) -> Result<(), PortError> {
+        Ok(self.detach_record(*stream, *record, now_ms)?)
+    }
+
+    fn strays(&self) -> Result<Vec<RecordId>, PortError> {
+        stray::all(&self.conn).map_err(sql)
+    }
+
+    fn settle_stray(&mut self, record: &RecordId, now_ms: i64) -> Result<(), PortError> {
+        Ok(self.write(now_ms, |writing| membership::settle_stray(writing, *record))?)
     }
 }

@@ -15,6 +15,7 @@ pub(super) mod record_list;
 pub(super) mod record_map;
 pub(super) mod record_search;
 pub(super) mod sealed;
+pub(super) mod stray;
 pub(super) mod stream;
 pub(super) mod stream_record;
 pub(super) mod verdict_change;

@@ -121,8 +121,17 @@ impl StarPort for Phone {
         Ok(self.revocations.clone())
     }
 
-    fn detach(&mut self, stream: &StreamId, record: &RecordId) -> Result<(), PortError> {
+    fn detach(&mut self, stream: &StreamId, record: &RecordId, _: i64) -> Result<(), PortError> {
         self.detached.insert((*stream, *record));
+        Ok(())
+    }
+
+    fn strays(&self) -> Result<Vec<RecordId>, PortError> {
+        Ok(self.strays.iter().copied().collect())
+    }
+
+    fn settle_stray(&mut self, record: &RecordId, _: i64) -> Result<(), PortError> {
+        self.strays.remove(record);
         Ok(())
     }
 }

@@ -1,14 +1,14 @@
 // Every word of the page, in Chinese and English. Codes are those of the API.
 "use strict";
 const WORDS = {
-  tagline: ["离线优先的网格治理：没有网络也能登记，写下的都不会丢", "Offline-first neighbourhood governance: written without a network, never lost"],
+  tagline: ["离线优先的网格治理：没有网络也能登记，写下的不会悄悄丢失", "Offline-first neighbourhood governance: written without a network, never silently lost"],
   guide_title: ["两分钟看懂", "Understand it in two minutes"],
   guide_1: ["关掉左边手机的网络", "Switch the left phone's network off"],
   guide_2: ["在它上面报一个隐患：显示“仅存本机”", "Report a hazard on it: it says “on this phone”"],
   guide_3: ["打开网络：变成“已送达”，右边出现这一条", "Switch it on: it says “delivered” and appears on the right"],
   guide_4: ["在指挥中心打开它，派单", "Open it in the command room and dispatch it"],
   guide_5: ["把中间的手机换成处置员：签收、处结", "Make the middle phone a handler's: accept, resolve"],
-  guide_6: ["断网时两部手机改同一项，再联网：看冲突卡", "Change the same field on two phones offline, then connect: a conflict card"],
+  guide_6: ["断网时两部手机改同一项，再联网：在冲突卡上选定一个", "Change the same field on two phones offline, connect, and settle the conflict card"],
   foot: ["真实的服务器进程与加密的手机数据库都在这台电脑上；人物和事件都是虚构的。", "A real server process and encrypted phone databases, all on this machine. People and cases are invented."],
   person: ["使用者", "Person"],
   network: ["网络", "Network"],
