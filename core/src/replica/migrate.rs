@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_content_shown.sql"),
     include_str!("migrations/0006_sealed.sql"),
     include_str!("migrations/0007_stray.sql"),
+    include_str!("migrations/0008_attestation_once.sql"),
 ];
 
 /// Whether this code knows the file's schema.

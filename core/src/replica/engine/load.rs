@@ -87,10 +87,33 @@ pub(in crate::replica) fn record(
     if let Some(record) = certificates.recent.borrow_mut().get(conn, id) {
         return Ok(Some(record));
     }
+    let record = read(conn, certificates, id, false)?;
+    if let Some(record) = &record {
+        let mut recent = certificates.recent.borrow_mut();
+        recent.put(conn, id, record);
+    }
+    Ok(record)
+}
+
+/// The same with what is only carried: what it is about can be known of that too.
+pub(in crate::replica) fn with_carried(
+    conn: &Connection,
+    certificates: &Certificates,
+    id: RecordId,
+) -> Result<Option<Record>, ReplicaError> {
+    read(conn, certificates, id, true)
+}
+
+fn read(
+    conn: &Connection,
+    certificates: &Certificates,
+    id: RecordId,
+    carried_too: bool,
+) -> Result<Option<Record>, ReplicaError> {
     let mut packs = packs(conn, id)?;
     let mut envelopes = Vec::new();
     for stored in envelope::of_record(conn, id)? {
-        if stored.carried {
+        if stored.carried && !carried_too {
             continue;
         }
         let verified = from_store(conn, certificates, stored.raw)?;
@@ -119,8 +142,6 @@ pub(in crate::replica) fn record(
     let mut record = Record::load(id, past).map_err(|_| ReplicaError::Inconsistent)?;
     let changed = verdict_change::of_record(conn, id)?;
     record.set_verdicts(changed.into_iter().map(|(id, verdict, _)| (id, verdict)));
-    let mut recent = certificates.recent.borrow_mut();
-    recent.put(conn, id, &record);
     Ok(Some(record))
 }
 

@@ -19,7 +19,7 @@ use crate::wire::verdict::{Status, Verdict};
 /// An envelope from outside with what is known about it.
 pub(super) struct Incoming {
     pub(super) raw: RawEnvelope,
-    /// The verdict that the server signed, with the number of its attestation.
+    /// What the server signed of it, with the number of the attestation. Of another phone it need not count.
     pub(super) verdict: Option<(Verdict, i64)>,
 }
 
@@ -35,6 +35,8 @@ pub(super) struct Intake<'a, 'w> {
     not_accepted: BTreeMap<RecordId, Vec<(EnvelopeId, Status)>>,
     /// Certificates that are named by what was believed.
     pub(super) named: HashSet<Hash>,
+    /// Records of which nothing was here before.
+    pub(super) unknown: BTreeSet<RecordId>,
 }
 
 impl<'a, 'w> Intake<'a, 'w> {
@@ -45,6 +47,7 @@ impl<'a, 'w> Intake<'a, 'w> {
             applied: Applied::default(),
             not_accepted: BTreeMap::new(),
             named: HashSet::new(),
+            unknown: BTreeSet::new(),
         }
     }
 
@@ -75,10 +78,14 @@ impl<'a, 'w> Intake<'a, 'w> {
 
     fn record(&mut self, id: RecordId, batch: Vec<Attested>) -> Result<(), ReplicaError> {
         let mut record = self.writing.take(id)?;
+        if record.nodes().is_empty() && !envelope::has_record(self.writing.conn, id)? {
+            self.unknown.insert(id);
+        }
         let mut verdicts: HashMap<EnvelopeId, (Verdict, i64)> = HashMap::new();
         let mut fresh = Vec::new();
         let mut carried = Vec::new();
-        for (envelope, verdict) in batch {
+        for (envelope, said) in batch {
+            let verdict = said.filter(|(verdict, _)| self.counts(verdict));
             if let Some(verdict) = verdict {
                 verdicts.insert(envelope.id(), verdict);
             }
@@ -87,13 +94,13 @@ impl<'a, 'w> Intake<'a, 'w> {
             if known.is_some_and(|node| !node.is_stub()) {
                 continue;
             }
-            let Some(verified) = self.verified(envelope, verdict.is_some())? else {
+            // What is not settled vouches for nothing: it may be the answer to a forgery.
+            let settled = verdict.is_some_and(|(verdict, _)| verdict.status.is_settled());
+            let Some(verified) = self.verified(envelope, settled)? else {
                 continue;
             };
             self.named.insert(verified.envelope().header().certificate);
-            let author = verified.envelope().header().author;
-            let revoked = directory::is_revoked(self.writing.conn, author)?;
-            if revoked && verdict.is_none() {
+            if verdict.is_none() && self.waits(verified.envelope(), said.is_some())? {
                 carried.push(verified);
             } else {
                 fresh.push(verified);
@@ -120,8 +127,25 @@ impl<'a, 'w> Intake<'a, 'w> {
         Ok(())
     }
 
-    /// Stores what is not applied here but taken along: work of revoked devices and what builds on it. What
-    /// builds on something that is not here at all is left out.
+    /// Whether a verdict counts that came this way. Of another phone only a settled one does: only that says
+    /// for good that a server has the envelope. One that held it or turned it down may have lost it since, or
+    /// was shown other bytes under its hash; so whatever is not delivered stays to be sent.
+    fn counts(&self, verdict: &Verdict) -> bool {
+        self.origin == Origin::Server || verdict.status.is_settled()
+    }
+
+    /// Whether what has no verdict is only taken along, for the server to judge: it is so already, its author's
+    /// device is revoked, or it was held or turned down, as another phone could show.
+    fn waits(&self, envelope: &Envelope, doubted: bool) -> Result<bool, ReplicaError> {
+        let (conn, author) = (self.writing.conn, envelope.header().author);
+        let filed = envelope::filed(conn, envelope.id())?;
+        Ok((doubted && author != self.writing.device())
+            || filed.is_some_and(|filed| filed.carried)
+            || directory::is_revoked(conn, author)?)
+    }
+
+    /// Stores what is not applied here but taken along: what [`Self::waits`] and what builds on it. What builds
+    /// on something that is not here at all is left out.
     fn carry(
         &mut self,
         carried: &[VerifiedEnvelope],
@@ -251,6 +275,9 @@ impl<'a, 'w> Intake<'a, 'w> {
         let singles = envelope::of_record(conn, id)?;
         // What the other tells beyond this one stays; a pack that tells nothing new is left out.
         let stored = pack::of_record(conn, id)?;
+        if stored.is_empty() && singles.is_empty() {
+            self.unknown.insert(id);
+        }
         let mut in_place_of = Vec::new();
         for (stored, known) in stored.iter().zip(load::packs(conn, id)?) {
             if known.covers(&opened) {

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use rusqlite::Connection;
+
 use super::super::engine::write::Writing;
 use super::super::engine::{Replica, load};
 use super::super::error::ReplicaError;
@@ -18,8 +20,9 @@ use crate::record::{Node, Record};
 use crate::sync::port::{Applied, GiveAsk, Given, Identity, PeerPort, PortError, StreamItem};
 use crate::trust::certificate::{Certificate, Facts};
 use crate::wire::digest::Digest;
+use crate::wire::envelope::RawEnvelope;
 use crate::wire::signed_entry::SignedEntry;
-use crate::wire::verdict::Verdict;
+use crate::wire::verdict::{AttestedEnvelope, RefusedReason, Status, Verdict};
 
 /// Whether one of the grants of a certificate lets its member read the record.
 fn reads(facts: &Facts, record: &Record) -> bool {
@@ -152,26 +155,8 @@ impl Replica {
     fn take_from_peer(&mut self, given: &Given, now_ms: i64) -> Result<Applied, ReplicaError> {
         let own = self.certificate().ok_or(ReplicaError::NotEnrolled)?.clone();
         self.write(now_ms, |writing| {
-            let mut verdicts: HashMap<Hash, (Verdict, i64)> = HashMap::new();
-            for signed in &given.give_back.attestations {
-                if signed.verify(writing.anchors()).is_err() {
-                    tracing::warn!(code = "trust.bad_signature", "an attestation was left out");
-                    continue;
-                }
-                let no = attestation::insert(writing.conn, signed)?;
-                for line in &signed.envelopes {
-                    let later = verdicts
-                        .get(&line.hash)
-                        .is_none_or(|(known, _)| line.verdict.is_later_than(known));
-                    if later {
-                        verdicts.insert(line.hash, (line.verdict, no));
-                    }
-                }
-            }
-            let here: BTreeSet<RecordId> = record::all(writing.conn)?
-                .into_iter()
-                .map(|row| row.id)
-                .collect();
+            let newest = attestation::newest(writing.conn)?;
+            let said = said_of(writing, given)?;
             let mut intake = Intake::new(writing, Origin::Peer);
             intake.certificates(&given.bundle.certificates, None)?;
             let mut came = BTreeSet::new();
@@ -181,29 +166,85 @@ impl Replica {
                 }
             }
             let incoming = given.bundle.envelopes.iter().map(|raw| Incoming {
-                verdict: verdicts.get(&raw.hash()).copied(),
+                verdict: said.get(&raw.hash()).copied(),
                 raw: raw.clone(),
             });
             came.extend(intake.envelopes(incoming.collect())?);
             intake.sealed(&given.give_back.sealed)?;
-            for id in came.difference(&here) {
-                forget_unreadable(intake.writing, own.facts(), *id)?;
+            for id in std::mem::take(&mut intake.unknown) {
+                forget_unreadable(intake.writing, own.facts(), id)?;
             }
             for id in &came {
                 stray::insert(intake.writing.conn, *id)?;
             }
+            forget_unused(intake.writing.conn, given, newest)?;
             intake.finish()
         })
     }
 }
 
-/// A record that is new here and that this phone's member may not read is not kept.
+/// What the server signed of the envelopes that come along: the latest of each, with the number of its
+/// attestation. An attestation that speaks of none of them is not looked at. A refusal that no reviewer decided
+/// says nothing: other bytes under the same hash may have been refused, or it is put off.
+fn said_of(
+    writing: &Writing<'_>,
+    given: &Given,
+) -> Result<HashMap<Hash, (Verdict, i64)>, ReplicaError> {
+    let come: HashSet<Hash> = given
+        .bundle
+        .envelopes
+        .iter()
+        .map(RawEnvelope::hash)
+        .collect();
+    let mut said: HashMap<Hash, (Verdict, i64)> = HashMap::new();
+    for signed in &given.give_back.attestations {
+        let tells = |line: &&AttestedEnvelope| {
+            let reviewed = Status::Refused(RefusedReason::Rejected);
+            let status = line.verdict.status;
+            come.contains(&line.hash)
+                && (!matches!(status, Status::Refused(_)) || status == reviewed)
+        };
+        let lines: Vec<&AttestedEnvelope> = signed.envelopes.iter().filter(tells).collect();
+        if lines.is_empty() {
+            continue;
+        }
+        if signed.verify(writing.anchors()).is_err() {
+            tracing::warn!(code = "trust.bad_signature", "an attestation was left out");
+            continue;
+        }
+        let no = attestation::insert(writing.conn, signed)?;
+        for line in lines {
+            let known = said.get(&line.hash);
+            if known.is_none_or(|(known, _)| line.verdict.is_later_than(known)) {
+                said.insert(line.hash, (line.verdict, no));
+            }
+        }
+    }
+    Ok(said)
+}
+
+/// Of the attestations that came just now, only those stay that prove how something here stands: else another
+/// phone could fill this one with them.
+fn forget_unused(conn: &Connection, given: &Given, newest: i64) -> Result<(), ReplicaError> {
+    let mut used = HashSet::new();
+    for raw in &given.bundle.envelopes {
+        used.extend(attestation::of_envelope(conn, raw.hash().envelope_id())?);
+    }
+    for no in newest + 1..=attestation::newest(conn)? {
+        if !used.contains(&no) {
+            attestation::delete(conn, no)?;
+        }
+    }
+    Ok(())
+}
+
+/// A record of which nothing was here before and that this phone's member may not read is not kept.
 fn forget_unreadable(
     writing: &mut Writing<'_>,
     own: &Facts,
     id: RecordId,
 ) -> Result<(), ReplicaError> {
-    let loaded = load::record(writing.conn, writing.certificates, id)?;
+    let loaded = load::with_carried(writing.conn, writing.certificates, id)?;
     if loaded.as_ref().is_some_and(|loaded| reads(own, loaded)) {
         return Ok(());
     }

@@ -130,6 +130,12 @@ pub(in crate::replica) fn has(conn: &Connection, id: EnvelopeId) -> Sql<bool> {
         .exists([id.as_bytes()])
 }
 
+/// Whether anything of the record stands alone here.
+pub(in crate::replica) fn has_record(conn: &Connection, record: RecordId) -> Sql<bool> {
+    conn.prepare_cached("SELECT 1 FROM envelope WHERE record = ?1 LIMIT 1")?
+        .exists([record.as_bytes()])
+}
+
 /// Envelopes without verdict, oldest first, at most `rows_max` after number `after`.
 pub(in crate::replica) fn unjudged(
     conn: &Connection,

@@ -29,7 +29,7 @@ pub(super) fn meet(a: &mut Phone, b: &mut Phone) -> Result<(u32, u32), PeerError
     }
 }
 
-fn revocation(town: &Town, phone: &Phone) -> Vec<u8> {
+pub(super) fn revocation(town: &Town, phone: &Phone) -> Vec<u8> {
     let device = SecretKey::from_seed(&[phone.n; 32]).public().device();
     let entry = DirectoryEntry::Revocation(Revocation {
         device,
@@ -39,7 +39,7 @@ fn revocation(town: &Town, phone: &Phone) -> Vec<u8> {
     minicbor::to_vec(&signed).unwrap()
 }
 
-fn ids(phone: &mut Phone, record: RecordId) -> Vec<crate::id::EnvelopeId> {
+pub(super) fn ids(phone: &mut Phone, record: RecordId) -> Vec<crate::id::EnvelopeId> {
     phone.replica().all_record_ids(&record).unwrap()
 }
 

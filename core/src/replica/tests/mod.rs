@@ -4,6 +4,7 @@
 mod conflicts;
 mod crowd;
 mod file;
+mod hostile_peer;
 mod lists;
 mod meeting;
 mod receipts;

@@ -1,0 +1,272 @@
+//! What another phone may not do with genuine words of the server: take away what is not delivered, vouch for a
+//! forgery, fill the disk.
+
+use super::meeting::{ids, meet, revocation};
+use super::server::*;
+use super::writing::said;
+use super::*;
+use crate::id::{Hash, RecordId};
+use crate::replica::table::envelope;
+use crate::sync::port::{Given, PeerPort, StarPort};
+use crate::trust::certificate::RawCertificate;
+use crate::wire::envelope::RawEnvelope;
+use crate::wire::message::{Bundle, GiveBack};
+use crate::wire::verdict::{
+    Attestation, AttestedEnvelope, HeldReason, RefusedReason, Status, Verdict,
+};
+
+/// What a server says that is not for good.
+const OPEN: [Status; 9] = [
+    Status::Refused(RefusedReason::Malformed),
+    Status::Refused(RefusedReason::BadSignature),
+    Status::Refused(RefusedReason::BadCertificate),
+    Status::Refused(RefusedReason::Rejected),
+    Status::Refused(RefusedReason::TooMany),
+    Status::Refused(RefusedReason::RecordFull),
+    Status::Held(HeldReason::TooMany),
+    Status::Held(HeldReason::Newer),
+    REVOKED,
+];
+
+/// Signed by the server, at a time of its own.
+fn attested(town: &Town, after: i64, lines: &[(Hash, Status)]) -> Attestation {
+    let line = |(hash, status): &(Hash, Status)| AttestedEnvelope {
+        hash: *hash,
+        verdict: Verdict {
+            status: *status,
+            at_ms: NOW + after,
+            generation: 1,
+        },
+        at: Vec::new(),
+    };
+    let lines = lines.iter().map(line).collect();
+    let authority = town.anchors.authority();
+    Attestation::sign(1, NOW + after, lines, &town.server, authority)
+}
+
+fn bytes(phone: &mut Phone, record: RecordId) -> Vec<RawEnvelope> {
+    let stored = envelope::of_record(&phone.replica().conn, record).unwrap();
+    stored.into_iter().map(|stored| stored.raw).collect()
+}
+
+fn certificate(phone: &mut Phone) -> RawCertificate {
+    phone.replica().certificate().unwrap().raw().clone()
+}
+
+/// Another phone hands this over, unasked.
+fn give(
+    phone: &mut Phone,
+    certificates: &[RawCertificate],
+    attestations: &[Attestation],
+    envelopes: &[RawEnvelope],
+) {
+    let peer = phone.replica().certificate().unwrap().clone();
+    let given = Given {
+        give_back: GiveBack {
+            attestations: attestations.to_vec(),
+            ..GiveBack::default()
+        },
+        bundle: Bundle {
+            certificates: certificates.to_vec(),
+            envelopes: envelopes.to_vec(),
+        },
+        ..Given::default()
+    };
+    let replica = phone.replica();
+    replica.apply_peer(&given, &peer, NOW + 100).unwrap();
+}
+
+fn attestations(phone: &mut Phone) -> i64 {
+    let conn = &phone.replica().conn;
+    conn.query_row("SELECT count(*) FROM attestation", [], |row| row.get(0))
+        .unwrap()
+}
+
+fn undelivered(phone: &mut Phone) -> u64 {
+    phone.replica().undelivered().unwrap()
+}
+
+fn is_shown(phone: &mut Phone, record: RecordId) -> bool {
+    phone.replica().row(record).unwrap().is_some()
+}
+
+#[test]
+fn only_a_settled_verdict_takes_anything_out_of_the_outbox() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let (mut author, mut other) = (town.grid_worker(11), town.dispatcher(12));
+    let record = author.replica().report(&draft("煤气罐"), NOW).unwrap();
+    meet(&mut author, &mut other).unwrap();
+    let raw = bytes(&mut author, record);
+    for phone in [&mut author, &mut other] {
+        for (after, status) in (1..).zip(OPEN) {
+            let receipt = attested(&town, after, &[(raw[0].hash(), status)]);
+            give(phone, &[], &[receipt], &raw);
+            assert_eq!(undelivered(phone), 1, "{status:?}");
+            let loaded = phone.replica().load(record).unwrap().unwrap();
+            assert_eq!(loaded.nodes()[0].verdict, None, "{status:?}");
+            assert_eq!(phone.replica().notices().unwrap(), [], "{status:?}");
+            assert_eq!(attestations(phone), 0, "nothing of it is of use");
+        }
+    }
+    server.settle(&mut other);
+    let accepted = attested(&town, 20, &[(raw[0].hash(), Status::Accepted)]);
+    give(&mut author, &[], &[accepted], &raw);
+    assert_eq!(undelivered(&mut author), 0);
+}
+
+#[test]
+fn what_the_server_put_off_stays_undelivered_though_the_receipt_travels_with_what_it_took() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let (mut author, mut other) = (town.grid_worker(11), town.dispatcher(12));
+    let taken = author.replica().report(&draft("煤气罐"), NOW).unwrap();
+    let put_off = author.replica().report(&draft("井盖"), NOW).unwrap();
+    let raw = [taken, put_off].map(|record| bytes(&mut author, record).remove(0));
+    let receipt = attested(
+        &town,
+        1,
+        &[
+            (raw[0].hash(), Status::Accepted),
+            (raw[1].hash(), Status::Refused(RefusedReason::TooMany)),
+        ],
+    );
+    give(&mut other, &[certificate(&mut author)], &[receipt], &raw);
+    assert_eq!((undelivered(&mut other), attestations(&mut other)), (1, 1));
+    for (record, provisional) in [(taken, false), (put_off, true)] {
+        let row = other.replica().row(record).unwrap().unwrap();
+        assert_eq!(row.provisional, provisional);
+    }
+    server.sync(&mut other);
+    assert_eq!(undelivered(&mut other), 0);
+    assert!(server.records.contains_key(&put_off));
+}
+
+#[test]
+fn what_a_server_held_or_turned_down_is_taken_along_unseen_and_asked_about() {
+    for status in [REVOKED, Status::Refused(RefusedReason::Rejected)] {
+        let town = Town::new();
+        let mut server = Server::new(&town);
+        let (mut author, mut other) = (town.grid_worker(11), town.dispatcher(12));
+        let record = author.replica().report(&draft("煤气罐"), NOW).unwrap();
+        let raw = bytes(&mut author, record);
+        let said = attested(&town, 1, &[(raw[0].hash(), status)]);
+        give(&mut other, &[certificate(&mut author)], &[said], &raw);
+        assert!(!is_shown(&mut other, record));
+        assert_eq!((undelivered(&mut other), attestations(&mut other)), (1, 0));
+        server.settle(&mut other);
+        assert!(is_shown(&mut other, record), "this server decides");
+    }
+}
+
+#[test]
+fn what_is_not_settled_vouches_for_nothing() {
+    let town = Town::new();
+    let (mut author, mut other) = (town.grid_worker(11), town.dispatcher(12));
+    let mut witness = town.grid_worker(14);
+    let record = author.replica().report(&draft("煤气罐"), NOW).unwrap();
+    meet(&mut author, &mut other).unwrap();
+    meet(&mut author, &mut witness).unwrap();
+    let words = said("我也看到了");
+    let words = witness.replica().comment(record, words, NOW + 1).unwrap();
+    let mut forged = bytes(&mut witness, record).remove(1);
+    forged.signature[9] ^= 1;
+    for (after, status) in (1..).zip(OPEN) {
+        let answer = attested(&town, after, &[(forged.hash(), status)]);
+        give(&mut other, &[], &[answer], std::slice::from_ref(&forged));
+        assert!(!ids(&mut other, record).contains(&words), "{status:?}");
+        assert_eq!(attestations(&mut other), 0, "{status:?}");
+    }
+}
+
+#[test]
+fn an_attestation_is_kept_once_and_only_where_it_proves_something() {
+    let town = Town::new();
+    let (mut author, mut other) = (town.grid_worker(11), town.dispatcher(12));
+    let record = author.replica().report(&draft("煤气罐"), NOW).unwrap();
+    meet(&mut author, &mut other).unwrap();
+    let raw = bytes(&mut author, record);
+    let elsewhere = attested(&town, 1, &[(Hash([9; 32]), Status::Accepted)]);
+    give(&mut other, &[], &vec![elsewhere; 20], &raw);
+    assert_eq!(attestations(&mut other), 0);
+    for after in 2..20 {
+        let accepted = attested(&town, 2, &[(raw[0].hash(), Status::Accepted)]);
+        give(&mut other, &[], &[accepted], &raw);
+        let again = attested(&town, 1, &[(raw[0].hash(), Status::Accepted)]);
+        give(&mut other, &[], &[again], &raw);
+        assert_eq!(attestations(&mut other), 1, "{after}");
+    }
+    assert_eq!(undelivered(&mut other), 0);
+}
+
+/// A report that the lost server had held: it is taken along, out of sight, and the new one is to be asked.
+fn asked_again<'a>(
+    town: &'a Town,
+    author: &mut Phone,
+    other: &mut Phone,
+) -> (Server<'a>, RecordId) {
+    let mut server = Server::new(town);
+    let record = author.replica().report(&draft("煤气罐"), NOW).unwrap();
+    meet(author, other).unwrap();
+    server.verdicts.insert(ids(other, record)[0], REVOKED);
+    server.sync(other);
+    server.generation = 2;
+    server.sync(other);
+    assert_eq!(undelivered(other), 1);
+    assert!(!is_shown(other, record));
+    (server, record)
+}
+
+#[test]
+fn what_is_taken_along_stays_whatever_comes_to_it_by_a_meeting() {
+    for by_a_meeting in [true, false] {
+        let town = Town::new();
+        let (mut author, mut other) = (town.grid_worker(11), town.grid_worker(12));
+        let (mut server, record) = asked_again(&town, &mut author, &mut other);
+        let genesis = ids(&mut other, record)[0];
+        let words = said("还在");
+        let words = author.replica().comment(record, words, NOW + 60).unwrap();
+        if by_a_meeting {
+            meet(&mut other, &mut author).unwrap();
+        } else {
+            give(&mut other, &[], &[], &bytes(&mut author, record)[1..]);
+        }
+        let here = ids(&mut other, record);
+        assert!(here.contains(&genesis) && here.contains(&words));
+        assert_eq!(undelivered(&mut other), 2);
+        assert!(!is_shown(&mut other, record), "still taken along");
+        server.change_verdict(record, genesis, Status::Accepted);
+        server.sync(&mut other);
+        assert_eq!(undelivered(&mut other), 0);
+        let loaded = other.replica().load(record).unwrap().unwrap();
+        assert!(loaded.counts(genesis) && loaded.counts(words));
+    }
+}
+
+#[test]
+fn a_report_of_a_revoked_device_is_taken_along_by_who_may_read_it() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let (mut thief, mut worker) = (town.grid_worker(11), town.grid_worker(12));
+    let (mut dispatcher, mut handler) = (town.dispatcher(13), town.handler(14));
+    let record = thief.replica().report(&draft("煤气罐"), NOW).unwrap();
+    meet(&mut thief, &mut worker).unwrap();
+    let revoked = [revocation(&town, &thief)];
+    for phone in [&mut dispatcher, &mut handler] {
+        let replica = phone.replica();
+        replica.apply_revocations(&revoked, NOW + 2).unwrap();
+    }
+    meet(&mut worker, &mut dispatcher).unwrap();
+    let raw = bytes(&mut worker, record);
+    give(&mut handler, &[certificate(&mut thief)], &[], &raw);
+    for (phone, count) in [(&mut dispatcher, 1), (&mut handler, 0)] {
+        assert!(!is_shown(phone, record));
+        assert_eq!(ids(phone, record).len(), count);
+        assert_eq!(undelivered(phone), count as u64);
+    }
+    assert_eq!(meet(&mut worker, &mut dispatcher).unwrap(), (0, 0));
+    assert_eq!(meet(&mut dispatcher, &mut worker).unwrap(), (0, 0));
+    server.settle(&mut dispatcher);
+    assert!(is_shown(&mut dispatcher, record), "the server decides");
+    assert_eq!(dispatcher.replica().strays().unwrap(), []);
+}
