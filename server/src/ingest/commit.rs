@@ -14,6 +14,7 @@ use super::given_packs::Base;
 use super::placed::{Placed, decided, sum};
 use super::plan::{Fresh, Plan, Projection};
 use super::policy::Ground;
+use super::records::Before;
 use crate::error::{Problem, Result};
 use crate::feed::bulletin;
 use crate::registry::{audit, directory};
@@ -33,7 +34,7 @@ pub(crate) struct Committed {
 /// The part of a plan that goes to the writer.
 struct Order {
     id: RecordId,
-    before: Digest,
+    before: Before,
     fresh: Vec<Fresh>,
     changed: Vec<(EnvelopeId, Verdict)>,
     base: Option<Base>,
@@ -157,7 +158,7 @@ fn store(
 ) -> std::result::Result<(), Refusal> {
     let stored = tx.record(order.id)?;
     let was_there = stored.is_some();
-    if stored.map(|row| row.digest).unwrap_or_default() != order.before {
+    if stored.map(|row| row.digest).unwrap_or_default() != order.before.digest {
         return Err(Refusal::Stale);
     }
     for fresh in &order.fresh {
@@ -192,6 +193,9 @@ fn store(
     let mut placed = order.base.is_none().then(Vec::new);
     for (id, verdict) in &order.changed {
         let known = tx.verdict(*id)?.ok_or(StoreError::Missing("envelope"))?;
+        if !order.before.still(*id, &known.1) {
+            return Err(Refusal::Stale);
+        }
         tx.set_verdict(*id, *verdict)?;
         committed.verdicts.insert(*id, *verdict);
         placed = match placed {
@@ -207,7 +211,7 @@ fn store(
     if let Some(view) = &order.view {
         tx.put_record(&view.row)?;
         // What was settled while the record could not be shown (its Genesis was held) has no place yet.
-        let told = |placed: &Vec<Placed>| sum(placed).plus(order.before) == view.row.digest;
+        let told = |placed: &Vec<Placed>| sum(placed).plus(order.before.digest) == view.row.digest;
         debug_assert!(!was_there || placed.as_ref().is_none_or(told));
         placed = placed.filter(told);
         let place = (was_there, placed.as_deref());
@@ -265,7 +269,7 @@ fn route(
         committed.touched.insert(*stream);
     }
     for stream in old.difference(&view.streams) {
-        let adds = Digest::EMPTY.minus(order.before);
+        let adds = Digest::EMPTY.minus(order.before.digest);
         tx.append(
             *stream,
             &[NewEntry {
@@ -292,7 +296,7 @@ fn add_again(
     held: bool,
 ) -> StoreResult<()> {
     let adds = if held {
-        view.row.digest.minus(order.before)
+        view.row.digest.minus(order.before.digest)
     } else {
         view.row.digest
     };
