@@ -150,15 +150,26 @@ impl Server {
     }
 }
 
+/// Whether the store still holds what the plan was made on.
+fn stands(tx: &dyn Writer, order: &Order, digest: Digest) -> StoreResult<bool> {
+    for (id, _) in &order.changed {
+        let (_, known) = tx.verdict(*id)?.ok_or(StoreError::Missing("envelope"))?;
+        if !order.before.still(*id, &known) {
+            return Ok(false);
+        }
+    }
+    Ok(digest == order.before.digest)
+}
+
 fn store(
     tx: &mut dyn Writer,
     order: &Order,
     now_ms: i64,
     committed: &mut Committed,
 ) -> std::result::Result<(), Refusal> {
-    let stored = tx.record(order.id)?;
-    let was_there = stored.is_some();
-    if stored.map(|row| row.digest).unwrap_or_default() != order.before.digest {
+    let digest = tx.record(order.id)?.map(|row| row.digest);
+    let was_there = digest.is_some();
+    if !stands(tx, order, digest.unwrap_or_default())? {
         return Err(Refusal::Stale);
     }
     for fresh in &order.fresh {
@@ -193,9 +204,6 @@ fn store(
     let mut placed = order.base.is_none().then(Vec::new);
     for (id, verdict) in &order.changed {
         let known = tx.verdict(*id)?.ok_or(StoreError::Missing("envelope"))?;
-        if !order.before.still(*id, &known.1) {
-            return Err(Refusal::Stale);
-        }
         tx.set_verdict(*id, *verdict)?;
         committed.verdicts.insert(*id, *verdict);
         placed = match placed {
