@@ -174,8 +174,9 @@ impl Server {
         let id = id.ok_or_else(not_waiting)?;
         let locked = self.records.lock(BTreeSet::from([id]));
         let ground = self.store.read(|tx| self.bare_ground(tx))?;
+        // From the store, and under the lock: no digest says what waits, and somebody else may just have decided.
+        self.records.forget(id);
         let (mut record, before) = self.open_record(id)?;
-        // Asked under the lock: somebody else may have decided while this one waited for it.
         let known = record.node(envelope).and_then(|node| node.verdict);
         let known = known
             .filter(|known| match known.status {
