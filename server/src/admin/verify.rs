@@ -169,9 +169,8 @@ impl Walk<'_> {
             after = *last;
             for (_, row) in &rows {
                 self.found.envelopes += 1;
-                let id = row.raw.hash().envelope_id();
-                if self.tx.unread(id)?.is_none() {
-                    self.wrong("verify.envelope", id);
+                if self.tx.unread(&row.raw)?.is_none() {
+                    self.wrong("verify.envelope", row.raw.hash().envelope_id());
                 }
             }
         }

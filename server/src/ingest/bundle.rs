@@ -181,7 +181,7 @@ impl Checked {
     }
 
     /// What was kept unread and is read now, each with its author's member.
-    pub(super) fn released(&self) -> Vec<(EnvelopeId, Option<MemberId>)> {
+    pub(super) fn released(&self) -> Vec<(RawEnvelope, Option<MemberId>)> {
         if self.arrived_ms.is_none() {
             return Vec::new();
         }
@@ -190,7 +190,7 @@ impl Checked {
             .map(|verified| {
                 let certificate = verified.certificate();
                 let member = certificate.and_then(|certificate| certificate.facts().member);
-                (verified.envelope().id(), member)
+                (verified.envelope().raw().clone(), member)
             })
             .collect()
     }

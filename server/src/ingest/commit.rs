@@ -14,6 +14,7 @@ use super::given_packs::Base;
 use super::placed::{Placed, decided, sum};
 use super::plan::{Fresh, Plan, Projection};
 use super::policy::Ground;
+use super::records::Before;
 use crate::error::{Problem, Result};
 use crate::feed::bulletin;
 use crate::registry::{audit, directory};
@@ -33,7 +34,7 @@ pub(crate) struct Committed {
 /// The part of a plan that goes to the writer.
 struct Order {
     id: RecordId,
-    before: Digest,
+    before: Before,
     fresh: Vec<Fresh>,
     changed: Vec<(EnvelopeId, Verdict)>,
     base: Option<Base>,
@@ -149,15 +150,26 @@ impl Server {
     }
 }
 
+/// Whether the store still holds what the plan was made on.
+fn stands(tx: &dyn Writer, order: &Order, digest: Digest) -> StoreResult<bool> {
+    for (id, _) in &order.changed {
+        let (_, known) = tx.verdict(*id)?.ok_or(StoreError::Missing("envelope"))?;
+        if !order.before.still(*id, &known) {
+            return Ok(false);
+        }
+    }
+    Ok(digest == order.before.digest)
+}
+
 fn store(
     tx: &mut dyn Writer,
     order: &Order,
     now_ms: i64,
     committed: &mut Committed,
 ) -> std::result::Result<(), Refusal> {
-    let stored = tx.record(order.id)?;
-    let was_there = stored.is_some();
-    if stored.map(|row| row.digest).unwrap_or_default() != order.before {
+    let digest = tx.record(order.id)?.map(|row| row.digest);
+    let was_there = digest.is_some();
+    if !stands(tx, order, digest.unwrap_or_default())? {
         return Err(Refusal::Stale);
     }
     for fresh in &order.fresh {
@@ -207,7 +219,7 @@ fn store(
     if let Some(view) = &order.view {
         tx.put_record(&view.row)?;
         // What was settled while the record could not be shown (its Genesis was held) has no place yet.
-        let told = |placed: &Vec<Placed>| sum(placed).plus(order.before) == view.row.digest;
+        let told = |placed: &Vec<Placed>| sum(placed).plus(order.before.digest) == view.row.digest;
         debug_assert!(!was_there || placed.as_ref().is_none_or(told));
         placed = placed.filter(told);
         let place = (was_there, placed.as_deref());
@@ -265,7 +277,7 @@ fn route(
         committed.touched.insert(*stream);
     }
     for stream in old.difference(&view.streams) {
-        let adds = Digest::EMPTY.minus(order.before);
+        let adds = Digest::EMPTY.minus(order.before.digest);
         tx.append(
             *stream,
             &[NewEntry {
@@ -292,7 +304,7 @@ fn add_again(
     held: bool,
 ) -> StoreResult<()> {
     let adds = if held {
-        view.row.digest.minus(order.before)
+        view.row.digest.minus(order.before.digest)
     } else {
         view.row.digest
     };

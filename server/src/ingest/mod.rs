@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Everything up to the transaction is prepared without holding the writer. The transaction itself checks
-//! that nothing that decided (policy, the record's digest) has changed meanwhile, else it is all done again:
-//! so accepting and revoking exclude each other.
+//! that nothing that decided (policy, the record's digest, a verdict that is replaced) has changed meanwhile, else it
+//! is all done again: so accepting and revoking exclude each other.
 
 mod automatic;
 mod bundle;
@@ -121,13 +121,11 @@ impl Server {
             for (device, more) in &written {
                 tx.add_written(ration::day_of(now_ms), *device, *more)?;
             }
-            for (id, member) in &released {
-                tx.drop_unread(*id)?;
-                touched.extend(
-                    member
-                        .map(|member| unread::tell(tx, member, *id))
-                        .transpose()?,
-                );
+            for (copy, member) in &released {
+                tx.drop_unread(copy)?;
+                if let Some(member) = member {
+                    touched.insert(unread::tell(tx, *member, copy.hash().envelope_id())?);
+                }
             }
             Ok(())
         })?;

@@ -11,12 +11,12 @@ use onegrid_core::domain::stream;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use onegrid_core::limits::RECORD_ENTRIES_MAX;
 use onegrid_core::record::{Judged, Judgement, Node, Outcome, Record};
-use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::{RawEnvelope, VerifiedEnvelope};
 use onegrid_core::wire::verdict::{HeldReason, Status, Verdict, VoidReason};
 
 use super::given_packs::Base;
 use super::policy::Ground;
+use super::records::Before;
 use super::{Group, automatic, records};
 use crate::error::{Problem, Result};
 use crate::feed::bulletin;
@@ -28,8 +28,8 @@ use crate::store::RecordRow;
 /// One record with everything that is to be stored about it.
 pub(crate) struct Plan {
     pub(super) record: Record,
-    /// Digest of the record in the store, on which all this stands.
-    pub(super) before: Digest,
+    /// How the store held it; on that all this stands.
+    pub(super) before: Before,
     /// New envelopes, parents first.
     pub(super) fresh: Vec<Fresh>,
     /// Envelopes that were stored before and have another verdict now.
@@ -44,7 +44,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// With nothing to be stored yet.
-    pub(super) fn of(record: Record, before: Digest) -> Self {
+    pub(super) fn of(record: Record, before: Before) -> Self {
         Self {
             record,
             before,
@@ -190,15 +190,16 @@ impl Server {
         })
     }
 
-    /// The record and the digest with which it stands in the store.
-    pub(super) fn open_record(&self, id: RecordId) -> Result<(Record, Digest)> {
+    /// The record, and how the store holds it.
+    pub(super) fn open_record(&self, id: RecordId) -> Result<(Record, Before)> {
         self.store.read(|tx| {
             let digest = tx.record(id)?.map(|row| row.digest).unwrap_or_default();
             let record = match self.records.take(id, digest) {
                 Some(record) => record,
                 None => records::load(tx, &self.certificates, id)?,
             };
-            Ok((record, digest))
+            let before = Before::of(&record, digest);
+            Ok((record, before))
         })
     }
 

@@ -47,11 +47,9 @@ impl Server {
             ground.arrived_ms = checked.arrived_ms;
             ground.busy.clone_from(&checked.busy);
             for envelope in &checked.verified {
-                let (id, hash) = (envelope.envelope().id(), envelope.envelope().hash());
-                if checked.arrived_ms.is_some() && tx.unread(id)?.is_some() {
-                    continue;
-                }
-                if let Some((stored, verdict)) = tx.verdict(id)? {
+                let envelope = envelope.envelope();
+                let (id, hash) = (envelope.id(), envelope.hash());
+                if let Some((stored, verdict)) = checked.known(tx, id, envelope.raw())? {
                     let lacks_content = stored.is_none()
                         && matches!(verdict.status, Status::Void(_))
                         && attested.get(&hash).is_some_and(|given| {
@@ -63,7 +61,7 @@ impl Server {
                 }
             }
             for unread in &checked.unread {
-                let known = tx.verdict(unread.id)?;
+                let known = checked.known(tx, unread.id, &unread.raw)?;
                 ground
                     .known
                     .extend(known.map(|(_, verdict)| (unread.id, verdict)));

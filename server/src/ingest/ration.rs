@@ -120,7 +120,9 @@ fn beyond(
     for verified in &checked.verified {
         let envelope = verified.envelope();
         let id = envelope.id();
-        if attested.contains_key(&envelope.hash()) || tx.verdict(id)?.is_some() {
+        if attested.contains_key(&envelope.hash())
+            || checked.known(tx, id, envelope.raw())?.is_some()
+        {
             continue;
         }
         let author = envelope.header().author;

@@ -3,11 +3,12 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use onegrid_core::id::RecordId;
+use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::record::{Past, Record, StoredEnvelope};
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::{Envelope, VerifiedEnvelope};
 use onegrid_core::wire::pack::Pack;
+use onegrid_core::wire::verdict::Verdict;
 
 use super::certificates::Certificates;
 use crate::limits::RECORDS_CACHED_MAX;
@@ -90,6 +91,35 @@ impl Drop for Locked<'_> {
         }
         drop(inner);
         self.records.released.notify_all();
+    }
+}
+
+/// How the store held a record when it was read: all that is planned stands on it.
+pub(super) struct Before {
+    /// Its digest, over what was settled.
+    pub(super) digest: Digest,
+    /// What waited or was refused: no digest speaks of it.
+    unsettled: HashMap<EnvelopeId, Verdict>,
+}
+
+impl Before {
+    pub(super) fn of(record: &Record, digest: Digest) -> Self {
+        let verdicts = record.nodes().iter();
+        let verdicts = verdicts.filter_map(|node| Some((node.id, node.verdict?)));
+        Self {
+            digest,
+            unsettled: verdicts
+                .filter(|(_, verdict)| !verdict.status.is_settled())
+                .collect(),
+        }
+    }
+
+    /// Whether nobody has decided about an envelope since: what was settled stands in the digest.
+    pub(super) fn still(&self, id: EnvelopeId, stored: &Verdict) -> bool {
+        match self.unsettled.get(&id) {
+            Some(known) => known == stored,
+            None => stored.status.is_settled(),
+        }
     }
 }
 

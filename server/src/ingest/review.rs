@@ -62,7 +62,8 @@ impl Server {
     }
 
     /// A person decides about an envelope that is held. Accepted, it is judged as if it had just arrived, and
-    /// so is what waits for it; refused, what builds on it is refused too. The author is told.
+    /// so is what waits for it; it goes on waiting, and stays in the queue, while it builds on something that
+    /// waits or was refused. Refused, what builds on it is refused too. The author is told.
     pub fn decide(
         &self,
         envelope: EnvelopeId,
@@ -137,12 +138,16 @@ impl Server {
         })
     }
 
-    /// It still waits, for another reason; its author is told.
+    /// What could not be judged still waits, for another reason; its author is told. Nothing happens where
+    /// somebody has decided meanwhile.
     fn hold_on(&self, envelope: EnvelopeId, reason: HeldReason, now_ms: i64) -> Result<()> {
         let touched = self.store.write::<_, Problem>(move |tx| {
             let generation = directory::generation(tx)?;
             let stored = tx.envelope(envelope)?;
             let stored = stored.ok_or(StoreError::Missing("envelope"))?;
+            if stored.verdict.status != Status::Held(HeldReason::Newer) {
+                return Ok(BTreeSet::new());
+            }
             let status = Status::Held(reason);
             let verdict = later(Some(stored.verdict), status, now_ms, generation);
             tx.set_verdict(envelope, verdict)?;
@@ -164,17 +169,22 @@ impl Server {
         by: &str,
         now_ms: i64,
     ) -> Result<Option<Vec<(EnvelopeId, Verdict)>>> {
-        let stored = self.store.read(|tx| tx.envelope(envelope))?;
-        let stored = stored
-            .filter(|stored| match stored.verdict.status {
+        let not_waiting = || Problem::new("review.not_waiting").with("envelope", envelope);
+        let id = self.store.read(|tx| tx.record_of(envelope))?;
+        let id = id.ok_or_else(not_waiting)?;
+        let locked = self.records.lock(BTreeSet::from([id]));
+        let ground = self.store.read(|tx| self.bare_ground(tx))?;
+        // From the store, and under the lock: no digest says what waits, and somebody else may just have decided.
+        self.records.forget(id);
+        let (mut record, before) = self.open_record(id)?;
+        let known = record.node(envelope).and_then(|node| node.verdict);
+        let known = known
+            .filter(|known| match known.status {
                 Status::Held(_) => true,
                 Status::Refused(_) => given.is_some(),
                 Status::Accepted | Status::Void(_) => false,
             })
-            .ok_or_else(|| Problem::new("review.not_waiting").with("envelope", envelope))?;
-        let locked = self.records.lock(BTreeSet::from([stored.record]));
-        let ground = self.store.read(|tx| self.bare_ground(tx))?;
-        let (mut record, before) = self.open_record(stored.record)?;
+            .ok_or_else(not_waiting)?;
         let mut decision = Decision {
             record: &mut record,
             now_ms,
@@ -186,7 +196,7 @@ impl Server {
             for id in with_dependants(decision.record, envelope) {
                 decision.give(id, refused);
             }
-        } else if let Some(given) = given.filter(|given| given.is_later_than(&stored.verdict)) {
+        } else if let Some(given) = given.filter(|given| given.is_later_than(&known)) {
             decision.put(envelope, given);
             decision.let_in_what_is_free();
         } else if let Some(Status::Void(reason)) = given.map(|given| given.status) {
@@ -209,7 +219,7 @@ impl Server {
         let committed = self.commit_with(vec![plan], &ground, now_ms, move |tx, touched| {
             record_decision(tx, &decided, accept, &decider, now_ms, touched)
         })?;
-        self.records.forget(stored.record);
+        self.records.forget(id);
         drop(locked);
         let Some(committed) = committed else {
             return Ok(None);
@@ -234,9 +244,11 @@ fn record_decision(
     } else {
         "review.refused"
     };
-    for (id, _) in changed {
+    for (id, verdict) in changed {
         let since_ms = tx.review(*id)?.map_or(now_ms, |review| review.since_ms);
-        let decided = Some((now_ms, accept, by.to_owned()));
+        // What goes on waiting for another one stays in the queue: nobody else would ever see it again.
+        let waits = matches!(verdict.status, Status::Held(_));
+        let decided = (!waits).then(|| (now_ms, accept, by.to_owned()));
         tx.put_review(&ReviewRow {
             envelope: *id,
             since_ms,

@@ -5,6 +5,7 @@
 mod certificates;
 mod failing;
 mod loads;
+mod meanwhile;
 mod newer;
 mod pages;
 mod ration;

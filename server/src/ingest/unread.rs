@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use onegrid_core::domain::StreamId;
 use onegrid_core::domain::case::Event;
-use onegrid_core::id::{DeviceId, EnvelopeId, MemberId};
+use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId};
 use onegrid_core::wire::body::Body;
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::{Envelope, RawEnvelope};
@@ -23,7 +23,9 @@ use crate::limits::{
 };
 use crate::registry::audit;
 use crate::server::Server;
-use crate::store::{Amount, Entry, NewEntry, StoreResult, StoredEnvelope, UnreadRow, Writer};
+use crate::store::{
+    Amount, Entry, NewEntry, Reader, StoreResult, StoredEnvelope, UnreadRow, Writer,
+};
 
 /// An envelope of a bundle that has to wait for a newer server.
 pub(super) struct Unread {
@@ -41,6 +43,26 @@ impl Unread {
 }
 
 impl Checked {
+    /// The verdict on an envelope that was read before, or on this very copy of it while that is kept unread.
+    /// Another copy says nothing: nobody has verified that one. Nor does a refusal: it may have been the parent's.
+    pub(super) fn known(
+        &self,
+        tx: &dyn Reader,
+        id: EnvelopeId,
+        copy: &RawEnvelope,
+    ) -> StoreResult<Option<(Option<Hash>, Verdict)>> {
+        let known = tx.verdict(id)?;
+        if known.is_none() || tx.record_of(id)?.is_some() {
+            return Ok(known);
+        }
+        // What is being released is read now.
+        if self.arrived_ms.is_some() {
+            return Ok(None);
+        }
+        let held = tx.unread(copy)?.filter(|row| is_held(&row.verdict));
+        Ok(held.map(|row| (Some(row.raw.hash()), row.verdict)))
+    }
+
     /// What builds on something unread waits with it: on what came with it, or on these.
     pub(super) fn set_aside(&mut self, stored: &BTreeSet<EnvelopeId>) {
         if self.unread.is_empty() && stored.is_empty() {
@@ -81,7 +103,7 @@ impl Server {
         let stored = self.store.read::<_, Problem>(|tx| {
             let mut stored = BTreeSet::new();
             for id in missing {
-                stored.extend(tx.unread(*id)?.filter(is_held).map(|_| *id));
+                stored.extend(of_unread(tx, *id)?.filter(is_held).map(|_| *id));
             }
             Ok(stored)
         })?;
@@ -217,9 +239,9 @@ impl Server {
     fn refusal_of(&self, missing: &[EnvelopeId]) -> Result<Option<Verdict>> {
         self.store.read::<_, Problem>(|tx| {
             for id in missing {
-                let parent = tx.unread(*id)?.filter(|row| !is_held(row));
-                if let Some(parent) = parent {
-                    return Ok(Some(parent.verdict));
+                let refusal = of_unread(tx, *id)?.filter(|verdict| !is_held(verdict));
+                if refusal.is_some() {
+                    return Ok(refusal);
                 }
             }
             Ok(None)
@@ -228,13 +250,13 @@ impl Server {
 
     /// Either it is among the others now, or it was no envelope of its author, and who brought it is told.
     fn read_at_last(&self, row: &UnreadRow, id: EnvelopeId, verdict: Verdict) -> Result<()> {
-        let device = row.device;
+        let (copy, device) = (row.raw.clone(), row.device);
         let told = self.store.write::<_, Problem>(move |tx| {
             if !matches!(verdict.status, Status::Refused(_)) {
-                tx.drop_unread(id)?;
+                tx.drop_unread(&copy)?;
                 return Ok(None);
             }
-            tx.set_unread_verdict(id, verdict)?;
+            tx.set_unread_verdict(&copy, verdict)?;
             let member = tx.device(device)?.and_then(|row| row.member);
             member.map(|member| Ok(tell(tx, member, id)?)).transpose()
         })?;
@@ -278,8 +300,16 @@ fn fits(kept: Amount) -> bool {
     kept.envelopes <= UNREAD_ENVELOPES_MAX && kept.bytes <= UNREAD_BYTES_MAX
 }
 
-fn is_held(row: &UnreadRow) -> bool {
-    matches!(row.verdict.status, Status::Held(_))
+/// The verdict on what is kept unread and nowhere else: held as long as one of its copies is.
+fn of_unread(tx: &dyn Reader, id: EnvelopeId) -> StoreResult<Option<Verdict>> {
+    if tx.record_of(id)?.is_some() {
+        return Ok(None);
+    }
+    Ok(tx.verdict(id)?.map(|(_, verdict)| verdict))
+}
+
+fn is_held(verdict: &Verdict) -> bool {
+    matches!(verdict.status, Status::Held(_))
 }
 
 fn is_understood_now(stored: &StoredEnvelope) -> bool {

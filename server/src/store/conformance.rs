@@ -10,7 +10,7 @@ use onegrid_core::id::{AreaId, DeviceId, EnvelopeId, Hash, MemberId, RecordId, U
 use onegrid_core::trust::certificate::RawCertificate;
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::RawEnvelope;
-use onegrid_core::wire::verdict::{HeldReason, Status, Verdict};
+use onegrid_core::wire::verdict::{HeldReason, RefusedReason, Status, Verdict};
 
 use super::*;
 
@@ -387,6 +387,7 @@ suite!(
         nothing_that_an_undone_job_looked_up_or_wrote_is_remembered,
         people_sessions_and_reviews_are_kept,
         what_waits_unread_is_paged_and_counted_for_each_who_brought_it,
+        each_copy_waits_unread_for_itself,
         the_reading_log_keeps_the_first_of_each_day_and_forgets_old_days,
         what_a_device_wrote_adds_up_for_each_day,
         what_only_a_pack_told_of_gets_its_bytes_and_keeps_its_verdict,

@@ -4,6 +4,7 @@ use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
 use onegrid_core::trust::certificate::RawCertificate;
 use onegrid_core::wire::digest::Digest;
+use onegrid_core::wire::envelope::RawEnvelope;
 use onegrid_core::wire::verdict::Verdict;
 
 use super::{
@@ -30,7 +31,7 @@ pub trait Reader {
     ) -> StoreResult<Vec<Hash>>;
 
     /// Hash and latest verdict of an envelope, whether or not it could be read; no hash where it is known by a
-    /// base pack alone.
+    /// base pack alone. Where it is only kept unread, it is held as long as one of its copies is.
     fn verdict(&self, id: EnvelopeId) -> StoreResult<Option<(Option<Hash>, Verdict)>>;
     /// The record of an envelope, whether or not its bytes are here.
     fn record_of(&self, id: EnvelopeId) -> StoreResult<Option<RecordId>>;
@@ -50,8 +51,8 @@ pub trait Reader {
         Ok(settled.into_iter().map(|(id, _)| id).collect())
     }
 
-    /// An envelope that could not be read.
-    fn unread(&self, id: EnvelopeId) -> StoreResult<Option<UnreadRow>>;
+    /// A copy of an envelope that could not be read, by its bytes and its signature.
+    fn unread(&self, copy: &RawEnvelope) -> StoreResult<Option<UnreadRow>>;
     /// What waits unread, in the order of storing, each with its number; after a number, at most `count_max`.
     fn unread_held(&self, after: u64, count_max: usize) -> StoreResult<Vec<(u64, UnreadRow)>>;
     /// How much waits unread that a device brought.

@@ -53,7 +53,7 @@ pub struct PackedEnvelope {
     pub verdict: Verdict,
 }
 
-/// An envelope that this version can not read, or that builds on one: kept as it came.
+/// A copy of an envelope that this version can not read, or that builds on one: kept as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadRow {
     /// The received bytes.

@@ -4,6 +4,7 @@ use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use onegrid_core::trust::certificate::RawCertificate;
 use onegrid_core::wire::digest::Digest;
+use onegrid_core::wire::envelope::RawEnvelope;
 use onegrid_core::wire::verdict::Verdict;
 
 use super::{
@@ -50,12 +51,13 @@ pub trait Writer: Reader {
     /// Replaces the verdict on a stored envelope.
     fn set_verdict(&mut self, id: EnvelopeId, verdict: Verdict) -> StoreResult<()>;
 
-    /// Keeps an envelope unread. One that is there stays as it is; says whether it is new.
+    /// Keeps a copy of an envelope unread. The same bytes with the same signature stay as they are while they
+    /// are held, and wait again where they were refused; says whether this changed anything.
     fn put_unread(&mut self, row: &UnreadRow) -> StoreResult<bool>;
-    /// Replaces the verdict on an envelope that is kept unread.
-    fn set_unread_verdict(&mut self, id: EnvelopeId, verdict: Verdict) -> StoreResult<()>;
-    /// It has been read, and is kept among the others now.
-    fn drop_unread(&mut self, id: EnvelopeId) -> StoreResult<()>;
+    /// Replaces the verdict on a copy that is kept unread.
+    fn set_unread_verdict(&mut self, copy: &RawEnvelope, verdict: Verdict) -> StoreResult<()>;
+    /// The copy has been read, and is kept among the others now.
+    fn drop_unread(&mut self, copy: &RawEnvelope) -> StoreResult<()>;
 
     /// Writes the projection of a record, and carries a change of `open` into its streams.
     fn put_record(&mut self, record: &RecordRow) -> StoreResult<()>;

@@ -5,6 +5,7 @@ use onegrid_core::trust::sign::Purpose;
 use onegrid_core::wire::envelope::RawEnvelope;
 use onegrid_core::wire::verdict::Verdict;
 
+use super::meanwhile::{MeanwhileStore, Moment};
 use super::*;
 use crate::limits::UNREAD_ENVELOPES_MAX;
 use crate::store::{NewEnvelope, ReviewRow, StoreError, UnreadRow};
@@ -60,6 +61,30 @@ fn kept_unread(world: &World, phone: &Phone, envelope: &Envelope, since_ms: i64)
             tx.put_unread(&row).map(drop)
         })
         .unwrap();
+}
+
+/// An older server has kept it among the others, and could not judge it.
+fn held_as_newer(world: &World, author: &Phone, envelope: &Envelope) {
+    let certificate = author.certificate.clone();
+    let (raw, hash, record) = (envelope.raw().clone(), envelope.hash(), envelope.record());
+    let stored = world.server.store().write::<_, StoreError>(move |tx| {
+        let author = certificate.facts().device;
+        tx.put_certificate(certificate.hash(), author, certificate.raw())?;
+        tx.put_envelope(&NewEnvelope {
+            raw: &raw,
+            hash,
+            record,
+            author,
+            certificate: certificate.hash(),
+            verdict: at(NEWER, NOW),
+        })?;
+        tx.put_review(&ReviewRow {
+            envelope: hash.envelope_id(),
+            since_ms: NOW,
+            decided: None,
+        })
+    });
+    stored.unwrap();
 }
 
 fn at(status: Status, at_ms: i64) -> Verdict {
@@ -185,37 +210,95 @@ fn an_event_that_a_server_did_not_know_is_judged_when_it_does_as_of_its_arrival(
     let mut ahead = world.volunteer(11);
     ahead.clock_ms = NOW + 10 * 24 * 3_600_000;
     let clock = ahead.act(genesis.record(), &[genesis.id()], &comment("b"));
-    for (envelope, author) in [(&known_now, &phone), (&clock, &ahead)] {
-        let (raw, hash, record) = (envelope.raw().clone(), envelope.hash(), genesis.record());
-        let certificate = author.certificate.clone();
-        let stored = world.server.store().write::<_, StoreError>(move |tx| {
-            let author = certificate.facts().device;
-            tx.put_certificate(certificate.hash(), author, certificate.raw())?;
-            let verdict = at(NEWER, NOW);
-            let (raw, certificate) = (&raw, certificate.hash());
-            tx.put_envelope(&NewEnvelope {
-                raw,
-                hash,
-                record,
-                author,
-                certificate,
-                verdict,
-            })?;
-            let envelope = hash.envelope_id();
-            tx.put_review(&ReviewRow {
-                envelope,
-                since_ms: NOW,
-                decided: None,
-            })
-        });
-        stored.unwrap();
-    }
+    held_as_newer(&world, &phone, &known_now);
+    held_as_newer(&world, &ahead, &clock);
     let server = world.reopened();
     assert_eq!(server.release_newer(NOW + 20).unwrap(), 2);
     assert_eq!(verdict(&world, known_now.id()), Status::Accepted);
     assert!(told(&world, &phone, known_now.id()));
     assert_eq!(verdict(&world, clock.id()), Status::Held(HeldReason::Clock));
     assert!(told(&world, &ahead, clock.id()));
+    digests_are_right(&world);
+}
+
+#[test]
+fn what_a_person_lets_in_while_it_is_looked_at_again_stays_let_in() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    let genesis = phone.report("gas");
+    phone.push(&world.server, &[&genesis]);
+    phone.clock_ms = NOW + 10 * 24 * 3_600_000;
+    let early = phone.act(genesis.record(), &[genesis.id()], &comment("a"));
+    held_as_newer(&world, &phone, &early);
+    let (server, store) = MeanwhileStore::server(&world);
+    let (other, id) = (std::sync::Arc::clone(&world.server), early.id());
+    store.meanwhile(Moment::BeforeAWrite, move || {
+        other.decide(id, true, "admin", NOW + 10).unwrap();
+    });
+    server.release_newer(NOW + 20).unwrap();
+    assert_eq!(verdict(&world, id), Status::Accepted);
+    digests_are_right(&world);
+}
+
+/// The same words with a signature that is not the author's.
+fn damaged(envelope: &Envelope) -> Envelope {
+    let mut raw = envelope.raw().clone();
+    raw.signature[0] ^= 1;
+    Envelope::parse(raw).unwrap()
+}
+
+#[test]
+fn each_copy_of_what_nobody_can_verify_is_kept() {
+    let world = World::new();
+    let (mut author, mut carrier) = (world.volunteer(10), world.volunteer(11));
+    let raw = of_version_nine(&author, 1);
+    let mut bad = raw.clone();
+    bad.signature[0] ^= 1;
+    for _ in 0..2 {
+        let said = statuses(&sync(&mut carrier, &world, vec![bad.clone()]));
+        assert_eq!(said, [NEWER]);
+        let said = statuses(&sync(&mut author, &world, vec![raw.clone()]));
+        assert_eq!(said, [NEWER]);
+    }
+    let rows = world.server.store().read(|tx| tx.unread_held(0, 10));
+    let kept: Vec<RawEnvelope> = rows.unwrap().into_iter().map(|(_, row)| row.raw).collect();
+    assert_eq!(kept, [bad, raw]);
+}
+
+#[test]
+fn a_copy_with_a_wrong_signature_does_not_stand_in_the_way_of_the_true_one() {
+    let world = World::new();
+    let (author, carrier) = (&mut world.volunteer(10), world.volunteer(11));
+    let genesis = author.report("gas");
+    let child = author.act(genesis.record(), &[genesis.id()], &comment("a"));
+    kept_unread(&world, &carrier, &damaged(&genesis), NOW);
+    kept_unread(&world, author, &child, NOW);
+    kept_unread(&world, author, &genesis, NOW);
+    let server = world.reopened();
+    assert_eq!(server.release_newer(NOW + 20).unwrap(), 3);
+    for id in [genesis.id(), child.id()] {
+        assert_eq!(verdict(&world, id), Status::Accepted);
+        assert!(told(&world, author, id));
+    }
+    assert!(told(&world, &carrier, genesis.id()));
+    assert_eq!(server.release_newer(NOW + 30).unwrap(), 0);
+    digests_are_right(&world);
+}
+
+#[test]
+fn what_was_refused_for_the_signature_of_a_copy_is_judged_when_the_true_one_comes() {
+    let world = World::new();
+    let (mut author, carrier) = (world.volunteer(10), world.volunteer(11));
+    let genesis = author.report("gas");
+    let child = author.act(genesis.record(), &[genesis.id()], &comment("a"));
+    kept_unread(&world, &carrier, &damaged(&genesis), NOW);
+    kept_unread(&world, &author, &child, NOW);
+    assert_eq!(world.server.release_newer(NOW + 20).unwrap(), 2);
+    let refused = Status::Refused(RefusedReason::BadSignature);
+    assert_eq!(verdict(&world, child.id()), refused);
+    let answer = author.push(&world.server, &[&genesis, &child]);
+    assert_eq!(statuses(&answer), [Status::Accepted; 2]);
+    assert_eq!(verdict(&world, genesis.id()), Status::Accepted);
     digests_are_right(&world);
 }
 

@@ -1,11 +1,13 @@
 //! What is held, and what a person decides about it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use onegrid_core::wire::message::Bundle;
 use onegrid_core::wire::verdict::Verdict;
 
 use super::failing::FailingStore;
+use super::meanwhile::{MeanwhileStore, Moment};
 use super::*;
 
 /// A report that the server holds for review: its clock is ten years ahead.
@@ -157,7 +159,7 @@ fn a_crash_while_a_decision_is_stored_leaves_all_of_it_or_nothing() {
             inner: world.store_again(),
             left: left.into(),
         };
-        let store = std::sync::Arc::new(store);
+        let store = Arc::new(store);
         let server = crate::server::Server::open(store, world.keys.clone(), Rules::none()).unwrap();
         let _ = server.decide(early.id(), true, "judge", NOW + 5);
         let member = StreamId::Member(phone.member);
@@ -185,4 +187,88 @@ fn a_crash_while_a_decision_is_stored_leaves_all_of_it_or_nothing() {
         );
         assert_eq!(accepted, left > 0);
     }
+}
+
+fn status(world: &World, id: EnvelopeId) -> Status {
+    let found = world.server.store().read(|tx| tx.verdict(id)).unwrap();
+    found.unwrap().1.status
+}
+
+#[test]
+fn a_refusal_that_comes_second_changes_nothing_whoever_accepted() {
+    for another_process in [false, true] {
+        let world = World::new();
+        let mut phone = world.volunteer(10);
+        let genesis = from_the_future(&mut phone);
+        let below = phone.act(genesis.record(), &[genesis.id()], &comment("below"));
+        phone.push(&world.server, &[&genesis, &below]);
+        let (server, store) = MeanwhileStore::server(&world);
+        let other = if another_process {
+            Arc::clone(&world.server)
+        } else {
+            Arc::clone(&server)
+        };
+        let id = genesis.id();
+        // The refuser has asked what is to be decided, and not yet come to the record.
+        store.meanwhile(Moment::AfterARead, move || {
+            other.decide(id, true, "admin", NOW + 5_000).unwrap();
+        });
+        let refused = server.decide(id, false, "admin", NOW + 9_000);
+        assert_eq!(refused.unwrap_err().code(), "review.not_waiting");
+        assert_eq!(status(&world, id), Status::Accepted);
+        assert_eq!(status(&world, below.id()), Status::Accepted);
+        digests_are_right(&world);
+        let found = world.server.verify(&mut |_, _| {}).unwrap();
+        assert!(found.wrong.is_empty(), "{:?}", found.wrong);
+    }
+}
+
+#[test]
+fn an_acceptance_prepared_before_a_refusal_does_not_take_its_place() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    let genesis = from_the_future(&mut phone);
+    let below = phone.act(genesis.record(), &[genesis.id()], &comment("below"));
+    let (server, store) = MeanwhileStore::server(&world);
+    // It has the record in memory.
+    server
+        .ingest(phone.bundle(&[&genesis, &below]), &HashMap::new(), NOW)
+        .unwrap();
+    let (other, id) = (Arc::clone(&world.server), genesis.id());
+    store.meanwhile(Moment::BeforeAWrite, move || {
+        other.decide(id, false, "admin", NOW + 5_000).unwrap();
+    });
+    let accepted = server.decide(id, true, "admin", NOW + 9_000);
+    assert_eq!(accepted.unwrap_err().code(), "review.not_waiting");
+    let rejected = Status::Refused(RefusedReason::Rejected);
+    assert_eq!(status(&world, id), rejected);
+    assert_eq!(status(&world, below.id()), rejected);
+    digests_are_right(&world);
+}
+
+#[test]
+fn what_is_accepted_and_goes_on_waiting_for_another_one_stays_in_the_queue() {
+    let world = World::new();
+    let server = &world.server;
+    let mut phone = world.volunteer(10);
+    let genesis = phone.report("gas");
+    phone.push(server, &[&genesis]);
+    phone.clock_ms = NOW + 10 * 366 * 24 * 3_600 * 1_000;
+    let late = phone.act(genesis.record(), &[genesis.id()], &comment("late"));
+    phone.clock_ms = NOW;
+    let below = phone.act(genesis.record(), &[late.id()], &comment("below"));
+    let queue = || -> BTreeSet<EnvelopeId> {
+        let waiting = server.waiting(10).unwrap();
+        waiting.iter().map(|one| one.envelope).collect()
+    };
+    phone.push(server, &[&late]);
+    server.decide(late.id(), false, "admin", NOW).unwrap();
+    let held = Status::Held(HeldReason::ParentHeld);
+    assert_eq!(statuses(&phone.push(server, &[&below])), [held]);
+    let changed = server.decide(below.id(), true, "admin", NOW + 1).unwrap();
+    assert_eq!(changed[0].1.status, held);
+    assert_eq!(queue(), BTreeSet::from([below.id()]));
+    server.decide(below.id(), false, "admin", NOW + 2).unwrap();
+    assert_eq!(queue(), BTreeSet::new());
+    digests_are_right(&world);
 }

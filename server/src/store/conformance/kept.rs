@@ -29,8 +29,8 @@ pub(crate) fn what_waits_unread_is_paged_and_counted_for_each_who_brought_it(
                 assert!(tx.put_unread(&row(n))?);
             }
             assert!(!tx.put_unread(&row(1))?, "once");
-            tx.set_unread_verdict(id(3), accepted(2))?;
-            tx.drop_unread(id(4))?;
+            tx.set_unread_verdict(&raw(3), accepted(2))?;
+            tx.drop_unread(&raw(4))?;
             let first = tx.unread_held(0, 1)?;
             let rest = tx.unread_held(first[0].0, 10)?;
             let seen: Vec<UnreadRow> = first.into_iter().chain(rest).map(|(_, row)| row).collect();
@@ -38,7 +38,7 @@ pub(crate) fn what_waits_unread_is_paged_and_counted_for_each_who_brought_it(
         })
         .unwrap();
     assert_eq!(seen, [row(1), row(2)]);
-    let missing = store.write(move |tx| tx.set_unread_verdict(id(4), held(3)));
+    let missing = store.write(move |tx| tx.set_unread_verdict(&raw(4), held(3)));
     assert!(matches!(missing, Err(StoreError::Missing("envelope"))));
     store
         .read::<_, StoreError>(|tx| {
@@ -48,11 +48,45 @@ pub(crate) fn what_waits_unread_is_paged_and_counted_for_each_who_brought_it(
             };
             assert_eq!(tx.unread_of(DEVICE)?, each);
             assert_eq!(tx.unread_of(COLLEAGUE)?, each);
-            assert_eq!(tx.unread(id(4))?, None);
-            let decided = tx.unread(id(3))?.map(|row| row.verdict);
+            assert_eq!(tx.unread(&raw(4))?, None);
+            let decided = tx.unread(&raw(3))?.map(|row| row.verdict);
             assert_eq!(decided, Some(accepted(2)));
             assert_eq!(tx.verdict(id(3))?, Some((Some(raw(3).hash()), accepted(2))));
             Ok(())
+        })
+        .unwrap();
+}
+
+pub(crate) fn each_copy_waits_unread_for_itself(backend: &dyn Backend) {
+    let store = backend.open();
+    let row = |signature: u8, since_ms: i64| UnreadRow {
+        raw: RawEnvelope {
+            signature: [signature; 64],
+            ..raw(1)
+        },
+        device: DEVICE,
+        since_ms,
+        verdict: held(since_ms),
+    };
+    let refused = Verdict {
+        status: Status::Refused(RefusedReason::BadSignature),
+        ..accepted(9)
+    };
+    store
+        .write::<_, StoreError>(move |tx| {
+            let (bad, good) = (row(1, 1), row(2, 2));
+            let id = good.raw.hash().envelope_id();
+            assert!(tx.put_unread(&bad)? && tx.put_unread(&good)?);
+            tx.set_unread_verdict(&bad.raw, refused)?;
+            assert_eq!(tx.unread(&good.raw)?, Some(good.clone()));
+            let known = tx.verdict(id)?.map(|(_, verdict)| verdict);
+            assert_eq!(known, Some(good.verdict), "one of them waits");
+            tx.drop_unread(&good.raw)?;
+            let known = tx.verdict(id)?.map(|(_, verdict)| verdict);
+            assert_eq!(known, Some(refused));
+            assert!(tx.put_unread(&row(1, 3))?, "it waits again");
+            assert_eq!(tx.unread(&bad.raw)?, Some(row(1, 3)));
+            Ok::<_, StoreError>(())
         })
         .unwrap();
 }

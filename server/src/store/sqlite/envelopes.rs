@@ -90,8 +90,9 @@ pub(super) fn set_verdict(db: &Connection, id: EnvelopeId, verdict: Verdict) -> 
 
 pub(super) fn verdict(db: &Connection, id: EnvelopeId) -> Result<Option<(Option<Hash>, Verdict)>> {
     db.prepare_cached(
-        "SELECT header, body, verdict FROM envelopes WHERE id = ?1
-         UNION ALL SELECT header, body, verdict FROM unread WHERE id = ?1",
+        "SELECT header, body, verdict, 0 AS place FROM envelopes WHERE id = ?1
+         UNION ALL SELECT header, body, verdict, 2 - held FROM unread WHERE id = ?1
+         ORDER BY place LIMIT 1",
     )?
     .query_row([id.0], |row| {
         let (header, body): (Option<Vec<u8>>, Option<Vec<u8>>) = (row.get(0)?, row.get(1)?);

@@ -17,6 +17,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (3, include_str!("migrations/0003_revoked.sql")),
     (4, include_str!("migrations/0004_readings.sql")),
     (5, include_str!("migrations/0005_written.sql")),
+    (6, include_str!("migrations/0006_unread_copies.sql")),
 ];
 
 /// How long a connection waits for another process that writes.

@@ -4,6 +4,7 @@ use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
 use onegrid_core::trust::certificate::RawCertificate;
 use onegrid_core::wire::digest::Digest;
+use onegrid_core::wire::envelope::RawEnvelope;
 use onegrid_core::wire::verdict::Verdict;
 use rusqlite::Connection;
 
@@ -88,8 +89,8 @@ impl Reader for Tx<'_> {
         envelopes::settled(self.db, record).map_err(failure)
     }
 
-    fn unread(&self, id: EnvelopeId) -> StoreResult<Option<UnreadRow>> {
-        unread::one(self.db, id).map_err(failure)
+    fn unread(&self, copy: &RawEnvelope) -> StoreResult<Option<UnreadRow>> {
+        unread::one(self.db, copy).map_err(failure)
     }
 
     fn unread_held(&self, after: u64, count_max: usize) -> StoreResult<Vec<(u64, UnreadRow)>> {

@@ -4,6 +4,7 @@ use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use onegrid_core::trust::certificate::RawCertificate;
 use onegrid_core::wire::digest::Digest;
+use onegrid_core::wire::envelope::RawEnvelope;
 use onegrid_core::wire::verdict::Verdict;
 
 use super::convert::failure;
@@ -37,13 +38,13 @@ impl Writer for Tx<'_> {
         unread::put(self.db, row).map_err(failure)
     }
 
-    fn set_unread_verdict(&mut self, id: EnvelopeId, verdict: Verdict) -> StoreResult<()> {
-        let found = unread::set_verdict(self.db, id, verdict).map_err(failure)?;
+    fn set_unread_verdict(&mut self, copy: &RawEnvelope, verdict: Verdict) -> StoreResult<()> {
+        let found = unread::set_verdict(self.db, copy, verdict).map_err(failure)?;
         found.then_some(()).ok_or(StoreError::Missing("envelope"))
     }
 
-    fn drop_unread(&mut self, id: EnvelopeId) -> StoreResult<()> {
-        unread::delete(self.db, id).map_err(failure)
+    fn drop_unread(&mut self, copy: &RawEnvelope) -> StoreResult<()> {
+        unread::delete(self.db, copy).map_err(failure)
     }
 
     fn put_record(&mut self, record: &RecordRow) -> StoreResult<()> {

@@ -1,6 +1,6 @@
-//! Table `unread`: envelopes that wait for a version which can read them.
+//! Table `unread`: envelopes that wait for a version which can read them, a row for each copy.
 
-use onegrid_core::id::{DeviceId, EnvelopeId};
+use onegrid_core::id::DeviceId;
 use onegrid_core::wire::envelope::RawEnvelope;
 use onegrid_core::wire::verdict::{Status, Verdict};
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
@@ -10,9 +10,11 @@ use crate::store::{Amount, UnreadRow};
 
 pub(super) fn put(db: &Connection, row: &UnreadRow) -> Result<bool> {
     db.prepare_cached(
-        "INSERT OR IGNORE INTO unread
-             (id, device, header, body, signature, since_ms, held, verdict)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO unread (id, device, header, body, signature, since_ms, held, verdict)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+         ON CONFLICT (id, signature) DO UPDATE SET device = excluded.device,
+             since_ms = excluded.since_ms, held = excluded.held, verdict = excluded.verdict
+         WHERE held = 0",
     )?
     .execute(params![
         row.raw.hash().envelope_id().0,
@@ -27,24 +29,29 @@ pub(super) fn put(db: &Connection, row: &UnreadRow) -> Result<bool> {
     .map(|rows| rows == 1)
 }
 
-pub(super) fn set_verdict(db: &Connection, id: EnvelopeId, verdict: Verdict) -> Result<bool> {
-    db.prepare_cached("UPDATE unread SET held = ?, verdict = ? WHERE id = ?")?
-        .execute(params![is_held(&verdict), cbor(&verdict), id.0])
+pub(super) fn set_verdict(db: &Connection, copy: &RawEnvelope, verdict: Verdict) -> Result<bool> {
+    db.prepare_cached("UPDATE unread SET held = ?, verdict = ? WHERE id = ? AND signature = ?")?
+        .execute(params![
+            is_held(&verdict),
+            cbor(&verdict),
+            copy.hash().envelope_id().0,
+            copy.signature
+        ])
         .map(|rows| rows == 1)
 }
 
-pub(super) fn delete(db: &Connection, id: EnvelopeId) -> Result<()> {
-    db.prepare_cached("DELETE FROM unread WHERE id = ?")?
-        .execute([id.0])
+pub(super) fn delete(db: &Connection, copy: &RawEnvelope) -> Result<()> {
+    db.prepare_cached("DELETE FROM unread WHERE id = ? AND signature = ?")?
+        .execute(params![copy.hash().envelope_id().0, copy.signature])
         .map(drop)
 }
 
 const ROW: &str =
     "SELECT no, device, header, body, signature, since_ms, verdict FROM unread WHERE ";
 
-pub(super) fn one(db: &Connection, id: EnvelopeId) -> Result<Option<UnreadRow>> {
-    db.prepare_cached(&format!("{ROW} id = ?"))?
-        .query_row([id.0], read)
+pub(super) fn one(db: &Connection, copy: &RawEnvelope) -> Result<Option<UnreadRow>> {
+    db.prepare_cached(&format!("{ROW} id = ? AND signature = ?"))?
+        .query_row(params![copy.hash().envelope_id().0, copy.signature], read)
         .optional()
         .map(|found| found.map(|(_, row)| row))
 }
