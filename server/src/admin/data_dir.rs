@@ -86,7 +86,10 @@ impl DataDir {
             .truncate(false)
             .write(true)
             .open(&path)
-            .map_err(|error| self.unusable(&error))?;
+            .map_err(|error| match error.kind() {
+                std::io::ErrorKind::NotFound => self.not_prepared(),
+                _ => self.unusable(&error),
+            })?;
         match file.try_lock() {
             Ok(()) => Ok(Lock { _file: file }),
             Err(TryLockError::WouldBlock) => {
@@ -108,7 +111,7 @@ impl DataDir {
     /// Opens the database, which must be there.
     pub fn store(&self) -> Result<Arc<dyn Store>> {
         if !self.is_prepared() {
-            return Err(Problem::new("data.not_prepared").with("path", self.folder.display()));
+            return Err(self.not_prepared());
         }
         Ok(Arc::new(SqliteStore::open(
             &self.database(),
@@ -121,6 +124,30 @@ impl DataDir {
         let store = self.store()?;
         let rules = Rules::read(config.rules.path.as_deref())?;
         Server::open(store, Keys::read(&self.keys())?, rules)
+    }
+
+    /// Makes the folder empty: what a command that was broken off left in it is of no use.
+    pub(super) fn make_anew(&self) -> Result<()> {
+        if self.folder.exists() {
+            std::fs::remove_dir_all(&self.folder).map_err(|error| self.unusable(&error))?;
+        }
+        self.make()
+    }
+
+    /// Puts what was made ready in a folder inside in its place. The database comes last: without it nothing
+    /// starts, and this can be done again.
+    pub(super) fn take(&self, ready: &Self) -> Result<()> {
+        if !self.keys().exists() {
+            std::fs::rename(ready.keys(), self.keys()).map_err(|error| self.unusable(&error))?;
+        }
+        std::fs::rename(ready.database(), self.database())
+            .map_err(|error| self.unusable(&error))?;
+        std::fs::remove_dir_all(ready.path()).map_err(|error| ready.unusable(&error))?;
+        sync(self.path())
+    }
+
+    fn not_prepared(&self) -> Problem {
+        Problem::new("data.not_prepared").with("path", self.folder.display())
     }
 
     /// A problem with the folder itself.
@@ -144,4 +171,28 @@ pub(super) fn unusable(path: &Path, error: &std::io::Error) -> Problem {
     Problem::new("data.unusable")
         .with("path", path.display())
         .because(error)
+}
+
+/// A path beside this one: its name, a dot, and the suffix.
+pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".");
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+/// Waits until a file, or what a folder lists, is on the disk.
+pub(super) fn sync(path: &Path) -> Result<()> {
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| unusable(path, &error))
+}
+
+/// The same for the folder that lists this path.
+pub(super) fn sync_parent(path: &Path) -> Result<()> {
+    let whole = path.canonicalize().ok();
+    whole
+        .and_then(|whole| whole.parent().map(sync))
+        .transpose()
+        .map(drop)
 }

@@ -1,4 +1,11 @@
-//! A new deployment: root key, server keys, an empty store.
+//! A new deployment: root key, server keys, a store with the categories that are built in.
+//!
+//! ```text
+//!  keys and store, ready in a folder inside ─▶ the root key gets its file ─▶ keys in place ─▶ store in place
+//! ```
+//!
+//! **Invariant:** until the last step there is no deployment, and the same command can be given again. One that
+//! was broken off before the root key had its file begins anew; later, it goes on with what is ready.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -6,12 +13,13 @@ use std::sync::Arc;
 
 use onegrid_core::domain::category::Categories;
 use onegrid_core::domain::directory::DirectoryEntry;
-use onegrid_core::trust::sign::SecretKey;
+use onegrid_core::id::Hash;
+use onegrid_core::trust::sign::{PublicKey, SecretKey};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::ADMIN;
-use super::data_dir::DataDir;
+use super::data_dir::{DataDir, sync, sync_parent, unusable, with_suffix};
 use crate::error::{Problem, Result};
 use crate::keys::{Keys, write_secret};
 use crate::rules::Rules;
@@ -30,25 +38,78 @@ pub fn prepare(
     now_ms: i64,
     rng: &mut dyn CryptoRng,
 ) -> Result<Keys> {
+    prepare_with(data, root_key, now_ms, rng, |_| Ok(()))
+}
+
+/// The same, with what `fill` puts into the store.
+pub fn prepare_with(
+    data: &DataDir,
+    root_key: &Path,
+    now_ms: i64,
+    rng: &mut dyn CryptoRng,
+    fill: impl FnOnce(&Server) -> Result<()>,
+) -> Result<Keys> {
     data.make()?;
     let _lock = data.lock()?;
-    if data.keys().exists() || data.database().exists() {
-        return Err(Problem::new("data.prepared").with("path", data.path().display()));
+    let ready = DataDir::at(&data.path().join("preparing"));
+    let keys = match broken_off(data, &ready, root_key) {
+        Some(keys) => keys,
+        None => {
+            if data.keys().exists() || data.database().exists() {
+                return Err(Problem::new("data.prepared").with("path", data.path().display()));
+            }
+            if root_key.exists() {
+                return Err(Problem::new("keys.exist").with("path", root_key.display()));
+            }
+            let (keys, root) = Keys::create(now_ms, rng)?;
+            make_ready(&ready, &keys, now_ms, fill)?;
+            write_root(root_key, &root)?;
+            keys
+        }
+    };
+    data.take(&ready)?;
+    Ok(keys)
+}
+
+/// The keys of a preparation that was broken off after its root key had got its file: all is ready then.
+fn broken_off(data: &DataDir, ready: &DataDir, root_key: &Path) -> Option<Keys> {
+    if data.database().exists() || !ready.database().exists() {
+        return None;
     }
-    let (keys, root) = Keys::create(now_ms, rng)?;
-    write_root(root_key, &root)?;
-    keys.write(&data.keys())?;
+    let keys = match (data.keys().exists(), ready.keys().exists()) {
+        (true, false) => data.keys(),
+        (false, true) => ready.keys(),
+        // Keys that are there besides are of another deployment.
+        _ => return None,
+    };
+    let keys = Keys::read(&keys).ok()?;
+    let root = read_root(root_key)?;
+    (root == *keys.anchors().root()).then_some(keys)
+}
+
+fn make_ready(
+    ready: &DataDir,
+    keys: &Keys,
+    now_ms: i64,
+    fill: impl FnOnce(&Server) -> Result<()>,
+) -> Result<()> {
+    ready.make_anew()?;
+    keys.write(&ready.keys())?;
     let store: Arc<dyn Store> = Arc::new(SqliteStore::open(
-        &data.database(),
+        &ready.database(),
         SqliteOptions::default(),
     )?);
-    Server::prepare(&store, &keys, now_ms)?;
+    Server::prepare(&store, keys, now_ms)?;
+    let server = Server::open(store, keys.clone(), Rules::none())?;
     // Without its categories no rule of triage would ever find a case that it is for.
     let categories = Categories::built_in();
     let entries = categories.iter().cloned();
     let entries = entries.map(DirectoryEntry::Category).collect();
-    Server::open(store, keys.clone(), Rules::none())?.publish(entries, ADMIN, now_ms)?;
-    Ok(keys)
+    server.publish(entries, ADMIN, now_ms)?;
+    fill(&server)?;
+    // Closing it folds its log into the file.
+    drop(server);
+    sync(&ready.database())
 }
 
 fn write_root(path: &Path, root: &SecretKey) -> Result<()> {
@@ -60,5 +121,20 @@ fn write_root(path: &Path, root: &SecretKey) -> Result<()> {
         let _ = write!(text, "{byte:02x}");
     }
     text.push('\n');
-    write_secret(path, text.as_bytes())
+    // A file of the name that was asked for is a whole one.
+    let part = with_suffix(path, "part");
+    if part.exists() {
+        std::fs::remove_file(&part).map_err(|error| unusable(&part, &error))?;
+    }
+    write_secret(&part, text.as_bytes())?;
+    std::fs::rename(&part, path).map_err(|error| unusable(path, &error))?;
+    sync_parent(path)
+}
+
+/// The public half of the root key in a file.
+fn read_root(path: &Path) -> Option<PublicKey> {
+    let text = Zeroizing::new(std::fs::read_to_string(path).ok()?);
+    let rest = text.strip_prefix(ROOT_KEY_HEAD)?;
+    let seed: Hash = rest.trim().parse().ok()?;
+    Some(SecretKey::from_seed(&Zeroizing::new(seed.0)).public())
 }

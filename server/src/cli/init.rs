@@ -36,20 +36,21 @@ enum Seed {
     Demo,
 }
 
-/// Makes folder, keys and store; takes in the seed.
+/// Makes folder, keys and store, with the seed in it.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let config = context.config()?.config;
     let data = DataDir::of(&config);
-    let keys = setup::prepare(&data, &args.root_key, now(), &mut OsRandom)?;
+    let fill = |server: &Server| match args.seed {
+        Some(chosen) => sow(server, chosen, context),
+        None => Ok(()),
+    };
+    let keys = setup::prepare_with(&data, &args.root_key, now(), &mut OsRandom, fill)?;
     context.say(
         &Phrase::new("init.done")
             .with("path", data.path().display())
             .with("authority", keys.authority().0),
     )?;
     context.say(&Phrase::new("init.root_key").with("path", args.root_key.display()))?;
-    if let Some(chosen) = args.seed {
-        sow(&data.open(&config)?, chosen, context)?;
-    }
     context.say(&Phrase::new("init.next"))
 }
 

@@ -28,8 +28,9 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let config = context.config()?.config;
     telemetry::init(&config.log);
     let data = DataDir::of(&config);
-    let server = Arc::new(data.open(&config)?);
+    // Before the store is opened: a restore that is just ending puts another one in its place.
     let _lock = data.lock()?;
+    let server = Arc::new(data.open(&config)?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

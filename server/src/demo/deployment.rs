@@ -167,7 +167,7 @@ impl Deployment {
     /// Removes everything that the server had, and puts the backup in its place. Gives the generation.
     pub(super) fn wipe_and_restore(&self, from: &Path) -> Result<u32> {
         std::fs::remove_dir_all(self.data.path()).map_err(|error| io_failed(&error))?;
-        Ok(backup::restore(&self.data, from, now_ms())?.generation)
+        Ok(backup::restore(&self.data, from, None, now_ms())?.generation)
     }
 
     /// Every record that the server holds.

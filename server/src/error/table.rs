@@ -128,6 +128,7 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     // Backup.
     ("backup.exists", Class::Conflict),
     ("backup.none", Class::Data),
+    ("restore.clock_behind", Class::Conflict),
     // Import.
     ("import.no_file", Class::Data),
     ("import.nothing_taken", Class::Data),

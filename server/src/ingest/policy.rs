@@ -101,11 +101,11 @@ impl Ground {
         let certificate = node.certificate.as_deref()?;
         certificate.facts().member?;
         let now_ms = self.arrived_ms.unwrap_or(now_ms);
-        // What the device had delivered before, stays.
-        let revoked_ms = self
-            .devices
-            .get(&node.author)
-            .and_then(|row| row.revoked_ms);
+        // What the device had delivered before, stays. A restored store may not know the device any more.
+        let known = self.devices.get(&node.author);
+        let revoked_ms = known
+            .and_then(|row| row.revoked_ms)
+            .or_else(|| self.view.directory.revoked.get(&node.author).copied());
         if revoked_ms.is_some_and(|at_ms| self.arrived_ms.is_none_or(|since| at_ms <= since)) {
             return Some(HeldReason::Revoked);
         }

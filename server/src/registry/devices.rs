@@ -8,6 +8,7 @@ use onegrid_core::trust::certificate::{Certificate, Facts};
 use onegrid_core::trust::sign::PublicKey;
 use onegrid_core::wire::envelope::DirectoryMark;
 
+use super::directory;
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
 use crate::limits::CERTIFICATE_MS;
@@ -47,9 +48,17 @@ pub fn put(tx: &mut dyn Writer, certificate: &Certificate, now_ms: i64) -> Store
         public_key: facts.device_key,
         member: facts.member,
         certificate: certificate.hash(),
-        enrolled_ms: known.as_ref().map_or(now_ms, |known| known.enrolled_ms),
-        revoked_ms: known.and_then(|known| known.revoked_ms),
+        enrolled_ms: known.map_or(now_ms, |known| known.enrolled_ms),
+        revoked_ms: revoked_ms(tx, facts.device)?,
     })
+}
+
+/// When a device was revoked, ms UTC, whether or not the store knows the device.
+pub fn revoked_ms(tx: &dyn Reader, device: DeviceId) -> StoreResult<Option<i64>> {
+    match tx.device(device)?.and_then(|known| known.revoked_ms) {
+        Some(revoked_ms) => Ok(Some(revoked_ms)),
+        None => directory::revoked_ms(tx, device),
+    }
 }
 
 /// Stores the server's own author.

@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use onegrid_core::domain::directory::{Directory, DirectoryEntry};
+use onegrid_core::domain::directory::{Directory, DirectoryEntry, Revocation};
 use onegrid_core::domain::stream::StreamId;
-use onegrid_core::id::Hash;
+use onegrid_core::id::{DeviceId, Hash};
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::DirectoryMark;
 use onegrid_core::wire::signed_entry::SignedEntry;
@@ -151,10 +151,7 @@ pub fn read(tx: &dyn Reader) -> StoreResult<Directory> {
         let Some(last) = page.last() else { break };
         after = last.position;
         for entry in &page {
-            let row = StoreError::Row("an entry of the directory");
-            let signed = SignedEntry::from_bytes(&entry.data).map_err(|_| row.clone())?;
-            let entry: DirectoryEntry = minicbor::decode(&signed.entry).map_err(|_| row)?;
-            entries.push(entry);
+            entries.push(entry_of(&entry.data)?);
         }
     }
     let mut directory = Directory::default();
@@ -174,6 +171,27 @@ pub fn read(tx: &dyn Reader) -> StoreResult<Directory> {
         );
     }
     Ok(directory)
+}
+
+/// When a device was revoked, ms UTC. A restored store may know that before it knows the device.
+pub fn revoked_ms(tx: &dyn Reader, device: DeviceId) -> StoreResult<Option<i64>> {
+    let name = name_of(&DirectoryEntry::Revocation(Revocation {
+        device,
+        revoked_at_ms: 0,
+    }));
+    let Some(known) = tx.current_of(StreamId::DirectoryBase, &name)? else {
+        return Ok(None);
+    };
+    Ok(match entry_of(&known.data)? {
+        DirectoryEntry::Revocation(revocation) => Some(revocation.revoked_at_ms),
+        _ => None,
+    })
+}
+
+fn entry_of(data: &[u8]) -> StoreResult<DirectoryEntry> {
+    let damaged = StoreError::Row("an entry of the directory");
+    let signed = SignedEntry::from_bytes(data).map_err(|_| damaged.clone())?;
+    minicbor::decode(&signed.entry).map_err(|_| damaged)
 }
 
 const ENTRIES_A_STEP: usize = 500;

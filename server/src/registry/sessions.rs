@@ -203,9 +203,7 @@ pub(crate) fn take_in(
 }
 
 fn is_revoked(tx: &dyn Reader, device: DeviceId) -> StoreResult<bool> {
-    Ok(tx
-        .device(device)?
-        .is_some_and(|row| row.revoked_ms.is_some()))
+    Ok(devices::revoked_ms(tx, device)?.is_some())
 }
 
 fn session_of(row: &SessionRow) -> Session {

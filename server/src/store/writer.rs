@@ -106,6 +106,7 @@ pub trait Writer: Reader {
     fn end_sessions(&mut self, device: DeviceId) -> StoreResult<usize>;
     /// Removes sessions that ran out before now.
     fn sweep_sessions(&mut self, now_ms: i64) -> StoreResult<usize>;
-    /// Removes every session and every remembered cursor set, as after a restore.
+    /// Removes every session, every remembered cursor set and every invitation that nobody has redeemed, as after
+    /// a restore.
     fn forget_visitors(&mut self) -> StoreResult<()>;
 }

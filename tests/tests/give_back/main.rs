@@ -1,6 +1,7 @@
 //! Scenario 11: the server is lost and comes back from an older backup; the phones give back what it missed.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+mod restored;
 mod story;
 mod strays;
 

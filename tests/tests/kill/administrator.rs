@@ -5,12 +5,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
+use onegrid_core::domain::category::Categories;
+use onegrid_core::id::Hash;
 use onegrid_core::net::now_ms;
-use onegrid_server::admin::data_dir::{DATABASE, KEYS};
+use onegrid_core::trust::sign::SecretKey;
+use onegrid_server::admin::data_dir::{DATABASE, DataDir, KEYS};
+use onegrid_server::keys::Keys;
+use onegrid_server::registry::directory;
 use onegrid_server::store::Counts as Stored;
 use onegrid_server::store::sqlite::{SqliteOptions, SqliteStore};
 use onegrid_server::store::{Store, StoreError};
-use onegrid_tests::killed::serving::administer;
+use onegrid_tests::killed::serving::{Watched, administer};
 use onegrid_tests::killed::{Counts, Point, counting, killed_at};
 use onegrid_tests::onegrid::binary;
 use onegrid_tests::sim::chance::Chance;
@@ -18,15 +23,16 @@ use onegrid_tests::town::{Files, GRID, Town, VILLAGE, fresh_folder};
 
 use super::{KILLED, play};
 
-const ROUNDS: u64 = 60;
-const ROUNDS_QUICK: u64 = 6;
+const ROUNDS: u64 = 80;
+const ROUNDS_QUICK: u64 = 8;
 const SIGKILL: i32 = 9;
 /// People in the table that is imported.
 const PEOPLE: u64 = 40;
-const COMMANDS: [&[&str]; 3] = [
+const COMMANDS: [&[&str]; 4] = [
     &["backup", "../new"],
     &["restore", "../backup"],
     &["import", "members", "../people.csv"],
+    &["init", "--root-key", "../root.key"],
 ];
 
 struct Template {
@@ -75,20 +81,31 @@ static COUNTS: LazyLock<Vec<Counts>> = LazyLock::new(|| {
         let folder = fresh_folder();
         TEMPLATE.files.write(folder.path());
         let log = folder.path().join("calls");
-        let killed = run(counting(binary(), &log), folder.path(), arguments);
+        let data = data_of(folder.path(), arguments);
+        let killed = run(counting(binary(), &log), &data, arguments);
         assert!(!killed, "nobody kills it while calls are counted");
         Counts::read(&log)
     };
     COMMANDS.iter().map(count).collect()
 });
 
+/// The data folder that a command works on: a new deployment has one of its own.
+fn data_of(folder: &Path, arguments: &[&str]) -> PathBuf {
+    let data = folder.join(if arguments[0] == "init" {
+        "begun"
+    } else {
+        "data"
+    });
+    std::fs::create_dir_all(&data).unwrap();
+    data
+}
+
 /// Runs a command of the administrator; says whether it was killed.
-fn run(mut command: Command, folder: &Path, arguments: &[&str]) -> bool {
-    let data = folder.join("data");
+fn run(mut command: Command, data: &Path, arguments: &[&str]) -> bool {
     command.args(arguments).args(["--lang", "en"]);
     command
-        .env("ONEGRID_STORE__PATH", &data)
-        .current_dir(&data)
+        .env("ONEGRID_STORE__PATH", data)
+        .current_dir(data)
         .stdin(Stdio::null());
     command.output().unwrap().status.signal() == Some(SIGKILL)
 }
@@ -126,6 +143,27 @@ fn set_aside(data: &Path) -> Vec<PathBuf> {
     names.filter(is_one).collect()
 }
 
+/// The root key is that of the server's keys, the categories are there, and a server starts.
+fn is_a_deployment(data: &Path, root_key: &Path) -> Result<(), String> {
+    let text = std::fs::read_to_string(root_key).map_err(|error| error.to_string())?;
+    let seed = text.lines().nth(1).and_then(|line| line.parse().ok());
+    let seed: Hash = seed.ok_or("no root key")?;
+    let keys = Keys::read(&data.join(KEYS)).map_err(|problem| problem.code().to_owned())?;
+    if SecretKey::from_seed(&seed.0).public() != *keys.anchors().root() {
+        return Err("the root key is of another deployment".to_owned());
+    }
+    let store = SqliteStore::open(&data.join(DATABASE), SqliteOptions::default()).unwrap();
+    let store: &dyn Store = &store;
+    let known = store.read::<_, StoreError>(|tx| directory::read(tx));
+    if known.unwrap().categories != Categories::built_in() {
+        return Err("the categories are missing".to_owned());
+    }
+    let served = Watched::start(Command::new(binary()), data);
+    let url = served.url.clone();
+    let _ = served.end();
+    url.map(drop).ok_or_else(|| "no server starts".to_owned())
+}
+
 #[test]
 fn a_command_killed_at_any_call_is_done_again_and_nothing_is_half_there() {
     play(ROUNDS, ROUNDS_QUICK, |number| {
@@ -139,8 +177,9 @@ fn a_command_killed_at_any_call_is_done_again_and_nothing_is_half_there() {
 fn round(which: usize, point: Point) -> Result<String, String> {
     let folder = fresh_folder();
     TEMPLATE.files.write(folder.path());
-    let (data, new) = (folder.path().join("data"), folder.path().join("new"));
-    let killed = run(killed_at(binary(), point), folder.path(), COMMANDS[which]);
+    let data = data_of(folder.path(), COMMANDS[which]);
+    let new = folder.path().join("new");
+    let killed = run(killed_at(binary(), point), &data, COMMANDS[which]);
     match COMMANDS[which][0] {
         "backup" => {
             // A folder of that name is a whole backup, or there is none.
@@ -164,6 +203,13 @@ fn round(which: usize, point: Point) -> Result<String, String> {
             if !kept.iter().any(whole) {
                 return Err(format!("what was there is lost: {kept:?}"));
             }
+        }
+        "init" => {
+            // With both in place it was through.
+            if !DataDir::at(&data).is_prepared() {
+                ends_well(&data, COMMANDS[which])?;
+            }
+            is_a_deployment(&data, &folder.path().join("root.key"))?;
         }
         _ => {
             ends_well(&data, COMMANDS[which])?;

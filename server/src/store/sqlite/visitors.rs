@@ -1,4 +1,4 @@
-//! Tables `cursors` and `sessions`: who is being served, and what was handed out last.
+//! Tables `cursors` and `sessions`: who is being served, and what was handed out last; and who is awaited.
 
 use onegrid_core::id::{DeviceId, Hash};
 use rusqlite::{Connection, OptionalExtension, Result, params};
@@ -60,5 +60,6 @@ pub(super) fn sweep_sessions(db: &Connection, now_ms: i64) -> Result<usize> {
 
 pub(super) fn forget(db: &Connection) -> Result<()> {
     db.execute("DELETE FROM sessions", [])?;
+    db.execute("DELETE FROM invitations WHERE redeemed_by IS NULL", [])?;
     db.execute("DELETE FROM cursors", []).map(drop)
 }

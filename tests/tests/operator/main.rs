@@ -2,26 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+mod prepared;
+mod restored;
+
 use std::path::PathBuf;
 
 use onegrid_core::net::{NetError, Roots, State};
 use onegrid_core::texts::{Lang, codes, text};
 use onegrid_tests::onegrid::{Operator, Phone, way_to};
-
-#[test]
-fn a_deployment_is_made_once_and_its_root_key_leaves_the_folder() {
-    let operator = Operator::new();
-    let early = operator.run(&["status"]);
-    assert_eq!(early.code, 2, "{early:?}");
-    assert!(early.err.contains("data.not_prepared"), "{early:?}");
-    operator.ok(&["init", "--root-key", "root.key"]);
-    let root = std::fs::read_to_string(operator.path("root.key")).unwrap();
-    assert!(root.starts_with("onegrid root key v1\n"));
-    let twice = operator.run(&["init", "--root-key", "second.key"]);
-    assert_eq!(twice.code, 3, "{twice:?}");
-    assert!(twice.err.contains("data.prepared"), "{twice:?}");
-    assert!(!operator.path("second.key").exists());
-}
 
 #[test]
 fn every_bad_row_is_named_and_the_rest_is_taken_or_nothing() {
@@ -201,36 +189,6 @@ async fn one_folder_has_one_server() {
     let second = operator.run(&["serve", "--listen", "127.0.0.1:0"]);
     assert_eq!(second.code, 3, "{second:?}");
     assert!(second.err.contains("data.served"), "{second:?}");
-}
-
-#[test]
-fn a_backup_of_another_deployment_is_refused_and_what_was_there_is_kept() {
-    let (ours, theirs) = (Operator::with_demo(), Operator::with_demo());
-    ours.ok(&["backup", "copy"]);
-    theirs.ok(&["backup", "copy"]);
-    assert_eq!(ours.run(&["backup", "copy"]).code, 3);
-    let copy = theirs.path("copy");
-    let foreign = ours.run(&["restore", copy.to_str().unwrap()]);
-    assert!(
-        foreign.err.contains("keys.of_another_deployment"),
-        "{foreign:?}"
-    );
-    assert_ne!(foreign.code, 0);
-    assert_eq!(ours.run(&["restore", "nowhere"]).code, 3);
-    let generation = |operator: &Operator| {
-        operator.json(&["status", "--json"])["generation"]
-            .as_u64()
-            .unwrap()
-    };
-    assert_eq!(generation(&ours), 1);
-    ours.ok(&["restore", "copy"]);
-    let first = generation(&ours);
-    ours.ok(&["restore", "copy"]);
-    assert!(generation(&ours) > first, "no generation comes twice");
-    ours.ok(&["verify"]);
-    std::fs::remove_dir_all(ours.path("data")).unwrap();
-    ours.ok(&["restore", "copy"]);
-    ours.ok(&["verify"]);
 }
 
 #[test]
