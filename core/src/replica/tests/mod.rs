@@ -4,6 +4,7 @@
 mod conflicts;
 mod crowd;
 mod file;
+mod interrupted;
 mod lists;
 mod meeting;
 mod receipts;
