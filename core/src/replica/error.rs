@@ -15,7 +15,7 @@ pub enum ReplicaError {
     /// The key is not the one that the file was written with. The file was not touched.
     #[error("replica.wrong_key")]
     WrongKey,
-    /// The file can not be read whole. It was not touched; see [`super::salvage`].
+    /// The file can not be read whole. It was not touched; see [`super::rescue`].
     #[error("replica.damaged")]
     Damaged,
     /// A newer app wrote the file. It was not touched.

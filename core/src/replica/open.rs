@@ -1,7 +1,7 @@
 //! Opening the encrypted file: the right key, a schema that this code knows, durable settings.
 //!
 //! Invariant: a file that does not open is never changed. Setting a damaged file aside is a separate step
-//! that the host asks for ([`super::salvage`]), so that a wrong key can never cost data.
+//! that the host asks for ([`super::rescue`]), so that a wrong key can never cost data.
 
 use std::fs;
 use std::path::Path;
@@ -52,11 +52,17 @@ impl std::fmt::Debug for FileKey {
     }
 }
 
-/// Makes a new file; one that is there already is refused as [`ReplicaError::InUse`].
-pub(super) fn create(path: &Path, key: &FileKey) -> Result<Connection, ReplicaError> {
+/// Whether there is room for a new file: one that is there already is [`ReplicaError::InUse`].
+pub(super) fn vacant(path: &Path) -> Result<(), ReplicaError> {
     if fs::metadata(path).is_ok_and(|file| file.len() > 0) {
         return Err(ReplicaError::InUse);
     }
+    Ok(())
+}
+
+/// Makes a new file where there is none.
+pub(super) fn create(path: &Path, key: &FileKey) -> Result<Connection, ReplicaError> {
+    vacant(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -101,6 +107,15 @@ pub(super) fn open(
     settings(&conn)?;
     migrate::run(&mut conn)?;
     Ok(conn)
+}
+
+/// Closes a file so that all of it is in the one file and on the disk, and no log belongs to it.
+pub(super) fn close_whole(conn: Connection) -> Result<(), ReplicaError> {
+    let busy: bool = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if busy {
+        return Err(ReplicaError::InUse);
+    }
+    conn.close().map_err(|(_, error)| error.into())
 }
 
 /// Opens for reading what can be read, without a look at the schema.

@@ -1,4 +1,5 @@
-//! A file that does not open is set aside, never deleted, and what is readable goes into a new one.
+//! A file that does not open is set aside, never deleted, and what is readable goes into a new one
+//! ([`super::rescue`]).
 //!
 //! Damage is by page: a range of rows that can not be read is halved until the bad rows are alone. What the
 //! person wrote and no server has is in a second file as well (`outbox_copy`), which is read after the first;
@@ -13,19 +14,22 @@ use rusqlite::types::Value;
 use rusqlite::{CachedStatement, Connection, params_from_iter};
 
 use super::error::ReplicaError;
+use super::marker::sync_dir;
 use super::open::{self, FileKey};
 use super::outbox_copy;
 
-/// What the rescue of a damaged file brought.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rescue {
-    /// Where the damaged file is now.
-    pub set_aside: PathBuf,
+/// What was readable.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Salvaged {
     /// Rows that were read and kept.
-    pub rows_kept: u64,
-    /// Whether a part of the file could not be read.
-    pub incomplete: bool,
+    pub(super) rows: u64,
+    /// Whether a part of the files could not be read.
+    pub(super) incomplete: bool,
 }
+
+/// Endings of what `SQLite` keeps beside a file, and takes for that of whatever file lies there. The file itself
+/// is the last: while it is at its place, not all of it has been moved.
+pub(super) const LOGS_AND_FILE: [&str; 4] = ["-wal", "-journal", "-shm", ""];
 
 /// The tables that are worth saving, the person's own work first. Projections are made again, streams and
 /// directory are pulled again.
@@ -52,48 +56,51 @@ enum Walk {
     ByKey(&'static str),
 }
 
-/// Moves the file, its log and its outbox copy to the first free name `<path>.aside-<n>`.
+/// Moves the file, its outbox copy and their logs to the first free name `<path>.aside-<n>`.
 pub(super) fn set_aside(path: &Path) -> Result<PathBuf, ReplicaError> {
+    let free = |aside: &PathBuf| {
+        // What an interrupted attempt has moved is no longer in the way: the rest follows under the same name.
+        let taken = |(from, to): (PathBuf, PathBuf)| from.exists() && to.exists();
+        !aside.exists() && !moves(path, aside).into_iter().any(taken)
+    };
     let aside = (1..=u32::MAX)
         .map(|n| with_suffix(path, &format!(".aside-{n}")))
-        .find(|aside| !aside.exists())
+        .find(free)
         .ok_or(ReplicaError::Storage)?;
-    let (copy, copy_aside) = (outbox_copy::path_of(path), outbox_copy::path_of(&aside));
-    let log = |path: &Path| with_suffix(path, "-wal");
-    let moves = [
-        (log(&copy), log(&copy_aside)),
-        (copy, copy_aside),
-        (log(path), log(&aside)),
-        (path.to_owned(), aside.clone()),
-    ];
-    for (from, to) in &moves {
-        // What an interrupted attempt has moved stays where it is.
-        if from.exists() && !to.exists() {
+    for (from, to) in moves(path, &aside) {
+        if from.exists() {
             fs::rename(from, to).map_err(|_| ReplicaError::Storage)?;
         }
     }
+    sync_dir(path).map_err(|_| ReplicaError::Storage)?;
     Ok(aside)
 }
 
-/// Copies what is readable in the file that was set aside.
+/// What is moved to where, in order.
+pub(super) fn moves(path: &Path, aside: &Path) -> Vec<(PathBuf, PathBuf)> {
+    let files = |path: &Path| {
+        [outbox_copy::path_of(path), path.to_owned()]
+            .into_iter()
+            .flat_map(|file| LOGS_AND_FILE.map(|ending| with_suffix(&file, ending)))
+    };
+    files(path).zip(files(aside)).collect()
+}
+
+/// Copies what is readable in a damaged file and in its outbox copy.
 pub(super) fn copy(
-    aside: &Path,
+    path: &Path,
     key: &FileKey,
     target: &mut Connection,
-) -> Result<Rescue, ReplicaError> {
-    let mut rescue = Rescue {
-        set_aside: aside.to_owned(),
-        rows_kept: 0,
-        incomplete: false,
-    };
+) -> Result<Salvaged, ReplicaError> {
+    let mut salvaged = Salvaged::default();
     let tx = target.transaction()?;
-    read_file(aside, key, TABLES, &tx, &mut rescue)?;
-    let second = outbox_copy::path_of(aside);
+    read_file(path, key, TABLES, &tx, &mut salvaged)?;
+    let second = outbox_copy::path_of(path);
     if second.exists() {
-        read_file(&second, key, &TABLES[..OUTBOX_TABLES], &tx, &mut rescue)?;
+        read_file(&second, key, &TABLES[..OUTBOX_TABLES], &tx, &mut salvaged)?;
     }
     tx.commit()?;
-    Ok(rescue)
+    Ok(salvaged)
 }
 
 fn read_file(
@@ -101,7 +108,7 @@ fn read_file(
     key: &FileKey,
     tables: &[(&'static str, Walk)],
     tx: &Connection,
-    rescue: &mut Rescue,
+    salvaged: &mut Salvaged,
 ) -> Result<(), ReplicaError> {
     let mut source = Source {
         path,
@@ -114,11 +121,15 @@ fn read_file(
         })
     };
     if source.read(schema).is_none() {
-        rescue.incomplete = true;
+        salvaged.incomplete = true;
         return Ok(());
     }
     for (table, walk) in tables {
-        let mut sink = Sink { tx, table, rescue };
+        let mut sink = Sink {
+            tx,
+            table,
+            salvaged,
+        };
         match walk {
             Walk::ByNumber(column) => by_number(&mut source, &mut sink, column)?,
             Walk::ByKey(column) => by_key(&mut source, &mut sink, column)?,
@@ -152,7 +163,7 @@ impl Source<'_> {
 struct Sink<'a> {
     tx: &'a Connection,
     table: &'static str,
-    rescue: &'a mut Rescue,
+    salvaged: &'a mut Salvaged,
 }
 
 impl<'a> Sink<'a> {
@@ -178,10 +189,10 @@ impl<'a> Sink<'a> {
             };
             // A row that the new schema refuses is damage too; the rest goes on.
             match kept {
-                Ok(kept) => self.rescue.rows_kept += kept as u64,
+                Ok(kept) => self.salvaged.rows += kept as u64,
                 Err(error) => match ReplicaError::from(error) {
                     full @ (ReplicaError::DiskFull | ReplicaError::Storage) => return Err(full),
-                    _ => self.rescue.incomplete = true,
+                    _ => self.salvaged.incomplete = true,
                 },
             }
         }
@@ -210,7 +221,7 @@ fn by_number(
         (Some(None), _) | (_, Some(None)) => return Ok(()),
         // One end can not be read: numbers start at 1 and are dense, so a generous range is walked.
         (first, last) => {
-            sink.rescue.incomplete = true;
+            sink.salvaged.incomplete = true;
             let first = first.flatten().unwrap_or(1);
             (first, last.flatten().unwrap_or(first + RANGE_GUESS))
         }
@@ -220,7 +231,7 @@ fn by_number(
     let mut failed = 0;
     while let Some((low, high)) = ranges.pop_front() {
         if failed > FAILED_READS_MAX {
-            sink.rescue.incomplete = true;
+            sink.salvaged.incomplete = true;
             return Ok(());
         }
         let sql =
@@ -234,7 +245,7 @@ fn by_number(
             ranges.extend([(middle + 1, high), (low, middle)]);
         } else {
             failed += 1;
-            sink.rescue.incomplete = true;
+            sink.salvaged.incomplete = true;
         }
     }
     Ok(())
@@ -254,7 +265,7 @@ fn by_key(source: &mut Source<'_>, sink: &mut Sink<'_>, key: &str) -> Result<(),
             return sink.write(&columns, &rows);
         }
         // Not whole: row by row until the damage, from this end.
-        sink.rescue.incomplete = true;
+        sink.salvaged.incomplete = true;
         let mut count = 1;
         while let Some((columns, rows)) = source.read(|conn| rows(conn, &sql, &[], count)) {
             if rows.len() < usize::try_from(count).unwrap_or(usize::MAX) {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use onegrid_core::id::{DeviceId, MemberId};
-use onegrid_core::replica::{FileKey, MarkerFile, Replica, ReplicaError, ReplicaOptions};
+use onegrid_core::replica::{FileKey, MarkerFile, Replica, ReplicaError, ReplicaOptions, Rescue};
 use onegrid_core::sync::star::Star;
 use onegrid_core::trust::enrolment::{EnrolmentAnswer, EnrolmentRequest, pinned_root};
 use onegrid_core::trust::invitation::Ticket;
@@ -186,6 +186,15 @@ impl Phone {
         Ok(())
     }
 
+    /// The app finds its database damaged, and rescues what is readable.
+    pub fn rescue(&mut self, now_ms: i64) -> Result<Rescue, ReplicaError> {
+        self.replica = None;
+        let options = self.options();
+        let (replica, rescue) = Replica::rescue(options, now_ms)?;
+        self.replica = Some(replica);
+        Ok(rescue)
+    }
+
     /// Copies the database as it is now, as a backup of the phone would: the marker stays where it is.
     pub fn save_copy(&self, to: &Path) {
         copy_database(&self.database(), to);
@@ -246,10 +255,17 @@ impl Card {
     /// The phone whose files are in this folder.
     #[must_use]
     pub fn open_at(&self, folder: PathBuf, stream: u64) -> Phone {
+        let mut phone = self.at(folder, stream);
+        phone.reopen();
+        phone
+    }
+
+    /// The same, not yet on.
+    #[must_use]
+    pub fn at(&self, folder: PathBuf, stream: u64) -> Phone {
         let mut phone = Phone::in_folder(&self.name, self.seed, folder);
         phone.runs = stream.wrapping_add(1) << 8;
         phone.rng.set_stream(stream);
-        phone.reopen();
         phone
     }
 }

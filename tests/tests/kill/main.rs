@@ -6,6 +6,7 @@
 
 mod administrator;
 mod phone;
+mod rescue;
 mod server;
 
 use std::sync::atomic::{AtomicU64, Ordering};

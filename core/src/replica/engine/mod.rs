@@ -21,9 +21,10 @@ use super::error::ReplicaError;
 use super::marker::{Epoch, Marker, Marks};
 use super::open::{self, FileKey};
 use super::outbox_copy::{self, OutboxCopy};
-use super::salvage::{self, Rescue};
+use super::rescue::{self, Rescue};
+use super::salvage;
 use super::table::meta::{self, Name};
-use super::table::{certificate, notice, pack};
+use super::table::{certificate, notice};
 use crate::domain::Grant;
 use crate::id::{DeviceId, MemberId};
 use crate::limits::LIST_ROWS_MAX;
@@ -80,18 +81,21 @@ impl std::fmt::Debug for Replica {
 impl Replica {
     /// Makes a new replica where there is no file (or an empty one).
     pub fn create(options: ReplicaOptions) -> Result<Self, ReplicaError> {
-        let conn = open::create(&options.path, &options.file_key)?;
+        rescue::resume(&options.path, &options.file_key)?;
+        open::vacant(&options.path)?;
         let left_over = outbox_copy::path_of(&options.path);
         if left_over.exists() {
             // Of a replica that is gone: kept, and no part of this one.
             salvage::set_aside(&left_over)?;
         }
+        let conn = open::create(&options.path, &options.file_key)?;
         Self::with(conn, options)
     }
 
     /// Opens the replica. On an error the file is as it was; [`Replica::rescue`] is for a damaged one,
     /// [`Replica::start_over`] for a lost key.
     pub fn open(options: ReplicaOptions) -> Result<Self, ReplicaError> {
+        rescue::resume(&options.path, &options.file_key)?;
         let marks = Marks::peek(options.marker.as_ref())?;
         let conn = open::open(&options.path, &options.file_key, marks)?;
         Self::with(conn, options)
@@ -99,9 +103,14 @@ impl Replica {
 
     /// Sets a damaged file aside and takes what is readable into a new one. What is not delivered is in a
     /// second file too, so that damage of one file, or its loss, costs none of it. The person is told by a
-    /// notice.
+    /// notice. A rescue that was interrupted has cost nothing: open again, and rescue again if that says so.
     pub fn rescue(options: ReplicaOptions, now_ms: i64) -> Result<(Self, Rescue), ReplicaError> {
+        rescue::resume(&options.path, &options.file_key)?;
         let known = Marks::peek(options.marker.as_ref())?;
+        // Of a file that is lost or empty nothing else would tell.
+        if known.is_some_and(|known| known != options.file_key.fingerprint()) {
+            return Err(ReplicaError::WrongKey);
+        }
         match open::open(&options.path, &options.file_key, known) {
             Err(ReplicaError::Damaged | ReplicaError::EmptyFile | ReplicaError::Inconsistent) => {}
             Err(ReplicaError::Missing) if outbox_copy::path_of(&options.path).exists() => {}
@@ -110,20 +119,14 @@ impl Replica {
             // The first page may be well and a later one not: the caller has seen it fail.
             Ok(conn) => drop(conn),
         }
-        let aside = salvage::set_aside(&options.path)?;
-        let mut conn = open::create(&options.path, &options.file_key)?;
-        let rescue = salvage::copy(&aside, &options.file_key, &mut conn)?;
-        // Whatever the old file had reserved is past: an epoch of its own for the new one.
-        meta::delete(&conn, Name::Epoch)?;
-        pack::reindex(&mut conn)?;
-        let mut replica = Self::with(conn, options)?;
-        replica.rebuild()?;
-        notice::insert(&replica.conn, now_ms, "replica.rescued", (None, None), "")?;
-        Ok((replica, rescue))
+        let rescue = rescue::run(&options.path, &options.file_key, now_ms)?;
+        let conn = open::open(&options.path, &options.file_key, known)?;
+        Ok((Self::with(conn, options)?, rescue))
     }
 
     /// Sets the file aside, whatever it is, and begins a new one: for a lost key. The host enrols again.
     pub fn start_over(options: ReplicaOptions) -> Result<(Self, Option<PathBuf>), ReplicaError> {
+        rescue::resume(&options.path, &options.file_key)?;
         let there = options.path.exists();
         let aside = there
             .then(|| salvage::set_aside(&options.path))
@@ -275,20 +278,28 @@ impl Replica {
         Ok(meta::limit_pages(&self.conn, pages_max)?)
     }
 
-    pub(super) fn stored_identity(&mut self) -> Result<Option<Identity>, ReplicaError> {
-        let Some(root) = meta::get_fixed(&self.conn, Name::Root)? else {
-            return Ok(None);
-        };
-        let root = PublicKey::from_bytes(&root).map_err(|_| ReplicaError::Inconsistent)?;
-        let keys = certificate::anchors(&self.conn)?;
-        let anchors = Anchors::new(root, &keys).map_err(|_| ReplicaError::Inconsistent)?;
-        let Some(hash) = meta::get_fixed(&self.conn, Name::OwnCertificate)? else {
-            return Ok(None);
-        };
-        let own = self.certificates.get(&self.conn, crate::id::Hash(hash))?;
-        Ok(own.map(|certificate| Identity {
-            anchors: Arc::new(anchors),
-            certificate,
-        }))
+    pub(super) fn stored_identity(&self) -> Result<Option<Identity>, ReplicaError> {
+        identity(&self.conn, &self.certificates)
     }
+}
+
+/// Who a file says that its phone is.
+pub(super) fn identity(
+    conn: &Connection,
+    certificates: &Certificates,
+) -> Result<Option<Identity>, ReplicaError> {
+    let Some(root) = meta::get_fixed(conn, Name::Root)? else {
+        return Ok(None);
+    };
+    let root = PublicKey::from_bytes(&root).map_err(|_| ReplicaError::Inconsistent)?;
+    let keys = certificate::anchors(conn)?;
+    let anchors = Anchors::new(root, &keys).map_err(|_| ReplicaError::Inconsistent)?;
+    let Some(hash) = meta::get_fixed(conn, Name::OwnCertificate)? else {
+        return Ok(None);
+    };
+    let own = certificates.get(conn, crate::id::Hash(hash))?;
+    Ok(own.map(|certificate| Identity {
+        anchors: Arc::new(anchors),
+        certificate,
+    }))
 }

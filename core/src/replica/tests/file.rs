@@ -106,6 +106,29 @@ fn a_lost_file_costs_nothing_that_is_not_delivered() {
 }
 
 #[test]
+fn a_lost_or_empty_file_is_not_rescued_with_a_wrong_key() {
+    let mut phone = filled(3);
+    for empty in [false, true] {
+        fs::remove_file(phone.path()).unwrap();
+        if empty {
+            fs::write(phone.path(), b"").unwrap();
+        }
+        let copy = fs::read(second(&phone)).unwrap();
+        let mut options = phone.options();
+        options.file_key = FileKey::new([0xee; 32]);
+        assert!(matches!(
+            Replica::rescue(options, NOW),
+            Err(ReplicaError::WrongKey)
+        ));
+        assert_eq!(fs::read(second(&phone)).unwrap(), copy);
+        let options = phone.options();
+        let (rescued, _) = Replica::rescue(options, NOW).unwrap();
+        assert_eq!(rescued.undelivered().unwrap(), 3);
+        rescued.close().unwrap();
+    }
+}
+
+#[test]
 fn a_new_replica_takes_nothing_of_one_that_is_gone_and_deletes_nothing_of_it() {
     let mut phone = filled(3);
     fs::remove_file(phone.path()).unwrap();
@@ -217,7 +240,7 @@ fn outbox(replica: &mut Replica) -> Vec<RawEnvelope> {
     bundle.envelopes
 }
 
-fn second(phone: &Phone) -> PathBuf {
+pub(super) fn second(phone: &Phone) -> PathBuf {
     phone.database.path().join("replica.db.outbox")
 }
 
@@ -279,7 +302,7 @@ fn a_second_process_is_kept_out() {
     assert_eq!(code(open(&mut phone)), "replica.in_use");
 }
 
-fn damage(phone: &Phone, page: u64) {
+pub(super) fn damage(phone: &Phone, page: u64) {
     damage_at(&phone.path(), page);
 }
 

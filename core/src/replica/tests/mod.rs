@@ -5,6 +5,7 @@ mod conflicts;
 mod crowd;
 mod file;
 mod hostile_peer;
+mod interrupted;
 mod lists;
 mod meeting;
 mod receipts;
