@@ -6,6 +6,7 @@ mod certificates;
 mod failing;
 mod loads;
 mod newer;
+mod overdue;
 mod pages;
 mod ration;
 mod readings;
