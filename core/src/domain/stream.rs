@@ -34,9 +34,6 @@ pub enum StreamId {
 }
 
 impl StreamId {
-    /// Bytes of the longest form.
-    pub const BYTES_MAX: usize = 17;
-
     const fn parts(&self) -> (u8, Option<&[u8; 16]>) {
         match self {
             Self::AreaStaff(id) => (1, Some(&id.0)),
