@@ -67,7 +67,7 @@ impl Record {
         certificates: &HashMap<Hash, Arc<Certificate>>,
     ) -> Result<bool, LoadError> {
         let past = Past {
-            pack: Some(pack.clone()),
+            packs: vec![pack.clone()],
             certificates: certificates.clone(),
             ..Past::default()
         };

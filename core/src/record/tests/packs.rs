@@ -36,7 +36,7 @@ fn a_pack_stands_in_for_the_past_and_work_goes_on_upon_it() {
         })
         .into();
     let past = Past {
-        pack: Some(pack),
+        packs: vec![pack],
         certificates,
         ..Past::default()
     };
@@ -76,7 +76,7 @@ fn a_pack_that_does_not_fit_is_refused() {
         Record::load(
             record.id(),
             Past {
-                pack: Some(pack),
+                packs: vec![pack],
                 ..Past::default()
             },
         )
@@ -126,7 +126,7 @@ fn no_twisted_document_of_a_pack_is_taken_for_the_one_that_its_entries_tell_of()
             continue;
         }
         let past = Past {
-            pack: Some(twisted),
+            packs: vec![twisted],
             ..Past::default()
         };
         if let Ok(loaded) = Record::load(record.id(), past) {
@@ -151,7 +151,7 @@ fn unpacked(record: &Record, phones: &[&super::world::Phone]) -> Result<Record, 
         (certificate.hash(), certificate)
     });
     let past = Past {
-        pack: Some(record.to_pack().unwrap()),
+        packs: vec![record.to_pack().unwrap()],
         certificates: certificates.collect(),
         ..Past::default()
     };

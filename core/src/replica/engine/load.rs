@@ -87,7 +87,7 @@ pub(in crate::replica) fn record(
     if let Some(record) = certificates.recent.borrow_mut().get(conn, id) {
         return Ok(Some(record));
     }
-    let mut packs = packs(conn, id)?;
+    let packs = packs(conn, id)?;
     let mut envelopes = Vec::new();
     for stored in envelope::of_record(conn, id)? {
         if stored.carried {
@@ -109,10 +109,8 @@ pub(in crate::replica) fn record(
             known.insert(entry.certificate, found);
         }
     }
-    let more_packs = packs.split_off(packs.len().min(1));
     let past = Past {
-        pack: packs.pop(),
-        more_packs,
+        packs,
         certificates: known,
         envelopes,
     };
