@@ -230,11 +230,13 @@ fn still_to_meet(assignment: &Assignment) -> impl Iterator<Item = (i64, &'static
     use AssignmentState::{Accepted, Dispatched, OnSite};
     let (state, by) = (assignment.state, assignment.deadlines);
     let still = |states: &[AssignmentState]| states.contains(&state);
+    // Who was there and had resolved is at accepted again where something is still wrong.
+    let never_there = assignment.arrived_ms.is_none();
     [
         (by.accept_by_ms, still(&[Dispatched]), "overdue_accept"),
         (
             by.arrive_by_ms,
-            still(&[Dispatched, Accepted]),
+            never_there && still(&[Dispatched, Accepted]),
             "overdue_arrive",
         ),
         (

@@ -2,6 +2,8 @@
 
 use super::*;
 use onegrid_core::domain::area::AreaLevel;
+use onegrid_core::domain::case::AssignmentState;
+use onegrid_core::domain::case::payload::DangerRemains;
 use onegrid_core::record::{Node, NodeBody, Record};
 
 const MINUTE_MS: i64 = 60_000;
@@ -83,6 +85,27 @@ fn who_is_on_site_has_met_the_deadline_to_arrive() {
     step(&world, &mut handler, id, Event::Arrive);
     assert_eq!(world.server.tick(NOW + 61 * MINUTE_MS).unwrap(), 0);
     assert_eq!(gone_up(&world, id).0, [""; 0]);
+}
+
+#[test]
+fn who_was_there_in_time_is_not_late_when_something_is_still_wrong() {
+    let (world, genesis) = dispatched("arrive_minutes = 60\n");
+    let id = genesis.record();
+    let mut handler = world.handler(13);
+    for taken in [Event::Accept, Event::Arrive, Event::Resolve] {
+        step(&world, &mut handler, id, taken);
+    }
+    let danger = Event::DangerRemains(DangerRemains {
+        text: Some(Text::new("it smells again").unwrap()),
+        attachments: Vec::new(),
+    });
+    let mut witness = world.grid_worker(11);
+    let seen = witness.act(id, &record(&world, id).heads(), &danger);
+    let answer = witness.push(&world.server, &[&seen]);
+    assert_eq!(statuses(&answer), [Status::Accepted]);
+    let state = record(&world, id).state().unwrap().assignments[0].state;
+    assert_eq!(state, AssignmentState::Accepted, "at work again");
+    assert_eq!(world.server.tick(NOW + 61 * MINUTE_MS).unwrap(), 0);
 }
 
 #[test]
