@@ -146,22 +146,10 @@ impl Operator {
     /// Starts the server on a free port; comes back when it listens.
     #[must_use]
     pub fn serve(&self) -> Serving {
-        let mut child = self
-            .command(&["serve", "--listen", "127.0.0.1:0", "--json"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("onegrid runs");
-        let mut out = BufReader::new(child.stdout.take().expect("its output is piped"));
-        let mut line = String::new();
-        out.read_line(&mut line).expect("it says where it listens");
-        let said: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-        let Some(url) = said["listening"].as_str().map(str::to_owned) else {
+        let (child, out, url) = serve(self.command(&[]).stderr(Stdio::piped()));
+        let Some(url) = url else {
             let done = child.wait_with_output().expect("it ended");
-            panic!(
-                "no address: {line}{}",
-                String::from_utf8_lossy(&done.stderr)
-            );
+            panic!("no address: {}", String::from_utf8_lossy(&done.stderr));
         };
         Serving {
             child: Some(child),
@@ -176,6 +164,23 @@ impl Operator {
         let invited = self.json(&["invite", member, "--json"]);
         invited["code"].as_str().expect("a code").to_owned()
     }
+}
+
+/// Starts a server on a free port by a command that lacks only that word, and reads where it listens; `None`
+/// where it ended before it did. Whoever lets go of its output takes from it where to print its last words.
+pub fn serve(command: &mut Command) -> (Child, BufReader<ChildStdout>, Option<String>) {
+    let mut child = command
+        .args(["serve", "--listen", "127.0.0.1:0", "--json"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("onegrid runs");
+    let mut out = BufReader::new(child.stdout.take().expect("its output is piped"));
+    let mut line = String::new();
+    out.read_line(&mut line).expect("it says where it listens");
+    let said: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+    let url = said["listening"].as_str().map(str::to_owned);
+    (child, out, url)
 }
 
 /// A running server; killed when dropped.

@@ -10,7 +10,7 @@ use super::change::{self, ChangeInfo, ParsedChange};
 use super::error::GateError;
 use super::history::History;
 use super::rebuilt::{self, Rebuilt};
-use super::{pack, quiet};
+use super::{quiet, saved};
 use crate::id::{DeviceId, Hash};
 
 /// A raw change and the device whose envelope brought it.
@@ -66,42 +66,17 @@ impl Document {
         }
     }
 
-    /// A document from what [`Document::save`] wrote on this machine. It is a cache, and disks lie: so
-    /// rows are counted, and every change passes the structural checks again.
+    /// A document from what [`Document::save`] wrote: the document of a pack, which is believed under the
+    /// server's signature alone. Disks lie and servers have faults: so rows are counted before anything is
+    /// loaded, and every change passes the structural checks again. That the changes are those that the pack
+    /// tells of is for the record to check.
     ///
     /// # Errors
-    /// Any [`GateError`]. The caller rebuilds the document from its raw changes.
+    /// Any [`GateError`].
     pub fn from_save(bytes: &[u8]) -> Result<Self, GateError> {
-        let doc = pack::load_own(bytes)?;
+        let doc = saved::load(bytes)?;
         let history = history_of(&doc)?;
         Ok(Self { doc, history })
-    }
-
-    /// A document from a pack: it must hold exactly the announced changes.
-    ///
-    /// Every change in it passes the same checks as a change that came by itself. `expected` is the list
-    /// of (hash, actor, sequence number) in any order.
-    ///
-    /// # Errors
-    /// Any [`GateError`]; [`GateError::Unexpected`] when heads or changes differ from the announced.
-    pub fn from_pack(
-        bytes: &[u8],
-        expected_heads: &[Hash],
-        expected: &[KnownChange],
-    ) -> Result<Self, GateError> {
-        let doc = pack::load_foreign(bytes)?;
-        let history = history_of(&doc)?;
-        let document = Self { doc, history };
-        let mut heads = expected_heads.to_vec();
-        heads.sort_unstable();
-        let mut expected = expected.to_vec();
-        expected.sort_unstable_by_key(|change| change.hash);
-        let mut found: Vec<KnownChange> = document.changes().collect();
-        found.sort_unstable_by_key(|change| change.hash);
-        if heads != document.heads() || expected != found {
-            return Err(GateError::Unexpected);
-        }
-        Ok(document)
     }
 
     /// Rebuilds a document from the raw changes that were admitted before, in any order.

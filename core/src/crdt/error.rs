@@ -75,9 +75,6 @@ pub enum GateError {
     /// Automerge failed on it, or the document with it could not be saved and loaded again unchanged.
     #[error("content.rejected: the document would not survive this change")]
     Rejected,
-    /// A saved document is not the one that was announced (heads or authors differ).
-    #[error("content.unexpected: the saved document is not the one announced")]
-    Unexpected,
 }
 
 impl GateError {
@@ -102,7 +99,6 @@ impl GateError {
             Self::StartOp => "content.start_op",
             Self::Reference => "content.reference",
             Self::Rejected => "content.rejected",
-            Self::Unexpected => "content.unexpected",
         }
     }
 }

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! **Contract.**
-//! - Nothing from outside reaches automerge but through [`Document::admit`], [`Document::genesis`] and
-//!   [`Document::from_pack`].
+//! - Nothing from outside reaches automerge but through [`Document::admit`], [`Document::genesis`] and, for
+//!   the document of a pack that the server signed, [`Document::from_save`].
 //! - Whether a change is admitted depends on the change and its causal past alone, never on what else
 //!   happens to be there, on time, on memory or on the size of the merged document: so every replica
 //!   refuses the same changes, in whatever order they come.
@@ -34,12 +34,12 @@ mod field;
 mod genesis;
 mod history;
 mod operations;
-mod pack;
 mod quiet;
 mod reader;
 mod rebuilt;
 mod references;
 mod rewrite;
+mod saved;
 mod value;
 
 pub use actor::{ActorId, DevicePrefix};

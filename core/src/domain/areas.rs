@@ -192,16 +192,6 @@ impl Areas {
         holders.max_by_key(newest_start)
     }
 
-    /// The area that had this code at an instant (ms UTC).
-    #[must_use]
-    pub fn by_code_at(&self, code: AreaCode, at_ms: i64) -> Option<&Area> {
-        let holders = self.by_code.get(&code)?.iter().map(|id| &self.by_id[id]);
-        holders.into_iter().find(|area| {
-            area.version_at(at_ms)
-                .is_some_and(|version| version.code == code)
-        })
-    }
-
     /// The area and those above it, from the district down; empty when the id is unknown.
     #[must_use]
     pub fn ancestry(&self, id: AreaId) -> Vec<&Area> {
@@ -220,12 +210,6 @@ impl Areas {
     pub fn path(&self, id: AreaId) -> Option<AreaPath> {
         let ids: Vec<AreaId> = self.ancestry(id).iter().map(|area| area.id).collect();
         AreaPath::new(&ids).ok()
-    }
-
-    /// Whether `id` is `above` or lies below it.
-    #[must_use]
-    pub fn is_within(&self, id: AreaId, above: AreaId) -> bool {
-        self.ancestry(id).iter().any(|area| area.id == above)
     }
 
     /// What stands for the area at an instant (ms UTC): itself while in force, otherwise those that

@@ -247,6 +247,30 @@ pub struct Directory {
 }
 
 impl Directory {
+    /// What these entries say together, and how many of them fit nowhere. Those of the same thing are taken in
+    /// the order given; what they refer to may come later.
+    #[must_use]
+    pub fn of(entries: Vec<DirectoryEntry>) -> (Self, usize) {
+        let mut directory = Self::default();
+        // All else lies in areas: with these first, none has to wait and be overtaken by a later one.
+        let (areas, others) = entries
+            .into_iter()
+            .partition(|entry| matches!(entry, DirectoryEntry::Area(_)));
+        let left = directory.settle(areas) + directory.settle(others);
+        (directory, left)
+    }
+
+    /// Takes in what fits, again and again until nothing more does; gives how many are left.
+    fn settle(&mut self, mut waiting: Vec<DirectoryEntry>) -> usize {
+        loop {
+            let before = waiting.len();
+            waiting.retain(|entry| self.apply(entry.clone()).is_err());
+            if waiting.is_empty() || waiting.len() == before {
+                return waiting.len();
+            }
+        }
+    }
+
     /// Takes one entry in. Nothing changes when it is refused; an unknown one changes nothing
     /// either.
     pub fn apply(&mut self, entry: DirectoryEntry) -> Result<(), DirectoryError> {

@@ -74,12 +74,6 @@ impl Names {
     pub fn en(&self) -> &str {
         self.en.as_deref().unwrap_or(&self.zh)
     }
-
-    /// The English name, if somebody gave one.
-    #[must_use]
-    pub fn own_en(&self) -> Option<&str> {
-        self.en.as_deref()
-    }
 }
 
 impl<C> minicbor::Encode<C> for Names {
@@ -112,7 +106,6 @@ mod tests {
     fn a_name_is_trimmed_bounded_and_on_one_line() {
         let names = Names::new(" 武林街道 ", Some("  ")).unwrap();
         assert_eq!((names.zh(), names.en()), ("武林街道", "武林街道"));
-        assert_eq!(names.own_en(), None);
         assert_eq!(Names::new(" ", None), Err(NameError::Empty));
         assert_eq!(Names::new("甲\n乙", None), Err(NameError::ControlCharacter));
         let long = "长".repeat(NAME_BYTES_MAX / 3 + 1);

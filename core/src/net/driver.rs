@@ -75,13 +75,8 @@ impl<P> Clone for Driver<P> {
 impl<P: StarPort + Send + 'static> Driver<P> {
     /// A driver for a replica. `port` is a handle of it that this driver owns.
     pub fn new(port: P, config: &NetConfig) -> Result<Self, NetError> {
-        Self::with_star(port, Star::new(), config)
-    }
-
-    /// With a machine that was set up by the caller.
-    pub fn with_star(port: P, star: Star, config: &NetConfig) -> Result<Self, NetError> {
         Ok(Self(Arc::new(Shared {
-            machine: Mutex::new((star, port)),
+            machine: Mutex::new((Star::new(), port)),
             http: Http::new(config)?,
             wake: Notify::new(),
             live: Notify::new(),

@@ -1,13 +1,13 @@
 //! The judgement of everything that has no settled verdict: form, content, and the fold.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::Record;
 use super::admit::Judged;
 use super::graph::{Node, NodeBody};
 use crate::domain::Role;
 use crate::domain::case::fold::fold;
-use crate::domain::case::{self, Author, CaseState, Entry, EntryBody, EntryStatus};
+use crate::domain::case::{self, Author, Entry, EntryBody, EntryStatus};
 use crate::id::EnvelopeId;
 use crate::limits::RECORD_ENTRIES_MAX;
 use crate::wire::verdict::{Status, VoidReason};
@@ -157,23 +157,6 @@ impl Record {
                 EntryStatus::Ignored
             },
         }
-    }
-
-    /// The state that the author of an envelope had seen: the fold of its past, itself not included.
-    #[must_use]
-    pub fn state_before(&self, id: EnvelopeId) -> Option<CaseState> {
-        let end = self.graph.find(id)?;
-        let mut past = HashSet::new();
-        let mut stack = self.graph.nodes()[end].parents.clone();
-        while let Some(index) = stack.pop() {
-            if past.insert(index) {
-                stack.extend(&self.graph.nodes()[index].parents);
-            }
-        }
-        let mut past: Vec<usize> = past.into_iter().collect();
-        past.sort_unstable();
-        let entries: Vec<Entry> = past.into_iter().map(|index| self.entry(index)).collect();
-        fold(&entries)
     }
 }
 

@@ -8,11 +8,10 @@ use super::admit::{Judged, event_body};
 use super::graph::{ContentChange, Node, NodeBody};
 use super::past::{LoadError, Past};
 use crate::crdt::{ActorId, Candidate, ChangeInfo, Document, KnownChange};
-use crate::domain::case::GenesisFacts;
 use crate::id::Hash;
 use crate::trust::certificate::Certificate;
 use crate::wire::envelope::DirectoryMark;
-use crate::wire::pack::{self, Pack, PackContent, PackEntry, PackEvent};
+use crate::wire::pack::{Pack, PackContent, PackEntry, PackEvent};
 use crate::wire::verdict::Status;
 
 impl Record {
@@ -68,7 +67,7 @@ impl Record {
         certificates: &HashMap<Hash, Arc<Certificate>>,
     ) -> Result<bool, LoadError> {
         let past = Past {
-            pack: Some(pack.clone()),
+            packs: vec![pack.clone()],
             certificates: certificates.clone(),
             ..Past::default()
         };
@@ -152,7 +151,7 @@ impl Record {
         // The document of a pack holds what is accepted, nothing provisional.
         let document = self.settled_document();
         Some(Pack {
-            genesis: pack_facts(facts),
+            genesis: facts.clone(),
             document,
             entries,
         })
@@ -261,7 +260,7 @@ fn packed_node(
     let mut replaces = None;
     let body = match &entry.content {
         PackContent::Genesis { actor } => NodeBody::Genesis {
-            facts: Box::new(domain_facts(&pack.genesis)),
+            facts: Box::new(pack.genesis.clone()),
             change: changes.find(*actor, 1)?,
         },
         PackContent::Change {
@@ -282,7 +281,7 @@ fn packed_node(
             )
         }
         PackContent::Stub { .. } if entry.parents.is_empty() => NodeBody::Genesis {
-            facts: Box::new(domain_facts(&pack.genesis)),
+            facts: Box::new(pack.genesis.clone()),
             change: ContentChange {
                 raw: None,
                 info: None,
@@ -361,28 +360,4 @@ fn pack_content(node: &Node, actors: &[ActorId]) -> PackContent {
         body_kind: kind,
         change: info.filter(|_| kind == 2).map(|info| info.hash),
     })
-}
-
-fn pack_facts(facts: &GenesisFacts) -> pack::GenesisFacts {
-    pack::GenesisFacts {
-        kind: facts.kind,
-        home: facts.home,
-        audience: facts.audience,
-        team: facts.team,
-        source: facts.source,
-        named: facts.named.clone(),
-        linked: facts.linked,
-    }
-}
-
-fn domain_facts(facts: &pack::GenesisFacts) -> GenesisFacts {
-    GenesisFacts {
-        kind: facts.kind,
-        home: facts.home,
-        audience: facts.audience,
-        team: facts.team,
-        source: facts.source,
-        named: facts.named.clone(),
-        linked: facts.linked,
-    }
 }

@@ -24,10 +24,9 @@ pub struct StoredEnvelope {
 /// What a store holds of a record.
 #[derive(Debug, Default)]
 pub struct Past {
-    /// The compacted past, where the record came in a pack.
-    pub pack: Option<Pack>,
-    /// Further packs of the same record, where several readers gave back what a restored server had lost.
-    pub more_packs: Vec<Pack>,
+    /// The compacted past, where the record came in a pack; several, where several readers gave back what a
+    /// restored server had lost.
+    pub packs: Vec<Pack>,
     /// Certificates that the packs' entries name, as far as they are known here.
     pub certificates: HashMap<Hash, Arc<Certificate>>,
     /// The single envelopes, in any order.
@@ -65,11 +64,12 @@ impl Record {
     /// judged again, since a judgement is a function of the past and costs little.
     pub fn load(id: RecordId, past: Past) -> Result<Self, LoadError> {
         let mut record = Self::new(id);
-        if let Some(pack) = &past.pack {
-            record.open_pack(pack, &past.certificates)?;
+        let mut packs = past.packs.iter();
+        if let Some(first) = packs.next() {
+            record.open_pack(first, &past.certificates)?;
         }
-        for pack in &past.more_packs {
-            record.absorb(pack, &past.certificates)?;
+        for further in packs {
+            record.absorb(further, &past.certificates)?;
         }
         record.push_stored(past.envelopes)?;
         record.rejudge();

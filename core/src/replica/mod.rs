@@ -29,7 +29,7 @@ mod table;
 pub use engine::conflict::{ConflictCard, ConflictSubject};
 pub use engine::report::Draft;
 pub use engine::view::{Comment, RecordView, SetAside, TimelineEntry};
-pub use engine::{Entropy, Replica, ReplicaOptions};
+pub use engine::{Replica, ReplicaOptions};
 pub use error::ReplicaError;
 pub use marker::{Epoch, Marker, MarkerFile};
 pub use open::FileKey;

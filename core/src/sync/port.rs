@@ -23,9 +23,6 @@ use crate::wire::repair::Settled;
 pub struct PortError {
     /// The replica's stable code.
     pub code: &'static str,
-    /// Whether the cause is what came from outside (and not the replica's own store), so that asking again
-    /// may help.
-    pub foreign: bool,
 }
 
 /// Who this replica is and whom it trusts.

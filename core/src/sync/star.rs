@@ -112,13 +112,6 @@ impl Star {
         }
     }
 
-    /// Asks for pages of another size, compressed bytes.
-    #[must_use]
-    pub fn with_page_bytes(mut self, page_bytes_max: u32) -> Self {
-        self.page_bytes_max = page_bytes_max;
-        self
-    }
-
     /// What to do next.
     pub fn next(
         &mut self,

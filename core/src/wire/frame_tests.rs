@@ -251,6 +251,7 @@ fn damaged_messages_never_panic() {
     request.bundle = Some(world.bundle(&cases));
     let request = minicbor::to_vec(request).unwrap();
     let response = minicbor::to_vec(full_response(&mut world)).unwrap();
+    let (mut requests, mut responses) = (0, 0);
     for seed in 0..3_000 {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         for whole in [&request, &response] {
@@ -258,7 +259,7 @@ fn damaged_messages_never_panic() {
             (0..=seed % 4).for_each(|_| damage(&mut rng, &mut plain));
             let mut frame = vec![VERSION, STORED];
             frame.extend(plain);
-            let _ = decode::<SyncRequest>(&frame, REQUEST_BYTES_MAX);
+            requests += usize::from(decode::<SyncRequest>(&frame, REQUEST_BYTES_MAX).is_ok());
             if let Ok(response) = decode::<SyncResponse>(&frame, RESPONSE_BYTES_MAX) {
                 let again = response.to_bytes().unwrap();
                 assert_eq!(
@@ -266,6 +267,7 @@ fn damaged_messages_never_panic() {
                     Ok(response),
                     "seed {seed}"
                 );
+                responses += 1;
             }
         }
         let noise: [u8; 60] = bytes(&mut rng);
@@ -273,4 +275,5 @@ fn damaged_messages_never_panic() {
             let _ = decode::<SyncResponse>(&[&[VERSION, form][..], &noise].concat(), 100);
         }
     }
+    assert!(requests > 0 && responses > 0, "{requests}, {responses}");
 }

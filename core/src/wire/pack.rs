@@ -13,10 +13,8 @@ use super::digest::Digest;
 use super::list::list;
 use super::pack_codec;
 use super::verdict::Verdict;
-use crate::domain::area_path::AreaPath;
-use crate::domain::case::OnBehalfOf;
-use crate::domain::kind::{Audience, RecordKind, Source};
-use crate::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId, UnitId};
+use crate::domain::case::{GenesisFacts, OnBehalfOf};
+use crate::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use crate::limits::PACKS_MAX;
 use crate::trust::certificate::{Anchors, RawCertificate, ServerPurpose};
 use crate::trust::sign::{Authority, Purpose, SecretKey, SignatureError};
@@ -63,33 +61,6 @@ pub struct Pack {
     pub document: Vec<u8>,
     /// Every settled envelope, the Genesis first, parents before children.
     pub entries: Vec<PackEntry>,
-}
-
-/// What the Genesis of a record says, but for its nonce and its content.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct GenesisFacts {
-    /// Kind of record.
-    #[n(0)]
-    pub kind: RecordKind,
-    /// The area where the record was born, with its ancestors.
-    #[n(1)]
-    pub home: AreaPath,
-    /// Who may read it.
-    #[n(2)]
-    pub audience: Audience,
-    /// The team that it is shared with.
-    #[n(3)]
-    pub team: Option<UnitId>,
-    /// How it came in.
-    #[n(4)]
-    pub source: Source,
-    /// The members named as readers of a restricted record.
-    #[n(5)]
-    pub named: Vec<MemberId>,
-    /// The record that this one belongs to.
-    #[n(6)]
-    pub linked: Option<RecordId>,
 }
 
 /// One settled envelope of a pack.

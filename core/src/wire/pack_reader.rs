@@ -4,7 +4,7 @@ use minicbor::Decode;
 
 use super::columns::{Column, ColumnError};
 use super::intern::{Actor, read_actor};
-use super::pack::{GenesisFacts, Pack, PackContent, PackEntry, PackError, PackEvent};
+use super::pack::{Pack, PackContent, PackEntry, PackError, PackEvent};
 use super::pack_columns::{
     ACTORS, BLOBS, CLOCKS, CODES, COLUMNS, COUNTS, DATA, DOCUMENTS, EXTRAS, FACTS, FLAGS,
     HAS_EXTRAS, HAS_FOLD, HAS_PARENTS, HAS_SEQ, HAS_STATUS, IDS, IS, IS_CHANGE, IS_EVENT,
@@ -14,7 +14,7 @@ use super::pack_columns::{
 use super::pack_writer::{check, follows};
 use super::status_code::status_of;
 use super::verdict::{Status, Verdict};
-use crate::domain::case::OnBehalfOf;
+use crate::domain::case::{GenesisFacts, OnBehalfOf};
 use crate::id::{DeviceId, EnvelopeId, Hash};
 use crate::limits::{BODY_BYTES_MAX, PACK_ENTRIES_MAX, PACK_FACTS_BYTES_MAX, PARENTS_MAX};
 

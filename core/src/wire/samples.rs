@@ -11,14 +11,14 @@ use super::envelope::{
     DirectoryMark, Envelope, FORMAT_VERSION, Header, RawEnvelope, SUITE_ED25519_SHA256,
 };
 use super::message::Bundle;
-use super::pack::{GenesisFacts, Pack, PackContent, PackEntry, PackEvent};
+use super::pack::{Pack, PackContent, PackEntry, PackEvent};
 use super::verdict::{Status, Verdict};
 use crate::crdt::{
     ActorId, Candidate, Content, ContentKind, Document, Field, FieldEdit, FieldValue,
     build_genesis, inspect,
 };
 use crate::domain::case::payload as p;
-use crate::domain::case::{Deadlines, Event, Part, Party, Severity};
+use crate::domain::case::{Deadlines, Event, GenesisFacts, Part, Party, Severity};
 use crate::domain::category::CategoryCode;
 use crate::domain::{AreaPath, Audience, Grant, RecordKind, Role, Scope, Source, Text};
 use crate::id::{AreaId, EnvelopeId, Hash, MemberId, UnitId};

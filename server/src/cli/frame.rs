@@ -85,9 +85,7 @@ pub(super) fn localise(command: Command, lang: Lang, root: bool) -> Command {
                 .get_help()
                 .map(|code| texts::say(&code.to_string(), lang, &[]));
             let arg = if arg.get_action().takes_values() {
-                arg.hide_possible_values(true)
-                    .hide_default_value(true)
-                    .hide_env(true)
+                arg.hide_possible_values(true).hide_default_value(true)
             } else {
                 arg
             };

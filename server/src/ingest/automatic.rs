@@ -152,12 +152,12 @@ fn escalation(
     ground: &Ground,
     now_ms: i64,
 ) -> Option<Move> {
-    let (assignment, overdue_ms) = next_overdue(server, record, state, ground)?;
+    let (assignment, overdue_ms, name) = next_overdue(server, record, state, ground)?;
     if overdue_ms > now_ms {
         return None;
     }
     let to = level_above(state.level)?;
-    let rule = overdue_rule(assignment, overdue_ms);
+    let rule = Code::new(name).ok()?;
     Some(Move {
         rule: rule.clone(),
         cause: assignment.id,
@@ -181,19 +181,19 @@ pub(super) fn due_ms(
     ground: &Ground,
 ) -> Option<i64> {
     if state.facts.kind.is_case() && !state.frozen {
-        next_overdue(server, record, state, ground).map(|(_, overdue_ms)| overdue_ms)
+        next_overdue(server, record, state, ground).map(|(_, overdue_ms, _)| overdue_ms)
     } else {
         None
     }
 }
 
-/// The next deadline that makes a case go up, if there is a level above.
+/// The next deadline that makes a case go up, if there is a level above: whose, when, and the rule's name.
 fn next_overdue<'a>(
     server: &Server,
     record: &Record,
     state: &'a CaseState,
     ground: &Ground,
-) -> Option<(&'a Assignment, i64)> {
+) -> Option<(&'a Assignment, i64, &'static str)> {
     level_above(state.level)?;
     if state.suspended.is_some() || state.stage.is_ended() {
         return None;
@@ -210,37 +210,43 @@ fn next_overdue<'a>(
         .iter()
         .filter(|assignment| assignment.part == Part::Lead)
         .flat_map(|assignment| {
-            let waits = assignment.state == AssignmentState::Dispatched;
-            let works = matches!(
-                assignment.state,
-                AssignmentState::Dispatched | AssignmentState::Accepted | AssignmentState::OnSite
-            );
-            let accept = assignment.deadlines.accept_by_ms.filter(|_| waits);
-            let resolve = assignment.deadlines.resolve_by_ms.filter(|_| works);
-            accept
-                .into_iter()
-                .chain(resolve)
-                .map(move |by_ms| (assignment, by_ms))
+            still_to_meet(assignment).map(move |(by_ms, name)| (assignment, by_ms, name))
         })
-        .filter(|(assignment, by_ms)| {
-            let rule = overdue_rule(assignment, *by_ms);
+        .filter(|(assignment, _, name)| {
             !own_moves(record).any(|(node, event)| {
                 let about = record
                     .parents_of(node)
                     .any(|parent| parent == assignment.id);
-                about && matches!(event, Event::Escalate(up) if up.rule.as_ref() == Some(&rule))
+                about
+                    && matches!(event, Event::Escalate(up)
+                        if up.rule.as_ref().is_some_and(|rule| rule.as_str() == *name))
             })
         })
-        .min_by_key(|(assignment, by_ms)| (*by_ms, assignment.id))
+        .min_by_key(|(assignment, by_ms, _)| (*by_ms, assignment.id))
 }
 
-fn overdue_rule(assignment: &Assignment, by_ms: i64) -> Code {
-    let name = if assignment.deadlines.accept_by_ms == Some(by_ms) {
-        "overdue_accept"
-    } else {
-        "overdue_resolve"
-    };
-    Code::new(name).expect("a short plain word is a code")
+/// The deadlines whose step is still to be taken, each with the name of the rule that minds it.
+fn still_to_meet(assignment: &Assignment) -> impl Iterator<Item = (i64, &'static str)> {
+    use AssignmentState::{Accepted, Dispatched, OnSite};
+    let (state, by) = (assignment.state, assignment.deadlines);
+    let still = |states: &[AssignmentState]| states.contains(&state);
+    // Who was there and had resolved is at accepted again where something is still wrong.
+    let never_there = assignment.arrived_ms.is_none();
+    [
+        (by.accept_by_ms, still(&[Dispatched]), "overdue_accept"),
+        (
+            by.arrive_by_ms,
+            never_there && still(&[Dispatched, Accepted]),
+            "overdue_arrive",
+        ),
+        (
+            by.resolve_by_ms,
+            still(&[Dispatched, Accepted, OnSite]),
+            "overdue_resolve",
+        ),
+    ]
+    .into_iter()
+    .filter_map(|(by_ms, waits, name)| Some((by_ms.filter(|_| waits)?, name)))
 }
 
 /// The server's own moves of the record, void ones too.

@@ -143,10 +143,7 @@ pub(crate) fn load(
                 past.certificates.insert(entry.certificate, known);
             }
         }
-        match past.pack {
-            None => past.pack = Some(pack),
-            Some(_) => past.more_packs.push(pack),
-        }
+        past.packs.push(pack);
     }
     for row in stored {
         let certificate = certificates

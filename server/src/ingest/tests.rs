@@ -7,6 +7,7 @@ mod failing;
 mod loads;
 mod meanwhile;
 mod newer;
+mod overdue;
 mod pages;
 mod ration;
 mod readings;

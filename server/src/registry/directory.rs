@@ -154,21 +154,9 @@ pub fn read(tx: &dyn Reader) -> StoreResult<Directory> {
             entries.push(entry_of(&entry.data)?);
         }
     }
-    let mut directory = Directory::default();
-    // What was published was checked in its order; where an entry was replaced by one that builds on a
-    // later one, a second round finds what it needs.
-    loop {
-        let before = entries.len();
-        entries.retain(|entry| directory.apply(entry.clone()).is_err());
-        if entries.is_empty() || entries.len() == before {
-            break;
-        }
-    }
-    if !entries.is_empty() {
-        tracing::warn!(
-            count = entries.len(),
-            "entries of the directory that fit nowhere"
-        );
+    let (directory, left) = Directory::of(entries);
+    if left > 0 {
+        tracing::warn!(count = left, "entries of the directory that fit nowhere");
     }
     Ok(directory)
 }

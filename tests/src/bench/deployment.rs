@@ -3,9 +3,9 @@
 //! What was built is kept in `target/bench`, named by a digest of everything that it depends on; a run works
 //! on a copy, so that every run begins with the same past.
 
-use std::io::{BufRead as _, BufReader, IsTerminal as _, Write as _};
+use std::io::{BufReader, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command};
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::time::Instant;
@@ -26,6 +26,7 @@ use tempfile::TempDir;
 use super::recipe::{Grids, Recipe};
 use super::take_in_at_once;
 use crate::histories::{self, Cast, History, Written};
+use crate::onegrid::serve;
 use crate::town::{DAY_MS, Extent, MORNING_MS, Places, copy_folder};
 
 /// Records that the server is given at once while a past is built.
@@ -128,23 +129,12 @@ impl Deployment {
 
     /// Starts the server on a free port; comes back when it listens.
     pub(super) fn serve(&self) -> Serving {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["onegrid", "serve", "--listen", "127.0.0.1:0", "--json"])
-            .args(["--lang", "en", "--set", "log.filter=warn"])
-            .env("ONEGRID_STORE__PATH", self.folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        out.read_line(&mut line).unwrap();
-        let said: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-        let url = said["listening"]
-            .as_str()
-            .expect("it says where it listens");
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["onegrid", "--lang", "en", "--set", "log.filter=warn"]);
+        command.env("ONEGRID_STORE__PATH", self.folder.path());
+        let (child, out, url) = serve(&mut command);
         Serving {
-            url: url.to_owned(),
+            url: url.expect("it says where it listens"),
             child,
             _out: out,
         }

@@ -1,11 +1,11 @@
 //! `onegrid serve` under strace.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::BufReader;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use crate::onegrid::binary;
+use crate::onegrid::{binary, serve};
 
 const SIGKILL: i32 = 9;
 
@@ -24,19 +24,14 @@ impl Watched {
     #[must_use]
     pub fn start(mut command: Command, data: &Path) -> Self {
         let traced = command.get_program() == "strace";
-        command.args(["serve", "--listen", "127.0.0.1:0", "--json", "--lang", "en"]);
+        command.args(["--lang", "en"]).stderr(Stdio::null());
         command.env("ONEGRID_STORE__PATH", data).current_dir(data);
-        command.stdin(Stdio::null()).stderr(Stdio::null());
-        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        let mut line = String::new();
-        out.read_line(&mut line).unwrap();
-        let said: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+        let (child, out, url) = serve(&mut command);
         Self {
             child,
             traced,
             _out: out,
-            url: said["listening"].as_str().map(str::to_owned),
+            url,
         }
     }
 

@@ -13,6 +13,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use onegrid_tests::killed::rounds;
+use onegrid_tests::town::{Card, Town, VILLAGE};
+
+/// Two phones of a town that are enrolled, in step and closed: a volunteer's and the station head's.
+fn enrolled(town: &mut Town) -> [Card; 2] {
+    let people = [
+        ("dama", "volunteer", "wulin-aunties"),
+        ("head", "station_head", ""),
+    ];
+    people.map(|(name, role, unit)| {
+        let mut phone = town.enrol(name, role, VILLAGE, unit);
+        phone.sync(town);
+        phone.close();
+        phone.card()
+    })
+}
 
 /// Plays the rounds on all cores; a round says where it killed, or what it found.
 fn play(many: u64, quick: u64, round: impl Fn(u64) -> Result<String, String> + Sync) {

@@ -12,9 +12,9 @@ use onegrid_server::store::StoreError;
 use onegrid_tests::killed::life::{Line, answer, hex};
 use onegrid_tests::killed::{Counts, Point, counting, killed_at};
 use onegrid_tests::sim::chance::Chance;
-use onegrid_tests::town::{Card, Phone, Town, TownTemplate, VILLAGE, copy_database};
+use onegrid_tests::town::{Card, Phone, Town, TownTemplate, copy_database};
 
-use super::{KILLED, play};
+use super::{KILLED, enrolled, play};
 
 const ROUNDS: u64 = 300;
 const ROUNDS_QUICK: u64 = 20;
@@ -30,19 +30,7 @@ struct Template {
 
 static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
     let mut town = Town::small(11);
-    let mut cards = Vec::new();
-    let people = [
-        ("dama", "volunteer", "wulin-aunties"),
-        ("head", "station_head", ""),
-    ];
-    for (name, role, unit) in people {
-        let mut phone = town.enrol(name, role, VILLAGE, unit);
-        phone.sync(&mut town);
-        phone.close();
-        cards.push(phone.card());
-    }
-    let head = cards.pop().unwrap();
-    let volunteer = cards.pop().unwrap();
+    let [volunteer, head] = enrolled(&mut town);
     Template {
         town: town.into_template(),
         volunteer,

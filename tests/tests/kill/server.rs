@@ -16,10 +16,10 @@ use onegrid_tests::killed::serving::{Watched, administer};
 use onegrid_tests::killed::{Counts, Point, counting, killed_at};
 use onegrid_tests::onegrid::{binary, hazard, home, way_to};
 use onegrid_tests::sim::chance::Chance;
-use onegrid_tests::town::{Card, Files, Town, VILLAGE, copy_database, copy_folder, fresh_folder};
+use onegrid_tests::town::{Card, Files, Town, copy_database, copy_folder, fresh_folder};
 use tempfile::TempDir;
 
-use super::{KILLED, play};
+use super::{KILLED, enrolled, play};
 
 const ROUNDS: u64 = 300;
 const ROUNDS_QUICK: u64 = 10;
@@ -34,17 +34,7 @@ struct Template {
 /// A deployment as `onegrid serve` wants it, and phones that are enrolled in it.
 static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
     let mut town = Town::small_at(13, now_ms());
-    let mut cards = Vec::new();
-    let people = [
-        ("dama", "volunteer", "wulin-aunties"),
-        ("head", "station_head", ""),
-    ];
-    for (name, role, unit) in people {
-        let mut phone = town.enrol(name, role, VILLAGE, unit);
-        phone.sync(&mut town);
-        phone.close();
-        cards.push(phone.card());
-    }
+    let cards = enrolled(&mut town).into();
     town.close_server();
     let folder = fresh_folder();
     let data = folder.path().join("data");

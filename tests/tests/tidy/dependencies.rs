@@ -205,13 +205,47 @@ fn every_dependency_says_why_it_is_there() {
     );
 }
 
-/// The names in `[workspace.dependencies]`, one a line as this project writes them.
+#[test]
+fn every_dependency_of_a_member_stands_in_its_code() {
+    let mut findings = Vec::new();
+    for member in members(text_of("Cargo.toml")) {
+        let path = format!("{member}/Cargo.toml");
+        let folder = format!("{member}/");
+        let mut lines = RUST
+            .iter()
+            .filter(|file| file.is_in(&[&folder]))
+            .flat_map(|file| &file.lines);
+        for section in ["[dependencies]", "[dev-dependencies]"] {
+            for name in names(text_of(&path), section) {
+                let word = name.trim_end_matches(".workspace").replace('-', "_");
+                if !lines.clone().any(|line| has_word(&line.code, &word)) {
+                    findings.push(format!("{path}: {word}; no Rust file names it, remove it"));
+                }
+            }
+        }
+        assert!(lines.next().is_some(), "{member} has code");
+    }
+    report("each dependency of a member is used there", &findings);
+}
+
+/// The folders of the workspace's members.
+fn members(manifest: &str) -> impl Iterator<Item = &str> {
+    let line = manifest.lines().find(|line| line.starts_with("members"));
+    line.into_iter()
+        .flat_map(|line| line.split('"').skip(1).step_by(2))
+}
+
+/// The names in `[workspace.dependencies]`.
 fn dependencies(manifest: &str) -> Vec<&str> {
+    names(manifest, "[workspace.dependencies]").collect()
+}
+
+/// The names in a section of a manifest, one a line as this project writes them.
+fn names<'a>(manifest: &'a str, section: &str) -> impl Iterator<Item = &'a str> {
     manifest
         .lines()
-        .skip_while(|line| *line != "[workspace.dependencies]")
+        .skip_while(move |line| *line != section)
         .skip(1)
         .take_while(|line| !line.starts_with('['))
         .filter_map(|line| Some(line.split_once('=')?.0.trim()))
-        .collect()
 }

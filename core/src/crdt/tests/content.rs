@@ -293,7 +293,6 @@ fn every_code_has_its_texts() {
         "start_op",
         "reference",
         "rejected",
-        "unexpected",
         "no_change",
         "too_long",
         "wrong_value",

@@ -65,12 +65,12 @@ pub enum EntryBody {
     Unknown,
 }
 
-/// What never changes about a record.
+/// What never changes about a record: what its Genesis says, but for its nonce and its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GenesisFacts {
     /// What it is.
     pub kind: RecordKind,
-    /// Where it was born.
+    /// The area where it was born, with its ancestors.
     pub home: AreaPath,
     /// Who reads it.
     pub audience: Audience,

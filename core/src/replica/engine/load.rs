@@ -110,7 +110,7 @@ fn read(
     id: RecordId,
     carried_too: bool,
 ) -> Result<Option<Record>, ReplicaError> {
-    let mut packs = packs(conn, id)?;
+    let packs = packs(conn, id)?;
     let mut envelopes = Vec::new();
     for stored in envelope::of_record(conn, id)? {
         if stored.carried && !carried_too {
@@ -132,10 +132,8 @@ fn read(
             known.insert(entry.certificate, found);
         }
     }
-    let more_packs = packs.split_off(packs.len().min(1));
     let past = Past {
-        pack: packs.pop(),
-        more_packs,
+        packs,
         certificates: known,
         envelopes,
     };

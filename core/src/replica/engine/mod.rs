@@ -15,6 +15,7 @@ pub(super) mod write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rand_core::CryptoRng;
 use rusqlite::Connection;
 
 use super::error::ReplicaError;
@@ -32,11 +33,6 @@ use crate::trust::certificate::{Anchors, Certificate, ServerKey};
 use crate::trust::sign::{PublicKey, SecretKey};
 use load::Certificates;
 
-/// Randomness that the host hands in: nonces, salts, epochs.
-pub trait Entropy: rand_core::CryptoRng + Send {}
-
-impl<T: rand_core::CryptoRng + Send> Entropy for T {}
-
 /// What a replica needs from its host.
 pub struct ReplicaOptions {
     /// The database file. Its folder exists.
@@ -47,8 +43,8 @@ pub struct ReplicaOptions {
     pub marker: Box<dyn Marker>,
     /// The device's signing key.
     pub signer: SecretKey,
-    /// Randomness.
-    pub entropy: Box<dyn Entropy>,
+    /// Randomness, for nonces, salts and epochs.
+    pub entropy: Box<dyn CryptoRng + Send>,
 }
 
 /// Who this phone is, once it is enrolled.
@@ -64,7 +60,7 @@ pub struct Replica {
     pub(super) outbox_copy: OutboxCopy,
     pub(super) marks: Marks,
     pub(super) signer: SecretKey,
-    pub(super) entropy: Box<dyn Entropy>,
+    pub(super) entropy: Box<dyn CryptoRng + Send>,
     pub(super) identity: Option<Identity>,
     pub(super) acting_as: Option<Grant>,
     pub(super) certificates: Certificates,

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use rand_core::CryptoRng;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::super::error::ReplicaError;
@@ -11,7 +12,7 @@ use super::super::table::meta::{self, Name};
 use super::super::table::{envelope, notice};
 use super::load::{self, Certificates};
 use super::project;
-use super::{Entropy, Identity, Replica};
+use super::{Identity, Replica};
 use crate::crdt::ActorId;
 use crate::domain::Grant;
 use crate::domain::case::payload::Seen;
@@ -34,7 +35,7 @@ pub(in crate::replica) struct Writing<'a> {
     identity: &'a Identity,
     acting_as: Option<&'a Grant>,
     signer: &'a SecretKey,
-    entropy: &'a mut dyn Entropy,
+    entropy: &'a mut (dyn CryptoRng + Send),
     marks: &'a mut Marks,
     /// What the database says; with the first envelope of this transaction, what it will say.
     epoch: Option<Epoch>,

@@ -11,9 +11,8 @@ use crate::domain::stream::StreamId;
 use crate::id::Hash;
 use crate::wire::signed_entry::SignedEntry;
 
-/// Codes of entries, in the order in which they can be applied: what later ones refer to comes first.
-const KINDS: [u16; 5] = [1, 2, 3, 4, 6];
-const REVOCATION: u16 = 5;
+/// Codes of the entries that make the directory.
+const KINDS: [u16; 6] = [1, 2, 3, 4, 5, 6];
 
 /// Stores an entry that the server signed; another one is left out.
 pub(super) fn store(
@@ -123,24 +122,19 @@ fn version_key(id: &[u8; 16], from_ms: i64) -> Vec<u8> {
 impl Replica {
     /// The directory as far as this phone may know it: areas, zones, units, categories, names, revocations.
     pub fn directory(&self) -> Result<Directory, ReplicaError> {
-        let mut found = Directory::default();
-        for kind in KINDS.into_iter().chain([REVOCATION]) {
-            let mut waiting = Vec::new();
+        let mut entries = Vec::new();
+        for kind in KINDS {
             for bytes in directory::of_kind(&self.conn, kind)? {
                 let entry: DirectoryEntry =
                     minicbor::decode(&bytes).map_err(|_| ReplicaError::Inconsistent)?;
-                waiting.push(entry);
-            }
-            // Areas are stored by id, and one can only be applied after the one above it.
-            loop {
-                let before = waiting.len();
-                waiting.retain(|entry| found.apply(entry.clone()).is_err());
-                if waiting.is_empty() || waiting.len() == before {
-                    break;
-                }
+                entries.push(entry);
             }
         }
-        Ok(found)
+        let (directory, left) = Directory::of(entries);
+        if left > 0 {
+            tracing::warn!(count = left, "entries of the directory that fit nowhere");
+        }
+        Ok(directory)
     }
 
     /// The bulletins of a stream as the server published them.

@@ -294,7 +294,7 @@ impl<'a, 'w> Intake<'a, 'w> {
             }
         }
         let past = Past {
-            pack: Some(opened.clone()),
+            packs: vec![opened.clone()],
             certificates,
             ..Past::default()
         };

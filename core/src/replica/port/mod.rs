@@ -17,10 +17,7 @@ use crate::sync::port::PortError;
 
 impl From<ReplicaError> for PortError {
     fn from(error: ReplicaError) -> Self {
-        Self {
-            code: error.code(),
-            foreign: false,
-        }
+        Self { code: error.code() }
     }
 }
 

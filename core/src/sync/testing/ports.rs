@@ -48,10 +48,7 @@ impl StarPort for Phone {
 
     fn apply(&mut self, answer: &Answer, _: i64) -> Result<Applied, PortError> {
         if std::mem::take(&mut self.broken) {
-            return Err(PortError {
-                code: "test.disk",
-                foreign: false,
-            });
+            return Err(PortError { code: "test.disk" });
         }
         let mut applied = Applied::default();
         self.generation = answer.response().generation;

@@ -1,4 +1,4 @@
-//! A store that stops writing at a chosen moment, as a process that is killed does.
+//! A store that stops writing at a chosen moment, as on a full disk.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

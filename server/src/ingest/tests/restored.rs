@@ -341,7 +341,7 @@ fn unpacked(answers: Vec<SyncResponse>) -> Vec<Record> {
             let pack = Pack::from_bytes(&bytes).unwrap();
             let id = pack.record().unwrap();
             let past = Past {
-                pack: Some(pack),
+                packs: vec![pack],
                 ..Past::default()
             };
             Record::load(id, past).unwrap()

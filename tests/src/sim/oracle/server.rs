@@ -34,10 +34,7 @@ impl World {
                 let found = found.map_err(|error| error.to_string())?;
                 past.certificates.insert(hash, Arc::new(found));
             }
-            match past.pack {
-                None => past.pack = Some(pack),
-                Some(_) => past.more_packs.push(pack),
-            }
+            past.packs.push(pack);
         }
         Ok(past)
     }
@@ -98,7 +95,7 @@ impl World {
             }
             let mut past = self.taken_back(id)?;
             past.envelopes = envelopes;
-            if past.pack.is_none() && past.envelopes.is_empty() {
+            if past.packs.is_empty() && past.envelopes.is_empty() {
                 continue;
             }
             let record = Record::load(id, past).map_err(|error| error.code().to_owned())?;

@@ -1,0 +1,129 @@
+//! Each of the three deadlines of an assignment makes a case go up, once and under its own name.
+
+use super::*;
+use onegrid_core::domain::area::AreaLevel;
+use onegrid_core::domain::case::AssignmentState;
+use onegrid_core::domain::case::payload::DangerRemains;
+use onegrid_core::record::{Node, NodeBody, Record};
+
+const MINUTE_MS: i64 = 60_000;
+
+/// A deployment whose gas goes to the gas company, with these times, and a case that was reported at once.
+fn dispatched(times: &str) -> (World, Envelope) {
+    let rules = format!(
+        "version = 1\n[[rule]]\ncode = \"gas\"\ncategories = [\"gas\"]\n\
+         severity = \"serious\"\ndispatch_kind = \"utility\"\nescalate = true\n{times}"
+    );
+    let world = World::with(Rules::parse(&rules, "test").unwrap());
+    let mut reporter = world.volunteer(10);
+    let genesis = reporter.report("gas");
+    reporter.push(&world.server, &[&genesis]);
+    (world, genesis)
+}
+
+/// The record as the server holds it.
+fn record(world: &World, id: RecordId) -> Record {
+    world.server.open_record(id).unwrap().0
+}
+
+/// The rules that have made the case go up, in the order of their names, and the level that it stands at.
+fn gone_up(world: &World, id: RecordId) -> (Vec<String>, AreaLevel) {
+    let record = record(world, id);
+    let event = |node: &Node| match &node.body {
+        NodeBody::Event { event, .. } => Some((**event).clone()),
+        _ => None,
+    };
+    let mut rules: Vec<String> = record
+        .nodes()
+        .iter()
+        .filter_map(event)
+        .filter_map(|event| match event {
+            Event::Escalate(up) => Some(up.rule.unwrap().as_str().to_owned()),
+            _ => None,
+        })
+        .collect();
+    rules.sort();
+    (rules, record.state().unwrap().level)
+}
+
+/// The gas company takes a step of the one assignment.
+fn step(world: &World, handler: &mut Phone, id: RecordId, event: fn(Step) -> Event) {
+    let record = record(world, id);
+    let step = Step {
+        assignment: record.state().unwrap().assignments[0].id,
+        attachments: Vec::new(),
+        note: None,
+    };
+    let moved = handler.act(id, &record.heads(), &event(step));
+    let answer = handler.push(&world.server, &[&moved]);
+    assert_eq!(statuses(&answer), [Status::Accepted]);
+}
+
+#[test]
+fn who_has_accepted_and_is_not_there_in_time_makes_the_case_go_up() {
+    let (world, genesis) = dispatched("arrive_minutes = 60\n");
+    let id = genesis.record();
+    let mut handler = world.handler(13);
+    step(&world, &mut handler, id, Event::Accept);
+    let before = gone_up(&world, id).1;
+    assert_eq!(world.server.tick(NOW + 59 * MINUTE_MS).unwrap(), 0);
+    let late = NOW + 61 * MINUTE_MS;
+    assert_eq!(world.server.tick(late).unwrap(), 1);
+    let (rules, level) = gone_up(&world, id);
+    assert_eq!(rules, ["overdue_arrive"]);
+    assert!(level < before, "one level up");
+    assert_eq!(world.server.tick(late + MINUTE_MS).unwrap(), 0, "once");
+    digests_are_right(&world);
+}
+
+#[test]
+fn who_is_on_site_has_met_the_deadline_to_arrive() {
+    let (world, genesis) = dispatched("arrive_minutes = 60\n");
+    let id = genesis.record();
+    let mut handler = world.handler(13);
+    step(&world, &mut handler, id, Event::Accept);
+    step(&world, &mut handler, id, Event::Arrive);
+    assert_eq!(world.server.tick(NOW + 61 * MINUTE_MS).unwrap(), 0);
+    assert_eq!(gone_up(&world, id).0, [""; 0]);
+}
+
+#[test]
+fn who_was_there_in_time_is_not_late_when_something_is_still_wrong() {
+    let (world, genesis) = dispatched("arrive_minutes = 60\n");
+    let id = genesis.record();
+    let mut handler = world.handler(13);
+    for taken in [Event::Accept, Event::Arrive, Event::Resolve] {
+        step(&world, &mut handler, id, taken);
+    }
+    let danger = Event::DangerRemains(DangerRemains {
+        text: Some(Text::new("it smells again").unwrap()),
+        attachments: Vec::new(),
+    });
+    let mut witness = world.grid_worker(11);
+    let seen = witness.act(id, &record(&world, id).heads(), &danger);
+    let answer = witness.push(&world.server, &[&seen]);
+    assert_eq!(statuses(&answer), [Status::Accepted]);
+    let state = record(&world, id).state().unwrap().assignments[0].state;
+    assert_eq!(state, AssignmentState::Accepted, "at work again");
+    assert_eq!(world.server.tick(NOW + 61 * MINUTE_MS).unwrap(), 0);
+}
+
+#[test]
+fn equal_deadlines_are_told_apart() {
+    let (world, genesis) = dispatched("accept_minutes = 30\nresolve_minutes = 30\n");
+    let late = NOW + 31 * MINUTE_MS;
+    assert_eq!(world.server.tick(late).unwrap(), 2, "one for each");
+    let (rules, _) = gone_up(&world, genesis.record());
+    assert_eq!(rules, ["overdue_accept", "overdue_resolve"]);
+
+    let (world, genesis) = dispatched("accept_minutes = 30\nresolve_minutes = 30\n");
+    let id = genesis.record();
+    let mut handler = world.handler(13);
+    step(&world, &mut handler, id, Event::Accept);
+    assert_eq!(world.server.tick(late).unwrap(), 1);
+    assert_eq!(
+        gone_up(&world, id).0,
+        ["overdue_resolve"],
+        "it was accepted"
+    );
+}
