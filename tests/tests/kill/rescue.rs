@@ -80,8 +80,8 @@ fn folder(town: &Town) -> PathBuf {
 fn rescue(mut command: Command, town: &Town, damaged: bool) -> bool {
     let folder = folder(town);
     if damaged {
-        let file = std::fs::OpenOptions::new().write(true);
-        let file = file.open(folder.join("replica.db")).unwrap();
+        let mut options = std::fs::OpenOptions::new();
+        let file = options.write(true).open(folder.join("replica.db")).unwrap();
         // The salt of the file stays: without it nothing at all could be read.
         file.write_all_at(&[0x5a; 512], 64).unwrap();
     }
