@@ -123,14 +123,9 @@ impl Scene {
         let replica = self.phone.replica();
         assert_eq!(replica.undelivered().unwrap(), 3, "{what}");
         let rows = replica.rows().unwrap();
-        let expected: Vec<&RecordRow> = match self.damaged() {
-            false => self.rows.iter().collect(),
-            true => self
-                .rows
-                .iter()
-                .filter(|row| self.own.contains(&row.id))
-                .collect(),
-        };
+        let damaged = self.damaged();
+        let expected = |row: &&RecordRow| !damaged || self.own.contains(&row.id);
+        let expected: Vec<&RecordRow> = self.rows.iter().filter(expected).collect();
         assert_eq!(rows.iter().collect::<Vec<_>>(), expected, "{what}");
         for row in rows {
             assert!(
