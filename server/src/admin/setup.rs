@@ -52,20 +52,19 @@ pub fn prepare_with(
     data.make()?;
     let _lock = data.lock()?;
     let ready = DataDir::at(&data.path().join("preparing"));
-    let keys = match broken_off(data, &ready, root_key) {
-        Some(keys) => keys,
-        None => {
-            if data.keys().exists() || data.database().exists() {
-                return Err(Problem::new("data.prepared").with("path", data.path().display()));
-            }
-            if root_key.exists() {
-                return Err(Problem::new("keys.exist").with("path", root_key.display()));
-            }
-            let (keys, root) = Keys::create(now_ms, rng)?;
-            make_ready(&ready, &keys, now_ms, fill)?;
-            write_root(root_key, &root)?;
-            keys
+    let keys = if let Some(keys) = broken_off(data, &ready, root_key) {
+        keys
+    } else {
+        if data.keys().exists() || data.database().exists() {
+            return Err(Problem::new("data.prepared").with("path", data.path().display()));
         }
+        if root_key.exists() {
+            return Err(Problem::new("keys.exist").with("path", root_key.display()));
+        }
+        let (keys, root) = Keys::create(now_ms, rng)?;
+        make_ready(&ready, &keys, now_ms, fill)?;
+        write_root(root_key, &root)?;
+        keys
     };
     data.take(&ready)?;
     Ok(keys)

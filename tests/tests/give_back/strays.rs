@@ -50,7 +50,7 @@ fn only_carried(seed: u64, knows_of_the_loss: bool) -> Carried {
 }
 
 impl Carried {
-    fn is_back(mut self, what: &str) {
+    fn comes_back(mut self, what: &str) {
         let (town, carrier) = (&mut self.town, &mut self.carrier);
         assert!(carrier.sync(town).equal, "{what}");
         assert_eq!(there(town, self.record), self.before, "{what}");
@@ -70,7 +70,7 @@ fn what_only_a_meeting_saved_comes_back() {
         let report = carried.carrier.sync(&mut carried.town);
         let repaired = Incident::Repaired { records: 1 };
         assert!(report.incidents.contains(&repaired), "{report:?}");
-        carried.is_back("without faults");
+        carried.comes_back("without faults");
     }
 }
 
@@ -87,12 +87,12 @@ fn what_only_a_meeting_saved_comes_back_wherever_the_sync_breaks_off() {
             for _ in 0..at {
                 carried.carrier.turn(&mut carried.town, Fault::None);
             }
-            carried.carrier.turn(&mut carried.town, fault.clone());
+            carried.carrier.turn(&mut carried.town, fault);
             if !carried.carrier.is_on() {
                 carried.carrier.reopen();
             }
             carried.carrier.wake();
-            carried.is_back(&format!("{fault:?} at turn {at}"));
+            carried.comes_back(&format!("{fault:?} at turn {at}"));
         }
     }
 }
