@@ -1,8 +1,9 @@
 //! Automatic moves: triage, dispatch, escalation. Each is a function of (record, rule, cause) alone, and its
-//! only parent is its cause, so making it twice makes the same envelope.
+//! parents are its cause and, where a case goes up further, what has raised it so far: so making it twice makes the
+//! same envelope.
 
 use onegrid_core::crdt::ContentKind;
-use onegrid_core::domain::area::Area;
+use onegrid_core::domain::area::{Area, AreaLevel};
 use onegrid_core::domain::case::payload::{Dispatch, Escalate, Triage};
 use onegrid_core::domain::case::{
     Assignment, AssignmentState, CaseState, Deadlines, Event, FOLD_VERSION, Part, Party, Stage,
@@ -29,6 +30,8 @@ use crate::server::Server;
 struct Move {
     rule: Code,
     cause: EnvelopeId,
+    /// What else it builds on.
+    after: Option<EnvelopeId>,
     clock_ms: i64,
     event: Event,
 }
@@ -93,6 +96,7 @@ fn triage(server: &Server, record: &Record, state: &CaseState, ground: &Ground) 
     Some(Move {
         rule: rule.code.clone(),
         cause: genesis.id,
+        after: None,
         clock_ms: at_ms,
         event: Event::Triage(Triage {
             category,
@@ -124,6 +128,7 @@ fn dispatch(server: &Server, record: &Record, state: &CaseState, ground: &Ground
     Some(Move {
         rule: rule.code.clone(),
         cause: cause.id,
+        after: None,
         clock_ms: from_ms,
         event: Event::Dispatch(Dispatch {
             to: Party::Unit(unit),
@@ -161,6 +166,7 @@ fn escalation(
     Some(Move {
         rule: rule.clone(),
         cause: assignment.id,
+        after: raised_to(record, state.level),
         clock_ms: overdue_ms,
         event: Event::Escalate(Escalate {
             to,
@@ -168,6 +174,17 @@ fn escalation(
             rule: Some(rule),
         }),
     })
+}
+
+/// What has raised the case to the level at which it stands: only who has seen it can raise it further.
+fn raised_to(record: &Record, level: AreaLevel) -> Option<EnvelopeId> {
+    let raised = record.nodes().iter().filter(|node| match &node.body {
+        NodeBody::Event { event, .. } => {
+            node.counts() && matches!(&**event, Event::Escalate(up) if up.to == level)
+        }
+        _ => false,
+    });
+    raised.map(|node| node.id).min()
 }
 
 /// Shown to people as it stands, so in the deployment's first language with the second beside it.
@@ -304,7 +321,7 @@ fn make(
         author: keys.author().public().device(),
         certificate: keys.author_certificate().hash(),
         grant: 0,
-        parents: vec![next.cause],
+        parents: next.after.into_iter().chain([next.cause]).collect(),
         directory_seen: seen,
         clock_ms: next.clock_ms,
     };
@@ -318,9 +335,14 @@ fn make(
     });
     let envelope = Envelope::seal(header, &body, keys.author(), keys.authority())
         .map_err(|error| failed(&error))?;
+    let id = envelope.id();
+    let known = record.node(id).and_then(|node| node.verdict);
     let verified = VerifiedEnvelope::stored(envelope, keys.author_certificate().clone());
     record.admit(std::slice::from_ref(&verified));
-    let id = verified.envelope().id();
+    if let Some(verdict) = known {
+        // It was made before the server was restored, and a pack that was given back told of it as void.
+        return Ok(Fresh::of(&verified, verdict));
+    }
     // A rule that asks for what is not possible is the administrator's mistake: its move is void, and kept,
     // so that it is not made again.
     let status = record.node(id).map_or(Status::Accepted, own_status);

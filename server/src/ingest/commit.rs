@@ -80,11 +80,15 @@ impl Server {
                 record,
                 before,
                 fresh,
-                changed,
+                mut changed,
                 base,
                 view,
                 ..
             } = plan;
+            let listed = fresh
+                .iter()
+                .map(|fresh| (fresh.hash.envelope_id(), fresh.verdict));
+            changed.extend(listed.filter(|(id, _)| before.lists(*id)));
             orders.push(Order {
                 id: record.id(),
                 before,

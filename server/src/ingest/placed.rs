@@ -41,7 +41,7 @@ pub(super) fn decided(
     (hash, known): (Option<Hash>, Verdict),
     verdict: &Verdict,
 ) -> StoreResult<Option<Vec<Placed>>> {
-    if !verdict.status.is_settled() {
+    if !verdict.status.is_settled() || *verdict == known {
         return Ok(Some(placed));
     }
     if hash.is_none() {

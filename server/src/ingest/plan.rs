@@ -127,8 +127,6 @@ impl Server {
             .iter()
             .map(|envelope| (envelope.envelope().id(), envelope))
             .collect();
-        let listed = given.keys().copied();
-        let listed: Vec<_> = listed.filter(|id| record.node(*id).is_some()).collect();
         let judgements = record.admit(group);
         let missing = nowhere(&judgements, &given);
         if !missing.is_empty() {
@@ -172,8 +170,6 @@ impl Server {
             void_clashing(&mut record, Vec::new(), now_ms, generation)
         };
         changed.retain(|(id, _)| !given.contains_key(id));
-        let verdict = |id| Some((id, record.node(id)?.verdict?));
-        changed.extend(listed.into_iter().filter_map(verdict));
         let mut fresh: Vec<Fresh> = Vec::with_capacity(given.len());
         for node in record.nodes() {
             if let (Some(envelope), Some(verdict)) = (given.get(&node.id), node.verdict) {

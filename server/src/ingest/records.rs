@@ -100,18 +100,29 @@ pub(super) struct Before {
     pub(super) digest: Digest,
     /// What waited or was refused: no digest speaks of it.
     unsettled: HashMap<EnvelopeId, Verdict>,
+    /// What only a pack told of, as void and without its content.
+    listed: HashSet<EnvelopeId>,
 }
 
 impl Before {
     pub(super) fn of(record: &Record, digest: Digest) -> Self {
-        let verdicts = record.nodes().iter();
-        let verdicts = verdicts.filter_map(|node| Some((node.id, node.verdict?)));
+        let nodes = record.nodes().iter();
+        let verdicts = nodes
+            .clone()
+            .filter_map(|node| Some((node.id, node.verdict?)));
+        let stubs = nodes.filter(|node| node.is_stub());
         Self {
             digest,
+            listed: stubs.map(|node| node.id).collect(),
             unsettled: verdicts
                 .filter(|(_, verdict)| !verdict.status.is_settled())
                 .collect(),
         }
+    }
+
+    /// Whether the store has its verdict already, and its content comes only now.
+    pub(super) fn lists(&self, id: EnvelopeId) -> bool {
+        self.listed.contains(&id)
     }
 
     /// Whether nobody has decided about an envelope since: what was settled stands in the digest.

@@ -1,4 +1,4 @@
-//! Each of the three deadlines of an assignment makes a case go up, once and under its own name.
+//! Each of the three deadlines of an assignment makes a case go up by one level, once and under its own name.
 
 use super::*;
 use onegrid_core::domain::area::AreaLevel;
@@ -126,4 +126,30 @@ fn equal_deadlines_are_told_apart() {
         ["overdue_resolve"],
         "it was accepted"
     );
+}
+
+#[test]
+fn what_is_overdue_again_goes_up_further_until_there_is_no_level_above() {
+    let times = "accept_minutes = 30\narrive_minutes = 60\nresolve_minutes = 90\n";
+    let due = [(31, AreaLevel::Town), (61, AreaLevel::District)];
+    for at_once in [false, true] {
+        let (world, genesis) = dispatched(times);
+        let id = genesis.record();
+        assert_eq!(gone_up(&world, id).1, AreaLevel::Village);
+        if at_once {
+            // As after a server that stood still.
+            assert_eq!(world.server.tick(NOW + 61 * MINUTE_MS).unwrap(), 2);
+        } else {
+            for (minutes, level) in due {
+                let moves = world.server.tick(NOW + minutes * MINUTE_MS).unwrap();
+                assert_eq!((moves, gone_up(&world, id).1), (1, level));
+            }
+        }
+        assert_eq!(world.server.tick(NOW + 91 * MINUTE_MS).unwrap(), 0);
+        let (rules, level) = gone_up(&world, id);
+        assert_eq!(rules, ["overdue_accept", "overdue_arrive"]);
+        assert_eq!(level, AreaLevel::District);
+        assert!(record(&world, id).nodes().iter().all(Node::counts));
+        digests_are_right(&world);
+    }
 }
