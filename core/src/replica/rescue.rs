@@ -22,7 +22,7 @@ use super::marker::sync_dir;
 use super::open::{self, FileKey};
 use super::salvage::{self, LOGS_AND_FILE, Salvaged, with_suffix};
 use super::table::meta::{self, Name};
-use super::table::{notice, pack};
+use super::table::{notice, pack, stray};
 
 /// What the rescue of a damaged file brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +66,8 @@ pub(super) fn build(path: &Path, key: &FileKey, now_ms: i64) -> Result<Salvaged,
     meta::delete(&conn, Name::Epoch)?;
     pack::reindex(&mut conn)?;
     rebuild(&mut conn)?;
+    // What no stream takes up again is asked about, as after a restore of the server.
+    stray::insert_all(&conn)?;
     notice::insert(&conn, now_ms, "replica.rescued", (None, None), "")?;
     open::close_whole(conn)?;
     Ok(salvaged)
