@@ -175,7 +175,7 @@ pub trait StarPort {
     ) -> Result<(), PortError>;
 
     /// Records with verdicts that no stream holds, and of which it is not known whether the server still has them:
-    /// they came by a meeting, or were here when the server was restored.
+    /// they came by a meeting, or were here when the server was restored or the file rescued.
     fn strays(&self) -> Result<Vec<RecordId>, PortError>;
 
     /// The server has all that is settled of a stray record.
