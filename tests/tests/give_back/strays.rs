@@ -102,7 +102,7 @@ fn what_only_a_meeting_saved_comes_back_from_a_rescued_file_too() {
     let mut carried = only_carried(34, true);
     let now_ms = carried.town.now_ms;
     carried.carrier.rescue(now_ms).unwrap();
-    carried.is_back("after a rescue");
+    carried.comes_back("after a rescue");
 }
 
 /// Somebody who had not heard that the case was withdrawn hands it on: the server says nothing of it, since its
