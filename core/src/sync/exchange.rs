@@ -66,6 +66,8 @@ impl Run {
             });
             self.revocations_due = true;
             self.new_generation = true;
+            // What was in vain with the server before its restore says nothing of this one.
+            self.attempts = 0;
         }
         Ok(())
     }

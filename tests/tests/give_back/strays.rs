@@ -1,5 +1,7 @@
 //! Records that came by a meeting and that no stream of the phone holds: no digest speaks for them.
 
+use std::path::PathBuf;
+
 use onegrid_core::domain::Text;
 use onegrid_core::domain::case::Event;
 use onegrid_core::domain::case::payload::GiveBack;
@@ -14,6 +16,7 @@ use super::story::*;
 
 struct Carried {
     town: Town,
+    backup: PathBuf,
     carrier: Phone,
     record: RecordId,
     before: Vec<Settled>,
@@ -43,6 +46,7 @@ fn only_carried(seed: u64, knows_of_the_loss: bool) -> Carried {
     assert_eq!(there(&town, record), [], "lost");
     Carried {
         town,
+        backup,
         carrier,
         record,
         before,
@@ -94,6 +98,30 @@ fn what_only_a_meeting_saved_comes_back_wherever_the_sync_breaks_off() {
             carried.carrier.wake();
             carried.comes_back(&format!("{fault:?} at turn {at}"));
         }
+    }
+}
+
+/// Each restore is a cause of its own for digests that differ.
+#[test]
+fn what_only_a_meeting_saved_comes_back_though_the_server_is_restored_again_and_again_meanwhile() {
+    for turns in 4..9 {
+        let mut carried = only_carried(35, true);
+        let (town, carrier) = (&mut carried.town, &mut carried.carrier);
+        report(town, carrier, "after the backup");
+        carrier.turn(town, Fault::None);
+        for _ in 0..6 {
+            for _ in 0..turns {
+                carrier.turn(town, Fault::None);
+            }
+            town.restore(&carried.backup);
+        }
+        let report = carrier.sync(town);
+        let wrong = [Incident::Unrepaired, Incident::DigestMismatch];
+        assert!(
+            !wrong.iter().any(|wrong| report.incidents.contains(wrong)),
+            "{report:?}"
+        );
+        carried.comes_back(&format!("every {turns} turns"));
     }
 }
 
