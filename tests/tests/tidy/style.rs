@@ -1,19 +1,11 @@
 //! Sizes, sleeps, and what must not stand in a file.
 
-use std::collections::BTreeMap;
-
 use super::report;
 use super::rust_text::has_word;
 use super::source::{FILES, RUST};
 
 /// Lines of a file, its tests aside, before it asks to be split.
 const LINES_MAX: usize = 400;
-
-/// Files that are longer on purpose: path, reason.
-const LONG: &[(&str, &str)] = &[(
-    "server/src/admin/import/areas_tests.rs",
-    "one import, rule by rule",
-)];
 
 /// Absolute paths of somebody's machine; each is put together so that this file does not hold it.
 fn machine_paths() -> Vec<String> {
@@ -37,24 +29,15 @@ fn registry_hosts() -> Vec<String> {
 
 #[test]
 fn a_file_holds_one_concept() {
-    let long: BTreeMap<&str, usize> = RUST
+    let findings: Vec<String> = RUST
         .iter()
         .map(|file| {
             let count = file.lines.iter().filter(|line| !line.in_test).count();
-            (file.path.as_str(), count)
+            (&file.path, count)
         })
         .filter(|(_, count)| *count > LINES_MAX + 1)
-        .collect();
-    let mut findings: Vec<String> = long
-        .iter()
-        .filter(|(path, _)| !LONG.iter().any(|(known, _)| known == *path))
         .map(|(path, count)| format!("{path}: {count} lines; split it by concept"))
         .collect();
-    findings.extend(
-        LONG.iter()
-            .filter(|(path, _)| !long.contains_key(path))
-            .map(|(path, _)| format!("{path}: not long any more; take it out of LONG")),
-    );
     report("no Rust file over 400 lines", &findings);
 }
 

@@ -1,4 +1,10 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
+
+#[path = "areas_boundaries_tests.rs"]
+mod boundaries;
+#[path = "areas_changed_tests.rs"]
+mod changed;
+
 use std::collections::BTreeSet;
 
 use onegrid_core::domain::directory::DirectoryEntry;
@@ -337,22 +343,6 @@ fn a_folder_without_table_is_one_coded_error() {
 }
 
 #[test]
-fn boundaries_in_a_chinese_datum_are_stored_as_wgs84() {
-    let ring = "[[120.1,30.2],[120.2,30.2],[120.2,30.3],[120.1,30.2]]";
-    let files = with_grids(&feature("330105013001001", ring));
-    let options = AreaOptions {
-        datum: Datum::Gcj02,
-        ..OPTIONS
-    };
-    let import = parse_areas(&files, &Areas::new(), options, &mut |_, _| {});
-    let boundary = import.good[3].version.boundary.as_ref().unwrap();
-    let corner = boundary.polygons()[0].outer.corners()[0];
-    let given = GeoPoint::from_degrees(30.2, 120.1).unwrap();
-    assert_eq!(corner, Datum::Gcj02.to_wgs84(given));
-    assert!(corner.distance_m(given) > 100.0);
-}
-
-#[test]
 fn progress_runs_to_the_end() {
     let mut seen = Vec::new();
     parse_areas(&gongshu(), &Areas::new(), OPTIONS, &mut |done, all| {
@@ -361,132 +351,4 @@ fn progress_runs_to_the_end() {
     assert_eq!(seen.last(), Some(&(807, 807)));
     assert!(seen.windows(2).all(|pair| pair[0].0 <= pair[1].0));
     assert!((50..200).contains(&seen.len()), "{} calls", seen.len());
-}
-
-const HEAD_OF_CHANGES: &str = "code,level,parent,name,previous_code,successors\n";
-
-/// The tree of `ROWS`, with a table of changes read on top of it at 2,000 ms.
-fn changed(rows: &str) -> (Areas, Import<AreaEntry>) {
-    let areas = applied(&parse(&table(ROWS), &Areas::new()).good);
-    let text = format!("{HEAD_OF_CHANGES}{rows}");
-    let files = AreaFiles {
-        table: text.into_bytes(),
-        ..AreaFiles::default()
-    };
-    let options = AreaOptions {
-        valid_from_ms: 2_000,
-        ..OPTIONS
-    };
-    let import = parse_areas(&files, &areas, options, &mut |_, _| {});
-    let mut after = areas;
-    for entry in &import.good {
-        after.apply(entry.clone()).unwrap();
-    }
-    let again = parse_areas(&files, &after, options, &mut |_, _| {});
-    assert_eq!(
-        again.good,
-        [],
-        "a second import of the same table says nothing new"
-    );
-    (after, import)
-}
-
-#[test]
-fn a_renumbered_area_keeps_its_id() {
-    let row = "330105013088,village,330105013000,中北社区,330105013001,\n";
-    let (areas, import) = changed(row);
-    assert_eq!(import.bad, []);
-    let village = AreaId::of_first_code("330105013001");
-    let found = areas.by_code("330105013088".parse().unwrap()).unwrap();
-    assert_eq!((found.id(), found.versions().len()), (village, 2));
-}
-
-#[test]
-fn a_code_that_is_used_again_is_another_area() {
-    let rows = "330105013088,village,330105013000,中北社区,330105013001,\n\
-                330105013001,village,330105013000,新社区,,\n";
-    let (areas, import) = changed(rows);
-    assert_eq!(import.bad, []);
-    let old = areas.by_code("330105013088".parse().unwrap()).unwrap();
-    let new = areas.by_code("330105013001".parse().unwrap()).unwrap();
-    assert_ne!(old.id(), new.id());
-    assert_eq!(new.newest().names.zh(), "新社区");
-    assert_eq!(areas.of_level(AreaLevel::Village).count(), 2);
-}
-
-#[test]
-fn a_dissolved_area_ends_and_leads_to_the_one_that_took_over() {
-    let rows = "330105013001,village,330105013000,中北社区,,330105013002\n\
-                330105013002,village,330105013000,仙林社区,,\n";
-    let (areas, import) = changed(rows);
-    assert_eq!(import.bad, []);
-    let (old, new) = ["330105013001", "330105013002"]
-        .map(AreaId::of_first_code)
-        .into();
-    assert_eq!(areas.in_force(old, 1_999), BTreeSet::from([old]));
-    assert_eq!(areas.in_force(old, 2_000), BTreeSet::from([new]));
-}
-
-#[test]
-fn changes_that_name_nobody_are_refused() {
-    let rows = "330105013088,village,330105013000,甲,330105013077,\n\
-                330105013001,village,330105013000,中北社区,,330105013001\n\
-                330105013066,village,330105013000,乙,,330105013001\n";
-    let (_, import) = changed(rows);
-    let found: Vec<_> = import
-        .bad
-        .iter()
-        .map(|bad| {
-            (
-                bad.line().unwrap(),
-                bad.column.as_deref().unwrap(),
-                bad.code,
-            )
-        })
-        .collect();
-    let expected = [
-        (2, "previous_code", "import.unknown_area"),
-        (3, "successors", "import.unknown_area"),
-        (4, "code", "import.unknown_area"),
-    ];
-    assert_eq!(found, expected);
-}
-
-#[test]
-fn random_points_lie_where_an_independent_library_says() {
-    use geo::Contains as _;
-    let areas = applied(&parse(&gongshu(), &Areas::new()).good);
-    let shapes: Vec<(AreaId, geo::Polygon)> = areas
-        .of_level(AreaLevel::Grid)
-        .map(|grid| {
-            let corners = grid.newest().boundary.as_ref().unwrap().polygons()[0]
-                .outer
-                .corners();
-            let line = corners.iter().map(|corner| (corner.lon(), corner.lat()));
-            (grid.id(), geo::Polygon::new(line.collect(), vec![]))
-        })
-        .collect();
-    let (mut state, mut held) = (330_105_u64, 0);
-    let mut part = |low: f64, high: f64| {
-        // A linear congruential generator is random enough to scatter points.
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        low + (high - low) * f64::from(u32::try_from(state >> 32).unwrap()) / 4_294_967_296.0
-    };
-    for _ in 0..2_000 {
-        let point = GeoPoint::from_degrees(part(30.25, 30.42), part(120.10, 120.23)).unwrap();
-        let place = geo::Point::new(point.lon(), point.lat());
-        let expected = shapes.iter().find(|(_, shape)| shape.contains(&place));
-        assert_eq!(
-            areas.grid_at(point, 1_000),
-            expected.map(|(id, _)| *id),
-            "{point:?}"
-        );
-        held += usize::from(expected.is_some());
-    }
-    assert!(
-        (500..1_900).contains(&held),
-        "{held} of 2,000 points lie in a grid"
-    );
 }

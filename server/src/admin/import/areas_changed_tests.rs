@@ -1,0 +1,92 @@
+//! Areas that are renumbered, used again or dissolved.
+
+use super::*;
+
+const HEAD_OF_CHANGES: &str = "code,level,parent,name,previous_code,successors\n";
+
+/// The tree of `ROWS`, with a table of changes read on top of it at 2,000 ms.
+fn changed(rows: &str) -> (Areas, Import<AreaEntry>) {
+    let areas = applied(&parse(&table(ROWS), &Areas::new()).good);
+    let text = format!("{HEAD_OF_CHANGES}{rows}");
+    let files = AreaFiles {
+        table: text.into_bytes(),
+        ..AreaFiles::default()
+    };
+    let options = AreaOptions {
+        valid_from_ms: 2_000,
+        ..OPTIONS
+    };
+    let import = parse_areas(&files, &areas, options, &mut |_, _| {});
+    let mut after = areas;
+    for entry in &import.good {
+        after.apply(entry.clone()).unwrap();
+    }
+    let again = parse_areas(&files, &after, options, &mut |_, _| {});
+    assert_eq!(
+        again.good,
+        [],
+        "a second import of the same table says nothing new"
+    );
+    (after, import)
+}
+
+#[test]
+fn a_renumbered_area_keeps_its_id() {
+    let row = "330105013088,village,330105013000,中北社区,330105013001,\n";
+    let (areas, import) = changed(row);
+    assert_eq!(import.bad, []);
+    let village = AreaId::of_first_code("330105013001");
+    let found = areas.by_code("330105013088".parse().unwrap()).unwrap();
+    assert_eq!((found.id(), found.versions().len()), (village, 2));
+}
+
+#[test]
+fn a_code_that_is_used_again_is_another_area() {
+    let rows = "330105013088,village,330105013000,中北社区,330105013001,\n\
+                330105013001,village,330105013000,新社区,,\n";
+    let (areas, import) = changed(rows);
+    assert_eq!(import.bad, []);
+    let old = areas.by_code("330105013088".parse().unwrap()).unwrap();
+    let new = areas.by_code("330105013001".parse().unwrap()).unwrap();
+    assert_ne!(old.id(), new.id());
+    assert_eq!(new.newest().names.zh(), "新社区");
+    assert_eq!(areas.of_level(AreaLevel::Village).count(), 2);
+}
+
+#[test]
+fn a_dissolved_area_ends_and_leads_to_the_one_that_took_over() {
+    let rows = "330105013001,village,330105013000,中北社区,,330105013002\n\
+                330105013002,village,330105013000,仙林社区,,\n";
+    let (areas, import) = changed(rows);
+    assert_eq!(import.bad, []);
+    let (old, new) = ["330105013001", "330105013002"]
+        .map(AreaId::of_first_code)
+        .into();
+    assert_eq!(areas.in_force(old, 1_999), BTreeSet::from([old]));
+    assert_eq!(areas.in_force(old, 2_000), BTreeSet::from([new]));
+}
+
+#[test]
+fn changes_that_name_nobody_are_refused() {
+    let rows = "330105013088,village,330105013000,甲,330105013077,\n\
+                330105013001,village,330105013000,中北社区,,330105013001\n\
+                330105013066,village,330105013000,乙,,330105013001\n";
+    let (_, import) = changed(rows);
+    let found: Vec<_> = import
+        .bad
+        .iter()
+        .map(|bad| {
+            (
+                bad.line().unwrap(),
+                bad.column.as_deref().unwrap(),
+                bad.code,
+            )
+        })
+        .collect();
+    let expected = [
+        (2, "previous_code", "import.unknown_area"),
+        (3, "successors", "import.unknown_area"),
+        (4, "code", "import.unknown_area"),
+    ];
+    assert_eq!(found, expected);
+}
