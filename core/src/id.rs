@@ -1,4 +1,4 @@
-//! Identifiers: newtypes over fixed byte strings, so that no id can stand where another is meant.
+//! Identifiers: newtypes over fixed byte strings, so that no id can be used where another is meant.
 //!
 //! On the wire an id is a CBOR byte string; for people (JSON, logs, CLI) it is a UUID or hex text.
 
@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("id.malformed: expected {expected}")]
 pub struct ParseIdError {
-    /// What the text should have been.
+    /// The form that the text should have had.
     pub expected: &'static str,
 }
 
@@ -162,7 +162,7 @@ fixed_bytes!(
 );
 hex_text!(Hash);
 fixed_bytes!(
-    /// A record: `UUIDv8` made from the hash of its Genesis, so nobody can put another Genesis under it.
+    /// A record: `UUIDv8` made from the hash of its Genesis, so another Genesis cannot take its place.
     RecordId, 16
 );
 uuid_text!(RecordId);

@@ -11,8 +11,9 @@
 //! they arrive. Bytes from outside never panic, never exhaust memory, and never change a stored document
 //! that they do not validly extend.
 //!
-//! **Not here:** a clock, randomness, threads or IO outside the features `replica` and `net` (the caller
-//! hands in `now` and a random generator); HTTP, configuration and logs of the server; any user interface.
+//! **Not here:** a clock, randomness, threads or IO outside the features `system`, `replica` (with `vault`)
+//! and `net` (the caller hands in `now` and a random generator); HTTP, configuration and logs of the server;
+//! any user interface.
 
 pub mod crdt;
 pub mod domain;
@@ -24,6 +25,10 @@ pub mod record;
 #[cfg(feature = "replica")]
 pub mod replica;
 pub mod sync;
+#[cfg(feature = "system")]
+pub mod system;
 pub mod texts;
 pub mod trust;
+#[cfg(feature = "replica")]
+pub mod vault;
 pub mod wire;

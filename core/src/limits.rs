@@ -1,4 +1,4 @@
-//! Every limit on what comes from outside, in one place. Zero never means “no limit”.
+//! Every limit on input from outside, in one place. Zero never means “no limit”.
 //!
 //! Limits on the content of records are counts, never time, memory or merged size: every replica must
 //! refuse the same things.
@@ -9,7 +9,7 @@ pub const PARENTS_MAX: usize = 16;
 pub const HEADER_BYTES_MAX: usize = 1_024;
 /// Bytes of an envelope's body.
 pub const BODY_BYTES_MAX: usize = 256 * 1_024;
-/// Nesting of any CBOR that is read.
+/// Arrays and maps of CBOR inside each other.
 pub const CBOR_DEPTH_MAX: usize = 16;
 
 // Directory.
@@ -43,6 +43,21 @@ pub const ACCESS_STREAMS_MAX: usize = 1_000;
 
 /// Page cache of a replica, KiB.
 pub const REPLICA_CACHE_KIB: i64 = 4_096;
+/// Page cache of a further reader of a replica, KiB.
+pub const READER_CACHE_KIB: i64 = 1_024;
+/// Idle connections of readers that a replica keeps open.
+pub const READERS_IDLE_MAX: usize = 4;
+/// How long a suspended replica waits for a read that runs, milliseconds.
+pub const READERS_WAIT_MS_MAX: u64 = 300;
+/// Bytes of an answer that are applied in one transaction, so that a phone that is about to sleep waits some
+/// 50 ms at most, and a page needs memory for the records of one slice alone.
+pub const SLICE_BYTES: usize = 48 * 1_024;
+/// The cost of one item of an answer beside its bytes, in bytes.
+pub const SLICE_ITEM_BYTES: usize = 512;
+/// Certificates, or entries of a feed, that are applied in one part.
+pub const SLICE_ITEMS: usize = 32;
+/// Records that are withdrawn in one transaction.
+pub const SLICE_RECORDS: usize = 64;
 /// Page cache of the second copy of its outbox, KiB.
 pub const OUTBOX_COPY_CACHE_KIB: i64 = 256;
 /// Prepared statements that a replica keeps.
@@ -57,22 +72,73 @@ pub const SEARCH_QUERY_TERMS_MAX: usize = 16;
 pub const LIST_ROWS_MAX: usize = 200;
 /// Points of one map window.
 pub const MAP_POINTS_MAX: usize = 5_000;
+/// Cells along one side of a map window with more points. Each cell shows some of its own.
+pub const MAP_CELLS_ACROSS: usize = 64;
+/// Codes of kinds, and of stages, in one filter.
+pub const FILTER_CODES_MAX: usize = 64;
+/// Radius in metres of a list of records nearby.
+pub const NEAR_RADIUS_M_MAX: u32 = 100_000;
+/// Grids that a person may choose from when the position does not decide.
+pub const LOCATE_CANDIDATES_MAX: usize = 20;
+/// Boundaries of grids that are read for one position.
+pub const LOCATE_ROWS_MAX: usize = 200;
+/// Radius in metres of the search for grids around a position, however bad the position is.
+pub const LOCATE_RADIUS_M_MAX: u32 = 2_000;
+/// Radius in metres of the search for grids around a position of unknown accuracy.
+pub const LOCATE_RADIUS_M_UNKNOWN: u32 = 200;
+/// Records and directory entries whose projections are made again in one transaction.
+pub const REBUILD_SLICE_ROWS: usize = 64;
+/// Attestations that are checked in one transaction, to learn whether they are still needed.
+pub const PRUNE_SLICE_ROWS: usize = 256;
+/// Records that an answer about changes names one by one.
+pub const CHANGES_MAX: usize = 1_000;
+/// Rows of each index that the database reads to learn how selective it is.
+pub const ANALYSIS_ROWS_MAX: u32 = 400;
 /// Certificates that a replica keeps in memory.
 pub const CERTIFICATES_CACHED: usize = 512;
 /// Records that a replica keeps in memory as it read them last, of about 25 kB each.
 pub const RECORDS_CACHED: usize = 32;
-/// Signatures that a process knows again, of 33 bytes each.
+/// Signatures that a process remembers, each of 33 bytes.
 pub const SIGNATURES_REMEMBERED: usize = 4_096;
-/// Content documents that a process keeps as it made them from their raw changes, of about 20 kB each.
+/// Content documents that a replica or server keeps as it made them from their raw changes, of about 20 kB each.
 pub const REBUILDS_REMEMBERED: usize = 128;
 /// Bytes of raw changes of such a document; a larger one is made anew each time.
 pub const REBUILD_REMEMBERED_BYTES_MAX: usize = 16 * 1_024;
-/// Characters of a description that stand in for a missing title.
+/// Characters of a description that replace a missing title.
 pub const TITLE_SHOWN_CHARS_MAX: usize = 60;
+
+// Accounts and secrets of a device.
+
+/// Accounts of one device, those set aside not counted.
+pub const ACCOUNTS_MAX: usize = 16;
+/// Folders of accounts that are read, those set aside included; a device with more is refused.
+pub const ACCOUNT_FOLDERS_READ_MAX: usize = 4_096;
+/// Characters of the public name of an account.
+pub const ACCOUNT_NAME_CHARS_MAX: usize = 40;
+/// Fewest characters of a PIN.
+pub const PIN_CHARS_MIN: usize = 4;
+/// Most characters of a PIN.
+pub const PIN_CHARS_MAX: usize = 32;
+/// Wrong tries of a PIN before the first pause.
+pub const PIN_TRIES_FREE: u32 = 5;
+/// First pause after wrong tries of a PIN, milliseconds; doubled with each further one.
+pub const PIN_PAUSE_MS_FIRST: i64 = 30 * 1_000;
+/// Longest pause after wrong tries of a PIN, milliseconds.
+pub const PIN_PAUSE_MS_MAX: i64 = 60 * 60 * 1_000;
+/// Memory that a stored entry may ask for to try a PIN, KiB.
+pub const PIN_MEMORY_KIB_MAX: u32 = 128 * 1_024;
+/// Passes over that memory.
+pub const PIN_PASSES_MAX: u32 = 16;
+/// Lanes of that memory.
+pub const PIN_LANES_MAX: u32 = 4;
+/// Bytes of the name of an entry of a key store.
+pub const VAULT_NAME_BYTES_MAX: usize = 64;
+/// Bytes of an entry of a key store.
+pub const VAULT_ENTRY_BYTES_MAX: usize = 4 * 1_024;
 
 // Positions.
 
-/// Largest accuracy radius of a position in metres; more says nothing about where somebody was.
+/// Largest accuracy radius of a position in metres; a larger one says nothing about where the person was.
 pub const POSITION_ACCURACY_M_MAX: u32 = 100_000;
 /// Largest age of a fix when it was used, ms: one day.
 pub const POSITION_FIX_AGE_MS_MAX: u32 = 86_400_000;
@@ -83,15 +149,24 @@ pub const POSITION_FIX_AGE_MS_MAX: u32 = 86_400_000;
 pub const TEXT_CHARS_MAX: usize = 2_000;
 /// Bytes of a machine code (category, rule).
 pub const CODE_BYTES_MAX: usize = 48;
+/// Time for a late danger report, milliseconds: as long as late work counts under an old role. Within this
+/// time after it accepted an ending, the server lets a danger take the ending back when its author had not
+/// seen the ending. A later danger leaves the ending in force and asks for review.
+pub const DANGER_LATE_MS: i64 = 30 * 24 * 3_600 * 1_000;
 /// Attachments named by one event.
 pub const EVENT_ATTACHMENTS_MAX: usize = 16;
 /// Members mentioned in one comment.
 pub const MENTIONS_MAX: usize = 32;
 /// Bytes of the data of one event.
 pub const EVENT_BYTES_MAX: usize = 16 * 1_024;
-/// Envelopes of one record. The fold is linear in a history without forks; each real merge of two branches
-/// costs one more pass, so a record that is nothing but forks costs at most half the square of this.
+/// Envelopes of one record. The fold is linear in a history without forks. Each real merge of two branches
+/// costs one more pass, so a record made of forks alone costs at most half the square of this.
 pub const RECORD_ENTRIES_MAX: usize = 4_096;
+/// Members whom a Genesis may name as readers. Each of them reads the record in a stream of its own.
+pub const NAMED_MAX: usize = 64;
+/// Bytes of a record's pack with the certificates of its authors. The server enforces it with
+/// void verdicts on the envelopes that would exceed it.
+pub const RECORD_BYTES_MAX: usize = 2 * 1_024 * 1_024;
 /// Bytes of a certificate's facts.
 pub const CERTIFICATE_BYTES_MAX: usize = 8 * 1_024;
 /// Grants of one certificate.
@@ -114,7 +189,8 @@ pub const CHANGE_ACTORS_MAX: usize = 256;
 pub const CONTENT_KEY_BYTES_MAX: usize = 128;
 /// Containers that a Genesis may make.
 pub const CONTENT_CONTAINERS_MAX: usize = 32;
-/// Content changes of one author on one record, over all its installation epochs.
+/// Content changes of one author on one record, over all its installation epochs. The quotas of an envelope
+/// count all envelopes of its author that it had seen. An accepted change is never refused because of them.
 pub const CHANGES_PER_AUTHOR_MAX: u64 = 2_000;
 /// Operations of one author on one record, over all its changes.
 pub const OPS_PER_AUTHOR_MAX: u64 = 100_000;
@@ -138,11 +214,12 @@ pub const SHORT_TEXT_CHARS_MAX: usize = 500;
 pub const ANSWER_CHARS_MAX: usize = 4_000;
 /// Characters of a description that a person may write.
 pub const DESCRIPTION_CHARS_MAX: usize = 10_000;
-/// Characters that go or come in a description until it is replaced rather than compared.
+/// Characters that may be inserted or deleted in a description until it is replaced rather than compared.
 pub const DIFFERENCES_MAX: usize = 256;
-/// Characters of a description that are shown: concurrent writing may make it longer than one person may.
+/// Characters of a description that are shown. Concurrent writing may make it longer than one person may.
 pub const DESCRIPTION_SHOWN_CHARS_MAX: usize = 100_000;
-/// Answers and attachments of one record that are read; the rest is ignored in the order of their keys.
+/// Answers of one record that are read, and as many attachments. If there are more, devices take turns, each
+/// with its oldest ones first.
 pub const CONTENT_ENTRIES_MAX: usize = 1_000;
 
 // --- wire: messages, frames, batches, packs ---
@@ -150,34 +227,38 @@ pub const CONTENT_ENTRIES_MAX: usize = 1_000;
 /// Bytes of one compressed request to the server.
 pub const REQUEST_BYTES_MAX: usize = 4 * 1_024 * 1_024;
 /// Bytes of one compressed answer of the server.
-pub const RESPONSE_BYTES_MAX: usize = 8 * 1_024 * 1_024;
+pub const RESPONSE_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 /// Bytes of a message after inflation.
 pub const INFLATED_BYTES_MAX: usize = 32 * 1_024 * 1_024;
-/// Inflation of a message: times its compressed size, beyond [`INFLATION_FREE_BYTES`].
+/// Largest ratio of a message after inflation to its compressed size, beyond [`INFLATION_FREE_BYTES`].
 pub const INFLATION_RATIO_MAX: usize = 64;
 /// Bytes that any message may inflate to, however small it is.
 pub const INFLATION_FREE_BYTES: usize = 256 * 1_024;
 /// Bytes of a compressed page that a reader asks for when it has no reason for another size. Larger pages
-/// compress better; what is lost on a bad line has to come again.
+/// compress better, but a page that is lost on a bad line has to be sent again.
 pub const PAGE_BYTES_DEFAULT: u32 = 1_024 * 1_024;
+/// Bytes of the first compressed page on a new line: about three seconds at 50 kbit/s.
+pub const PAGE_BYTES_FIRST: u32 = 16 * 1_024;
 /// The smallest page that a reader falls back to on a bad line, compressed bytes.
-pub const PAGE_BYTES_MIN: u32 = 64 * 1_024;
+pub const PAGE_BYTES_MIN: u32 = 4 * 1_024;
 /// Bytes of a compressed page that a reader may ask for.
 pub const PAGE_BYTES_MAX: u32 = 4 * 1_024 * 1_024;
 /// Cursors of one reader, and streams of one answer.
 pub const CURSORS_MAX: usize = 4_096;
-/// Bytes of the key at which loading a stream goes on.
+/// Bytes of the key at which loading a stream continues.
 pub const CURSOR_AFTER_BYTES_MAX: usize = 64;
 /// Envelopes of one batch.
 pub const BATCH_ENVELOPES_MAX: usize = 65_536;
 /// Certificates of one batch.
 pub const BATCH_CERTIFICATES_MAX: usize = 16_384;
+/// Lines of one attestation: the envelopes of a page, and the verdicts that changed.
+pub const ATTESTED_MAX: usize = 2 * BATCH_ENVELOPES_MAX;
 /// Segments of one page.
 pub const SEGMENTS_MAX: usize = CURSORS_MAX;
 /// Entries of one segment.
 pub const SEGMENT_ENTRIES_MAX: usize = 65_536;
-/// Bytes of a directory entry or of a bulletin in a feed.
-pub const FEED_BYTES_MAX: usize = 64 * 1_024;
+/// Bytes of a directory entry with its signature, or of a bulletin, in a feed.
+pub const FEED_BYTES_MAX: usize = 576 * 1_024;
 /// Repair steps of one message.
 pub const REPAIR_STEPS_MAX: usize = 256;
 /// Bytes of one reconciliation message.
@@ -190,17 +271,18 @@ pub const GIVE_BACK_ATTESTATIONS_MAX: usize = 4_096;
 pub const GIVE_BACK_DIRECTORY_MAX: usize = 4_096;
 /// Sealed certificates in one message.
 pub const SEALED_MAX: usize = 8_192;
-/// Bytes of one of them.
-pub const SEALED_BYTES_MAX: usize = 8 * 1_024;
+/// Bytes of one of them: a certificate, filled up and with its code.
+pub const SEALED_BYTES_MAX: usize = 9 * 1_024;
 /// Batches of packs in one message.
 pub const PACK_BATCHES_MAX: usize = 4_096;
 /// Packs under one signature.
 pub const PACKS_MAX: usize = 4_096;
-/// Envelopes of one record that a pack tells of.
+/// Envelopes of one record that a pack names.
 pub const PACK_ENTRIES_MAX: usize = 65_536;
-/// Bytes of one pack.
-pub const PACK_BYTES_MAX: usize = 16 * 1_024 * 1_024;
-/// How many times larger than their batch packs may be once each stands alone.
+/// Bytes of one pack: the budget of a record, and room for the void envelopes beyond it.
+pub const PACK_BYTES_MAX: usize = 3_584 * 1_024;
+/// How many times larger than their batch packs may be once each is alone. All packs of a message together
+/// grow to no more than the message may be after inflation.
 pub const PACK_GROWTH_MAX: usize = 16;
 /// Bytes of one part of the header facts in a pack.
 pub const PACK_FACTS_BYTES_MAX: usize = 4_096;
@@ -230,15 +312,25 @@ pub const DEVICE_NAME_CHARS_MAX: usize = 64;
 
 /// Bytes of envelopes in one upload, not compressed.
 pub const OUTBOX_BYTES_MAX: usize = 1_024 * 1_024;
+/// Bytes of envelopes in the first upload on a new line, not compressed.
+pub const OUTBOX_BYTES_FIRST: usize = 64 * 1_024;
 /// Bytes of envelopes in one upload on a line that keeps breaking.
-pub const OUTBOX_BYTES_MIN: usize = 16 * 1_024;
+pub const OUTBOX_BYTES_MIN: usize = 8 * 1_024;
+/// Time that one request with its answer should take, milliseconds. A cut costs no more than this time.
+/// Shorter requests spend more on round trips, and their pages compress badly. The value was tried in a model
+/// of a line that is cut every 30 s, with a round trip of a second, and then on the bench of that line.
+pub const REQUEST_MS_WISHED: i64 = 9_000;
+/// How many times larger the next request may be than the last one.
+pub const REQUEST_GROWTH_MAX: i64 = 8;
 /// Envelopes in one upload.
 pub const OUTBOX_ENVELOPES_MAX: usize = 8_192;
+/// Pause after the first request that was lost on a line that worked until then, milliseconds.
+pub const RETRY_MS_CUT: i64 = 200;
 /// First pause after a failure, milliseconds; doubled each time.
 pub const RETRY_MS_FIRST: i64 = 1_000;
 /// Longest pause after failures, milliseconds.
 pub const RETRY_MS_MAX: i64 = 5 * 60 * 1_000;
-/// Answers in a row that move nothing on, before a sync ends.
+/// Answers in a row without progress, before a sync ends.
 pub const SYNC_STANDSTILL_MAX: u32 = 3;
 /// Bytes of one frame of reconciliation (at least 4,096).
 pub const RECONCILE_FRAME_BYTES: u64 = 64 * 1_024;
@@ -256,5 +348,33 @@ pub const PEER_MESSAGE_BYTES_MAX: usize = 4 * 1_024 * 1_024;
 pub const PEER_GIVE_BYTES: usize = 256 * 1_024;
 /// Records compared in one message between two phones.
 pub const PEER_RECORDS_MAX: usize = 128;
+/// Envelopes named in one message between two phones. A caller stays below half of it, unless a record grew meanwhile.
+pub const PEER_IDS_MAX: usize = 2 * REPAIR_IDS_MAX;
 /// Messages of one meeting of two phones.
 pub const PEER_MESSAGES_MAX: u32 = 100_000;
+/// Bytes of a message beside the pack, page or envelope that fills it: cursors, certificates, proofs.
+pub const MESSAGE_REST_BYTES: usize = 384 * 1_024;
+/// Bytes of a signature with its signer and lengths.
+const SIGNED_REST_BYTES: usize = 1_024;
+/// Bytes of an id of 16 bytes in CBOR.
+const ID_SPELLED_BYTES: usize = 17;
+
+// Each thing fits what carries it, in its longest spelling, since no compression can be counted on.
+const _: () = {
+    assert!(CHANGE_BYTES_MAX < BODY_BYTES_MAX && EVENT_BYTES_MAX < BODY_BYTES_MAX);
+    assert!(
+        CHANGE_OPS_MAX as u64 <= OPS_PER_AUTHOR_MAX && OPS_PER_AUTHOR_MAX <= SAVED_OPS_MAX as u64
+    );
+    assert!(NAMED_MAX * ID_SPELLED_BYTES + 512 <= PACK_FACTS_BYTES_MAX);
+    assert!(RECORD_BYTES_MAX < PACK_BYTES_MAX && RECORD_BYTES_MAX <= SAVED_BYTES_MAX);
+    assert!(RECORD_ENTRIES_MAX < PACK_ENTRIES_MAX && PACK_ENTRIES_MAX <= REPAIR_IDS_MAX);
+    assert!(CERTIFICATE_BYTES_MAX + SIGNED_REST_BYTES <= SEALED_BYTES_MAX);
+    assert!(DIRECTORY_ENTRY_BYTES_MAX + SIGNED_REST_BYTES <= FEED_BYTES_MAX);
+    assert!(PACK_BYTES_MAX + MESSAGE_REST_BYTES <= REQUEST_BYTES_MAX);
+    assert!(PACK_BYTES_MAX + MESSAGE_REST_BYTES <= PEER_MESSAGE_BYTES_MAX);
+    assert!(OUTBOX_BYTES_MAX + BODY_BYTES_MAX + MESSAGE_REST_BYTES <= REQUEST_BYTES_MAX);
+    assert!(OUTBOX_ENVELOPES_MAX <= BATCH_ENVELOPES_MAX);
+    assert!(PACK_BYTES_MAX + FEED_BYTES_MAX + MESSAGE_REST_BYTES <= RESPONSE_BYTES_MAX);
+    assert!(PAGE_BYTES_FIRST <= PAGE_BYTES_DEFAULT && PAGE_BYTES_DEFAULT <= PAGE_BYTES_MAX);
+    assert!(REQUEST_BYTES_MAX <= INFLATED_BYTES_MAX && RESPONSE_BYTES_MAX <= INFLATED_BYTES_MAX);
+};

@@ -1,8 +1,9 @@
 //! Every sentence that reaches a person, in Chinese and English, under one stable code.
 //!
-//! The table is `texts.tsv`: `code<TAB>zh<TAB>en`, one line a code, `#` starts a comment. A code is
-//! `area.reason`; it never changes once released, the sentences may. A sentence says what happened and
-//! what to do next. `{name}` is a placeholder that [`fill`] replaces; both languages use the same ones.
+//! The table is `texts.tsv`: `code<TAB>zh<TAB>en`, one line for each code, and `#` starts a comment. A code
+//! is `area.reason`. It never changes once released; the sentences may change. A sentence says what happened
+//! and what to do next. `{name}` is a placeholder that [`fill`] replaces; both languages have the same
+//! placeholders.
 //!
 //! **Not here:** reading the locale of the process (the caller hands the values in).
 
@@ -23,7 +24,7 @@ pub enum Lang {
     En,
 }
 
-/// A text that names no language that OneGrid speaks.
+/// A text that names no language of OneGrid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("lang.unknown")]
 pub struct UnknownLang;
@@ -41,8 +42,9 @@ impl Lang {
         }
     }
 
-    /// Chooses by POSIX locale values in falling rank (`LC_ALL`, `LC_MESSAGES`, `LANG`): the first that is
-    /// set decides. A Chinese locale gives Chinese, `C`, `POSIX` or nothing the default, others English.
+    /// Chooses by POSIX locale values in falling rank (`LC_ALL`, `LC_MESSAGES`, `LANG`). The first value that
+    /// is set decides. A Chinese locale gives Chinese; `C`, `POSIX` or no value gives the default; others
+    /// give English.
     pub fn from_locale<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
         let Some(first) = values.into_iter().map(str::trim).find(|v| !v.is_empty()) else {
             return Self::default();
@@ -55,8 +57,8 @@ impl Lang {
         }
     }
 
-    /// Chooses by an HTTP `Accept-Language` value: the known language of the highest weight, the first of
-    /// equals. `None` when it names neither language, so that the caller's default holds.
+    /// Chooses by an HTTP `Accept-Language` value: the known language with the highest weight, and the first
+    /// of equals. `None` when the value names neither language, so that the caller's default holds.
     #[must_use]
     pub fn from_accept_language(value: &str) -> Option<Self> {
         let mut best: Option<(f32, Self)> = None;
@@ -101,7 +103,7 @@ struct Line {
     en: &'static str,
 }
 
-/// Lines that are no entry (wrong column count) are left out here and refused by the test below.
+/// Lines with a wrong column count are left out here and refused by the test below.
 static LINES: LazyLock<HashMap<&'static str, Line>> = LazyLock::new(|| {
     TABLE
         .lines()
@@ -123,8 +125,8 @@ pub fn text(code: &str, lang: Lang) -> Option<&'static str> {
     })
 }
 
-/// The sentence of a code with its placeholders filled. A code without a line gives the code itself: a
-/// person can still report it.
+/// The sentence of a code with its placeholders filled. A code without a line gives the code itself, because
+/// a person can still report it.
 #[must_use]
 pub fn say(code: &str, lang: Lang, values: &[(&str, &str)]) -> String {
     text(code, lang).map_or_else(|| code.to_owned(), |template| fill(template, values))

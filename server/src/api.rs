@@ -6,10 +6,11 @@
 //!                  metrics    problem+json failed request      rate ─▶ body ─▶ worker ─▶ Server::handle_*
 //! ```
 //!
-//! A part of the server makes a `Router` of its routes and errs with [`crate::error::Problem`]; [`shell`]
-//! puts the rest around it and [`Listener`] serves it. [`Node`] holds what the routes of the protocol share.
+//! A part of the server builds a `Router` of its routes and returns [`crate::error::Problem`] as its errors.
+//! [`shell`] adds the layers around it and [`Listener`] serves it. [`Node`] holds the state that all routes
+//! of the protocol share.
 //!
-//! **Not here:** any rule about records, people or sessions.
+//! **Not here:** rules about records, people or sessions.
 
 mod body;
 mod health;

@@ -1,21 +1,22 @@
 //! The command line of `onegrid`: one file a command under `cli/`.
 //!
-//! To add a command: a file with `Args` (derive `clap::Args`; every `about` and `help` is a code of
-//! `texts.tsv`) and `run(args, context) -> Result<()>`; then one variant in [`Command`] and one arm in
-//! [`dispatch`]. Results go to `context.line`, problems are returned; both languages come with the code.
+//! To add a command, write a file with `Args` (derive `clap::Args`; every `about` and `help` is a code
+//! of `texts.tsv`) and `run(args, context) -> Result<()>`. Then add one variant to [`Command`] and one
+//! arm to [`dispatch`]. A command prints results with `context.line` and returns problems; both
+//! languages come with the codes.
 //!
 //! Exit codes: 0 done, 1 failure, 2 usage, 3 data, 4 refused.
 
 mod backup;
 mod check_config;
 mod context;
-mod demo;
 mod devices;
 mod export;
 mod frame;
 mod import;
 mod init;
 mod invite;
+mod keys;
 mod progress;
 mod readings;
 mod renew;
@@ -39,18 +40,28 @@ pub use context::Context;
 use crate::config::Inputs;
 use crate::error::{Problem, Result};
 
-/// What the process hands to the command line; tests hand in their own.
+/// Everything that the command line gets from its process; tests pass their own.
 pub struct Process<'a> {
-    /// Arguments, the program's name first.
+    /// Arguments; the first one is the program's name.
     pub args: Vec<OsString>,
-    /// The environment; names and values that are no Unicode are left out.
+    /// The environment, without names and values that are not Unicode.
+    pub env: Vec<(String, String)>,
+    /// `onegrid.toml` of the working directory, if it exists.
+    pub default_file: Option<PathBuf>,
+    /// Receives results.
+    pub out: &'a mut dyn Write,
+    /// Receives problems.
+    pub err: &'a mut dyn Write,
+}
+
+/// The part of the process that a program works with, once its arguments are read.
+pub struct Inside<'a> {
+    /// The environment.
     pub env: Vec<(String, String)>,
     /// The working directory's `onegrid.toml`, when it is there.
     pub default_file: Option<PathBuf>,
     /// Results.
     pub out: &'a mut dyn Write,
-    /// Problems.
-    pub err: &'a mut dyn Write,
 }
 
 #[derive(Debug, Parser)]
@@ -87,6 +98,8 @@ enum Command {
     Renew(renew::Args),
     #[command(about = "cli.import", subcommand)]
     Import(import::Command),
+    #[command(about = "cli.server_keys", subcommand)]
+    Keys(keys::Command),
     #[command(about = "cli.review", subcommand)]
     Review(review::Command),
     #[command(about = "cli.readings")]
@@ -101,8 +114,6 @@ enum Command {
     Verify(verify::Args),
     #[command(about = "cli.status")]
     Status(status::Args),
-    #[command(about = "cli.demo")]
-    Demo(demo::Args),
     #[command(about = "cli.check_config")]
     CheckConfig(check_config::Args),
 }
@@ -116,6 +127,7 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<()> {
         Command::Revoke(args) => revoke::run(&args, context),
         Command::Renew(args) => renew::run(&args, context),
         Command::Import(command) => import::run(&command, context),
+        Command::Keys(command) => keys::run(&command, context),
         Command::Review(command) => review::run(&command, context),
         Command::Readings(args) => readings::run(&args, context),
         Command::Export(args) => export::run(&args, context),
@@ -123,16 +135,43 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<()> {
         Command::Restore(args) => restore::run(&args, context),
         Command::Verify(args) => verify::run(&args, context),
         Command::Status(args) => status::run(&args, context),
-        Command::Demo(args) => demo::run(&args, context),
         Command::CheckConfig(args) => check_config::run(&args, context),
     }
 }
 
-/// Runs one command line and gives its exit code.
+/// Runs one command line and returns its exit code.
 #[must_use]
 pub fn run(process: Process<'_>) -> u8 {
+    run_as(process, |line: Line, process: Inside<'_>, lang| {
+        let variable = |name: &str| {
+            let mut found = process.env.iter().filter(|(key, _)| key == name);
+            found.next().map(|(_, value)| PathBuf::from(value))
+        };
+        let inputs = Inputs {
+            file: line
+                .config
+                .or_else(|| variable("ONEGRID_CONFIG"))
+                .or(process.default_file),
+            env: process.env,
+            flags: line.set,
+        };
+        let mut context = Context {
+            lang,
+            inputs,
+            out: process.out,
+        };
+        dispatch(line.command, &mut context)
+    })
+}
+
+/// Runs a program whose command line has another shape, in the same two languages and with the same exit codes.
+#[must_use]
+pub fn run_as<P: Parser>(
+    process: Process<'_>,
+    work: impl FnOnce(P, Inside<'_>, Lang) -> Result<()>,
+) -> u8 {
     let lang = frame::language(&process.args, &process.env);
-    let line = match frame::parse::<Line>(&process.args, lang) {
+    let line = match frame::parse::<P>(&process.args, lang) {
         Ok(line) => line,
         Err(frame::Stop::Shown(text)) => {
             return match process.out.write_all(text.as_bytes()) {
@@ -146,38 +185,23 @@ pub fn run(process: Process<'_>) -> u8 {
         }
         Err(frame::Stop::Problem(problem)) => return report(&problem, lang, process.err),
     };
-    let variable = |name: &str| {
-        process
-            .env
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| PathBuf::from(value))
-    };
-    let inputs = Inputs {
-        file: line
-            .config
-            .or_else(|| variable("ONEGRID_CONFIG"))
-            .or(process.default_file),
+    let inside = Inside {
         env: process.env,
-        flags: line.set,
-    };
-    let mut context = Context {
-        lang,
-        inputs,
+        default_file: process.default_file,
         out: process.out,
     };
-    match dispatch(line.command, &mut context) {
+    match work(line, inside, lang) {
         Ok(()) => 0,
         Err(problem) => report(&problem, lang, process.err),
     }
 }
 
-/// Prints a problem and gives its exit code. The cause goes along for faults only: whoever runs the
-/// command is the operator, and a fault without its cause cannot be mended.
+/// Prints a problem and returns its exit code. Only faults print their cause, because the operator reads
+/// this output and needs the cause to repair a fault.
 fn report(problem: &Problem, lang: Lang, err: &mut dyn Write) -> u8 {
     let class = problem.class();
     let sentence = problem.sentence(lang);
-    // Nowhere is left to say that standard error is gone.
+    // If standard error is closed, no channel is left to report that.
     let _ = writeln!(err, "onegrid: {sentence} [{}]", problem.code());
     if let (1 | 3, Some(cause)) = (class.exit_code(), problem.cause()) {
         let _ = writeln!(err, "  {cause}");

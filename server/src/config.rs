@@ -1,8 +1,7 @@
 //! The configuration: `onegrid.toml` < `ONEGRID_SECTION__KEY` < flags, each value with its source.
 //!
-//! Every setting stands once, in `config/keys.rs`; nothing else is understood. A setting that is not in
-//! that table is refused with a suggestion, because a misspelt limit that is silently ignored is worse than
-//! a server that does not start.
+//! `config/keys.rs` lists every setting once. A setting outside that table is refused with a suggestion,
+//! because a misspelt limit that is silently ignored is worse than a server that does not start.
 
 mod keys;
 mod layers;
@@ -14,7 +13,7 @@ pub use typed::{
     Config, LimitsConfig, LogConfig, LogFormat, RulesConfig, ServerConfig, StoreConfig, TlsFiles,
 };
 
-/// The line of a text, from 1, in which the byte stands.
+/// Line of a text, from 1, that contains the byte.
 pub(crate) fn line_at(text: &str, byte: usize) -> usize {
     let before = text.as_bytes().iter().take(byte);
     before.filter(|byte| **byte == b'\n').count() + 1

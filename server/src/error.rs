@@ -1,11 +1,11 @@
-//! What the server and its command line tell a person when something went wrong.
+//! Errors that the server and its command line show to people.
 //!
 //! A [`Problem`] has a stable code `area.reason`, the values of its sentence's placeholders and, for the log
-//! only, a cause. One table (`error/table.rs`) says of which [`Class`] each code is; class decides HTTP
-//! status, exit code and whether it is logged as an error. The sentences are in core's `texts.tsv`.
+//! only, a cause. One table (`error/table.rs`) gives each code a [`Class`]. The class decides the HTTP
+//! status, the exit code and the log level. The sentences are in core's `texts.tsv`.
 //!
-//! **Invariant:** no `Debug` text and no foreign error text crosses to a client. Values are numbers,
-//! identifiers, file paths or words that the person typed, never personal data of others.
+//! **Invariant:** no `Debug` text and no text of a foreign error reaches a client. Values are numbers,
+//! identifiers, file paths or words that the same person typed, never personal data of others.
 
 mod phrase;
 mod table;
@@ -16,35 +16,35 @@ use onegrid_core::texts::Lang;
 
 pub use phrase::Phrase;
 
-/// A problem of one of the project's codes.
+/// Result with a [`Problem`] as its error.
 pub type Result<T> = std::result::Result<T, Problem>;
 
-/// What a code means for whoever gets it.
+/// Meaning of a code for its receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// The request or command line is not understood: change it.
+    /// The request or command line is not understood; it must change.
     Usage,
-    /// The data handed in is wrong: correct it.
+    /// The data in the request is wrong; it must be corrected.
     Data,
-    /// Nobody is signed in, or no longer.
+    /// The caller is not signed in, or its session has ended.
     Unauthorized,
     /// The person or device may not do this.
     Refused,
-    /// There is no such thing.
+    /// The named thing does not exist.
     NotFound,
-    /// The HTTP method is not one of this address.
+    /// The address does not support this HTTP method.
     Method,
-    /// It contradicts what is already there.
+    /// The request contradicts the present data.
     Conflict,
-    /// It is larger than the limit.
+    /// The request is larger than the limit.
     TooLarge,
-    /// The media type is not one that is read here.
+    /// The server does not read this media type here.
     MediaType,
-    /// It took longer than the limit.
+    /// The request took longer than the limit.
     Timeout,
-    /// Asked more often than allowed: try again later.
+    /// The caller asks more often than allowed and has to wait.
     TooMany,
-    /// The server is loaded or shutting down: try again later.
+    /// The server is loaded or shutting down; a later attempt can succeed.
     Busy,
     /// A fault of the server or its machine.
     Internal,
@@ -83,10 +83,10 @@ impl Class {
     }
 }
 
-/// When to try again what met a server that was busy, seconds.
+/// Seconds until the next attempt after “busy”.
 const RETRY_BUSY_S: u32 = 2;
 
-/// A coded problem: see the module's documentation.
+/// A coded problem; the module's documentation explains it.
 #[derive(Debug, Clone)]
 pub struct Problem {
     phrase: Phrase,
@@ -95,7 +95,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem of a code that stands in the table.
+    /// Makes a problem of a code that the table lists.
     #[must_use]
     pub fn new(code: &'static str) -> Self {
         debug_assert!(
@@ -116,14 +116,14 @@ impl Problem {
         self
     }
 
-    /// Fills the placeholder `{name}` with a sentence that has a code of its own.
+    /// Fills the placeholder `{name}` with the sentence of another code.
     #[must_use]
     pub fn with_phrase(mut self, name: &'static str, phrase: Phrase) -> Self {
         self.phrase = self.phrase.with_phrase(name, phrase);
         self
     }
 
-    /// Keeps what led here, with everything below it, for the log. It is never sent to anybody.
+    /// Keeps the cause, with its own causes, for the log. No client ever receives it.
     #[must_use]
     pub fn because(mut self, error: &dyn std::error::Error) -> Self {
         let mut text = error.to_string();
@@ -137,46 +137,46 @@ impl Problem {
         self
     }
 
-    /// Says when to try again, in seconds from now.
+    /// Sets the time until the next attempt, in seconds from now.
     #[must_use]
     pub const fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after_s = Some(seconds);
         self
     }
 
-    /// When to try again, in seconds from now; `None` where that would not help.
+    /// Seconds until the next attempt; `None` if waiting does not help.
     #[must_use]
     pub fn retry_after_s(&self) -> Option<u32> {
         let usual = (self.class() == Class::Busy).then_some(RETRY_BUSY_S);
         self.retry_after_s.or(usual)
     }
 
-    /// The stable code, `area.reason`.
+    /// Stable code, `area.reason`.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         self.phrase.code()
     }
 
-    /// The class of the code; a code that is missing in the table counts as a fault of ours.
+    /// Class of the code. A code that the table lacks counts as a fault of the server.
     #[must_use]
     pub fn class(&self) -> Class {
         table::class_of(self.code()).unwrap_or(Class::Internal)
     }
 
-    /// What led here, for the log only.
+    /// Cause, for the log only.
     #[must_use]
     pub fn cause(&self) -> Option<&str> {
         self.cause.as_deref()
     }
 
-    /// The sentence for a person.
+    /// Sentence for a person.
     #[must_use]
     pub fn sentence(&self, lang: Lang) -> String {
         self.phrase.sentence(lang)
     }
 
-    /// The body of an `application/problem+json` answer (RFC 9457). `title` is in the language asked for;
-    /// `zh` and `en` carry both, so that a phone shows its own.
+    /// Body of an `application/problem+json` answer (RFC 9457). `title` is in the requested language. `zh`
+    /// and `en` hold both languages, so that a phone shows its own.
     #[must_use]
     pub fn body(&self, lang: Lang) -> serde_json::Value {
         serde_json::json!({
@@ -189,7 +189,7 @@ impl Problem {
         })
     }
 
-    /// Writes the problem to the log: faults as errors with their cause, the rest as information.
+    /// Logs the problem: faults as errors with their cause, all other problems as information.
     pub fn log(&self) {
         let cause = self.cause().unwrap_or_default();
         match self.class() {

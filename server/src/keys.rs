@@ -1,29 +1,35 @@
-//! The keys of a deployment on the server's side.
+//! The server's keys of a deployment.
 //!
-//! The root key signs the server's keys once and leaves: `init` writes it into a file of its own, to be kept
-//! offline. What stays is one key per purpose and the key of the server's own author, in a file that only
-//! the server's user may read.
+//! The root key signs the list of the server's keys. Then it leaves the machine: `init` writes it into a
+//! separate file for offline storage. The server keeps one key for each purpose and the key of its own
+//! author, in a file that only the server's user may read.
 
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 use onegrid_core::domain::role::{Grant, Role, Scope};
 use onegrid_core::id::UnitId;
 use onegrid_core::trust::certificate::{
-    Anchors, Certificate, Facts, RawCertificate, ServerKey, ServerPurpose,
+    Anchors, Certificate, Facts, RawCertificate, ServerKey, ServerKeys, ServerPurpose,
 };
+use onegrid_core::trust::peer_session::MeetingSecrets;
 use onegrid_core::trust::sign::{Authority, PublicKey, SecretKey};
 use onegrid_core::wire::envelope::DirectoryMark;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use crate::error::{Problem, Result};
-use crate::limits::KEY_FILE_BYTES_MAX;
+pub use successor::{Ending, Proposal, Successor};
 
-/// What the file holds.
+use crate::error::{Problem, Result};
+use crate::limits::{GENERATION_SPAN_S, KEY_FILE_BYTES_MAX, SERVER_KEY_SLACK_MS};
+
+mod successor;
+
+/// Contents of the key file.
 #[derive(Encode, Decode)]
 #[cbor(array)]
 struct KeyFile {
@@ -38,25 +44,31 @@ struct KeyFile {
     #[cbor(n(4), with = "minicbor::bytes")]
     author: [u8; 32],
     #[n(5)]
-    certified: Vec<ServerKey>,
+    list: ServerKeys,
     #[n(6)]
     author_certificate: RawCertificate,
+    #[n(7)]
+    secrets: MeetingSecrets,
+    #[n(8)]
+    sealing: Vec<ByteArray<32>>,
 }
 
 /// The server's keys, checked against the root key.
 #[derive(Clone)]
 pub struct Keys {
     anchors: Anchors,
-    certified: Vec<ServerKey>,
     certificates: SecretKey,
     receipts: SecretKey,
     packs: SecretKey,
     author: SecretKey,
     author_certificate: Arc<Certificate>,
+    secrets: MeetingSecrets,
+    /// Seeds of the keys that seal certificates, the one in use first.
+    pub(crate) sealing: Vec<ByteArray<32>>,
 }
 
 impl Keys {
-    /// Makes a root key and everything below it. The root key is the caller's to put away.
+    /// Creates a root key and all keys below it. The caller must store the root key.
     pub fn create(now_ms: i64, rng: &mut dyn CryptoRng) -> Result<(Self, SecretKey)> {
         let root = SecretKey::generate(rng);
         let (certificates, receipts, packs, author) = (
@@ -65,20 +77,22 @@ impl Keys {
             SecretKey::generate(rng),
             SecretKey::generate(rng),
         );
-        let certify =
-            |key: &SecretKey, purpose| ServerKey::issue(&root, &key.public(), purpose, now_ms);
-        let certified = vec![
-            certify(&certificates, ServerPurpose::Certificates),
-            certify(&receipts, ServerPurpose::Receipts),
-            certify(&packs, ServerPurpose::Packs),
-        ];
+        let from_ms = now_ms.saturating_sub(SERVER_KEY_SLACK_MS);
+        let generation_max = generation_max(now_ms, 0);
+        let entries = [
+            (&certificates, ServerPurpose::Certificates),
+            (&receipts, ServerPurpose::Receipts),
+            (&packs, ServerPurpose::Packs),
+        ]
+        .map(|(key, purpose)| ServerKey::new(&key.public(), purpose, from_ms, generation_max));
+        let list = ServerKeys::sign(&root, list_number(now_ms, 0), entries.to_vec());
         let authority = Authority::of_root(&root.public());
         let facts = Facts {
             version: 1,
             device: author.public().device(),
             device_key: *author.public().as_bytes(),
             member: None,
-            // The server's own author acts everywhere; which scope it names says nothing.
+            // The server's own author acts everywhere, so its scope has no meaning.
             grants: vec![Grant {
                 role: Role::System,
                 scope: Scope::Unit(UnitId(authority.0.first16())),
@@ -86,21 +100,21 @@ impl Keys {
             issued_ms: now_ms,
             expires_ms: i64::MAX,
             issued_at: DirectoryMark::default(),
-            issuer: certificates.public().device(),
         };
         let author_certificate = Certificate::issue(&facts, &certificates, &authority)
             .map_err(|error| Problem::new("server.internal").because(&error))?;
-        let anchors = Anchors::new(root.public(), &certified)
+        let anchors = Anchors::new(root.public(), list)
             .map_err(|error| Problem::new("server.internal").because(&error))?;
         let author_certificate = Arc::new(author_certificate);
         let keys = Self {
             anchors,
-            certified,
             certificates,
             receipts,
             packs,
             author,
             author_certificate,
+            secrets: MeetingSecrets::generate(rng),
+            sealing: vec![ByteArray::from(*SecretKey::generate(rng).seed())],
         };
         Ok((keys, root))
     }
@@ -113,14 +127,16 @@ impl Keys {
             receipts: *self.receipts.seed(),
             packs: *self.packs.seed(),
             author: *self.author.seed(),
-            certified: self.certified.clone(),
+            list: self.anchors.list().clone(),
             author_certificate: self.author_certificate.raw().clone(),
+            secrets: self.secrets.clone(),
+            sealing: self.sealing.clone(),
         };
         let bytes = minicbor::to_vec(&file).expect("writing CBOR to memory does not fail");
         write_secret(path, &Zeroizing::new(bytes))
     }
 
-    /// Reads the keys and checks that they belong together.
+    /// Reads the keys and checks that they fit together.
     pub fn read(path: &Path) -> Result<Self> {
         let unreadable = |error: &dyn std::error::Error| {
             Problem::new("keys.unreadable")
@@ -135,34 +151,41 @@ impl Keys {
             .map_err(|error| unreadable(&error))?;
         let file: KeyFile = minicbor::decode(&bytes).map_err(|_| damaged())?;
         let root = PublicKey::from_bytes(&file.root).map_err(|_| damaged())?;
-        let anchors = Anchors::new(root, &file.certified).map_err(|_| damaged())?;
+        let anchors = Anchors::new(root, file.list).map_err(|_| damaged())?;
         let [certificates, receipts, packs, author] =
             [file.certificates, file.receipts, file.packs, file.author]
                 .map(|seed| SecretKey::from_seed(&Zeroizing::new(seed)));
-        let known = [
-            (ServerPurpose::Certificates, &certificates),
-            (ServerPurpose::Receipts, &receipts),
-            (ServerPurpose::Packs, &packs),
-        ];
         let certificate =
             Certificate::verify(file.author_certificate, &anchors).map_err(|_| damaged())?;
-        let belong = known.iter().all(|(purpose, key)| {
-            anchors
-                .server_key(*purpose, key.public().device())
-                .is_some()
-        });
-        if !belong || certificate.facts().device != author.public().device() {
-            return Err(damaged());
-        }
-        Ok(Self {
+        let keys = Self {
             anchors,
-            certified: file.certified,
             certificates,
             receipts,
             packs,
             author,
             author_certificate: Arc::new(certificate),
-        })
+            secrets: file.secrets,
+            sealing: file.sealing,
+        };
+        if keys.belong_together() && !keys.sealing.is_empty() {
+            Ok(keys)
+        } else {
+            Err(damaged())
+        }
+    }
+
+    /// Whether the list has each key in use for its purpose.
+    fn belong_together(&self) -> bool {
+        let known = [
+            (ServerPurpose::Certificates, &self.certificates),
+            (ServerPurpose::Receipts, &self.receipts),
+            (ServerPurpose::Packs, &self.packs),
+        ];
+        let listed = known.iter().all(|(purpose, key)| {
+            let mut listed = self.anchors.in_use(*purpose);
+            listed.any(|(_, listed)| *listed == key.public())
+        });
+        listed && self.author_certificate.facts().device == self.author.public().device()
     }
 
     /// The root key and the server keys that it certified.
@@ -171,16 +194,16 @@ impl Keys {
         &self.anchors
     }
 
-    /// The deployment.
+    /// The deployment's identity, derived from the root key.
     #[must_use]
     pub fn authority(&self) -> &Authority {
         self.anchors.authority()
     }
 
-    /// The server keys with the root's signatures, for phones.
+    /// Secrets that only phones of the deployment know.
     #[must_use]
-    pub fn certified(&self) -> &[ServerKey] {
-        &self.certified
+    pub fn secrets(&self) -> &MeetingSecrets {
+        &self.secrets
     }
 
     /// Signs certificates.
@@ -195,16 +218,6 @@ impl Keys {
         &self.receipts
     }
 
-    /// The root's signature over the key of receipts, which sessions show.
-    #[must_use]
-    pub fn certified_receipts(&self) -> &ServerKey {
-        // `create` and `read` both make sure that it is there.
-        self.certified
-            .iter()
-            .find(|key| key.purpose == ServerPurpose::Receipts)
-            .expect("a key for receipts was certified")
-    }
-
     /// Signs packs.
     #[must_use]
     pub fn packs(&self) -> &SecretKey {
@@ -217,7 +230,7 @@ impl Keys {
         &self.author
     }
 
-    /// The certificate of the author of automatic moves.
+    /// Certificate of the author of automatic moves.
     #[must_use]
     pub fn author_certificate(&self) -> &Arc<Certificate> {
         &self.author_certificate
@@ -228,6 +241,22 @@ impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Keys(authority {})", self.authority().0)
     }
+}
+
+/// The number of a list that is signed now, above the number of the list before.
+#[must_use]
+pub fn list_number(now_ms: i64, before: u64) -> u64 {
+    u64::try_from(now_ms)
+        .unwrap_or(0)
+        .max(before.saturating_add(1))
+}
+
+/// The highest generation of a key that is listed now. It leaves room for the restores of the next
+/// years, and is above the bound of every leaked key.
+#[must_use]
+pub fn generation_max(now_ms: i64, leaked_max: u32) -> u32 {
+    let now_s = u32::try_from(now_ms / 1_000).unwrap_or(0);
+    now_s.max(leaked_max).saturating_add(GENERATION_SPAN_S)
 }
 
 /// Writes a secret into a new file with mode 0600 and waits until it is on the disk.

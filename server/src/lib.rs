@@ -1,10 +1,9 @@
-//! The sync server of OneGrid, as a library; the binary `onegrid` only hands its arguments over.
+//! The sync server of OneGrid as a library. The binary `onegrid` only passes its arguments to it.
 
 pub mod admin;
 pub mod api;
 pub mod cli;
 pub mod config;
-pub mod demo;
 pub mod error;
 pub mod feed;
 pub mod ingest;

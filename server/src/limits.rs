@@ -1,16 +1,16 @@
-//! Limits that only the server has. What both sides must agree on stands in `onegrid_core::limits`.
+//! Limits that only the server has. Limits shared with phones are in `onegrid_core::limits`.
 
 use std::time::Duration;
 
 /// Bytes of a configuration file.
 pub const CONFIG_BYTES_MAX: u64 = 256 * 1_024;
-/// The largest request body that a configuration may allow, in bytes.
+/// Largest request body that a configuration may allow, in bytes.
 pub const BODY_BYTES_CEILING: u64 = 256 * 1_024 * 1_024;
 /// Bytes of a TLS certificate chain or key file.
 pub const TLS_FILE_BYTES_MAX: u64 = 1_024 * 1_024;
-/// How long a connection may take to send the head of a request.
+/// Longest time for the head of a request.
 pub const HEAD_WAIT_MAX: Duration = Duration::from_secs(20);
-/// How long a TLS handshake may take.
+/// Longest time of a TLS handshake.
 pub const HANDSHAKE_WAIT_MAX: Duration = Duration::from_secs(10);
 
 // Imports.
@@ -23,15 +23,15 @@ pub const IMPORT_ROWS_MAX: usize = 200_000;
 pub const IMPORT_COLUMNS_MAX: usize = 64;
 /// Bytes of one cell of an imported table.
 pub const IMPORT_CELL_BYTES_MAX: usize = 4_000;
-/// Bad rows that are reported one by one; beyond that the import stops.
+/// Bad rows that are reported one by one; the import stops at this number.
 pub const IMPORT_BAD_ROWS_MAX: usize = 10_000;
 /// Areas that one row of a table of members may name.
 pub const IMPORT_AREAS_PER_ROW_MAX: usize = 64;
-/// Points of one imported polygon, over all its rings: the check for crossings is quadratic.
+/// Points of one imported polygon, over all its rings, because the check for crossings takes quadratic time.
 pub const IMPORT_POLYGON_POINTS_MAX: usize = 20_000;
 /// Jobs that share one durable transaction of the store.
 pub const JOBS_PER_COMMIT_MAX: usize = 64;
-/// Jobs that wait for the writer of the store; who comes later waits before queueing.
+/// Jobs in the queue of the store's writer; callers wait while it is full.
 pub const JOBS_WAITING_MAX: usize = 256;
 
 /// Records that an export reads at once.
@@ -41,77 +41,132 @@ pub const EXPORT_RECORDS_A_STEP: usize = 200;
 
 /// Bytes of the file of the server's keys.
 pub const KEY_FILE_BYTES_MAX: u64 = 64 * 1_024;
-/// How long a certificate allows reading, milliseconds.
+/// A server key also vouches for this time before its making, milliseconds. Clocks are set back by
+/// less.
+pub const SERVER_KEY_SLACK_MS: i64 = 24 * 3_600 * 1_000;
+/// A retired key still vouches for this time after the request for its successor, milliseconds. In
+/// this time the list is signed and installed.
+pub const KEY_HANDOVER_MS: i64 = 30 * 24 * 3_600 * 1_000;
+/// Distance between the present generation and the highest one of a new list of server keys, in the
+/// seconds that generations count. It is enough for restores of the next five years.
+pub const GENERATION_SPAN_S: u32 = 5 * 365 * 24 * 3_600;
+/// Reading period of a certificate, milliseconds.
 pub const CERTIFICATE_MS: i64 = 400 * 24 * 3_600 * 1_000;
-/// How long before its end a certificate is renewed when its phone comes, milliseconds.
+/// Remaining reading period that causes renewal when the phone connects, milliseconds.
 pub const RENEW_BEFORE_MS: i64 = 100 * 24 * 3_600 * 1_000;
-/// How long an invitation may be valid, milliseconds.
+/// Longest validity of an invitation, milliseconds.
 pub const INVITATION_MS_MAX: i64 = 30 * 24 * 3_600 * 1_000;
 /// Handshakes that wait for their second message.
 pub const HANDSHAKES_WAITING_MAX: usize = 4_096;
-/// Verified certificates kept in memory.
+/// Verified certificates in the memory cache.
 pub const CERTIFICATES_CACHED_MAX: usize = 8_192;
 
 // Ingest.
 
-/// Attempts to store a bundle while revocations or roles change under it.
+/// Attempts to store a bundle when revocations or roles change at the same time.
 pub const INGEST_ROUNDS_MAX: usize = 8;
-/// Signatures that one thread verifies before others are asked to help.
+/// Signatures that one thread verifies before other threads help.
 pub const VERIFY_ALONE_MAX: usize = 32;
 /// Threads that verify signatures or judge records of one bundle.
 pub const VERIFY_THREADS_MAX: usize = 8;
-/// Records that one thread judges before others are asked to help.
+/// Records that one thread judges before other threads help.
 pub const PLAN_ALONE_MAX: usize = 4;
-/// Records kept in memory: about 20 kB each.
+/// Records in the memory cache, about 20 kB each.
 pub const RECORDS_CACHED_MAX: usize = 2_048;
-/// How long work under a role that has since changed is accepted, milliseconds.
+/// Grace period for work under a previous role, milliseconds.
 pub const ROLE_GRACE_MS: i64 = 30 * 24 * 3_600 * 1_000;
-/// How far a device's clock may be ahead, milliseconds.
+/// Largest accepted lead of a device's clock, milliseconds.
 pub const CLOCK_AHEAD_MS_MAX: i64 = 24 * 3_600 * 1_000;
-/// How old work may be by the device's clock when it arrives, milliseconds.
+/// Largest accepted age of arriving work by the device's clock, milliseconds.
 pub const CLOCK_BEHIND_MS_MAX: i64 = 400 * 24 * 3_600 * 1_000;
-/// Envelopes of one device in a day beyond which a person looks at what comes. A phone that was offline for weeks
-/// brings some ten thousand.
+/// Envelopes of one device in a day; further ones are held for review. A phone that was offline for weeks
+/// sends about ten thousand.
 pub const DEVICE_DAY_ENVELOPES_HELD: u64 = 100_000;
-/// Envelopes of one device in a day beyond which nothing is taken.
+/// Envelopes of one device in a day; further ones are refused until the next day.
 pub const DEVICE_DAY_ENVELOPES_MAX: u64 = 200_000;
-/// Bytes of one device in a day beyond which nothing is taken.
+/// Bytes of one device in a day; further envelopes are refused until the next day.
 pub const DEVICE_DAY_BYTES_MAX: u64 = 512 * 1_024 * 1_024;
-/// Envelopes of one record that are stored, whatever their verdicts: what goes beyond the limit that all replicas
-/// share is void, and there has to be an end to that too.
+/// Content operations of one upload. A phone sends a mebibyte at a time, and a written character
+/// takes at least one byte; only deletions take less.
+pub const UPLOAD_OPERATIONS_MAX: u64 = 1_500_000;
+/// Stored envelopes of one record, with any verdict. Envelopes beyond the limit that all replicas share are
+/// void, but they are stored too, so they need a limit of their own.
 pub const RECORD_STORED_MAX: usize = 2 * onegrid_core::limits::RECORD_ENTRIES_MAX;
-/// Envelopes of one device that are kept although this version can not read them.
+/// Stored bytes of one record, with any verdict.
+pub const RECORD_STORED_BYTES_MAX: usize = 3 * 1_024 * 1_024;
+/// Unreadable envelopes that are kept for one device.
 pub const UNREAD_ENVELOPES_MAX: u64 = 2_000;
-/// Their bytes.
+/// Bytes of the unreadable envelopes that are kept for one device.
 pub const UNREAD_BYTES_MAX: u64 = 8 * 1_024 * 1_024;
-/// Such envelopes that are read at once at a start.
+/// Unreadable envelopes that a starting server reads at once.
 pub const UNREAD_ROWS_A_STEP: usize = 64;
-/// Entries of the review queue that a start looks through for what it understands now.
+/// Entries of the review queue that a starting server examines for newly readable ones.
 pub const RELEASE_REVIEWS_MAX: usize = 100_000;
-/// Automatic moves that one change of a record may set off.
+/// Automatic moves that one change of a record may cause.
 pub const AUTOMATIC_MOVES_MAX: usize = 8;
-/// Overdue cases that one tick looks at.
+/// Records merged into one that are examined together.
+pub const MERGED_PER_LOOK_MAX: usize = 64;
+/// Cases that one tick handles.
 pub const DUE_PER_TICK_MAX: usize = 200;
 
 // Feed.
 
-/// Certificates that a device is remembered to have, so that its next page leaves them out.
+/// Certificates that a device is known to have, so that its next page omits them.
 pub const CERTIFICATES_REMEMBERED_MAX: usize = 4_096;
-/// Cursor sets of devices kept in memory.
+/// Cursor sets of devices in the memory cache.
 pub const CURSOR_SETS_CACHED_MAX: usize = 512;
 /// Rows of a feed that are read at once.
 pub const FEED_ROWS_A_STEP: usize = 256;
 /// Records of a first load that are read at once.
 pub const PACKS_A_STEP: usize = 64;
-/// Packs that are made for one page; those that are there already only count by their bytes. So that everybody
-/// gets an answer when a crowd comes for the first time. Smaller pages cost bytes: packs share a page's frame.
+/// Packs that the server makes for one page; stored packs only count by their bytes. The limit lets every
+/// phone get an answer when many connect for the first time. Smaller pages would cost bytes, because packs
+/// share a page's frame.
 pub const PACKS_MADE_A_PAGE_MAX: usize = 1_024;
-/// By how much a page is expected to shrink when compressed.
-pub const INFLATION_EXPECTED: usize = 2;
+/// Cases that a new reader gets before the directory: enough to fill a screen and to scroll a little.
+pub const FIRST_CASES_MAX: usize = 20;
+/// Largest requested page, in compressed bytes, at which the reader's line counts as slow.
+pub const SLOW_LINE_PAGE_BYTES_MAX: u32 = 64 * 1_024;
+/// Expected ratio of uncompressed to compressed bytes of a page.
+pub const INFLATION_EXPECTED: usize = 3;
+/// Bytes of a page before compression at which it is full. The last item of a page may go beyond by
+/// its own size.
+pub const PAGE_PLAIN_BYTES_MAX: usize = 6 * 1_024 * 1_024;
+/// Bytes that a repair gives at least, where the page of the same answer leaves room.
+pub const REPAIR_PAGE_BYTES_MIN: usize = 64 * 1_024;
+/// Bytes of answers to the steps of a repair; the reader asks the other steps again.
+pub const REPAIR_ANSWERS_BYTES_MAX: usize = 2 * 1_024 * 1_024;
+/// Bytes of sealed certificates in one answer.
+pub const SEALED_ANSWER_BYTES_MAX: usize = 1_024 * 1_024;
+/// Bytes of a line of a receipt, with positions in a dozen streams.
+const RECEIPT_LINE_BYTES: usize = 256;
+/// Bytes that an entry of a pack costs at most when it is void.
+const STUB_BYTES: usize = 184;
+
+// An answer has room for everything that it may hold, without any compression.
+const _: () = {
+    use onegrid_core::limits as both;
+    let page = PAGE_PLAIN_BYTES_MAX + both::PACK_BYTES_MAX + both::MESSAGE_REST_BYTES;
+    let receipt = both::OUTBOX_ENVELOPES_MAX * RECEIPT_LINE_BYTES;
+    let repair = REPAIR_ANSWERS_BYTES_MAX + both::RECONCILE_BYTES_MAX;
+    assert!(page + receipt + repair + SEALED_ANSWER_BYTES_MAX <= both::RESPONSE_BYTES_MAX);
+    assert!(REPAIR_PAGE_BYTES_MIN <= PAGE_PLAIN_BYTES_MAX);
+    assert!(both::RECORD_BYTES_MAX + RECORD_STORED_MAX * STUB_BYTES <= both::PACK_BYTES_MAX);
+    assert!(RECORD_STORED_MAX <= both::PACK_ENTRIES_MAX);
+    assert!(RECORD_STORED_BYTES_MAX + both::MESSAGE_REST_BYTES <= both::REQUEST_BYTES_MAX);
+    assert!(PAGE_PLAIN_BYTES_MAX / VERDICT_ENTRY_BYTES <= both::ATTESTED_MAX);
+};
+
+/// Bytes that an entry of a feed costs beside the envelope, pack or data that it names.
+pub const ENTRY_BYTES: usize = 8;
+/// Bytes of an entry that names a record or an envelope by its id.
+pub const NAMED_ENTRY_BYTES: usize = 24;
+/// Bytes of an entry that tells a changed verdict, with its line in the proof.
+pub const VERDICT_ENTRY_BYTES: usize = 64;
 
 // The reading log.
 
-/// How long the reading log keeps a line, days.
+/// Days before the reading log deletes a line.
 pub const READINGS_KEPT_DAYS: i64 = 180;
 /// Lines of the reading log that are read at once.
 pub const READINGS_A_STEP: usize = 1_000;
@@ -120,36 +175,36 @@ pub const READINGS_A_STEP: usize = 1_000;
 
 /// Bytes of a rules file.
 pub const RULES_BYTES_MAX: u64 = 256 * 1_024;
-/// Rules of one file.
+/// Rules in one file.
 pub const RULES_MAX: usize = 1_000;
-/// The longest time that a rule may give, minutes.
+/// Longest time that a rule may set, minutes.
 pub const RULE_MINUTES_MAX: i64 = 366 * 24 * 60;
 
 // HTTP.
 
-/// Bodies of the largest allowed size that are held in memory together; smaller ones count by their size.
+/// Number of largest bodies that fit into memory together; smaller bodies count by their size.
 pub const BODIES_AT_ONCE_MAX: usize = 32;
-/// Callers whose requests are counted one by one.
+/// Callers whose requests are counted separately.
 pub const RATE_CALLERS_MAX: usize = 100_000;
-/// Wake-up connections of one device; the driver of a phone holds one, a broken one may linger.
+/// Wake-up connections of one device. A phone's driver holds one, but a broken connection may linger.
 pub const LIVE_PER_DEVICE_MAX: usize = 4;
-/// Bytes of a message that a phone sends on a wake-up connection.
+/// Bytes of one message from a phone on a wake-up connection.
 pub const LIVE_MESSAGE_BYTES_MAX: usize = 1_024;
-/// Messages that a phone may send on one wake-up connection, answers to pings not counted.
+/// Messages from a phone on one wake-up connection; answers to pings do not count.
 pub const LIVE_MESSAGES_MAX: usize = 1_000;
-/// How often the server asks whether the phone is still there.
+/// Time between two pings to a phone.
 pub const LIVE_PING_EVERY: Duration = Duration::from_secs(30);
 /// Silence after which a phone counts as gone.
 pub const LIVE_SILENCE_MAX: Duration = Duration::from_secs(75);
-/// How long a message to a phone may take to leave.
+/// Longest time for sending one message to a phone.
 pub const LIVE_SEND_WAIT_MAX: Duration = Duration::from_secs(5);
-/// Pause between two wake-ups of one connection: what is new in it wakes once.
+/// Pause between two wake-ups of one connection; all changes within it cause one wake-up.
 pub const LIVE_WAKE_PAUSE: Duration = Duration::from_millis(200);
-/// How often a node looks for revocations and changes by other processes.
+/// Time between two looks for revocations and changes by other processes.
 pub const LOOK_EVERY: Duration = Duration::from_millis(400);
-/// Lines of the audit log that one such look reads.
+/// Lines of the audit log that one look reads.
 pub const AUDIT_ROWS_A_LOOK: usize = 256;
-/// How often the rules look for overdue cases.
+/// Time between two searches for overdue cases.
 pub const TICK_EVERY: Duration = Duration::from_secs(15);
-/// How often sessions that are over are removed.
+/// Time between two removals of ended sessions.
 pub const SWEEP_EVERY: Duration = Duration::from_mins(10);

@@ -1,4 +1,5 @@
-//! `onegrid`: hands the process's arguments, environment and streams to the library.
+//! The binary `onegrid`: it passes the arguments, environment and streams of its process to the
+//! library.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! Counters and durations of the process, in the text format of Prometheus / OpenMetrics.
 //!
-//! Each part of the server registers its own. Labels are small fixed sets (route template, method, status):
-//! never an id, a name or an address of anybody.
+//! Each part of the server registers its own metrics. Labels have few fixed values (route template, method,
+//! status), never ids, names or addresses.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -48,7 +48,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Metrics with those of HTTP registered.
+    /// Creates the metrics of HTTP.
     #[must_use]
     pub fn new() -> Self {
         let inner = Inner {
@@ -72,7 +72,7 @@ impl Metrics {
         metrics
     }
 
-    /// Adds a metric; the name gets the prefix `onegrid_`, counters the suffix `_total`.
+    /// Adds a metric. The name gets the prefix `onegrid_`, and a counter the suffix `_total`.
     pub fn register(&self, name: &str, help: &str, metric: impl Metric) {
         self.registry().register(name, help, metric);
     }
@@ -99,7 +99,7 @@ impl Metrics {
         self.inner.panics.inc();
     }
 
-    /// Everything, as `/metrics` answers it.
+    /// All metrics as text, for `/metrics`.
     #[must_use]
     pub fn render(&self) -> String {
         let mut out = String::new();
@@ -109,7 +109,7 @@ impl Metrics {
     }
 
     fn registry(&self) -> std::sync::MutexGuard<'_, Registry> {
-        // A panic while registering leaves a usable registry.
+        // A panic during registration leaves a usable registry.
         self.inner
             .registry
             .lock()

@@ -1,8 +1,8 @@
-//! Certificates sealed under a key of this deployment: a phone that is not told who wrote something carries the
-//! author's certificate unread, and a server that came back from a backup opens it again.
+//! Certificates sealed under a key of this deployment. A phone that may not learn an author's identity
+//! carries the author's certificate sealed, and a restored server opens it again.
 //!
-//! Each certificate has a key of its own, derived from its hash, so no nonce is used twice for two contents. The
-//! bytes are padded: their number does not tell how many roles somebody has.
+//! Each certificate has a key of its own, derived from its hash, so that a nonce is never used for two
+//! contents. The bytes are padded, so that their number does not reveal the number of roles.
 
 use onegrid_core::id::Hash;
 use onegrid_core::trust::certificate::RawCertificate;
@@ -12,19 +12,20 @@ use ring::hmac;
 
 use crate::keys::Keys;
 
-/// What the number of bytes is rounded up to.
+/// The number of bytes is padded to a multiple of this.
 const PADDED_TO: usize = 256;
 
 const DOMAIN: &[u8] = b"onegrid.sealed_certificate.v1";
 
 impl Keys {
-    /// Seals a certificate; `None` where it can not be (it is longer than any that was signed).
+    /// Seals a certificate; `None` if it is too long.
     #[must_use]
     pub fn seal(&self, hash: Hash, certificate: &RawCertificate) -> Option<SealedCertificate> {
         let mut bytes = minicbor::to_vec(certificate).ok()?;
-        // What follows a CBOR value is not read.
+        // Decoding ignores the bytes after a CBOR value.
         bytes.resize(bytes.len().next_multiple_of(PADDED_TO), 0);
-        self.sealing(hash)?
+        let seed = self.sealing.first()?;
+        sealing(seed, hash)?
             .seal_in_place_append_tag(nonce(), Aad::from(hash.as_bytes()), &mut bytes)
             .ok()?;
         Some(SealedCertificate {
@@ -33,28 +34,29 @@ impl Keys {
         })
     }
 
-    /// Opens what this deployment sealed; `None` for anything else.
+    /// Opens a certificate that this deployment sealed; `None` for other data.
     #[must_use]
     pub fn unseal(&self, sealed: &SealedCertificate) -> Option<RawCertificate> {
         let hash = sealed.certificate;
-        let mut bytes = sealed.bytes.clone();
-        let open =
-            self.sealing(hash)?
-                .open_in_place(nonce(), Aad::from(hash.as_bytes()), &mut bytes);
-        minicbor::decode(open.ok()?).ok()
-    }
-
-    fn sealing(&self, hash: Hash) -> Option<LessSafeKey> {
-        let seed = hmac::Key::new(hmac::HMAC_SHA256, self.certificates().seed().as_slice());
-        let mut context = hmac::Context::with_key(&seed);
-        context.update(DOMAIN);
-        context.update(hash.as_bytes());
-        let key = UnboundKey::new(&CHACHA20_POLY1305, context.sign().as_ref()).ok()?;
-        Some(LessSafeKey::new(key))
+        self.sealing.iter().find_map(|seed| {
+            let mut bytes = sealed.bytes.clone();
+            let aad = Aad::from(hash.as_bytes());
+            let opened = sealing(seed, hash)?.open_in_place(nonce(), aad, &mut bytes);
+            minicbor::decode(opened.ok()?).ok()
+        })
     }
 }
 
-/// A key seals one certificate and nothing else.
+fn sealing(seed: &[u8; 32], hash: Hash) -> Option<LessSafeKey> {
+    let seed = hmac::Key::new(hmac::HMAC_SHA256, seed);
+    let mut context = hmac::Context::with_key(&seed);
+    context.update(DOMAIN);
+    context.update(hash.as_bytes());
+    let key = UnboundKey::new(&CHACHA20_POLY1305, context.sign().as_ref()).ok()?;
+    Some(LessSafeKey::new(key))
+}
+
+/// The nonce is constant, because each key seals only one certificate.
 fn nonce() -> Nonce {
     Nonce::assume_unique_for_key([0; 12])
 }

@@ -1,16 +1,17 @@
-//! A sync node: everything that the server does, as plain synchronous functions over a store.
+//! A sync node: all actions of the server, as plain synchronous functions over a store.
 //!
 //! ```text
 //!  bytes ─▶ registry (who is it) ─▶ ingest (judge, order, store) ─▶ receipts
-//!                                └▶ feed (what may it read, what is new) ─▶ page
+//!                                └▶ feed (choose new entries that it may read) ─▶ page
 //! ```
 //!
-//! **Not here:** sockets, HTTP, clocks and random sources: `now_ms` and `rng` are handed in, so that a
-//! simulator drives the same code.
+//! **Not here:** sockets, HTTP, clocks and random sources. Callers pass `now_ms` and `rng`, so that a
+//! simulator can drive the same code.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use onegrid_core::trust::certificate::RawCertificate;
 use onegrid_core::trust::session::{HandshakeId, ServerHandshake};
 
 use crate::error::{Problem, Result};
@@ -21,7 +22,7 @@ use crate::ingest::records::Records;
 use crate::keys::Keys;
 use crate::registry::directory::{self, Views};
 use crate::rules::Rules;
-use crate::store::{Store, StoreError};
+use crate::store::{Renewals, Store, StoreError};
 use crate::wakeups::Wakeups;
 
 /// A sync node.
@@ -49,6 +50,7 @@ impl Server {
             }
             Some(_) => {}
         }
+        sign_again(&store, &keys)?;
         Ok(Self {
             store,
             keys: Arc::new(keys),
@@ -63,7 +65,8 @@ impl Server {
         })
     }
 
-    /// Prepares an empty store for a deployment: generation 1, its root key, the server's own author.
+    /// Prepares an empty store for a deployment: generation 1, its root key, and the server's own
+    /// author.
     pub fn prepare(store: &Arc<dyn Store>, keys: &Keys, now_ms: i64) -> Result<()> {
         let root = *keys.anchors().root().as_bytes();
         let author = Arc::clone(keys.author_certificate());
@@ -79,25 +82,55 @@ impl Server {
         })
     }
 
-    /// The store.
+    /// The store of this node.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.store
     }
 
-    /// The keys.
+    /// The keys of this deployment.
     #[must_use]
     pub fn keys(&self) -> &Keys {
         &self.keys
     }
 
-    /// The generation of the data.
+    /// Generation of the data.
     pub fn generation(&self) -> Result<u32> {
         Ok(self.store.read(|tx| directory::generation(tx))?)
     }
 }
 
-/// Note of the store: the root public key.
+/// Signs everything in the store again that no key of the present list signed: after a rotation, and in a
+/// backup that is older than one.
+fn sign_again(store: &Arc<dyn Store>, keys: &Keys) -> Result<()> {
+    let number = keys.anchors().list().number.to_be_bytes();
+    let known = store.read(|tx| tx.meta(KEY_LIST))?;
+    if known.as_deref() == Some(number.as_slice()) {
+        return Ok(());
+    }
+    let keys = keys.clone();
+    store.write::<_, Problem>(move |tx| {
+        let count = tx.sign_again(&keys)?;
+        tx.set_meta(KEY_LIST, &number)?;
+        tracing::info!(count, "signed again under the present keys");
+        Ok(())
+    })
+}
+
+impl Renewals for Keys {
+    fn certificate(&self, raw: &RawCertificate) -> Option<RawCertificate> {
+        self.certify_again(raw)
+    }
+
+    fn entry(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        self.sign_entry_again(bytes)
+    }
+}
+
+/// Key of a note in the store: the number of the list of keys under which everything in it is signed.
+const KEY_LIST: &str = "key_list";
+
+/// Key of a note in the store: the root public key.
 const ROOT: &str = "root";
 
 impl From<StoreError> for Problem {

@@ -1,8 +1,8 @@
-//! The log of the process, and what a panic leaves in it.
+//! The log of the process, also for panics.
 //!
-//! **Invariant:** no personal data. Requests are logged by route template, never by address, query or body;
-//! a panic by its place in the code, never by its message, which may quote what somebody wrote. Libraries
-//! below us are heard from warnings upwards only, whatever the filter says: at finer levels they print
+//! **Invariant:** no personal data. A request is logged by its route template, never by address, query or
+//! body. A panic is logged by its place in the code, never by its message, which may quote a person's text.
+//! Libraries log warnings and errors only, whatever the filter says, because at finer levels they print
 //! addresses and headers.
 
 use tracing::{Level, Subscriber};
@@ -16,14 +16,18 @@ use crate::config::{LogConfig, LogFormat};
 /// Starts the log on standard error. Only the first call of a process has an effect, so tests and the demo
 /// may call it again.
 pub fn init(config: &LogConfig) {
-    // An error means that a log is already there.
+    // An error means that the process already has a log.
     let _ = tracing::subscriber::set_global_default(subscriber(config, std::io::stderr));
     hook_panics();
 }
 
-/// Panics go to the log, with their place alone.
+/// Logs panics with their place only.
 fn hook_panics() {
     std::panic::set_hook(Box::new(|panic| {
+        // A change that makes automerge panic is refused with a code, so it is not a bug of the server.
+        if onegrid_core::crdt::is_guarded() {
+            return;
+        }
         let place = panic
             .location()
             .map(ToString::to_string)
@@ -56,12 +60,12 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// What was logged on this thread since it was made.
+    /// Log lines of this thread since the start.
     #[derive(Clone, Default)]
     pub(crate) struct Heard(Arc<Mutex<Vec<u8>>>);
 
     impl Heard {
-        /// Logs everything of this thread, at the finest level, until the guard is dropped.
+        /// Logs all lines of this thread, at the finest level, until the guard is dropped.
         pub(crate) fn start(format: LogFormat) -> (Self, tracing::subscriber::DefaultGuard) {
             let heard = Self::default();
             let config = LogConfig {

@@ -1,4 +1,5 @@
-//! Who is waiting for news, and who has to be cut off. Wake-ups are hints: cursors are the truth.
+//! Phones that wait for wake-ups, and devices that must be cut off. A wake-up is only a hint;
+//! cursors decide which entries are new.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -7,28 +8,29 @@ use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::DeviceId;
 use tokio::sync::watch;
 
-/// What somebody who waits sees.
+/// State that a waiting connection sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Wake {
-    /// Grows whenever something new may be there.
+    /// Grows whenever new entries may exist.
     pub count: u64,
-    /// The session is over: the device was revoked.
+    /// Whether the session is over because the device was revoked.
     pub cut: bool,
 }
 
 #[derive(Debug)]
 struct Waiting {
     streams: BTreeSet<StreamId>,
-    // All connections of the device.
+    // Reaches all connections of the device.
     sender: watch::Sender<Wake>,
 }
 
-/// Everybody who waits on this node.
+/// All devices that wait on this node.
 #[derive(Debug, Default)]
 pub struct Wakeups(Mutex<HashMap<DeviceId, Waiting>>);
 
 impl Wakeups {
-    /// The device waits for news of these streams. Dropping the receiver ends it.
+    /// Subscribes the device to changes of these streams. Dropping the receiver ends the
+    /// subscription.
     pub fn subscribe(
         &self,
         device: DeviceId,
@@ -44,7 +46,7 @@ impl Wakeups {
         entry.sender.subscribe()
     }
 
-    /// Something is new in these streams.
+    /// Wakes every device that reads one of these streams.
     pub fn notify(&self, touched: &BTreeSet<StreamId>) {
         if touched.is_empty() {
             return;
@@ -62,7 +64,7 @@ impl Wakeups {
         }
     }
 
-    /// What a device that may be waiting reads now.
+    /// Replaces the streams of a device, if it waits.
     pub fn reads(&self, device: DeviceId, streams: &BTreeSet<StreamId>) {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(entry) = waiting.get_mut(&device)
@@ -72,7 +74,7 @@ impl Wakeups {
         }
     }
 
-    /// Everybody looks again: what they may read may have changed.
+    /// Wakes every device, because rights may have changed.
     pub fn notify_all(&self) {
         let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for waiting in waiting.values() {
@@ -80,7 +82,7 @@ impl Wakeups {
         }
     }
 
-    /// Cuts a device off.
+    /// Ends all connections of a device.
     pub fn cut(&self, device: DeviceId) {
         let removed = self
             .0
@@ -92,7 +94,7 @@ impl Wakeups {
         }
     }
 
-    /// The devices that wait.
+    /// Devices with a subscription on this node.
     pub fn devices(&self) -> Vec<DeviceId> {
         self.0
             .lock()

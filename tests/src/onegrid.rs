@@ -10,10 +10,10 @@ use std::sync::OnceLock;
 pub use phone::{Phone, hazard, home, way_to};
 use tempfile::TempDir;
 
-/// Builds the binary once for a test process, and gives its path.
+/// Builds the binary, with the demo beside it, once for a test process; returns the binary's path.
 ///
 /// # Panics
-/// When it does not build.
+/// If it does not build.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
@@ -21,11 +21,10 @@ pub fn binary() -> &'static Path {
             .args([
                 "build",
                 "--quiet",
-                // As the tests themselves are built: another choice of packages is another set of features,
-                // and every dependency would be compiled a second time.
+                // Exactly the targets of `scripts/test`, because another choice is another set of features, and
+                // everything would be compiled a second time.
                 "--workspace",
-                "--bin",
-                "onegrid",
+                "--all-targets",
             ])
             .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
             .status()
@@ -45,10 +44,10 @@ pub struct Operator {
     settings: Vec<String>,
 }
 
-/// What a command did.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Ran {
-    /// Its exit code; -1 when a signal ended it.
+    /// The exit code; -1 if a signal ended the command.
     pub code: i32,
     /// Standard output.
     pub out: String,
@@ -63,7 +62,7 @@ impl Default for Operator {
 }
 
 impl Operator {
-    /// An empty folder; nothing is set up.
+    /// Makes an empty folder without any setup.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -72,7 +71,7 @@ impl Operator {
         }
     }
 
-    /// A deployment with the division of Gongshu and the people of the demo.
+    /// Makes a deployment with the division of Gongshu and the people of the demo.
     #[must_use]
     pub fn with_demo() -> Self {
         let operator = Self::new();
@@ -80,14 +79,14 @@ impl Operator {
         operator
     }
 
-    /// Sets `section.key` for every command from now on.
+    /// Sets `section.key` for every later command.
     #[must_use]
     pub fn set(mut self, setting: &str) -> Self {
         self.settings.push(setting.to_owned());
         self
     }
 
-    /// A path in the operator's folder.
+    /// Returns a path in the operator's folder.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -124,7 +123,7 @@ impl Operator {
         }
     }
 
-    /// Runs a command that must succeed; gives its output.
+    /// Runs a command that must succeed; returns its output.
     #[must_use]
     pub fn out(&self, args: &[&str]) -> String {
         let ran = self.run(args);
@@ -137,13 +136,13 @@ impl Operator {
         drop(self.out(args));
     }
 
-    /// Runs a command that must succeed and print one line of JSON.
+    /// Runs a command that must succeed and print one line of JSON; returns that JSON.
     #[must_use]
     pub fn json(&self, args: &[&str]) -> serde_json::Value {
         serde_json::from_str(&self.out(args)).expect("one line of JSON")
     }
 
-    /// Starts the server on a free port; comes back when it listens.
+    /// Starts the server on a free port; returns when it listens.
     #[must_use]
     pub fn serve(&self) -> Serving {
         let (child, out, url) = serve(self.command(&[]).stderr(Stdio::piped()));
@@ -158,7 +157,7 @@ impl Operator {
         }
     }
 
-    /// Invites a phone of a member; gives the short code.
+    /// Invites a phone of a member; returns the short code.
     #[must_use]
     pub fn invite(&self, member: &str) -> String {
         let invited = self.json(&["invite", member, "--json"]);
@@ -166,8 +165,9 @@ impl Operator {
     }
 }
 
-/// Starts a server on a free port by a command that lacks only that word, and reads where it listens; `None`
-/// where it ended before it did. Whoever lets go of its output takes from it where to print its last words.
+/// Runs `command` with the arguments that start a server on a free port. Returns the server's URL, or `None`
+/// if the server ended before it listened. The caller holds the output open, because the server prints its
+/// last words there.
 pub fn serve(command: &mut Command) -> (Child, BufReader<ChildStdout>, Option<String>) {
     let mut child = command
         .args(["serve", "--listen", "127.0.0.1:0", "--json"])
@@ -186,27 +186,27 @@ pub fn serve(command: &mut Command) -> (Child, BufReader<ChildStdout>, Option<St
 /// A running server; killed when dropped.
 pub struct Serving {
     child: Option<Child>,
-    // Held open: a server that can not print its last words says so.
+    // Held open, because a server that cannot print its last words reports an error.
     _out: BufReader<ChildStdout>,
-    /// Where it listens.
+    /// The URL of the server.
     pub url: String,
 }
 
 impl Serving {
-    /// Host and port.
+    /// Returns host and port.
     #[must_use]
     pub fn address(&self) -> &str {
         self.url.split_once("://").expect("a URL").1
     }
 
-    /// Tells it to stop, as a service manager does.
+    /// Stops the server as a service manager does, without waiting for its end.
     pub fn tell_to_stop(&self) {
         let id = self.child.as_ref().expect("it runs").id().to_string();
         let told = Command::new("kill").args(["-TERM", &id]).status();
         assert!(told.expect("kill runs").success());
     }
 
-    /// Waits for its end; gives its exit code and its log.
+    /// Waits for the end of the server; returns its exit code and its log.
     #[must_use]
     pub fn ended(mut self) -> (i32, String) {
         let child = self.child.take().expect("it runs");
@@ -215,7 +215,7 @@ impl Serving {
         (done.status.code().unwrap_or(-1), log)
     }
 
-    /// Stops it and waits; gives its log.
+    /// Stops the server and waits for its end; returns its log.
     #[allow(clippy::must_use_candidate, reason = "most stop it for its effect")]
     pub fn stop(self) -> String {
         self.tell_to_stop();
@@ -224,7 +224,7 @@ impl Serving {
         log
     }
 
-    /// Kills it without a warning.
+    /// Kills the server without a warning.
     pub fn kill(mut self) {
         let mut child = self.child.take().expect("it runs");
         child.kill().expect("it can be killed");
@@ -235,7 +235,7 @@ impl Serving {
 impl Drop for Serving {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
-            // It may have ended by itself.
+            // The server may have ended already.
             let _ = child.kill();
             let _ = child.wait();
         }

@@ -7,13 +7,13 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-fn onegrid() -> Command {
-    Command::new(onegrid_tests::onegrid::binary())
+fn demo() -> Command {
+    Command::new(onegrid_tests::onegrid::binary().with_file_name("onegrid-demo"))
 }
 
 fn once(arguments: &[&str]) -> Output {
-    let mut command = onegrid();
-    command.args(["demo", "--once"]).args(arguments);
+    let mut command = demo();
+    command.arg("--once").args(arguments);
     command.stdin(Stdio::null()).output().unwrap()
 }
 
@@ -55,18 +55,18 @@ fn a_server_killed_in_the_middle_of_an_upload_loses_nothing_acknowledged() {
     );
 }
 
-/// A demo that stays; ended with the test.
+/// A demo with its page; it ends with the test.
 struct Demo {
     child: Child,
     url: String,
-    // Open to the end: it still has something to say when it stops.
+    // Open to the end, because the demo prints a last line when it stops.
     _shown: Lines<BufReader<ChildStdout>>,
 }
 
 impl Demo {
     fn start() -> Self {
-        let mut command = onegrid();
-        command.args(["demo", "--lang", "en"]);
+        let mut command = demo();
+        command.args(["--lang", "en"]);
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -111,7 +111,7 @@ impl Demo {
         (status, serde_json::from_str(&text).unwrap_or(Value::Null))
     }
 
-    /// What a phone's list shows of a record; `Null` where it is not there.
+    /// Returns the row of a record in a phone's list; `Null` if it is not there.
     async fn row(&self, phone: &str, record: &str) -> Value {
         let state = self.get("/api/state").await;
         let phones = state["phones"].as_array().unwrap();
@@ -136,7 +136,7 @@ impl Demo {
 
 impl Drop for Demo {
     fn drop(&mut self) {
-        // SIGINT, as Ctrl-C does, so that its folder and its server go too.
+        // SIGINT, as with Ctrl-C, so that its folder and its server are removed too.
         let id = self.child.id().to_string();
         let _ = Command::new("kill").args(["-INT", &id]).status();
         let _ = self.child.wait();
@@ -145,7 +145,7 @@ impl Drop for Demo {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_reports_switches_offline_and_shows_how_far_a_report_has_got() {
-    // Only the first one of a process counts.
+    // Only the first provider of a process counts.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let demo = Demo::start();
     let page = demo.text("/").await;
@@ -196,7 +196,7 @@ async fn the_page_reports_switches_offline_and_shows_how_far_a_report_has_got() 
     demo.until("gas", &record, |row| row["stage"] == "dispatched")
         .await;
 
-    // What the rules refuse comes back as a sentence, and nothing changes.
+    // A refusal of the rules comes back as a sentence, and nothing changes.
     let path = format!("/api/phones/volunteer-1/records/{record}/act");
     let (status, said) = demo.post(&path, json!({ "move": "close" })).await;
     assert_eq!(status, 409);

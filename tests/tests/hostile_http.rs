@@ -1,5 +1,5 @@
-//! Bytes from outside that no phone of ours would send: each gets its coded answer, nothing is stored, and
-//! the server lives.
+//! Bytes from outside that no phone of ours would send. Each gets its coded answer, nothing is stored, and
+//! the server continues to run.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
@@ -21,7 +21,7 @@ async fn post(server: &Serving, path: &str, body: Vec<u8>) -> Response {
     client().post(url).body(body).send().await.unwrap()
 }
 
-/// Status and code of a refusal.
+/// Returns status and code of a refusal.
 async fn refusal(response: Response) -> (u16, String) {
     let status = response.status().as_u16();
     let body: serde_json::Value = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
@@ -124,7 +124,7 @@ async fn a_request_whose_code_is_wrong_is_refused_and_costs_the_phone_nothing() 
         let refused = refusal(send(headers, body).await.unwrap()).await;
         assert_eq!(refused, (status, code.to_owned()));
     }
-    // Signed by the right phone and still garbage: the frame is refused, the session goes on.
+    // The right phone has signed garbage, so the frame is refused, and the session continues.
     let garbage = refusal(send(Some(headers), b"what was signed").await.unwrap()).await;
     assert!(garbage.1.starts_with("wire."), "{garbage:?}");
     phone.sync().await;
@@ -135,7 +135,8 @@ async fn somebody_in_between_who_relayed_the_handshake_can_do_nothing_with_it() 
     let operator = Operator::with_demo();
     let server = operator.serve();
     let phone = one_phone(&operator, &server).await;
-    // Everything that went over the wire is known: hello, proof, grant, and the id of the session.
+    // The attacker knows everything that went over the wire: hello, proof, grant, and the id of the
+    // session.
     let known = session(&server, &phone).await;
     let forged = format!("{}.{:x}", hex(&known.id.0), 2);
     for mac in ["0".repeat(32), hex(&known.id.0)] {

@@ -1,4 +1,5 @@
-//! The simulator in the suite: fixed seeds, seeds that once failed, and that a seed says all.
+//! The simulator in the suite: fixed seeds, seeds that once failed, and the proof that a seed
+//! decides everything.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use onegrid_tests::sim::{Failure, Plan, run};
 
-/// Seeds of the sweep, and those of the newcomer's path.
+/// The number of seeds of the sweep and of the newcomer's path.
 const SEEDS: u64 = 500;
 const SEEDS_QUICK: u64 = 40;
 const STEPS: u32 = 200;

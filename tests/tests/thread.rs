@@ -1,5 +1,6 @@
-//! The first thread through everything: a deployment is made by the command line, phones enrol with it, one
-//! reports without network, and another sees it. The real binary, real sockets, real encrypted replicas.
+//! The first thread through everything: the command line makes a deployment, phones enrol with it, one
+//! phone reports without network, and another sees the report. The binary, the sockets and the encrypted
+//! replicas are real.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
@@ -8,7 +9,7 @@ use onegrid_core::domain::case::payload::Comment;
 use onegrid_core::net::{Roots, now_ms};
 use onegrid_tests::onegrid::{Operator, Phone, way_to};
 
-/// A volunteer and a grid worker, enrolled and in step with the server.
+/// Enrols a volunteer and a grid worker and syncs them with the server.
 async fn two_phones(operator: &Operator, url: &str) -> (Phone, Phone) {
     let way = way_to(url, Roots::default());
     let mut phones = Vec::new();
@@ -37,7 +38,7 @@ async fn what_one_phone_reported_offline_another_sees_after_both_synced() {
     worker.sync().await;
     assert_eq!(worker.title(record).as_deref(), Some("五个气瓶"));
 
-    // Both ways: what the worker adds comes back.
+    // The other direction: the worker's comment reaches the volunteer.
     let comment = Comment {
         text: Some(Text::new("马上去").unwrap()),
         attachments: Vec::new(),
@@ -67,7 +68,7 @@ async fn a_reconnect_with_nothing_new_is_one_round_trip_under_a_kilobyte() {
     let (volunteer, _worker) = two_phones(&operator, &server.url).await;
     let record = volunteer.report("楼道堆物");
     volunteer.sync().await;
-    // What the server did by itself (routing, deadlines) has come back by now.
+    // The automatic moves of the server (routing, deadlines) have arrived by now.
     volunteer.sync().await;
     assert!(volunteer.title(record).is_some());
     let before = volunteer.driver.traffic();
@@ -89,7 +90,7 @@ async fn a_phone_that_waits_is_woken_by_what_another_brings() {
         let driver = worker.driver.clone();
         async move { driver.run().await }
     });
-    // Up to date, and then once more: the wake-up connection wakes when it is made.
+    // The second round is for the wake-up connection, which wakes once when it is made.
     for _ in 0..2 {
         status.changed().await.unwrap();
         status

@@ -1,4 +1,4 @@
-//! The town itself: what every longer test stands on.
+//! The town itself, which every longer test uses.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use onegrid_core::sync::port::StarPort;
@@ -32,7 +32,7 @@ fn what_a_volunteer_reports_reaches_grid_worker_and_command_room_and_all_agree()
     assert!(gas.replica().row(record).unwrap().is_none());
 }
 
-/// What the server does by itself comes back with the receipts, and reaches everybody else at once.
+/// Automatic moves of the server come back with the receipts, and reach everybody else at once.
 #[test]
 fn fifty_reports_and_what_the_server_makes_of_them_cost_two_round_trips() {
     let mut town = Town::small(5).with_categories();
@@ -103,7 +103,7 @@ fn two_phones_that_meet_share_what_both_may_read() {
     assert!(room.replica().row(record).unwrap().unwrap().provisional);
     assert!(matches!(room.meet(&mut gas, &town), Met::Whole(..)));
     assert!(gas.replica().row(record).unwrap().is_none());
-    // The room brings it to the server; the grid worker learns the verdict.
+    // The room brings the report to the server; the grid worker learns the verdict.
     room.sync(&mut town);
     grid.sync(&mut town);
     let row = grid.replica().row(record).unwrap().unwrap();
@@ -147,7 +147,7 @@ fn who_gets_another_village_loses_the_old_one_and_nothing_that_was_not_delivered
         .replica()
         .report(&town.hazard("没送出的"), now)
         .unwrap();
-    // Without network, the worker does not know yet.
+    // The worker has no network, and does not know of the change yet.
     town.describe("grid", "grid_worker", "330105013001001", "");
     assert_eq!(grid.replica().undelivered().unwrap(), 1);
     let before = grid.replica().certificate().unwrap().hash();
@@ -168,7 +168,7 @@ fn who_gets_another_village_loses_the_old_one_and_nothing_that_was_not_delivered
         told.iter()
             .any(|notice| notice.code == "replica.access_changed")
     );
-    // The town has it, though its author may no longer read the village.
+    // The server has the record, though its author may no longer read the village.
     let status = town.store().read(|tx| tx.record(late)).unwrap();
     assert!(status.is_some());
 }

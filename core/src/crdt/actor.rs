@@ -1,4 +1,4 @@
-//! Who wrote a change: the device, and the installation epoch on it.
+//! The author of a change: the device, and the installation epoch on it.
 
 use std::fmt;
 
@@ -10,8 +10,8 @@ pub struct DevicePrefix(pub [u8; 8]);
 
 /// The author of changes: 8 bytes of the device id, then 8 random bytes of the installation epoch.
 ///
-/// A restored or cloned installation takes a new epoch, so that it never continues a sequence that goes
-/// on elsewhere.
+/// A restored or cloned installation takes a new epoch, so that it never continues a sequence that another
+/// installation continues.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ActorId(pub [u8; 16]);
 

@@ -1,8 +1,7 @@
-//! Parses one raw change by itself: header, checksum and numbers; its operations by `operations`.
+//! Parses one raw change alone: header, checksum and numbers. The module `operations` parses its operations.
 //!
-//! The format is that of automerge's change chunks, in the one form that automerge writes; whatever is
-//! not in that form would not survive being saved and loaded, and most of it is refused here for the
-//! cost of reading it once.
+//! The format is the change chunk of automerge, in the one form that automerge writes. Any other form would
+//! not survive being saved and loaded, so it is refused here, for the cost of reading it once.
 
 use super::actor::ActorId;
 use super::error::{GateError, Limit};
@@ -18,12 +17,12 @@ pub(super) const CHUNK_COMPRESSED: u8 = 2;
 /// The bit of a column's specification that says that its data is deflated.
 pub(super) const COLUMN_DEFLATED: u64 = 0b1000;
 
-/// What the header of a change says. All of it is checked against the bytes, nothing against a document.
+/// The header of a change. It is checked against the bytes, not against a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChangeInfo {
     /// The author's device and installation epoch.
     pub actor: ActorId,
-    /// Number of the change among those of its actor, from 1.
+    /// Number of the change among the changes of its actor, from 1.
     pub seq: u64,
     /// Counter of its first operation.
     pub start_op: u64,
@@ -31,8 +30,16 @@ pub struct ChangeInfo {
     pub max_op: u64,
     /// The changes that its author had seen (heads at that time), sorted.
     pub deps: Vec<Hash>,
-    /// Its hash: what other changes depend on.
+    /// The hash that other changes name when they depend on this one.
     pub hash: Hash,
+}
+
+impl ChangeInfo {
+    /// How many operations the change has.
+    #[must_use]
+    pub fn operations(&self) -> u64 {
+        self.max_op - self.start_op + 1
+    }
 }
 
 /// A change that is sound in itself.
@@ -42,15 +49,15 @@ pub(super) struct ParsedChange<'a> {
     pub(super) others: Vec<ActorId>,
     pub(super) ops: Vec<Op<'a>>,
     pub(super) preds: Vec<OpRef>,
-    pub(super) raw: &'a [u8],
 }
 
-/// Reads a raw change and everything that can be said about it without a document.
+/// Reads the header of a raw change and counts its operations. The cost depends on the real length of the
+/// bytes, never on the length that they claim. The operations themselves are read when the change enters a
+/// document.
 ///
-/// # Errors
-/// Any [`GateError`] that does not need a document: kind, length, checksum, form and size.
+/// # Errors A [`GateError`] of kind, length, checksum, header or count.
 pub fn inspect(raw: &[u8]) -> Result<ChangeInfo, GateError> {
-    parse(raw).map(|change| change.info)
+    open(raw).map(|opened| opened.info)
 }
 
 /// A chunk whose kind, length and checksum are right.
@@ -81,7 +88,7 @@ pub(super) fn open_chunk(raw: &[u8], kind: u8, bytes_max: usize) -> Result<Chunk
     if !reader.is_empty() {
         return Err(GateError::Malformed("bytes after the end"));
     }
-    // The hash covers type, length and data: exactly what follows magic and checksum.
+    // The hash covers type, length and data, so exactly the bytes after magic and checksum.
     let hash = Hash::of(&[&raw[MAGIC.len() + checksum.len()..]]);
     if hash.0[..4] != checksum {
         return Err(GateError::Checksum);
@@ -89,7 +96,30 @@ pub(super) fn open_chunk(raw: &[u8], kind: u8, bytes_max: usize) -> Result<Chunk
     Ok(Chunk { data, hash })
 }
 
+/// A change whose operations are still in their columns.
+struct Opened<'a> {
+    info: ChangeInfo,
+    others: Vec<ActorId>,
+    columns: Columns<'a>,
+}
+
+/// Reads a raw change and checks everything that needs no document.
 pub(super) fn parse(raw: &[u8]) -> Result<ParsedChange<'_>, GateError> {
+    let Opened {
+        info,
+        others,
+        columns,
+    } = open(raw)?;
+    let (ops, preds) = columns.operations(others.len() + 1)?;
+    Ok(ParsedChange {
+        info,
+        others,
+        ops,
+        preds,
+    })
+}
+
+fn open(raw: &[u8]) -> Result<Opened<'_>, GateError> {
     let chunk = open_chunk(raw, CHUNK_CHANGE, CHANGE_BYTES_MAX)?;
     let mut reader = Reader::new(chunk.data);
     let deps = read_deps(&mut reader)?;
@@ -109,8 +139,7 @@ pub(super) fn parse(raw: &[u8]) -> Result<ParsedChange<'_>, GateError> {
     if seq == 0 || start_op == 0 {
         return Err(GateError::Malformed("numbers start at 1"));
     }
-    let (ops, preds) = columns.operations(others.len() + 1)?;
-    let max_op = start_op.saturating_add(ops.len() as u64 - 1);
+    let max_op = start_op.saturating_add(columns.count()? as u64 - 1);
     if max_op > OP_COUNTER_MAX || seq > OP_COUNTER_MAX {
         return Err(GateError::TooLarge(Limit::Counter));
     }
@@ -122,12 +151,10 @@ pub(super) fn parse(raw: &[u8]) -> Result<ParsedChange<'_>, GateError> {
         deps,
         hash: chunk.hash,
     };
-    Ok(ParsedChange {
+    Ok(Opened {
         info,
         others,
-        ops,
-        preds,
-        raw,
+        columns,
     })
 }
 

@@ -1,9 +1,10 @@
-//! Columns of a chunk: rows are counted before they are written out, so that a run length is never
-//! believed.
+//! Columns of a chunk. Rows are counted before they are written out, so that a run length is never believed.
+//! A column of a change has the one form that automerge writes, because every other form would come back as
+//! another change when the document is saved and loaded.
 //!
-//! A column is a sequence of runs. `n value` repeats a value n times, `-n v1 … vn` gives n values,
-//! `0 n` stands for n rows without a value; a boolean column alternates between counts of false and
-//! true, starting with false.
+//! A column is a sequence of runs. `n value` repeats a value n times, `-n v1 … vn` gives n values, `0 n`
+//! stands for n rows without a value; a boolean column alternates between counts of false and true, starting
+//! with false.
 
 use super::error::{GateError, Limit};
 use super::reader::Reader;
@@ -12,9 +13,11 @@ use super::reader::Reader;
 pub(super) enum Run<T> {
     /// The value, so many times.
     Repeat(usize, Option<T>),
-    /// One value of a literal run.
-    Single(T),
+    /// One value of a literal run; the flag says that the run begins with it.
+    Single(T, bool),
 }
+
+const LONG_FORM: GateError = GateError::Malformed("a column is not in its shortest form");
 
 /// Walks a run-length column; refuses it as soon as it claims more than `rows_max` rows.
 pub(super) fn walk<'a, T>(
@@ -48,9 +51,9 @@ pub(super) fn walk<'a, T>(
                 on_run(Run::Repeat(count, Some(value)))?;
             }
             literal => {
-                for _ in 0..claim(literal.unsigned_abs())? {
+                for at in 0..claim(literal.unsigned_abs())? {
                     let value = read(&mut reader)?;
-                    on_run(Run::Single(value))?;
+                    on_run(Run::Single(value, at == 0))?;
                 }
             }
         }
@@ -58,18 +61,31 @@ pub(super) fn walk<'a, T>(
     Ok(rows)
 }
 
-/// Writes out a run-length column.
-pub(super) fn rows<'a, T: Copy>(
+/// Counts the rows of a run-length column and writes none of them out.
+pub(super) fn count(data: &[u8], rows_max: usize) -> Result<usize, GateError> {
+    walk(data, rows_max, Reader::unsigned, |_| Ok(()))
+}
+
+/// Writes out a run-length column of a change.
+pub(super) fn rows<'a, T: Copy + PartialEq>(
     data: &'a [u8],
     rows_max: usize,
     read: impl FnMut(&mut Reader<'a>) -> Result<T, GateError>,
 ) -> Result<Vec<Option<T>>, GateError> {
-    let mut out = Vec::new();
+    let mut out: Vec<Option<T>> = Vec::new();
+    let mut after_literal = false;
     walk(data, rows_max, read, |run| {
-        match run {
-            Run::Repeat(count, value) => out.resize(out.len() + count, value),
-            Run::Single(value) => out.push(Some(value)),
+        let (count, value, literal) = match run {
+            Run::Repeat(1, Some(_)) => return Err(LONG_FORM),
+            Run::Repeat(count, value) => (count, value, false),
+            Run::Single(value, starts) if !(starts && after_literal) => (1, Some(value), true),
+            Run::Single(..) => return Err(LONG_FORM),
+        };
+        if out.last().is_some_and(|before| *before == value) {
+            return Err(LONG_FORM);
         }
+        out.resize(out.len() + count, value);
+        after_literal = literal;
         Ok(())
     })?;
     Ok(out)
@@ -80,7 +96,7 @@ pub(super) fn unsigned(data: &[u8], rows_max: usize) -> Result<Vec<Option<u64>>,
     rows(data, rows_max, Reader::unsigned)
 }
 
-/// A column of numbers of which each row gives the difference to the one before.
+/// A column of numbers. Each row gives the difference to the row before.
 pub(super) fn deltas(data: &[u8], rows_max: usize) -> Result<Vec<Option<i64>>, GateError> {
     let mut out = rows(data, rows_max, Reader::signed)?;
     let mut sum = 0_i64;

@@ -1,4 +1,4 @@
-//! Fields that two people wrote without knowing of each other, and taking back what a change wrote.
+//! Fields that two people wrote concurrently, and edits that take a change back.
 
 use automerge::{ChangeHash, ROOT, ReadDoc, Value};
 
@@ -11,12 +11,12 @@ use super::operations::Key;
 use super::value::FieldValue;
 use crate::id::Hash;
 
-/// One of the values of a field, and who wrote it.
+/// One of the values of a field, with its author.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldVersion {
     /// The value.
     pub value: FieldValue,
-    /// Who wrote it.
+    /// The actor that wrote it.
     pub actor: ActorId,
     /// The device that wrote it.
     pub device: DevicePrefix,
@@ -24,8 +24,8 @@ pub struct FieldVersion {
     pub change: Hash,
 }
 
-/// A field with different values that were written concurrently. All are kept until somebody settles it
-/// by writing the field.
+/// A field with different values that were written concurrently. All are kept until a person settles the
+/// conflict by writing the field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldConflict {
     /// The field.
@@ -66,7 +66,7 @@ impl Document {
             .collect()
     }
 
-    /// All values of a field that were written last, the one that shows first.
+    /// The newest concurrent values of a field, the one that shows first.
     #[must_use]
     pub fn versions(&self, field: &Field) -> Vec<FieldVersion> {
         let kind = field.value_kind();
@@ -95,11 +95,11 @@ impl Document {
         versions
     }
 
-    /// What a change wrote, as edits: so that its author can write it again under another actor when it
-    /// was voided without fault of the author.
+    /// Returns the edits of a change, so that its author can write them again under another actor when the
+    /// change was voided without fault of the author.
     ///
-    /// The document holds the change; [`Document::rebuild`] from the change and its past gives one.
-    /// Empty when the change is unknown here.
+    /// The document holds the change; [`Document::rebuild`] from the change and its past gives one. Empty
+    /// when the change is unknown here.
     #[must_use]
     pub fn written_by(&self, hash: &Hash) -> Vec<FieldEdit> {
         let Some((before, after, fields)) = self.around(hash) else {
@@ -119,10 +119,10 @@ impl Document {
             .collect()
     }
 
-    /// The edits that take back what a change wrote, for those of its fields that still show it.
+    /// Returns the edits that take a change back. They cover the fields of the change that still show it.
     ///
-    /// Of a description only what the change did to it is undone; the words of others stay. The first
-    /// change of a record is not undone.
+    /// In a description only the edit of this change is undone; the words of others stay. The first change of
+    /// a record is not undone.
     #[must_use]
     pub fn undo_edits(&self, hash: &Hash) -> Vec<FieldEdit> {
         let Some((before, after, fields)) = self.around(hash) else {
@@ -150,7 +150,7 @@ impl Document {
             .collect()
     }
 
-    /// Whether a field is still what the change made of it.
+    /// Whether a field still has the value that the change gave it.
     fn still_shows(&self, field: &Field, hash: &Hash, after: &[ChangeHash]) -> bool {
         match self.versions(field).as_slice() {
             [] => self.field_at(field, Some(after)).is_none(),

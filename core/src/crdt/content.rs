@@ -1,6 +1,6 @@
-//! The typed content of records: plain structs for everybody who must not know automerge.
+//! The typed content of records: plain structs for code that must not know automerge.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use automerge::{ChangeHash, ROOT, ReadDoc, ScalarValue, Value, ValueRef};
 
@@ -11,6 +11,9 @@ use crate::domain::case::Severity;
 use crate::domain::kind::RecordKind;
 use crate::id::Hash;
 use crate::limits::{CONTENT_ENTRIES_MAX, DESCRIPTION_SHOWN_CHARS_MAX};
+
+/// Bytes of an actor id that name its device.
+const DEVICE_BYTES: usize = 8;
 
 /// The kinds of records that have content of this module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,10 +42,10 @@ impl ContentKind {
     }
 }
 
-/// What all kinds have.
+/// The fields that all kinds share.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Details {
-    /// What it is in a few words; of a place its name.
+    /// Its name in a few words.
     pub title: Option<String>,
     /// Code of the category.
     pub category: Option<String>,
@@ -52,7 +55,7 @@ pub struct Details {
     pub occurred_ms: Option<i64>,
     /// Where it is.
     pub position: Option<StoredPosition>,
-    /// What there is to say; may be empty.
+    /// The description; may be empty.
     pub description: String,
     /// Answers by the id of the question.
     pub answers: BTreeMap<String, String>,
@@ -63,16 +66,16 @@ pub struct Details {
 /// 隐患
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Hazard {
-    /// What all kinds have.
+    /// The fields that all kinds share.
     pub details: Details,
-    /// How bad it is.
+    /// How bad the hazard is.
     pub severity: Option<Severity>,
 }
 
 /// 线索
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tip {
-    /// What all kinds have.
+    /// The fields that all kinds share.
     pub details: Details,
     /// Code of the offence.
     pub offence: Option<String>,
@@ -81,7 +84,7 @@ pub struct Tip {
 /// 求助
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
-    /// What all kinds have.
+    /// The fields that all kinds share.
     pub details: Details,
     /// 1 (can wait) to 4 (now).
     pub urgency: Option<u8>,
@@ -94,7 +97,7 @@ pub struct Request {
 /// 场所
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Place {
-    /// What all kinds have; the title is its name.
+    /// The fields that all kinds share; the title is its name.
     pub details: Details,
     /// Code of its type (shop, building, fire lane, …).
     pub place_type: Option<String>,
@@ -116,7 +119,7 @@ pub enum Content {
 }
 
 impl Content {
-    /// Content in which nothing is filled in.
+    /// Returns content whose fields are all empty.
     #[must_use]
     pub fn empty(kind: ContentKind) -> Self {
         match kind {
@@ -127,8 +130,8 @@ impl Content {
         }
     }
 
-    /// Content of these fields. A field that the kind does not have, or a value that the field does not
-    /// take, is left out.
+    /// Makes content of these fields. A field that the kind does not have is left out, and so is a value that
+    /// the field does not accept.
     pub fn of_fields(
         kind: ContentKind,
         fields: impl IntoIterator<Item = (Field, FieldValue)>,
@@ -151,7 +154,7 @@ impl Content {
         }
     }
 
-    /// What all kinds have.
+    /// The fields that all kinds share.
     #[must_use]
     pub fn details(&self) -> &Details {
         match self {
@@ -162,7 +165,7 @@ impl Content {
         }
     }
 
-    /// What all kinds have, to fill in.
+    /// The fields that all kinds share, to fill in.
     pub fn details_mut(&mut self) -> &mut Details {
         match self {
             Self::Hazard(hazard) => &mut hazard.details,
@@ -172,7 +175,7 @@ impl Content {
         }
     }
 
-    /// The fields that are filled in, in a fixed order.
+    /// The filled-in fields, in a fixed order.
     #[must_use]
     pub fn fields(&self) -> Vec<(Field, FieldValue)> {
         let mut out = Vec::new();
@@ -316,7 +319,7 @@ impl Document {
             None => self.doc.get_all(ROOT, name.as_ref()),
         };
         let kind = field.value_kind();
-        // The last one shows; a value that can not be read does not hide one that can.
+        // The last readable value shows, so an unreadable one does not hide it.
         found
             .ok()?
             .into_iter()
@@ -327,7 +330,7 @@ impl Document {
             })
     }
 
-    /// The whole description: nothing cut off.
+    /// The whole description, with nothing cut off.
     pub(super) fn description_at(&self, heads: Option<&[ChangeHash]>) -> Option<String> {
         let id = self.description_id()?;
         match heads {
@@ -348,29 +351,68 @@ impl Document {
             Some(heads) => self.doc.map_range_at(ROOT, .., heads),
             None => self.doc.map_range(ROOT, ..),
         };
-        let mut entries = 0;
-        let mut out = Vec::new();
+        let (mut out, mut answers, mut photos) = (Vec::new(), Vec::new(), Vec::new());
         for item in range {
-            let Some(field) = Field::of_name(&item.key) else {
+            let (Some(field), ValueRef::Scalar(scalar)) = (Field::of_name(&item.key), &item.value)
+            else {
                 continue;
             };
-            if matches!(field, Field::Answer(_) | Field::Photo(_)) {
-                entries += 1;
-                if entries > CONTENT_ENTRIES_MAX {
-                    continue;
-                }
-            }
-            if let ValueRef::Scalar(scalar) = &item.value {
-                let scalar = ScalarValue::from(scalar.clone());
-                let value = match field.value_kind().read(&scalar) {
-                    None if item.conflict => self.field_at(&field, heads),
-                    value => value,
-                };
-                out.extend(value.map(|value| (field, value)));
+            let scalar = ScalarValue::from(scalar.clone());
+            let value = match field.value_kind().read(&scalar) {
+                None if item.conflict => self.field_at(&field, heads),
+                value => value,
+            };
+            let Some(value) = value else { continue };
+            match field {
+                Field::Answer(_) => answers.push(Written::of(&item.id(), (field, value))),
+                Field::Photo(_) => photos.push(Written::of(&item.id(), (field, value))),
+                named => out.push((named, value)),
             }
         }
+        out.extend(fairly(answers));
+        out.extend(fairly(photos));
         let description = self.field_at(&Field::Description, heads);
         out.extend(description.map(|text| (Field::Description, text)));
         out
     }
+}
+
+/// An answer or a photo, with its author and its place in time.
+struct Written {
+    entry: (Field, FieldValue),
+    /// Counter of the operation that wrote it, and its actor.
+    by: (u64, Vec<u8>),
+}
+
+impl Written {
+    fn of(id: &automerge::ObjId, entry: (Field, FieldValue)) -> Self {
+        let by = match id {
+            automerge::ObjId::Id(counter, actor, _) => (*counter, actor.to_bytes().to_vec()),
+            automerge::ObjId::Root => (0, Vec::new()),
+        };
+        Self { entry, by }
+    }
+}
+
+/// At most [`CONTENT_ENTRIES_MAX`] entries. If there are more, devices take turns, each with its oldest
+/// entries first, so a device that writes thousands hides only its own.
+fn fairly(mut entries: Vec<Written>) -> impl Iterator<Item = (Field, FieldValue)> {
+    if entries.len() > CONTENT_ENTRIES_MAX {
+        entries.sort_by(|a, b| a.by.cmp(&b.by));
+        let mut turns: HashMap<Vec<u8>, usize> = HashMap::new();
+        let mut ordered: Vec<(usize, Written)> = entries
+            .into_iter()
+            .map(|written| {
+                let device = written.by.1.iter().take(DEVICE_BYTES).copied().collect();
+                let turn = turns.entry(device).or_default();
+                *turn += 1;
+                (*turn, written)
+            })
+            .collect();
+        // The sort is stable, so within a turn the older entry comes first.
+        ordered.sort_by_key(|(turn, _)| *turn);
+        ordered.truncate(CONTENT_ENTRIES_MAX);
+        entries = ordered.into_iter().map(|(_, written)| written).collect();
+    }
+    entries.into_iter().map(|written| written.entry)
 }

@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use automerge::{Automerge, ChangeHash, ReadDoc};
 
-use super::actor::{ActorId, DevicePrefix};
-use super::change::{self, ChangeInfo, ParsedChange};
+use super::actor::ActorId;
+use super::change::{self, ChangeInfo};
 use super::error::GateError;
 use super::history::History;
-use super::rebuilt::{self, Rebuilt};
+use super::rebuilt::Rebuilt;
 use super::{quiet, saved};
 use crate::id::{DeviceId, Hash};
 
 /// A raw change and the device whose envelope brought it.
 #[derive(Debug, Clone, Copy)]
 pub struct Candidate<'a> {
-    /// The change chunk, as it came.
+    /// The change chunk, as it arrived.
     pub raw: &'a [u8],
     /// The author of the envelope (its signature is verified elsewhere).
     pub author: DeviceId,
@@ -33,7 +33,7 @@ pub struct KnownChange {
     pub seq: u64,
 }
 
-/// The content of one record: everything in it has passed the gate, and it is known to load again.
+/// The content of one record. Everything in it has passed the gate, and it is known to load again.
 ///
 /// Costs about 20 kB of memory; keep few of them.
 #[derive(Clone)]
@@ -43,7 +43,7 @@ pub struct Document {
 }
 
 impl std::fmt::Debug for Document {
-    /// Never the content: it may name people.
+    /// Prints no content, because content may name people.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Document")
             .field("changes", &self.history.len())
@@ -52,10 +52,9 @@ impl std::fmt::Debug for Document {
 }
 
 impl Document {
-    /// A document from the first change of a record.
+    /// Makes a document from the first change of a record.
     ///
-    /// # Errors
-    /// Any [`GateError`]; [`GateError::NotGenesis`] when the change builds on another one.
+    /// # Errors Any [`GateError`]; [`GateError::NotGenesis`] when the change builds on another one.
     pub fn genesis(raw: &[u8], author: DeviceId) -> Result<Self, GateError> {
         let mut document = Self::empty();
         let mut results = document.admit(&[Candidate { raw, author }]);
@@ -66,13 +65,12 @@ impl Document {
         }
     }
 
-    /// A document from what [`Document::save`] wrote: the document of a pack, which is believed under the
-    /// server's signature alone. Disks lie and servers have faults: so rows are counted before anything is
-    /// loaded, and every change passes the structural checks again. That the changes are those that the pack
-    /// tells of is for the record to check.
+    /// Loads the bytes that [`Document::save`] wrote: the document of a pack, which is believed under the
+    /// server's signature alone. Disks lie and servers have faults, so rows are counted before anything is
+    /// loaded, and every change passes the structural checks again. The record checks that the changes are
+    /// those that the pack names.
     ///
-    /// # Errors
-    /// Any [`GateError`].
+    /// # Errors Any [`GateError`].
     pub fn from_save(bytes: &[u8]) -> Result<Self, GateError> {
         let doc = saved::load(bytes)?;
         let history = history_of(&doc)?;
@@ -81,16 +79,15 @@ impl Document {
 
     /// Rebuilds a document from the raw changes that were admitted before, in any order.
     ///
-    /// Changes that do not pass are left out; the result for each is given in the order of `batch`. The
-    /// document is shared with whoever asked for the same one: who adds to it copies it first.
+    /// Changes that do not pass are left out. The result for each change is in the order of `batch`. With
+    /// [`super::Rebuilds`] all callers with the same batch share one document; a caller that adds to it
+    /// copies it first.
     #[must_use]
     pub fn rebuild(batch: &[Candidate<'_>]) -> Rebuilt {
-        rebuilt::again(batch, || {
-            let mut document = Self::empty();
-            let results = document.admit(batch);
-            let found = (document.history.len() > 0).then(|| Arc::new(document));
-            (found, results)
-        })
+        let mut document = Self::empty();
+        let results = document.admit(batch);
+        let found = (document.history.len() > 0).then(|| Arc::new(document));
+        (found, results)
     }
 
     fn empty() -> Self {
@@ -100,49 +97,47 @@ impl Document {
         }
     }
 
-    /// Takes in changes, each or not; the results are in the order of `batch`.
+    /// Admits changes, each on its own; the results are in the order of `batch`.
     ///
-    /// A change that is here already is `Ok` and changes nothing. The batch is sorted by dependencies,
-    /// applied at once, and only when that fails in ever smaller parts, so that a bad change takes only
-    /// its descendants along.
+    /// A change that is here already is `Ok` and changes nothing. The batch is sorted by dependencies and
+    /// applied at once. If that fails, it is applied in ever smaller parts, so that a bad change takes only
+    /// its descendants along. The operations of one change at a time are in memory.
     pub fn admit(&mut self, batch: &[Candidate<'_>]) -> Vec<Result<ChangeInfo, GateError>> {
         let mut results: Vec<Option<Result<ChangeInfo, GateError>>> = vec![None; batch.len()];
         let mut fresh: HashMap<Hash, usize> = HashMap::new();
         let mut twins = Vec::new();
-        let mut parsed = Vec::new();
+        let mut pending = Vec::new();
         for (index, candidate) in batch.iter().enumerate() {
-            match change::parse(candidate.raw) {
-                Err(error) => results[index] = Some(Err(error)),
-                Ok(change) => {
-                    match (self.known(&change, candidate), fresh.get(&change.info.hash)) {
-                        (Some(result), _) => results[index] = Some(result),
-                        (None, Some(&first)) => twins.push((index, first)),
-                        (None, None) => {
-                            fresh.insert(change.info.hash, index);
-                            parsed.push(Pending {
-                                index,
-                                author: candidate.author,
-                                change,
-                            });
-                        }
-                    }
+            let info = match change::inspect(candidate.raw) {
+                // A forgery must not be taken for the change of the author whose name it bears.
+                Ok(info) if !info.actor.device().matches(&candidate.author) => {
+                    results[index] = Some(Err(GateError::ForeignActor));
+                    continue;
                 }
+                Ok(info) => info,
+                Err(error) => {
+                    results[index] = Some(Err(error));
+                    continue;
+                }
+            };
+            if let Some(known) = self.history.find(&info.hash) {
+                results[index] = Some(Ok(known.clone()));
+            } else if let Some(&first) = fresh.get(&info.hash) {
+                twins.push((index, first));
+            } else {
+                fresh.insert(info.hash, index);
+                let raw = candidate.raw;
+                pending.push(Pending { index, info, raw });
             }
         }
-        let pending = sorted_by_deps(parsed);
+        let pending = sorted_by_deps(pending);
         let mut outcomes = Outcomes {
             results: &mut results,
             refused: HashSet::new(),
         };
         self.settle(&pending, &mut outcomes);
         for (index, first) in twins {
-            // The same bytes by another author are that author's forgery.
-            let same_author = batch[index].author == batch[first].author;
-            results[index] = if same_author {
-                results[first].clone()
-            } else {
-                Some(Err(GateError::ForeignActor))
-            };
+            results[index] = results[first].clone();
         }
         results
             .into_iter()
@@ -156,8 +151,8 @@ impl Document {
         self.history.heads()
     }
 
-    /// The document in the uncompressed form that packs carry. Its bytes depend on the order in which the
-    /// changes came; heads and content do not.
+    /// The document in the uncompressed form that packs carry. Its bytes depend on the order of the changes'
+    /// arrival; heads and content do not.
     #[must_use]
     pub fn save(&self) -> Vec<u8> {
         self.doc.save_nocompress()
@@ -172,7 +167,7 @@ impl Document {
         })
     }
 
-    /// What is known of one change.
+    /// The header of one change.
     #[must_use]
     pub fn change(&self, hash: &Hash) -> Option<&ChangeInfo> {
         self.history.find(hash)
@@ -184,7 +179,7 @@ impl Document {
         self.history.covers(later, earlier)
     }
 
-    /// The raw changes, in the order of [`Document::changes`]: the bytes that were admitted.
+    /// The raw changes as they were admitted, in the order of [`Document::changes`].
     #[must_use]
     pub fn raw_changes(&self) -> Vec<Vec<u8>> {
         let mut stored: HashMap<[u8; 32], Vec<u8>> = self
@@ -211,40 +206,26 @@ impl Document {
         Some(Self { doc, history })
     }
 
-    fn known(
-        &self,
-        change: &ParsedChange<'_>,
-        candidate: &Candidate<'_>,
-    ) -> Option<Result<ChangeInfo, GateError>> {
-        let info = self.history.find(&change.info.hash)?;
-        let own = info.actor.device().matches(&candidate.author);
-        Some(if own {
-            Ok(info.clone())
-        } else {
-            Err(GateError::ForeignActor)
-        })
-    }
-
     /// Gives every pending change its result.
     fn settle(&mut self, pending: &[Pending<'_>], outcomes: &mut Outcomes<'_>) {
         let before = self.history.len();
         let mut verdicts = Vec::with_capacity(pending.len());
         let mut batch = Vec::with_capacity(pending.len());
-        let mut refused = outcomes.refused.clone();
+        let mut refused: HashSet<Hash> = HashSet::new();
         for item in pending {
-            let author = DevicePrefix::of(&item.author);
-            let verdict = self
-                .history
-                .push(&item.change, author)
-                .map_err(|error| match error {
-                    GateError::UnknownDeps(dep) if refused.contains(&dep) => {
-                        GateError::RefusedParent(dep)
-                    }
-                    other => other,
-                });
+            let parsed = change::parse(item.raw);
+            let verdict = parsed.and_then(|change| self.history.push(&change));
+            let verdict = verdict.map_err(|error| match error {
+                GateError::UnknownDeps(dep)
+                    if refused.contains(&dep) || outcomes.refused.contains(&dep) =>
+                {
+                    GateError::RefusedParent(dep)
+                }
+                other => other,
+            });
             match &verdict {
-                Ok(()) => batch.push(&item.change),
-                Err(_) => drop(refused.insert(item.change.info.hash)),
+                Ok(()) => batch.push(item.raw),
+                Err(_) => drop(refused.insert(item.info.hash)),
             }
             verdicts.push(verdict);
         }
@@ -267,12 +248,12 @@ impl Document {
     }
 
     /// Applies changes to a copy, saves it, loads that again, and only then makes it the document.
-    pub(super) fn apply(&mut self, batch: &[&ParsedChange<'_>]) -> Result<(), GateError> {
+    pub(super) fn apply(&mut self, batch: &[&[u8]]) -> Result<(), GateError> {
         let scratch = &self.doc;
         let loaded = quiet::guarded(|| {
             let changes = batch
                 .iter()
-                .map(|change| automerge::Change::try_from(change.raw))
+                .map(|raw| automerge::Change::try_from(*raw))
                 .collect::<Result<Vec<_>, _>>()
                 .ok()?;
             let mut scratch = scratch.clone();
@@ -299,8 +280,8 @@ impl Document {
 
 struct Pending<'a> {
     index: usize,
-    author: DeviceId,
-    change: ParsedChange<'a>,
+    info: ChangeInfo,
+    raw: &'a [u8],
 }
 
 struct Outcomes<'a> {
@@ -311,31 +292,25 @@ struct Outcomes<'a> {
 impl Outcomes<'_> {
     fn set(&mut self, item: &Pending<'_>, verdict: Result<(), GateError>) {
         if verdict.is_err() {
-            self.refused.insert(item.change.info.hash);
+            self.refused.insert(item.info.hash);
         }
-        self.results[item.index] = Some(verdict.map(|()| item.change.info.clone()));
+        self.results[item.index] = Some(verdict.map(|()| item.info.clone()));
     }
 }
 
-/// Puts each change after those of the batch that it depends on, otherwise in the order given.
+/// Puts each change after the changes of the batch that it depends on, otherwise in the order given.
 ///
-/// A cycle can not be: a change names its dependencies by hash.
+/// Cycles are impossible, because a change names its dependencies by hash.
 fn sorted_by_deps(parsed: Vec<Pending<'_>>) -> Vec<Pending<'_>> {
     let by_hash: HashMap<Hash, usize> = parsed
         .iter()
         .enumerate()
-        .map(|(at, item)| (item.change.info.hash, at))
+        .map(|(at, item)| (item.info.hash, at))
         .collect();
     let mut waiting = vec![0_usize; parsed.len()];
     let mut children: Vec<Vec<usize>> = vec![Vec::new(); parsed.len()];
     for (at, item) in parsed.iter().enumerate() {
-        for parent in item
-            .change
-            .info
-            .deps
-            .iter()
-            .filter_map(|dep| by_hash.get(dep))
-        {
+        for parent in item.info.deps.iter().filter_map(|dep| by_hash.get(dep)) {
             waiting[at] += 1;
             children[*parent].push(at);
         }
@@ -358,13 +333,13 @@ fn sorted_by_deps(parsed: Vec<Pending<'_>>) -> Vec<Pending<'_>> {
         .collect()
 }
 
-/// The history of a loaded document: every change in it passes the structural checks.
+/// The history of a loaded document. Every change in it passes the structural checks.
 fn history_of(doc: &Automerge) -> Result<History, GateError> {
     let changes = quiet::guarded(|| doc.get_changes(&[])).ok_or(GateError::Rejected)?;
     let mut history = History::default();
     for change in &changes {
         let parsed = change::parse(change.raw_bytes())?;
-        history.push(&parsed, parsed.info.actor.device())?;
+        history.push(&parsed)?;
     }
     if history.len() == 0 {
         return Err(GateError::NotGenesis);

@@ -1,4 +1,4 @@
-//! Local edits: what a person typed becomes one raw change on the current heads.
+//! Local edits: the input of a person becomes one raw change on the current heads.
 
 use automerge::transaction::{CommitOptions, Transactable};
 use automerge::{Automerge, AutomergeError, ObjType, ROOT, ReadDoc, Value};
@@ -13,19 +13,19 @@ use super::value::{FieldValue, ValueKind};
 use crate::id::Hash;
 use crate::limits::{CHANGE_DEPS_MAX, DESCRIPTION_CHARS_MAX};
 
-/// What is to happen to a field.
+/// The new value of a field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Write {
-    /// It gets this value. A description becomes this text by its differences to the one that is there.
+    /// The field gets this value. A description becomes this text by its differences to the present one.
     Set(FieldValue),
-    /// It becomes absent; a description becomes empty.
+    /// The field becomes absent; a description becomes empty.
     Remove,
-    /// What somebody changed in a description is done to it as it is now: the words of others that came
-    /// in between stay.
+    /// The difference between two texts is applied to the description as it is now, so the words that others
+    /// wrote meanwhile stay.
     Redo {
-        /// The text that the change was made on.
+        /// The text before the change.
         before: String,
-        /// What it became.
+        /// The text after the change.
         after: String,
     },
 }
@@ -35,7 +35,7 @@ pub enum Write {
 pub struct FieldEdit {
     /// The field.
     pub field: Field,
-    /// What happens to it.
+    /// Its new value.
     pub write: Write,
 }
 
@@ -55,27 +55,27 @@ impl FieldEdit {
     }
 }
 
-/// An edit that can not be made. What the person typed is still with the caller.
+/// An edit that cannot be made. The caller still has the text that the person typed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
-    /// Everything is as it was.
+    /// The edits change nothing.
     #[error("content.no_change: nothing would change")]
     NothingChanges,
-    /// A text is longer than its field takes.
+    /// A text is longer than its field allows.
     #[error("content.too_long: {} takes at most {chars_max} characters", field.name())]
     TooLong {
         /// The field.
         field: Field,
-        /// What it takes, in characters.
+        /// The largest length, in characters.
         chars_max: usize,
     },
-    /// The field does not take this value.
+    /// The field does not accept this value.
     #[error("content.wrong_value: {} does not take this value", .0.name())]
     WrongValue(Field),
     /// The edits together make a change that the gate would refuse.
     #[error(transparent)]
     Refused(#[from] GateError),
-    /// The document has no place for the edit (its Genesis was written by something else).
+    /// The document has no place for the edit, because other software wrote its Genesis.
     #[error("content.no_place: the record has no place for this field")]
     NoPlace,
 }
@@ -121,31 +121,31 @@ pub(super) fn check_value(field: &Field, value: &FieldValue) -> Result<(), EditE
 }
 
 impl Document {
-    /// Makes one change out of the edits, on the current heads; the document itself stays as it is:
-    /// the change goes in through [`Document::admit`], like any other.
+    /// Makes one change out of the edits, on the current heads. The document itself stays as it is, because
+    /// the change enters through [`Document::admit`], like any other.
     ///
     /// `actor` is one of the author's own; its earlier changes on this record are in the document.
     ///
-    /// # Errors
-    /// [`EditError`]; [`EditError::NothingChanges`] when all fields have these values, without conflict.
+    /// # Errors [`EditError`]; [`EditError::NothingChanges`] when all fields have these values, without
+    /// conflict.
     pub fn edit(&self, actor: ActorId, edits: &[FieldEdit]) -> Result<Vec<u8>, EditError> {
         let mut heads = self.heads();
-        if heads.len() <= CHANGE_DEPS_MAX {
+        // Automerge names the actor's previous change beside the heads.
+        if heads.len() < CHANGE_DEPS_MAX {
             return self.edit_here(actor, edits);
         }
-        // More people wrote at the same time than a change may name: it builds on some of them, among
-        // them on what its author wrote last.
+        // More people wrote at the same time than a change may name, so it builds on some of their changes,
+        // and always on the last one of its own author.
         let own: Vec<Hash> = self.history.newest_of(actor.device()).collect();
         heads.sort_by_key(|head| !own.iter().any(|newest| self.covers(head, newest)));
-        heads.truncate(CHANGE_DEPS_MAX);
+        heads.truncate(CHANGE_DEPS_MAX - 1);
         self.edit_on(&heads, actor, edits)
     }
 
-    /// Makes one change as [`Document::edit`] does, on chosen heads: for a caller that can not name all.
+    /// Makes one change as [`Document::edit`] does, on chosen heads, for a caller that cannot name all heads.
     ///
-    /// # Errors
-    /// As [`Document::edit`]; [`GateError::Clone`] in it when the author's last change is not in the past
-    /// of the chosen heads.
+    /// # Errors As [`Document::edit`]; [`GateError::Clone`] in it when the author's last change is not in the
+    /// past of the chosen heads.
     pub fn edit_on(
         &self,
         heads: &[Hash],
@@ -156,22 +156,31 @@ impl Document {
             .at(heads)
             .ok_or(EditError::NoPlace)?
             .edit_here(actor, edits)?;
-        self.history
-            .clone()
-            .push(&change::parse(&raw)?, actor.device())?;
+        self.history.clone().push(&change::parse(&raw)?)?;
         Ok(raw)
     }
 
     fn edit_here(&self, actor: ActorId, edits: &[FieldEdit]) -> Result<Vec<u8>, EditError> {
         let mut doc = self.doc.clone().with_actor(actor.to_automerge());
         let mut tx = doc.transaction();
-        for edit in edits {
+        for (index, edit) in edits.iter().enumerate() {
+            // A change writes each field once, so the last of several edits counts.
+            if edits[index + 1..]
+                .iter()
+                .any(|later| later.field == edit.field)
+            {
+                continue;
+            }
             if edit.field == Field::Description {
                 let id = self.description_id().ok_or(EditError::NoPlace)?;
                 let now = self.description_at(None).ok_or(EditError::NoPlace)?;
                 let text = described(&edit.write, &now)?;
                 if text != now {
                     rewrite(&mut tx, &id, &now, &text)?;
+                }
+                // Making no change is better than making one that deletes the words of others.
+                if tx.text(&id)? != text {
+                    return Err(EditError::NoPlace);
                 }
             } else {
                 write_scalar(&mut tx, edit)?;
@@ -184,7 +193,7 @@ impl Document {
             .raw_bytes()
             .to_vec();
         let parsed = change::parse(&raw)?;
-        self.history.clone().push(&parsed, actor.device())?;
+        self.history.clone().push(&parsed)?;
         Ok(raw)
     }
 }
@@ -197,7 +206,7 @@ fn write_scalar(tx: &mut impl Transactable, edit: &FieldEdit) -> Result<(), Edit
             check_value(&edit.field, value)?;
             let scalar = value.to_scalar();
             let same = |(now, _): &(Value<'_>, _)| now.as_scalar() == Some(&scalar);
-            // A conflict is settled even by the value that is on top of it.
+            // Even the value that shows already settles a conflict.
             if values.len() != 1 || !values.iter().all(same) {
                 tx.put(ROOT, name.as_ref(), scalar)?;
             }
@@ -225,7 +234,7 @@ fn described(write: &Write, now: &str) -> Result<String, EditError> {
     }
 }
 
-/// Both ways from `before`, to `after` and to `now`, in one text: the way that concurrent edits merge.
+/// Applies both differences to `before` in one text, as concurrent edits merge: to `after` and to `now`.
 fn merged(before: &str, after: &str, now: &str) -> Result<String, EditError> {
     let mut base = Automerge::new().with_actor(automerge::ActorId::from(&[1][..]));
     let mut tx = base.transaction();

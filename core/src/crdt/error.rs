@@ -1,8 +1,8 @@
-//! Why a change or a saved document is refused.
+//! The reasons why a change or a saved document is refused.
 
 use crate::id::Hash;
 
-/// What there was too much of. The limits stand in `limits.rs`.
+/// The quantity that is too large. The limits are in `limits.rs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
     /// Bytes of a change or a saved document.
@@ -15,8 +15,6 @@ pub enum Limit {
     Dependencies,
     /// Authors that one change or one saved document names.
     Actors,
-    /// Changes of one author on one record.
-    Changes,
     /// The operation counter.
     Counter,
 }
@@ -27,19 +25,19 @@ pub enum GateError {
     /// The bytes are no change chunk (or, for a pack, no document chunk).
     #[error("content.not_a_change: the bytes are of another kind")]
     NotAChange,
-    /// A deflated chunk or column: what it inflates to is unknown before it is done.
+    /// A deflated chunk or column. Its inflated size is unknown until it is inflated.
     #[error("content.compressed: compressed content is not taken")]
     Compressed,
     /// The bytes end too early.
     #[error("content.truncated: the bytes end too early")]
     Truncated,
-    /// The checksum is not that of the bytes.
+    /// The checksum does not match the bytes.
     #[error("content.checksum: the checksum does not fit the bytes")]
     Checksum,
-    /// The bytes can not be read as what they claim to be.
+    /// The bytes cannot be read as the form that they claim to have.
     #[error("content.malformed: {0}")]
     Malformed(&'static str),
-    /// More than a limit allows.
+    /// A quantity exceeds its limit.
     #[error("content.too_large: too many or too much: {0:?}")]
     TooLarge(Limit),
     /// A time, message or author that content changes do not carry (the envelope's header does).
@@ -51,7 +49,7 @@ pub enum GateError {
     /// The actor id is not one of the author's device.
     #[error("content.foreign_actor: the change is written under the name of another device")]
     ForeignActor,
-    /// A first change where there is one, or none where there must be one.
+    /// A first change where there is one already, or another change where the first one is needed.
     #[error("content.not_genesis: a record has exactly one first change")]
     NotGenesis,
     /// A change depends on one that is not known here.

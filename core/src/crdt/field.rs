@@ -1,4 +1,4 @@
-//! The fields of content documents: their names on disk and what each takes.
+//! The fields of content documents: their names on disk and the values that each accepts.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use crate::limits::ANSWER_CHARS_MAX;
 /// A field of a record's content.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Field {
-    /// What it is in a few words; of a place its name.
+    /// The subject in a few words; for a place its name.
     Title,
     /// Code of the category.
     Category,
@@ -21,7 +21,7 @@ pub enum Field {
     OccurredMs,
     /// Where it is.
     Position,
-    /// What there is to say; people write it together.
+    /// Words about the subject; people write them together.
     Description,
     /// Urgency of a request, 1 (can wait) to 4 (now).
     Urgency,
@@ -89,7 +89,7 @@ impl Field {
             .map(|(field, _)| field.clone())
     }
 
-    /// Whether the field's name can stand in a document.
+    /// Whether the field's name is allowed in a document.
     pub(super) fn is_sound(&self) -> bool {
         match self {
             Self::Answer(id) => is_answer_id(id),

@@ -11,8 +11,7 @@ use super::field::{DESCRIPTION_KEY, Field};
 
 /// Builds the first change of a record. The same content and actor give the same bytes.
 ///
-/// # Errors
-/// [`EditError`] when a value is too long or not one that its field takes.
+/// # Errors [`EditError`] when a value is too long or its field does not accept it.
 pub fn build_genesis(content: &Content, actor: ActorId) -> Result<Vec<u8>, EditError> {
     let fields = content.fields();
     for (field, value) in &fields {

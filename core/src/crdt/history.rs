@@ -1,13 +1,13 @@
-//! The changes of a document, as far as the structural checks need them: who wrote what on top of what.
+//! The changes of a document with their authors and their dependencies, as far as the structural checks need
+//! them.
 
 use std::collections::HashMap;
 
 use super::actor::{ActorId, DevicePrefix};
 use super::change::{ChangeInfo, ParsedChange};
-use super::error::{GateError, Limit};
+use super::error::GateError;
 use super::references::{Container, Run, Shape};
 use crate::id::Hash;
-use crate::limits::{CHANGES_PER_AUTHOR_MAX, EPOCHS_PER_AUTHOR_MAX, OPS_PER_AUTHOR_MAX};
 
 /// For each actor (by its index) how many of its changes are seen.
 ///
@@ -21,13 +21,11 @@ pub(super) struct Entry {
     actor: usize,
     /// The causal past, the change itself included.
     clock: Clock,
-    /// Operations of its actor so far.
-    actor_ops: u64,
-    /// What its operations are, to answer references of later changes.
+    /// Its operations, to answer references of later changes.
     runs: Vec<Run>,
 }
 
-/// Changes in an order in which each comes after those that it depends on.
+/// Changes, each after its dependencies.
 #[derive(Debug, Clone, Default)]
 pub(super) struct History {
     actors: Vec<ActorId>,
@@ -93,19 +91,12 @@ impl History {
         }
     }
 
-    /// Checks a change against its causal past and takes it in.
+    /// Checks a change against its causal past and adds it. The caller has checked that the actor belongs to
+    /// the author.
     ///
-    /// # Errors
-    /// The first check that fails; the history is as before.
-    pub(super) fn push(
-        &mut self,
-        change: &ParsedChange<'_>,
-        author: DevicePrefix,
-    ) -> Result<(), GateError> {
+    /// # Errors The first check that fails; the history is as before.
+    pub(super) fn push(&mut self, change: &ParsedChange<'_>) -> Result<(), GateError> {
         let info = &change.info;
-        if info.actor.device() != author {
-            return Err(GateError::ForeignActor);
-        }
         if info.deps.is_empty() != self.entries.is_empty() {
             return Err(GateError::NotGenesis);
         }
@@ -115,7 +106,6 @@ impl History {
         if info.start_op != max_op + 1 {
             return Err(GateError::StartOp);
         }
-        self.check_author_quota(info, &clock)?;
         let actors = self.resolve_actors(change, known_actor, &clock)?;
         let runs = self.references(change, &actors, &clock)?;
 
@@ -126,8 +116,6 @@ impl History {
         });
         clock.resize(self.actors.len(), 0);
         let index = self.entries.len();
-        let before = self.operations_so_far(actor, &clock);
-        let actor_ops = before + info.max_op - info.start_op + 1;
         clock[actor] = info.seq;
         self.by_actor[actor].push(index);
         self.by_hash.insert(info.hash, index);
@@ -136,13 +124,12 @@ impl History {
             info: info.clone(),
             actor,
             clock,
-            actor_ops,
             runs,
         });
         Ok(())
     }
 
-    /// Takes a change in without any check: for tests of the layer below.
+    /// Adds a change without any check, for tests of the layer below.
     #[cfg(test)]
     pub(super) fn push_blindly(&mut self, change: &ParsedChange<'_>) {
         self.by_hash.insert(change.info.hash, self.entries.len());
@@ -153,7 +140,6 @@ impl History {
             info: change.info.clone(),
             actor: self.actors.len() - 1,
             clock,
-            actor_ops: 0,
             runs: Vec::new(),
         });
     }
@@ -195,47 +181,13 @@ impl History {
             None => (0, 0),
         };
         if info.seq <= known {
-            // The caller knows that the hash is new: so somebody else continued this sequence.
+            // The hash is new, so a copy of the installation continued this sequence.
             return Err(GateError::Clone);
         }
         if info.seq != in_past + 1 {
             return Err(GateError::Sequence);
         }
         Ok(())
-    }
-
-    /// Counts over the causal past only, so that every replica counts alike.
-    fn check_author_quota(&self, info: &ChangeInfo, clock: &Clock) -> Result<(), GateError> {
-        let author = info.actor.device();
-        let mut changes = 1;
-        let mut operations = info.max_op - info.start_op + 1;
-        let mut epochs = usize::from(info.seq == 1);
-        for (index, actor) in self.actors.iter().enumerate() {
-            if actor.device() == author && seen(clock, index) > 0 {
-                changes += seen(clock, index);
-                operations += self.operations_so_far(index, clock);
-                epochs += 1;
-            }
-        }
-        if changes > CHANGES_PER_AUTHOR_MAX {
-            return Err(GateError::TooLarge(Limit::Changes));
-        }
-        if operations > OPS_PER_AUTHOR_MAX {
-            return Err(GateError::TooLarge(Limit::Operations));
-        }
-        if epochs > EPOCHS_PER_AUTHOR_MAX {
-            return Err(GateError::TooLarge(Limit::Actors));
-        }
-        Ok(())
-    }
-
-    /// Operations of an actor in the past that `clock` names.
-    fn operations_so_far(&self, actor: usize, clock: &Clock) -> u64 {
-        let last = seen(clock, actor)
-            .checked_sub(1)
-            .and_then(|last| usize::try_from(last).ok());
-        let index = last.and_then(|last| self.by_actor.get(actor)?.get(last));
-        index.map_or(0, |&index| self.entries[index].actor_ops)
     }
 
     /// Indices of the actors that the change names: its author (if known already), then the others.
@@ -257,7 +209,7 @@ impl History {
         Ok(actors)
     }
 
-    /// What the operation (`actor`, `counter`) was, if it lies in the past that `clock` names.
+    /// The operation (`actor`, `counter`), if it lies in the past that `clock` names.
     pub(super) fn operation(&self, actor: usize, counter: u64, clock: &Clock) -> Option<Run> {
         let changes = self.by_actor.get(actor)?;
         let seen = usize::try_from(seen(clock, actor)).ok()?;

@@ -7,20 +7,21 @@
 //! ```
 //!
 //! **Contract.**
-//! - Nothing from outside reaches automerge but through [`Document::admit`], [`Document::genesis`] and, for
-//!   the document of a pack that the server signed, [`Document::from_save`].
-//! - Whether a change is admitted depends on the change and its causal past alone, never on what else
-//!   happens to be there, on time, on memory or on the size of the merged document: so every replica
-//!   refuses the same changes, in whatever order they come.
+//! - Changes reach automerge only through [`Document::admit`] and [`Document::genesis`]. The document of a
+//!   pack that the server signed reaches it through [`Document::from_save`].
+//! - Whether a change is admitted depends on the change and its causal past alone. It never depends on other
+//!   changes that happen to be there, on time, on memory or on the size of the merged document. So every
+//!   replica refuses the same changes, in whatever order they arrive.
 //! - A refused change costs nothing, changes nothing and takes only its descendants along.
 //! - Raw changes are the truth. A saved document is a cache.
 //!
-//! **The profile of a content document.** All containers are made by the Genesis: the root map, further
-//! maps and texts. Later changes set and delete keys of maps and insert and delete characters of texts;
-//! they make no container, because two phones that make the same container at the same time would hide
-//! each other's entries. Counters, lists, marks and values of unknown types are refused.
+//! **The profile of a content document.** The Genesis makes all containers: the root map, further maps and
+//! texts. Later changes set and delete keys of maps, and insert and delete characters of texts. They make no
+//! container, because two phones that make the same container at the same time would hide each other's
+//! entries. Counters, lists, marks and values of unknown types are refused.
 //!
-//! **Not here:** who may write (domain), signatures (trust), verdicts and the DAG of a record (record).
+//! **Not here:** the permission to write (domain), signatures (trust), verdicts and the DAG of a record
+//! (record).
 
 mod actor;
 mod change;
@@ -51,7 +52,8 @@ pub use edit::{EditError, FieldEdit, Write};
 pub use error::{GateError, Limit};
 pub use field::Field;
 pub use genesis::build_genesis;
-pub use rebuilt::forget as forget_rebuilt;
+pub use quiet::is_guarded;
+pub use rebuilt::Rebuilds;
 pub use value::{FieldValue, StoredPosition};
 
 #[cfg(test)]

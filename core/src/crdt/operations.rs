@@ -1,5 +1,5 @@
-//! The operations of a change, read from its columns: rows are counted, values are what their types say,
-//! ids name actors that the change names.
+//! The operations of a change, read from its columns. Rows are counted, values have the type that they claim,
+//! and ids name actors that the change names.
 
 use std::ops::Range;
 
@@ -41,8 +41,9 @@ pub(super) struct Op<'a> {
     pub(super) key: Key<'a>,
     pub(super) insert: bool,
     pub(super) action: Action,
-    pub(super) value_is_text: bool,
-    /// Range in [`ParsedChange::preds`].
+    /// A text of exactly one character: the only value that a text may hold.
+    pub(super) value_is_character: bool,
+    /// Range in `ParsedChange::preds`.
     pub(super) preds: Range<usize>,
 }
 
@@ -88,13 +89,19 @@ impl<'a> Columns<'a> {
         Ok(columns)
     }
 
+    /// Counts the operations. The cost depends on the real length of the bytes, not on the length that they
+    /// claim.
+    pub(super) fn count(&self) -> Result<usize, GateError> {
+        match columns::count(self.action, CHANGE_OPS_MAX)? {
+            0 => Err(GateError::Malformed("a change without operations")),
+            count => Ok(count),
+        }
+    }
+
     /// The operations, and the ids of the values that they replace.
     pub(super) fn operations(&self, actors: usize) -> Result<(Vec<Op<'a>>, Vec<OpRef>), GateError> {
-        let actions = columns::unsigned(self.action, CHANGE_OPS_MAX)?;
-        let count = actions.len();
-        if count == 0 {
-            return Err(GateError::Malformed("a change without operations"));
-        }
+        let count = self.count()?;
+        let actions = columns::unsigned(self.action, count)?;
         let containers = references(
             columns::unsigned(self.container_actor, count)?,
             columns::unsigned(self.container_counter, count)?,
@@ -110,8 +117,9 @@ impl<'a> Columns<'a> {
         let keys = columns::texts(self.key_text, count, CHANGE_TEXT_BYTES_MAX)?;
         let keys = filled(keys, count)?;
         let inserts = columns::booleans(self.insert, count)?;
-        let text_values = self.text_values(count)?;
+        let values = self.values(count)?;
         let (pred_counts, preds) = self.preds(count, actors)?;
+        all_named(actors, &containers, &elements, &preds)?;
         if inserts.len() != count {
             return Err(ROWS);
         }
@@ -136,7 +144,7 @@ impl<'a> Columns<'a> {
                 Some(_) => return Err(GateError::Unsupported("an action of an unknown kind")),
                 None => return Err(ROWS),
             };
-            let (value_is_null, value_is_text) = text_values[row];
+            let (value_is_null, value_is_character) = values[row];
             if action != Action::Set && !value_is_null {
                 return Err(GateError::Malformed("a value where none belongs"));
             }
@@ -146,15 +154,16 @@ impl<'a> Columns<'a> {
                 key,
                 insert,
                 action,
-                value_is_text,
+                value_is_character,
                 preds,
             });
         }
         Ok((ops, preds))
     }
 
-    /// For each row: is the value null, is it a text. Every value is checked to be what its type says.
-    fn text_values(&self, count: usize) -> Result<Vec<(bool, bool)>, GateError> {
+    /// Tells for each row whether the value is null and whether it is a text of one character. Checks the
+    /// type of every value.
+    fn values(&self, count: usize) -> Result<Vec<(bool, bool)>, GateError> {
         let metas = columns::unsigned(self.value_meta, count)?;
         if metas.len() != count {
             return Err(ROWS);
@@ -165,7 +174,8 @@ impl<'a> Columns<'a> {
             let meta = meta.ok_or(ROWS)?;
             let bytes = values.take(meta >> 4)?;
             check_value(meta & 0x0f, bytes)?;
-            out.push((meta == 0, meta & 0x0f == VALUE_TEXT && !bytes.is_empty()));
+            let is_character = meta & 0x0f == VALUE_TEXT && one_character(bytes);
+            out.push((meta == 0, is_character));
         }
         if values.is_empty() {
             Ok(out)
@@ -206,11 +216,42 @@ impl<'a> Columns<'a> {
 const ROWS: GateError = GateError::Malformed("columns have different numbers of rows");
 const VALUE_TEXT: u64 = 6;
 
-/// An absent column stands for rows without a value; a present one has every row.
+fn one_character(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| text.chars().count() == 1)
+}
+
+/// Every name must be used, because saving the document does not write back an unused name.
+fn all_named(
+    actors: usize,
+    containers: &[Option<OpRef>],
+    elements: &[Option<Key<'_>>],
+    preds: &[OpRef],
+) -> Result<(), GateError> {
+    let mut named = vec![false; actors];
+    named[0] = true;
+    for container in containers.iter().flatten() {
+        named[container.actor] = true;
+    }
+    for element in elements.iter().flatten() {
+        if let Key::Element(element) = element {
+            named[element.actor] = true;
+        }
+    }
+    for pred in preds {
+        named[pred.actor] = true;
+    }
+    if named.contains(&false) {
+        Err(GateError::Malformed("an author that no operation names"))
+    } else {
+        Ok(())
+    }
+}
+
+/// An absent column stands for rows without a value; a present one has every row, and some value.
 fn filled<T: Copy>(column: Vec<Option<T>>, count: usize) -> Result<Vec<Option<T>>, GateError> {
     match column.len() {
         0 => Ok(vec![None; count]),
-        len if len == count => Ok(column),
+        len if len == count && column.iter().any(Option::is_some) => Ok(column),
         _ => Err(ROWS),
     }
 }

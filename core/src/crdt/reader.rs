@@ -1,4 +1,4 @@
-//! Reads bytes that nobody vouches for: LEB128 in its shortest form, fixed slices, nothing past the end.
+//! Reads untrusted bytes: LEB128 in its shortest form, fixed slices, nothing past the end.
 
 use super::error::GateError;
 

@@ -1,11 +1,13 @@
-//! Documents that were made from their raw changes lately: who opens a record opens it again.
+//! Documents that were made from their raw changes lately, because a person often opens the same record
+//! again.
 //!
-//! Invariant: a document, and what became of each change, is a function of the changes, their authors and their
-//! order, and of nothing else. An entry is found by the hash of exactly these, so it can not grow stale: one
-//! change more, less, or by another author is another entry. What counts is decided before, what is shown
-//! after; neither is kept here. Only memory holds it, and [`forget`] empties that.
+//! Invariant: a document, and the result for each change, is a function of the changes, their authors and
+//! their order alone. The hash of exactly these names an entry, so an entry cannot grow stale: one change
+//! more, less, or by another author is another entry. The caller decides before which changes count, and
+//! after which content is shown; neither is kept here. The memory belongs to one replica or one server.
+//! Several members of one phone share none of it, and it is dropped with its owner.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::change::ChangeInfo;
 use super::document::{Candidate, Document};
@@ -16,51 +18,72 @@ use crate::limits::{REBUILD_REMEMBERED_BYTES_MAX, REBUILDS_REMEMBERED};
 /// The document, if a change made one, and the result for each change.
 pub(super) type Rebuilt = (Option<Arc<Document>>, Vec<Result<ChangeInfo, GateError>>);
 
-/// A batch by its hash, and what came of it.
-type Entry = Option<(Hash, Arc<Rebuilt>)>;
+/// Batches by their hash, with the result of each. The first bytes of its hash give each batch one place; a
+/// newer batch displaces an older one.
+type Entries = Vec<Option<(Hash, Arc<Rebuilt>)>>;
 
-/// One place for each batch, by the first bytes of its hash; the newer one displaces the older one.
-static RECENT: Mutex<[Entry; REBUILDS_REMEMBERED]> =
-    Mutex::new([const { None }; REBUILDS_REMEMBERED]);
+/// A bounded memory of documents. Clones share it. The default one remembers nothing.
+#[derive(Clone, Default)]
+pub struct Rebuilds(Option<Arc<Mutex<Entries>>>);
 
-/// What came of a batch, from memory or by `rebuild`. Nobody waits for the memory: while another thread is at
-/// it, the document is made.
-pub(super) fn again(batch: &[Candidate<'_>], rebuild: impl FnOnce() -> Rebuilt) -> Rebuilt {
-    let bytes: usize = batch.iter().map(|candidate| candidate.raw.len()).sum();
-    if batch.is_empty() || bytes > REBUILD_REMEMBERED_BYTES_MAX {
-        return rebuild();
-    }
-    let name = name(batch);
-    if let Some(found) = find(&name) {
-        return (*found).clone();
-    }
-    let made = rebuild();
-    put(name, Arc::new(made.clone()));
-    made
-}
-
-/// Forgets them all: when the app is put away, or what somebody wrote has to go.
-pub fn forget() {
-    if let Ok(mut recent) = RECENT.lock() {
-        recent.fill(None);
+impl std::fmt::Debug for Rebuilds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Rebuilds(..)")
     }
 }
 
-fn find(name: &Hash) -> Option<Arc<Rebuilt>> {
-    let recent = RECENT.try_lock().ok()?;
-    match &recent[place(name)] {
-        Some((known, found)) if known == name => Some(Arc::clone(found)),
-        _ => None,
+impl Rebuilds {
+    /// A memory that remembers.
+    #[must_use]
+    pub fn remembering() -> Self {
+        Self(Some(Arc::new(Mutex::new(Vec::new()))))
     }
-}
 
-fn put(name: Hash, made: Arc<Rebuilt>) {
-    if let Ok(mut recent) = RECENT.try_lock() {
+    /// The document of [`Document::rebuild`], from memory or made now. A caller never waits for the memory:
+    /// while another thread holds it, the document is made.
+    #[must_use]
+    pub fn rebuild(&self, batch: &[Candidate<'_>]) -> Rebuilt {
+        let bytes: usize = batch.iter().map(|candidate| candidate.raw.len()).sum();
+        if self.0.is_none() || batch.is_empty() || bytes > REBUILD_REMEMBERED_BYTES_MAX {
+            return Document::rebuild(batch);
+        }
+        let name = name(batch);
+        if let Some(found) = self.find(&name) {
+            return (*found).clone();
+        }
+        let made = Document::rebuild(batch);
+        self.put(name, Arc::new(made.clone()));
+        made
+    }
+
+    /// Forgets all documents, because the app is put away or written content has to be erased.
+    pub fn forget(&self) {
+        if let Some(recent) = &self.0 {
+            recent
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clear();
+        }
+    }
+
+    fn find(&self, name: &Hash) -> Option<Arc<Rebuilt>> {
+        let recent = self.0.as_ref()?.try_lock().ok()?;
+        match recent.get(place(name))? {
+            Some((known, found)) if known == name => Some(Arc::clone(found)),
+            _ => None,
+        }
+    }
+
+    fn put(&self, name: Hash, made: Arc<Rebuilt>) {
+        let Some(Ok(mut recent)) = self.0.as_ref().map(|recent| recent.try_lock()) else {
+            return;
+        };
+        recent.resize(REBUILDS_REMEMBERED, None);
         recent[place(&name)] = Some((name, made));
     }
 }
 
-/// Authors and the hashes of the changes have one length each, so the bytes of no two batches are the same.
+/// Authors and the hashes of the changes have one length each, so two batches never give the same bytes.
 fn name(batch: &[Candidate<'_>]) -> Hash {
     let mut parts = Vec::with_capacity(batch.len() * 64);
     for candidate in batch {

@@ -1,11 +1,10 @@
-//! What operations refer to: containers of the Genesis, keys, characters, and values that they replace.
+//! The references of operations: containers of the Genesis, keys, characters, and values that they replace.
 //!
-//! Automerge applies an operation whose target is not there, or is of another kind, and then writes a
-//! document that never loads again, or panics; and whether it does may depend on what else has arrived.
-//! Here every reference is looked up in the causal past of the change, so that the answer is the same on
-//! every replica.
+//! Automerge applies an operation whose target is absent or of another kind. Then it writes a document that
+//! never loads again, or panics, and the result may depend on other changes that have arrived. Here every
+//! reference is looked up in the causal past of the change, so that the answer is the same on every replica.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::change::ParsedChange;
 use super::error::{GateError, Limit};
@@ -20,6 +19,8 @@ pub(super) enum Container {
 }
 
 const ROOT: u16 = 0;
+
+const TWICE: GateError = GateError::Unsupported("one thing is written twice in one change");
 
 /// Operations in a row that are of the same kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +49,7 @@ enum What {
 pub(super) struct Shape {
     /// Actor index and counter of the operation that made it; the root map is not in here.
     containers: Vec<(usize, u64, Container)>,
-    /// Keys under which a container stands: nothing may be written there again.
+    /// Keys of the containers: a change may not write under them again.
     taken: Vec<(u16, u32)>,
     keys: HashMap<Box<str>, u32>,
 }
@@ -76,7 +77,7 @@ impl Shape {
         }
     }
 
-    /// Forgets what changes after the first `len` made.
+    /// Forgets the containers that changes after the first `len` made.
     pub(super) fn truncate(&mut self, len: usize) {
         if len == 0 {
             *self = Self::default();
@@ -101,7 +102,7 @@ pub(super) fn find(runs: &[Run], start_op: u64, counter: u64) -> Option<Run> {
     (position < run.first + run.len).then_some(*run)
 }
 
-/// The change being checked, and what is already known of it.
+/// The change being checked, with the results so far.
 struct Check<'a> {
     change: &'a ParsedChange<'a>,
     actors: &'a [Option<usize>],
@@ -110,6 +111,10 @@ struct Check<'a> {
     /// Containers that this change makes (a Genesis): counter and kind, in order.
     made: Vec<(u64, Container)>,
     taken: Vec<(u16, u32)>,
+    /// Keys that this change writes or deletes.
+    written: HashSet<(u16, u32)>,
+    /// Characters that this change deletes.
+    deleted: Vec<(u64, usize)>,
 }
 
 impl History {
@@ -127,14 +132,20 @@ impl History {
             runs: Vec::new(),
             made: Vec::new(),
             taken: Vec::new(),
+            written: HashSet::new(),
+            deleted: Vec::new(),
         };
         for (position, op) in change.ops.iter().enumerate() {
             let (container, kind) = self.target(&check, op.container)?;
             let what = match kind {
                 Container::Map => self.map_operation(&mut check, position, container, op)?,
-                Container::Text => self.text_operation(&check, position, container, op)?,
+                Container::Text => self.text_operation(&mut check, position, container, op)?,
             };
             push_run(&mut check.runs, position, container, what);
+        }
+        check.deleted.sort_unstable();
+        if check.deleted.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(TWICE);
         }
         Ok(check.runs)
     }
@@ -175,6 +186,10 @@ impl History {
         let place = (container, key);
         if self.shape.taken.contains(&place) || check.taken.contains(&place) {
             return Err(GateError::Unsupported("a container is replaced"));
+        }
+        // Only the last write would count, and a few bytes would hold thousands of the others.
+        if !check.written.insert(place) {
+            return Err(TWICE);
         }
         let preds = &check.change.preds[op.preds.clone()];
         check.in_order(preds)?;
@@ -219,7 +234,7 @@ impl History {
 
     fn text_operation(
         &self,
-        check: &Check<'_>,
+        check: &mut Check<'_>,
         position: usize,
         container: u16,
         op: &Op<'_>,
@@ -243,12 +258,16 @@ impl History {
                 if !preds.is_empty() {
                     return Err(GateError::Reference);
                 }
-                if !op.value_is_text {
-                    return Err(GateError::Unsupported("a text holds only characters"));
+                // Automerge splits no element: an edit inside a longer one would take other words with it.
+                if !op.value_is_character {
+                    return Err(GateError::Unsupported("a text holds single characters"));
                 }
                 Ok(What::Insert)
             }
-            (Action::Delete, false, Some(element)) if *preds == [element] => Ok(What::Delete),
+            (Action::Delete, false, Some(element)) if *preds == [element] => {
+                check.deleted.push((element.counter, element.actor));
+                Ok(What::Delete)
+            }
             (Action::Delete, false, _) => Err(GateError::Reference),
             _ => Err(GateError::Unsupported(
                 "texts are changed by insertion and deletion only",

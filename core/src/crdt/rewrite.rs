@@ -1,8 +1,8 @@
-//! How one text becomes another: by its differences while they are few, otherwise by replacing the part
-//! that differs.
+//! Turns one text into another: by its differences while they are few, otherwise by replacing the part that
+//! differs.
 //!
-//! The exact differences of two long texts that have little in common take seconds; what a person types
-//! at once differs in a few places, and there the exact way keeps the words of others best.
+//! The exact differences of two long texts that have little in common take seconds. A person types in a few
+//! places at once, and there the exact way keeps the words of others best.
 
 use automerge::transaction::Transactable;
 use automerge::{AutomergeError, ObjId};
@@ -35,10 +35,10 @@ pub(super) fn rewrite(
     tx.splice_text(text, start, deleted, &new.iter().collect::<String>())
 }
 
-/// Whether at most [`DIFFERENCES_MAX`] characters go or come.
+/// Whether at most [`DIFFERENCES_MAX`] characters are deleted or inserted.
 ///
-/// The forward half of Myers' greedy algorithm: `furthest[k]` is how far one gets in `old` on the diagonal
-/// `k = characters gone - characters come` with so many differences.
+/// The forward half of Myers' greedy algorithm. After so many differences, `furthest[k]` is the position
+/// reached in `old` on the diagonal `k = characters deleted - characters inserted`.
 fn differs_in_few(old: &[char], new: &[char]) -> bool {
     let most = DIFFERENCES_MAX;
     if old.len().abs_diff(new.len()) > most {

@@ -12,10 +12,10 @@ use crate::limits::{
     SAVED_TEXT_BYTES_MAX,
 };
 
-/// Heads of a saved document. Each can come from another author.
+/// Heads of a saved document. Each may have another author.
 const HEADS_MAX: usize = SAVED_ACTORS_MAX;
 
-/// Loads a saved document. Whether its changes are sound, and which they are, is for the caller to see.
+/// Loads a saved document. The caller checks which changes it holds and whether they are sound.
 pub(super) fn load(bytes: &[u8]) -> Result<Automerge, GateError> {
     count(bytes)?;
     quiet::guarded(|| Automerge::load(bytes).ok())
@@ -80,7 +80,7 @@ fn count_column(
             columns::walk(data, limit.rows, Reader::unsigned, |run| {
                 let (times, value) = match run {
                     Run::Repeat(times, value) => (times as u64, value.unwrap_or(0)),
-                    Run::Single(value) => (1, value),
+                    Run::Single(value, _) => (1, value),
                 };
                 sum = sum.saturating_add(value.saturating_mul(times));
                 bounded(sum, limit.grouped, Limit::Operations).map(drop)
@@ -100,7 +100,7 @@ fn count_column(
             columns::walk(data, limit.rows, columns::text, |run| {
                 let (times, len) = match run {
                     Run::Repeat(times, text) => (times, text.map_or(0, str::len)),
-                    Run::Single(text) => (1, text.len()),
+                    Run::Single(text, _) => (1, text.len()),
                 };
                 add_text(text_bytes, len.saturating_mul(times))
             })?;
@@ -109,7 +109,7 @@ fn count_column(
             columns::walk(data, limit.rows, Reader::unsigned, |run| {
                 let (times, meta) = match run {
                     Run::Repeat(times, meta) => (times, meta.unwrap_or(0)),
-                    Run::Single(meta) => (1, meta),
+                    Run::Single(meta, _) => (1, meta),
                 };
                 let len = usize::try_from(meta >> 4).unwrap_or(usize::MAX);
                 add_text(text_bytes, len.saturating_mul(times))

@@ -1,4 +1,4 @@
-//! Values of fields, and how they stand in a document.
+//! Values of fields, and their form in a document.
 
 use automerge::ScalarValue;
 
@@ -18,8 +18,8 @@ pub enum FieldValue {
     Position(StoredPosition),
 }
 
-/// A position in WGS-84. It is one value: two people who correct it at the same time must never get the
-/// latitude of one with the longitude of the other.
+/// A position in WGS-84. It is one value, because two people who correct it at the same time must never get
+/// the latitude of one with the longitude of the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredPosition {
     position: Position,
@@ -27,7 +27,7 @@ pub struct StoredPosition {
 }
 
 impl StoredPosition {
-    /// Takes a position as it was given; it is stored in WGS-84.
+    /// Stores a position as given, converted to WGS-84.
     #[must_use]
     pub fn of(given: Position) -> Self {
         Self {
@@ -42,14 +42,14 @@ impl StoredPosition {
         self.position
     }
 
-    /// The datum in which it was given.
+    /// The datum of the position as it was given.
     #[must_use]
     pub fn given_in(&self) -> Datum {
         self.given_in
     }
 
     /// `lat,lon,accuracy,age,datum`: units of 1e-7 degree in WGS-84, metres (empty when unknown),
-    /// milliseconds, and the datum in which it was given.
+    /// milliseconds, and the datum of the position as it was given.
     fn to_text(self) -> String {
         let (point, accuracy_m) = (self.position.point(), self.position.accuracy_m());
         format!(
@@ -83,7 +83,7 @@ impl StoredPosition {
     }
 }
 
-/// What a field takes.
+/// The kind of value that a field holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ValueKind {
     /// Words up to so many characters.
@@ -116,7 +116,7 @@ impl ValueKind {
         }
     }
 
-    /// Reads a value from a document. What is of another type, or out of range, reads as absent.
+    /// Reads a value from a document. A value of another type, or out of range, reads as absent.
     pub(super) fn read(self, scalar: &ScalarValue) -> Option<FieldValue> {
         match (self, scalar) {
             (Self::Text { chars_max }, ScalarValue::Str(text)) => {

@@ -1,4 +1,4 @@
-//! Areas: district, town, village, grid. The id stays; code, name and boundary have versions.
+//! Areas: district, town, village, grid. The id never changes; code, name and boundary have versions.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,34 +11,34 @@ use crate::domain::names::Names;
 use crate::domain::polygon::Boundary;
 use crate::id::AreaId;
 
-/// What makes a set of areas contradict itself, or a text no code.
+/// The reason why a set of areas contradicts itself, or a text is not a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AreaError {
-    /// Not 12 digits (or 15 for a grid), or a leading zero.
+    /// The code does not have 12 digits (or 15 for a grid), or begins with zero.
     #[error("area.bad_code: an area's code has 12 digits, a grid's has 15")]
     BadCode,
     /// The code's length belongs to another level.
     #[error("area.code_of_other_level: only a grid has a code of 15 digits")]
     CodeOfOtherLevel,
-    /// Not one of the four levels.
+    /// The word names none of the four levels.
     #[error("area.bad_level: a level is district, town, village or grid")]
     BadLevel,
     /// A version ends before it begins.
     #[error("area.bad_validity: a version ends before it begins")]
     BadValidity,
-    /// The parent is not known.
+    /// The parent is unknown.
     #[error("area.unknown_parent: the parent of an area is missing")]
     UnknownParent,
-    /// The parent is missing, or not of the next higher level.
+    /// The parent is missing, or is not of the next higher level.
     #[error("area.wrong_parent_level: an area's parent is of the next higher level")]
     WrongParentLevel,
     /// Another area has this code at the same time.
     #[error("area.duplicate_code: two areas have the same code at the same time")]
     DuplicateCode,
-    /// A known area can not change its level.
+    /// A known area cannot change its level.
     #[error("area.level_changed: an area keeps its level; a new level is a new area")]
     LevelChanged,
-    /// More versions or successors than the limits allow.
+    /// The area has more versions or successors than the limits allow.
     #[error("area.too_many_parts: an area has too many versions or successors")]
     TooManyParts,
 }
@@ -190,7 +190,7 @@ impl<'b, C> Decode<'b, C> for AreaCode {
     }
 }
 
-/// What an area is called and where it lies during one period.
+/// The name, code and boundary of an area during one period.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct AreaVersion {
@@ -200,13 +200,13 @@ pub struct AreaVersion {
     /// Name.
     #[n(1)]
     pub names: Names,
-    /// Boundary; an area without one is never found by position.
+    /// Boundary; `None` for an area that cannot be found by position.
     #[n(2)]
     pub boundary: Option<Boundary>,
     /// First instant of the version, ms UTC.
     #[n(3)]
     pub valid_from_ms: i64,
-    /// First instant after the version, ms UTC; none while it is in force.
+    /// First instant after the version, ms UTC; `None` while it is in force.
     #[n(4)]
     pub valid_to_ms: Option<i64>,
 }
@@ -242,7 +242,7 @@ impl AreaVersion {
     }
 }
 
-/// An area with its history, versions in order of time.
+/// An area with its history. Its versions are in order of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Area {
     pub(crate) id: AreaId,
@@ -265,7 +265,7 @@ impl Area {
         self.level
     }
 
-    /// The area above, none for a district.
+    /// The area above; `None` for a district.
     #[must_use]
     pub fn parent(&self) -> Option<AreaId> {
         self.parent
@@ -283,7 +283,7 @@ impl Area {
         &self.successors
     }
 
-    /// The newest version, whether or not it is still in force.
+    /// The newest version. It may have ended.
     #[must_use]
     pub fn newest(&self) -> &AreaVersion {
         self.versions

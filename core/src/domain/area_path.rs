@@ -1,31 +1,32 @@
-//! Where something lies, from the district down: the ancestry that permissions need.
+//! The place of a record, from the district down: the ancestry that permissions need.
 //!
-//! A path is written into a Genesis, a transfer and a grant, so that no rule of permission ever has to ask
-//! the directory. The server compares it with the directory when it accepts.
+//! A path is written into a Genesis, a transfer and a grant, so that permission rules never have to ask the
+//! directory. The server compares it with the directory when it accepts them.
 
 use serde::{Deserialize, Serialize};
 
 use super::area::AreaLevel;
 use crate::id::AreaId;
 
-/// Why ids are no path.
+/// The reason why ids are not a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AreaPathError {
-    /// None, or more than the four levels.
+    /// The list is empty, or has more than the four levels.
     #[error("area_path.length")]
     Length,
-    /// The same area on two levels.
+    /// One area is on two levels.
     #[error("area_path.repeated")]
     Repeated,
 }
 
-/// A district, optionally a town in it, a village in that and a grid in that; no gaps, no repetition.
+/// A district, optionally a town in it, a village in the town and a grid in the village. It has no gaps and
+/// no repetition.
 ///
 /// CBOR and JSON: an array of one to four area ids, district first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Vec<AreaId>", into = "Vec<AreaId>")]
 pub struct AreaPath {
-    // Unused places hold the district, so that derived equality and order see nothing else.
+    // Unused places hold the district, so that derived equality and order ignore them.
     ids: [AreaId; 4],
     len: u8,
 }
@@ -45,7 +46,7 @@ impl AreaPath {
         Ok(Self { ids: path, len })
     }
 
-    /// The same place with a more exact or other grid; `None` when the path does not reach a village.
+    /// This place with a more exact or other grid; `None` when the path does not reach a village.
     #[must_use]
     pub fn with_grid(&self, grid: AreaId) -> Option<Self> {
         let village = self.ids().get(..3)?;
@@ -94,13 +95,13 @@ impl AreaPath {
         AreaLevel::ALL[usize::from(self.len) - 1]
     }
 
-    /// Whether this place lies in the area (or is it).
+    /// Whether this place is the area or lies in it.
     #[must_use]
     pub fn contains(&self, area: AreaId) -> bool {
         self.ids().contains(&area)
     }
 
-    /// Whether this place lies in the other (or is it).
+    /// Whether this place is the other place or lies in it.
     #[must_use]
     pub fn is_within(&self, other: &Self) -> bool {
         self.ids().starts_with(other.ids())

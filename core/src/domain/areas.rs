@@ -14,19 +14,19 @@ use crate::limits::{AREA_SUCCESSORS_MAX, AREA_VERSIONS_MAX};
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct AreaEntry {
-    /// Which area.
+    /// The id of the area.
     #[n(0)]
     pub id: AreaId,
     /// Its level.
     #[n(1)]
     pub level: AreaLevel,
-    /// The area above; none for a district.
+    /// The area above; `None` for a district.
     #[n(2)]
     pub parent: Option<AreaId>,
     /// The version that this entry adds or replaces (the one with the same start).
     #[n(3)]
     pub version: AreaVersion,
-    /// Who took over, when this version ended without a next one.
+    /// The areas that took over, if this version ended without a next one.
     #[n(4)]
     pub successors: Vec<AreaId>,
 }
@@ -49,14 +49,14 @@ pub struct Areas {
 }
 
 impl Areas {
-    /// No areas yet.
+    /// An index without areas.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Adds a version, or replaces the one that starts at the same instant. A version ends at the
-    /// latest where the next one starts. Nothing changes when the entry is refused.
+    /// Adds a version, or replaces the one that starts at this instant. A version ends at the latest where
+    /// the next one starts. A refused entry changes nothing.
     pub fn apply(&mut self, entry: AreaEntry) -> Result<(), AreaError> {
         self.check(&entry)?;
         let AreaEntry {
@@ -144,13 +144,13 @@ impl Areas {
         }
     }
 
-    /// How many areas there are, dissolved ones included.
+    /// The number of areas, dissolved ones included.
     #[must_use]
     pub fn len(&self) -> usize {
         self.by_id.len()
     }
 
-    /// Whether there is none.
+    /// Whether the index is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_id.is_empty()
@@ -181,7 +181,7 @@ impl Areas {
             .map(|child| &self.by_id[child])
     }
 
-    /// The area that has this code now, or the last one that had it.
+    /// The area that has this code now, otherwise the last one that had it.
     #[must_use]
     pub fn by_code(&self, code: AreaCode) -> Option<&Area> {
         let newest_start = |area: &&Area| {
@@ -212,8 +212,8 @@ impl Areas {
         AreaPath::new(&ids).ok()
     }
 
-    /// What stands for the area at an instant (ms UTC): itself while in force, otherwise those that
-    /// took over, through any number of mergers and splits.
+    /// The areas in force for an area at an instant (ms UTC): the area while it is in force, otherwise the
+    /// areas that took over, through any number of mergers and splits.
     #[must_use]
     pub fn in_force(&self, id: AreaId, at_ms: i64) -> BTreeSet<AreaId> {
         let (mut found, mut seen, mut open) = (BTreeSet::new(), BTreeSet::new(), vec![id]);
@@ -230,14 +230,14 @@ impl Areas {
         found
     }
 
-    /// The grid that held the point at an instant (ms UTC). On a common edge the lowest id wins, so
+    /// The grid that held the point at an instant (ms UTC). On a common edge the lowest id wins, so that
     /// every replica answers alike.
     #[must_use]
     pub fn grid_at(&self, point: GeoPoint, at_ms: i64) -> Option<AreaId> {
         self.area_at(AreaLevel::Grid, point, at_ms)
     }
 
-    /// As [`Self::grid_at`] for any level.
+    /// The area of any level that held the point, with the rules of [`Self::grid_at`].
     #[must_use]
     pub fn area_at(&self, level: AreaLevel, point: GeoPoint, at_ms: i64) -> Option<AreaId> {
         let holds = |area: &&Area| {
@@ -249,8 +249,8 @@ impl Areas {
         self.of_level(level).find(holds).map(Area::id)
     }
 
-    /// The area of a level that holds the point or, failing that, the nearest within the tolerance;
-    /// at equal distance the lowest id.
+    /// The area of a level that holds the point, otherwise the nearest area within the tolerance. At equal
+    /// distance the lowest id wins.
     #[must_use]
     pub fn nearest(
         &self,

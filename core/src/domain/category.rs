@@ -1,8 +1,8 @@
 //! Categories of hazards: bilingual data with codes of our own, which an administrator can extend.
 //!
-//! The built-in table is `categories.tsv`: `code class zh en standard_code`, tab-separated; `#`
-//! starts a comment. A line without class is a class itself. The standard's small-class codes (GB/T
-//! 30428.2) are left empty: the table never invents one.
+//! The built-in table is `categories.tsv`: `code class zh en standard_code`, separated by tabs; `#` starts a
+//! comment. A line without class defines a class. The standard's small-class codes (GB/T 30428.2) are left
+//! empty, because the table never invents one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,19 +17,19 @@ use crate::limits::{CATEGORIES_MAX, CATEGORY_CODE_BYTES_MAX, CATEGORY_TABLE_BYTE
 
 const BUILT_IN: &str = include_str!("categories.tsv");
 
-/// What makes a category, or a line of a table of them, invalid.
+/// The reason why a category, or a line of a table of categories, is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CategoryError {
-    /// Not `a-z`, `0-9`, `_`, starting with a letter, or too long.
+    /// The code has other characters than `a-z`, `0-9` and `_`, does not start with a letter, or is too long.
     #[error("category.bad_code: a code is small letters, digits and _, and starts with a letter")]
     BadCode,
-    /// The class is not known, or is itself no class.
+    /// The class is unknown, or is a category.
     #[error("category.unknown_class: the class of a category does not exist")]
     UnknownClass,
     /// The code appears twice in one table.
     #[error("category.duplicate: a category appears twice")]
     Duplicate,
-    /// A class that has categories can not become a category, nor the other way round.
+    /// A class that has categories cannot become a category, and a category cannot become a class.
     #[error("category.class_changed: a class stays a class and a category a category")]
     ClassChanged,
     /// A line has fewer than four or more than five columns.
@@ -38,7 +38,7 @@ pub enum CategoryError {
     /// The standard's code is not 1 to 16 letters and digits.
     #[error("category.bad_standard_code: a standard's code is up to 16 letters and digits")]
     BadStandardCode,
-    /// More than the limits allow.
+    /// The table has more categories than the limits allow.
     #[error("category.too_many: the table has too many categories or bytes")]
     TooMany,
     /// A name is missing or too long.
@@ -136,7 +136,7 @@ pub struct Category {
     /// Its code.
     #[n(0)]
     pub code: CategoryCode,
-    /// The class it belongs to; none for a class.
+    /// The class that it belongs to; `None` for a class.
     #[n(1)]
     pub class: Option<CategoryCode>,
     /// Its name.
@@ -145,7 +145,7 @@ pub struct Category {
     /// The code of an official standard, where the deployment knows it.
     #[n(3)]
     pub standard_code: Option<String>,
-    /// Not offered for new records any more; old ones keep it.
+    /// The category is not offered for new records any more. Old records keep it.
     #[n(4)]
     pub retired: bool,
 }
@@ -156,7 +156,7 @@ pub struct Category {
 pub struct BadCategoryLine {
     /// Line number, from 1.
     pub line: usize,
-    /// What is wrong with it.
+    /// The reason for the refusal.
     pub error: CategoryError,
 }
 
@@ -165,7 +165,7 @@ pub struct BadCategoryLine {
 pub struct Categories(BTreeMap<CategoryCode, Category>);
 
 impl Categories {
-    /// Those that every deployment starts with.
+    /// The categories that every deployment starts with.
     #[must_use]
     pub fn built_in() -> Self {
         let mut categories = Self::default();
@@ -177,7 +177,7 @@ impl Categories {
         categories
     }
 
-    /// Adds a category or replaces the one with its code. Nothing changes when it is refused.
+    /// Adds a category or replaces the one with its code. A refused category changes nothing.
     pub fn apply(&mut self, category: Category) -> Result<(), CategoryError> {
         if let Some(class) = &category.class {
             let known = self.0.get(class).ok_or(CategoryError::UnknownClass)?;
@@ -203,8 +203,8 @@ impl Categories {
         Ok(())
     }
 
-    /// Merges a table in the format of this module's head; good lines are taken, bad ones come
-    /// back. A caller that wants all or nothing merges into a copy.
+    /// Merges a table in the format of this module's head. Good lines are applied, and bad lines are
+    /// returned. A caller that wants all or nothing merges into a copy.
     pub fn merge_table(&mut self, table: &str) -> Vec<BadCategoryLine> {
         if table.len() > CATEGORY_TABLE_BYTES_MAX {
             return vec![BadCategoryLine {
@@ -252,7 +252,7 @@ impl Categories {
         })
     }
 
-    /// Everything, classes before their categories.
+    /// All classes, then their categories.
     pub fn iter(&self) -> impl Iterator<Item = &Category> {
         let categories = self.0.values().filter(|category| category.class.is_some());
         self.classes().chain(categories)

@@ -42,7 +42,7 @@ macro_rules! coded_enum {
     };
 }
 
-/// An open enum: a code that this version does not know stays as `Unknown(code)` and round-trips.
+/// An open enum: an unknown code is kept as `Unknown(code)` and written back unchanged.
 macro_rules! open_coded_enum {
     ($(#[$doc:meta])* $name:ident, $ty:ty {
         $($(#[$vdoc:meta])* $variant:ident = $code:literal, $text:literal;)+
@@ -51,7 +51,7 @@ macro_rules! open_coded_enum {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum $name {
             $($(#[$vdoc])* $variant,)+
-            /// A code of a newer version. Never build it from a known code: use `from_code`.
+            /// A code of a newer version. Never build it from a known code, but use `from_code`.
             Unknown($ty),
         }
 

@@ -1,9 +1,9 @@
-//! The directory: what phones must know about a deployment besides its records.
+//! The directory: the facts about a deployment that phones need besides its records.
 //!
-//! `directory/base` carries areas, zones, units, categories and revocations; `directory/<village>`
-//! the public names of its people; `member/<id>` what has changed for one person. An entry is a
-//! CBOR array [code, byte string]: a reader that does not know a code keeps the bytes and passes
-//! them on unchanged.
+//! `directory/base` carries areas, zones, units, categories and revocations. `directory/<village>` carries
+//! the public names of the people in the village. `member/<id>` carries the changes that concern one person.
+//! An entry is a CBOR array [code, byte string]. A reader that does not know a code keeps the bytes and
+//! passes them on unchanged.
 
 use std::collections::BTreeMap;
 
@@ -33,9 +33,12 @@ pub enum DirectoryError {
     /// A category.
     #[error(transparent)]
     Category(#[from] CategoryError),
-    /// A unit or a name points at an area that is not known.
+    /// A unit or a name points at an unknown area.
     #[error("directory.unknown_area: an entry names an area that does not exist")]
     UnknownArea,
+    /// An entry has more than [`DIRECTORY_ENTRY_BYTES_MAX`] bytes, so no phone could read it.
+    #[error("directory.too_large: an entry has too many bytes")]
+    TooLarge,
 }
 
 impl DirectoryError {
@@ -47,6 +50,7 @@ impl DirectoryError {
             Self::Zone(error) => error.code(),
             Self::Category(error) => error.code(),
             Self::UnknownArea => "directory.unknown_area",
+            Self::TooLarge => "directory.too_large",
         }
     }
 }
@@ -58,7 +62,7 @@ pub struct Revocation {
     /// The device.
     #[n(0)]
     pub device: DeviceId,
-    /// Server time of the revocation, ms UTC. What the server had accepted by then stays.
+    /// Server time of the revocation, ms UTC. Envelopes that the server had accepted by then stay accepted.
     #[n(1)]
     pub revoked_at_ms: i64,
 }
@@ -68,9 +72,9 @@ pub struct Revocation {
 pub struct MemberName {
     /// The person.
     pub member: MemberId,
-    /// The public name; none once the person left or asked for erasure.
+    /// The public name; `None` once the person has left or asked for erasure.
     pub public_name: Option<String>,
-    /// The village whose directory carries it; a town or district for people who work there.
+    /// The village whose directory carries the name, or a town or district for people who work there.
     pub area: AreaId,
 }
 
@@ -105,8 +109,8 @@ impl<'b, C> Decode<'b, C> for MemberName {
     }
 }
 
-/// What somebody may read has changed, by other roles or other zones. Carried by `member/<id>` alone: the phone
-/// tells its person.
+/// The read access of a person has changed, by other roles or other zones. Only `member/<id>` carries it, and
+/// the phone tells its person.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Access {
@@ -116,10 +120,10 @@ pub struct Access {
     /// Server time of the change, ms UTC.
     #[n(1)]
     pub at_ms: i64,
-    /// Streams that may no longer be read, at most [`crate::limits::ACCESS_STREAMS_MAX`] of them.
+    /// Streams that the person may no longer read, at most [`crate::limits::ACCESS_STREAMS_MAX`] of them.
     #[n(2)]
     pub lost: Vec<StreamId>,
-    /// Streams that may be read from now on, at most as many.
+    /// Streams that the person may read from now on, at most [`crate::limits::ACCESS_STREAMS_MAX`] of them.
     #[n(3)]
     pub gained: Vec<StreamId>,
 }
@@ -139,9 +143,9 @@ pub enum DirectoryEntry {
     Revocation(Revocation),
     /// Code 6: a member's public name.
     MemberName(MemberName),
-    /// Code 8: what a person may read has changed. (7 is written by servers to say whose roles changed.)
+    /// Code 8: a change of a person's read access. (Servers write code 7 to say whose roles changed.)
     Access(Access),
-    /// An entry of a newer version, kept as it came.
+    /// An entry of a newer version, kept as received.
     Unknown {
         /// Its code.
         code: u16,
@@ -163,6 +167,15 @@ impl DirectoryEntry {
             Self::MemberName(_) => 6,
             Self::Access(_) => 8,
             Self::Unknown { code, .. } => *code,
+        }
+    }
+
+    /// Checks that phones can read the entry, because they refuse a longer one.
+    pub fn check_size(&self) -> Result<(), DirectoryError> {
+        if self.payload().len() <= DIRECTORY_ENTRY_BYTES_MAX {
+            Ok(())
+        } else {
+            Err(DirectoryError::TooLarge)
         }
     }
 
@@ -197,7 +210,7 @@ impl DirectoryEntry {
     }
 }
 
-/// Decodes a value that fills the bytes to the last one.
+/// Decodes a value. It has to fill the bytes to the last one.
 fn whole<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, DecodeError> {
     let mut decoder = Decoder::new(bytes);
     let value = decoder.decode()?;
@@ -229,7 +242,7 @@ impl<'b, C> Decode<'b, C> for DirectoryEntry {
     }
 }
 
-/// Everything that the entries say so far. A later entry replaces an earlier one of the same thing.
+/// The content of all entries so far. A later entry replaces an earlier one about the same subject.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directory {
     /// Areas.
@@ -240,19 +253,20 @@ pub struct Directory {
     pub categories: Categories,
     /// Units.
     pub units: BTreeMap<UnitId, Unit>,
-    /// Revoked devices with the server time of their revocation (ms UTC), the earliest if several.
+    /// Revoked devices with the server time of their revocation (ms UTC), the earliest if there are several.
     pub revoked: BTreeMap<DeviceId, i64>,
     /// Public names.
     pub member_names: BTreeMap<MemberId, MemberName>,
 }
 
 impl Directory {
-    /// What these entries say together, and how many of them fit nowhere. Those of the same thing are taken in
-    /// the order given; what they refer to may come later.
+    /// Builds a directory from entries, and counts the entries that fit nowhere. Entries about the same
+    /// subject are applied in the order given. An entry may refer to a later one.
     #[must_use]
     pub fn of(entries: Vec<DirectoryEntry>) -> (Self, usize) {
         let mut directory = Self::default();
-        // All else lies in areas: with these first, none has to wait and be overtaken by a later one.
+        // All other entries refer to areas. With the areas first, no other entry has to wait and be overtaken
+        // by a later one.
         let (areas, others) = entries
             .into_iter()
             .partition(|entry| matches!(entry, DirectoryEntry::Area(_)));
@@ -260,7 +274,7 @@ impl Directory {
         (directory, left)
     }
 
-    /// Takes in what fits, again and again until nothing more does; gives how many are left.
+    /// Applies the entries that fit, until no more of them fit. Returns the number of the remaining entries.
     fn settle(&mut self, mut waiting: Vec<DirectoryEntry>) -> usize {
         loop {
             let before = waiting.len();
@@ -271,8 +285,7 @@ impl Directory {
         }
     }
 
-    /// Takes one entry in. Nothing changes when it is refused; an unknown one changes nothing
-    /// either.
+    /// Applies one entry. A refused or unknown entry changes nothing.
     pub fn apply(&mut self, entry: DirectoryEntry) -> Result<(), DirectoryError> {
         match entry {
             DirectoryEntry::Area(entry) => self.areas.apply(entry)?,

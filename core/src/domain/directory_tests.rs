@@ -168,7 +168,7 @@ fn flipped_bits_never_panic() {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
             if let Ok(read) = minicbor::decode::<DirectoryEntry>(&flipped) {
-                // Whatever still decodes may be refused, but must not panic.
+                // Bytes that still decode may be refused, but must not panic.
                 let _ = Directory::default().apply(read);
                 decoded += 1;
             }

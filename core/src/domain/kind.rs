@@ -1,13 +1,13 @@
-//! What a record is, who it is meant for, and where it came from.
+//! The kind, audience and source of a record.
 
 open_coded_enum! {
     /// The kind of a record. Codes 4 to 7, 9 and 10 are kept for dispute, visit, task, patrol, notice, shift.
     RecordKind, u8 {
-        /// 隐患: something that may hurt somebody.
+        /// 隐患: a danger that may hurt people.
         Hazard = 1, "hazard";
-        /// 线索: something that may be an offence.
+        /// 线索: an observation that may be an offence.
         Tip = 2, "tip";
-        /// 求助: somebody needs help.
+        /// 求助: a person needs help.
         Request = 3, "request";
         /// 场所: shop, building, fire lane, rental flat, school.
         Place = 8, "place";
@@ -15,25 +15,25 @@ open_coded_enum! {
 }
 
 coded_enum! {
-    /// Who reads a record. It never changes: another audience is another, linked record.
+    /// The readers of a record. The audience never changes. Another audience means another, linked record.
     Audience, u8 {
-        /// The workers of the area, its creator, its team, and whoever it is dispatched to.
+        /// Workers of the area, creator, team, and the parties that the record is dispatched to.
         Staff = 1, "staff";
-        /// Only its creator, those named, whoever it is dispatched to, and the command room.
+        /// Creator, named people, the parties that the record is dispatched to, and the command room.
         Restricted = 2, "restricted";
     }
 }
 
 open_coded_enum! {
-    /// Where a record came from.
+    /// The source of a record.
     Source, u8 {
         /// Written by an enrolled person.
         Member = 1, "member";
-        /// By a resident through a posted code.
+        /// Written by a resident through a posted code.
         ResidentCode = 2, "resident_code";
-        /// 110 分流: a call that is no police matter.
+        /// 110 分流: a call that is not a police matter.
         Diverted110 = 3, "diverted_110";
-        /// By another system.
+        /// Written by another system.
         Api = 4, "api";
         /// Found while doing a task.
         Task = 5, "task";

@@ -1,63 +1,68 @@
-//! Who may do what: one pure function over one table, deny by default.
+//! Permissions: one pure function over one table. An action is denied unless the table permits it.
 //!
-//! It reads the author's grant and the state that the author had seen, never content, directory, clock or
-//! receipts, so that every replica answers alike. Whether a move is *possible* in a stage is another question
-//! (`case::guard`).
+//! The function reads the author's grant and the state that the author had seen, and never content,
+//! directory, clock or receipts. So every replica answers alike. `case::guard` decides whether a move is
+//! *possible* in a stage.
 
 pub mod choice;
+mod readership;
 pub mod table;
 
 #[cfg(test)]
 mod tests;
 
+pub use self::readership::Readership;
 use self::table::{Cell, Row, cell, row_of};
 use super::case::payload::Partner;
 use super::case::{AssignmentState, CaseState, Event, GenesisFacts, Move, OnBehalfOf, Party};
-use super::{Audience, Grant, RecordKind, Role, Scope};
+use super::{Audience, Grant, RecordKind, Role, Scope, Source};
 use crate::id::{MemberId, UnitId};
 
-/// Why somebody may not.
+/// The reason why an action is denied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
-    /// The role has no such right.
+    /// The role has no permission for the action.
     #[error("may.role")]
     Role,
     /// The record is not in the area, zone or unit of the role.
     #[error("may.elsewhere")]
     Elsewhere,
-    /// It is not assigned to the author or its unit.
+    /// The record is not assigned to the author or its unit.
     #[error("may.not_assigned")]
     NotAssigned,
-    /// It is not the author's own record, or no longer: it has been accepted.
+    /// The record is not the author's own, or is not any more, because it has been accepted.
     #[error("may.not_own")]
     NotOwn,
-    /// It is not a record of the author's team, or reaches beyond the team.
+    /// The record is not one of the author's team, or the move reaches beyond the team.
     #[error("may.not_team")]
     NotTeam,
-    /// The author can not read it.
+    /// The author cannot read the record.
     #[error("may.not_readable")]
     NotReadable,
-    /// Nobody judges one's own work.
+    /// The author had worked on the case, and people may not judge their own work.
     #[error("may.own_work")]
     OwnWork,
-    /// The responsible party does not judge.
+    /// The author belongs to the responsible party, which may not judge.
     #[error("may.responsible_party")]
     ResponsibleParty,
-    /// Nobody acts here on behalf of that party.
+    /// The author may not act on behalf of that party here.
     #[error("may.on_behalf")]
     OnBehalf,
-    /// Only the server's own author names a rule, and it always does.
+    /// Only the server's own author makes automatic moves, and it makes only those.
     #[error("may.rule")]
     Rule,
     /// This kind of record has no lifecycle.
     #[error("may.not_a_case")]
     NotACase,
-    /// A kind or event of a newer version.
+    /// The role does not receive reports of this source.
+    #[error("may.source")]
+    Source,
+    /// The kind, role or event belongs to a newer version.
     #[error("may.newer")]
     Newer,
 }
 
-/// Who wants to act, under which of its grants.
+/// The person who wants to act, and the grant to act under.
 #[derive(Debug, Clone, Copy)]
 pub struct Actor<'a> {
     /// The person; `None` for the server's own author.
@@ -68,7 +73,7 @@ pub struct Actor<'a> {
     pub units: &'a [UnitId],
 }
 
-/// What somebody wants to do.
+/// The action that a person wants to take.
 #[derive(Debug, Clone, Copy)]
 pub enum Action<'a> {
     /// Make a record.
@@ -83,13 +88,17 @@ pub enum Action<'a> {
         state: &'a CaseState,
         /// The move.
         event: &'a Event,
-        /// For whom, if not for oneself.
+        /// The party that the move is made for, if the author acts on behalf of another.
         on_behalf_of: Option<&'a OnBehalfOf>,
     },
 }
 
-/// Whether the actor may do it.
+/// Whether the actor may take the action. [`Denied::Newer`] means that only a newer version can answer,
+/// because this version does not know the role, the kind of record, or the event.
 pub fn may(actor: &Actor<'_>, action: &Action<'_>) -> Result<(), Denied> {
+    if matches!(actor.grant.role, Role::Unknown(_)) {
+        return Err(Denied::Newer);
+    }
     match action {
         Action::Report(facts) => may_report(actor, facts),
         Action::Read(state) => {
@@ -124,6 +133,7 @@ impl Denied {
             Self::OnBehalf => "may.on_behalf",
             Self::Rule => "may.rule",
             Self::NotACase => "may.not_a_case",
+            Self::Source => "may.source",
             Self::Newer => "may.newer",
         }
     }
@@ -143,12 +153,23 @@ fn may_report(actor: &Actor<'_>, facts: &GenesisFacts) -> Result<(), Denied> {
         cell(Row::Report, actor.grant.role) == Cell::Yes,
         Denied::Role,
     )?;
+    deny_unless(may_claim(actor.grant.role, facts.source), Denied::Source)?;
     if let Scope::Area(area) = &actor.grant.scope {
         deny_unless(area.district() == facts.home.district(), Denied::Elsewhere)?;
     }
     match facts.team {
         Some(team) => deny_unless(actor.units.contains(&team), Denied::NotTeam),
         None => Ok(()),
+    }
+}
+
+/// Whether a role may claim this source for a report. Calls arrive at the command room, and other systems
+/// report through the server.
+fn may_claim(role: Role, source: Source) -> bool {
+    match source {
+        Source::Member | Source::Task | Source::Unknown(_) => true,
+        Source::Diverted110 => matches!(role, Role::Dispatcher | Role::System),
+        Source::ResidentCode | Source::Api => role == Role::System,
     }
 }
 
@@ -160,7 +181,7 @@ fn may_do(
 ) -> Result<(), Denied> {
     known_kind(state.facts.kind)?;
     let movement = event.movement().ok_or(Denied::Newer)?;
-    if state.frozen && !movement.is_talk() {
+    if state.frozen && !movement.is_always_possible() {
         return Err(Denied::Newer);
     }
     deny_unless(
@@ -168,10 +189,8 @@ fn may_do(
         Denied::NotACase,
     )?;
     let row = row_of(movement);
-    if matches!(row, Row::Triage | Row::Dispatch | Row::Escalate) {
-        let by_system = actor.grant.role == Role::System;
-        deny_unless(by_system == event.rule().is_some(), Denied::Rule)?;
-    }
+    let by_system = actor.grant.role == Role::System;
+    deny_unless(by_system == event.is_automatic(), Denied::Rule)?;
     if let Some(behalf) = on_behalf_of {
         return may_on_behalf(actor, state, event, row, behalf);
     }
@@ -195,11 +214,12 @@ fn may_on_behalf(
     let allowed = cell(row, actor.grant.role) == Cell::AssignedOrBehalf;
     deny_unless(allowed, Denied::OnBehalf)?;
     deny_unless(in_scope(actor, state), Denied::Elsewhere)?;
+    deny_unless(readable(actor, state), Denied::NotReadable)?;
     let of = event.assignment().and_then(|id| state.assignment(id));
     deny_unless(of.is_some_and(|a| a.to == behalf.party), Denied::OnBehalf)
 }
 
-/// Whether the row's cell for the actor's role holds for this record.
+/// Whether the condition in the row's cell for the actor's role is true for this record.
 fn holds(
     actor: &Actor<'_>,
     state: &CaseState,
@@ -237,12 +257,11 @@ fn holds(
     }
 }
 
-/// A team lead moves things within the team only.
+/// A team lead moves records only within the team, to the team as a whole. A record does not show whether a
+/// single person belongs to the team, and a person who is made responsible reads the record.
 fn within_team(actor: &Actor<'_>, event: &Event) -> Result<(), Denied> {
-    let inside = |party: &Party| match party {
-        Party::Unit(unit) => actor.grant.scope.unit() == Some(*unit),
-        Party::Member(_) => true,
-    };
+    let team = actor.grant.scope.unit().map(Party::Unit);
+    let inside = |party: &Party| team == Some(*party);
     let allowed = match event {
         Event::Dispatch(dispatch) => inside(&dispatch.to),
         Event::Share(share) => match &share.with {
@@ -266,34 +285,14 @@ fn not_own_work(actor: &Actor<'_>, state: &CaseState) -> Result<(), Denied> {
     )
 }
 
-/// Who reads: whoever created it, is named, has it assigned or shares the team; of staff records also
-/// whoever the table says; of restricted ones also the dispatchers of the place.
 fn readable(actor: &Actor<'_>, state: &CaseState) -> bool {
-    let named = actor
-        .member
-        .is_some_and(|member| state.facts.named.contains(&member));
-    if own(actor, state) || named || state.is_party(actor.member, actor.units) {
-        return true;
-    }
-    let role = actor.grant.role;
-    if state.facts.audience == Audience::Restricted {
-        return role == Role::System || role == Role::Dispatcher && in_scope(actor, state);
-    }
-    if state
-        .facts
-        .team
-        .is_some_and(|team| actor.units.contains(&team))
-    {
-        return true;
-    }
-    match cell(Row::Read, role) {
-        Cell::Yes => true,
-        Cell::In | Cell::OwnOrIn => in_scope(actor, state),
-        Cell::Place => in_place(actor, state),
-        Cell::Village => in_village(actor, state),
-        Cell::Team => of_team(actor, state),
-        _ => false,
-    }
+    Readership::of(state).admits(actor)
+}
+
+/// Whether the grant names a single grid. The feed has no stream of one grid, so in one grid only roles that
+/// read the whole village can read records.
+fn in_one_grid(actor: &Actor<'_>) -> bool {
+    matches!(&actor.grant.scope, Scope::Area(area) if area.grid().is_some())
 }
 
 fn own(actor: &Actor<'_>, state: &CaseState) -> bool {
@@ -342,8 +341,8 @@ pub fn opens_for_reporter(role: Role) -> bool {
     matches!(role, Role::Dispatcher | Role::Handler)
 }
 
-/// Every move that the actor might make now, as far as permission goes, for the buttons of an app: moves
-/// whose row the role has at all. The event itself decides.
+/// Every move that the role has any permission for, for the buttons of an app. Whether the role may make it
+/// is decided for each event.
 #[must_use]
 pub fn moves_of(role: Role) -> Vec<Move> {
     Move::ALL

@@ -7,8 +7,8 @@
 //!             may::may  (table of role × action)  +  case::table (state × move)
 //! ```
 //!
-//! **Invariants.** Same entries and verdicts → same state, in whatever order they are given. No rule reads
-//! content, directory, clock or receipts. Nothing is permitted that no table names.
+//! **Invariants.** Same entries and verdicts → same state, in any order. Rules never read content, directory,
+//! clock or receipts. An action is denied unless a table permits it.
 //!
 //! **Not here:** bytes of envelopes (`wire`), signatures (`trust`), content documents (`crdt`).
 
@@ -20,11 +20,13 @@ pub mod areas;
 pub mod bulletin;
 pub mod case;
 pub mod category;
+pub mod civil;
 pub mod directory;
 mod fixed_math;
 pub mod kind;
 pub mod may;
 pub mod names;
+pub mod notification;
 pub mod point;
 pub mod polygon;
 pub mod position;

@@ -1,20 +1,20 @@
-//! A name in Chinese, which everything has, and in English where somebody gave one.
+//! A name in Chinese, which is always present, and in English where it is known.
 
 use minicbor::decode::{Decoder, Error as DecodeError};
 use minicbor::encode::{Encoder, Error as EncodeError, Write};
 
 use crate::limits::NAME_BYTES_MAX;
 
-/// A text that can not be a name.
+/// The reason why a text is refused as a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Nothing but white space.
+    /// The text has only white space.
     #[error("name.empty: a name is missing")]
     Empty,
-    /// More bytes than `limits::NAME_BYTES_MAX`.
+    /// The text has more bytes than `limits::NAME_BYTES_MAX`.
     #[error("name.too_long: a name has {0} bytes, the limit is {NAME_BYTES_MAX}")]
     TooLong(usize),
-    /// A control character such as a line break.
+    /// The text has a control character such as a line break.
     #[error("name.control_character: a name contains a line break or control character")]
     ControlCharacter,
 }
@@ -31,7 +31,7 @@ impl NameError {
     }
 }
 
-/// Checks one name and takes white space off its ends.
+/// Checks one name and removes white space at its ends.
 pub fn checked_name(text: &str) -> Result<String, NameError> {
     let text = text.trim();
     if text.is_empty() {
@@ -54,7 +54,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// Checks both names; an empty English one counts as none.
+    /// Checks both names. An empty English name counts as none.
     pub fn new(zh: &str, en: Option<&str>) -> Result<Self, NameError> {
         let en = en.filter(|text| !text.trim().is_empty());
         Ok(Self {
@@ -69,7 +69,7 @@ impl Names {
         &self.zh
     }
 
-    /// The English name, or the Chinese one where there is none.
+    /// The English name, or the Chinese one where no English name is known.
     #[must_use]
     pub fn en(&self) -> &str {
         self.en.as_deref().unwrap_or(&self.zh)

@@ -75,6 +75,41 @@ impl GeoPoint {
         (x * x + y * y).sqrt()
     }
 
+    /// Metres of 1e-7 degree northwards and eastwards, on a flat map around `self`.
+    #[must_use]
+    pub fn metres_per_e7(self) -> (f64, f64) {
+        (METRES_PER_E7, METRES_PER_E7 * cos_deg(self.lat()))
+    }
+
+    /// The box that holds everything within a distance, cut at the poles and at the 180th meridian.
+    #[must_use]
+    pub fn around(self, radius_m: u32) -> BoundingBox {
+        let (north_m, east_m) = self.metres_per_e7();
+        let reach = |metres_per_e7: f64, max_e7: i32| {
+            let e7 = (f64::from(radius_m) / metres_per_e7)
+                .ceil()
+                .min(f64::from(max_e7));
+            #[expect(clippy::cast_possible_truncation, reason = "at most 3.6e9, as an i64")]
+            let e7 = e7 as i64 + 1;
+            e7
+        };
+        let (lat_max, lon_max) = (90 * E7_PER_DEGREE, 180 * E7_PER_DEGREE);
+        let within = |value: i32, by: i64, max: i32| {
+            let moved = i64::from(value).saturating_add(by);
+            let bound = moved.clamp(-i64::from(max), i64::from(max));
+            i32::try_from(bound).unwrap_or(value)
+        };
+        let (lat, lon) = (reach(north_m, lat_max), reach(east_m.max(1e-9), lon_max));
+        let corner = |sign: i64| Self {
+            lat_e7: within(self.lat_e7, sign * lat, lat_max),
+            lon_e7: within(self.lon_e7, sign * lon, lon_max),
+        };
+        BoundingBox {
+            min: corner(-1),
+            max: corner(1),
+        }
+    }
+
     /// Metres east and north from `self` to `other`.
     pub(crate) fn offset_m(self, other: Self) -> (f64, f64) {
         let east = f64::from(other.lon_e7) - f64::from(self.lon_e7);

@@ -1,12 +1,10 @@
 //! Points and polygons on the map, in integers of 1e-7 degree WGS-84.
 //!
-//! Whether a point lies in a polygon is decided in exact integer arithmetic: phone and server
-//! always agree, to the last unit. A point on a ring belongs to the polygon. Polygons that cross
-//! the 180th meridian are not supported.
+//! Points are tested in exact integer arithmetic, so phone and server always agree to the last unit. A point
+//! on a ring belongs to the polygon. Polygons that cross the 180th meridian are not supported.
 //!
-//! That rings do not cross themselves or each other is checked where polygons enter the system
-//! (import); here a ring is read by the even-odd rule, so that even a bad one gives every replica
-//! the same answer.
+//! The import checks that rings do not cross each other or their own sides. This module reads a ring by the
+//! even-odd rule, so that even a bad ring gives every replica the same answer.
 
 use minicbor::decode::{Decoder, Error as DecodeError};
 use minicbor::encode::{Encoder, Error as EncodeError, Write};
@@ -14,25 +12,25 @@ use minicbor::encode::{Encoder, Error as EncodeError, Write};
 pub use crate::domain::point::{BoundingBox, E7_PER_DEGREE, GeoPoint};
 use crate::limits::{AREA_POLYGONS_MAX, AREA_RING_POINTS_MAX, AREA_RINGS_MAX};
 
-/// What is wrong with a point or a polygon.
+/// The reason why a point or a polygon is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PolygonError {
-    /// Latitude beyond ±90° or longitude beyond ±180°.
+    /// The latitude is beyond ±90°, or the longitude is beyond ±180°.
     #[error("polygon.out_of_range: a coordinate is outside ±90° latitude or ±180° longitude")]
     OutOfRange,
     /// The last point of a ring is not its first.
     #[error("polygon.unclosed_ring: a ring does not end where it began")]
     UnclosedRing,
-    /// Fewer than four points, counting the closing one.
+    /// The ring has fewer than four points, counting the closing one.
     #[error("polygon.too_few_points: a ring has {0} points, it needs at least 4")]
     TooFewPoints(usize),
-    /// More points than `limits::AREA_RING_POINTS_MAX`.
+    /// The ring has more points than `limits::AREA_RING_POINTS_MAX`.
     #[error("polygon.too_many_points: a ring has more than {AREA_RING_POINTS_MAX} points")]
     TooManyPoints,
-    /// More rings or polygons than the limits allow.
+    /// The boundary has more rings or polygons than the limits allow.
     #[error("polygon.too_many_parts: a boundary has too many polygons or rings")]
     TooManyParts,
-    /// No polygon at all.
+    /// The boundary has no polygon.
     #[error("polygon.empty: a boundary has no polygon")]
     Empty,
 }
@@ -52,7 +50,7 @@ impl PolygonError {
     }
 }
 
-/// Where a point lies relative to a ring, polygon or boundary.
+/// The place of a point relative to a ring, polygon or boundary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Location {
     /// Outside.
@@ -68,7 +66,7 @@ pub enum Location {
 pub struct Ring(Vec<GeoPoint>);
 
 impl Ring {
-    /// A ring from its points, the last of which repeats the first.
+    /// A ring from its points. The last point repeats the first.
     pub fn from_closed(mut points: Vec<GeoPoint>) -> Result<Self, PolygonError> {
         if points.len() < 4 {
             return Err(PolygonError::TooFewPoints(points.len()));
@@ -134,7 +132,7 @@ pub struct Polygon {
 }
 
 impl Polygon {
-    /// Where the point lies.
+    /// The place of the point.
     #[must_use]
     pub fn locate(&self, point: GeoPoint) -> Location {
         let outer = self.outer.locate(point);
@@ -191,7 +189,7 @@ impl Boundary {
         self.bounds
     }
 
-    /// Where the point lies; the box is looked at first.
+    /// The place of the point. The box is tested first.
     #[must_use]
     pub fn locate(&self, point: GeoPoint) -> Location {
         if !self.bounds.contains(point) {

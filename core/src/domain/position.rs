@@ -1,13 +1,13 @@
 //! Positions of phones and maps: range checks, datum conversion, rounding for the bulletin.
 //!
-//! Chinese maps and many phones do not use WGS-84: GCJ-02 is shifted by some hundred metres, BD-09
-//! by about a kilometre more. The author's phone converts once, and records carry the WGS-84
-//! integers, so nothing that replicas must agree on depends on the conversion. It uses `+ - * /
-//! sqrt` only (`fixed_math`), so it gives the same bits on every machine all the same.
+//! Chinese maps and many phones do not use WGS-84. GCJ-02 is shifted by some hundred metres, and BD-09 by
+//! about a kilometre more. The author's phone converts once, and records carry the WGS-84 integers, so
+//! replicas agree without the conversion. The conversion uses only `+ - * / sqrt` (`fixed_math`), so it gives
+//! the same bits on every machine all the same.
 //!
-//! The formulas of GCJ-02 and BD-09 are the publicly known reverse-engineered ones; nothing is
-//! shifted outside 72.004-137.8347° E, 0.8293-55.8271° N. The inverse is iterated and returns to
-//! the start within 0.5 m (tested: a few centimetres).
+//! The formulas of GCJ-02 and BD-09 are the publicly known reverse-engineered ones. Points outside
+//! 72.004-137.8347° E, 0.8293-55.8271° N are not shifted. The inverse is iterated and returns to the start
+//! within 0.5 m (tested: a few centimetres).
 
 use std::f64::consts::PI;
 
@@ -19,25 +19,25 @@ use crate::domain::fixed_math::sin_pi;
 use crate::domain::polygon::GeoPoint;
 use crate::limits::{POSITION_ACCURACY_M_MAX, POSITION_FIX_AGE_MS_MAX};
 
-/// A position less accurate than this (metres) lets the person confirm the grid.
+/// Above this radius (metres), the app lets the person confirm the grid.
 pub const CONFIRM_ACCURACY_M: u32 = 50;
 /// Grid of rounded positions in the bulletin: 1e-3 degree, about 100 m.
 const BULLETIN_STEP_E7: i32 = 10_000;
 /// Semi-major axis (m) and squared eccentricity of the Krasovsky ellipsoid that GCJ-02 uses.
 const KRASOVSKY: (f64, f64) = (6_378_245.0, 0.006_693_421_622_965_943);
-/// Steps of the inverse; each divides the error by more than 100.
+/// Steps of the inverse. Each step divides the error by more than 100.
 const INVERSE_STEPS: usize = 8;
 
-/// What is wrong with a position.
+/// The reason why a position is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PositionError {
-    /// Latitude beyond ±90°, longitude beyond ±180°, or no number at all.
+    /// The latitude is beyond ±90°, the longitude is beyond ±180°, or one of them is not a number.
     #[error("position.out_of_range: latitude is within ±90°, longitude within ±180°")]
     OutOfRange,
-    /// Accuracy above `limits::POSITION_ACCURACY_M_MAX`.
+    /// The accuracy is above `limits::POSITION_ACCURACY_M_MAX`.
     #[error("position.bad_accuracy: the accuracy is beyond {POSITION_ACCURACY_M_MAX} m")]
     BadAccuracy,
-    /// Age above `limits::POSITION_FIX_AGE_MS_MAX`.
+    /// The age is above `limits::POSITION_FIX_AGE_MS_MAX`.
     #[error("position.too_old: the fix is too old to be a position")]
     TooOld,
 }
@@ -58,7 +58,7 @@ impl PositionError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
 #[cbor(index_only)]
 pub enum Datum {
-    /// GPS and everything stored.
+    /// GPS and all stored positions.
     #[default]
     #[n(0)]
     Wgs84,
@@ -71,7 +71,7 @@ pub enum Datum {
 }
 
 impl Datum {
-    /// All of them.
+    /// All datums.
     pub const ALL: [Self; 3] = [Self::Wgs84, Self::Gcj02, Self::Bd09];
 
     /// The word for files and APIs.
@@ -115,7 +115,7 @@ impl Datum {
     }
 }
 
-/// Where somebody was, with what is known about the quality of the fix.
+/// The place of a phone, with the known quality of the fix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Position {
     point: GeoPoint,
@@ -125,8 +125,8 @@ pub struct Position {
 }
 
 impl Position {
-    /// A position from units of 1e-7 degree. `accuracy_m` is the radius that the device claims,
-    /// none when it claims nothing; `fix_age_ms` is how old the fix was when it was used.
+    /// A position from units of 1e-7 degree. `accuracy_m` is the radius that the device claims, and `None` if
+    /// it claims none. `fix_age_ms` is the age of the fix when it was used.
     pub fn new(
         lat_e7: i32,
         lon_e7: i32,
@@ -149,7 +149,7 @@ impl Position {
         })
     }
 
-    /// As [`Self::new`], from degrees; what is no number is out of range.
+    /// A position from degrees, checked as in [`Self::new`]. A value that is not a number is out of range.
     pub fn from_degrees(
         lat: f64,
         lon: f64,
@@ -191,7 +191,7 @@ impl Position {
         self.fix_age_ms
     }
 
-    /// The same position in WGS-84, which is what records carry.
+    /// The position in WGS-84, as records carry it.
     #[must_use]
     pub fn to_wgs84(&self) -> Self {
         Self {
@@ -207,15 +207,15 @@ impl Position {
         self.datum.to_wgs84(self.point)
     }
 
-    /// Whether the person must confirm the grid: worse than 50 m, or of unknown accuracy.
+    /// Whether the person must confirm the grid, because the accuracy is unknown or worse than 50 m.
     #[must_use]
     pub fn needs_confirmation(&self) -> bool {
         self.accuracy_m
             .is_none_or(|metres| metres > CONFIRM_ACCURACY_M)
     }
 
-    /// The WGS-84 point rounded to 1e-3 degree (about 100 m), as the bulletin shows it: everybody
-    /// in the village reads that, so it names no door.
+    /// The WGS-84 point rounded to 1e-3 degree (about 100 m) for the bulletin. Every person in the village
+    /// reads the bulletin, so the point must not show a single door.
     #[must_use]
     pub fn rounded_for_bulletin(&self) -> GeoPoint {
         let round =
@@ -312,8 +312,8 @@ fn gcj02_to_wgs84(point: LatLon) -> LatLon {
     guess
 }
 
-/// The rotation and stretching of BD-09: by an angle of some microradians and a factor near 1, both
-/// of which depend on the GCJ-02 point. Returns (factor shift, angle).
+/// The rotation and stretching of BD-09, by an angle of some microradians and a factor near 1. Both depend on
+/// the GCJ-02 point. Returns (factor shift, angle).
 fn bd09_terms((lat, lon): LatLon) -> (f64, f64) {
     // sin(lat · π·3000/180) and cos(lon · π·3000/180).
     let stretch = 0.000_02 * sin_pi(lat * 3000.0 / 180.0);

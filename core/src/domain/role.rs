@@ -1,4 +1,4 @@
-//! Roles, and the area, zone or unit in which one is held.
+//! Roles, and the area, zone or unit that a role is held in.
 
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use super::AreaPath;
 use crate::id::{AreaId, UnitId, ZoneId};
 
 open_coded_enum! {
-    /// What somebody is. A role of a newer version may nothing here.
+    /// The role of a person. A role of a newer version has no permissions here.
     Role, u8 {
         /// 义警 / 志愿者
         Volunteer = 1, "volunteer";
@@ -33,12 +33,12 @@ open_coded_enum! {
         Supervisor = 11, "supervisor";
         /// 区级负责人
         DistrictLead = 12, "district_lead";
-        /// The server as an author of its own: automatic moves from rules.
+        /// The server as an author of its own, for automatic moves from rules.
         System = 13, "system";
     }
 }
 
-/// Where a role is held.
+/// The scope of a role.
 ///
 /// CBOR: `[1, path]`, `[2, zone, [areas]]`, `[3, unit]`.
 #[derive(
@@ -56,7 +56,7 @@ pub enum Scope {
         /// The zone.
         #[n(0)]
         zone: ZoneId,
-        /// What it covers: areas of any level.
+        /// The areas of the zone, of any level.
         #[n(1)]
         areas: Vec<AreaId>,
     },
@@ -71,10 +71,10 @@ pub enum Scope {
 )]
 #[cbor(array)]
 pub struct Grant {
-    /// What.
+    /// The role.
     #[n(0)]
     pub role: Role,
-    /// Where.
+    /// The area, zone or unit that the role is held in.
     #[n(1)]
     pub scope: Scope,
 }
@@ -90,7 +90,7 @@ impl Scope {
         }
     }
 
-    /// The unit, when the role is held in one.
+    /// The unit, if the role is held in one.
     #[must_use]
     pub fn unit(&self) -> Option<UnitId> {
         match self {

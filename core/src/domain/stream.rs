@@ -14,23 +14,26 @@ use crate::id::{AreaId, MemberId, ParseIdError, UnitId, ZoneId};
 
 /// The name of a stream.
 ///
-/// Bytes: one kind byte and, but for the directory's base, the 16 bytes of an id. CBOR: a byte string of them.
+/// Bytes: one kind byte, then the 16 bytes of an id (the directory's base has none). CBOR: these bytes as a
+/// byte string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StreamId {
     /// All staff records of a village, or of a town itself.
     AreaStaff(AreaId),
     /// Records of a department or team.
     Unit(UnitId),
-    /// Records dispatched to, shared with or created by somebody; losses of whole streams.
+    /// Records dispatched to, shared with or created by a person; losses of whole streams.
     Member(MemberId),
     /// All staff records of a zone that has its own people.
     Zone(ZoneId),
-    /// What everybody enrolled in a village may see.
+    /// The bulletins for every person enrolled in a village.
     Bulletin(AreaId),
     /// Areas, units, templates, rules and revocations.
     DirectoryBase,
     /// The public names of a village's people.
     DirectoryVillage(AreaId),
+    /// The restricted records of a village, or of a town itself, for the dispatchers in charge of it.
+    Command(AreaId),
 }
 
 impl StreamId {
@@ -43,6 +46,7 @@ impl StreamId {
             Self::Bulletin(id) => (5, Some(&id.0)),
             Self::DirectoryBase => (6, None),
             Self::DirectoryVillage(id) => (7, Some(&id.0)),
+            Self::Command(id) => (8, Some(&id.0)),
         }
     }
 
@@ -70,26 +74,27 @@ impl StreamId {
             4 => Self::Zone(ZoneId(id)),
             5 => Self::Bulletin(AreaId(id)),
             7 => Self::DirectoryVillage(AreaId(id)),
+            8 => Self::Command(AreaId(id)),
             _ => return None,
         })
     }
 }
 
-/// What streams depend on and a record does not say: zones with people of their own, command rooms, and the
-/// areas below an area. The caller answers from its directory.
+/// The facts that streams depend on and a record does not hold: zones with people of their own, and the areas
+/// below an area. The caller answers from its directory.
 pub trait Routing {
     /// Zones with people of their own that cover this place.
     fn zones_of(&self, place: &AreaPath) -> Vec<ZoneId>;
-    /// The unit of the command room that is in charge of this place.
-    fn command_room_of(&self, place: &AreaPath) -> Option<UnitId>;
-    /// Towns and villages below this area, not itself.
+    /// Towns and villages below this area, without the area.
     fn towns_and_villages_under(&self, area: &AreaPath) -> Vec<(AreaLevel, AreaId)>;
 }
 
 /// The streams that a record is in.
 ///
-/// A staff record: each responsible village (or town), its zones, its team, everybody it is assigned to, its
-/// creator. A restricted one: its creator, everybody named or assigned, and the command room; no area stream.
+/// A staff record is in the streams of each responsible village (or town), its zones, its team, its parties
+/// and its creator. A restricted record is in the streams of its creator, the people named or assigned, and
+/// the dispatchers in charge, and in no stream of other people of the area. So the readers of these streams
+/// are the people whom [`super::may`] lets read.
 #[must_use]
 pub fn streams_of(state: &CaseState, routing: &dyn Routing) -> BTreeSet<StreamId> {
     let mut streams = BTreeSet::new();
@@ -111,23 +116,23 @@ pub fn streams_of(state: &CaseState, routing: &dyn Routing) -> BTreeSet<StreamId
             Party::Member(member) => StreamId::Member(member),
         });
     }
-    if state.facts.audience == Audience::Restricted {
-        let rooms = state
-            .areas()
-            .filter_map(|place| routing.command_room_of(&place));
-        streams.extend(rooms.map(StreamId::Unit));
-        return streams;
+    let restricted = state.facts.audience == Audience::Restricted;
+    if !restricted {
+        streams.extend(state.facts.team.map(StreamId::Unit));
     }
-    streams.extend(state.facts.team.map(StreamId::Unit));
     for place in state.areas() {
         let area = place.village().or(place.town()).unwrap_or(place.district());
+        if restricted {
+            streams.insert(StreamId::Command(area));
+            continue;
+        }
         streams.insert(StreamId::AreaStaff(area));
         streams.extend(routing.zones_of(&place).into_iter().map(StreamId::Zone));
     }
     streams
 }
 
-/// The streams that somebody may read, by all its grants together.
+/// The streams that a person may read, by all its grants together.
 #[must_use]
 pub fn readable_streams(
     member: MemberId,
@@ -176,6 +181,9 @@ fn of_area(streams: &mut BTreeSet<StreamId>, role: Role, area: &AreaPath, routin
         Cell::Village | Cell::Yes => true,
         _ => false,
     };
+    if whole && role == Role::Dispatcher {
+        streams.extend(staff.iter().copied().map(StreamId::Command));
+    }
     if reads {
         streams.extend(staff.into_iter().map(StreamId::AreaStaff));
     }
@@ -195,6 +203,7 @@ impl fmt::Display for StreamId {
             Self::Bulletin(id) => write!(f, "bulletin/{id}"),
             Self::DirectoryBase => f.write_str("directory/base"),
             Self::DirectoryVillage(id) => write!(f, "directory/{id}"),
+            Self::Command(id) => write!(f, "command/{id}"),
         }
     }
 }
@@ -218,6 +227,7 @@ impl FromStr for StreamId {
             "bulletin" => Ok(Self::Bulletin(rest.parse()?)),
             "directory" if rest == "base" => Ok(Self::DirectoryBase),
             "directory" => Ok(Self::DirectoryVillage(rest.parse()?)),
+            "command" => Ok(Self::Command(rest.parse()?)),
             _ => Err(malformed),
         }
     }

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 use super::*;
-use crate::domain::case::payload::Transfer;
+use crate::domain::case::payload::{Part, Transfer};
 use crate::domain::case::tests::support::*;
 use crate::domain::case::{Author, Event, GenesisFacts};
 use crate::domain::may::{Action, Actor, may};
@@ -15,6 +15,7 @@ fn names_bytes_and_cbor_round_trip() {
         StreamId::Bulletin(AreaId([5; 16])),
         StreamId::DirectoryBase,
         StreamId::DirectoryVillage(AreaId([7; 16])),
+        StreamId::Command(AreaId([8; 16])),
     ];
     for stream in all {
         assert_eq!(StreamId::from_bytes(&stream.to_bytes()), Some(stream));
@@ -41,10 +42,6 @@ impl Routing for Gongshu {
         } else {
             vec![]
         }
-    }
-
-    fn command_room_of(&self, place: &AreaPath) -> Option<UnitId> {
-        (place.town() == Some(area(2))).then(|| unit(80))
     }
 
     fn towns_and_villages_under(&self, of: &AreaPath) -> Vec<(AreaLevel, AreaId)> {
@@ -111,7 +108,7 @@ fn a_restricted_record_is_in_no_area_stream() {
         StreamId::Member(member(1)),
         StreamId::Member(member(30)),
         StreamId::Unit(unit(60)),
-        StreamId::Unit(unit(80)),
+        StreamId::Command(area(3)),
     ]);
     assert_eq!(streams_of(&log.state(), &Gongshu), expected);
 }
@@ -138,56 +135,112 @@ fn a_district_lead_reads_every_village_and_a_volunteer_no_staff_stream() {
     );
 }
 
-#[test]
-fn whoever_has_a_stream_of_a_record_may_read_it_and_nobody_else() {
-    let zone = Scope::Zone {
+/// Records of both audiences at every level, after people have worked on them.
+fn records() -> Vec<CaseState> {
+    let mut states = Vec::new();
+    let homes = [&[1][..], &[1, 2], &[1, 2, 3], &[1, 2, 3, 4]];
+    for (audience, home) in Audience::ALL
+        .iter()
+        .flat_map(|audience| homes.map(|home| (*audience, home)))
+    {
+        let facts = GenesisFacts {
+            audience,
+            home: path(home),
+            named: vec![member(NAMED)],
+            ..hazard()
+        };
+        let mut log = Log::new(1, volunteer(REPORTER), facts);
+        states.push(log.state());
+        let chief = || match audience {
+            Audience::Staff => district_lead(),
+            Audience::Restricted => in_area(101, Role::Dispatcher, &[1]),
+        };
+        log.then(chief(), triage());
+        let unit = log.then(chief(), dispatch(60));
+        let person = Party::Member(member(ASSIGNED));
+        log.then(chief(), dispatch_to(person, Part::Support));
+        states.push(log.state());
+        assert_eq!(log.state().assignments.len(), 2, "{audience} {home:?}");
+        let reason = text("属地");
+        let to = path(&[1, 8]);
+        log.then(chief(), Event::Transfer(Transfer { to, reason }));
+        log.then(handler(60), Event::Return(give_back(unit)));
+        states.push(log.state());
+    }
+    states
+}
+
+const REPORTER: u8 = 1;
+const NAMED: u8 = 30;
+const ASSIGNED: u8 = 90;
+
+/// Every role in every sort of scope, alone and beside the grants of a handler.
+fn people() -> Vec<(MemberId, Vec<Grant>)> {
+    let mut scopes = vec![Scope::Zone {
         zone: ZoneId([70; 16]),
         areas: vec![area(4)],
-    };
-    let (mut may_read, mut may_not) = (0, 0);
-    for role in Role::ALL
-        .iter()
-        .copied()
-        .filter(|role| *role != Role::System)
-    {
-        let mut people = vec![
-            author(40, role, zone.clone()),
-            in_unit(40, role, TEAM),
-            in_unit(40, role, 60),
-            in_unit(40, role, 99),
-            in_unit(1, role, 99),
-        ];
-        for place in [
-            &[1][..],
-            &[1, 2],
-            &[1, 2, 3],
-            &[1, 2, 5],
-            &[1, 8],
-            &[1, 8, 9],
-        ] {
-            people.push(in_area(40, role, place));
-        }
-        if role == Role::GridWorker {
-            people.push(in_area(40, role, &[1, 2, 3, 6]));
-            people.push(in_area(40, role, &[1, 2, 5, 7]));
-        }
-        let mut log = Log::hazard(1);
-        log.dispatched(60);
-        let state = log.state();
-        for person in people {
-            let grants = grants_of(&person);
-            let mine = readable_streams(person.member.unwrap(), &grants, &Gongshu);
-            let gets = !mine.is_disjoint(&streams_of(&state, &Gongshu));
-            let grant = &grants[0];
-            let actor = Actor {
-                member: person.member,
-                grant,
-                units: &person.units,
-            };
-            let reads = may(&actor, &Action::Read(&state)).is_ok();
-            assert_eq!(gets, reads, "{role} {grant:?}");
-            *(if reads { &mut may_read } else { &mut may_not }) += 1;
+    }];
+    scopes.extend([TEAM, 60, 80, 99].map(|n| Scope::Unit(unit(n))));
+    let places = [
+        &[1][..],
+        &[1, 2],
+        &[1, 2, 3],
+        &[1, 2, 5],
+        &[1, 8],
+        &[1, 8, 9],
+        &[1, 2, 3, 4],
+        &[1, 2, 3, 6],
+        &[1, 2, 5, 7],
+    ];
+    scopes.extend(places.map(|place| Scope::Area(path(place))));
+    let roles = Role::ALL.iter().filter(|role| **role != Role::System);
+    let mut people = Vec::new();
+    for (role, scope) in roles.flat_map(|role| scopes.iter().map(move |scope| (*role, scope))) {
+        let grant = Grant {
+            role,
+            scope: scope.clone(),
+        };
+        let also = Grant {
+            role: Role::Handler,
+            scope: Scope::Unit(unit(60)),
+        };
+        for n in [40, REPORTER, NAMED, ASSIGNED] {
+            people.push((member(n), vec![grant.clone()]));
+            people.push((member(n), vec![grant.clone(), also.clone()]));
         }
     }
-    assert!(may_read > 40 && may_not > 30, "{may_read} {may_not}");
+    people
+}
+
+#[test]
+fn stream_readers_are_whom_may_lets_read() {
+    let (mut may_read, mut may_not) = ([0, 0], [0, 0]);
+    let (records, people) = (records(), people());
+    for state in &records {
+        let streams = streams_of(state, &Gongshu);
+        let secret = usize::from(state.facts.audience == Audience::Restricted);
+        for (person, grants) in &people {
+            let mine = readable_streams(*person, grants, &Gongshu);
+            let gets = !mine.is_disjoint(&streams);
+            let units: Vec<UnitId> = grants.iter().filter_map(|one| one.scope.unit()).collect();
+            let reads = grants.iter().any(|grant| {
+                let actor = Actor {
+                    member: Some(*person),
+                    grant,
+                    units: &units,
+                };
+                may(&actor, &Action::Read(state)).is_ok()
+            });
+            let facts = &state.facts;
+            assert_eq!(
+                gets, reads,
+                "{} {:?} {grants:?}",
+                facts.audience, facts.home
+            );
+            (if reads { &mut may_read } else { &mut may_not })[secret] += 1;
+        }
+    }
+    assert_eq!(records.len() * people.len(), 24 * 1_344);
+    let all = may_read.into_iter().chain(may_not);
+    assert!(all.min() > Some(3_000), "{may_read:?} {may_not:?}");
 }

@@ -1,4 +1,4 @@
-//! Bounded text: what a person types into an event, and short machine codes.
+//! Bounded text: the words that a person types into an event, and short machine codes.
 
 use std::fmt;
 
@@ -6,16 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits::{CODE_BYTES_MAX, TEXT_CHARS_MAX};
 
-/// Why a text can not be taken.
+/// The reason why a text is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TextError {
-    /// Nothing but white space.
+    /// The text has only white space.
     #[error("text.blank")]
     Blank,
-    /// Longer than the limit.
+    /// The text is longer than the limit.
     #[error("text.too_long")]
     TooLong,
-    /// A control character other than tab and line feed, or (in a code) a character outside `a-z0-9._-`.
+    /// The text has a control character other than tab and line feed, or (in a code) a character outside
+    /// `a-z0-9._-`.
     #[error("text.bad_character")]
     BadCharacter,
 }
@@ -31,7 +32,7 @@ pub struct Text(String);
 pub struct Code(String);
 
 impl Text {
-    /// Checks and takes a text.
+    /// Checks a text.
     pub fn new(text: impl Into<String>) -> Result<Self, TextError> {
         let text = text.into();
         if text.trim().is_empty() {
@@ -51,7 +52,7 @@ impl Text {
 }
 
 impl Code {
-    /// Checks and takes a code.
+    /// Checks a code.
     pub fn new(code: impl Into<String>) -> Result<Self, TextError> {
         let code = code.into();
         if code.is_empty() {

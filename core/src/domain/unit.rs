@@ -1,4 +1,4 @@
-//! Units: whoever can be dispatched — departments, companies and volunteer teams.
+//! Units: departments, companies and volunteer teams. Cases are dispatched to them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use minicbor::{Decode, Encode};
 use crate::domain::names::Names;
 use crate::id::{AreaId, UnitId};
 
-/// What sort of unit it is. Codes are stable; one that this version does not know is kept as it is.
+/// The kind of a unit. Codes are stable. A code that this version does not know is kept as received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum UnitKind {
     /// 综合指挥中心
@@ -74,7 +74,7 @@ impl fmt::Display for UnitKind {
     }
 }
 
-/// A text that names no kind of unit.
+/// A text that does not name a kind of unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("unit.bad_kind: not a kind of unit")]
 pub struct BadUnitKind;
@@ -110,13 +110,13 @@ pub struct Unit {
     /// Its name.
     #[n(1)]
     pub names: Names,
-    /// Its sort.
+    /// The kind of the unit.
     #[n(2)]
     pub kind: UnitKind,
     /// The area that it belongs to and works in.
     #[n(3)]
     pub area: AreaId,
-    /// When it was dissolved, ms UTC; nothing can be dispatched to it from then on.
+    /// The time of its dissolution, ms UTC. The unit takes no dispatch from then on.
     #[n(4)]
     pub dissolved_at_ms: Option<i64>,
 }

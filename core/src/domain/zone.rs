@@ -1,5 +1,5 @@
-//! Zones: versioned sets of areas such as a work station's zone, a police zone or a patrol ring.
-//! They may overlap; a zone is no fifth level.
+//! Zones: versioned sets of areas such as a work station's zone, a police zone or a patrol ring. Zones may
+//! overlap, and are not a fifth level.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,19 +10,19 @@ use crate::domain::names::Names;
 use crate::id::{AreaId, ZoneId};
 use crate::limits::{AREA_VERSIONS_MAX, ZONE_AREAS_MAX};
 
-/// What makes a zone invalid.
+/// The reason why a zone is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ZoneError {
-    /// A version without areas.
+    /// A version has no areas.
     #[error("zone.no_areas: a zone needs at least one area")]
     NoAreas,
-    /// A version names an area that is not known.
+    /// A version names an unknown area.
     #[error("zone.unknown_area: a zone names an area that does not exist")]
     UnknownArea,
     /// A version ends before it begins.
     #[error("zone.bad_validity: a version ends before it begins")]
     BadValidity,
-    /// More areas or versions than the limits allow.
+    /// The zone has more areas or versions than the limits allow.
     #[error("zone.too_many_parts: a zone has too many areas or versions")]
     TooManyParts,
 }
@@ -50,7 +50,7 @@ pub struct ZoneVersion {
     /// First instant, ms UTC.
     #[n(1)]
     pub valid_from_ms: i64,
-    /// First instant after the version, ms UTC; none while it is in force.
+    /// First instant after the version, ms UTC; `None` while it is in force.
     #[n(2)]
     pub valid_to_ms: Option<i64>,
 }
@@ -59,7 +59,7 @@ pub struct ZoneVersion {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct ZoneEntry {
-    /// Which zone.
+    /// The id of the zone.
     #[n(0)]
     pub id: ZoneId,
     /// Its name.
@@ -86,7 +86,7 @@ impl Zone {
         self.versions.values()
     }
 
-    /// The areas at an instant (ms UTC); none when the zone does not exist then.
+    /// The areas at an instant (ms UTC); `None` if the zone does not exist then.
     #[must_use]
     pub fn areas_at(&self, at_ms: i64) -> Option<&BTreeSet<AreaId>> {
         let (_, version) = self.versions.range(..=at_ms).next_back()?;
@@ -100,8 +100,7 @@ impl Zone {
 pub struct Zones(BTreeMap<ZoneId, Zone>);
 
 impl Zones {
-    /// Adds a version, or replaces the one that starts at the same instant. Nothing changes when
-    /// the entry is refused.
+    /// Adds a version, or replaces the one that starts at this instant. A refused entry changes nothing.
     pub fn apply(&mut self, entry: ZoneEntry, areas: &Areas) -> Result<(), ZoneError> {
         let version = &entry.version;
         if version.areas.is_empty() {
@@ -142,7 +141,7 @@ impl Zones {
         self.0.values()
     }
 
-    /// The zones that hold an area, or one above it, at an instant (ms UTC).
+    /// The zones that hold the area, or an area above it, at an instant (ms UTC).
     pub fn holding<'a>(
         &'a self,
         area: AreaId,

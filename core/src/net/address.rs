@@ -8,7 +8,11 @@ use super::error::NetError;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     origin: String,
+    /// As the header `host` has it: with the port where it is not the usual one.
     host: String,
+    /// To look up and to check the certificate against: an IP address without brackets.
+    name: String,
+    port: u16,
     tls: bool,
 }
 
@@ -22,7 +26,7 @@ impl Address {
         } else {
             format!("https://{text}")
         };
-        let url = reqwest::Url::parse(&full).map_err(|_| NetError::BadAddress)?;
+        let url = url::Url::parse(&full).map_err(|_| NetError::BadAddress)?;
         let host = url.host_str().ok_or(NetError::BadAddress)?.to_owned();
         let tls = match url.scheme() {
             "https" => true,
@@ -36,12 +40,19 @@ impl Address {
         if !tls && !plain_allowed && !is_this_machine(&host) {
             return Err(NetError::PlainRefused);
         }
+        let name = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
+        let port = url.port_or_known_default().ok_or(NetError::BadAddress)?;
         let host = url
             .port()
             .map_or(host.clone(), |port| format!("{host}:{port}"));
         Ok(Self {
             origin: format!("{}://{host}", url.scheme()),
             host,
+            name,
+            port,
             tls,
         })
     }
@@ -66,6 +77,24 @@ impl Address {
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// Name or IP address of the host, without port and brackets.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether the connection is encrypted.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.tls
     }
 }
 
@@ -127,5 +156,8 @@ mod tests {
         );
         let plain = Address::parse("http://[::1]:9", false).unwrap();
         assert_eq!(plain.live_url("/v1/live"), "ws://[::1]:9/v1/live");
+        assert_eq!((plain.name(), plain.port()), ("::1", 9));
+        let usual = Address::parse("grid.example", false).unwrap();
+        assert_eq!((usual.host(), usual.port()), ("grid.example", 443));
     }
 }

@@ -1,65 +1,45 @@
-//! Drives the star session of one replica: when to sync, how to wait, what to show.
+//! Drives the star session of one replica: when to sync, how to wait, how to show it.
+//!
+//! One sync runs at a time. A call that meets another one under way waits for its turn, in the order of
+//! arrival; it never disturbs the other. A call that is cancelled or dropped leaves the machine in the middle
+//! of a request, and the next turn gives that request up.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
-use tokio::time::sleep;
+use futures_util::FutureExt as _;
+use tokio::sync::{Mutex as Turnstile, Notify, watch};
+use tokio::time::{Instant, timeout};
 
+use super::budget::{Budget, Purse};
+use super::cancel::Cancel;
 use super::error::NetError;
-use super::http::{Http, NetConfig, Traffic};
-use super::live::listen;
-use super::system::{OsRandom, now_ms};
+use super::http::{Http, NetConfig, Unanswered};
+use super::live::{Listener, LiveEnd, keep, listen};
+use super::meter::Traffic;
+use super::status::{Progress, State, Status};
 use crate::sync::paths::{LIVE_PATH, MEDIA_CBOR, MEDIA_SYNC, SYNC_PATH};
 use crate::sync::port::StarPort;
 use crate::sync::report::Report;
-use crate::sync::star::{Incoming, Request, Star, Step, SyncError};
+use crate::sync::star::{Incoming, Request, Star, Step};
+use crate::system::{OsRandom, now_ms};
 use crate::trust::request_mac::RequestTag;
 
 /// Longest time without asking the server, when no wake-up comes.
 const ASK_ANYWAY: Duration = Duration::from_mins(5);
-/// First and longest pause before the wake-up connection is made again.
-const LIVE_PAUSE_FIRST: Duration = Duration::from_secs(2);
-const LIVE_PAUSE_MAX: Duration = Duration::from_mins(1);
-
-/// How the connection stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum State {
-    /// Nothing has been tried yet.
-    #[default]
-    Starting,
-    /// Talking with the server.
-    Syncing,
-    /// All that could be exchanged was exchanged.
-    UpToDate,
-    /// No network, or the server does not answer or refuses. Work goes on; sending is tried again.
-    Waiting,
-    /// Stopped by the host app.
-    Stopped,
-}
-
-/// What the host app shows.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Status {
-    /// How the connection stands.
-    pub state: State,
-    /// Why it waits: a stable code.
-    pub code: Option<String>,
-    /// When it tries again by itself, milliseconds UTC.
-    pub retry_ms: Option<i64>,
-    /// When the last sync ended well, milliseconds UTC.
-    pub synced_ms: Option<i64>,
-    /// What that sync did.
-    pub report: Option<Report>,
-}
+/// Longest sleep without a look at the wall clock.
+const NAP: Duration = Duration::from_secs(15);
 
 struct Shared<P> {
-    // Star and port together: one sync at a time.
     machine: Mutex<(Star, P)>,
+    /// The holder syncs.
+    turn: Turnstile<()>,
     http: Http,
     wake: Notify,
     live: Notify,
-    stop: watch::Sender<bool>,
+    /// The token of the calls that begin now; [`Driver::resume`] lays out a new one.
+    cancel: Mutex<Cancel>,
     status: watch::Sender<Status>,
 }
 
@@ -72,15 +52,43 @@ impl<P> Clone for Driver<P> {
     }
 }
 
+/// Shows that a sync was given up by its caller; the exchanged part stays.
+struct Interruption<'a>(&'a watch::Sender<Status>);
+
+impl Drop for Interruption<'_> {
+    fn drop(&mut self) {
+        self.0.send_if_modified(|status| {
+            let given_up = status.state == State::Syncing;
+            if given_up {
+                status.state = State::Paused;
+            }
+            given_up
+        });
+    }
+}
+
+/// How a sync ended that did not fail.
+enum End {
+    Done(Report),
+    /// Its budget is used up.
+    Paused(Report),
+    /// It has to wait until this time, milliseconds UTC.
+    Wait {
+        until_ms: i64,
+        error: NetError,
+    },
+}
+
 impl<P: StarPort + Send + 'static> Driver<P> {
     /// A driver for a replica. `port` is a handle of it that this driver owns.
     pub fn new(port: P, config: &NetConfig) -> Result<Self, NetError> {
         Ok(Self(Arc::new(Shared {
             machine: Mutex::new((Star::new(), port)),
+            turn: Turnstile::new(()),
             http: Http::new(config)?,
             wake: Notify::new(),
             live: Notify::new(),
-            stop: watch::Sender::new(false),
+            cancel: Mutex::default(),
             status: watch::Sender::default(),
         })))
     }
@@ -90,15 +98,23 @@ impl<P: StarPort + Send + 'static> Driver<P> {
         self.0.wake.notify_one();
     }
 
-    /// Ends [`Self::run`] and any sync under way. What was not yet acknowledged is sent another time.
+    /// Ends [`Self::run`] and every sync under way, within a second, also in the middle of a request. Calls
+    /// that begin later end at once, until [`Self::resume`]. Unacknowledged work is sent another
+    /// time.
     pub fn cancel(&self) {
-        self.0.stop.send_replace(true);
-        self.0
-            .status
-            .send_modify(|status| status.state = State::Stopped);
+        self.token().cancel();
+        self.set_state(State::Stopped);
     }
 
-    /// How the connection stands, now and whenever that changes.
+    /// Lets calls begin again after [`Self::cancel`]. Those that were cancelled stay so.
+    pub fn resume(&self) {
+        let mut token = self.token();
+        if token.is_cancelled() {
+            *token = Cancel::new();
+        }
+    }
+
+    /// The state of the connection, now and at each change.
     #[must_use]
     pub fn status(&self) -> watch::Receiver<Status> {
         self.0.status.subscribe()
@@ -110,178 +126,234 @@ impl<P: StarPort + Send + 'static> Driver<P> {
         self.0.http.traffic()
     }
 
-    /// One sync: until both hold the same, or until the first failure. What failed is tried again by the
+    /// One sync: until both hold the same, or until the first failure. A failed one is tried again by the
     /// next call.
     pub async fn sync_once(&self) -> Result<Report, NetError> {
-        let mut stop = self.0.stop.subscribe();
-        // The guard of the value is dropped at once: a host may spawn this future on any thread.
-        let stopped = async { drop(stop.wait_for(|stop| *stop).await) };
-        tokio::select! {
-            done = self.once() => done,
-            () = stopped => {
-                self.lose_request().await;
-                Err(NetError::Cancelled)
-            }
-        }
+        self.sync_within(Budget::default(), &Cancel::new()).await
     }
 
-    async fn once(&self) -> Result<Report, NetError> {
-        self.with_machine(|star, _| star.wake()).await;
-        // A session that the server has forgotten fails once and is replaced at once: only when the machine
-        // begins to wait is the refusal the end.
-        let mut refused = NetError::Offline;
-        loop {
-            match self.step().await? {
-                Step::Done(report) => return Ok(report),
-                Step::Send(request) => match self.exchange(request).await {
-                    Err(error @ NetError::Sync(SyncError::Refused(_))) => refused = error,
-                    other => other?,
-                },
-                Step::Awaiting => self.lose_request().await,
-                Step::Wait { .. } => return Err(refused),
+    /// One sync within a budget. When that is used up, the report says `more`, and the next call continues
+    /// there. With a limit of time, a lost connection is made again while there is time.
+    pub async fn sync_within(&self, budget: Budget, cancel: &Cancel) -> Result<Report, NetError> {
+        let stop = self.token().clone();
+        let purse = Purse::new(budget, self.traffic().bytes());
+        let synced = async {
+            let _turn = self.0.turn.lock().await;
+            loop {
+                match self.sync(purse).await? {
+                    End::Done(report) | End::Paused(report) => return Ok(report),
+                    End::Wait { until_ms, error } => {
+                        let pause = until(until_ms);
+                        if !matches!(error, NetError::Offline) || !purse.outlasts(pause) {
+                            return Err(error);
+                        }
+                        self.pause(pause).await;
+                    }
+                }
             }
+        };
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => Err(NetError::Cancelled),
+            () = cancel.cancelled() => Err(NetError::Cancelled),
+            synced = synced => synced,
         }
     }
 
     /// Syncs whenever there is a reason, until [`Self::cancel`].
     pub async fn run(&self) {
-        let mut stop = self.0.stop.subscribe();
+        let stop = self.token().clone();
         tokio::select! {
+            biased;
+            () = stop.cancelled() => {}
             () = self.run_for_ever() => {}
-            () = self.listen_for_ever() => {}
-            _ = stop.wait_for(|stop| *stop) => {}
+            () = keep(self) => {}
         }
-        self.lose_request().await;
-        self.0
-            .status
-            .send_modify(|status| status.state = State::Stopped);
+        self.set_state(State::Stopped);
     }
 
     async fn run_for_ever(&self) {
-        let mut code = None;
+        let free = Purse::new(Budget::default(), 0);
         loop {
-            match self.step().await {
-                Ok(Step::Send(request)) => {
-                    self.set_state(State::Syncing);
-                    code = self
-                        .exchange(request)
-                        .await
-                        .err()
-                        .map(|e| e.code().to_owned());
-                }
-                Ok(Step::Done(report)) => {
-                    self.0.live.notify_one();
-                    self.0.status.send_replace(Status {
-                        state: State::UpToDate,
-                        code: report.closed.map(|closed| closed.code().to_owned()),
-                        synced_ms: Some(now_ms()),
-                        report: Some(report),
-                        ..Status::default()
-                    });
-                    self.pause(ASK_ANYWAY).await;
-                }
-                Ok(Step::Wait { until_ms }) => {
-                    self.0.status.send_modify(|status| {
-                        status.state = State::Waiting;
-                        status.code.clone_from(&code);
-                        status.retry_ms = Some(until_ms);
-                    });
-                    let wait = u64::try_from(until_ms.saturating_sub(now_ms())).unwrap_or(0);
-                    self.pause(Duration::from_millis(wait)).await;
-                    self.with_machine(|star, _| star.wake()).await;
-                }
-                Ok(Step::Awaiting) => self.lose_request().await,
-                Err(error) => code = Some(error.code().to_owned()),
+            let turn = self.0.turn.lock().await;
+            let ended = AssertUnwindSafe(self.sync(free)).catch_unwind().await;
+            drop(turn);
+            let Ok(ended) = ended else {
+                // One bad record or answer must not end live sync for good.
+                tracing::error!(code = "phone.bug", "a sync panicked");
+                self.0.status.send_modify(|status| {
+                    status.state = State::Waiting;
+                    status.code = Some("phone.bug".to_owned());
+                });
+                self.pause(NAP).await;
+                continue;
+            };
+            match ended {
+                Ok(End::Wait { until_ms, .. }) => self.pause(until(until_ms)).await,
+                Ok(End::Done(_) | End::Paused(_)) => self.pause(ASK_ANYWAY).await,
+                // Unreachable, because every error makes the machine wait; a pause costs nothing.
+                Err(_) => self.pause(NAP).await,
             }
         }
     }
 
-    /// Keeps the wake-up connection while there is a session.
-    async fn listen_for_ever(&self) {
-        let mut pause = LIVE_PAUSE_FIRST;
+    /// One sync, for the holder of the turn: until its end, the end of the purse, or a failure. The status
+    /// shows its outcome.
+    async fn sync(&self, purse: Purse) -> Result<End, NetError> {
+        let began = self.traffic();
+        self.with_machine(|star, _| star.begin()).await;
+        let (_, progress) = self.progress(began).await;
+        self.0.status.send_modify(|status| {
+            status.state = State::Syncing;
+            status.progress = progress;
+        });
+        let _interruption = Interruption(&self.0.status);
+        let end = self.steps(purse, began).await?;
+        let (pending, progress) = self.progress(began).await;
+        self.0.status.send_modify(|status| {
+            status.code = None;
+            status.retry_ms = None;
+            match &end {
+                End::Done(report) => {
+                    status.state = State::UpToDate;
+                    status.code = report.closed.map(|closed| closed.code().to_owned());
+                    status.synced_ms = Some(now_ms());
+                    status.report = Some(report.clone());
+                    // The machine has handed its counts over to the report.
+                    status.progress = Progress::of(report, pending, began, self.traffic());
+                    status.progress.more = pending > 0;
+                }
+                End::Paused(report) => {
+                    status.state = State::Paused;
+                    status.progress = Progress::of(report, pending, began, self.traffic());
+                }
+                End::Wait { until_ms, error } => {
+                    status.state = State::Waiting;
+                    status.code = Some(error.code().to_owned());
+                    status.retry_ms = Some(*until_ms);
+                    status.progress = progress;
+                }
+            }
+        });
+        if matches!(end, End::Done(_)) {
+            self.0.live.notify_one();
+        }
+        Ok(end)
+    }
+
+    async fn steps(&self, purse: Purse, began: Traffic) -> Result<End, NetError> {
+        // A session that the server has forgotten fails once and is replaced at once: only when the machine
+        // begins to wait, an error is the end.
+        let mut error = NetError::Offline;
         loop {
-            let Some(tag) = self.live_tag().await else {
-                self.0.live.notified().await;
-                continue;
-            };
-            let began = tokio::time::Instant::now();
-            listen(&self.0.http, &tag, || self.0.wake.notify_one()).await;
-            pause = if began.elapsed() > LIVE_PAUSE_MAX {
-                LIVE_PAUSE_FIRST
-            } else {
-                (pause * 2).min(LIVE_PAUSE_MAX)
-            };
-            sleep(pause).await;
-            // The session may be over: a sync makes a new one.
-            self.0.wake.notify_one();
-            self.0.live.notified().await;
+            let bytes = self.traffic().bytes();
+            if purse.is_empty(bytes)
+                && let Some(report) = self.with_machine(|star, _| star.pause()).await
+            {
+                return Ok(End::Paused(report));
+            }
+            let left = purse.bytes_left(bytes);
+            let step = self.with_machine(move |star, port| {
+                star.cap_page(left);
+                star.next(port, now_ms(), &mut OsRandom)
+            });
+            match step.await {
+                Ok(Step::Done(report)) => return Ok(End::Done(report)),
+                Ok(Step::Send(request)) => {
+                    if let Err(failed) = self.exchange(request, began).await {
+                        error = failed;
+                    }
+                    let (_, progress) = self.progress(began).await;
+                    self.0
+                        .status
+                        .send_modify(|status| status.progress = progress);
+                }
+                Ok(Step::Wait { until_ms }) => return Ok(End::Wait { until_ms, error }),
+                // Unreachable, because the turn is ours and every request is ended by its exchange.
+                Ok(Step::Awaiting) => self.with_machine(|star, _| star.begin()).await,
+                Err(failed) => error = failed.into(),
+            }
         }
     }
 
-    async fn live_tag(&self) -> Option<RequestTag> {
-        self.with_machine(|star, _| {
-            let number = star.request_number();
-            let session = star
-                .session()
-                .filter(|session| !session.is_over(now_ms()))?;
-            Some(session.tag(number, "GET", LIVE_PATH, &[]))
-        })
-        .await
-    }
-
-    async fn step(&self) -> Result<Step, NetError> {
-        let step = self
-            .with_machine(|star, port| star.next(port, now_ms(), &mut OsRandom))
-            .await;
-        Ok(step?)
-    }
-
-    async fn exchange(&self, request: Request) -> Result<(), NetError> {
-        let media_type = if request.path == SYNC_PATH {
-            MEDIA_SYNC
-        } else {
-            MEDIA_CBOR
-        };
+    async fn exchange(&self, request: Request, began: Traffic) -> Result<(), NetError> {
         let Request {
             path,
             headers,
             body,
         } = request;
-        match self.0.http.post(path, media_type, &headers, body).await {
+        let media_type = if path == SYNC_PATH {
+            MEDIA_SYNC
+        } else {
+            MEDIA_CBOR
+        };
+        if let Err(error) = self.0.http.warm_up().await {
+            self.with_machine(|star, _| star.unreached(now_ms(), &mut OsRandom))
+                .await;
+            return Err(error);
+        }
+        let show = || {
+            let now = self.traffic();
+            self.0.status.send_modify(|status| {
+                status.progress = status.progress.with_traffic(began, now);
+            });
+        };
+        let posted = self.0.http.post(path, media_type, &headers, body, show);
+        match posted.await {
             Ok(reply) => {
+                let came_ms = now_ms();
                 let taken = self.with_machine(move |star, port| {
-                    let (mac, body) = (reply.mac.as_deref(), reply.body.as_slice());
                     let incoming = Incoming {
                         status: reply.status,
-                        mac,
-                        body,
+                        mac: reply.mac.as_deref(),
+                        body: &reply.body,
                     };
-                    star.received(port, incoming, now_ms(), &mut OsRandom)
+                    star.received(port, incoming, came_ms, &mut OsRandom)
                 });
                 Ok(taken.await?)
             }
-            Err(error) => {
-                self.lose_request().await;
+            Err(Unanswered::Stale) => {
+                self.with_machine(|star, _| star.begin()).await;
+                Ok(())
+            }
+            Err(Unanswered::Failed(error)) => {
+                self.with_machine(|star, _| star.failed(now_ms(), &mut OsRandom))
+                    .await;
                 Err(error)
             }
         }
     }
 
-    /// Tells the machine that no answer comes any more.
-    async fn lose_request(&self) {
-        self.with_machine(|star, _| {
-            if star.is_awaiting() {
-                star.failed(now_ms(), &mut OsRandom);
-            }
+    /// Envelopes that still have to be sent, and how far the sync has come.
+    async fn progress(&self, began: Traffic) -> (u64, Progress) {
+        let now = self.traffic();
+        self.with_machine(move |star, port| {
+            // A replica that fails to count says so at its next step.
+            let pending = port.pending().unwrap_or_default();
+            (pending, Progress::of(star.progress(), pending, began, now))
         })
-        .await;
+        .await
     }
 
+    /// Waits for a wake-up, at most so long by either clock: the monotonic one may stop while the
+    /// device sleeps, and the wall clock may be set.
     async fn pause(&self, at_most: Duration) {
-        tokio::select! {
-            () = self.0.wake.notified() => {}
-            () = sleep(at_most) => {}
+        let until = Instant::now() + at_most;
+        let long_ms = i64::try_from(at_most.as_millis()).unwrap_or(i64::MAX);
+        let until_ms = now_ms().saturating_add(long_ms);
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || now_ms() >= until_ms {
+                return;
+            }
+            if timeout(left.min(NAP), self.0.wake.notified()).await.is_ok() {
+                return;
+            }
         }
+    }
+
+    fn token(&self) -> MutexGuard<'_, Cancel> {
+        self.0.cancel.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set_state(&self, state: State) {
@@ -312,9 +384,42 @@ impl<P: StarPort + Send + 'static> Driver<P> {
             Ok(value) => value,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                // The runtime is shutting down: nobody is left to hear the answer.
+                // The runtime is shutting down, so the answer has no reader.
                 Err(_) => std::future::pending().await,
             },
         }
     }
+}
+
+impl<P: StarPort + Send + 'static> Listener for Driver<P> {
+    type Tag = RequestTag;
+
+    async fn tag(&self) -> Option<RequestTag> {
+        self.with_machine(|star, _| {
+            let number = star.request_number();
+            let session = star
+                .session()
+                .filter(|session| !session.is_over(now_ms()))?;
+            Some(session.tag(number, "GET", LIVE_PATH, &[]))
+        })
+        .await
+    }
+
+    async fn listen(&self, tag: RequestTag) -> LiveEnd {
+        listen(&self.0.http, &tag, || self.wake()).await
+    }
+
+    async fn synced(&self) {
+        self.0.live.notified().await;
+    }
+
+    fn wake(&self) {
+        self.0.wake.notify_one();
+    }
+}
+
+/// The time until then by the wall clock; none when it is past.
+fn until(until_ms: i64) -> Duration {
+    let wait = until_ms.saturating_sub(now_ms());
+    Duration::from_millis(u64::try_from(wait).unwrap_or(0))
 }

@@ -23,7 +23,10 @@ pub async fn enrol(
     let root = pinned_root(ticket, shown.as_deref())?;
     let authority = Authority::of_root(&root);
     let request = EnrolmentRequest::write(ticket, &authority, device, device_name);
-    let answer = accepted(http.post(ENROL_PATH, MEDIA_CBOR, &[], request).await?)?;
+    let answer = accepted(
+        http.post(ENROL_PATH, MEDIA_CBOR, &[], request, || {})
+            .await?,
+    )?;
     Ok(EnrolmentAnswer::check(&answer, ticket, &device.public())?)
 }
 

@@ -13,10 +13,11 @@ pub enum NetError {
     /// An address without TLS that is not of this machine, and the host app did not allow it.
     #[error("net.plain_refused")]
     PlainRefused,
-    /// The certificate authority given by the host app can not be read.
+    /// The certificate authority given by the host app cannot be read.
     #[error("net.bad_roots")]
     BadRoots,
-    /// There is no network, or the server can not be reached.
+    /// There is no network, or the server cannot be reached. A request on its way may or may not have
+    /// arrived.
     #[error("sync.offline")]
     Offline,
     /// The server's answer is larger than any answer may be.

@@ -1,25 +1,33 @@
-//! Requests over HTTP with as few headers as possible, and the count of their bytes.
+//! Requests over HTTP/1.1 with as few headers as possible, one at a time, over a connection that is kept warm.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
 
 use super::address::Address;
+use super::connection::{Stream, connect};
 use super::error::NetError;
+use super::meter::{Meter, Pulse, Traffic};
 use crate::limits::RESPONSE_BYTES_MAX;
+use crate::system::now_ms;
 use crate::trust::request_mac::MAC_HEADER;
 
-/// Pause without a byte after which a connection counts as broken.
-const SILENCE: Duration = Duration::from_secs(30);
-/// How long a connection may take to be made.
-const CONNECT: Duration = Duration::from_secs(10);
-/// How long an unused connection is kept.
-const KEEP: Duration = Duration::from_mins(10);
+/// How long one request may take in all, however busy its line is.
+const REQUEST: Duration = Duration::from_mins(10);
+/// How long an unused connection is kept: mobile networks forget idle ones without a word.
+const KEEP: Duration = Duration::from_mins(2);
 
 /// Which authorities may certify the server's TLS key.
 #[derive(Debug, Clone, Default)]
@@ -36,27 +44,8 @@ pub enum Roots {
 pub struct NetConfig {
     /// Where.
     pub address: Address,
-    /// Whom TLS trusts.
+    /// The authorities that TLS trusts.
     pub roots: Roots,
-}
-
-/// Bytes that went over the wire: request and status lines, headers and bodies as HTTP/1.1 writes them, TLS
-/// and TCP not counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Traffic {
-    /// Sent.
-    pub bytes_up: u64,
-    /// Received.
-    pub bytes_down: u64,
-    /// Requests that were answered.
-    pub round_trips: u64,
-}
-
-#[derive(Debug, Default)]
-struct Counters {
-    up: AtomicU64,
-    down: AtomicU64,
-    round_trips: AtomicU64,
 }
 
 /// An answer, read whole.
@@ -67,37 +56,66 @@ pub(super) struct Reply {
     pub(super) body: Vec<u8>,
 }
 
-/// The client. It keeps connections warm; clones share them.
-#[derive(Debug, Clone)]
+/// Why a request has no answer.
+#[derive(Debug)]
+pub(super) enum Unanswered {
+    /// Its connection, kept from an earlier request, ended before a byte of an answer came. The other side closes
+    /// an idle connection when it likes, so this says nothing about the line: ask again at once.
+    Stale,
+    /// Anything else.
+    Failed(NetError),
+}
+
+impl From<NetError> for Unanswered {
+    fn from(error: NetError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<Unanswered> for NetError {
+    fn from(why: Unanswered) -> Self {
+        match why {
+            Unanswered::Stale => Self::Offline,
+            Unanswered::Failed(error) => error,
+        }
+    }
+}
+
+/// A connection that waits for the next request.
+struct Warm {
+    sender: SendRequest<Full<Bytes>>,
+    pulse: Pulse,
+    /// Whether it has answered a request already.
+    kept: bool,
+    used: Instant,
+    used_ms: i64,
+    task: Abort,
+}
+
+/// Closes a connection as soon as it is dropped, also in the middle of a request.
+struct Abort(JoinHandle<()>);
+
+impl Drop for Abort {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The client.
 pub(super) struct Http {
-    client: reqwest::Client,
     tls: Arc<ClientConfig>,
     address: Address,
-    counters: Arc<Counters>,
+    meter: Meter,
+    warm: Mutex<Option<Warm>>,
 }
 
 impl Http {
     pub(super) fn new(config: &NetConfig) -> Result<Self, NetError> {
-        let tls = tls(&config.roots)?;
-        let mut with_protocols = tls.clone();
-        with_protocols.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(with_protocols)
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .tcp_nodelay(true)
-            .connect_timeout(CONNECT)
-            .read_timeout(SILENCE)
-            .pool_idle_timeout(KEEP)
-            .build()
-            .map_err(|_| NetError::BadRoots)?;
-        let address = config.address.clone();
         Ok(Self {
-            client,
-            tls: Arc::new(tls),
-            address,
-            counters: Arc::default(),
+            tls: Arc::new(tls(&config.roots)?),
+            address: config.address.clone(),
+            meter: Meter::default(),
+            warm: Mutex::new(None),
         })
     }
 
@@ -105,95 +123,130 @@ impl Http {
         &self.address
     }
 
-    /// The TLS configuration without protocol names, for `WebSocket`s.
-    pub(super) fn tls(&self) -> Arc<ClientConfig> {
-        Arc::clone(&self.tls)
-    }
-
     pub(super) fn traffic(&self) -> Traffic {
-        Traffic {
-            bytes_up: self.counters.up.load(Ordering::Relaxed),
-            bytes_down: self.counters.down.load(Ordering::Relaxed),
-            round_trips: self.counters.round_trips.load(Ordering::Relaxed),
-        }
+        self.meter.traffic()
     }
 
-    pub(super) async fn get(&self, path: &str) -> Result<Reply, NetError> {
-        self.read(self.client.get(self.address.url(path))).await
+    /// A connection of its own, for wake-ups.
+    pub(super) async fn connect(&self, pulse: &Pulse) -> Result<Stream, NetError> {
+        connect(&self.address, &self.tls, &self.meter, pulse).await
     }
 
+    /// Makes a connection where none is kept. When this fails, no request has left the phone.
+    pub(super) async fn warm_up(&self) -> Result<(), NetError> {
+        let warm = self.warm_connection().await?;
+        *self.warm.lock().await = Some(warm);
+        Ok(())
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Result<Reply, Unanswered> {
+        let request = Request::builder().method(Method::GET).uri(path);
+        self.exchange(request, Vec::new(), || {}).await
+    }
+
+    /// Sends a body and reads the answer; `look` is called every second meanwhile.
     pub(super) async fn post(
         &self,
         path: &str,
         media_type: &'static str,
         headers: &[(&'static str, String)],
         body: Vec<u8>,
-    ) -> Result<Reply, NetError> {
-        let mut request = self
-            .client
-            .post(self.address.url(path))
+        look: impl Fn(),
+    ) -> Result<Reply, Unanswered> {
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
             .header(CONTENT_TYPE, media_type);
         for (name, value) in headers {
             request = request.header(*name, value);
         }
-        self.read(request.body(body)).await
+        self.exchange(request, body, look).await
     }
 
-    async fn read(&self, request: reqwest::RequestBuilder) -> Result<Reply, NetError> {
-        let request = request.build().map_err(|_| NetError::BadAddress)?;
-        let up = self.request_bytes(&request);
-        let offline = |_: reqwest::Error| NetError::Offline;
-        let mut response = self.client.execute(request).await.map_err(offline)?;
-        self.counters.up.fetch_add(up, Ordering::Relaxed);
-        let status = response.status();
-        let mac = response
-            .headers()
-            .get(MAC_HEADER)
-            .and_then(|value| value.to_str().ok());
-        let mac = mac.map(str::to_owned);
-        let reason = status.canonical_reason().unwrap_or_default().len();
-        let head = "HTTP/1.1 200 \r\n\r\n".len() + reason + header_bytes(response.headers());
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(offline)? {
-            if body.len() + chunk.len() > RESPONSE_BYTES_MAX {
-                return Err(NetError::TooLarge);
+    async fn exchange(
+        &self,
+        request: hyper::http::request::Builder,
+        body: Vec<u8>,
+        look: impl Fn(),
+    ) -> Result<Reply, Unanswered> {
+        let request = request.header(HOST, self.address.host());
+        let request = request.body(Full::new(Bytes::from(body)));
+        let request = request.map_err(|_| NetError::BadAddress)?;
+        let mut warm = self.warm_connection().await?;
+        let (pulse, kept) = (warm.pulse.clone(), warm.kept);
+        let answered = async {
+            match warm.sender.send_request(request).await {
+                Ok(response) => Ok(read(response).await?),
+                Err(_) if kept => Err(Unanswered::Stale),
+                Err(_) => Err(NetError::Offline.into()),
             }
-            body.extend_from_slice(&chunk);
-        }
-        self.counters
-            .down
-            .fetch_add((head + body.len()) as u64, Ordering::Relaxed);
-        self.counters.round_trips.fetch_add(1, Ordering::Relaxed);
-        Ok(Reply {
-            status: status.as_u16(),
-            mac,
-            body,
-        })
+        };
+        let reply = tokio::select! {
+            answered = timeout(REQUEST, answered) => answered.map_err(|_| NetError::Offline)??,
+            () = pulse.until_silent(look) => return Err(NetError::Offline.into()),
+        };
+        self.meter.answered();
+        warm.kept = true;
+        (warm.used, warm.used_ms) = (Instant::now(), now_ms());
+        *self.warm.lock().await = Some(warm);
+        Ok(reply)
     }
 
-    fn request_bytes(&self, request: &reqwest::Request) -> u64 {
-        let line = request.method().as_str().len() + request.url().path().len();
-        let fixed = " HTTP/1.1\r\n\r\n ".len()
-            + "host: \r\naccept: */*\r\n".len()
-            + self.address.host().len();
-        let body = request
-            .body()
-            .and_then(reqwest::Body::as_bytes)
-            .map_or(0, <[u8]>::len);
-        let length = if body == 0 {
-            0
-        } else {
-            "content-length: \r\n".len() + body.to_string().len()
-        };
-        (line + fixed + length + header_bytes(request.headers()) + body) as u64
+    /// The connection of the last request where it can still be used, else a new one.
+    async fn warm_connection(&self) -> Result<Warm, NetError> {
+        let kept = self.warm.lock().await.take();
+        if let Some(mut warm) = kept
+            && warm.is_fresh()
+            && warm.sender.ready().await.is_ok()
+        {
+            return Ok(warm);
+        }
+        let pulse = Pulse::new();
+        let stream = self.connect(&pulse).await?;
+        let (sender, connection) = handshake(TokioIo::new(stream))
+            .await
+            .map_err(|_| NetError::Offline)?;
+        let task = tokio::spawn(async move {
+            // An error of the connection is seen by its request.
+            let _ = connection.await;
+        });
+        Ok(Warm {
+            sender,
+            pulse,
+            kept: false,
+            used: Instant::now(),
+            used_ms: now_ms(),
+            task: Abort(task),
+        })
     }
 }
 
-fn header_bytes(headers: &HeaderMap) -> usize {
-    headers
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len() + 4)
-        .sum()
+impl Warm {
+    /// By both clocks: one of them may stop while the device sleeps.
+    fn is_fresh(&self) -> bool {
+        let slept_ms = now_ms().saturating_sub(self.used_ms);
+        let keep_ms = i64::try_from(KEEP.as_millis()).unwrap_or(i64::MAX);
+        !self.task.0.is_finished() && self.used.elapsed() < KEEP && (0..keep_ms).contains(&slept_ms)
+    }
+}
+
+async fn read(response: Response<Incoming>) -> Result<Reply, NetError> {
+    let status = response.status().as_u16();
+    let mac = response.headers().get(MAC_HEADER);
+    let mac = mac.and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let mut rest = response.into_body();
+    let mut body = Vec::new();
+    while let Some(frame) = rest.frame().await {
+        let frame = frame.map_err(|_| NetError::Offline)?;
+        let Ok(chunk) = frame.into_data() else {
+            continue;
+        };
+        if body.len() + chunk.len() > RESPONSE_BYTES_MAX {
+            return Err(NetError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Reply { status, mac, body })
 }
 
 fn tls(roots: &Roots) -> Result<ClientConfig, NetError> {

@@ -6,22 +6,33 @@
 //!  pause is over ───────────┘        └─▶ status (a state, never a dialog)
 //! ```
 //!
-//! This is the only place in core with a clock, randomness of the operating system and sockets. Calls of the
+//! This is the only place in core with sockets, and it reads the clock (system). Calls of the
 //! replica block, so they run on threads for blocking work. A missing network is a state like any other.
 //!
-//! **Not here:** what is synced and in which order (sync), and any decision about trust (trust).
+//! **Not here:** the content and order of a sync (sync), and any decision about trust (trust).
 
 mod address;
+mod budget;
+mod cancel;
+mod connection;
 mod driver;
 mod enrol;
 mod error;
 mod http;
 mod live;
-mod system;
+mod meter;
+mod status;
 
+pub use crate::system::{OsRandom, now_ms};
 pub use address::Address;
-pub use driver::{Driver, State, Status};
+pub use budget::Budget;
+pub use cancel::Cancel;
+pub use driver::Driver;
 pub use enrol::enrol;
 pub use error::NetError;
-pub use http::{NetConfig, Roots, Traffic};
-pub use system::{OsRandom, now_ms};
+pub use http::{NetConfig, Roots};
+pub use meter::Traffic;
+pub use status::{Progress, State, Status};
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,8 @@
-//! A record of which the server has accepted everything: its state without its content document.
+//! A record whose envelopes the server has all accepted: its state without its content document.
 //!
-//! State is a fold that never reads content, so it can be known without the document, whose making is the
-//! most costly part of loading a record. Whoever knows already what the content is (a projection that was
-//! made of the same envelopes) needs no more than this.
+//! State is a fold that never reads content, so it can be known without the document. Making the document is
+//! the most costly part of loading a record. A projection that was made from the same envelopes knows the
+//! content already and needs no more than this.
 
 use super::Record;
 use super::past::StoredEnvelope;
@@ -14,9 +14,9 @@ use crate::wire::verdict::Status;
 pub struct Accepted(Record);
 
 impl Accepted {
-    /// `None` where something is not accepted, or builds on what is not among the envelopes.
+    /// `None` where an envelope is not accepted, or lacks a parent.
     #[must_use]
-    pub fn of(id: RecordId, envelopes: Vec<StoredEnvelope>) -> Option<Self> {
+    pub fn of(id: RecordId, envelopes: &[StoredEnvelope]) -> Option<Self> {
         let is_accepted = |stored: &StoredEnvelope| {
             let status = stored.verdict.map(|verdict| verdict.status);
             status == Some(Status::Accepted)
@@ -26,7 +26,7 @@ impl Accepted {
         }
         let mut record = Record::new(id);
         record.push_stored(envelopes).ok()?;
-        // What is accepted counts whatever form and content are found to be, so only the fold is left.
+        // An accepted envelope counts in any form and with any content, so only the fold is left.
         record.fold_and_judge();
         Some(Self(record))
     }

@@ -1,56 +1,57 @@
-//! The way in for envelopes.
+//! Imports and judges envelopes.
 
 use super::Record;
+use super::content::broken_rule;
 use super::graph::{ContentChange, Node, NodeBody};
-use crate::crdt::inspect;
+use crate::crdt::{ChangeInfo, GateError, inspect};
 use crate::domain::case::{Event, GenesisFacts, OnBehalfOf};
 use crate::id::EnvelopeId;
 use crate::wire::body::Body;
 use crate::wire::envelope::VerifiedEnvelope;
 use crate::wire::verdict::{HeldReason, Status, VoidReason};
 
-/// What a replica finds about an envelope by itself.
+/// The judgement of a replica about an envelope, without the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Judged {
-    /// Its author might write it.
+    /// The author was allowed to write it.
     Valid,
-    /// It moves nothing.
+    /// The envelope has no effect.
     Void(VoidReason),
-    /// This version can not judge it.
+    /// A newer version has to judge it.
     Newer,
 }
 
-/// What came of one envelope that was to be admitted.
+/// The result of admitting one envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// New, and its author might write it.
+    /// New, and its author was allowed to write it.
     Valid,
-    /// It was here already; the verdict that it has stands.
+    /// It was here already, and keeps its verdict.
     Known,
     /// New, kept, and without effect.
     Void(VoidReason),
     /// New, kept, and awaiting review or a newer app.
     Held(HeldReason),
-    /// Not taken in: these parents are not here. Nothing is stored.
+    /// Left out, because these parents are not here. Nothing is stored.
     Missing(Vec<EnvelopeId>),
-    /// Not taken in: it belongs to another record.
+    /// Left out, because it belongs to another record.
     OtherRecord,
 }
 
-/// An envelope and what came of it.
+/// An envelope with the result of admitting it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judgement {
     /// The envelope.
     pub id: EnvelopeId,
-    /// What came of it.
+    /// The result.
     pub outcome: Outcome,
 }
 
 impl Record {
-    /// Takes envelopes in, in any order, and judges them; the judgements are in the order of the batch.
+    /// Imports envelopes, in any order, and judges them. The judgements are in the order of the batch.
     ///
-    /// An envelope whose parents are neither here nor in the batch is [`Outcome::Missing`]; all others are
-    /// part of the graph from now on, whatever was found about them.
+    /// An envelope whose parents are neither here nor in the batch is [`Outcome::Missing`]. All others are
+    /// part of the graph from now on, whatever their judgement.
     pub fn admit(&mut self, batch: &[VerifiedEnvelope]) -> Vec<Judgement> {
         let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.len()];
         let mut waiting: Vec<usize> = Vec::with_capacity(batch.len());
@@ -84,47 +85,44 @@ impl Record {
             .collect()
     }
 
-    /// Pushes what has all its parents, until nothing more has. Returns (place in the batch, node).
+    /// Pushes every envelope that has all its parents; the others stay in `waiting`. Returns the place in the
+    /// batch and the node of each.
     fn push_closed(
         &mut self,
         batch: &[VerifiedEnvelope],
         waiting: &mut Vec<usize>,
         outcomes: &mut [Option<Outcome>],
     ) -> Vec<(usize, usize)> {
-        let mut fresh = Vec::with_capacity(waiting.len());
-        loop {
-            let before = waiting.len();
-            waiting.retain(|&index| {
-                let envelope = batch[index].envelope();
-                let known = self.graph.find(envelope.id());
-                if self.has_whole(envelope.id()) {
-                    outcomes[index] = Some(Outcome::Known);
-                    return false;
-                }
-                let parents: Option<Vec<usize>> = envelope
-                    .header()
-                    .parents
-                    .iter()
-                    .map(|id| self.graph.find(*id))
-                    .collect();
-                let Some(parents) = parents else { return true };
-                let node = node_of(&batch[index], parents);
-                let place = if let Some(known) = known {
-                    self.graph.fill(known, node);
-                    known
-                } else {
-                    self.graph.push(node)
-                };
-                fresh.push((index, place));
-                false
-            });
-            if waiting.len() == before {
-                return fresh;
+        let envelopes = waiting.iter().map(|&index| batch[index].envelope());
+        let order = self.graph.order_of(envelopes);
+        let mut fresh = Vec::with_capacity(order.len());
+        let mut left = vec![true; waiting.len()];
+        for place in order {
+            left[place] = false;
+            let index = waiting[place];
+            let envelope = batch[index].envelope();
+            let known = self.graph.find(envelope.id());
+            if self.has_whole(envelope.id()) {
+                outcomes[index] = Some(Outcome::Known);
+                continue;
             }
+            let parents = envelope.header().parents.iter();
+            let parents: Vec<usize> = parents.filter_map(|id| self.graph.find(*id)).collect();
+            let node = node_of(&batch[index], parents);
+            let node = if let Some(known) = known {
+                self.graph.fill(known, node);
+                known
+            } else {
+                self.graph.push(node)
+            };
+            fresh.push((index, node));
         }
+        let mut left = left.into_iter();
+        waiting.retain(|_| left.next() == Some(true));
+        fresh
     }
 
-    /// Whether it is here with its content, not only as a pack tells of what is void.
+    /// Whether the envelope is here with its content. A void envelope that a pack names has none.
     fn has_whole(&self, id: EnvelopeId) -> bool {
         let known = self.graph.find(id);
         known.is_some_and(|index| !self.graph.nodes()[index].is_stub())
@@ -150,7 +148,8 @@ impl Record {
         }
         match node.judged {
             Judged::Newer => Outcome::Held(HeldReason::Newer),
-            // Before all else: nobody else gets the parent, so nobody else may get this, not even as void.
+            // This rule comes first: only the author has the parent, so only the author may get this, not
+            // even as void.
             _ if node.waits => Outcome::Held(HeldReason::ParentHeld),
             Judged::Void(reason) => Outcome::Void(reason),
             Judged::Valid => Outcome::Valid,
@@ -180,9 +179,19 @@ pub(super) fn event_body(
 pub(super) fn node_of(verified: &VerifiedEnvelope, parents: Vec<usize>) -> Node {
     let envelope = verified.envelope();
     let header = envelope.header();
-    let content = |raw: &Vec<u8>| ContentChange {
-        info: inspect(raw).ok(),
-        raw: Some(raw.clone()),
+    // A change under the name of another device is void by form, so its header never counts. No other device
+    // can take the number or the hash of a change away from its author.
+    let content = |raw: &Vec<u8>| {
+        let own = |info: ChangeInfo| {
+            let is_own = info.actor.device().matches(&header.author);
+            is_own.then_some(info).ok_or(GateError::ForeignActor)
+        };
+        let read = inspect(raw).and_then(own);
+        ContentChange {
+            broken: read.as_ref().err().map(broken_rule),
+            info: read.ok(),
+            raw: Some(raw.clone()),
+        }
     };
     let body = match envelope.body() {
         Body::Genesis(genesis) => NodeBody::Genesis {

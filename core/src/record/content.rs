@@ -1,4 +1,4 @@
-//! The content document of a record: made of the changes that count.
+//! The content document of a record, made of the changes that count.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -6,15 +6,15 @@ use std::sync::Arc;
 use super::Record;
 use super::admit::Judged;
 use super::graph::{ContentChange, Node, NodeBody};
-use crate::crdt::{ActorId, Candidate, Document, GateError};
+use crate::crdt::{ActorId, Candidate, GateError};
 use crate::id::{EnvelopeId, Hash};
 use crate::wire::verdict::{Status, VoidReason};
 
 impl Record {
-    /// Takes changes that count into the document and judges those that the gate refuses.
+    /// Puts the changes that count into the document and judges those that the gate refuses.
     ///
-    /// The document grows where it can; where a change in it no longer counts, it is made again. Returns
-    /// whether something that was valid is void now.
+    /// The document grows where it can. If a change in it no longer counts, it is made again. Returns whether
+    /// an envelope that was valid is void now.
     pub(super) fn judge_content(&mut self) -> bool {
         let before: Vec<Judged> = self.graph.nodes().iter().map(|node| node.judged).collect();
         self.judge_clones();
@@ -50,6 +50,7 @@ impl Record {
 
     fn take_in(&mut self, fresh: &[usize]) {
         let nodes = self.graph.nodes();
+        let blind = self.without_their_deps(fresh);
         let mut taken = Vec::with_capacity(fresh.len());
         let mut candidates = Vec::with_capacity(fresh.len());
         let mut refused = Vec::new();
@@ -57,7 +58,7 @@ impl Record {
             let raw = nodes[index]
                 .change()
                 .and_then(|change| change.raw.as_deref());
-            match (raw, self.deps_seen(index)) {
+            match (raw, !blind.contains(&index)) {
                 (Some(raw), true) => {
                     taken.push(index);
                     candidates.push(Candidate {
@@ -66,7 +67,8 @@ impl Record {
                     });
                 }
                 (Some(_), false) => refused.push((index, VoidReason::BadParents)),
-                // Came in a pack; its document is the base and holds it, or it was not whole.
+                // The change came in a pack. The pack's document is the base and holds it, or the pack was
+                // not whole.
                 (None, _) => refused.push((index, VoidReason::BadContent)),
             }
         }
@@ -74,7 +76,7 @@ impl Record {
             Some(document) => Arc::make_mut(document).admit(&candidates),
             None if candidates.is_empty() => Vec::new(),
             None => {
-                let (document, results) = Document::rebuild(&candidates);
+                let (document, results) = self.rebuilds.rebuild(&candidates);
                 self.document = document;
                 results
             }
@@ -89,7 +91,8 @@ impl Record {
         }
     }
 
-    /// Before a document is made again: the changes that came inside a pack become changes of their own.
+    /// Turns the changes that came inside a pack into changes with bytes of their own, before the document is
+    /// made again.
     pub(super) fn keep_raw_changes(&mut self) {
         let Some(document) = &self.document else {
             return;
@@ -131,8 +134,9 @@ impl Record {
         order
     }
 
-    /// Two changes under one number by one installation: the one accepted first is in the content, else the
-    /// one with the smaller id, so that replicas agree before the server has spoken.
+    /// Judges two changes under one number by one installation. The content holds the change accepted first.
+    /// Without a verdict it holds the one with the smaller id, so that replicas agree before the server has
+    /// judged.
     fn judge_clones(&mut self) {
         let mut order = self.content_order();
         order.sort_by_key(|&index| {
@@ -155,8 +159,9 @@ impl Record {
         }
     }
 
-    /// Accepted changes that can not be in the content: of two under one number, let in by servers that did not
-    /// know of each other, the one accepted later, and what builds on it. Parents first.
+    /// Accepted changes that the content cannot hold, parents first. Servers that did not know of each other
+    /// may accept two changes under one number. The list holds the later one and the changes that build on
+    /// it.
     #[must_use]
     pub fn clashing(&self) -> Vec<(EnvelopeId, VoidReason)> {
         let in_document: HashSet<Hash> = self
@@ -170,14 +175,7 @@ impl Record {
             let Some(info) = node.change().and_then(|change| change.info.as_ref()) else {
                 continue;
             };
-            let is_void = |dep: &Hash| {
-                let verdict = self
-                    .graph
-                    .find_change(dep)
-                    .and_then(|index| self.graph.nodes()[index].verdict);
-                out.contains(dep)
-                    || verdict.is_some_and(|verdict| matches!(verdict.status, Status::Void(_)))
-            };
+            let is_void = |dep: &Hash| out.contains(dep) || self.all_carriers(dep, Node::is_void);
             let reason = if in_document.contains(&info.hash) {
                 continue;
             } else if node.judged == Judged::Void(VoidReason::Clone) {
@@ -193,35 +191,59 @@ impl Record {
         clashing
     }
 
-    /// Whether the changes that a change depends on lie in the past of its envelope.
-    fn deps_seen(&self, index: usize) -> bool {
-        let Some(info) = self.graph.nodes()[index]
-            .change()
-            .and_then(|change| change.info.as_ref())
-        else {
-            return true;
+    /// The fresh envelopes that depend on a change without having any envelope of it in their past.
+    fn without_their_deps(&self, fresh: &[usize]) -> HashSet<usize> {
+        let Some(&last) = fresh.iter().max() else {
+            return HashSet::new();
         };
-        info.deps.iter().all(|dep| {
-            self.graph
-                .find_change(dep)
-                .is_none_or(|earlier| self.graph.is_ancestor(earlier, index))
-        })
+        let mut askers: HashMap<Hash, Vec<usize>> = HashMap::new();
+        for &index in fresh {
+            let info = self.graph.nodes()[index]
+                .change()
+                .and_then(|change| change.info.as_ref());
+            for dep in info.iter().flat_map(|info| &info.deps) {
+                askers.entry(*dep).or_default().push(index);
+            }
+        }
+        let mut asked: HashMap<usize, Hash> = HashMap::new();
+        for dep in askers.keys() {
+            let carriers = self.graph.carriers(dep).iter();
+            asked.extend(carriers.map(|&carrier| (carrier, *dep)));
+        }
+        let known: HashSet<Hash> = asked.values().copied().collect();
+        let targets: Vec<usize> = asked.keys().copied().collect();
+        self.graph
+            .with_descendants(&targets, last, |target, has_seen| {
+                if let Some(left) = askers.get_mut(&asked[&target]) {
+                    left.retain(|&asker| !has_seen(asker));
+                }
+            });
+        // The gate refuses a change that depends on an unknown one.
+        askers
+            .into_iter()
+            .filter(|(dep, _)| known.contains(dep))
+            .flat_map(|(_, left)| left)
+            .collect()
+    }
+
+    /// Whether a change is known here and every envelope that carries it is so.
+    fn all_carriers(&self, change: &Hash, is_so: impl Fn(&Node) -> bool) -> bool {
+        let carriers = self.graph.carriers(change);
+        let mut nodes = carriers.iter().map(|&index| &self.graph.nodes()[index]);
+        !carriers.is_empty() && nodes.all(is_so)
     }
 
     fn reason(&self, index: usize, error: &GateError) -> VoidReason {
         let on_void = |dep: &Hash| {
-            self.graph.find_change(dep).is_some_and(|earlier| {
-                let earlier = &self.graph.nodes()[earlier];
-                !earlier.counts() || matches!(earlier.judged, Judged::Void(_))
+            self.all_carriers(dep, |carrier| {
+                !carrier.counts() || matches!(carrier.judged, Judged::Void(_))
             })
         };
         match error {
             GateError::RefusedParent(_) => VoidReason::VoidParent,
             GateError::UnknownDeps(dep) if on_void(dep) => VoidReason::VoidParent,
             GateError::Sequence if self.own_previous_is_void(index) => VoidReason::VoidParent,
-            GateError::Clone => VoidReason::Clone,
-            GateError::TooLarge(_) => VoidReason::Limit,
-            _ => VoidReason::BadContent,
+            rule => broken_rule(rule),
         }
     }
 
@@ -249,6 +271,11 @@ impl Node {
         }
     }
 
+    fn is_void(&self) -> bool {
+        self.verdict
+            .is_some_and(|verdict| matches!(verdict.status, Status::Void(_)))
+    }
+
     fn is_accepted(&self) -> bool {
         self.verdict
             .is_some_and(|verdict| verdict.status == Status::Accepted)
@@ -257,4 +284,13 @@ impl Node {
 
 fn change_hash(node: &Node) -> Option<Hash> {
     node.change()?.info.as_ref().map(|info| info.hash)
+}
+
+/// Maps an error of the gate to the reason of a void verdict.
+pub(super) fn broken_rule(error: &GateError) -> VoidReason {
+    match error {
+        GateError::Clone => VoidReason::Clone,
+        GateError::TooLarge(_) => VoidReason::Limit,
+        rule => VoidReason::of_code(rule.code()).unwrap_or(VoidReason::BadContent),
+    }
 }

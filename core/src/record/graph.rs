@@ -1,6 +1,7 @@
-//! The envelopes of one record as a graph: each after its parents, each once.
+//! The envelopes of one record as a graph. Each is there once, after its parents.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use super::admit::Judged;
@@ -9,10 +10,10 @@ use crate::domain::case::{Event, GenesisFacts, OnBehalfOf};
 use crate::id::{DeviceId, EnvelopeId, Hash};
 use crate::limits::PARENTS_MAX;
 use crate::trust::certificate::Certificate;
-use crate::wire::envelope::DirectoryMark;
-use crate::wire::verdict::{Status, Verdict};
+use crate::wire::envelope::{DirectoryMark, Envelope};
+use crate::wire::verdict::{Status, Verdict, VoidReason};
 
-/// What an envelope says, as far as its record needs it.
+/// The content of an envelope, as far as its record needs it.
 #[derive(Debug, Clone)]
 pub enum NodeBody {
     /// The beginning.
@@ -28,26 +29,29 @@ pub enum NodeBody {
     Event {
         /// The event.
         event: Box<Event>,
-        /// For whom, when not for oneself.
+        /// The person or unit that the author acts for; `None` when it acts for itself.
         on_behalf_of: Option<OnBehalfOf>,
         /// Version of the fold that its author ran.
         fold_version: u8,
-        /// Its code and data as received: what a pack carries on.
+        /// Its code and data as received; a pack carries them on.
         data: (u16, Vec<u8>),
     },
     /// Written by a newer app.
     Unknown,
-    /// An event whose data are not what its code says.
+    /// An event whose data do not match its code.
     Malformed,
 }
 
 /// A change of the content, inside a node.
 #[derive(Debug, Clone)]
 pub struct ContentChange {
-    /// The raw Automerge change; `None` in a node that came in a pack, whose document holds it.
+    /// The raw Automerge change; `None` in a node out of a pack, because the pack's document holds it.
     pub raw: Option<Vec<u8>>,
-    /// Its header, where it could be read; known in packs too.
+    /// Its header, known in packs too; `None` where the header cannot be read, or names another device than
+    /// the author of the envelope.
     pub info: Option<ChangeInfo>,
+    /// The rule that the bytes break, where there is no header.
+    pub broken: Option<VoidReason>,
 }
 
 /// One envelope of the record.
@@ -73,13 +77,13 @@ pub struct Node {
     pub directory_seen: DirectoryMark,
     /// The device's clock, milliseconds UTC.
     pub clock_ms: i64,
-    /// What it says.
+    /// Its content.
     pub body: NodeBody,
     /// The void envelope that it writes again.
     pub replaces: Option<EnvelopeId>,
     /// The latest verdict.
     pub verdict: Option<Verdict>,
-    /// What this replica found by itself.
+    /// The judgement of this replica.
     pub judged: Judged,
     /// It builds on something held, so it waits.
     pub waits: bool,
@@ -88,7 +92,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// Whether it counts: accepted; or without a verdict, legal by itself, and not waiting.
+    /// Whether the envelope counts: it is accepted, or it has no verdict, is legal alone and does not wait.
     #[must_use]
     pub fn counts(&self) -> bool {
         match self.verdict.map(|verdict| verdict.status) {
@@ -98,7 +102,7 @@ impl Node {
         }
     }
 
-    /// Whether a pack told of it without its content: it was void then.
+    /// Whether a pack named the envelope without its content, because the envelope was void then.
     #[must_use]
     pub fn is_stub(&self) -> bool {
         self.packed && matches!(self.body, NodeBody::Unknown)
@@ -119,7 +123,8 @@ impl Node {
 pub(super) struct Graph {
     nodes: Vec<Node>,
     by_id: HashMap<EnvelopeId, usize>,
-    by_change: HashMap<Hash, usize>,
+    /// The envelopes that carry a change. There are several where its author sent it twice.
+    by_change: HashMap<Hash, Vec<usize>>,
 }
 
 impl Graph {
@@ -135,14 +140,13 @@ impl Graph {
         node.depth = depth.unwrap_or(0);
         self.by_id.insert(node.id, index);
         if let Some(info) = node.change().and_then(|change| change.info.as_ref()) {
-            // Two envelopes may carry the same change; the first one answers for it.
-            self.by_change.entry(info.hash).or_insert(index);
+            self.by_change.entry(info.hash).or_default().push(index);
         }
         self.nodes.push(node);
         index
     }
 
-    /// Puts an envelope in the place of what a pack told of it without its content.
+    /// Puts an envelope in the place of the stub that a pack brought.
     pub(super) fn fill(&mut self, index: usize, node: Node) {
         let known = &mut self.nodes[index];
         let earlier = known.verdict;
@@ -159,13 +163,49 @@ impl Graph {
             .change()
             .and_then(|change| change.info.as_ref());
         if let Some(hash) = info.map(|info| info.hash) {
-            self.by_change.entry(hash).or_insert(index);
+            self.note_change(hash, index);
         }
     }
 
-    /// A void change that came in a pack without its bytes: what builds on it builds on something void.
+    /// Notes that an envelope carries a change. A pack names a void change without its bytes, and a change
+    /// that builds on it builds on a void one.
     pub(super) fn note_change(&mut self, hash: Hash, index: usize) {
-        self.by_change.entry(hash).or_insert(index);
+        let carriers = self.by_change.entry(hash).or_default();
+        if !carriers.contains(&index) {
+            carriers.push(index);
+        }
+    }
+
+    /// Orders envelopes so that they can be pushed, parents first and otherwise as given. Returns their
+    /// places in `batch`. An envelope with a parent that is neither here nor in `batch` is left out, with its
+    /// descendants.
+    pub(super) fn order_of<'a>(&self, batch: impl Iterator<Item = &'a Envelope>) -> Vec<usize> {
+        let batch: Vec<&Envelope> = batch.collect();
+        let mut children: HashMap<EnvelopeId, Vec<usize>> = HashMap::new();
+        let mut waits_for = vec![0_usize; batch.len()];
+        let mut ready: BinaryHeap<Reverse<usize>> = BinaryHeap::new();
+        for (place, envelope) in batch.iter().enumerate() {
+            for parent in &envelope.header().parents {
+                if self.find(*parent).is_none() {
+                    children.entry(*parent).or_default().push(place);
+                    waits_for[place] += 1;
+                }
+            }
+            if waits_for[place] == 0 {
+                ready.push(Reverse(place));
+            }
+        }
+        let mut order = Vec::with_capacity(batch.len());
+        while let Some(Reverse(place)) = ready.pop() {
+            order.push(place);
+            for child in children.remove(&batch[place].id()).unwrap_or_default() {
+                waits_for[child] -= 1;
+                if waits_for[child] == 0 {
+                    ready.push(Reverse(child));
+                }
+            }
+        }
+        order
     }
 
     pub(super) fn nodes(&self) -> &[Node] {
@@ -180,8 +220,44 @@ impl Graph {
         self.by_id.get(&id).copied()
     }
 
-    pub(super) fn find_change(&self, hash: &Hash) -> Option<usize> {
-        self.by_change.get(hash).copied()
+    /// The nodes that carry a change; empty when it is unknown.
+    pub(super) fn carriers(&self, hash: &Hash) -> &[usize] {
+        self.by_change.get(hash).map_or(&[], Vec::as_slice)
+    }
+
+    /// Calls `visit` for each of `targets` with a test that says whether a node has it in its past. 64 targets
+    /// share one pass over the nodes between the first of them and `last`.
+    pub(super) fn with_descendants(
+        &self,
+        targets: &[usize],
+        last: usize,
+        mut visit: impl FnMut(usize, &dyn Fn(usize) -> bool),
+    ) {
+        let mut targets = targets.to_vec();
+        targets.sort_unstable();
+        targets.dedup();
+        let mut seen: Vec<u64> = Vec::new();
+        for block in targets.chunks(64) {
+            let first = block[0];
+            seen.clear();
+            seen.resize((last + 1).saturating_sub(first), 0);
+            let mut next = block.iter().enumerate().peekable();
+            for index in first..=last {
+                let mut bits = 0;
+                for parent in &self.nodes[index].parents {
+                    bits |= parent.checked_sub(first).map_or(0, |at| seen[at]);
+                }
+                if let Some((bit, _)) = next.next_if(|(_, target)| **target == index) {
+                    bits |= 1 << bit;
+                }
+                seen[index - first] = bits;
+            }
+            for (bit, &target) in block.iter().enumerate() {
+                visit(target, &|later| {
+                    later > target && later <= last && seen[later - first] >> bit & 1 == 1
+                });
+            }
+        }
     }
 
     /// Sets the verdict when it is later than the one here.
@@ -196,7 +272,8 @@ impl Graph {
         later
     }
 
-    /// Marks what builds on held nodes. A settled node never waits: the server has judged it with its past.
+    /// Marks the nodes that build on held nodes. A settled node never waits, because the server has judged it
+    /// with its past.
     pub(super) fn mark_waiting(&mut self) {
         for index in 0..self.nodes.len() {
             let node = &self.nodes[index];
@@ -230,8 +307,8 @@ impl Graph {
         false
     }
 
-    /// Ids of the newest heads, as many as an envelope may name, and how many heads there are. Among them is
-    /// always the one that builds on what this author wrote last: an author's envelopes lie on one line.
+    /// Ids of the newest heads, as many as an envelope may name, and the number of all heads. The head above
+    /// the last envelope of this author is always among them, because an author's envelopes lie on one line.
     pub(super) fn heads(&self, author: Option<DeviceId>) -> (Vec<EnvelopeId>, usize) {
         let mut covered = vec![false; self.nodes.len()];
         let usable = |node: &Node| {
@@ -256,11 +333,11 @@ impl Graph {
                 .filter(own)
                 .max_by_key(|&index| self.nodes[index].depth)
         });
-        heads.sort_by_key(|&index| {
+        heads.sort_by_cached_key(|&index| {
             let is_own = own.is_some_and(|own| own == index || self.is_ancestor(own, index));
             (
                 !is_own,
-                std::cmp::Reverse(self.nodes[index].depth),
+                Reverse(self.nodes[index].depth),
                 self.nodes[index].id,
             )
         });

@@ -1,88 +1,78 @@
-//! The judgement of everything that has no settled verdict: form, content, and the fold.
+//! The judgement of every envelope without a settled verdict: form, content, and the fold.
 
 use std::collections::HashMap;
 
 use super::Record;
 use super::admit::Judged;
 use super::graph::{Node, NodeBody};
+use super::line::{Line, Written};
 use crate::domain::Role;
 use crate::domain::case::fold::fold;
-use crate::domain::case::{self, Author, Entry, EntryBody, EntryStatus};
-use crate::id::EnvelopeId;
+use crate::domain::case::{self, Author, Entry, EntryBody, EntryStatus, Refusal};
+use crate::domain::may::Denied;
+use crate::id::{DeviceId, EnvelopeId};
 use crate::limits::RECORD_ENTRIES_MAX;
 use crate::wire::verdict::{Status, VoidReason};
 
 impl Record {
-    /// Judges again all that is not settled, and makes state and content again.
+    /// Judges all unsettled envelopes again, and makes state and content again.
     pub(super) fn rejudge(&mut self) {
         self.graph.mark_waiting();
         self.judge_form();
         self.judge_content();
-        // What the fold finds illegal among the changes of the content must not be in the document, and goes
-        // with all that builds on it.
+        // A change that the fold finds illegal must not be in the document, nor must its descendants.
         if self.fold_and_judge() && self.judge_content() {
             self.fold_and_judge();
         }
     }
 
-    /// What can be said without state: unknown bodies, depth, and that an author saw what it wrote before.
+    /// Judges everything that needs no state: bodies, depth, the line of each author and its quotas. Quotas
+    /// count along that line, so they are equal on every replica, whatever past a change claims. An accepted
+    /// change counts and is never refused.
     fn judge_form(&mut self) {
-        let mut order: Vec<usize> = (0..self.graph.nodes().len()).collect();
-        order.sort_by_key(|&index| {
-            let node = &self.graph.nodes()[index];
-            let settled = node
-                .verdict
-                .is_some_and(|verdict| verdict.status.is_settled());
-            (!settled, node.depth, node.id)
-        });
-        let mut written: HashMap<_, Vec<usize>> = HashMap::new();
-        for index in order {
-            let node = &self.graph.nodes()[index];
-            let settled = node
-                .verdict
-                .is_some_and(|verdict| verdict.status.is_settled());
-            let own = written.entry(node.author).or_default();
-            let judged = if matches!(node.body, NodeBody::Unknown) {
-                Judged::Newer
-            } else if matches!(node.body, NodeBody::Malformed) {
-                Judged::Void(VoidReason::Malformed)
-            } else if node.depth as usize >= RECORD_ENTRIES_MAX {
-                Judged::Void(VoidReason::Limit)
-            } else if node.verdict.is_none() && node.certificate.is_none() {
-                // Only the server may vouch for somebody whom it does not name.
-                Judged::Void(VoidReason::NotPermitted)
-            } else if !settled && !self.saw_own(index, own) {
-                Judged::Void(VoidReason::BadParents)
-            } else {
-                Judged::Valid
-            };
-            // What is void, held or refused binds nobody: its author does not build on it.
-            let out = node.verdict.is_some_and(|v| v.status != Status::Accepted);
-            if !out && judged != Judged::Void(VoidReason::BadParents) {
-                own.push(index);
+        let nodes = self.graph.nodes();
+        let mut by_author: HashMap<DeviceId, Vec<usize>> = HashMap::new();
+        for (index, node) in nodes.iter().enumerate() {
+            by_author.entry(node.author).or_default().push(index);
+        }
+        let mut found = Vec::with_capacity(nodes.len());
+        let mut line = Line::new(nodes);
+        for mut own in by_author.into_values() {
+            own.sort_by_key(|&index| {
+                let node = &nodes[index];
+                (!node.is_settled(), node.depth, node.id)
+            });
+            line.clear();
+            let mut written = Written::default();
+            for index in own {
+                let node = &nodes[index];
+                let info = node.change().and_then(|change| change.info.as_ref());
+                let judged = match node.form() {
+                    // The server's own automatic moves are exempt, because their only parent is their cause.
+                    Judged::Valid if node.is_settled() || node.role() == Some(Role::System) => {
+                        Judged::Valid
+                    }
+                    Judged::Valid if !line.takes(index) => Judged::Void(VoidReason::BadParents),
+                    Judged::Valid if info.is_some_and(|info| !written.has_room(info)) => {
+                        Judged::Void(VoidReason::Limit)
+                    }
+                    form => form,
+                };
+                // A void, held or refused envelope does not bind its author, because the author does not
+                // build on it.
+                let binds = node.verdict.map_or(judged == Judged::Valid, |verdict| {
+                    verdict.status == Status::Accepted
+                });
+                if binds {
+                    line.put(index);
+                    info.iter().for_each(|info| written.add(info));
+                }
+                found.push((index, judged));
             }
+        }
+        for (index, judged) in found {
             self.graph.node_mut(index).judged = judged;
         }
-    }
-
-    /// Whether an author's envelopes lie on one line: each new one had seen all that went before.
-    ///
-    /// The server's own automatic moves are exempt: their only parent is their cause.
-    fn saw_own(&self, index: usize, own: &[usize]) -> bool {
-        let node = &self.graph.nodes()[index];
-        if node.role() == Some(Role::System) {
-            return true;
-        }
-        // They lie on one line: who has seen the deepest has seen all.
-        let deepest = own
-            .iter()
-            .max_by_key(|&&other| self.graph.nodes()[other].depth);
-        if deepest.is_some_and(|&other| self.graph.is_ancestor(other, index)) {
-            return true;
-        }
-        own.iter().all(|&other| {
-            self.graph.is_ancestor(other, index) || self.graph.is_ancestor(index, other)
-        })
     }
 
     /// Makes the state again. Returns whether a change of the content turned out illegal.
@@ -104,8 +94,10 @@ impl Record {
             }
             let judged = match by_id.get(&node.id) {
                 Some(item) => match item.outcome {
-                    case::Outcome::Illegal => Judged::Void(void_reason(item.why)),
-                    case::Outcome::Unjudged => Judged::Newer,
+                    case::Outcome::Illegal => Judged::Void(broken_rule(item.why)),
+                    // A verdict judges an envelope in its own past alone, so an unknown event beside it
+                    // changes nothing.
+                    case::Outcome::Unjudged if item.why.is_some() => Judged::Newer,
                     _ => Judged::Valid,
                 },
                 None => Judged::Valid,
@@ -115,6 +107,38 @@ impl Record {
         }
         self.state = state.filter(|_| self.genesis_counts());
         content_void
+    }
+
+    /// Whether a held envelope would count if a reviewer admitted it now, because it is well formed and legal
+    /// in the state that its author had seen.
+    #[must_use]
+    pub fn would_count(&self, id: EnvelopeId) -> bool {
+        self.judged_alone(id) == Some(Ok(()))
+    }
+
+    /// Whether this version cannot judge an envelope that is held.
+    #[must_use]
+    pub fn needs_newer(&self, id: EnvelopeId) -> bool {
+        let newer = [Refusal::Newer, Refusal::Denied(Denied::Newer)];
+        match self.judged_alone(id) {
+            Some(Err(why)) => newer.contains(&why),
+            Some(Ok(())) => false,
+            None => self
+                .node(id)
+                .is_some_and(|node| node.judged == Judged::Newer),
+        }
+    }
+
+    /// The judgement of the fold on a well-formed envelope in its own past, whatever its verdict.
+    fn judged_alone(&self, id: EnvelopeId) -> Option<Result<(), Refusal>> {
+        let index = self.graph.find(id)?;
+        if self.graph.nodes()[index].judged != Judged::Valid {
+            return None;
+        }
+        let entries: Vec<Entry> = (0..self.graph.nodes().len())
+            .map(|index| self.entry(index))
+            .collect();
+        Some(case::judge(&entries, &entries[index]))
     }
 
     fn genesis_counts(&self) -> bool {
@@ -161,15 +185,38 @@ impl Record {
 }
 
 impl Node {
-    /// Whether nothing but the fold speaks about it: then each fold judges it anew.
+    fn is_settled(&self) -> bool {
+        self.verdict
+            .is_some_and(|verdict| verdict.status.is_settled())
+    }
+
+    /// The judgement of its form, which needs no other envelope.
+    fn form(&self) -> Judged {
+        if matches!(self.body, NodeBody::Unknown) {
+            Judged::Newer
+        } else if matches!(self.body, NodeBody::Malformed) {
+            Judged::Void(VoidReason::Malformed)
+        } else if self.depth as usize >= RECORD_ENTRIES_MAX {
+            Judged::Void(VoidReason::Limit)
+        } else if self.verdict.is_none() && self.certificate.is_none() {
+            // An envelope of an unnamed author needs a verdict of the server.
+            Judged::Void(VoidReason::NotPermitted)
+        } else if let Some(change) = self.change().filter(|change| change.info.is_none()) {
+            Judged::Void(change.broken.unwrap_or(VoidReason::BadContent))
+        } else {
+            Judged::Valid
+        }
+    }
+
+    /// Whether the fold alone judges it; then each fold judges it anew.
     fn fold_decides(&self) -> bool {
-        let illegal = VoidReason::NotPermitted;
         match self.judged {
             Judged::Valid => true,
-            Judged::Void(reason) if reason == illegal || reason == VoidReason::NotPossible => {
-                self.certificate.is_some()
+            Judged::Void(reason) => {
+                let code = reason.code();
+                code.starts_with("may.") || code.starts_with("case.")
             }
-            Judged::Void(_) | Judged::Newer => false,
+            Judged::Newer => false,
         }
     }
 
@@ -206,10 +253,8 @@ fn author_of(node: &Node) -> Author {
     }
 }
 
-/// The codes of `domain::case` for moves that the table does not have; all others are about roles.
-fn void_reason(why: Option<&'static str>) -> VoidReason {
-    match why {
-        Some(code) if code.starts_with("case.") => VoidReason::NotPossible,
-        _ => VoidReason::NotPermitted,
-    }
+/// The reason of the rule that the fold names.
+fn broken_rule(why: Option<&'static str>) -> VoidReason {
+    why.and_then(VoidReason::of_code)
+        .unwrap_or(VoidReason::NotPermitted)
 }

@@ -1,27 +1,29 @@
-//! One record: its envelopes, the verdicts on them, and what they amount to.
+//! One record: its envelopes, the verdicts on them, and the state and content that follow from both.
 //!
 //! ```text
 //!  verified envelopes ─▶ admit ─▶ graph (parents, ancestry)
-//!                                  ├─▶ fold ──────▶ CaseState   who may do what, what came of it
-//!                                  └─▶ gate (crdt) ▶ Document    what people wrote together
+//!                                  ├─▶ fold ──────▶ CaseState   permissions and results
+//!                                  └─▶ gate (crdt) ▶ Document    the content that people wrote together
 //!  verdicts ───────────▶ set_verdict ─▶ both are made again from what counts
 //! ```
 //!
-//! **Contract.** [`Record::admit`] is the only way in for an envelope, whatever path it came by: sync, peer,
-//! API or import. So a check can not be missing on one of them.
+//! **Contract.** [`Record::admit`] is the only way in for an envelope, whatever path brought it: sync, peer,
+//! API or import. So every check applies on every path.
 //!
-//! State is a function of the set of envelopes and their latest verdicts, never of the order in which they
-//! came. An envelope without a verdict counts when it is legal by itself (provisional); void and held ones
-//! never count, and what builds on held ones waits with them.
+//! State is a function of the set of envelopes and their latest verdicts, never of the order of their
+//! arrival. An envelope without a verdict counts when it is legal alone (provisional). Void and held
+//! envelopes never count, and envelopes that build on held ones wait with them.
 //!
 //! **Not here:** signatures (checked before), policy that needs a clock, a directory or revocations (the
 //! server's), storage.
 
 mod accepted;
 mod admit;
+mod budget;
 mod content;
 mod graph;
 mod judge;
+mod line;
 mod packed;
 mod past;
 mod witnesses;
@@ -36,7 +38,7 @@ pub use past::{LoadError, Past, StoredEnvelope};
 
 use std::sync::Arc;
 
-use crate::crdt::Document;
+use crate::crdt::{Document, Rebuilds};
 use crate::domain::case::{CaseState, GenesisFacts};
 use crate::id::{DeviceId, EnvelopeId, RecordId};
 use crate::wire::digest::Digest;
@@ -51,29 +53,37 @@ pub struct Record {
     graph: Graph,
     state: Option<CaseState>,
     document: Option<Arc<Document>>,
+    rebuilds: Rebuilds,
 }
 
 impl Record {
-    /// A record of which nothing is known yet.
+    /// Returns an empty record.
     #[must_use]
     pub fn new(id: RecordId) -> Self {
+        Self::with(id, Rebuilds::default())
+    }
+
+    /// Returns an empty record with a memory of documents that were made before.
+    #[must_use]
+    pub fn with(id: RecordId, rebuilds: Rebuilds) -> Self {
         Self {
             id,
             graph: Graph::default(),
             state: None,
             document: None,
+            rebuilds,
         }
     }
 
-    /// Takes a verdict on an envelope; the latest one counts. Returns whether anything changed.
+    /// Imports a verdict on an envelope; the latest one counts. Returns whether anything changed.
     ///
-    /// What builds on it is judged again: content that depends on a void change goes with it, and what
-    /// waited for a held envelope waits no longer.
+    /// Envelopes that build on it are judged again. Content that depends on a void change no longer counts
+    /// either, and envelopes that waited for a held envelope wait no longer.
     pub fn set_verdict(&mut self, id: EnvelopeId, verdict: Verdict) -> bool {
         self.set_verdicts([(id, verdict)])
     }
 
-    /// Takes many verdicts at once and makes the state again once. Returns whether anything changed.
+    /// Imports many verdicts at once and makes the state again once. Returns whether anything changed.
     pub fn set_verdicts(
         &mut self,
         verdicts: impl IntoIterator<Item = (EnvelopeId, Verdict)>,
@@ -90,7 +100,7 @@ impl Record {
             }
         }
         if changed && as_expected {
-            // All of it counted before: only the times of the server are new.
+            // All of these counted before, so only the times of the server are new.
             self.fold_and_judge();
         } else if changed {
             self.rejudge();
@@ -116,7 +126,7 @@ impl Record {
         self.document.as_deref()
     }
 
-    /// The header of the record, from its Genesis, whether or not that counts.
+    /// The header of the record, from its Genesis, even if the Genesis does not count.
     #[must_use]
     pub fn genesis(&self) -> Option<&GenesisFacts> {
         self.graph.nodes().iter().find_map(|node| match &node.body {
@@ -144,16 +154,18 @@ impl Record {
             .map(|&parent| self.graph.nodes()[parent].id)
     }
 
-    /// The heads to build on: what has no child, without what is held and what builds on that. Sorted.
+    /// The heads to build on: the envelopes without a child, except held ones and those that build on held
+    /// ones. Sorted.
     ///
-    /// A new envelope names them as its parents, at most [`crate::limits::PARENTS_MAX`] of them; should
-    /// there be more, the newest come first and the rest is picked up by the next envelope.
+    /// A new envelope names them as its parents, at most [`crate::limits::PARENTS_MAX`] of them. If there are
+    /// more, the newest come first, and the next envelope names the rest.
     #[must_use]
     pub fn heads(&self) -> Vec<EnvelopeId> {
         self.graph.heads(None).0
     }
 
-    /// The same for a new envelope of this author: what it wrote last is among what they cover.
+    /// Returns the heads for a new envelope of this author. They cover the last envelope that the author
+    /// wrote.
     #[must_use]
     pub fn heads_for(&self, author: DeviceId) -> Vec<EnvelopeId> {
         self.graph.heads(Some(author)).0
@@ -173,7 +185,7 @@ impl Record {
         })
     }
 
-    /// Sum over what is settled, ids and verdicts: equal on equal replicas.
+    /// Sum over the settled envelopes, ids and verdicts: equal on equal replicas.
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.settled().collect()
@@ -196,7 +208,7 @@ impl Record {
 }
 
 impl Node {
-    /// Whether other replicas do not get it: held, or refused.
+    /// Whether other replicas do not get the envelope, because it is held or refused.
     #[must_use]
     pub fn is_out_of_reach(&self) -> bool {
         let refused = matches!(
@@ -206,7 +218,7 @@ impl Node {
         refused || self.is_held()
     }
 
-    /// Whether the latest verdict is “held”, or it builds on something that is.
+    /// Whether the latest verdict on the envelope is “held”, or the envelope builds on a held one.
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.waits

@@ -1,4 +1,4 @@
-//! The pack that stands in for a record's past: opened, and made.
+//! Opens and makes the pack that replaces a record's past.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use super::admit::{Judged, event_body};
 use super::graph::{ContentChange, Node, NodeBody};
 use super::past::{LoadError, Past};
 use crate::crdt::{ActorId, Candidate, ChangeInfo, Document, KnownChange};
-use crate::id::Hash;
+use crate::id::{DeviceId, Hash};
 use crate::trust::certificate::Certificate;
 use crate::wire::envelope::DirectoryMark;
 use crate::wire::pack::{Pack, PackContent, PackEntry, PackEvent};
 use crate::wire::verdict::Status;
 
 impl Record {
-    /// Takes the entries and the document of a pack into an empty record.
+    /// Imports the entries and the document of a pack into an empty record.
     pub(super) fn open_pack(
         &mut self,
         pack: &Pack,
@@ -42,7 +42,7 @@ impl Record {
                 self.graph.note_change(*hash, index);
             }
         }
-        // Every change in the document is the change of exactly one counted envelope.
+        // Each change in the document must belong to exactly one counted envelope.
         let counted: HashSet<Hash> = self
             .graph
             .nodes()
@@ -57,8 +57,8 @@ impl Record {
         Ok(())
     }
 
-    /// Takes in what a pack tells beyond what is here: each entry that is not known becomes part of the
-    /// graph, with its change out of the pack's document. Returns whether anything was new.
+    /// Imports the entries of a pack that are not known here. Each becomes part of the graph, with its change
+    /// out of the pack's document. Returns whether anything was new.
     ///
     /// A record that came back from several phones may have several pasts that only meet here.
     pub fn absorb(
@@ -71,7 +71,7 @@ impl Record {
             certificates: certificates.clone(),
             ..Past::default()
         };
-        // Whole and by itself it has to hold together before anything of it is believed.
+        // The pack alone has to be consistent before any part of it is believed.
         let mut alone = Self::load(self.id, past)?;
         if self.graph.nodes().is_empty() {
             *self = alone;
@@ -148,7 +148,7 @@ impl Record {
         if !place.contains_key(&0) || genesis.verdict.is_none() {
             return None;
         }
-        // The document of a pack holds what is accepted, nothing provisional.
+        // The document of a pack holds accepted changes only.
         let document = self.settled_document();
         Some(Pack {
             genesis: facts.clone(),
@@ -238,8 +238,12 @@ impl ChangeTable {
         self.by_number.len()
     }
 
-    fn find(&self, actor: u32, seq: u64) -> Result<ContentChange, LoadError> {
+    /// The change of this number, if its actor is the author's.
+    fn find(&self, actor: u32, seq: u64, author: DeviceId) -> Result<ContentChange, LoadError> {
         let actor = self.actors.get(actor as usize).ok_or(LoadError::BadPack)?;
+        if !actor.device().matches(&author) {
+            return Err(LoadError::BadPack);
+        }
         let info = self
             .by_number
             .get(&(*actor, seq))
@@ -247,6 +251,7 @@ impl ChangeTable {
         Ok(ContentChange {
             raw: None,
             info: Some(info.clone()),
+            broken: None,
         })
     }
 }
@@ -261,7 +266,7 @@ fn packed_node(
     let body = match &entry.content {
         PackContent::Genesis { actor } => NodeBody::Genesis {
             facts: Box::new(pack.genesis.clone()),
-            change: changes.find(*actor, 1)?,
+            change: changes.find(*actor, 1, entry.author)?,
         },
         PackContent::Change {
             actor,
@@ -269,7 +274,7 @@ fn packed_node(
             replaces: again,
         } => {
             replaces = *again;
-            NodeBody::Change(changes.find(*actor, *seq)?)
+            NodeBody::Change(changes.find(*actor, *seq, entry.author)?)
         }
         PackContent::Event(event) => {
             replaces = event.replaces;
@@ -285,6 +290,7 @@ fn packed_node(
             change: ContentChange {
                 raw: None,
                 info: None,
+                broken: None,
             },
         },
         PackContent::Stub { .. } => NodeBody::Unknown,

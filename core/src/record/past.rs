@@ -1,11 +1,11 @@
-//! A record from what a store holds of it.
+//! Loads a record from a store.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Record;
 use super::admit::node_of;
-use crate::crdt::GateError;
+use crate::crdt::{GateError, Rebuilds};
 use crate::id::{Hash, RecordId};
 use crate::trust::certificate::Certificate;
 use crate::wire::envelope::VerifiedEnvelope;
@@ -21,19 +21,21 @@ pub struct StoredEnvelope {
     pub verdict: Option<Verdict>,
 }
 
-/// What a store holds of a record.
+/// The rows of a store that make a record.
 #[derive(Debug, Default)]
 pub struct Past {
-    /// The compacted past, where the record came in a pack; several, where several readers gave back what a
-    /// restored server had lost.
+    /// The compacted past, where the record came in a pack. There are several packs where several readers
+    /// gave back the record after a restored server had lost it.
     pub packs: Vec<Pack>,
     /// Certificates that the packs' entries name, as far as they are known here.
     pub certificates: HashMap<Hash, Arc<Certificate>>,
     /// The single envelopes, in any order.
     pub envelopes: Vec<StoredEnvelope>,
+    /// Content documents that were made before.
+    pub rebuilds: Rebuilds,
 }
 
-/// Why a record can not be loaded.
+/// The reasons why a record does not load.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
     /// A pack belongs to another record, or its parts do not fit each other.
@@ -60,10 +62,10 @@ impl LoadError {
 }
 
 impl Record {
-    /// A record from what a store holds of it. Envelopes were admitted before they were stored; they are
-    /// judged again, since a judgement is a function of the past and costs little.
+    /// Loads a record. Its envelopes were admitted before they were stored; they are judged again, because a
+    /// judgement is a function of the past and costs little.
     pub fn load(id: RecordId, past: Past) -> Result<Self, LoadError> {
-        let mut record = Self::new(id);
+        let mut record = Self::with(id, past.rebuilds);
         let mut packs = past.packs.iter();
         if let Some(first) = packs.next() {
             record.open_pack(first, &past.certificates)?;
@@ -71,45 +73,42 @@ impl Record {
         for further in packs {
             record.absorb(further, &past.certificates)?;
         }
-        record.push_stored(past.envelopes)?;
+        record.push_stored(&past.envelopes)?;
         record.rejudge();
         Ok(record)
     }
 
     /// Puts stored envelopes into the graph, parents first, and judges nothing.
-    pub(super) fn push_stored(&mut self, envelopes: Vec<StoredEnvelope>) -> Result<(), LoadError> {
-        let mut waiting = envelopes;
-        loop {
-            let before = waiting.len();
-            waiting.retain(|stored| {
-                let envelope = stored.verified.envelope();
-                let parents: Option<Vec<usize>> = envelope
-                    .header()
-                    .parents
-                    .iter()
-                    .map(|id| self.graph.find(*id))
-                    .collect();
-                let Some(parents) = parents else { return true };
-                if let Some(known) = self.graph.find(envelope.id()) {
-                    if self.graph.nodes()[known].is_stub() {
-                        self.graph.fill(known, node_of(&stored.verified, parents));
-                    }
-                    if let Some(verdict) = stored.verdict {
-                        self.graph.set_verdict(known, verdict);
-                    }
-                } else {
-                    let mut node = node_of(&stored.verified, parents);
-                    node.verdict = stored.verdict;
-                    self.graph.push(node);
+    pub(super) fn push_stored(&mut self, envelopes: &[StoredEnvelope]) -> Result<(), LoadError> {
+        let order = self
+            .graph
+            .order_of(envelopes.iter().map(|stored| stored.verified.envelope()));
+        if order.len() < envelopes.len() {
+            return Err(LoadError::Incomplete);
+        }
+        for place in order {
+            let stored = &envelopes[place];
+            let envelope = stored.verified.envelope();
+            let parents: Option<Vec<usize>> = envelope
+                .header()
+                .parents
+                .iter()
+                .map(|id| self.graph.find(*id))
+                .collect();
+            let parents = parents.ok_or(LoadError::Incomplete)?;
+            if let Some(known) = self.graph.find(envelope.id()) {
+                if self.graph.nodes()[known].is_stub() {
+                    self.graph.fill(known, node_of(&stored.verified, parents));
                 }
-                false
-            });
-            if waiting.is_empty() {
-                return Ok(());
-            }
-            if waiting.len() == before {
-                return Err(LoadError::Incomplete);
+                if let Some(verdict) = stored.verdict {
+                    self.graph.set_verdict(known, verdict);
+                }
+            } else {
+                let mut node = node_of(&stored.verified, parents);
+                node.verdict = stored.verdict;
+                self.graph.push(node);
             }
         }
+        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Who only gave evidence: what those learn who are dispatched to a case, and what not.
+//! The authors whose names a dispatched unit does not learn: they gave evidence and decided nothing.
 
 use std::collections::HashSet;
 
@@ -10,25 +10,28 @@ use crate::domain::may::opens_for_reporter;
 use crate::id::{DeviceId, Hash};
 
 impl Record {
-    /// Certificates whose owners wrote evidence and made no decision: who is dispatched does not learn who
-    /// they are. The look of the office is no evidence: it moves the reporter's ladder, and every phone must be
-    /// able to tell whose it is. Nor are the words of the party that is dispatched, who know each other; but
-    /// who reported it stays out, also when it is one of them.
+    /// Certificates of authors who made no decision that counts. A dispatched unit does not learn who they
+    /// are. A void, held or refused decision counts as none, so it reveals no reporter. The look of the
+    /// office is a decision, because it moves the reporter's ladder and every phone must be able to tell
+    /// whose it is. Members of the dispatched unit know each other, so their words make none of them a
+    /// witness. The reporter stays hidden, even a reporter who is one of them.
     #[must_use]
     pub fn witnesses(&self) -> HashSet<Hash> {
         let reporter = self.state().map(|state| state.reporter_device);
         let mut witnesses = HashSet::new();
         let mut deciders = HashSet::new();
         for node in self.nodes() {
-            let evidence = match &node.body {
-                NodeBody::Event { event, .. } => match **event {
-                    Event::Comment(_) | Event::DangerRemains(_) => true,
-                    Event::Seen(_) => !looks_for_the_office(node, reporter),
-                    _ => false,
-                },
-                NodeBody::Genesis { .. } | NodeBody::Change(_) => true,
-                _ => false,
-            };
+            let evidence = !node.counts()
+                || match &node.body {
+                    NodeBody::Event { event, .. } => match **event {
+                        Event::Comment(_) | Event::DangerRemains(_) => true,
+                        Event::Seen(_) => !looks_for_the_office(node, reporter),
+                        Event::Unknown { .. } => true,
+                        _ => false,
+                    },
+                    NodeBody::Genesis { .. } | NodeBody::Change(_) => true,
+                    NodeBody::Unknown | NodeBody::Malformed => true,
+                };
             let genesis = matches!(node.body, NodeBody::Genesis { .. });
             if evidence && !genesis && self.is_by_party(node) {
                 continue;

@@ -1,9 +1,11 @@
-//! What can go wrong with a replica, each with a stable code and what was kept.
+//! Everything that can go wrong with a replica, each with a stable code and the data that was kept.
 
 use rusqlite::ErrorCode;
 
-/// Why the replica could not do what was asked. Nothing is half written: a write that fails leaves the
-/// file as it was.
+use crate::domain::case::InputError;
+
+/// The reason why a call on the replica failed. Nothing is half written: a failed write leaves the file as
+/// it was.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplicaError {
     /// There is no file at this path.
@@ -15,7 +17,7 @@ pub enum ReplicaError {
     /// The key is not the one that the file was written with. The file was not touched.
     #[error("replica.wrong_key")]
     WrongKey,
-    /// The file can not be read whole. It was not touched; see [`super::rescue`].
+    /// The file cannot be read whole. It was not touched; see [`super::rescue`].
     #[error("replica.damaged")]
     Damaged,
     /// A newer app wrote the file. It was not touched.
@@ -27,10 +29,20 @@ pub enum ReplicaError {
     /// Another process has the replica open.
     #[error("replica.in_use")]
     InUse,
+    /// The host has suspended the replica. All that was written is kept.
+    #[error("replica.suspended")]
+    Suspended,
+    /// A lent reader has not been returned, so a file is still open.
+    #[error("replica.readers_open")]
+    ReadersOpen,
+    /// The file is lost, but the second file beside it is there and holds the undelivered work. See
+    /// [`super::Replica::open_or_recover`].
+    #[error("replica.lost")]
+    Lost,
     /// The file system refuses to read or write.
     #[error("replica.storage")]
     Storage,
-    /// The marker outside the database can not be written; without it nothing may be.
+    /// The marker outside the database cannot be written, and without it no write may happen.
     #[error("replica.marker")]
     Marker(#[source] std::io::Error),
     /// The phone has no certificate yet.
@@ -39,25 +51,31 @@ pub enum ReplicaError {
     /// This record is not on the phone.
     #[error("replica.no_record")]
     NoRecord,
-    /// This conflict is no longer there: somebody settled it.
+    /// This conflict is no longer open, because it was settled.
     #[error("replica.no_conflict")]
     NoConflict,
-    /// There is nothing of this kind to undo.
+    /// No write of this kind can be undone.
     #[error("replica.nothing_to_undo")]
     NothingToUndo,
-    /// A field is empty, too long or not a value that it can take.
+    /// A field is empty, too long, or has a value that is not allowed.
     #[error("replica.bad_input")]
     BadInput,
-    /// The content can not be written; the code says why.
+    /// The content cannot be written; the code says why.
     #[error("{0}")]
     BadContent(&'static str),
-    /// The rules do not allow this here and now; the code says why.
+    /// A person's entry makes no valid move; the error names the field.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The page token belongs to another query, or is no token.
+    #[error("list.bad_token")]
+    BadToken,
+    /// The rules do not allow this now; the code says why.
     #[error("{0}")]
     NotAllowed(&'static str),
-    /// The record holds something that a newer app wrote: its moves are frozen until the app is updated.
+    /// The record holds work of a newer app, so its moves are frozen until the app is updated.
     #[error("replica.needs_newer_app")]
     NeedsNewerApp,
-    /// What is stored does not read back as what was stored.
+    /// Stored data reads back differently from the data that was stored.
     #[error("replica.inconsistent")]
     Inconsistent,
     /// An unexpected answer of the database.
@@ -77,6 +95,9 @@ impl ReplicaError {
             Self::NewerSchema => "replica.newer_schema",
             Self::DiskFull => "replica.disk_full",
             Self::InUse => "replica.in_use",
+            Self::Suspended => "replica.suspended",
+            Self::ReadersOpen => "replica.readers_open",
+            Self::Lost => "replica.lost",
             Self::Storage => "replica.storage",
             Self::Marker(_) => "replica.marker",
             Self::NotEnrolled => "replica.not_enrolled",
@@ -84,6 +105,8 @@ impl ReplicaError {
             Self::NoConflict => "replica.no_conflict",
             Self::NothingToUndo => "replica.nothing_to_undo",
             Self::BadInput => "replica.bad_input",
+            Self::Input(error) => error.code(),
+            Self::BadToken => "list.bad_token",
             Self::NotAllowed(code) | Self::BadContent(code) => code,
             Self::NeedsNewerApp => "replica.needs_newer_app",
             Self::Inconsistent => "replica.inconsistent",
@@ -98,6 +121,7 @@ impl From<rusqlite::Error> for ReplicaError {
             Some(ErrorCode::DiskFull) => Self::DiskFull,
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Damaged,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::InUse,
+            Some(ErrorCode::OperationInterrupted) => Self::Suspended,
             Some(
                 ErrorCode::SystemIoFailure
                 | ErrorCode::CannotOpen

@@ -1,4 +1,5 @@
-//! The marker: what this installation has reserved, kept where backups of the database do not reach.
+//! The marker: the writes that this installation has reserved, kept where backups of the database do not
+//! reach.
 //!
 //! Two writers that use one Automerge actor id split every replica. A phone restored from an older copy,
 //! or cloned, would do just that. So the actor id holds the **epoch** of the installation, and the marker
@@ -9,9 +10,7 @@
 //! count); otherwise the epoch is a new random one. A crash, an older copy and a clone all break the
 //! agreement; an orderly rest does not.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
 
 use rand_core::Rng;
 
@@ -25,62 +24,20 @@ pub type Epoch = [u8; 8];
 const LEN: usize = 1 + 8 + 8 + 16 + 8;
 const VERSION: u8 = 1;
 
-/// Where a few bytes survive that no backup or restore of the database touches.
+/// A place for a few bytes that no backup or restore of the database touches.
 pub trait Marker: Send {
-    /// The bytes as last written, `None` where there never were any.
+    /// The bytes as last written; `None` before the first write.
     fn read(&self) -> io::Result<Option<Vec<u8>>>;
 
     /// Replaces the bytes. They must be durable when this returns.
     fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
 }
 
-/// A marker in a file of its own, outside the folder of the database.
-#[derive(Debug, Clone)]
-pub struct MarkerFile {
-    path: PathBuf,
-}
-
-impl MarkerFile {
-    /// The file need not exist; its folder must.
-    #[must_use]
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into() }
-    }
-}
-
-impl Marker for MarkerFile {
-    fn read(&self) -> io::Result<Option<Vec<u8>>> {
-        match fs::read(&self.path) {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let next = self.path.with_extension("next");
-        let mut file = File::create(&next)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        drop(file);
-        fs::rename(&next, &self.path)?;
-        sync_dir(&self.path)
-    }
-}
-
-/// The rename itself is durable only once its folder is.
-pub(super) fn sync_dir(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(dir) if !dir.as_os_str().is_empty() => File::open(dir)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
-    }
-}
-
-/// What a marker says.
+/// The content of a marker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Mark {
     pub(super) epoch: Epoch,
-    /// Local writes that may have happened, at most.
+    /// The greatest number of local writes that may have happened.
     pub(super) reserved: u64,
     /// Which key the database has.
     pub(super) key: [u8; 16],
@@ -98,7 +55,7 @@ impl Mark {
         bytes
     }
 
-    /// `None` for bytes that are no marker: the same as no marker, which is always safe.
+    /// `None` for bytes that are no marker. They are treated as no marker, which is always safe.
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         if bytes.len() != LEN || bytes[0] != VERSION || bytes[33..] != check(&bytes[..33]) {
             return None;
@@ -118,7 +75,7 @@ fn check(bytes: &[u8]) -> [u8; 8] {
     check
 }
 
-/// The marker and what has been agreed since opening.
+/// The marker and the agreement reached since opening.
 pub(super) struct Marks {
     marker: Box<dyn Marker>,
     stored: Option<Mark>,
@@ -131,15 +88,23 @@ pub(super) struct Marks {
 
 impl Marks {
     pub(super) fn load(marker: Box<dyn Marker>, key: [u8; 16]) -> Result<Self, ReplicaError> {
-        let bytes = marker.read().map_err(ReplicaError::Marker)?;
-        let stored = bytes.and_then(|bytes| Mark::from_bytes(&bytes));
-        Ok(Self {
+        let mut marks = Self {
             marker,
-            stored,
+            stored: None,
             key,
             agreed: None,
             renounced: false,
-        })
+        };
+        marks.read()?;
+        Ok(marks)
+    }
+
+    /// Reads the marker anew. Another process may have written under it, so the agreement is void.
+    pub(super) fn read(&mut self) -> Result<(), ReplicaError> {
+        let bytes = self.marker.read().map_err(ReplicaError::Marker)?;
+        self.stored = bytes.and_then(|bytes| Mark::from_bytes(&bytes));
+        self.agreed = None;
+        Ok(())
     }
 
     /// Fingerprint of the key that the database was last used with.
@@ -149,14 +114,14 @@ impl Marks {
         Ok(mark.map(|mark| mark.key))
     }
 
-    /// The next write takes a new epoch: a copy of this installation wrote under the old one.
+    /// The next write takes a new epoch, because a copy of this installation wrote under the old one.
     pub(super) fn renounce(&mut self) {
         self.agreed = None;
         self.renounced = true;
     }
 
-    /// Makes sure that one more write is covered by a durable mark, and gives the epoch to write under.
-    /// `epoch` and `written` are what the database says.
+    /// Makes sure that a durable mark covers one more write, and returns the epoch to write under. `epoch`
+    /// and `written` come from the database.
     pub(super) fn before_write(
         &mut self,
         epoch: Option<Epoch>,
@@ -190,7 +155,8 @@ impl Marks {
         Ok(agreed)
     }
 
-    /// Lowers the mark to what was really written. Call only when that is durable in the database.
+    /// Lowers the mark to the number of actual writes. Call it only when that number is durable in the
+    /// database.
     pub(super) fn rest(&mut self, written: u64) -> Result<(), ReplicaError> {
         match (self.agreed, self.stored) {
             (Some(agreed), Some(mark)) if mark.reserved != written => self.store(agreed, written),
@@ -224,9 +190,13 @@ impl Marks {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
+    use std::fs;
+    use std::path::Path;
+
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::SeedableRng;
 
+    use super::super::disk::MarkerFile;
     use super::*;
 
     fn marks(path: &Path) -> Marks {

@@ -1,10 +1,10 @@
-//! Numbered migrations. `PRAGMA user_version` says which one the file has reached.
+//! Numbered migrations. `PRAGMA user_version` holds the number that the file has reached.
 
 use rusqlite::Connection;
 
 use super::error::ReplicaError;
 
-/// In order; never changed once released, only added to.
+/// They are in order. A released one never changes, and new ones are added at the end.
 const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_envelopes.sql"),
     include_str!("migrations/0002_streams.sql"),
@@ -14,6 +14,13 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0006_sealed.sql"),
     include_str!("migrations/0007_stray.sql"),
     include_str!("migrations/0008_attestation_once.sql"),
+    include_str!("migrations/0009_lists.sql"),
+    include_str!("migrations/0010_directory.sql"),
+    include_str!("migrations/0011_pending.sql"),
+    include_str!("migrations/0012_notifications.sql"),
+    include_str!("migrations/0013_own_work.sql"),
+    include_str!("migrations/0014_outbox.sql"),
+    include_str!("migrations/0015_sharing.sql"),
 ];
 
 /// Whether this code knows the file's schema.

@@ -9,11 +9,12 @@
 //! ```
 //!
 //! **Contract.** A call that writes returns once the transaction is on disk, or changes nothing. Nothing
-//! undelivered is ever purged. What a person wrote and the rules do not let count stays, and the person is
+//! undelivered is ever purged. A person's work that the rules do not let count stays, and the person is
 //! told. Projections follow from envelopes and verdicts alone: [`Replica::rebuild`] makes the same ones.
 //!
 //! **Not here:** a clock and randomness (handed in), the network (`sync`, `net`), rules (`domain`).
 
+mod disk;
 mod engine;
 mod error;
 mod marker;
@@ -21,23 +22,41 @@ mod migrate;
 mod open;
 mod outbox_copy;
 mod port;
+mod reader;
+mod readers;
 mod rescue;
 mod salvage;
 mod search;
 mod table;
+mod token;
+mod way_back;
 
-pub use engine::conflict::{ConflictCard, ConflictSubject};
+pub use crate::domain::notification::NotificationKind;
+pub use disk::{Disk, DiskLock, MarkerFile, StdDisk};
+pub use engine::changes::Changes;
+pub use engine::conflict::{ConflictCard, ConflictSubject, field_text};
+pub use engine::list::ListPage;
+pub use engine::places::{CategoryInfo, GrantWords, Located, Page, PersonInfo, UnitInfo};
+pub use engine::rebuild::Rebuilding;
 pub use engine::report::Draft;
+pub use engine::story::{FieldChange, StoryEntry, StoryPage};
+pub use engine::tally::{Tally, TallyCounts, Uncounted};
 pub use engine::view::{Comment, RecordView, SetAside, TimelineEntry};
 pub use engine::{Replica, ReplicaOptions};
 pub use error::ReplicaError;
-pub use marker::{Epoch, Marker, MarkerFile};
-pub use open::FileKey;
+pub use marker::{Epoch, Marker};
+pub use open::{FileKey, ReplicaLock};
+pub use reader::Reader;
+pub use readers::Readers;
 pub use rescue::Rescue;
+pub use table::area::AreaInfo;
 pub use table::notice::Notice;
+pub use table::notification::Notification;
 pub use table::record::RecordRow;
-pub use table::record_list::{Filter, ListPage, PageKey};
-pub use table::record_map::{MapPoint, MapWindow};
+pub use table::record_list::{Assigned, Filter, ListOrder, Near};
+pub use table::record_map::{MapPage, MapPoint, MapWindow};
+pub use token::PageToken;
+pub use way_back::WayBack;
 
 #[cfg(test)]
 mod tests;

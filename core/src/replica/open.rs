@@ -3,17 +3,21 @@
 //! Invariant: a file that does not open is never changed. Setting a damaged file aside is a separate step
 //! that the host asks for ([`super::rescue`]), so that a wrong key can never cost data.
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::disk::{Disk, DiskLock};
 use super::error::ReplicaError;
-use super::migrate;
-use crate::id::Hash;
-use crate::limits::{OUTBOX_COPY_CACHE_KIB, REPLICA_CACHE_KIB, REPLICA_STATEMENTS_CACHED};
+use super::salvage::with_suffix;
+use super::{migrate, outbox_copy};
+use crate::id::{DeviceId, Hash};
+use crate::limits::{
+    OUTBOX_COPY_CACHE_KIB, READER_CACHE_KIB, REPLICA_CACHE_KIB, REPLICA_STATEMENTS_CACHED,
+};
 
 /// The key of the file: 32 random bytes that the host keeps in its key store. Wiped when dropped.
 #[derive(Clone)]
@@ -26,7 +30,7 @@ impl FileKey {
         Self(Zeroizing::new(bytes))
     }
 
-    /// A value that tells whether a key is the one that was used, and nothing else about it.
+    /// A value that shows only whether a key is the one that was used.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 16] {
         Hash::of(&[b"onegrid.replica.key", self.0.as_slice()]).first16()
@@ -52,17 +56,67 @@ impl std::fmt::Debug for FileKey {
     }
 }
 
-/// Whether there is room for a new file: one that is there already is [`ReplicaError::InUse`].
-pub(super) fn vacant(path: &Path) -> Result<(), ReplicaError> {
-    if fs::metadata(path).is_ok_and(|file| file.len() > 0) {
-        return Err(ReplicaError::InUse);
-    }
-    Ok(())
+/// The place of a replica, and the things needed to reach it.
+#[derive(Clone)]
+pub(super) struct Site {
+    pub(super) path: PathBuf,
+    pub(super) key: FileKey,
+    pub(super) disk: Arc<dyn Disk>,
+    /// The phone that the replica belongs to.
+    pub(super) device: DeviceId,
 }
 
-/// Makes a new file where there is none.
+/// Keeps a replica from being opened, by this process or another one, while its files are moved or deleted.
+#[derive(Debug)]
+pub struct ReplicaLock {
+    _lock: DiskLock,
+}
+
+impl ReplicaLock {
+    /// Locks the replica of this file. The folder of the file exists.
+    ///
+    /// # Errors
+    /// [`ReplicaError::InUse`] where it is open.
+    pub fn take(path: &Path, disk: &dyn Disk) -> Result<Self, ReplicaError> {
+        Ok(Self {
+            _lock: lock(path, disk)?,
+        })
+    }
+}
+
+fn lock(path: &Path, disk: &dyn Disk) -> Result<DiskLock, ReplicaError> {
+    let lock = disk.lock(&with_suffix(path, ".lock"));
+    lock.map_err(|_| ReplicaError::Storage)?
+        .ok_or(ReplicaError::InUse)
+}
+
+impl Site {
+    /// Locks the replica, so only one process, and one part of it, has it open. The file `<path>.lock` is
+    /// never removed, because a process that is about to lock it may hold it open.
+    pub(super) fn lock(&self) -> Result<DiskLock, ReplicaError> {
+        lock(&self.path, self.disk.as_ref())
+    }
+
+    /// Bytes of a file, `None` where there is none.
+    pub(super) fn len(&self, path: &Path) -> Result<Option<u64>, ReplicaError> {
+        self.disk.len(path).map_err(|_| ReplicaError::Storage)
+    }
+
+    pub(super) fn exists(&self, path: &Path) -> Result<bool, ReplicaError> {
+        Ok(self.len(path)?.is_some())
+    }
+
+    /// Moves a file, durably.
+    pub(super) fn rename(&self, from: &Path, to: &Path) -> Result<(), ReplicaError> {
+        self.disk
+            .rename(from, to)
+            .and_then(|()| self.disk.sync_folder(to))
+            .map_err(|_| ReplicaError::Storage)
+    }
+}
+
+/// Makes a new file. The caller has seen that there is none.
 pub(super) fn create(path: &Path, key: &FileKey) -> Result<Connection, ReplicaError> {
-    vacant(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -72,19 +126,15 @@ pub(super) fn create(path: &Path, key: &FileKey) -> Result<Connection, ReplicaEr
     Ok(conn)
 }
 
-/// Opens the file. `key_known` is the fingerprint of the key that the file was last opened with: it tells
-/// a wrong key from a damaged first page.
-pub(super) fn open(
-    path: &Path,
-    key: &FileKey,
-    key_known: Option<[u8; 16]>,
-) -> Result<Connection, ReplicaError> {
-    let file = fs::metadata(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => ReplicaError::Missing,
-        _ => ReplicaError::Storage,
-    })?;
-    if file.len() == 0 {
-        return Err(ReplicaError::EmptyFile);
+/// Opens the file. `key_known` is the fingerprint of the last key that opened the file: it distinguishes a
+/// wrong key from a damaged first page.
+pub(super) fn open(site: &Site, key_known: Option<[u8; 16]>) -> Result<Connection, ReplicaError> {
+    let (path, key) = (&site.path, &site.key);
+    match site.len(path)? {
+        Some(0) => return Err(ReplicaError::EmptyFile),
+        Some(_) => {}
+        None if site.exists(&outbox_copy::path_of(path))? => return Err(ReplicaError::Lost),
+        None => return Err(ReplicaError::Missing),
     }
     if key_known.is_some_and(|known| known != key.fingerprint()) {
         return Err(ReplicaError::WrongKey);
@@ -109,7 +159,7 @@ pub(super) fn open(
     Ok(conn)
 }
 
-/// Closes a file so that all of it is in the one file and on the disk, and no log belongs to it.
+/// Closes a file so that all of it is in the one file and on the disk, without a log.
 pub(super) fn close_whole(conn: Connection) -> Result<(), ReplicaError> {
     let busy: bool = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
     if busy {
@@ -118,7 +168,7 @@ pub(super) fn close_whole(conn: Connection) -> Result<(), ReplicaError> {
     conn.close().map_err(|(_, error)| error.into())
 }
 
-/// Opens for reading what can be read, without a look at the schema.
+/// Opens a damaged file for reading, without a look at the schema.
 pub(super) fn open_damaged(path: &Path, key: &FileKey) -> Result<Connection, ReplicaError> {
     keyed(
         path,
@@ -127,7 +177,20 @@ pub(super) fn open_damaged(path: &Path, key: &FileKey) -> Result<Connection, Rep
     )
 }
 
-/// Opens or makes the second copy beside a replica. What it holds can be made again: it is written without
+/// Opens a file that a replica has open, for reading alone.
+pub(super) fn reader(path: &Path, key: &FileKey) -> Result<Connection, ReplicaError> {
+    let conn = keyed(
+        path,
+        key,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    settings(&conn)?;
+    conn.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+    conn.execute_batch("PRAGMA query_only = ON;")?;
+    Ok(conn)
+}
+
+/// Opens or makes the second copy beside a replica. Its content can be made again, so it is written without
 /// waiting for the disk.
 pub(super) fn second(path: &Path, key: &FileKey) -> Result<Connection, ReplicaError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -141,15 +204,16 @@ pub(super) fn second(path: &Path, key: &FileKey) -> Result<Connection, ReplicaEr
 
 fn keyed(path: &Path, key: &FileKey, flags: OpenFlags) -> Result<Connection, ReplicaError> {
     let conn = Connection::open_with_flags(path, flags)?;
-    // What fails is an error with a code; the library's own lines on stderr would only repeat it.
+    // A failure is an error with a code, so the library's own lines on stderr would only repeat it.
     conn.execute_batch("PRAGMA cipher_log_level = NONE;")?;
     conn.execute_batch(&key.pragma())?;
-    conn.execute_batch("PRAGMA temp_store = MEMORY; PRAGMA locking_mode = EXCLUSIVE;")?;
+    conn.execute_batch("PRAGMA temp_store = MEMORY;")?;
     Ok(conn)
 }
 
-/// What the phone said is saved survives power loss: WAL with an fsync at every commit. Exclusive locking
-/// keeps a second process out, whose local writes would collide with ours.
+/// Work that the phone reported as saved survives power loss: WAL with an fsync at every commit. Readers
+/// keep reading meanwhile. [`Site::lock`] keeps a second writer out, because its writes would collide with
+/// ours.
 fn settings(conn: &Connection) -> Result<(), ReplicaError> {
     conn.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = OFF;
@@ -157,7 +221,7 @@ fn settings(conn: &Connection) -> Result<(), ReplicaError> {
     )?;
     conn.pragma_update(None, "cache_size", -REPLICA_CACHE_KIB)?;
     conn.set_prepared_statement_cache_capacity(REPLICA_STATEMENTS_CACHED);
-    // Else a statement with a bound LIMIT or range is prepared anew whenever the value is another one.
+    // Without this, a statement with a bound LIMIT or range is prepared again for each new value.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(())
 }

@@ -1,200 +1,275 @@
-//! The second copy of what no server has: a small encrypted file beside the replica.
+//! The second copy of all undelivered work: a small encrypted file beside the replica.
 //!
-//! Invariant: damage in one of the two files costs nothing that somebody wrote and that is not delivered.
-//! The replica decides what is saved; the copy follows each write. Where the copy can not be written (a full
-//! disk), the write stands and the copy catches up later: it never stands in anybody's way. It is not synced
-//! at each write: after a power cut the replica has what the copy may lack.
+//! Invariant: damage or loss of one of the two files, or an older copy of it, costs no undelivered work.
+//! Undelivered work of either file is always taken back: before a row of the copy is removed, the replica
+//! has its envelope. An envelope is named by its id; its number only gives the order of sending, so two
+//! files that gave one number to different envelopes lose neither.
 //!
-//! Opening compares how many there are and which is the newest, so that a long outbox does not make a person
-//! wait; when the app rests, all of it is read and compared.
+//! The replica decides whether a write is saved, and the copy follows each write. Where the copy cannot be
+//! written (a full disk), the write is kept and the copy catches up later, so it never blocks a person. It
+//! is not synced at each write, because after a power cut the replica has the rows that the copy may lack.
+//!
+//! Opening compares numbers and ids, so that a long outbox does not make a person wait; when the app rests,
+//! all of it is read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+use super::engine::load::{self, Certificates};
+use super::engine::project::{self, Own};
 use super::error::ReplicaError;
-use super::open::{self, FileKey};
-use super::salvage;
-use super::table::envelope;
+use super::open::{self, Site};
+use super::salvage::{self, Salvaged};
+use super::table::meta::{self, Name};
 use super::table::outbox_copy::{self as table, Fault};
-use crate::id::EnvelopeId;
+use super::table::{envelope, outbox_change};
+use crate::id::{EnvelopeId, RecordId};
 
-/// Rows of the outbox that are looked at in one step.
+/// Rows of the outbox that are examined in one step.
 const ROWS: usize = 256;
 
 /// The open copy.
 pub(super) struct OutboxCopy {
+    site: Site,
     path: PathBuf,
-    key: FileKey,
-    /// Absent when the file can be neither read nor made: the replica works on without.
+    /// Absent while the file can be neither read nor made: the replica works without it.
     conn: Option<Connection>,
-    /// The newest envelope that was copied; all older ones of the outbox are in the copy too.
-    newest: Option<(i64, EnvelopeId)>,
 }
 
-/// Where the copy of a replica is.
+/// A first look at the file of the copy.
+enum Found {
+    /// It can be used as it is.
+    Well(Connection),
+    /// It cannot be read whole, has another form, or holds rows that the replica lacks.
+    Other,
+    /// There is none.
+    Absent,
+    /// The storage does not allow reading it now.
+    Unreachable,
+}
+
+/// The path of the copy of a replica.
 pub(super) fn path_of(replica: &Path) -> PathBuf {
     salvage::with_suffix(replica, ".outbox")
 }
 
 impl OutboxCopy {
-    /// Opens the copy that belongs to an open replica and makes the two equal. A copy that can not be read is
-    /// set aside and made anew. An error is one of the replica's own file.
-    pub(super) fn open(
-        replica: &Path,
-        key: &FileKey,
-        main: &Connection,
-    ) -> Result<Self, ReplicaError> {
+    /// Opens the copy that belongs to an open replica, takes back the work that only the copy has, and
+    /// makes the two equal. A copy that cannot be read, or is another phone's, is set aside and made anew.
+    /// An error is one of the replica's own file.
+    pub(super) fn open(site: &Site, main: &Connection) -> Result<Self, ReplicaError> {
         let mut copy = Self {
-            path: path_of(replica),
-            key: key.clone(),
+            path: path_of(&site.path),
+            site: site.clone(),
             conn: None,
-            newest: None,
         };
-        copy.conn = copy.readable().or_else(|| copy.anew());
-        match copy.begin(main) {
-            Err(Fault::Main(error)) => Err(error.into()),
-            Ok(()) | Err(Fault::Copy) => Ok(copy),
-        }
+        copy.resume(main)?;
+        Ok(copy)
     }
 
-    /// Reads all of the copy and compares it with the outbox; what is damaged is set aside and made anew.
-    pub(super) fn rest(&mut self, main: &Connection) {
-        let damaged = self
-            .conn
-            .as_ref()
-            .is_none_or(|copy| table::check(copy).is_err());
-        if damaged {
-            // Closed before it is moved.
+    /// Opens the file again after [`OutboxCopy::suspend`].
+    pub(super) fn resume(&mut self, main: &Connection) -> Result<(), ReplicaError> {
+        self.conn = None;
+        outbox_change::watch(main)?;
+        match self.find(main)? {
+            Found::Well(conn) => self.conn = Some(conn),
+            Found::Absent => self.conn = self.made().ok(),
+            Found::Unreachable => return Ok(()),
+            Found::Other => {
+                if !self.take_back(main)? {
+                    return Ok(());
+                }
+                self.conn = match self.find(main)? {
+                    Found::Well(conn) => Some(conn),
+                    // The file is kept under another name. If that fails too, there is no copy for now.
+                    _ => self.anew(),
+                };
+            }
+        }
+        self.begin(main)
+    }
+
+    /// Closes the file. Nothing is copied before it is opened again.
+    pub(super) fn suspend(&mut self) {
+        self.conn = None;
+    }
+
+    /// Reads all of the copy and compares it with the outbox; a damaged one is set aside and made anew.
+    pub(super) fn rest(&mut self, main: &Connection) -> Result<(), ReplicaError> {
+        let Some(copy) = &self.conn else {
+            return self.resume(main);
+        };
+        if table::check(copy).is_err() {
+            // The file is closed before it is moved. All of its envelopes are in the replica.
             self.conn = None;
             self.conn = self.anew();
         }
-        if self.all(main).is_err() {
-            self.newest = None;
-        }
-    }
-
-    /// Sets aside what is there and begins anew. Whatever it is, it is kept; where even that fails there is no
-    /// copy for now.
-    fn anew(&self) -> Option<Connection> {
-        salvage::set_aside(&self.path).ok()?;
-        self.readable()
-    }
-
-    fn readable(&self) -> Option<Connection> {
-        let conn = open::second(&self.path, &self.key).ok()?;
-        let known = table::prepare(&conn).ok()?;
-        table::summary(&conn).ok()?;
-        known.then_some(conn)
+        self.begin(main)
     }
 
     /// The replica has committed a write.
     pub(super) fn follow(&mut self, main: &Connection) {
-        if self.news(main).is_err() {
-            // The next time looks at all of it.
-            self.newest = None;
+        if let Some(copy) = &self.conn
+            && self.changes(main, copy).is_err()
+        {
+            // The notes stay, and the next write tries again.
+            tracing::warn!(code = "replica.storage", "the second copy is behind");
         }
     }
 
     /// The replica has a new certificate or new keys of its deployment.
     pub(super) fn follow_identity(&mut self, main: &Connection) {
-        if self.all(main).is_err() {
-            self.newest = None;
+        if let Some(copy) = &self.conn
+            && table::copy_identity(main, copy).is_err()
+        {
+            tracing::warn!(code = "replica.storage", "the second copy is behind");
+        }
+        self.follow(main);
+    }
+
+    /// Looks at the file, without a change to it. An error is one of the replica's own file.
+    fn find(&self, main: &Connection) -> Result<Found, ReplicaError> {
+        if !self.site.exists(&self.path)? {
+            return Ok(Found::Absent);
+        }
+        let looked = open::second(&self.path, &self.site.key).and_then(|conn| {
+            if !table::prepare(&conn)? {
+                return Ok(None);
+            }
+            let (owner, rows) = (table::owner(&conn)?, table::envelopes(&conn)?);
+            Ok(Some((conn, owner, rows)))
+        });
+        let (conn, owner, rows) = match looked {
+            Ok(Some(found)) => found,
+            Err(ReplicaError::DiskFull | ReplicaError::Storage | ReplicaError::InUse) => {
+                return Ok(Found::Unreachable);
+            }
+            Ok(None) | Err(_) => return Ok(Found::Other),
+        };
+        let root = meta::get(main, Name::Root)?;
+        if owner.is_some_and(|owner| !owner.is_of(self.site.device, root.as_deref())) {
+            return Ok(Found::Other);
+        }
+        for (no, id) in rows {
+            if !envelope::is_unjudged(main, no, id)? && !salvage::is_known(main, id)? {
+                return Ok(Found::Other);
+            }
+        }
+        Ok(Found::Well(conn))
+    }
+
+    /// Copies everything readable in the copy into the replica; `false` where the storage is full. Then the
+    /// copy stays as it is.
+    fn take_back(&self, main: &Connection) -> Result<bool, ReplicaError> {
+        let mut salvaged = Salvaged::default();
+        let tx = main.unchecked_transaction()?;
+        let taken = salvage::take_back(&self.site, &tx, &mut salvaged)
+            .and_then(|records| shown(&tx, &records).map(|()| records.len()))
+            .and_then(|records| {
+                if records > 0 {
+                    // The marker may be as old as the replica, so the epoch is used up.
+                    meta::delete(&tx, Name::Epoch)?;
+                }
+                tx.commit()?;
+                Ok(records)
+            });
+        match taken {
+            Ok(0) => Ok(true),
+            Ok(records) => {
+                tracing::info!(records, "undelivered work came back from the second file");
+                Ok(true)
+            }
+            Err(ReplicaError::DiskFull) => Ok(false),
+            Err(error) => Err(error),
         }
     }
 
-    fn begin(&mut self, main: &Connection) -> Result<(), Fault> {
+    /// Sets the file aside and begins anew.
+    fn anew(&self) -> Option<Connection> {
+        salvage::set_aside(&self.site, &self.path).ok()?;
+        self.made().ok()
+    }
+
+    fn made(&self) -> Result<Connection, ReplicaError> {
+        let conn = open::second(&self.path, &self.site.key)?;
+        table::prepare(&conn)?;
+        Ok(conn)
+    }
+
+    /// Makes the copy equal to the outbox. A fault of the copy leaves it behind until the next rest.
+    fn begin(&mut self, main: &Connection) -> Result<(), ReplicaError> {
         let Some(copy) = &self.conn else {
             return Ok(());
         };
-        table::copy_identity(main, copy)?;
-        let count = envelope::count_unjudged(main).map_err(Fault::Main)?;
-        let newest = envelope::newest_unjudged(main).map_err(Fault::Main)?;
-        if table::summary(copy).map_err(|_| Fault::Copy)? != (count, newest) {
-            return self.catch_up(main);
+        match table::copy_identity(main, copy).and_then(|()| equalise(main, copy)) {
+            Err(Fault::Main(error)) => Err(error.into()),
+            Ok(()) | Err(Fault::Copy) => Ok(()),
         }
-        self.newest = newest;
-        Ok(())
     }
 
-    fn all(&mut self, main: &Connection) -> Result<(), Fault> {
-        if let Some(copy) = &self.conn {
-            table::copy_identity(main, copy)?;
-        }
-        self.catch_up(main)
-    }
-
-    /// Copies what was written since the last time.
-    fn news(&mut self, main: &Connection) -> Result<(), Fault> {
-        let Some(copy) = &self.conn else {
-            return Ok(());
-        };
-        let Some((no, id)) = self.newest else {
-            return self.catch_up(main);
-        };
-        // Once it is delivered, its number may go to another envelope.
-        if !envelope::is_unjudged(main, no, id).map_err(Fault::Main)? {
-            return self.catch_up(main);
-        }
-        let mut newest = (no, id);
+    /// Copies the envelopes that entered the outbox since the last time, and removes those that left it.
+    fn changes(&self, main: &Connection, copy: &Connection) -> Result<(), Fault> {
         loop {
-            let rows = envelope::unjudged_ids(main, newest.0, ROWS).map_err(Fault::Main)?;
-            let Some(last) = rows.last().copied() else {
-                break;
-            };
+            let changed = outbox_change::next(main, ROWS).map_err(Fault::Main)?;
+            if changed.is_empty() {
+                return Ok(());
+            }
             let tx = copy.unchecked_transaction().map_err(|_| Fault::Copy)?;
-            for (no, _) in rows {
+            let mut queued = Vec::new();
+            for id in &changed {
+                match envelope::number_unjudged(main, *id).map_err(Fault::Main)? {
+                    Some(no) => queued.push(no),
+                    None => table::delete(&tx, *id).map_err(|_| Fault::Copy)?,
+                }
+            }
+            for no in queued {
                 table::copy_envelope(main, &tx, no)?;
             }
             tx.commit().map_err(|_| Fault::Copy)?;
-            newest = last;
+            outbox_change::forget(main, &changed).map_err(Fault::Main)?;
         }
-        self.newest = Some(newest);
-        Ok(())
-    }
-
-    /// Makes the copy equal to the outbox, whatever it has.
-    fn catch_up(&mut self, main: &Connection) -> Result<(), Fault> {
-        let Some(copy) = &self.conn else {
-            return Ok(());
-        };
-        let newest = envelope::newest_unjudged(main).map_err(Fault::Main)?;
-        let there = table::envelopes(copy).map_err(|_| Fault::Copy)?;
-        if newest.is_some() || !there.is_empty() {
-            let tx = copy.unchecked_transaction().map_err(|_| Fault::Copy)?;
-            equalise(main, &tx, there)?;
-            tx.commit().map_err(|_| Fault::Copy)?;
-        }
-        self.newest = newest;
-        Ok(())
     }
 }
 
-fn equalise(
-    main: &Connection,
-    copy: &Connection,
-    there: Vec<(i64, EnvelopeId)>,
-) -> Result<(), Fault> {
-    let there: BTreeMap<i64, EnvelopeId> = there.into_iter().collect();
-    let mut outbox = BTreeSet::new();
+/// Makes the copy equal to the outbox. The replica knows every envelope that is removed.
+fn equalise(main: &Connection, copy: &Connection) -> Result<(), Fault> {
+    outbox_change::clear(main).map_err(Fault::Main)?;
+    let there = table::envelopes(copy).map_err(|_| Fault::Copy)?;
+    let mut there: BTreeSet<(i64, EnvelopeId)> = there.into_iter().collect();
+    let mut missing = Vec::new();
     let mut after = 0;
     loop {
         let rows = envelope::unjudged_ids(main, after, ROWS).map_err(Fault::Main)?;
         let Some(last) = rows.last() else { break };
         after = last.0;
-        for (no, id) in rows {
-            outbox.insert(no);
-            if there.get(&no) != Some(&id) {
-                table::copy_envelope(main, copy, no)?;
-            }
+        missing.extend(rows.into_iter().filter(|row| !there.remove(row)));
+    }
+    if missing.is_empty() && there.is_empty() {
+        return Ok(());
+    }
+    let tx = copy.unchecked_transaction().map_err(|_| Fault::Copy)?;
+    for (_, id) in there {
+        table::delete(&tx, id).map_err(|_| Fault::Copy)?;
+    }
+    for (no, _) in missing {
+        table::copy_envelope(main, &tx, no)?;
+    }
+    tx.commit().map_err(|_| Fault::Copy)
+}
+
+/// Makes the projections of records that came back.
+fn shown(conn: &Connection, records: &BTreeSet<RecordId>) -> Result<(), ReplicaError> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let certificates = Certificates::default();
+    let own = Own::of(super::engine::identity(conn, &certificates)?.as_ref());
+    for id in records {
+        if let Some(record) = load::record(conn, &certificates, *id)? {
+            project::write(conn, &record, &own)?;
         }
-    }
-    if outbox.is_empty() {
-        return table::clear(copy).map_err(|_| Fault::Copy);
-    }
-    for no in there.keys().filter(|no| !outbox.contains(no)) {
-        table::delete(copy, *no).map_err(|_| Fault::Copy)?;
     }
     Ok(())
 }

@@ -1,12 +1,14 @@
-//! A file that does not open is set aside, never deleted, and what is readable goes into a new one
+//! Reading a damaged file. It is set aside, never deleted, and its readable rows go into a new one
 //! ([`super::rescue`]).
 //!
-//! Damage is by page: a range of rows that can not be read is halved until the bad rows are alone. What the
-//! person wrote and no server has is in a second file as well (`outbox_copy`), which is read after the first;
-//! pulled data would come again anyway.
+//! Damage is by page. Each table is read row by row from both ends up to the damage, and the part between is
+//! halved. So every row is read once, memory holds one row, and a fixed number of reads may fail. Undelivered
+//! work is in a second file as well (`outbox_copy`), which is read after the first; pulled data would come
+//! again anyway.
 
-use std::collections::VecDeque;
-use std::fs;
+use std::cell::Cell;
+use std::collections::{BTreeSet, VecDeque};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
@@ -14,11 +16,14 @@ use rusqlite::types::Value;
 use rusqlite::{CachedStatement, Connection, params_from_iter};
 
 use super::error::ReplicaError;
-use super::marker::sync_dir;
-use super::open::{self, FileKey};
+use super::open::{self, FileKey, Site};
 use super::outbox_copy;
+use super::table::meta::{self, Name};
+use super::table::{envelope, outbox_copy as second, pack};
+use crate::id::{EnvelopeId, RecordId};
+use crate::wire::pack::Pack;
 
-/// What was readable.
+/// The yield of a salvage.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Salvaged {
     /// Rows that were read and kept.
@@ -27,56 +32,82 @@ pub(super) struct Salvaged {
     pub(super) incomplete: bool,
 }
 
-/// Endings of what `SQLite` keeps beside a file, and takes for that of whatever file lies there. The file itself
-/// is the last: while it is at its place, not all of it has been moved.
+/// Endings of the logs that `SQLite` keeps beside a file, and uses for any file at that place. The file
+/// itself is the last, so a file at its place shows that the move is not complete.
 pub(super) const LOGS_AND_FILE: [&str; 4] = ["-wal", "-journal", "-shm", ""];
 
 /// The tables that are worth saving, the person's own work first. Projections are made again, streams and
-/// directory are pulled again.
-const TABLES: &[(&str, Walk)] = &[
-    ("meta", Walk::ByKey("name")),
-    ("anchor", Walk::ByKey("key")),
-    ("certificate", Walk::ByKey("hash")),
-    ("envelope", Walk::ByNumber("no")),
-    ("notice", Walk::ByNumber("no")),
-    ("attestation", Walk::ByNumber("no")),
-    ("pack_proof", Walk::ByNumber("no")),
-    ("pack", Walk::ByNumber("no")),
-    ("verdict_change", Walk::ByKey("id")),
+/// directory are pulled again. Revocations are kept, because a restored server may lack them.
+const TABLES: &[(&str, Key)] = &[
+    ("meta", Key::Name("name")),
+    ("anchor", Key::Hash("key")),
+    ("certificate", Key::Hash("hash")),
+    ("envelope", Key::Number("no")),
+    ("revocation", Key::Hash("device")),
+    ("notice", Key::Number("no")),
+    ("attestation", Key::Number("no")),
+    ("pack_proof", Key::Number("no")),
+    ("pack", Key::Number("no")),
+    ("sealed_certificate", Key::Hash("hash")),
+    ("verdict_change", Key::Hash("id")),
+    // The tally of removed records, and notifications that wait to be shown.
+    ("own_work", Key::Hash("id")),
+    ("notification", Key::Number("no")),
 ];
 
-/// How many of them the outbox copy has too.
-const OUTBOX_TABLES: usize = 4;
+/// The tables of the second file that are read before its envelopes, which need them.
+const SECOND_TABLES: &[(&str, Key)] = &[
+    ("meta", Key::Name("name")),
+    ("anchor", Key::Hash("key")),
+    ("certificate", Key::Hash("hash")),
+];
 
-#[derive(Clone, Copy)]
-enum Walk {
-    /// By ranges of a number, halved around what can not be read.
-    ByNumber(&'static str),
-    /// From both ends up to what can not be read.
-    ByKey(&'static str),
+/// The column that orders a table.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Key {
+    /// Numbers, which are nearly dense.
+    Number(&'static str),
+    /// 16 bytes or more that spread evenly.
+    Hash(&'static str),
+    /// A few names.
+    Name(&'static str),
 }
 
 /// Moves the file, its outbox copy and their logs to the first free name `<path>.aside-<n>`.
-pub(super) fn set_aside(path: &Path) -> Result<PathBuf, ReplicaError> {
-    let free = |aside: &PathBuf| {
-        // What an interrupted attempt has moved is no longer in the way: the rest follows under the same name.
-        let taken = |(from, to): (PathBuf, PathBuf)| from.exists() && to.exists();
-        !aside.exists() && !moves(path, aside).into_iter().any(taken)
-    };
-    let aside = (1..=u32::MAX)
-        .map(|n| with_suffix(path, &format!(".aside-{n}")))
-        .find(free)
-        .ok_or(ReplicaError::Storage)?;
+pub(super) fn set_aside(site: &Site, path: &Path) -> Result<PathBuf, ReplicaError> {
+    let mut aside = with_suffix(path, ".aside-1");
+    for n in 2..=u32::MAX {
+        if is_free(site, path, &aside)? {
+            break;
+        }
+        aside = with_suffix(path, &format!(".aside-{n}"));
+    }
     for (from, to) in moves(path, &aside) {
-        if from.exists() {
-            fs::rename(from, to).map_err(|_| ReplicaError::Storage)?;
+        if site.exists(&from)? {
+            let moved = site.disk.rename(&from, &to);
+            moved.map_err(|_| ReplicaError::Storage)?;
         }
     }
-    sync_dir(path).map_err(|_| ReplicaError::Storage)?;
+    let durable = site.disk.sync_folder(path);
+    durable.map_err(|_| ReplicaError::Storage)?;
     Ok(aside)
 }
 
-/// What is moved to where, in order.
+/// Whether this name is free. The files that an interrupted attempt moved do not block it, because the rest
+/// follows under the same name.
+fn is_free(site: &Site, path: &Path, aside: &Path) -> Result<bool, ReplicaError> {
+    if site.exists(aside)? {
+        return Ok(false);
+    }
+    for (from, to) in moves(path, aside) {
+        if site.exists(&from)? && site.exists(&to)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// The moves of a file and its logs, in order.
 pub(super) fn moves(path: &Path, aside: &Path) -> Vec<(PathBuf, PathBuf)> {
     let files = |path: &Path| {
         [outbox_copy::path_of(path), path.to_owned()]
@@ -86,213 +117,408 @@ pub(super) fn moves(path: &Path, aside: &Path) -> Vec<(PathBuf, PathBuf)> {
     files(path).zip(files(aside)).collect()
 }
 
-/// Copies what is readable in a damaged file and in its outbox copy.
+/// Copies the readable rows of a damaged file, without its outbox copy.
 pub(super) fn copy(
-    path: &Path,
-    key: &FileKey,
-    target: &mut Connection,
-) -> Result<Salvaged, ReplicaError> {
-    let mut salvaged = Salvaged::default();
-    let tx = target.transaction()?;
-    read_file(path, key, TABLES, &tx, &mut salvaged)?;
-    let second = outbox_copy::path_of(path);
-    if second.exists() {
-        read_file(&second, key, &TABLES[..OUTBOX_TABLES], &tx, &mut salvaged)?;
-    }
-    tx.commit()?;
-    Ok(salvaged)
-}
-
-fn read_file(
-    path: &Path,
-    key: &FileKey,
-    tables: &[(&'static str, Walk)],
-    tx: &Connection,
+    site: &Site,
+    target: &Connection,
     salvaged: &mut Salvaged,
 ) -> Result<(), ReplicaError> {
-    let mut source = Source {
-        path,
-        key,
-        conn: None,
-    };
-    let schema = |conn: &Connection| {
-        conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| {
-            row.get::<_, i64>(0)
-        })
-    };
-    if source.read(schema).is_none() {
+    let mut source = Source::of(&site.path, &site.key);
+    if !source.is_readable() {
         salvaged.incomplete = true;
         return Ok(());
     }
-    for (table, walk) in tables {
-        let mut sink = Sink {
-            tx,
-            table,
-            salvaged,
+    tables(&mut source, TABLES, target, salvaged)
+}
+
+/// Restores rows that the second file has and the replica lacks: the phone's identity, and envelopes that
+/// the replica does not know. Returns the records of these envelopes. The replica keeps every row that it
+/// has. The second file of another phone is left as it is.
+pub(super) fn take_back(
+    site: &Site,
+    target: &Connection,
+    salvaged: &mut Salvaged,
+) -> Result<BTreeSet<RecordId>, ReplicaError> {
+    let mut records = BTreeSet::new();
+    let path = outbox_copy::path_of(&site.path);
+    if !site.exists(&path)? {
+        return Ok(records);
+    }
+    let mut source = Source::of(&path, &site.key);
+    if !source.is_readable() {
+        salvaged.incomplete = true;
+        return Ok(records);
+    }
+    let owner = source.read(|conn| Ok(second::owner(conn)?));
+    let root = meta::get(target, Name::Root)?;
+    if let Ok(Some(owner)) = owner
+        && !owner.is_of(site.device, root.as_deref())
+    {
+        return Ok(records);
+    }
+    if source.has_table("envelope") == Some(false) {
+        return Ok(records);
+    }
+    tables(&mut source, SECOND_TABLES, target, salvaged)?;
+    let mut incomplete = false;
+    let is_whole = walk(&mut source, "envelope", Key::Number("no"), &mut |row| {
+        let id = row.fixed("id").map(EnvelopeId);
+        let record = row.fixed("record").map(RecordId);
+        let (Some(id), Some(record)) = (id, record) else {
+            incomplete = true;
+            return Ok(());
         };
-        match walk {
-            Walk::ByNumber(column) => by_number(&mut source, &mut sink, column)?,
-            Walk::ByKey(column) => by_key(&mut source, &mut sink, column)?,
+        if is_known(target, id)? {
+            return Ok(());
         }
+        if insert(target, "envelope", row, &mut incomplete)? {
+            salvaged.rows += 1;
+            records.insert(record);
+        }
+        Ok(())
+    })?;
+    salvaged.incomplete |= incomplete || !is_whole;
+    Ok(records)
+}
+
+/// Whether the replica has an envelope, alone or in a pack.
+pub(super) fn is_known(conn: &Connection, id: EnvelopeId) -> Result<bool, rusqlite::Error> {
+    if envelope::has(conn, id)? {
+        return Ok(true);
+    }
+    let Some(record) = pack::record_of(conn, id)? else {
+        return Ok(false);
+    };
+    // The index knows a part of each id.
+    let packs = pack::of_record(conn, record)?;
+    let mut opened = packs
+        .iter()
+        .filter_map(|pack| Pack::from_bytes(&pack.bytes).ok());
+    Ok(opened.any(|pack| pack.entries.iter().any(|entry| entry.id == id)))
+}
+
+fn tables(
+    source: &mut Source<'_>,
+    tables: &[(&'static str, Key)],
+    target: &Connection,
+    salvaged: &mut Salvaged,
+) -> Result<(), ReplicaError> {
+    for (table, key) in tables {
+        if source.has_table(table) == Some(false) {
+            // An older app wrote the file.
+            continue;
+        }
+        let mut incomplete = false;
+        let is_whole = walk(source, table, *key, &mut |row| {
+            salvaged.rows += u64::from(insert(target, table, row, &mut incomplete)?);
+            Ok(())
+        })?;
+        salvaged.incomplete |= incomplete || !is_whole;
     }
     Ok(())
 }
 
-/// A damaged file. After an error the connection is made again: the cipher stays in its error otherwise.
-struct Source<'a> {
+/// A damaged file. After an error the connection is made again, because the cipher would stay in its error.
+pub(super) struct Source<'a> {
     path: &'a Path,
     key: &'a FileKey,
     conn: Option<Connection>,
 }
 
-impl Source<'_> {
-    fn read<T>(&mut self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Option<T> {
+/// A row as it was read.
+pub(super) struct SourceRow<'a> {
+    columns: &'a [String],
+    values: Vec<Value>,
+}
+
+impl SourceRow<'_> {
+    pub(super) fn value(&self, column: &str) -> Option<&Value> {
+        let at = self.columns.iter().position(|name| name == column)?;
+        self.values.get(at)
+    }
+
+    fn fixed<const N: usize>(&self, column: &str) -> Option<[u8; N]> {
+        match self.value(column)? {
+            Value::Blob(bytes) => bytes.as_slice().try_into().ok(),
+            _ => None,
+        }
+    }
+}
+
+/// Takes one row.
+type Take<'t> = dyn FnMut(&SourceRow<'_>) -> Result<(), ReplicaError> + 't;
+
+/// How far a table was read.
+struct Reading {
+    /// Key of the last row.
+    last: Option<Value>,
+    is_whole: bool,
+}
+
+/// Why reading stopped.
+enum Stop {
+    Source,
+    Target(ReplicaError),
+}
+
+impl From<rusqlite::Error> for Stop {
+    fn from(_: rusqlite::Error) -> Self {
+        Self::Source
+    }
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn of(path: &'a Path, key: &'a FileKey) -> Self {
+        Self {
+            path,
+            key,
+            conn: None,
+        }
+    }
+
+    fn read<T>(&mut self, read: impl FnOnce(&Connection) -> Result<T, Stop>) -> Result<T, Stop> {
         let conn = match self.conn.take() {
             Some(conn) => conn,
-            None => open::open_damaged(self.path, self.key).ok()?,
+            None => open::open_damaged(self.path, self.key).map_err(|_| Stop::Source)?,
         };
-        // Nothing may be written into the evidence, not even the log.
-        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
-            .ok()?;
-        let found = read(&conn).ok()?;
+        // The evidence must stay unwritten, even by the log.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        let found = read(&conn)?;
         self.conn = Some(conn);
-        Some(found)
-    }
-}
-
-struct Sink<'a> {
-    tx: &'a Connection,
-    table: &'static str,
-    salvaged: &'a mut Salvaged,
-}
-
-impl<'a> Sink<'a> {
-    fn insert(&self, columns: &[String]) -> Result<CachedStatement<'a>, ReplicaError> {
-        let marks = vec!["?"; columns.len()].join(", ");
-        Ok(self.tx.prepare_cached(&format!(
-            "INSERT OR IGNORE INTO {} ({}) VALUES ({marks})",
-            self.table,
-            columns.join(", ")
-        ))?)
+        Ok(found)
     }
 
-    fn write(&mut self, columns: &[String], rows: &[Vec<Value>]) -> Result<(), ReplicaError> {
-        // A number that is taken by another row is not the row's name: it gets the next one.
-        let unnumbered = columns.iter().filter(|column| *column != "no").count();
-        let from = columns.len() - unnumbered;
-        let mut insert = self.insert(columns)?;
-        let mut insert_unnumbered = self.insert(&columns[from..])?;
-        for row in rows {
-            let kept = match insert.execute(params_from_iter(row)) {
-                Ok(0) if from == 1 => insert_unnumbered.execute(params_from_iter(&row[1..])),
-                other => other,
-            };
-            // A row that the new schema refuses is damage too; the rest goes on.
-            match kept {
-                Ok(kept) => self.salvaged.rows += kept as u64,
-                Err(error) => match ReplicaError::from(error) {
-                    full @ (ReplicaError::DiskFull | ReplicaError::Storage) => return Err(full),
-                    _ => self.salvaged.incomplete = true,
-                },
-            }
-        }
-        Ok(())
+    fn is_readable(&mut self) -> bool {
+        let schema = |conn: &Connection| {
+            let sql = "SELECT count(*) FROM sqlite_schema";
+            Ok(conn.query_row(sql, [], |row| row.get::<_, i64>(0))?)
+        };
+        self.read(schema).is_ok()
     }
-}
 
-type Rows = (Vec<String>, Vec<Vec<Value>>);
+    fn has_table(&mut self, table: &str) -> Option<bool> {
+        let known = |conn: &Connection| {
+            let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+            Ok(conn.prepare(sql)?.exists([table])?)
+        };
+        self.read(known).ok()
+    }
 
-fn by_number(
-    source: &mut Source<'_>,
-    sink: &mut Sink<'_>,
-    column: &str,
-) -> Result<(), ReplicaError> {
-    let table = sink.table;
-    let end = |source: &mut Source<'_>, order: &str| {
-        source.read(|conn| {
-            let sql = format!("SELECT {column} FROM {table} ORDER BY {column} {order} LIMIT 1");
+    fn pages(&mut self) -> Option<u64> {
+        let pages =
+            |conn: &Connection| Ok(conn.query_row("PRAGMA page_count", [], |row| row.get(0))?);
+        self.read(pages).ok().map(i64::unsigned_abs)
+    }
+
+    /// The first or last number of a table; `None` where it cannot be read.
+    fn end(&mut self, table: &str, column: &str, order: &str) -> Option<Option<i64>> {
+        let sql = format!("SELECT {column} FROM {table} ORDER BY {column} {order} LIMIT 1");
+        let end = |conn: &Connection| {
             let mut statement = conn.prepare(&sql)?;
             let mut rows = statement.query([])?;
-            rows.next()?.map(|row| row.get::<_, i64>(0)).transpose()
-        })
-    };
-    let (first, last) = match (end(source, "ASC"), end(source, "DESC")) {
-        (Some(Some(first)), Some(Some(last))) => (first, last),
-        (Some(None), _) | (_, Some(None)) => return Ok(()),
-        // One end can not be read: numbers start at 1 and are dense, so a generous range is walked.
-        (first, last) => {
-            sink.salvaged.incomplete = true;
-            let first = first.flatten().unwrap_or(1);
-            (first, last.flatten().unwrap_or(first + RANGE_GUESS))
-        }
-    };
-    // The widest ranges first, so that what is well is read before damage is narrowed down.
-    let mut ranges = VecDeque::from([(first, last)]);
-    let mut failed = 0;
-    while let Some((low, high)) = ranges.pop_front() {
-        if failed > FAILED_READS_MAX {
-            sink.salvaged.incomplete = true;
-            return Ok(());
-        }
-        let sql =
-            format!("SELECT * FROM {table} WHERE {column} BETWEEN ?1 AND ?2 ORDER BY {column}");
-        let found = source.read(|conn| rows(conn, &sql, &[low, high], i64::MAX));
-        if let Some((columns, rows)) = found {
-            sink.write(&columns, &rows)?;
-        } else if low < high {
-            failed += 1;
-            let middle = low + (high - low) / 2;
-            ranges.extend([(middle + 1, high), (low, middle)]);
-        } else {
-            failed += 1;
-            sink.salvaged.incomplete = true;
-        }
+            let first = rows.next()?;
+            Ok(first.map(|row| row.get::<_, i64>(0)).transpose()?)
+        };
+        self.read(end).ok()
     }
-    Ok(())
-}
 
-/// Reads of one table that may fail before the rest of its damage is given up.
-const FAILED_READS_MAX: u32 = 4_096;
-
-/// Numbers that are tried when the end of a table can not be read.
-const RANGE_GUESS: i64 = 1 << 20;
-
-fn by_key(source: &mut Source<'_>, sink: &mut Sink<'_>, key: &str) -> Result<(), ReplicaError> {
-    let table = sink.table;
-    for order in ["ASC", "DESC"] {
-        let sql = format!("SELECT * FROM {table} ORDER BY {key} {order}");
-        if let Some((columns, rows)) = source.read(|conn| rows(conn, &sql, &[], i64::MAX)) {
-            return sink.write(&columns, &rows);
+    /// Reads the rows between two keys, neither of them included, one at a time.
+    fn rows(
+        &mut self,
+        (table, column): (&str, &str),
+        (low, high): (Option<&Value>, Option<&Value>),
+        order: &str,
+        take: &mut Take<'_>,
+    ) -> Result<Reading, ReplicaError> {
+        let mut sql = format!("SELECT * FROM {table} WHERE 1");
+        if low.is_some() {
+            sql += &format!(" AND {column} > ?1");
         }
-        // Not whole: row by row until the damage, from this end.
-        sink.salvaged.incomplete = true;
-        let mut count = 1;
-        while let Some((columns, rows)) = source.read(|conn| rows(conn, &sql, &[], count)) {
-            if rows.len() < usize::try_from(count).unwrap_or(usize::MAX) {
-                break;
+        if high.is_some() {
+            sql += &format!(" AND {column} < ?{}", 1 + u8::from(low.is_some()));
+        }
+        sql += &format!(" ORDER BY {column} {order}");
+        let mut last = None;
+        let read = self.read(|conn| {
+            let mut statement = conn.prepare(&sql)?;
+            let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
+            let mut rows = statement.query(params_from_iter(low.into_iter().chain(high)))?;
+            while let Some(row) = rows.next()? {
+                let values = (0..columns.len())
+                    .map(|at| row.get(at))
+                    .collect::<Result<_, _>>()?;
+                let row = SourceRow {
+                    columns: &columns,
+                    values,
+                };
+                take(&row).map_err(Stop::Target)?;
+                last = row.value(column).cloned();
             }
-            sink.write(&columns, &rows[rows.len() - 1..])?;
-            count += 1;
+            Ok(())
+        });
+        match read {
+            Ok(()) | Err(Stop::Source) => Ok(Reading {
+                last,
+                is_whole: read.is_ok(),
+            }),
+            Err(Stop::Target(error)) => Err(error),
         }
     }
-    Ok(())
 }
 
-fn rows(conn: &Connection, sql: &str, range: &[i64], rows_max: i64) -> rusqlite::Result<Rows> {
-    let mut statement = conn.prepare(sql)?;
-    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
-    let mut found = Vec::new();
-    let mut cursor = statement.query(params_from_iter(range))?;
-    while let Some(row) = cursor.next()? {
-        let values = (0..columns.len())
-            .map(|at| row.get(at))
-            .collect::<Result<_, _>>()?;
-        found.push(values);
-        if i64::try_from(found.len()).unwrap_or(i64::MAX) >= rows_max {
+/// The number of reads of one table that may fail before the rest of its damage is given up: as many as
+/// rows were found, within these bounds. A table without a readable row costs the lower bound.
+const FAILED_READS: RangeInclusive<usize> = 256..=4_096;
+
+/// Numbers that are tried when the end of a table cannot be read.
+const RANGE_GUESS: i64 = 1 << 20;
+/// Rows on one page, at most.
+const PAGE_ROWS_MAX: i64 = 64;
+
+/// Reads all readable rows of a table, each once; `false` where a part is unreadable.
+pub(super) fn walk(
+    source: &mut Source<'_>,
+    table: &str,
+    key: Key,
+    take: &mut Take<'_>,
+) -> Result<bool, ReplicaError> {
+    let column = match key {
+        Key::Number(column) | Key::Hash(column) | Key::Name(column) => column,
+    };
+    // The widest ranges come first, so that sound rows are read before damage is narrowed down.
+    let mut ranges: VecDeque<(Option<Value>, Option<Value>)> = VecDeque::from([(None, None)]);
+    let (mut failed, found) = (0_usize, Cell::new(0_usize));
+    let mut count = |row: &SourceRow<'_>| {
+        found.set(found.get() + 1);
+        take(row)
+    };
+    // Keys spread evenly, so a sound page is no narrower than a fraction of an even part.
+    let finest = match key {
+        Key::Hash(_) => u64::MAX / 8 / source.pages().unwrap_or(1).max(1),
+        Key::Number(_) | Key::Name(_) => 0,
+    };
+    while let Some((mut low, mut high)) = ranges.pop_front() {
+        if failed
+            > found
+                .get()
+                .clamp(*FAILED_READS.start(), *FAILED_READS.end())
+        {
             break;
         }
+        let between = (low.as_ref(), high.as_ref());
+        let up = source.rows((table, column), between, "ASC", &mut count)?;
+        if up.is_whole {
+            continue;
+        }
+        low = up.last.or(low);
+        let between = (low.as_ref(), high.as_ref());
+        let down = source.rows((table, column), between, "DESC", &mut count)?;
+        failed += 2;
+        if down.is_whole {
+            continue;
+        }
+        high = down.last.or(high);
+        if let Key::Number(_) = key {
+            bound(source, (table, column), &mut low, &mut high);
+        }
+        if let Some(middle) = middle(key, low.as_ref(), high.as_ref(), finest) {
+            let (below, above) = match middle {
+                // The number may be a row's own.
+                Value::Integer(no) => (Value::Integer(no + 1), Value::Integer(no)),
+                middle => (middle.clone(), middle),
+            };
+            ranges.extend([(low, Some(below)), (Some(above), high)]);
+        }
     }
-    Ok((columns, found))
+    Ok(failed == 0)
+}
+
+/// Ends for a range of numbers that has none. Numbers start at 1 and are nearly dense, so where an end cannot
+/// be read, a generous range is walked.
+fn bound(
+    source: &mut Source<'_>,
+    (table, column): (&str, &str),
+    low: &mut Option<Value>,
+    high: &mut Option<Value>,
+) {
+    if low.is_none() {
+        let first = source.end(table, column, "ASC").flatten();
+        *low = Some(Value::Integer(first.unwrap_or(1).saturating_sub(1)));
+    }
+    if high.is_none() {
+        let last = source.end(table, column, "DESC").flatten();
+        let first = match low {
+            Some(Value::Integer(first)) => *first,
+            _ => 0,
+        };
+        // Numbers are nearly dense, so they do not exceed the room on all pages.
+        let pages = source.pages().and_then(|pages| i64::try_from(pages).ok());
+        let guess = pages.map_or(RANGE_GUESS, |pages| pages.saturating_mul(PAGE_ROWS_MAX));
+        let last = last.unwrap_or(first.saturating_add(guess));
+        *high = Some(Value::Integer(last.saturating_add(1)));
+    }
+}
+
+/// Where a range is divided; `None` where it is not worth it.
+fn middle(key: Key, low: Option<&Value>, high: Option<&Value>, finest: u64) -> Option<Value> {
+    match key {
+        Key::Name(_) => None,
+        Key::Number(_) => {
+            let (Value::Integer(low), Value::Integer(high)) = (low?, high?) else {
+                return None;
+            };
+            let width = high.saturating_sub(*low);
+            // Only one number is between two that are two apart, and both directions have failed at it.
+            (width > 2).then(|| Value::Integer(low + width / 2))
+        }
+        Key::Hash(_) => {
+            let (low, high) = (prefix(low, 0), prefix(high, u64::MAX));
+            let width = high.saturating_sub(low);
+            // This value is shorter than any key, so it is no key, and it sorts before the keys that begin
+            // with it.
+            (width > finest.max(1)).then(|| Value::Blob((low + width / 2).to_be_bytes().to_vec()))
+        }
+    }
+}
+
+/// The first 8 bytes of a key.
+fn prefix(key: Option<&Value>, otherwise: u64) -> u64 {
+    match key {
+        Some(Value::Blob(bytes)) => bytes
+            .first_chunk()
+            .map_or(otherwise, |first| u64::from_be_bytes(*first)),
+        _ => otherwise,
+    }
+}
+
+/// Stores a row; `false` where it is there. A row that the schema refuses is damage too, and the next row
+/// follows.
+fn insert(
+    target: &Connection,
+    table: &str,
+    row: &SourceRow<'_>,
+    incomplete: &mut bool,
+) -> Result<bool, ReplicaError> {
+    let statement = |columns: &[String]| -> Result<CachedStatement<'_>, ReplicaError> {
+        let marks = vec!["?"; columns.len()].join(", ");
+        Ok(target.prepare_cached(&format!(
+            "INSERT OR IGNORE INTO {table} ({}) VALUES ({marks})",
+            columns.join(", ")
+        ))?)
+    };
+    let mut stored = statement(row.columns)?.execute(params_from_iter(&row.values));
+    // A number that another row has taken cannot name the row, so the row gets the next one.
+    if matches!(stored, Ok(0)) && row.columns.first().is_some_and(|column| column == "no") {
+        stored = statement(&row.columns[1..])?.execute(params_from_iter(&row.values[1..]));
+    }
+    match stored.map_err(ReplicaError::from) {
+        Ok(rows) => Ok(rows > 0),
+        Err(full @ (ReplicaError::DiskFull | ReplicaError::Storage)) => Err(full),
+        Err(_) => {
+            *incomplete = true;
+            Ok(false)
+        }
+    }
 }
 
 pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -39,14 +39,14 @@ pub(super) fn index_words<'a>(texts: impl IntoIterator<Item = &'a str>) -> Strin
     words
 }
 
-/// The FTS5 expression for what a person typed; `None` when it holds nothing to search for.
+/// Returns the FTS5 expression for a person's search text; `None` when it has no words to search for.
 #[must_use]
 pub(super) fn query(typed: &str) -> Option<String> {
     let terms: Vec<String> = runs(typed)
         .into_iter()
         .take(SEARCH_QUERY_TERMS_MAX)
         .map(|run| match run {
-            // Only letters and digits get here, so nothing needs to be escaped inside the quotes.
+            // Only letters and digits get here, so no character needs an escape inside the quotes.
             Run::Word(word) => format!("\"{word}\" *"),
             Run::Han(han) if han.len() == 1 => format!("\"{}\" *", han[0]),
             Run::Han(han) => {

@@ -1,4 +1,4 @@
-//! An answer of the server that has been verified: only this may reach a replica.
+//! A verified answer of the server. Only a verified answer may reach a replica.
 
 use crate::id::Hash;
 use crate::trust::certificate::Anchors;
@@ -7,19 +7,19 @@ use crate::wire::message::{SyncRequest, SyncResponse};
 use crate::wire::page::PageError;
 use crate::wire::verdict::Attestation;
 
-/// Why an answer is not believed.
+/// The reasons why an answer is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
-    /// The receipt does not fit what was sent, or is not the server's.
+    /// The receipt does not fit the envelopes that were sent, or the server did not sign it.
     #[error("sync.bad_receipt")]
     Receipt,
-    /// The page is not the server's, or contradicts itself.
+    /// The server did not sign the page, or the page contradicts itself.
     #[error("sync.bad_page")]
     Page,
-    /// A pack is not the server's.
+    /// The server did not sign a pack.
     #[error("sync.bad_pack")]
     Pack,
-    /// The server is older than what this replica has read: not to be followed back.
+    /// The server has an older generation than this replica has read. The replica must not follow it back.
     #[error("sync.older_generation")]
     OlderGeneration,
     /// The answer contradicts its own request.
@@ -85,7 +85,7 @@ impl Answer {
                 receipt.verify(anchors).map_err(|_| AnswerError::Receipt)?;
                 Some(receipt)
             }
-            // Nothing was stored exactly when something was missing.
+            // The server stores nothing exactly when parents are missing.
             None if sent.is_empty() || !response.missing.is_empty() => None,
             None => return Err(AnswerError::Receipt),
         };
@@ -113,25 +113,25 @@ impl Answer {
         })
     }
 
-    /// What was asked.
+    /// The request that this answers.
     #[must_use]
     pub fn request(&self) -> &SyncRequest {
         &self.request
     }
 
-    /// What came back.
+    /// The response of the server.
     #[must_use]
     pub fn response(&self) -> &SyncResponse {
         &self.response
     }
 
-    /// The verdicts on what was sent, signed.
+    /// The signed verdicts on the envelopes that were sent.
     #[must_use]
     pub fn receipt(&self) -> Option<&Attestation> {
         self.receipt.as_ref()
     }
 
-    /// The verdicts of the page, signed.
+    /// The signed verdicts of the page.
     #[must_use]
     pub fn page_attestation(&self) -> Option<&Attestation> {
         self.page.as_ref()

@@ -1,7 +1,7 @@
-//! One sync inside a session: which request comes next, and what an answer leads to.
+//! One sync inside a session: it chooses the next request and acts on each answer.
 //!
-//! Nothing in here survives a crash and nothing needs to: the outbox, the cursors and the digests say where
-//! to go on, and a lost answer makes the same request again.
+//! This state may be lost in a crash, because the outbox, the cursors and the digests tell where
+//! to continue, and after a lost answer the machine makes the same request again.
 
 use std::collections::BTreeSet;
 
@@ -16,6 +16,7 @@ use crate::limits::{
     GIVE_BACK_DIRECTORY_MAX, OUTBOX_ENVELOPES_MAX, REPAIR_ATTEMPTS_MAX, SYNC_STANDSTILL_MAX,
 };
 use crate::wire::cursor::cursor_set_hash;
+use crate::wire::envelope::RawEnvelope;
 use crate::wire::message::{
     Bundle, CursorsAnswer, GiveBack, Known, PROTOCOL_VERSION, SyncRequest, SyncResponse,
 };
@@ -27,11 +28,19 @@ pub(super) struct Asked {
     pub(super) request: SyncRequest,
     given: Given,
     own: bool,
-    /// How often the replica had been written to when it was asked.
+    /// Number of writes of the replica when it was asked.
     writes: u64,
 }
 
-/// One run from the first request to “nothing more to do”.
+impl Asked {
+    /// Bytes of the envelopes that it carries, not compressed.
+    pub(super) fn bundle_bytes(&self) -> usize {
+        let envelopes = self.request.bundle.iter().flat_map(|b| &b.envelopes);
+        envelopes.map(RawEnvelope::len).sum()
+    }
+}
+
+/// One run from the first request until nothing is left to do.
 #[derive(Debug, Default)]
 #[allow(
     clippy::struct_excessive_bools,
@@ -42,17 +51,24 @@ pub(super) struct Run {
     all_cursors: bool,
     revocations_due: bool,
     new_generation: bool,
+    /// Envelopes left out of every upload of this run, with all envelopes that build on them.
     blocked: BTreeSet<EnvelopeId>,
+    /// The blocked envelopes that neither side has.
+    orphaning: BTreeSet<EnvelopeId>,
+    /// The blocked envelopes that the server does not accept for now.
+    put_off: BTreeSet<EnvelopeId>,
     asked_parents: BTreeSet<EnvelopeId>,
     parents: GiveAsk,
     repair: Option<Repair>,
     attempts: u32,
+    /// Whether anything arrived or was handed over since the last repair began.
+    moved: bool,
     standstill: u32,
     seen: Option<Hash>,
 }
 
 impl Run {
-    /// The server speaks of a generation: a higher one than the replica has followed begins the give-back.
+    /// Notes the generation of the server. A higher one than the replica has followed begins the give-back.
     pub(super) fn note_generation(
         &mut self,
         port: &dyn StarPort,
@@ -66,15 +82,19 @@ impl Run {
             });
             self.revocations_due = true;
             self.new_generation = true;
-            // What was in vain with the server before its restore says nothing of this one.
+            // Failed attempts with the server before its restore say nothing about this server.
             self.attempts = 0;
+            self.blocked.clear();
+            self.orphaning.clear();
+            self.put_off.clear();
+            self.asked_parents.clear();
         }
         Ok(())
     }
 
     /// The next request.
     pub(super) fn request(
-        &self,
+        &mut self,
         port: &dyn StarPort,
         page_bytes_max: u32,
         bytes_max: usize,
@@ -91,12 +111,21 @@ impl Run {
         if !self.parents.is_empty() {
             given = port.give(&GiveAsk {
                 bytes_max,
+                without: self.blocked.clone(),
                 ..self.parents.clone()
             })?;
-        } else if let Some(under_way) = self.repair.as_ref().filter(|_| !self.revocations_due) {
-            (repair, given) = under_way.asks(port, bytes_max)?;
+            if given.is_empty() {
+                // All of them build on envelopes that neither side has.
+                self.blocked.extend(&self.parents.envelopes);
+                self.parents = GiveAsk::default();
+            }
         }
-        // Revocations go alone and first: what follows is judged by a server that knows them.
+        if given.is_empty()
+            && let Some(under_way) = self.repair.as_mut().filter(|_| !self.revocations_due)
+        {
+            (repair, given) = under_way.asks(port, bytes_max, &self.blocked)?;
+        }
+        // Revocations go first and alone, so that the server knows them when it judges everything else.
         let own = given.is_empty() && !self.revocations_due;
         let bundle = if own {
             let without = &self.blocked;
@@ -134,7 +163,7 @@ impl Run {
         })
     }
 
-    /// Takes a verified answer. `true` when nothing more is to do.
+    /// Applies a verified answer. Returns `true` when nothing is left to do.
     pub(super) fn take(
         &mut self,
         port: &mut dyn StarPort,
@@ -144,8 +173,8 @@ impl Run {
     ) -> Result<bool, RepairError> {
         let response = answer.response();
         self.note_generation(port, response.generation)?;
-        let stirred = port.writes() != asked.writes;
         let applied = port.apply(answer, now_ms)?;
+        let stirred = port.writes() != asked.writes.wrapping_add(applied.writes);
         self.report.pushed = self.report.pushed.saturating_add(applied.settled);
         self.report.pulled = self.report.pulled.saturating_add(applied.pulled);
         let said_revocations = answer
@@ -162,11 +191,11 @@ impl Run {
         if response.missing.is_empty() {
             self.handed_over(asked);
         } else {
-            self.lacks(asked, &response.missing);
+            self.lacks(port, asked, &response.missing)?;
         }
         if let Some(repair) = &mut self.repair {
             match repair.answered(port, &answer.request().repair, &response.repair, now_ms) {
-                // What the server says can not be followed. The next sync begins the repair anew.
+                // The phone cannot follow the answer of the server. The next sync begins the repair anew.
                 Err(RepairError::Reconcile(_)) => {
                     self.repair = None;
                     self.report.note(Incident::Unrepaired);
@@ -176,45 +205,56 @@ impl Run {
             }
         }
         self.all_cursors = response.cursors == CursorsAnswer::Needed;
-        let moved = applied.settled > 0 || applied.pulled > 0 || before != self.busy();
-        if self.stands_still(port, moved)? {
+        let came = applied.settled > 0 || applied.pulled > 0;
+        let taken = !asked.given.is_empty() && response.missing.is_empty();
+        self.moved |= came || taken;
+        if self.stands_still(port, came || before != self.busy())? {
             self.report.note(Incident::NoProgress);
             return Ok(true);
         }
-        self.is_finished(port, response, stirred)
+        let finished = self.is_finished(port, response, stirred)?;
+        if finished && !self.orphaning.is_empty() {
+            port.orphaned(&self.orphaning, now_ms)?;
+        }
+        Ok(finished)
     }
 
-    /// What the server does not take for now stays in the outbox until a later sync; the rest goes on.
+    /// Leaves the envelopes that the server does not accept for now in the outbox until a later sync. The
+    /// sync continues with the rest.
     fn put_off(&mut self, answer: &Answer) {
-        let too_many = Status::Refused(RefusedReason::TooMany);
+        let put_off =
+            |status| matches!(status, Status::Refused(reason) if RefusedReason::is_put_off(reason));
         let lines = answer
             .receipt()
             .into_iter()
             .flat_map(|receipt| &receipt.envelopes);
-        for line in lines.filter(|line| line.verdict.status == too_many) {
+        for line in lines.filter(|line| put_off(line.verdict.status)) {
             self.blocked.insert(line.hash.envelope_id());
+            self.put_off.insert(line.hash.envelope_id());
             self.report.note(Incident::PutOff);
         }
     }
 
-    /// What was given back and refused can only come from somebody who holds its author's certificate.
+    /// Notes that the server refused given-back envelopes, because only a phone that holds the certificate of
+    /// their author can give them back.
     fn not_taken(&mut self, answer: &Answer, asked: &Asked) {
         let lines = answer
             .receipt()
             .into_iter()
             .flat_map(|receipt| &receipt.envelopes);
         let refused = |status| matches!(status, Status::Refused(RefusedReason::BadCertificate));
-        if !asked.own && lines.into_iter().any(|line| refused(line.verdict.status)) {
+        let one_was_refused = lines.into_iter().any(|line| refused(line.verdict.status));
+        if !asked.own && (one_was_refused || !answer.response().not_taken.is_empty()) {
             self.report.note(Incident::NotTaken);
         }
     }
 
-    /// With no revocation to tell, telling them is done.
+    /// Without any revocation, the step that sends them is done.
     fn revocations_spared(&self, port: &dyn StarPort) -> Result<bool, PortError> {
         Ok(self.revocations_due && port.revocations()?.is_empty())
     }
 
-    /// How far the repair is and how much is left to hand over: a change of it is progress.
+    /// The progress of the repair and the amount left to hand over. Any change of these is progress.
     fn busy(&self) -> (Option<u64>, bool, usize, usize) {
         let (records, envelopes) = (self.parents.records.len(), self.parents.envelopes.len());
         (
@@ -238,34 +278,38 @@ impl Run {
         }
         if !asked.given.absent.is_empty() {
             self.blocked.extend(&asked.given.absent);
+            self.orphaning.extend(&asked.given.absent);
             self.report.note(Incident::MissingParents);
         }
     }
 
-    /// The server lacks parents and has stored nothing: they come first now. What was asked for once before,
-    /// and did not help, is left out from here on, so that the rest of the outbox goes through.
-    fn lacks(&mut self, asked: &Asked, missing: &[EnvelopeId]) {
-        let (again, new): (Vec<_>, Vec<_>) = missing
+    /// The server lacks parents and has stored nothing, so the parents come first now. Some parents are not
+    /// here either, or were asked for once before in vain. They are left out from here on, with all envelopes
+    /// that build on them, so that the rest can be sent.
+    fn lacks(
+        &mut self,
+        port: &dyn StarPort,
+        asked: &Asked,
+        missing: &[EnvelopeId],
+    ) -> Result<(), PortError> {
+        let absent = port.absent(missing)?;
+        let (hopeless, new): (Vec<EnvelopeId>, Vec<EnvelopeId>) = missing
             .iter()
-            .partition(|id| self.asked_parents.contains(*id));
+            .partition(|id| absent.contains(id) || self.asked_parents.contains(*id));
         self.asked_parents.extend(missing);
-        if !again.is_empty() {
-            self.blocked.extend(again);
+        if !hopeless.is_empty() {
+            self.blocked.extend(&hopeless);
+            self.orphaning.extend(&absent);
             self.report.note(Incident::MissingParents);
         }
         if asked.own {
             self.parents.envelopes.extend(new);
         } else if !self.parents.is_empty() {
-            if new.is_empty() {
-                self.parents = GiveAsk::default();
-            } else {
-                self.parents.envelopes.splice(0..0, new);
-            }
-        } else if let Some(repair) = &mut self.repair
-            && (new.is_empty() || !repair.missing(&new))
-        {
-            repair.stop_giving();
+            self.parents.envelopes.splice(0..0, new);
+        } else if let Some(repair) = &mut self.repair {
+            repair.missing(&new);
         }
+        Ok(())
     }
 
     fn stands_still(&mut self, port: &dyn StarPort, moved: bool) -> Result<bool, PortError> {
@@ -277,13 +321,7 @@ impl Run {
     }
 
     fn has_more_to_send(&self, port: &dyn StarPort) -> Result<bool, PortError> {
-        let without = &self.blocked;
-        let rest = port.outbox(&OutboxAsk {
-            bytes_max: 0,
-            envelopes_max: 1,
-            without,
-        })?;
-        Ok(!rest.envelopes.is_empty())
+        Ok(port.has_more_to_send(&self.blocked)?)
     }
 
     fn is_finished(
@@ -311,7 +349,7 @@ impl Run {
             }
             let records = repair.differing;
             self.repair = None;
-            // Once more with all cursors; that answer's heads are what counts.
+            // Asks once more with all cursors, because only the heads of that answer count.
             self.all_cursors = true;
             if records > 0 {
                 self.report.note(Incident::Repaired { records });
@@ -328,20 +366,27 @@ impl Run {
             return Ok(true);
         }
         if stirred {
-            // Another phone may have brought something while the answer was on its way: it is asked again.
+            // Asks again, because another phone may have brought something while the answer was on its way.
             self.all_cursors = true;
             return Ok(false);
         }
         if !self.report.equal && (!self.new_generation || self.attempts > 0) {
             self.report.note(Incident::DigestMismatch);
         }
+        // The rest can only come from another phone, so another repair would end like the last one.
+        let waits = not_taken || !self.orphaning.is_empty();
+        let in_vain = waits && self.attempts > 0 && !self.moved;
         self.attempts += 1;
-        if self.attempts > REPAIR_ATTEMPTS_MAX {
-            if !not_taken {
+        if in_vain || self.attempts > REPAIR_ATTEMPTS_MAX {
+            if !waits {
                 self.report.note(Incident::Unrepaired);
             }
             return Ok(true);
         }
+        self.moved = false;
+        // The repair may bring the parents that were sent in vain, so it tries everything that is here.
+        self.blocked = &self.orphaning | &self.put_off;
+        self.asked_parents.clear();
         self.repair = Some(if self.report.equal {
             Repair::of_strays(port, &strays)?
         } else {

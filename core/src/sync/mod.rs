@@ -6,13 +6,14 @@
 //!  port ◀──▶ Peer ◀──▶ bytes of any pipe
 //! ```
 //!
-//! The machines decide, the caller moves the bytes. What they read and write of a replica goes through a port
-//! that the replica implements; what comes from outside is verified before a port sees it.
+//! The machines decide, the caller moves the bytes. The machines read and write a replica through a port that
+//! the replica implements. Input from outside is verified before a port sees it.
 //!
-//! **Not here:** sockets, timers, storage, and what an envelope means.
+//! **Not here:** sockets, timers, storage, and the meaning of an envelope.
 
 pub mod answer;
 mod exchange;
+mod pace;
 pub mod paths;
 pub mod peer;
 mod peer_error;
@@ -21,11 +22,11 @@ pub mod port;
 pub mod reconcile;
 mod repair;
 pub mod report;
-mod shared;
+pub mod shared;
 pub mod star;
 mod star_error;
 
 #[cfg(test)]
-mod test_server;
+pub(crate) mod test_server;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

@@ -1,4 +1,4 @@
-//! Where a server is asked what: docs/protocol.md, “Session and HTTP”.
+//! The paths of the server: docs/protocol.md, “Session and HTTP”.
 
 /// Shows the root key of the deployment: 32 bytes.
 pub const AUTHORITY_PATH: &str = "/v1/authority";

@@ -1,20 +1,23 @@
 //! Two phones that meet: the same envelopes on both afterwards, as far as both may read them.
 //!
 //! ```text
-//! caller                                listener
-//!   ── hello, proof ◀──▶ reply ──         both certificates checked, every later message under a code
-//!   ── revocations ──▶ ◀── revocations    before anything else; a revoked phone is refused here
-//!   ── reconcile ──▶ ◀── reconcile        which of the shared records differ
-//!   ── compare ──▶ ◀── found              ids of those; what the caller lacks comes with the answer
-//!   ── give ──▶ ◀── taken                 what the listener lacks
-//!   ── done ──▶ ◀── done
+//! caller                                 listener
+//!   ── hello ──▶ ◀── reply                  fresh keys; all that follows is encrypted
+//!   ══ introduction ══▶ ◀══ introduction    both certificates checked, the caller's first
+//!   ══ revocations ══▶ ◀══ revocations      before anything else; a revoked phone is refused here
+//!   ══ reconcile ══▶ ◀══ reconcile          which of the shared records differ
+//!   ══ compare ══▶ ◀══ found                ids of those; the answer brings what the caller lacks
+//!   ══ give ══▶ ◀══ taken                   what the listener lacks
+//!   ══ done ══▶ ◀══ done
 //! ```
 //!
-//! What is received goes through the same admission as everything else and stays provisional until the server
-//! has judged it. The machine moves no bytes: it is fed what the pipe brings and drained of what is to be
-//! sent. A broken pipe costs nothing; the next meeting goes on with what is still different.
+//! Envelopes that arrive go through the same admission as everything else and stay provisional until the server
+//! has judged them. The machine moves no bytes: the host feeds it what the pipe brings and drains its output. A broken
+//! pipe costs nothing; the next meeting continues with the remaining differences.
+//!
+//! **Invariant:** neither side learns of a record that it may not read whether the other side has it.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use minicbor::bytes::ByteVec;
 use rand_core::CryptoRng;
@@ -26,11 +29,11 @@ use super::reconcile::{Initiator, respond};
 use crate::id::{EnvelopeId, RecordId};
 use crate::limits::{
     GIVE_BACK_DIRECTORY_MAX, PEER_GIVE_BYTES, PEER_MESSAGE_BYTES_MAX, PEER_MESSAGES_MAX,
-    PEER_RECORDS_MAX,
+    PEER_RECORDS_MAX, REPAIR_IDS_MAX, SESSION_MESSAGE_BYTES_MAX,
 };
 use crate::trust::certificate::Certificate;
 use crate::trust::channel::MAC_BYTES;
-use crate::trust::peer_session::{Caller, Listener, Me, PeerChannel};
+use crate::trust::peer_session::{Caller, CallerIntroduced, Listener, Me, PeerChannel};
 use crate::trust::session::SessionError;
 use crate::wire::frame::{self, FrameError};
 use crate::wire::message::{Bundle, GiveBack};
@@ -40,15 +43,33 @@ mod exchange;
 #[derive(Debug)]
 enum State {
     CallerHello(Caller),
+    CallerIntroduced(Box<CallerIntroduced>),
     ListenerHello,
-    ListenerProof(Listener),
+    ListenerIntroduction(Listener),
     CallerRevocations,
     CallerReconcile(Box<Initiator>),
     CallerCompare(Vec<RecordIds>),
     CallerGive(GiveAsk),
     CallerDone,
-    Listening(Vec<StreamItem>),
+    ListenerRevocations,
+    Listening(Box<Shared>),
     Closed,
+}
+
+/// The records that both may read, as the listener had them when the meeting began. The envelopes that the
+/// caller brings change none of its answers, so the caller cannot ask twice to find out which of them were
+/// here before.
+#[derive(Debug)]
+struct Shared {
+    items: Vec<StreamItem>,
+    records: HashSet<RecordId>,
+}
+
+impl Shared {
+    fn new(items: Vec<StreamItem>) -> Self {
+        let records = items.iter().map(|item| item.record).collect();
+        Self { items, records }
+    }
 }
 
 /// One end of a meeting.
@@ -68,8 +89,8 @@ impl Peer {
     /// The phone that begins.
     pub fn call(port: &dyn PeerPort, rng: &mut dyn CryptoRng) -> Result<Self, PeerError> {
         let mut peer = Self::new(port.identity()?, State::Closed);
-        let (caller, hello) = Caller::start(me(&peer.me), rng);
-        peer.send_plain(&hello);
+        let (caller, hello) = Caller::start(rng);
+        peer.send_as_is(&hello);
         peer.state = State::CallerHello(caller);
         Ok(peer)
     }
@@ -92,7 +113,7 @@ impl Peer {
         }
     }
 
-    /// Bytes came out of the pipe, cut anyhow. After an error the pipe is to be closed.
+    /// Reads bytes from the pipe, cut anywhere. After an error the caller closes the pipe.
     pub fn received(
         &mut self,
         port: &mut dyn PeerPort,
@@ -109,25 +130,25 @@ impl Peer {
         taken
     }
 
-    /// What is to be written into the pipe.
+    /// Bytes to write into the pipe.
     pub fn output(&mut self) -> Vec<u8> {
         self.report.bytes_up += self.outbox.len() as u64;
         std::mem::take(&mut self.outbox)
     }
 
-    /// Whether the meeting has come to its proper end, and the pipe can be closed when it is drained.
+    /// Whether the meeting has ended properly. The caller can close the pipe when it is drained.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.complete
     }
 
-    /// The other phone, once it has proved who it is.
+    /// The certificate of the other phone, once that phone has proved its key.
     #[must_use]
     pub fn peer(&self) -> Option<&Certificate> {
         self.channel.as_ref().map(PeerChannel::peer)
     }
 
-    /// What it did so far.
+    /// Counts so far.
     #[must_use]
     pub fn report(&self) -> PeerReport {
         self.report
@@ -139,7 +160,11 @@ impl Peer {
         now_ms: i64,
         rng: &mut dyn CryptoRng,
     ) -> Result<(), PeerError> {
-        while let Some(message) = self.inbox.next().map_err(|()| FrameError::TooLarge)? {
+        while let Some(message) = self
+            .inbox
+            .next(self.message_bytes_max())
+            .map_err(|()| FrameError::TooLarge)?
+        {
             self.report.messages += 1;
             if self.report.messages > PEER_MESSAGES_MAX {
                 return Err(PeerError::OutOfTurn);
@@ -148,6 +173,14 @@ impl Peer {
             self.state = self.take(port, state, &message, now_ms, rng)?;
         }
         Ok(())
+    }
+
+    /// The other side may fill little memory until it has proved its key.
+    fn message_bytes_max(&self) -> usize {
+        match self.channel {
+            Some(_) => PEER_MESSAGE_BYTES_MAX,
+            None => SESSION_MESSAGE_BYTES_MAX,
+        }
     }
 
     fn take(
@@ -161,27 +194,35 @@ impl Peer {
         match state {
             State::Closed => Err(PeerError::OutOfTurn),
             State::CallerHello(caller) => {
+                let (caller, introduction) = caller.introduce(message, me(&self.me)?)?;
+                self.send_as_is(&introduction);
+                Ok(State::CallerIntroduced(Box::new(caller)))
+            }
+            State::CallerIntroduced(caller) => {
                 let admit = |peer: &Certificate| admitted(port, peer);
-                let (channel, proof) = caller.prove(message, me(&self.me), admit)?;
-                self.channel = Some(channel);
-                self.send_plain(&proof);
+                self.channel = Some(caller.finish(message, me(&self.me)?, admit)?);
+                self.adopt_keys(port)?;
                 self.send(&revocations(port)?)?;
                 Ok(State::CallerRevocations)
             }
             State::ListenerHello => {
-                let (listener, reply) = Listener::answer(message, me(&self.me), rng)?;
-                self.send_plain(&reply);
-                Ok(State::ListenerProof(listener))
+                let (listener, reply) = Listener::answer(message, me(&self.me)?, rng)?;
+                self.send_as_is(&reply);
+                Ok(State::ListenerIntroduction(listener))
             }
-            State::ListenerProof(listener) => {
+            State::ListenerIntroduction(listener) => {
                 let admit = |peer: &Certificate| admitted(port, peer);
-                self.channel = Some(listener.finish(message, me(&self.me), admit)?);
-                Ok(State::Listening(Vec::new()))
+                let (channel, introduction) = listener.finish(message, me(&self.me)?, admit)?;
+                self.channel = Some(channel);
+                self.adopt_keys(port)?;
+                self.send_as_is(&introduction);
+                Ok(State::ListenerRevocations)
             }
             state => {
                 let message = self.open(message)?;
                 match state {
-                    State::Listening(items) => self.listening(port, items, message, now_ms),
+                    State::ListenerRevocations => self.begin(port, message, now_ms),
+                    State::Listening(shared) => self.listening(port, shared, message, now_ms),
                     state => self.calling(port, state, message, now_ms),
                 }
             }
@@ -198,7 +239,7 @@ impl Peer {
         match (state, message) {
             (State::CallerRevocations, PeerMessage::Revocations(entries)) => {
                 self.revoke(port, &entries, now_ms)?;
-                let initiator = Initiator::new(&port.shared_items(self.known_peer()?)?)?;
+                let initiator = Initiator::new(&self.shared_items(port)?)?;
                 self.send(&PeerMessage::Reconcile(initiator.message().to_vec().into()))?;
                 Ok(State::CallerReconcile(Box::new(initiator)))
             }
@@ -256,25 +297,37 @@ impl Peer {
         }
     }
 
+    /// Sends the first message to the listener. It is sent once, because it fixes the records that are
+    /// shared.
+    fn begin(
+        &mut self,
+        port: &mut dyn PeerPort,
+        message: PeerMessage,
+        now_ms: i64,
+    ) -> Result<State, PeerError> {
+        let PeerMessage::Revocations(entries) = message else {
+            return Err(PeerError::OutOfTurn);
+        };
+        self.revoke(port, &entries, now_ms)?;
+        self.send(&revocations(port)?)?;
+        let shared = Shared::new(self.shared_items(port)?);
+        Ok(State::Listening(Box::new(shared)))
+    }
+
     fn listening(
         &mut self,
         port: &mut dyn PeerPort,
-        items: Vec<StreamItem>,
+        shared: Box<Shared>,
         message: PeerMessage,
         now_ms: i64,
     ) -> Result<State, PeerError> {
         match message {
-            PeerMessage::Revocations(entries) => {
-                self.revoke(port, &entries, now_ms)?;
-                self.send(&revocations(port)?)?;
-                return Ok(State::Listening(port.shared_items(self.known_peer()?)?));
-            }
             PeerMessage::Reconcile(asked) => {
-                let answer = respond(&items, &asked)?;
+                let answer = respond(&shared.items, &asked)?;
                 self.send(&PeerMessage::Reconcile(answer.into()))?;
             }
-            PeerMessage::Compare(theirs) if theirs.len() <= PEER_RECORDS_MAX => {
-                let found = self.found(port, &items, &theirs)?;
+            PeerMessage::Compare(theirs) => {
+                let found = self.found(port, &shared.records, &theirs)?;
                 self.send(&found)?;
             }
             PeerMessage::Give { give_back, bundle } => {
@@ -288,7 +341,7 @@ impl Peer {
             }
             _ => return Err(PeerError::OutOfTurn),
         }
-        Ok(State::Listening(items))
+        Ok(State::Listening(shared))
     }
 
     fn revoke(
@@ -297,11 +350,7 @@ impl Peer {
         entries: &[ByteVec],
         now_ms: i64,
     ) -> Result<(), PeerError> {
-        let entries: Vec<Vec<u8>> = entries
-            .iter()
-            .take(GIVE_BACK_DIRECTORY_MAX)
-            .map(|entry| entry.to_vec())
-            .collect();
+        let entries: Vec<Vec<u8>> = entries.iter().map(|entry| entry.to_vec()).collect();
         if !entries.is_empty() {
             port.apply_revocations(&entries, now_ms)?;
         }
@@ -309,42 +358,53 @@ impl Peer {
         Ok(admitted(port, self.known_peer()?)?)
     }
 
+    fn adopt_keys(&mut self, port: &mut dyn PeerPort) -> Result<(), PeerError> {
+        let newer = self.channel.as_ref().and_then(PeerChannel::newer_keys);
+        if let Some(list) = newer {
+            port.adopt_keys(list)?;
+        }
+        Ok(())
+    }
+
     fn known_peer(&self) -> Result<&Certificate, PeerError> {
         self.peer().ok_or(PeerError::OutOfTurn)
     }
 
+    fn shared_items(&self, port: &dyn PeerPort) -> Result<Vec<StreamItem>, PeerError> {
+        let channel = self.channel.as_ref().ok_or(PeerError::OutOfTurn)?;
+        Ok(port.shared_items(channel.peer(), channel.digests())?)
+    }
+
     fn open(&mut self, message: &[u8]) -> Result<PeerMessage, PeerError> {
         let channel = self.channel.as_mut().ok_or(PeerError::OutOfTurn)?;
-        let (code, body) = message
-            .split_at_checked(MAC_BYTES)
-            .ok_or(SessionError::Malformed)?;
-        channel.open(body, code)?;
-        Ok(frame::decode(body, PEER_MESSAGE_BYTES_MAX)?)
+        let body = channel.open(message)?;
+        Ok(frame::decode(&body, PEER_MESSAGE_BYTES_MAX)?)
     }
 
     fn send(&mut self, message: &PeerMessage) -> Result<(), PeerError> {
         let channel = self.channel.as_mut().ok_or(PeerError::OutOfTurn)?;
         let body = frame::encode(message, PEER_MESSAGE_BYTES_MAX - MAC_BYTES)?;
-        let code = channel.seal(&body);
-        write_to(&mut self.outbox, &[&code, &body]);
+        let sealed = channel.seal(&body);
+        self.send_as_is(&sealed);
         Ok(())
     }
 
-    fn send_plain(&mut self, message: &[u8]) {
-        write_to(&mut self.outbox, &[message]);
+    fn send_as_is(&mut self, message: &[u8]) {
+        write_to(&mut self.outbox, message);
     }
 }
 
-fn me(identity: &Identity) -> Me<'_> {
-    Me {
+fn me(identity: &Identity) -> Result<Me<'_>, PeerError> {
+    Ok(Me {
         key: &identity.key,
         certificate: &identity.certificate,
         anchors: &identity.anchors,
-    }
+        secrets: identity.secrets.as_ref().ok_or(PeerError::NoSecret)?,
+    })
 }
 
 fn admitted(port: &dyn PeerPort, peer: &Certificate) -> Result<(), SessionError> {
-    // A replica that can not say whether the phone is revoked lets nobody in.
+    // A replica that cannot say whether the phone is revoked refuses the phone.
     if port.is_revoked(peer).unwrap_or(true) {
         Err(SessionError::Revoked)
     } else {

@@ -1,28 +1,28 @@
-//! How a meeting of two phones ended.
+//! The end of a meeting of two phones: its errors and its report.
 
 use super::port::PortError;
 use super::reconcile::ReconcileError;
 use crate::trust::session::SessionError;
 use crate::wire::frame::FrameError;
 
-/// Why a meeting ended early. What was taken over before stays.
+/// The reasons why a meeting ends early. Everything that was imported before stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PeerError {
-    /// The handshake or the code of a message.
+    /// The handshake failed, or the code of a message is wrong.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// A message can not be read.
+    /// A message cannot be read.
     #[error(transparent)]
     Frame(#[from] FrameError),
-    /// The comparison.
+    /// The comparison of records failed.
     #[error(transparent)]
     Reconcile(#[from] ReconcileError),
-    /// The replica could not do it.
+    /// The replica failed.
     #[error(transparent)]
     Port(#[from] PortError),
-    /// A verdict or a pack that the server has not signed.
-    #[error("peer.bad_proof")]
-    BadProof,
+    /// This phone has to sync once before it meets another one.
+    #[error("peer.no_secret")]
+    NoSecret,
     /// A message out of turn, or too many.
     #[error("peer.out_of_turn")]
     OutOfTurn,
@@ -37,13 +37,13 @@ impl PeerError {
             Self::Frame(error) => error.code(),
             Self::Reconcile(error) => error.code(),
             Self::Port(error) => error.code,
-            Self::BadProof => "peer.bad_proof",
+            Self::NoSecret => "peer.no_secret",
             Self::OutOfTurn => "peer.out_of_turn",
         }
     }
 }
 
-/// What a meeting did.
+/// The result of a meeting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct PeerReport {
     /// Messages received.
@@ -54,6 +54,6 @@ pub struct PeerReport {
     pub bytes_down: u64,
     /// Envelopes handed over.
     pub given: u32,
-    /// What was new here.
+    /// Number of envelopes that were new here.
     pub taken: u32,
 }

@@ -1,12 +1,14 @@
-//! What two phones say to each other once their channel is open, and how it stands in a byte pipe.
+//! The messages of two phones once their channel is open, and their framing in a byte pipe.
 //!
-//! In the pipe: four bytes of length (big-endian), then a handshake message, or 16 bytes of code and a frame.
+//! The pipe carries four bytes of length (big-endian), then a message of the handshake or an encrypted frame.
 
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
 use crate::id::{EnvelopeId, RecordId};
-use crate::limits::PEER_MESSAGE_BYTES_MAX;
+use crate::limits::{GIVE_BACK_DIRECTORY_MAX, PACK_ENTRIES_MAX, PEER_IDS_MAX, PEER_RECORDS_MAX};
+use crate::wire::frame::Allowance;
+use crate::wire::list::list;
 use crate::wire::message::{Bundle, GiveBack};
 
 /// A record with the ids of all envelopes that the speaker has of it.
@@ -15,24 +17,24 @@ use crate::wire::message::{Bundle, GiveBack};
 pub(super) struct RecordIds {
     #[n(0)]
     pub(super) record: RecordId,
-    #[n(1)]
+    #[cbor(n(1), decode_with = "list::<PACK_ENTRIES_MAX, _, _>")]
     pub(super) ids: Vec<EnvelopeId>,
 }
 
 /// One message. The caller asks, the listener answers, in turns.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(flat)]
+#[cbor(flat, context_bound = "Allowance")]
 pub(super) enum PeerMessage {
     /// Both: signed revocations, the newest first.
     #[n(0)]
-    Revocations(#[n(0)] Vec<ByteVec>),
+    Revocations(#[cbor(n(0), decode_with = "list::<GIVE_BACK_DIRECTORY_MAX, _, _>")] Vec<ByteVec>),
     /// Both: a message of set reconciliation over the shared records.
     #[n(1)]
     Reconcile(#[n(0)] ByteVec),
-    /// Caller: what it has of some records.
+    /// Caller: the ids that it has of some records.
     #[n(2)]
-    Compare(#[n(0)] Vec<RecordIds>),
-    /// Listener: what the caller lacks of those records, and what itself lacks.
+    Compare(#[cbor(n(0), decode_with = "list::<PEER_RECORDS_MAX, _, _>")] Vec<RecordIds>),
+    /// Listener: the envelopes of those records that the caller lacks, and the ids that the listener lacks.
     #[n(3)]
     Found {
         /// Verdicts and packs.
@@ -41,14 +43,14 @@ pub(super) enum PeerMessage {
         /// Envelopes.
         #[n(1)]
         bundle: Bundle,
-        /// What the listener lacks.
-        #[n(2)]
+        /// Ids of the envelopes that the listener lacks.
+        #[cbor(n(2), decode_with = "list::<PEER_IDS_MAX, _, _>")]
         lacks: Vec<EnvelopeId>,
-        /// Whether the caller lacks more than what fitted.
+        /// Whether the caller lacks more envelopes than fitted.
         #[n(3)]
         more: bool,
     },
-    /// Caller: what the listener lacked.
+    /// Caller: the envelopes that the listener lacked.
     #[n(4)]
     Give {
         /// Verdicts and packs.
@@ -58,10 +60,10 @@ pub(super) enum PeerMessage {
         #[n(1)]
         bundle: Bundle,
     },
-    /// Listener: taken.
+    /// Listener: the envelopes are imported.
     #[n(5)]
     Taken,
-    /// Both: nothing more.
+    /// Both: nothing is left to send.
     #[n(6)]
     Done,
 }
@@ -75,13 +77,13 @@ impl Inbox {
         self.0.extend_from_slice(bytes);
     }
 
-    /// The next whole message; `Err` when one is announced that is too large.
-    pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>, ()> {
+    /// The next whole message; `Err` when one is announced that is larger than `bytes_max`.
+    pub(super) fn next(&mut self, bytes_max: usize) -> Result<Option<Vec<u8>>, ()> {
         let Some(len) = self.0.first_chunk::<4>() else {
             return Ok(None);
         };
         let len = u32::from_be_bytes(*len) as usize;
-        if len > PEER_MESSAGE_BYTES_MAX {
+        if len > bytes_max {
             return Err(());
         }
         if self.0.len() < 4 + len {
@@ -95,11 +97,46 @@ impl Inbox {
 }
 
 /// Writes a message into a stream.
-pub(super) fn write_to(outbox: &mut Vec<u8>, parts: &[&[u8]]) {
-    let len: usize = parts.iter().map(|part| part.len()).sum();
-    let len = u32::try_from(len).expect("messages are made within their limit of a few megabytes");
+pub(super) fn write_to(outbox: &mut Vec<u8>, message: &[u8]) {
+    let len = u32::try_from(message.len());
+    let len = len.expect("messages are made within their limit of a few megabytes");
     outbox.extend_from_slice(&len.to_be_bytes());
-    for part in parts {
-        outbox.extend_from_slice(part);
+    outbox.extend_from_slice(message);
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    #[test]
+    fn lists_beyond_their_limits_are_refused_unread() {
+        let too_many = |kind: u8, max: usize| {
+            let mut bytes = Vec::new();
+            let mut e = minicbor::Encoder::new(&mut bytes);
+            e.array(2)
+                .unwrap()
+                .u8(kind)
+                .unwrap()
+                .array(max as u64 + 1)
+                .unwrap();
+            bytes
+        };
+        let mut ids = Vec::new();
+        let mut e = minicbor::Encoder::new(&mut ids);
+        e.array(2).unwrap().u8(2).unwrap().array(1).unwrap();
+        e.array(2).unwrap().encode(RecordId([1; 16])).unwrap();
+        e.array(PACK_ENTRIES_MAX as u64 + 1).unwrap();
+        for bytes in [
+            too_many(0, GIVE_BACK_DIRECTORY_MAX),
+            too_many(2, PEER_RECORDS_MAX),
+            ids,
+        ] {
+            let error = minicbor::decode::<PeerMessage>(&bytes).unwrap_err();
+            assert!(
+                error.to_string().contains("more items than allowed"),
+                "{error}"
+            );
+        }
     }
 }

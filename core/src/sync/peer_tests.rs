@@ -3,6 +3,7 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
 use super::*;
+use crate::limits::PEER_IDS_MAX;
 use crate::sync::testing::{Keys, Phone, accepted, record};
 use crate::wire::verdict::{Attestation, AttestedEnvelope};
 
@@ -29,7 +30,7 @@ impl Meeting {
         }
     }
 
-    /// Both ends over a pipe that cuts bytes anyhow and breaks after `bytes_max`.
+    /// Runs both ends over a pipe that cuts bytes anywhere and breaks after `bytes_max`.
     fn meet(&mut self, mut bytes_max: usize) -> Result<PeerReport, PeerError> {
         let mut caller = Peer::call(&self.a, &mut self.rng)?;
         let mut listener = Peer::listen(&self.b)?;
@@ -123,27 +124,17 @@ fn a_broken_pipe_loses_nothing_and_the_next_meeting_goes_on() {
 }
 
 #[test]
-fn verdicts_travel_along_and_false_ones_take_nothing_in() {
+fn verdicts_travel_along_with_their_envelopes() {
     let mut m = meeting(2);
     m.write(20, 0);
-    let lines = |phone: &Phone| {
-        let line = |held: &crate::sync::testing::Held| AttestedEnvelope {
-            hash: held.raw.hash(),
-            verdict: accepted(5, 1),
-            at: Vec::new(),
-        };
-        phone.held.values().map(line).collect::<Vec<_>>()
+    let line = |held: &crate::sync::testing::Held| AttestedEnvelope {
+        hash: held.raw.hash(),
+        verdict: accepted(5, 1),
+        at: Vec::new(),
     };
+    let lines = m.a.held.values().map(line).collect();
     let authority = *m.keys.anchors.authority();
-    let signed = Attestation::sign(1, 5, lines(&m.a), &m.keys.receipts, &authority);
-    let forged = Attestation {
-        time_ms: 6,
-        ..signed.clone()
-    };
-    m.a.attestations = vec![forged];
-    assert_eq!(m.meet(usize::MAX), Err(PeerError::BadProof));
-    assert!(m.b.held.is_empty());
-    m.a.attestations = vec![signed];
+    m.a.attestations = vec![Attestation::sign(1, 5, lines, &m.keys.receipts, &authority)];
     m.meet(usize::MAX).unwrap();
     assert_eq!(m.b.held.len(), 20);
     assert!(
@@ -153,31 +144,217 @@ fn verdicts_travel_along_and_false_ones_take_nothing_in() {
     );
 }
 
+/// Runs the handshake of two phones; the channel of both is open afterwards.
+fn opened(m: &mut Meeting) -> (Peer, Peer) {
+    let mut caller = Peer::call(&m.a, &mut m.rng).unwrap();
+    let mut listener = Peer::listen(&m.b).unwrap();
+    for _ in 0..2 {
+        let forth = caller.output();
+        listener.received(&mut m.b, &forth, 0, &mut m.rng).unwrap();
+        let back = listener.output();
+        caller.received(&mut m.a, &back, 0, &mut m.rng).unwrap();
+    }
+    assert!(caller.peer().is_some() && listener.peer().is_some());
+    (caller, listener)
+}
+
 #[test]
-fn what_is_not_shared_is_neither_told_nor_given() {
+fn record_not_shared_is_answered_like_absent_one() {
     let mut m = meeting(3);
-    let secret = RecordId([255; 16]);
+    let (secret, absent) = (RecordId([255; 16]), RecordId([254; 16]));
     let id = m.b.write(secret, &mut m.rng);
     m.write(5, 5);
+    let (_, mut listener) = opened(&mut m);
+    let unknown = EnvelopeId([7; 16]);
+    let mut ask = |record, ids: &[EnvelopeId]| {
+        let asked = [RecordIds {
+            record,
+            ids: ids.to_vec(),
+        }];
+        let shared = HashSet::new();
+        match listener.found(&m.b, &shared, &asked) {
+            Ok(PeerMessage::Found {
+                bundle,
+                lacks,
+                more,
+                ..
+            }) => (bundle.is_empty(), lacks, more),
+            other => panic!("{other:?}"),
+        }
+    };
+    for record in [secret, absent] {
+        assert_eq!(ask(record, &[]), (true, Vec::new(), false));
+        assert_eq!(ask(record, &[unknown]), (true, vec![unknown], false));
+        assert_eq!(ask(record, &[id]), (true, vec![id], false));
+    }
     m.meet(usize::MAX).unwrap();
     assert!(!m.a.held.contains_key(&id));
-    // A caller that asks for it by name gets nothing either.
-    let items = PeerPort::shared_items(&m.b, &m.a.identity.certificate).unwrap();
+}
+
+#[test]
+fn caller_names_nothing_of_record_not_shared() {
+    let mut m = meeting(31);
+    let secret = RecordId([255; 16]);
+    m.a.write(secret, &mut m.rng);
+    let (caller, _) = opened(&mut m);
+    // A listener with a changed app says that it has something of it.
+    assert_eq!(caller.ids_of(&m.a, &secret).unwrap().ids, []);
+    let id = m.a.write(RecordId([1; 16]), &mut m.rng);
+    assert_eq!(caller.ids_of(&m.a, &RecordId([1; 16])).unwrap().ids, [id]);
+}
+
+#[test]
+fn observer_of_whole_meeting_sees_no_id() {
+    let mut m = meeting(32);
+    m.write(40, 40);
+    let mut caller = Peer::call(&m.a, &mut m.rng).unwrap();
     let mut listener = Peer::listen(&m.b).unwrap();
-    let asked = [RecordIds {
-        record: secret,
-        ids: Vec::new(),
-    }];
-    let Ok(PeerMessage::Found {
-        bundle,
-        lacks,
-        more,
-        ..
-    }) = listener.found(&m.b, &items, &asked)
-    else {
-        panic!()
+    let mut seen = Vec::new();
+    loop {
+        let forth = caller.output();
+        listener.received(&mut m.b, &forth, 0, &mut m.rng).unwrap();
+        let back = listener.output();
+        caller.received(&mut m.a, &back, 0, &mut m.rng).unwrap();
+        if forth.is_empty() && back.is_empty() {
+            break;
+        }
+        seen.extend(forth);
+        seen.extend(back);
+    }
+    assert!(caller.is_done() && m.a.held.len() == m.b.held.len());
+    let mut names: Vec<[u8; 16]> = Vec::new();
+    for phone in [&m.a, &m.b] {
+        let facts = phone.identity.certificate.facts();
+        names.extend([facts.device.0, facts.member.unwrap().0]);
+        names.push(phone.identity.certificate.hash().first16());
+        for (id, held) in &phone.held {
+            names.extend([id.0, held.record.0]);
+        }
+    }
+    let windows: HashSet<&[u8]> = seen.windows(16).collect();
+    assert!(names.iter().all(|name| !windows.contains(name.as_slice())));
+}
+
+#[test]
+fn recorded_meeting_played_again_changes_nothing() {
+    let mut m = meeting(33);
+    m.write(5, 0);
+    let mut caller = Peer::call(&m.a, &mut m.rng).unwrap();
+    let mut listener = Peer::listen(&m.b).unwrap();
+    let mut recorded = Vec::new();
+    while !caller.is_done() {
+        let forth = caller.output();
+        listener.received(&mut m.b, &forth, 0, &mut m.rng).unwrap();
+        recorded.push(forth);
+        let back = listener.output();
+        caller.received(&mut m.a, &back, 0, &mut m.rng).unwrap();
+    }
+    let mut again = Phone::new(&m.keys, &mut m.rng);
+    for at in 0..2 {
+        // To a third phone, and to the same one.
+        let phone = if at == 0 { &mut again } else { &mut m.b };
+        let before = phone.held.len();
+        let mut listener = Peer::listen(phone).unwrap();
+        let refused = recorded
+            .iter()
+            .find_map(|bytes| listener.received(phone, bytes, 0, &mut m.rng).err());
+        assert_eq!(refused, Some(PeerError::Session(SessionError::BadMac)));
+        assert_eq!(phone.held.len(), before);
+        assert!(listener.peer().is_none());
+    }
+}
+
+#[test]
+fn stranger_gets_one_reply_and_nothing_more() {
+    let mut m = meeting(34);
+    let elsewhere = Keys::new(&mut m.rng);
+    let mut stranger = Phone::new(&elsewhere, &mut m.rng);
+    m.write(5, 5);
+    let mut caller = Peer::call(&stranger, &mut m.rng).unwrap();
+    let mut listener = Peer::listen(&m.b).unwrap();
+    let hello = caller.output();
+    listener.received(&mut m.b, &hello, 0, &mut m.rng).unwrap();
+    let reply = listener.output();
+    let given_up = caller.received(&mut stranger, &reply, 0, &mut m.rng);
+    assert_eq!(
+        given_up,
+        Err(PeerError::Session(SessionError::WrongAuthority))
+    );
+    // As a listener it gets a hello, and a hello holds fresh random bytes alone.
+    let mut caller = Peer::call(&m.a, &mut m.rng).unwrap();
+    let mut listener = Peer::listen(&stranger).unwrap();
+    let hello = caller.output();
+    listener
+        .received(&mut stranger, &hello, 0, &mut m.rng)
+        .unwrap();
+    let reply = listener.output();
+    let refused = caller.received(&mut m.a, &reply, 0, &mut m.rng);
+    assert_eq!(
+        refused,
+        Err(PeerError::Session(SessionError::WrongAuthority))
+    );
+    assert!(caller.output().is_empty());
+}
+
+#[test]
+fn message_past_its_limit_is_refused_unread() {
+    let announced = |len: usize| u32::try_from(len).unwrap().to_be_bytes();
+    let too_large = Err(PeerError::Frame(FrameError::TooLarge));
+    // Before the other side has proved its key.
+    let mut m = meeting(35);
+    for (len, refused) in [
+        (SESSION_MESSAGE_BYTES_MAX, Ok(())),
+        (SESSION_MESSAGE_BYTES_MAX + 1, too_large),
+    ] {
+        let mut listener = Peer::listen(&m.b).unwrap();
+        let heard = listener.received(&mut m.b, &announced(len), 0, &mut m.rng);
+        assert_eq!(heard, refused);
+    }
+    // Afterwards.
+    for (len, refused) in [
+        (PEER_MESSAGE_BYTES_MAX, Ok(())),
+        (PEER_MESSAGE_BYTES_MAX + 1, too_large),
+    ] {
+        let (_, mut listener) = opened(&mut m);
+        let heard = listener.received(&mut m.b, &announced(len), 0, &mut m.rng);
+        assert_eq!(heard, refused);
+    }
+}
+
+#[test]
+fn list_past_its_limit_is_refused() {
+    let ids = |count| RecordIds {
+        record: RecordId([1; 16]),
+        ids: vec![EnvelopeId([2; 16]); count],
     };
-    assert!(bundle.is_empty() && lacks.is_empty() && !more);
+    let found = |count| PeerMessage::Found {
+        give_back: GiveBack::default(),
+        bundle: Bundle::default(),
+        lacks: vec![EnvelopeId([2; 16]); count],
+        more: false,
+    };
+    let at_and_past: [(PeerMessage, PeerMessage); 4] = [
+        (
+            PeerMessage::Compare(vec![ids(0); PEER_RECORDS_MAX]),
+            PeerMessage::Compare(vec![ids(0); PEER_RECORDS_MAX + 1]),
+        ),
+        (
+            PeerMessage::Compare(vec![ids(REPAIR_IDS_MAX)]),
+            PeerMessage::Compare(vec![ids(REPAIR_IDS_MAX + 1)]),
+        ),
+        (
+            PeerMessage::Revocations(vec![ByteVec::from(Vec::new()); GIVE_BACK_DIRECTORY_MAX]),
+            PeerMessage::Revocations(vec![ByteVec::from(Vec::new()); GIVE_BACK_DIRECTORY_MAX + 1]),
+        ),
+        (found(PEER_IDS_MAX), found(PEER_IDS_MAX + 1)),
+    ];
+    for (at, past) in at_and_past {
+        let read = |message: &PeerMessage| {
+            minicbor::decode::<PeerMessage>(&minicbor::to_vec(message).unwrap()).is_ok()
+        };
+        assert!(read(&at));
+        assert!(!read(&past));
+    }
 }
 
 #[test]
@@ -199,7 +376,7 @@ fn a_revoked_phone_is_refused_even_if_it_brings_the_news_itself() {
         Err(PeerError::Session(SessionError::Revoked))
     );
     assert_eq!((m.a.held.len(), m.b.held.len()), (5, 5));
-    // A third phone's revocation goes over.
+    // A third phone's revocation is sent over.
     let mut m = meeting(6);
     m.a.revocations.push(vec![8; 16]);
     m.meet(usize::MAX).unwrap();

@@ -1,23 +1,27 @@
-//! What the sync machines need of a replica.
+//! The replica as the sync machines need it.
 //!
-//! Every method that writes is one durable transaction: when it returns `Ok`, its effect survives a power
-//! cut; when it returns an error, nothing has changed. The machines call nothing in parallel.
+//! Every method that writes is durable: when it returns `Ok`, its effect survives a power cut; when it
+//! returns an error, nothing has changed, except that [`StarPort::apply`] may have applied the first part of
+//! an answer. The machines make no calls in parallel.
 
+use std::any::Any;
 use std::collections::BTreeSet;
+use std::ops::AddAssign;
 use std::sync::Arc;
 
 use super::answer::Answer;
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, RecordId};
-use crate::trust::certificate::{Anchors, Certificate};
-use crate::trust::session::SessionGrant;
+use crate::trust::certificate::{Anchors, Certificate, ServerKeys};
+use crate::trust::peer_session::{MeetingDigests, MeetingSecrets};
+use crate::trust::session::Welcome;
 use crate::trust::sign::SecretKey;
 use crate::wire::cursor::Cursor;
 use crate::wire::digest::Digest;
 use crate::wire::message::{Bundle, GiveBack};
 use crate::wire::repair::Settled;
 
-/// The replica could not do what was asked of it. Nothing has changed.
+/// A failed call to the replica. Nothing has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{code}")]
 pub struct PortError {
@@ -25,7 +29,7 @@ pub struct PortError {
     pub code: &'static str,
 }
 
-/// Who this replica is and whom it trusts.
+/// The keys and the certificate of this replica, and the keys that it trusts.
 #[derive(Debug, Clone)]
 pub struct Identity {
     /// The device's key.
@@ -34,6 +38,8 @@ pub struct Identity {
     pub certificate: Arc<Certificate>,
     /// The root key and the server keys.
     pub anchors: Arc<Anchors>,
+    /// The secrets that all phones of the deployment share; `None` until a session brings them.
+    pub secrets: Option<MeetingSecrets>,
 }
 
 /// A record of a stream, as set reconciliation sees it.
@@ -50,39 +56,42 @@ pub struct StreamItem {
 /// How much of the outbox fits into one request.
 #[derive(Debug, Clone, Copy)]
 pub struct OutboxAsk<'a> {
-    /// Bytes of the envelopes, not compressed. At least one envelope is given however large it is, as long
-    /// as it has no parent that must come along.
+    /// Bytes of the envelopes, not compressed. The bundle holds at least one envelope, however large it is,
+    /// as long as that envelope has no parent that must come along.
     pub bytes_max: usize,
     /// Number of envelopes.
     pub envelopes_max: usize,
-    /// Leave out what is, or builds on, one of these: the server said that it lacks them and this replica
-    /// could not give them.
+    /// Envelopes to leave out, together with all envelopes that build on them. The server said that it lacks
+    /// them, and this replica could not give them.
     pub without: &'a BTreeSet<EnvelopeId>,
 }
 
-/// What is to be handed over: whole records, or single envelopes with all of their ancestors that the other
-/// side may lack.
+/// A request to hand over whole records, or single envelopes with all of their ancestors that the other side
+/// may lack.
 #[derive(Debug, Clone, Default)]
 pub struct GiveAsk {
-    /// Records of which the other side has nothing.
+    /// Records that the other side lacks entirely.
     pub records: Vec<RecordId>,
-    /// Envelopes that it lacks.
+    /// Single envelopes that the other side lacks.
     pub envelopes: Vec<EnvelopeId>,
     /// Bytes in all, not compressed.
     pub bytes_max: usize,
+    /// Envelopes to leave out, together with all envelopes that build on them. The other side lacks them, and
+    /// they cannot be given.
+    pub without: BTreeSet<EnvelopeId>,
 }
 
-/// What a replica hands over.
+/// The envelopes, verdicts and packs that a replica hands over.
 #[derive(Debug, Clone, Default)]
 pub struct Given {
-    /// Verdicts that the server signed about what is handed over, and signed packs of what the replica has no
-    /// single envelopes of.
+    /// Signed verdicts of the server on the envelopes handed over, and signed packs where the replica has no
+    /// single envelopes.
     pub give_back: GiveBack,
     /// Envelopes, parents before children, with the certificates that they need.
     pub bundle: Bundle,
-    /// What did not fit: to be asked for next.
+    /// The remainder that did not fit, to be asked for next.
     pub left: GiveAsk,
-    /// What this replica has not got either.
+    /// Envelopes that this replica lacks too.
     pub absent: Vec<EnvelopeId>,
 }
 
@@ -95,7 +104,7 @@ impl GiveAsk {
 }
 
 impl Given {
-    /// Whether nothing is handed over.
+    /// Whether it hands over nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.bundle.is_empty()
@@ -104,69 +113,148 @@ impl Given {
     }
 }
 
-/// What an answer has changed, durably.
+/// How far one answer has been applied, with the state that the port needs for the next slice.
+#[derive(Default)]
+pub struct Applying {
+    state: Option<Box<dyn Any + Send>>,
+    is_done: bool,
+}
+
+impl std::fmt::Debug for Applying {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Applying(done: {})", self.is_done)
+    }
+}
+
+impl Applying {
+    /// Whether all of the answer is applied.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.is_done
+    }
+
+    /// Marks all of the answer as applied.
+    pub fn finish(&mut self) {
+        self.is_done = true;
+        self.state = None;
+    }
+
+    /// Takes out the state that the port's last slice left.
+    pub fn take<T: Any>(&mut self) -> Option<T> {
+        let state = self.state.take()?.downcast().ok()?;
+        Some(*state)
+    }
+
+    /// Leaves a state for the next slice.
+    pub fn put<T: Any + Send>(&mut self, state: T) {
+        self.state = Some(Box::new(state));
+    }
+}
+
+/// The durable changes that an answer made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Applied {
     /// Own envelopes that now have a verdict of any kind.
     pub settled: u32,
     /// Envelopes, packs and entries that are new to this replica.
     pub pulled: u32,
+    /// The growth of [`StarPort::writes`] because of the answer.
+    pub writes: u64,
+}
+
+impl AddAssign for Applied {
+    fn add_assign(&mut self, more: Self) {
+        self.settled = self.settled.saturating_add(more.settled);
+        self.pulled = self.pulled.saturating_add(more.pulled);
+        self.writes = self.writes.saturating_add(more.writes);
+    }
 }
 
 /// A replica as the star session sees it.
 pub trait StarPort {
-    /// Who it is.
+    /// Returns the keys and the certificate of the replica.
     fn identity(&self) -> Result<Identity, PortError>;
 
-    /// A session was opened. Stores server keys that are new (they verify under the root, or they are left
-    /// out) and a newer certificate of this device where the grant holds one that verifies.
-    fn welcomed(&mut self, grant: &SessionGrant) -> Result<(), PortError>;
+    /// Stores the result of a new session: a newer list of server keys, the secrets of meetings, and a newer
+    /// certificate of this device where the grant holds one that verifies.
+    fn welcomed(&mut self, welcome: &Welcome) -> Result<(), PortError>;
 
-    /// How far it has read every stream that it may read. Empty before the first sync.
+    /// Returns how far it has read every stream that it may read. Empty before the first sync.
     fn cursors(&self) -> Result<Vec<Cursor>, PortError>;
 
     /// A number that grows with every write, for as long as this replica is open.
     fn writes(&self) -> u64;
 
-    /// The highest generation of the server that it has applied an answer of; 0 before the first.
+    /// The highest generation of the server whose answers it has applied; 0 before the first answer.
     fn generation(&self) -> Result<u32, PortError>;
 
-    /// The next part of what it wrote, or carries for others, and has no verdict for. Closed: a parent that
-    /// has no verdict stands before its child. In the order in which it was written, so that one call after
-    /// `apply` gives the next part.
+    /// Returns the next part of the envelopes that the replica wrote or carries for others and that have no
+    /// verdict. The part is closed: a parent without a verdict precedes its child. Envelopes appear in the
+    /// order of their writing, so one call after `apply` returns the next part.
     fn outbox(&self, ask: &OutboxAsk<'_>) -> Result<Bundle, PortError>;
 
-    /// One durable transaction: the receipt (outbox entries leave the outbox, attestation kept), the page
-    /// (records, packs, verdicts, directory, bulletins, through the same admission as everything else) and
-    /// the cursors of its segments and of `streams`.
+    /// Whether the outbox holds more than these envelopes and the envelopes that build on them.
+    fn has_more_to_send(&self, without: &BTreeSet<EnvelopeId>) -> Result<bool, PortError>;
+
+    /// Number of envelopes in the outbox: written or carried here, and without a verdict.
+    fn pending(&self) -> Result<u64, PortError>;
+
+    /// Applies the receipt (outbox entries leave the outbox, attestation kept), the page (records, packs,
+    /// verdicts, directory, bulletins, through the same admission as everything else) and the cursors of its
+    /// segments and of `streams`. A large answer takes several transactions. A cursor moves only when all
+    /// that it covers is durable, so after an error in between the same request brings the rest.
     ///
     /// An answer of a higher generation also puts every envelope that was held or refused back into the
-    /// outbox: no digest speaks for those.
-    fn apply(&mut self, answer: &Answer, now_ms: i64) -> Result<Applied, PortError>;
+    /// outbox, because no digest covers those.
+    fn apply(&mut self, answer: &Answer, now_ms: i64) -> Result<Applied, PortError> {
+        let mut applying = Applying::default();
+        let mut applied = Applied::default();
+        while !applying.is_done() {
+            applied += self.apply_slice(answer, &mut applying, now_ms)?;
+        }
+        Ok(applied)
+    }
 
-    /// Sum of the digests of all streams, over settled envelopes: compared with the server's.
+    /// Applies as much of an answer as takes some 50 ms, so that a write of the person never waits for a
+    /// whole answer. A port with several holders lets the next one in after each slice.
+    fn apply_slice(
+        &mut self,
+        answer: &Answer,
+        applying: &mut Applying,
+        now_ms: i64,
+    ) -> Result<Applied, PortError>;
+
+    /// Sum of the digests of all streams, over settled envelopes. It is compared with the server's sum.
     fn combined_digest(&self) -> Result<Digest, PortError>;
 
     /// The member records of a stream with digests over settled envelopes.
     fn stream_items(&self, stream: &StreamId) -> Result<Vec<StreamItem>, PortError>;
 
-    /// The settled envelopes of a record, by id; empty when it has not got the record.
+    /// The settled envelopes of a record, by id; empty when the replica does not have the record.
     fn settled(&self, record: &RecordId) -> Result<Vec<Settled>, PortError>;
 
-    /// Their ids.
+    /// The ids of the settled envelopes of a record.
     fn record_ids(&self, record: &RecordId) -> Result<Vec<EnvelopeId>, PortError> {
         let settled = self.settled(record)?;
         Ok(settled.into_iter().map(|settled| settled.id).collect())
     }
 
-    /// Hands over what the server lacks.
+    /// Returns the ids that the replica does not have, alone or in a pack.
+    fn absent(&self, ids: &[EnvelopeId]) -> Result<Vec<EnvelopeId>, PortError>;
+
+    /// Notes envelopes that neither this replica nor the server has. Work that builds on them stays in the
+    /// outbox, and the person is told once of their own words among it.
+    fn orphaned(&mut self, parents: &BTreeSet<EnvelopeId>, now_ms: i64) -> Result<(), PortError>;
+
+    /// Hands over the envelopes that the server lacks.
     fn give(&self, ask: &GiveAsk) -> Result<Given, PortError>;
 
     /// Signed directory entries that a server restored from a backup may have lost: every revocation that
     /// this replica knows, the newest first.
     fn revocations(&self) -> Result<Vec<Vec<u8>>, PortError>;
 
-    /// The server has the record, and not in this stream: the same as a `Withdraw` that was missed.
+    /// The server has the record, but not in this stream. This has the effect of a `Withdraw` that was
+    /// missed.
     fn detach(
         &mut self,
         stream: &StreamId,
@@ -174,18 +262,21 @@ pub trait StarPort {
         now_ms: i64,
     ) -> Result<(), PortError>;
 
-    /// Records with verdicts that no stream holds, and of which it is not known whether the server still has them:
-    /// they came by a meeting, or were here when the server was restored or the file rescued.
+    /// Records with verdicts that no stream holds and that the server may have lost. They came by a meeting,
+    /// or were here when the server was restored or the file rescued.
     fn strays(&self) -> Result<Vec<RecordId>, PortError>;
 
-    /// The server has all that is settled of a stray record.
+    /// Notes that the server has all settled envelopes of a stray record.
     fn settle_stray(&mut self, record: &RecordId, now_ms: i64) -> Result<(), PortError>;
 }
 
 /// A replica as a meeting with another phone sees it.
 pub trait PeerPort {
-    /// Who it is.
+    /// Returns the keys and the certificate of the replica.
     fn identity(&self) -> Result<Identity, PortError>;
+
+    /// Stores a newer list of server keys, if the root key signed it.
+    fn adopt_keys(&mut self, list: &ServerKeys) -> Result<(), PortError>;
 
     /// Whether the device is known to be revoked.
     fn is_revoked(&self, peer: &Certificate) -> Result<bool, PortError>;
@@ -193,24 +284,34 @@ pub trait PeerPort {
     /// Signed revocations, the newest first.
     fn revocations(&self) -> Result<Vec<Vec<u8>>, PortError>;
 
-    /// Takes over revocations that verify; others are left out.
+    /// Stores revocations that verify; others are left out.
     fn apply_revocations(&mut self, entries: &[Vec<u8>], now_ms: i64) -> Result<(), PortError>;
 
-    /// The records in the streams that both this replica's certificate and the peer's may read, with digests
-    /// over all of their envelopes, those without verdict included.
-    fn shared_items(&self, peer: &Certificate) -> Result<Vec<StreamItem>, PortError>;
+    /// The records that both this replica's member and the peer's may read, with digests over all of their envelopes,
+    /// those without verdict included. Must not load records.
+    fn shared_items(
+        &self,
+        peer: &Certificate,
+        digests: &MeetingDigests,
+    ) -> Result<Vec<StreamItem>, PortError>;
 
-    /// Ids of all envelopes of a record, those without verdict included.
-    fn all_record_ids(&self, record: &RecordId) -> Result<Vec<EnvelopeId>, PortError>;
+    /// Ids of all envelopes of a record, those without verdict included, sorted; empty where the record is not one of
+    /// [`Self::shared_items`] now.
+    fn shared_ids(
+        &self,
+        record: &RecordId,
+        peer: &Certificate,
+    ) -> Result<Vec<EnvelopeId>, PortError>;
 
-    /// Hands over to the peer. Asked only for envelopes of shared records. A certificate that the server
-    /// withholds from the peer's streams (the reporter's, of a case that the peer's unit is responsible for)
-    /// stays out; the attestation vouches instead.
+    /// Hands envelopes of shared records over to the peer. The server withholds some certificates from the
+    /// peer's streams: the reporter's, of a case that the peer's unit is responsible for. Such a certificate
+    /// is left out; the attestation proves the envelope instead. The caller asks for no envelopes of other
+    /// records.
     fn give_to_peer(&self, ask: &GiveAsk, peer: &Certificate) -> Result<Given, PortError>;
 
-    /// Takes over from the peer: one durable transaction through the same admission as everything else.
-    /// Provisional until a verdict; what has none goes into the outbox as well. What is not to be believed is
-    /// left out, and the rest is taken.
+    /// Imports the envelopes of the peer, in one durable transaction through the same admission as everything
+    /// else. An envelope is provisional until it has a verdict, so one without a verdict goes into the outbox
+    /// as well. An envelope that must not be believed is left out, and the rest is imported.
     fn apply_peer(
         &mut self,
         given: &Given,

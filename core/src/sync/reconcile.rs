@@ -1,10 +1,10 @@
 //! Which records differ: range-based set reconciliation over one stream, both halves.
 //!
-//! The element of a record is (creation time; record id ‖ digest), 32 bytes: equal elements mean equal
-//! records, and whoever learns of an element learns which record it is. Ordered by time, so that what
-//! differs, mostly the newest, lies together and costs few bytes.
+//! The element of a record is (creation time; record id ‖ digest), 32 bytes. Equal elements mean equal
+//! records, and an element tells which record it is. Elements are ordered by time. Mostly the newest records
+//! differ, so the differences lie together and cost few bytes.
 //!
-//! Nothing found here is believed: it only says what to compare and to ask for.
+//! The result is only a hint. It says which records to compare and to ask for.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -17,13 +17,13 @@ use crate::wire::digest::Digest;
 use crate::wire::repair::Settled;
 use crate::wire::verdict::Verdict;
 
-/// Why reconciliation does not go on.
+/// The reasons why reconciliation stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ReconcileError {
     /// The message is damaged.
     #[error("sync.bad_reconciliation")]
     Malformed,
-    /// It does not come to an end.
+    /// The reconciliation does not end.
     #[error("sync.endless_reconciliation")]
     Endless,
 }
@@ -51,12 +51,12 @@ pub struct Element {
     pub digest: Digest,
 }
 
-/// What the two sides do not have in common.
+/// The records that the two sides do not have in common.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Differences {
-    /// Here and not there.
+    /// Elements that only this side has.
     pub ours: BTreeSet<Element>,
-    /// There and not here.
+    /// Elements that only the other side has.
     pub theirs: BTreeSet<Element>,
 }
 
@@ -90,7 +90,7 @@ impl Initiator {
         &self.message
     }
 
-    /// Takes the answer. `Some` when everything that differs is known.
+    /// Reads the answer. Returns `Some` when all differences are known.
     pub fn received(&mut self, answer: &[u8]) -> Result<Option<Differences>, ReconcileError> {
         self.rounds += 1;
         if self.rounds > RECONCILE_ROUNDS_MAX {
@@ -116,8 +116,8 @@ impl Initiator {
     }
 }
 
-/// How two sides' lists of one record differ: what the second lacks, and what the first lacks. Whoever knows
-/// an older verdict on an envelope lacks it too.
+/// Compares two sides' lists of one record. Returns the envelopes that the second side lacks, then those that
+/// the first lacks. A side with an older verdict on an envelope lacks the envelope too.
 #[must_use]
 pub fn compare(first: &[Settled], second: &[Settled]) -> (Vec<EnvelopeId>, Vec<EnvelopeId>) {
     let lacking = |here: &[Settled], there: &[Settled]| {
@@ -132,7 +132,7 @@ pub fn compare(first: &[Settled], second: &[Settled]) -> (Vec<EnvelopeId>, Vec<E
     (lacking(first, second), lacking(second, first))
 }
 
-/// The side that answers keeps nothing: it answers one message out of its items as they are now.
+/// Answers one message from these items. The side that answers keeps no state between messages.
 pub fn respond(items: &[StreamItem], message: &[u8]) -> Result<Vec<u8>, ReconcileError> {
     if message.len() > RECONCILE_BYTES_MAX {
         return Err(ReconcileError::Malformed);
@@ -151,7 +151,7 @@ fn machine(
             let mut id = [0; 32];
             id[..16].copy_from_slice(&item.record.0);
             id[16..].copy_from_slice(&item.digest.to_bytes());
-            // A claim of the author's clock: what lies before 1970 sorts first, and that is all.
+            // The time is a claim of the author's clock. A time before 1970 only sorts first.
             let created = u64::try_from(item.created_ms).unwrap_or(0);
             storage.insert(created, Id::from_byte_array(id))?;
         }
@@ -307,7 +307,7 @@ mod tests {
         let mut rng = ChaCha20Rng::seed_from_u64(9);
         let ours = items(&mut rng, 300);
         let mut initiator = Initiator::new(&ours).unwrap();
-        // Somebody says “another fingerprint” for ever: version, infinity, no id, mode 1, fingerprint.
+        // A peer says “another fingerprint” again and again: version, infinity, no id, mode 1, fingerprint.
         let mut endless = vec![0x61, 0, 0, 1];
         endless.extend([0xaa; 16]);
         let end = (0..=RECONCILE_ROUNDS_MAX).find_map(|_| initiator.received(&endless).err());

@@ -1,9 +1,9 @@
-//! Making the phone and the server equal again, stream by stream, after their digests have differed.
+//! Makes the phone and the server equal again, stream by stream, after their digests have differed.
 //!
-//! Reconciliation names the records that differ; lists of ids with verdicts say how; what the phone lacks is
-//! asked for and what the server lacks is given back. Of a record that no stream of the phone holds only the
-//! lists can tell whether the server has it. A step is forgotten only when its answer has been
-//! applied, so a lost answer repeats the step.
+//! Reconciliation names the records that differ, and lists of ids with verdicts say how they differ. The
+//! phone asks for the envelopes that it lacks and gives back those that the server lacks. For a record that
+//! no stream of the phone holds, only the lists can tell whether the server has it. A step is forgotten only
+//! when its answer has been applied, so a lost answer repeats the step.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -14,7 +14,7 @@ use crate::id::{EnvelopeId, RecordId};
 use crate::limits::{REPAIR_ASK_BYTES, REPAIR_STEPS_MAX, REPAIR_WANT_MAX};
 use crate::wire::repair::{RepairAnswer, RepairAsk, RepairFound, RepairStep};
 
-/// Why a repair does not go on.
+/// The reasons why a repair stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum RepairError {
     #[error(transparent)]
@@ -23,7 +23,7 @@ pub(super) enum RepairError {
     Reconcile(#[from] ReconcileError),
 }
 
-/// Where a record was found whose lists are to be compared.
+/// The place of a record whose lists are to be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
     /// On both sides of the stream.
@@ -46,7 +46,7 @@ pub(super) struct Repair {
     given: BTreeSet<EnvelopeId>,
     /// Records that were found to differ.
     pub(super) differing: u32,
-    /// Steps that were answered or handed over: as long as it grows, the repair moves on.
+    /// Steps that were answered or handed over. The repair makes progress as long as this grows.
     pub(super) done: u64,
 }
 
@@ -65,7 +65,7 @@ impl Repair {
         Ok(repair)
     }
 
-    /// Begins on records that no stream holds. Any stream that may be read will do to ask about them.
+    /// Begins on records that no stream holds. Any readable stream will do to ask about them.
     pub(super) fn of_strays(port: &dyn StarPort, strays: &[RecordId]) -> Result<Self, PortError> {
         let streams = port.cursors()?.into_iter().map(|cursor| cursor.stream);
         let asked = streams.filter(holds_records).take(1);
@@ -86,11 +86,12 @@ impl Repair {
             && self.give.is_empty()
     }
 
-    /// The next steps, and what is handed over along with them.
+    /// Returns the next steps, and the envelopes to hand over along with them.
     pub(super) fn asks(
-        &self,
+        &mut self,
         port: &dyn StarPort,
         bytes_max: usize,
+        without: &BTreeSet<EnvelopeId>,
     ) -> Result<(Vec<RepairAsk>, Given), RepairError> {
         let mut asks = Vec::new();
         let mut room = REPAIR_ASK_BYTES;
@@ -118,19 +119,23 @@ impl Repair {
             );
         }
         asks.extend(self.want());
-        let give = GiveAsk {
+        if self.give.is_empty() {
+            return Ok((asks, Given::default()));
+        }
+        let given = port.give(&GiveAsk {
             bytes_max,
+            without: without.clone(),
             ..self.give.clone()
-        };
-        let given = if give.is_empty() {
-            Given::default()
-        } else {
-            port.give(&give)?
-        };
+        })?;
+        if given.is_empty() {
+            // All of it builds on envelopes that neither side has.
+            self.give = GiveAsk::default();
+            self.done += 1;
+        }
         Ok((asks, given))
     }
 
-    /// One step that asks for records and one for envelopes: their answers share the page.
+    /// Returns one step that asks for records and one that asks for envelopes. Their answers share the page.
     fn want(&self) -> Vec<RepairAsk> {
         let mut asks = Vec::new();
         if let Some((stream, _)) = self.want_records.front() {
@@ -169,7 +174,7 @@ impl Repair {
         asks
     }
 
-    /// The server has taken what was handed over.
+    /// Notes that the server has accepted the envelopes handed over.
     pub(super) fn given(&mut self, given: &Given) {
         self.done += u64::from(!given.is_empty());
         self.given.extend(
@@ -179,30 +184,18 @@ impl Repair {
                 .iter()
                 .map(|raw| raw.hash().envelope_id()),
         );
-        self.give = GiveAsk {
-            bytes_max: 0,
-            ..given.left.clone()
-        };
+        self.give = given.left.clone();
     }
 
-    /// The server lacks parents of what was handed over, so it has taken nothing.
-    pub(super) fn missing(&mut self, missing: &[EnvelopeId]) -> bool {
-        let new: Vec<_> = missing
-            .iter()
-            .filter(|id| !self.give.envelopes.contains(id))
-            .copied()
-            .collect();
-        let any = !new.is_empty();
+    /// Notes that the server lacks parents of the envelopes handed over. It has accepted none of them, so the
+    /// parents come first now.
+    pub(super) fn missing(&mut self, missing: &[EnvelopeId]) {
+        let new = missing.iter().copied();
+        let new: Vec<_> = new.filter(|id| !self.give.envelopes.contains(id)).collect();
         self.give.envelopes.splice(0..0, new);
-        any
     }
 
-    /// Gives up handing over what the server will not take.
-    pub(super) fn stop_giving(&mut self) {
-        self.give = GiveAsk::default();
-    }
-
-    /// The answers to the steps of one request, after the answer as a whole has been applied.
+    /// Applies the answers to the steps of one request, after the answer as a whole has been applied.
     pub(super) fn answered(
         &mut self,
         port: &mut dyn StarPort,
@@ -249,11 +242,18 @@ impl Repair {
                         server_lacks,
                     );
                 }
-                (RepairStep::Want { records, envelopes }, RepairFound::Given { .. }) => {
+                (RepairStep::Want { records, envelopes }, RepairFound::Given { covered, .. }) => {
+                    let covered = usize::try_from(*covered).unwrap_or(usize::MAX);
+                    let records = &records[..covered.min(records.len())];
+                    let rest = covered - records.len();
+                    let envelopes = &envelopes[..rest.min(envelopes.len())];
                     self.want_records
                         .retain(|(s, r)| *s != ask.stream || !records.contains(r));
                     self.want_envelopes
                         .retain(|(s, id)| *s != ask.stream || !envelopes.contains(id));
+                    if covered == 0 {
+                        self.done -= 1;
+                    }
                 }
                 // The answer to another step: nothing was done.
                 _ => self.done -= 1,
@@ -282,8 +282,8 @@ impl Repair {
             self.ids.push_back((stream, *record, found));
         }
         for record in theirs.difference(&ours) {
-            // It may be here already by another stream; then a pack would tell nothing new but where it
-            // belongs, which is what is missing.
+            // Another stream may have brought the record already. Then a pack would tell only one new thing,
+            // the stream of the record, and exactly that is missing.
             self.want_records.push_back((stream, *record));
         }
         Ok(())
@@ -332,7 +332,7 @@ impl Repair {
     }
 }
 
-/// Bytes of an id with its verdict, about.
+/// Approximate bytes of an id with its verdict.
 const SETTLED_BYTES: usize = 32;
 
 fn push(asks: &mut Vec<RepairAsk>, room: &mut usize, stream: StreamId, step: RepairStep) {
@@ -350,12 +350,14 @@ fn push(asks: &mut Vec<RepairAsk>, room: &mut usize, stream: StreamId, step: Rep
     }
 }
 
-/// Whether digests speak for the stream: directories and bulletins have no records.
+/// Whether digests cover the stream. Directories and bulletins have no records.
 pub(super) fn holds_records(stream: &StreamId) -> bool {
     match stream {
-        StreamId::AreaStaff(_) | StreamId::Unit(_) | StreamId::Member(_) | StreamId::Zone(_) => {
-            true
-        }
+        StreamId::AreaStaff(_)
+        | StreamId::Unit(_)
+        | StreamId::Member(_)
+        | StreamId::Zone(_)
+        | StreamId::Command(_) => true,
         StreamId::Bulletin(_) | StreamId::DirectoryBase | StreamId::DirectoryVillage(_) => false,
     }
 }

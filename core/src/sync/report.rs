@@ -1,11 +1,11 @@
-//! What one sync did, for the person, the log and the tests. No personal data is in it.
+//! The report of one sync, for the person, the log and the tests. It holds no personal data.
 
 use crate::wire::message::Closed;
 
 /// Something that should not have happened, or that an administrator should know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Incident {
-    /// The server has been restored or replaced; what it lost was given back.
+    /// The server has been restored or replaced. This phone gave back the envelopes that the server had lost.
     GenerationChanged {
         /// The generation followed so far.
         from: u32,
@@ -16,19 +16,19 @@ pub enum Incident {
     DigestMismatch,
     /// The repair found records that differed and made them equal.
     Repaired {
-        /// How many.
+        /// Number of records.
         records: u32,
     },
-    /// The repair came to its end and the two still differ. The next sync tries again.
+    /// The repair ended and the two still differ. The next sync tries again.
     Unrepaired,
-    /// The server lacks what an envelope builds on and nobody here has it. The envelope waits.
+    /// The server lacks the parent of an envelope, and this phone lacks it too. The envelope waits.
     MissingParents,
-    /// The server has lost something that this phone can not give back, since it was never told who wrote it.
-    /// It is kept here until another phone gives it back.
+    /// The server has lost an envelope that this phone cannot give back, because this phone never learned its
+    /// author. The phone keeps the envelope until another phone gives it back.
     NotTaken,
-    /// The server takes no more for now. The rest stays in the outbox and goes with a later sync.
+    /// The server accepts no more for now. The rest stays in the outbox until a later sync.
     PutOff,
-    /// The server answered without anything moving on.
+    /// The server answered without any progress.
     NoProgress,
 }
 
@@ -49,12 +49,12 @@ impl Incident {
     }
 }
 
-/// What one sync did.
+/// The report of one sync.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
     /// Requests that were answered, handshakes included.
     pub round_trips: u32,
-    /// Bytes of the bodies sent, compressed. Headers are counted by whoever moves the bytes.
+    /// Bytes of the bodies sent, compressed. The caller that moves the bytes counts the headers.
     pub bytes_up: u64,
     /// Bytes of the bodies received, compressed.
     pub bytes_down: u64,
@@ -62,11 +62,13 @@ pub struct Report {
     pub pushed: u32,
     /// Envelopes, packs and entries that were new here.
     pub pulled: u32,
-    /// What should not have happened.
+    /// Whether the sync ended before its end, because its budget was used up. The next one continues here.
+    pub more: bool,
+    /// Events that should not have happened.
     pub incidents: Vec<Incident>,
     /// Whether phone and server hold the same, as far as this phone may read.
     pub equal: bool,
-    /// Why the server took what was delivered and gave nothing out.
+    /// The reason why the server accepted the delivery and gave nothing out.
     pub closed: Option<Closed>,
 }
 

@@ -1,69 +1,180 @@
-//! A port that several hold: the screen reads and writes the replica while the driver syncs it.
+//! A port with several holders: the screen reads and writes the replica while the driver syncs it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeSet;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::answer::Answer;
-use super::port::{Applied, GiveAsk, Given, Identity, OutboxAsk, PortError, StarPort, StreamItem};
+use super::port::{
+    Applied, Applying, GiveAsk, Given, Identity, OutboxAsk, PortError, StarPort, StreamItem,
+};
 use crate::domain::stream::StreamId;
-use crate::id::RecordId;
-use crate::trust::session::SessionGrant;
+use crate::id::{EnvelopeId, RecordId};
+use crate::trust::session::Welcome;
 use crate::wire::cursor::Cursor;
 use crate::wire::digest::Digest;
 use crate::wire::message::Bundle;
 use crate::wire::repair::Settled;
 
-fn held<P>(port: &Arc<Mutex<P>>) -> MutexGuard<'_, P> {
-    // Every call of a port is one transaction: one that panicked left everything as it was.
-    port.lock().unwrap_or_else(PoisonError::into_inner)
+/// A port whose holders take turns in the order of their requests. With a plain mutex the sync could take
+/// slice after slice of an answer while a write of the person waits.
+#[derive(Debug, Default)]
+pub struct Shared<P> {
+    port: Mutex<P>,
+    queue: Mutex<Queue>,
+    turned: Condvar,
 }
 
-impl<P: StarPort> StarPort for Arc<Mutex<P>> {
-    fn identity(&self) -> Result<Identity, PortError> {
-        held(self).identity()
+#[derive(Debug, Default)]
+struct Queue {
+    /// The number of the next holder to ask.
+    next: u64,
+    /// The number of the present holder, or of the next one.
+    turn: u64,
+}
+
+/// The turn of one holder. Dropping it lets the next one in.
+#[derive(Debug)]
+pub struct Turn<'a, P> {
+    port: Option<MutexGuard<'a, P>>,
+    shared: &'a Shared<P>,
+}
+
+impl<P> Shared<P> {
+    /// Shares a port.
+    pub fn new(port: P) -> Self {
+        Self {
+            port: Mutex::new(port),
+            queue: Mutex::default(),
+            turned: Condvar::new(),
+        }
     }
 
-    fn welcomed(&mut self, grant: &SessionGrant) -> Result<(), PortError> {
-        held(self).welcomed(grant)
+    /// Waits for its turn. A thread that has the turn must not ask again.
+    pub fn lock(&self) -> Turn<'_, P> {
+        let mut queue = self.queue();
+        let own = queue.next;
+        queue.next = own.wrapping_add(1);
+        while queue.turn != own {
+            queue = self
+                .turned
+                .wait(queue)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(queue);
+        // Every call of a port is one transaction, so a call that panicked left everything as it was.
+        let port = self.port.lock().unwrap_or_else(PoisonError::into_inner);
+        Turn {
+            port: Some(port),
+            shared: self,
+        }
+    }
+
+    /// Gives the port back to its only holder.
+    pub fn into_inner(self) -> P {
+        self.port
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<P> Deref for Turn<'_, P> {
+    type Target = P;
+
+    fn deref(&self) -> &P {
+        self.port.as_deref().expect("only a drop takes the port")
+    }
+}
+
+impl<P> DerefMut for Turn<'_, P> {
+    fn deref_mut(&mut self) -> &mut P {
+        self.port
+            .as_deref_mut()
+            .expect("only a drop takes the port")
+    }
+}
+
+impl<P> Drop for Turn<'_, P> {
+    fn drop(&mut self) {
+        self.port = None;
+        let mut queue = self.shared.queue();
+        queue.turn = queue.turn.wrapping_add(1);
+        self.shared.turned.notify_all();
+    }
+}
+
+impl<P: StarPort> StarPort for Arc<Shared<P>> {
+    fn identity(&self) -> Result<Identity, PortError> {
+        self.lock().identity()
+    }
+
+    fn welcomed(&mut self, welcome: &Welcome) -> Result<(), PortError> {
+        self.lock().welcomed(welcome)
     }
 
     fn cursors(&self) -> Result<Vec<Cursor>, PortError> {
-        held(self).cursors()
+        self.lock().cursors()
     }
 
     fn writes(&self) -> u64 {
-        held(self).writes()
+        self.lock().writes()
     }
 
     fn generation(&self) -> Result<u32, PortError> {
-        held(self).generation()
+        self.lock().generation()
     }
 
     fn outbox(&self, ask: &OutboxAsk<'_>) -> Result<Bundle, PortError> {
-        held(self).outbox(ask)
+        self.lock().outbox(ask)
     }
 
-    fn apply(&mut self, answer: &Answer, now_ms: i64) -> Result<Applied, PortError> {
-        held(self).apply(answer, now_ms)
+    fn pending(&self) -> Result<u64, PortError> {
+        self.lock().pending()
+    }
+
+    fn apply_slice(
+        &mut self,
+        answer: &Answer,
+        applying: &mut Applying,
+        now_ms: i64,
+    ) -> Result<Applied, PortError> {
+        self.lock().apply_slice(answer, applying, now_ms)
     }
 
     fn combined_digest(&self) -> Result<Digest, PortError> {
-        held(self).combined_digest()
+        self.lock().combined_digest()
     }
 
     fn stream_items(&self, stream: &StreamId) -> Result<Vec<StreamItem>, PortError> {
-        held(self).stream_items(stream)
+        self.lock().stream_items(stream)
     }
 
     fn settled(&self, record: &RecordId) -> Result<Vec<Settled>, PortError> {
-        held(self).settled(record)
+        self.lock().settled(record)
+    }
+
+    fn absent(&self, ids: &[EnvelopeId]) -> Result<Vec<EnvelopeId>, PortError> {
+        self.lock().absent(ids)
+    }
+
+    fn orphaned(&mut self, parents: &BTreeSet<EnvelopeId>, now_ms: i64) -> Result<(), PortError> {
+        self.lock().orphaned(parents, now_ms)
+    }
+
+    fn has_more_to_send(&self, without: &BTreeSet<EnvelopeId>) -> Result<bool, PortError> {
+        self.lock().has_more_to_send(without)
     }
 
     fn give(&self, ask: &GiveAsk) -> Result<Given, PortError> {
-        held(self).give(ask)
+        self.lock().give(ask)
     }
 
     fn revocations(&self) -> Result<Vec<Vec<u8>>, PortError> {
-        held(self).revocations()
+        self.lock().revocations()
     }
 
     fn detach(
@@ -72,14 +183,52 @@ impl<P: StarPort> StarPort for Arc<Mutex<P>> {
         record: &RecordId,
         now_ms: i64,
     ) -> Result<(), PortError> {
-        held(self).detach(stream, record, now_ms)
+        self.lock().detach(stream, record, now_ms)
     }
 
     fn strays(&self) -> Result<Vec<RecordId>, PortError> {
-        held(self).strays()
+        self.lock().strays()
     }
 
     fn settle_stray(&mut self, record: &RecordId, now_ms: i64) -> Result<(), PortError> {
-        held(self).settle_stray(record, now_ms)
+        self.lock().settle_stray(record, now_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A holder that asks again at once, as a sync does between two slices, lets a waiting one in first.
+    #[test]
+    fn waiting_holder_goes_before_one_that_returns() {
+        let shared = Arc::new(Shared::new(Vec::new()));
+        let mut turn = shared.lock();
+        let waiting = std::thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.lock().push("write")
+        });
+        while shared.queue().next < 2 {
+            std::hint::spin_loop();
+        }
+        turn.push("slice");
+        drop(turn);
+        shared.lock().push("slice");
+        waiting.join().expect("the write ends");
+        assert_eq!(*shared.lock(), ["slice", "write", "slice"]);
+    }
+
+    #[test]
+    fn panic_of_one_holder_lets_the_next_in() {
+        let shared = Arc::new(Shared::new(0));
+        let panicking = std::thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || {
+                let _turn = shared.lock();
+                panic!("a bug");
+            }
+        });
+        assert!(panicking.join().is_err());
+        assert_eq!(*shared.lock(), 0);
     }
 }

@@ -9,21 +9,19 @@
 //! ```
 //!
 //! Each request can be lost, doubled or answered late without harm, and the machine can be thrown away at any
-//! moment: what was applied is in the replica, what was not is asked for again. An answer that does not
+//! moment. Every applied answer is in the replica, and the rest is asked for again. An answer that does not
 //! verify changes nothing. A session is kept from one sync to the next.
 
 use rand_core::CryptoRng;
 
 use super::answer::{Answer, AnswerError};
 use super::exchange::{Asked, Run};
+use super::pace::Pace;
 use super::paths::{SESSION_PATH, SYNC_PATH};
 use super::port::StarPort;
 use super::report::Report;
 pub use super::star_error::SyncError;
-use crate::limits::{
-    OUTBOX_BYTES_MAX, OUTBOX_BYTES_MIN, PAGE_BYTES_DEFAULT, PAGE_BYTES_MIN, RETRY_MS_FIRST,
-    RETRY_MS_MAX,
-};
+use crate::limits::{RETRY_MS_CUT, RETRY_MS_FIRST, RETRY_MS_MAX};
 use crate::trust::request_mac::{MAC_HEADER, RequestMac, SESSION_HEADER};
 use crate::trust::session::{ClientAwaiting, ClientHandshake, Session, SessionError};
 use crate::wire::message::SyncResponse;
@@ -50,7 +48,7 @@ pub struct Incoming<'a> {
     pub body: &'a [u8],
 }
 
-/// What to do next.
+/// The next action of the caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     /// Send this, then call [`Star::received`] or [`Star::failed`].
@@ -59,7 +57,7 @@ pub enum Step {
     Awaiting,
     /// Come back at this time (milliseconds UTC), or after [`Star::wake`].
     Wait {
-        /// When.
+        /// Time to come back at, milliseconds UTC.
         until_ms: i64,
     },
     /// All is done. The next call begins anew.
@@ -76,7 +74,7 @@ enum Phase {
     Done,
 }
 
-/// The machine.
+/// The sync machine of one phone and one server.
 #[derive(Debug)]
 pub struct Star {
     phase: Phase,
@@ -86,8 +84,8 @@ pub struct Star {
     requests: u64,
     run: Run,
     failures: u32,
-    page_bytes_max: u32,
-    outbox_bytes: usize,
+    pace: Pace,
+    sent_ms: i64,
 }
 
 impl Default for Star {
@@ -107,12 +105,12 @@ impl Star {
             requests: 0,
             run: Run::default(),
             failures: 0,
-            page_bytes_max: PAGE_BYTES_DEFAULT,
-            outbox_bytes: OUTBOX_BYTES_MAX,
+            pace: Pace::default(),
+            sent_ms: 0,
         }
     }
 
-    /// What to do next.
+    /// Returns the next action of the caller.
     pub fn next(
         &mut self,
         port: &mut dyn StarPort,
@@ -138,6 +136,7 @@ impl Star {
         match request {
             Ok(request) => {
                 self.run.report.bytes_up += request.body.len() as u64;
+                self.sent_ms = now_ms;
                 Ok(Step::Send(request))
             }
             Err(error) => {
@@ -177,7 +176,7 @@ impl Star {
         };
         let asked = self
             .run
-            .request(port, self.page_bytes_max, self.outbox_bytes)?;
+            .request(port, self.pace.page_bytes(), self.pace.outbox_bytes())?;
         let body = asked.request.to_bytes()?;
         self.requests += 1;
         let tag = session.tag(self.requests, "POST", SYNC_PATH, &body);
@@ -193,8 +192,8 @@ impl Star {
         })
     }
 
-    /// An answer has come. An error says what was wrong with it; nothing has changed then, and
-    /// [`Self::next`] says when to try again.
+    /// Applies an answer of the server. An error describes the fault in the answer; nothing has changed then,
+    /// and [`Self::next`] says when to try again.
     pub fn received(
         &mut self,
         port: &mut dyn StarPort,
@@ -232,19 +231,61 @@ impl Star {
         }
     }
 
-    /// No answer came. The machine waits, longer each time.
+    /// No answer arrived for a request that was on its way. The machine waits, longer each time. If answers
+    /// arrived before, the line was only cut, so the first wait is short.
     pub fn failed(&mut self, now_ms: i64, rng: &mut dyn CryptoRng) {
-        if matches!(self.phase, Phase::Sync(..)) {
-            // On a bad line a smaller request has a better chance.
-            self.outbox_bytes = (self.outbox_bytes / 2).max(OUTBOX_BYTES_MIN);
-            let smaller = (self.page_bytes_max / 2).max(PAGE_BYTES_MIN);
-            self.page_bytes_max = self.page_bytes_max.min(smaller);
+        let in_sync = matches!(self.phase, Phase::Sync(..));
+        let first = self.failures == 0;
+        if in_sync {
+            self.pace.lost();
         }
+        self.unreached(now_ms, rng);
+        if in_sync && first {
+            self.wait(RETRY_MS_CUT, now_ms, rng);
+        }
+    }
+
+    /// No request left the phone: there was no connection. The machine waits, longer each time, and the size
+    /// of its requests stays, because the line said nothing about it.
+    pub fn unreached(&mut self, now_ms: i64, rng: &mut dyn CryptoRng) {
         self.proof = None;
         self.back_off(now_ms, rng);
     }
 
-    /// The network is back, or there is something new: no longer waits.
+    /// Begins a sync, whatever the last one was doing. A pause ends, an answer that is still awaited is given
+    /// up without blame for the line, and an unfetched report is dropped.
+    pub fn begin(&mut self) {
+        if self.is_awaiting() {
+            self.proof = None;
+            self.phase = Phase::Ready;
+        }
+        if matches!(self.phase, Phase::Done) {
+            self.run = Run::default();
+        }
+        if matches!(self.phase, Phase::Waiting { .. } | Phase::Done) {
+            self.phase = Phase::Ready;
+        }
+    }
+
+    /// Ends a sync between two requests, and reports its work so far, with `more`. The next one continues
+    /// here. `None` when the sync has ended; then [`Self::next`] reports it.
+    pub fn pause(&mut self) -> Option<Report> {
+        if matches!(self.phase, Phase::Done) {
+            return None;
+        }
+        Some(Report {
+            more: true,
+            ..std::mem::take(&mut self.run.report)
+        })
+    }
+
+    /// Caps the pages of the requests that follow at this number of compressed bytes. `None` sets no cap
+    /// beyond the measured one.
+    pub fn cap_page(&mut self, bytes_max: Option<u64>) {
+        self.pace.cap(bytes_max);
+    }
+
+    /// Ends the wait, because the network is back or there is something new.
     pub fn wake(&mut self) {
         if matches!(self.phase, Phase::Waiting { .. }) {
             self.phase = Phase::Ready;
@@ -258,6 +299,12 @@ impl Star {
             self.phase,
             Phase::Hello(_) | Phase::Prove(_) | Phase::Sync(..)
         )
+    }
+
+    /// The work of the sync under way so far.
+    #[must_use]
+    pub fn progress(&self) -> &Report {
+        &self.run.report
     }
 
     /// The open session, for `GET /v1/live`.
@@ -290,12 +337,12 @@ impl Star {
         body: &[u8],
         now_ms: i64,
     ) -> Result<(), SyncError> {
-        let (session, grant) = awaiting.finish(body, now_ms)?;
-        if grant.generation < port.generation()? {
+        let (session, welcome) = awaiting.finish(body, now_ms)?;
+        if welcome.grant.generation < port.generation()? {
             return Err(AnswerError::OlderGeneration.into());
         }
-        self.run.note_generation(port, grant.generation)?;
-        port.welcomed(&grant)?;
+        self.run.note_generation(port, welcome.grant.generation)?;
+        port.welcomed(&welcome)?;
         self.session = Some(session);
         self.failures = 0;
         Ok(())
@@ -313,9 +360,17 @@ impl Star {
         session.check_answer(&mac, incoming.mac, incoming.body)?;
         let response = SyncResponse::from_bytes(incoming.body)?;
         let anchors = port.identity()?.anchors;
+        if !anchors.certifies(response.generation) {
+            return Err(SessionError::UncertifiedGeneration.into());
+        }
         let (time_ms, expires_ms) = (response.time_ms, response.session_expires_ms);
         let generation = port.generation()?;
+        let more = response.more;
         let answer = Answer::verify(asked.request.clone(), response, &anchors, generation)?;
+        // Measured before the answer is applied, because the phone's own work says nothing about the line.
+        let elapsed_ms = now_ms.saturating_sub(self.sent_ms);
+        self.pace
+            .answered(elapsed_ms, asked.bundle_bytes(), incoming.body.len(), more);
         if self.run.take(port, &answer, asked, now_ms)? {
             self.phase = Phase::Done;
         }
@@ -323,7 +378,6 @@ impl Star {
             session.prolong(time_ms, expires_ms, now_ms);
         }
         self.failures = 0;
-        self.outbox_bytes = (self.outbox_bytes * 2).min(OUTBOX_BYTES_MAX);
         Ok(())
     }
 
@@ -333,7 +387,7 @@ impl Star {
             .to_owned();
         match phase {
             Phase::Sync(..) if incoming.status == 413 => {
-                self.outbox_bytes = (self.outbox_bytes / 2).max(OUTBOX_BYTES_MIN);
+                self.pace.too_large();
             }
             Phase::Sync(..) if incoming.status == 401 || incoming.status == 403 => {
                 self.session = None;
@@ -349,8 +403,13 @@ impl Star {
         let full = RETRY_MS_FIRST
             .saturating_mul(1 << doublings)
             .min(RETRY_MS_MAX);
-        // Half fixed, half by chance: a thousand phones that lost one server do not return together.
-        let half = full / 2;
+        self.wait(full, now_ms, rng);
+    }
+
+    /// The wait is half fixed and half random, so that a thousand phones that lost one server do not return
+    /// together.
+    fn wait(&mut self, full_ms: i64, now_ms: i64, rng: &mut dyn CryptoRng) {
+        let half = full_ms / 2;
         let chance = i64::from(rng.next_u32()) * half / i64::from(u32::MAX);
         self.phase = Phase::Waiting {
             until_ms: now_ms.saturating_add(half + chance),
@@ -362,8 +421,8 @@ fn is_forgotten(code: &str) -> bool {
     ["session.unknown", "session.expired"].contains(&code)
 }
 
-/// The code in a problem document (RFC 9457 with a member `code`). It came without proof: it decides when to
-/// try again, and nothing else.
+/// The code in a problem document (RFC 9457 with a member `code`). It has no proof, so it decides only when
+/// to try again.
 pub(crate) fn problem_code(body: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(body).ok()?;
     let (_, rest) = text.split_once("\"code\"")?;

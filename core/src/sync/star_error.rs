@@ -1,4 +1,4 @@
-//! What can go wrong in a sync with the server.
+//! The errors of a sync with the server.
 
 use super::answer::AnswerError;
 use super::port::PortError;
@@ -7,31 +7,32 @@ use super::repair::RepairError;
 use crate::trust::session::SessionError;
 use crate::wire::frame::FrameError;
 
-/// Why an answer brought nothing. The machine goes on by itself; this is to be shown or logged.
+/// The reasons why an answer brought nothing. The machine continues without help; the caller shows or logs
+/// the error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SyncError {
-    /// No session.
+    /// The session failed.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// The answer can not be read.
+    /// The answer cannot be read.
     #[error(transparent)]
     Frame(#[from] FrameError),
     /// The answer is not believed.
     #[error(transparent)]
     Answer(#[from] AnswerError),
-    /// The replica could not do it.
+    /// The replica failed.
     #[error(transparent)]
     Port(#[from] PortError),
-    /// The repair can not go on.
+    /// The repair cannot continue.
     #[error(transparent)]
     Reconcile(#[from] ReconcileError),
-    /// The server turned the request down with this code.
+    /// The server refused the request with this code.
     #[error("{0}")]
     Refused(String),
-    /// Nothing was asked.
+    /// An answer arrived without a request.
     #[error("sync.unasked")]
     Unasked,
-    /// There is no network, or the server can not be reached.
+    /// There is no network, or the server cannot be reached.
     #[error("sync.offline")]
     Offline,
 }

@@ -1,12 +1,16 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+use std::collections::BTreeSet;
+
 use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::id::RecordId;
+use crate::limits::{PAGE_BYTES_DEFAULT, PAGE_BYTES_MIN, RETRY_MS_CUT, RETRY_MS_FIRST};
 use crate::sync::report::Incident;
 use crate::sync::test_server::{Reply, Server};
 use crate::sync::testing::{Keys, Phone, accepted, record};
+use crate::wire::message::SyncRequest;
 use crate::wire::verdict::{Status, Verdict, VoidReason};
 
 #[path = "star_world.rs"]
@@ -222,10 +226,10 @@ fn another_verdict_on_the_same_envelopes_is_found_and_the_later_one_wins() {
     let mut w = World::new(16, 2);
     w.write(0, 120);
     w.assert_equal();
-    // Neither side's feed or outbox tells of these: the server has decided anew, and it has forgotten.
+    // The feed and the outbox name none of these: the server has decided anew, and it has forgotten.
     let ids: Vec<_> = w.server.envelopes.keys().copied().collect();
     let (anew, forgotten) = (ids[7], ids[70]);
-    let void = Status::Void(VoidReason::NotPossible);
+    let void = Status::Void(VoidReason::CaseNotNow);
     w.server.envelopes.get_mut(&anew).unwrap().2 = Verdict {
         status: void,
         ..accepted(w.now + 1, 1)
@@ -263,7 +267,7 @@ fn missing_parents_are_sent_and_what_nobody_has_blocks_nothing_else() {
     w.phones[0].0.write(a, &mut w.rng);
     w.sync(0);
     assert!(w.server.envelopes.contains_key(&first));
-    // Nobody has the parent of this one.
+    // The parent of this one is lost everywhere.
     let orphan = w.phones[0].0.write(b, &mut w.rng);
     let child = w.phones[0].0.write(b, &mut w.rng);
     w.phones[0].0.held.remove(&orphan);
@@ -280,6 +284,44 @@ fn missing_parents_are_sent_and_what_nobody_has_blocks_nothing_else() {
         w.phones[0].0.held[&child].verdict.is_none(),
         "it is kept and waits"
     );
+    // The sync ends, and the next one as well, after one answer more than without an orphan.
+    for report in [report, w.sync(0)] {
+        assert_eq!(report.incidents, [Incident::MissingParents], "{report:?}");
+        assert!(report.equal && report.round_trips <= 4, "{report:?}");
+        assert_eq!(w.phones[0].0.orphaning, BTreeSet::from([orphan]));
+    }
+}
+
+/// A restored server gets back every record except one whose beginning is lost everywhere, and except the
+/// envelopes that build on it.
+#[test]
+fn orphan_leaves_room_for_every_other_repair() {
+    let mut w = World::new(17, 1);
+    let records: Vec<RecordId> = (1..=30).map(|n| RecordId([n; 16])).collect();
+    let empty = w.server.clone();
+    for record in &records {
+        for _ in 0..3 {
+            w.phones[0].0.write(*record, &mut w.rng);
+        }
+    }
+    w.sync(0);
+    let all = w.server.envelopes.len();
+    w.server.restore(&empty);
+    let phone = &mut w.phones[0].0;
+    let first = phone.order[0];
+    phone.held.remove(&first);
+    phone.order.retain(|id| *id != first);
+    let own = phone.write(records[9], &mut w.rng);
+    let report = w.sync(0);
+    assert_eq!(w.server.envelopes.len(), all + 1 - 3, "{report:?}");
+    assert!(w.server.envelopes.contains_key(&own));
+    for report in [report, w.sync(0)] {
+        let stuck = [Incident::Unrepaired, Incident::NoProgress];
+        let of_stuck = |incident| stuck.contains(incident);
+        assert!(!report.incidents.iter().any(of_stuck), "{report:?}");
+        assert!(report.incidents.contains(&Incident::MissingParents));
+        assert!(report.round_trips < 20, "{report:?}");
+    }
 }
 
 #[test]
@@ -322,6 +364,128 @@ fn a_revoked_phone_is_refused_keeps_its_work_and_does_not_hammer() {
     }
     assert!(requests < 70, "{requests} requests in an hour");
     assert_eq!(port.held.len(), 3);
+}
+
+/// Bytes of the page that the next request asks for.
+fn page_asked(w: &mut World) -> u32 {
+    let (port, star) = &mut w.phones[0];
+    let Step::Send(request) = star.next(port, w.now, &mut w.rng).unwrap() else {
+        panic!("a session is open");
+    };
+    let asked = SyncRequest::from_bytes(&request.body).unwrap();
+    w.exchange(0, &request, 0);
+    asked.page_bytes_max
+}
+
+#[test]
+fn pages_shrink_with_losses_and_grow_again() {
+    let mut w = World::new(10, 2);
+    w.sync(0);
+    let (port, star) = &mut w.phones[0];
+    for _ in 0..12 {
+        star.begin();
+        assert!(matches!(
+            star.next(port, w.now, &mut w.rng),
+            Ok(Step::Send(_))
+        ));
+        star.failed(w.now, &mut w.rng);
+    }
+    star.begin();
+    assert_eq!(page_asked(&mut w), PAGE_BYTES_MIN);
+    // The line is good again: every answer that is cut at its size makes the next one larger.
+    for _ in 0..8 {
+        w.write(1, 120);
+        w.sync(1);
+        w.sync(0);
+    }
+    w.phones[0].1.begin();
+    assert_eq!(page_asked(&mut w), PAGE_BYTES_DEFAULT);
+}
+
+#[test]
+fn cut_line_is_tried_again_at_once_but_once() {
+    let mut w = World::new(14, 1);
+    w.sync(0);
+    let lose = |w: &mut World| {
+        let (port, star) = &mut w.phones[0];
+        star.begin();
+        let sent = star.next(port, w.now, &mut w.rng);
+        assert!(matches!(sent, Ok(Step::Send(_))));
+        star.failed(w.now, &mut w.rng);
+        let Ok(Step::Wait { until_ms }) = star.next(port, w.now, &mut w.rng) else {
+            panic!("it waits");
+        };
+        until_ms - w.now
+    };
+    assert!((1..=RETRY_MS_CUT).contains(&lose(&mut w)));
+    // The second loss in a row waits as long as the second failure of any sort, the third longer.
+    assert!(lose(&mut w) >= RETRY_MS_FIRST);
+    assert!(lose(&mut w) >= 2 * RETRY_MS_FIRST);
+    w.phones[0].1.begin();
+    page_asked(&mut w);
+    assert!(
+        (1..=RETRY_MS_CUT).contains(&lose(&mut w)),
+        "after an answer"
+    );
+}
+
+#[test]
+fn unreached_server_leaves_the_page_as_it_was() {
+    let mut w = World::new(11, 1);
+    w.sync(0);
+    let before = page_asked(&mut w);
+    let (port, star) = &mut w.phones[0];
+    for _ in 0..12 {
+        star.begin();
+        assert!(matches!(
+            star.next(port, w.now, &mut w.rng),
+            Ok(Step::Send(_))
+        ));
+        star.unreached(w.now, &mut w.rng);
+    }
+    w.phones[0].1.begin();
+    assert_eq!(page_asked(&mut w), before);
+}
+
+#[test]
+fn sync_given_up_in_a_request_begins_anew() {
+    let mut w = World::new(12, 1);
+    w.write(0, 5);
+    w.sync(0);
+    w.write(0, 5);
+    let (port, star) = &mut w.phones[0];
+    assert!(matches!(
+        star.next(port, w.now, &mut w.rng),
+        Ok(Step::Send(_))
+    ));
+    star.begin();
+    assert!(!star.is_awaiting());
+    let report = w.sync(0);
+    assert_eq!((report.pushed, report.equal), (5, true));
+}
+
+#[test]
+fn paused_sync_reports_more_and_goes_on() {
+    let mut w = World::new(13, 2);
+    w.write(1, 130);
+    w.sync(1);
+    let mut pulled = 0;
+    let mut parts = 0;
+    let report = loop {
+        let (port, star) = &mut w.phones[0];
+        match star.next(port, w.now, &mut w.rng).unwrap() {
+            Step::Send(request) => w.exchange(0, &request, 0),
+            Step::Done(report) => break report,
+            other => panic!("{other:?}"),
+        }
+        if let Some(part) = w.phones[0].1.pause() {
+            assert!(part.more);
+            pulled += part.pulled;
+            parts += 1;
+        }
+    };
+    assert!(parts > 3 && report.equal && !report.more);
+    assert_eq!(pulled + report.pulled, 130);
 }
 
 #[test]

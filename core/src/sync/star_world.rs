@@ -1,4 +1,4 @@
-//! A server and phones in memory, and what can go wrong between them.
+//! A server and phones in memory, and the faults between them.
 
 use super::*;
 
@@ -40,7 +40,7 @@ impl World {
             .expect("without faults a sync comes to its end")
     }
 
-    /// Runs one sync; of `faults` in 100 exchanges something goes wrong. `None` when it got nowhere.
+    /// Runs one sync; of 100 exchanges, `faults` go wrong. `None` when the sync does not end.
     pub(super) fn run(&mut self, phone: usize, faults: u32) -> Option<Report> {
         for _ in 0..3_000 {
             let (port, star) = &mut self.phones[phone];

@@ -10,6 +10,7 @@ use super::star::Request;
 use super::testing::{Keys, STREAMS, accepted, header_of, streams_of};
 use crate::domain::stream::StreamId;
 use crate::id::{DeviceId, EnvelopeId, RecordId};
+use crate::trust::certificate::Certificate;
 use crate::trust::request_mac::{MAC_HEADER, RequestTag, SESSION_HEADER};
 use crate::trust::session::{
     HandshakeId, ServerHandshake, Session, SessionError, SessionId, SessionMessage,
@@ -26,28 +27,28 @@ mod repairs;
 
 /// An answer as the network carries it.
 #[derive(Clone, Debug)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) mac: Option<String>,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) mac: Option<String>,
+    pub(crate) body: Vec<u8>,
 }
 
 #[derive(Clone)]
-pub(super) struct Server {
-    pub(super) keys: Keys,
-    pub(super) generation: u32,
-    pub(super) envelopes: BTreeMap<EnvelopeId, (RawEnvelope, RecordId, Verdict)>,
-    pub(super) feeds: BTreeMap<StreamId, Vec<EnvelopeId>>,
-    pub(super) revoked: BTreeSet<Vec<u8>>,
-    pub(super) sessions: BTreeMap<SessionId, Session>,
+pub(crate) struct Server {
+    pub(crate) keys: Keys,
+    pub(crate) generation: u32,
+    pub(crate) envelopes: BTreeMap<EnvelopeId, (RawEnvelope, RecordId, Verdict)>,
+    pub(crate) feeds: BTreeMap<StreamId, Vec<EnvelopeId>>,
+    pub(crate) revoked: BTreeSet<Vec<u8>>,
+    pub(crate) sessions: BTreeMap<SessionId, Session>,
     waiting: BTreeMap<HandshakeId, Vec<u8>>,
     handed: BTreeMap<DeviceId, Vec<Cursor>>,
-    pub(super) page_envelopes: usize,
-    pub(super) needed: u32,
+    pub(crate) page_envelopes: usize,
+    pub(crate) needed: u32,
 }
 
 impl Server {
-    pub(super) fn new(keys: Keys) -> Self {
+    pub(crate) fn new(keys: Keys) -> Self {
         Self {
             keys,
             generation: 1,
@@ -62,8 +63,8 @@ impl Server {
         }
     }
 
-    /// An old copy of this server comes back in its place.
-    pub(super) fn restore(&mut self, copy: &Self) {
+    /// Replaces this server by an old copy of it.
+    pub(crate) fn restore(&mut self, copy: &Self) {
         let generation = self.generation + 1;
         *self = copy.clone();
         self.generation = generation;
@@ -71,7 +72,7 @@ impl Server {
         self.handed.clear();
     }
 
-    pub(super) fn handle(&mut self, request: &Request, now: i64, rng: &mut ChaCha20Rng) -> Reply {
+    pub(crate) fn handle(&mut self, request: &Request, now: i64, rng: &mut ChaCha20Rng) -> Reply {
         let answered = match request.path {
             SESSION_PATH => self
                 .session(&request.body, now, rng)
@@ -105,15 +106,8 @@ impl Server {
         let keys = self.keys.clone();
         match SessionMessage::of(body)? {
             SessionMessage::Hello => {
-                let authority = keys.anchors.authority();
-                let (state, answer) = ServerHandshake::answer(
-                    body,
-                    &keys.receipts,
-                    &keys.certified[0],
-                    authority,
-                    now,
-                    rng,
-                )?;
+                let (state, answer) =
+                    ServerHandshake::answer(body, &keys.receipts, &keys.anchors, now, rng)?;
                 self.waiting.insert(state.id(), state.to_bytes().to_vec());
                 Ok(answer)
             }
@@ -124,7 +118,9 @@ impl Server {
                     .ok_or(SessionError::HandshakeOver)?;
                 let state = ServerHandshake::from_bytes(&state).unwrap();
                 let revoked = &self.revoked;
-                let proven = state.finish(body, &keys.anchors, now, |certificate| {
+                let certify = |raw| Certificate::verify(raw, &keys.anchors).ok();
+                let authority = keys.anchors.authority();
+                let proven = state.finish(body, authority, now, certify, |certificate| {
                     let device = certificate.facts().device.0.to_vec();
                     if revoked.contains(&device) {
                         Err(SessionError::Revoked)
@@ -132,8 +128,7 @@ impl Server {
                         Ok(())
                     }
                 })?;
-                let (session, grant) =
-                    proven.grant(self.generation, keys.certified, None, now, rng);
+                let (session, grant) = proven.grant(self.generation, keys.secrets, None, now, rng);
                 self.sessions.insert(session.id, session);
                 Ok(grant)
             }
@@ -202,6 +197,7 @@ impl Server {
             more,
             closed: None,
             sealed: Vec::new(),
+            not_taken: Vec::new(),
         }
     }
 
@@ -305,7 +301,7 @@ impl Server {
                 }) if *generation == self.generation => {
                     usize::try_from(*position).unwrap().min(feed.len())
                 }
-                // Of an older generation: from here on; what differs is found by the digests.
+                // A cursor of an older generation reads from here on; the digests find the differences.
                 Some(CursorAt::At { .. }) => feed.len(),
                 _ => 0,
             };

@@ -9,12 +9,16 @@ use rand_core::Rng;
 
 use super::answer::Answer;
 use super::port::{
-    Applied, GiveAsk, Given, Identity, OutboxAsk, PeerPort, PortError, StarPort, StreamItem,
+    Applied, Applying, GiveAsk, Given, Identity, OutboxAsk, PeerPort, PortError, StarPort,
+    StreamItem,
 };
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, Hash, MemberId, RecordId, UnitId};
-use crate::trust::certificate::{Anchors, Certificate, Facts, ServerKey, ServerPurpose};
-use crate::trust::session::SessionGrant;
+use crate::trust::certificate::{
+    Anchors, Certificate, Facts, ServerKey, ServerKeys, ServerPurpose,
+};
+use crate::trust::peer_session::MeetingSecrets;
+use crate::trust::session::Welcome;
 use crate::trust::sign::SecretKey;
 use crate::wire::body::Body;
 use crate::wire::cursor::{Cursor, CursorAt};
@@ -28,12 +32,12 @@ use crate::wire::verdict::{Attestation, Status, Verdict};
 mod ports;
 
 /// The two streams of the test world; a record is in one of them, or in both.
-pub(super) const STREAMS: [StreamId; 2] = [
+pub(crate) const STREAMS: [StreamId; 2] = [
     StreamId::Unit(UnitId([1; 16])),
     StreamId::Member(MemberId([2; 16])),
 ];
 
-pub(super) fn streams_of(record: &RecordId) -> Vec<StreamId> {
+pub(crate) fn streams_of(record: &RecordId) -> Vec<StreamId> {
     match record.0[0] % 3 {
         0 => vec![STREAMS[0]],
         1 => vec![STREAMS[1]],
@@ -41,37 +45,38 @@ pub(super) fn streams_of(record: &RecordId) -> Vec<StreamId> {
     }
 }
 
-pub(super) fn header_of(raw: &RawEnvelope) -> Header {
+pub(crate) fn header_of(raw: &RawEnvelope) -> Header {
     minicbor::decode(&raw.header).unwrap()
 }
 
 /// The keys of one deployment.
 #[derive(Clone)]
-pub(super) struct Keys {
-    pub(super) issuer: SecretKey,
-    pub(super) receipts: SecretKey,
-    pub(super) certified: Vec<ServerKey>,
-    pub(super) anchors: Arc<Anchors>,
+pub(crate) struct Keys {
+    pub(crate) issuer: SecretKey,
+    pub(crate) receipts: SecretKey,
+    pub(crate) anchors: Arc<Anchors>,
+    pub(crate) secrets: MeetingSecrets,
 }
 
 impl Keys {
-    pub(super) fn new(rng: &mut ChaCha20Rng) -> Self {
+    pub(crate) fn new(rng: &mut ChaCha20Rng) -> Self {
         let (root, issuer) = (SecretKey::generate(rng), SecretKey::generate(rng));
         let receipts = SecretKey::generate(rng);
-        let certified = vec![
-            ServerKey::issue(&root, &receipts.public(), ServerPurpose::Receipts, 0),
-            ServerKey::issue(&root, &issuer.public(), ServerPurpose::Certificates, 0),
+        let keys = vec![
+            ServerKey::new(&receipts.public(), ServerPurpose::Receipts, 0, 99),
+            ServerKey::new(&issuer.public(), ServerPurpose::Certificates, 0, 99),
         ];
-        let anchors = Arc::new(Anchors::new(root.public(), &certified).unwrap());
+        let list = ServerKeys::sign(&root, 1, keys);
+        let anchors = Arc::new(Anchors::new(root.public(), list).unwrap());
         Self {
             issuer,
             receipts,
-            certified,
             anchors,
+            secrets: MeetingSecrets::generate(rng),
         }
     }
 
-    pub(super) fn identity(&self, rng: &mut ChaCha20Rng) -> Identity {
+    pub(crate) fn identity(&self, rng: &mut ChaCha20Rng) -> Identity {
         let key = SecretKey::generate(rng);
         let facts = Facts {
             version: 1,
@@ -82,7 +87,6 @@ impl Keys {
             issued_ms: 0,
             expires_ms: i64::MAX,
             issued_at: DirectoryMark::default(),
-            issuer: self.issuer.public().device(),
         };
         let authority = self.anchors.authority();
         let certificate = Arc::new(Certificate::issue(&facts, &self.issuer, authority).unwrap());
@@ -90,37 +94,42 @@ impl Keys {
             key,
             certificate,
             anchors: Arc::clone(&self.anchors),
+            secrets: Some(self.secrets.clone()),
         }
     }
 }
 
 /// One envelope that a replica holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Held {
-    pub(super) raw: RawEnvelope,
-    pub(super) record: RecordId,
-    pub(super) verdict: Option<Verdict>,
+pub(crate) struct Held {
+    pub(crate) raw: RawEnvelope,
+    pub(crate) record: RecordId,
+    pub(crate) verdict: Option<Verdict>,
 }
 
 /// A replica in memory.
 #[derive(Clone)]
-pub(super) struct Phone {
-    pub(super) identity: Identity,
-    pub(super) held: BTreeMap<EnvelopeId, Held>,
-    pub(super) order: Vec<EnvelopeId>,
-    pub(super) cursors: BTreeMap<StreamId, CursorAt>,
-    pub(super) attestations: Vec<Attestation>,
-    pub(super) generation: u32,
-    pub(super) revocations: Vec<Vec<u8>>,
-    pub(super) detached: BTreeSet<(StreamId, RecordId)>,
-    pub(super) strays: BTreeSet<RecordId>,
+pub(crate) struct Phone {
+    pub(crate) identity: Identity,
+    pub(crate) held: BTreeMap<EnvelopeId, Held>,
+    pub(crate) order: Vec<EnvelopeId>,
+    pub(crate) cursors: BTreeMap<StreamId, CursorAt>,
+    pub(crate) attestations: Vec<Attestation>,
+    pub(crate) generation: u32,
+    pub(crate) revocations: Vec<Vec<u8>>,
+    pub(crate) detached: BTreeSet<(StreamId, RecordId)>,
+    pub(crate) strays: BTreeSet<RecordId>,
+    /// Envelopes that neither side has, as the last sync found.
+    pub(crate) orphaning: BTreeSet<EnvelopeId>,
     /// The next `apply` fails before it commits.
-    pub(super) broken: bool,
-    pub(super) writes: u64,
+    pub(crate) broken: bool,
+    /// The next answer panics.
+    pub(crate) panics: bool,
+    pub(crate) writes: u64,
 }
 
 impl Phone {
-    pub(super) fn new(keys: &Keys, rng: &mut ChaCha20Rng) -> Self {
+    pub(crate) fn new(keys: &Keys, rng: &mut ChaCha20Rng) -> Self {
         Self {
             identity: keys.identity(rng),
             held: BTreeMap::new(),
@@ -131,13 +140,15 @@ impl Phone {
             revocations: Vec::new(),
             detached: BTreeSet::new(),
             strays: BTreeSet::new(),
+            orphaning: BTreeSet::new(),
             broken: false,
+            panics: false,
             writes: 0,
         }
     }
 
     /// Writes an envelope on a record, on top of what it holds of it.
-    pub(super) fn write(&mut self, record: RecordId, rng: &mut ChaCha20Rng) -> EnvelopeId {
+    pub(crate) fn write(&mut self, record: RecordId, rng: &mut ChaCha20Rng) -> EnvelopeId {
         let mut parents: Vec<EnvelopeId> = self.ids(&record).into_iter().collect();
         let seen: BTreeSet<EnvelopeId> = parents
             .iter()
@@ -172,7 +183,7 @@ impl Phone {
         sealed.id()
     }
 
-    pub(super) fn insert(&mut self, raw: RawEnvelope, verdict: Option<Verdict>) -> bool {
+    pub(crate) fn insert(&mut self, raw: RawEnvelope, verdict: Option<Verdict>) -> bool {
         self.writes += 1;
         let id = raw.hash().envelope_id();
         let record = header_of(&raw).record.unwrap();
@@ -199,7 +210,7 @@ impl Phone {
         true
     }
 
-    pub(super) fn ids(&self, record: &RecordId) -> BTreeSet<EnvelopeId> {
+    pub(crate) fn ids(&self, record: &RecordId) -> BTreeSet<EnvelopeId> {
         self.held
             .iter()
             .filter(|(_, held)| held.record == *record)
@@ -241,7 +252,16 @@ impl Phone {
         let wanted = |id: &&EnvelopeId| {
             ask.envelopes.contains(id) || ask.records.contains(&self.held[*id].record)
         };
-        let ids: Vec<EnvelopeId> = self.order.iter().filter(wanted).copied().collect();
+        let mut without = ask.without.clone();
+        let mut ids: Vec<EnvelopeId> = self.order.iter().filter(wanted).copied().collect();
+        ids.retain(|id| {
+            let parents = header_of(&self.held[id].raw).parents;
+            let out = without.contains(id) || parents.iter().any(|id| without.contains(id));
+            if out {
+                without.insert(*id);
+            }
+            !out
+        });
         let (bundle, left) = self.bundle(&ids, ask.bytes_max);
         let mut given = Given {
             bundle,
@@ -270,7 +290,7 @@ impl Phone {
     }
 }
 
-pub(super) fn accepted(at_ms: i64, generation: u32) -> Verdict {
+pub(crate) fn accepted(at_ms: i64, generation: u32) -> Verdict {
     Verdict {
         status: Status::Accepted,
         at_ms,
@@ -278,7 +298,7 @@ pub(super) fn accepted(at_ms: i64, generation: u32) -> Verdict {
     }
 }
 
-pub(super) fn record(rng: &mut ChaCha20Rng, count: u32) -> RecordId {
+pub(crate) fn record(rng: &mut ChaCha20Rng, count: u32) -> RecordId {
     let number = rng.next_u32() % count;
     RecordId(Hash::of(&[&number.to_le_bytes()]).first16())
 }

@@ -1,16 +1,20 @@
-//! Certificates: who a device is, and what its member may do.
+//! Certificates state the identity of a device and the rights of its member.
 //!
-//! An offline root key signs server keys; a server key signs the certificates of devices. A certificate is
-//! named by its hash and immutable: a change of roles makes a new one.
+//! An offline root key signs the list of server keys, and a server key signs the certificates of
+//! devices. A certificate is immutable and named by the hash of its facts, so a change of roles
+//! makes a new one. The name does not depend on the signing key, so a server can sign the same
+//! certificate again under a new key.
 
 use minicbor::{Decode, Encode};
 
+pub use super::server_keys::{Anchors, ServerKey, ServerKeys, ServerPurpose, Stamp};
 use super::sign::{Authority, PublicKey, Purpose, SecretKey, SignatureError};
 use crate::domain::Grant;
 use crate::id::{DeviceId, Hash, MemberId};
 use crate::limits::{CERTIFICATE_BYTES_MAX, GRANTS_MAX};
 use crate::wire::canonical;
 use crate::wire::envelope::DirectoryMark;
+use crate::wire::list::list;
 
 /// Why bytes are no certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -18,10 +22,10 @@ pub enum CertificateError {
     /// Not canonical, of another shape, or over a limit.
     #[error("trust.bad_certificate")]
     Malformed,
-    /// No server key that may sign certificates is known under that id.
+    /// The list has no server key that may sign certificates of that time.
     #[error("trust.unknown_issuer")]
     UnknownIssuer,
-    /// The signature is not the issuer's.
+    /// The signature is of none of the keys that may sign.
     #[error(transparent)]
     Signature(#[from] SignatureError),
 }
@@ -39,129 +43,7 @@ impl CertificateError {
     }
 }
 
-/// What a server key may sign.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
-#[cbor(index_only)]
-pub enum ServerPurpose {
-    /// Certificates and invitations.
-    #[n(0)]
-    Certificates,
-    /// Receipts, pages, directory entries and sessions.
-    #[n(1)]
-    Receipts,
-    /// Packs.
-    #[n(2)]
-    Packs,
-}
-
-/// A server key, signed by the root key.
-#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
-pub struct ServerKey {
-    /// The public key.
-    #[cbor(n(0), with = "minicbor::bytes")]
-    pub key: [u8; 32],
-    /// What it may sign.
-    #[n(1)]
-    pub purpose: ServerPurpose,
-    /// From when on, milliseconds UTC.
-    #[n(2)]
-    pub valid_from_ms: i64,
-    /// The root key's signature over the three fields before.
-    #[cbor(n(3), with = "minicbor::bytes")]
-    pub signature: [u8; 64],
-}
-
-impl ServerKey {
-    /// The root key certifies a server key.
-    #[must_use]
-    pub fn issue(
-        root: &SecretKey,
-        key: &PublicKey,
-        purpose: ServerPurpose,
-        valid_from_ms: i64,
-    ) -> Self {
-        let mut server_key = Self {
-            key: *key.as_bytes(),
-            purpose,
-            valid_from_ms,
-            signature: [0; 64],
-        };
-        let authority = Authority::of_root(&root.public());
-        server_key.signature = root.sign(
-            Purpose::ServerKey,
-            &authority,
-            &[&server_key.signed_bytes()],
-        );
-        server_key
-    }
-
-    /// Checks the root key's signature and gives the key.
-    pub fn verify(&self, root: &PublicKey) -> Result<PublicKey, SignatureError> {
-        let authority = Authority::of_root(root);
-        root.verify(
-            Purpose::ServerKey,
-            &authority,
-            &[&self.signed_bytes()],
-            &self.signature,
-        )?;
-        PublicKey::from_bytes(&self.key)
-    }
-
-    fn signed_bytes(&self) -> [u8; 41] {
-        let mut bytes = [0; 41];
-        bytes[..32].copy_from_slice(&self.key);
-        bytes[32] = self.purpose as u8;
-        bytes[33..].copy_from_slice(&self.valid_from_ms.to_be_bytes());
-        bytes
-    }
-}
-
-/// The root key of the deployment and the server keys that it has certified: what a phone trusts.
-#[derive(Debug, Clone)]
-pub struct Anchors {
-    root: PublicKey,
-    authority: Authority,
-    keys: Vec<(ServerPurpose, PublicKey)>,
-}
-
-impl Anchors {
-    /// Anchors with the server keys whose certificates verify; others are refused as a whole.
-    pub fn new(root: PublicKey, server_keys: &[ServerKey]) -> Result<Self, SignatureError> {
-        let keys = server_keys
-            .iter()
-            .map(|server_key| Ok((server_key.purpose, server_key.verify(&root)?)))
-            .collect::<Result<_, SignatureError>>()?;
-        Ok(Self {
-            root,
-            authority: Authority::of_root(&root),
-            keys,
-        })
-    }
-
-    /// The root key.
-    #[must_use]
-    pub fn root(&self) -> &PublicKey {
-        &self.root
-    }
-
-    /// The deployment.
-    #[must_use]
-    pub fn authority(&self) -> &Authority {
-        &self.authority
-    }
-
-    /// The server key with this device id that may sign for the purpose.
-    #[must_use]
-    pub fn server_key(&self, purpose: ServerPurpose, id: DeviceId) -> Option<&PublicKey> {
-        self.keys
-            .iter()
-            .find(|(may, key)| *may == purpose && key.device() == id)
-            .map(|(_, key)| key)
-    }
-}
-
-/// What a certificate says.
+/// The signed content of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Facts {
@@ -178,7 +60,7 @@ pub struct Facts {
     #[n(3)]
     pub member: Option<MemberId>,
     /// Roles in areas, zones or units, at most [`GRANTS_MAX`].
-    #[n(4)]
+    #[cbor(n(4), decode_with = "list::<GRANTS_MAX, _, _>")]
     pub grants: Vec<Grant>,
     /// When it was issued, milliseconds UTC.
     #[n(5)]
@@ -189,9 +71,6 @@ pub struct Facts {
     /// Where the directory stood when it was issued.
     #[n(7)]
     pub issued_at: DirectoryMark,
-    /// The server key that signed.
-    #[n(8)]
-    pub issuer: DeviceId,
 }
 
 /// The bytes of a certificate as they travel.
@@ -233,16 +112,26 @@ impl Certificate {
     /// Reads a certificate and checks the issuer's signature.
     pub fn verify(raw: RawCertificate, anchors: &Anchors) -> Result<Self, CertificateError> {
         let certificate = Self::parse(raw)?;
-        anchors
-            .server_key(ServerPurpose::Certificates, certificate.facts.issuer)
-            .ok_or(CertificateError::UnknownIssuer)?
-            .verify(
-                Purpose::Certificate,
-                anchors.authority(),
-                &[&certificate.raw.facts],
-                &certificate.raw.signature,
-            )?;
-        Ok(certificate)
+        let issued = Stamp {
+            time_ms: certificate.facts.issued_ms,
+            generation: certificate.facts.issued_at.generation,
+        };
+        let mut refused = CertificateError::UnknownIssuer;
+        for key in anchors.signers(ServerPurpose::Certificates, issued) {
+            if certificate.is_signed_by(key, anchors.authority()) {
+                return Ok(certificate);
+            }
+            refused = SignatureError::BadSignature.into();
+        }
+        Err(refused)
+    }
+
+    /// Whether this key signed it.
+    #[must_use]
+    pub fn is_signed_by(&self, key: &PublicKey, authority: &Authority) -> bool {
+        let parts: &[&[u8]] = &[&self.raw.facts];
+        key.verify(Purpose::Certificate, authority, parts, &self.raw.signature)
+            .is_ok()
     }
 
     /// Reads a certificate that this replica verified before it stored it.
@@ -255,8 +144,9 @@ impl Certificate {
             return Err(CertificateError::Malformed);
         }
         canonical::check(&raw.facts).map_err(|_| CertificateError::Malformed)?;
-        let facts: Facts = minicbor::decode(&raw.facts).map_err(|_| CertificateError::Malformed)?;
-        if facts.version != 1 || facts.grants.len() > GRANTS_MAX {
+        let facts: Facts =
+            canonical::decode_signed(&raw.facts).ok_or(CertificateError::Malformed)?;
+        if facts.version != 1 {
             return Err(CertificateError::Malformed);
         }
         let device_key = PublicKey::from_bytes(&facts.device_key)?;
@@ -283,7 +173,7 @@ impl Certificate {
         self.hash
     }
 
-    /// What it says.
+    /// The signed facts.
     #[must_use]
     pub fn facts(&self) -> &Facts {
         &self.facts

@@ -1,9 +1,14 @@
-//! The keyed channel that a handshake ends in: key agreement, transcript and message codes.
+//! The keyed channel that a handshake ends in: key agreement, transcript, message codes and
+//! encryption.
 //!
-//! One X25519 agreement of two fresh keys, one running hash over everything that was said (the transcript),
-//! one key made of both. Afterwards each message carries a code that only the two ends can make, so a relay
-//! in between that terminates TLS can neither alter a message nor use what it has read.
+//! The key is made from one X25519 agreement of two fresh keys and one running hash over both
+//! sides' messages (the transcript). Afterwards a session with the server puts a code on each
+//! message that only the two ends can make, so a relay in between that ends TLS can neither alter a
+//! message nor act for the phone. A meeting of two phones has no TLS around it, so it encrypts each
+//! message under a [`Cipher`].
 
+use chacha20poly1305::aead::Aead;
+use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
 use hmac::{Hmac, KeyInit, Mac};
 use rand_core::CryptoRng;
 use sha2::Sha256;
@@ -16,7 +21,7 @@ use crate::id::Hash;
 /// Bytes of a message code: HMAC-SHA256, cut to 128 bits.
 pub const MAC_BYTES: usize = 16;
 
-/// The other side's key has small order: the “shared” secret would be known to anybody.
+/// The other side's key has small order, so anybody would know the “shared” secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("session.bad_key")]
 pub struct WeakAgreement;
@@ -38,8 +43,8 @@ impl Ephemeral {
         AgreementKey::from(&self.0).to_bytes()
     }
 
-    /// Agrees with the other side and makes the channel's key out of the secret and the transcript. A
-    /// result to which the other side's key contributed nothing is refused.
+    /// Agrees with the other side and makes the channel's key from the secret and the transcript.
+    /// Refuses a result without a contribution of the other side's key.
     pub fn agree(self, theirs: &[u8; 32], transcript: &Hash) -> Result<ChannelKey, WeakAgreement> {
         let shared = self.0.diffie_hellman(&AgreementKey::from(*theirs));
         if !shared.was_contributory() {
@@ -69,7 +74,7 @@ impl std::fmt::Debug for Ephemeral {
     }
 }
 
-/// Who speaks: a code made for one direction is none for the other.
+/// The sender's side. A code made for one direction is invalid for the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Direction {
@@ -96,7 +101,8 @@ impl ChannelKey {
         Self(Zeroizing::new(bytes))
     }
 
-    /// The code of a message. Each part goes in with its length, so that parts can not be shifted.
+    /// The code of a message. The length of each part is hashed too, so the parts cannot be
+    /// shifted.
     #[must_use]
     pub fn mac(&self, direction: Direction, parts: &[&[u8]]) -> [u8; MAC_BYTES] {
         let mut mac = keyed(self.as_bytes());
@@ -109,6 +115,16 @@ impl ChannelKey {
         let mut code = [0; MAC_BYTES];
         code.copy_from_slice(&full[..MAC_BYTES]);
         code
+    }
+
+    /// Derives a key for another use. Each of the two keys reveals nothing about the other.
+    #[must_use]
+    pub fn derive(&self, label: &str, secret: &[u8]) -> Self {
+        let mut mac = keyed(self.as_bytes());
+        mac.update(&(label.len() as u64).to_be_bytes());
+        mac.update(label.as_bytes());
+        mac.update(secret);
+        Self(Zeroizing::new(mac.finalize().into_bytes().into()))
     }
 
     /// Compares a received code in constant time.
@@ -124,6 +140,59 @@ impl std::fmt::Debug for ChannelKey {
     }
 }
 
+/// A message cannot be decrypted, because it was altered, left out, doubled or moved, or belongs to
+/// another channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("session.bad_mac")]
+pub struct NotSealedHere;
+
+/// Encrypts the messages of one direction (ChaCha20-Poly1305). Messages are numbered and the number
+/// is the nonce, so a message opens in its place alone, and no nonce is used twice.
+pub struct Cipher {
+    cipher: ChaCha20Poly1305,
+    number: u64,
+}
+
+impl Cipher {
+    /// A key must make one cipher on each side only.
+    #[must_use]
+    pub fn new(key: &ChannelKey) -> Self {
+        Self {
+            cipher: ChaCha20Poly1305::new(<&Key>::from(key.as_bytes())),
+            number: 0,
+        }
+    }
+
+    /// Encrypts the next message: [`MAC_BYTES`] longer than it was.
+    pub fn seal(&mut self, message: &[u8]) -> Vec<u8> {
+        let nonce = self.next_nonce();
+        self.cipher
+            .encrypt(&nonce, message)
+            .expect("messages are far below the 256 GiB that one nonce covers")
+    }
+
+    /// Decrypts the next message. After an error the channel is of no use any more.
+    pub fn open(&mut self, sealed: &[u8]) -> Result<Vec<u8>, NotSealedHere> {
+        let nonce = self.next_nonce();
+        self.cipher
+            .decrypt(&nonce, sealed)
+            .map_err(|_| NotSealedHere)
+    }
+
+    fn next_nonce(&mut self) -> Nonce {
+        let mut nonce = [0; 12];
+        nonce[4..].copy_from_slice(&self.number.to_be_bytes());
+        self.number += 1;
+        nonce.into()
+    }
+}
+
+impl std::fmt::Debug for Cipher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Cipher(..)")
+    }
+}
+
 /// The running hash over a handshake: every message enters whole, with its length, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transcript(Hash);
@@ -135,7 +204,7 @@ impl Transcript {
         Self(Hash::of(&[label.as_bytes()]))
     }
 
-    /// Goes on from a hash that [`Self::hash`] gave.
+    /// Continues from a hash that [`Self::hash`] returned.
     #[must_use]
     pub fn resume(hash: Hash) -> Self {
         Self(hash)

@@ -1,18 +1,19 @@
 //! Enrolment: a phone turns an invitation into a certificate.
 //!
-//! The request is signed twice: by the invitation's key (it was invited) and by the device's own key (it
-//! holds it). Both signatures cover the device's key, so whoever listens can not put another phone in its
-//! place. The answer is believed only if its root key is the one that the invitation pins; everything else
-//! in it is signed under that root.
+//! The request is signed twice. The invitation's key proves that the phone was invited, and the
+//! device's own key proves that the phone holds it. Both signatures cover the device's key, so an
+//! eavesdropper cannot put another phone in its place. The phone believes the answer only if its
+//! root key is the one that the invitation pins; that root signs everything else in the answer.
 
 use minicbor::{Decode, Encode};
 
-use super::certificate::{Anchors, Certificate, CertificateError, RawCertificate, ServerKey};
+use super::certificate::{Anchors, Certificate, CertificateError, RawCertificate, ServerKeys};
 use super::invitation::{Invitation, InvitationId, RootPin, Ticket};
+use super::peer_session::MeetingSecrets;
 use super::read::{read, write};
 use super::sign::{Authority, PublicKey, Purpose, SecretKey};
 use crate::id::DeviceId;
-use crate::limits::{DEVICE_NAME_CHARS_MAX, ENROLMENT_BYTES_MAX, SERVER_KEYS_MAX};
+use crate::limits::{DEVICE_NAME_CHARS_MAX, ENROLMENT_BYTES_MAX};
 use crate::wire::envelope::DirectoryMark;
 
 const VERSION: u8 = 1;
@@ -38,7 +39,7 @@ pub enum EnrolmentError {
     /// The request is not signed by the invitation and by the device.
     #[error("enrolment.bad_proof")]
     BadProof,
-    /// The answer comes from another deployment than the invitation: something in between answered.
+    /// The answer is from another deployment than the invitation, so something in between answered.
     #[error("enrolment.wrong_authority")]
     WrongAuthority,
     /// The certificate in the answer is not this phone's, or not of this deployment.
@@ -99,8 +100,8 @@ struct SignedAsk {
     by_device: [u8; 64],
 }
 
-/// The root key that a ticket leads to. A QR code holds it; with a short code the phone first asks the server
-/// to show it (`shown`), and believes what the pin agrees with.
+/// The root key that a ticket pins. A QR code holds it. With a short code the phone first asks the
+/// server to show it (`shown`), and believes the key that agrees with the pin.
 pub fn pinned_root(ticket: &Ticket, shown: Option<&[u8]>) -> Result<PublicKey, EnrolmentError> {
     let bytes = match (&ticket.pin, shown) {
         (RootPin::Key(key), None) => *key,
@@ -113,7 +114,7 @@ pub fn pinned_root(ticket: &Ticket, shown: Option<&[u8]>) -> Result<PublicKey, E
         .ok_or(EnrolmentError::WrongAuthority)
 }
 
-/// A request whose form is right. What it proves is checked against the stored invitation.
+/// A request whose form is right. Its proofs are checked against the stored invitation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnrolmentRequest {
     asked: Asked,
@@ -124,14 +125,15 @@ pub struct EnrolmentRequest {
 /// The device that an invitation lets in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admitted {
-    /// Its key, of which it has proved possession.
+    /// The public key of the device. The device has proved that it holds the secret key.
     pub device_key: PublicKey,
     /// The name that its owner gave it, at most [`DEVICE_NAME_CHARS_MAX`] characters.
     pub device_name: String,
 }
 
 impl EnrolmentRequest {
-    /// The phone asks. The name is cut to its limit. The authority is that of [`pinned_root`].
+    /// Writes the phone's request and cuts the name to its limit. The authority is the one of
+    /// [`pinned_root`].
     #[must_use]
     pub fn write(
         ticket: &Ticket,
@@ -182,8 +184,9 @@ impl EnrolmentRequest {
         self.asked.invitation
     }
 
-    /// The server checks the request against the invitation. `redeemed_by` is the device that has used the
-    /// invitation: the same device may ask again, because the answer may have been lost on the way.
+    /// The server checks the request against the invitation. `redeemed_by` is the device that has
+    /// used the invitation. The same device may ask again, because the answer may have been lost on
+    /// the way.
     pub fn admit(
         &self,
         invitation: &Invitation,
@@ -210,7 +213,7 @@ impl EnrolmentRequest {
                     .verify(Purpose::Enrolment, authority, asked, by_device)
             })
             .map_err(|_| EnrolmentError::BadProof)?;
-        // After the proofs: only who holds the invitation learns what became of it.
+        // This check follows the proofs, so only the holder of the invitation learns its state.
         let same_device = redeemed_by == Some(self.device_key.device());
         if redeemed_by.is_some() && !same_device {
             return Err(EnrolmentError::Used);
@@ -236,23 +239,26 @@ pub struct EnrolmentAnswer {
     /// The root key of the deployment.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub root: [u8; 32],
-    /// The server keys that it has certified.
+    /// The list of server keys.
     #[n(2)]
-    pub server_keys: Vec<ServerKey>,
+    pub server_keys: ServerKeys,
     /// Server time, milliseconds UTC.
     #[n(3)]
     pub time_ms: i64,
+    /// The secrets that the phones of the deployment share.
+    #[n(4)]
+    pub secrets: MeetingSecrets,
 }
 
-/// What an enrolled phone keeps.
+/// The data that an enrolled phone keeps.
 #[derive(Debug, Clone)]
 pub struct Enrolled {
-    /// Who the phone is.
+    /// The certificate of the phone.
     pub certificate: Certificate,
-    /// Whom it trusts.
+    /// The keys that the phone trusts.
     pub anchors: Anchors,
-    /// The server keys as received, to store.
-    pub server_keys: Vec<ServerKey>,
+    /// The secrets that the phones of the deployment share.
+    pub secrets: MeetingSecrets,
     /// Where the directory stood.
     pub directory: DirectoryMark,
     /// Server time, milliseconds UTC; unsigned, a hint for a phone whose clock is off.
@@ -266,34 +272,31 @@ impl EnrolmentAnswer {
         write(self)
     }
 
-    /// The phone reads it and believes nothing that the invitation's pin does not lead to.
+    /// The phone reads the answer and believes only statements under the root key that the
+    /// invitation pins.
     pub fn check(
         bytes: &[u8],
         ticket: &Ticket,
         device: &PublicKey,
     ) -> Result<Enrolled, EnrolmentError> {
-        let answer: Self = read(bytes, 4, ENROLMENT_BYTES_MAX).ok_or(EnrolmentError::Malformed)?;
+        let answer: Self = read(bytes, 5, ENROLMENT_BYTES_MAX).ok_or(EnrolmentError::Malformed)?;
         let root =
             PublicKey::from_bytes(&answer.root).map_err(|_| EnrolmentError::WrongAuthority)?;
         if !ticket.pin.matches(&root) {
             return Err(EnrolmentError::WrongAuthority);
         }
-        if answer.server_keys.len() > SERVER_KEYS_MAX {
-            return Err(EnrolmentError::Malformed);
-        }
         let anchors =
-            Anchors::new(root, &answer.server_keys).map_err(|_| EnrolmentError::BadAnswer)?;
+            Anchors::new(root, answer.server_keys).map_err(|_| EnrolmentError::BadAnswer)?;
         let certificate = Certificate::verify(answer.certificate, &anchors)
             .map_err(|_: CertificateError| EnrolmentError::BadAnswer)?;
         if certificate.device_key() != device || certificate.facts().member.is_none() {
             return Err(EnrolmentError::BadAnswer);
         }
         let directory = certificate.facts().issued_at;
-        let server_keys = answer.server_keys;
         Ok(Enrolled {
             certificate,
             anchors,
-            server_keys,
+            secrets: answer.secrets,
             directory,
             time_ms: answer.time_ms,
         })

@@ -9,18 +9,20 @@ use crate::trust::certificate::{Facts, ServerPurpose};
 struct Deployment {
     root: SecretKey,
     issuer: SecretKey,
-    issuing: ServerKey,
+    list: ServerKeys,
+    secrets: MeetingSecrets,
     authority: Authority,
 }
 
 fn deployment(rng: &mut ChaCha20Rng) -> Deployment {
     let (root, issuer) = (SecretKey::generate(rng), SecretKey::generate(rng));
-    let issuing = ServerKey::issue(&root, &issuer.public(), ServerPurpose::Certificates, 0);
+    let list = ServerKeys::of(&root, &[(&issuer, ServerPurpose::Certificates)]);
     let authority = Authority::of_root(&root.public());
     Deployment {
         root,
         issuer,
-        issuing,
+        list,
+        secrets: MeetingSecrets::generate(rng),
         authority,
     }
 }
@@ -39,14 +41,14 @@ impl Deployment {
                 generation: 2,
                 position: 9,
             },
-            issuer: self.issuer.public().device(),
         };
         let certificate = Certificate::issue(&facts, &self.issuer, &self.authority).unwrap();
         EnrolmentAnswer {
             certificate: certificate.raw().clone(),
             root: *self.root.public().as_bytes(),
-            server_keys: vec![self.issuing.clone()],
+            server_keys: self.list.clone(),
             time_ms: 5,
+            secrets: self.secrets.clone(),
         }
     }
 }

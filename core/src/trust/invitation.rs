@@ -1,12 +1,13 @@
-//! Invitations: how somebody who may invite lets one more phone in, once, for a short time.
+//! Invitations: a member with the right to invite lets one more phone in, once, for a short time.
 //!
-//! An invitation is a secret of 80 bits that is a key: the server stores only its public half, so neither a
-//! look into the server's store nor listening to the enrolment gives anybody the means to enrol. People
-//! carry it as QR text or as a short code of 32 characters; both pin the root key of the deployment, so a
-//! phone that is led to another server finds out before it believes anything.
+//! An invitation is a secret of 80 bits that is a key. The server stores only its public half, so
+//! neither a look into the server's store nor an eavesdropper on the enrolment obtains the means to
+//! enrol. People carry it as QR text or as a short code of 32 characters. Both pin the root key of
+//! the deployment, so a phone that is led to another server finds out before it believes anything.
 //!
-//! One invitation has both forms. 80 bits are enough: the secret can be tried only against the server, which
-//! counts, or against its store, where each guess costs a scalar multiplication.
+//! One invitation has both forms. 80 bits are enough, because an attacker can try the secret only
+//! against the server, which counts, or against its store, where each guess costs a scalar
+//! multiplication.
 
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
@@ -33,7 +34,7 @@ pub enum InvitationError {
     /// The code holds a character that none has.
     #[error("invitation.character")]
     Character,
-    /// A character is wrong: the check at the end does not agree.
+    /// A character is wrong, because the check at the end does not agree.
     #[error("invitation.typo")]
     Typo,
     /// The QR code is not one of OneGrid, or of a newer version.
@@ -88,7 +89,7 @@ impl std::fmt::Debug for InvitationSecret {
     }
 }
 
-/// What the server stores of an invitation.
+/// The server's record of an invitation.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Invitation {
@@ -98,7 +99,7 @@ pub struct Invitation {
     /// Public half of the secret.
     #[cbor(n(1), with = "minicbor::bytes")]
     pub verifier: [u8; 32],
-    /// Who invited; absent where the administrator did.
+    /// The member who invited; absent when the administrator did.
     #[n(2)]
     pub inviter: Option<MemberId>,
     /// The person who enrols.
@@ -148,7 +149,7 @@ impl InvitationId {
     }
 }
 
-/// What an invitation knows of the root key.
+/// The part of the root key that an invitation carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RootPin {
     /// The whole key (QR).
@@ -191,8 +192,8 @@ struct QrPayload {
 }
 
 impl Ticket {
-    /// Reads what a person typed or a camera saw. Case, blanks and dashes do not matter in a short code,
-    /// nor whether O or 0, I, L or 1 was written.
+    /// Reads text that a person typed or a camera saw. A short code ignores case, blanks and
+    /// dashes, and reads O as 0 and I or L as 1.
     pub fn parse(text: &str) -> Result<Self, InvitationError> {
         let text = text.trim();
         match text.get(..QR_PREFIX.len()) {

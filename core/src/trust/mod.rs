@@ -1,14 +1,16 @@
-//! Who may be believed: keys, certificates, the one way to sign, enrolment and sessions.
+//! Trust: keys, certificates, the one way to sign, enrolment and sessions.
 
 mod base32;
 pub mod certificate;
 pub mod channel;
 pub mod enrolment;
 pub mod invitation;
+mod meeting_secret;
 pub mod peer_session;
 mod read;
 mod remembered;
 pub mod request_mac;
+mod server_keys;
 pub mod session;
 mod session_error;
 pub mod sign;

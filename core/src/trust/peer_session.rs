@@ -1,27 +1,46 @@
-//! The handshake of two phones that meet, in three messages: both show their certificates and sign all that
-//! was said. It is the same channel as the session with the server; only who vouches for whom differs.
+//! The handshake of two phones that meet, in four messages. They state their identities only under
+//! encryption.
 //!
 //! ```text
-//! caller ── hello (versions, authority, fresh key, nonce) ──▶ listener
-//! caller ◀── reply (version, fresh key, nonce, certificate, signature) ── listener
-//! caller ── proof (certificate, signature) ──▶ listener
+//! caller ── hello (versions, fresh key, nonce) ──▶ listener
+//! caller ◀── reply (version, fresh key, nonce, tags) ── listener
+//! caller ══ introduction (certificate, list of server keys, signature) ══▶ listener
+//! caller ◀══ introduction (certificate, list of server keys, signature) ══ listener
 //! ```
+//!
+//! Single lines travel in clear, double lines are encrypted. The key is made from the agreement of
+//! the two fresh keys, from all earlier messages, and from the secret that all phones of the
+//! deployment share ([`MeetingSecrets`]).
+//!
+//! Therefore:
+//!
+//! - an observer sees random bytes and lengths;
+//! - a stranger without the secret recognises no tag and makes no introduction that opens, so
+//!   neither side tells it more than that a phone is there;
+//! - a phone in between with the secret is found, because each side signs both fresh keys;
+//! - messages of an earlier meeting do not open, because both fresh keys are new.
+//!
+//! Each side judges the other's certificate by the newer of the two lists, so the news of a retired
+//! key spreads from phone to phone.
 
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
 
-use super::certificate::{Anchors, Certificate, RawCertificate};
-use super::channel::{ChannelKey, Direction, Ephemeral, MAC_BYTES, Transcript};
+use super::certificate::{Anchors, Certificate, RawCertificate, ServerKeys};
+use super::channel::{ChannelKey, Cipher, Ephemeral, NotSealedHere, Transcript};
+use super::meeting_secret::TAGS_BYTES;
+pub use super::meeting_secret::{MeetingSecret, MeetingSecrets};
 use super::read::{read, write};
-use super::session::{Hello, SessionError, Signed, VERSIONS};
+use super::session::{SessionError, VERSIONS};
 use super::sign::{Purpose, SecretKey};
 use crate::id::Hash;
-use crate::limits::SESSION_MESSAGE_BYTES_MAX;
+use crate::limits::{SESSION_MESSAGE_BYTES_MAX, VERSIONS_MAX};
+use crate::wire::digest::Digest;
 
-const LABEL: &str = "onegrid.peer.v1";
+const LABEL: &str = "onegrid.meeting.v1";
 
-/// Which side of a meeting signs: a signature of one side is none of the other.
-#[derive(Clone, Copy)]
+/// The side of a meeting that signs. A signature of one side is invalid for the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Side {
     Caller = 1,
@@ -30,71 +49,154 @@ enum Side {
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-struct Reply {
+struct Hello {
+    #[n(0)]
+    versions: Vec<u8>,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    ephemeral: [u8; 32],
+    #[cbor(n(2), with = "minicbor::bytes")]
+    nonce: [u8; 16],
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+struct Offer {
     #[n(0)]
     version: u8,
     #[cbor(n(1), with = "minicbor::bytes")]
     ephemeral: [u8; 32],
     #[cbor(n(2), with = "minicbor::bytes")]
     nonce: [u8; 16],
-    #[n(3)]
-    certificate: RawCertificate,
+}
+
+/// An offer, and a tag for each secret that the listener knows.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+struct Reply {
+    #[cbor(n(0), with = "minicbor::bytes")]
+    offer: Vec<u8>,
+    #[cbor(n(1), with = "minicbor::bytes")]
+    tags: [u8; TAGS_BYTES],
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-struct Proof {
+struct Introduction {
     #[n(0)]
     certificate: RawCertificate,
+    #[n(1)]
+    server_keys: ServerKeys,
+    #[cbor(n(2), with = "minicbor::bytes")]
+    signature: [u8; 64],
 }
 
-/// What a phone brings to a meeting.
+/// Credentials that a phone brings to a meeting.
 #[derive(Clone, Copy)]
 pub struct Me<'a> {
     /// Its key.
     pub key: &'a SecretKey,
     /// Its certificate.
     pub certificate: &'a Certificate,
-    /// Whom it trusts.
+    /// The keys that the phone trusts.
     pub anchors: &'a Anchors,
+    /// The secrets that the phones of the deployment share.
+    pub secrets: &'a MeetingSecrets,
 }
 
-/// An open channel with another phone. Messages are numbered: none can be left out, doubled or moved.
+/// Makes the digests that the two phones of one meeting compare. Its key belongs to this meeting
+/// alone, so an attacker cannot prepare two different records with one digest.
+#[derive(Debug, Clone)]
+pub struct MeetingDigests(ChannelKey);
+
+impl MeetingDigests {
+    /// For a key that both sides have.
+    #[must_use]
+    pub fn new(key: ChannelKey) -> Self {
+        Self(key)
+    }
+
+    /// The digest of a record, from the hash of its envelopes here (see
+    /// [`crate::wire::digest::held`]).
+    #[must_use]
+    pub fn of(&self, held: &Hash) -> Digest {
+        let keyed = self.0.derive("onegrid.meeting.record", held.as_bytes());
+        let mut digest = [0; 16];
+        digest.copy_from_slice(&keyed.as_bytes()[..16]);
+        Digest::from_bytes(digest)
+    }
+}
+
+/// The keys of one meeting.
+#[derive(Debug)]
+struct Keys {
+    forth: Cipher,
+    back: Cipher,
+    digests: MeetingDigests,
+}
+
+impl Keys {
+    fn new(agreed: &ChannelKey, secret: &MeetingSecret) -> Self {
+        let key = secret.mix(agreed);
+        Self {
+            forth: Cipher::new(&key.derive("onegrid.meeting.forth", &[])),
+            back: Cipher::new(&key.derive("onegrid.meeting.back", &[])),
+            digests: MeetingDigests(key.derive("onegrid.meeting.digests", &[])),
+        }
+    }
+}
+
+/// An open channel with another phone, encrypted. Messages are numbered, so none can be left out,
+/// doubled or moved.
 #[derive(Debug)]
 pub struct PeerChannel {
-    key: ChannelKey,
+    outward: Cipher,
+    inward: Cipher,
+    digests: MeetingDigests,
     peer: Certificate,
-    outward: Direction,
-    sent: u64,
-    received: u64,
+    newer_keys: Option<ServerKeys>,
 }
 
 impl PeerChannel {
-    /// The code of the next message to the peer.
-    pub fn seal(&mut self, message: &[u8]) -> [u8; MAC_BYTES] {
-        let number = self.sent.to_be_bytes();
-        self.sent += 1;
-        self.key.mac(self.outward, &[b"peer", &number, message])
+    fn new(side: Side, keys: Keys, (peer, newer_keys): Verified) -> Self {
+        let (outward, inward) = match side {
+            Side::Caller => (keys.forth, keys.back),
+            Side::Listener => (keys.back, keys.forth),
+        };
+        Self {
+            outward,
+            inward,
+            digests: keys.digests,
+            peer,
+            newer_keys,
+        }
     }
 
-    /// Checks the code of the next message from the peer.
-    pub fn open(&mut self, message: &[u8], mac: &[u8]) -> Result<(), SessionError> {
-        let inward = match self.outward {
-            Direction::Forth => Direction::Back,
-            Direction::Back => Direction::Forth,
-        };
-        let number = self.received.to_be_bytes();
-        if !self.key.accepts(inward, &[b"peer", &number, message], mac) {
-            return Err(SessionError::BadMac);
-        }
-        self.received += 1;
-        Ok(())
+    /// Encrypts the next message to the peer.
+    pub fn seal(&mut self, message: &[u8]) -> Vec<u8> {
+        self.outward.seal(message)
+    }
+
+    /// Decrypts the next message from the peer.
+    pub fn open(&mut self, sealed: &[u8]) -> Result<Vec<u8>, SessionError> {
+        Ok(self.inward.open(sealed)?)
     }
 
     /// The other phone.
     #[must_use]
     pub fn peer(&self) -> &Certificate {
         &self.peer
+    }
+
+    /// The peer's list of server keys, where it is newer than the one that is here. The root key signed it.
+    #[must_use]
+    pub fn newer_keys(&self) -> Option<&ServerKeys> {
+        self.newer_keys.as_ref()
+    }
+
+    /// The digests of this meeting.
+    #[must_use]
+    pub fn digests(&self) -> &MeetingDigests {
+        &self.digests
     }
 }
 
@@ -106,166 +208,185 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Begins: gives the state and the first message.
-    pub fn start(me: Me<'_>, rng: &mut dyn CryptoRng) -> (Self, Vec<u8>) {
+    /// Begins. Returns the state and the first message.
+    pub fn start(rng: &mut dyn CryptoRng) -> (Self, Vec<u8>) {
         let ephemeral = Ephemeral::generate(rng);
-        let hello = write(&Hello::new(
-            VERSIONS,
-            me.anchors.authority(),
-            &ephemeral,
-            rng,
-        ));
-        (
-            Self {
-                ephemeral,
-                hello: hello.clone(),
-            },
-            hello,
-        )
+        let hello = write(&Hello {
+            versions: VERSIONS.to_vec(),
+            ephemeral: ephemeral.public(),
+            nonce: nonce(rng),
+        });
+        let message = hello.clone();
+        (Self { ephemeral, hello }, message)
     }
 
-    /// Checks the reply and proves who calls. `admit` is this phone's say about the other's certificate.
-    pub fn prove(
+    /// Recognises the listener as a phone of this deployment and states the caller's identity.
+    /// Returns the state and the message.
+    pub fn introduce(
         self,
         reply: &[u8],
         me: Me<'_>,
-        admit: impl FnOnce(&Certificate) -> Result<(), SessionError>,
-    ) -> Result<(PeerChannel, Vec<u8>), SessionError> {
-        let signed: Signed =
+    ) -> Result<(CallerIntroduced, Vec<u8>), SessionError> {
+        let reply: Reply =
             read(reply, 2, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;
-        let said: Reply =
-            read(&signed.said, 4, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;
-        let heard = Transcript::new(LABEL).with(&self.hello).with(&signed.said);
-        let peer = verify_peer(
-            said.certificate,
-            &signed.signature,
-            heard,
-            Side::Listener,
-            me,
-        )
-        .map_err(|error| match error {
-            SessionError::BadClientProof => SessionError::BadServerProof,
-            other => other,
-        })?;
-        if !VERSIONS.contains(&said.version) {
+        let offer: Offer =
+            read(&reply.offer, 3, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;
+        let offered = offered(&self.hello, &reply.offer);
+        let secret = me.secrets.common(offered, &reply.tags);
+        let secret = secret.ok_or(SessionError::WrongAuthority)?;
+        if !VERSIONS.contains(&offer.version) {
             return Err(SessionError::NoCommonVersion);
         }
-        admit(&peer)?;
-        let proof = write(&Proof {
-            certificate: me.certificate.raw().clone(),
-        });
-        let whole = heard.with(&signed.signature).with(&proof);
-        let signature = sign(me, whole, Side::Caller);
-        let key = self.ephemeral.agree(&said.ephemeral, &whole.hash())?;
-        let channel = PeerChannel {
-            key,
-            peer,
-            outward: Direction::Forth,
-            sent: 0,
-            received: 0,
-        };
-        Ok((
-            channel,
-            write(&Signed {
-                said: proof,
-                signature,
-            }),
-        ))
+        let said = offered.with(&reply.tags);
+        let agreed = self.ephemeral.agree(&offer.ephemeral, &said.hash())?;
+        let mut keys = Keys::new(&agreed, secret);
+        let sealed = keys.forth.seal(&introduction(me, said, Side::Caller));
+        let said = said.with(&sealed);
+        Ok((CallerIntroduced { keys, said }, sealed))
     }
 }
 
-/// The listener, waiting for the proof.
+/// The caller, waiting for the listener's introduction.
+#[derive(Debug)]
+pub struct CallerIntroduced {
+    keys: Keys,
+    said: Transcript,
+}
+
+impl CallerIntroduced {
+    /// Checks the listener's identity. `admit` is this phone's decision about the other's
+    /// certificate.
+    pub fn finish(
+        mut self,
+        sealed: &[u8],
+        me: Me<'_>,
+        admit: impl FnOnce(&Certificate) -> Result<(), SessionError>,
+    ) -> Result<PeerChannel, SessionError> {
+        let introduction = self.keys.back.open(sealed)?;
+        let peer = verify_peer(&introduction, self.said, Side::Listener, me)?;
+        admit(&peer.0)?;
+        Ok(PeerChannel::new(Side::Caller, self.keys, peer))
+    }
+}
+
+/// The listener, waiting for the caller's introduction. Until it arrives, the listener has said
+/// nothing about itself.
 #[derive(Debug)]
 pub struct Listener {
     ephemeral: Ephemeral,
     theirs: [u8; 32],
-    heard: Transcript,
+    said: Transcript,
 }
 
 impl Listener {
-    /// Answers a hello: gives the state and the reply.
+    /// Answers a hello. Returns the state and the reply.
     pub fn answer(
         hello: &[u8],
         me: Me<'_>,
         rng: &mut dyn CryptoRng,
     ) -> Result<(Self, Vec<u8>), SessionError> {
-        let (offered, version) = Hello::choose(hello, VERSIONS, me.anchors.authority())?;
+        let greeting: Hello =
+            read(hello, 3, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;
+        if greeting.versions.len() > VERSIONS_MAX {
+            return Err(SessionError::Malformed);
+        }
+        let spoken = |version: &&u8| VERSIONS.contains(version);
+        let version = greeting.versions.iter().filter(spoken).max();
         let ephemeral = Ephemeral::generate(rng);
-        let mut nonce = [0; 16];
-        rng.fill_bytes(&mut nonce);
-        let said = write(&Reply {
-            version,
+        let offer = write(&Offer {
+            version: *version.ok_or(SessionError::NoCommonVersion)?,
             ephemeral: ephemeral.public(),
-            nonce,
-            certificate: me.certificate.raw().clone(),
+            nonce: nonce(rng),
         });
-        let heard = Transcript::new(LABEL).with(hello).with(&said);
-        let signature = sign(me, heard, Side::Listener);
-        let heard = heard.with(&signature);
+        let offered = offered(hello, &offer);
+        let tags = me.secrets.tags(offered, rng);
         let listener = Self {
             ephemeral,
-            theirs: offered.ephemeral,
-            heard,
+            theirs: greeting.ephemeral,
+            said: offered.with(&tags),
         };
-        Ok((listener, write(&Signed { said, signature })))
+        Ok((listener, write(&Reply { offer, tags })))
     }
 
-    /// Checks the caller's proof. `admit` is this phone's say about the other's certificate.
+    /// Checks the caller's identity and then states the listener's. Returns the channel and the
+    /// message. `admit` is this phone's decision about the other's certificate.
     pub fn finish(
         self,
-        proof: &[u8],
+        sealed: &[u8],
         me: Me<'_>,
         admit: impl FnOnce(&Certificate) -> Result<(), SessionError>,
-    ) -> Result<PeerChannel, SessionError> {
-        let signed: Signed =
-            read(proof, 2, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;
-        let said: Proof =
-            read(&signed.said, 1, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;
-        let whole = self.heard.with(&signed.said);
-        let peer = verify_peer(said.certificate, &signed.signature, whole, Side::Caller, me)?;
-        admit(&peer)?;
-        let key = self.ephemeral.agree(&self.theirs, &whole.hash())?;
-        Ok(PeerChannel {
-            key,
-            peer,
-            outward: Direction::Back,
-            sent: 0,
-            received: 0,
-        })
+    ) -> Result<(PeerChannel, Vec<u8>), SessionError> {
+        let agreed = self.ephemeral.agree(&self.theirs, &self.said.hash())?;
+        let opened = me.secrets.all().find_map(|secret| {
+            let mut keys = Keys::new(&agreed, secret);
+            let introduction = keys.forth.open(sealed).ok()?;
+            Some((keys, introduction))
+        });
+        let (mut keys, theirs) = opened.ok_or(NotSealedHere)?;
+        let peer = verify_peer(&theirs, self.said, Side::Caller, me)?;
+        admit(&peer.0)?;
+        let said = self.said.with(sealed);
+        let message = keys.back.seal(&introduction(me, said, Side::Listener));
+        Ok((PeerChannel::new(Side::Listener, keys, peer), message))
     }
 }
 
-fn sign(me: Me<'_>, transcript: Transcript, side: Side) -> [u8; 64] {
-    let hash: Hash = transcript.hash();
-    me.key.sign(
-        Purpose::PeerSession,
-        me.anchors.authority(),
-        &[&[side as u8], hash.as_bytes()],
-    )
+fn nonce(rng: &mut dyn CryptoRng) -> [u8; 16] {
+    let mut nonce = [0; 16];
+    rng.fill_bytes(&mut nonce);
+    nonce
 }
 
+fn offered(hello: &[u8], offer: &[u8]) -> Transcript {
+    Transcript::new(LABEL).with(hello).with(offer)
+}
+
+fn introduction(me: Me<'_>, said: Transcript, side: Side) -> Vec<u8> {
+    let certificate = me.certificate.raw().clone();
+    let server_keys = me.anchors.list().clone();
+    let hash = said.with(&write(&(&certificate, &server_keys))).hash();
+    let parts: &[&[u8]] = &[&[side as u8], hash.as_bytes()];
+    let signature = me
+        .key
+        .sign(Purpose::PeerSession, me.anchors.authority(), parts);
+    write(&Introduction {
+        certificate,
+        server_keys,
+        signature,
+    })
+}
+
+/// The certificate of the peer, and its list of server keys where that is newer.
+type Verified = (Certificate, Option<ServerKeys>);
+
 fn verify_peer(
-    raw: RawCertificate,
-    signature: &[u8; 64],
-    transcript: Transcript,
+    introduction: &[u8],
+    said: Transcript,
     side: Side,
     me: Me<'_>,
-) -> Result<Certificate, SessionError> {
-    let peer = Certificate::verify(raw, me.anchors).map_err(|_| SessionError::BadCertificate)?;
+) -> Result<Verified, SessionError> {
+    let Introduction {
+        certificate,
+        server_keys,
+        signature,
+    } = read(introduction, 3, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;
+    let hash = said.with(&write(&(&certificate, &server_keys))).hash();
+    let newer = me.anchors.updated(&server_keys);
+    let anchors = newer.as_ref().unwrap_or(me.anchors);
+    let peer =
+        Certificate::verify(certificate, anchors).map_err(|_| SessionError::BadCertificate)?;
     if peer.facts().device == me.certificate.facts().device {
         return Err(SessionError::SameDevice);
     }
-    let hash = transcript.hash();
     let parts: &[&[u8]] = &[&[side as u8], hash.as_bytes()];
+    let authority = me.anchors.authority();
     peer.device_key()
-        .verify(
-            Purpose::PeerSession,
-            me.anchors.authority(),
-            parts,
-            signature,
-        )
-        .map_err(|_| SessionError::BadClientProof)?;
-    Ok(peer)
+        .verify(Purpose::PeerSession, authority, parts, &signature)
+        .map_err(|_| match side {
+            Side::Caller => SessionError::BadClientProof,
+            Side::Listener => SessionError::BadServerProof,
+        })?;
+    Ok((peer, newer.map(|_| server_keys)))
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use minicbor::{Decode, Decoder, Encode};
 
 use crate::wire::canonical;
 
-/// Reads an array of at most `items_max` items out of at most `bytes_max` canonical bytes. More items than
-/// this code knows are refused, so that nothing rides along unread.
+/// Reads an array of at most `items_max` items out of at most `bytes_max` canonical bytes. More
+/// items than this code knows are refused, so that no unread item rides along.
 pub(crate) fn read<'b, T: Decode<'b, ()>>(
     bytes: &'b [u8],
     items_max: u64,

@@ -1,9 +1,11 @@
-//! Signatures that were verified lately, so that the same one costs a hash and no arithmetic on a curve.
+//! Lately verified signatures, so that the same signature costs a hash and no arithmetic on a
+//! curve.
 //!
-//! Invariant: an entry is the hash of everything that the answer depends on (key, signature, and the message
-//! with its purpose and authority), and it is made only after the signature was found good. Whether a signature
-//! is good never changes, so an entry can not grow stale: what can change (expiry, revocation, whether a key
-//! is trusted) is asked elsewhere, every time. What is not good is never remembered.
+//! Invariant: an entry is the hash of everything that the answer depends on (key, signature, and
+//! the message with its purpose and authority), and it is made only after the signature was found
+//! good. A good signature is always good, so an entry never grows stale. Everything that can change
+//! (expiry, revocation, trust in the key) is checked elsewhere, every time. A bad signature is
+//! never remembered.
 
 use std::sync::Mutex;
 
@@ -14,14 +16,14 @@ use crate::limits::SIGNATURES_REMEMBERED;
 static VERIFIED: Mutex<[Option<Hash>; SIGNATURES_REMEMBERED]> =
     Mutex::new([None; SIGNATURES_REMEMBERED]);
 
-/// What is asked: is this the signature by this key over this message? Key and signature have one length each,
-/// so no two questions share the bytes that are hashed.
+/// The hash of the question “is this the signature by this key over this message?”. Keys and
+/// signatures have fixed lengths, so no two questions share the hashed bytes.
 pub(super) fn question(key: &[u8; 32], signature: &[u8; 64], message: &[u8]) -> Hash {
     Hash::of(&[key.as_slice(), signature.as_slice(), message])
 }
 
-/// Whether it was answered with yes before. Nobody waits here: while another thread is at it, the answer is no,
-/// and the signature is verified.
+/// Whether the answer was yes before. The caller never waits. While another thread holds the lock,
+/// the answer is no, so the signature is verified.
 pub(super) fn is_verified(question: &Hash) -> bool {
     VERIFIED
         .try_lock()
@@ -45,7 +47,8 @@ mod tests {
     use super::*;
     use crate::trust::sign::{Authority, Purpose, SecretKey, SignatureError};
 
-    /// The one table is of the process: other tests may displace an entry, so a yes is never asserted of it.
+    /// The whole process has one table, so other tests may displace an entry. The test never
+    /// asserts a yes.
     #[test]
     fn a_good_signature_answers_for_nothing_but_itself() {
         let (key, other) = (

@@ -13,7 +13,7 @@ pub const SESSION_HEADER: &str = "x-og-session";
 /// Header that carries the code of a request or an answer: 32 hex digits.
 pub const MAC_HEADER: &str = "x-og-mac";
 
-/// The code of one request: what its answer is checked against.
+/// The code of one request. The check of its answer needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestMac([u8; MAC_BYTES]);
 
@@ -60,7 +60,7 @@ impl RequestTag {
 }
 
 impl Session {
-    /// The phone signs a request. `number` must not come twice in a session.
+    /// Makes the headers of a request from the phone. `number` must not repeat in a session.
     #[must_use]
     pub fn tag(&self, number: u64, method: &str, path: &str, body: &[u8]) -> RequestTag {
         let mac = RequestMac(self.request_mac(number, method, path, body));

@@ -1,29 +1,33 @@
-//! The session of a phone with the server: a mutual handshake in two round trips, then message codes.
+//! The session of a phone with the server: a mutual handshake in two round trips, then message
+//! codes.
 //!
 //! ```text
 //! phone ── hello (versions, authority, fresh key, nonce) ──▶ server
-//! phone ◀── server hello (version, certified key, fresh key, nonce, signature) ── server
+//! phone ◀── server hello (version, list of server keys, fresh key, nonce, signature) ── server
 //! phone ── prove (certificate, signature over all of the above) ──▶ server
-//! phone ◀── grant (session, times, keys; under the channel's key) ── server
+//! phone ◀── grant (session, times, certificate; under the channel's key) ── server
 //! ```
 //!
-//! Both ends sign every byte that both have seen, so a relay with keys of its own is found by whichever end
-//! it lies to, and nobody can talk the two into an older version: the offer itself is signed. No secret ever
-//! crosses the wire. Everything is a pure function; the caller keeps the state between two messages.
+//! The server signs with a key for receipts that its list has in use. The phone takes over a newer
+//! list and refuses an older one, so a retired key opens no session.
+//!
+//! Both ends sign every byte that both have seen, so each end finds a relay with keys of its own
+//! that lies to it. The signature covers the offer too, so an attacker cannot talk the two into an
+//! older version. No secret ever crosses the wire. Everything is a pure function; the caller keeps
+//! the state between two messages.
 
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::certificate::{Anchors, Certificate, RawCertificate, ServerKey, ServerPurpose};
+use super::certificate::{Anchors, Certificate, RawCertificate, ServerKeys, ServerPurpose};
 use super::channel::{ChannelKey, Direction, Ephemeral, MAC_BYTES, Transcript};
+use super::peer_session::MeetingSecrets;
 use super::read::{read, write};
 pub use super::session_error::SessionError;
-use super::sign::{Authority, PublicKey, Purpose, SecretKey};
+use super::sign::{Authority, Purpose, SecretKey};
 use crate::id::{DeviceId, Hash};
-use crate::limits::{
-    HANDSHAKE_MS_MAX, SERVER_KEYS_MAX, SESSION_MESSAGE_BYTES_MAX, SESSION_MS, VERSIONS_MAX,
-};
+use crate::limits::{HANDSHAKE_MS_MAX, SESSION_MESSAGE_BYTES_MAX, SESSION_MS, VERSIONS_MAX};
 
 mod client;
 mod server;
@@ -46,7 +50,7 @@ macro_rules! session_bytes {
 }
 
 session_bytes!(
-    /// Names a session. It is no secret: without the key it opens nothing.
+    /// Names a session. The name is no secret, because it is useless without the key.
     SessionId
 );
 session_bytes!(
@@ -54,7 +58,7 @@ session_bytes!(
     HandshakeId
 );
 
-/// The first message: the phone offers.
+/// The first message, the phone's offer.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub(super) struct Hello {
@@ -111,14 +115,14 @@ impl Hello {
     }
 }
 
-/// What the server says, before its signature.
+/// The server's offer before it is signed.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 struct ServerOffer {
     #[n(0)]
     version: u8,
     #[n(1)]
-    server_key: ServerKey,
+    server_keys: ServerKeys,
     #[cbor(n(2), with = "minicbor::bytes")]
     ephemeral: [u8; 32],
     #[cbor(n(3), with = "minicbor::bytes")]
@@ -147,7 +151,7 @@ struct ClientProve {
     signature: [u8; 64],
 }
 
-/// What the server grants, under the channel's key.
+/// The grant of the server, under the channel's key.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct SessionGrant {
@@ -163,12 +167,21 @@ pub struct SessionGrant {
     /// The server's generation.
     #[n(3)]
     pub generation: u32,
-    /// Every server key in use, each certified by the root key: the phone's anchors follow a rotation.
+    /// The secrets that the phones of the deployment share.
     #[n(4)]
-    pub server_keys: Vec<ServerKey>,
+    pub secrets: MeetingSecrets,
     /// A newer certificate of this device, where its roles have changed.
     #[n(5)]
     pub certificate: Option<RawCertificate>,
+}
+
+/// The grant, and the list of server keys under which it was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Welcome {
+    /// The grant.
+    pub grant: SessionGrant,
+    /// The list, as new as the phone's own or newer. The root key signed it.
+    pub server_keys: ServerKeys,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -180,7 +193,7 @@ struct SealedGrant {
     mac: [u8; MAC_BYTES],
 }
 
-/// What the body of a request to open a session is.
+/// The kinds of message that open a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SessionMessage {
     /// A hello: for [`ServerHandshake::answer`].
@@ -210,22 +223,13 @@ pub struct Session {
     pub device: DeviceId,
     /// Hash of the certificate that the phone proved.
     pub certificate: Hash,
-    /// When it ends, milliseconds UTC by the clock of whoever holds this value.
+    /// The end of the session, milliseconds UTC by the clock of the holder of this value.
     pub expires_ms: i64,
 }
 
 /// When a span of server time ends on the clock of this device, with the span held within its limit.
 pub(super) fn ends_ms(time_ms: i64, expires_ms: i64, now_ms: i64) -> i64 {
     now_ms.saturating_add(expires_ms.saturating_sub(time_ms).clamp(0, SESSION_MS))
-}
-
-fn server_key(certified: &ServerKey, root: &PublicKey) -> Result<PublicKey, SessionError> {
-    if certified.purpose != ServerPurpose::Receipts {
-        return Err(SessionError::UnknownServer);
-    }
-    certified
-        .verify(root)
-        .map_err(|_| SessionError::UnknownServer)
 }
 
 fn said(hello: &[u8], offer: &[u8]) -> Transcript {

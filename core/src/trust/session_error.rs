@@ -1,6 +1,6 @@
 //! Why a handshake or a message inside a session is refused.
 
-use super::channel::WeakAgreement;
+use super::channel::{NotSealedHere, WeakAgreement};
 
 /// Why there is no session, or a message does not belong to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -14,13 +14,19 @@ pub enum SessionError {
     /// The other end belongs to another deployment.
     #[error("session.wrong_authority")]
     WrongAuthority,
-    /// The server's key is not certified by the root key of the deployment.
+    /// The root key of the deployment did not sign the server's list of keys.
     #[error("session.unknown_server")]
     UnknownServer,
-    /// The server did not sign what was said here: something in between has changed it.
+    /// The server shows an older list of keys than this phone has met.
+    #[error("session.older_keys")]
+    OlderKeys,
+    /// The server claims a generation above the bound of its key.
+    #[error("session.uncertified_generation")]
+    UncertifiedGeneration,
+    /// The server signed another transcript, so something in between has changed it.
     #[error("session.bad_server_proof")]
     BadServerProof,
-    /// The device did not sign what was said here.
+    /// The device signed another transcript.
     #[error("session.bad_client_proof")]
     BadClientProof,
     /// The certificate is not one of this deployment.
@@ -41,7 +47,8 @@ pub enum SessionError {
     /// The session is over.
     #[error("session.expired")]
     Expired,
-    /// The code of a message is not right: it was altered on the way, or belongs to another one.
+    /// The code of a message is wrong, so the message was altered on the way or belongs to another
+    /// session.
     #[error("session.bad_mac")]
     BadMac,
     /// A phone met itself.
@@ -51,11 +58,13 @@ pub enum SessionError {
 
 impl SessionError {
     /// Every error.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Malformed,
         Self::NoCommonVersion,
         Self::WrongAuthority,
         Self::UnknownServer,
+        Self::OlderKeys,
+        Self::UncertifiedGeneration,
         Self::BadServerProof,
         Self::BadClientProof,
         Self::BadCertificate,
@@ -76,6 +85,8 @@ impl SessionError {
             Self::NoCommonVersion => "session.no_common_version",
             Self::WrongAuthority => "session.wrong_authority",
             Self::UnknownServer => "session.unknown_server",
+            Self::OlderKeys => "session.older_keys",
+            Self::UncertifiedGeneration => "session.uncertified_generation",
             Self::BadServerProof => "session.bad_server_proof",
             Self::BadClientProof => "session.bad_client_proof",
             Self::BadCertificate => "session.bad_certificate",
@@ -93,5 +104,11 @@ impl SessionError {
 impl From<WeakAgreement> for SessionError {
     fn from(_: WeakAgreement) -> Self {
         Self::WeakKey
+    }
+}
+
+impl From<NotSealedHere> for SessionError {
+    fn from(_: NotSealedHere) -> Self {
+        Self::BadMac
     }
 }

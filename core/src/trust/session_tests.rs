@@ -4,14 +4,15 @@ use rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::id::MemberId;
-use crate::trust::certificate::Facts;
+use crate::trust::certificate::{Facts, ServerKey};
 use crate::trust::request_mac::RequestTag;
 use crate::wire::envelope::DirectoryMark;
 
 struct World {
     anchors: Anchors,
     server: SecretKey,
-    certified: ServerKey,
+    root: SecretKey,
+    secrets: MeetingSecrets,
     phone: SecretKey,
     certificate: Certificate,
     rng: ChaCha20Rng,
@@ -23,14 +24,20 @@ fn world(seed: u64) -> World {
     let issuer = SecretKey::generate(&mut rng);
     let server = SecretKey::generate(&mut rng);
     let phone = SecretKey::generate(&mut rng);
-    let certified = ServerKey::issue(&root, &server.public(), ServerPurpose::Receipts, 0);
-    let issuing = ServerKey::issue(&root, &issuer.public(), ServerPurpose::Certificates, 0);
-    let anchors = Anchors::new(root.public(), &[certified.clone(), issuing]).unwrap();
+    let list = ServerKeys::of(
+        &root,
+        &[
+            (&server, ServerPurpose::Receipts),
+            (&issuer, ServerPurpose::Certificates),
+        ],
+    );
+    let anchors = Anchors::new(root.public(), list).unwrap();
     let certificate = certify(&phone, &issuer, anchors.authority());
     World {
         anchors,
         server,
-        certified,
+        root,
+        secrets: MeetingSecrets::generate(&mut rng),
         phone,
         certificate,
         rng,
@@ -47,7 +54,6 @@ fn certify(phone: &SecretKey, issuer: &SecretKey, authority: &Authority) -> Cert
         issued_ms: 0,
         expires_ms: i64::MAX,
         issued_at: DirectoryMark::default(),
-        issuer: issuer.public().device(),
     };
     Certificate::issue(&facts, issuer, authority).unwrap()
 }
@@ -58,15 +64,7 @@ impl World {
     }
 
     fn answer(&mut self, hello: &[u8]) -> Result<(ServerHandshake, Vec<u8>), SessionError> {
-        let authority = *self.anchors.authority();
-        ServerHandshake::answer(
-            hello,
-            &self.server,
-            &self.certified,
-            &authority,
-            0,
-            &mut self.rng,
-        )
+        ServerHandshake::answer(hello, &self.server, &self.anchors, 0, &mut self.rng)
     }
 
     fn prove(
@@ -78,11 +76,12 @@ impl World {
     }
 
     fn finish(&self, waiting: ServerHandshake, prove: &[u8]) -> Result<Proven, SessionError> {
-        waiting.finish(prove, &self.anchors, 10, |_| Ok(()))
+        let certify = |raw| Certificate::verify(raw, &self.anchors).ok();
+        waiting.finish(prove, self.anchors.authority(), 10, certify, |_| Ok(()))
     }
 
     fn grant(&mut self, proven: Proven) -> (Session, Vec<u8>) {
-        proven.grant(3, vec![self.certified.clone()], None, 10, &mut self.rng)
+        proven.grant(3, self.secrets.clone(), None, 10, &mut self.rng)
     }
 }
 
@@ -105,10 +104,12 @@ fn both_ends_open_the_same_session() {
     assert_eq!(proven.certificate(), &w.certificate);
     let (at_server, grant) = w.grant(proven);
     // The phone's clock is years off; the length of the session is not.
-    let (at_phone, granted) = awaiting.finish(&grant, -9_000).unwrap();
+    let (at_phone, welcome) = awaiting.finish(&grant, -9_000).unwrap();
     assert_eq!(at_phone.expires_ms, -9_000 + SESSION_MS);
     assert_eq!(at_server.expires_ms, 10 + SESSION_MS);
-    assert_eq!((granted.generation, granted.server_keys.len()), (3, 1));
+    assert_eq!(welcome.grant.generation, 3);
+    assert_eq!(welcome.grant.secrets, w.secrets);
+    assert_eq!(&welcome.server_keys, w.anchors.list());
     assert_eq!((at_phone.id, &at_phone.key), (at_server.id, &at_server.key));
     assert_eq!(at_server.device, w.phone.public().device());
     let tag = at_phone.tag(0, "POST", "/v1/sync", b"x");
@@ -149,10 +150,19 @@ fn a_relay_with_keys_of_its_own_is_refused_by_the_phone() {
         SecretKey::generate(&mut w.rng),
         SecretKey::generate(&mut w.rng),
     );
-    let forged = ServerKey::issue(&false_root, &false_key.public(), ServerPurpose::Receipts, 0);
-    let authority = *w.anchors.authority();
-    let (_, answer) =
-        ServerHandshake::answer(&hello, &false_key, &forged, &authority, 0, &mut w.rng).unwrap();
+    let entry = ServerKey::new(&false_key.public(), ServerPurpose::Receipts, 0, 9);
+    let forged = ServerKeys {
+        number: 2,
+        ..ServerKeys::sign(&false_root, 2, vec![entry])
+    };
+    let mut signed: Signed = minicbor::decode(&w.answer(&hello).unwrap().1).unwrap();
+    let mut offer: ServerOffer = minicbor::decode(&signed.said).unwrap();
+    offer.server_keys = forged;
+    signed.said = write(&offer);
+    let said = said(&hello, &signed.said).hash();
+    let authority = w.anchors.authority();
+    signed.signature = false_key.sign(Purpose::SessionServer, authority, &[said.as_bytes()]);
+    let answer = write(&signed);
     assert_eq!(
         w.prove(client, &answer).err(),
         Some(SessionError::UnknownServer)
@@ -189,15 +199,74 @@ fn a_relay_with_keys_of_its_own_is_refused_by_the_server() {
 #[test]
 fn a_key_for_another_purpose_does_not_speak_for_the_server() {
     let mut w = world(4);
-    let root = SecretKey::generate(&mut w.rng);
-    w.certified = ServerKey::issue(&root, &w.server.public(), ServerPurpose::Packs, 0);
-    w.anchors = Anchors::new(root.public(), &[]).unwrap();
+    let list = ServerKeys::of(&w.root, &[(&w.server, ServerPurpose::Packs)]);
+    w.anchors = Anchors::new(w.root.public(), list).unwrap();
     let (client, hello) = w.start();
     let (_, server_hello) = w.answer(&hello).unwrap();
     assert_eq!(
         w.prove(client, &server_hello).err(),
-        Some(SessionError::UnknownServer)
+        Some(SessionError::BadServerProof)
     );
+}
+
+/// A list of this number with the server's key for receipts, ended or not.
+fn list(w: &World, number: u64, until_ms: Option<i64>, generation_max: u32) -> Anchors {
+    let key = w.server.public();
+    let entry = ServerKey {
+        until_ms,
+        ..ServerKey::new(&key, ServerPurpose::Receipts, 0, generation_max)
+    };
+    let list = ServerKeys::sign(&w.root, number, vec![entry]);
+    Anchors::new(w.root.public(), list).unwrap()
+}
+
+#[test]
+fn newer_list_is_learnt_and_older_list_refused() {
+    let mut w = world(40);
+    let (older, newer) = (list(&w, 5, None, 9), list(&w, 6, None, 9));
+    for (phone, server, learnt) in [
+        (&older, &newer, Ok(6)),
+        (&newer, &newer, Ok(6)),
+        (&newer, &older, Err(SessionError::OlderKeys)),
+    ] {
+        let (client, hello) = w.start();
+        w.anchors = server.clone();
+        let (_, server_hello) = w.answer(&hello).unwrap();
+        let awaiting = client.prove(&server_hello, phone, &w.phone, &w.certificate);
+        assert_eq!(awaiting.map(|(a, _)| a.server_keys.number), learnt);
+    }
+}
+
+#[test]
+fn retired_key_opens_no_session() {
+    let mut w = world(41);
+    let (client, hello) = w.start();
+    w.anchors = list(&w, 5, Some(1_000), 9);
+    let (_, server_hello) = w.answer(&hello).unwrap();
+    let refused = w.prove(client, &server_hello).err();
+    assert_eq!(refused, Some(SessionError::BadServerProof));
+}
+
+#[test]
+fn generation_above_the_bound_opens_no_session() {
+    let mut w = world(42);
+    let with_issuer = w.anchors.clone();
+    for (generation_max, opened) in [(3, true), (2, false)] {
+        let (client, hello) = w.start();
+        w.anchors = list(&w, 5, None, generation_max);
+        let (waiting, server_hello) = w.answer(&hello).unwrap();
+        let (awaiting, prove) = w.prove(client, &server_hello).unwrap();
+        w.anchors = with_issuer.clone();
+        let proven = w.finish(waiting, &prove).unwrap();
+        let (_, grant) = w.grant(proven);
+        let finished = awaiting.finish(&grant, 0).map(drop);
+        let expected = if opened {
+            Ok(())
+        } else {
+            Err(SessionError::UncertifiedGeneration)
+        };
+        assert_eq!(finished, expected);
+    }
 }
 
 #[test]
@@ -207,7 +276,8 @@ fn a_proof_is_good_once_and_for_its_own_handshake() {
     let (waiting, server_hello) = w.answer(&hello).unwrap();
     let (_, prove) = w.prove(client, &server_hello).unwrap();
     w.finish(waiting, &prove).unwrap();
-    // The same hello and proof again: the server has a fresh key and nonce, so a fresh handshake.
+    // The same hello and proof again. The server has a fresh key and nonce, so the handshake is
+    // fresh too.
     let (waiting, _) = w.answer(&hello).unwrap();
     let renamed = {
         let mut prove: ClientProve = minicbor::decode(&prove).unwrap();
@@ -232,7 +302,8 @@ fn a_handshake_that_takes_too_long_is_over() {
     let (waiting, server_hello) = w.answer(&hello).unwrap();
     let (_, prove) = w.prove(client, &server_hello).unwrap();
     let late = waiting.ends_ms() + 1;
-    let late = waiting.finish(&prove, &w.anchors, late, |_| Ok(()));
+    let certify = |raw| Certificate::verify(raw, &w.anchors).ok();
+    let late = waiting.finish(&prove, w.anchors.authority(), late, certify, |_| Ok(()));
     assert_eq!(late.err(), Some(SessionError::HandshakeOver));
 }
 
@@ -273,7 +344,9 @@ fn a_revoked_device_gets_no_session() {
     let (waiting, server_hello) = w.answer(&hello).unwrap();
     let (_, prove) = w.prove(client, &server_hello).unwrap();
     let device = w.phone.public().device();
-    let refused = waiting.finish(&prove, &w.anchors, 10, |certificate| {
+    let certify = |raw| Certificate::verify(raw, &w.anchors).ok();
+    let authority = w.anchors.authority();
+    let refused = waiting.finish(&prove, authority, 10, certify, |certificate| {
         if certificate.facts().device == device {
             Err(SessionError::Revoked)
         } else {
@@ -318,7 +391,8 @@ fn a_weak_key_is_refused_on_both_ends() {
     assert_eq!(w.prove(client, &answer).err(), Some(SessionError::WeakKey));
 }
 
-/// Flips each bit of each message, cuts and lengthens it: never a session, never a panic.
+/// Flips each bit of each message, cuts and lengthens it. No variant opens a session or causes a
+/// panic.
 #[test]
 fn no_altered_message_opens_a_session() {
     fn variants(message: &[u8]) -> Vec<Vec<u8>> {
@@ -362,7 +436,7 @@ fn no_altered_message_opens_a_session() {
     let offset = usize::try_from(w.rng.next_u32() % 3).unwrap();
     altered_proofs = altered_proofs.into_iter().skip(offset).step_by(3).collect();
     for altered in altered_proofs {
-        // The state comes out of a store: it is the same.
+        // The state read back from a store is equal.
         let state = ServerHandshake::from_bytes(&waiting.to_bytes()).unwrap();
         assert_eq!(
             (state.id(), state.ends_ms()),
@@ -377,6 +451,8 @@ fn no_altered_message_opens_a_session() {
             channel: awaiting.channel.clone(),
             device: awaiting.device,
             certificate: awaiting.certificate,
+            server_keys: awaiting.server_keys.clone(),
+            generation_max: awaiting.generation_max,
         };
         assert!(state.finish(&altered, 0).is_err(), "grant {altered:02x?}");
     }

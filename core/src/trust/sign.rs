@@ -1,20 +1,21 @@
 //! The one way to sign and the one way to verify.
 //!
-//! What is signed is always `"OneGrid" ‖ purpose ‖ authority ‖ bytes`, so nothing signed for one purpose or
-//! one deployment is valid for another. Verification is `verify_strict` everywhere: a key of small order
-//! passes laxer checks, and replicas that differ in strictness would split.
+//! The signed bytes are always `"OneGrid" ‖ purpose ‖ authority ‖ bytes`, so a signature for one
+//! purpose or one deployment is invalid for another. Verification is `verify_strict` everywhere,
+//! because a key of small order passes laxer checks, and replicas that differ in strictness would
+//! split.
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
 use super::remembered;
 use crate::id::{DeviceId, Hash};
 
-/// What a signature is for.
+/// The purpose of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Purpose {
-    /// The root key signs a server key.
-    ServerKey = 1,
+    /// The root key signs the list of server keys.
+    ServerKeys = 1,
     /// A server key signs a device's certificate.
     Certificate = 2,
     /// A device signs an envelope.
@@ -23,7 +24,7 @@ pub enum Purpose {
     Receipt = 4,
     /// A server key signs a batch of packs.
     Pack = 5,
-    /// Somebody who may invite signs an invitation.
+    /// A member with the right to invite signs an invitation.
     Invitation = 6,
     /// A device asks for a certificate.
     Enrolment = 7,
@@ -90,8 +91,8 @@ impl PublicKey {
 
     /// Verifies a signature over the parts, one after the other.
     ///
-    /// What was verified lately is known again: the same envelope comes from a peer and from the server, the
-    /// same certificate with every bundle.
+    /// Lately verified signatures are remembered, because the same envelope comes from a peer and
+    /// from the server, and the same certificate with every bundle.
     pub fn verify(
         &self,
         purpose: Purpose,

@@ -1,14 +1,17 @@
-//! The bodies of envelopes: what was written.
+//! The bodies of envelopes.
 //!
-//! Bodies of records that not everybody may read carry a random salt, so that a hash that stays after an
-//! erasure does not betray a guessable body.
+//! Bodies of records with restricted readers carry a random salt, so that a hash that stays after
+//! an erasure does not betray a guessable body.
 
 use minicbor::{Decode, Encode};
 
-use super::envelope::{EnvelopeError, decode_exact};
+use super::canonical::decode_signed;
+use super::envelope::EnvelopeError;
+use super::list::list;
 use crate::domain::case::OnBehalfOf;
 use crate::domain::{AreaPath, Audience, RecordKind, Source};
 use crate::id::{EnvelopeId, MemberId, RecordId, UnitId};
+use crate::limits::NAMED_MAX;
 
 pub(super) const KIND_GENESIS: u8 = 1;
 pub(super) const KIND_CHANGE: u8 = 2;
@@ -27,7 +30,8 @@ pub enum Body {
     Unknown(u8, Vec<u8>),
 }
 
-/// The beginning of a record. The creator's name is not here: who may know it knows the certificate.
+/// The beginning of a record. The creator's name is absent, because a reader with the right to know
+/// it has the certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Genesis {
@@ -40,17 +44,17 @@ pub struct Genesis {
     /// The area where the record was born, with its ancestors.
     #[n(2)]
     pub home: AreaPath,
-    /// Who may read it.
+    /// The readers of the record.
     #[n(3)]
     pub audience: Audience,
     /// The team that it is shared with.
     #[n(4)]
     pub team: Option<UnitId>,
-    /// How it came in.
+    /// How the report arrived.
     #[n(5)]
     pub source: Source,
-    /// The members named as readers of a restricted record.
-    #[n(6)]
+    /// The members named as readers of a restricted record, at most [`NAMED_MAX`].
+    #[cbor(n(6), decode_with = "list::<NAMED_MAX, _, _>")]
     pub named: Vec<MemberId>,
     /// The record that this one belongs to, stored on the more restricted side.
     #[n(7)]
@@ -75,7 +79,7 @@ pub struct Change {
     pub replaces: Option<EnvelopeId>,
 }
 
-/// One event. Its data stay bytes here: an event of a newer app is kept as it came.
+/// One event. Its data stay bytes here, because an event of a newer app is kept unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct EventBody {
@@ -91,7 +95,7 @@ pub struct EventBody {
     /// The event's own data, CBOR.
     #[cbor(n(3), with = "minicbor::bytes")]
     pub data: Vec<u8>,
-    /// For whom it is done, with the reason, when not for oneself.
+    /// The person on whose behalf the author acts, and the reason.
     #[n(4)]
     pub on_behalf_of: Option<OnBehalfOf>,
     /// The void envelope that this event says again.
@@ -124,9 +128,9 @@ impl Body {
     pub(super) fn decode(kind: u8, bytes: &[u8]) -> Result<Self, EnvelopeError> {
         Ok(match kind {
             0 => return Err(EnvelopeError::Shape),
-            KIND_GENESIS => Self::Genesis(decode_exact(bytes, 9)?),
-            KIND_CHANGE => Self::Change(decode_exact(bytes, 3)?),
-            KIND_EVENT => Self::Event(decode_exact(bytes, 6)?),
+            KIND_GENESIS => Self::Genesis(signed(bytes)?),
+            KIND_CHANGE => Self::Change(signed(bytes)?),
+            KIND_EVENT => Self::Event(signed(bytes)?),
             newer => Self::Unknown(newer, bytes.to_vec()),
         })
     }
@@ -140,4 +144,8 @@ impl Body {
         }
         .map_err(|_| EnvelopeError::Shape)
     }
+}
+
+fn signed<'b, T: Encode<()> + Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, EnvelopeError> {
+    decode_signed(bytes).ok_or(EnvelopeError::Shape)
 }

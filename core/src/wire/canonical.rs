@@ -1,15 +1,15 @@
 //! Canonical CBOR, checked by walking the tokens of the received bytes, never by re-encoding.
 //!
 //! Canonical here: one item, definite lengths, shortest integers and lengths, valid UTF-8, no tags, no
-//! floats, no `undefined`, at most [`CBOR_DEPTH_MAX`] levels. So one value has one spelling, and a hash over
-//! received bytes is a hash over the value.
+//! floats, no `undefined`, at most [`CBOR_DEPTH_MAX`] arrays and maps inside each other. So one value has
+//! one spelling, and a hash over received bytes is a hash over the value.
 
 use crate::limits::CBOR_DEPTH_MAX;
 
 /// Why bytes are not canonical CBOR.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CanonicalError {
-    /// The bytes end inside an item, or go on after it.
+    /// The bytes end inside an item, or continue after it.
     #[error("wire.length")]
     Length,
     /// An integer or a length has a shorter spelling.
@@ -21,7 +21,7 @@ pub enum CanonicalError {
     /// A text is no UTF-8.
     #[error("wire.text")]
     Text,
-    /// Nested deeper than [`CBOR_DEPTH_MAX`].
+    /// More than [`CBOR_DEPTH_MAX`] arrays and maps inside each other.
     #[error("wire.depth")]
     Depth,
 }
@@ -37,10 +37,21 @@ pub fn check(bytes: &[u8]) -> Result<(), CanonicalError> {
     }
 }
 
+/// Decodes a signed structure when the bytes are the one spelling of its value: as many items as
+/// the structure has, at every level, and no absent field written at the end. Returns `None` for
+/// any other bytes.
+///
+/// So the bytes carry no item that only a newer reader would see, and a value has one hash.
+pub(crate) fn decode_signed<'b, T>(bytes: &'b [u8]) -> Option<T>
+where
+    T: minicbor::Encode<()> + minicbor::Decode<'b, ()>,
+{
+    let value: T = minicbor::decode(bytes).ok()?;
+    let written = minicbor::to_vec(&value).ok()?;
+    (written == bytes).then_some(value)
+}
+
 fn item(rest: &mut &[u8], depth: usize) -> Result<(), CanonicalError> {
-    if depth > CBOR_DEPTH_MAX {
-        return Err(CanonicalError::Depth);
-    }
     let first = take(rest, 1)?[0];
     let (major, info) = (first >> 5, first & 0x1f);
     if major == 7 {
@@ -62,12 +73,16 @@ fn item(rest: &mut &[u8], depth: usize) -> Result<(), CanonicalError> {
                 .map_err(|_| CanonicalError::Text)
         }
         4 | 5 => {
+            if depth == CBOR_DEPTH_MAX {
+                return Err(CanonicalError::Depth);
+            }
             let items = if major == 4 {
                 Some(argument)
             } else {
                 argument.checked_mul(2)
             };
-            // Every item takes at least one byte: a length beyond the rest is refused before the loop.
+            // Every item takes at least one byte, so a length beyond the rest is refused before the
+            // loop.
             let items = items
                 .filter(|n| *n <= rest.len() as u64)
                 .ok_or(CanonicalError::Length)?;
@@ -150,5 +165,14 @@ mod tests {
             assert_eq!(check(bytes), Err(*why), "{bytes:02x?}");
         }
         assert_eq!(check(&[0x81; 40]), Err(CanonicalError::Depth));
+    }
+
+    #[test]
+    fn nesting_beyond_the_limit_is_refused() {
+        for inner in [&b"\x80"[..], b"\xa0", b"\x81\x00", b"\xa1\x00\x00"] {
+            let nested = |around: usize| [&vec![0x81; around][..], inner].concat();
+            assert_eq!(check(&nested(CBOR_DEPTH_MAX - 1)), Ok(()));
+            assert_eq!(check(&nested(CBOR_DEPTH_MAX)), Err(CanonicalError::Depth));
+        }
     }
 }

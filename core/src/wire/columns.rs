@@ -1,7 +1,9 @@
-//! Columns: the byte columns that batches are made of, so that the compressor finds like beside like.
+//! The byte columns of batches. Similar values are together, so the compressor finds more
+//! repetitions.
 //!
-//! Numbers are LEB128 (least significant 7 bits first, shortest spelling only), signed ones zigzag before.
-//! Readers trust nothing: each read is bounded by its column, and nothing is allocated from a count.
+//! Numbers are LEB128 (least significant 7 bits first, shortest spelling only), signed ones zigzag
+//! before. Readers trust no input. Each read is bounded by its column, and no memory is allocated
+//! from a count.
 
 /// The columns are damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -127,7 +129,7 @@ impl<'a> Column<'a> {
         Err(ColumnError)
     }
 
-    /// A length or an index. Callers take that many bytes or look it up: both are checked.
+    /// A length or an index. Callers take that many bytes or look it up, and both are checked.
     pub(super) fn len(&mut self) -> Result<usize, ColumnError> {
         usize::try_from(self.uint()?).map_err(|_| ColumnError)
     }

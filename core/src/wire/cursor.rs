@@ -11,7 +11,7 @@ use crate::limits::CURSOR_AFTER_BYTES_MAX;
 /// How far one stream has been read.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 pub enum CursorAt {
-    /// Nothing yet.
+    /// The replica has read no part of the stream yet.
     #[n(0)]
     Fresh,
     /// Its member records are being loaded; the feed is read afterwards, from `position`.
@@ -23,7 +23,7 @@ pub enum CursorAt {
         /// Where the feed stood when loading began.
         #[n(1)]
         position: u64,
-        /// Where loading goes on; meaningful to the server alone, at most
+        /// The place where loading continues. Only the server reads it. At most
         /// [`CURSOR_AFTER_BYTES_MAX`] bytes.
         #[cbor(
             n(2),

@@ -1,7 +1,8 @@
-//! How `dictionary.bin` was made, and what it is good for.
+//! Makes `dictionary.bin` and measures its gain.
 //!
-//! `cargo test -p onegrid-core --lib -- --ignored rebuild_the_dictionary` makes it anew from the samples. It is
-//! part of the protocol: do that only together with a new form byte of frames.
+//! `cargo test -p onegrid-core --lib -- --ignored rebuild_the_dictionary` makes it anew from the
+//! samples. The dictionary is part of the protocol, so do that only together with a new form byte
+//! of frames.
 #![allow(clippy::unwrap_used, reason = "tests")]
 use std::collections::{HashMap, HashSet};
 
@@ -44,7 +45,7 @@ fn train(samples: &[Vec<u8>]) -> Vec<u8> {
             });
         }
     }
-    // What is most useful stands last: zstd reaches it by the shortest distance.
+    // The most useful segment is last, because zstd reaches it by the shortest distance.
     picked.sort();
     picked
         .into_iter()
@@ -73,7 +74,7 @@ fn the_dictionary_never_changes() {
 fn it_saves_a_fifth_of_small_messages_that_it_has_not_seen() {
     let (mut with, mut without) = (0, 0);
     for message in (1_000..1_010).flat_map(messages) {
-        let frame = deflate(&message).unwrap();
+        let frame = deflate(&message, Effort::Usual).unwrap();
         assert_eq!(inflate(&frame).unwrap(), message);
         with += frame.len();
         without += zstd::bulk::compress(&message, LEVEL).unwrap().len() + 2;

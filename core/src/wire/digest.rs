@@ -1,10 +1,10 @@
 //! Digests: a 16-byte sum that two replicas compare instead of their sets.
 //!
-//! Digest of a record = sum mod 2^128 of the lines of its settled envelopes, a line being a hash of the id and
-//! of the latest verdict on it: so two replicas that hold the same envelopes and have heard different verdicts
-//! are seen to differ. Digest of a stream = sum of the digests of its member records. A sum can be kept up to
-//! date by one addition, and an honest mistake can not go unseen; what two replicas then exchange is decided by
-//! set reconciliation, never by the sum alone.
+//! Digest of a record = sum mod 2^128 of the lines of its settled envelopes. A line is a hash of
+//! the id and of the latest verdict on it, so replicas with the same envelopes and different
+//! verdicts have different digests. Digest of a stream = sum of the digests of its member records.
+//! One addition keeps a sum up to date, and a sum reveals every honest mistake. Set reconciliation
+//! then decides what the two replicas exchange, never the sum alone.
 
 use std::fmt;
 
@@ -15,15 +15,32 @@ use super::status_code::status_code;
 use super::verdict::Verdict;
 use crate::id::{EnvelopeId, Hash};
 
-/// What the hash of a line begins with.
+/// The first bytes of the hash of a line.
 const LINE: &[u8] = b"onegrid.line";
+
+/// The first bytes of the hash of a record's envelopes.
+const HELD: &[u8] = b"onegrid.held";
+
+/// Names the set of envelopes that a replica has of a record, with or without a verdict. `ids` must
+/// be sorted.
+///
+/// Two phones that meet compare such hashes under a key of their meeting. A hash of the whole list,
+/// unlike a sum, prevents an attacker from making two sets that look alike.
+#[must_use]
+pub fn held(ids: &[EnvelopeId]) -> Hash {
+    debug_assert!(ids.is_sorted(), "equal sets must give equal hashes");
+    let mut parts: Vec<&[u8]> = Vec::with_capacity(ids.len() + 1);
+    parts.push(HELD);
+    parts.extend(ids.iter().map(|id| id.0.as_slice()));
+    Hash::of(&parts)
+}
 
 /// Sum mod 2^128 of 16-byte values, read as little-endian numbers.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Digest(u128);
 
 impl Digest {
-    /// Of nothing.
+    /// The digest of the empty set.
     pub const EMPTY: Self = Self(0);
 
     /// From its 16 bytes, little-endian.
@@ -38,7 +55,7 @@ impl Digest {
         self.0.to_le_bytes()
     }
 
-    /// What one settled envelope adds, with the latest verdict on it.
+    /// The summand of one settled envelope with its latest verdict.
     #[must_use]
     pub fn line(id: EnvelopeId, verdict: &Verdict) -> Self {
         let line = Hash::of(&[
@@ -49,11 +66,6 @@ impl Digest {
             &verdict.generation.to_be_bytes(),
         ]);
         Self::from_bytes(line.first16())
-    }
-
-    /// Sum of plain ids: between two phones, which compare envelopes that have no verdict yet.
-    pub fn of_ids(ids: impl IntoIterator<Item = EnvelopeId>) -> Self {
-        ids.into_iter().map(|id| Self::from_bytes(id.0)).sum()
     }
 
     /// A record (or a stream) more.
@@ -163,9 +175,17 @@ mod tests {
     fn bytes_are_little_endian() {
         let mut one = [0; 16];
         one[0] = 0xff;
-        let high = EnvelopeId(one);
+        let high = Digest::from_bytes(one);
         one[0] = 1;
-        let digest = Digest::of_ids([high, EnvelopeId(one)]);
+        let digest = high.plus(Digest::from_bytes(one));
         assert_eq!(digest.to_string(), format!("0001{}", "00".repeat(14)));
+    }
+
+    #[test]
+    fn held_sets_that_differ_have_different_hashes() {
+        let ids = [1, 2, 3].map(|n| EnvelopeId([n; 16]));
+        let hashes = [held(&[]), held(&ids[..1]), held(&ids[1..]), held(&ids)];
+        let distinct: std::collections::BTreeSet<_> = hashes.into_iter().collect();
+        assert_eq!(distinct.len(), hashes.len());
     }
 }

@@ -1,7 +1,7 @@
 //! The unit of data: a signed, immutable envelope with one body, about one record.
 //!
-//! Raw bytes become an [`Envelope`] once, here: canonical, inside every limit, hash computed over the
-//! *received* bytes. That its signature is right is a second step ([`Envelope::verify`]); only a
+//! Raw bytes become an [`Envelope`] once, here: canonical, inside every limit, hash computed over
+//! the *received* bytes. The check of its signature is a second step ([`Envelope::verify`]). Only a
 //! [`VerifiedEnvelope`] may go to a record.
 
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use minicbor::{Decode, Encode};
 
 use super::body::Body;
-use super::canonical::{self, CanonicalError};
+use super::canonical::{self, CanonicalError, decode_signed};
 use crate::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use crate::limits::{BODY_BYTES_MAX, HEADER_BYTES_MAX, PARENTS_MAX};
 use crate::trust::certificate::Certificate;
@@ -70,7 +70,7 @@ impl EnvelopeError {
     }
 }
 
-/// A position in the directory: what its author had seen of it.
+/// A position in the directory that an author had read up to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
 #[cbor(array)]
 pub struct DirectoryMark {
@@ -92,10 +92,10 @@ pub struct Header {
     /// Signature and hash algorithms.
     #[n(1)]
     pub suite: u8,
-    /// What kind of body follows: see [`super::body`].
+    /// The kind of the body that follows (see [`super::body`]).
     #[n(2)]
     pub body_kind: u8,
-    /// The record; absent in a Genesis, whose own hash makes the record id.
+    /// The record; absent in a Genesis, because the hash of the Genesis makes the record id.
     #[n(3)]
     pub record: Option<RecordId>,
     /// The device that signs.
@@ -140,8 +140,8 @@ impl RawEnvelope {
         Hash::of(&[&self.header, Hash::of(&[&self.body]).as_bytes()])
     }
 
-    /// Whether its outer frame can be read and says that a newer version of the format, or another suite,
-    /// is needed for the rest: it can be kept under its hash, and nothing more can be said about it.
+    /// Whether its outer frame can be read and names a newer version of the format, or another
+    /// suite. Such an envelope can be kept under its hash; the rest of it is unreadable.
     #[must_use]
     pub fn is_newer(&self) -> bool {
         let Some((version, suite)) = version_and_suite(&self.header) else {
@@ -163,7 +163,7 @@ impl RawEnvelope {
         self.header.len() + self.body.len() + self.signature.len()
     }
 
-    /// Never: an envelope has a signature.
+    /// Always `false`, because an envelope has a signature.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         false
@@ -199,7 +199,7 @@ impl Envelope {
         }
         canonical::check(&raw.header)?;
         canonical::check(&raw.body)?;
-        // Before the rest: a newer header may have other fields.
+        // The version is checked before the rest, because a newer header may have other fields.
         let (version, suite) = version_and_suite(&raw.header).ok_or(EnvelopeError::Shape)?;
         if version == 0 || suite == 0 {
             return Err(EnvelopeError::Shape);
@@ -207,7 +207,7 @@ impl Envelope {
         if version > FORMAT_VERSION || suite != SUITE_ED25519_SHA256 {
             return Err(EnvelopeError::Newer);
         }
-        let header: Header = decode_exact(&raw.header, 10)?;
+        let header: Header = decode_signed(&raw.header).ok_or(EnvelopeError::Shape)?;
         let genesis = header.record.is_none();
         let sorted = header.parents.windows(2).all(|pair| pair[0] < pair[1]);
         if !sorted || header.parents.len() > PARENTS_MAX || genesis != header.parents.is_empty() {
@@ -315,7 +315,7 @@ impl Envelope {
     }
 }
 
-/// An envelope that its author signed, with the certificate that says who the author is.
+/// An envelope with the checked signature of its author, and the author's certificate.
 #[derive(Debug, Clone)]
 pub struct VerifiedEnvelope {
     envelope: Envelope,
@@ -323,8 +323,8 @@ pub struct VerifiedEnvelope {
 }
 
 impl VerifiedEnvelope {
-    /// An envelope that the server vouches for by an attestation, whose certificate it withholds: readers
-    /// who are dispatched to a case do not learn who reported it.
+    /// An envelope that the server vouches for by an attestation, without its certificate. Readers
+    /// dispatched to a case do not learn the reporter.
     #[must_use]
     pub fn vouched(envelope: Envelope) -> Self {
         Self {
@@ -355,24 +355,9 @@ impl VerifiedEnvelope {
     }
 }
 
-/// What every header begins with, in every version of the format.
+/// Reads the version and suite at the beginning of a header, in any version of the format.
 fn version_and_suite(header: &[u8]) -> Option<(u8, u8)> {
     let mut begin = minicbor::Decoder::new(header);
     begin.array().ok()??;
     Some((begin.u8().ok()?, begin.u8().ok()?))
-}
-
-/// Decodes an array of at most `len_max` items (absent ones at the end are not written), so that no
-/// unknown item rides along unseen.
-pub(super) fn decode_exact<'b, T: Decode<'b, ()>>(
-    bytes: &'b [u8],
-    len_max: u64,
-) -> Result<T, EnvelopeError> {
-    let items = minicbor::Decoder::new(bytes)
-        .array()
-        .map_err(|_| EnvelopeError::Shape)?;
-    if items.is_none_or(|items| items > len_max) {
-        return Err(EnvelopeError::Shape);
-    }
-    minicbor::decode(bytes).map_err(|_| EnvelopeError::Shape)
 }

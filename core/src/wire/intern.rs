@@ -1,8 +1,9 @@
-//! Batches of envelopes and certificates, interned: what repeats is sent once.
+//! Batches of envelopes and certificates, interned so that a repeated value travels once.
 //!
-//! A batch is a version byte and columns (docs/protocol.md, “Batches”). Headers are taken apart into columns;
-//! a header that would not come back byte for byte travels as it is. So for every input, well formed or not,
-//! `decode(encode(x)) == x`, bit for bit: hashes and signatures never notice.
+//! A batch is a version byte and columns (docs/protocol.md, “Batches”). The writer takes headers
+//! apart into columns; a header that would change on the way back travels as it is. So
+//! `decode(encode(x)) == x`, bit for bit, for every input, well formed or not. Hashes and
+//! signatures stay valid.
 
 use std::collections::HashMap;
 
@@ -23,7 +24,7 @@ use writer::Writer;
 
 const VERSION: u8 = 1;
 
-// Columns, in the order in which they travel.
+// Columns, in the order of travel.
 const COUNTS: usize = 0;
 const CERTIFICATES: usize = 1;
 const FLAGS: usize = 2;
@@ -55,7 +56,7 @@ const SAME: u64 = 0;
 const NEW: u64 = 1;
 const LISTED: u64 = 2;
 
-/// Who acts: device, certificate, grant.
+/// An actor: device, certificate, grant.
 pub(super) type Actor = (DeviceId, Hash, u8);
 
 type Batch = (Vec<RawCertificate>, Vec<RawEnvelope>);
@@ -129,7 +130,7 @@ pub(super) fn named(certificates: &[RawCertificate]) -> Vec<(Hash, Option<Device
     certificates.iter().map(named).collect()
 }
 
-/// Writes an actor: by a certificate of the batch where one says it, else in full.
+/// Writes an actor as a certificate of the batch if one names it, else in full.
 pub(super) fn write_actor<const N: usize>(
     out: &mut Columns<N>,
     columns: (usize, usize),
@@ -163,7 +164,7 @@ pub(super) fn read_actor(
     Ok((device, certificate, numbers.byte()?))
 }
 
-/// What writer and reader both remember while they go through a batch.
+/// The state that writer and reader both keep while they go through a batch.
 #[derive(Default)]
 struct Past {
     ids: Vec<EnvelopeId>,

@@ -31,7 +31,7 @@ fn real_bundles_come_back_bit_for_bit_and_small() {
     assert!(per_header <= 12, "a header costs {per_header} B in a batch");
 }
 
-/// Headers of all kinds, most of them not what a phone writes.
+/// Headers of all kinds. A phone would write few of them.
 fn odd_header(rng: &mut ChaCha8Rng, before: &[RawEnvelope]) -> Vec<u8> {
     let mut small = |n: u64| rng.next_u64() % n;
     let (parents, kind, version, raw) = (small(5), small(6), small(9), small(8));

@@ -1,11 +1,11 @@
-//! Lists with a limit: a count from outside is checked before anything is stored.
+//! Lists with a limit. A count from outside is checked before any item is stored.
 
 use minicbor::Decode;
 use minicbor::decode::{Decoder, Error};
 
 /// Decodes a definite array of at most `MAX` items; memory grows with the items read, never with the count
 /// claimed.
-pub(super) fn list<'b, const MAX: usize, C, T: Decode<'b, C>>(
+pub(crate) fn list<'b, const MAX: usize, C, T: Decode<'b, C>>(
     d: &mut Decoder<'b>,
     c: &mut C,
 ) -> Result<Vec<T>, Error> {
@@ -23,7 +23,7 @@ pub(super) fn list<'b, const MAX: usize, C, T: Decode<'b, C>>(
     Ok(items)
 }
 
-/// The same for a list that may be absent.
+/// Decodes a list that may be absent.
 pub(super) fn list_option<'b, const MAX: usize, C, T: Decode<'b, C>>(
     d: &mut Decoder<'b>,
     c: &mut C,

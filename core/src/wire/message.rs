@@ -1,7 +1,7 @@
 //! The two messages of `POST /v1/sync`. docs/protocol.md is their specification.
 //!
-//! Decoding checks form and counts. What an envelope, a verdict or a pack is worth is decided by whoever
-//! verifies its signature and admits it.
+//! Decoding checks form and counts. The code that verifies signatures and admits envelopes,
+//! verdicts and packs decides their worth.
 
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
@@ -9,7 +9,7 @@ use minicbor::{Decode, Encode};
 use super::cursor::Cursor;
 use super::digest::Digest;
 use super::envelope::RawEnvelope;
-use super::frame::{self, FrameError};
+use super::frame::{self, Allowance, Effort, FrameError};
 use super::intern;
 use super::list::{list, list_option, no_list};
 use super::pack::PackBatch;
@@ -19,7 +19,7 @@ use super::repair::{RepairAnswer, RepairAsk};
 use super::sealed::SealedCertificate;
 use super::verdict::Attestation;
 use crate::domain::stream::StreamId;
-use crate::id::{EnvelopeId, Hash};
+use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::limits::{
     CURSORS_MAX, GIVE_BACK_ATTESTATIONS_MAX, GIVE_BACK_DIRECTORY_MAX, PACK_BATCHES_MAX,
     REPAIR_IDS_MAX, REPAIR_STEPS_MAX, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, SEALED_MAX,
@@ -29,7 +29,7 @@ use crate::trust::certificate::RawCertificate;
 /// The version of the protocol that this code speaks.
 pub const PROTOCOL_VERSION: u16 = 1;
 
-/// What a reader says about how far it has read.
+/// The reader's statement about how far it has read.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(flat)]
 pub enum Known {
@@ -81,9 +81,9 @@ impl<'b, C> Decode<'b, C> for Bundle {
     }
 }
 
-/// What a phone gives back to a server that has lost it: verdicts first. Envelopes go in the bundle.
+/// The lost data that a phone gives back to a server, verdicts first. Envelopes go in the bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Encode, Decode)]
-#[cbor(array)]
+#[cbor(array, context_bound = "Allowance")]
 pub struct GiveBack {
     /// Verdicts that the server once signed.
     #[cbor(n(0), decode_with = "list::<GIVE_BACK_ATTESTATIONS_MAX, _, _>")]
@@ -91,18 +91,18 @@ pub struct GiveBack {
     /// Packs that the server once signed.
     #[cbor(n(1), decode_with = "list::<PACK_BATCHES_MAX, _, _>")]
     pub packs: Vec<PackBatch>,
-    /// Directory entries that the server once signed: every revocation that the reader knows. They are taken
-    /// in before anything else of the request is judged.
+    /// Directory entries that the server once signed, namely every revocation that the reader
+    /// knows. The server imports them before it judges the rest of the request.
     #[cbor(n(2), decode_with = "list::<GIVE_BACK_DIRECTORY_MAX, _, _>")]
     pub directory: Vec<ByteVec>,
-    /// Certificates that this reader was never told, as the server sealed them.
+    /// Sealed certificates that the server gave to this reader.
     #[cbor(n(3), decode_with = "list::<SEALED_MAX, _, _>")]
     pub sealed: Vec<SealedCertificate>,
 }
 
 /// A reader's request.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
+#[cbor(array, context_bound = "Allowance")]
 pub struct SyncRequest {
     /// [`PROTOCOL_VERSION`].
     #[n(0)]
@@ -110,10 +110,10 @@ pub struct SyncRequest {
     /// How far it has read.
     #[n(1)]
     pub known: Known,
-    /// What it wrote, or carries for others.
+    /// Envelopes that the reader wrote or carries for others.
     #[n(2)]
     pub bundle: Option<Bundle>,
-    /// What the server lost.
+    /// Data that the server lost.
     #[n(3)]
     pub give_back: Option<GiveBack>,
     /// Steps of a repair.
@@ -124,11 +124,11 @@ pub struct SyncRequest {
     pub page_bytes_max: u32,
 }
 
-/// What the server made of the reader's cursors.
+/// The server's answer to the reader's cursors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
 pub enum CursorsAnswer {
-    /// They stand where the feeds stand: nothing is new.
+    /// The cursors are at the ends of the feeds, so nothing is new.
     #[n(0)]
     Unchanged,
     /// The server does not remember them: ask again with all of them.
@@ -160,7 +160,7 @@ impl Closed {
 
 /// The server's answer.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
-#[cbor(array)]
+#[cbor(array, context_bound = "Allowance")]
 pub struct SyncResponse {
     /// [`PROTOCOL_VERSION`].
     #[n(0)]
@@ -190,25 +190,30 @@ pub struct SyncResponse {
         nil = "no_list"
     )]
     pub streams: Option<Vec<StreamId>>,
-    /// What is new.
+    /// The new part of the feeds.
     #[n(8)]
     pub page: Option<Page>,
     /// Answers to the repair steps, in their order.
     #[cbor(n(9), decode_with = "list::<REPAIR_STEPS_MAX, _, _>")]
     pub repair: Vec<RepairAnswer>,
-    /// Sum of the digests of all streams that the reader may read, where they stand now.
+    /// Sum of the digests of all streams that the reader may read, as they are now.
     #[n(10)]
     pub heads: Digest,
     /// Whether there is more to read at once.
     #[n(11)]
     pub more: bool,
-    /// Set when the upload was taken and nothing is given out: then the cursors, the page and `heads` say
-    /// nothing.
+    /// Set when the upload was accepted and no page is given out. Then the cursors, the page and
+    /// `heads` have no meaning.
     #[n(12)]
     pub closed: Option<Closed>,
-    /// Certificates of authors whom the reader is not told, to be kept for a server that lost them.
+    /// Sealed certificates of authors hidden from the reader, to be kept for a server that lost
+    /// them.
     #[cbor(n(13), decode_with = "list::<SEALED_MAX, _, _>")]
     pub sealed: Vec<SealedCertificate>,
+    /// Records whose packs were given back and left out, because the server knows no certificate of
+    /// an author.
+    #[cbor(n(14), decode_with = "list::<REPAIR_IDS_MAX, _, _>")]
+    pub not_taken: Vec<RecordId>,
 }
 
 impl SyncRequest {
@@ -227,7 +232,12 @@ impl SyncRequest {
 impl SyncResponse {
     /// The bytes that travel.
     pub fn to_bytes(&self) -> Result<Vec<u8>, FrameError> {
-        frame::encode(self, RESPONSE_BYTES_MAX)
+        self.to_bytes_with(Effort::Usual)
+    }
+
+    /// The bytes that travel, made small with more or less effort.
+    pub fn to_bytes_with(&self, effort: Effort) -> Result<Vec<u8>, FrameError> {
+        frame::encode_with(self, RESPONSE_BYTES_MAX, effort)
     }
 
     /// Reads what travelled.

@@ -1,4 +1,4 @@
-//! Bytes ↔ checked types. Nothing in here decides what an envelope means.
+//! Bytes ↔ checked types. The meaning of an envelope is decided elsewhere.
 
 pub mod body;
 pub mod canonical;
@@ -10,7 +10,7 @@ pub mod frame;
 #[cfg(test)]
 mod golden_tests;
 pub mod intern;
-mod list;
+pub(crate) mod list;
 pub mod message;
 pub mod pack;
 mod pack_codec;
@@ -26,5 +26,7 @@ mod sample_messages;
 mod samples;
 pub mod sealed;
 pub mod signed_entry;
+#[cfg(test)]
+mod signed_tests;
 mod status_code;
 pub mod verdict;

@@ -1,8 +1,9 @@
 //! Packs: the compacted past of a record, signed by the server once for many records.
 //!
-//! A pack stands in for the single envelopes and their signatures: header facts, the saved content document,
-//! the id of every settled envelope, every event. Salts and signatures are not in it. Its digest is
-//! recomputed from the ids, never believed. How it is spelled in bytes: [`super::pack_codec`].
+//! A pack replaces the single envelopes and their signatures. It holds header facts, the saved
+//! content document, the id of every settled envelope, and every event. It holds no salts and no
+//! signatures. The reader recomputes its digest from the ids. [`super::pack_codec`] defines its
+//! bytes.
 
 use std::collections::HashMap;
 
@@ -10,13 +11,14 @@ use minicbor::{Decode, Encode};
 
 use super::columns::ColumnError;
 use super::digest::Digest;
+use super::frame::Allowance;
 use super::list::list;
 use super::pack_codec;
 use super::verdict::Verdict;
 use crate::domain::case::{GenesisFacts, OnBehalfOf};
 use crate::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use crate::limits::PACKS_MAX;
-use crate::trust::certificate::{Anchors, RawCertificate, ServerPurpose};
+use crate::trust::certificate::{Anchors, RawCertificate, ServerPurpose, Stamp};
 use crate::trust::sign::{Authority, Purpose, SecretKey, SignatureError};
 
 /// Why bytes are no pack, or a pack is not the server's.
@@ -55,7 +57,7 @@ impl PackError {
 /// The compacted past of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pack {
-    /// What the Genesis says, but for its nonce and its content.
+    /// The facts of the Genesis without its nonce and its content.
     pub genesis: GenesisFacts,
     /// The saved Automerge document (uncompressed); empty where no content is accepted.
     pub document: Vec<u8>,
@@ -80,11 +82,11 @@ pub struct PackEntry {
     pub clock_ms: i64,
     /// The server's verdict: accepted or void.
     pub verdict: Verdict,
-    /// What it was.
+    /// The kind of the envelope, with its facts.
     pub content: PackContent,
 }
 
-/// What an envelope was.
+/// The kind of a packed envelope, with its facts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PackContent {
     /// The Genesis; its change is in the document.
@@ -94,7 +96,7 @@ pub enum PackContent {
     },
     /// A change of the content that is in the document.
     Change {
-        /// Index of its actor among the document's actors, in the order in which the document saves them.
+        /// Index of its actor in the document's list of actors, in saved order.
         actor: u32,
         /// Its sequence number, from 1.
         seq: u64,
@@ -103,11 +105,12 @@ pub enum PackContent {
     },
     /// An event.
     Event(PackEvent),
-    /// An envelope that moves nothing: void, or of a kind that the server does not judge.
+    /// An envelope without effect: void, or of a kind that the server does not judge.
     Stub {
         /// The kind of its body.
         body_kind: u8,
-        /// Of a change: its Automerge hash, so that what builds on it is known to build on something void.
+        /// The Automerge hash of a change, so that readers recognise later changes that build on it
+        /// as built on a void change.
         change: Option<Hash>,
     },
 }
@@ -121,7 +124,7 @@ pub struct PackEvent {
     pub fold_version: u8,
     /// The event's own data, CBOR.
     pub data: Vec<u8>,
-    /// For whom it is done.
+    /// The person on whose behalf the author acts.
     pub on_behalf_of: Option<OnBehalfOf>,
     /// The void envelope that it says again.
     pub replaces: Option<EnvelopeId>,
@@ -153,7 +156,8 @@ impl Pack {
         lines.collect()
     }
 
-    /// Whether it lists everything that another pack of the same record lists, with verdicts that are no older.
+    /// Whether it lists everything that another pack of the same record lists, with verdicts that
+    /// are no older.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         let here: HashMap<EnvelopeId, Verdict> = self
@@ -168,7 +172,7 @@ impl Pack {
     }
 }
 
-/// The server's signature over the hashes of packs: with it each pack can be proven alone.
+/// The server's signature over the hashes of packs, so that each pack can be proven alone.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct PackProof {
@@ -212,16 +216,28 @@ impl PackProof {
         proof
     }
 
-    /// Checks the server's signature over the list.
+    /// Checks the server's signature over the list, and that the key vouches for this time and generation.
     pub fn verify(&self, anchors: &Anchors) -> Result<(), PackError> {
-        let key = anchors.server_key(ServerPurpose::Packs, self.signer);
-        key.ok_or(SignatureError::BadKey)?.verify(
+        let stamp = Stamp {
+            time_ms: self.time_ms,
+            generation: self.generation,
+        };
+        let key = anchors.signer(ServerPurpose::Packs, self.signer, stamp)?;
+        key.verify(
             Purpose::Pack,
             anchors.authority(),
             &[&self.signed_bytes()],
             &self.signature,
         )?;
         Ok(())
+    }
+
+    /// Whether every verdict in the pack has at most the generation of the proof. A higher one
+    /// would evade the bound of the key.
+    #[must_use]
+    pub fn bounds(&self, pack: &Pack) -> bool {
+        let mut entries = pack.entries.iter();
+        entries.all(|entry| entry.verdict.generation <= self.generation)
     }
 
     /// Whether the list names these bytes of a pack.
@@ -239,7 +255,8 @@ impl PackProof {
 /// Packs under one signature, or some of them. Encoded by columns over all packs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackBatch {
-    /// The signature and what it covers; more than `packs` where only some are passed on.
+    /// The signature and the hashes that it covers; these are more than `packs` when only some are
+    /// passed on.
     pub proof: PackProof,
     /// The bytes of the packs: see [`Pack::from_bytes`].
     pub packs: Vec<Vec<u8>>,
@@ -272,7 +289,8 @@ impl PackBatch {
         self.proof.verify(anchors)
     }
 
-    /// The bytes that travel beside these certificates: what they say is not said again.
+    /// The bytes that travel beside these certificates, without the facts that the certificates
+    /// state.
     pub(super) fn encode_with(&self, certificates: &[RawCertificate]) -> Vec<u8> {
         pack_codec::encode_batch(self, certificates)
     }
@@ -281,8 +299,9 @@ impl PackBatch {
     pub(super) fn decode_with(
         bytes: &[u8],
         certificates: &[RawCertificate],
+        allowance: &mut impl Allowance,
     ) -> Result<Self, PackError> {
-        pack_codec::decode_batch(bytes, certificates)
+        pack_codec::decode_batch(bytes, certificates, allowance)
     }
 }
 
@@ -296,10 +315,10 @@ impl<C> Encode<C> for PackBatch {
     }
 }
 
-impl<'b, C> Decode<'b, C> for PackBatch {
-    fn decode(d: &mut minicbor::Decoder<'b>, _: &mut C) -> Result<Self, minicbor::decode::Error> {
+impl<'b, C: Allowance> Decode<'b, C> for PackBatch {
+    fn decode(d: &mut minicbor::Decoder<'b>, c: &mut C) -> Result<Self, minicbor::decode::Error> {
         let at = d.position();
-        Self::decode_with(d.bytes()?, &[])
+        Self::decode_with(d.bytes()?, &[], c)
             .map_err(|_| minicbor::decode::Error::message("damaged packs").at(at))
     }
 }

@@ -1,13 +1,14 @@
-//! How packs are spelled: columns over all packs of a batch, or over one pack alone.
+//! The spelling of packs: columns over all packs of a batch, or over one pack alone.
 //!
-//! The bytes of a pack that are hashed, signed and stored are the columns of that pack alone, so a pack can
-//! be proven, passed on and batched anew by itself. On the wire the packs of a batch share their columns;
-//! the reader takes them apart and writes each one alone again. A pack that would not come back byte for byte
-//! travels as it is. Layout: docs/protocol.md, “Packs”.
+//! The hashed, signed and stored bytes of a pack are the columns of that pack alone, so each pack
+//! can be proven, passed on and batched anew. On the wire the packs of a batch share their columns;
+//! the reader takes them apart and writes each one alone again. A pack that would change on the way
+//! back travels as it is. Layout: docs/protocol.md, “Packs”.
 
 use std::collections::HashMap;
 
 use super::columns::{Column, Columns};
+use super::frame::Allowance;
 use super::intern::named;
 use super::pack::{Pack, PackBatch, PackError, PackProof};
 use super::pack_reader::PackReader;
@@ -126,6 +127,7 @@ fn encode_forms(batch: &PackBatch, certificates: &[RawCertificate], transcode: b
 pub(super) fn decode_batch(
     bytes: &[u8],
     certificates: &[RawCertificate],
+    allowance: &mut impl Allowance,
 ) -> Result<PackBatch, PackError> {
     let (version, rest) = bytes.split_first().ok_or(PackError::Malformed)?;
     if *version != VERSION {
@@ -148,9 +150,10 @@ pub(super) fn decode_batch(
             }
             _ => return Err(PackError::Malformed),
         };
-        // What packs share is written again into each: that must not become a lever.
+        // A part that packs share is written again into each pack, so the limit keeps it from
+        // becoming a lever.
         grown = grown.saturating_add(pack.len());
-        if grown > grown_max(bytes.len()) {
+        if grown > grown_max(bytes.len()) || !allowance.take(pack.len()) {
             return Err(PackError::Malformed);
         }
         packs.push(pack);

@@ -1,8 +1,8 @@
-//! What writer and reader of packs agree on: the columns, the flags, and what both remember on the way.
+//! The columns and flags of packs, and the state that writer and reader both keep.
 
 use std::collections::HashMap;
 
-// Columns of packs, in the order in which they travel.
+// Columns of packs, in the order of travel.
 pub(super) const COUNTS: usize = 0;
 pub(super) const FACTS: usize = 1;
 pub(super) const BLOBS: usize = 2;
@@ -24,7 +24,7 @@ pub(super) const STUBS: usize = 17;
 pub(super) const DOCUMENTS: usize = 18;
 pub(super) const COLUMNS: usize = 19;
 
-// Flags of an entry. The two lowest bits say what it is.
+// Flags of an entry. The two lowest bits give its kind.
 pub(super) const IS: u8 = 3;
 pub(super) const IS_CHANGE: u8 = 0;
 pub(super) const IS_EVENT: u8 = 1;
@@ -34,13 +34,13 @@ pub(super) const IS_GENESIS: u8 = 3;
 pub(super) const HAS_PARENTS: u8 = 1 << 2;
 /// Status and generation follow; otherwise accepted, in the generation of the entry before.
 pub(super) const HAS_STATUS: u8 = 1 << 3;
-/// The verdict's time is that of the entry before.
+/// The verdict has the time of the entry before.
 pub(super) const SAME_TIME: u8 = 1 << 4;
 /// The sequence number follows; otherwise it is the next one of that actor.
 pub(super) const HAS_SEQ: u8 = 1 << 5;
 /// Extras follow.
 pub(super) const HAS_EXTRAS: u8 = 1 << 6;
-/// The fold version follows; otherwise it is that of the event before.
+/// The fold version follows; otherwise it is the one of the event before.
 pub(super) const HAS_FOLD: u8 = 1 << 7;
 
 // Extras of a change or event.
@@ -56,7 +56,7 @@ pub(super) const SAME: u64 = 0;
 pub(super) const NEW: u64 = 1;
 pub(super) const LISTED: u64 = 2;
 
-/// What was last, from entry to entry and from pack to pack.
+/// The last values, from entry to entry and from pack to pack.
 #[derive(Default)]
 pub(super) struct Last {
     pub(super) genesis_clock_ms: i64,
@@ -69,7 +69,8 @@ pub(super) struct Last {
 }
 
 impl Last {
-    /// The clock that the next one is compared with: of a first entry, the first one of the pack before.
+    /// The clock that the next one is compared with. For a first entry it is the first one of the
+    /// pack before.
     pub(super) fn clock_base(&self, index: usize) -> i64 {
         if index == 0 {
             self.genesis_clock_ms

@@ -18,8 +18,8 @@ use crate::domain::case::{GenesisFacts, OnBehalfOf};
 use crate::id::{DeviceId, EnvelopeId, Hash};
 use crate::limits::{BODY_BYTES_MAX, PACK_ENTRIES_MAX, PACK_FACTS_BYTES_MAX, PARENTS_MAX};
 
-/// What an entry replaces, for whom it is done, and the ids that were taken out of its data, each with the
-/// number of bytes before it.
+/// The entry that this one replaces, the person on whose behalf it is, and the ids taken
+/// out of its data, each with the number of bytes before it.
 type Extras = (
     Option<EnvelopeId>,
     Option<OnBehalfOf>,
@@ -146,7 +146,7 @@ impl<'a> PackReader<'a> {
                 .ok_or(PackError::Malformed)?;
             parents.push(u32::try_from(parent).map_err(|_| PackError::Malformed)?);
         }
-        // What has a shorter spelling is not spelled like this.
+        // Parents with a shorter spelling must use that spelling.
         if follows(index, &parents) {
             Err(PackError::Malformed)
         } else {

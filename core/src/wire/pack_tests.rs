@@ -13,6 +13,10 @@ use crate::domain::case::{OnBehalfOf, Party};
 use crate::id::{EnvelopeId, UnitId};
 use crate::trust::sign::SignatureError;
 
+fn read_batch(bytes: &[u8], certificates: &[RawCertificate]) -> Result<PackBatch, PackError> {
+    decode_batch(bytes, certificates, &mut ())
+}
+
 fn some_packs(world: &mut World, count: usize) -> Vec<Pack> {
     (0..count).map(|_| world.hazard().pack(1_500)).collect()
 }
@@ -112,7 +116,7 @@ fn a_batch_gives_every_pack_its_own_bytes_back() {
     let batch = PackBatch::sign(packs, 4, START_MS, &world.server, &world.authority);
     for certificates in [&[][..], &certificates] {
         let bytes = encode_batch(&batch, certificates);
-        let again = decode_batch(&bytes, certificates).unwrap();
+        let again = read_batch(&bytes, certificates).unwrap();
         assert_eq!(again, batch);
         again.verify(&world.anchors).unwrap();
     }
@@ -133,7 +137,7 @@ fn some_packs_of_a_batch_can_be_passed_on_with_its_proof() {
         proof: whole.proof.clone(),
         packs: vec![packs[3].clone(), packs[1].clone()],
     };
-    let some = decode_batch(&encode_batch(&some, &[]), &[]).unwrap();
+    let some = read_batch(&encode_batch(&some, &[]), &[]).unwrap();
     assert_eq!(some.proof, whole.proof);
     some.verify(&world.anchors).unwrap();
 
@@ -183,7 +187,7 @@ fn damaged_packs_are_refused_or_read_as_something_and_never_panic() {
         assert!(Pack::from_bytes(&whole[..len]).is_err(), "cut at {len}");
     }
     for len in 0..together.len() {
-        assert!(decode_batch(&together[..len], &[]).is_err(), "cut at {len}");
+        assert!(read_batch(&together[..len], &[]).is_err(), "cut at {len}");
     }
     for seed in 0..4_000 {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -196,16 +200,16 @@ fn damaged_packs_are_refused_or_read_as_something_and_never_panic() {
             let again = Pack::from_bytes(&pack.to_bytes().unwrap());
             assert_eq!(again, Ok(pack), "seed {seed}");
         }
-        if let Ok(batch) = decode_batch(&many, &[]) {
+        if let Ok(batch) = read_batch(&many, &[]) {
             assert_eq!(
-                decode_batch(&encode_batch(&batch, &[]), &[]),
+                read_batch(&encode_batch(&batch, &[]), &[]),
                 Ok(batch),
                 "seed {seed}"
             );
         }
         let noise: [u8; 120] = bytes(&mut rng);
         assert!(Pack::from_bytes(&[&[VERSION][..], &noise].concat()).is_err());
-        assert!(decode_batch(&[&[VERSION][..], &noise].concat(), &[]).is_err());
+        assert!(read_batch(&[&[VERSION][..], &noise].concat(), &[]).is_err());
     }
 }
 
@@ -225,13 +229,45 @@ fn a_small_batch_can_not_grow_into_large_packs() {
     let batch = PackBatch::sign(packs, 1, START_MS, &world.server, &world.authority);
     let lever = encode_forms(&batch, &[], true);
     assert!(lever.len() * 60 < batch.packs.iter().map(Vec::len).sum());
-    assert_eq!(decode_batch(&lever, &[]), Err(PackError::Malformed));
+    assert_eq!(read_batch(&lever, &[]), Err(PackError::Malformed));
     let honest = encode_batch(&batch, &[]);
     assert_eq!(
-        decode_batch(&honest, &[]),
+        read_batch(&honest, &[]),
         Ok(batch),
         "an honest sender sends them as they are"
     );
+}
+
+#[test]
+fn batches_that_grow_too_much_together_are_refused() {
+    use super::super::frame::{self, FrameError};
+    use super::super::message::GiveBack;
+    use crate::limits::REQUEST_BYTES_MAX;
+    let mut world = World::new(30);
+    let mut pack = world.hazard().pack(0);
+    pack.entries.truncate(1);
+    pack.document.clear();
+    pack.genesis.named = (0..200).map(|n| crate::id::MemberId([n; 16])).collect();
+    let packs: Vec<Vec<u8>> = (0..10_u8)
+        .map(|n| {
+            pack.entries[0].id.0[0] = n;
+            pack.to_bytes().unwrap()
+        })
+        .collect();
+    let batch = PackBatch::sign(packs, 1, START_MS, &world.server, &world.authority);
+    let frame_of = |count: usize| {
+        let message = GiveBack {
+            packs: vec![batch.clone(); count],
+            ..GiveBack::default()
+        };
+        frame::encode(&message, REQUEST_BYTES_MAX).unwrap()
+    };
+    let read = |frame: &[u8]| frame::decode::<GiveBack>(frame, REQUEST_BYTES_MAX);
+    assert_eq!(read(&frame_of(2)).unwrap().packs.len(), 2);
+    // Each of them is as before, and a few bytes in the frame.
+    let many = frame_of(60);
+    assert!(many.len() < 20_000, "{} bytes", many.len());
+    assert_eq!(read(&many), Err(FrameError::Shape));
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(super) struct PackWriter {
 }
 
 impl PackWriter {
-    /// Nothing yet; actors are named by these certificates where possible.
+    /// A writer without packs. It names actors by these certificates where possible.
     pub(super) fn new(named: HashMap<Hash, (usize, Option<DeviceId>)>) -> Self {
         Self {
             out: Columns::new(),
@@ -42,7 +42,7 @@ impl PackWriter {
         }
     }
 
-    /// Appends a pack, or refuses it without a trace when a pack can not be like that.
+    /// Appends a pack, or refuses a malformed pack without a trace.
     pub(super) fn pack(&mut self, pack: &Pack) -> Result<(), PackError> {
         let facts = &pack.genesis;
         let home = cbor(&facts.home);
@@ -175,8 +175,8 @@ impl PackWriter {
         flags | self.extras(event.replaces, event.on_behalf_of.as_ref(), &refers, at)
     }
 
-    /// Writes the data of an event without the ids of earlier entries in it; gives those: how many bytes of
-    /// data come between one and the next, and which entry.
+    /// Writes the data of an event without the ids of earlier entries in it. Returns these ids as
+    /// pairs of the number of data bytes before the id and the index of the entry.
     fn data(&mut self, data: &[u8], at: &HashMap<EnvelopeId, usize>) -> Vec<(usize, usize)> {
         let mut refers = Vec::new();
         let (mut from, mut place) = (0, 0);
@@ -244,7 +244,7 @@ impl PackWriter {
     }
 }
 
-/// Whether the parents are what an entry has by default.
+/// Whether an entry has its default parents, which have no spelling.
 pub(super) fn follows(index: usize, parents: &[u32]) -> bool {
     match index.checked_sub(1) {
         None => parents.is_empty(),
@@ -252,7 +252,7 @@ pub(super) fn follows(index: usize, parents: &[u32]) -> bool {
     }
 }
 
-/// What every pack must hold to, whoever wrote it.
+/// Checks the rules that hold for every pack.
 pub(super) fn check(pack: &Pack) -> Result<(), PackError> {
     let count = pack.entries.len();
     let mut ids: Vec<EnvelopeId> = pack.entries.iter().map(|entry| entry.id).collect();

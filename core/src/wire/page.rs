@@ -1,13 +1,14 @@
 //! A page: the next part of the feeds that a reader may read.
 //!
-//! Every envelope travels once, however many streams hold it; segments say where it stands. One signature
-//! covers the list of (hash, verdict, positions) that the reader rebuilds from what it received, so a reader
-//! can keep it as an [`Attestation`] and give it back to a restored server.
+//! Every envelope travels once, however many streams hold it; segments give its positions. One
+//! signature covers the list of (hash, verdict, positions) that the reader rebuilds from the page,
+//! so a reader can keep it as an [`Attestation`] and give it back to a restored server.
 
 use minicbor::{Decode, Encode};
 
 use super::cursor::CursorAt;
 use super::envelope::RawEnvelope;
+use super::frame::Allowance;
 use super::intern;
 use super::list::{bytes, list};
 use super::pack::PackBatch;
@@ -18,7 +19,7 @@ use crate::limits::{FEED_BYTES_MAX, PACK_BATCHES_MAX, SEGMENT_ENTRIES_MAX, SEGME
 use crate::trust::certificate::{Anchors, RawCertificate};
 use crate::trust::sign::{Authority, SecretKey, SignatureError};
 
-/// A page that can not be what a server sends.
+/// A page that no honest server sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PageError {
     /// A segment names an envelope or pack that the page does not have, or a position beyond all numbers.
@@ -38,7 +39,7 @@ pub struct Page {
     pub envelopes: Vec<(RawEnvelope, Verdict)>,
     /// Compacted pasts of whole records.
     pub packs: Vec<PackBatch>,
-    /// What is new in each stream.
+    /// The new entries of each stream.
     pub segments: Vec<Segment>,
     /// The server's signature; absent where the page has no verdict.
     pub proof: Option<PageProof>,
@@ -51,14 +52,14 @@ pub struct Segment {
     /// The stream.
     #[n(0)]
     pub stream: StreamId,
-    /// Position of the first entry; entry `i` stands at `first + i`. 0 while the stream is loading: then
-    /// entries have no positions.
+    /// Position of the first entry; entry `i` has position `first + i`. It is 0 while the stream is
+    /// loading, because entries then have no positions.
     #[n(1)]
     pub first: u64,
     /// The entries.
     #[cbor(n(2), decode_with = "list::<SEGMENT_ENTRIES_MAX, _, _>")]
     pub entries: Vec<FeedEntry>,
-    /// Where the reader's cursor stands once the page is applied.
+    /// The reader's cursor after the page is applied.
     #[n(3)]
     pub next: CursorAt,
 }
@@ -94,7 +95,7 @@ pub enum FeedEntry {
         #[n(1)]
         verdict: Verdict,
     },
-    /// An entry of the directory, signed by itself.
+    /// A signed entry of the directory.
     #[n(4)]
     Directory(
         #[cbor(
@@ -121,7 +122,8 @@ pub enum FeedEntry {
     /// An envelope that the reader has, because it delivered it or read it in another stream.
     #[n(7)]
     Known(#[n(0)] EnvelopeId),
-    /// While loading: the stream holds the records of these packs, counted through all batches of the page.
+    /// Used while loading. The stream holds the records of these packs, counted through all batches
+    /// of the page.
     #[n(8)]
     Packs {
         /// The first pack.
@@ -155,7 +157,7 @@ pub struct PageProof {
 }
 
 impl Page {
-    /// Whether it says nothing.
+    /// Whether it has no segments, envelopes or packs.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.segments.is_empty() && self.envelopes.is_empty() && self.packs.is_empty()
@@ -222,7 +224,8 @@ impl Page {
         Ok(())
     }
 
-    /// Checks the signature and gives the attestation to be kept; `None` where the page has no verdict.
+    /// Checks the signature and returns the attestation to keep; `None` when the page has no
+    /// verdict.
     pub fn verify(&self, anchors: &Anchors) -> Result<Option<Attestation>, PageError> {
         let envelopes = self.lines()?;
         let Some(proof) = &self.proof else {
@@ -268,7 +271,7 @@ impl<C> Encode<C> for Page {
     }
 }
 
-impl<'b, C> Decode<'b, C> for Page {
+impl<'b, C: Allowance> Decode<'b, C> for Page {
     fn decode(d: &mut minicbor::Decoder<'b>, c: &mut C) -> Result<Self, minicbor::decode::Error> {
         let at = d.position();
         let damaged = |_| minicbor::decode::Error::message("damaged batch").at(at);
@@ -280,7 +283,7 @@ impl<'b, C> Decode<'b, C> for Page {
         let count = count.ok_or_else(|| minicbor::decode::Error::message("packs").at(at))?;
         let mut packs = Vec::new();
         for _ in 0..count {
-            let batch = PackBatch::decode_with(d.bytes()?, &certificates);
+            let batch = PackBatch::decode_with(d.bytes()?, &certificates, c);
             packs
                 .push(batch.map_err(|_| minicbor::decode::Error::message("damaged packs").at(at))?);
         }

@@ -7,12 +7,12 @@ use super::verdict::{Attestation, AttestedEnvelope, StreamPosition, Verdict};
 use crate::id::{DeviceId, Hash};
 use crate::limits::BATCH_ENVELOPES_MAX;
 
-/// The receipt does not fit what was sent.
+/// The receipt does not fit the sent bundle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("wire.receipt")]
 pub struct ReceiptError;
 
-/// What the server decided about the envelopes of one bundle, in the bundle's order, signed.
+/// The server's signed decisions about the envelopes of one bundle, in the bundle's order.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Receipt {

@@ -1,7 +1,8 @@
-//! Repair: the steps by which two replicas find out what one of them lacks, stream by stream.
+//! Repair: the steps that find the differences between two replicas, stream by stream.
 //!
-//! First reconciliation over (record, digest) pairs, then plain lists of ids for the records that differ,
-//! then what is wanted. A generation change runs the same steps.
+//! The first step reconciles (record, digest) pairs. The second compares plain lists of ids for the
+//! records that differ. The last asks for the missing envelopes. A generation change runs the same
+//! steps.
 
 use minicbor::{Decode, Encode};
 
@@ -83,7 +84,7 @@ pub struct RepairAnswer {
     pub step: RepairFound,
 }
 
-/// What the server found.
+/// The server's answer to a step.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(flat)]
 pub enum RepairFound {
@@ -103,14 +104,16 @@ pub enum RepairFound {
         /// The record.
         #[n(0)]
         record: RecordId,
-        /// What the reader lacks, or knows an older verdict on. It asks for them by [`RepairStep::Want`].
+        /// Envelopes that the reader lacks, or knows an older verdict on. It asks for them by
+        /// [`RepairStep::Want`].
         #[cbor(n(1), decode_with = "list::<REPAIR_IDS_MAX, _, _>")]
         reader_lacks: Vec<EnvelopeId>,
-        /// What the server lacks, or knows an older verdict on. The reader gives them back.
+        /// Envelopes that the server lacks, or knows an older verdict on. The reader gives them
+        /// back.
         #[cbor(n(2), decode_with = "list::<REPAIR_IDS_MAX, _, _>")]
         server_lacks: Vec<EnvelopeId>,
     },
-    /// What was wanted travels in the page: envelopes in `page.envelopes`, records in `page.packs`.
+    /// The wanted data travel in the page: envelopes in `page.envelopes`, records in `page.packs`.
     #[n(2)]
     Given {
         /// Records that the server does not have, or that the reader may not read.
@@ -119,6 +122,10 @@ pub enum RepairFound {
         /// Envelopes that the server does not have, or that the reader may not read.
         #[cbor(n(1), decode_with = "list::<REPAIR_IDS_MAX, _, _>")]
         absent: Vec<EnvelopeId>,
+        /// How much of the step this answers, counted through its records and then its envelopes. The reader
+        /// asks again for the rest, which did not fit.
+        #[n(2)]
+        covered: u32,
     },
     /// The reader may not read this stream.
     #[n(3)]

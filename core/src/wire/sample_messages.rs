@@ -1,4 +1,4 @@
-//! Samples of messages: what the dictionary is made from, and what it is measured by.
+//! Samples of messages that make and measure the dictionary.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use rand_core::Rng;
@@ -14,7 +14,8 @@ use super::verdict::{Attestation, AttestedEnvelope, Status, StreamPosition, Verd
 use crate::domain::StreamId;
 use crate::id::{AreaId, Hash, UnitId};
 
-/// Messages as phones and servers exchange them, most of them small: what the dictionary is made from.
+/// Messages as phones and servers exchange them, most of them small. The dictionary is made from
+/// them.
 pub(super) fn messages(seed: u64) -> Vec<Vec<u8>> {
     let mut world = World::new(seed);
     let mut messages = Vec::new();
@@ -127,5 +128,6 @@ fn response(world: &mut World, sent: &[Hash], page: &Bundle) -> SyncResponse {
         more: false,
         closed: None,
         sealed: Vec::new(),
+        not_taken: Vec::new(),
     }
 }

@@ -22,12 +22,12 @@ use crate::domain::case::{Deadlines, Event, GenesisFacts, Part, Party, Severity}
 use crate::domain::category::CategoryCode;
 use crate::domain::{AreaPath, Audience, Grant, RecordKind, Role, Scope, Source, Text};
 use crate::id::{AreaId, EnvelopeId, Hash, MemberId, UnitId};
-use crate::trust::certificate::{Anchors, Certificate, Facts, ServerKey, ServerPurpose};
+use crate::trust::certificate::{Anchors, Certificate, Facts, ServerKeys, ServerPurpose};
 use crate::trust::sign::{Authority, SecretKey};
 
 mod case;
 
-/// The morning on which everything begins.
+/// The time when every sample begins, on a morning.
 pub(super) const START_MS: i64 = 1_762_803_522_691;
 
 /// A deployment.
@@ -85,13 +85,8 @@ impl World {
         let root = SecretKey::from_seed(&bytes(&mut rng));
         let server = SecretKey::from_seed(&bytes(&mut rng));
         let authority = Authority::of_root(&root.public());
-        let server_key = |purpose| ServerKey::issue(&root, &server.public(), purpose, START_MS - 1);
-        let purposes = [
-            ServerPurpose::Certificates,
-            ServerPurpose::Receipts,
-            ServerPurpose::Packs,
-        ];
-        let anchors = Anchors::new(root.public(), &purposes.map(server_key)).unwrap();
+        let list = ServerKeys::of(&root, &ServerPurpose::ALL.map(|purpose| (&server, purpose)));
+        let anchors = Anchors::new(root.public(), list).unwrap();
         let mut world = Self {
             rng,
             authority,
@@ -129,7 +124,6 @@ impl World {
                 generation: 1,
                 position: 40,
             },
-            issuer: self.server.public().device(),
         };
         let certificate =
             Arc::new(Certificate::issue(&facts, &self.server, &self.authority).unwrap());
@@ -275,7 +269,7 @@ impl World {
         self.report(0, home, &content)
     }
 
-    /// What a phone sends: these cases whole.
+    /// The bundle of a phone that sends these cases whole.
     pub(super) fn bundle(&self, cases: &[Case]) -> Bundle {
         let certificates = self
             .devices
@@ -297,7 +291,7 @@ pub(super) fn bytes<const LEN: usize>(rng: &mut ChaCha8Rng) -> [u8; LEN] {
     bytes
 }
 
-/// Damages bytes in one of many ways: what comes from outside may be anything.
+/// Damages bytes in one of many ways, because any bytes may arrive from outside.
 pub(super) fn damage(rng: &mut ChaCha8Rng, bytes: &mut Vec<u8>) {
     let mut at = |len: usize| usize::try_from(rng.next_u64() % len.max(1) as u64).unwrap();
     let (place, what, other) = (at(bytes.len()), at(6), at(bytes.len()));
@@ -315,7 +309,7 @@ pub(super) fn damage(rng: &mut ChaCha8Rng, bytes: &mut Vec<u8>) {
     }
 }
 
-/// Who decides what as the given step of a history; no decision: an edit.
+/// The person and the decision at the given step of a history; `None` means an edit.
 fn decision(step: u32, opened: Option<EnvelopeId>, note: Option<Text>) -> Option<(usize, Event)> {
     let rule = None;
     Some(match (step, opened) {

@@ -1,8 +1,9 @@
-//! Certificates that a reader carries and can not read.
+//! Certificates that a reader carries and cannot read.
 //!
-//! Who is dispatched to a case does not learn who reported it: the author's certificate is withheld. Without it a
-//! server that came back from a backup could not take the author's words back from this reader. So the server
-//! gives the certificate sealed under a key of its own, and gets it back as it was.
+//! A reader who is dispatched to a case does not learn the reporter, so the server withholds the
+//! author's certificate. Without it a server restored from a backup could not take the author's
+//! words back from this reader. So the server gives the certificate sealed under a key of its own,
+//! and gets it back unchanged.
 
 use minicbor::{Decode, Encode};
 
@@ -16,7 +17,7 @@ pub struct SealedCertificate {
     /// Hash of the certificate, as envelopes name it.
     #[n(0)]
     pub certificate: Hash,
-    /// What only the server opens.
+    /// The sealed bytes. Only the server can open them.
     #[cbor(
         n(1),
         encode_with = "minicbor::bytes::encode",

@@ -1,5 +1,5 @@
-//! An entry of the directory with the server's signature: it can be passed from phone to phone, and given
-//! back to a server that lost it.
+//! An entry of the directory with the server's signature. Phones can pass it on, and give it back
+//! to a server that lost it.
 
 use minicbor::{Decode, Encode};
 
@@ -21,7 +21,7 @@ pub enum SignedEntryError {
     Signature(#[from] SignatureError),
 }
 
-/// A signed entry: what [`super::page::FeedEntry::Directory`] and give-backs carry.
+/// A signed entry, as [`super::page::FeedEntry::Directory`] and give-backs carry it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct SignedEntry {
@@ -56,8 +56,7 @@ impl SignedEntry {
     /// Checks the server's signature and reads the entry.
     pub fn verify(&self, anchors: &Anchors) -> Result<DirectoryEntry, SignedEntryError> {
         anchors
-            .server_key(ServerPurpose::Receipts, self.signer)
-            .ok_or(SignatureError::BadKey)?
+            .signer_at_any_time(ServerPurpose::Receipts, self.signer)?
             .verify(
                 Purpose::Directory,
                 anchors.authority(),
@@ -84,14 +83,14 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::domain::directory::Revocation;
-    use crate::trust::certificate::ServerKey;
+    use crate::trust::certificate::ServerKeys;
 
     #[test]
     fn an_entry_is_believed_by_its_signature_alone() {
         let root = SecretKey::from_seed(&[1; 32]);
         let server = SecretKey::from_seed(&[2; 32]);
-        let key = ServerKey::issue(&root, &server.public(), ServerPurpose::Receipts, 0);
-        let anchors = Anchors::new(root.public(), &[key]).unwrap();
+        let list = ServerKeys::of(&root, &[(&server, ServerPurpose::Receipts)]);
+        let anchors = Anchors::new(root.public(), list).unwrap();
         let entry = DirectoryEntry::Revocation(Revocation {
             device: DeviceId([7; 16]),
             revoked_at_ms: 5,

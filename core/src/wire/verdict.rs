@@ -1,14 +1,16 @@
-//! Verdicts and attestations: what the server decided, signed once for many envelopes.
+//! Verdicts and attestations: the server's decisions, signed once for many envelopes.
 
 use minicbor::{Decode, Encode};
 
+use super::list::list;
 use super::status_code::status_code;
 use crate::domain::stream::StreamId;
 use crate::id::{DeviceId, EnvelopeId, Hash};
-use crate::trust::certificate::{Anchors, ServerPurpose};
+use crate::limits::{ATTESTED_MAX, CURSORS_MAX};
+use crate::trust::certificate::{Anchors, ServerPurpose, Stamp};
 use crate::trust::sign::{Authority, Purpose, SecretKey, SignatureError};
 
-/// What the server decided about an envelope.
+/// The server's decision about an envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
 #[cbor(array)]
 pub struct Verdict {
@@ -24,9 +26,10 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Whether this verdict replaces the other one: the latest verdict counts. Of two at the same instant one
-    /// and the same wins everywhere. A refusal that no reviewer decided replaces nothing: it says that the
-    /// server could not take the envelope this time (who gave it back holds no certificate of its author).
+    /// Whether this verdict replaces the other one. The latest verdict counts. Of two at the same
+    /// instant the same one wins everywhere. A refusal that no reviewer decided replaces no
+    /// verdict, because it only means that the server could not take the envelope this time (the
+    /// giver holds no certificate of its author).
     #[must_use]
     pub fn is_later_than(&self, other: &Self) -> bool {
         self.rank() > other.rank()
@@ -52,13 +55,13 @@ pub enum Status {
     /// It has stream positions and counts.
     #[n(0)]
     Accepted,
-    /// It stays in the graph and moves nothing.
+    /// It stays in the graph without effect.
     #[n(1)]
     Void(#[n(0)] VoidReason),
-    /// It awaits review; nobody applies it.
+    /// It awaits review; no replica applies it.
     #[n(2)]
     Held(#[n(0)] HeldReason),
-    /// It was not stored: it is no envelope of its author.
+    /// It was not stored, so it is no envelope of its author.
     #[n(3)]
     Refused(#[n(0)] RefusedReason),
 }
@@ -69,7 +72,7 @@ macro_rules! reasons {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode)]
         #[cbor(index_only)]
         pub enum $name {
-            $($(#[$variant_doc])* #[n($n)] $variant,)+
+            $($(#[$variant_doc])* #[doc = concat!("`", $code, "`")] #[n($n)] $variant,)+
         }
 
         impl $name {
@@ -86,24 +89,64 @@ macro_rules! reasons {
 }
 
 reasons!(
-    /// Why an envelope is void.
+    /// The rule that a void envelope breaks. The codes `may.*` and `case.*` are rules of the
+    /// domain, in the state that the author had seen; the codes `content.*` are rules of the gate.
     VoidReason {
-        /// The author's role does not allow it in the state that the author had seen.
+        /// The server does not name its author, and has not vouched for it.
         0 NotPermitted = "void.not_permitted",
-        /// The move does not exist in the state that the author had seen.
-        1 NotPossible = "void.not_possible",
-        /// The change of the content is not a valid continuation.
+        /// The change of the content is not a valid continuation, and its bytes are not here to say why.
         2 BadContent = "void.bad_content",
         /// It builds on content that is void.
         3 VoidParent = "void.void_parent",
         /// A copy of this installation wrote another change under the same number.
         4 Clone = "void.clone",
-        /// The parents are not what the author must have seen.
+        /// The author must have seen other parents.
         5 BadParents = "void.bad_parents",
         /// The record or the author has reached a limit.
         6 Limit = "void.limit",
-        /// The data of the event are not what its code says.
+        /// The data of the event do not fit its code.
         7 Malformed = "void.malformed",
+        8 MayRole = "may.role",
+        9 MayElsewhere = "may.elsewhere",
+        10 MayNotAssigned = "may.not_assigned",
+        11 MayNotOwn = "may.not_own",
+        12 MayNotTeam = "may.not_team",
+        13 MayNotReadable = "may.not_readable",
+        14 MayOwnWork = "may.own_work",
+        15 MayResponsibleParty = "may.responsible_party",
+        16 MayOnBehalf = "may.on_behalf",
+        17 MayRule = "may.rule",
+        18 MayNotACase = "may.not_a_case",
+        19 MayNewer = "may.newer",
+        20 CaseNotNow = "case.not_now",
+        21 CaseNoAssignment = "case.no_assignment",
+        22 CaseAssignmentElsewhere = "case.assignment_elsewhere",
+        23 CaseFinalAssignment = "case.final_assignment",
+        24 CaseAlreadyAssigned = "case.already_assigned",
+        25 CaseGridOutside = "case.grid_outside",
+        26 CaseSameArea = "case.same_area",
+        27 CaseNotNextLevel = "case.not_next_level",
+        28 CaseNoRequest = "case.no_request",
+        29 CaseMergeSelf = "case.merge_self",
+        30 CaseSecondGenesis = "case.second_genesis",
+        31 ContentNotAChange = "content.not_a_change",
+        32 ContentCompressed = "content.compressed",
+        33 ContentTruncated = "content.truncated",
+        34 ContentChecksum = "content.checksum",
+        35 ContentMalformed = "content.malformed",
+        36 ContentMetadata = "content.metadata",
+        37 ContentUnsupported = "content.unsupported",
+        38 ContentForeignActor = "content.foreign_actor",
+        39 ContentNotGenesis = "content.not_genesis",
+        40 ContentUnknownDeps = "content.unknown_deps",
+        41 ContentSequence = "content.sequence",
+        42 ContentStartOp = "content.start_op",
+        43 ContentReference = "content.reference",
+        44 ContentRejected = "content.rejected",
+        /// The server's own move that kept a case open for a danger under review, once that is decided.
+        45 Answered = "void.answered",
+        46 MaySource = "may.source",
+        47 CaseOtherMerge = "case.other_merge",
     }
 );
 
@@ -112,7 +155,7 @@ reasons!(
     HeldReason {
         /// The device was revoked before this arrived.
         0 Revoked = "held.revoked",
-        /// The role had changed, and the author had seen that or came after the grace period.
+        /// The role had changed, and the author had seen that or was later than the grace period.
         1 RoleChanged = "held.role_changed",
         /// Written by a newer app than the server knows.
         2 Newer = "held.newer",
@@ -140,10 +183,30 @@ reasons!(
         3 Rejected = "refused.rejected",
         /// More from one device, or about one record, than is taken. The phone keeps it in its outbox.
         4 TooMany = "refused.too_many",
-        /// The record has as many entries as it can have.
+        /// The record has as many entries, or bytes, as it can have.
         5 RecordFull = "refused.record_full",
+        /// The server cannot read its stored copy of the record. The phone keeps the envelope in
+        /// its outbox.
+        6 RecordDamaged = "refused.record_damaged",
     }
 );
+
+impl RefusedReason {
+    /// Whether the envelope is still undecided. Then it stays in the outbox, and a later sync sends
+    /// it again.
+    #[must_use]
+    pub fn is_put_off(self) -> bool {
+        matches!(self, Self::TooMany | Self::RecordDamaged)
+    }
+}
+
+impl VoidReason {
+    /// The reason of a rule's stable code.
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|known| known.code() == code)
+    }
+}
 
 impl Status {
     /// The stable code, which also names the sentence for a person.
@@ -175,7 +238,7 @@ pub struct AttestedEnvelope {
     #[n(1)]
     pub verdict: Verdict,
     /// Its positions in streams, where it has some.
-    #[n(2)]
+    #[cbor(n(2), decode_with = "list::<CURSORS_MAX, _, _>")]
     pub at: Vec<StreamPosition>,
 }
 
@@ -205,7 +268,7 @@ pub struct Attestation {
     #[n(2)]
     pub time_ms: i64,
     /// The verdicts.
-    #[n(3)]
+    #[cbor(n(3), decode_with = "list::<ATTESTED_MAX, _, _>")]
     pub envelopes: Vec<AttestedEnvelope>,
     /// Signature over the four fields before, as CBOR array.
     #[cbor(n(4), with = "minicbor::bytes")]
@@ -235,11 +298,19 @@ impl Attestation {
         attestation
     }
 
-    /// Checks the server's signature.
+    /// Checks the server's signature, and that the key vouches for this time and generation. A
+    /// verdict of a higher generation than the attestation's own would evade the bound of the key.
     pub fn verify(&self, anchors: &Anchors) -> Result<(), SignatureError> {
+        let within = |line: &AttestedEnvelope| line.verdict.generation <= self.generation;
+        if !self.envelopes.iter().all(within) {
+            return Err(SignatureError::BadKey);
+        }
+        let stamp = Stamp {
+            time_ms: self.time_ms,
+            generation: self.generation,
+        };
         anchors
-            .server_key(ServerPurpose::Receipts, self.signer)
-            .ok_or(SignatureError::BadKey)?
+            .signer(ServerPurpose::Receipts, self.signer, stamp)?
             .verify(
                 Purpose::Receipt,
                 anchors.authority(),

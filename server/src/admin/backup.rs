@@ -1,10 +1,12 @@
-//! Backup while the server runs, and restore while it does not.
+//! Backup while the server runs, and restore while it does not run.
 //!
-//! A backup is a folder with a consistent copy of the database and the server's keys. **Invariant:** a store
-//! that comes from a backup has a generation that no store of this deployment ever had, so that phones notice
-//! and give back what the backup lacks.
+//! A backup is a folder with a consistent copy of the database and the server's keys. **Invariant:** a
+//! restored store gets a generation that no store of this deployment ever had, so the phones notice the
+//! restore and give back everything that the backup lacks.
 
 use std::path::{Path, PathBuf};
+
+use onegrid_core::trust::certificate::Anchors;
 
 use super::ADMIN;
 use super::data_dir::{
@@ -16,25 +18,25 @@ use crate::registry::{audit, directory};
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
 use crate::store::{Store, StoreError};
 
-/// Begins the name of a database that was set aside, after [`DATABASE`] and a dot.
+/// Begins the name of a database that a restore set aside, after [`DATABASE`] and a dot.
 const BEFORE: &str = "before-";
 
-/// What a restore did.
+/// Result of a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
-    /// The generation of the data from now on.
+    /// Generation of the restored data.
     pub generation: u32,
-    /// Where the data that was there before lies now.
+    /// New path of the previous database; `None` if there was none.
     pub set_aside: Option<PathBuf>,
 }
 
-/// Copies everything that is committed now, and the keys, into a new folder.
+/// Copies all committed data and the keys into a new folder.
 pub fn backup(data: &DataDir, to: &Path, now_ms: i64) -> Result<()> {
     if to.exists() {
         return Err(Problem::new("backup.exists").with("path", to.display()));
     }
     let store = data.store()?;
-    // A folder that is named like a backup is a whole one.
+    // The folder gets its final name only when the backup is complete.
     let part = with_suffix(to, "part");
     if part.exists() {
         std::fs::remove_dir_all(&part).map_err(|error| unusable(&part, &error))?;
@@ -51,9 +53,11 @@ pub fn backup(data: &DataDir, to: &Path, now_ms: i64) -> Result<()> {
     sync_parent(to)
 }
 
-/// Puts a backup in the place of the data. Refused while a server runs, when the backup is damaged, or when
-/// it is of another deployment. What was there is set aside, never deleted. Where nothing of it is left, a
-/// clock that goes wrong can not tell how high the generation was: it is told by `above` then.
+/// Replaces the data with a backup. The previous data is set aside, never deleted. Refused while a server
+/// runs, when the backup is damaged, or when it belongs to another deployment.
+///
+/// The new generation normally follows from the previous data and the clock. `above` gives the generation to
+/// exceed when the previous data is lost and the clock is wrong.
 pub fn restore(data: &DataDir, from: &Path, above: Option<u32>, now_ms: i64) -> Result<Restored> {
     let source = DataDir::at(from);
     if !source.is_prepared() {
@@ -68,13 +72,18 @@ pub fn restore(data: &DataDir, from: &Path, above: Option<u32>, now_ms: i64) -> 
             return Err(Problem::new("keys.of_another_deployment"));
         }
     }
-    // Copied beside the data and raised to its generation there: what takes the place is ready for use.
+    // The copy is prepared in a folder inside the data folder, so it is complete before it replaces the data.
     let fresh = DataDir::at(&data.path().join("restoring"));
     fresh.make_anew()?;
     std::fs::copy(source.database(), fresh.database()).map_err(|error| fresh.unusable(&error))?;
     keys.write(&fresh.keys())?;
     let before = generation_before(data)?;
-    let generation = raise(&fresh, before, above, now_ms)?;
+    let kept = if data.keys().exists() {
+        Keys::read(&data.keys())?
+    } else {
+        keys
+    };
+    let generation = raise(&fresh, before, above, now_ms, kept.anchors())?;
     sync(&fresh.database())?;
     let set_aside = put_aside(data, now_ms)?;
     data.take(&fresh)?;
@@ -84,8 +93,8 @@ pub fn restore(data: &DataDir, from: &Path, above: Option<u32>, now_ms: i64) -> 
     })
 }
 
-/// The highest generation of what is there and of what was set aside, as far as that can still be read: a
-/// restore that was broken off may have left the last one there.
+/// Highest generation among the database in place and the databases that were set aside. Unreadable ones are
+/// skipped. An interrupted restore may have left the newest database among those set aside.
 fn generation_before(data: &DataDir) -> Result<u32> {
     let unusable = |error| data.unusable(&error);
     let aside = with_suffix(Path::new(DATABASE), BEFORE);
@@ -112,10 +121,19 @@ fn generation_of(database: &Path) -> Option<u32> {
         .ok()
 }
 
-/// Gives the copy a generation of its own. It counts seconds, so that two restores of one backup differ even
-/// when nothing that ran between them is left. Who saw the code of an invitation that was redeemed after the
-/// backup could redeem it once more: open invitations end, and administrators invite again.
-fn raise(fresh: &DataDir, before: u32, above: Option<u32>, now_ms: i64) -> Result<u32> {
+/// Gives the copy a new generation, and returns it. The generation is at least the time in seconds, so that
+/// two restores of one backup differ even when no data from between them is left.
+///
+/// All open invitations end, because the backup does not know which of them were redeemed later: a person who
+/// saw such a code could redeem it again. Administrators then invite again.
+fn raise(
+    fresh: &DataDir,
+    before: u32,
+    above: Option<u32>,
+    now_ms: i64,
+    anchors: &Anchors,
+) -> Result<u32> {
+    let anchors = anchors.clone();
     let store = fresh.store()?;
     let seconds = u32::try_from(now_ms / 1_000).unwrap_or_default();
     store.write::<_, Problem>(move |tx| {
@@ -126,6 +144,9 @@ fn raise(fresh: &DataDir, before: u32, above: Option<u32>, now_ms: i64) -> Resul
         let highest = directory::generation(tx)?.max(before);
         let highest = highest.max(above.unwrap_or_default());
         let next = highest.saturating_add(1).max(seconds);
+        if !anchors.certifies(next) {
+            return Err(Problem::new("keys.generation_not_listed"));
+        }
         directory::set_generation(tx, next)?;
         directory::bump_policy(tx)?;
         tx.forget_visitors()?;
@@ -134,8 +155,8 @@ fn raise(fresh: &DataDir, before: u32, above: Option<u32>, now_ms: i64) -> Resul
     })
 }
 
-/// Where the database lies now, with what belongs to it. A restore that was broken off may have left a log
-/// without its database: it would be taken for one of the next database.
+/// Sets the database and its log aside, and returns the new path. An interrupted restore may have left a log
+/// without its database. It is moved too, because `SQLite` would take it for a log of the next database.
 fn put_aside(data: &DataDir, now_ms: i64) -> Result<Option<PathBuf>> {
     let aside = with_suffix(&data.database(), &format!("{BEFORE}{now_ms}"));
     let mut found = None;

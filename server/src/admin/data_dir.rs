@@ -1,8 +1,8 @@
-//! The data folder of a deployment: database, keys, and the lock of whoever serves from it.
+//! The data folder of a deployment: database, keys, and the lock of the serving process.
 //!
-//! Commands of the administrator open the same database beside a running server: the store allows one writer
-//! at a time, across processes, and readers see snapshots. Only what puts another database in place needs the
-//! server to be stopped: it takes the lock.
+//! Administrator commands open the same database while a server runs: the store allows one writer at a time,
+//! across processes, and readers see snapshots. Only a command that replaces the database needs a stopped
+//! server, so it takes the lock.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
@@ -16,32 +16,32 @@ use crate::server::Server;
 use crate::store::Store;
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
 
-/// Name of the database in the folder.
+/// File name of the database.
 pub const DATABASE: &str = "onegrid.db";
-/// Name of the file of the server's keys.
+/// File name of the server's keys.
 pub const KEYS: &str = "server.keys";
 const LOCK: &str = "serve.lock";
 
-/// A data folder.
+/// Path of a data folder, which need not exist yet.
 #[derive(Debug, Clone)]
 pub struct DataDir {
     folder: PathBuf,
 }
 
-/// Holds the folder for one process; free again when dropped, also when the process is killed.
+/// Exclusive hold on a data folder. Dropping it, or the end of the process, releases the folder.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
 impl DataDir {
-    /// The folder of a configuration.
+    /// Returns the data folder that the configuration names.
     #[must_use]
     pub fn of(config: &Config) -> Self {
         Self::at(&config.store.path)
     }
 
-    /// A folder.
+    /// Wraps a path. The folder need not exist.
     #[must_use]
     pub fn at(folder: &Path) -> Self {
         Self {
@@ -49,36 +49,36 @@ impl DataDir {
         }
     }
 
-    /// Makes the folder, for its owner alone.
+    /// Creates the folder with access for its owner alone.
     pub fn make(&self) -> Result<()> {
         make_private(&self.folder)
     }
 
-    /// The folder.
+    /// Path of the folder.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.folder
     }
 
-    /// The database.
+    /// Path of the database.
     #[must_use]
     pub fn database(&self) -> PathBuf {
         self.folder.join(DATABASE)
     }
 
-    /// The file of the server's keys.
+    /// Path of the server's key file.
     #[must_use]
     pub fn keys(&self) -> PathBuf {
         self.folder.join(KEYS)
     }
 
-    /// Whether `init` was here.
+    /// Whether `init` has completed here: database and keys both exist.
     #[must_use]
     pub fn is_prepared(&self) -> bool {
         self.database().is_file() && self.keys().is_file()
     }
 
-    /// Takes the folder for this process alone; refused while a server runs from it.
+    /// Locks the folder for this process. Refused while a server runs from it.
     pub fn lock(&self) -> Result<Lock> {
         let path = self.folder.join(LOCK);
         let file = OpenOptions::new()
@@ -99,7 +99,7 @@ impl DataDir {
         }
     }
 
-    /// Whether a server runs from it.
+    /// Whether a server runs from this folder.
     pub fn is_served(&self) -> Result<bool> {
         match self.lock() {
             Ok(_) => Ok(false),
@@ -108,7 +108,7 @@ impl DataDir {
         }
     }
 
-    /// Opens the database, which must be there.
+    /// Opens the existing database.
     pub fn store(&self) -> Result<Arc<dyn Store>> {
         if !self.is_prepared() {
             return Err(self.not_prepared());
@@ -119,14 +119,14 @@ impl DataDir {
         )?))
     }
 
-    /// Opens the deployment.
+    /// Opens the deployment with its keys and rules.
     pub fn open(&self, config: &Config) -> Result<Server> {
         let store = self.store()?;
         let rules = Rules::read(config.rules.path.as_deref())?;
         Server::open(store, Keys::read(&self.keys())?, rules)
     }
 
-    /// Makes the folder empty: what a command that was broken off left in it is of no use.
+    /// Creates the folder, and deletes any contents that an interrupted command left in it.
     pub(super) fn make_anew(&self) -> Result<()> {
         if self.folder.exists() {
             std::fs::remove_dir_all(&self.folder).map_err(|error| self.unusable(&error))?;
@@ -134,8 +134,8 @@ impl DataDir {
         self.make()
     }
 
-    /// Puts what was made ready in a folder inside in its place. The database comes last: without it nothing
-    /// starts, and this can be done again.
+    /// Moves the prepared keys and database from the inner folder `ready` into place. The database moves
+    /// last: no server starts without it, so an interrupted move can be repeated.
     pub(super) fn take(&self, ready: &Self) -> Result<()> {
         if !self.keys().exists() {
             std::fs::rename(ready.keys(), self.keys()).map_err(|error| self.unusable(&error))?;
@@ -150,13 +150,12 @@ impl DataDir {
         Problem::new("data.not_prepared").with("path", self.folder.display())
     }
 
-    /// A problem with the folder itself.
     pub(super) fn unusable(&self, error: &std::io::Error) -> Problem {
         unusable(&self.folder, error)
     }
 }
 
-/// Makes a folder that only its owner may enter.
+/// Creates a folder that only its owner may enter.
 pub(super) fn make_private(folder: &Path) -> Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
@@ -173,7 +172,7 @@ pub(super) fn unusable(path: &Path, error: &std::io::Error) -> Problem {
         .because(error)
 }
 
-/// A path beside this one: its name, a dot, and the suffix.
+/// Appends a dot and the suffix to the file name.
 pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".");
@@ -181,14 +180,14 @@ pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Waits until a file, or what a folder lists, is on the disk.
+/// Waits until a file's contents, or a folder's list of files, are on the disk.
 pub(super) fn sync(path: &Path) -> Result<()> {
     File::open(path)
         .and_then(|file| file.sync_all())
         .map_err(|error| unusable(path, &error))
 }
 
-/// The same for the folder that lists this path.
+/// Waits until the entry of this path in its folder is on the disk.
 pub(super) fn sync_parent(path: &Path) -> Result<()> {
     let whole = path.canonicalize().ok();
     whole

@@ -1,5 +1,5 @@
-//! What is built into the binary, so that a new deployment has something to begin with: the division of
-//! Gongshu, and the units and people of the demo.
+//! Data built into the binary, so that a new deployment is not empty: the division of Gongshu, and the
+//! units and people of the demo.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ pub const DEMO_UNITS: &[u8] = include_bytes!("../../seed/demo/units.csv");
 /// `members.csv` of the demo.
 pub const DEMO_MEMBERS: &[u8] = include_bytes!("../../seed/demo/members.csv");
 
-/// The division of Gongshu district, Hangzhou.
+/// Areas of Gongshu district, Hangzhou.
 #[must_use]
 pub fn gongshu() -> AreaFiles {
     let boundaries: [(AreaLevel, &[u8]); 4] = [

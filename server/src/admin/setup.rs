@@ -1,11 +1,12 @@
-//! A new deployment: root key, server keys, a store with the categories that are built in.
+//! Setup of a deployment: root key, server keys, and a store with the built-in categories.
 //!
 //! ```text
 //!  keys and store, ready in a folder inside ─▶ the root key gets its file ─▶ keys in place ─▶ store in place
 //! ```
 //!
-//! **Invariant:** until the last step there is no deployment, and the same command can be given again. One that
-//! was broken off before the root key had its file begins anew; later, it goes on with what is ready.
+//! **Invariant:** the deployment exists only after the last step, and an interrupted command can be repeated.
+//! If the root key has no file yet, the setup begins again; otherwise it continues with the prepared keys and
+//! store.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -14,7 +15,7 @@ use std::sync::Arc;
 use onegrid_core::domain::category::Categories;
 use onegrid_core::domain::directory::DirectoryEntry;
 use onegrid_core::id::Hash;
-use onegrid_core::trust::sign::{PublicKey, SecretKey};
+use onegrid_core::trust::sign::SecretKey;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -27,11 +28,11 @@ use crate::server::Server;
 use crate::store::Store;
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
 
-/// First line of the file of a root key.
+/// First line of a root key file.
 const ROOT_KEY_HEAD: &str = "onegrid root key v1";
 
-/// Makes a deployment. The root key goes into a new file of its own, which is to be taken off this machine;
-/// the server never needs it again, only new server keys do.
+/// Sets up a deployment. The root key goes into a new file, which the operator moves off this machine. The
+/// server never needs it again; only new server keys need it.
 pub fn prepare(
     data: &DataDir,
     root_key: &Path,
@@ -41,7 +42,7 @@ pub fn prepare(
     prepare_with(data, root_key, now_ms, rng, |_| Ok(()))
 }
 
-/// The same, with what `fill` puts into the store.
+/// Sets up a deployment, and lets `fill` add entries to the store.
 pub fn prepare_with(
     data: &DataDir,
     root_key: &Path,
@@ -70,7 +71,7 @@ pub fn prepare_with(
     Ok(keys)
 }
 
-/// The keys of a preparation that was broken off after its root key had got its file: all is ready then.
+/// Keys of an interrupted setup that had already written the root key; keys and store are then complete.
 fn broken_off(data: &DataDir, ready: &DataDir, root_key: &Path) -> Option<Keys> {
     if data.database().exists() || !ready.database().exists() {
         return None;
@@ -78,12 +79,12 @@ fn broken_off(data: &DataDir, ready: &DataDir, root_key: &Path) -> Option<Keys> 
     let keys = match (data.keys().exists(), ready.keys().exists()) {
         (true, false) => data.keys(),
         (false, true) => ready.keys(),
-        // Keys that are there besides are of another deployment.
+        // Additional keys belong to another deployment.
         _ => return None,
     };
     let keys = Keys::read(&keys).ok()?;
     let root = read_root(root_key)?;
-    (root == *keys.anchors().root()).then_some(keys)
+    (root.public() == *keys.anchors().root()).then_some(keys)
 }
 
 fn make_ready(
@@ -100,13 +101,13 @@ fn make_ready(
     )?);
     Server::prepare(&store, keys, now_ms)?;
     let server = Server::open(store, keys.clone(), Rules::none())?;
-    // Without its categories no rule of triage would ever find a case that it is for.
+    // Rules of triage refer to categories, so without categories no rule ever applies.
     let categories = Categories::built_in();
     let entries = categories.iter().cloned();
     let entries = entries.map(DirectoryEntry::Category).collect();
     server.publish(entries, ADMIN, now_ms)?;
     fill(&server)?;
-    // Closing it folds its log into the file.
+    // Closing the store merges its log into the file.
     drop(server);
     sync(&ready.database())
 }
@@ -120,7 +121,7 @@ fn write_root(path: &Path, root: &SecretKey) -> Result<()> {
         let _ = write!(text, "{byte:02x}");
     }
     text.push('\n');
-    // A file of the name that was asked for is a whole one.
+    // The file gets its final name only when it is complete.
     let part = with_suffix(path, "part");
     if part.exists() {
         std::fs::remove_file(&part).map_err(|error| unusable(&part, &error))?;
@@ -130,10 +131,10 @@ fn write_root(path: &Path, root: &SecretKey) -> Result<()> {
     sync_parent(path)
 }
 
-/// The public half of the root key in a file.
-fn read_root(path: &Path) -> Option<PublicKey> {
+/// The root key in a file.
+pub(super) fn read_root(path: &Path) -> Option<SecretKey> {
     let text = Zeroizing::new(std::fs::read_to_string(path).ok()?);
     let rest = text.strip_prefix(ROOT_KEY_HEAD)?;
     let seed: Hash = rest.trim().parse().ok()?;
-    Some(SecretKey::from_seed(&Zeroizing::new(seed.0)).public())
+    Some(SecretKey::from_seed(&Zeroizing::new(seed.0)))
 }

@@ -1,4 +1,4 @@
-//! From files to the store: parse against what is known, then take in the good rows, or none of them.
+//! Import from files into the store: parse against the known data, then import the good rows or none.
 
 use onegrid_core::domain::directory::{Directory, DirectoryEntry};
 use onegrid_core::domain::position::Datum;
@@ -13,30 +13,30 @@ use crate::registry::directory;
 use crate::registry::members::{Described, id_of_external};
 use crate::server::Server;
 
-/// What became of an import.
+/// Result of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Rows that changed something.
+    /// Rows that changed the store.
     pub changed: usize,
-    /// Rows that said what was known already.
+    /// Rows that changed nothing.
     pub unchanged: usize,
-    /// Rows that were refused.
+    /// Refused rows.
     pub bad: Vec<BadRow>,
     /// Whether the good rows were left out because of the bad ones.
     pub withheld: bool,
 }
 
-/// What to do with the good rows when there are bad ones.
+/// Treatment of the good rows if there are bad ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Take them in.
+    /// Import the good rows.
     Rest,
-    /// Take in nothing.
+    /// Import nothing.
     Strict,
 }
 
 impl Server {
-    /// Takes in areas with their boundaries.
+    /// Imports areas with their boundaries.
     pub fn import_areas(
         &self,
         files: &AreaFiles,
@@ -57,7 +57,7 @@ impl Server {
         })
     }
 
-    /// Takes in units and teams.
+    /// Imports units and teams.
     pub fn import_units(
         &self,
         file: &str,
@@ -77,7 +77,7 @@ impl Server {
         })
     }
 
-    /// Takes in members with their roles. Who is not in the file stays as before.
+    /// Imports members with their roles. Members that the file does not mention stay unchanged.
     pub fn import_members(
         &self,
         file: &str,

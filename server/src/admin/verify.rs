@@ -1,5 +1,5 @@
-//! Walks everything that is stored and says what does not fit: the audit chain, certificates, every envelope
-//! with its signature, every record with its digest, every stream position by position, the directory.
+//! Checks all stored data: the audit chain, certificates, every envelope with its signature, every record
+//! with its digest, every stream position by position, and the directory.
 
 use std::collections::BTreeMap;
 
@@ -15,29 +15,29 @@ use crate::registry::audit;
 use crate::server::Server;
 use crate::store::{Reader, StoreError, StoreResult};
 
-/// What was looked at, and what is wrong.
+/// Counts and findings of a check.
 #[derive(Debug, Default)]
 pub struct Verified {
-    /// Records.
+    /// Checked records.
     pub records: u64,
-    /// Envelopes.
+    /// Checked envelopes.
     pub envelopes: u64,
-    /// Positions of streams.
+    /// Checked positions of streams.
     pub positions: u64,
-    /// Lines of the audit log.
+    /// Checked lines of the audit log.
     pub audit: u64,
-    /// What is wrong, each as a sentence.
+    /// Findings, each as a sentence, up to a fixed number.
     pub wrong: Vec<Phrase>,
 }
 
 /// Rows that are read at once.
 const STEP: usize = 500;
-/// Findings that are listed one by one.
+/// Limit of listed findings.
 const WRONG_MAX: usize = 1_000;
 
 impl Server {
-    /// Walks everything, on one snapshot: a server that runs goes on working. `progress` gets records done
-    /// and records in all.
+    /// Checks all stored data on one snapshot, so that a running server can continue. `progress` receives
+    /// the records done and the records in all.
     pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verified> {
         self.store.read::<_, Problem>(|tx| {
             let mut walk = Walk {
@@ -88,7 +88,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// A certificate, once, with its signature checked.
+    /// Loads a certificate and checks its signature once.
     fn certificate(&mut self, hash: Hash) -> StoreResult<Option<std::sync::Arc<Certificate>>> {
         if let Some(known) = self.certificates.get(&hash) {
             return Ok(known.clone());
@@ -158,7 +158,8 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// What nobody can read yet: that its bytes are those of its name is all that can be said.
+    /// Checks the envelopes that this version cannot read yet. Only the match of bytes and id can be
+    /// checked.
     fn unread(&mut self) -> StoreResult<()> {
         let mut after = 0;
         loop {

@@ -1,4 +1,4 @@
-//! Bodies of requests: read whole, never more than allowed, and never too many at once.
+//! Bodies of requests, read whole, each within its limit, and all of them within one memory budget.
 
 use std::sync::Arc;
 
@@ -9,16 +9,16 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Problem, Result};
 
-/// Bytes of memory that one permit stands for.
+/// Bytes of memory for one permit of the semaphore.
 const BYTES_A_PERMIT: usize = 1_024;
 
-/// The memory that bodies of requests may take together.
+/// The memory budget of all request bodies together.
 #[derive(Debug, Clone)]
 pub(super) struct Bodies {
     free: Arc<Semaphore>,
 }
 
-/// A body with the memory that it takes.
+/// A body together with its share of the memory budget.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) bytes: Vec<u8>,
@@ -26,7 +26,7 @@ pub(super) struct Held {
 }
 
 impl Bodies {
-    /// Room for this many bytes in all.
+    /// Makes a budget of this many bytes.
     pub(super) fn new(bytes_max: usize) -> Self {
         let permits = (bytes_max / BYTES_A_PERMIT).clamp(1, u32::MAX as usize);
         Self {
@@ -34,8 +34,7 @@ impl Bodies {
         }
     }
 
-    /// Reads a body of at most `bytes_max`. One that does not announce its length takes the room of the
-    /// largest.
+    /// Reads a body of at most `bytes_max`. A body without an announced length reserves the maximum.
     pub(super) async fn read(
         &self,
         headers: &HeaderMap,

@@ -1,4 +1,5 @@
-//! `/healthz` for whoever restarts or routes, `/metrics` for whoever measures. Both answer under load.
+//! `/healthz` for process managers and load balancers, `/metrics` for monitoring. Both answer under
+//! load.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use axum::{Json, Router};
 use super::shell::Shell;
 use crate::error::Result;
 
-/// Says whether the server can do its work now. It must answer at once and do no IO that can hang.
+/// Tells whether the server can work now. It must answer at once, without IO that can hang.
 pub type Ready = Arc<dyn Fn() -> Result<()> + Send + Sync>;
 
 pub(super) fn routes(shell: &Shell) -> Router {

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::error::{Problem, Result};
 use crate::limits::{HANDSHAKE_WAIT_MAX, HEAD_WAIT_MAX};
 
-/// A socket that already listens, so that its port is known before the first request.
+/// A listening socket, so that its port is known before the first request.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
@@ -25,7 +25,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Takes the configured address (port 0: a free one) and reads the TLS files.
+    /// Binds the configured address (port 0 takes a free port) and reads the TLS files.
     pub fn bind(config: &Config) -> Result<Self> {
         let listen = config.server.listen;
         let failed = |e: std::io::Error| {
@@ -45,21 +45,21 @@ impl Listener {
         })
     }
 
-    /// Where it listens, with the real port.
+    /// The bound address, with the real port.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The address as a person opens it.
+    /// The URL that a person opens.
     #[must_use]
     pub fn url(&self) -> String {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
     }
 
-    /// Serves until “stop”; then takes no new connection and waits for requests that are under way, at most
-    /// as long as configured.
+    /// Serves until “stop”. Then it accepts no new connection and waits for running requests, at most as
+    /// long as configured.
     pub async fn serve(self, app: Router, shutdown: Shutdown) -> Result<()> {
         let handle = Handle::new();
         let stopper = {
@@ -73,7 +73,7 @@ impl Listener {
         let mut server = axum_server::from_tcp(self.socket)
             .map_err(failed)?
             .handle(handle);
-        // A connection that never finishes its request head would otherwise be held for ever.
+        // A connection that never sends its whole request head would otherwise stay open without end.
         let mut builder = server.http_builder().http1();
         builder
             .timer(TokioTimer::new())

@@ -1,7 +1,7 @@
-//! `GET /v1/live`: wake-ups over a WebSocket, and nothing else. Data always goes by `POST /v1/sync`.
+//! `GET /v1/live`: a WebSocket for wake-ups only. Data always travels by `POST /v1/sync`.
 //!
-//! A connection ends when its session does, when its device is revoked, when the phone has been silent for
-//! [`LIVE_SILENCE_MAX`], and when the server stops.
+//! A connection ends with its session, with the revocation of its device, after [`LIVE_SILENCE_MAX`]
+//! without a message from the phone, or when the server stops.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -13,8 +13,8 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use onegrid_core::id::DeviceId;
-use onegrid_core::net::now_ms;
 use onegrid_core::sync::paths::LIVE_PATH;
+use onegrid_core::system::now_ms;
 use onegrid_core::trust::session::Session;
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
@@ -29,10 +29,10 @@ use crate::limits::{
 use crate::store::StoreError;
 use crate::wakeups::Wake;
 
-/// What a wake-up says; a phone does not look at it.
+/// Payload of a wake-up; phones ignore it.
 const WAKE: &[u8] = b"!";
 
-/// How many may listen.
+/// Counts the connections, in all and for each device.
 #[derive(Debug, Clone)]
 pub(super) struct Seats(Arc<Table>);
 
@@ -42,7 +42,7 @@ struct Table {
     taken: Mutex<HashMap<DeviceId, usize>>,
 }
 
-/// A seat, free again when dropped.
+/// The place of one connection, freed when dropped.
 struct Seat {
     seats: Seats,
     device: DeviceId,
@@ -128,9 +128,9 @@ pub(super) async fn live(
     }))
 }
 
-/// Why a connection ends.
+/// Reason for the end of a connection.
 enum End {
-    /// Nobody is there any more, or somebody who does not follow the rules.
+    /// The phone is gone, or it breaks the rules.
     Gone,
     /// The device was revoked.
     Cut,
@@ -140,7 +140,6 @@ enum End {
     Stopping,
 }
 
-/// One connection.
 struct Line {
     node: Node,
     session: Session,
@@ -166,7 +165,7 @@ impl Line {
             code,
             reason: reason.into(),
         }));
-        // Whoever does not take it is gone anyway.
+        // A phone that does not receive the close message is already gone.
         let _ = timeout(LIVE_SEND_WAIT_MAX, self.socket.send(close)).await;
     }
 
@@ -186,7 +185,7 @@ impl Line {
                     }
                     owed = true;
                 }
-                // News that come together wake once.
+                // Several changes within the pause cause one wake-up.
                 () = sleep_until(awake_from), if owed => {
                     owed = false;
                     awake_from = Instant::now() + LIVE_WAKE_PAUSE;
@@ -212,7 +211,7 @@ impl Line {
                     None | Some(Err(_) | Ok(Message::Close(_))) => return End::Gone,
                     Some(Ok(message)) => {
                         self.heard = Instant::now();
-                        // Nobody has to say anything here but “I am still there”.
+                        // A phone only needs to answer pings, so all other messages count.
                         self.messages += usize::from(!matches!(message, Message::Pong(_)));
                         if self.messages > LIVE_MESSAGES_MAX {
                             return End::Gone;
@@ -228,7 +227,7 @@ impl Line {
         matches!(sent, Ok(Ok(())))
     }
 
-    /// What the device may read may have changed with what woke it.
+    /// Subscribes again, because the change that caused the wake-up may have changed the device's rights.
     async fn listen_anew(&mut self) -> Result<()> {
         let device = self.session.device;
         let anew = self
@@ -237,12 +236,12 @@ impl Line {
             .await;
         match anew {
             Err(problem) if problem.code() == "session.revoked" => Err(problem),
-            // A store that is busy changes nothing: the old streams still wake.
+            // After another error, such as a busy store, the previous subscription stays.
             _ => Ok(()),
         }
     }
 
-    /// Each sync may have prolonged the session meanwhile.
+    /// Reads the session's end from the store, because a sync may have prolonged the session.
     async fn is_prolonged(&mut self) -> bool {
         let id = self.session.id.0;
         let row = self

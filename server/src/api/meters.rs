@@ -1,4 +1,4 @@
-//! What the routes of the protocol count.
+//! Metrics of the protocol's routes.
 
 use std::sync::atomic::{AtomicI64, AtomicU64};
 
@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use crate::feed::tally::Tally;
 use crate::metrics::Metrics;
 
-/// Counters of the protocol; clones share them.
+/// Metrics of the protocol; clones share them.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Meters {
     envelopes: Family<Verdicts, Counter>,
@@ -18,6 +18,7 @@ pub(super) struct Meters {
     incidents: Counter<u64, AtomicU64>,
     generations: Counter<u64, AtomicU64>,
     missing: Counter<u64, AtomicU64>,
+    damaged: Counter<u64, AtomicU64>,
     pub(super) sessions: Counter<u64, AtomicU64>,
     pub(super) enrolments: Counter<u64, AtomicU64>,
     pub(super) moves: Counter<u64, AtomicU64>,
@@ -36,7 +37,7 @@ struct Direction {
 }
 
 impl Meters {
-    /// Registers all of them.
+    /// Creates and registers all metrics.
     pub(super) fn register(metrics: &Metrics) -> Self {
         let meters = Self::default();
         let all = meters.clone();
@@ -61,6 +62,11 @@ impl Meters {
             "Bundles turned down because parents were missing",
             all.missing,
         );
+        metrics.register(
+            "damaged_records",
+            "Records left out of answers because the store can not read them",
+            all.damaged,
+        );
         metrics.register("sessions", "Sessions that were opened", all.sessions);
         metrics.register("enrolments", "Answered enrolments", all.enrolments);
         metrics.register(
@@ -78,14 +84,14 @@ impl Meters {
             "Wake-up connections cut off by a revocation",
             all.cut,
         );
-        // Series that are there from the start, so that a rate over them has a beginning.
+        // Each series exists from the start, so that a rate over it has a beginning.
         for verdict in ["accepted", "void", "held", "refused"] {
             drop(meters.envelopes.get_or_create(&Verdicts { verdict }));
         }
         meters
     }
 
-    /// Counts one answered sync.
+    /// Counts an answered sync.
     pub(super) fn synced(&self, bytes_in: usize, bytes_out: usize, tally: &Tally) {
         for (direction, bytes) in [("up", bytes_in), ("down", bytes_out)] {
             self.bytes
@@ -107,5 +113,6 @@ impl Meters {
         self.incidents.inc_by(u64::from(tally.reconciles));
         self.generations.inc_by(u64::from(tally.gives_back));
         self.missing.inc_by(u64::from(tally.missing));
+        self.damaged.inc_by(tally.damaged);
     }
 }

@@ -1,4 +1,4 @@
-//! What the routes of the protocol share: the server, its limits, and the workers that run it.
+//! State that the routes of the protocol share: the server, its limits, and its workers.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::limits::BODIES_AT_ONCE_MAX;
 use crate::metrics::Metrics;
 use crate::server::Server;
 
-/// A server behind HTTP; clones are the same one.
+/// A server behind HTTP; clones share the same server.
 #[derive(Clone)]
 pub struct Node(pub(super) Arc<Inner>);
 
@@ -32,7 +32,7 @@ pub(super) struct Inner {
     pub(super) by_address: Rates<Caller>,
     pub(super) by_device: Rates<DeviceId>,
     pub(super) enrolments: Rates<Caller>,
-    // The store blocks: so many requests at once are worked on, the others wait for their turn.
+    // The store blocks its thread, so only this many requests work at once. The others wait.
     workers: Arc<Semaphore>,
 }
 
@@ -63,14 +63,14 @@ impl Node {
         }))
     }
 
-    /// The server.
+    /// The server behind HTTP.
     #[must_use]
     pub fn server(&self) -> &Arc<Server> {
         &self.0.server
     }
 
-    /// Runs what blocks on a thread for that, when it is its turn. What has begun is finished even when the
-    /// caller is gone, and keeps its place until then.
+    /// Runs blocking work on a thread of its own as soon as a worker is free. Work that has begun runs to
+    /// its end and keeps its worker, even if the caller is gone.
     pub(super) async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Server) -> Result<T> + Send + 'static,
@@ -87,7 +87,7 @@ impl Node {
         });
         match done.await {
             Ok(outcome) => outcome,
-            // A bug fails one request: the guard around every route counts and answers it.
+            // A bug fails one request only: the guard around every route counts it and answers.
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 Err(_) => Err(Problem::new("server.stopping")),

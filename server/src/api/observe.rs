@@ -1,4 +1,4 @@
-//! One line and one count for each answered request.
+//! One log line and one count for each answered request.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use axum::response::Response;
 
 use super::shell::Shell;
 
-/// Logs and counts by the route's template: paths, queries and addresses may name people.
+/// Logs and counts the route's template only, because paths, queries and addresses may name people.
 pub(super) async fn observe(State(shell): State<Shell>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = match request.method().as_str() {

@@ -1,18 +1,18 @@
-//! Whom a request comes from, as far as limits need to know it. Addresses are kept in memory only, for at
-//! most a minute of quiet, and never logged.
+//! The caller of a request, as limits need it. Addresses are kept in memory only, for at most one quiet
+//! minute, and never logged.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use axum::http::HeaderMap;
 
-/// What a caller is counted by: an IPv4 address, or the network of an IPv6 one, because everybody has
-/// endless addresses in his own.
+/// The key for counting a caller's requests: an IPv4 address, or the network of an IPv6 address, because
+/// every IPv6 network has a nearly endless number of addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Caller(IpAddr);
 
 impl Caller {
-    /// The caller of a request. Behind a proxy of ours the last entry of `x-forwarded-for` is what that
-    /// proxy saw; everything before it could have been written by anybody.
+    /// Finds the caller of a request. Behind a trusted proxy, the last entry of `x-forwarded-for` is the
+    /// address that the proxy saw. Any caller could have written the entries before it.
     pub(super) fn of(peer: SocketAddr, headers: &HeaderMap, behind_proxy: bool) -> Self {
         let forwarded = headers
             .get_all("x-forwarded-for")

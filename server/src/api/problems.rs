@@ -1,4 +1,4 @@
-//! Every failed answer becomes `application/problem+json` with a stable code, in the language asked for.
+//! Every failed answer becomes `application/problem+json` with a stable code, in the requested language.
 
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -11,7 +11,7 @@ use super::shell::Shell;
 use crate::error::Problem;
 
 impl IntoResponse for Problem {
-    /// The answer in the default language; [`speak`] finds the problem in it and says it in the caller's.
+    /// Answers in the default language; [`speak`] finds the problem in the response and translates it.
     fn into_response(self) -> Response {
         let mut response = render(&self, Lang::default());
         response.extensions_mut().insert(self);
@@ -38,7 +38,7 @@ fn render(problem: &Problem, lang: Lang) -> Response {
     response
 }
 
-/// Says problems in the caller's language, and gives a code to the bare answers of the web framework.
+/// Translates problems into the caller's language, and gives codes to the web framework's own answers.
 pub(super) async fn speak(State(shell): State<Shell>, request: Request, next: Next) -> Response {
     let lang = request
         .headers()
@@ -61,8 +61,8 @@ pub(super) async fn speak(State(shell): State<Shell>, request: Request, next: Ne
     said
 }
 
-/// An answer of the framework is a failure without a body or with one of plain text; what a route itself
-/// answers has a media type.
+/// Finds the code of an answer from the web framework: a failure without a body or with plain text.
+/// Answers of our routes have another media type.
 fn of_framework(response: &Response, shell: &Shell) -> Option<Problem> {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {

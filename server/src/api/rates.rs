@@ -1,7 +1,8 @@
-//! How often somebody may ask: a bucket of tokens for each caller, that fills again with the time.
+//! Limits on the rate of requests: one bucket of tokens for each caller, which refills over time.
 //!
-//! A bucket holds one minute's worth, so that a phone that comes back after a week may hurry. **Invariant:**
-//! memory is bounded: full buckets are forgotten, and beyond [`RATE_CALLERS_MAX`] callers strangers share one.
+//! A bucket holds the tokens of one minute, so that a phone may catch up after a week offline. **Invariant:**
+//! memory is bounded. Full buckets are forgotten, and beyond [`RATE_CALLERS_MAX`] callers all new ones share
+//! one bucket.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -12,7 +13,7 @@ use crate::limits::RATE_CALLERS_MAX;
 
 const MINUTE_MS: i64 = 60_000;
 
-/// Buckets of one sort of callers.
+/// Buckets of one kind of callers.
 #[derive(Debug)]
 pub(super) struct Rates<K> {
     per_minute: i64,
@@ -26,7 +27,7 @@ struct Buckets<K> {
     strangers: Bucket,
 }
 
-/// What was used, in parts of a token: a token is [`MINUTE_MS`] parts, `per_minute` parts come back each
+/// The used part of a bucket. A token has [`MINUTE_MS`] parts, and `per_minute` parts return each
 /// millisecond.
 #[derive(Debug, Clone, Copy, Default)]
 struct Bucket {
@@ -35,7 +36,7 @@ struct Bucket {
 }
 
 impl<K: Eq + Hash> Rates<K> {
-    /// So many requests a minute for each caller.
+    /// Allows this many requests a minute for each caller.
     pub(super) fn per_minute(count: u32) -> Self {
         Self::with_callers(count, RATE_CALLERS_MAX)
     }
@@ -51,7 +52,7 @@ impl<K: Eq + Hash> Rates<K> {
         }
     }
 
-    /// Counts a request, or refuses it and says when to come again.
+    /// Counts a request, or refuses it with the time to wait.
     pub(super) fn take(&self, caller: K, now_ms: i64) -> Result<()> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let Buckets { known, strangers } = &mut *buckets;
@@ -79,7 +80,7 @@ impl<K: Eq + Hash> Rates<K> {
 
 impl Bucket {
     fn filled(self, now_ms: i64, per_minute: i64) -> Self {
-        // A clock that jumps back fills nothing; one that jumps ahead fills at most everything.
+        // A clock that jumps back refills nothing; one that jumps ahead refills at most the whole bucket.
         let passed_ms = now_ms.saturating_sub(self.at_ms).max(0);
         Self {
             used: (self.used - passed_ms.saturating_mul(per_minute)).max(0),

@@ -9,10 +9,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use axum::routing::{get, post};
 use onegrid_core::limits::{ENROLMENT_BYTES_MAX, REQUEST_BYTES_MAX, SESSION_MESSAGE_BYTES_MAX};
-use onegrid_core::net::{OsRandom, now_ms};
 use onegrid_core::sync::paths::{
     AUTHORITY_PATH, ENROL_PATH, LIVE_PATH, MEDIA_CBOR, MEDIA_SYNC, SESSION_PATH, SYNC_PATH,
 };
+use onegrid_core::system::{OsRandom, now_ms};
 use onegrid_core::trust::request_mac::{MAC_HEADER, SESSION_HEADER};
 use onegrid_core::trust::session::SessionMessage;
 
@@ -21,7 +21,7 @@ use super::node::Node;
 use super::peer::Caller;
 use crate::error::{Problem, Result};
 
-/// The routes that phones use.
+/// Routes that phones use.
 pub fn routes(node: Node) -> Router {
     Router::new()
         .route(AUTHORITY_PATH, get(authority))
@@ -64,7 +64,7 @@ async fn enrol(
     Ok(answer(MEDIA_CBOR, body))
 }
 
-/// Both steps of the handshake.
+/// Answers both steps of the handshake.
 async fn session(
     State(node): State<Node>,
     ConnectInfo(peer): Peer,
@@ -111,7 +111,8 @@ async fn sync(
             let (now_ms, bytes) = (now_ms(), held.bytes.as_ref());
             let (session, tag) =
                 server.authenticate((&session, &mac), ("POST", SYNC_PATH), bytes, now_ms)?;
-            // Counted once the caller has proved who it is: nobody uses up what is another's.
+            // The device is counted only after it has proved its identity, so that no stranger can
+            // use up its limit.
             inner.by_device.take(session.device, now_ms)?;
             let answered = server.answer_sync(&session, &tag, bytes, now_ms)?;
             let tally = &answered.tally;
@@ -137,7 +138,7 @@ impl Node {
     }
 }
 
-/// The two headers of a request inside a session.
+/// Reads the two session headers of a request.
 pub(super) fn tags(headers: &HeaderMap) -> Result<(String, String)> {
     let read = |name| {
         let value = headers.get(name).and_then(|value| value.to_str().ok());

@@ -18,20 +18,20 @@ use crate::config::LimitsConfig;
 use crate::error::{Problem, Result};
 use crate::metrics::Metrics;
 
-/// What the layers need.
+/// Dependencies of the layers.
 #[derive(Clone)]
 pub struct Shell {
     /// Limits of requests.
     pub limits: LimitsConfig,
-    /// Where requests are counted.
+    /// Counts every request.
     pub metrics: Metrics,
-    /// Whether the server can work.
+    /// Tells whether the server can work.
     pub ready: Ready,
     permits: Arc<Semaphore>,
 }
 
 impl Shell {
-    /// A shell with these limits, that is ready whenever `ready` says so.
+    /// Makes a shell with these limits; `ready` decides the answer of `/healthz`.
     #[must_use]
     pub fn new(limits: LimitsConfig, metrics: Metrics, ready: Ready) -> Self {
         let permits = Arc::new(Semaphore::new(
@@ -46,7 +46,7 @@ impl Shell {
     }
 }
 
-/// Puts the shell around the routes of the server.
+/// Puts the layers around the routes of the server.
 pub fn shell(app: Router, shell: &Shell) -> Router {
     let panics = shell.metrics.clone();
     let on_panic = move |_: Box<dyn Any + Send>| {
@@ -67,7 +67,7 @@ pub fn shell(app: Router, shell: &Shell) -> Router {
         .layer(from_fn_with_state(shell.clone(), observe::observe))
 }
 
-/// Refuses by the announced length, before a byte of the body is read.
+/// Refuses a request by its announced length, before the first byte of the body is read.
 async fn refuse_large(
     State(shell): State<Shell>,
     request: Request,
@@ -83,7 +83,7 @@ async fn refuse_large(
     Ok(next.run(request).await)
 }
 
-/// Answers at once instead of queueing without end.
+/// Answers “busy” at once, because a queue could grow without end.
 async fn refuse_when_busy(
     State(shell): State<Shell>,
     request: Request,

@@ -1,38 +1,38 @@
-//! One word to everything that runs: stop. Connections that stay open (wake-ups) listen for it as well.
+//! The “stop” signal for all running tasks, including open wake-up connections.
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::error::{Problem, Result};
 
-/// Says “stop” to every [`Shutdown`] made with it, also when it is dropped.
+/// Sends “stop” to every [`Shutdown`] made with it; dropping it sends “stop” too.
 #[derive(Debug)]
 pub struct Trigger {
     stop: watch::Sender<bool>,
 }
 
-/// Hears “stop”; clones hear it too, also when it was said before they listened.
+/// Receives “stop”. Clones receive it too, even if it was sent before they waited.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
     stopped: watch::Receiver<bool>,
 }
 
 impl Trigger {
-    /// Says “stop”. Saying it again changes nothing.
+    /// Sends “stop”. Repeated calls have no effect.
     pub fn stop(&self) {
         self.stop.send_replace(true);
     }
 }
 
 impl Shutdown {
-    /// A pair: whoever holds the trigger decides.
+    /// Creates a connected pair of sender and receiver.
     #[must_use]
     pub fn new() -> (Trigger, Self) {
         let (stop, stopped) = watch::channel(false);
         (Trigger { stop }, Self { stopped })
     }
 
-    /// Stops on SIGTERM (service managers) and SIGINT (Ctrl-C). To be called inside a tokio runtime.
+    /// Stops on SIGTERM (service managers) and SIGINT (Ctrl-C). Call it inside a tokio runtime.
     pub fn on_signal() -> Result<Self> {
         let failed = |error: std::io::Error| Problem::new("server.internal").because(&error);
         let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
@@ -48,14 +48,14 @@ impl Shutdown {
         Ok(shutdown)
     }
 
-    /// Comes back once “stop” was said.
+    /// Returns after “stop” was sent.
     pub async fn wait(&self) {
         let mut stopped = self.stopped.clone();
-        // An error means that the trigger is gone, which is “stop” as well.
+        // An error means that the trigger was dropped, which counts as “stop”.
         let _ = stopped.wait_for(|stop| *stop).await;
     }
 
-    /// Whether “stop” was said.
+    /// Whether “stop” was sent.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         *self.stopped.borrow() || self.stopped.has_changed().is_err()

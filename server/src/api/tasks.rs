@@ -1,10 +1,10 @@
-//! What has to happen with the time: devices revoked elsewhere are cut off, overdue cases are looked at,
-//! sessions that are over are removed, grants follow their zones, and what only an upgrade could read is judged.
+//! Periodic tasks: they cut off devices that another process revoked, check overdue cases, remove ended
+//! sessions, update grants in zones, and judge envelopes that became readable with an upgrade.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use onegrid_core::net::now_ms;
+use onegrid_core::system::now_ms;
 use tokio::time::{Duration, MissedTickBehavior, interval};
 
 use super::health::Ready;
@@ -15,8 +15,8 @@ use crate::ingest::ration::day_of;
 use crate::limits::{AUDIT_ROWS_A_LOOK, DUE_PER_TICK_MAX, LOOK_EVERY, SWEEP_EVERY, TICK_EVERY};
 use crate::server::Server;
 
-/// Starts the tasks of a node; they end when it stops. The answer says whether the store works, as of the
-/// last look at it.
+/// Starts the tasks of a node; they end when the node stops. The returned check tells whether the store
+/// worked at the last look.
 #[must_use]
 pub fn keep_time(node: &Node) -> Ready {
     let healthy = Arc::new(AtomicBool::new(true));
@@ -83,7 +83,7 @@ fn every(
                 let outcome = task(&server, now_ms());
                 (task, outcome)
             });
-            // A task that panics stays away; the log has the place and health says that it is missing.
+            // A task that panics does not run again; the log has the place of the panic.
             let Ok((task, outcome)) = done.await else {
                 return;
             };
@@ -95,8 +95,8 @@ fn every(
     });
 }
 
-/// Cuts off who was revoked by another process, and wakes everybody after an administrator's change in one:
-/// only the process that writes knows whom a change concerns.
+/// Cuts off devices that another process revoked. Wakes all phones after a change by an administrator in
+/// another process, because only the writing process knows the affected streams.
 fn look(server: &Server, seen: &mut Option<u64>) -> Result<()> {
     server.cut_revoked()?;
     let last = server.store().read(|tx| tx.audit_last())?;

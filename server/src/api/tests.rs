@@ -16,7 +16,7 @@ use crate::error::Problem;
 use crate::metrics::Metrics;
 use crate::telemetry::tests::Heard;
 
-/// A running server, and what the test decides about it.
+/// A running server with the controls of the test.
 struct Running {
     address: SocketAddr,
     metrics: Metrics,
@@ -171,7 +171,7 @@ async fn a_full_server_answers_busy_at_once_and_health_still_answers() {
         Arc::new(|| Ok(())),
     );
     let waiting = tokio::spawn(async move { get_as(server.address, "/wait", "en").await });
-    // The one place is taken as soon as a second request is refused.
+    // A refused second request shows that the only place is taken.
     let busy = loop {
         let answer = raw(
             server.address,

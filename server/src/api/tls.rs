@@ -12,7 +12,8 @@ use crate::config::TlsFiles;
 use crate::error::{Problem, Result};
 use crate::limits::TLS_FILE_BYTES_MAX;
 
-/// Reads certificate chain and key; refuses files that are unreadable, empty, or not of one pair.
+/// Reads certificate chain and key. Refuses files that are unreadable or empty, and a key that does
+/// not fit the certificate.
 pub fn load(files: &TlsFiles) -> Result<Arc<ServerConfig>> {
     let broken = |file: &Path, error: &dyn std::error::Error| {
         Problem::new("config.tls_unreadable")

@@ -1,4 +1,4 @@
-//! `onegrid backup`: a consistent copy while the server goes on working.
+//! `onegrid backup`: a consistent copy, while the server keeps running.
 
 use std::path::PathBuf;
 

@@ -1,17 +1,18 @@
-//! `onegrid check-config`: would the server start with this configuration, and where is each value from?
+//! `onegrid check-config`: checks whether the server would start with this configuration, and prints the
+//! source of each value.
 //!
-//! What it prints is a configuration file itself.
+//! The output is itself a valid configuration file.
 
 use super::Context;
 use crate::api;
 use crate::error::{Phrase, Result};
 use crate::rules::Rules;
 
-/// It needs no more than what every command takes.
+/// The command has no arguments of its own.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {}
 
-/// Loads every layer, opens what the configuration names, and prints the effective values.
+/// Loads every layer, opens the configured files, and prints the effective values.
 pub(super) fn run(_: &Args, context: &mut Context<'_>) -> Result<()> {
     let effective = context.config()?;
     if let Some(files) = &effective.config.server.tls {

@@ -1,4 +1,4 @@
-//! What a command is given: language, configuration and the place for its results.
+//! Context of a command: language, configuration and output.
 
 use std::future::Future;
 use std::io::Write;
@@ -10,23 +10,23 @@ use crate::config::{Config, Effective, Inputs};
 use crate::error::{Phrase, Problem, Result};
 use crate::server::Server;
 
-/// What a command is given.
+/// Context of a command.
 pub struct Context<'a> {
-    /// The language of everything it prints.
+    /// Language of all output.
     pub lang: Lang,
-    /// The layers of the configuration; a command adds its own flags before it loads them.
+    /// Layers of the configuration; a command adds its own flags before it loads them.
     pub inputs: Inputs,
-    /// Where results go.
+    /// Receives results.
     pub out: &'a mut dyn Write,
 }
 
 impl Context<'_> {
-    /// Sets a setting from a flag of the command; it beats file and environment.
+    /// Sets a setting from a flag of the command; the flag overrides file and environment.
     pub fn set(&mut self, section: &str, name: &str, value: impl std::fmt::Display) {
         self.inputs.flags.push(format!("{section}.{name}={value}"));
     }
 
-    /// The effective configuration.
+    /// Loads the effective configuration.
     pub fn config(&self) -> Result<Effective> {
         Effective::load(&self.inputs)
     }
@@ -36,25 +36,25 @@ impl Context<'_> {
         writeln!(self.out, "{text}").map_err(|e| Problem::new("cli.output").because(&e))
     }
 
-    /// The configured deployment, opened beside whoever else uses it.
+    /// Opens the configured deployment; other processes may use it at the same time.
     pub fn deployment(&self) -> Result<(Config, Server)> {
         let config = self.config()?.config;
         let server = DataDir::of(&config).open(&config)?;
         Ok((config, server))
     }
 
-    /// Prints a value for machines: one line of JSON.
+    /// Prints a value for programs as one line of JSON.
     pub fn json(&mut self, value: &serde_json::Value) -> Result<()> {
         self.line(value)
     }
 
-    /// Prints one sentence of the table.
+    /// Prints one sentence of `texts.tsv`.
     pub fn say(&mut self, phrase: &Phrase) -> Result<()> {
         let sentence = phrase.sentence(self.lang);
         self.line(sentence)
     }
 
-    /// Runs a command that waits, on a runtime of its own.
+    /// Runs an async command on a runtime of its own.
     pub fn block_on<F: Future>(&self, future: F) -> Result<F::Output> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()

@@ -1,4 +1,4 @@
-//! `onegrid devices`: the phones that are enrolled.
+//! `onegrid devices`: lists the enrolled phones.
 
 use super::Context;
 use super::invite::member_of;

@@ -1,6 +1,6 @@
-//! `onegrid export`: records as lines of JSON, as tables or as a map, for whoever evaluates them elsewhere.
+//! `onegrid export`: records as lines of JSON, as tables or as a map, for evaluation outside OneGrid.
 //!
-//! Without `--as` an outline: no texts, no names, no authors.
+//! Without `--as` it writes an outline, which has no texts, names or authors.
 
 use std::path::PathBuf;
 
@@ -24,7 +24,7 @@ pub(super) struct Args {
     progress: bool,
 }
 
-/// Writes new files, out of one snapshot.
+/// Writes new files from one snapshot.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let (_, server) = context.deployment()?;
     let reader = args.reader.as_deref();

@@ -1,7 +1,7 @@
-//! The frame around clap: help in two languages, and clap's errors as problems with codes.
+//! The adapter to clap: help in two languages, and clap's errors as problems with codes.
 //!
-//! The derive attributes hold codes of `texts.tsv` instead of sentences; [`localise`] replaces them before
-//! anything is parsed.
+//! The derive attributes hold codes of `texts.tsv` instead of sentences. [`localise`] replaces the codes
+//! before parsing.
 
 use std::ffi::OsString;
 
@@ -11,16 +11,16 @@ use onegrid_core::texts::{self, Lang};
 
 use crate::error::{Phrase, Problem};
 
-/// Why no command runs.
+/// Reason for running no command.
 pub(super) enum Stop {
-    /// Help or version was asked for; this is it.
+    /// Text of the requested help or version.
     Shown(String),
     /// The command line is not understood.
     Problem(Problem),
 }
 
-/// `--lang` beats `ONEGRID_LANG`, which beats the locale. It is looked up before parsing, so that problems
-/// of the command line itself are said in the right language.
+/// Finds the language: `--lang` overrides `ONEGRID_LANG`, which overrides the locale. This happens before
+/// parsing, so that problems of the command line are printed in the right language.
 pub(super) fn language(args: &[OsString], env: &[(String, String)]) -> Lang {
     let mut words = args
         .iter()
@@ -44,7 +44,6 @@ pub(super) fn language(args: &[OsString], env: &[(String, String)]) -> Lang {
         .unwrap_or_else(|| Lang::from_locale(["LC_ALL", "LC_MESSAGES", "LANG"].map(variable)))
 }
 
-/// Parses the command line.
 pub(super) fn parse<P: Parser>(args: &[OsString], lang: Lang) -> Result<P, Stop> {
     let command = localise(P::command(), lang, true);
     let matches = command.try_get_matches_from(args);
@@ -53,7 +52,7 @@ pub(super) fn parse<P: Parser>(args: &[OsString], lang: Lang) -> Result<P, Stop>
         .map_err(|error| stop(&error))
 }
 
-/// The whole command line with every sentence in one language.
+/// Replaces every code of a command and its subcommands with its sentence.
 pub(super) fn localise(command: Command, lang: Lang, root: bool) -> Command {
     let say = |code: &str| texts::say(code, lang, &[]);
     let about = command.get_about().map(|code| say(&code.to_string()));

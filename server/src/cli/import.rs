@@ -1,6 +1,7 @@
 //! `onegrid import`: areas, units and members from the files of an office.
 //!
-//! Every bad row is named on its own line. Exit code 3 when there were some, also when the rest was taken in.
+//! Every bad row is printed on a line of its own. The exit code is 3 if there were bad rows, even if the
+//! other rows were imported.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -65,7 +66,7 @@ enum DatumArg {
     Bd09,
 }
 
-/// Reads, reports what is bad, takes in the rest.
+/// Reads the files, reports bad rows, and imports the others.
 pub(super) fn run(command: &Command, context: &mut Context<'_>) -> Result<()> {
     let (_, server) = context.deployment()?;
     match command {
@@ -155,7 +156,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
             .because(&error)
     };
     let mut bytes = Vec::new();
-    // One byte more than allowed, so that the parser sees that it is too large.
+    // One byte above the limit lets the parser notice that the file is too large.
     std::fs::File::open(path)
         .map_err(unreadable)?
         .take(IMPORT_FILE_BYTES_MAX as u64 + 1)

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use onegrid_core::domain::position::Datum;
-use onegrid_core::net::OsRandom;
+use onegrid_core::system::OsRandom;
 
 use super::Context;
 use super::time::now;
@@ -27,16 +27,16 @@ pub(super) struct Args {
     seed: Option<Seed>,
 }
 
-/// What is built in.
+/// Built-in data for a new deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Seed {
     /// The division of Gongshu.
     Gongshu,
-    /// The same, with the units and people of the demo.
+    /// The division of Gongshu, with the units and people of the demo.
     Demo,
 }
 
-/// Makes folder, keys and store, with the seed in it.
+/// Creates folder, keys and store, and adds the seed.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let config = context.config()?.config;
     let data = DataDir::of(&config);
@@ -71,7 +71,7 @@ fn sow(server: &Server, chosen: Seed, context: &mut Context<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What is built in has no bad rows: a test imports it.
+/// Prints the counts only: built-in data has no bad rows, because a test imports it.
 fn told(code: &'static str, outcome: &Outcome, context: &mut Context<'_>) -> Result<()> {
     if !outcome.bad.is_empty() {
         return Err(Problem::new("server.internal"));

@@ -1,7 +1,8 @@
-//! `onegrid invite`: one more phone for a member. The code is shown once; the server keeps only what checks it.
+//! `onegrid invite`: one more phone for a member. The code is shown once; the server only keeps data that
+//! verifies it.
 
 use onegrid_core::id::MemberId;
-use onegrid_core::net::OsRandom;
+use onegrid_core::system::OsRandom;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 
@@ -63,7 +64,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     context.say(&Phrase::new("invite.next"))
 }
 
-/// A member by its own id, or by the id that the office gave it in the import.
+/// Finds a member by OneGrid's id, or by the external id from the import.
 pub(super) fn member_of(server: &Server, text: &str) -> Result<MemberId> {
     let candidates = [
         text.parse::<MemberId>().ok(),
@@ -77,7 +78,7 @@ pub(super) fn member_of(server: &Server, text: &str) -> Result<MemberId> {
     Err(Problem::new("registry.unknown_member").with("member", text))
 }
 
-/// The address that the configuration tells, where it is one that a phone can use.
+/// Address from the configuration, if phones can use it.
 fn own_address(config: &Config) -> Option<String> {
     let listen = config.server.listen;
     let usable = listen.port() != 0 && !listen.ip().is_unspecified();
@@ -92,7 +93,7 @@ fn own_address(config: &Config) -> Option<String> {
 fn picture(text: &str) -> Result<String> {
     let code =
         QrCode::new(text).map_err(|error| Problem::new("server.internal").because(&error))?;
-    // Terminals are dark: light modules are drawn, so that the code is dark on light.
+    // Terminals are dark, so light modules are drawn to make the code dark on light.
     Ok(code
         .render::<Dense1x2>()
         .dark_color(Dense1x2::Dark)

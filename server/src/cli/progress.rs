@@ -1,8 +1,8 @@
-//! How far a long command is.
+//! Progress of a long command.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// The progress bar, on standard error; without a terminal it is a line for each tenth.
+/// A progress bar on standard error; without a terminal, one line for each tenth.
 pub(super) struct Bar(Option<ProgressBar>);
 
 impl Bar {

@@ -1,4 +1,5 @@
-//! `onegrid readings`: who was given records of sensitive kinds. Asking is itself noted in the audit log.
+//! `onegrid readings`: lists the readers of records of sensitive kinds. The audit log notes each use of
+//! this command.
 
 use onegrid_core::id::RecordId;
 

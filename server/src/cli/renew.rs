@@ -1,4 +1,5 @@
-//! `onegrid renew`: a certificate has run out, or soon will, and its phone shall go on reading.
+//! `onegrid renew`: renews a certificate that has run out or soon will, so that its phone can
+//! continue to read.
 
 use super::Context;
 use super::revoke::device_of;
@@ -12,7 +13,8 @@ pub(super) struct Args {
     device: String,
 }
 
-/// Renews with the grants of today; the phone takes the certificate when it comes next.
+/// Renews with the member's present grants; the phone gets the certificate with its next
+/// connection.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let (_, server) = context.deployment()?;
     let device = device_of(&server, &args.device)?;

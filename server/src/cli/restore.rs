@@ -1,4 +1,4 @@
-//! `onegrid restore`: a backup takes the place of the data, with a new generation.
+//! `onegrid restore`: replaces the data with a backup, under a new generation.
 
 use std::path::PathBuf;
 
@@ -21,7 +21,6 @@ pub(super) struct Args {
     above: Option<u32>,
 }
 
-/// Puts the backup in place.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let data = DataDir::of(&context.config()?.config);
     let restored = backup::restore(&data, &args.from, args.above, now())?;

@@ -1,4 +1,4 @@
-//! `onegrid review`: what waits for a person's decision.
+//! `onegrid review`: the entries that wait for a person's decision.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::admin::ADMIN;
 use crate::error::{Phrase, Result};
 use crate::server::Server;
 
-/// Rows of one list.
+/// Limit of rows in one list.
 const LIST_MAX: usize = 1_000;
 
 #[derive(Debug, clap::Subcommand)]
@@ -48,7 +48,7 @@ pub(super) struct DecideArgs {
     device: Option<String>,
 }
 
-/// Lists, or decides.
+/// Lists entries, or decides.
 pub(super) fn run(command: &Command, context: &mut Context<'_>) -> Result<()> {
     match command {
         Command::List(args) => list(args, context),
@@ -105,7 +105,8 @@ fn decide(args: &DecideArgs, accept: bool, context: &mut Context<'_>) -> Result<
     )
 }
 
-/// Everything of a device that waits now, once each: some of it may go on waiting for something else.
+/// Decides each waiting entry of a device once. An accepted entry may continue to wait for another
+/// reason.
 fn decide_all(
     server: &Server,
     device: DeviceId,
@@ -118,7 +119,7 @@ fn decide_all(
         }
         match server.decide(one.envelope, accept, ADMIN, now()) {
             Ok(changed) => decided.extend(changed),
-            // It was decided with another one.
+            // The decision about another entry already included this one.
             Err(problem) if problem.code() == "review.not_waiting" => {}
             Err(problem) => return Err(problem),
         }

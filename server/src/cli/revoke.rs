@@ -1,4 +1,5 @@
-//! `onegrid revoke`: a phone is lost. What it had delivered stays; what arrives later waits for review.
+//! `onegrid revoke`: cuts off a lost phone. Its delivered work stays; its later uploads wait for
+//! review.
 
 use onegrid_core::id::DeviceId;
 
@@ -8,7 +9,7 @@ use crate::admin::ADMIN;
 use crate::error::{Phrase, Problem, Result};
 use crate::server::Server;
 
-/// Digits of a device's id that are enough when only one device begins with them.
+/// Fewest digits of a device id that may name a device, if only one device begins with them.
 const PREFIX_DIGITS_MIN: usize = 6;
 
 #[derive(Debug, clap::Args)]
@@ -17,7 +18,7 @@ pub(super) struct Args {
     device: String,
 }
 
-/// Revokes; a running server cuts the device off within a second.
+/// Revokes the device; a running server cuts it off within a second.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let (_, server) = context.deployment()?;
     let device = device_of(&server, &args.device)?;

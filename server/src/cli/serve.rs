@@ -1,4 +1,4 @@
-//! `onegrid serve`: the server, until it is told to stop.
+//! `onegrid serve`: runs the server until it is told to stop.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Binds, prints the address, serves. The address is printed once requests are answered.
+/// Binds, prints the address and serves. The printed address already answers requests.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     if let Some(listen) = args.listen {
         context.set("server", "listen", listen);
@@ -28,7 +28,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let config = context.config()?.config;
     telemetry::init(&config.log);
     let data = DataDir::of(&config);
-    // Before the store is opened: a restore that is just ending puts another one in its place.
+    // Locks before it opens the store, because a restore that is about to end replaces the store.
     let _lock = data.lock()?;
     let server = Arc::new(data.open(&config)?);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -36,7 +36,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
         .build()
         .map_err(|error| Problem::new("server.internal").because(&error))?;
     let outcome = runtime.block_on(serve(&config, &server, args.json, context));
-    // Work that has begun is finished: its caller may have its answer already.
+    // Work that has begun runs to its end, because its caller may already have the answer.
     drop(runtime);
     outcome?;
     context.say(&Phrase::new("serve.stopped"))

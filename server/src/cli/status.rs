@@ -1,4 +1,4 @@
-//! `onegrid status`: how much there is, and whether a server runs.
+//! `onegrid status`: counts of the store, and whether a server runs.
 
 use super::Context;
 use crate::admin::data_dir::DataDir;
@@ -10,7 +10,6 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Prints the counts of the store.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let (config, server) = context.deployment()?;
     let data = DataDir::of(&config);

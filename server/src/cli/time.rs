@@ -1,8 +1,8 @@
-//! Instants as a person reads them.
+//! Times in a form for people.
 
-use onegrid_core::net::now_ms;
+use onegrid_core::system::now_ms;
 
-/// `2026-11-22 01:02:03Z`, of milliseconds UTC.
+/// Formats milliseconds UTC as `2026-11-22 01:02:03Z`.
 pub(super) fn utc(ms: i64) -> String {
     let seconds = ms.div_euclid(1_000);
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
@@ -15,13 +15,13 @@ pub(super) fn utc(ms: i64) -> String {
     )
 }
 
-/// Now, milliseconds UTC.
+/// The present time in milliseconds UTC.
 pub(super) fn now() -> i64 {
     now_ms()
 }
 
-/// The date of a day counted from 1970-01-01. Howard Hinnant, “chrono-compatible low-level date algorithms”:
-/// years begin in March, so that the leap day is the last of its year.
+/// Year, month and day from the number of days since 1970-01-01. Source: Howard Hinnant, “chrono-compatible
+/// low-level date algorithms”. Years begin in March, so that the leap day is the last day of its year.
 fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let era = days.div_euclid(146_097);

@@ -1,4 +1,4 @@
-//! `onegrid verify`: does everything that is stored fit together?
+//! `onegrid verify`: checks that all stored data is consistent.
 
 use super::Context;
 use crate::error::{Phrase, Problem, Result};
@@ -9,7 +9,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-/// Walks everything; exit code 1 when something does not fit.
+/// Checks all data; the exit code is 1 if there are findings.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let (_, server) = context.deployment()?;
     let found = server.verify(&mut |_, _| {})?;

@@ -1,4 +1,4 @@
-//! Every setting there is, with its default, and how its value is read.
+//! All settings, with their defaults and the parsing of their values.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,39 +11,40 @@ use crate::limits;
 /// One setting.
 #[derive(Debug)]
 pub struct Key {
-    /// The section of the file it stands under.
+    /// Section of the file.
     pub section: &'static str,
-    /// Its name in that section.
+    /// Name in its section.
     pub name: &'static str,
-    /// What its value has to be.
+    /// Required form of the value.
     pub kind: Kind,
-    /// The value when nobody sets it; `None` when it is then absent.
+    /// Value that applies if no layer sets one; `None` means that the setting is then absent.
     pub default: Option<&'static str>,
 }
 
-/// What a value has to be.
+/// Required form of a value.
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
     /// IP address and port.
     Address,
-    /// A path; relative ones count from the file that names them, else from the working directory.
+    /// A path. A relative path starts at the folder of the file that sets it, otherwise at the
+    /// working directory.
     Path,
     /// `true` or `false`.
     Bool,
-    /// A whole number within bounds, both included.
+    /// A whole number; both bounds are included.
     Count {
         /// Smallest allowed value.
         min: u64,
         /// Largest allowed value.
         max: u64,
     },
-    /// One of a few words.
+    /// One of these words.
     Choice(&'static [&'static str]),
     /// A filter of `tracing`.
     Filter,
 }
 
-/// A value that has been read.
+/// A parsed value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// Of [`Kind::Address`].
@@ -76,7 +77,7 @@ const fn count(min: u64, max: u64) -> Kind {
     Kind::Count { min, max }
 }
 
-/// The settings, in the order in which `check-config` prints them.
+/// All settings, in the order of `check-config`.
 pub const KEYS: &[Key] = &[
     key("server", "listen", Kind::Address, Some("127.0.0.1:8787")),
     key("server", "tls_cert", Kind::Path, None),
@@ -124,13 +125,13 @@ pub const KEYS: &[Key] = &[
 ];
 
 impl Key {
-    /// `section.name`, as written on the command line.
+    /// `section.name`, as the command line expects it.
     #[must_use]
     pub fn dotted(&self) -> String {
         format!("{}.{}", self.section, self.name)
     }
 
-    /// The environment variable that sets it.
+    /// Environment variable of the setting.
     #[must_use]
     pub fn variable(&self) -> String {
         format!("ONEGRID_{}__{}", self.section, self.name).to_ascii_uppercase()
@@ -138,7 +139,7 @@ impl Key {
 }
 
 impl Kind {
-    /// Reads a value; `None` when it is not of this kind.
+    /// Parses a value; `None` if it is not of this kind.
     #[must_use]
     pub fn read(self, raw: &str) -> Option<Value> {
         match self {
@@ -157,7 +158,7 @@ impl Kind {
         }
     }
 
-    /// What is expected, for a person.
+    /// Expected form, as a sentence for people.
     #[must_use]
     pub fn expected(self) -> Phrase {
         match self {
@@ -176,7 +177,7 @@ impl Kind {
 }
 
 impl Value {
-    /// The value as it would stand in the file.
+    /// Formats the value for the file.
     #[must_use]
     pub fn to_toml(&self) -> String {
         match self {

@@ -1,4 +1,4 @@
-//! The layers of the configuration, put on top of each other.
+//! The layers of the configuration, and their order.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -13,28 +13,28 @@ use crate::error::{Phrase, Problem, Result};
 use crate::limits::CONFIG_BYTES_MAX;
 
 const PREFIX: &str = "ONEGRID_";
-/// Similar enough to be suggested: Jaro-Winkler, 1 is equal.
+/// Lowest similarity for a suggestion: Jaro-Winkler, where 1 means equal.
 const SUGGEST_FROM: f64 = 0.8;
 
-/// What the configuration is made of. The command line fills it; nothing here reads the process.
+/// Input of the configuration. The command line fills it; nothing here reads the process.
 #[derive(Debug, Default, Clone)]
 pub struct Inputs {
-    /// The file, when there is one.
+    /// Configuration file, if there is one.
     pub file: Option<PathBuf>,
-    /// The environment: all of it, other names are ignored.
+    /// The whole environment; variables without the prefix are ignored.
     pub env: Vec<(String, String)>,
-    /// `section.key=value` from `--set` and from flags of commands, later ones win.
+    /// `section.key=value` from `--set` and from flags of commands. Later ones override earlier ones.
     pub flags: Vec<String>,
 }
 
-/// Where a value comes from.
+/// Origin of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
-    /// Nobody set it.
+    /// The default, because no layer sets a value.
     Default,
-    /// A line of the file, counted from one.
+    /// File and line, from 1.
     File(PathBuf, usize),
-    /// An environment variable.
+    /// Name of an environment variable.
     Env(String),
     /// The command line.
     Flag,
@@ -43,25 +43,25 @@ pub enum Source {
 /// One setting with its effective value.
 #[derive(Debug, Clone)]
 pub struct Setting {
-    /// Which setting.
+    /// Definition of the setting.
     pub key: &'static Key,
-    /// Its value; `None` when it is absent.
+    /// Effective value; `None` if the setting is absent.
     pub value: Option<Value>,
-    /// Where the value comes from.
+    /// Origin of the value.
     pub source: Source,
 }
 
-/// The effective configuration: typed, and setting by setting with its source.
+/// The effective configuration, typed and as a list of settings with their origins.
 #[derive(Debug, Clone)]
 pub struct Effective {
-    /// For the program.
+    /// Typed, for the program.
     pub config: Config,
-    /// For a person, in the order of [`KEYS`].
+    /// Listed for people, in the order of [`KEYS`].
     pub settings: Vec<Setting>,
 }
 
 impl Source {
-    /// For a person.
+    /// Describes the origin for people.
     #[must_use]
     pub fn phrase(&self) -> Phrase {
         match self {
@@ -78,8 +78,8 @@ impl Source {
 type Chosen = BTreeMap<(&'static str, &'static str), (Value, Source)>;
 
 impl Effective {
-    /// Puts the layers together and checks the whole. Refused: what is no setting, a value of the wrong
-    /// kind, a combination that would not start (TLS half given, or open to others without TLS).
+    /// Merges the layers and checks the result. It refuses unknown settings, values of the wrong kind,
+    /// and combinations that cannot start (half a TLS pair, or a public address without TLS).
     pub fn load(inputs: &Inputs) -> Result<Self> {
         let mut chosen = Chosen::new();
         if let Some(path) = &inputs.file {
@@ -149,8 +149,8 @@ fn find(section: &str, name: &str, source: &Source) -> Result<&'static Key> {
         })
 }
 
-/// The nearest setting, by its whole name or by its name in the section alone (a right name in the wrong
-/// section).
+/// Suggests the most similar setting. The name alone is compared too, so that a right name in a wrong
+/// section is found.
 fn suggestion(dotted: &str) -> Phrase {
     let name = dotted.rsplit('.').next().unwrap_or(dotted);
     let nearest = KEYS
@@ -187,8 +187,8 @@ fn read_env(env: &[(String, String)], chosen: &mut Chosen) -> Result<()> {
     Ok(())
 }
 
-/// `ONEGRID_STORE_PATH` is a likely slip for `ONEGRID_STORE__PATH`, and ignoring it would start a server
-/// on the wrong data.
+/// `ONEGRID_STORE_PATH` is a likely slip for `ONEGRID_STORE__PATH`. If it were ignored, the server would
+/// start on the wrong data.
 fn refuse_single_underscore(variable: &str) -> Result<()> {
     match KEYS
         .iter()
@@ -247,7 +247,7 @@ fn read_file(path: &Path, chosen: &mut Chosen) -> Result<()> {
     Ok(())
 }
 
-/// The text of a TOML value, when its TOML type is the one that the setting is written with.
+/// Text of a TOML value, if its TOML type fits the setting.
 fn scalar(key: &Key, value: &DeValue<'_>) -> Option<String> {
     match (key.kind, value) {
         (Kind::Bool, DeValue::Boolean(flag)) => Some(flag.to_string()),

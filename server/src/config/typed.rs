@@ -1,4 +1,4 @@
-//! The configuration as the program uses it.
+//! The configuration in the types that the program uses.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,52 +8,52 @@ use super::keys::Value;
 use super::layers::Setting;
 use crate::error::{Problem, Result};
 
-/// Everything the server can be told.
+/// The whole configuration of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// The listener.
+    /// Address and encryption.
     pub server: ServerConfig,
-    /// Where data lives.
+    /// Place of the data.
     pub store: StoreConfig,
     /// Automatic triage.
     pub rules: RulesConfig,
     /// Limits of requests.
     pub limits: LimitsConfig,
-    /// The log.
+    /// Form and filter of the log.
     pub log: LogConfig,
 }
 
-/// The listener.
+/// Settings of the listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerConfig {
-    /// Address and port; port 0 takes a free one.
+    /// Address and port; port 0 takes a free port.
     pub listen: SocketAddr,
     /// Certificate and key; without them the server speaks plain HTTP.
     pub tls: Option<TlsFiles>,
-    /// Whether a reverse proxy of ours stands in front and names the caller in `x-forwarded-for`.
+    /// Whether a trusted reverse proxy passes on the caller's address in `x-forwarded-for`.
     pub behind_proxy: bool,
 }
 
 /// PEM files of the listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The certificate chain, own certificate first.
+    /// Certificate chain that begins with the server's own certificate.
     pub cert: PathBuf,
-    /// The private key.
+    /// Private key of the server's certificate.
     pub key: PathBuf,
 }
 
-/// Where data lives.
+/// Place of the data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreConfig {
-    /// The folder of the database, keys and attachments.
+    /// Folder of the database, keys and attachments.
     pub path: PathBuf,
 }
 
-/// Automatic triage.
+/// Settings of automatic triage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RulesConfig {
-    /// The rules file; `None` takes the rules that are built in.
+    /// Rules file; `None` means the built-in rules.
     pub path: Option<PathBuf>,
 }
 
@@ -62,44 +62,44 @@ pub struct RulesConfig {
 pub struct LimitsConfig {
     /// Bytes of a request body.
     pub body_bytes_max: usize,
-    /// Requests that are worked on at the same time; more are answered with “busy”.
+    /// Requests that run at the same time; further requests are answered with “busy”.
     pub requests_max: usize,
-    /// Requests that use the store at the same time; the others wait for their turn.
+    /// Requests that use the store at the same time; further requests wait.
     pub workers_max: usize,
-    /// Phones that wait for wake-ups at the same time.
+    /// Wake-up connections that are open at the same time.
     pub live_max: usize,
     /// Requests a minute from one address.
     pub address_per_minute: u32,
-    /// Requests a minute of one device.
+    /// Requests a minute from one device.
     pub device_per_minute: u32,
     /// Enrolments a minute from one address.
     pub enrolments_per_minute: u32,
-    /// How long one request may take.
+    /// Longest time of one request.
     pub request_wait_max: Duration,
-    /// How long a stopping server waits for requests that are under way.
+    /// Longest time that a stopping server waits for running requests.
     pub stop_wait_max: Duration,
 }
 
-/// The log.
+/// Settings of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
-    /// Lines for people or for machines.
+    /// Format of the lines.
     pub format: LogFormat,
     /// A filter of `tracing`.
     pub filter: String,
 }
 
-/// How log lines are written.
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
-    /// One line of text.
+    /// One line of text for people.
     Text,
-    /// One JSON object a line.
+    /// One JSON object a line for programs.
     Json,
 }
 
 impl Config {
-    /// Takes the settings apart and checks what only holds for them together.
+    /// Converts the settings to types, and checks the rules that concern several settings.
     pub(super) fn from_settings(settings: &[Setting]) -> Result<Self> {
         let get = |section: &str, name: &str| {
             settings
@@ -156,8 +156,8 @@ impl Config {
     }
 }
 
-// Each setting below has a default of its own kind in KEYS (a test reads them all), so the other arm is
-// never taken; it still is a value that starts safely.
+// Each setting below has a default of its own kind in KEYS (a test reads them all), so the fallback arm
+// is unreachable. Its value would still start the server safely.
 
 fn address(value: Option<&Value>) -> SocketAddr {
     match value {

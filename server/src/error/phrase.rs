@@ -1,8 +1,8 @@
-//! A sentence of the table together with what fills its placeholders, not yet in a language.
+//! A sentence of `texts.tsv` with the values of its placeholders, before a language is chosen.
 
 use onegrid_core::texts::{self, Lang};
 
-/// A code of `texts.tsv` and the values of its placeholders; values may be phrases themselves.
+/// A code of `texts.tsv` and the values of its placeholders; a value may be a phrase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Phrase {
     code: &'static str,
@@ -16,7 +16,7 @@ enum Value {
 }
 
 impl Phrase {
-    /// The sentence of a code.
+    /// Makes the phrase of a code, without values.
     #[must_use]
     pub const fn new(code: &'static str) -> Self {
         Self {
@@ -25,7 +25,7 @@ impl Phrase {
         }
     }
 
-    /// Fills `{name}` with a value that is the same in every language.
+    /// Fills `{name}` with a value that is equal in every language.
     #[must_use]
     #[expect(
         clippy::needless_pass_by_value,
@@ -43,13 +43,13 @@ impl Phrase {
         self
     }
 
-    /// The code of the sentence.
+    /// Code of the sentence.
     #[must_use]
     pub const fn code(&self) -> &'static str {
         self.code
     }
 
-    /// The sentence in a language.
+    /// Sentence in a language.
     #[must_use]
     pub fn sentence(&self, lang: Lang) -> String {
         let values: Vec<(&str, String)> = self

@@ -1,9 +1,9 @@
-//! Of which class each code is: one line a code, grouped by area. The tidy test finds codes that are used
-//! and missing here.
+//! The class of each code: one line a code, grouped by area. A tidy test finds used codes that are
+//! missing here.
 
 use super::Class;
 
-/// Code and class.
+/// Pairs of code and class.
 pub(super) const CLASSES: &[(&str, Class)] = &[
     // Command line.
     ("cli.conflict", Class::Usage),
@@ -51,6 +51,11 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     // Keys.
     ("keys.damaged", Class::Data),
     ("keys.exist", Class::Conflict),
+    ("keys.generation_not_listed", Class::Conflict),
+    ("keys.list_not_newer", Class::Conflict),
+    ("keys.list_not_signed", Class::Refused),
+    ("keys.list_of_another_request", Class::Conflict),
+    ("keys.nothing_requested", Class::Conflict),
     ("keys.of_another_deployment", Class::Conflict),
     ("keys.unreadable", Class::Data),
     ("keys.unwritable", Class::Internal),
@@ -74,6 +79,8 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("session.no_common_version", Class::Data),
     ("session.wrong_authority", Class::Refused),
     ("session.unknown_server", Class::Refused),
+    ("session.older_keys", Class::Refused),
+    ("session.uncertified_generation", Class::Refused),
     ("session.bad_server_proof", Class::Refused),
     ("session.bad_client_proof", Class::Unauthorized),
     ("session.bad_certificate", Class::Unauthorized),
@@ -110,6 +117,7 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("category.duplicate", Class::Data),
     ("category.too_many", Class::Data),
     ("category.unknown_class", Class::Data),
+    ("directory.too_large", Class::Data),
     ("directory.unknown_area", Class::Data),
     ("wire.damaged", Class::Data),
     ("wire.inflates", Class::Data),
@@ -146,7 +154,7 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("demo.unequal", Class::Internal),
 ];
 
-/// The class of a code; `None` when it has no line.
+/// Class of a code; `None` if the table lacks it.
 pub(super) fn class_of(code: &str) -> Option<Class> {
     CLASSES
         .iter()

@@ -1,4 +1,5 @@
-//! What everybody enrolled in a village may see of its cases: a summary made by the server.
+//! The bulletin of a village: summaries of its cases, made by the server for every enrolled member
+//! of the village.
 
 use onegrid_core::domain::bulletin::Summary;
 use onegrid_core::domain::case::CaseState;
@@ -9,7 +10,8 @@ use onegrid_core::wire::digest::Digest;
 
 use crate::store::{Entry, NewEntry, StoreResult, Writer};
 
-/// The summary of a case and the stream that carries it; `None` for what is not for everybody.
+/// Returns the summary of a case and the stream that carries it; `None` if the case is not for
+/// everybody.
 #[must_use]
 pub fn summary(
     record: RecordId,
@@ -31,7 +33,7 @@ pub fn summary(
     Some((StreamId::Bulletin(village), summary))
 }
 
-/// Publishes a summary where it says something new; gives the stream that was touched.
+/// Publishes a summary if it differs from the published one; returns the stream that changed.
 pub fn publish(
     tx: &mut dyn Writer,
     stream: StreamId,

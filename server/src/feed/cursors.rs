@@ -1,4 +1,4 @@
-//! Where a reader stands, stream by stream, and where each stream stands.
+//! The position of a reader in each stream, and the head of each stream.
 
 use std::collections::BTreeSet;
 
@@ -8,14 +8,13 @@ use onegrid_core::wire::digest::Digest;
 
 use crate::store::{Head, LoadKey, Reader, StoreResult};
 
-/// A stream with its head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Standing {
     pub(crate) stream: StreamId,
     pub(crate) head: Head,
 }
 
-/// Where the streams stand: one look-up each, whatever they hold.
+/// Returns the heads of the streams. Each head costs one look-up, whatever the stream holds.
 pub(crate) fn standings(
     tx: &dyn Reader,
     streams: &BTreeSet<StreamId>,
@@ -31,7 +30,7 @@ pub(crate) fn standings(
         .collect()
 }
 
-/// The cursors of a reader that has read everything.
+/// Returns the cursors of a reader that has read everything.
 pub(crate) fn at_heads(standings: &[Standing], generation: u32) -> Vec<Cursor> {
     let cursor = |standing: &Standing| Cursor {
         stream: standing.stream,
@@ -48,25 +47,26 @@ pub(crate) fn at_head(head: Head, generation: u32) -> CursorAt {
     }
 }
 
-/// Sum over all streams.
+/// Returns the sum of the digests of all streams.
 pub(crate) fn combined(standings: &[Standing]) -> Digest {
     standings.iter().map(|standing| standing.head.digest).sum()
 }
 
-/// The order in which streams are read: what others build on first, then what concerns the reader.
+/// Returns the rank of a stream in the order of reading: first the streams that others build on,
+/// then those that concern the reader.
 pub(crate) fn urgency(stream: &StreamId) -> u8 {
     match stream {
         StreamId::DirectoryBase => 0,
         StreamId::Member(_) => 1,
         StreamId::Unit(_) => 2,
-        StreamId::AreaStaff(_) => 3,
+        StreamId::AreaStaff(_) | StreamId::Command(_) => 3,
         StreamId::Zone(_) => 4,
         StreamId::Bulletin(_) => 5,
         StreamId::DirectoryVillage(_) => 6,
     }
 }
 
-/// Whether a stream holds records; the others hold entries that replace each other.
+/// Whether a stream holds records; the other streams hold entries that replace each other.
 pub(crate) fn holds_records(stream: &StreamId) -> bool {
     !matches!(
         stream,
@@ -74,7 +74,7 @@ pub(crate) fn holds_records(stream: &StreamId) -> bool {
     )
 }
 
-/// The key at which a load goes on, as its reader carries it.
+/// Encodes the key at which a load continues. The reader carries this key.
 pub(crate) fn load_key_bytes(key: &LoadKey) -> Vec<u8> {
     let mut bytes = vec![u8::from(key.rest)];
     bytes.extend_from_slice(&key.created_ms.to_be_bytes());
@@ -82,7 +82,8 @@ pub(crate) fn load_key_bytes(key: &LoadKey) -> Vec<u8> {
     bytes
 }
 
-/// Reads such a key; anything else begins anew, which costs bytes and loses nothing.
+/// Decodes the key of a load; `None` for any other bytes. The load then begins again, which costs
+/// bytes and loses nothing.
 pub(crate) fn load_key(bytes: &[u8]) -> Option<LoadKey> {
     let (rest, bytes) = bytes.split_first()?;
     let (created, record) = bytes.split_first_chunk::<8>()?;

@@ -1,28 +1,27 @@
-//! First loads: what streams hold, for who is new to them. The open cases of all streams come first, then the
-//! rest, stream by stream: whoever reads hundreds of streams works after the first pages.
+//! First loads: the content of streams for a reader that is new to them. The open cases of all streams come
+//! first, then the rest, stream by stream. So a reader of hundreds of streams can work after the first pages.
 //!
-//! A load keeps the position at which it began, so whatever changes meanwhile follows in the feed. Its cursor
-//! names the last record that was sent, so it goes on where the last page that arrived had ended. What another
-//! stream has brought is named and not sent again; but a case that was opened or ended since comes again where
-//! that is not certain.
+//! A load keeps the position at which it began, so every later change follows in the feed. Its cursor names
+//! the last record that was sent, so the load continues after the last page that arrived. A record that
+//! another stream has brought is named and not sent again. A case that was opened or ended since then is sent
+//! again if it may be missing.
 
 use onegrid_core::domain::StreamId;
 use onegrid_core::id::RecordId;
+use onegrid_core::limits::SEGMENT_ENTRIES_MAX;
 use onegrid_core::wire::cursor::CursorAt;
 use onegrid_core::wire::page::{FeedEntry, Segment};
 
 use super::cursors::{at_head, holds_records, load_key, load_key_bytes};
+use super::packs::PackResult;
 use super::page::Draft;
-use super::segment::ENTRY_BYTES;
-use crate::limits::{FEED_ROWS_A_STEP, PACKS_A_STEP};
+use crate::limits::{ENTRY_BYTES, FEED_ROWS_A_STEP, NAMED_ENTRY_BYTES, PACKS_A_STEP};
 use crate::store::{Head, LoadKey, StoreResult};
 
-/// A load under way.
 pub(super) struct Load {
     pub(super) stream: StreamId,
-    /// Where the stream stood when the load began.
+    /// The head of the stream when the load began.
     began: Head,
-    /// The reader's cursor.
     at: CursorAt,
     after: Vec<u8>,
     entries: Vec<FeedEntry>,
@@ -40,10 +39,15 @@ impl Load {
             done: false,
         }
     }
+
+    /// Whether the segment of the load is full.
+    fn is_long(&self) -> bool {
+        self.entries.len() >= SEGMENT_ENTRIES_MAX
+    }
 }
 
 impl Draft<'_> {
-    /// The open cases of a stream, as many as fit.
+    /// Loads the open cases of a stream, as many as fit into the page.
     pub(super) fn load_open(&mut self, load: &mut Load) -> StoreResult<()> {
         if holds_records(&load.stream) {
             self.walk(load, true)?;
@@ -51,7 +55,7 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Whatever a stream holds beyond what was sent, as much as fits.
+    /// Loads the rest of a stream, as much as fits into the page.
     pub(super) fn load_on(&mut self, load: &mut Load) -> StoreResult<()> {
         if holds_records(&load.stream) {
             self.walk(load, false)
@@ -60,7 +64,7 @@ impl Draft<'_> {
         }
     }
 
-    /// Puts what was loaded into the page; gives where the cursor stands afterwards.
+    /// Puts the loaded entries into the page; returns the position of the cursor after them.
     pub(super) fn end_load(&mut self, load: Load, generation: u32) -> CursorAt {
         let next = if load.done {
             at_head(load.began, generation)
@@ -86,7 +90,7 @@ impl Draft<'_> {
         let mut key = load_key(&load.after);
         loop {
             let past_open = open_only && key.is_some_and(|key| key.rest);
-            if load.done || self.is_full() || past_open {
+            if load.done || self.is_full() || load.is_long() || past_open {
                 break;
             }
             let began = load.began.position;
@@ -97,7 +101,7 @@ impl Draft<'_> {
                     (key, load.done) = (Some(LoadKey::REST), false);
                     break;
                 }
-                if self.is_full() {
+                if self.is_full() || load.is_long() {
                     load.done = false;
                     break;
                 }
@@ -111,11 +115,18 @@ impl Draft<'_> {
 
     fn load_record(&mut self, load: &mut Load, record: RecordId) -> StoreResult<()> {
         self.reading = Some(load.stream);
-        if !self.has_already(load.stream, record)? && self.pack(record)? {
-            count_pack(&mut load.entries, self.packs.len() - 1);
+        let has = self.has_already(load.stream, record)?;
+        match if has {
+            PackResult::Nothing
         } else {
-            self.bytes += ENTRY_BYTES;
-            load.entries.push(FeedEntry::Add { record });
+            self.pack(record)?
+        } {
+            PackResult::Given => count_pack(&mut load.entries, self.packs.len() - 1),
+            PackResult::Nothing => {
+                self.bytes += NAMED_ENTRY_BYTES;
+                load.entries.push(FeedEntry::Add { record });
+            }
+            PackResult::Damaged => {}
         }
         Ok(())
     }
@@ -123,11 +134,11 @@ impl Draft<'_> {
     fn load_entries(&mut self, load: &mut Load) -> StoreResult<()> {
         let from = load.after.as_slice().try_into();
         let mut from = from.map_or(0, u64::from_be_bytes);
-        while !load.done && !self.is_full() {
+        while !load.done && !self.is_full() && !load.is_long() {
             let rows = self.tx.current(load.stream, from, FEED_ROWS_A_STEP)?;
             load.done = rows.len() < FEED_ROWS_A_STEP;
             for row in rows {
-                if self.is_full() {
+                if self.is_full() || load.is_long() {
                     load.done = false;
                     break;
                 }
@@ -144,7 +155,7 @@ impl Draft<'_> {
     }
 }
 
-/// Counts the pack at this place in, joining it to those before it.
+/// Adds the pack at this place to the entries, joined to the packs before it.
 fn count_pack(entries: &mut Vec<FeedEntry>, place: usize) {
     let place = u32::try_from(place).unwrap_or(u32::MAX);
     if let Some(FeedEntry::Packs { first, count }) = entries.last_mut()
@@ -179,7 +190,7 @@ mod tests {
             created_ms: i64::from(n) * 10,
             record: RecordId([n; 16]),
         };
-        // Newest first: what the key has gone below has been sent.
+        // A load goes from the newest record to the oldest, so it has sent every record from the key upwards.
         for (open, key, brought) in [
             (true, key(5, false), true),
             (true, key(6, false), false),
@@ -193,7 +204,7 @@ mod tests {
         ] {
             let found = holding(open, 3, 7).brought_by(record, 9, &key);
             assert_eq!(found, brought, "open {open} {key:?}");
-            // It came, or it was opened or ended, after the load began.
+            // The record came, was opened or was ended after the load began.
             assert!(!holding(open, 10, 10).brought_by(record, 9, &key));
             assert!(!holding(open, 3, 10).brought_by(record, 9, &key));
         }

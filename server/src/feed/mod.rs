@@ -1,12 +1,12 @@
-//! What a device may read, and what of it is new.
+//! The streams that a device may read, and the news in them.
 //!
 //! ```text
 //!  certificate + directory ─▶ readable streams ─┐
 //!  cursors of the request ──────────────────────┴▶ unchanged │ page (segments, envelopes, packs)
 //! ```
 //!
-//! **Invariants.** Nothing is sent from a stream that the device may not read now. A page never leaves a hole:
-//! a cursor moves only over entries that are in the page.
+//! **Invariants.** Nothing is sent from a stream that the device may not read now. A page never leaves a hole,
+//! because a cursor moves only over entries that are in the page.
 
 pub mod bulletin;
 pub mod cursors;

@@ -1,11 +1,24 @@
-//! Packs of records: made when first asked for, kept until the record changes.
+//! Packs of records: made at the first request, kept until the record changes.
 
 use onegrid_core::id::RecordId;
+use onegrid_core::limits::PACK_BYTES_MAX;
 use onegrid_core::wire::digest::Digest;
 
 use crate::ingest::records;
 use crate::server::Server;
 use crate::store::{Fate, Reader, StoreError, StoreResult};
+
+/// The result of adding a record to a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PackResult {
+    /// The pack of the record is the newest pack of the page.
+    Given,
+    /// The record has no settled envelope, or the page holds the record already.
+    Nothing,
+    /// The stored data of the record cannot be read, so the record is left out until it is
+    /// repaired.
+    Damaged,
+}
 
 /// A pack that was made for a page and is worth keeping.
 #[derive(Debug)]
@@ -16,7 +29,7 @@ pub(crate) struct Made {
 }
 
 impl Server {
-    /// The pack of a record as it is now; `None` where nothing of it is settled.
+    /// Returns the current pack of a record; `None` if the record has no settled envelope.
     pub(crate) fn pack(
         &self,
         tx: &dyn Reader,
@@ -26,7 +39,9 @@ impl Server {
         let Some(row) = tx.record(record)? else {
             return Ok(None);
         };
-        if let Some(bytes) = tx.pack(record, row.digest)? {
+        if let Some(bytes) = tx.pack(record, row.digest)?
+            && bytes.len() <= PACK_BYTES_MAX
+        {
             return Ok(Some(bytes));
         }
         let loaded = records::load(tx, &self.certificates, record)?;
@@ -42,7 +57,7 @@ impl Server {
         Ok(Some(bytes))
     }
 
-    /// Keeps packs for the next reader. A cache: it need not survive a power cut.
+    /// Keeps packs for the next reader. This is a cache, so it need not survive a power cut.
     pub(crate) fn keep_packs(&self, made: Vec<Made>) {
         if made.is_empty() {
             return;

@@ -11,15 +11,19 @@ use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::pack::PackBatch;
 use onegrid_core::wire::page::{Page, Segment};
 
-use super::cursors::{Standing, at_head, load_key, urgency};
-use super::packs::Made;
+use super::cursors::{Standing, at_head, holds_records, load_key, urgency};
+use super::load::Load;
+use super::packs::{Made, PackResult};
 use super::segment::Begun;
 use crate::error::{Problem, Result};
-use crate::limits::{INFLATION_EXPECTED, PACKS_MADE_A_PAGE_MAX};
+use crate::limits::{
+    ENTRY_BYTES, FIRST_CASES_MAX, INFLATION_EXPECTED, PACKS_MADE_A_PAGE_MAX, PAGE_PLAIN_BYTES_MAX,
+    VERDICT_ENTRY_BYTES,
+};
 use crate::server::Server;
 use crate::store::{LoadKey, Reader, StoreError, StoreResult};
 
-/// What a page is made for.
+/// The request that a page answers.
 pub(crate) struct Wish<'a> {
     pub(crate) generation: u32,
     pub(crate) standings: &'a [Standing],
@@ -27,48 +31,55 @@ pub(crate) struct Wish<'a> {
     pub(crate) cursors: &'a [Cursor],
     /// Envelopes of the request, by their place in its bundle.
     pub(crate) sent: &'a HashMap<EnvelopeId, u32>,
-    /// Records that the reader has just given back, with the digest of what it has of each.
+    /// Records that the reader has just given back, each with the digest of the reader's copy.
     pub(crate) given: &'a HashMap<RecordId, Digest>,
-    /// Certificates that pages which the reader has applied have brought.
+    /// Certificates that the reader has from pages that it has applied.
     pub(crate) held: &'a HashSet<Hash>,
-    /// Bytes of the compressed page.
+    /// The limit of the compressed page, in bytes.
     pub(crate) bytes_max: u32,
 }
 
-/// A page with where it leads.
+/// A page and the reader's cursors after it.
 pub(crate) struct Turned {
     pub(crate) page: Page,
-    /// The packs that its segments name, not signed yet.
+    /// The packs that the segments name, not signed yet.
     pub(crate) packs: Vec<Vec<u8>>,
     /// All cursors after the page.
     pub(crate) cursors: Vec<Cursor>,
-    /// Whether something is left.
+    /// Whether a further page follows.
     pub(crate) more: bool,
     pub(crate) made: Vec<Made>,
-    /// Records of which something is in it, each with the stream by which it is given.
+    /// Records with content in the page, each with the stream that gives it.
     pub(crate) given: BTreeMap<RecordId, StreamId>,
-    /// Certificates of authors whom the reader is not told.
+    /// Certificates of authors that are withheld from the reader.
     pub(crate) withheld: BTreeSet<Hash>,
+    /// Records that were left out because their data are damaged.
+    pub(crate) damaged: BTreeSet<RecordId>,
+    /// Size of the page before compression, in bytes.
+    pub(crate) bytes: usize,
 }
 
-/// What a draft has become.
+/// The parts of a finished draft.
 pub(super) struct Parts {
     pub(super) page: Page,
     pub(super) packs: Vec<Vec<u8>>,
     /// Packs worth keeping.
     pub(super) made: Vec<Made>,
-    /// Records of which something is given.
+    /// Records with content in the page.
     pub(super) given: BTreeMap<RecordId, StreamId>,
     pub(super) withheld: BTreeSet<Hash>,
+    /// Records that were left out because their data are damaged.
+    pub(super) damaged: BTreeSet<RecordId>,
+    pub(super) bytes: usize,
 }
 
-/// A page in the making.
+/// A page under construction.
 pub(super) struct Draft<'a> {
     server: &'a Server,
     pub(super) tx: &'a dyn Reader,
     pub(super) streams: BTreeSet<StreamId>,
     pub(super) positions: HashMap<StreamId, u64>,
-    /// Loads under way: where they began and how far they have come.
+    /// Open loads: the position at which each began, and the key that it has reached.
     pub(super) loading: HashMap<StreamId, (u64, LoadKey)>,
     pub(super) given: &'a HashMap<RecordId, Digest>,
     page: Page,
@@ -77,16 +88,19 @@ pub(super) struct Draft<'a> {
     envelopes: HashMap<EnvelopeId, u32>,
     packed: HashSet<RecordId>,
     made: Vec<Made>,
-    /// The stream that is being read, for the reading log.
+    /// The stream that the draft reads now, for the reading log.
     pub(super) reading: Option<StreamId>,
     gives: BTreeMap<RecordId, StreamId>,
     withheld: BTreeSet<Hash>,
+    damaged: BTreeSet<RecordId>,
     pub(super) bytes: usize,
-    bytes_max: usize,
+    pub(super) bytes_max: usize,
+    /// The most packs that the page may hold now.
+    packs_max: usize,
 }
 
 impl Server {
-    /// The next page for a reader.
+    /// Returns the next page for a reader.
     pub(crate) fn turn(&self, tx: &dyn Reader, wish: &Wish<'_>) -> Result<Turned> {
         let mut draft = Draft::new(self, tx, wish);
         draft.certificates.clone_from(wish.held);
@@ -100,16 +114,21 @@ impl Server {
         let mut cursors = Vec::with_capacity(order.len());
         let mut more = false;
         let mut loads = Vec::new();
+        let mut begun = draft.first_cases(&order, &known, wish)?;
         for standing in order {
             let stream = standing.stream;
             let at = known.get(&stream).copied().unwrap_or(&CursorAt::Fresh);
-            match draft.begin(standing, at, wish)? {
+            let next = match begun.remove(&stream) {
+                Some(load) => Begun::Loads(load),
+                None => draft.begin(standing, at, wish)?,
+            };
+            match next {
                 Begun::Stands(at) => {
                     more |= at != at_head(standing.head, wish.generation);
                     cursors.push(Cursor { stream, at });
                 }
                 Begun::Loads(mut load) => {
-                    // What all others build on comes whole; of the rest first what is open.
+                    // The whole directory comes before all further cases, and open cases come before the rest.
                     if stream == StreamId::DirectoryBase {
                         draft.load_on(&mut load)?;
                     } else {
@@ -135,10 +154,12 @@ impl Server {
             made: parts.made,
             given: parts.given,
             withheld: parts.withheld,
+            damaged: parts.damaged,
+            bytes: parts.bytes,
         })
     }
 
-    /// Puts the packs into the page and signs all that it says, each list once.
+    /// Puts the packs into the page and signs its content, each list once.
     pub(crate) fn seal(
         &self,
         page: &mut Page,
@@ -204,28 +225,69 @@ impl<'a> Draft<'a> {
             reading: None,
             gives: BTreeMap::new(),
             withheld: BTreeSet::new(),
+            damaged: BTreeSet::new(),
             bytes: 0,
             bytes_max: usize::try_from(wish.bytes_max)
                 .unwrap_or(usize::MAX)
-                .saturating_mul(INFLATION_EXPECTED),
+                .saturating_mul(INFLATION_EXPECTED)
+                .min(PAGE_PLAIN_BYTES_MAX),
+            packs_max: usize::MAX,
         }
     }
 
-    /// Whether the next thing has to wait for the next page: for its bytes, or because making this one has
-    /// taken its share of the server's time.
-    pub(super) fn is_full(&self) -> bool {
-        self.bytes >= self.bytes_max || self.made.len() >= PACKS_MADE_A_PAGE_MAX
+    /// Begins the loads of a new reader with the cases of its first screen. The directory is large, and a
+    /// person can already read a case without it. The loads continue in their turn.
+    fn first_cases(
+        &mut self,
+        order: &[&Standing],
+        known: &HashMap<StreamId, &CursorAt>,
+        wish: &Wish<'_>,
+    ) -> Result<HashMap<StreamId, Load>> {
+        let is_fresh =
+            |stream: &StreamId| matches!(known.get(stream), None | Some(CursorAt::Fresh));
+        let mut begun = HashMap::new();
+        if !is_fresh(&StreamId::DirectoryBase) {
+            return Ok(begun);
+        }
+        self.packs_max = FIRST_CASES_MAX;
+        for standing in order {
+            let stream = standing.stream;
+            if holds_records(&stream)
+                && is_fresh(&stream)
+                && let Begun::Loads(mut load) = self.begin(standing, &CursorAt::Fresh, wish)?
+            {
+                self.load_open(&mut load)?;
+                begun.insert(stream, load);
+            }
+        }
+        self.packs_max = usize::MAX;
+        Ok(begun)
     }
 
-    /// Puts an envelope into the page once; gives its place.
+    /// Whether the next entry has to wait for the next page, because the page has enough bytes or has taken its
+    /// share of the server's time. While the first cases are read, their number also fills the page.
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes >= self.bytes_max
+            || self.made.len() >= PACKS_MADE_A_PAGE_MAX
+            || self.packs.len() >= self.packs_max
+    }
+
+    /// Puts an envelope into the page once; returns its place. An envelope that cannot be read is left out.
     pub(super) fn envelope(&mut self, id: EnvelopeId) -> StoreResult<Option<u32>> {
         if let Some(place) = self.envelopes.get(&id) {
             return Ok(Some(*place));
         }
-        let Some(stored) = self.tx.envelope(id)? else {
-            return Ok(None);
+        let stored = match self.tx.envelope(id) {
+            Ok(Some(stored)) => stored,
+            Ok(None) => return Ok(None),
+            Err(error) if error.is_local() => {
+                let record = self.tx.record_of(id)?;
+                self.leave_out(record.unwrap_or(RecordId(id.0)), &error);
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
         };
-        self.bytes += stored.raw.len();
+        self.bytes += stored.raw.len() + VERDICT_ENTRY_BYTES;
         self.gives(stored.record)?;
         let place = u32::try_from(self.page.envelopes.len())
             .map_err(|_| StoreError::Row("a page without end"))?;
@@ -234,18 +296,30 @@ impl<'a> Draft<'a> {
         Ok(Some(place))
     }
 
-    /// Puts the pack of a record into the page once, with the certificates that its readers may see. Gives
-    /// whether it is a new one.
-    pub(super) fn pack(&mut self, record: RecordId) -> StoreResult<bool> {
-        if !self.packed.insert(record) {
-            return Ok(false);
+    /// Puts the pack of a record into the page once, with the certificates that its readers may see.
+    ///
+    /// A record that cannot be read never fails the whole page. The record is left out, so the digests differ
+    /// and its readers ask for it again until they get it.
+    pub(super) fn pack(&mut self, record: RecordId) -> StoreResult<PackResult> {
+        if self.damaged.contains(&record) {
+            return Ok(PackResult::Damaged);
         }
+        if !self.packed.insert(record) {
+            return Ok(PackResult::Nothing);
+        }
+        match self.pack_of(record) {
+            Err(error) if error.is_local() => {
+                self.leave_out(record, &error);
+                Ok(PackResult::Damaged)
+            }
+            found => found,
+        }
+    }
+
+    fn pack_of(&mut self, record: RecordId) -> StoreResult<PackResult> {
         let Some(bytes) = self.server.pack(self.tx, record, &mut self.made)? else {
-            return Ok(false);
+            return Ok(PackResult::Nothing);
         };
-        self.bytes += bytes.len();
-        self.gives(record)?;
-        self.packs.push(bytes);
         for stream in self.tx.record_streams(record)? {
             if self.streams.contains(&stream) {
                 for hash in self.tx.shown(stream, record)? {
@@ -253,7 +327,16 @@ impl<'a> Draft<'a> {
                 }
             }
         }
-        Ok(true)
+        self.gives(record)?;
+        self.bytes += bytes.len() + ENTRY_BYTES;
+        self.packs.push(bytes);
+        Ok(PackResult::Given)
+    }
+
+    fn leave_out(&mut self, record: RecordId, error: &StoreError) {
+        if self.damaged.insert(record) {
+            tracing::error!(code = error.code(), %record, "a damaged record was left out of an answer");
+        }
     }
 
     /// Puts a certificate into the page once.
@@ -277,7 +360,8 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Notes whose certificates the reader does not get. Readers of an area get all: no query is spent on them.
+    /// Notes the certificates that are withheld from the reader. Readers of an area get every certificate, so
+    /// no query is needed for them.
     fn withhold(&mut self, record: RecordId) -> StoreResult<()> {
         let streams = self.tx.record_streams(record)?;
         let read: Vec<StreamId> = streams
@@ -286,7 +370,7 @@ impl<'a> Draft<'a> {
             .collect();
         if read
             .iter()
-            .any(|stream| matches!(stream, StreamId::AreaStaff(_)))
+            .any(|stream| matches!(stream, StreamId::AreaStaff(_) | StreamId::Command(_)))
         {
             return Ok(());
         }
@@ -300,7 +384,7 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// The page as it stands, with its packs and the records that it gives.
+    /// Returns the page as it is now, with its packs and the records that it gives.
     pub(super) fn into_parts(self) -> Parts {
         Parts {
             page: self.page,
@@ -308,6 +392,8 @@ impl<'a> Draft<'a> {
             made: self.made,
             given: self.gives,
             withheld: self.withheld,
+            damaged: self.damaged,
+            bytes: self.bytes,
         }
     }
 

@@ -1,7 +1,7 @@
-//! The reading log: which device, of which member, was given which record of a sensitive kind, by which
-//! stream, on which day. It is written before the answer goes out: what is not logged is not read.
+//! The reading log: the device and the member that received a record of a sensitive kind, the stream and the
+//! day. A line is written before the answer leaves, so no sensitive record is read without a line.
 //!
-//! Ids and times alone; whoever may read the log learns who read, never what.
+//! The log holds only ids and times, so its readers learn the names of readers and never the content.
 
 use std::collections::BTreeMap;
 
@@ -17,14 +17,14 @@ use crate::store::{Reader, ReadingKey, ReadingRow, RecordRow, StoreResult};
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
-/// Which lines of the log are asked for.
+/// A query of the reading log.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Sought {
-    /// Of this member alone.
+    /// Only lines of this member.
     pub member: Option<MemberId>,
-    /// Of this record alone.
+    /// Only lines about this record.
     pub record: Option<RecordId>,
-    /// From this instant on, ms UTC, to the day.
+    /// Only lines since this instant, ms UTC, exact to the day.
     pub since_ms: i64,
 }
 
@@ -36,7 +36,7 @@ impl Sought {
 }
 
 impl Server {
-    /// Hands out the lines that are sought, the oldest day first. That somebody asked goes into the audit log.
+    /// Returns the lines that match the query, the oldest day first, and records the query in the audit log.
     pub fn readings(
         &self,
         sought: &Sought,
@@ -72,14 +72,14 @@ impl Server {
         })
     }
 
-    /// Removes lines that have been kept for long enough.
+    /// Removes lines that are past their retention time.
     pub fn sweep_readings(&self, now_ms: i64) -> Result<usize> {
         let before_day = now_ms.div_euclid(DAY_MS) - READINGS_KEPT_DAYS;
         self.store
             .write::<_, Problem>(move |tx| Ok(tx.sweep_readings(before_day)?))
     }
 
-    /// Notes what an answer gives out, durably.
+    /// Logs the sensitive records of an answer durably.
     pub(super) fn note_readings(&self, rows: Vec<ReadingRow>) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
@@ -93,7 +93,7 @@ impl Server {
     }
 }
 
-/// The lines about records that an answer gives to a device.
+/// Returns the lines about records that an answer gives to a device.
 pub(super) fn lines(
     tx: &dyn Reader,
     device: DeviceId,
@@ -126,7 +126,7 @@ pub(super) fn lines(
     Ok(sensitive.into_iter().map(line).collect())
 }
 
-/// Tips, what people ask for, and whatever only some may read.
+/// Whether the record is sensitive: a tip, a request for help, or another record with restricted readers.
 fn is_sensitive(row: &RecordRow) -> bool {
     let kinds = [RecordKind::Tip.code(), RecordKind::Request.code()];
     kinds.contains(&row.kind) || row.audience == Audience::Restricted.code()

@@ -1,5 +1,5 @@
-//! The cursors that each device was last given: in memory for the next request, in the store for the one
-//! after a restart.
+//! The last cursors of each device: in memory for the next request, and in the store for the first request after
+//! a restart.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
@@ -12,21 +12,21 @@ use crate::limits::{CERTIFICATES_REMEMBERED_MAX, CURSOR_SETS_CACHED_MAX};
 use crate::server::Server;
 use crate::store::CursorsRow;
 
-/// The newest sets.
+/// The newest set of cursors of each device.
 #[derive(Debug, Default)]
 pub struct Remembered(Mutex<HashMap<DeviceId, Given>>);
 
-/// What the last answer gave to a device.
+/// The cursors and certificates of the last answer to a device.
 #[derive(Debug)]
 struct Given {
     hash: Hash,
     cursors: Vec<Cursor>,
-    /// Certificates that the device has, once it names these cursors: pages brought them.
+    /// Certificates that pages have brought to the device, once it names these cursors.
     held: HashSet<Hash>,
 }
 
 impl Server {
-    /// The set with this hash, if it is the one that the device was last given.
+    /// Returns the cursors with this hash, if they are the last that the device received.
     pub(crate) fn recall(&self, device: DeviceId, hash: Hash) -> Result<Option<Vec<Cursor>>> {
         {
             let sets = self
@@ -40,12 +40,12 @@ impl Server {
         }
         let row = self.store.read(|tx| tx.cursors(device))?;
         let row = row.filter(|row| row.hash == hash);
-        // A set that can not be read is as good as forgotten: the phone sends it again.
+        // A set that cannot be read counts as forgotten, so the phone sends its cursors again.
         Ok(row.and_then(|row| minicbor::decode(&row.cursors).ok()))
     }
 
-    /// The certificates that a device has from pages that it has applied: it names the cursors that came with
-    /// the last of them. Nothing is known after a restart, or when an answer was lost: then they are sent again.
+    /// Returns the certificates that a device has from applied pages. The device proves this by naming the
+    /// cursors of the last page. After a restart or a lost answer the server knows none, so it sends them again.
     pub(crate) fn held(&self, device: DeviceId, hash: Hash) -> HashSet<Hash> {
         let sets = self
             .remembered
@@ -58,7 +58,7 @@ impl Server {
             .unwrap_or_default()
     }
 
-    /// Remembers what the device was given. A hint: it need not survive a power cut.
+    /// Remembers the last answer to the device. This is a hint, so it need not survive a power cut.
     pub(crate) fn remember(&self, device: DeviceId, cursors: Vec<Cursor>, held: HashSet<Hash>) {
         let hash = cursor_set_hash(&cursors);
         let bytes = minicbor::to_vec(&cursors).expect("writing CBOR to memory does not fail");

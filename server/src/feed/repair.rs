@@ -1,4 +1,4 @@
-//! Answers to a reader that repairs itself: set reconciliation, lists of ids, and what it wants again.
+//! Answers to a reader that repairs itself: set reconciliation, lists of ids, and records that it asks for again.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -9,43 +9,56 @@ use onegrid_core::sync::reconcile::{compare, respond};
 use onegrid_core::wire::page::Page;
 use onegrid_core::wire::repair::{RepairAnswer, RepairAsk, RepairFound, RepairStep, Settled};
 
-use super::packs::Made;
+use super::packs::{Made, PackResult};
 use super::page::{Draft, Wish};
 use crate::error::{Problem, Result};
+use crate::limits::{NAMED_ENTRY_BYTES, REPAIR_ANSWERS_BYTES_MAX, REPAIR_PAGE_BYTES_MIN};
 use crate::server::Server;
 use crate::store::{Reader, StoreResult};
 
-/// What a repair adds to an answer.
+/// The additions of a repair to an answer.
 pub(crate) struct Repaired {
     pub(crate) answers: Vec<RepairAnswer>,
-    /// Envelopes, certificates and, unsigned yet, packs.
+    /// Envelopes, certificates and packs that are not signed yet.
     pub(crate) page: Page,
     pub(crate) packs: Vec<Vec<u8>>,
     pub(crate) made: Vec<Made>,
-    /// Records of which something is given, each with its stream.
+    /// Records with content in the page, each with its stream.
     pub(crate) given: BTreeMap<RecordId, StreamId>,
-    /// Certificates of authors whom the reader is not told.
+    /// Certificates of authors that are withheld from the reader.
     pub(crate) withheld: BTreeSet<Hash>,
+    /// Records that were left out because their data are damaged.
+    pub(crate) damaged: BTreeSet<RecordId>,
 }
 
 impl Server {
-    /// Answers the steps in their order. A stream that the reader may not read stays closed.
+    /// Answers the steps in order. A stream that the reader may not read stays closed. `used` is the size of the
+    /// page in the same answer, in bytes. The reader asks again for everything that does not fit beside that
+    /// page.
     pub(crate) fn repair(
         &self,
         tx: &dyn Reader,
         asks: &[RepairAsk],
         streams: &BTreeSet<StreamId>,
         wish: &Wish<'_>,
+        used: usize,
     ) -> Result<Repaired> {
         let mut draft = Draft::new(self, tx, wish);
+        draft.bytes = used;
+        draft.bytes_max = draft.bytes_max.max(REPAIR_PAGE_BYTES_MIN);
         let mut answers = Vec::with_capacity(asks.len());
+        let mut said = 0;
         for ask in asks {
+            if said >= REPAIR_ANSWERS_BYTES_MAX {
+                break;
+            }
             draft.reading = Some(ask.stream);
             let step = if streams.contains(&ask.stream) {
                 step(tx, ask, streams, &mut draft)?
             } else {
                 RepairFound::Closed
             };
+            said += bytes_of(&step);
             answers.push(RepairAnswer {
                 stream: ask.stream,
                 step,
@@ -59,7 +72,26 @@ impl Server {
             made: parts.made,
             given: parts.given,
             withheld: parts.withheld,
+            damaged: parts.damaged,
         })
+    }
+}
+
+/// Estimates the bytes of an answer.
+fn bytes_of(step: &RepairFound) -> usize {
+    match step {
+        RepairFound::Reconcile(message) => message.len(),
+        RepairFound::Ids {
+            reader_lacks,
+            server_lacks,
+            ..
+        } => (reader_lacks.len() + server_lacks.len()) * NAMED_ENTRY_BYTES,
+        RepairFound::Given {
+            absent_records,
+            absent,
+            ..
+        } => (absent_records.len() + absent.len()) * NAMED_ENTRY_BYTES,
+        RepairFound::Closed => 0,
     }
 }
 
@@ -85,7 +117,7 @@ fn step(
             RepairFound::Reconcile(answer)
         }
         RepairStep::Ids { record, settled } => {
-            // Whether a record that the reader may not read here exists at all is not said.
+            // The answer does not reveal whether a record exists that the reader may not read here.
             let readable = tx.held_since(ask.stream, *record)?.is_some();
             let here: Vec<Settled> = if readable {
                 let settled = tx.settled(*record)?.into_iter();
@@ -104,13 +136,21 @@ fn step(
         }
         RepairStep::Want { records, envelopes } => {
             let (mut absent_records, mut absent) = (Vec::new(), Vec::new());
+            let mut covered = 0;
             for record in records {
-                let there = tx.held_since(ask.stream, *record)?.is_some();
-                if !there || !(draft.pack(*record)? || tx.record(*record)?.is_some()) {
+                if draft.is_full() {
+                    break;
+                }
+                covered += 1;
+                if !wanted_record(tx, ask.stream, *record, draft)? {
                     absent_records.push(*record);
                 }
             }
             for id in envelopes {
+                if draft.is_full() {
+                    break;
+                }
+                covered += 1;
                 if !want(tx, *id, streams, draft)? {
                     absent.push(*id);
                 }
@@ -118,13 +158,15 @@ fn step(
             RepairFound::Given {
                 absent_records,
                 absent,
+                covered,
             }
         }
     })
 }
 
-/// What the reader alone knows as settled, or knows a later verdict on. One that is held here, or that a reviewer
-/// has refused, was decided after the backup that this server came back from: the reader's attestation says how.
+/// Returns the envelopes that only the reader knows as settled, and those with a later verdict at the reader. An
+/// envelope may be held here, or refused by a reviewer, and settled at the reader. Then it was decided after the
+/// backup that this server came back from, and the reader's attestation carries the decision.
 fn lacking(tx: &dyn Reader, here: &[Settled], ids: &[EnvelopeId]) -> StoreResult<Vec<EnvelopeId>> {
     let mine: HashSet<EnvelopeId> = here.iter().map(|line| line.id).collect();
     let mut lacking = Vec::new();
@@ -138,17 +180,36 @@ fn lacking(tx: &dyn Reader, here: &[Settled], ids: &[EnvelopeId]) -> StoreResult
     Ok(lacking)
 }
 
-/// Gives a single envelope, if a stream that the reader may read holds its record.
+/// Adds a whole record, if the stream holds it.
+fn wanted_record(
+    tx: &dyn Reader,
+    stream: StreamId,
+    record: RecordId,
+    draft: &mut Draft<'_>,
+) -> StoreResult<bool> {
+    if tx.held_since(stream, record)?.is_none() {
+        return Ok(false);
+    }
+    Ok(match draft.pack(record)? {
+        PackResult::Given => true,
+        PackResult::Nothing => tx.record(record)?.is_some(),
+        PackResult::Damaged => false,
+    })
+}
+
+/// Adds a single envelope, if a readable stream of the reader holds its record.
 fn want(
     tx: &dyn Reader,
     id: EnvelopeId,
     streams: &BTreeSet<StreamId>,
     draft: &mut Draft<'_>,
 ) -> StoreResult<bool> {
-    let Some(stored) = tx
-        .envelope(id)?
-        .filter(|stored| stored.verdict.status.is_settled())
-    else {
+    let found = match tx.envelope(id) {
+        // The draft notes that it leaves the envelope out.
+        Err(error) if error.is_local() => return Ok(draft.envelope(id)?.is_some()),
+        found => found?,
+    };
+    let Some(stored) = found.filter(|stored| stored.verdict.status.is_settled()) else {
         return in_base(tx, id, streams, draft);
     };
     let record: RecordId = stored.record;
@@ -168,7 +229,7 @@ fn want(
     Ok(draft.envelope(id)?.is_some())
 }
 
-/// An envelope that is known by a base pack alone travels as the whole record.
+/// Adds the whole record of an envelope that is known only from a base pack; returns whether it did.
 fn in_base(
     tx: &dyn Reader,
     id: EnvelopeId,
@@ -185,6 +246,5 @@ fn in_base(
     if !holding.iter().any(|stream| streams.contains(stream)) {
         return Ok(false);
     }
-    draft.pack(record)?;
-    Ok(true)
+    Ok(draft.pack(record)? != PackResult::Damaged)
 }

@@ -1,4 +1,5 @@
-//! Which streams hold a record and which a member may read: the domain decides, the directory answers.
+//! The streams that hold a record and the streams that a member may read. The domain decides, and the
+//! directory supplies the facts.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +11,12 @@ use onegrid_core::domain::unit::UnitKind;
 use onegrid_core::domain::{AreaPath, StreamId};
 use onegrid_core::id::{AreaId, MemberId, UnitId, ZoneId};
 
-/// The directory as of an instant, ms UTC.
+/// The directory at an instant.
 #[derive(Debug, Clone, Copy)]
 pub struct At<'a> {
-    /// What it says.
+    /// The entries of the directory.
     pub directory: &'a Directory,
-    /// When.
+    /// The instant, ms UTC.
     pub now_ms: i64,
 }
 
@@ -28,10 +29,6 @@ impl Routing for At<'_> {
             .filter(|zone| zone.areas_at(self.now_ms).is_some_and(covers))
             .map(|zone| zone.id)
             .collect()
-    }
-
-    fn command_room_of(&self, place: &AreaPath) -> Option<UnitId> {
-        nearest(self.directory, UnitKind::CommandRoom, place)
     }
 
     fn towns_and_villages_under(&self, area: &AreaPath) -> Vec<(AreaLevel, AreaId)> {
@@ -49,8 +46,8 @@ impl Routing for At<'_> {
     }
 }
 
-/// The unit of this sort that is in charge of a place and nearest to it: of its village, else of its town,
-/// else of its district.
+/// Returns the nearest unit of this kind that is in charge of a place: the unit of its village, else of
+/// its town, else of its district.
 #[must_use]
 pub fn nearest(directory: &Directory, kind: UnitKind, place: &AreaPath) -> Option<UnitId> {
     let level = |area| directory.areas.get(area).map(Area::level);
@@ -63,8 +60,9 @@ pub fn nearest(directory: &Directory, kind: UnitKind, place: &AreaPath) -> Optio
         .map(|unit| unit.id)
 }
 
-/// The streams that a member reads. Whoever reads the records of a village needs no summaries of them; and
-/// everybody knows by name the people of the town and the district whom one has to do with.
+/// Returns the streams that a member reads. A reader of the records of a village needs no summaries of
+/// them. A member of an area also reads the directories of its town and district, and so the names of the
+/// people that the member deals with.
 #[must_use]
 pub fn read_by(member: MemberId, grants: &[Grant], at: At<'_>) -> BTreeSet<StreamId> {
     let mut streams = stream::readable_streams(member, grants, &at);

@@ -1,29 +1,32 @@
-//! The next part of one stream for who has read it before: entries after a position.
+//! The next part of one stream for a reader that has read it before: entries after a position.
 
 use std::collections::HashMap;
 
 use onegrid_core::domain::StreamId;
 use onegrid_core::id::{EnvelopeId, RecordId};
+use onegrid_core::limits::SEGMENT_ENTRIES_MAX;
 use onegrid_core::wire::cursor::CursorAt;
 use onegrid_core::wire::page::{FeedEntry, Segment};
 
 use super::cursors::{Standing, at_head, holds_records};
 use super::load::Load;
+use super::packs::PackResult;
 use super::page::{Draft, Wish};
 use crate::error::Result;
-use crate::limits::FEED_ROWS_A_STEP;
+use crate::limits::{ENTRY_BYTES, FEED_ROWS_A_STEP, NAMED_ENTRY_BYTES, VERDICT_ENTRY_BYTES};
 use crate::store::{Entry, FeedRow, Head, LoadKey, StoreResult};
 
-/// What a page does with one stream.
+/// The next step of a page in one stream.
 pub(super) enum Begun {
-    /// It is done, and the cursor stands here.
+    /// The stream is done, and this is the position of the cursor.
     Stands(CursorAt),
-    /// It is loaded.
+    /// The stream has to be loaded.
     Loads(Load),
 }
 
 impl Draft<'_> {
-    /// What is new in one stream for who has read it before, or the load that its reader needs.
+    /// Adds the news of one stream for a reader that has read it before, or begins the load that the reader
+    /// needs.
     pub(super) fn begin(
         &mut self,
         standing: &Standing,
@@ -40,7 +43,7 @@ impl Draft<'_> {
                 position,
                 digest,
             } => {
-                // Digests speak for records alone: what a directory said before a restore is read anew.
+                // Digests cover records only, so the directory is read again after a restore.
                 let comparable = *known == generation || holds_records(&stream);
                 let there = comparable
                     && *position <= head.position
@@ -48,7 +51,7 @@ impl Draft<'_> {
                 let next = if there {
                     let next = self.read_on(stream, *position, head, generation, wish.sent)?;
                     if *known != generation && *position == head.position {
-                        // Nothing to read, but the reader has to learn where it stands now.
+                        // The reader has nothing to read, but has to learn its new position.
                         self.push(Segment {
                             stream,
                             first: 0,
@@ -58,8 +61,8 @@ impl Draft<'_> {
                     }
                     next
                 } else if holds_records(&stream) {
-                    // A past that is not the store's: the digests will differ, and set reconciliation finds
-                    // what either side lacks.
+                    // The cursor comes from another past than the store's. So the digests will differ, and
+                    // set reconciliation finds the missing envelopes of both sides.
                     if *known == generation {
                         tracing::warn!(%stream, position, "a cursor of another past");
                     }
@@ -91,7 +94,7 @@ impl Draft<'_> {
         })
     }
 
-    /// Entries after a position.
+    /// Adds the entries after a position.
     fn read_on(
         &mut self,
         stream: StreamId,
@@ -106,9 +109,10 @@ impl Draft<'_> {
             digest: self.tx.digest_at(stream, position)?.unwrap_or_default(),
         };
         let mut entries = Vec::new();
-        while last.position < head.position && !self.is_full() {
+        let long = |entries: &Vec<FeedEntry>| entries.len() >= SEGMENT_ENTRIES_MAX;
+        while last.position < head.position && !self.is_full() && !long(&entries) {
             for row in self.tx.feed(stream, last.position, FEED_ROWS_A_STEP)? {
-                if self.is_full() {
+                if self.is_full() || long(&entries) {
                     break;
                 }
                 entries.push(self.entry(stream, &row.entry, sent)?);
@@ -153,14 +157,23 @@ impl Draft<'_> {
                 },
             },
             Entry::Add(record) => {
-                if !self.has_already(stream, *record)? {
-                    self.pack(*record)?;
+                self.bytes += NAMED_ENTRY_BYTES;
+                let has = self.has_already(stream, *record)?;
+                if !has && self.pack(*record)? == PackResult::Damaged {
+                    FeedEntry::Nothing
+                } else {
+                    FeedEntry::Add { record: *record }
                 }
-                FeedEntry::Add { record: *record }
             }
-            Entry::Withdraw(record) => FeedEntry::Withdraw { record: *record },
+            Entry::Withdraw(record) => {
+                self.bytes += NAMED_ENTRY_BYTES;
+                FeedEntry::Withdraw { record: *record }
+            }
             Entry::Verdict(id) => match self.tx.verdict(*id)? {
-                Some((Some(hash), verdict)) => FeedEntry::Verdict { hash, verdict },
+                Some((Some(hash), verdict)) => {
+                    self.bytes += VERDICT_ENTRY_BYTES;
+                    FeedEntry::Verdict { hash, verdict }
+                }
                 Some((None, _)) | None => FeedEntry::Nothing,
             },
             Entry::Directory(data) => {
@@ -174,15 +187,15 @@ impl Draft<'_> {
         })
     }
 
-    /// Whether the reader has the record: it has just given it back, or another stream that it has read, or
-    /// loaded, so far holds it.
+    /// Whether the reader has the record, because it has just given the record back, or because another
+    /// stream that it has read or loaded so far holds the record.
     pub(super) fn has_already(&self, stream: StreamId, record: RecordId) -> StoreResult<bool> {
         if let Some(digest) = self.given.get(&record)
             && self.tx.record(record)?.map(|row| row.digest) == Some(*digest)
         {
             return Ok(true);
         }
-        // A record is in a few streams, a reader may read hundreds.
+        // A record is in a few streams, but a reader may read hundreds.
         for other in self.tx.record_streams(record)? {
             let (read, loading) = (self.positions.get(&other), self.loading.get(&other));
             if other == stream
@@ -203,6 +216,3 @@ impl Draft<'_> {
         Ok(false)
     }
 }
-
-/// Bytes that an entry costs beside what it names.
-pub(super) const ENTRY_BYTES: usize = 8;

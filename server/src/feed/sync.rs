@@ -1,16 +1,17 @@
-//! One request of a phone: what it brings is taken in, what is new for it goes back.
+//! One request of a phone: the server imports its upload and returns the news for it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use onegrid_core::domain::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
-use onegrid_core::limits::{PAGE_BYTES_MAX, SEALED_MAX};
+use onegrid_core::limits::{PAGE_BYTES_FIRST, PAGE_BYTES_MAX, SEALED_MAX};
 use onegrid_core::trust::certificate::RawCertificate;
 use onegrid_core::trust::request_mac::RequestTag;
 use onegrid_core::trust::session::Session;
 use onegrid_core::wire::cursor::{Cursor, cursor_set_hash};
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::RawEnvelope;
+use onegrid_core::wire::frame::Effort;
 use onegrid_core::wire::message::{
     Bundle, Closed, CursorsAnswer, Known, PROTOCOL_VERSION, SyncRequest, SyncResponse,
 };
@@ -26,24 +27,25 @@ use super::readings;
 use super::routing::{self, At};
 use super::tally::Tally;
 use crate::error::{Problem, Result};
-use crate::ingest::Ingested;
+use crate::ingest::{Ingested, TakenPacks};
+use crate::limits::{SEALED_ANSWER_BYTES_MAX, SLOW_LINE_PAGE_BYTES_MAX};
 use crate::registry::{devices, directory, renewal};
 use crate::server::Server;
 use crate::store::{Reader, ReadingRow};
 use crate::wakeups::Wake;
 
-/// An answer and the value of its header with the message code.
+/// The answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
-    /// The body.
+    /// The body of the answer.
     pub body: Vec<u8>,
-    /// The code, for [`onegrid_core::trust::request_mac::MAC_HEADER`].
+    /// The message code, for the header [`onegrid_core::trust::request_mac::MAC_HEADER`].
     pub mac: String,
-    /// For metrics.
+    /// The numbers of this sync for the metrics.
     pub tally: Tally,
 }
 
-/// What one snapshot says to a reader.
+/// The view of one snapshot for a reader.
 struct Seen {
     generation: u32,
     streams: BTreeSet<StreamId>,
@@ -51,7 +53,7 @@ struct Seen {
 }
 
 impl Server {
-    /// `POST` of a sync request with its two headers.
+    /// Handles the `POST` of a sync request with its two headers.
     pub fn handle_sync(
         &self,
         headers: (&str, &str),
@@ -63,7 +65,7 @@ impl Server {
         self.answer_sync(&session, &tag, body, now_ms)
     }
 
-    /// Answers a request whose session and code were checked by [`Self::authenticate`].
+    /// Answers a request after [`Self::authenticate`] has checked its session and code.
     pub fn answer_sync(
         &self,
         session: &Session,
@@ -74,17 +76,21 @@ impl Server {
         let request = SyncRequest::from_bytes(body)
             .map_err(|error| Problem::new(error.code()).because(&error))?;
         let (reconciles, gives_back) = (!request.repair.is_empty(), request.give_back.is_some());
-        let response = self.sync(session, request, now_ms)?;
-        let tally = Tally::of(&response, reconciles, gives_back);
+        let effort = effort(request.page_bytes_max);
+        let (response, damaged) = self.sync(session, request, now_ms)?;
+        let tally = Tally {
+            damaged,
+            ..Tally::of(&response, reconciles, gives_back)
+        };
         let body = response
-            .to_bytes()
+            .to_bytes_with(effort)
             .map_err(|error| Problem::new("server.internal").because(&error))?;
         let mac = session.answer_mac(&tag.mac, &body);
         Ok(Answered { body, mac, tally })
     }
 
-    /// Waits for news of what a device may read. A hint that something is there; data always goes by
-    /// [`Self::handle_sync`].
+    /// Subscribes to news in the streams that a device may read. A wake-up is only a hint; the data always
+    /// travel by [`Self::handle_sync`].
     pub fn subscribe(&self, device: DeviceId, now_ms: i64) -> Result<watch::Receiver<Wake>> {
         let streams = self
             .store
@@ -92,7 +98,7 @@ impl Server {
         Ok(self.wakeups.subscribe(device, streams))
     }
 
-    /// The streams that a device may read now.
+    /// Returns the streams that a device may read now.
     pub fn readable(
         &self,
         tx: &dyn Reader,
@@ -120,7 +126,13 @@ impl Server {
         Ok(routing::read_by(member, &certificate.facts().grants, at))
     }
 
-    fn sync(&self, session: &Session, request: SyncRequest, now_ms: i64) -> Result<SyncResponse> {
+    /// Returns the answer and the number of records that were left out because the store cannot read them.
+    fn sync(
+        &self,
+        session: &Session,
+        request: SyncRequest,
+        now_ms: i64,
+    ) -> Result<(SyncResponse, u64)> {
         let session_expires_ms = self.prolong(session, now_ms)?;
         let closed = self.reading_ended(session.device, now_ms)?;
         let attested = match &request.give_back {
@@ -132,9 +144,9 @@ impl Server {
         bundle
             .certificates
             .extend(sealed.filter_map(|sealed| self.keys.unseal(sealed)));
-        let given = match &request.give_back {
+        let taken = match &request.give_back {
             Some(given) => self.take_packs(given, &bundle.certificates, now_ms)?,
-            None => HashMap::new(),
+            None => TakenPacks::default(),
         };
         let sent = sent(&bundle);
         let had_bundle = !bundle.envelopes.is_empty();
@@ -157,25 +169,27 @@ impl Server {
             more: false,
             closed,
             sealed: Vec::new(),
+            not_taken: taken.left.into_iter().collect(),
         };
+        let mut damaged = ingested.damaged;
         let Some(device) = reader else {
-            return Ok(response);
+            return Ok((response, damaged.len() as u64));
         };
         let asked = Asked {
             device,
             known: &request.known,
             repair: &request.repair,
             sent: &sent,
-            given: &given,
+            given: &taken.digests,
             bytes_max: request.page_bytes_max.min(PAGE_BYTES_MAX),
             now_ms,
         };
-        self.answer(&asked, &mut response)?;
-        Ok(response)
+        damaged.extend(self.answer(&asked, &mut response)?);
+        Ok((response, damaged.len() as u64))
     }
 
-    /// Names positions in streams that the device may read, and no others: `member/<reporter>` would tell a
-    /// handler who reported.
+    /// Names only positions in streams that the device may read, because `member/<reporter>` would reveal the
+    /// reporter to a handler.
     fn receipt(
         &self,
         reader: Option<DeviceId>,
@@ -202,19 +216,20 @@ impl Server {
         Ok(Some(Receipt::of(attestation)))
     }
 
-    /// The reading half of an answer, out of one snapshot.
-    fn answer(&self, asked: &Asked<'_>, response: &mut SyncResponse) -> Result<()> {
+    /// Runs the reading half of an answer on one snapshot; returns the records that were left out.
+    fn answer(&self, asked: &Asked<'_>, response: &mut SyncResponse) -> Result<BTreeSet<RecordId>> {
         let outcome = self
             .store
             .read::<_, Problem>(|tx| self.answer_from(tx, asked, response))?;
-        if let Some(left) = outcome {
-            self.note_readings(left.readings)?;
-            self.keep_packs(left.made);
-            if let Some((cursors, held)) = left.cursors {
-                self.remember(asked.device, cursors, held);
-            }
+        let Some(left) = outcome else {
+            return Ok(BTreeSet::new());
+        };
+        self.note_readings(left.readings)?;
+        self.keep_packs(left.made);
+        if let Some((cursors, held)) = left.cursors {
+            self.remember(asked.device, cursors, held);
         }
-        Ok(())
+        Ok(left.damaged)
     }
 
     fn answer_from(
@@ -251,6 +266,7 @@ impl Server {
         let (mut packs, mut made, mut next) = (Vec::new(), Vec::new(), None);
         let mut brought: Vec<Hash> = Vec::new();
         let (mut given, mut withheld) = (BTreeMap::new(), BTreeSet::new());
+        let (mut damaged, mut used) = (BTreeSet::new(), 0);
         if !unchanged {
             response.cursors = CursorsAnswer::Moved;
             if asked.bytes_max > 0 {
@@ -258,6 +274,7 @@ impl Server {
                 (page, packs, made) = (turned.page, turned.packs, turned.made);
                 next = Some(turned.cursors);
                 (given, withheld) = (turned.given, turned.withheld);
+                (damaged, used) = (turned.damaged, turned.bytes);
                 brought = page.certificates.iter().map(certificate_hash).collect();
                 response.more = turned.more;
             } else {
@@ -265,11 +282,12 @@ impl Server {
             }
         }
         if !asked.repair.is_empty() {
-            let repaired = self.repair(tx, asked.repair, &seen.streams, &wish)?;
+            let repaired = self.repair(tx, asked.repair, &seen.streams, &wish, used)?;
             response.repair = repaired.answers;
             made.extend(repaired.made);
             given.extend(repaired.given);
             withheld.extend(repaired.withheld);
+            damaged.extend(repaired.damaged);
             packs.extend(repaired.packs);
             join(&mut page, repaired.page);
         }
@@ -284,10 +302,11 @@ impl Server {
             cursors: next.map(|cursors| (cursors, held)),
             made,
             readings: readings::lines(tx, asked.device, &given, asked.now_ms)?,
+            damaged,
         }))
     }
 
-    /// The withheld certificates that the reader does not hold yet, sealed.
+    /// Seals the withheld certificates that the reader does not hold yet.
     fn sealed(
         &self,
         tx: &dyn Reader,
@@ -295,9 +314,11 @@ impl Server {
         held: &mut HashSet<Hash>,
     ) -> Result<Vec<SealedCertificate>> {
         let mut given = Vec::new();
+        let mut bytes = 0;
         for hash in withheld {
-            // Once a device has it, it keeps it. What does not fit comes when its record is given again.
-            if given.len() == SEALED_MAX {
+            // A device keeps each certificate. Certificates that do not fit come when their record is given
+            // again.
+            if given.len() == SEALED_MAX || bytes >= SEALED_ANSWER_BYTES_MAX {
                 break;
             }
             if !held.contains(&carried(hash))
@@ -305,6 +326,7 @@ impl Server {
                 && let Some(sealed) = self.keys.seal(hash, &raw)
             {
                 held.insert(carried(hash));
+                bytes += sealed.bytes.len() + sealed.certificate.as_bytes().len();
                 given.push(sealed);
             }
         }
@@ -322,7 +344,7 @@ impl Server {
         })
     }
 
-    /// The reader's cursors; `None` when they are not known by their hash.
+    /// Returns the reader's cursors; `None` if their hash is unknown.
     fn cursors_of(&self, asked: &Asked<'_>, seen: &Seen) -> Result<Option<Vec<Cursor>>> {
         match asked.known {
             Known::All(cursors) => {
@@ -342,17 +364,29 @@ impl Server {
     }
 }
 
-/// What is left to be done once the snapshot is closed.
+/// Returns the effort for an answer. A reader that has measured a slow line asks for small pages, and each byte
+/// saved there saves time. The first page of a line comes before any measurement.
+fn effort(page_bytes_max: u32) -> Effort {
+    let measured = page_bytes_max != PAGE_BYTES_FIRST;
+    if measured && (1..=SLOW_LINE_PAGE_BYTES_MAX).contains(&page_bytes_max) {
+        Effort::Thorough
+    } else {
+        Effort::Usual
+    }
+}
+
+/// The work that remains after the snapshot is closed.
 struct Left {
     cursors: Option<Given>,
     made: Vec<super::packs::Made>,
     readings: Vec<ReadingRow>,
+    damaged: BTreeSet<RecordId>,
 }
 
-/// The cursors that an answer gives, and the certificates that the reader has once it has applied it.
+/// The cursors of an answer, and the certificates that the reader has after it has applied the answer.
 type Given = (Vec<Cursor>, HashSet<Hash>);
 
-/// The name of a sealed certificate among those that a device has.
+/// Returns the name of a sealed certificate among the certificates that a device has.
 fn carried(certificate: Hash) -> Hash {
     Hash::of(&[b"sealed", certificate.as_bytes()])
 }
@@ -361,7 +395,7 @@ fn certificate_hash(raw: &RawCertificate) -> Hash {
     Hash::of(&[&raw.facts])
 }
 
-/// What the reading half needs of a request.
+/// The parts of a request that the reading half needs.
 struct Asked<'a> {
     device: DeviceId,
     known: &'a Known,
@@ -381,7 +415,7 @@ fn sent(bundle: &Bundle) -> HashMap<EnvelopeId, u32> {
         .collect()
 }
 
-/// Adds what a repair gives to a page, each thing once. Indices of the page's own segments stay.
+/// Adds the page of a repair to a page, each thing once. The indices of the page's own segments stay valid.
 fn join(page: &mut Page, more: Page) {
     for certificate in more.certificates {
         if !page.certificates.contains(&certificate) {

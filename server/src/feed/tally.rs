@@ -1,9 +1,9 @@
-//! What the metrics learn of a sync.
+//! The numbers of a sync for the metrics.
 
 use onegrid_core::wire::message::SyncResponse;
 use onegrid_core::wire::verdict::Status;
 
-/// What happened in one sync, without a word about what it was.
+/// The counts of one sync, without any of its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
     /// Envelopes of the upload that were accepted.
@@ -14,12 +14,14 @@ pub struct Tally {
     pub held: u64,
     /// Envelopes that were refused.
     pub refused: u64,
-    /// Whether the upload was turned down because parents were missing.
+    /// Whether the upload was refused because parents were missing.
     pub missing: bool,
-    /// Whether both sides compare their sets, because digests differed.
+    /// Whether both sides compare their sets, because their digests differ.
     pub reconciles: bool,
-    /// Whether the phone gave back what the server had lost.
+    /// Whether the phone gave back data that the server had lost.
     pub gives_back: bool,
+    /// Records that were left out because the store cannot read their data.
+    pub damaged: u64,
 }
 
 impl Tally {

@@ -1,12 +1,13 @@
-//! Automatic moves: triage, dispatch, escalation. Each is a function of (record, rule, cause) alone, and its
-//! parents are its cause and, where a case goes up further, what has raised it so far: so making it twice makes the
-//! same envelope.
+//! Automatic moves: triage, dispatch, escalation, the server's word for a danger under review, and
+//! the undoing of a merge that does not hold. Each move is a function of (record, rule, cause)
+//! alone. Its parents are its cause and, where a case goes up further, the escalation before. So
+//! making it twice makes the same envelope.
 
 use onegrid_core::crdt::ContentKind;
 use onegrid_core::domain::area::{Area, AreaLevel};
 use onegrid_core::domain::case::payload::{Dispatch, Escalate, Triage};
 use onegrid_core::domain::case::{
-    Assignment, AssignmentState, CaseState, Deadlines, Event, FOLD_VERSION, Part, Party, Stage,
+    self, Assignment, CaseState, Deadlines, Event, FOLD_VERSION, Part, Party, Stage, deadline,
 };
 use onegrid_core::domain::category::CategoryCode;
 use onegrid_core::domain::{AreaPath, Code, Text};
@@ -21,19 +22,20 @@ use onegrid_core::wire::verdict::{Status, Verdict};
 
 use super::plan::{Fresh, own_status};
 use super::policy::Ground;
+use super::stand_in;
 use crate::error::{Problem, Result};
 use crate::limits::AUTOMATIC_MOVES_MAX;
 use crate::rules::{Rule, level_above};
 use crate::server::Server;
 
-/// A move that a rule makes.
-struct Move {
-    rule: Code,
-    cause: EnvelopeId,
-    /// What else it builds on.
-    after: Option<EnvelopeId>,
-    clock_ms: i64,
-    event: Event,
+/// A move that the server makes.
+pub(super) struct Move {
+    /// The name of its rule.
+    pub(super) rule: String,
+    pub(super) cause: EnvelopeId,
+    pub(super) parents: Vec<EnvelopeId>,
+    pub(super) clock_ms: i64,
+    pub(super) event: Event,
 }
 
 /// Makes every move that is due, and those that follow from them.
@@ -58,16 +60,20 @@ pub(super) fn moves(
 
 fn next_move(server: &Server, record: &Record, ground: &Ground, now_ms: i64) -> Option<Move> {
     let state = record.state()?;
-    if !state.facts.kind.is_case() || state.frozen {
+    if !state.facts.kind.is_case() {
         return None;
+    }
+    let warning = stand_in::next(record);
+    if warning.is_some() || state.frozen {
+        return warning;
     }
     triage(server, record, state, ground)
         .or_else(|| dispatch(server, record, state, ground))
         .or_else(|| escalation(server, record, state, ground, now_ms))
 }
 
-/// A new case whose reporter chose a category is classified, with the grid of its position. What counts is
-/// what the Genesis says: later edits are for people.
+/// Classifies a new case with the category that its reporter chose and the grid of its position.
+/// Only the Genesis counts, because later edits are for people.
 fn triage(server: &Server, record: &Record, state: &CaseState, ground: &Ground) -> Option<Move> {
     let genesis = record.nodes().first()?;
     if state.stage != Stage::Reported || state.category.is_some() || spoken(record, "Triage") {
@@ -94,9 +100,9 @@ fn triage(server: &Server, record: &Record, state: &CaseState, ground: &Ground) 
         area.and_then(Area::parent) == state.facts.home.village()
     });
     Some(Move {
-        rule: rule.code.clone(),
+        rule: rule.code.as_str().to_owned(),
         cause: genesis.id,
-        after: None,
+        parents: vec![genesis.id],
         clock_ms: at_ms,
         event: Event::Triage(Triage {
             category,
@@ -108,7 +114,7 @@ fn triage(server: &Server, record: &Record, state: &CaseState, ground: &Ground) 
     })
 }
 
-/// What a rule triaged goes to the unit that the rule names.
+/// Dispatches a case that a rule triaged to the unit that the rule names.
 fn dispatch(server: &Server, record: &Record, state: &CaseState, ground: &Ground) -> Option<Move> {
     if state.stage != Stage::Triaged || !state.assignments.is_empty() || spoken(record, "Dispatch")
     {
@@ -126,9 +132,9 @@ fn dispatch(server: &Server, record: &Record, state: &CaseState, ground: &Ground
     let unit = rule.unit(&place, &ground.view.directory)?;
     let from_ms = cause.verdict?.at_ms;
     Some(Move {
-        rule: rule.code.clone(),
+        rule: rule.code.as_str().to_owned(),
         cause: cause.id,
-        after: None,
+        parents: vec![cause.id],
         clock_ms: from_ms,
         event: Event::Dispatch(Dispatch {
             to: Party::Unit(unit),
@@ -163,10 +169,11 @@ fn escalation(
     }
     let to = level_above(state.level)?;
     let rule = Code::new(name).ok()?;
+    let raised = raised_to(record, state.level);
     Some(Move {
-        rule: rule.clone(),
+        rule: name.to_owned(),
         cause: assignment.id,
-        after: raised_to(record, state.level),
+        parents: raised.into_iter().chain([assignment.id]).collect(),
         clock_ms: overdue_ms,
         event: Event::Escalate(Escalate {
             to,
@@ -176,7 +183,7 @@ fn escalation(
     })
 }
 
-/// What has raised the case to the level at which it stands: only who has seen it can raise it further.
+/// The escalation that raised the case to this level. Each further escalation has seen it.
 fn raised_to(record: &Record, level: AreaLevel) -> Option<EnvelopeId> {
     let raised = record.nodes().iter().filter(|node| match &node.body {
         NodeBody::Event { event, .. } => {
@@ -187,7 +194,7 @@ fn raised_to(record: &Record, level: AreaLevel) -> Option<EnvelopeId> {
     raised.map(|node| node.id).min()
 }
 
-/// Shown to people as it stands, so in the deployment's first language with the second beside it.
+/// People read it unchanged, so it has the deployment's first language with the second beside it.
 const OVERDUE_REASON: &str = "超过时限，自动升级 / overdue, escalated automatically";
 
 /// When the rules have to look at the record again, ms UTC.
@@ -204,7 +211,8 @@ pub(super) fn due_ms(
     }
 }
 
-/// The next deadline that makes a case go up, if there is a level above: whose, when, and the rule's name.
+/// The next deadline that makes a case go up, if there is a level above. Returns the assignment, the time (ms
+/// UTC) and the rule's name.
 fn next_overdue<'a>(
     server: &Server,
     record: &Record,
@@ -212,7 +220,7 @@ fn next_overdue<'a>(
     ground: &Ground,
 ) -> Option<(&'a Assignment, i64, &'static str)> {
     level_above(state.level)?;
-    if state.suspended.is_some() || state.stage.is_ended() {
+    if !state.deadlines_run() {
         return None;
     }
     let category = state.category.as_ref()?;
@@ -244,30 +252,18 @@ fn next_overdue<'a>(
 
 /// The deadlines whose step is still to be taken, each with the name of the rule that minds it.
 fn still_to_meet(assignment: &Assignment) -> impl Iterator<Item = (i64, &'static str)> {
-    use AssignmentState::{Accepted, Dispatched, OnSite};
-    let (state, by) = (assignment.state, assignment.deadlines);
-    let still = |states: &[AssignmentState]| states.contains(&state);
-    // Who was there and had resolved is at accepted again where something is still wrong.
-    let never_there = assignment.arrived_ms.is_none();
-    [
-        (by.accept_by_ms, still(&[Dispatched]), "overdue_accept"),
-        (
-            by.arrive_by_ms,
-            never_there && still(&[Dispatched, Accepted]),
-            "overdue_arrive",
-        ),
-        (
-            by.resolve_by_ms,
-            still(&[Dispatched, Accepted, OnSite]),
-            "overdue_resolve",
-        ),
-    ]
-    .into_iter()
-    .filter_map(|(by_ms, waits, name)| Some((by_ms.filter(|_| waits)?, name)))
+    deadline::still_to_meet(assignment).map(|(step, by_ms)| {
+        let name = match step {
+            case::Move::Accept => "overdue_accept",
+            case::Move::Arrive => "overdue_arrive",
+            _ => "overdue_resolve",
+        };
+        (by_ms, name)
+    })
 }
 
 /// The server's own moves of the record, void ones too.
-fn own_moves(record: &Record) -> impl Iterator<Item = (&Node, &Event)> {
+pub(super) fn own_moves(record: &Record) -> impl Iterator<Item = (&Node, &Event)> {
     record.nodes().iter().filter_map(|node| match &node.body {
         NodeBody::Event { event, .. }
             if node.role() == Some(onegrid_core::domain::Role::System) =>
@@ -278,7 +274,7 @@ fn own_moves(record: &Record) -> impl Iterator<Item = (&Node, &Event)> {
     })
 }
 
-/// Whether a rule has made such a move already, whatever came of it.
+/// Whether a rule has made such a move already, with any verdict.
 fn spoken(record: &Record, what: &str) -> bool {
     record.nodes().iter().any(|node| match &node.body {
         NodeBody::Event { event, .. } => {
@@ -292,7 +288,8 @@ fn spoken(record: &Record, what: &str) -> bool {
     })
 }
 
-fn make(
+/// Makes one move, with its verdict.
+pub(super) fn make(
     server: &Server,
     record: &mut Record,
     ground: &Ground,
@@ -302,15 +299,11 @@ fn make(
     let failed = |error: &dyn std::error::Error| Problem::new("server.internal").because(error);
     let (code, data) = next.event.encode();
     let keys = &server.keys;
-    let salt = Hash::of(&[
-        b"auto",
-        &record.id().0,
-        next.rule.as_str().as_bytes(),
-        &next.cause.0,
-    ])
-    .first16();
-    let seen = record
-        .node(next.cause)
+    let salt = Hash::of(&[b"auto", &record.id().0, next.rule.as_bytes(), &next.cause.0]).first16();
+    let seen = next
+        .parents
+        .last()
+        .and_then(|parent| record.node(*parent))
         .map(|node| node.directory_seen)
         .unwrap_or_default();
     let header = Header {
@@ -321,7 +314,7 @@ fn make(
         author: keys.author().public().device(),
         certificate: keys.author_certificate().hash(),
         grant: 0,
-        parents: next.after.into_iter().chain([next.cause]).collect(),
+        parents: next.parents.clone(),
         directory_seen: seen,
         clock_ms: next.clock_ms,
     };
@@ -340,15 +333,16 @@ fn make(
     let verified = VerifiedEnvelope::stored(envelope, keys.author_certificate().clone());
     record.admit(std::slice::from_ref(&verified));
     if let Some(verdict) = known {
-        // It was made before the server was restored, and a pack that was given back told of it as void.
+        // It was made before the server was restored, and a pack that was given back lists it as
+        // void.
         return Ok(Fresh::of(&verified, verdict));
     }
-    // A rule that asks for what is not possible is the administrator's mistake: its move is void, and kept,
-    // so that it is not made again.
+    // A rule that asks for an impossible move is the administrator's mistake. Its move is void and
+    // kept, so that it is not made again.
     let status = record.node(id).map_or(Status::Accepted, own_status);
     if status != Status::Accepted {
         tracing::warn!(
-            rule = next.rule.as_str(),
+            rule = next.rule,
             code = status.code(),
             "rule without effect"
         );

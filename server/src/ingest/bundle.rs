@@ -1,5 +1,7 @@
-//! From bytes to verified envelopes: form, certificates, signatures. Nothing here looks at a record.
+//! From bytes to verified envelopes: form, certificates, signatures. Records are looked at
+//! elsewhere.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -23,9 +25,9 @@ pub(crate) struct Checked {
     pub(super) refused: HashMap<EnvelopeId, RefusedReason>,
     /// Certificates that the envelopes name, verified.
     pub(super) certificates: HashMap<Hash, Arc<Certificate>>,
-    /// What only a newer server can read, and what builds on it.
+    /// Envelopes that only a newer server can read, with their descendants.
     pub(super) unread: Vec<Unread>,
-    /// When all this arrived, where that was before now: it was kept unread until an upgrade, ms UTC.
+    /// When the envelopes arrived, if they were kept unread until an upgrade, ms UTC.
     pub(super) arrived_ms: Option<i64>,
     /// Devices that wrote so much today that a person has to look at it.
     pub(super) busy: HashSet<DeviceId>,
@@ -64,7 +66,7 @@ impl Server {
             .map(|envelope| envelope.header().certificate)
             .collect();
         for hash in wanted {
-            if let std::collections::hash_map::Entry::Vacant(place) = certificates.entry(hash)
+            if let Entry::Vacant(place) = certificates.entry(hash)
                 && let Some(certificate) = self.certificate(hash)?
             {
                 place.insert(certificate);
@@ -147,7 +149,7 @@ fn verify_all(
 }
 
 impl Checked {
-    /// Takes out what was refused after it had been verified, with what builds on it.
+    /// Removes the envelopes that were refused after verification, with their descendants.
     pub(super) fn drop_refused(&mut self) {
         let refused = &self.refused;
         self.verified
@@ -155,32 +157,33 @@ impl Checked {
         self.refuse_descendants();
     }
 
-    /// What builds on a refused envelope can not be stored either: its past would have a hole.
+    /// Refuses the descendants of refused envelopes, because their past would have a hole.
     fn refuse_descendants(&mut self) {
         if self.refused.is_empty() {
             return;
         }
-        loop {
-            let before = self.verified.len();
-            let refused = &mut self.refused;
-            self.verified.retain(|verified| {
-                let envelope = verified.envelope();
-                let parents = &envelope.header().parents;
-                let reason = parents
-                    .iter()
-                    .find_map(|parent| refused.get(parent).copied());
-                if let Some(reason) = reason {
-                    refused.insert(envelope.id(), reason);
-                }
-                reason.is_none()
-            });
-            if self.verified.len() == before {
-                return;
+        let mut children: HashMap<EnvelopeId, Vec<EnvelopeId>> = HashMap::new();
+        for verified in &self.verified {
+            let envelope = verified.envelope();
+            for parent in &envelope.header().parents {
+                children.entry(*parent).or_default().push(envelope.id());
             }
         }
+        let mut next: Vec<_> = self.refused.iter().map(|(id, why)| (*id, *why)).collect();
+        while let Some((id, reason)) = next.pop() {
+            for child in children.remove(&id).unwrap_or_default() {
+                if let Entry::Vacant(place) = self.refused.entry(child) {
+                    place.insert(reason);
+                    next.push((child, reason));
+                }
+            }
+        }
+        let refused = &self.refused;
+        self.verified
+            .retain(|verified| !refused.contains_key(&verified.envelope().id()));
     }
 
-    /// What was kept unread and is read now, each with its author's member.
+    /// Envelopes that were kept unread and are read now, each with its author's member.
     pub(super) fn released(&self) -> Vec<(RawEnvelope, Option<MemberId>)> {
         if self.arrived_ms.is_none() {
             return Vec::new();

@@ -11,7 +11,7 @@ use crate::limits::CERTIFICATES_CACHED_MAX;
 use crate::server::Server;
 use crate::store::{Reader, StoreError, StoreResult};
 
-/// The cache. When it is full it is emptied: certificates are few beside envelopes.
+/// The cache. A full cache is emptied, because certificates are few beside envelopes.
 #[derive(Debug, Default)]
 pub struct Certificates(Mutex<HashMap<Hash, Arc<Certificate>>>);
 

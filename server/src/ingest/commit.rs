@@ -23,7 +23,7 @@ use crate::store::{
     Entry, Head, NewEntry, NewEnvelope, ReviewRow, StoreError, StoreResult, Writer,
 };
 
-/// What was stored.
+/// The result of a commit.
 #[derive(Debug, Default)]
 pub(crate) struct Committed {
     pub(super) verdicts: HashMap<EnvelopeId, Verdict>,
@@ -42,7 +42,7 @@ struct Order {
 }
 
 enum Refusal {
-    /// What the plans stand on has changed.
+    /// The state that the plans build on has changed.
     Stale,
     Store(StoreError),
 }
@@ -64,7 +64,8 @@ impl Server {
         self.commit_with(plans, ground, now_ms, |_, _| Ok(()))
     }
 
-    /// The same, with what else belongs into the transaction; it may add to the streams with something new.
+    /// Stores the plans and further rows in one transaction. `also` may add to the streams with
+    /// something new.
     pub(super) fn commit_with(
         &self,
         plans: Vec<Plan>,
@@ -154,7 +155,7 @@ impl Server {
     }
 }
 
-/// Whether the store still holds what the plan was made on.
+/// Whether the stored state that the plan builds on is unchanged.
 fn stands(tx: &dyn Writer, order: &Order, digest: Digest) -> StoreResult<bool> {
     for (id, _) in &order.changed {
         let (_, known) = tx.verdict(*id)?.ok_or(StoreError::Missing("envelope"))?;
@@ -222,7 +223,8 @@ fn store(
     }
     if let Some(view) = &order.view {
         tx.put_record(&view.row)?;
-        // What was settled while the record could not be shown (its Genesis was held) has no place yet.
+        // Envelopes that were settled while the record was hidden (its Genesis was held) have no
+        // place yet.
         let told = |placed: &Vec<Placed>| sum(placed).plus(order.before.digest) == view.row.digest;
         debug_assert!(!was_there || placed.as_ref().is_none_or(told));
         placed = placed.filter(told);
@@ -237,7 +239,7 @@ fn store(
     Ok(())
 }
 
-/// Puts what is new into the streams of the record, and the record into and out of streams.
+/// Puts new entries into the streams of the record, and the record into and out of streams.
 fn route(
     tx: &mut dyn Writer,
     order: &Order,
@@ -297,9 +299,10 @@ fn route(
     Ok(())
 }
 
-/// The record as a whole, to everybody: what a base pack brought has no bytes that could be sent alone, and no
-/// hash under which another verdict on it could be told.
-/// The stream holds it from here on, so that no reader counts as having it already.
+/// Sends the record as a whole to every reader. The envelopes of a base pack have no bytes to send
+/// alone, and no hash that another verdict could name.
+///
+/// The stream holds the record from here on, so no reader counts as having it already.
 fn add_again(
     tx: &mut dyn Writer,
     order: &Order,
@@ -349,7 +352,8 @@ fn append_placed(
     Ok(head)
 }
 
-/// Who is only dispatched to a case does not learn who gave evidence.
+/// Notes a certificate that a stream needs. Parties who are only dispatched to a case do not learn
+/// its witnesses.
 fn need(
     tx: &mut dyn Writer,
     view: &Projection,

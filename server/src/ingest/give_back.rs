@@ -1,4 +1,5 @@
-//! What phones give back to a server that has lost it: revocations first, then verdicts that it signed.
+//! Data that phones give back to a server that has lost them: revocations first, then signed
+//! verdicts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use onegrid_core::wire::message::GiveBack;
 use onegrid_core::wire::signed_entry::SignedEntry;
 use onegrid_core::wire::verdict::{Status, Verdict};
 
-use super::plan::{Plan, void_clashing};
+use super::plan::{Plan, void_what_can_not_stay};
 use crate::error::{Problem, Result};
 use crate::limits::INGEST_ROUNDS_MAX;
 use crate::registry::{audit, directory};
@@ -18,8 +19,9 @@ use crate::server::Server;
 use crate::store::DeviceRow;
 
 impl Server {
-    /// What the store still holds and a signed verdict has let in: decided again as it was. And what is settled
-    /// here and was decided anew after the backup: the latest verdict counts.
+    /// Restores decisions that this deployment signed. An envelope that the store still holds is
+    /// decided again as before. For an envelope that is settled here and was decided anew after the
+    /// backup, the latest verdict counts.
     pub(crate) fn release_given_back(
         &self,
         attested: &HashMap<Hash, Verdict>,
@@ -31,7 +33,8 @@ impl Server {
         self.release(signed, now_ms)
     }
 
-    /// The same for verdicts that this deployment signed on envelopes with these ids, or with these hashes.
+    /// Restores verdicts that this deployment signed on envelopes with these ids, or with these
+    /// hashes.
     pub(super) fn release(
         &self,
         signed: impl IntoIterator<Item = (EnvelopeId, Option<Hash>, Verdict)>,
@@ -62,11 +65,13 @@ impl Server {
         })?;
         out.sort_unstable_by_key(|(at_ms, id, _)| (*at_ms, *id));
         for (_, id, verdict) in out {
-            // It was let in before it was held, or refused: what was delivered stays.
+            // It was accepted before it was held or refused, and a delivered envelope stays.
             match self.decide_as_given(id, verdict, now_ms) {
                 Ok(()) => {}
-                // What waited for another one was let in with it.
-                Err(problem) if problem.code() == "review.not_waiting" => {}
+                // Either the decision on its parent released it too, or its record cannot be read
+                // and it has to wait.
+                Err(problem)
+                    if matches!(problem.code(), "review.not_waiting" | "store.damaged") => {}
                 Err(problem) => return Err(problem),
             }
         }
@@ -76,14 +81,17 @@ impl Server {
         Ok(())
     }
 
-    /// Puts later verdicts in the place of those that the store has, and tells every reader.
+    /// Replaces stored verdicts by later ones and sends them to every reader.
     fn restate(&self, id: RecordId, verdicts: &[(EnvelopeId, Verdict)], now_ms: i64) -> Result<()> {
         for _ in 0..INGEST_ROUNDS_MAX {
             let locked = self.records.lock(BTreeSet::from([id]));
             let ground = self.store.read(|tx| self.bare_ground(tx))?;
-            let (mut record, before) = self.open_record(id)?;
+            let (mut record, before) = match self.open_record(id) {
+                Err(error) if error.is_local() => return Ok(()),
+                opened => opened?,
+            };
             let later = |(id, verdict): &&(EnvelopeId, Verdict)| {
-                // What a pack left out as void is let in when its content comes.
+                // An envelope that a pack left out as void is accepted when its content arrives.
                 let lacks_content =
                     |node: &&Node| node.is_stub() && verdict.status == Status::Accepted;
                 let node = record.node(*id).filter(|node| !lacks_content(node));
@@ -97,7 +105,7 @@ impl Server {
             }
             record.set_verdicts(changed.iter().copied());
             let generation = ground.mark.generation;
-            let changed = void_clashing(&mut record, changed, now_ms, generation);
+            let changed = void_what_can_not_stay(&mut record, changed, now_ms, generation);
             let view = self.project(&record, &ground, now_ms);
             let plan = Plan {
                 changed,
@@ -114,8 +122,8 @@ impl Server {
         Err(Problem::new("http.busy"))
     }
 
-    /// Takes back what verifies under the keys of this deployment; what does not is left out. Gives the
-    /// verdicts that envelopes of the same request re-enter with.
+    /// Takes back the entries that verify under the keys of this deployment and leaves out the
+    /// others. Returns the verdicts under which envelopes of the same request are stored again.
     pub(crate) fn take_back(
         &self,
         given: &GiveBack,
@@ -156,8 +164,11 @@ impl Server {
             })?;
         }
         let mut verdicts: HashMap<Hash, Verdict> = HashMap::new();
+        let generation = self.generation()?;
         for attestation in &given.attestations {
-            if attestation.verify(anchors).is_err() {
+            // A server never signs in a generation that it has not reached, so another person has
+            // its key.
+            if attestation.verify(anchors).is_err() || attestation.generation > generation {
                 continue;
             }
             for line in &attestation.envelopes {

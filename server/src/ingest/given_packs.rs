@@ -1,5 +1,6 @@
-//! Packs that phones give back to a server that has lost records: taken in as they are, since it signed them
-//! itself. What only they list has no bytes and no signature of its own any more; the pack is its base.
+//! Packs that phones give back to a server that has lost records. The server imports them
+//! unchanged, because it signed them. An envelope that only a pack lists has no bytes and no
+//! signature of its own any more, so the pack is its base.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use onegrid_core::wire::message::GiveBack;
 use onegrid_core::wire::pack::{Pack, PackProof};
 use onegrid_core::wire::verdict::Verdict;
 
-use super::plan::{Plan, void_clashing};
+use super::plan::{Plan, void_what_can_not_stay};
 use super::policy::Ground;
 use crate::error::{Problem, Result};
 use crate::limits::INGEST_ROUNDS_MAX;
@@ -21,9 +22,9 @@ use crate::store::{BasePack, PackedEnvelope, Reader, StoreError, StoreResult};
 /// A pack on its way into the store.
 pub(super) struct Base {
     pub(super) pack: BasePack,
-    /// Bases that list nothing that it does not.
+    /// Stored bases that this pack replaces, because it lists all of their envelopes.
     pub(super) in_place_of: Vec<Hash>,
-    /// What it lists and the store does not know.
+    /// Envelopes that the pack lists and the store does not know.
     pub(super) envelopes: Vec<PackedEnvelope>,
 }
 
@@ -34,25 +35,49 @@ struct Opened<'a> {
     pack: Pack,
 }
 
-/// What a pack would bring.
+/// The result of importing packs that were given back.
+#[derive(Default)]
+pub(crate) struct TakenPacks {
+    /// The giver's digest of each record.
+    pub(crate) digests: HashMap<RecordId, Digest>,
+    /// Records whose pack was left out, because an author's certificate is unknown.
+    pub(crate) left: BTreeSet<RecordId>,
+}
+
+/// The decision about a pack that was given back.
+enum BasePlan {
+    /// It is stored.
+    Take(Box<Plan>),
+    /// It holds nothing new, or does not fit the stored record.
+    Nothing,
+    /// An author's certificate is unknown.
+    Leave,
+}
+
+/// The new parts of a pack.
 struct News {
     envelopes: Vec<PackedEnvelope>,
     changed: Vec<(EnvelopeId, Verdict)>,
     in_place_of: Vec<Hash>,
     certificates: HashMap<Hash, Arc<Certificate>>,
+    /// Whether the certificate of every author is known.
+    names_everybody: bool,
 }
 
 impl Server {
-    /// Takes in packs that verify under the keys of this deployment; others are left out. Gives the digest
-    /// of each pack by its record: what the giver has.
+    /// Imports packs that verify under the keys of this deployment and leaves out the others.
+    ///
+    /// The certificate of every author has to be stored here or has to arrive with the request,
+    /// open or sealed. Without it the record would lose its reporter, and the reporter's next words
+    /// would be void. The giver keeps the pack.
     pub(crate) fn take_packs(
         &self,
         given: &GiveBack,
         certificates: &[RawCertificate],
         now_ms: i64,
-    ) -> Result<HashMap<RecordId, Digest>> {
+    ) -> Result<TakenPacks> {
         let mut waiting: BTreeMap<RecordId, Vec<Opened<'_>>> = BTreeMap::new();
-        let mut has = HashMap::new();
+        let mut taken = TakenPacks::default();
         for batch in &given.packs {
             if let Err(error) = batch.verify(self.keys.anchors()) {
                 tracing::warn!(code = error.code(), "packs given back were left out");
@@ -64,7 +89,7 @@ impl Server {
                     continue;
                 };
                 if let Some(record) = pack.record() {
-                    has.insert(record, pack.digest());
+                    taken.digests.insert(record, pack.digest());
                     waiting.entry(record).or_default().push(Opened {
                         bytes,
                         proof: &batch.proof,
@@ -73,7 +98,8 @@ impl Server {
                 }
             }
         }
-        // What is held here was let in before: nothing can stand on a Genesis that waits.
+        // Envelopes held here were accepted before. They are released first, because no pack can
+        // build on a held Genesis.
         let entries = waiting
             .values()
             .flatten()
@@ -85,15 +111,16 @@ impl Server {
             .map(|certificate| (certificate.hash(), Arc::new(certificate)))
             .collect();
         while !waiting.is_empty() {
-            // One of each record: the next stands on what this one brought.
+            // One pack of each record, because the next one builds on it.
             let round: Vec<(RecordId, Opened<'_>)> = waiting
                 .iter_mut()
                 .filter_map(|(record, packs)| Some((*record, packs.pop()?)))
                 .collect();
             waiting.retain(|_, packs| !packs.is_empty());
-            self.take_round(&round, &certificates, now_ms)?;
+            let left = self.take_round(&round, &certificates, now_ms)?;
+            taken.left.extend(left);
         }
-        Ok(has)
+        Ok(taken)
     }
 
     fn take_round(
@@ -101,19 +128,23 @@ impl Server {
         round: &[(RecordId, Opened<'_>)],
         certificates: &HashMap<Hash, Arc<Certificate>>,
         now_ms: i64,
-    ) -> Result<()> {
+    ) -> Result<Vec<RecordId>> {
         for _ in 0..INGEST_ROUNDS_MAX {
             let ids: BTreeSet<RecordId> = round.iter().map(|(record, _)| *record).collect();
             let locked = self.records.lock(ids);
             let ground = self.store.read(|tx| self.bare_ground(tx))?;
-            let mut plans = Vec::new();
+            let (mut plans, mut left) = (Vec::new(), Vec::new());
             for (record, opened) in round {
-                plans.extend(self.plan_base(*record, opened, certificates, &ground, now_ms)?);
+                match self.plan_base(*record, opened, certificates, &ground, now_ms)? {
+                    BasePlan::Take(plan) => plans.push(*plan),
+                    BasePlan::Nothing => {}
+                    BasePlan::Leave => left.push(*record),
+                }
             }
             if let Some(committed) = self.commit(plans, &ground, now_ms)? {
                 drop(locked);
                 self.wakeups.notify(&committed.touched);
-                return Ok(());
+                return Ok(left);
             }
         }
         Err(Problem::new("http.busy"))
@@ -126,25 +157,32 @@ impl Server {
         given: &HashMap<Hash, Arc<Certificate>>,
         ground: &Ground,
         now_ms: i64,
-    ) -> Result<Option<Plan>> {
+    ) -> Result<BasePlan> {
         let news = self
             .store
             .read::<_, StoreError>(|tx| self.news(tx, id, &opened.pack, given))?;
         if news.envelopes.is_empty() && news.changed.is_empty() {
-            return Ok(None);
+            return Ok(BasePlan::Nothing);
         }
-        let (mut record, before) = self.open_record(id)?;
+        if !news.names_everybody {
+            tracing::warn!(code = "refused.bad_certificate", record = %id, "a pack given back waits for a certificate");
+            return Ok(BasePlan::Leave);
+        }
+        let (mut record, before) = match self.open_record(id) {
+            Err(error) if error.is_local() => return Ok(BasePlan::Nothing),
+            opened => opened?,
+        };
         if let Err(error) = record.absorb(&opened.pack, &news.certificates) {
             tracing::warn!(code = error.code(), record = %id, "a pack given back was left out");
-            return Ok(None);
+            return Ok(BasePlan::Nothing);
         }
         let generation = ground.mark.generation;
-        let changed = void_clashing(&mut record, news.changed, now_ms, generation);
+        let changed = void_what_can_not_stay(&mut record, news.changed, now_ms, generation);
         let view = self.project(&record, ground, now_ms);
         if view.is_none() {
-            return Ok(None);
+            return Ok(BasePlan::Nothing);
         }
-        Ok(Some(Plan {
+        Ok(BasePlan::Take(Box::new(Plan {
             changed,
             view,
             base: Some(Base {
@@ -157,7 +195,7 @@ impl Server {
                 envelopes: news.envelopes,
             }),
             ..Plan::of(record, before)
-        }))
+        })))
     }
 
     fn news(
@@ -172,6 +210,7 @@ impl Server {
             changed: Vec::new(),
             in_place_of: Vec::new(),
             certificates: HashMap::new(),
+            names_everybody: true,
         };
         for entry in &pack.entries {
             match tx.verdict(entry.id)? {
@@ -192,6 +231,7 @@ impl Server {
                 Some(known) => Some(known),
                 None => self.certificates.get(tx, entry.certificate)?,
             };
+            news.names_everybody &= known.is_some();
             news.certificates
                 .extend(known.map(|known| (entry.certificate, known)));
         }

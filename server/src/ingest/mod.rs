@@ -5,9 +5,9 @@
 //!         ─▶ Record::admit ─▶ policy ─▶ automatic moves ─▶ one transaction ─▶ receipt
 //! ```
 //!
-//! Everything up to the transaction is prepared without holding the writer. The transaction itself checks
-//! that nothing that decided (policy, the record's digest, a verdict that is replaced) has changed meanwhile, else it
-//! is all done again: so accepting and revoking exclude each other.
+//! Everything up to the transaction is prepared without holding the writer. The transaction checks
+//! that the grounds of the decision (policy, the record's digest, a replaced verdict) are
+//! unchanged. Otherwise all of it is done again. So accepting and revoking exclude each other.
 
 mod automatic;
 mod bundle;
@@ -15,12 +15,14 @@ pub mod certificates;
 mod commit;
 mod give_back;
 mod given_packs;
+mod merges;
 mod placed;
 mod plan;
 mod policy;
 pub mod ration;
 pub mod records;
 mod review;
+mod stand_in;
 mod tick;
 mod unread;
 
@@ -33,15 +35,18 @@ use onegrid_core::domain::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use onegrid_core::wire::envelope::VerifiedEnvelope;
 use onegrid_core::wire::message::Bundle;
-use onegrid_core::wire::verdict::{AttestedEnvelope, StreamPosition, Verdict};
+use onegrid_core::wire::verdict::{
+    AttestedEnvelope, RefusedReason, Status, StreamPosition, Verdict,
+};
 
 use crate::error::{Problem, Result};
 use crate::limits::INGEST_ROUNDS_MAX;
 use crate::server::Server;
 use bundle::Checked;
-use plan::Plan;
+pub(crate) use given_packs::TakenPacks;
+use plan::{Plan, Planned};
 
-/// What came of a bundle.
+/// The result of a bundle.
 #[derive(Debug, Default)]
 pub struct Ingested {
     /// One line for each envelope of the bundle, in its order; empty when something is missing.
@@ -50,11 +55,13 @@ pub struct Ingested {
     pub missing: Vec<EnvelopeId>,
     /// Streams with something new.
     pub touched: BTreeSet<StreamId>,
+    /// Records that the store cannot read. Envelopes about them are put off.
+    pub damaged: BTreeSet<RecordId>,
 }
 
 impl Server {
-    /// Takes a bundle in. `attested` are verdicts that this deployment signed before, by hash: what they
-    /// speak of is not judged again.
+    /// Ingests a bundle. `attested` are verdicts that this deployment signed before, by hash. Their
+    /// envelopes are not judged again.
     pub fn ingest(
         &self,
         bundle: Bundle,
@@ -65,7 +72,7 @@ impl Server {
         self.ingest_from(server, bundle, attested, now_ms)
     }
 
-    /// The same, with the device that brings it: what can not be read is bounded for each.
+    /// Ingests a bundle that a device brings. The unreadable envelopes of each device are bounded.
     pub(crate) fn ingest_from(
         &self,
         device: DeviceId,
@@ -88,7 +95,7 @@ impl Server {
                 return Ok(ingested);
             }
         }
-        // The ground shifted under every attempt: the phone comes again.
+        // The ground shifted under every attempt, so the phone sends the bundle again.
         Err(Problem::new("http.busy"))
     }
 
@@ -103,7 +110,7 @@ impl Server {
         let locked = self.records.lock(by_record.keys().copied().collect());
         let ground = self.ground(checked, attested)?;
         let fresh = without_known(by_record, &ground.known);
-        let plans = self.judge(fresh, &ground, attested, now_ms)?;
+        let (plans, put_off) = Planned::split(self.judge(fresh, &ground, attested, now_ms)?);
         let refused = &checked.refused;
         let (plans, missing) = match close(plans, refused) {
             Ok(plans) => (plans, Vec::new()),
@@ -133,6 +140,17 @@ impl Server {
             return Ok(None);
         };
         drop(locked);
+        for (_, ids) in &put_off {
+            let status = Status::Refused(RefusedReason::RecordDamaged);
+            let verdict = Verdict {
+                status,
+                at_ms: now_ms,
+                generation,
+            };
+            committed
+                .verdicts
+                .extend(ids.iter().map(|id| (*id, verdict)));
+        }
         if !checked.unread.is_empty() {
             let kept = self.keep_unread(checked, &ground, device, now_ms)?;
             committed.verdicts.extend(kept);
@@ -142,6 +160,7 @@ impl Server {
             lines,
             missing: Vec::new(),
             touched: committed.touched,
+            damaged: put_off.into_iter().map(|(record, _)| record).collect(),
         }))
     }
 }
@@ -173,8 +192,8 @@ fn without_known(
         .collect()
 }
 
-/// Whether the plans are closed: parents that were refused in the same bundle do not count as missing, but
-/// what builds on them goes with them.
+/// Returns the plans when no parent is missing, else the missing parents. A parent that was refused
+/// in the same bundle does not count as missing, because its descendants are refused with it.
 fn close(
     plans: Vec<Plan>,
     refused: &HashMap<EnvelopeId, onegrid_core::wire::verdict::RefusedReason>,

@@ -7,7 +7,7 @@ use onegrid_core::wire::verdict::{Status, Verdict};
 use super::plan::Fresh;
 use crate::store::{Entry, StoreError, StoreResult, Writer};
 
-/// What gets a position now in every stream of its record.
+/// An envelope that gets a position now in every stream of its record.
 pub(super) struct Placed {
     pub(super) id: EnvelopeId,
     pub(super) certificate: Hash,
@@ -27,13 +27,13 @@ impl Placed {
     }
 }
 
-/// What all of them add to the digest of a stream.
+/// The sum that all of them add to the digest of a stream.
 pub(super) fn sum(placed: &[Placed]) -> Digest {
     placed.iter().map(|placed| placed.adds).sum()
 }
 
-/// Adds an envelope that has another verdict now: as new where nobody has it yet, else as a changed verdict.
-/// `None` when it can not be told alone.
+/// Adds an envelope with another verdict than before: as a new envelope when no reader has it yet,
+/// else as a changed verdict. Returns `None` when the verdict cannot be sent alone.
 pub(super) fn decided(
     tx: &dyn Writer,
     mut placed: Vec<Placed>,
@@ -51,7 +51,7 @@ pub(super) fn decided(
     let line = Digest::line(id, verdict);
     let (entry, adds) = if known.status.is_settled() {
         let adds = line.minus(Digest::line(id, &known));
-        // Packs leave out what is void: who has it from one needs all of it now.
+        // Packs leave out void content, so a reader of a pack needs the whole envelope now.
         let entry = match (known.status, verdict.status) {
             (Status::Void(_), Status::Accepted) => Entry::Envelope(id),
             _ => Entry::Verdict(id),

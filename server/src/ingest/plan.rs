@@ -1,4 +1,4 @@
-//! Judging the envelopes of one record, up to what is to be stored.
+//! Judges the envelopes of one record and plans the rows to store.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -11,24 +11,24 @@ use onegrid_core::domain::stream;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use onegrid_core::limits::RECORD_ENTRIES_MAX;
 use onegrid_core::record::{Judged, Judgement, Node, Outcome, Record};
-use onegrid_core::wire::envelope::{RawEnvelope, VerifiedEnvelope};
+use onegrid_core::wire::envelope::{DirectoryMark, RawEnvelope, VerifiedEnvelope};
 use onegrid_core::wire::verdict::{HeldReason, Status, Verdict, VoidReason};
 
 use super::given_packs::Base;
 use super::policy::Ground;
 use super::records::Before;
-use super::{Group, automatic, records};
+use super::{Group, automatic, merges, records, stand_in};
 use crate::error::{Problem, Result};
 use crate::feed::bulletin;
 use crate::feed::routing::At;
 use crate::limits::{PLAN_ALONE_MAX, VERIFY_THREADS_MAX};
 use crate::server::Server;
-use crate::store::RecordRow;
+use crate::store::{RecordRow, StoreResult};
 
 /// One record with everything that is to be stored about it.
 pub(crate) struct Plan {
     pub(super) record: Record,
-    /// How the store held it; on that all this stands.
+    /// The stored state that the plan builds on.
     pub(super) before: Before,
     /// New envelopes, parents first.
     pub(super) fresh: Vec<Fresh>,
@@ -36,14 +36,14 @@ pub(crate) struct Plan {
     pub(super) changed: Vec<(EnvelopeId, Verdict)>,
     /// Parents that are nowhere.
     pub(super) missing: Vec<EnvelopeId>,
-    /// A pack that was given back, on which the record stands from now on.
+    /// A pack that was given back and becomes a base of the record.
     pub(super) base: Option<Base>,
     /// The projection and the routing; `None` while the Genesis does not count.
     pub(super) view: Option<Projection>,
 }
 
 impl Plan {
-    /// With nothing to be stored yet.
+    /// A plan without changes.
     pub(super) fn of(record: Record, before: Before) -> Self {
         Self {
             record,
@@ -57,6 +57,32 @@ impl Plan {
     }
 }
 
+/// The decision about the envelopes of one record.
+pub(crate) enum Planned {
+    /// They are judged.
+    Plan(Box<Plan>),
+    /// The store cannot read the record, so the envelopes stay undecided and their phones keep
+    /// them.
+    PutOff(RecordId, Vec<EnvelopeId>),
+}
+
+/// Records with envelopes that are put off.
+pub(super) type PutOff = Vec<(RecordId, Vec<EnvelopeId>)>;
+
+impl Planned {
+    /// Separates the plans from the envelopes that are put off.
+    pub(super) fn split(all: Vec<Self>) -> (Vec<Plan>, PutOff) {
+        let (mut plans, mut put_off) = (Vec::new(), Vec::new());
+        for one in all {
+            match one {
+                Self::Plan(plan) => plans.push(*plan),
+                Self::PutOff(record, ids) => put_off.push((record, ids)),
+            }
+        }
+        (plans, put_off)
+    }
+}
+
 /// A new envelope.
 pub(crate) struct Fresh {
     pub(super) raw: RawEnvelope,
@@ -66,13 +92,13 @@ pub(crate) struct Fresh {
     pub(super) verdict: Verdict,
 }
 
-/// What lists and feeds need of a record.
+/// The facts about a record that lists and feeds need.
 pub(crate) struct Projection {
     pub(super) row: RecordRow,
     pub(super) streams: BTreeSet<StreamId>,
-    /// Streams whose readers do not learn who only gave evidence.
+    /// Streams whose readers do not learn the witnesses.
     pub(super) discreet: BTreeSet<StreamId>,
-    /// Certificates of authors who only gave evidence.
+    /// Certificates of authors with evidence as their only part in the record.
     pub(super) witnesses: HashSet<Hash>,
     pub(super) summary: Option<(StreamId, Summary)>,
 }
@@ -85,7 +111,7 @@ impl Server {
         ground: &Ground,
         attested: &HashMap<Hash, Verdict>,
         now_ms: i64,
-    ) -> Result<Vec<Plan>> {
+    ) -> Result<Vec<Planned>> {
         let one = |(id, group): (RecordId, Group)| self.plan(id, &group, ground, attested, now_ms);
         if groups.len() <= PLAN_ALONE_MAX {
             return groups.into_iter().map(one).collect();
@@ -102,7 +128,8 @@ impl Server {
             let running: Vec<_> = shares
                 .into_iter()
                 .map(|share| {
-                    scope.spawn(move || share.into_iter().map(one).collect::<Result<Vec<Plan>>>())
+                    scope
+                        .spawn(move || share.into_iter().map(one).collect::<Result<Vec<Planned>>>())
                 })
                 .collect();
             let mut plans = Vec::new();
@@ -121,8 +148,16 @@ impl Server {
         ground: &Ground,
         attested: &HashMap<Hash, Verdict>,
         now_ms: i64,
-    ) -> Result<Plan> {
-        let (mut record, before) = self.open_record(id)?;
+    ) -> Result<Planned> {
+        let (mut record, before) = match self.open_record(id) {
+            Ok(opened) => opened,
+            Err(error) if error.is_local() => {
+                tracing::error!(code = error.code(), record = %id, "envelopes of a damaged record are put off");
+                let ids = group.iter().map(|envelope| envelope.envelope().id());
+                return Ok(Planned::PutOff(id, ids.collect()));
+            }
+            Err(error) => return Err(error.into()),
+        };
         let given: HashMap<EnvelopeId, &VerifiedEnvelope> = group
             .iter()
             .map(|envelope| (envelope.envelope().id(), envelope))
@@ -130,10 +165,10 @@ impl Server {
         let judgements = record.admit(group);
         let missing = nowhere(&judgements, &given);
         if !missing.is_empty() {
-            return Ok(Plan {
+            return Ok(Planned::Plan(Box::new(Plan {
                 missing,
                 ..Plan::of(record, before)
-            });
+            })));
         }
         let generation = ground.mark.generation;
         let at = |status| Verdict {
@@ -154,21 +189,18 @@ impl Server {
             .map(|node| (node.id, at(Status::Void(VoidReason::Limit))))
             .collect();
         record.set_verdicts(too_many);
-        let held: Vec<_> = unsettled(&record, &given)
-            .filter_map(|node| {
-                let reason = ground
-                    .holds(node, now_ms)
-                    .or_else(|| (node.judged == Judged::Newer).then_some(HeldReason::Newer));
-                Some((node.id, at(Status::Held(reason?))))
-            })
-            .collect();
-        record.set_verdicts(held);
+        let held = held_by_policy(&record, &given, ground, now_ms);
+        record.set_verdicts(
+            held.into_iter()
+                .map(|(id, reason)| (id, at(Status::Held(reason)))),
+        );
         settle(&mut record, &given, at);
         let mut changed = if let_in_before.is_empty() {
-            Vec::new()
+            void_beyond_budget(&mut record, Vec::new(), now_ms, generation)
         } else {
-            void_clashing(&mut record, Vec::new(), now_ms, generation)
+            void_what_can_not_stay(&mut record, Vec::new(), now_ms, generation)
         };
+        changed.extend(void_answered(&mut record, now_ms, generation));
         changed.retain(|(id, _)| !given.contains_key(id));
         let mut fresh: Vec<Fresh> = Vec::with_capacity(given.len());
         for node in record.nodes() {
@@ -178,16 +210,16 @@ impl Server {
         }
         fresh.extend(automatic::moves(self, &mut record, ground, now_ms)?);
         let view = self.project(&record, ground, now_ms);
-        Ok(Plan {
+        Ok(Planned::Plan(Box::new(Plan {
             fresh,
             changed,
             view,
             ..Plan::of(record, before)
-        })
+        })))
     }
 
     /// The record, and how the store holds it.
-    pub(super) fn open_record(&self, id: RecordId) -> Result<(Record, Before)> {
+    pub(super) fn open_record(&self, id: RecordId) -> StoreResult<(Record, Before)> {
         self.store.read(|tx| {
             let digest = tx.record(id)?.map(|row| row.digest).unwrap_or_default();
             let record = match self.records.take(id, digest) {
@@ -218,14 +250,17 @@ impl Server {
             audience: state.facts.audience.code(),
             home: state.facts.home,
             created_ms: genesis.clock_ms,
-            open: state.facts.kind.is_case() && !state.stage.is_ended(),
+            open: state.facts.kind.is_case() && state.is_open(),
             state: state.stage.code(),
             category: state.category.as_ref().map(|code| code.as_str().to_owned()),
             position: point.map(|position| {
                 let point = position.position().wgs84();
                 (point.lat_e7(), point.lon_e7())
             }),
-            due_ms: automatic::due_ms(self, record, state, ground),
+            due_ms: merges::ask_for_a_look(state)
+                .then_some(now_ms)
+                .or_else(|| automatic::due_ms(self, record, state, ground)),
+            merged_into: state.merged_into,
             digest: record.digest(),
             changed_ms: now_ms,
         };
@@ -277,6 +312,31 @@ fn nowhere(
         .collect()
 }
 
+/// The envelopes that wait for a person, each with the reason.
+fn held_by_policy(
+    record: &Record,
+    given: &HashMap<EnvelopeId, &VerifiedEnvelope>,
+    ground: &Ground,
+    now_ms: i64,
+) -> Vec<(EnvelopeId, HeldReason)> {
+    let mut newest: HashMap<DeviceId, DirectoryMark> = HashMap::new();
+    let mut held = Vec::new();
+    for node in record.nodes() {
+        // An author's envelopes lie on one line, so earlier nodes of the author were written
+        // earlier.
+        let seen = newest.entry(node.author).or_default();
+        *seen = node.directory_seen.max(*seen);
+        if node.verdict.is_some() || !given.contains_key(&node.id) {
+            continue;
+        }
+        let newer = || (node.judged == Judged::Newer).then_some(HeldReason::Newer);
+        if let Some(reason) = ground.holds(node, *seen, now_ms).or_else(newer) {
+            held.push((node.id, reason));
+        }
+    }
+    held
+}
+
 fn unsettled<'a>(
     record: &'a Record,
     given: &'a HashMap<EnvelopeId, &VerifiedEnvelope>,
@@ -287,7 +347,7 @@ fn unsettled<'a>(
         .filter(|node| node.verdict.is_none() && given.contains_key(&node.id))
 }
 
-/// Gives a verdict to everything that has none, after what the server holds is known.
+/// Gives a verdict to every envelope without one, once the held envelopes are known.
 fn settle(
     record: &mut Record,
     given: &HashMap<EnvelopeId, &VerifiedEnvelope>,
@@ -299,7 +359,8 @@ fn settle(
     record.set_verdicts(verdicts);
 }
 
-/// A verdict that takes the place of another one: the latest counts, whatever the clock of the server says.
+/// A verdict that replaces another one. It is later in any case, because the latest counts and the
+/// clock of the server may be behind.
 pub(super) fn later(
     known: Option<Verdict>,
     status: Status,
@@ -316,16 +377,43 @@ pub(super) fn later(
     }
 }
 
-/// What a server let in before it was restored may clash with what was let in since: the later one is void, and
-/// its author is told and writes it again. Gives what has changed, with that.
-pub(super) fn void_clashing(
+/// Makes void the envelopes that cannot stay beside others accepted before a restore. These are the
+/// envelopes beyond the budget of the record, and the later one of two that clash. Its author is
+/// told and writes it again. Returns the earlier changes together with the new ones.
+pub(super) fn void_what_can_not_stay(
     record: &mut Record,
-    mut changed: Vec<(EnvelopeId, Verdict)>,
+    changed: Vec<(EnvelopeId, Verdict)>,
     now_ms: i64,
     generation: u32,
 ) -> Vec<(EnvelopeId, Verdict)> {
-    let clashing: Vec<_> = record
-        .clashing()
+    let changed = void_beyond_budget(record, changed, now_ms, generation);
+    let clashing = record.clashing();
+    make_void(record, changed, clashing, now_ms, generation)
+}
+
+/// Makes void the last accepted envelopes that take the record beyond the budget of its pack.
+pub(super) fn void_beyond_budget(
+    record: &mut Record,
+    changed: Vec<(EnvelopeId, Verdict)>,
+    now_ms: i64,
+    generation: u32,
+) -> Vec<(EnvelopeId, Verdict)> {
+    let beyond = record.beyond_budget().into_iter();
+    let beyond = beyond.map(|id| (id, VoidReason::Limit)).collect();
+    make_void(record, changed, beyond, now_ms, generation)
+}
+
+fn make_void(
+    record: &mut Record,
+    mut changed: Vec<(EnvelopeId, Verdict)>,
+    ids: Vec<(EnvelopeId, VoidReason)>,
+    now_ms: i64,
+    generation: u32,
+) -> Vec<(EnvelopeId, Verdict)> {
+    if ids.is_empty() {
+        return changed;
+    }
+    let void: Vec<_> = ids
         .into_iter()
         .map(|(id, reason)| {
             let known = record.node(id).and_then(|node| node.verdict);
@@ -333,24 +421,43 @@ pub(super) fn void_clashing(
             (id, later(known, status, now_ms, generation))
         })
         .collect();
-    record.set_verdicts(clashing.iter().copied());
-    changed.retain(|(id, _)| clashing.iter().all(|(other, _)| other != id));
-    changed.extend(clashing);
+    record.set_verdicts(void.iter().copied());
+    changed.retain(|(id, _)| void.iter().all(|(other, _)| other != id));
+    changed.extend(void);
     changed
 }
 
-/// What the record itself says about an envelope without verdict.
+/// Makes void the server's word for each danger that a review has decided. Returns the changes.
+pub(super) fn void_answered(
+    record: &mut Record,
+    now_ms: i64,
+    generation: u32,
+) -> Vec<(EnvelopeId, Verdict)> {
+    let answered: Vec<_> = stand_in::answered(record)
+        .into_iter()
+        .map(|id| {
+            let known = record.node(id).and_then(|node| node.verdict);
+            let status = Status::Void(VoidReason::Answered);
+            (id, later(known, status, now_ms, generation))
+        })
+        .collect();
+    record.set_verdicts(answered.iter().copied());
+    answered
+}
+
+/// The record's own status for an envelope without verdict.
 pub(super) fn own_status(node: &Node) -> Status {
     match node.judged {
         Judged::Newer => Status::Held(HeldReason::Newer),
-        // Before all else: nobody else gets the parent, so nobody else may get this, not even as void.
+        // A held parent takes precedence. Other readers do not get the parent, so they may not get
+        // this envelope either, not even as void.
         _ if node.waits => Status::Held(HeldReason::ParentHeld),
         Judged::Void(reason) => Status::Void(reason),
         Judged::Valid => Status::Accepted,
     }
 }
 
-/// Whether a void reason tells of a copy of a phone.
+/// Whether the verdict shows a copy of a phone.
 pub(super) fn is_clone(verdict: &Verdict) -> bool {
     verdict.status == Status::Void(VoidReason::Clone)
 }
@@ -360,7 +467,7 @@ pub(super) fn content_details(record: &Record) -> Option<onegrid_core::crdt::Det
     Some(record.document()?.content(kind).details().clone())
 }
 
-/// Streams of parties who are responsible, and who are nothing else to the record.
+/// Streams of the responsible parties that have no other part in the record.
 fn discreet_streams(state: &CaseState) -> BTreeSet<StreamId> {
     use onegrid_core::domain::case::Party;
     let mut parties: BTreeSet<StreamId> = state

@@ -1,5 +1,6 @@
-//! What only the server can say about an envelope: revocations, roles that have changed, the directory, the
-//! clock. Each says “held”: a person decides. Nothing is refused here.
+//! The checks of an envelope that only the server can make: revocations, changed roles, the
+//! directory, the clock. Each check can hold an envelope for a person to decide. No check refuses
+//! it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -21,16 +22,17 @@ use crate::registry::directory::{self, View};
 use crate::server::Server;
 use crate::store::{DeviceRow, MemberRow, Reader, StoreResult};
 
-/// What the decision stands on: read from one snapshot, checked again in the transaction that stores.
+/// The facts that a decision builds on. They are read from one snapshot and checked again in the
+/// transaction that stores.
 pub(crate) struct Ground {
     pub(super) view: Arc<View>,
     pub(super) mark: DirectoryMark,
     pub(super) devices: HashMap<DeviceId, DeviceRow>,
     pub(super) members: HashMap<MemberId, MemberRow>,
-    /// Verdicts on what is stored already. What a pack left out as void, and was let in later, is not: its
-    /// content comes now.
+    /// Verdicts on stored envelopes. An envelope that a pack left out as void and that was accepted
+    /// later is absent, because its content arrives now.
     pub(super) known: HashMap<EnvelopeId, Verdict>,
-    /// When the envelopes arrived, where that was before now: what was valid then decides, ms UTC.
+    /// When the envelopes arrived, if earlier than now, ms UTC. The facts of that time decide.
     pub(super) arrived_ms: Option<i64>,
     /// Devices that wrote so much today that a person has to look at it.
     pub(super) busy: HashSet<DeviceId>,
@@ -96,12 +98,20 @@ impl Server {
 }
 
 impl Ground {
-    /// Why a new envelope has to wait for a person, if it has to.
-    pub(super) fn holds(&self, node: &Node, now_ms: i64) -> Option<HeldReason> {
+    /// The reason why a new envelope has to wait for a person, if there is one. `seen` is the
+    /// newest place of the directory that its author has claimed so far in the record, because an
+    /// author forgets nothing.
+    pub(super) fn holds(
+        &self,
+        node: &Node,
+        seen: DirectoryMark,
+        now_ms: i64,
+    ) -> Option<HeldReason> {
         let certificate = node.certificate.as_deref()?;
         certificate.facts().member?;
         let now_ms = self.arrived_ms.unwrap_or(now_ms);
-        // What the device had delivered before, stays. A restored store may not know the device any more.
+        // Envelopes that the device delivered before stay. A restored store may not know the device
+        // any more.
         let known = self.devices.get(&node.author);
         let revoked_ms = known
             .and_then(|row| row.revoked_ms)
@@ -109,7 +119,7 @@ impl Ground {
         if revoked_ms.is_some_and(|at_ms| self.arrived_ms.is_none_or(|since| at_ms <= since)) {
             return Some(HeldReason::Revoked);
         }
-        if self.role_has_changed(node, certificate, now_ms) {
+        if self.role_has_changed(node, certificate, seen, now_ms) {
             return Some(HeldReason::RoleChanged);
         }
         let early = node.clock_ms < now_ms.saturating_sub(CLOCK_BEHIND_MS_MAX);
@@ -119,7 +129,8 @@ impl Ground {
         let fits = paths_of(&node.body)
             .iter()
             .all(|path| agrees(&self.view.directory, path));
-        if !fits {
+        // An author cannot have seen a place that the directory has not reached.
+        if !fits || node.directory_seen > self.mark {
             return Some(HeldReason::Directory);
         }
         self.busy
@@ -127,8 +138,14 @@ impl Ground {
             .then_some(HeldReason::TooMany)
     }
 
-    /// Whether the grant is no longer the member's, and the author knew that, or comes too late.
-    fn role_has_changed(&self, node: &Node, certificate: &Certificate, now_ms: i64) -> bool {
+    /// Whether the member no longer has the grant, and the author knew that or is too late.
+    fn role_has_changed(
+        &self,
+        node: &Node,
+        certificate: &Certificate,
+        seen: DirectoryMark,
+        now_ms: i64,
+    ) -> bool {
         let facts = certificate.facts();
         let Some(member) = facts.member.and_then(|member| self.members.get(&member)) else {
             return false;
@@ -139,7 +156,7 @@ impl Ground {
         if member.grants.contains(grant) {
             return false;
         }
-        let had_seen = node.directory_seen >= member.granted_at;
+        let had_seen = seen >= member.granted_at;
         had_seen || now_ms.saturating_sub(member.changed_ms) > ROLE_GRACE_MS
     }
 }

@@ -1,20 +1,25 @@
-//! Ceilings against a flood, by a phone that was stolen or went mad: how much of one device is taken in a day,
-//! and how much about one record.
+//! Ceilings against a flood by a stolen or faulty phone. They limit the envelopes of one device in
+//! a day, the envelopes about one record, and the content operations of one upload.
 //!
-//! Nothing is lost by them. Beyond a first measure a person looks (held); beyond a second one nothing more is
-//! taken that day, and the phone keeps it in its outbox; a record that is full stays as it is, and the phone
-//! says so. What carries a verdict of this deployment was counted before, and always comes in.
+//! The ceilings lose no envelope. Beyond the first ceiling, envelopes are held for a person. Beyond
+//! the second one, the server takes no more that day, and the phone keeps them in its outbox. A
+//! full record stays as it is, and the phone says so. An envelope with a verdict of this deployment
+//! was counted before, so it always passes.
 
 use std::collections::{BTreeMap, HashMap};
 
+use onegrid_core::crdt::inspect;
 use onegrid_core::id::{DeviceId, Hash, RecordId};
+use onegrid_core::wire::body::Body;
+use onegrid_core::wire::envelope::Envelope;
 use onegrid_core::wire::verdict::{RefusedReason, Verdict};
 
 use super::bundle::Checked;
 use super::plan::Plan;
 use crate::error::{Problem, Result};
 use crate::limits::{
-    DEVICE_DAY_BYTES_MAX, DEVICE_DAY_ENVELOPES_HELD, DEVICE_DAY_ENVELOPES_MAX, RECORD_STORED_MAX,
+    DEVICE_DAY_BYTES_MAX, DEVICE_DAY_ENVELOPES_HELD, DEVICE_DAY_ENVELOPES_MAX,
+    RECORD_STORED_BYTES_MAX, RECORD_STORED_MAX, UPLOAD_OPERATIONS_MAX,
 };
 use crate::server::Server;
 use crate::store::{Amount, Reader};
@@ -22,12 +27,14 @@ use crate::store::{Amount, Reader};
 /// How much is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ceilings {
-    /// Of one device in a day: beyond it, what comes waits for a person.
+    /// Of one device in a day. Envelopes beyond it wait for a person.
     pub held: Amount,
-    /// Of one device in a day: beyond it, nothing is taken.
+    /// Of one device in a day. The server takes no envelope beyond it.
     pub refused: Amount,
-    /// Envelopes of one record, whatever their verdicts.
-    pub record: usize,
+    /// Of one record, whatever the verdicts.
+    pub record: Amount,
+    /// Content operations of one upload, because a hundred bytes can claim thousands.
+    pub operations: u64,
 }
 
 impl Default for Ceilings {
@@ -41,7 +48,11 @@ impl Default for Ceilings {
                 envelopes: DEVICE_DAY_ENVELOPES_MAX,
                 bytes: DEVICE_DAY_BYTES_MAX,
             },
-            record: RECORD_STORED_MAX,
+            record: Amount {
+                envelopes: RECORD_STORED_MAX as u64,
+                bytes: RECORD_STORED_BYTES_MAX as u64,
+            },
+            operations: UPLOAD_OPERATIONS_MAX,
         }
     }
 }
@@ -52,14 +63,15 @@ pub(crate) fn day_of(now_ms: i64) -> i64 {
 }
 
 impl Server {
-    /// Other ceilings than those of the limits: for tests, and for whoever knows a deployment.
+    /// Replaces the ceilings of the limits, for tests and for deployments with known needs.
     #[must_use]
     pub fn with_ceilings(mut self, ceilings: Ceilings) -> Self {
         self.ceilings = ceilings;
         self
     }
 
-    /// Refuses what is beyond a ceiling, and marks the devices whose work a person has to look at.
+    /// Refuses the envelopes beyond a ceiling, and marks the devices with work that a person has to
+    /// look at.
     pub(super) fn ration(
         &self,
         checked: &mut Checked,
@@ -67,19 +79,25 @@ impl Server {
         now_ms: i64,
     ) -> Result<()> {
         let mut counted: BTreeMap<DeviceId, Amount> = BTreeMap::new();
-        let mut records: BTreeMap<RecordId, usize> = BTreeMap::new();
+        let mut records: BTreeMap<RecordId, Amount> = BTreeMap::new();
+        let mut claimed = 0;
         for verified in &checked.verified {
             let envelope = verified.envelope();
+            claimed += operations(envelope);
             add(
                 counted.entry(envelope.header().author).or_default(),
                 envelope.raw().len(),
             );
-            *records.entry(envelope.record()).or_default() += 1;
+            add(
+                records.entry(envelope.record()).or_default(),
+                envelope.raw().len(),
+            );
         }
         let Ceilings {
             held,
             refused,
             record,
+            operations: most,
         } = self.ceilings;
         let over = self.store.read::<_, Problem>(|tx| {
             for (device, coming) in &mut counted {
@@ -88,11 +106,14 @@ impl Server {
                 coming.bytes += before.bytes;
             }
             for (id, coming) in &mut records {
-                *coming += tx.entries(*id)?;
+                let before = tx.stored(*id)?;
+                coming.envelopes += before.envelopes;
+                coming.bytes += before.bytes;
             }
             let floods = counted.values().any(|coming| !fits(*coming, refused));
-            if floods || records.values().any(|coming| *coming > record) {
-                beyond(tx, checked, attested, (day_of(now_ms), refused, record))
+            let full = records.values().any(|coming| !fits(*coming, record));
+            if floods || full || claimed > most {
+                beyond(tx, checked, attested, (day_of(now_ms), self.ceilings))
             } else {
                 Ok(Vec::new())
             }
@@ -107,15 +128,16 @@ impl Server {
     }
 }
 
-/// Envelope by envelope, in the order of the bundle: what is known already costs nothing.
+/// The envelopes beyond a ceiling, in the order of the bundle. A known envelope costs nothing.
 fn beyond(
     tx: &dyn Reader,
     checked: &Checked,
     attested: &HashMap<Hash, Verdict>,
-    (day, refused, record): (i64, Amount, usize),
+    (day, ceilings): (i64, Ceilings),
 ) -> Result<Vec<(onegrid_core::id::EnvelopeId, RefusedReason)>> {
     let mut written: HashMap<DeviceId, Amount> = HashMap::new();
-    let mut entries: HashMap<RecordId, usize> = HashMap::new();
+    let mut stored: HashMap<RecordId, Amount> = HashMap::new();
+    let mut claimed = 0;
     let mut over = Vec::new();
     for verified in &checked.verified {
         let envelope = verified.envelope();
@@ -132,15 +154,18 @@ fn beyond(
         };
         let mut now = so_far;
         add(&mut now, envelope.raw().len());
-        let about = match entries.get(&envelope.record()) {
+        let mut about = match stored.get(&envelope.record()) {
             Some(about) => *about,
-            None => tx.entries(envelope.record())?,
+            None => tx.stored(envelope.record())?,
         };
-        if about >= record {
+        add(&mut about, envelope.raw().len());
+        let claims = operations(envelope);
+        if !fits(about, ceilings.record) {
             over.push((id, RefusedReason::RecordFull));
-        } else if fits(now, refused) {
+        } else if fits(now, ceilings.refused) && claimed + claims <= ceilings.operations {
+            claimed += claims;
             written.insert(author, now);
-            entries.insert(envelope.record(), about + 1);
+            stored.insert(envelope.record(), about);
         } else {
             over.push((id, RefusedReason::TooMany));
         }
@@ -148,13 +173,24 @@ fn beyond(
     Ok(over)
 }
 
-/// What plans will add to the count of each device.
+/// The amount that the plans will add to the count of each device.
 pub(super) fn fresh(plans: &[Plan]) -> Vec<(DeviceId, Amount)> {
     let mut written: BTreeMap<DeviceId, Amount> = BTreeMap::new();
     for fresh in plans.iter().flat_map(|plan| &plan.fresh) {
         add(written.entry(fresh.author).or_default(), fresh.raw.len());
     }
     written.into_iter().collect()
+}
+
+/// Content operations that an envelope claims. Unreadable content counts as 0, because the gate
+/// refuses it.
+fn operations(envelope: &Envelope) -> u64 {
+    let raw = match envelope.body() {
+        Body::Genesis(genesis) => &genesis.content,
+        Body::Change(change) => &change.change,
+        Body::Event(_) | Body::Unknown(..) => return 0,
+    };
+    inspect(raw).map_or(0, |info| info.operations())
 }
 
 fn add(amount: &mut Amount, bytes: usize) {

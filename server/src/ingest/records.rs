@@ -28,7 +28,7 @@ struct Inner {
     tick: u64,
 }
 
-/// Records that nobody else judges or stores now.
+/// Records that only the holder of this lock judges or stores now.
 pub(crate) struct Locked<'a> {
     records: &'a Records,
     ids: BTreeSet<RecordId>,
@@ -49,7 +49,7 @@ impl Records {
         Locked { records: self, ids }
     }
 
-    /// Takes a record out of the cache. Whoever holds its lock puts it back when it is stored.
+    /// Takes a record out of the cache. The holder of its lock puts it back when it is stored.
     pub(crate) fn take(&self, id: RecordId, digest: Digest) -> Option<Record> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, record) = inner.cached.remove(&id)?;
@@ -94,13 +94,13 @@ impl Drop for Locked<'_> {
     }
 }
 
-/// How the store held a record when it was read: all that is planned stands on it.
+/// The stored state of a record when it was read. All plans build on it.
 pub(super) struct Before {
-    /// Its digest, over what was settled.
+    /// The digest over the settled envelopes.
     pub(super) digest: Digest,
-    /// What waited or was refused: no digest speaks of it.
+    /// Held and refused envelopes, because the digest does not cover them.
     unsettled: HashMap<EnvelopeId, Verdict>,
-    /// What only a pack told of, as void and without its content.
+    /// Envelopes that only a pack lists, as void and without content.
     listed: HashSet<EnvelopeId>,
 }
 
@@ -120,12 +120,13 @@ impl Before {
         }
     }
 
-    /// Whether the store has its verdict already, and its content comes only now.
+    /// Whether the store has its verdict already, and its content arrives only now.
     pub(super) fn lists(&self, id: EnvelopeId) -> bool {
         self.listed.contains(&id)
     }
 
-    /// Whether nobody has decided about an envelope since: what was settled stands in the digest.
+    /// Whether the verdict on an envelope is unchanged since. The digest covers the settled
+    /// verdicts.
     pub(super) fn still(&self, id: EnvelopeId, stored: &Verdict) -> bool {
         match self.unsettled.get(&id) {
             Some(known) => known == stored,
@@ -134,7 +135,7 @@ impl Before {
     }
 }
 
-/// Loads a record from what the store holds of it; an unknown one is empty.
+/// Loads a record from its stored envelopes and packs. An unknown record is empty.
 pub(crate) fn load(
     tx: &dyn Reader,
     certificates: &Certificates,
@@ -149,7 +150,8 @@ pub(crate) fn load(
     for base in bases {
         let pack = Pack::from_bytes(&base.pack).map_err(|_| StoreError::Row("a base pack"))?;
         for entry in &pack.entries {
-            // The author's certificate may be one that nobody who came back may see.
+            // The author's certificate may be absent, because none of the returned readers may see
+            // it.
             if let Some(known) = certificates.get(tx, entry.certificate)? {
                 past.certificates.insert(entry.certificate, known);
             }
@@ -171,7 +173,7 @@ pub(crate) fn load(
         StoreError::Row("a record")
     })?;
     if based {
-        // A base says what counted when it was made; what was decided later stands in the rows.
+        // A base has the verdicts of its own time; later decisions are in the rows.
         record.set_verdicts(tx.settled(id)?);
     }
     Ok(record)

@@ -1,4 +1,4 @@
-//! The review queue: what was held, and what a person decides about it.
+//! The review queue: held envelopes, and a person's decisions about them.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use onegrid_core::record::{Node, Record};
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::wire::verdict::{HeldReason, RefusedReason, Status, Verdict};
 
-use super::plan::{Plan, later, own_status, void_clashing};
+use super::plan::{Plan, later, own_status, void_answered, void_what_can_not_stay};
 use super::unread::tell;
 use super::{automatic, records};
 use crate::error::{Problem, Result};
@@ -33,7 +33,7 @@ pub struct Waiting {
 }
 
 impl Server {
-    /// What waits for a decision, the oldest first.
+    /// The envelopes that wait for a decision, the oldest first.
     pub fn waiting(&self, count_max: usize) -> Result<Vec<Waiting>> {
         let found = self.store.read::<_, StoreError>(|tx| {
             let mut found = Vec::new();
@@ -61,9 +61,10 @@ impl Server {
         Ok(found)
     }
 
-    /// A person decides about an envelope that is held. Accepted, it is judged as if it had just arrived, and
-    /// so is what waits for it; it goes on waiting, and stays in the queue, while it builds on something that
-    /// waits or was refused. Refused, what builds on it is refused too. The author is told.
+    /// Carries out a person's decision about a held envelope. An accepted envelope is judged as if
+    /// it had just arrived, and so are the envelopes that wait for it. It stays held and in the
+    /// queue while it builds on a held or refused envelope. A refusal also refuses the envelopes
+    /// that build on it. The author is told.
     pub fn decide(
         &self,
         envelope: EnvelopeId,
@@ -79,8 +80,9 @@ impl Server {
         Err(Problem::new("http.busy"))
     }
 
-    /// Decides again as was decided before the server lost it: with the very verdict that phones hold, or one
-    /// that all take as later. So too where a reviewer who did not know of it has refused it since.
+    /// Repeats a decision that the server made and lost, with the very verdict that phones hold, or
+    /// with one that all replicas take as later. It also overrules a refusal by a reviewer without
+    /// knowledge of that decision.
     pub(super) fn decide_as_given(
         &self,
         envelope: EnvelopeId,
@@ -96,32 +98,46 @@ impl Server {
         Err(Problem::new("http.busy"))
     }
 
-    /// Judges an envelope that could not be judged before, as of its arrival: it may have to wait for a person.
+    /// Judges an envelope that could not be judged before, as of its arrival. It may have to wait
+    /// for a person. Returns `false` when there is nothing to decide, because this version may not
+    /// know its role or its kind of record either.
     pub(super) fn decide_as_arrived(
         &self,
         envelope: EnvelopeId,
         since_ms: i64,
         now_ms: i64,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         for _ in 0..INGEST_ROUNDS_MAX {
-            if let Some(reason) = self.held_as_of(envelope, since_ms)? {
-                return self.hold_on(envelope, reason, now_ms);
+            let Some((record, held)) = self.as_of(envelope, since_ms)? else {
+                return Ok(false);
+            };
+            if let Some(reason) = held {
+                self.hold_on(envelope, reason, now_ms)?;
+                // A danger that waits keeps its case open.
+                self.look_again(record, now_ms)?;
+                return Ok(true);
             }
             let decided = self.try_decide(envelope, true, None, "server", now_ms)?;
             if decided.is_some() {
-                return Ok(());
+                return Ok(true);
             }
         }
         Err(Problem::new("http.busy"))
     }
 
-    fn held_as_of(&self, envelope: EnvelopeId, since_ms: i64) -> Result<Option<HeldReason>> {
+    /// The record of an envelope that this version can judge, and why the envelope has to wait all the same.
+    fn as_of(
+        &self,
+        envelope: EnvelopeId,
+        since_ms: i64,
+    ) -> Result<Option<(RecordId, Option<HeldReason>)>> {
         self.store.read::<_, Problem>(|tx| {
-            let Some(record) = tx.record_of(envelope)? else {
+            let Some(id) = tx.record_of(envelope)? else {
                 return Ok(None);
             };
-            let record = records::load(tx, &self.certificates, record)?;
-            let Some(node) = record.node(envelope) else {
+            let record = records::load(tx, &self.certificates, id)?;
+            let node = record.node(envelope);
+            let Some(node) = node.filter(|_| !record.needs_newer(envelope)) else {
                 return Ok(None);
             };
             let mut ground = self.bare_ground(tx)?;
@@ -134,12 +150,15 @@ impl Server {
                     .members
                     .extend(tx.member(member)?.map(|row| (row.id, row)));
             }
-            Ok(ground.holds(node, since_ms))
+            Ok(Some((
+                id,
+                ground.holds(node, node.directory_seen, since_ms),
+            )))
         })
     }
 
-    /// What could not be judged still waits, for another reason; its author is told. Nothing happens where
-    /// somebody has decided meanwhile.
+    /// Keeps an envelope that could not be judged held, for another reason, and tells its author.
+    /// Does nothing when a person has decided meanwhile.
     fn hold_on(&self, envelope: EnvelopeId, reason: HeldReason, now_ms: i64) -> Result<()> {
         let touched = self.store.write::<_, Problem>(move |tx| {
             let generation = directory::generation(tx)?;
@@ -174,7 +193,8 @@ impl Server {
         let id = id.ok_or_else(not_waiting)?;
         let locked = self.records.lock(BTreeSet::from([id]));
         let ground = self.store.read(|tx| self.bare_ground(tx))?;
-        // From the store, and under the lock: no digest says what waits, and somebody else may just have decided.
+        // The record is read from the store, under the lock, because the digest does not cover held
+        // envelopes and another person may just have decided.
         self.records.forget(id);
         let (mut record, before) = self.open_record(id)?;
         let known = record.node(envelope).and_then(|node| node.verdict);
@@ -206,7 +226,9 @@ impl Server {
             decision.let_in_what_is_free();
         }
         let (changed, generation) = (decision.changed, ground.mark.generation);
-        let changed = void_clashing(&mut record, changed, now_ms, generation);
+        let mut changed = void_what_can_not_stay(&mut record, changed, now_ms, generation);
+        let decided = changed.clone();
+        changed.extend(void_answered(&mut record, now_ms, generation));
         let fresh = automatic::moves(self, &mut record, &ground, now_ms)?;
         let view = self.project(&record, &ground, now_ms);
         let plan = Plan {
@@ -215,7 +237,7 @@ impl Server {
             view,
             ..Plan::of(record, before)
         };
-        let (decided, decider) = (changed.clone(), by.to_owned());
+        let decider = by.to_owned();
         let committed = self.commit_with(vec![plan], &ground, now_ms, move |tx, touched| {
             record_decision(tx, &decided, accept, &decider, now_ms, touched)
         })?;
@@ -229,8 +251,8 @@ impl Server {
     }
 }
 
-/// Notes the decision, and tells each author in the stream of the member: in the transaction of the verdicts,
-/// so that there is never one without the other.
+/// Notes the decision, and tells each author in the stream of the member. Both happen in the
+/// transaction of the verdicts, so there is never one without the other.
 fn record_decision(
     tx: &mut dyn Writer,
     changed: &[(EnvelopeId, Verdict)],
@@ -246,7 +268,8 @@ fn record_decision(
     };
     for (id, verdict) in changed {
         let since_ms = tx.review(*id)?.map_or(now_ms, |review| review.since_ms);
-        // What goes on waiting for another one stays in the queue: nobody else would ever see it again.
+        // An envelope that still waits for another one stays in the queue, because else no reviewer
+        // would see it again.
         let waits = matches!(verdict.status, Status::Held(_));
         let decided = (!waits).then(|| (now_ms, accept, by.to_owned()));
         tx.put_review(&ReviewRow {
@@ -294,7 +317,8 @@ impl Decision<'_> {
         self.changed.push((id, verdict));
     }
 
-    /// Accepts it. What is void by itself becomes void: a reviewer lifts the policy, not the rules.
+    /// Accepts an envelope. An invalid one becomes void, because a reviewer lifts the policy, not
+    /// the rules.
     fn let_in(&mut self, id: EnvelopeId) {
         self.give(id, Status::Accepted);
         let Some(node) = self.record.node(id) else {
@@ -302,7 +326,7 @@ impl Decision<'_> {
         };
         let parents = self.record.parents_of(node);
         let mut parents = parents.filter_map(|id| self.record.node(id));
-        // Nobody else gets the parent, so nobody else may get this.
+        // Other readers do not get the parent, so they may not get this envelope.
         let status = if parents.any(Node::is_out_of_reach) {
             Status::Held(HeldReason::ParentHeld)
         } else {
@@ -314,7 +338,7 @@ impl Decision<'_> {
         }
     }
 
-    /// Lets in what waited only for something that waits no longer.
+    /// Accepts the envelopes whose only reason to wait has ended.
     fn let_in_what_is_free(&mut self) {
         while let Some(next) = free(self.record) {
             self.let_in(next);
@@ -336,7 +360,7 @@ fn free(record: &Record) -> Option<EnvelopeId> {
         .map(|node| node.id)
 }
 
-/// An envelope and what builds on it and waits with it.
+/// An envelope and its waiting descendants.
 fn with_dependants(record: &Record, id: EnvelopeId) -> Vec<EnvelopeId> {
     let mut found = vec![id];
     for node in record.nodes() {

@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+mod budget;
 mod certificates;
+mod dangers;
 mod failing;
 mod loads;
 mod meanwhile;
+mod merges;
 mod newer;
 mod overdue;
 mod pages;
@@ -17,10 +20,13 @@ mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use onegrid_core::domain::case::payload::{Comment, Dispatch, GiveBack, Step, Triage};
+use onegrid_core::domain::case::payload::{Bare, Comment, Dispatch, GiveBack, Step, Triage};
 use onegrid_core::domain::case::{Deadlines, Event, Part, Party, Severity};
 use onegrid_core::domain::{Grant, Role, Scope, StreamId, Text};
 use onegrid_core::id::{EnvelopeId, RecordId};
+use onegrid_core::trust::enrolment::EnrolmentRequest;
+use onegrid_core::trust::invitation::Ticket;
+use onegrid_core::trust::sign::SecretKey;
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::Envelope;
 use onegrid_core::wire::message::SyncResponse;
@@ -70,7 +76,7 @@ fn statuses(answer: &SyncResponse) -> Vec<Status> {
         .collect()
 }
 
-/// Every stream's digest, made again from what the store holds of its records.
+/// Compares every stream's digest with the sum over its stored records.
 fn digests_are_right(world: &World) {
     world
         .server
@@ -162,7 +168,7 @@ fn what_the_role_does_not_allow_is_void_and_has_positions() {
     let genesis = phone.report("gas");
     let order = phone.act(genesis.record(), &[genesis.id()], &triage());
     let answer = phone.push(&world.server, &[&genesis, &order]);
-    let expected = [Status::Accepted, Status::Void(VoidReason::NotPermitted)];
+    let expected = [Status::Accepted, Status::Void(VoidReason::MayRole)];
     assert_eq!(statuses(&answer), expected);
     assert!(!answer.receipt.unwrap().lines[1].at.is_empty());
     digests_are_right(&world);
@@ -267,6 +273,128 @@ fn work_under_a_role_that_changed_counts_if_its_author_did_not_know() {
     let answer = phone.push(&world.server, &[&unaware, &aware]);
     let expected = [Status::Accepted, Status::Held(HeldReason::RoleChanged)];
     assert_eq!(statuses(&answer), expected);
+}
+
+#[test]
+fn author_that_forgets_what_it_had_seen_is_held() {
+    let world = World::new();
+    let mut phone = world.dispatcher(12);
+    let mut reporter = world.volunteer(10);
+    let genesis = reporter.report("gas");
+    reporter.push(&world.server, &[&genesis]);
+    let other = Grant {
+        role: Role::Volunteer,
+        scope: Scope::Unit(TEAM),
+    };
+    world.member(12, vec![other]);
+    let before = phone.seen;
+    let read = |tx: &dyn crate::store::Reader| crate::registry::directory::mark(tx);
+    phone.seen = world.server.store().read(read).unwrap();
+    world.again(&mut phone, NOW).expect("a new certificate");
+    let aware = phone.act(genesis.record(), &[genesis.id()], &comment("aware"));
+    phone.seen = before;
+    let forgetful = phone.act(genesis.record(), &[aware.id()], &comment("forgetful"));
+    let answer = phone.push(&world.server, &[&aware, &forgetful]);
+    let expected = Status::Held(HeldReason::RoleChanged);
+    assert_eq!(statuses(&answer), [expected, expected]);
+}
+
+#[test]
+fn directory_mark_of_the_future_is_held() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    let read = |tx: &dyn crate::store::Reader| crate::registry::directory::mark(tx);
+    let mark = world.server.store().read(read).unwrap();
+    let held = Status::Held(HeldReason::Directory);
+    for (generation, position, expected) in [
+        (mark.generation, mark.position, Status::Accepted),
+        (mark.generation, mark.position + 1, held),
+        (mark.generation + 1, 0, held),
+        (mark.generation - 1, u64::MAX, Status::Accepted),
+    ] {
+        phone.seen.generation = generation;
+        phone.seen.position = position;
+        let report = phone.report("gas");
+        let answer = phone.push(&world.server, &[&report]);
+        assert_eq!(statuses(&answer), [expected], "{generation} {position}");
+    }
+}
+
+#[test]
+fn claimed_source_of_another_role_is_void() {
+    use onegrid_core::domain::Source;
+    use onegrid_core::wire::body::{Body, Genesis};
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    for (source, expected) in [
+        (Source::Task, Status::Accepted),
+        (Source::Api, Status::Void(VoidReason::MaySource)),
+    ] {
+        let Body::Genesis(genesis) = phone.report("gas").body().clone() else {
+            unreachable!()
+        };
+        let body = Body::Genesis(Genesis { source, ..genesis });
+        let report = phone.seal(None, &[], &body);
+        assert_eq!(
+            statuses(&phone.push(&world.server, &[&report])),
+            [expected],
+            "{source}"
+        );
+    }
+}
+
+#[test]
+fn revoked_device_gets_no_certificate_again() {
+    let world = World::new();
+    let member = world.member(10, vec![]);
+    let mut rng = world.rng.lock().unwrap();
+    let invited = world
+        .server
+        .invite(member, 3_600_000, "admin", NOW, &mut *rng)
+        .unwrap();
+    let ticket = Ticket::parse(&invited.code).unwrap();
+    let key = SecretKey::from_seed(&[10; 32]);
+    let asked = EnrolmentRequest::write(&ticket, world.keys.authority(), &key, "phone");
+    let first = world.server.handle_enrol(&asked, NOW).unwrap();
+    assert_eq!(
+        world.server.handle_enrol(&asked, NOW).unwrap(),
+        first,
+        "the answer was lost"
+    );
+    world
+        .server
+        .revoke(key.public().device(), "admin", NOW)
+        .unwrap();
+    let refused = world.server.handle_enrol(&asked, NOW).unwrap_err();
+    assert_eq!(refused.code(), "session.revoked");
+}
+
+#[test]
+fn directory_entry_beyond_the_limit_is_not_published() {
+    use onegrid_core::domain::directory::{DirectoryEntry, DirectoryError};
+    let world = World::new();
+    let entry = |bytes: usize| DirectoryEntry::Unknown {
+        code: 900,
+        payload: vec![7; bytes],
+    };
+    let max = onegrid_core::limits::DIRECTORY_ENTRY_BYTES_MAX;
+    let refused = world
+        .server
+        .publish(vec![entry(max + 1)], "admin", NOW)
+        .unwrap_err();
+    assert_eq!(refused.code(), DirectoryError::TooLarge.code());
+    world
+        .server
+        .publish(vec![entry(max)], "admin", NOW)
+        .unwrap();
+    let answers = world.grid_worker(11).pull(&world.server, 10_000);
+    let pages = answers.iter().filter_map(|answer| answer.page.as_ref());
+    let mut entries = pages
+        .flat_map(|page| &page.segments)
+        .flat_map(|segment| &segment.entries);
+    let long =
+        |entry: &FeedEntry| matches!(entry, FeedEntry::Directory(bytes) if bytes.len() > max);
+    assert!(entries.any(long), "a phone can read the longest");
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! What this version can not read: held as it came, and judged as if it had just arrived once the server has
-//! been upgraded. An old server loses nothing that a newer phone wrote.
+//! Envelopes that this version cannot read. They are held unchanged, and judged as if they had just
+//! arrived once the server has been upgraded. An old server loses no envelope of a newer phone.
 //!
-//! Nobody can verify the signature of an unknown suite, so what one device may bring is bounded.
+//! The server cannot verify the signature of an unknown suite, so it bounds the envelopes that one
+//! device may bring.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -43,8 +44,9 @@ impl Unread {
 }
 
 impl Checked {
-    /// The verdict on an envelope that was read before, or on this very copy of it while that is kept unread.
-    /// Another copy says nothing: nobody has verified that one. Nor does a refusal: it may have been the parent's.
+    /// The verdict on an envelope that was read before, or on this very copy while it is kept
+    /// unread. Another unread copy has no verdict here, because its signature is not verified. A
+    /// refusal does not count either, because it may have been the parent's.
     pub(super) fn known(
         &self,
         tx: &dyn Reader,
@@ -55,7 +57,7 @@ impl Checked {
         if known.is_none() || tx.record_of(id)?.is_some() {
             return Ok(known);
         }
-        // What is being released is read now.
+        // Released envelopes are read now.
         if self.arrived_ms.is_some() {
             return Ok(None);
         }
@@ -63,7 +65,7 @@ impl Checked {
         Ok(held.map(|row| (Some(row.raw.hash()), row.verdict)))
     }
 
-    /// What builds on something unread waits with it: on what came with it, or on these.
+    /// Sets aside the envelopes that build on an unread one, from this bundle or from `stored`.
     pub(super) fn set_aside(&mut self, stored: &BTreeSet<EnvelopeId>) {
         if self.unread.is_empty() && stored.is_empty() {
             return;
@@ -94,7 +96,8 @@ impl Checked {
 }
 
 impl Server {
-    /// Sets aside what builds on something that is stored unread; gives whether there was such a thing.
+    /// Sets aside the envelopes that build on a stored unread one. Returns whether there was such a
+    /// parent.
     pub(super) fn wait_for_unread(
         &self,
         checked: &mut Checked,
@@ -111,8 +114,8 @@ impl Server {
         Ok(!stored.is_empty())
     }
 
-    /// Keeps what can not be read, with the certificates that came along. Beyond the bound of the device that
-    /// brings it, nothing is taken, and the phone keeps it.
+    /// Keeps the unreadable envelopes, with the certificates that came along. Beyond the bound of
+    /// the device that brings them, the server takes none, and the phone keeps them.
     pub(super) fn keep_unread(
         &self,
         checked: &Checked,
@@ -154,7 +157,8 @@ impl Server {
             for (id, row) in &rows {
                 kept.envelopes += 1;
                 kept.bytes += row.raw.len() as u64;
-                // Once over, for all that follows: no child comes in without its parent.
+                // Beyond the bound all further envelopes are refused, so no child is stored without
+                // its parent.
                 let verdict = if fits(kept) {
                     tx.put_unread(row)?;
                     row.verdict
@@ -167,8 +171,9 @@ impl Server {
         })
     }
 
-    /// What an older version of this server held because it could not read it, and this one can: judged as of
-    /// its arrival. To be called at the start. Gives how many envelopes were released.
+    /// Releases the envelopes that an older version of this server could not read and this one can.
+    /// They are judged as of their arrival. To be called at the start. Returns the number of
+    /// released envelopes.
     pub fn release_newer(&self, now_ms: i64) -> Result<usize> {
         let released = self.release_unread(now_ms)? + self.release_held(now_ms)?;
         if released > 0 {
@@ -186,7 +191,8 @@ impl Server {
         Ok(released)
     }
 
-    /// Again and again, until nothing more moves: a child may have come before its parent.
+    /// Repeats the release until no envelope changes, because a child may be stored before its
+    /// parent.
     fn release_unread(&self, now_ms: i64) -> Result<usize> {
         let mut released = 0;
         loop {
@@ -225,7 +231,7 @@ impl Server {
                 Some(line) => line.verdict,
                 None => match self.refusal_of(&ingested.missing)? {
                     Some(refusal) => refusal,
-                    // It goes on waiting for its parent.
+                    // It still waits for its parent.
                     None => return Ok(false),
                 },
             };
@@ -248,7 +254,8 @@ impl Server {
         })
     }
 
-    /// Either it is among the others now, or it was no envelope of its author, and who brought it is told.
+    /// Removes an envelope that is now stored among the others. A refused one was no envelope of
+    /// its author, so its bearer is told.
     fn read_at_last(&self, row: &UnreadRow, id: EnvelopeId, verdict: Verdict) -> Result<()> {
         let (copy, device) = (row.raw.clone(), row.device);
         let told = self.store.write::<_, Problem>(move |tx| {
@@ -264,7 +271,8 @@ impl Server {
         Ok(())
     }
 
-    /// Envelopes that could be read, with a body or an event that could not be judged.
+    /// Releases envelopes that could be read before, with a body, an event, a role or a kind of
+    /// record that could not be judged.
     fn release_held(&self, now_ms: i64) -> Result<usize> {
         let understood = self.store.read::<_, Problem>(|tx| {
             let mut understood = Vec::new();
@@ -276,19 +284,20 @@ impl Server {
             }
             Ok(understood)
         })?;
+        let mut released = 0;
         for (id, since_ms) in &understood {
             match self.decide_as_arrived(*id, *since_ms, now_ms) {
-                Ok(()) => {}
-                // What waited for another one was let in with it.
-                Err(problem) if problem.code() == "review.not_waiting" => {}
+                Ok(decided) => released += usize::from(decided),
+                // The decision on its parent released it too.
+                Err(problem) if problem.code() == "review.not_waiting" => released += 1,
                 Err(problem) => return Err(problem),
             }
         }
-        Ok(understood.len())
+        Ok(released)
     }
 }
 
-/// Tells a person in the stream of the member what became of an envelope; gives the stream.
+/// Tells the member about an envelope in the member's stream. Returns the stream.
 pub(super) fn tell(tx: &mut dyn Writer, member: MemberId, id: EnvelopeId) -> StoreResult<StreamId> {
     let stream = StreamId::Member(member);
     let (entry, adds) = (Entry::Verdict(id), Digest::EMPTY);
@@ -300,7 +309,8 @@ fn fits(kept: Amount) -> bool {
     kept.envelopes <= UNREAD_ENVELOPES_MAX && kept.bytes <= UNREAD_BYTES_MAX
 }
 
-/// The verdict on what is kept unread and nowhere else: held as long as one of its copies is.
+/// The verdict on an envelope that is only kept unread. It is held as long as one of its copies is
+/// held.
 fn of_unread(tx: &dyn Reader, id: EnvelopeId) -> StoreResult<Option<Verdict>> {
     if tx.record_of(id)?.is_some() {
         return Ok(None);

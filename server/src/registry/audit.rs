@@ -1,10 +1,10 @@
-//! The audit log: a chain of hashes, so that no line can be changed, taken out or put in unseen.
+//! The audit log: a chain of hashes that reveals every changed, removed or inserted line.
 
 use onegrid_core::id::Hash;
 
 use crate::store::{AuditRow, Reader, StoreResult, Writer};
 
-/// Writes a line in the transaction of what it tells of. Subjects are ids, never names.
+/// Writes a line in the same transaction as the change that it describes. Subjects are ids, never names.
 pub fn note(
     tx: &mut dyn Writer,
     now_ms: i64,
@@ -26,7 +26,8 @@ pub fn note(
     tx.put_audit(&row)
 }
 
-/// Walks the whole chain; gives the number of its lines, or the number of the first line that does not fit.
+/// Checks the whole chain. Returns the number of its lines, or the number of the first line that does not
+/// fit.
 pub fn verify(tx: &dyn Reader) -> StoreResult<Result<u64, u64>> {
     let (mut no, mut before) = (0, Hash([0; 32]));
     loop {

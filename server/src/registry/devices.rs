@@ -32,7 +32,6 @@ pub fn issue(
         issued_ms: now_ms,
         expires_ms: now_ms.saturating_add(CERTIFICATE_MS),
         issued_at,
-        issuer: keys.certificates().public().device(),
     };
     Certificate::issue(&facts, keys.certificates(), keys.authority())
         .map_err(|error| Problem::new("registry.too_many_grants").because(&error))
@@ -53,7 +52,7 @@ pub fn put(tx: &mut dyn Writer, certificate: &Certificate, now_ms: i64) -> Store
     })
 }
 
-/// When a device was revoked, ms UTC, whether or not the store knows the device.
+/// Time of a device's revocation, ms UTC, even if the store does not know the device.
 pub fn revoked_ms(tx: &dyn Reader, device: DeviceId) -> StoreResult<Option<i64>> {
     match tx.device(device)?.and_then(|known| known.revoked_ms) {
         Some(revoked_ms) => Ok(Some(revoked_ms)),
@@ -66,7 +65,7 @@ pub fn put_author(tx: &mut dyn Writer, author: &Arc<Certificate>, now_ms: i64) -
     put(tx, author, now_ms)
 }
 
-/// The device's newest certificate.
+/// Newest certificate of the device.
 pub fn newest(tx: &dyn Reader, device: DeviceId) -> StoreResult<Option<Certificate>> {
     let Some(row) = tx.device(device)? else {
         return Ok(None);

@@ -1,4 +1,5 @@
-//! Writing the directory: each entry goes into its stream, and what it says now is kept for fresh phones.
+//! Writing the directory: each entry goes into its stream, and the newest entry for each name is kept for
+//! new phones.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -15,7 +16,7 @@ use crate::store::{Entry, NewEntry, Reader, StoreError, StoreResult, Writer};
 const POLICY: &str = "policy";
 const GENERATION: &str = "generation";
 
-/// The stream that carries an entry.
+/// Stream that carries an entry.
 #[must_use]
 pub fn stream_of(entry: &DirectoryEntry) -> StreamId {
     match entry {
@@ -25,7 +26,7 @@ pub fn stream_of(entry: &DirectoryEntry) -> StreamId {
     }
 }
 
-/// What an entry is about: a later entry of the same name takes its place.
+/// Name of the subject of an entry; a later entry with this name replaces it.
 fn name_of(entry: &DirectoryEntry) -> Vec<u8> {
     let start = |ms: i64| ms.to_be_bytes().to_vec();
     let rest = match entry {
@@ -41,12 +42,12 @@ fn name_of(entry: &DirectoryEntry) -> Vec<u8> {
     [&entry.code().to_be_bytes()[..], &rest].concat()
 }
 
-/// Publishes entries; one that says what is already said is left out. Gives how many were new.
+/// Publishes entries that change the directory, and returns their number.
 pub fn publish(tx: &mut dyn Writer, keys: &Keys, entries: &[DirectoryEntry]) -> StoreResult<usize> {
     let mut published = 0;
     for entry in entries {
         let (stream, name) = (stream_of(entry), name_of(entry));
-        // Ed25519 is deterministic: the same entry has the same bytes.
+        // Ed25519 is deterministic, so equal entries have equal bytes.
         let data = SignedEntry::sign(entry, keys.receipts(), keys.authority()).to_bytes();
         if tx
             .current_of(stream, &name)?
@@ -68,29 +69,29 @@ pub fn publish(tx: &mut dyn Writer, keys: &Keys, entries: &[DirectoryEntry]) -> 
     Ok(published)
 }
 
-/// Counts every change of what decides about permissions: directory, grants, revocations. Whoever prepared
-/// a decision before it changed decides again.
+/// Counter of all changes to permissions: directory, grants, revocations. A decision that was prepared
+/// under an older count is made again.
 pub fn policy(tx: &dyn Reader) -> StoreResult<u64> {
     number(tx, POLICY)
 }
 
-/// The policy has changed.
+/// Counts a change to permissions.
 pub fn bump_policy(tx: &mut dyn Writer) -> StoreResult<()> {
     let next = policy(tx)? + 1;
     tx.set_meta(POLICY, &next.to_be_bytes())
 }
 
-/// The generation of the server's data: it grows with every restore.
+/// Generation of the server's data; every restore raises it.
 pub fn generation(tx: &dyn Reader) -> StoreResult<u32> {
     u32::try_from(number(tx, GENERATION)?).map_err(|_| StoreError::Row("generation"))
 }
 
-/// Sets the generation.
+/// Sets the generation of the server's data.
 pub fn set_generation(tx: &mut dyn Writer, generation: u32) -> StoreResult<()> {
     tx.set_meta(GENERATION, &u64::from(generation).to_be_bytes())
 }
 
-/// Where the directory stands.
+/// Present generation and position of the directory.
 pub fn mark(tx: &dyn Reader) -> StoreResult<DirectoryMark> {
     Ok(DirectoryMark {
         generation: generation(tx)?,
@@ -108,21 +109,21 @@ fn number(tx: &dyn Reader, name: &str) -> StoreResult<u64> {
     Ok(u64::from_be_bytes(bytes))
 }
 
-/// What the directory says, as of one state of the policy.
+/// The directory at one count of the policy.
 #[derive(Debug, Default)]
 pub struct View {
-    /// The policy that it belongs to.
+    /// Count of the policy at which the directory was read.
     pub policy: u64,
     /// Areas, zones, units, categories and revocations; no names of members.
     pub directory: Directory,
 }
 
-/// The newest view that was read: read again when the policy has moved on.
+/// Cache of the newest view; a change of the policy makes it outdated.
 #[derive(Debug, Default)]
 pub struct Views(RwLock<Option<Arc<View>>>);
 
 impl Views {
-    /// The view of this snapshot.
+    /// View of this snapshot.
     pub fn at(&self, tx: &dyn Reader) -> StoreResult<Arc<View>> {
         let policy = policy(tx)?;
         let known = self
@@ -161,7 +162,8 @@ pub fn read(tx: &dyn Reader) -> StoreResult<Directory> {
     Ok(directory)
 }
 
-/// When a device was revoked, ms UTC. A restored store may know that before it knows the device.
+/// Time of a device's revocation, ms UTC. A restored store may know the revocation before it knows the
+/// device.
 pub fn revoked_ms(tx: &dyn Reader, device: DeviceId) -> StoreResult<Option<i64>> {
     let name = name_of(&DirectoryEntry::Revocation(Revocation {
         device,

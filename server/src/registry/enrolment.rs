@@ -1,4 +1,4 @@
-//! Invitations, and phones that redeem them.
+//! Invitations, and their redemption by phones.
 
 use onegrid_core::id::MemberId;
 use onegrid_core::trust::enrolment::{EnrolmentAnswer, EnrolmentError, EnrolmentRequest};
@@ -11,19 +11,19 @@ use crate::limits::INVITATION_MS_MAX;
 use crate::server::Server;
 use crate::store::InvitationRow;
 
-/// A new invitation, in the two forms in which a person carries it.
+/// A new invitation with its secret, also as a short code.
 #[derive(Debug, Clone)]
 pub struct Invited {
-    /// The invitation.
+    /// The part that the server keeps.
     pub invitation: Invitation,
-    /// The secret.
+    /// The part that only the invited person gets.
     pub secret: InvitationSecret,
-    /// The short code.
+    /// Short code that a person can type; it contains the secret.
     pub code: String,
 }
 
 impl Invited {
-    /// The text of the QR code for a server at this address.
+    /// Text of the QR code for a server at this address.
     #[must_use]
     pub fn qr(&self, server: &Server, address: &str) -> String {
         Ticket::qr_text(&self.secret, server.keys().anchors().root(), address)
@@ -70,7 +70,8 @@ impl Server {
         })
     }
 
-    /// A phone redeems an invitation. Asking again with the same device gives the certificate again.
+    /// Redeems an invitation for a phone. A repeated request of the same device gets the same
+    /// certificate.
     pub fn handle_enrol(&self, bytes: &[u8], now_ms: i64) -> Result<Vec<u8>> {
         let request = EnrolmentRequest::read(bytes).map_err(refused)?;
         let keys = std::sync::Arc::clone(&self.keys);
@@ -85,6 +86,9 @@ impl Server {
                 .admit(&invitation, row.redeemed_by, keys.authority(), now_ms)
                 .map_err(refused)?;
             let device = admitted.device_key.device();
+            if devices::revoked_ms(tx, device)?.is_some() {
+                return Err(Problem::new("session.revoked"));
+            }
             if let Some(known) = tx
                 .device(device)?
                 .filter(|_| row.redeemed_by == Some(device))
@@ -93,10 +97,10 @@ impl Server {
                 return raw.ok_or_else(|| Problem::new("store.damaged"));
             }
             if tx.device(device)?.is_some() {
-                // A key that is known already enrols under no second name.
+                // A device that already enrolled cannot redeem another invitation.
                 return Err(refused(EnrolmentError::Used));
             }
-            // The member may have got other roles since the invitation was made.
+            // The member's grants may have changed since the invitation was made.
             let grants = tx
                 .member(invitation.member)?
                 .map_or(invitation.grants, |member| member.grants);
@@ -121,8 +125,9 @@ impl Server {
         let answer = EnrolmentAnswer {
             certificate,
             root: *self.keys.anchors().root().as_bytes(),
-            server_keys: self.keys.certified().to_vec(),
+            server_keys: self.keys.anchors().list().clone(),
             time_ms: now_ms,
+            secrets: self.keys.secrets().clone(),
         };
         Ok(answer.write())
     }

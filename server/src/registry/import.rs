@@ -1,4 +1,4 @@
-//! Taking in what an administrator's files say: all of it in one transaction.
+//! Import of an administrator's data into the registry, each call in one transaction.
 
 use std::sync::Arc;
 
@@ -9,12 +9,12 @@ use super::{audit, directory, zones};
 use crate::error::{Problem, Result};
 use crate::server::Server;
 
-/// What an import changed.
+/// Counts of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Taken {
-    /// Things that were new or different.
+    /// Entries or members that were new or different.
     pub changed: usize,
-    /// Things that were there already.
+    /// Entries or members that did not change.
     pub unchanged: usize,
 }
 
@@ -25,8 +25,9 @@ impl Server {
         let changed = self.store.write::<_, Problem>(move |tx| {
             let mut known = directory::read(tx)?;
             for entry in &entries {
-                known
-                    .apply(entry.clone())
+                entry
+                    .check_size()
+                    .and_then(|()| known.apply(entry.clone()))
                     .map_err(|error| Problem::new(error.code()).because(&error))?;
             }
             let changed = directory::publish(tx, &keys, &entries)?;

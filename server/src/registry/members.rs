@@ -1,4 +1,4 @@
-//! Members and their grants. A change of grants makes new certificates for all of the member's devices.
+//! Members and their grants. A change of grants creates new certificates for all devices of the member.
 
 use std::collections::BTreeSet;
 
@@ -17,25 +17,25 @@ use crate::feed::routing::{At, read_by};
 use crate::keys::Keys;
 use crate::store::{Entry, MemberRow, NewEntry, Reader, StoreResult, Writer};
 
-/// Code of the directory entry that says “this member's grants have changed”: its position is what decides
-/// whether an author had seen the change.
+/// Code of the directory entry for “this member's grants have changed”. Its position decides whether an
+/// author had seen the change.
 const GRANTS_CHANGED: u16 = 7;
 
 /// A member as an administrator describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Described {
-    /// The person.
+    /// OneGrid's id of the person, not the office's.
     pub id: MemberId,
-    /// The name that colleagues see.
+    /// Name that colleagues see.
     pub public_name: Option<String>,
-    /// The area whose directory carries the name.
+    /// Area whose directory carries the name.
     pub area: AreaId,
-    /// Roles.
+    /// All roles of the member.
     pub grants: Vec<Grant>,
 }
 
-/// The id of a person whom the office knows under an id of its own: the same in every import, and not to be
-/// guessed from another deployment.
+/// Derives the id of a member from the id that an office uses. Each import derives the same id, and another
+/// deployment derives a different one.
 #[must_use]
 pub fn id_of_external(authority: &Authority, external_id: &str) -> MemberId {
     MemberId::v8(&Hash::of(&[
@@ -45,7 +45,7 @@ pub fn id_of_external(authority: &Authority, external_id: &str) -> MemberId {
     ]))
 }
 
-/// Writes a member; gives whether anything changed.
+/// Writes a member, and returns whether anything changed.
 pub fn put(
     tx: &mut dyn Writer,
     keys: &Keys,
@@ -65,7 +65,7 @@ pub fn put(
     if same {
         return Ok(false);
     }
-    // Somebody who moves leaves the directory of the old area.
+    // A member who moves leaves the directory of the previous area.
     let moved = known.as_ref().filter(|known| known.area != described.area);
     let names: Vec<DirectoryEntry> = moved
         .map(|known| (known.area, None))
@@ -121,8 +121,9 @@ pub fn put(
     Ok(true)
 }
 
-/// New certificates for every phone of the member; gives whether there is any. Their sessions end: opening the
-/// next one, a phone gets its new certificate before it reads that its roles have changed.
+/// Issues new certificates for all phones of the member, and returns whether there is any phone. The phones'
+/// sessions end: with its next session a phone gets the new certificate, before it reads that its roles have
+/// changed.
 fn reissue(tx: &mut dyn Writer, keys: &Keys, described: &Described, now_ms: i64) -> Result<bool> {
     let mark = directory::mark(tx)?;
     let mut any = false;
@@ -141,7 +142,7 @@ fn reissue(tx: &mut dyn Writer, keys: &Keys, described: &Described, now_ms: i64)
     Ok(any)
 }
 
-/// Tells the person, in the stream of the member, what can no longer be read and what can be from now on.
+/// Announces lost and gained streams to the member, in the member's own stream.
 fn announce(
     tx: &mut dyn Writer,
     keys: &Keys,
@@ -170,12 +171,12 @@ fn announce(
     Ok(())
 }
 
-/// The directory, read when it is first needed.
+/// The directory, read on first use.
 #[derive(Debug, Default)]
 pub struct Places(Option<Directory>);
 
 impl Places {
-    /// One that has been read.
+    /// Wraps a directory that was already read.
     #[must_use]
     pub fn known(directory: Directory) -> Self {
         Self(Some(directory))

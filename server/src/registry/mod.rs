@@ -1,5 +1,5 @@
-//! Who is who: members, devices and their certificates, invitations, sessions, revocations, the directory,
-//! the review queue and the audit log.
+//! Identities and rights: members, devices and their certificates, invitations, sessions, revocations, the
+//! directory, the review queue and the audit log.
 
 pub mod audit;
 pub mod devices;

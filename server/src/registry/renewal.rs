@@ -1,5 +1,6 @@
-//! Certificates run out: renewed when the phone comes, while they still allow reading; afterwards by an
-//! administrator. What was written under an old one stays valid: certificates are kept for good.
+//! Renewal of certificates. While a certificate still allows reading, the phone's next connection renews it;
+//! afterwards only an administrator can. Work that was written under an old certificate stays valid, because
+//! certificates are never deleted.
 
 use onegrid_core::id::DeviceId;
 use onegrid_core::trust::certificate::Certificate;
@@ -13,22 +14,22 @@ use crate::limits::RENEW_BEFORE_MS;
 use crate::server::Server;
 use crate::store::{DeviceRow, Reader, Writer};
 
-/// Whether it is to be renewed at the next handshake: it still allows reading, and not for long.
+/// Whether the next handshake must renew the certificate: it still allows reading, but only for a short time.
 #[must_use]
 pub fn is_due(certificate: &Certificate, now_ms: i64) -> bool {
     let left_ms = certificate.facts().expires_ms.saturating_sub(now_ms);
     left_ms > 0 && left_ms <= RENEW_BEFORE_MS
 }
 
-/// Whether it allows reading no more.
+/// Whether the certificate no longer allows reading.
 #[must_use]
 pub fn is_over(certificate: &Certificate, now_ms: i64) -> bool {
     certificate.facts().expires_ms <= now_ms
 }
 
 impl Server {
-    /// The device's newest certificate. One that is about to run out is replaced by one with the grants of
-    /// today: opening a session is how a phone asks for it.
+    /// Newest certificate of the device. A certificate that is about to run out is replaced by one with the
+    /// member's present grants, because a phone asks for renewal by opening a session.
     pub(super) fn newest_certificate(
         &self,
         device: DeviceId,
@@ -42,7 +43,7 @@ impl Server {
         }
         let keys = std::sync::Arc::clone(&self.keys);
         self.store.write::<_, Problem>(move |tx| {
-            // Another session of the phone may have come first.
+            // Another session of the phone may have renewed it already.
             let newest = devices::newest(tx, device)?;
             match newest.filter(|newest| !is_due(newest, now_ms)) {
                 Some(newest) => Ok(Some(newest)),
@@ -51,8 +52,8 @@ impl Server {
         })
     }
 
-    /// An administrator renews the certificate of a device, whether or not it has run out. The phone takes it
-    /// when it comes next. Gives until when it allows reading, ms UTC.
+    /// Renews the certificate of a device for an administrator, even if it has run out. The phone gets it
+    /// with its next connection. Returns the end of reading, ms UTC.
     pub fn renew(&self, device: DeviceId, actor: &str, now_ms: i64) -> Result<i64> {
         let (keys, actor) = (std::sync::Arc::clone(&self.keys), actor.to_owned());
         let certificate = self.store.write::<_, Problem>(move |tx| {
@@ -63,7 +64,7 @@ impl Server {
         Ok(certificate.facts().expires_ms)
     }
 
-    /// Why a device may deliver and no longer read, if that is so.
+    /// Reason why a device may still deliver but no longer read; `None` if it may read.
     pub(crate) fn reading_ended(&self, device: DeviceId, now_ms: i64) -> Result<Option<Closed>> {
         let newest = self
             .store

@@ -1,5 +1,5 @@
-//! Revocation: one transaction in the order of acceptance. What the device had delivered stays; whatever
-//! arrives later is held.
+//! Revocation: one transaction in the order of acceptance. The device's earlier deliveries stay; its
+//! later ones are held.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use crate::server::Server;
 use crate::store::DeviceRow;
 
 impl Server {
-    /// Revokes a device; gives whether it was not revoked before.
+    /// Revokes a device. Returns false if it was already revoked.
     pub fn revoke(&self, device: DeviceId, actor: &str, now_ms: i64) -> Result<bool> {
         let (actor, keys) = (actor.to_owned(), std::sync::Arc::clone(&self.keys));
         let fresh = self.store.write::<_, Problem>(move |tx| {
@@ -45,7 +45,7 @@ impl Server {
         Ok(fresh)
     }
 
-    /// What has to happen about once a second: devices that were revoked elsewhere are cut off here.
+    /// Cuts off devices that another process revoked. Call it about once a second.
     pub fn cut_revoked(&self) -> Result<()> {
         let waiting = self.wakeups.devices();
         if waiting.is_empty() {

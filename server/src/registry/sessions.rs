@@ -1,10 +1,10 @@
-//! Sessions: opened by a mutual handshake, looked up in the store at every request, so that a revocation
-//! ends them on every node at once.
+//! Sessions: a mutual handshake opens them, and every request looks its session up in the store, so that a
+//! revocation ends sessions on every node at once.
 
 use std::sync::PoisonError;
 
 use onegrid_core::id::DeviceId;
-use onegrid_core::trust::certificate::Certificate;
+use onegrid_core::trust::certificate::{Certificate, RawCertificate};
 use onegrid_core::trust::channel::ChannelKey;
 use onegrid_core::trust::request_mac::RequestTag;
 use onegrid_core::trust::session::{ServerHandshake, Session, SessionError, SessionId};
@@ -18,7 +18,7 @@ use crate::server::Server;
 use crate::store::{MemberRow, Reader, SessionRow, StoreResult, Writer};
 
 impl Server {
-    /// First message of a handshake.
+    /// Answers the first message of a handshake.
     pub fn handle_hello(
         &self,
         bytes: &[u8],
@@ -28,8 +28,7 @@ impl Server {
         let (state, answer) = ServerHandshake::answer(
             bytes,
             self.keys.receipts(),
-            self.keys.certified_receipts(),
-            self.keys.authority(),
+            self.keys.anchors(),
             now_ms,
             rng,
         )
@@ -48,7 +47,7 @@ impl Server {
         Ok(answer)
     }
 
-    /// Second message of a handshake: opens the session.
+    /// Answers the second message of a handshake and opens the session.
     pub fn handle_prove(
         &self,
         bytes: &[u8],
@@ -63,19 +62,23 @@ impl Server {
             .remove(&id)
             .ok_or_else(|| refused(SessionError::HandshakeOver))?;
         let proven = state
-            .finish(bytes, self.keys.anchors(), now_ms, |certificate| {
-                self.admits(certificate)
-            })
+            .finish(
+                bytes,
+                self.keys.authority(),
+                now_ms,
+                |raw| self.certified(raw),
+                |certificate| self.admits(certificate),
+            )
             .map_err(refused)?;
         let device = proven.certificate().facts().device;
-        let shown = proven.certificate().hash();
+        let shown = proven.certificate().raw().clone();
         self.welcome_back(proven.certificate(), now_ms)?;
         let newest = self.newest_certificate(device, now_ms)?;
         let generation = self.generation()?;
-        let newer = newest.filter(|newest| newest.hash() != shown);
+        let newer = newest.filter(|newest| *newest.raw() != shown);
         let newer = newer.map(|certificate| certificate.raw().clone());
-        let keys = self.keys.certified().to_vec();
-        let (session, grant) = proven.grant(generation, keys, newer, now_ms, rng);
+        let secrets = self.keys.secrets().clone();
+        let (session, grant) = proven.grant(generation, secrets, newer, now_ms, rng);
         let row = SessionRow {
             id: session.id.0,
             device,
@@ -83,7 +86,7 @@ impl Server {
             expires_ms: session.expires_ms,
         };
         self.store.write::<_, Problem>(move |tx| {
-            // Asked again inside the transaction: a revocation may have come in between.
+            // Checked again inside the transaction, because a revocation may have happened in between.
             if is_revoked(tx, device)? {
                 return Err(refused(SessionError::Revoked));
             }
@@ -112,7 +115,7 @@ impl Server {
         Ok((session, tag))
     }
 
-    /// Prolongs a session that is past the half of its time; gives its new end.
+    /// Prolongs a session in the second half of its time, and returns the new end.
     pub(crate) fn prolong(&self, session: &Session, now_ms: i64) -> Result<Option<i64>> {
         let whole = onegrid_core::limits::SESSION_MS;
         if session.expires_ms.saturating_sub(now_ms) > whole / 2 {
@@ -122,7 +125,7 @@ impl Server {
             .store
             .read::<_, Problem>(|tx| Ok(devices::newest(tx, session.device)?))?;
         if newest.is_some_and(|newest| is_due(&newest, now_ms)) {
-            // It ends; opening the next one, the phone gets its new certificate.
+            // The session is left to end, because with the next one the phone gets a new certificate.
             return Ok(None);
         }
         let expires_ms = now_ms.saturating_add(whole);
@@ -140,6 +143,16 @@ impl Server {
         Ok(Some(expires_ms))
     }
 
+    /// The certificate as the phone shows it, where this deployment issued it. One that the store has counts
+    /// whatever key signed it: the grant brings it under a key of today.
+    fn certified(&self, raw: RawCertificate) -> Option<Certificate> {
+        let verified = Certificate::verify(raw.clone(), self.keys.anchors()).ok();
+        verified.or_else(|| {
+            let shown = Certificate::from_store(raw).ok()?;
+            self.certificate(shown.hash()).ok()?.map(|_| shown)
+        })
+    }
+
     fn admits(&self, certificate: &Certificate) -> std::result::Result<(), SessionError> {
         let device = certificate.facts().device;
         let revoked = self.store.read(|tx| is_revoked(tx, device));
@@ -147,13 +160,12 @@ impl Server {
             Ok(false) if certificate.facts().member.is_some() => Ok(()),
             Ok(false) => Err(SessionError::BadCertificate),
             Ok(true) => Err(SessionError::Revoked),
-            // A store that can not answer admits nobody; the phone tries again.
+            // An unreadable store admits no device; the phone tries again.
             Err(_) => Err(SessionError::HandshakeOver),
         }
     }
 
-    /// A device that a restored store does not know any more, but whose certificate this deployment signed,
-    /// is taken in again with what the certificate says.
+    /// Adds a device again that a restored store does not know, if this deployment signed its certificate.
     fn welcome_back(&self, certificate: &Certificate, now_ms: i64) -> Result<()> {
         let device = certificate.facts().device;
         if self.store.read(|tx| tx.device(device))?.is_some() {
@@ -165,7 +177,7 @@ impl Server {
     }
 }
 
-/// Takes in a device by its certificate, with its member where that is unknown too.
+/// Adds an unknown device by its certificate, and its member if unknown.
 pub(crate) fn take_in(
     tx: &mut dyn Writer,
     certificate: &Certificate,

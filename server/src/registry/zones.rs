@@ -1,5 +1,5 @@
-//! Grants in zones follow the zones: a certificate lists the areas of its zone, so a zone that changes makes new
-//! certificates for whoever holds a role in it.
+//! Grants in zones follow the zones. A certificate lists the areas of its zone, so a change of the zone
+//! requires new certificates for every member with a role in it.
 
 use onegrid_core::domain::directory::Directory;
 use onegrid_core::domain::role::{Grant, Scope};
@@ -12,12 +12,12 @@ use crate::keys::Keys;
 use crate::server::Server;
 use crate::store::{MemberRow, Reader, StoreError, StoreResult, Writer};
 
-/// Note of the store: when grants were last compared with the zones, ms UTC.
+/// Key of a note in the store: time of the last comparison of grants with zones, ms UTC.
 const CHECKED: &str = "zones_checked";
 
 impl Server {
-    /// Zones have versions that begin and end at their time. To be called again and again; gives how many
-    /// members got other grants.
+    /// Updates grants when a version of a zone begins or ends, and returns the number of changed members.
+    /// Call it at regular intervals.
     pub fn keep_zones(&self, now_ms: i64) -> Result<usize> {
         let due = self.store.read::<_, Problem>(|tx| {
             let since_ms = checked_ms(tx)?;
@@ -53,7 +53,7 @@ fn checked_ms(tx: &dyn Reader) -> StoreResult<i64> {
         .map_err(|_| StoreError::Row("a number of the store's notes"))
 }
 
-/// Whether a version of a zone began or ended after one instant, up to another.
+/// Whether a version of a zone began or ended after `after_ms` and not after `through_ms`.
 fn turns_between(directory: &Directory, after_ms: i64, through_ms: i64) -> bool {
     let within = |at_ms: i64| after_ms < at_ms && at_ms <= through_ms;
     directory
@@ -63,7 +63,7 @@ fn turns_between(directory: &Directory, after_ms: i64, through_ms: i64) -> bool 
         .any(|version| within(version.valid_from_ms) || version.valid_to_ms.is_some_and(within))
 }
 
-/// Gives every role in a zone the areas of the zone as they are now. Gives how many members that changed.
+/// Gives every role in a zone the present areas of the zone, and returns the number of changed members.
 pub(super) fn follow(tx: &mut dyn Writer, keys: &Keys, actor: &str, now_ms: i64) -> Result<usize> {
     let directory = directory::read(tx)?;
     let changed: Vec<Described> = tx
@@ -96,7 +96,7 @@ fn as_of(grant: &Grant, directory: &Directory, now_ms: i64) -> Grant {
     let Scope::Zone { zone, areas } = &grant.scope else {
         return grant.clone();
     };
-    // A zone that is not, or no longer, has no areas.
+    // A missing or ended zone has no areas.
     let known = directory.zones.get(*zone);
     let now = known.and_then(|known| known.areas_at(now_ms));
     let now = now.map(|now| now.iter().copied().collect::<Vec<_>>());

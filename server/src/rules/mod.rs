@@ -1,7 +1,8 @@
-//! Rules of automatic triage: a TOML file that an administrator edits.
+//! Rules of automatic triage, from a TOML file that administrators edit.
 //!
-//! A rule says for categories (or whole classes of them) how severe a case is, whom it is dispatched to and
-//! by when. The first rule that names the category, or else its class, or else `any`, applies.
+//! A rule applies to categories or to whole classes of them. It sets the severity of a case, the unit for
+//! its dispatch and the deadlines. The first rule that names the category applies, otherwise the first for
+//! its class, otherwise the first for `any`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,7 +22,7 @@ use crate::limits::{RULE_MINUTES_MAX, RULES_BYTES_MAX, RULES_MAX};
 const BUILT_IN: &str = include_str!("../../seed/rules.toml");
 const MINUTE_MS: i64 = 60_000;
 
-/// All rules.
+/// Rules in the order of their file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rules {
     rules: Vec<Rule>,
@@ -31,11 +32,11 @@ pub struct Rules {
 /// One rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    /// The name that its moves carry.
+    /// Name that the rule's moves carry.
     pub code: Code,
-    /// How severe such a case is.
+    /// Severity of a matching case.
     pub severity: Severity,
-    /// Whom it is dispatched to without a person, if anybody.
+    /// Target of automatic dispatch; `None` leaves dispatch to people.
     pub dispatch: Option<Target>,
     /// Time to accept, milliseconds.
     pub accept_ms: Option<i64>,
@@ -43,16 +44,16 @@ pub struct Rule {
     pub arrive_ms: Option<i64>,
     /// Time to resolve, milliseconds.
     pub resolve_ms: Option<i64>,
-    /// Whether the case goes one level up when a deadline has passed.
+    /// Whether a missed deadline raises the case one level.
     pub escalate: bool,
 }
 
-/// Whom a rule dispatches to.
+/// Target of automatic dispatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// This unit.
+    /// The unit with this id.
     Unit(UnitId),
-    /// The nearest unit of this sort that is in charge of the place.
+    /// The nearest unit of this kind that is responsible for the place.
     Kind(UnitKind),
 }
 
@@ -80,19 +81,19 @@ struct Written {
 }
 
 impl Rules {
-    /// The rules that come with the program.
+    /// Rules that the binary contains.
     #[must_use]
     pub fn built_in() -> Self {
         Self::parse(BUILT_IN, "rules.toml").expect("a test reads the rules that are built in")
     }
 
-    /// No automatic moves.
+    /// An empty set of rules, which makes no automatic moves.
     #[must_use]
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// Reads a file; without one, the rules that are built in.
+    /// Reads a file; without a path, returns the built-in rules.
     pub fn read(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else {
             return Ok(Self::built_in());
@@ -112,7 +113,7 @@ impl Rules {
         Self::parse(&text, &path.display().to_string())
     }
 
-    /// Reads rules from text. `name` is what errors call it.
+    /// Parses rules from text. Errors use `name` as the file's name.
     pub fn parse(text: &str, name: &str) -> Result<Self> {
         let file: File = toml::from_str(text).map_err(|error| {
             Problem::new("rules.malformed")
@@ -131,7 +132,7 @@ impl Rules {
             let rule = Rule::of(&written).ok_or_else(|| bad(&name, &written.code))?;
             let place = rules.rules.len();
             for category in written.categories {
-                // The first rule that names a category has it.
+                // The first rule that names a category applies to it.
                 rules.by_category.entry(category).or_insert(place);
             }
             rules.rules.push(rule);
@@ -139,7 +140,7 @@ impl Rules {
         Ok(rules)
     }
 
-    /// The rule for a category.
+    /// Rule that applies to a category.
     #[must_use]
     pub fn find(&self, category: &str, directory: &Directory) -> Option<&Rule> {
         let class = directory
@@ -154,14 +155,14 @@ impl Rules {
         self.rules.get(*place)
     }
 
-    /// The rule of a category that a case has, whatever its class: for deadlines that were set.
+    /// Whether the rule for a category raises a case one level after a missed deadline.
     #[must_use]
     pub fn escalates(&self, category: &str, directory: &Directory) -> bool {
         self.find(category, directory)
             .is_some_and(|rule| rule.escalate)
     }
 
-    /// The rule with this code.
+    /// Rule with this code.
     #[must_use]
     pub fn named(&self, code: &str) -> Option<&Rule> {
         self.rules.iter().find(|rule| rule.code.as_str() == code)
@@ -198,7 +199,7 @@ impl Rule {
         })
     }
 
-    /// The unit that a case at this place goes to, where the directory has one.
+    /// Unit that gets a case at this place; `None` if the directory has none.
     #[must_use]
     pub fn unit(&self, place: &AreaPath, directory: &Directory) -> Option<UnitId> {
         match self.dispatch? {
@@ -212,7 +213,7 @@ impl Rule {
     }
 }
 
-/// The level above, for an escalation; the district has none.
+/// Next level up, for an escalation; `None` for the district.
 #[must_use]
 pub fn level_above(level: AreaLevel) -> Option<AreaLevel> {
     level.above()

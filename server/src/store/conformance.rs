@@ -1,4 +1,4 @@
-//! What every backend must do. `suite!` makes a module of tests for a backend.
+//! Requirements on every backend. `suite!` makes a module of tests for a backend.
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
@@ -24,7 +24,7 @@ pub(crate) use streams::*;
 /// A backend under test: every `open` opens the same data.
 pub(crate) trait Backend {
     fn open(&self) -> Arc<dyn Store>;
-    /// Opens it with so little space that a few hundred kilobytes do not fit.
+    /// Opens the data with too little space for a few hundred kilobytes.
     fn open_small(&self) -> Arc<dyn Store>;
 }
 
@@ -62,6 +62,7 @@ fn record(n: u8, open: bool, created_ms: i64) -> RecordRow {
         due_ms: None,
         digest: Digest::from_bytes([n; 16]),
         changed_ms: 5,
+        merged_into: None,
     }
 }
 
@@ -94,7 +95,7 @@ fn put(tx: &mut dyn Writer, n: u32, record: RecordId, verdict: Verdict) -> Store
 fn entry(id: EnvelopeId) -> NewEntry {
     NewEntry {
         entry: Entry::Envelope(id),
-        adds: Digest::of_ids([id]),
+        adds: Digest::from_bytes(id.0),
     }
 }
 
@@ -113,7 +114,7 @@ pub(crate) fn positions_are_dense_and_in_commit_order(backend: &dyn Backend) {
                     let outcome = store.write::<_, StoreError>(move |tx| {
                         let id = put(tx, number, RecordId([1; 16]), accepted(1))?;
                         tx.append(STREAM, &[entry(id), entry(id)])?;
-                        // Every fifth job changes its mind: it must leave no gap.
+                        // Every fifth job fails and must leave no gap.
                         if number % 5 == 0 {
                             Err(StoreError::Row("undone"))
                         } else {
@@ -127,7 +128,7 @@ pub(crate) fn positions_are_dense_and_in_commit_order(backend: &dyn Backend) {
         let (store, barrier) = (Arc::clone(&store), Arc::clone(&barrier));
         scope.spawn(move || {
             barrier.wait();
-            // Whatever a reader sees is a prefix without holes, and its head is its last row.
+            // A reader always sees a prefix without gaps, and its head is its last row.
             for _ in 0..50 {
                 let (head, rows) = store
                     .read::<_, StoreError>(|tx| {
@@ -163,7 +164,10 @@ pub(crate) fn the_digest_of_each_position_is_the_sum_so_far(backend: &dyn Backen
                 STREAM,
                 &ids[3..].iter().copied().map(entry).collect::<Vec<_>>(),
             )?;
-            let all = Digest::of_ids(ids.iter().copied());
+            let all = ids
+                .iter()
+                .map(|id| Digest::from_bytes(id.0))
+                .sum::<Digest>();
             let leaves = NewEntry {
                 entry: Entry::Withdraw(RecordId([1; 16])),
                 adds: Digest::EMPTY.minus(all),
@@ -175,7 +179,10 @@ pub(crate) fn the_digest_of_each_position_is_the_sum_so_far(backend: &dyn Backen
     store
         .read::<_, StoreError>(|tx| {
             for n in 0..=5 {
-                let expected = Digest::of_ids(ids[..n].iter().copied());
+                let expected = ids[..n]
+                    .iter()
+                    .map(|id| Digest::from_bytes(id.0))
+                    .sum::<Digest>();
                 assert_eq!(tx.digest_at(STREAM, n as u64)?, Some(expected));
             }
             assert_eq!(tx.digest_at(STREAM, 6)?, Some(Digest::EMPTY));
@@ -315,9 +322,13 @@ pub(crate) fn people_sessions_and_reviews_are_kept(backend: &dyn Backend) {
             assert_eq!(tx.session([2; 16])?, None);
             let mut due = record(1, true, 1);
             due.due_ms = Some(100);
+            let into = RecordId([2; 16]);
+            due.merged_into = Some(into);
             tx.put_record(&due)?;
             assert_eq!(tx.records_due(99, 10)?, []);
             assert_eq!(tx.records_due(100, 10)?, [due.id]);
+            assert_eq!(tx.records_merged_into(into, 10)?, [due.id]);
+            assert_eq!(tx.records_merged_into(due.id, 10)?, []);
             tx.put_pack(due.id, due.digest, b"pack")?;
             assert_eq!(tx.pack(due.id, due.digest)?, Some(b"pack".to_vec()));
             assert_eq!(
@@ -330,7 +341,7 @@ pub(crate) fn people_sessions_and_reviews_are_kept(backend: &dyn Backend) {
         .unwrap();
 }
 
-/// Makes a module of tests for a backend, given an expression that makes it.
+/// Makes a module of tests for a backend, from an expression that creates the backend.
 macro_rules! suite {
     ($name:ident, $backend:expr, [$($test:ident),+ $(,)?]) => {
         mod $name {

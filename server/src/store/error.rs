@@ -1,32 +1,32 @@
-//! What can go wrong in a store, without the words of a backend.
+//! Errors of a store, in words that are independent of its backend.
 
-/// Result of a store.
+/// Result of a store operation.
 pub type StoreResult<T> = Result<T, StoreError>;
 
-/// A store could not do what it was asked.
+/// A failed store operation.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// No space is left. Nothing of the job was kept.
+    /// No space is left; the whole job was undone.
     #[error("store.full")]
     Full,
-    /// The file is no store, or its pages are damaged.
+    /// The file is not a store, or its pages are damaged.
     #[error("store.damaged")]
     Damaged(#[source] Cause),
-    /// The store was made by a newer version of the program.
+    /// A newer version of the program made the store.
     #[error("store.newer: schema {found}, known up to {known}")]
     Newer {
-        /// Number of the newest migration that the store has seen.
+        /// Number of the newest migration in the store.
         found: i64,
-        /// Number of the newest migration that this program has.
+        /// Number of the newest migration in this program.
         known: i64,
     },
-    /// Somebody else holds the store.
+    /// Another process holds the store.
     #[error("store.locked")]
     Locked,
-    /// A row refers to something that is not there: the caller's order of writing is wrong.
+    /// A row refers to a missing row, because the caller writes in the wrong order.
     #[error("store.missing: {0}")]
     Missing(&'static str),
-    /// A row holds what no row of this kind can hold.
+    /// A row holds an impossible value.
     #[error("store.row: {0}")]
     Row(&'static str),
     /// The store is closed.
@@ -37,11 +37,17 @@ pub enum StoreError {
     Failed(#[source] Cause),
 }
 
-/// What the backend said; for the log.
+/// Error of the backend, for the log.
 pub type Cause = std::sync::Arc<dyn std::error::Error + Send + Sync>;
 
 impl StoreError {
-    /// The stable code.
+    /// Whether only the data about one thing are damaged, so that everything else can still be served.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        matches!(self, Self::Missing(_) | Self::Row(_))
+    }
+
+    /// Stable code for `texts.tsv`.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

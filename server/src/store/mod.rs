@@ -1,16 +1,16 @@
-//! Where the server keeps what it acknowledged.
+//! The store of all data that the server has acknowledged.
 //!
 //! ```text
 //!  ingest, registry ──▶ Store::write (jobs, coalesced into one durable transaction) ──▶ receipts
 //!  feed, api        ──▶ Store::read  (a snapshot)
 //! ```
 //!
-//! **Contract** (the conformance suite in `conformance.rs` runs on every backend):
-//! a job sees what earlier jobs wrote; a job that fails leaves nothing behind and fails alone; when `write`
-//! returns `Ok`, the job survives a power cut. Positions of a stream are dense, from 1, in the order of commits,
-//! and a reader that sees a position sees every one before it.
+//! **Contract** (the conformance suite in `conformance.rs` checks every backend): a job sees the writes of
+//! earlier jobs. A job that fails leaves no trace and does not harm other jobs. When `write` returns `Ok`,
+//! the job's writes survive a power cut. Positions of a stream are dense, from 1, in the order of commits,
+//! and a reader that sees a position sees all earlier ones.
 //!
-//! **Not here:** what an envelope means, who may do what, and any SQL outside a backend's own folder.
+//! **Not here:** the meaning of envelopes, permissions, and SQL outside the folder of a backend.
 
 mod error;
 mod reader;
@@ -26,38 +26,38 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use error::{Cause, StoreError, StoreResult};
 pub use reader::Reader;
 pub use rows::*;
-pub use writer::Writer;
+pub use writer::{Renewals, Writer};
 
-/// What becomes of a job's writes.
+/// Result of a job for its writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
-    /// They are committed.
+    /// The writes are committed.
     Keep,
-    /// They are undone; the jobs around it are not touched.
+    /// The writes are undone; the other jobs of the transaction are not affected.
     Undo,
 }
 
-/// A piece of work for the writer.
+/// A function that runs inside a write transaction.
 pub type Job = Box<dyn FnOnce(&mut dyn Writer) -> Fate + Send>;
 
-/// A backend.
+/// Interface of a backend.
 pub trait Store: Send + Sync {
     /// Runs a job in a write transaction, alone or with others, and returns when it is durable or undone.
     fn run(&self, job: Job) -> StoreResult<()>;
 
-    /// Hands a job over without waiting for it. Whether it is ever durable stays unknown: for hints and
-    /// caches only.
+    /// Hands a job over without waiting for it. The caller never learns whether the job became durable, so
+    /// this is for hints and caches only.
     fn run_later(&self, job: Job);
 
     /// Runs `look` on a consistent snapshot.
     fn look(&self, look: &mut dyn FnMut(&dyn Reader)) -> StoreResult<()>;
 
-    /// Copies everything that is committed into a new file, while others go on working.
+    /// Copies all committed data into a new file, while other work continues.
     fn backup(&self, to: &std::path::Path) -> StoreResult<()>;
 }
 
 impl dyn Store {
-    /// Writes: `work` runs inside one transaction. Its error undoes it.
+    /// Runs `work` inside one transaction. An error of `work` undoes its writes.
     pub fn write<T, E>(
         &self,
         work: impl FnOnce(&mut dyn Writer) -> Result<T, E> + Send + 'static,
@@ -81,7 +81,7 @@ impl dyn Store {
         let outcome = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (done, outcome) {
             (Ok(()), Some(outcome)) => outcome,
-            // What the job said is worth nothing when its transaction did not become durable.
+            // The job's own result is invalid if its transaction did not become durable.
             (Err(error), _) => Err(error.into()),
             (Ok(()), None) => Err(StoreError::Stopped.into()),
         }

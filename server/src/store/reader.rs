@@ -1,4 +1,4 @@
-//! Everything that can be asked of a store.
+//! All queries to a store.
 
 use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
@@ -13,16 +13,16 @@ use super::{
     ReviewRow, SessionRow, StoreResult, StoredEnvelope, StreamItem, UnreadRow,
 };
 
-/// One consistent snapshot. Inside a job it also sees what the job has written.
+/// One consistent snapshot. Inside a job it also includes the job's own writes.
 pub trait Reader {
-    /// A value of the store's own notes: generation, keys, rules.
+    /// Value of one of the store's notes, such as generation or policy.
     fn meta(&self, name: &str) -> StoreResult<Option<Vec<u8>>>;
 
-    /// A certificate.
+    /// Certificate with this hash.
     fn certificate(&self, hash: Hash) -> StoreResult<Option<RawCertificate>>;
-    /// The certificates of the authors of a record's settled envelopes.
+    /// Certificates of the authors of a record's settled envelopes.
     fn certificates_of(&self, record: RecordId) -> StoreResult<Vec<Hash>>;
-    /// The certificates that a stream first needs at a position in `after + 1 ..= through`.
+    /// Certificates that a stream first needs at a position in `after + 1 ..= through`.
     fn stream_certificates(
         &self,
         stream: StreamId,
@@ -30,54 +30,57 @@ pub trait Reader {
         through: u64,
     ) -> StoreResult<Vec<Hash>>;
 
-    /// Hash and latest verdict of an envelope, whether or not it could be read; no hash where it is known by a
-    /// base pack alone. Where it is only kept unread, it is held as long as one of its copies is.
+    /// Hash and latest verdict of an envelope, readable or not. The hash is `None` if only a base pack lists
+    /// the envelope. An envelope that is only kept unread counts as held while one of its copies is held.
     fn verdict(&self, id: EnvelopeId) -> StoreResult<Option<(Option<Hash>, Verdict)>>;
-    /// The record of an envelope, whether or not its bytes are here.
+    /// Record of an envelope, even if the envelope's bytes are missing.
     fn record_of(&self, id: EnvelopeId) -> StoreResult<Option<RecordId>>;
-    /// How many envelopes of a record are stored, whatever their verdicts.
-    fn entries(&self, record: RecordId) -> StoreResult<usize>;
-    /// The packs on which a record that phones gave back stands.
+    /// Amount of stored envelopes of a record, with any verdict.
+    fn stored(&self, record: RecordId) -> StoreResult<Amount>;
+    /// Base packs of a record that phones gave back.
     fn base_packs(&self, record: RecordId) -> StoreResult<Vec<BasePack>>;
-    /// An envelope with its bytes.
+    /// Envelope with its bytes; `None` if the bytes are missing.
     fn envelope(&self, id: EnvelopeId) -> StoreResult<Option<StoredEnvelope>>;
-    /// Every envelope of a record whose bytes are stored, in the order of storing.
+    /// All envelopes of a record whose bytes are stored, in the order of storing.
     fn envelopes(&self, record: RecordId) -> StoreResult<Vec<StoredEnvelope>>;
-    /// A record's settled envelopes with the latest verdict on each, in the order of storing.
+    /// Settled envelopes of a record with their latest verdicts, in the order of storing.
     fn settled(&self, record: RecordId) -> StoreResult<Vec<(EnvelopeId, Verdict)>>;
-    /// Their ids.
+    /// Ids of a record's settled envelopes, in the order of storing.
     fn settled_ids(&self, record: RecordId) -> StoreResult<Vec<EnvelopeId>> {
         let settled = self.settled(record)?;
         Ok(settled.into_iter().map(|(id, _)| id).collect())
     }
 
-    /// A copy of an envelope that could not be read, by its bytes and its signature.
+    /// The stored copy of an unreadable envelope with these bytes and this signature.
     fn unread(&self, copy: &RawEnvelope) -> StoreResult<Option<UnreadRow>>;
-    /// What waits unread, in the order of storing, each with its number; after a number, at most `count_max`.
+    /// Held unreadable envelopes after a number, each with its number, in the order of storing, at most
+    /// `count_max`.
     fn unread_held(&self, after: u64, count_max: usize) -> StoreResult<Vec<(u64, UnreadRow)>>;
-    /// How much waits unread that a device brought.
+    /// Amount of held unreadable envelopes that a device sent.
     fn unread_of(&self, device: DeviceId) -> StoreResult<Amount>;
 
-    /// The projection of a record.
+    /// Projection of a record.
     fn record(&self, id: RecordId) -> StoreResult<Option<RecordRow>>;
-    /// Records in the order of their ids, after the given one, at most `count_max`.
+    /// Records after the given id, in the order of their ids, at most `count_max`.
     fn records(&self, after: Option<RecordId>, count_max: usize) -> StoreResult<Vec<RecordRow>>;
-    /// Records that the rules have to look at by now, the most urgent first.
+    /// Records with a due check by the rules, the most urgent first, at most `count_max`.
     fn records_due(&self, now_ms: i64, count_max: usize) -> StoreResult<Vec<RecordId>>;
-    /// The streams that hold a record.
+    /// Records that are merged into this one, in the order of their ids, at most `count_max`.
+    fn records_merged_into(&self, id: RecordId, count_max: usize) -> StoreResult<Vec<RecordId>>;
+    /// Streams that hold a record.
     fn record_streams(&self, id: RecordId) -> StoreResult<Vec<StreamId>>;
-    /// The compacted past of a record, if it was kept for this digest.
+    /// Compacted past of a record, if it was stored for this digest.
     fn pack(&self, id: RecordId, digest: Digest) -> StoreResult<Option<Vec<u8>>>;
 
-    /// Where a stream stands; an unknown one is empty.
+    /// Head of a stream; an unknown stream is empty.
     fn head(&self, stream: StreamId) -> StoreResult<Head>;
-    /// Every stream with something in it.
+    /// All streams with at least one entry.
     fn streams(&self) -> StoreResult<Vec<StreamId>>;
     /// Entries after a position, at most `count_max`.
     fn feed(&self, stream: StreamId, after: u64, count_max: usize) -> StoreResult<Vec<FeedRow>>;
-    /// The digest after a position; of position 0 that of nothing.
+    /// Digest after a position; at position 0 the empty digest.
     fn digest_at(&self, stream: StreamId, position: u64) -> StoreResult<Option<Digest>>;
-    /// The next records of a first load that began when the stream stood at `began_at`.
+    /// Next records of a first load that began when the stream was at position `began_at`.
     fn load(
         &self,
         stream: StreamId,
@@ -85,57 +88,57 @@ pub trait Reader {
         after: Option<LoadKey>,
         count_max: usize,
     ) -> StoreResult<Vec<LoadRow>>;
-    /// Every record of a stream.
+    /// All records of a stream.
     fn stream_items(&self, stream: StreamId) -> StoreResult<Vec<StreamItem>>;
-    /// How the stream holds the record; `None` when it does not now.
+    /// State of a record in the stream; `None` if the stream does not hold it.
     fn holding(&self, stream: StreamId, record: RecordId) -> StoreResult<Option<Holding>>;
-    /// Since which position.
+    /// Position where the stream began to hold a record; `None` if it does not hold it.
     fn held_since(&self, stream: StreamId, record: RecordId) -> StoreResult<Option<u64>> {
         Ok(self.holding(stream, record)?.map(|holding| holding.since))
     }
-    /// The certificates of a record's authors that the readers of the stream may see.
+    /// Certificates of a record's authors that readers of the stream may see.
     fn shown(&self, stream: StreamId, record: RecordId) -> StoreResult<Vec<Hash>>;
-    /// What a directory or bulletin stream says now, of positions after the given one, at most `count_max`.
+    /// Current entries of a directory or bulletin stream after a position, at most `count_max`.
     fn current(
         &self,
         stream: StreamId,
         after: u64,
         count_max: usize,
     ) -> StoreResult<Vec<CurrentEntry>>;
-    /// What it says now about one thing.
+    /// Current entry under a name.
     fn current_of(&self, stream: StreamId, name: &[u8]) -> StoreResult<Option<CurrentEntry>>;
 
-    /// A member.
+    /// Member with this id.
     fn member(&self, id: MemberId) -> StoreResult<Option<MemberRow>>;
     /// All members, in the order of their ids.
     fn members(&self) -> StoreResult<Vec<MemberRow>>;
-    /// A device.
+    /// Device with this id.
     fn device(&self, id: DeviceId) -> StoreResult<Option<DeviceRow>>;
     /// All devices, in the order of their ids.
     fn devices(&self) -> StoreResult<Vec<DeviceRow>>;
-    /// The devices that are revoked.
+    /// Ids of all revoked devices.
     fn revoked(&self) -> StoreResult<Vec<DeviceId>>;
-    /// The devices of a member.
+    /// All devices of a member, revoked ones included.
     fn devices_of(&self, member: MemberId) -> StoreResult<Vec<DeviceRow>>;
 
-    /// An invitation.
+    /// Invitation with this id, redeemed or not.
     fn invitation(&self, id: [u8; 16]) -> StoreResult<Option<InvitationRow>>;
-    /// One envelope's review.
+    /// Review of an envelope, open or decided.
     fn review(&self, id: EnvelopeId) -> StoreResult<Option<ReviewRow>>;
-    /// What awaits review, the oldest first, at most `count_max`.
+    /// Open reviews, the oldest first, at most `count_max`.
     fn reviews_open(&self, count_max: usize) -> StoreResult<Vec<ReviewRow>>;
     /// Lines of the audit log after a number, at most `count_max`.
     fn audit(&self, after: u64, count_max: usize) -> StoreResult<Vec<AuditRow>>;
-    /// The last line of the audit log.
+    /// Newest line of the audit log.
     fn audit_last(&self) -> StoreResult<Option<AuditRow>>;
-    /// Lines of the reading log after one, at most `count_max`.
+    /// Lines of the reading log after a key, at most `count_max`.
     fn readings(&self, after: ReadingKey, count_max: usize) -> StoreResult<Vec<ReadingRow>>;
-    /// How much a device wrote on a day (counted from 1970-01-01, UTC) that was stored.
+    /// Stored amount from a device on a day (counted from 1970-01-01, UTC).
     fn written(&self, day: i64, device: DeviceId) -> StoreResult<Amount>;
-    /// The cursors that a device was last given.
+    /// Newest cursor set that a device was given.
     fn cursors(&self, device: DeviceId) -> StoreResult<Option<CursorsRow>>;
-    /// A session.
+    /// Session with this id, even if it has ended.
     fn session(&self, id: [u8; 16]) -> StoreResult<Option<SessionRow>>;
-    /// How much there is.
+    /// Counts over the whole store.
     fn counts(&self) -> StoreResult<Counts>;
 }

@@ -1,4 +1,4 @@
-//! What the store keeps, as typed rows. No row knows which backend it came from.
+//! Typed rows of the store, independent of any backend.
 
 use onegrid_core::domain::role::Grant;
 use onegrid_core::domain::{AreaPath, StreamId};
@@ -8,92 +8,93 @@ use onegrid_core::wire::envelope::{DirectoryMark, RawEnvelope};
 use onegrid_core::wire::pack::PackProof;
 use onegrid_core::wire::verdict::Verdict;
 
-/// An envelope with the latest verdict on it.
+/// A stored envelope with its latest verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredEnvelope {
-    /// The received bytes.
+    /// Bytes as they arrived.
     pub raw: RawEnvelope,
-    /// The record it is about.
+    /// Record of the envelope.
     pub record: RecordId,
-    /// Hash of its author's certificate.
+    /// Hash of the author's certificate.
     pub certificate: Hash,
-    /// The latest verdict.
+    /// Latest verdict on the envelope.
     pub verdict: Verdict,
 }
 
 /// An envelope to be stored.
 #[derive(Debug, Clone, Copy)]
 pub struct NewEnvelope<'a> {
-    /// The received bytes.
+    /// Bytes as they arrived.
     pub raw: &'a RawEnvelope,
-    /// Its hash.
+    /// Hash over header and body.
     pub hash: Hash,
-    /// The record it is about.
+    /// Record of the envelope.
     pub record: RecordId,
-    /// Its author.
+    /// Device that signed the envelope.
     pub author: DeviceId,
     /// Hash of the author's certificate, which must be stored.
     pub certificate: Hash,
-    /// The verdict.
+    /// Verdict on the envelope.
     pub verdict: Verdict,
 }
 
-/// An envelope that is known by a base pack alone: no bytes, no signature.
+/// An envelope that only a base pack lists: it has no bytes and no signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PackedEnvelope {
-    /// Its id.
+    /// Id in the pack.
     pub id: EnvelopeId,
-    /// The record it is about.
+    /// Record of the envelope.
     pub record: RecordId,
-    /// Its author.
+    /// Device that signed the envelope.
     pub author: DeviceId,
     /// Hash of the author's certificate, which need not be stored.
     pub certificate: Hash,
-    /// The verdict.
+    /// Verdict on the envelope.
     pub verdict: Verdict,
 }
 
-/// A copy of an envelope that this version can not read, or that builds on one: kept as it came.
+/// A copy of an envelope that this version cannot read, or that builds on such an envelope. It is kept as it
+/// arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadRow {
-    /// The received bytes.
+    /// Bytes as they arrived.
     pub raw: RawEnvelope,
-    /// The device that brought it; the bound of what is kept unread counts by it.
+    /// Device that sent the copy; the limits on unread envelopes count by it.
     pub device: DeviceId,
-    /// When it arrived, server time, ms UTC: what was valid then decides.
+    /// Server time of arrival, ms UTC. The later judgement uses the rules of this time.
     pub since_ms: i64,
-    /// Held; or refused, when it could be read at last.
+    /// Held; or refused after it could be read at last.
     pub verdict: Verdict,
 }
 
-/// Who was given what on which day: the order of the reading log.
+/// Key and order of the reading log: one line for each day, device and record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReadingKey {
-    /// The day, counted from 1970-01-01, UTC.
+    /// Day, counted from 1970-01-01, UTC.
     pub day: i64,
-    /// The device that it was given to.
+    /// Device that received the record.
     pub device: DeviceId,
-    /// The record.
+    /// Record that the device received.
     pub record: RecordId,
 }
 
-/// One line of the reading log: ids and times, no word of what the record says.
+/// One line of the reading log: ids and times, without content of the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadingRow {
-    /// Day, device, record.
+    /// Day, device and record.
     pub key: ReadingKey,
-    /// The member whose device it was.
+    /// Member of the device at that time.
     pub member: MemberId,
-    /// The stream by which it was given.
+    /// Stream that delivered the record.
     pub stream: StreamId,
-    /// The first time that day, server time, ms UTC.
+    /// First delivery on that day, server time, ms UTC.
     pub first_ms: i64,
 }
 
-/// How much something is.
+/// A number of envelopes and their size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Amount {
-    /// Envelopes.
+    /// Number of envelopes.
     pub envelopes: u64,
     /// Bytes of their headers and bodies.
     pub bytes: u64,
@@ -104,92 +105,95 @@ pub struct Amount {
 pub struct BasePack {
     /// SHA-256 of the pack.
     pub hash: Hash,
-    /// The bytes of the pack.
+    /// Bytes of the pack.
     pub pack: Vec<u8>,
-    /// The signature of its batch.
+    /// Signature over the batch that contained the pack.
     pub proof: PackProof,
 }
 
-/// A record as lists and rules need it: a projection, rebuilt from its envelopes at any time.
+/// A record as lists and rules need it. This projection can be rebuilt from the record's envelopes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordRow {
-    /// The record.
+    /// Id of the record.
     pub id: RecordId,
     /// Code of its kind.
     pub kind: u8,
     /// Code of its audience.
     pub audience: u8,
-    /// Where it was born.
+    /// Area where it was created.
     pub home: AreaPath,
-    /// When its author made it, by the author's clock, ms UTC.
+    /// Creation, by the author's clock, ms UTC.
     pub created_ms: i64,
     /// Whether it is a case that has not ended.
     pub open: bool,
-    /// Code of its state; 0 where the kind has none.
+    /// Code of its state; 0 for kinds without states.
     pub state: u8,
-    /// Code of its category, where one is known.
+    /// Code of its category, if known.
     pub category: Option<String>,
     /// Latitude and longitude, WGS-84, 1e-7 degrees.
     pub position: Option<(i32, i32)>,
-    /// When the rules have to look at it next, ms UTC.
+    /// Next check by the rules, ms UTC.
     pub due_ms: Option<i64>,
     /// Digest over its settled envelopes.
     pub digest: Digest,
     /// Server time of the last change, ms UTC.
     pub changed_ms: i64,
+    /// The record that it is a duplicate of.
+    pub merged_into: Option<RecordId>,
 }
 
-/// Where a stream stands.
+/// Newest position of a stream, and the digest there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Head {
     /// The last position; 0 in an empty stream.
     pub position: u64,
-    /// Sum over its member records.
+    /// Sum of the digests of the records in the stream.
     pub digest: Digest,
 }
 
-/// What one position of a stream says.
+/// Content of one position of a stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
-    /// An envelope of a record that the stream holds or begins to hold with it.
+    /// An envelope of a record that the stream holds, or holds from this position.
     Envelope(EnvelopeId),
-    /// A record with a past joins the stream.
+    /// A record with earlier envelopes joins the stream.
     Add(RecordId),
     /// A record leaves the stream.
     Withdraw(RecordId),
-    /// A verdict that changed.
+    /// The verdict on an envelope changed.
     Verdict(EnvelopeId),
-    /// An entry of the directory.
+    /// A signed entry of the directory.
     Directory(Vec<u8>),
-    /// A summary for everybody enrolled in the village.
+    /// A summary for all members enrolled in the village.
     Bulletin(Vec<u8>),
 }
 
 /// An entry to be appended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEntry {
-    /// What it says.
+    /// Content of the entry.
     pub entry: Entry,
-    /// What it adds to the digest of the stream (wrapping; the negative of a record's digest when that
-    /// leaves).
+    /// Addition to the digest of the stream (wrapping). If a record leaves, it is the negative of the
+    /// record's digest.
     pub adds: Digest,
 }
 
 /// An entry at its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedRow {
-    /// The position.
+    /// Position in the stream, from 1.
     pub position: u64,
-    /// What it says.
+    /// Content of the entry.
     pub entry: Entry,
-    /// Digest of the stream after it.
+    /// Digest of the stream after this entry.
     pub digest: Digest,
 }
 
-/// How far the first load of a stream has got. Open cases come first, in both phases the newest first.
+/// Progress of a stream's first load. Open cases precede all other records, and each phase begins with the
+/// newest record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LoadKey {
-    /// Phase 1 walks over open cases, phase 2 over everything else.
+    /// False in phase 1, which covers open cases; true in phase 2, which covers all other records.
     pub rest: bool,
     /// Creation of the last record that was sent, ms UTC.
     pub created_ms: i64,
@@ -198,7 +202,7 @@ pub struct LoadKey {
 }
 
 impl LoadKey {
-    /// All open cases have been sent, and nothing of the rest.
+    /// Key after all open cases, before the first other record.
     pub const REST: Self = Self {
         rest: true,
         created_ms: i64::MAX,
@@ -206,22 +210,22 @@ impl LoadKey {
     };
 }
 
-/// How a stream holds a record.
+/// State of a record in a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Holding {
-    /// Position from which the stream holds it.
+    /// Position where the stream began to hold the record.
     pub since: u64,
-    /// Whether it is an open case.
+    /// Whether the record is an open case.
     pub open: bool,
-    /// Position from which `open` is what it is.
+    /// Position of the last change of `open`.
     pub turned_at: u64,
-    /// Its creation, ms UTC.
+    /// Creation of the record, ms UTC.
     pub created_ms: i64,
 }
 
 impl Holding {
-    /// Whether a load of the stream that began at a position and has come to a key has brought the record, for
-    /// certain: in doubt it has not.
+    /// Whether a load that began at position `began` and has reached `key` has certainly sent the record. In
+    /// doubt, returns false.
     #[must_use]
     pub fn brought_by(&self, record: RecordId, began: u64, key: &LoadKey) -> bool {
         if self.since > began || self.turned_at > began {
@@ -238,44 +242,44 @@ impl Holding {
 /// One record of a first load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LoadRow {
-    /// Key to resume after this one.
+    /// Key to resume the load after this record.
     pub key: LoadKey,
-    /// Digest of the record now.
+    /// Present digest of the record.
     pub digest: Digest,
 }
 
 /// A record of a stream, as set reconciliation compares it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamItem {
-    /// Creation, ms UTC.
+    /// Creation of the record, ms UTC.
     pub created_ms: i64,
-    /// The record.
+    /// The record; set reconciliation orders by creation, then by this id.
     pub record: RecordId,
-    /// Its digest.
+    /// Present digest of the record.
     pub digest: Digest,
 }
 
-/// What a directory or bulletin stream says now about one thing.
+/// The current entry under a name in a directory or bulletin stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CurrentEntry {
-    /// Where the thing was first spoken of.
+    /// Position of the first entry under this name.
     pub position: u64,
-    /// The bytes of the entry.
+    /// Bytes of the newest entry.
     pub data: Vec<u8>,
 }
 
-/// A person.
+/// A member of the deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberRow {
-    /// The person.
+    /// OneGrid's id of the person, not the office's.
     pub id: MemberId,
-    /// The name that colleagues see.
+    /// Name that colleagues see; `None` if the directory has none.
     pub public_name: Option<String>,
-    /// The area whose directory carries the name.
+    /// Area whose directory carries the name.
     pub area: AreaId,
-    /// What certificates of this person's devices are issued with.
+    /// Grants for new certificates of the member's devices.
     pub grants: Vec<Grant>,
-    /// Where the directory stood when the grants last changed.
+    /// Mark of the directory at the last change of the grants.
     pub granted_at: DirectoryMark,
     /// Server time of the last change, ms UTC.
     pub changed_ms: i64,
@@ -284,9 +288,9 @@ pub struct MemberRow {
 /// An enrolled device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeviceRow {
-    /// The device.
+    /// Id, derived from the public key.
     pub id: DeviceId,
-    /// Its public key.
+    /// Ed25519 key that verifies the device's signatures.
     pub public_key: [u8; 32],
     /// Its member; the server's own author has none.
     pub member: Option<MemberId>,
@@ -298,29 +302,29 @@ pub struct DeviceRow {
     pub revoked_ms: Option<i64>,
 }
 
-/// An invitation.
+/// An invitation, redeemed or open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvitationRow {
-    /// Its id.
+    /// Id, derived from the invitation's public key.
     pub id: [u8; 16],
-    /// The signed invitation and for whom it is, as the registry writes it.
+    /// Invitation with its member, encoded by the registry.
     pub data: Vec<u8>,
-    /// Until when it may be redeemed, ms UTC.
+    /// Last time for redemption, ms UTC.
     pub expires_ms: i64,
-    /// Which device redeemed it.
+    /// Device that redeemed it.
     pub redeemed_by: Option<DeviceId>,
-    /// When, server time, ms UTC.
+    /// Server time of the redemption, ms UTC.
     pub redeemed_ms: Option<i64>,
 }
 
-/// An envelope that waits, or waited, for review.
+/// An envelope that waits for review or was reviewed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReviewRow {
-    /// The envelope.
+    /// Envelope under review.
     pub envelope: EnvelopeId,
-    /// Since when, server time, ms UTC.
+    /// Server time of its hold, ms UTC.
     pub since_ms: i64,
-    /// The decision, with its server time (ms UTC) and who took it.
+    /// The decision: its server time (ms UTC), whether the envelope was accepted, and the deciding person.
     pub decided: Option<(i64, bool, String)>,
 }
 
@@ -331,35 +335,35 @@ pub struct AuditRow {
     pub no: u64,
     /// Server time, ms UTC.
     pub at_ms: i64,
-    /// Who: id of a device or member, `admin` or `server`.
+    /// Actor: id of a device or member, `admin` or `server`.
     pub actor: String,
-    /// What, as a stable code `area.action`.
+    /// Action as a stable code `area.action`.
     pub action: String,
-    /// On what: ids, never names.
+    /// Subject as an id, never a name.
     pub subject: String,
-    /// SHA-256 over the hash of the line before and this line.
+    /// SHA-256 over the previous line's hash and this line.
     pub hash: Hash,
 }
 
-/// The set of cursors that a device was last given.
+/// The newest cursor set that a device was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CursorsRow {
-    /// Hash of the set.
+    /// Hash of the set; the device names the set by it.
     pub hash: Hash,
-    /// The set, encoded.
+    /// The encoded set.
     pub cursors: Vec<u8>,
 }
 
 /// An open session.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SessionRow {
-    /// Its id.
+    /// Id that each request names in a header.
     pub id: [u8; 16],
-    /// Whose it is.
+    /// Device that opened the session.
     pub device: DeviceId,
-    /// The key of its message codes.
+    /// Key for the message authentication codes of its requests.
     pub secret: [u8; 32],
-    /// Until when, ms UTC.
+    /// End of the session, ms UTC.
     pub expires_ms: i64,
 }
 
@@ -373,21 +377,21 @@ impl std::fmt::Debug for SessionRow {
     }
 }
 
-/// How much there is, for `status` and metrics.
+/// Counts over the store, for `status` and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
-    /// Records.
+    /// Number of records.
     pub records: u64,
-    /// Records that are open cases.
+    /// Number of open cases.
     pub open: u64,
-    /// Envelopes.
+    /// Number of envelopes.
     pub envelopes: u64,
-    /// Envelopes that await review.
+    /// Number of envelopes that await review.
     pub held: u64,
-    /// Devices that are enrolled and not revoked.
+    /// Number of enrolled devices that are not revoked.
     pub devices: u64,
-    /// Members.
+    /// Number of members.
     pub members: u64,
-    /// Streams.
+    /// Number of streams.
     pub streams: u64,
 }

@@ -1,4 +1,4 @@
-//! Everything that can be done to a store, inside one transaction.
+//! All changes to a store, inside one transaction.
 
 use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
@@ -13,35 +13,46 @@ use super::{
     UnreadRow,
 };
 
+/// New signatures for what the server keeps, after its keys have changed.
+pub trait Renewals {
+    /// The certificate under a key of today; `None` where it has one.
+    fn certificate(&self, raw: &RawCertificate) -> Option<RawCertificate>;
+
+    /// The bytes of a directory entry under a key of today; `None` where they have one.
+    fn entry(&self, bytes: &[u8]) -> Option<Vec<u8>>;
+}
+
 /// A transaction that writes.
 pub trait Writer: Reader {
-    /// Sets one of the store's own notes.
+    /// Sets one of the store's notes.
     fn set_meta(&mut self, name: &str, value: &[u8]) -> StoreResult<()>;
 
-    /// Keeps a certificate; one that is there stays.
+    /// Stores a certificate; a stored one stays.
     fn put_certificate(
         &mut self,
         hash: Hash,
         device: DeviceId,
         certificate: &RawCertificate,
     ) -> StoreResult<()>;
-    /// Notes that a stream needs a certificate from this position on; an earlier note stays. Says whether
-    /// it was the first.
+    /// Signs certificates and directory entries again as `renewals` says. Returns their number.
+    fn sign_again(&mut self, renewals: &dyn Renewals) -> StoreResult<u64>;
+    /// Notes that a stream needs a certificate from this position; an earlier note stays. Returns whether it
+    /// was the first note.
     fn need_certificate(
         &mut self,
         stream: StreamId,
         certificate: Hash,
         position: u64,
     ) -> StoreResult<bool>;
-    /// Forgets that a stream needs these certificates, where no record in it has them any more.
+    /// Forgets that a stream needs these certificates, unless a record in the stream still uses them.
     fn forget_certificates(&mut self, stream: StreamId, certificates: &[Hash]) -> StoreResult<()>;
 
-    /// Stores an envelope. One that is there stays as it is; one that only a pack told of gets its bytes and keeps
-    /// its verdict. Says whether there were no bytes before.
+    /// Stores an envelope. A stored envelope stays unchanged. If a pack listed the envelope, it gets its
+    /// bytes and keeps its verdict. Returns whether the bytes were missing.
     fn put_envelope(&mut self, envelope: &NewEnvelope<'_>) -> StoreResult<bool>;
-    /// Notes an envelope that a base pack lists. One that is there stays as it is; says whether it is new.
+    /// Notes an envelope that a base pack lists; a known envelope stays unchanged. Returns whether it is new.
     fn put_packed(&mut self, envelope: &PackedEnvelope) -> StoreResult<bool>;
-    /// Keeps a pack as the base of a record, in place of those that it makes needless.
+    /// Stores a pack as a base of a record, and deletes the packs that it replaces.
     fn put_base(
         &mut self,
         record: RecordId,
@@ -51,27 +62,27 @@ pub trait Writer: Reader {
     /// Replaces the verdict on a stored envelope.
     fn set_verdict(&mut self, id: EnvelopeId, verdict: Verdict) -> StoreResult<()>;
 
-    /// Keeps a copy of an envelope unread. The same bytes with the same signature stay as they are while they
-    /// are held, and wait again where they were refused; says whether this changed anything.
+    /// Stores a copy of an unreadable envelope. If the same bytes with the same signature are held already,
+    /// they stay unchanged; if they were refused, they are held again. Returns whether anything changed.
     fn put_unread(&mut self, row: &UnreadRow) -> StoreResult<bool>;
     /// Replaces the verdict on a copy that is kept unread.
     fn set_unread_verdict(&mut self, copy: &RawEnvelope, verdict: Verdict) -> StoreResult<()>;
-    /// The copy has been read, and is kept among the others now.
+    /// Removes a copy that could be read and is now stored as an ordinary envelope.
     fn drop_unread(&mut self, copy: &RawEnvelope) -> StoreResult<()>;
 
-    /// Writes the projection of a record, and carries a change of `open` into its streams.
+    /// Writes the projection of a record, and updates `open` in the record's streams.
     fn put_record(&mut self, record: &RecordRow) -> StoreResult<()>;
-    /// Keeps the compacted past of a record.
+    /// Stores the compacted past of a record.
     fn put_pack(&mut self, id: RecordId, digest: Digest, pack: &[u8]) -> StoreResult<()>;
 
-    /// Appends entries at the next positions and gives the new head.
+    /// Appends entries at the next positions, and returns the new head.
     fn append(&mut self, stream: StreamId, entries: &[NewEntry]) -> StoreResult<Head>;
-    /// The stream holds the record from now on.
+    /// Lets the stream hold the record from the stream's present head.
     fn hold(&mut self, stream: StreamId, record: RecordId) -> StoreResult<()>;
-    /// The stream no longer holds the record.
+    /// Ends the stream's hold on the record.
     fn release(&mut self, stream: StreamId, record: RecordId) -> StoreResult<()>;
-    /// What a directory or bulletin stream says about a thing now; `None`: nothing any more. What replaces
-    /// something keeps its place in the order, so that what others build on comes before them.
+    /// Sets the current entry under a name in a directory or bulletin stream; `None` removes it. A
+    /// replacement keeps the place of the first entry, so that entries stay before others that build on them.
     fn set_current(
         &mut self,
         stream: StreamId,
@@ -80,33 +91,32 @@ pub trait Writer: Reader {
         data: Option<&[u8]>,
     ) -> StoreResult<()>;
 
-    /// Writes a member.
+    /// Inserts or replaces a member.
     fn put_member(&mut self, member: &MemberRow) -> StoreResult<()>;
-    /// Writes a device.
+    /// Inserts or replaces a device.
     fn put_device(&mut self, device: &DeviceRow) -> StoreResult<()>;
-    /// Writes an invitation.
+    /// Inserts or replaces an invitation.
     fn put_invitation(&mut self, invitation: &InvitationRow) -> StoreResult<()>;
-    /// Writes an entry of the review queue.
+    /// Inserts or replaces an entry of the review queue.
     fn put_review(&mut self, review: &ReviewRow) -> StoreResult<()>;
     /// Appends a line to the audit log; its number must be the next.
     fn put_audit(&mut self, row: &AuditRow) -> StoreResult<()>;
-    /// Notes in the reading log that something was given out; once a day is enough.
+    /// Notes a delivery in the reading log; only the first one of a day counts.
     fn put_reading(&mut self, reading: &ReadingRow) -> StoreResult<()>;
-    /// Removes the lines of the reading log of days before this one, and gives their number.
+    /// Deletes the lines of the reading log before this day, and returns their number.
     fn sweep_readings(&mut self, before_day: i64) -> StoreResult<usize>;
-    /// Adds to what a device wrote on a day.
+    /// Adds to the amount that a device wrote on a day.
     fn add_written(&mut self, day: i64, device: DeviceId, more: Amount) -> StoreResult<()>;
-    /// Forgets how much was written on days before this one.
+    /// Deletes the written amounts of days before this one.
     fn sweep_written(&mut self, before_day: i64) -> StoreResult<usize>;
-    /// Remembers the cursors that a device was given.
+    /// Stores the cursor set that a device was given.
     fn put_cursors(&mut self, device: DeviceId, cursors: &CursorsRow) -> StoreResult<()>;
     /// Opens or prolongs a session.
     fn put_session(&mut self, session: &SessionRow) -> StoreResult<()>;
-    /// Ends every session of a device and gives their number.
+    /// Ends all sessions of a device, and returns their number.
     fn end_sessions(&mut self, device: DeviceId) -> StoreResult<usize>;
-    /// Removes sessions that ran out before now.
+    /// Deletes sessions that ended before `now_ms`, and returns their number.
     fn sweep_sessions(&mut self, now_ms: i64) -> StoreResult<usize>;
-    /// Removes every session, every remembered cursor set and every invitation that nobody has redeemed, as after
-    /// a restore.
+    /// Deletes all sessions, all cursor sets and all invitations that were not redeemed, as after a restore.
     fn forget_visitors(&mut self) -> StoreResult<()>;
 }

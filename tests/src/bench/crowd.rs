@@ -1,9 +1,10 @@
-//! A server with 200,000 records and a hundred phones: memory, and how long a phone waits for “nothing new”.
+//! A server with 200,000 records and a hundred phones: memory, and the time that a phone waits for “nothing
+//! new”.
 //!
 //! 1. All phones come for the first time at once; two of them are district leads who begin to pull all
-//!    200,000.
+//!    200,000 records.
 //! 2. The others stay connected (`GET /v1/live`) and ask again and again.
-//! 3. Some report and edit; wake-ups go out, others pull.
+//! 3. Some report and edit; wake-ups leave the server, and other phones pull.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,22 +28,21 @@ const BENCH: &str =
 const PHONES: usize = 100;
 const DISPATCHERS: usize = 5;
 const LEADS: usize = 2;
-/// Of the others, so many work where most cases are.
+/// Workers in the villages with the most cases.
 const BUSY_WORKERS: usize = 1;
 const LEAD: &str = "district_lead";
 const WORKER: &str = "grid_worker";
 const HANDLERS: usize = 2;
-/// How often each phone asks.
+/// Requests of each phone.
 const ROUNDS: usize = 10;
 /// Phones that ask at the same time.
 const LANES: usize = 4;
-/// Phones that write something.
+/// Phones that write.
 const WRITERS: usize = 20;
-/// Resident memory of the server, MB.
 const MEMORY_MB_MAX: f64 = 400.0;
-/// How often a phone begins again when this machine has too much to do.
+/// Restarts of a sync that a phone may need when this machine is too busy.
 const TRIES_MAX: u32 = 20;
-/// How long anything may take before the bench gives up.
+/// The longest time for any step before the bench gives up.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 pub(super) fn measure(table: &mut Table) {
@@ -81,7 +81,7 @@ pub(super) fn measure(table: &mut Table) {
     crowd.table.budget(BENCH, name, peak, "MB", MEMORY_MB_MAX);
 }
 
-/// Leads first, then handlers, dispatchers, and grid workers each in a village of their own.
+/// Returns the leads first, then handlers, dispatchers, and grid workers, each worker in another village.
 fn people(grids: &Grids) -> Vec<Person> {
     let mut people = Vec::with_capacity(PHONES);
     let name = |n: usize| format!("bench-crowd-{n}");
@@ -102,7 +102,6 @@ fn people(grids: &Grids) -> Vec<Person> {
     people
 }
 
-/// Somebody with a phone.
 struct Member {
     role: &'static str,
     areas: String,
@@ -120,7 +119,8 @@ impl Crowd<'_> {
         self.table.note(BENCH, name, value, unit);
     }
 
-    /// Everybody enrols and pulls at once. Gives the phones that have everything: all but the leads.
+    /// Enrols everybody and pulls at once. Returns the phones that have everything: all phones except the
+    /// leads'.
     async fn first_loads(&mut self, invited: Vec<(Person, String)>) -> Vec<Member> {
         let start = Instant::now();
         let way = way_to(&self.serving.url, Roots::default());
@@ -176,7 +176,7 @@ impl Crowd<'_> {
         phones
     }
 
-    /// The drivers run as in the app; comes back when all hold a wake-up connection.
+    /// Runs the drivers as the app does; returns when every phone holds a wake-up connection.
     async fn connect(&mut self, phones: Vec<Member>) -> (Arc<Vec<Member>>, JoinSet<()>) {
         let mut live = JoinSet::new();
         for Member { phone, .. } in &phones {
@@ -227,7 +227,7 @@ impl Crowd<'_> {
         self.note("nothing changed: CPU of the server each", each, "ms");
     }
 
-    /// Grid workers report and edit at the same time.
+    /// Lets the grid workers report and edit at the same time.
     async fn changes(&mut self, phones: &Arc<Vec<Member>>) {
         let mut writers = JoinSet::new();
         let workers = phones.iter().enumerate();
@@ -246,7 +246,7 @@ impl Crowd<'_> {
         let name = "20 phones write a report and an edit each, at once";
         self.note(&format!("{name}: median"), median, "ms");
         self.note(&format!("{name}: p99"), p99, "ms");
-        // Everybody asks once more: what the others wrote arrives.
+        // Every phone asks once more, so the records of the others arrive.
         for Member { phone, .. } in phones.iter() {
             ask(phone).await;
             assert_eq!(phone.replica().undelivered().unwrap(), 0);
@@ -254,7 +254,7 @@ impl Crowd<'_> {
     }
 }
 
-/// Syncs until everything is there, as the app does; gives how often it had to begin again.
+/// Syncs as the app does until everything has arrived; returns the number of restarts.
 async fn insist(phone: &Phone) -> u32 {
     for broken in 0..TRIES_MAX {
         match phone.driver.sync_once().await {
@@ -269,7 +269,7 @@ async fn insist(phone: &Phone) -> u32 {
     panic!("no sync in {TRIES_MAX} tries");
 }
 
-/// A report, and an edit of it.
+/// Writes a report and an edit of it.
 fn write(phone: &Phone, history: &History) {
     let mut replica = phone.replica();
     let draft = Draft::staff(history.content(), history.home());
@@ -279,7 +279,7 @@ fn write(phone: &Phone, history: &History) {
     replica.edit(record, &[edit], now_ms()).unwrap();
 }
 
-/// Milliseconds until the phone is up to date again.
+/// Returns the time until the phone is up to date again, ms.
 async fn ask(phone: &Phone) -> f64 {
     let mut status = phone.driver.status();
     status.mark_unchanged();
@@ -298,7 +298,7 @@ async fn ask(phone: &Phone) -> f64 {
     start.elapsed().as_secs_f64() * 1e3
 }
 
-/// How many phones wait for wake-ups, as the server's metrics say.
+/// Returns the number of phones that wait for wake-ups, from the server's metrics.
 fn listeners(url: &str) -> usize {
     use std::io::{Read as _, Write as _};
     let address = url.split_once("://").unwrap().1;

@@ -1,7 +1,7 @@
-//! A data folder with a past, and the real `onegrid serve` in a process of its own on it.
+//! A data folder with a past, and the real `onegrid serve` over it in a process of its own.
 //!
-//! What was built is kept in `target/bench`, named by a digest of everything that it depends on; a run works
-//! on a copy, so that every run begins with the same past.
+//! Built folders are kept in `target/bench`, each named by a digest of everything that it depends on. A run
+//! works on a copy, so every run begins with the same past.
 
 use std::io::{BufReader, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use std::sync::mpsc::sync_channel;
 use std::time::Instant;
 
 use onegrid_core::id::Hash;
-use onegrid_core::net::{OsRandom, now_ms};
+use onegrid_core::net::{OsRandom, Roots, now_ms};
 use onegrid_server::admin::data_dir::DataDir;
 use onegrid_server::admin::setup;
 use onegrid_server::keys::Keys;
@@ -29,22 +29,19 @@ use crate::histories::{self, Cast, History, Written};
 use crate::onegrid::serve;
 use crate::town::{DAY_MS, Extent, MORNING_MS, Places, copy_folder};
 
-/// Records that the server is given at once while a past is built.
+/// Records that the server gets at once while a past is built.
 const RECORDS_A_BUNDLE: usize = 2_000;
 
-/// A deployment of this run.
 pub(super) struct Deployment {
     folder: TempDir,
     places: Arc<Places>,
 }
 
-/// Somebody as a line of the members' table says it.
+/// A person as a line of the members' table.
 pub(super) struct Person {
-    /// The office's id.
     pub(super) name: String,
-    /// Code of the role.
     pub(super) role: &'static str,
-    /// Codes of areas, parted by `;`.
+    /// Codes of areas, separated by `;`.
     pub(super) areas: String,
     /// The office's id of a unit.
     pub(super) unit: &'static str,
@@ -60,7 +57,7 @@ impl Person {
         }
     }
 
-    /// A handler of a unit to which nothing was dispatched: reads the directory and nothing else.
+    /// A handler of a unit without any dispatch, so the handler reads only the directory.
     pub(super) fn idle_handler(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -72,7 +69,7 @@ impl Person {
 }
 
 impl Deployment {
-    /// Takes a copy of what the recipe makes; makes it first where it is not there.
+    /// Copies the folder of the recipe, which is built first if it is missing.
     pub(super) fn of(recipe: &Recipe) -> Self {
         let histories = histories::read();
         let built = built(recipe, &histories);
@@ -88,19 +85,19 @@ impl Deployment {
         DataDir::at(self.folder.path())
     }
 
-    /// The keys, for whoever writes as the people of the histories.
+    /// Returns the people of the histories with their keys.
     pub(super) fn cast(&self) -> Cast {
         let keys = Keys::read(&self.data().keys()).unwrap();
         Cast::new(keys.certificates(), *keys.authority())
     }
 
-    /// A second node on the same database, in this process, as the administrator's commands are one.
+    /// Opens a second node on the same database in this process, as the administrator's commands do.
     pub(super) fn office(&self) -> Server {
         let keys = Keys::read(&self.data().keys()).unwrap();
         Server::open(self.data().store().unwrap(), keys, Rules::built_in()).unwrap()
     }
 
-    /// Describes people and invites a phone of each; gives the short codes.
+    /// Describes people and invites a phone for each; returns the short codes.
     pub(super) fn invite(&self, people: &[Person]) -> Vec<String> {
         let office = self.office();
         let authority = *office.keys().authority();
@@ -127,10 +124,26 @@ impl Deployment {
             .collect()
     }
 
-    /// Starts the server on a free port; comes back when it listens.
+    /// Starts the server on a free port; returns when it listens.
     pub(super) fn serve(&self) -> Serving {
+        self.serve_with(&[])
+    }
+
+    /// Starts the server behind TLS; a phone pins [`own_authority`].
+    pub(super) fn serve_tls(&self) -> Serving {
+        let file = |name| tls_file(name).display().to_string();
+        self.serve_with(&[
+            format!("server.tls_cert={}", file("server.pem")),
+            format!("server.tls_key={}", file("server.key")),
+        ])
+    }
+
+    fn serve_with(&self, settings: &[String]) -> Serving {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["onegrid", "--lang", "en", "--set", "log.filter=warn"]);
+        for setting in settings {
+            command.args(["--set", setting]);
+        }
         command.env("ONEGRID_STORE__PATH", self.folder.path());
         let (child, out, url) = serve(&mut command);
         Serving {
@@ -141,17 +154,25 @@ impl Deployment {
     }
 }
 
+/// The authority that certifies the key of a server behind TLS.
+pub(super) fn own_authority() -> Roots {
+    Roots::Pinned(std::fs::read(tls_file("ca.pem")).unwrap())
+}
+
+fn tls_file(name: &str) -> PathBuf {
+    let folder: PathBuf = [env!("CARGO_MANIFEST_DIR"), "data", "tls"].iter().collect();
+    folder.join(name)
+}
+
 /// A running server; killed when dropped.
 pub(super) struct Serving {
-    /// Where it listens.
     pub(super) url: String,
     child: Child,
-    // Held open: a server that can not print its last words says so.
+    // Held open, because a server that cannot print its last words reports an error.
     _out: BufReader<ChildStdout>,
 }
 
 impl Serving {
-    /// Its process.
     pub(super) fn pid(&self) -> u32 {
         self.child.id()
     }
@@ -159,19 +180,19 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The server may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// A folder beside the built ones, on the same disk.
+/// Makes a folder beside the built ones, on the same disk.
 fn fresh_folder(prefix: &str) -> TempDir {
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix).tempdir_in(shelf()).unwrap()
 }
 
-/// Where built folders stand.
+/// The folder of the built folders.
 fn shelf() -> PathBuf {
     let shelf: PathBuf = [env!("CARGO_MANIFEST_DIR"), "..", "target", "bench"]
         .iter()
@@ -180,7 +201,7 @@ fn shelf() -> PathBuf {
     shelf
 }
 
-/// The folder of a recipe, built where it is not there yet.
+/// Returns the folder of a recipe, and builds it if it is missing.
 fn built(recipe: &Recipe, histories: &[History]) -> PathBuf {
     let folder = shelf().join(format!("{}-{}", recipe.name, &key(recipe)[..12]));
     if folder.is_dir() {
@@ -193,22 +214,22 @@ fn built(recipe: &Recipe, histories: &[History]) -> PathBuf {
         None => found(making.path()),
     }
     fill(recipe, histories, making.path());
-    // Another run may have come first: then its folder stands.
+    // Another run may have finished first; then its folder is used.
     if std::fs::rename(making.path(), &folder).is_ok() {
         let _ = making.keep();
     }
     folder
 }
 
-/// Changes whenever what a built folder holds would be another: the schema, the histories, how they are
-/// written, encoded and signed.
+/// Returns a key over everything that the content of a built folder depends on: the schema, the histories,
+/// their writing, their encoding and their signatures.
 fn key(recipe: &Recipe) -> String {
     let (keys, _) = Keys::create(MORNING_MS, &mut ChaCha20Rng::seed_from_u64(SEED)).unwrap();
     let mut cast = Cast::new(keys.certificates(), *keys.authority());
     let histories = histories::read();
     let mut parts: Vec<Vec<u8>> = vec![
         recipe.text().into(),
-        // The rule of the digests is no part of the bytes that are signed.
+        // The signed bytes do not contain the rule of the digests.
         include_bytes!("../../../core/src/wire/digest.rs").to_vec(),
         env!("CARGO_PKG_VERSION").into(),
     ];
@@ -222,7 +243,7 @@ fn key(recipe: &Recipe) -> String {
     Hash::of(&parts).to_string()
 }
 
-/// The schema of the store, step by step.
+/// The steps of the store's schema.
 fn migrations() -> Vec<Vec<u8>> {
     let folder =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../server/src/store/sqlite/migrations");
@@ -235,10 +256,10 @@ fn migrations() -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The same keys for every folder.
+/// Every folder has the same keys.
 const SEED: u64 = 7;
 
-/// A new deployment with the division of the district.
+/// Makes a new deployment with the division of the district.
 fn found(folder: &Path) {
     let data = DataDir::at(folder);
     let root = folder.join("root.key");
@@ -249,7 +270,7 @@ fn found(folder: &Path) {
     server.publish(entries, "admin", MORNING_MS).unwrap();
 }
 
-/// Writes the cases of a recipe on one thread and has the server take them in on another.
+/// Writes the cases of a recipe on one thread while the server imports them on another.
 fn fill(recipe: &Recipe, histories: &[History], folder: &Path) {
     let data = DataDir::at(folder);
     let keys = Keys::read(&data.keys()).unwrap();
@@ -259,7 +280,7 @@ fn fill(recipe: &Recipe, histories: &[History], folder: &Path) {
         ..SqliteOptions::default()
     };
     let store = Arc::new(SqliteStore::open(&data.database(), options).unwrap());
-    // The histories hold what rules would do.
+    // The histories already hold the moves that rules would make.
     let server = Server::open(store, keys, Rules::none()).unwrap();
     let grids = Grids::of(histories);
     let (send, receive) = sync_channel::<Vec<Written>>(2);
@@ -284,7 +305,7 @@ fn fill(recipe: &Recipe, histories: &[History], folder: &Path) {
     });
 }
 
-/// The progress line: redrawn on a terminal, one in ten per cent elsewhere.
+/// Prints the progress line: redrawn on a terminal, one line per ten per cent elsewhere.
 fn tell(recipe: &Recipe, done: usize, told: usize, start: Instant) -> usize {
     let all = recipe.cases.len();
     let seconds = start.elapsed().as_secs();

@@ -1,7 +1,7 @@
-//! The floor under an upload: what no server that checks and keeps can leave out.
+//! The floor under an upload: the work that every server must do that checks and keeps envelopes.
 //!
-//! One thread: `verify_strict` one by one, SHA-256, and an append of the same bytes to a table keyed by hash
-//! in one transaction that is synced to disk.
+//! One thread runs `verify_strict` one by one and SHA-256, and appends the same bytes to a table keyed by
+//! hash in one transaction that is synced to disk.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use onegrid_core::trust::sign::{Authority, Purpose};
 use onegrid_core::wire::envelope::VerifiedEnvelope;
 use rusqlite::{Connection, params};
 
-/// An empty table in a new file.
+/// Opens an empty table in a new file.
 pub(super) fn open(folder: &Path) -> Connection {
     let connection = Connection::open(folder.join("floor.db")).unwrap();
     connection
@@ -22,7 +22,7 @@ pub(super) fn open(folder: &Path) -> Connection {
     connection
 }
 
-/// Does it for these envelopes.
+/// Checks these envelopes and appends them.
 pub(super) fn append(
     connection: &mut Connection,
     envelopes: &[&VerifiedEnvelope],

@@ -12,7 +12,7 @@ use super::wire::Wire;
 use super::{fresh_phone::Sight, process};
 use crate::histories::YARDSTICK_BYTES;
 
-/// Bytes of a first load, of the yardstick.
+/// The most bytes of a first load, as a multiple of the yardstick.
 const RATIO_MAX: f64 = 2.2;
 /// A slow and a usual mobile network: bits per second, seconds of a round trip.
 const NETWORKS: [(&str, f64, f64); 2] = [
@@ -33,7 +33,7 @@ fn measure_one(table: &mut Table, who: &str, recipe: &Recipe, person: Person) {
         "the fresh phone of {who} pulls 5,000 hazards, HTTP/1.1 over loopback, own processes"
     );
     let deployment = Deployment::of(recipe);
-    // The first to come has the packs made; who comes later finds them.
+    // The server makes the packs for the first phone; later phones find them.
     let idle = Person::idle_handler("bench-idle");
     let second = Person {
         name: "bench-second".to_owned(),
@@ -57,7 +57,7 @@ fn measure_one(table: &mut Table, who: &str, recipe: &Recipe, person: Person) {
     table.note(&bench, "peak memory of the server", peak, "MB");
 }
 
-/// What a phone that reads no record needs: enrolment, handshake, directory.
+/// Returns the bytes of a phone that reads no record: enrolment, handshake and directory.
 fn directory_bytes(serving: &Serving, code: &str) -> u64 {
     let wire = Wire::to(&serving.url);
     wait(async {
@@ -67,7 +67,7 @@ fn directory_bytes(serving: &Serving, code: &str) -> u64 {
     })
 }
 
-/// What was seen of one first load.
+/// The observations of one first load.
 struct Pulled {
     pages: Vec<Sight>,
     last: Sight,
@@ -150,7 +150,7 @@ fn report(table: &mut Table, bench: &str, pulled: &Pulled, directory: u64) {
     open_first(table, bench, pulled);
 }
 
-/// When the last open case is there, beside when everything is.
+/// Notes when the last open case has arrived, and when everything has.
 fn open_first(table: &mut Table, bench: &str, pulled: &Pulled) {
     let open = pulled.last.open;
     let Some(place) = pulled.pages.iter().position(|page| page.open == open) else {

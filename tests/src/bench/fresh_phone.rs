@@ -5,17 +5,20 @@
     reason = "the process that started it reads the lines"
 )]
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use onegrid_core::domain::stream::StreamId;
-use onegrid_core::id::RecordId;
+use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::net::{Driver, Roots, Traffic};
 use onegrid_core::replica::{Filter, Replica};
 use onegrid_core::sync::answer::Answer;
-use onegrid_core::sync::port::StreamItem;
-use onegrid_core::sync::port::{Applied, GiveAsk, Given, Identity, OutboxAsk, PortError, StarPort};
-use onegrid_core::trust::session::SessionGrant;
+use onegrid_core::sync::port::{
+    Applied, Applying, GiveAsk, Given, Identity, OutboxAsk, PortError, StarPort, StreamItem,
+};
+use onegrid_core::sync::shared::Shared;
+use onegrid_core::trust::session::Welcome;
 use onegrid_core::wire::cursor::Cursor;
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::message::Bundle;
@@ -26,10 +29,10 @@ use super::people::wait;
 use super::process;
 use crate::onegrid::{Phone, way_to};
 
-/// What is usable on the phone at one moment.
+/// The usable content of the phone at one moment.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Sight {
-    /// Since the beginning, looking not counted.
+    /// Seconds since the beginning, without the time for looking.
     pub(super) seconds: f64,
     /// Bytes of HTTP both ways so far.
     pub(super) bytes: u64,
@@ -39,11 +42,11 @@ pub(super) struct Sight {
     pub(super) open: u64,
 }
 
-/// How it ended.
+/// The figures at the end.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct End {
     pub(super) sight: Sight,
-    /// Bytes of the certificates of authors, by themselves under zstd at level 3.
+    /// Bytes of the certificates of authors, compressed alone by zstd at level 3.
     pub(super) certificates: u64,
     pub(super) round_trips: u32,
     pub(super) wall_s: f64,
@@ -51,16 +54,12 @@ pub(super) struct End {
     pub(super) peak_mb: f64,
 }
 
-/// The process: enrols, syncs, prints a line of JSON for each page and one for the end.
+/// Runs the process: enrols, syncs, and prints a line of JSON for each page and one for the end.
 pub fn child(url: &str, code: &str) {
     wait(async {
         let way = way_to(url, Roots::default());
         let phone = Phone::enrol(code, &way).await.unwrap();
-        let watched = Watched {
-            replica: phone.handle(),
-            log: Arc::new(Log::new()),
-        };
-        let log = Arc::clone(&watched.log);
+        let (watched, log) = Watched::of(&phone);
         let driver = Driver::new(watched, &way).unwrap();
         let of_driver = driver.clone();
         let traffic = move || of_driver.traffic();
@@ -92,7 +91,7 @@ pub fn child(url: &str, code: &str) {
     });
 }
 
-struct Log {
+pub(super) struct Log {
     start: Instant,
     traffic: OnceLock<Box<dyn Fn() -> Traffic + Send + Sync>>,
     notes: Mutex<Notes>,
@@ -106,6 +105,11 @@ struct Notes {
 }
 
 impl Log {
+    /// Returns the usable content after each answer so far.
+    pub(super) fn pages(&self) -> Vec<Sight> {
+        self.notes.lock().unwrap().pages.clone()
+    }
+
     fn new() -> Self {
         Self {
             start: Instant::now(),
@@ -116,12 +120,22 @@ impl Log {
 }
 
 /// A replica that is looked at after each answer.
-struct Watched {
-    replica: Arc<Mutex<Replica>>,
+pub(super) struct Watched {
+    replica: Arc<Shared<Replica>>,
     log: Arc<Log>,
 }
 
 impl Watched {
+    /// Returns the replica of a phone, and the log of all later looks at it.
+    pub(super) fn of(phone: &Phone) -> (Self, Arc<Log>) {
+        let log = Arc::new(Log::new());
+        let watched = Self {
+            replica: phone.handle(),
+            log: Arc::clone(&log),
+        };
+        (watched, log)
+    }
+
     fn look(&self, answer: &Answer) {
         let looking = Instant::now();
         let mut notes = self.log.notes.lock().unwrap();
@@ -132,7 +146,7 @@ impl Watched {
             open: Some(true),
             ..Filter::default()
         };
-        let replica = self.replica.lock().unwrap();
+        let replica = self.replica.lock();
         notes.pages.push(Sight {
             seconds,
             bytes: traffic.bytes_up + traffic.bytes_down,
@@ -155,8 +169,8 @@ impl StarPort for Watched {
         self.replica.identity()
     }
 
-    fn welcomed(&mut self, grant: &SessionGrant) -> Result<(), PortError> {
-        self.replica.welcomed(grant)
+    fn welcomed(&mut self, welcome: &Welcome) -> Result<(), PortError> {
+        self.replica.welcomed(welcome)
     }
 
     fn cursors(&self) -> Result<Vec<Cursor>, PortError> {
@@ -175,10 +189,33 @@ impl StarPort for Watched {
         self.replica.outbox(ask)
     }
 
-    fn apply(&mut self, answer: &Answer, now_ms: i64) -> Result<Applied, PortError> {
-        let applied = self.replica.apply(answer, now_ms)?;
-        self.look(answer);
+    fn pending(&self) -> Result<u64, PortError> {
+        self.replica.pending()
+    }
+
+    fn apply_slice(
+        &mut self,
+        answer: &Answer,
+        applying: &mut Applying,
+        now_ms: i64,
+    ) -> Result<Applied, PortError> {
+        let applied = self.replica.apply_slice(answer, applying, now_ms)?;
+        if applying.is_done() {
+            self.look(answer);
+        }
         Ok(applied)
+    }
+
+    fn absent(&self, ids: &[EnvelopeId]) -> Result<Vec<EnvelopeId>, PortError> {
+        self.replica.absent(ids)
+    }
+
+    fn orphaned(&mut self, parents: &BTreeSet<EnvelopeId>, now_ms: i64) -> Result<(), PortError> {
+        self.replica.orphaned(parents, now_ms)
+    }
+
+    fn has_more_to_send(&self, without: &BTreeSet<EnvelopeId>) -> Result<bool, PortError> {
+        self.replica.has_more_to_send(without)
     }
 
     fn combined_digest(&self) -> Result<Digest, PortError> {

@@ -1,34 +1,33 @@
-//! What a person waits for on the phone, without any network: a process of its own on 10,000 records.
-#![allow(
-    clippy::print_stdout,
-    reason = "the process that started it reads the lines"
-)]
+//! The waiting times of a person on the phone, without any network: a process of its own on 10,000
+//! records.
 
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Instant;
 
 use onegrid_core::crdt::{Content, Details, Hazard};
 use onegrid_core::domain::AreaPath;
 use onegrid_core::id::AreaId;
 use onegrid_core::replica::{
-    Draft, FileKey, Filter, MapWindow, MarkerFile, Replica, ReplicaOptions,
+    Draft, FileKey, Filter, MapWindow, MarkerFile, Replica, ReplicaOptions, StdDisk,
 };
 use onegrid_core::trust::sign::SecretKey;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 use super::deployment::{Deployment, Person};
+use super::figures;
 use super::people::{enrol, wait};
 use super::process;
 use super::recipe::DISTRICT_10;
 use super::table::{Table, percentiles};
 use super::wire::Wire;
 
-/// By the phone's clock.
+/// The time of the reports by the phone's clock, ms UTC.
 const REPORTED_MS: i64 = 1_793_577_600_000;
-/// How many envelopes wait for a network: a day without one, and weeks.
+/// Envelopes that wait for a network: after a day without one, and after weeks.
 const WAITING: [usize; 2] = [1_000, 10_000];
 const BENCH: &str = "a replica with 10,000 records, a process of its own";
 
@@ -56,33 +55,17 @@ pub(super) fn measure(table: &mut Table) {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "the phone's process ended well");
     for line in String::from_utf8(output.stdout).unwrap().lines() {
-        let mut parts = line.split('\t');
-        let (Some(name), Some(value), Some(unit), Some(budget)) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            panic!("{line}");
-        };
-        let unit = if unit == "ms" {
-            "ms"
-        } else if unit == "MB" {
-            "MB"
-        } else {
-            "records"
-        };
-        let value = value.parse().unwrap();
-        match budget.parse() {
-            Ok(most) => table.budget(BENCH, name, value, unit, most),
-            Err(_) => table.note(BENCH, name, value, unit),
-        }
+        assert!(figures::take_down(table, BENCH, line), "{line}");
     }
 }
 
-/// The other process: prints `name, value, unit, budget`, parted by tabs.
+/// Runs in the other process and prints its figures.
 pub fn child(folder: &Path) {
     let mut seed = [0; 32];
     std::io::Read::read_exact(&mut std::io::stdin(), &mut seed).unwrap();
     let options = || ReplicaOptions {
         path: folder.join("replica.db"),
+        disk: Arc::new(StdDisk),
         file_key: FileKey::new(seed),
         marker: Box::new(MarkerFile::new(folder.join("marker"))),
         signer: SecretKey::from_seed(&seed),
@@ -90,10 +73,8 @@ pub fn child(folder: &Path) {
     };
     opening("open", &options);
     let mut replica = Replica::open(options()).unwrap();
-    println!(
-        "records\t{}\trecords\t-",
-        replica.count(&Filter::default()).unwrap()
-    );
+    let records = replica.count(&Filter::default()).unwrap();
+    figures::say("records", records as f64, "records", None);
     reading(&replica);
     writing(&mut replica, "durable report", 200);
     for n in WAITING {
@@ -110,7 +91,7 @@ pub fn child(folder: &Path) {
         None,
         None,
     );
-    println!("peak memory\t{:.1}\tMB\t40", process::peak_mb());
+    figures::say("peak memory", process::peak_mb(), "MB", Some(40.0));
 }
 
 /// Opens and closes the replica again and again.
@@ -150,7 +131,7 @@ fn reading(replica: &Replica) {
     });
     for words in ["消防", "后厨 液化气", "窨井盖", "武林路"] {
         timed(&format!("search {words}, 50"), 100, || {
-            drop(replica.search(words, 50).unwrap());
+            drop(replica.search(words, None, 50).unwrap());
         });
     }
     let window = MapWindow {
@@ -164,7 +145,7 @@ fn reading(replica: &Replica) {
     });
 }
 
-/// Reports nothing of which is delivered.
+/// Writes reports that are never delivered.
 fn writing(replica: &mut Replica, name: &str, reports: usize) {
     let home = AreaPath::new(
         &[
@@ -196,7 +177,7 @@ fn writing(replica: &mut Replica, name: &str, reports: usize) {
     say(name, &mut reporting, None, Some(25.0));
 }
 
-/// What a durable write of a page costs on this disk without anything around it.
+/// Measures a durable write of one page on this disk.
 fn disk_alone(folder: &Path) -> Vec<f64> {
     let mut file = std::fs::File::create(folder.join("disk-alone")).unwrap();
     (0..200)
@@ -222,7 +203,6 @@ fn timed(name: &str, times: usize, mut work: impl FnMut()) {
 
 fn say(name: &str, samples: &mut [f64], median_max: Option<f64>, p99_max: Option<f64>) {
     let (median, p99) = percentiles(samples);
-    let budget = |most: Option<f64>| most.map_or("-".to_owned(), |most| most.to_string());
-    println!("{name}, median\t{median:.3}\tms\t{}", budget(median_max));
-    println!("{name}, p99\t{p99:.3}\tms\t{}", budget(p99_max));
+    figures::say(&format!("{name}, median"), median, "ms", median_max);
+    figures::say(&format!("{name}, p99"), p99, "ms", p99_max);
 }

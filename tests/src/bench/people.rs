@@ -1,4 +1,4 @@
-//! Phones of the benches: real replicas and the real driver, on the way that is counted.
+//! Phones of the benches: real replicas and the real driver, over the counting relay.
 
 use std::collections::{BTreeSet, HashSet};
 use std::future::Future;
@@ -13,7 +13,7 @@ use onegrid_server::store::StoreError;
 use super::wire::{Bytes, Wire};
 use crate::onegrid::{Phone, way_to};
 
-/// Runs to the end what needs sockets.
+/// Runs a future with sockets to its end.
 pub(super) fn wait<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -21,20 +21,20 @@ pub(super) fn wait<T>(work: impl Future<Output = T>) -> T {
     runtime.unwrap().block_on(work)
 }
 
-/// A phone at the end of a wire.
+/// Enrols a phone at the end of a wire.
 pub(super) async fn enrol(wire: &Wire, code: &str) -> Phone {
     let way = way_to(&wire.url(), Roots::default());
     Phone::enrol(code, &way).await.unwrap()
 }
 
-/// One sync and what went over the wire for it.
+/// Runs one sync; returns its report and its bytes on the wire.
 pub(super) async fn sync_counted(wire: &Wire, phone: &Phone) -> (Report, Bytes) {
     let before = wire.counted();
     let report = phone.sync().await;
     (report, wire.counted() - before)
 }
 
-/// What the server has of some records.
+/// The envelopes of some records that the server has.
 pub(super) struct Stock(HashSet<EnvelopeId>);
 
 impl Stock {
@@ -43,8 +43,8 @@ impl Stock {
         Self(all.iter().map(|raw| raw.hash().envelope_id()).collect())
     }
 
-    /// What it has of them now beyond that: number, and bytes in one batch under zstd at level 3. Automatic
-    /// moves are among them.
+    /// Returns the number of newer envelopes on the server and their bytes in one batch under zstd at level
+    /// 3, automatic moves included.
     pub(super) fn since(&self, office: &Server, records: &[RecordId]) -> (usize, u64) {
         let mut count = 0;
         let mut bytes = Vec::new();

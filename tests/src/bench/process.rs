@@ -1,4 +1,4 @@
-//! What the operating system says of a process.
+//! Figures of the operating system about a process.
 
 /// CPU time of this process in seconds, all threads, user and system; to 10 ms.
 #[must_use]
@@ -16,6 +16,12 @@ pub(super) fn cpu_s_of(pid: u32) -> f64 {
 #[must_use]
 pub(super) fn peak_mb() -> f64 {
     field_mb("/proc/self/status", "VmHWM:")
+}
+
+/// Resets the peak of this process; returns its resident memory now, MB.
+pub(super) fn reset_peak_mb() -> f64 {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    field_mb("/proc/self/status", "VmRSS:")
 }
 
 /// Peak resident memory of another process so far, MB.

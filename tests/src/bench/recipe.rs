@@ -1,4 +1,4 @@
-//! Which past a measured server has: cases made of the histories, as many as it takes.
+//! The past of a measured server: cases made of the histories, as many as the bench needs.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -9,19 +9,19 @@ use crate::histories::{Cast, History, Written};
 pub(super) struct Recipe {
     /// Its name in `target/bench`.
     pub(super) name: &'static str,
-    /// The past that it begins with.
+    /// The past that this one begins with.
     pub(super) base: Option<&'static Recipe>,
-    /// Numbers of the cases on top of that.
+    /// Numbers of the cases on top of that past.
     pub(super) cases: Range<usize>,
     placed: Placed,
-    /// One case in so many has its whole history, the others were only just reported.
+    /// One case in this many has its whole history; the others are only reported.
     whole_every: usize,
 }
 
-/// Where the cases lie.
+/// The places of the cases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Placed {
-    /// Where the histories say: all over the district.
+    /// The places of the histories, all over the district.
     AsWritten,
     /// All in one village.
     OneVillage,
@@ -29,7 +29,7 @@ enum Placed {
     Crowded,
 }
 
-/// The village of the demo's people, and the grid in it where everything of [`Placed::OneVillage`] lies.
+/// A grid in the village of the demo's people: the place of every case of [`Placed::OneVillage`].
 pub(super) const VILLAGE_GRID: &str = "330105013003001";
 /// Villages that hold most of the cases of the large past.
 pub(super) const BUSY: usize = 16;
@@ -48,6 +48,13 @@ pub(super) static DISTRICT_10: Recipe = Recipe {
     base: Some(&DISTRICT_5),
     cases: 5_000..10_000,
     placed: Placed::AsWritten,
+    whole_every: 1,
+};
+pub(super) static VILLAGE_500: Recipe = Recipe {
+    name: "village-500",
+    base: None,
+    cases: 0..500,
+    placed: Placed::OneVillage,
     whole_every: 1,
 };
 pub(super) static VILLAGE_5: Recipe = Recipe {
@@ -73,7 +80,7 @@ pub(super) static MANY_RECORDS: Recipe = Recipe {
 };
 
 impl Recipe {
-    /// Everything that it says.
+    /// Returns the whole recipe as text.
     pub(super) fn text(&self) -> String {
         let base = self.base.map(Self::text).unwrap_or_default();
         let (cases, placed) = (&self.cases, self.placed);

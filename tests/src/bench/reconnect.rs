@@ -1,5 +1,5 @@
-//! A phone with 10,000 records comes back: nothing changed, then 50 changed records on each side. Bytes are
-//! those that TCP carries, HTTP heads included.
+//! A phone with 10,000 records comes back: first without any change, then with 50 changed records on each
+//! side. Bytes are those that TCP carries, HTTP heads included.
 
 use std::collections::HashMap;
 
@@ -20,9 +20,10 @@ use crate::onegrid::Phone;
 use crate::town::MORNING_MS;
 
 const CHANGED: usize = 50;
-/// Bytes of HTTP both ways when nothing has changed.
+/// The most bytes of HTTP both ways when nothing has changed.
 const IDLE_BYTES_MAX: f64 = 1_000.0;
-/// Bytes of HTTP both ways, of the zstd-3 size of the missing signed envelopes in one batch.
+/// The most bytes of HTTP both ways, as a multiple of the missing signed envelopes in one batch under zstd
+/// at level 3.
 const RATIO_MAX: f64 = 1.3;
 
 pub(super) fn measure(table: &mut Table) {
@@ -33,7 +34,7 @@ pub(super) fn measure(table: &mut Table) {
     measure_one(table, "a district lead", &DISTRICT_10, lead);
 }
 
-/// Somebody with a phone at a measured server.
+/// A person with a phone at a measured server.
 struct Scene<'a> {
     table: &'a mut Table,
     bench: String,
@@ -99,7 +100,7 @@ impl Scene<'_> {
         self.note("nothing changed: of these bodies", bodies, "B");
     }
 
-    /// After everything else: whatever is left to say must be said by now.
+    /// Syncs again after everything else, when both sides must have sent everything.
     async fn idle_again(&mut self) {
         let (report, bytes) = sync_counted(&self.wire, &self.phone).await;
         let trips = f64::from(report.round_trips);
@@ -142,7 +143,7 @@ impl Scene<'_> {
         self.exchange("50 changed here", &stock, &records).await;
     }
 
-    /// The server answers each report with moves of its own: where it lies, who takes it, by when.
+    /// The server answers each report with automatic moves: its place, its unit and its deadline.
     async fn reported_here(&mut self) {
         let home = self.histories[0].clone().moved_to(VILLAGE_GRID).home();
         let stock = Stock::of(&self.office, &[]);

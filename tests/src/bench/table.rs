@@ -1,4 +1,4 @@
-//! What was measured: a table for people, a JSON file for machines. A budget gives a verdict, never a failure.
+//! The results: a table for people, a JSON file for machines. A budget leads to a verdict, never to a failure.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -10,31 +10,31 @@ use super::process;
 /// One figure.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figure {
-    /// What was done.
+    /// The measured action.
     pub bench: String,
-    /// What was measured.
+    /// The measured quantity.
     pub name: String,
-    /// How much.
+    /// The value, in [`Self::unit`].
     pub value: f64,
-    /// In which unit.
+    /// The unit of the value and the budget.
     pub unit: &'static str,
-    /// The most that it should be; absent where the figure only informs.
+    /// The highest good value; absent if the figure only informs.
     pub budget: Option<f64>,
-    /// Whether it is within its budget.
+    /// Whether the value is within its budget.
     pub within: Option<bool>,
 }
 
 /// All figures of a run.
 #[derive(Debug, Default, Serialize)]
 pub struct Table {
-    /// On what it ran.
+    /// The machine of the run.
     pub machine: String,
-    /// The figures in the order in which they were measured.
+    /// The figures in the order of measurement.
     pub figures: Vec<Figure>,
 }
 
 impl Table {
-    /// An empty table, with what is known of this machine.
+    /// Makes an empty table with a description of this machine.
     #[must_use]
     pub fn new() -> Self {
         let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
@@ -51,12 +51,12 @@ impl Table {
         }
     }
 
-    /// A figure that only informs.
+    /// Adds a figure that only informs.
     pub fn note(&mut self, bench: &str, name: &str, value: f64, unit: &'static str) {
         self.add(bench, name, value, unit, None);
     }
 
-    /// A figure with the most that it should be.
+    /// Adds a figure with its highest good value.
     pub fn budget(&mut self, bench: &str, name: &str, value: f64, unit: &'static str, most: f64) {
         self.add(bench, name, value, unit, Some(most));
     }
@@ -81,14 +81,14 @@ impl Table {
         self.figures.push(figure);
     }
 
-    /// How many figures are over their budget.
+    /// Returns the number of figures over their budget.
     #[must_use]
     pub fn over(&self) -> usize {
         let over = |figure: &&Figure| figure.within == Some(false);
         self.figures.iter().filter(over).count()
     }
 
-    /// The table for people.
+    /// Returns the table for people.
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = format!("{}\n", self.machine);
@@ -131,10 +131,15 @@ fn line(figure: &Figure) -> String {
     line.trim_end().to_owned()
 }
 
-/// Median and 99th percentile.
+/// Returns the median and the 99th percentile.
 #[must_use]
 pub(super) fn percentiles(samples: &mut [f64]) -> (f64, f64) {
+    (at_share(samples, 50), at_share(samples, 99))
+}
+
+/// Returns the sample at this percentile; 100 returns the largest.
+#[must_use]
+pub(super) fn at_share(samples: &mut [f64], share: usize) -> f64 {
     samples.sort_by(f64::total_cmp);
-    let at = |share: usize| samples[(samples.len() - 1) * share / 100];
-    (at(50), at(99))
+    samples[(samples.len() - 1) * share / 100]
 }

@@ -1,8 +1,8 @@
-//! The upload of a week: one phone carries everything that its people wrote without network.
+//! The upload of a week: one phone delivers everything that its people wrote without network.
 //!
-//! Each round measures the floor, the server alone, and phone and server together, one after the other; the
-//! figures are the best of the rounds, floor included, so that what else the machine does meanwhile weighs on
-//! none of them alone. Processor time beside it says what a second core saves.
+//! Each round measures the floor, the server alone, and phone and server together, one after the other. The
+//! figures are the best of the rounds, floor included, so other work of the machine distorts none of them
+//! alone. Processor time beside it shows the gain of a second core.
 
 use std::time::Instant;
 
@@ -17,7 +17,7 @@ use crate::histories::Written;
 const BENCH: &str = "upload of a week from one phone, loopback without network";
 const ROUNDS: usize = 3;
 
-/// Wall and processor seconds.
+/// Wall and processor time, seconds.
 #[derive(Clone, Copy)]
 struct Spent {
     wall_s: f64,
@@ -34,7 +34,7 @@ impl Spent {
         }
     }
 
-    /// The least of each.
+    /// Returns the least of each.
     fn best(rounds: &[Self]) -> Self {
         let least = |figure: fn(&Self) -> f64| rounds.iter().map(figure).fold(f64::MAX, f64::min);
         Self {
@@ -115,7 +115,7 @@ pub(super) fn measure(table: &mut Table, cases: &[Written]) {
     table.note(BENCH, "round trips", f64::from(report.round_trips), "");
 }
 
-/// A phone that carries all of it, and a server that has nothing of it.
+/// Uploads everything from a phone that carries all of it to a server that has none of it.
 fn whole(cases: &[Written], count: u64) -> (Spent, Report) {
     let (mut town, _) = stage();
     let mut phone = town.enrol("courier", "district_lead", "330105000000", "");

@@ -1,4 +1,4 @@
-//! A way to the server on which every byte is counted: what TCP carries, HTTP heads included.
+//! A relay to the server that counts every byte that TCP carries, HTTP heads included.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -45,7 +45,7 @@ impl Sub for Bytes {
 }
 
 impl Wire {
-    /// Lays a wire to the server at this URL.
+    /// Opens a wire to the server at this URL.
     pub(super) fn to(url: &str) -> Self {
         let server = url.split_once("://").unwrap().1.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -66,12 +66,12 @@ impl Wire {
         wire
     }
 
-    /// Where a phone finds the server.
+    /// Returns the URL of the wire, which phones use in place of the server's.
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// What went over it so far.
+    /// Returns the bytes so far.
     pub(super) fn counted(&self) -> Bytes {
         Bytes {
             up: self.counters.up.load(Ordering::SeqCst),
@@ -80,7 +80,7 @@ impl Wire {
     }
 }
 
-/// Carries what comes from one end to the other, counted before it is handed on.
+/// Carries bytes from one end to the other, and counts them before it passes them on.
 fn join(
     from: &TcpStream,
     to: &TcpStream,

@@ -1,4 +1,5 @@
-//! `make bench`: measures what the product promises; prints one table, writes `target/bench.json`.
+//! `make bench`: measures the promises of the product; prints one table, writes
+//! `target/bench.json`.
 
 #![allow(clippy::print_stdout, reason = "it prints a table")]
 
@@ -18,6 +19,12 @@ fn main() -> ExitCode {
         ["onegrid", ..] => return onegrid(),
         ["local-child", folder] => bench::local_child(Path::new(folder)),
         ["fresh-child", url, code] => bench::fresh_child(url, code),
+        ["meeting-child", side, address, folder] => {
+            bench::meeting_child(side, address, Path::new(folder));
+        }
+        ["phone-child", part, folder, url, code] => {
+            bench::phone_child(part, Path::new(folder), url, code);
+        }
         _ => return measure(&words),
     }
     ExitCode::SUCCESS
@@ -57,7 +64,7 @@ fn measure(words: &[&str]) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// The names, when each is one of a section.
+/// Returns the names, if each is the name of a section.
 fn sections(names: &str) -> Option<Vec<String>> {
     let names: Vec<String> = names.split(',').map(str::to_owned).collect();
     let known = |name: &String| bench::SECTIONS.contains(&name.as_str());
@@ -82,7 +89,7 @@ Measures; prints one table, writes target/bench.json, exits with 0.
     )
 }
 
-/// The real command line, so that a server under measurement is a process of its own.
+/// Runs the real command line, so that a server under measurement is a process of its own.
 fn onegrid() -> ExitCode {
     ExitCode::from(cli::run(Process {
         args: std::env::args_os().skip(1).collect(),

@@ -20,25 +20,25 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// The simulator.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// One seed only.
+    /// Run only this seed.
     #[arg(long)]
     seed: Option<u64>,
-    /// How many seeds.
+    /// Number of seeds.
     #[arg(long, default_value_t = 100)]
     seeds: u64,
-    /// The first of them.
+    /// The first seed.
     #[arg(long, default_value_t = 1)]
     first: u64,
-    /// Steps of each.
+    /// Steps of each seed.
     #[arg(long, default_value_t = 200)]
     steps: u32,
-    /// Print what happened.
+    /// Print the trace.
     #[arg(long)]
     trace: bool,
-    /// Go on after a failing seed.
+    /// Continue after a failing seed.
     #[arg(long)]
     keep_going: bool,
-    /// Threads; as many as there are cores, if not given.
+    /// Threads; by default one for each core.
     #[arg(long)]
     threads: Option<usize>,
 }

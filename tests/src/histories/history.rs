@@ -1,4 +1,4 @@
-//! The file of histories: what happened in each case, as a story.
+//! The file of histories: the story of each case.
 
 use std::path::PathBuf;
 
@@ -41,13 +41,13 @@ pub struct Entry {
 }
 
 impl History {
-    /// Code of the grid that it lies in.
+    /// Returns the code of the grid of the case.
     #[must_use]
     pub fn grid(&self) -> &str {
         &self.grid
     }
 
-    /// The same story in another grid.
+    /// Returns the same story in another grid.
     #[must_use]
     pub fn moved_to(self, grid: &str) -> Self {
         Self {
@@ -56,10 +56,10 @@ impl History {
         }
     }
 
-    /// The grid with the areas above it.
+    /// Returns the grid with the areas above it.
     ///
     /// # Panics
-    /// Never: grids of the histories have four levels.
+    /// Never, because grids of the histories have four levels.
     #[must_use]
     pub fn home(&self) -> AreaPath {
         let grid = &self.grid;
@@ -73,10 +73,10 @@ impl History {
         AreaPath::new(&home).expect("four levels")
     }
 
-    /// What was reported.
+    /// Returns the content of the report.
     ///
     /// # Panics
-    /// Never: the histories lie in Gongshu and name attachments by SHA-256.
+    /// Never, because the histories lie in Gongshu and name attachments by SHA-256.
     #[must_use]
     pub fn content(&self) -> Content {
         let position = Position::from_degrees(self.lat, self.lon, Datum::Wgs84, Some(10), 1_000)

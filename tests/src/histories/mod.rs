@@ -1,9 +1,9 @@
-//! The histories of `tests/data/bench` as signed envelopes: Genesis, changes and events as they say.
+//! The histories of `tests/data/bench` as signed envelopes: Genesis, changes and events.
 //!
-//! The people in them act at random, which real roles would not allow. So `g…` are district leads, `u…` are
-//! handlers of their unit, `v…` are volunteers; where somebody may not do what the history says, a district
-//! lead does it instead. Whatever the sorting of cases by rules would do is in the histories already: a
-//! server that takes them in runs without rules.
+//! The people of the histories act at random, which real roles would not allow. So `g…` are district leads,
+//! `u…` are handlers of their unit, and `v…` are volunteers. A district lead makes each move that its
+//! person may not make. The histories already hold the moves that rules would make, so a server that
+//! imports them runs without rules.
 
 mod history;
 mod writer;
@@ -39,14 +39,14 @@ pub struct Cast {
 
 /// One case as its people wrote it.
 pub struct Written {
-    /// The record.
+    /// The id of the record.
     pub record: RecordId,
     /// Envelopes, parents before children.
     pub envelopes: Vec<VerifiedEnvelope>,
 }
 
 impl Cast {
-    /// People whose certificates this key issues.
+    /// Makes people with certificates that this key issues.
     #[must_use]
     pub fn new(issuer: &SecretKey, authority: Authority) -> Self {
         let district = AreaPath::new(&[area("330105000000")]).expect("one level is a path");
@@ -58,7 +58,7 @@ impl Cast {
         }
     }
 
-    /// The certificates of everybody who has written so far.
+    /// Returns the certificates of everybody who has written so far.
     pub fn certificates(&self) -> impl Iterator<Item = &Arc<Certificate>> {
         self.writers.values().map(|writer| &writer.certificate)
     }
@@ -72,7 +72,7 @@ impl Cast {
         let mut record = Record::new(genesis.envelope().record());
         let mut written = vec![genesis.clone()];
         if history.events.len() == 1 {
-            // Nobody goes on from here: whoever takes it in judges it.
+            // The server judges a report without later entries when it imports it.
             return Written {
                 record: record.id(),
                 envelopes: written,
@@ -97,8 +97,8 @@ impl Cast {
         }
     }
 
-    /// A district lead answers a question and leaves a word on each of the first `count` cases: only what
-    /// is new.
+    /// Lets a district lead answer a question and comment on each of the first `count` cases; returns only
+    /// the new envelopes.
     pub fn continue_some(&mut self, cases: &[Written], count: usize) -> Vec<Written> {
         let lead = "g-lead";
         self.enrol(lead);
@@ -152,7 +152,7 @@ impl Cast {
         writer.seal(None, Vec::new(), at, &body, &self.authority)
     }
 
-    /// Who does what for one entry of a history.
+    /// Returns the moves of one entry of a history, each with its author.
     fn doings(
         &mut self,
         history: &History,
@@ -170,7 +170,7 @@ impl Cast {
                 document.field(&Field::Severity) == Some(FieldValue::Number(severity.into()));
             if !same {
                 doings.push(Doing::Edit(edit));
-                // The note of an edit is a comment beside it.
+                // The note of an edit becomes a comment beside the edit.
             }
         }
         let talk = |text: Option<Text>, photo: Option<&String>| {
@@ -227,7 +227,7 @@ impl Cast {
             .collect()
     }
 
-    /// The person of the history, or a district lead where that person may not.
+    /// Returns the person of the history, or a district lead if that person may not make the move.
     fn who_may(&mut self, name: &str, record: &Record, doing: &Doing) -> String {
         let lead = "g-lead";
         self.enrol(lead);
@@ -301,7 +301,7 @@ fn area(code: &str) -> AreaId {
     AreaId::of_first_code(code)
 }
 
-/// The unit that a history names.
+/// Returns the unit that a history names.
 #[must_use]
 pub fn unit(name: &str) -> UnitId {
     UnitId::v8(&Hash::of(&[b"histories.unit", name.as_bytes()]))

@@ -12,6 +12,8 @@ use onegrid_core::trust::sign::{Authority, SecretKey};
 use onegrid_core::wire::body::{Body, Change, EventBody};
 use onegrid_core::wire::envelope::{DirectoryMark, Envelope, Header, VerifiedEnvelope};
 
+use crate::town::MORNING_MS;
+
 pub(super) struct Writer {
     key: SecretKey,
     pub(super) certificate: Arc<Certificate>,
@@ -35,10 +37,9 @@ impl Writer {
                 Hash::of(&[b"histories.member", name.as_bytes()]).first16(),
             )),
             grants: vec![grant],
-            issued_ms: 0,
+            issued_ms: MORNING_MS,
             expires_ms: i64::MAX,
             issued_at: DirectoryMark::default(),
-            issuer: issuer.public().device(),
         };
         let certificate =
             Certificate::issue(&facts, issuer, authority).expect("the facts are in bounds");

@@ -1,13 +1,13 @@
-//! The life of a phone in a process of its own, and what it says of it.
+//! The life of a phone in a process of its own, and its reports about that life.
 //!
 //! Each line on its standard output is one word and its values; the answer to `post` is one line on its
-//! standard input. Whoever holds the other ends carries the requests to a server.
+//! standard input. The process at the other ends carries the requests to a server.
 //!
 //! | line | meaning |
 //! |---|---|
 //! | `saved RECORD ENVELOPE WORDS` | the replica said that this is saved |
 //! | `judged RECORD ENVELOPE` | the replica showed a verdict on it |
-//! | `post PATH SESSION MAC BODY` | a request; the body in hex, `-` for what is not there |
+//! | `post PATH SESSION MAC BODY` | a request; the body in hex, `-` for an absent value |
 //! | `done` | the story is over |
 
 use std::collections::BTreeSet;
@@ -29,27 +29,27 @@ use crate::sim::chance::Chance;
 use crate::town::server::Reply;
 use crate::town::{MINUTE_MS, Phone};
 
-/// What a phone does in its life, sync not counted.
+/// Acts of a phone in its life, syncs not counted.
 const DEEDS: usize = 12;
 /// Turns of one sync.
 const TURNS_MAX: usize = 200;
 
-/// A phone that lives and tells.
+/// A phone that acts and reports its acts.
 pub struct Life<'a> {
     /// The phone.
     pub phone: Phone,
-    /// What it does follows from this alone.
+    /// The only source of its choices.
     pub story: Chance,
     /// Its clock, ms UTC.
     pub now_ms: i64,
-    /// Where it tells.
+    /// The output for its reports.
     pub out: &'a mut dyn Write,
-    /// Where answers come from.
+    /// The input for answers.
     pub answers: &'a mut dyn BufRead,
 }
 
 impl Life<'_> {
-    /// Lives the story to its end.
+    /// Runs the story to its end.
     pub fn live(mut self) {
         let mut mine: Vec<(RecordId, EnvelopeId)> = Vec::new();
         let mut judged = BTreeSet::new();
@@ -102,7 +102,7 @@ impl Life<'_> {
             }),
             _ => return Some(self.reports(words)),
         };
-        // The rules may not let it: then nothing was promised.
+        // The rules may refuse the move; then nothing was promised.
         let id = replica.act(record, &event, None, now_ms).ok()?;
         Some((record, id))
     }
@@ -153,7 +153,7 @@ impl Life<'_> {
     }
 
     fn tell(&mut self, line: &str) {
-        // One write: a line is told whole or not at all.
+        // A line is written at once, so it arrives whole or not at all.
         self.out.write_all(format!("{line}\n").as_bytes()).unwrap();
         self.out.flush().unwrap();
     }
@@ -162,18 +162,18 @@ impl Life<'_> {
 /// A line of a phone's life.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {
-    /// Saved, with the words.
+    /// A saved envelope with its words.
     Saved(RecordId, EnvelopeId, String),
-    /// A verdict was shown.
+    /// A verdict that was shown.
     Judged(RecordId, EnvelopeId),
     /// A request for the server.
     Post(Request),
-    /// The end.
+    /// The end of the story.
     Done,
 }
 
 impl Line {
-    /// Reads a line; `None` for one that the kill has cut.
+    /// Reads a line; `None` for a line that the kill has cut.
     #[must_use]
     pub fn read(line: &str) -> Option<Self> {
         let mut words = line.strip_suffix('\n')?.split(' ');
@@ -222,7 +222,7 @@ fn post(request: &Request) -> String {
     )
 }
 
-/// The line that answers a request.
+/// Returns the line that answers a request.
 #[must_use]
 pub fn answer(reply: &Reply) -> String {
     let mac = reply.mac.as_deref().unwrap_or("-");
@@ -237,7 +237,7 @@ fn read_reply(line: &str) -> Option<Reply> {
     Some(Reply { status, mac, body })
 }
 
-/// Hex of some bytes, `-` for none.
+/// Encodes bytes in hex, `-` for none.
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     if bytes.is_empty() {
@@ -249,7 +249,7 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// The bytes of some hex.
+/// Decodes hex.
 #[must_use]
 pub fn bytes_of(hex: &str) -> Option<Vec<u8>> {
     if hex == "-" {

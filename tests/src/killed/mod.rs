@@ -4,8 +4,8 @@
 //!  count ─▶ which calls a story makes ─▶ draw (call, n) from a seed ─▶ strace kills the process there
 //! ```
 //!
-//! The process is killed before the call is done, without a word: what it had handed to the kernel stays, what
-//! it had in memory is gone. (A power cut is another matter: it may take what was not synced.)
+//! The process is killed without a warning before the call is done. Data that it had handed to the kernel
+//! stay, and data in its memory are lost. (A power cut differs, because it may also lose unsynced data.)
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panic")]
 
@@ -20,7 +20,7 @@ use std::process::Command;
 
 use crate::sim::chance::Chance;
 
-/// The calls that leave something behind: on a disk, or with somebody else.
+/// The calls with an effect outside the process: on a disk, or on another process.
 pub const CALLS: [&str; 12] = [
     "pwrite64",
     "write",
@@ -36,12 +36,12 @@ pub const CALLS: [&str; 12] = [
     "writev",
 ];
 
-/// Where a process is killed.
+/// The point at which a process is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Point {
     /// The system call.
     pub call: &'static str,
-    /// Which one of it, from 1, in the thread that gets there first.
+    /// The number of the call, from 1, in the thread that reaches it first.
     pub nth: u32,
 }
 
@@ -51,12 +51,12 @@ impl fmt::Display for Point {
     }
 }
 
-/// How often a process makes each call, in the thread that makes it most.
+/// The number of each call of a process, in the thread that makes it most.
 #[derive(Debug, Clone, Default)]
 pub struct Counts(BTreeMap<&'static str, u32>);
 
 impl Counts {
-    /// Reads what [`counting`] wrote.
+    /// Reads the log of a [`counting`] command.
     #[must_use]
     pub fn read(log: &Path) -> Self {
         let mut by_thread: BTreeMap<(&str, &'static str), u32> = BTreeMap::new();
@@ -78,14 +78,14 @@ impl Counts {
         Self(most)
     }
 
-    /// Calls in all.
+    /// Returns the number of all calls.
     #[must_use]
     pub fn sum(&self) -> u32 {
         self.0.values().sum()
     }
 
-    /// A point somewhere in the whole run: every call of it is as likely as any other, but half of the draws
-    /// choose the kind of call first, so that the rare ones (a file is cut, a log is synced) have their turn.
+    /// Draws a point from the whole run. Half of the draws choose every call with equal chance. The other half
+    /// choose the kind of call first, so rare calls (a file is cut, a log is synced) are drawn too.
     #[must_use]
     pub fn draw(&self, chance: &mut Chance) -> Point {
         let kinds: Vec<(&'static str, u32)> = self.0.iter().map(|(call, n)| (*call, *n)).collect();
@@ -111,7 +111,7 @@ fn below(chance: &mut Chance, end: u32) -> u32 {
     u32::try_from(chance.below(end as usize)).unwrap()
 }
 
-/// A command that runs `program` and counts its calls into `log`.
+/// Returns a command that runs `program` and counts its calls into `log`.
 #[must_use]
 pub fn counting(program: &Path, log: &Path) -> Command {
     let calls: Vec<String> = CALLS.iter().map(|call| format!("?{call}")).collect();
@@ -121,7 +121,7 @@ pub fn counting(program: &Path, log: &Path) -> Command {
     command
 }
 
-/// A command that runs `program` and kills it there.
+/// Returns a command that runs `program` and kills it at this point.
 #[must_use]
 pub fn killed_at(program: &Path, point: Point) -> Command {
     let Point { call, nth } = point;
@@ -134,12 +134,12 @@ pub fn killed_at(program: &Path, point: Point) -> Command {
 
 fn traced(log: &OsStr) -> Command {
     let mut command = Command::new("strace");
-    // Without --seccomp-bpf: that skips the injected signal.
+    // `--seccomp-bpf` is left out, because it skips the injected signal.
     command.args(["-f", "-qq", "-o"]).arg(log);
     command
 }
 
-/// Rounds to play: `KILL_ROUND=n` plays one, `KILL_ROUNDS=n` the first n.
+/// Returns the rounds to play: `KILL_ROUND=n` plays one, `KILL_ROUNDS=n` the first n.
 #[must_use]
 pub fn rounds(many: u64, quick: u64) -> std::ops::Range<u64> {
     let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());

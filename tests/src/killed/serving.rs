@@ -9,13 +9,13 @@ use crate::onegrid::{binary, serve};
 
 const SIGKILL: i32 = 9;
 
-/// A server, watched and killed at its point, or left alone.
+/// A server under strace that is killed at its point, or a server without strace.
 pub struct Watched {
     child: Child,
     traced: bool,
-    // Held open: a server that can not print says so.
+    // Held open, because a server that cannot print reports an error.
     _out: BufReader<ChildStdout>,
-    /// Where it listens; `None` when it was killed before it did.
+    /// The URL of the server; `None` if it was killed before it listened.
     pub url: Option<String>,
 }
 
@@ -35,7 +35,7 @@ impl Watched {
         }
     }
 
-    /// Tells it to stop where it still runs, and waits for its end. Whether it was killed.
+    /// Stops the server if it still runs, and waits for its end; returns whether it was killed.
     #[must_use]
     pub fn end(mut self) -> bool {
         let child = self.child.id();
@@ -46,15 +46,15 @@ impl Watched {
             child.to_string()
         };
         for id in servers.split_whitespace() {
-            // It may be gone by now.
+            // The process may be gone already.
             let _ = Command::new("kill").args(["-TERM", id]).output();
         }
-        // strace ends as the process did that it watched.
+        // strace ends in the same way as the process that it watched.
         self.child.wait().unwrap().signal() == Some(SIGKILL)
     }
 }
 
-/// Runs a command of the administrator on a data folder; gives its exit code and what it printed.
+/// Runs a command of the administrator on a data folder; returns its exit code and its output.
 #[must_use]
 pub fn administer(data: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(binary());

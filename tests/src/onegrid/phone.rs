@@ -1,31 +1,32 @@
 //! A phone: a real replica in an encrypted file, connected by the real driver.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use onegrid_core::crdt::{Content, Details, Hazard, Request};
 use onegrid_core::domain::AreaPath;
 use onegrid_core::id::{AreaId, RecordId};
 use onegrid_core::net::{Address, Driver, NetConfig, NetError, OsRandom, Roots, enrol, now_ms};
-use onegrid_core::replica::{Draft, FileKey, MarkerFile, Replica, ReplicaOptions};
+use onegrid_core::replica::{Draft, FileKey, MarkerFile, Replica, ReplicaOptions, StdDisk};
 use onegrid_core::sync::port::StarPort as _;
 use onegrid_core::sync::report::Report;
+use onegrid_core::sync::shared::{Shared, Turn};
 use onegrid_core::trust::invitation::Ticket;
 use onegrid_core::trust::sign::SecretKey;
 use tempfile::TempDir;
 
-/// One phone; its file goes when it is dropped.
+/// One phone. Its file is removed when the phone is dropped.
 pub struct Phone {
-    replica: Arc<Mutex<Replica>>,
+    replica: Arc<Shared<Replica>>,
     /// The way to the server.
-    pub driver: Driver<Arc<Mutex<Replica>>>,
+    pub driver: Driver<Arc<Shared<Replica>>>,
     signer: SecretKey,
     folder: TempDir,
 }
 
-/// How to reach a server of this machine.
+/// Returns the way to a server of this machine.
 ///
 /// # Panics
-/// When the address is none.
+/// If `url` is not an address.
 #[must_use]
 pub fn way_to(url: &str, roots: Roots) -> NetConfig {
     let address = Address::parse(url, false).expect("an address");
@@ -33,18 +34,19 @@ pub fn way_to(url: &str, roots: Roots) -> NetConfig {
 }
 
 impl Phone {
-    /// A new phone redeems an invitation.
+    /// Redeems an invitation with a new phone.
     ///
     /// # Errors
-    /// What the server, or the check of its answer, says.
+    /// The error of the server, or of the check of its answer.
     ///
     /// # Panics
-    /// When the phone itself can not be made.
+    /// If the phone itself cannot be made.
     pub async fn enrol(code: &str, config: &NetConfig) -> Result<Self, NetError> {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let signer = SecretKey::generate(&mut OsRandom);
         let options = ReplicaOptions {
             path: folder.path().join("replica.db"),
+            disk: Arc::new(StdDisk),
             file_key: FileKey::new(*signer.seed()),
             marker: Box::new(MarkerFile::new(folder.path().join("marker"))),
             signer: signer.clone(),
@@ -53,11 +55,10 @@ impl Phone {
         let mut replica = Replica::create(options).expect("a new replica");
         let ticket = Ticket::parse(code).expect("an invitation");
         let enrolled = enrol(config, &ticket, &signer, "a phone").await?;
-        let root = enrolled.anchors.root();
         replica
-            .enrol(root, &enrolled.server_keys, &enrolled.certificate)
+            .enrol(&enrolled.anchors, &enrolled.secrets, &enrolled.certificate)
             .expect("the certificate is this phone's");
-        let replica = Arc::new(Mutex::new(replica));
+        let replica = Arc::new(Shared::new(replica));
         let driver = Driver::new(Arc::clone(&replica), config)?;
         Ok(Self {
             replica,
@@ -67,29 +68,29 @@ impl Phone {
         })
     }
 
-    /// The same phone goes on with another server address.
+    /// Moves the phone to another server address.
     ///
     /// # Panics
-    /// When there is no way to it.
+    /// If the address cannot be used.
     pub fn move_to(&mut self, config: &NetConfig) {
         self.driver = Driver::new(Arc::clone(&self.replica), config).expect("a driver");
     }
 
-    /// The replica.
-    pub fn replica(&self) -> MutexGuard<'_, Replica> {
-        self.replica.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Locks the replica for a turn.
+    pub fn replica(&self) -> Turn<'_, Replica> {
+        self.replica.lock()
     }
 
-    /// The replica, for somebody who holds it together with this phone.
+    /// Returns a shared handle of the replica.
     #[must_use]
-    pub fn handle(&self) -> Arc<Mutex<Replica>> {
+    pub fn handle(&self) -> Arc<Shared<Replica>> {
         Arc::clone(&self.replica)
     }
 
-    /// How many streams it follows.
+    /// Returns the number of streams that the phone follows.
     ///
     /// # Panics
-    /// When the replica can not be read.
+    /// If the replica cannot be read.
     #[must_use]
     pub fn streams(&self) -> usize {
         self.replica()
@@ -98,10 +99,10 @@ impl Phone {
             .len()
     }
 
-    /// The app is put away: its folder, and its key, which opens the files as well.
+    /// Closes the app; returns its folder, and its key, which also opens the files.
     ///
     /// # Panics
-    /// When somebody else holds the replica, or it can not be closed.
+    /// If another handle of the replica exists, or if the replica cannot be closed.
     #[must_use]
     pub fn put_away(self) -> (TempDir, SecretKey) {
         let Self {
@@ -112,12 +113,12 @@ impl Phone {
         } = self;
         drop(driver);
         let replica = Arc::into_inner(replica).expect("nobody else holds it");
-        let replica = replica.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let replica = replica.into_inner();
         replica.close().expect("a replica that closes");
         (folder, signer)
     }
 
-    /// The device's key, for somebody who plays it by hand.
+    /// Returns the device's key, for a test that acts for the phone by hand.
     #[must_use]
     pub fn signer(&self) -> &SecretKey {
         &self.signer
@@ -126,25 +127,25 @@ impl Phone {
     /// Reports without any network.
     ///
     /// # Panics
-    /// When the replica refuses.
+    /// If the replica refuses.
     #[must_use]
     pub fn report(&self, title: &str) -> RecordId {
         self.report_at(title, now_ms())
     }
 
-    /// The same by a clock that says something else, ms UTC.
+    /// Reports at this time of the phone's clock, ms UTC.
     ///
     /// # Panics
-    /// When the replica refuses.
+    /// If the replica refuses.
     #[must_use]
     pub fn report_at(&self, title: &str, clock_ms: i64) -> RecordId {
         self.write(hazard(title), clock_ms)
     }
 
-    /// Somebody needs help.
+    /// Asks for help.
     ///
     /// # Panics
-    /// When the replica refuses.
+    /// If the replica refuses.
     #[must_use]
     pub fn ask_for_help(&self, title: &str) -> RecordId {
         let details = Details {
@@ -165,20 +166,20 @@ impl Phone {
             .expect("a report is always taken")
     }
 
-    /// Syncs until both hold the same.
+    /// Syncs until phone and server agree.
     ///
     /// # Panics
-    /// When that fails.
+    /// If the sync fails.
     pub async fn sync(&self) -> Report {
         let report = self.driver.sync_once().await.expect("a sync");
         assert!(report.equal, "{report:?}");
         report
     }
 
-    /// The title of a record, where the phone has it.
+    /// Returns the title of a record; `None` if the phone does not have it.
     ///
     /// # Panics
-    /// When the replica can not be read.
+    /// If the replica cannot be read.
     #[must_use]
     pub fn title(&self, record: RecordId) -> Option<String> {
         let row = self.replica().row(record).expect("a replica that reads");
@@ -186,7 +187,7 @@ impl Phone {
     }
 }
 
-/// Content of a hazard.
+/// Returns the content of a hazard.
 #[must_use]
 pub fn hazard(title: &str) -> Content {
     Content::Hazard(Hazard {
@@ -199,7 +200,7 @@ pub fn hazard(title: &str) -> Content {
     })
 }
 
-/// A grid of the village of the demo's people.
+/// Returns a grid in the village of the demo's people.
 ///
 /// # Panics
 /// Never.

@@ -10,7 +10,7 @@ use super::events::{AREAS, CATEGORIES, Makings, event};
 use super::world::{Said, World};
 
 impl World {
-    /// A random act of this person.
+    /// Lets this person make a random act.
     pub fn somebody_acts(&mut self, who: usize) -> Result<(), String> {
         if self.people[who].rogue {
             return self.forges(who);
@@ -29,7 +29,7 @@ impl World {
         }
     }
 
-    /// Ids of the records on a phone.
+    /// Returns the ids of the records on a phone.
     pub fn records_of(&mut self, who: usize) -> Result<Vec<RecordId>, String> {
         let rows = self.people[who].phone.replica().rows();
         let rows = rows.map_err(|error| broken("list", &error))?;
@@ -114,7 +114,7 @@ impl World {
         }
     }
 
-    /// Mostly a move that has a chance in the stage that this phone knows.
+    /// Returns a move that often has a chance in the stage that this phone knows.
     fn likely_move(&mut self, who: usize, record: RecordId) -> Result<Move, String> {
         let any = self.chance.pick(Move::ALL).expect("there are moves");
         let loaded = self.people[who].phone.replica().load(record);
@@ -179,7 +179,7 @@ impl World {
         });
     }
 
-    /// A refusal is fine; an error of the store never is.
+    /// Accepts a refusal, but not an error of the store.
     fn turned_down(&mut self, who: usize, what: &str, error: &ReplicaError) -> Result<(), String> {
         let name = self.people[who].phone.name.clone();
         match error {
@@ -192,13 +192,13 @@ impl World {
     }
 }
 
-/// The first characters of a record's id: enough for a trace.
+/// Returns the first characters of a record's id: enough for a trace.
 #[must_use]
 pub fn short(record: &RecordId) -> String {
     record.to_string().chars().take(8).collect()
 }
 
-/// A replica that fails where it may not.
+/// Returns the sentence for a replica that fails although it may not.
 #[must_use]
 pub fn broken(what: &str, error: &ReplicaError) -> String {
     format!("{what} failed: {} ({error:?})", error.code())

@@ -8,24 +8,24 @@ use rand_core::{Rng, SeedableRng};
 pub struct Chance(ChaCha20Rng);
 
 impl Chance {
-    /// The dice of a seed.
+    /// Makes the dice of a seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self(ChaCha20Rng::seed_from_u64(seed))
     }
 
-    /// A number below `end` (at least 1).
+    /// Returns a number below `end` (at least 1).
     pub fn below(&mut self, end: usize) -> usize {
         let end = u64::try_from(end.max(1)).expect("a usize fits");
         usize::try_from(self.0.next_u64() % end).expect("it is below a usize")
     }
 
-    /// True once in `n` times.
+    /// Returns true once in `n` times.
     pub fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
 
-    /// One of several.
+    /// Returns one of several.
     pub fn pick<T: Clone>(&mut self, of: &[T]) -> Option<T> {
         if of.is_empty() {
             return None;
@@ -34,7 +34,7 @@ impl Chance {
         of.get(at).cloned()
     }
 
-    /// 32 random bytes.
+    /// Returns `N` random bytes.
     pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];
         self.0.fill_bytes(&mut bytes);

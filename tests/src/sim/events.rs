@@ -1,4 +1,4 @@
-//! Random events: whatever a person could tap, sensible or not.
+//! Random events: every move that a person could tap, sensible or not.
 
 use onegrid_core::domain::Text;
 use onegrid_core::domain::area::AreaLevel;
@@ -9,21 +9,21 @@ use onegrid_core::id::{EnvelopeId, Hash, RecordId};
 use super::chance::Chance;
 use crate::town::{DAY_MS, Places};
 
-/// What a random event is made of.
+/// The ingredients of a random event.
 pub struct Makings<'a> {
     /// Places and units.
     pub places: &'a Places,
     /// The case as its author sees it.
     pub state: &'a CaseState,
-    /// Another record.
+    /// Another record, for moves that name a second one.
     pub other: RecordId,
     /// The author's clock, ms UTC.
     pub now_ms: i64,
-    /// The words to use.
+    /// The words of the event.
     pub words: &'a str,
 }
 
-/// Areas that things happen in or are handed to.
+/// Areas in the content of events.
 pub const AREAS: [&str; 6] = [
     "330105013003001",
     "330105013003002",
@@ -36,7 +36,7 @@ pub const AREAS: [&str; 6] = [
 /// Categories that people choose.
 pub const CATEGORIES: [&str; 4] = ["gas", "fire_lane", "wire", "environment"];
 
-/// The event of a move.
+/// Returns the event of a move.
 #[allow(clippy::too_many_lines, reason = "one arm for each move")]
 pub fn event(movement: Move, makings: &Makings<'_>, chance: &mut Chance) -> Event {
     let Makings {

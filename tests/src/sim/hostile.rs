@@ -1,7 +1,8 @@
-//! After the storm comes a phone of an attacker, who may edit. Its changes pass every check but the last.
+//! After the storm comes the phone of an attacker with the right to edit. It tries two kinds of changes.
 //!
-//! Such a change right: its rows say the same in other bytes than automerge writes. A document that took it in would
-//! have another hash when it is loaded again.
+//! The first kind has the same meaning in other bytes than automerge writes. A document that imported it would have
+//! another hash after it is loaded again. The second kind is a change of another author in an envelope of the
+//! attacker.
 
 use onegrid_core::crdt::{ActorId, Document, Field, FieldEdit, FieldValue};
 use onegrid_core::id::DeviceId;
@@ -13,17 +14,18 @@ use super::chance::Chance;
 use super::rogue::seal;
 use super::world::{Person, World};
 
-/// Records that it tries.
+/// Records that the attacker tries.
 const RECORDS_MAX: usize = 10;
 
-/// Magic bytes, checksum and type stand before the length.
+/// Magic bytes and checksum precede the type; the length follows.
 const TYPE_AT: usize = 8;
 const CHECKSUM: std::ops::Range<usize> = 4..8;
-/// The column of what each operation does.
+/// The column with the action of each operation.
 const ACTION: u64 = 0x42;
 
 impl World {
-    /// The attacker enrols, reads, writes and stays. It has dice of its own: what came before is as it was.
+    /// Enrols the attacker. It reads, writes and stays. It has dice of its own, so all earlier steps stay as they
+    /// are.
     pub fn attacker_comes(&mut self) -> Result<(), String> {
         let mut dice = Chance::new(self.chance.clone().below(usize::MAX) as u64);
         let head = ("station_head", "330105013003;330105013001");
@@ -38,29 +40,39 @@ impl World {
                 continue;
             };
             let device = phone.device();
-            let raw = loaded
-                .document()
-                .and_then(|document| other_bytes(document, &device, dice.bytes()));
-            let Some(change) = raw else { continue };
-            let body = Body::Change(Change {
-                salt: Some(dice.bytes()),
-                change,
-                replaces: None,
-            });
-            let clock_ms = phone.clock_ms(&self.town);
-            let authority = self.town.keys().authority();
-            let (id, bundle) = seal(&mut phone, (&loaded, clock_ms), &body, authority)?;
-            self.forged.insert(id);
-            self.forged_on.insert(row.id);
-            self.to_the_server(bundle, &format!("{id} in other bytes"))?;
+            let Some(document) = loaded.document() else {
+                continue;
+            };
+            let twisted = other_bytes(document, &device, dice.bytes());
+            let tries = [
+                (twisted, "in other bytes"),
+                (
+                    of_another(document, &device),
+                    "with the change of somebody else",
+                ),
+            ];
+            for (change, what) in tries {
+                let Some(change) = change else { continue };
+                let body = Body::Change(Change {
+                    salt: Some(dice.bytes()),
+                    change,
+                    replaces: None,
+                });
+                let clock_ms = phone.clock_ms(&self.town);
+                let authority = self.town.keys().authority();
+                let (id, bundle) = seal(&mut phone, (&loaded, clock_ms), &body, authority)?;
+                self.forged.insert(id);
+                self.forged_on.insert(row.id);
+                self.to_the_server(bundle, &format!("{id} {what}"))?;
+            }
         }
         self.people.push(Person::new(phone, true));
         Ok(())
     }
 }
 
-/// An honest edit of the severity, with the one row of its action column written as a run of one rather than
-/// as a literal. `None` where the edit has another form.
+/// Returns an honest edit of the severity with the one row of its action column written as a run of one in place of
+/// a literal; `None` if the edit has another form.
 fn other_bytes(document: &Document, device: &DeviceId, epoch: [u8; 8]) -> Option<Vec<u8>> {
     let edit = FieldEdit::set(Field::Severity, FieldValue::Number(4));
     let edits = [edit, FieldEdit::set(Field::Severity, FieldValue::Number(3))];
@@ -69,6 +81,15 @@ fn other_bytes(document: &Document, device: &DeviceId, epoch: [u8; 8]) -> Option
         .iter()
         .find_map(|edit| document.edit(actor, std::slice::from_ref(edit)).ok())?;
     rewritten(honest)
+}
+
+/// Returns the newest change of another device, to be sent under the attacker's own name.
+fn of_another(document: &Document, device: &DeviceId) -> Option<Vec<u8>> {
+    let foreign = document
+        .changes()
+        .zip(document.raw_changes())
+        .filter(|(change, _)| !change.actor.device().matches(device));
+    foreign.last().map(|(_, raw)| raw)
 }
 
 fn rewritten(mut raw: Vec<u8>) -> Option<Vec<u8>> {
@@ -83,7 +104,7 @@ fn rewritten(mut raw: Vec<u8>) -> Option<Vec<u8>> {
     Some(raw)
 }
 
-/// Where the data of the action column begin.
+/// Returns the place where the data of the action column begin.
 fn action_column(raw: &[u8]) -> Option<usize> {
     let mut at = TYPE_AT + 1;
     number(raw, &mut at)?;
@@ -110,14 +131,14 @@ fn action_column(raw: &[u8]) -> Option<usize> {
     None
 }
 
-/// A part that begins with its length.
+/// Skips a part that begins with its length.
 fn skip(raw: &[u8], at: &mut usize) -> Option<()> {
     let length = number(raw, at)?;
     *at += usize::try_from(length).ok()?;
     Some(())
 }
 
-/// A LEB128 number; what is signed is of no interest here.
+/// Reads a LEB128 number. Signed numbers are read as unsigned, because their value does not matter here.
 fn number(raw: &[u8], at: &mut usize) -> Option<u64> {
     let mut value = 0;
     for shift in (0..63).step_by(7) {

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! **Contract.** The same seed gives the same trace, byte for byte. A failure names the seed and the command
-//! that replays it. The oracle does not believe what the code under test says about itself: it folds the
-//! server's envelopes anew, and knows rights and the rule of danger in words of its own.
+//! that replays it. The oracle does not trust the code under test. It folds the server's envelopes anew, and
+//! it has its own definition of rights and of the rule of danger.
 
 #![allow(clippy::unwrap_used, reason = "a simulation fails by panic")]
 
@@ -30,7 +30,7 @@ use onegrid_core::id::Hash;
 
 use world::World;
 
-/// One seed's run.
+/// The run of one seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plan {
     /// The seed.
@@ -39,7 +39,7 @@ pub struct Plan {
     pub steps: u32,
 }
 
-/// What a run without a fault came to.
+/// The result of a run without a fault.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outcome {
     /// Hash of the trace: equal for equal seeds.
@@ -57,14 +57,14 @@ pub struct Outcome {
 pub struct Failure {
     /// The run.
     pub plan: Plan,
-    /// What was broken.
+    /// The broken promise.
     pub what: String,
     /// The trace so far.
     pub trace: Vec<String>,
 }
 
 impl Failure {
-    /// The command that plays it again.
+    /// Returns the command that replays the run.
     #[must_use]
     pub fn command(&self) -> String {
         let Plan { seed, steps } = self.plan;

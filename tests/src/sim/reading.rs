@@ -1,5 +1,5 @@
-//! Invariant 5 where two phones meet: nobody learns of a tip what only its reporter, those who work on it and
-//! the command room may know.
+//! Invariant 5 for two phones that meet: only the reporter of a tip, its handlers and the command room may
+//! learn of the tip.
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,12 @@ use super::act::broken;
 use super::world::World;
 
 impl World {
-    /// The records of a phone as a set.
+    /// Returns the records of a phone as a set.
     pub fn shown_to(&mut self, who: usize) -> Result<BTreeSet<RecordId>, String> {
         Ok(self.records_of(who)?.into_iter().collect())
     }
 
-    /// Whether all that a meeting brought to this phone is for its owner.
+    /// Checks that a meeting brought this phone only records that its owner may read.
     pub fn learned_nothing_secret(
         &mut self,
         who: usize,

@@ -6,18 +6,21 @@ use super::oracle::agree::differences;
 use super::world::World;
 use crate::town::MINUTE_MS;
 
-/// Rounds in which everybody syncs once. Work that is written again takes a round more.
+/// Rounds with one sync for everybody. Work that is written again takes one round more.
 const ROUNDS_MAX: usize = 12;
 
 impl World {
-    /// Everybody who still may syncs until nothing is new for anybody.
+    /// Lets everybody who still may sync until nothing is new for anybody.
     pub fn rest(&mut self) -> Result<(), String> {
         if !self.town.is_up() {
             self.town.reopen_server();
         }
         for round in 0..ROUNDS_MAX {
-            // The first ends what was under way: it may speak of the server as it was then.
+            // The first round ends requests under way, which may describe an earlier state of the
+            // server.
             let mut quiet = round > 0;
+            let made = self.town.server().tick(self.town.now_ms);
+            quiet &= made.map_err(|problem| problem.code().to_owned())? == 0;
             for who in 0..self.people.len() {
                 if self.people[who].revoked {
                     continue;
@@ -32,14 +35,14 @@ impl World {
         Err(format!("no rest after {ROUNDS_MAX} rounds"))
     }
 
-    /// One sync without faults; whether nothing moved.
+    /// Runs one sync without faults; returns whether nothing moved.
     fn rests(&mut self, who: usize) -> Result<bool, String> {
         let person = &mut self.people[who];
         let name = person.phone.name.clone();
         person.phone.wake();
         let report = match person.phone.try_sync(&mut self.town) {
             Ok(report) => report,
-            // A revocation that another phone gave back to a restored server.
+            // Another phone gave this revocation back to a restored server.
             Err(code) if code == "session.revoked" => {
                 person.revoked = true;
                 self.note(&format!("{name} learns that it is revoked"));
@@ -53,7 +56,7 @@ impl World {
         Ok(report.equal && report.pushed == 0 && report.pulled == 0)
     }
 
-    /// Without time travel there is nothing to repair.
+    /// Checks that a run without time travel has nothing to repair.
     fn incidents(&mut self, who: usize, report: &Report) -> Result<(), String> {
         let bad = report.incidents.iter().find(|incident| match incident {
             Incident::GenerationChanged { .. } | Incident::NotTaken => !self.restored,

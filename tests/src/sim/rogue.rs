@@ -1,4 +1,4 @@
-//! A phone that signs what its owner may not write: the certificate is real, the right is not there.
+//! A phone that signs forbidden work of its owner: the certificate is real, but it lacks the right.
 
 use onegrid_core::domain::Text;
 use onegrid_core::domain::case::payload as p;
@@ -15,7 +15,8 @@ use super::world::World;
 use crate::town::Phone;
 
 impl World {
-    /// The rogue writes something on a record that it can read, and hands it to somebody.
+    /// Lets the rogue write on a record that it can read, and pass the envelope to another phone or
+    /// the server.
     pub fn forges(&mut self, _: usize) -> Result<(), String> {
         let Some(rogue) = self.people.iter().position(|person| person.rogue) else {
             return Ok(());
@@ -75,7 +76,7 @@ impl World {
         self.nothing_forged_counts(other)
     }
 
-    /// Hands the server what it must not count.
+    /// Hands the server envelopes that it must not count.
     pub fn to_the_server(&mut self, bundle: Bundle, what: &str) -> Result<(), String> {
         let none = std::collections::HashMap::new();
         let now_ms = self.town.now_ms;
@@ -86,7 +87,7 @@ impl World {
         Ok(())
     }
 
-    /// Something that a supervisor may do in no state.
+    /// Returns an event that a supervisor may make in no state.
     fn forbidden(&mut self) -> Event {
         let words = Text::new(self.new_words()).unwrap();
         match self.chance.below(5) {
@@ -111,7 +112,7 @@ impl World {
         }
     }
 
-    /// Invariant 5 on a phone: whatever way a forged envelope came in, it moves nothing.
+    /// Checks invariant 5 on a phone: a forged envelope moves nothing, however it came in.
     pub fn nothing_forged_counts(&mut self, who: usize) -> Result<(), String> {
         if self.forged.is_empty() {
             return Ok(());
@@ -140,7 +141,7 @@ impl World {
     }
 }
 
-/// Signs a body on top of a record, as its phone would, but without asking the phone whether it may.
+/// Signs a body on top of a record as its phone would, but without the phone's check of rights.
 pub fn seal(
     phone: &mut Phone,
     (loaded, clock_ms): (&Record, i64),

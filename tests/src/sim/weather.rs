@@ -1,4 +1,4 @@
-//! What happens to lines and machines.
+//! The faults of lines and machines.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use super::world::{Copy, Person, World};
 use crate::town::{DAY_MS, Fault, Met, Turn};
 
 impl World {
-    /// A few turns of a sync over a line that may fail in every way.
+    /// Runs a few turns of a sync over a line that may fail in every way.
     pub fn somebody_syncs(&mut self, who: usize) -> Result<(), String> {
         let turns = 1 + self.chance.below(12);
         let bad = self.chance.one_in(2);
@@ -19,7 +19,7 @@ impl World {
             let fault = if bad && self.chance.one_in(4) {
                 self.fault()
             } else if self.chance.one_in(6) {
-                // The office moves people about, and what it takes away they are writing in at that moment.
+                // The office changes roles, so a person may lose a role in the middle of writing.
                 if self.chance.one_in(3) {
                     self.changes_role(who);
                 }
@@ -41,7 +41,8 @@ impl World {
         Ok(())
     }
 
-    /// While a request is on its way nobody waits for its answer: what is written now is not in it.
+    /// Lets the person write while a request is on its way, without waiting for its answer. The answer
+    /// knows nothing of this work.
     fn writes_meanwhile(&mut self, who: usize) -> Result<(), String> {
         for _ in 0..self.chance.below(4) {
             self.somebody_acts(who)?;
@@ -63,7 +64,7 @@ impl World {
         }
     }
 
-    /// Faults of the line lead to errors; a server or a replica that is broken is something else.
+    /// Checks that an error is a fault of the line, and not of the server or a replica.
     fn may_fail(&mut self, who: usize, fault: Fault, code: &str) -> Result<(), String> {
         let name = &self.people[who].phone.name;
         let inside = ["server.", "store.", "replica.", "http.busy"];
@@ -73,7 +74,8 @@ impl World {
         Ok(())
     }
 
-    /// Invariant 2, at once: what a phone holds a verdict of this generation on is in the store.
+    /// Checks invariant 2 at once: if a phone holds a verdict of this generation, its envelope is in the
+    /// store.
     pub fn count_receipts(&mut self, who: usize) -> Result<(), String> {
         let store = self.town.store();
         let person = &mut self.people[who];
@@ -88,7 +90,7 @@ impl World {
                 .as_ref()
                 .and_then(|loaded| loaded.node(said.id));
             let Some(node) = node else {
-                // Delivered, and gone with its record; the oracle asks for the notice.
+                // The envelope was delivered and removed with its record; the oracle looks for the notice.
                 let known: Result<_, StoreError> = store.read(|tx| tx.verdict(said.id));
                 let known = known.map_err(|error| error.to_string())?.is_some();
                 if !known && !self.had.contains(&said.id) {
@@ -114,7 +116,7 @@ impl World {
         Ok(())
     }
 
-    /// Two phones meet, or part in the middle.
+    /// Lets two phones meet, or part in the middle.
     pub fn two_meet(&mut self, who: usize) -> Result<(), String> {
         let other = self.chance.below(self.people.len());
         if other == who {
@@ -141,7 +143,7 @@ impl World {
         }
     }
 
-    /// A phone's process is gone at this instant, or put away in an orderly way.
+    /// Crashes a phone's process, or closes it in order.
     pub fn phone_crashes(&mut self, who: usize) -> Result<(), String> {
         let orderly = self.chance.one_in(3);
         let person = &mut self.people[who];
@@ -159,7 +161,7 @@ impl World {
         self.still_saved(who)
     }
 
-    /// Everything that happens now and then.
+    /// Lets one of the rare events happen.
     pub fn something_else(&mut self, who: usize) -> Result<(), String> {
         match self.chance.below(24) {
             0..3 => self.server_restarts(),
@@ -211,8 +213,8 @@ impl World {
         });
     }
 
-    /// The phone is put back to an older copy of itself. What it had not delivered since is gone, and it
-    /// never promised otherwise.
+    /// Puts the phone back to an older copy of itself. Its later work that was not delivered is lost, as
+    /// the phone never promised to keep it.
     fn goes_back(&mut self, who: usize) -> Result<(), String> {
         let copies = self.people[who].copies.clone();
         let Some(copy) = self.chance.pick(&copies) else {
@@ -223,7 +225,7 @@ impl World {
         person.went_back = true;
         let kept = copy.said.len();
         person.copies.retain(|other| other.said.len() <= kept);
-        // What was delivered since the copy comes back from the server, if it counts.
+        // Work that was delivered since the copy comes back from the server, if it counts.
         person.said = copy.said;
         self.time_travel = true;
         let name = self.people[who].phone.name.clone();
@@ -231,7 +233,7 @@ impl World {
         self.still_saved(who)
     }
 
-    /// Somebody copies a phone whole, with or without the marker, and both are used.
+    /// Copies a whole phone, with or without the marker; both are used afterwards.
     fn cloned(&mut self, who: usize) {
         if self.people.len() > 12 || self.people[who].rogue {
             return;
@@ -257,14 +259,15 @@ impl World {
         let Some(backup) = self.chance.pick(&self.backups.clone()) else {
             return Ok(());
         };
-        // Its verdicts on these live on with whoever read them, and hold.
+        // The phones that read the old server's verdicts on these envelopes keep the verdicts, which stay
+        // valid.
         let had = self.everything_on_the_server()?.into_values().flatten();
         let had: Vec<EnvelopeId> = had.map(|(envelope, _)| envelope.id()).collect();
         self.had.extend(had);
         self.town.restore(&backup);
         self.time_travel = true;
         self.restored = true;
-        // Whether a phone that knows of it gives a revocation back is another question.
+        // This oracle does not decide whether a phone that knows a revocation gives it back.
         self.revoked.clear();
         self.note("server comes back from a backup");
         Ok(())
@@ -279,7 +282,7 @@ impl World {
         let now_ms = self.town.now_ms;
         let done = self.town.server().revoke(device, "admin", now_ms);
         let Ok(done) = done else {
-            // A restored server may not know the device any more.
+            // A restored server may not know the device.
             return Ok(());
         };
         let known = self.envelopes_of(device)?;
@@ -292,7 +295,7 @@ impl World {
         Ok(())
     }
 
-    /// Ids of everything that the server has of a device.
+    /// Returns the ids of all envelopes of a device on the server.
     pub fn envelopes_of(&self, device: DeviceId) -> Result<BTreeSet<EnvelopeId>, String> {
         Ok(self
             .everything_on_the_server()?

@@ -9,41 +9,41 @@ use onegrid_core::id::{DeviceId, EnvelopeId, RecordId};
 use super::chance::Chance;
 use crate::town::{Card, MINUTE_MS, Phone, Town, TownTemplate};
 
-/// Something that a phone said is saved.
+/// An envelope that a phone has reported as saved.
 #[derive(Debug, Clone)]
 pub struct Said {
-    /// The record.
+    /// The record of the envelope.
     pub record: RecordId,
-    /// The envelope.
+    /// The id of the envelope.
     pub id: EnvelopeId,
     /// The words, unlike any others of the run; empty for a move without a word.
     pub words: String,
-    /// The phone has a verdict on it.
+    /// The phone has a verdict on the envelope.
     pub answered: bool,
 }
 
-/// A copy of a phone's file, with what the phone had said by then.
+/// A copy of a phone's file, with the envelopes that the phone had saved by then.
 #[derive(Debug, Clone)]
 pub struct Copy {
     /// The file.
     pub path: PathBuf,
-    /// [`Person::said`] as it was.
+    /// [`Person::said`] at the time of the copy.
     pub said: Vec<Said>,
 }
 
-/// Somebody with a phone.
+/// A person with a phone.
 pub struct Person {
     /// The phone.
     pub phone: Phone,
-    /// Everything that the phone said is saved, as long as the phone promises it.
+    /// Everything that the phone reported as saved, as long as the phone promises it.
     pub said: Vec<Said>,
     /// Copies of the phone's file.
     pub copies: Vec<Copy>,
-    /// The device was revoked: it no longer takes part, and still may not lose what it holds.
+    /// The device was revoked, so it no longer takes part; it still may not lose its envelopes.
     pub revoked: bool,
-    /// Writes only what it may not; its own replica never knows.
+    /// The person writes only forbidden work; the person's own replica never knows of it.
     pub rogue: bool,
-    /// The file was put back to an older copy: what it had been told in between it may not know.
+    /// The file was put back to an older copy, so the phone may not know later verdicts and notices.
     pub went_back: bool,
 }
 
@@ -51,35 +51,36 @@ pub struct Person {
 pub struct World {
     /// The town.
     pub town: Town,
-    /// Who takes part.
+    /// The people who take part.
     pub people: Vec<Person>,
     /// The dice.
     pub chance: Chance,
-    /// What happened.
+    /// The events of the run so far.
     pub trace: Vec<String>,
-    /// The step.
+    /// The number of the step.
     pub step: u32,
-    /// Words so far, to make the next ones unlike them.
+    /// The number of words so far, which makes the next words unlike them.
     pub words: u32,
     /// Backups of the server.
     pub backups: Vec<PathBuf>,
-    /// What the server had of each device when it was revoked.
+    /// The envelopes of each device that the server had when the device was revoked.
     pub revoked: BTreeMap<DeviceId, BTreeSet<EnvelopeId>>,
-    /// What a person let in at the review.
+    /// Envelopes that a person accepted at the review.
     pub let_in: BTreeSet<EnvelopeId>,
-    /// Envelopes that their author may not write, by construction.
+    /// Envelopes that their author had no right to write; the run makes them on purpose.
     pub forged: BTreeSet<EnvelopeId>,
-    /// The records that those are about.
+    /// The records of the forged envelopes.
     pub forged_on: BTreeSet<RecordId>,
-    /// The server or a phone has gone back in time: digests may differ until they are repaired.
+    /// The server or a phone has gone back in time, so digests may differ until they are repaired.
     pub time_travel: bool,
     /// The server has been restored.
     pub restored: bool,
-    /// Records in which somebody wrote, also by a phone that went back in time since and knows nothing of it.
+    /// Records with an envelope of a person, also of a phone that went back in time since and knows nothing
+    /// of it.
     pub written_in: BTreeSet<RecordId>,
-    /// Envelopes of which some phone held the server's word, with the generation of that.
+    /// Envelopes with a verdict on some phone, each with the generation of that verdict.
     pub receipts: BTreeMap<EnvelopeId, u32>,
-    /// Envelopes that a server had which came back from a backup.
+    /// Envelopes that a server had before it came back from a backup.
     pub had: BTreeSet<EnvelopeId>,
     /// Records on the server at the end.
     pub records_at_rest: usize,
@@ -128,7 +129,7 @@ static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
 });
 
 impl World {
-    /// The morning of a run.
+    /// Makes the morning of a run.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let mut chance = Chance::new(seed);
@@ -136,7 +137,7 @@ impl World {
         let mut people = Vec::new();
         for (n, card) in TEMPLATE.cards.iter().enumerate() {
             let rogue = n + 1 == CAST.len();
-            // Not everybody is there every day; the command room and the rogue are.
+            // Some people are absent on a day, but the command room and the rogue are always there.
             if !rogue && n != 4 && chance.one_in(4) {
                 continue;
             }
@@ -163,7 +164,7 @@ impl World {
         }
     }
 
-    /// One step.
+    /// Runs one step.
     pub fn advance(&mut self) -> Result<(), String> {
         let minutes = i64::try_from(self.chance.below(20)).expect("small");
         self.town.pass(minutes * MINUTE_MS);
@@ -178,21 +179,21 @@ impl World {
         }
     }
 
-    /// A line of the trace.
+    /// Adds a line to the trace.
     pub fn note(&mut self, line: &str) {
         self.trace.push(format!("{:>4} {line}", self.step));
     }
 
-    /// Words unlike any others of the run.
+    /// Returns words unlike any others of the run.
     pub fn new_words(&mut self) -> String {
         self.words += 1;
-        // A closing mark, so that 第1句 is not found in 第12句.
+        // The closing mark keeps 第1句 from being found in 第12句.
         format!("第{}句", self.words)
     }
 }
 
 impl Person {
-    /// Somebody who has said nothing yet.
+    /// Makes a person who has written nothing yet.
     #[must_use]
     pub fn new(phone: Phone, rogue: bool) -> Self {
         Self {

@@ -1,7 +1,8 @@
-//! A store whose unimportant writes come late, or never: what `run_later` promises, taken at its word.
+//! A store that delays or loses unimportant writes, as far as `run_later` permits.
 //!
-//! A job handed over without waiting is done before the next job that somebody waits for, and is lost when the
-//! server crashes before that. So a receipt that was given before its transaction is durable is found out.
+//! A job that was handed over without waiting is done before the next job with a waiting caller, and is lost
+//! if the server crashes before that. So the tests find a receipt that left before its transaction was
+//! durable.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -29,13 +30,13 @@ impl LaggingStore {
         })
     }
 
-    /// Does what waits.
+    /// Runs the waiting jobs.
     pub fn catch_up(&self) -> StoreResult<()> {
         let jobs = std::mem::take(&mut *self.later.lock().expect("no job panics"));
         jobs.into_iter().try_for_each(|job| self.inner.run(job))
     }
 
-    /// The power is gone: what waits is lost.
+    /// Cuts the power, so the waiting jobs are lost.
     pub fn lose_what_waits(&self) {
         self.later.lock().expect("no job panics").clear();
     }

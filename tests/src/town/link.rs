@@ -1,4 +1,4 @@
-//! What lies between a phone and the server, and everything that can go wrong there.
+//! The line between a phone and the server, and its faults.
 
 use onegrid_core::sync::report::Report;
 use onegrid_core::sync::star::{Incoming, Request, Step};
@@ -6,16 +6,16 @@ use onegrid_core::sync::star::{Incoming, Request, Step};
 use super::server::Reply;
 use super::{Phone, Town};
 
-/// What happens to one request and its answer.
+/// The fault of one request and its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing.
+    /// No fault.
     None,
     /// The request never arrives.
     RequestLost,
-    /// The server does it, and the answer never arrives.
+    /// The server handles the request, and the answer never arrives.
     AnswerLost,
-    /// The request arrives twice; the second answer is the one that comes back.
+    /// The request arrives twice; the second answer reaches the phone.
     Twice,
     /// The answer of an earlier request arrives in place of this one's.
     Stale,
@@ -23,32 +23,32 @@ pub enum Fault {
     Cut(usize),
     /// A bit of the answer is flipped.
     Flip(usize),
-    /// The answer is under way: it arrives at the next turn, whatever is done until then.
+    /// The answer is under way and arrives at the next turn, whatever happens until then.
     Slow,
-    /// The server crashes after it has done it, before the answer leaves.
+    /// The server crashes after it has handled the request, before the answer leaves.
     ServerCrash,
     /// The phone crashes before the answer arrives.
     PhoneCrash,
 }
 
-/// What one turn came to.
+/// The result of one turn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Turn {
     /// The sync is over.
     Done(Report),
     /// The phone waits before it tries again.
     Waits,
-    /// A request was answered and the answer taken.
+    /// The request was answered, and the phone accepted the answer.
     Answered,
     /// The answer is under way.
     Awaited,
     /// No answer came.
     Lost,
-    /// The phone turned the answer down, or could not ask; the code says why.
+    /// The phone refused the answer, or could not ask; the code gives the reason.
     Failed(String),
 }
 
-/// Turns of one sync: more is a machine that never comes to rest.
+/// Turns of one sync. A machine that needs more never comes to rest.
 const TURNS_MAX: usize = 3_000;
 
 impl Phone {
@@ -57,7 +57,7 @@ impl Phone {
         self.try_sync(town).unwrap()
     }
 
-    /// The same, where it may fail: the code of the last failure.
+    /// Syncs over a line without faults; the error is the code of the last failure.
     pub fn try_sync(&mut self, town: &mut Town) -> Result<Report, String> {
         let mut failures = 0;
         for _ in 0..TURNS_MAX {
@@ -77,12 +77,12 @@ impl Phone {
         Err("sync never comes to rest".to_owned())
     }
 
-    /// The network is back: the machine waits no longer.
+    /// Ends the wait of the machine, because the network is back.
     pub fn wake(&mut self) {
         self.star.wake();
     }
 
-    /// One step of the machine, with what happens on the line.
+    /// Runs one step of the machine with this fault on the line.
     pub fn turn(&mut self, town: &mut Town, fault: Fault) -> Turn {
         let now_ms = self.clock_ms(town);
         let (replica, star, rng) = self.parts();

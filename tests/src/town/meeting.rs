@@ -4,24 +4,24 @@ use onegrid_core::sync::peer::Peer;
 
 use super::{Phone, Town};
 
-/// How a meeting ended.
+/// The end of a meeting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Met {
-    /// Both said all that they had to say: envelopes taken over by the caller and by the other.
+    /// The meeting was complete: envelopes that the caller and the other phone imported.
     Whole(u32, u32),
     /// They parted in the middle.
     Parted,
-    /// One of them would not go on; the code says why.
+    /// One of the phones refused to continue; the code gives the reason.
     Refused(String),
 }
 
 impl Phone {
-    /// Meets another phone; this one calls.
+    /// Meets another phone; this phone calls.
     pub fn meet(&mut self, other: &mut Phone, town: &Town) -> Met {
         self.meet_until(other, town, usize::MAX)
     }
 
-    /// The same, but they part after this many pieces have gone over the air.
+    /// Meets another phone; they part after this many pieces have gone over the air.
     pub fn meet_until(&mut self, other: &mut Phone, town: &Town, pieces_max: usize) -> Met {
         let (here_ms, there_ms) = (self.clock_ms(town), other.clock_ms(town));
         let (replica, _, rng) = self.parts();

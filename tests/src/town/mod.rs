@@ -1,4 +1,4 @@
-//! A town to test in: a real server over a real store, real replicas in encrypted files, and a clock that
+//! A town for tests: a real server over a real store, real replicas in encrypted files, and a clock that
 //! only moves when a test says so.
 //!
 //! ```text
@@ -7,8 +7,8 @@
 //!    └── crash_server · reopen · backup · restore         Phone: crash · reopen · copy_to
 //! ```
 //!
-//! Everything is driven by one seed. There is no socket, no thread that decides anything and no real time in
-//! here. Helpers end the test by a panic when something fails that the test did not ask to fail.
+//! One seed drives everything. There is no socket here, no thread that decides anything, and no real time.
+//! Helpers end the test by a panic if a step fails that the test did not ask to fail.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panic")]
 
@@ -43,7 +43,7 @@ pub use places::{Extent, Places};
 pub use template::{Files, TownTemplate};
 pub use work::{GRID, STREET, VILLAGE};
 
-/// When the story begins: 2026-11-02 08:00 in Hangzhou, ms UTC.
+/// The beginning of the story: 2026-11-02 08:00 in Hangzhou, ms UTC.
 pub const MORNING_MS: i64 = 1_793_577_600_000;
 /// One minute, ms.
 pub const MINUTE_MS: i64 = 60_000;
@@ -61,40 +61,40 @@ pub struct Town {
     store: Option<Arc<LaggingStore>>,
     /// The true time, which the server's clock shows, ms UTC.
     pub now_ms: i64,
-    /// Randomness of the server and of whatever the town decides.
+    /// Randomness of the server and of the town's own choices.
     pub rng: ChaCha20Rng,
-    /// The highest generation that there ever was.
+    /// The highest generation so far.
     pub generation: u32,
     copies: u32,
 }
 
 impl Town {
-    /// The whole district of Gongshu.
+    /// Makes the whole district of Gongshu.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self::with(seed, Extent::Whole, Rules::built_in())
     }
 
-    /// Two streets with a few communities each: quick to set up.
+    /// Makes two streets with a few communities each, which are quick to set up.
     #[must_use]
     pub fn small(seed: u64) -> Self {
         Self::with(seed, Extent::TwoStreets, Rules::built_in())
     }
 
-    /// A district, or a part of it, under these rules.
+    /// Makes a district, or a part of it, under these rules.
     #[must_use]
     pub fn with(seed: u64, extent: Extent, rules: Rules) -> Self {
         Self::in_folder(fresh_folder(), seed, (extent, MORNING_MS), rules)
     }
 
-    /// The two streets at another time, for whoever lives by the real clock.
+    /// Makes the two streets at another time, for tests that use the real clock.
     #[must_use]
     pub fn small_at(seed: u64, now_ms: i64) -> Self {
         let when = (Extent::TwoStreets, now_ms);
         Self::in_folder(fresh_folder(), seed, when, Rules::built_in())
     }
 
-    /// The same on a real disk: for measuring.
+    /// Makes a district, or a part of it, on a real disk, for measurements.
     #[must_use]
     pub fn on_disk(seed: u64, extent: Extent, rules: Rules) -> Self {
         Self::in_folder(
@@ -130,13 +130,13 @@ impl Town {
         town
     }
 
-    /// Where the files are.
+    /// Returns the folder of the files.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Publishes the categories that come with the program: with them the server's rules make their moves.
+    /// Publishes the categories that come with the program. The server's rules need them for their moves.
     #[must_use]
     pub fn with_categories(self) -> Self {
         let categories = Categories::built_in();
@@ -148,25 +148,25 @@ impl Town {
         self
     }
 
-    /// Time passes.
+    /// Lets time pass.
     pub fn pass(&mut self, ms: i64) {
         self.now_ms += ms;
     }
 
-    /// The deployment's keys.
+    /// Returns the deployment's keys.
     #[must_use]
     pub fn keys(&self) -> &Keys {
         &self.keys
     }
 
-    /// Invites somebody with one role, as a line of the members' table says it (`role`, area codes parted by
-    /// `;`, the office's id of a unit), and enrols a phone.
+    /// Invites a person with one role, given as a line of the members' table (`role`, area codes separated
+    /// by `;`, the office's id of a unit), and enrols a phone.
     pub fn enrol(&mut self, name: &str, role: &str, areas: &str, unit: &str) -> Phone {
         let member = self.describe(name, role, areas, unit);
         self.enrol_phone(name, member)
     }
 
-    /// Writes, or changes, what somebody is.
+    /// Writes or changes the role of a person.
     pub fn describe(&mut self, name: &str, role: &str, areas: &str, unit: &str) -> MemberId {
         let row = self.places.member(name, role, areas, unit);
         let member = id_of_external(self.keys.authority(), name);
@@ -183,7 +183,7 @@ impl Town {
         member
     }
 
-    /// One more phone of a member.
+    /// Enrols one more phone of a member.
     pub fn enrol_phone(&mut self, name: &str, member: MemberId) -> Phone {
         let mut seed = [0; 32];
         self.rng.fill_bytes(&mut seed);
@@ -198,7 +198,7 @@ impl Town {
     }
 }
 
-/// A folder in memory where there is one: a simulation needs no disk.
+/// Makes a folder, in memory if possible, because a simulation needs no disk.
 #[must_use]
 pub fn fresh_folder() -> TempDir {
     let memory = Path::new("/dev/shm");
@@ -211,7 +211,7 @@ pub fn fresh_folder() -> TempDir {
     }
 }
 
-/// Copies a folder with all that is in it.
+/// Copies a folder with its whole content.
 pub fn copy_folder(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -225,7 +225,7 @@ pub fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// The files of an `SQLite` database as a power cut would leave them: the file and its log.
+/// Copies the files of an `SQLite` database as a power cut would leave them: the file and its log.
 pub fn copy_database(from: &Path, to: &Path) {
     for suffix in ["", "-wal"] {
         let (from, to) = (beside(from, suffix), beside(to, suffix));

@@ -1,9 +1,12 @@
 //! One phone: a replica in its own encrypted file, a marker elsewhere, and the machine that syncs it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use onegrid_core::id::{DeviceId, MemberId};
-use onegrid_core::replica::{FileKey, MarkerFile, Replica, ReplicaError, ReplicaOptions, Rescue};
+use onegrid_core::replica::{
+    FileKey, MarkerFile, Replica, ReplicaError, ReplicaOptions, Rescue, StdDisk,
+};
 use onegrid_core::sync::star::Star;
 use onegrid_core::trust::enrolment::{EnrolmentAnswer, EnrolmentRequest, pinned_root};
 use onegrid_core::trust::invitation::Ticket;
@@ -16,7 +19,7 @@ use super::{DAY_MS, Town, copy_database};
 
 /// A phone.
 pub struct Phone {
-    /// What the test calls it.
+    /// The name of the phone in the test.
     pub name: String,
     seed: [u8; 32],
     folder: PathBuf,
@@ -26,12 +29,12 @@ pub struct Phone {
     pub(super) rng: ChaCha20Rng,
     pub(super) stale: Option<Reply>,
     pub(super) under_way: Option<Reply>,
-    /// How far its clock is off, ms.
+    /// The error of its clock, ms.
     pub skew_ms: i64,
 }
 
 impl Phone {
-    /// A new phone, out of its box. `seed` makes its keys and all its randomness.
+    /// Unpacks a new phone. `seed` makes its keys and all its randomness.
     #[must_use]
     pub fn unpack(name: &str, seed: [u8; 32], under: &Path) -> Self {
         let folder = under.join(name);
@@ -74,34 +77,34 @@ impl Phone {
         let answer = town.server().handle_enrol(&request, now_ms).unwrap();
         let enrolled = EnrolmentAnswer::check(&answer, &ticket, &key.public()).unwrap();
         self.replica()
-            .enrol(&root, &enrolled.server_keys, &enrolled.certificate)
+            .enrol(&enrolled.anchors, &enrolled.secrets, &enrolled.certificate)
             .unwrap();
     }
 
-    /// Where its files are.
+    /// Returns the folder of its files.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The device's key.
+    /// Returns the device's key.
     #[must_use]
     pub fn key(&self) -> SecretKey {
         SecretKey::from_seed(&self.seed)
     }
 
-    /// The device.
+    /// Returns the device.
     #[must_use]
     pub fn device(&self) -> DeviceId {
         self.key().public().device()
     }
 
-    /// The replica. The phone is on.
+    /// Returns the replica. The phone must be on.
     pub fn replica(&mut self) -> &mut Replica {
         self.replica.as_mut().expect("the phone is on")
     }
 
-    /// The parts that a sync needs at the same time.
+    /// Returns the parts that a sync needs at the same time.
     pub(crate) fn parts(&mut self) -> (&mut Replica, &mut Star, &mut ChaCha20Rng) {
         let replica = self.replica.as_mut().expect("the phone is on");
         (replica, &mut self.star, &mut self.rng)
@@ -113,7 +116,7 @@ impl Phone {
         self.replica.is_some()
     }
 
-    /// What its clock shows, ms UTC.
+    /// Returns the time of its clock, ms UTC.
     #[must_use]
     pub fn clock_ms(&self, town: &Town) -> i64 {
         town.now_ms.saturating_add(self.skew_ms)
@@ -133,10 +136,11 @@ impl Phone {
         for (byte, run) in entropy.iter_mut().zip(self.runs.to_le_bytes()) {
             *byte ^= run;
         }
-        // Not the stream that makes the keys of sessions.
+        // A stream other than the one that makes the keys of sessions.
         entropy[31] ^= 0x5a;
         ReplicaOptions {
             path: self.database(),
+            disk: Arc::new(StdDisk),
             file_key: FileKey::new(self.seed),
             marker: Box::new(MarkerFile::new(self.marker())),
             signer: self.key(),
@@ -144,13 +148,13 @@ impl Phone {
         }
     }
 
-    /// Gives the replica away: to a driver, to another thread.
+    /// Returns the replica for use by a driver or another thread.
     #[must_use]
     pub fn into_replica(mut self) -> Replica {
         self.replica.take().expect("the phone is on")
     }
 
-    /// The app is put away in an orderly way.
+    /// Closes the app in order.
     pub fn close(&mut self) {
         if let Some(replica) = self.replica.take() {
             replica.close().unwrap();
@@ -158,7 +162,7 @@ impl Phone {
         self.forget_session();
     }
 
-    /// The process is gone at this instant, without a word: only what is durable stays.
+    /// Ends the process at once and without a warning, so only durable data stay.
     pub fn crash(&mut self) {
         let (kept, database) = (self.folder.join("power-cut.db"), self.database());
         copy_database(&database, &kept);
@@ -173,34 +177,32 @@ impl Phone {
         self.under_way = None;
     }
 
-    /// The app starts on what is there.
+    /// Starts the app on the present files.
     pub fn reopen(&mut self) {
         self.try_reopen().unwrap();
     }
 
-    /// The same, where it may fail.
+    /// Starts the app on the present files; the start may fail.
     pub fn try_reopen(&mut self) -> Result<(), ReplicaError> {
         self.replica = None;
-        let options = self.options();
-        self.replica = Some(Replica::open(options)?);
+        self.replica = Some(once_free(|| Replica::open(self.options()))?);
         Ok(())
     }
 
-    /// The app finds its database damaged, and rescues what is readable.
+    /// Lets the app rescue the readable part of its damaged database.
     pub fn rescue(&mut self, now_ms: i64) -> Result<Rescue, ReplicaError> {
         self.replica = None;
-        let options = self.options();
-        let (replica, rescue) = Replica::rescue(options, now_ms)?;
+        let (replica, rescue) = once_free(|| Replica::rescue(self.options(), now_ms))?;
         self.replica = Some(replica);
         Ok(rescue)
     }
 
-    /// Copies the database as it is now, as a backup of the phone would: the marker stays where it is.
+    /// Copies the database as it is now, as a backup of the phone would; the marker stays in its place.
     pub fn save_copy(&self, to: &Path) {
         copy_database(&self.database(), to);
     }
 
-    /// The phone is put back to an older copy of its database.
+    /// Puts the phone back to an older copy of its database.
     pub fn restore_copy(&mut self, from: &Path) {
         self.replica = None;
         self.forget_session();
@@ -208,13 +210,14 @@ impl Phone {
         self.reopen();
     }
 
-    /// A second phone with a copy of everything, the key and, if `with_marker`, the marker too. Both go on.
+    /// Makes a second phone with a copy of everything, the key and, if `with_marker`, the marker too. Both phones
+    /// continue.
     #[must_use]
     pub fn clone_to(&self, name: &str, under: &Path, with_marker: bool) -> Self {
         let folder = under.join(name);
         std::fs::create_dir_all(&folder).unwrap();
         let mut clone = Self::in_folder(name, self.seed, folder);
-        // Two machines do not draw the same random numbers.
+        // The two machines do not draw the same random numbers.
         clone.runs = 1 << 32;
         clone.rng.set_stream(1 + name.len() as u64);
         clone.skew_ms = self.skew_ms;
@@ -226,7 +229,8 @@ impl Phone {
         clone
     }
 
-    /// What opens this phone in a copy of its town ([`TownTemplate::copy`](super::TownTemplate::copy)).
+    /// Returns the card that opens this phone in a copy of its town
+    /// ([`TownTemplate::copy`](super::TownTemplate::copy)).
     #[must_use]
     pub fn card(&self) -> Card {
         Card {
@@ -239,20 +243,20 @@ impl Phone {
 /// Name and seed of a phone.
 #[derive(Debug, Clone)]
 pub struct Card {
-    /// What the test calls it.
+    /// The name of the phone in the test.
     pub name: String,
-    /// What its keys are made of.
+    /// The seed of its keys.
     pub seed: [u8; 32],
 }
 
 impl Card {
-    /// The phone in a copy of its town. `stream` makes its further randomness.
+    /// Opens the phone in a copy of its town. `stream` makes its further randomness.
     #[must_use]
     pub fn open_in(&self, town: &Town, stream: u64) -> Phone {
         self.open_at(town.folder().join("phones").join(&self.name), stream)
     }
 
-    /// The phone whose files are in this folder.
+    /// Opens the phone whose files are in this folder.
     #[must_use]
     pub fn open_at(&self, folder: PathBuf, stream: u64) -> Phone {
         let mut phone = self.at(folder, stream);
@@ -260,12 +264,26 @@ impl Card {
         phone
     }
 
-    /// The same, not yet on.
+    /// Returns the phone whose files are in this folder, without switching it on.
     #[must_use]
     pub fn at(&self, folder: PathBuf, stream: u64) -> Phone {
         let mut phone = Phone::in_folder(&self.name, self.seed, folder);
         phone.runs = stream.wrapping_add(1) << 8;
         phone.rng.set_stream(stream);
         phone
+    }
+}
+
+/// Opens a replica that was just closed. A process that another thread starts has a copy of its lock until it runs its
+/// own program.
+fn once_free<T>(mut open: impl FnMut() -> Result<T, ReplicaError>) -> Result<T, ReplicaError> {
+    let started = std::time::Instant::now();
+    loop {
+        match open() {
+            Err(ReplicaError::InUse) if started.elapsed().as_secs() < 10 => {
+                std::thread::yield_now();
+            }
+            opened => return opened,
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The places of Gongshu as the project ships them, read by the same import that an administrator uses.
+//! The places of Gongshu as the project ships them, read by the import of the administrator.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use onegrid_server::admin::import::areas::{AreaFiles, AreaOptions, parse_areas};
 use onegrid_server::admin::import::members::{MemberRow, parse_members};
 use onegrid_server::admin::import::units::{parse_units, unit_id};
 
-/// How much of the district.
+/// The part of the district that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
     /// All areas with their boundaries.
@@ -33,7 +33,7 @@ static WHOLE: LazyLock<Arc<Places>> = LazyLock::new(|| Arc::new(Places::read(|_|
 static TWO_STREETS: LazyLock<Arc<Places>> =
     LazyLock::new(|| Arc::new(Places::read(in_two_streets, false)));
 
-/// The streets 012 and 013, their communities 001 to 003, the grids of those.
+/// The streets 012 and 013, their communities 001 to 003, and the grids of these communities.
 fn in_two_streets(code: &str) -> bool {
     let street = code.get(6..9).unwrap_or("");
     let community = code.get(9..12).unwrap_or("");
@@ -41,7 +41,7 @@ fn in_two_streets(code: &str) -> bool {
 }
 
 impl Places {
-    /// Reads them, once for all towns of a process.
+    /// Reads the places, once for all towns of a process.
     #[must_use]
     pub fn import(extent: Extent) -> Arc<Self> {
         Arc::clone(match extent {
@@ -78,7 +78,7 @@ impl Places {
         }
     }
 
-    /// Everything as entries of the directory, what others build on first.
+    /// Returns everything as entries of the directory; entries that others build on come first.
     #[must_use]
     pub fn entries(&self) -> Vec<DirectoryEntry> {
         let mut areas: Vec<AreaEntry> = self.areas.entries().collect();
@@ -88,14 +88,14 @@ impl Places {
         areas.chain(units).collect()
     }
 
-    /// The area with this statistical code, with its ancestry.
+    /// Returns the area with this statistical code, with its ancestry.
     #[must_use]
     pub fn path(&self, code: &str) -> AreaPath {
         let area = self.areas.by_code(code.parse().unwrap()).unwrap();
         self.areas.path(area.id()).unwrap()
     }
 
-    /// The unit that the office knows by this id.
+    /// Returns the unit that the office knows by this id.
     #[must_use]
     pub fn unit(&self, external_id: &str) -> UnitId {
         let id = unit_id(external_id);
@@ -103,13 +103,13 @@ impl Places {
         id
     }
 
-    /// The areas.
+    /// Returns the areas.
     #[must_use]
     pub fn areas(&self) -> &Areas {
         &self.areas
     }
 
-    /// One line of a members' table, read by the import.
+    /// Reads one line of a members' table by the import.
     #[must_use]
     pub fn member(&self, name: &str, role: &str, areas: &str, unit: &str) -> MemberRow {
         let table = format!(

@@ -1,4 +1,4 @@
-//! The server's side of a town: its life and death, its backups, and the door that requests come in by.
+//! The server's side of a town: its starts and crashes, its backups, and the entrance for requests.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use onegrid_server::store::{Store, StoreError};
 
 use super::{LaggingStore, Town, copy_database};
 
-/// What comes back for a request.
+/// The answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
     /// HTTP status.
@@ -55,13 +55,13 @@ impl Town {
         self.folder.path().join("server.db")
     }
 
-    /// The running server.
+    /// Returns the running server.
     #[must_use]
     pub fn server(&self) -> &Server {
         self.server.as_ref().expect("the server is running")
     }
 
-    /// Its store.
+    /// Returns the server's store.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
         self.server().store()
@@ -73,7 +73,7 @@ impl Town {
         self.server.is_some()
     }
 
-    /// The power is cut: only what is durable stays.
+    /// Cuts the power of the server, so only durable data stay.
     pub fn crash_server(&mut self) {
         let kept = self.folder.path().join("power-cut.db");
         let database = self.database();
@@ -85,7 +85,7 @@ impl Town {
         copy_database(&kept, &database);
     }
 
-    /// The server is shut down in an orderly way.
+    /// Shuts the server down in order.
     pub fn close_server(&mut self) {
         if let Some(store) = self.store.take() {
             store.catch_up().unwrap();
@@ -93,7 +93,7 @@ impl Town {
         self.server = None;
     }
 
-    /// The server starts on what is there.
+    /// Starts the server on the present files.
     pub fn reopen_server(&mut self) {
         self.server = None;
         let store = Arc::new(LaggingStore::open(&self.database()).unwrap());
@@ -102,14 +102,14 @@ impl Town {
         self.server = Some(server);
     }
 
-    /// A backup while the server goes on.
+    /// Makes a backup while the server continues to run.
     pub fn backup(&mut self) -> PathBuf {
         let to = self.unused("backup");
         self.store().backup(&to).unwrap();
         to
     }
 
-    /// The server is lost and comes back from a backup, as a new generation.
+    /// Replaces the server by a backup, as a new generation.
     pub fn restore(&mut self, backup: &Path) {
         self.crash_server();
         let database = self.database();
@@ -124,12 +124,12 @@ impl Town {
                 directory::bump_policy(tx)
             })
             .unwrap();
-        // What the process remembers is of the old past.
+        // The memory of the process belongs to the old past.
         self.close_server();
         self.reopen_server();
     }
 
-    /// A request comes in by the door that HTTP uses. `None`: there is nobody.
+    /// Handles a request through the functions that HTTP uses. `None` if no server runs.
     pub fn post(&mut self, request: &Request) -> Option<Reply> {
         let (server, now_ms) = (self.server.as_ref()?, self.now_ms);
         let header = |name: &str| {

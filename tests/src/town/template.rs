@@ -1,4 +1,4 @@
-//! A town put away in memory: every test that begins with a copy of it gets one, and no folder stays behind.
+//! A town in memory: every test that begins with a copy of it gets one, and no folder is left behind.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use rand_core::SeedableRng;
 
 use super::{Places, Town, fresh_folder};
 
-/// What lies in a folder, with all folders in it. It can be kept in a static, which is never dropped: a
-/// folder on the disk would stay there.
+/// The content of a folder with all its subfolders. It can be kept in a static, which is never dropped, so a
+/// folder on the disk would be left behind.
 #[derive(Debug)]
 pub struct Files(Vec<(PathBuf, Vec<u8>)>);
 
 impl Files {
-    /// Reads all that is there.
+    /// Reads the whole folder.
     #[must_use]
     pub fn read(folder: &Path) -> Self {
         let mut files = Vec::new();
@@ -24,7 +24,7 @@ impl Files {
         Self(files)
     }
 
-    /// Writes all of it into a folder.
+    /// Writes the whole content into a folder.
     pub fn write(&self, folder: &Path) {
         for (name, bytes) in &self.0 {
             let path = folder.join(name);
@@ -48,7 +48,7 @@ fn collect(folder: &Path, name: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
     }
 }
 
-/// A town that was put away.
+/// A town that is stored in memory.
 pub struct TownTemplate {
     files: Files,
     places: Arc<Places>,
@@ -59,7 +59,7 @@ pub struct TownTemplate {
 }
 
 impl Town {
-    /// Shuts the server down and puts the town away. Its phones must be closed.
+    /// Shuts the server down and stores the town in memory. Its phones must be closed.
     #[must_use]
     pub fn into_template(mut self) -> TownTemplate {
         self.close_server();
@@ -75,8 +75,7 @@ impl Town {
 }
 
 impl TownTemplate {
-    /// The town once more, files and all, as it was. Its phones are opened by
-    /// [`Card::open_in`](super::Card::open_in).
+    /// Makes a copy of the town, files and all. [`Card::open_in`](super::Card::open_in) opens its phones.
     #[must_use]
     pub fn copy(&self, seed: u64) -> Town {
         let folder = fresh_folder();

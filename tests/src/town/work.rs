@@ -1,4 +1,5 @@
-//! What people of the town do in most tests: they report, and the command room passes it on.
+//! The usual work of the town's people in tests: they report, and the command room passes reports
+//! on.
 
 use onegrid_core::crdt::{Content, Details, Hazard};
 use onegrid_core::domain::case::payload::{Dispatch, Triage};
@@ -9,13 +10,13 @@ use super::Town;
 
 /// Wulin street.
 pub const STREET: &str = "330105013000";
-/// A community of it.
+/// A community of that street.
 pub const VILLAGE: &str = "330105013003";
-/// A grid of that.
+/// A grid of that community.
 pub const GRID: &str = "330105013003001";
 
 impl Town {
-    /// A hazard in [`GRID`], for the staff to see.
+    /// Returns a draft of a hazard in [`GRID`] for the staff.
     ///
     /// # Panics
     /// Never.
@@ -33,7 +34,8 @@ impl Town {
         Draft::staff(content, self.places.path(GRID))
     }
 
-    /// What the command room does with it: it sorts it, and the gas company is responsible.
+    /// Returns the moves of the command room: it triages the case, and the gas company is
+    /// responsible.
     ///
     /// # Panics
     /// Never.

@@ -1,4 +1,4 @@
-//! A phone of a town, and a hand that sends what it likes in the phone's name.
+//! A phone of a town, and a hand that sends arbitrary bytes in the phone's name.
 
 use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::sync::paths::SYNC_PATH;
@@ -15,7 +15,7 @@ use onegrid_tests::town::{Phone, Town, VILLAGE};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
-/// A town with one phone, and a hand that sends what it likes in the phone's name.
+/// A town with one phone, and a hand that sends arbitrary bytes in the phone's name.
 pub(crate) struct Bench {
     pub(crate) town: Town,
     pub(crate) phone: Phone,
@@ -47,7 +47,7 @@ impl Bench {
         self.phone.replica().report(&draft, now_ms).unwrap()
     }
 
-    /// What the phone would send.
+    /// Returns the bundle that the phone would send.
     pub(crate) fn outbox(&mut self) -> Bundle {
         let none = std::collections::BTreeSet::new();
         let ask = OutboxAsk {
@@ -60,7 +60,7 @@ impl Bench {
         bundle
     }
 
-    /// Sends a body under a true code; the code of the refusal otherwise.
+    /// Sends a body under a true code; the error is the code of the refusal.
     pub(crate) fn post(&mut self, body: &[u8]) -> Result<SyncResponse, &'static str> {
         self.number += 1;
         self.post_as(self.number, body)
@@ -118,7 +118,7 @@ impl Bench {
         Envelope::seal(header, &body, &self.phone.key(), authority).unwrap()
     }
 
-    /// Any header over any body, properly signed: what `Envelope::seal` would not make.
+    /// Signs any header over any body, also those that `Envelope::seal` would refuse.
     pub(crate) fn signed(&self, header: &Header, body: Vec<u8>) -> RawEnvelope {
         let mut raw = RawEnvelope {
             header: minicbor::to_vec(header).unwrap(),
@@ -134,7 +134,7 @@ impl Bench {
         raw
     }
 
-    /// Everything that the store says of its streams.
+    /// Returns the whole content of the store's streams as text.
     pub(crate) fn stored(&self) -> String {
         let heads = self.town.store().read::<_, StoreError>(|tx| {
             let mut heads = Vec::new();
@@ -147,7 +147,7 @@ impl Bench {
         heads.unwrap().join("\n")
     }
 
-    /// The phone goes on as if nothing had been: all its work arrives and both sides agree.
+    /// Checks that the phone works as before: all its work arrives and both sides agree.
     pub(crate) fn goes_on(&mut self) {
         let report = self.phone.sync(&mut self.town);
         assert!(report.equal, "{report:?}");

@@ -1,6 +1,6 @@
 //! Bytes that a phone with a changed app could send over a true session. Each gets its coded error or verdict,
-//! nothing stored changes, nothing is lost, and the server answers the next phone as before. What needs no
-//! session is in `hostile_http`; docs/testing.md has the whole table.
+//! no stored data change, nothing is lost, and the server answers the next phone as before. Input that needs
+//! no session is in `hostile_http`; docs/testing.md has the whole table.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 mod hand;
@@ -134,8 +134,8 @@ fn forged_envelopes_are_refused_one_by_one() {
     let genesis = bench.phone.replica().record_ids(&record).unwrap()[0];
     let before = bench.stored();
     let real = bench.event(record, &[genesis], 30);
-    // Another key signs in the phone's name; the body is exchanged under the signature; a grant is made up; a
-    // certificate is named that nobody has issued.
+    // Another key signs in the phone's name, another body replaces the signed one, a grant is invented, and an
+    // envelope names a certificate that no server has issued.
     let stranger = SecretKey::from_seed(&[66; 32]);
     let authority = *bench.town.keys().authority();
     let mut by_another = real.raw().clone();
@@ -202,7 +202,7 @@ fn parents_that_nobody_wrote_are_named_missing_and_nothing_of_the_bundle_is_stor
     let answer = bench.push(envelopes);
     assert_eq!((answer.missing, answer.receipt), (vec![invented], None));
     assert_eq!(bench.stored(), before);
-    // A parent that exists, but in another record, is no parent either.
+    // A parent in another record is no parent.
     let elsewhere = bench.phone.replica().record_ids(&other).unwrap()[0];
     let answer = bench.push(vec![bench.event(record, &[elsewhere], 30).raw().clone()]);
     assert!(!statuses(&answer).contains(&Status::Accepted), "{answer:?}");
@@ -228,7 +228,7 @@ fn a_second_genesis_can_not_claim_a_record() {
     let refused = Status::Refused(RefusedReason::Malformed);
     assert_eq!(statuses(&answer), [refused, refused]);
     assert_eq!(bench.stored(), before);
-    // And the first one again is the first one.
+    // The first Genesis is accepted again, because it is the same envelope.
     assert_eq!(statuses(&bench.push(vec![raw])), [Status::Accepted]);
     assert_eq!(bench.stored(), before);
     bench.goes_on();

@@ -1,4 +1,5 @@
-//! Scenario 11: the server is lost and comes back from an older backup; the phones give back what it missed.
+//! Scenario 11: the server is lost and comes back from an older backup; the phones give back the data that it
+//! lacks.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 mod restored;
@@ -78,8 +79,8 @@ fn overlapping_parts_in_any_order_make_everybody_equal() {
     }
 }
 
-/// One random act of one of the phones: who syncs when decides what each holds as packs, and what as single
-/// envelopes.
+/// Lets one of the phones make a random act. The order of the syncs decides the envelopes that each phone
+/// holds in packs, and those that it holds alone.
 fn something_happens(town: &mut Town, phones: &mut [Phone], rng: &mut ChaCha20Rng) {
     let count = u32::try_from(phones.len()).unwrap();
     let who = (rng.next_u32() % count) as usize;
@@ -94,7 +95,8 @@ fn something_happens(town: &mut Town, phones: &mut [Phone], rng: &mut ChaCha20Rn
             say(town, &mut phones[who], record, &words);
         }
         4 => {
-            // The server has it, and the phone does not know: it will say it again.
+            // The server has the envelope, and the phone does not know that, so it will send the envelope
+            // again.
             phones[who].turn(town, Fault::AnswerLost);
             phones[who].wake();
         }
@@ -108,8 +110,8 @@ fn something_happens(town: &mut Town, phones: &mut [Phone], rng: &mut ChaCha20Rn
     }
 }
 
-/// Nothing that a phone held as settled before is gone, and no phone differs from the server in an envelope or
-/// a verdict.
+/// Checks that no envelope that a phone held as settled is lost, and that no phone differs from the server in
+/// an envelope or a verdict.
 fn nothing_is_lost(
     town: &Town,
     phones: &mut [Phone],
@@ -206,8 +208,8 @@ fn many_scattered_histories_come_back_whole() {
     }
 }
 
-/// The author uploads again what the server lost, without knowing that it had been accepted; a reader has the
-/// verdict from before. Both hold the same envelopes, and each another verdict.
+/// The author uploads a lost envelope again, without knowing that the server had accepted it; a reader has the
+/// earlier verdict. Both hold the same envelopes, but different verdicts.
 #[test]
 fn a_verdict_that_was_given_anew_reaches_those_who_know_the_old_one() {
     let mut town = Town::small(15).with_categories();
@@ -250,7 +252,7 @@ fn who_was_not_told_the_author_gives_back_what_the_author_never_will() {
     dispatch_to_gas(&mut town, &mut room, record);
     room.sync(&mut town);
     gas.sync(&mut town);
-    // The pack proves itself; what came after it alone needs its author's certificate.
+    // The pack proves itself, but a later single envelope needs its author's certificate.
     say(&mut town, &mut writer, record, "ten of them by now");
     for phone in [&mut writer, &mut gas, &mut room] {
         phone.sync(&mut town);
@@ -289,7 +291,7 @@ fn a_revocation_that_the_backup_does_not_know_comes_back_before_the_work() {
     assert!(story.writer.try_sync(town).is_err(), "cut off again");
     assert!(story.late.sync(town).equal);
     assert!(story.late.replica().row(record).unwrap().is_none());
-    // What it had delivered before stays.
+    // The records that the phone had delivered before stay.
     for record in &story.records {
         assert!(story.late.replica().row(*record).unwrap().is_some());
     }

@@ -1,4 +1,5 @@
-//! Who enrolled after the backup: the restored server does not know the device, and is told that it was revoked.
+//! A person who enrolled after the backup: the restored server does not know the device, and answers that the
+//! device was revoked.
 
 use onegrid_core::wire::verdict::{HeldReason, Status};
 use onegrid_server::store::StoreError;
@@ -42,7 +43,7 @@ fn a_phone_that_enrolled_after_the_backup_and_was_revoked_stays_out() {
         assert_eq!(verdict.status, Status::Held(HeldReason::Revoked));
     }
     assert_eq!(there(&town, carried), []);
-    // What it had delivered before stays.
+    // The record that the phone had delivered before stays.
     assert_ne!(there(&town, delivered), []);
     assert!(room.sync(&mut town).equal);
     assert!(room.replica().row(carried).unwrap().is_none());

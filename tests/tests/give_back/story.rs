@@ -1,4 +1,5 @@
-//! A town in which something happens before its server is lost, and what phones and server hold of it.
+//! A town with a story before the loss of its server, and the envelopes that phones and server hold of
+//! it.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use std::collections::BTreeMap;
@@ -48,7 +49,8 @@ pub(crate) fn dispatch_to_gas(town: &mut Town, room: &mut Phone, record: RecordI
     }
 }
 
-/// The backup is of the first report. `early` loads then, `late` loads all: both hold packs.
+/// Plays the story. The backup is of the first report. `early` loads then, and `late` loads
+/// everything, so both hold packs.
 pub(crate) fn story(seed: u64) -> Story {
     let mut town = Town::small(seed).with_categories();
     let mut writer = town.enrol("dama", "volunteer", VILLAGE, "wulin-aunties");
@@ -80,7 +82,7 @@ pub(crate) fn is_whole(town: &Town) {
     assert!(found.wrong.is_empty(), "{:?}", found.wrong);
 }
 
-/// What a phone holds as settled, by record.
+/// Returns the settled envelopes of a phone, by record.
 pub(crate) fn held(phone: &mut Phone) -> BTreeMap<RecordId, Vec<Settled>> {
     let rows = phone.replica().rows().unwrap();
     rows.iter()
@@ -88,7 +90,7 @@ pub(crate) fn held(phone: &mut Phone) -> BTreeMap<RecordId, Vec<Settled>> {
         .collect()
 }
 
-/// What the server holds of a record.
+/// Returns the settled envelopes of a record on the server.
 pub(crate) fn there(town: &Town, record: RecordId) -> Vec<Settled> {
     let settled = town.store().read(|tx| tx.settled(record));
     let settled: Result<_, StoreError> = settled;

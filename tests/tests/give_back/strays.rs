@@ -1,4 +1,4 @@
-//! Records that came by a meeting and that no stream of the phone holds: no digest speaks for them.
+//! Records that came by a meeting and that no stream of the phone holds, so no digest covers them.
 
 use std::path::PathBuf;
 
@@ -22,7 +22,7 @@ struct Carried {
     before: Vec<Settled>,
 }
 
-/// What the carrier alone has: the server, and the phone of the author, are lost after the meeting.
+/// Makes a record that only the carrier has: the server and the author's phone are lost after the meeting.
 fn only_carried(seed: u64, knows_of_the_loss: bool) -> Carried {
     let mut town = Town::small(seed).with_categories();
     let mut writer = town.enrol("dama", "volunteer", VILLAGE, "wulin-aunties");
@@ -101,7 +101,7 @@ fn what_only_a_meeting_saved_comes_back_wherever_the_sync_breaks_off() {
     }
 }
 
-/// Each restore is a cause of its own for digests that differ.
+/// Each restore is a separate cause of different digests.
 #[test]
 fn what_only_a_meeting_saved_comes_back_though_the_server_is_restored_again_and_again_meanwhile() {
     for turns in 4..9 {
@@ -133,8 +133,8 @@ fn what_only_a_meeting_saved_comes_back_from_a_rescued_file_too() {
     carried.comes_back("after a rescue");
 }
 
-/// Somebody who had not heard that the case was withdrawn hands it on: the server says nothing of it, since its
-/// stream never held it for this phone.
+/// A phone that had not heard of the withdrawal passes the case on. The server does not mention the case,
+/// because its stream never held it for this phone.
 #[test]
 fn what_was_withdrawn_and_came_once_more_by_a_meeting_goes_again() {
     let mut town = Town::with(33, Extent::Whole, Rules::none()).with_categories();

@@ -1,4 +1,4 @@
-//! Commands of the administrator are killed: done again they end well, and nothing is half there.
+//! Commands of the administrator are killed. They end well when they run again, and no half result is left.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ use super::{KILLED, play};
 const ROUNDS: u64 = 80;
 const ROUNDS_QUICK: u64 = 8;
 const SIGKILL: i32 = 9;
-/// People in the table that is imported.
+/// People in the imported table.
 const PEOPLE: u64 = 40;
 const COMMANDS: [&[&str]; 4] = [
     &["backup", "../new"],
@@ -37,13 +37,13 @@ const COMMANDS: [&[&str]; 4] = [
 
 struct Template {
     files: Files,
-    /// What the data hold, and what the backup of before holds.
+    /// The counts of the data, and of the earlier backup.
     now: Stored,
     then: Stored,
 }
 
 /// A deployment whose server was killed, so that its last work is in the log of the database; a backup that
-/// lacks some of it; a table of people.
+/// lacks some of that work; a table of people.
 static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
     let mut town = Town::small_at(17, now_ms());
     let mut phone = town.enrol("dama", "volunteer", VILLAGE, "wulin-aunties");
@@ -89,7 +89,7 @@ static COUNTS: LazyLock<Vec<Counts>> = LazyLock::new(|| {
     COMMANDS.iter().map(count).collect()
 });
 
-/// The data folder that a command works on: a new deployment has one of its own.
+/// Returns the data folder of a command. A new deployment has a folder of its own.
 fn data_of(folder: &Path, arguments: &[&str]) -> PathBuf {
     let data = folder.join(if arguments[0] == "init" {
         "begun"
@@ -100,7 +100,7 @@ fn data_of(folder: &Path, arguments: &[&str]) -> PathBuf {
     data
 }
 
-/// Runs a command of the administrator; says whether it was killed.
+/// Runs a command of the administrator; returns whether it was killed.
 fn run(mut command: Command, data: &Path, arguments: &[&str]) -> bool {
     command.args(arguments).args(["--lang", "en"]);
     command
@@ -131,7 +131,7 @@ fn same(what: &str, found: &Stored, expected: &Stored) -> Result<(), String> {
     Err(format!("{what}: {found:?} instead of {expected:?}"))
 }
 
-/// Databases that were set aside.
+/// Returns the databases that were set aside.
 fn set_aside(data: &Path) -> Vec<PathBuf> {
     let names = std::fs::read_dir(data)
         .unwrap()
@@ -143,7 +143,8 @@ fn set_aside(data: &Path) -> Vec<PathBuf> {
     names.filter(is_one).collect()
 }
 
-/// The root key is that of the server's keys, the categories are there, and a server starts.
+/// Checks that the root key fits the server's keys, that the categories are there, and that a server
+/// starts.
 fn is_a_deployment(data: &Path, root_key: &Path) -> Result<(), String> {
     let text = std::fs::read_to_string(root_key).map_err(|error| error.to_string())?;
     let seed = text.lines().nth(1).and_then(|line| line.parse().ok());
@@ -182,7 +183,7 @@ fn round(which: usize, point: Point) -> Result<String, String> {
     let killed = run(killed_at(binary(), point), &data, COMMANDS[which]);
     match COMMANDS[which][0] {
         "backup" => {
-            // A folder of that name is a whole backup, or there is none.
+            // If a folder of that name exists, it is a whole backup.
             if !new.exists() {
                 ends_well(&data, COMMANDS[which])?;
             }
@@ -205,7 +206,7 @@ fn round(which: usize, point: Point) -> Result<String, String> {
             }
         }
         "init" => {
-            // With both in place it was through.
+            // The command is complete if both are in place.
             if !DataDir::at(&data).is_prepared() {
                 ends_well(&data, COMMANDS[which])?;
             }

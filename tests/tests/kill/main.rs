@@ -1,5 +1,5 @@
-//! kill -9 at random write and sync calls: of a phone's process and of the server. Nothing that was
-//! acknowledged is missing, nothing is half there, and all goes on.
+//! kill -9 at random write and sync calls: of a phone's process and of the server. No acknowledged
+//! envelope is missing, no half result is left, and both sides continue to work.
 //!
 //! `KILL_ROUNDS=300` plays that many rounds of each, `KILL_ROUND=17` one round again.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use onegrid_tests::killed::rounds;
 use onegrid_tests::town::{Card, Town, VILLAGE};
 
-/// Two phones of a town that are enrolled, in step and closed: a volunteer's and the station head's.
+/// Enrols two phones of a town, a volunteer's and the station head's, syncs and closes them.
 fn enrolled(town: &mut Town) -> [Card; 2] {
     let people = [
         ("dama", "volunteer", "wulin-aunties"),
@@ -29,7 +29,7 @@ fn enrolled(town: &mut Town) -> [Card; 2] {
     })
 }
 
-/// Plays the rounds on all cores; a round says where it killed, or what it found.
+/// Plays the rounds on all cores; a round returns the place of its kill, or the fault that it found.
 fn play(many: u64, quick: u64, round: impl Fn(u64) -> Result<String, String> + Sync) {
     let rounds = rounds(many, quick);
     let (next, killed) = (AtomicU64::new(rounds.start), AtomicU64::new(0));
@@ -60,12 +60,12 @@ fn play(many: u64, quick: u64, round: impl Fn(u64) -> Result<String, String> + S
     let failures = failures.into_inner().unwrap();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     let (killed, played) = (killed.into_inner(), rounds.end - rounds.start);
-    // Threads do not run alike twice: now and then a server is through before its call comes.
+    // Threads never run alike twice, so now and then a server is done before its call comes.
     assert!(
         killed * 10 >= played * 8,
         "{killed} of {played} were killed"
     );
 }
 
-/// What a round says that killed its process.
+/// The word of a round that killed its process.
 const KILLED: &str = "killed";

@@ -19,7 +19,7 @@ use super::{KILLED, enrolled, play};
 const ROUNDS: u64 = 300;
 const ROUNDS_QUICK: u64 = 20;
 const SIGKILL: i32 = 9;
-/// Different lives that phones live.
+/// The number of different lives of phones.
 const STORIES: u64 = 6;
 
 struct Template {
@@ -38,7 +38,7 @@ static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
     }
 });
 
-/// How often each story makes each call.
+/// The number of each call in each story.
 static COUNTS: LazyLock<Vec<Counts>> = LazyLock::new(|| {
     let count = |story| {
         let mut town = TEMPLATE.town.copy(story);
@@ -55,7 +55,7 @@ fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_killed_phone"))
 }
 
-/// What was told before the kill.
+/// The reports of a phone before the kill.
 #[derive(Debug, Default)]
 struct Lived {
     saved: Vec<(RecordId, EnvelopeId, String)>,
@@ -64,7 +64,7 @@ struct Lived {
     killed: bool,
 }
 
-/// Lets the phone live until its end or its death; carries its requests.
+/// Runs the phone until it ends or is killed, and carries its requests.
 fn live(mut command: Command, town: &mut Town, story: u64) -> Lived {
     let card = &TEMPLATE.volunteer;
     command.arg(town.folder().join("phones").join(&card.name));
@@ -82,7 +82,7 @@ fn live(mut command: Command, town: &mut Town, story: u64) -> Lived {
             Some(Line::Judged(record, id)) => lived.judged.push((record, id)),
             Some(Line::Post(request)) => {
                 let reply = town.post(&request).unwrap();
-                // It may have died while it waited.
+                // The process may have been killed while it waited.
                 let _ = answers.write_all(answer(&reply).as_bytes());
             }
             Some(Line::Done) => lived.done = true,
@@ -90,7 +90,7 @@ fn live(mut command: Command, town: &mut Town, story: u64) -> Lived {
         }
         line.clear();
     }
-    // strace ends as the process did that it watched.
+    // strace ends in the same way as the process that it watched.
     lived.killed = child.wait().unwrap().signal() == Some(SIGKILL);
     lived
 }
@@ -117,7 +117,7 @@ fn round(story: u64, point: Point) -> Result<String, String> {
     Ok(if lived.killed { KILLED } else { "through" }.to_owned())
 }
 
-/// The file, as it lies there, is whole to the last page.
+/// Checks that the file is whole to the last page.
 fn whole(town: &Town, card: &Card) -> Result<(), String> {
     let copy = town.folder().join("looked-at.db");
     let folder = town.folder().join("phones").join(&card.name);
@@ -136,7 +136,7 @@ fn whole(town: &Town, card: &Card) -> Result<(), String> {
     Ok(())
 }
 
-/// What it said is saved is there, with its words, and what had a verdict has it still.
+/// Checks that each saved envelope is there with its words, and that each verdict is still there.
 fn kept(phone: &mut Phone, lived: &Lived) -> Result<(), String> {
     for (record, id, words) in &lived.saved {
         let loaded = phone.replica().load(*record).unwrap();
@@ -157,7 +157,7 @@ fn kept(phone: &mut Phone, lived: &Lived) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the phone went on writing in that record: a later address takes the place of an earlier one.
+/// Whether the phone wrote in that record again; a later address replaces an earlier one.
 fn overwritten(lived: &Lived, record: &RecordId, words: &str) -> bool {
     let mut later = lived.saved.iter().filter(|(other, _, _)| other == record);
     later.any(|(_, _, said)| said != words)
@@ -168,7 +168,8 @@ fn verdict_on(phone: &mut Phone, record: RecordId, id: EnvelopeId) -> Option<Ver
     loaded.node(id)?.verdict
 }
 
-/// Every record reads, its row is the one that its envelopes make, and what awaits a verdict is in the outbox.
+/// Checks that every record can be read, that its row follows from its envelopes, and that each envelope
+/// without a verdict is in the outbox.
 fn nothing_half(phone: &mut Phone) -> Result<(), String> {
     let rows = phone.replica().rows().unwrap();
     let mut unjudged = 0;
@@ -191,7 +192,7 @@ fn nothing_half(phone: &mut Phone) -> Result<(), String> {
     Ok(())
 }
 
-/// Sync goes on, everything that was saved is accepted, and another phone sees it.
+/// Checks that sync continues, that everything saved is accepted, and that another phone sees it.
 fn goes_on(phone: &mut Phone, town: &mut Town, lived: &Lived) -> Result<(), String> {
     let report = phone.try_sync(town)?;
     if !report.equal || phone.replica().undelivered().unwrap() != 0 {

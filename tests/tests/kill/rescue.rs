@@ -23,9 +23,9 @@ const OWN: usize = 3;
 struct Template {
     town: TownTemplate,
     card: Card,
-    /// What the phone shows: what it has from the server as packs, and its own.
+    /// The rows on the phone: records from the server in packs, and its own.
     rows: Vec<RecordRow>,
-    /// Its own, which no server has.
+    /// The phone's own records, which no server has.
     own: Vec<RecordId>,
 }
 
@@ -58,7 +58,8 @@ static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
     }
 });
 
-/// How often a rescue makes each call: of a file that reads, and of one whose first page does not.
+/// The number of each call of a rescue: of a readable file, and of a file whose first page is
+/// damaged.
 static COUNTS: LazyLock<[Counts; 2]> = LazyLock::new(|| {
     [false, true].map(|damaged| {
         let town = TEMPLATE.town.copy(0);
@@ -76,13 +77,13 @@ fn folder(town: &Town) -> PathBuf {
     town.folder().join("phones").join(&TEMPLATE.card.name)
 }
 
-/// Lets the phone rescue its replica; says whether it was killed.
+/// Lets the phone rescue its replica; returns whether it was killed.
 fn rescue(mut command: Command, town: &Town, damaged: bool) -> bool {
     let folder = folder(town);
     if damaged {
         let mut options = std::fs::OpenOptions::new();
         let file = options.write(true).open(folder.join("replica.db")).unwrap();
-        // The salt of the file stays: without it nothing at all could be read.
+        // The salt of the file stays, because nothing at all could be read without it.
         file.write_all_at(&[0x5a; 512], 64).unwrap();
     }
     command.arg(folder).arg(hex(&TEMPLATE.card.seed));
@@ -123,7 +124,8 @@ fn round((damaged, again): (bool, bool), point: Point) -> Result<String, String>
     Ok(if killed { KILLED } else { "through" }.to_owned())
 }
 
-/// The app starts again: it opens, and rescues what is damaged; or it knew that, and rescues at once.
+/// Starts the app again. It opens the file and rescues it if it is damaged, or rescues it at once if
+/// the damage was known.
 fn starts(phone: &mut Phone, again: bool, now_ms: i64) -> Result<(), ReplicaError> {
     match phone.try_reopen() {
         Ok(()) if !again => Ok(()),

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::net::{Driver, Roots, now_ms};
 use onegrid_core::replica::{Draft, Replica};
+use onegrid_core::sync::shared;
 use onegrid_core::wire::verdict::{Status, Verdict};
 use onegrid_server::admin::data_dir::{DATABASE, KEYS};
 use onegrid_server::store::sqlite::{SqliteOptions, SqliteStore};
@@ -31,7 +32,7 @@ struct Template {
     cards: Vec<Card>,
 }
 
-/// A deployment as `onegrid serve` wants it, and phones that are enrolled in it.
+/// A deployment in the form that `onegrid serve` needs, and phones that are enrolled in it.
 static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
     let mut town = Town::small_at(13, now_ms());
     let cards = enrolled(&mut town).into();
@@ -60,7 +61,7 @@ static COUNTS: LazyLock<Counts> = LazyLock::new(|| {
     Counts::read(&log)
 });
 
-type Shared = Arc<Mutex<Replica>>;
+type Shared = Arc<shared::Shared<Replica>>;
 
 struct Round {
     folder: TempDir,
@@ -74,7 +75,7 @@ impl Round {
         TEMPLATE.files.write(folder.path());
         let open = |card: &Card| {
             let at = folder.path().join("phones").join(&card.name);
-            Arc::new(Mutex::new(card.open_at(at, 1).into_replica()))
+            Arc::new(shared::Shared::new(card.open_at(at, 1).into_replica()))
         };
         Self {
             phones: TEMPLATE.cards.iter().map(open).collect(),
@@ -87,7 +88,8 @@ impl Round {
         self.folder.path().join("data")
     }
 
-    /// Phones report and sync in turn until all is said or nobody answers; gives the syncs that ended well.
+    /// Lets phones report and sync in turn until everything is sent or the server is gone; returns the
+    /// number of successful syncs.
     fn push(&self, url: &str) -> usize {
         let drivers = self.drivers(url);
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -117,7 +119,7 @@ impl Round {
         self.phones.iter().map(driver).collect()
     }
 
-    /// What the phones hold the server's word on.
+    /// Returns the verdicts that the phones hold.
     fn receipts(&self) -> BTreeMap<EnvelopeId, Verdict> {
         let said = self.said.lock().unwrap();
         let verdict = |(who, record, id): &(usize, RecordId, EnvelopeId)| {
@@ -127,7 +129,7 @@ impl Round {
         said.iter().filter_map(verdict).collect()
     }
 
-    /// The server starts again, everybody syncs, and all agree.
+    /// Checks that the server starts again, that everybody syncs, and that all agree.
     fn goes_on(&self) -> Result<(), String> {
         let server = Watched::start(Command::new(binary()), &self.data());
         let url = server.url.clone().ok_or("it does not start any more")?;
@@ -170,8 +172,8 @@ impl Round {
     }
 }
 
-fn lock(phone: &Shared) -> std::sync::MutexGuard<'_, Replica> {
-    phone.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(phone: &Shared) -> shared::Turn<'_, Replica> {
+    phone.lock()
 }
 
 #[test]
@@ -196,7 +198,7 @@ fn round(point: Point) -> Result<String, String> {
     Ok(if killed { KILLED } else { "through" }.to_owned())
 }
 
-/// `onegrid verify` finds nothing wrong.
+/// Checks that `onegrid verify` finds nothing wrong.
 fn checked(data: &Path) -> Result<(), String> {
     match administer(data, &["verify"]) {
         (Some(0), _) => Ok(()),

@@ -4,6 +4,7 @@
 
 mod prepared;
 mod restored;
+mod rotated;
 
 use std::path::PathBuf;
 

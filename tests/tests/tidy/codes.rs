@@ -7,19 +7,34 @@ use onegrid_core::texts::{Lang, codes, text};
 use super::report;
 use super::source::{RUST, text_of};
 
-/// What looks like a code and is none, by its last part: files and their kinds.
+/// Last parts of texts that look like a code: files and their kinds.
 const FILE_KINDS: [&str; 23] = [
     "bin", "cbor", "css", "csv", "db", "geojson", "gz", "html", "js", "json", "key", "keys",
     "lock", "log", "md", "pem", "rs", "sql", "sqlite", "toml", "tsv", "txt", "zst",
 ];
 
-/// Areas of what looks like a code and is none: `onegrid.` starts the domain separators of hashes, `test.` what
-/// a test makes up.
+/// First parts of texts that look like a code: `onegrid.` starts the domain separators of hashes, and `test.`
+/// the inventions of tests.
 const NO_AREAS: [&str; 2] = ["onegrid", "test"];
 
-/// Prefixes of texts that are put together from a prefix and a word of the domain: `state.` + `reported`.
-/// Conflict cards are made of them; `every_word_of_a_card_has_a_text` walks through them.
-const COMPOSED: [&str; 3] = ["act.", "field.", "severity."];
+/// Prefixes of texts that consist of a prefix and a word of the domain, such as `state.` + `reported`. Conflict
+/// cards, stories and the phone SDK use them; `every_word_of_a_card_has_a_text` and
+/// `every_word_of_the_sdk_has_a_text` walk through them.
+const COMPOSED: [&str; 13] = [
+    "act.",
+    "assignment.",
+    "field.",
+    "input.",
+    "kind.",
+    "level.",
+    "notify.",
+    "outcome.",
+    "part.",
+    "role.",
+    "severity.",
+    "stage.",
+    "story.",
+];
 
 fn is_code(literal: &str) -> bool {
     let part = |text: &str| {
@@ -33,14 +48,16 @@ fn is_code(literal: &str) -> bool {
     })
 }
 
-/// Every code in a string of shipped code, with the places where it stands. An error's own text may go on
-/// after its code (`area.reason: details`).
+/// Returns every code in a string of shipped code, with its places. The text of an error may continue after its
+/// code (`area.reason: details`).
 fn used() -> BTreeMap<String, Vec<String>> {
     let mut used: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for file in RUST
         .iter()
-        .filter(|file| file.is_in(&["core/src/", "server/src/", "ffi/src/"]))
-        // The table of classes says what a code is, it does not use it.
+        .filter(|file| file.is_in(&["core/src/", "server/src/", "ffi/src/", "examples/"]))
+        // Conditions of SQL name columns, which look like codes: `record.no`.
+        .filter(|file| !file.path.starts_with("core/src/replica/table/"))
+        // The table of classes describes codes and does not use them.
         .filter(|file| file.path != "server/src/error/table.rs")
     {
         for (number, line) in file.shipped() {

@@ -1,4 +1,4 @@
-//! Who may use what.
+//! The allowed dependencies of each part.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -7,7 +7,7 @@ use super::report;
 use super::rust_text::has_word;
 use super::source::{ROOT, RUST, text_of};
 
-/// What the bare core must never pull in.
+/// Crates that the bare core must never depend on.
 const NOT_IN_CORE: [&str; 8] = [
     "tokio",
     "axum",
@@ -19,7 +19,7 @@ const NOT_IN_CORE: [&str; 8] = [
     "onegrid-server",
 ];
 
-/// Words of code that are a clock, randomness, a thread or IO.
+/// Words of code that mean a clock, randomness, a thread or IO.
 const IMPURE: [&str; 13] = [
     "SystemTime",
     "Instant",
@@ -101,6 +101,8 @@ fn core_has_no_clock_randomness_threads_or_io_of_its_own() {
         "core/src/replica.rs",
         "core/src/net/",
         "core/src/net.rs",
+        "core/src/vault/",
+        "core/src/system.rs",
     ];
     let mut findings = Vec::new();
     for file in RUST
@@ -117,9 +119,29 @@ fn core_has_no_clock_randomness_threads_or_io_of_its_own() {
         }
     }
     report(
-        "core outside replica and net is handed time and randomness",
+        "core outside system, replica, vault and net is handed time and randomness",
         &findings,
     );
+}
+
+/// The same replica runs on another `Disk` on a host with other storage.
+#[test]
+fn replica_touches_files_through_its_disk_alone() {
+    let mut findings = Vec::new();
+    for file in RUST
+        .iter()
+        .filter(|f| f.is_in(&["core/src/replica/"]) && !f.is_in(&["core/src/replica/disk.rs"]))
+    {
+        for (number, line) in file.shipped() {
+            let paths = [".exists()", ".metadata()", ".is_file()", "read_dir("];
+            let of_path = paths.iter().any(|call| line.code.contains(call));
+            if of_path || line.code.contains("fs::") || has_word(&line.code, "File") {
+                let path = &file.path;
+                findings.push(format!("{path}:{number}: files; go through the Disk"));
+            }
+        }
+    }
+    report("core/src/replica reaches files by its Disk", &findings);
 }
 
 #[test]
@@ -228,19 +250,19 @@ fn every_dependency_of_a_member_stands_in_its_code() {
     report("each dependency of a member is used there", &findings);
 }
 
-/// The folders of the workspace's members.
+/// Returns the folders of the workspace's members.
 fn members(manifest: &str) -> impl Iterator<Item = &str> {
     let line = manifest.lines().find(|line| line.starts_with("members"));
     line.into_iter()
         .flat_map(|line| line.split('"').skip(1).step_by(2))
 }
 
-/// The names in `[workspace.dependencies]`.
+/// Returns the names in `[workspace.dependencies]`.
 fn dependencies(manifest: &str) -> Vec<&str> {
     names(manifest, "[workspace.dependencies]").collect()
 }
 
-/// The names in a section of a manifest, one a line as this project writes them.
+/// Returns the names in a section of a manifest, one a line as this project writes them.
 fn names<'a>(manifest: &'a str, section: &str) -> impl Iterator<Item = &'a str> {
     manifest
         .lines()

@@ -1,4 +1,4 @@
-//! What the documents promise is there.
+//! The promises of the documents.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::source::{FILES, ROOT, RUST, text_of};
 /// Invariants that ARCHITECTURE.md numbers.
 const INVARIANTS: usize = 9;
 
-/// Invariants without a guard. This list only gets shorter: a number that is guarded may not stay here.
+/// Invariants without a guard. This list only gets shorter, because a guarded number may not stay here.
 const UNGUARDED: [&str; 0] = [];
 
 #[test]
@@ -22,7 +22,7 @@ fn the_readme_names_the_two_commands() {
     }
 }
 
-/// Names of all functions, tests among them.
+/// Returns the names of all functions, tests among them.
 fn functions() -> BTreeSet<&'static str> {
     RUST.iter()
         .flat_map(|file| &file.lines)
@@ -137,7 +137,8 @@ fn every_decision_is_a_numbered_page_of_its_own() {
     );
 }
 
-/// Lines of the table of bad input: one for each kind that the project promises to survive, at least.
+/// The least number of lines in the table of bad input: one for each kind that the project promises to
+/// survive.
 const KINDS_OF_BAD_INPUT: usize = 20;
 
 #[test]

@@ -3,7 +3,7 @@
 use super::report;
 use super::source::{FILES, text_of};
 
-/// The file of each hunk, and the lines that it expects there.
+/// Returns the file of each hunk, and the lines that the hunk expects there.
 fn hunks(patch: &str) -> Vec<(&str, String)> {
     let mut hunks: Vec<(&str, String)> = Vec::new();
     let mut file = "";

@@ -1,6 +1,6 @@
 //! Enough of Rust's grammar to tell code from strings and comments, line by line.
 
-/// One source line, taken apart.
+/// One source line in its parts.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
     /// The code, with strings emptied and comments left out.
@@ -28,7 +28,7 @@ struct Lexer {
     state: State,
 }
 
-/// Takes a source file apart. Tests at its end (`#[cfg(test)]` before `mod … {`) are marked.
+/// Splits a source file into lines. Tests at its end (`#[cfg(test)]` before `mod … {`) are marked.
 pub(crate) fn lines(source: &str) -> Vec<Line> {
     let mut lexer = Lexer {
         chars: source.chars().collect(),
@@ -51,7 +51,7 @@ pub(crate) fn lines(source: &str) -> Vec<Line> {
     lexer.out
 }
 
-/// Each step reads at one place in one state and says how far it got.
+/// Each step reads at one place in one state and returns the place that it reached.
 impl Lexer {
     fn code(&mut self, at: usize) -> usize {
         let line = self.out.len() - 1;
@@ -155,7 +155,7 @@ fn starts_raw(chars: &[char], at: usize) -> bool {
     is_prefix && quote == Some(&'"')
 }
 
-/// Length of a character literal, or 1 for a lifetime.
+/// Returns the length of a character literal, or 1 for a lifetime.
 fn char_literal(chars: &[char], at: usize) -> usize {
     match (chars.get(at + 1), chars.get(at + 2)) {
         (Some('\\'), _) => {
@@ -183,7 +183,7 @@ fn mark_tests(lines: &mut [Line]) {
     }
 }
 
-/// Whether `word` stands in `code` as a whole word or path.
+/// Whether `code` contains `word` as a whole word or path.
 pub(crate) fn has_word(code: &str, word: &str) -> bool {
     let part_of_name = |c: char| c.is_alphanumeric() || c == '_';
     code.match_indices(word).any(|(at, _)| {

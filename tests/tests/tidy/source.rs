@@ -5,22 +5,19 @@ use std::sync::LazyLock;
 
 use super::rust_text::{Line, lines};
 
-/// Folders that hold nothing that somebody wrote.
+/// Folders that hold no written file.
 const SKIPPED: [&str; 5] = [".git", "target", ".cache", "node_modules", "dist"];
 
-/// One text file.
 pub(crate) struct File {
     /// Path from the project's root, with `/`.
     pub(crate) path: String,
-    /// Its content.
     pub(crate) text: String,
 }
 
-/// One Rust file, taken apart.
+/// One Rust file in its parts.
 pub(crate) struct Rust {
     /// Path from the project's root, with `/`.
     pub(crate) path: String,
-    /// Its lines.
     pub(crate) lines: Vec<Line>,
 }
 
@@ -30,7 +27,7 @@ pub(crate) static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
     tests.parent().map(Path::to_path_buf).unwrap_or_default()
 });
 
-/// Every file that is text, except lock files.
+/// Every text file, except lock files.
 pub(crate) static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
     let mut files = Vec::new();
     collect(&ROOT, &mut files);
@@ -43,7 +40,6 @@ pub(crate) static FILES: LazyLock<Vec<File>> = LazyLock::new(|| {
     files
 });
 
-/// Every Rust file.
 pub(crate) static RUST: LazyLock<Vec<Rust>> = LazyLock::new(|| {
     FILES
         .iter()
@@ -71,7 +67,7 @@ fn collect(folder: &Path, files: &mut Vec<File>) {
             && !name.ends_with(".lock")
             && !name.contains("package-lock")
         {
-            // What is no UTF-8 is no text.
+            // A file that is not UTF-8 is not a text file.
             let Ok(text) = std::fs::read_to_string(&path) else {
                 continue;
             };
@@ -84,7 +80,7 @@ fn collect(folder: &Path, files: &mut Vec<File>) {
     }
 }
 
-/// The text of one file; empty when it is not there.
+/// Returns the text of one file; empty if the file is missing.
 pub(crate) fn text_of(path: &str) -> &'static str {
     FILES
         .iter()
@@ -100,19 +96,19 @@ impl Rust {
             || self.path.ends_with("tests.rs")
     }
 
-    /// Whether the file lies in one of these folders (or is that very file).
+    /// Whether the file lies in one of these folders, or is one of these files.
     pub(crate) fn is_in(&self, places: &[&str]) -> bool {
         places.iter().any(|place| self.path.starts_with(place))
     }
 
-    /// Lines outside tests, counted from one.
+    /// Returns the lines outside tests, counted from one.
     pub(crate) fn shipped(&self) -> impl Iterator<Item = (usize, &Line)> {
         let whole = self.is_test();
         self.numbered()
             .filter(move |(_, line)| !whole && !line.in_test)
     }
 
-    /// All lines, counted from one.
+    /// Returns all lines, counted from one.
     pub(crate) fn numbered(&self) -> impl Iterator<Item = (usize, &Line)> {
         self.lines
             .iter()

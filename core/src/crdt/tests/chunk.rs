@@ -1,4 +1,4 @@
-//! Takes change chunks apart and puts them together again, with a checksum that fits: hostile bytes.
+//! Takes change chunks apart and joins them again with a matching checksum, to make hostile bytes.
 
 use crate::id::Hash;
 

@@ -1,4 +1,4 @@
-//! Typed content: what is written is what is read, on every replica, and conflicts are shown.
+//! Typed content: every replica reads the values that were written, and conflicts are shown.
 
 use super::super::*;
 use super::support::*;
@@ -199,7 +199,7 @@ fn what_a_void_change_wrote_is_written_again_under_another_actor() {
     );
     let rescued = phone.written_by(&inspect(&void).unwrap().hash);
 
-    // Meanwhile somebody else wrote, and the void change never got in.
+    // Meanwhile another person wrote, and the void change never got in.
     let mut current = server;
     edit(
         &mut current,
@@ -368,4 +368,44 @@ fn when_more_people_wrote_at_once_than_a_change_may_name_one_can_still_edit() {
         .unwrap();
     admit(&mut document, 3, &raw).unwrap();
     assert!(document.heads().len() < 20);
+}
+
+#[test]
+fn flood_of_entries_hides_only_its_own() {
+    use crate::limits::CONTENT_ENTRIES_MAX;
+    let mut document = reported();
+    // Person 2 writes more answers and more photos than are read, and they all sort before the others.
+    for n in 0..3 {
+        let edits: Vec<FieldEdit> = (0..CONTENT_ENTRIES_MAX / 2)
+            .flat_map(|m| {
+                let mut hash = [0; 32];
+                hash[1..9].copy_from_slice(&(n * 10_000 + m).to_be_bytes());
+                [
+                    FieldEdit::text(Field::Answer(format!("0-{n}-{m}")), "junk"),
+                    FieldEdit::text(Field::Photo(crate::id::Hash(hash)), "junk"),
+                ]
+            })
+            .collect();
+        edit(&mut document, 2, &edits);
+    }
+    let late = crate::id::Hash([0xfe; 32]);
+    let edits = [
+        FieldEdit::text(Field::Photo(late), "门锁"),
+        FieldEdit::text(Field::Answer("zz".into()), "是"),
+    ];
+    edit(&mut document, 3, &edits);
+    let content = document.content(ContentKind::Hazard);
+    let details = content.details();
+    assert_eq!(details.photos[&crate::id::Hash([9; 32])], "门口");
+    assert_eq!(details.photos[&late], "门锁");
+    assert_eq!(details.answers["valve_closed"], "否");
+    assert_eq!(details.answers["zz"], "是");
+    assert_eq!(details.photos.len(), CONTENT_ENTRIES_MAX);
+    assert_eq!(details.answers.len(), CONTENT_ENTRIES_MAX);
+    assert_eq!(
+        Document::from_save(&document.save())
+            .unwrap()
+            .content(ContentKind::Hazard),
+        content
+    );
 }

@@ -1,5 +1,5 @@
-//! One test for each way in which automerge by itself fails: what it does, and that the gate stops it.
-//! (More of them: `claims.rs`, `twins.rs`, `reload.rs`.)
+//! One test for each failure of plain automerge: it shows the failure, and that the gate stops it. (More of
+//! them: `claims.rs`, `twins.rs`, `reload.rs`.)
 
 use automerge::Change;
 
@@ -11,14 +11,14 @@ use crate::id::Hash;
 #[test]
 fn a_change_with_a_valid_checksum_that_panics() {
     let (document, chunk) = target();
-    // Two names of actors; the values that are replaced are said to be of a third one.
+    // Two names of actors, and replaced values that claim to belong to a third one.
     let raw = chunk.clone().column(chunk::PRED_ACTOR, &run(3, &[2])).raw();
     assert_eq!(plain(&document, &raw), Plain::Panics);
     assert_eq!(
         refused(&document, 2, &raw),
         GateError::Malformed("an operation id that can not be")
     );
-    // A character is put after one that does not exist.
+    // A character is inserted after one that does not exist.
     let raw = chunk
         .column(chunk::KEY_COUNTER, &[0, 2, 0x7d, 0x0e, 1, 7])
         .raw();
@@ -208,7 +208,8 @@ fn containers_are_made_by_the_first_change_only() {
             .column(chunk::VALUE, &[])
             .raw()
     };
-    // A map, a list and a text beside the description, and one in its place: it would hide the words.
+    // A map, a list and a text beside the description, and one in the place of the description, which would
+    // hide the words.
     for (action, key) in [(0, "map"), (2, "list"), (4, "text"), (4, "description")] {
         let raw = make(action, key);
         assert_eq!(plain(&document, &raw), Plain::Takes);
@@ -287,4 +288,80 @@ fn a_reference_to_what_its_author_had_not_seen_is_refused_whether_it_is_here_or_
             "every replica alike"
         );
     }
+}
+
+#[test]
+fn element_of_many_characters_is_refused() {
+    use automerge::ReadDoc;
+    use automerge::transaction::Transactable;
+    let document = reported();
+    let (_, text) = document
+        .doc
+        .get(automerge::ROOT, "description")
+        .unwrap()
+        .unwrap();
+    for element in ["店里还有", "ab", ""] {
+        let mut doc = document.doc.clone().with_actor(actor(2).to_automerge());
+        let mut tx = doc.transaction();
+        tx.insert(&text, 3, element).unwrap();
+        tx.commit_with(automerge::transaction::CommitOptions::default().with_time(0));
+        let change = doc.get_last_local_change().unwrap();
+        let raw = change.raw_bytes().to_vec();
+        assert_eq!(plain(&document, &raw), Plain::Takes);
+        assert_eq!(
+            refused(&document, 2, &raw),
+            GateError::Unsupported("a text holds single characters")
+        );
+    }
+}
+
+#[test]
+fn column_in_a_longer_form_is_refused() {
+    let (document, chunk) = target();
+    let long = GateError::Malformed("a column is not in its shortest form");
+    let action = |data: &[u8]| chunk.clone().column(chunk::ACTION, data).raw();
+    let (_, honest) = chunk
+        .columns
+        .iter()
+        .find(|(spec, _)| *spec == chunk::ACTION)
+        .unwrap();
+    // The rows of the honest column, each as a run of its own.
+    let rows: Vec<u8> = {
+        let mut rows = Vec::new();
+        let mut at = 0;
+        while at < honest.len() {
+            let count = i64::from(honest[at] << 1).wrapping_shr(1);
+            let count = if honest[at] & 0x40 == 0 {
+                count
+            } else {
+                count - 128
+            };
+            if count > 0 {
+                rows.extend(std::iter::repeat_n(
+                    honest[at + 1],
+                    usize::try_from(count).unwrap(),
+                ));
+                at += 2;
+            } else {
+                let literal = usize::try_from(-count).unwrap();
+                rows.extend(&honest[at + 1..=at + literal]);
+                at += 1 + literal;
+            }
+        }
+        rows
+    };
+    let runs_of_one: Vec<u8> = rows.iter().flat_map(|value| run(1, &[*value])).collect();
+    let literals_of_one: Vec<u8> = rows.iter().flat_map(|value| run(-1, &[*value])).collect();
+    let one_literal = run(-i64::try_from(rows.len()).unwrap(), &rows);
+    for data in [runs_of_one, literals_of_one, one_literal] {
+        assert_eq!(refused(&document, 2, &action(&data)), long);
+    }
+    // A name that no operation uses, and a column without any value.
+    let mut named = chunk.clone();
+    named.others.push(actor(99).0.to_vec());
+    named.others.sort();
+    assert!(matches!(
+        refused(&document, 2, &named.raw()),
+        GateError::Malformed(_) | GateError::Reference
+    ));
 }

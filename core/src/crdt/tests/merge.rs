@@ -1,4 +1,4 @@
-//! Many changes at once, in any order: the same document.
+//! Many changes at once give the same document in any order.
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -105,7 +105,7 @@ fn the_gate_one_by_one_gives_what_the_gate_gives_at_once() {
     assert_eq!(single.conflicts(), batch.conflicts());
 }
 
-/// Honest people who write, read each other and write on, and liars among them.
+/// Honest people write, read each other and continue, and liars write among them.
 fn history(seed: u64) -> (Document, Vec<(u8, Vec<u8>)>) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let base = reported();
@@ -142,7 +142,7 @@ fn history(seed: u64) -> (Document, Vec<(u8, Vec<u8>)>) {
         };
         admit(person, n, &raw).unwrap();
         if rng.next_u32().is_multiple_of(4) {
-            // A liar twists a byte of the same change, under an actor of its own.
+            // A liar twists a byte of the same change, under the liar's own actor.
             let liar = 10 + step;
             let mut lie = Chunk::of(&raw);
             lie.actor = actor(liar).0.to_vec();
@@ -176,7 +176,7 @@ fn whatever_the_order_the_same_changes_are_refused_and_the_same_content_stands()
         for _ in 0..3 {
             shuffle(&mut changes, &mut rng);
             let mut other = base.clone();
-            // They come in pieces; what misses its parents comes again later.
+            // They arrive in pieces; a change that lacks its parents arrives again later.
             let mut left = changes.clone();
             while !left.is_empty() {
                 let before = left.len();

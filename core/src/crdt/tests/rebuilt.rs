@@ -1,4 +1,5 @@
-//! A document that is known again is the one that its changes make, whoever asks and in whatever company.
+//! A remembered document equals the one that its changes make, whichever owner asks and whichever batches
+//! came before.
 
 use super::super::*;
 use super::support::*;
@@ -9,8 +10,8 @@ fn batch<'a>(changes: &[(&'a [u8], DeviceId)]) -> Vec<Candidate<'a>> {
     changes.iter().map(candidate).collect()
 }
 
-/// Every batch is asked for over and over, each among the others, and must answer as a document that is made
-/// without any memory does.
+/// Every batch is asked for again and again among the others, and must give the document that is made without
+/// any memory.
 #[test]
 fn neighbours_of_a_batch_are_not_taken_for_it() {
     let mut document = reported();
@@ -23,18 +24,19 @@ fn neighbours_of_a_batch_are_not_taken_for_it() {
         whole.to_vec(),
         whole[..2].to_vec(),
         whole[..1].to_vec(),
-        // Without what the last one builds on.
+        // The batch lacks the change that its last one builds on.
         vec![whole[0], whole[2]],
-        // The same bytes by somebody else.
+        // The same bytes by another author.
         vec![whole[0], (&one, third), whole[2]],
         vec![whole[2], whole[1], whole[0]],
         vec![whole[0], whole[1], whole[1], whole[2]],
         vec![],
     ];
+    let rebuilds = Rebuilds::remembering();
     for _ in 0..3 {
         for changes in &neighbours {
             let asked = batch(changes);
-            let (found, results) = Document::rebuild(&asked);
+            let (found, results) = rebuilds.rebuild(&asked);
             let mut plain = Document {
                 doc: automerge::Automerge::new(),
                 history: super::super::history::History::default(),
@@ -53,12 +55,32 @@ fn neighbours_of_a_batch_are_not_taken_for_it() {
 fn what_is_done_to_a_document_is_not_done_to_the_next_one() {
     let genesis = reported().raw_changes().remove(0);
     let asked = batch(&[(&genesis[..], device(1))]);
-    let mut first = (*Document::rebuild(&asked).0.unwrap()).clone();
+    let rebuilds = Rebuilds::remembering();
+    let mut first = (*rebuilds.rebuild(&asked).0.unwrap()).clone();
     edit(&mut first, 2, &[number(Field::Severity, 4)]);
-    let second = Document::rebuild(&asked).0.unwrap();
+    let second = rebuilds.rebuild(&asked).0.unwrap();
     assert_eq!(second.save(), reported().save());
     assert_ne!(second.heads(), first.heads());
-    forget_rebuilt();
-    let third = Document::rebuild(&asked).0.unwrap();
+    rebuilds.forget();
+    let third = rebuilds.rebuild(&asked).0.unwrap();
     assert_eq!(third.save(), second.save());
+}
+
+/// Several members share one phone: a record that one of them reads leaves nothing behind for the other.
+#[test]
+fn owners_of_a_memory_share_no_document() {
+    let genesis = reported().raw_changes().remove(0);
+    let asked = batch(&[(&genesis[..], device(1))]);
+    let (one, other) = (Rebuilds::remembering(), Rebuilds::remembering());
+    let first = one.rebuild(&asked).0.unwrap();
+    let again = one.clone().rebuild(&asked).0.unwrap();
+    assert!(std::sync::Arc::ptr_eq(&first, &again), "remembered");
+    let others = other.rebuild(&asked).0.unwrap();
+    assert!(!std::sync::Arc::ptr_eq(&first, &others));
+    drop((again, one));
+    assert_eq!(
+        std::sync::Arc::strong_count(&first),
+        1,
+        "gone with its owner"
+    );
 }

@@ -1,4 +1,4 @@
-//! Saved documents: one uncompressed chunk, its rows counted unread.
+//! Saved documents: one uncompressed chunk whose rows are counted before they are read.
 
 use super::super::*;
 use super::chunk::{run, seal, unsigned};

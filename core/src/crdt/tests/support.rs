@@ -1,4 +1,4 @@
-//! What the tests share: people, their devices, and documents that they write.
+//! The people, devices and documents that the tests share.
 
 use super::super::*;
 use super::chunk::Chunk;
@@ -70,12 +70,12 @@ pub(super) fn second_change(document: &Document) -> Vec<u8> {
     document.edit(actor(2), &edits).unwrap()
 }
 
-/// What automerge by itself makes of a change.
+/// The result of plain automerge for a change.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Plain {
     Refuses,
     Panics,
-    /// It says `Ok`, but what it saves can not be loaded any more.
+    /// Automerge says `Ok`, but cannot load again the document that it saves.
     NeverLoadsAgain,
     Takes,
 }

@@ -1,7 +1,7 @@
-//! What an effective event changes in the state. Whether it is effective was decided before.
+//! Changes the state by one effective event. The fold has decided before whether the event is effective.
 
 use super::payload::{self, Partner};
-use super::state::{Extension, Suspension, TimelineItem};
+use super::state::{Conflict, Extension, Side, Suspension, TimelineItem};
 use super::{
     Assignment, AssignmentState, CaseState, Deadlines, Entry, Event, GenesisFacts, Move,
     OnBehalfOf, Outcome, Part, Party, Stage,
@@ -52,6 +52,7 @@ impl CaseState {
             supervised: false,
             suspended: None,
             merged_into: None,
+            merge: None,
             conflicts: Vec::new(),
             seen_ms: None,
             handled_ms: None,
@@ -73,9 +74,38 @@ impl CaseState {
         let Some(movement) = event.movement() else {
             return;
         };
+        self.make(movement, entry, event, behalf, now_ms);
+        if event.is_danger() {
+            self.take_back_endings(movement);
+        }
+        self.settle_stage(now_ms);
+    }
+
+    /// Applies a danger that arrived too late. It takes nothing back, so times, credit and the ending stay.
+    pub(super) fn apply_late(&mut self, entry: &Entry, event: &Event, now_ms: i64) {
+        let Some(movement) = event.movement() else {
+            return;
+        };
+        self.make(movement, entry, event, None, now_ms);
+        self.settle_stage(now_ms);
+    }
+
+    fn make(
+        &mut self,
+        movement: Move,
+        entry: &Entry,
+        event: &Event,
+        behalf: Option<&OnBehalfOf>,
+        now_ms: i64,
+    ) {
         if let Some(member) = entry.author.member.filter(|_| movement.is_work()) {
             self.workers.insert(member);
         }
+        let side = Side {
+            id: entry.id,
+            movement,
+            by: entry.author.member,
+        };
         match event {
             Event::Triage(triage) => self.triage(triage),
             Event::Dispatch(d) => {
@@ -102,7 +132,7 @@ impl CaseState {
                 granted_ms: None,
             }),
             Event::GrantExtension(grant) => self.extend(grant),
-            // Two people who raised the same level raised it once; the widest counts.
+            // Two people who raised the same level raised it once. The widest level counts.
             Event::Escalate(escalate) => self.level = self.level.min(escalate.to),
             Event::Urge(_) => self.urged = self.urged.saturating_add(1),
             Event::Supervise(_) => self.supervised = true,
@@ -115,8 +145,16 @@ impl CaseState {
                 });
             }
             Event::Resume(_) => self.suspended = None,
-            Event::Merge(merge) => self.merged_into = Some(merge.into),
-            Event::Unmerge(_) => self.merged_into = None,
+            Event::Merge(merge) => {
+                self.merged_into = Some(merge.into);
+                self.merge = Some(side);
+            }
+            Event::Unmerge(_) => self.stand_alone(),
+            Event::MergeUndone(undone) => {
+                self.conflicts.extend(self.broken_merge(side, undone));
+                self.conflicts.sort_unstable();
+                self.stand_alone();
+            }
             Event::HandledOnSpot(_) => self.handled_on_spot = true,
             Event::Verify(verify) if verify.pass => self.over = Some(Stage::Verified),
             Event::Close(_) => self.over = Some(Stage::Closed),
@@ -126,10 +164,25 @@ impl CaseState {
             Event::Seen(_) => self.open_for_reporter(entry, now_ms),
             _ => self.step(event, movement, behalf, now_ms),
         }
-        if event.is_danger() {
-            self.take_back_endings(movement);
-        }
-        self.settle_stage(now_ms);
+    }
+
+    /// The conflict that people see when the server undoes the merge in force.
+    pub(super) fn broken_merge(
+        &self,
+        undone: Side,
+        event: &payload::MergeUndone,
+    ) -> Option<Conflict> {
+        Some(Conflict::BrokenMerge {
+            merge: self.merge?,
+            undone,
+            into: self.merged_into?,
+            fault: event.fault,
+        })
+    }
+
+    fn stand_alone(&mut self) {
+        self.merged_into = None;
+        self.merge = None;
     }
 
     fn triage(&mut self, triage: &payload::Triage) {
@@ -180,8 +233,9 @@ impl CaseState {
         }
     }
 
-    /// Somebody who stands for the office has opened it. Not the phone that reported it: that says nothing to
-    /// the reporter. By device, since the reporter's name is withheld from some who read this.
+    /// Notes that a person of the office has opened the case. The phone that reported it does not count,
+    /// because its opening says nothing to the reporter. Phones are compared by device, because the
+    /// reporter's name is withheld from some readers.
     fn open_for_reporter(&mut self, entry: &Entry, now_ms: i64) {
         let author = &entry.author;
         if author.device == self.reporter_device {
@@ -235,7 +289,8 @@ impl CaseState {
         }
     }
 
-    /// Something is still wrong: whoever had resolved is at work again, and what lay above the work is gone.
+    /// Takes back the endings, because something is still wrong. The parties that had resolved are at work
+    /// again, and the stage above the work is gone.
     fn take_back_endings(&mut self, movement: Move) {
         for assignment in &mut self.assignments {
             if assignment.part == Part::Lead && assignment.state == AssignmentState::Resolved {
@@ -247,12 +302,12 @@ impl CaseState {
         self.over = None;
         if movement != Move::Escalate {
             self.suspended = None;
-            self.merged_into = None;
+            self.stand_alone();
         }
         self.danger = true;
     }
 
-    /// The stage follows from the facts; nothing else sets it.
+    /// Sets the stage from the facts. Only this function sets it.
     fn settle_stage(&mut self, now_ms: i64) {
         self.stage_below = self.over.unwrap_or_else(|| self.work_stage());
         self.stage = if self.merged_into.is_some() {
@@ -276,7 +331,7 @@ impl CaseState {
         }
     }
 
-    /// What the assignments say.
+    /// The stage that follows from the assignments.
     fn work_stage(&self) -> Stage {
         let leads = || self.assignments.iter().filter(|a| a.part == Part::Lead);
         let most_advanced = leads().filter(|a| a.state.is_open()).map(|a| a.state).max();

@@ -1,4 +1,4 @@
-//! What the fold reads: the envelopes of one record, checked and stripped of bytes.
+//! Entries are the input of the fold: the envelopes of one record, checked and stripped of bytes.
 
 use crate::domain::{AreaPath, Audience, Grant, RecordKind, Source};
 use crate::id::{DeviceId, EnvelopeId, MemberId, RecordId, UnitId};
@@ -8,78 +8,79 @@ use super::{Event, OnBehalfOf};
 /// One envelope of a record, with its author's grant and its latest verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The envelope.
+    /// The envelope of the entry.
     pub id: EnvelopeId,
-    /// What the author had seen. A parent that is not among the entries counts as not there.
+    /// The entries that the author had seen last. A parent that is not among the entries of the fold is
+    /// ignored.
     pub parents: Vec<EnvelopeId>,
-    /// Who wrote it.
+    /// The author of the entry.
     pub author: Author,
-    /// What was written.
+    /// The content of the entry.
     pub body: EntryBody,
-    /// The author's own clock, ms UTC, as it stood.
+    /// The author's own clock at the time of writing, ms UTC.
     pub clock_ms: i64,
-    /// The server time of the verdict, ms UTC; `None` while there is none.
+    /// The server time of the verdict, ms UTC; `None` before the verdict.
     pub verdict_at_ms: Option<i64>,
-    /// Whether it counts.
+    /// Whether the entry counts.
     pub status: EntryStatus,
 }
 
 /// Whether an entry counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryStatus {
-    /// Accepted, or without verdict: applied when legal.
+    /// The entry is accepted or has no verdict. It is applied when it is legal.
     Effective,
-    /// Void or held: stays in the graph, moves nothing.
+    /// The entry is void or held. It stays in the graph and changes nothing.
     Ignored,
 }
 
-/// Who wrote an entry, under which role.
+/// The author of an entry, and the role that the author acts under.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Author {
     /// The phone, or the server's own author.
     pub device: DeviceId,
-    /// The person; `None` when the certificate is withheld from this replica. Such an entry was accepted by
-    /// the server, which knows the certificate, and so counts as permitted.
+    /// The person; `None` when the certificate is withheld from this replica. The server, which knows the
+    /// certificate, has accepted such an entry, so it counts as permitted.
     pub member: Option<MemberId>,
-    /// The grant that the author acts under; `None` as for `member`.
+    /// The grant that the author acts under; `None` when the certificate is withheld from this replica.
     pub grant: Option<Grant>,
     /// The units of all grants in the certificate.
     pub units: Vec<UnitId>,
 }
 
-/// What an entry says.
+/// The body of an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EntryBody {
-    /// The birth of the record.
+    /// The Genesis, which creates the record.
     Genesis(GenesisFacts),
     /// A change of the content. The fold never reads it.
     Content,
     /// A decision.
     Event {
-        /// The decision. An event of a newer version is [`Event::Unknown`].
+        /// The decision; [`Event::Unknown`] if a newer version made it.
         event: Event,
-        /// For whom it was made, if not for the author.
+        /// The party that the decision was made for, if the author acts on behalf of another.
         on_behalf_of: Option<OnBehalfOf>,
     },
     /// A body of a newer version.
     Unknown,
 }
 
-/// What never changes about a record: what its Genesis says, but for its nonce and its content.
+/// The facts about a record that never change. Its Genesis carries them, beside a nonce and the content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GenesisFacts {
-    /// What it is.
+    /// The kind of the record.
     pub kind: RecordKind,
     /// The area where it was born, with its ancestors.
     pub home: AreaPath,
-    /// Who reads it.
+    /// The group of people who may read the record.
     pub audience: Audience,
     /// The team that it is shared with.
     pub team: Option<UnitId>,
-    /// Where it came from.
+    /// The source of the record.
     pub source: Source,
-    /// Who else reads a restricted record.
+    /// The people named in a restricted record. They read it too.
     pub named: Vec<MemberId>,
-    /// The record that it belongs to.
+    /// The record that this one is linked to.
     pub linked: Option<RecordId>,
 }

@@ -1,4 +1,4 @@
-//! Events: one decision each, with a stable code and its own data.
+//! Events. Each is one decision, with a stable code and its own data.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,16 +9,16 @@ use crate::domain::Text;
 use crate::id::EnvelopeId;
 use crate::limits::{EVENT_ATTACHMENTS_MAX, EVENT_BYTES_MAX, MENTIONS_MAX};
 
-/// Why the data of an event can not be taken.
+/// The reason why the data of an event is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
-    /// More bytes, attachments or mentions than allowed.
+    /// The data has more bytes, attachments or mentions than allowed.
     #[error("event.too_large")]
     TooLarge,
-    /// The bytes are no data of this event, or are not in the one canonical form.
+    /// The bytes are not data of this event, or not in the one canonical form.
     #[error("event.malformed")]
     Malformed,
-    /// Something that the event needs is not there: photos before and after, or any content of a comment.
+    /// A part that the event needs is missing: photos before and after, or any content of a comment.
     #[error("event.incomplete")]
     Incomplete,
 }
@@ -30,7 +30,7 @@ macro_rules! events {
         #[serde(rename_all = "snake_case")]
         pub enum Event {
             $($(#[$doc])* $variant($ty),)+
-            /// An event of a newer version: kept and forwarded, never interpreted.
+            /// An event of a newer version. It is kept and forwarded, and never interpreted.
             Unknown {
                 /// Its code.
                 code: u16,
@@ -136,10 +136,14 @@ events! {
     Comment(p::Comment) = 28,
     /// See [`Move::Seen`].
     Seen(p::Seen) = 29,
+    /// The server's own [`Move::DangerRemains`], for a danger that awaits review.
+    DangerHeld(p::DangerHeld) = 30,
+    /// The server's own [`Move::Unmerge`], for a merge that does not hold.
+    MergeUndone(p::MergeUndone) = 31,
 }
 
 impl Event {
-    /// Reads an event. A code or fold version of a newer app gives [`Event::Unknown`]; what is known but
+    /// Reads an event. A code or fold version of a newer app gives [`Event::Unknown`]. A known event that is
     /// malformed, not canonical, incomplete or over a limit is an error.
     pub fn decode(code: u16, fold_version: u8, data: &[u8]) -> Result<Self, EventError> {
         if data.len() > EVENT_BYTES_MAX {
@@ -158,14 +162,15 @@ impl Event {
         };
         let event = event?;
         event.check()?;
-        // One meaning has one form: trailing fields, long integers and the like do not pass.
+        // One meaning has one form, so trailing fields, long integers and similar variants are refused.
         if event.encode().1 != data {
             return Err(EventError::Malformed);
         }
         Ok(event)
     }
 
-    /// Whether the data is complete and within the limits. Whoever makes an event calls this first.
+    /// Checks that the data is complete and within the limits. Every function that makes an event calls this
+    /// first.
     pub fn check(&self) -> Result<(), EventError> {
         let (attachments, mentions) = match self {
             Self::Accept(step) | Self::Arrive(step) | Self::Resolve(step) => {
@@ -222,16 +227,17 @@ impl Event {
             Self::GrantExtension(_) => Move::GrantExtension,
             Self::HandToPolice(_) => Move::HandToPolice,
             Self::Merge(_) => Move::Merge,
-            Self::Unmerge(_) => Move::Unmerge,
+            Self::Unmerge(_) | Self::MergeUndone(_) => Move::Unmerge,
             Self::Reopen(_) => Move::Reopen,
-            Self::DangerRemains(_) => Move::DangerRemains,
+            Self::DangerRemains(_) | Self::DangerHeld(_) => Move::DangerRemains,
             Self::Comment(_) => Move::Comment,
             Self::Seen(_) => Move::Seen,
             Self::Unknown { .. } => return None,
         })
     }
 
-    /// Whatever text a person typed into it. Every event is listed, so that a new one is not forgotten.
+    /// The text that a person typed into the event. The match lists every event, so that a new one is not
+    /// forgotten.
     #[must_use]
     pub fn words(&self) -> Option<&Text> {
         match self {
@@ -259,7 +265,9 @@ impl Event {
             Self::Merge(data) => data.note.as_ref(),
             Self::DangerRemains(data) => data.text.as_ref(),
             Self::Comment(data) => data.text.as_ref(),
-            Self::Seen(_) | Self::Unknown { .. } => None,
+            Self::Seen(_) | Self::DangerHeld(_) | Self::MergeUndone(_) | Self::Unknown { .. } => {
+                None
+            }
         }
     }
 
@@ -282,6 +290,12 @@ impl Event {
             Self::Escalate(escalate) => escalate.rule.as_ref(),
             _ => None,
         }
+    }
+
+    /// Whether only the server's own author makes the event, by a rule or because no other author can.
+    #[must_use]
+    pub fn is_automatic(&self) -> bool {
+        self.rule().is_some() || matches!(self, Self::DangerHeld(_) | Self::MergeUndone(_))
     }
 
     /// The assignment that the event is about.

@@ -1,40 +1,42 @@
-//! The fold: the envelopes of one record → its state. The same code on phone and server.
+//! The fold turns the envelopes of one record into its state. Phone and server run the same code.
 //!
-//! 1. Order by Lamport time and id (`graph`).
-//! 2. Each entry is judged in the state that its author had seen: `may`, then what is possible there.
-//! 3. The legal ones are applied in order; what a concurrent entry overtook is superseded (`merge`).
+//! 1. The entries are ordered by Lamport time and id (`graph`).
+//! 2. Each entry is judged in the state that its author had seen: first by `may`, then by `guard`.
+//! 3. The legal entries are applied in order. An entry that a concurrent one overtook is superseded
+//! (`merge`).
 //!
-//! An entry whose author had seen everything before it meets nobody, so its state is that of its parent plus
-//! itself: a history without forks is folded in one pass. An entry that joins branches folds its past anew.
-//! At most [`crate::limits::RECORD_ENTRIES_MAX`] entries make a record; whoever admits them counts.
+//! An entry meets no other branch if its author had seen everything before it. Its state is then the state of
+//! its parent plus the entry, so a history without forks is folded in one pass. An entry that joins branches
+//! folds its past anew. A record has at most [`crate::limits::RECORD_ENTRIES_MAX`] entries, and the caller
+//! that admits them counts.
 
 use super::graph::Graph;
 use super::guard::possible;
 use super::merge::Meeting;
 use super::state::TimelineItem;
 use super::{CaseState, Entry, EntryBody, EntryStatus, Event, Move, Outcome, Refusal};
-use crate::domain::may::{Action, Actor, may};
+use crate::domain::may::{Action, Actor, Denied, may};
 
-/// What the author of an entry might do in the state that it had seen.
+/// Whether the author of an entry was allowed to make it in the state that it had seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Judged {
     Legal,
     Illegal(Refusal),
     /// Void or held.
     Ignored,
-    /// It needs a newer app, or something in its past does.
-    Unjudged,
+    /// The entry, or an entry in its past, needs a newer app.
+    Unjudged(Refusal),
 }
 
-/// The state of a record. Entries in any order; duplicates and whatever does not descend from the Genesis
-/// are left out. `None` without a Genesis.
+/// Folds a record to its state. The order of the entries does not matter. Duplicates and entries that do not
+/// descend from the Genesis are left out. Returns `None` without a Genesis.
 #[must_use]
 pub fn fold(entries: &[Entry]) -> Option<CaseState> {
     let entries: Vec<&Entry> = entries.iter().collect();
     Folder::new(Graph::new(&entries)?).run()
 }
 
-/// Whether an entry is legal in its own past, which is looked up among the given entries of its record.
+/// Judges an entry in its own past, which is looked up among the given entries of its record.
 pub fn judge(entries: &[Entry], candidate: &Entry) -> Result<(), Refusal> {
     if let EntryBody::Genesis(facts) = &candidate.body {
         return may_report(candidate, facts);
@@ -43,8 +45,8 @@ pub fn judge(entries: &[Entry], candidate: &Entry) -> Result<(), Refusal> {
     let state = Graph::new(&past).and_then(|graph| Folder::new(graph).run());
     match judge_in(state.as_ref(), candidate) {
         Judged::Legal => Ok(()),
-        Judged::Illegal(why) => Err(why),
-        Judged::Ignored | Judged::Unjudged => Err(Refusal::Newer),
+        Judged::Illegal(why) | Judged::Unjudged(why) => Err(why),
+        Judged::Ignored => Err(Refusal::Newer),
     }
 }
 
@@ -69,15 +71,16 @@ fn may_report(entry: &Entry, facts: &super::GenesisFacts) -> Result<(), Refusal>
     }
 }
 
-/// Whom `may` is asked about. Nobody where the server, which knows all certificates, has accepted the entry and
-/// who created the record is withheld from this replica: what is somebody's own can not be told here.
+/// The actor for `may`. It is `None` if the server, which knows all certificates, has accepted the entry and
+/// the creator of the record is withheld from this replica. The replica cannot tell then whether the record
+/// is the author's own.
 fn asked_in<'a>(state: &CaseState, entry: &'a Entry) -> Option<Actor<'a>> {
     let accepted = entry.verdict_at_ms.is_some() && entry.status == EntryStatus::Effective;
     let vouched = accepted && state.reporter.is_none();
     actor_of(entry).filter(|_| !vouched)
 }
 
-/// `None` when the certificate is withheld: the server, which knows it, has accepted the entry.
+/// `None` when the certificate is withheld. The server knows the certificate and has accepted the entry.
 fn actor_of(entry: &Entry) -> Option<Actor<'_>> {
     let author = &entry.author;
     let grant = author.grant.as_ref()?;
@@ -98,15 +101,13 @@ pub(super) fn judge_in(state: Option<&CaseState>, entry: &Entry) -> Judged {
         | EntryBody::Event {
             event: Event::Unknown { .. },
             ..
-        } => {
-            return Judged::Unjudged;
-        }
+        } => Err(Refusal::Newer),
         EntryBody::Content => match asked_in(state, entry) {
             Some(actor) => may(&actor, &Action::Edit(state)).map_err(Refusal::from),
             None => Ok(()),
         },
-        EntryBody::Event { event, .. } if state.frozen && !is_talk(event) => {
-            return Judged::Unjudged;
+        EntryBody::Event { event, .. } if state.frozen && !is_always_possible(event) => {
+            Err(Refusal::Newer)
         }
         EntryBody::Event {
             event,
@@ -128,19 +129,24 @@ pub(super) fn judge_in(state: Option<&CaseState>, entry: &Entry) -> Judged {
                 .and_then(|()| possible(state, event))
         }
     };
-    result.map_or_else(Judged::Illegal, |()| Judged::Legal)
+    match result {
+        Ok(()) => Judged::Legal,
+        // The author is not at fault where only a newer version can answer.
+        Err(why @ (Refusal::Newer | Refusal::Denied(Denied::Newer))) => Judged::Unjudged(why),
+        Err(why) => Judged::Illegal(why),
+    }
 }
 
-fn is_talk(event: &Event) -> bool {
-    event.movement().is_some_and(Move::is_talk)
+fn is_always_possible(event: &Event) -> bool {
+    event.movement().is_some_and(Move::is_always_possible)
 }
 
 pub(super) struct Folder<'a> {
     pub(super) graph: Graph<'a>,
     pub(super) judged: Vec<Judged>,
-    /// The state after an entry, as its author saw it, while somebody builds on it.
+    /// The state after an entry, as its author saw it. It is kept while later entries build on it.
     after: Vec<Option<CaseState>>,
-    /// How many entries still build on it.
+    /// How many entries still build on the state.
     uses: Vec<u32>,
 }
 
@@ -165,7 +171,7 @@ impl<'a> Folder<'a> {
             return self.after[last].take();
         }
         let all: Vec<usize> = (0..=last).collect();
-        self.fold_set(&all)
+        self.fold_set(&all, true)
     }
 
     fn visit(&mut self, at: usize, last: usize) {
@@ -186,7 +192,10 @@ impl<'a> Folder<'a> {
         };
         let Some(main) = self.graph.main_parent[at] else {
             let past = self.graph.past_of(at);
-            let before = self.fold_set(&past);
+            // Open conflicts of branches decide no move. They are for people to see, in a state that has seen
+            // everything.
+            let shown = self.graph.has_seen_all_before(at);
+            let before = self.fold_set(&past, shown);
             self.judged.push(judge(before.as_ref()));
             self.after[at] = before.filter(|_| wanted);
             self.advance(at);
@@ -212,8 +221,15 @@ impl<'a> Folder<'a> {
         };
         let mut state = CaseState::born(genesis, facts, self.graph.effective_ms[0]);
         if let Err(why) = may_report(genesis, facts) {
-            state.timeline[0].outcome = Outcome::Illegal;
-            state.timeline[0].why = Some(why.code());
+            let newer = why == Refusal::Denied(Denied::Newer);
+            state.frozen = newer;
+            let first = &mut state.timeline[0];
+            first.outcome = if newer {
+                Outcome::Unjudged
+            } else {
+                Outcome::Illegal
+            };
+            first.why = Some(why.code());
         }
         if genesis.status == EntryStatus::Ignored {
             state.timeline[0].outcome = Outcome::Ignored;
@@ -230,14 +246,16 @@ impl<'a> Folder<'a> {
         }
     }
 
-    /// Folds a set that is closed under “had seen”, in which branches may meet.
-    pub(super) fn fold_set(&self, set: &[usize]) -> Option<CaseState> {
+    /// Folds a set where branches may meet. The set holds the past of each of its entries.
+    pub(super) fn fold_set(&self, set: &[usize], shown: bool) -> Option<CaseState> {
         let mut state = self.birth()?;
         let mut meeting = Meeting::new(&self.graph, set, &self.judged);
         for at in set.iter().copied().filter(|at| *at > 0) {
             self.add(&mut state, at, Some(&mut meeting));
         }
-        meeting.finish(&mut state);
+        if shown {
+            meeting.finish(&mut state);
+        }
         Some(state)
     }
 
@@ -251,9 +269,9 @@ impl<'a> Folder<'a> {
         let (outcome, why) = match self.judged[at] {
             Judged::Ignored => (Outcome::Ignored, None),
             Judged::Illegal(why) => (Outcome::Illegal, Some(why)),
-            Judged::Unjudged => {
+            Judged::Unjudged(why) => {
                 state.frozen = true;
-                (Outcome::Unjudged, None)
+                (Outcome::Unjudged, Some(why))
             }
             Judged::Legal => match self.add_legal(state, at, meeting) {
                 Ok(outcome) => (outcome, None),
@@ -297,7 +315,7 @@ impl<'a> Folder<'a> {
         let Some(movement) = event.movement() else {
             return Ok(Outcome::Unjudged);
         };
-        if state.frozen && !movement.is_talk() {
+        if state.frozen && !movement.is_always_possible() {
             return Ok(Outcome::Unjudged);
         }
         let effective_ms = self.graph.effective_ms[at];
@@ -307,11 +325,16 @@ impl<'a> Folder<'a> {
             return Ok(Outcome::Effective);
         };
         meeting.overtaken(at, movement)?;
-        // What says that something is still wrong holds in whatever stage it arrives.
+        // An event that says that something is still wrong is effective in every stage.
         if !event.is_danger() {
             possible(state, event)?;
         }
-        state.apply(entry, event, on_behalf_of.as_ref(), effective_ms);
+        meeting.broken_merge(at, state, event);
+        if event.is_danger() && meeting.asks_for_review(at) {
+            state.apply_late(entry, event, effective_ms);
+        } else {
+            state.apply(entry, event, on_behalf_of.as_ref(), effective_ms);
+        }
         meeting.effective(at, event, movement);
         Ok(Outcome::Effective)
     }

@@ -1,14 +1,14 @@
-//! The record's DAG: a deterministic order, and who had seen what.
+//! The DAG of a record gives a deterministic order, and tells which entries an author had seen.
 //!
-//! Order: Lamport time (longest way from the Genesis), then id. It is a topological order that depends on
-//! nothing but the entries.
+//! The order is by Lamport time (longest way from the Genesis), then by id. It is a topological order that
+//! depends on the entries alone.
 
 use std::collections::HashMap;
 
 use super::{Entry, EntryBody};
 use crate::id::EnvelopeId;
 
-/// What lies before one entry: everything below `base`, and single positions above it.
+/// The past of one entry: every position below `base`, and single positions above it.
 #[derive(Debug, Clone, Default)]
 struct Past {
     base: usize,
@@ -27,11 +27,13 @@ pub(super) struct Graph<'a> {
     /// How many entries have this one as their main parent.
     pub main_children: Vec<u32>,
     pasts: Vec<Past>,
+    /// By position, the end of the entries that may not have seen it.
+    seen_from: Vec<usize>,
 }
 
 impl<'a> Graph<'a> {
-    /// Orders the entries. Duplicates, whatever does not descend from the Genesis, and cycles are left out.
-    /// `None` without a Genesis.
+    /// Orders the entries. Duplicates, cycles, and entries that do not descend from the Genesis are left out.
+    /// Returns `None` without a Genesis.
     pub(super) fn new(entries: &[&'a Entry]) -> Option<Self> {
         let order = order(entries)?;
         let mut graph = Self {
@@ -40,6 +42,7 @@ impl<'a> Graph<'a> {
             main_parent: Vec::with_capacity(order.len()),
             main_children: vec![0; order.len()],
             pasts: Vec::with_capacity(order.len()),
+            seen_from: Vec::new(),
         };
         let mut position = HashMap::with_capacity(order.len());
         for (at, (_, _, index)) in order.iter().enumerate() {
@@ -53,6 +56,7 @@ impl<'a> Graph<'a> {
                 .collect();
             graph.push(at, entry, &parents);
         }
+        graph.note_horizons();
         Some(graph)
     }
 
@@ -80,6 +84,22 @@ impl<'a> Graph<'a> {
         self.pasts.push(past);
     }
 
+    /// An entry has seen everything below the base of its past, so every entry with a higher base has seen
+    /// it.
+    fn note_horizons(&mut self) {
+        self.seen_from = vec![0; self.len()];
+        for (at, past) in self.pasts.iter().enumerate() {
+            if let Some(end) = self.seen_from.get_mut(past.base) {
+                *end = at + 1;
+            }
+        }
+        let mut end = 0;
+        for seen_from in &mut self.seen_from {
+            end = end.max(*seen_from);
+            *seen_from = end;
+        }
+    }
+
     fn union(&self, parents: &[usize]) -> Past {
         let closed_base = |p: usize| {
             let base = self.pasts[p].base;
@@ -98,7 +118,7 @@ impl<'a> Graph<'a> {
         past
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
@@ -111,6 +131,11 @@ impl<'a> Graph<'a> {
     /// Whether the author of `later` had seen `earlier`.
     pub(super) fn has_seen(&self, later: usize, earlier: usize) -> bool {
         self.pasts[later].contains(earlier)
+    }
+
+    /// A range that holds every entry that is concurrent with `at`. It is small where branches are short.
+    pub(super) fn around(&self, at: usize) -> std::ops::Range<usize> {
+        self.pasts[at].base..self.seen_from[at].max(at)
     }
 
     /// Whether neither author had seen the other's entry.
@@ -162,7 +187,7 @@ impl Past {
         }
     }
 
-    /// Takes single positions that continue the base into it.
+    /// Adds to the base the single positions that continue it.
     fn raise(&mut self) {
         let first = self.base / 64;
         while self
@@ -174,7 +199,7 @@ impl Past {
         }
         let done = (self.base / 64 - first).min(self.bits.len());
         self.bits.drain(..done);
-        // Nothing but the base: a linear history carries no bits at all.
+        // The base alone is enough, so a linear history carries no bits at all.
         if self.bits.len() == 1 && self.bits[0] >> (self.base % 64) == 0 {
             self.bits.clear();
         }
@@ -183,7 +208,7 @@ impl Past {
 
 struct Node {
     lamport: u32,
-    /// Indices into the entries as given.
+    /// Indices into the input entries.
     parents: Vec<usize>,
 }
 
@@ -201,7 +226,7 @@ fn order<'a>(entries: &[&'a Entry]) -> Option<Vec<(Node, &'a Entry, usize)>> {
         .min()?;
     let first = index_of[&genesis];
 
-    // Only what descends from the Genesis counts; a parent that does not is as good as absent.
+    // Only entries that descend from the Genesis count. Any other parent is treated as absent.
     let mut children: Vec<Vec<usize>> = vec![Vec::new(); entries.len()];
     for (id, index) in &index_of {
         debug_assert_eq!(entries[*index].id, *id);

@@ -1,11 +1,11 @@
-//! Whether a move is possible in a state: the table, and what the table can not say.
+//! Tells whether a move is possible in a state, by the table and by the rules that the table cannot express.
 
 use super::payload::Partner;
 use super::table::{Next, next};
 use super::{Assignment, AssignmentState as A, CaseState, Event, Move, Part, Party, Refusal};
 use crate::id::{EnvelopeId, Hash, RecordId};
 
-/// Whether the event is possible in this state, whoever makes it.
+/// Whether the event is possible in this state, for any author.
 pub fn possible(state: &CaseState, event: &Event) -> Result<(), Refusal> {
     let movement = event.movement().ok_or(Refusal::Newer)?;
     if next(state.stage, movement) == Next::No {
@@ -40,6 +40,10 @@ pub fn possible(state: &CaseState, event: &Event) -> Result<(), Refusal> {
         Event::Merge(merge) => {
             refuse_if(merge.into == record_of(state.genesis), Refusal::MergeSelf)
         }
+        Event::MergeUndone(undone) => {
+            let in_force = state.merge.map(|merge| merge.id);
+            refuse_if(in_force != Some(undone.merge), Refusal::OtherMerge)
+        }
         _ => match event.assignment() {
             Some(id) => step(state.assignment(id).ok_or(Refusal::NoAssignment)?, movement),
             None => Ok(()),
@@ -47,7 +51,7 @@ pub fn possible(state: &CaseState, event: &Event) -> Result<(), Refusal> {
     }
 }
 
-/// The record that a Genesis makes: both come from the start of the same hash.
+/// The record that a Genesis makes. Both ids come from the start of the same hash.
 fn record_of(genesis: EnvelopeId) -> RecordId {
     let mut hash = [0; 32];
     hash[..16].copy_from_slice(&genesis.0);

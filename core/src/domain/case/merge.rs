@@ -1,30 +1,42 @@
-//! What branches do to each other when they meet: danger wins, nobody judges what the same person did
-//! elsewhere, rivals are shown, evidence beside an ending asks for review.
+//! Rules for branches that meet. Danger wins. A judgement by a person who had worked on the case elsewhere
+//! does not hold. Rivals are shown. Evidence beside an ending asks for review, and so does a danger that
+//! arrived long after the ending.
+
+use std::collections::BTreeSet;
 
 use super::fold::Judged;
 use super::graph::Graph;
 use super::state::{Conflict, Review, Side};
 use super::{CaseState, EntryBody, Event, Move, Outcome, Part, Refusal};
+use crate::limits::DANGER_LATE_MS;
 
-/// A set of entries that is folded as one, with what matters for meetings.
+/// A decision is shown in conflict with at most this many rivals, the newest ones.
+const RIVALS_MET_MAX: usize = 32;
+
+/// A set of entries that is folded together, with the facts that matter where branches meet.
 pub(super) struct Meeting<'g, 'a> {
     graph: &'g Graph<'a>,
     /// Legal danger moves.
     dangers: Vec<usize>,
-    /// Legal work, and whatever makes somebody responsible.
+    /// Legal work, and the events that make a party responsible.
     works: Vec<usize>,
-    /// Effective decisions so far: they settle what they have seen.
+    /// Effective decisions so far. A decision settles the conflicts that its author had seen.
     decisions: Vec<(usize, Move)>,
     /// Effective endings so far.
     endings: Vec<usize>,
     /// Effective triage, dispatch of a lead, and transfer so far.
     rivals: Vec<usize>,
     evidence: Vec<usize>,
-    conflicts: Vec<(usize, usize, Conflict)>,
+    /// Endings that a danger overtook.
+    overtaken: Vec<usize>,
+    /// Judgements by a person who had done the work in another branch.
+    partial: Vec<usize>,
+    /// Rivals that met, the later one first.
+    meetings: Vec<(usize, usize, Conflict)>,
 }
 
 impl Move {
-    /// Whether nothing is left to be done after it, so that two dispatches are no question any more.
+    /// Whether the move leaves no more work, so that a double dispatch is no longer a conflict.
     const fn is_over(self) -> bool {
         matches!(
             self,
@@ -49,8 +61,8 @@ impl Move {
 }
 
 impl CaseState {
-    /// A decision whose author had seen everything settles every conflict. A double dispatch stays until only
-    /// one of the two is responsible, or the case is over.
+    /// Settles every conflict after a decision whose author had seen everything. A double dispatch stays
+    /// until only one of the two parties is responsible, or the case is over.
     pub(super) fn settle(&mut self, movement: Move) {
         if movement.is_decision() {
             let over = movement.is_over();
@@ -100,7 +112,9 @@ impl<'g, 'a> Meeting<'g, 'a> {
             endings: Vec::new(),
             rivals: Vec::new(),
             evidence: Vec::new(),
-            conflicts: Vec::new(),
+            overtaken: Vec::new(),
+            partial: Vec::new(),
+            meetings: Vec::new(),
         }
     }
 
@@ -124,34 +138,105 @@ impl<'g, 'a> Meeting<'g, 'a> {
         }
     }
 
-    /// Whether a legal event is overtaken by something that its author had not seen.
+    /// Whether an event that its author had not seen overtakes a legal event.
     pub(super) fn overtaken(&mut self, at: usize, movement: Move) -> Result<(), Refusal> {
-        let mut found = Ok(());
-        if movement.is_ending() {
-            for danger in self.dangers.clone() {
-                if self.graph.concurrent(at, danger) {
-                    let (ending, by) = (self.side(at), self.side(danger));
-                    let conflict = Conflict::DangerOverEnding { ending, danger: by };
-                    self.conflicts.push((at, danger, conflict));
-                    found = Err(Refusal::DangerUnseen);
-                }
-            }
+        if movement.is_ending()
+            && self.meets_any(at, &self.dangers, |danger| !self.came_late(danger, at))
+        {
+            self.overtaken.push(at);
+            return Err(Refusal::DangerUnseen);
         }
-        // A judgement that says “not done” stands whoever makes it: danger wins.
-        if found.is_ok() && movement.is_judgement() && !movement.may_be_danger() {
-            for work in self.works.clone() {
-                if self.graph.concurrent(at, work) && self.same_person(at, work) {
-                    let (judgement, work_side) = (self.side(at), self.side(work));
-                    let conflict = Conflict::OwnWork {
-                        judgement,
-                        work: work_side,
-                    };
-                    self.conflicts.push((at, work, conflict));
-                    found = Err(Refusal::OwnWorkElsewhere);
-                }
-            }
+        // A judgement that says “not done” holds for every author, because danger wins.
+        if movement.is_judgement()
+            && !movement.may_be_danger()
+            && self.meets_any(at, &self.works, |work| self.same_person(at, work))
+        {
+            self.partial.push(at);
+            return Err(Refusal::OwnWorkElsewhere);
         }
-        found
+        Ok(())
+    }
+
+    /// The entries of `others` that are concurrent with `at`, the newest first. `others` is in order.
+    fn concurrent<'b>(
+        &'b self,
+        at: usize,
+        others: &'b [usize],
+    ) -> impl Iterator<Item = usize> + 'b {
+        let around = self.graph.around(at);
+        let first = others.partition_point(|other| *other < around.start);
+        let end = others.partition_point(|other| *other < around.end);
+        let near = others.get(first..end).unwrap_or_default();
+        near.iter()
+            .rev()
+            .copied()
+            .filter(move |other| self.graph.concurrent(at, *other))
+    }
+
+    fn meets_any(&self, at: usize, others: &[usize], also: impl Fn(usize) -> bool) -> bool {
+        self.concurrent(at, others).any(also)
+    }
+
+    /// Pairs of concurrent entries that no decision has settled. Each entry of either side is paired with the
+    /// newest of the other side. So all people concerned are named, and the pairs are no more than the
+    /// entries.
+    fn pairs(
+        &self,
+        ones: &[usize],
+        others: &[usize],
+        meet: impl Fn(usize, usize) -> bool,
+    ) -> BTreeSet<(usize, usize)> {
+        let open = |one: usize, other: usize| meet(one, other) && !self.is_settled(one, other);
+        let of_one = |&one: &usize| {
+            let mut near = self.concurrent(one, others);
+            near.find(|other| open(one, *other))
+                .map(|other| (one, other))
+        };
+        let of_other = |&other: &usize| {
+            let mut near = self.concurrent(other, ones);
+            near.find(|one| open(*one, other)).map(|one| (one, other))
+        };
+        let mut pairs: BTreeSet<_> = ones.iter().filter_map(of_one).collect();
+        pairs.extend(others.iter().filter_map(of_other));
+        pairs
+    }
+
+    /// Whether the author of an effective decision has seen both. The two have not seen each other, so
+    /// neither settles the conflict.
+    fn is_settled(&self, a: usize, b: usize) -> bool {
+        self.settles(a, b, |_| true)
+    }
+
+    fn settles(&self, a: usize, b: usize, wanted: impl Fn(Move) -> bool) -> bool {
+        let after = self
+            .decisions
+            .partition_point(|(decision, _)| *decision <= a.max(b));
+        self.decisions[after..]
+            .iter()
+            .rev()
+            .any(|(decision, movement)| {
+                wanted(*movement)
+                    && self.graph.has_seen(*decision, a)
+                    && self.graph.has_seen(*decision, b)
+            })
+    }
+
+    /// Whether a danger that had not seen the ending reached the server long after the server had accepted
+    /// the ending. The phone was away for months, or its past is forged. The signed times of the server
+    /// decide. Before its verdict, a danger is as old as its author says.
+    fn came_late(&self, danger: usize, ending: usize) -> bool {
+        let (danger, ending) = (self.graph.entries[danger], self.graph.entries[ending]);
+        let came_ms = danger.verdict_at_ms.unwrap_or(danger.clock_ms);
+        ending
+            .verdict_at_ms
+            .is_some_and(|ended_ms| came_ms.saturating_sub(ended_ms) > DANGER_LATE_MS)
+    }
+
+    /// Whether a danger arrived too late to take back an ending in force.
+    pub(super) fn asks_for_review(&self, danger: usize) -> bool {
+        self.endings
+            .iter()
+            .any(|at| self.graph.concurrent(*at, danger) && self.came_late(danger, *at))
     }
 
     fn same_person(&self, judge: usize, work: usize) -> bool {
@@ -187,10 +272,12 @@ impl<'g, 'a> Meeting<'g, 'a> {
         if !lead && !matches!(movement, Move::Triage | Move::Transfer) {
             return;
         }
-        for other in self.rivals.clone() {
-            if self.graph.concurrent(at, other) {
-                self.meet_rival(at, other, lead);
-            }
+        let met: Vec<usize> = self
+            .concurrent(at, &self.rivals)
+            .take(RIVALS_MET_MAX)
+            .collect();
+        for other in met {
+            self.meet_rival(at, other, lead);
         }
         self.rivals.push(at);
     }
@@ -216,7 +303,20 @@ impl<'g, 'a> Meeting<'g, 'a> {
             },
             _ => return,
         };
-        self.conflicts.push((at, other, conflict));
+        self.meetings.push((at, other, conflict));
+    }
+
+    /// Notes that the server undoes the merge in force.
+    pub(super) fn broken_merge(&mut self, at: usize, state: &CaseState, event: &Event) {
+        let Event::MergeUndone(undone) = event else {
+            return;
+        };
+        let Some(conflict) = state.broken_merge(self.side(at), undone) else {
+            return;
+        };
+        let entries = &self.graph.entries;
+        let merge = entries.iter().position(|entry| entry.id == undone.merge);
+        self.meetings.push((at, merge.unwrap_or(at), conflict));
     }
 
     /// Notes effective content.
@@ -224,39 +324,47 @@ impl<'g, 'a> Meeting<'g, 'a> {
         self.evidence.push(at);
     }
 
-    /// Puts into the state what is still to be settled when all have met.
+    /// Writes the open conflicts and reviews into the state when all branches have met.
     pub(super) fn finish(&self, state: &mut CaseState) {
-        // The two sides themselves have not seen each other, so neither settles anything.
-        let sees_both =
-            |d: usize, a: usize, b: usize| self.graph.has_seen(d, a) && self.graph.has_seen(d, b);
-        let settled = |a: usize, b: usize| self.decisions.iter().any(|d| sees_both(d.0, a, b));
-        let over = |a: usize, b: usize| {
-            self.decisions
-                .iter()
-                .any(|d| d.1.is_over() && sees_both(d.0, a, b))
-        };
-        state.conflicts = self
-            .conflicts
+        let mut conflicts: Vec<Conflict> = self
+            .meetings
             .iter()
             .filter(|(a, b, conflict)| match conflict {
-                Conflict::DoubleDispatch { .. } => !over(*a, *b),
-                _ => !settled(*a, *b),
+                Conflict::DoubleDispatch { .. } => !self.settles(*a, *b, Move::is_over),
+                _ => !self.is_settled(*a, *b),
             })
             .map(|(_, _, conflict)| *conflict)
             .collect();
-        state.conflicts.sort_unstable();
+        let endangered = self.pairs(&self.overtaken, &self.dangers, |ending, danger| {
+            !self.came_late(danger, ending)
+        });
+        conflicts.extend(endangered.into_iter().map(|(ending, danger)| {
+            let (ending, danger) = (self.side(ending), self.side(danger));
+            Conflict::DangerOverEnding { ending, danger }
+        }));
+        let partial = self.pairs(&self.partial, &self.works, |judge, work| {
+            self.same_person(judge, work)
+        });
+        conflicts.extend(partial.into_iter().map(|(judgement, work)| {
+            let (judgement, work) = (self.side(judgement), self.side(work));
+            Conflict::OwnWork { judgement, work }
+        }));
+        conflicts.sort_unstable();
+        state.conflicts = conflicts;
         state.settle_dispatches();
-        state.needs_review.clear();
-        for ending in &self.endings {
-            for evidence in &self.evidence {
-                if self.graph.concurrent(*ending, *evidence) && !settled(*ending, *evidence) {
-                    state.needs_review.push(Review {
-                        evidence: self.graph.entries[*evidence].id,
-                        ending: self.graph.entries[*ending].id,
-                    });
-                }
-            }
-        }
+        let words = self.pairs(&self.endings, &self.evidence, |_, _| true);
+        // A danger beside an ending in force arrived late, because any other danger would have taken the
+        // ending back.
+        let late = self.pairs(&self.endings, &self.dangers, |_, _| true);
+        let review = |(ending, evidence): (usize, usize), danger| Review {
+            evidence: self.graph.entries[evidence].id,
+            ending: self.graph.entries[ending].id,
+            danger,
+        };
+        let words = words.into_iter().map(|pair| review(pair, false));
+        state.needs_review = words
+            .chain(late.into_iter().map(|pair| review(pair, true)))
+            .collect();
         state.needs_review.sort_unstable();
         debug_assert!(
             state

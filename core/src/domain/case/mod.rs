@@ -1,13 +1,16 @@
 //! The lifecycle that hazards, tips and requests share: moves, events, and the fold that gives the state.
 
 mod apply;
+pub mod deadline;
 pub mod entry;
 pub mod event;
 pub mod fold;
 mod graph;
 pub mod guard;
+pub mod input;
 mod merge;
 pub mod moves;
+pub mod offer;
 pub mod payload;
 pub mod refusal;
 pub mod state;
@@ -19,10 +22,13 @@ pub(crate) mod tests;
 pub use entry::{Author, Entry, EntryBody, EntryStatus, GenesisFacts};
 pub use event::{Event, EventError};
 pub use fold::{fold, judge};
+pub use input::{InputError, InputField, MoveInput};
 pub use moves::Move;
-pub use payload::{Deadlines, OnBehalfOf, Part, Party, Severity};
+pub use offer::MoveOption;
+pub use payload::{Deadlines, MergeFault, OnBehalfOf, Part, Party, Severity};
 pub use refusal::Refusal;
 pub use state::{Assignment, AssignmentState, CaseState, Conflict, Outcome, Stage};
 
-/// The version of the fold's rules. Events carry it; it is frozen: other rules are another number.
+/// The version of the fold's rules. Events carry it. The rules of a version are frozen, so other rules get
+/// another number.
 pub const FOLD_VERSION: u8 = 1;

@@ -1,9 +1,9 @@
-//! The moves of a case: what an event does to its state, without its data.
+//! The moves of a case: the effect of an event on its state, without its data.
 
 coded_enum! {
-    /// A move. Its code is not on the wire; events have codes of their own.
+    /// A move. Its code is not on the wire, because events have codes of their own.
     Move, u8 {
-        /// Category, severity and grid are settled.
+        /// Sets category, severity and grid.
         Triage = 1, "triage";
         /// 派单: opens an assignment.
         Dispatch = 2, "dispatch";
@@ -19,7 +19,7 @@ coded_enum! {
         Withdraw = 7, "withdraw";
         /// Another area becomes responsible.
         Transfer = 8, "transfer";
-        /// 协办: somebody supports.
+        /// 协办: a party or area supports.
         Share = 9, "share";
         /// 核查 says it is done.
         VerifyPass = 10, "verify_pass";
@@ -51,15 +51,15 @@ coded_enum! {
         GrantExtension = 23, "grant_extension";
         /// 移交公安
         HandToPolice = 24, "hand_to_police";
-        /// It is a duplicate of another record.
+        /// The record is a duplicate of another record.
         Merge = 25, "merge";
-        /// It is no duplicate after all.
+        /// The record is not a duplicate after all.
         Unmerge = 26, "unmerge";
         /// 重开
         Reopen = 27, "reopen";
-        /// Somebody says that it is still dangerous.
+        /// A person says that danger remains.
         DangerRemains = 28, "danger_remains";
-        /// A word on the case.
+        /// A comment on the case.
         Comment = 29, "comment";
         /// A signed opening.
         Seen = 30, "seen";
@@ -67,8 +67,9 @@ coded_enum! {
 }
 
 impl Move {
-    /// Whether the move takes a case out of work: resolve, verify pass, close, follow-up, handled on the spot,
-    /// dismiss, hand to police, merge, suspend. Such a move holds only if its author had seen every danger.
+    /// Whether the move takes a case out of work: resolve, verify pass, close, follow-up, handled on the
+    /// spot, dismiss, hand to police, merge, suspend. Such a move holds only if its author had seen every
+    /// danger.
     #[must_use]
     pub const fn is_ending(self) -> bool {
         matches!(
@@ -85,7 +86,7 @@ impl Move {
         )
     }
 
-    /// Whether the move says that something is still wrong, when a person makes it. (An escalation by a rule
+    /// Whether the move says that something is still wrong, if a person makes it. (An escalation by a rule
     /// never does; see [`super::Event::is_danger`].)
     #[must_use]
     pub const fn may_be_danger(self) -> bool {
@@ -95,7 +96,8 @@ impl Move {
         )
     }
 
-    /// Whether the move judges the work of others: never one's own, nor as responsible party.
+    /// Whether the move judges the work of others. People may not judge their own work, and a responsible
+    /// party may not judge.
     #[must_use]
     pub const fn is_judgement(self) -> bool {
         matches!(
@@ -113,9 +115,16 @@ impl Move {
         )
     }
 
-    /// Whether the move changes nothing but the story: comment and seen.
+    /// Whether the move changes only the story: comment and seen.
     #[must_use]
     pub const fn is_talk(self) -> bool {
         matches!(self, Self::Comment | Self::Seen)
+    }
+
+    /// Whether the move is possible in every stage, even after an event of a newer app: comment, seen and
+    /// `danger_remains`. An old app can always speak and warn.
+    #[must_use]
+    pub const fn is_always_possible(self) -> bool {
+        self.is_talk() || matches!(self, Self::DangerRemains)
     }
 }

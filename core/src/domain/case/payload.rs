@@ -1,6 +1,6 @@
 //! The data of each event: one CBOR array per struct, in the order of the field numbers.
 //!
-//! A field is never added to a struct that has shipped: a new meaning is a new event code.
+//! A field is never added to a struct that has shipped. A new meaning gets a new event code.
 
 use minicbor::{Decode, Encode};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use crate::domain::{AreaPath, Code, Text};
 use crate::id::{AreaId, EnvelopeId, Hash, MemberId, RecordId, UnitId};
 
 coded_enum! {
-    /// How bad it is.
+    /// How bad a hazard is.
     Severity, u8 {
         /// 一般
         General = 1, "general";
@@ -19,7 +19,7 @@ coded_enum! {
         Elevated = 2, "elevated";
         /// 严重
         Serious = 3, "serious";
-        /// 特别严重: life in danger
+        /// 特别严重, which means life in danger.
         Critical = 4, "critical";
     }
 }
@@ -27,14 +27,28 @@ coded_enum! {
 coded_enum! {
     /// 主办 or 协办.
     Part, u8 {
-        /// 主办: the case is resolved when all of these are.
+        /// 主办. The case is resolved when all of these are.
         Lead = 1, "lead";
         /// 协办
         Support = 2, "support";
     }
 }
 
-/// Who can be made responsible. CBOR `[1, unit]` or `[2, member]`.
+coded_enum! {
+    /// The reason why a merge does not hold. A record sees only its own entries, so the server says it.
+    MergeFault, u8 {
+        /// The server has no such record.
+        Absent = 1, "absent";
+        /// The other record was dismissed.
+        Dismissed = 2, "dismissed";
+        /// The other record had been merged into a third one before.
+        Merged = 3, "merged";
+        /// The other record was merged into this one.
+        Mutual = 4, "mutual";
+    }
+}
+
+/// A party that can be made responsible. CBOR `[1, unit]` or `[2, member]`.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize,
 )]
@@ -49,44 +63,44 @@ pub enum Party {
     Member(#[n(0)] MemberId),
 }
 
-/// Who comes in to help. CBOR `[1, party]` or `[2, path]`.
+/// A party or area that helps. CBOR `[1, party]` or `[2, path]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
 #[cbor(flat)]
 #[serde(rename_all = "snake_case")]
 pub enum Partner {
-    /// A unit or person: opens a supporting assignment.
+    /// A unit or person. It gets a supporting assignment.
     #[n(1)]
     Party(#[n(0)] Party),
-    /// Another area: it becomes responsible beside the lead area.
+    /// Another area. It becomes responsible beside the lead area.
     #[n(2)]
     Area(#[n(0)] AreaPath),
 }
 
-/// For whom somebody acts, and why. Shown, and left out of response times.
+/// The party that a person acts for, and the reason. It is shown, and the step is left out of response times.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
 #[cbor(array)]
 pub struct OnBehalfOf {
-    /// The party that is acted for.
+    /// The party that the author acts for.
     #[n(0)]
     pub party: Party,
-    /// Why it does not act itself.
+    /// The reason why the party does not act on its own.
     #[n(1)]
     pub reason: Text,
 }
 
-/// Separate deadlines, times in ms UTC.
+/// Separate deadlines of the steps of an assignment, ms UTC.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize,
 )]
 #[cbor(array)]
 pub struct Deadlines {
-    /// Until when it has to be accepted.
+    /// Deadline for accepting, ms UTC.
     #[n(0)]
     pub accept_by_ms: Option<i64>,
-    /// Until when somebody has to be on site.
+    /// Deadline for the arrival on site, ms UTC.
     #[n(1)]
     pub arrive_by_ms: Option<i64>,
-    /// Until when it has to be resolved.
+    /// Deadline for resolving, ms UTC.
     #[n(2)]
     pub resolve_by_ms: Option<i64>,
 }
@@ -105,30 +119,30 @@ macro_rules! payload {
 payload! {
     /// Data of `triage`.
     Triage {
-        /// What it is.
+        /// The category of the hazard.
         0 category: CategoryCode,
-        /// How bad it is.
+        /// How bad the hazard is.
         1 severity: Severity,
-        /// The grid, where it is known better now. It has to lie in the village of the home area.
+        /// The grid, where triage knows it better. It has to lie in the village of the home area.
         2 grid: Option<AreaId>,
-        /// The rule that made it; only and always for the server's own events.
+        /// The rule that made the event. It is present exactly when the server is the author.
         3 rule: Option<Code>,
-        /// A word on it.
+        /// A note of the author.
         4 note: Option<Text>,
     }
 }
 payload! {
     /// Data of `dispatch`. The id of its envelope names the assignment.
     Dispatch {
-        /// Who.
+        /// The party that becomes responsible.
         0 to: Party,
         /// Lead or support.
         1 part: Part,
         /// Deadlines.
         2 deadlines: Deadlines,
-        /// The rule that made it; only and always for the server's own events.
+        /// The rule that made the event. It is present exactly when the server is the author.
         3 rule: Option<Code>,
-        /// A word on it.
+        /// A note of the author.
         4 note: Option<Text>,
     }
 }
@@ -137,18 +151,18 @@ payload! {
     Step {
         /// The dispatch, share or final assignment that opened it.
         0 assignment: EnvelopeId,
-        /// Photos and the like.
+        /// Hashes of photos and other files.
         1 attachments: Vec<Hash>,
-        /// A word on it.
+        /// A note of the author.
         2 note: Option<Text>,
     }
 }
 payload! {
-    /// Data of `return` and `withdraw`: an assignment ends without being resolved.
+    /// Data of `return` and `withdraw`, which end an assignment before it is resolved.
     GiveBack {
         /// The dispatch, share or final assignment that opened it.
         0 assignment: EnvelopeId,
-        /// Why.
+        /// The reason that the author gives.
         1 reason: Text,
     }
 }
@@ -157,95 +171,95 @@ payload! {
     Transfer {
         /// The area that is responsible from now on.
         0 to: AreaPath,
-        /// Why.
+        /// The reason that the author gives.
         1 reason: Text,
     }
 }
 payload! {
     /// Data of `share`. The id of its envelope names the supporting assignment.
     Share {
-        /// Who comes in.
+        /// The party or area that helps.
         0 with: Partner,
         /// Deadlines.
         1 deadlines: Deadlines,
-        /// A word on it.
+        /// A note of the author.
         2 note: Option<Text>,
     }
 }
 payload! {
     /// Data of `verify`.
     Verify {
-        /// Whether it is done.
+        /// Whether the work is done.
         0 pass: bool,
-        /// Photos and the like.
+        /// Hashes of photos and other files.
         1 attachments: Vec<Hash>,
-        /// A word on it.
+        /// A note of the author.
         2 note: Option<Text>,
     }
 }
 payload! {
     /// Data of the moves that need nothing: close, resume, unmerge, urge, supervise.
     Bare {
-        /// A word on it.
+        /// A note of the author.
         0 note: Option<Text>,
     }
 }
 payload! {
     /// Data of `follow_up`.
     FollowUp {
-        /// Whether those concerned are content.
+        /// Whether the people concerned are content.
         0 satisfied: Option<bool>,
-        /// A word on it.
+        /// A note of the author.
         1 note: Option<Text>,
     }
 }
 payload! {
     /// Data of `handled_on_spot`: at least one photo before and one after.
     HandledOnSpot {
-        /// Photos of before.
+        /// Hashes of photos from before the work.
         0 before: Vec<Hash>,
-        /// Photos of after.
+        /// Hashes of photos from after the work.
         1 after: Vec<Hash>,
-        /// A word on it.
+        /// A note of the author.
         2 note: Option<Text>,
     }
 }
 payload! {
     /// Data of the moves that need a reason: dismiss and reopen.
     Reasoned {
-        /// Why.
+        /// The reason that the author gives.
         0 reason: Text,
     }
 }
 payload! {
     /// Data of `escalate`.
     Escalate {
-        /// The level that has to care from now on: one above the one seen. Two people who escalate at the
-        /// same time raise it once.
+        /// The level that has to take care of the case from now on. It is one above the level that the author
+        /// had seen, so two people who escalate at the same time raise it once.
         0 to: AreaLevel,
-        /// Why.
+        /// The reason that the author gives.
         1 reason: Text,
-        /// The rule that made it; only and always for the server's own events.
+        /// The rule that made the event. It is present exactly when the server is the author.
         2 rule: Option<Code>,
     }
 }
 payload! {
-    /// Data of `assign_finally`. The id of its envelope names the assignment, which can not be returned.
+    /// Data of `assign_finally`. The id of its envelope names the assignment, which cannot be returned.
     AssignFinally {
-        /// Who.
+        /// The party that becomes responsible.
         0 to: Party,
         /// Deadlines.
         1 deadlines: Deadlines,
-        /// Why.
+        /// The reason that the author gives.
         2 reason: Text,
     }
 }
 payload! {
     /// Data of `suspend`.
     Suspend {
-        /// Until when, ms UTC, if that is known.
+        /// Planned end, ms UTC, if it is known.
         0 until_ms: Option<i64>,
-        /// Why.
+        /// The reason that the author gives.
         1 reason: Text,
     }
 }
@@ -256,7 +270,7 @@ payload! {
         0 assignment: EnvelopeId,
         /// The new deadline for resolving, ms UTC.
         1 until_ms: i64,
-        /// Why.
+        /// The reason that the author gives.
         2 reason: Text,
     }
 }
@@ -267,45 +281,61 @@ payload! {
         0 request: EnvelopeId,
         /// The new deadline for resolving, ms UTC.
         1 until_ms: i64,
-        /// A word on it.
+        /// A note of the author.
         2 note: Option<Text>,
     }
 }
 payload! {
     /// Data of `hand_to_police`.
     HandToPolice {
-        /// The police unit, if it has one here.
+        /// The police unit, if the police has one here.
         0 to: Option<UnitId>,
-        /// Why.
+        /// The reason that the author gives.
         1 reason: Text,
     }
 }
 payload! {
     /// Data of `merge`.
     Merge {
-        /// The record that goes on.
+        /// The record that continues.
         0 into: RecordId,
-        /// A word on it.
+        /// A note of the author.
         1 note: Option<Text>,
     }
 }
 payload! {
     /// Data of `danger_remains`.
     DangerRemains {
-        /// What is seen.
+        /// A description of the danger.
         0 text: Option<Text>,
-        /// Photos and the like.
+        /// Hashes of photos and other files.
         1 attachments: Vec<Hash>,
+    }
+}
+payload! {
+    /// Data of the server's own `danger_remains`. A danger awaits review, so the case stays open until then.
+    DangerHeld {
+        /// The held danger. Only its author and the server have it yet.
+        0 danger: EnvelopeId,
+    }
+}
+payload! {
+    /// Data of the server's own `unmerge`. The other record cannot take this one over.
+    MergeUndone {
+        /// The merge that does not hold.
+        0 merge: EnvelopeId,
+        /// The reason why the merge does not hold.
+        1 fault: MergeFault,
     }
 }
 payload! {
     /// Data of `comment`: text, voice or photos.
     Comment {
-        /// What is said.
+        /// The words of the author.
         0 text: Option<Text>,
-        /// Voice, photos and the like.
+        /// Hashes of voice, photos and other files.
         1 attachments: Vec<Hash>,
-        /// Who is called by name.
+        /// The members who are called by name.
         2 mentions: Vec<MemberId>,
     }
 }

@@ -1,12 +1,12 @@
-//! Why a move can not be made, or was overtaken: codes that reach a person.
+//! The reasons why a move is refused or was overtaken, as codes that reach a person.
 
 use super::{Move, Stage};
 use crate::domain::may::Denied;
 
-/// Why an entry moves nothing.
+/// The reason why an entry changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The author may not do it.
+    /// The author may not make the move.
     #[error(transparent)]
     Denied(#[from] Denied),
     /// The move is not possible in this stage.
@@ -17,19 +17,19 @@ pub enum Refusal {
         /// The move.
         movement: Move,
     },
-    /// There is no such assignment.
+    /// The assignment does not exist.
     #[error("case.no_assignment")]
     NoAssignment,
-    /// The assignment is not in the state that this step needs.
+    /// The assignment is in another state than this step needs.
     #[error("case.assignment_elsewhere")]
     AssignmentElsewhere,
-    /// The district assigned it finally: it can not be returned.
+    /// The district made the assignment finally, so it cannot be returned.
     #[error("case.final_assignment")]
     FinalAssignment,
     /// The party has this part already.
     #[error("case.already_assigned")]
     AlreadyAssigned,
-    /// The home area has no village, or the grid is the village itself.
+    /// The home area has no village, or the grid is the village.
     #[error("case.grid_outside")]
     GridOutside,
     /// The area is responsible already.
@@ -38,19 +38,22 @@ pub enum Refusal {
     /// The level is not one above the present one.
     #[error("case.not_next_level")]
     NotNextLevel,
-    /// There is no such request for more time, or it was granted.
+    /// The request for more time does not exist, or it was granted.
     #[error("case.no_request")]
     NoRequest,
-    /// A record is no duplicate of itself.
+    /// The record cannot be merged, because the other record is the same one.
     #[error("case.merge_self")]
     MergeSelf,
-    /// A second Genesis.
+    /// Another merge is in force now.
+    #[error("case.other_merge")]
+    OtherMerge,
+    /// The record has a Genesis already.
     #[error("case.second_genesis")]
     SecondGenesis,
-    /// Overtaken: somebody had said that danger remains, and the author had not seen it.
+    /// The entry was overtaken. A person had said that danger remains, and the author had not seen it.
     #[error("case.danger_unseen")]
     DangerUnseen,
-    /// Overtaken: the author had worked on the case elsewhere.
+    /// The entry was overtaken, because its author had worked on the case in another branch.
     #[error("case.own_work_elsewhere")]
     OwnWorkElsewhere,
     /// The record has an event that this version does not know.
@@ -74,6 +77,7 @@ impl Refusal {
             Self::NotNextLevel => "case.not_next_level",
             Self::NoRequest => "case.no_request",
             Self::MergeSelf => "case.merge_self",
+            Self::OtherMerge => "case.other_merge",
             Self::SecondGenesis => "case.second_genesis",
             Self::DangerUnseen => "case.danger_unseen",
             Self::OwnWorkElsewhere => "case.own_work_elsewhere",

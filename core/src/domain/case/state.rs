@@ -1,10 +1,10 @@
-//! The state of a case, as the fold gives it. Data only: every field can be shown to a person.
+//! The state of a case, as the fold gives it. It holds data only, and every field can be shown to a person.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Deadlines, GenesisFacts, Move, OnBehalfOf, Part, Party, Severity};
+use super::{Deadlines, GenesisFacts, MergeFault, Move, OnBehalfOf, Part, Party, Severity};
 use crate::domain::AreaPath;
 use crate::domain::area::AreaLevel;
 use crate::domain::category::CategoryCode;
@@ -31,9 +31,9 @@ coded_enum! {
         Closed = 8, "closed";
         /// 已回访
         FollowedUp = 9, "followed_up";
-        /// 已退回: nobody leads; the dispatcher finds somebody else.
+        /// 已退回: the case has no lead, so the dispatcher finds another one.
         Returned = 10, "returned";
-        /// 待区指定: returned twice; the district assigns finally.
+        /// 待区指定: the lead was returned twice, so the district assigns finally.
         Referred = 11, "referred";
         /// 已挂起
         Suspended = 12, "suspended";
@@ -65,17 +65,18 @@ coded_enum! {
 }
 
 coded_enum! {
-    /// What became of an entry.
+    /// The result of an entry in the fold.
     Outcome, u8 {
         /// It counts.
         Effective = 1, "effective";
-        /// Its author might do it, but something concurrent overtook it. Kept, moves nothing.
+        /// The author was allowed to do it, but a concurrent entry overtook it. It is kept and changes
+        /// nothing.
         Superseded = 2, "superseded";
-        /// Its author might not do it. Moves nothing.
+        /// The author was not allowed to do it. It changes nothing.
         Illegal = 3, "illegal";
         /// Void or held.
         Ignored = 4, "ignored";
-        /// It, or something before it, needs a newer app.
+        /// The entry, or an entry in its past, needs a newer app.
         Unjudged = 5, "unjudged";
     }
 }
@@ -87,45 +88,46 @@ coded_enum! {
     reason = "facts that are independent of each other"
 )]
 pub struct CaseState {
-    /// What never changes.
+    /// The facts that never change.
     pub facts: GenesisFacts,
-    /// The Genesis.
+    /// The envelope that created the record.
     pub genesis: EnvelopeId,
-    /// Who created it; `None` when withheld from this replica.
+    /// The person who created the record; `None` when the name is withheld from this replica.
     pub reporter: Option<MemberId>,
-    /// The device that created it. Everybody who reads the record knows it.
+    /// The device that created the record. Every reader of the record knows it.
     pub reporter_device: DeviceId,
-    /// When it was reported (effective time), ms UTC.
+    /// Effective time of the report, ms UTC.
     pub reported_ms: i64,
-    /// How far it is.
+    /// How far the case is.
     pub stage: Stage,
-    /// The stage below a suspension or merger, which comes back with `resume` or `unmerge`.
+    /// The stage below a suspension or merger. It comes back with `resume` or `unmerge`.
     pub stage_below: Stage,
-    /// What it is, once triaged.
+    /// The category of the hazard; `None` before triage.
     pub category: Option<CategoryCode>,
-    /// How bad it is, once triaged.
+    /// How bad the hazard is; `None` before triage.
     pub severity: Option<Severity>,
     /// The grid that triage found, where it differs from or refines the home area.
     pub grid: Option<AreaId>,
     /// The area that is responsible.
     pub lead_area: AreaPath,
-    /// Areas that support.
+    /// The areas that support.
     pub support_areas: Vec<AreaPath>,
-    /// The level that has to care.
+    /// The level that has to take care of the case.
     pub level: AreaLevel,
-    /// Assignments in the order in which they were opened.
+    /// The assignments, in order of their opening.
     pub assignments: Vec<Assignment>,
     /// How often a lead assignment was returned.
     pub returns: u32,
     /// Requests for more time, in order.
     pub extensions: Vec<Extension>,
-    /// Somebody said that something is still wrong, and no ending since then.
+    /// An event says that something is still wrong, and no ending has followed since.
     pub danger: bool,
-    /// Resolved by 当场处结: to be sampled for checking.
+    /// The case was resolved by 当场处结, so it can be sampled for checking.
     pub handled_on_spot: bool,
-    /// Evidence came in beside an ending, and nobody who decides has seen both.
+    /// Evidence arrived beside an ending, and no decision has seen both yet. See also [`CaseState::is_open`].
     pub needs_review: Vec<Review>,
-    /// An event that this version does not know: no further moves here, “needs a newer app”.
+    /// The record has an event that this version does not know, so it allows no further moves (“needs a newer
+    /// app”).
     pub frozen: bool,
     /// How often it was urged.
     pub urged: u32,
@@ -135,48 +137,50 @@ pub struct CaseState {
     pub suspended: Option<Suspension>,
     /// The record that it is a duplicate of.
     pub merged_into: Option<RecordId>,
-    /// What people have to settle.
+    /// The merge in force.
+    pub merge: Option<Side>,
+    /// The conflicts that people have to settle.
     pub conflicts: Vec<Conflict>,
-    /// First opening by a dispatcher or handler, effective time, ms UTC (receipt ladder: seen).
+    /// Effective time of the first opening by a dispatcher or handler, ms UTC (receipt ladder: seen).
     pub seen_ms: Option<i64>,
-    /// When it was resolved, effective time, ms UTC (receipt ladder: handled).
+    /// Effective time of the resolution, ms UTC (receipt ladder: handled).
     pub handled_ms: Option<i64>,
-    /// Everybody who wrote anything that counts.
+    /// All authors of effective entries.
     pub participants: BTreeSet<MemberId>,
-    /// Everybody who worked on it, and so may not judge it.
+    /// All people who worked on the case. They may not judge it.
     pub workers: BTreeSet<MemberId>,
-    /// What became of each entry, in the order of the fold.
+    /// The result of each entry, in the order of the fold.
     pub timeline: Vec<TimelineItem>,
-    /// Verified, closed, followed up, dismissed or handed over: what lies above the assignments.
+    /// The stage above the assignments: verified, closed, followed up, dismissed or handed over.
     pub(super) over: Option<Stage>,
 }
 
-/// One assignment: somebody is responsible.
+/// One assignment. It makes a party responsible.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
     /// The dispatch, share or final assignment that opened it.
     pub id: EnvelopeId,
-    /// Who.
+    /// The party that is responsible.
     pub to: Party,
     /// Lead or support.
     pub part: Part,
-    /// How far.
+    /// How far the assignment is.
     pub state: AssignmentState,
-    /// The district decided: it can not be returned.
+    /// The district made the assignment finally, so it cannot be returned.
     pub is_final: bool,
-    /// Deadlines, extensions included.
+    /// The deadlines, extensions included.
     pub deadlines: Deadlines,
-    /// When it was opened, effective time, ms UTC.
+    /// Effective time of the opening, ms UTC.
     pub dispatched_ms: i64,
-    /// When it was accepted, effective time, ms UTC.
+    /// Effective time of the acceptance, ms UTC.
     pub accepted_ms: Option<i64>,
-    /// When somebody was on site, effective time, ms UTC.
+    /// Effective time of the arrival on site, ms UTC.
     pub arrived_ms: Option<i64>,
-    /// When it was resolved, effective time, ms UTC; `None` again after a reopening.
+    /// Effective time of the resolution, ms UTC; `None` again after a reopening.
     pub resolved_ms: Option<i64>,
-    /// When it was returned or withdrawn, effective time, ms UTC.
+    /// Effective time of the return or withdrawal, ms UTC.
     pub ended_ms: Option<i64>,
-    /// A step was made on behalf of the party: left out of response times.
+    /// A step was made on behalf of the party, so the assignment is left out of response times.
     pub on_behalf: Option<OnBehalfOf>,
 }
 
@@ -187,30 +191,32 @@ pub struct Extension {
     pub request: EnvelopeId,
     /// The assignment.
     pub assignment: EnvelopeId,
-    /// The deadline asked for, ms UTC.
+    /// The deadline that was asked for, ms UTC.
     pub until_ms: i64,
-    /// The deadline granted, ms UTC.
+    /// The deadline that was granted, ms UTC.
     pub granted_ms: Option<i64>,
 }
 
 /// A suspension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suspension {
-    /// The move.
+    /// The move that suspended the case.
     pub by: EnvelopeId,
-    /// Since when, effective time, ms UTC. Deadlines rest.
+    /// Effective time of the start, ms UTC. Deadlines rest from then on.
     pub since_ms: i64,
-    /// Until when, ms UTC, if that is known.
+    /// Planned end, ms UTC, if it is known.
     pub until_ms: Option<i64>,
 }
 
 /// Evidence beside an ending.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Review {
-    /// The comment, photo or edit.
+    /// The comment, photo or edit, or a danger that arrived too late to take the ending back.
     pub evidence: EnvelopeId,
-    /// The ending whose author had not seen it.
+    /// The ending. Its author had not seen the evidence.
     pub ending: EnvelopeId,
+    /// The evidence is a danger, so the case is open until a person decides.
+    pub danger: bool,
 }
 
 /// One move and its author, as a conflict names it.
@@ -218,58 +224,73 @@ pub struct Review {
 pub struct Side {
     /// The envelope.
     pub id: EnvelopeId,
-    /// What was done.
+    /// The move that the author made.
     pub movement: Move,
-    /// By whom; `None` when withheld from this replica.
+    /// The author; `None` when the name is withheld from this replica.
     pub by: Option<MemberId>,
 }
 
-/// Something that people have to settle. It goes when somebody decides who has seen both sides.
+/// A conflict that people have to settle. It ends with a decision whose author has seen both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Conflict {
-    /// The ending does not hold: its author had not seen that danger remains.
+    /// The ending does not hold, because its author had not seen that danger remains.
     DangerOverEnding {
-        /// Who ended.
+        /// The move that ended the case.
         ending: Side,
-        /// Who says that it is not over.
+        /// The move that says that danger remains.
         danger: Side,
     },
-    /// Two people made somebody responsible without knowing of each other. Both are, until one is withdrawn.
+    /// Two people each made a party responsible without knowing of each other. Both parties are responsible
+    /// until one is withdrawn.
     DoubleDispatch {
         /// The first in the order of the fold.
         first: Side,
         /// The second.
         second: Side,
     },
-    /// Two people decided the same thing differently (triage, transfer); both are kept, one is in force.
+    /// Two people decided the same thing differently (triage, transfer). Both decisions are kept, and one is
+    /// in force.
     Rival {
-        /// In force.
+        /// The decision in force.
         in_force: Side,
-        /// Overtaken.
+        /// The overtaken decision.
         other: Side,
     },
-    /// Somebody judged a case on which the same person, elsewhere, worked. The judgement does not hold.
+    /// A person judged a case and had worked on it in another branch. The judgement does not hold.
     OwnWork {
         /// The judgement.
         judgement: Side,
-        /// The work, or what made the judge a responsible party.
+        /// The work, or the move that made the judge a responsible party.
         work: Side,
+    },
+    /// The record was merged into one that cannot take it over, so it is open again.
+    BrokenMerge {
+        /// The move that merged the record.
+        merge: Side,
+        /// The server's answer.
+        undone: Side,
+        /// The other record.
+        into: RecordId,
+        /// The reason why the merge does not hold.
+        fault: MergeFault,
     },
 }
 
-/// What became of one entry.
+/// The result of one entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct TimelineItem {
     /// The envelope.
     pub id: EnvelopeId,
-    /// What it did; `None` for Genesis, content and what is unknown.
+    /// The move of the entry; `None` for Genesis, content and unknown bodies.
     pub movement: Option<Move>,
-    /// Who; `None` when withheld from this replica.
+    /// The author; `None` when the name is withheld from this replica.
     pub by: Option<MemberId>,
-    /// What became of it.
+    /// Whether the entry counts.
     pub outcome: Outcome,
-    /// Why it is illegal or superseded: a stable code.
+    /// The stable code of the reason why the entry is illegal, superseded or unjudged. An unjudged entry has
+    /// no code when its own past holds nothing unknown, and only a concurrent event of a newer app keeps it
+    /// from changing anything.
     pub why: Option<&'static str>,
     /// The device's clock, clamped between the effective time of its parents and the server time of its own
     /// verdict, ms UTC.
@@ -277,7 +298,8 @@ pub struct TimelineItem {
 }
 
 impl Stage {
-    /// Whether nobody has to work on the case: resolved and all after it, dismissed, handed over, merged.
+    /// Whether the case needs no more work: resolved and every stage after it, dismissed, handed over,
+    /// merged.
     #[must_use]
     pub const fn is_ended(self) -> bool {
         matches!(
@@ -294,13 +316,13 @@ impl Stage {
 }
 
 impl AssignmentState {
-    /// Whether somebody still has to work on it.
+    /// Whether the assignment still needs work.
     #[must_use]
     pub const fn is_open(self) -> bool {
         matches!(self, Self::Dispatched | Self::Accepted | Self::OnSite)
     }
 
-    /// Whether the party is responsible: neither returned nor withdrawn.
+    /// Whether the party is responsible: the assignment was neither returned nor withdrawn.
     #[must_use]
     pub const fn is_responsible(self) -> bool {
         !matches!(self, Self::Returned | Self::Withdrawn)
@@ -308,6 +330,13 @@ impl AssignmentState {
 }
 
 impl CaseState {
+    /// Whether the case needs a person to act: its stage is not an ended one, or a danger that arrived long
+    /// after the ending awaits review.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        !self.stage.is_ended() || self.needs_review.iter().any(|review| review.danger)
+    }
+
     /// The home area, with the grid that triage found.
     #[must_use]
     pub fn place(&self) -> AreaPath {
@@ -316,7 +345,7 @@ impl CaseState {
             .unwrap_or(self.facts.home)
     }
 
-    /// Every area that is or was made responsible for it, its birthplace first.
+    /// Every area that is or was made responsible for the case. The birthplace is the first.
     pub fn areas(&self) -> impl Iterator<Item = AreaPath> + '_ {
         [self.place(), self.lead_area]
             .into_iter()
@@ -339,7 +368,7 @@ impl CaseState {
             .any(|a| a.state.is_responsible() && a.to.is(member, units))
     }
 
-    /// Entries that were overtaken, with their codes.
+    /// The entries that were overtaken, with their codes.
     pub fn superseded(&self) -> impl Iterator<Item = &TimelineItem> {
         self.timeline
             .iter()

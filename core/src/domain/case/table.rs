@@ -1,20 +1,20 @@
-//! The table state × move → state. `docs/lifecycle.md` shows the same table; a test compares them.
+//! The table of state × move → state. `docs/lifecycle.md` shows the same table, and a test compares them.
 
 use super::{Move, Stage};
 
-/// What a move does to the stage.
+/// The effect of a move on the stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
     /// The move is not possible here.
     No,
     /// The stage stays.
     Same,
-    /// This stage.
+    /// The move leads to this stage.
     To(Stage),
-    /// What the assignments say: the most advanced open lead; without one resolved, returned, referred,
-    /// triaged or reported.
+    /// The stage follows from the assignments: the most advanced open lead or, without an open lead,
+    /// resolved, returned, referred, triaged or reported.
     Work,
-    /// The stage below the suspension or merger.
+    /// The stage below the suspension or merger comes back.
     Below,
 }
 
@@ -72,13 +72,13 @@ const TABLE: [(Move, Row); 30] = [
     (Move::Seen, TALK),
 ];
 
-/// What the move does in this stage.
+/// The effect of the move in this stage.
 #[must_use]
 pub fn next(stage: Stage, movement: Move) -> Next {
     TABLE[usize::from(movement.code()) - 1].1[usize::from(stage.code()) - 1]
 }
 
-/// The table as Markdown, as it stands in `docs/lifecycle.md`: moves down, stages across.
+/// The table as Markdown for `docs/lifecycle.md`. Moves go down and stages across.
 #[must_use]
 pub fn markdown() -> String {
     let mut text = String::from("| move |");
@@ -141,7 +141,7 @@ mod tests {
                 Next::To(to) => !to.is_ended(),
                 Next::No | Next::Same | Next::Below => false,
             };
-            // A dispatch on a resolved case is more work, not a judgement of what was done.
+            // A dispatch on a resolved case adds work and does not judge the work that was done.
             let more_work = (stage, movement) == (Stage::Resolved, Move::Dispatch);
             assert!(
                 !opens || more_work || movement.may_be_danger(),

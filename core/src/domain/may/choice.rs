@@ -1,30 +1,65 @@
-//! Under which of its grants somebody acts who names none.
+//! Chooses the grant to act under for a person who names none.
 //!
-//! A signature shows the role to everybody who reads the record, so the choice must not surprise: the grant
-//! that is nearest to the record, and of two that are equally near the role that the move is meant for. It
-//! decides nothing about permission: the grants are tried in this order, and `may` decides.
+//! A signature shows the role to every reader of the record, so the choice must not surprise. The choice
+//! prefers the grant that is nearest to the record and, of two that are equally near, the role that the move
+//! is meant for. The choice gives no permission. The grants are tried in this order, and `may` decides.
 
 use crate::domain::area::AreaLevel;
-use crate::domain::case::Move;
+use crate::domain::case::{CaseState, Move, Party};
 use crate::domain::{AreaPath, Grant, Role, Scope};
 use crate::id::UnitId;
 
-/// What an act is about.
+/// The subject of an act.
 #[derive(Debug, Clone, Default)]
 pub struct Matter {
     /// The areas of the record.
     pub areas: Vec<AreaPath>,
-    /// The units that have to do with it: its team, and those that it is assigned to.
+    /// The units of the record: its team, and the units that it is assigned to.
     pub units: Vec<UnitId>,
     /// The move; `None` for a report or an edit.
     pub movement: Option<Move>,
 }
 
+impl Matter {
+    /// An act on a record in this state.
+    #[must_use]
+    pub fn of_case(state: &CaseState, movement: Option<Move>) -> Self {
+        let assigned = state.assignments.iter().filter_map(|one| match one.to {
+            Party::Unit(unit) => Some(unit),
+            Party::Member(_) => None,
+        });
+        Self {
+            areas: state.areas().collect(),
+            units: state.facts.team.into_iter().chain(assigned).collect(),
+            movement,
+        }
+    }
+}
+
+/// The code of the refusal for a role that has no permission for the action.
+pub const NO_ROLE: &str = "may.role";
+
+/// The refusal to show when several grants were tried. It is the refusal of the role that came closest.
+#[must_use]
+pub fn telling(before: &'static str, code: &'static str) -> &'static str {
+    if before == NO_ROLE { code } else { before }
+}
+
+/// The numbers of the grants to try, in this order. A grant that the person named is the only one.
+#[must_use]
+pub fn tried(grants: &[Grant], acting_as: Option<&Grant>, matter: &Matter) -> Vec<u8> {
+    let mut order = order(grants, matter);
+    if let Some(named) = acting_as {
+        order.retain(|n| grants.get(usize::from(*n)) == Some(named));
+    }
+    order
+}
+
 /// The numbers of the grants, the one to act under first.
 ///
-/// A unit that has the record comes before any area, then the narrowest area that covers it, then what has
-/// nothing to do with the place. Equally near: the role that the move is meant for, then the order of the
-/// certificate.
+/// A unit that has the record is nearest, then the narrowest area that covers it, then any scope that does
+/// not cover the place. Among equally near grants, the role that the move is meant for is first, then the
+/// order of the certificate decides.
 #[must_use]
 pub fn order(grants: &[Grant], matter: &Matter) -> Vec<u8> {
     let numbers = 0..u8::try_from(grants.len()).unwrap_or(u8::MAX);
@@ -39,7 +74,7 @@ pub fn order(grants: &[Grant], matter: &Matter) -> Vec<u8> {
     order
 }
 
-/// How far the scope is from the record; the least is the nearest.
+/// The distance of the scope from the record; the least is the nearest.
 fn distance(scope: &Scope, matter: &Matter) -> u8 {
     let covers = matter.areas.iter().any(|area| scope.covers(area));
     match scope {
@@ -55,7 +90,7 @@ fn distance(scope: &Scope, matter: &Matter) -> u8 {
     }
 }
 
-/// Whose daily work a move is. What everybody does in the same way is meant for nobody.
+/// The roles that make the move in their daily work; empty for moves that all roles make alike.
 const fn meant_for(movement: Move) -> &'static [Role] {
     match movement {
         Move::Triage
@@ -76,7 +111,7 @@ const fn meant_for(movement: Move) -> &'static [Role] {
         Move::VerifyPass | Move::VerifyFail | Move::Close | Move::FollowUp => &[Role::GridWorker],
         Move::Reopen | Move::Urge | Move::Supervise => &[Role::Supervisor],
         Move::AssignFinally => &[Role::DistrictLead],
-        // Their opening is what the reporter sees on the receipt ladder.
+        // The reporter sees the opening by these roles on the receipt ladder.
         Move::Seen => &[Role::Dispatcher, Role::Handler],
         Move::HandledOnSpot | Move::Escalate | Move::DangerRemains | Move::Comment => &[],
     }

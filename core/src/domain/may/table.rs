@@ -1,4 +1,4 @@
-//! The permission table: rows are actions, columns are roles. What has no cell is denied.
+//! The permission table. Rows are actions and columns are roles. An action without a cell is denied.
 
 use crate::domain::Role;
 use crate::domain::case::Move;
@@ -8,7 +8,7 @@ use crate::domain::case::Move;
 pub enum Row {
     /// Make a record.
     Report,
-    /// Say a word.
+    /// Write a comment.
     Comment,
     /// Say that danger remains.
     Danger,
@@ -18,10 +18,12 @@ pub enum Row {
     OnSpot,
     /// Settle category, severity and grid.
     Triage,
-    /// Make somebody responsible.
+    /// Make a party responsible.
     Dispatch,
-    /// Withdraw, transfer, share, merge, unmerge, suspend, resume.
+    /// Withdraw, transfer, share, merge, suspend, resume.
     Direct,
+    /// Undo a merger.
+    Unmerge,
     /// Dismiss, hand to the police, grant more time.
     Decide,
     /// Assign after a second return.
@@ -42,7 +44,7 @@ pub enum Row {
     Read,
 }
 
-/// A cell: under which condition the role may.
+/// A cell: the condition under which the role may act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cell {
     /// Never.
@@ -59,15 +61,15 @@ pub enum Cell {
     Team,
     /// The author's own record.
     Own,
-    /// The author's own record, until somebody accepted it.
+    /// The author's own record, until a party has accepted it.
     OwnUntilAccepted,
     /// The author's own record, or one in the scope.
     OwnOrIn,
-    /// A record in the scope, or in the village in which the scope's grid lies.
+    /// A record in the scope, or in the village around the scope's grid.
     Village,
     /// Dispatched or shared to the author or its unit.
     Assigned,
-    /// The same, or on behalf of whoever it is assigned to, in the scope.
+    /// A record as in [`Self::Assigned`], or one in the scope on behalf of the party that it is assigned to.
     AssignedOrBehalf,
 }
 
@@ -79,15 +81,16 @@ use Cell::{
 /// Columns in the order of [`Role::ALL`]: volunteer, team lead, guard, grid worker, mediator, community
 /// officer, station head, village lead, dispatcher, handler, supervisor, district lead, system.
 #[rustfmt::skip]
-const TABLE: [(Row, [Cell; 13]); 17] = [
+const TABLE: [(Row, [Cell; 13]); 18] = [
     (Row::Report,        [Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y]),
     (Row::Comment,       [R, R, R, R, R, R, R, R, R, R, R, R, O]),
-    (Row::Danger,        [Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, O]),
+    (Row::Danger,        [Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y]),
     (Row::Edit,          [OU, T, Own, P, O, P, I, I, I, A, O, I, O]),
     (Row::OnSpot,        [R, R, R, R, O, R, R, R, O, R, O, O, O]),
     (Row::Triage,        [O, T, O, O, O, O, I, I, I, O, O, I, Y]),
     (Row::Dispatch,      [O, T, O, O, O, O, I, I, I, O, O, I, Y]),
     (Row::Direct,        [O, T, O, O, O, O, I, I, I, O, O, I, O]),
+    (Row::Unmerge,       [O, T, O, O, O, O, I, I, I, O, O, I, Y]),
     (Row::Decide,        [O, O, O, O, O, O, I, I, I, O, O, I, O]),
     (Row::AssignFinally, [O, O, O, O, O, O, O, O, O, O, O, I, O]),
     (Row::Work,          [A, A, A, A, A, A, A, A, AB, A, O, AB, O]),
@@ -125,8 +128,8 @@ pub const fn row_of(movement: Move) -> Row {
         | Move::Share
         | Move::Suspend
         | Move::Resume
-        | Move::Merge
-        | Move::Unmerge => Row::Direct,
+        | Move::Merge => Row::Direct,
+        Move::Unmerge => Row::Unmerge,
         Move::VerifyPass | Move::VerifyFail | Move::Close | Move::FollowUp => Row::Judge,
         Move::HandledOnSpot => Row::OnSpot,
         Move::Dismiss | Move::HandToPolice | Move::GrantExtension => Row::Decide,

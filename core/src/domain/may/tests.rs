@@ -12,15 +12,16 @@ use crate::domain::case::{Author, OnBehalfOf};
 /// worker, mediator, community officer, station head, village lead, dispatcher, handler, supervisor,
 /// district lead, system.
 ///
-/// Each cell names the relations to the record under which the role may: `r` reporter, `R` reporter after
-/// somebody accepted, `t` shared with the team or unit in which it holds the role, `s` in scope, `v` in the
-/// scope's village, `a` assigned, `b` on behalf in scope, `n` no relation at all.
+/// Each cell names the relations to the record under which the role may act: `r` reporter, `R` reporter after
+/// the record was accepted, `t` shared with the team or unit of the role, `s` in scope, `v` in the scope's
+/// village, `a` assigned, `b` on behalf in scope, `n` no relation at all.
 const TABLE: &str = "
 report            n      n      n      n      n      n      n      n      n      n      n      n      n
 read              rRta   rRta   rRtas  rRtasv rRtasv rRtas  rRtas  rRtas  rRtas  rRta   rRtas  rRtas  all
 comment           rRta   rRta   rRtas  rRtasv rRtasv rRtas  rRtas  rRtas  rRtas  rRta   rRtas  rRtas  -
 seen              rRta   rRta   rRtas  rRtasv rRtasv rRtas  rRtas  rRtas  rRtas  rRta   rRtas  rRtas  -
 danger_remains    all    all    all    all    all    all    all    all    all    all    all    all    -
+danger_held       -      -      -      -      -      -      -      -      -      -      -      -      all
 edit              r      t      rR     s      -      s      st     st     st     a      -      st     -
 handled_on_spot   rRta   rRta   rRtas  rRtasv -      rRtas  rRtas  rRtas  -      rRta   -      -      -
 triage            -      t      -      -      -      -      st     st     st     -      -      st     all
@@ -31,6 +32,7 @@ transfer          -      -      -      -      -      -      st     st     st    
 withdraw          -      t      -      -      -      -      st     st     st     -      -      st     -
 merge             -      t      -      -      -      -      st     st     st     -      -      st     -
 unmerge           -      t      -      -      -      -      st     st     st     -      -      st     -
+merge_undone      -      -      -      -      -      -      -      -      -      -      -      -      all
 suspend           -      t      -      -      -      -      st     st     st     -      -      st     -
 resume            -      t      -      -      -      -      st     st     st     -      -      st     -
 dismiss           -      -      -      -      -      -      st     st     st     -      -      st     -
@@ -56,11 +58,13 @@ const ME: u8 = 40;
 const MY_UNIT: u8 = 41;
 const MY_TEAM: u8 = 42;
 
-/// The record lies in grid 4 of village 3 of town 2; what the relation does not give, the actor has not.
+/// The record lies in grid 4 of village 3 of town 2. The actor has only the properties that the relation
+/// gives.
 fn actor(role: Role, relation: char) -> Author {
     let mut me = match relation {
         't' => in_unit(ME, role, MY_TEAM),
-        's' | 'b' => in_area(ME, role, &[1, 2, 3, 4]),
+        's' | 'b' if role == Role::GridWorker => in_area(ME, role, &[1, 2, 3, 4]),
+        's' | 'b' => in_area(ME, role, &[1, 2, 3]),
         'v' => in_area(ME, role, &[1, 2, 3, 5]),
         _ => in_area(ME, role, &[1, 8]),
     };
@@ -100,6 +104,8 @@ fn event_of(row: &str, role: Role, state: &CaseState) -> Event {
         "comment" => comment("话"),
         "seen" => Event::Seen(p::Seen {}),
         "danger_remains" => danger(),
+        "danger_held" => danger_held(assignment),
+        "merge_undone" => merge_undone(assignment, p::MergeFault::Dismissed),
         "handled_on_spot" => on_spot(),
         "triage" => {
             let Event::Triage(data) = triage() else {
@@ -213,7 +219,7 @@ fn expected(row: &str, cell: &str, relation: char) -> bool {
     let granted = cell != "-" && (cell == "all" || cell.contains(relation));
     match (row, relation) {
         ("report", _) => cell == "n",
-        // On behalf is a way to work; whoever is in scope reads as such.
+        // Acting on behalf is a way to work. For reading and editing, the cell of the scope counts.
         ("read" | "edit", 'b') => granted || cell.contains('s'),
         (_, 'b') => cell.contains('b'),
         _ => granted,
@@ -239,11 +245,11 @@ fn every_cell_of_the_permission_table() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(cells, 33 * 13 * 8);
+    assert_eq!(cells, 35 * 13 * 8);
 }
 
 #[test]
-fn every_move_has_a_row_and_a_role_of_a_newer_version_may_nothing() {
+fn role_of_newer_app_awaits_newer_version() {
     for movement in Move::ALL {
         assert_eq!(cell(row_of(*movement), Role::Unknown(99)), Cell::No);
         assert!(
@@ -260,11 +266,20 @@ fn every_move_has_a_row_and_a_role_of_a_newer_version_may_nothing() {
         grant,
         units: &[],
     };
-    assert_eq!(
-        may(&nobody, &Action::Read(&state)),
-        Err(Denied::NotReadable)
-    );
-    assert_eq!(may(&nobody, &Action::Report(&hazard())), Err(Denied::Role));
+    let comment = comment("话");
+    let speak = Action::Do {
+        state: &state,
+        event: &comment,
+        on_behalf_of: None,
+    };
+    for action in [
+        Action::Read(&state),
+        Action::Report(&hazard()),
+        Action::Edit(&state),
+        speak,
+    ] {
+        assert_eq!(may(&nobody, &action), Err(Denied::Newer), "{action:?}");
+    }
     assert!(moves_of(Role::Unknown(99)).is_empty());
     assert!(!moves_of(Role::Volunteer).contains(&Move::Dispatch));
 }
@@ -326,4 +341,93 @@ fn a_report_stays_in_the_district_and_with_ones_own_team() {
         may(&actor, &Action::Report(&outside)),
         Err(Denied::Elsewhere)
     );
+}
+
+#[test]
+fn source_of_a_report_belongs_to_its_role() {
+    let call = [Role::Dispatcher, Role::System];
+    let system = [Role::System];
+    let all: Vec<Role> = Role::ALL.to_vec();
+    for (source, allowed) in [
+        (Source::Member, &all[..]),
+        (Source::Task, &all[..]),
+        (Source::Diverted110, &call[..]),
+        (Source::ResidentCode, &system[..]),
+        (Source::Api, &system[..]),
+    ] {
+        for role in &all {
+            let me = in_area(ME, *role, &[1, 2]);
+            let grant = me.grant.clone().unwrap();
+            let actor = Actor {
+                member: me.member,
+                grant: &grant,
+                units: &[],
+            };
+            let mut facts = hazard();
+            (facts.source, facts.team) = (source, None);
+            let expected = allowed.contains(role).then_some(()).ok_or(Denied::Source);
+            assert_eq!(
+                may(&actor, &Action::Report(&facts)),
+                expected,
+                "{role} {source}"
+            );
+        }
+    }
+}
+
+#[test]
+fn team_lead_dispatches_to_the_team_alone() {
+    let state = record('t');
+    let lead = in_unit(ME, Role::TeamLead, MY_TEAM);
+    let verdict = |to| {
+        let actor = Actor {
+            member: lead.member,
+            grant: lead.grant.as_ref().unwrap(),
+            units: &lead.units,
+        };
+        let event = dispatch_to(to, Part::Lead);
+        let action = Action::Do {
+            state: &state,
+            event: &event,
+            on_behalf_of: None,
+        };
+        may(&actor, &action)
+    };
+    assert_eq!(verdict(Party::Unit(unit(MY_TEAM))), Ok(()));
+    let stranger = Party::Member(member(97));
+    assert_eq!(verdict(stranger), Err(Denied::NotTeam));
+    assert_eq!(verdict(Party::Unit(unit(90))), Err(Denied::NotTeam));
+}
+
+#[test]
+fn acting_on_behalf_needs_a_readable_record() {
+    let facts = GenesisFacts {
+        audience: crate::domain::Audience::Restricted,
+        team: None,
+        ..hazard()
+    };
+    let mut log = Log::new(3, volunteer(1), facts);
+    log.triaged();
+    let assignment = log.then(dispatcher(), dispatch(60));
+    let state = log.state();
+    let behalf = OnBehalfOf {
+        party: Party::Unit(unit(60)),
+        reason: text("原因"),
+    };
+    let event = Event::Accept(step(assignment));
+    let verdict = |me: &Author| {
+        let actor = Actor {
+            member: me.member,
+            grant: me.grant.as_ref().unwrap(),
+            units: &me.units,
+        };
+        let action = Action::Do {
+            state: &state,
+            event: &event,
+            on_behalf_of: Some(&behalf),
+        };
+        may(&actor, &action)
+    };
+    assert_eq!(verdict(&dispatcher()), Ok(()));
+    assert_eq!(verdict(&district_lead()), Err(Denied::NotReadable));
 }

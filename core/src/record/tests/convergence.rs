@@ -1,4 +1,4 @@
-//! Random histories by people who see different parts of them: every order gives the same record.
+//! Random histories by people who see different parts of them. Every order gives the same record.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -136,7 +136,7 @@ fn every_order_and_division_of_the_same_envelopes_and_verdicts_gives_the_same_re
                     shuffle(&mut rng, &mut known);
                 }
                 let mut record = Record::new(all[0].envelope().record());
-                // In parts, until nothing is missing; verdicts come in between and twice.
+                // Envelopes arrive in parts until nothing is missing; verdicts arrive in between and twice.
                 while record.nodes().len() < all.len() {
                     let size = 1 + below(&mut rng, 5);
                     for part in envelopes.chunks(size) {

@@ -1,9 +1,11 @@
-//! The record as a whole: what is admitted, what is not, and that order never matters.
+//! The record as a whole: which envelopes are admitted, which are not, and that order never matters.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod convergence;
+mod forged;
 mod packs;
+mod quotas;
 mod world;
 
 use super::*;
@@ -12,6 +14,7 @@ use crate::domain::case::Severity;
 use crate::domain::case::payload::{Comment, DangerRemains, Dispatch, Step, Triage};
 use crate::domain::case::{Deadlines, Event, Part, Party, Stage};
 use crate::domain::{RecordKind, Text};
+use crate::texts;
 use crate::wire::envelope::VerifiedEnvelope;
 use crate::wire::verdict::{HeldReason, VoidReason};
 use world::{GAS, World, record_of, verdict};
@@ -58,6 +61,10 @@ pub(super) fn severity(value: i64) -> FieldEdit {
 
 pub(super) fn id(verified: &VerifiedEnvelope) -> EnvelopeId {
     verified.envelope().id()
+}
+
+fn id_of(genesis: &VerifiedEnvelope) -> RecordId {
+    genesis.envelope().record()
 }
 
 fn outcomes(judgements: &[Judgement]) -> Vec<&Outcome> {
@@ -112,7 +119,7 @@ fn one_bad_change_among_fifty_takes_only_its_own_continuation_along() {
         );
         batch.push(edit);
     }
-    // A worker writes one good change, on which it builds another; the first is damaged on the way.
+    // A worker writes one good change and builds another on it. The first is damaged on the way.
     let fresh = record_of(&[&genesis]);
     let good = fresh
         .document()
@@ -137,8 +144,10 @@ fn one_bad_change_among_fifty_takes_only_its_own_continuation_along() {
     let mut record = record_of(&[&genesis]);
     let judged = record.admit(&batch);
     for judgement in &judged {
-        let expected = if [id(&bad), id(&next)].contains(&judgement.id) {
-            Outcome::Void(VoidReason::BadContent)
+        let expected = if judgement.id == id(&bad) {
+            Outcome::Void(VoidReason::ContentChecksum)
+        } else if judgement.id == id(&next) {
+            Outcome::Void(VoidReason::ContentUnknownDeps)
         } else {
             Outcome::Valid
         };
@@ -316,17 +325,14 @@ fn a_reporter_no_longer_edits_what_has_been_accepted() {
     assert_eq!(record.state().unwrap().stage, Stage::Accepted);
     let late = volunteer.edit(&record, &[severity(4)]);
     let judged = record.admit(std::slice::from_ref(&late));
-    assert_eq!(
-        outcomes(&judged),
-        [&Outcome::Void(VoidReason::NotPermitted)]
-    );
+    assert_eq!(outcomes(&judged), [&Outcome::Void(VoidReason::MayNotOwn)]);
     let shown = record.document().unwrap().field(&Field::Severity);
     assert_eq!(
         shown,
         Some(FieldValue::Number(2)),
         "what is void is not in the content"
     );
-    // The same edit by somebody who had not seen the acceptance is fine.
+    // The same edit is fine when its author had not seen the acceptance.
     let unaware = {
         let mut early = world.volunteer(10);
         early.report("a");
@@ -361,4 +367,69 @@ fn danger_said_offline_keeps_a_case_open_that_somebody_resolved() {
     assert_eq!(record.admit(&[danger])[0].outcome, Outcome::Valid);
     let state = record.state().unwrap();
     assert!(!state.stage.is_ended() && !state.conflicts.is_empty());
+}
+
+/// A void verdict names the rule, so every new rule of the domain or the gate needs a reason.
+#[test]
+fn every_rule_is_a_void_reason() {
+    const OTHER_ANSWERS: [&str; 10] = [
+        // Edits that a phone does not make.
+        "content.no_change",
+        "content.too_long",
+        "content.wrong_value",
+        "content.no_place",
+        // Limit, clone and void parent have reasons that say more to a person.
+        "content.too_large",
+        "content.clone",
+        "content.refused_parent",
+        // Overtaken envelopes are accepted; envelopes of a newer app are held.
+        "case.danger_unseen",
+        "case.own_work_elsewhere",
+        "case.newer",
+    ];
+    let rules = texts::codes().filter(|code| {
+        let area = code.split('.').next().unwrap();
+        ["may", "case", "content"].contains(&area) && !OTHER_ANSWERS.contains(code)
+    });
+    let missing: Vec<_> = rules
+        .filter(|code| VoidReason::of_code(code).is_none())
+        .collect();
+    assert_eq!(missing, [""; 0]);
+}
+
+#[test]
+fn kind_and_role_of_newer_app_are_held() {
+    let world = World::new();
+    let newer = Outcome::Held(HeldReason::Newer);
+    let mut author = world.phone(10, crate::domain::Role::Unknown(99), world::town());
+    let mut record = Record::new(id_of(&author.report("a")));
+    let (mut volunteer, mut worker) = (world.volunteer(11), world.grid_worker(12));
+    // A report under a role, or of a kind, that this version does not know.
+    let mut author_again = world.phone(10, crate::domain::Role::Unknown(99), world::town());
+    let genesis = author_again.report("a");
+    assert_eq!(outcomes(&record.admit(&[genesis])), [&newer]);
+    assert!(record.state().is_none() && record.document().is_none());
+    let dispute = volunteer.report_as("b", RecordKind::Unknown(4));
+    let mut record = Record::new(id_of(&dispute));
+    assert_eq!(outcomes(&record.admit(&[dispute.clone()])), [&newer]);
+
+    // A word and an edit under such a role, beside a move that this version knows.
+    let genesis = volunteer.report("c");
+    let mut record = record_of(&[&genesis]);
+    let beside = worker.act(&record, &comment("two"));
+    let word = author.act(&record, &comment("one"));
+    assert_eq!(outcomes(&record.admit(&[word])), [&newer]);
+    let edit = author.edit(&record, &[severity(3)]);
+    let judged = record.admit(&[edit, beside]);
+    assert_eq!(outcomes(&judged), [&newer, &Outcome::Valid]);
+    let shown = record.document().unwrap().field(&Field::Severity);
+    assert_eq!(shown, Some(FieldValue::Number(2)));
+
+    // A server that knows the kind has accepted the envelope. It is kept here, and needs a newer app.
+    let mut record = Record::new(id_of(&dispute));
+    record.admit(&[dispute.clone()]);
+    record.set_verdict(id(&dispute), verdict(Status::Accepted, 5_000));
+    assert!(record.state().unwrap().frozen);
+    let word = worker.act(&record, &comment("three"));
+    assert_eq!(outcomes(&record.admit(&[word])), [&newer]);
 }

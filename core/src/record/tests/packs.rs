@@ -1,4 +1,4 @@
-//! Packs stand in for the past, and those that do not fit are refused.
+//! Packs replace the past, and packs that do not fit are refused.
 
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
@@ -56,7 +56,7 @@ fn a_pack_stands_in_for_the_past_and_work_goes_on_upon_it() {
     let (left, right) = (record.document().unwrap(), packed.document().unwrap());
     assert_eq!(left.content(kind), right.content(kind));
     assert_eq!(left.heads(), right.heads());
-    // Made again from the pack's own changes when the next one turns out void.
+    // The document is made again from the pack's own changes when the next envelope turns out void.
     packed.set_verdict(
         id(&next),
         verdict(Status::Void(VoidReason::NotPermitted), 10),
@@ -114,7 +114,7 @@ fn no_twisted_document_of_a_pack_is_taken_for_the_one_that_its_entries_tell_of()
     for seed in 0..3_000 {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut twisted = pack.clone();
-        // Magic and checksum take the first eight bytes: the checksum is made to fit again.
+        // Magic and checksum take the first eight bytes, and the checksum is made to match again.
         let document = &mut twisted.document;
         for _ in 0..=rng.next_u32() % 2 {
             let at = 8 + rng.next_u32() as usize % (document.len() - 8);
@@ -130,7 +130,7 @@ fn no_twisted_document_of_a_pack_is_taken_for_the_one_that_its_entries_tell_of()
             ..Past::default()
         };
         if let Ok(loaded) = Record::load(record.id(), past) {
-            // Automerge makes nothing of some bytes of a saved document; what it reads is the same.
+            // Automerge ignores some bytes of a saved document, so it reads the same content.
             let (loaded, document) = (loaded.document().unwrap(), record.document().unwrap());
             assert_eq!(loaded.heads(), document.heads(), "seed {seed}");
             let shown = [loaded.content(kind), document.content(kind)];
@@ -146,7 +146,7 @@ fn no_twisted_document_of_a_pack_is_taken_for_the_one_that_its_entries_tell_of()
     assert!((1..100).contains(&taken), "{taken}");
 }
 
-/// A pack of the record, opened as a phone opens it that was never there before.
+/// A pack of the record, opened by a phone that never had the record before.
 fn unpacked(record: &Record, phones: &[&super::world::Phone]) -> Result<Record, LoadError> {
     let certificates = phones.iter().map(|phone| {
         let certificate = std::sync::Arc::clone(&phone.certificate);
@@ -213,7 +213,7 @@ fn of_two_accepted_changes_under_one_number_the_later_one_clashes_with_what_buil
     let genesis = volunteer.report("a");
     let before = record_of(&[&genesis]);
     let first = volunteer.edit(&before, &[severity(3)]);
-    // The phone went back to a copy of before, and another server knew nothing of the first.
+    // The phone went back to an earlier copy, and another server did not know the first edit.
     let second = volunteer.edit(&before, &[severity(4)]);
     let third = volunteer.edit(&record_of(&[&genesis, &second]), &[severity(1)]);
     let void = |reason| Status::Void(reason);

@@ -7,7 +7,7 @@ use crate::domain::case::{Event, Severity};
 use crate::domain::{AreaPath, Audience, Grant, RecordKind, Role, Scope, Source};
 use crate::id::{AreaId, EnvelopeId, Hash, MemberId, UnitId};
 use crate::record::Record;
-use crate::trust::certificate::{Anchors, Certificate, Facts, ServerKey, ServerPurpose};
+use crate::trust::certificate::{Anchors, Certificate, Facts, ServerKeys, ServerPurpose};
 use crate::trust::sign::{Authority, SecretKey};
 use crate::wire::body::{Body, Change, EventBody, Genesis};
 use crate::wire::envelope::{DirectoryMark, Envelope, Header, VerifiedEnvelope};
@@ -35,7 +35,7 @@ pub(super) fn home() -> AreaPath {
     AreaPath::new(&[id(1), id(2), id(3), id(4)]).unwrap()
 }
 
-fn town() -> Scope {
+pub(super) fn town() -> Scope {
     Scope::Area(AreaPath::new(&home().ids()[..2]).unwrap())
 }
 
@@ -43,8 +43,8 @@ impl World {
     pub(super) fn new() -> Self {
         let root = SecretKey::from_seed(&[1; 32]);
         let issuer = SecretKey::from_seed(&[2; 32]);
-        let key = ServerKey::issue(&root, &issuer.public(), ServerPurpose::Certificates, 0);
-        let anchors = Anchors::new(root.public(), &[key]).unwrap();
+        let list = ServerKeys::of(&root, &[(&issuer, ServerPurpose::Certificates)]);
+        let anchors = Anchors::new(root.public(), list).unwrap();
         Self {
             authority: Authority::of_root(&root.public()),
             issuer,
@@ -64,7 +64,6 @@ impl World {
             issued_ms: 0,
             expires_ms: i64::MAX,
             issued_at: DirectoryMark::default(),
-            issuer: self.issuer.public().device(),
         };
         let certificate = Certificate::issue(&facts, &self.issuer, &self.authority).unwrap();
         let certificate = Certificate::verify(certificate.raw().clone(), &self.anchors).unwrap();
@@ -115,6 +114,10 @@ impl Phone {
     }
 
     pub(super) fn report(&mut self, title: &str) -> VerifiedEnvelope {
+        self.report_as(title, RecordKind::Hazard)
+    }
+
+    pub(super) fn report_as(&mut self, title: &str, kind: RecordKind) -> VerifiedEnvelope {
         let details = Details {
             title: Some(title.into()),
             ..Details::default()
@@ -125,7 +128,7 @@ impl Phone {
         });
         let body = Body::Genesis(Genesis {
             nonce: [7; 16],
-            kind: RecordKind::Hazard,
+            kind,
             home: home(),
             audience: Audience::Staff,
             team: None,

@@ -1,33 +1,30 @@
-//! Conflicts as data that a person can read: who said what, what is kept, what holds now.
+//! Conflicts as data that a person can read: the author of each value, the kept values, the present value.
 
 use rusqlite::Connection;
 
 use super::super::error::ReplicaError;
 use super::super::table::directory;
+use super::names;
 use crate::crdt::{Field, FieldConflict, FieldValue};
 use crate::domain::case::state::Side;
-use crate::domain::case::{Conflict, Severity};
-use crate::domain::category::Categories;
+use crate::domain::case::{Conflict, MergeFault, Severity};
 use crate::id::MemberId;
 use crate::record::Record;
 use crate::texts::{Lang, say, text};
 
-/// Stable code of names of members in the directory (see `domain::directory`).
-const DIRECTORY_MEMBERS: u16 = 6;
-
-/// What a conflict is about.
+/// The subject of a conflict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ConflictSubject {
     /// Two people wrote a field without knowing of each other. [`super::Replica::settle`] settles it.
     Field(FieldConflict),
-    /// Two people made moves that do not go together. A further move settles it.
+    /// Two people made moves that exclude each other. A further move settles it.
     Workflow(Conflict),
 }
 
-/// A conflict as a card: what it is about, and one sentence in each language.
+/// A conflict as a card: its subject, and one sentence in each language.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConflictCard {
-    /// What it is about.
+    /// The field or decision that people have to agree about.
     pub subject: ConflictSubject,
     /// The people concerned, as far as this phone may know them.
     pub people: Vec<MemberId>,
@@ -89,7 +86,7 @@ fn field_card(
                 .and_then(|certificate| certificate.facts().member);
             people.extend(member);
             let who = name_of(conn, member, lang)?;
-            let value = value_text(&conflict.field, &version.value, lang);
+            let value = value_text(conn, &conflict.field, &version.value, lang)?;
             versions.push(say(
                 "conflict.version",
                 lang,
@@ -108,7 +105,7 @@ fn field_card(
                 ("versions", &versions.join(joint)),
                 (
                     "now",
-                    &value_text(&conflict.field, &conflict.winner().value, lang),
+                    &value_text(conn, &conflict.field, &conflict.winner().value, lang)?,
                 ),
             ],
         ));
@@ -121,11 +118,27 @@ fn workflow_card(
     record: &Record,
     conflict: Conflict,
 ) -> Result<ConflictCard, ReplicaError> {
+    let mut other = String::new();
     let (code, first, second) = match &conflict {
         Conflict::DangerOverEnding { ending, danger } => ("conflict.danger", danger, ending),
         Conflict::DoubleDispatch { first, second } => ("conflict.double_dispatch", first, second),
         Conflict::Rival { in_force, other } => ("conflict.rival", in_force, other),
         Conflict::OwnWork { judgement, work } => ("conflict.own_work", judgement, work),
+        Conflict::BrokenMerge {
+            merge,
+            undone,
+            into,
+            fault,
+        } => {
+            other = names::record(conn, *into)?;
+            let code = match fault {
+                MergeFault::Absent => "conflict.merge_absent",
+                MergeFault::Dismissed => "conflict.merge_dismissed",
+                MergeFault::Merged => "conflict.merge_merged",
+                MergeFault::Mutual => "conflict.merge_mutual",
+            };
+            (code, merge, undone)
+        }
     };
     let mut sentences = Vec::new();
     for lang in Lang::ALL {
@@ -135,6 +148,7 @@ fn workflow_card(
             &[
                 ("first", &side_text(conn, record, first, lang)?),
                 ("second", &side_text(conn, record, second, lang)?),
+                ("record", &other),
             ],
         ));
     }
@@ -177,7 +191,7 @@ fn side_text(
     Ok(say("conflict.side", lang, &[("who", &who), ("what", what)]))
 }
 
-/// The public name of a member; a word for somebody whose name this phone may not know.
+/// Returns the public name of a member, or a general word for a member whose name this phone may not know.
 pub(super) fn name_of(
     conn: &Connection,
     member: Option<MemberId>,
@@ -186,24 +200,21 @@ pub(super) fn name_of(
     let Some(member) = member else {
         return Ok(say("person.withheld", lang, &[]));
     };
-    let names = directory::names(conn, DIRECTORY_MEMBERS, &member.0)?;
+    let names = directory::names(conn, names::MEMBERS, &member.0)?;
     let name = names.map(|(zh, en)| match lang {
         Lang::Zh => zh,
         Lang::En => en,
     });
     Ok(name.filter(|name| !name.is_empty()).unwrap_or_else(|| {
-        // A colleague whose directory has not come yet: told apart from others, at least.
-        let short: String = member.to_string().chars().rev().take(4).collect();
-        say(
-            "person.unknown",
-            lang,
-            &[("id", &short.chars().rev().collect::<String>())],
-        )
+        // The directory of a colleague is not here yet, so a short id at least keeps colleagues apart.
+        let id = names::short(&member.to_string());
+        say("person.unknown", lang, &[("id", &id)])
     }))
 }
 
 /// The name of a field for a person.
-pub(super) fn field_text(field: &Field, lang: Lang) -> String {
+#[must_use]
+pub fn field_text(field: &Field, lang: Lang) -> String {
     match field {
         Field::Answer(id) => say("field.answer", lang, &[("id", id)]),
         Field::Photo(_) => say("field.photo", lang, &[]),
@@ -212,8 +223,13 @@ pub(super) fn field_text(field: &Field, lang: Lang) -> String {
 }
 
 /// A value as a person reads it.
-pub(super) fn value_text(field: &Field, value: &FieldValue, lang: Lang) -> String {
-    match (field, value) {
+pub(super) fn value_text(
+    conn: &Connection,
+    field: &Field,
+    value: &FieldValue,
+    lang: Lang,
+) -> Result<String, ReplicaError> {
+    Ok(match (field, value) {
         (Field::Severity, FieldValue::Number(number)) => u8::try_from(*number)
             .ok()
             .and_then(Severity::from_code)
@@ -221,7 +237,8 @@ pub(super) fn value_text(field: &Field, value: &FieldValue, lang: Lang) -> Strin
                 || number.to_string(),
                 |severity| say(&format!("severity.{}", severity.name()), lang, &[]),
             ),
-        (Field::Category, FieldValue::Text(code)) => category_text(code, lang),
+        (Field::Category, FieldValue::Text(code)) => names::category(conn, code)?
+            .map_or_else(|| code.clone(), |name| names::in_lang(name, lang)),
         (_, FieldValue::Text(text)) => text.clone(),
         (_, FieldValue::Number(number)) => number.to_string(),
         (_, FieldValue::Flag(flag)) => say(if *flag { "value.yes" } else { "value.no" }, lang, &[]),
@@ -229,17 +246,7 @@ pub(super) fn value_text(field: &Field, value: &FieldValue, lang: Lang) -> Strin
             let point = stored.position().point();
             format!("{}, {}", degrees(point.lat_e7()), degrees(point.lon_e7()))
         }
-    }
-}
-
-fn category_text(code: &str, lang: Lang) -> String {
-    static CATEGORIES: std::sync::LazyLock<Categories> =
-        std::sync::LazyLock::new(Categories::built_in);
-    match (CATEGORIES.get(code), lang) {
-        (Some(category), Lang::Zh) => category.names.zh().to_owned(),
-        (Some(category), Lang::En) => category.names.en().to_owned(),
-        (None, _) => code.to_owned(),
-    }
+    })
 }
 
 /// Degrees with five digits: about a metre.
@@ -248,18 +255,22 @@ fn degrees(e7: i32) -> String {
 }
 
 /// The words of an envelope that does not count, for the person who wrote them.
-pub(super) fn words_of_edits(edits: &[crate::crdt::FieldEdit], lang: Lang) -> String {
+pub(super) fn words_of_edits(
+    conn: &Connection,
+    edits: &[crate::crdt::FieldEdit],
+    lang: Lang,
+) -> Result<String, ReplicaError> {
     use crate::crdt::Write;
     let mut parts = Vec::new();
     for edit in edits {
         let value = match &edit.write {
-            Write::Set(value) => value_text(&edit.field, value, lang),
+            Write::Set(value) => value_text(conn, &edit.field, value, lang)?,
             Write::Redo { after, .. } => after.clone(),
             Write::Remove => String::new(),
         };
         parts.push(format!("{}: {value}", field_text(&edit.field, lang)));
     }
-    parts.join("\n")
+    Ok(parts.join("\n"))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ impl Replica {
         self.write(now_ms, |writing| change(writing, record, edits, None))
     }
 
-    /// Says something on a record. It changes no state.
+    /// Adds a comment to a record. It changes no state.
     pub fn comment(
         &mut self,
         record: RecordId,
@@ -30,7 +30,7 @@ impl Replica {
         self.act(record, &Event::Comment(comment), None, now_ms)
     }
 
-    /// Makes a move. It is refused here and now when the rules do not allow it in the state that this
+    /// Makes a move. The move is refused at once when the rules do not allow it in the state that this
     /// phone knows.
     pub fn act(
         &mut self,
@@ -57,7 +57,7 @@ impl Replica {
     }
 }
 
-/// Writes one change of the content out of edits.
+/// Makes one change of the content from edits.
 pub(super) fn change(
     writing: &mut Writing<'_>,
     record: RecordId,
@@ -68,7 +68,7 @@ pub(super) fn change(
     let document = writing
         .record(record)?
         .document()
-        // The record is here, and its beginning awaits review or does not count.
+        // The record is here, but its beginning awaits review or does not count.
         .ok_or(ReplicaError::NotAllowed("replica.awaits_review"))?;
     let change = document
         .edit(actor, edits)

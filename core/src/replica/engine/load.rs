@@ -4,10 +4,11 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, MAIN_DB, TransactionState};
 
 use super::super::error::ReplicaError;
-use super::super::table::{certificate, envelope, pack, verdict_change};
+use super::super::table::{certificate, envelope, meta, pack, verdict_change};
+use crate::crdt::Rebuilds;
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::limits::{CERTIFICATES_CACHED, RECORDS_CACHED};
 use crate::record::{Past, Record, StoredEnvelope};
@@ -15,35 +16,42 @@ use crate::trust::certificate::Certificate;
 use crate::wire::envelope::{Envelope, VerifiedEnvelope};
 use crate::wire::pack::Pack;
 
-/// Certificates in memory: a phone meets the same few authors again and again. And the records that were
-/// read last: who looks at a record looks again, and then writes.
+/// Caches in memory. Certificates are kept because a phone meets the same few authors again and again. The
+/// last read records are kept because a person who looks at a record looks at it again, and then writes.
 #[derive(Debug, Default)]
 pub(in crate::replica) struct Certificates {
     by_hash: RefCell<HashMap<Hash, Arc<Certificate>>>,
     recent: RefCell<Recent>,
+    /// Documents of this replica that one of its readers made lately.
+    pub(in crate::replica) rebuilds: Rebuilds,
 }
 
-/// Records as they are on disk, good until this connection, the only one, writes anything at all.
+/// Records as they are on disk, valid until the next write of any connection.
 #[derive(Debug, Default)]
 struct Recent {
-    changes: u64,
+    version: Version,
     records: HashMap<RecordId, Record>,
 }
 
+/// Changes by this connection, and a number that changes with each commit of another one.
+type Version = (u64, i64);
+
+fn version(conn: &Connection) -> Result<Version, ReplicaError> {
+    Ok((conn.total_changes(), meta::data_version(conn)?))
+}
+
 impl Recent {
-    fn get(&mut self, conn: &Connection, id: RecordId) -> Option<Record> {
-        let changes = conn.total_changes();
-        if self.changes != changes {
-            self.changes = changes;
+    fn get(&mut self, version: Version, id: RecordId) -> Option<Record> {
+        if self.version != version {
+            self.version = version;
             self.records.clear();
         }
         self.records.get(&id).cloned()
     }
 
-    /// Takes what was just read. Not inside a transaction: that may yet be rolled back, without a trace in
-    /// the count of changes.
-    fn put(&mut self, conn: &Connection, id: RecordId, record: &Record) {
-        if !conn.is_autocommit() || self.changes != conn.total_changes() {
+    /// Keeps a record that was just read at this version.
+    fn put(&mut self, version: Version, id: RecordId, record: &Record) {
+        if self.version != version {
             return;
         }
         if self.records.len() >= RECORDS_CACHED {
@@ -54,6 +62,13 @@ impl Recent {
 }
 
 impl Certificates {
+    pub(in crate::replica) fn with(rebuilds: Rebuilds) -> Self {
+        Self {
+            rebuilds,
+            ..Self::default()
+        }
+    }
+
     /// A stored certificate (it was verified when it was stored); `None` where the server withholds it.
     pub(in crate::replica) fn get(
         &self,
@@ -77,25 +92,29 @@ impl Certificates {
     }
 }
 
-/// The record as stored, `None` when nothing of it is here. Envelopes that are only carried for the server
-/// are not part of it.
+/// The record as stored; `None` when no part of it is here. Envelopes that are only carried for the server
+/// are left out.
 pub(in crate::replica) fn record(
     conn: &Connection,
     certificates: &Certificates,
     id: RecordId,
 ) -> Result<Option<Record>, ReplicaError> {
-    if let Some(record) = certificates.recent.borrow_mut().get(conn, id) {
+    let before = version(conn)?;
+    if let Some(record) = certificates.recent.borrow_mut().get(before, id) {
         return Ok(Some(record));
     }
     let record = read(conn, certificates, id, false)?;
-    if let Some(record) = &record {
+    // A write of this transaction may still be rolled back, and the count of changes would show no trace of
+    // it.
+    let writing = conn.transaction_state(Some(MAIN_DB))? == TransactionState::Write;
+    if let Some(record) = record.as_ref().filter(|_| !writing) {
         let mut recent = certificates.recent.borrow_mut();
-        recent.put(conn, id, record);
+        recent.put(version(conn)?, id, record);
     }
     Ok(record)
 }
 
-/// The same with what is only carried: what it is about can be known of that too.
+/// Returns a record including its carried envelopes, because their subject can be known too.
 pub(in crate::replica) fn with_carried(
     conn: &Connection,
     certificates: &Certificates,
@@ -136,6 +155,7 @@ fn read(
         packs,
         certificates: known,
         envelopes,
+        rebuilds: certificates.rebuilds.clone(),
     };
     let mut record = Record::load(id, past).map_err(|_| ReplicaError::Inconsistent)?;
     let changed = verdict_change::of_record(conn, id)?;
@@ -143,7 +163,7 @@ fn read(
     Ok(Some(record))
 }
 
-/// The packs that a record stands on.
+/// Returns the packs of a record.
 pub(in crate::replica) fn packs(
     conn: &Connection,
     id: RecordId,
@@ -155,8 +175,8 @@ pub(in crate::replica) fn packs(
         .collect()
 }
 
-/// The envelopes whose parents are all here. (One that was carried along and accepted before its parents
-/// came waits for them.)
+/// The envelopes whose parents are all here. An envelope that was carried and accepted before its parents
+/// arrived waits for them.
 fn closed(packs: &[Pack], envelopes: Vec<StoredEnvelope>) -> Vec<StoredEnvelope> {
     let mut here: HashSet<EnvelopeId> = packs
         .iter()

@@ -1,42 +1,56 @@
 //! The engine over one replica file.
 
+pub(super) mod changes;
 pub(super) mod conflict;
 pub(super) mod edit;
 pub(super) mod list;
 pub(super) mod load;
+pub(super) mod moves;
+pub(super) mod names;
+pub(super) mod notify;
+pub(super) mod places;
 pub(super) mod project;
+pub(super) mod rebuild;
 pub(super) mod report;
 pub(super) mod rewrite;
 pub(super) mod settle;
 pub(super) mod shown;
+pub(super) mod story;
+pub(super) mod tally;
+pub(super) mod upkeep;
 pub(super) mod view;
 pub(super) mod write;
 
-use std::path::{Path, PathBuf};
+use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rand_core::CryptoRng;
 use rusqlite::Connection;
 
+use super::disk::{Disk, DiskLock};
 use super::error::ReplicaError;
-use super::marker::{Epoch, Marker, Marks};
-use super::open::{self, FileKey};
-use super::outbox_copy::{self, OutboxCopy};
-use super::rescue::{self, Rescue};
-use super::salvage;
+use super::marker::{Marker, Marks};
+use super::open::{self, FileKey, Site};
+use super::outbox_copy::OutboxCopy;
+use super::reader::Reader;
+use super::readers::Readers;
+use super::rescue;
 use super::table::meta::{self, Name};
-use super::table::{certificate, notice};
+use super::table::{certificate, changed, notice};
 use crate::domain::Grant;
-use crate::id::{DeviceId, MemberId};
-use crate::limits::LIST_ROWS_MAX;
-use crate::trust::certificate::{Anchors, Certificate, ServerKey};
+use crate::id::DeviceId;
+use crate::trust::certificate::{Anchors, Certificate};
+use crate::trust::peer_session::MeetingSecrets;
 use crate::trust::sign::{PublicKey, SecretKey};
 use load::Certificates;
 
-/// What a replica needs from its host.
+/// The things that a replica needs from its host.
 pub struct ReplicaOptions {
     /// The database file. Its folder exists.
     pub path: PathBuf,
+    /// The storage that holds the folder: mostly [`super::StdDisk`].
+    pub disk: Arc<dyn Disk>,
     /// The key of the file.
     pub file_key: FileKey,
     /// The marker, in a place that no backup of the database reaches.
@@ -47,25 +61,40 @@ pub struct ReplicaOptions {
     pub entropy: Box<dyn CryptoRng + Send>,
 }
 
-/// Who this phone is, once it is enrolled.
+/// The identity of this phone, once it is enrolled.
 #[derive(Debug, Clone)]
 pub(super) struct Identity {
     pub(super) anchors: Arc<Anchors>,
     pub(super) certificate: Arc<Certificate>,
+    pub(super) secrets: Option<MeetingSecrets>,
 }
 
-/// One person's replica on one phone. It holds the file exclusively.
+/// One person's replica on one phone: the only writer of its files. It reads by [`Reader`].
 pub struct Replica {
-    pub(super) conn: Connection,
+    pub(super) reader: Reader,
+    pub(super) readers: Readers,
+    site: Site,
     pub(super) outbox_copy: OutboxCopy,
     pub(super) marks: Marks,
     pub(super) signer: SecretKey,
     pub(super) entropy: Box<dyn CryptoRng + Send>,
-    pub(super) identity: Option<Identity>,
     pub(super) acting_as: Option<Grant>,
-    pub(super) certificates: Certificates,
+    /// Whether an answer of the server is applied in part.
+    pub(super) answer_under_way: bool,
+    /// The last attestation that the upkeep has reached.
+    pub(super) pruned: i64,
     /// Transactions since it was opened.
     pub(super) writes: u64,
+    /// The lock, held while the replica is open and absent while it is suspended. It is dropped last.
+    lock: Option<DiskLock>,
+}
+
+impl Deref for Replica {
+    type Target = Reader;
+
+    fn deref(&self) -> &Reader {
+        &self.reader
+    }
 }
 
 impl std::fmt::Debug for Replica {
@@ -74,110 +103,145 @@ impl std::fmt::Debug for Replica {
     }
 }
 
+/// The open parts of a replica.
+pub(super) struct Parts {
+    reader: Reader,
+    readers: Readers,
+    outbox_copy: OutboxCopy,
+}
+
+impl Parts {
+    pub(super) fn of(options: &ReplicaOptions, conn: Connection) -> Result<Self, ReplicaError> {
+        let site = options.site();
+        let device = site.device;
+        let readers = Readers::new(site.path.clone(), site.key.clone(), device);
+        let certificates = Certificates::with(readers.rebuilds().clone());
+        is_of(device, &conn, &certificates)?;
+        let outbox_copy = OutboxCopy::open(&site, &conn)?;
+        let reader = Reader {
+            identity: identity(&conn, &certificates)?,
+            conn: Some(conn),
+            certificates,
+            device,
+            path: site.path,
+            loan: None,
+        };
+        Ok(Self {
+            reader,
+            readers,
+            outbox_copy,
+        })
+    }
+}
+
+impl ReplicaOptions {
+    pub(super) fn site(&self) -> Site {
+        Site {
+            path: self.path.clone(),
+            key: self.file_key.clone(),
+            disk: Arc::clone(&self.disk),
+            device: self.signer.public().device(),
+        }
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        // Readers that the host still holds end with this replica.
+        self.readers.shut();
+    }
+}
+
 impl Replica {
-    /// Makes a new replica where there is no file (or an empty one).
-    pub fn create(options: ReplicaOptions) -> Result<Self, ReplicaError> {
-        rescue::resume(&options.path, &options.file_key)?;
-        open::vacant(&options.path)?;
-        let left_over = outbox_copy::path_of(&options.path);
-        if left_over.exists() {
-            // Of a replica that is gone: kept, and no part of this one.
-            salvage::set_aside(&left_over)?;
-        }
-        let conn = open::create(&options.path, &options.file_key)?;
-        Self::with(conn, options)
-    }
-
-    /// Opens the replica. On an error the file is as it was; [`Replica::rescue`] is for a damaged one,
-    /// [`Replica::start_over`] for a lost key.
-    pub fn open(options: ReplicaOptions) -> Result<Self, ReplicaError> {
-        rescue::resume(&options.path, &options.file_key)?;
-        let marks = Marks::peek(options.marker.as_ref())?;
-        let conn = open::open(&options.path, &options.file_key, marks)?;
-        Self::with(conn, options)
-    }
-
-    /// Sets a damaged file aside and takes what is readable into a new one. What is not delivered is in a
-    /// second file too, so that damage of one file, or its loss, costs none of it. The person is told by a
-    /// notice. A rescue that was interrupted has cost nothing: open again, and rescue again if that says so.
-    pub fn rescue(options: ReplicaOptions, now_ms: i64) -> Result<(Self, Rescue), ReplicaError> {
-        rescue::resume(&options.path, &options.file_key)?;
-        let known = Marks::peek(options.marker.as_ref())?;
-        // Of a file that is lost or empty nothing else would tell.
-        if known.is_some_and(|known| known != options.file_key.fingerprint()) {
-            return Err(ReplicaError::WrongKey);
-        }
-        match open::open(&options.path, &options.file_key, known) {
-            Err(ReplicaError::Damaged | ReplicaError::EmptyFile | ReplicaError::Inconsistent) => {}
-            Err(ReplicaError::Missing) if outbox_copy::path_of(&options.path).exists() => {}
-            // Nothing to rescue, or not with this key: the caller's own error, or an intact file.
-            Err(error) => return Err(error),
-            // The first page may be well and a later one not: the caller has seen it fail.
-            Ok(conn) => drop(conn),
-        }
-        let rescue = rescue::run(&options.path, &options.file_key, now_ms)?;
-        let conn = open::open(&options.path, &options.file_key, known)?;
-        Ok((Self::with(conn, options)?, rescue))
-    }
-
-    /// Sets the file aside, whatever it is, and begins a new one: for a lost key. The host enrols again.
-    pub fn start_over(options: ReplicaOptions) -> Result<(Self, Option<PathBuf>), ReplicaError> {
-        rescue::resume(&options.path, &options.file_key)?;
-        let there = options.path.exists();
-        let aside = there
-            .then(|| salvage::set_aside(&options.path))
-            .transpose()?;
-        Ok((Self::create(options)?, aside))
-    }
-
-    fn with(conn: Connection, options: ReplicaOptions) -> Result<Self, ReplicaError> {
-        let mut marks = Marks::load(options.marker, options.file_key.fingerprint())?;
+    pub(super) fn with(
+        lock: DiskLock,
+        parts: Parts,
+        options: ReplicaOptions,
+    ) -> Result<Self, ReplicaError> {
+        let site = options.site();
+        let mut marks = Marks::load(options.marker, site.key.fingerprint())?;
         marks.remember_key()?;
-        let outbox_copy = OutboxCopy::open(&options.path, &options.file_key, &conn)?;
-        let mut replica = Self {
-            conn,
+        let Parts {
+            mut reader,
+            readers,
+            outbox_copy,
+        } = parts;
+        if let Some(conn) = reader.conn.as_mut() {
+            begin(conn);
+        }
+        readers.open(reader.identity.clone());
+        Ok(Self {
+            reader,
+            readers,
+            site,
+            lock: Some(lock),
             outbox_copy,
             marks,
             signer: options.signer,
             entropy: options.entropy,
-            identity: None,
             acting_as: None,
-            certificates: Certificates::default(),
+            answer_under_way: false,
+            pruned: 0,
             writes: 0,
-        };
-        replica.identity = replica.stored_identity()?;
-        Ok(replica)
+        })
     }
 
-    /// Takes the phone's certificate and the keys of its deployment, at enrolment and at each renewal.
+    /// Returns readers of the same file for other threads. They keep reading while an answer is applied.
+    /// The handle is good as long as the replica, suspended or not.
+    #[must_use]
+    pub fn readers(&self) -> Readers {
+        self.readers.clone()
+    }
+
+    /// One of [`Replica::readers`].
+    pub fn reader(&self) -> Result<Reader, ReplicaError> {
+        self.readers.reader()
+    }
+
+    /// Reads anew who this phone is.
+    pub(super) fn read_identity(&mut self) -> Result<(), ReplicaError> {
+        self.reader.identity = identity(self.reader.conn()?, &self.reader.certificates)?;
+        self.readers.set_identity(self.reader.identity.clone());
+        Ok(())
+    }
+
+    /// Takes the phone's certificate with the keys and secrets of its deployment, at enrolment and at each
+    /// renewal. A replica that has an owner stays with that person and that deployment.
     pub fn enrol(
         &mut self,
-        root: &PublicKey,
-        server_keys: &[ServerKey],
+        anchors: &Anchors,
+        secrets: &MeetingSecrets,
         own: &Certificate,
     ) -> Result<(), ReplicaError> {
-        if own.facts().device != self.device() {
+        let of_another = |known: &Identity| {
+            let member = known.certificate.facts().member;
+            known.anchors.root() != anchors.root() || member != own.facts().member
+        };
+        if own.facts().device != self.device() || self.identity.as_ref().is_some_and(of_another) {
             return Err(ReplicaError::BadInput);
         }
-        let tx = self.conn.transaction()?;
-        meta::put(&tx, Name::Root, root.as_bytes())?;
-        for key in server_keys {
-            certificate::put_anchor(&tx, key)?;
-        }
+        let tx = self.reader.conn_mut()?.transaction()?;
+        meta::put(&tx, Name::Root, anchors.root().as_bytes())?;
+        certificate::put_server_keys(&tx, anchors.list())?;
+        certificate::put_secrets(&tx, secrets)?;
         certificate::insert(&tx, own)?;
         meta::put(&tx, Name::OwnCertificate, own.hash().as_bytes())?;
+        notify::enrolled(&tx, own.facts().issued_ms)?;
+        // An identity that cannot be read back would lock the person out.
+        identity(&tx, &Certificates::default())?.ok_or(ReplicaError::BadInput)?;
         tx.commit()?;
-        self.outbox_copy.follow_identity(&self.conn);
-        self.identity = self.stored_identity()?;
+        self.outbox_copy.follow_identity(self.reader.conn()?);
+        self.read_identity()?;
         self.identity
             .as_ref()
             .map(|_| ())
             .ok_or(ReplicaError::BadInput)
     }
 
-    /// From now on the person writes under this grant and no other, until the replica is closed; `None`:
-    /// under the one that is nearest to the record ([`crate::domain::may::choice`]). Everybody who reads
-    /// the record sees the role. What the grant does not allow is refused, even if another one would.
+    /// From now on the person writes under exactly this grant, until the replica is closed. `None` selects
+    /// the grant that is nearest to the record ([`crate::domain::may::choice`]). Every reader of the record
+    /// sees the role. A write that the grant does not allow is refused, even if another grant would allow
+    /// it.
     pub fn act_as(&mut self, grant: Option<Grant>) -> Result<(), ReplicaError> {
         let held = |grant: &Grant| {
             self.certificate()
@@ -190,96 +254,144 @@ impl Replica {
         Ok(())
     }
 
+    /// The grant that [`Self::act_as`] chose.
+    #[must_use]
+    pub fn acting_as(&self) -> Option<&Grant> {
+        self.acting_as.as_ref()
+    }
+
+    /// The device's signing key, for enrolment.
+    #[must_use]
+    pub fn signer(&self) -> &SecretKey {
+        &self.signer
+    }
+
     /// Makes every projection again from envelopes and verdicts.
     pub fn rebuild(&mut self) -> Result<(), ReplicaError> {
         let own = self.own_member();
-        let tx = self.conn.transaction()?;
-        project::rebuild(&tx, &mut self.certificates, own)?;
+        let reader = &mut self.reader;
+        let conn = reader.conn.as_mut().ok_or(ReplicaError::Suspended)?;
+        let tx = conn.transaction()?;
+        project::rebuild(&tx, &reader.certificates, own)?;
         tx.commit()?;
         Ok(())
     }
 
-    /// The app goes to the background: reads the second copy of the outbox whole, and lowers the mark of
-    /// reserved writes, so that the next start goes on under the same epoch. Writing goes on as before afterwards.
+    /// Prepares for the background: reads the second copy of the outbox whole, and lowers the mark of
+    /// reserved writes, so that the next start continues under the same epoch. Writing works afterwards as
+    /// before.
     pub fn rest(&mut self) -> Result<(), ReplicaError> {
-        self.outbox_copy.rest(&self.conn);
-        let written = meta::written(&self.conn)?;
-        self.marks.rest(written)
+        self.outbox_copy.rest(self.reader.conn()?)?;
+        let written = meta::written(self.conn()?)?;
+        self.marks.rest(written)?;
+        // It makes lists faster, and a failure of it does not fail the rest.
+        let tidied = self
+            .upkeep_slice()
+            .and_then(|_| Ok(meta::optimize(self.conn()?)?));
+        if let Err(error) = tidied {
+            tracing::warn!(code = error.code(), "the statistics of indexes stay old");
+        }
+        Ok(())
     }
 
     /// Rests, writes the log back into the file, and closes it. No content stays in memory.
     pub fn close(mut self) -> Result<(), ReplicaError> {
-        crate::crdt::forget_rebuilt();
-        self.rest()?;
-        self.conn.close().map_err(|(_, error)| error.into())
+        if self.reader.conn.is_some() {
+            self.rest()?;
+        }
+        self.suspend()
     }
 
-    /// What the person must be told, oldest first, at most 200.
-    pub fn notices(&self) -> Result<Vec<notice::Notice>, ReplicaError> {
-        Ok(notice::unseen(&self.conn, LIST_ROWS_MAX)?)
+    /// The system is about to stop the app. When this returns, no transaction runs, and no file of the
+    /// replica is open or locked. All written work is kept. Until [`Replica::resume`] every call that needs
+    /// a file is [`ReplicaError::Suspended`].
+    ///
+    /// An answer of the server that is being applied has the replica: [`Readers::halt`] first makes it stop
+    /// after its present slice.
+    ///
+    /// # Errors
+    /// All that can be closed is closed. [`ReplicaError::ReadersOpen`] where the host keeps a [`Reader`]:
+    /// drop it, and call again.
+    pub fn suspend(&mut self) -> Result<(), ReplicaError> {
+        let readers = self.readers.close();
+        let mut closed = Ok(());
+        if let Some(conn) = self.reader.conn.take() {
+            let written = meta::written(&conn).map_err(ReplicaError::from);
+            // The files come first, because the vault of the marker may take its time.
+            closed = open::close_whole(conn);
+            self.outbox_copy.suspend();
+            // The next start continues under the same epoch, even if the app is never resumed.
+            closed = written
+                .and_then(|written| self.marks.rest(written))
+                .and(closed);
+        }
+        self.reader.certificates = Certificates::default();
+        self.outbox_copy.suspend();
+        self.lock = None;
+        readers.and(closed)
     }
 
-    /// The person has seen the notices up to this number.
+    /// The app is back. On an error the replica stays suspended.
+    pub fn resume(&mut self) -> Result<(), ReplicaError> {
+        if self.reader.conn.is_none() {
+            let lock = self.site.lock()?;
+            // Meanwhile another process may have used the replica.
+            rescue::resume(&self.site)?;
+            let mut conn = open::open(&self.site, Some(self.site.key.fingerprint()))?;
+            begin(&mut conn);
+            self.marks.read()?;
+            let certificates = Certificates::with(self.readers.rebuilds().clone());
+            self.reader.identity = identity(&conn, &certificates)?;
+            if let Err(error) = self.outbox_copy.resume(&conn) {
+                self.outbox_copy.suspend();
+                return Err(error);
+            }
+            self.reader.certificates = certificates;
+            self.reader.conn = Some(conn);
+            self.lock = Some(lock);
+        }
+        self.readers.open(self.reader.identity.clone());
+        Ok(())
+    }
+
+    /// Notes that the person has seen the notices up to this number.
     pub fn notices_seen(&mut self, up_to: i64) -> Result<(), ReplicaError> {
-        Ok(notice::seen_up_to(&self.conn, up_to)?)
+        Ok(notice::seen_up_to(self.conn()?, up_to)?)
     }
 
-    /// This device.
-    #[must_use]
-    pub fn device(&self) -> DeviceId {
-        self.signer.public().device()
-    }
-
-    /// The person, once enrolled.
-    #[must_use]
-    pub fn own_member(&self) -> Option<MemberId> {
-        self.identity
-            .as_ref()
-            .and_then(|identity| identity.certificate.facts().member)
-    }
-
-    /// The phone's own certificate, once enrolled.
-    #[must_use]
-    pub fn certificate(&self) -> Option<&Arc<Certificate>> {
-        self.identity.as_ref().map(|identity| &identity.certificate)
-    }
-
-    /// The keys of the deployment, once enrolled.
-    #[must_use]
-    pub fn anchors(&self) -> Option<&Anchors> {
-        self.identity
-            .as_ref()
-            .map(|identity| identity.anchors.as_ref())
-    }
-
-    /// The epoch of the last write; `None` before the first.
-    pub fn epoch(&self) -> Result<Option<Epoch>, ReplicaError> {
-        Ok(meta::get_fixed(&self.conn, Name::Epoch)?)
-    }
-
-    /// The database file.
-    #[must_use]
-    pub fn path(&self) -> Option<&Path> {
-        self.conn.path().map(Path::new)
-    }
-
-    /// Pages of 4 KiB that the file has.
-    pub fn pages(&self) -> Result<u32, ReplicaError> {
-        Ok(meta::pages(&self.conn)?)
-    }
-
-    /// Caps the file at this number of 4 KiB pages: for tests and for hosts that ration storage. A write
-    /// that does not fit fails as a full disk does.
+    /// Caps the file at this number of 4 KiB pages, for tests and for hosts that ration storage. A write
+    /// that does not fit fails as on a full disk.
     pub fn limit_pages(&mut self, pages_max: u32) -> Result<(), ReplicaError> {
-        Ok(meta::limit_pages(&self.conn, pages_max)?)
-    }
-
-    pub(super) fn stored_identity(&self) -> Result<Option<Identity>, ReplicaError> {
-        identity(&self.conn, &self.certificates)
+        Ok(meta::limit_pages(self.conn()?, pages_max)?)
     }
 }
 
-/// Who a file says that its phone is.
+/// Begins each connection that writes. A full or failing disk does not keep a person from reading stored
+/// data.
+fn begin(conn: &mut Connection) {
+    if let Err(error) = rebuild::begin(conn) {
+        tracing::warn!(code = error.code(), "projections wait for the next start");
+    }
+    if let Err(error) = changed::watch(conn).map_err(ReplicaError::from) {
+        tracing::warn!(code = error.code(), "nobody is told which records change");
+    }
+}
+
+/// A file that another phone was enrolled with is not opened: its key came with the keys of that one.
+pub(super) fn is_of(
+    device: DeviceId,
+    conn: &Connection,
+    certificates: &Certificates,
+) -> Result<(), ReplicaError> {
+    match identity(conn, certificates)? {
+        Some(identity) if identity.certificate.facts().device != device => {
+            Err(ReplicaError::WrongKey)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads the identity of the phone from a file.
 pub(super) fn identity(
     conn: &Connection,
     certificates: &Certificates,
@@ -288,14 +400,18 @@ pub(super) fn identity(
         return Ok(None);
     };
     let root = PublicKey::from_bytes(&root).map_err(|_| ReplicaError::Inconsistent)?;
-    let keys = certificate::anchors(conn)?;
-    let anchors = Anchors::new(root, &keys).map_err(|_| ReplicaError::Inconsistent)?;
+    let Some(list) = certificate::server_keys(conn)? else {
+        return Ok(None);
+    };
+    let anchors = Anchors::new(root, list).map_err(|_| ReplicaError::Inconsistent)?;
     let Some(hash) = meta::get_fixed(conn, Name::OwnCertificate)? else {
         return Ok(None);
     };
     let own = certificates.get(conn, crate::id::Hash(hash))?;
+    let secrets = certificate::secrets(conn)?;
     Ok(own.map(|certificate| Identity {
         anchors: Arc::new(anchors),
         certificate,
+        secrets,
     }))
 }

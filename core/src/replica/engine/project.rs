@@ -1,57 +1,116 @@
-//! Projections: what lists, counts, map and search read, made from one record.
+//! Projections: the rows that lists, counts, map and search read, made from one record.
 
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
 
 use rusqlite::Connection;
 
 use super::super::error::ReplicaError;
 use super::super::search;
-use super::super::table::record::{self as record_table, Before, RecordRow};
+use super::super::table::record::{self as record_table, Before, NEVER_MS, RecordRow};
+use super::super::table::record_assignment::{Open, party_key};
 use super::super::table::{
-    envelope, pack, record_area, record_map, record_search, stream, stream_record,
+    envelope, own_work, pack, record_area, record_assignment, record_map, record_search,
+    record_sharing, stream, stream_record,
 };
 use super::load::{self, Certificates};
+use super::notify::{self, Telling};
 use super::shown::{Basis, Shown};
+use super::{Identity, names, places, rebuild, tally};
 use crate::crdt::{Content, ContentKind, Document};
-use crate::domain::case::{Event, Severity, Stage};
-use crate::domain::category::Categories;
-use crate::id::{AreaId, MemberId, RecordId};
+use crate::domain::case::{CaseState, Event, Severity, Stage};
+use crate::domain::may::Readership;
+use crate::id::{AreaId, EnvelopeId, MemberId, RecordId, UnitId};
 use crate::record::{Accepted, Node, NodeBody, Record};
-use crate::wire::digest::Digest;
+use crate::wire::digest::{self, Digest};
 
-/// Names of the categories that every phone knows, so that a search for 燃气 finds what is filed there.
-static CATEGORIES: LazyLock<Categories> = LazyLock::new(Categories::built_in);
+/// The person who reads this phone. It decides which work is their own, and which causes are news to them.
+#[derive(Debug, Clone, Default)]
+pub(in crate::replica) struct Own {
+    pub(super) member: Option<MemberId>,
+    pub(super) units: Vec<UnitId>,
+}
+
+impl Own {
+    pub(in crate::replica) fn of(identity: Option<&Identity>) -> Self {
+        let Some(identity) = identity else {
+            return Self::default();
+        };
+        let facts = identity.certificate.facts();
+        Self {
+            member: facts.member,
+            units: facts
+                .grants
+                .iter()
+                .filter_map(|one| one.scope.unit())
+                .collect(),
+        }
+    }
+}
+
+/// Whether a stored row may stay where it shows the same content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stored {
+    /// This version of the app made it.
+    Good,
+    /// Another version made it, so all of it is written.
+    Stale,
+}
 
 /// Writes every projection of a record, and keeps the digests of its streams.
 pub(in crate::replica) fn write(
     conn: &Connection,
     record: &Record,
-    own: Option<MemberId>,
+    own: &Own,
+) -> Result<(), ReplicaError> {
+    write_over(conn, record, own, Stored::Good)
+}
+
+/// Writes every projection of a record, without regard to its stored rows.
+pub(in crate::replica) fn write_anew(
+    conn: &Connection,
+    record: &Record,
+    own: &Own,
+) -> Result<(), ReplicaError> {
+    write_over(conn, record, own, Stored::Stale)
+}
+
+fn write_over(
+    conn: &Connection,
+    record: &Record,
+    own: &Own,
+    stored: Stored,
 ) -> Result<(), ReplicaError> {
     let content = content(record);
     let shown = Shown::of(record, content.as_ref());
-    let Some(row) = row_of(record, &shown, own) else {
+    let Some(row) = row_of(record, &shown, own.member) else {
         return Ok(());
     };
     let before = record_table::before(conn, record.id())?;
-    let words = words(record, content.as_ref(), &row);
+    let words = words(conn, record, content.as_ref(), &row)?;
     let basis = Basis::of(record, &shown, &words);
     let known = before.as_ref().and_then(|before| before.basis.as_ref());
-    let same_words = known.is_some_and(|known| known.words == basis.words);
-    let no = put(conn, before.as_ref(), record, &row, &basis)?;
+    let same_words =
+        stored == Stored::Good && known.is_some_and(|known| known.words == basis.words);
+    let no = put(conn, before.as_ref(), record, (&row, &basis), own)?;
+    if stored == Stored::Stale {
+        record_map::set(conn, no, row.at)?;
+    }
     if !same_words {
         record_search::set(conn, no, &words, before.is_none())?;
     }
-    Ok(())
+    let telling = match stored {
+        Stored::Good => Telling::New,
+        Stored::Stale => Telling::Known,
+    };
+    notify::of_record(conn, record, own, telling)
 }
 
-/// The same for a record of which everything is accepted, without its document: what is shown of the content
-/// stays. `false`, and nothing is written, where that is not known.
+/// Writes the projections of a fully accepted record without its document: the shown content stays. Returns
+/// `false` and writes nothing where the shown content is not known.
 pub(in crate::replica) fn write_accepted(
     conn: &Connection,
     record: &Accepted,
-    own: Option<MemberId>,
+    own: &Own,
 ) -> Result<bool, ReplicaError> {
     let record = record.without_content();
     let Some(before) = record_table::before(conn, record.id())? else {
@@ -61,27 +120,30 @@ pub(in crate::replica) fn write_accepted(
         return Ok(false);
     };
     let shown = Shown::again(&before.row, basis);
-    let Some(row) = row_of(record, &shown, own) else {
+    let Some(row) = row_of(record, &shown, own.member) else {
         return Ok(false);
     };
     // The name of the category is among the words.
     if row.category != before.row.category {
         return Ok(false);
     }
-    put(conn, Some(&before), record, &row, basis)?;
+    put(conn, Some(&before), record, (&row, basis), own)?;
     Ok(true)
 }
 
-/// Everything but the words; gives the number of the row.
+/// Writes everything except the words. Returns the number of the row.
 fn put(
     conn: &Connection,
     before: Option<&Before>,
     record: &Record,
-    row: &RecordRow,
-    basis: &Basis,
+    (row, basis): (&RecordRow, &Basis),
+    own: &Own,
 ) -> Result<i64, ReplicaError> {
     let no = record_table::put(conn, before.map(|before| before.no), row, basis)?;
-    record_area::set(conn, no, &areas(record))?;
+    record_area::set(conn, no, row.updated_ms, &areas(record))?;
+    record_assignment::set(conn, no, &open_assignments(record))?;
+    own_work::set(conn, record.id(), &tally::of_record(record, own.member))?;
+    record_sharing::put(conn, record.id(), &sharing(conn, record)?)?;
     if before.is_none_or(|before| before.row.at != row.at) {
         record_map::set(conn, no, row.at)?;
     }
@@ -96,12 +158,47 @@ fn put(
     Ok(no)
 }
 
+/// Everything that a meeting asks about a record.
+pub(in crate::replica) fn sharing(
+    conn: &Connection,
+    record: &Record,
+) -> Result<record_sharing::Noted, ReplicaError> {
+    let ids: Vec<EnvelopeId> = held_ids(conn, record.id(), Some(record))?
+        .into_iter()
+        .collect();
+    Ok(record_sharing::Noted {
+        readers: record.state().map(Readership::of),
+        held: digest::held(&ids),
+    })
+}
+
+/// Ids of all envelopes of a record, those included that are only carried for the server.
+pub(in crate::replica) fn held_ids(
+    conn: &Connection,
+    id: RecordId,
+    record: Option<&Record>,
+) -> Result<BTreeSet<EnvelopeId>, ReplicaError> {
+    let mut ids: BTreeSet<EnvelopeId> = envelope::ids_of_record(conn, id)?
+        .into_iter()
+        .map(|(id, _)| id)
+        .collect();
+    if let Some(record) = record {
+        ids.extend(record.nodes().iter().map(|node| node.id));
+    }
+    Ok(ids)
+}
+
 /// Makes every projection again, and the digests of the streams.
 pub(in crate::replica) fn rebuild(
     conn: &Connection,
-    certificates: &mut Certificates,
+    certificates: &Certificates,
     own: Option<MemberId>,
 ) -> Result<(), ReplicaError> {
+    let identity = super::identity(conn, certificates)?;
+    let own = Own {
+        member: own,
+        ..Own::of(identity.as_ref())
+    };
     record_table::clear(conn)?;
     for known in stream::all(conn)? {
         stream::set_digest(conn, known.no, Digest::EMPTY)?;
@@ -110,16 +207,18 @@ pub(in crate::replica) fn rebuild(
     records.extend(pack::records(conn)?);
     for id in records {
         if let Some(record) = load::record(conn, certificates, id)? {
-            write(conn, &record, own)?;
+            write_anew(conn, &record, &own)?;
         }
     }
-    Ok(())
+    places::project_all(conn)?;
+    rebuild::done(conn)
 }
 
 /// Forgets the projections of a record.
 pub(in crate::replica) fn remove(conn: &Connection, id: RecordId) -> Result<(), ReplicaError> {
     if let Some(no) = record_table::number(conn, id)? {
-        record_area::set(conn, no, &[])?;
+        record_area::set(conn, no, 0, &[])?;
+        record_assignment::set(conn, no, &[])?;
         record_map::set(conn, no, None)?;
         record_search::delete(conn, no)?;
         record_table::delete(conn, id)?;
@@ -127,7 +226,8 @@ pub(in crate::replica) fn remove(conn: &Connection, id: RecordId) -> Result<(), 
     Ok(())
 }
 
-/// The content as it counts; where nothing counts (yet, or any more), as its creator wrote it.
+/// The content that counts. Where no content counts (yet, or any more), it is the content that the creator
+/// wrote.
 pub(in crate::replica) fn content(record: &Record) -> Option<Content> {
     let kind = ContentKind::of(record.genesis()?.kind)?;
     if let Some(document) = record.document() {
@@ -169,7 +269,7 @@ fn row_of(record: &Record, shown: &Shown, own: Option<MemberId>) -> Option<Recor
         kind: facts.kind.code(),
         audience: facts.audience.code(),
         stage: stage.code(),
-        open: !stage.is_ended(),
+        open: state.is_none_or(CaseState::is_open),
         category: category
             .or_else(|| shown.category.clone())
             .unwrap_or_default(),
@@ -191,6 +291,7 @@ fn row_of(record: &Record, shown: &Shown, own: Option<MemberId>) -> Option<Recor
         needs_review: state.is_some_and(|state| !state.needs_review.is_empty()),
         needs_newer_app: state.is_some_and(|state| state.frozen),
         ladder: ladder(record),
+        due_ms: state.and_then(CaseState::next_due_ms),
         digest: record.digest(),
     })
 }
@@ -202,7 +303,7 @@ fn updated_ms(record: &Record) -> Option<i64> {
     counting.map(|item| item.effective_ms).max()
 }
 
-/// 仅存本机 0, 已送达 1, 已查看 2, 已处结 3; 已到服务器、等待 4: held, and why is in the view.
+/// 仅存本机 0, 已送达 1, 已查看 2, 已处结 3; 已到服务器、等待 4: the server holds it, and the view shows the reason.
 fn ladder(record: &Record) -> u8 {
     let Some(state) = record.state() else {
         return if record.nodes().first().is_some_and(Node::is_held) {
@@ -232,18 +333,40 @@ fn areas(record: &Record) -> Vec<AreaId> {
     ids.into_iter().collect()
 }
 
-fn words(record: &Record, content: Option<&Content>, row: &RecordRow) -> String {
+fn open_assignments(record: &Record) -> Vec<Open> {
+    let Some(state) = record.state() else {
+        return Vec::new();
+    };
+    let mut open: Vec<Open> = state
+        .open_assignments()
+        .map(|one| Open {
+            party: party_key(&one.to),
+            id: one.id,
+            due_ms: state.due_ms(one).unwrap_or(NEVER_MS),
+        })
+        .collect();
+    open.sort_unstable();
+    open
+}
+
+fn words(
+    conn: &Connection,
+    record: &Record,
+    content: Option<&Content>,
+    row: &RecordRow,
+) -> Result<String, ReplicaError> {
+    let category = names::category(conn, &row.category)?;
     let mut texts: Vec<&str> = vec![&row.title, &row.address];
     if let Some(details) = content.map(Content::details) {
         texts.push(&details.description);
         texts.extend(details.answers.values().map(String::as_str));
         texts.extend(details.photos.values().map(String::as_str));
     }
-    if let Some(category) = CATEGORIES.get(&row.category) {
-        texts.extend([category.names.zh(), category.names.en()]);
+    if let Some((zh, en)) = &category {
+        texts.extend([zh.as_str(), en.as_str()]);
     }
     texts.extend(record.nodes().iter().filter_map(comment));
-    search::index_words(texts)
+    Ok(search::index_words(texts))
 }
 
 fn comment(node: &Node) -> Option<&str> {

@@ -5,22 +5,23 @@ use super::Replica;
 use crate::crdt::{Content, ContentKind, build_genesis};
 use crate::domain::{AreaPath, Audience, RecordKind, Source};
 use crate::id::{MemberId, RecordId, UnitId};
+use crate::limits::NAMED_MAX;
 use crate::wire::body::{Body, Genesis};
 
-/// What a person is about to report.
+/// A report that a person is about to make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
-    /// What there is to say.
+    /// The content of the report.
     pub content: Content,
     /// Where it is, with the areas above.
     pub home: AreaPath,
-    /// Who may read it.
+    /// The people who may read it.
     pub audience: Audience,
     /// The team that it is shared with.
     pub team: Option<UnitId>,
     /// How it came in.
     pub source: Source,
-    /// Members who may read a restricted record.
+    /// Members who may read a restricted record, at most [`NAMED_MAX`].
     pub named: Vec<MemberId>,
     /// The record that it belongs to.
     pub linked: Option<RecordId>,
@@ -45,6 +46,9 @@ impl Draft {
 impl Replica {
     /// Makes a record. When this returns, it survives power loss.
     pub fn report(&mut self, draft: &Draft, now_ms: i64) -> Result<RecordId, ReplicaError> {
+        if draft.named.len() > NAMED_MAX {
+            return Err(ReplicaError::BadContent("event.too_large"));
+        }
         self.write(now_ms, |writing| {
             let content = build_genesis(&draft.content, writing.actor()?)
                 .map_err(|error| ReplicaError::BadContent(error.code()))?;

@@ -1,8 +1,10 @@
-//! What a person wrote and a verdict made void: written again where that is no fault of the person,
-//! otherwise told. Nothing that a person typed is dropped without that person seeing it.
+//! A person's own work that a verdict made void: written again where the person is not at fault, otherwise
+//! shown to the person. No typed word is dropped without the person seeing it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+use rusqlite::Connection;
 
 use super::super::error::ReplicaError;
 use super::super::table::envelope;
@@ -10,6 +12,7 @@ use super::super::table::envelope::Origin;
 use super::conflict::words_of_edits;
 use super::edit;
 use super::write::Writing;
+use super::{load, notify};
 use crate::crdt::{Candidate, ChangeInfo, Content, ContentKind, Document, FieldEdit};
 use crate::domain::RecordKind;
 use crate::domain::case::Event;
@@ -17,7 +20,7 @@ use crate::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use crate::record::{Node, NodeBody, Record};
 use crate::texts::Lang;
 use crate::wire::body::Body;
-use crate::wire::envelope::Envelope;
+use crate::wire::envelope::{Envelope, RawEnvelope};
 use crate::wire::verdict::{Status, VoidReason};
 
 /// Deals with every own envelope of a record whose latest verdict, new in this transaction, is not
@@ -40,7 +43,8 @@ pub(in crate::replica) fn own_not_accepted(
             Some(edits) if again && !edits.is_empty() => {
                 match edit::change(writing, record, edits, Some(*id)) {
                     Ok(by) => Some(by),
-                    // The rules no longer allow it, or it says what is there already: told below.
+                    // The rules no longer allow it, or the record says the same already. The person is told
+                    // below.
                     Err(
                         ReplicaError::NotAllowed(_)
                         | ReplicaError::BadContent(_)
@@ -57,13 +61,15 @@ pub(in crate::replica) fn own_not_accepted(
             writing.tell("replica.rewritten", (record, Some(by)), &words)?;
         } else {
             writing.tell(status.code(), (record, Some(*id)), &words)?;
+            let news = notify::not_accepted(*status, (record, *id), writing.now_ms);
+            notify::tell(writing.conn, &news)?;
         }
     }
     Ok(())
 }
 
-/// A change that is not in the document leaves its number in the sequence of its actor: whatever this phone
-/// writes next would take the same one. So it writes under another epoch.
+/// A change that is not in the document keeps its number in the sequence of its actor, and the next write
+/// of this phone would use the same number. So the phone writes under another epoch.
 fn renounce_where_a_number_is_taken(
     writing: &mut Writing<'_>,
     record: RecordId,
@@ -84,52 +90,58 @@ fn renounce_where_a_number_is_taken(
     Ok(())
 }
 
-/// What a change wrote, and the words for the person.
-type Written = (Option<Vec<FieldEdit>>, String);
+/// The fields that a change wrote, and the words for the person.
+pub(super) type Written = (Option<Vec<FieldEdit>>, String);
 
-/// What this person wrote in an envelope that stands alone or in a pack; `None` where it has been written again
-/// already, or somebody else wrote it.
+/// Returns this person's words in an envelope, single or in a pack. `None` where they have been written
+/// again already, or another person wrote them.
 fn written(
     writing: &mut Writing<'_>,
     record: RecordId,
     id: EnvelopeId,
 ) -> Result<Option<Written>, ReplicaError> {
-    let stored = envelope::get(writing.conn, id)?;
+    let conn = writing.conn;
+    let stored = envelope::get(conn, id)?;
     let record = writing.record(record)?;
     let Some(stored) = stored else {
         let again = record.nodes().iter().any(|node| node.replaces == Some(id));
         let node = record.node(id).filter(|_| !again);
-        return Ok(node.map(|node| written_in_pack(record, node)));
+        return node.map(|node| written_in(conn, record, node)).transpose();
     };
     if stored.origin != Origin::Own || stored.rewritten.is_some() {
         return Ok(None);
     }
     let parsed = Envelope::parse(stored.raw).map_err(|_| ReplicaError::Inconsistent)?;
     let edits = edits_in(record, &parsed);
-    let words = words(&parsed, edits.as_deref());
+    let words = words(conn, &parsed, edits.as_deref())?;
     Ok(Some((edits, words)))
 }
 
-/// The same out of a pack, which keeps what its envelopes said and not their bytes.
-fn written_in_pack(record: &Record, node: &Node) -> Written {
+/// Returns the words from the record alone, because a pack keeps the content of its envelopes and not their
+/// bytes.
+pub(super) fn written_in(
+    conn: &Connection,
+    record: &Record,
+    node: &Node,
+) -> Result<Written, ReplicaError> {
     let info = node.change().and_then(|change| change.info.as_ref());
     let document = info.and_then(|info| past_of(record, info.hash));
-    match &node.body {
+    Ok(match &node.body {
         NodeBody::Change(_) => {
             let edits = info
                 .zip(document)
                 .map(|(info, document)| document.written_by(&info.hash))
                 .unwrap_or_default();
-            let words = words_of_edits(&edits, Lang::default());
+            let words = words_of_edits(conn, &edits, Lang::default())?;
             (Some(edits), words)
         }
         NodeBody::Genesis { facts, .. } => (None, words_of_report(document, facts.kind)),
         NodeBody::Event { event, .. } => (None, words_of_event(event)),
         NodeBody::Unknown | NodeBody::Malformed => (None, String::new()),
-    }
+    })
 }
 
-/// What a change wrote, by the record that it is in; `None` for anything but a change.
+/// Returns the fields that a change wrote, by its record; `None` for any other event.
 pub(super) fn edits_in(record: &Record, envelope: &Envelope) -> Option<Vec<FieldEdit>> {
     let Body::Change(change) = envelope.body() else {
         return None;
@@ -186,9 +198,13 @@ fn past_of(record: &Record, hash: Hash) -> Option<Arc<Document>> {
 }
 
 /// The person's own words in an envelope.
-pub(super) fn words(envelope: &Envelope, edits: Option<&[FieldEdit]>) -> String {
-    match envelope.body() {
-        Body::Change(_) => words_of_edits(edits.unwrap_or_default(), Lang::default()),
+pub(super) fn words(
+    conn: &Connection,
+    envelope: &Envelope,
+    edits: Option<&[FieldEdit]>,
+) -> Result<String, ReplicaError> {
+    Ok(match envelope.body() {
+        Body::Change(_) => words_of_edits(conn, edits.unwrap_or_default(), Lang::default())?,
         Body::Event(event) => match Event::decode(event.code, event.fold_version, &event.data) {
             Ok(event) => words_of_event(&event),
             Err(_) => String::new(),
@@ -199,7 +215,19 @@ pub(super) fn words(envelope: &Envelope, edits: Option<&[FieldEdit]>) -> String 
             words_of_report(document.map(Arc::new), genesis.kind)
         }
         Body::Unknown(..) => String::new(),
-    }
+    })
+}
+
+/// The words of an envelope that is in no record, because its parents are not here.
+pub(in crate::replica) fn words_alone(
+    writing: &Writing<'_>,
+    record: RecordId,
+    raw: RawEnvelope,
+) -> Result<String, ReplicaError> {
+    let parsed = Envelope::parse(raw).map_err(|_| ReplicaError::Inconsistent)?;
+    let known = load::record(writing.conn, writing.certificates, record)?;
+    let edits = known.and_then(|record| edits_in(&record, &parsed));
+    words(writing.conn, &parsed, edits.as_deref())
 }
 
 fn words_of_event(event: &Event) -> String {

@@ -1,6 +1,9 @@
-//! Settling a conflict of content: choosing a value, and taking the choice back.
+//! Settling a conflict of content: a person chooses a value, and can undo the choice.
+
+use rusqlite::Connection;
 
 use super::super::error::ReplicaError;
+use super::super::reader::Reader;
 use super::super::table::envelope;
 use super::edit;
 use super::{Replica, load};
@@ -12,7 +15,7 @@ use crate::wire::envelope::Envelope;
 
 impl Replica {
     /// Settles a field that two people wrote without knowing of each other: from now on it has this value,
-    /// one of theirs or a third. What both wrote stays in the history.
+    /// one of the two or a third. Both written values stay in the history.
     pub fn settle(
         &mut self,
         record: RecordId,
@@ -32,8 +35,8 @@ impl Replica {
         })
     }
 
-    /// Takes a settling back: the field shows again what it showed before. Only while nobody has written
-    /// the field since.
+    /// Undoes a settled conflict: the field shows its earlier value again. This works only while the field
+    /// has no later write.
     pub fn undo_settle(
         &mut self,
         record: RecordId,
@@ -55,17 +58,28 @@ impl Replica {
             edit::change(writing, record, &edits, None)
         })
     }
+}
 
+impl Reader {
     /// The conflicts that an envelope settled, as they were before it.
     pub fn settled_by(
-        &mut self,
+        &self,
+        record: RecordId,
+        settled: EnvelopeId,
+    ) -> Result<Vec<FieldConflict>, ReplicaError> {
+        self.at_once(|conn| self.settled_now(conn, record, settled))
+    }
+
+    fn settled_now(
+        &self,
+        conn: &Connection,
         record: RecordId,
         settled: EnvelopeId,
     ) -> Result<Vec<FieldConflict>, ReplicaError> {
         let Some(change) = self.change_of(record, settled)? else {
             return Ok(Vec::new());
         };
-        let loaded = load::record(&self.conn, &self.certificates, record)?;
+        let loaded = load::record(conn, &self.certificates, record)?;
         let document = loaded
             .as_ref()
             .and_then(Record::document)
@@ -87,12 +101,8 @@ impl Replica {
     }
 
     /// The Automerge hash of the change that an envelope carries.
-    fn change_of(
-        &mut self,
-        record: RecordId,
-        id: EnvelopeId,
-    ) -> Result<Option<Hash>, ReplicaError> {
-        if let Some(stored) = envelope::get(&self.conn, id)? {
+    fn change_of(&self, record: RecordId, id: EnvelopeId) -> Result<Option<Hash>, ReplicaError> {
+        if let Some(stored) = envelope::get(self.conn()?, id)? {
             let parsed = Envelope::parse(stored.raw).map_err(|_| ReplicaError::Inconsistent)?;
             return Ok(match parsed.body() {
                 Body::Change(change) => crate::crdt::inspect(&change.change)
@@ -101,8 +111,8 @@ impl Replica {
                 _ => None,
             });
         }
-        // Inside a pack: the record knows it.
-        let loaded = load::record(&self.conn, &self.certificates, record)?;
+        // The envelope is inside a pack, and the record knows its change.
+        let loaded = load::record(self.conn()?, &self.certificates, record)?;
         Ok(loaded.as_ref().and_then(|record| {
             let node = record.node(id)?;
             match &node.body {

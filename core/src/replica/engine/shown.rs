@@ -1,8 +1,8 @@
-//! What a projection shows of a record's content, kept beside the row: so that a receipt, which changes the
-//! standing of envelopes and not what they say, does not need the content document made again.
+//! The content of a record that a projection shows, kept beside the row. A receipt changes the verdicts of
+//! envelopes and not their content, so it does not need the content document made again.
 //!
-//! **Invariant.** The document is a function of the set of envelopes that count. [`Basis::counted`] names that
-//! set; where it is the same as before, the content shown and the words in the index are the same as before.
+//! **Invariant.** The document is a function of the set of envelopes that count. [`Basis::counted`] names
+//! that set. While the set is the same, the shown content and the words in the index are the same.
 
 use super::super::table::record::RecordRow;
 use crate::crdt::Content;
@@ -11,7 +11,7 @@ use crate::id::Hash;
 use crate::limits::TITLE_SHOWN_CHARS_MAX;
 use crate::record::{Judged, Record};
 
-/// What a row takes from the content.
+/// The parts of the content that a row shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Shown {
     pub(super) title: String,
@@ -19,18 +19,18 @@ pub(super) struct Shown {
     pub(super) at: Option<(i32, i32)>,
     /// Category as its creator wrote it.
     pub(super) category: Option<String>,
-    /// Severity or urgency as its creator wrote it.
+    /// Severity or urgency, as the creator wrote it.
     pub(super) severity: Option<u8>,
-    /// Fields on which people have to agree.
+    /// The number of fields that people have to agree about.
     pub(super) conflicts: u32,
 }
 
-/// What a row was made of, and what it does not say itself.
+/// The basis that a row was made from, and the facts that the row itself does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
 #[cbor(array)]
 pub(in crate::replica) struct Basis {
-    /// Hash over the ids of the envelopes that counted, where they alone say what the document is. Not a
-    /// sum: nobody may be able to choose envelopes that change nothing in it.
+    /// Hash over the ids of the envelopes that counted, where these ids alone determine the document. It is
+    /// not a sum, because then a person could choose envelopes that leave it unchanged.
     #[cbor(n(0), with = "minicbor::bytes")]
     pub(super) counted: Option<[u8; 16]>,
     /// Hash over the words in the search index.
@@ -58,7 +58,7 @@ impl Basis {
         }
     }
 
-    /// Whether the content shown is that of this record.
+    /// Whether the shown content belongs to this record.
     pub(super) fn is_of(&self, record: &Record) -> bool {
         self.counted.is_some() && self.counted == counted(record)
     }
@@ -94,7 +94,7 @@ impl Shown {
         }
     }
 
-    /// What a stored row shows.
+    /// The content that a stored row shows.
     pub(super) fn again(row: &RecordRow, basis: &Basis) -> Self {
         Self {
             title: row.title.clone(),
@@ -107,8 +107,8 @@ impl Shown {
     }
 }
 
-/// Names the set of envelopes that count. `None` where one counts by its verdict although it was found void
-/// here: what the document holds of it may then depend on more than the set.
+/// Names the set of envelopes that count. `None` where an envelope counts by its verdict although it was
+/// found void here, because then the document may depend on more than the set.
 pub(super) fn counted(record: &Record) -> Option<[u8; 16]> {
     let counting = || record.nodes().iter().filter(|node| node.counts());
     if counting().any(|node| node.judged != Judged::Valid) {

@@ -1,12 +1,15 @@
-//! The page of one record: content, state, what happened and what came of it.
+//! The page of one record: content, state, events and their outcome.
+
+use rusqlite::Connection;
 
 use super::super::error::ReplicaError;
+use super::super::reader::Reader;
 use super::super::table::envelope::{self, Origin};
 use super::super::table::record::RecordRow;
 use super::conflict::{self, ConflictCard};
 use super::rewrite;
-use super::{Replica, load, project};
-use crate::crdt::Content;
+use super::{load, project};
+use crate::crdt::{Content, Field, FieldValue};
 use crate::domain::case::{CaseState, Event, GenesisFacts, Outcome};
 use crate::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
 use crate::record::{Node, NodeBody, Record};
@@ -17,21 +20,21 @@ use crate::wire::verdict::Status;
 /// Everything that the page of a record shows.
 #[derive(Debug, Clone)]
 pub struct RecordView {
-    /// What lists show of it.
+    /// The row that lists show.
     pub row: RecordRow,
-    /// What never changes.
+    /// The facts that never change.
     pub facts: GenesisFacts,
     /// The content; `None` for kinds of a newer app.
     pub content: Option<Content>,
     /// The state of the workflow; `None` while the beginning does not count.
     pub state: Option<CaseState>,
-    /// What happened, in the order of the fold.
+    /// The events, in the order of the fold.
     pub timeline: Vec<TimelineEntry>,
-    /// What people said.
+    /// The comments of people.
     pub comments: Vec<Comment>,
-    /// What people have to settle.
+    /// The conflicts that people have to settle.
     pub conflicts: Vec<ConflictCard>,
-    /// What this phone wrote and what does not count (yet), with the reason: its author sees it.
+    /// This phone's own work that does not count (yet), with the reason, so that its author sees it.
     pub set_aside: Vec<SetAside>,
 }
 
@@ -40,17 +43,17 @@ pub struct RecordView {
 pub struct TimelineEntry {
     /// The envelope.
     pub id: EnvelopeId,
-    /// Who; `None` when withheld from this phone.
+    /// The author; `None` when withheld from this phone.
     pub by: Option<MemberId>,
-    /// The name of who did it, Chinese and English.
+    /// The name of the author, Chinese and English.
     pub name: (String, String),
     /// The device.
     pub device: DeviceId,
     /// The event; `None` for the beginning and for edits.
     pub event: Option<Event>,
-    /// What became of it.
+    /// The result of the event in the fold.
     pub outcome: Outcome,
-    /// Why it does not count, a stable code.
+    /// The reason why it does not count, a stable code.
     pub why: Option<&'static str>,
     /// Effective time, ms UTC.
     pub effective_ms: i64,
@@ -65,15 +68,15 @@ pub struct TimelineEntry {
 pub struct Comment {
     /// The envelope.
     pub id: EnvelopeId,
-    /// Who; `None` when withheld from this phone.
+    /// The author; `None` when withheld from this phone.
     pub by: Option<MemberId>,
-    /// The name of who said it, Chinese and English.
+    /// The name of the author, Chinese and English.
     pub name: (String, String),
-    /// What was said; empty for voice and photos alone.
+    /// The words; empty for voice and photos alone.
     pub text: String,
     /// Voice and photos.
     pub attachments: Vec<Hash>,
-    /// Who is called by name.
+    /// The people who are called by name.
     pub mentions: Vec<MemberId>,
     /// Effective time, ms UTC.
     pub effective_ms: i64,
@@ -81,7 +84,7 @@ pub struct Comment {
     pub delivered: bool,
 }
 
-/// Something that this phone wrote and that does not count (yet).
+/// This phone's own envelope that does not count (yet).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SetAside {
     /// The envelope.
@@ -90,21 +93,44 @@ pub struct SetAside {
     pub code: &'static str,
     /// The person's words.
     pub words: String,
-    /// The envelope that says it again.
+    /// The envelope that repeats it.
     pub rewritten: Option<EnvelopeId>,
 }
 
-impl Replica {
+impl Reader {
     /// The page of a record; `None` when it is not on this phone.
-    pub fn view(&mut self, id: RecordId) -> Result<Option<RecordView>, ReplicaError> {
+    pub fn view(&self, id: RecordId) -> Result<Option<RecordView>, ReplicaError> {
+        self.at_once(|conn| self.view_now(conn, id))
+    }
+
+    /// A value of a field as a person reads it, in Chinese and English.
+    pub fn value_words(
+        &self,
+        field: &Field,
+        value: &FieldValue,
+    ) -> Result<(String, String), ReplicaError> {
+        let words = |lang| conflict::value_text(self.conn()?, field, value, lang);
+        Ok((words(Lang::Zh)?, words(Lang::En)?))
+    }
+
+    /// The record itself, for comparing replicas.
+    pub fn load(&self, id: RecordId) -> Result<Option<Record>, ReplicaError> {
+        self.at_once(|conn| load::record(conn, &self.certificates, id))
+    }
+
+    fn view_now(
+        &self,
+        conn: &Connection,
+        id: RecordId,
+    ) -> Result<Option<RecordView>, ReplicaError> {
         let own = self.own_member();
-        let Some(record) = load::record(&self.conn, &self.certificates, id)? else {
+        let Some(record) = load::record(conn, &self.certificates, id)? else {
             return Ok(None);
         };
         let (Some(row), Some(facts)) = (project::row(&record, own), record.genesis()) else {
             return Ok(None);
         };
-        let timeline = self.timeline(&record)?;
+        let timeline = self.entries(&record)?;
         Ok(Some(RecordView {
             row,
             facts: facts.clone(),
@@ -112,17 +138,12 @@ impl Replica {
             state: record.state().cloned(),
             comments: timeline.iter().filter_map(comment).collect(),
             timeline,
-            conflicts: conflict::cards(&self.conn, &record)?,
+            conflicts: conflict::cards(conn, &record)?,
             set_aside: self.set_aside(id, &record)?,
         }))
     }
 
-    /// The record itself, for comparing replicas.
-    pub fn load(&mut self, id: RecordId) -> Result<Option<Record>, ReplicaError> {
-        load::record(&self.conn, &self.certificates, id)
-    }
-
-    fn timeline(&self, record: &Record) -> Result<Vec<TimelineEntry>, ReplicaError> {
+    fn entries(&self, record: &Record) -> Result<Vec<TimelineEntry>, ReplicaError> {
         let Some(state) = record.state() else {
             return Ok(Vec::new());
         };
@@ -158,12 +179,12 @@ impl Replica {
         if node.role() == Some(crate::domain::Role::System) {
             return Ok(crate::texts::say("person.system", lang, &[]));
         }
-        conflict::name_of(&self.conn, by, lang)
+        conflict::name_of(self.conn()?, by, lang)
     }
 
     fn set_aside(&self, id: RecordId, record: &Record) -> Result<Vec<SetAside>, ReplicaError> {
         let mut set_aside = Vec::new();
-        for stored in envelope::of_record(&self.conn, id)? {
+        for stored in envelope::of_record(self.conn()?, id)? {
             if stored.origin != Origin::Own || record.counts(stored.id) {
                 continue;
             }
@@ -177,7 +198,7 @@ impl Replica {
             set_aside.push(SetAside {
                 id: stored.id,
                 code,
-                words: rewrite::words(&parsed, edits.as_deref()),
+                words: rewrite::words(self.conn()?, &parsed, edits.as_deref())?,
                 rewritten: stored.rewritten,
             });
         }

@@ -11,14 +11,14 @@ use super::super::table::envelope::{Arrival, Origin};
 use super::super::table::meta::{self, Name};
 use super::super::table::{envelope, notice};
 use super::load::{self, Certificates};
-use super::project;
+use super::project::{self, Own};
 use super::{Identity, Replica};
 use crate::crdt::ActorId;
 use crate::domain::Grant;
 use crate::domain::case::payload::Seen;
-use crate::domain::case::{CaseState, Event, FOLD_VERSION, Party};
+use crate::domain::case::{CaseState, Event, FOLD_VERSION};
 use crate::domain::may::choice::{self, Matter};
-use crate::id::{DeviceId, EnvelopeId, MemberId, RecordId};
+use crate::id::{DeviceId, EnvelopeId, RecordId};
 use crate::record::{Accepted, Outcome, Record};
 use crate::trust::certificate::Anchors;
 use crate::trust::sign::SecretKey;
@@ -26,22 +26,25 @@ use crate::wire::body::{Body, EventBody, Genesis};
 use crate::wire::envelope::{
     DirectoryMark, Envelope, FORMAT_VERSION, Header, SUITE_ED25519_SHA256,
 };
+use crate::wire::verdict::HeldReason;
 
 /// Envelopes on their way into one transaction.
 pub(in crate::replica) struct Writing<'a> {
     pub(in crate::replica) conn: &'a Connection,
-    pub(in crate::replica) certificates: &'a mut Certificates,
+    pub(in crate::replica) certificates: &'a Certificates,
     pub(in crate::replica) now_ms: i64,
     identity: &'a Identity,
     acting_as: Option<&'a Grant>,
     signer: &'a SecretKey,
     entropy: &'a mut (dyn CryptoRng + Send),
     marks: &'a mut Marks,
-    /// What the database says; with the first envelope of this transaction, what it will say.
+    /// The epoch in the database; after the first envelope of this transaction, the epoch that it will
+    /// hold.
     epoch: Option<Epoch>,
     written: u64,
     written_before: u64,
     directory_seen: DirectoryMark,
+    own: Own,
     touched: HashMap<RecordId, Record>,
 }
 
@@ -52,13 +55,13 @@ impl Replica {
         now_ms: i64,
         write: impl FnOnce(&mut Writing<'_>) -> Result<T, ReplicaError>,
     ) -> Result<T, ReplicaError> {
-        let identity = self.identity.as_ref().ok_or(ReplicaError::NotEnrolled)?;
-        let tx = self
-            .conn
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let reader = &mut self.reader;
+        let conn = reader.conn.as_mut().ok_or(ReplicaError::Suspended)?;
+        let identity = reader.identity.as_ref().ok_or(ReplicaError::NotEnrolled)?;
+        let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut writing = Writing {
             conn: &tx,
-            certificates: &mut self.certificates,
+            certificates: &reader.certificates,
             now_ms,
             identity,
             acting_as: self.acting_as.as_ref(),
@@ -69,14 +72,24 @@ impl Replica {
             written: meta::written(&tx)?,
             written_before: meta::written(&tx)?,
             directory_seen: directory_mark(&tx)?,
+            own: Own::of(Some(identity)),
             touched: HashMap::new(),
         };
         let written = write(&mut writing)?;
         writing.finish()?;
         tx.commit()?;
         self.writes += 1;
-        self.outbox_copy.follow(&self.conn);
+        self.outbox_copy.follow(self.reader.conn()?);
         Ok(written)
+    }
+}
+
+/// The refusal of an own act, by the code of its judgement.
+fn not_allowed(code: &'static str) -> ReplicaError {
+    if code == HeldReason::Newer.code() {
+        ReplicaError::NeedsNewerApp
+    } else {
+        ReplicaError::NotAllowed(code)
     }
 }
 
@@ -89,29 +102,13 @@ fn of_report(genesis: &Genesis) -> Matter {
 }
 
 fn of_case(state: &CaseState, body: &Body) -> Matter {
-    let assigned = state.assignments.iter().filter_map(|one| match one.to {
-        Party::Unit(unit) => Some(unit),
-        Party::Member(_) => None,
-    });
     let movement = match body {
         Body::Event(event) => Event::decode(event.code, event.fold_version, &event.data)
             .ok()
             .and_then(|event| event.movement()),
         _ => None,
     };
-    Matter {
-        areas: state.areas().collect(),
-        units: state.facts.team.into_iter().chain(assigned).collect(),
-        movement,
-    }
-}
-
-/// A role that has no such right at all.
-const NO_ROLE: &str = "may.role";
-
-/// The refusal to show when several grants were tried: of the role that came closest.
-fn telling(before: &'static str, code: &'static str) -> &'static str {
-    if before == NO_ROLE { code } else { before }
+    Matter::of_case(state, movement)
 }
 
 /// The newest directory position seen.
@@ -123,7 +120,8 @@ pub(in crate::replica) fn directory_mark(conn: &Connection) -> Result<DirectoryM
 }
 
 impl Writing<'_> {
-    /// The actor of changes that this installation writes now. Its mark is durable when this returns.
+    /// Returns the actor of the changes that this installation writes now. Its mark is durable when this
+    /// returns.
     pub(in crate::replica) fn actor(&mut self) -> Result<ActorId, ReplicaError> {
         let epoch = self
             .marks
@@ -132,8 +130,8 @@ impl Writing<'_> {
         Ok(ActorId::new(&self.device(), epoch))
     }
 
-    /// From now on another epoch, durably: a change under the present one does not count, or a copy of this
-    /// installation wrote under it. The next change would take a number that is taken.
+    /// Durably starts another epoch. A change under the present one does not count, or a copy of this
+    /// installation wrote under it, so the next change would take a number that is taken.
     pub(in crate::replica) fn renounce_epoch(&mut self) -> Result<(), ReplicaError> {
         meta::delete(self.conn, Name::Epoch)?;
         self.epoch = None;
@@ -152,11 +150,7 @@ impl Writing<'_> {
         self.identity.certificate.facts().device
     }
 
-    pub(in crate::replica) fn member(&self) -> Option<MemberId> {
-        self.identity.certificate.facts().member
-    }
-
-    /// Tells the person something.
+    /// Adds a notice for the person.
     pub(in crate::replica) fn tell(
         &self,
         code: &str,
@@ -173,7 +167,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// A record, with what this transaction has written to it so far.
+    /// Returns a record, with the writes of this transaction so far.
     pub(in crate::replica) fn record(&mut self, id: RecordId) -> Result<&Record, ReplicaError> {
         if !self.touched.contains_key(&id) {
             let loaded = load::record(self.conn, self.certificates, id)?;
@@ -183,16 +177,16 @@ impl Writing<'_> {
         self.touched.get(&id).ok_or(ReplicaError::NoRecord)
     }
 
-    /// The same, or an empty record, taken out for a change: [`Writing::touch`] puts it back.
+    /// Takes a record, or an empty one, out for a change. [`Writing::touch`] puts it back.
     pub(in crate::replica) fn take(&mut self, id: RecordId) -> Result<Record, ReplicaError> {
         if let Some(record) = self.touched.remove(&id) {
             return Ok(record);
         }
         let loaded = load::record(self.conn, self.certificates, id)?;
-        Ok(loaded.unwrap_or_else(|| Record::new(id)))
+        Ok(loaded.unwrap_or_else(|| Record::with(id, self.certificates.rebuilds.clone())))
     }
 
-    /// Reads a record anew from what is stored. Where all of it is only carried, it is out of sight.
+    /// Reads a record anew from the database. A record with only carried envelopes is out of sight.
     pub(in crate::replica) fn reload(&mut self, id: RecordId) -> Result<(), ReplicaError> {
         self.touched.remove(&id);
         match load::record(self.conn, self.certificates, id)? {
@@ -202,20 +196,20 @@ impl Writing<'_> {
         Ok(())
     }
 
-    /// Writes the projections of a record at once and lets it go, so that a page of many records does not
-    /// need the memory of all of them.
+    /// Writes the projections of a record at once and drops it, so that a page of many records does not
+    /// need the memory for all of them.
     pub(in crate::replica) fn settle(&mut self, record: &Record) -> Result<(), ReplicaError> {
         self.touched.remove(&record.id());
-        project::write(self.conn, record, self.member())
+        project::write(self.conn, record, &self.own)
     }
 
-    /// The same for a record of which everything is accepted, without its document. `false`, and nothing is
-    /// written, where the document is needed.
+    /// Writes the projections of a fully accepted record without its document. Returns `false` and writes
+    /// nothing where the document is needed.
     pub(in crate::replica) fn settle_accepted(
         &mut self,
         record: &Accepted,
     ) -> Result<bool, ReplicaError> {
-        project::write_accepted(self.conn, record, self.member())
+        project::write_accepted(self.conn, record, &self.own)
     }
 
     /// Whether this transaction has a record in memory, with more than is stored.
@@ -232,7 +226,7 @@ impl Writing<'_> {
         &self.identity.anchors
     }
 
-    /// Puts a record that changed by other ways among those whose projections are made again.
+    /// Adds a record that changed elsewhere to those with projections to make again.
     pub(in crate::replica) fn touch(&mut self, record: Record) {
         self.touched.insert(record.id(), record);
     }
@@ -243,7 +237,7 @@ impl Writing<'_> {
             Body::Genesis(genesis) => of_report(genesis),
             _ => Matter::default(),
         };
-        let mut refused = NO_ROLE;
+        let mut refused = choice::NO_ROLE;
         for grant in self.grants(&matter) {
             let envelope = self.seal(None, Vec::new(), grant, body)?;
             let id = envelope.record();
@@ -253,16 +247,16 @@ impl Writing<'_> {
                     self.touch(record);
                     return Ok(id);
                 }
-                Err(code) => refused = telling(refused, code),
+                Err(code) => refused = choice::telling(refused, code),
             }
         }
-        Err(ReplicaError::NotAllowed(refused))
+        Err(not_allowed(refused))
     }
 
     /// Adds an envelope to a record, under the first grant that allows it.
     ///
-    /// It says that the author has seen all that is here. Where more people wrote at the same time than one
-    /// envelope may name, the author first says so of some of them, until the rest fits.
+    /// The envelope states that the author has seen everything here. Where more people wrote at the same
+    /// time than one envelope may name, the author first states it about some of them, until the rest fits.
     pub(in crate::replica) fn append(
         &mut self,
         id: RecordId,
@@ -286,16 +280,13 @@ impl Writing<'_> {
     fn append_here(&mut self, id: RecordId, body: &Body) -> Result<EnvelopeId, ReplicaError> {
         let author = self.device();
         let record = self.record(id)?;
-        if record.state().is_some_and(|state| state.frozen) {
-            return Err(ReplicaError::NeedsNewerApp);
-        }
         let parents = record.heads_for(author);
         if parents.is_empty() {
-            // All that is here awaits review: whatever builds on it would wait too.
+            // Everything here awaits review, so any envelope that builds on it would wait too.
             return Err(ReplicaError::NotAllowed("replica.awaits_review"));
         }
         let grants = record.state().map(|state| of_case(state, body));
-        let mut refused = NO_ROLE;
+        let mut refused = choice::NO_ROLE;
         for grant in self.grants(&grants.unwrap_or_default()) {
             let envelope = self.seal(Some(id), parents.clone(), grant, body)?;
             self.record(id)?;
@@ -305,21 +296,18 @@ impl Writing<'_> {
                     self.touch(record);
                     return Ok(envelope.id());
                 }
-                // The refused envelope is in this copy's graph: it is loaded again for the next grant.
-                Err(code) => refused = telling(refused, code),
+                // The refused envelope is in this copy's graph, so the record is loaded again for the next
+                // grant.
+                Err(code) => refused = choice::telling(refused, code),
             }
         }
-        Err(ReplicaError::NotAllowed(refused))
+        Err(not_allowed(refused))
     }
 
     /// The grants to try, in this order.
     fn grants(&self, matter: &Matter) -> Vec<u8> {
         let grants = &self.identity.certificate.facts().grants;
-        let mut order = choice::order(grants, matter);
-        if let Some(named) = self.acting_as {
-            order.retain(|n| grants.get(usize::from(*n)) == Some(named));
-        }
-        order
+        choice::tried(grants, self.acting_as, matter)
     }
 
     fn seal(
@@ -345,7 +333,8 @@ impl Writing<'_> {
         Envelope::seal(header, body, self.signer, authority).map_err(|_| ReplicaError::BadInput)
     }
 
-    /// The same way in as for everybody else's envelopes; inner error: the code of the refusal.
+    /// Admits the envelope in the same way as every other author's. The inner error is the code of the
+    /// refusal.
     fn admit(
         &mut self,
         record: &mut Record,
@@ -382,11 +371,10 @@ impl Writing<'_> {
         Ok(Ok(()))
     }
 
-    /// Projections of all that was touched, and the count of local writes.
+    /// Writes the projections of all touched records, and the count of local writes.
     pub(in crate::replica) fn finish(self) -> Result<(), ReplicaError> {
-        let member = self.member();
         for record in self.touched.values() {
-            project::write(self.conn, record, member)?;
+            project::write(self.conn, record, &self.own)?;
         }
         if self.written != self.written_before {
             meta::put(self.conn, Name::Written, &self.written.to_be_bytes())?;

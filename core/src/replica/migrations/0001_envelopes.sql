@@ -15,7 +15,7 @@ CREATE TABLE certificate (
   known_in  INTEGER NOT NULL DEFAULT 0        -- generation in which the server is known to have it
 ) WITHOUT ROWID, STRICT;
 
--- Server keys certified by the root key.
+-- The list of server keys that the root key signed: one row.
 CREATE TABLE anchor (
   key   BLOB PRIMARY KEY,
   bytes BLOB NOT NULL
@@ -62,11 +62,11 @@ CREATE TABLE pack (
   bytes  BLOB NOT NULL
 ) STRICT;
 
--- Which pack stands for an envelope. The key is the first 8 bytes of the envelope's id.
+-- Which pack stands for an envelope, by its whole id: a part of it could be made to collide.
 CREATE TABLE pack_entry (
-  key  INTEGER PRIMARY KEY,
+  id   BLOB PRIMARY KEY,
   pack INTEGER NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 CREATE INDEX entry_of_pack ON pack_entry (pack);
 
 -- Verdicts that changed after a pack was made.

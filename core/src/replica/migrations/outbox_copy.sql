@@ -1,5 +1,5 @@
 -- The second copy of what no server has: a file of its own, so that no damage of one file costs it.
--- It can be made again from the replica at any time: another form of it is never migrated, only made anew.
+-- A file of another form is never migrated: its rows are taken back, and it is made anew.
 
 CREATE TABLE meta (
   name  TEXT PRIMARY KEY,
@@ -31,5 +31,5 @@ CREATE TABLE envelope (
   signature   BLOB NOT NULL,
   standing    INTEGER NOT NULL                -- always 0
 ) STRICT;
--- Small beside the envelopes: what counts them.
-CREATE INDEX envelope_no ON envelope (no);
+-- The name of an envelope, and with its number all that opening compares.
+CREATE UNIQUE INDEX envelope_id ON envelope (id);

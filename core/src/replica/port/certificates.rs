@@ -1,4 +1,4 @@
-//! Certificates from outside, and what they vouch for.
+//! Certificates from outside, and the envelopes that they prove.
 
 use super::super::error::ReplicaError;
 use super::super::table::envelope::Origin;
@@ -9,7 +9,7 @@ use crate::wire::envelope::{Envelope, VerifiedEnvelope};
 use crate::wire::sealed::SealedCertificate;
 
 impl Intake<'_, '_> {
-    /// Stores certificates that verify; others are left out.
+    /// Stores valid certificates. Others are left out.
     pub(super) fn certificates(
         &mut self,
         raw: &[RawCertificate],
@@ -28,8 +28,8 @@ impl Intake<'_, '_> {
         Ok(())
     }
 
-    /// Keeps what the server sealed, unread, for a server that lost it. From another phone only what the records
-    /// that came before name: else it could fill this one with anything.
+    /// Keeps what the server sealed, unread, for a server that lost it. From another phone only what the
+    /// records that came before name: else it could fill this one with anything.
     pub(super) fn sealed(&self, sealed: &[SealedCertificate]) -> Result<(), ReplicaError> {
         for one in sealed {
             if self.origin == Origin::Server {
@@ -41,8 +41,8 @@ impl Intake<'_, '_> {
         Ok(())
     }
 
-    /// The envelope with its certificate, when its author signed it; or, where the server attests it and
-    /// withholds the certificate, on the server's word.
+    /// Returns the envelope with its certificate, when its author signed it. Where the server attests it
+    /// and withholds the certificate, the server's word is enough.
     pub(super) fn verified(
         &mut self,
         envelope: Envelope,

@@ -2,17 +2,17 @@
 
 use minicbor::Decoder;
 
-use super::super::engine::Replica;
 use super::super::engine::write::Writing;
+use super::super::engine::{notify, places};
 use super::super::error::ReplicaError;
+use super::super::reader::Reader;
+use super::super::table::notification::News;
 use super::super::table::{bulletin, directory, notice};
-use crate::domain::directory::{Directory, DirectoryEntry};
+use crate::domain::directory::DirectoryEntry;
+use crate::domain::notification::NotificationKind;
 use crate::domain::stream::StreamId;
 use crate::id::Hash;
 use crate::wire::signed_entry::SignedEntry;
-
-/// Codes of the entries that make the directory.
-const KINDS: [u16; 6] = [1, 2, 3, 4, 5, 6];
 
 /// Stores an entry that the server signed; another one is left out.
 pub(super) fn store(
@@ -30,7 +30,7 @@ pub(super) fn store(
         return Ok(());
     };
     if let DirectoryEntry::Access(access) = &entry {
-        // News, no part of the directory. What goes, goes by the list of streams in the answer.
+        // This is news and not part of the directory. The list of streams in the answer removes streams.
         let change = format!("-{} +{}", access.lost.len(), access.gained.len());
         let about = (None, None);
         notice::insert(
@@ -40,12 +40,24 @@ pub(super) fn store(
             about,
             &change,
         )?;
-        return Ok(());
+        return tell(
+            writing,
+            NotificationKind::AccessChanged,
+            &plain,
+            access.at_ms,
+        );
     }
     if let DirectoryEntry::Revocation(revocation) = &entry {
         directory::put_revocation(writing.conn, revocation.device, bytes)?;
+        if revocation.device == writing.device() {
+            let cause = &revocation.device.0;
+            let at_ms = revocation.revoked_at_ms;
+            tell(writing, NotificationKind::Revoked, cause, at_ms)?;
+        }
     }
     let (key, zh, en) = key_and_names(&entry);
+    let before = directory::names_of_key(writing.conn, entry.code(), &key)?;
+    places::project(writing.conn, &key, &entry)?;
     let row = directory::Entry {
         kind: entry.code(),
         key,
@@ -53,11 +65,34 @@ pub(super) fn store(
         en,
         bytes: plain,
     };
-    Ok(directory::put(writing.conn, &stream.to_bytes(), &row)?)
+    directory::put(writing.conn, &stream.to_bytes(), &row)?;
+    if let DirectoryEntry::Category(category) = &entry
+        && before.is_none_or(|before| before != (row.zh, row.en))
+    {
+        places::category_renamed(writing.conn, category.code.as_str())?;
+    }
+    Ok(())
 }
 
-/// Stores a bulletin. It is a CBOR array whose first item is the 16-byte id of its subject: a later one
-/// about the same subject replaces it.
+/// Notes news that concerns no record.
+pub(super) fn tell(
+    writing: &Writing<'_>,
+    kind: NotificationKind,
+    cause: &[u8],
+    at_ms: i64,
+) -> Result<(), ReplicaError> {
+    let news = News {
+        kind,
+        cause: Hash::of(&[cause]).first16(),
+        at_ms,
+        record: None,
+        envelope: None,
+    };
+    notify::tell(writing.conn, &news)
+}
+
+/// Stores a bulletin. It is a CBOR array whose first item is the 16-byte id of its subject. A later
+/// bulletin on the same subject replaces it.
 pub(super) fn store_bulletin(
     writing: &Writing<'_>,
     stream: &StreamId,
@@ -112,33 +147,16 @@ fn key_and_names(entry: &DirectoryEntry) -> (Vec<u8>, String, String) {
     }
 }
 
-/// Versions of one thing sort by the time from which they hold.
+/// Versions of one entry sort by the start of their validity.
 fn version_key(id: &[u8; 16], from_ms: i64) -> Vec<u8> {
     let mut key = id.to_vec();
     key.extend((from_ms.cast_unsigned() ^ (1 << 63)).to_be_bytes());
     key
 }
 
-impl Replica {
-    /// The directory as far as this phone may know it: areas, zones, units, categories, names, revocations.
-    pub fn directory(&self) -> Result<Directory, ReplicaError> {
-        let mut entries = Vec::new();
-        for kind in KINDS {
-            for bytes in directory::of_kind(&self.conn, kind)? {
-                let entry: DirectoryEntry =
-                    minicbor::decode(&bytes).map_err(|_| ReplicaError::Inconsistent)?;
-                entries.push(entry);
-            }
-        }
-        let (directory, left) = Directory::of(entries);
-        if left > 0 {
-            tracing::warn!(count = left, "entries of the directory that fit nowhere");
-        }
-        Ok(directory)
-    }
-
+impl Reader {
     /// The bulletins of a stream as the server published them.
     pub fn bulletins(&self, stream: &StreamId) -> Result<Vec<Vec<u8>>, ReplicaError> {
-        Ok(bulletin::all(&self.conn, &stream.to_bytes())?)
+        Ok(bulletin::all(self.conn()?, &stream.to_bytes())?)
     }
 }

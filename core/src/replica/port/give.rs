@@ -1,4 +1,4 @@
-//! Handing over what another side lacks: a server that lost it, or another phone.
+//! Giving envelopes to another side that lacks them: a server that lost them, or another phone.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -10,7 +10,7 @@ use crate::sync::port::{GiveAsk, Given};
 use crate::wire::envelope::Envelope;
 use crate::wire::pack::{Pack, PackBatch};
 
-/// What is gathered for one side.
+/// The envelopes and packs gathered for one side.
 #[derive(Default)]
 struct Gathered {
     attestations: BTreeSet<i64>,
@@ -22,7 +22,7 @@ struct Gathered {
 }
 
 impl Replica {
-    /// Hands over records and envelopes, as much as fits. `withheld` certificates of a record stay out.
+    /// Gives records and envelopes, as many as fit. `withheld` certificates of a record are left out.
     pub(super) fn gather(
         &self,
         ask: &GiveAsk,
@@ -32,9 +32,9 @@ impl Replica {
         let mut gathered = Gathered::default();
         let mut wanted: BTreeMap<RecordId, Option<BTreeSet<EnvelopeId>>> = BTreeMap::new();
         for id in &ask.envelopes {
-            let record = match envelope::get(&self.conn, *id)? {
+            let record = match envelope::get(self.conn()?, *id)? {
                 Some(stored) => Some(stored.record),
-                None => pack::record_of(&self.conn, *id)?,
+                None => pack::record_of(self.conn()?, *id)?,
             };
             match record {
                 Some(record) => {
@@ -46,7 +46,8 @@ impl Replica {
                 None => given.absent.push(*id),
             }
         }
-        // A whole record outweighs single envelopes of it.
+        let without: HashSet<EnvelopeId> = ask.without.iter().copied().collect();
+        // A whole record takes precedence over its single envelopes.
         wanted.extend(ask.records.iter().map(|record| (*record, None)));
         for (record, ids) in wanted {
             if gathered.bytes >= ask.bytes_max && gathered.bytes > 0 {
@@ -57,7 +58,7 @@ impl Replica {
                 continue;
             }
             let named = std::mem::take(&mut gathered.certificates);
-            self.gather_record(record, ids.as_ref(), &mut given, &mut gathered)?;
+            self.gather_record(record, (ids.as_ref(), &without), &mut given, &mut gathered)?;
             let of_record = std::mem::replace(&mut gathered.certificates, named);
             for hash in of_record {
                 let out = withheld.get(&record).is_some_and(|out| out.contains(&hash));
@@ -73,16 +74,17 @@ impl Replica {
         self.complete(given, gathered)
     }
 
-    /// One record: all of it, or some envelopes with those of their ancestors that stand alone.
+    /// Gathers one record: all of it, or some envelopes with their ancestors that are single envelopes. An
+    /// envelope of `without`, and any envelope that builds on it, is left out.
     fn gather_record(
         &self,
         record: RecordId,
-        ids: Option<&BTreeSet<EnvelopeId>>,
+        (ids, without): (Option<&BTreeSet<EnvelopeId>>, &HashSet<EnvelopeId>),
         given: &mut Given,
         gathered: &mut Gathered,
     ) -> Result<(), ReplicaError> {
         let mut singles = Vec::new();
-        for stored in envelope::of_record(&self.conn, record)? {
+        for stored in envelope::of_record(self.conn()?, record)? {
             let (certificate, attestation) = (stored.certificate, stored.attestation);
             let judged = stored
                 .verdict
@@ -90,9 +92,10 @@ impl Replica {
             let parsed = Envelope::parse(stored.raw).map_err(|_| ReplicaError::Inconsistent)?;
             singles.push((parsed, certificate, attestation, judged));
         }
+        let left_out = with_descendants(&singles, without);
         let wanted: Option<HashSet<EnvelopeId>> = ids.map(|ids| {
             let mut wanted: HashSet<EnvelopeId> = ids.iter().copied().collect();
-            // Children stand after their parents, so one pass backwards finds all ancestors.
+            // Children come after their parents, so one pass backwards finds all ancestors.
             for (parsed, ..) in singles.iter().rev() {
                 if wanted.contains(&parsed.id()) {
                     wanted.extend(&parsed.header().parents);
@@ -103,7 +106,7 @@ impl Replica {
         let alone: HashSet<EnvelopeId> = singles.iter().map(|(parsed, ..)| parsed.id()).collect();
         let needs_pack = ids.is_none_or(|ids| !ids.iter().all(|id| alone.contains(id)));
         if needs_pack {
-            for stored in pack::of_record(&self.conn, record)? {
+            for stored in pack::of_record(self.conn()?, record)? {
                 gathered.bytes += stored.bytes.len();
                 let opened =
                     Pack::from_bytes(&stored.bytes).map_err(|_| ReplicaError::Inconsistent)?;
@@ -113,7 +116,7 @@ impl Replica {
                 let batch = gathered.packs.entry(stored.proof).or_default();
                 batch.push(stored.bytes);
             }
-            let changed = verdict_change::of_record(&self.conn, record)?;
+            let changed = verdict_change::of_record(self.conn()?, record)?;
             gathered
                 .attestations
                 .extend(changed.into_iter().filter_map(|(_, _, no)| no));
@@ -121,7 +124,7 @@ impl Replica {
         for (parsed, certificate, attestation, judged) in singles {
             let id = parsed.id();
             let asked = wanted.as_ref().is_none_or(|wanted| wanted.contains(&id));
-            if !asked || (ids.is_none() && !judged) {
+            if !asked || (ids.is_none() && !judged) || left_out.contains(&id) {
                 continue;
             }
             gathered.bytes += parsed.raw().len();
@@ -137,24 +140,44 @@ impl Replica {
             given
                 .give_back
                 .attestations
-                .extend(attestation::get(&self.conn, no)?);
+                .extend(attestation::get(self.conn()?, no)?);
         }
         for (no, packs) in gathered.packs {
-            let proof = pack::proof(&self.conn, no)?.ok_or(ReplicaError::Inconsistent)?;
+            let proof = pack::proof(self.conn()?, no)?.ok_or(ReplicaError::Inconsistent)?;
             given.give_back.packs.push(PackBatch { proof, packs });
         }
         for hash in gathered.certificates.union(&gathered.withheld) {
             let shown = if gathered.certificates.contains(hash) {
-                certificate::get(&self.conn, *hash)?
+                certificate::get(self.conn()?, *hash)?
             } else {
                 None
             };
             if shown.is_none() {
-                let sealed = sealed::get(&self.conn, *hash)?;
+                let sealed = sealed::get(self.conn()?, *hash)?;
                 given.give_back.sealed.extend(sealed);
             }
             given.bundle.certificates.extend(shown);
         }
         Ok(given)
+    }
+}
+
+/// A single envelope, its certificate, the number of its attestation, and whether it is judged.
+type Single = (Envelope, Hash, Option<i64>, bool);
+
+/// These envelopes, and all that build on them.
+fn with_descendants(singles: &[Single], of: &HashSet<EnvelopeId>) -> HashSet<EnvelopeId> {
+    let mut found = of.clone();
+    loop {
+        let before = found.len();
+        for (parsed, ..) in singles {
+            if parsed.header().parents.iter().any(|id| found.contains(id)) {
+                found.insert(parsed.id());
+            }
+        }
+        // Children mostly come after their parents, so the second look finds no more of them.
+        if found.len() == before || of.is_empty() {
+            return found;
+        }
     }
 }

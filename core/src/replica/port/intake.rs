@@ -13,13 +13,14 @@ use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::record::{Node, Outcome, Past, Record};
 use crate::sync::port::Applied;
 use crate::wire::envelope::{Envelope, RawEnvelope, VerifiedEnvelope};
-use crate::wire::pack::{Pack, PackBatch};
+use crate::wire::pack::{Pack, PackBatch, PackProof};
 use crate::wire::verdict::{Status, Verdict};
 
-/// An envelope from outside with what is known about it.
+/// An envelope from outside with its verdict, if there is one.
 pub(super) struct Incoming {
     pub(super) raw: RawEnvelope,
-    /// What the server signed of it, with the number of the attestation. Of another phone it need not count.
+    /// The verdict that the server signed, with the number of the attestation. A verdict from another phone
+    /// may not count.
     pub(super) verdict: Option<(Verdict, i64)>,
 }
 
@@ -33,9 +34,9 @@ pub(super) struct Intake<'a, 'w> {
     pub(super) applied: Applied,
     /// Own envelopes with a new verdict that is not “accepted”.
     not_accepted: BTreeMap<RecordId, Vec<(EnvelopeId, Status)>>,
-    /// Certificates that are named by what was believed.
+    /// Certificates named by believed envelopes and verdicts.
     pub(super) named: HashSet<Hash>,
-    /// Records of which nothing was here before.
+    /// Records that were not here before.
     pub(super) unknown: BTreeSet<RecordId>,
 }
 
@@ -51,8 +52,8 @@ impl<'a, 'w> Intake<'a, 'w> {
         }
     }
 
-    /// Admits envelopes, record by record. What is not to be believed is left out, and the rest is taken.
-    /// Gives the records concerned.
+    /// Admits envelopes, record by record. Unbelievable envelopes are left out, and the rest is taken.
+    /// Returns the records concerned.
     pub(super) fn envelopes(
         &mut self,
         incoming: Vec<Incoming>,
@@ -89,12 +90,12 @@ impl<'a, 'w> Intake<'a, 'w> {
             if let Some(verdict) = verdict {
                 verdicts.insert(envelope.id(), verdict);
             }
-            // What a pack told of without its content, since it was void then, comes whole.
+            // A pack named this envelope without its content, since it was void then. Now it arrives whole.
             let known = record.node(envelope.id());
             if known.is_some_and(|node| !node.is_stub()) {
                 continue;
             }
-            // What is not settled vouches for nothing: it may be the answer to a forgery.
+            // An unsettled verdict proves nothing, because it may be the answer to a forgery.
             let settled = verdict.is_some_and(|(verdict, _)| verdict.status.is_settled());
             let Some(verified) = self.verified(envelope, settled)? else {
                 continue;
@@ -121,21 +122,42 @@ impl<'a, 'w> Intake<'a, 'w> {
             .iter()
             .map(|(id, (verdict, no))| (*id, *verdict, Some(*no)));
         self.verdicts(&mut record, lines)?;
+        if self.has_waited(&record)? {
+            return self.writing.reload(id);
+        }
         if !record.nodes().is_empty() {
             self.writing.touch(record);
         }
         Ok(())
     }
 
-    /// Whether a verdict counts that came this way. Of another phone only a settled one does: only that says
-    /// for good that a server has the envelope. One that held it or turned it down may have lost it since, or
-    /// was shown other bytes under its hash; so whatever is not delivered stays to be sent.
+    /// Whether an envelope that arrived before its parents can be in the record now.
+    fn has_waited(&self, record: &Record) -> Result<bool, ReplicaError> {
+        for (id, carried) in envelope::ids_of_record(self.writing.conn, record.id())? {
+            if carried || record.node(id).is_some() {
+                continue;
+            }
+            if let Some(stored) = envelope::get(self.writing.conn, id)? {
+                let parsed = Envelope::parse(stored.raw).map_err(|_| ReplicaError::Inconsistent)?;
+                let parents = &parsed.header().parents;
+                if parents.iter().all(|parent| record.node(*parent).is_some()) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether a verdict from this origin counts. From another phone only a settled one does, because only
+    /// that proves that a server keeps the envelope. A server that held or refused it may have lost it
+    /// since, or may have seen other bytes under its hash. So undelivered envelopes stay in the outbox.
     fn counts(&self, verdict: &Verdict) -> bool {
         self.origin == Origin::Server || verdict.status.is_settled()
     }
 
-    /// Whether what has no verdict is only taken along, for the server to judge: it is so already, its author's
-    /// device is revoked, or it was held or turned down, as another phone could show.
+    /// Whether an envelope without a verdict is only carried, for the server to judge. It is carried if it
+    /// was carried before, if its author's device is revoked, or if it was held or refused, as another
+    /// phone could show.
     fn waits(&self, envelope: &Envelope, doubted: bool) -> Result<bool, ReplicaError> {
         let (conn, author) = (self.writing.conn, envelope.header().author);
         let filed = envelope::filed(conn, envelope.id())?;
@@ -144,8 +166,8 @@ impl<'a, 'w> Intake<'a, 'w> {
             || directory::is_revoked(conn, author)?)
     }
 
-    /// Stores what is not applied here but taken along: what [`Self::waits`] and what builds on it. What builds
-    /// on something that is not here at all is left out.
+    /// Stores envelopes that are carried and not applied: those that [`Self::waits`] names, and all that
+    /// build on them. An envelope that builds on a missing one is left out.
     fn carry(
         &mut self,
         carried: &[VerifiedEnvelope],
@@ -194,7 +216,7 @@ impl<'a, 'w> Intake<'a, 'w> {
         Ok(())
     }
 
-    /// Verdicts on envelopes that are here: stored, and applied to the record in memory at once.
+    /// Stores verdicts on envelopes that are here, and applies them to the record in memory at once.
     pub(super) fn verdicts(
         &mut self,
         record: &mut Record,
@@ -247,8 +269,8 @@ impl<'a, 'w> Intake<'a, 'w> {
         Ok(())
     }
 
-    /// Takes packs in whose batch has been verified. Gives the record of each, in order; `None` for one that
-    /// does not hold together.
+    /// Imports packs whose batch has been verified. Returns the record of each, in order; `None` for an
+    /// inconsistent pack.
     pub(super) fn packs(
         &mut self,
         batch: &PackBatch,
@@ -256,13 +278,20 @@ impl<'a, 'w> Intake<'a, 'w> {
         let proof = pack::put_proof(self.writing.conn, &batch.proof)?;
         let mut records = Vec::with_capacity(batch.packs.len());
         for bytes in &batch.packs {
-            records.push(self.pack(bytes, proof)?);
+            records.push(self.pack(bytes, proof, &batch.proof)?);
         }
         Ok(records)
     }
 
-    fn pack(&mut self, bytes: &[u8], proof: i64) -> Result<Option<RecordId>, ReplicaError> {
-        let Ok(opened) = Pack::from_bytes(bytes) else {
+    /// Imports one pack with its verified proof, which is stored under this number.
+    pub(super) fn pack(
+        &mut self,
+        bytes: &[u8],
+        proof: i64,
+        of: &PackProof,
+    ) -> Result<Option<RecordId>, ReplicaError> {
+        let opened = Pack::from_bytes(bytes).ok();
+        let Some(opened) = opened.filter(|opened| of.bounds(opened)) else {
             tracing::warn!(code = "record.bad_pack", "a pack was left out");
             return Ok(None);
         };
@@ -273,7 +302,7 @@ impl<'a, 'w> Intake<'a, 'w> {
             .extend(opened.entries.iter().map(|entry| entry.certificate));
         let conn = self.writing.conn;
         let singles = envelope::of_record(conn, id)?;
-        // What the other tells beyond this one stays; a pack that tells nothing new is left out.
+        // A stored pack stays unless this one covers it. A pack that a stored one covers is left out.
         let stored = pack::of_record(conn, id)?;
         if stored.is_empty() && singles.is_empty() {
             self.unknown.insert(id);
@@ -317,7 +346,7 @@ impl<'a, 'w> Intake<'a, 'w> {
         Ok(Some(id))
     }
 
-    /// Single envelopes that a pack now stands for. What of them is void stays: its author sees it.
+    /// Removes single envelopes that a pack now covers. Void ones stay, so that their author sees them.
     fn supersede(
         &mut self,
         id: RecordId,
@@ -332,7 +361,7 @@ impl<'a, 'w> Intake<'a, 'w> {
             .collect();
         let record = self.writing.take(id)?;
         for single in singles {
-            // Where the single envelope has a later verdict, it is the one that tells it.
+            // Where the single envelope has a later verdict, that verdict is used.
             let known = single.verdict;
             let Some(verdict) = verdicts
                 .get(&single.id)
@@ -349,7 +378,7 @@ impl<'a, 'w> Intake<'a, 'w> {
         self.writing.reload(id)
     }
 
-    /// The record that an envelope belongs to, wherever it is stored.
+    /// Returns the record of an envelope, in whatever form the envelope is stored.
     pub(super) fn record_of(&self, id: EnvelopeId) -> Result<Option<RecordId>, ReplicaError> {
         Ok(match envelope::filed(self.writing.conn, id)? {
             Some(filed) => Some(filed.record),
@@ -357,15 +386,22 @@ impl<'a, 'w> Intake<'a, 'w> {
         })
     }
 
-    /// Writes again, or tells, what of the person's own work does not count; only then what was withdrawn may
-    /// go. Last of all.
-    pub(super) fn finish(self) -> Result<Applied, ReplicaError> {
-        for (record, fresh) in &self.not_accepted {
+    /// Writes the person's own uncounted work again, or tells the person. Only then may withdrawn records
+    /// be removed, so this is the last step.
+    pub(super) fn finish(mut self) -> Result<Applied, ReplicaError> {
+        self.rewrite()?;
+        membership::purge_withdrawn(self.writing, usize::MAX)?;
+        Ok(self.applied)
+    }
+
+    /// Writes the person's own uncounted work again, or tells the person. It runs in the transaction that
+    /// stores the verdicts, because afterwards no mark would show that they are new.
+    pub(super) fn rewrite(&mut self) -> Result<(), ReplicaError> {
+        for (record, fresh) in &std::mem::take(&mut self.not_accepted) {
             if load::record(self.writing.conn, self.writing.certificates, *record)?.is_some() {
                 rewrite::own_not_accepted(self.writing, *record, fresh)?;
             }
         }
-        membership::purge_withdrawn(self.writing)?;
-        Ok(self.applied)
+        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Which streams hold which record, and what goes when none does any more.
+//! The streams that hold each record, and the removal of records that no stream holds.
 
 use super::super::engine::write::Writing;
 use super::super::engine::{load, project};
@@ -11,27 +11,44 @@ use crate::domain::stream::StreamId;
 use crate::id::RecordId;
 use crate::wire::digest::Digest;
 
-/// The streams that may be read from now on, all of them.
-pub(super) fn set_streams(writing: &Writing<'_>, streams: &[StreamId]) -> Result<(), ReplicaError> {
-    for known in stream::all(writing.conn)? {
-        if streams.contains(&known.id) {
-            continue;
-        }
-        for id in stream_record::records_of(writing.conn, known.no)? {
-            remove(writing, known.no, id)?;
-        }
-        let bytes = known.id.to_bytes();
+/// Sets the streams that may be read from now on. Returns the streams that may no longer be read. They are
+/// still here, for [`lose_stream`].
+pub(super) fn set_streams(
+    writing: &Writing<'_>,
+    streams: &[StreamId],
+) -> Result<Vec<StreamId>, ReplicaError> {
+    for id in streams {
+        stream::add(writing.conn, *id)?;
+    }
+    let known = stream::all(writing.conn)?.into_iter().map(|known| known.id);
+    Ok(known.filter(|id| !streams.contains(id)).collect())
+}
+
+/// Removes records from a stream that may no longer be read, and the stream with the last of them. Returns
+/// the number of removed records: fewer than `records_max` when it is done.
+pub(super) fn lose_stream(
+    writing: &Writing<'_>,
+    id: StreamId,
+    records_max: usize,
+) -> Result<usize, ReplicaError> {
+    let Some(known) = stream::get(writing.conn, id)? else {
+        return Ok(0);
+    };
+    let records = stream_record::records_of(writing.conn, known.no)?;
+    let removed = records.len().min(records_max);
+    for record in records.into_iter().take(records_max) {
+        remove(writing, known.no, record)?;
+    }
+    if removed < records_max {
+        let bytes = id.to_bytes();
         directory::delete_stream(writing.conn, &bytes)?;
         bulletin::delete_stream(writing.conn, &bytes)?;
         stream::remove(writing.conn, known.no)?;
     }
-    for id in streams {
-        stream::add(writing.conn, *id)?;
-    }
-    Ok(())
+    Ok(removed)
 }
 
-/// The stream holds the record. Nothing changes when it did already.
+/// Notes that the stream holds the record. A repeated call changes nothing.
 pub(super) fn add(writing: &Writing<'_>, stream_no: i64, id: RecordId) -> Result<(), ReplicaError> {
     if stream_record::insert(writing.conn, stream_no, id)? {
         let digest = record::digest(writing.conn, id)?.map_or(Digest::EMPTY, |found| found.1);
@@ -43,7 +60,8 @@ pub(super) fn add(writing: &Writing<'_>, stream_no: i64, id: RecordId) -> Result
     Ok(())
 }
 
-/// The stream holds the record no more. When none does, it goes with [`purge_withdrawn`].
+/// Notes that the stream no longer holds the record. A record in no stream is removed by
+/// [`purge_withdrawn`].
 pub(super) fn remove(
     writing: &Writing<'_>,
     stream_no: i64,
@@ -61,32 +79,42 @@ pub(super) fn remove(
     Ok(())
 }
 
-/// The server has all of a stray record that has a verdict. Where no stream of this reader has taken it up, it is
-/// as if a `Withdraw` had been missed; what the person wrote in stays, since nobody withdrew it.
+/// The server has judged everything in a stray record. Where no stream of this reader has taken it up, a
+/// `Withdraw` was probably missed, so the record is withdrawn. A record that the person wrote in stays,
+/// since no stream withdrew it.
 pub(super) fn settle_stray(writing: &mut Writing<'_>, id: RecordId) -> Result<(), ReplicaError> {
     stray::delete(writing.conn, id)?;
     if stream_record::streams_of(writing.conn, id)?.is_empty() && !wrote_in(writing, id)? {
         withdrawn::insert(writing.conn, id)?;
     }
-    purge_withdrawn(writing)
+    purge_withdrawn(writing, usize::MAX).map(drop)
 }
 
-/// Forgets the withdrawn records of which nothing waits any more: for its delivery, or, of this phone's own
-/// work, for a person who decides. What is held nobody but its author has: only this phone could give it back
-/// to a server that lost it, and only here can its author be told what became of it. After all of an answer:
-/// what one stream withdraws another one may take up, and the answer brings it once.
-pub(super) fn purge_withdrawn(writing: &mut Writing<'_>) -> Result<(), ReplicaError> {
+/// Forgets the withdrawn records that wait neither for delivery nor, with this phone's own work, for a
+/// person's decision. Only the author has a held envelope, so only this phone could give it back to a
+/// server that lost it, and only here can its author learn of the verdict. This runs after the whole
+/// answer, because one stream may take up a record that another one withdraws, and the answer brings it
+/// once. Returns the number of removed records: fewer than `records_max` when none is left.
+pub(super) fn purge_withdrawn(
+    writing: &mut Writing<'_>,
+    records_max: usize,
+) -> Result<usize, ReplicaError> {
+    let mut purged = 0;
     for id in withdrawn::all(writing.conn)? {
+        if purged == records_max {
+            break;
+        }
         if !envelope::has_undecided(writing.conn, id)? {
             forget(writing, id)?;
+            purged += 1;
         }
     }
-    Ok(())
+    Ok(purged)
 }
 
 fn forget(writing: &mut Writing<'_>, id: RecordId) -> Result<(), ReplicaError> {
     let conn = writing.conn;
-    // Somebody who wrote in it is told that it is no longer theirs to read, and what it was.
+    // A person who wrote in it is told its title, and that they may no longer read it.
     if wrote_in(writing, id)? {
         let title = record::get(conn, id)?
             .map(|row| row.title)
@@ -101,11 +129,11 @@ fn forget(writing: &mut Writing<'_>, id: RecordId) -> Result<(), ReplicaError> {
     withdrawn::delete(conn, id)?;
     stray::delete(conn, id)?;
     writing.forget(id);
-    crate::crdt::forget_rebuilt();
+    writing.certificates.rebuilds.forget();
     Ok(())
 }
 
-/// Whether this phone wrote anything of the record, alone or in a pack.
+/// Whether this phone wrote in the record, as a single envelope or in a pack.
 fn wrote_in(writing: &Writing<'_>, id: RecordId) -> Result<bool, ReplicaError> {
     if envelope::has_own(writing.conn, id)? {
         return Ok(true);

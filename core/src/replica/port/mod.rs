@@ -1,5 +1,5 @@
-//! The replica as sync sees it: every envelope from outside goes through the same admission, and every
-//! answer is applied in one durable transaction.
+//! The replica during a sync: every envelope from outside passes the same admission, and every answer is
+//! applied in short durable transactions.
 
 mod apply;
 mod certificates;
@@ -10,6 +10,7 @@ mod membership;
 mod outbox;
 mod peer;
 mod receipt;
+mod server_keys;
 mod star;
 
 use super::error::ReplicaError;

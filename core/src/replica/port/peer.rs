@@ -1,42 +1,45 @@
-//! The replica as a meeting with another phone sees it: provisional work of others through the same
-//! admission, and nothing to anybody who may not read it.
+//! The replica during a meeting with another phone: provisional work of others passes the same admission,
+//! and only readers of a record receive it.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rusqlite::Connection;
 
 use super::super::engine::write::Writing;
-use super::super::engine::{Replica, load};
+use super::super::engine::{Replica, load, project};
 use super::super::error::ReplicaError;
 use super::super::table::envelope::{self, Origin};
-use super::super::table::{attestation, directory, pack, record, stray, withdrawn};
+use super::super::table::record_sharing::{self, Sharing};
+use super::super::table::{attestation, directory, pack, stray};
 use super::intake::{Incoming, Intake};
 use super::sql;
 use crate::domain::directory::DirectoryEntry;
-use crate::domain::may::{Action, Actor, may};
+use crate::domain::may::{Actor, Readership};
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, Hash, RecordId, UnitId};
 use crate::record::{Node, Record};
 use crate::sync::port::{Applied, GiveAsk, Given, Identity, PeerPort, PortError, StreamItem};
-use crate::trust::certificate::{Certificate, Facts};
-use crate::wire::digest::Digest;
+use crate::trust::certificate::{Certificate, Facts, ServerKeys};
+use crate::trust::peer_session::MeetingDigests;
 use crate::wire::envelope::RawEnvelope;
 use crate::wire::signed_entry::SignedEntry;
 use crate::wire::verdict::{AttestedEnvelope, RefusedReason, Status, Verdict};
 
 /// Whether one of the grants of a certificate lets its member read the record.
 fn reads(facts: &Facts, record: &Record) -> bool {
-    let Some(state) = record.state() else {
-        return false;
-    };
+    record
+        .state()
+        .is_some_and(|state| admits(facts, &Readership::of(state)))
+}
+
+fn admits(facts: &Facts, readers: &Readership) -> bool {
     let units = units(facts);
     facts.grants.iter().any(|grant| {
-        let actor = Actor {
+        readers.admits(&Actor {
             member: facts.member,
             grant,
             units: &units,
-        };
-        may(&actor, &Action::Read(state)).is_ok()
+        })
     })
 }
 
@@ -47,47 +50,80 @@ fn units(facts: &Facts) -> Vec<UnitId> {
 
 impl Replica {
     fn read_record(&self, id: RecordId) -> Result<Option<Record>, ReplicaError> {
-        load::record(&self.conn, &self.certificates, id)
+        load::record(self.conn()?, &self.certificates, id)
     }
 
-    /// Ids of everything that is here of a record, what is only carried included.
-    fn all_ids(&self, id: RecordId) -> Result<BTreeSet<EnvelopeId>, ReplicaError> {
-        let mut ids: BTreeSet<EnvelopeId> = BTreeSet::new();
-        if let Some(record) = self.read_record(id)? {
-            ids.extend(record.nodes().iter().map(|node| node.id));
-        }
-        ids.extend(
-            envelope::of_record(&self.conn, id)?
-                .iter()
-                .map(|stored| stored.id),
-        );
-        Ok(ids)
+    /// Ids of all envelopes of a record here, sorted. Carried envelopes are included.
+    pub(in crate::replica) fn all_ids(
+        &self,
+        id: RecordId,
+    ) -> Result<Vec<EnvelopeId>, ReplicaError> {
+        let record = self.read_record(id)?;
+        let ids = project::held_ids(self.conn()?, id, record.as_ref())?;
+        Ok(ids.into_iter().collect())
     }
 
-    fn shared(&self, peer: &Certificate) -> Result<Vec<StreamItem>, ReplicaError> {
+    /// The hash over the ids of a record that both may read.
+    fn shared_held(
+        &self,
+        sharing: Sharing,
+        peer: &Certificate,
+    ) -> Result<Option<Hash>, ReplicaError> {
         let own = self.certificate().ok_or(ReplicaError::NotEnrolled)?;
+        let noted = match sharing.noted {
+            Some(noted) => noted,
+            None => match self.read_record(sharing.record)? {
+                Some(loaded) => project::sharing(self.conn()?, &loaded)?,
+                None => return Ok(None),
+            },
+        };
+        let both =
+            |readers: &Readership| admits(peer.facts(), readers) && admits(own.facts(), readers);
+        Ok(noted
+            .readers
+            .as_ref()
+            .is_some_and(both)
+            .then_some(noted.held))
+    }
+
+    fn shared(
+        &self,
+        peer: &Certificate,
+        digests: &MeetingDigests,
+    ) -> Result<Vec<StreamItem>, ReplicaError> {
         let mut items = Vec::new();
-        for row in record::all(&self.conn)? {
-            let Some(loaded) = self.read_record(row.id)? else {
-                continue;
-            };
-            let open = reads(peer.facts(), &loaded) && reads(own.facts(), &loaded);
-            if open && !withdrawn::has(&self.conn, row.id)? {
-                let digest = Digest::of_ids(self.all_ids(row.id)?);
-                let (created_ms, record) = (row.genesis_ms, row.id);
-                items.push(StreamItem {
-                    created_ms,
-                    record,
-                    digest,
-                });
-            }
-        }
+        record_sharing::each(self.conn()?, |sharing| {
+            let (created_ms, record) = (sharing.genesis_ms, sharing.record);
+            let held = self.shared_held(sharing, peer)?;
+            items.extend(held.map(|held| StreamItem {
+                created_ms,
+                record,
+                digest: digests.of(&held),
+            }));
+            Ok::<_, ReplicaError>(())
+        })?;
         items.sort_unstable();
         Ok(items)
     }
 
-    /// Leaves out what the peer may not read, and the names of those who gave evidence where its unit is
-    /// responsible.
+    fn shared_ids_of(
+        &self,
+        id: RecordId,
+        peer: &Certificate,
+    ) -> Result<Vec<EnvelopeId>, ReplicaError> {
+        let shared = match record_sharing::get(self.conn()?, id)? {
+            Some(sharing) => self.shared_held(sharing, peer)?.is_some(),
+            None => false,
+        };
+        if shared {
+            self.all_ids(id)
+        } else {
+            Ok(Vec::new())
+        }
+    }
+
+    /// Leaves out the envelopes that the peer may not read, and the names of witnesses where the peer's
+    /// unit is responsible.
     fn give_peer(&self, ask: &GiveAsk, peer: &Certificate) -> Result<Given, ReplicaError> {
         let mut open = GiveAsk {
             bytes_max: ask.bytes_max,
@@ -102,9 +138,9 @@ impl Replica {
             }
         }
         for id in &ask.envelopes {
-            let record = match envelope::get(&self.conn, *id)? {
+            let record = match envelope::get(self.conn()?, *id)? {
                 Some(stored) => Some(stored.record),
-                None => pack::record_of(&self.conn, *id)?,
+                None => pack::record_of(self.conn()?, *id)?,
             };
             match record {
                 Some(record) if self.may_give(record, peer, &mut known, &mut withheld)? => {
@@ -140,7 +176,7 @@ impl Replica {
             let own = state.reporter.is_some() && state.reporter == peer.facts().member;
             if party && !own {
                 let witnesses = record.witnesses();
-                // Without a verdict nothing vouches for what is given without its certificate.
+                // An envelope given without a verdict and without its certificate has no proof.
                 let vouched = |node: &Node| {
                     node.verdict.is_some() || !witnesses.contains(&node.certificate_hash)
                 };
@@ -183,9 +219,10 @@ impl Replica {
     }
 }
 
-/// What the server signed of the envelopes that come along: the latest of each, with the number of its
-/// attestation. An attestation that speaks of none of them is not looked at. A refusal that no reviewer decided
-/// says nothing: other bytes under the same hash may have been refused, or it is put off.
+/// The verdicts that the server signed for the given envelopes: the latest for each, with the number of its
+/// attestation. An attestation for other envelopes only is skipped. A refusal without a reviewer's decision
+/// proves nothing, because other bytes under the same hash may have been refused, or the envelope is put
+/// off.
 fn said_of(
     writing: &Writing<'_>,
     given: &Given,
@@ -223,8 +260,8 @@ fn said_of(
     Ok(said)
 }
 
-/// Of the attestations that came just now, only those stay that prove how something here stands: else another
-/// phone could fill this one with them.
+/// Of the new attestations, keeps only the ones that prove the verdict of an envelope here. Otherwise
+/// another phone could fill this one with them.
 fn forget_unused(conn: &Connection, given: &Given, newest: i64) -> Result<(), ReplicaError> {
     let mut used = HashSet::new();
     for raw in &given.bundle.envelopes {
@@ -238,7 +275,7 @@ fn forget_unused(conn: &Connection, given: &Given, newest: i64) -> Result<(), Re
     Ok(())
 }
 
-/// A record of which nothing was here before and that this phone's member may not read is not kept.
+/// Removes a record that was not here before and that this phone's member may not read.
 fn forget_unreadable(
     writing: &mut Writing<'_>,
     own: &Facts,
@@ -261,12 +298,16 @@ impl PeerPort for Replica {
         self.port_identity()
     }
 
+    fn adopt_keys(&mut self, list: &ServerKeys) -> Result<(), PortError> {
+        Ok(self.take_server_keys(list)?)
+    }
+
     fn is_revoked(&self, peer: &Certificate) -> Result<bool, PortError> {
-        directory::is_revoked(&self.conn, peer.facts().device).map_err(sql)
+        directory::is_revoked(self.conn()?, peer.facts().device).map_err(sql)
     }
 
     fn revocations(&self) -> Result<Vec<Vec<u8>>, PortError> {
-        directory::revocations(&self.conn).map_err(sql)
+        directory::revocations(self.conn()?).map_err(sql)
     }
 
     fn apply_revocations(&mut self, entries: &[Vec<u8>], now_ms: i64) -> Result<(), PortError> {
@@ -282,12 +323,20 @@ impl PeerPort for Replica {
         })?)
     }
 
-    fn shared_items(&self, peer: &Certificate) -> Result<Vec<StreamItem>, PortError> {
-        Ok(self.shared(peer)?)
+    fn shared_items(
+        &self,
+        peer: &Certificate,
+        digests: &MeetingDigests,
+    ) -> Result<Vec<StreamItem>, PortError> {
+        Ok(self.shared(peer, digests)?)
     }
 
-    fn all_record_ids(&self, record: &RecordId) -> Result<Vec<EnvelopeId>, PortError> {
-        Ok(self.all_ids(*record)?.into_iter().collect())
+    fn shared_ids(
+        &self,
+        record: &RecordId,
+        peer: &Certificate,
+    ) -> Result<Vec<EnvelopeId>, PortError> {
+        Ok(self.shared_ids_of(*record, peer)?)
     }
 
     fn give_to_peer(&self, ask: &GiveAsk, peer: &Certificate) -> Result<Given, PortError> {

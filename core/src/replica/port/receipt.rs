@@ -1,77 +1,100 @@
-//! The receipt of an upload: the outbox empties, and what was provisional stands.
+//! The receipt of an upload: it empties the outbox and makes provisional work definite.
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use rusqlite::Connection;
 
 use super::super::engine::load;
 use super::super::error::ReplicaError;
 use super::super::table::envelope::{self, Origin};
 use super::super::table::{attestation, certificate, notice, pack};
 use super::intake::Intake;
-use crate::id::{EnvelopeId, RecordId};
+use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::record::{Accepted, StoredEnvelope};
-use crate::sync::answer::Answer;
-use crate::wire::verdict::{RefusedReason, Status, Verdict};
+use crate::wire::verdict::{Attestation, Status, Verdict};
 
-/// What a receipt says about one record.
+/// The lines of a receipt about one record.
 #[derive(Default)]
-struct Lines {
+pub(super) struct Lines {
     verdicts: Vec<(EnvelopeId, Verdict, Option<i64>)>,
-    /// Something that was only carried is now part of it.
-    reload: bool,
+    /// Envelopes that were only carried. With a verdict they belong to their record.
+    carried: Vec<(EnvelopeId, Verdict, Option<i64>)>,
+    /// Certificates that the server has, each with its first known generation.
+    certificates: BTreeSet<Hash>,
+    generation: u32,
 }
 
-pub(super) fn apply(intake: &mut Intake<'_, '_>, answer: &Answer) -> Result<(), ReplicaError> {
-    let Some(receipt) = answer.receipt() else {
-        return Ok(());
-    };
-    let conn = intake.writing.conn;
+impl Lines {
+    pub(super) fn len(&self) -> usize {
+        self.verdicts.len() + self.carried.len()
+    }
+}
+
+/// Keeps the receipt, and divides it by record, because a receipt of a week names thousands.
+pub(super) fn by_record(
+    conn: &Connection,
+    receipt: &Attestation,
+) -> Result<BTreeMap<RecordId, Lines>, ReplicaError> {
     let no = attestation::insert(conn, receipt)?;
-    // Record by record, each written and let go: a receipt of a week names thousands.
     let mut by_record: BTreeMap<RecordId, Lines> = BTreeMap::new();
-    let mut known = BTreeSet::new();
-    let mut put_off = 0_u32;
+    let mut put_off: BTreeMap<&'static str, u32> = BTreeMap::new();
     for line in &receipt.envelopes {
         let id = line.hash.envelope_id();
-        if line.verdict.status == Status::Refused(RefusedReason::TooMany) {
-            // It stays in the outbox as it is, and is sent again another time.
-            put_off += 1;
+        if let Status::Refused(reason) = line.verdict.status
+            && reason.is_put_off()
+        {
+            // It stays in the outbox unchanged, and is sent again later.
+            *put_off.entry(reason.code()).or_default() += 1;
             continue;
         }
         let Some(filed) = envelope::filed(conn, id)? else {
             continue;
         };
-        if known.insert(filed.certificate) {
-            certificate::set_known_in(conn, filed.certificate, receipt.generation)?;
-        }
         let lines = by_record.entry(filed.record).or_default();
-        if filed.carried {
-            // It has a verdict now, so it belongs to its record.
-            envelope::set_verdict(conn, id, &line.verdict, Some(no))?;
-            lines.reload = true;
+        lines.generation = receipt.generation;
+        lines.certificates.insert(filed.certificate);
+        let kind = if filed.carried {
+            &mut lines.carried
         } else {
-            lines.verdicts.push((id, line.verdict, Some(no)));
+            &mut lines.verdicts
+        };
+        kind.push((id, line.verdict, Some(no)));
+    }
+    for (code, count) in put_off {
+        if !notice::is_unseen(conn, code)? {
+            let at_ms = receipt.time_ms;
+            notice::insert(conn, at_ms, code, (None, None), &count.to_string())?;
         }
     }
-    if put_off > 0 && !notice::is_unseen(conn, RefusedReason::TooMany.code())? {
-        let code = RefusedReason::TooMany.code();
-        let at_ms = receipt.time_ms;
-        notice::insert(conn, at_ms, code, (None, None), &put_off.to_string())?;
-    }
-    for (id, lines) in by_record {
-        if lines.reload || !accepted(intake, id, &lines.verdicts)? {
-            if lines.reload {
-                intake.writing.reload(id)?;
-            }
-            let mut record = intake.writing.take(id)?;
-            intake.verdicts(&mut record, lines.verdicts)?;
-            intake.writing.settle(&record)?;
-        }
-    }
-    Ok(())
+    Ok(by_record)
 }
 
-/// The usual case: everything of the record is accepted now, and counted before. Its content stays what it
-/// was, so the document is not made. `false`, and nothing is written, where it is another case.
+/// Applies a receipt to one record.
+pub(super) fn apply(
+    intake: &mut Intake<'_, '_>,
+    id: RecordId,
+    lines: &Lines,
+) -> Result<(), ReplicaError> {
+    let conn = intake.writing.conn;
+    for hash in &lines.certificates {
+        certificate::set_known_in(conn, *hash, lines.generation)?;
+    }
+    for (id, verdict, no) in &lines.carried {
+        envelope::set_verdict(conn, *id, verdict, *no)?;
+    }
+    if lines.carried.is_empty() && accepted(intake, id, &lines.verdicts)? {
+        return Ok(());
+    }
+    if !lines.carried.is_empty() {
+        intake.writing.reload(id)?;
+    }
+    let mut record = intake.writing.take(id)?;
+    intake.verdicts(&mut record, lines.verdicts.iter().copied())?;
+    intake.writing.settle(&record)
+}
+
+/// Handles the usual case: the whole record is accepted now, and counted before. Its content stays the
+/// same, so the document is not made. Returns `false` and writes nothing in any other case.
 fn accepted(
     intake: &mut Intake<'_, '_>,
     id: RecordId,
@@ -108,7 +131,7 @@ fn accepted(
             verdict: said.map(|(verdict, _)| *verdict).or(stored.verdict),
         });
     }
-    let Some(record) = Accepted::of(id, envelopes) else {
+    let Some(record) = Accepted::of(id, &envelopes) else {
         return Ok(false);
     };
     if !intake.writing.settle_accepted(&record)? {

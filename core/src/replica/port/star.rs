@@ -1,6 +1,6 @@
-//! The replica as a session with the server sees it.
+//! The replica during a session with the server.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::super::engine::{Replica, load};
@@ -9,47 +9,43 @@ use super::super::table::meta::{self, Name};
 use super::super::table::{certificate, directory, record, stray, stream, stream_record};
 use super::{apply, membership, sql};
 use crate::domain::stream::StreamId;
-use crate::id::RecordId;
+use crate::id::{EnvelopeId, RecordId};
 use crate::sync::answer::Answer;
 use crate::sync::port::{
-    Applied, GiveAsk, Given, Identity, OutboxAsk, PortError, StarPort, StreamItem,
+    Applied, Applying, GiveAsk, Given, Identity, OutboxAsk, PortError, StarPort, StreamItem,
 };
 use crate::trust::certificate::Certificate;
-use crate::trust::session::SessionGrant;
+use crate::trust::session::Welcome;
 use crate::wire::cursor::Cursor;
 use crate::wire::digest::Digest;
 use crate::wire::message::Bundle;
 use crate::wire::repair::Settled;
 
 impl Replica {
-    /// Who this replica is.
+    /// The identity of this replica.
     pub(super) fn port_identity(&self) -> Result<Identity, PortError> {
         let identity = self.identity.as_ref().ok_or(ReplicaError::NotEnrolled)?;
         Ok(Identity {
             key: self.signer.clone(),
             certificate: Arc::clone(&identity.certificate),
             anchors: Arc::clone(&identity.anchors),
+            secrets: identity.secrets.clone(),
         })
     }
 
-    /// Keys and certificate of a session that was opened.
-    fn take_grant(&mut self, grant: &SessionGrant) -> Result<(), ReplicaError> {
+    /// Keys, secrets and certificate of a session that was opened.
+    fn take_welcome(&mut self, welcome: &Welcome) -> Result<(), ReplicaError> {
+        let grant = &welcome.grant;
         let device = self.device();
-        let root = *self.anchors().ok_or(ReplicaError::NotEnrolled)?.root();
-        // Nearly every session names the keys that are here already.
-        let known = certificate::anchors(&self.conn)?;
-        let fresh: Vec<_> = grant
-            .server_keys
-            .iter()
-            .filter(|key| !known.contains(key) && key.verify(&root).is_ok())
-            .collect();
-        if !fresh.is_empty() {
-            let tx = self.conn.transaction()?;
-            for key in fresh {
-                certificate::put_anchor(&tx, key)?;
-            }
-            tx.commit()?;
-            self.identity = self.stored_identity()?;
+        self.take_server_keys(&welcome.server_keys)?;
+        let known = self
+            .identity
+            .as_ref()
+            .and_then(|known| known.secrets.as_ref());
+        if known != Some(&grant.secrets) {
+            certificate::put_secrets(self.conn()?, &grant.secrets)?;
+            self.read_identity()?;
+            self.outbox_copy.follow_identity(self.reader.conn()?);
         }
         let anchors = self.anchors().ok_or(ReplicaError::NotEnrolled)?;
         let offered = grant.certificate.clone();
@@ -60,20 +56,20 @@ impl Replica {
                 && issued_ms.is_none_or(|issued_ms| own.facts().issued_ms >= issued_ms)
         });
         if let Some(own) = newer {
-            let tx = self.conn.transaction()?;
+            let tx = self.reader.conn_mut()?.transaction()?;
             certificate::insert(&tx, &own)?;
             certificate::set_known_in(&tx, own.hash(), grant.generation)?;
             meta::put(&tx, Name::OwnCertificate, own.hash().as_bytes())?;
             tx.commit()?;
-            self.identity = self.stored_identity()?;
-            self.outbox_copy.follow_identity(&self.conn);
+            self.read_identity()?;
+            self.outbox_copy.follow_identity(self.reader.conn()?);
         }
         Ok(())
     }
 
     /// The settled envelopes of a record, by id.
     fn settled_lines(&self, id: &RecordId) -> Result<Vec<Settled>, ReplicaError> {
-        let record = load::record(&self.conn, &self.certificates, *id)?;
+        let record = load::record(self.conn()?, &self.certificates, *id)?;
         let mut settled: Vec<Settled> = record
             .iter()
             .flat_map(crate::record::Record::settled)
@@ -84,12 +80,12 @@ impl Replica {
     }
 
     fn items(&self, id: StreamId) -> Result<Vec<StreamItem>, ReplicaError> {
-        let Some(known) = stream::get(&self.conn, id)? else {
+        let Some(known) = stream::get(self.conn()?, id)? else {
             return Ok(Vec::new());
         };
         let mut items = Vec::new();
-        for record in stream_record::records_of(&self.conn, known.no)? {
-            if let Some((created_ms, digest)) = record::digest(&self.conn, record)? {
+        for record in stream_record::records_of(self.conn()?, known.no)? {
+            if let Some((created_ms, digest)) = record::digest(self.conn()?, record)? {
                 items.push(StreamItem {
                     created_ms,
                     record,
@@ -112,7 +108,7 @@ impl Replica {
                 return Ok(());
             };
             membership::remove(writing, known.no, record)?;
-            membership::purge_withdrawn(writing)
+            membership::purge_withdrawn(writing, usize::MAX).map(drop)
         })
     }
 }
@@ -122,12 +118,12 @@ impl StarPort for Replica {
         self.port_identity()
     }
 
-    fn welcomed(&mut self, grant: &SessionGrant) -> Result<(), PortError> {
-        Ok(self.take_grant(grant)?)
+    fn welcomed(&mut self, welcome: &Welcome) -> Result<(), PortError> {
+        Ok(self.take_welcome(welcome)?)
     }
 
     fn cursors(&self) -> Result<Vec<Cursor>, PortError> {
-        let streams = stream::all(&self.conn).map_err(sql)?;
+        let streams = stream::all(self.conn()?).map_err(sql)?;
         Ok(streams
             .into_iter()
             .map(|known| Cursor {
@@ -142,19 +138,28 @@ impl StarPort for Replica {
     }
 
     fn generation(&self) -> Result<u32, PortError> {
-        Ok(apply::generation(&self.conn)?)
+        Ok(apply::generation(self.conn()?)?)
     }
 
     fn outbox(&self, ask: &OutboxAsk<'_>) -> Result<Bundle, PortError> {
         Ok(self.outbox_part(ask)?)
     }
 
-    fn apply(&mut self, answer: &Answer, now_ms: i64) -> Result<Applied, PortError> {
-        Ok(self.apply_answer(answer, now_ms)?)
+    fn pending(&self) -> Result<u64, PortError> {
+        Ok(self.undelivered()?)
+    }
+
+    fn apply_slice(
+        &mut self,
+        answer: &Answer,
+        applying: &mut Applying,
+        now_ms: i64,
+    ) -> Result<Applied, PortError> {
+        Ok(self.apply_part(answer, applying, now_ms)?)
     }
 
     fn combined_digest(&self) -> Result<Digest, PortError> {
-        Ok(stream::all(&self.conn)
+        Ok(stream::all(self.conn()?)
             .map_err(sql)?
             .into_iter()
             .map(|known| known.digest)
@@ -169,12 +174,24 @@ impl StarPort for Replica {
         Ok(self.settled_lines(record)?)
     }
 
+    fn absent(&self, ids: &[EnvelopeId]) -> Result<Vec<EnvelopeId>, PortError> {
+        Ok(self.not_here(ids)?)
+    }
+
+    fn orphaned(&mut self, parents: &BTreeSet<EnvelopeId>, now_ms: i64) -> Result<(), PortError> {
+        Ok(self.tell_orphans(parents, now_ms)?)
+    }
+
+    fn has_more_to_send(&self, without: &BTreeSet<EnvelopeId>) -> Result<bool, PortError> {
+        Ok(self.outbox_holds_more(without)?)
+    }
+
     fn give(&self, ask: &GiveAsk) -> Result<Given, PortError> {
         Ok(self.gather(ask, &HashMap::new())?)
     }
 
     fn revocations(&self) -> Result<Vec<Vec<u8>>, PortError> {
-        directory::revocations(&self.conn).map_err(sql)
+        directory::revocations(self.conn()?).map_err(sql)
     }
 
     fn detach(
@@ -187,7 +204,7 @@ impl StarPort for Replica {
     }
 
     fn strays(&self) -> Result<Vec<RecordId>, PortError> {
-        stray::all(&self.conn).map_err(sql)
+        stray::all(self.conn()?).map_err(sql)
     }
 
     fn settle_stray(&mut self, record: &RecordId, now_ms: i64) -> Result<(), PortError> {

@@ -1,4 +1,4 @@
-//! `bulletin`: what everybody enrolled in a village may see.
+//! `bulletin`: announcements that everybody enrolled in a village may see.
 
 use rusqlite::Connection;
 

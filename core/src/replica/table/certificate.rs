@@ -1,18 +1,21 @@
-//! `certificate` and `anchor`: who may have written what is here, and the server keys.
+//! `certificate` and `anchor`: the authors of the stored envelopes, and the list of server keys.
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::meta::{self, Name};
 use super::{Sql, cbor, fixed, to_cbor};
 use crate::id::Hash;
-use crate::trust::certificate::{Certificate, RawCertificate, ServerKey};
+use crate::trust::certificate::{Certificate, RawCertificate, ServerKeys};
+use crate::trust::peer_session::MeetingSecrets;
 
-/// Stores a verified certificate; one that is there already stays.
+/// Stores a verified certificate. A stored one gets the signature, which may be of a newer key.
 pub(in crate::replica) fn insert(conn: &Connection, certificate: &Certificate) -> Sql<()> {
     let facts = certificate.facts();
     let raw = certificate.raw();
     conn.prepare_cached(
         "INSERT INTO certificate (hash, device, member, facts, signature)
-         VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (hash) DO NOTHING",
+         VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (hash) DO UPDATE SET signature = excluded.signature",
     )?
     .execute((
         certificate.hash().as_bytes(),
@@ -30,14 +33,14 @@ pub(in crate::replica) fn get(conn: &Connection, hash: Hash) -> Sql<Option<RawCe
         .optional()
 }
 
-/// The server is known to have a certificate since this generation.
+/// Notes that the server has a certificate since this generation.
 pub(in crate::replica) fn set_known_in(conn: &Connection, hash: Hash, generation: u32) -> Sql<()> {
     conn.prepare_cached("UPDATE certificate SET known_in = ?2 WHERE hash = ?1 AND known_in < ?2")?
         .execute((hash.as_bytes(), generation))
         .map(drop)
 }
 
-/// Since which generation the server is known to have a certificate, 0 when it is not.
+/// The generation since which the server has a certificate; 0 when this is not known.
 pub(in crate::replica) fn known_in(conn: &Connection, hash: Hash) -> Sql<u32> {
     conn.prepare_cached("SELECT known_in FROM certificate WHERE hash = ?1")?
         .query_row([hash.as_bytes()], |row| row.get(0))
@@ -45,16 +48,36 @@ pub(in crate::replica) fn known_in(conn: &Connection, hash: Hash) -> Sql<u32> {
         .map(Option::unwrap_or_default)
 }
 
-pub(in crate::replica) fn put_anchor(conn: &Connection, key: &ServerKey) -> Sql<()> {
-    conn.prepare_cached("INSERT INTO anchor (key, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
-        .execute((Hash::of(&[&to_cbor(key)]).as_bytes(), to_cbor(key)))
-        .map(drop)
+/// The key of the only row of `anchor`.
+const LIST: &[u8] = b"list";
+
+/// Stores the list of server keys in place of the one before.
+pub(in crate::replica) fn put_server_keys(conn: &Connection, list: &ServerKeys) -> Sql<()> {
+    conn.prepare_cached(
+        "INSERT INTO anchor (key, bytes) VALUES (?1, ?2)
+         ON CONFLICT (key) DO UPDATE SET bytes = excluded.bytes",
+    )?
+    .execute((LIST, to_cbor(list)))
+    .map(drop)
 }
 
-pub(in crate::replica) fn anchors(conn: &Connection) -> Sql<Vec<ServerKey>> {
-    conn.prepare_cached("SELECT bytes FROM anchor ORDER BY key")?
-        .query_map([], |row| cbor(row, 0))?
-        .collect()
+/// The newest list of server keys.
+pub(in crate::replica) fn server_keys(conn: &Connection) -> Sql<Option<ServerKeys>> {
+    conn.prepare_cached("SELECT bytes FROM anchor WHERE key = ?1")?
+        .query_row([LIST], |row| cbor(row, 0))
+        .optional()
+}
+
+/// Stores the secrets that only phones of the deployment know.
+pub(in crate::replica) fn put_secrets(conn: &Connection, secrets: &MeetingSecrets) -> Sql<()> {
+    meta::put(conn, Name::MeetingSecrets, &to_cbor(secrets))
+}
+
+/// Returns the secrets that only phones of the deployment know. Without them the phone meets no other phone
+/// until its next session.
+pub(in crate::replica) fn secrets(conn: &Connection) -> Sql<Option<MeetingSecrets>> {
+    let stored = meta::get(conn, Name::MeetingSecrets)?;
+    Ok(stored.and_then(|bytes| minicbor::decode(&bytes).ok()))
 }
 
 fn raw(row: &Row<'_>) -> Sql<RawCertificate> {

@@ -8,9 +8,9 @@ use crate::id::DeviceId;
 /// An entry with the names that lists show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::replica) struct Entry {
-    /// The stable code of the sort of entry.
+    /// The stable code of the kind of entry.
     pub(in crate::replica) kind: u16,
-    /// What it is about; a later entry of the same kind and key replaces an earlier one.
+    /// The subject of the entry. A later entry of the same kind and key replaces an earlier one.
     pub(in crate::replica) key: Vec<u8>,
     pub(in crate::replica) zh: String,
     pub(in crate::replica) en: String,
@@ -35,7 +35,7 @@ pub(in crate::replica) fn put(conn: &Connection, stream: &[u8], entry: &Entry) -
     .map(drop)
 }
 
-/// The names of a thing, Chinese and English, by its newest version: the start of the key is its id.
+/// The names of a subject, Chinese and English, by its newest version. The key starts with its id.
 pub(in crate::replica) fn names(
     conn: &Connection,
     kind: u16,
@@ -51,6 +51,24 @@ pub(in crate::replica) fn names(
     .optional()
 }
 
+/// The names of a subject whose key is known whole.
+pub(in crate::replica) fn names_of_key(
+    conn: &Connection,
+    kind: u16,
+    key: &[u8],
+) -> Sql<Option<(String, String)>> {
+    conn.prepare_cached("SELECT zh, en FROM directory WHERE kind = ?1 AND key = ?2")?
+        .query_row((kind, key), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+}
+
+/// The bytes of one entry.
+pub(in crate::replica) fn get(conn: &Connection, kind: u16, key: &[u8]) -> Sql<Option<Vec<u8>>> {
+    conn.prepare_cached("SELECT bytes FROM directory WHERE kind = ?1 AND key = ?2")?
+        .query_row((kind, key), |row| row.get(0))
+        .optional()
+}
+
 /// The bytes of every entry of a kind.
 pub(in crate::replica) fn of_kind(conn: &Connection, kind: u16) -> Sql<Vec<Vec<u8>>> {
     conn.prepare_cached("SELECT bytes FROM directory WHERE kind = ?1 ORDER BY key")?
@@ -58,11 +76,29 @@ pub(in crate::replica) fn of_kind(conn: &Connection, kind: u16) -> Sql<Vec<Vec<u
         .collect()
 }
 
+/// Keys and bytes of every entry of a kind.
+pub(in crate::replica) fn keyed(conn: &Connection, kind: u16) -> Sql<Vec<(Vec<u8>, Vec<u8>)>> {
+    conn.prepare_cached("SELECT key, bytes FROM directory WHERE kind = ?1 ORDER BY key")?
+        .query_map([kind], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
 /// Forgets the entries of a stream that may no longer be read.
 pub(in crate::replica) fn delete_stream(conn: &Connection, stream: &[u8]) -> Sql<()> {
-    conn.prepare_cached("DELETE FROM directory WHERE stream = ?1")?
-        .execute([stream])
-        .map(drop)
+    for sql in [
+        "DELETE FROM area_map WHERE no IN (SELECT area.no FROM directory CROSS JOIN area
+           ON area.key = directory.key WHERE directory.kind = 1 AND directory.stream = ?1)",
+        "DELETE FROM area WHERE key IN (SELECT key FROM directory WHERE kind = 1 AND stream = ?1)",
+        "DELETE FROM directory_search WHERE rowid IN (SELECT n.no FROM directory CROSS JOIN
+           directory_name AS n ON n.kind = directory.kind AND n.id = directory.key
+           WHERE directory.stream = ?1)",
+        "DELETE FROM directory_name WHERE (kind, id) IN
+           (SELECT kind, key FROM directory WHERE stream = ?1)",
+        "DELETE FROM directory WHERE stream = ?1",
+    ] {
+        conn.prepare_cached(sql)?.execute([stream])?;
+    }
+    Ok(())
 }
 
 pub(in crate::replica) fn put_revocation(

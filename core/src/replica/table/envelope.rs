@@ -1,13 +1,15 @@
-//! `envelope`: what was written, as bytes, with what the server said of it.
+//! `envelope`: written envelopes as bytes, with the verdict of the server.
+
+use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::{Sql, bad_value, cbor_or_none, fixed, fixed_or_none, to_cbor};
+use super::{Sql, bad_value, cbor, cbor_or_none, fixed, fixed_or_none, to_cbor};
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::wire::envelope::{Envelope, RawEnvelope};
 use crate::wire::verdict::{Status, Verdict};
 
-/// Where this phone has an envelope from.
+/// The origin of an envelope on this phone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::replica) enum Origin {
     /// Written here.
@@ -33,7 +35,7 @@ pub(in crate::replica) struct Stored {
     pub(in crate::replica) rewritten: Option<EnvelopeId>,
 }
 
-/// What comes with an envelope when it is stored.
+/// The data that is stored with an envelope.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::replica) struct Arrival {
     pub(in crate::replica) origin: Origin,
@@ -42,7 +44,7 @@ pub(in crate::replica) struct Arrival {
     pub(in crate::replica) attestation: Option<i64>,
 }
 
-/// How the `standing` column says it.
+/// The value of the `standing` column.
 fn standing(verdict: Option<&Verdict>) -> i64 {
     match verdict.map(|verdict| verdict.status) {
         None => 0,
@@ -86,10 +88,22 @@ pub(in crate::replica) fn insert(
     .map(|changed| changed == 1)
 }
 
-/// The envelopes of a record that came one by one (those inside its pack are not here), oldest first.
+/// The single envelopes of a record (those inside its pack are left out), oldest first.
 pub(in crate::replica) fn of_record(conn: &Connection, record: RecordId) -> Sql<Vec<Stored>> {
     conn.prepare_cached(&format!("{COLUMNS} WHERE record = ?1 ORDER BY no"))?
         .query_map([record.as_bytes()], stored)?
+        .collect()
+}
+
+/// Ids of a record's single envelopes, and whether each is only carried.
+pub(in crate::replica) fn ids_of_record(
+    conn: &Connection,
+    record: RecordId,
+) -> Sql<Vec<(EnvelopeId, bool)>> {
+    conn.prepare_cached("SELECT id, carried FROM envelope WHERE record = ?1")?
+        .query_map([record.as_bytes()], |row| {
+            Ok((EnvelopeId(fixed(row, 0)?), row.get(1)?))
+        })?
         .collect()
 }
 
@@ -99,7 +113,7 @@ pub(in crate::replica) fn get(conn: &Connection, id: EnvelopeId) -> Sql<Option<S
         .optional()
 }
 
-/// Where an envelope is filed and how it stands, without its bytes.
+/// The place and the verdict of an envelope, without its bytes.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::replica) struct Filed {
     pub(in crate::replica) record: RecordId,
@@ -130,7 +144,7 @@ pub(in crate::replica) fn has(conn: &Connection, id: EnvelopeId) -> Sql<bool> {
         .exists([id.as_bytes()])
 }
 
-/// Whether anything of the record stands alone here.
+/// Whether the record has a single envelope here.
 pub(in crate::replica) fn has_record(conn: &Connection, record: RecordId) -> Sql<bool> {
     conn.prepare_cached("SELECT 1 FROM envelope WHERE record = ?1 LIMIT 1")?
         .exists([record.as_bytes()])
@@ -149,6 +163,23 @@ pub(in crate::replica) fn unjudged(
     .collect()
 }
 
+/// Number, id and header of envelopes without verdict, oldest first, at most `rows_max` after number `after`.
+pub(in crate::replica) fn unjudged_headers(
+    conn: &Connection,
+    after: i64,
+    rows_max: usize,
+) -> Sql<Vec<(i64, EnvelopeId, Vec<u8>)>> {
+    conn.prepare_cached(
+        "SELECT no, id, header FROM envelope INDEXED BY envelope_outbox
+         WHERE standing = 0 AND no > ?1 ORDER BY no LIMIT ?2",
+    )?
+    .query_map(
+        (after, i64::try_from(rows_max).unwrap_or(i64::MAX)),
+        |row| Ok((row.get(0)?, EnvelopeId(fixed(row, 1)?), row.get(2)?)),
+    )?
+    .collect()
+}
+
 /// Number and id of envelopes without verdict, oldest first, at most `rows_max` after number `after`.
 pub(in crate::replica) fn unjudged_ids(
     conn: &Connection,
@@ -156,7 +187,8 @@ pub(in crate::replica) fn unjudged_ids(
     rows_max: usize,
 ) -> Sql<Vec<(i64, EnvelopeId)>> {
     conn.prepare_cached(
-        "SELECT no, id FROM envelope WHERE standing = 0 AND no > ?1 ORDER BY no LIMIT ?2",
+        "SELECT no, id FROM envelope INDEXED BY envelope_outbox
+         WHERE standing = 0 AND no > ?1 ORDER BY no LIMIT ?2",
     )?
     .query_map(
         (after, i64::try_from(rows_max).unwrap_or(i64::MAX)),
@@ -165,10 +197,10 @@ pub(in crate::replica) fn unjudged_ids(
     .collect()
 }
 
-/// The newest envelope without verdict.
-pub(in crate::replica) fn newest_unjudged(conn: &Connection) -> Sql<Option<(i64, EnvelopeId)>> {
-    conn.prepare_cached("SELECT no, id FROM envelope WHERE standing = 0 ORDER BY no DESC LIMIT 1")?
-        .query_row([], numbered)
+/// The number of an envelope that has no verdict.
+pub(in crate::replica) fn number_unjudged(conn: &Connection, id: EnvelopeId) -> Sql<Option<i64>> {
+    conn.prepare_cached("SELECT no FROM envelope WHERE id = ?1 AND standing = 0")?
+        .query_row([id.as_bytes()], |row| row.get(0))
         .optional()
 }
 
@@ -179,12 +211,14 @@ pub(in crate::replica) fn is_unjudged(conn: &Connection, no: i64, id: EnvelopeId
 }
 
 pub(in crate::replica) fn count_unjudged(conn: &Connection) -> Sql<u64> {
-    conn.prepare_cached("SELECT count(*) FROM envelope WHERE standing = 0")?
-        .query_row([], |row| row.get::<_, i64>(0))
-        .map(i64::unsigned_abs)
+    conn.prepare_cached(
+        "SELECT count(*) FROM envelope INDEXED BY envelope_outbox WHERE standing = 0",
+    )?
+    .query_row([], |row| row.get::<_, i64>(0))
+    .map(i64::unsigned_abs)
 }
 
-/// Whether anything about the record is here that no server has judged, or own work that awaits review.
+/// Whether the record has an envelope here that no server has judged, or own work that awaits review.
 pub(in crate::replica) fn has_undecided(conn: &Connection, record: RecordId) -> Sql<bool> {
     conn.prepare_cached(
         "SELECT 1 FROM envelope WHERE record = ?1 AND standing NOT IN (1, 2)
@@ -193,13 +227,13 @@ pub(in crate::replica) fn has_undecided(conn: &Connection, record: RecordId) -> 
     .exists([record.as_bytes()])
 }
 
-/// Whether this phone wrote anything of the record that stands alone.
+/// Whether this phone wrote a single envelope of the record.
 pub(in crate::replica) fn has_own(conn: &Connection, record: RecordId) -> Sql<bool> {
     conn.prepare_cached("SELECT 1 FROM envelope WHERE record = ?1 AND origin = 1 LIMIT 1")?
         .exists([record.as_bytes()])
 }
 
-/// Writes what the server decided, and takes the envelope out of the outbox.
+/// Writes the verdict of the server, and removes the envelope from the outbox.
 pub(in crate::replica) fn set_verdict(
     conn: &Connection,
     id: EnvelopeId,
@@ -219,7 +253,7 @@ pub(in crate::replica) fn set_verdict(
     .map(|changed| changed == 1)
 }
 
-/// Remembers which envelope says again what a void one said.
+/// Remembers the envelope that repeats the words of a void one.
 pub(in crate::replica) fn set_rewritten(
     conn: &Connection,
     void: EnvelopeId,
@@ -230,23 +264,23 @@ pub(in crate::replica) fn set_rewritten(
         .map(drop)
 }
 
-/// Forgets envelopes of a record that a pack now stands for. What has no verdict always stays.
+/// Forgets envelopes of a record that a pack now covers. Envelopes without a verdict always stay.
 pub(in crate::replica) fn delete(conn: &Connection, id: EnvelopeId) -> Sql<()> {
     conn.prepare_cached("DELETE FROM envelope WHERE id = ?1 AND standing <> 0")?
         .execute([id.as_bytes()])
         .map(drop)
 }
 
-/// Forgets a record's envelopes. The caller has made sure that nothing is undecided.
+/// Forgets a record's envelopes. The caller has made sure that all of them are decided.
 pub(in crate::replica) fn delete_record(conn: &Connection, record: RecordId) -> Sql<()> {
     conn.prepare_cached("DELETE FROM envelope WHERE record = ?1 AND standing <> 0")?
         .execute([record.as_bytes()])
         .map(drop)
 }
 
-/// Puts what was held or refused back into the outbox, own work and what this phone carries for others; gives
-/// the records concerned. What was not to count does not count meanwhile: that of others is only carried, but
-/// where own words may build on it, which have to stay in sight.
+/// Puts held and refused envelopes back into the outbox: own work and envelopes that this phone carries for
+/// others. Returns the records concerned. Until the new verdict, envelopes of others are only carried and
+/// do not count. In a record with own work they stay in sight, because own words may build on them.
 pub(in crate::replica) fn ask_again(conn: &Connection) -> Sql<Vec<RecordId>> {
     let records = conn
         .prepare_cached("SELECT DISTINCT record FROM envelope WHERE standing IN (3, 4)")?
@@ -261,7 +295,28 @@ pub(in crate::replica) fn ask_again(conn: &Connection) -> Sql<Vec<RecordId>> {
     Ok(records)
 }
 
-/// Forgets what a peer gave of a record that this phone's member may not read. Own work always stays.
+/// Sets the verdicts that these attestations prove to generation 0, without their proof.
+pub(in crate::replica) fn doubt(conn: &Connection, attestations: &HashSet<i64>) -> Sql<()> {
+    let proved: Vec<(i64, Verdict, i64)> = conn
+        .prepare("SELECT no, verdict, attestation FROM envelope WHERE attestation IS NOT NULL")?
+        .query_map([], |row| Ok((row.get(0)?, cbor(row, 1)?, row.get(2)?)))?
+        .collect::<Sql<_>>()?;
+    let mut update =
+        conn.prepare("UPDATE envelope SET verdict = ?2, attestation = NULL WHERE no = ?1")?;
+    for (key, verdict, attestation) in proved {
+        if attestations.contains(&attestation) {
+            let doubted = Verdict {
+                generation: 0,
+                ..verdict
+            };
+            update.execute((key, to_cbor(&doubted)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Forgets the envelopes that a peer gave for a record that this phone's member may not read. Own work
+/// always stays.
 pub(in crate::replica) fn delete_unreadable(conn: &Connection, record: RecordId) -> Sql<()> {
     conn.prepare_cached("DELETE FROM envelope WHERE record = ?1 AND origin = 3")?
         .execute([record.as_bytes()])

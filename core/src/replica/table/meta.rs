@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::Sql;
+use crate::limits::ANALYSIS_ROWS_MAX;
 
 /// The names of the values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +20,12 @@ pub(in crate::replica) enum Name {
     DirectoryMark,
     /// The server's generation, 4 bytes big-endian.
     Generation,
+    /// The version of the code that projections were made by, or are being made by, 4 bytes big-endian.
+    Projections,
+    /// Causes after this instant are shown as news, ms UTC, 8 bytes big-endian.
+    NotifySince,
+    /// The secrets that only phones of the deployment know, CBOR.
+    MeetingSecrets,
 }
 
 impl Name {
@@ -30,6 +37,9 @@ impl Name {
             Self::Root => "root",
             Self::DirectoryMark => "directory_mark",
             Self::Generation => "generation",
+            Self::Projections => "projections",
+            Self::NotifySince => "notify_since",
+            Self::MeetingSecrets => "meeting_secrets",
         }
     }
 }
@@ -68,9 +78,22 @@ pub(in crate::replica) fn delete(conn: &Connection, name: Name) -> Sql<()> {
         .map(drop)
 }
 
+/// A number that changes when another connection commits.
+pub(in crate::replica) fn data_version(conn: &Connection) -> Sql<i64> {
+    conn.prepare_cached("PRAGMA data_version")?
+        .query_row([], |row| row.get(0))
+}
+
 /// Caps the file at this number of pages.
 pub(in crate::replica) fn limit_pages(conn: &Connection, pages_max: u32) -> Sql<()> {
     conn.pragma_update(None, "max_page_count", pages_max)
+}
+
+/// Lets the database learn how selective its indexes are, where that has changed much. Reads a few hundred
+/// rows of each at most.
+pub(in crate::replica) fn optimize(conn: &Connection) -> Sql<()> {
+    conn.pragma_update(None, "analysis_limit", ANALYSIS_ROWS_MAX)?;
+    conn.execute_batch("PRAGMA optimize;")
 }
 
 /// Pages of the file.

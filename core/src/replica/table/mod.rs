@@ -1,19 +1,28 @@
-//! One module per table: the only places with SQL. They take and give checked types and decide nothing.
+//! One module per table: the only places with SQL. They accept and return checked types and decide nothing.
 
+pub(super) mod area;
 pub(super) mod attestation;
 pub(super) mod bulletin;
 pub(super) mod certificate;
+pub(super) mod changed;
 pub(super) mod directory;
+pub(super) mod directory_name;
 pub(super) mod envelope;
 pub(super) mod meta;
 pub(super) mod notice;
+pub(super) mod notification;
+pub(super) mod outbox_change;
 pub(super) mod outbox_copy;
+pub(super) mod own_work;
 pub(super) mod pack;
+pub(super) mod pending;
 pub(super) mod record;
 pub(super) mod record_area;
+pub(super) mod record_assignment;
 pub(super) mod record_list;
 pub(super) mod record_map;
 pub(super) mod record_search;
+pub(super) mod record_sharing;
 pub(super) mod sealed;
 pub(super) mod stray;
 pub(super) mod stream;
@@ -26,7 +35,7 @@ use rusqlite::types::Type;
 
 pub(super) type Sql<T> = Result<T, rusqlite::Error>;
 
-/// A stored value that is not of the form that was written: the file is damaged.
+/// A stored value has a form that was never written, so the file is damaged.
 #[derive(Debug, thiserror::Error)]
 #[error("stored value has another form")]
 pub(super) struct BadValue;

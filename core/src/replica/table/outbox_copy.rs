@@ -1,15 +1,16 @@
 //! The tables of the outbox copy, which live in a file of their own.
 //!
-//! What goes across says on which side it failed: damage of the replica is another matter than of the copy.
+//! Functions that use both files report the side of a failure, because damage of the replica needs another
+//! remedy than damage of the copy.
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
 use super::meta::Name;
 use super::{Sql, fixed};
-use crate::id::EnvelopeId;
+use crate::id::{DeviceId, EnvelopeId};
 
-/// On which side something failed.
+/// The side of a failure.
 #[derive(Debug)]
 pub(in crate::replica) enum Fault {
     Main(rusqlite::Error),
@@ -17,8 +18,8 @@ pub(in crate::replica) enum Fault {
 }
 
 const SCHEMA: &str = include_str!("../migrations/outbox_copy.sql");
-/// Form of the file. Another one is made anew.
-const VERSION: i64 = 2;
+/// The version of the file's form. A file of another form is made anew.
+const VERSION: i64 = 3;
 
 /// Makes the tables in an empty file; `false` when the file has another form.
 pub(in crate::replica) fn prepare(conn: &Connection) -> Sql<bool> {
@@ -44,31 +45,52 @@ pub(in crate::replica) fn check(conn: &Connection) -> Sql<()> {
     Ok(())
 }
 
-/// How many envelopes the copy has, and the newest: from a few pages, however many they are.
-pub(in crate::replica) fn summary(conn: &Connection) -> Sql<(u64, Option<(i64, EnvelopeId)>)> {
-    let count: i64 = conn.query_row("SELECT count(*) FROM envelope", [], |row| row.get(0))?;
-    let newest = conn
-        .query_row(
-            "SELECT no, id FROM envelope ORDER BY no DESC LIMIT 1",
-            [],
-            numbered,
-        )
-        .optional()?;
-    Ok((count.unsigned_abs(), newest))
+/// The envelopes of the copy, number and id of each, in the order of sending.
+pub(in crate::replica) fn envelopes(conn: &Connection) -> Sql<Vec<(i64, EnvelopeId)>> {
+    let mut rows: Vec<(i64, EnvelopeId)> = conn
+        .prepare_cached("SELECT no, id FROM envelope INDEXED BY envelope_id ORDER BY id")?
+        .query_map([], numbered)?
+        .collect::<Sql<_>>()?;
+    rows.sort_unstable();
+    Ok(rows)
 }
 
-/// What the copy has: number and id of each envelope, in order.
-pub(in crate::replica) fn envelopes(conn: &Connection) -> Sql<Vec<(i64, EnvelopeId)>> {
-    conn.prepare_cached("SELECT no, id FROM envelope ORDER BY no")?
-        .query_map([], numbered)?
-        .collect()
+/// The owner of a copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::replica) struct Owner {
+    device: DeviceId,
+    root: Vec<u8>,
+}
+
+impl Owner {
+    /// Whether the copy belongs to this device, and to its deployment where the replica knows one.
+    pub(in crate::replica) fn is_of(&self, device: DeviceId, root: Option<&[u8]>) -> bool {
+        self.device == device && root.is_none_or(|root| self.root == root)
+    }
+}
+
+/// Returns the owner of the copy; `None` where its phone was not enrolled.
+pub(in crate::replica) fn owner(conn: &Connection) -> Sql<Option<Owner>> {
+    let (own, root) = (Name::OwnCertificate.as_str(), Name::Root.as_str());
+    conn.prepare_cached(
+        "SELECT certificate.device, root.value FROM meta AS own
+         JOIN certificate ON certificate.hash = own.value
+         JOIN meta AS root ON root.name = ?2 WHERE own.name = ?1",
+    )?
+    .query_row([own, root], |row| {
+        Ok(Owner {
+            device: DeviceId(fixed(row, 0)?),
+            root: row.get(1)?,
+        })
+    })
+    .optional()
 }
 
 fn numbered(row: &Row<'_>) -> Sql<(i64, EnvelopeId)> {
     Ok((row.get(0)?, EnvelopeId(fixed(row, 1)?)))
 }
 
-/// Takes an envelope of the replica in, with its certificate. One of this number that is there gives way.
+/// Copies an envelope of the replica, with its certificate. It replaces an envelope of the same number.
 pub(in crate::replica) fn copy_envelope(
     main: &Connection,
     copy: &Connection,
@@ -90,13 +112,13 @@ pub(in crate::replica) fn copy_envelope(
     )
 }
 
-/// Takes in who this phone is: without it nothing of the outbox could be sent.
+/// Copies the identity of this phone, because without it the outbox could not be sent.
 pub(in crate::replica) fn copy_identity(main: &Connection, copy: &Connection) -> Result<(), Fault> {
-    let (own, root) = (Name::OwnCertificate.as_str(), Name::Root.as_str());
-    let names = [own, root].map(|name| Value::Text(name.to_owned()));
+    let names = [Name::OwnCertificate, Name::Root, Name::MeetingSecrets];
+    let names = names.map(|name| Value::Text(name.as_str().to_owned()));
     across(
         (main, copy),
-        "SELECT name, value FROM meta WHERE name IN (?1, ?2)",
+        "SELECT name, value FROM meta WHERE name IN (?1, ?2, ?3)",
         &names,
         "INSERT OR REPLACE INTO meta VALUES (?1, ?2)",
     )?;
@@ -116,15 +138,10 @@ pub(in crate::replica) fn copy_identity(main: &Connection, copy: &Connection) ->
 }
 
 /// Forgets an envelope.
-pub(in crate::replica) fn delete(conn: &Connection, no: i64) -> Sql<()> {
-    conn.prepare_cached("DELETE FROM envelope WHERE no = ?1")?
-        .execute([no])
+pub(in crate::replica) fn delete(conn: &Connection, id: EnvelopeId) -> Sql<()> {
+    conn.prepare_cached("DELETE FROM envelope WHERE id = ?1")?
+        .execute([id.as_bytes()])
         .map(drop)
-}
-
-/// Forgets all envelopes.
-pub(in crate::replica) fn clear(conn: &Connection) -> Sql<()> {
-    conn.execute("DELETE FROM envelope", []).map(drop)
 }
 
 fn across(

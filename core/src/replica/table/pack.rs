@@ -1,6 +1,6 @@
-//! `pack`, `pack_entry` and `pack_proof`: compacted pasts of records, which envelopes they stand for, and
-//! the signature of the batch that each came in. A record stands on one pack; on several where pasts of it
-//! meet that each tell what the other does not, as after a restore of the server.
+//! `pack`, `pack_entry` and `pack_proof`: compacted pasts of records, the envelopes that they cover, and
+//! the signature of the batch of each. A record has one pack. It has several where different pasts meet and
+//! each holds envelopes that the others lack, as after a restore of the server.
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -8,7 +8,7 @@ use super::{Sql, cbor, fixed, to_cbor};
 use crate::id::{EnvelopeId, RecordId};
 use crate::wire::pack::{Pack, PackProof};
 
-/// Stores the proof of a batch once and gives its number.
+/// Stores the proof of a batch once and returns its number.
 pub(in crate::replica) fn put_proof(conn: &Connection, proof: &PackProof) -> Sql<i64> {
     let bytes = to_cbor(proof);
     let hash = crate::id::Hash::of(&[&bytes]);
@@ -29,8 +29,8 @@ pub(in crate::replica) struct Stored {
     pub(in crate::replica) proof: i64,
 }
 
-/// Stores a record's pack in place of those that tell nothing more, with the ids of the envelopes that it
-/// stands for.
+/// Stores a record's pack, with the ids of the envelopes that it covers. It replaces packs that add nothing
+/// to it.
 pub(in crate::replica) fn put(
     conn: &Connection,
     record: RecordId,
@@ -48,15 +48,15 @@ pub(in crate::replica) fn put(
 
 fn index(conn: &Connection, no: i64, ids: impl Iterator<Item = EnvelopeId>) -> Sql<()> {
     let mut insert = conn.prepare_cached(
-        "INSERT INTO pack_entry (key, pack) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        "INSERT INTO pack_entry (id, pack) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
     )?;
     for id in ids {
-        insert.execute((key(id), no))?;
+        insert.execute((id.as_bytes(), no))?;
     }
     Ok(())
 }
 
-/// The packs of a record, in the order in which they came.
+/// Returns the packs of a record, in the order of arrival.
 pub(in crate::replica) fn of_record(conn: &Connection, record: RecordId) -> Sql<Vec<Stored>> {
     conn.prepare_cached("SELECT no, bytes, proof FROM pack WHERE record = ?1 ORDER BY no")?
         .query_map([record.as_bytes()], stored)?
@@ -78,13 +78,21 @@ pub(in crate::replica) fn proof(conn: &Connection, no: i64) -> Sql<Option<PackPr
         .optional()
 }
 
-/// The record whose pack stands for an envelope.
+/// Deletes proofs of batches that have no pack left.
+pub(in crate::replica) fn prune_proofs(conn: &Connection) -> Sql<usize> {
+    conn.prepare_cached(
+        "DELETE FROM pack_proof WHERE NOT EXISTS (SELECT 1 FROM pack WHERE pack.proof = pack_proof.no)",
+    )?
+    .execute([])
+}
+
+/// The record whose pack covers an envelope.
 pub(in crate::replica) fn record_of(conn: &Connection, id: EnvelopeId) -> Sql<Option<RecordId>> {
     conn.prepare_cached(
         "SELECT pack.record FROM pack_entry JOIN pack ON pack.no = pack_entry.pack
-         WHERE pack_entry.key = ?1",
+         WHERE pack_entry.id = ?1",
     )?
-    .query_row([key(id)], |row| Ok(RecordId(fixed(row, 0)?)))
+    .query_row([id.as_bytes()], |row| Ok(RecordId(fixed(row, 0)?)))
     .optional()
 }
 
@@ -101,8 +109,8 @@ fn delete_one(conn: &Connection, no: i64) -> Sql<()> {
         .map(drop)
 }
 
-/// Makes the index of envelopes again, from the packs. A pack that does not read back is dropped: the
-/// server has it.
+/// Makes the index of envelopes again, from the packs. An unreadable pack is dropped, because the server
+/// has it.
 pub(in crate::replica) fn reindex(conn: &mut Connection) -> Sql<()> {
     let tx = conn.transaction()?;
     tx.execute("DELETE FROM pack_entry", [])?;
@@ -124,8 +132,34 @@ pub(in crate::replica) fn records(conn: &Connection) -> Sql<Vec<RecordId>> {
         .collect()
 }
 
-fn key(id: EnvelopeId) -> i64 {
-    let mut bytes = [0; 8];
-    bytes.copy_from_slice(&id.0[..8]);
-    i64::from_be_bytes(bytes)
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::replica::migrate;
+
+    /// An attacker who tries many envelopes can make two ids that begin alike.
+    #[test]
+    fn envelopes_with_colliding_ids_keep_their_records() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        migrate::run(&mut conn).unwrap();
+        let id = |n: u8| {
+            let mut bytes = [7; 16];
+            bytes[15] = n;
+            EnvelopeId(bytes)
+        };
+        conn.execute(
+            "INSERT INTO pack_proof (hash, bytes) VALUES (x'01', x'02')",
+            [],
+        )
+        .unwrap();
+        let record = |n| RecordId([n; 16]);
+        for n in [1, 2] {
+            put(&conn, record(n), (&[n], 1), [id(n)].into_iter(), &[]).unwrap();
+        }
+        for n in [1, 2] {
+            assert_eq!(record_of(&conn, id(n)).unwrap(), Some(record(n)));
+        }
+        assert_eq!(record_of(&conn, id(3)).unwrap(), None);
+    }
 }

@@ -4,10 +4,11 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::super::engine::shown::Basis;
 use super::{Sql, cbor_or_none, fixed, to_cbor};
+use crate::domain::point::GeoPoint;
 use crate::id::RecordId;
 use crate::wire::digest::Digest;
 
-/// What lists show of a record.
+/// The row that lists show of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(
     clippy::struct_excessive_bools,
@@ -22,9 +23,9 @@ pub struct RecordRow {
     pub audience: u8,
     /// Stable code of its stage.
     pub stage: u8,
-    /// Whether somebody still has to work on it.
+    /// Whether a person still has to work on it.
     pub open: bool,
-    /// Category: what triage said, else what its creator wrote, else empty.
+    /// Category: the one from triage, else the one from its creator, else empty.
     pub category: String,
     /// Stable code of its severity, 0 where there is none yet.
     pub severity: u8,
@@ -34,7 +35,7 @@ pub struct RecordRow {
     pub address: String,
     /// Latitude and longitude, 1e-7 degrees WGS-84.
     pub at: Option<(i32, i32)>,
-    /// Clock of its Genesis, ms UTC: as the creator's phone claims.
+    /// Clock of its Genesis, ms UTC, as the creator's phone claims.
     pub genesis_ms: i64,
     /// When it was reported (effective time), ms UTC.
     pub created_ms: i64,
@@ -48,24 +49,53 @@ pub struct RecordRow {
     pub provisional: bool,
     /// Conflicts that people have to settle.
     pub conflicts: u32,
-    /// Whether evidence came in beside an ending.
+    /// Whether evidence arrived beside an ending.
     pub needs_review: bool,
-    /// Whether it holds something of a newer app.
+    /// Whether it holds work of a newer app.
     pub needs_newer_app: bool,
-    /// Receipt ladder: 0 stored, 1 delivered, 2 seen, 3 handled; 4 at the server, where it is held: the view
-    /// says why.
+    /// Receipt ladder: 0 stored, 1 delivered, 2 seen, 3 handled; 4 at the server, where it is held, and the
+    /// view shows the reason.
     pub ladder: u8,
+    /// The next deadline that counts, ms UTC: to accept, to arrive or to resolve; none while the case is
+    /// suspended or over. In a list of assignments, the next one of those.
+    pub due_ms: Option<i64>,
     /// Sum of the ids of its settled envelopes.
     pub digest: Digest,
+}
+
+impl RecordRow {
+    /// Whether a deadline has passed at this instant (ms UTC).
+    #[must_use]
+    pub fn is_overdue(&self, now_ms: i64) -> bool {
+        self.due_ms.is_some_and(|due_ms| due_ms <= now_ms)
+    }
+
+    /// Distance from a place in metres; `None` where the record has no position.
+    #[must_use]
+    pub fn distance_m(&self, from: GeoPoint) -> Option<f64> {
+        let (lat_e7, lon_e7) = self.at?;
+        let at = GeoPoint::new(lat_e7, lon_e7).ok()?;
+        Some(from.distance_m(at))
+    }
+}
+
+/// The stored value for no deadline. It sorts last.
+pub(in crate::replica) const NEVER_MS: i64 = i64::MAX;
+
+pub(in crate::replica) fn due(stored_ms: i64) -> Option<i64> {
+    (stored_ms != NEVER_MS).then_some(stored_ms)
 }
 
 pub(in crate::replica) const COLUMNS: &str = "record.id, record.kind, record.audience, record.state, \
      record.open, record.category, record.severity, record.title, record.address, record.lat_e7, \
      record.lon_e7, record.created_ms, record.updated_ms, record.mine, record.undelivered, \
      record.provisional, record.conflicts, record.needs_review, record.newer, record.ladder, \
-     record.digest, record.no, record.genesis_ms";
+     record.digest, record.no, record.genesis_ms, record.due_ms";
 
-/// A row as stored, with its number and what it was made of.
+/// How many columns these are.
+pub(in crate::replica) const LIST_COLUMNS: usize = 24;
+
+/// A row as stored, with its number and its basis.
 #[derive(Debug, Clone)]
 pub(in crate::replica) struct Before {
     pub(in crate::replica) no: i64,
@@ -82,13 +112,13 @@ pub(in crate::replica) fn before(conn: &Connection, id: RecordId) -> Sql<Option<
         Ok(Before {
             no: row.get(21)?,
             row: read(row)?,
-            basis: cbor_or_none(row, 23)?,
+            basis: cbor_or_none(row, LIST_COLUMNS)?,
         })
     })
     .optional()
 }
 
-/// Writes a row, in place of the one with number `before`; gives its number.
+/// Writes a row, in place of the one with number `before`. Returns its number.
 pub(in crate::replica) fn put(
     conn: &Connection,
     before: Option<i64>,
@@ -98,9 +128,9 @@ pub(in crate::replica) fn put(
     conn.prepare_cached(
         "INSERT INTO record (no, id, kind, audience, state, open, category, severity, title, address,
            lat_e7, lon_e7, created_ms, updated_ms, mine, undelivered, provisional, conflicts,
-           needs_review, newer, ladder, digest, genesis_ms, shown)
+           needs_review, newer, ladder, digest, genesis_ms, shown, due_ms)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-           ?19, ?20, ?21, ?22, ?23, ?24)
+           ?19, ?20, ?21, ?22, ?23, ?24, ?25)
          ON CONFLICT (no) DO UPDATE SET kind = excluded.kind, audience = excluded.audience,
            state = excluded.state, open = excluded.open, category = excluded.category,
            severity = excluded.severity, title = excluded.title, address = excluded.address,
@@ -109,7 +139,7 @@ pub(in crate::replica) fn put(
            undelivered = excluded.undelivered, provisional = excluded.provisional,
            conflicts = excluded.conflicts, needs_review = excluded.needs_review,
            newer = excluded.newer, ladder = excluded.ladder, digest = excluded.digest,
-           genesis_ms = excluded.genesis_ms, shown = excluded.shown",
+           genesis_ms = excluded.genesis_ms, shown = excluded.shown, due_ms = excluded.due_ms",
     )?
     .execute(rusqlite::params![
         before,
@@ -136,6 +166,7 @@ pub(in crate::replica) fn put(
         row.digest.to_bytes(),
         row.genesis_ms,
         to_cbor(basis),
+        row.due_ms.unwrap_or(NEVER_MS),
     ])?;
     Ok(before.unwrap_or_else(|| conn.last_insert_rowid()))
 }
@@ -174,10 +205,11 @@ pub(in crate::replica) fn all(conn: &Connection) -> Sql<Vec<RecordRow>> {
         .collect()
 }
 
-/// Forgets every projection; they are made again from the envelopes.
+/// Forgets every projection. They are made again from the envelopes.
 pub(in crate::replica) fn clear(conn: &Connection) -> Sql<()> {
     conn.execute_batch(
-        "DELETE FROM record; DELETE FROM record_area; DELETE FROM record_map;
+        "DELETE FROM record; DELETE FROM record_area; DELETE FROM record_assignment;
+         DELETE FROM record_map;
          INSERT INTO record_search (record_search) VALUES ('delete-all');",
     )
 }
@@ -206,6 +238,7 @@ pub(in crate::replica) fn read(row: &Row<'_>) -> Sql<RecordRow> {
         needs_review: row.get(17)?,
         needs_newer_app: row.get(18)?,
         ladder: row.get(19)?,
+        due_ms: due(row.get(23)?),
         digest: Digest::from_bytes(fixed(row, 20)?),
     })
 }

@@ -1,4 +1,4 @@
-//! `sealed_certificate`: certificates that this phone carries for the server and can not read.
+//! `sealed_certificate`: certificates that this phone carries for the server and cannot read.
 
 use rusqlite::{Connection, OptionalExtension};
 
@@ -6,14 +6,14 @@ use super::Sql;
 use crate::id::Hash;
 use crate::wire::sealed::SealedCertificate;
 
-/// As the server gives it: it takes the place of whatever was here.
+/// Stores a certificate from the server. It replaces a stored one.
 pub(in crate::replica) fn put(conn: &Connection, sealed: &SealedCertificate) -> Sql<()> {
     conn.prepare_cached("INSERT OR REPLACE INTO sealed_certificate (hash, bytes) VALUES (?1, ?2)")?
         .execute((sealed.certificate.as_bytes(), &sealed.bytes))
         .map(drop)
 }
 
-/// As another phone gives it, which nobody but the server can check: it takes the place of nothing.
+/// Stores a certificate from another phone. Only the server can check it, so it replaces no stored one.
 pub(in crate::replica) fn put_unchecked(conn: &Connection, sealed: &SealedCertificate) -> Sql<()> {
     conn.prepare_cached("INSERT OR IGNORE INTO sealed_certificate (hash, bytes) VALUES (?1, ?2)")?
         .execute((sealed.certificate.as_bytes(), &sealed.bytes))

@@ -1,11 +1,12 @@
-//! `stray`: records with verdicts that no stream holds, until the server has said what it lacks of them.
+//! `stray`: records with verdicts that no stream holds, until the server has named the envelopes that it
+//! lacks.
 
 use rusqlite::Connection;
 
 use super::Sql;
 use crate::id::RecordId;
 
-/// Notes the record, unless a stream holds it or no verdict on it is here.
+/// Notes the record, unless a stream holds it or it has no verdict here.
 pub(in crate::replica) fn insert(conn: &Connection, record: RecordId) -> Sql<()> {
     conn.prepare_cached(
         "INSERT INTO stray (record) SELECT ?1

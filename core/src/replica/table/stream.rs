@@ -1,4 +1,4 @@
-//! `stream`: what this phone may read, and how far it has read.
+//! `stream`: the streams that this phone may read, and its progress in each.
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -28,7 +28,7 @@ pub(in crate::replica) fn get(conn: &Connection, id: StreamId) -> Sql<Option<Sto
         .optional()
 }
 
-/// Adds a stream that may be read from now on; one that is there keeps its cursor.
+/// Adds a stream that may be read from now on. A stored one keeps its cursor.
 pub(in crate::replica) fn add(conn: &Connection, id: StreamId) -> Sql<()> {
     conn.prepare_cached(
         "INSERT INTO stream (id, cursor, digest) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO NOTHING",

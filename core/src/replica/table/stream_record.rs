@@ -1,4 +1,4 @@
-//! `stream_record`: which streams hold a record. A phone keeps a record while one of them does.
+//! `stream_record`: the streams that hold each record. A phone keeps a record while one of them does.
 
 use rusqlite::Connection;
 

@@ -1,5 +1,7 @@
 //! `verdict_change`: verdicts on envelopes inside a pack that changed after the pack was made.
 
+use std::collections::HashSet;
+
 use rusqlite::Connection;
 
 use super::{Sql, cbor, fixed, to_cbor};
@@ -32,6 +34,28 @@ pub(in crate::replica) fn of_record(
         Ok((EnvelopeId(fixed(row, 0)?), cbor(row, 1)?, row.get(2)?))
     })?
     .collect()
+}
+
+/// Sets the verdicts that these attestations prove to generation 0, without their proof.
+pub(in crate::replica) fn doubt(conn: &Connection, attestations: &HashSet<i64>) -> Sql<()> {
+    let proved: Vec<([u8; 16], Verdict, i64)> = conn
+        .prepare(
+            "SELECT id, verdict, attestation FROM verdict_change WHERE attestation IS NOT NULL",
+        )?
+        .query_map([], |row| Ok((fixed(row, 0)?, cbor(row, 1)?, row.get(2)?)))?
+        .collect::<Sql<_>>()?;
+    let mut update =
+        conn.prepare("UPDATE verdict_change SET verdict = ?2, attestation = NULL WHERE id = ?1")?;
+    for (key, verdict, attestation) in proved {
+        if attestations.contains(&attestation) {
+            let doubted = Verdict {
+                generation: 0,
+                ..verdict
+            };
+            update.execute((key, to_cbor(&doubted)))?;
+        }
+    }
+    Ok(())
 }
 
 pub(in crate::replica) fn delete_record(conn: &Connection, record: RecordId) -> Sql<()> {

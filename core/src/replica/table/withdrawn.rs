@@ -1,4 +1,4 @@
-//! `withdrawn`: records that no stream holds any more, kept until nothing of them is undecided.
+//! `withdrawn`: records that no stream holds any more, kept until all of their envelopes are decided.
 
 use rusqlite::Connection;
 
@@ -21,9 +21,4 @@ pub(in crate::replica) fn all(conn: &Connection) -> Sql<Vec<RecordId>> {
     conn.prepare_cached("SELECT record FROM withdrawn")?
         .query_map([], |row| row.get(0).map(RecordId))?
         .collect()
-}
-
-pub(in crate::replica) fn has(conn: &Connection, record: RecordId) -> Sql<bool> {
-    conn.prepare_cached("SELECT 1 FROM withdrawn WHERE record = ?1")?
-        .exists([record.as_bytes()])
 }

@@ -152,6 +152,51 @@ fn two_dispatches_are_both_kept_and_the_card_names_them() {
     ));
 }
 
+/// The server's own author sees that the other record cannot take this one over.
+#[test]
+fn broken_merge_is_told_to_the_people_concerned() {
+    use crate::domain::case::payload::{Merge, MergeFault, MergeUndone};
+    use crate::domain::case::{Event, Stage};
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let (mut worker, mut dispatcher) = (town.grid_worker(11), town.dispatcher(12));
+    let [record, into] =
+        ["一层气瓶", "二层气瓶"].map(|title| worker.replica().report(&draft(title), NOW).unwrap());
+    server.settle(&mut worker);
+    server.settle(&mut dispatcher);
+    let merge = Event::Merge(Merge { into, note: None });
+    let merge = dispatcher.replica().act(record, &merge, None, NOW).unwrap();
+    server.settle(&mut dispatcher);
+    let district = AreaPath::new(&home().ids()[..1]).unwrap();
+    let mut system = town.phone(13, &[(Role::System, Scope::Area(district))]);
+    server.settle(&mut system);
+    let fault = MergeFault::Dismissed;
+    let undone = Event::MergeUndone(MergeUndone { merge, fault });
+    system.replica().act(record, &undone, None, NOW).unwrap();
+    server.settle(&mut system);
+    for phone in [&mut worker, &mut dispatcher] {
+        server.settle(phone);
+        let view = phone.replica().view(record).unwrap().unwrap();
+        assert!(view.row.open && view.row.conflicts == 1);
+        assert_eq!(view.state.unwrap().stage, Stage::Reported);
+        let card = &view.conflicts[0];
+        assert!(
+            card.zh.contains("二层气瓶") && card.zh.contains("不予受理"),
+            "{}",
+            card.zh
+        );
+        assert!(card.people.contains(&MemberId([12; 16])));
+        assert!(
+            !card.zh.contains('{') && !card.en.contains('{'),
+            "{}",
+            card.en
+        );
+        let news = phone.replica().notifications(0, 50).unwrap();
+        let kinds: Vec<_> = news.iter().map(|one| one.kind).collect();
+        assert!(kinds.contains(&crate::domain::notification::NotificationKind::Conflict));
+    }
+}
+
 /// Random people on four phones, partly offline; at the end all agree, and projections are what the
 /// envelopes say.
 fn history(seed: u64) {

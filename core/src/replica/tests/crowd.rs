@@ -39,7 +39,7 @@ fn forty_people_write_at_the_same_time_and_the_next_one_goes_on() {
         server.settle(phone);
     }
 
-    // One of the forty: the own change must be in the past of the next one.
+    // One of the forty writes again. Their own change must be in the past of the next one.
     let mut one = crowd.swap_remove(0);
     server.settle(&mut one);
     let replica = one.replica();
@@ -47,7 +47,7 @@ fn forty_people_write_at_the_same_time_and_the_next_one_goes_on() {
     let edit = FieldEdit::set(answer(one.n), FieldValue::Text("again".into()));
     let edited = one.replica().edit(record, &[edit], NOW + 2).unwrap();
     server.settle(&mut one);
-    // And somebody who decides, knowing all of it.
+    // A dispatcher then decides, with knowledge of all of it.
     let mut decider = town.dispatcher(12);
     server.settle(&mut decider);
     decider

@@ -41,7 +41,7 @@ fn a_wrong_key_is_told_from_damage_and_touches_nothing() {
     let mut options = phone.options();
     options.file_key = FileKey::new([0xee; 32]);
     assert_eq!(code(Replica::open(options)), "replica.wrong_key");
-    // Without the marker (a new phone) it is a wrong key as well: nothing may be set aside for it.
+    // Without the marker (a new phone) it is a wrong key as well, so no file may be set aside for it.
     fs::remove_file(phone.marker()).unwrap();
     let mut options = phone.options();
     options.file_key = FileKey::new([0xee; 32]);
@@ -77,6 +77,8 @@ fn missing_empty_and_truncated_files_each_have_their_code() {
     fs::write(phone.path(), b"").unwrap();
     assert_eq!(code(open(&mut phone)), "replica.empty_file");
     fs::remove_file(phone.path()).unwrap();
+    assert_eq!(code(open(&mut phone)), "replica.lost");
+    fs::remove_file(second(&phone)).unwrap();
     assert_eq!(code(open(&mut phone)), "replica.missing");
 }
 
@@ -97,7 +99,7 @@ fn a_damaged_first_page_is_damage_and_no_wrong_key() {
 fn a_lost_file_costs_nothing_that_is_not_delivered() {
     let mut phone = filled(3);
     fs::remove_file(phone.path()).unwrap();
-    assert_eq!(code(open(&mut phone)), "replica.missing");
+    assert_eq!(code(open(&mut phone)), "replica.lost");
     let options = phone.options();
     let (mut rescued, _) = Replica::rescue(options, NOW).unwrap();
     assert_eq!(rescued.undelivered().unwrap(), 3);
@@ -129,14 +131,17 @@ fn a_lost_or_empty_file_is_not_rescued_with_a_wrong_key() {
 }
 
 #[test]
-fn a_new_replica_takes_nothing_of_one_that_is_gone_and_deletes_nothing_of_it() {
+fn new_replica_beside_a_second_file_is_refused() {
     let mut phone = filled(3);
     fs::remove_file(phone.path()).unwrap();
     let copy = fs::read(second(&phone)).unwrap();
     let options = phone.options();
-    let fresh = Replica::create(options).unwrap();
+    assert_eq!(code(Replica::create(options)), "replica.lost");
+    assert_eq!(fs::read(second(&phone)).unwrap(), copy);
+    let options = phone.options();
+    let (fresh, _) = Replica::start_over(options).unwrap();
     assert_eq!(fresh.undelivered().unwrap(), 0);
-    let aside = phone.database.path().join("replica.db.outbox.aside-1");
+    let aside = phone.database.path().join("replica.db.aside-1.outbox");
     assert_eq!(fs::read(aside).unwrap(), copy);
 }
 
@@ -172,7 +177,7 @@ fn damage_of_any_one_page_costs_nothing_that_is_not_delivered() {
             fs::write(second(&phone), &whole_second).unwrap();
             damage_at(&file, page);
             let damaged = fs::read(&file).unwrap();
-            // The page may be one that only a later use reads: then the person meets it there.
+            // The page may be one that only a later use reads, so the person meets the damage there.
             let mut opened = false;
             let used = open(&mut phone).and_then(|mut replica| {
                 opened = true;
@@ -200,7 +205,11 @@ fn damage_of_any_one_page_costs_nothing_that_is_not_delivered() {
             let key = FileKey::new([11; 32]);
             let copy = crate::replica::open::open_damaged(&second(&phone), &key).unwrap();
             table::check(&copy).unwrap();
-            assert_eq!(table::summary(&copy).unwrap().0, count, "{what}");
+            assert_eq!(
+                table::envelopes(&copy).unwrap().len() as u64,
+                count,
+                "{what}"
+            );
             drop(copy);
             fs::remove_file(phone.path()).unwrap();
         }
@@ -228,7 +237,7 @@ fn the_second_copy_holds_what_is_not_delivered_and_no_more() {
     assert_eq!(in_copy(&mut phone), 1);
 }
 
-/// The outbox, in the order in which it is sent.
+/// Returns the outbox, in the order of sending.
 fn outbox(replica: &mut Replica) -> Vec<RawEnvelope> {
     let ask = OutboxAsk {
         bytes_max: usize::MAX,
@@ -308,7 +317,42 @@ pub(super) fn damage(phone: &Phone, page: u64) {
 
 fn damage_at(path: &Path, page: u64) {
     let file = fs::OpenOptions::new().write(true).open(path).unwrap();
-    // The salt of the first page stays: without it nothing at all could be read.
+    // The salt of the first page stays, because without it no page could be read.
     let from = page * 4_096 + if page == 0 { 64 } else { 8 };
     file.write_all_at(&[0x5a; 512], from).unwrap();
+}
+
+/// Two invitations arrive at once, one from another deployment. The second one must not lock the person
+/// out.
+#[test]
+fn enrolment_in_another_deployment_is_refused() {
+    let (town, other) = (Town::new(), Town::of_root(77));
+    let mut phone = town.volunteer(1);
+    let foreign = other.volunteer(1).replica().certificate().unwrap().clone();
+    let refused = phone
+        .replica()
+        .enrol(&other.anchors, &other.secrets, &foreign);
+    assert!(
+        matches!(refused, Err(ReplicaError::BadInput)),
+        "{refused:?}"
+    );
+    phone.close();
+    let (reopened, _) = Replica::open_or_recover(phone.options(), NOW).unwrap();
+    assert_eq!(reopened.anchors().unwrap().root(), &town.root.public());
+}
+
+/// The same phone is invited again as another person. The content of the file is the first person's.
+#[test]
+fn enrolment_of_another_member_is_refused() {
+    let town = Town::new();
+    let mut phone = town.volunteer(1);
+    let key = SecretKey::from_seed(&[1; 32]);
+    let grants = [(Role::Volunteer, Scope::Unit(TEAM))];
+    let other = town.certificate(&key, 2, &grants);
+    let refused = phone.replica().enrol(&town.anchors, &town.secrets, &other);
+    assert!(
+        matches!(refused, Err(ReplicaError::BadInput)),
+        "{refused:?}"
+    );
+    assert_eq!(phone.replica().own_member(), Some(MemberId([1; 16])));
 }

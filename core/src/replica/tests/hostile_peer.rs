@@ -1,5 +1,5 @@
-//! What another phone may not do with genuine words of the server: take away what is not delivered, vouch for a
-//! forgery, fill the disk.
+//! Forbidden uses of genuine words of the server by another phone: to remove undelivered work, to prove a
+//! forgery, to fill the disk.
 
 use super::meeting::{ids, meet, revocation};
 use super::server::*;
@@ -15,7 +15,7 @@ use crate::wire::verdict::{
     Attestation, AttestedEnvelope, HeldReason, RefusedReason, Status, Verdict,
 };
 
-/// What a server says that is not for good.
+/// Verdicts of the server that are not final.
 const OPEN: [Status; 9] = [
     Status::Refused(RefusedReason::Malformed),
     Status::Refused(RefusedReason::BadSignature),
@@ -45,7 +45,7 @@ fn attested(town: &Town, after: i64, lines: &[(Hash, Status)]) -> Attestation {
 }
 
 fn bytes(phone: &mut Phone, record: RecordId) -> Vec<RawEnvelope> {
-    let stored = envelope::of_record(&phone.replica().conn, record).unwrap();
+    let stored = envelope::of_record(phone.replica().conn().unwrap(), record).unwrap();
     stored.into_iter().map(|stored| stored.raw).collect()
 }
 
@@ -77,7 +77,7 @@ fn give(
 }
 
 fn attestations(phone: &mut Phone) -> i64 {
-    let conn = &phone.replica().conn;
+    let conn = phone.replica().conn().unwrap();
     conn.query_row("SELECT count(*) FROM attestation", [], |row| row.get(0))
         .unwrap()
 }
@@ -199,7 +199,7 @@ fn an_attestation_is_kept_once_and_only_where_it_proves_something() {
     assert_eq!(undelivered(&mut other), 0);
 }
 
-/// A report that the lost server had held: it is taken along, out of sight, and the new one is to be asked.
+/// A report that the lost server had held. It is carried, out of sight, and the new server is to be asked.
 fn asked_again<'a>(
     town: &'a Town,
     author: &mut Phone,

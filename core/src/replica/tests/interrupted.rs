@@ -1,4 +1,4 @@
-//! A rescue that is interrupted after each of its steps: opening, or rescuing again, has all of it.
+//! A rescue that is interrupted after each of its steps. Opening, or rescuing again, recovers all of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -45,6 +45,10 @@ fn scene() -> Scene {
         epoch,
     };
     scene.files = scene.read();
+    // Shared memory of the processes that had it open. A kill leaves it, and the next process makes it
+    // anew.
+    let shared = |path: &PathBuf| path.to_string_lossy().ends_with("-shm");
+    scene.files.retain(|path, _| !shared(path));
     scene
 }
 
@@ -57,16 +61,26 @@ impl Scene {
         FileKey::new([self.phone.n; 32])
     }
 
+    fn site(&self) -> open::Site {
+        open::Site {
+            path: self.path(),
+            key: self.key(),
+            disk: Arc::new(StdDisk),
+            device: SecretKey::from_seed(&[self.phone.n; 32]).public().device(),
+        }
+    }
+
     fn read(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         [&self.phone.database, &self.phone.elsewhere]
             .into_iter()
             .flat_map(|folder| fs::read_dir(folder.path()).unwrap())
             .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_none_or(|ending| ending != "lock"))
             .map(|path| (path.clone(), fs::read(path).unwrap()))
             .collect()
     }
 
-    /// All files as the kill left them, and no other.
+    /// Restores exactly the files that the kill left.
     fn put_back(&mut self) {
         self.phone.replica = None;
         for path in self.read().into_keys() {
@@ -77,18 +91,19 @@ impl Scene {
         }
     }
 
-    /// A rescue that is killed after so many steps; `false` when it has not so many.
+    /// Kills a rescue after so many steps; `false` when it has fewer.
     fn rescue_until(&self, killed_after: usize) -> bool {
         let (path, key) = (self.path(), self.key());
         if killed_after == 0 {
             drop(open::create(&rescue::half(&path), &key).unwrap());
             return true;
         }
-        rescue::build(&path, &key, NOW).unwrap();
+        let site = self.site();
+        rescue::build(&site, NOW).unwrap();
         if killed_after == 1 {
             return true;
         }
-        rescue::declare(&path).unwrap();
+        rescue::declare(&site).unwrap();
         if killed_after == 2 {
             return true;
         }
@@ -101,7 +116,7 @@ impl Scene {
                 return true;
             }
         }
-        rescue::put_in_place(&path).unwrap();
+        rescue::put_in_place(&site).unwrap();
         false
     }
 
@@ -109,7 +124,7 @@ impl Scene {
         salvage::with_suffix(&self.path(), ".aside-1")
     }
 
-    /// What the host does at the next start: it opens, and rescues what is damaged.
+    /// Starts as the host does: it opens the replica, and rescues a damaged one.
     fn start(&mut self) {
         let opened = Replica::open(self.phone.options());
         self.phone.replica = Some(opened.unwrap_or_else(|error| {
@@ -134,7 +149,7 @@ impl Scene {
             );
         }
         assert!(!half.exists() && !whole.exists(), "{what}");
-        // It goes on, and not under the epoch that the interrupted run had reserved.
+        // Writing continues, and not under the epoch that the interrupted run had reserved.
         self.phone.replica().report(&draft("之后"), NOW).unwrap();
         assert_ne!(self.phone.replica().epoch().unwrap(), self.epoch, "{what}");
         self.phone.close();
@@ -172,7 +187,8 @@ fn rescue_again(scene: &mut Scene) {
 #[test]
 fn a_rescue_interrupted_after_any_step_costs_nothing_and_logs_go_with_their_files() {
     let mut scene = scene();
-    // As the kill left it, with what is not delivered in the logs. No page is damaged: the host only thinks so.
+    // The files are as the kill left them, with undelivered work in the logs. No page is damaged; only the
+    // host thinks so.
     assert!(
         !scene.damaged() && scene.files.len() == 5,
         "{:?}",
@@ -180,7 +196,7 @@ fn a_rescue_interrupted_after_any_step_costs_nothing_and_logs_go_with_their_file
     );
     for next in [Scene::start, rescue_again] {
         let steps = every_step(&mut scene, next, |_, _| {});
-        assert_eq!(steps, 3 + 4, "two files, two logs");
+        assert_eq!(steps, 3 + 6, "two files, each with log and index");
     }
 }
 
@@ -211,6 +227,7 @@ fn the_rescue_of_another_process_is_not_disturbed() {
     let mut scene = scene();
     scene.put_back();
     let half = rescue::half(&scene.path());
+    let lock = scene.site().lock().unwrap();
     let at_work = open::create(&half, &scene.key()).unwrap();
     for attempt in [
         Replica::open(scene.phone.options()),
@@ -219,7 +236,7 @@ fn the_rescue_of_another_process_is_not_disturbed() {
         assert_eq!(attempt.unwrap_err().code(), "replica.in_use");
         assert!(half.exists());
     }
-    drop(at_work);
+    drop((at_work, lock));
     scene.start();
     scene.all_is_there("afterwards");
 }

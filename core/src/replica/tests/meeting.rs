@@ -1,5 +1,5 @@
-//! Phones that meet: through the same admission, provisional until the server has judged, and nothing to
-//! anybody who may not read it.
+//! Phones that meet use the same admission. The work is provisional until the server has judged it, and
+//! only readers of a record receive it.
 
 use super::server::*;
 use super::writing::{dispatch, said, triage};
@@ -11,9 +11,11 @@ use crate::domain::directory::{DirectoryEntry, Revocation};
 use crate::id::RecordId;
 use crate::sync::peer::{Peer, PeerError};
 use crate::sync::port::{GiveAsk, PeerPort};
+use crate::trust::channel::ChannelKey;
+use crate::trust::peer_session::MeetingDigests;
 use crate::wire::signed_entry::SignedEntry;
 
-/// Both meet, `a` calls; what each took over.
+/// Two phones meet, and `a` calls. Returns the count that each took over.
 pub(super) fn meet(a: &mut Phone, b: &mut Phone) -> Result<(u32, u32), PeerError> {
     let mut rng = ChaCha8Rng::seed_from_u64(u64::from(a.n) << 8 | u64::from(b.n));
     let mut caller = Peer::call(a.replica(), &mut rng)?;
@@ -40,7 +42,7 @@ pub(super) fn revocation(town: &Town, phone: &Phone) -> Vec<u8> {
 }
 
 pub(super) fn ids(phone: &mut Phone, record: RecordId) -> Vec<crate::id::EnvelopeId> {
-    phone.replica().all_record_ids(&record).unwrap()
+    phone.replica().all_ids(record).unwrap()
 }
 
 #[test]
@@ -51,7 +53,7 @@ fn two_phones_converge_and_what_came_stays_provisional_until_the_verdict() {
     let first = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
     let second = dispatcher.replica().report(&draft("井盖"), NOW).unwrap();
     assert_eq!(meet(&mut worker, &mut dispatcher).unwrap(), (1, 1));
-    // Both go on with what the other wrote, and meet again.
+    // Each works on with the other's envelopes, and they meet again.
     dispatcher
         .replica()
         .act(first, &triage(), None, NOW + 60)
@@ -94,7 +96,7 @@ fn a_revoked_phone_is_not_met_and_its_late_work_is_carried_but_not_applied() {
     server.settle(&mut dispatcher);
     let title = [FieldEdit::text(Field::Title, "什么也没有")];
     let late = thief.replica().edit(record, &title, NOW + 1).unwrap();
-    // The worker has not heard of it and takes the edit; the dispatcher has.
+    // The worker does not know the revocation and accepts the edit; the dispatcher knows it.
     meet(&mut thief, &mut worker).unwrap();
     assert_eq!(
         worker.replica().row(record).unwrap().unwrap().title,
@@ -170,19 +172,21 @@ fn what_the_other_may_not_read_is_neither_told_nor_handed_over() {
     let secret = worker.replica().report(&restricted, NOW).unwrap();
     assert_eq!(meet(&mut worker, &mut handler).unwrap(), (0, 0));
     assert!(handler.replica().rows().unwrap().is_empty());
-    // Asked for by name, nothing comes either.
+    // A request by name brings no record either.
     let peer = handler.replica().certificate().unwrap().clone();
     let ask = GiveAsk {
         records: vec![record, secret],
         envelopes: ids(&mut worker, record),
         bytes_max: 1 << 20,
+        ..GiveAsk::default()
     };
     let given = worker.replica().give_to_peer(&ask, &peer).unwrap();
     assert!(given.bundle.is_empty() && given.give_back.packs.is_empty());
     assert_eq!(given.absent, ids(&mut worker, record));
     let mut colleague = town.grid_worker(13);
     let colleague = colleague.replica().certificate().unwrap().clone();
-    let told = worker.replica().shared_items(&colleague).unwrap();
+    let digests = MeetingDigests::new(ChannelKey::from_bytes([7; 32]));
+    let told = worker.replica().shared_items(&colleague, &digests).unwrap();
     let told: Vec<RecordId> = told.iter().map(|item| item.record).collect();
     assert_eq!(told, [record], "a tip of somebody else is not even named");
 }
@@ -192,7 +196,7 @@ fn a_phone_that_pushes_what_one_may_not_read_leaves_nothing_behind() {
     let town = Town::new();
     let (mut worker, mut handler) = (town.grid_worker(11), town.handler(12));
     let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
-    // A changed app hands over whatever it likes.
+    // A changed app sends any envelopes that it likes.
     let colleague = town.dispatcher(13).replica().certificate().unwrap().clone();
     let ask = GiveAsk {
         records: vec![record],
@@ -236,7 +240,8 @@ fn the_permission_table_and_the_gate_hold_on_the_way_from_phone_to_phone() {
         dispatcher.replica().give_to_peer(&ask, &peer).unwrap()
     };
     let peer = dispatcher.replica().certificate().unwrap().clone();
-    // Damage in the body, in the signature, and a triage in the name of somebody who may not: none counts.
+    // Damage in the body, damage in the signature, and a triage in the name of an author without that
+    // right: none counts.
     let triage_at = given.bundle.envelopes.len() - 1;
     for damage in 0..2 {
         let mut bad = given.clone();
@@ -324,7 +329,7 @@ fn reporter_and_witnesses_stay_unknown_to_a_unit_that_is_responsible() {
         seen.row.title, "煤气罐",
         "what is dispatched to it, it reads"
     );
-    // Colleagues know each other: what one of them says reaches the other before any server has it.
+    // Colleagues know each other, so the words of one reach the other before any server has them.
     let words = said("已到现场");
     handler.replica().comment(record, words, NOW + 60).unwrap();
     meet(&mut handler, &mut colleague).unwrap();
@@ -335,7 +340,7 @@ fn reporter_and_witnesses_stay_unknown_to_a_unit_that_is_responsible() {
         .map(|said| said.text.as_str())
         .collect();
     assert_eq!(told, ["我也看到了", "已到现场"]);
-    // What a witness says before a server has it waits: nothing vouches for it without a name.
+    // The words of a witness wait for the server, because without a name they have no proof.
     server.settle(&mut worker);
     let words = said("还有明火");
     let unheard = worker.replica().comment(record, words, NOW + 70).unwrap();
@@ -369,11 +374,11 @@ fn what_the_server_sealed_another_phone_brings_with_its_record_and_never_replace
         bytes: bytes.to_vec(),
     };
     let kept = |phone: &mut Phone, hash: Hash| {
-        let found = sealed::get(&phone.replica().conn, hash).unwrap();
+        let found = sealed::get(phone.replica().conn().unwrap(), hash).unwrap();
         found.map(|sealed| sealed.bytes)
     };
     let of_the_server = sealed(reporter, b"of the server");
-    sealed::put(&handler.replica().conn, &of_the_server).unwrap();
+    sealed::put(handler.replica().conn().unwrap(), &of_the_server).unwrap();
     meet(&mut handler, &mut colleague).unwrap();
     let carried = Some(of_the_server.bytes);
     assert_eq!(kept(&mut colleague, reporter), carried);
@@ -394,6 +399,67 @@ fn what_the_server_sealed_another_phone_brings_with_its_record_and_never_replace
         .unwrap();
     assert_eq!(kept(&mut colleague, reporter), carried);
     assert_eq!(kept(&mut colleague, foreign), None, "no record names it");
-    sealed::put(&colleague.replica().conn, &sealed(reporter, b"anew")).unwrap();
+    sealed::put(
+        colleague.replica().conn().unwrap(),
+        &sealed(reporter, b"anew"),
+    )
+    .unwrap();
     assert_eq!(kept(&mut colleague, reporter), Some(b"anew".to_vec()));
+}
+
+/// A colleague puts the worker's change into an envelope of its own, and that one arrives first.
+#[test]
+fn forged_copy_before_a_meeting_leaves_the_change() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let (mut worker, mut dispatcher) = (town.grid_worker(12), town.dispatcher(13));
+    let mut forger = town.grid_worker(14);
+    let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
+    server.settle(&mut worker);
+    server.settle(&mut dispatcher);
+    let edits = [FieldEdit::text(Field::Address, "武林路133号")];
+    worker.replica().edit(record, &edits, NOW + 10).unwrap();
+
+    let peer = forger.replica().certificate().unwrap().clone();
+    let ask = GiveAsk {
+        records: vec![record],
+        bytes_max: 1 << 20,
+        ..GiveAsk::default()
+    };
+    let mut given = worker.replica().give_to_peer(&ask, &peer).unwrap();
+    let honest = given.bundle.envelopes.pop().unwrap();
+    let honest = crate::wire::envelope::Envelope::parse(honest).unwrap();
+    let header = crate::wire::envelope::Header {
+        author: peer.facts().device,
+        certificate: peer.hash(),
+        ..honest.header().clone()
+    };
+    let key = SecretKey::from_seed(&[14; 32]);
+    let authority = town.anchors.authority();
+    let forged =
+        crate::wire::envelope::Envelope::seal(header, honest.body(), &key, authority).unwrap();
+    given.bundle.certificates.push(peer.raw().clone());
+    given.bundle.envelopes.push(forged.raw().clone());
+    dispatcher
+        .replica()
+        .apply_peer(&given, &peer, NOW + 11)
+        .unwrap();
+
+    meet(&mut worker, &mut dispatcher).unwrap();
+    let shown = |phone: &mut Phone| {
+        let loaded = phone.replica().load(record).unwrap().unwrap();
+        assert!(!loaded.counts(forged.id()) && loaded.counts(honest.id()));
+        loaded.document().unwrap().field(&Field::Address)
+    };
+    assert!(shown(&mut dispatcher).is_some());
+    // The dispatcher builds on it, and the worker sees that.
+    let more = [FieldEdit::text(Field::Address, "武林路135号")];
+    dispatcher.replica().edit(record, &more, NOW + 20).unwrap();
+    let seen = shown(&mut dispatcher);
+    meet(&mut worker, &mut dispatcher).unwrap();
+    assert_eq!(shown(&mut worker), seen);
+    server.settle(&mut dispatcher);
+    server.settle(&mut worker);
+    assert_eq!(shown(&mut worker), seen);
+    assert_eq!(shown(&mut dispatcher), seen);
 }

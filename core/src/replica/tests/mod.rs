@@ -1,16 +1,31 @@
 //! Replicas in real files, and a small server that judges and publishes what they send.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod changes;
 mod conflicts;
 mod crowd;
+mod directory;
 mod file;
 mod hostile_peer;
 mod interrupted;
+mod leaked_key;
 mod lists;
 mod meeting;
+mod moves;
+mod newer;
+mod notifications;
+mod rebuilding;
 mod receipts;
+mod salvaging;
 mod server;
+mod slices;
+mod story;
+mod suspended;
 mod sync;
+mod tally;
+mod two_files;
+mod upkeep;
+mod way_back;
 mod withdrawn;
 mod writing;
 
@@ -27,7 +42,8 @@ use crate::domain::case::Severity;
 use crate::domain::position::{Datum, Position};
 use crate::domain::{AreaPath, Grant, Role, Scope};
 use crate::id::{AreaId, MemberId, UnitId};
-use crate::trust::certificate::{Anchors, Certificate, Facts, ServerKey, ServerPurpose};
+use crate::trust::certificate::{Anchors, Certificate, Facts, ServerKeys, ServerPurpose};
+use crate::trust::peer_session::MeetingSecrets;
 use crate::trust::sign::SecretKey;
 use crate::wire::envelope::DirectoryMark;
 
@@ -47,32 +63,40 @@ fn home() -> AreaPath {
 struct Town {
     root: SecretKey,
     server: SecretKey,
-    keys: Vec<ServerKey>,
     anchors: Arc<Anchors>,
+    secrets: MeetingSecrets,
 }
 
 impl Town {
     fn new() -> Self {
-        let root = SecretKey::from_seed(&[1; 32]);
+        Self::of_root(1)
+    }
+
+    /// Another deployment.
+    fn of_root(n: u8) -> Self {
+        let root = SecretKey::from_seed(&[n; 32]);
         let server = SecretKey::from_seed(&[2; 32]);
-        let keys: Vec<ServerKey> = [
-            ServerPurpose::Certificates,
-            ServerPurpose::Receipts,
-            ServerPurpose::Packs,
-        ]
-        .into_iter()
-        .map(|purpose| ServerKey::issue(&root, &server.public(), purpose, 0))
-        .collect();
-        let anchors = Arc::new(Anchors::new(root.public(), &keys).unwrap());
+        let list = ServerKeys::of(&root, &ServerPurpose::ALL.map(|purpose| (&server, purpose)));
+        let anchors = Arc::new(Anchors::new(root.public(), list).unwrap());
         Self {
             root,
             server,
-            keys,
             anchors,
+            secrets: MeetingSecrets::generate(&mut ChaCha8Rng::seed_from_u64(u64::from(n))),
         }
     }
 
     fn certificate(&self, key: &SecretKey, n: u8, grants: &[(Role, Scope)]) -> Certificate {
+        self.certificate_at(key, n, grants, 0)
+    }
+
+    fn certificate_at(
+        &self,
+        key: &SecretKey,
+        n: u8,
+        grants: &[(Role, Scope)],
+        issued_ms: i64,
+    ) -> Certificate {
         let facts = Facts {
             version: 1,
             device: key.public().device(),
@@ -85,10 +109,9 @@ impl Town {
                     scope: scope.clone(),
                 })
                 .collect(),
-            issued_ms: 0,
+            issued_ms,
             expires_ms: i64::MAX,
             issued_at: DirectoryMark::default(),
-            issuer: self.server.public().device(),
         };
         let issued = Certificate::issue(&facts, &self.server, self.anchors.authority()).unwrap();
         Certificate::verify(issued.raw().clone(), &self.anchors).unwrap()
@@ -100,7 +123,7 @@ impl Town {
         let certificate = self.certificate(&key, n, grants);
         phone
             .replica()
-            .enrol(&self.root.public(), &self.keys, &certificate)
+            .enrol(&self.anchors, &self.secrets, &certificate)
             .unwrap();
         phone
     }
@@ -150,6 +173,7 @@ impl Phone {
         let seed = u64::from(self.n) << 32 | self.runs;
         ReplicaOptions {
             path: self.path(),
+            disk: Arc::new(StdDisk),
             file_key: FileKey::new([self.n; 32]),
             marker: Box::new(MarkerFile::new(self.marker())),
             signer: SecretKey::from_seed(&[self.n; 32]),
@@ -173,7 +197,7 @@ impl Phone {
         self.replica.take().unwrap().close().unwrap();
     }
 
-    /// The process is gone without a word.
+    /// The process ends without a warning.
     fn crash(&mut self) {
         drop(self.replica.take());
     }

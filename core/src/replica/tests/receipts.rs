@@ -1,4 +1,4 @@
-//! What a receipt makes of the projections: always what they would be if they were made anew.
+//! Projections after a receipt: they always equal projections that are made anew.
 
 use super::meeting::meet;
 use super::server::*;
@@ -29,7 +29,7 @@ type Shown = (
 
 fn shown(replica: &Replica) -> Shown {
     let found = |typed: &&str| {
-        let rows = replica.search(typed, 50).unwrap();
+        let rows = replica.search(typed, None, 50).unwrap().rows;
         let mut ids: Vec<_> = rows.into_iter().map(|row| row.id).collect();
         ids.sort_unstable();
         ids
@@ -42,7 +42,7 @@ fn shown(replica: &Replica) -> Shown {
     )
 }
 
-/// Syncs, and compares what is shown with what is made anew from envelopes and verdicts.
+/// Syncs, and compares the projections with projections made anew from envelopes and verdicts.
 fn sync(server: &mut Server<'_>, phone: &mut Phone) {
     server.sync(phone);
     let replica = phone.replica();
@@ -63,7 +63,7 @@ fn severity(number: i64) -> Vec<FieldEdit> {
 }
 
 fn found(phone: &mut Phone, typed: &str) -> Vec<RecordId> {
-    let rows = phone.replica().search(typed, 50).unwrap();
+    let rows = phone.replica().search(typed, None, 50).unwrap().rows;
     rows.into_iter().map(|row| row.id).collect()
 }
 
@@ -167,7 +167,7 @@ fn a_receipt_that_accepts_what_counted_does_not_make_the_document_again() {
     let mut worker = town.grid_worker(11);
     let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
     let set = "UPDATE record SET title = 'as stored'";
-    worker.replica().conn.execute_batch(set).unwrap();
+    worker.replica().conn().unwrap().execute_batch(set).unwrap();
     server.pages = false;
     server.sync(&mut worker);
     let row = worker.replica().row(record).unwrap().unwrap();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::crdt::ActorId;
+use crate::domain::directory::DirectoryEntry;
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, RecordId};
 use crate::record::{Outcome, Record};
@@ -16,8 +17,9 @@ use crate::wire::message::{Bundle, CursorsAnswer, Known, SyncRequest, SyncRespon
 use crate::wire::pack::PackBatch;
 use crate::wire::page::{FeedEntry, Page, Segment};
 use crate::wire::receipt::Receipt;
+use crate::wire::signed_entry::SignedEntry;
 use crate::wire::verdict::{
-    Attestation, AttestedEnvelope, HeldReason, Status, Verdict, VoidReason,
+    Attestation, AttestedEnvelope, HeldReason, RefusedReason, Status, Verdict, VoidReason,
 };
 
 pub(super) const VILLAGE: StreamId = StreamId::AreaStaff(AreaId([3; 16]));
@@ -29,6 +31,7 @@ pub(super) enum Entry {
     Add(RecordId),
     Withdraw(RecordId),
     Verdict(crate::id::Hash, Verdict),
+    Directory(Vec<u8>),
 }
 
 pub(super) struct Server<'a> {
@@ -40,7 +43,7 @@ pub(super) struct Server<'a> {
     /// Whether answers bring a page, which sends everything back.
     pub(super) pages: bool,
     certificates: BTreeMap<crate::id::Hash, Arc<Certificate>>,
-    /// What the next upload is judged to be, by envelope: for verdicts that only a server has reasons for.
+    /// The verdicts for the next upload, by envelope, where only a server has the reasons.
     pub(super) verdicts: BTreeMap<EnvelopeId, Status>,
     clones: BTreeMap<(ActorId, u64, RecordId), EnvelopeId>,
 }
@@ -57,6 +60,21 @@ impl<'a> Server<'a> {
             certificates: BTreeMap::new(),
             verdicts: BTreeMap::new(),
             clones: BTreeMap::new(),
+        }
+    }
+
+    /// Returns a server with the same contents, to continue from here in another way.
+    pub(super) fn again(&self, town: &'a Town) -> Self {
+        Self {
+            town,
+            records: self.records.clone(),
+            feed: self.feed.clone(),
+            time_ms: self.time_ms,
+            generation: self.generation,
+            pages: self.pages,
+            certificates: self.certificates.clone(),
+            verdicts: self.verdicts.clone(),
+            clones: self.clones.clone(),
         }
     }
 
@@ -132,11 +150,12 @@ impl<'a> Server<'a> {
             more: false,
             closed: None,
             sealed: Vec::new(),
+            not_taken: Vec::new(),
         };
         Answer::verify(request, response, &self.town.anchors, 0).unwrap()
     }
 
-    fn judge(&mut self, bundle: &Bundle) -> Receipt {
+    pub(super) fn judge(&mut self, bundle: &Bundle) -> Receipt {
         for raw in &bundle.certificates {
             let verified = Certificate::verify(raw.clone(), &self.town.anchors).unwrap();
             self.certificates
@@ -146,8 +165,17 @@ impl<'a> Server<'a> {
         for raw in &bundle.envelopes {
             let envelope = Envelope::parse(raw.clone()).unwrap();
             let certificate = self.certificates.get(&envelope.header().certificate);
-            let certificate = certificate.expect("certificates travel first");
             let hash = envelope.hash();
+            let Some(certificate) = certificate else {
+                let verdict = Verdict {
+                    status: Status::Refused(RefusedReason::BadCertificate),
+                    at_ms: self.time_ms,
+                    generation: self.generation,
+                };
+                let at = Vec::new();
+                lines.push(AttestedEnvelope { hash, verdict, at });
+                continue;
+            };
             let verified = envelope
                 .verify(certificate, self.town.anchors.authority())
                 .unwrap();
@@ -212,6 +240,13 @@ impl<'a> Server<'a> {
             return false;
         };
         let info = crate::crdt::inspect(&change.change).unwrap();
+        if !info
+            .actor
+            .device()
+            .matches(&verified.envelope().header().author)
+        {
+            return false;
+        }
         let key = (info.actor, info.seq, verified.envelope().record());
         *self.clones.entry(key).or_insert(verified.envelope().id()) != verified.envelope().id()
     }
@@ -232,6 +267,7 @@ impl<'a> Server<'a> {
                     page.envelopes.push((raw.as_ref().clone(), *verdict));
                     FeedEntry::Envelope(u32::try_from(page.envelopes.len() - 1).unwrap())
                 }
+                Entry::Directory(signed) => FeedEntry::Directory(signed.clone()),
                 Entry::Add(record) => FeedEntry::Add { record: *record },
                 Entry::Withdraw(record) => FeedEntry::Withdraw { record: *record },
                 Entry::Verdict(hash, verdict) => FeedEntry::Verdict {
@@ -262,6 +298,11 @@ impl<'a> Server<'a> {
 
     /// A fresh phone gets everything as packs.
     pub(super) fn load(&mut self, phone: &mut Phone) -> Applied {
+        let answer = self.load_answer();
+        phone.replica().apply(&answer, self.time_ms).unwrap()
+    }
+
+    pub(super) fn load_answer(&self) -> Answer {
         let packs: Vec<Vec<u8>> = self
             .members()
             .map(|record| record.to_pack().unwrap().to_bytes().unwrap())
@@ -308,9 +349,9 @@ impl<'a> Server<'a> {
             more: false,
             closed: None,
             sealed: Vec::new(),
+            not_taken: Vec::new(),
         };
-        let answer = Answer::verify(request, response, &self.town.anchors, 0).unwrap();
-        phone.replica().apply(&answer, self.time_ms).unwrap()
+        Answer::verify(request, response, &self.town.anchors, 0).unwrap()
     }
 
     /// The records that the stream holds.
@@ -327,7 +368,7 @@ impl<'a> Server<'a> {
                 Entry::Withdraw(record) => {
                     members.remove(record);
                 }
-                Entry::Verdict(..) => {}
+                Entry::Verdict(..) | Entry::Directory(_) => {}
             }
         }
         members.into_iter().map(|id| &self.records[&id])
@@ -335,6 +376,13 @@ impl<'a> Server<'a> {
 
     pub(super) fn digest(&self) -> Digest {
         self.members().map(Record::digest).sum()
+    }
+
+    /// Publishes an entry of the directory.
+    pub(super) fn publish(&mut self, entry: &DirectoryEntry) {
+        let authority = self.town.anchors.authority();
+        let signed = SignedEntry::sign(entry, &self.town.server, authority);
+        self.feed.push(Entry::Directory(signed.to_bytes()));
     }
 
     /// A reviewer changes a verdict.

@@ -144,7 +144,7 @@ fn a_fresh_phone_gets_packs_and_shows_what_a_phone_with_every_envelope_shows() {
             other.replica().record_ids(record).unwrap()
         );
     }
-    // It goes on from the pack, and the others take it.
+    // It continues from the pack, and the others accept it.
     fresh
         .replica()
         .edit(records[1], &address("新址"), NOW + 300)
@@ -242,7 +242,7 @@ fn a_cloned_phone_keeps_both_peoples_words_under_two_epochs() {
     let record = worker.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut worker);
     worker.close();
-    // A copy of everything, the marker included: only the server can tell.
+    // A copy of everything, the marker included, which only the server can detect.
     let mut clone = Phone::new(11);
     clone.crash();
     std::fs::copy(worker.path(), clone.path()).unwrap();

@@ -1,4 +1,5 @@
-//! Records that no stream holds any more: what goes, what stays, and what their authors are told.
+//! Records that no stream holds any more: the removed ones, the kept ones, and the notices to their
+//! authors.
 
 use super::server::*;
 use super::writing::said;
@@ -21,7 +22,7 @@ fn withdrawing_purges_a_record_but_never_undelivered_work() {
         .unwrap();
     server.feed.push(Entry::Withdraw(record));
 
-    // The page comes before the receipt of the comment: the upload is held back.
+    // The page arrives before the receipt of the comment, because the upload is held back.
     let answer = server.exchange_without_upload(&mut other);
     other.replica().apply(&answer, NOW).unwrap();
     let view = other
@@ -32,19 +33,27 @@ fn withdrawing_purges_a_record_but_never_undelivered_work() {
     assert_eq!(view.comments[0].text, "还没送出的话");
     assert_eq!(other.replica().undelivered().unwrap(), 1);
 
-    // Delivered: now it goes, and its author is told. The stream, which holds it no more, does not bring it.
+    // The comment is delivered, so the record is removed and its author is told. The stream no longer holds
+    // the record and does not bring it.
     server.pages = false;
     server.sync(&mut other);
     assert!(other.replica().view(record).unwrap().is_none());
     assert!(other.replica().rows().unwrap().is_empty());
-    assert!(other.replica().search("一", 10).unwrap().is_empty());
+    assert!(
+        other
+            .replica()
+            .search("一", None, 10)
+            .unwrap()
+            .rows
+            .is_empty()
+    );
     let notices = other.replica().notices().unwrap();
     assert_eq!(notices.last().unwrap().code, "replica.purged");
-    // And it comes back when a stream holds it again.
+    // The record returns when a stream holds it again.
     server.feed.push(Entry::Add(record));
     server.load(&mut other);
     assert!(other.replica().view(record).unwrap().is_some());
-    // Their words came back inside a pack; when the record goes again, they are told again.
+    // Their words returned inside a pack. When the record is removed again, they are told again.
     server.pages = true;
     server.feed.push(Entry::Withdraw(record));
     server.sync(&mut other);
@@ -72,14 +81,14 @@ fn a_withdrawn_record_stays_while_own_work_in_it_awaits_review() {
     let kept = kept.expect("nobody else has what is held");
     assert_eq!(kept.node(comment).unwrap().verdict.unwrap().status, REVOKED);
 
-    // A server that lost it all is given it back.
+    // A server that lost the envelopes gets them back.
     server.generation = 2;
     server.sync(&mut other);
     assert_eq!(other.replica().undelivered().unwrap(), 1);
     server.sync(&mut other);
     assert_eq!(other.replica().undelivered().unwrap(), 0);
 
-    // Decided: its author is told with the words, and now the record goes.
+    // The envelope is decided, so its author is told with the words, and the record is removed.
     let refused = Status::Refused(RefusedReason::Rejected);
     server.change_verdict(record, comment, refused);
     server.sync(&mut other);
@@ -167,7 +176,8 @@ fn own_words_that_came_back_inside_a_pack_are_told_when_they_no_longer_count() {
         assert_eq!(told.code, code);
         assert!(told.detail.contains(words), "{}", told.detail);
     }
-    // What is void by no fault of theirs is written again: once, however often that is said.
+    // Work that is void through no fault of its author is written again once, however often the verdict is
+    // repeated.
     for _ in 0..2 {
         server.change_verdict(record, title, Status::Void(VoidReason::Clone));
         server.settle(&mut other);

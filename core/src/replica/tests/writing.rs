@@ -1,4 +1,4 @@
-//! What one person writes on one phone, offline: durable, allowed, under the right epoch.
+//! One person writes on one phone, offline: durable, allowed, under the right epoch.
 
 use std::fs;
 
@@ -166,7 +166,8 @@ fn an_orderly_restart_keeps_the_epoch_a_crash_and_an_older_copy_take_a_new_one()
     edit(phone.reopen(), record, "1");
     assert_eq!(actors(phone.replica(), record).len(), 1, "orderly");
     phone.close();
-    let older = fs::read(phone.path()).unwrap();
+    let files = [phone.path(), super::file::second(&phone)];
+    let older = files.clone().map(|path| fs::read(path).unwrap());
 
     edit(phone.reopen(), record, "2");
     phone.crash();
@@ -174,7 +175,9 @@ fn an_orderly_restart_keeps_the_epoch_a_crash_and_an_older_copy_take_a_new_one()
     assert_eq!(actors(phone.replica(), record).len(), 2, "after a crash");
     phone.close();
 
-    fs::write(phone.path(), older).unwrap();
+    for (path, bytes) in files.into_iter().zip(older) {
+        fs::write(path, bytes).unwrap();
+    }
     edit(phone.reopen(), record, "4");
     let after_restore = actors(phone.replica(), record);
     assert_eq!(

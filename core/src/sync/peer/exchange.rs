@@ -1,4 +1,4 @@
-//! What a meeting hands over: ids compared, envelopes given and taken in.
+//! The exchange of a meeting: both phones compare ids, give envelopes and import them.
 #![allow(
     clippy::wildcard_imports,
     reason = "a part of its parent, in a file of its own"
@@ -9,40 +9,54 @@ use std::collections::BTreeSet;
 use super::*;
 
 impl Peer {
+    /// Names the envelopes of the next records that differ.
     pub(super) fn compare(&mut self, port: &dyn PeerPort) -> Result<State, PeerError> {
-        let count = self.differing.len().min(PEER_RECORDS_MAX);
-        let records: Vec<RecordId> = self.differing.drain(..count).collect();
-        if records.is_empty() {
+        let (mut said, mut count) = (Vec::new(), 0);
+        while said.len() < PEER_RECORDS_MAX
+            && let Some(record) = self.differing.front()
+        {
+            let next = self.ids_of(port, record)?;
+            count += next.ids.len();
+            if count > REPAIR_IDS_MAX && !said.is_empty() {
+                break;
+            }
+            said.push(next);
+            self.differing.pop_front();
+        }
+        if said.is_empty() {
             self.send(&PeerMessage::Done)?;
             return Ok(State::CallerDone);
         }
-        self.compare_these(port, &records)
+        self.send_compare(said)
     }
 
+    /// Names the same records again, with the envelopes that arrived meanwhile.
     pub(super) fn compare_again(
         &mut self,
         port: &dyn PeerPort,
         said: &[RecordIds],
     ) -> Result<State, PeerError> {
-        let records: Vec<RecordId> = said.iter().map(|record| record.record).collect();
-        self.compare_these(port, &records)
+        let said = said.iter().map(|said| self.ids_of(port, &said.record));
+        let said = said.collect::<Result<Vec<_>, PeerError>>()?;
+        self.send_compare(said)
     }
 
-    fn compare_these(
-        &mut self,
+    /// The listener's word also decides which records differ, so it learns nothing about a record that it may
+    /// not read.
+    pub(super) fn ids_of(
+        &self,
         port: &dyn PeerPort,
-        records: &[RecordId],
-    ) -> Result<State, PeerError> {
-        let ids = |record: &RecordId| {
-            Ok(RecordIds {
-                record: *record,
-                ids: port.all_record_ids(record)?,
-            })
-        };
-        let said = records
-            .iter()
-            .map(ids)
-            .collect::<Result<Vec<_>, PortError>>()?;
+        record: &RecordId,
+    ) -> Result<RecordIds, PeerError> {
+        let mut ids = port.shared_ids(record, self.known_peer()?)?;
+        ids.truncate(REPAIR_IDS_MAX);
+        Ok(RecordIds {
+            record: *record,
+            ids,
+        })
+    }
+
+    fn send_compare(&mut self, said: Vec<RecordIds>) -> Result<State, PeerError> {
         self.send(&PeerMessage::Compare(said.clone()))?;
         Ok(State::CallerCompare(said))
     }
@@ -54,7 +68,7 @@ impl Peer {
         };
         let given = port.give_to_peer(&ask, self.known_peer()?)?;
         self.count(&given);
-        // What did not move on at all is not asked for again.
+        // An ask that made no progress is not repeated.
         let left = if given.is_empty() {
             GiveAsk::default()
         } else {
@@ -67,24 +81,26 @@ impl Peer {
         Ok(State::CallerGive(left))
     }
 
-    /// The listener's answer about some records. Of a record that is here but not shared nothing is told.
+    /// The listener's answer about some records. A record that is here and not shared gets the answer of an
+    /// absent record: the listener lacks every envelope of it that the caller named.
     pub(super) fn found(
         &mut self,
         port: &dyn PeerPort,
-        items: &[StreamItem],
+        shared: &HashSet<RecordId>,
         theirs: &[RecordIds],
     ) -> Result<PeerMessage, PeerError> {
-        let shared: BTreeSet<RecordId> = items.iter().map(|item| item.record).collect();
+        let peer = self.known_peer()?;
         let mut ask = GiveAsk {
             bytes_max: PEER_GIVE_BYTES,
             ..GiveAsk::default()
         };
         let mut lacks = Vec::new();
         for RecordIds { record, ids } in theirs {
-            let mine = port.all_record_ids(record)?;
-            if !mine.is_empty() && !shared.contains(record) {
-                continue;
-            }
+            let mine = if shared.contains(record) {
+                port.shared_ids(record, peer)?
+            } else {
+                Vec::new()
+            };
             let (here, there): (BTreeSet<_>, BTreeSet<_>) = (
                 mine.iter().copied().collect(),
                 ids.iter().copied().collect(),
@@ -99,7 +115,7 @@ impl Peer {
         let given = if ask.is_empty() {
             Given::default()
         } else {
-            port.give_to_peer(&ask, self.known_peer()?)?
+            port.give_to_peer(&ask, peer)?
         };
         self.count(&given);
         let more = !given.left.is_empty();
@@ -128,20 +144,6 @@ impl Peer {
         };
         if given.is_empty() {
             return Ok(0);
-        }
-        let anchors = &self.me.anchors;
-        let attested = given
-            .give_back
-            .attestations
-            .iter()
-            .all(|a| a.verify(anchors).is_ok());
-        let packed = given
-            .give_back
-            .packs
-            .iter()
-            .all(|packs| packs.verify(anchors).is_ok());
-        if !attested || !packed {
-            return Err(PeerError::BadProof);
         }
         let applied = port.apply_peer(&given, self.known_peer()?, now_ms)?;
         self.report.taken = self.report.taken.saturating_add(applied.pulled);

@@ -1,4 +1,4 @@
-//! How the server in memory answers the steps of a repair.
+//! The answers of the server in memory to the steps of a repair.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ impl Server {
         records.into_iter().map(item).collect()
     }
 
-    pub(super) fn repair(&self, ask: &RepairAsk, page: &mut Page) -> RepairAnswer {
+    pub(crate) fn repair(&self, ask: &RepairAsk, page: &mut Page) -> RepairAnswer {
         let step = match &ask.step {
             RepairStep::Reconcile(message) => {
                 RepairFound::Reconcile(respond(&self.items(&ask.stream), message).unwrap())
@@ -57,6 +57,7 @@ impl Server {
                 RepairFound::Given {
                     absent_records: Vec::new(),
                     absent: Vec::new(),
+                    covered: u32::MAX,
                 }
             }
         };

@@ -1,14 +1,21 @@
 //! The two ports of the replica in memory.
 
 use super::*;
+use crate::trust::peer_session::MeetingDigests;
+use crate::wire::digest;
+
+/// A record that begins with 255 is restricted, so the other phone may not read it.
+fn is_shared(record: &RecordId) -> bool {
+    record.0[0] != 255
+}
 
 impl StarPort for Phone {
     fn identity(&self) -> Result<Identity, PortError> {
         Ok(self.identity.clone())
     }
 
-    fn welcomed(&mut self, grant: &SessionGrant) -> Result<(), PortError> {
-        assert_eq!(grant.server_keys.len(), 2);
+    fn welcomed(&mut self, welcome: &Welcome) -> Result<(), PortError> {
+        assert_eq!(&welcome.server_keys, self.identity.anchors.list());
         Ok(())
     }
 
@@ -46,11 +53,24 @@ impl StarPort for Phone {
         Ok(self.bundle(&ids, ask.bytes_max).0)
     }
 
-    fn apply(&mut self, answer: &Answer, _: i64) -> Result<Applied, PortError> {
+    fn pending(&self) -> Result<u64, PortError> {
+        let unjudged = self.held.values().filter(|held| held.verdict.is_none());
+        Ok(unjudged.count() as u64)
+    }
+
+    fn apply_slice(
+        &mut self,
+        answer: &Answer,
+        applying: &mut Applying,
+        _: i64,
+    ) -> Result<Applied, PortError> {
         if std::mem::take(&mut self.broken) {
             return Err(PortError { code: "test.disk" });
         }
+        assert!(!std::mem::take(&mut self.panics), "a panic that is wanted");
+        applying.finish();
         let mut applied = Applied::default();
+        let writes = self.writes;
         self.generation = answer.response().generation;
         for attestation in answer
             .receipt()
@@ -82,6 +102,7 @@ impl StarPort for Phone {
         for stream in answer.response().streams.iter().flatten() {
             self.cursors.entry(*stream).or_insert(CursorAt::Fresh);
         }
+        applied.writes = self.writes - writes;
         Ok(applied)
     }
 
@@ -108,6 +129,26 @@ impl StarPort for Phone {
             Some(Settled { id, verdict })
         };
         Ok(self.ids(record).into_iter().filter_map(settled).collect())
+    }
+
+    fn absent(&self, ids: &[EnvelopeId]) -> Result<Vec<EnvelopeId>, PortError> {
+        let absent = ids.iter().filter(|id| !self.held.contains_key(id));
+        Ok(absent.copied().collect())
+    }
+
+    fn orphaned(&mut self, parents: &BTreeSet<EnvelopeId>, _: i64) -> Result<(), PortError> {
+        self.orphaning = parents.clone();
+        Ok(())
+    }
+
+    fn has_more_to_send(&self, without: &BTreeSet<EnvelopeId>) -> Result<bool, PortError> {
+        let (bytes_max, envelopes_max) = (0, 1);
+        let rest = self.outbox(&OutboxAsk {
+            bytes_max,
+            envelopes_max,
+            without,
+        })?;
+        Ok(!rest.envelopes.is_empty())
     }
 
     fn give(&self, ask: &GiveAsk) -> Result<Given, PortError> {
@@ -138,6 +179,13 @@ impl PeerPort for Phone {
         Ok(self.identity.clone())
     }
 
+    fn adopt_keys(&mut self, list: &ServerKeys) -> Result<(), PortError> {
+        if let Some(updated) = self.identity.anchors.updated(list) {
+            self.identity.anchors = Arc::new(updated);
+        }
+        Ok(())
+    }
+
     fn is_revoked(&self, peer: &Certificate) -> Result<bool, PortError> {
         Ok(self.revocations.contains(&peer.facts().device.0.to_vec()))
     }
@@ -155,25 +203,31 @@ impl PeerPort for Phone {
         Ok(())
     }
 
-    fn shared_items(&self, _: &Certificate) -> Result<Vec<StreamItem>, PortError> {
-        let mut records: BTreeMap<RecordId, Digest> = BTreeMap::new();
+    fn shared_items(
+        &self,
+        _: &Certificate,
+        digests: &MeetingDigests,
+    ) -> Result<Vec<StreamItem>, PortError> {
+        let mut records: BTreeMap<RecordId, Vec<EnvelopeId>> = BTreeMap::new();
         for (id, held) in &self.held {
-            // A record that begins with 255 is restricted: nobody else may read it.
-            if held.record.0[0] != 255 {
-                let sum = records.entry(held.record).or_insert(Digest::EMPTY);
-                *sum = sum.plus(Digest::of_ids([*id]));
+            if is_shared(&held.record) {
+                records.entry(held.record).or_default().push(*id);
             }
         }
-        let item = |(record, digest)| StreamItem {
+        let item = |(record, ids): (RecordId, Vec<EnvelopeId>)| StreamItem {
             created_ms: 5,
             record,
-            digest,
+            digest: digests.of(&digest::held(&ids)),
         };
         Ok(records.into_iter().map(item).collect())
     }
 
-    fn all_record_ids(&self, record: &RecordId) -> Result<Vec<EnvelopeId>, PortError> {
-        Ok(self.ids(record).into_iter().collect())
+    fn shared_ids(&self, record: &RecordId, _: &Certificate) -> Result<Vec<EnvelopeId>, PortError> {
+        if is_shared(record) {
+            Ok(self.ids(record).into_iter().collect())
+        } else {
+            Ok(Vec::new())
+        }
     }
 
     fn give_to_peer(&self, ask: &GiveAsk, _: &Certificate) -> Result<Given, PortError> {

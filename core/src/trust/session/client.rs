@@ -15,7 +15,7 @@ pub struct ClientHandshake {
 }
 
 impl ClientHandshake {
-    /// Begins: gives the state to keep and the message to send.
+    /// Begins the handshake. Returns the state to keep and the message to send.
     pub fn start(authority: &Authority, rng: &mut dyn CryptoRng) -> (Self, Vec<u8>) {
         Self::start_with(VERSIONS, authority, rng)
     }
@@ -37,7 +37,8 @@ impl ClientHandshake {
         )
     }
 
-    /// Checks the server's hello and proves who the phone is: gives the state to keep and the message.
+    /// Checks the server's hello and proves the phone's identity. Returns the state to keep and the
+    /// message.
     pub fn prove(
         self,
         server_hello: &[u8],
@@ -49,14 +50,21 @@ impl ClientHandshake {
             read(server_hello, 2, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;
         let offer: ServerOffer =
             read(&signed.said, 4, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;
-        let server = server_key(&offer.server_key, anchors.root())?;
+        let newer = newer(&offer.server_keys, anchors)?;
+        let listed = newer.as_ref().unwrap_or(anchors);
         let said = said(&self.hello, &signed.said);
         let (authority, said_hash) = (anchors.authority(), said.hash());
         let parts: &[&[u8]] = &[said_hash.as_bytes()];
-        server
-            .verify(Purpose::SessionServer, authority, parts, &signed.signature)
-            .map_err(|_| SessionError::BadServerProof)?;
-        // After the signature: only the real server may tell the phone that it is too old.
+        let signed_by = listed
+            .in_use(ServerPurpose::Receipts)
+            .find(|(_, key)| {
+                key.verify(Purpose::SessionServer, authority, parts, &signed.signature)
+                    .is_ok()
+            })
+            .ok_or(SessionError::BadServerProof)?;
+        let generation_max = signed_by.0.generation_max;
+        // This check follows the signature, because only the real server may tell the phone that it
+        // is too old.
         if !self.versions.contains(&offer.version) {
             return Err(SessionError::NoCommonVersion);
         }
@@ -78,6 +86,8 @@ impl ClientHandshake {
                 channel,
                 device,
                 certificate,
+                server_keys: offer.server_keys,
+                generation_max,
             },
             write(&prove),
         ))
@@ -90,15 +100,13 @@ pub struct ClientAwaiting {
     pub(super) channel: ChannelKey,
     pub(super) device: DeviceId,
     pub(super) certificate: Hash,
+    pub(super) server_keys: ServerKeys,
+    pub(super) generation_max: u32,
 }
 
 impl ClientAwaiting {
     /// Opens the session. Its end is counted on the phone's own clock, which may be years off.
-    pub fn finish(
-        self,
-        grant: &[u8],
-        now_ms: i64,
-    ) -> Result<(Session, SessionGrant), SessionError> {
+    pub fn finish(self, grant: &[u8], now_ms: i64) -> Result<(Session, Welcome), SessionError> {
         let sealed: SealedGrant =
             read(grant, 2, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;
         if !self
@@ -109,8 +117,8 @@ impl ClientAwaiting {
         }
         let grant: SessionGrant =
             read(&sealed.grant, 6, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;
-        if grant.server_keys.len() > SERVER_KEYS_MAX {
-            return Err(SessionError::Malformed);
+        if grant.generation > self.generation_max {
+            return Err(SessionError::UncertifiedGeneration);
         }
         let session = Session {
             id: grant.session,
@@ -119,6 +127,23 @@ impl ClientAwaiting {
             certificate: self.certificate,
             expires_ms: ends_ms(grant.time_ms, grant.expires_ms, now_ms),
         };
-        Ok((session, grant))
+        let welcome = Welcome {
+            grant,
+            server_keys: self.server_keys,
+        };
+        Ok((session, welcome))
     }
+}
+
+/// The phone's anchors with the server's list, where that one is newer. The list that the phone has is
+/// verified already.
+fn newer(list: &ServerKeys, anchors: &Anchors) -> Result<Option<Anchors>, SessionError> {
+    if list == anchors.list() {
+        return Ok(None);
+    }
+    if list.number <= anchors.list().number {
+        return Err(SessionError::OlderKeys);
+    }
+    let updated = anchors.updated(list);
+    updated.map(Some).ok_or(SessionError::UnknownServer)
 }

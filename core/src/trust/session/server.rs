@@ -18,23 +18,23 @@ pub struct ServerHandshake {
 }
 
 impl ServerHandshake {
-    /// Answers a hello: gives the state to keep under [`Self::id`] and the message. `certified` is the
-    /// root's certificate of `key`, for receipts.
+    /// Answers a hello. Returns the state to keep under [`Self::id`] and the message. The list of
+    /// `anchors` must have `key` in use for receipts.
     pub fn answer(
         hello: &[u8],
         key: &SecretKey,
-        certified: &ServerKey,
-        authority: &Authority,
+        anchors: &Anchors,
         now_ms: i64,
         rng: &mut dyn CryptoRng,
     ) -> Result<(Self, Vec<u8>), SessionError> {
+        let authority = anchors.authority();
         let (offered, version) = Hello::choose(hello, VERSIONS, authority)?;
         let ephemeral = Ephemeral::generate(rng);
         let mut nonce = [0; 16];
         rng.fill_bytes(&mut nonce);
         let offer = write(&ServerOffer {
             version,
-            server_key: certified.clone(),
+            server_keys: anchors.list().clone(),
             ephemeral: ephemeral.public(),
             nonce,
         });
@@ -64,13 +64,16 @@ impl ServerHandshake {
         Ok(prove.handshake)
     }
 
-    /// Checks the proof. `admit` is the server's say about the certificate (revoked devices are refused).
-    /// The state is spent whatever comes out, so a proof that is sent again finds nothing.
+    /// Checks the proof. `certify` reads the certificate if this deployment issued it, because a
+    /// server knows its own certificates even when their signing key is no longer listed. `admit`
+    /// is the server's decision about it (revoked devices are refused). The state is spent with any
+    /// result, so a repeated proof has no state.
     pub fn finish(
         self,
         prove: &[u8],
-        anchors: &Anchors,
+        authority: &Authority,
         now_ms: i64,
+        certify: impl FnOnce(RawCertificate) -> Option<Certificate>,
         admit: impl FnOnce(&Certificate) -> Result<(), SessionError>,
     ) -> Result<Proven, SessionError> {
         let prove: ClientProve =
@@ -78,10 +81,8 @@ impl ServerHandshake {
         if prove.handshake != self.id || now_ms > self.ends_ms {
             return Err(SessionError::HandshakeOver);
         }
-        let certificate = Certificate::verify(prove.certificate, anchors)
-            .map_err(|_| SessionError::BadCertificate)?;
-        let whole = proven(self.said, &self.signature, certificate.hash());
-        let (authority, whole) = (anchors.authority(), whole.hash());
+        let certificate = certify(prove.certificate).ok_or(SessionError::BadCertificate)?;
+        let whole = proven(self.said, &self.signature, certificate.hash()).hash();
         certificate
             .device_key()
             .verify(
@@ -141,7 +142,7 @@ impl ServerHandshake {
     }
 }
 
-/// A phone that has proved who it is.
+/// A phone with a proved identity.
 #[derive(Debug)]
 pub struct Proven {
     certificate: Certificate,
@@ -149,17 +150,17 @@ pub struct Proven {
 }
 
 impl Proven {
-    /// Who it is.
+    /// The certificate of the phone.
     #[must_use]
     pub fn certificate(&self) -> &Certificate {
         &self.certificate
     }
 
-    /// Opens the session: gives what the server keeps and the message to the phone.
+    /// Opens the session. Returns the state that the server keeps and the message to the phone.
     pub fn grant(
         self,
         generation: u32,
-        server_keys: Vec<ServerKey>,
+        secrets: MeetingSecrets,
         newer: Option<RawCertificate>,
         now_ms: i64,
         rng: &mut dyn CryptoRng,
@@ -172,7 +173,7 @@ impl Proven {
             time_ms: now_ms,
             expires_ms,
             generation,
-            server_keys,
+            secrets,
             certificate: newer,
         });
         let mac = self.key.mac(Direction::Back, &[b"grant", &grant]);

@@ -1,4 +1,4 @@
-//! Writes a batch: what the reader can tell by itself is left out.
+//! Writes a batch without the values that the reader can derive.
 #![allow(
     clippy::wildcard_imports,
     reason = "a part of its parent, in a file of its own"

@@ -1,4 +1,4 @@
-//! What people wrote in a record, and what happened to it.
+//! Content and history of a record, for an export with `--as`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,7 +12,7 @@ use super::Told;
 use crate::error::Result;
 use crate::store::{Reader, StoreResult};
 
-/// The columns that come after those of the outline.
+/// Columns of the content; they follow the columns of the outline.
 pub(super) const COLUMNS: [&str; 8] = [
     "title",
     "description",
@@ -23,12 +23,12 @@ pub(super) const COLUMNS: [&str; 8] = [
     "more",
     "reported_by",
 ];
-/// The columns of a history.
+/// Columns of a history.
 pub(super) const HISTORY: [&str; 9] = [
     "record", "entry", "at_ms", "what", "by", "by_name", "outcome", "why", "words",
 ];
 
-/// Adds content and history. Who is not in `shown` is not named.
+/// Adds content and history to the outline. Authors outside `shown` stay unnamed.
 pub(super) fn told(
     tx: &dyn Reader,
     record: &Record,
@@ -91,7 +91,7 @@ fn answers(details: &Details) -> Value {
     json!(details.answers)
 }
 
-/// What only this kind of record has.
+/// Fields that only this kind of record has.
 fn more(content: &Content) -> Value {
     match content {
         Content::Tip(tip) => json!({ "offence": tip.offence }),
@@ -120,7 +120,7 @@ fn words(node: &Node) -> Option<&str> {
     }
 }
 
-/// Who wrote what, by the names that colleagues see.
+/// Finds authors with the names that colleagues see.
 struct People<'a> {
     tx: &'a dyn Reader,
     shown: &'a HashSet<Hash>,

@@ -1,20 +1,20 @@
-//! A line of CSV (RFC 4180) that no spreadsheet takes for a formula.
+//! Lines of CSV (RFC 4180) that no spreadsheet takes for formulas.
 
 use serde_json::{Map, Value};
 
-/// What tells a program that reads a table which encoding it is in.
+/// Tells programs that the table is in UTF-8.
 pub(super) const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// What spreadsheets take for the beginning of a formula, also in its wide form. A text that begins like that
-/// gets an apostrophe before it.
+/// Characters that begin a formula in a spreadsheet, also in full-width form. A text that begins with one of
+/// them gets an apostrophe before it.
 const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
-/// The names of columns as a line.
+/// Header line with the names of the columns.
 pub(super) fn head(columns: &[&str]) -> String {
     format!("{}\r\n", columns.join(","))
 }
 
-/// The values of these columns as a line.
+/// One line with the values of these columns.
 pub(super) fn line(columns: &[&str], values: &Map<String, Value>) -> String {
     let cells: Vec<String> = columns
         .iter()
@@ -26,7 +26,7 @@ pub(super) fn line(columns: &[&str], values: &Map<String, Value>) -> String {
 fn cell(value: &Value) -> String {
     let text = match value {
         Value::Null => return String::new(),
-        // Numbers are ours, and a minus before one is no formula.
+        // The server computes all numbers, and a minus before a number starts no formula.
         Value::Bool(_) | Value::Number(_) => return value.to_string(),
         Value::String(text) => text.clone(),
         Value::Array(items) if items.iter().all(Value::is_string) => {

@@ -1,7 +1,7 @@
-//! Records written to files, for whoever evaluates them elsewhere.
+//! Export of records to files, for evaluation outside OneGrid.
 //!
-//! The outline says where and how far, no texts and no people. Content and history are written as one member
-//! may read them: running the server is no right to read what people wrote.
+//! The outline holds place and progress, without texts and people. Content and history are exported as one
+//! member may read them, because running the server gives no right to read people's texts.
 
 mod content;
 mod csv;
@@ -20,33 +20,33 @@ use crate::server::Server;
 use crate::store::RecordRow;
 use reader::Permit;
 
-/// What is to be written.
+/// Options of an export.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted {
-    /// As whom content and history are read; without one, the outline alone is written.
+    /// Member in whose name content and history are read; without one, only the outline is exported.
     pub reader: Option<MemberId>,
-    /// In which form.
+    /// File format.
     pub format: Format,
 }
 
-/// What was written.
+/// Counts of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Exported {
-    /// Records.
+    /// Records that were written.
     pub written: u64,
     /// Records that the reader may not read.
     pub left_out: u64,
 }
 
-/// One record on its way out: flat facts, and what happened to it.
+/// One record to export: facts as columns, and the history.
 struct Told {
     facts: serde_json::Map<String, serde_json::Value>,
     history: Option<Vec<serde_json::Map<String, serde_json::Value>>>,
 }
 
 impl Server {
-    /// Writes records in the order of their ids, out of one snapshot. `progress` gets records done and records
-    /// in all. That it was done goes into the audit log, before anything is written.
+    /// Exports records from one snapshot, in the order of their ids. `progress` receives the records done and
+    /// the records in all. The audit log notes the export before anything is written.
     pub fn export(
         &self,
         wanted: Wanted,
@@ -96,7 +96,7 @@ impl Server {
         })
     }
 
-    /// `None` where the reader may not read the record.
+    /// Collects one record; `None` if the reader may not read it.
     fn told(
         &self,
         tx: &dyn crate::store::Reader,

@@ -1,4 +1,4 @@
-//! What the projection of a record says: where, how far, when.
+//! Outline of a record: place, progress and times, from its projection.
 
 use onegrid_core::domain::case::Stage;
 use onegrid_core::domain::kind::RecordKind;
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::store::RecordRow;
 
-/// The columns of an outline, in their order.
+/// Columns of an outline, in order.
 pub(super) const COLUMNS: [&str; 12] = [
     "record",
     "kind",

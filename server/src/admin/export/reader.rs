@@ -1,4 +1,4 @@
-//! What one member may read now, for an export in that member's name.
+//! The reading rights of one member now, for an export in that member's name.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -10,7 +10,7 @@ use crate::feed::routing::{At, read_by};
 use crate::server::Server;
 use crate::store::{Reader, StoreResult};
 
-/// The streams of a member.
+/// Streams that the member may read.
 pub(super) struct Permit(BTreeSet<StreamId>);
 
 impl Permit {
@@ -31,8 +31,8 @@ impl Permit {
         Ok(Self(read_by(member, &row.grants, at)))
     }
 
-    /// The certificates of authors whom the member may know in this record, as in the feed: who is only
-    /// dispatched does not learn who reported. `None` where the record itself is not the member's to read.
+    /// Certificates of the authors whom the member may know in this record; `None` if the member may not
+    /// read the record. As in the feed, a member who is only dispatched does not learn the reporter.
     pub(super) fn shown(
         &self,
         tx: &dyn Reader,

@@ -1,4 +1,4 @@
-//! The files that an export makes: one of records, and for CSV with content one of histories beside it.
+//! The files of an export: one of records, and for CSV with content a second one of histories.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
@@ -9,15 +9,15 @@ use serde_json::{Map, Value, json};
 use super::{Told, Wanted, content, csv, outline};
 use crate::error::{Problem, Result};
 
-/// The form of an export.
+/// File format of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
-    /// One line of JSON for each record.
+    /// One JSON object a line for each record.
     #[default]
     Jsonl,
-    /// A table that spreadsheets open, and with content a second one of histories.
+    /// A table for spreadsheets; content adds a second table with the histories.
     Csv,
-    /// One collection of features; what has no position has no geometry.
+    /// One `FeatureCollection`; a record without a position has no geometry.
     Geojson,
 }
 
@@ -34,7 +34,7 @@ impl std::str::FromStr for Format {
     }
 }
 
-/// Files in the making. They are new ones: nothing is ever overwritten.
+/// Open files of an export. They are always new: an export never overwrites a file.
 pub struct Files {
     records: Out,
     history: Option<Out>,
@@ -44,7 +44,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// Makes the files that are wanted.
+    /// Creates the files.
     pub fn create(to: &Path, wanted: Wanted) -> Result<Self> {
         let with_history = wanted.format == Format::Csv && wanted.reader.is_some();
         let beside = with_history.then(|| history_path(to));
@@ -110,7 +110,7 @@ impl Files {
     }
 }
 
-/// Where the histories of a table go: `cases.csv` → `cases.history.csv`.
+/// Path of the histories that belong to a table: `cases.csv` → `cases.history.csv`.
 fn history_path(to: &Path) -> PathBuf {
     let ending = to.extension().unwrap_or("csv".as_ref()).to_owned();
     let mut name = to.file_stem().unwrap_or(to.as_os_str()).to_owned();
@@ -135,7 +135,7 @@ fn feature(told: &Told) -> Value {
     })
 }
 
-/// Longitude before latitude, degrees, WGS-84 (RFC 7946).
+/// Point with longitude before latitude, in degrees, WGS-84 (RFC 7946).
 fn point(facts: &Map<String, Value>) -> Option<Value> {
     let degrees = |name: &str| Some(facts.get(name)?.as_f64()? / 1e7);
     let place = [degrees("longitude_e7")?, degrees("latitude_e7")?];
@@ -148,7 +148,7 @@ struct Out {
 }
 
 impl Out {
-    /// A new file, for its owner alone: it may hold what people wrote in confidence.
+    /// Creates a new file for its owner alone, because it may hold confidential texts.
     fn create(path: &Path) -> Result<Self> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);

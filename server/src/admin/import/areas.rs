@@ -1,13 +1,13 @@
 //! Areas from a folder: `areas.csv` (code, level, parent, name, optionally an English name) and
-//! beside it `districts.geojson`, `towns.geojson`, `villages.geojson`, `grids.geojson`, whose
-//! features carry the code of their area in `properties.code`. A missing `GeoJSON` file means that
-//! the level has no boundaries.
+//! beside it `districts.geojson`, `towns.geojson`, `villages.geojson`, `grids.geojson`. Each
+//! feature carries the code of its area in `properties.code`. If a `GeoJSON` file is missing, its
+//! level has no boundaries.
 //!
-//! `previous_code` says that a known area has a new code: it keeps its id, and its records stay
-//! with it. `successors` says that an area is dissolved and who takes over. Areas that a later
-//! table does not mention stay as they are: a table of one town must not dissolve the others.
+//! `previous_code` gives a known area a new code: the area keeps its id and its records.
+//! `successors` dissolves an area and names the areas that take over. Areas that a later table does
+//! not mention stay as they are, because a table of one town must not dissolve the others.
 //!
-//! An area that is refused takes those below it along: each of them is reported as well.
+//! If an area is refused, all areas below it are refused and reported too.
 
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -24,7 +24,7 @@ use super::table::{Column, Row, Table, codes_in};
 use super::{BadRow, Import, Place, Progress, report};
 use crate::limits::IMPORT_FILE_BYTES_MAX;
 
-/// Name of the table in a folder.
+/// File name of the table.
 pub const TABLE_FILE: &str = "areas.csv";
 
 const COLUMNS: &[Column] = &[
@@ -65,26 +65,26 @@ const COLUMNS: &[Column] = &[
     },
 ];
 
-/// The files of a folder, read but not looked at.
+/// The files of a folder, read but not parsed.
 #[derive(Debug, Clone, Default)]
 pub struct AreaFiles {
-    /// `areas.csv`.
+    /// Bytes of `areas.csv`.
     pub table: Vec<u8>,
-    /// The `GeoJSON` files that there are.
+    /// Bytes of each `GeoJSON` file that exists.
     pub boundaries: BTreeMap<AreaLevel, Vec<u8>>,
 }
 
-/// How to read the files.
+/// Options of an import of areas.
 #[derive(Debug, Clone, Copy)]
 pub struct AreaOptions {
-    /// From when on the imported versions are in force, ms UTC.
+    /// Start of the imported versions, ms UTC.
     pub valid_from_ms: i64,
-    /// The datum of the boundaries.
+    /// Datum of the boundaries in the files.
     pub datum: Datum,
 }
 
 impl AreaFiles {
-    /// Reads a folder. The error is the one bad row that says which file can not be read.
+    /// Reads the files of a folder. The error names the file that is unreadable.
     pub fn read_folder(folder: &Path) -> Result<Self, BadRow> {
         let mut files = Self {
             table: read(folder, TABLE_FILE)?,
@@ -100,7 +100,7 @@ impl AreaFiles {
     }
 }
 
-/// Name of the `GeoJSON` file of a level.
+/// File name of a level's boundaries.
 #[must_use]
 pub fn boundary_file(level: AreaLevel) -> String {
     format!("{level}s.geojson")
@@ -111,7 +111,7 @@ fn read(folder: &Path, name: &str) -> Result<Vec<u8>, BadRow> {
     let file = std::fs::File::open(folder.join(name));
     let file = file.map_err(|_| refused("import.unreadable_file"))?;
     let mut bytes = Vec::new();
-    // One byte more than allowed, so that the parser sees that it is too large.
+    // One byte above the limit lets the parser notice that the file is too large.
     let read = file
         .take(IMPORT_FILE_BYTES_MAX as u64 + 1)
         .read_to_end(&mut bytes);
@@ -119,9 +119,8 @@ fn read(folder: &Path, name: &str) -> Result<Vec<u8>, BadRow> {
     Ok(bytes)
 }
 
-/// Reads areas on top of those that are known: a known code keeps its id and gets a new version,
-/// and what says nothing new is counted as unchanged. The good entries apply to `known` in their
-/// order.
+/// Parses areas against the known ones: a known code keeps its id and gets a new version. A row
+/// without changes counts as unchanged. The good entries apply to `known` in the returned order.
 pub fn parse_areas(
     files: &AreaFiles,
     known: &Areas,
@@ -140,8 +139,8 @@ pub fn parse_areas(
         boundaries.insert(*level, read);
     }
     let mut rows = parse_rows(&table, &mut import.bad);
-    // Highest level first, so that a parent may stand below its children in the file; what is
-    // dissolved last, when those who take over are known.
+    // The highest level comes first, so that a table may list a parent after its children.
+    // Dissolved areas come last, because their successors must be known by then.
     rows.sort_by_key(|row| (!row.successors.is_empty(), row.level, row.line));
     let mut scratch = known.clone();
     let all = rows.len();
@@ -174,7 +173,7 @@ pub fn parse_areas(
     import
 }
 
-/// A row whose cells are well formed by themselves.
+/// A row with well-formed cells, not yet checked against other rows.
 struct AreaRow {
     line: u64,
     level: AreaLevel,
@@ -237,14 +236,14 @@ fn level_of(text: &str) -> Result<AreaLevel, AreaError> {
 
 type Refused = (&'static str, &'static str, String);
 
-/// The area that has this code in its newest version.
+/// Finds the area that has this code in its newest version.
 fn holder(areas: &Areas, code: AreaCode) -> Option<&Area> {
     areas
         .by_code(code)
         .filter(|area| area.newest().code == code)
 }
 
-/// The area that a row is about, if it is known.
+/// Finds the known area that a row describes.
 fn known_area<'a>(row: &AreaRow, areas: &'a Areas) -> Result<Option<&'a Area>, Refused> {
     let (Some(previous), None) = (row.previous, holder(areas, row.code)) else {
         return Ok(holder(areas, row.code));
@@ -253,7 +252,8 @@ fn known_area<'a>(row: &AreaRow, areas: &'a Areas) -> Result<Option<&'a Area>, R
     holder(areas, previous).map(Some).ok_or_else(unknown)
 }
 
-/// The id of an area that is new. A code that another area had before can not name it alone.
+/// Makes the id of a new area. If another area had the code before, the start of validity makes the
+/// id unique.
 fn new_id(areas: &Areas, code: AreaCode, valid_from_ms: i64) -> AreaId {
     let id = AreaId::of_first_code(&code.to_string());
     match areas.get(id) {
@@ -262,7 +262,7 @@ fn new_id(areas: &Areas, code: AreaCode, valid_from_ms: i64) -> AreaId {
     }
 }
 
-/// Applies a row to `areas`; none when it says nothing new.
+/// Applies a row to `areas`; `None` if it changes nothing.
 fn take(
     row: &AreaRow,
     areas: &mut Areas,
@@ -325,7 +325,7 @@ fn take(
     Ok(Some(entry))
 }
 
-/// Ends the newest version of a row's area; none when it has ended already.
+/// Ends the newest version of a row's area; `None` if it has ended already.
 fn dissolve(
     row: &AreaRow,
     areas: &mut Areas,
@@ -333,7 +333,8 @@ fn dissolve(
     valid_from_ms: i64,
 ) -> Result<Option<AreaEntry>, Refused> {
     if let Some(of_level) = boundaries {
-        // What is dissolved needs no boundary any more; one that is given belongs to this row.
+        // A dissolved area needs no boundary; a feature with its code belongs to this row, so it is
+        // not reported as unused.
         of_level.forget(row.code);
     }
     let unknown = || ("code", "import.unknown_area", row.code.to_string());

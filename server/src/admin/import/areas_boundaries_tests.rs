@@ -1,4 +1,4 @@
-//! Where the boundaries that were read lie.
+//! Places of the imported boundaries.
 
 use super::*;
 

@@ -1,10 +1,10 @@
-//! Areas that are renumbered, used again or dissolved.
+//! Areas with a new code, areas under a code that is used again, and dissolved areas.
 
 use super::*;
 
 const HEAD_OF_CHANGES: &str = "code,level,parent,name,previous_code,successors\n";
 
-/// The tree of `ROWS`, with a table of changes read on top of it at 2,000 ms.
+/// Imports a table of changes over the tree of `ROWS`, at 2,000 ms.
 fn changed(rows: &str) -> (Areas, Import<AreaEntry>) {
     let areas = applied(&parse(&table(ROWS), &Areas::new()).good);
     let text = format!("{HEAD_OF_CHANGES}{rows}");

@@ -44,7 +44,7 @@ fn table(rows: &str) -> AreaFiles {
     }
 }
 
-/// The tree of `ROWS` with one grid, whose features are the given ones.
+/// The tree of `ROWS` with one grid and the given features.
 fn with_grids(features: &str) -> AreaFiles {
     let mut files = table(&format!(
         "{ROWS}330105013001001,grid,330105013001,中北第1网格\n"
@@ -69,7 +69,7 @@ fn codes(import: &Import<AreaEntry>) -> Vec<(&str, Place, &'static str)> {
         .collect()
 }
 
-/// A point inside the boundary: the middle of a corner triangle that lies inside.
+/// Finds a point inside the boundary: the middle of a corner triangle that lies inside.
 fn interior_point(boundary: &Boundary) -> GeoPoint {
     let corners = boundary.polygons()[0].outer.corners();
     let third = |a: i32, b: i32, c: i32| {

@@ -1,4 +1,4 @@
-//! The boundaries of one level from a `GeoJSON` file, by the code of their area.
+//! Boundaries of one level from a `GeoJSON` file, by area code.
 
 use std::collections::BTreeMap;
 
@@ -12,11 +12,11 @@ use super::encoding::text_of;
 use super::geometry::boundary_of;
 use super::{BadRow, Place};
 
-/// What a `GeoJSON` file says about each code.
+/// Boundaries of a file by area code.
 pub(super) struct Boundaries {
-    /// Feature number and boundary; none when that feature was refused (and reported) already.
+    /// Feature number and boundary; `None` if the feature was refused and reported.
     by_code: BTreeMap<AreaCode, (u64, Option<Boundary>)>,
-    /// Whether the file could be read at all.
+    /// Whether the file could be parsed.
     readable: bool,
 }
 
@@ -64,7 +64,7 @@ impl Boundaries {
         found
     }
 
-    /// The boundary of an area, or why the area has to be refused.
+    /// Takes the boundary of an area, or returns the code for refusing the area.
     pub(super) fn take(&mut self, code: AreaCode) -> Result<Boundary, &'static str> {
         match self.by_code.remove(&code) {
             Some((_, Some(boundary))) => Ok(boundary),
@@ -73,12 +73,12 @@ impl Boundaries {
         }
     }
 
-    /// Takes the feature of an area that needs none.
+    /// Drops the feature of an area that needs no boundary.
     pub(super) fn forget(&mut self, code: AreaCode) {
         self.by_code.remove(&code);
     }
 
-    /// Reports good features that belong to no row.
+    /// Reports good features without a matching row.
     pub(super) fn report_unused(self, file: &str, bad: &mut Vec<BadRow>) {
         let good = self
             .by_code

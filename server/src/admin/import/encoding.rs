@@ -1,4 +1,4 @@
-//! Bytes of a table to text: UTF-8 with or without byte order mark, UTF-16 with one, otherwise
+//! Decoding of a table: UTF-8 with or without a byte order mark, UTF-16 with one, otherwise
 //! GB18030, which Excel writes in China.
 
 use std::borrow::Cow;
@@ -7,7 +7,7 @@ use encoding_rs::{Encoding, GB18030, UTF_8};
 
 use crate::limits::IMPORT_FILE_BYTES_MAX;
 
-/// The text of a file, or the code of why there is none.
+/// Decodes a file, or returns the code for refusing it.
 pub(super) fn text_of(bytes: &[u8]) -> Result<Cow<'_, str>, &'static str> {
     if bytes.len() > IMPORT_FILE_BYTES_MAX {
         return Err("import.file_too_large");
@@ -19,7 +19,7 @@ pub(super) fn text_of(bytes: &[u8]) -> Result<Cow<'_, str>, &'static str> {
         utf8.or_else(|| GB18030.decode_without_bom_handling_and_without_replacement(bytes))
     };
     let text = text.ok_or("import.unreadable_encoding")?;
-    // A spreadsheet or archive passes as text in some encodings, but never without these.
+    // Spreadsheets and archives can decode as text, but they always contain control characters.
     let binary = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
     if text.chars().any(|c| binary(c) || c == '\u{fffd}') {
         return Err("import.not_text");

@@ -1,4 +1,4 @@
-//! A geometry of a `GeoJSON` file to a checked boundary.
+//! Conversion of a `GeoJSON` geometry to a checked boundary.
 
 use geo::algorithm::validation::InvalidMultiPolygon;
 use geo::algorithm::validation::InvalidPolygon;
@@ -9,10 +9,10 @@ use onegrid_core::domain::position::Datum;
 
 use crate::limits::IMPORT_POLYGON_POINTS_MAX;
 
-/// Rings of positions as `GeoJSON` writes them: longitude first.
+/// Rings of positions as in `GeoJSON`: longitude first.
 type Rings = Vec<Vec<geojson::Position>>;
 
-/// The boundary, in WGS-84, or the code of why it is none.
+/// Converts to a boundary in WGS-84, or returns the code for refusing the geometry.
 pub(super) fn boundary_of(value: &GeometryValue, datum: Datum) -> Result<Boundary, &'static str> {
     let parts: &[Rings] = match value {
         GeometryValue::Polygon { coordinates } => std::slice::from_ref(coordinates),
@@ -52,8 +52,8 @@ fn ring_of(positions: &[geojson::Position], datum: Datum) -> Result<Ring, &'stat
         let point = GeoPoint::from_degrees(*lat, *lon).map_err(|error| error.code())?;
         points.push(datum.to_wgs84(point));
     }
-    // Closure is judged before repeated points go, which rounding to 1 cm can make out of near
-    // ones.
+    // Closure is checked before repeated points are removed: rounding to 1 cm can make near points
+    // equal.
     let closed = points.len() < 4 || points.first() == points.last();
     if !closed {
         return Err(PolygonError::UnclosedRing.code());
@@ -62,8 +62,8 @@ fn ring_of(positions: &[geojson::Position], datum: Datum) -> Result<Ring, &'stat
     Ring::from_closed(points).map_err(|error| error.code())
 }
 
-/// Rings that cross themselves or each other, holes outside, parts that overlap. Checked on the
-/// integers that are stored, where the predicates are exact.
+/// Refuses rings that cross themselves or each other, holes outside and overlapping parts. The
+/// check uses the stored integers, where the predicates are exact.
 fn check_shape(boundary: &Boundary) -> Result<(), &'static str> {
     let line = |ring: &Ring| -> LineString<f64> {
         let corners = ring.corners();

@@ -1,5 +1,5 @@
-//! Members from a table: external id, public name, role, areas, unit. One line is one role; a
-//! person with several roles (“两个兼职”) has several lines under the same external id.
+//! Members from a table: external id, public name, role, areas, unit. One line is one role. A
+//! person with several roles (“两个兼职”) has several lines with the same external id.
 //!
 //! | role | areas | unit |
 //! |---|---|---|
@@ -14,7 +14,8 @@
 //! | `supervisor` | any level but grid | – |
 //! | `district_lead` | districts | – |
 //!
-//! Phone numbers, identity numbers and the like have no column: the system does not need them.
+//! Phone numbers, identity numbers and the like have no column, because the system does not need
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -59,22 +60,22 @@ const COLUMNS: &[Column] = &[
     },
 ];
 
-/// A person with all roles that the table gives.
+/// A person with all roles in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberRow {
     /// First line of the person in the file.
     pub line: u64,
-    /// The office's id; it stays on the server.
+    /// Id that the office uses; it never leaves the server.
     pub external_id: String,
-    /// The name that colleagues see.
+    /// Name that colleagues see.
     pub public_name: String,
-    /// The village (or town, or district) whose directory carries the name.
+    /// Area whose directory carries the name: a village, town or district.
     pub home: AreaId,
-    /// The roles, without repetition, in the order of the file.
+    /// Roles without repetition, in the order of the file.
     pub grants: Vec<Grant>,
 }
 
-/// Reads members against the areas and units that exist.
+/// Parses members against the existing areas and units.
 pub fn parse_members(
     file: &str,
     bytes: &[u8],
@@ -147,7 +148,7 @@ fn parse_row(
     let unit = unit_of(row.get("unit"), units)?;
     needs.check(&paths, unit)?;
     let home = match (paths.first(), unit) {
-        // A grid has no directory of its own: its village carries the name.
+        // A grid has no directory of its own, so its village carries the name.
         (Some(path), _) => path.village().unwrap_or_else(|| path.leaf()),
         (None, Some(unit)) => unit.area,
         (None, None) => return Err(("areas", "import.areas_missing")),
@@ -156,7 +157,7 @@ fn parse_row(
         role,
         scope: Scope::Unit(unit.id),
     });
-    // Who holds a role in a unit lives in an area but has no power over it.
+    // A member with a role in a unit lives in an area but has no power over it.
     let area_role = if needs.acts_in_unit {
         Role::Volunteer
     } else {
@@ -199,17 +200,17 @@ fn role_of(text: &str) -> Option<Role> {
     })
 }
 
-/// What a role needs.
+/// Requirements of a role.
 struct Rule {
-    /// Levels of its areas.
+    /// Allowed levels of its areas.
     levels: &'static [AreaLevel],
-    /// How many areas: least and most.
+    /// Lowest and highest number of areas.
     areas: (usize, usize),
-    /// Whether it needs a unit; otherwise one of the right kind may be given.
+    /// Whether a unit is required; otherwise a unit of the right kind is optional.
     needs_unit: bool,
-    /// Kinds of that unit.
+    /// Allowed kinds of the unit.
     kinds: &'static [UnitKind],
-    /// Whether the role is held in the unit and not in the areas.
+    /// Whether the role is held in the unit instead of the areas.
     acts_in_unit: bool,
 }
 
@@ -252,7 +253,7 @@ fn rule_of(role: Role) -> Option<Rule> {
         Role::Dispatcher => in_areas(&[Town], &[UnitKind::CommandRoom]),
         Role::Supervisor => in_areas(&[Village, Town, District], &[]),
         Role::DistrictLead => in_areas(&[District], &[]),
-        // The server's own role is nobody's.
+        // Only the server has this role.
         Role::System | Role::Unknown(_) => return None,
     })
 }

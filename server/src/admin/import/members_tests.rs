@@ -12,7 +12,7 @@ use crate::admin::import::units::parse_units;
 const WULIN: &str = "330105013000";
 const VILLAGE: &str = "330105013003";
 
-/// The real areas and the demo's units.
+/// The real areas and the units of the demo.
 fn world() -> (Areas, BTreeMap<UnitId, Unit>) {
     let seed = Path::new(env!("CARGO_MANIFEST_DIR")).join("seed");
     let files = AreaFiles::read_folder(&seed.join("gongshu")).unwrap();
@@ -127,7 +127,7 @@ fn several_lines_are_several_roles_of_one_person() {
     );
 }
 
-/// role | areas | unit | what is refused, by column and code; nothing when the row is good.
+/// role | areas | unit | column and code of the expected refusal; empty if the row is good.
 const ROLE_ROWS: &str = "\
 volunteer | 330105013003 | | unit import.unit_missing
 volunteer | | wulin-aunties | areas import.areas_missing

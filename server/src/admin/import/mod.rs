@@ -6,10 +6,9 @@
 //!           GB18030     limits            into a checked type      ▼ stored by the caller
 //! ```
 //!
-//! **Contract.** Parsing is pure: nothing is stored here. Every row that is refused is named with
-//! its place, its column and a code that has a sentence in both languages; the rest is good and
-//! consistent in itself. A caller that wants all or nothing uses [`Import::strict`].
-//!
+//! **Contract.** Parsing is pure and stores no data. Every refused row is named with its place, its
+//! column and a code that has a sentence in both languages. The other rows are good and consistent
+//! with each other. A caller that wants all or nothing uses [`Import::strict`].
 //! **Not here:** storing, certificates, the command line.
 
 pub mod areas;
@@ -26,10 +25,10 @@ use onegrid_core::texts::{Lang, say};
 
 use crate::limits::IMPORT_BAD_ROWS_MAX;
 
-/// Where in the files something is wrong.
+/// Place of a problem in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// The file as a whole.
+    /// The whole file.
     File,
     /// A line of a table, from 1; the header is line 1.
     Line(u64),
@@ -37,23 +36,23 @@ pub enum Place {
     Feature(u64),
 }
 
-/// A row, or a whole file, that was refused.
+/// A refused row, or a refused file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BadRow {
-    /// Name of the file, as the caller gave it.
+    /// File name that the caller gave.
     pub file: String,
-    /// Where in it.
+    /// Place in the file.
     pub place: Place,
-    /// The column, by the name that the file's header uses.
+    /// Column name that the file's header uses.
     pub column: Option<String>,
-    /// The stable code of the reason.
+    /// Stable code of the reason.
     pub code: &'static str,
-    /// What stood there, shortened; it helps to find the row.
+    /// The refused value, shortened; it helps to find the row.
     pub value: String,
 }
 
 impl BadRow {
-    /// Characters of the offending value that are kept.
+    /// Characters of the refused value that are kept.
     const VALUE_CHARS: usize = 40;
 
     fn new(file: &str, place: Place, code: &'static str, value: &str) -> Self {
@@ -75,7 +74,7 @@ impl BadRow {
         self
     }
 
-    /// The line of a table, if the place is one.
+    /// Line of a table; `None` for other places.
     #[must_use]
     pub fn line(&self) -> Option<u64> {
         match self.place {
@@ -84,7 +83,7 @@ impl BadRow {
         }
     }
 
-    /// Why it was refused and what to do.
+    /// Reason and remedy as a sentence.
     #[must_use]
     pub fn reason(&self, lang: Lang) -> String {
         say(self.code, lang, &[("value", &self.value)])
@@ -125,14 +124,14 @@ impl fmt::Display for BadRow {
     }
 }
 
-/// What came out of a file.
+/// Result of parsing a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Import<T> {
-    /// The rows to take, in an order in which they can be stored.
+    /// Good rows, in an order that allows storing them one by one.
     pub good: Vec<T>,
-    /// The rows that were refused, in the order of the files.
+    /// Refused rows, in the order of the files.
     pub bad: Vec<BadRow>,
-    /// Rows that say what is known already.
+    /// Number of rows that change nothing.
     pub unchanged: usize,
 }
 
@@ -147,7 +146,7 @@ impl<T> Default for Import<T> {
 }
 
 impl<T> Import<T> {
-    /// All good rows if there is no bad one, otherwise the bad ones alone.
+    /// Returns all good rows if there is no bad row, otherwise the bad rows alone.
     pub fn strict(self) -> Result<Vec<T>, Vec<BadRow>> {
         if self.bad.is_empty() {
             Ok(self.good)
@@ -156,16 +155,17 @@ impl<T> Import<T> {
         }
     }
 
-    /// Whether so much is wrong that reading on helps nobody.
+    /// Whether the limit of bad rows is reached, so that parsing stops.
     fn is_hopeless(&self) -> bool {
         self.bad.len() >= IMPORT_BAD_ROWS_MAX
     }
 }
 
-/// How far a parse is: (rows done, rows in all). Called about a hundred times for a file.
+/// Receives the progress of a parse: (rows done, rows in all). Called about a hundred times for a
+/// file.
 pub type Progress<'a> = dyn FnMut(usize, usize) + 'a;
 
-/// Calls `progress` for every hundredth part and at the end.
+/// Calls `progress` at every hundredth part and at the end.
 fn report(progress: &mut Progress<'_>, done: usize, all: usize) {
     let step = (all / 100).max(1);
     if done.is_multiple_of(step) || done == all {

@@ -1,4 +1,5 @@
-//! A table with a header in Chinese or English: rows as cells under the names that the code uses.
+//! Tables with a header in Chinese or English. Their rows have cells under the column names that
+//! the code uses.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +7,13 @@ use super::encoding::text_of;
 use super::{BadRow, Place};
 use crate::limits::{IMPORT_CELL_BYTES_MAX, IMPORT_COLUMNS_MAX, IMPORT_ROWS_MAX};
 
-/// A column that a table may have.
+/// Definition of a column.
 pub(super) struct Column {
-    /// The name that the code uses; always accepted in a header.
+    /// Name that the code uses; a header may always use it.
     pub(super) name: &'static str,
-    /// Other names that a header may use, lower case.
+    /// Other names that a header may use, in lower case.
     pub(super) aliases: &'static [&'static str],
-    /// Whether a table without it can not be read.
+    /// Whether a table without this column is unreadable.
     pub(super) required: bool,
 }
 
@@ -23,7 +24,7 @@ impl Column {
     }
 }
 
-/// One row: its line in the file and its cells without white space at their ends.
+/// One row with its line in the file. Its cells have no white space at their ends.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) line: u64,
@@ -31,24 +32,24 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// The cell of a column; empty when the row or the table has none.
+    /// Cell of a column; empty if the row or the table has none.
     pub(super) fn get(&self, column: &str) -> &str {
         self.cells.get(column).map_or("", String::as_str)
     }
 }
 
-/// A table that was read as far as it can be.
+/// A table, up to the last readable row.
 #[derive(Debug)]
 pub(super) struct Table {
     file: String,
-    /// What the header calls each column.
+    /// Name of each column in the file's header.
     headers: BTreeMap<&'static str, String>,
     pub(super) rows: Vec<Row>,
     pub(super) bad: Vec<BadRow>,
 }
 
 impl Table {
-    /// Reads a table. A file that can not be read at all gives no rows and one bad row.
+    /// Reads a table. An unreadable file yields no rows and one bad row.
     pub(super) fn read(file: &str, bytes: &[u8], columns: &'static [Column]) -> Self {
         let mut table = Self {
             file: file.to_owned(),
@@ -63,7 +64,7 @@ impl Table {
         table
     }
 
-    /// A bad row at a line, naming the column as the file does.
+    /// Makes a bad row. It names the column as the file does.
     pub(super) fn bad(&self, line: u64, column: &str, code: &'static str, value: &str) -> BadRow {
         let shown = self.headers.get(column).map_or(column, String::as_str);
         BadRow::new(&self.file, Place::Line(line), code, value).in_column(shown)
@@ -115,7 +116,7 @@ impl Table {
         }
     }
 
-    /// Which column stands where; none when the table can not be read.
+    /// Maps each position of the header to a column; `None` if the table is unreadable.
     fn read_header(
         &mut self,
         record: &csv::StringRecord,
@@ -157,7 +158,7 @@ impl Table {
     }
 
     fn read_row(&mut self, record: &csv::StringRecord, line: u64, order: &[Option<&'static str>]) {
-        // Spreadsheets leave empty cells at the end of a row, or leave them away.
+        // Spreadsheets write empty cells at the end of a row or omit them.
         if record.iter().skip(order.len()).any(|cell| !cell.is_empty()) {
             self.refuse(
                 line,
@@ -187,20 +188,20 @@ impl Table {
     }
 }
 
-/// The codes in a cell that holds a list.
+/// Splits a cell that holds a list of codes.
 pub(super) fn codes_in(cell: &str) -> impl Iterator<Item = &str> {
     let separator = |c: char| c.is_whitespace() || ";；、,，|/".contains(c);
     cell.split(separator).filter(|part| !part.is_empty())
 }
 
-/// The separator that the first line uses most: comma, semicolon or tab.
+/// Finds the separator that the first line uses most: comma, semicolon or tab.
 fn delimiter(text: &str) -> u8 {
     let first = text
         .lines()
         .find(|line| !line.trim().is_empty())
         .unwrap_or("");
     let count = |separator: u8| first.bytes().filter(|byte| *byte == separator).count();
-    // The last of equals wins, so that a header of one column is split by commas.
+    // `max_by_key` returns the last maximum, so a header of one column is split at commas.
     [b'\t', b';', b',']
         .into_iter()
         .max_by_key(|separator| count(*separator))

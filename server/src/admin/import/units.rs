@@ -1,6 +1,6 @@
 //! Units and teams from a table: external id, kind, names, area.
 //!
-//! The id of a unit is made from its external id, so that a second import meets the same unit.
+//! The id of a unit is derived from its external id, so a second import finds the same unit.
 
 use std::collections::BTreeMap;
 
@@ -41,23 +41,22 @@ const COLUMNS: &[Column] = &[
     },
 ];
 
-/// A unit with the id that its office knows it by.
+/// A unit with the id that its office uses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitRow {
-    /// The office's id; members refer to it.
+    /// Id that the office uses; members refer to it.
     pub external_id: String,
-    /// The unit.
+    /// The unit as the directory carries it.
     pub unit: Unit,
 }
 
-/// The id of the unit that an office knows by this id.
+/// Derives the id of a unit from its external id.
 #[must_use]
 pub fn unit_id(external_id: &str) -> UnitId {
     UnitId::v8(&Hash::of(&[b"onegrid.unit", external_id.as_bytes()]))
 }
 
-/// Reads units. `known` are those that exist already; what says nothing new is counted as
-/// unchanged.
+/// Parses units. `known` are the existing units; a row without changes counts as unchanged.
 pub fn parse_units(
     file: &str,
     bytes: &[u8],

@@ -16,7 +16,7 @@ const DAY_MS: i64 = 24 * 3_600_000;
 const ZONE: ZoneId = ZoneId([0x5a; 16]);
 
 impl World {
-    /// Opens a session anew; gives the certificate that came along.
+    /// Opens a session anew and returns the certificate that arrived with it.
     pub(crate) fn again(&self, phone: &mut Phone, now_ms: i64) -> Option<Certificate> {
         let mut rng = self.rng.lock().unwrap();
         let (client, hello) = ClientHandshake::start(self.keys.authority(), &mut *rng);
@@ -31,6 +31,7 @@ impl World {
         phone.session = session;
         phone.clock_ms = now_ms;
         grant
+            .grant
             .certificate
             .map(|raw| Certificate::verify(raw, anchors).unwrap())
     }
@@ -89,7 +90,7 @@ fn a_certificate_is_renewed_in_time_with_the_grants_of_today_and_old_work_stays_
     let waiting = phone.act(genesis.record(), &[genesis.id()], &comment("not sent yet"));
     let due = NOW + CERTIFICATE_MS - RENEW_BEFORE_MS + DAY_MS;
     phone.clock_ms = due;
-    // A session that goes on and on would never ask: it is not prolonged.
+    // A session that lasts without end would never ask, so it is not prolonged.
     phone.session.expires_ms = due;
     let request = phone.ask(None, 0);
     assert_eq!(code(phone.send(&world.server, &request)), "session.expired");
@@ -180,7 +181,7 @@ fn other_grants_end_the_session_make_a_certificate_and_are_announced_with_what_i
         entries.any(|entry| matches!(entry, FeedEntry::Directory(_)))
     });
     assert!(told, "the announcement is in the page");
-    // The same once more changes nothing and tells nobody.
+    // An equal list of grants changes nothing and tells no reader.
     world.member(11, made.facts().grants.clone());
     assert_eq!(announced(&world, &phone).len(), 1);
 }

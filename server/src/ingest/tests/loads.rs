@@ -6,13 +6,16 @@ use onegrid_core::domain::areas::AreaEntry;
 use onegrid_core::domain::case::payload::Reasoned;
 use onegrid_core::domain::directory::DirectoryEntry;
 use onegrid_core::domain::names::Names;
+use onegrid_core::id::AreaId;
+use onegrid_core::wire::cursor::CursorAt;
 use onegrid_core::wire::pack::Pack;
 
 use super::*;
+use crate::limits::FIRST_CASES_MAX;
 
 /// Villages of the town, beside the one that is there.
 const VILLAGES: u8 = 12;
-/// Cases of each, of which the oldest are open.
+/// Cases of each village. The oldest ones are open.
 const CASES: u8 = 16;
 const OPEN: u8 = 3;
 
@@ -21,13 +24,21 @@ fn village(n: u8) -> AreaPath {
 }
 
 fn villages(world: &World) {
-    let entries = (0..VILLAGES).map(|n| {
+    publish(
+        world,
+        (0..VILLAGES).map(|n| (area(100 + n), 100 + u16::from(n))),
+    );
+}
+
+/// Publishes villages of the town, each with the last three digits of its code.
+fn publish(world: &World, villages: impl Iterator<Item = (AreaId, u16)>) {
+    let entries = villages.map(|(id, n)| {
         DirectoryEntry::Area(AreaEntry {
-            id: area(100 + n),
+            id,
             level: AreaLevel::Village,
             parent: Some(area(2)),
             version: AreaVersion {
-                code: format!("3301050131{n:02}").parse().unwrap(),
+                code: format!("330105013{n:03}").parse().unwrap(),
                 names: Names::new("某社区", None).unwrap(),
                 boundary: None,
                 valid_from_ms: 0,
@@ -57,7 +68,8 @@ fn packed(answer: &SyncResponse) -> Vec<RecordId> {
         .collect()
 }
 
-/// Many villages with cases; some of the open ones are with the gas company too. Gives open and ended ones.
+/// Many villages with cases; some of the open ones are with the gas company too. Returns open and
+/// ended ones.
 fn cases(world: &World, room: &mut Phone) -> (Vec<Envelope>, Vec<Envelope>) {
     let (mut open, mut ended) = (Vec::new(), Vec::new());
     for n in 0..VILLAGES {
@@ -87,7 +99,7 @@ fn cases(world: &World, room: &mut Phone) -> (Vec<Envelope>, Vec<Envelope>) {
     (open, ended)
 }
 
-/// Somebody who reads the villages and what the gas company was given.
+/// A phone that reads the villages and the cases of the gas company.
 fn lead(world: &World, n: u8) -> Phone {
     let grant = |role, scope| Grant { role, scope };
     let town = AreaPath::new(&home().ids()[..2]).unwrap();
@@ -117,7 +129,7 @@ fn open_cases_of_all_streams_come_before_what_has_ended_and_each_once() {
         pages += 1;
         assert!(pages < 400, "it ends");
         if pages % 5 == 3 {
-            // This answer never arrived: the phone asks again from where it stands.
+            // This answer never arrived, so the phone asks again from its old cursors.
             lead.cursors = before;
             breaks += 1;
             continue;
@@ -147,6 +159,74 @@ fn open_cases_of_all_streams_come_before_what_has_ended_and_each_once() {
     assert!(lead.is_unchanged(&world.server));
 }
 
+/// A screen of cases precedes a directory that takes many pages, also when a page is lost. Each
+/// entry still arrives once.
+#[test]
+fn fresh_reader_gets_cases_before_the_directory() {
+    let world = World::new();
+    // Numbers that villages of the world do not have.
+    let ids = (0..400_u16).map(|n| {
+        (
+            AreaId([(n + 0x7f00).to_be_bytes(); 8].concat().try_into().unwrap()),
+            500 + n,
+        )
+    });
+    publish(&world, ids);
+    let mut reporter = world.volunteer(10);
+    let reports: Vec<Envelope> = (0..120)
+        .map(|n| reporter.report(&format!("r{n}")))
+        .collect();
+    reporter.push(&world.server, &reports.iter().collect::<Vec<_>>());
+    let newest: BTreeSet<RecordId> = reports[100..].iter().map(Envelope::record).collect();
+    let mut reader = world.grid_worker(20);
+    // The first answer never arrives.
+    let request = reader.ask(None, 8_000);
+    reader.send(&world.server, &request).unwrap();
+    reader.cursors.clear();
+    let (mut seen, mut entries) = (Vec::new(), Vec::new());
+    let mut directory_was_whole = false;
+    for page in 0.. {
+        assert!(page < 100, "it ends");
+        let request = reader.ask(None, 8_000);
+        let answer = reader.send(&world.server, &request).unwrap();
+        let records = packed(&answer);
+        if page == 0 {
+            assert_eq!(records.iter().copied().collect::<BTreeSet<_>>(), newest);
+        }
+        seen.extend(records);
+        for segment in answer.page.iter().flat_map(|page| &page.segments) {
+            if segment.stream == StreamId::DirectoryBase {
+                entries.extend(segment.entries.clone());
+                directory_was_whole = matches!(segment.next, CursorAt::At { .. });
+            }
+        }
+        assert!(
+            directory_was_whole || seen.len() == FIRST_CASES_MAX,
+            "page {page}"
+        );
+        if !answer.more {
+            assert!(page > 3, "{page} pages");
+            break;
+        }
+    }
+    let all: BTreeSet<RecordId> = reports.iter().map(Envelope::record).collect();
+    assert_eq!(seen.iter().copied().collect::<BTreeSet<_>>(), all);
+    assert_eq!(seen.len(), all.len(), "each once");
+    let said: BTreeSet<Vec<u8>> = entries
+        .iter()
+        .map(|entry| match entry {
+            FeedEntry::Directory(bytes) => bytes.clone(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(
+        (said.len(), said.len() > 400),
+        (entries.len(), true),
+        "each once"
+    );
+    assert!(reader.is_unchanged(&world.server));
+}
+
 #[test]
 fn what_changes_while_many_streams_load_is_missed_by_nobody() {
     let world = World::new();
@@ -161,7 +241,8 @@ fn what_changes_while_many_streams_load_is_missed_by_nobody() {
         let request = lead.ask(None, 1_200);
         answers.push(lead.send(&world.server, &request).unwrap());
         if page < 8 {
-            // An open case ends, an ended one is open again, one more is reported, and somebody comments.
+            // An open case ends, an ended one is open again, one more is reported, and one gets a
+            // comment.
             room.clock_ms += 60_000;
             let at = page * 4;
             let case = &open[page * 3 + 1];

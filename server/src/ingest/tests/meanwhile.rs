@@ -1,4 +1,4 @@
-//! A store under which somebody else does something at a chosen moment, as another thread or process may.
+//! A store that runs a given action at a chosen moment, as another thread or process may.
 
 use std::sync::{Arc, Mutex};
 

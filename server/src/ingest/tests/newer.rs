@@ -1,6 +1,8 @@
-//! What a newer phone writes and this server can not read: nothing of it is lost, and it is judged once the
-//! server can read it.
+//! Envelopes of a newer phone that this server cannot read. None of them is lost, and each is
+//! judged once the server can read it.
 
+use onegrid_core::crdt::{Content, Hazard};
+use onegrid_core::domain::RecordKind;
 use onegrid_core::trust::sign::Purpose;
 use onegrid_core::wire::envelope::RawEnvelope;
 use onegrid_core::wire::verdict::Verdict;
@@ -12,7 +14,7 @@ use crate::store::{NewEnvelope, ReviewRow, StoreError, UnreadRow};
 
 const NEWER: Status = Status::Held(HeldReason::Newer);
 
-/// A header of a version that nobody knows yet: more fields, other ones.
+/// A header of an unknown version, with more fields and other ones.
 fn of_version_nine(phone: &Phone, n: u16) -> RawEnvelope {
     let mut header = Vec::new();
     let mut e = minicbor::Encoder::new(&mut header);
@@ -135,7 +137,7 @@ fn an_unknown_format_or_suite_is_held_with_what_builds_on_it_and_outlives_a_rest
     let waits = Status::Held(HeldReason::ParentHeld);
     let expected = [NEWER, NEWER, waits, waits];
     assert_eq!(statuses(&sync(&mut phone, &world, all.clone())), expected);
-    // Again, and what comes later on top of it, and after a restart: the same answer.
+    // A repeated upload, a later child and a restart lead to the same answer.
     let later = phone.act(genesis.record(), &[below.id()], &comment("c"));
     let again = vec![version, later.raw().clone()];
     assert_eq!(statuses(&sync(&mut phone, &world, again)), [NEWER, waits]);
@@ -218,6 +220,52 @@ fn an_event_that_a_server_did_not_know_is_judged_when_it_does_as_of_its_arrival(
     assert!(told(&world, &phone, known_now.id()));
     assert_eq!(verdict(&world, clock.id()), Status::Held(HeldReason::Clock));
     assert!(told(&world, &ahead, clock.id()));
+    digests_are_right(&world);
+}
+
+/// Both wait while this version does not know them, however often it starts. A known kind or role
+/// is judged.
+#[test]
+fn kind_and_role_of_newer_app_wait_for_newer_server() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    let content = Content::Hazard(Hazard::default());
+    let dispute = phone.genesis(RecordKind::Unknown(4), &content, home());
+    let word = phone.act(dispute.record(), &[dispute.id()], &comment("a"));
+    let said = statuses(&phone.push(&world.server, &[&dispute, &word]));
+    assert_eq!(said, [NEWER, NEWER]);
+    let mut other = world.phone(11, Role::Unknown(99), Scope::Unit(TEAM));
+    let report = other.report("gas");
+    let genesis = phone.report("gas");
+    let under_it = other.act(genesis.record(), &[genesis.id()], &comment("b"));
+    phone.push(&world.server, &[&genesis]);
+    let said = statuses(&other.push(&world.server, &[&report, &under_it]));
+    assert_eq!(said, [NEWER, NEWER]);
+    // Work beside it continues.
+    let beside = phone.act(genesis.record(), &[genesis.id()], &comment("c"));
+    assert_eq!(
+        statuses(&phone.push(&world.server, &[&beside])),
+        [Status::Accepted]
+    );
+    let server = world.reopened();
+    assert_eq!(server.release_newer(NOW + 20).unwrap(), 0);
+    for id in [dispute.id(), report.id(), under_it.id()] {
+        assert_eq!(verdict(&world, id), NEWER);
+    }
+    // Now an older version of the server has held envelopes that this version knows.
+    let known_now = phone.report("gas");
+    let below = phone.act(known_now.record(), &[known_now.id()], &comment("d"));
+    held_as_newer(&world, &phone, &known_now);
+    phone.push(&world.server, &[&below]);
+    assert_eq!(
+        verdict(&world, below.id()),
+        Status::Held(HeldReason::ParentHeld)
+    );
+    let server = world.reopened();
+    assert!(server.release_newer(NOW + 30).unwrap() > 0);
+    for id in [known_now.id(), below.id()] {
+        assert_eq!(verdict(&world, id), Status::Accepted);
+    }
     digests_are_right(&world);
 }
 
@@ -321,7 +369,7 @@ fn a_flood_that_nobody_can_verify_is_bounded_for_each_device() {
         }
     }
     assert_eq!(held as u64, UNREAD_ENVELOPES_MAX);
-    // What it writes beside that is taken as ever, and so is what others bring.
+    // Other envelopes of this phone are accepted as before, and so are envelopes from other phones.
     let genesis = phone.report("gas");
     assert_eq!(
         statuses(&phone.push(&world.server, &[&genesis])),

@@ -26,7 +26,7 @@ fn record(world: &World, id: RecordId) -> Record {
     world.server.open_record(id).unwrap().0
 }
 
-/// The rules that have made the case go up, in the order of their names, and the level that it stands at.
+/// The rules that have made the case go up, in the order of their names, and the level of the case.
 fn gone_up(world: &World, id: RecordId) -> (Vec<String>, AreaLevel) {
     let record = record(world, id);
     let event = |node: &Node| match &node.body {

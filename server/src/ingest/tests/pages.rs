@@ -1,13 +1,14 @@
-//! What readers get, page by page.
+//! Pages as readers get them.
 
 use onegrid_core::wire::cursor::cursor_set_hash;
 use onegrid_core::wire::message::{CursorsAnswer, Known, SyncRequest};
+use onegrid_core::wire::repair::{RepairAsk, RepairStep};
 
 use super::*;
 use crate::server::Server;
 
 impl Phone {
-    /// Whether a request with nothing but the hash of the cursors says that nothing is new.
+    /// Whether the answer to a request with only the hash of the cursors says that nothing is new.
     pub(crate) fn is_unchanged(&mut self, server: &Server) -> bool {
         let request = SyncRequest {
             known: Known::Hash(cursor_set_hash(&self.cursors)),
@@ -18,7 +19,7 @@ impl Phone {
     }
 }
 
-/// Records, envelopes and digests that somebody has after following pages, as a replica keeps them.
+/// Records, envelopes and digests of a reader after these pages, as a replica keeps them.
 pub(super) fn held_by(answers: &[SyncResponse]) -> (BTreeSet<EnvelopeId>, BTreeMap<StreamId, u64>) {
     let mut ids = BTreeSet::new();
     let mut counts = BTreeMap::new();
@@ -75,7 +76,7 @@ fn pages_of_any_size_give_what_one_big_page_gives() {
     assert_eq!(held_by(&one).0, more.iter().map(Envelope::id).collect());
     assert_eq!(held_by(&one).0, held_by(&many).0);
     assert!(whole.is_unchanged(&world.server) && paged.is_unchanged(&world.server));
-    // Another node remembers what this one handed out.
+    // Another node remembers the pages of this one.
     assert!(whole.is_unchanged(&world.reopened()));
 }
 
@@ -134,4 +135,49 @@ fn whoever_is_dispatched_gets_the_past_but_not_the_reporter_and_loses_it_when_wi
         .any(|segment| segment.entries.contains(&FeedEntry::Withdraw { record }));
     assert!(gone);
     digests_are_right(&world);
+}
+
+#[test]
+fn repair_of_a_void_move_brings_no_reporter() {
+    let world = World::new();
+    let mut reporter = world.volunteer(10);
+    let mut dispatcher = world.dispatcher(12);
+    let mut handler = world.handler(13);
+    let genesis = reporter.report("gas");
+    let record: RecordId = genesis.record();
+    let urge = Event::Urge(Bare { note: None });
+    let void = reporter.act(record, &[genesis.id()], &urge);
+    let answer = reporter.push(&world.server, &[&genesis, &void]);
+    let expected = [Status::Accepted, Status::Void(VoidReason::MayRole)];
+    assert_eq!(statuses(&answer), expected);
+    let sorted = dispatcher.act(record, &[genesis.id(), void.id()], &triage());
+    let order = dispatcher.act(record, &[sorted.id()], &dispatch());
+    dispatcher.push(&world.server, &[&sorted, &order]);
+    let mut answers = handler.pull(&world.server, 100_000);
+    let stream = StreamId::Unit(GAS);
+    for (records, envelopes) in [
+        (vec![record], vec![]),
+        (vec![], vec![void.id(), genesis.id()]),
+    ] {
+        let step = RepairStep::Want { records, envelopes };
+        let request = SyncRequest {
+            repair: vec![RepairAsk { stream, step }],
+            ..handler.ask(None, 100_000)
+        };
+        answers.push(handler.send(&world.server, &request).unwrap());
+    }
+    let pages: Vec<_> = answers
+        .iter()
+        .filter_map(|answer| answer.page.as_ref())
+        .collect();
+    assert!(
+        pages.iter().any(|page| page.envelopes.len() == 2),
+        "both were given"
+    );
+    let shown: Vec<_> = pages.iter().flat_map(|page| &page.certificates).collect();
+    assert!(shown.contains(&dispatcher.certificate.raw()));
+    assert!(!shown.contains(&reporter.certificate.raw()));
+    let sealed = answers.iter().flat_map(|answer| &answer.sealed);
+    let carried: BTreeSet<_> = sealed.map(|sealed| sealed.certificate).collect();
+    assert_eq!(carried, BTreeSet::from([reporter.certificate.hash()]));
 }

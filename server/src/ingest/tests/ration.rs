@@ -1,5 +1,8 @@
 //! Floods: bounded for each device and each record, and nothing is lost by that.
 
+use onegrid_core::crdt::inspect;
+use onegrid_core::wire::body::Body;
+
 use super::*;
 use crate::ingest::ration::Ceilings;
 use crate::store::Amount;
@@ -8,7 +11,7 @@ const TOO_MANY: Status = Status::Refused(RefusedReason::TooMany);
 const HELD: Status = Status::Held(HeldReason::TooMany);
 const DAY_MS: i64 = 24 * 3_600_000;
 
-fn ceilings(held: u64, refused: u64, record: usize) -> Ceilings {
+fn ceilings(held: u64, refused: u64, record: u64) -> Ceilings {
     let amount = |envelopes| Amount {
         envelopes,
         bytes: 1 << 30,
@@ -16,7 +19,8 @@ fn ceilings(held: u64, refused: u64, record: usize) -> Ceilings {
     Ceilings {
         held: amount(held),
         refused: amount(refused),
-        record,
+        record: amount(record),
+        operations: 1 << 30,
     }
 }
 
@@ -44,7 +48,7 @@ fn beyond_a_measure_a_person_looks_and_beyond_another_nothing_is_taken_until_tom
         statuses(&answer),
         [HELD, TOO_MANY, TOO_MANY, Status::Accepted]
     );
-    // It is the author who counts, whoever brings it.
+    // The author counts, whichever phone brings the envelope.
     let (brought, own) = (of(6, 7), other.report("own"));
     let mut bundle = other.bundle(&[brought[0], &own]);
     bundle.certificates.push(phone.certificate.raw().clone());
@@ -78,5 +82,32 @@ fn a_record_that_is_full_says_so_and_the_others_go_on() {
     let expected = [taken, taken, taken, full, full, taken];
     assert_eq!(statuses(&phone.push(&server, &all)), expected);
     assert_eq!(statuses(&phone.push(&server, &all)), expected);
+    digests_are_right(&world);
+}
+
+#[test]
+fn operations_beyond_a_ceiling_wait_for_later() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    let all: Vec<Envelope> = (0..3).map(|n| phone.report(&format!("{n}"))).collect();
+    let Body::Genesis(genesis) = all[0].body() else {
+        panic!("a report")
+    };
+    let operations = 2 * inspect(&genesis.content).unwrap().operations();
+    let server = world.reopened().with_ceilings(Ceilings {
+        operations,
+        ..ceilings(1_000, 1_000, 1_000)
+    });
+    let every: Vec<&Envelope> = all.iter().collect();
+    let answer = phone.push(&server, &every);
+    assert_eq!(
+        statuses(&answer),
+        [Status::Accepted, Status::Accepted, TOO_MANY]
+    );
+    // Known envelopes cost nothing, so the rest passes with the next upload.
+    assert_eq!(
+        statuses(&phone.push(&server, &every)),
+        [Status::Accepted; 3]
+    );
     digests_are_right(&world);
 }

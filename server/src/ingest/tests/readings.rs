@@ -1,4 +1,5 @@
-//! The reading log: who was given what, and nothing is given that is not logged.
+//! The reading log names each reader with the records that the reader was given. Every delivery is
+//! logged.
 
 use onegrid_core::crdt::{Content, Details, Request};
 use onegrid_core::domain::RecordKind;

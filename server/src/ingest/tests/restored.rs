@@ -1,5 +1,5 @@
-//! A server that has lost records, and phones that give back what they hold of them. The keys of every
-//! `World` are the same, so that a new one is the deployment after a loss of everything.
+//! A server that has lost records, and phones that give back their copies. Every `World` has equal
+//! keys, so a new one is the deployment after a loss of everything.
 
 mod void;
 
@@ -7,22 +7,21 @@ use std::collections::HashMap;
 
 use onegrid_core::crdt::{Field, FieldEdit, FieldValue};
 use onegrid_core::record::{Past, Record};
-use onegrid_core::trust::sign::SecretKey;
 use onegrid_core::wire::message::{Bundle, GiveBack as Given, SyncRequest};
 use onegrid_core::wire::pack::{Pack, PackBatch};
 use onegrid_core::wire::verdict::Verdict;
 
 use super::*;
 
-/// The packs that somebody gets who was never there before.
-fn packs_of(world: &World, n: u8) -> Vec<PackBatch> {
+/// The packs that a new reader gets.
+pub(super) fn packs_of(world: &World, n: u8) -> Vec<PackBatch> {
     let mut reader = world.grid_worker(n);
     let answers = reader.pull(&world.server, 1_000_000);
     let pages = answers.into_iter().filter_map(|answer| answer.page);
     pages.flat_map(|page| page.packs).collect()
 }
 
-fn give(world: &World, phone: &mut Phone, packs: Vec<PackBatch>, authors: &[&Phone]) {
+pub(super) fn give(world: &World, phone: &mut Phone, packs: Vec<PackBatch>, authors: &[&Phone]) {
     let certificates = authors
         .iter()
         .map(|author| author.certificate.raw().clone());
@@ -96,12 +95,12 @@ fn packs_refill_a_server_that_lost_all_and_work_goes_on_upon_them() {
         [Status::Accepted]
     );
     assert_eq!(heads(&new), before);
-    // Whoever read on sees the record; who is new as well, and after a restart.
+    // A reader who continues sees the record, and so does a new one, also after a restart.
     let (seen, _) = held_by(&other.pull(&new.server, 1_000_000));
     assert_eq!(seen, both);
     let mut fresh = new.grid_worker(13);
     assert_eq!(held_by(&fresh.pull(&new.reopened(), 1_000_000)).0, both);
-    // Work goes on.
+    // Work continues.
     let next = giver.act(record, &[first.id()], &comment("after"));
     assert_eq!(
         statuses(&giver.push(&new.server, &[&next])),
@@ -130,7 +129,7 @@ fn a_pack_lets_in_what_waits_or_was_refused_because_its_author_was_revoked_in_be
         let answer = giver.send(&new.server, &request).unwrap();
         assert_eq!(statuses(&answer), [Status::Held(HeldReason::Revoked)]);
         if refused {
-            // Whoever decides does not know that it was decided before.
+            // The reviewer does not know about the earlier decision.
             let decided = new.server.decide(genesis.id(), false, "admin", NOW + 1);
             assert_eq!(decided.unwrap().len(), 1);
         }
@@ -172,6 +171,89 @@ fn a_forged_or_unlisted_pack_changes_nothing() {
     is_whole(&new);
     give(&new, &mut giver, vec![batch.clone()], &[&author]);
     assert_eq!(ids(&new, genesis.record()).len(), 1);
+}
+
+/// A unit that is dispatched holds the pack and only sealed names. Without these its pack is not
+/// taken, so the reporter stays the reporter.
+#[test]
+fn pack_without_its_author_waits_for_the_certificate() {
+    let old = World::new();
+    let mut author = old.volunteer(10);
+    let mut room = old.dispatcher(12);
+    let genesis = author.report("gas");
+    let record = genesis.record();
+    author.push(&old.server, &[&genesis]);
+    let sorted = room.act(record, &[genesis.id()], &triage());
+    let order = room.act(record, &[sorted.id()], &dispatch());
+    room.push(&old.server, &[&sorted, &order]);
+    let mut handler = old.handler(13);
+    let answers = handler.pull(&old.server, 1_000_000);
+    let sealed: Vec<_> = answers
+        .iter()
+        .flat_map(|answer| answer.sealed.clone())
+        .collect();
+    assert_eq!(sealed.len(), 1, "the reporter's");
+    let pages = answers.into_iter().filter_map(|answer| answer.page);
+    let packs: Vec<PackBatch> = pages.flat_map(|page| page.packs).collect();
+    let gives = |sealed: &[_]| Given {
+        packs: packs.clone(),
+        sealed: sealed.to_vec(),
+        ..Given::default()
+    };
+    for later in ["sealed", "author"] {
+        let new = World::new();
+        let mut handler = new.handler(13);
+        let known = |room: &Phone, request: SyncRequest| SyncRequest {
+            bundle: Some(Bundle {
+                certificates: vec![room.certificate.raw().clone()],
+                envelopes: Vec::new(),
+            }),
+            ..request
+        };
+        let request = SyncRequest {
+            give_back: Some(gives(&[])),
+            ..handler.ask(None, 1_000_000)
+        };
+        let answer = handler.send(&new.server, &known(&room, request)).unwrap();
+        let stored = ids(&new, record);
+        if later == "sealed" {
+            let request = SyncRequest {
+                give_back: Some(gives(&sealed)),
+                ..handler.ask(None, 1_000_000)
+            };
+            let answer = handler.send(&new.server, &known(&room, request)).unwrap();
+            assert_eq!(answer.not_taken, []);
+        } else {
+            // The author's own phone arrives, and gives back its copies.
+            new.again(&mut author, NOW);
+            let attested = [&genesis, &sorted, &order].map(|one| {
+                let verdict = Verdict {
+                    status: Status::Accepted,
+                    at_ms: NOW,
+                    generation: 1,
+                };
+                (one.hash(), verdict)
+            });
+            let mut bundle = author.bundle(&[&genesis, &sorted, &order]);
+            bundle.certificates.push(room.certificate.raw().clone());
+            new.server
+                .ingest(bundle, &HashMap::from(attested), NOW)
+                .unwrap();
+        }
+        new.again(&mut author, NOW);
+        let edit = retitle(&mut author, &[&genesis], "my own words");
+        let answer_of_author = author.push(&new.server, &[&edit]);
+        assert_eq!(statuses(&answer_of_author), [Status::Accepted], "{later}");
+        let read = |tx: &dyn crate::store::Reader| tx.record_streams(record);
+        let streams = new.server.store().read(read).unwrap();
+        assert!(
+            streams.contains(&StreamId::Member(author.member)),
+            "{later}: {streams:?}"
+        );
+        is_whole(&new);
+        assert_eq!(stored, BTreeSet::new(), "{later}");
+        assert_eq!(answer.not_taken, [record], "{later}");
+    }
 }
 
 #[test]
@@ -333,7 +415,7 @@ fn what_clashes_with_what_another_server_let_in_is_void_whichever_was_later() {
     }
 }
 
-/// The records that came in packs.
+/// The records that arrived in packs.
 fn unpacked(answers: Vec<SyncResponse>) -> Vec<Record> {
     let pages = answers.into_iter().filter_map(|answer| answer.page);
     let batches = pages.flat_map(|page| page.packs);

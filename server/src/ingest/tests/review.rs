@@ -1,4 +1,4 @@
-//! What is held, and what a person decides about it.
+//! Held envelopes, and a person's decisions about them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -101,7 +101,8 @@ fn what_was_given_back_below_a_held_genesis_reaches_everybody_with_it() {
     let genesis = from_the_future(&mut phone);
     let below = phone.act(genesis.record(), &[genesis.id()], &comment("below"));
     phone.push(&world.server, &[&genesis]);
-    // The server signed this before it came back from a backup; the Genesis is only known as held.
+    // The server signed this before it was restored from a backup. The Genesis is only known as
+    // held.
     let accepted = Verdict {
         status: Status::Accepted,
         at_ms: NOW,
@@ -209,7 +210,7 @@ fn a_refusal_that_comes_second_changes_nothing_whoever_accepted() {
             Arc::clone(&server)
         };
         let id = genesis.id();
-        // The refuser has asked what is to be decided, and not yet come to the record.
+        // The refuser has looked up the envelope, but not yet read the record.
         store.meanwhile(Moment::AfterARead, move || {
             other.decide(id, true, "admin", NOW + 5_000).unwrap();
         });

@@ -378,7 +378,7 @@ impl Phone {
         self.send(server, &request).unwrap()
     }
 
-    /// Reads until nothing is left; gives all answers.
+    /// Reads to the end and returns all answers.
     pub(crate) fn pull(&mut self, server: &Server, page_bytes_max: u32) -> Vec<SyncResponse> {
         let mut answers = Vec::new();
         loop {

@@ -1,4 +1,4 @@
-//! What every backend must keep, and what a failure may not touch.
+//! Durability: committed data that every backend must keep, and data that a failure must not change.
 
 use super::*;
 
@@ -15,7 +15,7 @@ pub(crate) fn what_was_acknowledged_is_there_after_reopening(backend: &dyn Backe
             Ok(id)
         })
         .unwrap();
-    // No orderly end: the second store opens beside the first, as after a kill its file would be found.
+    // The first store is not closed: the second one opens beside it and finds the file as after a kill.
     let again = backend.open();
     again
         .read::<_, StoreError>(|tx| {

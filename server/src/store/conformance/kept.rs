@@ -1,4 +1,5 @@
-//! What waits unread, who was given what, how much was written, and what only a pack told of.
+//! Unread envelopes, the reading log, the amounts written by devices, and envelopes that only a
+//! pack lists.
 
 use super::*;
 
@@ -175,7 +176,8 @@ pub(crate) fn what_only_a_pack_told_of_gets_its_bytes_and_keeps_its_verdict(back
             put(tx, 1, of, accepted(10))?;
             let stored = tx.envelope(id)?.map(|stored| (stored.raw, stored.verdict));
             assert_eq!(stored, Some((raw(1), void)));
-            assert_eq!(tx.entries(of)?, 1);
+            let amount = tx.stored(of)?;
+            assert_eq!((amount.envelopes, amount.bytes), (1, raw(1).len() as u64));
             Ok(())
         })
         .unwrap();

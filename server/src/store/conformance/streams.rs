@@ -1,4 +1,4 @@
-//! What every backend must do with streams: first loads, certificates, what they say now.
+//! Streams in every backend: first loads, certificates, and current entries.
 
 use super::*;
 
@@ -45,7 +45,8 @@ pub(crate) fn a_first_load_gives_open_cases_first_and_misses_nothing(backend: &d
     }
     assert_eq!(paged, expected, "pages are the one big page");
 
-    // Half-way through phase 1, a closed case that was newer than the walker turns open, an open one closes.
+    // Halfway through phase 1, a closed case that the load has already passed opens, and an open case
+    // closes.
     let first = load(None, 5);
     assert_eq!(numbers(&first), [20, 18, 16, 14, 12]);
     store
@@ -152,7 +153,7 @@ pub(crate) fn nothing_that_an_undone_job_looked_up_or_wrote_is_remembered(backen
             assert_eq!(tx.append(STREAM, &[added(5)])?.position, 2);
             assert_eq!(tx.head(STREAM)?.position, 2);
             assert!(tx.need_certificate(STREAM, CERTIFICATE, 2)?);
-            // What a stream keeps of a record is what the record is when the stream takes it.
+            // A stream takes over the state of a record at the time when it begins to hold the record.
             tx.put_record(&record(1, true, 10))?;
             tx.hold(STREAM, RecordId([1; 16]))?;
             tx.put_record(&record(1, false, 10))?;

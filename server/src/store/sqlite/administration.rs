@@ -1,4 +1,4 @@
-//! Tables `meta`, `reviews` and `audit`, and the counts over all.
+//! Tables `meta`, `reviews` and `audit`, and the counts over all tables.
 
 use onegrid_core::id::{EnvelopeId, Hash};
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};

@@ -1,4 +1,4 @@
-//! Tables `base_packs` and `base_proofs`, and the envelopes that are known by them alone.
+//! Tables `base_packs` and `base_proofs`, and the envelopes that only these packs list.
 
 use onegrid_core::id::{Hash, RecordId};
 use rusqlite::{Connection, Result, params};

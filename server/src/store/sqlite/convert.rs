@@ -1,4 +1,4 @@
-//! Between the types of the domain and the columns of a table.
+//! Conversion between types of the domain and columns of a table.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use rusqlite::{Error, ErrorCode, Row};
 
 use crate::store::StoreError;
 
-/// What a backend's error means for the caller.
+/// Maps an error of the backend to its meaning for the caller.
 pub(super) fn failure(error: Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full,
@@ -26,28 +26,28 @@ pub(super) fn failure(error: Error) -> StoreError {
     }
 }
 
-/// A number for a column. Ours stay far below 2^63.
+/// Converts a number for a column. Our numbers stay far below 2^63.
 pub(super) fn int(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A count for `LIMIT`.
+/// Converts a count for `LIMIT`.
 pub(super) fn limit(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// A column that holds a number of ours.
+/// Reads a number from a column.
 pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     let value: i64 = row.get(column)?;
     u64::try_from(value).map_err(|_| Error::IntegralValueOutOfRange(column, value))
 }
 
-/// CBOR for a column.
+/// Encodes a value as CBOR for a column.
 pub(super) fn cbor<T: minicbor::Encode<()>>(value: &T) -> Vec<u8> {
     minicbor::to_vec(value).expect("writing CBOR to memory does not fail")
 }
 
-/// A column that holds CBOR.
+/// Decodes a column with CBOR.
 pub(super) fn from_cbor<T: for<'b> minicbor::Decode<'b, ()>>(
     row: &Row<'_>,
     column: usize,
@@ -57,14 +57,14 @@ pub(super) fn from_cbor<T: for<'b> minicbor::Decode<'b, ()>>(
         .map_err(|error| Error::FromSqlConversionFailure(column, Type::Blob, Box::new(error)))
 }
 
-/// The column of a stream's name.
+/// Reads a stream's id from a column.
 pub(super) fn stream(row: &Row<'_>, column: usize) -> rusqlite::Result<StreamId> {
     let bytes: Vec<u8> = row.get(column)?;
     StreamId::from_bytes(&bytes)
         .ok_or_else(|| Error::InvalidColumnType(column, "stream".to_owned(), Type::Blob))
 }
 
-/// The number that stands for a status.
+/// Number of a status in the database; below 2 means settled.
 pub(super) fn status_code(verdict: &Verdict) -> i64 {
     match verdict.status {
         Status::Accepted => 0,

@@ -6,8 +6,8 @@ use onegrid_core::wire::envelope::RawEnvelope;
 use onegrid_core::wire::verdict::Verdict;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
-use super::convert::{cbor, from_cbor, status_code};
-use crate::store::{NewEnvelope, StoredEnvelope};
+use super::convert::{cbor, from_cbor, number, status_code};
+use crate::store::{Amount, NewEnvelope, StoredEnvelope};
 
 pub(super) fn put_certificate(
     db: &Connection,
@@ -57,8 +57,8 @@ pub(super) fn certificates_of(db: &Connection, record: RecordId) -> Result<Vec<H
     .collect()
 }
 
-/// Puts its bytes in where there are none: it is new, or a pack told of it. Gives whether there were none; the
-/// verdict of what a pack told of stays. `certificate` is the number of its certificate.
+/// Stores the bytes of an envelope, unless they are stored already. Returns whether they were missing. If a
+/// pack listed the envelope before, its verdict stays. `certificate` is the certificate's row number.
 pub(super) fn put(db: &Connection, envelope: &NewEnvelope<'_>, certificate: i64) -> Result<bool> {
     db.prepare_cached(
         "INSERT INTO envelopes
@@ -127,10 +127,17 @@ pub(super) fn record_of(db: &Connection, id: EnvelopeId) -> Result<Option<Record
         .optional()
 }
 
-pub(super) fn count(db: &Connection, record: RecordId) -> Result<usize> {
-    db.prepare_cached("SELECT count(*) FROM envelopes WHERE record_id = ?")?
-        .query_row([record.0], |row| super::convert::number(row, 0))
-        .map(|count| usize::try_from(count).unwrap_or(usize::MAX))
+pub(super) fn amount(db: &Connection, record: RecordId) -> Result<Amount> {
+    db.prepare_cached(
+        "SELECT count(*), coalesce(sum(length(header) + length(body) + length(signature)), 0)
+         FROM envelopes WHERE record_id = ?",
+    )?
+    .query_row([record.0], |row| {
+        Ok(Amount {
+            envelopes: number(row, 0)?,
+            bytes: number(row, 1)?,
+        })
+    })
 }
 
 pub(super) fn settled(db: &Connection, record: RecordId) -> Result<Vec<(EnvelopeId, Verdict)>> {

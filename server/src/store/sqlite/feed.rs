@@ -15,7 +15,7 @@ pub(super) fn stream_no(db: &Connection, stream: StreamId) -> Result<Option<i64>
         .optional()
 }
 
-/// Number and head of a stream; `None` when there is none yet.
+/// Row number and head of a stream; `None` if the stream does not exist yet.
 pub(super) fn known(db: &Connection, stream: StreamId) -> Result<Option<Known>> {
     db.prepare_cached("SELECT head, digest, no FROM streams WHERE id = ?")?
         .query_row([stream.to_bytes()], |row| {
@@ -52,7 +52,7 @@ pub(super) fn streams(db: &Connection) -> Result<Vec<StreamId>> {
         .collect()
 }
 
-/// Gives the new head. `known` is where the stream stands.
+/// Appends entries and returns the new head. `known` is the stream's head before.
 pub(super) fn append(db: &Connection, known: Known, entries: &[NewEntry]) -> Result<Head> {
     let Known { no, mut head } = known;
     let mut insert = db.prepare_cached(

@@ -1,8 +1,9 @@
-//! What one job has looked up and written already: numbers and heads, which a bundle asks for a thousand times.
+//! Cache of one job: row numbers and heads that it has looked up or written. A bundle asks for them a
+//! thousand times.
 //!
-//! **Invariant.** A memo lives as long as its job, whose writes are kept or undone as a whole, and holds only
-//! what a statement of this job has read or written with success. So it never outlives what it says. Heads are
-//! written at once as well: other statements read them.
+//! **Invariant.** A memo lives as long as its job, and the job's writes are kept or undone as a whole. The
+//! memo holds only values that a successful statement of this job has read or written, so a value never
+//! outlives its row. Heads are also written to the table at once, because other statements read them.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -14,7 +15,7 @@ use rusqlite::{Connection, Result};
 use super::{envelopes, feed, streams};
 use crate::store::Head;
 
-/// Number and head of a stream.
+/// Row number and head of a stream.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Known {
     pub(super) no: i64,
@@ -30,7 +31,7 @@ pub(super) struct Memo {
 }
 
 impl Memo {
-    /// The stream; `None` when there is none yet.
+    /// Looks up a stream; `None` if it does not exist yet.
     pub(super) fn stream(&self, db: &Connection, stream: StreamId) -> Result<Option<Known>> {
         if let Some(known) = self.streams.borrow().get(&stream) {
             return Ok(Some(*known));
@@ -42,7 +43,7 @@ impl Memo {
         Ok(found)
     }
 
-    /// The stream, made where there is none yet.
+    /// Looks up a stream, and creates it if it does not exist yet.
     pub(super) fn stream_made(&self, db: &Connection, stream: StreamId) -> Result<Known> {
         if let Some(known) = self.stream(db, stream)? {
             return Ok(known);
@@ -52,12 +53,12 @@ impl Memo {
         Ok(known)
     }
 
-    /// The stream stands here now.
+    /// Notes the stream's new head.
     pub(super) fn moved(&self, stream: StreamId, known: Known) {
         self.streams.borrow_mut().insert(stream, known);
     }
 
-    /// The number of a certificate; `None` when it is not stored (yet).
+    /// Row number of a certificate; `None` if it is not stored (yet).
     pub(super) fn certificate_no(&self, db: &Connection, hash: Hash) -> Result<Option<i64>> {
         if let Some(no) = self.certificates.borrow().get(&hash) {
             return Ok(Some(*no));
@@ -69,22 +70,22 @@ impl Memo {
         Ok(found)
     }
 
-    /// Whether this job has seen to it that the stream has the certificate.
+    /// Whether this job has already noted that the stream needs the certificate.
     pub(super) fn is_needed(&self, stream: i64, certificate: i64) -> bool {
         self.needed.borrow().contains(&(stream, certificate))
     }
 
-    /// It has now.
+    /// Notes that the stream needs the certificate.
     pub(super) fn needed(&self, stream: i64, certificate: i64) {
         self.needed.borrow_mut().insert((stream, certificate));
     }
 
-    /// Certificates were taken out of a stream.
+    /// Forgets all noted needs, because certificates were removed from a stream.
     pub(super) fn forget_needed(&self) {
         self.needed.borrow_mut().clear();
     }
 
-    /// What a stream keeps of a record; `None` when there is no such record.
+    /// Columns that a stream copies from a record; `None` if the record does not exist.
     pub(super) fn holdable(
         &self,
         db: &Connection,
@@ -98,7 +99,7 @@ impl Memo {
         Ok(found)
     }
 
-    /// A record was written.
+    /// Forgets the cached record, because a record was written.
     pub(super) fn forget_record(&self) {
         *self.record.borrow_mut() = None;
     }

@@ -1,7 +1,7 @@
 //! The default backend: one `SQLite` file, one writer with group commit, a pool of readers.
 //!
-//! `synchronous = FULL` with a write-ahead log: a commit is on the disk before anybody hears of it. Jobs that
-//! wait while one transaction is being committed share the next one, so many receipts cost one `fsync`.
+//! `synchronous = FULL` with a write-ahead log puts each commit on the disk before its callers learn of it.
+//! Jobs that wait during a commit share the next transaction, so many receipts cost one `fsync`.
 
 mod administration;
 mod bases;
@@ -14,6 +14,7 @@ mod people;
 mod pool;
 mod readings;
 mod records;
+mod signatures;
 mod streams;
 mod tx;
 mod tx_writer;
@@ -32,14 +33,14 @@ use pool::Pool;
 use tx::Tx;
 use writing::WriterThread;
 
-/// How a store is opened.
+/// Options for opening a store.
 #[derive(Debug, Clone, Copy)]
 pub struct SqliteOptions {
     /// Connections that read at the same time.
     pub readers: usize,
     /// Page cache of each connection, KiB.
     pub cache_kib: u32,
-    /// The file may not grow past this many pages of 4 KiB.
+    /// Limit of the file's size in pages of 4 KiB; `None` sets no limit.
     pub pages_max: Option<u32>,
 }
 
@@ -57,12 +58,12 @@ impl Default for SqliteOptions {
 pub struct SqliteStore {
     path: PathBuf,
     pool: Pool,
-    // Dropped after the pool: closing the last connection folds the log into the file.
+    // Dropped after the pool: the last connection merges the log into the file when it closes.
     writer: WriterThread,
 }
 
 impl SqliteStore {
-    /// Opens the file, makes it where it does not exist, and brings its schema up to date.
+    /// Opens the file, creates it if it does not exist, and brings its schema up to date.
     pub fn open(path: &Path, options: SqliteOptions) -> StoreResult<Self> {
         let mut connection = open::connect(path, options)?;
         open::migrate(&mut connection)?;
@@ -75,7 +76,7 @@ impl SqliteStore {
         })
     }
 
-    /// The file.
+    /// Path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -113,5 +114,5 @@ impl Store for SqliteStore {
     }
 }
 
-/// Pages that are copied before others get a turn.
+/// Pages that are copied before other connections get a turn.
 const BACKUP_PAGES_A_STEP: i32 = 4_096;

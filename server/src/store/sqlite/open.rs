@@ -1,4 +1,4 @@
-//! Opening a file and bringing its schema up to date.
+//! Opening a file and updating its schema.
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,7 +20,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (6, include_str!("migrations/0006_unread_copies.sql")),
 ];
 
-/// How long a connection waits for another process that writes.
+/// Longest time that a connection waits for another writing process.
 const BUSY_WAIT: Duration = Duration::from_secs(20);
 const STATEMENTS_MAX: usize = 128;
 
@@ -28,7 +28,8 @@ pub(super) fn connect(path: &Path, options: SqliteOptions) -> StoreResult<Connec
     let connection = Connection::open(path).map_err(failure)?;
     connection.busy_timeout(BUSY_WAIT).map_err(failure)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    // Else a statement with a bound LIMIT or range is prepared anew whenever the value is another one.
+    // Without this setting, `SQLite` prepares a statement again for each new value of a bound LIMIT or
+    // range.
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
         .map_err(failure)?;
@@ -64,7 +65,7 @@ pub(super) fn migrate(connection: &mut Connection) -> StoreResult<()> {
         let tx = connection
             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
             .map_err(failure)?;
-        // Asked again under the lock: another process may have come first.
+        // Checked again under the lock, because another process may have migrated already.
         if version(&tx)? < *number {
             tx.execute_batch(sql).map_err(failure)?;
             tx.pragma_update(None, "user_version", number)

@@ -1,4 +1,4 @@
-//! Connections for readers: made when first needed, never more than the limit, used again.
+//! Connections for readers: opened on first use, never more than the limit, and used again.
 
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -74,7 +74,7 @@ impl Pool {
 
     fn give_back(&self, connection: Connection) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        // A reader that failed half-way must not hold its snapshot for the next one.
+        // A failed reader must not leave its snapshot open for the next one.
         if connection.is_autocommit() || connection.execute_batch("ROLLBACK").is_ok() {
             state.idle.push(connection);
         } else {
@@ -85,7 +85,7 @@ impl Pool {
     }
 }
 
-/// A connection that goes back when dropped.
+/// A connection that returns to the pool when dropped.
 pub(super) struct Taken<'a> {
     pool: &'a Pool,
     connection: Option<Connection>,

@@ -8,7 +8,7 @@ use super::convert::{cbor, from_cbor, limit};
 use crate::store::RecordRow;
 
 const COLUMNS: &str = "id, kind, audience, home, created_ms, open, state, category, lat_e7, lon_e7,
-     due_ms, digest, changed_ms";
+     due_ms, digest, changed_ms, merged_into";
 
 pub(super) fn put(db: &Connection, record: &RecordRow) -> Result<()> {
     let was_open: Option<bool> = db
@@ -17,11 +17,12 @@ pub(super) fn put(db: &Connection, record: &RecordRow) -> Result<()> {
         .optional()?;
     db.prepare_cached(
         "INSERT INTO records (id, kind, audience, home, created_ms, open, state, category, lat_e7,
-             lon_e7, due_ms, digest, changed_ms)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             lon_e7, due_ms, digest, changed_ms, merged_into)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET open = excluded.open, state = excluded.state,
              category = excluded.category, lat_e7 = excluded.lat_e7, lon_e7 = excluded.lon_e7,
-             due_ms = excluded.due_ms, digest = excluded.digest, changed_ms = excluded.changed_ms",
+             due_ms = excluded.due_ms, digest = excluded.digest, changed_ms = excluded.changed_ms,
+             merged_into = excluded.merged_into",
     )?
     .execute(params![
         record.id.0,
@@ -37,8 +38,9 @@ pub(super) fn put(db: &Connection, record: &RecordRow) -> Result<()> {
         record.due_ms,
         record.digest.to_bytes(),
         record.changed_ms,
+        record.merged_into.map(|id| id.0),
     ])?;
-    // The entry that tells of the change follows in the same transaction.
+    // The entry about the change follows in the same transaction, so its position is `head + 1`.
     if was_open.is_some_and(|open| open != record.open) {
         db.prepare_cached(
             "UPDATE stream_records SET open = ?1,
@@ -82,6 +84,18 @@ pub(super) fn due(db: &Connection, now_ms: i64, count_max: usize) -> Result<Vec<
         .collect()
 }
 
+pub(super) fn merged_into(
+    db: &Connection,
+    id: RecordId,
+    count_max: usize,
+) -> Result<Vec<RecordId>> {
+    db.prepare_cached("SELECT id FROM records WHERE merged_into = ? ORDER BY id LIMIT ?")?
+        .query_map(params![id.0, limit(count_max)], |row| {
+            row.get(0).map(RecordId)
+        })?
+        .collect()
+}
+
 pub(super) fn pack(db: &Connection, id: RecordId, digest: Digest) -> Result<Option<Vec<u8>>> {
     db.prepare_cached(
         "SELECT p.pack FROM packs p JOIN records r ON r.no = p.record_no
@@ -115,5 +129,6 @@ fn read(row: &Row<'_>) -> Result<RecordRow> {
         due_ms: row.get(10)?,
         digest: row.get(11).map(Digest::from_bytes)?,
         changed_ms: row.get(12)?,
+        merged_into: row.get::<_, Option<[u8; 16]>>(13)?.map(RecordId),
     })
 }

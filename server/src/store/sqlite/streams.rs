@@ -1,4 +1,4 @@
-//! Tables `stream_records`, `stream_certificates` and `stream_entries`: what a stream holds now.
+//! Tables `stream_records`, `stream_certificates` and `stream_entries`: the present contents of streams.
 
 use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::{Hash, RecordId};
@@ -10,7 +10,7 @@ use super::feed::stream_no;
 use super::memo::Known;
 use crate::store::{CurrentEntry, Holding, LoadKey, LoadRow, StreamItem};
 
-/// What a stream keeps of a record that it holds.
+/// Columns that a stream copies from a record that it holds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Holdable {
     no: i64,
@@ -31,7 +31,8 @@ pub(super) fn holdable(db: &Connection, record: RecordId) -> Result<Option<Holda
 }
 
 pub(super) fn hold(db: &Connection, stream: Known, record: Holdable) -> Result<()> {
-    // One row by values: what selects and replaces costs SQLite a savepoint for each record.
+    // This is one row with given values: a statement that selects and replaces would cost SQLite a
+    // savepoint for each record.
     db.prepare_cached("DELETE FROM stream_records WHERE stream_no = ? AND record_no = ?")?
         .execute(params![stream.no, record.no])?;
     db.prepare_cached(
@@ -106,8 +107,8 @@ pub(super) fn items(db: &Connection, stream: StreamId) -> Result<Vec<StreamItem>
     .collect()
 }
 
-/// Phase 1: what is open now. Phase 2: what is not, and what turned open after loading began: phase 1 may
-/// have passed its place before.
+/// Phase 1 returns the cases that are open now. Phase 2 returns the other records, and cases that opened
+/// after the load began, because phase 1 may already have passed them.
 pub(super) fn load(
     db: &Connection,
     stream: StreamId,
@@ -177,7 +178,7 @@ fn load_row(row: &Row<'_>, rest: bool) -> Result<LoadRow> {
     })
 }
 
-/// Gives whether it is new.
+/// Returns whether the need is new.
 pub(super) fn need_certificate(
     db: &Connection,
     stream_no: i64,
@@ -208,7 +209,7 @@ pub(super) fn forget_certificate(db: &Connection, stream: StreamId, hash: Hash) 
     .map(drop)
 }
 
-/// The certificates of a record's authors that the readers of the stream may see.
+/// Certificates of a record's authors that readers of the stream may see.
 pub(super) fn shown(db: &Connection, stream: StreamId, record: RecordId) -> Result<Vec<Hash>> {
     db.prepare_cached(
         "SELECT DISTINCT c.hash FROM envelopes e

@@ -1,4 +1,5 @@
-//! One transaction: each question goes to the module of its table. Writes are in `tx_writer.rs`.
+//! One transaction: each query is answered by the module of its table. Writes are in
+//! `tx_writer.rs`.
 
 use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
@@ -69,8 +70,8 @@ impl Reader for Tx<'_> {
         envelopes::record_of(self.db, id).map_err(failure)
     }
 
-    fn entries(&self, record: RecordId) -> StoreResult<usize> {
-        envelopes::count(self.db, record).map_err(failure)
+    fn stored(&self, record: RecordId) -> StoreResult<Amount> {
+        envelopes::amount(self.db, record).map_err(failure)
     }
 
     fn base_packs(&self, record: RecordId) -> StoreResult<Vec<BasePack>> {
@@ -107,6 +108,10 @@ impl Reader for Tx<'_> {
 
     fn records(&self, after: Option<RecordId>, count_max: usize) -> StoreResult<Vec<RecordRow>> {
         records::page(self.db, after, count_max).map_err(failure)
+    }
+
+    fn records_merged_into(&self, id: RecordId, count_max: usize) -> StoreResult<Vec<RecordId>> {
+        records::merged_into(self.db, id, count_max).map_err(failure)
     }
 
     fn records_due(&self, now_ms: i64, count_max: usize) -> StoreResult<Vec<RecordId>> {

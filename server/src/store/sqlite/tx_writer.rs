@@ -1,4 +1,4 @@
-//! One transaction that writes: each write goes to the module of its table.
+//! One writing transaction: each write is done by the module of its table.
 
 use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
@@ -11,13 +11,13 @@ use super::convert::failure;
 use super::memo::Known;
 use super::tx::Tx;
 use super::{
-    administration, bases, envelopes, feed, people, readings, records, streams, unread, visitors,
-    written,
+    administration, bases, envelopes, feed, people, readings, records, signatures, streams, unread,
+    visitors, written,
 };
 use crate::store::{
     Amount, AuditRow, BasePack, CursorsRow, DeviceRow, Head, InvitationRow, MemberRow, NewEntry,
-    NewEnvelope, PackedEnvelope, ReadingRow, RecordRow, ReviewRow, SessionRow, StoreError,
-    StoreResult, UnreadRow, Writer,
+    NewEnvelope, PackedEnvelope, ReadingRow, RecordRow, Renewals, ReviewRow, SessionRow,
+    StoreError, StoreResult, UnreadRow, Writer,
 };
 
 impl Writer for Tx<'_> {
@@ -32,6 +32,10 @@ impl Writer for Tx<'_> {
         certificate: &RawCertificate,
     ) -> StoreResult<()> {
         envelopes::put_certificate(self.db, hash, device, certificate).map_err(failure)
+    }
+
+    fn sign_again(&mut self, renewals: &dyn Renewals) -> StoreResult<u64> {
+        signatures::sign_again(self.db, renewals).map_err(failure)
     }
 
     fn put_unread(&mut self, row: &UnreadRow) -> StoreResult<bool> {

@@ -1,4 +1,4 @@
-//! Table `unread`: envelopes that wait for a version which can read them, a row for each copy.
+//! Table `unread`: envelopes that wait for a version that can read them, one row for each copy.
 
 use onegrid_core::id::DeviceId;
 use onegrid_core::wire::envelope::RawEnvelope;

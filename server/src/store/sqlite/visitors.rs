@@ -1,4 +1,4 @@
-//! Tables `cursors` and `sessions`: who is being served, and what was handed out last; and who is awaited.
+//! Tables `cursors` and `sessions`, and the open invitations that a restore removes.
 
 use onegrid_core::id::{DeviceId, Hash};
 use rusqlite::{Connection, OptionalExtension, Result, params};

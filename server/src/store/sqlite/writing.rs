@@ -1,4 +1,5 @@
-//! The one writer: a thread that puts all waiting jobs into one transaction and commits them together.
+//! The single writer: a thread that runs all waiting jobs in one transaction and commits them
+//! together.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
@@ -43,7 +44,8 @@ impl WriterThread {
         outcome.recv().map_err(|_| StoreError::Stopped)?
     }
 
-    /// Without waiting. When too many wait already, what can be made again is left out.
+    /// Queues a job without waiting. If the queue is full, the job is dropped, because its result can
+    /// be made again.
     pub(super) fn run_later(&self, job: Job) {
         let (done, _) = channel();
         if let Some(orders) = &self.orders {
@@ -56,7 +58,7 @@ impl Drop for WriterThread {
     fn drop(&mut self) {
         drop(self.orders.take());
         if let Some(thread) = self.thread.take() {
-            // A writer that panicked has already failed its jobs.
+            // If the writer panicked, its jobs have already failed.
             let _ = thread.join();
         }
     }
@@ -77,13 +79,14 @@ fn serve(connection: &Connection, incoming: &Receiver<Order>) {
             .unzip();
         let outcome = commit_together(connection, jobs);
         for done in waiting {
-            // Who no longer waits will ask again.
+            // A caller that no longer waits will ask again.
             let _ = done.send(outcome.clone());
         }
     }
 }
 
-/// Runs the jobs in one transaction. A job that undoes itself is `Ok`: its caller has its own error.
+/// Runs the jobs in one transaction. A job that undoes itself counts as `Ok`, because its caller has
+/// its own error.
 fn commit_together(connection: &Connection, jobs: Vec<Job>) -> StoreResult<()> {
     connection
         .execute_batch("BEGIN IMMEDIATE")
@@ -93,7 +96,7 @@ fn commit_together(connection: &Connection, jobs: Vec<Job>) -> StoreResult<()> {
         .try_for_each(|job| run_one(connection, job));
     let outcome = outcome.and_then(|()| connection.execute_batch("COMMIT").map_err(failure));
     if outcome.is_err() && !connection.is_autocommit() {
-        // What cannot even be rolled back is rolled back when the connection closes.
+        // If the rollback fails, the closing connection rolls back.
         let _ = connection.execute_batch("ROLLBACK");
     }
     outcome
@@ -103,7 +106,7 @@ fn run_one(connection: &Connection, job: Job) -> StoreResult<()> {
     connection.execute_batch("SAVEPOINT job").map_err(failure)?;
     let fate = catch_unwind(AssertUnwindSafe(|| job(&mut Tx::new(connection))));
     if connection.is_autocommit() {
-        // Out of space: SQLite has given up the whole transaction, not only the statement.
+        // Without space, SQLite undoes the whole transaction, not only the statement.
         return Err(StoreError::Full);
     }
     let end = match fate {

@@ -1,4 +1,4 @@
-//! Table `written`: how much each device wrote on each day.
+//! Table `written`: the amount that each device wrote on each day.
 
 use onegrid_core::id::DeviceId;
 use rusqlite::{Connection, OptionalExtension, Result, params};

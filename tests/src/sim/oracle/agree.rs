@@ -25,7 +25,7 @@ pub(super) fn judge(world: &mut World, truth: &BTreeMap<RecordId, Record>) -> Re
             records(world, who, truth, &pictures)?;
         }
     }
-    // Projections follow from envelopes and verdicts alone.
+    // Projections follow only from envelopes and verdicts.
     let who = world.chance.below(world.people.len());
     let replica = world.people[who].phone.replica();
     let before = replica.rows().map_err(|error| broken("rows", &error))?;
@@ -41,7 +41,7 @@ pub(super) fn judge(world: &mut World, truth: &BTreeMap<RecordId, Record>) -> Re
     Ok(())
 }
 
-/// The member records of each stream, with their digests.
+/// Compares the member records of each stream and their digests.
 fn streams(world: &mut World, who: usize) -> Result<(), String> {
     let differences = differences(world, who)?;
     if differences.is_empty() {
@@ -51,7 +51,7 @@ fn streams(world: &mut World, who: usize) -> Result<(), String> {
     Err(format!("{name} and the server differ: {differences}"))
 }
 
-/// Where a phone and the server differ, in words.
+/// Describes the differences between a phone and the server.
 pub(in crate::sim) fn differences(world: &mut World, who: usize) -> Result<String, String> {
     let mut text = String::new();
     let replica = world.people[who].phone.replica();
@@ -120,7 +120,8 @@ fn records(
 ) -> Result<(), String> {
     let held = held_by_streams(world, who)?;
     for id in world.records_of(who)? {
-        // What came by another phone, and no stream of this one holds, is not kept up to date.
+        // A record that another phone brought is not kept up to date if no stream of this phone
+        // holds it.
         if !held.contains(&id) {
             continue;
         }
@@ -155,7 +156,7 @@ fn records(
     Ok(())
 }
 
-/// The lines of two pictures that are only in one of them.
+/// Returns the lines of two pictures that only one of them has.
 fn other_lines(here: &str, there: &str) -> String {
     let [ours, theirs] = [here, there].map(|picture| picture.lines().collect::<BTreeSet<_>>());
     let mut text = String::new();
@@ -188,7 +189,8 @@ fn settled(record: &Record) -> BTreeSet<(EnvelopeId, &'static str)> {
         .collect()
 }
 
-/// Everything that a person could see of a record, names aside: those may be withheld.
+/// Describes everything that a person could see of a record, without names, because names may be
+/// withheld.
 fn picture(record: &Record) -> String {
     let mut text = String::new();
     if let Some(state) = record.state() {

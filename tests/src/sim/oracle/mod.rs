@@ -1,4 +1,4 @@
-//! What must hold, in words of its own.
+//! The promises of the product, in the oracle's own words.
 
 pub(super) mod agree;
 mod rights;
@@ -9,8 +9,6 @@ use super::world::World;
 
 /// Judges a world at rest.
 pub fn judge(world: &mut World) -> Result<(), String> {
-    // No document that a phone or the server made answers for the truth: each is made anew.
-    onegrid_core::crdt::forget_rebuilt();
     let truth = world.truth()?;
     world.records_at_rest = truth.len();
     rights::judge(world, &truth)?;

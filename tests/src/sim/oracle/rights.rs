@@ -1,13 +1,14 @@
-//! Invariant 5 and the rule of danger, in words of their own: who may do a thing at all, that nobody judges
-//! one's own work, that what a revoked phone says late waits, and that no ending outweighs a danger unseen.
+//! Invariant 5 and the rule of danger, in the oracle's own words: the rights of roles, the ban on judging
+//! one's own work, the review of late uploads of a revoked phone, and the rule that no ending outweighs an
+//! unseen danger.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use onegrid_core::domain::Role;
-use onegrid_core::domain::case::{Move, Outcome};
+use onegrid_core::domain::case::{Event, Move, Outcome, Stage};
 use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::record::{Node, NodeBody, Record};
-use onegrid_core::wire::verdict::Status;
+use onegrid_core::wire::verdict::{HeldReason, Status};
 
 use super::super::world::World;
 
@@ -21,11 +22,14 @@ pub(super) fn judge(world: &World, truth: &BTreeMap<RecordId, Record>) -> Result
             late(world, node)?;
         }
         danger(record)?;
+        held_danger(record)?;
+        merger(record, truth)?;
     }
     Ok(())
 }
 
-/// Whether an effective event is one that its role may make at all, and no judgement of one's own work.
+/// Checks that the role of an effective event may make its move, and that the event does not judge its
+/// author's own work.
 fn rightful(record: &Record, node: &Node) -> Result<(), String> {
     let Some(state) = record.state() else {
         return Ok(());
@@ -65,7 +69,7 @@ fn rightful(record: &Record, node: &Node) -> Result<(), String> {
     Ok(())
 }
 
-/// The page of the domain, once more: which roles may make a move in some record at all.
+/// Whether a role may make a move in some record at all. This table repeats the page of the domain.
 fn role_may(role: Role, movement: Move) -> bool {
     use Role as R;
     let leads = matches!(
@@ -73,15 +77,17 @@ fn role_may(role: Role, movement: Move) -> bool {
         R::StationHead | R::VillageLead | R::Dispatcher | R::DistrictLead
     );
     match movement {
-        Move::Comment | Move::DangerRemains | Move::Seen => role != R::System,
+        Move::Comment | Move::Seen => role != R::System,
+        // The server says so for a danger that awaits review.
+        Move::DangerRemains => true,
         Move::Triage | Move::Dispatch => leads || matches!(role, R::TeamLead | R::System),
         Move::Withdraw
         | Move::Transfer
         | Move::Share
         | Move::Merge
-        | Move::Unmerge
         | Move::Suspend
         | Move::Resume => leads || role == R::TeamLead,
+        Move::Unmerge => leads || matches!(role, R::TeamLead | R::System),
         Move::Dismiss | Move::HandToPolice | Move::GrantExtension => leads,
         Move::AssignFinally => role == R::DistrictLead,
         Move::Accept | Move::Arrive | Move::Resolve | Move::Return | Move::RequestExtension => {
@@ -109,7 +115,7 @@ fn movement_of(node: &Node) -> Option<Move> {
     }
 }
 
-/// What came of a revoked phone after its revocation is accepted only by a person.
+/// Checks that late uploads of a revoked phone are accepted only by a person.
 fn late(world: &World, node: &Node) -> Result<(), String> {
     let Some(known) = world.revoked.get(&node.author) else {
         return Ok(());
@@ -125,7 +131,72 @@ fn late(world: &World, node: &Node) -> Result<(), String> {
     Ok(())
 }
 
-/// An ending that holds has every danger in its past, or before every danger in theirs.
+/// Checks that every reader sees a warning whose words await review.
+fn held_danger(record: &Record) -> Result<(), String> {
+    if !record
+        .state()
+        .is_some_and(|state| state.facts.kind.is_case())
+    {
+        return Ok(());
+    }
+    let event = |node: &Node| match &node.body {
+        NodeBody::Event { event, .. } => Some((**event).clone()),
+        _ => None,
+    };
+    let said: Vec<_> = record
+        .nodes()
+        .iter()
+        .filter_map(|node| match event(node)? {
+            Event::DangerHeld(held) => Some(record.node(held.danger)?.author),
+            _ => None,
+        })
+        .collect();
+    for node in record.nodes() {
+        let held = matches!(
+            node.verdict.map(|verdict| verdict.status),
+            Some(Status::Held(
+                HeldReason::Clock | HeldReason::TooMany | HeldReason::ParentHeld
+            ))
+        );
+        let danger = event(node).is_some_and(|event| event.is_danger());
+        if held && danger && record.would_count(node.id) && !said.contains(&node.author) {
+            return Err(format!("nobody sees that {} warns and waits", node.id));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that no case is merged into a dismissed case, and that no two cases are merged into each other.
+fn merger(record: &Record, truth: &BTreeMap<RecordId, Record>) -> Result<(), String> {
+    let Some(into) = record.state().and_then(|state| state.merged_into) else {
+        return Ok(());
+    };
+    let Some(other) = truth.get(&into).and_then(Record::state) else {
+        return Ok(());
+    };
+    if other.stage == Stage::Dismissed || other.merged_into == Some(record.id()) {
+        return Err(format!(
+            "{} goes on nowhere: {:?}",
+            record.id(),
+            other.stage
+        ));
+    }
+    Ok(())
+}
+
+/// Whether the server had accepted the ending more than 30 days before the danger came.
+fn came_late(danger: &Node, ending: &Node) -> bool {
+    let came_ms = danger
+        .verdict
+        .map_or(danger.clock_ms, |verdict| verdict.at_ms);
+    let month_ms = 30 * 24 * 3_600_000;
+    ending
+        .verdict
+        .is_some_and(|verdict| came_ms - verdict.at_ms > month_ms)
+}
+
+/// Checks that each effective ending comes after or before each danger, so that none of them is unseen by
+/// the other. A danger that came a month late is exempt.
 fn danger(record: &Record) -> Result<(), String> {
     let Some(state) = record.state() else {
         return Ok(());
@@ -174,7 +245,8 @@ fn danger(record: &Record) -> Result<(), String> {
             continue;
         }
         for danger in &dangers {
-            if !before(danger.id, ending.id) && !before(ending.id, danger.id) {
+            let unseen = !before(danger.id, ending.id) && !before(ending.id, danger.id);
+            if unseen && !came_late(danger, ending) {
                 return Err(format!(
                     "{} ends what {} says is dangerous, unseen",
                     ending.id, danger.id
@@ -185,7 +257,7 @@ fn danger(record: &Record) -> Result<(), String> {
     Ok(())
 }
 
-/// All ancestors of every envelope, by walking the parents.
+/// Returns all ancestors of every envelope by a walk over the parents.
 fn pasts(record: &Record) -> BTreeMap<EnvelopeId, BTreeSet<EnvelopeId>> {
     let mut pasts: BTreeMap<EnvelopeId, BTreeSet<EnvelopeId>> = BTreeMap::new();
     for node in record.nodes() {

@@ -1,5 +1,5 @@
-//! Invariants 1, 2 and 6: what was said is saved is there, what has a receipt is on the server, and every
-//! word is found again or its author was told.
+//! Invariants 1, 2 and 6: each saved envelope is on its phone, each receipt has its envelope on the
+//! server, and each word is found again or its author has a notice.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +28,7 @@ pub(super) fn judge(world: &mut World, truth: &BTreeMap<RecordId, Record>) -> Re
 }
 
 impl World {
-    /// Invariant 1: whatever has no verdict yet is on the phone.
+    /// Checks invariant 1: every envelope without a verdict is on its phone.
     pub fn still_saved(&mut self, who: usize) -> Result<(), String> {
         let person = &mut self.people[who];
         for said in person.said.iter().filter(|said| !said.answered) {
@@ -42,7 +42,7 @@ impl World {
         Ok(())
     }
 
-    /// Invariant 6 for one phone.
+    /// Checks invariant 6 for one phone.
     fn every_word(&mut self, who: usize, truth: &BTreeMap<RecordId, Record>) -> Result<(), String> {
         let restored = self.restored;
         let person = &mut self.people[who];
@@ -55,7 +55,7 @@ impl World {
                 .is_some_and(|record| record.counts(said.id));
             let told = notices.iter().any(|notice| {
                 let words = !said.words.is_empty() && notice.detail.contains(&said.words);
-                // That a record went says enough of words that count; of others it says nothing.
+                // The purge of a record is notice enough for words that count, but not for others.
                 let purged = notice.code == "replica.purged" && notice.record == Some(said.record);
                 words || (purged && (counts || restored)) || notice.envelope == Some(said.id)
             });

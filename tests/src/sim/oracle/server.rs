@@ -18,7 +18,8 @@ use super::super::world::World;
 pub(crate) type Stored = Vec<(Envelope, Verdict)>;
 
 impl World {
-    /// The packs that a restored server took back for a record, each with the certificates that it names.
+    /// Returns the packs that a restored server accepted for a record, with the certificates that each
+    /// names.
     fn taken_back(&self, id: RecordId) -> Result<Past, String> {
         let bases = self.town.store().read(|tx| tx.base_packs(id));
         let bases = bases.map_err(|error: StoreError| error.to_string())?;
@@ -39,7 +40,7 @@ impl World {
         Ok(past)
     }
 
-    /// Every envelope that the server has, by record.
+    /// Returns every envelope on the server, by record.
     pub fn everything_on_the_server(&self) -> Result<BTreeMap<RecordId, Stored>, String> {
         // A record whose beginning is held has no projection yet.
         let read = self.town.store().read::<_, StoreError>(|tx| {
@@ -68,7 +69,8 @@ impl World {
             .collect()
     }
 
-    /// The records as they follow from that, whatever the server itself believes.
+    /// Returns the records that follow from these envelopes, without trust in the server's own
+    /// projections.
     pub fn truth(&self) -> Result<BTreeMap<RecordId, Record>, String> {
         let mut certificates = BTreeMap::new();
         let mut records = BTreeMap::new();

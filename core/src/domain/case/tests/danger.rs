@@ -1,10 +1,11 @@
-//! Danger wins: what holds a case open, and what does not.
+//! Tests that danger wins: which entries hold a case open, and which do not.
 
 use super::support::*;
 use crate::domain::area::AreaLevel;
 use crate::domain::case::payload as p;
 use crate::domain::case::{EntryStatus, Event, Outcome, Stage};
 use crate::id::RecordId;
+use crate::limits::DANGER_LATE_MS;
 
 #[test]
 fn danger_wins_over_every_ending_that_had_not_seen_it() {
@@ -146,5 +147,110 @@ fn evidence_beside_an_ending_asks_for_review_and_reopens_nothing() {
             vec![],
             "whoever closed had seen both"
         );
+    }
+}
+
+/// A case that was resolved, verified and closed long ago, as the server saw it, and a volunteer who had seen
+/// nothing of it.
+fn ended_long_ago(seed: u64) -> (Log, crate::id::EnvelopeId) {
+    let mut log = Log::resolved(seed);
+    log.then(grid_worker(), verify(true));
+    let close = log.then(other_dispatcher(), Event::Close(bare()));
+    for entry in &mut log.entries {
+        entry.verdict_at_ms = Some(entry.clock_ms);
+    }
+    (log, close)
+}
+
+#[test]
+fn late_danger_asks_for_review_and_erases_nothing() {
+    for seed in 0..32 {
+        let (mut log, close) = ended_long_ago(seed);
+        let before = log.state();
+        let warned = log.after(&[log.genesis()], volunteer(2), danger());
+        log.entry(warned).verdict_at_ms = Some(20_000 + DANGER_LATE_MS);
+        let state = log.state();
+        assert!(state.is_open(), "seed {seed}: somebody has to look");
+        assert_eq!(outcome(&log, warned), Outcome::Effective);
+        assert_eq!(outcome(&log, close), Outcome::Effective);
+        assert_eq!(state.stage, Stage::Closed);
+        assert_eq!(state.handled_ms, before.handled_ms);
+        assert_eq!(state.assignments, before.assignments);
+        assert_eq!(state.conflicts, vec![]);
+        let review = state.needs_review.iter().find(|one| one.ending == close);
+        let review = review.unwrap();
+        assert_eq!((review.evidence, review.danger), (warned, true));
+
+        // Words change nothing here. A decision whose author has seen both sides does.
+        log.then(volunteer(1), comment("看到了"));
+        assert!(log.state().is_open());
+        let mut confirmed = log.clone();
+        let follow_up = p::FollowUp {
+            satisfied: None,
+            note: None,
+        };
+        confirmed.then(grid_worker(), Event::FollowUp(follow_up));
+        assert!(!confirmed.state().is_open());
+        log.then(other_dispatcher(), Event::Reopen(reasoned()));
+        let state = log.state();
+        assert_eq!((state.stage, state.danger), (Stage::Accepted, true));
+        assert_eq!(state.needs_review, vec![]);
+    }
+}
+
+#[test]
+fn danger_within_the_grace_period_wins() {
+    for seed in 0..16 {
+        let (mut log, close) = ended_long_ago(seed);
+        let warned = log.after(&[log.genesis()], volunteer(2), danger());
+        log.entry(warned).verdict_at_ms = Some(DANGER_LATE_MS);
+        assert_eq!(outcome(&log, close), Outcome::Superseded);
+        assert_eq!(log.state().stage, Stage::Accepted, "seed {seed}");
+        assert_eq!(log.state().handled_ms, None);
+    }
+}
+
+#[test]
+fn late_danger_still_takes_back_a_recent_ending() {
+    for seed in 0..16 {
+        let (mut log, close) = ended_long_ago(seed);
+        let warned = log.after(&[log.genesis()], volunteer(2), danger());
+        log.entry(warned).verdict_at_ms = Some(20_000 + DANGER_LATE_MS);
+        log.entry(close).verdict_at_ms = Some(19_000 + DANGER_LATE_MS);
+        let state = log.state();
+        assert_eq!(outcome(&log, close), Outcome::Superseded);
+        assert_eq!(state.stage, Stage::Verified, "seed {seed}");
+        assert!(state.is_open() && state.handled_ms.is_some());
+        assert_eq!(state.conflicts.len(), 1);
+    }
+}
+
+#[test]
+fn danger_without_verdict_is_as_old_as_its_clock() {
+    let (mut log, _) = ended_long_ago(1);
+    let warned = log.after(&[log.genesis()], volunteer(2), danger());
+    assert_eq!(log.state().stage, Stage::Accepted);
+    log.entry(warned).clock_ms = 20_000 + DANGER_LATE_MS;
+    assert_eq!(log.state().stage, Stage::Closed);
+    assert!(log.state().is_open());
+}
+
+#[test]
+fn held_danger_holds_the_case_open() {
+    // The server's own event holds the case open. Its author had seen only the entries that the author of the
+    // danger had seen.
+    for seed in 0..16 {
+        let mut log = Log::resolved(seed);
+        let base = log.heads();
+        let pass = log.after(&base, grid_worker(), verify(true));
+        let hidden = log.after(&base, volunteer(1), danger());
+        log.entry(hidden).status = EntryStatus::Ignored;
+        assert_eq!(log.state().stage, Stage::Verified);
+        let stand_in = log.after(&base, system(), danger_held(hidden));
+        assert_eq!(outcome(&log, pass), Outcome::Superseded);
+        assert_eq!(log.state().stage, Stage::Accepted, "seed {seed}");
+        // The danger is rejected, so the server's own move is void and the ending holds.
+        log.entry(stand_in).status = EntryStatus::Ignored;
+        assert_eq!(log.state().stage, Stage::Verified);
     }
 }

@@ -1,4 +1,4 @@
-//! Every state × every move: the code does what the table says.
+//! Tests every state × every move, and compares the code with the table.
 
 use super::support::*;
 use crate::domain::area::AreaLevel;
@@ -89,7 +89,7 @@ struct Steps {
     request: EnvelopeId,
 }
 
-/// An event of the move that nothing but the table can refuse.
+/// An event of the move that only the table can refuse.
 fn event_of(movement: Move, steps: &Steps) -> Event {
     let deadlines = p::Deadlines::default();
     let reason = || text("原因");
@@ -161,7 +161,7 @@ fn event_of(movement: Move, steps: &Steps) -> Event {
     }
 }
 
-/// What `work` means for the one record of each stage, spelled out by hand.
+/// The meaning of `work` for the one record of each stage, written by hand.
 fn work_of(stage: Stage, movement: Move) -> Stage {
     match (movement, stage) {
         (Move::Dispatch, Stage::Triaged | Stage::Returned | Stage::Resolved)
@@ -171,7 +171,7 @@ fn work_of(stage: Stage, movement: Move) -> Stage {
         (Move::DangerRemains | Move::Reopen, Stage::Dismissed) => Stage::Triaged,
         (Move::DangerRemains, Stage::OnSite) => Stage::OnSite,
         (Move::DangerRemains | Move::Reopen | Move::VerifyFail, _) => Stage::Accepted,
-        // Steps of supporters and further dispatches change nothing of the most advanced lead.
+        // Steps of supporters and further dispatches leave the most advanced lead as it is.
         _ => stage,
     }
 }

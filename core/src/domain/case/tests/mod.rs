@@ -1,7 +1,10 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 mod danger;
+mod deadline;
 mod events;
 mod exhaustive;
+mod input;
+mod offers;
 mod random;
 mod rules;
 mod scenario6;

@@ -64,7 +64,7 @@ fn nobody_judges_own_work_nor_as_responsible_party() {
         let judged = log.then(both.clone(), judgement);
         assert_eq!(why(&log, judged), "may.own_work");
     }
-    // A colleague of a responsible unit has done nothing, and may not either.
+    // A colleague of a responsible unit has done no work, and still may not judge.
     let mut log = Log::resolved(1);
     let mut colleague = in_area(77, Role::VillageLead, &[1, 2, 3]);
     colleague.units = vec![unit(60)];
@@ -151,11 +151,50 @@ fn an_event_of_a_newer_version_freezes_the_moves_but_not_the_words() {
     log.then(dispatcher(), Event::decode(9_999, 1, &[0x80]).unwrap());
     let moved = log.then(dispatcher(), dispatch(60));
     let words = log.then(volunteer(1), comment("还在"));
+    let heads = log.heads();
+    let edit = log.content(&heads, dispatcher());
     let state = log.state();
     assert!(state.frozen);
     assert_eq!(state.stage, Stage::Triaged);
     assert_eq!(outcome(&log, moved), Outcome::Unjudged);
     assert_eq!(outcome(&log, words), Outcome::Effective);
+    assert_eq!(outcome(&log, edit), Outcome::Effective);
+}
+
+#[test]
+fn frozen_case_is_opened_again_by_danger() {
+    for seed in 0..16 {
+        let mut log = Log::resolved(seed);
+        log.then(grid_worker(), verify(true));
+        let base = log.heads();
+        log.then(dispatcher(), Event::decode(9_999, 1, &[0x80]).unwrap());
+        let warned = log.then(volunteer(1), danger());
+        assert_eq!(outcome(&log, warned), Outcome::Effective);
+        assert_eq!(log.state().stage, Stage::Accepted, "seed {seed}");
+        let beside = log.after(&base, volunteer(2), danger());
+        assert_eq!(outcome(&log, beside), Outcome::Effective);
+    }
+}
+
+#[test]
+fn what_only_a_newer_version_knows_is_unjudged() {
+    let newer = |n| in_area(n, Role::Unknown(99), &[1, 2]);
+    let mut log = Log::hazard(1);
+    log.triaged();
+    let heads = log.heads();
+    let by_role = log.after(&heads, newer(9), comment("话"));
+    let edited = log.content(&heads, newer(9));
+    for id in [by_role, edited] {
+        assert_eq!(outcome(&log, id), Outcome::Unjudged);
+        assert_eq!(why(&log, id), "may.newer");
+    }
+    let made = Log::new(1, newer(9), hazard());
+    assert_eq!(outcome(&made, made.genesis()), Outcome::Unjudged);
+    assert!(made.state().frozen);
+    // A concurrent move is judged by its own past. It changes nothing here, and a newer app did not make it.
+    let beside = log.after(&heads, dispatcher(), dispatch(60));
+    assert_eq!(outcome(&log, beside), Outcome::Unjudged);
+    assert_eq!(log.state().outcome(beside).unwrap().why, None);
 }
 
 #[test]
@@ -179,7 +218,7 @@ fn an_entry_whose_certificate_is_withheld_counts_as_permitted() {
 
 #[test]
 fn what_is_ones_own_is_the_servers_word_where_the_reporter_is_withheld() {
-    // The reporter's certificate was renewed, and the newer one is known here from elsewhere.
+    // The reporter's certificate was renewed, and this replica knows the newer one from elsewhere.
     let facts = GenesisFacts {
         team: None,
         ..hazard()
@@ -202,7 +241,7 @@ fn effective_time_lies_between_the_parents_and_the_own_verdict() {
     let words = log.then(volunteer(1), comment("晚报"));
     let late = log.then(volunteer(1), comment("手机时间错"));
     log.entry(triaged).verdict_at_ms = Some(5_000);
-    // Done offline long before it was delivered: the phone's time stands.
+    // The work was done offline long before delivery, so the phone's time holds.
     log.entry(words).clock_ms = 3_000;
     log.entry(words).verdict_at_ms = Some(90_000);
     // A clock in the future is cut at the verdict, one in the past at the parents.
@@ -248,7 +287,7 @@ fn judge_answers_for_one_entry_in_its_own_past() {
     };
     let resolve = candidate(&mut log, &[accepted], Event::Resolve(step(assignment)));
     assert_eq!(judge(&log.entries, &resolve), Ok(()));
-    // The same move by an author who had not seen the acceptance.
+    // The author of the same move had not seen the acceptance.
     let early = candidate(&mut log, &[assignment], Event::Resolve(step(assignment)));
     assert_eq!(
         judge(&log.entries, &early),
@@ -298,6 +337,7 @@ fn a_place_has_words_but_no_lifecycle() {
     newer.kind = crate::domain::RecordKind::Unknown(4);
     let log = Log::new(1, grid_worker(), newer);
     assert_eq!(why(&log, log.genesis()), "may.newer");
+    assert_eq!(outcome(&log, log.genesis()), Outcome::Unjudged);
 }
 
 #[test]
@@ -314,4 +354,61 @@ fn a_second_genesis_and_strangers_change_nothing() {
     let heads = [log.entries[1].id];
     let second = log.push(&heads, volunteer(1), EntryBody::Genesis(hazard()));
     assert_eq!(why(&log, second), "case.second_genesis");
+}
+
+#[test]
+fn broken_merge_opens_the_case_with_a_conflict() {
+    for seed in 0..16 {
+        let mut log = Log::hazard(seed);
+        log.triaged();
+        let base = log.heads();
+        let merged = log.then(dispatcher(), merge(6));
+        assert_eq!(log.state().stage, Stage::Merged);
+        let undone = log.then(system(), merge_undone(merged, p::MergeFault::Dismissed));
+        // A comment beside it makes branches meet.
+        let beside = log.after(&base, volunteer(1), comment("话"));
+        for log in [log.clone(), {
+            let mut linear = log.clone();
+            linear.entries.retain(|entry| entry.id != beside);
+            linear
+        }] {
+            let state = log.state();
+            assert_eq!((state.stage, state.merged_into), (Stage::Triaged, None));
+            let [
+                Conflict::BrokenMerge {
+                    merge, undone: by, ..
+                },
+            ] = state.conflicts[..]
+            else {
+                panic!("seed {seed}: {:?}", state.conflicts);
+            };
+            assert_eq!((merge.id, by.id), (merged, undone));
+            assert_eq!(merge.by, dispatcher().member);
+        }
+        log.then(dispatcher(), Event::Dismiss(reasoned()));
+        assert_eq!(log.state().conflicts, vec![], "decided by who has seen it");
+    }
+}
+
+#[test]
+fn undoing_an_older_merge_leaves_the_newer_one() {
+    for seed in 0..16 {
+        let mut log = Log::hazard(seed);
+        let first = log.then(dispatcher(), merge(6));
+        let base = log.heads();
+        log.then(dispatcher(), Event::Unmerge(bare()));
+        let second = log.then(dispatcher(), merge(7));
+        let undone = log.after(&base, system(), merge_undone(first, p::MergeFault::Absent));
+        let state = log.state();
+        if outcome(&log, undone) == Outcome::Effective {
+            // The server's unmerge is first in the order, so the person's own unmerge was overtaken.
+            continue;
+        }
+        assert_eq!(state.merge.map(|merge| merge.id), Some(second));
+        assert!(state.conflicts.is_empty(), "seed {seed}");
+    }
+    let mut log = Log::hazard(1);
+    let merged = log.then(dispatcher(), merge(6));
+    let forged = log.then(dispatcher(), merge_undone(merged, p::MergeFault::Absent));
+    assert_eq!(why(&log, forged), "may.rule");
 }

@@ -22,8 +22,8 @@ fn two_phones_one_hazard_no_network() {
         let mut log = Log::resolved(seed);
         log.then(other_dispatcher(), verify(true));
         let base = log.heads();
-        // When: the grid worker closes offline; a volunteer, offline, adds that the cylinders are back;
-        // grid worker and dispatcher edit the same field.
+        // When: the grid worker closes offline; a volunteer, offline, adds that the cylinders are back; grid
+        // worker and dispatcher edit the same field.
         let close = log.after(&base, grid_worker(), Event::Close(bare()));
         let follow_up = crate::domain::case::payload::FollowUp {
             satisfied: None,
@@ -62,7 +62,7 @@ fn two_phones_one_hazard_no_network() {
         });
         assert!(named, "seed {seed}: {:?}", state.conflicts);
 
-        // And: whoever has seen both and ends it again settles the conflict.
+        // And: a person who has seen both sides ends the case again, which settles the conflict.
         let assignment = state.assignments[0].id;
         log.then(handler(60), Event::Resolve(step(assignment)));
         log.then(other_dispatcher(), verify(true));

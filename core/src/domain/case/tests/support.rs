@@ -72,7 +72,7 @@ pub(crate) fn system() -> Author {
     in_area(105, Role::System, &[1])
 }
 
-/// Somebody of unit `n`.
+/// A member of unit `n`.
 pub(crate) fn handler(n: u8) -> Author {
     in_unit(n, Role::Handler, n)
 }
@@ -97,7 +97,7 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Another seed gives other ids, and so another order of what is concurrent.
+    /// Another seed gives other ids, and so another order of concurrent entries.
     pub(crate) fn new(seed: u64, reporter: Author, facts: GenesisFacts) -> Self {
         let mut log = Self {
             entries: vec![],
@@ -150,7 +150,7 @@ impl Log {
         self.after(&heads, author, event)
     }
 
-    /// An event whose author had seen these and what they had seen.
+    /// An event whose author had seen these entries and their pasts.
     pub(crate) fn after(
         &mut self,
         parents: &[EnvelopeId],
@@ -202,7 +202,7 @@ impl Log {
         self.then(dispatcher(), triage())
     }
 
-    /// Triaged and dispatched to unit `n` as lead; gives the assignment.
+    /// Triages the case and dispatches it to unit `n` as lead. Returns the assignment.
     pub(crate) fn dispatched(&mut self, n: u8) -> EnvelopeId {
         if self.state().category.is_none() {
             self.triaged();
@@ -210,13 +210,13 @@ impl Log {
         self.then(dispatcher(), dispatch(n))
     }
 
-    /// Accepted and resolved by unit `n`; gives the last envelope.
+    /// Accepts and resolves as unit `n`. Returns the last envelope.
     pub(crate) fn worked(&mut self, n: u8, assignment: EnvelopeId) -> EnvelopeId {
         self.then(handler(n), Event::Accept(step(assignment)));
         self.then(handler(n), Event::Resolve(step(assignment)))
     }
 
-    /// Up to resolved, by unit 60.
+    /// Brings the case up to resolved, by unit 60.
     pub(crate) fn resolved(seed: u64) -> Self {
         let mut log = Self::hazard(seed);
         let assignment = log.dispatched(60);
@@ -300,6 +300,21 @@ pub(crate) fn danger() -> Event {
         text: Some(text("气瓶又出现了")),
         attachments: vec![],
     })
+}
+
+pub(crate) fn danger_held(danger: EnvelopeId) -> Event {
+    Event::DangerHeld(p::DangerHeld { danger })
+}
+
+pub(crate) fn merge(into: u8) -> Event {
+    Event::Merge(p::Merge {
+        into: crate::id::RecordId([into; 16]),
+        note: None,
+    })
+}
+
+pub(crate) fn merge_undone(merge: EnvelopeId, fault: p::MergeFault) -> Event {
+    Event::MergeUndone(p::MergeUndone { merge, fault })
 }
 
 pub(crate) fn comment(words: &str) -> Event {

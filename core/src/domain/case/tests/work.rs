@@ -1,4 +1,4 @@
-//! Who works on a case: dispatches, steps, places and pauses.
+//! Tests the work on a case: dispatches, steps, places and pauses.
 
 use super::support::*;
 use crate::domain::Role;
@@ -39,7 +39,7 @@ fn two_concurrent_dispatches_are_both_kept_until_one_is_withdrawn() {
         expected.sort_unstable();
         assert_eq!(sides, expected);
 
-        // Resolved only when both are.
+        // The case is resolved only when both assignments are.
         let mut both = log.clone();
         both.worked(60, first);
         assert_eq!(both.state().stage, Stage::Dispatched);

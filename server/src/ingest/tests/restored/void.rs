@@ -1,4 +1,4 @@
-//! What only a pack told of, as void and without its content.
+//! Envelopes that only a pack lists, as void and without content.
 
 use super::*;
 
@@ -67,7 +67,7 @@ fn a_move_of_a_rule_that_a_pack_told_of_as_void_is_made_again_and_stays_void() {
     let up = envelopes(&first).pop().unwrap();
     let up = Envelope::parse(up.raw).unwrap();
     let void = Verdict {
-        status: Status::Void(VoidReason::NotPossible),
+        status: Status::Void(VoidReason::CaseNotNow),
         at_ms: late,
         generation: 1,
     };

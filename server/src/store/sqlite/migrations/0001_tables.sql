@@ -29,8 +29,10 @@ CREATE TABLE records (
     lon_e7     INTEGER,
     due_ms     INTEGER,
     digest     BLOB NOT NULL,
-    changed_ms INTEGER NOT NULL
+    changed_ms INTEGER NOT NULL,
+    merged_into BLOB
 ) STRICT;
+CREATE INDEX records_merged ON records (merged_into, id) WHERE merged_into IS NOT NULL;
 CREATE INDEX records_due ON records (due_ms) WHERE due_ms IS NOT NULL;
 
 CREATE TABLE envelopes (
@@ -107,7 +109,7 @@ CREATE TABLE stream_certificates (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX stream_certificates_position ON stream_certificates (stream_no, position);
 
--- What a stream of the directory or a bulletin says now: a fresh phone loads this, not the history.
+-- The present entries of a stream of the directory or a bulletin. A fresh phone loads these, not the history.
 CREATE TABLE stream_entries (
     stream_no INTEGER NOT NULL REFERENCES streams (no),
     name      BLOB NOT NULL,

@@ -1,5 +1,5 @@
--- Envelopes that this version can not read, and what builds on them: kept as they came, judged after an
--- upgrade. `device` is who brought it: the bound of what is kept unread counts by it.
+-- Envelopes that this version cannot read, and their descendants. They are kept unchanged and judged after
+-- an upgrade. `device` brought the envelope; the bound of unread envelopes counts by it.
 
 CREATE TABLE unread (
     no        INTEGER PRIMARY KEY,

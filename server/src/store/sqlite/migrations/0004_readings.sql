@@ -1,4 +1,4 @@
--- Who was given which records of sensitive kinds, once a day: ids and times, no word of what they say.
+-- The readers of each record of a sensitive kind, once a day: ids and times, without any content.
 
 CREATE TABLE readings (
     day       INTEGER NOT NULL,        -- since 1970-01-01, UTC

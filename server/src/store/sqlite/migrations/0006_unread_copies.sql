@@ -1,5 +1,5 @@
--- Nobody can verify what can not be read: each copy of such an envelope is kept and judged for itself, so that one
--- with a wrong signature does not stand in the place of the true one.
+-- The server cannot verify an envelope that it cannot read. So it keeps and judges each copy separately, and
+-- a copy with a wrong signature does not replace the true one.
 
 CREATE TABLE unread_copies (
     no        INTEGER PRIMARY KEY,

@@ -1,0 +1,99 @@
+//! The moves that the person can make on a record now, and the move made from plain input.
+
+use super::super::error::ReplicaError;
+use super::super::reader::Reader;
+use super::Replica;
+use crate::domain::Grant;
+use crate::domain::case::offer::{self, Asker};
+use crate::domain::case::{CaseState, Move, MoveInput, MoveOption};
+use crate::id::{EnvelopeId, RecordId};
+
+/// The whole record awaits review, so no envelope can build on it.
+const AWAITS_REVIEW: &str = "replica.awaits_review";
+/// The record holds work of a newer app.
+const NEEDS_NEWER_APP: &str = "replica.needs_newer_app";
+
+impl Reader {
+    /// Every move on a record, each with the grant that would sign it or the reason why not. `acting_as`:
+    /// under this grant alone.
+    pub fn moves(
+        &self,
+        record: RecordId,
+        acting_as: Option<&Grant>,
+    ) -> Result<Vec<MoveOption>, ReplicaError> {
+        self.ask(record, acting_as, |state, asker| {
+            let mut offers = offer::offers(state, asker);
+            if state.frozen {
+                // An old app can still comment and warn.
+                let stuck = |offer: &&mut MoveOption| !offer.movement.is_always_possible();
+                for offer in offers.iter_mut().filter(stuck) {
+                    offer.allowed = Err(NEEDS_NEWER_APP);
+                    offer.on_behalf = None;
+                }
+            }
+            offers
+        })
+        .map(|offers| offers.unwrap_or_else(|| nothing_yet(AWAITS_REVIEW)))
+    }
+
+    /// The grant under which the person would write the content of a record, or the code of the refusal.
+    pub fn may_edit(
+        &self,
+        record: RecordId,
+        acting_as: Option<&Grant>,
+    ) -> Result<Result<Grant, &'static str>, ReplicaError> {
+        self.ask(record, acting_as, offer::edit_offer)
+            .map(|answer| answer.unwrap_or(Err(AWAITS_REVIEW)))
+    }
+
+    /// Judges in the state of a record; `None` while its beginning does not count.
+    fn ask<T>(
+        &self,
+        record: RecordId,
+        acting_as: Option<&Grant>,
+        question: impl FnOnce(&CaseState, &Asker<'_>) -> T,
+    ) -> Result<Option<T>, ReplicaError> {
+        let certificate = self.certificate().ok_or(ReplicaError::NotEnrolled)?;
+        let loaded = self.load(record)?;
+        let loaded = loaded.ok_or(ReplicaError::NoRecord)?;
+        let facts = certificate.facts();
+        let asker = Asker {
+            device: facts.device,
+            member: facts.member,
+            grants: &facts.grants,
+            acting_as,
+        };
+        Ok(loaded.state().map(|state| question(state, &asker)))
+    }
+}
+
+impl Replica {
+    /// Makes a move from a person's entry. The move is refused at once when the rules do not allow it in
+    /// the state that this phone knows.
+    pub fn make_move(
+        &mut self,
+        record: RecordId,
+        input: &MoveInput,
+        now_ms: i64,
+    ) -> Result<EnvelopeId, ReplicaError> {
+        let loaded = self.load(record)?;
+        let loaded = loaded.ok_or(ReplicaError::NoRecord)?;
+        let state = loaded.state();
+        let state = state.ok_or(ReplicaError::NotAllowed(AWAITS_REVIEW))?;
+        let (event, on_behalf_of) = input.event(state)?;
+        self.act(record, &event, on_behalf_of, now_ms)
+    }
+}
+
+/// Every move, all of them refused for one reason.
+fn nothing_yet(code: &'static str) -> Vec<MoveOption> {
+    let refused = |movement: &Move| MoveOption {
+        movement: *movement,
+        assignment: None,
+        request: None,
+        allowed: Err(code),
+        on_behalf: None,
+        needs: crate::domain::case::input::needs(*movement),
+    };
+    Move::ALL.iter().map(refused).collect()
+}

@@ -1,0 +1,95 @@
+//! Projections after an update of the app: made again in slices, each a transaction of its own, while reads
+//! return the present rows. An interruption costs nothing, because a table holds the records that are left.
+
+use rusqlite::Connection;
+
+use super::super::error::ReplicaError;
+use super::super::reader::Reader;
+use super::super::table::meta::{self, Name};
+use super::super::table::{directory, pending};
+use super::load::{self, Certificates};
+use super::project::Own;
+use super::{Identity, Replica, notify, places, project};
+use crate::id::RecordId;
+use crate::limits::REBUILD_SLICE_ROWS;
+
+/// The version of the code that makes projections. A change of their content needs a new number.
+pub(in crate::replica) const PROJECTIONS: u32 = 2;
+
+/// How far projections are behind the app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rebuilding {
+    /// The number of records and directory entries that are still to be made again.
+    pub left: u64,
+}
+
+/// Notes all rows for a rebuild, where another version of the app made them.
+pub(in crate::replica) fn begin(conn: &mut Connection) -> Result<(), ReplicaError> {
+    let made_by = meta::get_fixed(conn, Name::Projections)?.map(u32::from_be_bytes);
+    if made_by == Some(PROJECTIONS) {
+        return Ok(());
+    }
+    let identity: Option<Identity> = super::identity(conn, &Certificates::default())?;
+    let tx = conn.transaction()?;
+    if let Some(identity) = identity {
+        // The phone was enrolled by an app that noted no news, so everything that is here now is known.
+        notify::enrolled(&tx, identity.certificate.facts().issued_ms)?;
+    }
+    pending::fill(&tx, &places::PROJECTED)?;
+    meta::put(&tx, Name::Projections, &PROJECTIONS.to_be_bytes())?;
+    Ok(tx.commit()?)
+}
+
+/// All rows have been made again at once.
+pub(super) fn done(conn: &Connection) -> Result<(), ReplicaError> {
+    pending::clear(conn)?;
+    Ok(meta::put(
+        conn,
+        Name::Projections,
+        &PROJECTIONS.to_be_bytes(),
+    )?)
+}
+
+/// Makes a slice again. Returns the number of records that are left.
+fn slice(conn: &Connection, certificates: &Certificates, own: &Own) -> Result<u64, ReplicaError> {
+    for next in pending::next(conn, REBUILD_SLICE_ROWS)? {
+        if next.what == pending::RECORD {
+            let id = RecordId::from_slice(&next.key).ok_or(ReplicaError::Inconsistent)?;
+            match load::record(conn, certificates, id)? {
+                Some(record) => project::write_anew(conn, &record, own)?,
+                None => project::remove(conn, id)?,
+            }
+        } else if let Some(bytes) = directory::get(conn, next.what, &next.key)? {
+            let entry = minicbor::decode(&bytes).map_err(|_| ReplicaError::Inconsistent)?;
+            places::project(conn, &next.key, &entry)?;
+        }
+        pending::delete(conn, &next)?;
+    }
+    Ok(pending::count(conn)?)
+}
+
+impl Replica {
+    /// Makes a slice of the projections again that an update of the app made stale. Returns the number of
+    /// records that are left. The host calls it between other work until none is left. Each sync and each
+    /// rest does one slice too.
+    pub fn rebuild_slice(&mut self) -> Result<u64, ReplicaError> {
+        if self.rebuilding()?.is_none() {
+            return Ok(0);
+        }
+        let own = Own::of(self.identity.as_ref());
+        let reader = &mut self.reader;
+        let conn = reader.conn.as_mut().ok_or(ReplicaError::Suspended)?;
+        let tx = conn.transaction()?;
+        let left = slice(&tx, &reader.certificates, &own)?;
+        tx.commit()?;
+        Ok(left)
+    }
+}
+
+impl Reader {
+    /// How far projections are behind the app; `None` when they are up to date.
+    pub fn rebuilding(&self) -> Result<Option<Rebuilding>, ReplicaError> {
+        let left = pending::count(self.conn()?)?;
+        Ok((left > 0).then_some(Rebuilding { left }))
+    }
+}

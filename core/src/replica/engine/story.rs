@@ -1,0 +1,493 @@
+//! The timeline of a record in words: one sentence for each envelope, in Chinese and in English.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use rusqlite::Connection;
+
+use super::super::error::ReplicaError;
+use super::super::reader::Reader;
+use super::names::Name;
+use super::{conflict, load, names, rewrite};
+use crate::crdt::{Field, FieldEdit, Write};
+use crate::domain::Role;
+use crate::domain::area::AreaLevel;
+use crate::domain::case::payload::Partner;
+use crate::domain::case::state::TimelineItem;
+use crate::domain::case::{CaseState, Deadlines, Event, Move, OnBehalfOf, Outcome, Part, Party};
+use crate::domain::civil::time_said;
+use crate::id::{EnvelopeId, Hash, MemberId, RecordId};
+use crate::limits::LIST_ROWS_MAX;
+use crate::record::{Node, NodeBody, Record};
+use crate::texts::{Lang, say, text};
+use crate::wire::verdict::Status;
+
+/// One page of a timeline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoryPage {
+    /// The events, in the order of the fold.
+    pub entries: Vec<StoryEntry>,
+    /// The last entry of this page, where more entries follow.
+    pub next: Option<EnvelopeId>,
+}
+
+/// One envelope in the story of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoryEntry {
+    /// The envelope.
+    pub id: EnvelopeId,
+    /// The author; `None` when withheld from this phone.
+    pub by: Option<MemberId>,
+    /// The name of the author, Chinese and English.
+    pub name: (String, String),
+    /// The role of the author; `None` when withheld from this phone.
+    pub role: Option<Role>,
+    /// The move; `None` for the report and for edits.
+    pub movement: Option<Move>,
+    /// The sentence in Chinese.
+    pub zh: String,
+    /// The sentence in English.
+    pub en: String,
+    /// The words of the person: note, reason or comment.
+    pub note: String,
+    /// Photos, voice and the like. For a case handled on the spot, the photos from before the work are
+    /// first.
+    pub attachments: Vec<Hash>,
+    /// The fields that an edit changed.
+    pub edits: Vec<FieldChange>,
+    /// The result of the event in the fold.
+    pub outcome: Outcome,
+    /// The reason why it does not count, a stable code.
+    pub why: Option<&'static str>,
+    /// Effective time, ms UTC.
+    pub effective_ms: i64,
+    /// The device's own clock, ms UTC.
+    pub clock_ms: i64,
+    /// Whether the server has judged it.
+    pub delivered: bool,
+}
+
+/// A field that an edit changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldChange {
+    /// The field.
+    pub field: Field,
+    /// Its name, Chinese and English.
+    pub name: (String, String),
+    /// The new value, Chinese and English; empty where it was removed.
+    pub value: (String, String),
+}
+
+impl Reader {
+    /// The timeline of a record in words, at most 200 entries after one of them; `None` when the record is
+    /// not on this phone.
+    pub fn timeline(
+        &self,
+        record: RecordId,
+        after: Option<EnvelopeId>,
+        rows_max: usize,
+    ) -> Result<Option<StoryPage>, ReplicaError> {
+        self.at_once(|conn| {
+            let loaded = load::record(conn, &self.certificates, record)?;
+            let rows_max = rows_max.clamp(1, LIST_ROWS_MAX);
+            loaded
+                .map(|record| page(conn, &record, after, rows_max))
+                .transpose()
+        })
+    }
+}
+
+fn page(
+    conn: &Connection,
+    record: &Record,
+    after: Option<EnvelopeId>,
+    rows_max: usize,
+) -> Result<StoryPage, ReplicaError> {
+    let Some(state) = record.state() else {
+        return Ok(StoryPage {
+            entries: Vec::new(),
+            next: None,
+        });
+    };
+    let items = &state.timeline;
+    let start = match after {
+        None => 0,
+        Some(last) => {
+            let at = items.iter().position(|item| item.id == last);
+            at.ok_or(ReplicaError::BadToken)? + 1
+        }
+    };
+    let end = items.len().min(start + rows_max);
+    let teller = Teller {
+        conn,
+        record,
+        state,
+        people: RefCell::default(),
+    };
+    let mut entries = Vec::with_capacity(end - start);
+    for item in &items[start..end] {
+        if let Some(node) = record.node(item.id) {
+            entries.push(teller.entry(item, node)?);
+        }
+    }
+    let more = end < items.len();
+    let next = items[start..end]
+        .last()
+        .filter(|_| more)
+        .map(|item| item.id);
+    Ok(StoryPage { entries, next })
+}
+
+/// Writes the story of one record.
+struct Teller<'a> {
+    conn: &'a Connection,
+    record: &'a Record,
+    state: &'a CaseState,
+    people: RefCell<HashMap<Option<MemberId>, Name>>,
+}
+
+/// One sentence under construction.
+#[derive(Clone, Copy)]
+struct Said<'a> {
+    lang: Lang,
+    /// The subject.
+    who: &'a str,
+    /// When it was said, ms UTC.
+    at_ms: i64,
+}
+
+impl Teller<'_> {
+    fn entry(&self, item: &TimelineItem, node: &Node) -> Result<StoryEntry, ReplicaError> {
+        let name = self.who(node, item.by)?;
+        let edits = self.edits(node)?;
+        let mut sentences = Vec::new();
+        for lang in Lang::ALL {
+            let who = names::in_lang(name.clone(), lang);
+            let said = Said {
+                lang,
+                who: &who,
+                at_ms: item.effective_ms,
+            };
+            sentences.push(self.sentence(node, &edits, said)?);
+        }
+        let mut sentences = sentences.into_iter();
+        let event = match &node.body {
+            NodeBody::Event { event, .. } => Some(event.as_ref()),
+            _ => None,
+        };
+        let status = node.verdict.map(|verdict| verdict.status);
+        let refused = status.filter(|status| *status != Status::Accepted);
+        Ok(StoryEntry {
+            id: item.id,
+            by: item.by,
+            name,
+            role: node.role(),
+            movement: item.movement,
+            zh: sentences.next().unwrap_or_default(),
+            en: sentences.next().unwrap_or_default(),
+            note: event
+                .and_then(Event::words)
+                .map(|words| words.as_str().to_owned())
+                .unwrap_or_default(),
+            attachments: event.map(attachments).unwrap_or_default(),
+            edits,
+            outcome: item.outcome,
+            why: item.why.or(refused.map(Status::code)),
+            effective_ms: item.effective_ms,
+            clock_ms: node.clock_ms,
+            delivered: node.verdict.is_some(),
+        })
+    }
+
+    fn who(&self, node: &Node, by: Option<MemberId>) -> Result<Name, ReplicaError> {
+        if node.role() != Some(Role::System) {
+            return self.person(by);
+        }
+        let rule = match &node.body {
+            NodeBody::Event { event, .. } => event.rule(),
+            _ => None,
+        };
+        let system = |lang| match rule {
+            Some(rule) => say("story.rule", lang, &[("rule", rule.as_str())]),
+            None => say("person.system", lang, &[]),
+        };
+        Ok((system(Lang::Zh), system(Lang::En)))
+    }
+
+    fn person(&self, member: Option<MemberId>) -> Result<Name, ReplicaError> {
+        if let Some(known) = self.people.borrow().get(&member) {
+            return Ok(known.clone());
+        }
+        let zh = conflict::name_of(self.conn, member, Lang::Zh)?;
+        let en = conflict::name_of(self.conn, member, Lang::En)?;
+        self.people
+            .borrow_mut()
+            .insert(member, (zh.clone(), en.clone()));
+        Ok((zh, en))
+    }
+
+    fn edits(&self, node: &Node) -> Result<Vec<FieldChange>, ReplicaError> {
+        let NodeBody::Change(change) = &node.body else {
+            return Ok(Vec::new());
+        };
+        let document = self.record.document();
+        let counted = change.info.as_ref().and_then(|info| {
+            let document = document.filter(|document| document.change(&info.hash).is_some());
+            Some(document?.written_by(&info.hash))
+        });
+        let edits = match counted {
+            Some(edits) => edits,
+            None => rewrite::written_in(self.conn, self.record, node)?
+                .0
+                .unwrap_or_default(),
+        };
+        edits.iter().map(|edit| self.changed(edit)).collect()
+    }
+
+    fn changed(&self, edit: &FieldEdit) -> Result<FieldChange, ReplicaError> {
+        let name = |lang| conflict::field_text(&edit.field, lang);
+        let value = |lang| match &edit.write {
+            Write::Set(value) => conflict::value_text(self.conn, &edit.field, value, lang),
+            Write::Redo { after, .. } => Ok(after.clone()),
+            Write::Remove => Ok(String::new()),
+        };
+        Ok(FieldChange {
+            field: edit.field.clone(),
+            name: (name(Lang::Zh), name(Lang::En)),
+            value: (value(Lang::Zh)?, value(Lang::En)?),
+        })
+    }
+
+    fn sentence(
+        &self,
+        node: &Node,
+        edits: &[FieldChange],
+        said: Said<'_>,
+    ) -> Result<String, ReplicaError> {
+        let lang = said.lang;
+        let plain = |code: &str| say(code, lang, &[("who", said.who)]);
+        Ok(match &node.body {
+            NodeBody::Genesis { .. } => plain("story.report"),
+            NodeBody::Change(_) if edits.is_empty() => plain("story.edit_unknown"),
+            NodeBody::Change(_) => {
+                let changes = changes(edits, lang);
+                let parts = [("who", said.who), ("changes", changes.as_str())];
+                say("story.edit", lang, &parts)
+            }
+            NodeBody::Unknown | NodeBody::Malformed => plain("story.unknown"),
+            NodeBody::Event {
+                event,
+                on_behalf_of,
+                ..
+            } => {
+                let sentence = self.event(event, said)?;
+                match on_behalf_of {
+                    None => sentence,
+                    Some(behalf) => self.on_behalf(&sentence, behalf, lang)?,
+                }
+            }
+        })
+    }
+
+    fn on_behalf(
+        &self,
+        sentence: &str,
+        behalf: &OnBehalfOf,
+        lang: Lang,
+    ) -> Result<String, ReplicaError> {
+        let party = self.party(behalf.party, lang)?;
+        let reason = behalf.reason.as_str();
+        let parts = [
+            ("sentence", sentence),
+            ("party", party.as_str()),
+            ("reason", reason),
+        ];
+        Ok(say("story.behalf", lang, &parts))
+    }
+
+    fn event(&self, event: &Event, said: Said<'_>) -> Result<String, ReplicaError> {
+        let lang = said.lang;
+        let Some(movement) = event.movement() else {
+            return Ok(say("story.unknown", lang, &[("who", said.who)]));
+        };
+        let code = format!("story.{}", movement.name());
+        let mut parts: Vec<(&str, String)> = vec![("who", said.who.to_owned())];
+        let time = |at_ms: i64| time_said(at_ms, said.at_ms, lang);
+        match event {
+            Event::Triage(triage) => {
+                parts.push(("category", self.category(triage.category.as_str(), lang)?));
+                let severity = format!("severity.{}", triage.severity.name());
+                parts.push(("severity", say(&severity, lang, &[])));
+            }
+            Event::Dispatch(dispatch) => {
+                parts.push(("to", self.party(dispatch.to, lang)?));
+                let support = dispatch.part == Part::Support;
+                parts.push(("part", clause(support, "story.part_support", lang)));
+                parts.push(("deadlines", deadlines(dispatch.deadlines, said)));
+            }
+            Event::AssignFinally(assign) => {
+                parts.push(("to", self.party(assign.to, lang)?));
+                parts.push(("deadlines", deadlines(assign.deadlines, said)));
+            }
+            Event::Share(share) => {
+                let to = match share.with {
+                    Partner::Party(party) => self.party(party, lang)?,
+                    Partner::Area(area) => names::area(self.conn, area.leaf(), lang)?,
+                };
+                parts.push(("to", to));
+                parts.push(("deadlines", deadlines(share.deadlines, said)));
+            }
+            Event::Transfer(transfer) => {
+                parts.push(("to", names::area(self.conn, transfer.to.leaf(), lang)?));
+            }
+            Event::Withdraw(back) => parts.push(("to", self.assigned(back.assignment, lang)?)),
+            Event::Escalate(escalate) => parts.push(("level", level(escalate.to, lang))),
+            Event::FollowUp(follow) => {
+                let code = match follow.satisfied {
+                    Some(true) => "story.satisfied",
+                    _ => "story.dissatisfied",
+                };
+                parts.push(("satisfied", clause(follow.satisfied.is_some(), code, lang)));
+            }
+            Event::Suspend(suspend) => {
+                let until = suspend.until_ms.map(time);
+                let until = until.map(|time| say("story.until", lang, &[("time", &time)]));
+                parts.push(("until", until.unwrap_or_default()));
+            }
+            Event::RequestExtension(request) => parts.push(("time", time(request.until_ms))),
+            Event::GrantExtension(grant) => parts.push(("time", time(grant.until_ms))),
+            Event::HandToPolice(hand) => {
+                let to = match hand.to {
+                    None => String::new(),
+                    Some(unit) => {
+                        let unit = names::unit(self.conn, unit, lang)?;
+                        say("story.to_unit", lang, &[("unit", &unit)])
+                    }
+                };
+                parts.push(("to", to));
+            }
+            Event::DangerHeld(_) => return Ok(filled("story.danger_held", lang, &parts)),
+            Event::MergeUndone(_) => return Ok(filled("story.merge_undone", lang, &parts)),
+            Event::Merge(merge) => parts.push(("record", names::record(self.conn, merge.into)?)),
+            Event::Comment(comment) if !comment.mentions.is_empty() => {
+                parts.push(("people", self.called(&comment.mentions, lang)?));
+                return Ok(filled("story.comment_calling", lang, &parts));
+            }
+            _ => {}
+        }
+        Ok(filled(&code, lang, &parts))
+    }
+
+    fn category(&self, code: &str, lang: Lang) -> Result<String, ReplicaError> {
+        let name = names::category(self.conn, code)?;
+        Ok(name.map_or_else(|| code.to_owned(), |name| names::in_lang(name, lang)))
+    }
+
+    fn party(&self, party: Party, lang: Lang) -> Result<String, ReplicaError> {
+        match party {
+            Party::Unit(unit) => names::unit(self.conn, unit, lang),
+            Party::Member(member) => Ok(names::in_lang(self.person(Some(member))?, lang)),
+        }
+    }
+
+    fn assigned(&self, id: EnvelopeId, lang: Lang) -> Result<String, ReplicaError> {
+        match self.state.assignment(id) {
+            Some(assignment) => self.party(assignment.to, lang),
+            None => Ok(String::new()),
+        }
+    }
+
+    fn called(&self, members: &[MemberId], lang: Lang) -> Result<String, ReplicaError> {
+        let mut people = Vec::new();
+        for member in members {
+            people.push(names::in_lang(self.person(Some(*member))?, lang));
+        }
+        Ok(people.join(joint(lang)))
+    }
+}
+
+fn filled(code: &str, lang: Lang, parts: &[(&str, String)]) -> String {
+    let parts: Vec<(&str, &str)> = parts
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    say(code, lang, &parts)
+}
+
+/// A part of a sentence that may be left out.
+fn clause(wanted: bool, code: &str, lang: Lang) -> String {
+    if wanted {
+        text(code, lang).unwrap_or_default().to_owned()
+    } else {
+        String::new()
+    }
+}
+
+fn joint(lang: Lang) -> &'static str {
+    match lang {
+        Lang::Zh => "、",
+        Lang::En => ", ",
+    }
+}
+
+fn changes(edits: &[FieldChange], lang: Lang) -> String {
+    let changes: Vec<String> = edits
+        .iter()
+        .map(|change| {
+            let name = names::in_lang(change.name.clone(), lang);
+            let value = names::in_lang(change.value.clone(), lang);
+            if value.is_empty() {
+                return say("story.removed", lang, &[("field", &name)]);
+            }
+            say("story.set", lang, &[("field", &name), ("value", &value)])
+        })
+        .collect();
+    changes.join(joint(lang))
+}
+
+fn deadlines(deadlines: Deadlines, said: Said<'_>) -> String {
+    [
+        ("story.accept_by", deadlines.accept_by_ms),
+        ("story.arrive_by", deadlines.arrive_by_ms),
+        ("story.resolve_by", deadlines.resolve_by_ms),
+    ]
+    .into_iter()
+    .filter_map(|(code, by_ms)| {
+        let time = time_said(by_ms?, said.at_ms, said.lang);
+        Some(say(code, said.lang, &[("time", &time)]))
+    })
+    .collect()
+}
+
+fn level(level: AreaLevel, lang: Lang) -> String {
+    say(&format!("level.{}", level.as_str()), lang, &[])
+}
+
+fn attachments(event: &Event) -> Vec<Hash> {
+    match event {
+        Event::Accept(step) | Event::Arrive(step) | Event::Resolve(step) => {
+            step.attachments.clone()
+        }
+        Event::Verify(verify) => verify.attachments.clone(),
+        Event::DangerRemains(danger) => danger.attachments.clone(),
+        Event::Comment(comment) => comment.attachments.clone(),
+        Event::HandledOnSpot(photos) => [photos.before.as_slice(), &photos.after].concat(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_move_and_level_has_a_sentence() {
+        let moves = Move::ALL.iter().map(|one| format!("story.{}", one.name()));
+        let levels = AreaLevel::ALL.iter().map(|one| format!("level.{one}"));
+        for code in moves.chain(levels) {
+            for lang in Lang::ALL {
+                assert!(text(&code, lang).is_some(), "{code}");
+            }
+        }
+    }
+}

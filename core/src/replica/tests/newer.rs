@@ -1,0 +1,136 @@
+//! The work of a newer app on a phone that does not know it: it is kept, it is never void, and the phone
+//! can still speak and warn.
+
+use super::server::Server;
+use super::*;
+use crate::domain::Text;
+use crate::domain::case::payload::{Comment, DangerRemains};
+use crate::domain::case::{Event, Move, Stage};
+use crate::id::RecordId;
+use crate::wire::body::{Body, EventBody};
+use crate::wire::envelope::{Envelope, FORMAT_VERSION, Header, SUITE_ED25519_SHA256};
+use crate::wire::message::Bundle;
+use crate::wire::verdict::{HeldReason, Status};
+
+fn comment(words: &str) -> Event {
+    Event::Comment(Comment {
+        text: Some(Text::new(words).unwrap()),
+        attachments: Vec::new(),
+        mentions: Vec::new(),
+    })
+}
+
+fn danger() -> Event {
+    Event::DangerRemains(DangerRemains {
+        text: Some(Text::new("气瓶又出现了").unwrap()),
+        attachments: Vec::new(),
+    })
+}
+
+/// An event that this version does not know, as another phone sends it. Returns the status that the server
+/// alone gave it.
+fn event_of_newer_app(
+    server: &mut Server<'_>,
+    author: &mut Phone,
+    record: RecordId,
+    accepted: bool,
+) -> Status {
+    let own = author.replica().certificate().unwrap().clone();
+    let loaded = author.replica().load(record).unwrap().unwrap();
+    let header = Header {
+        version: FORMAT_VERSION,
+        suite: SUITE_ED25519_SHA256,
+        body_kind: 3,
+        record: Some(record),
+        author: own.facts().device,
+        certificate: own.hash(),
+        grant: 0,
+        parents: loaded.heads(),
+        directory_seen: DirectoryMark::default(),
+        clock_ms: NOW,
+    };
+    let body = Body::Event(EventBody {
+        salt: Some([1; 16]),
+        code: 9_999,
+        fold_version: 1,
+        data: vec![0x80],
+        on_behalf_of: None,
+        replaces: None,
+    });
+    let key = SecretKey::from_seed(&[author.n; 32]);
+    let authority = server.town.anchors.authority();
+    let envelope = Envelope::seal(header, &body, &key, authority).unwrap();
+    let id = envelope.id();
+    if accepted {
+        server.verdicts.insert(id, Status::Accepted);
+    }
+    server.judge(&Bundle {
+        certificates: vec![own.raw().clone()],
+        envelopes: vec![envelope.raw().clone()],
+    });
+    let verdict = server.records[&record].node(id).unwrap().verdict;
+    verdict.unwrap().status
+}
+
+#[test]
+fn frozen_record_takes_words_edits_and_danger() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let (mut worker, mut dispatcher) = (town.grid_worker(11), town.dispatcher(12));
+    let record = worker.replica().report(&draft("气瓶"), NOW).unwrap();
+    server.settle(&mut worker);
+    server.settle(&mut dispatcher);
+    let said = event_of_newer_app(&mut server, &mut dispatcher, record, true);
+    assert_eq!(said, Status::Accepted);
+    server.settle(&mut worker);
+    let phone = worker.replica();
+    assert!(phone.view(record).unwrap().unwrap().row.needs_newer_app);
+
+    phone.act(record, &comment("还在"), None, NOW).unwrap();
+    let edit = crate::crdt::FieldEdit::text(crate::crdt::Field::Title, "二层气瓶");
+    phone.edit(record, &[edit], NOW).unwrap();
+    phone.act(record, &danger(), None, NOW).unwrap();
+    let refused = phone.act(
+        record,
+        &Event::HandledOnSpot(crate::domain::case::payload::HandledOnSpot {
+            before: vec![crate::id::Hash([1; 32])],
+            after: vec![crate::id::Hash([2; 32])],
+            note: None,
+        }),
+        None,
+        NOW,
+    );
+    assert!(matches!(refused, Err(ReplicaError::NeedsNewerApp)));
+    let offers = phone.moves(record, None).unwrap();
+    let allowed = |movement| {
+        let offer = offers.iter().find(|offer| offer.movement == movement);
+        offer.unwrap().allowed.is_ok()
+    };
+    assert!(allowed(Move::Comment) && allowed(Move::DangerRemains));
+    assert!(!allowed(Move::HandledOnSpot));
+    assert!(phone.may_edit(record, None).unwrap().is_ok());
+    let view = phone.view(record).unwrap().unwrap();
+    let state = view.state.unwrap();
+    assert_eq!((state.danger, state.stage), (true, Stage::Reported));
+    server.settle(&mut worker);
+    assert!(
+        worker
+            .replica()
+            .view(record)
+            .unwrap()
+            .unwrap()
+            .set_aside
+            .is_empty()
+    );
+}
+
+#[test]
+fn event_of_newer_app_is_held() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let mut worker = town.grid_worker(11);
+    let record = worker.replica().report(&draft("气瓶"), NOW).unwrap();
+    server.settle(&mut worker);
+    let said = event_of_newer_app(&mut server, &mut worker, record, false);
+    assert_eq!(said, Status::Held(HeldReason::Newer));
+}

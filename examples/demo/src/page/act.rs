@@ -1,0 +1,215 @@
+//! The actions of the buttons.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use onegrid_core::crdt::{Field, FieldEdit, FieldValue};
+use onegrid_core::domain::Text;
+use onegrid_core::domain::case::payload::{Comment, Seen};
+use onegrid_core::domain::case::{Event, Severity};
+use onegrid_core::id::{EnvelopeId, RecordId};
+use onegrid_core::net::now_ms;
+use onegrid_core::replica::{ConflictSubject, RecordView, Replica, ReplicaError};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Shown;
+use super::moves::{self, Given};
+use super::show::{both, find};
+use crate::cast::Report;
+use onegrid_server::error::Problem;
+
+/// A sentence for the person, by its code.
+#[derive(Debug)]
+pub(super) struct Refused(String);
+
+impl Refused {
+    pub(super) fn no_record() -> Self {
+        Self("replica.no_record".to_owned())
+    }
+
+    fn bad_input() -> Self {
+        Self("replica.bad_input".to_owned())
+    }
+}
+
+impl From<ReplicaError> for Refused {
+    fn from(error: ReplicaError) -> Self {
+        Self(error.code().to_owned())
+    }
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self(problem.code().to_owned())
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let body = json!({ "code": self.0, "says": both(&self.0) });
+        (StatusCode::CONFLICT, Json(body)).into_response()
+    }
+}
+
+type Done = Result<Json<Value>, Refused>;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Switch {
+    online: bool,
+}
+
+/// Switches a phone online or offline.
+pub(super) async fn online(
+    State(shown): State<Shown>,
+    Path(phone): Path<String>,
+    Json(switch): Json<Switch>,
+) -> Done {
+    let phone = shown.cast.find(&phone).ok_or_else(Refused::no_record)?;
+    shown.switch(phone, switch.online)?;
+    Ok(Json(json!({ "online": switch.online })))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Written {
+    title: String,
+    #[serde(default)]
+    description: String,
+    category: String,
+    severity: Option<String>,
+    /// The place on the map, in units of the map.
+    at: [f64; 2],
+}
+
+/// Makes a new report.
+pub(super) async fn report(
+    State(shown): State<Shown>,
+    Path(phone): Path<String>,
+    Json(written): Json<Written>,
+) -> Done {
+    let phone = shown.cast.find(&phone).ok_or_else(Refused::no_record)?;
+    let outside = || Refused("demo.outside".to_owned());
+    let [x, y] = written.at;
+    let at = shown.cast.place().point_at(x, y).ok_or_else(outside)?;
+    let title = written.title.trim();
+    if title.is_empty() {
+        return Err(Refused::bad_input());
+    }
+    let report = Report {
+        title: title.to_owned(),
+        description: written.description.trim().to_owned(),
+        category: &written.category,
+        severity: written.severity.as_deref().and_then(Severity::from_name),
+        at: (at.lat(), at.lon()),
+        team: phone.is_of_team(),
+    };
+    let draft = shown.cast.draft(&report).ok_or_else(outside)?;
+    let record = phone.replica().report(&draft, now_ms())?;
+    phone.notify();
+    shown.touch();
+    Ok(Json(json!({ "record": record.to_string() })))
+}
+
+/// An action on a record: a move or another change.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Asked {
+    #[serde(rename = "move")]
+    movement: Option<String>,
+    /// The input of the move.
+    given: Given,
+    severity: Option<String>,
+    /// The field of the conflict that is settled.
+    field: Option<String>,
+    /// The chosen version of the field.
+    choice: Option<usize>,
+    /// The settling that is undone.
+    settled: Option<String>,
+}
+
+/// Makes a move, comments, edits, settles a conflict or undoes a settling.
+pub(super) async fn on_record(
+    State(shown): State<Shown>,
+    Path((phone, record, what)): Path<(String, String, String)>,
+    Json(asked): Json<Asked>,
+) -> Done {
+    let (phone, record) = find(&shown, &phone, &record)?;
+    let done = {
+        let mut replica = phone.replica();
+        let view = replica.view(record)?.ok_or_else(Refused::no_record)?;
+        apply(&mut replica, &view, record, &what, &asked)?
+    };
+    phone.notify();
+    shown.touch();
+    Ok(Json(json!({ "envelope": done.map(|id| id.to_string()) })))
+}
+
+fn apply(
+    replica: &mut Replica,
+    view: &RecordView,
+    record: RecordId,
+    what: &str,
+    asked: &Asked,
+) -> Result<Option<EnvelopeId>, Refused> {
+    let now = now_ms();
+    Ok(Some(match what {
+        "act" => {
+            let name = asked.movement.as_deref().ok_or_else(Refused::bad_input)?;
+            let input = moves::input(name, &asked.given, now).ok_or_else(Refused::bad_input)?;
+            replica.make_move(record, &input, now)?
+        }
+        "open" => {
+            // The first signed opening is the rung “seen” of the reporter's ladder.
+            if view
+                .state
+                .as_ref()
+                .is_none_or(|state| state.seen_ms.is_some())
+            {
+                return Ok(None);
+            }
+            let seen = Event::Seen(Seen {});
+            replica.act(record, &seen, None, now)?
+        }
+        "comment" => {
+            let text = asked.given.text.as_deref().unwrap_or_default().trim();
+            let text = Text::new(text).map_err(|_| Refused::bad_input())?;
+            let comment = Comment {
+                text: Some(text),
+                attachments: Vec::new(),
+                mentions: Vec::new(),
+            };
+            replica.comment(record, comment, now)?
+        }
+        "edit" => {
+            let severity = asked.severity.as_deref().and_then(Severity::from_name);
+            let number = severity.ok_or_else(Refused::bad_input)?.code();
+            let edit = FieldEdit::set(Field::Severity, FieldValue::Number(number.into()));
+            replica.edit(record, &[edit], now)?
+        }
+        "settle" => {
+            let (field, value) = chosen(view, asked).ok_or_else(Refused::bad_input)?;
+            replica.settle(record, &field, value, now)?
+        }
+        "undo" => {
+            let settled = asked.settled.as_deref().and_then(|id| id.parse().ok());
+            replica.undo_settle(record, settled.ok_or_else(Refused::bad_input)?, now)?
+        }
+        _ => return Err(Refused::bad_input()),
+    }))
+}
+
+/// Returns the field and the version of it that a person chose.
+fn chosen(view: &RecordView, asked: &Asked) -> Option<(Field, FieldValue)> {
+    view.conflicts.iter().find_map(|card| match &card.subject {
+        ConflictSubject::Field(conflict)
+            if asked.field.as_deref() == Some(&conflict.field.name()) =>
+        {
+            let version = conflict.versions.get(asked.choice?)?;
+            Some((conflict.field.clone(), version.value.clone()))
+        }
+        _ => None,
+    })
+}

@@ -1,0 +1,313 @@
+//! Sync: once within a budget, or live; the status; interruption.
+
+use std::sync::{Arc, OnceLock, Weak};
+
+use onegrid_core::net::{Budget, Cancel, Driver, State, Status};
+use onegrid_core::replica::Replica;
+use onegrid_core::sync::report::Report;
+use onegrid_core::sync::shared::Shared;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use super::{Gate, Inner, Phone};
+use crate::error::{Answer, OneGridError, guarded};
+use crate::events::Subscription;
+use crate::host::{ChangeListener, NotificationListener, StatusListener};
+use crate::types::{SyncBudget, SyncReport, SyncState, SyncStatus, Word};
+use crate::vault::refuse_in_callback;
+
+type PhoneDriver = Driver<Arc<Shared<Replica>>>;
+
+/// The threads that all phones of the process use for the network. They live as long as the process, because a
+/// runtime must not end on one of its own threads.
+pub(super) fn runtime() -> Answer<&'static Runtime> {
+    static RUNTIME: OnceLock<Option<Runtime>> = OnceLock::new();
+    let runtime = RUNTIME.get_or_init(|| {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .max_blocking_threads(8)
+            .thread_name("onegrid-net")
+            .enable_all()
+            .build()
+            .ok()
+    });
+    runtime
+        .as_ref()
+        .ok_or_else(|| OneGridError::of("phone.bug"))
+}
+
+/// The way to the server.
+#[derive(Default)]
+pub(super) struct Line {
+    driver: Option<PhoneDriver>,
+    /// Whether the host wants live sync, suspended or not.
+    live: bool,
+    /// The running task of live sync.
+    running: Option<AbortHandle>,
+    /// Ends the calls that wait for the network now.
+    cancel: Cancel,
+}
+
+impl Line {
+    /// Wakes live sync, because there is work to send.
+    pub(super) fn nudge(&self) {
+        if let (true, Some(driver)) = (self.live, &self.driver) {
+            driver.notify();
+        }
+    }
+
+    /// Returns the token that ends a call that begins now.
+    pub(super) fn token(&self) -> Cancel {
+        self.cancel.clone()
+    }
+
+    /// Ends the calls that wait for the network.
+    fn cancel(&mut self) {
+        std::mem::take(&mut self.cancel).cancel();
+    }
+
+    /// Stops live sync. Unfinished work is dropped, and the next sync asks for it again.
+    fn rest(&mut self) {
+        if let Some(running) = self.running.take() {
+            running.abort();
+        }
+    }
+
+    /// Starts live sync if the host wants it and it does not run yet.
+    fn go_on(&mut self) -> Answer<()> {
+        let runs = self
+            .running
+            .as_ref()
+            .is_some_and(|running| !running.is_finished());
+        if let (true, false, Some(driver)) = (self.live, runs, &self.driver) {
+            let driver = driver.clone();
+            let running = runtime()?.spawn(async move { driver.run().await });
+            self.running = Some(running.abort_handle());
+        }
+        Ok(())
+    }
+
+    /// Ends live sync and every source of events for listeners.
+    pub(super) fn end(&mut self) {
+        self.live = false;
+        self.rest();
+        self.driver = None;
+    }
+}
+
+#[uniffi::export]
+impl Phone {
+    /// Exchanges data with the server until both hold the same or the budget is used up, for work in the
+    /// background. Exchanged data are always kept. Beside live sync the call waits for its turn.
+    ///
+    /// Errors: `replica.not_enrolled`, `sync.offline`, `net.cancelled`, `replica.suspended`, and the refusals
+    /// of the server.
+    pub fn sync_once(&self, budget: SyncBudget) -> Answer<SyncReport> {
+        guarded(|| {
+            refuse_in_callback()?;
+            let driver = self.0.call(|| self.0.driver())?;
+            let budget = Budget {
+                time_ms: budget.time_ms,
+                bytes: budget.bytes,
+            };
+            let cancel = self.0.line().token();
+            let report = runtime()?.block_on(driver.sync_within(budget, &cancel));
+            self.0.synced();
+            self.0.noted(report.map_err(OneGridError::from).map(shown))
+        })
+    }
+
+    /// Starts live sync: the phone syncs after each write, when the server has something new, and every few
+    /// minutes. It continues after [`Self::resume`].
+    ///
+    /// Errors: `replica.not_enrolled`.
+    pub fn live_start(&self) -> Answer<()> {
+        self.0.call(|| {
+            self.0.driver()?;
+            let mut line = self.0.line();
+            line.live = true;
+            line.go_on()
+        })
+    }
+
+    /// Stops live sync.
+    pub fn live_stop(&self) -> Answer<()> {
+        self.0.call(|| {
+            let mut line = self.0.line();
+            line.live = false;
+            line.rest();
+            Ok(())
+        })
+    }
+
+    /// Makes live sync ask the server now, because the network is back, the phone is charging, or a push
+    /// arrived. A push carries no content and means no more than this.
+    pub fn nudge(&self) -> Answer<()> {
+        self.0.call(|| {
+            self.0.line().nudge();
+            Ok(())
+        })
+    }
+
+    /// Interrupts a call that waits for the network (`enrol`, `sync_once`): it ends with `net.cancelled` within
+    /// a second. Acknowledged work is kept.
+    pub fn cancel(&self) -> Answer<()> {
+        guarded(|| {
+            self.0.line().cancel();
+            Ok(())
+        })
+    }
+
+    /// Returns the state of the connection, for the line at the top of the app. It answers at any time.
+    pub fn status(&self) -> Answer<SyncStatus> {
+        guarded(|| Ok(self.0.sync_status()))
+    }
+
+    /// Gives the listener the records that change, until the subscription is cancelled or dropped.
+    pub fn subscribe_changes(
+        &self,
+        listener: Arc<dyn ChangeListener>,
+    ) -> Answer<Arc<Subscription>> {
+        self.0.subscribed(|events| events.on_changes(listener))
+    }
+
+    /// Gives the listener the status, now and after each change.
+    pub fn subscribe_status(&self, listener: Arc<dyn StatusListener>) -> Answer<Arc<Subscription>> {
+        self.0.subscribed(|events| events.on_status(listener))
+    }
+
+    /// Gives the listener the notifications that the phone should show, beginning with those that were not
+    /// taken yet.
+    pub fn subscribe_notifications(
+        &self,
+        listener: Arc<dyn NotificationListener>,
+    ) -> Answer<Arc<Subscription>> {
+        self.0
+            .subscribed(|events| events.on_notifications(listener))
+    }
+}
+
+impl Inner {
+    fn subscribed(
+        &self,
+        subscribe: impl FnOnce(&crate::events::Events) -> Arc<Subscription>,
+    ) -> Answer<Arc<Subscription>> {
+        guarded(|| {
+            if *self.gate_read() == Gate::Shut {
+                return Err(OneGridError::of("phone.shut"));
+            }
+            let events = self.events();
+            events
+                .map(subscribe)
+                .ok_or_else(|| OneGridError::of("phone.bug"))
+        })
+    }
+
+    /// Returns the driver of this phone, and makes it at the first need.
+    fn driver(self: &Arc<Self>) -> Answer<PhoneDriver> {
+        let mut line = self.line();
+        if let Some(driver) = &line.driver {
+            return Ok(driver.clone());
+        }
+        let address = self.server();
+        let address = address.ok_or_else(|| OneGridError::of("replica.not_enrolled"))?;
+        let driver = Driver::new(Arc::clone(&self.writer), &self.config(&address)?)?;
+        runtime()?.spawn(follow(driver.status(), Arc::downgrade(self)));
+        line.driver = Some(driver.clone());
+        Ok(driver)
+    }
+
+    /// Continues live sync if the host wants it.
+    pub(super) fn go_on(&self) -> Answer<()> {
+        self.line().go_on()
+    }
+
+    /// Interrupts every call that waits for the network.
+    pub(super) fn break_off(&self) {
+        let mut line = self.line();
+        line.cancel();
+        line.rest();
+    }
+
+    /// Notifies the listeners of the end of a sync.
+    fn synced(&self) {
+        self.tell_changes();
+        self.tell_status();
+    }
+
+    pub(super) fn tell_notifications(&self) {
+        if let Some(events) = self.events() {
+            events.notifications();
+        }
+    }
+
+    pub(super) fn tell_status(&self) {
+        if let Some(events) = self.events() {
+            events.status();
+        }
+    }
+
+    pub(super) fn sync_status(&self) -> SyncStatus {
+        let status = {
+            let line = self.line();
+            let driver = line.driver.as_ref();
+            driver.map(|driver| driver.status().borrow().clone())
+        };
+        let status = status.unwrap_or_default();
+        let state = match (*self.gate_read(), status.state) {
+            (Gate::Suspended | Gate::Shut, _) => SyncState::Suspended,
+            (_, State::Starting) => SyncState::Idle,
+            (_, State::Paused | State::Stopped) => SyncState::Paused,
+            (_, State::Syncing) => SyncState::Syncing,
+            (_, State::UpToDate) => SyncState::UpToDate,
+            (_, State::Waiting) => SyncState::Waiting,
+        };
+        let pending = self.read(|reader| Ok(reader.undelivered()?));
+        SyncStatus {
+            state,
+            reason: status.code.as_deref().map(Word::coded),
+            pending: pending.unwrap_or(status.progress.pending),
+            synced_ms: status.synced_ms,
+            retry_ms: status.retry_ms,
+            pulled: status.progress.pulled,
+            bytes_up: status.progress.bytes_up,
+            bytes_down: status.progress.bytes_down,
+        }
+    }
+}
+
+/// Passes on the events of the driver, until the phone or its driver is gone.
+async fn follow(mut status: watch::Receiver<Status>, phone: Weak<Inner>) {
+    while status.changed().await.is_ok() {
+        let Some(phone) = phone.upgrade() else {
+            return;
+        };
+        // The replica reads and writes a disk, so it needs a thread that may block.
+        let told = tokio::task::spawn_blocking(move || {
+            phone.tell_changes();
+            phone.tell_status();
+        });
+        if told.await.is_err() {
+            tracing::error!(code = "phone.bug", "an event was not told");
+        }
+    }
+}
+
+fn shown(report: Report) -> SyncReport {
+    SyncReport {
+        equal: report.equal,
+        more: report.more,
+        pushed: report.pushed,
+        pulled: report.pulled,
+        bytes_up: report.bytes_up,
+        bytes_down: report.bytes_down,
+        round_trips: report.round_trips,
+        incidents: report
+            .incidents
+            .iter()
+            .map(|incident| Word::coded(incident.code()))
+            .collect(),
+        closed: report.closed.map(|closed| Word::coded(closed.code())),
+    }
+}

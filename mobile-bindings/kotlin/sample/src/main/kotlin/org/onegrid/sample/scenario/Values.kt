@@ -1,0 +1,210 @@
+package org.onegrid.sample.scenario
+
+import kotlinx.serialization.json.JsonArray
+import kotlinx.serialization.json.JsonElement
+import kotlinx.serialization.json.JsonNull
+import kotlinx.serialization.json.JsonObject
+import kotlinx.serialization.json.JsonPrimitive
+import kotlinx.serialization.json.booleanOrNull
+import kotlinx.serialization.json.double
+import kotlinx.serialization.json.int
+import kotlinx.serialization.json.jsonArray
+import kotlinx.serialization.json.jsonObject
+import kotlinx.serialization.json.jsonPrimitive
+import kotlinx.serialization.json.long
+import kotlinx.serialization.json.longOrNull
+import org.onegrid.AssignedTo
+import org.onegrid.Datum
+import org.onegrid.FieldChange
+import org.onegrid.FieldInput
+import org.onegrid.FieldValue
+import org.onegrid.GeoPosition
+import org.onegrid.Located
+import org.onegrid.Me
+import org.onegrid.MoveInput
+import org.onegrid.MoveOption
+import org.onegrid.Near
+import org.onegrid.Order
+import org.onegrid.Query
+import org.onegrid.RecordDetail
+import org.onegrid.ReportDraft
+import org.onegrid.SyncReport
+import org.onegrid.SyncStatus
+import org.onegrid.Tally
+
+// Converts the values of scenarios into SDK values.
+
+internal fun position(value: JsonElement): GeoPosition {
+    val fields = value.jsonObject
+    return GeoPosition(
+        lat = fields.getValue("lat").jsonPrimitive.double,
+        lon = fields.getValue("lon").jsonPrimitive.double,
+        datum = Datum.WGS84,
+        accuracyM = fields.number("accuracy_m")?.toUInt(),
+    )
+}
+
+internal fun value(value: JsonElement): FieldValue {
+    if (value is JsonObject) return FieldValue.Position(position(value))
+    val plain = value.jsonPrimitive
+    return when {
+        plain.isString -> FieldValue.Text(plain.content)
+        plain.booleanOrNull != null -> FieldValue.Flag(plain.booleanOrNull == true)
+        else -> FieldValue.Number(plain.long)
+    }
+}
+
+internal fun draft(with: JsonObject) = ReportDraft(
+    kind = with.needed("kind"),
+    fields = with["fields"]?.jsonObject.orEmpty().map { (field, given) -> FieldInput(field, value(given)) },
+    position = with.given("position")?.let(::position),
+    area = with.text("area"),
+    restricted = with.flag("restricted") ?: false,
+    team = with.text("team"),
+    named = texts(with["named"]),
+    linked = with.text("linked"),
+)
+
+internal fun changes(with: JsonObject): List<FieldChange> =
+    with.getValue("fields").jsonObject.map { (field, given) ->
+        FieldChange(field, if (given is JsonNull) null else value(given))
+    }
+
+internal fun moveInput(with: JsonObject, movement: String, assignment: String?) = MoveInput(
+    movement = movement,
+    assignment = assignment,
+    text = with.text("text"),
+    toUnit = with.text("to_unit"),
+    toMember = with.text("to_member"),
+    toArea = with.text("to_area"),
+    part = with.text("part"),
+    acceptByMs = with.number("accept_by_ms"),
+    arriveByMs = with.number("arrive_by_ms"),
+    resolveByMs = with.number("resolve_by_ms"),
+    into = with.text("into"),
+    request = with.text("request"),
+    satisfied = with.flag("satisfied"),
+    untilMs = with.number("until_ms"),
+    category = with.text("category"),
+    severity = with.number("severity")?.toUByte(),
+    grid = with.text("grid"),
+    attachments = texts(with["attachments"]),
+    mentions = texts(with["mentions"]),
+    before = texts(with["before"]),
+    after = texts(with["after"]),
+    behalfReason = with.text("behalf_reason"),
+)
+
+internal fun query(with: JsonObject) = Query(
+    kinds = texts(with["kinds"]),
+    stages = texts(with["stages"]),
+    open = with.flag("open"),
+    category = with.text("category"),
+    area = with.text("area"),
+    mine = with.flag("mine") ?: false,
+    assigned = with.text("assigned")?.let { AssignedTo.valueOf(it.uppercase()) },
+    undelivered = with.flag("undelivered") ?: false,
+    inConflict = with.flag("in_conflict") ?: false,
+    dueBeforeMs = with.number("due_before_ms"),
+    overdue = with.flag("overdue") ?: false,
+    near = with.given("near")?.jsonObject?.let { near ->
+        Near(position(near.getValue("position")), near.getValue("radius_m").jsonPrimitive.int.toUInt())
+    },
+    order = with.text("order")?.let { Order.valueOf(it.uppercase()) },
+)
+
+internal fun texts(value: JsonElement?): List<String> =
+    (value as? JsonArray)?.map { it.jsonPrimitive.content }.orEmpty()
+
+private fun JsonObject.given(name: String): JsonElement? = get(name).takeIf { it !is JsonNull }
+
+private fun JsonObject.number(name: String): Long? = (get(name) as? JsonPrimitive)?.longOrNull
+
+private fun JsonObject.flag(name: String): Boolean? = (get(name) as? JsonPrimitive)?.booleanOrNull
+
+// Converts SDK values into the values of scenarios, for comparison.
+
+internal fun shown(me: Me) = json(
+    mapOf(
+        "enrolled" to me.enrolled,
+        "member" to me.member,
+        "device" to me.device,
+        "name" to me.zh,
+        "roles" to me.roles.map { it.role.code },
+        "server" to me.server,
+    ),
+)
+
+internal fun shown(located: Located) = json(
+    mapOf(
+        "grid" to located.grid?.zh,
+        "candidates" to located.candidates.size,
+        "needs_confirmation" to located.needsConfirmation,
+    ),
+)
+
+/** Code of a move → whether one of its options is allowed, or the first reason why not. */
+internal fun shown(moves: List<MoveOption>) = json(
+    moves.groupBy { it.movement.code }.mapValues { (_, options) ->
+        if (options.any { it.allowed }) true else options.first().why?.code
+    },
+)
+
+internal fun shown(tally: Tally) = json(
+    mapOf(
+        "recorded" to tally.recorded,
+        "counted" to tally.counted,
+        "waiting" to tally.waiting,
+        "held" to tally.held,
+    ),
+)
+
+internal fun shown(report: SyncReport) = json(
+    mapOf(
+        "equal" to report.equal,
+        "more" to report.more,
+        "pushed" to report.pushed,
+        "pulled" to report.pulled,
+        "round_trips" to report.roundTrips,
+        "closed" to report.closed?.code,
+    ),
+)
+
+internal fun shown(status: SyncStatus) = json(
+    mapOf("state" to status.state, "reason" to status.reason?.code, "pending" to status.pending),
+)
+
+internal fun shown(record: RecordDetail): JsonElement {
+    val row = record.row
+    val description = record.fields.firstOrNull { it.field == "description" }?.value as? FieldValue.Text
+    return json(
+        mapOf(
+            "known" to true,
+            "kind" to row.kind.code,
+            "stage" to row.stage.code,
+            "category" to row.category?.code,
+            "severity" to row.severity?.code,
+            "open" to row.open,
+            "title" to row.title,
+            "address" to row.address,
+            "mine" to row.mine,
+            "undelivered" to row.undelivered,
+            "provisional" to row.provisional,
+            "conflicts" to row.conflicts,
+            "needs_review" to row.needsReview,
+            "overdue" to row.overdue,
+            "receipt" to row.receipt,
+            "description" to description?.text,
+            "reporter" to record.reporter?.member,
+            "assignments" to record.assignments.map { it.state.code },
+            "cards" to record.conflicts.map { it.field ?: "moves" },
+            "card_people" to record.conflicts.filter { it.field == null }.sumOf { it.people.size },
+            "comments" to record.comments.map { it.text },
+            "set_aside" to record.setAside.map { it.why.code },
+            "merged_into" to record.mergedInto,
+            "linked" to record.linked,
+            "supervised" to record.supervised,
+            "suspended" to record.suspended,
+        ),
+    )
+}

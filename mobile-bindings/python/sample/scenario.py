@@ -1,0 +1,537 @@
+"""Plays a scenario with real phones against a real server: `python scenario.py ../../scenarios/gas_cylinders.json`.
+
+The files are shared by all bindings; `../scenarios/README.md` says what each step means.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from testbed import RefusedError, Testbed
+
+import onegrid
+from onegrid import (
+    AssignedTo,
+    Device,
+    KeyVault,
+    NetworkError,
+    NotFoundError,
+    OneGridError,
+    Order,
+    Phone,
+    Position,
+    Query,
+    SyncReport,
+)
+
+T = TypeVar("T")
+
+WAIT_S = 30
+ROWS = 5
+
+
+class Forgetful(KeyVault):
+    """A vault in memory that can lose everything."""
+
+    def __init__(self) -> None:
+        self.secrets: dict[str, bytes] = {}
+
+    def load(self, name: str) -> bytes | None:
+        return self.secrets.get(name)
+
+    def save(self, name: str, secret: bytes) -> None:
+        self.secrets[name] = secret
+
+    def remove(self, name: str) -> None:
+        self.secrets.pop(name, None)
+
+
+class StepError(AssertionError):
+    """A step does not do what it says."""
+
+
+class Heard:
+    """Everything that listeners of one phone have heard."""
+
+    def __init__(self, phone: Phone) -> None:
+        self._news = threading.Condition()
+        self._records: set[str] = set()
+        self._all = False
+        self._states: set[str] = set()
+        self._subscriptions = (phone.on_changes(self._changed), phone.on_status(self._status))
+
+    def _changed(self, changes: onegrid.RecordChanges) -> None:
+        with self._news:
+            self._records.update(changes.records)
+            self._all |= changes.all
+            self._news.notify_all()
+
+    def _status(self, status: onegrid.SyncStatus) -> None:
+        with self._news:
+            self._states.add(snake(status.state))
+            self._news.notify_all()
+
+    def wait_change(self, record: str) -> None:
+        """Waits until the record, or all, changed."""
+        self._wait(lambda: self._all or record in self._records, f"no change of {record}")
+
+    def wait_state(self, state: str) -> None:
+        """Waits until the connection was in a state."""
+        self._wait(lambda: state in self._states, f"never {state}")
+
+    def _wait(self, heard: Callable[[], bool], otherwise: str) -> None:
+        with self._news:
+            if not self._news.wait_for(heard, WAIT_S):
+                raise StepError(f"{otherwise} within {WAIT_S} s, only {self._states}")
+
+
+class Player:
+    """One scenario with its own server, devices and phones."""
+
+    def __init__(self, say: Callable[[str], None] = lambda sentence: None) -> None:
+        self._say = say
+        self._folder = Path(tempfile.mkdtemp(prefix="onegrid-scenario-"))
+        self._testbed = Testbed()
+        self._devices: dict[str, Device] = {}
+        self._vaults: dict[str, Forgetful] = {}
+        self._phones: dict[str, Phone] = {}
+        self._opened: list[Phone] = []
+        self._heard: dict[str, Heard] = {}
+        self._syncs: dict[str, Future[SyncReport]] = {}
+        self._saved: dict[str, Any] = {}
+        self._workers = ThreadPoolExecutor()
+
+    def close(self) -> None:
+        """Shuts every phone and ends the server."""
+        for phone in self._opened:
+            phone.shut()
+        self._workers.shutdown()
+        self._testbed.close()
+        shutil.rmtree(self._folder)
+
+    def play(self, scenario: dict[str, Any]) -> None:
+        """Plays all steps. Raises `StepError` at the first that does not do what it says."""
+        for name in scenario.get("devices", []):
+            self._unpack(name)
+        for phone in scenario.get("phones", []):
+            self._unpack(phone["name"])
+            self._device_verb(phone["name"], "open", {}, phone["name"])
+            invitation = self._testbed.do("invite", who=phone["who"])
+            self._phones[phone["name"]].enrol(invitation["qr"], device_name=phone["name"])
+            self._phones[phone["name"]].sync_once()
+        for number, step in enumerate(scenario["steps"], 1):
+            try:
+                self._step(step)
+            except (StepError, OneGridError, RefusedError) as error:
+                raise StepError(f"{scenario['name']}, step {number}, {step}: {error}") from error
+
+    def _unpack(self, name: str) -> None:
+        self._vaults[name] = Forgetful()
+        self._devices[name] = Device(self._folder / name, self._vaults[name])
+
+    def _step(self, step: dict[str, Any]) -> None:
+        if "say" in step:
+            self._say(step["say"])
+            return
+        arguments = self._resolved(step.get("with", {}))
+        names = step.get("as", "")
+        for name in names if isinstance(names, list) else [names]:
+            try:
+                if "testbed" in step:
+                    value = self._testbed.do(step["testbed"], **arguments)
+                elif name in self._devices and hasattr(self, f"_device_{step['do']}"):
+                    value = self._device_verb(
+                        name, step["do"], arguments, str(step.get("save_phone", name))
+                    )
+                else:
+                    value = self._phone_verb(name, step["do"], arguments)
+            except (OneGridError, RefusedError) as error:
+                codes = step.get("error", [])
+                if error.code not in (codes if isinstance(codes, list) else [codes]):
+                    raise
+                continue
+            if "error" in step:
+                raise StepError(f"{step['error']} expected, but it gave {value!r}")
+            if "is" in step:
+                expect(value, self._resolved(step["is"]))
+            if "save" in step:
+                self._saved[step["save"]] = value
+
+    def _resolved(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self._resolved(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self._resolved(each) for each in value]
+        if isinstance(value, str) and value.startswith("$"):
+            name, *path = value[1:].split(".")
+            found = self._saved[name]
+            for part in path:
+                found = found[int(part)] if isinstance(found, list) else found[part]
+            return found
+        return value
+
+    # Devices
+
+    def _device_verb(self, name: str, verb: str, arguments: dict[str, Any], phone: str) -> Any:
+        value = getattr(self, f"_device_{verb}")(name, **arguments)
+        if isinstance(value, Phone):
+            self._phones[phone] = value
+            self._opened.append(value)
+            return snake(value.way_back.kind)
+        return value
+
+    def _device_open(self, name: str) -> Phone:
+        return self._devices[name].open_single()
+
+    def _device_accounts(self, name: str) -> Any:
+        return [
+            {"slot": account.slot, "name": account.name, "has_pin": account.has_pin}
+            for account in self._devices[name].accounts()
+        ]
+
+    def _device_add_account(self, device: str, *, name: str, pin: str | None = None) -> str:
+        return self._devices[device].add_account(name, pin).slot
+
+    def _device_open_account(self, name: str, *, slot: str, pin: str | None = None) -> Phone:
+        return self._devices[name].open_account(slot, pin)
+
+    def _device_start_over(self, name: str, *, slot: str, pin: str | None = None) -> Phone:
+        return self._devices[name].start_over(slot, pin)
+
+    def _device_change_pin(
+        self, name: str, *, slot: str, old: str | None = None, new: str | None = None
+    ) -> None:
+        self._devices[name].change_pin(slot, old, new)
+
+    def _device_wipe_account(
+        self, name: str, *, slot: str, pin: str | None = None, discard_undelivered: bool = False
+    ) -> None:
+        self._devices[name].wipe_account(slot, pin, discard_undelivered=discard_undelivered)
+
+    def _device_lose_key(self, name: str) -> None:
+        self._vaults[name].secrets.clear()
+
+    def _device_folder(self, name: str) -> str:
+        return str(self._folder / name)
+
+    # Phones
+
+    def _phone_verb(self, name: str, verb: str, arguments: dict[str, Any]) -> Any:
+        phone = self._phones[name]
+        if verb == "start_sync":
+            self._syncs[name] = self._workers.submit(phone.sync_once)
+            return None
+        if verb == "join_sync":
+            return sync_value(self._syncs.pop(name).result(WAIT_S))
+        if verb == "watch":
+            self._heard[name] = Heard(phone)
+            return None
+        if verb == "wait_change":
+            return self._heard[name].wait_change(arguments["record"])
+        if verb == "wait_state":
+            return self._heard[name].wait_state(arguments["state"])
+        return VERBS[verb](phone, **arguments)
+
+
+def expect(value: Any, wanted: Any) -> None:
+    """Raises `StepError` where a value is not as wanted."""
+    if not compares(value, wanted):
+        raise StepError(f"{wanted!r} expected, but it gave {value!r}")
+
+
+def compares(value: Any, wanted: Any) -> bool:
+    """Returns whether a value is as wanted."""
+    if isinstance(wanted, dict):
+        if list(wanted) == ["at_least"]:
+            return bool(value >= wanted["at_least"])
+        if list(wanted) == ["contains"]:
+            part = wanted["contains"]
+            if isinstance(value, list):
+                return any(compares(each, part) for each in value)
+            return isinstance(value, str) and part in value
+        return isinstance(value, dict) and all(
+            compares(value.get(key), each) for key, each in wanted.items()
+        )
+    if isinstance(wanted, list):
+        return (
+            isinstance(value, list)
+            and len(value) == len(wanted)
+            and all(map(compares, value, wanted))
+        )
+    # In Python True equals 1.
+    return type(value) is type(wanted) and bool(value == wanted)
+
+
+def snake(value: Any) -> str:
+    """Returns the name of an enum's member as the scenarios write it."""
+    return str(value.name).lower()
+
+
+def position(value: dict[str, Any] | None) -> Position | None:
+    """Returns a position of a scenario."""
+    if value is None:
+        return None
+    return Position(value["lat"], value["lon"], accuracy_m=value.get("accuracy_m"))
+
+
+def query(
+    assigned: str | None = None,
+    near: dict[str, Any] | None = None,
+    order: str | None = None,
+    due_before_ms: int | None = None,
+    **filters: Any,
+) -> Query:
+    """Returns a query of a scenario."""
+    middle = position(near["position"]) if near else None
+    return Query(
+        assigned=AssignedTo[assigned.upper()] if assigned else None,
+        near=onegrid.Near(middle, near["radius_m"]) if near and middle else None,
+        order=Order[order.upper()] if order else None,
+        due_before=at(due_before_ms),
+        **filters,
+    )
+
+
+def at(ms: int | None) -> datetime | None:
+    """Returns a time of a scenario."""
+    return None if ms is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+
+
+def me_value(me: onegrid.Me) -> Any:
+    return {
+        "enrolled": me.enrolled,
+        "member": me.member,
+        "device": me.device,
+        "name": me.zh,
+        "roles": [grant.role.code for grant in me.roles],
+        "server": me.server,
+    }
+
+
+def enrol(phone: Phone, invitation: str, server: str | None = None) -> Any:
+    return me_value(phone.enrol(invitation, device_name="scenario", server=server))
+
+
+def act_as(phone: Phone, role: str | None = None) -> None:
+    grants = {grant.role.code: grant.id for grant in phone.me().roles}
+    phone.act_as(None if role is None else grants.get(role, role))
+
+
+def locate(phone: Phone, position: dict[str, Any]) -> Any:
+    found = phone.locate(Position(**position))
+    return {
+        "grid": found.grid.zh if found.grid else None,
+        "candidates": len(found.candidates),
+        "needs_confirmation": found.needs_confirmation,
+    }
+
+
+def report(phone: Phone, **arguments: Any) -> str:
+    arguments["position"] = position(arguments.get("position"))
+    arguments["named"] = arguments.get("named") or ()
+    return phone.report(arguments.pop("kind"), arguments.pop("fields"), **arguments)
+
+
+def moves(phone: Phone, record: str) -> Any:
+    options: dict[str, Any] = {}
+    for option in phone.moves(record):
+        code = option.movement.code
+        if option.allowed:
+            options[code] = True
+        else:
+            options.setdefault(code, option.why.code if option.why else None)
+    return options
+
+
+def act(phone: Phone, record: str, movement: str, **arguments: Any) -> str:
+    if "assignment" not in arguments:
+        options = [each for each in phone.moves(record) if each.movement.code == movement]
+        arguments["assignment"] = options[0].assignment if options else None
+    for name in ("accept_by", "arrive_by", "resolve_by", "until"):
+        if f"{name}_ms" in arguments:
+            arguments[name] = at(arguments.pop(f"{name}_ms"))
+    return phone.act(record, movement, **arguments)
+
+
+def record_value(phone: Phone, record: str) -> Any:
+    try:
+        detail = phone.record(record)
+    except NotFoundError as error:
+        if error.code != "replica.no_record":
+            raise
+        return {"known": False}
+    row = detail.row
+    fields = {field.field: field.value for field in detail.fields}
+    return {
+        "known": True,
+        "kind": row.kind.code,
+        "stage": row.stage.code,
+        "category": row.category.code if row.category else None,
+        "severity": row.severity.code if row.severity else None,
+        "open": row.open,
+        "title": row.title,
+        "address": row.address,
+        "mine": row.mine,
+        "undelivered": row.undelivered,
+        "provisional": row.provisional,
+        "conflicts": row.conflicts,
+        "needs_review": row.needs_review,
+        "overdue": row.overdue,
+        "receipt": snake(row.receipt),
+        "description": fields.get("description"),
+        "reporter": detail.reporter.member if detail.reporter else None,
+        "assignments": [assignment.state.code for assignment in detail.assignments],
+        "cards": [card.field or "moves" for card in detail.conflicts],
+        "card_people": sum(len(card.people) for card in detail.conflicts if not card.field),
+        "comments": [comment.text for comment in detail.comments],
+        "set_aside": [aside.why.code for aside in detail.set_aside],
+        "merged_into": detail.merged_into,
+        "linked": detail.linked,
+        "supervised": detail.supervised,
+        "suspended": detail.suspended,
+    }
+
+
+def timeline(phone: Phone, record: str) -> Any:
+    items = paged(lambda page: phone.timeline(record, page=page, rows=ROWS))
+    return [item.movement for item in items if item.movement is not None]
+
+
+def paged(read: Callable[[str | None], Any]) -> list[Any]:
+    """Returns the items of all pages."""
+    page = read(None)
+    items = list(page)
+    while page.next is not None:
+        page = read(page.next)
+        items += page
+    return items
+
+
+def listed(phone: Phone, **filters: Any) -> Any:
+    wanted = query(**filters)
+    return [row.title for row in paged(lambda page: phone.list(wanted, page=page, rows=ROWS))]
+
+
+def tally(phone: Phone) -> Any:
+    counts = phone.tally()
+    return {
+        "recorded": counts.recorded,
+        "counted": counts.counted,
+        "waiting": counts.waiting,
+        "held": counts.held,
+    }
+
+
+def only(found: tuple[T, ...]) -> T:
+    """Returns the only item that was found."""
+    if len(found) != 1:
+        raise StepError(f"one expected, but {len(found)} were found")
+    return found[0]
+
+
+def unit(phone: Phone, name: str) -> str:
+    return only(phone.units(name).items).id
+
+
+def person(phone: Phone, name: str) -> str:
+    return only(phone.people(name).items).member
+
+
+def sync_value(report: SyncReport) -> Any:
+    return {
+        "equal": report.equal,
+        "more": report.more,
+        "pushed": report.pushed,
+        "pulled": report.pulled,
+        "round_trips": report.round_trips,
+        "closed": report.closed.code if report.closed else None,
+    }
+
+
+def sync_until_equal(phone: Phone, tries: int) -> Any:
+    for left in reversed(range(tries)):
+        try:
+            report = phone.sync_once()
+        except NetworkError:
+            if not left:
+                raise
+            continue
+        if report.equal or not left:
+            return sync_value(report)
+    return None
+
+
+def status(phone: Phone) -> Any:
+    now = phone.status()
+    return {
+        "state": snake(now.state),
+        "reason": now.reason.code if now.reason else None,
+        "pending": now.pending,
+    }
+
+
+VERBS: dict[str, Callable[..., Any]] = {
+    "act": act,
+    "act_as": act_as,
+    "cancel": Phone.cancel,
+    "comment": lambda phone, record, text, mentions=(): phone.comment(
+        record, text, mentions=mentions
+    ),
+    "count": lambda phone, **filters: phone.count(query(**filters)),
+    "edit": Phone.edit,
+    "enrol": enrol,
+    "list": listed,
+    "live_start": Phone.live_start,
+    "live_stop": Phone.live_stop,
+    "locate": locate,
+    "me": lambda phone: me_value(phone.me()),
+    "moves": moves,
+    "notices": lambda phone: [notice.code for notice in phone.notices()],
+    "notifications": lambda phone: [each.code for each in phone.notifications()],
+    "opened": Phone.opened,
+    "person": person,
+    "record": record_value,
+    "report": report,
+    "resume": Phone.resume,
+    "search": lambda phone, text: [
+        row.title for row in paged(lambda page: phone.search(text, page=page, rows=ROWS))
+    ],
+    "settle": Phone.settle,
+    "shut": Phone.shut,
+    "status": status,
+    "suspend": Phone.suspend,
+    "sync": lambda phone: sync_value(phone.sync_once()),
+    "sync_until_equal": sync_until_equal,
+    "tally": tally,
+    "timeline": timeline,
+    "undelivered": Phone.undelivered,
+    "undo_settle": Phone.undo_settle,
+    "unit": unit,
+}
+
+
+def main() -> None:
+    for name in sys.argv[1:]:
+        scenario = json.loads(Path(name).read_text(encoding="utf-8"))
+        print(f"== {scenario['name']}: {scenario['about']}")
+        started = time.monotonic()
+        player = Player(lambda sentence: print(f"   {sentence}"))
+        try:
+            player.play(scenario)
+        finally:
+            player.close()
+        print(f"   {len(scenario['steps'])} steps, {time.monotonic() - started:.1f} s")
+
+
+if __name__ == "__main__":
+    main()

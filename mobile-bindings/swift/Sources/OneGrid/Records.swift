@@ -1,0 +1,143 @@
+import Foundation
+import OneGridFFI
+
+// Data that crosses the border, under the names that an app uses. Ids are opaque text. Times are
+// milliseconds since 1970 UTC. Coordinates are degrees WGS-84, except beside a `Datum`.
+
+/// A member's account on this device: its slot, its name, and whether a PIN opens it.
+public typealias Account = OneGridFFI.Account
+/// An area of the directory: district, town, village or grid.
+public typealias Area = OneGridFFI.Area
+/// A page of areas, with the token of the next page.
+public typealias AreaPage = OneGridFFI.AreaPage
+/// Filters lists by open assignments: to the member, or to the member's units.
+public typealias AssignedTo = OneGridFFI.AssignedTo
+/// A responsible unit or person, with deadlines and progress.
+public typealias Assignment = OneGridFFI.Assignment
+/// A category of cases, such as gas.
+public typealias Category = OneGridFFI.Category
+/// A comment on a record.
+public typealias Comment = OneGridFFI.Comment
+/// A conflict that people have to settle.
+public typealias ConflictCard = OneGridFFI.ConflictCard
+/// One of the values of a field in conflict.
+public typealias ConflictVersion = OneGridFFI.ConflictVersion
+/// A field of a record's content, with its value in words.
+public typealias ContentField = OneGridFFI.ContentField
+/// The reference system of coordinates: WGS-84, GCJ-02 or BD-09.
+public typealias Datum = OneGridFFI.Datum
+/// A unit or team that can be dispatched. (Foundation has another `Unit`.)
+public typealias DispatchUnit = OneGridFFI.Unit
+/// A field with its new value, for ``Phone/edit(_:changes:)``.
+public typealias FieldChange = OneGridFFI.FieldChange
+/// A field with its first value, for ``ReportDraft``.
+public typealias FieldInput = OneGridFFI.FieldInput
+/// The value of a field: text, number, flag or position.
+public typealias FieldValue = OneGridFFI.FieldValue
+/// A position with its accuracy in metres and its age in milliseconds.
+public typealias GeoPosition = OneGridFFI.GeoPosition
+/// The content of an invitation before it is redeemed.
+public typealias InvitationInfo = OneGridFFI.InvitationInfo
+/// A safe place for small secrets: `KeychainVault`, ``FileVault``, or an app's own. It throws
+/// ``VaultError``.
+///
+/// Its calls come from a thread of OneGrid, have ten seconds each, and must not call OneGrid.
+public typealias KeyVault = OneGridFFI.KeyVault
+/// Chinese or English.
+public typealias Language = OneGridFFI.Language
+/// The answer of ``Phone/locate(_:)``: a grid, or candidates to choose from.
+public typealias Located = OneGridFFI.Located
+/// The verbosity of the log.
+public typealias LogLevel = OneGridFFI.LogLevel
+/// A line of the log: codes and counts, without content, names or positions.
+public typealias LogLine = OneGridFFI.LogLine
+/// The records inside a window of the map, and whether the list was cut.
+public typealias MapPage = OneGridFFI.MapPage
+/// A record on the map.
+public typealias MapPoint = OneGridFFI.MapPoint
+/// A window of the map, degrees WGS-84, edges included.
+public typealias MapWindow = OneGridFFI.MapWindow
+/// The member and device of this phone, with the roles that the member holds.
+public typealias Me = OneGridFFI.Me
+/// A move with its inputs, for ``Phone/act(on:_:)``.
+public typealias MoveInput = OneGridFFI.MoveInput
+/// A move on a record, whether it is allowed now, and why not.
+public typealias MoveOption = OneGridFFI.MoveOption
+/// A circle around a place; the radius is 1 to 100,000 m.
+public typealias Near = OneGridFFI.Near
+/// An input that a move takes.
+public typealias Need = OneGridFFI.Need
+/// Whether a move needs an input: optional, required, or one of several.
+public typealias NeedKind = OneGridFFI.NeedKind
+/// News about the person's own words: they were turned down, held, or written again.
+public typealias Notice = OneGridFFI.Notice
+/// The order of a list: newest change, earliest deadline, or distance.
+public typealias Order = OneGridFFI.Order
+/// A member, by public name.
+public typealias Person = OneGridFFI.Person
+/// A page of people, with the token of the next page.
+public typealias PersonPage = OneGridFFI.PersonPage
+/// A message for the lock screen, without content. (Foundation has another `Notification`.)
+public typealias PhoneNotification = OneGridFFI.Notification
+/// A grid or village that a position may belong to.
+public typealias PlaceChoice = OneGridFFI.PlaceChoice
+/// A question to lists; every condition that is set must hold.
+public typealias Query = OneGridFFI.Query
+/// A step of a report's receipt: saved, delivered, seen, handled, or held.
+public typealias ReceiptStep = OneGridFFI.ReceiptStep
+/// The records that changed since the last event.
+public typealias RecordChanges = OneGridFFI.RecordChanges
+/// A record with content, assignments, conflicts and comments.
+public typealias RecordDetail = OneGridFFI.RecordDetail
+/// A page of records, with the token of the next page.
+public typealias RecordPage = OneGridFFI.RecordPage
+/// A record as lists show it.
+public typealias RecordRow = OneGridFFI.RecordRow
+/// A report as a person writes it.
+public typealias ReportDraft = OneGridFFI.ReportDraft
+/// A role that the member holds in an area or unit.
+public typealias RoleGrant = OneGridFFI.RoleGrant
+/// Words of this phone that do not count (yet), with the reason.
+public typealias SetAside = OneGridFFI.SetAside
+/// The number of records in a stage.
+public typealias StageCount = OneGridFFI.StageCount
+/// The limits of one sync.
+public typealias SyncBudget = OneGridFFI.SyncBudget
+/// The result of one sync.
+public typealias SyncReport = OneGridFFI.SyncReport
+/// The state of the connection: idle, syncing, up to date, waiting, or suspended.
+public typealias SyncState = OneGridFFI.SyncState
+/// The state of the connection with reason, progress and next try.
+public typealias SyncStatus = OneGridFFI.SyncStatus
+/// The member's work between two times, and how much of it counts.
+public typealias Tally = OneGridFFI.Tally
+/// A step in the story of a record.
+public typealias TimelineItem = OneGridFFI.TimelineItem
+/// A page of a record's story, with the token of the next page.
+public typealias TimelinePage = OneGridFFI.TimelinePage
+/// A piece of work that does not count, with the reason.
+public typealias Uncounted = OneGridFFI.Uncounted
+/// A page of units, with the token of the next page.
+public typealias UnitPage = OneGridFFI.UnitPage
+/// The errors of a ``KeyVault``.
+public typealias VaultError = OneGridFFI.VaultError
+/// The steps that opening a replica took, and the files that it set aside. No file is ever deleted.
+public typealias WayBack = OneGridFFI.WayBack
+/// The kind of step that opening a replica took.
+public typealias WayBackKind = OneGridFFI.WayBackKind
+/// A stable code with its name in both languages.
+public typealias Word = OneGridFFI.Word
+
+extension Date {
+    /// The date of a OneGrid time, ms since 1970 UTC.
+    public init(oneGridMs ms: Int64) {
+        self.init(timeIntervalSince1970: Double(ms) / 1_000)
+    }
+
+    /// This date as a OneGrid time, ms since 1970 UTC; dates out of range become the nearest that
+    /// fits.
+    public var oneGridMs: Int64 {
+        Int64(exactly: (timeIntervalSince1970 * 1_000).rounded())
+            ?? (timeIntervalSince1970 < 0 ? .min : .max)
+    }
+}

@@ -1,0 +1,205 @@
+import Foundation
+import OneGrid
+
+/// A phone of a scenario: the verbs of phones.
+actor PhoneActor {
+    private static let pageRows: UInt32 = 5
+
+    private let phone: Phone
+    private var sync: Task<SyncReport, any Error>?
+    private var heard: Heard?
+
+    init(_ phone: Phone) {
+        self.phone = phone
+    }
+
+    /// Ends what still runs.
+    func end() {
+        sync?.cancel()
+        heard = nil
+    }
+
+    func call(_ verb: String, _ with: JSON) async throws -> JSON {
+        if let value = try await callConnection(verb, with) { return value }
+        if let value = try await callWriting(verb, with) { return value }
+        if let value = try await callReading(verb, with) { return value }
+        throw Mismatch("no verb is called \(verb)")
+    }
+
+    private func callConnection(_ verb: String, _ with: JSON) async throws -> JSON? {
+        switch verb {
+        case "enrol":
+            let invitation = with["invitation"].text ?? ""
+            let me = try await phone.enrol(
+                invitation, server: with["server"].text, deviceName: "scenario (Swift)")
+            return described(me)
+        case "sync":
+            return described(try await phone.sync())
+        case "sync_until_equal":
+            return described(try await syncUntilEqual(tries: with["tries"].whole ?? 1))
+        case "start_sync":
+            sync = Task { [phone] in try await phone.sync() }
+        case "join_sync":
+            guard let sync else { throw Mismatch("no sync was started") }
+            self.sync = nil
+            return described(try await sync.value)
+        case "cancel": try await phone.cancel()
+        case "suspend": try await phone.suspend()
+        case "resume": try await phone.resume()
+        case "shut": try await phone.shut()
+        case "live_start": try await phone.startLive()
+        case "live_stop": try await phone.stopLive()
+        case "status":
+            let status = try await phone.status()
+            return [
+                "state": .text(snakeCase(status.state)), "reason": JSON(status.reason?.code),
+                "pending": .whole(Int64(status.pending)),
+            ]
+        case "watch":
+            heard = try await Heard(phone)
+        case "wait_change":
+            try await heard?.wait(for: .record(with["record"].text ?? ""))
+        case "wait_state":
+            try await heard?.wait(for: .state(with["state"].text ?? ""))
+        default:
+            return nil
+        }
+        return .null
+    }
+
+    private func syncUntilEqual(tries: Int64) async throws -> SyncReport {
+        for _ in 1..<max(tries, 1) {
+            do {
+                let report = try await phone.sync()
+                if report.equal { return report }
+            } catch let error as OneGridError {
+                if error.kind != .network { throw error }
+            }
+        }
+        return try await phone.sync()
+    }
+
+    private func callWriting(_ verb: String, _ with: JSON) async throws -> JSON? {
+        let record = with["record"].text ?? ""
+        switch verb {
+        case "act_as":
+            let role = with["role"].text
+            let roles = try await phone.me().roles
+            // A role that the member does not hold is left to the SDK to refuse.
+            let id = role.map { role in roles.first { $0.role.code == role }?.id ?? role }
+            try await phone.act(as: id)
+            return .null
+        case "report":
+            return .text(try await phone.report(draft(with)))
+        case "edit":
+            let changes = (with["fields"].object ?? [:]).map { field, value in
+                FieldChange(field: field, value: fieldValue(value))
+            }
+            return .text(try await phone.edit(record, changes: changes))
+        case "comment":
+            let (text, mentions) = (with["text"].text ?? "", with["mentions"].texts)
+            return .text(try await phone.comment(on: record, text, mentioning: mentions))
+        case "opened":
+            return .flag(try await phone.opened(record))
+        case "act":
+            return .text(try await phone.act(on: record, await move(on: record, with)))
+        case "settle":
+            guard let value = fieldValue(with["value"]) else {
+                throw Mismatch("settle needs a value")
+            }
+            return .text(try await phone.settle(record, field: with["field"].text ?? "", as: value))
+        case "undo_settle":
+            let envelope = with["envelope"].text ?? ""
+            return .text(try await phone.undoSettle(record, envelope: envelope))
+        default:
+            return nil
+        }
+    }
+
+    private func move(on record: String, _ with: JSON) async throws -> MoveInput {
+        var input = moveInput(with)
+        if input.assignment == nil {
+            let options = try await phone.moves(on: record)
+            input.assignment = options.first { $0.movement.code == input.movement }?.assignment
+        }
+        return input
+    }
+
+    private func callReading(_ verb: String, _ with: JSON) async throws -> JSON? {
+        let record = with["record"].text ?? ""
+        switch verb {
+        case "me": return described(try await phone.me())
+        case "locate":
+            let located = try await phone.locate(try position(with["position"]))
+            return [
+                "grid": JSON(located.grid?.zh),
+                "candidates": .whole(Int64(located.candidates.count)),
+                "needs_confirmation": .flag(located.needsConfirmation),
+            ]
+        case "moves":
+            var moves: [String: JSON] = [:]
+            for option in try await phone.moves(on: record)
+            where moves[option.movement.code] != true {
+                let code = option.movement.code
+                moves[code] = option.allowed ? true : moves[code] ?? JSON(option.why?.code)
+            }
+            return .object(moves)
+        case "record":
+            do {
+                return described(try await phone.record(record))
+            } catch let error as OneGridError where error.code == "replica.no_record" {
+                return ["known": false]
+            }
+        case "timeline":
+            return try await all { [phone] page in
+                let found = try await phone.timeline(of: record, page: page, rows: Self.pageRows)
+                return (found.items.compactMap(\.movement), found.next)
+            }
+        case "list":
+            let query = try query(with)
+            return try await all { [phone] page in
+                let found = try await phone.list(query, page: page, rows: Self.pageRows)
+                return (found.rows.map(\.title), found.next)
+            }
+        case "search":
+            let text = with["text"].text ?? ""
+            return try await all { [phone] page in
+                let found = try await phone.search(text, page: page, rows: Self.pageRows)
+                return (found.rows.map(\.title), found.next)
+            }
+        case "count": return .whole(Int64(try await phone.count(query(with))))
+        case "undelivered": return .whole(Int64(try await phone.undelivered()))
+        case "tally":
+            let tally = try await phone.tally()
+            return [
+                "recorded": .whole(Int64(tally.recorded)), "counted": .whole(Int64(tally.counted)),
+                "waiting": .whole(Int64(tally.waiting)), "held": .whole(Int64(tally.held)),
+            ]
+        case "notices": return texts(try await phone.notices().map(\.code))
+        case "notifications": return texts(try await phone.notifications(rows: 200).map(\.code))
+        case "unit": return .text(try only(try await phone.units(with["name"].text ?? "").units).id)
+        case "person":
+            return .text(try only(try await phone.people(with["name"].text ?? "").people).member)
+        default: return nil
+        }
+    }
+
+    private func all(
+        _ fetch: (_ page: String?) async throws -> ([String], String?)
+    ) async throws -> JSON {
+        var (found, next) = try await fetch(nil)
+        while let page = next {
+            let more: [String]
+            (more, next) = try await fetch(page)
+            found += more
+        }
+        return texts(found)
+    }
+
+    private func only<Element>(_ found: [Element]) throws -> Element {
+        guard let first = found.first, found.count == 1 else {
+            throw Mismatch("\(found.count) were found instead of one")
+        }
+        return first
+    }
+}

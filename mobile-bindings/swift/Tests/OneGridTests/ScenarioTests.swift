@@ -1,0 +1,37 @@
+import Foundation
+import Scenarios
+import XCTest
+
+/// The scenarios that all bindings share, against a real server.
+final class ScenarioTests: PhoneTestCase {
+    private static let played = [
+        "bad_invitations", "first_sync_on_a_bad_line", "gas_cylinders", "live_and_listeners",
+        "lost_key",
+        "revoked_phone", "shared_device", "suspend_in_a_sync", "two_phones_one_hazard",
+    ]
+
+    func testBadInvitations() async throws { try await play("bad_invitations") }
+    func testFirstSyncOnABadLine() async throws { try await play("first_sync_on_a_bad_line") }
+    func testGasCylinders() async throws { try await play("gas_cylinders") }
+    func testLiveAndListeners() async throws { try await play("live_and_listeners") }
+    func testLostKey() async throws { try await play("lost_key") }
+    func testRevokedPhone() async throws { try await play("revoked_phone") }
+    func testSharedDevice() async throws { try await play("shared_device") }
+    func testSuspendInASync() async throws { try await play("suspend_in_a_sync") }
+    func testTwoPhonesOneHazard() async throws { try await play("two_phones_one_hazard") }
+
+    func testEveryScenarioIsPlayed() throws {
+        let files = try FileManager.default.contentsOfDirectory(atPath: Project.scenarios.path)
+        let names = files.filter { $0.hasSuffix(".json") }.map {
+            String($0.dropLast(".json".count))
+        }
+        XCTAssertEqual(names.sorted(), Self.played)
+    }
+
+    private func play(_ name: String) async throws {
+        let file = Project.scenarios.appendingPathComponent("\(name).json")
+        let scenario = try Scenario(contentsOf: file)
+        XCTAssertEqual(scenario.name, name)
+        try await Player(scenario, testbed: testbed(), folder: folder).play()
+    }
+}

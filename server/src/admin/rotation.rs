@@ -1,0 +1,190 @@
+//! New server keys in three steps, so that the root key never comes to the server.
+//!
+//! ```text
+//!  server: request ─▶ file ─▶ offline machine: sign ─▶ file ─▶ server: install
+//! ```
+//!
+//! **Invariant:** until the last step the present keys stay in use, and each step can be given again. The
+//! new secret keys wait in the data folder and never leave it. The server signs again what it keeps when it
+//! first opens with other keys ([`crate::server::Server::open`]).
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::path::Path;
+
+use minicbor::{Decode, Encode};
+use onegrid_core::trust::certificate::{ServerKeys, ServerPurpose};
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use super::ADMIN;
+use super::data_dir::{DataDir, sync_parent, unusable, with_suffix};
+use super::setup::read_root;
+use crate::error::{Problem, Result};
+use crate::keys::{Ending, Keys, Proposal, Successor, write_secret};
+use crate::limits::KEY_FILE_BYTES_MAX;
+use crate::registry::{audit, directory};
+
+const REQUEST_HEAD: &str = "onegrid key request v1\n";
+const LIST_HEAD: &str = "onegrid key list v1\n";
+
+/// Effects of an installation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Installed {
+    /// The number of the list.
+    pub number: u64,
+    /// The generation from now on, where a key left the list and the server therefore starts a new one.
+    pub generation: Option<u32>,
+}
+
+/// Makes new secret keys, which wait in the data folder, and writes the request for their list. An
+/// earlier request that was not installed is forgotten.
+pub fn request(
+    data: &DataDir,
+    to: &Path,
+    endings: &BTreeMap<ServerPurpose, Ending>,
+    now_ms: i64,
+    rng: &mut dyn CryptoRng,
+) -> Result<Proposal> {
+    let keys = Keys::read(&data.keys())?;
+    let (successor, proposal) = keys.succeed(endings, now_ms, rng);
+    let next = next(data);
+    if next.exists() {
+        std::fs::remove_file(&next).map_err(|error| unusable(&next, &error))?;
+    }
+    let bytes = minicbor::to_vec(&successor).expect("writing CBOR to memory does not fail");
+    write_secret(&next, &Zeroizing::new(bytes))?;
+    write_text(to, REQUEST_HEAD, &proposal)?;
+    Ok(proposal)
+}
+
+/// Signs the request with the root key. Needs no data folder.
+pub fn sign(request: &Path, root_key: &Path, to: &Path) -> Result<ServerKeys> {
+    let proposal: Proposal = read_text(request, REQUEST_HEAD)?;
+    let root = read_root(root_key)
+        .ok_or_else(|| Problem::new("keys.damaged").with("path", root_key.display()))?;
+    let list = proposal.sign(&root)?;
+    write_text(to, LIST_HEAD, &list)?;
+    Ok(list)
+}
+
+/// Takes the new keys into use. The server must be stopped.
+pub fn install(data: &DataDir, list: &Path, now_ms: i64) -> Result<Installed> {
+    let list: ServerKeys = read_text(list, LIST_HEAD)?;
+    let _lock = data.lock()?;
+    let present = Keys::read(&data.keys())?;
+    let next = next(data);
+    let keys = present.take_over(&read_successor(&next)?, &list)?;
+    let generation = leave(data, &present, &keys, now_ms)?;
+    replace(data, &keys)?;
+    std::fs::remove_file(&next).map_err(|error| unusable(&next, &error))?;
+    Ok(Installed {
+        number: list.number,
+        generation,
+    })
+}
+
+/// After a key left the list, verdicts that a thief signed with it may have any generation up to
+/// its bound. The server continues above that bound, so its own verdicts overrule them and phones
+/// compare everything.
+fn leave(data: &DataDir, present: &Keys, keys: &Keys, now_ms: i64) -> Result<Option<u32>> {
+    let Some(bound) = present.leaked_generation_max(keys.anchors().list()) else {
+        return Ok(None);
+    };
+    let seconds = u32::try_from(now_ms / 1_000).unwrap_or_default();
+    let certified = keys.anchors().clone();
+    data.store()?.write::<_, Problem>(move |tx| {
+        let highest = directory::generation(tx)?.max(bound);
+        let generation = highest.saturating_add(1).max(seconds);
+        if !certified.certifies(generation) {
+            return Err(Problem::new("keys.generation_not_listed"));
+        }
+        directory::set_generation(tx, generation)?;
+        directory::bump_policy(tx)?;
+        audit::note(
+            tx,
+            now_ms,
+            ADMIN,
+            "server.key_leaked",
+            &generation.to_string(),
+        )?;
+        Ok(Some(generation))
+    })
+}
+
+/// The new keys take the place of the present ones, which are set aside.
+fn replace(data: &DataDir, keys: &Keys) -> Result<()> {
+    let present = data.keys();
+    let number = Keys::read(&present)?.anchors().list().number;
+    let part = with_suffix(&present, "part");
+    if part.exists() {
+        std::fs::remove_file(&part).map_err(|error| unusable(&part, &error))?;
+    }
+    keys.write(&part)?;
+    let aside = with_suffix(&present, &format!("before-{number}"));
+    std::fs::copy(&present, &aside).map_err(|error| unusable(&aside, &error))?;
+    std::fs::rename(&part, &present).map_err(|error| unusable(&present, &error))?;
+    sync_parent(&present)
+}
+
+fn next(data: &DataDir) -> std::path::PathBuf {
+    with_suffix(&data.keys(), "next")
+}
+
+fn read_successor(path: &Path) -> Result<Successor> {
+    if !path.exists() {
+        return Err(Problem::new("keys.nothing_requested").with("path", path.display()));
+    }
+    let bytes = Zeroizing::new(read_file(path)?);
+    minicbor::decode(&bytes).map_err(|_| damaged(path))
+}
+
+/// A file for people to carry: a line that says what it is, and the CBOR in hexadecimal.
+fn write_text<T: Encode<()>>(path: &Path, head: &str, value: &T) -> Result<()> {
+    let bytes = minicbor::to_vec(value).expect("writing CBOR to memory does not fail");
+    let mut text = head.to_owned();
+    for line in bytes.chunks(32) {
+        for byte in line {
+            // Writing into a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+        }
+        text.push('\n');
+    }
+    write_secret(path, text.as_bytes())
+}
+
+fn read_text<T: for<'b> Decode<'b, ()>>(path: &Path, head: &str) -> Result<T> {
+    let text = String::from_utf8(read_file(path)?).map_err(|_| damaged(path))?;
+    let hex = text.strip_prefix(head).ok_or_else(|| damaged(path))?;
+    let digits: Option<Vec<u8>> = hex
+        .chars()
+        .filter(|c| !c.is_ascii_whitespace())
+        .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .collect();
+    let digits = digits.filter(|digits| digits.len() % 2 == 0);
+    let digits = digits.ok_or_else(|| damaged(path))?;
+    let bytes: Vec<u8> = digits
+        .chunks(2)
+        .map(|pair| pair[0] << 4 | pair[1])
+        .collect();
+    minicbor::decode(&bytes).map_err(|_| damaged(path))
+}
+
+fn read_file(path: &Path) -> Result<Vec<u8>> {
+    let unreadable = |error: std::io::Error| {
+        Problem::new("keys.unreadable")
+            .with("path", path.display())
+            .because(&error)
+    };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(KEY_FILE_BYTES_MAX)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    Ok(bytes)
+}
+
+fn damaged(path: &Path) -> Problem {
+    Problem::new("keys.damaged").with("path", path.display())
+}

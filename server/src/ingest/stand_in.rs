@@ -1,0 +1,117 @@
+//! The server's own word for a danger that awaits review. Only the author has a held envelope, so
+//! without this word everybody else would see an ended case. It says that a warning exists, and
+//! names neither its author nor its content.
+//!
+//! It is void once a reviewer has decided, because then the danger itself counts, or there is none.
+
+use std::collections::BTreeSet;
+
+use onegrid_core::domain::case::payload::DangerHeld;
+use onegrid_core::domain::case::{Event, Move as CaseMove};
+use onegrid_core::id::EnvelopeId;
+use onegrid_core::limits::PARENTS_MAX;
+use onegrid_core::record::{Node, NodeBody, Record};
+use onegrid_core::wire::verdict::{HeldReason, Status};
+
+use super::automatic::{Move, own_moves};
+
+/// The stand-in for the next held danger that has none.
+pub(super) fn next(record: &Record) -> Option<Move> {
+    let held = record.nodes().iter().filter(|node| is_held_danger(node));
+    let danger = held
+        .filter(|danger| !has_stand_in(record, danger))
+        .find(|danger| record.would_count(danger.id))?;
+    let parents = reachable(record, danger);
+    (!parents.is_empty()).then(|| Move {
+        rule: "danger_held".to_owned(),
+        cause: danger.id,
+        parents,
+        clock_ms: danger.clock_ms,
+        event: Event::DangerHeld(DangerHeld { danger: danger.id }),
+    })
+}
+
+/// The stand-ins in force whose danger has been decided.
+pub(super) fn answered(record: &Record) -> Vec<EnvelopeId> {
+    let decided = |danger: EnvelopeId| {
+        let verdict = record.node(danger).and_then(|node| node.verdict);
+        verdict.is_some_and(|verdict| !matches!(verdict.status, Status::Held(_)))
+    };
+    stand_ins(record)
+        .filter(|(node, danger)| node.counts() && decided(*danger))
+        .map(|(node, _)| node.id)
+        .collect()
+}
+
+/// A danger that waits for its clock, for a flood, or for its parents. A revoked phone, or one with
+/// a changed role, keeps no case open.
+fn is_held_danger(node: &Node) -> bool {
+    let waits = matches!(
+        node.verdict.map(|verdict| verdict.status),
+        Some(Status::Held(
+            HeldReason::Clock | HeldReason::TooMany | HeldReason::ParentHeld
+        ))
+    );
+    waits && matches!(&node.body, NodeBody::Event { event, .. } if event.is_danger())
+}
+
+/// Whether the danger has a stand-in: its own, or another one of the same author. So a flood of
+/// warnings holds the case open once. An ending that has seen the stand-in answers all warnings
+/// that had arrived by then.
+fn has_stand_in(record: &Record, danger: &Node) -> bool {
+    stand_ins(record).any(|(node, held)| {
+        let same_author = record
+            .node(held)
+            .is_some_and(|held| held.author == danger.author);
+        held == danger.id || same_author && node.counts() && !is_later(record, danger, node.id)
+    })
+}
+
+/// Whether the danger arrived after an ending had answered the stand-in.
+fn is_later(record: &Record, danger: &Node, stand_in: EnvelopeId) -> bool {
+    let arrived_ms = danger.verdict.map(|verdict| verdict.at_ms);
+    record.nodes().iter().any(|node| {
+        let ends = match &node.body {
+            NodeBody::Event { event, .. } => event.movement().is_some_and(CaseMove::is_ending),
+            _ => false,
+        };
+        let is_before = node.verdict.map(|verdict| verdict.at_ms) < arrived_ms;
+        ends && is_before && node.counts() && record.is_ancestor(stand_in, node.id)
+    })
+}
+
+fn stand_ins(record: &Record) -> impl Iterator<Item = (&Node, EnvelopeId)> {
+    own_moves(record).filter_map(|(node, event)| match event {
+        Event::DangerHeld(held) => Some((node, held.danger)),
+        _ => None,
+    })
+}
+
+/// The newest envelopes that both the danger's author and other readers have. The stand-in has seen
+/// no more.
+fn reachable(record: &Record, danger: &Node) -> Vec<EnvelopeId> {
+    let mut open: Vec<EnvelopeId> = record.parents_of(danger).collect();
+    let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
+    while let Some(id) = open.pop() {
+        let Some(node) = record.node(id).filter(|_| seen.insert(id)) else {
+            continue;
+        };
+        if node.is_out_of_reach() {
+            open.extend(record.parents_of(node));
+        } else {
+            found.push(node);
+        }
+    }
+    let mut heads: Vec<&Node> = found
+        .iter()
+        .copied()
+        .filter(|node| {
+            !found
+                .iter()
+                .any(|later| record.is_ancestor(node.id, later.id))
+        })
+        .collect();
+    heads.sort_by_key(|node| (std::cmp::Reverse(node.depth), node.id));
+    heads.truncate(PARENTS_MAX);
+    heads.into_iter().map(|node| node.id).collect()
+}

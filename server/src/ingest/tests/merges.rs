@@ -1,0 +1,171 @@
+//! Mergers that do not hold. People never find two ended cases where one should continue.
+
+use onegrid_core::domain::case::payload::{Merge, Reasoned};
+use onegrid_core::domain::case::{CaseState, Conflict, MergeFault, Stage};
+
+use super::*;
+
+fn merge(into: RecordId) -> Event {
+    Event::Merge(Merge { into, note: None })
+}
+
+fn dismiss() -> Event {
+    Event::Dismiss(Reasoned {
+        reason: Text::new("不属于受理范围").unwrap(),
+    })
+}
+
+fn state(world: &World, id: RecordId) -> CaseState {
+    let record = world.server.open_record(id).unwrap().0;
+    record.state().unwrap().clone()
+}
+
+/// The stage of a case, and the fault of its merger.
+fn standing(world: &World, id: RecordId) -> (Stage, Option<MergeFault>) {
+    let state = state(world, id);
+    let fault = state.conflicts.iter().find_map(|conflict| match conflict {
+        Conflict::BrokenMerge { fault, .. } => Some(*fault),
+        _ => None,
+    });
+    (state.stage, fault)
+}
+
+struct Town {
+    world: World,
+    cases: Vec<Envelope>,
+    dispatcher: Phone,
+}
+
+impl Town {
+    /// Three cases that the server has.
+    fn new() -> Self {
+        let world = World::new();
+        let mut phone = world.volunteer(10);
+        let cases: Vec<Envelope> = (0..3).map(|n| phone.report(&format!("c{n}"))).collect();
+        phone.push(&world.server, &cases.iter().collect::<Vec<_>>());
+        let dispatcher = world.dispatcher(20);
+        Self {
+            world,
+            cases,
+            dispatcher,
+        }
+    }
+
+    fn id(&self, n: usize) -> RecordId {
+        self.cases[n].record()
+    }
+
+    /// The dispatcher acts on an untouched case.
+    fn acts(&mut self, n: usize, event: &Event) {
+        let genesis = self.cases[n].id();
+        let envelope = self.dispatcher.act(self.id(n), &[genesis], event);
+        let answer = self.dispatcher.push(&self.world.server, &[&envelope]);
+        assert_eq!(statuses(&answer), [Status::Accepted]);
+    }
+
+    fn tick(&self) -> usize {
+        let made = self.world.server.tick(NOW + 60_000).unwrap();
+        assert_eq!(self.world.server.tick(NOW + 61_000).unwrap(), 0, "once");
+        let due = self
+            .world
+            .server
+            .store()
+            .read(|tx| tx.records_due(i64::MAX, 9));
+        assert_eq!(due.unwrap(), []);
+        digests_are_right(&self.world);
+        made
+    }
+}
+
+#[test]
+fn cases_merged_into_each_other_both_stay_open() {
+    let mut town = Town::new();
+    let (a, b) = (town.id(0), town.id(1));
+    town.acts(0, &merge(b));
+    // On another phone, without network, at the same time.
+    let mut other = town.world.dispatcher(21);
+    let back = other.act(b, &[town.cases[1].id()], &merge(a));
+    other.push(&town.world.server, &[&back]);
+    assert_eq!(state(&town.world, a).stage, Stage::Merged);
+    assert_eq!(town.tick(), 2);
+    for id in [a, b] {
+        let expected = (Stage::Reported, Some(MergeFault::Mutual));
+        assert_eq!(standing(&town.world, id), expected);
+    }
+    let row = town.world.server.store().read(|tx| tx.record(a)).unwrap();
+    assert!(row.unwrap().open, "people find it among the open cases");
+}
+
+#[test]
+fn merge_into_absent_record_is_undone() {
+    let mut town = Town::new();
+    town.acts(0, &merge(RecordId([9; 16])));
+    assert_eq!(town.tick(), 1);
+    let expected = (Stage::Reported, Some(MergeFault::Absent));
+    assert_eq!(standing(&town.world, town.id(0)), expected);
+}
+
+#[test]
+fn merge_into_dismissed_record_is_undone_in_either_order() {
+    for dismissed_first in [true, false] {
+        let mut town = Town::new();
+        let b = town.id(1);
+        if dismissed_first {
+            town.acts(1, &dismiss());
+            town.tick();
+            town.acts(0, &merge(b));
+        } else {
+            town.acts(0, &merge(b));
+            assert_eq!(town.tick(), 0);
+            town.acts(1, &dismiss());
+        }
+        assert_eq!(town.tick(), 1);
+        let expected = (Stage::Reported, Some(MergeFault::Dismissed));
+        assert_eq!(standing(&town.world, town.id(0)), expected);
+        assert_eq!(standing(&town.world, b), (Stage::Dismissed, None));
+    }
+}
+
+#[test]
+fn merge_into_merged_record_is_undone() {
+    let mut town = Town::new();
+    let (b, c) = (town.id(1), town.id(2));
+    town.acts(1, &merge(c));
+    town.acts(0, &merge(b));
+    assert_eq!(town.tick(), 1);
+    let expected = (Stage::Reported, Some(MergeFault::Merged));
+    assert_eq!(standing(&town.world, town.id(0)), expected);
+    assert_eq!(standing(&town.world, b), (Stage::Merged, None));
+}
+
+#[test]
+fn chain_of_mergers_made_in_order_holds() {
+    let mut town = Town::new();
+    let (b, c) = (town.id(1), town.id(2));
+    town.acts(0, &merge(b));
+    town.dispatcher.clock_ms += 1;
+    town.acts(1, &merge(c));
+    assert_eq!(town.tick(), 0);
+    for id in [town.id(0), b] {
+        assert_eq!(standing(&town.world, id), (Stage::Merged, None));
+    }
+    assert_eq!(standing(&town.world, c), (Stage::Reported, None));
+}
+
+/// A look at the first case of a chain opens the second one, and not the third.
+#[test]
+fn word_in_a_chain_of_mergers_undoes_nothing() {
+    let mut town = Town::new();
+    let (a, b, c) = (town.id(0), town.id(1), town.id(2));
+    town.acts(0, &merge(b));
+    town.acts(1, &merge(c));
+    assert_eq!(town.tick(), 0);
+    let heads = town.world.server.open_record(a).unwrap().0.heads();
+    let word = town.dispatcher.act(a, &heads, &comment("话"));
+    let answer = town.dispatcher.push(&town.world.server, &[&word]);
+    assert_eq!(statuses(&answer), [Status::Accepted]);
+    assert_eq!(town.tick(), 0);
+    for id in [a, b] {
+        assert_eq!(standing(&town.world, id), (Stage::Merged, None));
+    }
+}

@@ -1,0 +1,640 @@
+//! The verbs of scenarios as calls of `onegrid-ffi`, in the way of an app.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panic")]
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use onegrid_ffi::device::{Device, open_device};
+use onegrid_ffi::host::{ChangeListener, KeyVault, ListenerError, StatusListener, VaultError};
+use onegrid_ffi::phone::Phone;
+use onegrid_ffi::types as t;
+use onegrid_ffi::{Answer, OneGridError, Subscription};
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+
+use super::{Call, Sdk};
+
+/// Rows of a page: few, so the scenarios need several pages.
+const ROWS: u32 = 5;
+/// The longest wait of a listener for a word.
+const HEARD_WAIT: Duration = Duration::from_secs(30);
+
+/// Devices and phones of one scenario.
+pub struct FfiSdk {
+    folder: TempDir,
+    devices: HashMap<String, Unpacked>,
+    phones: HashMap<String, Held>,
+}
+
+struct Unpacked {
+    device: Arc<Device>,
+    vault: Arc<MemoryVault>,
+    folder: PathBuf,
+}
+
+struct Held {
+    phone: Arc<Phone>,
+    syncing: Option<JoinHandle<Answer<t::SyncReport>>>,
+    watch: Option<Watch>,
+}
+
+struct Watch {
+    heard: Arc<Heard>,
+    // Held, because a subscription ends when it is dropped.
+    _subscriptions: [Arc<Subscription>; 2],
+}
+
+/// A vault in memory, which a scenario may empty.
+#[derive(Default)]
+struct MemoryVault(Mutex<HashMap<String, Vec<u8>>>);
+
+impl KeyVault for MemoryVault {
+    fn load(&self, name: String) -> Result<Option<Vec<u8>>, VaultError> {
+        Ok(self.0.lock().unwrap().get(&name).cloned())
+    }
+
+    fn save(&self, name: String, secret: Vec<u8>) -> Result<(), VaultError> {
+        self.0.lock().unwrap().insert(name, secret);
+        Ok(())
+    }
+
+    fn remove(&self, name: String) -> Result<(), VaultError> {
+        self.0.lock().unwrap().remove(&name);
+        Ok(())
+    }
+}
+
+/// The words that the listeners of a phone have heard.
+#[derive(Default)]
+struct Heard {
+    told: Mutex<HashSet<String>>,
+    more: Condvar,
+}
+
+impl Heard {
+    fn note(&self, words: impl IntoIterator<Item = String>) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.extend(words);
+        self.more.notify_all();
+    }
+
+    /// Waits for one of the words; returns whether it came.
+    fn wait(&self, words: &[&str]) -> bool {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let missing = |told: &mut HashSet<String>| !words.iter().any(|word| told.contains(*word));
+        let waited = self.more.wait_timeout_while(told, HEARD_WAIT, missing);
+        let mut told = waited.unwrap_or_else(PoisonError::into_inner).0;
+        !missing(&mut told)
+    }
+}
+
+struct Listener(Arc<Heard>);
+
+impl ChangeListener for Listener {
+    fn changed(&self, changes: t::RecordChanges) -> Result<(), ListenerError> {
+        let all = changes.all.then(|| "all".to_owned());
+        self.0.note(changes.records.into_iter().chain(all));
+        Ok(())
+    }
+}
+
+impl StatusListener for Listener {
+    fn status(&self, status: t::SyncStatus) -> Result<(), ListenerError> {
+        self.0.note([snake(&status.state)]);
+        Ok(())
+    }
+}
+
+impl Default for FfiSdk {
+    fn default() -> Self {
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            devices: HashMap::new(),
+            phones: HashMap::new(),
+        }
+    }
+}
+
+impl Sdk for FfiSdk {
+    fn unpack(&mut self, name: &str) {
+        let folder = self.folder.path().join(name);
+        let vault = Arc::new(MemoryVault::default());
+        let config = t::DeviceConfig {
+            folder: folder.display().to_string(),
+            tls_roots_pem: None,
+            plain_http_allowed: false,
+        };
+        let device = open_device(config, Arc::clone(&vault) as Arc<dyn KeyVault>).unwrap();
+        let unpacked = Unpacked {
+            device,
+            vault,
+            folder,
+        };
+        self.devices.insert(name.to_owned(), unpacked);
+    }
+
+    fn call(&mut self, call: &Call<'_>) -> Result<Value, String> {
+        let with = Arguments(&call.with);
+        let answer = match self.device_call(call, &with) {
+            Some(answer) => answer,
+            None => self.phone_call(call, &with),
+        };
+        answer.map_err(|error| error.code().to_owned())
+    }
+}
+
+impl FfiSdk {
+    /// Makes the call of a device; `None` for the verb of a phone.
+    fn device_call(&mut self, call: &Call<'_>, with: &Arguments<'_>) -> Option<Answer<Value>> {
+        let found = self.devices.get(call.who);
+        let of = || found.unwrap_or_else(|| panic!("no device {}", call.who));
+        let device = || &of().device;
+        let opened = match call.verb {
+            "open" => device().open_single(),
+            "open_account" => device().open_account(with.text("slot"), with.maybe("pin")),
+            "start_over" => device().start_over(with.text("slot"), with.maybe("pin")),
+            "accounts" => {
+                let shown = |account: t::Account| {
+                    let t::Account {
+                        slot,
+                        name,
+                        has_pin,
+                    } = account;
+                    json!({ "slot": slot, "name": name, "has_pin": has_pin })
+                };
+                let listed = device().accounts();
+                return Some(listed.map(|all| all.into_iter().map(shown).collect()));
+            }
+            "add_account" => {
+                let added = device().add_account(with.text("name"), with.maybe("pin"));
+                return Some(added.map(|account| account.slot.into()));
+            }
+            "change_pin" => {
+                let (old, new) = (with.maybe("old"), with.maybe("new"));
+                let changed = device().change_pin(with.text("slot"), old, new);
+                return Some(changed.map(|()| Value::Null));
+            }
+            "wipe_account" => {
+                let discard = with.flag("discard_undelivered").unwrap_or_default();
+                let wiped = device().wipe_account(with.text("slot"), with.maybe("pin"), discard);
+                return Some(wiped.map(|()| Value::Null));
+            }
+            "lose_key" => {
+                of().vault.0.lock().unwrap().clear();
+                return Some(Ok(Value::Null));
+            }
+            "folder" => return Some(Ok(of().folder.display().to_string().into())),
+            _ => return None,
+        };
+        Some(opened.map(|opened| {
+            let held = Held {
+                phone: opened.phone,
+                syncing: None,
+                watch: None,
+            };
+            self.phones.insert(call.phone.to_owned(), held);
+            snake(&opened.way_back.kind).into()
+        }))
+    }
+
+    fn phone_call(&mut self, call: &Call<'_>, with: &Arguments<'_>) -> Answer<Value> {
+        let found = self.phones.get_mut(call.who);
+        let held = found.unwrap_or_else(|| panic!("no phone {}", call.who));
+        match call.verb {
+            "start_sync" => {
+                let phone = Arc::clone(&held.phone);
+                let budget = t::SyncBudget::default();
+                held.syncing = Some(std::thread::spawn(move || phone.sync_once(budget)));
+                Ok(Value::Null)
+            }
+            "join_sync" => {
+                let syncing = held.syncing.take().expect("start_sync comes before");
+                syncing.join().unwrap().map(|report| synced(&report))
+            }
+            "watch" => {
+                held.watch = Some(Watch::of(&held.phone)?);
+                Ok(Value::Null)
+            }
+            "wait_change" => held.heard(&[&with.text("record"), "all"]),
+            "wait_state" => held.heard(&[&with.text("state")]),
+            _ => phone_verb(&held.phone, call.verb, with),
+        }
+    }
+}
+
+impl Watch {
+    fn of(phone: &Phone) -> Answer<Self> {
+        let heard = Arc::new(Heard::default());
+        let changes = phone.subscribe_changes(Arc::new(Listener(Arc::clone(&heard))))?;
+        let status = phone.subscribe_status(Arc::new(Listener(Arc::clone(&heard))))?;
+        Ok(Self {
+            heard,
+            _subscriptions: [changes, status],
+        })
+    }
+}
+
+impl Held {
+    fn heard(&self, words: &[&str]) -> Answer<Value> {
+        let watch = self.watch.as_ref().expect("watch comes before");
+        assert!(watch.heard.wait(words), "nothing was heard of {words:?}");
+        Ok(Value::Null)
+    }
+}
+
+fn phone_verb(phone: &Phone, verb: &str, with: &Arguments<'_>) -> Answer<Value> {
+    let record = || with.text("record");
+    let none = |(): ()| Value::Null;
+    match verb {
+        "enrol" => {
+            let device = "a phone of tests".to_owned();
+            let me = phone.enrol(with.text("invitation"), with.maybe("server"), device)?;
+            Ok(shown_me(&me))
+        }
+        "me" => Ok(shown_me(&phone.me()?)),
+        "act_as" => act_as(phone, with).map(none),
+        "locate" => {
+            let found = phone.locate(with.position("position").expect("a position"))?;
+            Ok(json!({
+                "grid": found.grid.map(|grid| grid.zh),
+                "candidates": found.candidates.len(),
+                "needs_confirmation": found.needs_confirmation,
+            }))
+        }
+        "report" => phone.report(with.draft()).map(Value::from),
+        "edit" => phone.edit(record(), with.changes()).map(Value::from),
+        "comment" => {
+            let (text, mentions) = (with.text("text"), with.texts("mentions"));
+            phone.comment(record(), text, mentions).map(Value::from)
+        }
+        "opened" => phone.opened(record()).map(Value::from),
+        "moves" => Ok(shown_moves(&phone.moves(record())?)),
+        "act" => act(phone, with).map(Value::from),
+        "settle" => {
+            let value = field_value(&with.0["value"]);
+            let settled = phone.settle(record(), with.text("field"), value);
+            settled.map(Value::from)
+        }
+        "undo_settle" => {
+            let undone = phone.undo_settle(record(), with.text("envelope"));
+            undone.map(Value::from)
+        }
+        "record" => match phone.record(record()) {
+            Ok(detail) => Ok(shown_record(&detail)),
+            Err(error) if error.code() == "replica.no_record" => Ok(json!({ "known": false })),
+            Err(error) => Err(error),
+        },
+        "timeline" => timeline(phone, &record()),
+        "list" => titles(|page| phone.list(with.query(), page, ROWS)),
+        "search" => titles(|page| phone.search(with.text("text"), page, ROWS)),
+        "count" => phone.count(with.query()).map(Value::from),
+        "undelivered" => phone.undelivered().map(Value::from),
+        "tally" => {
+            let tally = phone.tally(None, None)?;
+            Ok(json!({
+                "recorded": tally.recorded,
+                "counted": tally.counted,
+                "waiting": tally.waiting,
+                "held": tally.held,
+            }))
+        }
+        "notices" => Ok(phone.notices()?.into_iter().map(|one| one.code).collect()),
+        "notifications" => {
+            let all = phone.notifications(0, ROWS)?;
+            Ok(all.into_iter().map(|one| one.code).collect())
+        }
+        "unit" => {
+            let found = phone.units(with.text("name"), None, None, ROWS)?.units;
+            assert_eq!(found.len(), 1, "{found:?}");
+            Ok(found[0].id.clone().into())
+        }
+        "person" => {
+            let found = phone.people(with.text("name"), None, ROWS)?.people;
+            assert_eq!(found.len(), 1, "{found:?}");
+            Ok(found[0].member.clone().into())
+        }
+        "sync" => Ok(synced(&phone.sync_once(t::SyncBudget::default())?)),
+        "sync_until_equal" => sync_until_equal(phone, with.number("tries").unwrap_or(1)),
+        "cancel" => phone.cancel().map(none),
+        "suspend" => phone.suspend().map(none),
+        "resume" => phone.resume().map(none),
+        "shut" => phone.shut().map(none),
+        "live_start" => phone.live_start().map(none),
+        "live_stop" => phone.live_stop().map(none),
+        "status" => {
+            let status = phone.status()?;
+            Ok(json!({
+                "state": snake(&status.state),
+                "reason": code(status.reason.as_ref()),
+                "pending": status.pending,
+            }))
+        }
+        other => panic!("no verb is called {other}"),
+    }
+}
+
+fn act_as(phone: &Phone, with: &Arguments<'_>) -> Answer<()> {
+    let wanted = with.maybe("role");
+    let roles = phone.me()?.roles;
+    let found = wanted.map(|wanted| {
+        let found = roles.iter().find(|grant| grant.role.code == wanted);
+        found.map_or(wanted, |grant| grant.id.clone())
+    });
+    phone.act_as(found)
+}
+
+/// Makes a move as an app does, on the assignment that `moves` names.
+fn act(phone: &Phone, with: &Arguments<'_>) -> Answer<String> {
+    let (record, mut input) = (with.text("record"), with.move_input());
+    if input.assignment.is_none() {
+        let options = phone.moves(record.clone())?;
+        let option = options
+            .into_iter()
+            .find(|option| option.movement.code == input.movement);
+        input.assignment = option.and_then(|option| option.assignment);
+    }
+    phone.act(record, input)
+}
+
+fn sync_until_equal(phone: &Phone, tries: i64) -> Answer<Value> {
+    for left in (0..tries).rev() {
+        match phone.sync_once(t::SyncBudget::default()) {
+            Ok(report) if report.equal || left == 0 => return Ok(synced(&report)),
+            Err(error @ OneGridError::Network { .. }) if left == 0 => return Err(error),
+            Ok(_) | Err(OneGridError::Network { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    panic!("it may try at least once")
+}
+
+/// Returns the titles of all pages.
+fn titles(page: impl Fn(Option<String>) -> Answer<t::RecordPage>) -> Answer<Value> {
+    let (mut titles, mut next) = (Vec::new(), None);
+    loop {
+        let found = page(next)?;
+        titles.extend(found.rows.into_iter().map(|row| row.title));
+        next = found.next;
+        if next.is_none() {
+            return Ok(titles.into());
+        }
+    }
+}
+
+fn timeline(phone: &Phone, record: &str) -> Answer<Value> {
+    let (mut moves, mut next) = (Vec::new(), None);
+    loop {
+        let found = phone.timeline(record.to_owned(), next, ROWS)?;
+        moves.extend(found.items.into_iter().filter_map(|item| item.movement));
+        next = found.next;
+        if next.is_none() {
+            return Ok(moves.into());
+        }
+    }
+}
+
+fn shown_me(me: &t::Me) -> Value {
+    let roles = me.roles.iter().map(|grant| grant.role.code.as_str());
+    json!({
+        "enrolled": me.enrolled,
+        "member": me.member,
+        "device": me.device,
+        "name": me.zh,
+        "roles": roles.collect::<Vec<_>>(),
+        "server": me.server,
+    })
+}
+
+fn shown_moves(options: &[t::MoveOption]) -> Value {
+    let mut moves = Map::new();
+    for option in options {
+        let code = option.movement.code.clone();
+        let why = code_of(option.why.as_ref());
+        match moves.get(&code) {
+            _ if option.allowed => drop(moves.insert(code, true.into())),
+            Some(_) => {}
+            None => drop(moves.insert(code, why)),
+        }
+    }
+    moves.into()
+}
+
+fn shown_record(detail: &t::RecordDetail) -> Value {
+    let row = &detail.row;
+    let description = detail
+        .fields
+        .iter()
+        .find_map(|field| match (&*field.field, &field.value) {
+            ("description", t::FieldValue::Text { text }) => Some(text),
+            _ => None,
+        });
+    let by_moves = detail.conflicts.iter().filter(|card| card.field.is_none());
+    let card = |card: &t::ConflictCard| card.field.clone().unwrap_or("moves".to_owned());
+    let list = |items: Vec<String>| Value::from(items);
+    json!({
+        "known": true,
+        "kind": row.kind.code,
+        "stage": row.stage.code,
+        "category": code(row.category.as_ref()),
+        "severity": code(row.severity.as_ref()),
+        "open": row.open,
+        "title": row.title,
+        "address": row.address,
+        "mine": row.mine,
+        "undelivered": row.undelivered,
+        "provisional": row.provisional,
+        "conflicts": row.conflicts,
+        "needs_review": row.needs_review,
+        "overdue": row.overdue,
+        "receipt": snake(&row.receipt),
+        "description": description,
+        "reporter": detail.reporter.as_ref().map(|person| &person.member),
+        "assignments": list(detail.assignments.iter().map(|one| one.state.code.clone()).collect()),
+        "cards": list(detail.conflicts.iter().map(card).collect()),
+        "card_people": by_moves.map(|card| card.people.len()).sum::<usize>(),
+        "comments": list(detail.comments.iter().map(|one| one.text.clone()).collect()),
+        "set_aside": list(detail.set_aside.iter().map(|one| one.why.code.clone()).collect()),
+        "merged_into": detail.merged_into,
+        "linked": detail.linked,
+        "supervised": detail.supervised,
+        "suspended": detail.suspended,
+    })
+}
+
+fn synced(report: &t::SyncReport) -> Value {
+    json!({
+        "equal": report.equal,
+        "more": report.more,
+        "pushed": report.pushed,
+        "pulled": report.pulled,
+        "round_trips": report.round_trips,
+        "closed": code(report.closed.as_ref()),
+    })
+}
+
+fn code(word: Option<&t::Word>) -> Option<&str> {
+    word.map(|word| word.code.as_str())
+}
+
+fn code_of(word: Option<&t::Word>) -> Value {
+    code(word).into()
+}
+
+/// Returns the name of a variant in the spelling of scenarios.
+fn snake(variant: &impl std::fmt::Debug) -> String {
+    let mut snake = String::new();
+    for letter in format!("{variant:?}").chars() {
+        if letter.is_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.extend(letter.to_lowercase());
+    }
+    snake
+}
+
+/// The arguments of a call. A wrong argument is a mistake of the scenario.
+struct Arguments<'a>(&'a Map<String, Value>);
+
+impl Arguments<'_> {
+    fn value(&self, name: &str) -> Option<&Value> {
+        self.0.get(name).filter(|value| !value.is_null())
+    }
+
+    fn maybe(&self, name: &str) -> Option<String> {
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        self.value(name).map(text)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.maybe(name)
+            .unwrap_or_else(|| panic!("the argument {name} is missing"))
+    }
+
+    fn texts(&self, name: &str) -> Vec<String> {
+        let items = self.value(name).and_then(Value::as_array);
+        let items = items.into_iter().flatten();
+        items
+            .map(|item| item.as_str().expect("a text").to_owned())
+            .collect()
+    }
+
+    fn number(&self, name: &str) -> Option<i64> {
+        self.value(name)
+            .map(|value| value.as_i64().expect("a whole number"))
+    }
+
+    fn flag(&self, name: &str) -> Option<bool> {
+        self.value(name)
+            .map(|value| value.as_bool().expect("true or false"))
+    }
+
+    fn position(&self, name: &str) -> Option<t::GeoPosition> {
+        let position = self.value(name)?;
+        Some(t::GeoPosition {
+            lat: position["lat"].as_f64().expect("a latitude"),
+            lon: position["lon"].as_f64().expect("a longitude"),
+            datum: t::Datum::Wgs84,
+            accuracy_m: position["accuracy_m"]
+                .as_u64()
+                .and_then(|metres| u32::try_from(metres).ok()),
+            fix_age_ms: 0,
+        })
+    }
+
+    fn fields(&self) -> impl Iterator<Item = (&String, &Value)> {
+        let fields = self.value("fields").and_then(Value::as_object);
+        fields.into_iter().flatten()
+    }
+
+    fn draft(&self) -> t::ReportDraft {
+        t::ReportDraft {
+            kind: self.text("kind"),
+            fields: self
+                .fields()
+                .map(|(field, value)| t::FieldInput {
+                    field: field.clone(),
+                    value: field_value(value),
+                })
+                .collect(),
+            position: self.position("position"),
+            area: self.maybe("area"),
+            restricted: self.flag("restricted").unwrap_or_default(),
+            team: self.maybe("team"),
+            named: self.texts("named"),
+            linked: self.maybe("linked"),
+        }
+    }
+
+    fn changes(&self) -> Vec<t::FieldChange> {
+        self.fields()
+            .map(|(field, value)| t::FieldChange {
+                field: field.clone(),
+                value: (!value.is_null()).then(|| field_value(value)),
+            })
+            .collect()
+    }
+
+    fn query(&self) -> t::Query {
+        t::Query {
+            kinds: self.texts("kinds"),
+            stages: self.texts("stages"),
+            open: self.flag("open"),
+            category: self.maybe("category"),
+            area: self.maybe("area"),
+            mine: self.flag("mine").unwrap_or_default(),
+            assigned: self.maybe("assigned").map(|whose| match whose.as_str() {
+                "me" => t::AssignedTo::Me,
+                "my_units" => t::AssignedTo::MyUnits,
+                other => panic!("assigned is me or my_units, not {other}"),
+            }),
+            undelivered: self.flag("undelivered").unwrap_or_default(),
+            in_conflict: self.flag("in_conflict").unwrap_or_default(),
+            due_before_ms: self.number("due_before_ms"),
+            overdue: self.flag("overdue").unwrap_or_default(),
+            ..t::Query::default()
+        }
+    }
+
+    fn move_input(&self) -> t::MoveInput {
+        t::MoveInput {
+            movement: self.text("movement"),
+            assignment: self.maybe("assignment"),
+            text: self.maybe("text"),
+            to_unit: self.maybe("to_unit"),
+            to_member: self.maybe("to_member"),
+            to_area: self.maybe("to_area"),
+            part: self.maybe("part"),
+            accept_by_ms: self.number("accept_by_ms"),
+            arrive_by_ms: self.number("arrive_by_ms"),
+            resolve_by_ms: self.number("resolve_by_ms"),
+            into: self.maybe("into"),
+            request: self.maybe("request"),
+            satisfied: self.flag("satisfied"),
+            until_ms: self.number("until_ms"),
+            category: self.maybe("category"),
+            severity: self
+                .number("severity")
+                .map(|severity| u8::try_from(severity).expect("1 to 4")),
+            grid: self.maybe("grid"),
+            attachments: self.texts("attachments"),
+            mentions: self.texts("mentions"),
+            before: self.texts("before"),
+            after: self.texts("after"),
+            behalf_reason: self.maybe("behalf_reason"),
+        }
+    }
+}
+
+fn field_value(value: &Value) -> t::FieldValue {
+    match value {
+        Value::String(text) => t::FieldValue::Text { text: text.clone() },
+        Value::Bool(flag) => t::FieldValue::Flag { flag: *flag },
+        other => t::FieldValue::Number {
+            number: other.as_i64().expect("a text, a number, or true or false"),
+        },
+    }
+}
