@@ -13,7 +13,7 @@ SEEDS ?= 20000
 STEPS ?= 200
 export QUICK
 
-.PHONY: help demo test sdk bench verify lint soak size prereqs
+.PHONY: help demo test sdk bench verify lint docs soak size prereqs
 
 help: ## this list / 本列表
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,8 +41,12 @@ soak: prereqs ## the simulator, long / 长时间模拟
 	@$(CARGO) run --release -p onegrid-tests --bin sim -- --seeds $(SEEDS) --steps $(STEPS) $(ARGS)
 
 lint: ## format, clippy, tidy, cargo-deny / 代码检查
-	@scripts/prereqs build
+	@scripts/prereqs build lint
 	@scripts/lint
+
+docs: ## reference pages of the code, warnings as errors / 代码参考文档
+	@scripts/prereqs build
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
 
 size: prereqs ## size of the phone library, stripped / 手机库的大小
 	@scripts/size $(ARGS)
