@@ -91,7 +91,7 @@ impl Loopback {
         self.state.counts.send_modify(|counts| counts.asked = 0);
     }
 
-    /// Most requests that were under way together.
+    /// Most requests of syncs that were under way together.
     pub(super) fn at_once_max(&self) -> usize {
         self.state.counts.borrow().at_once_max
     }
@@ -125,26 +125,44 @@ async fn serve(mut socket: TcpStream, state: &State) -> std::io::Result<()> {
         let Some(request) = read(&mut socket, &mut bytes).await? else {
             return Ok(());
         };
-        state.counts.send_modify(|counts| {
-            counts.asked += 1;
-            counts.at_once += 1;
-            counts.at_once_max = counts.at_once_max.max(counts.at_once);
-        });
-        let answered = answer(&mut socket, &mut weather, state, request).await;
-        state.counts.send_modify(|counts| counts.at_once -= 1);
-        if !answered? {
+        state.counts.send_modify(|counts| counts.asked += 1);
+        // The live connection stands beside the syncs and is none of them.
+        let turn = request.is_some().then(|| Turn::new(state));
+        let Some(reply) = reply(&mut socket, &mut weather, state, request).await? else {
             return Ok(());
-        }
+        };
+        // The phone may send its next request as soon as it reads this answer.
+        drop(turn);
+        socket.write_all(&reply).await?;
     }
 }
 
-/// Answers one request; `false` when its connection is to be cut.
-async fn answer(
+/// One request of a sync that is under way.
+struct Turn<'a>(&'a State);
+
+impl<'a> Turn<'a> {
+    fn new(state: &'a State) -> Self {
+        state.counts.send_modify(|counts| {
+            counts.at_once += 1;
+            counts.at_once_max = counts.at_once_max.max(counts.at_once);
+        });
+        Self(state)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.counts.send_modify(|counts| counts.at_once -= 1);
+    }
+}
+
+/// The answer to one request; `None` when its connection is to be cut.
+async fn reply(
     socket: &mut TcpStream,
     weather: &mut watch::Receiver<Weather>,
     state: &State,
     request: Option<Request>,
-) -> std::io::Result<bool> {
+) -> std::io::Result<Option<Vec<u8>>> {
     let cut = state.weather.send_if_modified(|weather| {
         let cut = *weather == Weather::CutNext;
         if cut {
@@ -153,18 +171,17 @@ async fn answer(
         cut
     });
     if cut {
-        return Ok(false);
+        return Ok(None);
     }
     let mut gone = [0];
     tokio::select! {
         fair = weather.wait_for(|weather| *weather == Weather::Fair) => drop(fair.unwrap()),
         // A phone says nothing before it has its answer.
-        _ = socket.read(&mut gone) => return Ok(false),
+        _ = socket.read(&mut gone) => return Ok(None),
     }
     let Some(request) = request else {
         let refused = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
-        socket.write_all(refused).await?;
-        return Ok(true);
+        return Ok(Some(refused.to_vec()));
     };
     let reply = {
         let mut server = state.server.lock().unwrap();
@@ -178,9 +195,7 @@ async fn answer(
         reply.body.len(),
         mac.unwrap_or_default()
     );
-    socket.write_all(head.as_bytes()).await?;
-    socket.write_all(&reply.body).await?;
-    Ok(true)
+    Ok(Some([head.as_bytes(), &reply.body].concat()))
 }
 
 /// The next request of a connection: `Some(None)` for one that is no part of the sync, `None` at its end.
