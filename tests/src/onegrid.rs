@@ -2,10 +2,11 @@
 
 mod phone;
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::thread::JoinHandle;
 
 pub use phone::{Phone, hazard, home, way_to};
 use tempfile::TempDir;
@@ -145,13 +146,21 @@ impl Operator {
     /// Starts the server on a free port; returns when it listens.
     #[must_use]
     pub fn serve(&self) -> Serving {
-        let (child, out, url) = serve(self.command(&[]).stderr(Stdio::piped()));
+        let (mut child, out, url) = serve(self.command(&[]).stderr(Stdio::piped()));
+        let mut log = child.stderr.take().expect("its log is piped");
+        // The log is read while the server runs, because a full pipe would hold the server up.
+        let log = std::thread::spawn(move || {
+            let mut read = Vec::new();
+            log.read_to_end(&mut read).expect("the log can be read");
+            String::from_utf8_lossy(&read).into_owned()
+        });
         let Some(url) = url else {
-            let done = child.wait_with_output().expect("it ended");
-            panic!("no address: {}", String::from_utf8_lossy(&done.stderr));
+            child.wait().expect("it ended");
+            panic!("no address: {}", log.join().expect("the log is read"));
         };
         Serving {
             child: Some(child),
+            log: Some(log),
             _out: out,
             url,
         }
@@ -186,6 +195,8 @@ pub fn serve(command: &mut Command) -> (Child, BufReader<ChildStdout>, Option<St
 /// A running server; killed when dropped.
 pub struct Serving {
     child: Option<Child>,
+    /// Reads the log to its end.
+    log: Option<JoinHandle<String>>,
     // Held open, because a server that cannot print its last words reports an error.
     _out: BufReader<ChildStdout>,
     /// The URL of the server.
@@ -209,10 +220,11 @@ impl Serving {
     /// Waits for the end of the server; returns its exit code and its log.
     #[must_use]
     pub fn ended(mut self) -> (i32, String) {
-        let child = self.child.take().expect("it runs");
-        let done = child.wait_with_output().expect("it ends");
-        let log = String::from_utf8_lossy(&done.stderr).into_owned();
-        (done.status.code().unwrap_or(-1), log)
+        let mut child = self.child.take().expect("it runs");
+        let status = child.wait().expect("it ends");
+        let log = self.log.take().expect("its log is read");
+        let log = log.join().expect("the log is read");
+        (status.code().unwrap_or(-1), log)
     }
 
     /// Stops the server and waits for its end; returns its log.

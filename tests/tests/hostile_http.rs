@@ -162,11 +162,16 @@ fn hex(bytes: &[u8]) -> String {
 async fn who_asks_too_often_is_told_when_to_come_again() {
     let operator = Operator::with_demo().set("limits.address_per_minute=5");
     let server = operator.serve();
-    let mut last = None;
-    for _ in 0..6 {
-        last = Some(post(&server, SESSION_PATH, vec![1]).await);
-    }
-    let last = last.unwrap();
+    // A slow machine gets more requests through, because a token returns every twelve seconds.
+    let mut allowed = 0;
+    let last = loop {
+        let answer = post(&server, SESSION_PATH, vec![1]).await;
+        if answer.status() == 429 {
+            break answer;
+        }
+        allowed += 1;
+    };
+    assert!(allowed >= 5, "{allowed} requests");
     let wait: u32 = last.headers()["retry-after"]
         .to_str()
         .unwrap()

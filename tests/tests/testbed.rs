@@ -3,7 +3,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-use std::net::TcpStream;
 use std::path::Path;
 
 use onegrid_core::net::{NetConfig, NetError, Roots};
@@ -256,9 +255,7 @@ fn ended_testbed_leaves_neither_server_nor_folder() {
         };
         assert_eq!(code, 0, "{how}");
         assert!(!Path::new(&folder).exists(), "{how}");
-        let host = text(&address, "address");
-        let host = host.trim_start_matches("http://");
-        assert!(TcpStream::connect(host).is_err(), "{how}");
+        // Its ports are free, because both processes have ended; other listeners may have them by now.
         let process = format!("/proc/{}", address["pid"]);
         assert!(!Path::new(&process).exists(), "{how}");
     }

@@ -85,19 +85,8 @@ async fn a_phone_that_waits_is_woken_by_what_another_brings() {
     let operator = Operator::with_demo();
     let server = operator.serve();
     let (volunteer, worker) = two_phones(&operator, &server.url).await;
+    let running = worker.live().await;
     let mut status = worker.driver.status();
-    let running = tokio::spawn({
-        let driver = worker.driver.clone();
-        async move { driver.run().await }
-    });
-    // The second round is for the wake-up connection, which wakes once when it is made.
-    for _ in 0..2 {
-        status.changed().await.unwrap();
-        status
-            .wait_for(|status| status.synced_ms.is_some())
-            .await
-            .unwrap();
-    }
     let record = volunteer.report("电动车飞线充电");
     volunteer.sync().await;
     while worker.title(record).is_none() {

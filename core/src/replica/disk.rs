@@ -33,6 +33,17 @@ pub trait Disk: Debug + Send + Sync {
 /// A lock on a file. Dropping it releases the lock.
 pub type DiskLock = Box<dyn Any + Send + Sync>;
 
+/// A locked file. The lock is released before the file is closed, because a process that another thread is
+/// starting has a copy of the open file, and with it of the lock, until it runs its own program.
+struct LockedFile(File);
+
+impl Drop for LockedFile {
+    fn drop(&mut self) {
+        // Closing the file releases the lock too, once no copy of it is open.
+        let _ = self.0.unlock();
+    }
+}
+
 /// The file system of the operating system.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StdDisk;
@@ -69,7 +80,7 @@ impl Disk for StdDisk {
             .truncate(false)
             .open(path)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(Box::new(file))),
+            Ok(()) => Ok(Some(Box::new(LockedFile(file)))),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
@@ -107,5 +118,25 @@ impl Marker for MarkerFile {
         drop(file);
         fs::rename(&next, &self.path)?;
         StdDisk.sync_folder(&self.path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    /// A process that is being started holds copies of all open files for a moment.
+    #[test]
+    fn released_lock_is_free_while_a_copy_is_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("replica.lock");
+        let lock = StdDisk.lock(&path).unwrap().unwrap();
+        assert!(StdDisk.lock(&path).unwrap().is_none());
+        let locked = lock.downcast_ref::<LockedFile>().unwrap();
+        let copy = locked.0.try_clone().unwrap();
+        drop(lock);
+        assert!(StdDisk.lock(&path).unwrap().is_some());
+        drop(copy);
     }
 }

@@ -123,7 +123,7 @@ pub(crate) struct Phone {
     pub(crate) orphaning: BTreeSet<EnvelopeId>,
     /// The next `apply` fails before it commits.
     pub(crate) broken: bool,
-    /// The next answer panics.
+    /// Every answer panics.
     pub(crate) panics: bool,
     pub(crate) writes: u64,
 }

@@ -36,7 +36,7 @@ from onegrid import (
 
 T = TypeVar("T")
 
-WAIT_S = 30
+WAIT_S = 120
 ROWS = 5
 
 

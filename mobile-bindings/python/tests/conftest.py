@@ -19,6 +19,9 @@ from onegrid import Device, Phone, Position  # noqa: E402
 HERE = Position(30.31215, 120.11878, accuracy_m=8)
 """A place in a grid of the testbed's village."""
 
+WAIT_S = 120
+"""Longer than any step takes on a busy machine; only a test that fails waits for it."""
+
 
 @pytest.fixture
 def testbed() -> Iterator[Testbed]:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from conftest import HERE, PACKAGE, People
+from conftest import HERE, PACKAGE, WAIT_S, People
 from scenario import Forgetful
 from testbed import Testbed
 
@@ -192,7 +192,7 @@ def test_vault_that_hangs_fails_and_leaves_the_program(tmp_path: Path) -> None:
     released = threading.Event()
 
     def hang() -> object:
-        released.wait(60)
+        released.wait(WAIT_S)
         return None
 
     vault = Odd(hang)
@@ -217,7 +217,7 @@ def test_listener_that_raises_hears_the_next_event(worker: Phone) -> None:
     with worker.on_changes(listen):
         for _ in range(2):
             worker.report("hazard", {"title": "…", "category": "gas"}, position=HERE)
-            assert heard.acquire(timeout=30)
+            assert heard.acquire(timeout=WAIT_S)
 
 
 def test_listener_may_call_everything_and_cancel_itself(worker: Phone) -> None:
@@ -225,6 +225,8 @@ def test_listener_may_call_everything_and_cancel_itself(worker: Phone) -> None:
     done = threading.Event()
 
     def listen(changes: onegrid.RecordChanges) -> None:
+        if worker.count() == 0:
+            return  # Changes of the first sync may come before the report.
         counts.append(worker.count())
         worker.comment(next(worker.records()).id, "from within a listener")
         subscription.cancel()
@@ -232,7 +234,7 @@ def test_listener_may_call_everything_and_cancel_itself(worker: Phone) -> None:
 
     subscription = worker.on_changes(listen)
     record = worker.report("hazard", {"title": "…", "category": "gas"}, position=HERE)
-    assert done.wait(30)
+    assert done.wait(WAIT_S)
     assert counts == [1]
     assert [comment.text for comment in worker.record(record).comments] == [
         "from within a listener"
@@ -244,11 +246,11 @@ def test_listener_that_hangs_delays_no_call(worker: Phone) -> None:
 
     def listen(changes: onegrid.RecordChanges) -> None:
         entered.set()
-        released.wait(60)
+        released.wait(WAIT_S)
 
     with worker.on_changes(listen):
         worker.report("hazard", {"title": "1", "category": "gas"}, position=HERE)
-        assert entered.wait(30)
+        assert entered.wait(WAIT_S)
         for n in range(20):
             worker.report("hazard", {"title": f"{n}", "category": "gas"}, position=HERE)
         assert worker.count() == 21
@@ -375,7 +377,7 @@ def test_clock_ten_years_off_loses_nothing(
         "ONEGRID_CLOCK_SHIFT_S": str(int(years * 365.25 * 86400)),
     }
     done = subprocess.run(
-        arguments, env=environment, capture_output=True, text=True, timeout=120, check=False
+        arguments, env=environment, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stderr
     year, row = done.stdout.splitlines()
@@ -480,4 +482,4 @@ def test_interrupt_in_the_main_thread_cancels_a_sync(
         testbed.do("line_held")
         process.send_signal(2)
         assert process.stdout.readline() == "interrupted 0\n"
-        assert process.wait(30) == 0
+        assert process.wait(WAIT_S) == 0

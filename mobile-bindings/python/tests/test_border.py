@@ -175,7 +175,7 @@ def test_open_phone_at_the_end_of_a_program_is_shut(tmp_path: Path) -> None:
     )
     folders = [str(tmp_path / "data"), str(tmp_path / "keys")]
     arguments = [sys.executable, "-X", "faulthandler", "-c", program, *folders]
-    done = subprocess.run(arguments, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=600, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "open\n", "")
 
 

@@ -22,7 +22,7 @@ def run(folder: Path, *arguments: str) -> str:
         env=os.environ | {"MPLCONFIGDIR": str(folder / "matplotlib")},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -31,7 +31,15 @@ pub struct DataDir {
 /// Exclusive hold on a data folder. Dropping it, or the end of the process, releases the folder.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A process that another thread is starting has a copy of the open file, and with it of the lock,
+        // until it runs its own program. So closing the file alone would release the folder too late.
+        let _ = self.file.unlock();
+    }
 }
 
 impl DataDir {
@@ -91,7 +99,7 @@ impl DataDir {
                 _ => self.unusable(&error),
             })?;
         match file.try_lock() {
-            Ok(()) => Ok(Lock { _file: file }),
+            Ok(()) => Ok(Lock { file }),
             Err(TryLockError::WouldBlock) => {
                 Err(Problem::new("data.served").with("path", self.folder.display()))
             }
@@ -194,4 +202,23 @@ pub(super) fn sync_parent(path: &Path) -> Result<()> {
         .and_then(|whole| whole.parent().map(sync))
         .transpose()
         .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+    use super::*;
+
+    /// A process that is being started holds copies of all open files for a moment.
+    #[test]
+    fn released_folder_is_free_while_a_copy_is_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::at(folder.path());
+        let lock = data.lock().unwrap();
+        assert!(data.is_served().unwrap());
+        let copy = lock.file.try_clone().unwrap();
+        drop(lock);
+        assert!(!data.is_served().unwrap());
+        drop(copy);
+    }
 }

@@ -24,8 +24,17 @@ struct Running {
     done: tokio::task::JoinHandle<crate::error::Result<()>>,
 }
 
+/// Holds a request.
+#[derive(Default)]
+struct Gate {
+    /// Notified when the request is under way.
+    entered: Notify,
+    /// Lets the request end.
+    opened: Notify,
+}
+
 /// Starts a server with one route that counts bytes, one that panics and one that waits for `gate`.
-fn start(flags: &[&str], gate: Arc<Notify>, ready: Ready) -> Running {
+fn start(flags: &[&str], gate: Arc<Gate>, ready: Ready) -> Running {
     let mut flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
     flags.push("server.listen=127.0.0.1:0".to_owned());
     let config = Effective::load(&Inputs {
@@ -47,7 +56,8 @@ fn start(flags: &[&str], gate: Arc<Notify>, ready: Ready) -> Running {
         .route(
             "/wait",
             get(move || async move {
-                gate.notified().await;
+                gate.entered.notify_one();
+                gate.opened.notified().await;
                 "waited"
             }),
         );
@@ -68,7 +78,7 @@ fn start(flags: &[&str], gate: Arc<Notify>, ready: Ready) -> Running {
 }
 
 fn plain() -> Running {
-    start(&[], Arc::new(Notify::new()), Arc::new(|| Ok(())))
+    start(&[], Arc::default(), Arc::new(|| Ok(())))
 }
 
 /// Sends raw HTTP/1.1 and reads the answer to the end of the connection.
@@ -133,7 +143,7 @@ async fn a_bug_fails_one_request_and_says_nothing_of_what_it_met() {
 async fn a_body_over_the_limit_is_refused_announced_or_not() {
     let server = start(
         &["limits.body_bytes_max=4096"],
-        Arc::new(Notify::new()),
+        Arc::default(),
         Arc::new(|| Ok(())),
     );
     let head = "POST /count HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
@@ -164,24 +174,19 @@ async fn a_body_over_the_limit_is_refused_announced_or_not() {
 
 #[tokio::test]
 async fn a_full_server_answers_busy_at_once_and_health_still_answers() {
-    let gate = Arc::new(Notify::new());
+    let gate = Arc::<Gate>::default();
     let server = start(
         &["limits.requests_max=1"],
         gate.clone(),
         Arc::new(|| Ok(())),
     );
     let waiting = tokio::spawn(async move { get_as(server.address, "/wait", "en").await });
-    // A refused second request shows that the only place is taken.
-    let busy = loop {
-        let answer = raw(
-            server.address,
-            "POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-        )
-        .await;
-        if !answer.starts_with("HTTP/1.1 200") {
-            break answer;
-        }
-    };
+    gate.entered.notified().await;
+    let busy = raw(
+        server.address,
+        "POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    )
+    .await;
     assert!(
         busy.starts_with("HTTP/1.1 503") && busy.contains("http.busy"),
         "{busy}"
@@ -192,13 +197,13 @@ async fn a_full_server_answers_busy_at_once_and_health_still_answers() {
             .await
             .starts_with("HTTP/1.1 200")
     );
-    gate.notify_one();
+    gate.opened.notify_one();
     assert!(waiting.await.unwrap().ends_with("waited"));
 }
 
 #[tokio::test]
 async fn stopping_finishes_what_is_under_way_and_takes_nothing_new() {
-    let gate = Arc::new(Notify::new());
+    let gate = Arc::<Gate>::default();
     let server = start(
         &["limits.requests_max=1"],
         gate.clone(),
@@ -206,13 +211,12 @@ async fn stopping_finishes_what_is_under_way_and_takes_nothing_new() {
     );
     let address = server.address;
     let waiting = tokio::spawn(async move { get_as(address, "/wait", "en").await });
-    let probe = "POST /count HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-    while raw(address, probe).await.starts_with("HTTP/1.1 200") {}
+    gate.entered.notified().await;
     server.trigger.stop();
     while TcpStream::connect(address).await.is_ok() {
         tokio::task::yield_now().await;
     }
-    gate.notify_one();
+    gate.opened.notify_one();
     assert!(waiting.await.unwrap().ends_with("waited"));
     server.done.await.unwrap().unwrap();
 }
@@ -220,7 +224,7 @@ async fn stopping_finishes_what_is_under_way_and_takes_nothing_new() {
 #[tokio::test]
 async fn a_server_that_cannot_work_is_not_healthy() {
     let ready: Ready = Arc::new(|| Err(Problem::new("server.stopping")));
-    let server = start(&[], Arc::new(Notify::new()), ready);
+    let server = start(&[], Arc::default(), ready);
     let answer = get_as(server.address, "/healthz", "en").await;
     assert!(
         answer.starts_with("HTTP/1.1 503") && answer.contains("server.stopping"),

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use onegrid_core::crdt::{Content, Details, Hazard, Request};
 use onegrid_core::domain::AreaPath;
 use onegrid_core::id::{AreaId, RecordId};
-use onegrid_core::net::{Address, Driver, NetConfig, NetError, OsRandom, Roots, enrol, now_ms};
+use onegrid_core::net::{
+    Address, Driver, NetConfig, NetError, OsRandom, Roots, State, enrol, now_ms,
+};
 use onegrid_core::replica::{Draft, FileKey, MarkerFile, Replica, ReplicaOptions, StdDisk};
 use onegrid_core::sync::port::StarPort as _;
 use onegrid_core::sync::report::Report;
@@ -13,6 +15,7 @@ use onegrid_core::sync::shared::{Shared, Turn};
 use onegrid_core::trust::invitation::Ticket;
 use onegrid_core::trust::sign::SecretKey;
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
 /// One phone. Its file is removed when the phone is dropped.
 pub struct Phone {
@@ -174,6 +177,25 @@ impl Phone {
         let report = self.driver.sync_once().await.expect("a sync");
         assert!(report.equal, "{report:?}");
         report
+    }
+
+    /// Starts live sync of a phone that is in step. Returns once the phone listens for wake-ups: after its first
+    /// sync, and after the sync that a new wake-up connection asks for.
+    ///
+    /// # Panics
+    /// If the driver is gone.
+    pub async fn live(&self) -> JoinHandle<()> {
+        let before = self.driver.traffic().round_trips;
+        let running = tokio::spawn({
+            let driver = self.driver.clone();
+            async move { driver.run().await }
+        });
+        let mut status = self.driver.status();
+        let listens = status.wait_for(|status| {
+            status.state == State::UpToDate && self.driver.traffic().round_trips >= before + 2
+        });
+        drop(listens.await.expect("the driver lives"));
+        running
     }
 
     /// Returns the title of a record; `None` if the phone does not have it.

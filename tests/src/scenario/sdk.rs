@@ -21,7 +21,7 @@ use super::{Call, Sdk};
 /// Rows of a page: few, so the scenarios need several pages.
 const ROWS: u32 = 5;
 /// The longest wait of a listener for a word.
-const HEARD_WAIT: Duration = Duration::from_secs(30);
+const HEARD_WAIT: Duration = Duration::from_mins(2);
 
 /// Devices and phones of one scenario.
 pub struct FfiSdk {

@@ -14,7 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// The longest wait for bytes to reach a mark.
-const HELD_WAIT: Duration = Duration::from_mins(1);
+const HELD_WAIT: Duration = Duration::from_mins(5);
 /// Bytes that are passed on at once.
 const STEP_BYTES: usize = 4_096;
 

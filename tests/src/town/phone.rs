@@ -185,14 +185,14 @@ impl Phone {
     /// Starts the app on the present files; the start may fail.
     pub fn try_reopen(&mut self) -> Result<(), ReplicaError> {
         self.replica = None;
-        self.replica = Some(once_free(|| Replica::open(self.options()))?);
+        self.replica = Some(Replica::open(self.options())?);
         Ok(())
     }
 
     /// Lets the app rescue the readable part of its damaged database.
     pub fn rescue(&mut self, now_ms: i64) -> Result<Rescue, ReplicaError> {
         self.replica = None;
-        let (replica, rescue) = once_free(|| Replica::rescue(self.options(), now_ms))?;
+        let (replica, rescue) = Replica::rescue(self.options(), now_ms)?;
         self.replica = Some(replica);
         Ok(rescue)
     }
@@ -271,19 +271,5 @@ impl Card {
         phone.runs = stream.wrapping_add(1) << 8;
         phone.rng.set_stream(stream);
         phone
-    }
-}
-
-/// Opens a replica that was just closed. A process that another thread starts has a copy of its lock until it runs its
-/// own program.
-fn once_free<T>(mut open: impl FnMut() -> Result<T, ReplicaError>) -> Result<T, ReplicaError> {
-    let started = std::time::Instant::now();
-    loop {
-        match open() {
-            Err(ReplicaError::InUse) if started.elapsed().as_secs() < 10 => {
-                std::thread::yield_now();
-            }
-            opened => return opened,
-        }
     }
 }

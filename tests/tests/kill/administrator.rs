@@ -18,10 +18,9 @@ use onegrid_server::store::{Store, StoreError};
 use onegrid_tests::killed::serving::{Watched, administer};
 use onegrid_tests::killed::{Counts, Point, counting, killed_at};
 use onegrid_tests::onegrid::binary;
-use onegrid_tests::sim::chance::Chance;
 use onegrid_tests::town::{Files, GRID, Town, VILLAGE, fresh_folder};
 
-use super::{KILLED, play};
+use super::{End, play};
 
 const ROUNDS: u64 = 80;
 const ROUNDS_QUICK: u64 = 8;
@@ -167,15 +166,15 @@ fn is_a_deployment(data: &Path, root_key: &Path) -> Result<(), String> {
 
 #[test]
 fn a_command_killed_at_any_call_is_done_again_and_nothing_is_half_there() {
-    play(ROUNDS, ROUNDS_QUICK, |number| {
+    play(ROUNDS, ROUNDS_QUICK, |number, chance| {
         let which = usize::try_from(number).unwrap() % COMMANDS.len();
-        let point = COUNTS[which].draw(&mut Chance::new(number));
+        let point = COUNTS[which].draw(chance);
         let name = COMMANDS[which][0];
         round(which, point).map_err(|what| format!("{name} killed at {point}: {what}"))
     });
 }
 
-fn round(which: usize, point: Point) -> Result<String, String> {
+fn round(which: usize, point: Point) -> Result<End, String> {
     let folder = fresh_folder();
     TEMPLATE.files.write(folder.path());
     let data = data_of(folder.path(), COMMANDS[which]);
@@ -222,7 +221,7 @@ fn round(which: usize, point: Point) -> Result<String, String> {
         }
     }
     ends_well(&data, &["verify"])?;
-    Ok(if killed { KILLED } else { "through" }.to_owned())
+    Ok(End::of(killed))
 }
 
 #[test]

@@ -11,10 +11,9 @@ use onegrid_core::wire::verdict::{Status, Verdict};
 use onegrid_server::store::StoreError;
 use onegrid_tests::killed::life::{Line, answer, hex};
 use onegrid_tests::killed::{Counts, Point, counting, killed_at};
-use onegrid_tests::sim::chance::Chance;
 use onegrid_tests::town::{Card, Phone, Town, TownTemplate, copy_database};
 
-use super::{KILLED, enrolled, play};
+use super::{End, enrolled, play};
 
 const ROUNDS: u64 = 300;
 const ROUNDS_QUICK: u64 = 20;
@@ -97,15 +96,14 @@ fn live(mut command: Command, town: &mut Town, story: u64) -> Lived {
 
 #[test]
 fn a_phone_killed_at_any_call_has_all_that_it_said_is_saved() {
-    play(ROUNDS, ROUNDS_QUICK, |number| {
+    play(ROUNDS, ROUNDS_QUICK, |number, chance| {
         let story = number % STORIES;
-        let mut chance = Chance::new(number);
-        let point = COUNTS[usize::try_from(story).unwrap()].draw(&mut chance);
+        let point = COUNTS[usize::try_from(story).unwrap()].draw(chance);
         round(story, point).map_err(|what| format!("killed at {point}: {what}"))
     });
 }
 
-fn round(story: u64, point: Point) -> Result<String, String> {
+fn round(story: u64, point: Point) -> Result<End, String> {
     let mut town = TEMPLATE.town.copy(story);
     let lived = live(killed_at(program(), point), &mut town, story);
     let card = &TEMPLATE.volunteer;
@@ -114,7 +112,7 @@ fn round(story: u64, point: Point) -> Result<String, String> {
     kept(&mut phone, &lived)?;
     nothing_half(&mut phone)?;
     goes_on(&mut phone, &mut town, &lived)?;
-    Ok(if lived.killed { KILLED } else { "through" }.to_owned())
+    Ok(End::of(lived.killed))
 }
 
 /// Checks that the file is whole to the last page.

@@ -10,10 +10,9 @@ use onegrid_core::id::RecordId;
 use onegrid_core::replica::{RecordRow, ReplicaError};
 use onegrid_tests::killed::life::hex;
 use onegrid_tests::killed::{Counts, Point, counting, killed_at};
-use onegrid_tests::sim::chance::Chance;
 use onegrid_tests::town::{Card, Phone, Town, TownTemplate, VILLAGE};
 
-use super::{KILLED, play};
+use super::{End, play};
 
 const ROUNDS: u64 = 100;
 const ROUNDS_QUICK: u64 = 8;
@@ -96,14 +95,14 @@ fn rescue(mut command: Command, town: &Town, damaged: bool) -> bool {
 
 #[test]
 fn a_rescue_killed_at_any_call_costs_nothing() {
-    play(ROUNDS, ROUNDS_QUICK, |number| {
+    play(ROUNDS, ROUNDS_QUICK, |number, chance| {
         let (damaged, again) = (number % 2 == 1, number % 4 >= 2);
-        let point = COUNTS[usize::from(damaged)].draw(&mut Chance::new(number));
+        let point = COUNTS[usize::from(damaged)].draw(chance);
         round((damaged, again), point).map_err(|what| format!("killed at {point}: {what}"))
     });
 }
 
-fn round((damaged, again): (bool, bool), point: Point) -> Result<String, String> {
+fn round((damaged, again): (bool, bool), point: Point) -> Result<End, String> {
     let mut town = TEMPLATE.town.copy(0);
     let killed = rescue(killed_at(program(), point), &town, damaged);
     let mut phone = TEMPLATE.card.at(folder(&town), 2_000);
@@ -121,7 +120,7 @@ fn round((damaged, again): (bool, bool), point: Point) -> Result<String, String>
     if !report.equal || phone.replica().undelivered().unwrap() != 0 || rows.len() != 6 + OWN {
         return Err(format!("no end to the sync: {report:?}"));
     }
-    Ok(if killed { KILLED } else { "through" }.to_owned())
+    Ok(End::of(killed))
 }
 
 /// Starts the app again. It opens the file and rescues it if it is damaged, or rescues it at once if

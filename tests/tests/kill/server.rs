@@ -16,11 +16,10 @@ use onegrid_server::store::{Store, StoreError};
 use onegrid_tests::killed::serving::{Watched, administer};
 use onegrid_tests::killed::{Counts, Point, counting, killed_at};
 use onegrid_tests::onegrid::{binary, hazard, home, way_to};
-use onegrid_tests::sim::chance::Chance;
 use onegrid_tests::town::{Card, Files, Town, copy_database, copy_folder, fresh_folder};
 use tempfile::TempDir;
 
-use super::{KILLED, enrolled, play};
+use super::{End, enrolled, play};
 
 const ROUNDS: u64 = 300;
 const ROUNDS_QUICK: u64 = 10;
@@ -178,13 +177,13 @@ fn lock(phone: &Shared) -> shared::Turn<'_, Replica> {
 
 #[test]
 fn a_server_killed_at_any_call_keeps_every_receipt() {
-    play(ROUNDS, ROUNDS_QUICK, |number| {
-        let point = COUNTS.draw(&mut Chance::new(number));
+    play(ROUNDS, ROUNDS_QUICK, |_, chance| {
+        let point = COUNTS.draw(chance);
         round(point).map_err(|what| format!("killed at {point}: {what}"))
     });
 }
 
-fn round(point: Point) -> Result<String, String> {
+fn round(point: Point) -> Result<End, String> {
     let round = Round::new();
     let server = Watched::start(killed_at(binary(), point), &round.data());
     if let Some(url) = &server.url {
@@ -195,7 +194,7 @@ fn round(point: Point) -> Result<String, String> {
     checked(&round.data())?;
     round.goes_on()?;
     round.receipts_are_true(&receipts)?;
-    Ok(if killed { KILLED } else { "through" }.to_owned())
+    Ok(End::of(killed))
 }
 
 /// Checks that `onegrid verify` finds nothing wrong.

@@ -305,8 +305,12 @@ async fn live_sync_goes_on_after_a_panic() {
     world.write(5);
     world.port.lock().panics = true;
     let running = world.run_in_background();
-    let failed = world.until(|status| status.code.as_deref() == Some("phone.bug"));
-    assert_eq!(failed.await.state, State::Waiting);
+    // The code stays while the driver tries again, so only a waiting driver has met the panic.
+    let failed = |status: &Status| {
+        status.state == State::Waiting && status.code.as_deref() == Some("phone.bug")
+    };
+    world.until(failed).await;
+    world.port.lock().panics = false;
     world.driver.notify();
     let synced = world.until(|status| status.state == State::UpToDate).await;
     assert!(synced.report.unwrap().equal);

@@ -67,7 +67,7 @@ impl StarPort for Phone {
         if std::mem::take(&mut self.broken) {
             return Err(PortError { code: "test.disk" });
         }
-        assert!(!std::mem::take(&mut self.panics), "a panic that is wanted");
+        assert!(!self.panics, "a panic that is wanted");
         applying.finish();
         let mut applied = Applied::default();
         let writes = self.writes;

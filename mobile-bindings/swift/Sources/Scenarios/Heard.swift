@@ -8,7 +8,7 @@ actor Heard {
         case state(String)
     }
 
-    private static let limit: UInt64 = 30_000_000_000  // ns
+    private static let limit: UInt64 = 120_000_000_000  // ns
 
     private var events: Set<Event> = []
     private var isAll = false
@@ -31,7 +31,7 @@ actor Heard {
         for reader in readers { reader.cancel() }
     }
 
-    /// Waits until the event was heard, at most 30 seconds.
+    /// Waits until the event was heard, at most two minutes.
     func wait(for event: Event) async throws {
         if has(event) { return }
         let key = UUID()

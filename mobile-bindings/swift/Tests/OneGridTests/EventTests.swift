@@ -79,7 +79,7 @@ final class EventTests: PhoneTestCase {
         }
         XCTAssertNotNil(stream)
         stream = nil
-        await fulfillment(of: [gone], timeout: 30)
+        await fulfillment(of: [gone], timeout: 120)
     }
 
     func testCancelledTaskEndsItsLoop() async throws {
@@ -90,7 +90,7 @@ final class EventTests: PhoneTestCase {
         let reader = Task {
             for await _ in states { began.fulfill() }
         }
-        await fulfillment(of: [began], timeout: 30)
+        await fulfillment(of: [began], timeout: 120)
         reader.cancel()
         try await within { await reader.value }
     }

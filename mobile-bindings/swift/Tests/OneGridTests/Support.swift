@@ -88,7 +88,7 @@ struct TooLate: Error {}
 
 /// Runs work that waits for another party, and fails after a limit.
 func within<Answer: Sendable>(
-    seconds: UInt64 = 60, _ work: @escaping @Sendable () async throws -> Answer
+    seconds: UInt64 = 120, _ work: @escaping @Sendable () async throws -> Answer
 ) async throws -> Answer {
     try await withThrowingTaskGroup(of: Answer.self) { group in
         group.addTask { try await work() }

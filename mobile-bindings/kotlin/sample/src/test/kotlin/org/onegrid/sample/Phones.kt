@@ -23,7 +23,7 @@ internal class OpenedDevice(val device: Device, val phone: Phone) : AutoCloseabl
 internal val HERE = GeoPosition(lat = 30.31215, lon = 120.11878, datum = Datum.WGS84, accuracyM = 8u)
 
 /** Longer than any step takes on a busy machine; only a test that fails waits for it. */
-internal const val WAIT_MS = 30_000L
+internal const val WAIT_MS = 120_000L
 
 /** An empty phone. */
 internal suspend fun fresh(

@@ -160,7 +160,7 @@ internal class ScenarioPhone(val phone: Phone, private val scope: CoroutineScope
 
     private companion object {
         const val PAGE_ROWS = 5
-        const val WAIT_MS = 30_000L
+        const val WAIT_MS = 120_000L
         const val ALL = "*"
     }
 }

@@ -51,7 +51,7 @@ class Testbed(program: File, vararg arguments: String) : AutoCloseable {
     }
 
     private companion object {
-        const val SHUTDOWN_S = 30L
+        const val SHUTDOWN_S = 120L
     }
 }
 
