@@ -65,10 +65,10 @@ impl Device {
     pub fn accounts(&self) -> Answer<Vec<Account>> {
         call(|| {
             let listed = self.accounts.list()?;
-            listed
+            Ok(listed
                 .into_iter()
                 .map(|account| self.described(account.slot, account.name))
-                .collect()
+                .collect())
         })
     }
 
@@ -81,7 +81,7 @@ impl Device {
         call(|| {
             let pin = checked(pin)?;
             let made = self.accounts.create(&name, pin.as_ref(), &mut OsRandom)?;
-            self.described(made.slot(), name.trim().to_owned())
+            Ok(self.described(made.slot(), name.trim().to_owned()))
         })
     }
 
@@ -201,13 +201,13 @@ impl Device {
 }
 
 impl Device {
-    fn described(&self, slot: Slot, name: String) -> Answer<Account> {
-        Ok(Account {
+    fn described(&self, slot: Slot, name: String) -> Account {
+        Account {
             slot: slot.to_string(),
             name,
             // An entry that cannot be read now is shown with a lock; opening it names the problem.
             has_pin: self.accounts.has_pin(slot).unwrap_or(true),
-        })
+        }
     }
 
     /// Prevents other calls, in this process and in others, from opening the replica of an account.

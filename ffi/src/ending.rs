@@ -47,13 +47,13 @@ pub(crate) struct Open(());
 impl Open {
     /// Asks for the permission, before a replica is opened.
     pub(crate) fn ask() -> Answer<Self> {
+        static ASKED: Once = Once::new();
         let mut register = register();
         if register.ended {
             return Err(OneGridError::of("phone.shut"));
         }
         register.open += 1;
         drop(register);
-        static ASKED: Once = Once::new();
         ASKED.call_once(leave_openssl_alone_at_exit);
         Ok(Self(()))
     }
@@ -68,11 +68,11 @@ impl Drop for Open {
 
 /// Registers a phone, which is shut when the process ends.
 pub(crate) fn shut_at_end(phone: &Arc<Inner>) {
+    static REGISTERED: Once = Once::new();
     let mut register = register();
     register.phones.retain(|phone| phone.strong_count() > 0);
     register.phones.push(Arc::downgrade(phone));
     drop(register);
-    static REGISTERED: Once = Once::new();
     REGISTERED.call_once(at_exit);
 }
 
@@ -134,6 +134,7 @@ extern "C" fn end() {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use std::collections::HashMap;
+    use std::path::Path;
     use std::process::Command;
 
     use super::*;
@@ -275,7 +276,11 @@ mod tests {
                 .unwrap();
             assert!(ended.status.success(), "{ended:?}");
             let left = files(folder.path());
-            assert!(left.iter().any(|name| name.ends_with(".db")), "{left:?}");
+            assert!(
+                left.iter()
+                    .any(|name| Path::new(name).extension() == Some("db".as_ref())),
+                "{left:?}"
+            );
             // A closed replica has written its log back.
             let logs = left.iter().filter(|name| name.ends_with("-wal"));
             assert_eq!(logs.count(), 0, "{left:?}");

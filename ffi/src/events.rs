@@ -29,6 +29,10 @@ enum Listener {
 }
 
 #[derive(Default)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "news that come independently of each other"
+)]
 struct Pending {
     records: BTreeSet<String>,
     changes: RecordChanges,

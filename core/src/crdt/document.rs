@@ -137,7 +137,8 @@ impl Document {
         };
         self.settle(&pending, &mut outcomes);
         for (index, first) in twins {
-            results[index] = results[first].clone();
+            let outcome = results[first].clone();
+            results[index] = outcome;
         }
         results
             .into_iter()

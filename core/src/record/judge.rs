@@ -65,7 +65,9 @@ impl Record {
                 });
                 if binds {
                     line.put(index);
-                    info.iter().for_each(|info| written.add(info));
+                    if let Some(info) = info {
+                        written.add(info);
+                    }
                 }
                 found.push((index, judged));
             }

@@ -24,13 +24,14 @@ impl Record {
             let evidence = !node.counts()
                 || match &node.body {
                     NodeBody::Event { event, .. } => match **event {
-                        Event::Comment(_) | Event::DangerRemains(_) => true,
+                        Event::Comment(_) | Event::DangerRemains(_) | Event::Unknown { .. } => true,
                         Event::Seen(_) => !looks_for_the_office(node, reporter),
-                        Event::Unknown { .. } => true,
                         _ => false,
                     },
-                    NodeBody::Genesis { .. } | NodeBody::Change(_) => true,
-                    NodeBody::Unknown | NodeBody::Malformed => true,
+                    NodeBody::Genesis { .. }
+                    | NodeBody::Change(_)
+                    | NodeBody::Unknown
+                    | NodeBody::Malformed => true,
                 };
             let genesis = matches!(node.body, NodeBody::Genesis { .. });
             if evidence && !genesis && self.is_by_party(node) {

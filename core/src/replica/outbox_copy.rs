@@ -112,7 +112,7 @@ impl OutboxCopy {
     /// The replica has committed a write.
     pub(super) fn follow(&mut self, main: &Connection) {
         if let Some(copy) = &self.conn
-            && self.changes(main, copy).is_err()
+            && Self::changes(main, copy).is_err()
         {
             // The notes stay, and the next write tries again.
             tracing::warn!(code = "replica.storage", "the second copy is behind");
@@ -210,7 +210,7 @@ impl OutboxCopy {
     }
 
     /// Copies the envelopes that entered the outbox since the last time, and removes those that left it.
-    fn changes(&self, main: &Connection, copy: &Connection) -> Result<(), Fault> {
+    fn changes(main: &Connection, copy: &Connection) -> Result<(), Fault> {
         loop {
             let changed = outbox_change::next(main, ROWS).map_err(Fault::Main)?;
             if changed.is_empty() {

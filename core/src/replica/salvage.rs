@@ -310,8 +310,8 @@ impl<'a> Source<'a> {
         self.read(pages).ok().map(i64::unsigned_abs)
     }
 
-    /// The first or last number of a table; `None` where it cannot be read.
-    fn end(&mut self, table: &str, column: &str, order: &str) -> Option<Option<i64>> {
+    /// The first or last number of a table; `None` where it cannot be read or there is none.
+    fn end(&mut self, table: &str, column: &str, order: &str) -> Option<i64> {
         let sql = format!("SELECT {column} FROM {table} ORDER BY {column} {order} LIMIT 1");
         let end = |conn: &Connection| {
             let mut statement = conn.prepare(&sql)?;
@@ -319,7 +319,7 @@ impl<'a> Source<'a> {
             let first = rows.next()?;
             Ok(first.map(|row| row.get::<_, i64>(0)).transpose()?)
         };
-        self.read(end).ok()
+        self.read(end).ok().flatten()
     }
 
     /// Reads the rows between two keys, neither of them included, one at a time.
@@ -330,14 +330,11 @@ impl<'a> Source<'a> {
         order: &str,
         take: &mut Take<'_>,
     ) -> Result<Reading, ReplicaError> {
-        let mut sql = format!("SELECT * FROM {table} WHERE 1");
-        if low.is_some() {
-            sql += &format!(" AND {column} > ?1");
-        }
-        if high.is_some() {
-            sql += &format!(" AND {column} < ?{}", 1 + u8::from(low.is_some()));
-        }
-        sql += &format!(" ORDER BY {column} {order}");
+        let above = low.map_or(String::new(), |_| format!(" AND {column} > ?1"));
+        let below = high.map_or(String::new(), |_| {
+            format!(" AND {column} < ?{}", 1 + u8::from(low.is_some()))
+        });
+        let sql = format!("SELECT * FROM {table} WHERE 1{above}{below} ORDER BY {column} {order}");
         let mut last = None;
         let read = self.read(|conn| {
             let mut statement = conn.prepare(&sql)?;
@@ -442,11 +439,11 @@ fn bound(
     high: &mut Option<Value>,
 ) {
     if low.is_none() {
-        let first = source.end(table, column, "ASC").flatten();
+        let first = source.end(table, column, "ASC");
         *low = Some(Value::Integer(first.unwrap_or(1).saturating_sub(1)));
     }
     if high.is_none() {
-        let last = source.end(table, column, "DESC").flatten();
+        let last = source.end(table, column, "DESC");
         let first = match low {
             Some(Value::Integer(first)) => *first,
             _ => 0,

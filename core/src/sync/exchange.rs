@@ -321,7 +321,7 @@ impl Run {
     }
 
     fn has_more_to_send(&self, port: &dyn StarPort) -> Result<bool, PortError> {
-        Ok(port.has_more_to_send(&self.blocked)?)
+        port.has_more_to_send(&self.blocked)
     }
 
     fn is_finished(

@@ -424,6 +424,7 @@ fn bulletin() -> Summary {
 
 /// An answer with something of everything: receipt, page with packs and proof, repair, sealed
 /// certificate.
+#[expect(clippy::too_many_lines, reason = "a message with every field")]
 fn response() -> SyncResponse {
     let server = SecretKey::from_seed(&[2; 32]);
     let [genesis, change, event, _] = envelopes();

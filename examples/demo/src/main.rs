@@ -28,11 +28,12 @@ mod story_loss;
 mod story_merge;
 mod story_patrol;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 use onegrid_core::texts::Lang;
-use onegrid_server::cli::{Inside, Process, run_as};
+use onegrid_server::cli::{Process, run_as};
 use onegrid_server::error::{Problem, Result};
 
 #[derive(Debug, Parser)]
@@ -59,11 +60,13 @@ fn main() -> ExitCode {
         out: &mut std::io::stdout(),
         err: &mut std::io::stderr(),
     };
-    ExitCode::from(run_as(process, play))
+    ExitCode::from(run_as(process, |line, process, lang| {
+        play(&line, process.out, lang)
+    }))
 }
 
 /// Plays the stories and, unless it was told to end, serves the page.
-fn play(line: Line, process: Inside<'_>, lang: Lang) -> Result<()> {
+fn play(line: &Line, out: &mut dyn Write, lang: Lang) -> Result<()> {
     let options = play::Options {
         once: line.once,
         kill_server: line.kill_server,
@@ -73,7 +76,7 @@ fn play(line: Line, process: Inside<'_>, lang: Lang) -> Result<()> {
         .enable_all()
         .build()
         .map_err(|error| Problem::new("server.internal").because(&error))?;
-    let outcome = runtime.block_on(play::run(options, lang, process.out));
+    let outcome = runtime.block_on(play::run(options, lang, out));
     // The runtime's threads end first, because a thread that ends beside the process can free memory that OpenSSL
     // also frees.
     drop(runtime);

@@ -33,6 +33,10 @@ pub struct Near {
 
 /// The conditions of a list; a record must meet every condition that is set.
 #[derive(Debug, Clone, Default, PartialEq, uniffi::Record)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that are independent of each other"
+)]
 pub struct Query {
     /// Codes of kinds; empty means any.
     #[uniffi(default = [])]

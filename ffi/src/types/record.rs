@@ -19,6 +19,10 @@ pub enum ReceiptStep {
 
 /// A record as lists show it.
 #[derive(Debug, Clone, PartialEq, uniffi::Record)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that are independent of each other"
+)]
 pub struct RecordRow {
     /// The record.
     pub id: String,

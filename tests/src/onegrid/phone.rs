@@ -80,6 +80,7 @@ impl Phone {
     }
 
     /// Locks the replica for a turn.
+    #[must_use]
     pub fn replica(&self) -> Turn<'_, Replica> {
         self.replica.lock()
     }

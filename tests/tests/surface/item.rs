@@ -73,6 +73,7 @@ impl fmt::Display for Item {
 }
 
 /// Returns the lines of one piece of metadata.
+#[expect(clippy::too_many_lines, reason = "one arm for each kind of item")]
 pub(crate) fn items_of(metadata: Metadata) -> Vec<Item> {
     match metadata {
         Metadata::Func(f) => vec![callable(

@@ -55,11 +55,12 @@ fn report(rule: &str, findings: &[String]) {
 
 #[test]
 fn surface_equals_its_snapshot() {
-    let mut now: String = ITEMS.iter().map(|item| format!("{item}\n")).collect();
-    now.insert_str(
-        0,
-        "# What apps compile against. RENEW_SURFACE=1 cargo test --test surface writes it anew.\n",
-    );
+    let mut now =
+        "# What apps compile against. RENEW_SURFACE=1 cargo test --test surface writes it anew.\n"
+            .to_owned();
+    for item in ITEMS.iter() {
+        now.extend([item.to_string().as_str(), "\n"]);
+    }
     let path = snapshot_path();
     if std::env::var_os("RENEW_SURFACE").is_some() {
         std::fs::write(&path, &now).expect("the snapshot can be written");

@@ -2,8 +2,7 @@
 //!
 //! 1. The entries are ordered by Lamport time and id (`graph`).
 //! 2. Each entry is judged in the state that its author had seen: first by `may`, then by `guard`.
-//! 3. The legal entries are applied in order. An entry that a concurrent one overtook is superseded
-//! (`merge`).
+//! 3. The legal entries are applied in order. An entry that a concurrent one overtook is superseded (`merge`).
 //!
 //! An entry meets no other branch if its author had seen everything before it. Its state is then the state of
 //! its parent plus the entry, so a history without forks is folded in one pass. An entry that joins branches

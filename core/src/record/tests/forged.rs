@@ -119,7 +119,7 @@ fn forged_copy_first_leaves_honest_dependants() {
     let own = volunteer.edit(&known, &[FieldEdit::text(Field::Address, "c")]);
     let mut record = record_of(&[&genesis, &forged]);
     settled(&mut record, 5);
-    record.admit(&[honest.clone()]);
+    record.admit(std::slice::from_ref(&honest));
     let judged = record.admit(&[own]);
     assert_eq!(outcomes(&judged), [&Outcome::Valid]);
     // The worker continued beside its own forgery, which does not bind the worker once it is void.
@@ -171,7 +171,7 @@ fn forged_copy_inside_a_pack_takes_nothing_along() {
     let mut server = record_of(&[&genesis, &forged]);
     settled(&mut server, 5);
     let pack_with_forgery_alone = server.to_pack().unwrap();
-    server.admit(&[honest.clone()]);
+    server.admit(std::slice::from_ref(&honest));
     settled(&mut server, 6);
     let pack = server.to_pack().unwrap();
     let next = volunteer.edit(&server, &[FieldEdit::text(Field::Title, "b")]);
@@ -188,7 +188,7 @@ fn forged_copy_inside_a_pack_takes_nothing_along() {
         let mut phone = Record::load(server.id(), past).unwrap();
         phone.admit(&rest);
         // The forged envelope itself arrives too, because the server hands out void envelopes as well.
-        phone.admit(&[forged.clone()]);
+        phone.admit(std::slice::from_ref(&forged));
         let judged = phone.admit(std::slice::from_ref(&next));
         assert_eq!(outcomes(&judged), [&Outcome::Valid]);
         assert!(phone.counts(id(&honest)) && !phone.counts(id(&forged)));

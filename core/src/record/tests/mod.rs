@@ -411,7 +411,10 @@ fn kind_and_role_of_newer_app_are_held() {
     assert!(record.state().is_none() && record.document().is_none());
     let dispute = volunteer.report_as("b", RecordKind::Unknown(4));
     let mut record = Record::new(id_of(&dispute));
-    assert_eq!(outcomes(&record.admit(&[dispute.clone()])), [&newer]);
+    assert_eq!(
+        outcomes(&record.admit(std::slice::from_ref(&dispute))),
+        [&newer]
+    );
 
     // A word and an edit under such a role, beside a move that this version knows.
     let genesis = volunteer.report("c");
@@ -427,7 +430,7 @@ fn kind_and_role_of_newer_app_are_held() {
 
     // A server that knows the kind has accepted the envelope. It is kept here, and needs a newer app.
     let mut record = Record::new(id_of(&dispute));
-    record.admit(&[dispute.clone()]);
+    record.admit(std::slice::from_ref(&dispute));
     record.set_verdict(id(&dispute), verdict(Status::Accepted, 5_000));
     assert!(record.state().unwrap().frozen);
     let word = worker.act(&record, &comment("three"));

@@ -185,7 +185,7 @@ impl Work {
                 intake.envelopes(incoming.collect())?;
             }
             Part::Entries(segment, range) => {
-                entries(answer, self.attestation, intake, (*segment, range))?
+                entries(answer, self.attestation, intake, (*segment, range))?;
             }
             Part::Packed(segment, range) => {
                 if let Some(known) = stream_of(answer, intake, *segment)? {

@@ -5,10 +5,9 @@ use super::*;
 use crate::sync::answer::Answer;
 use crate::sync::port::{Applying, StarPort};
 use crate::wire::cursor::CursorAt;
-use crate::wire::message::{Known, SyncRequest, SyncResponse};
 
 /// A server with many records, and a worker that wrote them.
-fn filled<'a>(town: &'a Town, records: i64) -> (Server<'a>, Phone) {
+fn filled(town: &Town, records: i64) -> (Server<'_>, Phone) {
     let mut server = Server::new(town);
     let mut worker = town.grid_worker(11);
     for n in 0..records {
@@ -161,76 +160,4 @@ fn lost_stream_and_its_records_go_in_slices() {
     let rows = phone.replica().rows().unwrap();
     assert_eq!(rows.len(), 1);
     assert_eq!(rows[0].id, unsent);
-}
-
-/// Prints the cost of a page: `cargo test --release … -- --ignored --nocapture page_of_a_mebibyte`.
-#[test]
-#[ignore = "measures, and takes a minute"]
-fn page_of_a_mebibyte_costs_this_much() {
-    use std::time::Instant;
-    let status = |name: &str| -> u64 {
-        let all = std::fs::read_to_string("/proc/self/status").unwrap();
-        let line = all.lines().find(|line| line.starts_with(name)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse().unwrap()
-    };
-    let town = Town::new();
-    for load in [true, false] {
-        let bytes = {
-            let (mut server, _worker) = filled(&town, 2_500);
-            let answer = if load {
-                server.load_answer()
-            } else {
-                server.exchange_without_upload(&mut town.grid_worker(13))
-            };
-            answer.response().to_bytes().unwrap()
-        };
-        std::fs::write("/proc/self/clear_refs", "5").unwrap();
-        let before = status("VmRSS");
-        let mut phone = town.grid_worker(14);
-        let readers = phone.replica().readers();
-        let response = SyncResponse::from_bytes(&bytes).unwrap();
-        let request = SyncRequest {
-            version: 1,
-            known: Known::All(Vec::new()),
-            bundle: None,
-            give_back: None,
-            repair: Vec::new(),
-            page_bytes_max: 1 << 20,
-        };
-        let mut response = response;
-        if response.receipt.is_some() {
-            response.receipt = None;
-        }
-        let answer = Answer::verify(request, response, &town.anchors, 0).unwrap();
-        let decoded = status("VmHWM");
-        let began = Instant::now();
-        let done = std::sync::atomic::AtomicBool::new(false);
-        let mut lists = Vec::new();
-        std::thread::scope(|threads| {
-            threads.spawn(|| {
-                phone.replica().apply(&answer, NOW).unwrap();
-                done.store(true, std::sync::atomic::Ordering::SeqCst);
-            });
-            while !done.load(std::sync::atomic::Ordering::SeqCst) {
-                let asked = Instant::now();
-                let reader = readers.reader().unwrap();
-                reader.list(&Filter::default(), None, 50).unwrap();
-                lists.push(asked.elapsed().as_secs_f64() * 1e3);
-            }
-        });
-        let seconds = began.elapsed().as_secs_f64();
-        lists.sort_by(f64::total_cmp);
-        println!(
-            "page of {} kB (packs: {load}): {} writes in {seconds:.2} s, {:.1} ms each; {} lists of 50 \
-             meanwhile, median {:.2} ms, longest {:.2} ms; memory before {before} kB, decoded {decoded} \
-             kB, peak {} kB",
-            bytes.len() / 1_024,
-            phone.replica().writes(),
-            seconds * 1e3 / f64::from(u32::try_from(phone.replica().writes()).unwrap()),
-            lists.len(),
-            lists[lists.len() / 2],
-            lists[lists.len() - 1],
-            status("VmHWM"),
-        );
-    }
 }

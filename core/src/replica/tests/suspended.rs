@@ -59,7 +59,7 @@ fn suspended_replica_holds_no_file_and_says_so() {
 
     phone.replica().suspend().unwrap();
     assert_eq!(locks(&phone), [""; 0]);
-    assert_eq!(open_files(&phone), [PathBuf::new(); 0]);
+    assert!(open_files(&phone).is_empty());
     let replica = phone.replica();
     suspended(replica.report(&draft("二"), NOW));
     suspended(replica.view(record));
@@ -131,7 +131,7 @@ fn suspended_in_the_middle(phone: &mut Phone, answer: &Answer) -> Option<(u64, u
         readers.halt();
         replica.lock().unwrap().suspend().unwrap();
         assert_eq!(locks(phone), [""; 0]);
-        assert_eq!(open_files(phone), [PathBuf::new(); 0]);
+        assert!(open_files(phone).is_empty());
         (shown, applying.join().unwrap())
     });
     let mut replica = replica.into_inner().unwrap();

@@ -176,6 +176,7 @@ fn a_forged_or_unlisted_pack_changes_nothing() {
 /// A unit that is dispatched holds the pack and only sealed names. Without these its pack is not
 /// taken, so the reporter stays the reporter.
 #[test]
+#[expect(clippy::too_many_lines, reason = "one history, step by step")]
 fn pack_without_its_author_waits_for_the_certificate() {
     let old = World::new();
     let mut author = old.volunteer(10);

@@ -237,6 +237,7 @@ fn the_short_cut_through_linear_history_gives_what_the_plain_fold_gives() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one history, step by step")]
 fn no_case_ends_while_a_danger_is_outside_the_endings_past() {
     let (mut ended, mut contested, mut reviewed) = (0, 0, 0);
     for seed in seeds() {
