@@ -6,7 +6,7 @@ use super::value::FieldValue;
 use crate::id::Hash;
 use crate::limits::{ANSWER_CHARS_MAX, SHORT_TEXT_CHARS_MAX};
 
-/// A field of a record's content.
+/// A field of a record's content. People read the fields of an edit in the order of the variants.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Field {
     /// The subject in a few words, or the name of a thing.
@@ -19,10 +19,10 @@ pub enum Field {
     OccurredMs,
     /// Where it is.
     Position,
-    /// Words about the subject; people write them together.
-    Description,
     /// A field that the table of a kind declares.
     Own(&'static FieldSpec),
+    /// Words about the subject; people write them together.
+    Description,
     /// The answer to a question of a checklist: an id of 1 to 64 characters out of `a-z 0-9 _ -`.
     Answer(String),
     /// An attachment by the hash of its bytes; the value is its caption.
