@@ -6,9 +6,9 @@ use super::actor::{ActorId, DevicePrefix};
 use super::change;
 use super::document::Document;
 use super::edit::{FieldEdit, Write};
-use super::field::Field;
 use super::operations::Key;
-use super::value::FieldValue;
+use super::value;
+use crate::domain::content::{Field, FieldValue};
 use crate::id::Hash;
 
 /// One of the values of a field, with its author.
@@ -69,7 +69,7 @@ impl Document {
     /// The newest concurrent values of a field, the one that shows first.
     #[must_use]
     pub fn versions(&self, field: &Field) -> Vec<FieldVersion> {
-        let kind = field.value_kind();
+        let kind = field.value_type();
         let Ok(values) = self.doc.get_all(ROOT, field.name().as_ref()) else {
             return Vec::new();
         };
@@ -79,7 +79,7 @@ impl Document {
                 let Value::Scalar(scalar) = value else {
                     return None;
                 };
-                let value = kind.read(&scalar)?;
+                let value = value::read(kind, &scalar)?;
                 let change = Hash(self.doc.hash_for_opid(&id)?.0);
                 let actor = self.history.find(&change)?.actor;
                 Some(FieldVersion {

@@ -7,9 +7,9 @@ use super::actor::ActorId;
 use super::change;
 use super::document::Document;
 use super::error::GateError;
-use super::field::Field;
 use super::rewrite::rewrite;
-use super::value::{FieldValue, ValueKind};
+use super::value::to_scalar;
+use crate::domain::content::{Field, FieldValue, ValueType};
 use crate::id::Hash;
 use crate::limits::{CHANGE_DEPS_MAX, DESCRIPTION_CHARS_MAX};
 
@@ -102,13 +102,13 @@ impl From<AutomergeError> for EditError {
 
 /// Whether a person may write this value into this field.
 pub(super) fn check_value(field: &Field, value: &FieldValue) -> Result<(), EditError> {
-    let kind = field.value_kind();
+    let kind = field.value_type();
     if !field.is_sound() || !kind.takes(value) {
         return Err(EditError::WrongValue(field.clone()));
     }
     let chars_max = match kind {
-        ValueKind::Text { chars_max } => chars_max,
-        ValueKind::Description => DESCRIPTION_CHARS_MAX,
+        ValueType::Text { chars_max } => chars_max,
+        ValueType::Description => DESCRIPTION_CHARS_MAX,
         _ => return Ok(()),
     };
     match value {
@@ -204,7 +204,7 @@ fn write_scalar(tx: &mut impl Transactable, edit: &FieldEdit) -> Result<(), Edit
     match &edit.write {
         Write::Set(value) => {
             check_value(&edit.field, value)?;
-            let scalar = value.to_scalar();
+            let scalar = to_scalar(value);
             let same = |(now, _): &(Value<'_>, _)| now.as_scalar() == Some(&scalar);
             // Even the value that shows already settles a conflict.
             if values.len() != 1 || !values.iter().all(same) {

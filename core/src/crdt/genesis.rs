@@ -5,9 +5,9 @@ use automerge::{Automerge, ObjType, ROOT, ReadDoc};
 
 use super::actor::ActorId;
 use super::change;
-use super::content::Content;
 use super::edit::{EditError, check_value};
-use super::field::{DESCRIPTION_KEY, Field};
+use super::value::to_scalar;
+use crate::domain::content::{Content, DESCRIPTION_KEY, Field};
 
 /// Builds the first change of a record. The same content and actor give the same bytes.
 ///
@@ -22,7 +22,7 @@ pub fn build_genesis(content: &Content, actor: ActorId) -> Result<Vec<u8>, EditE
     let description = tx.put_object(ROOT, DESCRIPTION_KEY, ObjType::Text)?;
     for (field, value) in fields {
         if field != Field::Description {
-            tx.put(ROOT, field.name().as_ref(), value.to_scalar())?;
+            tx.put(ROOT, field.name().as_ref(), to_scalar(&value))?;
         }
     }
     tx.splice_text(&description, 0, 0, &content.details().description)?;

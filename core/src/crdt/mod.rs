@@ -31,7 +31,6 @@ mod content;
 mod document;
 mod edit;
 mod error;
-mod field;
 mod genesis;
 mod history;
 mod operations;
@@ -46,15 +45,12 @@ mod value;
 pub use actor::{ActorId, DevicePrefix};
 pub use change::{ChangeInfo, inspect};
 pub use conflict::{FieldConflict, FieldVersion};
-pub use content::{Content, ContentKind, Details, Hazard, Place, Request, Tip};
 pub use document::{Candidate, Document, KnownChange};
 pub use edit::{EditError, FieldEdit, Write};
 pub use error::{GateError, Limit};
-pub use field::Field;
 pub use genesis::build_genesis;
 pub use quiet::is_guarded;
 pub use rebuilt::Rebuilds;
-pub use value::{FieldValue, StoredPosition};
 
 #[cfg(test)]
 mod tests;

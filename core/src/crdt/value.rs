@@ -1,154 +1,40 @@
-//! Values of fields, and their form in a document.
+//! The form of values in a document.
 
 use automerge::ScalarValue;
 
-use crate::domain::position::{Datum, Position};
-use crate::limits::SHORT_TEXT_CHARS_MAX;
+use crate::domain::content::{FieldValue, StoredPosition, ValueType};
 
-/// The value of a field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FieldValue {
-    /// Words.
-    Text(String),
-    /// A whole number; its unit belongs to the field.
-    Number(i64),
-    /// Yes or no.
-    Flag(bool),
-    /// A place on the map.
-    Position(StoredPosition),
-}
-
-/// A position in WGS-84. It is one value, because two people who correct it at the same time must never get
-/// the latitude of one with the longitude of the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StoredPosition {
-    position: Position,
-    given_in: Datum,
-}
-
-impl StoredPosition {
-    /// Stores a position as given, converted to WGS-84.
-    #[must_use]
-    pub fn of(given: Position) -> Self {
-        Self {
-            position: given.to_wgs84(),
-            given_in: given.datum(),
+/// Reads a value from a document. A value of another type, or out of range, reads as absent.
+pub(super) fn read(value: ValueType, scalar: &ScalarValue) -> Option<FieldValue> {
+    match (value, scalar) {
+        (ValueType::Text { chars_max }, ScalarValue::Str(text)) => {
+            Some(FieldValue::Text(shortened(text, chars_max)))
         }
-    }
-
-    /// The position, in WGS-84.
-    #[must_use]
-    pub fn position(&self) -> Position {
-        self.position
-    }
-
-    /// The datum of the position as it was given.
-    #[must_use]
-    pub fn given_in(&self) -> Datum {
-        self.given_in
-    }
-
-    /// `lat,lon,accuracy,age,datum`: units of 1e-7 degree in WGS-84, metres (empty when unknown),
-    /// milliseconds, and the datum of the position as it was given.
-    fn to_text(self) -> String {
-        let (point, accuracy_m) = (self.position.point(), self.position.accuracy_m());
-        format!(
-            "{},{},{},{},{}",
-            point.lat_e7(),
-            point.lon_e7(),
-            accuracy_m
-                .map(|metres| metres.to_string())
-                .unwrap_or_default(),
-            self.position.fix_age_ms(),
-            self.given_in.as_str()
-        )
-    }
-
-    fn of_text(text: &str) -> Option<Self> {
-        let mut parts = text.split(',');
-        let mut next = || parts.next();
-        let lat_e7 = next()?.parse().ok()?;
-        let lon_e7 = next()?.parse().ok()?;
-        let accuracy_m = match next()? {
-            "" => None,
-            metres => Some(metres.parse().ok()?),
-        };
-        let fix_age_ms = next()?.parse().ok()?;
-        let given_in = Datum::from_word(next()?)?;
-        let position = Position::new(lat_e7, lon_e7, Datum::Wgs84, accuracy_m, fix_age_ms).ok()?;
-        parts
-            .next()
-            .is_none()
-            .then_some(Self { position, given_in })
+        (ValueType::Number { min, max }, scalar) => {
+            let number = match scalar {
+                ScalarValue::Int(number) | ScalarValue::Timestamp(number) => *number,
+                ScalarValue::Uint(number) => i64::try_from(*number).ok()?,
+                _ => return None,
+            };
+            (min..=max)
+                .contains(&number)
+                .then_some(FieldValue::Number(number))
+        }
+        (ValueType::Flag, ScalarValue::Boolean(flag)) => Some(FieldValue::Flag(*flag)),
+        (ValueType::Position, ScalarValue::Str(text)) => {
+            StoredPosition::of_text(text).map(FieldValue::Position)
+        }
+        _ => None,
     }
 }
 
-/// The kind of value that a field holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ValueKind {
-    /// Words up to so many characters.
-    Text {
-        chars_max: usize,
-    },
-    /// Words that people write together, character by character.
-    Description,
-    Number {
-        min: i64,
-        max: i64,
-    },
-    Flag,
-    Position,
-}
-
-impl ValueKind {
-    pub(super) const SHORT: Self = Self::Text {
-        chars_max: SHORT_TEXT_CHARS_MAX,
-    };
-
-    /// Whether a person may write this value.
-    pub(super) fn takes(self, value: &FieldValue) -> bool {
-        match (self, value) {
-            (Self::Text { .. } | Self::Description, FieldValue::Text(_))
-            | (Self::Flag, FieldValue::Flag(_))
-            | (Self::Position, FieldValue::Position(_)) => true,
-            (Self::Number { min, max }, FieldValue::Number(number)) => (min..=max).contains(number),
-            _ => false,
-        }
-    }
-
-    /// Reads a value from a document. A value of another type, or out of range, reads as absent.
-    pub(super) fn read(self, scalar: &ScalarValue) -> Option<FieldValue> {
-        match (self, scalar) {
-            (Self::Text { chars_max }, ScalarValue::Str(text)) => {
-                Some(FieldValue::Text(shortened(text, chars_max)))
-            }
-            (Self::Number { min, max }, scalar) => {
-                let number = match scalar {
-                    ScalarValue::Int(number) | ScalarValue::Timestamp(number) => *number,
-                    ScalarValue::Uint(number) => i64::try_from(*number).ok()?,
-                    _ => return None,
-                };
-                (min..=max)
-                    .contains(&number)
-                    .then_some(FieldValue::Number(number))
-            }
-            (Self::Flag, ScalarValue::Boolean(flag)) => Some(FieldValue::Flag(*flag)),
-            (Self::Position, ScalarValue::Str(text)) => {
-                StoredPosition::of_text(text).map(FieldValue::Position)
-            }
-            _ => None,
-        }
-    }
-}
-
-impl FieldValue {
-    pub(super) fn to_scalar(&self) -> ScalarValue {
-        match self {
-            Self::Text(text) => ScalarValue::Str(text.as_str().into()),
-            Self::Number(number) => ScalarValue::Int(*number),
-            Self::Flag(flag) => ScalarValue::Boolean(*flag),
-            Self::Position(position) => ScalarValue::Str(position.to_text().into()),
-        }
+/// Writes a value for a document.
+pub(super) fn to_scalar(value: &FieldValue) -> ScalarValue {
+    match value {
+        FieldValue::Text(text) => ScalarValue::Str(text.as_str().into()),
+        FieldValue::Number(number) => ScalarValue::Int(*number),
+        FieldValue::Flag(flag) => ScalarValue::Boolean(*flag),
+        FieldValue::Position(position) => ScalarValue::Str(position.to_text().into()),
     }
 }
 
@@ -162,42 +48,22 @@ pub(super) fn shortened(text: &str, chars_max: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
-
-    #[test]
-    fn positions_round_trip_and_what_is_none_reads_as_absent() {
-        let given = Position::new(302_741_000, -1_201_551_000, Datum::Gcj02, Some(12), 3_000);
-        let position = StoredPosition::of(given.unwrap());
-        assert_eq!(position.to_text(), "302741000,-1201551000,12,3000,gcj02");
-        assert_eq!(StoredPosition::of_text(&position.to_text()), Some(position));
-        assert_eq!(position.position().datum(), Datum::Wgs84);
-        for bad in [
-            "",
-            "1,2,3,4",
-            "1,2,3,4,xx",
-            "1,2,3,,wgs84",
-            "1,2,3,4,wgs84,",
-            "900000001,0,,,wgs84",
-            "1,2,-3,,wgs84",
-        ] {
-            assert_eq!(StoredPosition::of_text(bad), None, "{bad}");
-        }
-    }
+    use crate::limits::SHORT_TEXT_CHARS_MAX;
 
     #[test]
     fn values_of_another_type_or_range_read_as_absent() {
-        let severity = ValueKind::Number { min: 1, max: 4 };
+        let severity = ValueType::Number { min: 1, max: 4 };
         assert_eq!(
-            severity.read(&ScalarValue::Uint(4)),
+            read(severity, &ScalarValue::Uint(4)),
             Some(FieldValue::Number(4))
         );
-        assert_eq!(severity.read(&ScalarValue::Int(5)), None);
-        assert_eq!(severity.read(&ScalarValue::Uint(u64::MAX)), None);
-        assert_eq!(severity.read(&ScalarValue::Str("4".into())), None);
-        assert_eq!(ValueKind::SHORT.read(&ScalarValue::Null), None);
+        assert_eq!(read(severity, &ScalarValue::Int(5)), None);
+        assert_eq!(read(severity, &ScalarValue::Uint(u64::MAX)), None);
+        assert_eq!(read(severity, &ScalarValue::Str("4".into())), None);
+        assert_eq!(read(ValueType::SHORT, &ScalarValue::Null), None);
         let long = ScalarValue::Str("长".repeat(SHORT_TEXT_CHARS_MAX + 1).into());
-        let Some(FieldValue::Text(text)) = ValueKind::SHORT.read(&long) else {
+        let Some(FieldValue::Text(text)) = read(ValueType::SHORT, &long) else {
             panic!("a text")
         };
         assert_eq!(text.chars().count(), SHORT_TEXT_CHARS_MAX);

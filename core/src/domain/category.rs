@@ -1,4 +1,4 @@
-//! Categories of hazards: bilingual data with codes of our own, which an administrator can extend.
+//! Categories of records: bilingual data with codes of our own, which an administrator can extend.
 //!
 //! The built-in table is `categories.tsv`: `code class zh en standard_code`, separated by tabs; `#` starts a
 //! comment. A line without class defines a class. The standard's small-class codes (GB/T 30428.2) are left

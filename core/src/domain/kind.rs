@@ -1,18 +1,15 @@
 //! The kind, audience and source of a record.
 
-open_coded_enum! {
-    /// The kind of a record. Codes 4 to 7, 9 and 10 are kept for dispute, visit, task, patrol, notice, shift.
-    RecordKind, u8 {
-        /// 隐患: a danger that may hurt people.
-        Hazard = 1, "hazard";
-        /// 线索: an observation that may be an offence.
-        Tip = 2, "tip";
-        /// 求助: a person needs help.
-        Request = 3, "request";
-        /// 场所: shop, building, fire lane, rental flat, school.
-        Place = 8, "place";
-    }
-}
+use minicbor::decode::{Decoder, Error as DecodeError};
+use minicbor::encode::{Encoder, Error as EncodeError, Write};
+use minicbor::{Decode, Encode};
+
+/// The kind of a record: a stable code. A code of a newer version is kept and written back unchanged.
+///
+/// Generic code reads the rules and names of a kind in its [`super::kinds::KindSpec`], and never compares the
+/// code with a certain kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordKind(u8);
 
 coded_enum! {
     /// The readers of a record. The audience never changes. Another audience means another, linked record.
@@ -41,25 +38,27 @@ open_coded_enum! {
 }
 
 impl RecordKind {
-    /// Whether it is a case: hazard, tip and request share one lifecycle.
+    /// The kind of a code.
     #[must_use]
-    pub const fn is_case(self) -> bool {
-        matches!(self, Self::Hazard | Self::Tip | Self::Request)
+    pub const fn of_code(code: u8) -> Self {
+        Self(code)
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        self.0
     }
 }
 
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::*;
+impl<C> Encode<C> for RecordKind {
+    fn encode<W: Write>(&self, e: &mut Encoder<W>, _: &mut C) -> Result<(), EncodeError<W::Error>> {
+        e.u8(self.0)?.ok()
+    }
+}
 
-    #[test]
-    fn a_kind_of_a_newer_version_survives_a_round_trip() {
-        let dispute = minicbor::to_vec(4_u8).unwrap();
-        let kind: RecordKind = minicbor::decode(&dispute).unwrap();
-        assert_eq!(kind, RecordKind::Unknown(4));
-        assert!(!kind.is_case());
-        assert_eq!(minicbor::to_vec(kind).unwrap(), dispute);
-        assert!(minicbor::decode::<Audience>(&minicbor::to_vec(3_u8).unwrap()).is_err());
+impl<'b, C> Decode<'b, C> for RecordKind {
+    fn decode(d: &mut Decoder<'b>, _: &mut C) -> Result<Self, DecodeError> {
+        d.u8().map(Self)
     }
 }

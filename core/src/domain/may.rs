@@ -144,7 +144,7 @@ fn deny_unless(allowed: bool, why: Denied) -> Result<(), Denied> {
 }
 
 fn known_kind(kind: RecordKind) -> Result<(), Denied> {
-    deny_unless(!matches!(kind, RecordKind::Unknown(_)), Denied::Newer)
+    deny_unless(kind.is_known(), Denied::Newer)
 }
 
 fn may_report(actor: &Actor<'_>, facts: &GenesisFacts) -> Result<(), Denied> {

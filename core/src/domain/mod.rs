@@ -5,10 +5,12 @@
 //!                 │ ▲
 //!                 ▼ │ state that the author had seen
 //!             may::may  (table of role × action)  +  case::table (state × move)
+//!
+//!  kinds/<kind> ──▶ KindSpec ──▶ everything above, and content::Content (fields of a record)
 //! ```
 //!
 //! **Invariants.** Same entries and verdicts → same state, in any order. Rules never read content, directory,
-//! clock or receipts. An action is denied unless a table permits it.
+//! clock or receipts. An action is denied unless a table permits it. Only a folder of `kinds` names a kind.
 //!
 //! **Not here:** bytes of envelopes (`wire`), signatures (`trust`), content documents (`crdt`).
 
@@ -21,9 +23,11 @@ pub mod bulletin;
 pub mod case;
 pub mod category;
 pub mod civil;
+pub mod content;
 pub mod directory;
 mod fixed_math;
 pub mod kind;
+pub mod kinds;
 pub mod may;
 pub mod names;
 pub mod notification;

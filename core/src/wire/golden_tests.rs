@@ -23,23 +23,23 @@ use super::repair::{RepairAnswer, RepairFound};
 use super::sealed::SealedCertificate;
 use super::signed_entry::SignedEntry;
 use super::verdict::{Attestation, AttestedEnvelope, Status, StreamPosition, Verdict, VoidReason};
-use crate::crdt::{
-    ActorId, Content, ContentKind, Field, FieldValue, StoredPosition, build_genesis,
-};
+use crate::crdt::{ActorId, build_genesis};
 use crate::domain::area::{AreaLevel, AreaVersion};
 use crate::domain::areas::AreaEntry;
 use crate::domain::bulletin::Summary;
 use crate::domain::case::payload::Bare;
 use crate::domain::case::{Event, GenesisFacts, OnBehalfOf, Party, Stage};
 use crate::domain::category::Category;
+use crate::domain::content::{Field, FieldValue, StoredPosition};
 use crate::domain::directory::{Access, DirectoryEntry, MemberName, Revocation};
+use crate::domain::kinds::hazard;
 use crate::domain::names::Names;
 use crate::domain::point::GeoPoint;
 use crate::domain::polygon::{Boundary, Polygon, Ring};
 use crate::domain::position::{Datum, Position};
 use crate::domain::unit::{Unit, UnitKind};
 use crate::domain::zone::{ZoneEntry, ZoneVersion};
-use crate::domain::{AreaPath, Audience, Grant, RecordKind, Role, Scope, Source, StreamId, Text};
+use crate::domain::{AreaPath, Audience, Grant, Role, Scope, Source, StreamId, Text};
 use crate::id::{AreaId, DeviceId, EnvelopeId, Hash, MemberId, RecordId, UnitId, ZoneId};
 use crate::limits::REQUEST_BYTES_MAX;
 use crate::trust::certificate::{
@@ -252,7 +252,7 @@ fn pack() -> Pack {
         })
         .collect();
     let genesis = GenesisFacts {
-        kind: RecordKind::Hazard,
+        kind: hazard::KIND,
         home: home(),
         audience: Audience::Staff,
         team: None,
@@ -272,34 +272,31 @@ fn report() -> Envelope {
     let certificate = certificate();
     let actor = ActorId::new(&certificate.facts().device, [15; 8]);
     let position = Position::new(302_741_000, 1_201_551_000, Datum::Gcj02, Some(12), 3_000);
-    let content = Content::of_fields(
-        ContentKind::Hazard,
-        [
-            (Field::Title, FieldValue::Text("武林路133号".into())),
-            (Field::Category, FieldValue::Text("gas".into())),
-            (Field::Severity, FieldValue::Number(3)),
-            (Field::OccurredMs, FieldValue::Number(1_762_803_540_000)),
-            (
-                Field::Position,
-                FieldValue::Position(StoredPosition::of(position.unwrap())),
-            ),
-            (
-                Field::Answer("gas_valve".into()),
-                FieldValue::Text("已关闭".into()),
-            ),
-            (
-                Field::Photo(Hash([16; 32])),
-                FieldValue::Text("后厨🔥".into()),
-            ),
-            (
-                Field::Description,
-                FieldValue::Text("后厨存放6个液化气瓶。".into()),
-            ),
-        ],
-    );
+    let content = hazard::SPEC.content([
+        (Field::Title, FieldValue::Text("武林路133号".into())),
+        (Field::Category, FieldValue::Text("gas".into())),
+        (Field::Own(&hazard::SEVERITY), FieldValue::Number(3)),
+        (Field::OccurredMs, FieldValue::Number(1_762_803_540_000)),
+        (
+            Field::Position,
+            FieldValue::Position(StoredPosition::of(position.unwrap())),
+        ),
+        (
+            Field::Answer("gas_valve".into()),
+            FieldValue::Text("已关闭".into()),
+        ),
+        (
+            Field::Photo(Hash([16; 32])),
+            FieldValue::Text("后厨🔥".into()),
+        ),
+        (
+            Field::Description,
+            FieldValue::Text("后厨存放6个液化气瓶。".into()),
+        ),
+    ]);
     let body = Body::Genesis(Genesis {
         nonce: [17; 16],
-        kind: RecordKind::Hazard,
+        kind: hazard::KIND,
         home: home(),
         audience: Audience::Staff,
         team: Some(UnitId([5; 16])),
@@ -414,7 +411,7 @@ fn signed_entries() -> Vec<ByteVec> {
 fn bulletin() -> Summary {
     Summary {
         record: report().record(),
-        kind: RecordKind::Hazard,
+        kind: hazard::KIND,
         category: Some("gas".to_owned().try_into().unwrap()),
         stage: Stage::Triaged,
         position: Some((302_740_000, 1_201_550_000)),

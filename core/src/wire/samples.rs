@@ -13,14 +13,13 @@ use super::envelope::{
 use super::message::Bundle;
 use super::pack::{Pack, PackContent, PackEntry, PackEvent};
 use super::verdict::{Status, Verdict};
-use crate::crdt::{
-    ActorId, Candidate, Content, ContentKind, Document, Field, FieldEdit, FieldValue,
-    build_genesis, inspect,
-};
+use crate::crdt::{ActorId, Candidate, Document, FieldEdit, build_genesis, inspect};
 use crate::domain::case::payload as p;
 use crate::domain::case::{Deadlines, Event, GenesisFacts, Part, Party, Severity};
 use crate::domain::category::CategoryCode;
-use crate::domain::{AreaPath, Audience, Grant, RecordKind, Role, Scope, Source, Text};
+use crate::domain::content::{Content, Field, FieldValue};
+use crate::domain::kinds::hazard;
+use crate::domain::{AreaPath, Audience, Grant, Role, Scope, Source, Text};
 use crate::id::{AreaId, EnvelopeId, Hash, MemberId, UnitId};
 use crate::trust::certificate::{Anchors, Certificate, Facts, ServerKeys, ServerPurpose};
 use crate::trust::sign::{Authority, SecretKey};
@@ -171,7 +170,7 @@ impl World {
         let document = Document::genesis(&raw, author).unwrap();
         let genesis = Genesis {
             nonce: bytes(&mut self.rng),
-            kind: RecordKind::Hazard,
+            kind: hazard::KIND,
             home,
             audience: Audience::Staff,
             team: None,
@@ -241,7 +240,7 @@ impl World {
                 }
             } else {
                 let severity = FieldValue::Number(i64::from(self.rng.next_u32() % 4 + 1));
-                let edits = [FieldEdit::set(Field::Severity, severity)];
+                let edits = [FieldEdit::set(Field::Own(&hazard::SEVERITY), severity)];
                 self.edit(&mut case, usize::try_from(step % 4).unwrap(), &edits);
             }
         }
@@ -255,16 +254,13 @@ impl World {
         let (street, words) = (self.pick(&STREETS), self.pick(&WORDS));
         let address = format!("{street}{}号", self.rng.next_u32() % 600);
         let text = FieldValue::Text;
-        let content = Content::of_fields(
-            ContentKind::Hazard,
-            [
-                (Field::Title, text(format!("隐患·{address}"))),
-                (Field::Category, text(self.pick(&CATEGORIES).into())),
-                (Field::Severity, FieldValue::Number(2)),
-                (Field::Address, text(address.clone())),
-                (Field::Description, text(format!("{address}：{words}。"))),
-            ],
-        );
+        let content = hazard::SPEC.content([
+            (Field::Title, text(format!("隐患·{address}"))),
+            (Field::Category, text(self.pick(&CATEGORIES).into())),
+            (Field::Own(&hazard::SEVERITY), FieldValue::Number(2)),
+            (Field::Address, text(address.clone())),
+            (Field::Description, text(format!("{address}：{words}。"))),
+        ]);
         self.later(60_000);
         self.report(0, home, &content)
     }

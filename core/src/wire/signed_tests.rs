@@ -4,7 +4,8 @@
 use super::body::{Body, Change, EventBody, Genesis};
 use super::envelope::{DirectoryMark, Envelope, EnvelopeError, Header, RawEnvelope};
 use super::verdict::Attestation;
-use crate::domain::{AreaPath, Audience, Grant, RecordKind, Role, Scope, Source};
+use crate::domain::kinds::tip;
+use crate::domain::{AreaPath, Audience, Grant, Role, Scope, Source};
 use crate::id::{AreaId, DeviceId, EnvelopeId, Hash, MemberId, RecordId, UnitId};
 use crate::limits::{ATTESTED_MAX, GRANTS_MAX, NAMED_MAX};
 use crate::trust::certificate::{Certificate, CertificateError, Facts, RawCertificate};
@@ -100,7 +101,7 @@ fn genesis_that_names_too_many_is_refused() {
     for (count, expected) in [(NAMED_MAX, true), (NAMED_MAX + 1, false)] {
         let genesis = Genesis {
             nonce: [6; 16],
-            kind: RecordKind::Tip,
+            kind: tip::KIND,
             home: AreaPath::new(&[AreaId([1; 16])]).unwrap(),
             audience: Audience::Restricted,
             team: None,

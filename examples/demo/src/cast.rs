@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use onegrid_core::crdt::{Content, Details, Hazard, StoredPosition};
 use onegrid_core::domain::Text;
 use onegrid_core::domain::case::Severity;
+use onegrid_core::domain::content::{Content, Details, StoredPosition};
+use onegrid_core::domain::kinds::hazard::Hazard;
 use onegrid_core::domain::position::{Datum, Position};
 use onegrid_core::id::{RecordId, UnitId};
 use onegrid_core::net::{Address, NetConfig, Roots, now_ms};
@@ -175,7 +176,7 @@ impl Cast {
         let (lat, lon) = report.at;
         let at = Position::from_degrees(lat, lon, Datum::Wgs84, Some(ACCURACY_M), 0).ok()?;
         let home = self.place.path_at(at.point())?;
-        let content = Content::Hazard(Hazard {
+        let content = Content::from(Hazard {
             details: Details {
                 title: Some(report.title.clone()),
                 category: Some(report.category.to_owned()),

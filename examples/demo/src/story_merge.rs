@@ -1,9 +1,11 @@
 //! Scenario 6: two phones, one hazard, no network. Every word is kept, the case stays open, and the
 //! people concerned see the reason.
 
-use onegrid_core::crdt::{Content, Field, FieldEdit, FieldValue};
+use onegrid_core::crdt::FieldEdit;
 use onegrid_core::domain::case::payload::{DangerRemains, Merge};
 use onegrid_core::domain::case::{Event, Severity, Stage};
+use onegrid_core::domain::content::{Content, Field, FieldValue};
+use onegrid_core::domain::kinds::hazard;
 use onegrid_core::id::RecordId;
 use onegrid_core::net::now_ms;
 use onegrid_core::replica::ConflictSubject;
@@ -143,9 +145,9 @@ async fn together(cast: &Cast, pair: &Pair, script: &mut Script<'_>) -> Result<(
 async fn settle(cast: &Cast, pair: &Pair, script: &mut Script<'_>) -> Result<()> {
     let room = cast.dispatcher();
     let chosen = FieldValue::Number(Severity::Critical.code().into());
-    let settled = room
-        .replica()
-        .settle(pair.case, &Field::Severity, chosen, now_ms());
+    let settled =
+        room.replica()
+            .settle(pair.case, &Field::Own(&hazard::SEVERITY), chosen, now_ms());
     script.ok(settled)?;
     cast.everybody(script).await?;
     let row = script.row(cast.worker(), pair.case)?;
@@ -169,7 +171,10 @@ async fn settle(cast: &Cast, pair: &Pair, script: &mut Script<'_>) -> Result<()>
 }
 
 fn severity(severity: Severity) -> FieldEdit {
-    FieldEdit::set(Field::Severity, FieldValue::Number(severity.code().into()))
+    FieldEdit::set(
+        Field::Own(&hazard::SEVERITY),
+        FieldValue::Number(severity.code().into()),
+    )
 }
 
 /// Returns the description as the command room reads it.

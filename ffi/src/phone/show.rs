@@ -1,7 +1,7 @@
 //! Converts the data of the core into the data that cross the border.
 
-use onegrid_core::crdt;
 use onegrid_core::domain::case::{self, AssignmentState, Move, Outcome, Party, Severity, Stage};
+use onegrid_core::domain::content;
 use onegrid_core::domain::position::Position;
 use onegrid_core::domain::{Audience, RecordKind};
 use onegrid_core::id::MemberId;
@@ -30,7 +30,7 @@ pub(super) fn row(
     near: Option<Near>,
     now: i64,
 ) -> Answer<RecordRow> {
-    let kind = RecordKind::from_code(row.kind).map_or("unknown", RecordKind::name);
+    let kind = RecordKind::of_code(row.kind).name();
     let severity = Severity::from_code(row.severity);
     let degrees = |e7: i32| f64::from(e7) / 1e7;
     Ok(RecordRow {
@@ -87,7 +87,7 @@ pub(super) fn detail(reader: &Reader, view: &RecordView, now: i64) -> Answer<Rec
     let (zh_area, en_area) = place_names(reader, &place)?;
     let reporter = state.and_then(|state| state.reporter);
     let assignments = state.map(|state| state.assignments.as_slice());
-    let fields = view.content.as_ref().map(crdt::Content::fields);
+    let fields = view.content.as_ref().map(content::Content::fields);
     let fields = fields.unwrap_or_default();
     Ok(RecordDetail {
         row: row(reader, &view.row, None, now)?,
@@ -133,8 +133,8 @@ pub(super) fn person(reader: &Reader, member: MemberId) -> Answer<Person> {
 
 fn content_field(
     reader: &Reader,
-    field: &crdt::Field,
-    value: &crdt::FieldValue,
+    field: &content::Field,
+    value: &content::FieldValue,
 ) -> Answer<ContentField> {
     let (zh, en) = reader.value_words(field, value)?;
     Ok(ContentField {
@@ -147,32 +147,32 @@ fn content_field(
     })
 }
 
-fn field_value(value: &crdt::FieldValue) -> FieldValue {
+fn field_value(value: &content::FieldValue) -> FieldValue {
     match value {
-        crdt::FieldValue::Text(text) => FieldValue::Text { text: text.clone() },
-        crdt::FieldValue::Number(number) => FieldValue::Number { number: *number },
-        crdt::FieldValue::Flag(flag) => FieldValue::Flag { flag: *flag },
-        crdt::FieldValue::Position(stored) => FieldValue::Position {
+        content::FieldValue::Text(text) => FieldValue::Text { text: text.clone() },
+        content::FieldValue::Number(number) => FieldValue::Number { number: *number },
+        content::FieldValue::Flag(flag) => FieldValue::Flag { flag: *flag },
+        content::FieldValue::Position(stored) => FieldValue::Position {
             position: stored.position().into(),
         },
     }
 }
 
 /// Converts a value from the host.
-pub(super) fn core_value(value: &FieldValue) -> Answer<crdt::FieldValue> {
+pub(super) fn core_value(value: &FieldValue) -> Answer<content::FieldValue> {
     Ok(match value {
-        FieldValue::Text { text } => crdt::FieldValue::Text(text.clone()),
-        FieldValue::Number { number } => crdt::FieldValue::Number(*number),
-        FieldValue::Flag { flag } => crdt::FieldValue::Flag(*flag),
+        FieldValue::Text { text } => content::FieldValue::Text(text.clone()),
+        FieldValue::Number { number } => content::FieldValue::Number(*number),
+        FieldValue::Flag { flag } => content::FieldValue::Flag(*flag),
         FieldValue::Position { position } => {
-            crdt::FieldValue::Position(stored(&position.checked()?))
+            content::FieldValue::Position(stored(&position.checked()?))
         }
     })
 }
 
 /// Converts a position into the form of records.
-pub(super) fn stored(position: &Position) -> crdt::StoredPosition {
-    crdt::StoredPosition::of(*position)
+pub(super) fn stored(position: &Position) -> content::StoredPosition {
+    content::StoredPosition::of(*position)
 }
 
 fn assignment(reader: &Reader, one: &case::Assignment) -> Answer<Assignment> {

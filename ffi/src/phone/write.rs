@@ -1,8 +1,9 @@
 //! Writing: reports, edits, comments, moves, settling. Each call returns once the data is on disk.
 
-use onegrid_core::crdt::{Content, ContentKind, Field, FieldEdit, FieldValue as CoreValue, Write};
+use onegrid_core::crdt::{FieldEdit, Write};
 use onegrid_core::domain::case::payload::Seen;
 use onegrid_core::domain::case::{Deadlines, Event, MoveInput as CoreInput, Part, Severity};
+use onegrid_core::domain::content::{Field, FieldValue as CoreValue};
 use onegrid_core::domain::{AreaPath, Audience, RecordKind, Source, may};
 use onegrid_core::id::{AreaId, RecordId};
 use onegrid_core::net::now_ms;
@@ -161,7 +162,7 @@ fn field_edit(change: &FieldChange) -> Answer<FieldEdit> {
 }
 
 fn whole_draft(reader: &Reader, draft: &ReportDraft) -> Answer<Draft> {
-    let kind = RecordKind::from_name(&draft.kind).and_then(ContentKind::of);
+    let kind = RecordKind::from_name(&draft.kind).and_then(RecordKind::spec);
     let kind = kind.ok_or_else(|| invalid("kind"))?;
     let mut fields = draft
         .fields
@@ -177,14 +178,12 @@ fn whole_draft(reader: &Reader, draft: &ReportDraft) -> Answer<Draft> {
         let stored = CoreValue::Position(show::stored(position));
         fields.push((Field::Position, stored));
     }
-    let content = Content::of_fields(kind, fields.iter().cloned());
+    let content = kind.content(fields.iter().cloned());
     // A field that the kind does not have, or a value that the field does not take, is refused, because a
     // person's words must not get lost.
     let taken = content.fields();
-    if let Some(left_out) = fields.iter().find(|field| !taken.contains(field)) {
-        let known =
-            RecordKind::from_name(&draft.kind).is_some_and(|_| left_out.0 == Field::Severity);
-        let code = if known {
+    if let Some((field, _)) = fields.iter().find(|field| !taken.contains(field)) {
+        let code = if kind.has(field) {
             "content.wrong_value"
         } else {
             "content.no_place"

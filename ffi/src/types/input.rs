@@ -79,7 +79,7 @@ pub struct FieldChange {
 /// A report as a person writes it.
 #[derive(Debug, Clone, PartialEq, uniffi::Record)]
 pub struct ReportDraft {
-    /// `hazard`, `tip`, `request` or `place`.
+    /// The stable name of the kind, such as `hazard`; the texts `kind.<name>` list them all.
     pub kind: String,
     /// The fields with their first values.
     pub fields: Vec<FieldInput>,

@@ -26,7 +26,7 @@ pub enum ReceiptStep {
 pub struct RecordRow {
     /// The record.
     pub id: String,
-    /// The kind: hazard, tip, request or place.
+    /// The kind, such as hazard.
     pub kind: Word,
     /// Whether only the named people may read it.
     pub restricted: bool,

@@ -126,8 +126,8 @@ pub(super) fn lines(
     Ok(sensitive.into_iter().map(line).collect())
 }
 
-/// Whether the record is sensitive: a tip, a request for help, or another record with restricted readers.
+/// Whether the record is sensitive: by its kind, or as a record with restricted readers.
 fn is_sensitive(row: &RecordRow) -> bool {
-    let kinds = [RecordKind::Tip.code(), RecordKind::Request.code()];
-    kinds.contains(&row.kind) || row.audience == Audience::Restricted.code()
+    let kind = RecordKind::of_code(row.kind).spec();
+    kind.is_some_and(|spec| spec.is_sensitive) || row.audience == Audience::Restricted.code()
 }

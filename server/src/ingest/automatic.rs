@@ -3,7 +3,6 @@
 //! alone. Its parents are its cause and, where a case goes up further, the escalation before. So
 //! making it twice makes the same envelope.
 
-use onegrid_core::crdt::ContentKind;
 use onegrid_core::domain::area::{Area, AreaLevel};
 use onegrid_core::domain::case::payload::{Dispatch, Escalate, Triage};
 use onegrid_core::domain::case::{
@@ -83,7 +82,7 @@ fn triage(server: &Server, record: &Record, state: &CaseState, ground: &Ground) 
         return None;
     };
     let head = change.info.as_ref()?.hash;
-    let kind = ContentKind::of(state.facts.kind)?;
+    let kind = state.facts.kind.spec()?;
     let content = record.document()?.content_at(kind, &[head])?;
     let details = content.details();
     let category: CategoryCode = details.category.as_deref()?.parse().ok()?;

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use onegrid_core::crdt::ContentKind;
 use onegrid_core::domain::StreamId;
 use onegrid_core::domain::bulletin::Summary;
 use onegrid_core::domain::case::CaseState;
@@ -462,8 +461,8 @@ pub(super) fn is_clone(verdict: &Verdict) -> bool {
     verdict.status == Status::Void(VoidReason::Clone)
 }
 
-pub(super) fn content_details(record: &Record) -> Option<onegrid_core::crdt::Details> {
-    let kind = ContentKind::of(record.genesis()?.kind)?;
+pub(super) fn content_details(record: &Record) -> Option<onegrid_core::domain::content::Details> {
+    let kind = record.genesis()?.kind.spec()?;
     Some(record.document()?.content(kind).details().clone())
 }
 

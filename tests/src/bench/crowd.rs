@@ -9,7 +9,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use onegrid_core::crdt::{Field, FieldEdit, FieldValue};
+use onegrid_core::crdt::FieldEdit;
+use onegrid_core::domain::content::{Field, FieldValue};
 use onegrid_core::net::{NetError, Roots, State, now_ms};
 use onegrid_core::replica::{Draft, Filter};
 use onegrid_server::store::StoreError;

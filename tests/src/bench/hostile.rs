@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use onegrid_core::crdt::{
-    ActorId, Content, Details, Document, Field, FieldEdit, Hazard, build_genesis,
-};
+use onegrid_core::crdt::{ActorId, Document, FieldEdit, build_genesis};
 use onegrid_core::domain::case::payload::Comment;
 use onegrid_core::domain::case::{Event, FOLD_VERSION};
-use onegrid_core::domain::{Audience, RecordKind, Source, Text};
+use onegrid_core::domain::content::{Content, Details, Field};
+use onegrid_core::domain::kinds::hazard;
+use onegrid_core::domain::kinds::hazard::Hazard;
+use onegrid_core::domain::{Audience, Source, Text};
 use onegrid_core::id::{DeviceId, EnvelopeId, RecordId};
 use onegrid_core::limits::{CHANGE_OPS_MAX, DESCRIPTION_CHARS_MAX, OPS_PER_AUTHOR_MAX};
 use onegrid_core::limits::{RECORD_ENTRIES_MAX, REQUEST_BYTES_MAX};
@@ -135,7 +136,7 @@ impl Attacker {
             description,
             ..Details::default()
         };
-        let content = Content::Hazard(Hazard {
+        let content = Content::from(Hazard {
             details,
             severity: None,
         });
@@ -145,7 +146,7 @@ impl Attacker {
         nonce[..2].copy_from_slice(&n.to_be_bytes());
         let body = Body::Genesis(Genesis {
             nonce,
-            kind: RecordKind::Hazard,
+            kind: hazard::KIND,
             home: self.home,
             audience: Audience::Staff,
             team: None,

@@ -7,8 +7,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
-use onegrid_core::crdt::{Content, Details, Hazard};
 use onegrid_core::domain::AreaPath;
+use onegrid_core::domain::content::{Content, Details};
+use onegrid_core::domain::kinds::hazard::Hazard;
 use onegrid_core::id::AreaId;
 use onegrid_core::replica::{
     Draft, FileKey, Filter, MapWindow, MarkerFile, Replica, ReplicaOptions, StdDisk,
@@ -164,7 +165,7 @@ fn writing(replica: &mut Replica, name: &str, reports: usize) {
             description: "安全出口被货架挡住，门从外面锁死。".into(),
             ..Details::default()
         };
-        let content = Content::Hazard(Hazard {
+        let content = Content::from(Hazard {
             details,
             severity: None,
         });

@@ -11,8 +11,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
-use onegrid_core::crdt::{Content, Details, Field, FieldEdit, Hazard};
+use onegrid_core::crdt::FieldEdit;
 use onegrid_core::domain::AreaPath;
+use onegrid_core::domain::content::{Content, Details, Field};
+use onegrid_core::domain::kinds::hazard::Hazard;
 use onegrid_core::id::AreaId;
 use onegrid_core::net::{OsRandom, now_ms};
 use onegrid_core::replica::{Draft, FileKey, Filter, MarkerFile, Replica, ReplicaOptions, StdDisk};
@@ -136,7 +138,7 @@ fn change(replica: &mut Replica, side: &str) {
             title: Some(format!("楼道堆放纸箱 {n}")),
             ..Details::default()
         };
-        let content = Content::Hazard(Hazard {
+        let content = Content::from(Hazard {
             details,
             severity: None,
         });

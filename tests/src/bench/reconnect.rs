@@ -3,7 +3,8 @@
 
 use std::collections::HashMap;
 
-use onegrid_core::crdt::{Field, FieldEdit, FieldValue};
+use onegrid_core::crdt::FieldEdit;
+use onegrid_core::domain::content::{Field, FieldValue};
 use onegrid_core::id::RecordId;
 use onegrid_core::net::now_ms;
 use onegrid_core::replica::{Draft, Filter};

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use onegrid_core::crdt::{Content, Details, Hazard, StoredPosition};
 use onegrid_core::domain::AreaPath;
 use onegrid_core::domain::case::Severity;
+use onegrid_core::domain::content::{Content, Details, StoredPosition};
+use onegrid_core::domain::kinds::hazard::Hazard;
 use onegrid_core::domain::position::{Datum, Position};
 use onegrid_core::id::AreaId;
 use serde::Deserialize;
@@ -97,7 +98,7 @@ impl History {
             ..Details::default()
         };
         let severity = Severity::from_code(self.severity);
-        Content::Hazard(Hazard { details, severity })
+        Content::from(Hazard { details, severity })
     }
 }
 

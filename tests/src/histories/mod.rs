@@ -11,13 +11,15 @@ mod writer;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use onegrid_core::crdt::{Field, FieldEdit, FieldValue, build_genesis};
+use onegrid_core::crdt::{FieldEdit, build_genesis};
 use onegrid_core::domain::case::payload::{
     Bare, Comment, Dispatch, FollowUp, Step, Triage, Verify,
 };
 use onegrid_core::domain::case::{Deadlines, Event, Part, Party, Severity};
+use onegrid_core::domain::content::{Field, FieldValue};
+use onegrid_core::domain::kinds::hazard;
 use onegrid_core::domain::may::{Action, Actor, may};
-use onegrid_core::domain::{AreaPath, Audience, Grant, RecordKind, Role, Scope, Source, Text};
+use onegrid_core::domain::{AreaPath, Audience, Grant, Role, Scope, Source, Text};
 use onegrid_core::id::{AreaId, EnvelopeId, Hash, RecordId, UnitId};
 use onegrid_core::record::{Outcome, Record};
 use onegrid_core::trust::certificate::Certificate;
@@ -140,7 +142,7 @@ impl Cast {
                 &salt.to_be_bytes(),
             ])
             .first16(),
-            kind: RecordKind::Hazard,
+            kind: hazard::KIND,
             home: history.home(),
             audience: Audience::Staff,
             team: None,
@@ -164,10 +166,10 @@ impl Cast {
         let mut note = Text::new(step.note.clone()).ok();
         if let Some(severity) = step.severity {
             let value = FieldValue::Number(i64::from(severity));
-            let edit = FieldEdit::set(Field::Severity, value);
+            let edit = FieldEdit::set(Field::Own(&hazard::SEVERITY), value);
             let document = record.document().expect("the Genesis counts");
-            let same =
-                document.field(&Field::Severity) == Some(FieldValue::Number(severity.into()));
+            let same = document.field(&Field::Own(&hazard::SEVERITY))
+                == Some(FieldValue::Number(severity.into()));
             if !same {
                 doings.push(Doing::Edit(edit));
                 // The note of an edit becomes a comment beside the edit.

@@ -14,10 +14,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{BufRead, Write};
 
-use onegrid_core::crdt::{Field, FieldEdit};
+use onegrid_core::crdt::FieldEdit;
 use onegrid_core::domain::Text;
 use onegrid_core::domain::case::Event;
 use onegrid_core::domain::case::payload as p;
+use onegrid_core::domain::content::Field;
 use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::replica::Draft;
 use onegrid_core::sync::paths::{SESSION_PATH, SYNC_PATH};

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use onegrid_core::crdt::{Content, Details, Hazard, Request};
 use onegrid_core::domain::AreaPath;
+use onegrid_core::domain::content::{Content, Details};
+use onegrid_core::domain::kinds::hazard::Hazard;
+use onegrid_core::domain::kinds::request::Request;
 use onegrid_core::id::{AreaId, RecordId};
 use onegrid_core::net::{
     Address, Driver, NetConfig, NetError, OsRandom, Roots, State, enrol, now_ms,
@@ -156,7 +158,7 @@ impl Phone {
             title: Some(title.to_owned()),
             ..Details::default()
         };
-        let content = Content::Request(Request {
+        let content = Content::from(Request {
             details,
             ..Request::default()
         });
@@ -213,7 +215,7 @@ impl Phone {
 /// Returns the content of a hazard.
 #[must_use]
 pub fn hazard(title: &str) -> Content {
-    Content::Hazard(Hazard {
+    Content::from(Hazard {
         details: Details {
             title: Some(title.to_owned()),
             category: Some("gas.cylinder".to_owned()),

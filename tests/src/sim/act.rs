@@ -1,7 +1,12 @@
 //! People act: they report, edit, comment and move, allowed or not.
 
-use onegrid_core::crdt::{Content, Details, Field, FieldEdit, FieldValue, Hazard, Request, Tip};
+use onegrid_core::crdt::FieldEdit;
 use onegrid_core::domain::case::{Move, Severity};
+use onegrid_core::domain::content::{Content, Details, Field, FieldValue};
+use onegrid_core::domain::kinds::hazard;
+use onegrid_core::domain::kinds::hazard::Hazard;
+use onegrid_core::domain::kinds::request::Request;
+use onegrid_core::domain::kinds::tip::Tip;
 use onegrid_core::domain::{Audience, Source};
 use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::replica::{Draft, ReplicaError};
@@ -45,15 +50,15 @@ impl World {
         };
         let restricted = self.chance.one_in(8);
         let content = match self.chance.below(8) {
-            _ if restricted => Content::Tip(Tip {
+            _ if restricted => Content::from(Tip {
                 details,
                 offence: None,
             }),
-            0 => Content::Request(Request {
+            0 => Content::from(Request {
                 details,
                 ..Request::default()
             }),
-            _ => Content::Hazard(Hazard {
+            _ => Content::from(Hazard {
                 details,
                 severity: Some(Severity::General),
             }),
@@ -99,7 +104,7 @@ impl World {
         if self.chance.one_in(3) {
             let severity = i64::try_from(self.chance.below(4)).expect("small") + 1;
             edits.push(FieldEdit::set(
-                Field::Severity,
+                Field::Own(&hazard::SEVERITY),
                 FieldValue::Number(severity),
             ));
         }

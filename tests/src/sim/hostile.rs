@@ -4,7 +4,9 @@
 //! another hash after it is loaded again. The second kind is a change of another author in an envelope of the
 //! attacker.
 
-use onegrid_core::crdt::{ActorId, Document, Field, FieldEdit, FieldValue};
+use onegrid_core::crdt::{ActorId, Document, FieldEdit};
+use onegrid_core::domain::content::{Field, FieldValue};
+use onegrid_core::domain::kinds::hazard;
 use onegrid_core::id::DeviceId;
 use onegrid_core::wire::body::{Body, Change};
 use sha2::{Digest as _, Sha256};
@@ -74,8 +76,11 @@ impl World {
 /// Returns an honest edit of the severity with the one row of its action column written as a run of one in place of
 /// a literal; `None` if the edit has another form.
 fn other_bytes(document: &Document, device: &DeviceId, epoch: [u8; 8]) -> Option<Vec<u8>> {
-    let edit = FieldEdit::set(Field::Severity, FieldValue::Number(4));
-    let edits = [edit, FieldEdit::set(Field::Severity, FieldValue::Number(3))];
+    let edit = FieldEdit::set(Field::Own(&hazard::SEVERITY), FieldValue::Number(4));
+    let edits = [
+        edit,
+        FieldEdit::set(Field::Own(&hazard::SEVERITY), FieldValue::Number(3)),
+    ];
     let actor = ActorId::new(device, epoch);
     let honest = edits
         .iter()

@@ -1,9 +1,10 @@
 //! The usual work of the town's people in tests: they report, and the command room passes reports
 //! on.
 
-use onegrid_core::crdt::{Content, Details, Hazard};
 use onegrid_core::domain::case::payload::{Dispatch, Triage};
 use onegrid_core::domain::case::{Deadlines, Event, Part, Party, Severity};
+use onegrid_core::domain::content::{Content, Details};
+use onegrid_core::domain::kinds::hazard::Hazard;
 use onegrid_core::replica::Draft;
 
 use super::Town;
@@ -27,7 +28,7 @@ impl Town {
             category: Some("gas".to_owned()),
             ..Details::default()
         };
-        let content = Content::Hazard(Hazard {
+        let content = Content::from(Hazard {
             details,
             severity: None,
         });

@@ -8,7 +8,8 @@ mod strays;
 
 use std::collections::BTreeMap;
 
-use onegrid_core::crdt::{Field, FieldEdit, FieldValue};
+use onegrid_core::crdt::FieldEdit;
+use onegrid_core::domain::content::{Field, FieldValue};
 use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::sync::report::Incident;
 use onegrid_core::wire::verdict::Verdict;

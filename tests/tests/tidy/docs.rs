@@ -170,3 +170,59 @@ fn every_kind_of_bad_input_names_tests_that_exist() {
         &findings,
     );
 }
+
+/// Words between backticks in a how-to.
+fn quoted(line: &str) -> impl Iterator<Item = &str> {
+    line.split('`').skip(1).step_by(2)
+}
+
+/// Whether a quoted word is the path of one file or folder.
+fn is_path(word: &str) -> bool {
+    let ends = [".rs", ".sql", ".tsv", ".md", "/"];
+    ends.iter().any(|end| word.ends_with(end))
+        && !word.contains(['<', '*', ' '])
+        && !word.contains("NNNN")
+}
+
+/// Whether a quoted word is the name of a test: four words or more.
+fn is_test_name(word: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    word.matches('_').count() >= 3 && word.chars().all(plain)
+}
+
+#[test]
+fn every_file_and_test_in_a_howto_exists() {
+    let tests = functions();
+    let exists = |path: &str| {
+        let end = format!("/{path}");
+        FILES.iter().any(|file| {
+            let file = format!("/{}", file.path);
+            file.ends_with(&end) || (path.ends_with('/') && file.contains(&end))
+        })
+    };
+    let mut findings = Vec::new();
+    let mut seen = 0;
+    for file in FILES
+        .iter()
+        .filter(|file| file.path.starts_with("docs/howto/"))
+    {
+        for (number, line) in (1..).zip(file.text.lines()) {
+            for word in quoted(line) {
+                let missing = if is_path(word) {
+                    seen += 1;
+                    !exists(word)
+                } else {
+                    is_test_name(word) && !tests.contains(word)
+                };
+                if missing {
+                    findings.push(format!("{}:{number}: there is no `{word}`", file.path));
+                }
+            }
+        }
+    }
+    assert!(seen > 20, "the how-tos name files: {seen}");
+    report(
+        "docs/howto: files and tests that are named exist",
+        &findings,
+    );
+}

@@ -12,6 +12,7 @@ mod dependencies;
 mod docs;
 mod english;
 mod faults;
+mod kinds;
 mod rust_text;
 mod source;
 mod style;

@@ -5,6 +5,8 @@ use automerge::Change;
 use super::super::*;
 use super::chunk::{self, Chunk, run, seal, unsigned};
 use super::support::*;
+use crate::domain::content::{Field, FieldValue};
+use crate::domain::kinds::request;
 use crate::limits::{CHANGE_BYTES_MAX, CHANGE_OPS_MAX};
 
 #[test]
@@ -181,7 +183,10 @@ fn thing_written_twice_in_one_change_is_refused() {
     assert!(many.len() < 200, "{} bytes", many.len());
     assert_eq!(refused(&document, 2, &many), twice);
     let title = document
-        .edit(actor(2), &[FieldEdit::text(Field::Contact, "a")])
+        .edit(
+            actor(2),
+            &[FieldEdit::text(Field::Own(&request::CONTACT), "a")],
+        )
         .unwrap();
     let mut chunk = Chunk::of(&title);
     for (spec, data) in chunk.columns.clone() {

@@ -3,6 +3,12 @@
 use super::super::*;
 use super::support::*;
 use crate::domain::case::Severity;
+use crate::domain::content::{Content, Details, Field, FieldValue};
+use crate::domain::kinds::hazard;
+use crate::domain::kinds::hazard::Hazard;
+use crate::domain::kinds::place::Place;
+use crate::domain::kinds::request::Request;
+use crate::domain::kinds::tip::Tip;
 
 #[test]
 fn what_is_reported_is_what_is_read_by_everybody() {
@@ -13,9 +19,9 @@ fn what_is_reported_is_what_is_read_by_everybody() {
         "a Genesis is deterministic"
     );
     let document = Document::genesis(&raw, device(1)).unwrap();
-    assert_eq!(document.content(ContentKind::Hazard), hazard());
+    assert_eq!(document.content(&hazard::SPEC), hazard());
     let again = Document::from_save(&document.save()).unwrap();
-    assert_eq!(again.content(ContentKind::Hazard), hazard());
+    assert_eq!(again.content(&hazard::SPEC), hazard());
     assert_eq!(again.heads(), document.heads());
     assert_eq!(again.raw_changes(), vec![raw]);
 }
@@ -27,17 +33,17 @@ fn every_kind_keeps_its_own_fields() {
         ..Details::default()
     };
     let contents = [
-        Content::Tip(Tip {
+        Content::from(Tip {
             details: details.clone(),
             offence: Some("fraud".into()),
         }),
-        Content::Request(Request {
+        Content::from(Request {
             details: details.clone(),
             urgency: Some(4),
             contact_wanted: Some(true),
             contact: Some("张三".into()),
         }),
-        Content::Place(Place {
+        Content::from(Place {
             details,
             place_type: Some("shop".into()),
             contact: Some("李四".into()),
@@ -46,7 +52,7 @@ fn every_kind_keeps_its_own_fields() {
     for content in contents {
         let raw = build_genesis(&content, actor(3)).unwrap();
         let document = Document::genesis(&raw, device(3)).unwrap();
-        assert_eq!(document.content(content.kind()), content);
+        assert_eq!(document.content(content.kind().spec().unwrap()), content);
     }
 }
 
@@ -66,20 +72,15 @@ fn concurrent_edits_of_different_fields_merge_and_words_are_kept() {
         &mut bo,
         2,
         &[
-            number(Field::Severity, 4),
+            number(Field::Own(&hazard::SEVERITY), 4),
             FieldEdit::text(Field::Description, "已报警：店内有6只气瓶，无证。"),
         ],
     );
     admit(&mut ann, 2, &two).unwrap();
     admit(&mut bo, 1, &one).unwrap();
     assert_eq!(ann.heads(), bo.heads());
-    assert_eq!(
-        ann.content(ContentKind::Hazard),
-        bo.content(ContentKind::Hazard)
-    );
-    let Content::Hazard(hazard) = ann.content(ContentKind::Hazard) else {
-        panic!("a hazard")
-    };
+    assert_eq!(ann.content(&hazard::SPEC), bo.content(&hazard::SPEC));
+    let hazard = Hazard::of(&ann.content(&hazard::SPEC)).unwrap();
     assert_eq!(hazard.severity, Some(Severity::Critical));
     assert_eq!(
         hazard.details.description,
@@ -92,8 +93,8 @@ fn concurrent_edits_of_different_fields_merge_and_words_are_kept() {
 fn a_conflict_shows_both_values_and_is_settled_by_writing_even_the_one_on_top() {
     let mut ann = reported();
     let mut bo = ann.clone();
-    let one = edit(&mut ann, 1, &[number(Field::Severity, 3)]);
-    let two = edit(&mut bo, 2, &[number(Field::Severity, 4)]);
+    let one = edit(&mut ann, 1, &[number(Field::Own(&hazard::SEVERITY), 3)]);
+    let two = edit(&mut bo, 2, &[number(Field::Own(&hazard::SEVERITY), 4)]);
     admit(&mut ann, 2, &two).unwrap();
     admit(&mut bo, 1, &one).unwrap();
 
@@ -102,10 +103,10 @@ fn a_conflict_shows_both_values_and_is_settled_by_writing_even_the_one_on_top() 
     let [conflict] = conflicts.as_slice() else {
         panic!("one conflict: {conflicts:?}")
     };
-    assert_eq!(conflict.field, Field::Severity);
+    assert_eq!(conflict.field, Field::Own(&hazard::SEVERITY));
     assert_eq!(
         Some(conflict.winner().value.clone()),
-        ann.field(&Field::Severity)
+        ann.field(&Field::Own(&hazard::SEVERITY))
     );
     let mut values: Vec<_> = conflict
         .versions
@@ -125,7 +126,10 @@ fn a_conflict_shows_both_values_and_is_settled_by_writing_even_the_one_on_top() 
         let mut settled = ann.clone();
         edit(&mut settled, 5, &[conflict.settle(version.value.clone())]);
         assert!(settled.conflicts().is_empty());
-        assert_eq!(settled.field(&Field::Severity), Some(version.value.clone()));
+        assert_eq!(
+            settled.field(&Field::Own(&hazard::SEVERITY)),
+            Some(version.value.clone())
+        );
     }
 }
 
@@ -133,8 +137,8 @@ fn a_conflict_shows_both_values_and_is_settled_by_writing_even_the_one_on_top() 
 fn settling_can_be_undone_while_it_still_shows() {
     let mut ann = reported();
     let mut bo = ann.clone();
-    edit(&mut ann, 1, &[number(Field::Severity, 3)]);
-    let two = edit(&mut bo, 2, &[number(Field::Severity, 4)]);
+    edit(&mut ann, 1, &[number(Field::Own(&hazard::SEVERITY), 3)]);
+    let two = edit(&mut bo, 2, &[number(Field::Own(&hazard::SEVERITY), 4)]);
     admit(&mut ann, 2, &two).unwrap();
     let conflict = ann.conflicts().remove(0);
     let shown = conflict.winner().value.clone();
@@ -143,9 +147,12 @@ fn settling_can_be_undone_while_it_still_shows() {
     let settling = edit(&mut ann, 1, &[conflict.settle(other.clone())]);
     let settling = inspect(&settling).unwrap().hash;
     let undo = ann.undo_edits(&settling);
-    assert_eq!(undo, [FieldEdit::set(Field::Severity, shown.clone())]);
+    assert_eq!(
+        undo,
+        [FieldEdit::set(Field::Own(&hazard::SEVERITY), shown.clone())]
+    );
     edit(&mut ann, 1, &undo);
-    assert_eq!(ann.field(&Field::Severity), Some(shown));
+    assert_eq!(ann.field(&Field::Own(&hazard::SEVERITY)), Some(shown));
     assert!(
         ann.undo_edits(&settling).is_empty(),
         "it does not show any more"
@@ -173,11 +180,7 @@ fn undoing_a_description_keeps_the_words_of_others() {
     );
     let undo = ann.undo_edits(&inspect(&mine).unwrap().hash);
     edit(&mut ann, 1, &undo);
-    let text = ann
-        .content(ContentKind::Hazard)
-        .details()
-        .description
-        .clone();
+    let text = ann.content(&hazard::SPEC).details().description.clone();
     assert_eq!(text, "店内有5只气瓶，无证。老板不在。");
 }
 
@@ -189,7 +192,7 @@ fn what_a_void_change_wrote_is_written_again_under_another_actor() {
         &mut phone,
         1,
         &[
-            number(Field::Severity, 4),
+            number(Field::Own(&hazard::SEVERITY), 4),
             FieldEdit {
                 field: Field::Category,
                 write: Write::Remove,
@@ -212,9 +215,7 @@ fn what_a_void_change_wrote_is_written_again_under_another_actor() {
     let fresh = ActorId::new(&device(1), [77; 8]);
     let raw = current.edit(fresh, &rescued).unwrap();
     admit(&mut current, 1, &raw).unwrap();
-    let Content::Hazard(hazard) = current.content(ContentKind::Hazard) else {
-        panic!("a hazard")
-    };
+    let hazard = Hazard::of(&current.content(&hazard::SPEC)).unwrap();
     assert_eq!(hazard.severity, Some(Severity::Critical));
     assert_eq!(hazard.details.category, None);
     assert_eq!(
@@ -227,18 +228,19 @@ fn what_a_void_change_wrote_is_written_again_under_another_actor() {
 fn the_past_can_be_read() {
     let mut document = reported();
     let before = document.heads();
-    edit(&mut document, 2, &[number(Field::Severity, 4)]);
-    assert_eq!(
-        document.content_at(ContentKind::Hazard, &before),
-        Some(hazard())
+    edit(
+        &mut document,
+        2,
+        &[number(Field::Own(&hazard::SEVERITY), 4)],
     );
+    assert_eq!(document.content_at(&hazard::SPEC, &before), Some(hazard()));
     assert_eq!(
-        document.at(&before).unwrap().content(ContentKind::Hazard),
+        document.at(&before).unwrap().content(&hazard::SPEC),
         hazard()
     );
     assert!(
         document
-            .content_at(ContentKind::Hazard, &[crate::id::Hash([1; 32])])
+            .content_at(&hazard::SPEC, &[crate::id::Hash([1; 32])])
             .is_none()
     );
     let now = document.heads();
@@ -250,10 +252,16 @@ fn the_past_can_be_read() {
 fn an_edit_that_changes_nothing_or_too_much_is_no_change() {
     let document = reported();
     let edit = |edit: FieldEdit| document.edit(actor(2), &[edit]).unwrap_err().code();
-    assert_eq!(edit(number(Field::Severity, 2)), "content.no_change");
-    assert_eq!(edit(number(Field::Severity, 9)), "content.wrong_value");
     assert_eq!(
-        edit(FieldEdit::text(Field::Severity, "2")),
+        edit(number(Field::Own(&hazard::SEVERITY), 2)),
+        "content.no_change"
+    );
+    assert_eq!(
+        edit(number(Field::Own(&hazard::SEVERITY), 9)),
+        "content.wrong_value"
+    );
+    assert_eq!(
+        edit(FieldEdit::text(Field::Own(&hazard::SEVERITY), "2")),
         "content.wrong_value"
     );
     assert_eq!(
@@ -309,26 +317,28 @@ fn every_code_has_its_texts() {
 fn a_value_of_a_wrong_type_reads_as_absent_and_hides_no_other() {
     let base = reported();
     // Person 9 sorts last, so its value is on top.
-    let mut chunk =
-        super::chunk::Chunk::of(&base.edit(actor(9), &[number(Field::Severity, 3)]).unwrap());
+    let mut chunk = super::chunk::Chunk::of(
+        &base
+            .edit(actor(9), &[number(Field::Own(&hazard::SEVERITY), 3)])
+            .unwrap(),
+    );
     chunk = chunk
         .column(super::chunk::VALUE_META, &[0x7f, 0x16])
         .column(super::chunk::VALUE, b"x");
     let mut alone = base.clone();
     admit(&mut alone, 9, &chunk.raw()).unwrap();
-    assert_eq!(alone.field(&Field::Severity), None);
-    let Content::Hazard(hazard) = alone.content(ContentKind::Hazard) else {
-        panic!("a hazard")
-    };
+    assert_eq!(alone.field(&Field::Own(&hazard::SEVERITY)), None);
+    let hazard = Hazard::of(&alone.content(&hazard::SPEC)).unwrap();
     assert_eq!(hazard.severity, None);
 
     let mut both = base;
-    edit(&mut both, 2, &[number(Field::Severity, 4)]);
+    edit(&mut both, 2, &[number(Field::Own(&hazard::SEVERITY), 4)]);
     admit(&mut both, 9, &chunk.raw()).unwrap();
-    assert_eq!(both.field(&Field::Severity), Some(FieldValue::Number(4)));
-    let Content::Hazard(hazard) = both.content(ContentKind::Hazard) else {
-        panic!("a hazard")
-    };
+    assert_eq!(
+        both.field(&Field::Own(&hazard::SEVERITY)),
+        Some(FieldValue::Number(4))
+    );
+    let hazard = Hazard::of(&both.content(&hazard::SPEC)).unwrap();
     assert_eq!(hazard.severity, Some(Severity::Critical));
     assert!(
         both.conflicts().is_empty(),
@@ -347,24 +357,17 @@ fn when_more_people_wrote_at_once_than_a_change_may_name_one_can_still_edit() {
     }
     assert_eq!(document.heads().len(), 80);
     let raw = document
-        .edit(actor(89), &[number(Field::Severity, 4)])
+        .edit(actor(89), &[number(Field::Own(&hazard::SEVERITY), 4)])
         .unwrap();
     admit(&mut document, 89, &raw).unwrap();
     assert_eq!(inspect(&raw).unwrap().seq, 2);
     assert_eq!(
-        document.field(&Field::Severity),
+        document.field(&Field::Own(&hazard::SEVERITY)),
         Some(FieldValue::Number(4))
     );
-    assert_eq!(
-        document
-            .content(ContentKind::Hazard)
-            .details()
-            .answers
-            .len(),
-        81
-    );
+    assert_eq!(document.content(&hazard::SPEC).details().answers.len(), 81);
     let raw = document
-        .edit(actor(3), &[number(Field::Severity, 1)])
+        .edit(actor(3), &[number(Field::Own(&hazard::SEVERITY), 1)])
         .unwrap();
     admit(&mut document, 3, &raw).unwrap();
     assert!(document.heads().len() < 20);
@@ -394,7 +397,7 @@ fn flood_of_entries_hides_only_its_own() {
         FieldEdit::text(Field::Answer("zz".into()), "是"),
     ];
     edit(&mut document, 3, &edits);
-    let content = document.content(ContentKind::Hazard);
+    let content = document.content(&hazard::SPEC);
     let details = content.details();
     assert_eq!(details.photos[&crate::id::Hash([9; 32])], "门口");
     assert_eq!(details.photos[&late], "门锁");
@@ -405,7 +408,7 @@ fn flood_of_entries_hides_only_its_own() {
     assert_eq!(
         Document::from_save(&document.save())
             .unwrap()
-            .content(ContentKind::Hazard),
+            .content(&hazard::SPEC),
         content
     );
 }

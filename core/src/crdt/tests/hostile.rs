@@ -6,6 +6,8 @@ use automerge::Change;
 use super::super::*;
 use super::chunk::{self, Chunk, run, seal, unsigned};
 use super::support::*;
+use crate::domain::content::Field;
+use crate::domain::kinds::{hazard, tip};
 use crate::id::Hash;
 
 #[test]
@@ -158,10 +160,10 @@ fn a_gap_in_the_numbers_and_a_predecessor_that_was_not_seen() {
 
     // The second change of person 2 claims not to have seen the first.
     let mut ahead = document.clone();
-    edit(&mut ahead, 2, &[number(Field::Severity, 3)]);
+    edit(&mut ahead, 2, &[number(Field::Own(&hazard::SEVERITY), 3)]);
     let mut blind = Chunk::of(
         &document
-            .edit(actor(2), &[number(Field::Severity, 4)])
+            .edit(actor(2), &[number(Field::Own(&hazard::SEVERITY), 4)])
             .unwrap(),
     );
     blind.seq = 2;
@@ -198,7 +200,7 @@ fn containers_are_made_by_the_first_change_only() {
     let document = reported();
     let make = |action: u8, key: &str| {
         let raw = document
-            .edit(actor(2), &[FieldEdit::text(Field::Offence, "a")])
+            .edit(actor(2), &[FieldEdit::text(Field::Own(&tip::OFFENCE), "a")])
             .unwrap();
         let key = [unsigned(key.len() as u64), key.as_bytes().to_vec()].concat();
         Chunk::of(&raw)
@@ -241,7 +243,7 @@ fn a_replaced_value_of_another_field() {
         .find(|(spec, _)| *spec == chunk::PRED_COUNTER)
         .unwrap();
     let severity = document
-        .edit(actor(2), &[number(Field::Severity, 4)])
+        .edit(actor(2), &[number(Field::Own(&hazard::SEVERITY), 4)])
         .unwrap();
     let raw = Chunk::of(&severity)
         .column(chunk::PRED_COUNTER, &counters.1)
@@ -263,7 +265,7 @@ fn a_reference_to_what_its_author_had_not_seen_is_refused_whether_it_is_here_or_
         )],
     );
     let edits = [
-        vec![number(Field::Severity, 3)],
+        vec![number(Field::Own(&hazard::SEVERITY), 3)],
         vec![FieldEdit::text(
             Field::Description,
             "店内有5只气瓶，无证。甲乙",
@@ -274,7 +276,7 @@ fn a_reference_to_what_its_author_had_not_seen_is_refused_whether_it_is_here_or_
         let mut ahead = base.clone();
         edit(&mut ahead, 3, &theirs);
         let mine = [
-            number(Field::Severity, 4),
+            number(Field::Own(&hazard::SEVERITY), 4),
             FieldEdit::text(Field::Description, "店内有5只气瓶，无证。甲乙丙"),
         ];
         let mut chunk = Chunk::of(&ahead.edit(actor(2), &mine).unwrap());

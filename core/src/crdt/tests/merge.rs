@@ -6,6 +6,8 @@ use rand_core::{Rng, SeedableRng};
 use super::super::*;
 use super::chunk::Chunk;
 use super::support::*;
+use crate::domain::content::Field;
+use crate::domain::kinds::hazard;
 
 fn shuffle<T>(items: &mut [T], rng: &mut ChaCha8Rng) {
     for last in (1..items.len()).rev() {
@@ -98,10 +100,7 @@ fn the_gate_one_by_one_gives_what_the_gate_gives_at_once() {
     let mut batch = base;
     batch.admit(&candidates(&changes));
     assert_eq!(single.heads(), batch.heads());
-    assert_eq!(
-        single.content(ContentKind::Hazard),
-        batch.content(ContentKind::Hazard)
-    );
+    assert_eq!(single.content(&hazard::SPEC), batch.content(&hazard::SPEC));
     assert_eq!(single.conflicts(), batch.conflicts());
 }
 
@@ -118,18 +117,17 @@ fn history(seed: u64) -> (Document, Vec<(u8, Vec<u8>)>) {
             person.admit(&candidates(&changes));
             continue;
         }
-        let text = person
-            .content(ContentKind::Hazard)
-            .details()
-            .description
-            .clone();
+        let text = person.content(&hazard::SPEC).details().description.clone();
         let cut = text
             .chars()
             .count()
             .saturating_sub((rng.next_u32() % 4) as usize);
         let text: String = text.chars().take(cut).chain(['甲', '乙']).collect();
         let edits = [
-            number(Field::Severity, i64::from(1 + rng.next_u32() % 4)),
+            number(
+                Field::Own(&hazard::SEVERITY),
+                i64::from(1 + rng.next_u32() % 4),
+            ),
             FieldEdit::text(
                 Field::Answer(format!("q{}", rng.next_u32() % 3)),
                 step.to_string(),

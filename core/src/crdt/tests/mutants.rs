@@ -7,6 +7,8 @@ use super::super::change::parse;
 use super::super::*;
 use super::chunk::{Chunk, seal};
 use super::support::*;
+use crate::domain::content::Field;
+use crate::domain::kinds::{hazard, tip};
 
 const MUTANTS: u64 = 6_000;
 
@@ -21,9 +23,13 @@ fn target() -> (Document, Vec<u8>) {
             "店内有7只气瓶，都无证。",
         )],
     );
-    edit(&mut document, 2, &[number(Field::Severity, 3)]);
+    edit(
+        &mut document,
+        2,
+        &[number(Field::Own(&hazard::SEVERITY), 3)],
+    );
     let edits = [
-        number(Field::Severity, 4),
+        number(Field::Own(&hazard::SEVERITY), 4),
         FieldEdit::text(Field::Title, "气瓶"),
         FieldEdit {
             field: Field::Category,
@@ -66,7 +72,7 @@ fn is_sound(document: &Document) {
     let mut again = Document::from_save(&document.save()).unwrap();
     assert_eq!(again.heads(), document.heads());
     assert_eq!(again.doc.hydrate(None), document.doc.hydrate(None));
-    for kind in [ContentKind::Hazard, ContentKind::Tip] {
+    for kind in [&hazard::SPEC, &tip::SPEC] {
         assert_eq!(again.content(kind), document.content(kind));
     }
     assert_eq!(again.conflicts(), document.conflicts());

@@ -3,6 +3,8 @@
 
 use super::super::*;
 use super::support::*;
+use crate::domain::content::Field;
+use crate::domain::kinds::hazard;
 use crate::id::DeviceId;
 
 fn batch<'a>(changes: &[(&'a [u8], DeviceId)]) -> Vec<Candidate<'a>> {
@@ -16,7 +18,11 @@ fn batch<'a>(changes: &[(&'a [u8], DeviceId)]) -> Vec<Candidate<'a>> {
 fn neighbours_of_a_batch_are_not_taken_for_it() {
     let mut document = reported();
     let genesis = document.raw_changes().remove(0);
-    let one = edit(&mut document, 2, &[number(Field::Severity, 3)]);
+    let one = edit(
+        &mut document,
+        2,
+        &[number(Field::Own(&hazard::SEVERITY), 3)],
+    );
     let two = edit(&mut document, 3, &[number(Field::OccurredMs, 7)]);
     let (first, second, third) = (device(1), device(2), device(3));
     let whole = [(&genesis[..], first), (&one, second), (&two, third)];
@@ -57,7 +63,7 @@ fn what_is_done_to_a_document_is_not_done_to_the_next_one() {
     let asked = batch(&[(&genesis[..], device(1))]);
     let rebuilds = Rebuilds::remembering();
     let mut first = (*rebuilds.rebuild(&asked).0.unwrap()).clone();
-    edit(&mut first, 2, &[number(Field::Severity, 4)]);
+    edit(&mut first, 2, &[number(Field::Own(&hazard::SEVERITY), 4)]);
     let second = rebuilds.rebuild(&asked).0.unwrap();
     assert_eq!(second.save(), reported().save());
     assert_ne!(second.heads(), first.heads());

@@ -5,6 +5,8 @@ use super::super::change::parse;
 use super::super::*;
 use super::chunk::{self, Chunk, run};
 use super::support::*;
+use crate::domain::content::{Field, FieldValue};
+use crate::domain::kinds::hazard;
 
 /// Hands a change to automerge past all structural checks.
 fn blindly(document: &Document, raw: &[u8]) -> (Document, Result<(), GateError>) {
@@ -21,7 +23,10 @@ fn a_panic_and_a_document_that_never_loads_again_end_before_the_swap() {
     let honest = second_change(&document);
     let (after, result) = blindly(&document, &honest);
     assert_eq!(result, Ok(()), "the layer lets honest changes through");
-    assert_eq!(after.field(&Field::Severity), Some(FieldValue::Number(4)));
+    assert_eq!(
+        after.field(&Field::Own(&hazard::SEVERITY)),
+        Some(FieldValue::Number(4))
+    );
 
     let chunk = Chunk::of(&honest);
     let panics = chunk
@@ -49,7 +54,7 @@ fn a_panic_and_a_document_that_never_loads_again_end_before_the_swap() {
 fn change_in_another_form_would_get_another_hash() {
     let document = reported();
     let raw = document
-        .edit(actor(2), &[number(Field::Severity, 4)])
+        .edit(actor(2), &[number(Field::Own(&hazard::SEVERITY), 4)])
         .unwrap();
     // One row as a run of one rather than as a literal, so the same operation in other bytes.
     let other = Chunk::of(&raw).column(chunk::ACTION, &run(1, &[1])).raw();

@@ -3,12 +3,18 @@
 use super::super::*;
 use super::chunk::{run, seal, unsigned};
 use super::support::*;
+use crate::domain::content::Field;
+use crate::domain::kinds::hazard;
 
 fn merged() -> Document {
     let mut document = reported();
     let mut other = document.clone();
-    edit(&mut document, 1, &[number(Field::Severity, 3)]);
-    let raw = edit(&mut other, 2, &[number(Field::Severity, 4)]);
+    edit(
+        &mut document,
+        1,
+        &[number(Field::Own(&hazard::SEVERITY), 3)],
+    );
+    let raw = edit(&mut other, 2, &[number(Field::Own(&hazard::SEVERITY), 4)]);
     admit(&mut document, 2, &raw).unwrap();
     edit(
         &mut document,
@@ -23,8 +29,8 @@ fn a_saved_document_comes_back_whole() {
     let document = merged();
     let loaded = Document::from_save(&document.save()).unwrap();
     assert_eq!(
-        loaded.content(ContentKind::Hazard),
-        document.content(ContentKind::Hazard)
+        loaded.content(&hazard::SPEC),
+        document.content(&hazard::SPEC)
     );
     assert_eq!(loaded.heads(), document.heads());
     assert_eq!(loaded.conflicts(), document.conflicts());

@@ -3,6 +3,9 @@
 use super::super::*;
 use super::chunk::Chunk;
 use crate::domain::case::Severity;
+use crate::domain::content::{Content, Details, Field, FieldValue, StoredPosition};
+use crate::domain::kinds::hazard;
+use crate::domain::kinds::hazard::Hazard;
 use crate::domain::position::{Datum, Position};
 use crate::id::DeviceId;
 
@@ -15,8 +18,7 @@ pub(super) fn actor(n: u8) -> ActorId {
 }
 
 pub(super) fn hazard() -> Content {
-    let mut content = Content::empty(ContentKind::Hazard);
-    let details = content.details_mut();
+    let mut details = Details::default();
     details.title = Some("瓶装燃气隐患·武林路133号".into());
     details.category = Some("gas".into());
     details.address = Some("武林路133号".into());
@@ -28,10 +30,10 @@ pub(super) fn hazard() -> Content {
     details
         .photos
         .insert(crate::id::Hash([9; 32]), "门口".into());
-    if let Content::Hazard(hazard) = &mut content {
-        hazard.severity = Some(Severity::Elevated);
-    }
-    content
+    Content::from(Hazard {
+        details,
+        severity: Some(Severity::Elevated),
+    })
 }
 
 /// A record that person 1 reported.
@@ -63,7 +65,7 @@ pub(super) fn number(field: Field, value: i64) -> FieldEdit {
 /// A change by person 2 that replaces a value, adds words and takes some away.
 pub(super) fn second_change(document: &Document) -> Vec<u8> {
     let edits = [
-        number(Field::Severity, 4),
+        number(Field::Own(&hazard::SEVERITY), 4),
         FieldEdit::text(Field::Title, "abc"),
         FieldEdit::text(Field::Description, "店内有6只气瓶，无证。x"),
     ];
@@ -104,7 +106,7 @@ pub(super) fn refused(document: &Document, n: u8, raw: &[u8]) -> GateError {
         &mut after,
         9,
         &document
-            .edit(actor(9), &[number(Field::Severity, 1)])
+            .edit(actor(9), &[number(Field::Own(&hazard::SEVERITY), 1)])
             .unwrap(),
     )
     .unwrap();

@@ -5,16 +5,18 @@ use automerge::{Automerge, Change};
 use super::super::*;
 use super::chunk::Chunk;
 use super::support::*;
+use crate::domain::content::{Field, FieldValue};
+use crate::domain::kinds::hazard;
 use crate::id::Hash;
 
 #[test]
 fn two_changes_with_the_same_author_and_number() {
     let document = reported();
     let one = document
-        .edit(actor(2), &[number(Field::Severity, 3)])
+        .edit(actor(2), &[number(Field::Own(&hazard::SEVERITY), 3)])
         .unwrap();
     let two = document
-        .edit(actor(2), &[number(Field::Severity, 4)])
+        .edit(actor(2), &[number(Field::Own(&hazard::SEVERITY), 4)])
         .unwrap();
     let stored = [document.raw_changes().concat(), one.clone(), two.clone()].concat();
     assert!(
@@ -30,7 +32,10 @@ fn two_changes_with_the_same_author_and_number() {
     let results = both.admit(&candidates);
     assert!(results[0].is_ok());
     assert_eq!(results[1], Err(GateError::Clone));
-    assert_eq!(both.field(&Field::Severity), Some(FieldValue::Number(3)));
+    assert_eq!(
+        both.field(&Field::Own(&hazard::SEVERITY)),
+        Some(FieldValue::Number(3))
+    );
     Document::from_save(&both.save()).unwrap();
 }
 
@@ -42,7 +47,7 @@ fn a_batch_with_one_twin_or_one_bad_change_keeps_the_good_ones() {
         .map(|n| edit(&mut writer, 3, &[number(Field::OccurredMs, n)]))
         .collect();
     let twin = document
-        .edit(actor(3), &[number(Field::Severity, 4)])
+        .edit(actor(3), &[number(Field::Own(&hazard::SEVERITY), 4)])
         .unwrap();
     let changes: Vec<Change> = good
         .iter()
@@ -59,14 +64,14 @@ fn a_batch_with_one_twin_or_one_bad_change_keeps_the_good_ones() {
 
     let mut bad = Chunk::of(
         &document
-            .edit(actor(4), &[number(Field::Severity, 1)])
+            .edit(actor(4), &[number(Field::Own(&hazard::SEVERITY), 1)])
             .unwrap(),
     );
     bad.start_op += 1;
     let bad = bad.raw();
     let mut child = Chunk::of(
         &document
-            .edit(actor(5), &[number(Field::Severity, 1)])
+            .edit(actor(5), &[number(Field::Own(&hazard::SEVERITY), 1)])
             .unwrap(),
     );
     child.deps = vec![Hash(Change::try_from(&bad[..]).unwrap().hash().0)];
@@ -114,8 +119,10 @@ fn a_batch_with_one_twin_or_one_bad_change_keeps_the_good_ones() {
 fn a_cloned_phone_writes_on_under_a_new_epoch() {
     let mut server = reported();
     let clone = server.clone();
-    edit(&mut server, 1, &[number(Field::Severity, 3)]);
-    let lost = clone.edit(actor(1), &[number(Field::Severity, 4)]).unwrap();
+    edit(&mut server, 1, &[number(Field::Own(&hazard::SEVERITY), 3)]);
+    let lost = clone
+        .edit(actor(1), &[number(Field::Own(&hazard::SEVERITY), 4)])
+        .unwrap();
     let mut doc = server.doc.clone();
     let change = Change::try_from(&lost[..]).unwrap();
     for _ in 0..2 {
@@ -133,7 +140,10 @@ fn a_cloned_phone_writes_on_under_a_new_epoch() {
         .edit(ActorId::new(&device(1), [200; 8]), &words)
         .unwrap();
     admit(&mut server, 1, &again).unwrap();
-    assert_eq!(server.field(&Field::Severity), Some(FieldValue::Number(4)));
+    assert_eq!(
+        server.field(&Field::Own(&hazard::SEVERITY)),
+        Some(FieldValue::Number(4))
+    );
 }
 
 #[test]
@@ -141,13 +151,13 @@ fn change_only_automerge_refuses_takes_only_descendants() {
     let document = reported();
     let by = |n: u8| {
         document
-            .edit(actor(n), &[number(Field::Severity, 1)])
+            .edit(actor(n), &[number(Field::Own(&hazard::SEVERITY), 1)])
             .unwrap()
     };
     // Automerge has a change of person 4 that our checks do not know, so it refuses another first one.
     let mut taken = document.clone();
     let hidden = document
-        .edit(actor(4), &[number(Field::Severity, 3)])
+        .edit(actor(4), &[number(Field::Own(&hazard::SEVERITY), 3)])
         .unwrap();
     let mut parsed = super::super::change::parse(&hidden).unwrap();
     parsed.info.actor = actor(44);

@@ -32,7 +32,7 @@ coded_enum! {
         Until = 7, "until";
         /// Code of the category.
         Category = 8, "category";
-        /// How bad the hazard is.
+        /// How bad the danger is.
         Severity = 9, "severity";
         /// The grid that triage found.
         Grid = 10, "grid";
@@ -169,7 +169,7 @@ pub struct MoveInput {
     pub until_ms: Option<i64>,
     /// Code of the category.
     pub category: Option<String>,
-    /// How bad the hazard is.
+    /// How bad the danger is.
     pub severity: Option<Severity>,
     /// The grid that triage found.
     pub grid: Option<AreaId>,

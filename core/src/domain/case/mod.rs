@@ -1,4 +1,4 @@
-//! The lifecycle that hazards, tips and requests share: moves, events, and the fold that gives the state.
+//! The lifecycle that kinds of cases share: moves, events, and the fold that gives the state. It names no kind.
 
 mod apply;
 pub mod deadline;

@@ -11,7 +11,7 @@ use crate::domain::{AreaPath, Code, Text};
 use crate::id::{AreaId, EnvelopeId, Hash, MemberId, RecordId, UnitId};
 
 coded_enum! {
-    /// How bad a hazard is.
+    /// How bad a danger is.
     Severity, u8 {
         /// 一般
         General = 1, "general";
@@ -119,9 +119,9 @@ macro_rules! payload {
 payload! {
     /// Data of `triage`.
     Triage {
-        /// The category of the hazard.
+        /// The category of the case.
         0 category: CategoryCode,
-        /// How bad the hazard is.
+        /// How bad the danger is.
         1 severity: Severity,
         /// The grid, where triage knows it better. It has to lie in the village of the home area.
         2 grid: Option<AreaId>,

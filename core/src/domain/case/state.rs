@@ -102,9 +102,9 @@ pub struct CaseState {
     pub stage: Stage,
     /// The stage below a suspension or merger. It comes back with `resume` or `unmerge`.
     pub stage_below: Stage,
-    /// The category of the hazard; `None` before triage.
+    /// The category of the case; `None` before triage.
     pub category: Option<CategoryCode>,
-    /// How bad the hazard is; `None` before triage.
+    /// How bad the danger is; `None` before triage.
     pub severity: Option<Severity>,
     /// The grid that triage found, where it differs from or refines the home area.
     pub grid: Option<AreaId>,

@@ -69,7 +69,7 @@ impl Readership {
     /// [`crate::domain::stream::readable_streams`] gives these people the record's streams.
     #[must_use]
     pub fn admits(&self, actor: &Actor<'_>) -> bool {
-        if matches!(self.kind, RecordKind::Unknown(_)) {
+        if !self.kind.is_known() {
             return false;
         }
         let member = |of: &dyn Fn(MemberId) -> bool| actor.member.is_some_and(of);

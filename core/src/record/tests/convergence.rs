@@ -5,6 +5,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::world::{Phone, World, record_of, verdict};
 use super::*;
+use crate::domain::kinds::hazard;
 
 fn below(rng: &mut ChaCha8Rng, n: usize) -> usize {
     usize::try_from(rng.next_u64() % n as u64).unwrap()
@@ -97,7 +98,7 @@ fn shuffle<T>(rng: &mut ChaCha8Rng, items: &mut [T]) {
 
 fn view(record: &Record) -> String {
     let content = record.document().map(|document| {
-        let kind = crate::crdt::ContentKind::of(RecordKind::Hazard).unwrap();
+        let kind = hazard::KIND.spec().unwrap();
         (document.content(kind), document.heads())
     });
     let counted: std::collections::BTreeSet<EnvelopeId> = record

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::world::{Phone, World, record_of, verdict};
 use super::*;
 use crate::crdt::ActorId;
+use crate::domain::kinds::hazard;
 use crate::wire::body::Body;
 
 /// A record, a change that the volunteer made on it, and the same change in an envelope of the worker.
@@ -51,7 +52,10 @@ fn change_in(envelope: &VerifiedEnvelope) -> Vec<u8> {
 }
 
 fn shown(record: &Record) -> Option<FieldValue> {
-    record.document().unwrap().field(&Field::Severity)
+    record
+        .document()
+        .unwrap()
+        .field(&Field::Own(&hazard::SEVERITY))
 }
 
 /// The server's part: each envelope without a verdict gets the one that the record gives it.

@@ -9,10 +9,12 @@ mod quotas;
 mod world;
 
 use super::*;
-use crate::crdt::{Field, FieldEdit, FieldValue};
+use crate::crdt::FieldEdit;
 use crate::domain::case::Severity;
 use crate::domain::case::payload::{Comment, DangerRemains, Dispatch, Step, Triage};
 use crate::domain::case::{Deadlines, Event, Part, Party, Stage};
+use crate::domain::content::{Field, FieldValue};
+use crate::domain::kinds::hazard;
 use crate::domain::{RecordKind, Text};
 use crate::texts;
 use crate::wire::envelope::VerifiedEnvelope;
@@ -56,7 +58,7 @@ pub(super) fn step(assignment: EnvelopeId) -> Step {
 }
 
 pub(super) fn severity(value: i64) -> FieldEdit {
-    FieldEdit::set(Field::Severity, FieldValue::Number(value))
+    FieldEdit::set(Field::Own(&hazard::SEVERITY), FieldValue::Number(value))
 }
 
 pub(super) fn id(verified: &VerifiedEnvelope) -> EnvelopeId {
@@ -212,7 +214,10 @@ fn the_accepted_one_of_two_clones_stays_whatever_came_first() {
         record.admit(std::slice::from_ref(accepted));
         record.set_verdict(id(accepted), verdict(Status::Accepted, 5_000));
         let expected = if id(accepted) == id(&first) { 3 } else { 4 };
-        let shown = record.document().unwrap().field(&Field::Severity);
+        let shown = record
+            .document()
+            .unwrap()
+            .field(&Field::Own(&hazard::SEVERITY));
         assert_eq!(shown, Some(FieldValue::Number(expected)));
         assert!(!record.counts(id(other)) && record.counts(id(accepted)));
     }
@@ -237,7 +242,12 @@ fn what_builds_on_a_held_envelope_waits_with_it_and_counts_once_it_is_accepted()
         [id(&genesis)],
         "nobody builds on what is held"
     );
-    let shown = |record: &Record| record.document().unwrap().field(&Field::Severity);
+    let shown = |record: &Record| {
+        record
+            .document()
+            .unwrap()
+            .field(&Field::Own(&hazard::SEVERITY))
+    };
     assert_eq!(shown(&record), Some(FieldValue::Number(2)));
 
     record.set_verdict(id(&edit), verdict(Status::Accepted, 3));
@@ -305,7 +315,10 @@ fn a_void_change_takes_the_content_on_it_along_but_not_the_events() {
     let node = record.node(id(&onward)).unwrap();
     assert_eq!(node.judged, Judged::Void(VoidReason::VoidParent));
     assert!(record.counts(id(&note)));
-    let shown = record.document().unwrap().field(&Field::Severity);
+    let shown = record
+        .document()
+        .unwrap()
+        .field(&Field::Own(&hazard::SEVERITY));
     assert_eq!(shown, Some(FieldValue::Number(2)));
 }
 
@@ -326,7 +339,10 @@ fn a_reporter_no_longer_edits_what_has_been_accepted() {
     let late = volunteer.edit(&record, &[severity(4)]);
     let judged = record.admit(std::slice::from_ref(&late));
     assert_eq!(outcomes(&judged), [&Outcome::Void(VoidReason::MayNotOwn)]);
-    let shown = record.document().unwrap().field(&Field::Severity);
+    let shown = record
+        .document()
+        .unwrap()
+        .field(&Field::Own(&hazard::SEVERITY));
     assert_eq!(
         shown,
         Some(FieldValue::Number(2)),
@@ -409,7 +425,7 @@ fn kind_and_role_of_newer_app_are_held() {
     let genesis = author_again.report("a");
     assert_eq!(outcomes(&record.admit(&[genesis])), [&newer]);
     assert!(record.state().is_none() && record.document().is_none());
-    let dispute = volunteer.report_as("b", RecordKind::Unknown(4));
+    let dispute = volunteer.report_as("b", RecordKind::of_code(4));
     let mut record = Record::new(id_of(&dispute));
     assert_eq!(
         outcomes(&record.admit(std::slice::from_ref(&dispute))),
@@ -425,7 +441,10 @@ fn kind_and_role_of_newer_app_are_held() {
     let edit = author.edit(&record, &[severity(3)]);
     let judged = record.admit(&[edit, beside]);
     assert_eq!(outcomes(&judged), [&newer, &Outcome::Valid]);
-    let shown = record.document().unwrap().field(&Field::Severity);
+    let shown = record
+        .document()
+        .unwrap()
+        .field(&Field::Own(&hazard::SEVERITY));
     assert_eq!(shown, Some(FieldValue::Number(2)));
 
     // A server that knows the kind has accepted the envelope. It is kept here, and needs a newer app.

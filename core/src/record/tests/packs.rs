@@ -5,6 +5,7 @@ use rand_core::{Rng, SeedableRng};
 
 use super::world::{World, record_of, verdict};
 use super::*;
+use crate::domain::kinds::hazard;
 
 #[test]
 fn a_pack_stands_in_for_the_past_and_work_goes_on_upon_it() {
@@ -45,7 +46,7 @@ fn a_pack_stands_in_for_the_past_and_work_goes_on_upon_it() {
     assert_eq!(packed.state(), record.state());
     assert_eq!(packed.heads(), record.heads());
 
-    let kind = crate::crdt::ContentKind::of(RecordKind::Hazard).unwrap();
+    let kind = hazard::KIND.spec().unwrap();
     let next = volunteer.edit(&record, &[severity(4)]);
     for replica in [&mut record, &mut packed] {
         assert_eq!(
@@ -61,7 +62,10 @@ fn a_pack_stands_in_for_the_past_and_work_goes_on_upon_it() {
         id(&next),
         verdict(Status::Void(VoidReason::NotPermitted), 10),
     );
-    let shown = packed.document().unwrap().field(&Field::Severity);
+    let shown = packed
+        .document()
+        .unwrap()
+        .field(&Field::Own(&hazard::SEVERITY));
     assert_eq!(shown, Some(FieldValue::Number(3)));
 }
 
@@ -109,7 +113,7 @@ fn no_twisted_document_of_a_pack_is_taken_for_the_one_that_its_entries_tell_of()
         record.set_verdict(id(settled), verdict(Status::Accepted, 9));
     }
     let pack = record.to_pack().unwrap();
-    let kind = crate::crdt::ContentKind::of(RecordKind::Hazard).unwrap();
+    let kind = hazard::KIND.spec().unwrap();
     let mut taken = 0;
     for seed in 0..3_000 {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
@@ -194,7 +198,10 @@ fn what_a_pack_left_out_as_void_counts_when_it_comes_whole_and_is_accepted_after
         for accepted in [&edit, &said] {
             replica.set_verdict(id(accepted), verdict(Status::Accepted, 10));
         }
-        let shown = replica.document().unwrap().field(&Field::Severity);
+        let shown = replica
+            .document()
+            .unwrap()
+            .field(&Field::Own(&hazard::SEVERITY));
         assert_eq!(shown, Some(FieldValue::Number(3)));
         let mut timeline = replica.state().unwrap().timeline.iter();
         let said = timeline.find(|item| item.id == id(&said)).unwrap();
@@ -242,7 +249,12 @@ fn of_two_accepted_changes_under_one_number_the_later_one_clashes_with_what_buil
         assert_eq!(record.clashing(), []);
         let packed = unpacked(&record, &[&volunteer]).unwrap();
         assert_eq!(packed.digest(), record.digest());
-        let shown = |record: &Record| record.document().unwrap().field(&Field::Severity);
+        let shown = |record: &Record| {
+            record
+                .document()
+                .unwrap()
+                .field(&Field::Own(&hazard::SEVERITY))
+        };
         assert_eq!(shown(&packed), shown(&record));
     }
 }

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::crdt::{ActorId, Content, Details, FieldEdit, Hazard, build_genesis};
+use crate::crdt::{ActorId, FieldEdit, build_genesis};
 use crate::domain::case::{Event, Severity};
+use crate::domain::content::{Content, Details};
+use crate::domain::kinds::hazard;
+use crate::domain::kinds::hazard::Hazard;
 use crate::domain::{AreaPath, Audience, Grant, RecordKind, Role, Scope, Source};
 use crate::id::{AreaId, EnvelopeId, Hash, MemberId, UnitId};
 use crate::record::Record;
@@ -114,7 +117,7 @@ impl Phone {
     }
 
     pub(super) fn report(&mut self, title: &str) -> VerifiedEnvelope {
-        self.report_as(title, RecordKind::Hazard)
+        self.report_as(title, hazard::KIND)
     }
 
     pub(super) fn report_as(&mut self, title: &str, kind: RecordKind) -> VerifiedEnvelope {
@@ -122,7 +125,7 @@ impl Phone {
             title: Some(title.into()),
             ..Details::default()
         };
-        let content = Content::Hazard(Hazard {
+        let content = Content::from(Hazard {
             details,
             severity: Some(Severity::Elevated),
         });

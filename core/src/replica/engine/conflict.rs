@@ -5,9 +5,10 @@ use rusqlite::Connection;
 use super::super::error::ReplicaError;
 use super::super::table::directory;
 use super::names;
-use crate::crdt::{Field, FieldConflict, FieldValue};
+use crate::crdt::FieldConflict;
 use crate::domain::case::state::Side;
-use crate::domain::case::{Conflict, MergeFault, Severity};
+use crate::domain::case::{Conflict, MergeFault};
+use crate::domain::content::{Field, FieldValue};
 use crate::id::MemberId;
 use crate::record::Record;
 use crate::texts::{Lang, say, text};
@@ -230,13 +231,9 @@ pub(super) fn value_text(
     lang: Lang,
 ) -> Result<String, ReplicaError> {
     Ok(match (field, value) {
-        (Field::Severity, FieldValue::Number(number)) => u8::try_from(*number)
-            .ok()
-            .and_then(Severity::from_code)
-            .map_or_else(
-                || number.to_string(),
-                |severity| say(&format!("severity.{}", severity.name()), lang, &[]),
-            ),
+        (Field::Own(spec), FieldValue::Number(number)) => spec
+            .text_of(*number)
+            .map_or_else(|| number.to_string(), |code| say(code, lang, &[])),
         (Field::Category, FieldValue::Text(code)) => names::category(conn, code)?
             .map_or_else(|| code.clone(), |name| names::in_lang(name, lang)),
         (_, FieldValue::Text(text)) => text.clone(),
@@ -280,25 +277,9 @@ mod tests {
 
     #[test]
     fn every_word_of_a_card_has_a_text() {
-        let fields = [
-            Field::Title,
-            Field::Category,
-            Field::Severity,
-            Field::Address,
-            Field::OccurredMs,
-            Field::Position,
-            Field::Description,
-            Field::Urgency,
-            Field::ContactWanted,
-            Field::Contact,
-            Field::Offence,
-            Field::PlaceType,
-        ];
-        let severities = (1..=4).filter_map(Severity::from_code);
         let moves = Move::ALL.iter().map(|m| format!("act.{}", m.name()));
         let codes: Vec<String> = moves
-            .chain(fields.iter().map(|field| format!("field.{}", field.name())))
-            .chain(severities.map(|severity| format!("severity.{}", severity.name())))
+            .chain(Field::shared().map(|field| format!("field.{}", field.name())))
             .collect();
         for code in codes {
             for lang in Lang::ALL {

@@ -16,8 +16,9 @@ use super::load::{self, Certificates};
 use super::notify::{self, Telling};
 use super::shown::{Basis, Shown};
 use super::{Identity, names, places, rebuild, tally};
-use crate::crdt::{Content, ContentKind, Document};
+use crate::crdt::Document;
 use crate::domain::case::{CaseState, Event, Severity, Stage};
+use crate::domain::content::Content;
 use crate::domain::may::Readership;
 use crate::id::{AreaId, EnvelopeId, MemberId, RecordId, UnitId};
 use crate::record::{Accepted, Node, NodeBody, Record};
@@ -229,7 +230,7 @@ pub(in crate::replica) fn remove(conn: &Connection, id: RecordId) -> Result<(), 
 /// The content that counts. Where no content counts (yet, or any more), it is the content that the creator
 /// wrote.
 pub(in crate::replica) fn content(record: &Record) -> Option<Content> {
-    let kind = ContentKind::of(record.genesis()?.kind)?;
+    let kind = record.genesis()?.kind.spec()?;
     if let Some(document) = record.document() {
         return Some(document.content(kind));
     }

@@ -2,8 +2,9 @@
 
 use super::super::error::ReplicaError;
 use super::Replica;
-use crate::crdt::{Content, ContentKind, build_genesis};
-use crate::domain::{AreaPath, Audience, RecordKind, Source};
+use crate::crdt::build_genesis;
+use crate::domain::content::Content;
+use crate::domain::{AreaPath, Audience, Source};
 use crate::id::{MemberId, RecordId, UnitId};
 use crate::limits::NAMED_MAX;
 use crate::wire::body::{Body, Genesis};
@@ -54,7 +55,7 @@ impl Replica {
                 .map_err(|error| ReplicaError::BadContent(error.code()))?;
             let body = Body::Genesis(Genesis {
                 nonce: writing.random(),
-                kind: kind_of(draft.content.kind()),
+                kind: draft.content.kind(),
                 home: draft.home,
                 audience: draft.audience,
                 team: draft.team,
@@ -65,14 +66,5 @@ impl Replica {
             });
             writing.genesis(&body)
         })
-    }
-}
-
-fn kind_of(kind: ContentKind) -> RecordKind {
-    match kind {
-        ContentKind::Hazard => RecordKind::Hazard,
-        ContentKind::Tip => RecordKind::Tip,
-        ContentKind::Request => RecordKind::Request,
-        ContentKind::Place => RecordKind::Place,
     }
 }

@@ -13,9 +13,10 @@ use super::conflict::words_of_edits;
 use super::edit;
 use super::write::Writing;
 use super::{load, notify};
-use crate::crdt::{Candidate, ChangeInfo, Content, ContentKind, Document, FieldEdit};
+use crate::crdt::{Candidate, ChangeInfo, Document, FieldEdit};
 use crate::domain::RecordKind;
 use crate::domain::case::Event;
+use crate::domain::content::Content;
 use crate::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use crate::record::{Node, NodeBody, Record};
 use crate::texts::Lang;
@@ -239,7 +240,7 @@ fn words_of_event(event: &Event) -> String {
 
 fn words_of_report(document: Option<Arc<Document>>, kind: RecordKind) -> String {
     let content = document
-        .zip(ContentKind::of(kind))
+        .zip(kind.spec())
         .map(|(document, kind)| document.content(kind));
     let details = content.as_ref().map(Content::details);
     details

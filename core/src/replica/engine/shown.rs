@@ -5,8 +5,7 @@
 //! that set. While the set is the same, the shown content and the words in the index are the same.
 
 use super::super::table::record::RecordRow;
-use crate::crdt::Content;
-use crate::domain::case::Severity;
+use crate::domain::content::Content;
 use crate::id::Hash;
 use crate::limits::TITLE_SHOWN_CHARS_MAX;
 use crate::record::{Judged, Record};
@@ -66,11 +65,7 @@ impl Basis {
 
 impl Shown {
     pub(super) fn of(record: &Record, content: Option<&Content>) -> Self {
-        let written = match content {
-            Some(Content::Hazard(hazard)) => hazard.severity.map(Severity::code),
-            Some(Content::Request(request)) => request.urgency,
-            _ => None,
-        };
+        let written = content.and_then(|content| content.kind().spec()?.weight_of(content));
         let document = record.document();
         let conflicts = document.map_or(0, |document| document.conflicts().len());
         let shown = Self {

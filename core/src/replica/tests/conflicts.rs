@@ -6,13 +6,18 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use super::server::*;
 use super::writing::{dispatch, said, triage};
 use super::*;
-use crate::crdt::{Field, FieldEdit, FieldValue};
+use crate::crdt::FieldEdit;
 use crate::domain::case::Party;
+use crate::domain::content::{Field, FieldValue};
+use crate::domain::kinds::hazard;
 use crate::id::RecordId;
 use crate::texts::Lang;
 
 fn severity(number: i64) -> Vec<FieldEdit> {
-    vec![FieldEdit::set(Field::Severity, FieldValue::Number(number))]
+    vec![FieldEdit::set(
+        Field::Own(&hazard::SEVERITY),
+        FieldValue::Number(number),
+    )]
 }
 
 /// Two phones that edited the severity without knowing of each other, both synced.
@@ -88,7 +93,7 @@ fn settling_ends_the_conflict_everywhere_and_can_be_taken_back() {
     let value = FieldValue::Number(other.into());
     let settled = worker
         .replica()
-        .settle(record, &Field::Severity, value, NOW + 10)
+        .settle(record, &Field::Own(&hazard::SEVERITY), value, NOW + 10)
         .unwrap();
     server.settle(&mut worker);
     server.settle(&mut dispatcher);
@@ -102,9 +107,12 @@ fn settling_ends_the_conflict_everywhere_and_can_be_taken_back() {
         2,
         "what both wrote can still be read"
     );
-    let again = worker
-        .replica()
-        .settle(record, &Field::Severity, FieldValue::Number(2), NOW + 11);
+    let again = worker.replica().settle(
+        record,
+        &Field::Own(&hazard::SEVERITY),
+        FieldValue::Number(2),
+        NOW + 11,
+    );
     assert_eq!(again.unwrap_err().code(), "replica.no_conflict");
 
     worker

@@ -3,10 +3,11 @@
 use super::server::Server;
 use super::writing::{said, triage};
 use super::*;
-use crate::crdt::{Field, FieldEdit, FieldValue};
+use crate::crdt::FieldEdit;
 use crate::domain::Text;
 use crate::domain::case::payload::Reasoned;
 use crate::domain::case::{Event, Stage};
+use crate::domain::content::{Field, FieldValue};
 use crate::id::{EnvelopeId, RecordId};
 use crate::limits::PARENTS_MAX;
 

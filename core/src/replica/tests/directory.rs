@@ -2,11 +2,12 @@
 
 use super::server::Server;
 use super::*;
-use crate::crdt::{Field, FieldEdit};
+use crate::crdt::FieldEdit;
 use crate::domain::area::{AreaLevel, AreaVersion};
 use crate::domain::areas::AreaEntry;
 use crate::domain::areas::test_support::square;
 use crate::domain::category::Category;
+use crate::domain::content::Field;
 use crate::domain::directory::{DirectoryEntry, MemberName};
 use crate::domain::names::Names;
 use crate::domain::unit::{Unit, UnitKind};

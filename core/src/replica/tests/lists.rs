@@ -2,8 +2,12 @@
 
 use super::writing::said;
 use super::*;
-use crate::crdt::{Field, FieldEdit};
+use crate::crdt::FieldEdit;
 use crate::domain::case::{Deadlines, Move, MoveInput};
+use crate::domain::content::{Field, FieldValue};
+use crate::domain::kinds::hazard;
+use crate::domain::kinds::place::Place;
+use crate::domain::kinds::request::{self, Request};
 
 fn titles(page: &[RecordRow]) -> Vec<&str> {
     page.iter().map(|row| row.title.as_str()).collect()
@@ -161,7 +165,7 @@ fn the_map_shows_what_lies_in_the_window_and_follows_an_edit() {
         .details()
         .position
         .unwrap();
-    let moved = FieldEdit::set(Field::Position, crate::crdt::FieldValue::Position(away));
+    let moved = FieldEdit::set(Field::Position, FieldValue::Position(away));
     replica.edit(north, &[moved], NOW + 1).unwrap();
     assert!(replica.map(&window).unwrap().points.is_empty());
 }
@@ -409,13 +413,13 @@ fn kinds_and_areas_page_without_gap() {
     for n in 0..9 {
         let content = match n % 3 {
             0 => hazard(&format!("{n}"), ""),
-            1 => Content::Request(crate::crdt::Request {
+            1 => Content::from(Request {
                 details: hazard(&format!("{n}"), "").details().clone(),
-                ..crate::crdt::Request::default()
+                ..Request::default()
             }),
-            _ => Content::Place(crate::crdt::Place {
+            _ => Content::from(Place {
                 details: hazard(&format!("{n}"), "").details().clone(),
-                ..crate::crdt::Place::default()
+                ..Place::default()
             }),
         };
         replica
@@ -424,10 +428,7 @@ fn kinds_and_areas_page_without_gap() {
     }
     let kind = |kind: crate::domain::RecordKind| kind.code();
     let kinds = Filter {
-        kinds: vec![
-            kind(crate::domain::RecordKind::Hazard),
-            kind(crate::domain::RecordKind::Request),
-        ],
+        kinds: vec![kind(hazard::KIND), kind(request::KIND)],
         area: Some(area(3)),
         ..Filter::default()
     };

@@ -4,9 +4,10 @@
 use super::server::*;
 use super::writing::{dispatch, said, triage};
 use super::*;
-use crate::crdt::{Field, FieldEdit};
+use crate::crdt::FieldEdit;
 use crate::domain::Audience;
 use crate::domain::case::Party;
+use crate::domain::content::Field;
 use crate::domain::directory::{DirectoryEntry, Revocation};
 use crate::id::RecordId;
 use crate::sync::peer::{Peer, PeerError};

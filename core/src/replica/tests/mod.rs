@@ -37,8 +37,9 @@ use rand_chacha::rand_core::SeedableRng;
 use tempfile::TempDir;
 
 use super::*;
-use crate::crdt::{Content, Details, Hazard, StoredPosition};
 use crate::domain::case::Severity;
+use crate::domain::content::{Content, Details, StoredPosition};
+use crate::domain::kinds::hazard::Hazard;
 use crate::domain::position::{Datum, Position};
 use crate::domain::{AreaPath, Grant, Role, Scope};
 use crate::id::{AreaId, MemberId, UnitId};
@@ -211,7 +212,7 @@ impl Phone {
 }
 
 fn hazard(title: &str, description: &str) -> Content {
-    Content::Hazard(Hazard {
+    Content::from(Hazard {
         details: Details {
             title: Some(title.into()),
             description: description.into(),

@@ -87,7 +87,7 @@ fn frozen_record_takes_words_edits_and_danger() {
     assert!(phone.view(record).unwrap().unwrap().row.needs_newer_app);
 
     phone.act(record, &comment("还在"), None, NOW).unwrap();
-    let edit = crate::crdt::FieldEdit::text(crate::crdt::Field::Title, "二层气瓶");
+    let edit = crate::crdt::FieldEdit::text(crate::domain::content::Field::Title, "二层气瓶");
     phone.edit(record, &[edit], NOW).unwrap();
     phone.act(record, &danger(), None, NOW).unwrap();
     let refused = phone.act(

@@ -4,9 +4,10 @@ use super::moves::{dispatched, dispatched_by};
 use super::server::{REVOKED, Server};
 use super::writing::said;
 use super::*;
-use crate::crdt::{Field, FieldEdit};
+use crate::crdt::FieldEdit;
 use crate::domain::case::payload::Comment;
 use crate::domain::case::{Move, MoveInput};
+use crate::domain::content::Field;
 use crate::domain::directory::{Access, DirectoryEntry, Revocation};
 use crate::wire::verdict::{Status, VoidReason};
 

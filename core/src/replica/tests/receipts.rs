@@ -4,7 +4,9 @@ use super::meeting::meet;
 use super::server::*;
 use super::writing::{said, triage};
 use super::*;
-use crate::crdt::{Field, FieldEdit, FieldValue};
+use crate::crdt::FieldEdit;
+use crate::domain::content::{Field, FieldValue};
+use crate::domain::kinds::hazard;
 use crate::id::{EnvelopeId, RecordId};
 use crate::sync::port::StarPort;
 use crate::wire::verdict::{Status, VoidReason};
@@ -59,7 +61,10 @@ fn address(text: &str) -> Vec<FieldEdit> {
 }
 
 fn severity(number: i64) -> Vec<FieldEdit> {
-    vec![FieldEdit::set(Field::Severity, FieldValue::Number(number))]
+    vec![FieldEdit::set(
+        Field::Own(&hazard::SEVERITY),
+        FieldValue::Number(number),
+    )]
 }
 
 fn found(phone: &mut Phone, typed: &str) -> Vec<RecordId> {

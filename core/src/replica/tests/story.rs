@@ -5,9 +5,11 @@ use super::moves::dispatched;
 use super::server::Server;
 use super::writing::said;
 use super::*;
-use crate::crdt::{Field, FieldEdit, FieldValue};
+use crate::crdt::FieldEdit;
 use crate::domain::case::payload::Comment;
 use crate::domain::case::{Deadlines, Move, MoveInput, Outcome};
+use crate::domain::content::{Field, FieldValue};
+use crate::domain::kinds::hazard;
 use crate::id::{EnvelopeId, RecordId};
 use crate::wire::verdict::{Status, VoidReason};
 
@@ -108,12 +110,12 @@ fn edits_say_which_fields_changed_and_to_what() {
     let record = replica.report(&draft("旧题"), NOW).unwrap();
     let edits = [
         FieldEdit::text(Field::Title, "新题"),
-        FieldEdit::set(Field::Severity, FieldValue::Number(3)),
+        FieldEdit::set(Field::Own(&hazard::SEVERITY), FieldValue::Number(3)),
         FieldEdit::text(Field::Description, "煤气味"),
     ];
     replica.edit(record, &edits, NOW + 1).unwrap();
     let gone = FieldEdit {
-        field: Field::Severity,
+        field: Field::Own(&hazard::SEVERITY),
         write: crate::crdt::Write::Remove,
     };
     replica.edit(record, &[gone], NOW + 2).unwrap();

@@ -3,8 +3,9 @@
 use super::server::*;
 use super::writing::{dispatch, said, triage};
 use super::*;
-use crate::crdt::{Field, FieldEdit};
+use crate::crdt::FieldEdit;
 use crate::domain::case::{Event, Party, payload};
+use crate::domain::content::Field;
 use crate::sync::port::StarPort;
 use crate::wire::verdict::{Status, VoidReason};
 

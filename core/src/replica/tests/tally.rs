@@ -3,7 +3,8 @@
 use super::server::{Entry, REVOKED, Server};
 use super::writing::said;
 use super::*;
-use crate::crdt::{Field, FieldEdit};
+use crate::crdt::FieldEdit;
+use crate::domain::content::Field;
 use crate::wire::verdict::{Status, VoidReason};
 
 fn all(phone: &mut Phone) -> Tally {

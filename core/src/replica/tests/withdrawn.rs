@@ -4,7 +4,8 @@
 use super::server::*;
 use super::writing::said;
 use super::*;
-use crate::crdt::{Field, FieldEdit};
+use crate::crdt::FieldEdit;
+use crate::domain::content::Field;
 use crate::sync::port::StarPort;
 use crate::wire::verdict::{RefusedReason, Status, VoidReason};
 

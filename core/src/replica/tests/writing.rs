@@ -3,13 +3,14 @@
 use std::fs;
 
 use super::*;
-use crate::crdt::{ActorId, Field, FieldEdit};
+use crate::crdt::{ActorId, FieldEdit};
 use crate::domain::Text;
 use crate::domain::case::payload::{
     Comment as Said, DangerRemains, Dispatch, Reasoned, Step, Triage,
 };
 use crate::domain::case::{Deadlines, Event, Part, Party, Stage};
 use crate::domain::category::CategoryCode;
+use crate::domain::content::Field;
 use crate::id::RecordId;
 
 pub(super) fn said(text: &str) -> Said {

@@ -1,7 +1,8 @@
 //! A vault that is locked, and app data restored onto a phone whose key store is another one.
 
 use super::*;
-use crate::crdt::{Content, Details, Hazard};
+use crate::domain::content::{Content, Details};
+use crate::domain::kinds::hazard::Hazard;
 use crate::domain::{AreaPath, Grant, Role, Scope};
 use crate::id::{AreaId, MemberId};
 use crate::replica::{Draft, Epoch, Replica, ReplicaError};
@@ -127,7 +128,7 @@ fn write(mut replica: Replica) -> Epoch {
         },
         severity: None,
     };
-    let draft = Draft::staff(Content::Hazard(hazard), home());
+    let draft = Draft::staff(Content::from(hazard), home());
     replica.report(&draft, NOW).unwrap();
     let epoch = replica.epoch().unwrap().unwrap();
     replica.close().unwrap();

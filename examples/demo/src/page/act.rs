@@ -4,10 +4,12 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use onegrid_core::crdt::{Field, FieldEdit, FieldValue};
+use onegrid_core::crdt::FieldEdit;
 use onegrid_core::domain::Text;
 use onegrid_core::domain::case::payload::{Comment, Seen};
 use onegrid_core::domain::case::{Event, Severity};
+use onegrid_core::domain::content::{Field, FieldValue};
+use onegrid_core::domain::kinds::hazard;
 use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::net::now_ms;
 use onegrid_core::replica::{ConflictSubject, RecordView, Replica, ReplicaError};
@@ -186,7 +188,10 @@ fn apply(
         "edit" => {
             let severity = asked.severity.as_deref().and_then(Severity::from_name);
             let number = severity.ok_or_else(Refused::bad_input)?.code();
-            let edit = FieldEdit::set(Field::Severity, FieldValue::Number(number.into()));
+            let edit = FieldEdit::set(
+                Field::Own(&hazard::SEVERITY),
+                FieldValue::Number(number.into()),
+            );
             replica.edit(record, &[edit], now)?
         }
         "settle" => {

@@ -2,8 +2,9 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use onegrid_core::crdt::{Content, FieldValue};
 use onegrid_core::domain::case::{Event, Move, Outcome, Party, Severity, Stage};
+use onegrid_core::domain::content::{Content, FieldValue};
+use onegrid_core::domain::kinds::hazard::Hazard;
 use onegrid_core::id::RecordId;
 use onegrid_core::net::State as Connection;
 use onegrid_core::replica::{ConflictCard, ConflictSubject, RecordRow, RecordView, TimelineEntry};
@@ -147,10 +148,8 @@ fn page(cast: &Cast, moves: &[Value], view: &RecordView) -> Value {
 
 /// Returns the severity that people wrote, which triage may have changed since.
 fn written_severity(view: &RecordView) -> Option<&'static str> {
-    match &view.content {
-        Some(Content::Hazard(hazard)) => hazard.severity.map(Severity::name),
-        _ => None,
-    }
+    let hazard = Hazard::of(view.content.as_ref()?)?;
+    hazard.severity.map(Severity::name)
 }
 
 fn conflict(card: &ConflictCard) -> Value {

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use onegrid_core::crdt::{Content, ContentKind, Details};
 use onegrid_core::domain::case::Move;
+use onegrid_core::domain::content::{Content, Details, FieldValue};
 use onegrid_core::id::{Hash, MemberId};
 use onegrid_core::record::{Node, NodeBody, Record};
 use serde_json::{Map, Value, json};
@@ -40,9 +40,7 @@ pub(super) fn told(
         shown,
         names: HashMap::new(),
     };
-    let kind = record
-        .genesis()
-        .and_then(|facts| ContentKind::of(facts.kind));
+    let kind = record.genesis().and_then(|facts| facts.kind.spec());
     let content = record.document().zip(kind);
     let content = content.map(|(document, kind)| document.content(kind));
     let details = content.as_ref().map(Content::details);
@@ -91,17 +89,24 @@ fn answers(details: &Details) -> Value {
     json!(details.answers)
 }
 
-/// Fields that only this kind of record has.
+/// Fields that not every kind of record has.
 fn more(content: &Content) -> Value {
-    match content {
-        Content::Tip(tip) => json!({ "offence": tip.offence }),
-        Content::Request(request) => json!({
-            "urgency": request.urgency,
-            "contact_wanted": request.contact_wanted,
-            "contact": request.contact,
-        }),
-        Content::Hazard(_) | Content::Place(_) => json!({}),
-    }
+    let exported = content.kind().spec().map_or(&[][..], |spec| spec.exported);
+    let value = |value: Option<&FieldValue>| match value {
+        None => Value::Null,
+        Some(FieldValue::Text(text)) => json!(text),
+        Some(FieldValue::Number(number)) => json!(number),
+        Some(FieldValue::Flag(flag)) => json!(flag),
+        Some(FieldValue::Position(stored)) => {
+            let point = stored.position().point();
+            json!([point.lat_e7(), point.lon_e7()])
+        }
+    };
+    let columns = exported.iter().map(|field| {
+        let name = field.name.to_owned();
+        (name, value(content.value(field)))
+    });
+    Value::Object(columns.collect())
 }
 
 fn what(node: &Node) -> &'static str {

@@ -26,7 +26,7 @@ pub(super) fn facts(row: &RecordRow) -> Map<String, Value> {
     let home: Vec<String> = row.home.ids().iter().map(ToString::to_string).collect();
     let values: [Value; COLUMNS.len()] = [
         json!(row.id.to_string()),
-        json!(RecordKind::from_code(row.kind).map(RecordKind::name)),
+        json!(RecordKind::of_code(row.kind).name()),
         json!(home),
         json!(row.created_ms),
         json!(row.changed_ms),

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use onegrid_core::crdt::{ActorId, Field, FieldEdit};
+use onegrid_core::crdt::{ActorId, FieldEdit};
 use onegrid_core::domain::Audience;
+use onegrid_core::domain::content::Field;
 use onegrid_core::id::MemberId;
 use onegrid_core::limits::{NAMED_MAX, RECORD_BYTES_MAX};
 use onegrid_core::record::Record;

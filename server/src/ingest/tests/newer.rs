@@ -1,8 +1,9 @@
 //! Envelopes of a newer phone that this server cannot read. None of them is lost, and each is
 //! judged once the server can read it.
 
-use onegrid_core::crdt::{Content, Hazard};
 use onegrid_core::domain::RecordKind;
+use onegrid_core::domain::content::Content;
+use onegrid_core::domain::kinds::hazard::Hazard;
 use onegrid_core::trust::sign::Purpose;
 use onegrid_core::wire::envelope::RawEnvelope;
 use onegrid_core::wire::verdict::Verdict;
@@ -229,8 +230,8 @@ fn an_event_that_a_server_did_not_know_is_judged_when_it_does_as_of_its_arrival(
 fn kind_and_role_of_newer_app_wait_for_newer_server() {
     let world = World::new();
     let mut phone = world.volunteer(10);
-    let content = Content::Hazard(Hazard::default());
-    let dispute = phone.genesis(RecordKind::Unknown(4), &content, home());
+    let content = Content::from(Hazard::default());
+    let dispute = phone.genesis(RecordKind::of_code(4), &content, home());
     let word = phone.act(dispute.record(), &[dispute.id()], &comment("a"));
     let said = statuses(&phone.push(&world.server, &[&dispute, &word]));
     assert_eq!(said, [NEWER, NEWER]);

@@ -1,8 +1,9 @@
 //! The reading log names each reader with the records that the reader was given. Every delivery is
 //! logged.
 
-use onegrid_core::crdt::{Content, Details, Request};
-use onegrid_core::domain::RecordKind;
+use onegrid_core::domain::content::{Content, Details};
+use onegrid_core::domain::kinds::request;
+use onegrid_core::domain::kinds::request::Request;
 use onegrid_core::id::DeviceId;
 
 use super::failing::FailingStore;
@@ -20,13 +21,13 @@ fn request(phone: &mut Phone, title: &str) -> Envelope {
         title: Some(title.to_owned()),
         ..Details::default()
     };
-    let content = Content::Request(Request {
+    let content = Content::from(Request {
         details,
         urgency: Some(3),
         contact_wanted: Some(true),
         contact: Some("a number".to_owned()),
     });
-    phone.genesis(RecordKind::Request, &content, home())
+    phone.genesis(request::KIND, &content, home())
 }
 
 fn log(server: &Server, sought: &Sought) -> Vec<ReadingRow> {

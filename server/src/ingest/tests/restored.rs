@@ -5,7 +5,8 @@ mod void;
 
 use std::collections::HashMap;
 
-use onegrid_core::crdt::{Field, FieldEdit, FieldValue};
+use onegrid_core::crdt::FieldEdit;
+use onegrid_core::domain::content::{Field, FieldValue};
 use onegrid_core::record::{Past, Record};
 use onegrid_core::wire::message::{Bundle, GiveBack as Given, SyncRequest};
 use onegrid_core::wire::pack::{Pack, PackBatch};

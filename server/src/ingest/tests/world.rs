@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use onegrid_core::crdt::{ActorId, Content, Details, Hazard, build_genesis};
+use onegrid_core::crdt::{ActorId, build_genesis};
 use onegrid_core::domain::area::{AreaLevel, AreaVersion};
 use onegrid_core::domain::areas::AreaEntry;
 use onegrid_core::domain::case::{Event, FOLD_VERSION};
 use onegrid_core::domain::category::Categories;
+use onegrid_core::domain::content::{Content, Details};
 use onegrid_core::domain::directory::DirectoryEntry;
+use onegrid_core::domain::kinds::hazard;
+use onegrid_core::domain::kinds::hazard::Hazard;
 use onegrid_core::domain::names::Names;
 use onegrid_core::domain::unit::{Unit, UnitKind};
 use onegrid_core::domain::{AreaPath, Audience, Grant, RecordKind, Role, Scope, Source};
@@ -271,11 +274,11 @@ impl Phone {
             category: Some("gas".into()),
             ..Details::default()
         };
-        let content = Content::Hazard(Hazard {
+        let content = Content::from(Hazard {
             details,
             severity: None,
         });
-        self.genesis(RecordKind::Hazard, &content, home)
+        self.genesis(hazard::KIND, &content, home)
     }
 
     pub(crate) fn genesis(

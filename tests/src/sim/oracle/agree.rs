@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use onegrid_core::crdt::ContentKind;
 use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::record::Record;
 use onegrid_core::sync::port::StarPort;
@@ -229,9 +228,7 @@ fn picture(record: &Record) -> String {
             }
         }
     }
-    let kind = record
-        .genesis()
-        .and_then(|facts| ContentKind::of(facts.kind));
+    let kind = record.genesis().and_then(|facts| facts.kind.spec());
     if let (Some(document), Some(kind)) = (record.document(), kind) {
         let _ = writeln!(text, "{:?}", document.content(kind));
     }

@@ -5,6 +5,7 @@ use crate::domain::case::payload::{self as p, Part, Party};
 use crate::domain::case::{
     Conflict, EntryBody, Event, GenesisFacts, Outcome, Refusal, Stage, judge,
 };
+use crate::domain::kinds::place;
 use crate::domain::may::Denied;
 use crate::domain::{Audience, Role};
 use crate::id::EnvelopeId;
@@ -327,14 +328,14 @@ fn a_restricted_record_is_moved_only_by_those_who_read_it() {
 #[test]
 fn a_place_has_words_but_no_lifecycle() {
     let mut facts = hazard();
-    facts.kind = crate::domain::RecordKind::Place;
+    facts.kind = place::KIND;
     let mut log = Log::new(1, grid_worker(), facts);
     let moved = log.then(dispatcher(), triage());
     assert_eq!(why(&log, moved), "may.not_a_case");
     let words = log.then(volunteer(1), comment("门锁坏了"));
     assert_eq!(outcome(&log, words), Outcome::Effective);
     let mut newer = hazard();
-    newer.kind = crate::domain::RecordKind::Unknown(4);
+    newer.kind = crate::domain::RecordKind::of_code(4);
     let log = Log::new(1, grid_worker(), newer);
     assert_eq!(why(&log, log.genesis()), "may.newer");
     assert_eq!(outcome(&log, log.genesis()), Outcome::Unjudged);

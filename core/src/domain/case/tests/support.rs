@@ -4,7 +4,8 @@ use crate::domain::case::payload::{self as p, Deadlines, OnBehalfOf, Part, Party
 use crate::domain::case::{
     Author, CaseState, Entry, EntryBody, EntryStatus, Event, GenesisFacts, Outcome, fold,
 };
-use crate::domain::{AreaPath, Audience, Code, Grant, RecordKind, Role, Scope, Source, Text};
+use crate::domain::kinds::hazard;
+use crate::domain::{AreaPath, Audience, Code, Grant, Role, Scope, Source, Text};
 use crate::id::{AreaId, DeviceId, EnvelopeId, Hash, MemberId, UnitId};
 
 pub(crate) fn area(n: u8) -> AreaId {
@@ -79,7 +80,7 @@ pub(crate) fn handler(n: u8) -> Author {
 
 pub(crate) fn hazard() -> GenesisFacts {
     GenesisFacts {
-        kind: RecordKind::Hazard,
+        kind: hazard::KIND,
         home: path(&[1, 2, 3, 4]),
         audience: Audience::Staff,
         team: Some(unit(TEAM)),

@@ -1,0 +1,105 @@
+//! The registry: codes, names and field tables of all kinds together.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+use crate::domain::Audience;
+use crate::domain::case::Severity;
+use crate::domain::content::ValueType;
+use crate::texts::{Lang, text};
+
+#[test]
+fn kind_of_a_newer_version_survives_a_round_trip() {
+    let dispute = minicbor::to_vec(4_u8).unwrap();
+    let kind: RecordKind = minicbor::decode(&dispute).unwrap();
+    assert_eq!(kind, RecordKind::of_code(4));
+    assert!(!kind.is_known() && !kind.is_case());
+    assert_eq!(kind.name(), "unknown");
+    assert_eq!(minicbor::to_vec(kind).unwrap(), dispute);
+    assert!(minicbor::decode::<Audience>(&minicbor::to_vec(3_u8).unwrap()).is_err());
+}
+
+#[test]
+fn codes_and_names_of_kinds_are_stable() {
+    let known: Vec<(u8, &str, bool)> = KINDS
+        .iter()
+        .map(|spec| (spec.kind.code(), spec.name, spec.kind.is_case()))
+        .collect();
+    let expected = [
+        (1, "hazard", true),
+        (2, "tip", true),
+        (3, "request", true),
+        (8, "place", false),
+    ];
+    assert_eq!(known, expected, "a released code keeps its name");
+    for spec in KINDS {
+        let json = serde_json::to_string(&spec.kind).unwrap();
+        assert_eq!(json, format!("\"{}\"", spec.name));
+        assert_eq!(
+            serde_json::from_str::<RecordKind>(&json).unwrap(),
+            spec.kind
+        );
+    }
+    assert!(serde_json::from_str::<RecordKind>("\"dispute\"").is_err());
+}
+
+#[test]
+fn each_code_and_name_is_taken_once() {
+    let codes: BTreeSet<RecordKind> = KINDS.iter().map(|spec| spec.kind).collect();
+    let names: BTreeSet<&str> = KINDS.iter().map(|spec| spec.name).collect();
+    assert_eq!((codes.len(), names.len()), (KINDS.len(), KINDS.len()));
+    assert!(!names.contains("unknown"));
+}
+
+#[test]
+fn fields_of_one_name_are_one_field() {
+    let mut known: BTreeMap<&str, &FieldSpec> = BTreeMap::new();
+    for field in own_fields() {
+        assert_eq!(*known.entry(field.name).or_insert(field), field);
+        assert_eq!(Field::of_name(field.name), Some(Field::Own(field)));
+    }
+    for shared in Field::shared() {
+        assert!(!known.contains_key(shared.name().as_ref()), "{shared:?}");
+    }
+}
+
+#[test]
+fn weight_and_exported_fields_are_in_the_table() {
+    for spec in KINDS {
+        for field in spec.weight.into_iter().chain(spec.exported) {
+            assert!(spec.fields.contains(field), "{}: {}", spec.name, field.name);
+        }
+        if let Some(weight) = spec.weight {
+            let severity = ValueType::Number { min: 1, max: 4 };
+            assert_eq!(weight.value, severity, "{}", spec.name);
+        }
+    }
+}
+
+#[test]
+fn every_kind_and_field_has_its_texts() {
+    let kinds = KINDS.iter().map(|spec| format!("kind.{}", spec.name));
+    let fields = own_fields().map(|field| format!("field.{}", field.name));
+    let values = own_fields().flat_map(|field| field.texts);
+    let codes = kinds.chain(fields).chain(values.map(ToString::to_string));
+    for code in codes {
+        for lang in Lang::ALL {
+            assert!(text(&code, lang).is_some(), "{code}");
+        }
+    }
+    for field in own_fields().filter(|field| !field.texts.is_empty()) {
+        let ValueType::Number { min, max } = field.value else {
+            panic!("{}: only numbers have texts", field.name)
+        };
+        assert_eq!(i64::try_from(field.texts.len()), Ok(max - min + 1));
+    }
+}
+
+#[test]
+fn severity_texts_follow_their_codes() {
+    let names = Severity::ALL
+        .iter()
+        .map(|severity| format!("severity.{}", severity.name()));
+    assert!(names.eq(hazard::SEVERITY.texts.iter().map(ToString::to_string)));
+}
