@@ -1,8 +1,7 @@
 //! The interfaces that the host app implements: a vault for secrets, listeners, a sink for the log.
 //!
 //! A host's code may throw, hang or call back in. So every call to it is made without any lock of ours, and on
-//! a thread of ours. If that thread dies or hangs, only that call is lost ([`crate::vault`],
-//! [`crate::events`]).
+//! a thread of ours. If that thread dies or hangs, only that call is lost (`vault`, `events`).
 
 use crate::types::{LogLine, Notification, RecordChanges, SyncStatus};
 

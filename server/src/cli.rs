@@ -1,8 +1,8 @@
 //! The command line of `onegrid`: one file a command under `cli/`.
 //!
 //! To add a command, write a file with `Args` (derive `clap::Args`; every `about` and `help` is a code
-//! of `texts.tsv`) and `run(args, context) -> Result<()>`. Then add one variant to [`Command`] and one
-//! arm to [`dispatch`]. A command prints results with `context.line` and returns problems; both
+//! of `texts.tsv`) and `run(args, context) -> Result<()>`. Then add one variant to `Command` and one
+//! arm to `dispatch`. A command prints results with `context.line` and returns problems; both
 //! languages come with the codes.
 //!
 //! Exit codes: 0 done, 1 failure, 2 usage, 3 data, 4 refused.

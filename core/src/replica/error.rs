@@ -17,7 +17,7 @@ pub enum ReplicaError {
     /// The key is not the one that the file was written with. The file was not touched.
     #[error("replica.wrong_key")]
     WrongKey,
-    /// The file cannot be read whole. It was not touched; see [`super::rescue`].
+    /// The file cannot be read whole. It was not touched; see `rescue`.
     #[error("replica.damaged")]
     Damaged,
     /// A newer app wrote the file. It was not touched.

@@ -2,7 +2,7 @@
 //!
 //! A pack replaces the single envelopes and their signatures. It holds header facts, the saved
 //! content document, the id of every settled envelope, and every event. It holds no salts and no
-//! signatures. The reader recomputes its digest from the ids. [`super::pack_codec`] defines its
+//! signatures. The reader recomputes its digest from the ids. `pack_codec` defines its
 //! bytes.
 
 use std::collections::HashMap;

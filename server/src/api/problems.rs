@@ -11,7 +11,7 @@ use super::shell::Shell;
 use crate::error::Problem;
 
 impl IntoResponse for Problem {
-    /// Answers in the default language; [`speak`] finds the problem in the response and translates it.
+    /// Answers in the default language; `speak` finds the problem in the response and translates it.
     fn into_response(self) -> Response {
         let mut response = render(&self, Lang::default());
         response.extensions_mut().insert(self);

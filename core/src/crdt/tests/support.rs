@@ -18,18 +18,17 @@ pub(super) fn actor(n: u8) -> ActorId {
 }
 
 pub(super) fn hazard() -> Content {
-    let mut details = Details::default();
-    details.title = Some("瓶装燃气隐患·武林路133号".into());
-    details.category = Some("gas".into());
-    details.address = Some("武林路133号".into());
-    details.occurred_ms = Some(1_763_000_000_000);
-    details.description = "店内有5只气瓶，无证。".into();
     let given = Position::new(302_741_000, 1_201_551_000, Datum::Gcj02, Some(12), 3_000);
-    details.position = Some(StoredPosition::of(given.unwrap()));
-    details.answers.insert("valve_closed".into(), "否".into());
-    details
-        .photos
-        .insert(crate::id::Hash([9; 32]), "门口".into());
+    let details = Details {
+        title: Some("瓶装燃气隐患·武林路133号".into()),
+        category: Some("gas".into()),
+        address: Some("武林路133号".into()),
+        occurred_ms: Some(1_763_000_000_000),
+        position: Some(StoredPosition::of(given.unwrap())),
+        description: "店内有5只气瓶，无证。".into(),
+        answers: [("valve_closed".into(), "否".into())].into(),
+        photos: [(crate::id::Hash([9; 32]), "门口".into())].into(),
+    };
     Content::from(Hazard {
         details,
         severity: Some(Severity::Elevated),

@@ -68,7 +68,7 @@ impl Request {
 
 impl From<Request> for Content {
     fn from(request: Request) -> Self {
-        let urgency = request.urgency.map(|urgency| urgency.into());
+        let urgency = request.urgency.map(Into::into);
         let fields = [
             (&URGENCY, urgency.map(FieldValue::Number)),
             (
