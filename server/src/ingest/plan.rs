@@ -377,18 +377,25 @@ pub(super) fn later(
     }
 }
 
-/// Makes void the envelopes that cannot stay beside others accepted before a restore. These are the
-/// envelopes beyond the budget of the record, and the later one of two that clash. Its author is
-/// told and writes it again. Returns the earlier changes together with the new ones.
+/// Judges the record anew after pasts have met in it, and makes void the accepted envelopes that
+/// cannot stay: those beyond the budget of the record, the later one of two that clash, and those
+/// that are not legal in their own past. This ends when none is left, because each step leaves
+/// fewer accepted envelopes. The author is told. Returns the earlier changes together with the new
+/// ones.
 pub(super) fn void_what_can_not_stay(
     record: &mut Record,
     changed: Vec<(EnvelopeId, Verdict)>,
     now_ms: i64,
     generation: u32,
 ) -> Vec<(EnvelopeId, Verdict)> {
-    let changed = void_beyond_budget(record, changed, now_ms, generation);
-    let clashing = record.clashing();
-    make_void(record, changed, clashing, now_ms, generation)
+    let mut changed = void_beyond_budget(record, changed, now_ms, generation);
+    loop {
+        let untenable = record.untenable();
+        if untenable.is_empty() {
+            return changed;
+        }
+        changed = make_void(record, changed, untenable, now_ms, generation);
+    }
 }
 
 /// Makes void the last accepted envelopes that take the record beyond the budget of its pack.
