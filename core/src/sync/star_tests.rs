@@ -114,6 +114,46 @@ fn a_server_restored_from_an_old_copy_gets_back_what_it_lost() {
     }
 }
 
+/// So the server judges own work beside everything that was settled before the loss.
+#[test]
+fn phone_behind_a_restored_server_gives_back_before_it_sends() {
+    let mut w = World::new(8, 1);
+    w.write(0, 20);
+    w.sync(0);
+    let copy = w.server.clone();
+    w.write(0, 30);
+    w.sync(0);
+    let settled = w.server.envelopes.len();
+    w.server.restore(&copy);
+    let known = w.phones[0].0.order.len();
+    w.write(0, 3);
+    let own: BTreeSet<_> = w.phones[0].0.order[known..].iter().copied().collect();
+    let mut sent = 0;
+    loop {
+        let (port, star) = &mut w.phones[0];
+        match star.next(port, w.now, &mut w.rng).unwrap() {
+            Step::Done(report) => {
+                assert!(report.equal, "{report:?}");
+                break;
+            }
+            Step::Wait { until_ms } => w.now = until_ms,
+            Step::Awaiting => panic!("nobody waits here"),
+            Step::Send(request) => {
+                if request.path == crate::sync::paths::SYNC_PATH {
+                    let bundle = SyncRequest::from_bytes(&request.body).unwrap().bundle;
+                    let envelopes = bundle.into_iter().flat_map(|bundle| bundle.envelopes);
+                    let ids = envelopes.map(|raw| raw.hash().envelope_id());
+                    let fresh = ids.filter(|id| own.contains(id)).count();
+                    assert!(fresh == 0 || w.server.envelopes.len() >= settled);
+                    sent += fresh;
+                }
+                w.exchange(0, &request, 0);
+            }
+        }
+    }
+    assert_eq!(sent, own.len());
+}
+
 #[test]
 fn an_older_server_is_not_followed_back() {
     let mut w = World::new(5, 1);

@@ -7,8 +7,8 @@ use super::super::engine::rewrite;
 use super::super::engine::write::Writing;
 use super::super::error::ReplicaError;
 use super::super::table::envelope::{Arrival, Origin};
-use super::super::table::{directory, envelope, pack, verdict_change};
-use super::membership;
+use super::super::table::{directory, envelope, own_void, pack, verdict_change};
+use super::{apply, membership};
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::record::{Node, Outcome, Past, Record};
 use crate::sync::port::Applied;
@@ -395,10 +395,18 @@ impl<'a, 'w> Intake<'a, 'w> {
     }
 
     /// Writes the person's own uncounted work again, or tells the person. It runs in the transaction that
-    /// stores the verdicts, because afterwards no mark would show that they are new.
+    /// stores the verdicts, because afterwards no mark would show that they are new. Behind a restored server
+    /// the work is noted for [`Replica::catch_up`](super::super::engine::Replica).
     pub(super) fn rewrite(&mut self) -> Result<(), ReplicaError> {
+        let behind = apply::is_behind(self.writing.conn)?;
         for (record, fresh) in &std::mem::take(&mut self.not_accepted) {
-            if load::record(self.writing.conn, self.writing.certificates, *record)?.is_some() {
+            if behind {
+                for (id, _) in fresh {
+                    own_void::put(self.writing.conn, *record, *id)?;
+                }
+                rewrite::renounce_where_a_number_is_taken(self.writing, *record, fresh)?;
+            } else if load::record(self.writing.conn, self.writing.certificates, *record)?.is_some()
+            {
                 rewrite::own_not_accepted(self.writing, *record, fresh)?;
             }
         }

@@ -13,6 +13,7 @@ pub(super) mod notice;
 pub(super) mod notification;
 pub(super) mod outbox_change;
 pub(super) mod outbox_copy;
+pub(super) mod own_void;
 pub(super) mod own_work;
 pub(super) mod pack;
 pub(super) mod pending;

@@ -1,0 +1,78 @@
+//! The words of own changes that became void.
+
+use super::server::Server;
+use super::*;
+use crate::crdt::{Field, FieldEdit};
+use crate::sync::port::StarPort;
+use crate::wire::verdict::{Status, VoidReason};
+
+fn address(text: &str) -> [FieldEdit; 1] {
+    [FieldEdit::text(Field::Address, text)]
+}
+
+fn codes(phone: &mut Phone) -> Vec<String> {
+    let notices = phone.replica().notices().unwrap();
+    notices.into_iter().map(|notice| notice.code).collect()
+}
+
+/// Words that became void twice are left to the person, or two phones could write them again for ever.
+#[test]
+fn rewrite_that_becomes_void_is_told() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let mut worker = town.grid_worker(11);
+    let record = worker.replica().report(&draft("一"), NOW).unwrap();
+    server.settle(&mut worker);
+    let first = worker
+        .replica()
+        .edit(record, &address("武林路133号"), NOW + 1)
+        .unwrap();
+    let void = Status::Void(VoidReason::VoidParent);
+    server.verdicts.insert(first, void);
+    server.sync(&mut worker);
+    let loaded = worker.replica().load(record).unwrap().unwrap();
+    let mut nodes = loaded.nodes().iter();
+    let again = nodes.find(|node| node.replaces == Some(first)).unwrap().id;
+    server.verdicts.insert(again, void);
+    server.sync(&mut worker);
+
+    assert_eq!(worker.replica().undelivered().unwrap(), 0);
+    assert_eq!(
+        codes(&mut worker),
+        ["replica.rewritten", "void.void_parent"]
+    );
+    let notices = worker.replica().notices().unwrap();
+    assert_eq!(notices[1].envelope, Some(again));
+    assert!(notices[1].detail.contains("武林路133号"));
+}
+
+/// More verdicts of the lost server may arrive until both sides are equal.
+#[test]
+fn words_wait_until_a_restored_server_is_whole() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let mut worker = town.grid_worker(11);
+    let record = worker.replica().report(&draft("一"), NOW).unwrap();
+    server.settle(&mut worker);
+    let first = worker
+        .replica()
+        .edit(record, &address("武林路133号"), NOW + 1)
+        .unwrap();
+    let void = Status::Void(VoidReason::VoidParent);
+    server.verdicts.insert(first, void);
+    server.generation = 2;
+    server.sync(&mut worker);
+    assert!(worker.replica().is_behind().unwrap());
+    assert_eq!(worker.replica().undelivered().unwrap(), 0);
+    assert_eq!(codes(&mut worker), [""; 0]);
+
+    worker.close();
+    worker.reopen();
+    worker.replica().catch_up(NOW + 9_000).unwrap();
+    assert!(!worker.replica().is_behind().unwrap());
+    assert_eq!(codes(&mut worker), ["replica.rewritten"]);
+    assert_eq!(worker.replica().undelivered().unwrap(), 1);
+    server.settle(&mut worker);
+    let row = worker.replica().row(record).unwrap().unwrap();
+    assert_eq!(row.address, "武林路133号");
+}
