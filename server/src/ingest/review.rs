@@ -320,21 +320,25 @@ impl Decision<'_> {
     /// Accepts an envelope. An invalid one becomes void, because a reviewer lifts the policy, not
     /// the rules.
     fn let_in(&mut self, id: EnvelopeId) {
-        self.give(id, Status::Accepted);
         let Some(node) = self.record.node(id) else {
             return;
         };
         let parents = self.record.parents_of(node);
         let mut parents = parents.filter_map(|id| self.record.node(id));
-        // Other readers do not get the parent, so they may not get this envelope.
+        // The reasons to wait come first, because a settled verdict never yields to one that waits.
         let status = if parents.any(Node::is_out_of_reach) {
+            // Other readers do not get the parent, so they may not get this envelope.
             Status::Held(HeldReason::ParentHeld)
+        } else if self.record.needs_newer(id) {
+            Status::Held(HeldReason::Newer)
         } else {
-            own_status(node)
+            Status::Accepted
         };
         drop(parents);
-        if status != Status::Accepted {
-            self.give(id, status);
+        self.give(id, status);
+        let judged = self.record.node(id).map(own_status);
+        if let Some(void @ Status::Void(_)) = judged.filter(|_| status == Status::Accepted) {
+            self.give(id, void);
         }
     }
 

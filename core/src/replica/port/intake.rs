@@ -308,7 +308,11 @@ impl<'a, 'w> Intake<'a, 'w> {
             self.unknown.insert(id);
         }
         let mut in_place_of = Vec::new();
+        let mut earlier: HashMap<EnvelopeId, Verdict> = HashMap::new();
         for (stored, known) in stored.iter().zip(load::packs(conn, id)?) {
+            for entry in &known.entries {
+                keep_highest(&mut earlier, entry.id, entry.verdict);
+            }
             if known.covers(&opened) {
                 return Ok(Some(id));
             }
@@ -338,12 +342,37 @@ impl<'a, 'w> Intake<'a, 'w> {
         pack::put(conn, id, (bytes, proof), ids, &in_place_of)?;
         self.applied.pulled += 1;
         let all = in_place_of.len() == stored.len() && singles.is_empty();
-        if all && verdict_change::of_record(conn, id)?.is_empty() {
+        let changed = verdict_change::of_record(conn, id)?;
+        let alone_is_all = all && changed.is_empty();
+        for (id, verdict, _) in changed {
+            keep_highest(&mut earlier, id, verdict);
+        }
+        self.note_own_void(id, &opened, &earlier);
+        if alone_is_all {
             self.writing.settle(&alone)?;
             return Ok(Some(id));
         }
         self.supersede(id, &opened, &singles)?;
         Ok(Some(id))
+    }
+
+    /// Notes own envelopes that an earlier pack accepted and this one does not.
+    fn note_own_void(
+        &mut self,
+        record: RecordId,
+        opened: &Pack,
+        earlier: &HashMap<EnvelopeId, Verdict>,
+    ) {
+        let device = self.writing.device();
+        for entry in opened.entries.iter().filter(|entry| entry.author == device) {
+            let news = earlier
+                .get(&entry.id)
+                .is_some_and(|known| entry.verdict.is_later_than(known));
+            if news && entry.verdict.status != Status::Accepted {
+                let fresh = self.not_accepted.entry(record).or_default();
+                fresh.push((entry.id, entry.verdict.status));
+            }
+        }
     }
 
     /// Removes single envelopes that a pack now covers. Void ones stay, so that their author sees them.
@@ -411,5 +440,12 @@ impl<'a, 'w> Intake<'a, 'w> {
             }
         }
         Ok(())
+    }
+}
+
+fn keep_highest(verdicts: &mut HashMap<EnvelopeId, Verdict>, id: EnvelopeId, verdict: Verdict) {
+    let known = verdicts.entry(id).or_insert(verdict);
+    if verdict.is_later_than(known) {
+        *known = verdict;
     }
 }

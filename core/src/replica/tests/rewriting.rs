@@ -76,3 +76,26 @@ fn words_wait_until_a_restored_server_is_whole() {
     let row = worker.replica().row(record).unwrap().unwrap();
     assert_eq!(row.address, "武林路133号");
 }
+
+/// The pack names the envelope without its content, so the earlier pack keeps the words.
+#[test]
+fn own_work_that_a_later_pack_voids_is_told() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let mut worker = town.grid_worker(11);
+    let record = worker.replica().report(&draft("一"), NOW).unwrap();
+    let edit = worker
+        .replica()
+        .edit(record, &address("武林路133号"), NOW + 1)
+        .unwrap();
+    server.settle(&mut worker);
+    server.load(&mut worker);
+    assert_eq!(codes(&mut worker), [""; 0]);
+    server.change_verdict(record, edit, Status::Void(VoidReason::Limit));
+    server.load(&mut worker);
+
+    let notices = worker.replica().notices().unwrap();
+    assert_eq!(codes(&mut worker), ["void.limit"]);
+    assert!(notices[0].detail.contains("武林路133号"));
+    assert_eq!(worker.replica().combined_digest().unwrap(), server.digest());
+}
