@@ -3,7 +3,8 @@
 use super::server::Server;
 use super::*;
 use crate::crdt::{Field, FieldEdit};
-use crate::sync::port::StarPort;
+use crate::sync::port::{GiveAsk, StarPort};
+use crate::wire::pack::Pack;
 use crate::wire::verdict::{Status, VoidReason};
 
 fn address(text: &str) -> [FieldEdit; 1] {
@@ -98,4 +99,43 @@ fn own_work_that_a_later_pack_voids_is_told() {
     assert_eq!(codes(&mut worker), ["void.limit"]);
     assert!(notices[0].detail.contains("武林路133号"));
     assert_eq!(worker.replica().combined_digest().unwrap(), server.digest());
+}
+
+/// A server that lost the envelope takes exactly this verdict.
+#[test]
+fn verdict_of_a_pack_is_given_back_with_the_pack() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let mut worker = town.grid_worker(11);
+    let record = worker.replica().report(&draft("一"), NOW).unwrap();
+    server.settle(&mut worker);
+    let edit = worker
+        .replica()
+        .edit(record, &address("武林路133号"), NOW + 1)
+        .unwrap();
+    server
+        .verdicts
+        .insert(edit, Status::Void(VoidReason::NotPermitted));
+    server.settle(&mut worker);
+    server.change_verdict(record, edit, Status::Void(VoidReason::Limit));
+    server.load(&mut worker);
+
+    let settled = worker.replica().settled(&record).unwrap();
+    let mut lines = settled.iter();
+    let verdict = lines.find(|line| line.id == edit).unwrap().verdict;
+    assert_eq!(verdict.status, Status::Void(VoidReason::Limit));
+    let ask = GiveAsk {
+        envelopes: vec![edit],
+        bytes_max: 1 << 20,
+        ..GiveAsk::default()
+    };
+    let given = worker.replica().give(&ask).unwrap();
+    let attested = given.give_back.attestations.iter();
+    let mut said: Vec<_> = attested.filter_map(|a| a.verdict_on(edit)).collect();
+    for bytes in given.give_back.packs.iter().flat_map(|batch| &batch.packs) {
+        let pack = Pack::from_bytes(bytes).unwrap();
+        let entries = pack.entries.iter().filter(|entry| entry.id == edit);
+        said.extend(entries.map(|entry| entry.verdict));
+    }
+    assert_eq!(said, [verdict]);
 }
