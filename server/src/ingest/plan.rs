@@ -176,11 +176,12 @@ impl Server {
             at_ms: now_ms,
             generation,
         };
-        let let_in_before: Vec<(EnvelopeId, Verdict)> = given
+        let mut joined = take_attested(&mut record, &given, attested);
+        let fresh: HashMap<EnvelopeId, &VerifiedEnvelope> = given
             .iter()
-            .filter_map(|(id, envelope)| Some((*id, *attested.get(&envelope.envelope().hash())?)))
+            .filter(|(_, envelope)| !attested.contains_key(&envelope.envelope().hash()))
+            .map(|(id, envelope)| (*id, *envelope))
             .collect();
-        record.set_verdicts(let_in_before.iter().copied());
         let too_many: Vec<_> = record
             .nodes()
             .iter()
@@ -189,16 +190,16 @@ impl Server {
             .map(|node| (node.id, at(Status::Void(VoidReason::Limit))))
             .collect();
         record.set_verdicts(too_many);
-        let held = held_by_policy(&record, &given, ground, now_ms);
-        record.set_verdicts(
-            held.into_iter()
-                .map(|(id, reason)| (id, at(Status::Held(reason)))),
-        );
-        settle(&mut record, &given, at);
-        let mut changed = if let_in_before.is_empty() {
-            void_beyond_budget(&mut record, Vec::new(), now_ms, generation)
-        } else {
+        judge_fresh(&mut record, &fresh, ground, now_ms);
+        if fresh.len() < given.len() {
+            // Some parents are settled only now. Upon any other parent the envelope waits like a new one.
+            joined |= take_attested(&mut record, &given, attested);
+            judge_fresh(&mut record, &given, ground, now_ms);
+        }
+        let mut changed = if joined {
             void_what_can_not_stay(&mut record, Vec::new(), now_ms, generation)
+        } else {
+            void_beyond_budget(&mut record, Vec::new(), now_ms, generation)
         };
         changed.extend(void_answered(&mut record, now_ms, generation));
         changed.retain(|(id, _)| !given.contains_key(id));
@@ -310,6 +311,49 @@ fn nowhere(
         .copied()
         .filter(|id| !given.contains_key(id))
         .collect()
+}
+
+/// Takes verdicts that this deployment signed before, each upon settled parents only, because
+/// readers get nothing of the others. Returns whether there are any.
+fn take_attested(
+    record: &mut Record,
+    given: &HashMap<EnvelopeId, &VerifiedEnvelope>,
+    attested: &HashMap<Hash, Verdict>,
+) -> bool {
+    if attested.is_empty() {
+        return false;
+    }
+    let mut settled: Vec<bool> = Vec::with_capacity(record.nodes().len());
+    let mut taken = Vec::new();
+    for node in record.nodes() {
+        let verdict = given
+            .get(&node.id)
+            .and_then(|envelope| attested.get(&envelope.envelope().hash()))
+            .filter(|_| node.parents.iter().all(|parent| settled[*parent]));
+        taken.extend(verdict.map(|verdict| (node.id, *verdict)));
+        let known = node.verdict.is_some_and(|known| known.status.is_settled());
+        settled.push(known || verdict.is_some());
+    }
+    record.set_verdicts(taken.iter().copied());
+    !taken.is_empty()
+}
+
+/// Judges envelopes without a verdict: they wait for a person, or the rules decide.
+fn judge_fresh(
+    record: &mut Record,
+    given: &HashMap<EnvelopeId, &VerifiedEnvelope>,
+    ground: &Ground,
+    now_ms: i64,
+) {
+    let at = |status| Verdict {
+        status,
+        at_ms: now_ms,
+        generation: ground.mark.generation,
+    };
+    let held = held_by_policy(record, given, ground, now_ms);
+    let held = held.into_iter();
+    record.set_verdicts(held.map(|(id, reason)| (id, at(Status::Held(reason)))));
+    settle(record, given, at);
 }
 
 /// The envelopes that wait for a person, each with the reason.

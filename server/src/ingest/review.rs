@@ -198,10 +198,12 @@ impl Server {
         self.records.forget(id);
         let (mut record, before) = self.open_record(id)?;
         let known = record.node(envelope).and_then(|node| node.verdict);
+        // A settled verdict counts upon settled parents only, because readers get nothing of others.
+        let can_settle = given.is_none() || is_upon_settled(&record, envelope);
         let known = known
             .filter(|known| match known.status {
-                Status::Held(_) => true,
-                Status::Refused(_) => given.is_some(),
+                Status::Held(_) => can_settle,
+                Status::Refused(_) => given.is_some() && can_settle,
                 Status::Accepted | Status::Void(_) => false,
             })
             .ok_or_else(not_waiting)?;
@@ -348,6 +350,15 @@ impl Decision<'_> {
             self.let_in(next);
         }
     }
+}
+
+fn is_upon_settled(record: &Record, id: EnvelopeId) -> bool {
+    let settled = |id: EnvelopeId| {
+        let verdict = record.node(id).and_then(|node| node.verdict);
+        verdict.is_some_and(|verdict| verdict.status.is_settled())
+    };
+    let node = record.node(id);
+    node.is_some_and(|node| record.parents_of(node).all(settled))
 }
 
 /// The next envelope that waited only for something that waits no longer.

@@ -5,6 +5,14 @@ use onegrid_core::wire::pack::PackContent;
 
 use super::*;
 
+fn accepted(at_ms: i64) -> Verdict {
+    Verdict {
+        status: Status::Accepted,
+        at_ms,
+        generation: 1,
+    }
+}
+
 /// The same deployment with one record and two comments on it, and the packs after each.
 fn packs_of_two() -> (Phone, Envelope, Vec<PackBatch>, Vec<PackBatch>) {
     let old = World::new();
@@ -51,4 +59,44 @@ fn base_that_is_whole_stays_beside_a_later_pack() {
     let entry = entry.unwrap();
     assert_eq!(entry.verdict.status, Status::Accepted);
     assert!(matches!(entry.content, PackContent::Event(_)));
+}
+
+/// Readers get nothing of a held envelope, so they could not place what builds on it.
+#[test]
+fn settled_verdict_on_a_held_parent_waits_for_the_parent() {
+    let new = World::new();
+    let (mut author, mut giver) = people(&new);
+    let genesis = author.report("gas");
+    let record = genesis.record();
+    author.push(&new.server, &[&genesis]);
+    let first = author.act(record, &[genesis.id()], &comment("a"));
+    let device = author.certificate.facts().device;
+    new.server.revoke(device, "admin", NOW).unwrap();
+    let request = giver.ask(Some(author.bundle(&[&first])), 0);
+    let answer = giver.send(&new.server, &request).unwrap();
+    assert_eq!(statuses(&answer), [Status::Held(HeldReason::Revoked)]);
+
+    let second = giver.act(record, &[first.id()], &comment("b"));
+    let attested = HashMap::from([(second.hash(), accepted(NOW + 5))]);
+    let give_second = |attested: &HashMap<_, _>| {
+        new.server
+            .release_given_back(attested, NOW + 9_000)
+            .unwrap();
+        let bundle = giver.bundle(&[&second]);
+        let ingested = new.server.ingest(bundle, attested, NOW + 9_000).unwrap();
+        ingested.lines[0].verdict.status
+    };
+    let held = Status::Held(HeldReason::ParentHeld);
+    assert_eq!(give_second(&attested), held);
+    assert_eq!(give_second(&attested), held);
+    assert_eq!(ids(&new, record), BTreeSet::from([genesis.id()]));
+    // The parent's own verdict releases both, in the order of the graph and not of their times.
+    let both = HashMap::from([
+        (first.hash(), accepted(NOW + 6)),
+        (second.hash(), accepted(NOW + 5)),
+    ]);
+    assert_eq!(give_second(&both), Status::Accepted);
+    let all = BTreeSet::from([genesis.id(), first.id(), second.id()]);
+    assert_eq!(ids(&new, record), all);
+    is_whole(&new);
 }
