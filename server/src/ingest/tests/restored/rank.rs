@@ -1,9 +1,12 @@
 //! Verdicts have a rank: a settled one stays, is taken upon settled envelopes only, and never yields to a pack that
 //! knows less.
 
+use onegrid_core::wire::cursor::CursorAt;
 use onegrid_core::wire::pack::PackContent;
+use onegrid_core::wire::repair::{RepairAsk, RepairFound, RepairStep, Settled};
 
 use super::*;
+use crate::registry::directory;
 
 fn accepted(at_ms: i64) -> Verdict {
     Verdict {
@@ -99,4 +102,74 @@ fn settled_verdict_on_a_held_parent_waits_for_the_parent() {
     let all = BTreeSet::from([genesis.id(), first.id(), second.id()]);
     assert_eq!(ids(&new, record), all);
     is_whole(&new);
+}
+
+/// A record that no stream of the reader holds.
+#[test]
+fn later_verdict_on_a_stray_is_asked_for() {
+    let world = World::new();
+    let (mut author, _) = people(&world);
+    let genesis = author.report("gas");
+    author.push(&world.server, &[&genesis]);
+    let mut handler = world.handler(13);
+    let lacks = |handler: &mut Phone, at_ms| {
+        let line = Settled {
+            id: genesis.id(),
+            verdict: accepted(at_ms),
+        };
+        let step = RepairStep::Ids {
+            record: genesis.record(),
+            settled: vec![line],
+        };
+        let mut request = handler.ask(None, 0);
+        request.repair.push(RepairAsk {
+            stream: StreamId::Unit(GAS),
+            step,
+        });
+        let answer = handler.send(&world.server, &request).unwrap();
+        let RepairFound::Ids {
+            reader_lacks,
+            server_lacks,
+            ..
+        } = &answer.repair[0].step
+        else {
+            panic!("a list");
+        };
+        assert_eq!(reader_lacks[..], [], "nothing shows what is in the record");
+        server_lacks.clone()
+    };
+    assert_eq!(lacks(&mut handler, i64::MAX), [genesis.id()]);
+    assert_eq!(lacks(&mut handler, 0), []);
+}
+
+/// Two pasts may have the same sum at one position and different entries before it.
+#[test]
+fn cursor_of_an_earlier_generation_reads_on_at_the_end() {
+    let world = World::new();
+    let (mut author, mut reader) = people(&world);
+    let genesis = author.report("gas");
+    author.push(&world.server, &[&genesis]);
+    reader.pull(&world.server, 1_000_000);
+    let first = author.act(genesis.record(), &[genesis.id()], &comment("a"));
+    author.push(&world.server, &[&first]);
+    let store = world.server.store();
+    store
+        .write::<_, crate::store::StoreError>(|tx| {
+            directory::set_generation(tx, 2)?;
+            directory::bump_policy(tx)
+        })
+        .unwrap();
+    let answers = reader.pull(&world.server, 1_000_000);
+    let village = StreamId::AreaStaff(area(3));
+    let pages = answers.iter().filter_map(|answer| answer.page.as_ref());
+    let segments: Vec<_> = pages
+        .flat_map(|page| &page.segments)
+        .filter(|segment| segment.stream == village)
+        .collect();
+    assert_eq!(segments.len(), 1);
+    assert!(segments[0].entries.is_empty());
+    let CursorAt::At { generation, .. } = segments[0].next else {
+        panic!("read to the end");
+    };
+    assert_eq!(generation, 2);
 }
