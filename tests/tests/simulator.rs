@@ -5,7 +5,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use onegrid_server::store::StoreError;
+use onegrid_tests::sim::world::World;
 use onegrid_tests::sim::{Failure, Plan, run};
+use onegrid_tests::town::{Fault, MINUTE_MS, STREET, VILLAGE};
 
 /// The number of seeds of the sweep and of the newcomer's path.
 const SEEDS: u64 = 500;
@@ -84,4 +87,41 @@ fn every_promise_holds_whatever_goes_wrong() {
         .map(|seed| Plan { seed, steps: STEPS })
         .collect();
     assert_clean(&sweep(&plans));
+}
+
+/// A reader gives the record back as a pack. Then its author, whose envelope was judged anew after the
+/// first restore, brings the later verdict.
+#[test]
+fn oracle_counts_a_later_verdict_on_a_base() {
+    let mut world = World::new(1);
+    let town = &mut world.town;
+    let mut writer = town.enrol("writer", "volunteer", VILLAGE, "wulin-aunties");
+    let mut reader = town.enrol("reader", "dispatcher", STREET, "wulin-command-room");
+    writer.sync(town);
+    let backup = town.backup();
+    let draft = town.hazard("accepted twice");
+    let record = writer.replica().report(&draft, town.now_ms).unwrap();
+    writer.turn(town, Fault::AnswerLost);
+    // A phone that reads a stream for the first time gets packs.
+    reader.sync(town);
+    town.pass(MINUTE_MS);
+    town.restore(&backup);
+    writer.wake();
+    writer.sync(town);
+    town.pass(MINUTE_MS);
+    town.restore(&backup);
+    reader.sync(town);
+    writer.sync(town);
+
+    let bases = world.town.store().read(|tx| tx.base_packs(record));
+    let bases = bases.map_err(|error: StoreError| error.to_string());
+    assert_eq!(bases.unwrap().len(), 1);
+    let settled = world.town.store().read(|tx| tx.settled(record));
+    let mut settled: Vec<_> = settled
+        .map_err(|error: StoreError| error.to_string())
+        .unwrap();
+    settled.sort_unstable_by_key(|(id, _)| *id);
+    let mut truth: Vec<_> = world.truth().unwrap()[&record].settled().collect();
+    truth.sort_unstable_by_key(|(id, _)| *id);
+    assert_eq!(truth, settled);
 }

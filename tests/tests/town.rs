@@ -1,6 +1,9 @@
 //! The town itself, which every longer test uses.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+use onegrid_core::crdt::{Content, Details, Tip};
+use onegrid_core::domain::{Audience, Source};
+use onegrid_core::replica::Draft;
 use onegrid_core::sync::port::StarPort;
 use onegrid_tests::town::{Fault, GRID, Met, Phone, STREET, Town, Turn, VILLAGE};
 
@@ -200,4 +203,47 @@ fn a_phone_whose_certificate_has_run_out_delivers_all_and_says_what_to_do() {
     town.server().renew(device, "admin", now).unwrap();
     let report = volunteer.sync(&mut town);
     assert!(report.equal && report.closed.is_none(), "{report:?}");
+}
+
+/// The dispatch may never count: its author was revoked before it arrived anywhere.
+#[test]
+fn carried_dispatch_makes_no_reader_at_a_meeting() {
+    let mut town = Town::small(6).with_categories();
+    let [mut volunteer, _, mut room, mut gas] = people(&mut town);
+    for phone in [&mut volunteer, &mut room, &mut gas] {
+        phone.sync(&mut town);
+    }
+    let details = Details {
+        title: Some("somebody hides gas bottles".to_owned()),
+        category: Some("gas".to_owned()),
+        ..Details::default()
+    };
+    let draft = Draft {
+        content: Content::Tip(Tip {
+            details,
+            offence: None,
+        }),
+        home: town.places.path(GRID),
+        audience: Audience::Restricted,
+        team: None,
+        source: Source::Member,
+        named: Vec::new(),
+        linked: None,
+    };
+    let now = town.now_ms;
+    let record = volunteer.replica().report(&draft, now).unwrap();
+    volunteer.sync(&mut town);
+    room.sync(&mut town);
+    for event in town.pass_on_to_gas() {
+        town.pass(1_000);
+        let now = town.now_ms;
+        room.replica().act(record, &event, None, now).unwrap();
+    }
+    assert!(matches!(room.meet(&mut volunteer, &town), Met::Whole(..)));
+    town.server()
+        .revoke(room.device(), "admin", town.now_ms)
+        .unwrap();
+    gas.sync(&mut town);
+    assert!(matches!(volunteer.meet(&mut gas, &town), Met::Whole(..)));
+    assert!(gas.replica().row(record).unwrap().is_none());
 }

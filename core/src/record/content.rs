@@ -163,7 +163,7 @@ impl Record {
     /// may accept two changes under one number. The list holds the later one and the changes that build on
     /// it.
     #[must_use]
-    pub fn clashing(&self) -> Vec<(EnvelopeId, VoidReason)> {
+    pub(super) fn clashing(&self) -> Vec<(EnvelopeId, VoidReason)> {
         let in_document: HashSet<Hash> = self
             .document
             .iter()

@@ -111,6 +111,31 @@ impl Record {
         content_void
     }
 
+    /// Accepted envelopes that could not be accepted beside the others: the changes that the content cannot
+    /// hold, or else the first envelope that is not legal in its own past. Pasts that meet after a restore
+    /// may hold them. Further ones may show once these are void.
+    #[must_use]
+    pub fn untenable(&self) -> Vec<(EnvelopeId, VoidReason)> {
+        let clashing = self.clashing();
+        if clashing.is_empty() {
+            self.first_illegal().into_iter().collect()
+        } else {
+            clashing
+        }
+    }
+
+    fn first_illegal(&self) -> Option<(EnvelopeId, VoidReason)> {
+        let nodes = self.graph.nodes().iter();
+        let mut accepted = nodes.filter(|node| {
+            let status = node.verdict.map(|verdict| verdict.status);
+            status == Some(Status::Accepted)
+        });
+        accepted.find_map(|node| match node.judged {
+            Judged::Void(reason) if is_of_the_fold(reason) => Some((node.id, reason)),
+            Judged::Valid | Judged::Void(_) | Judged::Newer => None,
+        })
+    }
+
     /// Whether a held envelope would count if a reviewer admitted it now, because it is well formed and legal
     /// in the state that its author had seen.
     #[must_use]
@@ -214,10 +239,7 @@ impl Node {
     fn fold_decides(&self) -> bool {
         match self.judged {
             Judged::Valid => true,
-            Judged::Void(reason) => {
-                let code = reason.code();
-                code.starts_with("may.") || code.starts_with("case.")
-            }
+            Judged::Void(reason) => is_of_the_fold(reason),
             Judged::Newer => false,
         }
     }
@@ -253,6 +275,12 @@ fn author_of(node: &Node) -> Author {
             })
             .unwrap_or_default(),
     }
+}
+
+/// Whether the reason is a rule of the fold.
+fn is_of_the_fold(reason: VoidReason) -> bool {
+    let code = reason.code();
+    code.starts_with("may.") || code.starts_with("case.")
 }
 
 /// The reason of the rule that the fold names.

@@ -21,6 +21,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0013_own_work.sql"),
     include_str!("migrations/0014_outbox.sql"),
     include_str!("migrations/0015_sharing.sql"),
+    include_str!("migrations/0016_own_void.sql"),
+    include_str!("migrations/0017_unnamed.sql"),
 ];
 
 /// Whether this code knows the file's schema.

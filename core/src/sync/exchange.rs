@@ -48,6 +48,7 @@ impl Asked {
 )]
 pub(super) struct Run {
     pub(super) report: Report,
+    begun: bool,
     all_cursors: bool,
     revocations_due: bool,
     new_generation: bool,
@@ -99,6 +100,12 @@ impl Run {
         page_bytes_max: u32,
         bytes_max: usize,
     ) -> Result<Asked, RepairError> {
+        if !self.begun {
+            self.begun = true;
+            // An earlier run may have ended between two of the steps that follow a restore.
+            self.revocations_due |= port.is_behind()?;
+            self.new_generation |= self.revocations_due;
+        }
         let writes = port.writes();
         let cursors = port.cursors()?;
         let known = if self.all_cursors || cursors.is_empty() {
@@ -127,7 +134,10 @@ impl Run {
         }
         // Revocations go first and alone, so that the server knows them when it judges everything else.
         let own = given.is_empty() && !self.revocations_due;
-        let bundle = if own {
+        let bundle = if own && port.is_behind()? {
+            // Everything settled is given back first, so that own work is judged beside it.
+            Bundle::default()
+        } else if own {
             let without = &self.blocked;
             port.outbox(&OutboxAsk {
                 bytes_max,
@@ -199,6 +209,7 @@ impl Run {
                 Err(RepairError::Reconcile(_)) => {
                     self.repair = None;
                     self.report.note(Incident::Unrepaired);
+                    self.catch_up(port, now_ms)?;
                     return Ok(true);
                 }
                 answered => answered?,
@@ -210,9 +221,10 @@ impl Run {
         self.moved |= came || taken;
         if self.stands_still(port, came || before != self.busy())? {
             self.report.note(Incident::NoProgress);
+            self.catch_up(port, now_ms)?;
             return Ok(true);
         }
-        let finished = self.is_finished(port, response, stirred)?;
+        let finished = self.is_finished(port, response, stirred, now_ms)?;
         if finished && !self.orphaning.is_empty() {
             port.orphaned(&self.orphaning, now_ms)?;
         }
@@ -324,11 +336,33 @@ impl Run {
         port.has_more_to_send(&self.blocked)
     }
 
+    /// Ends the time behind a restored server, when both sides are equal or as equal as they can be. Returns
+    /// whether it was such a time.
+    fn catch_up(&self, port: &mut dyn StarPort, now_ms: i64) -> Result<bool, PortError> {
+        let was_behind = port.is_behind()?;
+        if was_behind {
+            port.catch_up(now_ms)?;
+        }
+        Ok(was_behind)
+    }
+
+    /// Turns to the outbox after the time behind a restored server. Returns `true` when nothing is left to do.
+    fn goes_on(&mut self, port: &mut dyn StarPort, now_ms: i64) -> Result<bool, RepairError> {
+        if !self.catch_up(port, now_ms)? {
+            return Ok(true);
+        }
+        if self.report.equal {
+            self.attempts = 0;
+        }
+        Ok(!self.has_more_to_send(port)?)
+    }
+
     fn is_finished(
         &mut self,
         port: &mut dyn StarPort,
         response: &SyncResponse,
         stirred: bool,
+        now_ms: i64,
     ) -> Result<bool, RepairError> {
         let go_on = self.all_cursors
             || response.more
@@ -341,6 +375,7 @@ impl Run {
         self.report.closed = response.closed;
         if response.closed.is_some() {
             self.repair = None;
+            self.catch_up(port, now_ms)?;
             return Ok(!self.has_more_to_send(port)?);
         }
         if let Some(repair) = &self.repair {
@@ -356,14 +391,14 @@ impl Run {
             }
             return Ok(false);
         }
-        if self.has_more_to_send(port)? {
+        if !port.is_behind()? && self.has_more_to_send(port)? {
             return Ok(false);
         }
         self.report.equal = port.combined_digest()? == response.heads;
         let strays = port.strays()?;
         let not_taken = self.report.incidents.contains(&Incident::NotTaken);
         if self.report.equal && (strays.is_empty() || not_taken) {
-            return Ok(true);
+            return self.goes_on(port, now_ms);
         }
         if stirred {
             // Asks again, because another phone may have brought something while the answer was on its way.
@@ -381,7 +416,7 @@ impl Run {
             if !waits {
                 self.report.note(Incident::Unrepaired);
             }
-            return Ok(true);
+            return self.goes_on(port, now_ms);
         }
         self.moved = false;
         // The repair may bring the parents that were sent in vain, so it tries everything that is here.

@@ -227,6 +227,15 @@ pub trait StarPort {
     /// Sum of the digests of all streams, over settled envelopes. It is compared with the server's sum.
     fn combined_digest(&self) -> Result<Digest, PortError>;
 
+    /// Whether the server came back in a new generation and this replica has not been equal with it since. Until
+    /// then it sends nothing of its outbox, because further verdicts of the lost server may arrive and change
+    /// what its own work builds on.
+    fn is_behind(&self) -> Result<bool, PortError>;
+
+    /// Notes that this replica is as equal with the server as it can be. Own work that became void meanwhile is
+    /// written again, or told.
+    fn catch_up(&mut self, now_ms: i64) -> Result<(), PortError>;
+
     /// The member records of a stream with digests over settled envelopes.
     fn stream_items(&self, stream: &StreamId) -> Result<Vec<StreamItem>, PortError>;
 

@@ -149,6 +149,14 @@ impl<P: StarPort> StarPort for Arc<Shared<P>> {
         self.lock().combined_digest()
     }
 
+    fn is_behind(&self) -> Result<bool, PortError> {
+        self.lock().is_behind()
+    }
+
+    fn catch_up(&mut self, now_ms: i64) -> Result<(), PortError> {
+        self.lock().catch_up(now_ms)
+    }
+
     fn stream_items(&self, stream: &StreamId) -> Result<Vec<StreamItem>, PortError> {
         self.lock().stream_items(stream)
     }

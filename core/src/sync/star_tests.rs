@@ -114,6 +114,51 @@ fn a_server_restored_from_an_old_copy_gets_back_what_it_lost() {
     }
 }
 
+/// So the server judges own work beside everything that was settled before the loss.
+#[test]
+fn phone_behind_a_restored_server_gives_back_before_it_sends() {
+    let mut w = World::new(8, 1);
+    w.write(0, 20);
+    w.sync(0);
+    let copy = w.server.clone();
+    w.write(0, 30);
+    w.sync(0);
+    w.server.restore(&copy);
+    let known = w.phones[0].0.order.len();
+    w.write(0, 3);
+    let own: BTreeSet<_> = w.phones[0].0.order[known..].iter().copied().collect();
+    let mut sent = BTreeSet::new();
+    loop {
+        let (port, star) = &mut w.phones[0];
+        match star.next(port, w.now, &mut w.rng).unwrap() {
+            Step::Done(report) => {
+                assert!(report.equal, "{report:?}");
+                break;
+            }
+            Step::Wait { until_ms } => w.now = until_ms,
+            Step::Awaiting => panic!("nobody waits here"),
+            Step::Send(request) => {
+                if request.path == crate::sync::paths::SYNC_PATH {
+                    let bundle = SyncRequest::from_bytes(&request.body).unwrap().bundle;
+                    let envelopes = bundle.into_iter().flat_map(|bundle| bundle.envelopes);
+                    let ids: BTreeSet<_> = envelopes.map(|raw| raw.hash().envelope_id()).collect();
+                    for id in ids.intersection(&own) {
+                        let record = port.held[id].record;
+                        for (other, held) in &port.held {
+                            let settled = held.record == record && held.verdict.is_some();
+                            let there = w.server.envelopes.contains_key(other);
+                            assert!(!settled || there || ids.contains(other));
+                        }
+                        sent.insert(*id);
+                    }
+                }
+                w.exchange(0, &request, 0);
+            }
+        }
+    }
+    assert_eq!(sent, own);
+}
+
 #[test]
 fn an_older_server_is_not_followed_back() {
     let mut w = World::new(5, 1);

@@ -130,6 +130,14 @@ pub struct PackEvent {
     pub replaces: Option<EnvelopeId>,
 }
 
+impl PackEntry {
+    /// Whether the pack holds the content of the envelope.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        !matches!(self.content, PackContent::Stub { .. })
+    }
+}
+
 impl Pack {
     /// The bytes that are hashed, stored and signed. One pack has one spelling.
     pub fn to_bytes(&self) -> Result<Vec<u8>, PackError> {
@@ -156,18 +164,17 @@ impl Pack {
         lines.collect()
     }
 
-    /// Whether it lists everything that another pack of the same record lists, with verdicts that
-    /// are no older.
+    /// Whether it lists everything that another pack of the same record lists, with verdicts of no lower
+    /// rank, and is whole wherever the other is whole. Only then can it take the other's place.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
-        let here: HashMap<EnvelopeId, Verdict> = self
-            .entries
-            .iter()
-            .map(|entry| (entry.id, entry.verdict))
-            .collect();
-        other.entries.iter().all(|entry| {
-            here.get(&entry.id)
-                .is_some_and(|verdict| !entry.verdict.is_later_than(verdict))
+        let here: HashMap<EnvelopeId, &PackEntry> =
+            self.entries.iter().map(|entry| (entry.id, entry)).collect();
+        other.entries.iter().all(|theirs| {
+            here.get(&theirs.id).is_some_and(|ours| {
+                !theirs.verdict.is_later_than(&ours.verdict)
+                    && (ours.is_whole() || !theirs.is_whole())
+            })
         })
     }
 }

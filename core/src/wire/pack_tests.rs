@@ -6,7 +6,7 @@ use super::super::columns::Columns;
 use super::super::pack::{PackContent, PackEvent};
 use super::super::pack_columns;
 use super::super::samples::{START_MS, World, bytes, damage};
-use super::super::verdict::{HeldReason, Status, VoidReason};
+use super::super::verdict::{HeldReason, Status, Verdict, VoidReason};
 use super::*;
 use crate::domain::Text;
 use crate::domain::case::{OnBehalfOf, Party};
@@ -98,6 +98,26 @@ fn a_pack_comes_back_and_has_one_spelling() {
     let mut older = pack.clone();
     older.entries[0].verdict.at_ms -= 1;
     assert!(pack.covers(&older) && !older.covers(&pack));
+}
+
+/// The content would be lost with the other pack.
+#[test]
+fn pack_covers_only_what_it_is_whole_for() {
+    let mut world = World::new(7);
+    let pack = world.hazard().pack(0);
+    let mut void = pack.clone();
+    let last = void.entries.last_mut().unwrap();
+    last.verdict = Verdict {
+        status: Status::Void(VoidReason::Limit),
+        at_ms: last.verdict.at_ms + 1,
+        ..last.verdict
+    };
+    last.content = PackContent::Stub {
+        body_kind: 2,
+        change: None,
+    };
+    assert!(void.covers(&void));
+    assert!(!void.covers(&pack) && !pack.covers(&void));
 }
 
 #[test]

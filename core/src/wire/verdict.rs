@@ -26,27 +26,45 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Whether this verdict replaces the other one. The latest verdict counts. Of two at the same
-    /// instant the same one wins everywhere. A refusal that no reviewer decided replaces no
-    /// verdict, because it only means that the server could not take the envelope this time (the
-    /// giver holds no certificate of its author).
+    /// Whether this verdict replaces the other one. The verdict of the higher rank counts, everywhere: a
+    /// settled one before one that waits, and then the latest. Of two at the same instant the same one
+    /// wins.
     #[must_use]
     pub fn is_later_than(&self, other: &Self) -> bool {
         self.rank() > other.rank()
     }
 
-    fn rank(&self) -> (bool, u32, i64, u64) {
-        let decided = match self.status {
-            Status::Accepted | Status::Void(_) | Status::Held(_) => true,
-            Status::Refused(reason) => reason == RefusedReason::Rejected,
-        };
+    fn rank(&self) -> (Class, u32, i64, u64) {
         (
-            decided,
+            self.class(),
             self.generation,
             self.at_ms,
             status_code(self.status),
         )
     }
+
+    fn class(&self) -> Class {
+        match self.status {
+            Status::Refused(reason) if reason != RefusedReason::Rejected => Class::Undecided,
+            _ if self.generation == 0 => Class::Doubted,
+            Status::Held(_) | Status::Refused(_) => Class::Waiting,
+            Status::Accepted | Status::Void(_) => Class::Settled,
+        }
+    }
+}
+
+/// The class of a verdict, the lowest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    /// The server could not take the envelope this time, because the giver holds no certificate of its
+    /// author.
+    Undecided,
+    /// Only a key that leaked proves it, so it has generation 0.
+    Doubted,
+    /// A person decides, or has turned it down. A server that lost the decision may ask a person again.
+    Waiting,
+    /// It is part of the record for good.
+    Settled,
 }
 
 /// A decision, with its reason where it is not “accepted”.
@@ -331,5 +349,45 @@ impl Attestation {
     fn signed_bytes(&self) -> Vec<u8> {
         minicbor::to_vec((self.signer, self.generation, self.time_ms, &self.envelopes))
             .expect("writing CBOR to memory does not fail")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(status: Status, generation: u32, at_ms: i64) -> Verdict {
+        Verdict {
+            status,
+            at_ms,
+            generation,
+        }
+    }
+
+    /// The order from the lowest rank to the highest.
+    #[test]
+    fn settled_verdicts_outrank_waiting_ones_of_later_generations() {
+        let held = Status::Held(HeldReason::Clock);
+        let rejected = Status::Refused(RefusedReason::Rejected);
+        let unknown = Status::Refused(RefusedReason::BadCertificate);
+        let void = Status::Void(VoidReason::Clone);
+        let order = [
+            verdict(unknown, 9, 90),
+            verdict(Status::Accepted, 0, 95),
+            verdict(held, 1, 10),
+            verdict(rejected, 1, 20),
+            verdict(held, 3, 5),
+            verdict(Status::Accepted, 1, 10),
+            verdict(Status::Accepted, 1, 11),
+            verdict(void, 1, 11),
+            verdict(void, 2, 5),
+            verdict(Status::Accepted, 3, 1),
+        ];
+        for (at, lower) in order.iter().enumerate() {
+            for higher in &order[at + 1..] {
+                assert!(higher.is_later_than(lower), "{higher:?} {lower:?}");
+                assert!(!lower.is_later_than(higher), "{lower:?} {higher:?}");
+            }
+        }
     }
 }

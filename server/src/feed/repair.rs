@@ -1,6 +1,6 @@
 //! Answers to a reader that repairs itself: set reconciliation, lists of ids, and records that it asks for again.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use onegrid_core::domain::StreamId;
 use onegrid_core::id::{EnvelopeId, Hash, RecordId};
@@ -127,11 +127,11 @@ fn step(
             } else {
                 Vec::new()
             };
-            let (reader_lacks, mine) = compare(&here, settled);
+            let (reader_lacks, _) = compare(&here, settled);
             RepairFound::Ids {
                 record: *record,
                 reader_lacks,
-                server_lacks: lacking(tx, &here, &mine)?,
+                server_lacks: lacking(tx, settled)?,
             }
         }
         RepairStep::Want { records, envelopes } => {
@@ -164,17 +164,16 @@ fn step(
     })
 }
 
-/// Returns the envelopes that only the reader knows as settled, and those with a later verdict at the reader. An
-/// envelope may be held here, or refused by a reviewer, and settled at the reader. Then it was decided after the
-/// backup that this server came back from, and the reader's attestation carries the decision.
-fn lacking(tx: &dyn Reader, here: &[Settled], ids: &[EnvelopeId]) -> StoreResult<Vec<EnvelopeId>> {
-    let mine: HashSet<EnvelopeId> = here.iter().map(|line| line.id).collect();
+/// Returns the envelopes that only the reader knows, and those with a verdict of a higher rank at the reader, whether
+/// or not the reader may read them here. An envelope may be held here, or refused by a reviewer, and settled at the
+/// reader. Then it was decided after the backup that this server came back from, and the reader's attestation carries
+/// the decision.
+fn lacking(tx: &dyn Reader, settled: &[Settled]) -> StoreResult<Vec<EnvelopeId>> {
     let mut lacking = Vec::new();
-    for id in ids {
-        let known = tx.verdict(*id)?.map(|(_, verdict)| verdict.status);
-        let gone = known.is_none_or(|status| !status.is_settled());
-        if gone || mine.contains(id) {
-            lacking.push(*id);
+    for line in settled {
+        let known = tx.verdict(line.id)?.map(|(_, verdict)| verdict);
+        if known.is_none_or(|known| line.verdict.is_later_than(&known)) {
+            lacking.push(line.id);
         }
     }
     Ok(lacking)

@@ -43,23 +43,13 @@ impl Draft<'_> {
                 position,
                 digest,
             } => {
-                // Digests cover records only, so the directory is read again after a restore.
-                let comparable = *known == generation || holds_records(&stream);
-                let there = comparable
+                // A position belongs to its generation. Others may stand for other entries with the same
+                // sum, because not every entry changes the digest.
+                let there = *known == generation
                     && *position <= head.position
                     && self.tx.digest_at(stream, *position)? == Some(*digest);
                 let next = if there {
-                    let next = self.read_on(stream, *position, head, generation, wish.sent)?;
-                    if *known != generation && *position == head.position {
-                        // The reader has nothing to read, but has to learn its new position.
-                        self.push(Segment {
-                            stream,
-                            first: 0,
-                            entries: Vec::new(),
-                            next: next.clone(),
-                        });
-                    }
-                    next
+                    self.read_on(stream, *position, head, generation, wish.sent)?
                 } else if holds_records(&stream) {
                     // The cursor comes from another past than the store's. So the digests will differ, and
                     // set reconciliation finds the missing envelopes of both sides.

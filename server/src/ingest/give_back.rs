@@ -64,16 +64,28 @@ impl Server {
             Ok((out, changed))
         })?;
         out.sort_unstable_by_key(|(at_ms, id, _)| (*at_ms, *id));
-        for (_, id, verdict) in out {
-            // It was accepted before it was held or refused, and a delivered envelope stays.
-            match self.decide_as_given(id, verdict, now_ms) {
-                Ok(()) => {}
-                // Either the decision on its parent released it too, or its record cannot be read
-                // and it has to wait.
-                Err(problem)
-                    if matches!(problem.code(), "review.not_waiting" | "store.damaged") => {}
-                Err(problem) => return Err(problem),
+        // Parents are decided before their children, so some have to be tried again.
+        loop {
+            let mut left = Vec::new();
+            let count = out.len();
+            for (at_ms, id, verdict) in out {
+                // It was accepted before it was held or refused, and a delivered envelope stays.
+                match self.decide_as_given(id, verdict, now_ms) {
+                    Ok(()) => {}
+                    // Either the decision on its parent released it too, or its parent waits, or
+                    // its record cannot be read and it has to wait.
+                    Err(problem)
+                        if matches!(problem.code(), "review.not_waiting" | "store.damaged") =>
+                    {
+                        left.push((at_ms, id, verdict));
+                    }
+                    Err(problem) => return Err(problem),
+                }
             }
+            if left.is_empty() || left.len() == count {
+                break;
+            }
+            out = left;
         }
         for (record, verdicts) in changed {
             self.restate(record, &verdicts, now_ms)?;

@@ -2,7 +2,7 @@
 //! unchanged, because it signed them. An envelope that only a pack lists has no bytes and no
 //! signature of its own any more, so the pack is its base.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use onegrid_core::id::{EnvelopeId, Hash, RecordId};
@@ -22,7 +22,7 @@ use crate::store::{BasePack, PackedEnvelope, Reader, StoreError, StoreResult};
 /// A pack on its way into the store.
 pub(super) struct Base {
     pub(super) pack: BasePack,
-    /// Stored bases that this pack replaces, because it lists all of their envelopes.
+    /// Stored bases that this pack covers and replaces.
     pub(super) in_place_of: Vec<Hash>,
     /// Envelopes that the pack lists and the store does not know.
     pub(super) envelopes: Vec<PackedEnvelope>,
@@ -235,10 +235,9 @@ impl Server {
             news.certificates
                 .extend(known.map(|known| (entry.certificate, known)));
         }
-        let ids: HashSet<EnvelopeId> = pack.entries.iter().map(|entry| entry.id).collect();
         for base in tx.base_packs(record)? {
             let older = Pack::from_bytes(&base.pack).map_err(|_| StoreError::Row("a base pack"))?;
-            if older.entries.iter().all(|entry| ids.contains(&entry.id)) {
+            if pack.covers(&older) {
                 news.in_place_of.push(base.hash);
             }
         }

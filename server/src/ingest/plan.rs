@@ -175,11 +175,12 @@ impl Server {
             at_ms: now_ms,
             generation,
         };
-        let let_in_before: Vec<(EnvelopeId, Verdict)> = given
+        let mut joined = take_attested(&mut record, &given, attested);
+        let fresh: HashMap<EnvelopeId, &VerifiedEnvelope> = given
             .iter()
-            .filter_map(|(id, envelope)| Some((*id, *attested.get(&envelope.envelope().hash())?)))
+            .filter(|(_, envelope)| !attested.contains_key(&envelope.envelope().hash()))
+            .map(|(id, envelope)| (*id, *envelope))
             .collect();
-        record.set_verdicts(let_in_before.iter().copied());
         let too_many: Vec<_> = record
             .nodes()
             .iter()
@@ -188,16 +189,16 @@ impl Server {
             .map(|node| (node.id, at(Status::Void(VoidReason::Limit))))
             .collect();
         record.set_verdicts(too_many);
-        let held = held_by_policy(&record, &given, ground, now_ms);
-        record.set_verdicts(
-            held.into_iter()
-                .map(|(id, reason)| (id, at(Status::Held(reason)))),
-        );
-        settle(&mut record, &given, at);
-        let mut changed = if let_in_before.is_empty() {
-            void_beyond_budget(&mut record, Vec::new(), now_ms, generation)
-        } else {
+        judge_fresh(&mut record, &fresh, ground, now_ms);
+        if fresh.len() < given.len() {
+            // Some parents are settled only now. Upon any other parent the envelope waits like a new one.
+            joined |= take_attested(&mut record, &given, attested);
+            judge_fresh(&mut record, &given, ground, now_ms);
+        }
+        let mut changed = if joined {
             void_what_can_not_stay(&mut record, Vec::new(), now_ms, generation)
+        } else {
+            void_beyond_budget(&mut record, Vec::new(), now_ms, generation)
         };
         changed.extend(void_answered(&mut record, now_ms, generation));
         changed.retain(|(id, _)| !given.contains_key(id));
@@ -311,6 +312,49 @@ fn nowhere(
         .collect()
 }
 
+/// Takes verdicts that this deployment signed before, each upon settled parents only, because
+/// readers get nothing of the others. Returns whether there are any.
+fn take_attested(
+    record: &mut Record,
+    given: &HashMap<EnvelopeId, &VerifiedEnvelope>,
+    attested: &HashMap<Hash, Verdict>,
+) -> bool {
+    if attested.is_empty() {
+        return false;
+    }
+    let mut settled: Vec<bool> = Vec::with_capacity(record.nodes().len());
+    let mut taken = Vec::new();
+    for node in record.nodes() {
+        let verdict = given
+            .get(&node.id)
+            .and_then(|envelope| attested.get(&envelope.envelope().hash()))
+            .filter(|_| node.parents.iter().all(|parent| settled[*parent]));
+        taken.extend(verdict.map(|verdict| (node.id, *verdict)));
+        let known = node.verdict.is_some_and(|known| known.status.is_settled());
+        settled.push(known || verdict.is_some());
+    }
+    record.set_verdicts(taken.iter().copied());
+    !taken.is_empty()
+}
+
+/// Judges envelopes without a verdict: they wait for a person, or the rules decide.
+fn judge_fresh(
+    record: &mut Record,
+    given: &HashMap<EnvelopeId, &VerifiedEnvelope>,
+    ground: &Ground,
+    now_ms: i64,
+) {
+    let at = |status| Verdict {
+        status,
+        at_ms: now_ms,
+        generation: ground.mark.generation,
+    };
+    let held = held_by_policy(record, given, ground, now_ms);
+    let held = held.into_iter();
+    record.set_verdicts(held.map(|(id, reason)| (id, at(Status::Held(reason)))));
+    settle(record, given, at);
+}
+
 /// The envelopes that wait for a person, each with the reason.
 fn held_by_policy(
     record: &Record,
@@ -376,18 +420,25 @@ pub(super) fn later(
     }
 }
 
-/// Makes void the envelopes that cannot stay beside others accepted before a restore. These are the
-/// envelopes beyond the budget of the record, and the later one of two that clash. Its author is
-/// told and writes it again. Returns the earlier changes together with the new ones.
+/// Judges the record anew after pasts have met in it, and makes void the accepted envelopes that
+/// cannot stay: those beyond the budget of the record, the later one of two that clash, and those
+/// that are not legal in their own past. This ends when none is left, because each step leaves
+/// fewer accepted envelopes. The author is told. Returns the earlier changes together with the new
+/// ones.
 pub(super) fn void_what_can_not_stay(
     record: &mut Record,
     changed: Vec<(EnvelopeId, Verdict)>,
     now_ms: i64,
     generation: u32,
 ) -> Vec<(EnvelopeId, Verdict)> {
-    let changed = void_beyond_budget(record, changed, now_ms, generation);
-    let clashing = record.clashing();
-    make_void(record, changed, clashing, now_ms, generation)
+    let mut changed = void_beyond_budget(record, changed, now_ms, generation);
+    loop {
+        let untenable = record.untenable();
+        if untenable.is_empty() {
+            return changed;
+        }
+        changed = make_void(record, changed, untenable, now_ms, generation);
+    }
 }
 
 /// Makes void the last accepted envelopes that take the record beyond the budget of its pack.

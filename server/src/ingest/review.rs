@@ -198,10 +198,12 @@ impl Server {
         self.records.forget(id);
         let (mut record, before) = self.open_record(id)?;
         let known = record.node(envelope).and_then(|node| node.verdict);
+        // A settled verdict counts upon settled parents only, because readers get nothing of others.
+        let can_settle = given.is_none() || is_upon_settled(&record, envelope);
         let known = known
             .filter(|known| match known.status {
-                Status::Held(_) => true,
-                Status::Refused(_) => given.is_some(),
+                Status::Held(_) => can_settle,
+                Status::Refused(_) => given.is_some() && can_settle,
                 Status::Accepted | Status::Void(_) => false,
             })
             .ok_or_else(not_waiting)?;
@@ -320,21 +322,25 @@ impl Decision<'_> {
     /// Accepts an envelope. An invalid one becomes void, because a reviewer lifts the policy, not
     /// the rules.
     fn let_in(&mut self, id: EnvelopeId) {
-        self.give(id, Status::Accepted);
         let Some(node) = self.record.node(id) else {
             return;
         };
         let parents = self.record.parents_of(node);
         let mut parents = parents.filter_map(|id| self.record.node(id));
-        // Other readers do not get the parent, so they may not get this envelope.
+        // The reasons to wait come first, because a settled verdict never yields to one that waits.
         let status = if parents.any(Node::is_out_of_reach) {
+            // Other readers do not get the parent, so they may not get this envelope.
             Status::Held(HeldReason::ParentHeld)
+        } else if self.record.needs_newer(id) {
+            Status::Held(HeldReason::Newer)
         } else {
-            own_status(node)
+            Status::Accepted
         };
         drop(parents);
-        if status != Status::Accepted {
-            self.give(id, status);
+        self.give(id, status);
+        let judged = self.record.node(id).map(own_status);
+        if let Some(void @ Status::Void(_)) = judged.filter(|_| status == Status::Accepted) {
+            self.give(id, void);
         }
     }
 
@@ -344,6 +350,15 @@ impl Decision<'_> {
             self.let_in(next);
         }
     }
+}
+
+fn is_upon_settled(record: &Record, id: EnvelopeId) -> bool {
+    let settled = |id: EnvelopeId| {
+        let verdict = record.node(id).and_then(|node| node.verdict);
+        verdict.is_some_and(|verdict| verdict.status.is_settled())
+    };
+    let node = record.node(id);
+    node.is_some_and(|node| record.parents_of(node).all(settled))
 }
 
 /// The next envelope that waited only for something that waits no longer.

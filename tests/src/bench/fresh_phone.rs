@@ -222,6 +222,14 @@ impl StarPort for Watched {
         self.replica.combined_digest()
     }
 
+    fn is_behind(&self) -> Result<bool, PortError> {
+        self.replica.is_behind()
+    }
+
+    fn catch_up(&mut self, now_ms: i64) -> Result<(), PortError> {
+        self.replica.catch_up(now_ms)
+    }
+
     fn stream_items(&self, stream: &StreamId) -> Result<Vec<StreamItem>, PortError> {
         self.replica.stream_items(stream)
     }

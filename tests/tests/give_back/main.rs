@@ -2,6 +2,7 @@
 //! lacks.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+mod rejudged;
 mod restored;
 mod story;
 mod strays;

@@ -242,11 +242,11 @@ fn of_two_accepted_changes_under_one_number_the_later_one_clashes_with_what_buil
         for later in [&second, &third] {
             record.set_verdict(id(later), verdict(Status::Accepted, second_ms));
         }
-        assert_eq!(record.clashing(), expected);
+        assert_eq!(record.untenable(), expected);
         for (id, reason) in expected {
             record.set_verdict(id, verdict(void(reason), 20));
         }
-        assert_eq!(record.clashing(), []);
+        assert_eq!(record.untenable(), []);
         let packed = unpacked(&record, &[&volunteer]).unwrap();
         assert_eq!(packed.digest(), record.digest());
         let shown = |record: &Record| {

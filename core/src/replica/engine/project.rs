@@ -10,7 +10,7 @@ use super::super::table::record::{self as record_table, Before, NEVER_MS, Record
 use super::super::table::record_assignment::{Open, party_key};
 use super::super::table::{
     envelope, own_work, pack, record_area, record_assignment, record_map, record_search,
-    record_sharing, stream, stream_record,
+    record_sharing, stream, stream_record, unnamed,
 };
 use super::load::{self, Certificates};
 use super::notify::{self, Telling};
@@ -145,6 +145,13 @@ fn put(
     record_assignment::set(conn, no, &open_assignments(record))?;
     own_work::set(conn, record.id(), &tally::of_record(record, own.member))?;
     record_sharing::put(conn, record.id(), &sharing(conn, record)?)?;
+    for node in record
+        .nodes()
+        .iter()
+        .filter(|node| node.certificate.is_none())
+    {
+        unnamed::insert(conn, node.certificate_hash, record.id())?;
+    }
     if before.is_none_or(|before| before.row.at != row.at) {
         record_map::set(conn, no, row.at)?;
     }

@@ -36,10 +36,19 @@ pub(in crate::replica) fn own_not_accepted(
         let Some((edits, words)) = written(writing, record, *id)? else {
             continue;
         };
-        let again = matches!(
-            status,
-            Status::Void(VoidReason::Clone | VoidReason::VoidParent)
-        );
+        let (is_again, by) = chain_of(writing, record, *id)?;
+        if let Some(by) = by {
+            // A copy of this phone has written the words again.
+            envelope::set_rewritten(writing.conn, *id, by)?;
+            writing.tell("replica.rewritten", (record, Some(by)), &words)?;
+            continue;
+        }
+        // Words are written again once. Void for the second time, they are left to the person.
+        let again = !is_again
+            && matches!(
+                status,
+                Status::Void(VoidReason::Clone | VoidReason::VoidParent)
+            );
         let rewritten = match &edits {
             Some(edits) if again && !edits.is_empty() => {
                 match edit::change(writing, record, edits, Some(*id)) {
@@ -69,9 +78,23 @@ pub(in crate::replica) fn own_not_accepted(
     Ok(())
 }
 
+/// Whether an envelope repeats the words of an earlier one, and the own envelope that repeats its words.
+fn chain_of(
+    writing: &mut Writing<'_>,
+    record: RecordId,
+    id: EnvelopeId,
+) -> Result<(bool, Option<EnvelopeId>), ReplicaError> {
+    let device = writing.device();
+    let record = writing.record(record)?;
+    let is_again = record.node(id).is_some_and(|node| node.replaces.is_some());
+    let mut nodes = record.nodes().iter();
+    let by = nodes.find(|node| node.replaces == Some(id) && node.author == device);
+    Ok((is_again, by.map(|node| node.id)))
+}
+
 /// A change that is not in the document keeps its number in the sequence of its actor, and the next write
 /// of this phone would use the same number. So the phone writes under another epoch.
-fn renounce_where_a_number_is_taken(
+pub(in crate::replica) fn renounce_where_a_number_is_taken(
     writing: &mut Writing<'_>,
     record: RecordId,
     fresh: &[(EnvelopeId, Status)],

@@ -28,6 +28,11 @@ pub(super) fn generation(conn: &rusqlite::Connection) -> Result<u32, ReplicaErro
     Ok(meta::get_fixed(conn, Name::Generation)?.map_or(0, u32::from_be_bytes))
 }
 
+/// Whether the server was restored and this replica has not been equal with it since.
+pub(super) fn is_behind(conn: &rusqlite::Connection) -> Result<bool, ReplicaError> {
+    Ok(meta::get(conn, Name::Behind)?.is_some())
+}
+
 impl Replica {
     /// Applies a slice of an answer: a short transaction that leaves the replica as a shorter answer would
     /// have. A cursor moves with the last item that it covers. So the next request asks again for
@@ -403,8 +408,11 @@ fn chunks(range: Range<usize>) -> impl Iterator<Item = Range<usize>> {
 
 /// The server was restored and may have forgotten its refusals, so it is asked again. Records in no stream
 /// are asked about too, because no digest covers them.
-fn next_generation(writing: &mut Writing<'_>, generation: u32) -> Result<(), ReplicaError> {
-    meta::put(writing.conn, Name::Generation, &generation.to_be_bytes())?;
+fn next_generation(writing: &mut Writing<'_>, next: u32) -> Result<(), ReplicaError> {
+    if generation(writing.conn)? > 0 {
+        meta::put(writing.conn, Name::Behind, &[1])?;
+    }
+    meta::put(writing.conn, Name::Generation, &next.to_be_bytes())?;
     stray::insert_all(writing.conn)?;
     for record in envelope::ask_again(writing.conn)? {
         writing.reload(record)?;

@@ -2,7 +2,7 @@
 
 use super::super::error::ReplicaError;
 use super::super::table::envelope::Origin;
-use super::super::table::{certificate, sealed};
+use super::super::table::{certificate, sealed, unnamed};
 use super::intake::Intake;
 use crate::trust::certificate::{Certificate, RawCertificate};
 use crate::wire::envelope::{Envelope, VerifiedEnvelope};
@@ -21,6 +21,10 @@ impl Intake<'_, '_> {
                 continue;
             };
             certificate::insert(self.writing.conn, &verified)?;
+            // Projections of records that came before it show its author, and perhaps more.
+            for record in unnamed::take(self.writing.conn, verified.hash())? {
+                self.writing.reload(record)?;
+            }
             if let Some(generation) = known_in {
                 certificate::set_known_in(self.writing.conn, verified.hash(), generation)?;
             }

@@ -85,26 +85,36 @@ impl Replica {
     ) -> Result<(), ReplicaError> {
         let mut singles = Vec::new();
         for stored in envelope::of_record(self.conn()?, record)? {
-            let (certificate, attestation) = (stored.certificate, stored.attestation);
-            let judged = stored
-                .verdict
-                .is_none_or(|verdict| verdict.status.is_settled());
-            let parsed = Envelope::parse(stored.raw).map_err(|_| ReplicaError::Inconsistent)?;
-            singles.push((parsed, certificate, attestation, judged));
+            let settled = stored.verdict.map(|verdict| verdict.status.is_settled());
+            singles.push(Single {
+                certificate: stored.certificate,
+                attestation: stored.attestation,
+                open: settled != Some(false),
+                proven: settled != Some(true) || stored.attestation.is_some(),
+                parsed: Envelope::parse(stored.raw).map_err(|_| ReplicaError::Inconsistent)?,
+            });
         }
         let left_out = with_descendants(&singles, without);
         let wanted: Option<HashSet<EnvelopeId>> = ids.map(|ids| {
             let mut wanted: HashSet<EnvelopeId> = ids.iter().copied().collect();
             // Children come after their parents, so one pass backwards finds all ancestors.
-            for (parsed, ..) in singles.iter().rev() {
-                if wanted.contains(&parsed.id()) {
-                    wanted.extend(&parsed.header().parents);
+            for single in singles.iter().rev() {
+                if wanted.contains(&single.id()) {
+                    wanted.extend(&single.parsed.header().parents);
                 }
             }
             wanted
         });
-        let alone: HashSet<EnvelopeId> = singles.iter().map(|(parsed, ..)| parsed.id()).collect();
-        let needs_pack = ids.is_none_or(|ids| !ids.iter().all(|id| alone.contains(id)));
+        let alone: HashSet<EnvelopeId> = singles.iter().map(Single::id).collect();
+        // A pack proves a settled verdict that no attestation proves.
+        let unproven = |single: &Single| {
+            let asked = wanted
+                .as_ref()
+                .is_some_and(|wanted| wanted.contains(&single.id()));
+            asked && !single.proven
+        };
+        let needs_pack = ids.is_none_or(|ids| !ids.iter().all(|id| alone.contains(id)))
+            || singles.iter().any(unproven);
         if needs_pack {
             for stored in pack::of_record(self.conn()?, record)? {
                 gathered.bytes += stored.bytes.len();
@@ -121,16 +131,16 @@ impl Replica {
                 .attestations
                 .extend(changed.into_iter().filter_map(|(_, _, no)| no));
         }
-        for (parsed, certificate, attestation, judged) in singles {
-            let id = parsed.id();
+        for single in singles {
+            let id = single.id();
             let asked = wanted.as_ref().is_none_or(|wanted| wanted.contains(&id));
-            if !asked || (ids.is_none() && !judged) || left_out.contains(&id) {
+            if !asked || (ids.is_none() && !single.open) || left_out.contains(&id) {
                 continue;
             }
-            gathered.bytes += parsed.raw().len();
-            gathered.certificates.insert(certificate);
-            gathered.attestations.extend(attestation);
-            given.bundle.envelopes.push(parsed.raw().clone());
+            gathered.bytes += single.parsed.raw().len();
+            gathered.certificates.insert(single.certificate);
+            gathered.attestations.extend(single.attestation);
+            given.bundle.envelopes.push(single.parsed.raw().clone());
         }
         Ok(())
     }
@@ -162,17 +172,33 @@ impl Replica {
     }
 }
 
-/// A single envelope, its certificate, the number of its attestation, and whether it is judged.
-type Single = (Envelope, Hash, Option<i64>, bool);
+/// A single envelope of a record.
+struct Single {
+    parsed: Envelope,
+    certificate: Hash,
+    /// Number of the attestation that says its verdict.
+    attestation: Option<i64>,
+    /// It is settled or without verdict, so it goes along with its whole record.
+    open: bool,
+    /// It needs no pack to prove its verdict.
+    proven: bool,
+}
+
+impl Single {
+    fn id(&self) -> EnvelopeId {
+        self.parsed.id()
+    }
+}
 
 /// These envelopes, and all that build on them.
 fn with_descendants(singles: &[Single], of: &HashSet<EnvelopeId>) -> HashSet<EnvelopeId> {
     let mut found = of.clone();
     loop {
         let before = found.len();
-        for (parsed, ..) in singles {
-            if parsed.header().parents.iter().any(|id| found.contains(id)) {
-                found.insert(parsed.id());
+        for single in singles {
+            let parents = &single.parsed.header().parents;
+            if parents.iter().any(|id| found.contains(id)) {
+                found.insert(single.id());
             }
         }
         // Children mostly come after their parents, so the second look finds no more of them.

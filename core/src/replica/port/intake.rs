@@ -7,8 +7,8 @@ use super::super::engine::rewrite;
 use super::super::engine::write::Writing;
 use super::super::error::ReplicaError;
 use super::super::table::envelope::{Arrival, Origin};
-use super::super::table::{directory, envelope, pack, verdict_change};
-use super::membership;
+use super::super::table::{directory, envelope, own_void, pack, verdict_change};
+use super::{apply, membership};
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::record::{Node, Outcome, Past, Record};
 use crate::sync::port::Applied;
@@ -308,7 +308,11 @@ impl<'a, 'w> Intake<'a, 'w> {
             self.unknown.insert(id);
         }
         let mut in_place_of = Vec::new();
+        let mut earlier: HashMap<EnvelopeId, Verdict> = HashMap::new();
         for (stored, known) in stored.iter().zip(load::packs(conn, id)?) {
+            for entry in &known.entries {
+                keep_highest(&mut earlier, entry.id, entry.verdict);
+            }
             if known.covers(&opened) {
                 return Ok(Some(id));
             }
@@ -338,12 +342,37 @@ impl<'a, 'w> Intake<'a, 'w> {
         pack::put(conn, id, (bytes, proof), ids, &in_place_of)?;
         self.applied.pulled += 1;
         let all = in_place_of.len() == stored.len() && singles.is_empty();
-        if all && verdict_change::of_record(conn, id)?.is_empty() {
+        let changed = verdict_change::of_record(conn, id)?;
+        let alone_is_all = all && changed.is_empty();
+        for (id, verdict, _) in changed {
+            keep_highest(&mut earlier, id, verdict);
+        }
+        self.note_own_void(id, &opened, &earlier);
+        if alone_is_all {
             self.writing.settle(&alone)?;
             return Ok(Some(id));
         }
         self.supersede(id, &opened, &singles)?;
         Ok(Some(id))
+    }
+
+    /// Notes own envelopes that an earlier pack accepted and this one does not.
+    fn note_own_void(
+        &mut self,
+        record: RecordId,
+        opened: &Pack,
+        earlier: &HashMap<EnvelopeId, Verdict>,
+    ) {
+        let device = self.writing.device();
+        for entry in opened.entries.iter().filter(|entry| entry.author == device) {
+            let news = earlier
+                .get(&entry.id)
+                .is_some_and(|known| entry.verdict.is_later_than(known));
+            if news && entry.verdict.status != Status::Accepted {
+                let fresh = self.not_accepted.entry(record).or_default();
+                fresh.push((entry.id, entry.verdict.status));
+            }
+        }
     }
 
     /// Removes single envelopes that a pack now covers. Void ones stay, so that their author sees them.
@@ -395,13 +424,28 @@ impl<'a, 'w> Intake<'a, 'w> {
     }
 
     /// Writes the person's own uncounted work again, or tells the person. It runs in the transaction that
-    /// stores the verdicts, because afterwards no mark would show that they are new.
+    /// stores the verdicts, because afterwards no mark would show that they are new. Behind a restored server
+    /// the work is noted for [`Replica::catch_up`](super::super::engine::Replica).
     pub(super) fn rewrite(&mut self) -> Result<(), ReplicaError> {
+        let behind = apply::is_behind(self.writing.conn)?;
         for (record, fresh) in &std::mem::take(&mut self.not_accepted) {
-            if load::record(self.writing.conn, self.writing.certificates, *record)?.is_some() {
+            if behind {
+                for (id, _) in fresh {
+                    own_void::put(self.writing.conn, *record, *id)?;
+                }
+                rewrite::renounce_where_a_number_is_taken(self.writing, *record, fresh)?;
+            } else if load::record(self.writing.conn, self.writing.certificates, *record)?.is_some()
+            {
                 rewrite::own_not_accepted(self.writing, *record, fresh)?;
             }
         }
         Ok(())
+    }
+}
+
+fn keep_highest(verdicts: &mut HashMap<EnvelopeId, Verdict>, id: EnvelopeId, verdict: Verdict) {
+    let known = verdicts.entry(id).or_insert(verdict);
+    if verdict.is_later_than(known) {
+        *known = verdict;
     }
 }

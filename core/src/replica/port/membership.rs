@@ -4,7 +4,7 @@ use super::super::engine::write::Writing;
 use super::super::engine::{load, project};
 use super::super::error::ReplicaError;
 use super::super::table::{
-    bulletin, directory, envelope, notice, pack, record, stray, stream, stream_record,
+    bulletin, directory, envelope, notice, own_void, pack, record, stray, stream, stream_record,
     verdict_change, withdrawn,
 };
 use crate::domain::stream::StreamId;
@@ -91,7 +91,7 @@ pub(super) fn settle_stray(writing: &mut Writing<'_>, id: RecordId) -> Result<()
 }
 
 /// Forgets the withdrawn records that wait neither for delivery nor, with this phone's own work, for a
-/// person's decision. Only the author has a held envelope, so only this phone could give it back to a
+/// person's decision or for the words of a void envelope to be written again. Only the author has a held envelope, so only this phone could give it back to a
 /// server that lost it, and only here can its author learn of the verdict. This runs after the whole
 /// answer, because one stream may take up a record that another one withdraws, and the answer brings it
 /// once. Returns the number of removed records: fewer than `records_max` when none is left.
@@ -104,7 +104,9 @@ pub(super) fn purge_withdrawn(
         if purged == records_max {
             break;
         }
-        if !envelope::has_undecided(writing.conn, id)? {
+        let waits =
+            envelope::has_undecided(writing.conn, id)? || own_void::has_record(writing.conn, id)?;
+        if !waits {
             forget(writing, id)?;
             purged += 1;
         }

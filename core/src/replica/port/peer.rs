@@ -275,13 +275,17 @@ fn forget_unused(conn: &Connection, given: &Given, newest: i64) -> Result<(), Re
     Ok(())
 }
 
-/// Removes a record that was not here before and that this phone's member may not read.
+/// Removes a record that was not here before and that this phone's member may not read. Only applied envelopes
+/// make a reader: a dispatch that is only carried may never count. Where nothing is applied, nothing shows.
 fn forget_unreadable(
     writing: &mut Writing<'_>,
     own: &Facts,
     id: RecordId,
 ) -> Result<(), ReplicaError> {
-    let loaded = load::with_carried(writing.conn, writing.certificates, id)?;
+    let loaded = match load::record(writing.conn, writing.certificates, id)? {
+        Some(applied) => Some(applied),
+        None => load::with_carried(writing.conn, writing.certificates, id)?,
+    };
     if loaded.as_ref().is_some_and(|loaded| reads(own, loaded)) {
         return Ok(());
     }

@@ -3,13 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::super::engine::{Replica, load};
+use super::super::engine::{Replica, load, rewrite};
 use super::super::error::ReplicaError;
 use super::super::table::meta::{self, Name};
-use super::super::table::{certificate, directory, record, stray, stream, stream_record};
+use super::super::table::{certificate, directory, own_void, record, stray, stream, stream_record};
 use super::{apply, membership, sql};
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, RecordId};
+use crate::record::Node;
 use crate::sync::answer::Answer;
 use crate::sync::port::{
     Applied, Applying, GiveAsk, Given, Identity, OutboxAsk, PortError, StarPort, StreamItem,
@@ -20,6 +21,7 @@ use crate::wire::cursor::Cursor;
 use crate::wire::digest::Digest;
 use crate::wire::message::Bundle;
 use crate::wire::repair::Settled;
+use crate::wire::verdict::Status;
 
 impl Replica {
     /// The identity of this replica.
@@ -97,6 +99,29 @@ impl Replica {
         Ok(items)
     }
 
+    /// Deals with own work that became void while this replica was behind.
+    fn take_up(&mut self, now_ms: i64) -> Result<(), ReplicaError> {
+        self.write(now_ms, |writing| {
+            meta::delete(writing.conn, Name::Behind)?;
+            for (id, waiting) in own_void::take_all(writing.conn)? {
+                let Some(record) = load::record(writing.conn, writing.certificates, id)? else {
+                    continue;
+                };
+                let not_accepted = |node: &Node| {
+                    let status = node.verdict?.status;
+                    (status != Status::Accepted).then_some((node.id, status))
+                };
+                let nodes = record.nodes().iter();
+                let fresh: Vec<_> = nodes
+                    .filter(|node| waiting.contains(&node.id))
+                    .filter_map(not_accepted)
+                    .collect();
+                rewrite::own_not_accepted(writing, id, &fresh)?;
+            }
+            membership::purge_withdrawn(writing, usize::MAX).map(drop)
+        })
+    }
+
     fn detach_record(
         &mut self,
         id: StreamId,
@@ -164,6 +189,14 @@ impl StarPort for Replica {
             .into_iter()
             .map(|known| known.digest)
             .sum())
+    }
+
+    fn is_behind(&self) -> Result<bool, PortError> {
+        Ok(apply::is_behind(self.conn()?)?)
+    }
+
+    fn catch_up(&mut self, now_ms: i64) -> Result<(), PortError> {
+        Ok(self.take_up(now_ms)?)
     }
 
     fn stream_items(&self, stream: &StreamId) -> Result<Vec<StreamItem>, PortError> {

@@ -233,7 +233,8 @@ pub(in crate::replica) fn has_own(conn: &Connection, record: RecordId) -> Sql<bo
         .exists([record.as_bytes()])
 }
 
-/// Writes the verdict of the server, and removes the envelope from the outbox.
+/// Writes the verdict of the server, and removes the envelope from the outbox. The attestation says exactly this
+/// verdict; without one a pack does.
 pub(in crate::replica) fn set_verdict(
     conn: &Connection,
     id: EnvelopeId,
@@ -241,7 +242,7 @@ pub(in crate::replica) fn set_verdict(
     attestation: Option<i64>,
 ) -> Sql<bool> {
     conn.prepare_cached(
-        "UPDATE envelope SET verdict = ?2, attestation = coalesce(?3, attestation), carried = 0,
+        "UPDATE envelope SET verdict = ?2, attestation = ?3, carried = 0,
            standing = ?4 WHERE id = ?1",
     )?
     .execute((

@@ -20,6 +20,8 @@ pub(in crate::replica) enum Name {
     DirectoryMark,
     /// The server's generation, 4 bytes big-endian.
     Generation,
+    /// Present while the replica is behind a restored server: it has not been equal with it since.
+    Behind,
     /// The version of the code that projections were made by, or are being made by, 4 bytes big-endian.
     Projections,
     /// Causes after this instant are shown as news, ms UTC, 8 bytes big-endian.
@@ -37,6 +39,7 @@ impl Name {
             Self::Root => "root",
             Self::DirectoryMark => "directory_mark",
             Self::Generation => "generation",
+            Self::Behind => "behind",
             Self::Projections => "projections",
             Self::NotifySince => "notify_since",
             Self::MeetingSecrets => "meeting_secrets",

@@ -13,6 +13,7 @@ pub(super) mod notice;
 pub(super) mod notification;
 pub(super) mod outbox_change;
 pub(super) mod outbox_copy;
+pub(super) mod own_void;
 pub(super) mod own_work;
 pub(super) mod pack;
 pub(super) mod pending;
@@ -27,6 +28,7 @@ pub(super) mod sealed;
 pub(super) mod stray;
 pub(super) mod stream;
 pub(super) mod stream_record;
+pub(super) mod unnamed;
 pub(super) mod verdict_change;
 pub(super) mod withdrawn;
 

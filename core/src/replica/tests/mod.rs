@@ -16,6 +16,7 @@ mod newer;
 mod notifications;
 mod rebuilding;
 mod receipts;
+mod rewriting;
 mod salvaging;
 mod server;
 mod slices;

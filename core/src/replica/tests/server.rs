@@ -10,6 +10,7 @@ use crate::id::{EnvelopeId, RecordId};
 use crate::record::{Outcome, Record};
 use crate::sync::answer::Answer;
 use crate::sync::port::{Applied, OutboxAsk, StarPort};
+use crate::trust::certificate::RawCertificate;
 use crate::wire::cursor::CursorAt;
 use crate::wire::digest::Digest;
 use crate::wire::envelope::{Envelope, RawEnvelope, VerifiedEnvelope};
@@ -42,6 +43,8 @@ pub(super) struct Server<'a> {
     pub(super) generation: u32,
     /// Whether answers bring a page, which sends everything back.
     pub(super) pages: bool,
+    /// Whether answers bring the certificates of authors.
+    pub(super) names: bool,
     certificates: BTreeMap<crate::id::Hash, Arc<Certificate>>,
     /// The verdicts for the next upload, by envelope, where only a server has the reasons.
     pub(super) verdicts: BTreeMap<EnvelopeId, Status>,
@@ -57,6 +60,7 @@ impl<'a> Server<'a> {
             time_ms: NOW,
             generation: 1,
             pages: true,
+            names: true,
             certificates: BTreeMap::new(),
             verdicts: BTreeMap::new(),
             clones: BTreeMap::new(),
@@ -72,6 +76,7 @@ impl<'a> Server<'a> {
             time_ms: self.time_ms,
             generation: self.generation,
             pages: self.pages,
+            names: self.names,
             certificates: self.certificates.clone(),
             verdicts: self.verdicts.clone(),
             clones: self.clones.clone(),
@@ -251,13 +256,14 @@ impl<'a> Server<'a> {
         *self.clones.entry(key).or_insert(verified.envelope().id()) != verified.envelope().id()
     }
 
+    fn named(&self) -> Vec<RawCertificate> {
+        let all = self.certificates.values().filter(|_| self.names);
+        all.map(|known| known.raw().clone()).collect()
+    }
+
     fn page(&self, from: usize) -> Page {
         let mut page = Page {
-            certificates: self
-                .certificates
-                .values()
-                .map(|known| known.raw().clone())
-                .collect(),
+            certificates: self.named(),
             ..Page::default()
         };
         let mut entries = Vec::new();
@@ -312,11 +318,7 @@ impl<'a> Server<'a> {
         let (generation, time_ms) = (self.generation, self.time_ms);
         let batch = PackBatch::sign(packs, generation, time_ms, &self.town.server, authority);
         let page = Page {
-            certificates: self
-                .certificates
-                .values()
-                .map(|known| known.raw().clone())
-                .collect(),
+            certificates: self.named(),
             packs: vec![batch],
             segments: vec![Segment {
                 stream: VILLAGE,

@@ -160,6 +160,38 @@ fn work_in_a_withdrawn_record_still_counts() {
     assert_eq!(all(&mut phone).records, counts(1, 1, 0, 0, 0));
 }
 
+/// The server withholds the certificate first, and another stream brings it.
+#[test]
+fn certificate_that_comes_later_names_the_own_report() {
+    for in_a_pack in [false, true] {
+        let town = Town::new();
+        let mut server = Server::new(&town);
+        let mut old = town.volunteer(11);
+        let record = old.replica().report(&draft("一"), NOW).unwrap();
+        server.settle(&mut old);
+        let key = SecretKey::from_seed(&[21; 32]);
+        let own = town.certificate(&key, 11, &[(Role::Volunteer, Scope::Unit(TEAM))]);
+        let mut new = Phone::new(21);
+        new.replica()
+            .enrol(&town.anchors, &town.secrets, &own)
+            .unwrap();
+        server.names = false;
+        if in_a_pack {
+            server.load(&mut new);
+        } else {
+            server.sync(&mut new);
+        }
+        assert!(!new.replica().row(record).unwrap().unwrap().mine);
+        server.names = true;
+        server.sync(&mut new);
+        assert!(new.replica().row(record).unwrap().unwrap().mine);
+        let rows = new.replica().rows().unwrap();
+        new.replica().rebuild().unwrap();
+        assert_eq!(new.replica().rows().unwrap(), rows);
+        assert_eq!(all(&mut new).records, counts(1, 1, 0, 0, 0));
+    }
+}
+
 #[test]
 fn work_of_another_phone_of_the_member_is_counted() {
     let town = Town::new();

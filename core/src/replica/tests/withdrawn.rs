@@ -88,6 +88,7 @@ fn a_withdrawn_record_stays_while_own_work_in_it_awaits_review() {
     assert_eq!(other.replica().undelivered().unwrap(), 1);
     server.sync(&mut other);
     assert_eq!(other.replica().undelivered().unwrap(), 0);
+    other.replica().catch_up(NOW).unwrap();
 
     // The envelope is decided, so its author is told with the words, and the record is removed.
     let refused = Status::Refused(RefusedReason::Rejected);
@@ -162,13 +163,13 @@ fn own_words_that_came_back_inside_a_pack_are_told_when_they_no_longer_count() {
     server.settle(&mut other);
     server.load(&mut other);
     assert_eq!(other.replica().notices().unwrap(), []);
-    let refused = Status::Refused(RefusedReason::Rejected);
-    server.change_verdict(record, comment, refused);
+    let limit = Status::Void(VoidReason::Limit);
+    server.change_verdict(record, comment, limit);
     let void = Status::Void(VoidReason::NotPermitted);
     server.change_verdict(record, edit, void);
     server.sync(&mut other);
     for (id, code, words) in [
-        (comment, "refused.rejected", "包里的话"),
+        (comment, "void.limit", "包里的话"),
         (edit, "void.not_permitted", "包里的地址"),
     ] {
         let notices = other.replica().notices().unwrap();

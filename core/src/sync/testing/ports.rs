@@ -71,6 +71,7 @@ impl StarPort for Phone {
         applying.finish();
         let mut applied = Applied::default();
         let writes = self.writes;
+        self.behind |= self.generation > 0 && answer.response().generation > self.generation;
         self.generation = answer.response().generation;
         for attestation in answer
             .receipt()
@@ -111,6 +112,15 @@ impl StarPort for Phone {
             .iter()
             .flat_map(|stream| self.settled(stream).into_values())
             .sum())
+    }
+
+    fn is_behind(&self) -> Result<bool, PortError> {
+        Ok(self.behind)
+    }
+
+    fn catch_up(&mut self, _: i64) -> Result<(), PortError> {
+        self.behind = false;
+        Ok(())
     }
 
     fn stream_items(&self, stream: &StreamId) -> Result<Vec<StreamItem>, PortError> {

@@ -1,6 +1,7 @@
 //! A server that has lost records, and phones that give back their copies. Every `World` has equal
 //! keys, so a new one is the deployment after a loss of everything.
 
+mod rank;
 mod void;
 
 use std::collections::HashMap;

@@ -100,7 +100,13 @@ impl World {
             if past.packs.is_empty() && past.envelopes.is_empty() {
                 continue;
             }
-            let record = Record::load(id, past).map_err(|error| error.code().to_owned())?;
+            let based = !past.packs.is_empty();
+            let mut record = Record::load(id, past).map_err(|error| error.code().to_owned())?;
+            if based {
+                // A base has the verdicts of its own time; later ones are in the rows.
+                let settled = self.town.store().read(|tx| tx.settled(id));
+                record.set_verdicts(settled.map_err(|error: StoreError| error.to_string())?);
+            }
             records.insert(id, record);
         }
         Ok(records)
