@@ -1,7 +1,8 @@
 //! The town itself, which every longer test uses.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-use onegrid_core::crdt::{Content, Details, Tip};
+use onegrid_core::domain::content::Details;
+use onegrid_core::domain::kinds::tip::Tip;
 use onegrid_core::domain::{Audience, Source};
 use onegrid_core::replica::Draft;
 use onegrid_core::sync::port::StarPort;
@@ -219,10 +220,11 @@ fn carried_dispatch_makes_no_reader_at_a_meeting() {
         ..Details::default()
     };
     let draft = Draft {
-        content: Content::Tip(Tip {
+        content: Tip {
             details,
             offence: None,
-        }),
+        }
+        .into(),
         home: town.places.path(GRID),
         audience: Audience::Restricted,
         team: None,

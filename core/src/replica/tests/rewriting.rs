@@ -2,7 +2,8 @@
 
 use super::server::Server;
 use super::*;
-use crate::crdt::{Field, FieldEdit};
+use crate::crdt::FieldEdit;
+use crate::domain::content::Field;
 use crate::sync::port::{GiveAsk, StarPort};
 use crate::wire::pack::Pack;
 use crate::wire::verdict::{Status, VoidReason};
