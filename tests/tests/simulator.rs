@@ -45,13 +45,11 @@ fn assert_clean(failures: &[Failure]) {
 
 #[test]
 fn a_seed_says_all() {
-    let plan = Plan {
-        seed: 3,
-        steps: STEPS,
-    };
-    let (once, again) = (run(plan).unwrap(), run(plan).unwrap());
-    assert!(once.lines > 100 && once.written > 10, "{once:?}");
-    assert_eq!(once, again);
+    for plan in [Plan::plain(3, STEPS), Plan::swarm(3, STEPS)] {
+        let (once, again) = (run(plan).unwrap(), run(plan).unwrap());
+        assert!(once.lines > 100 && once.written > 10, "{once:?}");
+        assert_eq!(once, again);
+    }
 }
 
 #[test]
@@ -63,10 +61,7 @@ fn seeds_that_once_failed_stay_clean() {
         .map(|line| {
             let mut fields = line.split('\t');
             let mut number = || fields.next().unwrap().parse().unwrap();
-            Plan {
-                seed: number(),
-                steps: u32::try_from(number()).unwrap(),
-            }
+            Plan::plain(number(), u32::try_from(number()).unwrap())
         })
         .collect();
     assert!(plans.len() > 5);
@@ -80,8 +75,6 @@ fn every_promise_holds_whatever_goes_wrong() {
     } else {
         SEEDS
     };
-    let plans: Vec<Plan> = (1..=seeds)
-        .map(|seed| Plan { seed, steps: STEPS })
-        .collect();
+    let plans: Vec<Plan> = (1..=seeds).map(|seed| Plan::swarm(seed, STEPS)).collect();
     assert_clean(&sweep(&plans));
 }
