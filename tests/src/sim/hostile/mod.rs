@@ -9,11 +9,18 @@
 //! One file holds one family of attacks. An attack that may count nowhere goes into [`World::forged`]; the oracle
 //! looks for the harm of all others.
 
+mod app;
 mod bytes;
 mod chunk;
 mod forbidden;
 mod foreign;
+mod heavy;
+mod lines;
+mod newer;
+mod packs;
 mod sealing;
+mod unmask;
+mod verdicts;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,6 +60,12 @@ pub struct Hostility {
     tips: BTreeMap<RecordId, EnvelopeId>,
     /// Envelopes of others that a forged copy came before.
     pub overtaken: BTreeSet<EnvelopeId>,
+    /// Its own reports.
+    reports: BTreeSet<RecordId>,
+    /// It has filled a record.
+    filled: bool,
+    /// Records with heavy edits. Further content may be beyond their budget.
+    pub heavy_on: BTreeSet<RecordId>,
 }
 
 /// A record that the hostile member can read, with everything for an attack on it.
@@ -88,7 +101,12 @@ impl World {
     }
 
     fn enrols_hostile(&mut self, role: &str, areas: &str, unit: &str) {
-        let mut phone = self.town.enrol("hacked", role, areas, unit);
+        let member = self.town.describe("hacked", role, areas, unit);
+        // Some members also have a role of a newer app.
+        if self.chance.one_in(4) {
+            self.town.grant_newer_role("hacked", role, areas, unit);
+        }
+        let mut phone = self.town.enrol_phone("hacked", member);
         phone.sync(&mut self.town);
         self.note(&format!("a hostile {role} comes"));
         self.people.push(Person::new(phone, Part::Hostile));
@@ -111,13 +129,32 @@ impl World {
         let Some(who) = self.hostile() else {
             return Ok(());
         };
-        match self.chance.below(10) {
-            0..4 => self.somebody_syncs(who),
-            4..7 => self.wraps_somebody_elses_change(who),
-            7 => self.steals_a_number(who),
-            8 => self.writes_odd_bytes(who),
-            _ => self.writes_a_newer_field(who),
+        match self.chance.below(30) {
+            0..6 => self.syncs_in_its_way(who),
+            6..10 => self.wraps_somebody_elses_change(who),
+            10..12 => self.steals_a_number(who),
+            12..14 => self.writes_odd_bytes(who),
+            14 => self.writes_a_newer_field(who),
+            15 => self.writes_heavily(who),
+            16 => self.writes_many_operations(who),
+            17 => self.names_a_crowd(who),
+            18 => self.looks_again_and_again(who),
+            19 => self.denies_what_it_saw(who),
+            20 => self.begins_anew_again_and_again(who),
+            21 => self.answers_junk(who),
+            22 => self.gives_packs_without_names(who),
+            23 => self.forges_verdicts(who),
+            24..26 => self.writes_as_a_newer_app(who),
+            26..29 => self.moves_its_own_report(who),
+            _ => self.draws_itself_in(who),
         }
+    }
+
+    fn syncs_in_its_way(&mut self, who: usize) -> Result<(), String> {
+        if self.chance.one_in(3) {
+            return self.somebody_syncs(who);
+        }
+        self.gives_back_without_names(who)
     }
 
     /// Picks a record that the hostile member can read.

@@ -3,9 +3,11 @@
 use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::limits::PARENTS_MAX;
 use onegrid_core::record::Record;
-use onegrid_core::trust::sign::Authority;
-use onegrid_core::wire::body::{Body, Change, EventBody};
-use onegrid_core::wire::envelope::{Envelope, FORMAT_VERSION, Header, SUITE_ED25519_SHA256};
+use onegrid_core::trust::sign::{Authority, Purpose};
+use onegrid_core::wire::body::{Body, Change, EventBody, Genesis};
+use onegrid_core::wire::envelope::{
+    Envelope, FORMAT_VERSION, Header, RawEnvelope, SUITE_ED25519_SHA256,
+};
 use onegrid_core::wire::message::Bundle;
 
 use crate::town::Phone;
@@ -19,6 +21,8 @@ pub(super) struct Ground {
     pub(super) parents: Vec<EnvelopeId>,
     /// The author's clock, ms UTC.
     pub(super) clock_ms: i64,
+    /// The grant of the certificate that the author acts under.
+    pub(super) grant: u8,
 }
 
 impl Ground {
@@ -31,6 +35,7 @@ impl Ground {
             record: Some(record.id()),
             parents,
             clock_ms,
+            grant: 0,
         }
     }
 }
@@ -54,7 +59,7 @@ pub(super) fn seal_on(
         record: ground.record,
         author: phone.device(),
         certificate: certificate.hash(),
-        grant: 0,
+        grant: ground.grant,
         parents,
         directory_seen: certificate.facts().issued_at,
         clock_ms: ground.clock_ms,
@@ -72,6 +77,38 @@ pub fn seal(
 ) -> Result<(EnvelopeId, Bundle), String> {
     let sealed = seal_on(phone, &Ground::on(loaded, clock_ms), body, authority)?;
     Ok((sealed.id(), bundle(phone, &[sealed])?))
+}
+
+/// Signs a Genesis that breaks rules of form.
+pub(super) fn signed_genesis(
+    phone: &mut Phone,
+    genesis: &Genesis,
+    clock_ms: i64,
+    authority: &Authority,
+) -> Result<RawEnvelope, String> {
+    let certificate = phone.replica().certificate().cloned();
+    let certificate = certificate.ok_or("the attacker is not enrolled")?;
+    let header = Header {
+        version: FORMAT_VERSION,
+        suite: SUITE_ED25519_SHA256,
+        body_kind: Body::Genesis(genesis.clone()).kind(),
+        record: None,
+        author: phone.device(),
+        certificate: certificate.hash(),
+        grant: 0,
+        parents: Vec::new(),
+        directory_seen: certificate.facts().issued_at,
+        clock_ms,
+    };
+    let mut raw = RawEnvelope {
+        header: minicbor::to_vec(&header).unwrap(),
+        body: minicbor::to_vec(genesis).unwrap(),
+        signature: [0; 64],
+    };
+    let hash = raw.hash();
+    let key = phone.key();
+    raw.signature = key.sign(Purpose::Envelope, authority, &[hash.as_bytes()]);
+    Ok(raw)
 }
 
 /// Puts envelopes of a phone into a bundle with the phone's certificate.
