@@ -80,7 +80,17 @@ fn one(seed: u64, arguments: &Arguments) -> ExitCode {
     println!("seed {seed}: weather {}", plan.weather());
     match run(plan) {
         Ok(outcome) => {
-            println!("seed {seed}: {outcome:?}");
+            if arguments.trace {
+                for line in &outcome.lines {
+                    println!("{line}");
+                }
+            }
+            println!(
+                "seed {seed}: {} lines, {} records, {} envelopes",
+                outcome.lines.len(),
+                outcome.records,
+                outcome.written
+            );
             ExitCode::SUCCESS
         }
         Err(failure) => {

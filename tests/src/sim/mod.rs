@@ -84,8 +84,8 @@ impl Plan {
 pub struct Outcome {
     /// Hash of the trace: equal for equal seeds.
     pub trace: Option<Hash>,
-    /// Lines of the trace.
-    pub lines: usize,
+    /// The trace.
+    pub lines: Vec<String>,
     /// Records on the server at the end.
     pub records: usize,
     /// Envelopes that people wrote.
@@ -134,7 +134,7 @@ pub fn run(plan: Plan) -> Result<Outcome, Failure> {
             let bytes: Vec<&[u8]> = trace.iter().map(String::as_bytes).collect();
             return Ok(Outcome {
                 trace: Some(Hash::of(&bytes)),
-                lines: trace.len(),
+                lines: trace,
                 records: world.records_at_rest,
                 written: world.people.iter().map(|person| person.said.len()).sum(),
             });

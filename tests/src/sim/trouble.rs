@@ -6,13 +6,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use onegrid_core::id::{DeviceId, EnvelopeId};
 use onegrid_server::store::StoreError;
 
+use super::oracle::names::Source;
 use super::weather::Rare;
 use super::world::{Copy, Part, Person, World};
 use crate::town::{DAY_MS, Fault, Met, Turn};
 
 impl World {
-    /// Runs a few turns of a sync over a line that may fail in every way.
+    /// Runs a few turns of a sync, and checks that the phone learned nothing that its owner may not know.
     pub fn somebody_syncs(&mut self, who: usize) -> Result<(), String> {
+        let before = self.names_shown(who)?;
+        self.takes_turns(who)?;
+        self.learned_no_name(who, before, Source::Server)
+    }
+
+    /// Runs a few turns of a sync over a line that may fail in every way.
+    fn takes_turns(&mut self, who: usize) -> Result<(), String> {
         let turns = 1 + self.chance.below(12);
         let line = self.weather.line;
         let bad = self.chance.ever(line.bad);
@@ -135,6 +143,7 @@ impl World {
             usize::MAX
         };
         let before = (self.shown_to(who)?, self.shown_to(other)?);
+        let names = (self.names_shown(who)?, self.names_shown(other)?);
         let (here, there) = pair(&mut self.people, who, other);
         let met = here.phone.meet_until(&mut there.phone, &self.town, pieces);
         let line = format!("{} meets {}: {met:?}", here.phone.name, there.phone.name);
@@ -144,6 +153,8 @@ impl World {
             _ => {
                 self.learned_nothing_secret(who, &before.0)?;
                 self.learned_nothing_secret(other, &before.1)?;
+                self.learned_no_name(who, names.0, Source::Phone(other))?;
+                self.learned_no_name(other, names.1, Source::Phone(who))?;
                 self.nothing_forged_counts(who)?;
                 self.nothing_forged_counts(other)
             }

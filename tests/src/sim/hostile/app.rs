@@ -17,6 +17,7 @@ use onegrid_core::wire::message::Bundle;
 use onegrid_core::wire::repair::Settled;
 use onegrid_core::wire::verdict::Attestation;
 
+use super::super::oracle::names::Source;
 use super::super::world::World;
 
 /// Turns of one sync of the modified app.
@@ -149,6 +150,7 @@ pub(super) fn take_names_out(given: &mut Given) {
 impl World {
     /// Lets the hostile member sync with a modified app.
     pub(super) fn syncs_with(&mut self, who: usize, tricks: &Tricks) -> Result<(), String> {
+        let names = self.names_shown(who)?;
         for _ in 0..TURNS_MAX {
             let phone = &mut self.people[who].phone;
             phone.wake();
@@ -188,6 +190,7 @@ impl World {
                 break;
             }
         }
+        self.learned_no_name(who, names, Source::Server)?;
         self.count_receipts(who)
     }
 }

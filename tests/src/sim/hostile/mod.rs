@@ -36,6 +36,7 @@ use onegrid_core::wire::verdict::Status;
 
 use super::act::broken;
 use super::chance::Chance;
+use super::oracle::names::Source;
 use super::world::{Part, Person, World};
 
 pub use sealing::seal;
@@ -235,6 +236,7 @@ impl World {
             ..Given::default()
         };
         let before = self.shown_to(other)?;
+        let names = self.names_shown(other)?;
         let now_ms = self.people[other].phone.clock_ms(&self.town);
         let replica = self.people[other].phone.replica();
         let applied = replica.apply_peer(&given, &certificate, now_ms);
@@ -246,6 +248,7 @@ impl World {
             return Err(format!("{name} can not stand {what}: {}", error.code));
         }
         self.learned_nothing_secret(other, &before)?;
+        self.learned_no_name(other, names, Source::Phone(who))?;
         self.nothing_forged_counts(other)
     }
 
