@@ -10,7 +10,7 @@ use onegrid_core::record::{Node, NodeBody, Record};
 use super::super::act::broken;
 use super::super::world::World;
 
-/// The certificates that a phone shows, each with a place where it shows them.
+/// The certificates of reporters that a phone shows, each with a place where it shows them.
 pub type Names = BTreeMap<Hash, (RecordId, EnvelopeId)>;
 
 /// Who brought news to a phone.
@@ -23,7 +23,8 @@ pub enum Source {
 }
 
 impl World {
-    /// Returns the names that a phone of a dispatched unit shows; `None` for the phone of anybody else.
+    /// Returns the reporters that a phone of a dispatched unit shows, of cases that its unit is responsible for and did
+    /// not report itself; `None` for the phone of anybody else.
     pub fn names_shown(&mut self, who: usize) -> Result<Option<Names>, String> {
         let own = self.people[who].phone.replica().certificate().cloned();
         let Some(own) = own else { return Ok(None) };
@@ -35,8 +36,18 @@ impl World {
         for id in self.records_of(who)? {
             let loaded = self.people[who].phone.replica().load(id);
             let loaded = loaded.map_err(|error| broken("load", &error))?;
-            for node in loaded.iter().flat_map(Record::nodes) {
-                if node.certificate.is_some() {
+            let Some(loaded) = loaded else { continue };
+            let (Some(genesis), Some(state)) = (loaded.nodes().first(), loaded.state()) else {
+                continue;
+            };
+            let grants = own.facts().grants.iter();
+            let units: Vec<_> = grants.filter_map(|grant| grant.scope.unit()).collect();
+            let own_report = genesis.author == own.facts().device;
+            if own_report || !state.is_party(own.facts().member, &units) {
+                continue;
+            }
+            for node in loaded.nodes() {
+                if node.author == genesis.author && node.certificate.is_some() {
                     names.entry(node.certificate_hash).or_insert((id, node.id));
                 }
             }
