@@ -9,7 +9,7 @@ use onegrid_core::sync::port::{GiveAsk, StarPort};
 use onegrid_core::wire::body::{Body, EventBody};
 use onegrid_core::wire::verdict::{HeldReason, Status};
 use onegrid_server::rules::Rules;
-use onegrid_tests::sim::rogue::seal;
+use onegrid_tests::sim::hostile::seal;
 use onegrid_tests::town::{Extent, Met, Phone, STREET, Town, VILLAGE};
 
 fn report(town: &mut Town, phone: &mut Phone) -> RecordId {

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use clap::Parser;
-use onegrid_tests::sim::{Failure, Plan, run};
+use onegrid_tests::sim::weather::Climate;
+use onegrid_tests::sim::{Failure, Plan, RESTORES_MAX, run};
 
 /// A run makes and drops small pieces of memory more than anything else.
 #[global_allocator]
@@ -32,6 +33,12 @@ struct Arguments {
     /// Steps of each seed.
     #[arg(long, default_value_t = 200)]
     steps: u32,
+    /// Plain weather in place of swarm weather.
+    #[arg(long)]
+    plain: bool,
+    /// Most restores of the server in one run; by default one, or any number in plain weather.
+    #[arg(long)]
+    restores: Option<u32>,
     /// Print the trace.
     #[arg(long)]
     trace: bool,
@@ -41,6 +48,22 @@ struct Arguments {
     /// Threads; by default one for each core.
     #[arg(long)]
     threads: Option<usize>,
+}
+
+impl Arguments {
+    fn plan(&self, seed: u64) -> Plan {
+        let (climate, usual) = if self.plain {
+            (Climate::Plain, u32::MAX)
+        } else {
+            (Climate::Swarm, RESTORES_MAX)
+        };
+        Plan {
+            seed,
+            steps: self.steps,
+            climate,
+            restores_max: self.restores.unwrap_or(usual),
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -53,13 +76,21 @@ fn main() -> ExitCode {
 }
 
 fn one(seed: u64, arguments: &Arguments) -> ExitCode {
-    let plan = Plan {
-        seed,
-        steps: arguments.steps,
-    };
+    let plan = arguments.plan(seed);
+    println!("seed {seed}: weather {}", plan.weather());
     match run(plan) {
         Ok(outcome) => {
-            println!("seed {seed}: {outcome:?}");
+            if arguments.trace {
+                for line in &outcome.lines {
+                    println!("{line}");
+                }
+            }
+            println!(
+                "seed {seed}: {} lines, {} records, {} envelopes",
+                outcome.lines.len(),
+                outcome.records,
+                outcome.written
+            );
             ExitCode::SUCCESS
         }
         Err(failure) => {
@@ -99,8 +130,7 @@ fn many(arguments: &Arguments) -> ExitCode {
                     if seed >= end {
                         return;
                     }
-                    let steps = arguments.steps;
-                    if let Err(failure) = run(Plan { seed, steps }) {
+                    if let Err(failure) = run(arguments.plan(seed)) {
                         say(&failure);
                         stop.fetch_or(!arguments.keep_going, Ordering::Relaxed);
                         failures

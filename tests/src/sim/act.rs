@@ -12,13 +12,15 @@ use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::replica::{Draft, ReplicaError};
 
 use super::events::{AREAS, CATEGORIES, Makings, event};
-use super::world::{Said, World};
+use super::world::{Part, Said, World};
 
 impl World {
     /// Lets this person make a random act.
     pub fn somebody_acts(&mut self, who: usize) -> Result<(), String> {
-        if self.people[who].rogue {
-            return self.forges(who);
+        match self.people[who].part {
+            Part::Honest => {}
+            Part::Rogue => return self.forges(who),
+            Part::Hostile => return self.attacks(),
         }
         let records = self.records_of(who)?;
         let record = self.chance.pick(&records);

@@ -25,6 +25,24 @@ impl Chance {
         self.below(n) == 0
     }
 
+    /// Returns true once in `n` times, and never if `n` is 0.
+    pub fn ever(&mut self, n: usize) -> bool {
+        n > 0 && self.one_in(n)
+    }
+
+    /// Returns one of several, by weight. Something must have a weight.
+    pub fn weighted<T: Copy>(&mut self, of: &[(T, usize)]) -> T {
+        let sum = of.iter().map(|(_, weight)| weight).sum();
+        let mut at = self.below(sum);
+        for (one, weight) in of {
+            if at < *weight {
+                return *one;
+            }
+            at -= weight;
+        }
+        unreachable!("nothing has a weight")
+    }
+
     /// Returns one of several.
     pub fn pick<T: Clone>(&mut self, of: &[T]) -> Option<T> {
         if of.is_empty() {

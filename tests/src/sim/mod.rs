@@ -3,9 +3,11 @@
 //! ```text
 //!  seed ─▶ steps (people act · lines fail · machines crash · clocks jump · backups come back)
 //!       ─▶ rest (everybody syncs until nothing moves)
-//!       ─▶ oracle (saved · receipts · agreement · rights · words)
-//!       ─▶ an attacker with a phone, rest and oracle once more
+//!       ─▶ oracle (saved · receipts · agreement · rights · words · names · harm)
+//!       ─▶ a last round of attacks, rest and oracle once more
 //! ```
+//!
+//! The [`weather`] of a run says how often each kind of trouble comes, the attacks of a [`hostile`] member among them.
 //!
 //! **Contract.** The same seed gives the same trace, byte for byte. A failure names the seed and the command
 //! that replays it. The oracle does not trust the code under test. It folds the server's envelopes anew, and
@@ -20,7 +22,7 @@ pub mod hostile;
 pub mod oracle;
 pub mod reading;
 pub mod rest;
-pub mod rogue;
+pub mod trouble;
 pub mod weather;
 pub mod world;
 
@@ -28,7 +30,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use onegrid_core::id::Hash;
 
+use weather::{Climate, Weather};
 use world::World;
+
+/// Restores of the server in one run, unless a plan says otherwise.
+pub const RESTORES_MAX: u32 = 1;
 
 /// The run of one seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +43,40 @@ pub struct Plan {
     pub seed: u64,
     /// Steps before the rest.
     pub steps: u32,
+    /// Where its weather comes from.
+    pub climate: Climate,
+    /// Most restores of the server.
+    pub restores_max: u32,
+}
+
+impl Plan {
+    /// A run in swarm weather, with at most [`RESTORES_MAX`] restores.
+    #[must_use]
+    pub fn swarm(seed: u64, steps: u32) -> Self {
+        Self {
+            seed,
+            steps,
+            climate: Climate::Swarm,
+            restores_max: RESTORES_MAX,
+        }
+    }
+
+    /// A run in plain weather, with as many restores as come.
+    #[must_use]
+    pub fn plain(seed: u64, steps: u32) -> Self {
+        Self {
+            seed,
+            steps,
+            climate: Climate::Plain,
+            restores_max: u32::MAX,
+        }
+    }
+
+    /// Returns the weather of the run.
+    #[must_use]
+    pub fn weather(&self) -> Weather {
+        Weather::of(self.climate, self.seed)
+    }
 }
 
 /// The result of a run without a fault.
@@ -44,8 +84,8 @@ pub struct Plan {
 pub struct Outcome {
     /// Hash of the trace: equal for equal seeds.
     pub trace: Option<Hash>,
-    /// Lines of the trace.
-    pub lines: usize,
+    /// The trace.
+    pub lines: Vec<String>,
     /// Records on the server at the end.
     pub records: usize,
     /// Envelopes that people wrote.
@@ -67,14 +107,26 @@ impl Failure {
     /// Returns the command that replays the run.
     #[must_use]
     pub fn command(&self) -> String {
-        let Plan { seed, steps } = self.plan;
-        format!("cargo run -p onegrid-tests --bin sim -- --seed {seed} --steps {steps} --trace")
+        let Plan {
+            seed,
+            steps,
+            climate,
+            restores_max,
+        } = self.plan;
+        let weather = match climate {
+            Climate::Plain => "--plain ",
+            Climate::Swarm => "",
+        };
+        format!(
+            "cargo run -p onegrid-tests --bin sim -- --seed {seed} --steps {steps} \
+             {weather}--restores {restores_max} --trace"
+        )
     }
 }
 
 /// Runs one seed.
 pub fn run(plan: Plan) -> Result<Outcome, Failure> {
-    let mut world = World::new(plan.seed);
+    let mut world = World::new(&plan);
     let played = catch_unwind(AssertUnwindSafe(|| play(&mut world, plan.steps)));
     let what = match played {
         Ok(Ok(())) => {
@@ -82,7 +134,7 @@ pub fn run(plan: Plan) -> Result<Outcome, Failure> {
             let bytes: Vec<&[u8]> = trace.iter().map(String::as_bytes).collect();
             return Ok(Outcome {
                 trace: Some(Hash::of(&bytes)),
-                lines: trace.len(),
+                lines: trace,
                 records: world.records_at_rest,
                 written: world.people.iter().map(|person| person.said.len()).sum(),
             });
@@ -104,7 +156,7 @@ fn play(world: &mut World, steps: u32) -> Result<(), String> {
     }
     world.rest()?;
     oracle::judge(world)?;
-    world.attacker_comes()?;
+    world.last_attacks()?;
     world.rest()?;
     oracle::judge(world)
 }

@@ -3,6 +3,7 @@
 use onegrid_core::sync::report::{Incident, Report};
 
 use super::oracle::agree::differences;
+use super::oracle::names::Source;
 use super::world::World;
 use crate::town::MINUTE_MS;
 
@@ -37,6 +38,7 @@ impl World {
 
     /// Runs one sync without faults; returns whether nothing moved.
     fn rests(&mut self, who: usize) -> Result<bool, String> {
+        let names = self.names_shown(who)?;
         let person = &mut self.people[who];
         let name = person.phone.name.clone();
         person.phone.wake();
@@ -52,6 +54,7 @@ impl World {
         };
         self.note(&format!("{name} rests {report:?}"));
         self.count_receipts(who)?;
+        self.learned_no_name(who, names, Source::Server)?;
         self.incidents(who, &report)?;
         Ok(report.equal && report.pushed == 0 && report.pulled == 0)
     }

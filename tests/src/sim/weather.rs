@@ -1,381 +1,294 @@
-//! The faults of lines and machines.
+//! The weather of a run: how often each kind of trouble comes.
+//!
+//! In the plain weather every kind comes now and then. In swarm weather each seed draws a few kinds and exaggerates
+//! them; the others are rare or off. So a seed meets combinations that an even mixture hides.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
-use onegrid_core::id::{DeviceId, EnvelopeId};
-use onegrid_server::store::StoreError;
+use super::chance::Chance;
 
-use super::world::{Copy, Person, World};
-use crate::town::{DAY_MS, Fault, Met, Turn};
+/// The choice of a run's weather.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Climate {
+    /// Every kind of trouble now and then, and no hostile member until the storm is over.
+    Plain,
+    /// Drawn from the seed.
+    #[default]
+    Swarm,
+}
 
-impl World {
-    /// Runs a few turns of a sync over a line that may fail in every way.
-    pub fn somebody_syncs(&mut self, who: usize) -> Result<(), String> {
-        let turns = 1 + self.chance.below(12);
-        let bad = self.chance.one_in(2);
-        let name = self.people[who].phone.name.clone();
-        for _ in 0..turns {
-            let fault = if bad && self.chance.one_in(4) {
-                self.fault()
-            } else if self.chance.one_in(6) {
-                // The office changes roles, so a person may lose a role in the middle of writing.
-                if self.chance.one_in(3) {
-                    self.changes_role(who);
-                }
-                Fault::Slow
+/// A kind of trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Requests and answers are lost, late, cut, doubled or damaged.
+    Line,
+    /// Phones crash.
+    Crash,
+    /// The server restarts.
+    Server,
+    /// Clocks of phones jump.
+    Clock,
+    /// Phones go back to an older copy of their file.
+    Copy,
+    /// Phones are cloned.
+    Clone,
+    /// The server comes back from a backup.
+    Restore,
+    /// Phones are revoked.
+    Revocation,
+    /// People move to other areas, units and roles.
+    Role,
+    /// Reviewers decide.
+    Review,
+    /// Days pass, and deadlines with them.
+    Time,
+    /// Phones meet.
+    Meeting,
+    /// A member with a modified app.
+    Hostile,
+}
+
+impl Trouble {
+    /// Every kind.
+    pub const ALL: [Self; 13] = [
+        Self::Line,
+        Self::Crash,
+        Self::Server,
+        Self::Clock,
+        Self::Copy,
+        Self::Clone,
+        Self::Restore,
+        Self::Revocation,
+        Self::Role,
+        Self::Review,
+        Self::Time,
+        Self::Meeting,
+        Self::Hostile,
+    ];
+}
+
+/// How much of a kind of trouble there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// None.
+    Off,
+    /// A little.
+    Rare,
+    /// A lot.
+    Strong,
+}
+
+/// The step of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// A person acts.
+    Act,
+    /// A phone syncs.
+    Sync,
+    /// Two phones meet.
+    Meet,
+    /// A phone restarts.
+    Crash,
+    /// The rogue signs a forbidden event.
+    Forge,
+    /// The hostile member attacks.
+    Attack,
+    /// One of the rare events.
+    Rare,
+}
+
+/// A rare event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rare {
+    /// The server restarts.
+    Server,
+    /// A clock jumps.
+    Clock,
+    /// A copy of a phone's file is made.
+    SaveCopy,
+    /// A phone goes back to such a copy.
+    GoBack,
+    /// A phone is cloned.
+    Clone,
+    /// The server is backed up.
+    Backup,
+    /// The server is restored.
+    Restore,
+    /// A phone is revoked.
+    Revoke,
+    /// A role changes.
+    Role,
+    /// A reviewer decides.
+    Review,
+    /// The server looks at its deadlines.
+    Tick,
+    /// A day passes.
+    Day,
+    /// Nothing rare: a phone syncs.
+    Sync,
+}
+
+/// The quality of lines. Each number means “once in so many times”; 0 means never.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Line {
+    /// Syncs over a bad line.
+    pub bad: usize,
+    /// Faults on a bad line.
+    pub fault: usize,
+    /// Slow answers.
+    pub slow: usize,
+    /// Roles that change while an answer is on its way.
+    pub role: usize,
+}
+
+/// The weather of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Weather {
+    levels: Option<[Level; Trouble::ALL.len()]>,
+    /// Steps with their weights.
+    pub steps: Vec<(Step, usize)>,
+    /// Rare events with their weights.
+    pub rare: Vec<(Rare, usize)>,
+    /// The lines.
+    pub line: Line,
+}
+
+/// Kinds that a seed exaggerates: at least this many, and at most two more.
+const STRONG_MIN: usize = 2;
+
+impl Weather {
+    /// Returns the weather of a seed.
+    #[must_use]
+    pub fn of(climate: Climate, seed: u64) -> Self {
+        match climate {
+            Climate::Plain => Self::plain(),
+            Climate::Swarm => Self::swarm(seed),
+        }
+    }
+
+    /// Everything now and then. The numbers and their order decide what a seed of [`Climate::Plain`] does.
+    fn plain() -> Self {
+        Self {
+            levels: None,
+            steps: vec![
+                (Step::Act, 40),
+                (Step::Sync, 30),
+                (Step::Meet, 10),
+                (Step::Crash, 6),
+                (Step::Forge, 2),
+                (Step::Rare, 12),
+            ],
+            rare: vec![
+                (Rare::Server, 3),
+                (Rare::Clock, 3),
+                (Rare::SaveCopy, 2),
+                (Rare::GoBack, 1),
+                (Rare::Clone, 1),
+                (Rare::Backup, 2),
+                (Rare::Restore, 1),
+                (Rare::Revoke, 1),
+                (Rare::Role, 2),
+                (Rare::Review, 2),
+                (Rare::Tick, 2),
+                (Rare::Day, 1),
+                (Rare::Sync, 3),
+            ],
+            line: Line {
+                bad: 2,
+                fault: 4,
+                slow: 6,
+                role: 3,
+            },
+        }
+    }
+
+    fn swarm(seed: u64) -> Self {
+        let mut dice = Chance::new(!seed);
+        let mut levels = Trouble::ALL.map(|_| {
+            if dice.one_in(3) {
+                Level::Off
             } else {
-                Fault::None
-            };
-            let turn = self.people[who].phone.turn(&mut self.town, fault);
-            self.note(&format!("{name} {fault:?} -> {}", brief(&turn)));
-            match turn {
-                Turn::Done(_) => break,
-                Turn::Awaited => return self.writes_meanwhile(who),
-                Turn::Waits => self.people[who].phone.wake(),
-                Turn::Failed(code) => self.may_fail(who, fault, &code)?,
-                Turn::Answered => self.count_receipts(who)?,
-                Turn::Lost => {}
+                Level::Rare
             }
-        }
-        Ok(())
-    }
-
-    /// Lets the person write while a request is on its way, without waiting for its answer. The answer
-    /// knows nothing of this work.
-    fn writes_meanwhile(&mut self, who: usize) -> Result<(), String> {
-        for _ in 0..self.chance.below(4) {
-            self.somebody_acts(who)?;
-        }
-        Ok(())
-    }
-
-    fn fault(&mut self) -> Fault {
-        match self.chance.below(11) {
-            0 | 1 => Fault::RequestLost,
-            2 | 3 => Fault::AnswerLost,
-            4 => Fault::Twice,
-            5 => Fault::Stale,
-            6 => Fault::Cut(self.chance.below(4_000)),
-            7 => Fault::Flip(self.chance.below(40_000)),
-            8 | 9 => Fault::Slow,
-            _ if self.chance.one_in(2) => Fault::ServerCrash,
-            _ => Fault::PhoneCrash,
-        }
-    }
-
-    /// Checks that an error is a fault of the line, and not of the server or a replica.
-    fn may_fail(&mut self, who: usize, fault: Fault, code: &str) -> Result<(), String> {
-        let name = &self.people[who].phone.name;
-        let inside = ["server.", "store.", "replica.", "http.busy"];
-        if inside.iter().any(|start| code.starts_with(start)) {
-            return Err(format!("{name}: {code} after {fault:?}"));
-        }
-        Ok(())
-    }
-
-    /// Checks invariant 2 at once: if a phone holds a verdict of this generation, its envelope is in the
-    /// store.
-    pub fn count_receipts(&mut self, who: usize) -> Result<(), String> {
-        let store = self.town.store();
-        let person = &mut self.people[who];
-        let mut fresh: Vec<(EnvelopeId, u32)> = Vec::new();
-        let mut records = BTreeMap::new();
-        for said in person.said.iter_mut().filter(|said| !said.answered) {
-            if let Entry::Vacant(place) = records.entry(said.record) {
-                let loaded = person.phone.replica().load(said.record);
-                place.insert(loaded.map_err(|error| super::act::broken("load", &error))?);
-            }
-            let node = records[&said.record]
-                .as_ref()
-                .and_then(|loaded| loaded.node(said.id));
-            let Some(node) = node else {
-                // The envelope was delivered and removed with its record; the oracle looks for the notice.
-                let known: Result<_, StoreError> = store.read(|tx| tx.verdict(said.id));
-                let known = known.map_err(|error| error.to_string())?.is_some();
-                if !known && !self.had.contains(&said.id) {
-                    return Err(format!("{} is gone and was not delivered", said.id));
-                }
-                said.answered = true;
-                continue;
-            };
-            if let Some(verdict) = node.verdict {
-                said.answered = true;
-                fresh.push((said.id, verdict.generation));
-            }
-        }
-        let generation = self.town.generation;
-        for (id, of) in fresh {
-            self.receipts.insert(id, of);
-            let known = self.town.store().read(|tx| tx.verdict(id));
-            let known: Result<_, StoreError> = known;
-            if of == generation && known.map_err(|error| error.to_string())?.is_none() {
-                return Err(format!("{id} has a receipt and is not in the store"));
-            }
-        }
-        Ok(())
-    }
-
-    /// Lets two phones meet, or part in the middle.
-    pub fn two_meet(&mut self, who: usize) -> Result<(), String> {
-        let other = self.chance.below(self.people.len());
-        if other == who {
-            return Ok(());
-        }
-        let pieces = if self.chance.one_in(3) {
-            1 + self.chance.below(8)
-        } else {
-            usize::MAX
-        };
-        let before = (self.shown_to(who)?, self.shown_to(other)?);
-        let (here, there) = pair(&mut self.people, who, other);
-        let met = here.phone.meet_until(&mut there.phone, &self.town, pieces);
-        let line = format!("{} meets {}: {met:?}", here.phone.name, there.phone.name);
-        self.note(&line);
-        match met {
-            Met::Refused(code) if code.starts_with("replica.") => Err(line),
-            _ => {
-                self.learned_nothing_secret(who, &before.0)?;
-                self.learned_nothing_secret(other, &before.1)?;
-                self.nothing_forged_counts(who)?;
-                self.nothing_forged_counts(other)
-            }
-        }
-    }
-
-    /// Crashes a phone's process, or closes it in order.
-    pub fn phone_crashes(&mut self, who: usize) -> Result<(), String> {
-        let orderly = self.chance.one_in(3);
-        let person = &mut self.people[who];
-        if orderly {
-            person.phone.close();
-        } else {
-            person.phone.crash();
-        }
-        let name = person.phone.name.clone();
-        person
-            .phone
-            .try_reopen()
-            .map_err(|error| super::act::broken("reopen", &error))?;
-        self.note(&format!("{name} restarts, orderly: {orderly}"));
-        self.still_saved(who)
-    }
-
-    /// Lets one of the rare events happen.
-    pub fn something_else(&mut self, who: usize) -> Result<(), String> {
-        match self.chance.below(24) {
-            0..3 => self.server_restarts(),
-            3..6 => self.clock_jumps(who),
-            6..8 => self.saves_copy(who),
-            8 => return self.goes_back(who),
-            9 => self.cloned(who),
-            10..12 => self.backs_up(),
-            12 => self.restores()?,
-            13 => self.revokes(who)?,
-            14..16 => self.changes_role(who),
-            16..18 => return self.reviews(),
-            18..20 => return self.ticks(),
-            20 => {
-                self.town.pass(DAY_MS);
-                self.note("a day passes");
-            }
-            _ => return self.somebody_syncs(who),
-        }
-        Ok(())
-    }
-
-    fn server_restarts(&mut self) {
-        if self.chance.one_in(3) {
-            self.town.close_server();
-        } else {
-            self.town.crash_server();
-        }
-        self.town.reopen_server();
-        self.note("server restarts");
-    }
-
-    fn clock_jumps(&mut self, who: usize) {
-        let years = 3_652 * DAY_MS;
-        let skews = [0, 0, 0, 3_600_000, -3_600_000, 3 * DAY_MS, years, -years];
-        let skew_ms = self.chance.pick(&skews).expect("there are some");
-        self.people[who].phone.skew_ms = skew_ms;
-        let name = self.people[who].phone.name.clone();
-        self.note(&format!("{name} clock {skew_ms}"));
-    }
-
-    fn saves_copy(&mut self, who: usize) {
-        let path = self.town.folder().join(format!("copy-{who}-{}", self.step));
-        let person = &mut self.people[who];
-        person.phone.save_copy(&path);
-        person.copies.push(Copy {
-            path,
-            said: person.said.clone(),
         });
-    }
-
-    /// Puts the phone back to an older copy of itself. Its later work that was not delivered is lost, as
-    /// the phone never promised to keep it.
-    fn goes_back(&mut self, who: usize) -> Result<(), String> {
-        let copies = self.people[who].copies.clone();
-        let Some(copy) = self.chance.pick(&copies) else {
-            return Ok(());
-        };
-        let person = &mut self.people[who];
-        person.phone.restore_copy(&copy.path);
-        person.went_back = true;
-        let kept = copy.said.len();
-        person.copies.retain(|other| other.said.len() <= kept);
-        // Work that was delivered since the copy comes back from the server, if it counts.
-        person.said = copy.said;
-        self.time_travel = true;
-        let name = self.people[who].phone.name.clone();
-        self.note(&format!("{name} goes back to {kept}"));
-        self.still_saved(who)
-    }
-
-    /// Copies a whole phone, with or without the marker; both are used afterwards.
-    fn cloned(&mut self, who: usize) {
-        if self.people.len() > 12 || self.people[who].rogue {
-            return;
+        for _ in 0..STRONG_MIN + dice.below(3) {
+            levels[dice.below(levels.len())] = Level::Strong;
         }
-        let with_marker = self.chance.one_in(2);
-        let under = self.town.folder().join("phones");
-        let name = format!("{}-{}", self.people[who].phone.name, self.step);
-        let clone = self.people[who].phone.clone_to(&name, &under, with_marker);
-        let mut person = Person::new(clone, false);
-        person.revoked = self.people[who].revoked;
-        person.went_back = true;
-        self.people.push(person);
-        self.note(&format!("{name} is a clone, marker: {with_marker}"));
+        Self::with(levels)
     }
 
-    fn backs_up(&mut self) {
-        let backup = self.town.backup();
-        self.backups.push(backup);
-        self.note("backup");
-    }
-
-    fn restores(&mut self) -> Result<(), String> {
-        let Some(backup) = self.chance.pick(&self.backups.clone()) else {
-            return Ok(());
+    fn with(levels: [Level; Trouble::ALL.len()]) -> Self {
+        let weight = |trouble, rare, strong| match level_in(&levels, trouble) {
+            Level::Off => 0,
+            Level::Rare => rare,
+            Level::Strong => strong,
         };
-        // The phones that read the old server's verdicts on these envelopes keep the verdicts, which stay
-        // valid.
-        let had = self.everything_on_the_server()?.into_values().flatten();
-        let had: Vec<EnvelopeId> = had.map(|(envelope, _)| envelope.id()).collect();
-        self.had.extend(had);
-        self.town.restore(&backup);
-        self.time_travel = true;
-        self.restored = true;
-        // This oracle does not decide whether a phone that knows a revocation gives it back.
-        self.revoked.clear();
-        self.note("server comes back from a backup");
-        Ok(())
-    }
-
-    fn revokes(&mut self, who: usize) -> Result<(), String> {
-        let some = self.people[who].rogue || self.people[who].phone.name == "room";
-        if some || self.people[who].revoked || !self.chance.one_in(2) {
-            return Ok(());
+        use Trouble as T;
+        let rare = vec![
+            (Rare::Server, weight(T::Server, 1, 10)),
+            (Rare::Clock, weight(T::Clock, 1, 10)),
+            (Rare::SaveCopy, weight(T::Copy, 1, 6)),
+            (Rare::GoBack, weight(T::Copy, 1, 5)),
+            (Rare::Clone, weight(T::Clone, 1, 3)),
+            (Rare::Backup, weight(T::Restore, 2, 4)),
+            (Rare::Restore, weight(T::Restore, 1, 3)),
+            (Rare::Revoke, weight(T::Revocation, 1, 5)),
+            (Rare::Role, weight(T::Role, 2, 12)),
+            (Rare::Review, weight(T::Review, 2, 8)),
+            (Rare::Tick, weight(T::Time, 1, 6)),
+            (Rare::Day, weight(T::Time, 1, 4)),
+            (Rare::Sync, 3),
+        ];
+        let rare_sum: usize = rare.iter().map(|(_, weight)| weight).sum();
+        Self {
+            levels: Some(levels),
+            steps: vec![
+                (Step::Act, 40),
+                (Step::Sync, 30),
+                (Step::Meet, weight(T::Meeting, 4, 25)),
+                (Step::Crash, weight(T::Crash, 2, 15)),
+                (Step::Forge, weight(T::Hostile, 1, 3)),
+                (Step::Attack, weight(T::Hostile, 3, 12)),
+                (Step::Rare, rare_sum.div_ceil(2)),
+            ],
+            rare,
+            line: Line {
+                bad: weight(T::Line, 4, 1),
+                fault: weight(T::Line, 6, 2),
+                slow: weight(T::Line, 10, 4),
+                role: weight(T::Role, 4, 2),
+            },
         }
-        let device = self.people[who].phone.device();
-        let now_ms = self.town.now_ms;
-        let done = self.town.server().revoke(device, "admin", now_ms);
-        let Ok(done) = done else {
-            // A restored server may not know the device.
-            return Ok(());
-        };
-        let known = self.envelopes_of(device)?;
-        self.revoked.insert(device, known);
-        for person in &mut self.people {
-            person.revoked |= person.phone.device() == device;
-        }
-        let name = self.people[who].phone.name.clone();
-        self.note(&format!("{name} revoked: {done}"));
-        Ok(())
     }
 
-    /// Returns the ids of all envelopes of a device on the server.
-    pub fn envelopes_of(&self, device: DeviceId) -> Result<BTreeSet<EnvelopeId>, String> {
-        Ok(self
-            .everything_on_the_server()?
-            .into_values()
-            .flatten()
-            .filter(|(envelope, _)| envelope.header().author == device)
-            .map(|(envelope, _)| envelope.id())
-            .collect())
-    }
-
-    fn changes_role(&mut self, who: usize) {
-        let base = self.people[who].phone.name.clone();
-        let roles = match base.as_str() {
-            "dama1" | "dama2" => [
-                ("volunteer", "330105013003", "wulin-aunties"),
-                ("team_lead", "330105013003", "wulin-aunties"),
-            ],
-            "grid" => [
-                ("grid_worker", "330105013003001;330105013003002", ""),
-                ("grid_worker", "330105013001001;330105013002001", ""),
-            ],
-            "head" => [
-                ("station_head", "330105013003;330105013001", ""),
-                ("station_head", "330105013002", ""),
-            ],
-            "gas" => [
-                ("handler", "", "gas-company"),
-                ("handler", "", "urban-management"),
-            ],
-            _ => return,
-        };
-        let (role, areas, unit) = self.chance.pick(&roles).expect("there are two");
-        self.town.describe(&base, role, areas, unit);
-        self.note(&format!("{base} is {role} in {areas}{unit}"));
-    }
-
-    fn reviews(&mut self) -> Result<(), String> {
-        let waiting = self.town.server().waiting(20);
-        let waiting = waiting.map_err(|error| error.code().to_owned())?;
-        let Some(one) = self.chance.pick(&waiting) else {
-            return Ok(());
-        };
-        let accept = self.chance.one_in(2);
-        let now_ms = self.town.now_ms;
-        let decided = self
-            .town
-            .server()
-            .decide(one.envelope, accept, "admin", now_ms);
-        let changed = decided.map_err(|error| format!("review: {}", error.code()))?;
-        if accept {
-            self.let_in.extend(changed.iter().map(|(id, _)| *id));
-        }
-        self.note(&format!("review {} {accept}", one.envelope));
-        Ok(())
-    }
-
-    fn ticks(&mut self) -> Result<(), String> {
-        let made = self.town.server().tick(self.town.now_ms);
-        let made = made.map_err(|error| format!("tick: {}", error.code()))?;
-        self.note(&format!("tick {made}"));
-        Ok(())
+    /// How much of a kind of trouble there is; `None` in plain weather.
+    #[must_use]
+    pub fn level(&self, trouble: Trouble) -> Option<Level> {
+        self.levels.map(|levels| level_in(&levels, trouble))
     }
 }
 
-fn brief(turn: &Turn) -> String {
-    match turn {
-        Turn::Done(report) => format!(
-            "done up {} down {} equal {} {:?}",
-            report.pushed, report.pulled, report.equal, report.incidents
-        ),
-        other => format!("{other:?}"),
-    }
+fn level_in(levels: &[Level; Trouble::ALL.len()], trouble: Trouble) -> Level {
+    let place = Trouble::ALL.iter().position(|known| *known == trouble);
+    place.map_or(Level::Off, |place| levels[place])
 }
 
-fn pair(people: &mut [Person], a: usize, b: usize) -> (&mut Person, &mut Person) {
-    let (low, high) = (a.min(b), a.max(b));
-    let (left, right) = people.split_at_mut(high);
-    if a < b {
-        (&mut left[low], &mut right[0])
-    } else {
-        (&mut right[0], &mut left[low])
+impl fmt::Display for Weather {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(levels) = &self.levels else {
+            return write!(f, "plain");
+        };
+        let of = |level: Level| -> Vec<String> {
+            let kinds = Trouble::ALL.iter().zip(levels);
+            let kinds = kinds.filter(|(_, known)| **known == level);
+            kinds.map(|(kind, _)| format!("{kind:?}")).collect()
+        };
+        write!(
+            f,
+            "strong: {}; rare: {}; off: {}",
+            of(Level::Strong).join(" "),
+            of(Level::Rare).join(" "),
+            of(Level::Off).join(" ")
+        )
     }
 }

@@ -6,7 +6,10 @@ use std::sync::LazyLock;
 
 use onegrid_core::id::{DeviceId, EnvelopeId, RecordId};
 
+use super::Plan;
 use super::chance::Chance;
+use super::hostile::Hostility;
+use super::weather::{Level, Step, Trouble, Weather};
 use crate::town::{Card, MINUTE_MS, Phone, Town, TownTemplate};
 
 /// An envelope that a phone has reported as saved.
@@ -31,6 +34,17 @@ pub struct Copy {
     pub said: Vec<Said>,
 }
 
+/// The part that a person plays in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Works with the app as it is.
+    Honest,
+    /// Signs forbidden events, and does nothing else. The rogue's own replica never knows of them.
+    Rogue,
+    /// Attacks with a modified app.
+    Hostile,
+}
+
 /// A person with a phone.
 pub struct Person {
     /// The phone.
@@ -41,8 +55,8 @@ pub struct Person {
     pub copies: Vec<Copy>,
     /// The device was revoked, so it no longer takes part; it still may not lose its envelopes.
     pub revoked: bool,
-    /// The person writes only forbidden work; the person's own replica never knows of it.
-    pub rogue: bool,
+    /// The part that the person plays.
+    pub part: Part,
     /// The file was put back to an older copy, so the phone may not know later verdicts and notices.
     pub went_back: bool,
 }
@@ -55,6 +69,12 @@ pub struct World {
     pub people: Vec<Person>,
     /// The dice.
     pub chance: Chance,
+    /// The weather.
+    pub weather: Weather,
+    /// Times that the server may still come back from a backup.
+    pub restores_left: u32,
+    /// The hostile member's notes.
+    pub hostility: Hostility,
     /// The events of the run so far.
     pub trace: Vec<String>,
     /// The number of the step.
@@ -131,7 +151,9 @@ static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
 impl World {
     /// Makes the morning of a run.
     #[must_use]
-    pub fn new(seed: u64) -> Self {
+    pub fn new(plan: &Plan) -> Self {
+        let seed = plan.seed;
+        let weather = Weather::of(plan.climate, seed);
         let mut chance = Chance::new(seed);
         let town = TEMPLATE.town.copy(seed);
         let mut people = Vec::new();
@@ -141,12 +163,16 @@ impl World {
             if !rogue && n != 4 && chance.one_in(4) {
                 continue;
             }
-            people.push(Person::new(card.open_in(&town, seed), rogue));
+            let part = if rogue { Part::Rogue } else { Part::Honest };
+            people.push(Person::new(card.open_in(&town, seed), part));
         }
-        Self {
+        let mut world = Self {
             town,
             people,
             chance,
+            weather,
+            restores_left: plan.restores_max,
+            hostility: Hostility::default(),
             trace: Vec::new(),
             step: 0,
             words: 0,
@@ -161,7 +187,12 @@ impl World {
             receipts: BTreeMap::new(),
             had: BTreeSet::new(),
             records_at_rest: 0,
+        };
+        let level = world.weather.level(Trouble::Hostile);
+        if level.is_some_and(|level| level != Level::Off) {
+            world.hostile_member_comes();
         }
+        world
     }
 
     /// Runs one step.
@@ -169,13 +200,14 @@ impl World {
         let minutes = i64::try_from(self.chance.below(20)).expect("small");
         self.town.pass(minutes * MINUTE_MS);
         let who = self.chance.below(self.people.len());
-        match self.chance.below(100) {
-            0..40 => self.somebody_acts(who),
-            40..70 => self.somebody_syncs(who),
-            70..80 => self.two_meet(who),
-            80..86 => self.phone_crashes(who),
-            86..88 => self.forges(who),
-            _ => self.something_else(who),
+        match self.chance.weighted(&self.weather.steps) {
+            Step::Act => self.somebody_acts(who),
+            Step::Sync => self.somebody_syncs(who),
+            Step::Meet => self.two_meet(who),
+            Step::Crash => self.phone_crashes(who),
+            Step::Forge => self.forges(who),
+            Step::Attack => self.attacks(),
+            Step::Rare => self.something_else(who),
         }
     }
 
@@ -195,13 +227,13 @@ impl World {
 impl Person {
     /// Makes a person who has written nothing yet.
     #[must_use]
-    pub fn new(phone: Phone, rogue: bool) -> Self {
+    pub fn new(phone: Phone, part: Part) -> Self {
         Self {
             phone,
             said: Vec::new(),
             copies: Vec::new(),
             revoked: false,
-            rogue,
+            part,
             went_back: false,
         }
     }

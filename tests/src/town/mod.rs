@@ -26,6 +26,7 @@ use std::sync::Arc;
 
 use onegrid_core::domain::category::Categories;
 use onegrid_core::domain::directory::DirectoryEntry;
+use onegrid_core::domain::{Grant, Role};
 use onegrid_core::id::MemberId;
 use onegrid_server::keys::Keys;
 use onegrid_server::registry::members::{Described, id_of_external};
@@ -181,6 +182,28 @@ impl Town {
             .put_members(vec![described], "admin", now_ms)
             .unwrap();
         member
+    }
+
+    /// Gives a person the role again, and a role of a newer app beside it.
+    pub fn grant_newer_role(&mut self, name: &str, role: &str, areas: &str, unit: &str) {
+        let row = self.places.member(name, role, areas, unit);
+        let mut grants = row.grants;
+        let newer = grants.iter().map(|grant| Grant {
+            role: Role::Unknown(99),
+            scope: grant.scope.clone(),
+        });
+        let newer: Vec<Grant> = newer.collect();
+        grants.extend(newer);
+        let described = Described {
+            id: id_of_external(self.keys.authority(), name),
+            public_name: Some(row.public_name),
+            area: row.home,
+            grants,
+        };
+        let now_ms = self.now_ms;
+        self.server()
+            .put_members(vec![described], "admin", now_ms)
+            .unwrap();
     }
 
     /// Enrols one more phone of a member.

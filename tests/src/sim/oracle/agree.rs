@@ -12,6 +12,7 @@ use onegrid_server::store::StoreError;
 
 use super::super::act::{broken, short};
 use super::super::world::World;
+use super::harm;
 
 pub(super) fn judge(world: &mut World, truth: &BTreeMap<RecordId, Record>) -> Result<(), String> {
     let pictures: BTreeMap<RecordId, String> = truth
@@ -143,6 +144,7 @@ fn records(
                 short(&id)
             ));
         }
+        harm::whole(&mine, &name)?;
         let (here, there) = (picture(&mine), &pictures[&id]);
         if here != *there {
             return Err(format!(

@@ -1,6 +1,8 @@
 //! The promises of the product, in the oracle's own words.
 
 pub(super) mod agree;
+mod harm;
+pub mod names;
 mod rights;
 mod saved;
 mod server;
@@ -12,6 +14,7 @@ pub fn judge(world: &mut World) -> Result<(), String> {
     let truth = world.truth()?;
     world.records_at_rest = truth.len();
     rights::judge(world, &truth)?;
+    harm::judge(world, &truth)?;
     saved::judge(world, &truth)?;
     agree::judge(world, &truth)
 }

@@ -3,22 +3,22 @@
 use onegrid_core::domain::Text;
 use onegrid_core::domain::case::payload as p;
 use onegrid_core::domain::case::{Deadlines, Event, FOLD_VERSION, Outcome, Part, Party};
-use onegrid_core::id::EnvelopeId;
-use onegrid_core::record::Record;
 use onegrid_core::sync::port::{Given, PeerPort};
-use onegrid_core::trust::sign::Authority;
-use onegrid_core::wire::body::{Body, EventBody};
-use onegrid_core::wire::envelope::{Envelope, FORMAT_VERSION, Header, SUITE_ED25519_SHA256};
 use onegrid_core::wire::message::Bundle;
 
-use super::world::World;
-use crate::town::Phone;
+use super::super::act::broken;
+use super::super::world::{self, World};
+use super::sealing::{self, seal};
 
 impl World {
     /// Lets the rogue write on a record that it can read, and pass the envelope to another phone or
     /// the server.
     pub fn forges(&mut self, _: usize) -> Result<(), String> {
-        let Some(rogue) = self.people.iter().position(|person| person.rogue) else {
+        let Some(rogue) = self
+            .people
+            .iter()
+            .position(|person| person.part == world::Part::Rogue)
+        else {
             return Ok(());
         };
         let records = self.records_of(rogue)?;
@@ -30,19 +30,11 @@ impl World {
         let phone = &mut self.people[rogue].phone;
         let clock_ms = phone.clock_ms(&self.town);
         let loaded = phone.replica().load(record);
-        let loaded = loaded.map_err(|error| super::act::broken("load", &error))?;
+        let loaded = loaded.map_err(|error| broken("load", &error))?;
         let Some(loaded) = loaded.filter(|loaded| !loaded.heads().is_empty()) else {
             return Ok(());
         };
-        let (code, data) = event.encode();
-        let body = Body::Event(EventBody {
-            salt: Some(salt),
-            code,
-            fold_version: FOLD_VERSION,
-            data,
-            on_behalf_of: None,
-            replaces: None,
-        });
+        let body = sealing::event(event.encode(), FOLD_VERSION, salt);
         let (id, bundle) = seal(
             phone,
             (&loaded, clock_ms),
@@ -74,17 +66,6 @@ impl World {
         );
         self.note(&line);
         self.nothing_forged_counts(other)
-    }
-
-    /// Hands the server envelopes that it must not count.
-    pub fn to_the_server(&mut self, bundle: Bundle, what: &str) -> Result<(), String> {
-        let none = std::collections::HashMap::new();
-        let now_ms = self.town.now_ms;
-        let ingested = self.town.server().ingest(bundle, &none, now_ms);
-        let ingested = ingested.map_err(|error| format!("ingest: {}", error.code()))?;
-        let line = format!("forged to the server: {what}: {:?}", ingested.lines);
-        self.note(&line);
-        Ok(())
     }
 
     /// Returns an event that a supervisor may make in no state.
@@ -120,7 +101,7 @@ impl World {
         for record in self.forged_on.clone() {
             let phone = &mut self.people[who].phone;
             let loaded = phone.replica().load(record);
-            let loaded = loaded.map_err(|error| super::act::broken("load", &error))?;
+            let loaded = loaded.map_err(|error| broken("load", &error))?;
             let Some(loaded) = loaded else { continue };
             for node in loaded
                 .nodes()
@@ -139,37 +120,4 @@ impl World {
         }
         Ok(())
     }
-}
-
-/// Signs a body on top of a record as its phone would, but without the phone's check of rights.
-pub fn seal(
-    phone: &mut Phone,
-    (loaded, clock_ms): (&Record, i64),
-    body: &Body,
-    authority: &Authority,
-) -> Result<(EnvelopeId, Bundle), String> {
-    let certificate = phone.replica().certificate().cloned();
-    let certificate = certificate.ok_or("the rogue is not enrolled")?;
-    let mut parents = loaded.heads();
-    parents.truncate(onegrid_core::limits::PARENTS_MAX);
-    parents.sort_unstable();
-    let header = Header {
-        version: FORMAT_VERSION,
-        suite: SUITE_ED25519_SHA256,
-        body_kind: body.kind(),
-        record: Some(loaded.id()),
-        author: phone.device(),
-        certificate: certificate.hash(),
-        grant: 0,
-        parents,
-        directory_seen: certificate.facts().issued_at,
-        clock_ms,
-    };
-    let sealed = Envelope::seal(header, body, &phone.key(), authority);
-    let sealed = sealed.map_err(|error| format!("forging: {}", error.code()))?;
-    let bundle = Bundle {
-        certificates: vec![certificate.raw().clone()],
-        envelopes: vec![sealed.raw().clone()],
-    };
-    Ok((sealed.id(), bundle))
 }
