@@ -157,8 +157,18 @@ impl Server {
 
 /// Whether the stored state that the plan builds on is unchanged.
 fn stands(tx: &dyn Writer, order: &Order, digest: Digest) -> StoreResult<bool> {
+    let brought: HashSet<EnvelopeId> = order
+        .base
+        .iter()
+        .flat_map(|base| base.envelopes.iter().map(|envelope| envelope.id))
+        .collect();
     for (id, _) in &order.changed {
-        let (_, known) = tx.verdict(*id)?.ok_or(StoreError::Missing("envelope"))?;
+        let known = match tx.verdict(*id)? {
+            Some((_, known)) => known,
+            // It arrives with the base and cannot stay as it was there.
+            None if brought.contains(id) => continue,
+            None => return Err(StoreError::Missing("envelope")),
+        };
         if !order.before.still(*id, &known) {
             return Ok(false);
         }

@@ -11,7 +11,8 @@ use onegrid_core::wire::message::GiveBack;
 use onegrid_core::wire::signed_entry::SignedEntry;
 use onegrid_core::wire::verdict::{Status, Verdict};
 
-use super::plan::{Plan, void_what_can_not_stay};
+use super::plan::Plan;
+use super::untenable::void_what_can_not_stay;
 use crate::error::{Problem, Result};
 use crate::limits::INGEST_ROUNDS_MAX;
 use crate::registry::{audit, directory};

@@ -12,8 +12,9 @@ use onegrid_core::wire::message::GiveBack;
 use onegrid_core::wire::pack::{Pack, PackProof};
 use onegrid_core::wire::verdict::Verdict;
 
-use super::plan::{Plan, void_what_can_not_stay};
+use super::plan::Plan;
 use super::policy::Ground;
+use super::untenable::void_what_can_not_stay;
 use crate::error::{Problem, Result};
 use crate::limits::INGEST_ROUNDS_MAX;
 use crate::server::Server;

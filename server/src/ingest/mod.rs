@@ -25,6 +25,7 @@ mod review;
 mod stand_in;
 mod tick;
 mod unread;
+mod untenable;
 
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,9 @@ use onegrid_core::record::{Node, Record};
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::wire::verdict::{HeldReason, RefusedReason, Status, Verdict};
 
-use super::plan::{Plan, later, own_status, void_answered, void_what_can_not_stay};
+use super::plan::{Plan, own_status};
 use super::unread::tell;
+use super::untenable::{later, void_answered, void_what_can_not_stay};
 use super::{automatic, records};
 use crate::error::{Problem, Result};
 use crate::limits::INGEST_ROUNDS_MAX;

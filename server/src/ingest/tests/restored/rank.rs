@@ -64,6 +64,46 @@ fn base_that_is_whole_stays_beside_a_later_pack() {
     assert!(matches!(entry.content, PackContent::Event(_)));
 }
 
+/// The pack brings an acceptance whose dispatch this server has as void.
+#[test]
+fn pack_brings_a_move_that_can_not_stay() {
+    let old = World::new();
+    let (mut author, _) = people(&old);
+    let (mut room, mut handler) = (old.dispatcher(12), old.handler(13));
+    let genesis = author.report("gas");
+    let record = genesis.record();
+    let sorted = room.act(record, &[genesis.id()], &triage());
+    let order = room.act(record, &[sorted.id()], &dispatch());
+    let accept = Event::Accept(Step {
+        assignment: order.id(),
+        attachments: Vec::new(),
+        note: None,
+    });
+    let accept = handler.act(record, &[order.id()], &accept);
+    author.push(&old.server, &[&genesis]);
+    room.push(&old.server, &[&sorted, &order]);
+    let answer = handler.push(&old.server, &[&accept]);
+    assert_eq!(statuses(&answer), [Status::Accepted]);
+    let packs = packs_of(&old, 20);
+
+    let new = World::new();
+    let (_, mut giver) = people(&new);
+    let void = Verdict {
+        status: Status::Void(VoidReason::Limit),
+        ..accepted(i64::MAX / 2)
+    };
+    let attested = HashMap::from([(order.hash(), void)]);
+    for (phone, envelope) in [(&author, &genesis), (&room, &sorted), (&room, &order)] {
+        let bundle = phone.bundle(&[envelope]);
+        new.server.ingest(bundle, &attested, NOW).unwrap();
+    }
+    give(&new, &mut giver, packs, &[&author, &room, &handler]);
+    let read = |tx: &dyn crate::store::Reader| tx.verdict(accept.id());
+    let (_, verdict) = new.server.store().read(read).unwrap().unwrap();
+    assert!(matches!(verdict.status, Status::Void(_)), "{verdict:?}");
+    is_whole(&new);
+}
+
 /// Readers get nothing of a held envelope, so they could not place what builds on it.
 #[test]
 fn settled_verdict_on_a_held_parent_waits_for_the_parent() {
