@@ -59,7 +59,7 @@ fn a_handler_learns_neither_the_name_nor_the_stream_of_the_reporter() {
     assert!(report.equal, "{report:?}");
 
     let seen = gas.replica().load(record).unwrap().unwrap();
-    assert_eq!(seen.state().unwrap().stage, Stage::Accepted);
+    assert_eq!(seen.state().unwrap().stage(), Stage::Accepted);
     assert_eq!(seen.state().unwrap().reporter, None);
     assert!(
         seen.nodes()[0].certificate.is_none(),
@@ -124,7 +124,7 @@ fn a_handler_sees_that_the_office_has_seen_it_and_not_that_the_reporter_has() {
         assert!(whole.seen_ms.is_some());
         assert_eq!(state.seen_ms, whole.seen_ms);
         assert_eq!(state.reporter, None);
-        assert_eq!(state.stage, whole.stage);
+        assert_eq!(state.stage(), whole.stage());
     }
 }
 

@@ -14,7 +14,7 @@ mod tests;
 pub use self::readership::Readership;
 use self::table::{Cell, Row, cell, row_of};
 use super::case::payload::Partner;
-use super::case::{AssignmentState, CaseState, Event, GenesisFacts, Move, OnBehalfOf, Party};
+use super::case::{AssignmentState, Event, GenesisFacts, Move, OnBehalfOf, Party, RecordState};
 use super::{Audience, Grant, RecordKind, Role, Scope, Source};
 use crate::id::{MemberId, UnitId};
 
@@ -79,13 +79,13 @@ pub enum Action<'a> {
     /// Make a record.
     Report(&'a GenesisFacts),
     /// Read a record.
-    Read(&'a CaseState),
+    Read(&'a RecordState),
     /// Change the content of a record.
-    Edit(&'a CaseState),
+    Edit(&'a RecordState),
     /// Make a move.
     Do {
         /// The state that the author sees.
-        state: &'a CaseState,
+        state: &'a RecordState,
         /// The move.
         event: &'a Event,
         /// The party that the move is made for, if the author acts on behalf of another.
@@ -175,7 +175,7 @@ fn may_claim(role: Role, source: Source) -> bool {
 
 fn may_do(
     actor: &Actor<'_>,
-    state: &CaseState,
+    state: &RecordState,
     event: &Event,
     on_behalf_of: Option<&OnBehalfOf>,
 ) -> Result<(), Denied> {
@@ -185,7 +185,7 @@ fn may_do(
         return Err(Denied::Newer);
     }
     deny_unless(
-        state.facts.kind.is_case() || movement.is_talk(),
+        state.case().is_some() || movement.is_talk(),
         Denied::NotACase,
     )?;
     let row = row_of(movement);
@@ -206,7 +206,7 @@ fn may_do(
 
 fn may_on_behalf(
     actor: &Actor<'_>,
-    state: &CaseState,
+    state: &RecordState,
     event: &Event,
     row: Row,
     behalf: &OnBehalfOf,
@@ -222,7 +222,7 @@ fn may_on_behalf(
 /// Whether the condition in the row's cell for the actor's role is true for this record.
 fn holds(
     actor: &Actor<'_>,
-    state: &CaseState,
+    state: &RecordState,
     row: Row,
     event: Option<&Event>,
 ) -> Result<(), Denied> {
@@ -274,10 +274,12 @@ fn within_team(actor: &Actor<'_>, event: &Event) -> Result<(), Denied> {
     deny_unless(allowed, Denied::NotTeam)
 }
 
-fn not_own_work(actor: &Actor<'_>, state: &CaseState) -> Result<(), Denied> {
+fn not_own_work(actor: &Actor<'_>, state: &RecordState) -> Result<(), Denied> {
+    let workers = state.case().map(|case| &case.workers);
     let worked = actor
         .member
-        .is_some_and(|member| state.workers.contains(&member));
+        .zip(workers)
+        .is_some_and(|(member, workers)| workers.contains(&member));
     deny_unless(!worked, Denied::OwnWork)?;
     deny_unless(
         !state.is_party(actor.member, actor.units),
@@ -285,7 +287,7 @@ fn not_own_work(actor: &Actor<'_>, state: &CaseState) -> Result<(), Denied> {
     )
 }
 
-fn readable(actor: &Actor<'_>, state: &CaseState) -> bool {
+fn readable(actor: &Actor<'_>, state: &RecordState) -> bool {
     Readership::of(state).admits(actor)
 }
 
@@ -295,38 +297,38 @@ fn in_one_grid(actor: &Actor<'_>) -> bool {
     matches!(&actor.grant.scope, Scope::Area(area) if area.grid().is_some())
 }
 
-fn own(actor: &Actor<'_>, state: &CaseState) -> bool {
+fn own(actor: &Actor<'_>, state: &RecordState) -> bool {
     actor.member.is_some() && actor.member == state.reporter
 }
 
-fn accepted(state: &CaseState) -> bool {
+fn accepted(state: &RecordState) -> bool {
     let taken = |s: AssignmentState| !matches!(s, AssignmentState::Dispatched);
-    state.stage.is_ended()
+    state.stage().is_ended()
         || state
-            .assignments
+            .assignments()
             .iter()
             .any(|a| a.accepted_ms.is_some() && taken(a.state))
 }
 
-fn of_team(actor: &Actor<'_>, state: &CaseState) -> bool {
+fn of_team(actor: &Actor<'_>, state: &RecordState) -> bool {
     let Some(team) = actor.grant.scope.unit() else {
         return false;
     };
     state.facts.team == Some(team) || state.is_party(None, &[team])
 }
 
-fn in_scope(actor: &Actor<'_>, state: &CaseState) -> bool {
+fn in_scope(actor: &Actor<'_>, state: &RecordState) -> bool {
     match &actor.grant.scope {
         Scope::Unit(_) => of_team(actor, state),
         _ => in_place(actor, state),
     }
 }
 
-fn in_place(actor: &Actor<'_>, state: &CaseState) -> bool {
+fn in_place(actor: &Actor<'_>, state: &RecordState) -> bool {
     state.areas().any(|place| actor.grant.scope.covers(&place))
 }
 
-fn in_village(actor: &Actor<'_>, state: &CaseState) -> bool {
+fn in_village(actor: &Actor<'_>, state: &RecordState) -> bool {
     let village = match &actor.grant.scope {
         Scope::Area(area) => area.village(),
         Scope::Zone { .. } | Scope::Unit(_) => None,

@@ -1,7 +1,7 @@
 //! The domain: roles, areas, record kinds, events, the fold and the permissions. Pure functions and data.
 //!
 //! ```text
-//!  Entry* ──▶ case::fold ──▶ CaseState ──▶ stream::streams_of   (who may receive it)
+//!  Entry* ──▶ case::fold ──▶ RecordState ──▶ stream::streams_of   (who may receive it)
 //!                 │ ▲
 //!                 ▼ │ state that the author had seen
 //!             may::may  (table of role × action)  +  case::table (state × move)

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::area::AreaLevel;
-use super::case::{CaseState, Party};
+use super::case::{Party, RecordState};
 use super::may::table::{Cell, Row, cell};
 use super::{AreaPath, Audience, Grant, Role, Scope};
 use crate::id::{AreaId, MemberId, ParseIdError, UnitId, ZoneId};
@@ -96,7 +96,7 @@ pub trait Routing {
 /// the dispatchers in charge, and in no stream of other people of the area. So the readers of these streams
 /// are the people whom [`super::may`] lets read.
 #[must_use]
-pub fn streams_of(state: &CaseState, routing: &dyn Routing) -> BTreeSet<StreamId> {
+pub fn streams_of(state: &RecordState, routing: &dyn Routing) -> BTreeSet<StreamId> {
     let mut streams = BTreeSet::new();
     let named = state.facts.named.iter().copied();
     streams.extend(
@@ -107,7 +107,7 @@ pub fn streams_of(state: &CaseState, routing: &dyn Routing) -> BTreeSet<StreamId
             .map(StreamId::Member),
     );
     for assignment in state
-        .assignments
+        .assignments()
         .iter()
         .filter(|a| a.state.is_responsible())
     {

@@ -136,7 +136,7 @@ fn a_district_lead_reads_every_village_and_a_volunteer_no_staff_stream() {
 }
 
 /// Records of both audiences at every level, after people have worked on them.
-fn records() -> Vec<CaseState> {
+fn records() -> Vec<RecordState> {
     let mut states = Vec::new();
     let homes = [&[1][..], &[1, 2], &[1, 2, 3], &[1, 2, 3, 4]];
     for (audience, home) in Audience::ALL
@@ -160,7 +160,7 @@ fn records() -> Vec<CaseState> {
         let person = Party::Member(member(ASSIGNED));
         log.then(chief(), dispatch_to(person, Part::Support));
         states.push(log.state());
-        assert_eq!(log.state().assignments.len(), 2, "{audience} {home:?}");
+        assert_eq!(log.state().assignments().len(), 2, "{audience} {home:?}");
         let reason = text("属地");
         let to = path(&[1, 8]);
         log.then(chief(), Event::Transfer(Transfer { to, reason }));

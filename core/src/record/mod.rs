@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  verified envelopes ─▶ admit ─▶ graph (parents, ancestry)
-//!                                  ├─▶ fold ──────▶ CaseState   permissions and results
+//!                                  ├─▶ fold ──────▶ RecordState   permissions and results
 //!                                  └─▶ gate (crdt) ▶ Document    the content that people wrote together
 //!  verdicts ───────────▶ set_verdict ─▶ both are made again from what counts
 //! ```
@@ -39,7 +39,7 @@ pub use past::{LoadError, Past, StoredEnvelope};
 use std::sync::Arc;
 
 use crate::crdt::{Document, Rebuilds};
-use crate::domain::case::{CaseState, GenesisFacts};
+use crate::domain::case::{GenesisFacts, RecordState};
 use crate::id::{DeviceId, EnvelopeId, RecordId};
 use crate::wire::digest::Digest;
 use crate::wire::verdict::{Status, Verdict};
@@ -51,7 +51,7 @@ use graph::Graph;
 pub struct Record {
     id: RecordId,
     graph: Graph,
-    state: Option<CaseState>,
+    state: Option<RecordState>,
     document: Option<Arc<Document>>,
     rebuilds: Rebuilds,
 }
@@ -116,7 +116,7 @@ impl Record {
 
     /// The state of the workflow; `None` while the Genesis is missing, void or held.
     #[must_use]
-    pub fn state(&self) -> Option<&CaseState> {
+    pub fn state(&self) -> Option<&RecordState> {
         self.state.as_ref()
     }
 

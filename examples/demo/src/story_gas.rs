@@ -193,7 +193,7 @@ pub(crate) fn of_open(
 ) -> Result<Step> {
     let state = script.view(phone, record)?.state;
     let open = state.and_then(|state| {
-        let open = state.assignments.iter().find(|one| one.state.is_open());
+        let open = state.assignments().iter().find(|one| one.state.is_open());
         open.map(|one| one.id)
     });
     let assignment: EnvelopeId = open.ok_or_else(|| script.failed("case.no_assignment"))?;

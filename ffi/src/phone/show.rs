@@ -83,10 +83,11 @@ fn receipt(ladder: u8) -> ReceiptStep {
 /// Converts the page of a record.
 pub(super) fn detail(reader: &Reader, view: &RecordView, now: i64) -> Answer<RecordDetail> {
     let state = view.state.as_ref();
-    let place = state.map_or(view.facts.home, case::CaseState::place);
+    let place = state.map_or(view.facts.home, case::RecordState::place);
     let (zh_area, en_area) = place_names(reader, &place)?;
     let reporter = state.and_then(|state| state.reporter);
-    let assignments = state.map(|state| state.assignments.as_slice());
+    let case = state.and_then(|state| state.case());
+    let assignments = state.map(case::RecordState::assignments);
     let fields = view.content.as_ref().map(content::Content::fields);
     let fields = fields.unwrap_or_default();
     Ok(RecordDetail {
@@ -110,13 +111,13 @@ pub(super) fn detail(reader: &Reader, view: &RecordView, now: i64) -> Answer<Rec
             .collect::<Answer<_>>()?,
         set_aside: view.set_aside.iter().map(set_aside).collect(),
         comments: view.comments.iter().map(comment).collect(),
-        merged_into: state.and_then(|state| state.merged_into.map(|into| into.to_string())),
+        merged_into: case.and_then(|case| case.merged_into.map(|into| into.to_string())),
         linked: view.facts.linked.map(|linked| linked.to_string()),
-        urged: state.map_or(0, |state| state.urged),
-        supervised: state.is_some_and(|state| state.supervised),
-        suspended: state.is_some_and(|state| state.suspended.is_some()),
-        suspended_until_ms: state
-            .and_then(|state| state.suspended)
+        urged: case.map_or(0, |case| case.urged),
+        supervised: case.is_some_and(|case| case.supervised),
+        suspended: case.is_some_and(|case| case.suspended.is_some()),
+        suspended_until_ms: case
+            .and_then(|case| case.suspended)
             .and_then(|suspension| suspension.until_ms),
     })
 }

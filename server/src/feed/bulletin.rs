@@ -2,7 +2,7 @@
 //! of the village.
 
 use onegrid_core::domain::bulletin::Summary;
-use onegrid_core::domain::case::CaseState;
+use onegrid_core::domain::case::RecordState;
 use onegrid_core::domain::point::GeoPoint;
 use onegrid_core::domain::{Audience, StreamId};
 use onegrid_core::id::RecordId;
@@ -15,18 +15,19 @@ use crate::store::{Entry, NewEntry, StoreResult, Writer};
 #[must_use]
 pub fn summary(
     record: RecordId,
-    state: &CaseState,
+    state: &RecordState,
     position: Option<GeoPoint>,
 ) -> Option<(StreamId, Summary)> {
     let village = state.place().village()?;
-    if state.facts.audience != Audience::Staff || !state.facts.kind.is_case() {
+    let case = state.case()?;
+    if state.facts.audience != Audience::Staff {
         return None;
     }
     let summary = Summary {
         record,
         kind: state.facts.kind,
-        category: state.category.clone(),
-        stage: state.stage,
+        category: case.category.clone(),
+        stage: case.stage,
         position: position.map(|point| (point.lat_e7(), point.lon_e7())),
         reported_ms: state.reported_ms,
     };

@@ -6,7 +6,8 @@
 use onegrid_core::domain::area::{Area, AreaLevel};
 use onegrid_core::domain::case::payload::{Dispatch, Escalate, Triage};
 use onegrid_core::domain::case::{
-    self, Assignment, CaseState, Deadlines, Event, FOLD_VERSION, Part, Party, Stage, deadline,
+    self, Assignment, CaseState, Deadlines, Event, FOLD_VERSION, Part, Party, RecordState, Stage,
+    deadline,
 };
 use onegrid_core::domain::category::CategoryCode;
 use onegrid_core::domain::{AreaPath, Code, Text};
@@ -59,23 +60,21 @@ pub(super) fn moves(
 
 fn next_move(server: &Server, record: &Record, ground: &Ground, now_ms: i64) -> Option<Move> {
     let state = record.state()?;
-    if !state.facts.kind.is_case() {
-        return None;
-    }
+    let case = state.case()?;
     let warning = stand_in::next(record);
     if warning.is_some() || state.frozen {
         return warning;
     }
     triage(server, record, state, ground)
         .or_else(|| dispatch(server, record, state, ground))
-        .or_else(|| escalation(server, record, state, ground, now_ms))
+        .or_else(|| escalation(server, record, case, ground, now_ms))
 }
 
 /// Classifies a new case with the category that its reporter chose and the grid of its position.
 /// Only the Genesis counts, because later edits are for people.
-fn triage(server: &Server, record: &Record, state: &CaseState, ground: &Ground) -> Option<Move> {
+fn triage(server: &Server, record: &Record, state: &RecordState, ground: &Ground) -> Option<Move> {
     let genesis = record.nodes().first()?;
-    if state.stage != Stage::Reported || state.category.is_some() || spoken(record, "Triage") {
+    if state.stage() != Stage::Reported || state.category().is_some() || spoken(record, "Triage") {
         return None;
     }
     let NodeBody::Genesis { change, .. } = &genesis.body else {
@@ -114,8 +113,15 @@ fn triage(server: &Server, record: &Record, state: &CaseState, ground: &Ground) 
 }
 
 /// Dispatches a case that a rule triaged to the unit that the rule names.
-fn dispatch(server: &Server, record: &Record, state: &CaseState, ground: &Ground) -> Option<Move> {
-    if state.stage != Stage::Triaged || !state.assignments.is_empty() || spoken(record, "Dispatch")
+fn dispatch(
+    server: &Server,
+    record: &Record,
+    state: &RecordState,
+    ground: &Ground,
+) -> Option<Move> {
+    if state.stage() != Stage::Triaged
+        || !state.assignments().is_empty()
+        || spoken(record, "Dispatch")
     {
         return None;
     }
@@ -158,17 +164,17 @@ fn deadlines(rule: &Rule, from_ms: i64) -> Deadlines {
 fn escalation(
     server: &Server,
     record: &Record,
-    state: &CaseState,
+    case: &CaseState,
     ground: &Ground,
     now_ms: i64,
 ) -> Option<Move> {
-    let (assignment, overdue_ms, name) = next_overdue(server, record, state, ground)?;
+    let (assignment, overdue_ms, name) = next_overdue(server, record, case, ground)?;
     if overdue_ms > now_ms {
         return None;
     }
-    let to = level_above(state.level)?;
+    let to = level_above(case.level)?;
     let rule = Code::new(name).ok()?;
-    let raised = raised_to(record, state.level);
+    let raised = raised_to(record, case.level);
     Some(Move {
         rule: name.to_owned(),
         cause: assignment.id,
@@ -200,14 +206,11 @@ const OVERDUE_REASON: &str = "超过时限，自动升级 / overdue, escalated a
 pub(super) fn due_ms(
     server: &Server,
     record: &Record,
-    state: &CaseState,
+    state: &RecordState,
     ground: &Ground,
 ) -> Option<i64> {
-    if state.facts.kind.is_case() && !state.frozen {
-        next_overdue(server, record, state, ground).map(|(_, overdue_ms, _)| overdue_ms)
-    } else {
-        None
-    }
+    let case = state.case().filter(|_| !state.frozen)?;
+    next_overdue(server, record, case, ground).map(|(_, overdue_ms, _)| overdue_ms)
 }
 
 /// The next deadline that makes a case go up, if there is a level above. Returns the assignment, the time (ms
@@ -215,22 +218,21 @@ pub(super) fn due_ms(
 fn next_overdue<'a>(
     server: &Server,
     record: &Record,
-    state: &'a CaseState,
+    case: &'a CaseState,
     ground: &Ground,
 ) -> Option<(&'a Assignment, i64, &'static str)> {
-    level_above(state.level)?;
-    if !state.deadlines_run() {
+    level_above(case.level)?;
+    if !case.deadlines_run() {
         return None;
     }
-    let category = state.category.as_ref()?;
+    let category = case.category.as_ref()?;
     if !server
         .rules
         .escalates(category.as_str(), &ground.view.directory)
     {
         return None;
     }
-    state
-        .assignments
+    case.assignments
         .iter()
         .filter(|assignment| assignment.part == Part::Lead)
         .flat_map(|assignment| {

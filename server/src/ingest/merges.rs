@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use onegrid_core::domain::case::payload::{MergeFault, MergeUndone};
-use onegrid_core::domain::case::{CaseState, Event, Stage};
+use onegrid_core::domain::case::{Event, RecordState, Stage};
 use onegrid_core::id::RecordId;
 use onegrid_core::record::Record;
 
@@ -19,8 +19,8 @@ pub(super) type Opened = BTreeMap<RecordId, (Record, Before)>;
 
 /// Whether the mergers of a record in this state must be checked: its own, or mergers of others
 /// into it.
-pub(super) fn ask_for_a_look(state: &CaseState) -> bool {
-    matches!(state.stage, Stage::Merged | Stage::Dismissed)
+pub(super) fn ask_for_a_look(state: &RecordState) -> bool {
+    matches!(state.stage(), Stage::Merged | Stage::Dismissed)
 }
 
 /// A record, the one that it was merged into, and those that were merged into it; and whether these are all.
@@ -41,8 +41,8 @@ pub(super) fn linked(tx: &dyn Reader, id: RecordId) -> StoreResult<(BTreeSet<Rec
 /// The move that undoes the merger of a record, where it does not hold.
 pub(super) fn undoing(opened: &Opened, id: RecordId, generation: u32) -> Option<Move> {
     let (record, _) = opened.get(&id)?;
-    let state = record.state()?;
-    let (merge, into) = (state.merge?.id, state.merged_into?);
+    let case = record.state()?.case()?;
+    let (merge, into) = (case.merge?.id, case.merged_into?);
     let spoken = own_moves(record)
         .any(|(_, event)| matches!(event, Event::MergeUndone(undone) if undone.merge == merge));
     if spoken {
@@ -55,12 +55,12 @@ pub(super) fn undoing(opened: &Opened, id: RecordId, generation: u32) -> Option<
         // Phones bring back the records that a restored server lacks.
         None if verdict.generation < generation => return None,
         None => MergeFault::Absent,
-        Some(theirs) if theirs.stage == Stage::Dismissed => MergeFault::Dismissed,
-        Some(theirs) if theirs.merged_into == Some(id) => MergeFault::Mutual,
+        Some(theirs) if theirs.stage() == Stage::Dismissed => MergeFault::Dismissed,
+        Some(theirs) if theirs.merged_into() == Some(id) => MergeFault::Mutual,
         Some(theirs) => {
             // A case that was later merged into a third one still takes care of earlier mergers
             // into it.
-            let further = other.node(theirs.merge?.id)?.verdict?;
+            let further = other.node(theirs.case()?.merge?.id)?.verdict?;
             if further.at_ms > verdict.at_ms {
                 return None;
             }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use onegrid_core::domain::StreamId;
 use onegrid_core::domain::bulletin::Summary;
-use onegrid_core::domain::case::CaseState;
+use onegrid_core::domain::case::RecordState;
 use onegrid_core::domain::point::GeoPoint;
 use onegrid_core::domain::stream;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
@@ -251,9 +251,9 @@ impl Server {
             audience: state.facts.audience.code(),
             home: state.facts.home,
             created_ms: genesis.clock_ms,
-            open: state.facts.kind.is_case() && state.is_open(),
-            state: state.stage.code(),
-            category: state.category.as_ref().map(|code| code.as_str().to_owned()),
+            open: state.case().is_some() && state.is_open(),
+            state: state.stage().code(),
+            category: state.category().map(|code| code.as_str().to_owned()),
             position: point.map(|position| {
                 let point = position.position().wgs84();
                 (point.lat_e7(), point.lon_e7())
@@ -261,7 +261,7 @@ impl Server {
             due_ms: merges::ask_for_a_look(state)
                 .then_some(now_ms)
                 .or_else(|| automatic::due_ms(self, record, state, ground)),
-            merged_into: state.merged_into,
+            merged_into: state.merged_into(),
             digest: record.digest(),
             changed_ms: now_ms,
         };
@@ -426,10 +426,10 @@ pub(super) fn content_details(record: &Record) -> Option<onegrid_core::domain::c
 }
 
 /// Streams of the responsible parties that have no other part in the record.
-fn discreet_streams(state: &CaseState) -> BTreeSet<StreamId> {
+fn discreet_streams(state: &RecordState) -> BTreeSet<StreamId> {
     use onegrid_core::domain::case::Party;
     let mut parties: BTreeSet<StreamId> = state
-        .assignments
+        .assignments()
         .iter()
         .map(|assignment| match assignment.to {
             Party::Unit(unit) => StreamId::Unit(unit),

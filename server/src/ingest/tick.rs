@@ -65,7 +65,9 @@ impl Server {
             if let (Some(view), Some(state)) = (&mut view, record.state())
                 && other == id
                 && all
-                && state.merged_into.is_none_or(|into| linked.contains(&into))
+                && state
+                    .merged_into()
+                    .is_none_or(|into| linked.contains(&into))
             {
                 view.row.due_ms = automatic::due_ms(self, &record, state, &ground);
             }

@@ -126,7 +126,7 @@ impl World {
         let any = self.chance.pick(Move::ALL).expect("there are moves");
         let loaded = self.people[who].phone.replica().load(record);
         let loaded = loaded.map_err(|error| broken("load", &error))?;
-        let stage = loaded.and_then(|loaded| loaded.state().map(|state| state.stage));
+        let stage = loaded.and_then(|loaded| loaded.state().map(|state| state.stage()));
         let Some(stage) = stage.filter(|_| !self.chance.one_in(5)) else {
             return Ok(any);
         };

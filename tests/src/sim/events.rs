@@ -3,7 +3,7 @@
 use onegrid_core::domain::Text;
 use onegrid_core::domain::area::AreaLevel;
 use onegrid_core::domain::case::payload as p;
-use onegrid_core::domain::case::{CaseState, Deadlines, Event, Move, Part, Party, Severity};
+use onegrid_core::domain::case::{Deadlines, Event, Move, Part, Party, RecordState, Severity};
 use onegrid_core::id::{EnvelopeId, Hash, RecordId};
 
 use super::chance::Chance;
@@ -14,7 +14,7 @@ pub struct Makings<'a> {
     /// Places and units.
     pub places: &'a Places,
     /// The case as its author sees it.
-    pub state: &'a CaseState,
+    pub state: &'a RecordState,
     /// Another record, for moves that name a second one.
     pub other: RecordId,
     /// The author's clock, ms UTC.
@@ -47,8 +47,9 @@ pub fn event(movement: Move, makings: &Makings<'_>, chance: &mut Chance) -> Even
     } = *makings;
     let text = || Text::new(words).unwrap();
     let note = Some(text());
+    let level = state.case().map(|case| case.level);
     let photo = |chance: &mut Chance| vec![Hash(chance.bytes())];
-    let assignments: Vec<EnvelopeId> = state.assignments.iter().map(|a| a.id).collect();
+    let assignments: Vec<EnvelopeId> = state.assignments().iter().map(|a| a.id).collect();
     let assignment = chance
         .pick(&assignments)
         .unwrap_or(EnvelopeId(chance.bytes()));
@@ -127,7 +128,9 @@ pub fn event(movement: Move, makings: &Makings<'_>, chance: &mut Chance) -> Even
         }),
         Move::Dismiss => Event::Dismiss(p::Reasoned { reason: text() }),
         Move::Escalate => Event::Escalate(p::Escalate {
-            to: state.level.above().unwrap_or(AreaLevel::District),
+            to: level
+                .and_then(AreaLevel::above)
+                .unwrap_or(AreaLevel::District),
             reason: text(),
             rule: None,
         }),
@@ -149,7 +152,8 @@ pub fn event(movement: Move, makings: &Makings<'_>, chance: &mut Chance) -> Even
             reason: text(),
         }),
         Move::GrantExtension => {
-            let asked: Vec<EnvelopeId> = state.extensions.iter().map(|e| e.request).collect();
+            let all = state.case().into_iter().flat_map(|case| &case.extensions);
+            let asked: Vec<EnvelopeId> = all.map(|e| e.request).collect();
             Event::GrantExtension(p::GrantExtension {
                 request: chance.pick(&asked).unwrap_or(assignment),
                 until_ms: now_ms + 2 * DAY_MS,

@@ -150,7 +150,7 @@ fn what_was_withdrawn_and_came_once_more_by_a_meeting_goes_again() {
     one.sync(&mut town);
     let loaded = room.replica().load(record).unwrap().unwrap();
     let taken = Event::Withdraw(GiveBack {
-        assignment: loaded.state().unwrap().assignments[0].id,
+        assignment: loaded.state().unwrap().assignments()[0].id,
         reason: Text::new("not theirs").unwrap(),
     });
     town.pass(1_000);

@@ -178,7 +178,7 @@ fn quoted(line: &str) -> impl Iterator<Item = &str> {
 
 /// Whether a quoted word is the path of one file or folder.
 fn is_path(word: &str) -> bool {
-    let ends = [".rs", ".sql", ".tsv", ".md", "/"];
+    let ends = [".rs", ".py", ".sql", ".tsv", ".md", "/"];
     ends.iter().any(|end| word.ends_with(end))
         && !word.contains(['<', '*', ' '])
         && !word.contains("NNNN")

@@ -21,7 +21,8 @@ const KINDS_FOLDER: &str = "core/src/domain/kinds/";
 const AMBIGUOUS: [&str; 2] = ["request", "place"];
 
 /// Strings that equal the name of a kind and mean another thing: file, string, meaning.
-const OTHER_MEANING: [(&str, &str, &str); 2] = [
+const OTHER_MEANING: [(&str, &str, &str); 3] = [
+    ("core/src/domain/case/input.rs", "request", "for more time"),
     ("core/src/trust/request_mac.rs", "request", "label of a key"),
     ("server/src/api/observe.rs", "request", "HTTP, in the log"),
 ];
@@ -95,11 +96,8 @@ fn in_code(code: &str) -> Vec<(usize, String)> {
         .map(|found| (found.start(), found.as_str().to_owned()))
         .collect();
     for identifier in IDENTIFIER.find_iter(code) {
-        let names = names().into_iter().filter(|name| is_clear(name));
-        if names
-            .into_iter()
-            .any(|name| has_name(identifier.as_str(), name))
-        {
+        let mut names = names().into_iter().filter(|name| is_clear(name));
+        if names.any(|name| has_name(identifier.as_str(), name)) {
             found.push((identifier.start(), identifier.as_str().to_owned()));
         }
     }
@@ -132,11 +130,11 @@ fn is_declared_as_test(file: &Rust) -> bool {
         return false;
     };
     let declaration = format!("mod {name};");
-    let beside = RUST.iter().filter(|other| {
+    let mut beside = RUST.iter().filter(|other| {
         let other = other.path.as_str();
         other == format!("{folder}.rs") || other == format!("{folder}/mod.rs")
     });
-    beside.into_iter().any(|other| {
+    beside.any(|other| {
         other.lines.windows(2).any(|pair| {
             let (attribute, code) = (pair[0].code.trim(), pair[1].code.trim());
             attribute == "#[cfg(test)]" && code.ends_with(&declaration)

@@ -1,68 +1,16 @@
 //! Changes the state by one effective event. The fold has decided before whether the event is effective.
 
 use super::payload::{self, Partner};
-use super::state::{Conflict, Extension, Side, Suspension, TimelineItem};
+use super::state::{Conflict, Extension, Side, Suspension};
 use super::{
-    Assignment, AssignmentState, CaseState, Deadlines, Entry, Event, GenesisFacts, Move,
-    OnBehalfOf, Outcome, Part, Party, Stage,
+    Assignment, AssignmentState, CaseState, Deadlines, Entry, Event, Move, OnBehalfOf, Part, Party,
+    RecordState, Stage,
 };
+use crate::domain::AreaPath;
 use crate::domain::area::AreaLevel;
-use crate::domain::may::opens_for_reporter;
 use crate::id::EnvelopeId;
 
-impl CaseState {
-    /// The state that a Genesis makes.
-    pub(super) fn born(genesis: &Entry, facts: &GenesisFacts, effective_ms: i64) -> Self {
-        // A case that belongs to no village starts where it was born.
-        let level = match facts.home.level() {
-            AreaLevel::District => AreaLevel::District,
-            AreaLevel::Town => AreaLevel::Town,
-            AreaLevel::Village | AreaLevel::Grid => AreaLevel::Village,
-        };
-        let item = TimelineItem {
-            id: genesis.id,
-            movement: None,
-            by: genesis.author.member,
-            outcome: Outcome::Effective,
-            why: None,
-            effective_ms,
-        };
-        Self {
-            facts: facts.clone(),
-            genesis: genesis.id,
-            reporter: genesis.author.member,
-            reporter_device: genesis.author.device,
-            reported_ms: effective_ms,
-            stage: Stage::Reported,
-            stage_below: Stage::Reported,
-            category: None,
-            severity: None,
-            grid: None,
-            lead_area: facts.home,
-            support_areas: Vec::new(),
-            level,
-            assignments: Vec::new(),
-            returns: 0,
-            extensions: Vec::new(),
-            danger: false,
-            handled_on_spot: false,
-            needs_review: Vec::new(),
-            frozen: false,
-            urged: 0,
-            supervised: false,
-            suspended: None,
-            merged_into: None,
-            merge: None,
-            conflicts: Vec::new(),
-            seen_ms: None,
-            handled_ms: None,
-            participants: genesis.author.member.into_iter().collect(),
-            workers: std::collections::BTreeSet::new(),
-            timeline: vec![item],
-            over: None,
-        }
-    }
-
+impl RecordState {
     /// Applies an effective event at its effective time.
     pub(super) fn apply(
         &mut self,
@@ -71,23 +19,95 @@ impl CaseState {
         behalf: Option<&OnBehalfOf>,
         now_ms: i64,
     ) {
-        let Some(movement) = event.movement() else {
+        if matches!(event, Event::Seen(_)) {
+            self.open_for_reporter(entry, now_ms);
+        }
+        let Some((movement, case)) = event.movement().zip(self.case.as_mut()) else {
             return;
         };
-        self.make(movement, entry, event, behalf, now_ms);
+        let conflict = case.apply(movement, entry, event, behalf, now_ms);
+        self.add_conflict(conflict);
+    }
+
+    /// Applies a danger that arrived too late.
+    pub(super) fn apply_late(&mut self, entry: &Entry, event: &Event, now_ms: i64) {
+        let Some((movement, case)) = event.movement().zip(self.case.as_mut()) else {
+            return;
+        };
+        let conflict = case.apply_late(movement, entry, event, now_ms);
+        self.add_conflict(conflict);
+    }
+
+    fn add_conflict(&mut self, conflict: Option<Conflict>) {
+        if let Some(conflict) = conflict {
+            self.conflicts.push(conflict);
+            self.conflicts.sort_unstable();
+        }
+    }
+}
+
+impl CaseState {
+    /// The state at the birth of a record in this area.
+    pub(super) fn born(home: AreaPath) -> Self {
+        // A case that belongs to no village starts where it was born.
+        let level = match home.level() {
+            AreaLevel::District => AreaLevel::District,
+            AreaLevel::Town => AreaLevel::Town,
+            AreaLevel::Village | AreaLevel::Grid => AreaLevel::Village,
+        };
+        Self {
+            stage: Stage::Reported,
+            stage_below: Stage::Reported,
+            category: None,
+            severity: None,
+            grid: None,
+            lead_area: home,
+            support_areas: Vec::new(),
+            level,
+            assignments: Vec::new(),
+            returns: 0,
+            extensions: Vec::new(),
+            danger: false,
+            handled_on_spot: false,
+            urged: 0,
+            supervised: false,
+            suspended: None,
+            merged_into: None,
+            merge: None,
+            handled_ms: None,
+            workers: std::collections::BTreeSet::new(),
+            over: None,
+        }
+    }
+
+    /// Applies an event at its effective time. Returns the conflict that it makes.
+    fn apply(
+        &mut self,
+        movement: Move,
+        entry: &Entry,
+        event: &Event,
+        behalf: Option<&OnBehalfOf>,
+        now_ms: i64,
+    ) -> Option<Conflict> {
+        let conflict = self.make(movement, entry, event, behalf, now_ms);
         if event.is_danger() {
             self.take_back_endings(movement);
         }
         self.settle_stage(now_ms);
+        conflict
     }
 
     /// Applies a danger that arrived too late. It takes nothing back, so times, credit and the ending stay.
-    pub(super) fn apply_late(&mut self, entry: &Entry, event: &Event, now_ms: i64) {
-        let Some(movement) = event.movement() else {
-            return;
-        };
-        self.make(movement, entry, event, None, now_ms);
+    fn apply_late(
+        &mut self,
+        movement: Move,
+        entry: &Entry,
+        event: &Event,
+        now_ms: i64,
+    ) -> Option<Conflict> {
+        let conflict = self.make(movement, entry, event, None, now_ms);
         self.settle_stage(now_ms);
+        conflict
     }
 
     fn make(
@@ -97,7 +117,8 @@ impl CaseState {
         event: &Event,
         behalf: Option<&OnBehalfOf>,
         now_ms: i64,
-    ) {
+    ) -> Option<Conflict> {
+        let mut conflict = None;
         if let Some(member) = entry.author.member.filter(|_| movement.is_work()) {
             self.workers.insert(member);
         }
@@ -151,8 +172,7 @@ impl CaseState {
             }
             Event::Unmerge(_) => self.stand_alone(),
             Event::MergeUndone(undone) => {
-                self.conflicts.extend(self.broken_merge(side, undone));
-                self.conflicts.sort_unstable();
+                conflict = self.broken_merge(side, undone);
                 self.stand_alone();
             }
             Event::HandledOnSpot(_) => self.handled_on_spot = true,
@@ -161,9 +181,9 @@ impl CaseState {
             Event::FollowUp(_) => self.over = Some(Stage::FollowedUp),
             Event::Dismiss(_) => self.over = Some(Stage::Dismissed),
             Event::HandToPolice(_) => self.over = Some(Stage::HandedToPolice),
-            Event::Seen(_) => self.open_for_reporter(entry, now_ms),
             _ => self.step(event, movement, behalf, now_ms),
         }
+        conflict
     }
 
     /// The conflict that people see when the server undoes the merge in force.
@@ -230,23 +250,6 @@ impl CaseState {
         let id = request.assignment;
         if let Some(assignment) = self.assignments.iter_mut().find(|known| known.id == id) {
             assignment.deadlines.resolve_by_ms = Some(grant.until_ms);
-        }
-    }
-
-    /// Notes that a person of the office has opened the case. The phone that reported it does not count,
-    /// because its opening says nothing to the reporter. Phones are compared by device, because the
-    /// reporter's name is withheld from some readers.
-    fn open_for_reporter(&mut self, entry: &Entry, now_ms: i64) {
-        let author = &entry.author;
-        if author.device == self.reporter_device {
-            return;
-        }
-        if author
-            .grant
-            .as_ref()
-            .is_some_and(|grant| opens_for_reporter(grant.role))
-        {
-            self.seen_ms = Some(self.seen_ms.map_or(now_ms, |seen| seen.min(now_ms)));
         }
     }
 

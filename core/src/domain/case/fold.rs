@@ -13,7 +13,7 @@ use super::graph::Graph;
 use super::guard::possible;
 use super::merge::Meeting;
 use super::state::TimelineItem;
-use super::{CaseState, Entry, EntryBody, EntryStatus, Event, Move, Outcome, Refusal};
+use super::{Entry, EntryBody, EntryStatus, Event, Move, Outcome, RecordState, Refusal};
 use crate::domain::may::{Action, Actor, Denied, may};
 
 /// Whether the author of an entry was allowed to make it in the state that it had seen.
@@ -30,7 +30,7 @@ pub(super) enum Judged {
 /// Folds a record to its state. The order of the entries does not matter. Duplicates and entries that do not
 /// descend from the Genesis are left out. Returns `None` without a Genesis.
 #[must_use]
-pub fn fold(entries: &[Entry]) -> Option<CaseState> {
+pub fn fold(entries: &[Entry]) -> Option<RecordState> {
     let entries: Vec<&Entry> = entries.iter().collect();
     Folder::new(Graph::new(&entries)?).run()
 }
@@ -73,7 +73,7 @@ fn may_report(entry: &Entry, facts: &super::GenesisFacts) -> Result<(), Refusal>
 /// The actor for `may`. It is `None` if the server, which knows all certificates, has accepted the entry and
 /// the creator of the record is withheld from this replica. The replica cannot tell then whether the record
 /// is the author's own.
-fn asked_in<'a>(state: &CaseState, entry: &'a Entry) -> Option<Actor<'a>> {
+fn asked_in<'a>(state: &RecordState, entry: &'a Entry) -> Option<Actor<'a>> {
     let accepted = entry.verdict_at_ms.is_some() && entry.status == EntryStatus::Effective;
     let vouched = accepted && state.reporter.is_none();
     actor_of(entry).filter(|_| !vouched)
@@ -90,7 +90,7 @@ fn actor_of(entry: &Entry) -> Option<Actor<'_>> {
     })
 }
 
-pub(super) fn judge_in(state: Option<&CaseState>, entry: &Entry) -> Judged {
+pub(super) fn judge_in(state: Option<&RecordState>, entry: &Entry) -> Judged {
     let Some(state) = state else {
         return Judged::Illegal(Refusal::SecondGenesis);
     };
@@ -144,7 +144,7 @@ pub(super) struct Folder<'a> {
     pub(super) graph: Graph<'a>,
     pub(super) judged: Vec<Judged>,
     /// The state after an entry, as its author saw it. It is kept while later entries build on it.
-    after: Vec<Option<CaseState>>,
+    after: Vec<Option<RecordState>>,
     /// How many entries still build on the state.
     uses: Vec<u32>,
 }
@@ -161,7 +161,7 @@ impl<'a> Folder<'a> {
         }
     }
 
-    pub(super) fn run(mut self) -> Option<CaseState> {
+    pub(super) fn run(mut self) -> Option<RecordState> {
         let last = self.graph.len().checked_sub(1)?;
         for at in 0..=last {
             self.visit(at, last);
@@ -182,7 +182,7 @@ impl<'a> Folder<'a> {
         }
         let wanted = self.uses[at] > 0 || at == last;
         let ignored = entry.status == EntryStatus::Ignored;
-        let judge = |before: Option<&CaseState>| {
+        let judge = |before: Option<&RecordState>| {
             if ignored {
                 Judged::Ignored
             } else {
@@ -213,12 +213,12 @@ impl<'a> Folder<'a> {
         self.advance(at);
     }
 
-    fn birth(&self) -> Option<CaseState> {
+    fn birth(&self) -> Option<RecordState> {
         let genesis = self.graph.entries[0];
         let EntryBody::Genesis(facts) = &genesis.body else {
             return None;
         };
-        let mut state = CaseState::born(genesis, facts, self.graph.effective_ms[0]);
+        let mut state = RecordState::born(genesis, facts, self.graph.effective_ms[0]);
         if let Err(why) = may_report(genesis, facts) {
             let newer = why == Refusal::Denied(Denied::Newer);
             state.frozen = newer;
@@ -246,7 +246,7 @@ impl<'a> Folder<'a> {
     }
 
     /// Folds a set where branches may meet. The set holds the past of each of its entries.
-    pub(super) fn fold_set(&self, set: &[usize], shown: bool) -> Option<CaseState> {
+    pub(super) fn fold_set(&self, set: &[usize], shown: bool) -> Option<RecordState> {
         let mut state = self.birth()?;
         let mut meeting = Meeting::new(&self.graph, set, &self.judged);
         for at in set.iter().copied().filter(|at| *at > 0) {
@@ -258,7 +258,7 @@ impl<'a> Folder<'a> {
         Some(state)
     }
 
-    fn add(&self, state: &mut CaseState, at: usize, meeting: Option<&mut Meeting<'_, 'a>>) {
+    fn add(&self, state: &mut RecordState, at: usize, meeting: Option<&mut Meeting<'_, 'a>>) {
         let entry = self.graph.entries[at];
         let effective_ms = self.graph.effective_ms[at];
         let movement = match &entry.body {
@@ -296,7 +296,7 @@ impl<'a> Folder<'a> {
 
     fn add_legal(
         &self,
-        state: &mut CaseState,
+        state: &mut RecordState,
         at: usize,
         meeting: Option<&mut Meeting<'_, 'a>>,
     ) -> Result<Outcome, Refusal> {

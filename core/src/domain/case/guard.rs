@@ -2,15 +2,20 @@
 
 use super::payload::Partner;
 use super::table::{Next, next};
-use super::{Assignment, AssignmentState as A, CaseState, Event, Move, Part, Party, Refusal};
+use super::{Assignment, AssignmentState as A, Event, Move, Part, Party, RecordState, Refusal};
+use crate::domain::RecordKind;
+use crate::domain::may::Denied;
 use crate::id::{EnvelopeId, Hash, RecordId};
 
 /// Whether the event is possible in this state, for any author.
-pub fn possible(state: &CaseState, event: &Event) -> Result<(), Refusal> {
+pub fn possible(state: &RecordState, event: &Event) -> Result<(), Refusal> {
     let movement = event.movement().ok_or(Refusal::Newer)?;
-    if next(state.stage, movement) == Next::No {
+    let Some(case) = &state.case else {
+        return without_case(state.facts.kind, movement);
+    };
+    if next(case.stage, movement) == Next::No {
         return Err(Refusal::NotNow {
-            stage: state.stage,
+            stage: case.stage,
             movement,
         });
     }
@@ -27,27 +32,38 @@ pub fn possible(state: &CaseState, event: &Event) -> Result<(), Refusal> {
                 refuse_if(state.areas().any(|known| known == area), Refusal::SameArea)
             }
         },
-        Event::Transfer(transfer) => refuse_if(transfer.to == state.lead_area, Refusal::SameArea),
+        Event::Transfer(transfer) => refuse_if(transfer.to == case.lead_area, Refusal::SameArea),
         Event::Escalate(escalate) => refuse_if(
-            state.level.above() != Some(escalate.to),
+            case.level.above() != Some(escalate.to),
             Refusal::NotNextLevel,
         ),
         Event::GrantExtension(grant) => {
             let open =
                 |x: &super::state::Extension| x.request == grant.request && x.granted_ms.is_none();
-            refuse_if(!state.extensions.iter().any(open), Refusal::NoRequest)
+            refuse_if(!case.extensions.iter().any(open), Refusal::NoRequest)
         }
         Event::Merge(merge) => {
             refuse_if(merge.into == record_of(state.genesis), Refusal::MergeSelf)
         }
         Event::MergeUndone(undone) => {
-            let in_force = state.merge.map(|merge| merge.id);
+            let in_force = case.merge.map(|merge| merge.id);
             refuse_if(in_force != Some(undone.merge), Refusal::OtherMerge)
         }
         _ => match event.assignment() {
             Some(id) => step(state.assignment(id).ok_or(Refusal::NoAssignment)?, movement),
             None => Ok(()),
         },
+    }
+}
+
+/// Whether the move is possible on a record that has no case.
+fn without_case(kind: RecordKind, movement: Move) -> Result<(), Refusal> {
+    if movement.is_talk() {
+        Ok(())
+    } else if kind.is_known() {
+        Err(Denied::NotACase.into())
+    } else {
+        Err(Refusal::Newer)
     }
 }
 
@@ -62,9 +78,12 @@ fn refuse_if(refused: bool, why: Refusal) -> Result<(), Refusal> {
     if refused { Err(why) } else { Ok(()) }
 }
 
-fn not_assigned(state: &CaseState, to: Party, part: Part) -> Result<(), Refusal> {
+fn not_assigned(state: &RecordState, to: Party, part: Part) -> Result<(), Refusal> {
     let same = |a: &Assignment| a.to == to && a.part == part && a.state.is_open();
-    refuse_if(state.assignments.iter().any(same), Refusal::AlreadyAssigned)
+    refuse_if(
+        state.assignments().iter().any(same),
+        Refusal::AlreadyAssigned,
+    )
 }
 
 fn step(assignment: &Assignment, movement: Move) -> Result<(), Refusal> {

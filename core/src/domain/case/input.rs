@@ -5,7 +5,8 @@
 //! are one field, because no move has two of them.
 
 use super::payload as p;
-use super::{CaseState, Deadlines, Event, EventError, Move, OnBehalfOf, Part, Party, Severity};
+use super::{Deadlines, Event, EventError, Move, OnBehalfOf, Part, Party, RecordState, Severity};
+use crate::domain::area::AreaLevel;
 use crate::domain::category::CategoryCode;
 use crate::domain::text::TextError;
 use crate::domain::{AreaPath, Text};
@@ -257,13 +258,13 @@ impl MoveInput {
 
     /// The event that the input makes in this state, and the party that it is made for. Another function
     /// decides whether the move is allowed ([`super::offer`]).
-    pub fn event(&self, state: &CaseState) -> Result<(Event, Option<OnBehalfOf>), InputError> {
+    pub fn event(&self, state: &RecordState) -> Result<(Event, Option<OnBehalfOf>), InputError> {
         let event = self.bare_event(state)?;
         event.check().map_err(|error| self.why(&event, error))?;
         Ok((event, self.on_behalf_of(state)?))
     }
 
-    fn bare_event(&self, state: &CaseState) -> Result<Event, InputError> {
+    fn bare_event(&self, state: &RecordState) -> Result<Event, InputError> {
         let movement = self.movement()?;
         Ok(match movement {
             Move::Accept => Event::Accept(self.step()?),
@@ -324,7 +325,7 @@ impl MoveInput {
     }
 
     /// The event of a move that hands the case to a party, an area or a level, or of a triage.
-    fn responsibility(&self, movement: Move, state: &CaseState) -> Result<Event, InputError> {
+    fn responsibility(&self, movement: Move, state: &RecordState) -> Result<Event, InputError> {
         Ok(match movement {
             Move::Dispatch => Event::Dispatch(p::Dispatch {
                 to: self.party()?,
@@ -342,12 +343,16 @@ impl MoveInput {
                 to: self.to_area.ok_or(InputError::Missing(F::ToArea))?,
                 reason: self.reason()?,
             }),
-            Move::Escalate => Event::Escalate(p::Escalate {
-                // No level is above the district, so `guard` refuses the same level.
-                to: state.level.above().unwrap_or(state.level),
-                reason: self.reason()?,
-                rule: None,
-            }),
+            Move::Escalate => {
+                let level = state.case().map(|case| case.level);
+                let level = level.unwrap_or(AreaLevel::District);
+                Event::Escalate(p::Escalate {
+                    // No level is above the district, so `guard` refuses the same level.
+                    to: level.above().unwrap_or(level),
+                    reason: self.reason()?,
+                    rule: None,
+                })
+            }
             Move::AssignFinally => Event::AssignFinally(p::AssignFinally {
                 to: self.party()?,
                 deadlines: self.deadlines,
@@ -367,9 +372,10 @@ impl MoveInput {
         })
     }
 
-    fn grant_extension(&self, state: &CaseState) -> Result<Event, InputError> {
+    fn grant_extension(&self, state: &RecordState) -> Result<Event, InputError> {
         let request = self.request.ok_or(InputError::Missing(F::Request))?;
-        let asked = state.extensions.iter().find(|one| one.request == request);
+        let mut all = state.case.iter().flat_map(|case| &case.extensions);
+        let asked = all.find(|one| one.request == request);
         let until_ms = self.until_ms.or(asked.map(|one| one.until_ms));
         Ok(Event::GrantExtension(p::GrantExtension {
             request,
@@ -378,7 +384,7 @@ impl MoveInput {
         }))
     }
 
-    fn on_behalf_of(&self, state: &CaseState) -> Result<Option<OnBehalfOf>, InputError> {
+    fn on_behalf_of(&self, state: &RecordState) -> Result<Option<OnBehalfOf>, InputError> {
         let Some(reason) = &self.behalf_reason else {
             return Ok(None);
         };

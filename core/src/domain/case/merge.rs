@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::fold::Judged;
 use super::graph::Graph;
 use super::state::{Conflict, Review, Side};
-use super::{CaseState, EntryBody, Event, Move, Outcome, Part, Refusal};
+use super::{EntryBody, Event, Move, Outcome, Part, RecordState, Refusal};
 use crate::limits::DANGER_LATE_MS;
 
 /// A decision is shown in conflict with at most this many rivals, the newest ones.
@@ -60,7 +60,7 @@ impl Move {
     }
 }
 
-impl CaseState {
+impl RecordState {
     /// Settles every conflict after a decision whose author had seen everything. A double dispatch stays
     /// until only one of the two parties is responsible, or the case is over.
     pub(super) fn settle(&mut self, movement: Move) {
@@ -307,11 +307,12 @@ impl<'g, 'a> Meeting<'g, 'a> {
     }
 
     /// Notes that the server undoes the merge in force.
-    pub(super) fn broken_merge(&mut self, at: usize, state: &CaseState, event: &Event) {
+    pub(super) fn broken_merge(&mut self, at: usize, state: &RecordState, event: &Event) {
         let Event::MergeUndone(undone) = event else {
             return;
         };
-        let Some(conflict) = state.broken_merge(self.side(at), undone) else {
+        let case = state.case();
+        let Some(conflict) = case.and_then(|case| case.broken_merge(self.side(at), undone)) else {
             return;
         };
         let entries = &self.graph.entries;
@@ -325,7 +326,7 @@ impl<'g, 'a> Meeting<'g, 'a> {
     }
 
     /// Writes the open conflicts and reviews into the state when all branches have met.
-    pub(super) fn finish(&self, state: &mut CaseState) {
+    pub(super) fn finish(&self, state: &mut RecordState) {
         let mut conflicts: Vec<Conflict> = self
             .meetings
             .iter()

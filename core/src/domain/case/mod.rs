@@ -12,6 +12,7 @@ mod merge;
 pub mod moves;
 pub mod offer;
 pub mod payload;
+pub mod record;
 pub mod refusal;
 pub mod state;
 pub mod table;
@@ -26,6 +27,7 @@ pub use input::{InputError, InputField, MoveInput};
 pub use moves::Move;
 pub use offer::MoveOption;
 pub use payload::{Deadlines, MergeFault, OnBehalfOf, Part, Party, Severity};
+pub use record::RecordState;
 pub use refusal::Refusal;
 pub use state::{Assignment, AssignmentState, CaseState, Conflict, Outcome, Stage};
 

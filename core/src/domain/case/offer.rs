@@ -6,7 +6,7 @@
 use super::fold::{Judged, judge_in};
 use super::input::{FieldNeed, InputField, MoveInput, needs};
 use super::{
-    Author, CaseState, Entry, EntryBody, EntryStatus, Move, OnBehalfOf, Part, Party, Refusal,
+    Author, Entry, EntryBody, EntryStatus, Move, OnBehalfOf, Part, Party, RecordState, Refusal,
     Severity,
 };
 use crate::domain::may::choice::{self, Matter};
@@ -49,7 +49,7 @@ pub struct MoveOption {
 
 /// Every move, in the order of [`Move::ALL`]. A step has one option for each assignment.
 #[must_use]
-pub fn offers(state: &CaseState, asker: &Asker<'_>) -> Vec<MoveOption> {
+pub fn offers(state: &RecordState, asker: &Asker<'_>) -> Vec<MoveOption> {
     Move::ALL
         .iter()
         .flat_map(|movement| options(state, asker, *movement))
@@ -57,11 +57,11 @@ pub fn offers(state: &CaseState, asker: &Asker<'_>) -> Vec<MoveOption> {
 }
 
 /// Whether the person may change the content.
-pub fn edit_offer(state: &CaseState, asker: &Asker<'_>) -> Result<Grant, &'static str> {
+pub fn edit_offer(state: &RecordState, asker: &Asker<'_>) -> Result<Grant, &'static str> {
     first_grant(state, asker, None, &[EntryBody::Content])
 }
 
-fn options(state: &CaseState, asker: &Asker<'_>, movement: Move) -> Vec<MoveOption> {
+fn options(state: &RecordState, asker: &Asker<'_>, movement: Move) -> Vec<MoveOption> {
     let about = |assignment: Option<EnvelopeId>, request: Option<EnvelopeId>| {
         let bodies: Vec<EntryBody> = probes(state, asker, movement)
             .into_iter()
@@ -89,10 +89,11 @@ fn options(state: &CaseState, asker: &Asker<'_>, movement: Move) -> Vec<MoveOpti
     };
     let has = |field| needs(movement).iter().any(|need| need.field == field);
     let mut options: Vec<MoveOption> = if has(InputField::Assignment) {
-        let assignments = state.assignments.iter();
+        let assignments = state.assignments().iter();
         assignments.map(|one| about(Some(one.id), None)).collect()
     } else if has(InputField::Request) {
-        let open = state.extensions.iter().filter(|x| x.granted_ms.is_none());
+        let all = state.case.iter().flat_map(|case| &case.extensions);
+        let open = all.filter(|x| x.granted_ms.is_none());
         open.map(|x| about(None, Some(x.request))).collect()
     } else {
         Vec::new()
@@ -105,7 +106,7 @@ fn options(state: &CaseState, asker: &Asker<'_>, movement: Move) -> Vec<MoveOpti
 
 /// The first grant under which one of the bodies is legal, or the refusal of the role that came closest.
 fn first_grant(
-    state: &CaseState,
+    state: &RecordState,
     asker: &Asker<'_>,
     movement: Option<Move>,
     bodies: &[EntryBody],
@@ -125,7 +126,7 @@ fn first_grant(
 
 /// The first grant that may act for the party of the assignment that the events are about, with that party.
 fn on_behalf(
-    state: &CaseState,
+    state: &RecordState,
     asker: &Asker<'_>,
     movement: Move,
     bodies: &[EntryBody],
@@ -146,7 +147,7 @@ fn on_behalf(
 }
 
 fn legal(
-    state: &CaseState,
+    state: &RecordState,
     asker: &Asker<'_>,
     n: usize,
     body: &EntryBody,
@@ -179,7 +180,7 @@ fn legal(
 
 /// Complete inputs of a move, chosen so that one of them is legal if any input is. They go to a party without
 /// a part in the case (a member, a unit, the person's own units), into another record, or to another area.
-fn probes(state: &CaseState, asker: &Asker<'_>, movement: Move) -> Vec<MoveInput> {
+fn probes(state: &RecordState, asker: &Asker<'_>, movement: Move) -> Vec<MoveInput> {
     let complete = MoveInput {
         text: Some("·".to_owned()),
         until_ms: Some(0),
@@ -223,8 +224,8 @@ fn probes(state: &CaseState, asker: &Asker<'_>, movement: Move) -> Vec<MoveInput
 }
 
 /// A member and a unit without a part in the case, and the person's own units.
-fn parties<'a>(state: &'a CaseState, asker: &'a Asker<'_>) -> impl Iterator<Item = Party> + 'a {
-    let unused = |to: &Party| !state.assignments.iter().any(|one| one.to == *to);
+fn parties<'a>(state: &'a RecordState, asker: &'a Asker<'_>) -> impl Iterator<Item = Party> + 'a {
+    let unused = |to: &Party| !state.assignments().iter().any(|one| one.to == *to);
     let members = (0..=u8::MAX)
         .rev()
         .map(|n| Party::Member(MemberId([n; 16])));
@@ -238,13 +239,13 @@ fn parties<'a>(state: &'a CaseState, asker: &'a Asker<'_>) -> impl Iterator<Item
 }
 
 /// An area of the same district without a part in the case.
-fn other_area(state: &CaseState) -> AreaPath {
+fn other_area(state: &RecordState) -> AreaPath {
     let district = state.facts.home.district();
     (0..=u8::MAX)
         .rev()
         .filter_map(|n| AreaPath::new(&[district, AreaId([n; 16])]).ok())
         .find(|path| state.areas().all(|known| known != *path))
-        .unwrap_or(state.lead_area)
+        .unwrap_or(state.lead_area())
 }
 
 fn any_words() -> Text {

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Deadlines, GenesisFacts, MergeFault, Move, OnBehalfOf, Part, Party, Severity};
+use super::{Deadlines, MergeFault, Move, OnBehalfOf, Part, Party, Severity};
 use crate::domain::AreaPath;
 use crate::domain::area::AreaLevel;
 use crate::domain::category::CategoryCode;
-use crate::id::{AreaId, DeviceId, EnvelopeId, MemberId, RecordId, UnitId};
+use crate::id::{AreaId, EnvelopeId, MemberId, RecordId, UnitId};
 
 coded_enum! {
     /// How far a case is. (The rest of its state is in [`CaseState`].)
@@ -81,23 +81,14 @@ coded_enum! {
     }
 }
 
-/// The state of one record.
+/// The state of a case: everything that its moves decide. The other facts of the record are in
+/// [`super::RecordState`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "facts that are independent of each other"
 )]
 pub struct CaseState {
-    /// The facts that never change.
-    pub facts: GenesisFacts,
-    /// The envelope that created the record.
-    pub genesis: EnvelopeId,
-    /// The person who created the record; `None` when the name is withheld from this replica.
-    pub reporter: Option<MemberId>,
-    /// The device that created the record. Every reader of the record knows it.
-    pub reporter_device: DeviceId,
-    /// Effective time of the report, ms UTC.
-    pub reported_ms: i64,
     /// How far the case is.
     pub stage: Stage,
     /// The stage below a suspension or merger. It comes back with `resume` or `unmerge`.
@@ -124,11 +115,6 @@ pub struct CaseState {
     pub danger: bool,
     /// The case was resolved by 当场处结, so it can be sampled for checking.
     pub handled_on_spot: bool,
-    /// Evidence arrived beside an ending, and no decision has seen both yet. See also [`CaseState::is_open`].
-    pub needs_review: Vec<Review>,
-    /// The record has an event that this version does not know, so it allows no further moves (“needs a newer
-    /// app”).
-    pub frozen: bool,
     /// How often it was urged.
     pub urged: u32,
     /// It is under supervision.
@@ -139,18 +125,10 @@ pub struct CaseState {
     pub merged_into: Option<RecordId>,
     /// The merge in force.
     pub merge: Option<Side>,
-    /// The conflicts that people have to settle.
-    pub conflicts: Vec<Conflict>,
-    /// Effective time of the first opening by a dispatcher or handler, ms UTC (receipt ladder: seen).
-    pub seen_ms: Option<i64>,
     /// Effective time of the resolution, ms UTC (receipt ladder: handled).
     pub handled_ms: Option<i64>,
-    /// All authors of effective entries.
-    pub participants: BTreeSet<MemberId>,
     /// All people who worked on the case. They may not judge it.
     pub workers: BTreeSet<MemberId>,
-    /// The result of each entry, in the order of the fold.
-    pub timeline: Vec<TimelineItem>,
     /// The stage above the assignments: verified, closed, followed up, dismissed or handed over.
     pub(super) over: Option<Stage>,
 }
@@ -326,59 +304,6 @@ impl AssignmentState {
     #[must_use]
     pub const fn is_responsible(self) -> bool {
         !matches!(self, Self::Returned | Self::Withdrawn)
-    }
-}
-
-impl CaseState {
-    /// Whether the case needs a person to act: its stage is not an ended one, or a danger that arrived long
-    /// after the ending awaits review.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        !self.stage.is_ended() || self.needs_review.iter().any(|review| review.danger)
-    }
-
-    /// The home area, with the grid that triage found.
-    #[must_use]
-    pub fn place(&self) -> AreaPath {
-        self.grid
-            .and_then(|grid| self.facts.home.with_grid(grid))
-            .unwrap_or(self.facts.home)
-    }
-
-    /// Every area that is or was made responsible for the case. The birthplace is the first.
-    pub fn areas(&self) -> impl Iterator<Item = AreaPath> + '_ {
-        [self.place(), self.lead_area]
-            .into_iter()
-            .chain(self.support_areas.iter().copied())
-    }
-
-    /// The assignment that an envelope opened.
-    #[must_use]
-    pub fn assignment(&self, id: EnvelopeId) -> Option<&Assignment> {
-        self.assignments
-            .iter()
-            .find(|assignment| assignment.id == id)
-    }
-
-    /// Whether the member, or one of the units, is responsible for the case (lead or support).
-    #[must_use]
-    pub fn is_party(&self, member: Option<MemberId>, units: &[UnitId]) -> bool {
-        self.assignments
-            .iter()
-            .any(|a| a.state.is_responsible() && a.to.is(member, units))
-    }
-
-    /// The entries that were overtaken, with their codes.
-    pub fn superseded(&self) -> impl Iterator<Item = &TimelineItem> {
-        self.timeline
-            .iter()
-            .filter(|item| item.outcome == Outcome::Superseded)
-    }
-
-    /// The outcome of an entry.
-    #[must_use]
-    pub fn outcome(&self, id: EnvelopeId) -> Option<&TimelineItem> {
-        self.timeline.iter().find(|item| item.id == id)
     }
 }
 

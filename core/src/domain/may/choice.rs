@@ -5,7 +5,7 @@
 //! is meant for. The choice gives no permission. The grants are tried in this order, and `may` decides.
 
 use crate::domain::area::AreaLevel;
-use crate::domain::case::{CaseState, Move, Party};
+use crate::domain::case::{Move, Party, RecordState};
 use crate::domain::{AreaPath, Grant, Role, Scope};
 use crate::id::UnitId;
 
@@ -23,8 +23,8 @@ pub struct Matter {
 impl Matter {
     /// An act on a record in this state.
     #[must_use]
-    pub fn of_case(state: &CaseState, movement: Option<Move>) -> Self {
-        let assigned = state.assignments.iter().filter_map(|one| match one.to {
+    pub fn of_case(state: &RecordState, movement: Option<Move>) -> Self {
+        let assigned = state.assignments().iter().filter_map(|one| match one.to {
             Party::Unit(unit) => Some(unit),
             Party::Member(_) => None,
         });

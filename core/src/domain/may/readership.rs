@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::super::case::{Assignment, CaseState, Party};
+use super::super::case::{Assignment, Party, RecordState};
 use super::super::{AreaPath, Audience, RecordKind, Role, Scope};
 use super::table::{Cell, Row, cell};
 use super::{Actor, in_one_grid};
@@ -39,10 +39,10 @@ pub struct Readership {
 impl Readership {
     /// Takes the facts from the state of a record.
     #[must_use]
-    pub fn of(state: &CaseState) -> Self {
+    pub fn of(state: &RecordState) -> Self {
         let responsible = |a: &&Assignment| a.state.is_responsible();
         let mut parties: Vec<Party> = state
-            .assignments
+            .assignments()
             .iter()
             .filter(responsible)
             .map(|assignment| assignment.to)

@@ -75,7 +75,7 @@ fn actor(role: Role, relation: char) -> Author {
     me
 }
 
-fn record(relation: char) -> CaseState {
+fn record(relation: char) -> RecordState {
     let mut facts = hazard();
     facts.team = None;
     if relation == 't' {
@@ -95,8 +95,8 @@ fn record(relation: char) -> CaseState {
 }
 
 #[allow(clippy::too_many_lines, reason = "one arm for each row")]
-fn event_of(row: &str, role: Role, state: &CaseState) -> Event {
-    let assignment = state.assignments[0].id;
+fn event_of(row: &str, role: Role, state: &RecordState) -> Event {
+    let assignment = state.assignments()[0].id;
     let rule = (role == Role::System).then(rule);
     let deadlines = p::Deadlines::default();
     let (reason, note) = (text("原因"), None);
@@ -200,7 +200,7 @@ fn allowed(row: &str, role: Role, relation: char) -> bool {
     }
     let event = event_of(row, role, &state);
     let behalf = OnBehalfOf {
-        party: state.assignments[0].to,
+        party: state.assignments()[0].to,
         reason: text("原因"),
     };
     let on_behalf_of = (relation == 'b').then_some(&behalf);

@@ -25,7 +25,7 @@ fn step_of(rng: &mut ChaCha8Rng, phone: &mut Phone, record: &Record) -> Verified
             };
             phone.act(record, &Event::DangerRemains(danger))
         }
-        3 => match record.state().and_then(|state| state.assignments.first()) {
+        3 => match record.state().and_then(|state| state.assignments().first()) {
             Some(assignment) => {
                 let done = step(assignment.id);
                 let event = if n > 2 {

@@ -335,7 +335,7 @@ fn a_reporter_no_longer_edits_what_has_been_accepted() {
     record.admit(std::slice::from_ref(&sent));
     let taken = handler.act(&record, &Event::Accept(step(id(&sent))));
     record.admit(std::slice::from_ref(&taken));
-    assert_eq!(record.state().unwrap().stage, Stage::Accepted);
+    assert_eq!(record.state().unwrap().stage(), Stage::Accepted);
     let late = volunteer.edit(&record, &[severity(4)]);
     let judged = record.admit(std::slice::from_ref(&late));
     assert_eq!(outcomes(&judged), [&Outcome::Void(VoidReason::MayNotOwn)]);
@@ -374,7 +374,7 @@ fn danger_said_offline_keeps_a_case_open_that_somebody_resolved() {
     let offline = record_of(&[&genesis, &sorted, &sent, &taken]);
     let resolved = handler.act(&record, &Event::Resolve(step(id(&sent))));
     record.admit(std::slice::from_ref(&resolved));
-    assert_eq!(record.state().unwrap().stage, Stage::Resolved);
+    assert_eq!(record.state().unwrap().stage(), Stage::Resolved);
     let danger = Event::DangerRemains(DangerRemains {
         attachments: Vec::new(),
         text: None,
@@ -382,7 +382,7 @@ fn danger_said_offline_keeps_a_case_open_that_somebody_resolved() {
     let danger = volunteer.act(&offline, &danger);
     assert_eq!(record.admit(&[danger])[0].outcome, Outcome::Valid);
     let state = record.state().unwrap();
-    assert!(!state.stage.is_ended() && !state.conflicts.is_empty());
+    assert!(!state.stage().is_ended() && !state.conflicts.is_empty());
 }
 
 /// A void verdict names the rule, so every new rule of the domain or the gate needs a reason.

@@ -5,7 +5,7 @@ use super::super::reader::Reader;
 use super::Replica;
 use crate::domain::Grant;
 use crate::domain::case::offer::{self, Asker};
-use crate::domain::case::{CaseState, Move, MoveInput, MoveOption};
+use crate::domain::case::{Move, MoveInput, MoveOption, RecordState};
 use crate::id::{EnvelopeId, RecordId};
 
 /// The whole record awaits review, so no envelope can build on it.
@@ -51,7 +51,7 @@ impl Reader {
         &self,
         record: RecordId,
         acting_as: Option<&Grant>,
-        question: impl FnOnce(&CaseState, &Asker<'_>) -> T,
+        question: impl FnOnce(&RecordState, &Asker<'_>) -> T,
     ) -> Result<Option<T>, ReplicaError> {
         let certificate = self.certificate().ok_or(ReplicaError::NotEnrolled)?;
         let loaded = self.load(record)?;

@@ -11,7 +11,7 @@ use super::super::table::notification::{self, News, Notification};
 use super::Replica;
 use super::project::Own;
 use crate::domain::case::state::{Side, TimelineItem};
-use crate::domain::case::{CaseState, Conflict, Event, Move, Outcome, Party};
+use crate::domain::case::{Conflict, Event, Move, Outcome, Party, RecordState};
 use crate::domain::may::opens_for_reporter;
 use crate::domain::notification::NotificationKind as Kind;
 use crate::id::{EnvelopeId, Hash, MemberId, RecordId};
@@ -75,7 +75,7 @@ pub(super) fn enrolled(conn: &Connection, at_ms: i64) -> Result<(), ReplicaError
 /// Looks through one record.
 struct Finder<'a> {
     record: &'a Record,
-    state: &'a CaseState,
+    state: &'a RecordState,
     me: MemberId,
     own: &'a Own,
 }
@@ -99,7 +99,9 @@ impl Finder<'_> {
             found.extend(effective().find_map(|item| self.seen(item)));
             let last = effective()
                 .rfind(|item| matches!(item.movement, Some(Move::Resolve | Move::HandledOnSpot)));
-            if let Some(item) = last.filter(|_| self.state.handled_ms.is_some()) {
+            let case = self.state.case();
+            let handled = case.is_some_and(|case| case.handled_ms.is_some());
+            if let Some(item) = last.filter(|_| handled) {
                 found.push(self.news(Kind::Handled, item.id.0, item));
             }
         }
@@ -119,7 +121,8 @@ impl Finder<'_> {
 
     fn event(&self, event: &Event, item: &TimelineItem, node: &Node) -> Option<News> {
         if let Some(party) = event.assignee() {
-            let open = self.state.open_assignments().any(|one| one.id == node.id);
+            let case = self.state.case()?;
+            let open = case.open_assignments().any(|one| one.id == node.id);
             let kind = match party {
                 Party::Member(member) if member == self.me => Kind::DispatchedToMe,
                 Party::Unit(unit) if self.own.units.contains(&unit) => Kind::DispatchedToUnit,

@@ -17,7 +17,7 @@ use super::notify::{self, Telling};
 use super::shown::{Basis, Shown};
 use super::{Identity, names, places, rebuild, tally};
 use crate::crdt::Document;
-use crate::domain::case::{CaseState, Event, Severity, Stage};
+use crate::domain::case::{Event, RecordState, Severity, Stage};
 use crate::domain::content::Content;
 use crate::domain::may::Readership;
 use crate::id::{AreaId, EnvelopeId, MemberId, RecordId, UnitId};
@@ -258,9 +258,9 @@ fn row_of(record: &Record, shown: &Shown, own: Option<MemberId>) -> Option<Recor
     let facts = record.genesis()?;
     let first = record.nodes().first()?;
     let state = record.state();
-    let category = state.and_then(|state| state.category.as_ref());
+    let category = state.and_then(RecordState::category);
     let category = category.map(|code| code.as_str().to_owned());
-    let stage = state.map_or(Stage::Reported, |state| state.stage);
+    let stage = state.map_or(Stage::Reported, RecordState::stage);
     let creator = first
         .certificate
         .as_ref()
@@ -277,12 +277,12 @@ fn row_of(record: &Record, shown: &Shown, own: Option<MemberId>) -> Option<Recor
         kind: facts.kind.code(),
         audience: facts.audience.code(),
         stage: stage.code(),
-        open: state.is_none_or(CaseState::is_open),
+        open: state.is_none_or(RecordState::is_open),
         category: category
             .or_else(|| shown.category.clone())
             .unwrap_or_default(),
         severity: state
-            .and_then(|state| state.severity)
+            .and_then(|state| state.case()?.severity)
             .map(Severity::code)
             .or(shown.severity)
             .unwrap_or(0),
@@ -299,7 +299,7 @@ fn row_of(record: &Record, shown: &Shown, own: Option<MemberId>) -> Option<Recor
         needs_review: state.is_some_and(|state| !state.needs_review.is_empty()),
         needs_newer_app: state.is_some_and(|state| state.frozen),
         ladder: ladder(record),
-        due_ms: state.and_then(CaseState::next_due_ms),
+        due_ms: state.and_then(RecordState::next_due_ms),
         digest: record.digest(),
     })
 }
@@ -324,7 +324,8 @@ fn ladder(record: &Record) -> u8 {
         .nodes()
         .first()
         .is_some_and(|first| first.verdict.is_some());
-    match (delivered, state.seen_ms, state.handled_ms) {
+    let handled_ms = state.case().and_then(|case| case.handled_ms);
+    match (delivered, state.seen_ms, handled_ms) {
         (false, _, _) => 0,
         (true, _, Some(_)) => 3,
         (true, Some(_), None) => 2,
@@ -342,15 +343,15 @@ fn areas(record: &Record) -> Vec<AreaId> {
 }
 
 fn open_assignments(record: &Record) -> Vec<Open> {
-    let Some(state) = record.state() else {
+    let Some(case) = record.state().and_then(|state| state.case()) else {
         return Vec::new();
     };
-    let mut open: Vec<Open> = state
+    let mut open: Vec<Open> = case
         .open_assignments()
         .map(|one| Open {
             party: party_key(&one.to),
             id: one.id,
-            due_ms: state.due_ms(one).unwrap_or(NEVER_MS),
+            due_ms: case.due_ms(one).unwrap_or(NEVER_MS),
         })
         .collect();
     open.sort_unstable();

@@ -14,7 +14,7 @@ use crate::domain::Role;
 use crate::domain::area::AreaLevel;
 use crate::domain::case::payload::Partner;
 use crate::domain::case::state::TimelineItem;
-use crate::domain::case::{CaseState, Deadlines, Event, Move, OnBehalfOf, Outcome, Part, Party};
+use crate::domain::case::{Deadlines, Event, Move, OnBehalfOf, Outcome, Part, Party, RecordState};
 use crate::domain::civil::time_said;
 use crate::domain::content::Field;
 use crate::id::{EnvelopeId, Hash, MemberId, RecordId};
@@ -143,7 +143,7 @@ fn page(
 struct Teller<'a> {
     conn: &'a Connection,
     record: &'a Record,
-    state: &'a CaseState,
+    state: &'a RecordState,
     people: RefCell<HashMap<Option<MemberId>, Name>>,
 }
 

@@ -9,7 +9,7 @@ use super::super::table::record::RecordRow;
 use super::conflict::{self, ConflictCard};
 use super::rewrite;
 use super::{load, project};
-use crate::domain::case::{CaseState, Event, GenesisFacts, Outcome};
+use crate::domain::case::{Event, GenesisFacts, Outcome, RecordState};
 use crate::domain::content::{Content, Field, FieldValue};
 use crate::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
 use crate::record::{Node, NodeBody, Record};
@@ -27,7 +27,7 @@ pub struct RecordView {
     /// The content; `None` for kinds of a newer app.
     pub content: Option<Content>,
     /// The state of the workflow; `None` while the beginning does not count.
-    pub state: Option<CaseState>,
+    pub state: Option<RecordState>,
     /// The events, in the order of the fold.
     pub timeline: Vec<TimelineEntry>,
     /// The comments of people.

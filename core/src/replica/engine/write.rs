@@ -16,7 +16,7 @@ use super::{Identity, Replica};
 use crate::crdt::ActorId;
 use crate::domain::Grant;
 use crate::domain::case::payload::Seen;
-use crate::domain::case::{CaseState, Event, FOLD_VERSION};
+use crate::domain::case::{Event, FOLD_VERSION, RecordState};
 use crate::domain::may::choice::{self, Matter};
 use crate::id::{DeviceId, EnvelopeId, RecordId};
 use crate::record::{Accepted, Outcome, Record};
@@ -101,7 +101,7 @@ fn of_report(genesis: &Genesis) -> Matter {
     }
 }
 
-fn of_case(state: &CaseState, body: &Body) -> Matter {
+fn of_case(state: &RecordState, body: &Body) -> Matter {
     let movement = match body {
         Body::Event(event) => Event::decode(event.code, event.fold_version, &event.data)
             .ok()

@@ -151,7 +151,7 @@ fn two_dispatches_are_both_kept_and_the_card_names_them() {
     server.settle(&mut two);
     server.settle(&mut one);
     let view = one.replica().view(record).unwrap().unwrap();
-    assert_eq!(view.state.unwrap().assignments.len(), 2);
+    assert_eq!(view.state.unwrap().assignments().len(), 2);
     assert!(view.conflicts[0].sentence(Lang::Zh).contains("派单"));
     assert!(view.conflicts[0].sentence(Lang::En).contains("dispatch"));
     assert!(matches!(
@@ -186,7 +186,7 @@ fn broken_merge_is_told_to_the_people_concerned() {
         server.settle(phone);
         let view = phone.replica().view(record).unwrap().unwrap();
         assert!(view.row.open && view.row.conflicts == 1);
-        assert_eq!(view.state.unwrap().stage, Stage::Reported);
+        assert_eq!(view.state.unwrap().stage(), Stage::Reported);
         let card = &view.conflicts[0];
         assert!(
             card.zh.contains("二层气瓶") && card.zh.contains("不予受理"),

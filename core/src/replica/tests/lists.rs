@@ -285,7 +285,7 @@ fn assigned_lists_show_open_work_of_person_and_units() {
         .unwrap()
         .state
         .unwrap()
-        .assignments[0]
+        .assignments()[0]
         .id;
     for movement in [Move::Accept, Move::Resolve] {
         let step = MoveInput {

@@ -86,7 +86,7 @@ fn offered_moves_are_made_and_refused_ones_refused() {
     assert_eq!(again.allowed, Err("case.assignment_elsewhere"));
     assert!(option_of(&mut gas, record, Move::Resolve).allowed.is_ok());
     let view = gas.replica().view(record).unwrap().unwrap();
-    assert_eq!(view.state.unwrap().assignments[0].to, Party::Unit(GAS));
+    assert_eq!(view.state.unwrap().assignments()[0].to, Party::Unit(GAS));
 }
 
 #[test]

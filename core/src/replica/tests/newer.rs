@@ -111,7 +111,10 @@ fn frozen_record_takes_words_edits_and_danger() {
     assert!(phone.may_edit(record, None).unwrap().is_ok());
     let view = phone.view(record).unwrap().unwrap();
     let state = view.state.unwrap();
-    assert_eq!((state.danger, state.stage), (true, Stage::Reported));
+    assert_eq!(
+        (state.case().unwrap().danger, state.stage()),
+        (true, Stage::Reported)
+    );
     server.settle(&mut worker);
     assert!(
         worker

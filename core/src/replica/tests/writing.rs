@@ -140,7 +140,7 @@ fn several_grants_are_tried_and_the_one_that_allows_it_is_named() {
         .map(|node| node.role().unwrap())
         .collect();
     assert_eq!(roles[1..3], [Role::Dispatcher, Role::Dispatcher]);
-    assert_eq!(loaded.state().unwrap().stage, Stage::Accepted);
+    assert_eq!(loaded.state().unwrap().stage(), Stage::Accepted);
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn danger_may_be_said_by_anybody_who_reads_it() {
         .act(record, &Event::DangerRemains(danger), None, NOW + 1)
         .unwrap();
     let view = phone.replica().view(record).unwrap().unwrap();
-    assert!(view.state.unwrap().danger);
+    assert!(view.state.unwrap().case().unwrap().danger);
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(super) fn told(
     let content = record.document().zip(kind);
     let content = content.map(|(document, kind)| document.content(kind));
     let details = content.as_ref().map(Content::details);
-    let severity = record.state().and_then(|state| state.severity);
+    let severity = record.state().and_then(|state| state.case()?.severity);
     let reporter = match record.nodes().first() {
         Some(first) => people.of(first)?,
         None => None,

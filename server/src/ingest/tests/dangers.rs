@@ -1,7 +1,7 @@
 //! A danger that awaits review keeps its case open for everybody, until a person decides about it.
 
 use onegrid_core::domain::case::payload::{DangerRemains, Reasoned};
-use onegrid_core::domain::case::{CaseState, Outcome, Stage};
+use onegrid_core::domain::case::{Outcome, RecordState, Stage};
 use onegrid_core::record::{NodeBody, Record};
 
 use super::*;
@@ -25,7 +25,7 @@ fn record(world: &World, id: RecordId) -> Record {
     world.server.open_record(id).unwrap().0
 }
 
-fn state(world: &World, id: RecordId) -> CaseState {
+fn state(world: &World, id: RecordId) -> RecordState {
     record(world, id).state().unwrap().clone()
 }
 
@@ -53,7 +53,7 @@ fn warned() -> (World, Envelope, Envelope, Phone) {
     let mut dispatcher = world.dispatcher(20);
     let ended = dispatcher.act(genesis.record(), &[genesis.id()], &dismiss());
     dispatcher.push(&world.server, &[&ended]);
-    assert_eq!(state(&world, genesis.record()).stage, Stage::Dismissed);
+    assert_eq!(state(&world, genesis.record()).stage(), Stage::Dismissed);
     let mut warner = world.volunteer(11);
     warner.clock_ms = NOW + 10 * DAYS_MS;
     let warning = warner.act(genesis.record(), &[genesis.id()], &danger("还在漏"));
@@ -68,7 +68,10 @@ fn held_danger_keeps_case_open_until_refused() {
     let (world, genesis, warning, _) = warned();
     let id = genesis.record();
     let open = state(&world, id);
-    assert_eq!((open.stage, open.danger), (Stage::Reported, true));
+    assert_eq!(
+        (open.stage(), open.case().unwrap().danger),
+        (Stage::Reported, true)
+    );
     assert_eq!(open.conflicts.len(), 1, "people see why it is open");
     let [(stand_in, stands_for, true)] = stand_ins(&world, id)[..] else {
         panic!("{:?}", stand_ins(&world, id));
@@ -86,7 +89,10 @@ fn held_danger_keeps_case_open_until_refused() {
     let status = changed[&stand_in].status;
     assert_eq!(status, Status::Void(VoidReason::Answered));
     let ended = state(&world, id);
-    assert_eq!((ended.stage, ended.conflicts.len()), (Stage::Dismissed, 0));
+    assert_eq!(
+        (ended.stage(), ended.conflicts.len()),
+        (Stage::Dismissed, 0)
+    );
     assert_eq!(world.server.waiting(10).unwrap(), []);
     digests_are_right(&world);
 }
@@ -100,7 +106,10 @@ fn held_danger_counts_itself_once_accepted() {
         .decide(warning.id(), true, "admin", NOW + 5_000)
         .unwrap();
     let open = state(&world, id);
-    assert_eq!((open.stage, open.danger), (Stage::Reported, true));
+    assert_eq!(
+        (open.stage(), open.case().unwrap().danger),
+        (Stage::Reported, true)
+    );
     let outcome = open.outcome(warning.id()).unwrap().outcome;
     assert_eq!(outcome, Outcome::Effective);
     assert!(stand_ins(&world, id).iter().all(|(_, _, counts)| !counts));
@@ -145,9 +154,9 @@ fn flood_of_held_dangers_opens_the_case_once() {
     let ended = dispatcher.act(id, &heads, &dismiss());
     let answer = dispatcher.push(&world.server, &[&ended]);
     assert_eq!(statuses(&answer), [Status::Accepted]);
-    assert_eq!(state(&world, id).stage, Stage::Dismissed);
+    assert_eq!(state(&world, id).stage(), Stage::Dismissed);
     again(&world, second, "又来了", NOW + 5_000);
     assert_eq!(stand_ins(&world, id).len(), 2);
-    assert_eq!(state(&world, id).stage, Stage::Reported);
+    assert_eq!(state(&world, id).stage(), Stage::Reported);
     digests_are_right(&world);
 }

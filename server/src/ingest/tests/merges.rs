@@ -1,7 +1,7 @@
 //! Mergers that do not hold. People never find two ended cases where one should continue.
 
 use onegrid_core::domain::case::payload::{Merge, Reasoned};
-use onegrid_core::domain::case::{CaseState, Conflict, MergeFault, Stage};
+use onegrid_core::domain::case::{Conflict, MergeFault, RecordState, Stage};
 
 use super::*;
 
@@ -15,7 +15,7 @@ fn dismiss() -> Event {
     })
 }
 
-fn state(world: &World, id: RecordId) -> CaseState {
+fn state(world: &World, id: RecordId) -> RecordState {
     let record = world.server.open_record(id).unwrap().0;
     record.state().unwrap().clone()
 }
@@ -27,7 +27,7 @@ fn standing(world: &World, id: RecordId) -> (Stage, Option<MergeFault>) {
         Conflict::BrokenMerge { fault, .. } => Some(*fault),
         _ => None,
     });
-    (state.stage, fault)
+    (state.stage(), fault)
 }
 
 struct Town {
@@ -86,7 +86,7 @@ fn cases_merged_into_each_other_both_stay_open() {
     let mut other = town.world.dispatcher(21);
     let back = other.act(b, &[town.cases[1].id()], &merge(a));
     other.push(&town.world.server, &[&back]);
-    assert_eq!(state(&town.world, a).stage, Stage::Merged);
+    assert_eq!(state(&town.world, a).stage(), Stage::Merged);
     assert_eq!(town.tick(), 2);
     for id in [a, b] {
         let expected = (Stage::Reported, Some(MergeFault::Mutual));

@@ -43,14 +43,14 @@ fn gone_up(world: &World, id: RecordId) -> (Vec<String>, AreaLevel) {
         })
         .collect();
     rules.sort();
-    (rules, record.state().unwrap().level)
+    (rules, record.state().unwrap().case().unwrap().level)
 }
 
 /// The gas company takes a step of the one assignment.
 fn step(world: &World, handler: &mut Phone, id: RecordId, event: fn(Step) -> Event) {
     let record = record(world, id);
     let step = Step {
-        assignment: record.state().unwrap().assignments[0].id,
+        assignment: record.state().unwrap().assignments()[0].id,
         attachments: Vec::new(),
         note: None,
     };
@@ -103,7 +103,7 @@ fn who_was_there_in_time_is_not_late_when_something_is_still_wrong() {
     let seen = witness.act(id, &record(&world, id).heads(), &danger);
     let answer = witness.push(&world.server, &[&seen]);
     assert_eq!(statuses(&answer), [Status::Accepted]);
-    let state = record(&world, id).state().unwrap().assignments[0].state;
+    let state = record(&world, id).state().unwrap().assignments()[0].state;
     assert_eq!(state, AssignmentState::Accepted, "at work again");
     assert_eq!(world.server.tick(NOW + 61 * MINUTE_MS).unwrap(), 0);
 }

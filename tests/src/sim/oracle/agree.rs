@@ -195,29 +195,31 @@ fn settled(record: &Record) -> BTreeSet<(EnvelopeId, &'static str)> {
 fn picture(record: &Record) -> String {
     let mut text = String::new();
     if let Some(state) = record.state() {
-        let _ = writeln!(
-            text,
-            "{:?} below {:?} {:?} {:?} grid {:?} lead {:?} support {:?} level {:?} returns {} \
-             danger {} spot {} urged {} supervised {} merged {:?} suspended {:?} seen {:?} handled {:?}",
-            state.stage,
-            state.stage_below,
-            state.category,
-            state.severity,
-            state.grid,
-            state.lead_area,
-            state.support_areas,
-            state.level,
-            state.returns,
-            state.danger,
-            state.handled_on_spot,
-            state.urged,
-            state.supervised,
-            state.merged_into,
-            state.suspended,
-            state.seen_ms,
-            state.handled_ms,
-        );
-        let _ = writeln!(text, "{:?}\n{:?}", state.assignments, state.extensions);
+        if let Some(case) = state.case() {
+            let _ = writeln!(
+                text,
+                "{:?} below {:?} {:?} {:?} grid {:?} lead {:?} support {:?} level {:?} returns {} \
+                 danger {} spot {} urged {} supervised {} merged {:?} suspended {:?} seen {:?} handled {:?}",
+                case.stage,
+                case.stage_below,
+                case.category,
+                case.severity,
+                case.grid,
+                case.lead_area,
+                case.support_areas,
+                case.level,
+                case.returns,
+                case.danger,
+                case.handled_on_spot,
+                case.urged,
+                case.supervised,
+                case.merged_into,
+                case.suspended,
+                state.seen_ms,
+                case.handled_ms,
+            );
+            let _ = writeln!(text, "{:?}\n{:?}", case.assignments, case.extensions);
+        }
         let _ = writeln!(text, "{} {:?}", state.conflicts.len(), state.needs_review);
         for item in &state.timeline {
             let counted = record.node(item.id).and_then(|node| node.verdict);

@@ -168,17 +168,17 @@ fn held_danger(record: &Record) -> Result<(), String> {
 
 /// Checks that no case is merged into a dismissed case, and that no two cases are merged into each other.
 fn merger(record: &Record, truth: &BTreeMap<RecordId, Record>) -> Result<(), String> {
-    let Some(into) = record.state().and_then(|state| state.merged_into) else {
+    let Some(into) = record.state().and_then(|state| state.merged_into()) else {
         return Ok(());
     };
     let Some(other) = truth.get(&into).and_then(Record::state) else {
         return Ok(());
     };
-    if other.stage == Stage::Dismissed || other.merged_into == Some(record.id()) {
+    if other.stage() == Stage::Dismissed || other.merged_into() == Some(record.id()) {
         return Err(format!(
             "{} goes on nowhere: {:?}",
             record.id(),
-            other.stage
+            other.stage()
         ));
     }
     Ok(())

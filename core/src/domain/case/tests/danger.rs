@@ -15,7 +15,7 @@ fn danger_wins_over_every_ending_that_had_not_seen_it() {
         let pass = log.after(&base, grid_worker(), verify(true));
         let close = log.after(&[pass], grid_worker(), Event::Close(bare()));
         log.after(&base, volunteer(1), danger());
-        assert_eq!(log.state().stage, Stage::Accepted, "seed {seed}");
+        assert_eq!(log.state().stage(), Stage::Accepted, "seed {seed}");
         assert_eq!(outcome(&log, pass), Outcome::Superseded);
         assert_eq!(outcome(&log, close), Outcome::Superseded);
         assert!(
@@ -43,7 +43,11 @@ fn danger_also_holds_against_dismissal_handing_over_merging_and_suspending() {
             let base = log.heads();
             let ended = log.after(&base, dispatcher(), ending.clone());
             log.after(&base, volunteer(1), danger());
-            assert_eq!(log.state().stage, Stage::Triaged, "seed {seed} {ending:?}");
+            assert_eq!(
+                log.state().stage(),
+                Stage::Triaged,
+                "seed {seed} {ending:?}"
+            );
             assert_eq!(outcome(&log, ended), Outcome::Superseded);
         }
     }
@@ -54,15 +58,15 @@ fn an_ending_that_has_seen_the_danger_holds() {
     let mut log = Log::resolved(1);
     log.then(volunteer(1), danger());
     assert_eq!(
-        log.state().stage,
+        log.state().stage(),
         Stage::Accepted,
         "the unit is at work again"
     );
-    let assignment = log.state().assignments[0].id;
-    assert_eq!(log.state().assignments[0].resolved_ms, None);
+    let assignment = log.state().assignments()[0].id;
+    assert_eq!(log.state().assignments()[0].resolved_ms, None);
     log.then(handler(60), Event::Resolve(step(assignment)));
     assert_eq!(
-        (log.state().stage, log.state().danger),
+        (log.state().stage(), log.state().case().unwrap().danger),
         (Stage::Resolved, false)
     );
     assert_eq!(log.state().conflicts, vec![]);
@@ -74,9 +78,9 @@ fn a_void_danger_move_holds_nothing_open() {
     let base = log.heads();
     log.after(&base, grid_worker(), verify(true));
     let danger = log.after(&base, volunteer(1), danger());
-    assert_eq!(log.state().stage, Stage::Accepted);
+    assert_eq!(log.state().stage(), Stage::Accepted);
     log.entry(danger).status = EntryStatus::Ignored;
-    assert_eq!(log.state().stage, Stage::Verified);
+    assert_eq!(log.state().stage(), Stage::Verified);
     assert_eq!(outcome(&log, danger), Outcome::Ignored);
 }
 
@@ -90,14 +94,14 @@ fn an_escalation_by_a_person_is_danger_one_by_a_rule_is_not() {
         log.after(&base, handler(60), Event::Resolve(step(assignment)));
         let mut by_rule = log.clone();
         let escalation = by_rule.after(&base, system(), escalate(AreaLevel::Town, true));
-        assert_eq!(by_rule.state().stage, Stage::Resolved, "seed {seed}");
+        assert_eq!(by_rule.state().stage(), Stage::Resolved, "seed {seed}");
         assert!(matches!(
             outcome(&by_rule, escalation),
             Outcome::Effective | Outcome::Superseded
         ));
         log.after(&base, grid_worker(), escalate(AreaLevel::Town, false));
-        assert_eq!(log.state().stage, Stage::Accepted, "seed {seed}");
-        assert_eq!(log.state().level, AreaLevel::Town);
+        assert_eq!(log.state().stage(), Stage::Accepted, "seed {seed}");
+        assert_eq!(log.state().case().unwrap().level, AreaLevel::Town);
     }
 }
 
@@ -109,7 +113,7 @@ fn only_the_server_names_a_rule_and_it_always_does() {
     assert_eq!(why(&log, forged), "may.rule");
     let unnamed = log.then(system(), escalate(AreaLevel::Town, false));
     assert_eq!(why(&log, unnamed), "may.rule");
-    assert_eq!(log.state().level, AreaLevel::Village);
+    assert_eq!(log.state().case().unwrap().level, AreaLevel::Village);
 }
 
 #[test]
@@ -118,11 +122,11 @@ fn two_people_who_escalate_at_once_raise_the_level_once() {
     let base = [log.triaged()];
     log.after(&base, grid_worker(), escalate(AreaLevel::Town, false));
     log.after(&base, dispatcher(), escalate(AreaLevel::Town, false));
-    assert_eq!(log.state().level, AreaLevel::Town);
+    assert_eq!(log.state().case().unwrap().level, AreaLevel::Town);
     let skipped = log.then(grid_worker(), escalate(AreaLevel::Town, false));
     assert_eq!(why(&log, skipped), "case.not_next_level");
     log.then(grid_worker(), escalate(AreaLevel::District, false));
-    assert_eq!(log.state().level, AreaLevel::District);
+    assert_eq!(log.state().case().unwrap().level, AreaLevel::District);
 }
 
 #[test]
@@ -134,7 +138,7 @@ fn evidence_beside_an_ending_asks_for_review_and_reopens_nothing() {
         let words = log.after(&base, volunteer(1), comment("又闻到味道"));
         let edit = log.content(&base, dispatcher());
         let state = log.state();
-        assert_eq!(state.stage, Stage::Verified);
+        assert_eq!(state.stage(), Stage::Verified);
         let mut evidence: Vec<_> = state.needs_review.iter().map(|r| r.evidence).collect();
         evidence.sort_unstable();
         let mut expected = vec![words, edit];
@@ -173,9 +177,12 @@ fn late_danger_asks_for_review_and_erases_nothing() {
         assert!(state.is_open(), "seed {seed}: somebody has to look");
         assert_eq!(outcome(&log, warned), Outcome::Effective);
         assert_eq!(outcome(&log, close), Outcome::Effective);
-        assert_eq!(state.stage, Stage::Closed);
-        assert_eq!(state.handled_ms, before.handled_ms);
-        assert_eq!(state.assignments, before.assignments);
+        assert_eq!(state.stage(), Stage::Closed);
+        assert_eq!(
+            state.case().unwrap().handled_ms,
+            before.case().unwrap().handled_ms
+        );
+        assert_eq!(state.assignments(), before.assignments());
         assert_eq!(state.conflicts, vec![]);
         let review = state.needs_review.iter().find(|one| one.ending == close);
         let review = review.unwrap();
@@ -193,7 +200,10 @@ fn late_danger_asks_for_review_and_erases_nothing() {
         assert!(!confirmed.state().is_open());
         log.then(other_dispatcher(), Event::Reopen(reasoned()));
         let state = log.state();
-        assert_eq!((state.stage, state.danger), (Stage::Accepted, true));
+        assert_eq!(
+            (state.stage(), state.case().unwrap().danger),
+            (Stage::Accepted, true)
+        );
         assert_eq!(state.needs_review, vec![]);
     }
 }
@@ -205,8 +215,8 @@ fn danger_within_the_grace_period_wins() {
         let warned = log.after(&[log.genesis()], volunteer(2), danger());
         log.entry(warned).verdict_at_ms = Some(DANGER_LATE_MS);
         assert_eq!(outcome(&log, close), Outcome::Superseded);
-        assert_eq!(log.state().stage, Stage::Accepted, "seed {seed}");
-        assert_eq!(log.state().handled_ms, None);
+        assert_eq!(log.state().stage(), Stage::Accepted, "seed {seed}");
+        assert_eq!(log.state().case().unwrap().handled_ms, None);
     }
 }
 
@@ -219,8 +229,8 @@ fn late_danger_still_takes_back_a_recent_ending() {
         log.entry(close).verdict_at_ms = Some(19_000 + DANGER_LATE_MS);
         let state = log.state();
         assert_eq!(outcome(&log, close), Outcome::Superseded);
-        assert_eq!(state.stage, Stage::Verified, "seed {seed}");
-        assert!(state.is_open() && state.handled_ms.is_some());
+        assert_eq!(state.stage(), Stage::Verified, "seed {seed}");
+        assert!(state.is_open() && state.case().unwrap().handled_ms.is_some());
         assert_eq!(state.conflicts.len(), 1);
     }
 }
@@ -229,9 +239,9 @@ fn late_danger_still_takes_back_a_recent_ending() {
 fn danger_without_verdict_is_as_old_as_its_clock() {
     let (mut log, _) = ended_long_ago(1);
     let warned = log.after(&[log.genesis()], volunteer(2), danger());
-    assert_eq!(log.state().stage, Stage::Accepted);
+    assert_eq!(log.state().stage(), Stage::Accepted);
     log.entry(warned).clock_ms = 20_000 + DANGER_LATE_MS;
-    assert_eq!(log.state().stage, Stage::Closed);
+    assert_eq!(log.state().stage(), Stage::Closed);
     assert!(log.state().is_open());
 }
 
@@ -245,12 +255,12 @@ fn held_danger_holds_the_case_open() {
         let pass = log.after(&base, grid_worker(), verify(true));
         let hidden = log.after(&base, volunteer(1), danger());
         log.entry(hidden).status = EntryStatus::Ignored;
-        assert_eq!(log.state().stage, Stage::Verified);
+        assert_eq!(log.state().stage(), Stage::Verified);
         let stand_in = log.after(&base, system(), danger_held(hidden));
         assert_eq!(outcome(&log, pass), Outcome::Superseded);
-        assert_eq!(log.state().stage, Stage::Accepted, "seed {seed}");
+        assert_eq!(log.state().stage(), Stage::Accepted, "seed {seed}");
         // The danger is rejected, so the server's own move is void and the ending holds.
         log.entry(stand_in).status = EntryStatus::Ignored;
-        assert_eq!(log.state().stage, Stage::Verified);
+        assert_eq!(log.state().stage(), Stage::Verified);
     }
 }

@@ -5,7 +5,7 @@ use crate::domain::area::AreaLevel;
 use crate::domain::case::guard::possible;
 use crate::domain::case::payload as p;
 use crate::domain::case::table::{Next, next};
-use crate::domain::case::{Author, CaseState, Event, Move, Refusal, Stage};
+use crate::domain::case::{Author, Event, Move, RecordState, Refusal, Stage};
 use crate::id::{EnvelopeId, RecordId};
 
 /// A record in the stage, with supporting assignments in every state that a step needs.
@@ -39,7 +39,7 @@ fn record_in(stage: Stage) -> (Log, Steps) {
     };
     steps.request = log.then(handler(60), Event::RequestExtension(ask));
     let go = |log: &mut Log, author: Author, event: Event| {
-        if log.state().stage != stage {
+        if log.state().stage() != stage {
             log.then(author, event);
         }
     };
@@ -76,7 +76,7 @@ fn advance_without_lead(log: &mut Log, stage: Stage) {
         log.then(dispatcher(), Event::Dismiss(reasoned()));
     }
     for n in [60, 61] {
-        if log.state().stage != stage {
+        if log.state().stage() != stage {
             let lead = log.then(dispatcher(), dispatch(n));
             log.then(handler(n), Event::Return(give_back(lead)));
         }
@@ -176,7 +176,7 @@ fn work_of(stage: Stage, movement: Move) -> Stage {
     }
 }
 
-fn after(state: &CaseState, log: &mut Log, event: &Event) -> CaseState {
+fn after(state: &RecordState, log: &mut Log, event: &Event) -> RecordState {
     let id = log.then(dispatcher(), event.clone());
     let entry = log.entry(id).clone();
     let mut state = state.clone();
@@ -190,7 +190,11 @@ fn every_state_times_every_move_is_as_the_table_says() {
     for stage in Stage::ALL {
         let (log, steps) = record_in(*stage);
         let state = log.state();
-        assert_eq!(state.stage, *stage, "the record could not be brought there");
+        assert_eq!(
+            state.stage(),
+            *stage,
+            "the record could not be brought there"
+        );
         for movement in Move::ALL {
             let event = event_of(*movement, &steps);
             assert_eq!(event.movement(), Some(*movement));
@@ -209,10 +213,10 @@ fn every_state_times_every_move_is_as_the_table_says() {
             let expected = match cell {
                 Next::Same | Next::No => *stage,
                 Next::To(to) => to,
-                Next::Below => state.stage_below,
+                Next::Below => state.case().unwrap().stage_below,
                 Next::Work => work_of(*stage, *movement),
             };
-            let reached = after(&state, &mut log.clone(), &event).stage;
+            let reached = after(&state, &mut log.clone(), &event).stage();
             assert_eq!(reached, expected, "{stage} × {movement}");
         }
     }

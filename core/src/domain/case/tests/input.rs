@@ -7,7 +7,7 @@ use crate::id::Hash;
 use crate::limits::{EVENT_ATTACHMENTS_MAX, MENTIONS_MAX, TEXT_CHARS_MAX};
 use crate::texts::{Lang, text};
 
-fn state() -> crate::domain::case::CaseState {
+fn state() -> crate::domain::case::RecordState {
     let mut log = Log::hazard(1);
     log.dispatched(60);
     log.state()
@@ -108,7 +108,7 @@ fn unknown_names_and_bad_values_are_refused_by_field() {
 fn behalf_names_the_party_of_the_assignment() {
     let state = state();
     let input = MoveInput {
-        assignment: Some(state.assignments[0].id),
+        assignment: Some(state.assignments()[0].id),
         behalf_reason: Some(" 手机没电 ".into()),
         ..MoveInput::of(Move::Accept)
     };

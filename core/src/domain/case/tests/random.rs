@@ -11,7 +11,7 @@ use crate::domain::case::fold::{Folder, judge_in};
 use crate::domain::case::graph::Graph;
 use crate::domain::case::payload as p;
 use crate::domain::case::{
-    Author, CaseState, Entry, EntryBody, EntryStatus, Event, Outcome, Part, Party, fold,
+    Author, Entry, EntryBody, EntryStatus, Event, Outcome, Part, Party, RecordState, fold,
 };
 use crate::id::EnvelopeId;
 use crate::limits::DANGER_LATE_MS;
@@ -193,7 +193,7 @@ fn shuffle(rng: &mut ChaCha8Rng, entries: &mut [Entry]) {
 }
 
 /// The fold without any short cut: every past is folded anew.
-fn fold_plainly(entries: &[Entry]) -> CaseState {
+fn fold_plainly(entries: &[Entry]) -> RecordState {
     let refs: Vec<&Entry> = entries.iter().collect();
     let mut folder = Folder::new(Graph::new(&refs).unwrap());
     for at in 0..folder.graph.len() {
@@ -297,13 +297,13 @@ fn no_case_ends_while_a_danger_is_outside_the_endings_past() {
         }
         if !state.is_open() {
             ended += 1;
-            assert!(!state.danger, "seed {seed}");
+            assert!(!state.case().unwrap().danger, "seed {seed}");
             for danger in dangers {
                 let answered = decisions.iter().any(|decision| has_seen(*decision, danger));
                 assert!(
                     answered,
                     "seed {seed}: ended as {} over {danger}",
-                    state.stage
+                    state.stage()
                 );
             }
         }

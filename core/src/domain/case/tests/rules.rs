@@ -13,8 +13,8 @@ use crate::id::EnvelopeId;
 #[test]
 fn a_case_runs_from_reported_to_followed_up() {
     let mut log = Log::hazard(1);
-    let mut stages = vec![log.state().stage];
-    let mut note = |log: &Log| stages.push(log.state().stage);
+    let mut stages = vec![log.state().stage()];
+    let mut note = |log: &Log| stages.push(log.state().stage());
     log.triaged();
     note(&log);
     let assignment = log.then(dispatcher(), dispatch(60));
@@ -43,7 +43,7 @@ fn a_case_runs_from_reported_to_followed_up() {
             .iter()
             .all(|item| item.outcome == Outcome::Effective)
     );
-    let done = &state.assignments[0];
+    let done = &state.assignments()[0];
     assert_eq!(
         (done.accepted_ms, done.arrived_ms, done.resolved_ms),
         (Some(4_000), Some(5_000), Some(6_000))
@@ -72,7 +72,7 @@ fn nobody_judges_own_work_nor_as_responsible_party() {
     let judged = log.then(colleague, verify(true));
     assert_eq!(why(&log, judged), "may.responsible_party");
     log.then(in_area(78, Role::VillageLead, &[1, 2, 3]), verify(true));
-    assert_eq!(log.state().stage, Stage::Verified);
+    assert_eq!(log.state().stage(), Stage::Verified);
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn own_work_on_another_phone_takes_the_judgement_away() {
         let work = log.after(&base, worker, Event::Accept(step(third)));
         let judged = log.after(&base, person, verify(true));
         let state = log.state();
-        assert_eq!(state.stage, Stage::Resolved, "seed {seed}");
+        assert_eq!(state.stage(), Stage::Resolved, "seed {seed}");
         assert_eq!(why(&log, judged), "case.own_work_elsewhere");
         let [
             Conflict::OwnWork {
@@ -138,9 +138,9 @@ fn nobody_acts_for_another_silently() {
         Party::Unit(unit(60)),
     );
     let state = log.state();
-    assert_eq!(state.stage, Stage::Accepted);
+    assert_eq!(state.stage(), Stage::Accepted);
     assert_eq!(
-        state.assignments[0].on_behalf.as_ref().unwrap().party,
+        state.assignments()[0].on_behalf.as_ref().unwrap().party,
         Party::Unit(unit(60))
     );
 }
@@ -156,7 +156,7 @@ fn an_event_of_a_newer_version_freezes_the_moves_but_not_the_words() {
     let edit = log.content(&heads, dispatcher());
     let state = log.state();
     assert!(state.frozen);
-    assert_eq!(state.stage, Stage::Triaged);
+    assert_eq!(state.stage(), Stage::Triaged);
     assert_eq!(outcome(&log, moved), Outcome::Unjudged);
     assert_eq!(outcome(&log, words), Outcome::Effective);
     assert_eq!(outcome(&log, edit), Outcome::Effective);
@@ -171,7 +171,7 @@ fn frozen_case_is_opened_again_by_danger() {
         log.then(dispatcher(), Event::decode(9_999, 1, &[0x80]).unwrap());
         let warned = log.then(volunteer(1), danger());
         assert_eq!(outcome(&log, warned), Outcome::Effective);
-        assert_eq!(log.state().stage, Stage::Accepted, "seed {seed}");
+        assert_eq!(log.state().stage(), Stage::Accepted, "seed {seed}");
         let beside = log.after(&base, volunteer(2), danger());
         assert_eq!(outcome(&log, beside), Outcome::Effective);
     }
@@ -267,14 +267,14 @@ fn the_receipt_ladder_reads_seen_and_handled() {
     log.then(dispatcher(), Event::Seen(p::Seen {}));
     log.then(other_dispatcher(), Event::Seen(p::Seen {}));
     assert_eq!(
-        (log.state().seen_ms, log.state().handled_ms),
+        (log.state().seen_ms, log.state().case().unwrap().handled_ms),
         (Some(3_000), None)
     );
     let assignment = log.dispatched(60);
     log.worked(60, assignment);
-    assert_eq!(log.state().handled_ms, Some(8_000));
+    assert_eq!(log.state().case().unwrap().handled_ms, Some(8_000));
     log.then(volunteer(1), danger());
-    assert_eq!(log.state().handled_ms, None);
+    assert_eq!(log.state().case().unwrap().handled_ms, None);
 }
 
 #[test]
@@ -319,7 +319,7 @@ fn a_restricted_record_is_moved_only_by_those_who_read_it() {
     assert_eq!(outcome(&log, named), Outcome::Effective);
     log.triaged();
     assert_eq!(
-        log.state().stage,
+        log.state().stage(),
         Stage::Triaged,
         "the command room reads it"
     );
@@ -364,7 +364,7 @@ fn broken_merge_opens_the_case_with_a_conflict() {
         log.triaged();
         let base = log.heads();
         let merged = log.then(dispatcher(), merge(6));
-        assert_eq!(log.state().stage, Stage::Merged);
+        assert_eq!(log.state().stage(), Stage::Merged);
         let undone = log.then(system(), merge_undone(merged, p::MergeFault::Dismissed));
         // A comment beside it makes branches meet.
         let beside = log.after(&base, volunteer(1), comment("话"));
@@ -374,7 +374,7 @@ fn broken_merge_opens_the_case_with_a_conflict() {
             linear
         }] {
             let state = log.state();
-            assert_eq!((state.stage, state.merged_into), (Stage::Triaged, None));
+            assert_eq!((state.stage(), state.merged_into()), (Stage::Triaged, None));
             let [
                 Conflict::BrokenMerge {
                     merge, undone: by, ..
@@ -405,7 +405,10 @@ fn undoing_an_older_merge_leaves_the_newer_one() {
             // The server's unmerge is first in the order, so the person's own unmerge was overtaken.
             continue;
         }
-        assert_eq!(state.merge.map(|merge| merge.id), Some(second));
+        assert_eq!(
+            state.case().unwrap().merge.map(|merge| merge.id),
+            Some(second)
+        );
         assert!(state.conflicts.is_empty(), "seed {seed}");
     }
     let mut log = Log::hazard(1);

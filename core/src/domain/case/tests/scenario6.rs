@@ -16,8 +16,8 @@ fn two_phones_one_hazard_no_network() {
             note: None,
         });
         second.then(dispatcher(), merge);
-        assert_eq!(second.state().stage, Stage::Merged);
-        assert_eq!(second.state().merged_into, Some(RecordId([6; 16])));
+        assert_eq!(second.state().stage(), Stage::Merged);
+        assert_eq!(second.state().merged_into(), Some(RecordId([6; 16])));
 
         let mut log = Log::resolved(seed);
         log.then(other_dispatcher(), verify(true));
@@ -37,8 +37,8 @@ fn two_phones_one_hazard_no_network() {
 
         // Then: every word is kept, the case is open, and a conflict names both people.
         let state = log.state();
-        assert_eq!(state.stage, Stage::Accepted, "seed {seed}");
-        assert!(state.danger);
+        assert_eq!(state.stage(), Stage::Accepted, "seed {seed}");
+        assert!(state.case().unwrap().danger);
         for kept in [words, danger, edit, other_edit] {
             assert_eq!(
                 state.outcome(kept).unwrap().outcome,
@@ -63,12 +63,15 @@ fn two_phones_one_hazard_no_network() {
         assert!(named, "seed {seed}: {:?}", state.conflicts);
 
         // And: a person who has seen both sides ends the case again, which settles the conflict.
-        let assignment = state.assignments[0].id;
+        let assignment = state.assignments()[0].id;
         log.then(handler(60), Event::Resolve(step(assignment)));
         log.then(other_dispatcher(), verify(true));
         log.then(grid_worker(), Event::Close(bare()));
         let state = log.state();
-        assert_eq!((state.stage, state.danger), (Stage::Closed, false));
+        assert_eq!(
+            (state.stage(), state.case().unwrap().danger),
+            (Stage::Closed, false)
+        );
         assert_eq!(state.conflicts, vec![]);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::domain::case::payload::{self as p, Deadlines, OnBehalfOf, Part, Party, Severity};
 use crate::domain::case::{
-    Author, CaseState, Entry, EntryBody, EntryStatus, Event, GenesisFacts, Outcome, fold,
+    Author, Entry, EntryBody, EntryStatus, Event, GenesisFacts, Outcome, RecordState, fold,
 };
 use crate::domain::kinds::hazard;
 use crate::domain::{AreaPath, Audience, Code, Grant, Role, Scope, Source, Text};
@@ -195,7 +195,7 @@ impl Log {
             .unwrap()
     }
 
-    pub(crate) fn state(&self) -> CaseState {
+    pub(crate) fn state(&self) -> RecordState {
         fold(&self.entries).unwrap()
     }
 
@@ -205,7 +205,7 @@ impl Log {
 
     /// Triages the case and dispatches it to unit `n` as lead. Returns the assignment.
     pub(crate) fn dispatched(&mut self, n: u8) -> EnvelopeId {
-        if self.state().category.is_none() {
+        if self.state().category().is_none() {
             self.triaged();
         }
         self.then(dispatcher(), dispatch(n))

@@ -16,11 +16,11 @@ fn two_concurrent_dispatches_are_both_kept_until_one_is_withdrawn() {
         let state = log.state();
         assert!(
             state
-                .assignments
+                .assignments()
                 .iter()
                 .all(|a| a.state == AssignmentState::Dispatched)
         );
-        assert_eq!(state.assignments.len(), 2);
+        assert_eq!(state.assignments().len(), 2);
         let [
             Conflict::DoubleDispatch {
                 first: a,
@@ -42,14 +42,14 @@ fn two_concurrent_dispatches_are_both_kept_until_one_is_withdrawn() {
         // The case is resolved only when both assignments are.
         let mut both = log.clone();
         both.worked(60, first);
-        assert_eq!(both.state().stage, Stage::Dispatched);
+        assert_eq!(both.state().stage(), Stage::Dispatched);
         both.worked(61, second);
-        assert_eq!(both.state().stage, Stage::Resolved);
+        assert_eq!(both.state().stage(), Stage::Resolved);
 
         log.then(dispatcher(), Event::Withdraw(give_back(second)));
         assert_eq!(log.state().conflicts, vec![]);
         log.worked(60, first);
-        assert_eq!(log.state().stage, Stage::Resolved);
+        assert_eq!(log.state().stage(), Stage::Resolved);
     }
 }
 
@@ -60,24 +60,24 @@ fn the_most_advanced_open_lead_shows_and_support_does_not_count() {
     let other = log.then(dispatcher(), dispatch(61));
     let support = log.then(dispatcher(), share(62));
     log.then(handler(61), Event::Accept(step(other)));
-    assert_eq!(log.state().stage, Stage::Accepted);
+    assert_eq!(log.state().stage(), Stage::Accepted);
     log.then(handler(61), Event::Arrive(step(other)));
-    assert_eq!(log.state().stage, Stage::OnSite);
+    assert_eq!(log.state().stage(), Stage::OnSite);
     log.then(handler(61), Event::Resolve(step(other)));
     assert_eq!(
-        log.state().stage,
+        log.state().stage(),
         Stage::Dispatched,
         "the other lead has not even accepted"
     );
     log.worked(60, lead);
-    assert_eq!(log.state().stage, Stage::Resolved);
+    assert_eq!(log.state().stage(), Stage::Resolved);
     assert_eq!(
         log.state().assignment(support).unwrap().state,
         AssignmentState::Dispatched
     );
     log.worked(62, support);
     assert_eq!(
-        log.state().stage,
+        log.state().stage(),
         Stage::Resolved,
         "support may finish later"
     );
@@ -96,7 +96,7 @@ fn a_step_needs_the_step_before_it() {
     log.then(handler(60), Event::Accept(step(assignment)));
     let twice = log.then(handler(60), Event::Accept(step(assignment)));
     assert_eq!(why(&log, twice), "case.assignment_elsewhere");
-    assert_eq!(log.state().stage, Stage::Accepted);
+    assert_eq!(log.state().stage(), Stage::Accepted);
 }
 
 #[test]
@@ -104,10 +104,10 @@ fn a_second_return_goes_to_the_district_which_assigns_finally() {
     let mut log = Log::hazard(1);
     let first = log.dispatched(60);
     log.then(handler(60), Event::Return(give_back(first)));
-    assert_eq!(log.state().stage, Stage::Returned);
+    assert_eq!(log.state().stage(), Stage::Returned);
     let second = log.then(dispatcher(), dispatch(61));
     log.then(handler(61), Event::Return(give_back(second)));
-    assert_eq!(log.state().stage, Stage::Referred);
+    assert_eq!(log.state().stage(), Stage::Referred);
     let third = log.then(dispatcher(), dispatch(62));
     assert_eq!(why(&log, third), "case.not_now");
     let assign = Event::AssignFinally(p::AssignFinally {
@@ -118,11 +118,11 @@ fn a_second_return_goes_to_the_district_which_assigns_finally() {
     let refused = log.then(dispatcher(), assign.clone());
     assert_eq!(why(&log, refused), "may.role");
     let last = log.then(district_lead(), assign);
-    assert_eq!(log.state().stage, Stage::Dispatched);
+    assert_eq!(log.state().stage(), Stage::Dispatched);
     let back = log.then(handler(60), Event::Return(give_back(last)));
     assert_eq!(why(&log, back), "case.final_assignment");
     log.worked(60, last);
-    assert_eq!(log.state().stage, Stage::Resolved);
+    assert_eq!(log.state().stage(), Stage::Resolved);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn what_is_overtaken_is_kept_and_marked_superseded() {
         let withdrawn = log.after(&base, dispatcher(), Event::Withdraw(give_back(assignment)));
         let accepted = log.after(&base, handler(60), Event::Accept(step(assignment)));
         let state = log.state();
-        assert_eq!(state.stage, Stage::Triaged, "seed {seed}");
+        assert_eq!(state.stage(), Stage::Triaged, "seed {seed}");
         assert_eq!(outcome(&log, withdrawn), Outcome::Effective);
         // Either order gives the same state; the acceptance is overtaken only when it comes second.
         let second = state.timeline.last().unwrap();
@@ -150,16 +150,16 @@ fn a_suspension_keeps_the_state_below_and_work_goes_on_under_it() {
     let mut log = Log::hazard(1);
     let assignment = log.dispatched(60);
     log.then(dispatcher(), suspend());
-    assert_eq!(log.state().stage, Stage::Suspended);
-    assert_eq!(log.state().stage_below, Stage::Dispatched);
+    assert_eq!(log.state().stage(), Stage::Suspended);
+    assert_eq!(log.state().case().unwrap().stage_below, Stage::Dispatched);
     log.then(handler(60), Event::Accept(step(assignment)));
-    assert_eq!(log.state().stage, Stage::Suspended);
+    assert_eq!(log.state().stage(), Stage::Suspended);
     log.then(dispatcher(), Event::Resume(bare()));
-    assert_eq!(log.state().stage, Stage::Accepted);
+    assert_eq!(log.state().stage(), Stage::Accepted);
     log.then(dispatcher(), suspend());
     log.then(volunteer(1), danger());
     assert_eq!(
-        log.state().stage,
+        log.state().stage(),
         Stage::Accepted,
         "a danger does not sleep"
     );
@@ -177,12 +177,12 @@ fn a_merged_case_comes_back_as_it_was() {
         })
     };
     log.then(dispatcher(), merge(RecordId([6; 16])));
-    assert_eq!(log.state().stage, Stage::Merged);
+    assert_eq!(log.state().stage(), Stage::Merged);
     let late = log.then(handler(60), Event::Resolve(step(assignment)));
     assert_eq!(why(&log, late), "case.not_now");
     log.then(dispatcher(), Event::Unmerge(bare()));
-    assert_eq!(log.state().stage, Stage::Accepted);
-    assert_eq!(log.state().merged_into, None);
+    assert_eq!(log.state().stage(), Stage::Accepted);
+    assert_eq!(log.state().merged_into(), None);
     let mut hash = [0; 32];
     hash[..16].copy_from_slice(&log.genesis().0);
     let itself = RecordId::v8(&crate::id::Hash(hash));
@@ -210,7 +210,10 @@ fn more_time_is_asked_for_and_granted_once() {
     let own = log.then(handler(60), grant());
     assert_eq!(why(&log, own), "may.role");
     log.then(dispatcher(), grant());
-    assert_eq!(log.state().assignments[0].deadlines.resolve_by_ms, Some(3));
+    assert_eq!(
+        log.state().assignments()[0].deadlines.resolve_by_ms,
+        Some(3)
+    );
     let twice = log.then(dispatcher(), grant());
     assert_eq!(why(&log, twice), "case.no_request");
 }
@@ -220,7 +223,10 @@ fn handled_on_the_spot_is_resolved_and_still_to_be_checked() {
     let mut log = Log::hazard(1);
     log.then(volunteer(1), on_spot());
     assert_eq!(
-        (log.state().stage, log.state().handled_on_spot),
+        (
+            log.state().stage(),
+            log.state().case().unwrap().handled_on_spot
+        ),
         (Stage::Resolved, true)
     );
     let mut own = in_area(1, Role::VillageLead, &[1, 2, 3]);
@@ -229,7 +235,10 @@ fn handled_on_the_spot_is_resolved_and_still_to_be_checked() {
     assert_eq!(why(&log, judged), "may.own_work");
     log.then(grid_worker(), verify(false));
     assert_eq!(
-        (log.state().stage, log.state().handled_on_spot),
+        (
+            log.state().stage(),
+            log.state().case().unwrap().handled_on_spot
+        ),
         (Stage::Reported, false)
     );
 }
@@ -254,7 +263,7 @@ fn two_concurrent_triages_that_differ_are_shown_as_rivals() {
     } else {
         Severity::Serious
     };
-    assert_eq!(state.severity, Some(expected));
+    assert_eq!(state.case().unwrap().severity, Some(expected));
     log.then(dispatcher(), triage());
     assert_eq!(
         log.state().conflicts,
@@ -280,7 +289,7 @@ fn transfer_and_sharing_make_other_areas_responsible() {
     log.then(beyond, dispatch(60));
     let state = log.state();
     assert_eq!(
-        (state.lead_area, state.stage),
+        (state.lead_area(), state.stage()),
         (path(&[1, 9, 10]), Stage::Dispatched)
     );
     let with = p::Partner::Area(path(&[1, 8]));
