@@ -92,7 +92,7 @@ fn every_promise_holds_whatever_goes_wrong() {
 /// first restore, brings the later verdict.
 #[test]
 fn oracle_counts_a_later_verdict_on_a_base() {
-    let mut world = World::new(1);
+    let mut world = World::new(&Plan::plain(1, 0));
     let town = &mut world.town;
     let mut writer = town.enrol("writer", "volunteer", VILLAGE, "wulin-aunties");
     let mut reader = town.enrol("reader", "dispatcher", STREET, "wulin-command-room");

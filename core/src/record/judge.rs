@@ -140,28 +140,30 @@ impl Record {
     /// in the state that its author had seen.
     #[must_use]
     pub fn would_count(&self, id: EnvelopeId) -> bool {
-        self.judged_alone(id) == Some(Ok(()))
+        let valid = self
+            .node(id)
+            .is_some_and(|node| node.judged == Judged::Valid);
+        valid && self.judged_alone(id) == Some(Ok(()))
     }
 
-    /// Whether this version cannot judge an envelope that is held.
+    /// Whether this version cannot judge an envelope that is held. The present line of its author does not
+    /// matter: it binds nobody who is let in.
     #[must_use]
     pub fn needs_newer(&self, id: EnvelopeId) -> bool {
         let newer = [Refusal::Newer, Refusal::Denied(Denied::Newer)];
-        match self.judged_alone(id) {
-            Some(Err(why)) => newer.contains(&why),
-            Some(Ok(())) => false,
-            None => self
-                .node(id)
-                .is_some_and(|node| node.judged == Judged::Newer),
+        match self.node(id).map(Node::form) {
+            Some(Judged::Newer) => true,
+            Some(Judged::Valid) => {
+                let alone = self.judged_alone(id);
+                alone.is_some_and(|judged| judged.is_err_and(|why| newer.contains(&why)))
+            }
+            Some(Judged::Void(_)) | None => false,
         }
     }
 
-    /// The judgement of the fold on a well-formed envelope in its own past, whatever its verdict.
+    /// The judgement of the fold on an envelope in its own past, whatever its verdict.
     fn judged_alone(&self, id: EnvelopeId) -> Option<Result<(), Refusal>> {
         let index = self.graph.find(id)?;
-        if self.graph.nodes()[index].judged != Judged::Valid {
-            return None;
-        }
         let entries: Vec<Entry> = (0..self.graph.nodes().len())
             .map(|index| self.entry(index))
             .collect();

@@ -144,6 +144,11 @@ impl World {
         };
         let before = (self.shown_to(who)?, self.shown_to(other)?);
         let names = (self.names_shown(who)?, self.names_shown(other)?);
+        for (reader, shown) in [(who, other), (other, who)] {
+            let certificate = self.people[shown].phone.replica().certificate();
+            let certificate = certificate.map(|shown| (reader, shown.hash()));
+            self.acquainted.extend(certificate);
+        }
         let (here, there) = pair(&mut self.people, who, other);
         let met = here.phone.meet_until(&mut there.phone, &self.town, pieces);
         let line = format!("{} meets {}: {met:?}", here.phone.name, there.phone.name);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use onegrid_core::id::{DeviceId, EnvelopeId, RecordId};
+use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
 
 use super::Plan;
 use super::chance::Chance;
@@ -102,6 +102,8 @@ pub struct World {
     pub receipts: BTreeMap<EnvelopeId, u32>,
     /// Envelopes that a server had before it came back from a backup.
     pub had: BTreeSet<EnvelopeId>,
+    /// Certificates that each person, by number, was shown at a meeting.
+    pub acquainted: BTreeSet<(usize, Hash)>,
     /// Records on the server at the end.
     pub records_at_rest: usize,
 }
@@ -186,6 +188,7 @@ impl World {
             written_in: BTreeSet::new(),
             receipts: BTreeMap::new(),
             had: BTreeSet::new(),
+            acquainted: BTreeSet::new(),
             records_at_rest: 0,
         };
         let level = world.weather.level(Trouble::Hostile);

@@ -24,7 +24,7 @@ fn all_that_counts_is_legal(phone: &mut Phone, record: RecordId) {
 fn gas_accepts(town: &mut Town, gas: &mut Phone, record: RecordId) -> EnvelopeId {
     let loaded = gas.replica().load(record).unwrap().unwrap();
     let accept = Event::Accept(Step {
-        assignment: loaded.state().unwrap().assignments[0].id,
+        assignment: loaded.state().unwrap().assignments()[0].id,
         attachments: Vec::new(),
         note: None,
     });

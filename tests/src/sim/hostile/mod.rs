@@ -26,6 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use onegrid_core::crdt::ActorId;
 use onegrid_core::id::{DeviceId, EnvelopeId, RecordId};
+use onegrid_core::limits::PARENTS_MAX;
 use onegrid_core::record::Record;
 use onegrid_core::sync::port::{Given, PeerPort};
 use onegrid_core::trust::sign::Authority;
@@ -84,6 +85,9 @@ impl Target {
     fn ground(&self, tip: Option<EnvelopeId>) -> Ground {
         let mut ground = Ground::on(&self.record, self.clock_ms);
         let unseen = tip.filter(|tip| self.record.node(*tip).is_none());
+        if unseen.is_some() {
+            ground.parents.truncate(PARENTS_MAX - 1);
+        }
         ground.parents.extend(unseen);
         ground
     }

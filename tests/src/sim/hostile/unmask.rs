@@ -80,7 +80,7 @@ impl World {
         let assignments: Vec<EnvelopeId> = target
             .record
             .state()
-            .map(|state| state.assignments.iter().map(|one| one.id).collect())
+            .map(|state| state.assignments().iter().map(|one| one.id).collect())
             .unwrap_or_default();
         let assignment = self.chance.pick(&assignments);
         let assignment = assignment.unwrap_or(EnvelopeId(self.chance.bytes()));

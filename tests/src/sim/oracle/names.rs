@@ -76,12 +76,37 @@ impl World {
             let open = loaded
                 .as_ref()
                 .is_some_and(|record| is_open(record, name, own));
-            if !open && !self.is_open_elsewhere(name, id, source)? {
+            if !open
+                && !self.is_known(who, name, id)?
+                && !self.is_open_elsewhere(name, id, source)?
+            {
                 let phone = &self.people[who].phone.name;
                 return Err(format!("{phone} learns who wrote {envelope} in {id}"));
             }
         }
         Ok(())
+    }
+
+    /// Whether the person knows the certificate from a meeting, or from a record of its own. A phone recognises it then
+    /// in every record.
+    fn is_known(&mut self, who: usize, name: Hash, but: RecordId) -> Result<bool, String> {
+        if self.acquainted.contains(&(who, name)) {
+            return Ok(true);
+        }
+        for id in self.records_of(who)? {
+            let replica = self.people[who].phone.replica();
+            let loaded = replica.load(id).map_err(|error| broken("load", &error))?;
+            let own = replica.certificate().map(|own| own.facts().device);
+            let Some(loaded) = loaded.filter(|_| id != but) else {
+                continue;
+            };
+            let mut nodes = loaded.nodes().iter();
+            let is_own = nodes.next().map(|genesis| genesis.author) == own;
+            if is_own && nodes.any(|node| node.certificate_hash == name) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Whether the source could show this name, because of what only the source has.
