@@ -209,7 +209,7 @@ impl Run {
                 Err(RepairError::Reconcile(_)) => {
                     self.repair = None;
                     self.report.note(Incident::Unrepaired);
-                    self.catch_up(port, now_ms)?;
+                    Self::catch_up(port, now_ms)?;
                     return Ok(true);
                 }
                 answered => answered?,
@@ -221,7 +221,7 @@ impl Run {
         self.moved |= came || taken;
         if self.stands_still(port, came || before != self.busy())? {
             self.report.note(Incident::NoProgress);
-            self.catch_up(port, now_ms)?;
+            Self::catch_up(port, now_ms)?;
             return Ok(true);
         }
         let finished = self.is_finished(port, response, stirred, now_ms)?;
@@ -338,7 +338,7 @@ impl Run {
 
     /// Ends the time behind a restored server, when both sides are equal or as equal as they can be. Returns
     /// whether it was such a time.
-    fn catch_up(&self, port: &mut dyn StarPort, now_ms: i64) -> Result<bool, PortError> {
+    fn catch_up(port: &mut dyn StarPort, now_ms: i64) -> Result<bool, PortError> {
         let was_behind = port.is_behind()?;
         if was_behind {
             port.catch_up(now_ms)?;
@@ -348,7 +348,7 @@ impl Run {
 
     /// Turns to the outbox after the time behind a restored server. Returns `true` when nothing is left to do.
     fn goes_on(&mut self, port: &mut dyn StarPort, now_ms: i64) -> Result<bool, RepairError> {
-        if !self.catch_up(port, now_ms)? {
+        if !Self::catch_up(port, now_ms)? {
             return Ok(true);
         }
         if self.report.equal {
@@ -375,7 +375,7 @@ impl Run {
         self.report.closed = response.closed;
         if response.closed.is_some() {
             self.repair = None;
-            self.catch_up(port, now_ms)?;
+            Self::catch_up(port, now_ms)?;
             return Ok(!self.has_more_to_send(port)?);
         }
         if let Some(repair) = &self.repair {

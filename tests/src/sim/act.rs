@@ -1,7 +1,7 @@
 //! People act: they report, edit, comment and move, allowed or not.
 
 use onegrid_core::crdt::FieldEdit;
-use onegrid_core::domain::case::{Move, Severity};
+use onegrid_core::domain::case::{Move, RecordState, Severity};
 use onegrid_core::domain::content::{Content, Details, Field, FieldValue};
 use onegrid_core::domain::kinds::hazard;
 use onegrid_core::domain::kinds::hazard::Hazard;
@@ -126,7 +126,7 @@ impl World {
         let any = self.chance.pick(Move::ALL).expect("there are moves");
         let loaded = self.people[who].phone.replica().load(record);
         let loaded = loaded.map_err(|error| broken("load", &error))?;
-        let stage = loaded.and_then(|loaded| loaded.state().map(|state| state.stage()));
+        let stage = loaded.and_then(|loaded| loaded.state().map(RecordState::stage));
         let Some(stage) = stage.filter(|_| !self.chance.one_in(5)) else {
             return Ok(any);
         };

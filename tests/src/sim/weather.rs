@@ -218,12 +218,12 @@ impl Weather {
     }
 
     fn with(levels: [Level; Trouble::ALL.len()]) -> Self {
+        use Trouble as T;
         let weight = |trouble, rare, strong| match level_in(&levels, trouble) {
             Level::Off => 0,
             Level::Rare => rare,
             Level::Strong => strong,
         };
-        use Trouble as T;
         let rare = vec![
             (Rare::Server, weight(T::Server, 1, 10)),
             (Rare::Clock, weight(T::Clock, 1, 10)),

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use onegrid_core::domain::case::{Event, Move, Outcome, Party, Severity, Stage};
+use onegrid_core::domain::case::{Event, Move, Outcome, Party, RecordState, Severity, Stage};
 use onegrid_core::domain::content::{Content, FieldValue};
 use onegrid_core::domain::kinds::hazard::Hazard;
 use onegrid_core::id::RecordId;
@@ -121,7 +121,7 @@ fn page(cast: &Cast, moves: &[Value], view: &RecordView) -> Value {
     let assignments: Vec<Value> = view
         .state
         .iter()
-        .flat_map(|state| state.assignments())
+        .flat_map(RecordState::assignments)
         .map(|one| {
             json!({
                 "to": party(one.to),
@@ -138,7 +138,7 @@ fn page(cast: &Cast, moves: &[Value], view: &RecordView) -> Value {
         "assignments": assignments,
         "conflicts": conflicts,
         "timeline": timeline,
-        "merged_into": view.state.as_ref().and_then(|state| state.merged_into()).map(|id| id.to_string()),
+        "merged_into": view.state.as_ref().and_then(RecordState::merged_into).map(|id| id.to_string()),
         "set_aside": view.set_aside.iter().map(|one| {
             json!({ "words": one.words, "why": both(one.code) })
         }).collect::<Vec<_>>(),

@@ -50,7 +50,7 @@ impl World {
         let other = self.chance.below(self.people.len());
         let now_ms = self.town.now_ms;
         if other == rogue {
-            return self.to_the_server(bundle, what);
+            return self.reaches_server(bundle, what);
         }
         let certificate = self.people[rogue].phone.replica().certificate().cloned();
         let certificate = certificate.ok_or("the rogue is not enrolled")?;

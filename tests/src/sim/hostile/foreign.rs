@@ -95,7 +95,7 @@ impl World {
             packs: given.give_back.packs,
             ..GiveBack::default()
         };
-        self.to_a_phone(
+        self.reaches_phone(
             target.who,
             other,
             give_back,

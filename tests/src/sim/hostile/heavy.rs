@@ -128,6 +128,6 @@ impl World {
             certificates: vec![certificate.raw().clone()],
             envelopes: vec![raw],
         };
-        self.to_the_server(bundle, &format!("a report that names {count}"))
+        self.reaches_server(bundle, &format!("a report that names {count}"))
     }
 }

@@ -217,14 +217,14 @@ impl World {
         if self.chance.one_in(3) {
             let other = self.chance.below(self.people.len());
             if self.people[other].part == Part::Honest {
-                return self.to_a_phone(who, other, GiveBack::default(), bundle, what);
+                return self.reaches_phone(who, other, GiveBack::default(), bundle, what);
             }
         }
-        self.to_the_server(bundle, what)
+        self.reaches_server(bundle, what)
     }
 
     /// Hands something to another phone, as if the two had met.
-    fn to_a_phone(
+    fn reaches_phone(
         &mut self,
         who: usize,
         other: usize,
@@ -234,6 +234,7 @@ impl World {
     ) -> Result<(), String> {
         let certificate = self.people[who].phone.replica().certificate().cloned();
         let certificate = certificate.ok_or("the attacker is not enrolled")?;
+        self.acquainted.insert((other, certificate.hash()));
         let given = Given {
             give_back,
             bundle,
@@ -257,7 +258,7 @@ impl World {
     }
 
     /// Hands the server envelopes that it may have to refuse.
-    pub fn to_the_server(&mut self, bundle: Bundle, what: &str) -> Result<(), String> {
+    pub fn reaches_server(&mut self, bundle: Bundle, what: &str) -> Result<(), String> {
         let none = std::collections::HashMap::new();
         let now_ms = self.town.now_ms;
         let brought: Vec<(EnvelopeId, RecordId)> = bundle
@@ -329,8 +330,8 @@ impl World {
                 let body = change(raw, self.chance.bytes());
                 let envelope = self.sealed(&target, &body)?;
                 self.is_forged(&envelope);
-                let bundle = bundle(&mut self.people[who].phone, &[envelope.clone()])?;
-                self.to_the_server(bundle, &format!("{} {what}", envelope.id()))?;
+                let bundle = bundle(&mut self.people[who].phone, std::slice::from_ref(&envelope))?;
+                self.reaches_server(bundle, &format!("{} {what}", envelope.id()))?;
             }
         }
         Ok(())

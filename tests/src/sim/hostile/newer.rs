@@ -102,6 +102,6 @@ impl World {
             certificates: vec![certificate.raw().clone()],
             envelopes: vec![raw],
         };
-        self.to_the_server(bundle, what)
+        self.reaches_server(bundle, what)
     }
 }

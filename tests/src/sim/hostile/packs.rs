@@ -43,6 +43,6 @@ impl World {
             packs: given.give_back.packs,
             ..GiveBack::default()
         };
-        self.to_a_phone(who, other, give_back, given.bundle, "records without names")
+        self.reaches_phone(who, other, give_back, given.bundle, "records without names")
     }
 }

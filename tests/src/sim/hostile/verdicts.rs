@@ -61,7 +61,7 @@ impl World {
             certificates: Vec::new(),
             envelopes: given.bundle.envelopes,
         };
-        self.to_a_phone(
+        self.reaches_phone(
             who,
             other,
             give_back,

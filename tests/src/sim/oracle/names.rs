@@ -87,8 +87,8 @@ impl World {
         Ok(())
     }
 
-    /// Whether the person knows the certificate from a meeting, or from a record of its own. A phone recognises it then
-    /// in every record.
+    /// Whether the person knows the certificate from a meeting, from a record of its own, or from a decision in another
+    /// record. A phone recognises it then in every record.
     fn is_known(&mut self, who: usize, name: Hash, but: RecordId) -> Result<bool, String> {
         if self.acquainted.contains(&(who, name)) {
             return Ok(true);
@@ -102,7 +102,8 @@ impl World {
             };
             let mut nodes = loaded.nodes().iter();
             let is_own = nodes.next().map(|genesis| genesis.author) == own;
-            if is_own && nodes.any(|node| node.certificate_hash == name) {
+            let edits_own = is_own && nodes.any(|node| node.certificate_hash == name);
+            if edits_own || is_open(&loaded, name, None) {
                 return Ok(true);
             }
         }

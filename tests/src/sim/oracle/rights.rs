@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use onegrid_core::domain::Role;
-use onegrid_core::domain::case::{Event, Move, Outcome, Stage};
+use onegrid_core::domain::case::{Event, Move, Outcome, RecordState, Stage};
 use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::record::{Node, NodeBody, Record};
 use onegrid_core::wire::verdict::{HeldReason, Status};
@@ -168,7 +168,7 @@ fn held_danger(record: &Record) -> Result<(), String> {
 
 /// Checks that no case is merged into a dismissed case, and that no two cases are merged into each other.
 fn merger(record: &Record, truth: &BTreeMap<RecordId, Record>) -> Result<(), String> {
-    let Some(into) = record.state().and_then(|state| state.merged_into()) else {
+    let Some(into) = record.state().and_then(RecordState::merged_into) else {
         return Ok(());
     };
     let Some(other) = truth.get(&into).and_then(Record::state) else {
