@@ -1,4 +1,4 @@
-//! Who is dispatched to a case works on it and does not learn who reported it.
+//! A dispatched unit works on a case and does not learn its reporter.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use onegrid_core::domain::StreamId;
@@ -84,7 +84,7 @@ fn a_handler_learns_neither_the_name_nor_the_stream_of_the_reporter() {
     assert!(!named.contains(&StreamId::Member(reporter)), "{named:?}");
 }
 
-/// The look of the office moves the ladder, also on the phone of whoever is dispatched.
+/// The look of the office moves the ladder, also on the phone of the dispatched unit.
 #[test]
 fn a_handler_sees_that_the_office_has_seen_it_and_not_that_the_reporter_has() {
     for looks_first in [true, false] {

@@ -88,8 +88,8 @@ fn every_promise_holds_whatever_goes_wrong() {
     assert_clean(&sweep(&plans));
 }
 
-/// A reader gives the record back as a pack. Then its author, whose envelope was judged anew after the
-/// first restore, brings the later verdict.
+/// A reader gives the record back as a pack. The envelope of its author was judged anew after the first
+/// restore, and the author then brings the later verdict.
 #[test]
 fn oracle_counts_a_later_verdict_on_a_base() {
     let mut world = World::new(&Plan::plain(1, 0));

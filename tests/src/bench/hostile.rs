@@ -1,4 +1,4 @@
-//! Uploads of a hostile member, a megabyte each on the wire: what the worst of them cost the server.
+//! Uploads of a hostile member, a megabyte each on the wire, and the cost of the worst of them for the server.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -194,6 +194,11 @@ impl World {
                 self.note(&format!("{name} {what}: {code}"));
                 Ok(())
             }
+            // An event of a newer app freezes the moves of its record.
+            ReplicaError::NeedsNewerApp => {
+                self.note(&format!("{name} {what}: {}", error.code()));
+                Ok(())
+            }
             _ => Err(broken(what, error)),
         }
     }

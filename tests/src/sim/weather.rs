@@ -166,7 +166,7 @@ impl Weather {
         }
     }
 
-    /// Everything now and then. The numbers and their order decide what a seed of [`Climate::Plain`] does.
+    /// Each kind of trouble now and then. The numbers and their order decide what a seed of [`Climate::Plain`] does.
     fn plain() -> Self {
         Self {
             levels: None,

@@ -47,7 +47,7 @@ pub(in crate::replica) fn own_not_accepted(
         let again = !is_again
             && matches!(
                 status,
-                Status::Void(VoidReason::Clone | VoidReason::VoidParent)
+                Status::Void(VoidReason::Clone | VoidReason::VoidParent | VoidReason::BadParents)
             );
         let rewritten = match &edits {
             Some(edits) if again && !edits.is_empty() => {

@@ -1,5 +1,5 @@
-//! Changes of somebody else in envelopes of the hostile member (finding A1): before the honest envelope comes, after
-//! it, beside a pack, and under the number that somebody else will use next.
+//! Changes of other authors in envelopes of the hostile member (finding A1): before the honest envelope comes, after
+//! it, beside a pack, and under the number that another author will use next.
 
 use onegrid_core::crdt::{ActorId, Document, FieldEdit};
 use onegrid_core::domain::content::{Field, FieldValue};
@@ -16,7 +16,7 @@ use super::{Target, bytes};
 /// Bytes that the hostile member hands over at a meeting.
 const GIVEN_BYTES: usize = 1 << 20;
 
-/// A change of somebody else, and where the envelope with it stands.
+/// A change of another author, and the place of the envelope with it.
 struct Stolen {
     change: Vec<u8>,
     parents: Vec<EnvelopeId>,
@@ -25,9 +25,9 @@ struct Stolen {
 }
 
 impl World {
-    /// Puts a change of somebody else into an envelope of the hostile member.
+    /// Puts a change of another author into an envelope of the hostile member.
     pub(super) fn wraps_somebody_elses_change(&mut self, who: usize) -> Result<(), String> {
-        // Work that nobody has delivered comes by a meeting.
+        // Undelivered work comes by a meeting.
         let other = self.chance.below(self.people.len());
         if self.people[other].part == Part::Honest && self.chance.one_in(2) {
             self.meets(who, other)?;
@@ -104,7 +104,7 @@ impl World {
         )
     }
 
-    /// Uses the number of the change that somebody else will write next.
+    /// Uses the number of the change that another author will write next.
     pub(super) fn steals_a_number(&mut self, who: usize) -> Result<(), String> {
         let Some(target) = self.target(who)? else {
             return Ok(());
@@ -117,7 +117,7 @@ impl World {
         let (Some(raw), Some(genesis)) = (raw, genesis) else {
             return Ok(());
         };
-        // It stands as low as it can, so it comes first in every order.
+        // Its place is as low as possible, so it comes first in every order.
         let ground = Ground {
             parents: vec![genesis],
             ..target.ground(None)
@@ -130,13 +130,13 @@ impl World {
     }
 }
 
-/// Returns the newest undelivered change of somebody else, or else any newest one.
+/// Returns the newest undelivered change of another author, or else any newest one.
 fn stolen(target: &Target) -> Option<Stolen> {
     let record = &target.record;
     let undelivered = record.nodes().iter().rev().find_map(|node| {
         let raw = node.change()?.raw.clone()?;
         let fresh = node.verdict.is_none() && node.author != target.device;
-        // A Genesis can not be wrapped, because it makes a record of its own.
+        // A Genesis cannot be wrapped, because it makes a record of its own.
         (fresh && !node.parents.is_empty()).then(|| Stolen {
             change: raw,
             parents: record.parents_of(node).collect(),

@@ -1,4 +1,4 @@
-//! Records that grow beyond what a pack, a page or a document can carry (finding A2): heavy edits up to the budget of a
+//! Records that grow beyond the limits of a pack, a page or a document (finding A2): heavy edits up to the budget of a
 //! record and over it, many operations, reports that name crowds.
 
 use std::sync::LazyLock;

@@ -85,7 +85,7 @@ impl World {
         self.hands_over(who, &line, &format!("{} epochs", line.len()))
     }
 
-    /// Writes answers to questions that nobody asked.
+    /// Writes answers to questions that no form asks.
     pub(super) fn answers_junk(&mut self, who: usize) -> Result<(), String> {
         let Some(target) = self.target(who)? else {
             return Ok(());

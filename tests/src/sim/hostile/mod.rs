@@ -208,7 +208,7 @@ impl World {
         self.forged_on.insert(envelope.record());
     }
 
-    /// Hands envelopes to the server or to the phone of somebody else.
+    /// Hands envelopes to the server or to the phone of another person.
     fn hands_over(&mut self, who: usize, envelopes: &[Envelope], what: &str) -> Result<(), String> {
         if envelopes.is_empty() {
             return Ok(());

@@ -1,5 +1,5 @@
-//! Envelopes of an app that does not exist yet (finding A6): events, kinds, bodies, formats and suites that nobody
-//! knows. They wait for a newer server, and hold up nobody.
+//! Envelopes of an app that does not exist yet (finding A6): events, kinds, bodies, formats and suites that this
+//! version does not know. They wait for a newer server, and all other work goes on.
 
 use onegrid_core::crdt::{ActorId, build_genesis};
 use onegrid_core::domain::case::FOLD_VERSION;

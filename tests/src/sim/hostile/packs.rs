@@ -1,4 +1,4 @@
-//! What the hostile member gives back (finding A11): packs without the certificates of their authors, to a server that
+//! Gifts of the hostile member (finding A11): packs without the certificates of their authors, to a server that
 //! was restored and to phones at a meeting.
 
 use onegrid_core::sync::port::{GiveAsk, StarPort};

@@ -12,7 +12,7 @@ use onegrid_core::wire::message::Bundle;
 
 use crate::town::Phone;
 
-/// Where an envelope stands, as its author claims.
+/// The place of an envelope, as its author claims.
 #[derive(Debug, Clone)]
 pub(super) struct Ground {
     /// The record; `None` for a Genesis.

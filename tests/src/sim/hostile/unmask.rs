@@ -1,4 +1,4 @@
-//! Moves that do not count, to see whose name they carry about (findings A12, A13): a reporter moves its own case, and
+//! Moves that do not count, to see which names they carry about (findings A12, A13): a reporter moves its own case, and
 //! a member draws itself into cases that are not its own.
 
 use onegrid_core::domain::case::payload as p;
@@ -26,7 +26,7 @@ impl World {
         self.makes_a_void_move(&target)
     }
 
-    /// Draws itself, or a unit, into a case of somebody else.
+    /// Draws itself, or a unit, into a case of another person.
     pub(super) fn draws_itself_in(&mut self, who: usize) -> Result<(), String> {
         match self.target(who)? {
             Some(target) => self.makes_a_void_move(&target),

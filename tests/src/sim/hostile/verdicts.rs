@@ -1,4 +1,4 @@
-//! Verdicts and packs that the hostile member signs itself, with words of the server that nobody asked for.
+//! Verdicts and packs that the hostile member signs itself, with words of the server that no person asked for.
 
 use onegrid_core::sync::port::{GiveAsk, StarPort};
 use onegrid_core::trust::sign::SecretKey;

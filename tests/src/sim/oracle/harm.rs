@@ -1,4 +1,4 @@
-//! The hostile member harms nobody's work: no honest envelope is void because of it, and every accepted change is in
+//! The hostile member harms no work of others: no honest envelope is void because of it, and every accepted change is in
 //! every document.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,11 +59,16 @@ fn unharmed(world: &World, record: &Record, node: &Node) -> Result<(), String> {
     // Rules of the domain judge the state that the author had seen, and only what counts makes that state.
     let fine = match reason {
         _ if code.starts_with("may.") || code.starts_with("case.") => true,
-        // The person is told of it and writes the words again, by themselves or on top of other content.
+        // The person is told of it and writes the words again, alone or on top of other content.
         VoidReason::VoidParent => {
             honest_cause(world, record, node) || is_written_again(record, node.id)
         }
-        // Whoever fills a record takes its room for further content. Events have room of their own.
+        // A reviewer let in an earlier envelope while its author, who could not know, wrote on.
+        VoidReason::BadParents => record
+            .nodes()
+            .iter()
+            .any(|other| other.author == node.author && world.let_in.contains(&other.id)),
+        // A person who fills a record takes its room for further content. Events have another room.
         VoidReason::Limit => {
             node.change().is_some() && world.hostility.heavy_on.contains(&record.id())
         }

@@ -1,4 +1,4 @@
-//! Nobody learns a reporter who may not: a dispatched unit sees the names of those who decided, and no others.
+//! A reporter stays unknown to a dispatched unit: it sees the names of those who decided, and no others.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::super::world::World;
 /// The certificates of reporters that a phone shows, each with a place where it shows them.
 pub type Names = BTreeMap<Hash, (RecordId, EnvelopeId)>;
 
-/// Who brought news to a phone.
+/// The giver of news to a phone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Source {
     /// The server, which knows everybody.
@@ -23,8 +23,8 @@ pub enum Source {
 }
 
 impl World {
-    /// Returns the reporters that a phone of a dispatched unit shows, of cases that its unit is responsible for and did
-    /// not report itself; `None` for the phone of anybody else.
+    /// Returns the reporters that a phone of a dispatched unit shows, of cases that its unit is responsible for and that
+    /// are neither its own nor its team's; `None` for the phone of anybody else.
     pub fn names_shown(&mut self, who: usize) -> Result<Option<Names>, String> {
         let own = self.people[who].phone.replica().certificate().cloned();
         let Some(own) = own else { return Ok(None) };
@@ -43,7 +43,8 @@ impl World {
             let grants = own.facts().grants.iter();
             let units: Vec<_> = grants.filter_map(|grant| grant.scope.unit()).collect();
             let own_report = genesis.author == own.facts().device;
-            if own_report || !state.is_party(own.facts().member, &units) {
+            let of_team = state.facts.team.is_some_and(|team| units.contains(&team));
+            if own_report || of_team || !state.is_party(own.facts().member, &units) {
                 continue;
             }
             for node in loaded.nodes() {
@@ -133,7 +134,8 @@ impl World {
     }
 }
 
-/// Whether the name belongs to the reader, to a party of the case, or to somebody who decided something that counts.
+/// Whether the name belongs to the reader, to a present or former party of the case, or to a person whose decision
+/// counts.
 fn is_open(record: &Record, name: Hash, reader: Option<onegrid_core::id::MemberId>) -> bool {
     let mut nodes = record.nodes().iter();
     nodes.any(|node| {
@@ -145,9 +147,10 @@ fn is_open(record: &Record, name: Hash, reader: Option<onegrid_core::id::MemberI
         let units: Vec<_> = facts
             .map(|facts| facts.grants.iter().filter_map(|g| g.scope.unit()).collect())
             .unwrap_or_default();
-        let party = record
-            .state()
-            .is_some_and(|state| state.is_party(member, &units));
+        let party = record.state().is_some_and(|state| {
+            let mut assigned = state.assignments().iter();
+            assigned.any(|one| one.to.is(member, &units))
+        });
         let reader = member.is_some() && member == reader;
         let genesis = matches!(node.body, NodeBody::Genesis { .. });
         reader || node.role() == Some(Role::System) || decides(node) || party && !genesis
