@@ -33,9 +33,9 @@ fn gas_accepts(town: &mut Town, gas: &mut Phone, record: RecordId) -> EnvelopeId
     gas.replica().act(record, &accept, None, now).unwrap()
 }
 
-/// A copy of the dispatcher's phone writes beside it. Before the loss the dispatch arrives first and the gas company
-/// accepts it; after the loss the copy's comment arrives first, so the dispatch is off its author's line. One restore is
-/// enough to have an acceptance whose dispatch is void.
+/// A copy of the dispatcher's phone writes beside it. Before the loss the dispatch arrives first and the gas
+/// company accepts it; after the loss the copy's comment arrives first, so the dispatch is off its author's
+/// line. One restore is enough to have an acceptance whose dispatch is void.
 #[test]
 fn accepted_move_on_a_void_one_becomes_void() {
     let mut town = Town::with(51, Extent::TwoStreets, Rules::none()).with_categories();

@@ -91,10 +91,12 @@ pub(super) fn settle_stray(writing: &mut Writing<'_>, id: RecordId) -> Result<()
 }
 
 /// Forgets the withdrawn records that wait neither for delivery nor, with this phone's own work, for a
-/// person's decision or for the words of a void envelope to be written again. Only the author has a held
-/// envelope, so only this phone could give it back to a server that lost it, and only here can its author
-/// learn of the verdict. This runs after the whole answer, because one stream may take up a record that
-/// another one withdraws, and the answer brings it once. Returns the number of removed records: fewer than `records_max` when none is left.
+/// person's decision or for the words of a void envelope to be written again.
+///
+/// Only the author has a held envelope, so only this phone could give it back to a server that lost it, and
+/// only here can its author learn of the verdict. This runs after the whole answer, because one stream may
+/// take up a record that another one withdraws, and the answer brings it once. Returns the number of removed
+/// records: fewer than `records_max` when none is left.
 pub(super) fn purge_withdrawn(
     writing: &mut Writing<'_>,
     records_max: usize,

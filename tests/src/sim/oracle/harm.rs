@@ -1,5 +1,5 @@
-//! The hostile member harms no work of others: no honest envelope is void because of it, and every accepted change is in
-//! every document.
+//! The hostile member harms no work of others: no honest envelope is void because of it, and every accepted
+//! change is in every document.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -23,8 +23,8 @@ pub enum Source {
 }
 
 impl World {
-    /// Returns the reporters that a phone of a dispatched unit shows, of cases that its unit is responsible for and that
-    /// are neither its own nor its team's; `None` for the phone of anybody else.
+    /// Returns the reporters that a phone of a dispatched unit shows, of cases that its unit is responsible for
+    /// and that are neither its own nor its team's; `None` for any other phone.
     pub fn names_shown(&mut self, who: usize) -> Result<Option<Names>, String> {
         let own = self.people[who].phone.replica().certificate().cloned();
         let Some(own) = own else { return Ok(None) };
