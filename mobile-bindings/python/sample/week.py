@@ -76,21 +76,23 @@ def exchange(phone: Phone) -> None:
 
 
 def enter(phone: Phone, notes: Path) -> None:
-    """Turns the notes into reports. A title with its time says whether a note was entered before."""
+    """Turns the notes into reports. A title with its day says whether a note was entered before."""
     known = {
-        field.value
+        (row.title, datetime.fromtimestamp(field.value / 1000, UTC).date())
         for row in phone.records(Query(mine=True, kinds=["hazard"]))
         for field in phone.record(row.id).fields
-        if field.field == "occurred_ms"
+        if field.field == "occurred_ms" and isinstance(field.value, int)
     }
-    today = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    now = datetime.now(UTC)
+    today = now.replace(minute=0, second=0, microsecond=0)
     with notes.open(encoding="utf-8", newline="") as file:
         for note in csv.DictReader(file):
             day = today - timedelta(days=int(note["days_ago"]))
-            occurred = min(day.replace(hour=int(note["hour"])), datetime.now(UTC))
-            occurred_ms = int(occurred.timestamp() * 1000)
-            if occurred_ms in known:
+            # A note of today may name an hour that is still to come.
+            occurred = min(day.replace(hour=int(note["hour"])), now)
+            if (note["title"], occurred.date()) in known:
                 continue
+            occurred_ms = int(occurred.timestamp() * 1000)
             phone.report(
                 "hazard",
                 {
