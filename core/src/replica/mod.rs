@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  person ─▶ engine (report, edit, act, settle) ─▶ Record::admit ─┐
-//!  server ─▶ sync_port (receipt, page, packs)   ─▶ Record::admit ─┼─▶ one transaction:
-//!  phone  ─▶ peer_port (envelopes of others)    ─▶ Record::admit ─┘   envelopes, verdicts,
+//!  server ─▶ port/star (receipt, page, packs)   ─▶ Record::admit ─┼─▶ one transaction:
+//!  phone  ─▶ port/peer (envelopes of others)    ─▶ Record::admit ─┘   envelopes, verdicts,
 //!                                                                     projections, cursors
 //!  person ◀─ lists, counts, map, search (projections) · record page (envelopes, folded)
 //! ```
