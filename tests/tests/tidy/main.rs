@@ -11,6 +11,7 @@ mod codes;
 mod dependencies;
 mod docs;
 mod english;
+mod entry_points;
 mod faults;
 mod kinds;
 mod rust_text;
