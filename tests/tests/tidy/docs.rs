@@ -166,7 +166,7 @@ fn every_kind_of_bad_input_names_tests_that_exist() {
         .map_or("", |(_, table)| table);
     let rows: Vec<Row> = rows_of(table)
         .into_iter()
-        .filter(|row| row.first != "what comes")
+        .filter(|row| row.first != "bad input")
         .collect();
     let mut findings = Vec::new();
     if rows.len() < KINDS_OF_BAD_INPUT {
