@@ -14,7 +14,7 @@ mod english;
 mod entry_points;
 mod faults;
 mod kinds;
-mod limits;
+mod protocol;
 mod rust_text;
 mod source;
 mod style;

@@ -1,6 +1,11 @@
-//! The limits that `docs/protocol.md` names have the values of the code.
+//! `docs/protocol.md` has the limits, events, record kinds and reasons of the code, so that a client can be
+//! written from the page alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use onegrid_core::domain::case::Event;
+use onegrid_core::domain::kinds::KINDS;
+use onegrid_core::wire::verdict::{HeldReason, RefusedReason, VoidReason};
 
 use super::docs::quoted;
 use super::report;
@@ -60,13 +65,59 @@ fn value_of(text: &str) -> Option<(f64, Option<u64>)> {
     Some((number.replace(',', "").parse().ok()?, unit.map(|(_, n)| *n)))
 }
 
+/// Returns a numbered section of the page.
+fn section(number: u32) -> &'static str {
+    let head = format!("\n## {number}. ");
+    let page = text_of("docs/protocol.md");
+    let rest = page.split_once(&head).map_or("", |(_, rest)| rest);
+    rest.split_once("\n## ")
+        .map_or(rest, |(section, _)| section)
+}
+
+/// Returns the numbers in the first cells of the tables of a text, such as `3, 4, 5`.
+fn numbers(text: &str) -> BTreeSet<u16> {
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| "));
+    let cells = rows.filter_map(|row| row.split(" |").next());
+    cells
+        .flat_map(|cell| cell.split(", "))
+        .filter_map(|number| number.parse().ok())
+        .collect()
+}
+
+#[test]
+fn page_of_the_protocol_lists_every_event_kind_and_reason() {
+    let mut findings = Vec::new();
+    let events = numbers(section(5));
+    for code in Event::CODES.iter().filter(|code| !events.contains(code)) {
+        findings.push(format!("section 5: event {code}"));
+    }
+    for spec in KINDS {
+        let row = format!("| {} | {} |", spec.kind.code(), spec.name);
+        if !section(3).contains(&row) {
+            findings.push(format!("section 3: `{row}`"));
+        }
+        for field in spec.fields {
+            let names: Vec<&str> = section(4).lines().flat_map(quoted).collect();
+            if !names.contains(&field.name) {
+                findings.push(format!("section 4: field `{}`", field.name));
+            }
+        }
+    }
+    let void = VoidReason::ALL.iter().map(|reason| reason.code());
+    let held = HeldReason::ALL.iter().map(|reason| reason.code());
+    let refused = RefusedReason::ALL.iter().map(|reason| reason.code());
+    for code in void.chain(held).chain(refused) {
+        if !section(6).contains(&format!("`{code}`")) {
+            findings.push(format!("section 6: `{code}`"));
+        }
+    }
+    report("docs/protocol.md lacks", &findings);
+}
+
 #[test]
 fn limits_of_the_protocol_have_the_values_of_the_code() {
     let limits = limits();
-    let section = text_of("docs/protocol.md")
-        .split_once("\n## 16. Limits")
-        .and_then(|(_, rest)| rest.split_once("\n## "))
-        .map_or("", |(section, _)| section);
+    let section = section(16);
     let mut findings = Vec::new();
     let mut checked = 0;
     for row in section.lines().filter(|line| line.starts_with("| `")) {
@@ -88,7 +139,9 @@ fn limits_of_the_protocol_have_the_values_of_the_code() {
             match limits.get(name) {
                 None => findings.push(format!("{name}: the code has no such limit")),
                 Some(value) if !is(own.unwrap_or(1), *value) && !is(unit, *value) => {
-                    findings.push(format!("{name}: {text} in the document, {value} in the code"));
+                    findings.push(format!(
+                        "{name}: {text} in the document, {value} in the code"
+                    ));
                 }
                 Some(_) => {}
             }
