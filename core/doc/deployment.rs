@@ -64,7 +64,11 @@ impl Deployment {
             expires_ms: i64::MAX,
             issued_at: DirectoryMark::default(),
         };
-        Ok(Certificate::issue(&facts, &self.key, self.anchors.authority())?)
+        Ok(Certificate::issue(
+            &facts,
+            &self.key,
+            self.anchors.authority(),
+        )?)
     }
 }
 
@@ -98,11 +102,7 @@ pub fn options(folder: &Path, signer: &SecretKey) -> ReplicaOptions {
 }
 
 /// A new phone of a grid worker.
-pub fn enrolled(
-    folder: &Path,
-    signer: &SecretKey,
-    deployment: &Deployment,
-) -> Answer<Replica> {
+pub fn enrolled(folder: &Path, signer: &SecretKey, deployment: &Deployment) -> Answer<Replica> {
     let mut phone = Replica::create(options(folder, signer))?;
     let own = deployment.certificate(signer)?;
     phone.enrol(&deployment.anchors, &deployment.secrets, &own)?;
