@@ -7,7 +7,7 @@
 use onegrid_core::domain::Text;
 use onegrid_core::domain::case::payload::Comment;
 use onegrid_core::net::{Roots, now_ms};
-use onegrid_tests::onegrid::{Operator, Phone, way_to};
+use onegrid_tests::onegrid::{Operator, Phone, binary, way_to};
 
 /// Enrols a volunteer and a grid worker and syncs them with the server.
 async fn two_phones(operator: &Operator, url: &str) -> (Phone, Phone) {
@@ -59,6 +59,36 @@ async fn what_one_phone_reported_offline_another_sees_after_both_synced() {
         serde_json::json!([])
     );
     server.stop();
+}
+
+/// The program of `examples/phone`, run as its page says: with the server, without it, and with it again.
+#[test]
+fn smallest_phone_reports_and_delivers() {
+    let operator = Operator::with_demo();
+    let server = operator.serve();
+    let code = operator.invite("demo-volunteer-1");
+    let phone = |url: &str| {
+        let mut command = std::process::Command::new(binary().with_file_name("onegrid-phone"));
+        command.arg(operator.path("phone")).args([&code, url]);
+        command.output().unwrap()
+    };
+    let url = server.url.clone();
+    let first = phone(&url);
+    let said = String::from_utf8(first.stdout).unwrap();
+    assert!(first.status.success(), "{said}");
+    assert!(said.contains("delivered: 1, equal: true"), "{said}");
+    assert_eq!(operator.json(&["status", "--json"])["records"], 1);
+
+    server.stop();
+    let offline = phone(&url);
+    assert_eq!(offline.status.code(), Some(1));
+    assert_eq!(offline.stderr.as_slice(), b"sync.offline\n");
+
+    let server = operator.serve();
+    let again = phone(&server.url);
+    let said = String::from_utf8(again.stdout).unwrap();
+    assert!(said.contains("delivered: 2, equal: true"), "{said}");
+    assert_eq!(operator.json(&["status", "--json"])["records"], 3);
 }
 
 #[tokio::test(flavor = "multi_thread")]

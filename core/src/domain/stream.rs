@@ -18,7 +18,7 @@ use crate::id::{AreaId, MemberId, ParseIdError, UnitId, ZoneId};
 /// byte string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StreamId {
-    /// All staff records of a village, or of a town itself.
+    /// All staff records of a village, or those whose path ends at a town or district.
     AreaStaff(AreaId),
     /// Records of a department or team.
     Unit(UnitId),
@@ -28,11 +28,12 @@ pub enum StreamId {
     Zone(ZoneId),
     /// The bulletins for every person enrolled in a village.
     Bulletin(AreaId),
-    /// Areas, units, templates, rules and revocations.
+    /// Areas, zones, units, categories and revocations.
     DirectoryBase,
-    /// The public names of a village's people.
+    /// The public names of the people of a village, town or district.
     DirectoryVillage(AreaId),
-    /// The restricted records of a village, or of a town itself, for the dispatchers in charge of it.
+    /// The restricted records of a village, or those whose path ends at a town or district, for the dispatchers
+    /// in charge.
     Command(AreaId),
 }
 

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //!  person ─▶ engine (report, edit, act, settle) ─▶ Record::admit ─┐
-//!  server ─▶ sync_port (receipt, page, packs)   ─▶ Record::admit ─┼─▶ one transaction:
-//!  phone  ─▶ peer_port (envelopes of others)    ─▶ Record::admit ─┘   envelopes, verdicts,
+//!  server ─▶ port/star (receipt, page, packs)   ─▶ Record::admit ─┼─▶ one transaction:
+//!  phone  ─▶ port/peer (envelopes of others)    ─▶ Record::admit ─┘   envelopes, verdicts,
 //!                                                                     projections, cursors
 //!  person ◀─ lists, counts, map, search (projections) · record page (envelopes, folded)
 //! ```
@@ -11,6 +11,50 @@
 //! **Contract.** A call that writes returns once the transaction is on disk, or changes nothing. Nothing
 //! undelivered is ever purged. A person's work that the rules do not let count stays, and the person is
 //! told. Projections follow from envelopes and verdicts alone: [`Replica::rebuild`] makes the same ones.
+//!
+//! # Example
+//!
+//! Two phones without a network. One reports a hazard and is closed; its file keeps the report. Then the phones
+//! meet, and the host moves the bytes between them until the meeting is done. The file `core/doc/deployment.rs`
+//! has the surroundings.
+//!
+//! ```
+//! # mod deployment { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/deployment.rs")); }
+//! # use deployment::*;
+//! use onegrid_core::replica::{Draft, Replica};
+//! use onegrid_core::sync::peer::Peer;
+//! # use onegrid_core::trust::sign::SecretKey;
+//! # use rand_chacha::{ChaCha20Rng, rand_core::SeedableRng as _};
+//! # let rng = &mut ChaCha20Rng::seed_from_u64(1);
+//! # let deployment = Deployment::new(rng)?;
+//! # let (own, other) = (SecretKey::generate(rng), SecretKey::generate(rng));
+//! # let folders = (tempfile::tempdir()?, tempfile::tempdir()?);
+//! # let (folder, elsewhere) = (folders.0.path(), folders.1.path());
+//!
+//! let mut now_ms = 1_760_000_000_000;
+//! let mut phone = enrolled(folder, &own, &deployment)?;
+//!
+//! // When this returns, the report is on disk.
+//! let record = phone.report(&Draft::staff(hazard("Gas cylinders"), home()), now_ms)?;
+//! phone.close()?;
+//!
+//! let mut phone = Replica::open(options(folder, &own))?;
+//! assert_eq!(phone.undelivered()?, 1);
+//!
+//! let mut colleague = enrolled(elsewhere, &other, &deployment)?;
+//! let mut caller = Peer::call(&phone, rng)?;
+//! let mut listener = Peer::listen(&colleague)?;
+//! while !(caller.is_done() && listener.is_done()) {
+//!     now_ms += 20;
+//!     listener.received(&mut colleague, &caller.output(), now_ms, rng)?;
+//!     caller.received(&mut phone, &listener.output(), now_ms, rng)?;
+//! }
+//!
+//! let row = colleague.row(record)?.ok_or("the record arrived")?;
+//! assert_eq!(row.title, "Gas cylinders");
+//! assert!(row.provisional, "no server has judged it");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! **Not here:** a clock and randomness (handed in), the network (`sync`, `net`), rules (`domain`).
 

@@ -37,14 +37,40 @@ fn functions() -> BTreeSet<&'static str> {
         .collect()
 }
 
+/// A row of a table in Markdown.
+struct Row {
+    /// The first cell.
+    first: &'static str,
+    /// The words between backticks in the last cell.
+    last_quoted: Vec<&'static str>,
+}
+
+/// Returns the rows of the tables of a text. A row without a first cell continues the one before.
+fn rows_of(text: &'static str) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    for line in text.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        let last_quoted = quoted(cells.last().copied().unwrap_or_default());
+        match rows.last_mut() {
+            Some(row) if cells[0].is_empty() => row.last_quoted.extend(last_quoted),
+            _ => rows.push(Row {
+                first: cells[0],
+                last_quoted: last_quoted.collect(),
+            }),
+        }
+    }
+    rows
+}
+
 #[test]
 fn every_invariant_names_a_test_that_exists() {
     let tests = functions();
-    let rows: Vec<&str> = text_of("ARCHITECTURE.md")
-        .lines()
-        .filter(|line| {
-            line.starts_with("| ") && line[2..].starts_with(|c: char| c.is_ascii_digit())
-        })
+    let invariants = text_of("ARCHITECTURE.md")
+        .split_once("## Invariants")
+        .map_or("", |(_, text)| text);
+    let rows: Vec<Row> = rows_of(invariants)
+        .into_iter()
+        .filter(|row| row.first.starts_with(|c: char| c.is_ascii_digit()))
         .collect();
     let mut findings = Vec::new();
     if rows.len() != INVARIANTS {
@@ -54,16 +80,7 @@ fn every_invariant_names_a_test_that_exists() {
         ));
     }
     for row in rows {
-        let columns: Vec<&str> = row.split('|').map(str::trim).collect();
-        let number = columns.get(1).copied().unwrap_or_default();
-        let names: Vec<&str> = columns
-            .get(3)
-            .copied()
-            .unwrap_or_default()
-            .split('`')
-            .skip(1)
-            .step_by(2)
-            .collect();
+        let (number, names) = (row.first, row.last_quoted);
         match (names.is_empty(), UNGUARDED.contains(&number)) {
             (true, false) => {
                 findings.push(format!("invariant {number}: name the test that guards it"));
@@ -147,17 +164,16 @@ fn every_kind_of_bad_input_names_tests_that_exist() {
     let table = text_of("docs/testing.md")
         .split_once("## Bad input")
         .map_or("", |(_, table)| table);
-    let rows: Vec<&str> = table
-        .lines()
-        .filter(|line| line.starts_with("| ") && !line.starts_with("| what comes"))
+    let rows: Vec<Row> = rows_of(table)
+        .into_iter()
+        .filter(|row| row.first != "bad input")
         .collect();
     let mut findings = Vec::new();
     if rows.len() < KINDS_OF_BAD_INPUT {
         findings.push(format!("{} rows of {KINDS_OF_BAD_INPUT}", rows.len()));
     }
     for row in rows {
-        let kind = row.split('|').nth(1).unwrap_or_default().trim();
-        let names: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
+        let (kind, names) = (row.first, row.last_quoted);
         if names.is_empty() {
             findings.push(format!("{kind}: name the test that shows it"));
         }
@@ -171,8 +187,8 @@ fn every_kind_of_bad_input_names_tests_that_exist() {
     );
 }
 
-/// Words between backticks in a how-to.
-fn quoted(line: &str) -> impl Iterator<Item = &str> {
+/// Words between backticks.
+pub(super) fn quoted(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2)
 }
 

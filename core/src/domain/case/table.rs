@@ -88,7 +88,7 @@ pub fn markdown() -> String {
     text += "\n|---|";
     text += &"---|".repeat(Stage::ALL.len());
     for movement in Move::ALL {
-        text.extend(["\n| `", movement.name(), "` |"]);
+        text.extend(["\n| ", movement.name(), " |"]);
         for stage in Stage::ALL {
             let cell = match next(*stage, *movement) {
                 Next::No => "–",
