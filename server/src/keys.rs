@@ -26,7 +26,9 @@ pub use successor::{Ending, Proposal, Successor};
 
 use crate::error::{Problem, Result};
 use crate::limits::{GENERATION_SPAN_S, KEY_FILE_BYTES_MAX, SERVER_KEY_SLACK_MS};
+use crate::store::Renewals;
 
+mod sealing;
 mod successor;
 
 /// Contents of the key file.
@@ -64,7 +66,7 @@ pub struct Keys {
     author_certificate: Arc<Certificate>,
     secrets: MeetingSecrets,
     /// Seeds of the keys that seal certificates, the one in use first.
-    pub(crate) sealing: Vec<ByteArray<32>>,
+    sealing: Vec<ByteArray<32>>,
 }
 
 impl Keys {
@@ -278,6 +280,16 @@ pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
     file.write_all(bytes)
         .and_then(|()| file.sync_all())
         .map_err(failed)
+}
+
+impl Renewals for Keys {
+    fn certificate(&self, raw: &RawCertificate) -> Option<RawCertificate> {
+        self.certify_again(raw)
+    }
+
+    fn entry(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        self.sign_entry_again(bytes)
+    }
 }
 
 #[cfg(test)]

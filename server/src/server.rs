@@ -11,18 +11,17 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use onegrid_core::trust::certificate::RawCertificate;
 use onegrid_core::trust::session::{HandshakeId, ServerHandshake};
 
+use crate::directory::{self, Views};
 use crate::error::{Problem, Result};
 use crate::feed::remembered::Remembered;
-use crate::ingest::certificates::Certificates;
 use crate::ingest::ration::Ceilings;
 use crate::ingest::records::Records;
 use crate::keys::Keys;
-use crate::registry::directory::{self, Views};
+use crate::records::certificates::Certificates;
 use crate::rules::Rules;
-use crate::store::{Renewals, Store, StoreError};
+use crate::store::Store;
 use crate::wakeups::Wakeups;
 
 /// A sync node.
@@ -117,24 +116,8 @@ fn sign_again(store: &Arc<dyn Store>, keys: &Keys) -> Result<()> {
     })
 }
 
-impl Renewals for Keys {
-    fn certificate(&self, raw: &RawCertificate) -> Option<RawCertificate> {
-        self.certify_again(raw)
-    }
-
-    fn entry(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        self.sign_entry_again(bytes)
-    }
-}
-
 /// Key of a note in the store: the number of the list of keys under which everything in it is signed.
 const KEY_LIST: &str = "key_list";
 
 /// Key of a note in the store: the root public key.
 const ROOT: &str = "root";
-
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        Self::new(error.code()).because(&error)
-    }
-}

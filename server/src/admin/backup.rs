@@ -12,9 +12,10 @@ use super::ADMIN;
 use super::data_dir::{
     DATABASE, DataDir, KEYS, make_private, sync, sync_parent, unusable, with_suffix,
 };
+use crate::directory;
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
-use crate::registry::{audit, directory};
+use crate::registry::audit;
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
 use crate::store::{Store, StoreError};
 

@@ -21,10 +21,11 @@ use zeroize::Zeroizing;
 use super::ADMIN;
 use super::data_dir::{DataDir, sync_parent, unusable, with_suffix};
 use super::setup::read_root;
+use crate::directory;
 use crate::error::{Problem, Result};
 use crate::keys::{Ending, Keys, Proposal, Successor, write_secret};
 use crate::limits::KEY_FILE_BYTES_MAX;
-use crate::registry::{audit, directory};
+use crate::registry::audit;
 
 const REQUEST_HEAD: &str = "onegrid key request v1\n";
 const LIST_HEAD: &str = "onegrid key list v1\n";

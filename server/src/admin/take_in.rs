@@ -8,8 +8,8 @@ use super::import::areas::{AreaFiles, AreaOptions, parse_areas};
 use super::import::members::parse_members;
 use super::import::units::parse_units;
 use super::import::{BadRow, Import, Progress};
+use crate::directory;
 use crate::error::{Problem, Result};
-use crate::registry::directory;
 use crate::registry::members::{Described, id_of_external};
 use crate::server::Server;
 

@@ -148,7 +148,7 @@ impl Walk<'_> {
         if settled != digest {
             self.wrong("verify.digest", id);
         }
-        match crate::ingest::records::load(self.tx, &self.server.certificates, id) {
+        match crate::records::load(self.tx, &self.server.certificates, id) {
             Ok(record) if record.digest() == digest => {}
             Ok(_) | Err(StoreError::Row(_) | StoreError::Missing(_)) => {
                 self.wrong("verify.record", id);

@@ -7,8 +7,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 
-use crate::feed::tally::Tally;
 use crate::metrics::Metrics;
+use crate::sync::tally::Tally;
 
 /// Metrics of the protocol; clones share them.
 #[derive(Debug, Clone, Default)]

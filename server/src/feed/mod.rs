@@ -8,7 +8,6 @@
 //! **Invariants.** Nothing is sent from a stream that the device may not read now. A page never leaves a hole,
 //! because a cursor moves only over entries that are in the page.
 
-pub mod bulletin;
 pub mod cursors;
 mod load;
 pub mod packs;
@@ -16,7 +15,4 @@ pub mod page;
 pub mod readings;
 pub mod remembered;
 pub mod repair;
-pub mod routing;
 mod segment;
-pub mod sync;
-pub mod tally;

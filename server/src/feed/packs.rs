@@ -4,7 +4,7 @@ use onegrid_core::id::RecordId;
 use onegrid_core::limits::PACK_BYTES_MAX;
 use onegrid_core::wire::digest::Digest;
 
-use crate::ingest::records;
+use crate::records;
 use crate::server::Server;
 use crate::store::{Fate, Reader, StoreError, StoreResult};
 

@@ -80,7 +80,7 @@ impl Server {
     }
 
     /// Logs the sensitive records of an answer durably.
-    pub(super) fn note_readings(&self, rows: Vec<ReadingRow>) -> Result<()> {
+    pub(crate) fn note_readings(&self, rows: Vec<ReadingRow>) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
@@ -94,7 +94,7 @@ impl Server {
 }
 
 /// Returns the lines about records that an answer gives to a device.
-pub(super) fn lines(
+pub(crate) fn lines(
     tx: &dyn Reader,
     device: DeviceId,
     given: &BTreeMap<RecordId, StreamId>,

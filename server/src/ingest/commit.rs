@@ -9,15 +9,15 @@ use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::verdict::{Status, StreamPosition, Verdict};
 
-use super::Positions;
 use super::given_packs::Base;
 use super::placed::{Placed, decided, sum};
 use super::plan::{Fresh, Plan, Projection};
 use super::policy::Ground;
 use super::records::Before;
+use super::{Positions, bulletin};
+use crate::directory;
 use crate::error::{Problem, Result};
-use crate::feed::bulletin;
-use crate::registry::{audit, directory};
+use crate::registry::audit;
 use crate::server::Server;
 use crate::store::{
     Entry, Head, NewEntry, NewEnvelope, ReviewRow, StoreError, StoreResult, Writer,

@@ -13,9 +13,10 @@ use onegrid_core::wire::verdict::Verdict;
 
 use super::plan::Plan;
 use super::untenable::void_what_can_not_stay;
+use crate::directory;
 use crate::error::{Problem, Result};
 use crate::limits::INGEST_ROUNDS_MAX;
-use crate::registry::{audit, directory};
+use crate::registry::audit;
 use crate::server::Server;
 use crate::store::DeviceRow;
 

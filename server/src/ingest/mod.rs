@@ -10,8 +10,8 @@
 //! unchanged. Otherwise all of it is done again. So accepting and revoking exclude each other.
 
 mod automatic;
+mod bulletin;
 mod bundle;
-pub mod certificates;
 mod commit;
 mod give_back;
 mod given_packs;

@@ -17,10 +17,9 @@ use super::given_packs::Base;
 use super::policy::Ground;
 use super::records::Before;
 use super::untenable::{void_answered, void_beyond_budget, void_what_can_not_stay};
-use super::{Group, automatic, merges, records};
+use super::{Group, automatic, bulletin, merges};
+use crate::directory::routing::At;
 use crate::error::{Problem, Result};
-use crate::feed::bulletin;
-use crate::feed::routing::At;
 use crate::limits::{PLAN_ALONE_MAX, VERIFY_THREADS_MAX};
 use crate::server::Server;
 use crate::store::{RecordRow, StoreResult};
@@ -225,7 +224,7 @@ impl Server {
             let digest = tx.record(id)?.map(|row| row.digest).unwrap_or_default();
             let record = match self.records.take(id, digest) {
                 Some(record) => record,
-                None => records::load(tx, &self.certificates, id)?,
+                None => crate::records::load(tx, &self.certificates, id)?,
             };
             let before = Before::of(&record, digest);
             Ok((record, before))

@@ -16,9 +16,9 @@ use onegrid_core::wire::envelope::DirectoryMark;
 use onegrid_core::wire::verdict::{HeldReason, Status, Verdict};
 
 use super::bundle::Checked;
+use crate::directory::{self, View};
 use crate::error::Result;
 use crate::limits::{CLOCK_AHEAD_MS_MAX, CLOCK_BEHIND_MS_MAX, ROLE_GRACE_MS};
-use crate::registry::directory::{self, View};
 use crate::server::Server;
 use crate::store::{DeviceRow, MemberRow, Reader, StoreResult};
 

@@ -8,13 +8,14 @@ use onegrid_core::record::{Node, Record};
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::wire::verdict::{HeldReason, RefusedReason, Status, Verdict};
 
+use super::automatic;
 use super::plan::{Plan, own_status};
 use super::unread::tell;
 use super::untenable::{later, void_answered, void_what_can_not_stay};
-use super::{automatic, records};
+use crate::directory;
 use crate::error::{Problem, Result};
 use crate::limits::INGEST_ROUNDS_MAX;
-use crate::registry::{audit, directory};
+use crate::registry::audit;
 use crate::server::Server;
 use crate::store::{ReviewRow, StoreError, StoreResult, Writer};
 
@@ -136,7 +137,7 @@ impl Server {
             let Some(id) = tx.record_of(envelope)? else {
                 return Ok(None);
             };
-            let record = records::load(tx, &self.certificates, id)?;
+            let record = crate::records::load(tx, &self.certificates, id)?;
             let node = record.node(envelope);
             let Some(node) = node.filter(|_| !record.needs_newer(envelope)) else {
                 return Ok(None);

@@ -264,7 +264,7 @@ fn work_under_a_role_that_changed_counts_if_its_author_did_not_know() {
     let mark = world
         .server
         .store()
-        .read(|tx| crate::registry::directory::mark(tx))
+        .read(|tx| crate::directory::mark(tx))
         .unwrap();
     phone.seen = mark;
     // It opens a session with its old certificate and does not take the new one.
@@ -288,7 +288,7 @@ fn author_that_forgets_what_it_had_seen_is_held() {
     };
     world.member(12, vec![other]);
     let before = phone.seen;
-    let read = |tx: &dyn crate::store::Reader| crate::registry::directory::mark(tx);
+    let read = |tx: &dyn crate::store::Reader| crate::directory::mark(tx);
     phone.seen = world.server.store().read(read).unwrap();
     world.again(&mut phone, NOW).expect("a new certificate");
     let aware = phone.act(genesis.record(), &[genesis.id()], &comment("aware"));
@@ -303,7 +303,7 @@ fn author_that_forgets_what_it_had_seen_is_held() {
 fn directory_mark_of_the_future_is_held() {
     let world = World::new();
     let mut phone = world.volunteer(10);
-    let read = |tx: &dyn crate::store::Reader| crate::registry::directory::mark(tx);
+    let read = |tx: &dyn crate::store::Reader| crate::directory::mark(tx);
     let mark = world.server.store().read(read).unwrap();
     let held = Status::Held(HeldReason::Directory);
     for (generation, position, expected) in [

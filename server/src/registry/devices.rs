@@ -8,7 +8,7 @@ use onegrid_core::trust::certificate::{Certificate, Facts};
 use onegrid_core::trust::sign::PublicKey;
 use onegrid_core::wire::envelope::DirectoryMark;
 
-use super::directory;
+use crate::directory;
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
 use crate::limits::CERTIFICATE_MS;

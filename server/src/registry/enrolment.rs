@@ -5,7 +5,8 @@ use onegrid_core::trust::enrolment::{EnrolmentAnswer, EnrolmentError, EnrolmentR
 use onegrid_core::trust::invitation::{Invitation, InvitationSecret, Ticket};
 use rand_core::CryptoRng;
 
-use super::{audit, devices, directory};
+use super::{audit, devices};
+use crate::directory;
 use crate::error::{Problem, Result};
 use crate::limits::INVITATION_MS_MAX;
 use crate::server::Server;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use onegrid_core::domain::directory::DirectoryEntry;
 
 use super::members::{self, Described, Places};
-use super::{audit, directory, zones};
+use super::{audit, zones};
+use crate::directory;
 use crate::error::{Problem, Result};
 use crate::server::Server;
 

@@ -11,9 +11,10 @@ use onegrid_core::trust::sign::{Authority, PublicKey};
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::signed_entry::SignedEntry;
 
-use super::{audit, devices, directory};
+use super::{audit, devices};
+use crate::directory;
+use crate::directory::routing::{At, read_by};
 use crate::error::{Problem, Result};
-use crate::feed::routing::{At, read_by};
 use crate::keys::Keys;
 use crate::store::{Entry, MemberRow, NewEntry, Reader, StoreResult, Writer};
 

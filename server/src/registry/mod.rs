@@ -1,9 +1,8 @@
-//! Identities and rights: members, devices and their certificates, invitations, sessions, revocations, the
-//! directory, the review queue and the audit log.
+//! Identities and rights: members, devices and their certificates, invitations, sessions, revocations and
+//! the audit log.
 
 pub mod audit;
 pub mod devices;
-pub mod directory;
 pub mod enrolment;
 pub mod import;
 pub mod members;

@@ -7,7 +7,8 @@ use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::trust::sign::PublicKey;
 use onegrid_core::wire::message::Closed;
 
-use super::{audit, devices, directory};
+use super::{audit, devices};
+use crate::directory;
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
 use crate::limits::RENEW_BEFORE_MS;

@@ -7,7 +7,8 @@ use onegrid_core::domain::directory::{DirectoryEntry, Revocation};
 use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::DeviceId;
 
-use super::{audit, directory};
+use super::audit;
+use crate::directory;
 use crate::error::{Problem, Result};
 use crate::server::Server;
 use crate::store::DeviceRow;

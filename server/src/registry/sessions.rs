@@ -11,7 +11,8 @@ use onegrid_core::trust::session::{ServerHandshake, Session, SessionError, Sessi
 use rand_core::CryptoRng;
 
 use super::renewal::is_due;
-use super::{audit, devices, directory};
+use super::{audit, devices};
+use crate::directory;
 use crate::error::{Problem, Result};
 use crate::limits::HANDSHAKES_WAITING_MAX;
 use crate::server::Server;

@@ -5,8 +5,8 @@ use onegrid_core::domain::directory::Directory;
 use onegrid_core::domain::role::{Grant, Scope};
 use onegrid_core::domain::zone::Zone;
 
-use super::directory;
 use super::members::{self, Described, Places};
+use crate::directory;
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
 use crate::server::Server;

@@ -16,6 +16,8 @@ use onegrid_core::id::UnitId;
 use serde::Deserialize;
 
 use crate::config::line_at;
+use crate::directory::routing::nearest;
+use crate::directory::unit_id;
 use crate::error::{Problem, Result};
 use crate::limits::{RULE_MINUTES_MAX, RULES_BYTES_MAX, RULES_MAX};
 
@@ -181,9 +183,7 @@ impl Rule {
         let dispatch = match (&written.dispatch_unit, &written.dispatch_kind) {
             (None, None) => None,
             (Some(unit), None) => {
-                Some(Target::Unit(unit.parse().unwrap_or_else(|_| {
-                    crate::admin::import::units::unit_id(unit)
-                })))
+                Some(Target::Unit(unit.parse().unwrap_or_else(|_| unit_id(unit))))
             }
             (None, Some(kind)) => Some(Target::Kind(kind.parse().ok()?)),
             (Some(_), Some(_)) => return None,
@@ -208,7 +208,7 @@ impl Rule {
                 let in_charge = place.contains(unit.area) && unit.dissolved_at_ms.is_none();
                 in_charge.then_some(id)
             }
-            Target::Kind(kind) => crate::feed::routing::nearest(directory, kind, place),
+            Target::Kind(kind) => nearest(directory, kind, place),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Errors of a store, in words that are independent of its backend.
 
+use crate::error::Problem;
+
 /// Result of a store operation.
 pub type StoreResult<T> = Result<T, StoreError>;
 
@@ -58,5 +60,11 @@ impl StoreError {
             Self::Stopped => "store.stopped",
             Self::Failed(_) => "store.failed",
         }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        Self::new(error.code()).because(&error)
     }
 }

@@ -9,8 +9,8 @@ use onegrid_core::sync::paths::{SESSION_PATH, SYNC_PATH};
 use onegrid_core::sync::star::Request;
 use onegrid_core::trust::request_mac::{MAC_HEADER, SESSION_HEADER};
 use onegrid_core::trust::session::SessionMessage;
+use onegrid_server::directory;
 use onegrid_server::error::Problem;
-use onegrid_server::registry::directory;
 use onegrid_server::server::Server;
 use onegrid_server::store::{Store, StoreError};
 

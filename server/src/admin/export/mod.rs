@@ -111,7 +111,7 @@ impl Server {
         let Some(shown) = permit.shown(tx, row.id)? else {
             return Ok(None);
         };
-        let record = crate::ingest::records::load(tx, &self.certificates, row.id)?;
+        let record = crate::records::load(tx, &self.certificates, row.id)?;
         content::told(tx, &record, facts, &shown).map(Some)
     }
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use onegrid_core::domain::StreamId;
 use onegrid_core::id::{Hash, MemberId, RecordId};
 
+use crate::directory::routing::{At, read_by};
 use crate::error::{Problem, Result};
-use crate::feed::routing::{At, read_by};
 use crate::server::Server;
 use crate::store::{Reader, StoreResult};
 

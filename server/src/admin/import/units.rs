@@ -8,10 +8,11 @@ use onegrid_core::domain::area::AreaCode;
 use onegrid_core::domain::areas::Areas;
 use onegrid_core::domain::names::{Names, checked_name};
 use onegrid_core::domain::unit::{Unit, UnitKind};
-use onegrid_core::id::{Hash, UnitId};
+use onegrid_core::id::UnitId;
 
 use super::table::{Column, Row, Table};
 use super::{Import, Progress, report};
+pub use crate::directory::unit_id;
 
 const COLUMNS: &[Column] = &[
     Column {
@@ -48,12 +49,6 @@ pub struct UnitRow {
     pub external_id: String,
     /// The unit as the directory carries it.
     pub unit: Unit,
-}
-
-/// Derives the id of a unit from its external id.
-#[must_use]
-pub fn unit_id(external_id: &str) -> UnitId {
-    UnitId::v8(&Hash::of(&[b"onegrid.unit", external_id.as_bytes()]))
 }
 
 /// Parses units. `known` are the existing units; a row without changes counts as unchanged.

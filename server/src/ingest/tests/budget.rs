@@ -210,7 +210,7 @@ fn three_authors_at_their_quota_leave_a_pack() {
     );
     everybody_reads(&world);
     let read = |tx: &dyn crate::store::Reader| {
-        crate::ingest::records::load(tx, &world.server.certificates, genesis.record())
+        crate::records::load(tx, &world.server.certificates, genesis.record())
     };
     let pack = world.server.store().read(read).unwrap().to_pack().unwrap();
     let bytes = pack.to_bytes().unwrap();

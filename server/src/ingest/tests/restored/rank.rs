@@ -6,7 +6,7 @@ use onegrid_core::wire::pack::PackContent;
 use onegrid_core::wire::repair::{RepairAsk, RepairFound, RepairStep, Settled};
 
 use super::*;
-use crate::registry::directory;
+use crate::directory;
 
 fn accepted(at_ms: i64) -> Verdict {
     Verdict {

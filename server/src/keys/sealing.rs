@@ -10,7 +10,7 @@ use onegrid_core::wire::sealed::SealedCertificate;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use ring::hmac;
 
-use crate::keys::Keys;
+use super::Keys;
 
 /// The number of bytes is padded to a multiple of this.
 const PADDED_TO: usize = 256;

@@ -1,5 +1,7 @@
 //! One request of a phone: the server imports its upload and returns the news for it.
 
+pub mod tally;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use onegrid_core::domain::StreamId;
@@ -19,17 +21,18 @@ use onegrid_core::wire::page::Page;
 use onegrid_core::wire::receipt::Receipt;
 use onegrid_core::wire::sealed::SealedCertificate;
 use onegrid_core::wire::verdict::Attestation;
+use tally::Tally;
 use tokio::sync::watch;
 
-use super::cursors::{Standing, at_heads, combined, standings};
-use super::page::{Turned, Wish};
-use super::readings;
-use super::routing::{self, At};
-use super::tally::Tally;
+use crate::directory;
+use crate::directory::routing::{self, At};
 use crate::error::{Problem, Result};
+use crate::feed::cursors::{Standing, at_heads, combined, standings};
+use crate::feed::page::{Turned, Wish};
+use crate::feed::readings;
 use crate::ingest::{Ingested, TakenPacks};
 use crate::limits::{SEALED_ANSWER_BYTES_MAX, SLOW_LINE_PAGE_BYTES_MAX};
-use crate::registry::{devices, directory, renewal};
+use crate::registry::{devices, renewal};
 use crate::server::Server;
 use crate::store::{Reader, ReadingRow};
 use crate::wakeups::Wake;
@@ -378,7 +381,7 @@ fn effort(page_bytes_max: u32) -> Effort {
 /// The work that remains after the snapshot is closed.
 struct Left {
     cursors: Option<Given>,
-    made: Vec<super::packs::Made>,
+    made: Vec<crate::feed::packs::Made>,
     readings: Vec<ReadingRow>,
     damaged: BTreeSet<RecordId>,
 }

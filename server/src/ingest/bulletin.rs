@@ -12,8 +12,7 @@ use crate::store::{Entry, NewEntry, StoreResult, Writer};
 
 /// Returns the summary of a case and the stream that carries it; `None` if the case is not for
 /// everybody.
-#[must_use]
-pub fn summary(
+pub(super) fn summary(
     record: RecordId,
     state: &RecordState,
     position: Option<GeoPoint>,
@@ -35,7 +34,7 @@ pub fn summary(
 }
 
 /// Publishes a summary if it differs from the published one; returns the stream that changed.
-pub fn publish(
+pub(super) fn publish(
     tx: &mut dyn Writer,
     stream: StreamId,
     summary: &Summary,

@@ -1,11 +1,13 @@
-//! Writing the directory: each entry goes into its stream, and the newest entry for each name is kept for
-//! new phones.
+//! The directory of a deployment: areas, zones, units, categories, revocations. Each entry goes into its
+//! stream, and the newest entry for each name is kept for new phones.
+
+pub mod routing;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
 use onegrid_core::domain::directory::{Directory, DirectoryEntry, Revocation};
 use onegrid_core::domain::stream::StreamId;
-use onegrid_core::id::{DeviceId, Hash};
+use onegrid_core::id::{DeviceId, Hash, UnitId};
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::DirectoryMark;
 use onegrid_core::wire::signed_entry::SignedEntry;
@@ -40,6 +42,12 @@ fn name_of(entry: &DirectoryEntry) -> Vec<u8> {
         DirectoryEntry::Unknown { payload, .. } => Hash::of(&[payload]).0.to_vec(),
     };
     [&entry.code().to_be_bytes()[..], &rest].concat()
+}
+
+/// Derives the id of a unit from the id that an office uses.
+#[must_use]
+pub fn unit_id(external_id: &str) -> UnitId {
+    UnitId::v8(&Hash::of(&[b"onegrid.unit", external_id.as_bytes()]))
 }
 
 /// Publishes entries that change the directory, and returns their number.
