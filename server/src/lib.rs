@@ -15,6 +15,7 @@ pub mod records;
 pub mod registry;
 pub mod rules;
 pub mod server;
+pub mod shared;
 pub mod store;
 pub mod sync;
 pub mod telemetry;

@@ -1,43 +1,55 @@
 //! A sync node: all actions of the server, as plain synchronous functions over a store.
 //!
 //! ```text
-//!  bytes ─▶ registry (who is it) ─▶ ingest (judge, order, store) ─▶ receipts
-//!                                └▶ feed (choose new entries that it may read) ─▶ page
+//!  bytes ─▶ registry (who is it) ─▶ sync ─▶ ingest (judge, order, store) ─▶ receipt
+//!                                      └──▶ feed (choose new entries that it may read) ─▶ page
 //! ```
+//!
+//! [`Server`] composes the parts and holds no rule: each method hands the state of the node to a function of
+//! one part. No part uses this module.
 //!
 //! **Not here:** sockets, HTTP, clocks and random sources. Callers pass `now_ms` and `rng`, so that a
 //! simulator can drive the same code.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use onegrid_core::trust::session::{HandshakeId, ServerHandshake};
+use onegrid_core::domain::directory::DirectoryEntry;
+use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId};
+use onegrid_core::trust::request_mac::RequestTag;
+use onegrid_core::trust::session::Session;
+use onegrid_core::wire::message::Bundle;
+use onegrid_core::wire::verdict::Verdict;
+use rand_core::CryptoRng;
+use tokio::sync::watch;
 
-use crate::directory::{self, Views};
+use crate::directory;
 use crate::error::{Problem, Result};
+use crate::feed::readings::{self, Sought};
 use crate::feed::remembered::Remembered;
 use crate::ingest::ration::Ceilings;
-use crate::ingest::records::Records;
+use crate::ingest::{self, Ingested, Intake, Waiting};
 use crate::keys::Keys;
-use crate::records::certificates::Certificates;
+use crate::registry::enrolment::{self, Invited};
+use crate::registry::import::{self, Taken};
+use crate::registry::members::Described;
+use crate::registry::sessions::{self, Handshakes};
+use crate::registry::{audit, devices, renewal, revocation, zones};
 use crate::rules::Rules;
-use crate::store::Store;
-use crate::wakeups::Wakeups;
+use crate::shared::Shared;
+use crate::store::{ReadingRow, Store};
+use crate::sync::{self, Answered};
+use crate::wakeups::Wake;
 
 /// A sync node.
 pub struct Server {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) keys: Arc<Keys>,
-    pub(crate) rules: Arc<Rules>,
-    pub(crate) views: Views,
-    pub(crate) certificates: Certificates,
-    pub(crate) records: Records,
-    pub(crate) remembered: Remembered,
-    pub(crate) wakeups: Wakeups,
-    pub(crate) ceilings: Ceilings,
-    pub(crate) handshakes: Mutex<HashMap<HandshakeId, ServerHandshake>>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) intake: Intake,
+    handshakes: Handshakes,
+    remembered: Remembered,
 }
 
+/// Opening, and the state that callers may see.
 impl Server {
     /// Opens a node over a store that `init` has prepared.
     pub fn open(store: Arc<dyn Store>, keys: Keys, rules: Rules) -> Result<Self> {
@@ -50,18 +62,20 @@ impl Server {
             Some(_) => {}
         }
         sign_again(&store, &keys)?;
+        let shared = Arc::new(Shared::new(store, keys));
         Ok(Self {
-            store,
-            keys: Arc::new(keys),
-            rules: Arc::new(rules),
-            views: Views::default(),
-            certificates: Certificates::default(),
-            records: Records::default(),
+            intake: Intake::new(Arc::clone(&shared), rules),
+            shared,
+            handshakes: Handshakes::default(),
             remembered: Remembered::default(),
-            wakeups: Wakeups::default(),
-            ceilings: Ceilings::default(),
-            handshakes: Mutex::default(),
         })
+    }
+
+    /// Replaces the ceilings of the limits, for tests and for deployments with known needs.
+    #[must_use]
+    pub fn with_ceilings(mut self, ceilings: Ceilings) -> Self {
+        self.intake.ceilings = ceilings;
+        self
     }
 
     /// Prepares an empty store for a deployment: generation 1, its root key, and the server's own
@@ -75,8 +89,8 @@ impl Server {
             }
             tx.set_meta(ROOT, &root)?;
             directory::set_generation(tx, 1)?;
-            crate::registry::devices::put_author(tx, &author, now_ms)?;
-            crate::registry::audit::note(tx, now_ms, "admin", "server.init", "")?;
+            devices::put_author(tx, &author, now_ms)?;
+            audit::note(tx, now_ms, "admin", "server.init", "")?;
             Ok(())
         })
     }
@@ -84,18 +98,202 @@ impl Server {
     /// The store of this node.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
-        &self.store
+        &self.shared.store
     }
 
     /// The keys of this deployment.
     #[must_use]
     pub fn keys(&self) -> &Keys {
-        &self.keys
+        &self.shared.keys
     }
 
     /// Generation of the data.
     pub fn generation(&self) -> Result<u32> {
-        Ok(self.store.read(|tx| directory::generation(tx))?)
+        self.shared.generation()
+    }
+}
+
+/// Requests of phones.
+impl Server {
+    /// Redeems an invitation for a phone. A repeated request of the same device gets the same
+    /// certificate.
+    pub fn handle_enrol(&self, bytes: &[u8], now_ms: i64) -> Result<Vec<u8>> {
+        enrolment::enrol(&self.shared, bytes, now_ms)
+    }
+
+    /// Answers the first message of a handshake.
+    pub fn handle_hello(
+        &self,
+        bytes: &[u8],
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Vec<u8>> {
+        sessions::hello(&self.shared.keys, &self.handshakes, bytes, now_ms, rng)
+    }
+
+    /// Answers the second message of a handshake and opens the session.
+    pub fn handle_prove(
+        &self,
+        bytes: &[u8],
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Vec<u8>> {
+        sessions::prove(&self.shared, &self.handshakes, bytes, now_ms, rng)
+    }
+
+    /// Checks the two headers of a request against its session.
+    pub fn authenticate(
+        &self,
+        headers: (&str, &str),
+        request: (&str, &str),
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<(Session, RequestTag)> {
+        sessions::authenticate(&self.shared.store, headers, request, body, now_ms)
+    }
+
+    /// Handles the `POST` of a sync request with its two headers.
+    pub fn handle_sync(
+        &self,
+        headers: (&str, &str),
+        path: &str,
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<Answered> {
+        let (session, tag) = self.authenticate(headers, ("POST", path), body, now_ms)?;
+        self.answer_sync(&session, &tag, body, now_ms)
+    }
+
+    /// Answers a request after [`Self::authenticate`] has checked its session and code.
+    pub fn answer_sync(
+        &self,
+        session: &Session,
+        tag: &RequestTag,
+        body: &[u8],
+        now_ms: i64,
+    ) -> Result<Answered> {
+        let remembered = &self.remembered;
+        sync::answer(&self.intake, remembered, session, tag, body, now_ms)
+    }
+
+    /// Subscribes to news in the streams that a device may read. A wake-up is only a hint; the data always
+    /// travel by [`Self::handle_sync`].
+    pub fn subscribe(&self, device: DeviceId, now_ms: i64) -> Result<watch::Receiver<Wake>> {
+        sync::subscribe(&self.shared, device, now_ms)
+    }
+
+    /// Ingests a bundle. `attested` are verdicts that this deployment signed before, by hash. Their
+    /// envelopes are not judged again.
+    pub fn ingest(
+        &self,
+        bundle: Bundle,
+        attested: &HashMap<Hash, Verdict>,
+        now_ms: i64,
+    ) -> Result<Ingested> {
+        ingest::ingest(&self.intake, bundle, attested, now_ms)
+    }
+}
+
+/// Commands of an administrator.
+impl Server {
+    /// Invites one more phone of a member, once, for `valid_ms` milliseconds.
+    pub fn invite(
+        &self,
+        member: MemberId,
+        valid_ms: i64,
+        actor: &str,
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Invited> {
+        enrolment::invite(&self.shared, member, valid_ms, actor, now_ms, rng)
+    }
+
+    /// Revokes a device. Returns false if it was already revoked.
+    pub fn revoke(&self, device: DeviceId, actor: &str, now_ms: i64) -> Result<bool> {
+        revocation::revoke(&self.shared, device, actor, now_ms)
+    }
+
+    /// Renews the certificate of a device, even if it has run out. The phone gets it with its next
+    /// connection. Returns the end of reading, ms UTC.
+    pub fn renew(&self, device: DeviceId, actor: &str, now_ms: i64) -> Result<i64> {
+        renewal::renew(&self.shared, device, actor, now_ms)
+    }
+
+    /// Publishes entries of the directory: areas, zones, units, categories.
+    pub fn publish(&self, entries: Vec<DirectoryEntry>, actor: &str, now_ms: i64) -> Result<Taken> {
+        import::publish(&self.shared, entries, actor, now_ms)
+    }
+
+    /// Writes members with their grants.
+    pub fn put_members(&self, members: Vec<Described>, actor: &str, now_ms: i64) -> Result<Taken> {
+        import::put_members(&self.shared, members, actor, now_ms)
+    }
+
+    /// The envelopes that wait for a decision, the oldest first.
+    pub fn waiting(&self, count_max: usize) -> Result<Vec<Waiting>> {
+        ingest::waiting(&self.shared, count_max)
+    }
+
+    /// Carries out a person's decision about a held envelope, and returns every verdict that it changed.
+    pub fn decide(
+        &self,
+        envelope: EnvelopeId,
+        accept: bool,
+        by: &str,
+        now_ms: i64,
+    ) -> Result<Vec<(EnvelopeId, Verdict)>> {
+        ingest::decide(&self.intake, envelope, accept, by, now_ms)
+    }
+
+    /// Returns the lines of the reading log that match the query, the oldest day first, and records the query
+    /// in the audit log.
+    pub fn readings(
+        &self,
+        sought: &Sought,
+        actor: &str,
+        now_ms: i64,
+        take: impl FnMut(&ReadingRow) -> Result<()>,
+    ) -> Result<u64> {
+        readings::show(&self.shared.store, sought, actor, now_ms, take)
+    }
+}
+
+/// Work that the passing of time brings.
+impl Server {
+    /// Looks at cases whose deadline has passed or whose mergers have changed, at most
+    /// [`crate::limits::DUE_PER_TICK_MAX`]. Returns the number of moves that were made. To be called again
+    /// and again with the time.
+    pub fn tick(&self, now_ms: i64) -> Result<usize> {
+        self.cut_revoked()?;
+        ingest::tick(&self.intake, now_ms)
+    }
+
+    /// Releases the envelopes that an older version of this server could not read and this one can.
+    /// They are judged as of their arrival. To be called at the start. Returns the number of
+    /// released envelopes.
+    pub fn release_newer(&self, now_ms: i64) -> Result<usize> {
+        ingest::release_newer(&self.intake, now_ms)
+    }
+
+    /// Updates grants when a version of a zone begins or ends, and returns the number of changed members.
+    /// Call it at regular intervals.
+    pub fn keep_zones(&self, now_ms: i64) -> Result<usize> {
+        zones::keep(&self.shared, now_ms)
+    }
+
+    /// Cuts off devices that another process revoked. Call it about once a second.
+    pub fn cut_revoked(&self) -> Result<()> {
+        revocation::cut_revoked(&self.shared)
+    }
+
+    /// Removes lines of the reading log that are past their retention time.
+    pub fn sweep_readings(&self, now_ms: i64) -> Result<usize> {
+        readings::sweep(&self.shared.store, now_ms)
+    }
+
+    /// Wakes every phone that waits, because another process may have changed what it may read.
+    pub fn wake_all(&self) {
+        self.shared.wakeups.notify_all();
     }
 }
 

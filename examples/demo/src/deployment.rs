@@ -18,7 +18,7 @@ use tokio::process::{Child, Command};
 use crate::place::Place;
 use crate::script::Script;
 use onegrid_server::admin::data_dir::DataDir;
-use onegrid_server::admin::take_in::{Mode, Outcome};
+use onegrid_server::admin::take_in::{Mode, Outcome, import_areas, import_members, import_units};
 use onegrid_server::admin::{ADMIN, backup, seed, setup};
 use onegrid_server::error::{Phrase, Problem, Result};
 use onegrid_server::keys::Keys;
@@ -61,13 +61,20 @@ impl Deployment {
         script.line(format_args!("  …     {}", script.text("demo.importing")))?;
         let (now, mut quiet) = (now_ms(), |_, _| {});
         let files = seed::gongshu();
-        let areas = server.import_areas(&files, Datum::Wgs84, Mode::Strict, now, &mut quiet)?;
+        let areas = import_areas(&server, &files, Datum::Wgs84, Mode::Strict, now, &mut quiet)?;
         let areas = taken(&areas)?;
         let units = seed::DEMO_UNITS;
-        let units = server.import_units("units.csv", units, Mode::Strict, now, &mut quiet)?;
+        let units = import_units(&server, "units.csv", units, Mode::Strict, now, &mut quiet)?;
         let units = taken(&units)?;
         let people = seed::DEMO_MEMBERS;
-        let people = server.import_members("members.csv", people, Mode::Strict, now, &mut quiet)?;
+        let people = import_members(
+            &server,
+            "members.csv",
+            people,
+            Mode::Strict,
+            now,
+            &mut quiet,
+        )?;
         let people = taken(&people)?;
         script.done(
             &Phrase::new("demo.imported")

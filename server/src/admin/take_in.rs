@@ -35,78 +35,77 @@ pub enum Mode {
     Strict,
 }
 
-impl Server {
-    /// Imports areas with their boundaries.
-    pub fn import_areas(
-        &self,
-        files: &AreaFiles,
-        datum: Datum,
-        mode: Mode,
-        now_ms: i64,
-        progress: &mut Progress<'_>,
-    ) -> Result<Outcome> {
-        let known = self.known()?;
-        let options = AreaOptions {
-            valid_from_ms: now_ms,
-            datum,
-        };
-        let import = parse_areas(files, &known.areas, options, progress);
-        take(import, mode, |good| {
-            let entries = good.into_iter().map(DirectoryEntry::Area).collect();
-            self.publish(entries, ADMIN, now_ms)
-        })
-    }
+/// Imports areas with their boundaries.
+pub fn import_areas(
+    server: &Server,
+    files: &AreaFiles,
+    datum: Datum,
+    mode: Mode,
+    now_ms: i64,
+    progress: &mut Progress<'_>,
+) -> Result<Outcome> {
+    let known = known(server)?;
+    let options = AreaOptions {
+        valid_from_ms: now_ms,
+        datum,
+    };
+    let import = parse_areas(files, &known.areas, options, progress);
+    take(import, mode, |good| {
+        let entries = good.into_iter().map(DirectoryEntry::Area).collect();
+        server.publish(entries, ADMIN, now_ms)
+    })
+}
 
-    /// Imports units and teams.
-    pub fn import_units(
-        &self,
-        file: &str,
-        bytes: &[u8],
-        mode: Mode,
-        now_ms: i64,
-        progress: &mut Progress<'_>,
-    ) -> Result<Outcome> {
-        let known = self.known()?;
-        let import = parse_units(file, bytes, &known.areas, &known.units, progress);
-        take(import, mode, |good| {
-            let entries = good
-                .into_iter()
-                .map(|row| DirectoryEntry::Unit(row.unit))
-                .collect();
-            self.publish(entries, ADMIN, now_ms)
-        })
-    }
+/// Imports units and teams.
+pub fn import_units(
+    server: &Server,
+    file: &str,
+    bytes: &[u8],
+    mode: Mode,
+    now_ms: i64,
+    progress: &mut Progress<'_>,
+) -> Result<Outcome> {
+    let known = known(server)?;
+    let import = parse_units(file, bytes, &known.areas, &known.units, progress);
+    take(import, mode, |good| {
+        let entries = good
+            .into_iter()
+            .map(|row| DirectoryEntry::Unit(row.unit))
+            .collect();
+        server.publish(entries, ADMIN, now_ms)
+    })
+}
 
-    /// Imports members with their roles. Members that the file does not mention stay unchanged.
-    pub fn import_members(
-        &self,
-        file: &str,
-        bytes: &[u8],
-        mode: Mode,
-        now_ms: i64,
-        progress: &mut Progress<'_>,
-    ) -> Result<Outcome> {
-        let known = self.known()?;
-        let import = parse_members(file, bytes, &known.areas, &known.units, progress);
-        let authority = *self.keys().authority();
-        take(import, mode, |good| {
-            let members = good
-                .into_iter()
-                .map(|row| Described {
-                    id: id_of_external(&authority, &row.external_id),
-                    public_name: Some(row.public_name),
-                    area: row.home,
-                    grants: row.grants,
-                })
-                .collect();
-            self.put_members(members, ADMIN, now_ms)
-        })
-    }
+/// Imports members with their roles. Members that the file does not mention stay unchanged.
+pub fn import_members(
+    server: &Server,
+    file: &str,
+    bytes: &[u8],
+    mode: Mode,
+    now_ms: i64,
+    progress: &mut Progress<'_>,
+) -> Result<Outcome> {
+    let known = known(server)?;
+    let import = parse_members(file, bytes, &known.areas, &known.units, progress);
+    let authority = *server.keys().authority();
+    take(import, mode, |good| {
+        let members = good
+            .into_iter()
+            .map(|row| Described {
+                id: id_of_external(&authority, &row.external_id),
+                public_name: Some(row.public_name),
+                area: row.home,
+                grants: row.grants,
+            })
+            .collect();
+        server.put_members(members, ADMIN, now_ms)
+    })
+}
 
-    fn known(&self) -> Result<Directory> {
-        self.store()
-            .read::<_, Problem>(|tx| Ok(directory::read(tx)?))
-    }
+fn known(server: &Server) -> Result<Directory> {
+    server
+        .store()
+        .read::<_, Problem>(|tx| Ok(directory::read(tx)?))
 }
 
 fn take<T>(

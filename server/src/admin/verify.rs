@@ -35,25 +35,23 @@ const STEP: usize = 500;
 /// Limit of listed findings.
 const WRONG_MAX: usize = 1_000;
 
-impl Server {
-    /// Checks all stored data on one snapshot, so that a running server can continue. `progress` receives
-    /// the records done and the records in all.
-    pub fn verify(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<Verified> {
-        self.store.read::<_, Problem>(|tx| {
-            let mut walk = Walk {
-                server: self,
-                tx,
-                certificates: BTreeMap::new(),
-                found: Verified::default(),
-            };
-            walk.audit()?;
-            walk.devices()?;
-            walk.records(progress)?;
-            walk.unread()?;
-            walk.streams()?;
-            Ok(walk.found)
-        })
-    }
+/// Checks all stored data on one snapshot, so that a running server can continue. `progress` receives
+/// the records done and the records in all.
+pub fn verify(server: &Server, progress: &mut dyn FnMut(u64, u64)) -> Result<Verified> {
+    server.store().read::<_, Problem>(|tx| {
+        let mut walk = Walk {
+            server,
+            tx,
+            certificates: BTreeMap::new(),
+            found: Verified::default(),
+        };
+        walk.audit()?;
+        walk.devices()?;
+        walk.records(progress)?;
+        walk.unread()?;
+        walk.streams()?;
+        Ok(walk.found)
+    })
 }
 
 struct Walk<'a> {
@@ -148,7 +146,7 @@ impl Walk<'_> {
         if settled != digest {
             self.wrong("verify.digest", id);
         }
-        match crate::records::load(self.tx, &self.server.certificates, id) {
+        match crate::records::load(self.tx, &self.server.shared.certificates, id) {
             Ok(record) if record.digest() == digest => {}
             Ok(_) | Err(StoreError::Row(_) | StoreError::Missing(_)) => {
                 self.wrong("verify.record", id);

@@ -8,7 +8,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 
 use crate::metrics::Metrics;
-use crate::sync::tally::Tally;
+use crate::sync::Tally;
 
 /// Metrics of the protocol; clones share them.
 #[derive(Debug, Clone, Default)]

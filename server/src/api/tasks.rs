@@ -110,7 +110,7 @@ fn look(server: &Server, seen: &mut Option<u64>) -> Result<()> {
         .read(|tx| tx.audit(before, AUDIT_ROWS_A_LOOK))?;
     let many = rows.len() == AUDIT_ROWS_A_LOOK;
     if many || rows.iter().any(|row| row.actor == ADMIN) {
-        server.wakeups.notify_all();
+        server.wake_all();
     }
     Ok(())
 }

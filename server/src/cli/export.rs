@@ -9,7 +9,7 @@ use super::invite::member_of;
 use super::progress::Bar;
 use super::time::now;
 use crate::admin::ADMIN;
-use crate::admin::export::{Files, Format, Wanted};
+use crate::admin::export::{Files, Format, Wanted, export};
 use crate::error::{Phrase, Result};
 
 #[derive(Debug, clap::Args)]
@@ -35,7 +35,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     };
     let mut files = Files::create(&args.to, wanted)?;
     let bar = Bar::new(args.progress);
-    let done = server.export(wanted, &mut files, ADMIN, now(), &mut bar.on());
+    let done = export(&server, wanted, &mut files, ADMIN, now(), &mut bar.on());
     bar.end();
     let done = done?;
     context.say(

@@ -12,7 +12,7 @@ use super::Context;
 use super::progress::Bar;
 use super::time::now;
 use crate::admin::import::areas::AreaFiles;
-use crate::admin::take_in::{Mode, Outcome};
+use crate::admin::take_in::{Mode, Outcome, import_areas, import_members, import_units};
 use crate::error::{Phrase, Problem, Result};
 use crate::limits::IMPORT_FILE_BYTES_MAX;
 
@@ -88,22 +88,28 @@ pub(super) fn run(command: &Command, context: &mut Context<'_>) -> Result<()> {
                 DatumArg::Gcj02 => Datum::Gcj02,
                 DatumArg::Bd09 => Datum::Bd09,
             };
-            let outcome =
-                server.import_areas(&files, datum, args.how.mode(), now(), &mut bar.on())?;
+            let outcome = import_areas(
+                &server,
+                &files,
+                datum,
+                args.how.mode(),
+                now(),
+                &mut bar.on(),
+            )?;
             bar.end();
             tell("import.done_areas", &outcome, args.how, context)
         }
         Command::Units(args) => {
             let (bar, bytes) = (Bar::new(args.how.progress), read(&args.file)?);
             let (name, mode) = (name_of(&args.file), args.how.mode());
-            let outcome = server.import_units(&name, &bytes, mode, now(), &mut bar.on())?;
+            let outcome = import_units(&server, &name, &bytes, mode, now(), &mut bar.on())?;
             bar.end();
             tell("import.done_units", &outcome, args.how, context)
         }
         Command::Members(args) => {
             let (bar, bytes) = (Bar::new(args.how.progress), read(&args.file)?);
             let (name, mode) = (name_of(&args.file), args.how.mode());
-            let outcome = server.import_members(&name, &bytes, mode, now(), &mut bar.on())?;
+            let outcome = import_members(&server, &name, &bytes, mode, now(), &mut bar.on())?;
             bar.end();
             tell("import.done_members", &outcome, args.how, context)
         }

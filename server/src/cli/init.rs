@@ -9,7 +9,7 @@ use super::Context;
 use super::time::now;
 use crate::admin::data_dir::DataDir;
 use crate::admin::import::areas::AreaFiles;
-use crate::admin::take_in::{Mode, Outcome};
+use crate::admin::take_in::{Mode, Outcome, import_areas, import_members, import_units};
 use crate::admin::{seed, setup};
 use crate::error::{Phrase, Problem, Result};
 use crate::server::Server;
@@ -58,14 +58,14 @@ fn sow(server: &Server, chosen: Seed, context: &mut Context<'_>) -> Result<()> {
     let mut quiet = |_, _| {};
     let files: AreaFiles = seed::gongshu();
     let (datum, mode) = (Datum::Wgs84, Mode::Strict);
-    let areas = server.import_areas(&files, datum, mode, now(), &mut quiet)?;
+    let areas = import_areas(server, &files, datum, mode, now(), &mut quiet)?;
     told("import.done_areas", &areas, context)?;
     if chosen == Seed::Demo {
         let name = "units.csv";
-        let units = server.import_units(name, seed::DEMO_UNITS, mode, now(), &mut quiet)?;
+        let units = import_units(server, name, seed::DEMO_UNITS, mode, now(), &mut quiet)?;
         told("import.done_units", &units, context)?;
         let name = "members.csv";
-        let members = server.import_members(name, seed::DEMO_MEMBERS, mode, now(), &mut quiet)?;
+        let members = import_members(server, name, seed::DEMO_MEMBERS, mode, now(), &mut quiet)?;
         told("import.done_members", &members, context)?;
     }
     Ok(())

@@ -41,7 +41,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let valid_ms = i64::from(args.hours) * HOUR_MS;
     let invited = server.invite(member, valid_ms, ADMIN, now(), &mut OsRandom)?;
     let address = args.address.clone().or_else(|| own_address(&config));
-    let qr = address.map(|address| invited.qr(&server, &address));
+    let qr = address.map(|address| invited.qr(server.keys(), &address));
     let expires_ms = invited.invitation.expires_ms;
     if args.json {
         return context.json(&serde_json::json!({

@@ -1,13 +1,16 @@
-//! The streams that a device may read, and the news in them.
+//! The news in the streams that a device may read.
 //!
 //! ```text
-//!  certificate + directory ─▶ readable streams ─┐
-//!  cursors of the request ──────────────────────┴▶ unchanged │ page (segments, envelopes, packs)
+//!  readable streams (registry) ─┐
+//!  cursors of the request ──────┴▶ unchanged │ page (segments, envelopes, packs)
 //! ```
 //!
 //! **Invariants.** Nothing is sent from a stream that the device may not read now. A page never leaves a hole,
 //! because a cursor moves only over entries that are in the page.
+//!
+//! **Not here:** uploads (`sync` hands them to `ingest`).
 
+pub mod answer;
 pub mod cursors;
 mod load;
 pub mod packs;

@@ -13,14 +13,15 @@ use onegrid_core::wire::page::{Page, Segment};
 
 use super::cursors::{Standing, at_head, holds_records, load_key, urgency};
 use super::load::Load;
-use super::packs::{Made, PackResult};
+use super::packs::{self, Made, PackResult};
 use super::segment::Begun;
 use crate::error::{Problem, Result};
+use crate::keys::Keys;
 use crate::limits::{
     ENTRY_BYTES, FIRST_CASES_MAX, INFLATION_EXPECTED, PACKS_MADE_A_PAGE_MAX, PAGE_PLAIN_BYTES_MAX,
     VERDICT_ENTRY_BYTES,
 };
-use crate::server::Server;
+use crate::records::certificates::Certificates;
 use crate::store::{LoadKey, Reader, StoreError, StoreResult};
 
 /// The request that a page answers.
@@ -75,7 +76,7 @@ pub(super) struct Parts {
 
 /// A page under construction.
 pub(super) struct Draft<'a> {
-    server: &'a Server,
+    cache: &'a Certificates,
     pub(super) tx: &'a dyn Reader,
     pub(super) streams: BTreeSet<StreamId>,
     pub(super) positions: HashMap<StreamId, u64>,
@@ -99,94 +100,87 @@ pub(super) struct Draft<'a> {
     packs_max: usize,
 }
 
-impl Server {
-    /// Returns the next page for a reader.
-    pub(crate) fn turn(&self, tx: &dyn Reader, wish: &Wish<'_>) -> Result<Turned> {
-        let mut draft = Draft::new(self, tx, wish);
-        draft.certificates.clone_from(wish.held);
-        let known: HashMap<StreamId, &CursorAt> = wish
-            .cursors
-            .iter()
-            .map(|cursor| (cursor.stream, &cursor.at))
-            .collect();
-        let mut order: Vec<&Standing> = wish.standings.iter().collect();
-        order.sort_by_key(|standing| (urgency(&standing.stream), standing.stream));
-        let mut cursors = Vec::with_capacity(order.len());
-        let mut more = false;
-        let mut loads = Vec::new();
-        let mut begun = draft.first_cases(&order, &known, wish)?;
-        for standing in order {
-            let stream = standing.stream;
-            let at = known.get(&stream).copied().unwrap_or(&CursorAt::Fresh);
-            let next = match begun.remove(&stream) {
-                Some(load) => Begun::Loads(load),
-                None => draft.begin(standing, at, wish)?,
-            };
-            match next {
-                Begun::Stands(at) => {
-                    more |= at != at_head(standing.head, wish.generation);
-                    cursors.push(Cursor { stream, at });
+/// Returns the next page for a reader.
+pub(super) fn turn(cache: &Certificates, tx: &dyn Reader, wish: &Wish<'_>) -> Result<Turned> {
+    let mut draft = Draft::new(cache, tx, wish);
+    draft.certificates.clone_from(wish.held);
+    let known: HashMap<StreamId, &CursorAt> = wish
+        .cursors
+        .iter()
+        .map(|cursor| (cursor.stream, &cursor.at))
+        .collect();
+    let mut order: Vec<&Standing> = wish.standings.iter().collect();
+    order.sort_by_key(|standing| (urgency(&standing.stream), standing.stream));
+    let mut cursors = Vec::with_capacity(order.len());
+    let mut more = false;
+    let mut loads = Vec::new();
+    let mut begun = draft.first_cases(&order, &known, wish)?;
+    for standing in order {
+        let stream = standing.stream;
+        let at = known.get(&stream).copied().unwrap_or(&CursorAt::Fresh);
+        let next = match begun.remove(&stream) {
+            Some(load) => Begun::Loads(load),
+            None => draft.begin(standing, at, wish)?,
+        };
+        match next {
+            Begun::Stands(at) => {
+                more |= at != at_head(standing.head, wish.generation);
+                cursors.push(Cursor { stream, at });
+            }
+            Begun::Loads(mut load) => {
+                // The whole directory comes before all further cases, and open cases come before the rest.
+                if stream == StreamId::DirectoryBase {
+                    draft.load_on(&mut load)?;
+                } else {
+                    draft.load_open(&mut load)?;
                 }
-                Begun::Loads(mut load) => {
-                    // The whole directory comes before all further cases, and open cases come before the rest.
-                    if stream == StreamId::DirectoryBase {
-                        draft.load_on(&mut load)?;
-                    } else {
-                        draft.load_open(&mut load)?;
-                    }
-                    loads.push((standing.head, load));
-                }
+                loads.push((standing.head, load));
             }
         }
-        for (head, mut load) in loads {
-            draft.load_on(&mut load)?;
-            let stream = load.stream;
-            let at = draft.end_load(load, wish.generation);
-            more |= at != at_head(head, wish.generation);
-            cursors.push(Cursor { stream, at });
-        }
-        let parts = draft.into_parts();
-        Ok(Turned {
-            page: parts.page,
-            packs: parts.packs,
-            cursors,
-            more,
-            made: parts.made,
-            given: parts.given,
-            withheld: parts.withheld,
-            damaged: parts.damaged,
-            bytes: parts.bytes,
-        })
     }
+    for (head, mut load) in loads {
+        draft.load_on(&mut load)?;
+        let stream = load.stream;
+        let at = draft.end_load(load, wish.generation);
+        more |= at != at_head(head, wish.generation);
+        cursors.push(Cursor { stream, at });
+    }
+    let parts = draft.into_parts();
+    Ok(Turned {
+        page: parts.page,
+        packs: parts.packs,
+        cursors,
+        more,
+        made: parts.made,
+        given: parts.given,
+        withheld: parts.withheld,
+        damaged: parts.damaged,
+        bytes: parts.bytes,
+    })
+}
 
-    /// Puts the packs into the page and signs its content, each list once.
-    pub(crate) fn seal(
-        &self,
-        page: &mut Page,
-        packs: Vec<Vec<u8>>,
-        generation: u32,
-        now_ms: i64,
-    ) -> Result<()> {
-        let mut rest = packs;
-        while !rest.is_empty() {
-            let left = rest.split_off(rest.len().min(PACKS_MAX));
-            let (key, authority) = (self.keys.packs(), self.keys.authority());
-            let batch = PackBatch::sign(rest, generation, now_ms, key, authority);
-            page.packs.push(batch);
-            rest = left;
-        }
-        page.sign(
-            generation,
-            now_ms,
-            self.keys.receipts(),
-            self.keys.authority(),
-        )
-        .map_err(|error| Problem::new("server.internal").because(&error))
+/// Puts the packs into the page and signs its content, each list once.
+pub(super) fn seal(
+    keys: &Keys,
+    page: &mut Page,
+    packs: Vec<Vec<u8>>,
+    generation: u32,
+    now_ms: i64,
+) -> Result<()> {
+    let mut rest = packs;
+    while !rest.is_empty() {
+        let left = rest.split_off(rest.len().min(PACKS_MAX));
+        let (key, authority) = (keys.packs(), keys.authority());
+        let batch = PackBatch::sign(rest, generation, now_ms, key, authority);
+        page.packs.push(batch);
+        rest = left;
     }
+    page.sign(generation, now_ms, keys.receipts(), keys.authority())
+        .map_err(|error| Problem::new("server.internal").because(&error))
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(server: &'a Server, tx: &'a dyn Reader, wish: &Wish<'a>) -> Self {
+    pub(super) fn new(cache: &'a Certificates, tx: &'a dyn Reader, wish: &Wish<'a>) -> Self {
         let positions = wish.cursors.iter().filter_map(|cursor| match cursor.at {
             CursorAt::At {
                 generation,
@@ -206,7 +200,7 @@ impl<'a> Draft<'a> {
             _ => None,
         });
         Self {
-            server,
+            cache,
             tx,
             streams: wish
                 .standings
@@ -317,7 +311,7 @@ impl<'a> Draft<'a> {
     }
 
     fn pack_of(&mut self, record: RecordId) -> StoreResult<PackResult> {
-        let Some(bytes) = self.server.pack(self.tx, record, &mut self.made)? else {
+        let Some(bytes) = packs::pack(self.cache, self.tx, record, &mut self.made)? else {
             return Ok(PackResult::Nothing);
         };
         for stream in self.tx.record_streams(record)? {

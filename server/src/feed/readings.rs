@@ -4,6 +4,7 @@
 //! The log holds only ids and times, so its readers learn the names of readers and never the content.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use onegrid_core::domain::kind::Audience;
 use onegrid_core::domain::{RecordKind, StreamId};
@@ -12,8 +13,7 @@ use onegrid_core::id::{DeviceId, MemberId, RecordId};
 use crate::error::{Problem, Result};
 use crate::limits::{READINGS_A_STEP, READINGS_KEPT_DAYS};
 use crate::registry::audit;
-use crate::server::Server;
-use crate::store::{Reader, ReadingKey, ReadingRow, RecordRow, StoreResult};
+use crate::store::{Reader, ReadingKey, ReadingRow, RecordRow, Store, StoreResult};
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
@@ -35,66 +35,63 @@ impl Sought {
     }
 }
 
-impl Server {
-    /// Returns the lines that match the query, the oldest day first, and records the query in the audit log.
-    pub fn readings(
-        &self,
-        sought: &Sought,
-        actor: &str,
-        now_ms: i64,
-        mut take: impl FnMut(&ReadingRow) -> Result<()>,
-    ) -> Result<u64> {
-        let actor = actor.to_owned();
-        let of = sought.record.map(|record| record.to_string());
-        let of = of.or(sought.member.map(|member| member.to_string()));
-        let of = of.unwrap_or_default();
-        self.store.write::<_, Problem>(move |tx| {
-            Ok(audit::note(tx, now_ms, &actor, "readings.shown", &of)?)
-        })?;
-        self.store.read::<_, Problem>(|tx| {
-            let mut after = ReadingKey {
-                day: sought.since_ms.div_euclid(DAY_MS),
-                device: DeviceId([0; 16]),
-                record: RecordId([0; 16]),
+/// Returns the lines that match the query, the oldest day first, and records the query in the audit log.
+pub fn show(
+    store: &Arc<dyn Store>,
+    sought: &Sought,
+    actor: &str,
+    now_ms: i64,
+    mut take: impl FnMut(&ReadingRow) -> Result<()>,
+) -> Result<u64> {
+    let actor = actor.to_owned();
+    let of = sought.record.map(|record| record.to_string());
+    let of = of.or(sought.member.map(|member| member.to_string()));
+    let of = of.unwrap_or_default();
+    store.write::<_, Problem>(move |tx| {
+        Ok(audit::note(tx, now_ms, &actor, "readings.shown", &of)?)
+    })?;
+    store.read::<_, Problem>(|tx| {
+        let mut after = ReadingKey {
+            day: sought.since_ms.div_euclid(DAY_MS),
+            device: DeviceId([0; 16]),
+            record: RecordId([0; 16]),
+        };
+        let mut count = 0;
+        loop {
+            let rows = tx.readings(after, READINGS_A_STEP)?;
+            let Some(last) = rows.last() else {
+                return Ok(count);
             };
-            let mut count = 0;
-            loop {
-                let rows = tx.readings(after, READINGS_A_STEP)?;
-                let Some(last) = rows.last() else {
-                    return Ok(count);
-                };
-                after = last.key;
-                for row in rows.iter().filter(|row| sought.fits(row)) {
-                    take(row)?;
-                    count += 1;
-                }
+            after = last.key;
+            for row in rows.iter().filter(|row| sought.fits(row)) {
+                take(row)?;
+                count += 1;
             }
-        })
-    }
-
-    /// Removes lines that are past their retention time.
-    pub fn sweep_readings(&self, now_ms: i64) -> Result<usize> {
-        let before_day = now_ms.div_euclid(DAY_MS) - READINGS_KEPT_DAYS;
-        self.store
-            .write::<_, Problem>(move |tx| Ok(tx.sweep_readings(before_day)?))
-    }
-
-    /// Logs the sensitive records of an answer durably.
-    pub(crate) fn note_readings(&self, rows: Vec<ReadingRow>) -> Result<()> {
-        if rows.is_empty() {
-            return Ok(());
         }
-        self.store.write::<_, Problem>(move |tx| {
-            for row in &rows {
-                tx.put_reading(row)?;
-            }
-            Ok(())
-        })
+    })
+}
+
+/// Removes lines that are past their retention time.
+pub fn sweep(store: &Arc<dyn Store>, now_ms: i64) -> Result<usize> {
+    let before_day = now_ms.div_euclid(DAY_MS) - READINGS_KEPT_DAYS;
+    store.write::<_, Problem>(move |tx| Ok(tx.sweep_readings(before_day)?))
+}
+
+/// Logs the sensitive records of an answer durably.
+pub(super) fn note(store: &Arc<dyn Store>, rows: Vec<ReadingRow>) -> Result<()> {
+    if rows.is_empty() {
+        return Ok(());
     }
+    store.write::<_, Problem>(move |tx| {
+        for row in &rows {
+            tx.put_reading(row)?;
+        }
+        Ok(())
+    })
 }
 
 /// Returns the lines about records that an answer gives to a device.
-pub(crate) fn lines(
+pub(super) fn lines(
     tx: &dyn Reader,
     device: DeviceId,
     given: &BTreeMap<RecordId, StreamId>,

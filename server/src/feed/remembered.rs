@@ -2,15 +2,14 @@
 //! a restart.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use onegrid_core::id::{DeviceId, Hash};
 use onegrid_core::wire::cursor::{Cursor, cursor_set_hash};
 
 use crate::error::Result;
 use crate::limits::{CERTIFICATES_REMEMBERED_MAX, CURSOR_SETS_CACHED_MAX};
-use crate::server::Server;
-use crate::store::CursorsRow;
+use crate::store::{CursorsRow, Fate, Store};
 
 /// The newest set of cursors of each device.
 #[derive(Debug, Default)]
@@ -25,20 +24,21 @@ struct Given {
     held: HashSet<Hash>,
 }
 
-impl Server {
+impl Remembered {
     /// Returns the cursors with this hash, if they are the last that the device received.
-    pub(crate) fn recall(&self, device: DeviceId, hash: Hash) -> Result<Option<Vec<Cursor>>> {
+    pub(super) fn recall(
+        &self,
+        store: &Arc<dyn Store>,
+        device: DeviceId,
+        hash: Hash,
+    ) -> Result<Option<Vec<Cursor>>> {
         {
-            let sets = self
-                .remembered
-                .0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let sets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(given) = sets.get(&device).filter(|given| given.hash == hash) {
                 return Ok(Some(given.cursors.clone()));
             }
         }
-        let row = self.store.read(|tx| tx.cursors(device))?;
+        let row = store.read(|tx| tx.cursors(device))?;
         let row = row.filter(|row| row.hash == hash);
         // A set that cannot be read counts as forgotten, so the phone sends its cursors again.
         Ok(row.and_then(|row| minicbor::decode(&row.cursors).ok()))
@@ -46,12 +46,8 @@ impl Server {
 
     /// Returns the certificates that a device has from applied pages. The device proves this by naming the
     /// cursors of the last page. After a restart or a lost answer the server knows none, so it sends them again.
-    pub(crate) fn held(&self, device: DeviceId, hash: Hash) -> HashSet<Hash> {
-        let sets = self
-            .remembered
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn held(&self, device: DeviceId, hash: Hash) -> HashSet<Hash> {
+        let sets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         sets.get(&device)
             .filter(|given| given.hash == hash)
             .map(|given| given.held.clone())
@@ -59,15 +55,17 @@ impl Server {
     }
 
     /// Remembers the last answer to the device. This is a hint, so it need not survive a power cut.
-    pub(crate) fn remember(&self, device: DeviceId, cursors: Vec<Cursor>, held: HashSet<Hash>) {
+    pub(super) fn remember(
+        &self,
+        store: &Arc<dyn Store>,
+        device: DeviceId,
+        cursors: Vec<Cursor>,
+        held: HashSet<Hash>,
+    ) {
         let hash = cursor_set_hash(&cursors);
         let bytes = minicbor::to_vec(&cursors).expect("writing CBOR to memory does not fail");
         {
-            let mut sets = self
-                .remembered
-                .0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut sets = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if sets.len() >= CURSOR_SETS_CACHED_MAX {
                 sets.clear();
             }
@@ -85,7 +83,7 @@ impl Server {
                 },
             );
         }
-        self.store.run_later(Box::new(move |tx| {
+        store.run_later(Box::new(move |tx| {
             match tx.put_cursors(
                 device,
                 &CursorsRow {
@@ -93,8 +91,8 @@ impl Server {
                     cursors: bytes,
                 },
             ) {
-                Ok(()) => crate::store::Fate::Keep,
-                Err(_) => crate::store::Fate::Undo,
+                Ok(()) => Fate::Keep,
+                Err(_) => Fate::Undo,
             }
         }));
     }

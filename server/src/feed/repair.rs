@@ -13,7 +13,7 @@ use super::packs::{Made, PackResult};
 use super::page::{Draft, Wish};
 use crate::error::{Problem, Result};
 use crate::limits::{NAMED_ENTRY_BYTES, REPAIR_ANSWERS_BYTES_MAX, REPAIR_PAGE_BYTES_MIN};
-use crate::server::Server;
+use crate::records::certificates::Certificates;
 use crate::store::{Reader, StoreResult};
 
 /// The additions of a repair to an answer.
@@ -31,50 +31,48 @@ pub(crate) struct Repaired {
     pub(crate) damaged: BTreeSet<RecordId>,
 }
 
-impl Server {
-    /// Answers the steps in order. A stream that the reader may not read stays closed. `used` is the size of the
-    /// page in the same answer, in bytes. The reader asks again for everything that does not fit beside that
-    /// page.
-    pub(crate) fn repair(
-        &self,
-        tx: &dyn Reader,
-        asks: &[RepairAsk],
-        streams: &BTreeSet<StreamId>,
-        wish: &Wish<'_>,
-        used: usize,
-    ) -> Result<Repaired> {
-        let mut draft = Draft::new(self, tx, wish);
-        draft.bytes = used;
-        draft.bytes_max = draft.bytes_max.max(REPAIR_PAGE_BYTES_MIN);
-        let mut answers = Vec::with_capacity(asks.len());
-        let mut said = 0;
-        for ask in asks {
-            if said >= REPAIR_ANSWERS_BYTES_MAX {
-                break;
-            }
-            draft.reading = Some(ask.stream);
-            let step = if streams.contains(&ask.stream) {
-                step(tx, ask, streams, &mut draft)?
-            } else {
-                RepairFound::Closed
-            };
-            said += bytes_of(&step);
-            answers.push(RepairAnswer {
-                stream: ask.stream,
-                step,
-            });
+/// Answers the steps in order. A stream that the reader may not read stays closed. `used` is the size of the
+/// page in the same answer, in bytes. The reader asks again for everything that does not fit beside that
+/// page.
+pub(super) fn repair(
+    cache: &Certificates,
+    tx: &dyn Reader,
+    asks: &[RepairAsk],
+    streams: &BTreeSet<StreamId>,
+    wish: &Wish<'_>,
+    used: usize,
+) -> Result<Repaired> {
+    let mut draft = Draft::new(cache, tx, wish);
+    draft.bytes = used;
+    draft.bytes_max = draft.bytes_max.max(REPAIR_PAGE_BYTES_MIN);
+    let mut answers = Vec::with_capacity(asks.len());
+    let mut said = 0;
+    for ask in asks {
+        if said >= REPAIR_ANSWERS_BYTES_MAX {
+            break;
         }
-        let parts = draft.into_parts();
-        Ok(Repaired {
-            answers,
-            page: parts.page,
-            packs: parts.packs,
-            made: parts.made,
-            given: parts.given,
-            withheld: parts.withheld,
-            damaged: parts.damaged,
-        })
+        draft.reading = Some(ask.stream);
+        let step = if streams.contains(&ask.stream) {
+            step(tx, ask, streams, &mut draft)?
+        } else {
+            RepairFound::Closed
+        };
+        said += bytes_of(&step);
+        answers.push(RepairAnswer {
+            stream: ask.stream,
+            step,
+        });
     }
+    let parts = draft.into_parts();
+    Ok(Repaired {
+        answers,
+        page: parts.page,
+        packs: parts.packs,
+        made: parts.made,
+        given: parts.given,
+        withheld: parts.withheld,
+        damaged: parts.damaged,
+    })
 }
 
 /// Estimates the bytes of an answer.

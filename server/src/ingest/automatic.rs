@@ -22,11 +22,11 @@ use onegrid_core::wire::verdict::{Status, Verdict};
 
 use super::plan::{Fresh, own_status};
 use super::policy::Ground;
-use super::stand_in;
+use super::{Intake, stand_in};
 use crate::error::{Problem, Result};
+use crate::keys::Keys;
 use crate::limits::AUTOMATIC_MOVES_MAX;
-use crate::rules::{Rule, level_above};
-use crate::server::Server;
+use crate::rules::{Rule, Rules, level_above};
 
 /// A move that the server makes.
 pub(super) struct Move {
@@ -40,7 +40,7 @@ pub(super) struct Move {
 
 /// Makes every move that is due, and those that follow from them.
 pub(super) fn moves(
-    server: &Server,
+    intake: &Intake,
     record: &mut Record,
     ground: &Ground,
     now_ms: i64,
@@ -50,29 +50,29 @@ pub(super) fn moves(
         if record.nodes().len() >= RECORD_ENTRIES_MAX {
             break;
         }
-        let Some(next) = next_move(server, record, ground, now_ms) else {
+        let Some(next) = next_move(&intake.rules, record, ground, now_ms) else {
             break;
         };
-        made.push(make(server, record, ground, &next, now_ms)?);
+        made.push(make(&intake.shared.keys, record, ground, &next, now_ms)?);
     }
     Ok(made)
 }
 
-fn next_move(server: &Server, record: &Record, ground: &Ground, now_ms: i64) -> Option<Move> {
+fn next_move(rules: &Rules, record: &Record, ground: &Ground, now_ms: i64) -> Option<Move> {
     let state = record.state()?;
     let case = state.case()?;
     let warning = stand_in::next(record);
     if warning.is_some() || state.frozen {
         return warning;
     }
-    triage(server, record, state, ground)
-        .or_else(|| dispatch(server, record, state, ground))
-        .or_else(|| escalation(server, record, case, ground, now_ms))
+    triage(rules, record, state, ground)
+        .or_else(|| dispatch(rules, record, state, ground))
+        .or_else(|| escalation(rules, record, case, ground, now_ms))
 }
 
 /// Classifies a new case with the category that its reporter chose and the grid of its position.
 /// Only the Genesis counts, because later edits are for people.
-fn triage(server: &Server, record: &Record, state: &RecordState, ground: &Ground) -> Option<Move> {
+fn triage(rules: &Rules, record: &Record, state: &RecordState, ground: &Ground) -> Option<Move> {
     let genesis = record.nodes().first()?;
     if state.stage() != Stage::Reported || state.category().is_some() || spoken(record, "Triage") {
         return None;
@@ -87,7 +87,7 @@ fn triage(server: &Server, record: &Record, state: &RecordState, ground: &Ground
     let category: CategoryCode = details.category.as_deref()?.parse().ok()?;
     let directory = &ground.view.directory;
     directory.categories.get(category.as_str())?;
-    let rule = server.rules.find(category.as_str(), directory)?;
+    let rule = rules.find(category.as_str(), directory)?;
     let at_ms = genesis.verdict?.at_ms;
     let grid = details
         .position
@@ -113,12 +113,7 @@ fn triage(server: &Server, record: &Record, state: &RecordState, ground: &Ground
 }
 
 /// Dispatches a case that a rule triaged to the unit that the rule names.
-fn dispatch(
-    server: &Server,
-    record: &Record,
-    state: &RecordState,
-    ground: &Ground,
-) -> Option<Move> {
+fn dispatch(rules: &Rules, record: &Record, state: &RecordState, ground: &Ground) -> Option<Move> {
     if state.stage() != Stage::Triaged
         || !state.assignments().is_empty()
         || spoken(record, "Dispatch")
@@ -128,9 +123,7 @@ fn dispatch(
     let (cause, rule) = own_moves(record)
         .filter(|(node, _)| node.counts())
         .find_map(|(node, event)| match event {
-            Event::Triage(triage) => {
-                Some((node, server.rules.named(triage.rule.as_ref()?.as_str())?))
-            }
+            Event::Triage(triage) => Some((node, rules.named(triage.rule.as_ref()?.as_str())?)),
             _ => None,
         })?;
     let place: AreaPath = state.place();
@@ -162,13 +155,13 @@ fn deadlines(rule: &Rule, from_ms: i64) -> Deadlines {
 
 /// An assignment that is overdue goes one level up, once for each of its deadlines.
 fn escalation(
-    server: &Server,
+    rules: &Rules,
     record: &Record,
     case: &CaseState,
     ground: &Ground,
     now_ms: i64,
 ) -> Option<Move> {
-    let (assignment, overdue_ms, name) = next_overdue(server, record, case, ground)?;
+    let (assignment, overdue_ms, name) = next_overdue(rules, record, case, ground)?;
     if overdue_ms > now_ms {
         return None;
     }
@@ -204,19 +197,19 @@ const OVERDUE_REASON: &str = "超过时限，自动升级 / overdue, escalated a
 
 /// When the rules have to look at the record again, ms UTC.
 pub(super) fn due_ms(
-    server: &Server,
+    rules: &Rules,
     record: &Record,
     state: &RecordState,
     ground: &Ground,
 ) -> Option<i64> {
     let case = state.case().filter(|_| !state.frozen)?;
-    next_overdue(server, record, case, ground).map(|(_, overdue_ms, _)| overdue_ms)
+    next_overdue(rules, record, case, ground).map(|(_, overdue_ms, _)| overdue_ms)
 }
 
 /// The next deadline that makes a case go up, if there is a level above. Returns the assignment, the time (ms
 /// UTC) and the rule's name.
 fn next_overdue<'a>(
-    server: &Server,
+    rules: &Rules,
     record: &Record,
     case: &'a CaseState,
     ground: &Ground,
@@ -226,10 +219,7 @@ fn next_overdue<'a>(
         return None;
     }
     let category = case.category.as_ref()?;
-    if !server
-        .rules
-        .escalates(category.as_str(), &ground.view.directory)
-    {
+    if !rules.escalates(category.as_str(), &ground.view.directory) {
         return None;
     }
     case.assignments
@@ -291,7 +281,7 @@ fn spoken(record: &Record, what: &str) -> bool {
 
 /// Makes one move, with its verdict.
 pub(super) fn make(
-    server: &Server,
+    keys: &Keys,
     record: &mut Record,
     ground: &Ground,
     next: &Move,
@@ -299,7 +289,6 @@ pub(super) fn make(
 ) -> Result<Fresh> {
     let failed = |error: &dyn std::error::Error| Problem::new("server.internal").because(error);
     let (code, data) = next.event.encode();
-    let keys = &server.keys;
     let salt = Hash::of(&[b"auto", &record.id().0, next.rule.as_bytes(), &next.cause.0]).first16();
     let seen = next
         .parents

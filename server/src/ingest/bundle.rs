@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId};
 use onegrid_core::trust::certificate::Certificate;
+use onegrid_core::trust::sign::Authority;
 use onegrid_core::wire::envelope::{Envelope, EnvelopeError, RawEnvelope, VerifiedEnvelope};
 use onegrid_core::wire::message::Bundle;
 use onegrid_core::wire::verdict::{AttestedEnvelope, RefusedReason, Status, Verdict};
@@ -15,7 +16,7 @@ use super::commit::Committed;
 use super::unread::Unread;
 use crate::error::Result;
 use crate::limits::{VERIFY_ALONE_MAX, VERIFY_THREADS_MAX};
-use crate::server::Server;
+use crate::shared::Shared;
 
 /// A bundle whose envelopes are each verified or refused.
 pub(crate) struct Checked {
@@ -33,68 +34,66 @@ pub(crate) struct Checked {
     pub(super) busy: HashSet<DeviceId>,
 }
 
-impl Server {
-    pub(super) fn check(&self, bundle: Bundle) -> Result<Checked> {
-        let order: Vec<Hash> = bundle.envelopes.iter().map(RawEnvelope::hash).collect();
-        let mut certificates = HashMap::new();
-        for raw in bundle.certificates {
-            // One that does not verify is not there; the envelopes that name it are refused.
-            if let Some(certificate) = self.certificates.verified(raw, self.keys.anchors()) {
-                certificates.insert(certificate.hash(), certificate);
-            }
+pub(super) fn check(shared: &Shared, bundle: Bundle) -> Result<Checked> {
+    let order: Vec<Hash> = bundle.envelopes.iter().map(RawEnvelope::hash).collect();
+    let mut certificates = HashMap::new();
+    for raw in bundle.certificates {
+        // One that does not verify is not there; the envelopes that name it are refused.
+        if let Some(certificate) = shared.certificates.verified(raw, shared.keys.anchors()) {
+            certificates.insert(certificate.hash(), certificate);
         }
-        let (mut refused, mut unread) = (HashMap::new(), Vec::new());
-        let mut parsed = Vec::with_capacity(bundle.envelopes.len());
-        let mut seen = BTreeSet::new();
-        for (raw, hash) in bundle.envelopes.into_iter().zip(&order) {
-            if !seen.insert(*hash) {
-                continue;
-            }
-            if raw.is_newer() {
-                unread.push(Unread::newer(raw));
-                continue;
-            }
-            match Envelope::parse(raw) {
-                Ok(envelope) => parsed.push(envelope),
-                Err(_) => {
-                    refused.insert(hash.envelope_id(), RefusedReason::Malformed);
-                }
-            }
-        }
-        let wanted: BTreeSet<Hash> = parsed
-            .iter()
-            .map(|envelope| envelope.header().certificate)
-            .collect();
-        for hash in wanted {
-            if let Entry::Vacant(place) = certificates.entry(hash)
-                && let Some(certificate) = self.certificate(hash)?
-            {
-                place.insert(certificate);
-            }
-        }
-        let results = verify_all(parsed, &certificates, self);
-        let mut verified = Vec::with_capacity(results.len());
-        for (id, result) in results {
-            match result {
-                Ok(envelope) => verified.push(envelope),
-                Err(reason) => {
-                    refused.insert(id, reason);
-                }
-            }
-        }
-        let mut checked = Checked {
-            order,
-            verified,
-            refused,
-            certificates,
-            unread,
-            arrived_ms: None,
-            busy: HashSet::new(),
-        };
-        checked.refuse_descendants();
-        checked.set_aside(&BTreeSet::new());
-        Ok(checked)
     }
+    let (mut refused, mut unread) = (HashMap::new(), Vec::new());
+    let mut parsed = Vec::with_capacity(bundle.envelopes.len());
+    let mut seen = BTreeSet::new();
+    for (raw, hash) in bundle.envelopes.into_iter().zip(&order) {
+        if !seen.insert(*hash) {
+            continue;
+        }
+        if raw.is_newer() {
+            unread.push(Unread::newer(raw));
+            continue;
+        }
+        match Envelope::parse(raw) {
+            Ok(envelope) => parsed.push(envelope),
+            Err(_) => {
+                refused.insert(hash.envelope_id(), RefusedReason::Malformed);
+            }
+        }
+    }
+    let wanted: BTreeSet<Hash> = parsed
+        .iter()
+        .map(|envelope| envelope.header().certificate)
+        .collect();
+    for hash in wanted {
+        if let Entry::Vacant(place) = certificates.entry(hash)
+            && let Some(certificate) = shared.certificate(hash)?
+        {
+            place.insert(certificate);
+        }
+    }
+    let results = verify_all(parsed, &certificates, shared.keys.authority());
+    let mut verified = Vec::with_capacity(results.len());
+    for (id, result) in results {
+        match result {
+            Ok(envelope) => verified.push(envelope),
+            Err(reason) => {
+                refused.insert(id, reason);
+            }
+        }
+    }
+    let mut checked = Checked {
+        order,
+        verified,
+        refused,
+        certificates,
+        unread,
+        arrived_ms: None,
+        busy: HashSet::new(),
+    };
+    checked.refuse_descendants();
+    checked.set_aside(&BTreeSet::new());
+    Ok(checked)
 }
 
 type Verified = (
@@ -105,9 +104,8 @@ type Verified = (
 fn verify_all(
     parsed: Vec<Envelope>,
     certificates: &HashMap<Hash, Arc<Certificate>>,
-    server: &Server,
+    authority: &Authority,
 ) -> Vec<Verified> {
-    let authority = server.keys.authority();
     let one = |envelope: Envelope| -> Verified {
         let id = envelope.id();
         let Some(certificate) = certificates.get(&envelope.header().certificate) else {

@@ -1,6 +1,7 @@
 //! The transaction that stores: envelopes with verdicts, projections, positions in every stream, reviews.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use onegrid_core::domain::StreamId;
 use onegrid_core::id::{EnvelopeId, Hash, RecordId};
@@ -11,16 +12,15 @@ use onegrid_core::wire::verdict::{Status, StreamPosition, Verdict};
 
 use super::given_packs::Base;
 use super::placed::{Placed, decided, sum};
-use super::plan::{Fresh, Plan, Projection};
+use super::plan::{self, Fresh, Plan, Projection};
 use super::policy::Ground;
 use super::records::Before;
-use super::{Positions, bulletin};
+use super::{Intake, Positions, bulletin};
 use crate::directory;
 use crate::error::{Problem, Result};
 use crate::registry::audit;
-use crate::server::Server;
 use crate::store::{
-    Entry, Head, NewEntry, NewEnvelope, ReviewRow, StoreError, StoreResult, Writer,
+    Entry, Head, NewEntry, NewEnvelope, ReviewRow, Store, StoreError, StoreResult, Writer,
 };
 
 /// The result of a commit.
@@ -53,106 +53,104 @@ impl From<StoreError> for Refusal {
     }
 }
 
-impl Server {
-    /// Stores the plans in one transaction; `None` when the ground has shifted.
-    pub(super) fn commit(
-        &self,
-        plans: Vec<Plan>,
-        ground: &Ground,
-        now_ms: i64,
-    ) -> Result<Option<Committed>> {
-        self.commit_with(plans, ground, now_ms, |_, _| Ok(()))
-    }
+/// Stores the plans in one transaction; `None` when the ground has shifted.
+pub(super) fn commit(
+    intake: &Intake,
+    plans: Vec<Plan>,
+    ground: &Ground,
+    now_ms: i64,
+) -> Result<Option<Committed>> {
+    commit_with(intake, plans, ground, now_ms, |_, _| Ok(()))
+}
 
-    /// Stores the plans and further rows in one transaction. `also` may add to the streams with
-    /// something new.
-    pub(super) fn commit_with(
-        &self,
-        plans: Vec<Plan>,
-        ground: &Ground,
-        now_ms: i64,
-        also: impl FnOnce(&mut dyn Writer, &mut BTreeSet<StreamId>) -> StoreResult<()> + Send + 'static,
-    ) -> Result<Option<Committed>> {
-        let certificates = self.needed_certificates(&plans)?;
-        let mut kept: Vec<Record> = Vec::with_capacity(plans.len());
-        let mut orders = Vec::with_capacity(plans.len());
-        for plan in plans {
-            let Plan {
-                record,
-                before,
-                fresh,
-                mut changed,
-                base,
-                view,
-                ..
-            } = plan;
-            let listed = fresh
-                .iter()
-                .map(|fresh| (fresh.hash.envelope_id(), fresh.verdict));
-            changed.extend(listed.filter(|(id, _)| before.lists(*id)));
-            orders.push(Order {
-                id: record.id(),
-                before,
-                fresh,
-                changed,
-                base,
-                view,
-            });
-            kept.push(record);
-        }
-        if orders.is_empty() {
-            return Ok(Some(Committed::default()));
-        }
-        let policy = ground.view.policy;
-        let outcome = self.store.write::<_, Refusal>(move |tx| {
-            if directory::policy(tx)? != policy {
-                return Err(Refusal::Stale);
-            }
-            for certificate in &certificates {
-                let device = certificate.facts().device;
-                tx.put_certificate(certificate.hash(), device, certificate.raw())?;
-            }
-            let mut committed = Committed::default();
-            for order in &orders {
-                store(tx, order, now_ms, &mut committed)?;
-            }
-            also(tx, &mut committed.touched)?;
-            Ok(committed)
+/// Stores the plans and further rows in one transaction. `also` may add to the streams with
+/// something new.
+pub(super) fn commit_with(
+    intake: &Intake,
+    plans: Vec<Plan>,
+    ground: &Ground,
+    now_ms: i64,
+    also: impl FnOnce(&mut dyn Writer, &mut BTreeSet<StreamId>) -> StoreResult<()> + Send + 'static,
+) -> Result<Option<Committed>> {
+    let certificates = needed_certificates(&intake.shared.store, &plans)?;
+    let mut kept: Vec<Record> = Vec::with_capacity(plans.len());
+    let mut orders = Vec::with_capacity(plans.len());
+    for plan in plans {
+        let Plan {
+            record,
+            before,
+            fresh,
+            mut changed,
+            base,
+            view,
+            ..
+        } = plan;
+        let listed = fresh
+            .iter()
+            .map(|fresh| (fresh.hash.envelope_id(), fresh.verdict));
+        changed.extend(listed.filter(|(id, _)| before.lists(*id)));
+        orders.push(Order {
+            id: record.id(),
+            before,
+            fresh,
+            changed,
+            base,
+            view,
         });
-        match outcome {
-            Ok(committed) => {
-                for record in kept {
-                    self.records.put(record);
-                }
-                Ok(Some(committed))
-            }
-            Err(Refusal::Stale) => Ok(None),
-            Err(Refusal::Store(error)) => Err(Problem::from(error)),
-        }
+        kept.push(record);
     }
+    if orders.is_empty() {
+        return Ok(Some(Committed::default()));
+    }
+    let policy = ground.view.policy;
+    let outcome = intake.shared.store.write::<_, Refusal>(move |tx| {
+        if directory::policy(tx)? != policy {
+            return Err(Refusal::Stale);
+        }
+        for certificate in &certificates {
+            let device = certificate.facts().device;
+            tx.put_certificate(certificate.hash(), device, certificate.raw())?;
+        }
+        let mut committed = Committed::default();
+        for order in &orders {
+            store(tx, order, now_ms, &mut committed)?;
+        }
+        also(tx, &mut committed.touched)?;
+        Ok(committed)
+    });
+    match outcome {
+        Ok(committed) => {
+            for record in kept {
+                intake.records.put(record);
+            }
+            Ok(Some(committed))
+        }
+        Err(Refusal::Stale) => Ok(None),
+        Err(Refusal::Store(error)) => Err(Problem::from(error)),
+    }
+}
 
-    fn needed_certificates(&self, plans: &[Plan]) -> Result<Vec<std::sync::Arc<Certificate>>> {
-        let mut needed: HashMap<Hash, std::sync::Arc<Certificate>> = HashMap::new();
-        for plan in plans {
-            for node in plan.record.nodes() {
-                if let Some(certificate) = &node.certificate {
-                    needed
-                        .entry(certificate.hash())
-                        .or_insert_with(|| certificate.clone());
-                }
+fn needed_certificates(store: &Arc<dyn Store>, plans: &[Plan]) -> Result<Vec<Arc<Certificate>>> {
+    let mut needed: HashMap<Hash, Arc<Certificate>> = HashMap::new();
+    for plan in plans {
+        for node in plan.record.nodes() {
+            if let Some(certificate) = &node.certificate {
+                needed
+                    .entry(certificate.hash())
+                    .or_insert_with(|| certificate.clone());
             }
         }
-        let mut new = Vec::new();
-        self.store.read::<_, StoreError>(|tx| {
-            for (hash, certificate) in needed {
-                if tx.certificate(hash)?.is_none() {
-                    new.push(certificate);
-                }
-            }
-            Ok(())
-        })?;
-        Ok(new)
     }
+    let mut new = Vec::new();
+    store.read::<_, StoreError>(|tx| {
+        for (hash, certificate) in needed {
+            if tx.certificate(hash)?.is_none() {
+                new.push(certificate);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(new)
 }
 
 /// Whether the stored state that the plan builds on is unchanged.
@@ -205,7 +203,7 @@ fn store(
                 decided: None,
             })?;
         }
-        if super::plan::is_clone(&fresh.verdict) {
+        if plan::is_clone(&fresh.verdict) {
             let device = fresh.author.to_string();
             audit::note(tx, now_ms, "server", "device.cloned", &device)?;
         }

@@ -31,6 +31,7 @@ mod untenable;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use onegrid_core::domain::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
@@ -42,10 +43,40 @@ use onegrid_core::wire::verdict::{
 
 use crate::error::{Problem, Result};
 use crate::limits::INGEST_ROUNDS_MAX;
-use crate::server::Server;
+use crate::rules::Rules;
+use crate::shared::Shared;
 use bundle::Checked;
-pub(crate) use given_packs::TakenPacks;
+pub(crate) use give_back::{release_given_back, take_back};
+pub(crate) use given_packs::{TakenPacks, take_packs};
 use plan::{Plan, Planned};
+use ration::Ceilings;
+use records::Records;
+pub use review::Waiting;
+pub(crate) use review::{decide, waiting};
+pub(crate) use tick::tick;
+pub(crate) use unread::release_newer;
+
+/// The state of ingest, beside that of the node.
+pub(crate) struct Intake {
+    pub(crate) shared: Arc<Shared>,
+    /// Records in memory, and the locks under which they are judged.
+    pub(crate) records: Records,
+    /// The rules of automatic moves.
+    rules: Rules,
+    /// The amounts that are taken.
+    pub(crate) ceilings: Ceilings,
+}
+
+impl Intake {
+    pub(crate) fn new(shared: Arc<Shared>, rules: Rules) -> Self {
+        Self {
+            shared,
+            records: Records::default(),
+            rules,
+            ceilings: Ceilings::default(),
+        }
+    }
+}
 
 /// The result of a bundle.
 #[derive(Debug, Default)]
@@ -60,110 +91,110 @@ pub struct Ingested {
     pub damaged: BTreeSet<RecordId>,
 }
 
-impl Server {
-    /// Ingests a bundle. `attested` are verdicts that this deployment signed before, by hash. Their
-    /// envelopes are not judged again.
-    pub fn ingest(
-        &self,
-        bundle: Bundle,
-        attested: &HashMap<Hash, Verdict>,
-        now_ms: i64,
-    ) -> Result<Ingested> {
-        let server = self.keys.receipts().public().device();
-        self.ingest_from(server, bundle, attested, now_ms)
-    }
+/// Ingests a bundle. `attested` are verdicts that this deployment signed before, by hash. Their
+/// envelopes are not judged again.
+pub(crate) fn ingest(
+    intake: &Intake,
+    bundle: Bundle,
+    attested: &HashMap<Hash, Verdict>,
+    now_ms: i64,
+) -> Result<Ingested> {
+    let server = intake.shared.keys.receipts().public().device();
+    ingest_from(intake, server, bundle, attested, now_ms)
+}
 
-    /// Ingests a bundle that a device brings. The unreadable envelopes of each device are bounded.
-    pub(crate) fn ingest_from(
-        &self,
-        device: DeviceId,
-        bundle: Bundle,
-        attested: &HashMap<Hash, Verdict>,
-        now_ms: i64,
-    ) -> Result<Ingested> {
-        if bundle.envelopes.is_empty() {
-            return Ok(Ingested::default());
-        }
-        let mut checked = self.check(bundle)?;
-        self.ration(&mut checked, attested, now_ms)?;
-        for _ in 0..INGEST_ROUNDS_MAX {
-            if let Some(ingested) = self.try_ingest(&checked, device, attested, now_ms)? {
-                let missing = &ingested.missing;
-                if !missing.is_empty() && self.wait_for_unread(&mut checked, missing)? {
-                    continue;
-                }
-                self.wakeups.notify(&ingested.touched);
-                return Ok(ingested);
-            }
-        }
-        // The ground shifted under every attempt, so the phone sends the bundle again.
-        Err(Problem::new("http.busy"))
+/// Ingests a bundle that a device brings. The unreadable envelopes of each device are bounded.
+pub(crate) fn ingest_from(
+    intake: &Intake,
+    device: DeviceId,
+    bundle: Bundle,
+    attested: &HashMap<Hash, Verdict>,
+    now_ms: i64,
+) -> Result<Ingested> {
+    if bundle.envelopes.is_empty() {
+        return Ok(Ingested::default());
     }
+    let mut checked = bundle::check(&intake.shared, bundle)?;
+    ration::ration(intake, &mut checked, attested, now_ms)?;
+    for _ in 0..INGEST_ROUNDS_MAX {
+        if let Some(ingested) = try_ingest(intake, &checked, device, attested, now_ms)? {
+            let missing = &ingested.missing;
+            if !missing.is_empty()
+                && unread::wait_for_unread(&intake.shared.store, &mut checked, missing)?
+            {
+                continue;
+            }
+            intake.shared.wakeups.notify(&ingested.touched);
+            return Ok(ingested);
+        }
+    }
+    // The ground shifted under every attempt, so the phone sends the bundle again.
+    Err(Problem::new("http.busy"))
+}
 
-    fn try_ingest(
-        &self,
-        checked: &Checked,
-        device: DeviceId,
-        attested: &HashMap<Hash, Verdict>,
-        now_ms: i64,
-    ) -> Result<Option<Ingested>> {
-        let by_record = group(&checked.verified);
-        let locked = self.records.lock(by_record.keys().copied().collect());
-        let ground = self.ground(checked, attested)?;
-        let fresh = without_known(by_record, &ground.known);
-        let (plans, put_off) = Planned::split(self.judge(fresh, &ground, attested, now_ms)?);
-        let refused = &checked.refused;
-        let (plans, missing) = match close(plans, refused) {
-            Ok(plans) => (plans, Vec::new()),
-            Err(missing) => (Vec::new(), missing),
-        };
-        if !missing.is_empty() {
-            return Ok(Some(Ingested {
-                missing,
-                ..Ingested::default()
-            }));
-        }
-        let generation = ground.mark.generation;
-        let (released, written) = (checked.released(), ration::fresh(&plans));
-        let committed = self.commit_with(plans, &ground, now_ms, move |tx, touched| {
-            for (device, more) in &written {
-                tx.add_written(ration::day_of(now_ms), *device, *more)?;
-            }
-            for (copy, member) in &released {
-                tx.drop_unread(copy)?;
-                if let Some(member) = member {
-                    touched.insert(unread::tell(tx, *member, copy.hash().envelope_id())?);
-                }
-            }
-            Ok(())
-        })?;
-        let Some(mut committed) = committed else {
-            return Ok(None);
-        };
-        drop(locked);
-        for (_, ids) in &put_off {
-            let status = Status::Refused(RefusedReason::RecordDamaged);
-            let verdict = Verdict {
-                status,
-                at_ms: now_ms,
-                generation,
-            };
-            committed
-                .verdicts
-                .extend(ids.iter().map(|id| (*id, verdict)));
-        }
-        if !checked.unread.is_empty() {
-            let kept = self.keep_unread(checked, &ground, device, now_ms)?;
-            committed.verdicts.extend(kept);
-        }
-        let lines = checked.lines(&ground.known, &committed, generation, now_ms);
-        Ok(Some(Ingested {
-            lines,
-            missing: Vec::new(),
-            touched: committed.touched,
-            damaged: put_off.into_iter().map(|(record, _)| record).collect(),
-        }))
+fn try_ingest(
+    intake: &Intake,
+    checked: &Checked,
+    device: DeviceId,
+    attested: &HashMap<Hash, Verdict>,
+    now_ms: i64,
+) -> Result<Option<Ingested>> {
+    let by_record = group(&checked.verified);
+    let locked = intake.records.lock(by_record.keys().copied().collect());
+    let ground = policy::ground(&intake.shared, checked, attested)?;
+    let fresh = without_known(by_record, &ground.known);
+    let (plans, put_off) = Planned::split(plan::judge(intake, fresh, &ground, attested, now_ms)?);
+    let refused = &checked.refused;
+    let (plans, missing) = match close(plans, refused) {
+        Ok(plans) => (plans, Vec::new()),
+        Err(missing) => (Vec::new(), missing),
+    };
+    if !missing.is_empty() {
+        return Ok(Some(Ingested {
+            missing,
+            ..Ingested::default()
+        }));
     }
+    let generation = ground.mark.generation;
+    let (released, written) = (checked.released(), ration::fresh(&plans));
+    let committed = commit::commit_with(intake, plans, &ground, now_ms, move |tx, touched| {
+        for (device, more) in &written {
+            tx.add_written(ration::day_of(now_ms), *device, *more)?;
+        }
+        for (copy, member) in &released {
+            tx.drop_unread(copy)?;
+            if let Some(member) = member {
+                touched.insert(unread::tell(tx, *member, copy.hash().envelope_id())?);
+            }
+        }
+        Ok(())
+    })?;
+    let Some(mut committed) = committed else {
+        return Ok(None);
+    };
+    drop(locked);
+    for (_, ids) in &put_off {
+        let status = Status::Refused(RefusedReason::RecordDamaged);
+        let verdict = Verdict {
+            status,
+            at_ms: now_ms,
+            generation,
+        };
+        committed
+            .verdicts
+            .extend(ids.iter().map(|id| (*id, verdict)));
+    }
+    if !checked.unread.is_empty() {
+        let kept = unread::keep_unread(&intake.shared.store, checked, &ground, device, now_ms)?;
+        committed.verdicts.extend(kept);
+    }
+    let lines = checked.lines(&ground.known, &committed, generation, now_ms);
+    Ok(Some(Ingested {
+        lines,
+        missing: Vec::new(),
+        touched: committed.touched,
+        damaged: put_off.into_iter().map(|(record, _)| record).collect(),
+    }))
 }
 
 /// Envelopes of one record that are to be admitted.

@@ -17,11 +17,12 @@ use super::given_packs::Base;
 use super::policy::Ground;
 use super::records::Before;
 use super::untenable::{void_answered, void_beyond_budget, void_what_can_not_stay};
-use super::{Group, automatic, bulletin, merges};
+use super::{Group, Intake, automatic, bulletin, merges};
 use crate::directory::routing::At;
 use crate::error::{Problem, Result};
 use crate::limits::{PLAN_ALONE_MAX, VERIFY_THREADS_MAX};
-use crate::server::Server;
+use crate::records::load;
+use crate::rules::Rules;
 use crate::store::{RecordRow, StoreResult};
 
 /// One record with everything that is to be stored about it.
@@ -102,184 +103,181 @@ pub(crate) struct Projection {
     pub(super) summary: Option<(StreamId, Summary)>,
 }
 
-impl Server {
-    /// Judges each record; many records in parallel.
-    pub(super) fn judge(
-        &self,
-        groups: Vec<(RecordId, Group)>,
-        ground: &Ground,
-        attested: &HashMap<Hash, Verdict>,
-        now_ms: i64,
-    ) -> Result<Vec<Planned>> {
-        let one = |(id, group): (RecordId, Group)| self.plan(id, &group, ground, attested, now_ms);
-        if groups.len() <= PLAN_ALONE_MAX {
-            return groups.into_iter().map(one).collect();
-        }
-        let threads = std::thread::available_parallelism()
-            .map_or(2, std::num::NonZeroUsize::get)
-            .clamp(2, VERIFY_THREADS_MAX);
-        let mut shares: Vec<Vec<_>> = (0..threads).map(|_| Vec::new()).collect();
-        for (place, group) in groups.into_iter().enumerate() {
-            shares[place % threads].push(group);
-        }
-        let one = &one;
-        std::thread::scope(|scope| {
-            let running: Vec<_> = shares
-                .into_iter()
-                .map(|share| {
-                    scope
-                        .spawn(move || share.into_iter().map(one).collect::<Result<Vec<Planned>>>())
-                })
-                .collect();
-            let mut plans = Vec::new();
-            for thread in running {
-                let share = thread.join().map_err(|_| Problem::new("server.internal"))?;
-                plans.extend(share?);
-            }
-            Ok(plans)
-        })
+/// Judges each record; many records in parallel.
+pub(super) fn judge(
+    intake: &Intake,
+    groups: Vec<(RecordId, Group)>,
+    ground: &Ground,
+    attested: &HashMap<Hash, Verdict>,
+    now_ms: i64,
+) -> Result<Vec<Planned>> {
+    let one = |(id, group): (RecordId, Group)| plan(intake, id, &group, ground, attested, now_ms);
+    if groups.len() <= PLAN_ALONE_MAX {
+        return groups.into_iter().map(one).collect();
     }
+    let threads = std::thread::available_parallelism()
+        .map_or(2, std::num::NonZeroUsize::get)
+        .clamp(2, VERIFY_THREADS_MAX);
+    let mut shares: Vec<Vec<_>> = (0..threads).map(|_| Vec::new()).collect();
+    for (place, group) in groups.into_iter().enumerate() {
+        shares[place % threads].push(group);
+    }
+    let one = &one;
+    std::thread::scope(|scope| {
+        let running: Vec<_> = shares
+            .into_iter()
+            .map(|share| {
+                scope.spawn(move || share.into_iter().map(one).collect::<Result<Vec<Planned>>>())
+            })
+            .collect();
+        let mut plans = Vec::new();
+        for thread in running {
+            let share = thread.join().map_err(|_| Problem::new("server.internal"))?;
+            plans.extend(share?);
+        }
+        Ok(plans)
+    })
+}
 
-    fn plan(
-        &self,
-        id: RecordId,
-        group: &Group,
-        ground: &Ground,
-        attested: &HashMap<Hash, Verdict>,
-        now_ms: i64,
-    ) -> Result<Planned> {
-        let (mut record, before) = match self.open_record(id) {
-            Ok(opened) => opened,
-            Err(error) if error.is_local() => {
-                tracing::error!(code = error.code(), record = %id, "envelopes of a damaged record are put off");
-                let ids = group.iter().map(|envelope| envelope.envelope().id());
-                return Ok(Planned::PutOff(id, ids.collect()));
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let given: HashMap<EnvelopeId, &VerifiedEnvelope> = group
-            .iter()
-            .map(|envelope| (envelope.envelope().id(), envelope))
-            .collect();
-        let judgements = record.admit(group);
-        let missing = nowhere(&judgements, &given);
-        if !missing.is_empty() {
-            return Ok(Planned::Plan(Box::new(Plan {
-                missing,
-                ..Plan::of(record, before)
-            })));
+fn plan(
+    intake: &Intake,
+    id: RecordId,
+    group: &Group,
+    ground: &Ground,
+    attested: &HashMap<Hash, Verdict>,
+    now_ms: i64,
+) -> Result<Planned> {
+    let (mut record, before) = match open_record(intake, id) {
+        Ok(opened) => opened,
+        Err(error) if error.is_local() => {
+            tracing::error!(code = error.code(), record = %id, "envelopes of a damaged record are put off");
+            let ids = group.iter().map(|envelope| envelope.envelope().id());
+            return Ok(Planned::PutOff(id, ids.collect()));
         }
-        let generation = ground.mark.generation;
-        let at = |status| Verdict {
-            status,
-            at_ms: now_ms,
-            generation,
-        };
-        let mut joined = take_attested(&mut record, &given, attested);
-        let fresh: HashMap<EnvelopeId, &VerifiedEnvelope> = given
-            .iter()
-            .filter(|(_, envelope)| !attested.contains_key(&envelope.envelope().hash()))
-            .map(|(id, envelope)| (*id, *envelope))
-            .collect();
-        let too_many: Vec<_> = record
-            .nodes()
-            .iter()
-            .skip(RECORD_ENTRIES_MAX)
-            .filter(|node| node.verdict.is_none() && given.contains_key(&node.id))
-            .map(|node| (node.id, at(Status::Void(VoidReason::Limit))))
-            .collect();
-        record.set_verdicts(too_many);
-        judge_fresh(&mut record, &fresh, ground, now_ms);
-        if fresh.len() < given.len() {
-            // Some parents are settled only now. Upon any other parent the envelope waits like a new one.
-            joined |= take_attested(&mut record, &given, attested);
-            judge_fresh(&mut record, &given, ground, now_ms);
-        }
-        let mut changed = if joined {
-            void_what_can_not_stay(&mut record, Vec::new(), now_ms, generation)
-        } else {
-            void_beyond_budget(&mut record, Vec::new(), now_ms, generation)
-        };
-        changed.extend(void_answered(&mut record, now_ms, generation));
-        changed.retain(|(id, _)| !given.contains_key(id));
-        let mut fresh: Vec<Fresh> = Vec::with_capacity(given.len());
-        for node in record.nodes() {
-            if let (Some(envelope), Some(verdict)) = (given.get(&node.id), node.verdict) {
-                fresh.push(Fresh::of(envelope, verdict));
-            }
-        }
-        fresh.extend(automatic::moves(self, &mut record, ground, now_ms)?);
-        let view = self.project(&record, ground, now_ms);
-        Ok(Planned::Plan(Box::new(Plan {
-            fresh,
-            changed,
-            view,
+        Err(error) => return Err(error.into()),
+    };
+    let given: HashMap<EnvelopeId, &VerifiedEnvelope> = group
+        .iter()
+        .map(|envelope| (envelope.envelope().id(), envelope))
+        .collect();
+    let judgements = record.admit(group);
+    let missing = nowhere(&judgements, &given);
+    if !missing.is_empty() {
+        return Ok(Planned::Plan(Box::new(Plan {
+            missing,
             ..Plan::of(record, before)
-        })))
+        })));
     }
-
-    /// The record, and how the store holds it.
-    pub(super) fn open_record(&self, id: RecordId) -> StoreResult<(Record, Before)> {
-        self.store.read(|tx| {
-            let digest = tx.record(id)?.map(|row| row.digest).unwrap_or_default();
-            let record = match self.records.take(id, digest) {
-                Some(record) => record,
-                None => crate::records::load(tx, &self.certificates, id)?,
-            };
-            let before = Before::of(&record, digest);
-            Ok((record, before))
-        })
+    let generation = ground.mark.generation;
+    let at = |status| Verdict {
+        status,
+        at_ms: now_ms,
+        generation,
+    };
+    let mut joined = take_attested(&mut record, &given, attested);
+    let fresh: HashMap<EnvelopeId, &VerifiedEnvelope> = given
+        .iter()
+        .filter(|(_, envelope)| !attested.contains_key(&envelope.envelope().hash()))
+        .map(|(id, envelope)| (*id, *envelope))
+        .collect();
+    let too_many: Vec<_> = record
+        .nodes()
+        .iter()
+        .skip(RECORD_ENTRIES_MAX)
+        .filter(|node| node.verdict.is_none() && given.contains_key(&node.id))
+        .map(|node| (node.id, at(Status::Void(VoidReason::Limit))))
+        .collect();
+    record.set_verdicts(too_many);
+    judge_fresh(&mut record, &fresh, ground, now_ms);
+    if fresh.len() < given.len() {
+        // Some parents are settled only now. Upon any other parent the envelope waits like a new one.
+        joined |= take_attested(&mut record, &given, attested);
+        judge_fresh(&mut record, &given, ground, now_ms);
     }
+    let mut changed = if joined {
+        void_what_can_not_stay(&mut record, Vec::new(), now_ms, generation)
+    } else {
+        void_beyond_budget(&mut record, Vec::new(), now_ms, generation)
+    };
+    changed.extend(void_answered(&mut record, now_ms, generation));
+    changed.retain(|(id, _)| !given.contains_key(id));
+    let mut fresh: Vec<Fresh> = Vec::with_capacity(given.len());
+    for node in record.nodes() {
+        if let (Some(envelope), Some(verdict)) = (given.get(&node.id), node.verdict) {
+            fresh.push(Fresh::of(envelope, verdict));
+        }
+    }
+    fresh.extend(automatic::moves(intake, &mut record, ground, now_ms)?);
+    let view = project(&intake.rules, &record, ground, now_ms);
+    Ok(Planned::Plan(Box::new(Plan {
+        fresh,
+        changed,
+        view,
+        ..Plan::of(record, before)
+    })))
+}
 
-    pub(super) fn project(
-        &self,
-        record: &Record,
-        ground: &Ground,
-        now_ms: i64,
-    ) -> Option<Projection> {
-        let state = record.state()?;
-        let genesis = record.nodes().first()?;
-        genesis
-            .verdict
-            .filter(|verdict| verdict.status.is_accepted())?;
-        let details = content_details(record);
-        let point = details.as_ref().and_then(|details| details.position);
-        let row = RecordRow {
-            id: record.id(),
-            kind: state.facts.kind.code(),
-            audience: state.facts.audience.code(),
-            home: state.facts.home,
-            created_ms: genesis.clock_ms,
-            open: state.case().is_some() && state.is_open(),
-            state: state.stage().code(),
-            category: state.category().map(|code| code.as_str().to_owned()),
-            position: point.map(|position| {
-                let point = position.position().wgs84();
-                (point.lat_e7(), point.lon_e7())
-            }),
-            due_ms: merges::ask_for_a_look(state)
-                .then_some(now_ms)
-                .or_else(|| automatic::due_ms(self, record, state, ground)),
-            merged_into: state.merged_into(),
-            digest: record.digest(),
-            changed_ms: now_ms,
+/// The record, and how the store holds it.
+pub(super) fn open_record(intake: &Intake, id: RecordId) -> StoreResult<(Record, Before)> {
+    intake.shared.store.read(|tx| {
+        let digest = tx.record(id)?.map(|row| row.digest).unwrap_or_default();
+        let record = match intake.records.take(id, digest) {
+            Some(record) => record,
+            None => load(tx, &intake.shared.certificates, id)?,
         };
-        let rounded: Option<GeoPoint> =
-            point.map(|position| position.position().rounded_for_bulletin());
-        Some(Projection {
-            row,
-            streams: stream::streams_of(
-                state,
-                &At {
-                    directory: &ground.view.directory,
-                    now_ms,
-                },
-            ),
-            discreet: discreet_streams(state),
-            witnesses: record.witnesses(),
-            summary: bulletin::summary(record.id(), state, rounded),
-        })
-    }
+        let before = Before::of(&record, digest);
+        Ok((record, before))
+    })
+}
+
+pub(super) fn project(
+    rules: &Rules,
+    record: &Record,
+    ground: &Ground,
+    now_ms: i64,
+) -> Option<Projection> {
+    let state = record.state()?;
+    let genesis = record.nodes().first()?;
+    genesis
+        .verdict
+        .filter(|verdict| verdict.status.is_accepted())?;
+    let details = content_details(record);
+    let point = details.as_ref().and_then(|details| details.position);
+    let row = RecordRow {
+        id: record.id(),
+        kind: state.facts.kind.code(),
+        audience: state.facts.audience.code(),
+        home: state.facts.home,
+        created_ms: genesis.clock_ms,
+        open: state.case().is_some() && state.is_open(),
+        state: state.stage().code(),
+        category: state.category().map(|code| code.as_str().to_owned()),
+        position: point.map(|position| {
+            let point = position.position().wgs84();
+            (point.lat_e7(), point.lon_e7())
+        }),
+        due_ms: merges::ask_for_a_look(state)
+            .then_some(now_ms)
+            .or_else(|| automatic::due_ms(rules, record, state, ground)),
+        merged_into: state.merged_into(),
+        digest: record.digest(),
+        changed_ms: now_ms,
+    };
+    let rounded: Option<GeoPoint> =
+        point.map(|position| position.position().rounded_for_bulletin());
+    Some(Projection {
+        row,
+        streams: stream::streams_of(
+            state,
+            &At {
+                directory: &ground.view.directory,
+                now_ms,
+            },
+        ),
+        discreet: discreet_streams(state),
+        witnesses: record.witnesses(),
+        summary: bulletin::summary(record.id(), state, rounded),
+    })
 }
 
 impl Fresh {

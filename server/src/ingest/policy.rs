@@ -16,10 +16,10 @@ use onegrid_core::wire::envelope::DirectoryMark;
 use onegrid_core::wire::verdict::{HeldReason, Status, Verdict};
 
 use super::bundle::Checked;
-use crate::directory::{self, View};
+use crate::directory::{self, View, Views};
 use crate::error::Result;
 use crate::limits::{CLOCK_AHEAD_MS_MAX, CLOCK_BEHIND_MS_MAX, ROLE_GRACE_MS};
-use crate::server::Server;
+use crate::shared::Shared;
 use crate::store::{DeviceRow, MemberRow, Reader, StoreResult};
 
 /// The facts that a decision builds on. They are read from one snapshot and checked again in the
@@ -38,63 +38,61 @@ pub(crate) struct Ground {
     pub(super) busy: HashSet<DeviceId>,
 }
 
-impl Server {
-    pub(super) fn ground(
-        &self,
-        checked: &Checked,
-        attested: &HashMap<Hash, Verdict>,
-    ) -> Result<Ground> {
-        let ground = self.store.read(|tx| {
-            let mut ground = self.bare_ground(tx)?;
-            ground.arrived_ms = checked.arrived_ms;
-            ground.busy.clone_from(&checked.busy);
-            for envelope in &checked.verified {
-                let envelope = envelope.envelope();
-                let (id, hash) = (envelope.id(), envelope.hash());
-                if let Some((stored, verdict)) = checked.known(tx, id, envelope.raw())? {
-                    let lacks_content = stored.is_none()
-                        && matches!(verdict.status, Status::Void(_))
-                        && attested.get(&hash).is_some_and(|given| {
-                            given.status.is_accepted() && given.is_later_than(&verdict)
-                        });
-                    if !lacks_content {
-                        ground.known.insert(id, verdict);
-                    }
+pub(super) fn ground(
+    shared: &Shared,
+    checked: &Checked,
+    attested: &HashMap<Hash, Verdict>,
+) -> Result<Ground> {
+    let ground = shared.store.read(|tx| {
+        let mut ground = bare_ground(&shared.views, tx)?;
+        ground.arrived_ms = checked.arrived_ms;
+        ground.busy.clone_from(&checked.busy);
+        for envelope in &checked.verified {
+            let envelope = envelope.envelope();
+            let (id, hash) = (envelope.id(), envelope.hash());
+            if let Some((stored, verdict)) = checked.known(tx, id, envelope.raw())? {
+                let lacks_content = stored.is_none()
+                    && matches!(verdict.status, Status::Void(_))
+                    && attested.get(&hash).is_some_and(|given| {
+                        given.status.is_accepted() && given.is_later_than(&verdict)
+                    });
+                if !lacks_content {
+                    ground.known.insert(id, verdict);
                 }
             }
-            for unread in &checked.unread {
-                let known = checked.known(tx, unread.id, &unread.raw)?;
+        }
+        for unread in &checked.unread {
+            let known = checked.known(tx, unread.id, &unread.raw)?;
+            ground
+                .known
+                .extend(known.map(|(_, verdict)| (unread.id, verdict)));
+        }
+        for certificate in checked.certificates.values() {
+            let facts = certificate.facts();
+            ground
+                .devices
+                .extend(tx.device(facts.device)?.map(|row| (row.id, row)));
+            if let Some(member) = facts.member {
                 ground
-                    .known
-                    .extend(known.map(|(_, verdict)| (unread.id, verdict)));
+                    .members
+                    .extend(tx.member(member)?.map(|row| (row.id, row)));
             }
-            for certificate in checked.certificates.values() {
-                let facts = certificate.facts();
-                ground
-                    .devices
-                    .extend(tx.device(facts.device)?.map(|row| (row.id, row)));
-                if let Some(member) = facts.member {
-                    ground
-                        .members
-                        .extend(tx.member(member)?.map(|row| (row.id, row)));
-                }
-            }
-            Ok::<_, crate::store::StoreError>(ground)
-        })?;
-        Ok(ground)
-    }
+        }
+        Ok::<_, crate::store::StoreError>(ground)
+    })?;
+    Ok(ground)
+}
 
-    pub(super) fn bare_ground(&self, tx: &dyn Reader) -> StoreResult<Ground> {
-        Ok(Ground {
-            view: self.views.at(tx)?,
-            mark: directory::mark(tx)?,
-            devices: HashMap::new(),
-            members: HashMap::new(),
-            known: HashMap::new(),
-            arrived_ms: None,
-            busy: HashSet::new(),
-        })
-    }
+pub(super) fn bare_ground(views: &Views, tx: &dyn Reader) -> StoreResult<Ground> {
+    Ok(Ground {
+        view: views.at(tx)?,
+        mark: directory::mark(tx)?,
+        devices: HashMap::new(),
+        members: HashMap::new(),
+        known: HashMap::new(),
+        arrived_ms: None,
+        busy: HashSet::new(),
+    })
 }
 
 impl Ground {

@@ -14,6 +14,7 @@ use onegrid_core::wire::body::Body;
 use onegrid_core::wire::envelope::Envelope;
 use onegrid_core::wire::verdict::{RefusedReason, Verdict};
 
+use super::Intake;
 use super::bundle::Checked;
 use super::plan::Plan;
 use crate::error::{Problem, Result};
@@ -21,7 +22,6 @@ use crate::limits::{
     DEVICE_DAY_BYTES_MAX, DEVICE_DAY_ENVELOPES_HELD, DEVICE_DAY_ENVELOPES_MAX,
     RECORD_STORED_BYTES_MAX, RECORD_STORED_MAX, UPLOAD_OPERATIONS_MAX,
 };
-use crate::server::Server;
 use crate::store::{Amount, Reader};
 
 /// How much is taken.
@@ -62,70 +62,61 @@ pub(crate) fn day_of(now_ms: i64) -> i64 {
     now_ms.div_euclid(24 * 3_600_000)
 }
 
-impl Server {
-    /// Replaces the ceilings of the limits, for tests and for deployments with known needs.
-    #[must_use]
-    pub fn with_ceilings(mut self, ceilings: Ceilings) -> Self {
-        self.ceilings = ceilings;
-        self
+/// Refuses the envelopes beyond a ceiling, and marks the devices with work that a person has to
+/// look at.
+pub(super) fn ration(
+    intake: &Intake,
+    checked: &mut Checked,
+    attested: &HashMap<Hash, Verdict>,
+    now_ms: i64,
+) -> Result<()> {
+    let mut counted: BTreeMap<DeviceId, Amount> = BTreeMap::new();
+    let mut records: BTreeMap<RecordId, Amount> = BTreeMap::new();
+    let mut claimed = 0;
+    for verified in &checked.verified {
+        let envelope = verified.envelope();
+        claimed += operations(envelope);
+        add(
+            counted.entry(envelope.header().author).or_default(),
+            envelope.raw().len(),
+        );
+        add(
+            records.entry(envelope.record()).or_default(),
+            envelope.raw().len(),
+        );
     }
-
-    /// Refuses the envelopes beyond a ceiling, and marks the devices with work that a person has to
-    /// look at.
-    pub(super) fn ration(
-        &self,
-        checked: &mut Checked,
-        attested: &HashMap<Hash, Verdict>,
-        now_ms: i64,
-    ) -> Result<()> {
-        let mut counted: BTreeMap<DeviceId, Amount> = BTreeMap::new();
-        let mut records: BTreeMap<RecordId, Amount> = BTreeMap::new();
-        let mut claimed = 0;
-        for verified in &checked.verified {
-            let envelope = verified.envelope();
-            claimed += operations(envelope);
-            add(
-                counted.entry(envelope.header().author).or_default(),
-                envelope.raw().len(),
-            );
-            add(
-                records.entry(envelope.record()).or_default(),
-                envelope.raw().len(),
-            );
+    let Ceilings {
+        held,
+        refused,
+        record,
+        operations: most,
+    } = intake.ceilings;
+    let over = intake.shared.store.read::<_, Problem>(|tx| {
+        for (device, coming) in &mut counted {
+            let before = tx.written(day_of(now_ms), *device)?;
+            coming.envelopes += before.envelopes;
+            coming.bytes += before.bytes;
         }
-        let Ceilings {
-            held,
-            refused,
-            record,
-            operations: most,
-        } = self.ceilings;
-        let over = self.store.read::<_, Problem>(|tx| {
-            for (device, coming) in &mut counted {
-                let before = tx.written(day_of(now_ms), *device)?;
-                coming.envelopes += before.envelopes;
-                coming.bytes += before.bytes;
-            }
-            for (id, coming) in &mut records {
-                let before = tx.stored(*id)?;
-                coming.envelopes += before.envelopes;
-                coming.bytes += before.bytes;
-            }
-            let floods = counted.values().any(|coming| !fits(*coming, refused));
-            let full = records.values().any(|coming| !fits(*coming, record));
-            if floods || full || claimed > most {
-                beyond(tx, checked, attested, (day_of(now_ms), self.ceilings))
-            } else {
-                Ok(Vec::new())
-            }
-        })?;
-        let busy = counted.iter().filter(|(_, coming)| !fits(**coming, held));
-        checked.busy = busy.map(|(device, _)| *device).collect();
-        if !over.is_empty() {
-            checked.refused.extend(over);
-            checked.drop_refused();
+        for (id, coming) in &mut records {
+            let before = tx.stored(*id)?;
+            coming.envelopes += before.envelopes;
+            coming.bytes += before.bytes;
         }
-        Ok(())
+        let floods = counted.values().any(|coming| !fits(*coming, refused));
+        let full = records.values().any(|coming| !fits(*coming, record));
+        if floods || full || claimed > most {
+            beyond(tx, checked, attested, (day_of(now_ms), intake.ceilings))
+        } else {
+            Ok(Vec::new())
+        }
+    })?;
+    let busy = counted.iter().filter(|(_, coming)| !fits(**coming, held));
+    checked.busy = busy.map(|(device, _)| *device).collect();
+    if !over.is_empty() {
+        checked.refused.extend(over);
+        checked.drop_refused();
     }
+    Ok(())
 }
 
 /// The envelopes beyond a ceiling, in the order of the bundle. A known envelope costs nothing.

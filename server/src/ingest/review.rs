@@ -8,15 +8,16 @@ use onegrid_core::record::{Node, Record};
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::wire::verdict::{HeldReason, RefusedReason, Status, Verdict};
 
-use super::automatic;
-use super::plan::{Plan, own_status};
+use super::plan::{self, Plan, own_status};
 use super::unread::tell;
 use super::untenable::{later, void_answered, void_what_can_not_stay};
+use super::{Intake, automatic, commit, policy, tick};
 use crate::directory;
 use crate::error::{Problem, Result};
 use crate::limits::INGEST_ROUNDS_MAX;
+use crate::records::load;
 use crate::registry::audit;
-use crate::server::Server;
+use crate::shared::Shared;
 use crate::store::{ReviewRow, StoreError, StoreResult, Writer};
 
 /// One envelope that waits.
@@ -34,225 +35,227 @@ pub struct Waiting {
     pub since_ms: i64,
 }
 
-impl Server {
-    /// The envelopes that wait for a decision, the oldest first.
-    pub fn waiting(&self, count_max: usize) -> Result<Vec<Waiting>> {
-        let found = self.store.read::<_, StoreError>(|tx| {
-            let mut found = Vec::new();
-            for review in tx.reviews_open(count_max)? {
-                let Some(stored) = tx.envelope(review.envelope)? else {
-                    continue;
-                };
-                let Status::Held(reason) = stored.verdict.status else {
-                    continue;
-                };
-                let certificate = self.certificates.get(tx, stored.certificate)?;
-                let Some(certificate) = certificate else {
-                    continue;
-                };
-                found.push(Waiting {
-                    envelope: review.envelope,
-                    record: stored.record,
-                    author: certificate.facts().device,
-                    reason,
-                    since_ms: review.since_ms,
-                });
-            }
-            Ok(found)
-        })?;
+/// The envelopes that wait for a decision, the oldest first.
+pub(crate) fn waiting(shared: &Shared, count_max: usize) -> Result<Vec<Waiting>> {
+    let found = shared.store.read::<_, StoreError>(|tx| {
+        let mut found = Vec::new();
+        for review in tx.reviews_open(count_max)? {
+            let Some(stored) = tx.envelope(review.envelope)? else {
+                continue;
+            };
+            let Status::Held(reason) = stored.verdict.status else {
+                continue;
+            };
+            let certificate = shared.certificates.get(tx, stored.certificate)?;
+            let Some(certificate) = certificate else {
+                continue;
+            };
+            found.push(Waiting {
+                envelope: review.envelope,
+                record: stored.record,
+                author: certificate.facts().device,
+                reason,
+                since_ms: review.since_ms,
+            });
+        }
         Ok(found)
-    }
+    })?;
+    Ok(found)
+}
 
-    /// Carries out a person's decision about a held envelope. An accepted envelope is judged as if
-    /// it had just arrived, and so are the envelopes that wait for it. It stays held and in the
-    /// queue while it builds on a held or refused envelope. A refusal also refuses the envelopes
-    /// that build on it. The author is told.
-    pub fn decide(
-        &self,
-        envelope: EnvelopeId,
-        accept: bool,
-        by: &str,
-        now_ms: i64,
-    ) -> Result<Vec<(EnvelopeId, Verdict)>> {
-        for _ in 0..INGEST_ROUNDS_MAX {
-            if let Some(changed) = self.try_decide(envelope, accept, None, by, now_ms)? {
-                return Ok(changed);
-            }
+/// Carries out a person's decision about a held envelope. An accepted envelope is judged as if
+/// it had just arrived, and so are the envelopes that wait for it. It stays held and in the
+/// queue while it builds on a held or refused envelope. A refusal also refuses the envelopes
+/// that build on it. The author is told.
+pub(crate) fn decide(
+    intake: &Intake,
+    envelope: EnvelopeId,
+    accept: bool,
+    by: &str,
+    now_ms: i64,
+) -> Result<Vec<(EnvelopeId, Verdict)>> {
+    for _ in 0..INGEST_ROUNDS_MAX {
+        if let Some(changed) = try_decide(intake, envelope, accept, None, by, now_ms)? {
+            return Ok(changed);
         }
-        Err(Problem::new("http.busy"))
     }
+    Err(Problem::new("http.busy"))
+}
 
-    /// Repeats a decision that the server made and lost, with the very verdict that phones hold, or
-    /// with one that all replicas take as later. It also overrules a refusal by a reviewer without
-    /// knowledge of that decision.
-    pub(super) fn decide_as_given(
-        &self,
-        envelope: EnvelopeId,
-        given: Verdict,
-        now_ms: i64,
-    ) -> Result<()> {
-        for _ in 0..INGEST_ROUNDS_MAX {
-            let decided = self.try_decide(envelope, true, Some(given), "server", now_ms)?;
-            if decided.is_some() {
-                return Ok(());
-            }
+/// Repeats a decision that the server made and lost, with the very verdict that phones hold, or
+/// with one that all replicas take as later. It also overrules a refusal by a reviewer without
+/// knowledge of that decision.
+pub(super) fn decide_as_given(
+    intake: &Intake,
+    envelope: EnvelopeId,
+    given: Verdict,
+    now_ms: i64,
+) -> Result<()> {
+    for _ in 0..INGEST_ROUNDS_MAX {
+        let decided = try_decide(intake, envelope, true, Some(given), "server", now_ms)?;
+        if decided.is_some() {
+            return Ok(());
         }
-        Err(Problem::new("http.busy"))
     }
+    Err(Problem::new("http.busy"))
+}
 
-    /// Judges an envelope that could not be judged before, as of its arrival. It may have to wait
-    /// for a person. Returns `false` when there is nothing to decide, because this version may not
-    /// know its role or its kind of record either.
-    pub(super) fn decide_as_arrived(
-        &self,
-        envelope: EnvelopeId,
-        since_ms: i64,
-        now_ms: i64,
-    ) -> Result<bool> {
-        for _ in 0..INGEST_ROUNDS_MAX {
-            let Some((record, held)) = self.as_of(envelope, since_ms)? else {
-                return Ok(false);
-            };
-            if let Some(reason) = held {
-                self.hold_on(envelope, reason, now_ms)?;
-                // A danger that waits keeps its case open.
-                self.look_again(record, now_ms)?;
-                return Ok(true);
-            }
-            let decided = self.try_decide(envelope, true, None, "server", now_ms)?;
-            if decided.is_some() {
-                return Ok(true);
-            }
-        }
-        Err(Problem::new("http.busy"))
-    }
-
-    /// The record of an envelope that this version can judge, and why the envelope has to wait all the same.
-    fn as_of(
-        &self,
-        envelope: EnvelopeId,
-        since_ms: i64,
-    ) -> Result<Option<(RecordId, Option<HeldReason>)>> {
-        self.store.read::<_, Problem>(|tx| {
-            let Some(id) = tx.record_of(envelope)? else {
-                return Ok(None);
-            };
-            let record = crate::records::load(tx, &self.certificates, id)?;
-            let node = record.node(envelope);
-            let Some(node) = node.filter(|_| !record.needs_newer(envelope)) else {
-                return Ok(None);
-            };
-            let mut ground = self.bare_ground(tx)?;
-            ground.arrived_ms = Some(since_ms);
-            let device = tx.device(node.author)?;
-            let member = device.as_ref().and_then(|device| device.member);
-            ground.devices.extend(device.map(|row| (row.id, row)));
-            if let Some(member) = member {
-                ground
-                    .members
-                    .extend(tx.member(member)?.map(|row| (row.id, row)));
-            }
-            Ok(Some((
-                id,
-                ground.holds(node, node.directory_seen, since_ms),
-            )))
-        })
-    }
-
-    /// Keeps an envelope that could not be judged held, for another reason, and tells its author.
-    /// Does nothing when a person has decided meanwhile.
-    fn hold_on(&self, envelope: EnvelopeId, reason: HeldReason, now_ms: i64) -> Result<()> {
-        let touched = self.store.write::<_, Problem>(move |tx| {
-            let generation = directory::generation(tx)?;
-            let stored = tx.envelope(envelope)?;
-            let stored = stored.ok_or(StoreError::Missing("envelope"))?;
-            if stored.verdict.status != Status::Held(HeldReason::Newer) {
-                return Ok(BTreeSet::new());
-            }
-            let status = Status::Held(reason);
-            let verdict = later(Some(stored.verdict), status, now_ms, generation);
-            tx.set_verdict(envelope, verdict)?;
-            let mut touched = BTreeSet::new();
-            if let Some(member) = member_of(tx, stored.certificate)? {
-                touched.insert(tell(tx, member, envelope)?);
-            }
-            Ok(touched)
-        })?;
-        self.wakeups.notify(&touched);
-        Ok(())
-    }
-
-    fn try_decide(
-        &self,
-        envelope: EnvelopeId,
-        accept: bool,
-        given: Option<Verdict>,
-        by: &str,
-        now_ms: i64,
-    ) -> Result<Option<Vec<(EnvelopeId, Verdict)>>> {
-        let not_waiting = || Problem::new("review.not_waiting").with("envelope", envelope);
-        let id = self.store.read(|tx| tx.record_of(envelope))?;
-        let id = id.ok_or_else(not_waiting)?;
-        let locked = self.records.lock(BTreeSet::from([id]));
-        let ground = self.store.read(|tx| self.bare_ground(tx))?;
-        // The record is read from the store, under the lock, because the digest does not cover held
-        // envelopes and another person may just have decided.
-        self.records.forget(id);
-        let (mut record, before) = self.open_record(id)?;
-        let known = record.node(envelope).and_then(|node| node.verdict);
-        // A settled verdict counts upon settled parents only, because readers get nothing of others.
-        let can_settle = given.is_none() || is_upon_settled(&record, envelope);
-        let known = known
-            .filter(|known| match known.status {
-                Status::Held(_) => can_settle,
-                Status::Refused(_) => given.is_some() && can_settle,
-                Status::Accepted | Status::Admitted | Status::Void(_) => false,
-            })
-            .ok_or_else(not_waiting)?;
-        let mut decision = Decision {
-            record: &mut record,
-            now_ms,
-            generation: ground.mark.generation,
-            changed: Vec::new(),
+/// Judges an envelope that could not be judged before, as of its arrival. It may have to wait
+/// for a person. Returns `false` when there is nothing to decide, because this version may not
+/// know its role or its kind of record either.
+pub(super) fn decide_as_arrived(
+    intake: &Intake,
+    envelope: EnvelopeId,
+    since_ms: i64,
+    now_ms: i64,
+) -> Result<bool> {
+    for _ in 0..INGEST_ROUNDS_MAX {
+        let Some((record, held)) = as_of(&intake.shared, envelope, since_ms)? else {
+            return Ok(false);
         };
-        if !accept {
-            let refused = Status::Refused(RefusedReason::Rejected);
-            for id in with_dependants(decision.record, envelope) {
-                decision.give(id, refused);
-            }
-        } else if let Some(given) = given.filter(|given| given.is_later_than(&known)) {
-            decision.put(envelope, given);
-            decision.let_in_what_is_free();
-        } else if let Some(Status::Void(reason)) = given.map(|given| given.status) {
-            decision.give(envelope, Status::Void(reason));
-        } else {
-            decision.let_in(envelope);
-            decision.let_in_what_is_free();
+        if let Some(reason) = held {
+            hold_on(&intake.shared, envelope, reason, now_ms)?;
+            // A danger that waits keeps its case open.
+            tick::look_again(intake, record, now_ms)?;
+            return Ok(true);
         }
-        let (changed, generation) = (decision.changed, ground.mark.generation);
-        let mut changed = void_what_can_not_stay(&mut record, changed, now_ms, generation);
-        let decided = changed.clone();
-        changed.extend(void_answered(&mut record, now_ms, generation));
-        let fresh = automatic::moves(self, &mut record, &ground, now_ms)?;
-        let view = self.project(&record, &ground, now_ms);
-        let plan = Plan {
-            fresh,
-            changed: changed.clone(),
-            view,
-            ..Plan::of(record, before)
-        };
-        let decider = by.to_owned();
-        let committed = self.commit_with(vec![plan], &ground, now_ms, move |tx, touched| {
-            record_decision(tx, &decided, accept, &decider, now_ms, touched)
-        })?;
-        self.records.forget(id);
-        drop(locked);
-        let Some(committed) = committed else {
+        let decided = try_decide(intake, envelope, true, None, "server", now_ms)?;
+        if decided.is_some() {
+            return Ok(true);
+        }
+    }
+    Err(Problem::new("http.busy"))
+}
+
+/// The record of an envelope that this version can judge, and why the envelope has to wait all the same.
+fn as_of(
+    shared: &Shared,
+    envelope: EnvelopeId,
+    since_ms: i64,
+) -> Result<Option<(RecordId, Option<HeldReason>)>> {
+    shared.store.read::<_, Problem>(|tx| {
+        let Some(id) = tx.record_of(envelope)? else {
             return Ok(None);
         };
-        self.wakeups.notify(&committed.touched);
-        Ok(Some(changed))
+        let record = load(tx, &shared.certificates, id)?;
+        let node = record.node(envelope);
+        let Some(node) = node.filter(|_| !record.needs_newer(envelope)) else {
+            return Ok(None);
+        };
+        let mut ground = policy::bare_ground(&shared.views, tx)?;
+        ground.arrived_ms = Some(since_ms);
+        let device = tx.device(node.author)?;
+        let member = device.as_ref().and_then(|device| device.member);
+        ground.devices.extend(device.map(|row| (row.id, row)));
+        if let Some(member) = member {
+            ground
+                .members
+                .extend(tx.member(member)?.map(|row| (row.id, row)));
+        }
+        Ok(Some((
+            id,
+            ground.holds(node, node.directory_seen, since_ms),
+        )))
+    })
+}
+
+/// Keeps an envelope that could not be judged held, for another reason, and tells its author.
+/// Does nothing when a person has decided meanwhile.
+fn hold_on(shared: &Shared, envelope: EnvelopeId, reason: HeldReason, now_ms: i64) -> Result<()> {
+    let touched = shared.store.write::<_, Problem>(move |tx| {
+        let generation = directory::generation(tx)?;
+        let stored = tx.envelope(envelope)?;
+        let stored = stored.ok_or(StoreError::Missing("envelope"))?;
+        if stored.verdict.status != Status::Held(HeldReason::Newer) {
+            return Ok(BTreeSet::new());
+        }
+        let status = Status::Held(reason);
+        let verdict = later(Some(stored.verdict), status, now_ms, generation);
+        tx.set_verdict(envelope, verdict)?;
+        let mut touched = BTreeSet::new();
+        if let Some(member) = member_of(tx, stored.certificate)? {
+            touched.insert(tell(tx, member, envelope)?);
+        }
+        Ok(touched)
+    })?;
+    shared.wakeups.notify(&touched);
+    Ok(())
+}
+
+fn try_decide(
+    intake: &Intake,
+    envelope: EnvelopeId,
+    accept: bool,
+    given: Option<Verdict>,
+    by: &str,
+    now_ms: i64,
+) -> Result<Option<Vec<(EnvelopeId, Verdict)>>> {
+    let not_waiting = || Problem::new("review.not_waiting").with("envelope", envelope);
+    let id = intake.shared.store.read(|tx| tx.record_of(envelope))?;
+    let id = id.ok_or_else(not_waiting)?;
+    let locked = intake.records.lock(BTreeSet::from([id]));
+    let ground = intake
+        .shared
+        .store
+        .read(|tx| policy::bare_ground(&intake.shared.views, tx))?;
+    // The record is read from the store, under the lock, because the digest does not cover held
+    // envelopes and another person may just have decided.
+    intake.records.forget(id);
+    let (mut record, before) = plan::open_record(intake, id)?;
+    let known = record.node(envelope).and_then(|node| node.verdict);
+    // A settled verdict counts upon settled parents only, because readers get nothing of others.
+    let can_settle = given.is_none() || is_upon_settled(&record, envelope);
+    let known = known
+        .filter(|known| match known.status {
+            Status::Held(_) => can_settle,
+            Status::Refused(_) => given.is_some() && can_settle,
+            Status::Accepted | Status::Admitted | Status::Void(_) => false,
+        })
+        .ok_or_else(not_waiting)?;
+    let mut decision = Decision {
+        record: &mut record,
+        now_ms,
+        generation: ground.mark.generation,
+        changed: Vec::new(),
+    };
+    if !accept {
+        let refused = Status::Refused(RefusedReason::Rejected);
+        for id in with_dependants(decision.record, envelope) {
+            decision.give(id, refused);
+        }
+    } else if let Some(given) = given.filter(|given| given.is_later_than(&known)) {
+        decision.put(envelope, given);
+        decision.let_in_what_is_free();
+    } else if let Some(Status::Void(reason)) = given.map(|given| given.status) {
+        decision.give(envelope, Status::Void(reason));
+    } else {
+        decision.let_in(envelope);
+        decision.let_in_what_is_free();
     }
+    let (changed, generation) = (decision.changed, ground.mark.generation);
+    let mut changed = void_what_can_not_stay(&mut record, changed, now_ms, generation);
+    let decided = changed.clone();
+    changed.extend(void_answered(&mut record, now_ms, generation));
+    let fresh = automatic::moves(intake, &mut record, &ground, now_ms)?;
+    let view = plan::project(&intake.rules, &record, &ground, now_ms);
+    let plan = Plan {
+        fresh,
+        changed: changed.clone(),
+        view,
+        ..Plan::of(record, before)
+    };
+    let decider = by.to_owned();
+    let committed =
+        commit::commit_with(intake, vec![plan], &ground, now_ms, move |tx, touched| {
+            record_decision(tx, &decided, accept, &decider, now_ms, touched)
+        })?;
+    intake.records.forget(id);
+    drop(locked);
+    let Some(committed) = committed else {
+        return Ok(None);
+    };
+    intake.shared.wakeups.notify(&committed.touched);
+    Ok(Some(changed))
 }
 
 /// Notes the decision, and tells each author in the stream of the member. Both happen in the

@@ -15,18 +15,20 @@ use onegrid_core::wire::envelope::{Envelope, RawEnvelope};
 use onegrid_core::wire::message::Bundle;
 use onegrid_core::wire::verdict::{HeldReason, RefusedReason, Status, Verdict};
 
-use super::bundle::Checked;
+use super::bundle::{self, Checked};
 use super::policy::Ground;
+use super::{Intake, review};
 use crate::error::{Problem, Result};
 use crate::limits::{
     INGEST_ROUNDS_MAX, RELEASE_REVIEWS_MAX, UNREAD_BYTES_MAX, UNREAD_ENVELOPES_MAX,
     UNREAD_ROWS_A_STEP,
 };
 use crate::registry::audit;
-use crate::server::Server;
+use crate::shared::Shared;
 use crate::store::{
-    Amount, Entry, NewEntry, Reader, StoreResult, StoredEnvelope, UnreadRow, Writer,
+    Amount, Entry, NewEntry, Reader, Store, StoreResult, StoredEnvelope, UnreadRow, Writer,
 };
+use std::sync::Arc;
 
 /// An envelope of a bundle that has to wait for a newer server.
 pub(super) struct Unread {
@@ -95,206 +97,208 @@ impl Checked {
     }
 }
 
-impl Server {
-    /// Sets aside the envelopes that build on a stored unread one. Returns whether there was such a
-    /// parent.
-    pub(super) fn wait_for_unread(
-        &self,
-        checked: &mut Checked,
-        missing: &[EnvelopeId],
-    ) -> Result<bool> {
-        let stored = self.store.read::<_, Problem>(|tx| {
-            let mut stored = BTreeSet::new();
-            for id in missing {
-                stored.extend(of_unread(tx, *id)?.filter(is_held).map(|_| *id));
-            }
-            Ok(stored)
-        })?;
-        checked.set_aside(&stored);
-        Ok(!stored.is_empty())
-    }
-
-    /// Keeps the unreadable envelopes, with the certificates that came along. Beyond the bound of
-    /// the device that brings them, the server takes none, and the phone keeps them.
-    pub(super) fn keep_unread(
-        &self,
-        checked: &Checked,
-        ground: &Ground,
-        device: DeviceId,
-        now_ms: i64,
-    ) -> Result<HashMap<EnvelopeId, Verdict>> {
-        let generation = ground.mark.generation;
-        let at = move |status| Verdict {
-            status,
-            at_ms: now_ms,
-            generation,
-        };
-        let rows: Vec<(EnvelopeId, UnreadRow)> = checked
-            .unread
-            .iter()
-            .filter(|unread| !ground.known.contains_key(&unread.id))
-            .map(|unread| {
-                let row = UnreadRow {
-                    raw: unread.raw.clone(),
-                    device,
-                    since_ms: now_ms,
-                    verdict: at(Status::Held(unread.reason)),
-                };
-                (unread.id, row)
-            })
-            .collect();
-        if rows.is_empty() {
-            return Ok(HashMap::new());
+/// Sets aside the envelopes that build on a stored unread one. Returns whether there was such a
+/// parent.
+pub(super) fn wait_for_unread(
+    store: &Arc<dyn Store>,
+    checked: &mut Checked,
+    missing: &[EnvelopeId],
+) -> Result<bool> {
+    let stored = store.read::<_, Problem>(|tx| {
+        let mut stored = BTreeSet::new();
+        for id in missing {
+            stored.extend(of_unread(tx, *id)?.filter(is_held).map(|_| *id));
         }
-        let certificates: Vec<_> = checked.certificates.values().cloned().collect();
-        self.store.write::<_, Problem>(move |tx| {
-            for certificate in &certificates {
-                let device = certificate.facts().device;
-                tx.put_certificate(certificate.hash(), device, certificate.raw())?;
-            }
-            let mut kept = tx.unread_of(device)?;
-            let mut verdicts = HashMap::new();
-            for (id, row) in &rows {
-                kept.envelopes += 1;
-                kept.bytes += row.raw.len() as u64;
-                // Beyond the bound all further envelopes are refused, so no child is stored without
-                // its parent.
-                let verdict = if fits(kept) {
-                    tx.put_unread(row)?;
-                    row.verdict
-                } else {
-                    at(Status::Refused(RefusedReason::TooMany))
-                };
-                verdicts.insert(*id, verdict);
-            }
-            Ok(verdicts)
+        Ok(stored)
+    })?;
+    checked.set_aside(&stored);
+    Ok(!stored.is_empty())
+}
+
+/// Keeps the unreadable envelopes, with the certificates that came along. Beyond the bound of
+/// the device that brings them, the server takes none, and the phone keeps them.
+pub(super) fn keep_unread(
+    store: &Arc<dyn Store>,
+    checked: &Checked,
+    ground: &Ground,
+    device: DeviceId,
+    now_ms: i64,
+) -> Result<HashMap<EnvelopeId, Verdict>> {
+    let generation = ground.mark.generation;
+    let at = move |status| Verdict {
+        status,
+        at_ms: now_ms,
+        generation,
+    };
+    let rows: Vec<(EnvelopeId, UnreadRow)> = checked
+        .unread
+        .iter()
+        .filter(|unread| !ground.known.contains_key(&unread.id))
+        .map(|unread| {
+            let row = UnreadRow {
+                raw: unread.raw.clone(),
+                device,
+                since_ms: now_ms,
+                verdict: at(Status::Held(unread.reason)),
+            };
+            (unread.id, row)
         })
+        .collect();
+    if rows.is_empty() {
+        return Ok(HashMap::new());
     }
-
-    /// Releases the envelopes that an older version of this server could not read and this one can.
-    /// They are judged as of their arrival. To be called at the start. Returns the number of
-    /// released envelopes.
-    pub fn release_newer(&self, now_ms: i64) -> Result<usize> {
-        let released = self.release_unread(now_ms)? + self.release_held(now_ms)?;
-        if released > 0 {
-            self.store.write::<_, Problem>(move |tx| {
-                let subject = released.to_string();
-                Ok(audit::note(
-                    tx,
-                    now_ms,
-                    "server",
-                    "review.released",
-                    &subject,
-                )?)
-            })?;
+    let certificates: Vec<_> = checked.certificates.values().cloned().collect();
+    store.write::<_, Problem>(move |tx| {
+        for certificate in &certificates {
+            let device = certificate.facts().device;
+            tx.put_certificate(certificate.hash(), device, certificate.raw())?;
         }
-        Ok(released)
-    }
+        let mut kept = tx.unread_of(device)?;
+        let mut verdicts = HashMap::new();
+        for (id, row) in &rows {
+            kept.envelopes += 1;
+            kept.bytes += row.raw.len() as u64;
+            // Beyond the bound all further envelopes are refused, so no child is stored without
+            // its parent.
+            let verdict = if fits(kept) {
+                tx.put_unread(row)?;
+                row.verdict
+            } else {
+                at(Status::Refused(RefusedReason::TooMany))
+            };
+            verdicts.insert(*id, verdict);
+        }
+        Ok(verdicts)
+    })
+}
 
-    /// Repeats the release until no envelope changes, because a child may be stored before its
-    /// parent.
-    fn release_unread(&self, now_ms: i64) -> Result<usize> {
-        let mut released = 0;
+/// Releases the envelopes that an older version of this server could not read and this one can.
+/// They are judged as of their arrival. To be called at the start. Returns the number of
+/// released envelopes.
+pub(crate) fn release_newer(intake: &Intake, now_ms: i64) -> Result<usize> {
+    let released = release_unread(intake, now_ms)? + release_held(intake, now_ms)?;
+    if released > 0 {
+        intake.shared.store.write::<_, Problem>(move |tx| {
+            let subject = released.to_string();
+            Ok(audit::note(
+                tx,
+                now_ms,
+                "server",
+                "review.released",
+                &subject,
+            )?)
+        })?;
+    }
+    Ok(released)
+}
+
+/// Repeats the release until no envelope changes, because a child may be stored before its
+/// parent.
+fn release_unread(intake: &Intake, now_ms: i64) -> Result<usize> {
+    let mut released = 0;
+    loop {
+        let (before, mut after) = (released, 0);
         loop {
-            let (before, mut after) = (released, 0);
-            loop {
-                let rows = self
-                    .store
-                    .read(|tx| tx.unread_held(after, UNREAD_ROWS_A_STEP))?;
-                let Some((last, _)) = rows.last() else { break };
-                after = *last;
-                for (_, row) in &rows {
-                    released += usize::from(self.read_again(row, now_ms)?);
-                }
+            let rows = intake
+                .shared
+                .store
+                .read(|tx| tx.unread_held(after, UNREAD_ROWS_A_STEP))?;
+            let Some((last, _)) = rows.last() else { break };
+            after = *last;
+            for (_, row) in &rows {
+                released += usize::from(read_again(intake, row, now_ms)?);
             }
-            if released == before {
-                return Ok(released);
-            }
+        }
+        if released == before {
+            return Ok(released);
         }
     }
+}
 
-    fn read_again(&self, row: &UnreadRow, now_ms: i64) -> Result<bool> {
-        if row.raw.is_newer() {
-            return Ok(false);
-        }
-        let mut checked = self.check(Bundle {
+fn read_again(intake: &Intake, row: &UnreadRow, now_ms: i64) -> Result<bool> {
+    if row.raw.is_newer() {
+        return Ok(false);
+    }
+    let mut checked = bundle::check(
+        &intake.shared,
+        Bundle {
             certificates: Vec::new(),
             envelopes: vec![row.raw.clone()],
-        })?;
-        checked.arrived_ms = Some(row.since_ms);
-        let id = row.raw.hash().envelope_id();
-        for _ in 0..INGEST_ROUNDS_MAX {
-            let tried = self.try_ingest(&checked, row.device, &HashMap::new(), now_ms)?;
-            let Some(ingested) = tried else { continue };
-            self.wakeups.notify(&ingested.touched);
-            let verdict = match ingested.lines.first() {
-                Some(line) => line.verdict,
-                None => match self.refusal_of(&ingested.missing)? {
-                    Some(refusal) => refusal,
-                    // It still waits for its parent.
-                    None => return Ok(false),
-                },
-            };
-            self.read_at_last(row, id, verdict)?;
-            return Ok(true);
-        }
-        Err(Problem::new("http.busy"))
+        },
+    )?;
+    checked.arrived_ms = Some(row.since_ms);
+    let id = row.raw.hash().envelope_id();
+    for _ in 0..INGEST_ROUNDS_MAX {
+        let tried = super::try_ingest(intake, &checked, row.device, &HashMap::new(), now_ms)?;
+        let Some(ingested) = tried else { continue };
+        intake.shared.wakeups.notify(&ingested.touched);
+        let verdict = match ingested.lines.first() {
+            Some(line) => line.verdict,
+            None => match refusal_of(&intake.shared.store, &ingested.missing)? {
+                Some(refusal) => refusal,
+                // It still waits for its parent.
+                None => return Ok(false),
+            },
+        };
+        read_at_last(&intake.shared, row, id, verdict)?;
+        return Ok(true);
     }
+    Err(Problem::new("http.busy"))
+}
 
-    /// The refusal of a parent, which is then the child's too.
-    fn refusal_of(&self, missing: &[EnvelopeId]) -> Result<Option<Verdict>> {
-        self.store.read::<_, Problem>(|tx| {
-            for id in missing {
-                let refusal = of_unread(tx, *id)?.filter(|verdict| !is_held(verdict));
-                if refusal.is_some() {
-                    return Ok(refusal);
-                }
-            }
-            Ok(None)
-        })
-    }
-
-    /// Removes an envelope that is now stored among the others. A refused one was no envelope of
-    /// its author, so its bearer is told.
-    fn read_at_last(&self, row: &UnreadRow, id: EnvelopeId, verdict: Verdict) -> Result<()> {
-        let (copy, device) = (row.raw.clone(), row.device);
-        let told = self.store.write::<_, Problem>(move |tx| {
-            if !matches!(verdict.status, Status::Refused(_)) {
-                tx.drop_unread(&copy)?;
-                return Ok(None);
-            }
-            tx.set_unread_verdict(&copy, verdict)?;
-            let member = tx.device(device)?.and_then(|row| row.member);
-            member.map(|member| Ok(tell(tx, member, id)?)).transpose()
-        })?;
-        self.wakeups.notify(&told.into_iter().collect());
-        Ok(())
-    }
-
-    /// Releases envelopes that could be read before, with a body, an event, a role or a kind of
-    /// record that could not be judged.
-    fn release_held(&self, now_ms: i64) -> Result<usize> {
-        let understood = self.store.read::<_, Problem>(|tx| {
-            let mut understood = Vec::new();
-            for review in tx.reviews_open(RELEASE_REVIEWS_MAX)? {
-                let stored = tx.envelope(review.envelope)?;
-                if stored.as_ref().is_some_and(is_understood_now) {
-                    understood.push((review.envelope, review.since_ms));
-                }
-            }
-            Ok(understood)
-        })?;
-        let mut released = 0;
-        for (id, since_ms) in &understood {
-            match self.decide_as_arrived(*id, *since_ms, now_ms) {
-                Ok(decided) => released += usize::from(decided),
-                // The decision on its parent released it too.
-                Err(problem) if problem.code() == "review.not_waiting" => released += 1,
-                Err(problem) => return Err(problem),
+/// The refusal of a parent, which is then the child's too.
+fn refusal_of(store: &Arc<dyn Store>, missing: &[EnvelopeId]) -> Result<Option<Verdict>> {
+    store.read::<_, Problem>(|tx| {
+        for id in missing {
+            let refusal = of_unread(tx, *id)?.filter(|verdict| !is_held(verdict));
+            if refusal.is_some() {
+                return Ok(refusal);
             }
         }
-        Ok(released)
+        Ok(None)
+    })
+}
+
+/// Removes an envelope that is now stored among the others. A refused one was no envelope of
+/// its author, so its bearer is told.
+fn read_at_last(shared: &Shared, row: &UnreadRow, id: EnvelopeId, verdict: Verdict) -> Result<()> {
+    let (copy, device) = (row.raw.clone(), row.device);
+    let told = shared.store.write::<_, Problem>(move |tx| {
+        if !matches!(verdict.status, Status::Refused(_)) {
+            tx.drop_unread(&copy)?;
+            return Ok(None);
+        }
+        tx.set_unread_verdict(&copy, verdict)?;
+        let member = tx.device(device)?.and_then(|row| row.member);
+        member.map(|member| Ok(tell(tx, member, id)?)).transpose()
+    })?;
+    shared.wakeups.notify(&told.into_iter().collect());
+    Ok(())
+}
+
+/// Releases envelopes that could be read before, with a body, an event, a role or a kind of
+/// record that could not be judged.
+fn release_held(intake: &Intake, now_ms: i64) -> Result<usize> {
+    let understood = intake.shared.store.read::<_, Problem>(|tx| {
+        let mut understood = Vec::new();
+        for review in tx.reviews_open(RELEASE_REVIEWS_MAX)? {
+            let stored = tx.envelope(review.envelope)?;
+            if stored.as_ref().is_some_and(is_understood_now) {
+                understood.push((review.envelope, review.since_ms));
+            }
+        }
+        Ok(understood)
+    })?;
+    let mut released = 0;
+    for (id, since_ms) in &understood {
+        match review::decide_as_arrived(intake, *id, *since_ms, now_ms) {
+            Ok(decided) => released += usize::from(decided),
+            // The decision on its parent released it too.
+            Err(problem) if problem.code() == "review.not_waiting" => released += 1,
+            Err(problem) => return Err(problem),
+        }
     }
+    Ok(released)
 }
 
 /// Tells the member about an envelope in the member's stream. Returns the stream.

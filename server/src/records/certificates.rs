@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use onegrid_core::id::Hash;
 use onegrid_core::trust::certificate::{Anchors, Certificate, RawCertificate};
 
-use crate::error::Result;
 use crate::limits::CERTIFICATES_CACHED_MAX;
-use crate::server::Server;
 use crate::store::{Reader, StoreError, StoreResult};
 
 /// The cache. A full cache is emptied, because certificates are few beside envelopes.
@@ -60,11 +58,5 @@ impl Certificates {
             cache.clear();
         }
         cache.insert(certificate.hash(), Arc::clone(certificate));
-    }
-}
-
-impl Server {
-    pub(crate) fn certificate(&self, hash: Hash) -> Result<Option<Arc<Certificate>>> {
-        Ok(self.store.read(|tx| self.certificates.get(tx, hash))?)
     }
 }

@@ -8,7 +8,7 @@ use super::members::{self, Described, Places};
 use super::{audit, zones};
 use crate::directory;
 use crate::error::{Problem, Result};
-use crate::server::Server;
+use crate::shared::Shared;
 
 /// Counts of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,51 +19,59 @@ pub struct Taken {
     pub unchanged: usize,
 }
 
-impl Server {
-    /// Publishes entries of the directory: areas, zones, units, categories.
-    pub fn publish(&self, entries: Vec<DirectoryEntry>, actor: &str, now_ms: i64) -> Result<Taken> {
-        let (all, actor, keys) = (entries.len(), actor.to_owned(), Arc::clone(&self.keys));
-        let changed = self.store.write::<_, Problem>(move |tx| {
-            let mut known = directory::read(tx)?;
-            for entry in &entries {
-                entry
-                    .check_size()
-                    .and_then(|()| known.apply(entry.clone()))
-                    .map_err(|error| Problem::new(error.code()).because(&error))?;
-            }
-            let changed = directory::publish(tx, &keys, &entries)?;
-            if changed > 0 {
-                let subject = changed.to_string();
-                audit::note(tx, now_ms, &actor, "directory.published", &subject)?;
-            }
-            let of_zones = |entry: &DirectoryEntry| matches!(entry, DirectoryEntry::Zone(_));
-            if changed > 0 && entries.iter().any(of_zones) {
-                zones::follow(tx, &keys, &actor, now_ms)?;
-            }
-            Ok(changed)
-        })?;
-        self.wakeups.notify_all();
-        Ok(Taken {
-            changed,
-            unchanged: all - changed,
-        })
-    }
+/// Publishes entries of the directory: areas, zones, units, categories.
+pub fn publish(
+    shared: &Shared,
+    entries: Vec<DirectoryEntry>,
+    actor: &str,
+    now_ms: i64,
+) -> Result<Taken> {
+    let (all, actor, keys) = (entries.len(), actor.to_owned(), Arc::clone(&shared.keys));
+    let changed = shared.store.write::<_, Problem>(move |tx| {
+        let mut known = directory::read(tx)?;
+        for entry in &entries {
+            entry
+                .check_size()
+                .and_then(|()| known.apply(entry.clone()))
+                .map_err(|error| Problem::new(error.code()).because(&error))?;
+        }
+        let changed = directory::publish(tx, &keys, &entries)?;
+        if changed > 0 {
+            let subject = changed.to_string();
+            audit::note(tx, now_ms, &actor, "directory.published", &subject)?;
+        }
+        let of_zones = |entry: &DirectoryEntry| matches!(entry, DirectoryEntry::Zone(_));
+        if changed > 0 && entries.iter().any(of_zones) {
+            zones::follow(tx, &keys, &actor, now_ms)?;
+        }
+        Ok(changed)
+    })?;
+    shared.wakeups.notify_all();
+    Ok(Taken {
+        changed,
+        unchanged: all - changed,
+    })
+}
 
-    /// Writes members with their grants.
-    pub fn put_members(&self, members: Vec<Described>, actor: &str, now_ms: i64) -> Result<Taken> {
-        let (all, actor, keys) = (members.len(), actor.to_owned(), Arc::clone(&self.keys));
-        let changed = self.store.write::<_, Problem>(move |tx| {
-            let (mut changed, mut places) = (0, Places::default());
-            for described in &members {
-                let is_new = members::put(tx, &keys, described, &actor, now_ms, &mut places)?;
-                changed += usize::from(is_new);
-            }
-            Ok(changed)
-        })?;
-        self.wakeups.notify_all();
-        Ok(Taken {
-            changed,
-            unchanged: all - changed,
-        })
-    }
+/// Writes members with their grants.
+pub fn put_members(
+    shared: &Shared,
+    members: Vec<Described>,
+    actor: &str,
+    now_ms: i64,
+) -> Result<Taken> {
+    let (all, actor, keys) = (members.len(), actor.to_owned(), Arc::clone(&shared.keys));
+    let changed = shared.store.write::<_, Problem>(move |tx| {
+        let (mut changed, mut places) = (0, Places::default());
+        for described in &members {
+            let is_new = members::put(tx, &keys, described, &actor, now_ms, &mut places)?;
+            changed += usize::from(is_new);
+        }
+        Ok(changed)
+    })?;
+    shared.wakeups.notify_all();
+    Ok(Taken {
+        changed,
+        unchanged: all - changed,
+    })
 }

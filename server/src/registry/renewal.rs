@@ -2,6 +2,8 @@
 //! afterwards only an administrator can. Work that was written under an old certificate stays valid, because
 //! certificates are never deleted.
 
+use std::sync::Arc;
+
 use onegrid_core::id::DeviceId;
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::trust::sign::PublicKey;
@@ -12,8 +14,8 @@ use crate::directory;
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
 use crate::limits::RENEW_BEFORE_MS;
-use crate::server::Server;
-use crate::store::{DeviceRow, Reader, Writer};
+use crate::shared::Shared;
+use crate::store::{DeviceRow, Reader, Store, Writer};
 
 /// Whether the next handshake must renew the certificate: it still allows reading, but only for a short time.
 #[must_use]
@@ -28,51 +30,51 @@ pub fn is_over(certificate: &Certificate, now_ms: i64) -> bool {
     certificate.facts().expires_ms <= now_ms
 }
 
-impl Server {
-    /// Newest certificate of the device. A certificate that is about to run out is replaced by one with the
-    /// member's present grants, because a phone asks for renewal by opening a session.
-    pub(super) fn newest_certificate(
-        &self,
-        device: DeviceId,
-        now_ms: i64,
-    ) -> Result<Option<Certificate>> {
-        let newest = self
-            .store
-            .read::<_, Problem>(|tx| Ok(devices::newest(tx, device)?))?;
-        if !newest.as_ref().is_some_and(|newest| is_due(newest, now_ms)) {
-            return Ok(newest);
+/// Newest certificate of the device. A certificate that is about to run out is replaced by one with the
+/// member's present grants, because a phone asks for renewal by opening a session.
+pub(super) fn newest_certificate(
+    shared: &Shared,
+    device: DeviceId,
+    now_ms: i64,
+) -> Result<Option<Certificate>> {
+    let newest = shared
+        .store
+        .read::<_, Problem>(|tx| Ok(devices::newest(tx, device)?))?;
+    if !newest.as_ref().is_some_and(|newest| is_due(newest, now_ms)) {
+        return Ok(newest);
+    }
+    let keys = std::sync::Arc::clone(&shared.keys);
+    shared.store.write::<_, Problem>(move |tx| {
+        // Another session of the phone may have renewed it already.
+        let newest = devices::newest(tx, device)?;
+        match newest.filter(|newest| !is_due(newest, now_ms)) {
+            Some(newest) => Ok(Some(newest)),
+            None => reissue(tx, &keys, device, "server", now_ms).map(Some),
         }
-        let keys = std::sync::Arc::clone(&self.keys);
-        self.store.write::<_, Problem>(move |tx| {
-            // Another session of the phone may have renewed it already.
-            let newest = devices::newest(tx, device)?;
-            match newest.filter(|newest| !is_due(newest, now_ms)) {
-                Some(newest) => Ok(Some(newest)),
-                None => reissue(tx, &keys, device, "server", now_ms).map(Some),
-            }
-        })
-    }
+    })
+}
 
-    /// Renews the certificate of a device for an administrator, even if it has run out. The phone gets it
-    /// with its next connection. Returns the end of reading, ms UTC.
-    pub fn renew(&self, device: DeviceId, actor: &str, now_ms: i64) -> Result<i64> {
-        let (keys, actor) = (std::sync::Arc::clone(&self.keys), actor.to_owned());
-        let certificate = self.store.write::<_, Problem>(move |tx| {
-            let certificate = reissue(tx, &keys, device, &actor, now_ms)?;
-            tx.end_sessions(device)?;
-            Ok(certificate)
-        })?;
-        Ok(certificate.facts().expires_ms)
-    }
+/// Renews the certificate of a device for an administrator, even if it has run out. The phone gets it
+/// with its next connection. Returns the end of reading, ms UTC.
+pub fn renew(shared: &Shared, device: DeviceId, actor: &str, now_ms: i64) -> Result<i64> {
+    let (keys, actor) = (std::sync::Arc::clone(&shared.keys), actor.to_owned());
+    let certificate = shared.store.write::<_, Problem>(move |tx| {
+        let certificate = reissue(tx, &keys, device, &actor, now_ms)?;
+        tx.end_sessions(device)?;
+        Ok(certificate)
+    })?;
+    Ok(certificate.facts().expires_ms)
+}
 
-    /// Reason why a device may still deliver but no longer read; `None` if it may read.
-    pub(crate) fn reading_ended(&self, device: DeviceId, now_ms: i64) -> Result<Option<Closed>> {
-        let newest = self
-            .store
-            .read::<_, Problem>(|tx| Ok(devices::newest(tx, device)?))?;
-        let over = newest.is_some_and(|newest| is_over(&newest, now_ms));
-        Ok(over.then_some(Closed::Expired))
-    }
+/// Reason why a device may still deliver but no longer read; `None` if it may read.
+pub(crate) fn reading_ended(
+    store: &Arc<dyn Store>,
+    device: DeviceId,
+    now_ms: i64,
+) -> Result<Option<Closed>> {
+    let newest = store.read::<_, Problem>(|tx| Ok(devices::newest(tx, device)?))?;
+    let over = newest.is_some_and(|newest| is_over(&newest, now_ms));
+    Ok(over.then_some(Closed::Expired))
 }
 
 fn reissue(

@@ -10,58 +10,57 @@ use onegrid_core::id::DeviceId;
 use super::audit;
 use crate::directory;
 use crate::error::{Problem, Result};
-use crate::server::Server;
+use crate::shared::Shared;
 use crate::store::DeviceRow;
 
-impl Server {
-    /// Revokes a device. Returns false if it was already revoked.
-    pub fn revoke(&self, device: DeviceId, actor: &str, now_ms: i64) -> Result<bool> {
-        let (actor, keys) = (actor.to_owned(), std::sync::Arc::clone(&self.keys));
-        let fresh = self.store.write::<_, Problem>(move |tx| {
-            let row = tx
-                .device(device)?
-                .ok_or_else(|| Problem::new("registry.unknown_device").with("device", device))?;
-            if row.member.is_none() {
-                return Err(Problem::new("registry.own_author").with("device", device));
-            }
-            if row.revoked_ms.is_some() {
-                return Ok(false);
-            }
-            tx.put_device(&DeviceRow {
-                revoked_ms: Some(now_ms),
-                ..row
-            })?;
-            tx.end_sessions(device)?;
-            let revocation = Revocation {
-                device,
-                revoked_at_ms: now_ms,
-            };
-            directory::publish(tx, &keys, &[DirectoryEntry::Revocation(revocation)])?;
-            audit::note(tx, now_ms, &actor, "device.revoked", &device.to_string())?;
-            Ok(true)
+/// Revokes a device. Returns false if it was already revoked.
+pub fn revoke(shared: &Shared, device: DeviceId, actor: &str, now_ms: i64) -> Result<bool> {
+    let (actor, keys) = (actor.to_owned(), std::sync::Arc::clone(&shared.keys));
+    let fresh = shared.store.write::<_, Problem>(move |tx| {
+        let row = tx
+            .device(device)?
+            .ok_or_else(|| Problem::new("registry.unknown_device").with("device", device))?;
+        if row.member.is_none() {
+            return Err(Problem::new("registry.own_author").with("device", device));
+        }
+        if row.revoked_ms.is_some() {
+            return Ok(false);
+        }
+        tx.put_device(&DeviceRow {
+            revoked_ms: Some(now_ms),
+            ..row
         })?;
-        self.wakeups.cut(device);
-        self.wakeups
-            .notify(&std::iter::once(StreamId::DirectoryBase).collect());
-        Ok(fresh)
-    }
+        tx.end_sessions(device)?;
+        let revocation = Revocation {
+            device,
+            revoked_at_ms: now_ms,
+        };
+        directory::publish(tx, &keys, &[DirectoryEntry::Revocation(revocation)])?;
+        audit::note(tx, now_ms, &actor, "device.revoked", &device.to_string())?;
+        Ok(true)
+    })?;
+    shared.wakeups.cut(device);
+    shared
+        .wakeups
+        .notify(&std::iter::once(StreamId::DirectoryBase).collect());
+    Ok(fresh)
+}
 
-    /// Cuts off devices that another process revoked. Call it about once a second.
-    pub fn cut_revoked(&self) -> Result<()> {
-        let waiting = self.wakeups.devices();
-        if waiting.is_empty() {
-            return Ok(());
-        }
-        let gone = self.store.read::<_, Problem>(|tx| {
-            let revoked: HashSet<DeviceId> = tx.revoked()?.into_iter().collect();
-            let gone = waiting
-                .into_iter()
-                .filter(|device| revoked.contains(device));
-            Ok(gone.collect::<Vec<_>>())
-        })?;
-        for device in gone {
-            self.wakeups.cut(device);
-        }
-        Ok(())
+/// Cuts off devices that another process revoked. Call it about once a second.
+pub fn cut_revoked(shared: &Shared) -> Result<()> {
+    let waiting = shared.wakeups.devices();
+    if waiting.is_empty() {
+        return Ok(());
     }
+    let gone = shared.store.read::<_, Problem>(|tx| {
+        let revoked: HashSet<DeviceId> = tx.revoked()?.into_iter().collect();
+        let gone = waiting
+            .into_iter()
+            .filter(|device| revoked.contains(device));
+        Ok(gone.collect::<Vec<_>>())
+    })?;
+    for device in gone {
+        shared.wakeups.cut(device);
+    }
+    Ok(())
 }

@@ -9,38 +9,36 @@ use super::members::{self, Described, Places};
 use crate::directory;
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
-use crate::server::Server;
+use crate::shared::Shared;
 use crate::store::{MemberRow, Reader, StoreError, StoreResult, Writer};
 
 /// Key of a note in the store: time of the last comparison of grants with zones, ms UTC.
 const CHECKED: &str = "zones_checked";
 
-impl Server {
-    /// Updates grants when a version of a zone begins or ends, and returns the number of changed members.
-    /// Call it at regular intervals.
-    pub fn keep_zones(&self, now_ms: i64) -> Result<usize> {
-        let due = self.store.read::<_, Problem>(|tx| {
-            let since_ms = checked_ms(tx)?;
-            Ok(turns_between(
-                &self.views.at(tx)?.directory,
-                since_ms,
-                now_ms,
-            ))
-        })?;
-        if !due {
-            return Ok(0);
-        }
-        let keys = std::sync::Arc::clone(&self.keys);
-        let changed = self.store.write::<_, Problem>(move |tx| {
-            let changed = follow(tx, &keys, "server", now_ms)?;
-            tx.set_meta(CHECKED, &now_ms.to_be_bytes())?;
-            Ok(changed)
-        })?;
-        if changed > 0 {
-            self.wakeups.notify_all();
-        }
-        Ok(changed)
+/// Updates grants when a version of a zone begins or ends, and returns the number of changed members.
+/// Call it at regular intervals.
+pub fn keep(shared: &Shared, now_ms: i64) -> Result<usize> {
+    let due = shared.store.read::<_, Problem>(|tx| {
+        let since_ms = checked_ms(tx)?;
+        Ok(turns_between(
+            &shared.views.at(tx)?.directory,
+            since_ms,
+            now_ms,
+        ))
+    })?;
+    if !due {
+        return Ok(0);
     }
+    let keys = std::sync::Arc::clone(&shared.keys);
+    let changed = shared.store.write::<_, Problem>(move |tx| {
+        let changed = follow(tx, &keys, "server", now_ms)?;
+        tx.set_meta(CHECKED, &now_ms.to_be_bytes())?;
+        Ok(changed)
+    })?;
+    if changed > 0 {
+        shared.wakeups.notify_all();
+    }
+    Ok(changed)
 }
 
 fn checked_ms(tx: &dyn Reader) -> StoreResult<i64> {

@@ -6,6 +6,7 @@ use onegrid_core::domain::case::Stage;
 use onegrid_core::id::RecordId;
 use onegrid_core::texts::Lang;
 use onegrid_core::wire::verdict::Status;
+use onegrid_server::admin::verify;
 use onegrid_server::error::Problem;
 use onegrid_server::server::Server;
 use serde_json::{Value, json};
@@ -65,7 +66,7 @@ pub(super) fn counts(server: &Server) -> Result<Value, Problem> {
 
 /// Walks through the whole store and names every contradiction.
 pub(super) fn verify(server: &Server) -> Answer {
-    let found = server.verify(&mut |_, _| {})?;
+    let found = verify::verify(server, &mut |_, _| {})?;
     let wrong: Vec<String> = found
         .wrong
         .iter()

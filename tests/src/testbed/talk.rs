@@ -187,7 +187,7 @@ impl Testbed {
         let invited = self.deployment.invite(who, with.number("valid_ms")?)?;
         let person = self.deployment.person(who)?;
         Ok(json!({
-            "qr": invited.qr(self.deployment.server(), &self.url()),
+            "qr": invited.qr(self.deployment.server().keys(), &self.url()),
             "code": invited.code,
             "address": self.url(),
             "member": person.id.to_string(),
@@ -200,7 +200,7 @@ impl Testbed {
         let (deployment, _) = self.stranger()?;
         let invited = deployment.invite_stranger()?;
         Ok(json!({
-            "qr": invited.qr(deployment.server(), &url),
+            "qr": invited.qr(deployment.server().keys(), &url),
             "code": invited.code,
             "address": url,
         }))

@@ -68,7 +68,7 @@ impl Phone {
             .invite(member, DAY_MS, "admin", now_ms, &mut rng)
             .unwrap();
         town.rng = rng;
-        let text = invited.qr(town.server(), "https://town.test");
+        let text = invited.qr(town.server().keys(), "https://town.test");
         let ticket = Ticket::parse(&text).unwrap();
         let root = pinned_root(&ticket, None).unwrap();
         let key = self.key();

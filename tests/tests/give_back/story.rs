@@ -10,6 +10,7 @@ use onegrid_core::domain::case::payload::Comment;
 use onegrid_core::id::RecordId;
 use onegrid_core::sync::port::StarPort;
 use onegrid_core::wire::repair::Settled;
+use onegrid_server::admin::verify::verify;
 use onegrid_server::store::StoreError;
 use onegrid_tests::town::{GRID, Phone, STREET, Town, VILLAGE};
 
@@ -78,7 +79,7 @@ pub(crate) fn story(seed: u64) -> Story {
 }
 
 pub(crate) fn is_whole(town: &Town) {
-    let found = town.server().verify(&mut |_, _| {}).unwrap();
+    let found = verify(town.server(), &mut |_, _| {}).unwrap();
     assert!(found.wrong.is_empty(), "{:?}", found.wrong);
 }
 

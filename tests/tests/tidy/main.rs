@@ -7,6 +7,7 @@
 )]
 
 mod bindings;
+mod circles_server;
 mod codes;
 mod dependencies;
 mod docs;

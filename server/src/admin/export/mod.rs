@@ -44,74 +44,72 @@ struct Told {
     history: Option<Vec<serde_json::Map<String, serde_json::Value>>>,
 }
 
-impl Server {
-    /// Exports records from one snapshot, in the order of their ids. `progress` receives the records done and
-    /// the records in all. The audit log notes the export before anything is written.
-    pub fn export(
-        &self,
-        wanted: Wanted,
-        files: &mut Files,
-        actor: &str,
-        now_ms: i64,
-        progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Exported> {
-        let (actor, of) = (actor.to_owned(), wanted.reader);
-        self.store.write::<_, Problem>(move |tx| {
-            let subject = of.map(|member| member.to_string()).unwrap_or_default();
-            Ok(audit::note(
-                tx,
-                now_ms,
-                &actor,
-                "records.exported",
-                &subject,
-            )?)
-        })?;
-        self.store.read::<_, Problem>(|tx| {
-            let permit = match wanted.reader {
-                Some(member) => Some(Permit::of(self, tx, member, now_ms)?),
-                None => None,
+/// Exports records from one snapshot, in the order of their ids. `progress` receives the records done and
+/// the records in all. The audit log notes the export before anything is written.
+pub fn export(
+    server: &Server,
+    wanted: Wanted,
+    files: &mut Files,
+    actor: &str,
+    now_ms: i64,
+    progress: &mut dyn FnMut(usize, usize),
+) -> Result<Exported> {
+    let (actor, of) = (actor.to_owned(), wanted.reader);
+    server.store().write::<_, Problem>(move |tx| {
+        let subject = of.map(|member| member.to_string()).unwrap_or_default();
+        Ok(audit::note(
+            tx,
+            now_ms,
+            &actor,
+            "records.exported",
+            &subject,
+        )?)
+    })?;
+    server.store().read::<_, Problem>(|tx| {
+        let permit = match wanted.reader {
+            Some(member) => Some(Permit::of(server, tx, member, now_ms)?),
+            None => None,
+        };
+        let all = usize::try_from(tx.counts()?.records).unwrap_or(usize::MAX);
+        let (mut after, mut done, mut exported) = (None, 0, Exported::default());
+        files.begin(wanted)?;
+        loop {
+            let rows = tx.records(after, EXPORT_RECORDS_A_STEP)?;
+            let Some(last) = rows.last() else {
+                files.end()?;
+                return Ok(exported);
             };
-            let all = usize::try_from(tx.counts()?.records).unwrap_or(usize::MAX);
-            let (mut after, mut done, mut exported) = (None, 0, Exported::default());
-            files.begin(wanted)?;
-            loop {
-                let rows = tx.records(after, EXPORT_RECORDS_A_STEP)?;
-                let Some(last) = rows.last() else {
-                    files.end()?;
-                    return Ok(exported);
-                };
-                after = Some(last.id);
-                for row in &rows {
-                    match self.told(tx, row, permit.as_ref())? {
-                        Some(told) => {
-                            files.record(&told)?;
-                            exported.written += 1;
-                        }
-                        None => exported.left_out += 1,
+            after = Some(last.id);
+            for row in &rows {
+                match told(server, tx, row, permit.as_ref())? {
+                    Some(told) => {
+                        files.record(&told)?;
+                        exported.written += 1;
                     }
+                    None => exported.left_out += 1,
                 }
-                done += rows.len();
-                progress(done, all);
             }
-        })
-    }
+            done += rows.len();
+            progress(done, all);
+        }
+    })
+}
 
-    /// Collects one record; `None` if the reader may not read it.
-    fn told(
-        &self,
-        tx: &dyn crate::store::Reader,
-        row: &RecordRow,
-        permit: Option<&Permit>,
-    ) -> Result<Option<Told>> {
-        let facts = outline::facts(row);
-        let Some(permit) = permit else {
-            let history = None;
-            return Ok(Some(Told { facts, history }));
-        };
-        let Some(shown) = permit.shown(tx, row.id)? else {
-            return Ok(None);
-        };
-        let record = crate::records::load(tx, &self.certificates, row.id)?;
-        content::told(tx, &record, facts, &shown).map(Some)
-    }
+/// Collects one record; `None` if the reader may not read it.
+fn told(
+    server: &Server,
+    tx: &dyn crate::store::Reader,
+    row: &RecordRow,
+    permit: Option<&Permit>,
+) -> Result<Option<Told>> {
+    let facts = outline::facts(row);
+    let Some(permit) = permit else {
+        let history = None;
+        return Ok(Some(Told { facts, history }));
+    };
+    let Some(shown) = permit.shown(tx, row.id)? else {
+        return Ok(None);
+    };
+    let record = crate::records::load(tx, &server.shared.certificates, row.id)?;
+    content::told(tx, &record, facts, &shown).map(Some)
 }

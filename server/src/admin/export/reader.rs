@@ -23,7 +23,7 @@ impl Permit {
         let row = tx
             .member(member)?
             .ok_or_else(|| Problem::new("registry.unknown_member").with("member", member))?;
-        let view = server.views.at(tx)?;
+        let view = server.shared.views.at(tx)?;
         let at = At {
             directory: &view.directory,
             now_ms,

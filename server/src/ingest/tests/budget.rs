@@ -69,7 +69,7 @@ fn everybody_reads(world: &World) {
     );
     world.phone_of(member, 33).pull(&world.server, 1_000_000);
     digests_are_right(world);
-    let found = world.server.verify(&mut |_, _| {}).unwrap();
+    let found = crate::admin::verify::verify(&world.server, &mut |_, _| {}).unwrap();
     assert!(found.wrong.is_empty(), "{:?}", found.wrong);
 }
 
@@ -210,7 +210,7 @@ fn three_authors_at_their_quota_leave_a_pack() {
     );
     everybody_reads(&world);
     let read = |tx: &dyn crate::store::Reader| {
-        crate::records::load(tx, &world.server.certificates, genesis.record())
+        crate::records::load(tx, &world.server.shared.certificates, genesis.record())
     };
     let pack = world.server.store().read(read).unwrap().to_pack().unwrap();
     let bytes = pack.to_bytes().unwrap();
@@ -307,7 +307,7 @@ fn replace_base(world: &World, record: RecordId, known: &BasePack, bytes: &[u8])
         .store()
         .write::<_, crate::store::StoreError>(move |tx| tx.put_base(record, &base, &replaced))
         .unwrap();
-    world.server.records.forget(record);
+    world.server.intake.records.forget(record);
 }
 
 /// Records that the metrics learn to be damaged.

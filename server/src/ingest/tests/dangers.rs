@@ -22,7 +22,9 @@ fn dismiss() -> Event {
 }
 
 fn record(world: &World, id: RecordId) -> Record {
-    world.server.open_record(id).unwrap().0
+    crate::ingest::plan::open_record(&world.server.intake, id)
+        .unwrap()
+        .0
 }
 
 fn state(world: &World, id: RecordId) -> RecordState {

@@ -16,7 +16,9 @@ fn dismiss() -> Event {
 }
 
 fn state(world: &World, id: RecordId) -> RecordState {
-    let record = world.server.open_record(id).unwrap().0;
+    let record = crate::ingest::plan::open_record(&world.server.intake, id)
+        .unwrap()
+        .0;
     record.state().unwrap().clone()
 }
 
@@ -160,7 +162,10 @@ fn word_in_a_chain_of_mergers_undoes_nothing() {
     town.acts(0, &merge(b));
     town.acts(1, &merge(c));
     assert_eq!(town.tick(), 0);
-    let heads = town.world.server.open_record(a).unwrap().0.heads();
+    let heads = crate::ingest::plan::open_record(&town.world.server.intake, a)
+        .unwrap()
+        .0
+        .heads();
     let word = town.dispatcher.act(a, &heads, &comment("话"));
     let answer = town.dispatcher.push(&town.world.server, &[&word]);
     assert_eq!(statuses(&answer), [Status::Accepted]);

@@ -23,7 +23,9 @@ fn dispatched(times: &str) -> (World, Envelope) {
 
 /// The record as the server holds it.
 fn record(world: &World, id: RecordId) -> Record {
-    world.server.open_record(id).unwrap().0
+    crate::ingest::plan::open_record(&world.server.intake, id)
+        .unwrap()
+        .0
 }
 
 /// The rules that have made the case go up, in the order of their names, and the level of the case.

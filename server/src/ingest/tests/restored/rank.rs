@@ -122,9 +122,7 @@ fn settled_verdict_on_a_held_parent_waits_for_the_parent() {
     let second = giver.act(record, &[first.id()], &comment("b"));
     let attested = HashMap::from([(second.hash(), accepted(NOW + 5))]);
     let give_second = |attested: &HashMap<_, _>| {
-        new.server
-            .release_given_back(attested, NOW + 9_000)
-            .unwrap();
+        crate::ingest::release_given_back(&new.server.intake, attested, NOW + 9_000).unwrap();
         let bundle = giver.bundle(&[&second]);
         let ingested = new.server.ingest(bundle, attested, NOW + 9_000).unwrap();
         ingested.lines[0].verdict.status

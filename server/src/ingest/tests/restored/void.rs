@@ -32,7 +32,7 @@ fn what_a_pack_left_out_as_void_is_let_in_when_its_content_comes() {
             give(&new, &mut giver, late.clone(), &[&author]);
         } else {
             let attested = HashMap::from([(edit.hash(), accepted)]);
-            new.server.release_given_back(&attested, NOW + 9).unwrap();
+            crate::ingest::release_given_back(&new.server.intake, &attested, NOW + 9).unwrap();
             let bundle = author.bundle(&[&edit]);
             new.server.ingest(bundle, &attested, NOW + 9).unwrap();
         }
