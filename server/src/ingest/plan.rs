@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use onegrid_core::domain::StreamId;
 use onegrid_core::domain::bulletin::Summary;
 use onegrid_core::domain::case::RecordState;
 use onegrid_core::domain::point::GeoPoint;
 use onegrid_core::domain::stream;
+use onegrid_core::domain::{Audience, StreamId};
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use onegrid_core::limits::RECORD_ENTRIES_MAX;
 use onegrid_core::record::{Judged, Judgement, Node, Outcome, Record};
@@ -436,7 +436,9 @@ fn discreet_streams(state: &RecordState) -> BTreeSet<StreamId> {
             Party::Member(member) => StreamId::Member(member),
         })
         .collect();
-    if let Some(team) = state.facts.team {
+    // The team of a restricted report is no reader of it, so a dispatch is all that it has to do with it.
+    let restricted = state.facts.audience == Audience::Restricted;
+    if let Some(team) = state.facts.team.filter(|_| !restricted) {
         parties.remove(&StreamId::Unit(team));
     }
     for member in state.reporter.iter().chain(&state.facts.named) {
