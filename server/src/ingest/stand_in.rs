@@ -31,7 +31,7 @@ pub(super) fn next(record: &Record) -> Option<Move> {
     })
 }
 
-/// The stand-ins in force whose danger has been decided.
+/// The stand-ins in force whose danger has been decided, and on which no envelope that counts builds.
 pub(super) fn answered(record: &Record) -> Vec<EnvelopeId> {
     let decided = |danger: EnvelopeId| {
         let verdict = record.node(danger).and_then(|node| node.verdict);
@@ -40,7 +40,18 @@ pub(super) fn answered(record: &Record) -> Vec<EnvelopeId> {
     stand_ins(record)
         .filter(|(node, danger)| node.counts() && decided(*danger))
         .map(|(node, _)| node.id)
+        .filter(|stand_in| !is_built_on(record, *stand_in))
         .collect()
+}
+
+/// Whether an envelope that counts has this one in its past.
+fn is_built_on(record: &Record, id: EnvelopeId) -> bool {
+    let mut above = vec![false; record.nodes().len()];
+    record.nodes().iter().enumerate().any(|(index, node)| {
+        let builds_on_it = node.parents.iter().any(|parent| above[*parent]);
+        above[index] = builds_on_it || node.id == id;
+        builds_on_it && node.counts()
+    })
 }
 
 /// A danger that waits for its clock, for a flood, or for its parents. A revoked phone, or one with

@@ -142,3 +142,66 @@ fn dispatched_team_learns_no_reporter_of_restricted_report() {
     assert!(held_by(&answers).0.contains(&genesis.id()));
     assert!(!is_named(&answers, reporter.certificate.facts().device));
 }
+
+/// A case that was dismissed and is open again, because a held danger says that it goes on.
+fn warned() -> (World, RecordId, Phone, Phone, Envelope) {
+    let world = World::new();
+    let mut reporter = world.volunteer(10);
+    let genesis = reporter.report("gas");
+    let id = genesis.record();
+    reporter.push(&world.server, &[&genesis]);
+    let mut dispatcher = world.dispatcher(20);
+    let ended = dispatcher.act(id, &[genesis.id()], &dismiss());
+    dispatcher.push(&world.server, &[&ended]);
+    let mut warner = world.volunteer(11);
+    let warning = ahead(&mut warner, id, genesis.id(), &danger("还在漏"));
+    warner.push(&world.server, &[&warning]);
+    assert_eq!(state(&world, id).stage(), Stage::Reported, "open again");
+    (world, id, dispatcher, warner, warning)
+}
+
+#[test]
+fn work_upon_held_danger_stays_after_its_review() {
+    for accept in [false, true] {
+        let (world, id, mut dispatcher, _, warning) = warned();
+        let triaged = dispatcher.act(id, &record(&world, id).heads(), &triage());
+        let sent = dispatcher.act(id, &[triaged.id()], &dispatch_to(GAS));
+        let answer = dispatcher.push(&world.server, &[&triaged, &sent]);
+        assert_eq!(statuses(&answer), [Status::Accepted; 2]);
+        let mut handler = world.handler(13);
+        let step = Event::Accept(Step {
+            assignment: sent.id(),
+            attachments: Vec::new(),
+            note: None,
+        });
+        let on_the_way = handler.act(id, &[sent.id()], &step);
+        let answer = handler.push(&world.server, &[&on_the_way]);
+        assert_eq!(statuses(&answer), [Status::Accepted]);
+        let decided = world
+            .server
+            .decide(warning.id(), accept, "admin", NOW + 60_000);
+        decided.unwrap();
+        let after = state(&world, id);
+        let outcome = after.outcome(on_the_way.id()).map(|item| item.outcome);
+        assert_eq!(outcome, Some(Outcome::Effective), "accepted: {accept}");
+        assert_eq!(after.assignments().len(), 1, "accepted: {accept}");
+        let streams = world.server.store().read(|tx| tx.record_streams(id));
+        assert!(streams.unwrap().contains(&StreamId::Unit(GAS)));
+        digests_are_right(&world);
+    }
+}
+
+#[test]
+fn later_decision_makes_no_accepted_work_void() {
+    let (world, id, mut dispatcher, mut warner, warning) = warned();
+    let genesis = record(&world, id).nodes()[0].id;
+    let other = ahead(&mut warner, id, genesis, &comment("x"));
+    warner.push(&world.server, &[&other]);
+    let triaged = dispatcher.act(id, &record(&world, id).heads(), &triage());
+    dispatcher.push(&world.server, &[&triaged]);
+    for (envelope, now_ms) in [(&warning, NOW + 60_000), (&other, NOW + 61_000)] {
+        let decided = world.server.decide(envelope.id(), false, "admin", now_ms);
+        decided.unwrap();
+        assert_eq!(status(&world, triaged.id()), Status::Accepted);
+    }
+}
