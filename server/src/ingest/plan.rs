@@ -8,7 +8,6 @@ use onegrid_core::domain::point::GeoPoint;
 use onegrid_core::domain::stream;
 use onegrid_core::domain::{Audience, StreamId};
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
-use onegrid_core::limits::RECORD_ENTRIES_MAX;
 use onegrid_core::record::{Judged, Judgement, Node, Outcome, Record};
 use onegrid_core::wire::envelope::{DirectoryMark, RawEnvelope, VerifiedEnvelope};
 use onegrid_core::wire::verdict::{HeldReason, Status, Verdict, VoidReason};
@@ -36,6 +35,8 @@ pub(crate) struct Plan {
     pub(super) changed: Vec<(EnvelopeId, Verdict)>,
     /// Parents that are nowhere.
     pub(super) missing: Vec<EnvelopeId>,
+    /// Envelopes that the record has no room for. They are not stored.
+    pub(super) full: Vec<EnvelopeId>,
     /// A pack that was given back and becomes a base of the record.
     pub(super) base: Option<Base>,
     /// The projection and the routing; `None` while the Genesis does not count.
@@ -51,6 +52,7 @@ impl Plan {
             fresh: Vec::new(),
             changed: Vec::new(),
             missing: Vec::new(),
+            full: Vec::new(),
             base: None,
             view: None,
         }
@@ -158,11 +160,14 @@ impl Server {
             }
             Err(error) => return Err(error.into()),
         };
-        let given: HashMap<EnvelopeId, &VerifiedEnvelope> = group
+        let full = self.beyond_room(&record, group, attested)?;
+        let has_room = |envelope: &&VerifiedEnvelope| !full.contains(&envelope.envelope().id());
+        let taken: Group = group.iter().filter(has_room).cloned().collect();
+        let given: HashMap<EnvelopeId, &VerifiedEnvelope> = taken
             .iter()
             .map(|envelope| (envelope.envelope().id(), envelope))
             .collect();
-        let judgements = record.admit(group);
+        let judgements = record.admit(&taken);
         let missing = nowhere(&judgements, &given);
         if !missing.is_empty() {
             return Ok(Planned::Plan(Box::new(Plan {
@@ -171,25 +176,12 @@ impl Server {
             })));
         }
         let generation = ground.mark.generation;
-        let at = |status| Verdict {
-            status,
-            at_ms: now_ms,
-            generation,
-        };
         let mut joined = take_attested(&mut record, &given, attested);
         let fresh: HashMap<EnvelopeId, &VerifiedEnvelope> = given
             .iter()
             .filter(|(_, envelope)| !attested.contains_key(&envelope.envelope().hash()))
             .map(|(id, envelope)| (*id, *envelope))
             .collect();
-        let too_many: Vec<_> = record
-            .nodes()
-            .iter()
-            .skip(RECORD_ENTRIES_MAX)
-            .filter(|node| node.verdict.is_none() && given.contains_key(&node.id))
-            .map(|node| (node.id, at(Status::Void(VoidReason::Limit))))
-            .collect();
-        record.set_verdicts(too_many);
         judge_fresh(&mut record, &fresh, ground, now_ms);
         if fresh.len() < given.len() {
             // Some parents are settled only now. Upon any other parent the envelope waits like a new one.
@@ -214,6 +206,7 @@ impl Server {
         Ok(Planned::Plan(Box::new(Plan {
             fresh,
             changed,
+            full: full.into_iter().collect(),
             view,
             ..Plan::of(record, before)
         })))

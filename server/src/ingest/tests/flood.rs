@@ -205,3 +205,119 @@ fn later_decision_makes_no_accepted_work_void() {
         assert_eq!(status(&world, triaged.id()), Status::Accepted);
     }
 }
+
+/// An event of a newer app with so many bytes.
+fn heavy(phone: &mut Phone, id: RecordId, parent: EnvelopeId, bytes: usize) -> Envelope {
+    let body = Body::Event(EventBody {
+        salt: Some([7; 16]),
+        code: 9_999,
+        fold_version: 1,
+        data: vec![0x80; bytes],
+        on_behalf_of: None,
+        replaces: None,
+    });
+    phone.seal(Some(id), &[parent], &body)
+}
+
+/// A report, and all the envelopes about it that the server takes from a stranger and holds.
+fn filled(world: &World) -> (Phone, Envelope, Phone) {
+    let mut reporter = world.volunteer(10);
+    let genesis = reporter.report("gas");
+    ingest(world, &reporter, &[&genesis], NOW);
+    let mut stranger = world.volunteer(11);
+    stranger.clock_ms = NOW + 10 * DAYS_MS;
+    let flood: Vec<Envelope> = (0..RECORD_ENTRIES_MAX)
+        .map(|_| stranger.act(genesis.record(), &[genesis.id()], &comment("x")))
+        .collect();
+    stranger.clock_ms = NOW;
+    let said = ingest(world, &stranger, &flood.iter().collect::<Vec<_>>(), NOW);
+    let free = RECORD_ENTRIES_MAX - RECORD_ENTRIES_MAX / 4 - 1;
+    let (held, refused) = said.split_at(free);
+    let clock = Status::Held(HeldReason::Clock);
+    assert!(held.iter().all(|status| *status == clock));
+    assert!(refused.iter().all(|status| *status == FULL));
+    (reporter, genesis, stranger)
+}
+
+const FULL: Status = Status::Refused(RefusedReason::RecordFull);
+
+#[test]
+fn stranger_silences_no_record_with_entries() {
+    let world = World::new();
+    let (mut reporter, genesis, mut stranger) = filled(&world);
+    let id = genesis.record();
+    let warning = reporter.act(id, &[genesis.id()], &danger("还在漏"));
+    let words = reporter.act(id, &[warning.id()], &comment("二楼"));
+    let answer = reporter.push(&world.server, &[&warning, &words]);
+    assert_eq!(statuses(&answer), [Status::Accepted; 2]);
+    let more = stranger.act(id, &[genesis.id()], &comment("x"));
+    let below = stranger.act(id, &[more.id()], &danger("y"));
+    let warning = stranger.act(id, &[genesis.id()], &danger("z"));
+    let answer = stranger.push(&world.server, &[&more, &below, &warning]);
+    let expected = [FULL, FULL, Status::Accepted];
+    assert_eq!(statuses(&answer), expected, "a danger alone has room");
+    digests_are_right(&world);
+}
+
+#[test]
+fn stranger_fills_no_record_with_bytes() {
+    let world = World::new();
+    let mut reporter = world.volunteer(10);
+    let genesis = reporter.report("gas");
+    let id = genesis.record();
+    reporter.push(&world.server, &[&genesis]);
+    let mut stranger = world.volunteer(11);
+    let mut said = Vec::new();
+    for _ in 0..4 {
+        let flood: Vec<Envelope> = (0..49)
+            .map(|_| heavy(&mut stranger, id, genesis.id(), 16_000))
+            .collect();
+        let flood: Vec<&Envelope> = flood.iter().collect();
+        said.extend(statuses(&stranger.push(&world.server, &flood)));
+    }
+    assert_eq!(said.last(), Some(&FULL));
+    let warning = reporter.act(id, &[genesis.id()], &danger("还在漏"));
+    let answer = reporter.push(&world.server, &[&warning]);
+    assert_eq!(statuses(&answer), [Status::Accepted]);
+}
+
+/// A stranger fills the record of a restored server, and words that it had accepted come without their
+/// receipt first.
+#[test]
+fn full_record_outranks_no_acceptance_given_back() {
+    let world = World::new();
+    let mut reporter = world.volunteer(10);
+    let genesis = reporter.report("gas");
+    let id = genesis.record();
+    let server = world.reopened().with_ceilings(Ceilings {
+        record: Amount {
+            envelopes: 1,
+            bytes: 1 << 30,
+        },
+        ..Ceilings::default()
+    });
+    let none = HashMap::new();
+    server
+        .ingest(reporter.bundle(&[&genesis]), &none, NOW)
+        .unwrap();
+    let said = reporter.act(id, &[genesis.id()], &danger("还在漏"));
+    world
+        .server
+        .store()
+        .write::<_, crate::store::StoreError>(|tx| {
+            crate::registry::directory::set_generation(tx, 2)
+        })
+        .unwrap();
+    let told = server.ingest(reporter.bundle(&[&said]), &none, NOW + 2_000);
+    assert_eq!(told.unwrap().lines[0].verdict.status, FULL);
+    let accepted = Verdict {
+        status: Status::Accepted,
+        at_ms: NOW,
+        generation: 1,
+    };
+    let attested = HashMap::from([(said.hash(), accepted)]);
+    server.release_given_back(&attested, NOW + 3_000).unwrap();
+    let bundle = reporter.bundle(&[&said]);
+    server.ingest(bundle, &attested, NOW + 3_000).unwrap();
+    assert_eq!(status(&world, said.id()), Status::Accepted);
+}
