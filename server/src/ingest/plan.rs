@@ -188,11 +188,10 @@ impl Server {
             joined |= take_attested(&mut record, &given, attested);
             judge_fresh(&mut record, &given, ground, now_ms);
         }
-        let mut changed = if joined {
-            void_what_can_not_stay(&mut record, Vec::new(), now_ms, generation)
-        } else {
-            void_beyond_budget(&mut record, Vec::new(), now_ms, generation)
-        };
+        let mut changed = void_beyond_budget(&mut record, Vec::new(), now_ms, generation);
+        if joined || !changed.is_empty() {
+            changed = void_what_can_not_stay(&mut record, changed, now_ms, generation);
+        }
         changed.extend(void_answered(&mut record, now_ms, generation));
         changed.retain(|(id, _)| !given.contains_key(id));
         let mut fresh: Vec<Fresh> = Vec::with_capacity(given.len());

@@ -321,3 +321,66 @@ fn full_record_outranks_no_acceptance_given_back() {
     server.ingest(bundle, &attested, NOW + 3_000).unwrap();
     assert_eq!(status(&world, said.id()), Status::Accepted);
 }
+
+/// A comment as long as comments may be.
+fn long_comment(n: u8) -> Event {
+    Event::Comment(Comment {
+        text: Some(Text::new(&"长".repeat(TEXT_CHARS_MAX)).unwrap()),
+        attachments: vec![Hash([n; 32]); EVENT_ATTACHMENTS_MAX],
+        mentions: vec![MemberId([n; 16]); MENTIONS_MAX],
+    })
+}
+
+#[test]
+fn comments_make_no_accepted_words_of_others_void() {
+    let world = World::new();
+    let mut reporter = world.volunteer(10);
+    let genesis = reporter.report("gas");
+    let id = genesis.record();
+    ingest(&world, &reporter, &[&genesis], NOW);
+    let edits = [FieldEdit::text(Field::Title, "二楼煤气泄漏")];
+    let known = record(&world, id);
+    let body = Body::Change(Change {
+        salt: Some([8; 16]),
+        change: known
+            .document()
+            .unwrap()
+            .edit(reporter.actor, &edits)
+            .unwrap(),
+        replaces: None,
+    });
+    let edit = reporter.seal(Some(id), &[genesis.id()], &body);
+    assert_eq!(ingest(&world, &reporter, &[&edit], NOW), [Status::Accepted]);
+
+    let mut reader = world.grid_worker(12);
+    let mut parent = edit.id();
+    let flood: Vec<Envelope> = (0..310_u16)
+        .map(|n| {
+            let said = reader.act(id, &[parent], &long_comment(n.to_be_bytes()[1]));
+            parent = said.id();
+            said
+        })
+        .collect();
+    let said = ingest(
+        &world,
+        &reader,
+        &flood.iter().collect::<Vec<_>>(),
+        NOW + 1_000,
+    );
+    let limit = Status::Void(VoidReason::Limit);
+    assert!(said.contains(&Status::Accepted) && said.last() == Some(&limit));
+    assert_eq!(status(&world, edit.id()), Status::Accepted);
+    // There is no room left, and the words of the flood give way to those of others.
+    for n in 0..3 {
+        let more = reporter.act(id, &[parent], &long_comment(n));
+        parent = more.id();
+        let now_ms = NOW + 2_000 + i64::from(n);
+        assert_eq!(
+            ingest(&world, &reporter, &[&more], now_ms),
+            [Status::Accepted]
+        );
+    }
+    assert_eq!(status(&world, edit.id()), Status::Accepted);
+    assert!(record(&world, id).fits_pack());
+    digests_are_right(&world);
+}
