@@ -384,3 +384,38 @@ fn comments_make_no_accepted_words_of_others_void() {
     assert!(record(&world, id).fits_pack());
     digests_are_right(&world);
 }
+
+#[test]
+fn flood_of_held_dangers_is_judged_once() {
+    let world = World::new();
+    let mut reporter = world.volunteer(10);
+    let genesis = reporter.report("gas");
+    let id = genesis.record();
+    ingest(&world, &reporter, &[&genesis], NOW);
+    let mut stranger = world.volunteer(11);
+    stranger.clock_ms = NOW + 10 * DAYS_MS;
+    let reopen = Event::Reopen(Reasoned {
+        reason: Text::new("还在漏").unwrap(),
+    });
+    // A volunteer may not reopen a case, but the clock is looked at first, so it is held.
+    let mut flood: Vec<Envelope> = (0..300)
+        .map(|_| stranger.act(id, &[genesis.id()], &reopen))
+        .collect();
+    ingest(&world, &stranger, &flood.iter().collect::<Vec<_>>(), NOW);
+    let newest = flood.pop().unwrap().id();
+    assert_eq!(stand_in::candidates(&record(&world, id)), [newest]);
+    let warning = stranger.act(id, &[genesis.id()], &danger("还在漏"));
+    let later = stranger.act(id, &[genesis.id()], &reopen);
+    ingest(&world, &stranger, &[&warning, &later], NOW);
+    let stands_for = |node: &Node| match &node.body {
+        NodeBody::Event { event, .. } => match **event {
+            Event::DangerHeld(held) => Some(held.danger),
+            _ => None,
+        },
+        _ => None,
+    };
+    let known = record(&world, id);
+    let found: Vec<_> = known.nodes().iter().filter_map(stands_for).collect();
+    assert_eq!(found, [warning.id()], "the plain warning counts");
+    assert_eq!(stand_in::candidates(&known), []);
+}
