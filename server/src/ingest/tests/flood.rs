@@ -419,3 +419,30 @@ fn flood_of_held_dangers_is_judged_once() {
     assert_eq!(found, [warning.id()], "the plain warning counts");
     assert_eq!(stand_in::candidates(&known), []);
 }
+
+#[test]
+fn reversed_chain_upon_newer_envelope_waits_in_order() {
+    let world = World::new();
+    let mut phone = world.volunteer(11);
+    let genesis = phone.report("gas");
+    let id = genesis.record();
+    let mut newer = heavy(&mut phone, id, genesis.id(), 8).raw().clone();
+    // The second byte of the header is the version.
+    newer.header[1] = 2;
+    assert!(newer.is_newer());
+    let mut chain = vec![newer];
+    for n in 0..200 {
+        let parent = chain[n].hash().envelope_id();
+        let said = phone.act(id, &[parent], &comment("x"));
+        chain.push(said.raw().clone());
+    }
+    let apart = phone.act(id, &[genesis.id()], &comment("x"));
+    let mut reversed: Vec<_> = chain.iter().rev().cloned().collect();
+    reversed.extend([genesis.raw().clone(), apart.raw().clone()]);
+    let checked = world.server.check(phone.raw_bundle(reversed)).unwrap();
+    let aside = checked.unread.iter().map(|unread| unread.id);
+    let expected = chain.iter().map(|raw| raw.hash().envelope_id());
+    assert!(aside.eq(expected), "parents first");
+    let left = checked.verified.iter().map(|one| one.envelope().id());
+    assert!(left.eq([genesis.id(), apart.id()]));
+}
