@@ -446,3 +446,47 @@ fn reversed_chain_upon_newer_envelope_waits_in_order() {
     let left = checked.verified.iter().map(|one| one.envelope().id());
     assert!(left.eq([genesis.id(), apart.id()]));
 }
+
+#[test]
+fn chain_below_held_envelope_is_decided_at_once() {
+    let world = World::new();
+    let mut reporter = world.volunteer(10);
+    let genesis = reporter.report("gas");
+    let id = genesis.record();
+    reporter.push(&world.server, &[&genesis]);
+    let mut phone = world.volunteer(11);
+    let mut chain = vec![ahead(&mut phone, id, genesis.id(), &comment("held"))];
+    for n in 0..100 {
+        let parent = chain[n].id();
+        let next = match n {
+            // A volunteer dismisses nothing.
+            20 => phone.act(id, &[parent], &dismiss()),
+            // Only a newer server can judge it.
+            80 => heavy(&mut phone, id, parent, 8),
+            _ => phone.act(id, &[parent], &comment("x")),
+        };
+        chain.push(next);
+    }
+    let clock = Status::Held(HeldReason::Clock);
+    let answer = phone.push(&world.server, &chain.iter().collect::<Vec<_>>());
+    assert_eq!(statuses(&answer)[0], clock);
+    let decide = |place: usize, accept| {
+        let decided = world
+            .server
+            .decide(chain[place].id(), accept, "admin", NOW + 60_000);
+        decided.unwrap();
+        let found = chain.iter().map(|one| status(&world, one.id()));
+        found.collect::<Vec<_>>()
+    };
+    let found = decide(0, true);
+    assert!(matches!(found[21], Status::Void(_)), "{:?}", found[21]);
+    let admitted = found[..81].iter().filter(|one| **one == Status::Admitted);
+    assert_eq!(admitted.count(), 80);
+    assert_eq!(found[81], Status::Held(HeldReason::Newer));
+    let waits = Status::Held(HeldReason::ParentHeld);
+    assert!(found[82..].iter().all(|status| *status == waits));
+    let found = decide(81, false);
+    let refused = Status::Refused(RefusedReason::Rejected);
+    assert!(found[81..].iter().all(|status| *status == refused));
+    digests_are_right(&world);
+}
