@@ -162,6 +162,14 @@ pub const EVENT_BYTES_MAX: usize = 16 * 1_024;
 /// Envelopes of one record. The fold is linear in a history without forks. Each real merge of two branches
 /// costs one more pass, so a record made of forks alone costs at most half the square of this.
 pub const RECORD_ENTRIES_MAX: usize = 4_096;
+/// Envelopes of one author in one record, with any verdict, that the reserve of the record takes. While the
+/// record has room beside its reserve, an author may write more.
+pub const RECORD_SHARE_ENTRIES: u64 = 256;
+/// Bytes of one author in one record, with any verdict, that the reserve of the record takes. In a record
+/// beyond its budget, the words of authors with more give way first.
+pub const RECORD_SHARE_BYTES: u64 = 256 * 1_024;
+/// Dangers of one author in one record that the reserve takes although the author is above the share.
+pub const RECORD_SHARE_DANGERS: u64 = 16;
 /// Members whom a Genesis may name as readers. Each of them reads the record in a stream of its own.
 pub const NAMED_MAX: usize = 64;
 /// Bytes of a record's pack with the certificates of its authors. The server enforces it with
@@ -368,6 +376,7 @@ const _: () = {
     assert!(NAMED_MAX * ID_SPELLED_BYTES + 512 <= PACK_FACTS_BYTES_MAX);
     assert!(RECORD_BYTES_MAX < PACK_BYTES_MAX && RECORD_BYTES_MAX <= SAVED_BYTES_MAX);
     assert!(RECORD_ENTRIES_MAX < PACK_ENTRIES_MAX && PACK_ENTRIES_MAX <= REPAIR_IDS_MAX);
+    assert!(RECORD_SHARE_DANGERS as usize * EVENT_BYTES_MAX <= RECORD_SHARE_BYTES as usize);
     assert!(CERTIFICATE_BYTES_MAX + SIGNED_REST_BYTES <= SEALED_BYTES_MAX);
     assert!(DIRECTORY_ENTRY_BYTES_MAX + SIGNED_REST_BYTES <= FEED_BYTES_MAX);
     assert!(PACK_BYTES_MAX + MESSAGE_REST_BYTES <= REQUEST_BYTES_MAX);

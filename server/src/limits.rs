@@ -89,11 +89,14 @@ pub const DEVICE_DAY_BYTES_MAX: u64 = 512 * 1_024 * 1_024;
 /// Content operations of one upload. A phone sends a mebibyte at a time, and a written character
 /// takes at least one byte; only deletions take less.
 pub const UPLOAD_OPERATIONS_MAX: u64 = 1_500_000;
-/// Stored envelopes of one record, with any verdict. Envelopes beyond the limit that all replicas share are
-/// void, but they are stored too, so they need a limit of their own.
+/// Stored envelopes of one record, with any verdict, at which the server makes no further moves of its own.
+/// Phones write no more than the limit that all replicas share, so the server can act in a full record.
 pub const RECORD_STORED_MAX: usize = 2 * onegrid_core::limits::RECORD_ENTRIES_MAX;
 /// Stored bytes of one record, with any verdict.
 pub const RECORD_STORED_BYTES_MAX: usize = 3 * 1_024 * 1_024;
+/// One of so many equal parts of a record's room is reserved for authors within their share, for dangers and
+/// for the server.
+pub const RECORD_RESERVE_PARTS: u64 = 4;
 /// Unreadable envelopes that are kept for one device.
 pub const UNREAD_ENVELOPES_MAX: u64 = 2_000;
 /// Bytes of the unreadable envelopes that are kept for one device.
@@ -153,6 +156,11 @@ const _: () = {
     assert!(REPAIR_PAGE_BYTES_MIN <= PAGE_PLAIN_BYTES_MAX);
     assert!(both::RECORD_BYTES_MAX + RECORD_STORED_MAX * STUB_BYTES <= both::PACK_BYTES_MAX);
     assert!(RECORD_STORED_MAX <= both::PACK_ENTRIES_MAX);
+    // The reserve has room for several authors.
+    let entries = both::RECORD_ENTRIES_MAX as u64 / RECORD_RESERVE_PARTS;
+    assert!(3 * both::RECORD_SHARE_ENTRIES <= entries);
+    let bytes = RECORD_STORED_BYTES_MAX as u64 / RECORD_RESERVE_PARTS;
+    assert!(3 * both::RECORD_SHARE_BYTES <= bytes);
     assert!(RECORD_STORED_BYTES_MAX + both::MESSAGE_REST_BYTES <= both::REQUEST_BYTES_MAX);
     assert!(PAGE_PLAIN_BYTES_MAX / VERDICT_ENTRY_BYTES <= both::ATTESTED_MAX);
 };

@@ -3,17 +3,65 @@
 //! Only the server measures the budget. A verdict `void.limit` is data like any other, so replicas agree
 //! although they never measure.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
+
 use super::Record;
-use super::graph::{Node, NodeBody};
-use crate::crdt::Document;
-use crate::id::EnvelopeId;
-use crate::limits::RECORD_BYTES_MAX;
+use super::graph::{ContentChange, Node, NodeBody};
+use crate::crdt::{ChangeInfo, Document};
+use crate::domain::case::Event;
+use crate::id::{DeviceId, EnvelopeId, Hash};
+use crate::limits::{RECORD_BYTES_MAX, RECORD_SHARE_BYTES};
 use crate::wire::verdict::{Status, Verdict, VoidReason};
 
 /// Bytes that an entry of a pack costs at most, beside its own data.
 const ENTRY_BYTES: usize = 256;
 /// Bytes that an operation costs at most in a saved document: a key of 128 bytes and 14 columns.
 const OPERATION_BYTES: usize = 256;
+
+/// An envelope by the loss that its record has when it becomes void.
+enum Kind {
+    Genesis,
+    /// A person warns.
+    Danger,
+    /// Others have acted upon it, or build on it.
+    Move,
+    /// A comment, or a change of the content below which no other author has written.
+    Word,
+}
+
+/// How long an envelope stays in a record beyond its budget, the longest first. *Fresh* are the envelopes that
+/// were accepted last. An author is *large* beyond [`RECORD_SHARE_BYTES`] of the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Worth {
+    Genesis,
+    Danger,
+    Move,
+    Word,
+    FreshWord,
+    FreshMoveOfLarge,
+    WordOfLarge,
+    FreshWordOfLarge,
+}
+
+impl Worth {
+    fn of(kind: Kind, is_large: bool, is_fresh: bool) -> Self {
+        match (kind, is_large, is_fresh) {
+            (Kind::Genesis, _, _) => Self::Genesis,
+            (Kind::Danger, false, _) => Self::Danger,
+            (Kind::Danger | Kind::Move, true, true) => Self::FreshMoveOfLarge,
+            (Kind::Danger, true, false) | (Kind::Move, _, _) => Self::Move,
+            (Kind::Word, false, false) => Self::Word,
+            (Kind::Word, false, true) => Self::FreshWord,
+            (Kind::Word, true, false) => Self::WordOfLarge,
+            (Kind::Word, true, true) => Self::FreshWordOfLarge,
+        }
+    }
+}
+
+fn is_among(change: &ContentChange, hashes: &HashSet<Hash>) -> bool {
+    let info = change.info.as_ref();
+    info.is_some_and(|info| hashes.contains(&info.hash))
+}
 
 impl Record {
     /// Whether the record fits one pack, so that every reader can get it.
@@ -22,24 +70,15 @@ impl Record {
         self.is_light() || self.measured_pack_fits()
     }
 
-    /// The accepted envelopes that have to become void so that the rest fits a pack. The last accepted ones
-    /// are chosen, changes of the content before events.
+    /// The accepted envelopes that have to become void so that the rest fits a pack: as few as possible from the
+    /// end of the order of their worth, and of equal worth the envelopes of the author who has written most,
+    /// the newest first. So a flood gives way to the words that it meets.
     #[must_use]
     pub fn beyond_budget(&self) -> Vec<EnvelopeId> {
         if self.fits_pack() {
             return Vec::new();
         }
-        let mut accepted: Vec<(usize, &Node, Verdict)> = Vec::new();
-        for (index, node) in self.nodes().iter().enumerate() {
-            if let Some(verdict) = node.verdict.filter(|v| v.status.is_accepted()) {
-                accepted.push((index, node, verdict));
-            }
-        }
-        accepted.sort_by_key(|(index, node, verdict)| {
-            let is_content = node.change().is_some() && *index > 0;
-            (is_content, verdict.generation, verdict.at_ms, *index)
-        });
-        let ids: Vec<EnvelopeId> = accepted.iter().map(|(_, node, _)| node.id).collect();
+        let ids = self.by_worth();
         // The pack grows with every envelope that stays. Mostly there is just one envelope too many, so the
         // search begins at the end with steps that double, and then halves the remaining range.
         let (mut fit, mut too_many) = (0, ids.len());
@@ -62,6 +101,86 @@ impl Record {
             }
         }
         ids[fit..].to_vec()
+    }
+
+    /// The accepted envelopes in the order of their worth.
+    fn by_worth(&self) -> Vec<EnvelopeId> {
+        let newest = self.accepted().map(|(_, _, at)| at).max();
+        let written = self.written_bytes();
+        let shared = self.changes_below_others();
+        let mut ordered: Vec<_> = self
+            .accepted()
+            .map(|(index, node, at)| {
+                let bytes = written.get(&node.author).copied().unwrap_or_default();
+                let kind = match &node.body {
+                    _ if index == 0 => Kind::Genesis,
+                    NodeBody::Event { event, .. } if event.is_danger() => Kind::Danger,
+                    NodeBody::Event { event, .. } if matches!(**event, Event::Comment(_)) => {
+                        Kind::Word
+                    }
+                    NodeBody::Change(change) if !is_among(change, &shared) => Kind::Word,
+                    _ => Kind::Move,
+                };
+                let worth = Worth::of(kind, bytes > RECORD_SHARE_BYTES, Some(at) == newest);
+                ((worth, bytes, node.author, at, index), node.id)
+            })
+            .collect();
+        ordered.sort_unstable();
+        ordered.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// The accepted envelopes, each with its place and with the generation and time of its verdict.
+    fn accepted(&self) -> impl Iterator<Item = (usize, &Node, (u32, i64))> {
+        self.nodes().iter().enumerate().filter_map(|(index, node)| {
+            let verdict = node.verdict.filter(|v| v.status.is_accepted())?;
+            Some((index, node, (verdict.generation, verdict.at_ms)))
+        })
+    }
+
+    /// About how many bytes of the pack each author has written. A void envelope costs its entry.
+    fn written_bytes(&self) -> HashMap<DeviceId, u64> {
+        let mut written = HashMap::new();
+        for node in self.nodes() {
+            let Some(status) = node.verdict.map(|verdict| verdict.status) else {
+                continue;
+            };
+            let own = match &node.body {
+                _ if !status.is_accepted() => 0,
+                NodeBody::Event { data, .. } => data.1.len() as u64,
+                NodeBody::Genesis { change, .. } | NodeBody::Change(change) => {
+                    let raw = change.raw.as_ref().map_or(0, |raw| raw.len() as u64);
+                    raw + change.info.as_ref().map_or(0, ChangeInfo::operations)
+                }
+                NodeBody::Unknown | NodeBody::Malformed => 0,
+            };
+            if status.is_settled() {
+                *written.entry(node.author).or_default() += own + ENTRY_BYTES as u64;
+            }
+        }
+        written
+    }
+
+    /// The changes of the content on which an accepted change of another author builds.
+    fn changes_below_others(&self) -> HashSet<Hash> {
+        let mut builders: HashMap<Hash, BTreeSet<DeviceId>> = HashMap::new();
+        let mut shared = HashSet::new();
+        let nodes: Vec<&Node> = self.accepted().map(|(_, node, _)| node).collect();
+        for node in nodes.into_iter().rev() {
+            let Some(info) = node.change().and_then(|change| change.info.as_ref()) else {
+                continue;
+            };
+            let mut above = builders.remove(&info.hash).unwrap_or_default();
+            if above.iter().any(|builder| *builder != node.author) {
+                shared.insert(info.hash);
+            }
+            above.insert(node.author);
+            for dep in &info.deps {
+                let below = builders.entry(*dep).or_default();
+                // Two of them always include another author.
+                below.extend(above.iter().take(2));
+            }
+        }
+        shared
     }
 
     /// The record as it would be with these envelopes void.

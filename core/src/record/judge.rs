@@ -78,10 +78,7 @@ impl Record {
     /// Makes the state again. Returns whether a change of the content turned out illegal.
     pub(super) fn fold_and_judge(&mut self) -> bool {
         let mut content_void = false;
-        let entries: Vec<Entry> = (0..self.graph.nodes().len())
-            .map(|index| self.entry(index))
-            .collect();
-        let state = fold(&entries);
+        let state = fold(&self.entries());
         let by_id: HashMap<EnvelopeId, &case::state::TimelineItem> = state
             .iter()
             .flat_map(|state| &state.timeline)
@@ -134,14 +131,29 @@ impl Record {
         })
     }
 
-    /// Whether a held envelope would count if a reviewer admitted it now, because it is well formed and legal
-    /// in the state that its author had seen.
+    /// Whether a held envelope would count if a reviewer admitted it now.
     #[must_use]
     pub fn would_count(&self, id: EnvelopeId) -> bool {
-        let valid = self
-            .node(id)
-            .is_some_and(|node| node.judged == Judged::Valid);
-        valid && self.judged_alone(id) == Some(Ok(()))
+        self.first_that_would_count(&[id]).is_some()
+    }
+
+    /// The first of these held envelopes that would count if a reviewer admitted it now, because it is well
+    /// formed and legal in the state that its author had seen.
+    #[must_use]
+    pub fn first_that_would_count(&self, ids: &[EnvelopeId]) -> Option<EnvelopeId> {
+        let valid = |id: &EnvelopeId| {
+            let index = self.graph.find(*id)?;
+            (self.graph.nodes()[index].judged == Judged::Valid).then_some(index)
+        };
+        let valid: Vec<usize> = ids.iter().filter_map(valid).collect();
+        if valid.is_empty() {
+            return None;
+        }
+        let entries = self.entries();
+        let mut legal = valid.into_iter().map(|index| &entries[index]);
+        legal
+            .find(|entry| case::judge(&entries, entry).is_ok())
+            .map(|entry| entry.id)
     }
 
     /// Whether this version cannot judge an envelope that is held. The present line of its author does not
@@ -162,10 +174,13 @@ impl Record {
     /// The judgement of the fold on an envelope in its own past, whatever its verdict.
     fn judged_alone(&self, id: EnvelopeId) -> Option<Result<(), Refusal>> {
         let index = self.graph.find(id)?;
-        let entries: Vec<Entry> = (0..self.graph.nodes().len())
-            .map(|index| self.entry(index))
-            .collect();
+        let entries = self.entries();
         Some(case::judge(&entries, &entries[index]))
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        let count = self.graph.nodes().len();
+        (0..count).map(|index| self.entry(index)).collect()
     }
 
     fn genesis_counts(&self) -> bool {

@@ -14,7 +14,7 @@ impl Record {
     /// are. A void, held or refused decision counts as none, so it reveals no reporter. The look of the
     /// office is a decision, because it moves the reporter's ladder and every phone must be able to tell
     /// whose it is. Members of the dispatched unit know each other, so their words make none of them a
-    /// witness. The reporter stays hidden, even a reporter who is one of them.
+    /// witness. The reporter stays hidden under every certificate, even a reporter who is one of them.
     #[must_use]
     pub fn witnesses(&self) -> HashSet<Hash> {
         let reporter = self.state().map(|state| state.reporter_device);
@@ -34,7 +34,8 @@ impl Record {
                     | NodeBody::Malformed => true,
                 };
             let genesis = matches!(node.body, NodeBody::Genesis { .. });
-            if evidence && !genesis && self.is_by_party(node) {
+            let by_reporter = Some(node.author) == reporter;
+            if evidence && !genesis && !by_reporter && self.is_by_party(node) {
                 continue;
             }
             let system = node.role() == Some(Role::System);

@@ -205,7 +205,7 @@ reasons!(
         3 Rejected = "refused.rejected",
         /// More from one device, or about one record, than is taken. The phone keeps it in its outbox.
         4 TooMany = "refused.too_many",
-        /// The record has as many entries, or bytes, as it can have.
+        /// The record has as many entries, or bytes, as it takes from this author.
         5 RecordFull = "refused.record_full",
         /// The server cannot read its stored copy of the record. The phone keeps the envelope in
         /// its outbox.

@@ -12,7 +12,6 @@ use onegrid_core::domain::case::{
 use onegrid_core::domain::category::CategoryCode;
 use onegrid_core::domain::{AreaPath, Code, Text};
 use onegrid_core::id::{EnvelopeId, Hash};
-use onegrid_core::limits::RECORD_ENTRIES_MAX;
 use onegrid_core::record::{Node, NodeBody, Record};
 use onegrid_core::wire::body::{Body, EventBody};
 use onegrid_core::wire::envelope::{
@@ -25,7 +24,7 @@ use super::policy::Ground;
 use super::{Intake, stand_in};
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
-use crate::limits::AUTOMATIC_MOVES_MAX;
+use crate::limits::{AUTOMATIC_MOVES_MAX, RECORD_STORED_MAX};
 use crate::rules::{Rule, Rules, level_above};
 
 /// A move that the server makes.
@@ -47,7 +46,7 @@ pub(super) fn moves(
 ) -> Result<Vec<Fresh>> {
     let mut made = Vec::new();
     for _ in 0..AUTOMATIC_MOVES_MAX {
-        if record.nodes().len() >= RECORD_ENTRIES_MAX {
+        if record.nodes().len() >= RECORD_STORED_MAX {
             break;
         }
         let Some(next) = next_move(&intake.rules, record, ground, now_ms) else {

@@ -22,6 +22,7 @@ mod policy;
 pub mod ration;
 pub mod records;
 mod review;
+mod room;
 mod stand_in;
 mod tick;
 mod unread;
@@ -156,6 +157,7 @@ fn try_ingest(
         }));
     }
     let generation = ground.mark.generation;
+    let full: Vec<EnvelopeId> = plans.iter().flat_map(|plan| plan.full.clone()).collect();
     let (released, written) = (checked.released(), ration::fresh(&plans));
     let committed = commit::commit_with(intake, plans, &ground, now_ms, move |tx, touched| {
         for (device, more) in &written {
@@ -173,16 +175,18 @@ fn try_ingest(
         return Ok(None);
     };
     drop(locked);
-    for (_, ids) in &put_off {
-        let status = Status::Refused(RefusedReason::RecordDamaged);
+    let damaged: Vec<EnvelopeId> = put_off.iter().flat_map(|(_, ids)| ids.clone()).collect();
+    for (ids, reason) in [
+        (damaged, RefusedReason::RecordDamaged),
+        (full, RefusedReason::RecordFull),
+    ] {
         let verdict = Verdict {
-            status,
+            status: Status::Refused(reason),
             at_ms: now_ms,
             generation,
         };
-        committed
-            .verdicts
-            .extend(ids.iter().map(|id| (*id, verdict)));
+        let refused = ids.into_iter().map(|id| (id, verdict));
+        committed.verdicts.extend(refused);
     }
     if !checked.unread.is_empty() {
         let kept = unread::keep_unread(&intake.shared.store, checked, &ground, device, now_ms)?;

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use onegrid_core::domain::StreamId;
 use onegrid_core::domain::bulletin::Summary;
 use onegrid_core::domain::case::RecordState;
 use onegrid_core::domain::point::GeoPoint;
 use onegrid_core::domain::stream;
+use onegrid_core::domain::{Audience, StreamId};
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
-use onegrid_core::limits::RECORD_ENTRIES_MAX;
 use onegrid_core::record::{Judged, Judgement, Node, Outcome, Record};
 use onegrid_core::wire::envelope::{DirectoryMark, RawEnvelope, VerifiedEnvelope};
 use onegrid_core::wire::verdict::{HeldReason, Status, Verdict, VoidReason};
@@ -17,7 +16,7 @@ use super::given_packs::Base;
 use super::policy::Ground;
 use super::records::Before;
 use super::untenable::{void_answered, void_beyond_budget, void_what_can_not_stay};
-use super::{Group, Intake, automatic, bulletin, merges};
+use super::{Group, Intake, automatic, bulletin, merges, room};
 use crate::directory::routing::At;
 use crate::error::{Problem, Result};
 use crate::limits::{PLAN_ALONE_MAX, VERIFY_THREADS_MAX};
@@ -36,6 +35,8 @@ pub(crate) struct Plan {
     pub(super) changed: Vec<(EnvelopeId, Verdict)>,
     /// Parents that are nowhere.
     pub(super) missing: Vec<EnvelopeId>,
+    /// Envelopes that the record has no room for. They are not stored.
+    pub(super) full: Vec<EnvelopeId>,
     /// A pack that was given back and becomes a base of the record.
     pub(super) base: Option<Base>,
     /// The projection and the routing; `None` while the Genesis does not count.
@@ -51,6 +52,7 @@ impl Plan {
             fresh: Vec::new(),
             changed: Vec::new(),
             missing: Vec::new(),
+            full: Vec::new(),
             base: None,
             view: None,
         }
@@ -156,11 +158,14 @@ fn plan(
         }
         Err(error) => return Err(error.into()),
     };
-    let given: HashMap<EnvelopeId, &VerifiedEnvelope> = group
+    let full = room::beyond_room(intake, &record, group, attested)?;
+    let has_room = |envelope: &&VerifiedEnvelope| !full.contains(&envelope.envelope().id());
+    let taken: Group = group.iter().filter(has_room).cloned().collect();
+    let given: HashMap<EnvelopeId, &VerifiedEnvelope> = taken
         .iter()
         .map(|envelope| (envelope.envelope().id(), envelope))
         .collect();
-    let judgements = record.admit(group);
+    let judgements = record.admit(&taken);
     let missing = nowhere(&judgements, &given);
     if !missing.is_empty() {
         return Ok(Planned::Plan(Box::new(Plan {
@@ -169,36 +174,22 @@ fn plan(
         })));
     }
     let generation = ground.mark.generation;
-    let at = |status| Verdict {
-        status,
-        at_ms: now_ms,
-        generation,
-    };
     let mut joined = take_attested(&mut record, &given, attested);
     let fresh: HashMap<EnvelopeId, &VerifiedEnvelope> = given
         .iter()
         .filter(|(_, envelope)| !attested.contains_key(&envelope.envelope().hash()))
         .map(|(id, envelope)| (*id, *envelope))
         .collect();
-    let too_many: Vec<_> = record
-        .nodes()
-        .iter()
-        .skip(RECORD_ENTRIES_MAX)
-        .filter(|node| node.verdict.is_none() && given.contains_key(&node.id))
-        .map(|node| (node.id, at(Status::Void(VoidReason::Limit))))
-        .collect();
-    record.set_verdicts(too_many);
     judge_fresh(&mut record, &fresh, ground, now_ms);
     if fresh.len() < given.len() {
         // Some parents are settled only now. Upon any other parent the envelope waits like a new one.
         joined |= take_attested(&mut record, &given, attested);
         judge_fresh(&mut record, &given, ground, now_ms);
     }
-    let mut changed = if joined {
-        void_what_can_not_stay(&mut record, Vec::new(), now_ms, generation)
-    } else {
-        void_beyond_budget(&mut record, Vec::new(), now_ms, generation)
-    };
+    let mut changed = void_beyond_budget(&mut record, Vec::new(), now_ms, generation);
+    if joined || !changed.is_empty() {
+        changed = void_what_can_not_stay(&mut record, changed, now_ms, generation);
+    }
     changed.extend(void_answered(&mut record, now_ms, generation));
     changed.retain(|(id, _)| !given.contains_key(id));
     let mut fresh: Vec<Fresh> = Vec::with_capacity(given.len());
@@ -212,6 +203,7 @@ fn plan(
     Ok(Planned::Plan(Box::new(Plan {
         fresh,
         changed,
+        full: full.into_iter().collect(),
         view,
         ..Plan::of(record, before)
     })))
@@ -433,7 +425,9 @@ fn discreet_streams(state: &RecordState) -> BTreeSet<StreamId> {
             Party::Member(member) => StreamId::Member(member),
         })
         .collect();
-    if let Some(team) = state.facts.team {
+    // The team of a restricted report is no reader of it, so a dispatch is all that it has to do with it.
+    let restricted = state.facts.audience == Audience::Restricted;
+    if let Some(team) = state.facts.team.filter(|_| !restricted) {
         parties.remove(&StreamId::Unit(team));
     }
     for member in state.reporter.iter().chain(&state.facts.named) {

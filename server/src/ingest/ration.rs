@@ -1,15 +1,15 @@
 //! Ceilings against a flood by a stolen or faulty phone. They limit the envelopes of one device in
-//! a day, the envelopes about one record, and the content operations of one upload.
+//! a day and the content operations of one upload. The room of each record is in `room`.
 //!
 //! The ceilings lose no envelope. Beyond the first ceiling, envelopes are held for a person. Beyond
-//! the second one, the server takes no more that day, and the phone keeps them in its outbox. A
-//! full record stays as it is, and the phone says so. An envelope with a verdict of this deployment
-//! was counted before, so it always passes.
+//! the second one, the server takes no more that day, and the phone keeps them in its outbox. An
+//! envelope with a verdict of this deployment was counted before, so it always passes.
 
 use std::collections::{BTreeMap, HashMap};
 
 use onegrid_core::crdt::inspect;
-use onegrid_core::id::{DeviceId, Hash, RecordId};
+use onegrid_core::id::{DeviceId, Hash};
+use onegrid_core::limits::RECORD_ENTRIES_MAX;
 use onegrid_core::wire::body::Body;
 use onegrid_core::wire::envelope::Envelope;
 use onegrid_core::wire::verdict::{RefusedReason, Verdict};
@@ -20,7 +20,7 @@ use super::plan::Plan;
 use crate::error::{Problem, Result};
 use crate::limits::{
     DEVICE_DAY_BYTES_MAX, DEVICE_DAY_ENVELOPES_HELD, DEVICE_DAY_ENVELOPES_MAX,
-    RECORD_STORED_BYTES_MAX, RECORD_STORED_MAX, UPLOAD_OPERATIONS_MAX,
+    RECORD_STORED_BYTES_MAX, UPLOAD_OPERATIONS_MAX,
 };
 use crate::store::{Amount, Reader};
 
@@ -31,7 +31,7 @@ pub struct Ceilings {
     pub held: Amount,
     /// Of one device in a day. The server takes no envelope beyond it.
     pub refused: Amount,
-    /// Of one record, whatever the verdicts.
+    /// Of one record, whatever the verdicts. Its last quarter is a reserve.
     pub record: Amount,
     /// Content operations of one upload, because a hundred bytes can claim thousands.
     pub operations: u64,
@@ -49,7 +49,7 @@ impl Default for Ceilings {
                 bytes: DEVICE_DAY_BYTES_MAX,
             },
             record: Amount {
-                envelopes: RECORD_STORED_MAX as u64,
+                envelopes: RECORD_ENTRIES_MAX as u64,
                 bytes: RECORD_STORED_BYTES_MAX as u64,
             },
             operations: UPLOAD_OPERATIONS_MAX,
@@ -71,7 +71,6 @@ pub(super) fn ration(
     now_ms: i64,
 ) -> Result<()> {
     let mut counted: BTreeMap<DeviceId, Amount> = BTreeMap::new();
-    let mut records: BTreeMap<RecordId, Amount> = BTreeMap::new();
     let mut claimed = 0;
     for verified in &checked.verified {
         let envelope = verified.envelope();
@@ -80,16 +79,12 @@ pub(super) fn ration(
             counted.entry(envelope.header().author).or_default(),
             envelope.raw().len(),
         );
-        add(
-            records.entry(envelope.record()).or_default(),
-            envelope.raw().len(),
-        );
     }
     let Ceilings {
         held,
         refused,
-        record,
         operations: most,
+        ..
     } = intake.ceilings;
     let over = intake.shared.store.read::<_, Problem>(|tx| {
         for (device, coming) in &mut counted {
@@ -97,14 +92,8 @@ pub(super) fn ration(
             coming.envelopes += before.envelopes;
             coming.bytes += before.bytes;
         }
-        for (id, coming) in &mut records {
-            let before = tx.stored(*id)?;
-            coming.envelopes += before.envelopes;
-            coming.bytes += before.bytes;
-        }
         let floods = counted.values().any(|coming| !fits(*coming, refused));
-        let full = records.values().any(|coming| !fits(*coming, record));
-        if floods || full || claimed > most {
+        if floods || claimed > most {
             beyond(tx, checked, attested, (day_of(now_ms), intake.ceilings))
         } else {
             Ok(Vec::new())
@@ -127,7 +116,6 @@ fn beyond(
     (day, ceilings): (i64, Ceilings),
 ) -> Result<Vec<(onegrid_core::id::EnvelopeId, RefusedReason)>> {
     let mut written: HashMap<DeviceId, Amount> = HashMap::new();
-    let mut stored: HashMap<RecordId, Amount> = HashMap::new();
     let mut claimed = 0;
     let mut over = Vec::new();
     for verified in &checked.verified {
@@ -145,18 +133,10 @@ fn beyond(
         };
         let mut now = so_far;
         add(&mut now, envelope.raw().len());
-        let mut about = match stored.get(&envelope.record()) {
-            Some(about) => *about,
-            None => tx.stored(envelope.record())?,
-        };
-        add(&mut about, envelope.raw().len());
         let claims = operations(envelope);
-        if !fits(about, ceilings.record) {
-            over.push((id, RefusedReason::RecordFull));
-        } else if fits(now, ceilings.refused) && claimed + claims <= ceilings.operations {
+        if fits(now, ceilings.refused) && claimed + claims <= ceilings.operations {
             claimed += claims;
             written.insert(author, now);
-            stored.insert(envelope.record(), about);
         } else {
             over.push((id, RefusedReason::TooMany));
         }
@@ -184,11 +164,11 @@ fn operations(envelope: &Envelope) -> u64 {
     inspect(raw).map_or(0, |info| info.operations())
 }
 
-fn add(amount: &mut Amount, bytes: usize) {
+pub(super) fn add(amount: &mut Amount, bytes: usize) {
     amount.envelopes += 1;
     amount.bytes += bytes as u64;
 }
 
-fn fits(amount: Amount, ceiling: Amount) -> bool {
+pub(super) fn fits(amount: Amount, ceiling: Amount) -> bool {
     amount.envelopes <= ceiling.envelopes && amount.bytes <= ceiling.bytes
 }

@@ -1,6 +1,6 @@
 //! The review queue: held envelopes, and a person's decisions about them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use onegrid_core::domain::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
@@ -220,9 +220,8 @@ fn try_decide(
     };
     if !accept {
         let refused = Status::Refused(RefusedReason::Rejected);
-        for id in with_dependants(decision.record, envelope) {
-            decision.give(id, refused);
-        }
+        let ids = with_dependants(decision.record, envelope);
+        decision.give_all(ids.into_iter().map(|id| (id, refused)));
     } else if let Some(given) = given.filter(|given| given.is_later_than(&known)) {
         decision.put(envelope, given);
         decision.let_in_what_is_free();
@@ -317,6 +316,20 @@ impl Decision<'_> {
         self.put(id, verdict);
     }
 
+    /// Gives many verdicts, and judges the record once.
+    fn give_all(&mut self, statuses: impl Iterator<Item = (EnvelopeId, Status)>) {
+        let verdicts: Vec<_> = statuses
+            .map(|(id, status)| {
+                let known = self.record.node(id).and_then(|node| node.verdict);
+                (id, later(known, status, self.now_ms, self.generation))
+            })
+            .collect();
+        self.record.set_verdicts(verdicts.iter().copied());
+        let given: HashSet<EnvelopeId> = verdicts.iter().map(|(id, _)| *id).collect();
+        self.changed.retain(|(known, _)| !given.contains(known));
+        self.changed.extend(verdicts);
+    }
+
     fn put(&mut self, id: EnvelopeId, verdict: Verdict) {
         let taken = self.record.set_verdicts([(id, verdict)]);
         debug_assert!(taken, "a verdict that is not later changes nothing");
@@ -349,10 +362,66 @@ impl Decision<'_> {
         }
     }
 
-    /// Accepts the envelopes whose only reason to wait has ended.
+    /// Accepts the envelopes whose only reason to wait has ended. All of them are tried together, because
+    /// a chain of them would be judged anew for each.
     fn let_in_what_is_free(&mut self) {
-        while let Some(next) = free(self.record) {
-            self.let_in(next);
+        loop {
+            let free = free(self.record);
+            if free.is_empty() {
+                return;
+            }
+            let statuses = self.tried(&free);
+            self.give_all(statuses.into_iter());
+            // An envelope may have been fine only because of one that is void now.
+            loop {
+                let void: Vec<_> = free.iter().filter_map(|id| self.fails(*id)).collect();
+                if void.is_empty() {
+                    break;
+                }
+                self.give_all(void.into_iter());
+            }
+        }
+    }
+
+    /// The verdicts on these envelopes, parents first, as they would be if all were accepted. An envelope
+    /// that builds on one with an unknown rule keeps waiting.
+    fn tried(&self, ids: &[EnvelopeId]) -> Vec<(EnvelopeId, Status)> {
+        let mut tried = self.record.clone();
+        tried.set_verdicts(ids.iter().map(|id| {
+            let known = self.record.node(*id).and_then(|node| node.verdict);
+            let verdict = later(known, Status::Admitted, self.now_ms, self.generation);
+            (*id, verdict)
+        }));
+        let mut waiting: HashSet<EnvelopeId> = HashSet::new();
+        let mut statuses = Vec::with_capacity(ids.len());
+        for node in ids.iter().filter_map(|id| tried.node(*id)) {
+            if tried
+                .parents_of(node)
+                .any(|parent| waiting.contains(&parent))
+            {
+                waiting.insert(node.id);
+                continue;
+            }
+            let status = match own_status(node) {
+                Status::Accepted => Status::Admitted,
+                other => other,
+            };
+            if matches!(status, Status::Held(_)) {
+                waiting.insert(node.id);
+            }
+            statuses.push((node.id, status));
+        }
+        statuses
+    }
+
+    /// The void verdict on an admitted envelope that breaks a rule.
+    fn fails(&self, id: EnvelopeId) -> Option<(EnvelopeId, Status)> {
+        let node = self.record.node(id)?;
+        node.verdict
+            .filter(|verdict| verdict.status == Status::Admitted)?;
+        match own_status(node) {
+            void @ Status::Void(_) => Some((id, void)),
+            _ => None,
         }
     }
 }
@@ -366,35 +435,35 @@ fn is_upon_settled(record: &Record, id: EnvelopeId) -> bool {
     node.is_some_and(|node| record.parents_of(node).all(settled))
 }
 
-/// The next envelope that waited only for something that waits no longer.
-fn free(record: &Record) -> Option<EnvelopeId> {
-    record
-        .nodes()
-        .iter()
-        .find(|node| {
-            let waited = node
-                .verdict
-                .is_some_and(|verdict| verdict.status == Status::Held(HeldReason::ParentHeld));
-            waited && !node.waits
-        })
-        .map(|node| node.id)
+/// The envelopes that waited only for something that waits no longer, or for one another, parents first.
+fn free(record: &Record) -> Vec<EnvelopeId> {
+    let nodes = record.nodes();
+    let mut free = vec![false; nodes.len()];
+    for (index, node) in nodes.iter().enumerate() {
+        let waited = node
+            .verdict
+            .is_some_and(|verdict| verdict.status == Status::Held(HeldReason::ParentHeld));
+        let reaches = |parent: &usize| free[*parent] || !nodes[*parent].is_out_of_reach();
+        free[index] = waited && node.parents.iter().all(reaches);
+    }
+    let free = nodes.iter().zip(free).filter(|(_, free)| *free);
+    free.map(|(node, _)| node.id).collect()
 }
 
 /// An envelope and its waiting descendants.
 fn with_dependants(record: &Record, id: EnvelopeId) -> Vec<EnvelopeId> {
-    let mut found = vec![id];
+    let mut found = HashSet::from([id]);
+    let mut ids = vec![id];
     for node in record.nodes() {
         let waits = matches!(
             node.verdict.map(|verdict| verdict.status),
             Some(Status::Held(_))
         );
-        if waits
-            && record
-                .parents_of(node)
-                .any(|parent| found.contains(&parent))
-        {
-            found.push(node.id);
+        let mut parents = record.parents_of(node);
+        if waits && parents.any(|parent| found.contains(&parent)) {
+            found.insert(node.id);
+            ids.push(node.id);
         }
     }
-    found
+    ids
 }

@@ -2,25 +2,24 @@
 //! without this word everybody else would see an ended case. It says that a warning exists, and
 //! names neither its author nor its content.
 //!
-//! It is void once a reviewer has decided, because then the danger itself counts, or there is none.
+//! It is void once a reviewer has decided, because then the danger itself counts, or there is none. It
+//! stays in force when an envelope that counts builds on it, because that work was done in a case that
+//! was open then, and the work of others is not undone by a decision about a warning.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use onegrid_core::domain::case::payload::DangerHeld;
 use onegrid_core::domain::case::{Event, Move as CaseMove};
-use onegrid_core::id::EnvelopeId;
+use onegrid_core::id::{DeviceId, EnvelopeId};
 use onegrid_core::limits::PARENTS_MAX;
-use onegrid_core::record::{Node, NodeBody, Record};
+use onegrid_core::record::{Judged, Node, NodeBody, Record};
 use onegrid_core::wire::verdict::{HeldReason, Status};
 
 use super::automatic::{Move, own_moves};
 
 /// The stand-in for the next held danger that has none.
 pub(super) fn next(record: &Record) -> Option<Move> {
-    let held = record.nodes().iter().filter(|node| is_held_danger(node));
-    let danger = held
-        .filter(|danger| !has_stand_in(record, danger))
-        .find(|danger| record.would_count(danger.id))?;
+    let danger = record.node(record.first_that_would_count(&candidates(record))?)?;
     let parents = reachable(record, danger);
     (!parents.is_empty()).then(|| Move {
         rule: "danger_held".to_owned(),
@@ -31,7 +30,33 @@ pub(super) fn next(record: &Record) -> Option<Move> {
     })
 }
 
-/// The stand-ins in force whose danger has been decided.
+/// One held danger of each author, where it has no stand-in: the newest well-formed one, and a plain
+/// warning before other dangers, because everybody may warn. So a flood of dangers costs no more than one
+/// of them.
+pub(super) fn candidates(record: &Record) -> Vec<EnvelopeId> {
+    let mut newest: BTreeMap<DeviceId, ((bool, Option<i64>, usize), &Node)> = BTreeMap::new();
+    for (index, node) in record.nodes().iter().enumerate() {
+        if is_held_danger(node) && node.judged == Judged::Valid {
+            let arrived_ms = node.verdict.map(|verdict| verdict.at_ms);
+            let found = ((is_warning(node), arrived_ms, index), node);
+            let known = newest.entry(node.author).or_insert(found);
+            if found.0 > known.0 {
+                *known = found;
+            }
+        }
+    }
+    let dangers = newest.into_values().map(|(_, danger)| danger);
+    dangers
+        .filter(|danger| !has_stand_in(record, danger))
+        .map(|danger| danger.id)
+        .collect()
+}
+
+fn is_warning(node: &Node) -> bool {
+    matches!(&node.body, NodeBody::Event { event, .. } if matches!(**event, Event::DangerRemains(_)))
+}
+
+/// The stand-ins in force whose danger has been decided, and on which no envelope that counts builds.
 pub(super) fn answered(record: &Record) -> Vec<EnvelopeId> {
     let decided = |danger: EnvelopeId| {
         let verdict = record.node(danger).and_then(|node| node.verdict);
@@ -40,7 +65,18 @@ pub(super) fn answered(record: &Record) -> Vec<EnvelopeId> {
     stand_ins(record)
         .filter(|(node, danger)| node.counts() && decided(*danger))
         .map(|(node, _)| node.id)
+        .filter(|stand_in| !is_built_on(record, *stand_in))
         .collect()
+}
+
+/// Whether an envelope that counts has this one in its past.
+fn is_built_on(record: &Record, id: EnvelopeId) -> bool {
+    let mut above = vec![false; record.nodes().len()];
+    record.nodes().iter().enumerate().any(|(index, node)| {
+        let builds_on_it = node.parents.iter().any(|parent| above[*parent]);
+        above[index] = builds_on_it || node.id == id;
+        builds_on_it && node.counts()
+    })
 }
 
 /// A danger that waits for its clock, for a flood, or for its parents. A revoked phone, or one with
@@ -90,27 +126,30 @@ fn stand_ins(record: &Record) -> impl Iterator<Item = (&Node, EnvelopeId)> {
 /// The newest envelopes that both the danger's author and other readers have. The stand-in has seen
 /// no more.
 fn reachable(record: &Record, danger: &Node) -> Vec<EnvelopeId> {
-    let mut open: Vec<EnvelopeId> = record.parents_of(danger).collect();
-    let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
-    while let Some(id) = open.pop() {
-        let Some(node) = record.node(id).filter(|_| seen.insert(id)) else {
+    let nodes = record.nodes();
+    let mut open = danger.parents.clone();
+    let (mut seen, mut found) = (BTreeSet::new(), BTreeSet::new());
+    while let Some(index) = open.pop() {
+        if !seen.insert(index) {
             continue;
-        };
-        if node.is_out_of_reach() {
-            open.extend(record.parents_of(node));
+        }
+        if nodes[index].is_out_of_reach() {
+            open.extend(&nodes[index].parents);
         } else {
-            found.push(node);
+            found.insert(index);
         }
     }
-    let mut heads: Vec<&Node> = found
-        .iter()
-        .copied()
-        .filter(|node| {
-            !found
-                .iter()
-                .any(|later| record.is_ancestor(node.id, later.id))
-        })
-        .collect();
+    // One pass from the last of them marks the past of all.
+    let mut past = vec![false; found.last().map_or(0, |last| last + 1)];
+    for index in (0..past.len()).rev() {
+        if past[index] || found.contains(&index) {
+            for parent in &nodes[index].parents {
+                past[*parent] = true;
+            }
+        }
+    }
+    let heads = found.into_iter().filter(|index| !past[*index]);
+    let mut heads: Vec<&Node> = heads.map(|index| &nodes[index]).collect();
     heads.sort_by_key(|node| (std::cmp::Reverse(node.depth), node.id));
     heads.truncate(PARENTS_MAX);
     heads.into_iter().map(|node| node.id).collect()

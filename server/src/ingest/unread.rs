@@ -4,7 +4,7 @@
 //! The server cannot verify the signature of an unknown suite, so it bounds the envelopes that one
 //! device may bring.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use onegrid_core::domain::StreamId;
 use onegrid_core::domain::case::Event;
@@ -72,28 +72,30 @@ impl Checked {
         if self.unread.is_empty() && stored.is_empty() {
             return;
         }
-        let mut waiting = stored.clone();
-        waiting.extend(self.unread.iter().map(|unread| unread.id));
-        loop {
-            let before = self.unread.len();
-            let unread = &mut self.unread;
-            self.verified.retain(|verified| {
-                let envelope = verified.envelope();
-                let mut parents = envelope.header().parents.iter();
-                let waits = parents.any(|parent| waiting.contains(parent));
-                if waits && waiting.insert(envelope.id()) {
-                    unread.push(Unread {
+        let mut children: HashMap<EnvelopeId, Vec<usize>> = HashMap::new();
+        for (place, verified) in self.verified.iter().enumerate() {
+            for parent in &verified.envelope().header().parents {
+                children.entry(*parent).or_default().push(place);
+            }
+        }
+        let mut aside = vec![false; self.verified.len()];
+        let unread = self.unread.iter().map(|unread| unread.id);
+        let mut next: VecDeque<EnvelopeId> = stored.iter().copied().chain(unread).collect();
+        while let Some(parent) = next.pop_front() {
+            for place in children.remove(&parent).unwrap_or_default() {
+                if !std::mem::replace(&mut aside[place], true) {
+                    let envelope = self.verified[place].envelope();
+                    next.push_back(envelope.id());
+                    self.unread.push(Unread {
                         raw: envelope.raw().clone(),
                         id: envelope.id(),
                         reason: HeldReason::ParentHeld,
                     });
                 }
-                !waits
-            });
-            if self.unread.len() == before {
-                return;
             }
         }
+        let mut aside = aside.into_iter();
+        self.verified.retain(|_| aside.next() == Some(false));
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) fn void_what_can_not_stay(
     }
 }
 
-/// Makes void the last accepted envelopes that take the record beyond the budget of its pack.
+/// Makes void the accepted envelopes that take the record beyond the budget of its pack.
 pub(super) fn void_beyond_budget(
     record: &mut Record,
     changed: Vec<(EnvelopeId, Verdict)>,

@@ -37,6 +37,8 @@ pub trait Reader {
     fn record_of(&self, id: EnvelopeId) -> StoreResult<Option<RecordId>>;
     /// Amount of stored envelopes of a record, with any verdict.
     fn stored(&self, record: RecordId) -> StoreResult<Amount>;
+    /// The same amount for each author of the record.
+    fn stored_by_author(&self, record: RecordId) -> StoreResult<Vec<(DeviceId, Amount)>>;
     /// Base packs of a record that phones gave back.
     fn base_packs(&self, record: RecordId) -> StoreResult<Vec<BasePack>>;
     /// Envelope with its bytes; `None` if the bytes are missing.

@@ -311,7 +311,9 @@ fn a_record_takes_no_more_than_its_limit_however_wide_it_forks() {
     let genesis = author.report("gas");
     author.push(&world.server, &[&genesis]);
     let half = RECORD_ENTRIES_MAX / 2 + 5;
-    for (phone, void) in [(&mut author, 0), (&mut worker, 11)] {
+    let free = RECORD_ENTRIES_MAX - RECORD_ENTRIES_MAX / 4;
+    let over = 1 + 2 * half - free;
+    for (phone, over) in [(&mut author, 0), (&mut worker, over)] {
         let mut line: Vec<Envelope> = Vec::new();
         for _ in 0..half {
             let parent = line.last().map_or(genesis.id(), Envelope::id);
@@ -320,12 +322,10 @@ fn a_record_takes_no_more_than_its_limit_however_wide_it_forks() {
         phone.clock_ms = NOW;
         let answer = phone.push(&world.server, &line.iter().collect::<Vec<_>>());
         let statuses = statuses(&answer);
-        let (good, over) = statuses.split_at(half - void);
+        let (good, over) = statuses.split_at(half - over);
         assert!(good.iter().all(|status| *status == Status::Accepted));
-        assert!(
-            over.iter()
-                .all(|status| *status == Status::Void(VoidReason::Limit))
-        );
+        let full = Status::Refused(RefusedReason::RecordFull);
+        assert!(over.iter().all(|status| *status == full));
     }
 }
 

@@ -178,6 +178,7 @@ pub(crate) fn what_only_a_pack_told_of_gets_its_bytes_and_keeps_its_verdict(back
             assert_eq!(stored, Some((raw(1), void)));
             let amount = tx.stored(of)?;
             assert_eq!((amount.envelopes, amount.bytes), (1, raw(1).len() as u64));
+            assert_eq!(tx.stored_by_author(of)?, [(DEVICE, amount)]);
             Ok(())
         })
         .unwrap();

@@ -140,6 +140,25 @@ pub(super) fn amount(db: &Connection, record: RecordId) -> Result<Amount> {
     })
 }
 
+pub(super) fn amount_by_author(
+    db: &Connection,
+    record: RecordId,
+) -> Result<Vec<(DeviceId, Amount)>> {
+    db.prepare_cached(
+        "SELECT author, count(*),
+                coalesce(sum(length(header) + length(body) + length(signature)), 0)
+         FROM envelopes WHERE record_id = ? GROUP BY author ORDER BY author",
+    )?
+    .query_map([record.0], |row| {
+        let amount = Amount {
+            envelopes: number(row, 1)?,
+            bytes: number(row, 2)?,
+        };
+        Ok((row.get(0).map(DeviceId)?, amount))
+    })?
+    .collect()
+}
+
 pub(super) fn settled(db: &Connection, record: RecordId) -> Result<Vec<(EnvelopeId, Verdict)>> {
     db.prepare_cached(
         "SELECT id, verdict FROM envelopes WHERE record_id = ? AND status < 2 ORDER BY no",

@@ -74,6 +74,10 @@ impl Reader for Tx<'_> {
         envelopes::amount(self.db, record).map_err(failure)
     }
 
+    fn stored_by_author(&self, record: RecordId) -> StoreResult<Vec<(DeviceId, Amount)>> {
+        envelopes::amount_by_author(self.db, record).map_err(failure)
+    }
+
     fn base_packs(&self, record: RecordId) -> StoreResult<Vec<BasePack>> {
         bases::of_record(self.db, record).map_err(failure)
     }

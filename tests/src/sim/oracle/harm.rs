@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use onegrid_core::domain::Role;
+use onegrid_core::domain::case::Event;
 use onegrid_core::id::{DeviceId, EnvelopeId, RecordId};
-use onegrid_core::record::{Node, Record};
+use onegrid_core::record::{Node, NodeBody, Record};
 use onegrid_core::wire::verdict::{Status, VoidReason};
 
 use super::super::world::World;
@@ -63,16 +64,21 @@ fn unharmed(world: &World, record: &Record, node: &Node) -> Result<(), String> {
         VoidReason::VoidParent => {
             honest_cause(world, record, node) || is_written_again(record, node.id)
         }
-        // A person who fills a record takes its room for further content. Events have another room.
-        VoidReason::Limit => {
-            node.change().is_some() && world.hostility.heavy_on.contains(&record.id())
-        }
+        // A person who fills a record takes its room for further words. Moves have another room.
+        VoidReason::Limit => is_word(node) && world.hostility.heavy_on.contains(&record.id()),
         _ => false,
     };
     if fine {
         Ok(())
     } else {
         Err(format!("{} is honest and void: {code}", node.id))
+    }
+}
+
+fn is_word(node: &Node) -> bool {
+    match &node.body {
+        NodeBody::Event { event, .. } => matches!(**event, Event::Comment(_)),
+        _ => node.change().is_some(),
     }
 }
 
