@@ -311,3 +311,62 @@ fn shown(report: Report) -> SyncReport {
         closed: report.closed.map(|closed| Word::coded(closed.code())),
     }
 }
+// Belongs at the end of ffi/src/phone/sync.rs.
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use std::collections::HashMap;
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::device::open_device;
+    use crate::host::{KeyVault, VaultError};
+    use crate::types::{DeviceConfig, WayBackKind};
+
+    #[derive(Default)]
+    struct Memory(Mutex<HashMap<String, Vec<u8>>>);
+
+    impl KeyVault for Memory {
+        fn load(&self, name: String) -> Result<Option<Vec<u8>>, VaultError> {
+            Ok(self.0.lock().unwrap().get(&name).cloned())
+        }
+
+        fn save(&self, name: String, secret: Vec<u8>) -> Result<(), VaultError> {
+            self.0.lock().unwrap().insert(name, secret);
+            Ok(())
+        }
+
+        fn remove(&self, name: String) -> Result<(), VaultError> {
+            self.0.lock().unwrap().remove(&name);
+            Ok(())
+        }
+    }
+
+    /// Only live sync reads the damaged page. Nothing is delivered until the file is repaired, so the next
+    /// opening repairs it.
+    #[test]
+    fn damage_that_live_sync_met_is_repaired_by_the_next_opening() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = DeviceConfig {
+            folder: folder.path().to_str().unwrap().to_owned(),
+            tls_roots_pem: None,
+            plain_http_allowed: false,
+        };
+        let device = open_device(config, Arc::new(Memory::default())).unwrap();
+        let phone = device.open_single().unwrap().phone;
+        let (told, status) = watch::channel(Status::default());
+        let following = follow(status, Arc::downgrade(&phone.0));
+        told.send(Status {
+            state: State::Waiting,
+            code: Some("replica.damaged".to_owned()),
+            ..Status::default()
+        })
+        .unwrap();
+        drop(told);
+        runtime().unwrap().block_on(following);
+        phone.shut().unwrap();
+        let opened = device.open_single().unwrap();
+        assert_eq!(opened.way_back.kind, WayBackKind::Rescued);
+    }
+}

@@ -170,3 +170,55 @@ fn put_aside(data: &DataDir, now_ms: i64) -> Result<Option<PathBuf>> {
     }
     Ok(found)
 }
+// Belongs at the end of server/src/admin/backup.rs.
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+    use crate::admin::setup;
+
+    const NOW: i64 = 1_760_000_000_000;
+
+    fn prepared(folder: &Path) -> DataDir {
+        let data = DataDir::at(&folder.join("data"));
+        let mut rng = ChaCha20Rng::seed_from_u64(7);
+        setup::prepare(&data, &folder.join("root.key"), NOW, &mut rng).unwrap();
+        data
+    }
+
+    /// Copies are large, and on a full disk the part of one would stop the server for good.
+    #[test]
+    fn failed_backup_leaves_no_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = prepared(folder.path());
+        std::fs::write(data.keys(), "no keys").unwrap();
+        let to = folder.path().join("2025-10-09");
+        backup(&data, &to, NOW).unwrap_err();
+        assert!(!with_suffix(&to, "part").exists());
+    }
+
+    /// The folder of a server that died: its last commits are in the log beside the database.
+    #[test]
+    fn restore_takes_the_log_of_its_source_or_refuses() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = prepared(folder.path());
+        let from = folder.path().join("copied");
+        std::fs::create_dir(&from).unwrap();
+        let store = data.store().unwrap();
+        let note = |tx: &mut dyn crate::store::Writer| tx.set_meta("noted", &[1]);
+        store.write::<_, StoreError>(note).unwrap();
+        for entry in std::fs::read_dir(data.path()).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, from.join(path.file_name().unwrap())).unwrap();
+        }
+        let to = DataDir::at(&folder.path().join("restored"));
+        if restore(&to, &from, None, NOW + 1_000).is_ok() {
+            let noted = to.store().unwrap().read(|tx| tx.meta("noted")).unwrap();
+            assert_eq!(noted, Some(vec![1]), "committed work is lost without a word");
+        }
+    }
+}

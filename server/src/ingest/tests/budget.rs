@@ -358,3 +358,96 @@ fn repair_beyond_a_page_goes_on_in_the_next() {
         reports.iter().map(Envelope::id).collect()
     );
 }
+// Belongs in server/src/ingest/tests/budget.rs (uses `held_by`, `comment`, `statuses`, `restored`).
+// Needs in server/src/ingest/tests/world.rs, inside `impl World`:
+//
+//     /// Changes the file behind the back of the store, as a failing disk does.
+//     pub(crate) fn spoil(&self, sql: &str, of: &[u8]) {
+//         let file = rusqlite::Connection::open(self.folder.path().join("onegrid.db")).unwrap();
+//         assert!(file.execute(sql, [of]).unwrap() > 0, "{sql}");
+//     }
+
+/// One byte of a stored verdict is wrong. Everybody gets the other records, and work about the damaged one is
+/// put off.
+#[test]
+fn one_unreadable_verdict_stops_no_reader_and_no_author() {
+    let world = World::new();
+    let (mut author, mut reader) = (world.volunteer(10), world.grid_worker(11));
+    reader.pull(&world.server, 1_000_000);
+    let (bad, good) = (author.report("bad"), author.report("good"));
+    author.push(&world.server, &[&bad, &good]);
+    let spoil = "UPDATE envelopes SET verdict = x'ff' WHERE id = ?1";
+    world.spoil(spoil, &bad.id().0);
+    let server = world.reopened();
+
+    let mut seen = Vec::new();
+    let more = author.act(bad.record(), &[bad.id()], &comment("more"));
+    let other = author.report("other");
+    let request = author.ask(Some(author.bundle(&[&more, &other])), 0);
+    match author.send(&server, &request) {
+        Ok(answer) => {
+            let put_off = Status::Refused(RefusedReason::RecordDamaged);
+            assert_eq!(statuses(&answer), [put_off, Status::Accepted]);
+        }
+        Err(problem) => seen.push(("author", problem.code())),
+    }
+    let request = reader.ask(None, 1_000_000);
+    match reader.send(&server, &request) {
+        Ok(answer) => assert!(held_by(&[answer]).0.contains(&good.id())),
+        Err(problem) => seen.push(("reader of the feed", problem.code())),
+    }
+    let mut fresh = world.grid_worker(12);
+    let request = fresh.ask(None, 1_000_000);
+    match fresh.send(&server, &request) {
+        Ok(answer) => assert!(held_by(&[answer]).0.contains(&good.id())),
+        Err(problem) => seen.push(("fresh reader", problem.code())),
+    }
+    assert_eq!(seen, [("", ""); 0], "one record stops everybody");
+}
+// Belongs in server/src/ingest/tests/budget.rs; needs `World::spoil` (see 01).
+
+/// A courier's own work does not wait for the certificate of another person that the store cannot read.
+#[test]
+fn unreadable_certificate_stops_no_courier() {
+    let world = World::new();
+    let (mut author, mut courier) = (world.volunteer(10), world.grid_worker(11));
+    let (theirs, own) = (author.report("theirs"), courier.report("own"));
+    let spoil = "UPDATE certificates SET facts = x'ff' WHERE hash = ?1";
+    world.spoil(spoil, &author.certificate.hash().0);
+    // The courier knows that the server has the author's certificate, so it is not in the bundle.
+    let request = courier.ask(Some(courier.bundle(&[&theirs, &own])), 0);
+    let answer = courier.send(&world.reopened(), &request);
+    let answer = answer.map_err(|problem| problem.code());
+    let answer = answer.expect("the bundle is judged");
+    assert!(statuses(&answer).contains(&Status::Accepted), "the own work");
+}
+// Belongs in server/src/ingest/tests/budget.rs (uses `restored`, `replace_base`).
+
+/// The store cannot read a pack that was given back earlier. Another phone gives back that record and one more;
+/// the answer is no error, and the other record is taken.
+#[test]
+fn damaged_base_stops_no_later_give_back() {
+    let old = World::new();
+    let world = World::new();
+    let (mut author, mut giver) = (world.volunteer(10), world.grid_worker(11));
+    let _ = old.volunteer(10);
+    let bad = author.report("bad");
+    let other = author.report("other");
+    let mut carrier = old.grid_worker(11);
+    let request = carrier.ask(Some(author.bundle(&[&bad])), 0);
+    carrier.send(&old.server, &request).unwrap();
+    restored::give(&world, &mut giver, restored::packs_of(&old, 20), &[&author]);
+    let read = |tx: &dyn crate::store::Reader| tx.base_packs(bad.record());
+    let whole = world.server.store().read(read).unwrap().remove(0);
+    replace_base(&world, bad.record(), &whole, b"damaged");
+
+    // The old server went on before it was lost: the record has one more comment.
+    let more = author.act(bad.record(), &[bad.id()], &comment("more"));
+    let request = carrier.ask(Some(author.bundle(&[&more, &other])), 0);
+    carrier.send(&old.server, &request).unwrap();
+    let packs = restored::packs_of(&old, 21);
+    // Fails today with `store.damaged` inside `give`.
+    restored::give(&world, &mut giver, packs, &[&author]);
+    let found = world.server.store().read(|tx| tx.record(other.record()));
+    assert!(found.unwrap().is_some(), "the other record is taken");
+}
