@@ -243,25 +243,3 @@ fn every_kind_has_a_sentence() {
         }
     }
 }
-// Belongs in core/src/replica/tests/notifications.rs.
-
-/// The database is gone, and the phone is made of its second file: enrolled as before, so later causes are shown.
-#[test]
-fn phone_made_of_its_second_file_goes_on_telling() {
-    let town = Town::new();
-    let mut server = Server::new(&town);
-    let (_, _, mut gas, _, _) = dispatched(&town, &mut server);
-    assert_eq!(taken(&mut gas), [NotificationKind::DispatchedToUnit]);
-    gas.close();
-    std::fs::remove_file(gas.path()).unwrap();
-    let options = gas.options();
-    let (replica, way) = Replica::open_or_recover(options, server.time_ms).unwrap();
-    assert!(matches!(way, WayBack::FromSecondFile(_)), "{way:?}");
-    gas.replica = Some(replica);
-    server.load(&mut gas);
-    server.settle(&mut gas);
-    assert_eq!(kinds(&mut gas), [], "known from before");
-    dispatched_by(&town, &mut server, 21);
-    server.settle(&mut gas);
-    assert_eq!(kinds(&mut gas), [NotificationKind::DispatchedToUnit]);
-}

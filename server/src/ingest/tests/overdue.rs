@@ -153,25 +153,3 @@ fn what_is_overdue_again_goes_up_further_until_there_is_no_level_above() {
         digests_are_right(&world);
     }
 }
-// Belongs in server/src/ingest/tests/overdue.rs; needs `World::spoil` (see 01).
-
-/// The case that is due first cannot be read. The deadline of the next one passes all the same.
-#[test]
-fn unreadable_case_holds_up_no_other_deadline() {
-    let rules = "version = 1\n[[rule]]\ncode = \"gas\"\ncategories = [\"gas\"]\n\
-         severity = \"serious\"\ndispatch_kind = \"utility\"\nescalate = true\naccept_minutes = 30\n";
-    let rules = || Rules::parse(rules, "test").unwrap();
-    let world = World::with(rules());
-    let mut reporter = world.volunteer(10);
-    let cases = [reporter.report("one"), reporter.report("two")];
-    reporter.push(&world.server, &[&cases[0], &cases[1]]);
-    let due = world.server.store().read(|tx| tx.records_due(i64::MAX, 9));
-    let due = due.unwrap();
-    assert_eq!(due.len(), 2);
-    let first = cases.iter().find(|case| case.record() == due[0]).unwrap();
-    world.spoil("UPDATE envelopes SET body = x'00' WHERE id = ?1", &first.id().0);
-    let store = world.store_again();
-    let server = crate::server::Server::open(store, world.keys.clone(), rules()).unwrap();
-    let made = server.tick(NOW + 31 * MINUTE_MS).map_err(|problem| problem.code());
-    assert_eq!(made, Ok(1), "the second case goes up");
-}

@@ -103,20 +103,3 @@ fn what_can_not_be_logged_is_not_given() {
         .collect();
     assert_eq!(none, []);
 }
-// Belongs in server/src/ingest/tests/readings.rs.
-
-/// The clock jumps ahead for one sweep (a machine that starts without its clock). The log of readings is a proof
-/// of who has seen what, so nothing of it is gone.
-#[test]
-fn clock_that_was_ahead_costs_no_line_of_the_log() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
-    let mut worker = world.grid_worker(11);
-    let asked = request(&mut phone, "help");
-    phone.push(&world.server, &[&asked]);
-    worker.pull(&world.server, 1 << 20);
-    let all = Sought::default();
-    assert_eq!(log(&world.server, &all).len(), 1);
-    world.server.sweep_readings(NOW + 10 * 365 * DAY_MS).unwrap();
-    assert_eq!(log(&world.server, &all).len(), 1);
-}

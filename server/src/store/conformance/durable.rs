@@ -112,36 +112,3 @@ fn a_backup_is_a_whole_store_and_a_file_of_another_kind_is_none() {
     let refused = sqlite::SqliteStore::open(&other, sqlite::SqliteOptions::default());
     assert!(matches!(refused.err(), Some(StoreError::Damaged(_))));
 }
-// Belongs in server/src/store/conformance/durable.rs, beside `a_backup_is_a_whole_store_...`.
-
-/// A server that takes a commit every few milliseconds gets its backup. Today each foreign commit makes the copy
-/// begin again, so it ends only when the writer stops.
-#[test]
-fn backup_of_a_busy_store_ends() {
-    use std::sync::atomic::{AtomicBool, Ordering};
-    const COMMITS_MAX: u32 = 2_000;
-    let backend = SqliteBackend::new();
-    let store = backend.open();
-    // More than one step of the copy.
-    for n in 0..40 {
-        let name = format!("large {n}");
-        let write = move |tx: &mut dyn Writer| tx.set_meta(&name, &vec![7; 1 << 20]);
-        store.write::<_, StoreError>(write).unwrap();
-    }
-    let (done, busy) = (AtomicBool::new(false), backend.open());
-    let commits = std::thread::scope(|scope| {
-        let writing = scope.spawn(|| {
-            let mut commits = 0;
-            while !done.load(Ordering::Relaxed) && commits < COMMITS_MAX {
-                commits += 1;
-                let write = move |tx: &mut dyn Writer| tx.set_meta("busy", &commits.to_be_bytes());
-                busy.write::<_, StoreError>(write).unwrap();
-            }
-            commits
-        });
-        store.backup(&backend.0.path().join("copy.db")).unwrap();
-        done.store(true, Ordering::Relaxed);
-        writing.join().unwrap()
-    });
-    assert!(commits < COMMITS_MAX, "the copy waited for the writer to end");
-}
