@@ -52,6 +52,8 @@ const TABLES: &[(&str, Key)] = &[
     ("verdict_change", Key::Hash("id")),
     // The tally of removed records, and notifications that wait to be shown.
     ("own_work", Key::Hash("id")),
+    // Own words that wait until a restored server is whole.
+    ("own_void", Key::Hash("id")),
     ("notification", Key::Number("no")),
 ];
 
