@@ -108,6 +108,8 @@ pub const AUTOMATIC_MOVES_MAX: usize = 8;
 pub const MERGED_PER_LOOK_MAX: usize = 64;
 /// Cases that one tick handles.
 pub const DUE_PER_TICK_MAX: usize = 200;
+/// Time until the next look at a due record that is damaged or allows no move, milliseconds.
+pub const DUE_AGAIN_MS: i64 = 3_600_000;
 
 // Feed.
 

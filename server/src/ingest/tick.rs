@@ -7,9 +7,10 @@ use onegrid_core::id::RecordId;
 use super::automatic;
 use super::merges::{self, Opened};
 use super::plan::Plan;
-use crate::error::Result;
-use crate::limits::DUE_PER_TICK_MAX;
+use crate::error::{Problem, Result};
+use crate::limits::{DUE_AGAIN_MS, DUE_PER_TICK_MAX};
 use crate::server::Server;
+use crate::store::RecordRow;
 
 impl Server {
     /// Looks at cases whose deadline has passed or whose mergers have changed, at most
@@ -22,9 +23,31 @@ impl Server {
             .read(|tx| tx.records_due(now_ms, DUE_PER_TICK_MAX))?;
         let mut made = 0;
         for id in due {
-            made += self.look_again(id, now_ms)?;
+            made += self
+                .look_again(id, now_ms)
+                .or_else(|problem| self.put_off_damaged(id, problem, now_ms))?;
         }
         Ok(made)
+    }
+
+    /// Gives a damaged record a later deadline, so that it does not hold up the others. Returns zero moves.
+    fn put_off_damaged(&self, id: RecordId, problem: Problem, now_ms: i64) -> Result<usize> {
+        if problem.code() != "store.damaged" {
+            return Err(problem);
+        }
+        tracing::error!(code = problem.code(), record = %id, "the deadline of a damaged record is put off");
+        let due_ms = Some(now_ms.saturating_add(DUE_AGAIN_MS));
+        self.store.write::<_, Problem>(move |tx| {
+            match tx.record(id) {
+                Err(error) if error.is_local() => {}
+                row => {
+                    if let Some(row) = row? {
+                        tx.put_record(&RecordRow { due_ms, ..row })?;
+                    }
+                }
+            }
+            Ok(0)
+        })
     }
 
     /// Makes the moves that the rules ask for in a record, and undoes the mergers around it that do
@@ -70,6 +93,13 @@ impl Server {
                     .is_none_or(|into| linked.contains(&into))
             {
                 view.row.due_ms = automatic::due_ms(self, &record, state, &ground);
+                // A record that allows no move, because it is full, would be due at every tick.
+                if fresh.is_empty()
+                    && let Some(due_ms) = &mut view.row.due_ms
+                    && *due_ms <= now_ms
+                {
+                    *due_ms = now_ms.saturating_add(DUE_AGAIN_MS);
+                }
             }
             plans.push(Plan {
                 fresh,

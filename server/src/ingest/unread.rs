@@ -204,7 +204,12 @@ impl Server {
                 let Some((last, _)) = rows.last() else { break };
                 after = *last;
                 for (_, row) in &rows {
-                    released += usize::from(self.read_again(row, now_ms)?);
+                    match self.read_again(row, now_ms) {
+                        Ok(is_read) => released += usize::from(is_read),
+                        // It waits for the next start, and the others do not wait for it.
+                        Err(problem) if problem.code() == "store.damaged" => problem.log(),
+                        Err(problem) => return Err(problem),
+                    }
                 }
             }
             if released == before {
@@ -277,7 +282,10 @@ impl Server {
         let understood = self.store.read::<_, Problem>(|tx| {
             let mut understood = Vec::new();
             for review in tx.reviews_open(RELEASE_REVIEWS_MAX)? {
-                let stored = tx.envelope(review.envelope)?;
+                let stored = match tx.envelope(review.envelope) {
+                    Err(error) if error.is_local() => continue,
+                    stored => stored?,
+                };
                 if stored.as_ref().is_some_and(is_understood_now) {
                     understood.push((review.envelope, review.since_ms));
                 }
@@ -290,6 +298,7 @@ impl Server {
                 Ok(decided) => released += usize::from(decided),
                 // The decision on its parent released it too.
                 Err(problem) if problem.code() == "review.not_waiting" => released += 1,
+                Err(problem) if problem.code() == "store.damaged" => problem.log(),
                 Err(problem) => return Err(problem),
             }
         }
