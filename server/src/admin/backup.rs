@@ -35,22 +35,34 @@ pub fn backup(data: &DataDir, to: &Path, now_ms: i64) -> Result<()> {
     if to.exists() {
         return Err(Problem::new("backup.exists").with("path", to.display()));
     }
-    let store = data.store()?;
     // The folder gets its final name only when the backup is complete.
     let part = with_suffix(to, "part");
     if part.exists() {
         std::fs::remove_dir_all(&part).map_err(|error| unusable(&part, &error))?;
     }
-    make_private(&part)?;
+    or_remove(&part, fill(data, &part, now_ms))?;
+    std::fs::rename(&part, to).map_err(|error| unusable(to, &error))?;
+    sync_parent(to)
+}
+
+/// Copies the data and the keys into this new folder, durably.
+fn fill(data: &DataDir, part: &Path, now_ms: i64) -> Result<()> {
+    let store = data.store()?;
+    make_private(part)?;
     store
         .write::<_, Problem>(move |tx| Ok(audit::note(tx, now_ms, ADMIN, "server.backup", "")?))?;
     store.backup(&part.join(DATABASE))?;
     Keys::read(&data.keys())?.write(&part.join(KEYS))?;
-    for path in [part.join(DATABASE), part.clone()] {
-        sync(&path)?;
+    sync(&part.join(DATABASE))?;
+    sync(part)
+}
+
+/// Removes the folder when the work in it failed, because a large remainder could fill the disk.
+fn or_remove<T>(folder: &Path, done: Result<T>) -> Result<T> {
+    if done.is_err() && folder.exists() && std::fs::remove_dir_all(folder).is_err() {
+        tracing::warn!(path = %folder.display(), "the remainder of a failed copy could not be removed");
     }
-    std::fs::rename(&part, to).map_err(|error| unusable(to, &error))?;
-    sync_parent(to)
+    done
 }
 
 /// Replaces the data with a backup. The previous data is set aside, never deleted. Refused while a server
@@ -74,6 +86,25 @@ pub fn restore(data: &DataDir, from: &Path, above: Option<u32>, now_ms: i64) -> 
     }
     // The copy is prepared in a folder inside the data folder, so it is complete before it replaces the data.
     let fresh = DataDir::at(&data.path().join("restoring"));
+    let prepared = prepare(data, &source, &fresh, keys, above, now_ms);
+    let generation = or_remove(fresh.path(), prepared)?;
+    let set_aside = put_aside(data, now_ms)?;
+    data.take(&fresh)?;
+    Ok(Restored {
+        generation,
+        set_aside,
+    })
+}
+
+/// Copies the backup into the folder `fresh` and gives the copy its new generation, which is returned.
+fn prepare(
+    data: &DataDir,
+    source: &DataDir,
+    fresh: &DataDir,
+    keys: Keys,
+    above: Option<u32>,
+    now_ms: i64,
+) -> Result<u32> {
     fresh.make_anew()?;
     std::fs::copy(source.database(), fresh.database()).map_err(|error| fresh.unusable(&error))?;
     keys.write(&fresh.keys())?;
@@ -83,14 +114,9 @@ pub fn restore(data: &DataDir, from: &Path, above: Option<u32>, now_ms: i64) -> 
     } else {
         keys
     };
-    let generation = raise(&fresh, before, above, now_ms, kept.anchors())?;
+    let generation = raise(fresh, before, above, now_ms, kept.anchors())?;
     sync(&fresh.database())?;
-    let set_aside = put_aside(data, now_ms)?;
-    data.take(&fresh)?;
-    Ok(Restored {
-        generation,
-        set_aside,
-    })
+    Ok(generation)
 }
 
 /// Highest generation among the database in place and the databases that were set aside. Unreadable ones are
@@ -169,4 +195,45 @@ fn put_aside(data: &DataDir, now_ms: i64) -> Result<Option<PathBuf>> {
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+    use crate::admin::setup;
+
+    const NOW: i64 = 1_760_000_000_000;
+
+    fn prepared(folder: &Path) -> DataDir {
+        let data = DataDir::at(&folder.join("data"));
+        let mut rng = ChaCha20Rng::seed_from_u64(7);
+        setup::prepare(&data, &folder.join("root.key"), NOW, &mut rng).unwrap();
+        data
+    }
+
+    /// Copies are large, and on a full disk the remainder of one would stop the server for good.
+    #[test]
+    fn failed_backup_leaves_no_remainder() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = prepared(folder.path());
+        std::fs::write(data.keys(), "no keys").unwrap();
+        let to = folder.path().join("2025-10-09");
+        backup(&data, &to, NOW).unwrap_err();
+        assert!(!with_suffix(&to, "part").exists());
+    }
+
+    #[test]
+    fn failed_restore_leaves_no_remainder() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = prepared(folder.path());
+        let from = folder.path().join("2025-10-09");
+        backup(&data, &from, NOW).unwrap();
+        let problem = restore(&data, &from, None, NOW - 1_000).unwrap_err();
+        assert_eq!(problem.code(), "restore.clock_behind");
+        assert!(!data.path().join("restoring").exists());
+    }
 }
