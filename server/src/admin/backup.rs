@@ -15,7 +15,7 @@ use super::data_dir::{
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
 use crate::registry::{audit, directory};
-use crate::store::sqlite::{SqliteOptions, SqliteStore};
+use crate::store::sqlite::{self, SqliteOptions, SqliteStore};
 use crate::store::{Store, StoreError};
 
 /// Begins the name of a database that a restore set aside, after [`DATABASE`] and a dot.
@@ -106,7 +106,16 @@ fn prepare(
     now_ms: i64,
 ) -> Result<u32> {
     fresh.make_anew()?;
-    std::fs::copy(source.database(), fresh.database()).map_err(|error| fresh.unusable(&error))?;
+    // The folder of a server that died has its last commits in the log beside the database.
+    for (from, to) in [
+        (source.database(), fresh.database()),
+        (log_of(&source.database()), log_of(&fresh.database())),
+    ] {
+        if from.exists() {
+            std::fs::copy(&from, &to).map_err(|error| fresh.unusable(&error))?;
+        }
+    }
+    sqlite::check(&fresh.database())?;
     keys.write(&fresh.keys())?;
     let before = generation_before(data)?;
     let kept = if data.keys().exists() {
@@ -117,6 +126,11 @@ fn prepare(
     let generation = raise(fresh, before, above, now_ms, kept.anchors())?;
     sync(&fresh.database())?;
     Ok(generation)
+}
+
+/// The log that `SQLite` keeps beside a database.
+fn log_of(database: &Path) -> PathBuf {
+    PathBuf::from(format!("{}-wal", database.display()))
 }
 
 /// Highest generation among the database in place and the databases that were set aside. Unreadable ones are
@@ -224,6 +238,43 @@ mod tests {
         let to = folder.path().join("2025-10-09");
         backup(&data, &to, NOW).unwrap_err();
         assert!(!with_suffix(&to, "part").exists());
+    }
+
+    /// The folder of a server that died: its last commits are in the log beside the database.
+    #[test]
+    fn restore_takes_the_log_beside_its_source() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = prepared(folder.path());
+        let from = folder.path().join("copied");
+        std::fs::create_dir(&from).unwrap();
+        let store = data.store().unwrap();
+        let note = |tx: &mut dyn crate::store::Writer| tx.set_meta("noted", &[1]);
+        store.write::<_, StoreError>(note).unwrap();
+        for path in [data.database(), log_of(&data.database()), data.keys()] {
+            std::fs::copy(&path, from.join(path.file_name().unwrap())).unwrap();
+        }
+        let to = DataDir::at(&folder.path().join("restored"));
+        restore(&to, &from, None, NOW + 1_000).unwrap();
+        let noted = to.store().unwrap().read(|tx| tx.meta("noted")).unwrap();
+        assert_eq!(noted, Some(vec![1]));
+    }
+
+    #[test]
+    fn restore_refuses_a_damaged_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = prepared(folder.path());
+        let from = folder.path().join("2025-10-09");
+        backup(&data, &from, NOW).unwrap();
+        let database = DataDir::at(&from).database();
+        let mut bytes = std::fs::read(&database).unwrap();
+        // The last page is of no table that the restore itself reads.
+        let last = bytes.len() - 4_096;
+        bytes[last..].fill(0xff);
+        std::fs::write(&database, bytes).unwrap();
+        let to = DataDir::at(&folder.path().join("restored"));
+        let problem = restore(&to, &from, None, NOW + 1_000).unwrap_err();
+        assert_eq!(problem.code(), "store.damaged");
+        assert!(!to.database().exists());
     }
 
     #[test]
