@@ -106,7 +106,8 @@ impl Server {
                 .map_or(invitation.grants, |member| member.grants);
             let mark = directory::mark(tx)?;
             let key = admitted.device_key;
-            let certificate = devices::issue(&keys, &key, invitation.member, grants, mark, now_ms)?;
+            let certificate =
+                devices::issue(tx, &keys, &key, invitation.member, grants, mark, now_ms)?;
             devices::put(tx, &certificate, now_ms)?;
             tx.put_invitation(&InvitationRow {
                 redeemed_by: Some(device),
