@@ -264,3 +264,22 @@ fn whoever_waits_for_wake_ups_is_woken_by_what_it_reads_now_and_all_who_are_revo
     world.server.cut_revoked().unwrap();
     assert!(live.borrow_and_update().cut);
 }
+
+/// The clock of the server was a year ahead for one look, and is right again.
+#[test]
+fn zones_are_followed_after_a_clock_ahead() {
+    let world = World::new();
+    let versions = vec![zone(&[area(3)], 0)];
+    world.server.publish(versions, "admin", NOW).unwrap();
+    let scope = Scope::Zone {
+        zone: ZONE,
+        areas: vec![area(3)],
+    };
+    let phone = world.phone(13, Role::StationHead, scope);
+    world.server.keep_zones(NOW + 365 * DAY_MS).unwrap();
+    let later = NOW + DAY_MS;
+    let versions = vec![zone(&[area(3), area(4)], later)];
+    world.server.publish(versions, "admin", NOW).unwrap();
+    assert_eq!(announced(&world, &phone), []);
+    assert_eq!(world.server.keep_zones(later).unwrap(), 1);
+}
