@@ -31,8 +31,10 @@ impl Certificates {
             return Ok(None);
         };
         let certificate = Certificate::from_store(raw)
+            .ok()
+            .filter(|certificate| certificate.hash() == hash)
             .map(Arc::new)
-            .map_err(|_| StoreError::Row("a certificate"))?;
+            .ok_or(StoreError::Row("a certificate"))?;
         self.keep(&certificate);
         Ok(Some(certificate))
     }
@@ -64,7 +66,14 @@ impl Certificates {
 }
 
 impl Server {
+    /// The certificate, if it is known. A damaged one counts as unknown, so that a phone brings it again.
     pub(crate) fn certificate(&self, hash: Hash) -> Result<Option<Arc<Certificate>>> {
-        Ok(self.store.read(|tx| self.certificates.get(tx, hash))?)
+        match self.store.read(|tx| self.certificates.get(tx, hash)) {
+            Err(error) if error.is_local() => {
+                tracing::error!(code = error.code(), %hash, "a damaged certificate counts as unknown");
+                Ok(None)
+            }
+            found => Ok(found?),
+        }
     }
 }

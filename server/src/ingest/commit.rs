@@ -145,7 +145,12 @@ impl Server {
         let mut new = Vec::new();
         self.store.read::<_, StoreError>(|tx| {
             for (hash, certificate) in needed {
-                if tx.certificate(hash)?.is_none() {
+                // Damaged facts are replaced.
+                let is_whole = match tx.certificate(hash) {
+                    Err(error) if error.is_local() => false,
+                    found => found?.is_some_and(|raw| raw.facts == certificate.raw().facts),
+                };
+                if !is_whole {
                     new.push(certificate);
                 }
             }
