@@ -161,7 +161,14 @@ impl Server {
     ) -> Result<BasePlan> {
         let news = self
             .store
-            .read::<_, StoreError>(|tx| self.news(tx, id, &opened.pack, given))?;
+            .read::<_, StoreError>(|tx| self.news(tx, id, &opened.pack, given));
+        let news = match news {
+            Err(error) if error.is_local() => {
+                tracing::warn!(code = error.code(), record = %id, "a pack given back meets a damaged record");
+                return Ok(BasePlan::Nothing);
+            }
+            news => news?,
+        };
         if news.envelopes.is_empty() && news.changed.is_empty() {
             return Ok(BasePlan::Nothing);
         }
