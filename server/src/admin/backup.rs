@@ -124,6 +124,8 @@ fn prepare(
         keys
     };
     let generation = raise(fresh, before, above, now_ms, kept.anchors())?;
+    // Only the database moves into place, so its log has to be empty by now.
+    sqlite::merge_log(&fresh.database())?;
     sync(&fresh.database())?;
     Ok(generation)
 }

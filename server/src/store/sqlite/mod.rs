@@ -135,5 +135,18 @@ pub(crate) fn check(path: &Path) -> StoreResult<()> {
     }
 }
 
+/// Merges the log beside a closed database into it. Fails while another connection has it open.
+pub(crate) fn merge_log(path: &Path) -> StoreResult<()> {
+    let connection = Connection::open(path).map_err(convert::failure)?;
+    let busy: bool = connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        .map_err(convert::failure)?;
+    if busy {
+        Err(StoreError::Locked)
+    } else {
+        Ok(())
+    }
+}
+
 /// Pages that are copied before other connections get a turn.
 const BACKUP_PAGES_A_STEP: i32 = 4_096;
