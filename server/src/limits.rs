@@ -170,6 +170,9 @@ pub const VERDICT_ENTRY_BYTES: usize = 64;
 
 /// Days before the reading log deletes a line.
 pub const READINGS_KEPT_DAYS: i64 = 180;
+/// Days without a line in the reading log and in the audit log after which the server deletes no line, because
+/// its clock may be ahead.
+pub const READINGS_SWEEP_GAP_DAYS_MAX: i64 = 60;
 /// Lines of the reading log that are read at once.
 pub const READINGS_A_STEP: usize = 1_000;
 
