@@ -111,6 +111,8 @@ pub const AUTOMATIC_MOVES_MAX: usize = 8;
 pub const MERGED_PER_LOOK_MAX: usize = 64;
 /// Cases that one tick handles.
 pub const DUE_PER_TICK_MAX: usize = 200;
+/// Time until the next look at a due record that is damaged or allows no move, milliseconds.
+pub const DUE_AGAIN_MS: i64 = 3_600_000;
 
 // Feed.
 
@@ -176,6 +178,9 @@ pub const VERDICT_ENTRY_BYTES: usize = 64;
 
 /// Days before the reading log deletes a line.
 pub const READINGS_KEPT_DAYS: i64 = 180;
+/// Days without a line in the reading log and in the audit log after which the server deletes no line, because
+/// its clock may be ahead.
+pub const READINGS_SWEEP_GAP_DAYS_MAX: i64 = 60;
 /// Lines of the reading log that are read at once.
 pub const READINGS_A_STEP: usize = 1_000;
 

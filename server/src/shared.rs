@@ -41,9 +41,16 @@ impl Shared {
         }
     }
 
-    /// Returns a certificate from the cache or the store.
+    /// Returns a certificate from the cache or the store. A damaged one counts as unknown, so that a
+    /// phone brings it again.
     pub fn certificate(&self, hash: Hash) -> Result<Option<Arc<Certificate>>> {
-        Ok(self.store.read(|tx| self.certificates.get(tx, hash))?)
+        match self.store.read(|tx| self.certificates.get(tx, hash)) {
+            Err(error) if error.is_local() => {
+                tracing::error!(code = error.code(), %hash, "a damaged certificate counts as unknown");
+                Ok(None)
+            }
+            found => Ok(found?),
+        }
     }
 
     /// Returns the generation of the data.

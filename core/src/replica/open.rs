@@ -4,7 +4,7 @@
 //! that the host asks for ([`super::rescue`]), so that a wrong key can never cost data.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
@@ -202,7 +202,20 @@ pub(super) fn second(path: &Path, key: &FileKey) -> Result<Connection, ReplicaEr
     Ok(conn)
 }
 
+/// Opens the first connection of the process alone, because `SQLCipher` finishes its start only after `SQLite`
+/// lets other threads in. A failure here is met again at the file.
+fn start_cipher(key: &FileKey) {
+    static STARTED: Once = Once::new();
+    STARTED.call_once(|| {
+        let _ = Connection::open_in_memory().and_then(|conn| {
+            conn.execute_batch("PRAGMA cipher_log_level = NONE;")?;
+            conn.execute_batch(&key.pragma())
+        });
+    });
+}
+
 fn keyed(path: &Path, key: &FileKey, flags: OpenFlags) -> Result<Connection, ReplicaError> {
+    start_cipher(key);
     let conn = Connection::open_with_flags(path, flags)?;
     // A failure is an error with a code, so the library's own lines on stderr would only repeat it.
     conn.execute_batch("PRAGMA cipher_log_level = NONE;")?;

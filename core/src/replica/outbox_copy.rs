@@ -83,6 +83,8 @@ impl OutboxCopy {
                 }
                 self.conn = match self.find(main)? {
                     Found::Well(conn) => Some(conn),
+                    // The storage may answer later, so the file keeps its place.
+                    Found::Unreachable => return Ok(()),
                     // The file is kept under another name. If that fails too, there is no copy for now.
                     _ => self.anew(),
                 };
@@ -175,6 +177,13 @@ impl OutboxCopy {
                 tx.commit()?;
                 Ok(records)
             });
+        if salvaged.incomplete {
+            // The replica holds it all, unless it is an older copy.
+            tracing::warn!(
+                code = "replica.damaged",
+                "a part of the second file is unreadable"
+            );
+        }
         match taken {
             Ok(0) => Ok(true),
             Ok(records) => {

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use super::engine::load::Certificates;
-use super::engine::{self, project};
+use super::engine::{self, notify, project};
 use super::error::ReplicaError;
 use super::open::{self, Site};
 use super::salvage::{self, LOGS_AND_FILE, Salvaged, with_suffix};
@@ -71,7 +71,7 @@ pub(super) fn build(site: &Site, now_ms: i64) -> Result<Salvaged, ReplicaError> 
     salvage::take_back(site, &tx, &mut salvaged)?;
     tx.commit()?;
     engine::is_of(site.device, &conn, &Certificates::default())?;
-    rebuild(&mut conn)?;
+    rebuild(&mut conn, now_ms)?;
     // The server is asked about each record that no stream takes up again, as after a restore of the
     // server.
     stray::insert_all(&conn)?;
@@ -80,11 +80,15 @@ pub(super) fn build(site: &Site, now_ms: i64) -> Result<Salvaged, ReplicaError> 
     Ok(salvaged)
 }
 
-fn rebuild(conn: &mut Connection) -> Result<(), ReplicaError> {
+fn rebuild(conn: &mut Connection, now_ms: i64) -> Result<(), ReplicaError> {
     let certificates = Certificates::default();
     let identity = engine::identity(conn, &certificates)?;
-    let own = identity.and_then(|identity| identity.certificate.facts().member);
     let tx = conn.transaction()?;
+    if identity.is_some() {
+        // The second file does not hold the time of the enrolment, so later causes are news from now on.
+        notify::enrolled(&tx, now_ms)?;
+    }
+    let own = identity.and_then(|identity| identity.certificate.facts().member);
     project::rebuild(&tx, &certificates, own)?;
     Ok(tx.commit()?)
 }

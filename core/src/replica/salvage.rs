@@ -52,6 +52,8 @@ const TABLES: &[(&str, Key)] = &[
     ("verdict_change", Key::Hash("id")),
     // The tally of removed records, and notifications that wait to be shown.
     ("own_work", Key::Hash("id")),
+    // Own words that wait until a restored server is whole.
+    ("own_void", Key::Hash("id")),
     ("notification", Key::Number("no")),
 ];
 
@@ -73,24 +75,29 @@ pub(super) enum Key {
     Name(&'static str),
 }
 
-/// Moves the file, its outbox copy and their logs to the first free name `<path>.aside-<n>`.
+/// Moves the file, its outbox copy and their logs to the first free name `<path>.aside-<n>`. When an
+/// interrupted attempt moved them all, it returns the last name that is taken.
 pub(super) fn set_aside(site: &Site, path: &Path) -> Result<PathBuf, ReplicaError> {
     let mut aside = with_suffix(path, ".aside-1");
+    let mut taken = None;
     for n in 2..=u32::MAX {
         if is_free(site, path, &aside)? {
             break;
         }
+        taken = Some(aside);
         aside = with_suffix(path, &format!(".aside-{n}"));
     }
+    let mut moved_any = false;
     for (from, to) in moves(path, &aside) {
         if site.exists(&from)? {
             let moved = site.disk.rename(&from, &to);
             moved.map_err(|_| ReplicaError::Storage)?;
+            moved_any = true;
         }
     }
     let durable = site.disk.sync_folder(path);
     durable.map_err(|_| ReplicaError::Storage)?;
-    Ok(aside)
+    Ok(taken.filter(|_| !moved_any).unwrap_or(aside))
 }
 
 /// Whether this name is free. The files that an interrupted attempt moved do not block it, because the rest

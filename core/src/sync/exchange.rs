@@ -51,6 +51,8 @@ pub(super) struct Run {
     begun: bool,
     all_cursors: bool,
     revocations_due: bool,
+    /// Revocations that were given back to the server of this generation.
+    revocations_given: usize,
     new_generation: bool,
     /// Envelopes left out of every upload of this run, with all envelopes that build on them.
     blocked: BTreeSet<EnvelopeId>,
@@ -82,6 +84,7 @@ impl Run {
                 to: generation,
             });
             self.revocations_due = true;
+            self.revocations_given = 0;
             self.new_generation = true;
             // Failed attempts with the server before its restore say nothing about this server.
             self.attempts = 0;
@@ -152,6 +155,7 @@ impl Run {
             let entries = port.revocations()?;
             give_back.directory = entries
                 .into_iter()
+                .skip(self.revocations_given)
                 .take(GIVE_BACK_DIRECTORY_MAX)
                 .map(ByteVec::from)
                 .collect();
@@ -187,17 +191,14 @@ impl Run {
         let stirred = port.writes() != asked.writes.wrapping_add(applied.writes);
         self.report.pushed = self.report.pushed.saturating_add(applied.settled);
         self.report.pulled = self.report.pulled.saturating_add(applied.pulled);
-        let said_revocations = answer
-            .request()
-            .give_back
-            .as_ref()
-            .is_some_and(|give| !give.directory.is_empty());
+        let before = self.busy();
+        let give_back = answer.request().give_back.as_ref();
+        self.revocations_given += give_back.map_or(0, |give| give.directory.len());
         self.put_off(answer);
         self.not_taken(answer, asked);
-        if said_revocations || self.revocations_spared(port)? {
-            self.revocations_due = false;
+        if self.revocations_due {
+            self.revocations_due = self.revocations_given < port.revocations()?.len();
         }
-        let before = self.busy();
         if response.missing.is_empty() {
             self.handed_over(asked);
         } else {
@@ -261,17 +262,13 @@ impl Run {
         }
     }
 
-    /// Without any revocation, the step that sends them is done.
-    fn revocations_spared(&self, port: &dyn StarPort) -> Result<bool, PortError> {
-        Ok(self.revocations_due && port.revocations()?.is_empty())
-    }
-
     /// The progress of the repair and the amount left to hand over. Any change of these is progress.
-    fn busy(&self) -> (Option<u64>, bool, usize, usize) {
+    fn busy(&self) -> (Option<u64>, bool, usize, usize, usize) {
         let (records, envelopes) = (self.parents.records.len(), self.parents.envelopes.len());
         (
             self.repair.as_ref().map(|repair| repair.done),
             self.revocations_due,
+            self.revocations_given,
             records + envelopes,
             self.blocked.len(),
         )

@@ -6,7 +6,9 @@ use rand_core::{Rng, SeedableRng};
 
 use super::*;
 use crate::id::RecordId;
-use crate::limits::{PAGE_BYTES_DEFAULT, PAGE_BYTES_MIN, RETRY_MS_CUT, RETRY_MS_FIRST};
+use crate::limits::{
+    GIVE_BACK_DIRECTORY_MAX, PAGE_BYTES_DEFAULT, PAGE_BYTES_MIN, RETRY_MS_CUT, RETRY_MS_FIRST,
+};
 use crate::sync::report::Incident;
 use crate::sync::test_server::{Reply, Server};
 use crate::sync::testing::{Keys, Phone, accepted, record};
@@ -112,6 +114,22 @@ fn a_server_restored_from_an_old_copy_gets_back_what_it_lost() {
             );
         }
     }
+}
+
+/// One request holds only a part of them.
+#[test]
+fn all_revocations_come_back_over_several_requests() {
+    let mut w = World::new(9, 1);
+    w.write(0, 1);
+    w.assert_equal();
+    let copy = w.server.clone();
+    let count = GIVE_BACK_DIRECTORY_MAX + 1;
+    let revocations = (0..count).map(|n| n.to_be_bytes().to_vec());
+    w.phones[0].0.revocations.extend(revocations);
+    w.server.restore(&copy);
+    let report = w.sync(0);
+    assert!(report.equal, "{report:?}");
+    assert_eq!(w.server.revoked.len(), count);
 }
 
 /// So the server judges own work beside everything that was settled before the loss.

@@ -157,17 +157,24 @@ impl Inner {
         })
     }
 
-    /// Marks a damaged file, because opening reads only a part of it; the next opening repairs it.
+    /// Marks a damaged file when the answer is such an error.
     pub(crate) fn noted<T>(&self, answer: Answer<T>) -> Answer<T> {
-        if let Err(error) = &answer
-            && error.code() == "replica.damaged"
-        {
-            self.readers.renew();
-            if std::fs::File::create(self.folder.join(DAMAGED_FILE)).is_err() {
-                tracing::warn!(code = error.code(), "the damage is met again next time");
-            }
+        if let Err(error) = &answer {
+            self.note_damage(error.code());
         }
         answer
+    }
+
+    /// Marks a damaged file, because opening reads only a part of it; the next opening repairs it. Other codes
+    /// have no effect.
+    fn note_damage(&self, code: &str) {
+        if !matches!(code, "replica.damaged" | "replica.inconsistent") {
+            return;
+        }
+        self.readers.renew();
+        if std::fs::File::create(self.folder.join(DAMAGED_FILE)).is_err() {
+            tracing::warn!(code, "the damage is met again next time");
+        }
     }
 
     /// Reads through a reader of its own.

@@ -277,14 +277,19 @@ impl Inner {
     }
 }
 
-/// Passes on the events of the driver, until the phone or its driver is gone.
+/// Passes on the events of the driver, and marks a file that live sync found damaged, until the phone or its
+/// driver is gone.
 async fn follow(mut status: watch::Receiver<Status>, phone: Weak<Inner>) {
     while status.changed().await.is_ok() {
         let Some(phone) = phone.upgrade() else {
             return;
         };
+        let code = status.borrow_and_update().code.clone();
         // The replica reads and writes a disk, so it needs a thread that may block.
         let told = tokio::task::spawn_blocking(move || {
+            if let Some(code) = code {
+                phone.note_damage(&code);
+            }
             phone.tell_changes();
             phone.tell_status();
         });
@@ -309,5 +314,66 @@ fn shown(report: Report) -> SyncReport {
             .map(|incident| Word::coded(incident.code()))
             .collect(),
         closed: report.closed.map(|closed| Word::coded(closed.code())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use std::collections::HashMap;
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::device::open_device;
+    use crate::host::{KeyVault, VaultError};
+    use crate::types::{DeviceConfig, WayBackKind};
+
+    #[derive(Default)]
+    struct Memory(Mutex<HashMap<String, Vec<u8>>>);
+
+    impl KeyVault for Memory {
+        fn load(&self, name: String) -> Result<Option<Vec<u8>>, VaultError> {
+            Ok(self.0.lock().unwrap().get(&name).cloned())
+        }
+
+        fn save(&self, name: String, secret: Vec<u8>) -> Result<(), VaultError> {
+            self.0.lock().unwrap().insert(name, secret);
+            Ok(())
+        }
+
+        fn remove(&self, name: String) -> Result<(), VaultError> {
+            self.0.lock().unwrap().remove(&name);
+            Ok(())
+        }
+    }
+
+    /// Only live sync reads the damaged page. Nothing is delivered until the file is repaired, so the next
+    /// opening repairs it.
+    #[test]
+    fn damage_of_live_sync_is_repaired_at_opening() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = DeviceConfig {
+            folder: folder.path().to_str().unwrap().to_owned(),
+            tls_roots_pem: None,
+            plain_http_allowed: false,
+        };
+        let device = open_device(config, Arc::new(Memory::default())).unwrap();
+        for code in ["replica.damaged", "replica.inconsistent"] {
+            let phone = device.open_single().unwrap().phone;
+            let (told, status) = watch::channel(Status::default());
+            let following = follow(status, Arc::downgrade(&phone.0));
+            told.send(Status {
+                state: State::Waiting,
+                code: Some(code.to_owned()),
+                ..Status::default()
+            })
+            .unwrap();
+            drop(told);
+            runtime().unwrap().block_on(following);
+            phone.shut().unwrap();
+            let opened = device.open_single().unwrap();
+            assert_eq!(opened.way_back.kind, WayBackKind::Rescued, "{code}");
+            opened.phone.shut().unwrap();
+        }
     }
 }

@@ -13,10 +13,11 @@ use super::data_dir::{
     DATABASE, DataDir, KEYS, make_private, sync, sync_parent, unusable, with_suffix,
 };
 use crate::directory;
+use crate::directory;
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
 use crate::registry::audit;
-use crate::store::sqlite::{SqliteOptions, SqliteStore};
+use crate::store::sqlite::{self, SqliteOptions, SqliteStore};
 use crate::store::{Store, StoreError};
 
 /// Begins the name of a database that a restore set aside, after [`DATABASE`] and a dot.
@@ -36,22 +37,34 @@ pub fn backup(data: &DataDir, to: &Path, now_ms: i64) -> Result<()> {
     if to.exists() {
         return Err(Problem::new("backup.exists").with("path", to.display()));
     }
-    let store = data.store()?;
     // The folder gets its final name only when the backup is complete.
     let part = with_suffix(to, "part");
     if part.exists() {
         std::fs::remove_dir_all(&part).map_err(|error| unusable(&part, &error))?;
     }
-    make_private(&part)?;
+    or_remove(&part, fill(data, &part, now_ms))?;
+    std::fs::rename(&part, to).map_err(|error| unusable(to, &error))?;
+    sync_parent(to)
+}
+
+/// Copies the data and the keys into this new folder, durably.
+fn fill(data: &DataDir, part: &Path, now_ms: i64) -> Result<()> {
+    let store = data.store()?;
+    make_private(part)?;
     store
         .write::<_, Problem>(move |tx| Ok(audit::note(tx, now_ms, ADMIN, "server.backup", "")?))?;
     store.backup(&part.join(DATABASE))?;
     Keys::read(&data.keys())?.write(&part.join(KEYS))?;
-    for path in [part.join(DATABASE), part.clone()] {
-        sync(&path)?;
+    sync(&part.join(DATABASE))?;
+    sync(part)
+}
+
+/// Removes the folder when the work in it failed, because a large remainder could fill the disk.
+fn or_remove<T>(folder: &Path, done: Result<T>) -> Result<T> {
+    if done.is_err() && folder.exists() && std::fs::remove_dir_all(folder).is_err() {
+        tracing::warn!(path = %folder.display(), "the remainder of a failed copy could not be removed");
     }
-    std::fs::rename(&part, to).map_err(|error| unusable(to, &error))?;
-    sync_parent(to)
+    done
 }
 
 /// Replaces the data with a backup. The previous data is set aside, never deleted. Refused while a server
@@ -75,8 +88,36 @@ pub fn restore(data: &DataDir, from: &Path, above: Option<u32>, now_ms: i64) -> 
     }
     // The copy is prepared in a folder inside the data folder, so it is complete before it replaces the data.
     let fresh = DataDir::at(&data.path().join("restoring"));
+    let prepared = prepare(data, &source, &fresh, keys, above, now_ms);
+    let generation = or_remove(fresh.path(), prepared)?;
+    let set_aside = put_aside(data, now_ms)?;
+    data.take(&fresh)?;
+    Ok(Restored {
+        generation,
+        set_aside,
+    })
+}
+
+/// Copies the backup into the folder `fresh` and gives the copy its new generation, which is returned.
+fn prepare(
+    data: &DataDir,
+    source: &DataDir,
+    fresh: &DataDir,
+    keys: Keys,
+    above: Option<u32>,
+    now_ms: i64,
+) -> Result<u32> {
     fresh.make_anew()?;
-    std::fs::copy(source.database(), fresh.database()).map_err(|error| fresh.unusable(&error))?;
+    // The folder of a server that died has its last commits in the log beside the database.
+    for (from, to) in [
+        (source.database(), fresh.database()),
+        (log_of(&source.database()), log_of(&fresh.database())),
+    ] {
+        if from.exists() {
+            std::fs::copy(&from, &to).map_err(|error| fresh.unusable(&error))?;
+        }
+    }
+    sqlite::check(&fresh.database())?;
     keys.write(&fresh.keys())?;
     let before = generation_before(data)?;
     let kept = if data.keys().exists() {
@@ -84,14 +125,16 @@ pub fn restore(data: &DataDir, from: &Path, above: Option<u32>, now_ms: i64) -> 
     } else {
         keys
     };
-    let generation = raise(&fresh, before, above, now_ms, kept.anchors())?;
+    let generation = raise(fresh, before, above, now_ms, kept.anchors())?;
+    // Only the database moves into place, so its log has to be empty by now.
+    sqlite::merge_log(&fresh.database())?;
     sync(&fresh.database())?;
-    let set_aside = put_aside(data, now_ms)?;
-    data.take(&fresh)?;
-    Ok(Restored {
-        generation,
-        set_aside,
-    })
+    Ok(generation)
+}
+
+/// The log that `SQLite` keeps beside a database.
+fn log_of(database: &Path) -> PathBuf {
+    PathBuf::from(format!("{}-wal", database.display()))
 }
 
 /// Highest generation among the database in place and the databases that were set aside. Unreadable ones are
@@ -170,4 +213,82 @@ fn put_aside(data: &DataDir, now_ms: i64) -> Result<Option<PathBuf>> {
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+    use crate::admin::setup;
+
+    const NOW: i64 = 1_760_000_000_000;
+
+    fn prepared(folder: &Path) -> DataDir {
+        let data = DataDir::at(&folder.join("data"));
+        let mut rng = ChaCha20Rng::seed_from_u64(7);
+        setup::prepare(&data, &folder.join("root.key"), NOW, &mut rng).unwrap();
+        data
+    }
+
+    /// Copies are large, and on a full disk the remainder of one would stop the server for good.
+    #[test]
+    fn failed_backup_leaves_no_remainder() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = prepared(folder.path());
+        std::fs::write(data.keys(), "no keys").unwrap();
+        let to = folder.path().join("2025-10-09");
+        backup(&data, &to, NOW).unwrap_err();
+        assert!(!with_suffix(&to, "part").exists());
+    }
+
+    /// The folder of a server that died: its last commits are in the log beside the database.
+    #[test]
+    fn restore_takes_the_log_beside_its_source() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = prepared(folder.path());
+        let from = folder.path().join("copied");
+        std::fs::create_dir(&from).unwrap();
+        let store = data.store().unwrap();
+        let note = |tx: &mut dyn crate::store::Writer| tx.set_meta("noted", &[1]);
+        store.write::<_, StoreError>(note).unwrap();
+        for path in [data.database(), log_of(&data.database()), data.keys()] {
+            std::fs::copy(&path, from.join(path.file_name().unwrap())).unwrap();
+        }
+        let to = DataDir::at(&folder.path().join("restored"));
+        restore(&to, &from, None, NOW + 1_000).unwrap();
+        let noted = to.store().unwrap().read(|tx| tx.meta("noted")).unwrap();
+        assert_eq!(noted, Some(vec![1]));
+    }
+
+    #[test]
+    fn restore_refuses_a_damaged_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = prepared(folder.path());
+        let from = folder.path().join("2025-10-09");
+        backup(&data, &from, NOW).unwrap();
+        let database = DataDir::at(&from).database();
+        let mut bytes = std::fs::read(&database).unwrap();
+        // The last page is of no table that the restore itself reads.
+        let last = bytes.len() - 4_096;
+        bytes[last..].fill(0xff);
+        std::fs::write(&database, bytes).unwrap();
+        let to = DataDir::at(&folder.path().join("restored"));
+        let problem = restore(&to, &from, None, NOW + 1_000).unwrap_err();
+        assert_eq!(problem.code(), "store.damaged");
+        assert!(!to.database().exists());
+    }
+
+    #[test]
+    fn failed_restore_leaves_no_remainder() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = prepared(folder.path());
+        let from = folder.path().join("2025-10-09");
+        backup(&data, &from, NOW).unwrap();
+        let problem = restore(&data, &from, None, NOW - 1_000).unwrap_err();
+        assert_eq!(problem.code(), "restore.clock_behind");
+        assert!(!data.path().join("restoring").exists());
+    }
 }

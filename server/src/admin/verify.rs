@@ -62,6 +62,22 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
+    /// Counts damage of one thing as a finding. The value is then `None`, and the check continues.
+    fn readable<T>(
+        &mut self,
+        code: &'static str,
+        what: impl ToString,
+        read: StoreResult<T>,
+    ) -> StoreResult<Option<T>> {
+        match read {
+            Err(error) if error.is_local() => {
+                self.wrong(code, what);
+                Ok(None)
+            }
+            read => read.map(Some),
+        }
+    }
+
     fn wrong(&mut self, code: &'static str, what: impl ToString) {
         if self.found.wrong.len() < WRONG_MAX {
             self.found.wrong.push(Phrase::new(code).with("what", what));
@@ -78,7 +94,11 @@ impl Walk<'_> {
 
     fn devices(&mut self) -> StoreResult<()> {
         for device in self.tx.devices()? {
-            let certificate = self.certificate(device.certificate)?;
+            let certificate = self.certificate(device.certificate);
+            let certificate = self.readable("verify.certificate", device.id, certificate)?;
+            let Some(certificate) = certificate else {
+                continue;
+            };
             if certificate.is_none_or(|known| known.facts().device != device.id) {
                 self.wrong("verify.certificate", device.id);
             }
@@ -120,16 +140,25 @@ impl Walk<'_> {
     }
 
     fn record(&mut self, id: RecordId, digest: Digest) -> StoreResult<()> {
-        for base in self.tx.base_packs(id)? {
+        let bases = self.tx.base_packs(id);
+        let bases = self.readable("verify.record", id, bases)?;
+        for base in bases.unwrap_or_default() {
             let signed = base.proof.verify(self.server.keys().anchors()).is_ok();
             if !signed || !base.proof.covers(&base.pack) {
                 self.wrong("verify.record", id);
             }
         }
-        for stored in self.tx.envelopes(id)? {
+        let envelopes = self.tx.envelopes(id);
+        let envelopes = self.readable("verify.record", id, envelopes)?;
+        for stored in envelopes.unwrap_or_default() {
             self.found.envelopes += 1;
             let envelope_id: EnvelopeId = stored.raw.hash().envelope_id();
-            let Some(certificate) = self.certificate(stored.certificate)? else {
+            let certificate = self.certificate(stored.certificate);
+            let certificate = self.readable("verify.certificate", envelope_id, certificate)?;
+            let Some(certificate) = certificate else {
+                continue;
+            };
+            let Some(certificate) = certificate else {
                 self.wrong("verify.certificate", envelope_id);
                 continue;
             };
@@ -142,8 +171,10 @@ impl Walk<'_> {
                 self.wrong("verify.envelope", envelope_id);
             }
         }
-        let settled: Digest = self.tx.settled(id)?.into_iter().collect();
-        if settled != digest {
+        let settled = self.tx.settled(id);
+        if let Some(settled) = self.readable("verify.digest", id, settled)?
+            && settled.into_iter().collect::<Digest>() != digest
+        {
             self.wrong("verify.digest", id);
         }
         match crate::records::load(self.tx, &self.server.shared.certificates, id) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use onegrid_core::system::now_ms;
+use tokio::task::JoinHandle;
 use tokio::time::{Duration, MissedTickBehavior, interval};
 
 use super::health::Ready;
@@ -16,22 +17,27 @@ use crate::limits::{AUDIT_ROWS_A_LOOK, DUE_PER_TICK_MAX, LOOK_EVERY, SWEEP_EVERY
 use crate::server::Server;
 
 /// Starts the tasks of a node; they end when the node stops. The returned check tells whether the store
-/// worked at the last look.
+/// worked at the last look and whether every task still runs.
 #[must_use]
 pub fn keep_time(node: &Node) -> Ready {
     let healthy = Arc::new(AtomicBool::new(true));
+    let broken = Arc::new(AtomicBool::new(false));
     let (alive, mut seen) = (Arc::clone(&healthy), None);
-    every(node, LOOK_EVERY, move |server, _| {
+    every(node, &broken, LOOK_EVERY, move |server, _| {
         let looked = look(server, &mut seen);
         alive.store(looked.is_ok(), Ordering::Relaxed);
         looked
     });
-    let (meters, mut released) = (node.0.meters.clone(), false);
-    every(node, TICK_EVERY, move |server, now_ms| {
+    let mut released = false;
+    every(node, &broken, TICK_EVERY, move |server, now_ms| {
         if !released {
             server.release_newer(now_ms)?;
             released = true;
         }
+        Ok(())
+    });
+    let meters = node.0.meters.clone();
+    every(node, &broken, TICK_EVERY, move |server, now_ms| {
         loop {
             let made = server.tick(now_ms)?;
             meters.moves.inc_by(made as u64);
@@ -40,7 +46,7 @@ pub fn keep_time(node: &Node) -> Ready {
             }
         }
     });
-    every(node, SWEEP_EVERY, |server, now_ms| {
+    every(node, &broken, SWEEP_EVERY, |server, now_ms| {
         server.store().write::<_, Problem>(move |tx| {
             tx.sweep_written(day_of(now_ms))?;
             Ok(tx.sweep_sessions(now_ms)?)
@@ -53,6 +59,8 @@ pub fn keep_time(node: &Node) -> Ready {
     Arc::new(move || {
         if shutdown.is_stopped() {
             Err(Problem::new("server.stopping"))
+        } else if broken.load(Ordering::Relaxed) {
+            Err(Problem::new("server.internal"))
         } else if healthy.load(Ordering::Relaxed) {
             Ok(())
         } else {
@@ -61,12 +69,15 @@ pub fn keep_time(node: &Node) -> Ready {
     })
 }
 
+/// Repeats a task until the node stops. `broken` is set when the task panics.
 fn every(
     node: &Node,
+    broken: &Arc<AtomicBool>,
     pause: Duration,
     work: impl FnMut(&Server, i64) -> Result<()> + Send + 'static,
-) {
+) -> JoinHandle<()> {
     let (server, shutdown) = (Arc::clone(&node.0.server), node.0.shutdown.clone());
+    let broken = Arc::clone(broken);
     let mut work = Some(work);
     tokio::spawn(async move {
         let mut clock = interval(pause);
@@ -85,6 +96,7 @@ fn every(
             });
             // A task that panics does not run again; the log has the place of the panic.
             let Ok((task, outcome)) = done.await else {
+                broken.store(true, Ordering::Relaxed);
                 return;
             };
             work = Some(task);
@@ -92,7 +104,7 @@ fn every(
                 problem.log();
             }
         }
-    });
+    })
 }
 
 /// Cuts off devices that another process revoked. Wakes all phones after a change by an administrator in
@@ -113,4 +125,35 @@ fn look(server: &Server, seen: &mut Option<u64>) -> Result<()> {
         server.wake_all();
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+    use crate::admin::data_dir::DataDir;
+    use crate::admin::setup;
+    use crate::api::Shutdown;
+    use crate::config::{Effective, Inputs};
+    use crate::metrics::Metrics;
+
+    /// No deadline passes any more when the task of the deadlines is dead, so `/healthz` has to say it.
+    #[tokio::test]
+    async fn panic_of_a_task_is_noted() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::at(&folder.path().join("data"));
+        let mut rng = ChaCha20Rng::seed_from_u64(7);
+        setup::prepare(&data, &folder.path().join("root.key"), now_ms(), &mut rng).unwrap();
+        let config = Effective::load(&Inputs::default()).unwrap().config;
+        let server = Arc::new(data.open(&config).unwrap());
+        let (_trigger, shutdown) = Shutdown::new();
+        let node = Node::new(server, &config, &Metrics::new(), shutdown);
+        let broken = Arc::new(AtomicBool::new(false));
+        let ended = every(&node, &broken, TICK_EVERY, |_, _| panic!("a fault of ours"));
+        ended.await.unwrap();
+        assert!(broken.load(Ordering::Relaxed));
+    }
 }

@@ -11,7 +11,7 @@ use onegrid_core::domain::{RecordKind, StreamId};
 use onegrid_core::id::{DeviceId, MemberId, RecordId};
 
 use crate::error::{Problem, Result};
-use crate::limits::{READINGS_A_STEP, READINGS_KEPT_DAYS};
+use crate::limits::{READINGS_A_STEP, READINGS_KEPT_DAYS, READINGS_SWEEP_GAP_DAYS_MAX};
 use crate::registry::audit;
 use crate::store::{Reader, ReadingKey, ReadingRow, RecordRow, Store, StoreResult};
 
@@ -51,11 +51,7 @@ pub fn show(
         Ok(audit::note(tx, now_ms, &actor, "readings.shown", &of)?)
     })?;
     store.read::<_, Problem>(|tx| {
-        let mut after = ReadingKey {
-            day: sought.since_ms.div_euclid(DAY_MS),
-            device: DeviceId([0; 16]),
-            record: RecordId([0; 16]),
-        };
+        let mut after = first_of(sought.since_ms.div_euclid(DAY_MS));
         let mut count = 0;
         loop {
             let rows = tx.readings(after, READINGS_A_STEP)?;
@@ -71,9 +67,22 @@ pub fn show(
     })
 }
 
-/// Removes lines that are past their retention time.
+/// Removes lines that are past their retention time. If neither this log nor the audit log has a
+/// line of the last [`READINGS_SWEEP_GAP_DAYS_MAX`] days, the clock may be ahead, so it removes
+/// none.
 pub fn sweep(store: &Arc<dyn Store>, now_ms: i64) -> Result<usize> {
-    let before_day = now_ms.div_euclid(DAY_MS) - READINGS_KEPT_DAYS;
+    let today = now_ms.div_euclid(DAY_MS);
+    let confirmed = store.read::<_, Problem>(|tx| {
+        let since_day = today - READINGS_SWEEP_GAP_DAYS_MAX;
+        let audit = tx.audit_last()?.map(|line| line.at_ms.div_euclid(DAY_MS));
+        let recent = tx.readings(first_of(since_day), 1)?;
+        Ok(audit.is_some_and(|day| day >= since_day) || !recent.is_empty())
+    })?;
+    if !confirmed {
+        tracing::warn!("the clock may be ahead, so no line of the log of readings is removed");
+        return Ok(0);
+    }
+    let before_day = today - READINGS_KEPT_DAYS;
     store.write::<_, Problem>(move |tx| Ok(tx.sweep_readings(before_day)?))
 }
 
@@ -88,6 +97,15 @@ pub(super) fn note(store: &Arc<dyn Store>, rows: Vec<ReadingRow>) -> Result<()> 
         }
         Ok(())
     })
+}
+
+/// The key before all lines of a day.
+fn first_of(day: i64) -> ReadingKey {
+    ReadingKey {
+        day,
+        device: DeviceId([0; 16]),
+        record: RecordId([0; 16]),
+    }
 }
 
 /// Returns the lines about records that an answer gives to a device.

@@ -144,7 +144,12 @@ fn needed_certificates(store: &Arc<dyn Store>, plans: &[Plan]) -> Result<Vec<Arc
     let mut new = Vec::new();
     store.read::<_, StoreError>(|tx| {
         for (hash, certificate) in needed {
-            if tx.certificate(hash)?.is_none() {
+            // Damaged facts are replaced.
+            let is_whole = match tx.certificate(hash) {
+                Err(error) if error.is_local() => false,
+                found => found?.is_some_and(|raw| raw.facts == certificate.raw().facts),
+            };
+            if !is_whole {
                 new.push(certificate);
             }
         }

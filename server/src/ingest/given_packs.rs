@@ -166,9 +166,17 @@ fn plan_base(
     ground: &Ground,
     now_ms: i64,
 ) -> Result<BasePlan> {
-    let news = intake.shared.store.read::<_, StoreError>(|tx| {
-        news(&intake.shared.certificates, tx, id, &opened.pack, given)
-    })?;
+    let news = intake
+        .shared
+        .store
+        .read::<_, StoreError>(|tx| news(&intake.shared.certificates, tx, id, &opened.pack, given));
+    let news = match news {
+        Err(error) if error.is_local() => {
+            tracing::warn!(code = error.code(), record = %id, "a pack given back meets a damaged record");
+            return Ok(BasePlan::Nothing);
+        }
+        news => news?,
+    };
     if news.envelopes.is_empty() && news.changed.is_empty() {
         return Ok(BasePlan::Nothing);
     }

@@ -4,6 +4,7 @@
 
 mod budget;
 mod certificates;
+mod damaged;
 mod dangers;
 mod failing;
 mod flood;

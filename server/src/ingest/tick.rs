@@ -7,8 +7,9 @@ use onegrid_core::id::RecordId;
 use super::merges::{self, Opened};
 use super::plan::{self, Plan};
 use super::{Intake, automatic, commit, policy};
-use crate::error::Result;
-use crate::limits::DUE_PER_TICK_MAX;
+use crate::error::{Problem, Result};
+use crate::limits::{DUE_AGAIN_MS, DUE_PER_TICK_MAX};
+use crate::store::RecordRow;
 
 /// Looks at cases whose deadline has passed or whose mergers have changed, at most
 /// [`DUE_PER_TICK_MAX`]. Returns the number of moves that were made. To be called again and
@@ -20,9 +21,30 @@ pub(crate) fn tick(intake: &Intake, now_ms: i64) -> Result<usize> {
         .read(|tx| tx.records_due(now_ms, DUE_PER_TICK_MAX))?;
     let mut made = 0;
     for id in due {
-        made += look_again(intake, id, now_ms)?;
+        made += look_again(intake, id, now_ms)
+            .or_else(|problem| put_off_damaged(intake, id, problem, now_ms))?;
     }
     Ok(made)
+}
+
+/// Gives a damaged record a later deadline, so that it does not hold up the others. Returns zero moves.
+fn put_off_damaged(intake: &Intake, id: RecordId, problem: Problem, now_ms: i64) -> Result<usize> {
+    if problem.code() != "store.damaged" {
+        return Err(problem);
+    }
+    tracing::error!(code = problem.code(), record = %id, "the deadline of a damaged record is put off");
+    let due_ms = Some(now_ms.saturating_add(DUE_AGAIN_MS));
+    intake.shared.store.write::<_, Problem>(move |tx| {
+        match tx.record(id) {
+            Err(error) if error.is_local() => {}
+            row => {
+                if let Some(row) = row? {
+                    tx.put_record(&RecordRow { due_ms, ..row })?;
+                }
+            }
+        }
+        Ok(0)
+    })
 }
 
 /// Makes the moves that the rules ask for in a record, and undoes the mergers around it that do
@@ -77,6 +99,13 @@ pub(super) fn look_again(intake: &Intake, id: RecordId, now_ms: i64) -> Result<u
                 .is_none_or(|into| linked.contains(&into))
         {
             view.row.due_ms = automatic::due_ms(&intake.rules, &record, state, &ground);
+            // A record that allows no move, because it is full, would be due at every tick.
+            if fresh.is_empty()
+                && let Some(due_ms) = &mut view.row.due_ms
+                && *due_ms <= now_ms
+            {
+                *due_ms = now_ms.saturating_add(DUE_AGAIN_MS);
+            }
         }
         plans.push(Plan {
             fresh,

@@ -208,7 +208,12 @@ fn release_unread(intake: &Intake, now_ms: i64) -> Result<usize> {
             let Some((last, _)) = rows.last() else { break };
             after = *last;
             for (_, row) in &rows {
-                released += usize::from(read_again(intake, row, now_ms)?);
+                match read_again(intake, row, now_ms) {
+                    Ok(is_read) => released += usize::from(is_read),
+                    // It waits for the next start, and the others do not wait for it.
+                    Err(problem) if problem.code() == "store.damaged" => problem.log(),
+                    Err(problem) => return Err(problem),
+                }
             }
         }
         if released == before {
@@ -284,7 +289,10 @@ fn release_held(intake: &Intake, now_ms: i64) -> Result<usize> {
     let understood = intake.shared.store.read::<_, Problem>(|tx| {
         let mut understood = Vec::new();
         for review in tx.reviews_open(RELEASE_REVIEWS_MAX)? {
-            let stored = tx.envelope(review.envelope)?;
+            let stored = match tx.envelope(review.envelope) {
+                Err(error) if error.is_local() => continue,
+                stored => stored?,
+            };
             if stored.as_ref().is_some_and(is_understood_now) {
                 understood.push((review.envelope, review.since_ms));
             }
@@ -297,6 +305,7 @@ fn release_held(intake: &Intake, now_ms: i64) -> Result<usize> {
             Ok(decided) => released += usize::from(decided),
             // The decision on its parent released it too.
             Err(problem) if problem.code() == "review.not_waiting" => released += 1,
+            Err(problem) if problem.code() == "store.damaged" => problem.log(),
             Err(problem) => return Err(problem),
         }
     }

@@ -29,8 +29,10 @@ impl Certificates {
             return Ok(None);
         };
         let certificate = Certificate::from_store(raw)
+            .ok()
+            .filter(|certificate| certificate.hash() == hash)
             .map(Arc::new)
-            .map_err(|_| StoreError::Row("a certificate"))?;
+            .ok_or(StoreError::Row("a certificate"))?;
         self.keep(&certificate);
         Ok(Some(certificate))
     }

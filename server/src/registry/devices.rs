@@ -14,8 +14,10 @@ use crate::keys::Keys;
 use crate::limits::CERTIFICATE_MS;
 use crate::store::{DeviceRow, Reader, StoreResult, Writer};
 
-/// Issues a certificate for a device.
+/// Issues a certificate for a device. A phone accepts only a certificate that is issued later than its own. So
+/// the new one follows the newest of the device, even when the clock was ahead at that time.
 pub fn issue(
+    tx: &dyn Reader,
     keys: &Keys,
     device: &PublicKey,
     member: MemberId,
@@ -23,13 +25,15 @@ pub fn issue(
     issued_at: DirectoryMark,
     now_ms: i64,
 ) -> Result<Certificate> {
+    let newest = newest(tx, device.device())?;
+    let after = |newest: Certificate| newest.facts().issued_ms.saturating_add(1);
     let facts = Facts {
         version: 1,
         device: device.device(),
         device_key: *device.as_bytes(),
         member: Some(member),
         grants,
-        issued_ms: now_ms,
+        issued_ms: newest.map_or(now_ms, |newest| now_ms.max(after(newest))),
         expires_ms: now_ms.saturating_add(CERTIFICATE_MS),
         issued_at,
     };

@@ -107,7 +107,7 @@ pub fn enrol(shared: &Shared, bytes: &[u8], now_ms: i64) -> Result<Vec<u8>> {
             .map_or(invitation.grants, |member| member.grants);
         let mark = directory::mark(tx)?;
         let key = admitted.device_key;
-        let certificate = devices::issue(&keys, &key, invitation.member, grants, mark, now_ms)?;
+        let certificate = devices::issue(tx, &keys, &key, invitation.member, grants, mark, now_ms)?;
         devices::put(tx, &certificate, now_ms)?;
         tx.put_invitation(&InvitationRow {
             redeemed_by: Some(device),

@@ -135,7 +135,7 @@ fn reissue(tx: &mut dyn Writer, keys: &Keys, described: &Described, now_ms: i64)
         let key = PublicKey::from_bytes(&device.public_key)
             .map_err(|error| Problem::new("store.damaged").because(&error))?;
         let grants = described.grants.clone();
-        let certificate = devices::issue(keys, &key, described.id, grants, mark, now_ms)?;
+        let certificate = devices::issue(tx, keys, &key, described.id, grants, mark, now_ms)?;
         devices::put(tx, &certificate, now_ms)?;
         tx.end_sessions(device.id)?;
         any = true;

@@ -96,7 +96,7 @@ fn reissue(
         None => newest.facts().grants.clone(),
     };
     let mark = directory::mark(tx)?;
-    let certificate = devices::issue(keys, &key, member, grants, mark, now_ms)?;
+    let certificate = devices::issue(tx, keys, &key, member, grants, mark, now_ms)?;
     devices::put(tx, &certificate, now_ms)?;
     audit::note(
         tx,

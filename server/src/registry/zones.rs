@@ -19,7 +19,7 @@ const CHECKED: &str = "zones_checked";
 /// Call it at regular intervals.
 pub fn keep(shared: &Shared, now_ms: i64) -> Result<usize> {
     let due = shared.store.read::<_, Problem>(|tx| {
-        let since_ms = checked_ms(tx)?;
+        let since_ms = checked_ms(tx, now_ms)?;
         Ok(turns_between(
             &shared.views.at(tx)?.directory,
             since_ms,
@@ -41,14 +41,18 @@ pub fn keep(shared: &Shared, now_ms: i64) -> Result<usize> {
     Ok(changed)
 }
 
-fn checked_ms(tx: &dyn Reader) -> StoreResult<i64> {
+/// Time of the last comparison, ms UTC. A time in the future comes from a clock that was ahead, so it says nothing.
+fn checked_ms(tx: &dyn Reader, now_ms: i64) -> StoreResult<i64> {
     let Some(bytes) = tx.meta(CHECKED)? else {
         return Ok(i64::MIN);
     };
-    let bytes = bytes.try_into();
-    bytes
-        .map(i64::from_be_bytes)
-        .map_err(|_| StoreError::Row("a number of the store's notes"))
+    let checked_ms = bytes.try_into().map(i64::from_be_bytes);
+    let checked_ms = checked_ms.map_err(|_| StoreError::Row("a number of the store's notes"))?;
+    Ok(if checked_ms > now_ms {
+        i64::MIN
+    } else {
+        checked_ms
+    })
 }
 
 /// Whether a version of a zone began or ended after `after_ms` and not after `through_ms`.

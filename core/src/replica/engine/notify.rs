@@ -65,7 +65,7 @@ fn since_ms(conn: &Connection) -> Result<i64, ReplicaError> {
 }
 
 /// Notes the enrolment of the phone: from now on it shows news. A renewal changes nothing.
-pub(super) fn enrolled(conn: &Connection, at_ms: i64) -> Result<(), ReplicaError> {
+pub(in crate::replica) fn enrolled(conn: &Connection, at_ms: i64) -> Result<(), ReplicaError> {
     if meta::get(conn, Name::NotifySince)?.is_none() {
         meta::put(conn, Name::NotifySince, &at_ms.to_be_bytes())?;
     }

@@ -1,6 +1,9 @@
 //! Entries of the directory and of bulletins.
 
+use std::cmp::Reverse;
+
 use minicbor::Decoder;
+use rusqlite::Connection;
 
 use super::super::engine::write::Writing;
 use super::super::engine::{notify, places};
@@ -13,6 +16,20 @@ use crate::domain::notification::NotificationKind;
 use crate::domain::stream::StreamId;
 use crate::id::Hash;
 use crate::wire::signed_entry::SignedEntry;
+
+/// The revocations as received, the newest first, because a message holds a limited number of them.
+pub(super) fn revocations(conn: &Connection) -> Result<Vec<Vec<u8>>, rusqlite::Error> {
+    let mut all = directory::revocations(conn)?;
+    all.sort_by_cached_key(|bytes| {
+        // They were verified when they were stored.
+        let entry = SignedEntry::from_bytes(bytes).map(|signed| signed.entry);
+        match entry.map(|entry| minicbor::decode(&entry)) {
+            Ok(Ok(DirectoryEntry::Revocation(revocation))) => Reverse(revocation.revoked_at_ms),
+            _ => Reverse(i64::MIN),
+        }
+    });
+    Ok(all)
+}
 
 /// Stores an entry that the server signed; another one is left out.
 pub(super) fn store(

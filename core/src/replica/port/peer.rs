@@ -311,7 +311,7 @@ impl PeerPort for Replica {
     }
 
     fn revocations(&self) -> Result<Vec<Vec<u8>>, PortError> {
-        directory::revocations(self.conn()?).map_err(sql)
+        super::directory::revocations(self.conn()?).map_err(sql)
     }
 
     fn apply_revocations(&mut self, entries: &[Vec<u8>], now_ms: i64) -> Result<(), PortError> {

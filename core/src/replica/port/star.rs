@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::super::engine::{Replica, load, rewrite};
 use super::super::error::ReplicaError;
 use super::super::table::meta::{self, Name};
-use super::super::table::{certificate, directory, own_void, record, stray, stream, stream_record};
+use super::super::table::{certificate, own_void, record, stray, stream, stream_record};
 use super::{apply, membership, sql};
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, RecordId};
@@ -223,7 +223,7 @@ impl StarPort for Replica {
     }
 
     fn revocations(&self) -> Result<Vec<Vec<u8>>, PortError> {
-        directory::revocations(self.conn()?).map_err(sql)
+        super::directory::revocations(self.conn()?).map_err(sql)
     }
 
     fn detach(

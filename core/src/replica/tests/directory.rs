@@ -366,3 +366,37 @@ fn every_role_has_a_name() {
         }
     }
 }
+
+/// A request holds a limited number of revocations, so the newest go first.
+#[test]
+fn newest_revocations_are_given_back_first() {
+    use crate::domain::directory::Revocation;
+    use crate::sync::port::StarPort;
+    use crate::wire::signed_entry::SignedEntry;
+
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let mut devices = [66, 67, 68].map(|n| SecretKey::from_seed(&[n; 32]).public().device());
+    devices.sort_unstable();
+    for (device, revoked_at_ms) in devices.into_iter().zip(NOW..) {
+        let revoked = Revocation {
+            device,
+            revoked_at_ms,
+        };
+        server.publish(&DirectoryEntry::Revocation(revoked));
+    }
+    let mut phone = town.grid_worker(11);
+    server.sync(&mut phone);
+    let told = StarPort::revocations(&*phone.replica()).unwrap();
+    let at: Vec<i64> = told
+        .iter()
+        .map(|bytes| {
+            let signed = SignedEntry::from_bytes(bytes).unwrap();
+            match signed.verify(&town.anchors).unwrap() {
+                DirectoryEntry::Revocation(revoked) => revoked.revoked_at_ms,
+                other => panic!("{other:?}"),
+            }
+        })
+        .collect();
+    assert_eq!(at, [NOW + 2, NOW + 1, NOW]);
+}

@@ -356,3 +356,33 @@ fn enrolment_of_another_member_is_refused() {
     );
     assert_eq!(phone.replica().own_member(), Some(MemberId([1; 16])));
 }
+
+/// `SQLCipher` finishes its start after `SQLite` lets other threads in, so a second one could come too early. The
+/// start happens once in a process, so each round is a process.
+#[test]
+fn first_openings_of_a_process_run_together() {
+    const NAME: &str = "replica::tests::file::first_openings_of_a_process_run_together";
+    const FOLDER: &str = "ONEGRID_FIRST_OPENINGS";
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        let (barrier, folder) = (std::sync::Barrier::new(8), Path::new(&folder));
+        std::thread::scope(|scope| {
+            for n in 0..8 {
+                let (barrier, path) = (&barrier, folder.join(n.to_string()));
+                scope.spawn(move || {
+                    barrier.wait();
+                    crate::replica::open::second(&path, &FileKey::new([11; 32])).unwrap();
+                });
+            }
+        });
+        return;
+    }
+    for round in 0..20 {
+        let folder = tempfile::tempdir().unwrap();
+        let mut process = std::process::Command::new(std::env::current_exe().unwrap());
+        let process = process.args(["--exact", NAME]).env(FOLDER, folder.path());
+        let ended = process.output().unwrap();
+        let said = String::from_utf8_lossy(&ended.stdout);
+        assert!(ended.status.success(), "round {round}: {said}");
+        assert!(folder.path().join("7").exists(), "the test ran");
+    }
+}

@@ -243,3 +243,24 @@ fn every_kind_has_a_sentence() {
         }
     }
 }
+
+/// The database is lost. The phone is enrolled as before, so it shows later causes.
+#[test]
+fn phone_of_its_second_file_shows_later_news() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let (_, _, mut gas, _, _) = dispatched(&town, &mut server);
+    assert_eq!(taken(&mut gas), [NotificationKind::DispatchedToUnit]);
+    gas.close();
+    std::fs::remove_file(gas.path()).unwrap();
+    let options = gas.options();
+    let (replica, way) = Replica::open_or_recover(options, server.time_ms).unwrap();
+    assert!(matches!(way, WayBack::FromSecondFile(_)), "{way:?}");
+    gas.replica = Some(replica);
+    server.load(&mut gas);
+    server.settle(&mut gas);
+    assert_eq!(kinds(&mut gas), [], "known from before");
+    dispatched_by(&town, &mut server, 21);
+    server.settle(&mut gas);
+    assert_eq!(kinds(&mut gas), [NotificationKind::DispatchedToUnit]);
+}

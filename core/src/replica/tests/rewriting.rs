@@ -161,3 +161,30 @@ fn verdict_of_a_pack_is_given_back_with_the_pack() {
     }
     assert_eq!(said, [verdict]);
 }
+
+/// The file is rescued while own words wait for a restored server.
+#[test]
+fn waiting_words_survive_a_rescue() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let mut worker = town.grid_worker(11);
+    let record = worker.replica().report(&draft("一"), NOW).unwrap();
+    server.settle(&mut worker);
+    let first = worker
+        .replica()
+        .edit(record, &address("武林路133号"), NOW + 1)
+        .unwrap();
+    let void = Status::Void(VoidReason::VoidParent);
+    server.verdicts.insert(first, void);
+    server.generation = 2;
+    server.sync(&mut worker);
+    assert!(worker.replica().is_behind().unwrap());
+
+    worker.close();
+    let (rescued, _) = Replica::rescue(worker.options(), NOW + 5_000).unwrap();
+    worker.replica = Some(rescued);
+    assert!(worker.replica().is_behind().unwrap());
+    worker.replica().catch_up(NOW + 9_000).unwrap();
+    assert_eq!(codes(&mut worker), ["replica.rescued", "replica.rewritten"]);
+    assert_eq!(worker.replica().undelivered().unwrap(), 1);
+}

@@ -166,3 +166,25 @@ fn newer_schema_and_second_process_are_refused() {
     let refused = found(&mut phone).unwrap_err();
     assert_eq!(refused.code(), "replica.in_use");
 }
+
+/// The app is killed between the two moves of the last step of a rescue.
+#[test]
+fn resumed_rescue_names_the_file_set_aside() {
+    let mut phone = filled();
+    damage(&phone, 0);
+    let site = open::Site {
+        path: phone.path(),
+        key: FileKey::new([11; 32]),
+        disk: Arc::new(StdDisk),
+        device: SecretKey::from_seed(&[11; 32]).public().device(),
+    };
+    rescue::build(&site, NOW).unwrap();
+    rescue::declare(&site).unwrap();
+    let moved = crate::replica::salvage::set_aside(&site, &site.path).unwrap();
+    let (_, way) = found(&mut phone).unwrap();
+    let WayBack::Resumed { set_aside } = way else {
+        panic!("{way:?}");
+    };
+    assert_eq!(set_aside, moved);
+    assert!(set_aside.exists());
+}

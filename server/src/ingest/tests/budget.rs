@@ -358,3 +358,31 @@ fn repair_beyond_a_page_goes_on_in_the_next() {
         reports.iter().map(Envelope::id).collect()
     );
 }
+
+/// The store cannot read a pack that was given back earlier. Another phone gives back that record and one more,
+/// and the other record is imported.
+#[test]
+fn damaged_base_stops_no_later_give_back() {
+    let old = World::new();
+    let world = World::new();
+    let (mut author, mut giver) = (world.volunteer(10), world.grid_worker(11));
+    let _ = old.volunteer(10);
+    let bad = author.report("bad");
+    let other = author.report("other");
+    let mut carrier = old.grid_worker(11);
+    let request = carrier.ask(Some(author.bundle(&[&bad])), 0);
+    carrier.send(&old.server, &request).unwrap();
+    restored::give(&world, &mut giver, restored::packs_of(&old, 20), &[&author]);
+    let read = |tx: &dyn crate::store::Reader| tx.base_packs(bad.record());
+    let whole = world.server.store().read(read).unwrap().remove(0);
+    replace_base(&world, bad.record(), &whole, b"damaged");
+
+    // The old server went on before it was lost: the record has one more comment.
+    let more = author.act(bad.record(), &[bad.id()], &comment("more"));
+    let request = carrier.ask(Some(author.bundle(&[&more, &other])), 0);
+    carrier.send(&old.server, &request).unwrap();
+    let packs = restored::packs_of(&old, 21);
+    restored::give(&world, &mut giver, packs, &[&author]);
+    let found = world.server.store().read(|tx| tx.record(other.record()));
+    assert!(found.unwrap().is_some(), "the other record is taken");
+}

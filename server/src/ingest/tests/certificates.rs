@@ -186,6 +186,31 @@ fn other_grants_end_the_session_make_a_certificate_and_are_announced_with_what_i
     assert_eq!(announced(&world, &phone).len(), 1);
 }
 
+/// The clock of the server was far ahead when a certificate was made. A phone takes only a certificate that is
+/// issued later than its own, so the next one is, although the clock is right again.
+#[test]
+fn certificate_follows_one_of_a_clock_ahead() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    let device = phone.certificate.facts().device;
+    let ahead = NOW + 30 * DAY_MS;
+    world.server.renew(device, "admin", ahead).unwrap();
+    let made = world.again(&mut phone, ahead).expect("a new certificate");
+    phone.certificate = made;
+
+    // The clock is put right, and the person gets another role.
+    let grants = vec![Grant {
+        role: Role::GridWorker,
+        scope: Scope::Area(home()),
+    }];
+    world.member(10, grants.clone());
+    let made = world.again(&mut phone, NOW + 60_000);
+    let made = made.expect("a new certificate");
+    assert_eq!(made.facts().grants, grants);
+    assert!(made.facts().issued_ms > phone.certificate.facts().issued_ms);
+    assert!(made.facts().expires_ms < phone.certificate.facts().expires_ms);
+}
+
 #[test]
 fn roles_in_a_zone_follow_the_zone_when_it_changes_and_when_its_time_comes() {
     let world = World::new();
@@ -238,4 +263,23 @@ fn whoever_waits_for_wake_ups_is_woken_by_what_it_reads_now_and_all_who_are_revo
     world.reopened().revoke(device, "admin", NOW).unwrap();
     world.server.cut_revoked().unwrap();
     assert!(live.borrow_and_update().cut);
+}
+
+/// The clock of the server was a year ahead for one look, and is right again.
+#[test]
+fn zones_are_followed_after_a_clock_ahead() {
+    let world = World::new();
+    let versions = vec![zone(&[area(3)], 0)];
+    world.server.publish(versions, "admin", NOW).unwrap();
+    let scope = Scope::Zone {
+        zone: ZONE,
+        areas: vec![area(3)],
+    };
+    let phone = world.phone(13, Role::StationHead, scope);
+    world.server.keep_zones(NOW + 365 * DAY_MS).unwrap();
+    let later = NOW + DAY_MS;
+    let versions = vec![zone(&[area(3), area(4)], later)];
+    world.server.publish(versions, "admin", NOW).unwrap();
+    assert_eq!(announced(&world, &phone), []);
+    assert_eq!(world.server.keep_zones(later).unwrap(), 1);
 }

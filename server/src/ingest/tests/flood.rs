@@ -455,12 +455,12 @@ fn chain_below_held_envelope_is_decided_at_once() {
     let genesis = reporter.report("gas");
     let id = genesis.record();
     reporter.push(&world.server, &[&genesis]);
-    let mut phone = world.volunteer(11);
+    let mut phone = world.grid_worker(11);
     let mut chain = vec![ahead(&mut phone, id, genesis.id(), &comment("held"))];
     for n in 0..100 {
         let parent = chain[n].id();
         let next = match n {
-            // A volunteer dismisses nothing.
+            // A grid worker dismisses nothing.
             20 => phone.act(id, &[parent], &dismiss()),
             // Only a newer server can judge it.
             80 => heavy(&mut phone, id, parent, 8),

@@ -1,5 +1,7 @@
 //! Each of the three deadlines of an assignment makes a case go up by one level, once and under its own name.
 
+use std::collections::HashMap;
+
 use super::*;
 use onegrid_core::domain::area::AreaLevel;
 use onegrid_core::domain::case::AssignmentState;
@@ -154,4 +156,59 @@ fn what_is_overdue_again_goes_up_further_until_there_is_no_level_above() {
         assert!(record(&world, id).nodes().iter().all(Node::counts));
         digests_are_right(&world);
     }
+}
+
+/// The case that is due first cannot be read. The deadline of the next one passes all the same, and the damaged
+/// one is due again later.
+#[test]
+fn unreadable_case_holds_up_no_other_deadline() {
+    let world = World::with(escalating());
+    let mut reporter = world.volunteer(10);
+    let cases = [reporter.report("one"), reporter.report("two")];
+    reporter.push(&world.server, &[&cases[0], &cases[1]]);
+    let due = due(&world, i64::MAX);
+    assert_eq!(due.len(), 2);
+    let first = cases.iter().find(|case| case.record() == due[0]).unwrap();
+    world.spoil(
+        "UPDATE envelopes SET body = x'00' WHERE id = ?1",
+        &first.id().0,
+    );
+    let store = world.store_again();
+    let server = crate::server::Server::open(store, world.keys.clone(), escalating()).unwrap();
+    let late = NOW + 31 * MINUTE_MS;
+    assert_eq!(server.tick(late).unwrap(), 1, "the second case goes up");
+    assert_eq!(self::due(&world, late), []);
+}
+
+/// Entries of a stranger fill a case. It makes no move, so that the next tick has room for other cases.
+#[test]
+fn full_record_does_not_stay_due() {
+    use onegrid_core::limits::RECORD_ENTRIES_MAX;
+    let world = World::with(escalating());
+    let mut reporter = world.volunteer(10);
+    let genesis = reporter.report("gas");
+    reporter.push(&world.server, &[&genesis]);
+    let mut stranger = world.volunteer(11);
+    stranger.clock_ms = NOW + 10 * 24 * 60 * MINUTE_MS;
+    let comment = comment("x");
+    let flood: Vec<Envelope> = (0..RECORD_ENTRIES_MAX)
+        .map(|_| stranger.act(genesis.record(), &[genesis.id()], &comment))
+        .collect();
+    let bundle = stranger.bundle(&flood.iter().collect::<Vec<_>>());
+    world.server.ingest(bundle, &HashMap::new(), NOW).unwrap();
+    let late = NOW + 31 * MINUTE_MS;
+    world.server.tick(late).unwrap();
+    assert_eq!(due(&world, late), []);
+}
+
+/// A case goes up half an hour after its report.
+fn escalating() -> Rules {
+    let rules = "version = 1\n[[rule]]\ncode = \"gas\"\ncategories = [\"gas\"]\n\
+         severity = \"serious\"\ndispatch_kind = \"utility\"\nescalate = true\naccept_minutes = 30\n";
+    Rules::parse(rules, "test").unwrap()
+}
+
+fn due(world: &World, now_ms: i64) -> Vec<RecordId> {
+    let store = world.server.store();
+    store.read(|tx| tx.records_due(now_ms, 9)).unwrap()
 }

@@ -79,6 +79,8 @@ fn who_is_given_a_request_stands_in_the_log_and_a_hazard_does_not() {
     let lines = world.server.store().read(|tx| tx.audit(0, 1_000)).unwrap();
     assert!(lines.iter().any(|line| line.action == "readings.shown"));
     let later = NOW + (READINGS_KEPT_DAYS + 1) * DAY_MS;
+    let listed = world.server.readings(&all, "admin", later, |_| Ok(()));
+    assert_eq!(listed.unwrap(), 2, "the clock of the audit log is right");
     assert_eq!(world.server.sweep_readings(later).unwrap(), 1);
     assert_eq!(log(&world.server, &all).len(), 1);
 }
@@ -102,4 +104,21 @@ fn what_can_not_be_logged_is_not_given() {
         .map(|row| row.key.device)
         .collect();
     assert_eq!(none, []);
+}
+
+/// The clock jumps ahead for one sweep, as on a machine that starts without its clock. The log of readings is a
+/// proof of the readers, so it keeps every line.
+#[test]
+fn clock_that_was_ahead_erases_no_line() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    let mut worker = world.grid_worker(11);
+    let asked = request(&mut phone, "help");
+    phone.push(&world.server, &[&asked]);
+    worker.pull(&world.server, 1 << 20);
+    let all = Sought::default();
+    assert_eq!(log(&world.server, &all).len(), 1);
+    let ahead = NOW + 10 * 365 * DAY_MS;
+    assert_eq!(world.server.sweep_readings(ahead).unwrap(), 0);
+    assert_eq!(log(&world.server, &all).len(), 1);
 }

@@ -82,6 +82,12 @@ impl World {
         open(&self.folder.path().join("onegrid.db"))
     }
 
+    /// Changes the file behind the back of the store, as a failing disk does.
+    pub(crate) fn spoil(&self, sql: &str, of: &[u8]) {
+        let file = rusqlite::Connection::open(self.folder.path().join("onegrid.db")).unwrap();
+        assert!(file.execute(sql, [of]).unwrap() > 0, "{sql}");
+    }
+
     /// Another node over the same file, as after a restart.
     pub(crate) fn reopened(&self) -> Server {
         let store = self.store_again();

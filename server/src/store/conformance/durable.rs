@@ -112,3 +112,31 @@ fn a_backup_is_a_whole_store_and_a_file_of_another_kind_is_none() {
     let refused = sqlite::SqliteStore::open(&other, sqlite::SqliteOptions::default());
     assert!(matches!(refused.err(), Some(StoreError::Damaged(_))));
 }
+
+/// Without a snapshot, each commit of the writer begins the copy again, and it holds the last commit.
+#[test]
+fn backup_of_a_busy_store_is_a_snapshot() {
+    const COMMITS: u32 = 500;
+    let backend = SqliteBackend::new();
+    let store = backend.open();
+    // More than one step of the copy.
+    for n in 0..20 {
+        let name = format!("large {n}");
+        let write = move |tx: &mut dyn Writer| tx.set_meta(&name, &vec![7; 1 << 20]);
+        store.write::<_, StoreError>(write).unwrap();
+    }
+    let (copy, busy) = (backend.0.path().join("copy.db"), backend.open());
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 1..=COMMITS {
+                let write = move |tx: &mut dyn Writer| tx.set_meta("busy", &n.to_be_bytes());
+                busy.write::<_, StoreError>(write).unwrap();
+            }
+        });
+        store.backup(&copy).unwrap();
+    });
+    let opened: Arc<dyn Store> =
+        Arc::new(sqlite::SqliteStore::open(&copy, sqlite::SqliteOptions::default()).unwrap());
+    let held = opened.read(|tx| tx.meta("busy")).unwrap();
+    assert_ne!(held, Some(COMMITS.to_be_bytes().to_vec()));
+}

@@ -20,7 +20,7 @@ pub(super) fn failure(error: Error) -> StoreError {
         _ => match error {
             Error::FromSqlConversionFailure(..)
             | Error::InvalidColumnType(..)
-            | Error::IntegralValueOutOfRange(..) => StoreError::Damaged(Arc::new(error)),
+            | Error::IntegralValueOutOfRange(..) => StoreError::Row("a value"),
             other => StoreError::Failed(Arc::new(other)),
         },
     }

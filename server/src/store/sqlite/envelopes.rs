@@ -9,6 +9,8 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use super::convert::{cbor, from_cbor, number, status_code};
 use crate::store::{Amount, NewEnvelope, StoredEnvelope};
 
+/// Stores a certificate. The hash is the one of its facts, so stored facts that differ are damaged and are
+/// replaced.
 pub(super) fn put_certificate(
     db: &Connection,
     hash: Hash,
@@ -18,7 +20,7 @@ pub(super) fn put_certificate(
     db.prepare_cached(
         "INSERT INTO certificates (hash, device, facts, signature) VALUES (?, ?, ?, ?)
          ON CONFLICT (hash) DO UPDATE SET facts = excluded.facts, signature = excluded.signature
-         WHERE facts IS NULL",
+         WHERE facts IS NOT excluded.facts",
     )?
     .execute(params![
         hash.0,

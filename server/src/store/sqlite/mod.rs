@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::{Job, Reader, Store, StoreResult};
+use super::{Job, Reader, Store, StoreError, StoreResult};
 use pool::Pool;
 use tx::Tx;
 use writing::WriterThread;
@@ -103,6 +103,10 @@ impl Store for SqliteStore {
 
     fn backup(&self, to: &Path) -> StoreResult<()> {
         let from = self.pool.take()?;
+        // A read transaction fixes the state that is copied. Without it, every commit of another connection
+        // would begin the copy again. The pool ends the transaction when the connection returns.
+        from.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;")
+            .map_err(convert::failure)?;
         let mut target = Connection::open(to).map_err(convert::failure)?;
         let copy = rusqlite::backup::Backup::new(&from, &mut target).map_err(convert::failure)?;
         copy.run_to_completion(BACKUP_PAGES_A_STEP, Duration::ZERO, None)
@@ -111,6 +115,36 @@ impl Store for SqliteStore {
         target
             .execute_batch("PRAGMA wal_checkpoint(TRUNCATE);")
             .map_err(convert::failure)
+    }
+}
+
+/// Checks that every page of a closed database can be read, with the log beside it.
+pub(crate) fn check(path: &Path) -> StoreResult<()> {
+    let connection = Connection::open(path).map_err(convert::failure)?;
+    let found: String = connection
+        .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+        .map_err(convert::failure)?;
+    if found == "ok" {
+        Ok(())
+    } else {
+        Err(StoreError::Damaged(std::sync::Arc::from(Box::<
+            dyn std::error::Error + Send + Sync,
+        >::from(
+            found
+        ))))
+    }
+}
+
+/// Merges the log beside a closed database into it. Fails while another connection has it open.
+pub(crate) fn merge_log(path: &Path) -> StoreResult<()> {
+    let connection = Connection::open(path).map_err(convert::failure)?;
+    let busy: bool = connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        .map_err(convert::failure)?;
+    if busy {
+        Err(StoreError::Locked)
+    } else {
+        Ok(())
     }
 }
 
