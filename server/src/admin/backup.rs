@@ -13,7 +13,6 @@ use super::data_dir::{
     DATABASE, DataDir, KEYS, make_private, sync, sync_parent, unusable, with_suffix,
 };
 use crate::directory;
-use crate::directory;
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
 use crate::registry::audit;
