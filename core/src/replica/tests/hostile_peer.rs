@@ -270,3 +270,140 @@ fn a_report_of_a_revoked_device_is_taken_along_by_who_may_read_it() {
     assert!(is_shown(&mut dispatcher, record), "the server decides");
     assert_eq!(dispatcher.replica().strays().unwrap(), []);
 }
+
+/// An envelope that a changed app makes, with any body and clock.
+fn crafted(
+    town: &Town,
+    author: &mut Phone,
+    record: RecordId,
+    parents: Vec<crate::id::EnvelopeId>,
+    clock_ms: i64,
+    body: &crate::wire::body::Body,
+) -> RawEnvelope {
+    use crate::wire::envelope::{Envelope, FORMAT_VERSION, Header, SUITE_ED25519_SHA256};
+    let own = author.replica().certificate().unwrap().clone();
+    let header = Header {
+        version: FORMAT_VERSION,
+        suite: SUITE_ED25519_SHA256,
+        body_kind: 3,
+        record: Some(record),
+        author: own.facts().device,
+        certificate: own.hash(),
+        grant: 0,
+        parents,
+        directory_seen: DirectoryMark::default(),
+        clock_ms,
+    };
+    let key = SecretKey::from_seed(&[author.n; 32]);
+    let sealed = Envelope::seal(header, body, &key, town.anchors.authority()).unwrap();
+    sealed.raw().clone()
+}
+
+fn event(code: u16, data: Vec<u8>) -> crate::wire::body::Body {
+    crate::wire::body::Body::Event(crate::wire::body::EventBody {
+        salt: Some([1; 16]),
+        code,
+        fold_version: 1,
+        data,
+        on_behalf_of: None,
+        replaces: None,
+    })
+}
+
+#[test]
+fn an_unknown_event_from_a_meeting_freezes_nothing() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let (mut worker, mut hostile) = (town.grid_worker(11), town.grid_worker(14));
+    let record = worker.replica().report(&draft("气瓶"), NOW).unwrap();
+    server.settle(&mut worker);
+    let heads = worker.replica().load(record).unwrap().unwrap().heads();
+    let raw = crafted(&town, &mut hostile, record, heads, NOW, &event(9_999, vec![0x80]));
+    give(&mut worker, &[certificate(&mut hostile)], &[], &[raw]);
+    let done = crate::domain::case::Event::HandledOnSpot(
+        crate::domain::case::payload::HandledOnSpot {
+            before: vec![Hash([1; 32])],
+            after: vec![Hash([2; 32])],
+            note: None,
+        },
+    );
+    let acted = worker.replica().act(record, &done, None, NOW + 200);
+    assert!(acted.is_ok(), "no server has accepted that event: {acted:?}");
+}
+
+#[test]
+fn own_words_do_not_build_on_what_the_server_will_hold() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let (mut worker, mut hostile) = (town.grid_worker(11), town.grid_worker(14));
+    let record = worker.replica().report(&draft("气瓶"), NOW).unwrap();
+    server.settle(&mut worker);
+    let heads = worker.replica().load(record).unwrap().unwrap().heads();
+    let (code, data) = crate::domain::case::Event::Comment(said("x")).encode();
+    let late = crafted(
+        &town,
+        &mut hostile,
+        record,
+        heads,
+        NOW + 10 * 24 * 3_600_000,
+        &event(code, data),
+    );
+    let poison = late.hash().envelope_id();
+    give(&mut worker, &[certificate(&mut hostile)], &[], &[late]);
+    let own = worker.replica().comment(record, said("还在"), NOW + 200).unwrap();
+    let loaded = worker.replica().load(record).unwrap().unwrap();
+    assert!(!loaded.is_ancestor(poison, own), "its clock is ten days ahead of this phone's");
+}
+
+#[test]
+fn a_reversed_chain_from_a_meeting_is_not_quadratic() {
+    let town = Town::new();
+    let mut took = Vec::new();
+    for count in [500, 1_000, 2_000] {
+        let mut server = Server::new(&town);
+        let (mut worker, mut hostile) = (town.grid_worker(11), town.grid_worker(14));
+        let record = worker.replica().report(&draft("气瓶"), NOW).unwrap();
+        server.settle(&mut worker);
+        let mut parents = worker.replica().load(record).unwrap().unwrap().heads();
+        let mut chain = Vec::new();
+        for n in 0..count {
+            let (code, data) = crate::domain::case::Event::Comment(said("x")).encode();
+            let raw = crafted(&town, &mut hostile, record, parents, NOW + n, &event(code, data));
+            parents = vec![raw.hash().envelope_id()];
+            chain.push(raw);
+        }
+        let held = attested(&town, 1, &[(chain[0].hash(), Status::Held(HeldReason::Clock))]);
+        chain.reverse();
+        let began = std::time::Instant::now();
+        give(&mut worker, &[certificate(&mut hostile)], &[held], &chain);
+        eprintln!("COST carry: {count} reversed, {:?}", began.elapsed());
+        took.push(began.elapsed().as_secs_f64());
+    }
+    assert!(took[2] < 6.0 * took[0].max(0.05), "{took:?}");
+}
+
+/// Without the author's certificate the server's word is enough, and nothing looks at the signature any more.
+#[test]
+fn a_meeting_plants_no_broken_signature() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let (mut author, mut other) = (town.grid_worker(11), town.dispatcher(12));
+    server.settle(&mut other);
+    let record = author.replica().report(&draft("煤气罐"), NOW).unwrap();
+    let genuine = bytes(&mut author, record).remove(0);
+    server.settle(&mut author);
+    let verdict = author.replica().load(record).unwrap().unwrap().nodes()[0].verdict.unwrap();
+    let line = AttestedEnvelope { hash: genuine.hash(), verdict, at: Vec::new() };
+    let authority = town.anchors.authority();
+    let accepted =
+        Attestation::sign(verdict.generation, NOW + 1, vec![line], &town.server, authority);
+    let mut forged = genuine.clone();
+    forged.signature[9] ^= 1;
+    give(&mut other, &[], &[accepted], &[forged]);
+    server.settle(&mut other);
+    let kept = bytes(&mut other, record);
+    assert!(
+        kept.iter().all(|raw| raw.signature == genuine.signature),
+        "a restored server refuses it, with everything that builds on it"
+    );
+}
