@@ -19,7 +19,7 @@ impl Accepted {
     pub fn of(id: RecordId, envelopes: &[StoredEnvelope]) -> Option<Self> {
         let is_accepted = |stored: &StoredEnvelope| {
             let status = stored.verdict.map(|verdict| verdict.status);
-            status == Some(Status::Accepted)
+            status.is_some_and(Status::is_accepted)
         };
         if envelopes.is_empty() || !envelopes.iter().all(is_accepted) {
             return None;

@@ -143,7 +143,7 @@ impl Record {
             return match verdict.status {
                 Status::Void(reason) => Outcome::Void(reason),
                 Status::Held(reason) => Outcome::Held(reason),
-                Status::Accepted | Status::Refused(_) => Outcome::Known,
+                Status::Accepted | Status::Admitted | Status::Refused(_) => Outcome::Known,
             };
         }
         match node.judged {

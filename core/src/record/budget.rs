@@ -31,7 +31,7 @@ impl Record {
         }
         let mut accepted: Vec<(usize, &Node, Verdict)> = Vec::new();
         for (index, node) in self.nodes().iter().enumerate() {
-            if let Some(verdict) = node.verdict.filter(|v| v.status == Status::Accepted) {
+            if let Some(verdict) = node.verdict.filter(|v| v.status.is_accepted()) {
                 accepted.push((index, node, verdict));
             }
         }

@@ -278,7 +278,7 @@ impl Node {
 
     fn is_accepted(&self) -> bool {
         self.verdict
-            .is_some_and(|verdict| verdict.status == Status::Accepted)
+            .is_some_and(|verdict| verdict.status.is_accepted())
     }
 }
 

@@ -96,8 +96,7 @@ impl Node {
     #[must_use]
     pub fn counts(&self) -> bool {
         match self.verdict.map(|verdict| verdict.status) {
-            Some(Status::Accepted) => true,
-            Some(_) => false,
+            Some(status) => status.is_accepted(),
             None => !self.waits && self.judged == Judged::Valid,
         }
     }

@@ -58,13 +58,11 @@ impl Record {
                     }
                     form => form,
                 };
-                // A void, held or refused envelope does not bind its author, because the author does not
-                // build on it.
-                let binds = node.verdict.map_or(judged == Judged::Valid, |verdict| {
-                    verdict.status == Status::Accepted
-                });
-                if binds {
-                    line.put(index);
+                let status = node.verdict.map(|verdict| verdict.status);
+                if status.map_or(judged == Judged::Valid, Status::is_accepted) {
+                    if node.binds(judged) {
+                        line.put(index);
+                    }
                     if let Some(info) = info {
                         written.add(info);
                     }
@@ -128,7 +126,7 @@ impl Record {
         let nodes = self.graph.nodes().iter();
         let mut accepted = nodes.filter(|node| {
             let status = node.verdict.map(|verdict| verdict.status);
-            status == Some(Status::Accepted)
+            status.is_some_and(Status::is_accepted)
         });
         accepted.find_map(|node| match node.judged {
             Judged::Void(reason) if is_of_the_fold(reason) => Some((node.id, reason)),
@@ -177,8 +175,7 @@ impl Record {
     fn entry(&self, index: usize) -> Entry {
         let node = &self.graph.nodes()[index];
         let effective = match node.verdict.map(|verdict| verdict.status) {
-            Some(Status::Accepted) => true,
-            Some(_) => false,
+            Some(status) => status.is_accepted(),
             None => !node.waits && (node.judged == Judged::Newer || node.fold_decides()),
         };
         Entry {
@@ -217,6 +214,15 @@ impl Node {
     fn is_settled(&self) -> bool {
         self.verdict
             .is_some_and(|verdict| verdict.status.is_settled())
+    }
+
+    /// Whether later envelopes of its author must have seen it. The author builds on it unless it is held,
+    /// void or refused. An admitted one was held, and its author may have written on meanwhile.
+    fn binds(&self, judged: Judged) -> bool {
+        match self.verdict.map(|verdict| verdict.status) {
+            None => judged == Judged::Valid,
+            Some(status) => status == Status::Accepted,
+        }
     }
 
     /// The judgement of its form, which needs no other envelope.

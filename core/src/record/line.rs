@@ -1,5 +1,6 @@
-//! The envelopes of one author. They lie on one line, because each new one has seen all earlier ones. So the
-//! past of the newest envelope holds all of them, and the quotas of the author can be counted along it.
+//! The envelopes of one author. They lie on one line, because each new one has seen all earlier ones. Only an
+//! admitted envelope lies beside it, because its author may have written on before the admission. The quotas
+//! of the author count along the line.
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -12,7 +12,6 @@ use crate::id::{DeviceId, Hash};
 use crate::trust::certificate::Certificate;
 use crate::wire::envelope::DirectoryMark;
 use crate::wire::pack::{Pack, PackContent, PackEntry, PackEvent};
-use crate::wire::verdict::Status;
 
 impl Record {
     /// Imports the entries and the document of a pack into an empty record.
@@ -296,7 +295,7 @@ fn packed_node(
         PackContent::Stub { .. } => NodeBody::Unknown,
     };
     let stub = matches!(entry.content, PackContent::Stub { .. });
-    if stub == (entry.verdict.status == Status::Accepted) {
+    if stub == entry.verdict.status.is_accepted() {
         return Err(LoadError::BadPack);
     }
     Ok(Node {
@@ -326,7 +325,7 @@ fn packed_node(
 fn pack_content(node: &Node, actors: &[ActorId]) -> PackContent {
     let accepted = node
         .verdict
-        .is_some_and(|verdict| verdict.status == Status::Accepted);
+        .is_some_and(|verdict| verdict.status.is_accepted());
     let info = node.change().and_then(|change| change.info.as_ref());
     let actor = info.and_then(|info| {
         actors

@@ -1,30 +1,33 @@
-//! The status of a verdict as one small number: 0 accepted, else 1 + class + 3 × reason.
+//! The status of a verdict as one small number: its code, and 5 × the code of its reason.
 
 use minicbor::{Decode, Encode};
 
 use super::verdict::Status;
 
+/// The variants of [`Status`].
+const CLASSES: u64 = 5;
+
 /// The number of a status.
 pub(super) fn status_code(status: Status) -> u64 {
     match status {
         Status::Accepted => 0,
-        Status::Void(reason) => 1 + 3 * index(reason),
-        Status::Held(reason) => 2 + 3 * index(reason),
-        Status::Refused(reason) => 3 + 3 * index(reason),
+        Status::Admitted => 1,
+        Status::Void(reason) => 2 + CLASSES * index(reason),
+        Status::Held(reason) => 3 + CLASSES * index(reason),
+        Status::Refused(reason) => 4 + CLASSES * index(reason),
     }
 }
 
 /// The status of a number, where this code knows it.
 pub(super) fn status_of(code: u64) -> Option<Status> {
-    let Some(code) = code.checked_sub(1) else {
-        return Some(Status::Accepted);
-    };
-    let reason = code / 3;
-    Some(match code % 3 {
-        0 => Status::Void(of_index(reason)?),
-        1 => Status::Held(of_index(reason)?),
-        _ => Status::Refused(of_index(reason)?),
-    })
+    let reason = code / CLASSES;
+    match code % CLASSES {
+        0 => (reason == 0).then_some(Status::Accepted),
+        1 => (reason == 0).then_some(Status::Admitted),
+        2 => of_index(reason).map(Status::Void),
+        3 => of_index(reason).map(Status::Held),
+        _ => of_index(reason).map(Status::Refused),
+    }
 }
 
 fn index<T: Encode<()>>(reason: T) -> u64 {
@@ -49,12 +52,15 @@ mod tests {
             .iter()
             .map(|reason| Status::Refused(*reason));
         let mut codes = std::collections::HashSet::new();
-        for status in void.chain(held).chain(refused).chain([Status::Accepted]) {
+        let counting = [Status::Accepted, Status::Admitted];
+        for status in void.chain(held).chain(refused).chain(counting) {
             let code = status_code(status);
             assert_eq!(status_of(code), Some(status));
             assert!(codes.insert(code));
         }
-        assert_eq!(status_of(3_000), None);
+        assert_eq!(status_of(5), None);
+        assert_eq!(status_of(6), None);
+        assert_eq!(status_of(3_002), None);
         assert_eq!(status_of(u64::MAX), None);
     }
 }

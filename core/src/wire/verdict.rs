@@ -48,7 +48,7 @@ impl Verdict {
             Status::Refused(reason) if reason != RefusedReason::Rejected => Class::Undecided,
             _ if self.generation == 0 => Class::Doubted,
             Status::Held(_) | Status::Refused(_) => Class::Waiting,
-            Status::Accepted | Status::Void(_) => Class::Settled,
+            Status::Accepted | Status::Admitted | Status::Void(_) => Class::Settled,
         }
     }
 }
@@ -73,14 +73,18 @@ pub enum Status {
     /// It has stream positions and counts.
     #[n(0)]
     Accepted,
-    /// It stays in the graph without effect.
+    /// It waited, and was accepted later. It counts like any accepted envelope, but its author may have
+    /// written further envelopes that do not build on it.
     #[n(1)]
+    Admitted,
+    /// It stays in the graph without effect.
+    #[n(2)]
     Void(#[n(0)] VoidReason),
     /// It awaits review; no replica applies it.
-    #[n(2)]
+    #[n(3)]
     Held(#[n(0)] HeldReason),
     /// It was not stored, so it is no envelope of its author.
-    #[n(3)]
+    #[n(4)]
     Refused(#[n(0)] RefusedReason),
 }
 
@@ -231,7 +235,7 @@ impl Status {
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
-            Self::Accepted => "accepted.stored",
+            Self::Accepted | Self::Admitted => "accepted.stored",
             Self::Void(reason) => reason.code(),
             Self::Held(reason) => reason.code(),
             Self::Refused(reason) => reason.code(),
@@ -241,7 +245,13 @@ impl Status {
     /// Whether it is part of the record for good, so that it has positions and counts in digests.
     #[must_use]
     pub fn is_settled(self) -> bool {
-        matches!(self, Self::Accepted | Self::Void(_))
+        self.is_accepted() || matches!(self, Self::Void(_))
+    }
+
+    /// Whether it counts, at once or after it waited.
+    #[must_use]
+    pub fn is_accepted(self) -> bool {
+        matches!(self, Self::Accepted | Self::Admitted)
     }
 }
 
@@ -379,6 +389,7 @@ mod tests {
             verdict(held, 3, 5),
             verdict(Status::Accepted, 1, 10),
             verdict(Status::Accepted, 1, 11),
+            verdict(Status::Admitted, 1, 11),
             verdict(void, 1, 11),
             verdict(void, 2, 5),
             verdict(Status::Accepted, 3, 1),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use onegrid_core::id::{DeviceId, EnvelopeId};
-use onegrid_core::wire::verdict::{Status, Verdict};
+use onegrid_core::wire::verdict::Verdict;
 
 use super::Context;
 use super::revoke::device_of;
@@ -96,7 +96,7 @@ fn decide(args: &DecideArgs, accept: bool, context: &mut Context<'_>) -> Result<
     }
     let accepted = decided
         .values()
-        .filter(|verdict| verdict.status == Status::Accepted)
+        .filter(|verdict| verdict.status.is_accepted())
         .count();
     context.say(
         &Phrase::new("review.decided")

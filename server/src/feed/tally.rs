@@ -34,7 +34,7 @@ impl Tally {
         };
         for line in response.receipt.iter().flat_map(|r| &r.lines) {
             let count = match line.verdict.status {
-                Status::Accepted => &mut tally.accepted,
+                Status::Accepted | Status::Admitted => &mut tally.accepted,
                 Status::Void(_) => &mut tally.void,
                 Status::Held(_) => &mut tally.held,
                 Status::Refused(_) => &mut tally.refused,

@@ -9,7 +9,7 @@ use onegrid_core::id::{EnvelopeId, Hash, RecordId};
 use onegrid_core::record::Node;
 use onegrid_core::wire::message::GiveBack;
 use onegrid_core::wire::signed_entry::SignedEntry;
-use onegrid_core::wire::verdict::{Status, Verdict};
+use onegrid_core::wire::verdict::Verdict;
 
 use super::plan::Plan;
 use super::untenable::void_what_can_not_stay;
@@ -105,8 +105,7 @@ impl Server {
             };
             let later = |(id, verdict): &&(EnvelopeId, Verdict)| {
                 // An envelope that a pack left out as void is accepted when its content arrives.
-                let lacks_content =
-                    |node: &&Node| node.is_stub() && verdict.status == Status::Accepted;
+                let lacks_content = |node: &&Node| node.is_stub() && verdict.status.is_accepted();
                 let node = record.node(*id).filter(|node| !lacks_content(node));
                 let known = node.and_then(|node| node.verdict);
                 known.is_some_and(|known| verdict.is_later_than(&known))

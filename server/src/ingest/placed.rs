@@ -53,7 +53,7 @@ pub(super) fn decided(
         let adds = line.minus(Digest::line(id, &known));
         // Packs leave out void content, so a reader of a pack needs the whole envelope now.
         let entry = match (known.status, verdict.status) {
-            (Status::Void(_), Status::Accepted) => Entry::Envelope(id),
+            (Status::Void(_), Status::Accepted | Status::Admitted) => Entry::Envelope(id),
             _ => Entry::Verdict(id),
         };
         (entry, adds)

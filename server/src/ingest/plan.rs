@@ -242,7 +242,7 @@ impl Server {
         let genesis = record.nodes().first()?;
         genesis
             .verdict
-            .filter(|verdict| verdict.status == Status::Accepted)?;
+            .filter(|verdict| verdict.status.is_accepted())?;
         let details = content_details(record);
         let point = details.as_ref().and_then(|details| details.position);
         let row = RecordRow {

@@ -55,7 +55,7 @@ impl Server {
                     let lacks_content = stored.is_none()
                         && matches!(verdict.status, Status::Void(_))
                         && attested.get(&hash).is_some_and(|given| {
-                            given.status == Status::Accepted && given.is_later_than(&verdict)
+                            given.status.is_accepted() && given.is_later_than(&verdict)
                         });
                     if !lacks_content {
                         ground.known.insert(id, verdict);

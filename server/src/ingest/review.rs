@@ -205,7 +205,7 @@ impl Server {
             .filter(|known| match known.status {
                 Status::Held(_) => can_settle,
                 Status::Refused(_) => given.is_some() && can_settle,
-                Status::Accepted | Status::Void(_) => false,
+                Status::Accepted | Status::Admitted | Status::Void(_) => false,
             })
             .ok_or_else(not_waiting)?;
         let mut decision = Decision {
@@ -335,12 +335,12 @@ impl Decision<'_> {
         } else if self.record.needs_newer(id) {
             Status::Held(HeldReason::Newer)
         } else {
-            Status::Accepted
+            Status::Admitted
         };
         drop(parents);
         self.give(id, status);
         let judged = self.record.node(id).map(own_status);
-        if let Some(void @ Status::Void(_)) = judged.filter(|_| status == Status::Accepted) {
+        if let Some(void @ Status::Void(_)) = judged.filter(|_| status == Status::Admitted) {
             self.give(id, void);
         }
     }

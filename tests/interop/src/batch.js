@@ -40,8 +40,8 @@ export function actor(columns, [numbers, ids], past, given) {
 
 /// Converts a status number to the status in a verdict, and back.
 export const statusOf = (number) =>
-  number === 0 ? [0, []] : [1 + ((number - 1) % 3), [Math.floor((number - 1) / 3)]];
-export const statusNumber = ([kind, [reason]]) => (kind === 0 ? 0 : kind + 3 * reason);
+  number < 2 ? [number, []] : [number % 5, [Math.floor(number / 5)]];
+export const statusNumber = ([kind, [reason]]) => kind + 5 * (reason ?? 0);
 
 /// Writes envelopes in the plainest spelling that the format has: every header travels raw.
 export function encodeBatch(certificates, envelopes) {

@@ -91,7 +91,7 @@ export class Phone {
   note(record, id, parents, verdict) {
     parents.map(hex).forEach((parent) => record.covered.add(parent) && record.heads.delete(parent));
     if (!record.covered.has(hex(id))) record.heads.add(hex(id));
-    if (verdict !== null && verdict[0][0] < 2) record.lines.set(hex(id), verdict);
+    if (verdict !== null && verdict[0][0] < 3) record.lines.set(hex(id), verdict);
   }
 
   digest(streams) {
@@ -135,7 +135,7 @@ export class Phone {
     return sent.map(({ hash, record, before }, index) => {
       const [verdict] = lines[index];
       this.note(record, hash.subarray(0, 16), [], verdict);
-      if (before && verdict[0][0] !== 0) {
+      if (before && verdict[0][0] > 1) {
         // A change that does not count leaves the document, and no later change may build on it.
         record.document = before;
         this.newEpoch();
@@ -182,7 +182,7 @@ export class Phone {
     const record = this.record(id ?? recordOf(hash));
     const isNew = !record.lines.has(hex(hash.subarray(0, 16)));
     this.note(record, hash.subarray(0, 16), parents, verdict);
-    if (!isNew || verdict[0][0] !== 0) return;
+    if (!isNew || verdict[0][0] > 1) return;
     const body = decode(envelope[1]);
     if (kind === EVENT) record.events.push({ id: hash.subarray(0, 16), code: body[1], data: decode(body[3]) });
     const change = kind === GENESIS ? body[8] : kind === CHANGE ? body[1] : null;

@@ -73,7 +73,7 @@ test('content of a report is an Automerge document', () => {
 test('attestation and receipt verify', () => {
   const [signer, generation, time, lines, signature] = item('attestation');
   anchors.attestation(signer, generation, time, lines, signature);
-  assert.deepEqual(lines.map(([, verdict]) => verdict[0]), [[0, []], [1, [4]]]);
+  assert.deepEqual(lines.map(([, verdict]) => verdict[0]), [[0, []], [2, [4]]]);
   checkReceipt(item('receipt'));
 });
 
@@ -129,7 +129,7 @@ test('answer with page and proof verifies', () => {
   checkReceipt(receipt);
   const [batch, packs, segments, proof] = page;
   const { certificates, envelopes, verdicts } = decodeBatch(batch, true);
-  assert.deepEqual(verdicts.map(([status]) => status), [[0, []], [1, [4]]]);
+  assert.deepEqual(verdicts.map(([status]) => status), [[0, []], [2, [4]]]);
   const lines = pageLines(envelopes, verdicts, segments);
   anchors.attestation(...proof.slice(0, 3), lines, proof[3]);
   assert.deepEqual(lines.map(([, , at]) => at.map(([, position]) => position)), [[7], [8], [11]]);
@@ -162,7 +162,7 @@ test('session comes to the same key and codes', () => {
 test('digest is little-endian and sees the verdict', () => {
   const id = Buffer.alloc(16, 7);
   assert.equal(sumBytes(0x1ffn).toString('hex'), `ff01${'00'.repeat(14)}`);
-  assert.notEqual(line(id, [[0, []], 5, 1]), line(id, [[1, [0]], 5, 1]));
+  assert.notEqual(line(id, [[0, []], 5, 1]), line(id, [[2, [0]], 5, 1]));
 });
 
 test('other spellings of CBOR are refused', () => {

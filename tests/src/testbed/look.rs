@@ -28,7 +28,7 @@ pub(super) fn record(server: &Server, id: RecordId) -> Answer {
     let mut codes: BTreeMap<&str, u32> = BTreeMap::new();
     for stored in &envelopes {
         match stored.verdict.status {
-            Status::Accepted => accepted += 1,
+            Status::Accepted | Status::Admitted => accepted += 1,
             Status::Void(_) => void += 1,
             Status::Held(_) => held += 1,
             Status::Refused(_) => {}

@@ -284,6 +284,39 @@ fn an_author_goes_on_beside_what_was_held() {
     assert_eq!(outcomes(&record.admit(&[second])), [&Outcome::Valid]);
 }
 
+/// The author cannot know of the admission while the phone is without network.
+#[test]
+fn work_beside_an_envelope_admitted_later_counts() {
+    let world = World::new();
+    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let genesis = volunteer.report("a");
+    let mut record = record_of(&[&genesis]);
+    let first = worker.act(&record, &comment("one"));
+    record.admit(std::slice::from_ref(&first));
+    record.set_verdict(id(&first), verdict(Status::Held(HeldReason::Clock), 5_000));
+    let second = worker.act(&record, &comment("two"));
+    record.set_verdict(id(&first), verdict(Status::Admitted, 6_000));
+    assert!(record.counts(id(&first)));
+    assert_eq!(outcomes(&record.admit(&[second])), [&Outcome::Valid]);
+}
+
+/// A reviewer's decision waits for an app that knows the envelope, wherever its author wrote it.
+#[test]
+fn held_envelope_off_its_line_needs_the_newer_app() {
+    let world = World::new();
+    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let genesis = volunteer.report_as("b", RecordKind::of_code(4));
+    let mut record = Record::new(id_of(&genesis));
+    record.admit(std::slice::from_ref(&genesis));
+    record.set_verdict(id(&genesis), verdict(Status::Accepted, 5_000));
+    let first = worker.act(&record, &comment("one"));
+    let beside = worker.act(&record, &comment("two"));
+    record.admit(&[first.clone(), beside.clone()]);
+    record.set_verdict(id(&first), verdict(Status::Accepted, 6_000));
+    record.set_verdict(id(&beside), verdict(Status::Held(HeldReason::Newer), 6_000));
+    assert!(record.needs_newer(id(&beside)));
+}
+
 #[test]
 fn an_older_verdict_never_replaces_a_later_one() {
     let world = World::new();

@@ -177,7 +177,7 @@ impl Teller<'_> {
             _ => None,
         };
         let status = node.verdict.map(|verdict| verdict.status);
-        let refused = status.filter(|status| *status != Status::Accepted);
+        let refused = status.filter(|status| !status.is_accepted());
         Ok(StoryEntry {
             id: item.id,
             by: item.by,

@@ -88,7 +88,7 @@ fn is_opening(node: &Node) -> bool {
 fn of_node(record: &Record, node: &Node) -> Option<Work> {
     let (standing, code) = match node.verdict.map(|verdict| verdict.status) {
         None => (Standing::Waiting, ""),
-        Some(Status::Accepted) => {
+        Some(Status::Accepted | Status::Admitted) => {
             let item = record.state().and_then(|state| state.outcome(node.id));
             match item.filter(|item| item.outcome == Outcome::Illegal) {
                 Some(item) => (

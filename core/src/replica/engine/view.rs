@@ -189,7 +189,7 @@ impl Reader {
                 continue;
             }
             let code = match stored.verdict.map(|verdict| verdict.status) {
-                Some(Status::Accepted) => continue,
+                Some(Status::Accepted | Status::Admitted) => continue,
                 Some(status) => status.code(),
                 None => "replica.waits",
             };

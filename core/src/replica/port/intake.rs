@@ -248,7 +248,7 @@ impl<'a, 'w> Intake<'a, 'w> {
                     envelope::set_verdict(self.writing.conn, id, verdict, attestation)?;
                     if stored.origin == Origin::Own {
                         self.applied.settled += u32::from(stored.verdict.is_none());
-                        if verdict.status != Status::Accepted {
+                        if !verdict.status.is_accepted() {
                             let fresh = self.not_accepted.entry(record.id()).or_default();
                             fresh.push((id, verdict.status));
                         }
@@ -259,7 +259,7 @@ impl<'a, 'w> Intake<'a, 'w> {
                 let conn = self.writing.conn;
                 verdict_change::put(conn, record.id(), id, verdict, attestation)?;
                 let own = |node: &Node| node.author == self.writing.device();
-                if verdict.status != Status::Accepted && record.node(id).is_some_and(own) {
+                if !verdict.status.is_accepted() && record.node(id).is_some_and(own) {
                     let fresh = self.not_accepted.entry(record.id()).or_default();
                     fresh.push((id, verdict.status));
                 }
@@ -368,7 +368,7 @@ impl<'a, 'w> Intake<'a, 'w> {
             let news = earlier
                 .get(&entry.id)
                 .is_some_and(|known| entry.verdict.is_later_than(known));
-            if news && entry.verdict.status != Status::Accepted {
+            if news && !entry.verdict.status.is_accepted() {
                 let fresh = self.not_accepted.entry(record).or_default();
                 fresh.push((entry.id, entry.verdict.status));
             }
@@ -399,7 +399,7 @@ impl<'a, 'w> Intake<'a, 'w> {
                 continue;
             };
             self.keep_verdict(&record, single.id, verdict, None)?;
-            if verdict.status == Status::Accepted {
+            if verdict.status.is_accepted() {
                 envelope::delete(conn, single.id)?;
             }
         }

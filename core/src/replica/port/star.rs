@@ -21,7 +21,6 @@ use crate::wire::cursor::Cursor;
 use crate::wire::digest::Digest;
 use crate::wire::message::Bundle;
 use crate::wire::repair::Settled;
-use crate::wire::verdict::Status;
 
 impl Replica {
     /// The identity of this replica.
@@ -109,7 +108,7 @@ impl Replica {
                 };
                 let not_accepted = |node: &Node| {
                     let status = node.verdict?.status;
-                    (status != Status::Accepted).then_some((node.id, status))
+                    (!status.is_accepted()).then_some((node.id, status))
                 };
                 let nodes = record.nodes().iter();
                 let fresh: Vec<_> = nodes

@@ -48,7 +48,7 @@ pub(in crate::replica) struct Arrival {
 fn standing(verdict: Option<&Verdict>) -> i64 {
     match verdict.map(|verdict| verdict.status) {
         None => 0,
-        Some(Status::Accepted) => 1,
+        Some(Status::Accepted | Status::Admitted) => 1,
         Some(Status::Void(_)) => 2,
         Some(Status::Held(_)) => 3,
         Some(Status::Refused(_)) => 4,

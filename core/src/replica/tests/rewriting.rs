@@ -48,6 +48,27 @@ fn rewrite_that_becomes_void_is_told() {
     assert!(notices[1].detail.contains("武林路133号"));
 }
 
+#[test]
+fn words_void_for_their_parents_are_written_again() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let mut worker = town.grid_worker(11);
+    let record = worker.replica().report(&draft("一"), NOW).unwrap();
+    server.settle(&mut worker);
+    let first = worker
+        .replica()
+        .edit(record, &address("武林路133号"), NOW + 1)
+        .unwrap();
+    let void = Status::Void(VoidReason::BadParents);
+    server.verdicts.insert(first, void);
+    server.sync(&mut worker);
+
+    assert_eq!(codes(&mut worker), ["replica.rewritten"]);
+    server.settle(&mut worker);
+    let row = worker.replica().row(record).unwrap().unwrap();
+    assert_eq!(row.address, "武林路133号");
+}
+
 /// More verdicts of the lost server may arrive until both sides are equal.
 #[test]
 fn words_wait_until_a_restored_server_is_whole() {

@@ -8,7 +8,7 @@ use super::*;
 
 const DAYS_MS: i64 = 24 * 3_600_000;
 
-fn danger(words: &str) -> Event {
+pub(super) fn danger(words: &str) -> Event {
     Event::DangerRemains(DangerRemains {
         text: Some(Text::new(words).unwrap()),
         attachments: Vec::new(),

@@ -217,7 +217,7 @@ fn an_event_that_a_server_did_not_know_is_judged_when_it_does_as_of_its_arrival(
     held_as_newer(&world, &ahead, &clock);
     let server = world.reopened();
     assert_eq!(server.release_newer(NOW + 20).unwrap(), 2);
-    assert_eq!(verdict(&world, known_now.id()), Status::Accepted);
+    assert_eq!(verdict(&world, known_now.id()), Status::Admitted);
     assert!(told(&world, &phone, known_now.id()));
     assert_eq!(verdict(&world, clock.id()), Status::Held(HeldReason::Clock));
     assert!(told(&world, &ahead, clock.id()));
@@ -265,7 +265,7 @@ fn kind_and_role_of_newer_app_wait_for_newer_server() {
     let server = world.reopened();
     assert!(server.release_newer(NOW + 30).unwrap() > 0);
     for id in [known_now.id(), below.id()] {
-        assert_eq!(verdict(&world, id), Status::Accepted);
+        assert_eq!(verdict(&world, id), Status::Admitted);
     }
     digests_are_right(&world);
 }
@@ -285,7 +285,7 @@ fn what_a_person_lets_in_while_it_is_looked_at_again_stays_let_in() {
         other.decide(id, true, "admin", NOW + 10).unwrap();
     });
     server.release_newer(NOW + 20).unwrap();
-    assert_eq!(verdict(&world, id), Status::Accepted);
+    assert_eq!(verdict(&world, id), Status::Admitted);
     digests_are_right(&world);
 }
 

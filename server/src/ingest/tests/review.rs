@@ -6,6 +6,7 @@ use std::sync::Arc;
 use onegrid_core::wire::message::Bundle;
 use onegrid_core::wire::verdict::Verdict;
 
+use super::dangers::danger;
 use super::failing::FailingStore;
 use super::meanwhile::{MeanwhileStore, Moment};
 use super::*;
@@ -46,7 +47,7 @@ fn held_work_is_in_no_feed_until_a_person_accepts_it_with_what_waits_for_it() {
     assert!(
         changed
             .iter()
-            .all(|(_, verdict)| verdict.status == Status::Accepted)
+            .all(|(_, verdict)| verdict.status == Status::Admitted)
     );
     assert_eq!(world.server.waiting(10).unwrap(), []);
     digests_are_right(&world);
@@ -88,9 +89,32 @@ fn what_waits_is_let_in_though_the_clock_of_the_server_went_back() {
     let changed = server.decide(genesis.id(), true, "admin", NOW).unwrap();
     for id in [genesis.id(), below.id(), last.id()] {
         let (_, verdict) = changed.iter().find(|(told, _)| *told == id).unwrap();
-        assert_eq!(verdict.status, Status::Accepted);
+        assert_eq!(verdict.status, Status::Admitted);
     }
     assert_eq!(server.waiting(10).unwrap(), []);
+    digests_are_right(&world);
+}
+
+/// A warning counts, though a reviewer admitted earlier words of its author in the meantime.
+#[test]
+fn work_beside_an_admitted_envelope_counts() {
+    let world = World::new();
+    let mut phone = world.volunteer(10);
+    let server = &world.server;
+    let genesis = phone.report("a");
+    phone.push(server, &[&genesis]);
+    phone.clock_ms = NOW + 10 * 366 * 24 * 3_600 * 1_000;
+    let held = phone.act(genesis.record(), &[genesis.id()], &comment("held"));
+    phone.clock_ms = NOW;
+    let clock = Status::Held(HeldReason::Clock);
+    assert_eq!(statuses(&phone.push(server, &[&held])), [clock]);
+    let warning = danger("the cylinders are back");
+    let warning = phone.act(genesis.record(), &[genesis.id()], &warning);
+    server.decide(held.id(), true, "admin", NOW).unwrap();
+    assert_eq!(
+        statuses(&phone.push(server, &[&warning])),
+        [Status::Accepted]
+    );
     digests_are_right(&world);
 }
 
@@ -178,7 +202,7 @@ fn a_crash_while_a_decision_is_stored_leaves_all_of_it_or_nothing() {
                     .iter()
                     .any(|row| row.action == "review.accepted");
                 let review = tx.review(early.id())?.unwrap();
-                let accepted = verdict.status == Status::Accepted;
+                let accepted = verdict.status.is_accepted();
                 Ok((accepted, review.decided.is_some(), told, noted))
             })
             .unwrap();
@@ -217,8 +241,8 @@ fn a_refusal_that_comes_second_changes_nothing_whoever_accepted() {
         });
         let refused = server.decide(id, false, "admin", NOW + 9_000);
         assert_eq!(refused.unwrap_err().code(), "review.not_waiting");
-        assert_eq!(status(&world, id), Status::Accepted);
-        assert_eq!(status(&world, below.id()), Status::Accepted);
+        assert_eq!(status(&world, id), Status::Admitted);
+        assert_eq!(status(&world, below.id()), Status::Admitted);
         digests_are_right(&world);
         let found = world.server.verify(&mut |_, _| {}).unwrap();
         assert!(found.wrong.is_empty(), "{:?}", found.wrong);

@@ -67,7 +67,7 @@ pub(super) fn stream(row: &Row<'_>, column: usize) -> rusqlite::Result<StreamId>
 /// Number of a status in the database; below 2 means settled.
 pub(super) fn status_code(verdict: &Verdict) -> i64 {
     match verdict.status {
-        Status::Accepted => 0,
+        Status::Accepted | Status::Admitted => 0,
         Status::Void(_) => 1,
         Status::Held(_) => 2,
         Status::Refused(_) => 3,

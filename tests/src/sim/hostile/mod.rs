@@ -272,7 +272,9 @@ impl World {
         for line in &ingested.lines {
             let id = line.hash.envelope_id();
             let known = brought.iter().find(|(brought, _)| *brought == id);
-            if let (Status::Accepted, Some((_, record))) = (line.verdict.status, known) {
+            if let (Status::Accepted | Status::Admitted, Some((_, record))) =
+                (line.verdict.status, known)
+            {
                 self.hostility.tips.insert(*record, id);
             }
         }

@@ -12,8 +12,9 @@ use super::super::world::{Part, World};
 use super::Target;
 use super::app::Tricks;
 
-const VERDICTS: [Status; 4] = [
+const VERDICTS: [Status; 5] = [
     Status::Accepted,
+    Status::Admitted,
     Status::Void(VoidReason::NotPermitted),
     Status::Held(HeldReason::Revoked),
     Status::Refused(RefusedReason::Rejected),

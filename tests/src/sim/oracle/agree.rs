@@ -223,7 +223,7 @@ fn picture(record: &Record) -> String {
         let _ = writeln!(text, "{} {:?}", state.conflicts.len(), state.needs_review);
         for item in &state.timeline {
             let counted = record.node(item.id).and_then(|node| node.verdict);
-            if counted.map(|verdict| verdict.status) == Some(Status::Accepted) {
+            if counted.is_some_and(|verdict| verdict.status.is_accepted()) {
                 let _ = writeln!(
                     text,
                     "{} {:?} {:?} {:?} {}",

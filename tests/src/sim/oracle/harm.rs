@@ -63,11 +63,6 @@ fn unharmed(world: &World, record: &Record, node: &Node) -> Result<(), String> {
         VoidReason::VoidParent => {
             honest_cause(world, record, node) || is_written_again(record, node.id)
         }
-        // A reviewer let in an earlier envelope while its author, who could not know, wrote on.
-        VoidReason::BadParents => record
-            .nodes()
-            .iter()
-            .any(|other| other.author == node.author && world.let_in.contains(&other.id)),
         // A person who fills a record takes its room for further content. Events have another room.
         VoidReason::Limit => {
             node.change().is_some() && world.hostility.heavy_on.contains(&record.id())
@@ -100,5 +95,6 @@ fn is_written_again(record: &Record, id: EnvelopeId) -> bool {
 }
 
 fn is_accepted(node: &Node) -> bool {
-    node.verdict.map(|verdict| verdict.status) == Some(Status::Accepted)
+    node.verdict
+        .is_some_and(|verdict| verdict.status.is_accepted())
 }

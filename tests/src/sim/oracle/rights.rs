@@ -120,7 +120,9 @@ fn late(world: &World, node: &Node) -> Result<(), String> {
     let Some(known) = world.revoked.get(&node.author) else {
         return Ok(());
     };
-    let accepted = node.verdict.map(|verdict| verdict.status) == Some(Status::Accepted);
+    let accepted = node
+        .verdict
+        .is_some_and(|verdict| verdict.status.is_accepted());
     let fine = known.contains(&node.id)
         || world.let_in.contains(&node.id)
         || world.had.contains(&node.id)

@@ -138,7 +138,7 @@ fn settled_verdict_on_a_held_parent_waits_for_the_parent() {
         (first.hash(), accepted(NOW + 6)),
         (second.hash(), accepted(NOW + 5)),
     ]);
-    assert_eq!(give_second(&both), Status::Accepted);
+    assert_eq!(give_second(&both), Status::Admitted);
     let all = BTreeSet::from([genesis.id(), first.id(), second.id()]);
     assert_eq!(ids(&new, record), all);
     is_whole(&new);
