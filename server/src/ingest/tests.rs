@@ -6,6 +6,7 @@ mod budget;
 mod certificates;
 mod dangers;
 mod failing;
+mod hostile;
 mod loads;
 mod meanwhile;
 mod merges;

@@ -122,6 +122,7 @@ fn workflow_card(
     let mut other = String::new();
     let (code, first, second) = match &conflict {
         Conflict::DangerOverEnding { ending, danger } => ("conflict.danger", danger, ending),
+        Conflict::WorkOverEnding { ending, work } => ("conflict.work", work, ending),
         Conflict::DoubleDispatch { first, second } => ("conflict.double_dispatch", first, second),
         Conflict::Rival { in_force, other } => ("conflict.rival", in_force, other),
         Conflict::OwnWork { judgement, work } => ("conflict.own_work", judgement, work),

@@ -1,0 +1,104 @@
+//! A hostile member with a changed app, against the records of others.
+
+use onegrid_core::domain::AreaPath;
+use onegrid_core::domain::case::payload::Reasoned;
+use onegrid_core::domain::case::{Outcome, RecordState, Stage};
+use onegrid_core::id::UnitId;
+
+use super::*;
+
+fn state(world: &World, id: RecordId) -> RecordState {
+    let record = world.server.open_record(id).unwrap().0;
+    record.state().unwrap().clone()
+}
+
+fn village() -> AreaPath {
+    AreaPath::new(&home().ids()[..3]).unwrap()
+}
+
+fn step(assignment: EnvelopeId) -> Step {
+    Step {
+        assignment,
+        attachments: Vec::new(),
+        note: None,
+    }
+}
+
+fn dispatch_to(unit: UnitId) -> Event {
+    Event::Dispatch(Dispatch {
+        to: Party::Unit(unit),
+        part: Part::Lead,
+        deadlines: Deadlines::default(),
+        rule: None,
+        note: None,
+    })
+}
+
+/// A case of a volunteer that the dispatcher sent to a unit.
+struct Sent {
+    world: World,
+    genesis: Envelope,
+    dispatch: Envelope,
+}
+
+impl Sent {
+    fn to(unit: UnitId) -> Self {
+        let world = World::new();
+        let mut reporter = world.volunteer(10);
+        let genesis = reporter.report("gas");
+        reporter.push(&world.server, &[&genesis]);
+        let mut dispatcher = world.dispatcher(20);
+        let triaged = dispatcher.act(genesis.record(), &[genesis.id()], &triage());
+        let dispatch = dispatcher.act(genesis.record(), &[triaged.id()], &dispatch_to(unit));
+        let answer = dispatcher.push(&world.server, &[&triaged, &dispatch]);
+        assert_eq!(statuses(&answer), [Status::Accepted; 2]);
+        Self {
+            world,
+            genesis,
+            dispatch,
+        }
+    }
+
+    fn id(&self) -> RecordId {
+        self.genesis.record()
+    }
+
+    /// The gas company accepts, and makes another move. Returns both.
+    fn worked(&self, next: fn(Step) -> Event) -> [Envelope; 2] {
+        let mut handler = self.world.handler(13);
+        let sent = self.dispatch.id();
+        let accepted = handler.act(self.id(), &[sent], &Event::Accept(step(sent)));
+        let after = handler.act(self.id(), &[accepted.id()], &next(step(sent)));
+        let answer = handler.push(&self.world.server, &[&accepted, &after]);
+        assert_eq!(statuses(&answer), [Status::Accepted; 2]);
+        [accepted, after]
+    }
+}
+
+/// The lead of the village may not dismiss a case that is at work, so the changed app names the report alone.
+#[test]
+fn stale_dismissal_takes_no_case_from_its_unit() {
+    let case = Sent::to(GAS);
+    case.worked(Event::Arrive);
+    let mut lead = case
+        .world
+        .phone(40, Role::VillageLead, Scope::Area(village()));
+    let reason = Text::new("不属于受理范围").unwrap();
+    let dismiss = Event::Dismiss(Reasoned { reason });
+    let stale = lead.act(case.id(), &[case.genesis.id()], &dismiss);
+    let answer = lead.push(&case.world.server, &[&stale]);
+    assert_eq!(statuses(&answer), [Status::Accepted]);
+    let after = state(&case.world, case.id());
+    assert_eq!(after.stage(), Stage::OnSite);
+    assert_eq!(
+        after.outcome(stale.id()).unwrap().outcome,
+        Outcome::Superseded
+    );
+    assert!(!after.conflicts.is_empty(), "people see both");
+    let store = case.world.server.store();
+    let held = store.read(|tx| tx.record_streams(case.id())).unwrap();
+    assert!(
+        held.contains(&StreamId::Unit(GAS)),
+        "the unit on site keeps its case"
+    );
+}
