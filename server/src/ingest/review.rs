@@ -153,7 +153,7 @@ impl Server {
             }
             Ok(Some((
                 id,
-                ground.holds(node, node.directory_seen, since_ms),
+                ground.holds(&record, node, node.directory_seen, since_ms),
             )))
         })
     }

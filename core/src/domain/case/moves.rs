@@ -106,6 +106,12 @@ impl Move {
         )
     }
 
+    /// Whether the move is closed to the responsible parties: a judgement.
+    #[must_use]
+    pub const fn is_closed_to_party(self) -> bool {
+        self.is_judgement()
+    }
+
     /// Whether the move is work on the case, so that its author may not judge it.
     #[must_use]
     pub const fn is_work(self) -> bool {

@@ -1,7 +1,9 @@
 //! A hostile member with a changed app, against the records of others.
 
+use std::collections::HashMap;
+
 use onegrid_core::domain::AreaPath;
-use onegrid_core::domain::case::payload::Reasoned;
+use onegrid_core::domain::case::payload::{Reasoned, Verify};
 use onegrid_core::domain::case::{Outcome, RecordState, Stage};
 use onegrid_core::id::UnitId;
 
@@ -14,6 +16,13 @@ fn state(world: &World, id: RecordId) -> RecordState {
 
 fn village() -> AreaPath {
     AreaPath::new(&home().ids()[..3]).unwrap()
+}
+
+/// The status of an envelope that another phone takes along, since a change of roles ends the session.
+fn carried(world: &World, author: &Phone, envelope: &Envelope) -> Status {
+    let bundle = author.bundle(&[envelope]);
+    let told = world.server.ingest(bundle, &HashMap::new(), NOW).unwrap();
+    told.lines[0].verdict.status
 }
 
 fn step(assignment: EnvelopeId) -> Step {
@@ -101,4 +110,48 @@ fn stale_dismissal_takes_no_case_from_its_unit() {
         held.contains(&StreamId::Unit(GAS)),
         "the unit on site keeps its case"
     );
+}
+
+#[test]
+fn older_certificate_verifies_no_work_of_own_unit() {
+    let case = Sent::to(GAS);
+    let mut judge = case.world.grid_worker(30);
+    let role = Role::GridWorker;
+    let scope = Scope::Area(home());
+    let gas = Grant {
+        role: Role::Handler,
+        scope: Scope::Unit(GAS),
+    };
+    case.world.member(30, vec![Grant { role, scope }, gas]);
+    let [_, done] = case.worked(Event::Resolve);
+    let pass = Event::Verify(Verify {
+        pass: true,
+        attachments: Vec::new(),
+        note: None,
+    });
+    let pass = judge.act(case.id(), &[done.id()], &pass);
+    let held = Status::Held(HeldReason::RoleChanged);
+    assert_eq!(carried(&case.world, &judge, &pass), held);
+    assert_eq!(state(&case.world, case.id()).stage(), Stage::Resolved);
+}
+
+#[test]
+fn older_certificate_verifies_work_of_other_units() {
+    let case = Sent::to(GAS);
+    let mut judge = case.world.grid_worker(30);
+    let role = Role::GridWorker;
+    let scope = Scope::Area(home());
+    let team = Grant {
+        role: Role::Volunteer,
+        scope: Scope::Unit(TEAM),
+    };
+    case.world.member(30, vec![Grant { role, scope }, team]);
+    let [_, done] = case.worked(Event::Resolve);
+    let pass = Event::Verify(Verify {
+        pass: true,
+        attachments: Vec::new(),
+        note: None,
+    });
+    let pass = judge.act(case.id(), &[done.id()], &pass);
+    assert_eq!(carried(&case.world, &judge, &pass), Status::Accepted);
 }
