@@ -138,6 +138,8 @@ fn workflow_card(
                 MergeFault::Dismissed => "conflict.merge_dismissed",
                 MergeFault::Merged => "conflict.merge_merged",
                 MergeFault::Mutual => "conflict.merge_mutual",
+                MergeFault::Ended => "conflict.merge_ended",
+                MergeFault::NoCase => "conflict.merge_no_case",
             };
             (code, merge, undone)
         }

@@ -3,8 +3,10 @@
 use std::collections::HashMap;
 
 use onegrid_core::domain::AreaPath;
-use onegrid_core::domain::case::payload::{Reasoned, Verify};
+use onegrid_core::domain::case::payload::{Merge, Reasoned, Verify};
 use onegrid_core::domain::case::{Outcome, RecordState, Stage};
+use onegrid_core::domain::content::Content;
+use onegrid_core::domain::kinds::place::{self, Place};
 use onegrid_core::id::UnitId;
 
 use super::*;
@@ -154,4 +156,21 @@ fn older_certificate_verifies_work_of_other_units() {
     });
     let pass = judge.act(case.id(), &[done.id()], &pass);
     assert_eq!(carried(&case.world, &judge, &pass), Status::Accepted);
+}
+
+#[test]
+fn responsible_team_ends_no_case_by_a_merger() {
+    let case = Sent::to(TEAM);
+    let mut lead = case.world.phone(50, Role::TeamLead, Scope::Unit(TEAM));
+    let shop = lead.genesis(place::KIND, &Content::from(Place::default()), home());
+    let merge = Event::Merge(Merge {
+        into: shop.record(),
+        note: None,
+    });
+    let merged = lead.act(case.id(), &[case.dispatch.id()], &merge);
+    lead.push(&case.world.server, &[&shop]);
+    let answer = lead.push(&case.world.server, &[&merged]);
+    let void = Status::Void(VoidReason::MayResponsibleParty);
+    assert_eq!(statuses(&answer), [void]);
+    assert_eq!(state(&case.world, case.id()).stage(), Stage::Dispatched);
 }
