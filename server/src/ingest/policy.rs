@@ -129,7 +129,7 @@ impl Ground {
         if early || node.clock_ms > now_ms.saturating_add(CLOCK_AHEAD_MS_MAX) {
             return Some(HeldReason::Clock);
         }
-        let fits = paths_of(&node.body)
+        let fits = paths_of(record, &node.body)
             .iter()
             .all(|path| agrees(&self.view.directory, path));
         // An author cannot have seen a place that the directory has not reached.
@@ -197,8 +197,8 @@ impl Ground {
     }
 }
 
-/// The area paths that an envelope claims.
-fn paths_of(body: &NodeBody) -> Vec<AreaPath> {
+/// The area paths that an envelope claims. A grid of a triage lies in the village of the record.
+fn paths_of(record: &Record, body: &NodeBody) -> Vec<AreaPath> {
     match body {
         NodeBody::Genesis { facts, .. } => {
             let GenesisFacts { home, .. } = &**facts;
@@ -206,6 +206,13 @@ fn paths_of(body: &NodeBody) -> Vec<AreaPath> {
         }
         NodeBody::Event { event, .. } => match &**event {
             Event::Transfer(transfer) => vec![transfer.to],
+            Event::Triage(triage) => {
+                let home = record.genesis().map(|facts| facts.home);
+                let grid = home.zip(triage.grid);
+                grid.and_then(|(home, grid)| home.with_grid(grid))
+                    .into_iter()
+                    .collect()
+            }
             Event::Share(share) => match share.with {
                 Partner::Area(path) => vec![path],
                 Partner::Party(_) => Vec::new(),

@@ -174,3 +174,26 @@ fn responsible_team_ends_no_case_by_a_merger() {
     assert_eq!(statuses(&answer), [void]);
     assert_eq!(state(&case.world, case.id()).stage(), Stage::Dispatched);
 }
+
+#[test]
+fn triage_with_grid_of_elsewhere_is_held() {
+    let world = World::new();
+    let mut reporter = world.volunteer(10);
+    let genesis = reporter.report_at("gas", village());
+    reporter.push(&world.server, &[&genesis]);
+    let mut dispatcher = world.dispatcher(20);
+    let mut triaged = |grid| {
+        let Event::Triage(data) = triage() else {
+            unreachable!()
+        };
+        let event = Event::Triage(Triage {
+            grid: Some(grid),
+            ..data
+        });
+        let triaged = dispatcher.act(genesis.record(), &[genesis.id()], &event);
+        statuses(&dispatcher.push(&world.server, &[&triaged]))
+    };
+    let held = Status::Held(HeldReason::Directory);
+    assert_eq!(triaged(area(99)), [held]);
+    assert_eq!(triaged(home().ids()[3]), [Status::Accepted]);
+}
