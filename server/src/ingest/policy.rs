@@ -10,6 +10,7 @@ use onegrid_core::domain::case::{Event, GenesisFacts, Move, Party};
 use onegrid_core::domain::directory::Directory;
 use onegrid_core::domain::{AreaPath, Grant};
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId, UnitId};
+use onegrid_core::limits::{CLOCK_AHEAD_MS_MAX, CLOCK_BEHIND_MS_MAX};
 use onegrid_core::record::{Node, NodeBody, Record};
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::wire::envelope::DirectoryMark;
@@ -17,7 +18,7 @@ use onegrid_core::wire::verdict::{HeldReason, Status, Verdict};
 
 use super::bundle::Checked;
 use crate::error::Result;
-use crate::limits::{CLOCK_AHEAD_MS_MAX, CLOCK_BEHIND_MS_MAX, ROLE_GRACE_MS};
+use crate::limits::ROLE_GRACE_MS;
 use crate::registry::directory::{self, View};
 use crate::server::Server;
 use crate::store::{DeviceRow, MemberRow, Reader, StoreResult};

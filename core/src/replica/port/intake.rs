@@ -101,7 +101,9 @@ impl<'a, 'w> Intake<'a, 'w> {
                 continue;
             };
             self.named.insert(verified.envelope().header().certificate);
-            if verdict.is_none() && self.waits(verified.envelope(), said.is_some())? {
+            let carried_only =
+                self.would_be_held(&verified) || self.waits(verified.envelope(), said.is_some())?;
+            if verdict.is_none() && carried_only {
                 carried.push(verified);
             } else {
                 fresh.push(verified);
@@ -166,7 +168,8 @@ impl<'a, 'w> Intake<'a, 'w> {
             || directory::is_revoked(conn, author)?)
     }
 
-    /// Stores envelopes that are carried and not applied: those that [`Self::waits`] names, and all that
+    /// Stores envelopes that are carried and not applied: those that [`Self::waits`] or
+    /// [`Self::would_be_held`] names, and all that
     /// build on them. An envelope that builds on a missing one is left out.
     fn carry(
         &mut self,

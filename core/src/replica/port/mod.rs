@@ -2,6 +2,7 @@
 //! applied in short durable transactions.
 
 mod apply;
+mod carried;
 mod certificates;
 mod directory;
 mod give;

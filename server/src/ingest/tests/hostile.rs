@@ -16,6 +16,11 @@ fn state(world: &World, id: RecordId) -> RecordState {
     record.state().unwrap().clone()
 }
 
+fn status(world: &World, id: EnvelopeId) -> Status {
+    let found = world.server.store().read(|tx| tx.verdict(id)).unwrap();
+    found.unwrap().1.status
+}
+
 fn village() -> AreaPath {
     AreaPath::new(&home().ids()[..3]).unwrap()
 }
@@ -196,4 +201,97 @@ fn triage_with_grid_of_elsewhere_is_held() {
     let held = Status::Held(HeldReason::Directory);
     assert_eq!(triaged(area(99)), [held]);
     assert_eq!(triaged(home().ids()[3]), [Status::Accepted]);
+}
+
+/// The dispatcher met the changed app out of reach of the server, and worked on.
+#[test]
+fn refusal_takes_no_words_of_others_along() {
+    for later in [false, true] {
+        let world = World::new();
+        let mut reporter = world.volunteer(10);
+        let genesis = reporter.report("gas");
+        let id = genesis.record();
+        reporter.push(&world.server, &[&genesis]);
+        let mut hostile = world.grid_worker(12);
+        hostile.clock_ms = NOW + 10 * 24 * 3_600_000;
+        let poison = hostile.act(id, &[genesis.id()], &comment("x"));
+        hostile.clock_ms = NOW;
+        let more = hostile.act(id, &[poison.id()], &comment("y"));
+        let mut dispatcher = world.dispatcher(20);
+        let triaged = dispatcher.act(id, &[poison.id()], &triage());
+        let said = dispatcher.act(id, &[triaged.id()], &comment("去看看"));
+        hostile.push(&world.server, &[&poison, &more]);
+        let held = Status::Held(HeldReason::ParentHeld);
+        let push = |dispatcher: &mut Phone| {
+            let answer = dispatcher.push(&world.server, &[&triaged, &said]);
+            assert_eq!(statuses(&answer), [held; 2]);
+        };
+        if !later {
+            push(&mut dispatcher);
+        }
+        world
+            .server
+            .decide(poison.id(), false, "admin", NOW + 1)
+            .unwrap();
+        if later {
+            push(&mut dispatcher);
+            world
+                .server
+                .decide(triaged.id(), true, "admin", NOW + 2)
+                .unwrap();
+        }
+        assert_eq!(
+            status(&world, poison.id()),
+            Status::Void(VoidReason::Rejected)
+        );
+        let rejected = Status::Refused(RefusedReason::Rejected);
+        assert_eq!(status(&world, more.id()), rejected, "of the same author");
+        for id in [triaged.id(), said.id()] {
+            assert_eq!(status(&world, id), Status::Admitted, "it breaks no rule");
+        }
+        assert_eq!(state(&world, id).stage(), Stage::Triaged);
+        let mut worker = world.grid_worker(30);
+        let (ids, _) = held_by(&worker.pull(&world.server, 4_000_000));
+        let all = [&genesis, &poison, &triaged, &said].map(Envelope::id);
+        assert_eq!(ids, BTreeSet::from(all), "every reader has the whole past");
+        assert_eq!(world.server.waiting(10).unwrap(), []);
+        digests_are_right(&world);
+        let found = world.server.verify(&mut |_, _| {}).unwrap();
+        assert!(found.wrong.is_empty(), "{:?}", found.wrong);
+    }
+}
+
+#[test]
+fn refusal_leaves_other_reasons_to_wait() {
+    let world = World::new();
+    let mut reporter = world.volunteer(10);
+    let genesis = reporter.report("gas");
+    let id = genesis.record();
+    reporter.push(&world.server, &[&genesis]);
+    let (mut hostile, mut other) = (world.grid_worker(12), world.grid_worker(30));
+    for phone in [&mut hostile, &mut other] {
+        phone.clock_ms = NOW + 10 * 24 * 3_600_000;
+    }
+    let poison = hostile.act(id, &[genesis.id()], &comment("x"));
+    let wrong_clock = other.act(id, &[poison.id()], &comment("y"));
+    hostile.clock_ms = NOW;
+    other.clock_ms = NOW;
+    let above = other.act(id, &[wrong_clock.id()], &comment("z"));
+    hostile.push(&world.server, &[&poison]);
+    other.push(&world.server, &[&wrong_clock, &above]);
+    let decide = |id, accept, at| world.server.decide(id, accept, "admin", NOW + at).unwrap();
+    decide(poison.id(), false, 1);
+    assert_eq!(
+        status(&world, wrong_clock.id()),
+        Status::Held(HeldReason::Clock)
+    );
+    assert_eq!(
+        status(&world, above.id()),
+        Status::Held(HeldReason::ParentHeld)
+    );
+    decide(wrong_clock.id(), true, 2);
+    for id in [wrong_clock.id(), above.id()] {
+        assert_eq!(status(&world, id), Status::Admitted);
+    }
+    digests_are_right(&world);
 }
