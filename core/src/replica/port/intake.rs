@@ -93,6 +93,7 @@ impl<'a, 'w> Intake<'a, 'w> {
             // A pack named this envelope without its content, since it was void then. Now it arrives whole.
             let known = record.node(envelope.id());
             if known.is_some_and(|node| !node.is_stub()) {
+                self.mend_signature(envelope)?;
                 continue;
             }
             // An unsettled verdict proves nothing, because it may be the answer to a forgery.

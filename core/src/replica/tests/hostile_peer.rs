@@ -368,3 +368,31 @@ fn own_words_build_on_no_wild_clock() {
         assert!(!loaded.is_ancestor(poison, own));
     }
 }
+
+/// Without the author's certificate the server's word is enough, so a meeting can bring a broken signature.
+#[test]
+fn broken_signature_from_a_meeting_is_mended() {
+    for by_the_server in [true, false] {
+        let town = Town::new();
+        let mut server = Server::new(&town);
+        let (mut author, mut other) = (town.grid_worker(11), town.dispatcher(12));
+        server.settle(&mut other);
+        let record = author.replica().report(&draft("煤气罐"), NOW).unwrap();
+        let genuine = bytes(&mut author, record).remove(0);
+        server.settle(&mut author);
+        let accepted = attested(&town, 1, &[(genuine.hash(), Status::Accepted)]);
+        let mut forged = genuine.clone();
+        forged.signature[9] ^= 1;
+        give(&mut other, &[], &[accepted], &[forged.clone()]);
+        assert_eq!(bytes(&mut other, record), [forged.clone()]);
+        if by_the_server {
+            server.settle(&mut other);
+        } else {
+            let shown = [certificate(&mut author)];
+            give(&mut other, &shown, &[], &[genuine.clone()]);
+        }
+        assert_eq!(bytes(&mut other, record), [genuine.clone()]);
+        give(&mut other, &[], &[], &[forged]);
+        assert_eq!(bytes(&mut other, record), [genuine]);
+    }
+}
