@@ -8,6 +8,7 @@ use super::super::engine::write::Writing;
 use super::super::error::ReplicaError;
 use super::super::table::envelope::{Arrival, Origin};
 use super::super::table::{directory, envelope, own_void, pack, verdict_change};
+use super::carried::parents_first;
 use super::{apply, membership};
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::record::{Node, Outcome, Past, Record};
@@ -177,28 +178,17 @@ impl<'a, 'w> Intake<'a, 'w> {
         carried: &[VerifiedEnvelope],
         verdicts: &HashMap<EnvelopeId, (Verdict, i64)>,
     ) -> Result<(), ReplicaError> {
-        let mut waiting: Vec<&VerifiedEnvelope> = carried.iter().collect();
-        loop {
-            let before = waiting.len();
-            let mut left = Vec::new();
-            for verified in waiting {
-                let mut closed = true;
-                for parent in &verified.envelope().header().parents {
-                    closed &= envelope::has(self.writing.conn, *parent)?
-                        || pack::record_of(self.writing.conn, *parent)?.is_some();
-                }
-                if closed {
-                    let verdict = verdicts.get(&verified.envelope().id()).copied();
-                    self.store(verified, verdict, verdict.is_none())?;
-                } else {
-                    left.push(verified);
-                }
-            }
-            if left.is_empty() || left.len() == before {
-                return Ok(());
-            }
-            waiting = left;
+        let conn = self.writing.conn;
+        let envelopes: Vec<&Envelope> = carried.iter().map(VerifiedEnvelope::envelope).collect();
+        let order = parents_first(&envelopes, |parent| {
+            Ok(envelope::has(conn, parent)? || pack::record_of(conn, parent)?.is_some())
+        })?;
+        for place in order {
+            let verified = &carried[place];
+            let verdict = verdicts.get(&verified.envelope().id()).copied();
+            self.store(verified, verdict, verdict.is_none())?;
         }
+        Ok(())
     }
 
     fn store(

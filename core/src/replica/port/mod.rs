@@ -2,7 +2,7 @@
 //! applied in short durable transactions.
 
 mod apply;
-mod carried;
+pub(in crate::replica) mod carried;
 mod certificates;
 mod directory;
 mod give;

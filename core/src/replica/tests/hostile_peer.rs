@@ -8,6 +8,7 @@ use super::*;
 use crate::domain::case::Event;
 use crate::domain::case::payload::HandledOnSpot;
 use crate::id::{EnvelopeId, Hash, RecordId};
+use crate::replica::port::carried::parents_first;
 use crate::replica::table::envelope;
 use crate::sync::port::{Given, PeerPort, StarPort};
 use crate::trust::certificate::RawCertificate;
@@ -395,4 +396,36 @@ fn broken_signature_from_a_meeting_is_mended() {
         give(&mut other, &[], &[], &[forged]);
         assert_eq!(bytes(&mut other, record), [genuine]);
     }
+}
+
+#[test]
+fn reversed_chain_is_ordered_in_one_pass() {
+    let town = Town::new();
+    let (_server, mut worker, mut hostile, record) = with_hostile(&town);
+    let mut parents = heads(&mut worker, record);
+    let root = parents[0];
+    let mut chain = Vec::new();
+    for n in 0..50 {
+        let event = Event::Comment(said("x")).encode();
+        let raw = crafted(&town, &mut hostile, record, parents, NOW + n, event);
+        parents = vec![raw.hash().envelope_id()];
+        chain.push(raw);
+    }
+    let held = (chain[0].hash(), Status::Held(HeldReason::Clock));
+    chain.reverse();
+    let parsed = chain
+        .iter()
+        .cloned()
+        .map(|raw| Envelope::parse(raw).unwrap());
+    let parsed: Vec<Envelope> = parsed.collect();
+    let mut asked = 0;
+    let order = parents_first(&parsed.iter().collect::<Vec<_>>(), |parent| {
+        asked += 1;
+        Ok(parent == root)
+    });
+    assert_eq!(order.unwrap(), (0..50).rev().collect::<Vec<_>>());
+    assert_eq!(asked, 50, "one question for each parent");
+    let shown = [certificate(&mut hostile)];
+    give(&mut worker, &shown, &[attested(&town, 1, &[held])], &chain);
+    assert_eq!(undelivered(&mut worker), 50, "all of it goes along");
 }
