@@ -153,6 +153,11 @@ pub const CODE_BYTES_MAX: usize = 48;
 /// time after it accepted an ending, the server lets a danger take the ending back when its author had not
 /// seen the ending. A later danger leaves the ending in force and asks for review.
 pub const DANGER_LATE_MS: i64 = 30 * 24 * 3_600 * 1_000;
+/// Largest accepted lead of a device's clock, milliseconds. The server holds an envelope beyond it, and a phone
+/// applies none from a meeting.
+pub const CLOCK_AHEAD_MS_MAX: i64 = 24 * 3_600 * 1_000;
+/// Largest accepted age of arriving work by the device's clock, milliseconds.
+pub const CLOCK_BEHIND_MS_MAX: i64 = 400 * 24 * 3_600 * 1_000;
 /// Attachments named by one event.
 pub const EVENT_ATTACHMENTS_MAX: usize = 16;
 /// Members mentioned in one comment.

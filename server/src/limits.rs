@@ -75,10 +75,6 @@ pub const PLAN_ALONE_MAX: usize = 4;
 pub const RECORDS_CACHED_MAX: usize = 2_048;
 /// Grace period for work under a previous role, milliseconds.
 pub const ROLE_GRACE_MS: i64 = 30 * 24 * 3_600 * 1_000;
-/// Largest accepted lead of a device's clock, milliseconds.
-pub const CLOCK_AHEAD_MS_MAX: i64 = 24 * 3_600 * 1_000;
-/// Largest accepted age of arriving work by the device's clock, milliseconds.
-pub const CLOCK_BEHIND_MS_MAX: i64 = 400 * 24 * 3_600 * 1_000;
 /// Envelopes of one device in a day; further ones are held for review. A phone that was offline for weeks
 /// sends about ten thousand.
 pub const DEVICE_DAY_ENVELOPES_HELD: u64 = 100_000;

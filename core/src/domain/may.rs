@@ -42,7 +42,7 @@ pub enum Denied {
     /// The author had worked on the case, and people may not judge their own work.
     #[error("may.own_work")]
     OwnWork,
-    /// The author belongs to the responsible party, which may not judge.
+    /// The author belongs to the responsible party, which may neither judge the case nor take it out of work.
     #[error("may.responsible_party")]
     ResponsibleParty,
     /// The author may not act on behalf of that party here.
@@ -199,9 +199,10 @@ fn may_do(
         within_team(actor, event)?;
     }
     if movement.is_judgement() {
-        return not_own_work(actor, state);
+        not_own_work(actor, state)?;
     }
-    Ok(())
+    let party = movement.is_closed_to_party() && state.is_party(actor.member, actor.units);
+    deny_unless(!party, Denied::ResponsibleParty)
 }
 
 fn may_on_behalf(
@@ -280,11 +281,7 @@ fn not_own_work(actor: &Actor<'_>, state: &RecordState) -> Result<(), Denied> {
         .member
         .zip(workers)
         .is_some_and(|(member, workers)| workers.contains(&member));
-    deny_unless(!worked, Denied::OwnWork)?;
-    deny_unless(
-        !state.is_party(actor.member, actor.units),
-        Denied::ResponsibleParty,
-    )
+    deny_unless(!worked, Denied::OwnWork)
 }
 
 fn readable(actor: &Actor<'_>, state: &RecordState) -> bool {

@@ -169,6 +169,8 @@ reasons!(
         45 Answered = "void.answered",
         46 MaySource = "may.source",
         47 CaseOtherMerge = "case.other_merge",
+        /// A reviewer turned it down, and others had built on it.
+        48 Rejected = "void.rejected",
     }
 );
 

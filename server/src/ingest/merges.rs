@@ -1,11 +1,11 @@
 //! Mergers that do not hold. A record sees only itself, so two cases that were merged into each
-//! other, or one that was merged into an absent or dismissed case, would end unnoticed. The server
-//! sees both records, so it undoes the merge, and everybody concerned sees a conflict.
+//! other, or one that was merged into an absent, dismissed or ended case, would end unnoticed. The
+//! server sees both records, so it undoes the merge, and everybody concerned sees a conflict.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use onegrid_core::domain::case::payload::{MergeFault, MergeUndone};
-use onegrid_core::domain::case::{Event, RecordState, Stage};
+use onegrid_core::domain::case::{Event, Move as CaseMove, Outcome, RecordState, Stage};
 use onegrid_core::id::RecordId;
 use onegrid_core::record::Record;
 
@@ -38,6 +38,22 @@ pub(super) fn linked(tx: &dyn Reader, id: RecordId) -> StoreResult<(BTreeSet<Rec
     Ok((linked, all))
 }
 
+/// The time when the server accepted the verification of a case, or its handing to the police, ms
+/// UTC; `None` where the case is still open. A resolved case waits for the check of a person, who
+/// then sees the reports that were merged into it.
+fn ended_at_ms(record: &Record, state: &RecordState) -> Option<i64> {
+    let over = matches!(
+        state.stage(),
+        Stage::Verified | Stage::Closed | Stage::FollowedUp | Stage::HandedToPolice
+    );
+    let mut items = state.timeline.iter().rev().filter(|_| over);
+    let ended = items.find(|item| {
+        let ends = [CaseMove::VerifyPass, CaseMove::HandToPolice].map(Some);
+        item.outcome == Outcome::Effective && ends.contains(&item.movement)
+    })?;
+    Some(record.node(ended.id)?.verdict?.at_ms)
+}
+
 /// The move that undoes the merger of a record, where it does not hold.
 pub(super) fn undoing(opened: &Opened, id: RecordId, generation: u32) -> Option<Move> {
     let (record, _) = opened.get(&id)?;
@@ -55,7 +71,13 @@ pub(super) fn undoing(opened: &Opened, id: RecordId, generation: u32) -> Option<
         // Phones bring back the records that a restored server lacks.
         None if verdict.generation < generation => return None,
         None => MergeFault::Absent,
+        Some(theirs) if theirs.case().is_none() && theirs.facts.kind.is_known() => {
+            MergeFault::NoCase
+        }
         Some(theirs) if theirs.stage() == Stage::Dismissed => MergeFault::Dismissed,
+        Some(theirs) if ended_at_ms(other, theirs).is_some_and(|ms| ms <= verdict.at_ms) => {
+            MergeFault::Ended
+        }
         Some(theirs) if theirs.merged_into() == Some(id) => MergeFault::Mutual,
         Some(theirs) => {
             // A case that was later merged into a third one still takes care of earlier mergers

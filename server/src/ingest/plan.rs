@@ -363,7 +363,7 @@ fn held_by_policy(
             continue;
         }
         let newer = || (node.judged == Judged::Newer).then_some(HeldReason::Newer);
-        if let Some(reason) = ground.holds(node, *seen, now_ms).or_else(newer) {
+        if let Some(reason) = ground.holds(record, node, *seen, now_ms).or_else(newer) {
             held.push((node.id, reason));
         }
     }

@@ -5,12 +5,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use onegrid_core::domain::AreaPath;
 use onegrid_core::domain::case::payload::Partner;
-use onegrid_core::domain::case::{Event, GenesisFacts};
+use onegrid_core::domain::case::{Event, GenesisFacts, Move, Party};
 use onegrid_core::domain::directory::Directory;
-use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId};
-use onegrid_core::record::{Node, NodeBody};
+use onegrid_core::domain::{AreaPath, Grant};
+use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId, UnitId};
+use onegrid_core::limits::{CLOCK_AHEAD_MS_MAX, CLOCK_BEHIND_MS_MAX};
+use onegrid_core::record::{Node, NodeBody, Record};
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::wire::envelope::DirectoryMark;
 use onegrid_core::wire::verdict::{HeldReason, Status, Verdict};
@@ -18,7 +19,7 @@ use onegrid_core::wire::verdict::{HeldReason, Status, Verdict};
 use super::bundle::Checked;
 use crate::directory::{self, View, Views};
 use crate::error::Result;
-use crate::limits::{CLOCK_AHEAD_MS_MAX, CLOCK_BEHIND_MS_MAX, ROLE_GRACE_MS};
+use crate::limits::ROLE_GRACE_MS;
 use crate::shared::Shared;
 use crate::store::{DeviceRow, MemberRow, Reader, StoreResult};
 
@@ -101,6 +102,7 @@ impl Ground {
     /// author forgets nothing.
     pub(super) fn holds(
         &self,
+        record: &Record,
         node: &Node,
         seen: DirectoryMark,
         now_ms: i64,
@@ -117,14 +119,16 @@ impl Ground {
         if revoked_ms.is_some_and(|at_ms| self.arrived_ms.is_none_or(|since| at_ms <= since)) {
             return Some(HeldReason::Revoked);
         }
-        if self.role_has_changed(node, certificate, seen, now_ms) {
+        if self.role_has_changed(node, certificate, seen, now_ms)
+            || self.hides_a_party(record, node, certificate)
+        {
             return Some(HeldReason::RoleChanged);
         }
         let early = node.clock_ms < now_ms.saturating_sub(CLOCK_BEHIND_MS_MAX);
         if early || node.clock_ms > now_ms.saturating_add(CLOCK_AHEAD_MS_MAX) {
             return Some(HeldReason::Clock);
         }
-        let fits = paths_of(&node.body)
+        let fits = paths_of(record, &node.body)
             .iter()
             .all(|path| agrees(&self.view.directory, path));
         // An author cannot have seen a place that the directory has not reached.
@@ -157,10 +161,43 @@ impl Ground {
         let had_seen = seen >= member.granted_at;
         had_seen || now_ms.saturating_sub(member.changed_ms) > ROLE_GRACE_MS
     }
+
+    /// Whether the certificate is from before its member joined a unit that the case was sent to,
+    /// and the move is closed to members of that unit. `may` knows the units of the certificate
+    /// alone.
+    fn hides_a_party(&self, record: &Record, node: &Node, certificate: &Certificate) -> bool {
+        let closed = match &node.body {
+            NodeBody::Event { event, .. } => event.movement().is_some_and(Move::is_closed_to_party),
+            _ => false,
+        };
+        let facts = certificate.facts();
+        let member = facts.member.and_then(|member| self.members.get(&member));
+        let Some(member) = member.filter(|_| closed) else {
+            return false;
+        };
+        let units = |grants: &[Grant]| -> Vec<UnitId> {
+            grants
+                .iter()
+                .filter_map(|grant| grant.scope.unit())
+                .collect()
+        };
+        let named = units(&facts.grants);
+        let sent_to = |unit: UnitId| {
+            let mut assignments = record
+                .state()
+                .into_iter()
+                .flat_map(|state| state.assignments());
+            assignments.any(|assignment| assignment.to == Party::Unit(unit))
+        };
+        let present = units(&member.grants);
+        present
+            .iter()
+            .any(|unit| !named.contains(unit) && sent_to(*unit))
+    }
 }
 
-/// The area paths that an envelope claims.
-fn paths_of(body: &NodeBody) -> Vec<AreaPath> {
+/// The area paths that an envelope claims. A grid of a triage lies in the village of the record.
+fn paths_of(record: &Record, body: &NodeBody) -> Vec<AreaPath> {
     match body {
         NodeBody::Genesis { facts, .. } => {
             let GenesisFacts { home, .. } = &**facts;
@@ -168,6 +205,13 @@ fn paths_of(body: &NodeBody) -> Vec<AreaPath> {
         }
         NodeBody::Event { event, .. } => match &**event {
             Event::Transfer(transfer) => vec![transfer.to],
+            Event::Triage(triage) => {
+                let home = record.genesis().map(|facts| facts.home);
+                let grid = home.zip(triage.grid);
+                grid.and_then(|(home, grid)| home.with_grid(grid))
+                    .into_iter()
+                    .collect()
+            }
             Event::Share(share) => match share.with {
                 Partner::Area(path) => vec![path],
                 Partner::Party(_) => Vec::new(),

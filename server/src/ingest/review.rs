@@ -6,7 +6,7 @@ use onegrid_core::domain::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
 use onegrid_core::record::{Node, Record};
 use onegrid_core::trust::certificate::Certificate;
-use onegrid_core::wire::verdict::{HeldReason, RefusedReason, Status, Verdict};
+use onegrid_core::wire::verdict::{HeldReason, RefusedReason, Status, Verdict, VoidReason};
 
 use super::plan::{self, Plan, own_status};
 use super::unread::tell;
@@ -65,8 +65,9 @@ pub(crate) fn waiting(shared: &Shared, count_max: usize) -> Result<Vec<Waiting>>
 
 /// Carries out a person's decision about a held envelope. An accepted envelope is judged as if
 /// it had just arrived, and so are the envelopes that wait for it. It stays held and in the
-/// queue while it builds on a held or refused envelope. A refusal also refuses the envelopes
-/// that build on it. The author is told.
+/// queue while it builds on a held envelope, or on a refused one of its own author. A refusal also
+/// refuses the envelopes of the same author that build on it. The envelopes of others upon it are
+/// judged without it, and it is then void instead of refused. The author is told.
 pub(crate) fn decide(
     intake: &Intake,
     envelope: EnvelopeId,
@@ -154,7 +155,7 @@ fn as_of(
         }
         Ok(Some((
             id,
-            ground.holds(node, node.directory_seen, since_ms),
+            ground.holds(&record, node, node.directory_seen, since_ms),
         )))
     })
 }
@@ -219,9 +220,7 @@ fn try_decide(
         changed: Vec::new(),
     };
     if !accept {
-        let refused = Status::Refused(RefusedReason::Rejected);
-        let ids = with_dependants(decision.record, envelope);
-        decision.give_all(ids.into_iter().map(|id| (id, refused)));
+        decision.refuse(envelope);
     } else if let Some(given) = given.filter(|given| given.is_later_than(&known)) {
         decision.put(envelope, given);
         decision.let_in_what_is_free();
@@ -267,12 +266,19 @@ fn record_decision(
     now_ms: i64,
     touched: &mut BTreeSet<StreamId>,
 ) -> StoreResult<()> {
-    let action = if accept {
-        "review.accepted"
-    } else {
-        "review.refused"
-    };
     for (id, verdict) in changed {
+        // A decision about one envelope can settle another one the other way: the words of others upon a
+        // refused envelope count.
+        let accept = match verdict.status {
+            Status::Accepted | Status::Admitted => true,
+            Status::Refused(_) | Status::Void(VoidReason::Rejected) => false,
+            Status::Void(_) | Status::Held(_) => accept,
+        };
+        let action = if accept {
+            "review.accepted"
+        } else {
+            "review.refused"
+        };
         let since_ms = tx.review(*id)?.map_or(now_ms, |review| review.since_ms);
         // An envelope that still waits for another one stays in the queue, because else no reviewer
         // would see it again.
@@ -337,9 +343,64 @@ impl Decision<'_> {
         self.changed.push((id, verdict));
     }
 
+    /// Refuses an envelope, and the envelopes of the same author that build on it. The words of others
+    /// upon it were free of any other reason to wait, so they are let in.
+    fn refuse(&mut self, id: EnvelopeId) {
+        let author = self.record.node(id).map(|node| node.author);
+        let is_genesis = self
+            .record
+            .node(id)
+            .is_some_and(|node| node.parents.is_empty());
+        let upon = with_dependants(self.record, id);
+        let of_author = |id: &EnvelopeId| self.record.node(*id).map(|node| node.author) == author;
+        let (own, others): (Vec<_>, Vec<_>) =
+            upon.into_iter().partition(|id| is_genesis || of_author(id));
+        let refused = Status::Refused(RefusedReason::Rejected);
+        self.give_all(own.into_iter().map(|id| (id, refused)));
+        let only_waits = |id: &EnvelopeId| {
+            let verdict = self.record.node(*id).and_then(|node| node.verdict);
+            verdict.map(|verdict| verdict.status) == Some(Status::Held(HeldReason::ParentHeld))
+        };
+        let waiting = others.into_iter().filter(only_waits);
+        let below: BTreeSet<EnvelopeId> = waiting.flat_map(|id| self.refused_below(id)).collect();
+        // Every reader gets a void envelope, so every reader can know the past of those upon it.
+        let void = Status::Void(VoidReason::Rejected);
+        self.give_all(below.into_iter().map(|id| (id, void)));
+        self.let_in_what_is_free();
+    }
+
+    /// The refused envelopes of others that keep an envelope from its readers, parents first. The list is empty
+    /// if something else keeps it too: an envelope that waits, a refused Genesis, or a refused
+    /// envelope of its own author.
+    fn refused_below(&self, id: EnvelopeId) -> Vec<EnvelopeId> {
+        let Some(node) = self.record.node(id) else {
+            return Vec::new();
+        };
+        let mut open: Vec<EnvelopeId> = self.record.parents_of(node).collect();
+        let mut found = BTreeSet::new();
+        while let Some(below) = open.pop().and_then(|id| self.record.node(id)) {
+            if !below.is_out_of_reach() || found.contains(&below.id) {
+                continue;
+            }
+            let status = below.verdict.map(|verdict| verdict.status);
+            let rejected = status == Some(Status::Refused(RefusedReason::Rejected));
+            if !rejected || below.author == node.author || below.parents.is_empty() {
+                return Vec::new();
+            }
+            found.insert(below.id);
+            open.extend(self.record.parents_of(below));
+        }
+        let nodes = self.record.nodes().iter().map(|node| node.id);
+        nodes.filter(|id| found.contains(id)).collect()
+    }
+
     /// Accepts an envelope. An invalid one becomes void, because a reviewer lifts the policy, not
     /// the rules.
     fn let_in(&mut self, id: EnvelopeId) {
+        // Every reader gets a void envelope, so every reader can know the past of this one.
+        for refused in self.refused_below(id) {
+            self.give(refused, Status::Void(VoidReason::Rejected));
+        }
         let Some(node) = self.record.node(id) else {
             return;
         };
@@ -450,20 +511,19 @@ fn free(record: &Record) -> Vec<EnvelopeId> {
     free.map(|(node, _)| node.id).collect()
 }
 
-/// An envelope and its waiting descendants.
+/// An envelope and its waiting descendants, parents first.
 fn with_dependants(record: &Record, id: EnvelopeId) -> Vec<EnvelopeId> {
-    let mut found = HashSet::from([id]);
-    let mut ids = vec![id];
+    let mut found = vec![id];
+    let mut seen = HashSet::from([id]);
     for node in record.nodes() {
         let waits = matches!(
             node.verdict.map(|verdict| verdict.status),
             Some(Status::Held(_))
         );
-        let mut parents = record.parents_of(node);
-        if waits && parents.any(|parent| found.contains(&parent)) {
-            found.insert(node.id);
-            ids.push(node.id);
+        if waits && record.parents_of(node).any(|parent| seen.contains(&parent)) {
+            seen.insert(node.id);
+            found.push(node.id);
         }
     }
-    ids
+    found
 }

@@ -8,6 +8,7 @@ mod damaged;
 mod dangers;
 mod failing;
 mod flood;
+mod hostile;
 mod loads;
 mod meanwhile;
 mod merges;

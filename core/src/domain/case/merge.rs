@@ -1,13 +1,14 @@
-//! Rules for branches that meet. Danger wins. A judgement by a person who had worked on the case elsewhere
-//! does not hold. Rivals are shown. Evidence beside an ending asks for review, and so does a danger that
-//! arrived long after the ending.
+//! Rules for branches that meet. Danger wins. Work wins over an ending that would stop it. A judgement
+//! by a person who had worked on the case elsewhere does not hold. Rivals are shown. Evidence beside an
+//! ending asks for review, and so does a danger that arrived long after the ending.
 
 use std::collections::BTreeSet;
 
 use super::fold::Judged;
 use super::graph::Graph;
 use super::state::{Conflict, Review, Side};
-use super::{EntryBody, Event, Move, Outcome, Part, RecordState, Refusal};
+use super::table::{Next, next};
+use super::{EntryBody, Event, Move, Outcome, Part, RecordState, Refusal, Stage};
 use crate::limits::DANGER_LATE_MS;
 
 /// A decision is shown in conflict with at most this many rivals, the newest ones.
@@ -29,6 +30,8 @@ pub(super) struct Meeting<'g, 'a> {
     evidence: Vec<usize>,
     /// Endings that a danger overtook.
     overtaken: Vec<usize>,
+    /// Endings that would have made the work of another branch impossible.
+    premature: Vec<usize>,
     /// Judgements by a person who had done the work in another branch.
     partial: Vec<usize>,
     /// Rivals that met, the later one first.
@@ -57,6 +60,17 @@ impl Move {
                     | Self::AssignFinally
                     | Self::Reopen
             )
+    }
+}
+
+/// The stage of an ending that takes a case out of work.
+fn out_of_work(ending: Move) -> Option<Stage> {
+    match ending {
+        Move::Dismiss => Some(Stage::Dismissed),
+        Move::HandToPolice => Some(Stage::HandedToPolice),
+        Move::Merge => Some(Stage::Merged),
+        Move::Suspend => Some(Stage::Suspended),
+        _ => None,
     }
 }
 
@@ -113,6 +127,7 @@ impl<'g, 'a> Meeting<'g, 'a> {
             rivals: Vec::new(),
             evidence: Vec::new(),
             overtaken: Vec::new(),
+            premature: Vec::new(),
             partial: Vec::new(),
             meetings: Vec::new(),
         }
@@ -145,6 +160,11 @@ impl<'g, 'a> Meeting<'g, 'a> {
         {
             self.overtaken.push(at);
             return Err(Refusal::DangerUnseen);
+        }
+        let stops = out_of_work(movement).is_some();
+        if stops && self.meets_any(at, &self.works, |work| self.is_stopped(at, work)) {
+            self.premature.push(at);
+            return Err(Refusal::WorkUnseen);
         }
         // A judgement that says “not done” holds for every author, because danger wins.
         if movement.is_judgement()
@@ -221,8 +241,8 @@ impl<'g, 'a> Meeting<'g, 'a> {
             })
     }
 
-    /// Whether a danger that had not seen the ending reached the server long after the server had accepted
-    /// the ending. The phone was away for months, or its past is forged. The signed times of the server
+    /// Whether a danger, or work, that had not seen the ending reached the server long after the server had
+    /// accepted the ending. The phone was away for months, or its past is forged. The signed times of the server
     /// decide. Before its verdict, a danger is as old as its author says.
     fn came_late(&self, danger: usize, ending: usize) -> bool {
         let (danger, ending) = (self.graph.entries[danger], self.graph.entries[ending]);
@@ -237,6 +257,16 @@ impl<'g, 'a> Meeting<'g, 'a> {
         self.endings
             .iter()
             .any(|at| self.graph.concurrent(*at, danger) && self.came_late(danger, *at))
+    }
+
+    /// Whether the ending would make work impossible that its author had not seen. Work that arrives long
+    /// after the ending takes back nothing, as with dangers.
+    fn is_stopped(&self, ending: usize, work: usize) -> bool {
+        let movement = |at| self.event(at).and_then(Event::movement);
+        let stage = movement(ending).and_then(out_of_work);
+        let stopped = stage.zip(movement(work));
+        stopped.is_some_and(|(stage, work)| next(stage, work) == Next::No)
+            && !self.came_late(work, ending)
     }
 
     fn same_person(&self, judge: usize, work: usize) -> bool {
@@ -342,6 +372,13 @@ impl<'g, 'a> Meeting<'g, 'a> {
         conflicts.extend(endangered.into_iter().map(|(ending, danger)| {
             let (ending, danger) = (self.side(ending), self.side(danger));
             Conflict::DangerOverEnding { ending, danger }
+        }));
+        let premature = self.pairs(&self.premature, &self.works, |ending, work| {
+            self.is_stopped(ending, work)
+        });
+        conflicts.extend(premature.into_iter().map(|(ending, work)| {
+            let (ending, work) = (self.side(ending), self.side(work));
+            Conflict::WorkOverEnding { ending, work }
         }));
         let partial = self.pairs(&self.partial, &self.works, |judge, work| {
             self.same_person(judge, work)

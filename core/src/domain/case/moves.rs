@@ -106,6 +106,13 @@ impl Move {
         )
     }
 
+    /// Whether the move is closed to the responsible parties: a judgement, or an ending that is no step of
+    /// their own work.
+    #[must_use]
+    pub const fn is_closed_to_party(self) -> bool {
+        self.is_judgement() || (self.is_ending() && !self.is_work())
+    }
+
     /// Whether the move is work on the case, so that its author may not judge it.
     #[must_use]
     pub const fn is_work(self) -> bool {

@@ -45,6 +45,10 @@ coded_enum! {
         Merged = 3, "merged";
         /// The other record was merged into this one.
         Mutual = 4, "mutual";
+        /// The other case had been verified, or handed to the police, before.
+        Ended = 5, "ended";
+        /// The other record is no case, so it has no work.
+        NoCase = 6, "no_case";
     }
 }
 

@@ -53,6 +53,9 @@ pub enum Refusal {
     /// The entry was overtaken. A person had said that danger remains, and the author had not seen it.
     #[error("case.danger_unseen")]
     DangerUnseen,
+    /// The entry was overtaken. A party was at work on the case, and the author had not seen it.
+    #[error("case.work_unseen")]
+    WorkUnseen,
     /// The entry was overtaken, because its author had worked on the case in another branch.
     #[error("case.own_work_elsewhere")]
     OwnWorkElsewhere,
@@ -80,6 +83,7 @@ impl Refusal {
             Self::OtherMerge => "case.other_merge",
             Self::SecondGenesis => "case.second_genesis",
             Self::DangerUnseen => "case.danger_unseen",
+            Self::WorkUnseen => "case.work_unseen",
             Self::OwnWorkElsewhere => "case.own_work_elsewhere",
             Self::Newer => "case.newer",
         }

@@ -253,6 +253,13 @@ pub enum Conflict {
         /// The reason why the merge does not hold.
         fault: MergeFault,
     },
+    /// The ending does not hold, because its author had not seen that a party is at work on the case.
+    WorkOverEnding {
+        /// The move that took the case out of work.
+        ending: Side,
+        /// The work, or the move that made a party responsible.
+        work: Side,
+    },
 }
 
 /// The result of one entry.

@@ -400,6 +400,56 @@ fn team_lead_dispatches_to_the_team_alone() {
 }
 
 #[test]
+fn responsible_team_ends_no_case_of_its_own() {
+    let mut log = Log::new(3, volunteer(1), hazard());
+    log.triaged();
+    let reported = log.state();
+    log.then(
+        dispatcher(),
+        dispatch_to(Party::Unit(unit(MY_TEAM)), Part::Lead),
+    );
+    let sent = log.state();
+    let lead = Author {
+        units: vec![unit(MY_TEAM)],
+        ..in_area(ME, Role::VillageLead, &[1, 2, 3])
+    };
+    let verdict = |state: &RecordState, row| {
+        let actor = Actor {
+            member: lead.member,
+            grant: lead.grant.as_ref().unwrap(),
+            units: &lead.units,
+        };
+        let event = event_of(row, Role::VillageLead, &sent);
+        let action = Action::Do {
+            state,
+            event: &event,
+            on_behalf_of: None,
+        };
+        may(&actor, &action)
+    };
+    for row in [
+        "dismiss",
+        "hand_to_police",
+        "merge",
+        "suspend",
+        "close",
+        "reopen",
+    ] {
+        assert_eq!(verdict(&reported, row), Ok(()), "{row}");
+        assert_eq!(verdict(&sent, row), Err(Denied::ResponsibleParty), "{row}");
+    }
+    for row in [
+        "resolve",
+        "handled_on_spot",
+        "danger_remains",
+        "share",
+        "withdraw",
+    ] {
+        assert_eq!(verdict(&sent, row), Ok(()), "{row}");
+    }
+}
+
+#[test]
 fn acting_on_behalf_needs_a_readable_record() {
     let facts = GenesisFacts {
         audience: crate::domain::Audience::Restricted,

@@ -421,7 +421,7 @@ fn danger_said_offline_keeps_a_case_open_that_somebody_resolved() {
 /// A void verdict names the rule, so every new rule of the domain or the gate needs a reason.
 #[test]
 fn every_rule_is_a_void_reason() {
-    const OTHER_ANSWERS: [&str; 10] = [
+    const OTHER_ANSWERS: [&str; 11] = [
         // Edits that a phone does not make.
         "content.no_change",
         "content.too_long",
@@ -433,6 +433,7 @@ fn every_rule_is_a_void_reason() {
         "content.refused_parent",
         // Overtaken envelopes are accepted; envelopes of a newer app are held.
         "case.danger_unseen",
+        "case.work_unseen",
         "case.own_work_elsewhere",
         "case.newer",
     ];

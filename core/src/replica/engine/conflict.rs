@@ -122,6 +122,7 @@ fn workflow_card(
     let mut other = String::new();
     let (code, first, second) = match &conflict {
         Conflict::DangerOverEnding { ending, danger } => ("conflict.danger", danger, ending),
+        Conflict::WorkOverEnding { ending, work } => ("conflict.work", work, ending),
         Conflict::DoubleDispatch { first, second } => ("conflict.double_dispatch", first, second),
         Conflict::Rival { in_force, other } => ("conflict.rival", in_force, other),
         Conflict::OwnWork { judgement, work } => ("conflict.own_work", judgement, work),
@@ -137,6 +138,8 @@ fn workflow_card(
                 MergeFault::Dismissed => "conflict.merge_dismissed",
                 MergeFault::Merged => "conflict.merge_merged",
                 MergeFault::Mutual => "conflict.merge_mutual",
+                MergeFault::Ended => "conflict.merge_ended",
+                MergeFault::NoCase => "conflict.merge_no_case",
             };
             (code, merge, undone)
         }

@@ -155,6 +155,7 @@ impl Finder<'_> {
     fn conflict(&self, conflict: &Conflict) -> Option<News> {
         let (first, second) = match conflict {
             Conflict::DangerOverEnding { ending, danger } => (ending, danger),
+            Conflict::WorkOverEnding { ending, work } => (ending, work),
             Conflict::DoubleDispatch { first, second } => (first, second),
             Conflict::Rival { in_force, other } => (in_force, other),
             Conflict::OwnWork { judgement, work } => (judgement, work),

@@ -14,7 +14,7 @@ use crate::id::RecordId;
 use crate::limits::REBUILD_SLICE_ROWS;
 
 /// The version of the code that makes projections. A change of their content needs a new number.
-pub(in crate::replica) const PROJECTIONS: u32 = 3;
+pub(in crate::replica) const PROJECTIONS: u32 = 4;
 
 /// How far projections are behind the app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Certificates from outside, and the envelopes that they prove.
 
 use super::super::error::ReplicaError;
-use super::super::table::envelope::Origin;
+use super::super::table::envelope::{self, Origin};
 use super::super::table::{certificate, sealed, unnamed};
 use super::intake::Intake;
 use crate::trust::certificate::{Certificate, RawCertificate};
@@ -41,6 +41,30 @@ impl Intake<'_, '_> {
             } else if self.named.contains(&one.certificate) {
                 sealed::put_unchecked(self.writing.conn, one)?;
             }
+        }
+        Ok(())
+    }
+
+    /// Puts the genuine signature in the place of a broken one. Another phone can bring a broken one for an
+    /// accepted envelope while its certificate is withheld. The certificate decides; where it is still withheld, the
+    /// server's copy counts.
+    pub(super) fn mend_signature(&mut self, envelope: Envelope) -> Result<(), ReplicaError> {
+        let (conn, id) = (self.writing.conn, envelope.id());
+        let signature = envelope.raw().signature;
+        let stored = envelope::signature(conn, id)?;
+        if stored.is_none_or(|stored| stored == signature) {
+            return Ok(());
+        }
+        let hash = envelope.header().certificate;
+        let genuine = match self.writing.certificates.get(conn, hash)? {
+            Some(certificate) => {
+                let authority = *self.writing.anchors().authority();
+                envelope.verify(&certificate, &authority).is_ok()
+            }
+            None => self.origin == Origin::Server,
+        };
+        if genuine {
+            envelope::set_signature(conn, id, &signature)?;
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use super::super::engine::write::Writing;
 use super::super::error::ReplicaError;
 use super::super::table::envelope::{Arrival, Origin};
 use super::super::table::{directory, envelope, own_void, pack, verdict_change};
+use super::carried::parents_first;
 use super::{apply, membership};
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::record::{Node, Outcome, Past, Record};
@@ -93,6 +94,7 @@ impl<'a, 'w> Intake<'a, 'w> {
             // A pack named this envelope without its content, since it was void then. Now it arrives whole.
             let known = record.node(envelope.id());
             if known.is_some_and(|node| !node.is_stub()) {
+                self.mend_signature(envelope)?;
                 continue;
             }
             // An unsettled verdict proves nothing, because it may be the answer to a forgery.
@@ -101,7 +103,9 @@ impl<'a, 'w> Intake<'a, 'w> {
                 continue;
             };
             self.named.insert(verified.envelope().header().certificate);
-            if verdict.is_none() && self.waits(verified.envelope(), said.is_some())? {
+            let carried_only =
+                self.would_be_held(&verified) || self.waits(verified.envelope(), said.is_some())?;
+            if verdict.is_none() && carried_only {
                 carried.push(verified);
             } else {
                 fresh.push(verified);
@@ -166,35 +170,25 @@ impl<'a, 'w> Intake<'a, 'w> {
             || directory::is_revoked(conn, author)?)
     }
 
-    /// Stores envelopes that are carried and not applied: those that [`Self::waits`] names, and all that
+    /// Stores envelopes that are carried and not applied: those that [`Self::waits`] or
+    /// [`Self::would_be_held`] names, and all that
     /// build on them. An envelope that builds on a missing one is left out.
     fn carry(
         &mut self,
         carried: &[VerifiedEnvelope],
         verdicts: &HashMap<EnvelopeId, (Verdict, i64)>,
     ) -> Result<(), ReplicaError> {
-        let mut waiting: Vec<&VerifiedEnvelope> = carried.iter().collect();
-        loop {
-            let before = waiting.len();
-            let mut left = Vec::new();
-            for verified in waiting {
-                let mut closed = true;
-                for parent in &verified.envelope().header().parents {
-                    closed &= envelope::has(self.writing.conn, *parent)?
-                        || pack::record_of(self.writing.conn, *parent)?.is_some();
-                }
-                if closed {
-                    let verdict = verdicts.get(&verified.envelope().id()).copied();
-                    self.store(verified, verdict, verdict.is_none())?;
-                } else {
-                    left.push(verified);
-                }
-            }
-            if left.is_empty() || left.len() == before {
-                return Ok(());
-            }
-            waiting = left;
+        let conn = self.writing.conn;
+        let envelopes: Vec<&Envelope> = carried.iter().map(VerifiedEnvelope::envelope).collect();
+        let order = parents_first(&envelopes, |parent| {
+            Ok(envelope::has(conn, parent)? || pack::record_of(conn, parent)?.is_some())
+        })?;
+        for place in order {
+            let verified = &carried[place];
+            let verdict = verdicts.get(&verified.envelope().id()).copied();
+            self.store(verified, verdict, verdict.is_none())?;
         }
+        Ok(())
     }
 
     fn store(

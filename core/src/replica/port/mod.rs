@@ -2,6 +2,7 @@
 //! applied in short durable transactions.
 
 mod apply;
+pub(in crate::replica) mod carried;
 mod certificates;
 mod directory;
 mod give;

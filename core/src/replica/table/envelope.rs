@@ -139,6 +139,24 @@ pub(in crate::replica) fn filed(conn: &Connection, id: EnvelopeId) -> Sql<Option
     .optional()
 }
 
+/// The signature of a single envelope.
+pub(in crate::replica) fn signature(conn: &Connection, id: EnvelopeId) -> Sql<Option<[u8; 64]>> {
+    conn.prepare_cached("SELECT signature FROM envelope WHERE id = ?1")?
+        .query_row([id.as_bytes()], |row| fixed(row, 0))
+        .optional()
+}
+
+/// Replaces the signature of a single envelope. The id does not cover it.
+pub(in crate::replica) fn set_signature(
+    conn: &Connection,
+    id: EnvelopeId,
+    signature: &[u8; 64],
+) -> Sql<()> {
+    conn.prepare_cached("UPDATE envelope SET signature = ?2 WHERE id = ?1")?
+        .execute((id.as_bytes(), signature))
+        .map(drop)
+}
+
 pub(in crate::replica) fn has(conn: &Connection, id: EnvelopeId) -> Sql<bool> {
     conn.prepare_cached("SELECT 1 FROM envelope WHERE id = ?1")?
         .exists([id.as_bytes()])

@@ -5,11 +5,15 @@ use super::meeting::{ids, meet, revocation};
 use super::server::*;
 use super::writing::said;
 use super::*;
-use crate::id::{Hash, RecordId};
+use crate::domain::case::Event;
+use crate::domain::case::payload::HandledOnSpot;
+use crate::id::{EnvelopeId, Hash, RecordId};
+use crate::replica::port::carried::parents_first;
 use crate::replica::table::envelope;
 use crate::sync::port::{Given, PeerPort, StarPort};
 use crate::trust::certificate::RawCertificate;
-use crate::wire::envelope::RawEnvelope;
+use crate::wire::body::{Body, EventBody};
+use crate::wire::envelope::{Envelope, FORMAT_VERSION, Header, RawEnvelope, SUITE_ED25519_SHA256};
 use crate::wire::message::{Bundle, GiveBack};
 use crate::wire::verdict::{
     Attestation, AttestedEnvelope, HeldReason, RefusedReason, Status, Verdict,
@@ -269,4 +273,159 @@ fn a_report_of_a_revoked_device_is_taken_along_by_who_may_read_it() {
     server.settle(&mut dispatcher);
     assert!(is_shown(&mut dispatcher, record), "the server decides");
     assert_eq!(dispatcher.replica().strays().unwrap(), []);
+}
+
+/// An event that a changed app makes upon these parents.
+fn crafted(
+    town: &Town,
+    author: &mut Phone,
+    record: RecordId,
+    parents: Vec<EnvelopeId>,
+    clock_ms: i64,
+    (code, data): (u16, Vec<u8>),
+) -> RawEnvelope {
+    let own = author.replica().certificate().unwrap().clone();
+    let header = Header {
+        version: FORMAT_VERSION,
+        suite: SUITE_ED25519_SHA256,
+        body_kind: 3,
+        record: Some(record),
+        author: own.facts().device,
+        certificate: own.hash(),
+        grant: 0,
+        parents,
+        directory_seen: DirectoryMark::default(),
+        clock_ms,
+    };
+    let body = Body::Event(EventBody {
+        salt: Some([1; 16]),
+        code,
+        fold_version: 1,
+        data,
+        on_behalf_of: None,
+        replaces: None,
+    });
+    let key = SecretKey::from_seed(&[author.n; 32]);
+    let sealed = Envelope::seal(header, &body, &key, town.anchors.authority()).unwrap();
+    sealed.raw().clone()
+}
+
+/// A record that the server has, and another phone that is hostile.
+fn with_hostile(town: &Town) -> (Server<'_>, Phone, Phone, RecordId) {
+    let mut server = Server::new(town);
+    let (mut worker, hostile) = (town.grid_worker(11), town.grid_worker(14));
+    let record = worker.replica().report(&draft("气瓶"), NOW).unwrap();
+    server.settle(&mut worker);
+    (server, worker, hostile, record)
+}
+
+fn heads(phone: &mut Phone, record: RecordId) -> Vec<EnvelopeId> {
+    phone.replica().load(record).unwrap().unwrap().heads()
+}
+
+#[test]
+fn unknown_event_from_a_meeting_freezes_nothing() {
+    let town = Town::new();
+    let (mut server, mut worker, mut hostile, record) = with_hostile(&town);
+    let heads = heads(&mut worker, record);
+    let newer = (9_999, vec![0x80]);
+    let raw = crafted(&town, &mut hostile, record, heads, NOW, newer);
+    let id = raw.hash().envelope_id();
+    give(&mut worker, &[certificate(&mut hostile)], &[], &[raw]);
+    let done = Event::HandledOnSpot(HandledOnSpot {
+        before: vec![Hash([1; 32])],
+        after: vec![Hash([2; 32])],
+        note: None,
+    });
+    let acted = worker.replica().act(record, &done, None, NOW + 200);
+    assert!(
+        acted.is_ok(),
+        "no server has accepted that event: {acted:?}"
+    );
+    assert_eq!(undelivered(&mut worker), 2, "the event goes along");
+    server.verdicts.insert(id, Status::Accepted);
+    server.settle(&mut worker);
+    let view = worker.replica().view(record).unwrap().unwrap();
+    assert!(view.row.needs_newer_app, "the server has accepted it");
+}
+
+#[test]
+fn own_words_build_on_no_wild_clock() {
+    let town = Town::new();
+    let (_server, mut worker, mut hostile, record) = with_hostile(&town);
+    let heads = heads(&mut worker, record);
+    let day_ms = 24 * 3_600_000;
+    for clock_ms in [NOW + 10 * day_ms, NOW - 401 * day_ms] {
+        let event = Event::Comment(said("x")).encode();
+        let wild = crafted(&town, &mut hostile, record, heads.clone(), clock_ms, event);
+        let poison = wild.hash().envelope_id();
+        give(&mut worker, &[certificate(&mut hostile)], &[], &[wild]);
+        assert!(ids(&mut worker, record).contains(&poison), "it goes along");
+        let own = worker
+            .replica()
+            .comment(record, said("还在"), NOW + 200)
+            .unwrap();
+        let loaded = worker.replica().load(record).unwrap().unwrap();
+        assert!(!loaded.is_ancestor(poison, own));
+    }
+}
+
+/// Without the author's certificate the server's word is enough, so a meeting can bring a broken signature.
+#[test]
+fn broken_signature_from_a_meeting_is_mended() {
+    for by_the_server in [true, false] {
+        let town = Town::new();
+        let mut server = Server::new(&town);
+        let (mut author, mut other) = (town.grid_worker(11), town.dispatcher(12));
+        server.settle(&mut other);
+        let record = author.replica().report(&draft("煤气罐"), NOW).unwrap();
+        let genuine = bytes(&mut author, record).remove(0);
+        server.settle(&mut author);
+        let accepted = attested(&town, 1, &[(genuine.hash(), Status::Accepted)]);
+        let mut forged = genuine.clone();
+        forged.signature[9] ^= 1;
+        give(&mut other, &[], &[accepted], &[forged.clone()]);
+        assert_eq!(bytes(&mut other, record), [forged.clone()]);
+        if by_the_server {
+            server.settle(&mut other);
+        } else {
+            let shown = [certificate(&mut author)];
+            give(&mut other, &shown, &[], &[genuine.clone()]);
+        }
+        assert_eq!(bytes(&mut other, record), [genuine.clone()]);
+        give(&mut other, &[], &[], &[forged]);
+        assert_eq!(bytes(&mut other, record), [genuine]);
+    }
+}
+
+#[test]
+fn reversed_chain_is_ordered_in_one_pass() {
+    let town = Town::new();
+    let (_server, mut worker, mut hostile, record) = with_hostile(&town);
+    let mut parents = heads(&mut worker, record);
+    let root = parents[0];
+    let mut chain = Vec::new();
+    for n in 0..50 {
+        let event = Event::Comment(said("x")).encode();
+        let raw = crafted(&town, &mut hostile, record, parents, NOW + n, event);
+        parents = vec![raw.hash().envelope_id()];
+        chain.push(raw);
+    }
+    let held = (chain[0].hash(), Status::Held(HeldReason::Clock));
+    chain.reverse();
+    let parsed = chain
+        .iter()
+        .cloned()
+        .map(|raw| Envelope::parse(raw).unwrap());
+    let parsed: Vec<Envelope> = parsed.collect();
+    let mut asked = 0;
+    let order = parents_first(&parsed.iter().collect::<Vec<_>>(), |parent| {
+        asked += 1;
+        Ok(parent == root)
+    });
+    assert_eq!(order.unwrap(), (0..50).rev().collect::<Vec<_>>());
+    assert_eq!(asked, 50, "one question for each parent");
+    let shown = [certificate(&mut hostile)];
+    give(&mut worker, &shown, &[attested(&town, 1, &[held])], &chain);
+    assert_eq!(undelivered(&mut worker), 50, "all of it goes along");
 }

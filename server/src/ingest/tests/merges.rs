@@ -1,7 +1,11 @@
 //! Mergers that do not hold. People never find two ended cases where one should continue.
 
-use onegrid_core::domain::case::payload::{Merge, Reasoned};
+use std::collections::HashMap;
+
+use onegrid_core::domain::case::payload::{HandToPolice, Merge, Reasoned};
 use onegrid_core::domain::case::{Conflict, MergeFault, RecordState, Stage};
+use onegrid_core::domain::content::Content;
+use onegrid_core::domain::kinds::place::{self, Place};
 
 use super::*;
 
@@ -125,6 +129,51 @@ fn merge_into_dismissed_record_is_undone_in_either_order() {
         let expected = (Stage::Reported, Some(MergeFault::Dismissed));
         assert_eq!(standing(&town.world, town.id(0)), expected);
         assert_eq!(standing(&town.world, b), (Stage::Dismissed, None));
+    }
+}
+
+#[test]
+fn merge_into_place_is_undone() {
+    let mut town = Town::new();
+    let content = Content::from(Place::default());
+    let shop = town.dispatcher.genesis(place::KIND, &content, home());
+    let answer = town.dispatcher.push(&town.world.server, &[&shop]);
+    assert_eq!(statuses(&answer), [Status::Accepted]);
+    town.acts(0, &merge(shop.record()));
+    assert_eq!(town.tick(), 1);
+    let expected = (Stage::Reported, Some(MergeFault::NoCase));
+    assert_eq!(standing(&town.world, town.id(0)), expected);
+}
+
+#[test]
+fn merge_into_ended_case_is_undone() {
+    for ended_first in [true, false] {
+        let mut town = Town::new();
+        let b = town.id(1);
+        let police = Event::HandToPolice(HandToPolice {
+            to: None,
+            reason: Text::new("涉刑").unwrap(),
+        });
+        let moves: [(usize, &Event); 2] = [(1, &police), (0, &merge(b))];
+        let order = if ended_first { [0, 1] } else { [1, 0] };
+        for (after_ms, at) in (0..).zip(order) {
+            let (n, event) = moves[at];
+            let genesis = town.cases[n].id();
+            let said = town.dispatcher.act(town.id(n), &[genesis], event);
+            let bundle = town.dispatcher.bundle(&[&said]);
+            let now_ms = NOW + after_ms;
+            let told = town.world.server.ingest(bundle, &HashMap::new(), now_ms);
+            assert_eq!(told.unwrap().lines[0].verdict.status, Status::Accepted);
+        }
+        let fault = ended_first.then_some(MergeFault::Ended);
+        assert_eq!(town.tick(), usize::from(ended_first));
+        let stage = if ended_first {
+            Stage::Reported
+        } else {
+            Stage::Merged
+        };
+        assert_eq!(standing(&town.world, town.id(0)), (stage, fault));
+        assert_eq!(standing(&town.world, b), (Stage::HandedToPolice, None));
     }
 }
 

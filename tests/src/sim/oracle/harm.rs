@@ -60,6 +60,8 @@ fn unharmed(world: &World, record: &Record, node: &Node) -> Result<(), String> {
     // Rules of the domain judge the state that the author had seen, and only what counts makes that state.
     let fine = match reason {
         _ if code.starts_with("may.") || code.starts_with("case.") => true,
+        // A reviewer turned it down. Only then is it void for this reason.
+        VoidReason::Rejected => true,
         // The person is told of it and writes the words again, alone or on top of other content.
         VoidReason::VoidParent => {
             honest_cause(world, record, node) || is_written_again(record, node.id)

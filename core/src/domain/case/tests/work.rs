@@ -5,6 +5,7 @@ use crate::domain::Role;
 use crate::domain::case::payload::{self as p, Party, Severity};
 use crate::domain::case::{AssignmentState, Conflict, Event, Outcome, Stage};
 use crate::id::RecordId;
+use crate::limits::DANGER_LATE_MS;
 
 #[test]
 fn two_concurrent_dispatches_are_both_kept_until_one_is_withdrawn() {
@@ -315,4 +316,74 @@ fn a_grid_found_by_triage_opens_the_case_to_that_grids_worker() {
     log.then(dispatcher(), Event::Triage(found));
     let edit = log.content(&log.heads(), neighbour);
     assert_eq!(outcome(&log, edit), Outcome::Effective);
+}
+
+/// Every ending that takes a case out of work, and none that is a step of the work itself.
+fn stops() -> [Event; 4] {
+    let police = Event::HandToPolice(p::HandToPolice {
+        to: None,
+        reason: text("涉刑"),
+    });
+    [Event::Dismiss(reasoned()), police, merge(6), suspend()]
+}
+
+#[test]
+fn stale_ending_takes_back_no_work() {
+    for ending in stops() {
+        for seed in 0..8 {
+            let mut log = Log::hazard(seed);
+            let triaged = log.triaged();
+            let sent = log.then(dispatcher(), dispatch(60));
+            log.then(handler(60), Event::Accept(step(sent)));
+            log.then(handler(60), Event::Arrive(step(sent)));
+            let stale = log.after(&[triaged], other_dispatcher(), ending.clone());
+            let state = log.state();
+            assert_eq!(state.stage(), Stage::OnSite, "seed {seed} {ending:?}");
+            assert_eq!(why(&log, stale), "case.work_unseen");
+            assert_eq!(state.superseded().count(), 1);
+            let sides = state.conflicts.iter().map(|conflict| match conflict {
+                Conflict::WorkOverEnding { ending, work } => (ending.id, work.id),
+                other => panic!("seed {seed}: {other:?}"),
+            });
+            let (endings, works): (Vec<_>, Vec<_>) = sides.unzip();
+            assert!(endings.iter().all(|id| *id == stale));
+            assert!(works.contains(&sent), "the dispatcher is named too");
+
+            log.then(dispatcher(), Event::Withdraw(give_back(sent)));
+            assert_eq!(log.state().conflicts, vec![], "decided with both in sight");
+        }
+    }
+}
+
+#[test]
+fn suspension_beside_a_step_holds() {
+    for seed in 0..8 {
+        let mut log = Log::hazard(seed);
+        let sent = log.dispatched(60);
+        let base = log.heads();
+        let suspended = log.after(&base, dispatcher(), suspend());
+        let accepted = log.after(&base, handler(60), Event::Accept(step(sent)));
+        assert_eq!(log.state().stage(), Stage::Suspended, "seed {seed}");
+        for id in [suspended, accepted] {
+            assert_eq!(outcome(&log, id), Outcome::Effective);
+        }
+    }
+}
+
+#[test]
+fn work_long_after_an_ending_takes_nothing_back() {
+    for seed in 0..8 {
+        let mut log = Log::hazard(seed);
+        let sent = log.dispatched(60);
+        let base = log.heads();
+        let ended = log.after(&base, dispatcher(), merge(6));
+        let accepted = log.after(&base, handler(60), Event::Accept(step(sent)));
+        log.entry(ended).verdict_at_ms = Some(10_000);
+        log.entry(accepted).verdict_at_ms = Some(10_000 + DANGER_LATE_MS);
+        assert_eq!(log.state().stage(), Stage::Accepted, "seed {seed}");
+        log.entry(accepted).verdict_at_ms = Some(10_001 + DANGER_LATE_MS);
+        let state = log.state();
+        assert_eq!(outcome(&log, ended), Outcome::Effective);
+        assert_eq!((state.stage(), state.conflicts), (Stage::Merged, vec![]));
+    }
 }

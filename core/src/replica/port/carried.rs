@@ -1,0 +1,78 @@
+//! Envelopes of a meeting that this phone takes along to the server and does not apply.
+
+use std::collections::HashMap;
+
+use super::super::error::ReplicaError;
+use super::super::table::envelope::Origin;
+use super::intake::Intake;
+use crate::domain::Role;
+use crate::domain::case::Event;
+use crate::id::EnvelopeId;
+use crate::limits::{CLOCK_AHEAD_MS_MAX, CLOCK_BEHIND_MS_MAX};
+use crate::wire::body::Body;
+use crate::wire::envelope::{Envelope, VerifiedEnvelope};
+
+impl Intake<'_, '_> {
+    /// Whether the server would hold an envelope of another phone: only a newer app can judge it, or its clock
+    /// is not plausible. If it were applied, it would freeze the record, or own words would build on it and
+    /// wait with it.
+    pub(super) fn would_be_held(&self, verified: &VerifiedEnvelope) -> bool {
+        let header = verified.envelope().header();
+        if self.origin != Origin::Peer || header.author == self.writing.device() {
+            return false;
+        }
+        let now_ms = self.writing.now_ms;
+        let early = header.clock_ms < now_ms.saturating_sub(CLOCK_BEHIND_MS_MAX);
+        let late = header.clock_ms > now_ms.saturating_add(CLOCK_AHEAD_MS_MAX);
+        early || late || is_of_newer_app(verified)
+    }
+}
+
+/// Whether this version does not know the body, the event, the kind of record, or the role of the author.
+fn is_of_newer_app(verified: &VerifiedEnvelope) -> bool {
+    let envelope = verified.envelope();
+    let body = match envelope.body() {
+        Body::Unknown(..) => true,
+        Body::Event(body) => {
+            let event = Event::decode(body.code, body.fold_version, &body.data);
+            matches!(event, Ok(Event::Unknown { .. }))
+        }
+        Body::Genesis(genesis) => !genesis.kind.is_known(),
+        Body::Change(_) => false,
+    };
+    let grants = verified.certificate().map(|known| &known.facts().grants);
+    let grant = grants.and_then(|grants| grants.get(usize::from(envelope.header().grant)));
+    body || grant.is_some_and(|grant| matches!(grant.role, Role::Unknown(_)))
+}
+
+/// The places of the envelopes whose past is here or among them, parents first. Each parent of each envelope is
+/// looked up once, whatever order a peer chose.
+pub(in crate::replica) fn parents_first(
+    envelopes: &[&Envelope],
+    mut is_here: impl FnMut(EnvelopeId) -> Result<bool, ReplicaError>,
+) -> Result<Vec<usize>, ReplicaError> {
+    let mut missing = vec![0_usize; envelopes.len()];
+    let mut children: HashMap<EnvelopeId, Vec<usize>> = HashMap::new();
+    for (place, envelope) in envelopes.iter().enumerate() {
+        for parent in &envelope.header().parents {
+            if !is_here(*parent)? {
+                missing[place] += 1;
+                children.entry(*parent).or_default().push(place);
+            }
+        }
+    }
+    let mut order: Vec<usize> = (0..envelopes.len())
+        .filter(|place| missing[*place] == 0)
+        .collect();
+    let mut next = 0;
+    while let Some(&place) = order.get(next) {
+        next += 1;
+        for child in children.remove(&envelopes[place].id()).unwrap_or_default() {
+            missing[child] -= 1;
+            if missing[child] == 0 {
+                order.push(child);
+            }
+        }
+    }
+    Ok(order)
+}
