@@ -9,10 +9,10 @@ use onegrid_core::domain::AreaPath;
 use onegrid_core::domain::case::payload::Partner;
 use onegrid_core::domain::case::{Event, GenesisFacts};
 use onegrid_core::domain::directory::Directory;
+use onegrid_core::domain::directory::DirectoryMark;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId};
 use onegrid_core::record::{Node, NodeBody};
 use onegrid_core::trust::certificate::Certificate;
-use onegrid_core::wire::envelope::DirectoryMark;
 use onegrid_core::wire::verdict::{HeldReason, Status, Verdict};
 
 use super::bundle::Checked;

@@ -3,11 +3,11 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use onegrid_core::domain::directory::DirectoryMark;
 use onegrid_core::domain::directory::{Directory, DirectoryEntry, Revocation};
 use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::{DeviceId, Hash};
 use onegrid_core::wire::digest::Digest;
-use onegrid_core::wire::envelope::DirectoryMark;
 use onegrid_core::wire::signed_entry::SignedEntry;
 
 use crate::keys::Keys;

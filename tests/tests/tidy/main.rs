@@ -7,6 +7,7 @@
 )]
 
 mod bindings;
+mod circles;
 mod codes;
 mod dependencies;
 mod docs;
