@@ -15,6 +15,7 @@
 //! and `net` (the caller hands in `now` and a random generator); HTTP, configuration and logs of the server;
 //! any user interface.
 
+pub mod cbor;
 pub mod crdt;
 pub mod domain;
 pub mod id;

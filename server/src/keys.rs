@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
+use onegrid_core::domain::directory::DirectoryMark;
 use onegrid_core::domain::role::{Grant, Role, Scope};
 use onegrid_core::id::UnitId;
 use onegrid_core::trust::certificate::{
@@ -18,7 +19,6 @@ use onegrid_core::trust::certificate::{
 };
 use onegrid_core::trust::peer_session::MeetingSecrets;
 use onegrid_core::trust::sign::{Authority, PublicKey, SecretKey};
-use onegrid_core::wire::envelope::DirectoryMark;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 

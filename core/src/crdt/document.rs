@@ -9,7 +9,6 @@ use super::actor::ActorId;
 use super::change::{self, ChangeInfo};
 use super::error::GateError;
 use super::history::History;
-use super::rebuilt::Rebuilt;
 use super::{quiet, saved};
 use crate::id::{DeviceId, Hash};
 
@@ -32,6 +31,9 @@ pub struct KnownChange {
     /// Its number among the author's changes.
     pub seq: u64,
 }
+
+/// The document, if a change made one, and the result for each change.
+pub(super) type Rebuilt = (Option<Arc<Document>>, Vec<Result<ChangeInfo, GateError>>);
 
 /// The content of one record. Everything in it has passed the gate, and it is known to load again.
 ///

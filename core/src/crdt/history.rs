@@ -5,8 +5,7 @@ use std::collections::HashMap;
 
 use super::actor::{ActorId, DevicePrefix};
 use super::change::{ChangeInfo, ParsedChange};
-use super::error::GateError;
-use super::references::{Container, Run, Shape};
+use super::shape::{Container, Run, Shape, find};
 use crate::id::Hash;
 
 /// For each actor (by its index) how many of its changes are seen.
@@ -20,7 +19,7 @@ pub(super) struct Entry {
     /// Index of the actor.
     actor: usize,
     /// The causal past, the change itself included.
-    clock: Clock,
+    pub(super) clock: Clock,
     /// Its operations, to answer references of later changes.
     runs: Vec<Run>,
 }
@@ -28,11 +27,11 @@ pub(super) struct Entry {
 /// Changes, each after its dependencies.
 #[derive(Debug, Clone, Default)]
 pub(super) struct History {
-    actors: Vec<ActorId>,
+    pub(super) actors: Vec<ActorId>,
     /// Per actor the indices of its changes; the position is the sequence number less one.
-    by_actor: Vec<Vec<usize>>,
-    by_hash: HashMap<Hash, usize>,
-    entries: Vec<Entry>,
+    pub(super) by_actor: Vec<Vec<usize>>,
+    pub(super) by_hash: HashMap<Hash, usize>,
+    pub(super) entries: Vec<Entry>,
     pub(super) shape: Shape,
 }
 
@@ -91,24 +90,15 @@ impl History {
         }
     }
 
-    /// Checks a change against its causal past and adds it. The caller has checked that the actor belongs to
-    /// the author.
-    ///
-    /// # Errors The first check that fails; the history is as before.
-    pub(super) fn push(&mut self, change: &ParsedChange<'_>) -> Result<(), GateError> {
+    /// Adds a change that is checked. `known_actor` is the index of its actor, if the actor has written before.
+    pub(super) fn insert(
+        &mut self,
+        change: &ParsedChange<'_>,
+        known_actor: Option<usize>,
+        mut clock: Clock,
+        runs: Vec<Run>,
+    ) {
         let info = &change.info;
-        if info.deps.is_empty() != self.entries.is_empty() {
-            return Err(GateError::NotGenesis);
-        }
-        let (mut clock, max_op) = self.past_of(&info.deps)?;
-        let known_actor = self.actors.iter().position(|actor| *actor == info.actor);
-        self.check_sequence(info, known_actor, &clock)?;
-        if info.start_op != max_op + 1 {
-            return Err(GateError::StartOp);
-        }
-        let actors = self.resolve_actors(change, known_actor, &clock)?;
-        let runs = self.references(change, &actors, &clock)?;
-
         let actor = known_actor.unwrap_or_else(|| {
             self.actors.push(info.actor);
             self.by_actor.push(Vec::new());
@@ -126,7 +116,6 @@ impl History {
             clock,
             runs,
         });
-        Ok(())
     }
 
     /// Adds a change without any check, for tests of the layer below.
@@ -156,59 +145,6 @@ impl History {
         self.shape.truncate(len);
     }
 
-    fn past_of(&self, deps: &[Hash]) -> Result<(Clock, u64), GateError> {
-        let mut clock = vec![0; self.actors.len()];
-        let mut max_op = 0;
-        for dep in deps {
-            let &index = self.by_hash.get(dep).ok_or(GateError::UnknownDeps(*dep))?;
-            let entry = &self.entries[index];
-            for (seen, theirs) in clock.iter_mut().zip(&entry.clock) {
-                *seen = (*seen).max(*theirs);
-            }
-            max_op = max_op.max(entry.info.max_op);
-        }
-        Ok((clock, max_op))
-    }
-
-    fn check_sequence(
-        &self,
-        info: &ChangeInfo,
-        actor: Option<usize>,
-        clock: &Clock,
-    ) -> Result<(), GateError> {
-        let (known, in_past) = match actor {
-            Some(actor) => (self.by_actor[actor].len() as u64, seen(clock, actor)),
-            None => (0, 0),
-        };
-        if info.seq <= known {
-            // The hash is new, so a copy of the installation continued this sequence.
-            return Err(GateError::Clone);
-        }
-        if info.seq != in_past + 1 {
-            return Err(GateError::Sequence);
-        }
-        Ok(())
-    }
-
-    /// Indices of the actors that the change names: its author (if known already), then the others.
-    fn resolve_actors(
-        &self,
-        change: &ParsedChange<'_>,
-        author: Option<usize>,
-        clock: &Clock,
-    ) -> Result<Vec<Option<usize>>, GateError> {
-        let mut actors = Vec::with_capacity(change.others.len() + 1);
-        actors.push(author);
-        for other in &change.others {
-            let index = self.actors.iter().position(|actor| actor == other);
-            match index {
-                Some(index) if seen(clock, index) > 0 => actors.push(Some(index)),
-                _ => return Err(GateError::Reference),
-            }
-        }
-        Ok(actors)
-    }
-
     /// The operation (`actor`, `counter`), if it lies in the past that `clock` names.
     pub(super) fn operation(&self, actor: usize, counter: u64, clock: &Clock) -> Option<Run> {
         let changes = self.by_actor.get(actor)?;
@@ -216,7 +152,7 @@ impl History {
         let changes = changes.get(..seen)?;
         let at = changes.partition_point(|&index| self.entries[index].info.start_op <= counter);
         let entry = &self.entries[*changes.get(at.checked_sub(1)?)?];
-        super::references::find(&entry.runs, entry.info.start_op, counter)
+        find(&entry.runs, entry.info.start_op, counter)
     }
 
     pub(super) fn container(&self, actor: usize, counter: u64) -> Option<(u16, Container)> {
@@ -224,6 +160,6 @@ impl History {
     }
 }
 
-fn seen(clock: &Clock, actor: usize) -> u64 {
+pub(super) fn seen(clock: &Clock, actor: usize) -> u64 {
     clock.get(actor).copied().unwrap_or(0)
 }

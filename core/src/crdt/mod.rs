@@ -25,6 +25,7 @@
 
 mod actor;
 mod change;
+mod chunk;
 mod columns;
 mod conflict;
 mod content;
@@ -34,12 +35,14 @@ mod error;
 mod genesis;
 mod history;
 mod operations;
+mod push;
 mod quiet;
 mod reader;
 mod rebuilt;
 mod references;
 mod rewrite;
 mod saved;
+mod shape;
 mod value;
 
 pub use actor::{ActorId, DevicePrefix};

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::change::{bounded, read_table};
+use super::chunk::{bounded, read_table};
 use super::columns;
 use super::error::{GateError, Limit};
 use super::reader::Reader;

@@ -9,14 +9,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::change::ChangeInfo;
-use super::document::{Candidate, Document};
-use super::error::GateError;
+use super::document::{Candidate, Document, Rebuilt};
 use crate::id::Hash;
 use crate::limits::{REBUILD_REMEMBERED_BYTES_MAX, REBUILDS_REMEMBERED};
-
-/// The document, if a change made one, and the result for each change.
-pub(super) type Rebuilt = (Option<Arc<Document>>, Vec<Result<ChangeInfo, GateError>>);
 
 /// Batches by their hash, with the result of each. The first bytes of its hash give each batch one place; a
 /// newer batch displaces an older one.

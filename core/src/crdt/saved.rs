@@ -2,7 +2,7 @@
 
 use automerge::Automerge;
 
-use super::change::{self, CHUNK_DOCUMENT, bounded, open_chunk, read_actor};
+use super::chunk::{CHUNK_DOCUMENT, bounded, open_chunk, read_actor, read_table};
 use super::columns::{self, Run};
 use super::error::{GateError, Limit};
 use super::quiet;
@@ -33,8 +33,8 @@ fn count(bytes: &[u8]) -> Result<(), GateError> {
     }
     let heads = bounded(reader.unsigned()?, HEADS_MAX, Limit::Dependencies)?;
     reader.take(heads as u64 * 32)?;
-    let changes = change::read_table(&mut reader, 16)?;
-    let operations = change::read_table(&mut reader, 24)?;
+    let changes = read_table(&mut reader, 16)?;
+    let operations = read_table(&mut reader, 24)?;
     let mut text_bytes = 0_usize;
     for (spec, len) in changes {
         let limit = Rows {

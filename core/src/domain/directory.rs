@@ -21,6 +21,18 @@ use crate::domain::zone::{ZoneEntry, ZoneError, Zones};
 use crate::id::{AreaId, DeviceId, MemberId, UnitId};
 use crate::limits::DIRECTORY_ENTRY_BYTES_MAX;
 
+/// A position in the directory that an author had read up to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
+#[cbor(array)]
+pub struct DirectoryMark {
+    /// Generation of the server.
+    #[n(0)]
+    pub generation: u32,
+    /// Position in the stream `directory/base`.
+    #[n(1)]
+    pub position: u64,
+}
+
 /// An entry that contradicts the directory so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DirectoryError {

@@ -26,9 +26,9 @@ pub mod civil;
 pub mod content;
 pub mod directory;
 mod fixed_math;
+pub mod geometry;
 pub mod kind;
 pub mod kinds;
-pub mod may;
 pub mod names;
 pub mod notification;
 pub mod point;
@@ -41,6 +41,7 @@ pub mod unit;
 pub mod zone;
 
 pub use area_path::AreaPath;
+pub use case::may;
 pub use kind::{Audience, RecordKind, Source};
 pub use role::{Grant, Role, Scope};
 pub use stream::StreamId;

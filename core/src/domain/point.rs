@@ -4,7 +4,7 @@ use minicbor::decode::{Decoder, Error as DecodeError};
 use minicbor::encode::{Encoder, Error as EncodeError, Write};
 
 use crate::domain::fixed_math::cos_deg;
-use crate::domain::polygon::PolygonError;
+use crate::domain::geometry::GeometryError;
 
 /// Units of 1e-7 degree in one degree.
 pub const E7_PER_DEGREE: i32 = 10_000_000;
@@ -20,21 +20,21 @@ pub struct GeoPoint {
 
 impl GeoPoint {
     /// A point from units of 1e-7 degree.
-    pub fn new(lat_e7: i32, lon_e7: i32) -> Result<Self, PolygonError> {
+    pub fn new(lat_e7: i32, lon_e7: i32) -> Result<Self, GeometryError> {
         let inside = lat_e7.unsigned_abs() <= 90 * E7_PER_DEGREE.unsigned_abs()
             && lon_e7.unsigned_abs() <= 180 * E7_PER_DEGREE.unsigned_abs();
         if inside {
             Ok(Self { lat_e7, lon_e7 })
         } else {
-            Err(PolygonError::OutOfRange)
+            Err(GeometryError::OutOfRange)
         }
     }
 
     /// A point from degrees, rounded to 1e-7 (about 1 cm).
-    pub fn from_degrees(lat: f64, lon: f64) -> Result<Self, PolygonError> {
+    pub fn from_degrees(lat: f64, lon: f64) -> Result<Self, GeometryError> {
         let inside = (-90.0..=90.0).contains(&lat) && (-180.0..=180.0).contains(&lon);
         if !inside {
-            return Err(PolygonError::OutOfRange);
+            return Err(GeometryError::OutOfRange);
         }
         let scale = f64::from(E7_PER_DEGREE);
         #[expect(

@@ -9,46 +9,9 @@
 use minicbor::decode::{Decoder, Error as DecodeError};
 use minicbor::encode::{Encoder, Error as EncodeError, Write};
 
+use crate::domain::geometry::GeometryError;
 pub use crate::domain::point::{BoundingBox, E7_PER_DEGREE, GeoPoint};
 use crate::limits::{AREA_POLYGONS_MAX, AREA_RING_POINTS_MAX, AREA_RINGS_MAX};
-
-/// The reason why a point or a polygon is invalid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PolygonError {
-    /// The latitude is beyond ±90°, or the longitude is beyond ±180°.
-    #[error("polygon.out_of_range: a coordinate is outside ±90° latitude or ±180° longitude")]
-    OutOfRange,
-    /// The last point of a ring is not its first.
-    #[error("polygon.unclosed_ring: a ring does not end where it began")]
-    UnclosedRing,
-    /// The ring has fewer than four points, counting the closing one.
-    #[error("polygon.too_few_points: a ring has {0} points, it needs at least 4")]
-    TooFewPoints(usize),
-    /// The ring has more points than `limits::AREA_RING_POINTS_MAX`.
-    #[error("polygon.too_many_points: a ring has more than {AREA_RING_POINTS_MAX} points")]
-    TooManyPoints,
-    /// The boundary has more rings or polygons than the limits allow.
-    #[error("polygon.too_many_parts: a boundary has too many polygons or rings")]
-    TooManyParts,
-    /// The boundary has no polygon.
-    #[error("polygon.empty: a boundary has no polygon")]
-    Empty,
-}
-
-impl PolygonError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::OutOfRange => "polygon.out_of_range",
-            Self::UnclosedRing => "polygon.unclosed_ring",
-            Self::TooFewPoints(_) => "polygon.too_few_points",
-            Self::TooManyPoints => "polygon.too_many_points",
-            Self::TooManyParts => "polygon.too_many_parts",
-            Self::Empty => "polygon.empty",
-        }
-    }
-}
 
 /// The place of a point relative to a ring, polygon or boundary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,23 +30,23 @@ pub struct Ring(Vec<GeoPoint>);
 
 impl Ring {
     /// A ring from its points. The last point repeats the first.
-    pub fn from_closed(mut points: Vec<GeoPoint>) -> Result<Self, PolygonError> {
+    pub fn from_closed(mut points: Vec<GeoPoint>) -> Result<Self, GeometryError> {
         if points.len() < 4 {
-            return Err(PolygonError::TooFewPoints(points.len()));
+            return Err(GeometryError::TooFewPoints(points.len()));
         }
         if points.first() != points.last() {
-            return Err(PolygonError::UnclosedRing);
+            return Err(GeometryError::UnclosedRing);
         }
         points.pop();
         Self::from_corners(points)
     }
 
-    fn from_corners(points: Vec<GeoPoint>) -> Result<Self, PolygonError> {
+    fn from_corners(points: Vec<GeoPoint>) -> Result<Self, GeometryError> {
         if points.len() < 3 {
-            return Err(PolygonError::TooFewPoints(points.len() + 1));
+            return Err(GeometryError::TooFewPoints(points.len() + 1));
         }
         if points.len() >= AREA_RING_POINTS_MAX {
-            return Err(PolygonError::TooManyPoints);
+            return Err(GeometryError::TooManyPoints);
         }
         Ok(Self(points))
     }
@@ -164,16 +127,16 @@ pub struct Boundary {
 
 impl Boundary {
     /// A boundary of at least one polygon, within the limits on parts.
-    pub fn new(polygons: Vec<Polygon>) -> Result<Self, PolygonError> {
+    pub fn new(polygons: Vec<Polygon>) -> Result<Self, GeometryError> {
         let rings: usize = polygons.iter().map(|polygon| 1 + polygon.holes.len()).sum();
         if polygons.len() > AREA_POLYGONS_MAX || rings > AREA_RINGS_MAX {
-            return Err(PolygonError::TooManyParts);
+            return Err(GeometryError::TooManyParts);
         }
         let bounds = polygons
             .iter()
             .map(|polygon| BoundingBox::of(polygon.outer.corners()))
             .reduce(BoundingBox::joined)
-            .ok_or(PolygonError::Empty)?;
+            .ok_or(GeometryError::Empty)?;
         Ok(Self { polygons, bounds })
     }
 
@@ -287,7 +250,7 @@ impl<'b, C> minicbor::Decode<'b, C> for Boundary {
                 rings.push(decode_ring(d)?);
             }
             let mut rings = rings.into_iter();
-            let outer = rings.next().ok_or_else(|| refused(PolygonError::Empty))?;
+            let outer = rings.next().ok_or_else(|| refused(GeometryError::Empty))?;
             polygons.push(Polygon {
                 outer,
                 holes: rings.collect(),
@@ -299,7 +262,7 @@ impl<'b, C> minicbor::Decode<'b, C> for Boundary {
 
 fn decode_ring(d: &mut Decoder<'_>) -> Result<Ring, DecodeError> {
     let at = d.position();
-    let refused = |error: PolygonError| DecodeError::message(error).at(at);
+    let refused = |error: GeometryError| DecodeError::message(error).at(at);
     let count = bounded(d, 2 * AREA_RING_POINTS_MAX)?;
     if count % 2 != 0 {
         return Err(DecodeError::message("a ring holds pairs of integers").at(at));
@@ -309,7 +272,7 @@ fn decode_ring(d: &mut Decoder<'_>) -> Result<Ring, DecodeError> {
     for _ in 0..count / 2 {
         lat = lat.saturating_add(d.i64()?);
         lon = lon.saturating_add(d.i64()?);
-        let narrow = |value| i32::try_from(value).map_err(|_| refused(PolygonError::OutOfRange));
+        let narrow = |value| i32::try_from(value).map_err(|_| refused(GeometryError::OutOfRange));
         corners.push(GeoPoint::new(narrow(lat)?, narrow(lon)?).map_err(refused)?);
     }
     Ring::from_corners(corners).map_err(refused)

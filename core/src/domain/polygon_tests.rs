@@ -98,24 +98,27 @@ fn rings_that_are_no_rings_are_refused_by_name() {
     };
     assert_eq!(
         closed(&[(0, 0), (0, 1), (0, 0)]),
-        Err(PolygonError::TooFewPoints(3))
+        Err(GeometryError::TooFewPoints(3))
     );
     let open = closed(&[(0, 0), (0, 1), (1, 1), (1, 0)]);
-    assert_eq!(open, Err(PolygonError::UnclosedRing));
+    assert_eq!(open, Err(GeometryError::UnclosedRing));
     let many = vec![(0, 0); AREA_RING_POINTS_MAX + 1];
-    assert_eq!(closed(&many), Err(PolygonError::TooManyPoints));
-    assert_eq!(Boundary::new(Vec::new()), Err(PolygonError::Empty));
+    assert_eq!(closed(&many), Err(GeometryError::TooManyPoints));
+    assert_eq!(Boundary::new(Vec::new()), Err(GeometryError::Empty));
     let parts = vec![with_hole().polygons()[0].clone(); AREA_POLYGONS_MAX + 1];
-    assert_eq!(Boundary::new(parts), Err(PolygonError::TooManyParts));
-    assert_eq!(GeoPoint::new(900_000_001, 0), Err(PolygonError::OutOfRange));
-    assert_eq!(GeoPoint::new(0, i32::MIN), Err(PolygonError::OutOfRange));
+    assert_eq!(Boundary::new(parts), Err(GeometryError::TooManyParts));
+    assert_eq!(
+        GeoPoint::new(900_000_001, 0),
+        Err(GeometryError::OutOfRange)
+    );
+    assert_eq!(GeoPoint::new(0, i32::MIN), Err(GeometryError::OutOfRange));
     assert_eq!(
         GeoPoint::from_degrees(f64::NAN, 0.0),
-        Err(PolygonError::OutOfRange)
+        Err(GeometryError::OutOfRange)
     );
     assert_eq!(
         GeoPoint::from_degrees(0.0, 180.000_000_1),
-        Err(PolygonError::OutOfRange)
+        Err(GeometryError::OutOfRange)
     );
 }
 

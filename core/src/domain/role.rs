@@ -38,6 +38,14 @@ open_coded_enum! {
     }
 }
 
+impl Role {
+    /// Whether the role's signed opening counts as `seen` on the receipt ladder.
+    #[must_use]
+    pub fn opens_for_reporter(self) -> bool {
+        matches!(self, Self::Dispatcher | Self::Handler)
+    }
+}
+
 /// The scope of a role.
 ///
 /// CBOR: `[1, path]`, `[2, zone, [areas]]`, `[3, unit]`.

@@ -2,24 +2,13 @@
 
 use super::Record;
 use super::content::broken_rule;
-use super::graph::{ContentChange, Node, NodeBody};
+use super::graph::{ContentChange, Judged, Node, NodeBody};
 use crate::crdt::{ChangeInfo, GateError, inspect};
 use crate::domain::case::{Event, GenesisFacts, OnBehalfOf};
 use crate::id::EnvelopeId;
 use crate::wire::body::Body;
 use crate::wire::envelope::VerifiedEnvelope;
 use crate::wire::verdict::{HeldReason, Status, VoidReason};
-
-/// The judgement of a replica about an envelope, without the server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Judged {
-    /// The author was allowed to write it.
-    Valid,
-    /// The envelope has no effect.
-    Void(VoidReason),
-    /// A newer version has to judge it.
-    Newer,
-}
 
 /// The result of admitting one envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,8 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Record;
-use super::admit::Judged;
-use super::graph::{ContentChange, Node, NodeBody};
+use super::graph::{ContentChange, Judged, Node, NodeBody};
 use crate::crdt::{ActorId, Candidate, GateError};
 use crate::id::{EnvelopeId, Hash};
 use crate::wire::verdict::{Status, VoidReason};

@@ -4,14 +4,25 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
-use super::admit::Judged;
 use crate::crdt::ChangeInfo;
 use crate::domain::case::{Event, GenesisFacts, OnBehalfOf};
+use crate::domain::directory::DirectoryMark;
 use crate::id::{DeviceId, EnvelopeId, Hash};
 use crate::limits::PARENTS_MAX;
 use crate::trust::certificate::Certificate;
-use crate::wire::envelope::{DirectoryMark, Envelope};
+use crate::wire::envelope::Envelope;
 use crate::wire::verdict::{Status, Verdict, VoidReason};
+
+/// The judgement of a replica about an envelope, without the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// The author was allowed to write it.
+    Valid,
+    /// The envelope has no effect.
+    Void(VoidReason),
+    /// A newer version has to judge it.
+    Newer,
+}
 
 /// The content of an envelope, as far as its record needs it.
 #[derive(Debug, Clone)]

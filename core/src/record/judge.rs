@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use super::Record;
-use super::admit::Judged;
-use super::graph::{Node, NodeBody};
+use super::graph::{Judged, Node, NodeBody};
 use super::line::{Line, Written};
 use crate::domain::Role;
 use crate::domain::case::fold::fold;

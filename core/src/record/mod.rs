@@ -32,8 +32,8 @@ mod witnesses;
 mod tests;
 
 pub use accepted::Accepted;
-pub use admit::{Judged, Judgement, Outcome};
-pub use graph::{ContentChange, Node, NodeBody};
+pub use admit::{Judgement, Outcome};
+pub use graph::{ContentChange, Judged, Node, NodeBody};
 pub use past::{LoadError, Past, StoredEnvelope};
 
 use std::sync::Arc;

@@ -4,13 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Record;
-use super::admit::{Judged, event_body};
-use super::graph::{ContentChange, Node, NodeBody};
+use super::admit::event_body;
+use super::graph::{ContentChange, Judged, Node, NodeBody};
 use super::past::{LoadError, Past};
 use crate::crdt::{ActorId, Candidate, ChangeInfo, Document, KnownChange};
+use crate::domain::directory::DirectoryMark;
 use crate::id::{DeviceId, Hash};
 use crate::trust::certificate::Certificate;
-use crate::wire::envelope::DirectoryMark;
 use crate::wire::pack::{Pack, PackContent, PackEntry, PackEvent};
 
 impl Record {

@@ -6,7 +6,6 @@ use super::Record;
 use super::graph::{Node, NodeBody};
 use crate::domain::Role;
 use crate::domain::case::Event;
-use crate::domain::may::opens_for_reporter;
 use crate::id::{DeviceId, Hash};
 
 impl Record {
@@ -61,5 +60,5 @@ impl Record {
 }
 
 fn looks_for_the_office(node: &Node, reporter: Option<DeviceId>) -> bool {
-    Some(node.author) != reporter && node.role().is_some_and(opens_for_reporter)
+    Some(node.author) != reporter && node.role().is_some_and(Role::opens_for_reporter)
 }

@@ -13,15 +13,17 @@
 //! all of it is read.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rusqlite::Connection;
 
-use super::engine::load::{self, Certificates};
-use super::engine::project::{self, Own};
 use super::error::ReplicaError;
-use super::open::{self, Site};
+use super::identity::{self, Own};
+use super::load::{self, Certificates};
+use super::open;
+use super::projection::project;
 use super::salvage::{self, Salvaged};
+use super::site::{Site, outbox_copy_path};
 use super::table::meta::{self, Name};
 use super::table::outbox_copy::{self as table, Fault};
 use super::table::{envelope, outbox_change};
@@ -50,18 +52,13 @@ enum Found {
     Unreachable,
 }
 
-/// The path of the copy of a replica.
-pub(super) fn path_of(replica: &Path) -> PathBuf {
-    salvage::with_suffix(replica, ".outbox")
-}
-
 impl OutboxCopy {
     /// Opens the copy that belongs to an open replica, takes back the work that only the copy has, and
     /// makes the two equal. A copy that cannot be read, or is another phone's, is set aside and made anew.
     /// An error is one of the replica's own file.
     pub(super) fn open(site: &Site, main: &Connection) -> Result<Self, ReplicaError> {
         let mut copy = Self {
-            path: path_of(&site.path),
+            path: outbox_copy_path(&site.path),
             site: site.clone(),
             conn: None,
         };
@@ -274,7 +271,7 @@ fn shown(conn: &Connection, records: &BTreeSet<RecordId>) -> Result<(), ReplicaE
         return Ok(());
     }
     let certificates = Certificates::default();
-    let own = Own::of(super::engine::identity(conn, &certificates)?.as_ref());
+    let own = Own::of(identity::of_file(conn, &certificates)?.as_ref());
     for id in records {
         if let Some(record) = load::record(conn, &certificates, *id)? {
             project::write(conn, &record, &own)?;

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::engine::Identity;
-use super::engine::load::Certificates;
 use super::error::ReplicaError;
+use super::identity::Identity;
+use super::load::Certificates;
 use super::marker::Epoch;
-use super::readers::Loan;
+use super::readers::{Loan, Readers};
 use super::table::meta::{self, Name};
 use super::table::notice;
 use crate::id::{DeviceId, MemberId};
@@ -34,6 +34,22 @@ pub struct Reader {
 impl std::fmt::Debug for Reader {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Reader({})", self.device)
+    }
+}
+
+impl Readers {
+    /// A reader. It is returned when it is dropped, and its connection is used again. So keep it for the
+    /// reads of one screen, and not for the life of the app.
+    pub fn reader(&self) -> Result<Reader, ReplicaError> {
+        let lent = self.lend()?;
+        Ok(Reader {
+            conn: Some(lent.conn),
+            certificates: lent.certificates,
+            identity: lent.identity,
+            device: lent.device,
+            path: lent.path,
+            loan: Some(lent.loan),
+        })
     }
 }
 

@@ -12,16 +12,16 @@ use std::time::Duration;
 
 use rusqlite::{Connection, InterruptHandle};
 
-use super::engine::Identity;
-use super::engine::load::Certificates;
 use super::error::ReplicaError;
-use super::open::{self, FileKey};
-use super::reader::Reader;
+use super::identity::Identity;
+use super::load::Certificates;
+use super::open;
+use super::site::FileKey;
 use crate::crdt::Rebuilds;
 use crate::id::DeviceId;
 use crate::limits::{READERS_IDLE_MAX, READERS_WAIT_MS_MAX};
 
-/// Hands out [`Reader`]s. It outlives any lock that the host holds around the [`super::Replica`], so that
+/// Hands out [`super::Reader`]s. It outlives any lock that the host holds around the [`super::Replica`], so that
 /// screens read while an answer of the server is applied.
 #[derive(Clone)]
 pub struct Readers(Arc<Shared>);
@@ -54,6 +54,16 @@ pub(super) struct Loan {
     no: u64,
 }
 
+/// A lent connection with its place among the loans.
+pub(super) struct LentConnection {
+    pub(super) conn: Connection,
+    pub(super) certificates: Certificates,
+    pub(super) identity: Option<Identity>,
+    pub(super) device: DeviceId,
+    pub(super) path: PathBuf,
+    pub(super) loan: Loan,
+}
+
 impl std::fmt::Debug for Readers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Readers({} lent)", self.lent())
@@ -73,9 +83,8 @@ impl Readers {
         }))
     }
 
-    /// A reader. It is returned when it is dropped, and its connection is used again. So keep it for the
-    /// reads of one screen, and not for the life of the app.
-    pub fn reader(&self) -> Result<Reader, ReplicaError> {
+    /// Lends a connection, with all that a reader needs beside it.
+    pub(super) fn lend(&self) -> Result<LentConnection, ReplicaError> {
         let shared = &self.0;
         let mut state = self.state();
         if self.is_halted() || !state.is_open {
@@ -91,16 +100,16 @@ impl Readers {
         state.loans += 1;
         let no = state.loans;
         state.lent.insert(no, conn.get_interrupt_handle());
-        Ok(Reader {
-            conn: Some(conn),
+        Ok(LentConnection {
+            conn,
             certificates,
             identity: state.identity.clone(),
             device: shared.device,
             path: shared.path.clone(),
-            loan: Some(Loan {
+            loan: Loan {
                 readers: self.clone(),
                 no,
-            }),
+            },
         })
     }
 

@@ -15,13 +15,14 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
-use super::engine::load::Certificates;
-use super::engine::{self, notify, project};
 use super::error::ReplicaError;
-use super::open::{self, Site};
-use super::salvage::{self, LOGS_AND_FILE, Salvaged, with_suffix};
+use super::load::Certificates;
+use super::projection::{notify, rebuild};
+use super::salvage::{self, Salvaged};
+use super::site::{LOGS_AND_FILE, Site, with_suffix};
 use super::table::meta::{self, Name};
 use super::table::{notice, pack, stray};
+use super::{identity, open};
 
 /// The result of the rescue of a damaged file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +71,7 @@ pub(super) fn build(site: &Site, now_ms: i64) -> Result<Salvaged, ReplicaError> 
     let tx = conn.transaction()?;
     salvage::take_back(site, &tx, &mut salvaged)?;
     tx.commit()?;
-    engine::is_of(site.device, &conn, &Certificates::default())?;
+    identity::is_of(site.device, &conn, &Certificates::default())?;
     rebuild(&mut conn, now_ms)?;
     // The server is asked about each record that no stream takes up again, as after a restore of the
     // server.
@@ -82,14 +83,14 @@ pub(super) fn build(site: &Site, now_ms: i64) -> Result<Salvaged, ReplicaError> 
 
 fn rebuild(conn: &mut Connection, now_ms: i64) -> Result<(), ReplicaError> {
     let certificates = Certificates::default();
-    let identity = engine::identity(conn, &certificates)?;
+    let identity = identity::of_file(conn, &certificates)?;
     let tx = conn.transaction()?;
     if identity.is_some() {
         // The second file does not hold the time of the enrolment, so later causes are news from now on.
         notify::enrolled(&tx, now_ms)?;
     }
     let own = identity.and_then(|identity| identity.certificate.facts().member);
-    project::rebuild(&tx, &certificates, own)?;
+    rebuild::whole(&tx, &certificates, own)?;
     Ok(tx.commit()?)
 }
 

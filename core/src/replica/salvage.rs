@@ -16,8 +16,8 @@ use rusqlite::types::Value;
 use rusqlite::{CachedStatement, Connection, params_from_iter};
 
 use super::error::ReplicaError;
-use super::open::{self, FileKey, Site};
-use super::outbox_copy;
+use super::open;
+use super::site::{FileKey, LOGS_AND_FILE, Site, outbox_copy_path, with_suffix};
 use super::table::meta::{self, Name};
 use super::table::{envelope, outbox_copy as second, pack};
 use crate::id::{EnvelopeId, RecordId};
@@ -31,10 +31,6 @@ pub(super) struct Salvaged {
     /// Whether a part of the files could not be read.
     pub(super) incomplete: bool,
 }
-
-/// Endings of the logs that `SQLite` keeps beside a file, and uses for any file at that place. The file
-/// itself is the last, so a file at its place shows that the move is not complete.
-pub(super) const LOGS_AND_FILE: [&str; 4] = ["-wal", "-journal", "-shm", ""];
 
 /// The tables that are worth saving, the person's own work first. Projections are made again, streams and
 /// directory are pulled again. Revocations are kept, because a restored server may lack them.
@@ -117,7 +113,7 @@ fn is_free(site: &Site, path: &Path, aside: &Path) -> Result<bool, ReplicaError>
 /// The moves of a file and its logs, in order.
 pub(super) fn moves(path: &Path, aside: &Path) -> Vec<(PathBuf, PathBuf)> {
     let files = |path: &Path| {
-        [outbox_copy::path_of(path), path.to_owned()]
+        [outbox_copy_path(path), path.to_owned()]
             .into_iter()
             .flat_map(|file| LOGS_AND_FILE.map(|ending| with_suffix(&file, ending)))
     };
@@ -147,7 +143,7 @@ pub(super) fn take_back(
     salvaged: &mut Salvaged,
 ) -> Result<BTreeSet<RecordId>, ReplicaError> {
     let mut records = BTreeSet::new();
-    let path = outbox_copy::path_of(&site.path);
+    let path = outbox_copy_path(&site.path);
     if !site.exists(&path)? {
         return Ok(records);
     }
@@ -523,10 +519,4 @@ fn insert(
             Ok(false)
         }
     }
-}
-
-pub(super) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
 }

@@ -10,10 +10,10 @@ use rusqlite::Connection;
 use super::engine::{Parts, Replica, ReplicaOptions};
 use super::error::ReplicaError;
 use super::marker::Marks;
-use super::open::{self, Site};
 use super::rescue::{self, Rescue};
+use super::site::{Site, outbox_copy_path};
 use super::table::outbox_copy as second;
-use super::{outbox_copy, salvage};
+use super::{open, salvage};
 
 /// The outcome of [`Replica::open_or_recover`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,7 +158,7 @@ fn reopened(
 }
 
 fn has_second(site: &Site) -> Result<bool, ReplicaError> {
-    site.exists(&outbox_copy::path_of(&site.path))
+    site.exists(&outbox_copy_path(&site.path))
 }
 
 /// Whether the key is the one of the second file. For a lost or empty first file, only the second file
@@ -172,7 +172,7 @@ fn is_key_of_second(site: &Site, known: Option<[u8; 16]>) -> Result<(), ReplicaE
             Err(ReplicaError::WrongKey)
         };
     }
-    let path = outbox_copy::path_of(&site.path);
+    let path = outbox_copy_path(&site.path);
     if !site.exists(&path)? {
         return Ok(());
     }

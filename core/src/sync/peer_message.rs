@@ -5,10 +5,10 @@
 use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
+use crate::cbor::list::list;
 use crate::id::{EnvelopeId, RecordId};
 use crate::limits::{GIVE_BACK_DIRECTORY_MAX, PACK_ENTRIES_MAX, PEER_IDS_MAX, PEER_RECORDS_MAX};
 use crate::wire::frame::Allowance;
-use crate::wire::list::list;
 use crate::wire::message::{Bundle, GiveBack};
 
 /// A record with the ids of all envelopes that the speaker has of it.

@@ -12,6 +12,7 @@ use super::port::{
     Applied, Applying, GiveAsk, Given, Identity, OutboxAsk, PeerPort, PortError, StarPort,
     StreamItem,
 };
+use crate::domain::directory::DirectoryMark;
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, Hash, MemberId, RecordId, UnitId};
 use crate::trust::certificate::{
@@ -23,7 +24,7 @@ use crate::trust::sign::SecretKey;
 use crate::wire::body::Body;
 use crate::wire::cursor::{Cursor, CursorAt};
 use crate::wire::digest::Digest;
-use crate::wire::envelope::{DirectoryMark, Envelope, Header, RawEnvelope};
+use crate::wire::envelope::{Envelope, Header, RawEnvelope};
 use crate::wire::message::Bundle;
 use crate::wire::page::FeedEntry;
 use crate::wire::repair::Settled;

@@ -9,12 +9,12 @@ use minicbor::{Decode, Encode};
 
 pub use super::server_keys::{Anchors, ServerKey, ServerKeys, ServerPurpose, Stamp};
 use super::sign::{Authority, PublicKey, Purpose, SecretKey, SignatureError};
+use crate::cbor::canonical;
+use crate::cbor::list::list;
 use crate::domain::Grant;
+use crate::domain::directory::DirectoryMark;
 use crate::id::{DeviceId, Hash, MemberId};
 use crate::limits::{CERTIFICATE_BYTES_MAX, GRANTS_MAX};
-use crate::wire::canonical;
-use crate::wire::envelope::DirectoryMark;
-use crate::wire::list::list;
 
 /// Why bytes are no certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

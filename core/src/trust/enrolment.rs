@@ -12,9 +12,9 @@ use super::invitation::{Invitation, InvitationId, RootPin, Ticket};
 use super::peer_session::MeetingSecrets;
 use super::read::{read, write};
 use super::sign::{Authority, PublicKey, Purpose, SecretKey};
+use crate::domain::directory::DirectoryMark;
 use crate::id::DeviceId;
 use crate::limits::{DEVICE_NAME_CHARS_MAX, ENROLMENT_BYTES_MAX};
-use crate::wire::envelope::DirectoryMark;
 
 const VERSION: u8 = 1;
 

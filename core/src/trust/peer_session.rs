@@ -35,7 +35,6 @@ use super::session::{SessionError, VERSIONS};
 use super::sign::{Purpose, SecretKey};
 use crate::id::Hash;
 use crate::limits::{SESSION_MESSAGE_BYTES_MAX, VERSIONS_MAX};
-use crate::wire::digest::Digest;
 
 const LABEL: &str = "onegrid.meeting.v1";
 
@@ -115,14 +114,14 @@ impl MeetingDigests {
         Self(key)
     }
 
-    /// The digest of a record, from the hash of its envelopes here (see
-    /// [`crate::wire::digest::held`]).
+    /// The 16 bytes of the digest of a record, from the hash of its envelopes here (see
+    /// `wire::digest::held`).
     #[must_use]
-    pub fn of(&self, held: &Hash) -> Digest {
+    pub fn of(&self, held: &Hash) -> [u8; 16] {
         let keyed = self.0.derive("onegrid.meeting.record", held.as_bytes());
         let mut digest = [0; 16];
         digest.copy_from_slice(&keyed.as_bytes()[..16]);
-        Digest::from_bytes(digest)
+        digest
     }
 }
 

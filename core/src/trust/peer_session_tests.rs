@@ -3,9 +3,9 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use super::*;
+use crate::domain::directory::DirectoryMark;
 use crate::id::MemberId;
 use crate::trust::certificate::{Facts, ServerKey, ServerPurpose};
-use crate::wire::envelope::DirectoryMark;
 
 struct Phone {
     key: SecretKey,

@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Decoder, Encode};
 
-use crate::wire::canonical;
+use crate::cbor::canonical;
 
 /// Reads an array of at most `items_max` items out of at most `bytes_max` canonical bytes. More
 /// items than this code knows are refused, so that no unread item rides along.

@@ -3,10 +3,10 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
 use super::*;
+use crate::domain::directory::DirectoryMark;
 use crate::id::MemberId;
 use crate::trust::certificate::{Facts, ServerKey};
 use crate::trust::request_mac::RequestTag;
-use crate::wire::envelope::DirectoryMark;
 
 struct World {
     anchors: Anchors,

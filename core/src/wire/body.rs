@@ -5,9 +5,9 @@
 
 use minicbor::{Decode, Encode};
 
-use super::canonical::decode_signed;
-use super::envelope::EnvelopeError;
-use super::list::list;
+use super::envelope_error::EnvelopeError;
+use crate::cbor::canonical::decode_signed;
+use crate::cbor::list::list;
 use crate::domain::case::OnBehalfOf;
 use crate::domain::{AreaPath, Audience, RecordKind, Source};
 use crate::id::{EnvelopeId, MemberId, RecordId, UnitId};

@@ -3,7 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use super::digest::Digest;
-use super::list::bytes;
+use crate::cbor::list::bytes;
 use crate::domain::stream::StreamId;
 use crate::id::Hash;
 use crate::limits::CURSOR_AFTER_BYTES_MAX;

@@ -11,7 +11,7 @@ use std::fmt;
 use minicbor::decode::{Decoder, Error as DecodeError};
 use minicbor::encode::{Encoder, Error as EncodeError, Write};
 
-use super::status_code::status_code;
+use super::status::status_code;
 use super::verdict::Verdict;
 use crate::id::{EnvelopeId, Hash};
 

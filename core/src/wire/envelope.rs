@@ -9,7 +9,9 @@ use std::sync::Arc;
 use minicbor::{Decode, Encode};
 
 use super::body::Body;
-use super::canonical::{self, CanonicalError, decode_signed};
+pub use super::envelope_error::EnvelopeError;
+use crate::cbor::canonical::{self, decode_signed};
+use crate::domain::directory::DirectoryMark;
 use crate::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use crate::limits::{BODY_BYTES_MAX, HEADER_BYTES_MAX, PARENTS_MAX};
 use crate::trust::certificate::Certificate;
@@ -19,68 +21,6 @@ use crate::trust::sign::{Authority, Purpose, SecretKey};
 pub const FORMAT_VERSION: u8 = 1;
 /// Ed25519 with SHA-256. Others (SM2 with SM3) get numbers of their own.
 pub const SUITE_ED25519_SHA256: u8 = 1;
-
-/// Why bytes are no envelope.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum EnvelopeError {
-    /// A part is not canonical CBOR.
-    #[error(transparent)]
-    Canonical(#[from] CanonicalError),
-    /// Canonical, but not of the shape of an envelope.
-    #[error("wire.shape")]
-    Shape,
-    /// A part is larger than its limit.
-    #[error("wire.too_large")]
-    TooLarge,
-    /// The format version or the suite is newer than this code knows.
-    #[error("wire.newer")]
-    Newer,
-    /// Parents are not sorted and distinct, too many, or a Genesis has some, or another body has none.
-    #[error("wire.parents")]
-    Parents,
-    /// The certificate that the header names is another one.
-    #[error("trust.wrong_certificate")]
-    WrongCertificate,
-    /// The certificate does not hold the grant that the header acts under.
-    #[error("trust.no_such_grant")]
-    NoSuchGrant,
-    /// The signature is not the author's.
-    #[error("trust.bad_signature")]
-    BadSignature,
-}
-
-impl EnvelopeError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Canonical(CanonicalError::Length) => "wire.length",
-            Self::Canonical(CanonicalError::NotShortest) => "wire.not_shortest",
-            Self::Canonical(CanonicalError::Type) => "wire.type_not_allowed",
-            Self::Canonical(CanonicalError::Text) => "wire.text",
-            Self::Canonical(CanonicalError::Depth) => "wire.depth",
-            Self::Shape => "wire.shape",
-            Self::TooLarge => "wire.too_large",
-            Self::Newer => "wire.newer",
-            Self::Parents => "wire.parents",
-            Self::WrongCertificate => "trust.wrong_certificate",
-            Self::NoSuchGrant => "trust.no_such_grant",
-            Self::BadSignature => "trust.bad_signature",
-        }
-    }
-}
-
-/// A position in the directory that an author had read up to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Encode, Decode)]
-#[cbor(array)]
-pub struct DirectoryMark {
-    /// Generation of the server.
-    #[n(0)]
-    pub generation: u32,
-    /// Position in the stream `directory/base`.
-    #[n(1)]
-    pub position: u64,
-}
 
 /// The header of an envelope.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]

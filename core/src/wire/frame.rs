@@ -13,7 +13,7 @@ use zstd::dict::{DecoderDictionary, EncoderDictionary};
 use zstd::stream::read::Decoder;
 use zstd::zstd_safe;
 
-use super::canonical;
+use crate::cbor::canonical;
 use crate::limits::{INFLATED_BYTES_MAX, INFLATION_FREE_BYTES, INFLATION_RATIO_MAX};
 
 /// The version of frames.

@@ -2,9 +2,14 @@
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
+use super::super::columns::Columns;
+use super::super::envelope::Header;
 use super::super::samples::{World, bytes, damage};
 use super::super::verdict::{HeldReason, Status, VoidReason};
+use super::layout::*;
 use super::*;
+use crate::domain::directory::DirectoryMark;
+use crate::id::{DeviceId, EnvelopeId, Hash, RecordId};
 
 #[test]
 fn real_bundles_come_back_bit_for_bit_and_small() {

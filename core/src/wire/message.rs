@@ -11,13 +11,13 @@ use super::digest::Digest;
 use super::envelope::RawEnvelope;
 use super::frame::{self, Allowance, Effort, FrameError};
 use super::intern;
-use super::list::{list, list_option, no_list};
 use super::pack::PackBatch;
 use super::page::Page;
 use super::receipt::Receipt;
 use super::repair::{RepairAnswer, RepairAsk};
 use super::sealed::SealedCertificate;
 use super::verdict::Attestation;
+use crate::cbor::list::{list, list_option, no_list};
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::limits::{

@@ -1,16 +1,15 @@
 //! Bytes ↔ checked types. The meaning of an envelope is decided elsewhere.
 
 pub mod body;
-pub mod canonical;
 mod columns;
 pub mod cursor;
 pub mod digest;
 pub mod envelope;
+mod envelope_error;
 pub mod frame;
 #[cfg(test)]
 mod golden_tests;
 pub mod intern;
-pub(crate) mod list;
 pub mod message;
 pub mod pack;
 mod pack_codec;
@@ -28,5 +27,5 @@ pub mod sealed;
 pub mod signed_entry;
 #[cfg(test)]
 mod signed_tests;
-mod status_code;
+mod status;
 pub mod verdict;

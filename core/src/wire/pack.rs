@@ -11,14 +11,12 @@ use minicbor::{Decode, Encode};
 
 use super::columns::ColumnError;
 use super::digest::Digest;
-use super::frame::Allowance;
-use super::list::list;
-use super::pack_codec;
 use super::verdict::Verdict;
+use crate::cbor::list::list;
 use crate::domain::case::{GenesisFacts, OnBehalfOf};
 use crate::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use crate::limits::PACKS_MAX;
-use crate::trust::certificate::{Anchors, RawCertificate, ServerPurpose, Stamp};
+use crate::trust::certificate::{Anchors, ServerPurpose, Stamp};
 use crate::trust::sign::{Authority, Purpose, SecretKey, SignatureError};
 
 /// Why bytes are no pack, or a pack is not the server's.
@@ -139,16 +137,6 @@ impl PackEntry {
 }
 
 impl Pack {
-    /// The bytes that are hashed, stored and signed. One pack has one spelling.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, PackError> {
-        pack_codec::encode_one(self)
-    }
-
-    /// Reads a pack; it is checked for form, not for truth.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, PackError> {
-        pack_codec::decode_one(bytes)
-    }
-
     /// The record, as the id of the Genesis makes it.
     #[must_use]
     pub fn record(&self) -> Option<RecordId> {
@@ -294,38 +282,5 @@ impl PackBatch {
             return Err(PackError::NotListed);
         }
         self.proof.verify(anchors)
-    }
-
-    /// The bytes that travel beside these certificates, without the facts that the certificates
-    /// state.
-    pub(super) fn encode_with(&self, certificates: &[RawCertificate]) -> Vec<u8> {
-        pack_codec::encode_batch(self, certificates)
-    }
-
-    /// Reads what travelled beside these certificates.
-    pub(super) fn decode_with(
-        bytes: &[u8],
-        certificates: &[RawCertificate],
-        allowance: &mut impl Allowance,
-    ) -> Result<Self, PackError> {
-        pack_codec::decode_batch(bytes, certificates, allowance)
-    }
-}
-
-impl<C> Encode<C> for PackBatch {
-    fn encode<W: minicbor::encode::Write>(
-        &self,
-        e: &mut minicbor::Encoder<W>,
-        _: &mut C,
-    ) -> Result<(), minicbor::encode::Error<W::Error>> {
-        e.bytes(&self.encode_with(&[]))?.ok()
-    }
-}
-
-impl<'b, C: Allowance> Decode<'b, C> for PackBatch {
-    fn decode(d: &mut minicbor::Decoder<'b>, c: &mut C) -> Result<Self, minicbor::decode::Error> {
-        let at = d.position();
-        Self::decode_with(d.bytes()?, &[], c)
-            .map_err(|_| minicbor::decode::Error::message("damaged packs").at(at))
     }
 }

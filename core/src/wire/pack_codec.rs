@@ -7,6 +7,8 @@
 
 use std::collections::HashMap;
 
+use minicbor::{Decode, Encode};
+
 use super::columns::{Column, Columns};
 use super::frame::Allowance;
 use super::intern::named;
@@ -30,8 +32,55 @@ const COLUMNS: usize = 5;
 const TRANSCODED: u8 = 0;
 const AS_IT_IS: u8 = 1;
 
+impl Pack {
+    /// The bytes that are hashed, stored and signed. One pack has one spelling.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, PackError> {
+        encode_one(self)
+    }
+
+    /// Reads a pack; it is checked for form, not for truth.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, PackError> {
+        decode_one(bytes)
+    }
+}
+
+impl PackBatch {
+    /// The bytes that travel beside these certificates, without the facts that the certificates
+    /// state.
+    pub(super) fn encode_with(&self, certificates: &[RawCertificate]) -> Vec<u8> {
+        encode_batch(self, certificates)
+    }
+
+    /// Reads what travelled beside these certificates.
+    pub(super) fn decode_with(
+        bytes: &[u8],
+        certificates: &[RawCertificate],
+        allowance: &mut impl Allowance,
+    ) -> Result<Self, PackError> {
+        decode_batch(bytes, certificates, allowance)
+    }
+}
+
+impl<C> Encode<C> for PackBatch {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut minicbor::Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        e.bytes(&self.encode_with(&[]))?.ok()
+    }
+}
+
+impl<'b, C: Allowance> Decode<'b, C> for PackBatch {
+    fn decode(d: &mut minicbor::Decoder<'b>, c: &mut C) -> Result<Self, minicbor::decode::Error> {
+        let at = d.position();
+        Self::decode_with(d.bytes()?, &[], c)
+            .map_err(|_| minicbor::decode::Error::message("damaged packs").at(at))
+    }
+}
+
 /// The bytes of one pack.
-pub(super) fn encode_one(pack: &Pack) -> Result<Vec<u8>, PackError> {
+fn encode_one(pack: &Pack) -> Result<Vec<u8>, PackError> {
     let mut writer = PackWriter::new(HashMap::new());
     writer.pack(pack)?;
     let mut bytes = vec![VERSION];
@@ -44,7 +93,7 @@ pub(super) fn encode_one(pack: &Pack) -> Result<Vec<u8>, PackError> {
 }
 
 /// Reads the bytes of one pack.
-pub(super) fn decode_one(bytes: &[u8]) -> Result<Pack, PackError> {
+fn decode_one(bytes: &[u8]) -> Result<Pack, PackError> {
     let (version, rest) = bytes.split_first().ok_or(PackError::Malformed)?;
     if *version != VERSION || bytes.len() > PACK_BYTES_MAX {
         return Err(PackError::Malformed);
@@ -56,7 +105,7 @@ pub(super) fn decode_one(bytes: &[u8]) -> Result<Pack, PackError> {
 }
 
 /// Packs and proof as they travel beside these certificates.
-pub(super) fn encode_batch(batch: &PackBatch, certificates: &[RawCertificate]) -> Vec<u8> {
+fn encode_batch(batch: &PackBatch, certificates: &[RawCertificate]) -> Vec<u8> {
     let bytes = encode_forms(batch, certificates, true);
     let alone: usize = batch.packs.iter().map(Vec::len).sum();
     if alone > grown_max(bytes.len()) {
@@ -124,7 +173,7 @@ fn encode_forms(batch: &PackBatch, certificates: &[RawCertificate], transcode: b
 }
 
 /// Reads what [`encode_batch`] wrote.
-pub(super) fn decode_batch(
+fn decode_batch(
     bytes: &[u8],
     certificates: &[RawCertificate],
     allowance: &mut impl Allowance,

@@ -12,7 +12,7 @@ use super::pack_columns::{
     REPLACES_OTHER, SAME, SAME_TIME, SEQS, STATUSES, STUBS, TIMES, WRITERS,
 };
 use super::pack_writer::{check, follows};
-use super::status_code::status_of;
+use super::status::status_of;
 use super::verdict::{Status, Verdict};
 use crate::domain::case::{GenesisFacts, OnBehalfOf};
 use crate::id::{DeviceId, EnvelopeId, Hash};
@@ -272,6 +272,6 @@ fn with_ids(data: &[u8], refers: &[(usize, EnvelopeId)]) -> Result<Vec<u8>, Pack
 }
 
 fn parse<'b, T: Decode<'b, ()>>(bytes: &'b [u8]) -> Result<T, PackError> {
-    super::canonical::check(bytes).map_err(|_| PackError::Malformed)?;
+    crate::cbor::canonical::check(bytes).map_err(|_| PackError::Malformed)?;
     minicbor::decode(bytes).map_err(|_| PackError::Malformed)
 }

@@ -13,7 +13,7 @@ use super::pack_columns::{
     IS_GENESIS, IS_STUB, LENGTHS, LISTED, Last, NEW, ON_BEHALF, PARENTS, RAW_IDS, REFERS,
     REPLACES_ENTRY, REPLACES_OTHER, SAME, SAME_TIME, SEQS, STATUSES, STUBS, TIMES, WRITERS,
 };
-use super::status_code::status_code;
+use super::status::status_code;
 use super::verdict::Status;
 use crate::domain::case::OnBehalfOf;
 use crate::id::{DeviceId, EnvelopeId, Hash};

@@ -2,8 +2,8 @@
 
 use minicbor::{Decode, Encode};
 
-use super::list::list;
 use super::verdict::{Attestation, AttestedEnvelope, StreamPosition, Verdict};
+use crate::cbor::list::list;
 use crate::id::{DeviceId, Hash};
 use crate::limits::BATCH_ENVELOPES_MAX;
 

@@ -6,8 +6,8 @@
 
 use minicbor::{Decode, Encode};
 
-use super::list::{bytes, list};
 use super::verdict::Verdict;
+use crate::cbor::list::{bytes, list};
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, RecordId};
 use crate::limits::{RECONCILE_BYTES_MAX, REPAIR_IDS_MAX};

@@ -7,9 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
 use super::body::{Body, Change, EventBody, Genesis};
-use super::envelope::{
-    DirectoryMark, Envelope, FORMAT_VERSION, Header, RawEnvelope, SUITE_ED25519_SHA256,
-};
+use super::envelope::{Envelope, FORMAT_VERSION, Header, RawEnvelope, SUITE_ED25519_SHA256};
 use super::message::Bundle;
 use super::pack::{Pack, PackContent, PackEntry, PackEvent};
 use super::verdict::{Status, Verdict};
@@ -18,6 +16,7 @@ use crate::domain::case::payload as p;
 use crate::domain::case::{Deadlines, Event, GenesisFacts, Part, Party, Severity};
 use crate::domain::category::CategoryCode;
 use crate::domain::content::{Content, Field, FieldValue};
+use crate::domain::directory::DirectoryMark;
 use crate::domain::kinds::hazard;
 use crate::domain::{AreaPath, Audience, Grant, Role, Scope, Source, Text};
 use crate::id::{AreaId, EnvelopeId, Hash, MemberId, UnitId};

@@ -21,7 +21,7 @@ pub struct SealedCertificate {
     #[cbor(
         n(1),
         encode_with = "minicbor::bytes::encode",
-        decode_with = "super::list::bytes::<SEALED_BYTES_MAX, _>"
+        decode_with = "crate::cbor::list::bytes::<SEALED_BYTES_MAX, _>"
     )]
     pub bytes: Vec<u8>,
 }

@@ -3,7 +3,7 @@
 
 use minicbor::{Decode, Encode};
 
-use super::list::bytes;
+use crate::cbor::list::bytes;
 use crate::domain::directory::DirectoryEntry;
 use crate::id::DeviceId;
 use crate::limits::FEED_BYTES_MAX;

@@ -2,8 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::body::{Body, Change, EventBody, Genesis};
-use super::envelope::{DirectoryMark, Envelope, EnvelopeError, Header, RawEnvelope};
+use super::envelope::{Envelope, EnvelopeError, Header, RawEnvelope};
 use super::verdict::Attestation;
+use crate::domain::directory::DirectoryMark;
 use crate::domain::kinds::tip;
 use crate::domain::{AreaPath, Audience, Grant, Role, Scope, Source};
 use crate::id::{AreaId, DeviceId, EnvelopeId, Hash, MemberId, RecordId, UnitId};
@@ -91,7 +92,7 @@ fn item_more_inside_a_header_is_refused() {
         .rposition(|window| window == mark)
         .unwrap();
     let wide = [&header[..at], &longer(&mark, &[0x07]), &header[at + 3..]].concat();
-    assert!(super::canonical::check(&wide).is_ok());
+    assert!(crate::cbor::canonical::check(&wide).is_ok());
     assert_eq!(parse(&wide, &body), Err(EnvelopeError::Shape));
 }
 

@@ -4,7 +4,7 @@ use onegrid_core::crdt::{FieldEdit, Write};
 use onegrid_core::domain::case::payload::Seen;
 use onegrid_core::domain::case::{Deadlines, Event, MoveInput as CoreInput, Part, Severity};
 use onegrid_core::domain::content::{Field, FieldValue as CoreValue};
-use onegrid_core::domain::{AreaPath, Audience, RecordKind, Source, may};
+use onegrid_core::domain::{AreaPath, Audience, RecordKind, Source};
 use onegrid_core::id::{AreaId, RecordId};
 use onegrid_core::net::now_ms;
 use onegrid_core::replica::{Draft, Reader, Replica, ReplicaError};
@@ -73,7 +73,7 @@ impl Phone {
         })?;
         let chosen = self.0.acting_as().clone();
         let grant = grants.into_iter().find(|grant| {
-            may::opens_for_reporter(grant.role) && chosen.as_ref().is_none_or(|one| one == grant)
+            grant.role.opens_for_reporter() && chosen.as_ref().is_none_or(|one| one == grant)
         });
         let Some(grant) = grant else {
             return Ok(false);

@@ -5,11 +5,11 @@ pub mod routing;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use onegrid_core::domain::directory::DirectoryMark;
 use onegrid_core::domain::directory::{Directory, DirectoryEntry, Revocation};
 use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::{DeviceId, Hash, UnitId};
 use onegrid_core::wire::digest::Digest;
-use onegrid_core::wire::envelope::DirectoryMark;
 use onegrid_core::wire::signed_entry::SignedEntry;
 
 use crate::keys::Keys;

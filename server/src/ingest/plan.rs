@@ -4,12 +4,13 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use onegrid_core::domain::bulletin::Summary;
 use onegrid_core::domain::case::RecordState;
+use onegrid_core::domain::directory::DirectoryMark;
 use onegrid_core::domain::point::GeoPoint;
 use onegrid_core::domain::stream;
 use onegrid_core::domain::{Audience, StreamId};
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use onegrid_core::record::{Judged, Judgement, Node, Outcome, Record};
-use onegrid_core::wire::envelope::{DirectoryMark, RawEnvelope, VerifiedEnvelope};
+use onegrid_core::wire::envelope::{RawEnvelope, VerifiedEnvelope};
 use onegrid_core::wire::verdict::{HeldReason, Status, Verdict, VoidReason};
 
 use super::given_packs::Base;

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use onegrid_core::domain::case::payload::Partner;
 use onegrid_core::domain::case::{Event, GenesisFacts, Move, Party};
 use onegrid_core::domain::directory::Directory;
+use onegrid_core::domain::directory::DirectoryMark;
 use onegrid_core::domain::{AreaPath, Grant};
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId, UnitId};
 use onegrid_core::limits::{CLOCK_AHEAD_MS_MAX, CLOCK_BEHIND_MS_MAX};
 use onegrid_core::record::{Node, NodeBody, Record};
 use onegrid_core::trust::certificate::Certificate;
-use onegrid_core::wire::envelope::DirectoryMark;
 use onegrid_core::wire::verdict::{HeldReason, Status, Verdict};
 
 use super::bundle::Checked;

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use onegrid_core::domain::directory::DirectoryMark;
 use onegrid_core::domain::role::Grant;
 use onegrid_core::id::{DeviceId, MemberId};
 use onegrid_core::trust::certificate::{Certificate, Facts};
 use onegrid_core::trust::sign::PublicKey;
-use onegrid_core::wire::envelope::DirectoryMark;
 
 use crate::directory;
 use crate::error::{Problem, Result};

@@ -1,10 +1,11 @@
 //! Typed rows of the store, independent of any backend.
 
+use onegrid_core::domain::directory::DirectoryMark;
 use onegrid_core::domain::role::Grant;
 use onegrid_core::domain::{AreaPath, StreamId};
 use onegrid_core::id::{AreaId, DeviceId, EnvelopeId, Hash, MemberId, RecordId};
 use onegrid_core::wire::digest::Digest;
-use onegrid_core::wire::envelope::{DirectoryMark, RawEnvelope};
+use onegrid_core::wire::envelope::RawEnvelope;
 use onegrid_core::wire::pack::PackProof;
 use onegrid_core::wire::verdict::Verdict;
 

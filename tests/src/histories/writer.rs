@@ -5,12 +5,13 @@ use std::sync::Arc;
 use onegrid_core::crdt::{ActorId, FieldEdit};
 use onegrid_core::domain::Grant;
 use onegrid_core::domain::case::{Event, FOLD_VERSION};
+use onegrid_core::domain::directory::DirectoryMark;
 use onegrid_core::id::{EnvelopeId, Hash, MemberId, RecordId};
 use onegrid_core::record::Record;
 use onegrid_core::trust::certificate::{Certificate, Facts};
 use onegrid_core::trust::sign::{Authority, SecretKey};
 use onegrid_core::wire::body::{Body, Change, EventBody};
-use onegrid_core::wire::envelope::{DirectoryMark, Envelope, Header, VerifiedEnvelope};
+use onegrid_core::wire::envelope::{Envelope, Header, VerifiedEnvelope};
 
 use crate::town::MORNING_MS;
 

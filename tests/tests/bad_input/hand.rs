@@ -1,5 +1,6 @@
 //! A phone of a town, and a hand that sends arbitrary bytes in the phone's name.
 
+use onegrid_core::domain::directory::DirectoryMark;
 use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::sync::paths::SYNC_PATH;
 use onegrid_core::sync::port::{OutboxAsk, StarPort};
@@ -7,7 +8,7 @@ use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::trust::session::{ClientHandshake, Session};
 use onegrid_core::trust::sign::{Purpose, SecretKey};
 use onegrid_core::wire::body::{Body, EventBody};
-use onegrid_core::wire::envelope::{DirectoryMark, Envelope, Header, RawEnvelope};
+use onegrid_core::wire::envelope::{Envelope, Header, RawEnvelope};
 use onegrid_core::wire::message::{Bundle, Known, SyncRequest, SyncResponse};
 use onegrid_core::wire::verdict::Status;
 use onegrid_server::store::StoreError;

@@ -7,6 +7,7 @@
 )]
 
 mod bindings;
+mod circles;
 mod circles_server;
 mod codes;
 mod dependencies;

@@ -12,20 +12,10 @@
 use super::graph::Graph;
 use super::guard::possible;
 use super::merge::Meeting;
+use super::refusal::Legality;
 use super::state::TimelineItem;
 use super::{Entry, EntryBody, EntryStatus, Event, Move, Outcome, RecordState, Refusal};
-use crate::domain::may::{Action, Actor, Denied, may};
-
-/// Whether the author of an entry was allowed to make it in the state that it had seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Judged {
-    Legal,
-    Illegal(Refusal),
-    /// Void or held.
-    Ignored,
-    /// The entry, or an entry in its past, needs a newer app.
-    Unjudged(Refusal),
-}
+use crate::domain::case::may::{Action, Actor, Denied, may};
 
 /// Folds a record to its state. The order of the entries does not matter. Duplicates and entries that do not
 /// descend from the Genesis are left out. Returns `None` without a Genesis.
@@ -43,9 +33,9 @@ pub fn judge(entries: &[Entry], candidate: &Entry) -> Result<(), Refusal> {
     let past = past_of(entries, candidate);
     let state = Graph::new(&past).and_then(|graph| Folder::new(graph).run());
     match judge_in(state.as_ref(), candidate) {
-        Judged::Legal => Ok(()),
-        Judged::Illegal(why) | Judged::Unjudged(why) => Err(why),
-        Judged::Ignored => Err(Refusal::Newer),
+        Legality::Legal => Ok(()),
+        Legality::Illegal(why) | Legality::Unjudged(why) => Err(why),
+        Legality::Ignored => Err(Refusal::Newer),
     }
 }
 
@@ -90,9 +80,9 @@ fn actor_of(entry: &Entry) -> Option<Actor<'_>> {
     })
 }
 
-pub(super) fn judge_in(state: Option<&RecordState>, entry: &Entry) -> Judged {
+pub(super) fn judge_in(state: Option<&RecordState>, entry: &Entry) -> Legality {
     let Some(state) = state else {
-        return Judged::Illegal(Refusal::SecondGenesis);
+        return Legality::Illegal(Refusal::SecondGenesis);
     };
     let result = match &entry.body {
         EntryBody::Genesis(_) => Err(Refusal::SecondGenesis),
@@ -129,10 +119,10 @@ pub(super) fn judge_in(state: Option<&RecordState>, entry: &Entry) -> Judged {
         }
     };
     match result {
-        Ok(()) => Judged::Legal,
+        Ok(()) => Legality::Legal,
         // The author is not at fault where only a newer version can answer.
-        Err(why @ (Refusal::Newer | Refusal::Denied(Denied::Newer))) => Judged::Unjudged(why),
-        Err(why) => Judged::Illegal(why),
+        Err(why @ (Refusal::Newer | Refusal::Denied(Denied::Newer))) => Legality::Unjudged(why),
+        Err(why) => Legality::Illegal(why),
     }
 }
 
@@ -142,7 +132,7 @@ fn is_always_possible(event: &Event) -> bool {
 
 pub(super) struct Folder<'a> {
     pub(super) graph: Graph<'a>,
-    pub(super) judged: Vec<Judged>,
+    pub(super) judged: Vec<Legality>,
     /// The state after an entry, as its author saw it. It is kept while later entries build on it.
     after: Vec<Option<RecordState>>,
     /// How many entries still build on the state.
@@ -176,7 +166,7 @@ impl<'a> Folder<'a> {
     fn visit(&mut self, at: usize, last: usize) {
         let entry = self.graph.entries[at];
         if at == 0 {
-            self.judged.push(Judged::Legal);
+            self.judged.push(Legality::Legal);
             self.after[0] = self.birth();
             return;
         }
@@ -184,7 +174,7 @@ impl<'a> Folder<'a> {
         let ignored = entry.status == EntryStatus::Ignored;
         let judge = |before: Option<&RecordState>| {
             if ignored {
-                Judged::Ignored
+                Legality::Ignored
             } else {
                 judge_in(before, entry)
             }
@@ -266,13 +256,13 @@ impl<'a> Folder<'a> {
             _ => None,
         };
         let (outcome, why) = match self.judged[at] {
-            Judged::Ignored => (Outcome::Ignored, None),
-            Judged::Illegal(why) => (Outcome::Illegal, Some(why)),
-            Judged::Unjudged(why) => {
+            Legality::Ignored => (Outcome::Ignored, None),
+            Legality::Illegal(why) => (Outcome::Illegal, Some(why)),
+            Legality::Unjudged(why) => {
                 state.frozen = true;
                 (Outcome::Unjudged, Some(why))
             }
-            Judged::Legal => match self.add_legal(state, at, meeting) {
+            Legality::Legal => match self.add_legal(state, at, meeting) {
                 Ok(outcome) => (outcome, None),
                 Err(why) => (Outcome::Superseded, Some(why)),
             },

@@ -4,7 +4,7 @@ use super::payload::Partner;
 use super::table::{Next, next};
 use super::{Assignment, AssignmentState as A, Event, Move, Part, Party, RecordState, Refusal};
 use crate::domain::RecordKind;
-use crate::domain::may::Denied;
+use crate::domain::case::may::Denied;
 use crate::id::{EnvelopeId, Hash, RecordId};
 
 /// Whether the event is possible in this state, for any author.

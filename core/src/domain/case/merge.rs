@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use super::fold::Judged;
 use super::graph::Graph;
+use super::refusal::Legality;
 use super::state::{Conflict, Review, Side};
 use super::table::{Next, next};
 use super::{EntryBody, Event, Move, Outcome, Part, RecordState, Refusal, Stage};
@@ -105,9 +105,9 @@ impl RecordState {
 }
 
 impl<'g, 'a> Meeting<'g, 'a> {
-    pub(super) fn new(graph: &'g Graph<'a>, set: &[usize], legal: &[Judged]) -> Self {
+    pub(super) fn new(graph: &'g Graph<'a>, set: &[usize], legal: &[Legality]) -> Self {
         let moves = |at: usize| match (&graph.entries[at].body, &legal[at]) {
-            (EntryBody::Event { event, .. }, Judged::Legal) => Some(event),
+            (EntryBody::Event { event, .. }, Legality::Legal) => Some(event),
             _ => None,
         };
         let select = |wanted: &dyn Fn(&Event) -> bool| {

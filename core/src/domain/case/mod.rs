@@ -8,6 +8,7 @@ pub mod fold;
 mod graph;
 pub mod guard;
 pub mod input;
+pub mod may;
 mod merge;
 pub mod moves;
 pub mod offer;

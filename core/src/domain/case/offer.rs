@@ -3,13 +3,14 @@
 //! Each answer comes from the function that judges every envelope (`fold::judge_in`), called with an event
 //! with complete input. So a move is offered exactly when an attempt with the right input is accepted.
 
-use super::fold::{Judged, judge_in};
+use super::fold::judge_in;
 use super::input::{FieldNeed, InputField, MoveInput, needs};
+use super::refusal::Legality;
 use super::{
     Author, Entry, EntryBody, EntryStatus, Move, OnBehalfOf, Part, Party, RecordState, Refusal,
     Severity,
 };
-use crate::domain::may::choice::{self, Matter};
+use crate::domain::case::may::choice::{self, Matter};
 use crate::domain::{AreaPath, Grant, Text};
 use crate::id::{AreaId, DeviceId, EnvelopeId, Hash, MemberId, RecordId, UnitId};
 
@@ -172,9 +173,9 @@ fn legal(
         status: EntryStatus::Effective,
     };
     match judge_in(Some(state), &entry) {
-        Judged::Legal => Ok(grant.clone()),
-        Judged::Illegal(why) | Judged::Unjudged(why) => Err(why.code()),
-        Judged::Ignored => Err(Refusal::Newer.code()),
+        Legality::Legal => Ok(grant.clone()),
+        Legality::Illegal(why) | Legality::Unjudged(why) => Err(why.code()),
+        Legality::Ignored => Err(Refusal::Newer.code()),
     }
 }
 

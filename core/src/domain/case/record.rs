@@ -7,7 +7,6 @@ use super::state::{Assignment, CaseState, Conflict, Outcome, Review, Stage, Time
 use super::{Entry, GenesisFacts};
 use crate::domain::AreaPath;
 use crate::domain::category::CategoryCode;
-use crate::domain::may::opens_for_reporter;
 use crate::id::{DeviceId, EnvelopeId, MemberId, RecordId, UnitId};
 
 /// The state of one record.
@@ -78,7 +77,7 @@ impl RecordState {
         if author
             .grant
             .as_ref()
-            .is_some_and(|grant| opens_for_reporter(grant.role))
+            .is_some_and(|grant| grant.role.opens_for_reporter())
         {
             self.seen_ms = Some(self.seen_ms.map_or(now_ms, |seen| seen.min(now_ms)));
         }

@@ -1,7 +1,7 @@
 //! The reasons why a move is refused or was overtaken, as codes that reach a person.
 
 use super::{Move, Stage};
-use crate::domain::may::Denied;
+use crate::domain::case::may::Denied;
 
 /// The reason why an entry changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -88,4 +88,15 @@ impl Refusal {
             Self::Newer => "case.newer",
         }
     }
+}
+
+/// Whether the author of an entry was allowed to make it in the state that it had seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Legality {
+    Legal,
+    Illegal(Refusal),
+    /// Void or held.
+    Ignored,
+    /// The entry, or an entry in its past, needs a newer app.
+    Unjudged(Refusal),
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::crdt::{ActorId, FieldEdit, build_genesis};
 use crate::domain::case::{Event, Severity};
 use crate::domain::content::{Content, Details};
+use crate::domain::directory::DirectoryMark;
 use crate::domain::kinds::hazard;
 use crate::domain::kinds::hazard::Hazard;
 use crate::domain::{AreaPath, Audience, Grant, RecordKind, Role, Scope, Source};
@@ -13,7 +14,7 @@ use crate::record::Record;
 use crate::trust::certificate::{Anchors, Certificate, Facts, ServerKeys, ServerPurpose};
 use crate::trust::sign::{Authority, SecretKey};
 use crate::wire::body::{Body, Change, EventBody, Genesis};
-use crate::wire::envelope::{DirectoryMark, Envelope, Header, VerifiedEnvelope};
+use crate::wire::envelope::{Envelope, Header, VerifiedEnvelope};
 use crate::wire::verdict::{Status, Verdict};
 
 pub(super) const TEAM: UnitId = UnitId([0x71; 16]);

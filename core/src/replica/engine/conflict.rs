@@ -3,8 +3,8 @@
 use rusqlite::Connection;
 
 use super::super::error::ReplicaError;
+use super::super::projection::names;
 use super::super::table::directory;
-use super::names;
 use crate::crdt::FieldConflict;
 use crate::domain::case::state::Side;
 use crate::domain::case::{Conflict, MergeFault};

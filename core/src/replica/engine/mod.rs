@@ -4,17 +4,10 @@ pub(super) mod changes;
 pub(super) mod conflict;
 pub(super) mod edit;
 pub(super) mod list;
-pub(super) mod load;
 pub(super) mod moves;
-pub(super) mod names;
-pub(super) mod notify;
-pub(super) mod places;
-pub(super) mod project;
-pub(super) mod rebuild;
 pub(super) mod report;
 pub(super) mod rewrite;
 pub(super) mod settle;
-pub(super) mod shown;
 pub(super) mod story;
 pub(super) mod tally;
 pub(super) mod upkeep;
@@ -30,20 +23,21 @@ use rusqlite::Connection;
 
 use super::disk::{Disk, DiskLock};
 use super::error::ReplicaError;
+use super::identity::{self, Identity, Own};
+use super::load::Certificates;
 use super::marker::{Marker, Marks};
-use super::open::{self, FileKey, Site};
 use super::outbox_copy::OutboxCopy;
+use super::projection::{notify, rebuild};
 use super::reader::Reader;
 use super::readers::Readers;
-use super::rescue;
+use super::site::{FileKey, Site};
 use super::table::meta::{self, Name};
-use super::table::{certificate, changed, notice};
+use super::table::{certificate, changed, notice, notification};
+use super::{open, rescue};
 use crate::domain::Grant;
-use crate::id::DeviceId;
 use crate::trust::certificate::{Anchors, Certificate};
 use crate::trust::peer_session::MeetingSecrets;
-use crate::trust::sign::{PublicKey, SecretKey};
-use load::Certificates;
+use crate::trust::sign::SecretKey;
 
 /// The things that a replica needs from its host.
 pub struct ReplicaOptions {
@@ -59,14 +53,6 @@ pub struct ReplicaOptions {
     pub signer: SecretKey,
     /// Randomness, for nonces, salts and epochs.
     pub entropy: Box<dyn CryptoRng + Send>,
-}
-
-/// The identity of this phone, once it is enrolled.
-#[derive(Debug, Clone)]
-pub(super) struct Identity {
-    pub(super) anchors: Arc<Anchors>,
-    pub(super) certificate: Arc<Certificate>,
-    pub(super) secrets: Option<MeetingSecrets>,
 }
 
 /// One person's replica on one phone: the only writer of its files. It reads by [`Reader`].
@@ -116,10 +102,10 @@ impl Parts {
         let device = site.device;
         let readers = Readers::new(site.path.clone(), site.key.clone(), device);
         let certificates = Certificates::with(readers.rebuilds().clone());
-        is_of(device, &conn, &certificates)?;
+        identity::is_of(device, &conn, &certificates)?;
         let outbox_copy = OutboxCopy::open(&site, &conn)?;
         let reader = Reader {
-            identity: identity(&conn, &certificates)?,
+            identity: identity::of_file(&conn, &certificates)?,
             conn: Some(conn),
             certificates,
             device,
@@ -200,7 +186,7 @@ impl Replica {
 
     /// Reads anew who this phone is.
     pub(super) fn read_identity(&mut self) -> Result<(), ReplicaError> {
-        self.reader.identity = identity(self.reader.conn()?, &self.reader.certificates)?;
+        self.reader.identity = identity::of_file(self.reader.conn()?, &self.reader.certificates)?;
         self.readers.set_identity(self.reader.identity.clone());
         Ok(())
     }
@@ -228,7 +214,7 @@ impl Replica {
         meta::put(&tx, Name::OwnCertificate, own.hash().as_bytes())?;
         notify::enrolled(&tx, own.facts().issued_ms)?;
         // An identity that cannot be read back would lock the person out.
-        identity(&tx, &Certificates::default())?.ok_or(ReplicaError::BadInput)?;
+        identity::of_file(&tx, &Certificates::default())?.ok_or(ReplicaError::BadInput)?;
         tx.commit()?;
         self.outbox_copy.follow_identity(self.reader.conn()?);
         self.read_identity()?;
@@ -272,9 +258,25 @@ impl Replica {
         let reader = &mut self.reader;
         let conn = reader.conn.as_mut().ok_or(ReplicaError::Suspended)?;
         let tx = conn.transaction()?;
-        project::rebuild(&tx, &reader.certificates, own)?;
+        rebuild::whole(&tx, &reader.certificates, own)?;
         tx.commit()?;
         Ok(())
+    }
+
+    /// Makes a slice of the projections again that an update of the app made stale. Returns the number of
+    /// records that are left. The host calls it between other work until none is left. Each sync and each
+    /// rest does one slice too.
+    pub fn rebuild_slice(&mut self) -> Result<u64, ReplicaError> {
+        if self.rebuilding()?.is_none() {
+            return Ok(0);
+        }
+        let own = Own::of(self.identity.as_ref());
+        let reader = &mut self.reader;
+        let conn = reader.conn.as_mut().ok_or(ReplicaError::Suspended)?;
+        let tx = conn.transaction()?;
+        let left = rebuild::slice(&tx, &reader.certificates, &own)?;
+        tx.commit()?;
+        Ok(left)
     }
 
     /// Prepares for the background: reads the second copy of the outbox whole, and lowers the mark of
@@ -341,7 +343,7 @@ impl Replica {
             begin(&mut conn);
             self.marks.read()?;
             let certificates = Certificates::with(self.readers.rebuilds().clone());
-            self.reader.identity = identity(&conn, &certificates)?;
+            self.reader.identity = identity::of_file(&conn, &certificates)?;
             if let Err(error) = self.outbox_copy.resume(&conn) {
                 self.outbox_copy.suspend();
                 return Err(error);
@@ -357,6 +359,11 @@ impl Replica {
     /// Notes that the person has seen the notices up to this number.
     pub fn notices_seen(&mut self, up_to: i64) -> Result<(), ReplicaError> {
         Ok(notice::seen_up_to(self.conn()?, up_to)?)
+    }
+
+    /// Notes that the host has shown the news up to this number.
+    pub fn notifications_taken(&mut self, up_to: i64) -> Result<(), ReplicaError> {
+        Ok(notification::taken_up_to(self.conn()?, up_to)?)
     }
 
     /// Caps the file at this number of 4 KiB pages, for tests and for hosts that ration storage. A write
@@ -375,43 +382,4 @@ fn begin(conn: &mut Connection) {
     if let Err(error) = changed::watch(conn).map_err(ReplicaError::from) {
         tracing::warn!(code = error.code(), "nobody is told which records change");
     }
-}
-
-/// A file that another phone was enrolled with is not opened: its key came with the keys of that one.
-pub(super) fn is_of(
-    device: DeviceId,
-    conn: &Connection,
-    certificates: &Certificates,
-) -> Result<(), ReplicaError> {
-    match identity(conn, certificates)? {
-        Some(identity) if identity.certificate.facts().device != device => {
-            Err(ReplicaError::WrongKey)
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Reads the identity of the phone from a file.
-pub(super) fn identity(
-    conn: &Connection,
-    certificates: &Certificates,
-) -> Result<Option<Identity>, ReplicaError> {
-    let Some(root) = meta::get_fixed(conn, Name::Root)? else {
-        return Ok(None);
-    };
-    let root = PublicKey::from_bytes(&root).map_err(|_| ReplicaError::Inconsistent)?;
-    let Some(list) = certificate::server_keys(conn)? else {
-        return Ok(None);
-    };
-    let anchors = Anchors::new(root, list).map_err(|_| ReplicaError::Inconsistent)?;
-    let Some(hash) = meta::get_fixed(conn, Name::OwnCertificate)? else {
-        return Ok(None);
-    };
-    let own = certificates.get(conn, crate::id::Hash(hash))?;
-    let secrets = certificate::secrets(conn)?;
-    Ok(own.map(|certificate| Identity {
-        anchors: Arc::new(anchors),
-        certificate,
-        secrets,
-    }))
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::super::error::ReplicaError;
-use super::super::table::envelope;
-use super::super::table::envelope::Origin;
+use super::super::load;
+use super::super::projection::notify;
+use super::super::table::envelope::{self, Origin};
 use super::conflict::words_of_edits;
 use super::edit;
 use super::write::Writing;
-use super::{load, notify};
 use crate::crdt::{Candidate, ChangeInfo, Document, FieldEdit};
 use crate::domain::RecordKind;
 use crate::domain::case::Event;

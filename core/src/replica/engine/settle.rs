@@ -3,10 +3,10 @@
 use rusqlite::Connection;
 
 use super::super::error::ReplicaError;
+use super::super::load;
 use super::super::reader::Reader;
 use super::super::table::envelope;
-use super::edit;
-use super::{Replica, load};
+use super::{Replica, edit};
 use crate::crdt::FieldConflict;
 use crate::domain::content::{Field, FieldValue};
 use crate::id::{EnvelopeId, Hash, RecordId};

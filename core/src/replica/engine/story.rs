@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use rusqlite::Connection;
 
 use super::super::error::ReplicaError;
+use super::super::load;
+use super::super::projection::names::{self, Name};
 use super::super::reader::Reader;
-use super::names::Name;
-use super::{conflict, load, names, rewrite};
+use super::{conflict, rewrite};
 use crate::crdt::{FieldEdit, Write};
 use crate::domain::Role;
 use crate::domain::area::AreaLevel;

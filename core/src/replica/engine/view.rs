@@ -3,12 +3,13 @@
 use rusqlite::Connection;
 
 use super::super::error::ReplicaError;
+use super::super::load;
+use super::super::projection::project;
 use super::super::reader::Reader;
 use super::super::table::envelope::{self, Origin};
 use super::super::table::record::RecordRow;
 use super::conflict::{self, ConflictCard};
 use super::rewrite;
-use super::{load, project};
 use crate::domain::case::{Event, GenesisFacts, Outcome, RecordState};
 use crate::domain::content::{Content, Field, FieldValue};
 use crate::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};

@@ -6,26 +6,26 @@ use rand_core::CryptoRng;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::super::error::ReplicaError;
+use super::super::identity::{Identity, Own};
+use super::super::load::{self, Certificates};
 use super::super::marker::{Epoch, Marks};
-use super::super::table::envelope::{Arrival, Origin};
+use super::super::projection::project;
+use super::super::table::envelope::{self, Arrival, Origin};
 use super::super::table::meta::{self, Name};
-use super::super::table::{envelope, notice};
-use super::load::{self, Certificates};
-use super::project::{self, Own};
-use super::{Identity, Replica};
+use super::super::table::notice;
+use super::Replica;
 use crate::crdt::ActorId;
 use crate::domain::Grant;
 use crate::domain::case::payload::Seen;
 use crate::domain::case::{Event, FOLD_VERSION, RecordState};
+use crate::domain::directory::DirectoryMark;
 use crate::domain::may::choice::{self, Matter};
 use crate::id::{DeviceId, EnvelopeId, RecordId};
 use crate::record::{Accepted, Outcome, Record};
 use crate::trust::certificate::Anchors;
 use crate::trust::sign::SecretKey;
 use crate::wire::body::{Body, EventBody, Genesis};
-use crate::wire::envelope::{
-    DirectoryMark, Envelope, FORMAT_VERSION, Header, SUITE_ED25519_SHA256,
-};
+use crate::wire::envelope::{Envelope, FORMAT_VERSION, Header, SUITE_ED25519_SHA256};
 use crate::wire::verdict::HeldReason;
 
 /// Envelopes on their way into one transaction.

@@ -6,11 +6,12 @@ use std::ops::Range;
 use super::super::engine::Replica;
 use super::super::engine::write::Writing;
 use super::super::error::ReplicaError;
-use super::super::table::envelope::Origin;
+use super::super::table::envelope::{self, Origin};
 use super::super::table::meta::{self, Name};
-use super::super::table::{attestation, envelope, notice, pack, record, stray, stream};
+use super::super::table::{attestation, notice, pack, record, stray, stream};
 use super::intake::{Incoming, Intake};
 use super::{directory, membership, receipt};
+use crate::domain::directory::DirectoryMark;
 use crate::domain::notification::NotificationKind;
 use crate::domain::stream::StreamId;
 use crate::id::RecordId;
@@ -18,7 +19,7 @@ use crate::limits::{SLICE_BYTES, SLICE_ITEM_BYTES, SLICE_ITEMS, SLICE_RECORDS};
 use crate::sync::answer::Answer;
 use crate::sync::port::{Applied, Applying};
 use crate::wire::cursor::CursorAt;
-use crate::wire::envelope::{DirectoryMark, Envelope, RawEnvelope};
+use crate::wire::envelope::{Envelope, RawEnvelope};
 use crate::wire::pack::PackBatch;
 use crate::wire::page::{FeedEntry, Page};
 use crate::wire::repair::{RepairFound, RepairStep};
@@ -26,11 +27,6 @@ use crate::wire::repair::{RepairFound, RepairStep};
 /// The highest generation of the server among the applied answers.
 pub(super) fn generation(conn: &rusqlite::Connection) -> Result<u32, ReplicaError> {
     Ok(meta::get_fixed(conn, Name::Generation)?.map_or(0, u32::from_be_bytes))
-}
-
-/// Whether the server was restored and this replica has not been equal with it since.
-pub(super) fn is_behind(conn: &rusqlite::Connection) -> Result<bool, ReplicaError> {
-    Ok(meta::get(conn, Name::Behind)?.is_some())
 }
 
 impl Replica {

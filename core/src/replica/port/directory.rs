@@ -6,8 +6,8 @@ use minicbor::Decoder;
 use rusqlite::Connection;
 
 use super::super::engine::write::Writing;
-use super::super::engine::{notify, places};
 use super::super::error::ReplicaError;
+use super::super::projection::{notify, places};
 use super::super::reader::Reader;
 use super::super::table::notification::News;
 use super::super::table::{bulletin, directory, notice};

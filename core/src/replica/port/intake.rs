@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::super::engine::load;
 use super::super::engine::rewrite;
 use super::super::engine::write::Writing;
 use super::super::error::ReplicaError;
-use super::super::table::envelope::{Arrival, Origin};
-use super::super::table::{directory, envelope, own_void, pack, verdict_change};
+use super::super::load;
+use super::super::table::envelope::{self, Arrival, Origin};
+use super::super::table::meta::{self, Name};
+use super::super::table::{directory, own_void, pack, verdict_change};
 use super::carried::parents_first;
-use super::{apply, membership};
+use super::membership;
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::record::{Node, Outcome, Past, Record};
 use crate::sync::port::Applied;
@@ -39,6 +40,11 @@ pub(super) struct Intake<'a, 'w> {
     pub(super) named: HashSet<Hash>,
     /// Records that were not here before.
     pub(super) unknown: BTreeSet<RecordId>,
+}
+
+/// Whether the server was restored and this replica has not been equal with it since.
+pub(super) fn is_behind(conn: &rusqlite::Connection) -> Result<bool, ReplicaError> {
+    Ok(meta::get(conn, Name::Behind)?.is_some())
 }
 
 impl<'a, 'w> Intake<'a, 'w> {
@@ -421,7 +427,7 @@ impl<'a, 'w> Intake<'a, 'w> {
     /// stores the verdicts, because afterwards no mark would show that they are new. Behind a restored server
     /// the work is noted for [`Replica::catch_up`](super::super::engine::Replica).
     pub(super) fn rewrite(&mut self) -> Result<(), ReplicaError> {
-        let behind = apply::is_behind(self.writing.conn)?;
+        let behind = is_behind(self.writing.conn)?;
         for (record, fresh) in &std::mem::take(&mut self.not_accepted) {
             if behind {
                 for (id, _) in fresh {

@@ -1,8 +1,9 @@
 //! The streams that hold each record, and the removal of records that no stream holds.
 
 use super::super::engine::write::Writing;
-use super::super::engine::{load, project};
 use super::super::error::ReplicaError;
+use super::super::load;
+use super::super::projection::project;
 use super::super::table::{
     bulletin, directory, envelope, notice, own_void, pack, record, stray, stream, stream_record,
     verdict_change, withdrawn,

@@ -5,9 +5,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rusqlite::Connection;
 
+use super::super::engine::Replica;
 use super::super::engine::write::Writing;
-use super::super::engine::{Replica, load, project};
 use super::super::error::ReplicaError;
+use super::super::load;
+use super::super::projection::project;
 use super::super::table::envelope::{self, Origin};
 use super::super::table::record_sharing::{self, Sharing};
 use super::super::table::{attestation, directory, pack, stray};
@@ -21,6 +23,7 @@ use crate::record::{Node, Record};
 use crate::sync::port::{Applied, GiveAsk, Given, Identity, PeerPort, PortError, StreamItem};
 use crate::trust::certificate::{Certificate, Facts, ServerKeys};
 use crate::trust::peer_session::MeetingDigests;
+use crate::wire::digest::Digest;
 use crate::wire::envelope::RawEnvelope;
 use crate::wire::signed_entry::SignedEntry;
 use crate::wire::verdict::{AttestedEnvelope, RefusedReason, Status, Verdict};
@@ -98,7 +101,7 @@ impl Replica {
             items.extend(held.map(|held| StreamItem {
                 created_ms,
                 record,
-                digest: digests.of(&held),
+                digest: Digest::from_bytes(digests.of(&held)),
             }));
             Ok::<_, ReplicaError>(())
         })?;
@@ -290,7 +293,7 @@ fn forget_unreadable(
         return Ok(());
     }
     tracing::warn!(code = "may.not_readable", "a record of a peer was left out");
-    super::super::engine::project::remove(writing.conn, id)?;
+    project::remove(writing.conn, id)?;
     envelope::delete_unreadable(writing.conn, id)?;
     pack::delete(writing.conn, id)?;
     writing.forget(id);

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
-use super::super::engine::load;
 use super::super::error::ReplicaError;
+use super::super::load;
 use super::super::table::envelope::{self, Origin};
 use super::super::table::{attestation, certificate, notice, pack};
 use super::intake::Intake;

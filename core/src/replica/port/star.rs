@@ -3,11 +3,12 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::super::engine::{Replica, load, rewrite};
+use super::super::engine::{Replica, rewrite};
 use super::super::error::ReplicaError;
+use super::super::load;
 use super::super::table::meta::{self, Name};
 use super::super::table::{certificate, own_void, record, stray, stream, stream_record};
-use super::{apply, membership, sql};
+use super::{apply, intake, membership, sql};
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, RecordId};
 use crate::record::Node;
@@ -191,7 +192,7 @@ impl StarPort for Replica {
     }
 
     fn is_behind(&self) -> Result<bool, PortError> {
-        Ok(apply::is_behind(self.conn()?)?)
+        Ok(intake::is_behind(self.conn()?)?)
     }
 
     fn catch_up(&mut self, now_ms: i64) -> Result<(), PortError> {

@@ -2,11 +2,32 @@
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::super::engine::shown::Basis;
 use super::{Sql, cbor_or_none, fixed, to_cbor};
 use crate::domain::point::GeoPoint;
 use crate::id::RecordId;
 use crate::wire::digest::Digest;
+
+/// The basis that a row was made from, and the facts that the row itself does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
+#[cbor(array)]
+pub(in crate::replica) struct Basis {
+    /// Hash over the ids of the envelopes that counted, where these ids alone determine the document. It is
+    /// not a sum, because then a person could choose envelopes that leave it unchanged.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub(in crate::replica) counted: Option<[u8; 16]>,
+    /// Hash over the words in the search index.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub(in crate::replica) words: [u8; 16],
+    /// See `Shown::category`.
+    #[n(2)]
+    pub(in crate::replica) category: Option<String>,
+    /// See `Shown::severity`.
+    #[n(3)]
+    pub(in crate::replica) severity: Option<u8>,
+    /// See `Shown::conflicts`.
+    #[n(4)]
+    pub(in crate::replica) conflicts: u32,
+}
 
 /// The row that lists show of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -361,7 +361,7 @@ fn own_grants_are_told_in_words() {
 fn every_role_has_a_name() {
     for role in Role::ALL {
         for lang in crate::texts::Lang::ALL {
-            let name = crate::replica::engine::names::role(*role, lang);
+            let name = crate::replica::projection::names::role(*role, lang);
             assert!(!name.is_empty(), "{role}");
         }
     }

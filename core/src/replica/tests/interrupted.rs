@@ -7,7 +7,7 @@ use std::path::Path;
 use super::server::Server;
 use super::*;
 use crate::id::RecordId;
-use crate::replica::{open, rescue, salvage};
+use crate::replica::{open, rescue, salvage, site};
 
 /// A phone as a kill leaves it: records from packs, and three of its own that no server has.
 struct Scene {
@@ -61,8 +61,8 @@ impl Scene {
         FileKey::new([self.phone.n; 32])
     }
 
-    fn site(&self) -> open::Site {
-        open::Site {
+    fn site(&self) -> site::Site {
+        site::Site {
             path: self.path(),
             key: self.key(),
             disk: Arc::new(StdDisk),
@@ -121,7 +121,7 @@ impl Scene {
     }
 
     fn aside(&self) -> PathBuf {
-        salvage::with_suffix(&self.path(), ".aside-1")
+        site::with_suffix(&self.path(), ".aside-1")
     }
 
     /// Starts as the host does: it opens the replica, and rescues a damaged one.
@@ -251,7 +251,7 @@ fn a_file_that_is_lost_twice_is_set_aside_twice() {
         let before = fs::read(&copy).unwrap();
         let (replica, rescue) = Replica::rescue(scene.phone.options(), NOW).unwrap();
         assert_eq!(replica.undelivered().unwrap(), 3);
-        let kept = |path: &Path| fs::read(salvage::with_suffix(path, ".outbox")).unwrap();
+        let kept = |path: &Path| fs::read(site::with_suffix(path, ".outbox")).unwrap();
         assert!(kept(&rescue.set_aside) == before);
         replica.close().unwrap();
     }

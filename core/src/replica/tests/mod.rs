@@ -40,6 +40,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::domain::case::Severity;
 use crate::domain::content::{Content, Details, StoredPosition};
+use crate::domain::directory::DirectoryMark;
 use crate::domain::kinds::hazard::Hazard;
 use crate::domain::position::{Datum, Position};
 use crate::domain::{AreaPath, Grant, Role, Scope};
@@ -47,7 +48,6 @@ use crate::id::{AreaId, MemberId, UnitId};
 use crate::trust::certificate::{Anchors, Certificate, Facts, ServerKeys, ServerPurpose};
 use crate::trust::peer_session::MeetingSecrets;
 use crate::trust::sign::SecretKey;
-use crate::wire::envelope::DirectoryMark;
 
 const TEAM: UnitId = UnitId([0x71; 16]);
 const GAS: UnitId = UnitId([0x72; 16]);

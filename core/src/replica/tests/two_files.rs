@@ -344,7 +344,7 @@ fn second_file_follows_older_numbers_asked_again() {
     // The process and the database are lost without a warning.
     phone.crash();
     for ending in ["", "-wal", "-shm"] {
-        let file = crate::replica::salvage::with_suffix(&phone.path(), ending);
+        let file = crate::replica::site::with_suffix(&phone.path(), ending);
         fs::remove_file(file).ok();
     }
     let (replica, _) = Replica::open_or_recover(phone.options(), NOW).unwrap();

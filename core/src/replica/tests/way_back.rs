@@ -5,7 +5,7 @@ use std::fs;
 
 use super::file::{damage, second};
 use super::*;
-use crate::replica::{open, rescue};
+use crate::replica::{open, rescue, site};
 
 fn filled() -> Phone {
     let mut phone = Town::new().volunteer(11);
@@ -84,7 +84,7 @@ fn lost_or_empty_file_comes_from_the_second() {
         assert!(replica.own_member().is_some(), "enrolled as before");
         assert_eq!(replica.notices().unwrap()[0].code, "replica.rescued");
         replica.report(&draft("之后"), NOW).unwrap();
-        let aside = crate::replica::salvage::with_suffix(&rescue.set_aside, ".outbox");
+        let aside = crate::replica::site::with_suffix(&rescue.set_aside, ".outbox");
         assert_eq!(fs::read(aside).unwrap(), copy);
         replica.close().unwrap();
         assert_eq!(found(&mut phone).unwrap().1, WayBack::Opened);
@@ -108,7 +108,7 @@ fn damaged_file_is_rescued_and_set_aside() {
 fn interrupted_rescue_is_finished() {
     let mut phone = filled();
     damage(&phone, 0);
-    let site = open::Site {
+    let site = site::Site {
         path: phone.path(),
         key: FileKey::new([11; 32]),
         disk: Arc::new(StdDisk),
@@ -172,7 +172,7 @@ fn newer_schema_and_second_process_are_refused() {
 fn resumed_rescue_names_the_file_set_aside() {
     let mut phone = filled();
     damage(&phone, 0);
-    let site = open::Site {
+    let site = crate::replica::site::Site {
         path: phone.path(),
         key: FileKey::new([11; 32]),
         disk: Arc::new(StdDisk),

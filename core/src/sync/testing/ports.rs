@@ -227,7 +227,7 @@ impl PeerPort for Phone {
         let item = |(record, ids): (RecordId, Vec<EnvelopeId>)| StreamItem {
             created_ms: 5,
             record,
-            digest: digests.of(&digest::held(&ids)),
+            digest: Digest::from_bytes(digests.of(&digest::held(&ids))),
         };
         Ok(records.into_iter().map(item).collect())
     }

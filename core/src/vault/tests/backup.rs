@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::content::{Content, Details};
+use crate::domain::directory::DirectoryMark;
 use crate::domain::kinds::hazard::Hazard;
 use crate::domain::{AreaPath, Grant, Role, Scope};
 use crate::id::{AreaId, MemberId};
@@ -9,7 +10,6 @@ use crate::replica::{Draft, Epoch, Replica, ReplicaError};
 use crate::trust::certificate::{Anchors, Certificate, Facts, ServerKeys, ServerPurpose};
 use crate::trust::peer_session::MeetingSecrets;
 use crate::trust::sign::SecretKey;
-use crate::wire::envelope::DirectoryMark;
 
 #[test]
 fn locked_vault_is_told_and_harmless() {

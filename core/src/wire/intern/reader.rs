@@ -1,17 +1,23 @@
 //! Reads a batch back, bit for bit, and believes no number in it.
-#![allow(
-    clippy::wildcard_imports,
-    reason = "a part of its parent, in a file of its own"
-)]
 
 use std::collections::HashSet;
 
-use super::*;
+use super::super::columns::{Column, ColumnError};
+use super::super::envelope::{FORMAT_VERSION, Header, RawEnvelope, SUITE_ED25519_SHA256};
+use super::layout::{
+    AUTHORS, Actor, CERTIFICATES, CHAIN, CLOCKS, COLUMNS, COUNTS, FLAGS, GENESIS, IDS, KIND_MASK,
+    KIND_SHIFT, LENGTHS, LISTED, MARKS, MISC, NEW, ODD_VERSION, OTHERS, PARENTS, RAW, RECORDS,
+    SAME, SAME_MARK, SIGNATURES, Trail, VERDICTS, VERSION, body_column, named, read_actor,
+};
+use crate::domain::directory::DirectoryMark;
+use crate::id::{DeviceId, EnvelopeId, Hash, RecordId};
+use crate::limits::{BATCH_CERTIFICATES_MAX, BATCH_ENVELOPES_MAX, PARENTS_MAX};
+use crate::trust::certificate::RawCertificate;
 
 struct Reader<'a> {
     columns: [Column<'a>; COLUMNS],
     named: Vec<(Hash, Option<DeviceId>)>,
-    past: Past,
+    trail: Trail,
     records: Vec<RecordId>,
     listed: HashSet<RecordId>,
     actors: Vec<Actor>,
@@ -40,7 +46,7 @@ pub(super) fn read(
     let mut reader = Reader {
         columns,
         named: named(&certificates),
-        past: Past::default(),
+        trail: Trail::default(),
         records: Vec::new(),
         listed: HashSet::new(),
         actors: Vec::new(),
@@ -69,7 +75,7 @@ impl Reader<'_> {
                 body,
                 signature,
             };
-            self.past.ids.push(raw.hash().envelope_id());
+            self.trail.ids.push(raw.hash().envelope_id());
             return Ok(raw);
         }
         let header = self.header(flags)?;
@@ -88,7 +94,7 @@ impl Reader<'_> {
             self.list(record);
             record
         });
-        self.past.note(&header, hash.envelope_id(), record);
+        self.trail.note(&header, hash.envelope_id(), record);
         Ok(raw)
     }
 
@@ -114,18 +120,18 @@ impl Reader<'_> {
         let parents = if flags & CHAIN == 0 {
             self.parents()?
         } else {
-            self.past.chain(record).ok_or(ColumnError)?
+            self.trail.chain(record).ok_or(ColumnError)?
         };
-        let clock_ms = self.columns[CLOCKS].delta(self.past.clock_ms)?;
+        let clock_ms = self.columns[CLOCKS].delta(self.trail.clock_ms)?;
         let directory_seen = if flags & SAME_MARK == 0 {
             let generation = self.columns[MARKS].number()?;
-            let position = self.columns[MARKS].delta(self.past.mark.position.cast_signed())?;
+            let position = self.columns[MARKS].delta(self.trail.mark.position.cast_signed())?;
             DirectoryMark {
                 generation,
                 position: position.cast_unsigned(),
             }
         } else {
-            self.past.mark
+            self.trail.mark
         };
         Ok(Header {
             version,
@@ -143,7 +149,7 @@ impl Reader<'_> {
 
     fn record(&mut self) -> Result<RecordId, ColumnError> {
         match self.columns[RECORDS].uint()? {
-            SAME => self.past.record.ok_or(ColumnError),
+            SAME => self.trail.record.ok_or(ColumnError),
             NEW => {
                 let record = RecordId(self.columns[IDS].array()?);
                 self.list(record);
@@ -181,8 +187,8 @@ impl Reader<'_> {
             parents.push(match self.columns[PARENTS].len()? {
                 0 => EnvelopeId(self.columns[IDS].array()?),
                 back => {
-                    let at = self.past.ids.len().checked_sub(back).ok_or(ColumnError)?;
-                    self.past.ids[at]
+                    let at = self.trail.ids.len().checked_sub(back).ok_or(ColumnError)?;
+                    self.trail.ids[at]
                 }
             });
         }

@@ -1,18 +1,23 @@
 //! Writes a batch without the values that the reader can derive.
-#![allow(
-    clippy::wildcard_imports,
-    reason = "a part of its parent, in a file of its own"
-)]
 
 use std::collections::HashMap;
 
-use super::*;
+use super::super::columns::Columns;
+use super::super::envelope::{FORMAT_VERSION, Header, RawEnvelope, SUITE_ED25519_SHA256};
+use super::layout::{
+    AUTHORS, Actor, CERTIFICATES, CHAIN, CLOCKS, COLUMNS, COUNTS, FLAGS, GENESIS, IDS, KIND_SHIFT,
+    LENGTHS, LISTED, MARKS, MISC, NEW, ODD_VERSION, OTHERS, PARENTS, RAW, RECORDS, SAME, SAME_MARK,
+    SIGNATURES, Trail, VERSION, body_column, named, write_actor,
+};
+use crate::id::{DeviceId, EnvelopeId, Hash, RecordId};
+use crate::limits::PARENTS_MAX;
+use crate::trust::certificate::RawCertificate;
 
 pub(super) struct Writer {
     pub(super) out: Columns<COLUMNS>,
     certificates: usize,
     named: HashMap<Hash, (usize, Option<DeviceId>)>,
-    past: Past,
+    trail: Trail,
     at: HashMap<EnvelopeId, usize>,
     records: HashMap<RecordId, u64>,
     actors: HashMap<Actor, u64>,
@@ -35,7 +40,7 @@ impl Writer {
             out,
             certificates: certificates.len(),
             named: by_hash,
-            past: Past::default(),
+            trail: Trail::default(),
             at: HashMap::new(),
             records: HashMap::new(),
             actors: HashMap::new(),
@@ -60,7 +65,7 @@ impl Writer {
         let id = hash.envelope_id();
         self.out.raw(SIGNATURES, &raw.signature);
         self.out.len(LENGTHS, raw.body.len());
-        let index = self.past.ids.len();
+        let index = self.trail.ids.len();
         if let Some(header) = transcodable(&raw.header) {
             self.out.raw(body_column(header.body_kind), &raw.body);
             self.header(&header);
@@ -70,13 +75,13 @@ impl Writer {
                 self.records.entry(record).or_insert(next);
                 record
             });
-            self.past.note(&header, id, record);
+            self.trail.note(&header, id, record);
         } else {
             self.out.byte(FLAGS, RAW);
             self.out.len(LENGTHS, raw.header.len());
             self.out.raw(OTHERS, &raw.header);
             self.out.raw(OTHERS, &raw.body);
-            self.past.ids.push(id);
+            self.trail.ids.push(id);
         }
         self.at.insert(id, index);
     }
@@ -96,13 +101,13 @@ impl Writer {
             Some(record) => self.record(record),
         }
         self.actor((header.author, header.certificate, header.grant));
-        if self.past.chain(header.record).as_ref() == Some(&header.parents) {
+        if self.trail.chain(header.record).as_ref() == Some(&header.parents) {
             flags |= CHAIN;
         } else {
             self.parents(&header.parents);
         }
-        self.out.delta(CLOCKS, header.clock_ms, self.past.clock_ms);
-        let (mark, last) = (header.directory_seen, self.past.mark);
+        self.out.delta(CLOCKS, header.clock_ms, self.trail.clock_ms);
+        let (mark, last) = (header.directory_seen, self.trail.mark);
         if mark == last {
             flags |= SAME_MARK;
         } else {
@@ -117,7 +122,7 @@ impl Writer {
     }
 
     fn record(&mut self, record: RecordId) {
-        if self.past.record == Some(record) {
+        if self.trail.record == Some(record) {
             return self.out.uint(RECORDS, SAME);
         }
         if let Some(index) = self.records.get(&record) {
@@ -145,7 +150,7 @@ impl Writer {
         self.out.len(PARENTS, parents.len());
         for parent in parents {
             if let Some(at) = self.at.get(parent) {
-                self.out.len(PARENTS, self.past.ids.len() - at);
+                self.out.len(PARENTS, self.trail.ids.len() - at);
             } else {
                 self.out.uint(PARENTS, 0);
                 self.out.raw(IDS, &parent.0);

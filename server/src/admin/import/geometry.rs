@@ -4,7 +4,8 @@ use geo::algorithm::validation::InvalidMultiPolygon;
 use geo::algorithm::validation::InvalidPolygon;
 use geo::{Coord, LineString, MultiPolygon, Validation};
 use geojson::GeometryValue;
-use onegrid_core::domain::polygon::{Boundary, GeoPoint, Polygon, PolygonError, Ring};
+use onegrid_core::domain::geometry::GeometryError;
+use onegrid_core::domain::polygon::{Boundary, GeoPoint, Polygon, Ring};
 use onegrid_core::domain::position::Datum;
 
 use crate::limits::IMPORT_POLYGON_POINTS_MAX;
@@ -29,14 +30,14 @@ pub(super) fn boundary_of(value: &GeometryValue, datum: Datum) -> Result<Boundar
 fn polygon_of(rings: &Rings, datum: Datum) -> Result<Polygon, &'static str> {
     let points: usize = rings.iter().map(Vec::len).sum();
     if points > IMPORT_POLYGON_POINTS_MAX {
-        return Err(PolygonError::TooManyPoints.code());
+        return Err(GeometryError::TooManyPoints.code());
     }
     let mut read = Vec::new();
     for ring in rings {
         read.push(ring_of(ring, datum)?);
     }
     let mut read = read.into_iter();
-    let outer = read.next().ok_or(PolygonError::Empty.code())?;
+    let outer = read.next().ok_or(GeometryError::Empty.code())?;
     Ok(Polygon {
         outer,
         holes: read.collect(),
@@ -56,7 +57,7 @@ fn ring_of(positions: &[geojson::Position], datum: Datum) -> Result<Ring, &'stat
     // equal.
     let closed = points.len() < 4 || points.first() == points.last();
     if !closed {
-        return Err(PolygonError::UnclosedRing.code());
+        return Err(GeometryError::UnclosedRing.code());
     }
     points.dedup();
     Ring::from_closed(points).map_err(|error| error.code())

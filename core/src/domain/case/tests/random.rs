@@ -199,9 +199,9 @@ fn fold_plainly(entries: &[Entry]) -> RecordState {
     for at in 0..folder.graph.len() {
         let entry = folder.graph.entries[at];
         let judged = if at == 0 {
-            crate::domain::case::fold::Judged::Legal
+            crate::domain::case::refusal::Legality::Legal
         } else if entry.status == EntryStatus::Ignored {
-            crate::domain::case::fold::Judged::Ignored
+            crate::domain::case::refusal::Legality::Ignored
         } else {
             let past = folder.graph.past_of(at);
             judge_in(folder.fold_set(&past, true).as_ref(), entry)

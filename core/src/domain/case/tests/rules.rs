@@ -1,12 +1,12 @@
 //! Rules of the lifecycle that are neither danger nor work, each by name.
 
 use super::support::*;
+use crate::domain::case::may::Denied;
 use crate::domain::case::payload::{self as p, Part, Party};
 use crate::domain::case::{
     Conflict, EntryBody, Event, GenesisFacts, Outcome, Refusal, Stage, judge,
 };
 use crate::domain::kinds::place;
-use crate::domain::may::Denied;
 use crate::domain::{Audience, Role};
 use crate::id::EnvelopeId;
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, MAIN_DB, TransactionState};
 
-use super::super::error::ReplicaError;
-use super::super::table::{certificate, envelope, meta, pack, verdict_change};
+use super::error::ReplicaError;
+use super::table::{certificate, envelope, meta, pack, verdict_change};
 use crate::crdt::Rebuilds;
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::limits::{CERTIFICATES_CACHED, RECORDS_CACHED};

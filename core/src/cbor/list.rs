@@ -24,7 +24,7 @@ pub(crate) fn list<'b, const MAX: usize, C, T: Decode<'b, C>>(
 }
 
 /// Decodes a list that may be absent.
-pub(super) fn list_option<'b, const MAX: usize, C, T: Decode<'b, C>>(
+pub(crate) fn list_option<'b, const MAX: usize, C, T: Decode<'b, C>>(
     d: &mut Decoder<'b>,
     c: &mut C,
 ) -> Result<Option<Vec<T>>, Error> {
@@ -41,12 +41,12 @@ pub(super) fn list_option<'b, const MAX: usize, C, T: Decode<'b, C>>(
     clippy::option_option,
     reason = "the shape that minicbor asks for"
 )]
-pub(super) fn no_list<T>() -> Option<Option<T>> {
+pub(crate) fn no_list<T>() -> Option<Option<T>> {
     Some(None)
 }
 
 /// Decodes a byte string of at most `MAX` bytes.
-pub(super) fn bytes<const MAX: usize, C>(d: &mut Decoder<'_>, _: &mut C) -> Result<Vec<u8>, Error> {
+pub(crate) fn bytes<const MAX: usize, C>(d: &mut Decoder<'_>, _: &mut C) -> Result<Vec<u8>, Error> {
     let at = d.position();
     let bytes = d.bytes()?;
     if bytes.len() > MAX {

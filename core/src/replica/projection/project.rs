@@ -5,48 +5,24 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 
 use super::super::error::ReplicaError;
+use super::super::identity::Own;
 use super::super::search;
-use super::super::table::record::{self as record_table, Before, NEVER_MS, RecordRow};
-use super::super::table::record_assignment::{Open, party_key};
+use super::super::table::record::{self as record_table, Basis, Before, NEVER_MS, RecordRow};
+use super::super::table::record_assignment::{self, Open, party_key};
 use super::super::table::{
-    envelope, own_work, pack, record_area, record_assignment, record_map, record_search,
-    record_sharing, stream, stream_record, unnamed,
+    envelope, own_work, record_area, record_map, record_search, record_sharing, stream,
+    stream_record, unnamed,
 };
-use super::load::{self, Certificates};
 use super::notify::{self, Telling};
-use super::shown::{Basis, Shown};
-use super::{Identity, names, places, rebuild, tally};
+use super::shown::Shown;
+use super::{names, outcomes};
 use crate::crdt::Document;
 use crate::domain::case::{Event, RecordState, Severity, Stage};
 use crate::domain::content::Content;
 use crate::domain::may::Readership;
-use crate::id::{AreaId, EnvelopeId, MemberId, RecordId, UnitId};
+use crate::id::{AreaId, EnvelopeId, MemberId, RecordId};
 use crate::record::{Accepted, Node, NodeBody, Record};
 use crate::wire::digest::{self, Digest};
-
-/// The person who reads this phone. It decides which work is their own, and which causes are news to them.
-#[derive(Debug, Clone, Default)]
-pub(in crate::replica) struct Own {
-    pub(super) member: Option<MemberId>,
-    pub(super) units: Vec<UnitId>,
-}
-
-impl Own {
-    pub(in crate::replica) fn of(identity: Option<&Identity>) -> Self {
-        let Some(identity) = identity else {
-            return Self::default();
-        };
-        let facts = identity.certificate.facts();
-        Self {
-            member: facts.member,
-            units: facts
-                .grants
-                .iter()
-                .filter_map(|one| one.scope.unit())
-                .collect(),
-        }
-    }
-}
 
 /// Whether a stored row may stay where it shows the same content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,7 +119,7 @@ fn put(
     let no = record_table::put(conn, before.map(|before| before.no), row, basis)?;
     record_area::set(conn, no, row.updated_ms, &areas(record))?;
     record_assignment::set(conn, no, &open_assignments(record))?;
-    own_work::set(conn, record.id(), &tally::of_record(record, own.member))?;
+    own_work::set(conn, record.id(), &outcomes::of_record(record, own.member))?;
     record_sharing::put(conn, record.id(), &sharing(conn, record)?)?;
     for node in record
         .nodes()
@@ -194,32 +170,6 @@ pub(in crate::replica) fn held_ids(
         ids.extend(record.nodes().iter().map(|node| node.id));
     }
     Ok(ids)
-}
-
-/// Makes every projection again, and the digests of the streams.
-pub(in crate::replica) fn rebuild(
-    conn: &Connection,
-    certificates: &Certificates,
-    own: Option<MemberId>,
-) -> Result<(), ReplicaError> {
-    let identity = super::identity(conn, certificates)?;
-    let own = Own {
-        member: own,
-        ..Own::of(identity.as_ref())
-    };
-    record_table::clear(conn)?;
-    for known in stream::all(conn)? {
-        stream::set_digest(conn, known.no, Digest::EMPTY)?;
-    }
-    let mut records: BTreeSet<RecordId> = envelope::records(conn)?.into_iter().collect();
-    records.extend(pack::records(conn)?);
-    for id in records {
-        if let Some(record) = load::record(conn, certificates, id)? {
-            write_anew(conn, &record, &own)?;
-        }
-    }
-    places::project_all(conn)?;
-    rebuild::done(conn)
 }
 
 /// Forgets the projections of a record.

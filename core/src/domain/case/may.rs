@@ -13,9 +13,9 @@ mod tests;
 
 pub use self::readership::Readership;
 use self::table::{Cell, Row, cell, row_of};
-use super::case::payload::Partner;
-use super::case::{AssignmentState, Event, GenesisFacts, Move, OnBehalfOf, Party, RecordState};
-use super::{Audience, Grant, RecordKind, Role, Scope, Source};
+use super::payload::Partner;
+use super::{AssignmentState, Event, GenesisFacts, Move, OnBehalfOf, Party, RecordState};
+use crate::domain::{Audience, Grant, RecordKind, Role, Scope, Source};
 use crate::id::{MemberId, UnitId};
 
 /// The reason why an action is denied.
@@ -332,12 +332,6 @@ fn in_village(actor: &Actor<'_>, state: &RecordState) -> bool {
     };
     in_place(actor, state)
         || village.is_some_and(|village| state.areas().any(|place| place.contains(village)))
-}
-
-/// The roles whose signed opening counts as `seen` on the receipt ladder.
-#[must_use]
-pub fn opens_for_reporter(role: Role) -> bool {
-    matches!(role, Role::Dispatcher | Role::Handler)
 }
 
 /// Every move that the role has any permission for, for the buttons of an app. Whether the role may make it

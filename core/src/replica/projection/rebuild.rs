@@ -1,17 +1,21 @@
 //! Projections after an update of the app: made again in slices, each a transaction of its own, while reads
 //! return the present rows. An interruption costs nothing, because a table holds the records that are left.
 
+use std::collections::BTreeSet;
+
 use rusqlite::Connection;
 
 use super::super::error::ReplicaError;
+use super::super::identity::{self, Identity, Own};
+use super::super::load::{self, Certificates};
 use super::super::reader::Reader;
 use super::super::table::meta::{self, Name};
-use super::super::table::{directory, pending};
-use super::load::{self, Certificates};
-use super::project::Own;
-use super::{Identity, Replica, notify, places, project};
-use crate::id::RecordId;
+use super::super::table::record as record_table;
+use super::super::table::{directory, envelope, pack, pending, stream};
+use super::{notify, places, project};
+use crate::id::{MemberId, RecordId};
 use crate::limits::REBUILD_SLICE_ROWS;
+use crate::wire::digest::Digest;
 
 /// The version of the code that makes projections. A change of their content needs a new number.
 pub(in crate::replica) const PROJECTIONS: u32 = 4;
@@ -29,7 +33,7 @@ pub(in crate::replica) fn begin(conn: &mut Connection) -> Result<(), ReplicaErro
     if made_by == Some(PROJECTIONS) {
         return Ok(());
     }
-    let identity: Option<Identity> = super::identity(conn, &Certificates::default())?;
+    let identity: Option<Identity> = identity::of_file(conn, &Certificates::default())?;
     let tx = conn.transaction()?;
     if let Some(identity) = identity {
         // The phone was enrolled by an app that noted no news, so everything that is here now is known.
@@ -41,7 +45,7 @@ pub(in crate::replica) fn begin(conn: &mut Connection) -> Result<(), ReplicaErro
 }
 
 /// All rows have been made again at once.
-pub(super) fn done(conn: &Connection) -> Result<(), ReplicaError> {
+fn done(conn: &Connection) -> Result<(), ReplicaError> {
     pending::clear(conn)?;
     Ok(meta::put(
         conn,
@@ -50,8 +54,38 @@ pub(super) fn done(conn: &Connection) -> Result<(), ReplicaError> {
     )?)
 }
 
+/// Makes every projection again, and the digests of the streams.
+pub(in crate::replica) fn whole(
+    conn: &Connection,
+    certificates: &Certificates,
+    own: Option<MemberId>,
+) -> Result<(), ReplicaError> {
+    let identity = identity::of_file(conn, certificates)?;
+    let own = Own {
+        member: own,
+        ..Own::of(identity.as_ref())
+    };
+    record_table::clear(conn)?;
+    for known in stream::all(conn)? {
+        stream::set_digest(conn, known.no, Digest::EMPTY)?;
+    }
+    let mut records: BTreeSet<RecordId> = envelope::records(conn)?.into_iter().collect();
+    records.extend(pack::records(conn)?);
+    for id in records {
+        if let Some(record) = load::record(conn, certificates, id)? {
+            project::write_anew(conn, &record, &own)?;
+        }
+    }
+    places::project_all(conn)?;
+    done(conn)
+}
+
 /// Makes a slice again. Returns the number of records that are left.
-fn slice(conn: &Connection, certificates: &Certificates, own: &Own) -> Result<u64, ReplicaError> {
+pub(in crate::replica) fn slice(
+    conn: &Connection,
+    certificates: &Certificates,
+    own: &Own,
+) -> Result<u64, ReplicaError> {
     for next in pending::next(conn, REBUILD_SLICE_ROWS)? {
         if next.what == pending::RECORD {
             let id = RecordId::from_slice(&next.key).ok_or(ReplicaError::Inconsistent)?;
@@ -66,24 +100,6 @@ fn slice(conn: &Connection, certificates: &Certificates, own: &Own) -> Result<u6
         pending::delete(conn, &next)?;
     }
     Ok(pending::count(conn)?)
-}
-
-impl Replica {
-    /// Makes a slice of the projections again that an update of the app made stale. Returns the number of
-    /// records that are left. The host calls it between other work until none is left. Each sync and each
-    /// rest does one slice too.
-    pub fn rebuild_slice(&mut self) -> Result<u64, ReplicaError> {
-        if self.rebuilding()?.is_none() {
-            return Ok(0);
-        }
-        let own = Own::of(self.identity.as_ref());
-        let reader = &mut self.reader;
-        let conn = reader.conn.as_mut().ok_or(ReplicaError::Suspended)?;
-        let tx = conn.transaction()?;
-        let left = slice(&tx, &reader.certificates, &own)?;
-        tx.commit()?;
-        Ok(left)
-    }
 }
 
 impl Reader {

@@ -2,10 +2,10 @@
 
 use minicbor::{Decode, Encode};
 
-use super::super::case::{Assignment, Party, RecordState};
-use super::super::{AreaPath, Audience, RecordKind, Role, Scope};
 use super::table::{Cell, Row, cell};
 use super::{Actor, in_one_grid};
+use crate::domain::case::{Assignment, Party, RecordState};
+use crate::domain::{AreaPath, Audience, RecordKind, Role, Scope};
 use crate::id::{MemberId, UnitId};
 
 /// The facts of a record that decide whether a person may read it.

@@ -4,7 +4,7 @@
 //! **Invariant.** The document is a function of the set of envelopes that count. [`Basis::counted`] names
 //! that set. While the set is the same, the shown content and the words in the index are the same.
 
-use super::super::table::record::RecordRow;
+use super::super::table::record::{Basis, RecordRow};
 use crate::domain::content::Content;
 use crate::id::Hash;
 use crate::limits::TITLE_SHOWN_CHARS_MAX;
@@ -21,28 +21,6 @@ pub(super) struct Shown {
     /// Severity or urgency, as the creator wrote it.
     pub(super) severity: Option<u8>,
     /// The number of fields that people have to agree about.
-    pub(super) conflicts: u32,
-}
-
-/// The basis that a row was made from, and the facts that the row itself does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, minicbor::Encode, minicbor::Decode)]
-#[cbor(array)]
-pub(in crate::replica) struct Basis {
-    /// Hash over the ids of the envelopes that counted, where these ids alone determine the document. It is
-    /// not a sum, because then a person could choose envelopes that leave it unchanged.
-    #[cbor(n(0), with = "minicbor::bytes")]
-    pub(super) counted: Option<[u8; 16]>,
-    /// Hash over the words in the search index.
-    #[cbor(n(1), with = "minicbor::bytes")]
-    pub(super) words: [u8; 16],
-    /// See [`Shown::category`].
-    #[n(2)]
-    pub(super) category: Option<String>,
-    /// See [`Shown::severity`].
-    #[n(3)]
-    pub(super) severity: Option<u8>,
-    /// See [`Shown::conflicts`].
-    #[n(4)]
     pub(super) conflicts: u32,
 }
 

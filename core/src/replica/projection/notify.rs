@@ -5,14 +5,12 @@
 //! finds only known causes, so it notes them as shown. A noted cause is never shown again.
 
 use super::super::error::ReplicaError;
+use super::super::identity::Own;
 use super::super::reader::Reader;
 use super::super::table::meta::{self, Name};
 use super::super::table::notification::{self, News, Notification};
-use super::Replica;
-use super::project::Own;
 use crate::domain::case::state::{Side, TimelineItem};
 use crate::domain::case::{Conflict, Event, Move, Outcome, Party, RecordState};
-use crate::domain::may::opens_for_reporter;
 use crate::domain::notification::NotificationKind as Kind;
 use crate::id::{EnvelopeId, Hash, MemberId, RecordId};
 use crate::limits::LIST_ROWS_MAX;
@@ -145,7 +143,7 @@ impl Finder<'_> {
     fn seen(&self, item: &TimelineItem) -> Option<News> {
         let by_office = || {
             let role = self.record.node(item.id)?.role()?;
-            opens_for_reporter(role).then_some(())
+            role.opens_for_reporter().then_some(())
         };
         (item.movement == Some(Move::Seen)).then_some(())?;
         by_office()?;
@@ -243,7 +241,7 @@ fn member_of(node: &Node) -> Option<MemberId> {
 }
 
 /// News about an envelope of the person that does not count (yet).
-pub(super) fn not_accepted(
+pub(in crate::replica) fn not_accepted(
     status: crate::wire::verdict::Status,
     (record, envelope): (RecordId, EnvelopeId),
     at_ms: i64,
@@ -271,12 +269,5 @@ impl Reader {
     ) -> Result<Vec<Notification>, ReplicaError> {
         let rows_max = rows_max.clamp(1, LIST_ROWS_MAX);
         Ok(notification::waiting(self.conn()?, after_no, rows_max)?)
-    }
-}
-
-impl Replica {
-    /// Notes that the host has shown the news up to this number.
-    pub fn notifications_taken(&mut self, up_to: i64) -> Result<(), ReplicaError> {
-        Ok(notification::taken_up_to(self.conn()?, up_to)?)
     }
 }
