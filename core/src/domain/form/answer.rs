@@ -52,7 +52,7 @@ pub enum AnswerError {
 /// The mark of a row of a repeat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowMark {
-    /// Somebody added the row at this time, ms UTC. Rows are shown in this order.
+    /// A person added the row at this time, ms UTC. Rows are shown in this order.
     Added(i64),
     /// A person removed the row. Its answers stay in the record and no longer count.
     Removed,
@@ -95,7 +95,7 @@ impl Answer {
         }
     }
 
-    /// Reads the spelling of a record. `choices` are those of the question.
+    /// Reads the spelling of a record. `choices` belong to the question.
     pub(super) fn of_text(
         kind: &Kind,
         choices: &[Choice],

@@ -189,9 +189,20 @@ impl TemplateError {
         }
     }
 
-    /// What happened and what to do, as a sentence.
+    /// The problem and its remedy, as a sentence.
     #[must_use]
     pub fn say(&self, lang: Lang) -> String {
+        let values = self.values();
+        let values: Vec<(&str, &str)> = values
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        say(self.code(), lang, &values)
+    }
+
+    /// The values of the placeholders of the sentence.
+    #[must_use]
+    pub fn values(&self) -> Vec<(&'static str, String)> {
         let part = match self {
             Self::TooLarge => FORM_BYTES_MAX.to_string(),
             Self::Malformed { line, column } => format!("{line}:{column}"),
@@ -213,10 +224,10 @@ impl TemplateError {
         };
         let item = self.item().unwrap_or_default();
         let field = self.field().unwrap_or_default();
-        say(
-            self.code(),
-            lang,
-            &[("item", item), ("field", field), ("part", &part)],
-        )
+        vec![
+            ("item", item.to_owned()),
+            ("field", field.to_owned()),
+            ("part", part),
+        ]
     }
 }

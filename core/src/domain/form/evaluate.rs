@@ -51,7 +51,7 @@ pub fn evaluate<'a>(
 }
 
 impl Template {
-    /// The answers that a new form begins with, or those of a new row of a repeat.
+    /// The answers that a new form begins with; with a repeat, the answers of a new row.
     pub fn defaults(
         &self,
         repeat: Option<&ItemId>,

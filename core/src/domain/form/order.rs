@@ -1,4 +1,4 @@
-//! The order in which relevance is decided: each item behind the items that it depends on.
+//! The order of decisions about relevance: each item behind the items that it depends on.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

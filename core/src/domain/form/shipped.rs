@@ -3,7 +3,7 @@
 use super::task_list::TaskList;
 use super::template::Template;
 
-/// The files, in the order in which people see them.
+/// The files, in the order that people see.
 const FILES: [&[u8]; 7] = [
     include_bytes!("shipped/care_visit.json"),
     include_bytes!("shipped/shop_gas_fire.json"),

@@ -1,4 +1,4 @@
-//! The state of a form: what is shown, what is missing, what is wrong, and how far it is.
+//! The state of a form: shown items, missing answers, problems and progress.
 
 use super::answer::{Answer, AnswerError};
 use super::decimal::Decimal;
@@ -77,7 +77,7 @@ impl Problem<'_> {
         }
     }
 
-    /// What is wrong and what to do, as a sentence. A constraint speaks with the words of the template.
+    /// The problem and its remedy, as a sentence. A constraint speaks with the words of the template.
     #[must_use]
     pub fn say(&self, lang: Lang) -> String {
         let part = match self {

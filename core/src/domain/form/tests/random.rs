@@ -44,7 +44,7 @@ fn expression(dice: &mut Dice, known: &Known, own: bool, depth: usize) -> String
     if depth == 0 || dice.chance(20) {
         return leaf(dice, known, own);
     }
-    let mut inner = |dice: &mut Dice| expression(dice, known, own, depth - 1);
+    let inner = |dice: &mut Dice| expression(dice, known, own, depth - 1);
     match dice.below(12) {
         0 => format!("not({})", inner(dice)),
         1 => format!("selected({}, {})", inner(dice), inner(dice)),

@@ -71,6 +71,7 @@ fn newer_templates_are_told_from_wrong_ones() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one line for each kind of error")]
 fn wrong_templates_name_the_item_and_the_reason() {
     let text = |id: &str, more: Value| question("text", id, more);
     for (items, expected) in [
