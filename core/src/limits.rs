@@ -235,6 +235,35 @@ pub const DESCRIPTION_SHOWN_CHARS_MAX: usize = 100_000;
 /// with its oldest ones first.
 pub const CONTENT_ENTRIES_MAX: usize = 1_000;
 
+// Checklists.
+
+/// Bytes of a template of questions, or of a task list, in JSON.
+pub const FORM_BYTES_MAX: usize = 256 * 1_024;
+/// Questions, notes, sections and repeats of one template.
+pub const FORM_ITEMS_MAX: usize = 500;
+/// Sections and repeats inside each other, the items of a template counted as one more.
+pub const FORM_SECTION_DEPTH_MAX: usize = 4;
+/// Choices of one list.
+pub const FORM_CHOICES_MAX: usize = 200;
+/// Choices of all lists of one template.
+pub const FORM_CHOICES_ALL_MAX: usize = 2_000;
+/// Bytes of the id of a question, choice or template. With the id of a row it fits into the key of an answer.
+pub const FORM_NAME_BYTES_MAX: usize = 40;
+/// Characters of a label, hint or message of a template, in each language.
+pub const FORM_WORDS_CHARS_MAX: usize = 1_000;
+/// Bytes of one expression.
+pub const FORM_EXPRESSION_BYTES_MAX: usize = 2_000;
+/// Steps of one expression: its values, operators and calls.
+pub const FORM_EXPRESSION_STEPS_MAX: usize = 256;
+/// Brackets, signs and operators of one expression that wait for their end.
+pub const FORM_EXPRESSION_DEPTH_MAX: usize = 32;
+/// Rows of one repeat that count.
+pub const FORM_ROWS_MAX: usize = 100;
+/// Answers and marks of rows that one form reads.
+pub const FORM_ANSWERS_MAX: usize = CONTENT_ENTRIES_MAX;
+/// Classes, items and clauses of one task list.
+pub const TASK_CLAUSES_MAX: usize = 1_000;
+
 // --- wire: messages, frames, batches, packs ---
 
 /// Bytes of one compressed request to the server.

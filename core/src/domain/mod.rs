@@ -26,6 +26,7 @@ pub mod civil;
 pub mod content;
 pub mod directory;
 mod fixed_math;
+pub mod form;
 pub mod geometry;
 pub mod kind;
 pub mod kinds;

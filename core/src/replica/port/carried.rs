@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 
 use super::super::error::ReplicaError;
-use super::super::table::envelope::Origin;
-use super::intake::Intake;
 use crate::domain::Role;
 use crate::domain::case::Event;
 use crate::id::EnvelopeId;
@@ -12,20 +10,14 @@ use crate::limits::{CLOCK_AHEAD_MS_MAX, CLOCK_BEHIND_MS_MAX};
 use crate::wire::body::Body;
 use crate::wire::envelope::{Envelope, VerifiedEnvelope};
 
-impl Intake<'_, '_> {
-    /// Whether the server would hold an envelope of another phone: only a newer app can judge it, or its clock
-    /// is not plausible. If it were applied, it would freeze the record, or own words would build on it and
-    /// wait with it.
-    pub(super) fn would_be_held(&self, verified: &VerifiedEnvelope) -> bool {
-        let header = verified.envelope().header();
-        if self.origin != Origin::Peer || header.author == self.writing.device() {
-            return false;
-        }
-        let now_ms = self.writing.now_ms;
-        let early = header.clock_ms < now_ms.saturating_sub(CLOCK_BEHIND_MS_MAX);
-        let late = header.clock_ms > now_ms.saturating_add(CLOCK_AHEAD_MS_MAX);
-        early || late || is_of_newer_app(verified)
-    }
+/// Whether the server would hold an envelope of another phone: only a newer app can judge it, or its clock
+/// is not plausible. If it were applied, it would freeze the record, or own words would build on it and
+/// wait with it.
+pub(super) fn would_be_held(verified: &VerifiedEnvelope, now_ms: i64) -> bool {
+    let header = verified.envelope().header();
+    let early = header.clock_ms < now_ms.saturating_sub(CLOCK_BEHIND_MS_MAX);
+    let late = header.clock_ms > now_ms.saturating_add(CLOCK_AHEAD_MS_MAX);
+    early || late || is_of_newer_app(verified)
 }
 
 /// Whether this version does not know the body, the event, the kind of record, or the role of the author.

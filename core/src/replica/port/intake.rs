@@ -9,7 +9,7 @@ use super::super::load;
 use super::super::table::envelope::{self, Arrival, Origin};
 use super::super::table::meta::{self, Name};
 use super::super::table::{directory, own_void, pack, verdict_change};
-use super::carried::parents_first;
+use super::carried::{parents_first, would_be_held};
 use super::membership;
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::record::{Node, Outcome, Past, Record};
@@ -109,8 +109,10 @@ impl<'a, 'w> Intake<'a, 'w> {
                 continue;
             };
             self.named.insert(verified.envelope().header().certificate);
-            let carried_only =
-                self.would_be_held(&verified) || self.waits(verified.envelope(), said.is_some())?;
+            let of_another = self.origin == Origin::Peer
+                && verified.envelope().header().author != self.writing.device();
+            let held = of_another && would_be_held(&verified, self.writing.now_ms);
+            let carried_only = held || self.waits(verified.envelope(), said.is_some())?;
             if verdict.is_none() && carried_only {
                 carried.push(verified);
             } else {
@@ -177,8 +179,7 @@ impl<'a, 'w> Intake<'a, 'w> {
     }
 
     /// Stores envelopes that are carried and not applied: those that [`Self::waits`] or
-    /// [`Self::would_be_held`] names, and all that
-    /// build on them. An envelope that builds on a missing one is left out.
+    /// [`would_be_held`] names, and all that build on them. An envelope that builds on a missing one is left out.
     fn carry(
         &mut self,
         carried: &[VerifiedEnvelope],

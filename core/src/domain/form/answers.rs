@@ -1,0 +1,120 @@
+//! The answers of one record.
+
+use std::collections::BTreeMap;
+
+use super::answer::{Answer, AnswerError, RowMark};
+use super::kind::Kind;
+use super::name::{AnswerKey, ItemId, RowId, TemplateId};
+use super::template::Template;
+use crate::domain::content::FieldValue;
+use crate::limits::FORM_ANSWERS_MAX;
+
+/// The answers of one record, made for one version of a template. Their order of arrival leaves no trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answers {
+    pub(super) template: TemplateId,
+    pub(super) version: u32,
+    pub(super) given: BTreeMap<AnswerKey, Result<Answer, AnswerError>>,
+    pub(super) rows: BTreeMap<(ItemId, RowId), RowMark>,
+    pub(super) unknown: Vec<String>,
+}
+
+impl Answer {
+    /// Reads the value of a field as the answer to a question of this type. An empty text is a cleared answer.
+    pub fn read(
+        template: &Template,
+        kind: &Kind,
+        value: &FieldValue,
+    ) -> Result<Option<Self>, AnswerError> {
+        match value {
+            FieldValue::Text(text) if text.is_empty() => Ok(None),
+            FieldValue::Text(text) => Self::of_text(kind, template.choices(kind), text).map(Some),
+            _ => Err(AnswerError::WrongType),
+        }
+    }
+}
+
+impl Answers {
+    /// No answers yet, to a version of a template.
+    #[must_use]
+    pub fn new(template: TemplateId, version: u32) -> Self {
+        Self {
+            template,
+            version,
+            given: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            unknown: Vec::new(),
+        }
+    }
+
+    /// Reads the answers of a record: the values of its fields `answer.<key>`, by key. A value that is no
+    /// answer to its question stays in its place, so that the state names it. At most
+    /// `limits::FORM_ANSWERS_MAX` fields are read, in the order of their keys; the rest counts as unknown.
+    pub fn read<'a>(
+        template: &Template,
+        version: u32,
+        fields: impl IntoIterator<Item = (&'a str, &'a FieldValue)>,
+    ) -> Self {
+        let mut answers = Self::new(template.id().clone(), version);
+        let fields: BTreeMap<&str, &FieldValue> = fields.into_iter().collect();
+        for (index, (key, value)) in fields.into_iter().enumerate() {
+            if index >= FORM_ANSWERS_MAX || answers.take(template, key, value).is_none() {
+                answers.unknown.push(key.to_owned());
+            }
+        }
+        answers
+    }
+
+    /// Takes one field; `None` if the template has no place for it.
+    fn take(&mut self, template: &Template, key: &str, value: &FieldValue) -> Option<()> {
+        let key: AnswerKey = key.parse().ok()?;
+        let item = template.item(key.item.as_str())?;
+        match (&item.kind, key.row) {
+            (Kind::Repeat, Some(row)) => {
+                let mark = RowMark::of_value(value)?;
+                self.rows.insert((key.item, row), mark);
+            }
+            (kind, row) if kind.is_question() && row.is_some() == item.repeat.is_some() => {
+                if let Some(answer) = Answer::read(template, kind, value).transpose() {
+                    self.given.insert(key, answer);
+                }
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// Gives or replaces an answer.
+    pub fn put(&mut self, key: AnswerKey, answer: Answer) {
+        self.given.insert(key, Ok(answer));
+    }
+
+    /// Clears an answer.
+    pub fn clear(&mut self, key: &AnswerKey) {
+        self.given.remove(key);
+    }
+
+    /// Marks a row of a repeat as added or removed.
+    pub fn mark_row(&mut self, repeat: ItemId, row: RowId, mark: RowMark) {
+        self.rows.insert((repeat, row), mark);
+    }
+
+    /// The answer of a key, if it is one.
+    #[must_use]
+    pub fn get(&self, key: &AnswerKey) -> Option<&Answer> {
+        self.given.get(key)?.as_ref().ok()
+    }
+
+    /// The fields that store the answers and marks, by key. Unreadable values are left out.
+    pub fn fields(&self) -> impl Iterator<Item = (String, FieldValue)> {
+        let answers = self.given.iter().filter_map(|(key, answer)| {
+            let value = answer.as_ref().ok()?.to_value();
+            Some((key.to_string(), value))
+        });
+        let mark = |((repeat, row), mark): (&(ItemId, RowId), &RowMark)| {
+            let key = AnswerKey::in_row(repeat.clone(), *row);
+            (key.to_string(), mark.to_value())
+        };
+        answers.chain(self.rows.iter().map(mark))
+    }
+}
