@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use onegrid_core::domain::case::payload::Partner;
-use onegrid_core::domain::case::{Event, GenesisFacts, Move, Party};
+use onegrid_core::domain::case::{Event, GenesisFacts, Move, Party, RecordState};
 use onegrid_core::domain::directory::Directory;
 use onegrid_core::domain::directory::DirectoryMark;
 use onegrid_core::domain::{AreaPath, Grant};
@@ -186,7 +186,7 @@ impl Ground {
             let mut assignments = record
                 .state()
                 .into_iter()
-                .flat_map(|state| state.assignments());
+                .flat_map(RecordState::assignments);
             assignments.any(|assignment| assignment.to == Party::Unit(unit))
         };
         let present = units(&member.grants);

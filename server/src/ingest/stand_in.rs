@@ -34,18 +34,18 @@ pub(super) fn next(record: &Record) -> Option<Move> {
 /// warning before other dangers, because everybody may warn. So a flood of dangers costs no more than one
 /// of them.
 pub(super) fn candidates(record: &Record) -> Vec<EnvelopeId> {
-    let mut newest: BTreeMap<DeviceId, ((bool, Option<i64>, usize), &Node)> = BTreeMap::new();
+    let mut newest: BTreeMap<DeviceId, (bool, Option<i64>, usize)> = BTreeMap::new();
     for (index, node) in record.nodes().iter().enumerate() {
         if is_held_danger(node) && node.judged == Judged::Valid {
             let arrived_ms = node.verdict.map(|verdict| verdict.at_ms);
-            let found = ((is_warning(node), arrived_ms, index), node);
+            let found = (is_warning(node), arrived_ms, index);
             let known = newest.entry(node.author).or_insert(found);
-            if found.0 > known.0 {
-                *known = found;
-            }
+            *known = found.max(*known);
         }
     }
-    let dangers = newest.into_values().map(|(_, danger)| danger);
+    let dangers = newest
+        .into_values()
+        .map(|(_, _, index)| &record.nodes()[index]);
     dangers
         .filter(|danger| !has_stand_in(record, danger))
         .map(|danger| danger.id)

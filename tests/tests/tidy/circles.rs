@@ -2,6 +2,7 @@
 //! ([testing.md](../../../docs/testing.md), “Circles”).
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -281,7 +282,7 @@ fn findings(tree: &Tree) -> Vec<String> {
             let mut finding = format!("{}/: {}", folder.join("/"), way.join(" → "));
             for pair in way.windows(2) {
                 let (file, other, name) = &level[&pair[0]][&pair[1]];
-                finding += &format!("\n    {file} needs `{name}` of {other}");
+                let _ = write!(finding, "\n    {file} needs `{name}` of {other}");
             }
             findings.push(finding);
         }

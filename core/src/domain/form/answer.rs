@@ -91,7 +91,6 @@ impl Answer {
         let wrong = AnswerError::WrongType;
         let known = |id: &str| choices.iter().any(|choice| choice.id == id);
         let answer = match kind {
-            Kind::Note | Kind::Section | Kind::Repeat => return Err(wrong),
             Kind::Text => {
                 let control = |c: char| c.is_control() && c != '\n' && c != '\t';
                 if text.chars().count() > ANSWER_CHARS_MAX {
@@ -108,7 +107,7 @@ impl Answer {
             Kind::One { .. } | Kind::Many { .. } => return Err(AnswerError::UnknownChoice),
             Kind::YesNo if text == yes_no(true) => Self::YesNo(true),
             Kind::YesNo if text == yes_no(false) => Self::YesNo(false),
-            Kind::YesNo => return Err(wrong),
+            Kind::YesNo | Kind::Note | Kind::Section | Kind::Repeat => return Err(wrong),
             Kind::Date => Self::Date(text.parse().map_err(|_| wrong)?),
             Kind::Time => Self::Time(text.parse().map_err(|_| wrong)?),
             Kind::Position => Self::Position(StoredPosition::of_text(text).ok_or(wrong)?),

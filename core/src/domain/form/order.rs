@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::error::TemplateError;
+use super::expression::Expression;
 use super::template::Item;
 
 /// Items of a circle that its error names.
@@ -15,7 +16,7 @@ pub(super) fn of(items: &[Item]) -> Result<Vec<usize>, TemplateError> {
     let mut waits_for = vec![0_usize; items.len()];
     let mut needed_by = vec![Vec::new(); items.len()];
     for (index, item) in items.iter().enumerate() {
-        let read = item.relevant.iter().flat_map(|rule| rule.items());
+        let read = item.relevant.iter().flat_map(Expression::items);
         for needed in read.chain(item.parent) {
             waits_for[index] += 1;
             needed_by[needed].push(index);
@@ -57,7 +58,7 @@ fn circle(items: &[Item], waits_for: &[usize]) -> Vec<usize> {
         seen_at[index] = Some(walk.len());
         walk.push(index);
         let item = &items[index];
-        let read = item.relevant.iter().flat_map(|rule| rule.items());
+        let read = item.relevant.iter().flat_map(Expression::items);
         at = read.chain(item.parent).find(waits);
     }
     walk

@@ -29,7 +29,7 @@ pub(super) struct RawTemplate {
     pub(super) items: Vec<RawItem>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawInterval {
     #[serde(default, skip_serializing_if = "Option::is_none")]

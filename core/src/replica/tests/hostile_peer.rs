@@ -390,9 +390,9 @@ fn broken_signature_from_a_meeting_is_mended() {
             server.settle(&mut other);
         } else {
             let shown = [certificate(&mut author)];
-            give(&mut other, &shown, &[], &[genuine.clone()]);
+            give(&mut other, &shown, &[], std::slice::from_ref(&genuine));
         }
-        assert_eq!(bytes(&mut other, record), [genuine.clone()]);
+        assert_eq!(bytes(&mut other, record), std::slice::from_ref(&genuine));
         give(&mut other, &[], &[], &[forged]);
         assert_eq!(bytes(&mut other, record), [genuine]);
     }

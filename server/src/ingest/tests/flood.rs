@@ -325,7 +325,7 @@ fn full_record_outranks_no_acceptance_given_back() {
 /// A comment as long as comments may be.
 fn long_comment(n: u8) -> Event {
     Event::Comment(Comment {
-        text: Some(Text::new(&"长".repeat(TEXT_CHARS_MAX)).unwrap()),
+        text: Some(Text::new("长".repeat(TEXT_CHARS_MAX)).unwrap()),
         attachments: vec![Hash([n; 32]); EVENT_ATTACHMENTS_MAX],
         mentions: vec![MemberId([n; 16]); MENTIONS_MAX],
     })

@@ -128,13 +128,13 @@ fn container(dice: &mut Dice, kind: &str, id: &str, known: &Known, items: &[Valu
 /// Questions, some in sections and some in repeats, in a random order of display.
 fn random_items(dice: &mut Dice) -> Vec<Value> {
     let (mut items, mut known) = (Vec::new(), Known::default());
-    for index in 0..1 + dice.below(6) {
+    for index in 0..=dice.below(6) {
         let before = known.clone();
         match dice.below(5) {
             0 | 1 => {
                 let kind = if dice.chance(50) { "section" } else { "repeat" };
                 let (id, mut seen, mut inside) = (format!("g{index}"), known.clone(), Vec::new());
-                for inner in 0..1 + dice.below(3) {
+                for inner in 0..=dice.below(3) {
                     let id = format!("q{index}_{inner}");
                     inside.push(random_question(dice, &id, &seen));
                     seen.questions.push(id);
