@@ -235,6 +235,7 @@ fn every_code_has_a_sentence_in_both_languages() {
         include_str!("area.rs"),
         include_str!("zone.rs"),
         include_str!("polygon.rs"),
+        include_str!("geometry.rs"),
         include_str!("position.rs"),
         include_str!("category.rs"),
         include_str!("names.rs"),
