@@ -323,37 +323,16 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::host::VaultError;
+    use crate::testing::MemoryVault;
     use crate::types::Query;
 
-    #[derive(Default)]
-    struct Memory {
-        kept: Mutex<HashMap<String, Vec<u8>>>,
-    }
-
-    impl KeyVault for Memory {
-        fn load(&self, name: String) -> Result<Option<Vec<u8>>, VaultError> {
-            Ok(self.kept.lock().unwrap().get(&name).cloned())
-        }
-
-        fn save(&self, name: String, secret: Vec<u8>) -> Result<(), VaultError> {
-            self.kept.lock().unwrap().insert(name, secret);
-            Ok(())
-        }
-
-        fn remove(&self, name: String) -> Result<(), VaultError> {
-            self.kept.lock().unwrap().remove(&name);
-            Ok(())
-        }
-    }
-
-    fn device(folder: &Path, vault: &Arc<Memory>) -> Arc<Device> {
+    fn device(folder: &Path, vault: &Arc<MemoryVault>) -> Arc<Device> {
         let config = DeviceConfig {
             folder: folder.to_str().unwrap().to_owned(),
             tls_roots_pem: None,
             plain_http_allowed: false,
         };
-        let vault: Arc<Memory> = Arc::clone(vault);
+        let vault: Arc<MemoryVault> = Arc::clone(vault);
         open_device(config, vault).unwrap()
     }
 
@@ -407,14 +386,7 @@ mod tests {
         second
             .wipe_account(slots[0].slot.clone(), None, false)
             .unwrap();
-        assert!(
-            vault
-                .kept
-                .lock()
-                .unwrap()
-                .keys()
-                .all(|name| name.contains(&slot))
-        );
+        assert!(vault.names().iter().all(|name| name.contains(&slot)));
     }
 
     #[test]
@@ -451,7 +423,7 @@ mod tests {
 
     #[test]
     fn suspending_that_fails_is_undone_by_resuming() {
-        let (folder, vault) = (tempfile::tempdir().unwrap(), Arc::<Memory>::default());
+        let (folder, vault) = (tempfile::tempdir().unwrap(), Arc::<MemoryVault>::default());
         let device = device(folder.path(), &vault);
         let phone = device.open_single().unwrap().phone;
         let reader = phone.0.readers.reader().unwrap();

@@ -133,38 +133,18 @@ extern "C" fn end() {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use std::collections::HashMap;
     use std::path::Path;
     use std::process::Command;
 
     use super::*;
     use crate::device::open_device;
-    use crate::host::{KeyVault, VaultError};
+    use crate::testing::MemoryVault;
     use crate::types::{DeviceConfig, Query};
 
     /// Names the folder of a process that ends in the middle of its work.
     const FOLDER: &str = "ONEGRID_TEST_ENDING";
     /// Set for a process whose threads end together with it.
     const ENDING_THREADS: &str = "ONEGRID_TEST_ENDING_THREADS";
-
-    #[derive(Default)]
-    struct Memory(Mutex<HashMap<String, Vec<u8>>>);
-
-    impl KeyVault for Memory {
-        fn load(&self, name: String) -> Result<Option<Vec<u8>>, VaultError> {
-            Ok(self.0.lock().unwrap().get(&name).cloned())
-        }
-
-        fn save(&self, name: String, secret: Vec<u8>) -> Result<(), VaultError> {
-            self.0.lock().unwrap().insert(name, secret);
-            Ok(())
-        }
-
-        fn remove(&self, name: String) -> Result<(), VaultError> {
-            self.0.lock().unwrap().remove(&name);
-            Ok(())
-        }
-    }
 
     /// A process that ends while its threads read without a pause, and while one of two phones is dropped.
     #[test]
@@ -177,7 +157,7 @@ mod tests {
             tls_roots_pem: None,
             plain_http_allowed: false,
         };
-        let device = open_device(config, Arc::new(Memory::default())).unwrap();
+        let device = open_device(config, Arc::new(MemoryVault::default())).unwrap();
         let mut phones: Vec<_> = ["a", "b"]
             .into_iter()
             .map(|name| {

@@ -20,6 +20,8 @@ mod events;
 pub mod host;
 pub mod log;
 pub mod phone;
+#[cfg(test)]
+mod testing;
 pub mod types;
 mod vault;
 

@@ -320,32 +320,10 @@ fn shown(report: Report) -> SyncReport {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use std::collections::HashMap;
-    use std::sync::Mutex;
-
     use super::*;
     use crate::device::open_device;
-    use crate::host::{KeyVault, VaultError};
+    use crate::testing::MemoryVault;
     use crate::types::{DeviceConfig, WayBackKind};
-
-    #[derive(Default)]
-    struct Memory(Mutex<HashMap<String, Vec<u8>>>);
-
-    impl KeyVault for Memory {
-        fn load(&self, name: String) -> Result<Option<Vec<u8>>, VaultError> {
-            Ok(self.0.lock().unwrap().get(&name).cloned())
-        }
-
-        fn save(&self, name: String, secret: Vec<u8>) -> Result<(), VaultError> {
-            self.0.lock().unwrap().insert(name, secret);
-            Ok(())
-        }
-
-        fn remove(&self, name: String) -> Result<(), VaultError> {
-            self.0.lock().unwrap().remove(&name);
-            Ok(())
-        }
-    }
 
     /// Only live sync reads the damaged page. Nothing is delivered until the file is repaired, so the next
     /// opening repairs it.
@@ -357,7 +335,7 @@ mod tests {
             tls_roots_pem: None,
             plain_http_allowed: false,
         };
-        let device = open_device(config, Arc::new(Memory::default())).unwrap();
+        let device = open_device(config, Arc::new(MemoryVault::default())).unwrap();
         for code in ["replica.damaged", "replica.inconsistent"] {
             let phone = device.open_single().unwrap().phone;
             let (told, status) = watch::channel(Status::default());
