@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use onegrid_core::domain::content::{Content, Details};
 use onegrid_core::domain::kinds::hazard::Hazard;
+use onegrid_core::domain::directory::DirectoryMark;
 use onegrid_core::domain::{AreaPath, Grant, Role, Scope, StreamId};
 use onegrid_core::id::{AreaId, MemberId};
 use onegrid_core::replica::{FileKey, MarkerFile, Replica, ReplicaOptions, StdDisk};
@@ -20,7 +21,6 @@ use onegrid_core::trust::session::{ServerHandshake, Session, SessionMessage};
 use onegrid_core::trust::sign::SecretKey;
 use onegrid_core::wire::cursor::CursorAt;
 use onegrid_core::wire::digest::Digest;
-use onegrid_core::wire::envelope::DirectoryMark;
 use onegrid_core::wire::message::{CursorsAnswer, PROTOCOL_VERSION, SyncRequest, SyncResponse};
 use onegrid_core::wire::page::{FeedEntry, Page, Segment};
 use onegrid_core::wire::receipt::Receipt;
