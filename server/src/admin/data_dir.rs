@@ -52,7 +52,7 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Removed under the lock, so nobody else's lock goes with it. A file that stays does no harm.
+        // Removed under the lock, so it is this process's file. A file that stays does no harm.
         let _ = std::fs::remove_file(&self.path);
         // A process that another thread is starting has a copy of the open file, and with it of the lock,
         // until it runs its own program. So closing the file alone would release the folder too late.
@@ -152,7 +152,7 @@ impl DataDir {
 
     /// Whether a server runs from this folder.
     pub fn is_served(&self) -> Result<bool> {
-        // Without the file nobody holds it, and a look must not be in the way of a server that starts.
+        // Without a file there is no lock, and a look must not be in the way of a server that starts.
         if !self.folder.join(LOCK).exists() {
             return Ok(false);
         }
