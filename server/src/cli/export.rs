@@ -22,6 +22,8 @@ pub(super) struct Args {
     reader: Option<String>,
     #[arg(long, help = "cli.arg_progress")]
     progress: bool,
+    #[arg(long, help = "cli.arg_json")]
+    json: bool,
 }
 
 /// Writes new files from one snapshot.
@@ -38,13 +40,19 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let done = export(&server, wanted, &mut files, ADMIN, now(), &mut bar.on());
     bar.end();
     let done = done?;
-    context.say(
-        &Phrase::new("export.done")
+    let path = args.to.display().to_string();
+    let value = serde_json::json!({
+        "path": path,
+        "written": done.written,
+        "left_out": done.left_out,
+    });
+    let mut said = vec![
+        Phrase::new("export.done")
             .with("count", done.written)
-            .with("path", args.to.display()),
-    )?;
+            .with("path", path),
+    ];
     if done.left_out > 0 {
-        context.say(&Phrase::new("export.left_out").with("count", done.left_out))?;
+        said.push(Phrase::new("export.left_out").with("count", done.left_out));
     }
-    Ok(())
+    context.result(args.json, &value, &said)
 }

@@ -14,6 +14,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let (config, server) = context.deployment()?;
     let data = DataDir::of(&config);
     let served = data.is_served()?;
+    let address = data.served_at()?;
     let counts = server.store().read(|tx| tx.counts())?;
     let generation = server.generation()?;
     let bytes = std::fs::metadata(data.database()).map_or(0, |file| file.len());
@@ -21,6 +22,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
         return context.json(&serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
             "serving": served,
+            "address": address,
             "generation": generation,
             "records": counts.records,
             "open": counts.open,
@@ -38,6 +40,9 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
         "status.not_serving"
     };
     context.say(&Phrase::new(running))?;
+    if let Some(url) = &address {
+        context.say(&Phrase::new("status.address").with("url", url))?;
+    }
     context.say(
         &Phrase::new("status.counts")
             .with("records", counts.records)
