@@ -35,29 +35,19 @@ pub struct Past {
     pub rebuilds: Rebuilds,
 }
 
-/// The reasons why a record does not load.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LoadError {
-    /// A pack belongs to another record, or its parts do not fit each other.
-    #[error("record.bad_pack")]
-    BadPack,
-    /// The content in a pack does not pass the gate.
-    #[error(transparent)]
-    Content(#[from] GateError),
-    /// A stored envelope lacks a parent.
-    #[error("record.incomplete")]
-    Incomplete,
-}
-
-impl LoadError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::BadPack => "record.bad_pack",
-            Self::Content(error) => error.code(),
-            Self::Incomplete => "record.incomplete",
-        }
+coded_error! {
+    /// The reasons why a record does not load.
+    #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+    pub enum LoadError {
+        /// A pack belongs to another record, or its parts do not fit each other.
+        #[error("record.bad_pack")]
+        BadPack,
+        /// The content in a pack does not pass the gate.
+        #[error(transparent)]
+        Content(#[from] GateError),
+        /// A stored envelope lacks a parent.
+        #[error("record.incomplete")]
+        Incomplete,
     }
 }
 
