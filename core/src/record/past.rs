@@ -23,7 +23,7 @@ pub struct StoredEnvelope {
 
 /// The rows of a store that make a record.
 #[derive(Debug, Default)]
-pub struct Past {
+pub struct StoredRecord {
     /// The compacted past, where the record came in a pack. There are several packs where several readers
     /// gave back the record after a restored server had lost it.
     pub packs: Vec<Pack>,
@@ -54,7 +54,7 @@ coded_error! {
 impl Record {
     /// Loads a record. Its envelopes were admitted before they were stored; they are judged again, because a
     /// judgement is a function of the past and costs little.
-    pub fn load(id: RecordId, past: Past) -> Result<Self, LoadError> {
+    pub fn load(id: RecordId, past: StoredRecord) -> Result<Self, LoadError> {
         let mut record = Self::with(id, past.rebuilds);
         let mut packs = past.packs.iter();
         if let Some(first) = packs.next() {

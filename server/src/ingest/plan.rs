@@ -9,7 +9,7 @@ use onegrid_core::domain::point::GeoPoint;
 use onegrid_core::domain::stream;
 use onegrid_core::domain::{Audience, StreamId};
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
-use onegrid_core::record::{Judged, Judgement, Node, Outcome, Record};
+use onegrid_core::record::{Admission, Judgement, Node, OwnJudgement, Record};
 use onegrid_core::wire::envelope::{RawEnvelope, VerifiedEnvelope};
 use onegrid_core::wire::verdict::{HeldReason, Status, Verdict, VoidReason};
 
@@ -294,7 +294,7 @@ fn nowhere(
     let parents = judgements
         .iter()
         .flat_map(|judgement| match &judgement.outcome {
-            Outcome::Missing(parents) => parents.as_slice(),
+            Admission::Missing(parents) => parents.as_slice(),
             _ => &[],
         });
     parents
@@ -363,7 +363,7 @@ fn held_by_policy(
         if node.verdict.is_some() || !given.contains_key(&node.id) {
             continue;
         }
-        let newer = || (node.judged == Judged::Newer).then_some(HeldReason::Newer);
+        let newer = || (node.judged == OwnJudgement::Newer).then_some(HeldReason::Newer);
         if let Some(reason) = ground.holds(record, node, *seen, now_ms).or_else(newer) {
             held.push((node.id, reason));
         }
@@ -396,12 +396,12 @@ fn settle(
 /// The record's own status for an envelope without verdict.
 pub(super) fn own_status(node: &Node) -> Status {
     match node.judged {
-        Judged::Newer => Status::Held(HeldReason::Newer),
+        OwnJudgement::Newer => Status::Held(HeldReason::Newer),
         // A held parent takes precedence. Other readers do not get the parent, so they may not get
         // this envelope either, not even as void.
         _ if node.waits => Status::Held(HeldReason::ParentHeld),
-        Judged::Void(reason) => Status::Void(reason),
-        Judged::Valid => Status::Accepted,
+        OwnJudgement::Void(reason) => Status::Void(reason),
+        OwnJudgement::Valid => Status::Accepted,
     }
 }
 
