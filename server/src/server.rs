@@ -25,8 +25,8 @@ use tokio::sync::watch;
 
 use crate::directory;
 use crate::error::{Problem, Result};
+use crate::feed::cursor_memory::CursorMemory;
 use crate::feed::readings::{self, Sought};
-use crate::feed::remembered::Remembered;
 use crate::ingest::ration::Ceilings;
 use crate::ingest::{self, Ingested, Intake, Waiting};
 use crate::keys::Keys;
@@ -46,7 +46,7 @@ pub struct Server {
     pub(crate) shared: Arc<Shared>,
     pub(crate) intake: Intake,
     handshakes: Handshakes,
-    remembered: Remembered,
+    remembered: CursorMemory,
 }
 
 /// Opening, and the state that callers may see.
@@ -67,7 +67,7 @@ impl Server {
             intake: Intake::new(Arc::clone(&shared), rules),
             shared,
             handshakes: Handshakes::default(),
-            remembered: Remembered::default(),
+            remembered: CursorMemory::default(),
         })
     }
 

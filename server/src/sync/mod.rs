@@ -31,8 +31,8 @@ use tokio::sync::watch;
 pub use tally::Tally;
 
 use crate::error::{Problem, Result};
-use crate::feed::answer::{self, Asked};
-use crate::feed::remembered::Remembered;
+use crate::feed::answer::{self, ReadRequest};
+use crate::feed::cursor_memory::CursorMemory;
 use crate::ingest::{self, Ingested, Intake, TakenPacks};
 use crate::limits::SLOW_LINE_PAGE_BYTES_MAX;
 use crate::registry::{reading, renewal, sessions};
@@ -53,7 +53,7 @@ pub struct Answered {
 /// Answers a request whose session and code were checked.
 pub(crate) fn answer(
     intake: &Intake,
-    remembered: &Remembered,
+    remembered: &CursorMemory,
     session: &Session,
     tag: &RequestTag,
     body: &[u8],
@@ -90,7 +90,7 @@ pub(crate) fn subscribe(
 /// Returns the response and the number of records that were left out because the store cannot read them.
 fn respond(
     intake: &Intake,
-    remembered: &Remembered,
+    remembered: &CursorMemory,
     session: &Session,
     request: SyncRequest,
     now_ms: i64,
@@ -138,7 +138,7 @@ fn respond(
     let Some(device) = reader else {
         return Ok((response, damaged.len() as u64));
     };
-    let asked = Asked {
+    let asked = ReadRequest {
         device,
         known: &request.known,
         repair: &request.repair,
