@@ -28,7 +28,7 @@ use crate::error::{Problem, Result};
 use crate::feed::cursor_memory::CursorMemory;
 use crate::feed::readings::{self, Sought};
 use crate::ingest::ration::Ceilings;
-use crate::ingest::{self, Ingested, Intake, Waiting};
+use crate::ingest::{self, IngestResult, Intake, Waiting};
 use crate::keys::Keys;
 use crate::registry::enrolment::{self, Invited};
 use crate::registry::import::{self, Taken};
@@ -38,7 +38,7 @@ use crate::registry::{audit, devices, renewal, revocation, zones};
 use crate::rules::Rules;
 use crate::shared::Shared;
 use crate::store::{ReadingRow, Store};
-use crate::sync::{self, Answered};
+use crate::sync::{self, SyncAnswer};
 use crate::wakeups::Wake;
 
 /// A sync node.
@@ -159,7 +159,7 @@ impl Server {
         path: &str,
         body: &[u8],
         now_ms: i64,
-    ) -> Result<Answered> {
+    ) -> Result<SyncAnswer> {
         let (session, tag) = self.authenticate(headers, ("POST", path), body, now_ms)?;
         self.answer_sync(&session, &tag, body, now_ms)
     }
@@ -171,7 +171,7 @@ impl Server {
         tag: &RequestTag,
         body: &[u8],
         now_ms: i64,
-    ) -> Result<Answered> {
+    ) -> Result<SyncAnswer> {
         let remembered = &self.remembered;
         sync::answer(&self.intake, remembered, session, tag, body, now_ms)
     }
@@ -189,7 +189,7 @@ impl Server {
         bundle: Bundle,
         attested: &HashMap<Hash, Verdict>,
         now_ms: i64,
-    ) -> Result<Ingested> {
+    ) -> Result<IngestResult> {
         ingest::ingest(&self.intake, bundle, attested, now_ms)
     }
 }
