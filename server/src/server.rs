@@ -30,9 +30,9 @@ use crate::feed::readings::{self, Sought};
 use crate::ingest::ration::Ceilings;
 use crate::ingest::{self, IngestResult, Intake, Waiting};
 use crate::keys::Keys;
-use crate::registry::enrolment::{self, Invited};
-use crate::registry::import::{self, Taken};
-use crate::registry::members::Described;
+use crate::registry::enrolment::{self, NewInvitation};
+use crate::registry::import::{self, ImportCounts};
+use crate::registry::members::MemberDescription;
 use crate::registry::sessions::{self, Handshakes};
 use crate::registry::{audit, devices, renewal, revocation, zones};
 use crate::rules::Rules;
@@ -204,7 +204,7 @@ impl Server {
         actor: &str,
         now_ms: i64,
         rng: &mut dyn CryptoRng,
-    ) -> Result<Invited> {
+    ) -> Result<NewInvitation> {
         enrolment::invite(&self.shared, member, valid_ms, actor, now_ms, rng)
     }
 
@@ -220,12 +220,22 @@ impl Server {
     }
 
     /// Publishes entries of the directory: areas, zones, units, categories.
-    pub fn publish(&self, entries: Vec<DirectoryEntry>, actor: &str, now_ms: i64) -> Result<Taken> {
+    pub fn publish(
+        &self,
+        entries: Vec<DirectoryEntry>,
+        actor: &str,
+        now_ms: i64,
+    ) -> Result<ImportCounts> {
         import::publish(&self.shared, entries, actor, now_ms)
     }
 
     /// Writes members with their grants.
-    pub fn put_members(&self, members: Vec<Described>, actor: &str, now_ms: i64) -> Result<Taken> {
+    pub fn put_members(
+        &self,
+        members: Vec<MemberDescription>,
+        actor: &str,
+        now_ms: i64,
+    ) -> Result<ImportCounts> {
         import::put_members(&self.shared, members, actor, now_ms)
     }
 
