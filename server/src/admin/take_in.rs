@@ -10,7 +10,7 @@ use super::import::units::parse_units;
 use super::import::{BadRow, Import, Progress};
 use crate::directory;
 use crate::error::{Problem, Result};
-use crate::registry::members::{Described, id_of_external};
+use crate::registry::members::{MemberDescription, id_of_external};
 use crate::server::Server;
 
 /// Result of an import.
@@ -91,7 +91,7 @@ pub fn import_members(
     take(import, mode, |good| {
         let members = good
             .into_iter()
-            .map(|row| Described {
+            .map(|row| MemberDescription {
                 id: id_of_external(&authority, &row.external_id),
                 public_name: Some(row.public_name),
                 area: row.home,
@@ -111,7 +111,7 @@ fn known(server: &Server) -> Result<Directory> {
 fn take<T>(
     import: Import<T>,
     mode: Mode,
-    store: impl FnOnce(Vec<T>) -> Result<crate::registry::import::Taken>,
+    store: impl FnOnce(Vec<T>) -> Result<crate::registry::import::ImportCounts>,
 ) -> Result<Outcome> {
     let Import {
         good,
@@ -127,7 +127,7 @@ fn take<T>(
         });
     }
     let taken = if good.is_empty() {
-        crate::registry::import::Taken::default()
+        crate::registry::import::ImportCounts::default()
     } else {
         store(good)?
     };
