@@ -15,6 +15,7 @@ pub mod hazard;
 pub mod place;
 pub mod request;
 mod spec;
+pub mod stages;
 pub mod tip;
 
 use std::fmt;
@@ -24,6 +25,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub use self::spec::{KindSpec, Lifecycle};
 use super::RecordKind;
 use super::content::{Field, FieldSpec};
+use super::steps::StepTable;
 
 /// The registry: one line for each kind. Codes 4 to 7, 9 and 10 are kept for dispute, visit, task, patrol,
 /// notice and shift.
@@ -47,6 +49,15 @@ impl RecordKind {
     pub fn is_case(self) -> bool {
         self.spec()
             .is_some_and(|spec| spec.lifecycle == Lifecycle::Case)
+    }
+
+    /// The steps of its records; `None` for a kind without stages of its own.
+    #[must_use]
+    pub fn steps(self) -> Option<&'static StepTable> {
+        match self.spec()?.lifecycle {
+            Lifecycle::Steps(table) => Some(table),
+            Lifecycle::Case | Lifecycle::Talk => None,
+        }
     }
 
     /// The stable name, as in JSON, the docs and the tables.

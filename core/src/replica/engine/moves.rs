@@ -89,6 +89,7 @@ impl Replica {
 fn nothing_yet(code: &'static str) -> Vec<MoveOption> {
     let refused = |movement: &Move| MoveOption {
         movement: *movement,
+        step: None,
         assignment: None,
         request: None,
         allowed: Err(code),

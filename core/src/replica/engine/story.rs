@@ -13,7 +13,7 @@ use super::{conflict, rewrite};
 use crate::crdt::{FieldEdit, Write};
 use crate::domain::Role;
 use crate::domain::area::AreaLevel;
-use crate::domain::case::payload::Partner;
+use crate::domain::case::payload::{KindStep, Partner};
 use crate::domain::case::state::TimelineItem;
 use crate::domain::case::{Deadlines, Event, Move, OnBehalfOf, Outcome, Part, Party, RecordState};
 use crate::domain::civil::time_said;
@@ -368,6 +368,7 @@ impl Teller<'_> {
                 };
                 parts.push(("to", to));
             }
+            Event::Step(step) => return Ok(self.kind_step(step, lang, parts)),
             Event::DangerHeld(_) => return Ok(filled("story.danger_held", lang, &parts)),
             Event::MergeUndone(_) => return Ok(filled("story.merge_undone", lang, &parts)),
             Event::Merge(merge) => parts.push(("record", names::record(self.conn, merge.into)?)),
@@ -378,6 +379,18 @@ impl Teller<'_> {
             _ => {}
         }
         Ok(filled(&code, lang, &parts))
+    }
+
+    /// A step of the kind's own table.
+    fn kind_step(&self, made: &KindStep, lang: Lang, mut parts: Vec<(&str, String)>) -> String {
+        let table = self.state.steps().map(|steps| steps.table);
+        let Some(step) = table.and_then(|table| table.step(made.step)) else {
+            return filled("story.unknown", lang, &parts);
+        };
+        let reason = made.reason.and_then(|code| table?.reason(code));
+        let reason = reason.map(|reason| say(&format!("reason.{}", reason.name), lang, &[]));
+        parts.push(("reason", reason.unwrap_or_default()));
+        filled(&format!("story.{}", step.name), lang, &parts)
     }
 
     fn category(&self, code: &str, lang: Lang) -> Result<String, ReplicaError> {
@@ -472,6 +485,7 @@ fn attachments(event: &Event) -> Vec<Hash> {
         }
         Event::Verify(verify) => verify.attachments.clone(),
         Event::DangerRemains(danger) => danger.attachments.clone(),
+        Event::Step(step) => step.attachments.clone(),
         Event::Comment(comment) => comment.attachments.clone(),
         Event::HandledOnSpot(photos) => [photos.before.as_slice(), &photos.after].concat(),
         _ => Vec::new(),

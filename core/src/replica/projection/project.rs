@@ -210,7 +210,7 @@ fn row_of(record: &Record, shown: &Shown, own: Option<MemberId>) -> Option<Recor
     let state = record.state();
     let category = state.and_then(RecordState::category);
     let category = category.map(|code| code.as_str().to_owned());
-    let stage = state.map_or(Stage::Reported, RecordState::stage);
+    let stage = state.map_or(Stage::Reported.code(), RecordState::stage_code);
     let creator = first
         .certificate
         .as_ref()
@@ -226,7 +226,7 @@ fn row_of(record: &Record, shown: &Shown, own: Option<MemberId>) -> Option<Recor
         id: record.id(),
         kind: facts.kind.code(),
         audience: facts.audience.code(),
-        stage: stage.code(),
+        stage,
         open: state.is_none_or(RecordState::is_open),
         category: category
             .or_else(|| shown.category.clone())
