@@ -12,11 +12,13 @@
 //! **Not here:** the lifecycle that kinds share (`case`), the content itself (`content`), documents (`crdt`).
 
 pub mod hazard;
+pub mod note;
 pub mod place;
 pub mod request;
 mod spec;
 pub mod stages;
 pub mod tip;
+pub mod visit;
 
 use std::fmt;
 
@@ -27,9 +29,16 @@ use super::RecordKind;
 use super::content::{Field, FieldSpec};
 use super::steps::StepTable;
 
-/// The registry: one line for each kind. Codes 4 to 7, 9 and 10 are kept for dispute, visit, task, patrol,
-/// notice and shift.
-pub static KINDS: &[&KindSpec] = &[&hazard::SPEC, &tip::SPEC, &request::SPEC, &place::SPEC];
+/// The registry: one line for each kind. Codes 4, 6, 7, 9 and 10 are kept for dispute, task, patrol, notice and
+/// shift.
+pub static KINDS: &[&KindSpec] = &[
+    &hazard::SPEC,
+    &tip::SPEC,
+    &request::SPEC,
+    &visit::SPEC,
+    &place::SPEC,
+    &note::SPEC,
+];
 
 impl RecordKind {
     /// Everything that this version knows of the kind. `None` for kinds of newer versions.
