@@ -1,6 +1,6 @@
 //! Converts the data of the core into the data that cross the border.
 
-use onegrid_core::domain::case::{self, AssignmentState, Move, Outcome, Party, Severity};
+use onegrid_core::domain::case::{self, AssignmentState, Outcome, Party, Severity};
 use onegrid_core::domain::content;
 use onegrid_core::domain::kinds::stages;
 use onegrid_core::domain::position::Position;
@@ -277,11 +277,14 @@ pub(super) fn move_option(option: case::MoveOption) -> MoveOption {
             case::input::Need::OneOf => NeedKind::OneOf,
         },
     });
+    let reasons = option.reasons().iter();
+    let reasons = reasons.map(|reason| Word::of("reason", reason.name));
     let role = option.allowed.as_ref().ok().map(|grant| grant.role);
     MoveOption {
         movement: Word::of("act", option.name()),
         assignment: option.assignment.map(|id| id.to_string()),
         request: option.request.map(|id| id.to_string()),
+        reasons: reasons.collect(),
         allowed: option.allowed.is_ok(),
         why: option.allowed.err().map(Word::coded),
         role: role.map(|role| Word::of("role", role.name())),

@@ -75,7 +75,10 @@ fn without_case(kind: RecordKind, movement: Move) -> Result<(), Refusal> {
 fn kind_step(state: &StepsState, event: &KindStep) -> Result<(), Refusal> {
     let table = state.table;
     let step = table.step(event.step).ok_or(Refusal::Newer)?;
-    if event.reason.is_some_and(|code| table.reason(code).is_none()) {
+    if event
+        .reason
+        .is_some_and(|code| table.reason(code).is_none())
+    {
         return Err(Refusal::Newer);
     }
     let (stage, name) = (state.stage.name, step.name);

@@ -138,7 +138,10 @@ fn known_kind(kind: RecordKind) -> Result<(), Denied> {
 
 fn may_report(actor: &Actor<'_>, facts: &GenesisFacts) -> Result<(), Denied> {
     let kind = facts.kind.spec().ok_or(Denied::Newer)?;
-    deny_unless(cell(kind.report, actor.grant.role) != Cell::No, Denied::Role)?;
+    deny_unless(
+        cell(kind.report, actor.grant.role) != Cell::No,
+        Denied::Role,
+    )?;
     let audience = kind.audience.unwrap_or(facts.audience);
     deny_unless(audience == facts.audience, Denied::Audience)?;
     deny_unless(may_claim(actor.grant.role, facts.source), Denied::Source)?;
@@ -205,9 +208,8 @@ fn row_of_step(state: &RecordState, step: &KindStep) -> Result<Row, Denied> {
     let known = steps.table.step(step.step).ok_or(Denied::Newer)?;
     let reason = step.reason.map(|code| steps.table.reason(code));
     deny_unless(reason.is_none_or(|known| known.is_some()), Denied::Newer)?;
-    let report = state.facts.kind.spec().map(|kind| kind.report);
     Ok(match known.right {
-        StepRight::Work => report.unwrap_or(row_of(Move::Step)),
+        StepRight::Work => row_of(Move::Step),
         StepRight::CallOff => Row::CallOff,
     })
 }
@@ -218,7 +220,7 @@ fn writes_field_work(actor: &Actor<'_>, state: &RecordState) -> Result<(), Denie
     let role = cell(Row::FieldWork, actor.grant.role);
     deny_unless(role != Cell::No, Denied::Role)?;
     deny_unless(readable(actor, state), Denied::NotReadable)?;
-    let made_step = |member| {
+    let made_step = |member: &MemberId| {
         let steps = state.steps();
         steps.is_some_and(|steps| steps.workers.contains(member))
     };

@@ -68,7 +68,11 @@ impl StepsMet {
         let stage = self.steps[place].step.to;
         if self.in_force.contains(&place) {
             Standing::InForce
-        } else if self.in_force.iter().any(|other| self.steps[*other].step.to == stage) {
+        } else if self
+            .in_force
+            .iter()
+            .any(|other| self.steps[*other].step.to == stage)
+        {
             Standing::Agrees
         } else {
             Standing::Overtaken

@@ -83,10 +83,13 @@ fn step_option(state: &RecordState, asker: &Asker<'_>, step: &'static StepSpec) 
         reason: step.reasons.first().map(|reason| reason.name.to_owned()),
         ..MoveInput::of_step(step)
     };
-    let body = input.event(state).ok().map(|(event, on_behalf_of)| EntryBody::Event {
-        event,
-        on_behalf_of,
-    });
+    let body = input
+        .event(state)
+        .ok()
+        .map(|(event, on_behalf_of)| EntryBody::Event {
+            event,
+            on_behalf_of,
+        });
     MoveOption {
         movement: Move::Step,
         step: Some(step),

@@ -96,6 +96,11 @@ pub fn own_fields() -> impl Iterator<Item = &'static FieldSpec> {
     KINDS.iter().flat_map(|spec| spec.fields)
 }
 
+/// The tables of all kinds that have steps.
+pub fn step_tables() -> impl Iterator<Item = &'static StepTable> {
+    KINDS.iter().filter_map(|spec| spec.kind.steps())
+}
+
 impl fmt::Display for RecordKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

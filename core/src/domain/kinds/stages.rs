@@ -3,8 +3,7 @@
 //! Codes below [`STAGE_CODES_FROM`] are stages of cases, and the others belong to the tables of steps. Kinds that
 //! use the same name of a stage use the same code, so a code needs no kind beside it.
 
-use super::KINDS;
-use super::spec::Lifecycle;
+use super::step_tables;
 use crate::domain::case::Stage;
 use crate::domain::steps::{STAGE_CODES_FROM, StageSpec};
 
@@ -30,9 +29,5 @@ pub fn code_of(name: &str) -> Option<u8> {
 
 /// The stages of all tables of steps. A stage that two kinds have is there twice.
 pub fn own() -> impl Iterator<Item = &'static StageSpec> {
-    let tables = KINDS.iter().filter_map(|spec| match spec.lifecycle {
-        Lifecycle::Steps(table) => Some(table),
-        Lifecycle::Case | Lifecycle::Talk => None,
-    });
-    tables.flat_map(|table| table.stages)
+    step_tables().flat_map(|table| table.stages)
 }

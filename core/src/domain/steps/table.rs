@@ -57,7 +57,7 @@ pub struct ReasonSpec {
 /// The people who may make a step. The permission table has a row for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StepRight {
-    /// The people who may make records of the kind, on each record that they can read.
+    /// The people who do field work, on each record that they can read.
     Work,
     /// The creator of the record, and the heads of the place.
     CallOff,

@@ -96,5 +96,6 @@ fn nothing_yet(code: &'static str) -> Vec<MoveOption> {
         on_behalf: None,
         needs: crate::domain::case::input::needs(*movement),
     };
-    Move::ALL.iter().map(refused).collect()
+    let moves = Move::ALL.iter().filter(|one| **one != Move::Step);
+    moves.map(refused).collect()
 }

@@ -1,7 +1,7 @@
 //! Outline of a record: place, progress and times, from its projection.
 
-use onegrid_core::domain::kinds::stages;
 use onegrid_core::domain::kind::RecordKind;
+use onegrid_core::domain::kinds::stages;
 use serde_json::{Map, Value, json};
 
 use crate::store::RecordRow;
