@@ -16,13 +16,16 @@ const GENERIC: [&str; 3] = ["core/src/", "server/src/", "ffi/src/"];
 /// The folders of the kinds, their registry and its tests.
 const KINDS_FOLDER: &str = "core/src/domain/kinds/";
 
-/// Names of kinds that are words with other meanings too: a request over HTTP, a place in a folder or list.
+/// Names of kinds that are words with other meanings too: a request over HTTP, a place in a folder or list, a
+/// visit of each node of a graph, the note of a move.
 /// Only a use that means the kind is a finding.
-const AMBIGUOUS: [&str; 2] = ["request", "place"];
+const AMBIGUOUS: [&str; 4] = ["request", "place", "visit", "note"];
 
 /// Strings that equal the name of a kind and mean another thing: file, string, meaning.
-const OTHER_MEANING: [(&str, &str, &str); 3] = [
+const OTHER_MEANING: [(&str, &str, &str); 5] = [
     ("core/src/domain/case/input.rs", "request", "for more time"),
+    ("core/src/domain/form/check.rs", "note", "an item of words"),
+    ("core/src/domain/form/kind.rs", "note", "an item of words"),
     ("core/src/trust/request_mac.rs", "request", "label of a key"),
     ("server/src/api/observe.rs", "request", "HTTP, in the log"),
 ];

@@ -11,8 +11,8 @@ mod tests;
 
 pub use self::due::{next_due, overdue_from_ms};
 pub use self::steps::{
-    CANCEL, CANCELLED, FINISH, FINISHED, NOBODY_HOME, NOT_MET, NOT_MET_STEP, PLANNED, REFUSED_VISIT,
-    START, STARTED, STEPS, WENT_AWAY, day, duration_ms,
+    CANCEL, CANCELLED, FINISH, FINISHED, NOBODY_HOME, NOT_MET, NOT_MET_STEP, PLANNED,
+    REFUSED_VISIT, START, STARTED, STEPS, WENT_AWAY, day, duration_ms,
 };
 use super::{KindSpec, Lifecycle};
 use crate::domain::RecordKind;

@@ -138,7 +138,10 @@ fn every_step_is_as_table_and_roles_say() {
         };
         facts.named = vec![member(77)];
         for step in STEPS.steps {
-            for (role, relation) in Role::ALL.iter().flat_map(|role| "cnae".chars().map(|r| (*role, r))) {
+            for (role, relation) in Role::ALL
+                .iter()
+                .flat_map(|role| "cnae".chars().map(|r| (*role, r)))
+            {
                 let n = match relation {
                     'c' => CREATOR,
                     'n' => 77,
@@ -175,14 +178,27 @@ fn every_step_is_as_table_and_roles_say() {
                     let mut log = log.clone();
                     log.then(in_area(n, role, area), made(step));
                     let reached = log.state();
-                    assert_eq!(Some(reached.stage_name()), leads_to(stage.name, step), "{cell}");
-                    let ended = matches!(reached.stage_name(), "finished" | "not_met" | "cancelled");
+                    assert_eq!(
+                        Some(reached.stage_name()),
+                        leads_to(stage.name, step),
+                        "{cell}"
+                    );
+                    let ended =
+                        matches!(reached.stage_name(), "finished" | "not_met" | "cancelled");
                     assert_eq!(reached.is_open(), !ended, "{cell}");
                 }
             }
         }
     }
     assert_eq!(possible, 145);
+}
+
+#[test]
+fn document_shows_the_table_of_steps() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/visits.md");
+    let document = std::fs::read_to_string(path).unwrap();
+    let table = STEPS.markdown();
+    assert!(document.contains(&table), "docs/visits.md lacks\n{table}");
 }
 
 #[test]
@@ -195,7 +211,10 @@ fn finished_visit_shows_who_and_when() {
     let state = log.state();
     let steps = state.steps().unwrap();
     let entered = steps.entered(STARTED).unwrap();
-    assert_eq!((entered.id, entered.by, entered.at_ms), (start, Some(member(2)), 100_000));
+    assert_eq!(
+        (entered.id, entered.by, entered.at_ms),
+        (start, Some(member(2)), 100_000)
+    );
     assert_eq!(steps.entered(FINISHED).unwrap().id, finish);
     assert_eq!(steps.entered(CANCELLED), None);
     assert_eq!(duration_ms(&state), Some(1_200_000));
@@ -218,8 +237,16 @@ fn backwards_clock_gives_no_duration() {
     assert_eq!(times(50_000, 50_000, worker(2)), Some(0));
     assert_eq!(times(50_000, 80_000, worker(3)), Some(30_000), "two phones");
     assert_eq!(times(50_000, 49_999, worker(3)), None, "two phones");
-    assert_eq!(times(i64::MIN, i64::MAX, worker(2)), None, "beyond the numbers");
-    assert_eq!(times(i64::MAX, i64::MIN, worker(3)), None, "beyond the numbers");
+    assert_eq!(
+        times(i64::MIN, i64::MAX, worker(2)),
+        None,
+        "beyond the numbers"
+    );
+    assert_eq!(
+        times(i64::MAX, i64::MIN, worker(3)),
+        None,
+        "beyond the numbers"
+    );
     let mut unstarted = planned(1);
     unstarted.then(worker(2), made(&FINISH));
     assert_eq!(duration_ms(&unstarted.state()), None);
@@ -236,7 +263,10 @@ fn fast_clock_uploaded_at_once_keeps_duration() {
         entry.verdict_at_ms = Some(400_000);
     }
     let state = log.state();
-    assert_eq!(state.steps().unwrap().entered(STARTED).unwrap().at_ms, 400_000);
+    assert_eq!(
+        state.steps().unwrap().entered(STARTED).unwrap().at_ms,
+        400_000
+    );
     assert_eq!(duration_ms(&state), Some(400_000));
 }
 
@@ -260,7 +290,12 @@ fn work_wins_over_calling_off_in_each_order() {
             assert_eq!(log.state().stage_name(), stage, "seed {seed}");
             assert_eq!(outcome(&log, won), (Outcome::Effective, None));
             let overtaken = (Outcome::Superseded, Some("case.step_overtaken"));
-            assert_eq!(outcome(&log, lost), overtaken, "seed {seed}: {}", other.name);
+            assert_eq!(
+                outcome(&log, lost),
+                overtaken,
+                "seed {seed}: {}",
+                other.name
+            );
         }
         assert_eq!(firsts.len(), 2, "both orders of the fold occur");
     }
@@ -285,7 +320,11 @@ fn two_starts_agree_and_finisher_keeps_own_start() {
         assert_eq!(outcome(&log, finish).0, Outcome::Effective);
         assert_eq!(outcome(&log, again).0, Outcome::Effective);
         let steps = log.state().steps().unwrap().clone();
-        let counted = if finish < again { (second, finish) } else { (first, again) };
+        let counted = if finish < again {
+            (second, finish)
+        } else {
+            (first, again)
+        };
         let in_force: Vec<_> = steps.entries.iter().map(|entry| entry.id).collect();
         assert_eq!(in_force, [counted.0, counted.1], "seed {seed}");
         assert_eq!(steps.workers, BTreeSet::from([member(CREATOR), member(2)]));
@@ -339,7 +378,11 @@ fn two_visitors_answer_and_nobody_else_writes() {
         (in_area(7, Role::Guard, &[1, 2, 3]), "may.role"),
         (in_area(8, Role::GridWorker, &[1, 2, 9]), "may.not_readable"),
     ] {
-        assert_eq!(writes(&log, &heads, author.clone()), Some(expected), "{author:?}");
+        assert_eq!(
+            writes(&log, &heads, author.clone()),
+            Some(expected),
+            "{author:?}"
+        );
     }
 }
 
@@ -357,8 +400,14 @@ fn companions_and_team_answer_without_a_step() {
         judge(&log.entries, &candidate).is_ok()
     };
     assert!(may_write(volunteer(2)), "of the team");
-    assert!(may_write(in_unit(9, Role::Handler, 60)), "a named companion");
-    assert!(!may_write(in_area(9, Role::Supervisor, &[1])), "a supervisor reads only");
+    assert!(
+        may_write(in_unit(9, Role::Handler, 60)),
+        "a named companion"
+    );
+    assert!(
+        !may_write(in_area(9, Role::Supervisor, &[1])),
+        "a supervisor reads only"
+    );
     assert!(!may_write(in_unit(10, Role::Handler, 60)));
 }
 
@@ -386,7 +435,11 @@ fn people_without_field_work_cannot_plan() {
         audience: Audience::Restricted,
         ..facts(KIND)
     };
-    assert_eq!(report(worker(1), restricted), None, "a visit has both audiences");
+    assert_eq!(
+        report(worker(1), restricted),
+        None,
+        "a visit has both audiences"
+    );
 }
 
 #[test]
@@ -402,17 +455,29 @@ fn private_note_is_written_by_its_author_alone() {
     };
     assert_eq!(may_write(mediator), None);
     assert_eq!(may_write(worker(2)), Some("may.not_readable"));
-    assert_eq!(may_write(in_area(3, Role::Dispatcher, &[1, 2])), Some("may.role"));
-    assert_eq!(code(&log, worker(2), comment("话")), Some("may.not_readable"));
+    assert_eq!(
+        may_write(in_area(3, Role::Dispatcher, &[1, 2])),
+        Some("may.role")
+    );
+    assert_eq!(
+        code(&log, worker(2), comment("话")),
+        Some("may.not_readable")
+    );
 }
 
 #[test]
 fn steps_elsewhere_and_moves_here_are_refused() {
     let mut hazard = Log::hazard(1);
     hazard.triaged();
-    assert_eq!(code(&hazard, grid_worker(), made(&START)), Some("case.not_now"));
+    assert_eq!(
+        code(&hazard, grid_worker(), made(&START)),
+        Some("case.not_now")
+    );
     let place = Log::new(1, worker(1), facts(place::KIND));
-    assert_eq!(code(&place, worker(1), made(&START)), Some("may.not_a_case"));
+    assert_eq!(
+        code(&place, worker(1), made(&START)),
+        Some("may.not_a_case")
+    );
     let visit = planned(1);
     for event in [triage(), danger(), Event::Close(bare()), on_spot()] {
         assert_eq!(code(&visit, worker(1), event), Some("may.not_a_case"));
@@ -433,7 +498,11 @@ fn step_with_wrong_reason_or_without_words_is_incomplete() {
         code(&log, worker(1), event)
     };
     let incomplete = Some("case.step_incomplete");
-    assert_eq!(step(START.code, Some(NOBODY_HOME.code), None), incomplete, "of another step");
+    assert_eq!(
+        step(START.code, Some(NOBODY_HOME.code), None),
+        incomplete,
+        "of another step"
+    );
     assert_eq!(step(NOT_MET_STEP.code, None, Some("没人")), incomplete);
     assert_eq!(step(CANCEL.code, None, None), incomplete);
     assert_eq!(step(CANCEL.code, None, Some("改期")), None);
@@ -445,7 +514,11 @@ fn step_with_wrong_reason_or_without_words_is_incomplete() {
 /// A step or reason of a newer app freezes the visit, and is never void.
 #[test]
 fn unknown_step_or_reason_is_newer() {
-    for (step, reason) in [(200, None), (NOT_MET_STEP.code, Some(9)), (START.code, Some(9))] {
+    for (step, reason) in [
+        (200, None),
+        (NOT_MET_STEP.code, Some(9)),
+        (START.code, Some(9)),
+    ] {
         let mut log = planned(1);
         let newer = Event::Step(KindStep {
             step,
@@ -472,7 +545,11 @@ fn event_of_a_step_has_one_form_and_limits() {
     assert_eq!(number, 32);
     assert_eq!(data, [0x83, 3, 1, 0x80]);
     assert_eq!(Event::decode(32, 1, &data), Ok(event));
-    for bad in [vec![0x84, 3, 1, 0x80, 0xf6], vec![0x82, 3, 1], vec![0x83, 0x18, 3, 1, 0x80]] {
+    for bad in [
+        vec![0x84, 3, 1, 0x80, 0xf6],
+        vec![0x82, 3, 1],
+        vec![0x83, 0x18, 3, 1, 0x80],
+    ] {
         assert_eq!(Event::decode(32, 1, &bad), Err(EventError::Malformed));
     }
     let many = Event::Step(KindStep {
@@ -509,8 +586,15 @@ fn offers_list_each_step_with_its_form() {
         ("cancel", None),
     ];
     assert_eq!(steps, expected);
-    let not_met = all.iter().find(|option| option.name() == "not_met").unwrap();
-    let needs: Vec<_> = not_met.needs.iter().map(|need| (need.field, need.need)).collect();
+    let not_met = all
+        .iter()
+        .find(|option| option.name() == "not_met")
+        .unwrap();
+    let needs: Vec<_> = not_met
+        .needs
+        .iter()
+        .map(|need| (need.field, need.need))
+        .collect();
     assert_eq!(needs[0], (InputField::Reason, Need::Required));
     assert_eq!(not_met.reasons().len(), 3);
     assert!(Log::hazard(1).state().steps().is_none());
@@ -525,8 +609,14 @@ fn input_names_step_and_reason() {
     let (event, behalf) = input(&START).event(&state).unwrap();
     assert_eq!((event, behalf), (made(&START), None));
     let missing = |input: MoveInput| input.event(&state).unwrap_err();
-    assert_eq!(missing(input(&NOT_MET_STEP)), InputError::Missing(InputField::Reason));
-    assert_eq!(missing(input(&CANCEL)), InputError::Missing(InputField::Text));
+    assert_eq!(
+        missing(input(&NOT_MET_STEP)),
+        InputError::Missing(InputField::Reason)
+    );
+    assert_eq!(
+        missing(input(&CANCEL)),
+        InputError::Missing(InputField::Text)
+    );
     let unknown = MoveInput {
         reason: Some("asleep".into()),
         ..input(&NOT_MET_STEP)
@@ -566,7 +656,10 @@ fn random_visit(seed: u64) -> Log {
     for _ in 0..2 + below(&mut rng, 12) {
         let parents = match rng.next_u32() % 6 {
             0 => log.heads(),
-            1 => vec![pick(&mut rng, &log.entries).id, pick(&mut rng, &log.entries).id],
+            1 => vec![
+                pick(&mut rng, &log.entries).id,
+                pick(&mut rng, &log.entries).id,
+            ],
             2 => vec![pick(&mut rng, &log.heads())],
             _ => vec![pick(&mut rng, &log.entries).id],
         };
@@ -657,7 +750,11 @@ fn arrival_order_changes_no_visit() {
         shuffle(&mut rng, &mut entries);
         assert_eq!(fold(&entries).unwrap(), state, "seed {seed}");
         assert_eq!(fold_plainly(&log.entries), state, "seed {seed}");
-        assert_eq!(state.stage_name(), expected_stage(&log, &state), "seed {seed}");
+        assert_eq!(
+            state.stage_name(),
+            expected_stage(&log, &state),
+            "seed {seed}"
+        );
         let pasts = pasts(&log);
         let steps = state.steps().unwrap();
         for pair in steps.entries.windows(2) {
@@ -707,7 +804,10 @@ fn answers_belong_to_one_version_of_one_checklist() {
     let today = Date::in_china(1_760_000_000_000);
     let given = answers(&Content::from(visit.clone()), template).unwrap();
     let state = form_state(template, &given, today).unwrap();
-    assert!(state.progress().required > 0, "an empty visit lacks answers");
+    assert!(
+        state.progress().required > 0,
+        "an empty visit lacks answers"
+    );
     visit.template_version = Some(template.version() + 1);
     assert!(answers(&Content::from(visit.clone()), template).is_err());
     visit.template = None;
@@ -746,7 +846,10 @@ fn next_due_counts_days_or_working_days() {
     }
     // Before 08:00 in China it is the day before in UTC.
     let evening_ms = at("2026-11-30") + 17 * 3_600_000;
-    assert_eq!(next_due(evening_ms, Interval::Days(1)).unwrap().to_string(), "2026-12-02");
+    assert_eq!(
+        next_due(evening_ms, Interval::Days(1)).unwrap().to_string(),
+        "2026-12-02"
+    );
     assert_eq!(next_due(i64::MAX, Interval::Days(1)), None);
     let due = "2026-12-07".parse().unwrap();
     assert_eq!(overdue_from_ms(due), at("2026-12-08") - 8 * 3_600_000);
