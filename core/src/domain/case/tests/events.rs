@@ -121,7 +121,7 @@ fn the_bytes_of_events_are_frozen() {
     );
 }
 
-const GOLDEN: &str = "acd14c4315c8559fc66c59c0be87bdf705be32099696a0400b0884ff6d7f3808";
+const GOLDEN: &str = "818a4793fefc25f8994b5e9981bf1d7cf66f070e345c27b6e8dc95b495204ad9";
 
 #[test]
 fn newer_codes_and_versions_are_kept_not_understood() {

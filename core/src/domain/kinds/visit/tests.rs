@@ -92,7 +92,7 @@ fn tried(log: &Log, author: Author, event: Event) -> Result<(), Refusal> {
 }
 
 fn code(log: &Log, author: Author, event: Event) -> Option<&'static str> {
-    tried(log, author, event).err().map(Refusal::code)
+    tried(log, author, event).err().map(|why| why.code())
 }
 
 fn outcome(log: &Log, id: EnvelopeId) -> (Outcome, Option<&'static str>) {
@@ -190,7 +190,7 @@ fn every_step_is_as_table_and_roles_say() {
             }
         }
     }
-    assert_eq!(possible, 145);
+    assert_eq!(possible, 5 * 21 + 2 * 12, "five steps of work, and two ways to cancel");
 }
 
 #[test]
@@ -355,7 +355,7 @@ fn two_visitors_answer_and_nobody_else_writes() {
         let mut log = log.clone();
         log.content(parents, author);
         let candidate = log.entries.pop().unwrap();
-        judge(&log.entries, &candidate).err().map(Refusal::code)
+        judge(&log.entries, &candidate).err().map(|why| why.code())
     };
     assert_eq!(writes(&log, &heads, worker(CREATOR)), None);
     assert_eq!(writes(&log, &heads, neighbour(2)), Some("may.not_own"));
@@ -415,7 +415,7 @@ fn companions_and_team_answer_without_a_step() {
 fn people_without_field_work_cannot_plan() {
     let report = |author: Author, facts: GenesisFacts| {
         let log = Log::new(1, author, facts);
-        judge(&[], &log.entries[0]).err().map(Refusal::code)
+        judge(&[], &log.entries[0]).err().map(|why| why.code())
     };
     for role in Role::ALL {
         let expected = (!does_field_work(*role)).then_some("may.role");
@@ -451,7 +451,7 @@ fn private_note_is_written_by_its_author_alone() {
         let heads = log.heads();
         log.content(&heads, author);
         let candidate = log.entries.pop().unwrap();
-        judge(&log.entries, &candidate).err().map(Refusal::code)
+        judge(&log.entries, &candidate).err().map(|why| why.code())
     };
     assert_eq!(may_write(mediator), None);
     assert_eq!(may_write(worker(2)), Some("may.not_readable"));
