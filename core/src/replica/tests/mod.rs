@@ -26,6 +26,7 @@ mod sync;
 mod tally;
 mod two_files;
 mod upkeep;
+mod visits;
 mod way_back;
 mod withdrawn;
 mod writing;
@@ -42,6 +43,7 @@ use crate::domain::case::Severity;
 use crate::domain::content::{Content, Details, StoredPosition};
 use crate::domain::directory::DirectoryMark;
 use crate::domain::kinds::hazard::Hazard;
+use crate::domain::kinds::visit::Visit;
 use crate::domain::position::{Datum, Position};
 use crate::domain::{AreaPath, Grant, Role, Scope};
 use crate::id::{AreaId, MemberId, UnitId};
@@ -221,6 +223,19 @@ fn hazard(title: &str, description: &str) -> Content {
         },
         severity: Some(Severity::Elevated),
     })
+}
+
+fn visit_draft() -> Draft {
+    let visit = Visit {
+        details: Details {
+            title: Some("王奶奶家".into()),
+            ..Details::default()
+        },
+        template: Some("care_visit".parse().unwrap()),
+        template_version: Some(1),
+        ..Visit::default()
+    };
+    Draft::staff(visit.into(), home())
 }
 
 fn draft(title: &str) -> Draft {

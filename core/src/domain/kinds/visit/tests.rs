@@ -190,7 +190,11 @@ fn every_step_is_as_table_and_roles_say() {
             }
         }
     }
-    assert_eq!(possible, 5 * 21 + 2 * 12, "five steps of work, and two ways to cancel");
+    assert_eq!(
+        possible,
+        5 * 21 + 2 * 12,
+        "five steps of work, and two ways to cancel"
+    );
 }
 
 #[test]
