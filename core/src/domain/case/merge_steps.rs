@@ -92,8 +92,12 @@ impl StepsMet {
         let mut best: Option<usize> = None;
         let mut open: Vec<usize> = Vec::new();
         for (place, met) in self.steps.iter().enumerate().rev() {
-            let seen = author.is_none_or(|author| graph.has_seen(author, met.at));
-            if !seen || open.iter().any(|later| graph.has_seen(*later, met.at)) {
+            let seen = author.is_none_or(|author| graph.ancestry.has_seen(author, met.at));
+            if !seen
+                || open
+                    .iter()
+                    .any(|later| graph.ancestry.has_seen(*later, met.at))
+            {
                 continue;
             }
             open.push(met.at);
