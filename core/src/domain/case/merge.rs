@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::graph::Graph;
-use super::merge_steps::{Standing, StepsMet};
+use super::merge_steps::{Standing, StepMerge};
 use super::refusal::Legality;
 use super::state::{Conflict, Review, Side};
 use super::table::{Next, next};
@@ -38,7 +38,7 @@ pub(super) struct Meeting<'g, 'a> {
     /// Rivals that met, the later one first.
     meetings: Vec<(usize, usize, Conflict)>,
     /// The steps of the kind's own table.
-    steps: StepsMet,
+    steps: StepMerge,
 }
 
 impl Move {
@@ -133,7 +133,7 @@ impl<'g, 'a> Meeting<'g, 'a> {
             premature: Vec::new(),
             partial: Vec::new(),
             meetings: Vec::new(),
-            steps: StepsMet::new(graph, set, legal),
+            steps: StepMerge::new(graph, set, legal),
         }
     }
 

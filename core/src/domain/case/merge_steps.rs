@@ -1,9 +1,9 @@
 //! Rules for branches that meet, for the steps of a kind's own table.
 //!
-//! Each step continues the step that was in force for its author. So the steps form a tree, and one way from its
-//! root is in force: the way to the step of the highest rank among those that no later step has seen. Of two
-//! equal ranks the first in the order of the fold is in force. A step beside this way agrees with it, if the
-//! way reaches the same stage, or is overtaken.
+//! Each step continues the step that was in force for its author. So the steps form a tree, and one way from
+//! its root is in force: the way to the step of the highest rank among those that no later step has seen. Of
+//! two equal ranks the first in the order of the fold is in force. A step beside this way agrees with it, if
+//! the way reaches the same stage, or is overtaken.
 
 use super::graph::Graph;
 use super::payload::KindStep;
@@ -24,7 +24,7 @@ pub(super) enum Standing {
 
 /// A legal step, by its position in the graph.
 #[derive(Debug, Clone, Copy)]
-struct Met {
+struct LegalStep {
     at: usize,
     step: &'static StepSpec,
     /// The step that was in force for the author, by its place among the steps.
@@ -33,13 +33,13 @@ struct Met {
 
 /// The steps of a set of entries that is folded together.
 #[derive(Debug, Default)]
-pub(super) struct StepsMet {
-    steps: Vec<Met>,
+pub(super) struct StepMerge {
+    steps: Vec<LegalStep>,
     /// The steps in force, by their places, the last one first.
     in_force: Vec<usize>,
 }
 
-impl StepsMet {
+impl StepMerge {
     pub(super) fn new(graph: &Graph<'_>, set: &[usize], legal: &[Legality]) -> Self {
         let mut met = Self::default();
         let Some(table) = table_of(graph) else {
@@ -84,7 +84,7 @@ impl StepsMet {
             return;
         };
         let before = self.last_in_force(graph, Some(at));
-        self.steps.push(Met { at, step, before });
+        self.steps.push(LegalStep { at, step, before });
     }
 
     /// The last step in force among those that the author of an entry had seen, or among all.

@@ -99,7 +99,8 @@ impl RecordState {
         self.steps.as_ref()
     }
 
-    /// The code of the stage, whatever the lifecycle, as in lists and exports. See [`crate::domain::kinds::stages`].
+    /// The code of the stage, whatever the lifecycle, as in lists and exports. The module `kinds::stages` has
+    /// the names of all codes.
     #[must_use]
     pub fn stage_code(&self) -> u8 {
         let steps = self.steps().map(|steps| steps.stage.code);

@@ -1,7 +1,7 @@
 //! The stages of all lifecycles by code and name. Lists, the border to the apps and exports store the code.
 //!
-//! Codes below [`STAGE_CODES_FROM`] are stages of cases, and the others belong to the tables of steps. Kinds that
-//! use the same name of a stage use the same code, so a code needs no kind beside it.
+//! Codes below [`STAGE_CODES_FROM`] are stages of cases, and the others belong to the tables of steps. Kinds
+//! that use the same name of a stage use the same code, so a code needs no kind beside it.
 
 use super::step_tables;
 use crate::domain::case::Stage;

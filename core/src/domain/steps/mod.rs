@@ -1,11 +1,12 @@
 //! The second lifecycle: stages and steps that a kind declares as data.
 //!
 //! ```text
-//!  StepTable of a kind ──▶ case::{may, guard, fold, offer, input} ──▶ StepsState: stage, steps in force, workers
+//!  StepTable of a kind ──▶ case::{may, guard, fold, offer, input} ──▶ StepsState
+//!    stages, steps, ranks                                             stage, steps in force, workers
 //! ```
 //!
-//! **Contract.** One event, `step`, serves every table, so a new kind needs no event of its own. A table names the
-//! stages from which a step is possible, and its rank where branches meet.
+//! **Contract.** One event, `step`, serves every table, so a new kind needs no event of its own. A table names
+//! the stages from which a step is possible, and its rank where branches meet.
 //!
 //! **Not here:** the rules of branches that meet (`case::merge`), permissions (`case::may`), tables (`kinds`).
 

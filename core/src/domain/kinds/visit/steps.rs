@@ -37,7 +37,8 @@ pub const START: StepSpec = StepSpec {
     right: StepRight::Work,
 };
 
-/// The visit is made. A visit that was never started may be finished, because it may be written down afterwards.
+/// The visit is made. A visit that was never started may be finished, because it may be written down
+/// afterwards.
 pub const FINISH: StepSpec = StepSpec {
     code: 2,
     name: "finish",
@@ -91,8 +92,8 @@ const fn reason(code: u8, name: &'static str) -> ReasonSpec {
     ReasonSpec { code, name }
 }
 
-/// The time from the start to the end of a finished visit, in ms. `None` for a visit that was not started or not
-/// finished, and where the clock ran backwards in between.
+/// The time from the start to the end of a finished visit, in ms. `None` for a visit that was not started or
+/// not finished, and where the clock ran backwards in between.
 #[must_use]
 pub fn duration_ms(state: &RecordState) -> Option<i64> {
     state.steps()?.between_ms(STARTED, FINISHED)

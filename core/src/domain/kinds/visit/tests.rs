@@ -721,7 +721,8 @@ fn step_of(log: &Log, id: EnvelopeId) -> Option<&'static StepSpec> {
     }
 }
 
-/// The rule of `docs/lifecycle.md` by another way: the highest rank among the last steps, the first of equal ones.
+/// The rule of `docs/lifecycle.md` by another way: the highest rank among the last steps, the first of equal
+/// ones.
 fn expected_stage(log: &Log, state: &RecordState) -> &'static str {
     let pasts = pasts(log);
     let legal = |outcome| matches!(outcome, Outcome::Effective | Outcome::Superseded);
