@@ -490,7 +490,7 @@ fn steps_elsewhere_and_moves_here_are_refused() {
 }
 
 #[test]
-fn step_with_wrong_reason_or_without_words_is_incomplete() {
+fn step_with_wrong_reason_is_incomplete() {
     let log = planned(1);
     let step = |step: u8, reason: Option<u8>, note: Option<&str>| {
         let event = Event::Step(KindStep {
@@ -820,7 +820,7 @@ fn answers_belong_to_one_version_of_one_checklist() {
 }
 
 #[test]
-fn day_of_a_visit_is_that_of_its_start() {
+fn visit_day_is_that_of_its_start() {
     let day_ms = 86_400_000;
     let mut log = planned(1);
     let reported = day(&log.state());
