@@ -38,14 +38,19 @@ static PATH: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 
-/// A kind as a variant or constant: `RecordKind::Place`, `Content::Request`, `RecordKind::PLACE`.
+/// A kind as a variant or constant: `RecordKind::Place`, `Content::Request`, `RecordKind::PLACE`. The bare
+/// `Kind` of an everyday word is another enum, such as the types of questions.
 static VARIANT: LazyLock<Regex> = LazyLock::new(|| {
-    let camel = names().into_iter().map(camel);
-    let capitals = names().into_iter().map(str::to_uppercase);
-    let words: Vec<String> = camel.chain(capitals).collect();
-    pattern(&format!(
-        r"\b\w*(?:Kind|Content)::(?:{})\b",
+    let variants = |wanted: fn(&str) -> bool| {
+        let names = names().into_iter().filter(|name| wanted(name));
+        let words: Vec<String> = names
+            .flat_map(|name| [camel(name), name.to_uppercase()])
+            .collect();
         words.join("|")
+    };
+    let (clear, everyday) = (variants(is_clear), variants(|name| !is_clear(name)));
+    pattern(&format!(
+        r"\b\w*(?:Kind|Content)::(?:{clear})\b|\b(?:\w+Kind|\w*Content)::(?:{everyday})\b"
     ))
 });
 
@@ -238,6 +243,7 @@ fn other_meanings_of_the_same_words_are_left_alone() {
         "fn send(request: hyper::http::request::Builder) {}",
         "Cell::Place => in_place(actor)",
         "Place::Live",
+        "x => Kind::Note",
         "let place = state.place();",
         "use crate::domain::kinds::{KINDS, KindSpec};",
         "use crate::domain::kinds::KindSpec;",
