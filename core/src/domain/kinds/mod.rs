@@ -11,6 +11,7 @@
 //!
 //! **Not here:** the lifecycle that kinds share (`case`), the content itself (`content`), documents (`crdt`).
 
+mod form_spec;
 pub mod hazard;
 pub mod note;
 pub mod place;
@@ -24,6 +25,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use self::form_spec::{FormSpec, FormStanding};
 pub use self::spec::{KindSpec, Lifecycle};
 use super::RecordKind;
 use super::content::{Field, FieldSpec};

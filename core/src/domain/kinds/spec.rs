@@ -1,5 +1,6 @@
 //! The description of a kind: everything that generic code may know of it.
 
+use super::form_spec::FormSpec;
 use crate::domain::case::may::table::Row;
 use crate::domain::content::{Content, Details, Field, FieldSpec, FieldValue};
 use crate::domain::steps::StepTable;
@@ -27,6 +28,8 @@ pub struct KindSpec {
     pub report: Row,
     /// The only audience that its records have; `None` where the author chooses.
     pub audience: Option<Audience>,
+    /// The checklist of its records; `None` for a kind without one.
+    pub form: Option<&'static FormSpec>,
 }
 
 /// The moves that the records of a kind allow.

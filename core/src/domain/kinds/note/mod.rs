@@ -22,6 +22,7 @@ pub static SPEC: KindSpec = KindSpec {
     is_sensitive: true,
     report: Row::FieldWork,
     audience: Some(Audience::Restricted),
+    form: None,
 };
 
 /// The content of a private note.

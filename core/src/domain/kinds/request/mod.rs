@@ -40,6 +40,7 @@ pub static SPEC: KindSpec = KindSpec {
     is_sensitive: true,
     report: Row::Report,
     audience: None,
+    form: None,
 };
 
 /// The content of a request for help.

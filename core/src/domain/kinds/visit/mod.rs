@@ -3,12 +3,14 @@
 //! A visit answers a checklist ([`crate::domain::form`]) in the shared answer fields. The name of a person
 //! whom only the visitors may know is in a private note that is linked to the visit.
 
+mod checklist;
 mod due;
 mod steps;
 
 #[cfg(test)]
 mod tests;
 
+pub use self::checklist::FORM;
 pub use self::due::{next_due, overdue_from_ms};
 pub use self::steps::{
     CANCEL, CANCELLED, FINISH, FINISHED, NOBODY_HOME, NOT_MET, NOT_MET_STEP, PLANNED,
@@ -78,6 +80,7 @@ pub static SPEC: KindSpec = KindSpec {
     is_sensitive: false,
     report: Row::FieldWork,
     audience: None,
+    form: Some(&FORM),
 };
 
 /// The content of a visit.
