@@ -81,6 +81,10 @@ impl Replica {
         let state = loaded.state();
         let state = state.ok_or(ReplicaError::NotAllowed(AWAITS_REVIEW))?;
         let (event, on_behalf_of) = input.event(state)?;
+        let kind = state.facts.kind.spec();
+        if kind.is_some_and(|kind| kind.form.is_some()) {
+            return self.step(record, (&event, on_behalf_of), now_ms);
+        }
         self.act(record, &event, on_behalf_of, now_ms)
     }
 }
