@@ -98,6 +98,8 @@ pub const ANALYSIS_ROWS_MAX: u32 = 400;
 pub const CERTIFICATES_CACHED: usize = 512;
 /// Records that a replica keeps in memory as it read them last, of about 25 kB each.
 pub const RECORDS_CACHED: usize = 32;
+/// Templates of the directory that a connection keeps in memory.
+pub const TEMPLATES_CACHED: usize = 32;
 /// Signatures that a process remembers, each of 33 bytes.
 pub const SIGNATURES_REMEMBERED: usize = 4_096;
 /// Content documents that a replica or server keeps as it made them from their raw changes, of about 20 kB each.

@@ -1,8 +1,8 @@
 //! The directory: the facts about a deployment that phones need besides its records.
 //!
-//! `directory/base` carries areas, zones, units, categories and revocations. `directory/<village>` carries
-//! the public names of the people in the village. `member/<id>` carries the changes that concern one person.
-//! An entry is a CBOR array [code, byte string]. A reader that does not know a code keeps the bytes and
+//! `directory/base` carries areas, zones, units, categories, revocations and templates of checklists.
+//! `directory/<village>` carries the public names of the people in the village. `member/<id>` carries the
+//! changes that concern one person. An entry is a CBOR array [code, byte string]. A reader that does not know a code keeps the bytes and
 //! passes them on unchanged.
 
 use std::collections::BTreeMap;
@@ -14,6 +14,7 @@ use minicbor::{Decode, Encode};
 use crate::domain::area::AreaError;
 use crate::domain::areas::{AreaEntry, Areas};
 use crate::domain::category::{Categories, Category, CategoryError};
+use crate::domain::form::{TemplateChanged, TemplateEntry, Templates};
 use crate::domain::names::checked_name;
 use crate::domain::stream::StreamId;
 use crate::domain::unit::Unit;
@@ -45,6 +46,9 @@ pub enum DirectoryError {
     /// A category.
     #[error(transparent)]
     Category(#[from] CategoryError),
+    /// A template.
+    #[error(transparent)]
+    Template(#[from] TemplateChanged),
     /// A unit or a name points at an unknown area.
     #[error("directory.unknown_area: an entry names an area that does not exist")]
     UnknownArea,
@@ -61,6 +65,7 @@ impl DirectoryError {
             Self::Area(error) => error.code(),
             Self::Zone(error) => error.code(),
             Self::Category(error) => error.code(),
+            Self::Template(TemplateChanged) => "directory.template_changed",
             Self::UnknownArea => "directory.unknown_area",
             Self::TooLarge => "directory.too_large",
         }
@@ -157,6 +162,8 @@ pub enum DirectoryEntry {
     MemberName(MemberName),
     /// Code 8: a change of a person's read access. (Servers write code 7 to say whose roles changed.)
     Access(Access),
+    /// Code 9: a version of a template.
+    Template(TemplateEntry),
     /// An entry of a newer version, kept as received.
     Unknown {
         /// Its code.
@@ -178,6 +185,7 @@ impl DirectoryEntry {
             Self::Revocation(_) => 5,
             Self::MemberName(_) => 6,
             Self::Access(_) => 8,
+            Self::Template(_) => 9,
             Self::Unknown { code, .. } => *code,
         }
     }
@@ -200,6 +208,7 @@ impl DirectoryEntry {
             Self::Revocation(entry) => minicbor::to_vec(entry),
             Self::MemberName(entry) => minicbor::to_vec(entry),
             Self::Access(entry) => minicbor::to_vec(entry),
+            Self::Template(entry) => minicbor::to_vec(entry),
             Self::Unknown { payload, .. } => return payload.clone(),
         };
         encoded.expect("writing to a vector can not fail")
@@ -214,6 +223,7 @@ impl DirectoryEntry {
             5 => Self::Revocation(whole(payload)?),
             6 => Self::MemberName(whole(payload)?),
             8 => Self::Access(whole(payload)?),
+            9 => Self::Template(whole(payload)?),
             _ => Self::Unknown {
                 code,
                 payload: payload.to_vec(),
@@ -267,6 +277,8 @@ pub struct Directory {
     pub units: BTreeMap<UnitId, Unit>,
     /// Revoked devices with the server time of their revocation (ms UTC), the earliest if there are several.
     pub revoked: BTreeMap<DeviceId, i64>,
+    /// Templates of checklists.
+    pub templates: Templates,
     /// Public names.
     pub member_names: BTreeMap<MemberId, MemberName>,
 }
@@ -322,6 +334,7 @@ impl Directory {
                     self.member_names.remove(&name.member);
                 }
             }
+            DirectoryEntry::Template(entry) => self.templates.apply(entry)?,
             DirectoryEntry::Access(_) | DirectoryEntry::Unknown { .. } => {}
         }
         Ok(())

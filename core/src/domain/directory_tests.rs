@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 use super::*;
 use crate::domain::areas::test_support::{area, small_district};
+use crate::domain::form::{Template, shipped};
 use crate::domain::names::Names;
 use crate::domain::unit::UnitKind;
 use crate::domain::zone::ZoneVersion;
@@ -33,6 +34,25 @@ fn revocation(revoked_at_ms: i64) -> DirectoryEntry {
     })
 }
 
+fn template_json(format: u32, id: &str, version: u32, title: &str) -> String {
+    format!(
+        r#"{{"format":{format},"id":"{id}","version":{version},"title":{{"zh":"{title}"}},"items":[{{"type":"text","id":"a","label":{{"zh":"问"}}}}]}}"#
+    )
+}
+
+fn template(version: u32, title: &str) -> TemplateEntry {
+    let json = template_json(1, "sample", version, title);
+    Template::parse(json.as_bytes()).unwrap().into()
+}
+
+fn newer_template() -> TemplateEntry {
+    TemplateEntry::Newer {
+        id: "sample".parse().unwrap(),
+        version: 3,
+        bytes: template_json(2, "sample", 3, "新").into_bytes(),
+    }
+}
+
 fn one_of_each() -> Vec<DirectoryEntry> {
     let mut all: Vec<DirectoryEntry> = small_district()
         .entries()
@@ -62,6 +82,8 @@ fn one_of_each() -> Vec<DirectoryEntry> {
         lost: vec![StreamId::AreaStaff(area(VILLAGE))],
         gained: Vec::new(),
     }));
+    all.push(DirectoryEntry::Template(template(2, "样表")));
+    all.push(DirectoryEntry::Template(newer_template()));
     all.push(DirectoryEntry::Unknown {
         code: 900,
         payload: vec![1, 2, 3],
@@ -254,5 +276,63 @@ fn every_code_has_a_sentence_in_both_languages() {
             Lang::ALL.iter().all(|lang| text(code, *lang).is_some()),
             "{code} has no sentence"
         );
+    }
+}
+
+#[test]
+fn changed_content_of_template_version_is_refused() {
+    let mut directory = Directory::default();
+    let known = template(2, "样表");
+    let apply = |directory: &mut Directory, entry: TemplateEntry| {
+        directory.apply(DirectoryEntry::Template(entry))
+    };
+    apply(&mut directory, known.clone()).unwrap();
+    apply(&mut directory, known.clone()).unwrap();
+    let refused = apply(&mut directory, template(2, "另一张表")).unwrap_err();
+    assert_eq!(refused.code(), "directory.template_changed");
+    let id = "sample".parse().unwrap();
+    assert_eq!(directory.templates.get(&id, 2), Some(known));
+    apply(&mut directory, template(3, "另一张表")).unwrap();
+    assert_eq!(directory.templates.published().count(), 2);
+
+    let ours = shipped().remove(0);
+    let json = template_json(1, ours.id().as_str(), ours.version(), "别的");
+    let other = Template::parse(json.as_bytes()).unwrap();
+    assert!(apply(&mut directory, other.into()).is_err());
+    apply(&mut directory, ours.clone().into()).unwrap();
+    let known = directory.templates.get(ours.id(), ours.version()).unwrap();
+    assert_eq!(known.template().unwrap().as_ref(), &ours);
+}
+
+#[test]
+fn wrong_template_in_an_entry_is_refused() {
+    let canonical = template_json(1, "sample", 2, "样表");
+    let read = |id: &str, version: u32, json: &str| {
+        let mut payload = Vec::new();
+        let mut e = minicbor::Encoder::new(&mut payload);
+        e.array(3).unwrap().str(id).unwrap().u32(version).unwrap();
+        e.bytes(json.as_bytes()).unwrap();
+        let mut bytes = Vec::new();
+        let mut e = minicbor::Encoder::new(&mut bytes);
+        e.array(2).unwrap().u16(9).unwrap().bytes(&payload).unwrap();
+        minicbor::decode::<DirectoryEntry>(&bytes)
+    };
+    assert!(read("sample", 2, &canonical).is_ok());
+    let newer = template_json(2, "sample", 2, "样表");
+    assert!(read("sample", 2, &newer).is_ok(), "kept for a newer app");
+    for (id, version, json) in [
+        ("other", 2, canonical.as_str()),
+        ("sample", 3, canonical.as_str()),
+        ("Sample", 2, canonical.as_str()),
+        ("sample", 0, newer.as_str()),
+        (
+            "sample",
+            2,
+            &canonical.replace("{\"format\"", "{ \"format\""),
+        ),
+        ("sample", 2, "{}"),
+        ("sample", 2, &" ".repeat(crate::limits::FORM_BYTES_MAX + 1)),
+    ] {
+        assert!(read(id, version, json).is_err(), "{id} {version}");
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, MAIN_DB, TransactionState};
 
 use super::error::ReplicaError;
+use super::forms::TemplateCache;
 use super::table::{certificate, envelope, meta, pack, verdict_change};
 use crate::crdt::Rebuilds;
 use crate::id::{EnvelopeId, Hash, RecordId};
@@ -22,6 +23,8 @@ use crate::wire::pack::Pack;
 pub(in crate::replica) struct Certificates {
     by_hash: RefCell<HashMap<Hash, Arc<Certificate>>>,
     recent: RefCell<Recent>,
+    /// Templates of the directory.
+    pub(in crate::replica) templates: TemplateCache,
     /// Documents of this replica that one of its readers made lately.
     pub(in crate::replica) rebuilds: Rebuilds,
 }

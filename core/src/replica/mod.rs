@@ -61,6 +61,7 @@
 mod disk;
 mod engine;
 mod error;
+mod forms;
 mod identity;
 mod load;
 mod marker;
@@ -90,6 +91,7 @@ pub use engine::tally::{Tally, TallyCounts, Uncounted};
 pub use engine::view::{Comment, RecordView, SetAside, TimelineEntry};
 pub use engine::{Replica, ReplicaOptions};
 pub use error::ReplicaError;
+pub use forms::TemplateInfo;
 pub use marker::{Epoch, Marker};
 pub use projection::places::{CategoryInfo, GrantWords, Located, Page, PersonInfo, UnitInfo};
 pub use projection::rebuild::Rebuilding;

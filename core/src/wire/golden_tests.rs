@@ -33,6 +33,7 @@ use crate::domain::category::Category;
 use crate::domain::content::{Field, FieldValue, StoredPosition};
 use crate::domain::directory::DirectoryMark;
 use crate::domain::directory::{Access, DirectoryEntry, MemberName, Revocation};
+use crate::domain::form::Template;
 use crate::domain::kinds::hazard;
 use crate::domain::names::Names;
 use crate::domain::point::GeoPoint;
@@ -409,6 +410,15 @@ fn signed_entries() -> Vec<ByteVec> {
         .collect()
 }
 
+/// An entry with a template of one question.
+fn signed_template() -> Vec<u8> {
+    let json = r#"{"format":1,"id":"lane","version":2,"title":{"zh":"消防通道"},"items":[{"type":"yes_no","id":"clear","label":{"zh":"畅通吗？","en":"Is it clear?"},"required":"true()"}]}"#;
+    let template = Template::parse(json.as_bytes()).unwrap();
+    let entry = DirectoryEntry::Template(template.into());
+    let server = SecretKey::from_seed(&[2; 32]);
+    SignedEntry::sign(&entry, &server, &authority()).to_bytes()
+}
+
 fn bulletin() -> Summary {
     Summary {
         record: report().record(),
@@ -630,6 +640,7 @@ fn bytes_of_answers_and_their_parts_never_change() {
         "directory_entries",
         &minicbor::to_vec(signed_entries()).unwrap(),
     );
+    golden("directory_template", &signed_template());
     golden("bulletin", &minicbor::to_vec(bulletin()).unwrap());
     golden("receipt", &minicbor::to_vec(receipt()).unwrap());
     golden("sync_response", &minicbor::to_vec(response()).unwrap());

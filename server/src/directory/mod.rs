@@ -1,4 +1,4 @@
-//! The directory of a deployment: areas, zones, units, categories, revocations. Each entry goes into its
+//! The directory of a deployment: areas, zones, units, categories, revocations, templates. Each entry goes into its
 //! stream, and the newest entry for each name is kept for new phones.
 
 pub mod routing;
@@ -39,6 +39,10 @@ fn name_of(entry: &DirectoryEntry) -> Vec<u8> {
         DirectoryEntry::Revocation(revocation) => revocation.device.0.to_vec(),
         DirectoryEntry::MemberName(name) => name.member.0.to_vec(),
         DirectoryEntry::Access(access) => access.member.0.to_vec(),
+        DirectoryEntry::Template(template) => {
+            let version = template.version().to_be_bytes();
+            [template.id().as_str().as_bytes(), &[0], &version].concat()
+        }
         DirectoryEntry::Unknown { payload, .. } => Hash::of(&[payload]).0.to_vec(),
     };
     [&entry.code().to_be_bytes()[..], &rest].concat()

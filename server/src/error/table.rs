@@ -117,6 +117,7 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("category.duplicate", Class::Data),
     ("category.too_many", Class::Data),
     ("category.unknown_class", Class::Data),
+    ("directory.template_changed", Class::Data),
     ("directory.too_large", Class::Data),
     ("directory.unknown_area", Class::Data),
     ("wire.damaged", Class::Data),

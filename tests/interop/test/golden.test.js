@@ -121,6 +121,13 @@ test('directory entries and bulletin are read', () => {
   assert.deepEqual(bulletin.slice(1, 5), [1, 'gas', 2, [302740000, 1201550000]]);
 });
 
+test('template of the directory is read', () => {
+  const [code, [id, version, template]] = anchors.directoryEntry(golden('directory_template'));
+  const { title, items } = JSON.parse(template.toString());
+  assert.deepEqual([code, id, version, title.zh], [9, 'lane', 2, '消防通道']);
+  assert.deepEqual(items.map(({ type, id: question }) => [type, question]), [['yes_no', 'clear']]);
+});
+
 test('answer with page and proof verifies', () => {
   const [version, , , expires, receipt, missing, cursors, streams, page, repair, heads, more, closed, sealed] =
     item('sync_response');

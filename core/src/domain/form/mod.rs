@@ -12,14 +12,15 @@
 //! allow. A template has no recursion: expressions and the order of questions are computed with lists.
 //! `docs/forms.md` explains the rules and names their sources.
 //!
-//! **Not here:** the record that holds the answers (`kinds`, `content`), signatures of templates (`trust`),
-//! spreadsheets (`admin` of the server).
+//! **Not here:** the record that holds the answers (`kinds`, `content`), signatures of templates
+//! (`wire::signed_entry`), spreadsheets (`admin` of the server).
 
 mod answer;
 mod answers;
 mod calendar;
 mod check;
 mod decimal;
+mod entry;
 mod error;
 mod evaluate;
 mod expression;
@@ -37,6 +38,7 @@ pub use self::answer::{Answer, AnswerError, RowMark};
 pub use self::answers::Answers;
 pub use self::calendar::{BadTime, Date, Time};
 pub use self::decimal::Decimal;
+pub use self::entry::{TemplateChanged, TemplateEntry, Templates};
 pub use self::error::TemplateError;
 pub use self::evaluate::{OtherTemplate, evaluate};
 pub use self::expression::{Expression, ExpressionError};

@@ -1,5 +1,8 @@
 //! The templates that every deployment begins with.
 
+use std::sync::{Arc, LazyLock};
+
+use super::name::TemplateId;
 use super::task_list::TaskList;
 use super::template::Template;
 
@@ -15,11 +18,27 @@ const FILES: [&[u8]; 7] = [
 ];
 const TASK_LIST: &[u8] = include_bytes!("shipped/task_list.json");
 
+static SHIPPED: LazyLock<Vec<Arc<Template>>> = LazyLock::new(|| {
+    let parse = |bytes: &&[u8]| Template::parse(bytes).expect("a test parses every shipped file");
+    FILES.iter().map(parse).map(Arc::new).collect()
+});
+
 /// The templates that every deployment begins with.
 #[must_use]
 pub fn shipped() -> Vec<Template> {
-    let parse = |bytes: &&[u8]| Template::parse(bytes).expect("a test parses every shipped file");
-    FILES.iter().map(parse).collect()
+    let owned = |template: &Arc<Template>| template.as_ref().clone();
+    SHIPPED.iter().map(owned).collect()
+}
+
+/// The shipped templates, shared.
+pub(super) fn all() -> &'static [Arc<Template>] {
+    &SHIPPED
+}
+
+/// A shipped template by its name.
+pub(super) fn find(id: &TemplateId, version: u32) -> Option<&'static Arc<Template>> {
+    let mut all = SHIPPED.iter();
+    all.find(|template| template.id() == id && template.version() == version)
 }
 
 /// The task list whose texts the town fills in.

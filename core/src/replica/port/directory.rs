@@ -15,6 +15,7 @@ use crate::domain::directory::DirectoryEntry;
 use crate::domain::notification::NotificationKind;
 use crate::domain::stream::StreamId;
 use crate::id::Hash;
+use crate::texts::Lang;
 use crate::wire::signed_entry::SignedEntry;
 
 /// The revocations as received, the newest first, because a message holds a limited number of them.
@@ -156,6 +157,14 @@ fn key_and_names(entry: &DirectoryEntry) -> (Vec<u8>, String, String) {
             (name.member.0.to_vec(), shown.clone(), shown)
         }
         DirectoryEntry::Access(access) => (access.member.0.to_vec(), String::new(), String::new()),
+        DirectoryEntry::Template(entry) => {
+            let version = entry.version().to_be_bytes();
+            let key = [entry.id().as_str().as_bytes(), &[0], &version].concat();
+            let title = entry.template().map(|template| template.title());
+            let words =
+                |lang| title.map_or_else(String::new, |title| title.in_lang(lang).to_owned());
+            (key, words(Lang::Zh), words(Lang::En))
+        }
         DirectoryEntry::Unknown { payload, .. } => (
             Hash::of(&[payload]).first16().to_vec(),
             String::new(),

@@ -17,6 +17,7 @@ pub(in crate::replica) const ZONES: u16 = 2;
 pub(in crate::replica) const UNITS: u16 = 3;
 pub(in crate::replica) const CATEGORIES: u16 = 4;
 pub(in crate::replica) const MEMBERS: u16 = 6;
+pub(in crate::replica) const TEMPLATES: u16 = 9;
 
 /// The categories that every phone knows.
 pub(super) static BUILT_IN: LazyLock<Categories> = LazyLock::new(Categories::built_in);

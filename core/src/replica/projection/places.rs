@@ -8,7 +8,7 @@ use super::super::reader::Reader;
 use super::super::search;
 use super::super::table::area::{self, Above, AreaInfo};
 use super::super::table::directory_name::{self, Ask, Named};
-use super::super::table::{directory, pending};
+use super::super::table::{directory, pending, template};
 use super::super::token::{PageToken, Place, QueryMark};
 use super::names;
 use crate::domain::area::AreaLevel;
@@ -120,6 +120,9 @@ pub(in crate::replica) fn project(
             };
             put(conn, names::UNITS, &named)?;
         }
+        DirectoryEntry::Template(entry) => {
+            template::put(conn, entry.id().as_str(), entry.version(), key)?;
+        }
         DirectoryEntry::MemberName(name) => match &name.public_name {
             None => directory_name::delete(conn, names::MEMBERS, &name.member.0)?,
             Some(public) => {
@@ -143,6 +146,7 @@ pub(in crate::replica) fn project(
 pub(in crate::replica) fn project_all(conn: &Connection) -> Result<(), ReplicaError> {
     area::clear(conn)?;
     directory_name::clear(conn)?;
+    template::clear(conn)?;
     for kind in PROJECTED {
         for (key, bytes) in directory::keyed(conn, kind)? {
             let entry = minicbor::decode(&bytes).map_err(|_| ReplicaError::Inconsistent)?;
@@ -153,7 +157,8 @@ pub(in crate::replica) fn project_all(conn: &Connection) -> Result<(), ReplicaEr
 }
 
 /// The kinds of entries that [`project`] knows.
-pub(in crate::replica) const PROJECTED: [u16; 3] = [names::AREAS, names::UNITS, names::MEMBERS];
+pub(in crate::replica) const PROJECTED: [u16; 4] =
+    [names::AREAS, names::UNITS, names::MEMBERS, names::TEMPLATES];
 
 /// A category has a new name, so the records that are searched by its name are made again, slice by slice.
 pub(in crate::replica) fn category_renamed(

@@ -94,6 +94,8 @@ pub(in crate::replica) fn delete_stream(conn: &Connection, stream: &[u8]) -> Sql
            WHERE directory.stream = ?1)",
         "DELETE FROM directory_name WHERE (kind, id) IN
            (SELECT kind, key FROM directory WHERE stream = ?1)",
+        "DELETE FROM template WHERE key IN
+           (SELECT key FROM directory WHERE kind = 9 AND stream = ?1)",
         "DELETE FROM directory WHERE stream = ?1",
     ] {
         conn.prepare_cached(sql)?.execute([stream])?;

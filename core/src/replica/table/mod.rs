@@ -28,6 +28,7 @@ pub(super) mod sealed;
 pub(super) mod stray;
 pub(super) mod stream;
 pub(super) mod stream_record;
+pub(super) mod template;
 pub(super) mod unnamed;
 pub(super) mod verdict_change;
 pub(super) mod withdrawn;

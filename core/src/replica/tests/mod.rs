@@ -24,6 +24,7 @@ mod story;
 mod suspended;
 mod sync;
 mod tally;
+mod templates;
 mod two_files;
 mod upkeep;
 mod way_back;
