@@ -43,6 +43,8 @@ pub const XLSFORM_CELLS_MAX: usize = 200_000;
 pub const XLSFORM_CELL_BYTES_MAX: usize = 16 * 1_024;
 /// Broken rules of one imported template that are reported at once, because each costs another check of the rest.
 pub const XLSFORM_CHECKS_MAX: usize = 100;
+/// Versions of templates that one deployment keeps, the shipped ones included. Every phone holds them all.
+pub const TEMPLATES_MAX: usize = 500;
 /// Points of one imported polygon, over all its rings, because the check for crossings takes quadratic time.
 pub const IMPORT_POLYGON_POINTS_MAX: usize = 20_000;
 /// Jobs that share one durable transaction of the store.

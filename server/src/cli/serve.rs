@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Context;
+use super::time::now;
 use crate::admin::data_dir::DataDir;
 use crate::api::{self, Listener, Node, Shell, Shutdown};
 use crate::config::Config;
@@ -31,6 +32,8 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     // Locks before it opens the store, because a restore that is about to end replaces the store.
     let _lock = data.lock()?;
     let server = Arc::new(data.open(&config)?);
+    // An upgrade may bring new ones.
+    server.put_shipped_templates(now())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
