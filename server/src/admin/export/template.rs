@@ -31,7 +31,7 @@ pub fn export_template(server: &Server, id: &str, version: Option<u32>, to: &Pat
         })?)?
     };
     let unwritable = |error: std::io::Error| {
-        Problem::new("export.unwritable")
+        Problem::new("data.unusable")
             .with("path", to.display())
             .because(&error)
     };
