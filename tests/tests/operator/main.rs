@@ -5,6 +5,7 @@
 mod prepared;
 mod restored;
 mod rotated;
+mod templates;
 
 use std::path::PathBuf;
 
