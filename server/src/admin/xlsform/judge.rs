@@ -105,7 +105,7 @@ fn key_of(error: &TemplateError) -> &'static str {
 fn mend(raw: &mut Map<String, Value>, error: &TemplateError) -> bool {
     let fields: &[&str] = match error {
         TemplateError::BadDefault(_) => &["default"],
-        TemplateError::BadRange(_) => &["min", "max", "decimals", "default"],
+        TemplateError::BadRange(_) => &["min", "max", "decimals"],
         TemplateError::UnknownList { .. } => &["list", "default"],
         TemplateError::MisplacedField { field, .. } => &[field],
         // A message without a rule would be the next fault.

@@ -109,8 +109,8 @@ fn of_workbook(bytes: &[u8], report: &mut Report) -> Option<TemplateFile> {
     let survey = sheet::table(&names::SURVEY, book.survey, report)?;
     let settings = sheet::table(&names::SETTINGS, book.settings, report)?;
     let choices = match book.choices {
-        Some(cells) => sheet::table(&names::CHOICES, cells, report)?,
-        None => sheet::Table::empty(&names::CHOICES),
+        Some(cells) if !cells.is_empty() => sheet::table(&names::CHOICES, cells, report)?,
+        _ => sheet::Table::empty(&names::CHOICES),
     };
     let lists = choices::read(&choices, report);
     let items = survey::read(&survey, report);

@@ -181,7 +181,7 @@ fn damaged_parts_never_panic() {
     }
     for changed in 0..parts.len() {
         let length = parts[changed].1.len();
-        for at in (0..length).step_by(length / 24 + 1) {
+        for at in (0..length).step_by(length / 8 + 1) {
             let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
             for (index, (name, content)) in parts.iter().enumerate() {
                 let mut content = content.clone();

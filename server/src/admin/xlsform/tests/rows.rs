@@ -82,8 +82,9 @@ fn all_wrong_rows_are_reported_at_once() {
         report(&book),
         [
             at("survey", 2, "relevant", "form.syntax"),
-            at("survey", 2, "constraint", "form.syntax"),
+            at("survey", 2, "constraint", "form.unknown_function"),
             at("survey", 3, "min", "form.bad_range"),
+            at("survey", 3, "default", "form.bad_default"),
             at("survey", 4, "type", "form.unknown_list"),
             at("survey", 5, "relevant", "form.unknown_reference"),
         ]
