@@ -17,6 +17,7 @@
 
 pub mod cbor;
 pub mod crdt;
+pub mod dag;
 pub mod domain;
 pub mod id;
 pub mod limits;

@@ -3,7 +3,8 @@
 //! The table is `texts.tsv`: `code<TAB>zh<TAB>en`, one line for each code, and `#` starts a comment. A code
 //! is `area.reason`. It never changes once released; the sentences may change. A sentence says what happened
 //! and what to do next. `{name}` is a placeholder that [`fill`] replaces; both languages have the same
-//! placeholders.
+//! placeholders. `{name|one|many}` chooses between two words by a number, as in
+//! `{count} {count|row is|rows are} wrong`.
 //!
 //! **Not here:** reading the locale of the process (the caller hands the values in).
 
@@ -137,8 +138,9 @@ pub fn codes() -> impl Iterator<Item = &'static str> {
     LINES.keys().copied()
 }
 
-/// Replaces each `{name}` by its value. Values are never scanned again, so a value that itself contains
-/// braces stays as it is; a placeholder without a value stays visible.
+/// Replaces each `{name}` by its value, and each `{name|one|many}` by `one` if the value is 1, otherwise by
+/// `many`. Values are never scanned again, so a value that itself contains braces stays as it is; a placeholder
+/// without a value stays visible.
 #[must_use]
 pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut out = String::with_capacity(template.len());
@@ -150,15 +152,26 @@ pub fn fill(template: &str, values: &[(&str, &str)]) -> String {
             rest = from_brace;
             break;
         };
-        let name = &from_brace[1..close];
-        match values.iter().find(|(key, _)| *key == name) {
-            Some((_, value)) => out.push_str(value),
-            None => out.push_str(&from_brace[..=close]),
-        }
+        let (name, words) = parts(&from_brace[1..close]);
+        let value = values.iter().find(|(key, _)| *key == name);
+        out.push_str(match (value, words) {
+            (None, _) => &from_brace[..=close],
+            (Some((_, value)), None) => value,
+            (Some((_, "1")), Some((one, _))) => one,
+            (Some(_), Some((_, many))) => many,
+        });
         rest = &from_brace[close + 1..];
     }
     out.push_str(rest);
     out
+}
+
+/// Splits a placeholder into its name and, if it has them, the words for one and for many.
+fn parts(placeholder: &str) -> (&str, Option<(&str, &str)>) {
+    match placeholder.split_once('|') {
+        Some((name, words)) => (name, words.split_once('|')),
+        None => (placeholder, None),
+    }
 }
 
 #[cfg(test)]
@@ -173,8 +186,51 @@ mod tests {
         template
             .split('{')
             .skip(1)
-            .filter_map(|part| Some(part.split_once('}')?.0))
+            .filter_map(|part| Some(parts(part.split_once('}')?.0).0))
             .collect()
+    }
+
+    /// Names of placeholders that count something.
+    const COUNTS: [&str; 19] = [
+        "accepted",
+        "all",
+        "areas",
+        "audit",
+        "bytes",
+        "changed",
+        "count",
+        "devices",
+        "envelopes",
+        "members",
+        "open",
+        "people",
+        "phones",
+        "positions",
+        "records",
+        "seconds",
+        "steps",
+        "streams",
+        "units",
+    ];
+
+    #[test]
+    fn every_count_of_one_has_its_word() {
+        let verbs = ["is", "was", "has", "awaits"];
+        for code in codes() {
+            let english = text(code, Lang::En).unwrap();
+            let names = placeholders(english).into_iter();
+            let values: Vec<(&str, &str)> = names
+                .map(|name| (name, if COUNTS.contains(&name) { "1" } else { "x" }))
+                .collect();
+            let sentence = fill(english, &values);
+            assert!(!sentence.contains('|'), "{code}: a word is missing");
+            for after in sentence.split("1 ").skip(1) {
+                let word = after.split(|c: char| !c.is_ascii_alphabetic()).next();
+                let word = word.unwrap_or_default();
+                let plural = word.ends_with('s') && !verbs.contains(&word);
+                assert!(!plural && word != "are", "{code}: {sentence}");
+            }
+        }
     }
 
     #[test]
@@ -250,6 +306,20 @@ mod tests {
         let values = [("a", "{b}"), ("b", "2")];
         assert_eq!(fill("{a} {b} {c} {", &values), "{b} 2 {c} {");
         assert_eq!(fill("无占位符", &values), "无占位符");
+    }
+
+    #[test]
+    fn filling_chooses_the_word_by_the_number() {
+        let rows = "{n} {n|row is|rows are} wrong, {m|one|many}";
+        assert_eq!(fill(rows, &[("n", "1")]), "1 row is wrong, {m|one|many}");
+        assert_eq!(
+            fill(rows, &[("n", "0"), ("m", "1")]),
+            "0 rows are wrong, one"
+        );
+        assert_eq!(
+            fill(rows, &[("n", "11"), ("m", "x")]),
+            "11 rows are wrong, many"
+        );
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //!
 //! To add a command, write a file with `Args` (derive `clap::Args`; every `about` and `help` is a code
 //! of `texts.tsv`) and `run(args, context) -> Result<()>`. Then add one variant to `Command` and one
-//! arm to `dispatch`. A command prints results with `context.line` and returns problems; both
-//! languages come with the codes.
+//! arm to `dispatch`. A command prints results with `context.result`, which also prints the JSON of
+//! `--json`, and returns problems; both languages come with the codes. `docs/operations.md` lists the keys
+//! of the JSON.
 //!
 //! Exit codes: 0 done, 1 failure, 2 usage, 3 data, 4 refused.
 
@@ -62,6 +63,8 @@ pub struct Inside<'a> {
     pub default_file: Option<PathBuf>,
     /// Results.
     pub out: &'a mut dyn Write,
+    /// Warnings.
+    pub err: &'a mut dyn Write,
 }
 
 #[derive(Debug, Parser)]
@@ -159,6 +162,7 @@ pub fn run(process: Process<'_>) -> u8 {
             lang,
             inputs,
             out: process.out,
+            err: process.err,
         };
         dispatch(line.command, &mut context)
     })
@@ -189,6 +193,7 @@ pub fn run_as<P: Parser>(
         env: process.env,
         default_file: process.default_file,
         out: process.out,
+        err: &mut *process.err,
     };
     match work(line, inside, lang) {
         Ok(()) => 0,

@@ -235,3 +235,5 @@ pub const AUDIT_ROWS_A_LOOK: usize = 256;
 pub const TICK_EVERY: Duration = Duration::from_secs(15);
 /// Time between two removals of ended sessions.
 pub const SWEEP_EVERY: Duration = Duration::from_mins(10);
+/// Bytes of the address that a serving process notes for other processes.
+pub const SERVED_ADDRESS_BYTES_MAX: u64 = 256;

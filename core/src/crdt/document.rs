@@ -10,6 +10,7 @@ use super::change::{self, ChangeInfo};
 use super::error::GateError;
 use super::history::History;
 use super::{quiet, saved};
+use crate::dag::{Dag, places};
 use crate::id::{DeviceId, Hash};
 
 /// A raw change and the device whose envelope brought it.
@@ -301,36 +302,18 @@ impl Outcomes<'_> {
     }
 }
 
-/// Puts each change after the changes of the batch that it depends on, otherwise in the order given.
+/// Puts each change after the changes of the batch that it depends on.
 ///
 /// Cycles are impossible, because a change names its dependencies by hash.
 fn sorted_by_deps(parsed: Vec<Pending<'_>>) -> Vec<Pending<'_>> {
-    let by_hash: HashMap<Hash, usize> = parsed
-        .iter()
-        .enumerate()
-        .map(|(at, item)| (item.info.hash, at))
-        .collect();
-    let mut waiting = vec![0_usize; parsed.len()];
-    let mut children: Vec<Vec<usize>> = vec![Vec::new(); parsed.len()];
-    for (at, item) in parsed.iter().enumerate() {
-        for parent in item.info.deps.iter().filter_map(|dep| by_hash.get(dep)) {
-            waiting[at] += 1;
-            children[*parent].push(at);
-        }
-    }
-    let mut order: Vec<usize> = (0..parsed.len()).filter(|at| waiting[*at] == 0).collect();
-    let mut next = 0;
-    while next < order.len() {
-        for &child in &children[order[next]] {
-            waiting[child] -= 1;
-            if waiting[child] == 0 {
-                order.push(child);
-            }
-        }
-        next += 1;
+    let place_of = places(parsed.iter().map(|item| item.info.hash));
+    let mut dag = Dag::with_capacity(parsed.len());
+    for item in &parsed {
+        let here = item.info.deps.iter().filter_map(|dep| place_of.get(dep));
+        dag.push(here.copied().map(Some));
     }
     let mut slots: Vec<Option<Pending<'_>>> = parsed.into_iter().map(Some).collect();
-    order
+    dag.by_wave()
         .into_iter()
         .filter_map(|at| slots[at].take())
         .collect()

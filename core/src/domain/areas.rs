@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use minicbor::{Decode, Encode};
 
+use crate::dag::Walk;
 use crate::domain::AreaPath;
 use crate::domain::area::{Area, AreaCode, AreaError, AreaLevel, AreaVersion};
 use crate::domain::polygon::GeoPoint;
@@ -216,15 +217,16 @@ impl Areas {
     /// areas that took over, through any number of mergers and splits.
     #[must_use]
     pub fn in_force(&self, id: AreaId, at_ms: i64) -> BTreeSet<AreaId> {
-        let (mut found, mut seen, mut open) = (BTreeSet::new(), BTreeSet::new(), vec![id]);
-        while let Some(next) = open.pop() {
-            let Some(area) = self.by_id.get(&next).filter(|_| seen.insert(next)) else {
+        let mut found = BTreeSet::new();
+        let mut walk = Walk::from_ids([id]);
+        while let Some(next) = walk.next() {
+            let Some(area) = self.by_id.get(&next) else {
                 continue;
             };
             if area.version_at(at_ms).is_some() {
                 found.insert(next);
             } else {
-                open.extend(&area.successors);
+                walk.extend(area.successors.iter().copied());
             }
         }
         found

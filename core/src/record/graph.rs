@@ -1,10 +1,11 @@
 //! The envelopes of one record as a graph. Each is there once, after its parents.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::crdt::ChangeInfo;
+use crate::dag::{Dag, Walk, places, with_descendants};
 use crate::domain::case::{Event, GenesisFacts, OnBehalfOf};
 use crate::domain::directory::DirectoryMark;
 use crate::id::{DeviceId, EnvelopeId, Hash};
@@ -191,31 +192,14 @@ impl Graph {
     /// descendants.
     pub(super) fn order_of<'a>(&self, batch: impl Iterator<Item = &'a Envelope>) -> Vec<usize> {
         let batch: Vec<&Envelope> = batch.collect();
-        let mut children: HashMap<EnvelopeId, Vec<usize>> = HashMap::new();
-        let mut waits_for = vec![0_usize; batch.len()];
-        let mut ready: BinaryHeap<Reverse<usize>> = BinaryHeap::new();
-        for (place, envelope) in batch.iter().enumerate() {
-            for parent in &envelope.header().parents {
-                if self.find(*parent).is_none() {
-                    children.entry(*parent).or_default().push(place);
-                    waits_for[place] += 1;
-                }
-            }
-            if waits_for[place] == 0 {
-                ready.push(Reverse(place));
-            }
+        let place_of = places(batch.iter().map(|envelope| envelope.id()));
+        let mut dag = Dag::with_capacity(batch.len());
+        for envelope in &batch {
+            let parents = envelope.header().parents.iter();
+            let absent = parents.filter(|parent| self.find(**parent).is_none());
+            dag.push(absent.map(|parent| place_of.get(parent).copied()));
         }
-        let mut order = Vec::with_capacity(batch.len());
-        while let Some(Reverse(place)) = ready.pop() {
-            order.push(place);
-            for child in children.remove(&batch[place].id()).unwrap_or_default() {
-                waits_for[child] -= 1;
-                if waits_for[child] == 0 {
-                    ready.push(Reverse(child));
-                }
-            }
-        }
-        order
+        dag.by_place()
     }
 
     pub(super) fn nodes(&self) -> &[Node] {
@@ -235,39 +219,15 @@ impl Graph {
         self.by_change.get(hash).map_or(&[], Vec::as_slice)
     }
 
-    /// Calls `visit` for each of `targets` with a test that says whether a node has it in its past. 64 targets
-    /// share one pass over the nodes between the first of them and `last`.
+    /// Calls `visit` for each of `targets` with a test that says whether a node has it in its past. The test
+    /// answers for nodes up to `last`.
     pub(super) fn with_descendants(
         &self,
         targets: &[usize],
         last: usize,
-        mut visit: impl FnMut(usize, &dyn Fn(usize) -> bool),
+        visit: impl FnMut(usize, &dyn Fn(usize) -> bool),
     ) {
-        let mut targets = targets.to_vec();
-        targets.sort_unstable();
-        targets.dedup();
-        let mut seen: Vec<u64> = Vec::new();
-        for block in targets.chunks(64) {
-            let first = block[0];
-            seen.clear();
-            seen.resize((last + 1).saturating_sub(first), 0);
-            let mut next = block.iter().enumerate().peekable();
-            for index in first..=last {
-                let mut bits = 0;
-                for parent in &self.nodes[index].parents {
-                    bits |= parent.checked_sub(first).map_or(0, |at| seen[at]);
-                }
-                if let Some((bit, _)) = next.next_if(|(_, target)| **target == index) {
-                    bits |= 1 << bit;
-                }
-                seen[index - first] = bits;
-            }
-            for (bit, &target) in block.iter().enumerate() {
-                visit(target, &|later| {
-                    later > target && later <= last && seen[later - first] >> bit & 1 == 1
-                });
-            }
-        }
+        with_descendants(|index| &self.nodes[index].parents, targets, last, visit);
     }
 
     /// Sets the verdict when it is later than the one here.
@@ -301,16 +261,14 @@ impl Graph {
 
     pub(super) fn is_ancestor(&self, earlier: usize, later: usize) -> bool {
         let floor = self.nodes[earlier].depth;
-        let mut seen = vec![false; later + 1];
-        let mut stack = vec![later];
-        while let Some(index) = stack.pop() {
+        let mut walk = Walk::from_places(later + 1, [later]);
+        while let Some(index) = walk.next() {
             for &parent in &self.nodes[index].parents {
                 if parent == earlier {
                     return true;
                 }
-                if self.nodes[parent].depth > floor && !seen[parent] {
-                    seen[parent] = true;
-                    stack.push(parent);
+                if self.nodes[parent].depth > floor {
+                    walk.add(parent);
                 }
             }
         }

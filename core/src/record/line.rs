@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::graph::Node;
 use crate::crdt::{ActorId, ChangeInfo};
+use crate::dag::{Marks, Walk};
 use crate::limits::{CHANGES_PER_AUTHOR_MAX, EPOCHS_PER_AUTHOR_MAX, OPS_PER_AUTHOR_MAX};
 
 /// Tests envelopes against the line of one author after the other.
@@ -22,34 +23,6 @@ pub(super) struct Line<'g> {
     /// Nodes in the past of `later`.
     past: Marks,
     later: Option<usize>,
-}
-
-/// A set of nodes that is emptied in one step.
-struct Marks {
-    marks: Vec<u32>,
-    present: u32,
-}
-
-impl Marks {
-    fn new(count: usize) -> Self {
-        Self {
-            marks: vec![0; count],
-            present: 1,
-        }
-    }
-
-    fn clear(&mut self) {
-        self.present += 1;
-    }
-
-    fn has(&self, index: usize) -> bool {
-        self.marks[index] == self.present
-    }
-
-    /// Whether it was not in the set before.
-    fn put(&mut self, index: usize) -> bool {
-        std::mem::replace(&mut self.marks[index], self.present) != self.present
-    }
 }
 
 impl<'g> Line<'g> {
@@ -90,13 +63,10 @@ impl<'g> Line<'g> {
         if self.later != Some(later) {
             self.later = Some(later);
             self.past.clear();
-            let mut stack = vec![later];
-            while let Some(index) = stack.pop() {
-                for &parent in &self.nodes[index].parents {
-                    if self.nodes[parent].depth > floor && self.past.put(parent) {
-                        stack.push(parent);
-                    }
-                }
+            let mut walk = Walk::with(&mut self.past, [later]);
+            while let Some(index) = walk.next() {
+                let parents = self.nodes[index].parents.iter().copied();
+                walk.extend(parents.filter(|parent| self.nodes[*parent].depth > floor));
             }
         }
         self.past.has(earlier) || self.nodes[earlier].parents.is_empty()

@@ -39,7 +39,7 @@ use onegrid_server::error::{Problem, Result};
 #[derive(Debug, Parser)]
 #[command(name = "onegrid-demo", version, about = "cli.demo")]
 struct Line {
-    #[arg(long, value_name = "zh|en", help = "cli.arg_lang")]
+    #[arg(long, global = true, value_name = "zh|en", help = "cli.arg_lang")]
     lang: Option<Lang>,
     #[arg(long, help = "cli.arg_once")]
     once: bool,

@@ -10,7 +10,8 @@ use onegrid_core::trust::certificate::Anchors;
 
 use super::ADMIN;
 use super::data_dir::{
-    DATABASE, DataDir, KEYS, make_private, sync, sync_parent, unusable, with_suffix,
+    DATABASE, DataDir, KEYS, close_to_others, make_private, sync, sync_parent, unusable,
+    with_suffix,
 };
 use crate::directory;
 use crate::error::{Problem, Result};
@@ -113,7 +114,10 @@ fn prepare(
         (log_of(&source.database()), log_of(&fresh.database())),
     ] {
         if from.exists() {
-            std::fs::copy(&from, &to).map_err(|error| fresh.unusable(&error))?;
+            // A copy has the mode of its source.
+            std::fs::copy(&from, &to)
+                .and_then(|_| close_to_others(&to))
+                .map_err(|error| fresh.unusable(&error))?;
         }
     }
     sqlite::check(&fresh.database())?;

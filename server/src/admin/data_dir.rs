@@ -3,14 +3,21 @@
 //! Administrator commands open the same database while a server runs: the store allows one writer at a time,
 //! across processes, and readers see snapshots. Only a command that replaces the database needs a stopped
 //! server, so it takes the lock.
+//!
+//! The lock is a file that exists while a process holds it, and after a process was killed. A serving process
+//! writes its address there, so that an invitation can name the real port.
+//!
+//! **Invariant:** only the owner of the folder can open it or a file in it ([`DataDir::protect`]).
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::Config;
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
+use crate::limits::SERVED_ADDRESS_BYTES_MAX;
 use crate::rules::Rules;
 use crate::server::Server;
 use crate::store::Store;
@@ -32,10 +39,21 @@ pub struct DataDir {
 #[derive(Debug)]
 pub struct Lock {
     file: File,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// Notes the address of the server for [`DataDir::served_at`].
+    pub fn note_address(&mut self, url: &str) -> Result<()> {
+        let noted = self.file.write_all(url.as_bytes());
+        noted.map_err(|error| unusable(&self.path, &error))
+    }
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
+        // Removed under the lock, so it is this process's file. A file that stays does no harm.
+        let _ = std::fs::remove_file(&self.path);
         // A process that another thread is starting has a copy of the open file, and with it of the lock,
         // until it runs its own program. So closing the file alone would release the folder too late.
         let _ = self.file.unlock();
@@ -89,31 +107,87 @@ impl DataDir {
     /// Locks the folder for this process. Refused while a server runs from it.
     pub fn lock(&self) -> Result<Lock> {
         let path = self.folder.join(LOCK);
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(|error| match error.kind() {
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        loop {
+            let opened = options.open(&path);
+            let file = opened.map_err(|error| match error.kind() {
                 std::io::ErrorKind::NotFound => self.not_prepared(),
                 _ => self.unusable(&error),
             })?;
-        match file.try_lock() {
-            Ok(()) => Ok(Lock { file }),
-            Err(TryLockError::WouldBlock) => {
-                Err(Problem::new("data.served").with("path", self.folder.display()))
+            match file.try_lock() {
+                // The holder before may have removed the file after it was opened here.
+                Ok(()) if !is_at(&file, &path) => {}
+                Ok(()) => {
+                    // A killed server left its address.
+                    file.set_len(0).map_err(|error| self.unusable(&error))?;
+                    return Ok(Lock { file, path });
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Problem::new("data.served").with("path", self.folder.display()));
+                }
+                Err(TryLockError::Error(error)) => return Err(self.unusable(&error)),
             }
-            Err(TryLockError::Error(error)) => Err(self.unusable(&error)),
         }
+    }
+
+    /// The address of the server that runs from this folder; `None` if there is none, or it does not listen
+    /// yet.
+    pub fn served_at(&self) -> Result<Option<String>> {
+        if !self.is_served()? {
+            return Ok(None);
+        }
+        // The server may end between the two looks.
+        let Ok(file) = File::open(self.folder.join(LOCK)) else {
+            return Ok(None);
+        };
+        let mut url = String::new();
+        file.take(SERVED_ADDRESS_BYTES_MAX)
+            .read_to_string(&mut url)
+            .map_err(|error| self.unusable(&error))?;
+        Ok((!url.is_empty()).then_some(url))
     }
 
     /// Whether a server runs from this folder.
     pub fn is_served(&self) -> Result<bool> {
+        // Without a file there is no lock, and a look must not be in the way of a server that starts.
+        if !self.folder.join(LOCK).exists() {
+            return Ok(false);
+        }
         match self.lock() {
             Ok(_) => Ok(false),
             Err(problem) if problem.code() == "data.served" => Ok(true),
             Err(problem) => Err(problem),
         }
+    }
+
+    /// Closes the folder and the files of the deployment to other users of the machine. Returns the paths that
+    /// stay open to them. A folder without a deployment is left alone.
+    #[must_use]
+    pub fn protect(&self) -> Vec<PathBuf> {
+        if !self.is_prepared() {
+            return Vec::new();
+        }
+        let listed = std::fs::read_dir(&self.folder);
+        let inside = listed.into_iter().flatten().flatten().filter(|entry| {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            [DATABASE, KEYS].iter().any(|ours| name.starts_with(ours))
+        });
+        std::iter::once(self.folder.clone())
+            .chain(inside.map(|entry| entry.path()))
+            .filter(|path| close_to_others(path).is_err())
+            .collect()
+    }
+
+    /// Reads the keys of the deployment.
+    pub fn read_keys(&self) -> Result<Keys> {
+        if !self.is_prepared() {
+            return Err(self.not_prepared());
+        }
+        Keys::read(&self.keys())
     }
 
     /// Opens the existing database.
@@ -161,6 +235,52 @@ impl DataDir {
     pub(super) fn unusable(&self, error: &std::io::Error) -> Problem {
         unusable(&self.folder, error)
     }
+}
+
+/// Takes the access of other users from a file or folder. A path that is gone is no error.
+#[cfg(unix)]
+pub(super) fn close_to_others(path: &Path) -> std::io::Result<()> {
+    use std::io::ErrorKind;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let closed = || {
+        let mut permissions = std::fs::metadata(path)?.permissions();
+        let mode = permissions.mode();
+        if mode & 0o077 == 0 {
+            return Ok(());
+        }
+        if mode & 0o1000 != 0 {
+            // A folder that many users share on purpose.
+            return Err(ErrorKind::PermissionDenied.into());
+        }
+        permissions.set_mode(mode & 0o700);
+        std::fs::set_permissions(path, permissions)
+    };
+    match closed() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        done => done,
+    }
+}
+
+/// Other systems have no such mode: access follows from the folder.
+#[cfg(not(unix))]
+pub(super) fn close_to_others(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// Whether the path still names this open file.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let id = |of: std::io::Result<std::fs::Metadata>| of.ok().map(|of| (of.dev(), of.ino()));
+    id(file.metadata()) == id(std::fs::metadata(path))
+}
+
+/// Other systems keep an open file under its name.
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
 }
 
 /// Creates a folder that only its owner may enter.
@@ -219,6 +339,108 @@ mod tests {
         let copy = lock.file.try_clone().unwrap();
         drop(lock);
         assert!(!data.is_served().unwrap());
+        assert!(data.lock().is_ok());
         drop(copy);
+    }
+
+    /// A file named “lock” that stays would look as if a server ran.
+    #[test]
+    fn released_lock_leaves_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::at(folder.path());
+        drop(data.lock().unwrap());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn address_is_known_while_its_server_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::at(folder.path());
+        // A killed server left this.
+        std::fs::write(folder.path().join(LOCK), "http://127.0.0.1:1").unwrap();
+        assert_eq!(data.served_at().unwrap(), None);
+        std::fs::write(folder.path().join(LOCK), "http://127.0.0.1:2").unwrap();
+        let mut lock = data.lock().unwrap();
+        assert_eq!(data.served_at().unwrap(), None);
+        lock.note_address("http://127.0.0.1:3").unwrap();
+        let served = data.served_at().unwrap();
+        assert_eq!(served.as_deref(), Some("http://127.0.0.1:3"));
+    }
+
+    /// The holder before removes its file while another process has it open already.
+    #[cfg(unix)]
+    #[test]
+    fn lock_of_a_removed_file_is_no_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(LOCK);
+        let removed = File::create(&path).unwrap();
+        assert!(is_at(&removed, &path));
+        std::fs::remove_file(&path).unwrap();
+        assert!(!is_at(&removed, &path));
+        let _another = File::create(&path).unwrap();
+        assert!(!is_at(&removed, &path));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn folder_and_files_open_to_others_are_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::at(folder.path());
+        let foreign = folder.path().join("notes.txt");
+        let ours = [
+            data.database(),
+            data.keys(),
+            folder.path().join("onegrid.db-wal"),
+            folder.path().join("onegrid.db-shm"),
+            folder.path().join("onegrid.db.before-7"),
+            folder.path().join("server.keys.before-7"),
+        ];
+        for path in ours.iter().chain([&foreign]) {
+            std::fs::write(path, "").unwrap();
+            set_mode(path, 0o644);
+        }
+        set_mode(folder.path(), 0o755);
+        assert_eq!(data.protect(), Vec::<PathBuf>::new());
+        assert_eq!(mode_of(folder.path()), 0o700);
+        for path in &ours {
+            assert_eq!(mode_of(path), 0o600, "{}", path.display());
+        }
+        assert_eq!(mode_of(&foreign), 0o644);
+    }
+
+    /// `restore` and `status` may be given any folder by mistake.
+    #[cfg(unix)]
+    #[test]
+    fn folder_without_a_deployment_keeps_its_mode() {
+        let folder = tempfile::tempdir().unwrap();
+        set_mode(folder.path(), 0o755);
+        assert_eq!(DataDir::at(folder.path()).protect(), Vec::<PathBuf>::new());
+        assert_eq!(mode_of(folder.path()), 0o755);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn path_that_stays_open_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::at(folder.path());
+        for path in [data.database(), data.keys()] {
+            std::fs::write(path, "").unwrap();
+        }
+        // A folder that all users share on purpose is not taken from them.
+        set_mode(folder.path(), 0o1777);
+        assert_eq!(data.protect(), [folder.path()]);
+        assert_eq!(mode_of(folder.path()), 0o1777);
+    }
+
+    #[cfg(unix)]
+    fn mode_of(path: &Path) -> u32 {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[cfg(unix)]
+    fn set_mode(path: &Path, mode: u32) {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     }
 }

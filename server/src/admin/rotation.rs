@@ -48,7 +48,7 @@ pub fn request(
     now_ms: i64,
     rng: &mut dyn CryptoRng,
 ) -> Result<Proposal> {
-    let keys = Keys::read(&data.keys())?;
+    let keys = data.read_keys()?;
     let (successor, proposal) = keys.succeed(endings, now_ms, rng);
     let next = next(data);
     if next.exists() {
@@ -62,9 +62,10 @@ pub fn request(
 
 /// Signs the request with the root key. Needs no data folder.
 pub fn sign(request: &Path, root_key: &Path, to: &Path) -> Result<ServerKeys> {
-    let proposal: Proposal = read_text(request, REQUEST_HEAD)?;
+    let proposal: Proposal = parse_text(&read_file(request)?, REQUEST_HEAD)
+        .ok_or_else(|| Problem::new("keys.request_damaged").with("path", request.display()))?;
     let root = read_root(root_key)
-        .ok_or_else(|| Problem::new("keys.damaged").with("path", root_key.display()))?;
+        .ok_or_else(|| Problem::new("keys.no_root_key").with("path", root_key.display()))?;
     let list = proposal.sign(&root)?;
     write_text(to, LIST_HEAD, &list)?;
     Ok(list)
@@ -72,9 +73,9 @@ pub fn sign(request: &Path, root_key: &Path, to: &Path) -> Result<ServerKeys> {
 
 /// Takes the new keys into use. The server must be stopped.
 pub fn install(data: &DataDir, list: &Path, now_ms: i64) -> Result<Installed> {
-    let list: ServerKeys = read_text(list, LIST_HEAD)?;
+    let list = read_list(list)?;
     let _lock = data.lock()?;
-    let present = Keys::read(&data.keys())?;
+    let present = data.read_keys()?;
     let next = next(data);
     let keys = present.take_over(&read_successor(&next)?, &list)?;
     let generation = leave(data, &present, &keys, now_ms)?;
@@ -155,21 +156,31 @@ fn write_text<T: Encode<()>>(path: &Path, head: &str, value: &T) -> Result<()> {
     write_secret(path, text.as_bytes())
 }
 
-fn read_text<T: for<'b> Decode<'b, ()>>(path: &Path, head: &str) -> Result<T> {
-    let text = String::from_utf8(read_file(path)?).map_err(|_| damaged(path))?;
-    let hex = text.strip_prefix(head).ok_or_else(|| damaged(path))?;
+/// Reads a signed list. A request looks alike, so a person may take the one for the other.
+fn read_list(path: &Path) -> Result<ServerKeys> {
+    let bytes = read_file(path)?;
+    let code = if bytes.starts_with(REQUEST_HEAD.as_bytes()) {
+        "keys.list_unsigned"
+    } else {
+        "keys.list_damaged"
+    };
+    parse_text(&bytes, LIST_HEAD).ok_or_else(|| Problem::new(code).with("path", path.display()))
+}
+
+/// Parses a file of [`write_text`]; `None` if it is damaged or has another head.
+fn parse_text<T: for<'b> Decode<'b, ()>>(bytes: &[u8], head: &str) -> Option<T> {
+    let hex = std::str::from_utf8(bytes).ok()?.strip_prefix(head)?;
     let digits: Option<Vec<u8>> = hex
         .chars()
         .filter(|c| !c.is_ascii_whitespace())
         .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
         .collect();
-    let digits = digits.filter(|digits| digits.len() % 2 == 0);
-    let digits = digits.ok_or_else(|| damaged(path))?;
+    let digits = digits.filter(|digits| digits.len() % 2 == 0)?;
     let bytes: Vec<u8> = digits
         .chunks(2)
         .map(|pair| pair[0] << 4 | pair[1])
         .collect();
-    minicbor::decode(&bytes).map_err(|_| damaged(path))
+    minicbor::decode(&bytes).ok()
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>> {

@@ -18,6 +18,8 @@ pub struct Context<'a> {
     pub inputs: Inputs,
     /// Receives results.
     pub out: &'a mut dyn Write,
+    /// Receives warnings.
+    pub err: &'a mut dyn Write,
 }
 
 impl Context<'_> {
@@ -36,11 +38,41 @@ impl Context<'_> {
         writeln!(self.out, "{text}").map_err(|e| Problem::new("cli.output").because(&e))
     }
 
+    /// The configured data folder, closed to other users of the machine.
+    pub fn data(&mut self) -> Result<DataDir> {
+        let data = DataDir::of(&self.config()?.config);
+        self.protect(&data);
+        Ok(data)
+    }
+
+    /// Closes a data folder to other users of the machine, and warns of each path that stays open.
+    pub fn protect(&mut self, data: &DataDir) {
+        for path in data.protect() {
+            let phrase = Phrase::new("data.open_to_others").with("path", path.display());
+            let (sentence, code) = (phrase.sentence(self.lang), phrase.code());
+            // If standard error is closed, no channel is left for a warning.
+            let _ = writeln!(self.err, "onegrid: {sentence} [{code}]");
+        }
+    }
+
     /// Opens the configured deployment; other processes may use it at the same time.
-    pub fn deployment(&self) -> Result<(Config, Server)> {
+    pub fn deployment(&mut self) -> Result<(Config, Server)> {
         let config = self.config()?.config;
-        let server = DataDir::of(&config).open(&config)?;
+        let server = self.data()?.open(&config)?;
         Ok((config, server))
+    }
+
+    /// Prints a result: as one line of JSON for programs, otherwise as sentences.
+    pub fn result(
+        &mut self,
+        as_json: bool,
+        value: &serde_json::Value,
+        sentences: &[Phrase],
+    ) -> Result<()> {
+        if as_json {
+            return self.json(value);
+        }
+        sentences.iter().try_for_each(|phrase| self.say(phrase))
     }
 
     /// Prints a value for programs as one line of JSON.

@@ -1,4 +1,5 @@
-//! `onegrid export`: a template of checklists as a spreadsheet, or records as lines of JSON, as tables or as a map, for evaluation outside OneGrid.
+//! `onegrid export`: records as lines of JSON, as tables or as a map, for evaluation outside OneGrid; or a
+//! template of checklists as a spreadsheet.
 //!
 //! Without `--as` it writes an outline, which has no texts, names or authors.
 
@@ -26,6 +27,8 @@ pub(super) struct Args {
     reader: Option<String>,
     #[arg(long, help = "cli.arg_progress")]
     progress: bool,
+    #[arg(long, help = "cli.arg_json")]
+    json: bool,
 }
 
 /// Exports of other things than records.
@@ -43,6 +46,8 @@ struct TemplateArgs {
     to: PathBuf,
     #[arg(long, value_name = "N", help = "cli.arg_template_version")]
     version: Option<u32>,
+    #[arg(long, help = "cli.arg_json")]
+    json: bool,
 }
 
 /// Writes new files from one snapshot.
@@ -66,23 +71,30 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let done = export(&server, wanted, &mut files, ADMIN, now(), &mut bar.on());
     bar.end();
     let done = done?;
-    context.say(
-        &Phrase::new("export.done")
+    let path = to.display().to_string();
+    let value = serde_json::json!({
+        "path": path,
+        "written": done.written,
+        "left_out": done.left_out,
+    });
+    let mut said = vec![
+        Phrase::new("export.done")
             .with("count", done.written)
-            .with("path", to.display()),
-    )?;
+            .with("path", path),
+    ];
     if done.left_out > 0 {
-        context.say(&Phrase::new("export.left_out").with("count", done.left_out))?;
+        said.push(Phrase::new("export.left_out").with("count", done.left_out));
     }
-    Ok(())
+    context.result(args.json, &value, &said)
 }
 
 fn template(server: &Server, args: &TemplateArgs, context: &mut Context<'_>) -> Result<()> {
     let version = export_template(server, &args.id, args.version, &args.to)?;
-    context.say(
-        &Phrase::new("export.done_template")
-            .with("id", &args.id)
-            .with("version", version)
-            .with("path", args.to.display()),
-    )
+    let path = args.to.display().to_string();
+    let value = serde_json::json!({"path": path, "id": args.id, "version": version});
+    let said = Phrase::new("export.done_template")
+        .with("id", &args.id)
+        .with("version", version)
+        .with("path", path);
+    context.result(args.json, &value, &[said])
 }

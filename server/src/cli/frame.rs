@@ -11,6 +11,18 @@ use onegrid_core::texts::{self, Lang};
 
 use crate::error::{Phrase, Problem};
 
+/// Name of the command that shows the help of the others.
+const HELP: &str = "help";
+
+/// The argument of that command: the words of another one.
+const COMMAND: &str = "command";
+
+/// Place of the first option that every command has, after all options of a command itself.
+const COMMON_FROM: usize = 1_000;
+
+/// Place of `--help` and `--version`, after all other options.
+const LAST_FROM: usize = 2_000;
+
 /// Reason for running no command.
 pub(super) enum Stop {
     /// Text of the requested help or version.
@@ -45,11 +57,35 @@ pub(super) fn language(args: &[OsString], env: &[(String, String)]) -> Lang {
 }
 
 pub(super) fn parse<P: Parser>(args: &[OsString], lang: Lang) -> Result<P, Stop> {
-    let command = localise(P::command(), lang, true);
-    let matches = command.try_get_matches_from(args);
-    matches
-        .and_then(|found| P::from_arg_matches(&found))
-        .map_err(|error| stop(&error))
+    let mut command = localise(with_help(P::command()), lang, true);
+    let found = command
+        .try_get_matches_from_mut(args)
+        .map_err(|error| stop(&error))?;
+    let Some((HELP, asked)) = found.subcommand() else {
+        return P::from_arg_matches(&found).map_err(|error| stop(&error));
+    };
+    // `help import areas` means `import areas --help`, with the same suggestion for a misspelt command.
+    let words = asked.get_many::<String>(COMMAND).into_iter().flatten();
+    let line: Vec<String> = std::iter::once(command.get_name().to_owned())
+        .chain(words.cloned())
+        .chain(std::iter::once("--help".to_owned()))
+        .collect();
+    Err(match command.try_get_matches_from_mut(line) {
+        Err(error) => stop(&error),
+        Ok(_) => Stop::Problem(Problem::new("cli.usage_wrong")),
+    })
+}
+
+/// Adds the command [`HELP`] to a program that has commands.
+fn with_help(command: Command) -> Command {
+    if !command.has_subcommands() {
+        return command;
+    }
+    let words = Arg::new(COMMAND)
+        .value_name("COMMAND")
+        .num_args(0..)
+        .help("cli.arg_help_of");
+    command.subcommand(Command::new(HELP).about("cli.help").arg(words))
 }
 
 /// Replaces every code of a command and its subcommands with its sentence.
@@ -71,15 +107,21 @@ pub(super) fn localise(command: Command, lang: Lang, root: bool) -> Command {
             template.extend(["\n", &say(code), ":\n{", tag, "}\n"]);
         }
     }
-    let flag = |name: &'static str, short: char, action: ArgAction, code: &str| {
+    let flag = |name: &'static str, short: char, action: ArgAction, code: &str, place: usize| {
         Arg::new(name)
             .short(short)
             .long(name)
             .action(action)
             .help(say(code))
+            .display_order(place)
     };
+    let mut place = 0;
     let mut localised = command
         .mut_args(|arg| {
+            place += 1;
+            // The options of the program come after those of a command, in the order of the source.
+            let first = if arg.is_global_set() { COMMON_FROM } else { 0 };
+            let arg = arg.display_order(first + place);
             let help = arg
                 .get_help()
                 .map(|code| texts::say(&code.to_string(), lang, &[]));
@@ -98,12 +140,25 @@ pub(super) fn localise(command: Command, lang: Lang, root: bool) -> Command {
         .disable_version_flag(true)
         .disable_help_subcommand(true)
         .help_template(template)
-        .arg(flag("help", 'h', ArgAction::Help, "cli.arg_help"));
+        .arg(flag(
+            "help",
+            'h',
+            ArgAction::Help,
+            "cli.arg_help",
+            LAST_FROM,
+        ));
     if let Some(about) = about {
         localised = localised.about(about);
     }
     if root {
-        localised = localised.arg(flag("version", 'V', ArgAction::Version, "cli.arg_version"));
+        let version = flag(
+            "version",
+            'V',
+            ArgAction::Version,
+            "cli.arg_version",
+            LAST_FROM + 1,
+        );
+        localised = localised.arg(version);
     }
     localised
 }

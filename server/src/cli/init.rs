@@ -25,6 +25,8 @@ pub(super) struct Args {
     root_key: PathBuf,
     #[arg(long, value_name = "gongshu|demo", help = "cli.arg_seed")]
     seed: Option<Seed>,
+    #[arg(long, help = "cli.arg_json")]
+    json: bool,
 }
 
 /// Built-in data for a new deployment.
@@ -40,45 +42,71 @@ enum Seed {
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let config = context.config()?.config;
     let data = DataDir::of(&config);
+    let mut sown = Sown::default();
     let fill = |server: &Server| match args.seed {
-        Some(chosen) => sow(server, chosen, context),
+        Some(chosen) => sow(server, chosen, &mut sown),
         None => Ok(()),
     };
     let keys = setup::prepare_with(&data, &args.root_key, now(), &mut OsRandom, fill)?;
-    context.say(
-        &Phrase::new("init.done")
-            .with("path", data.path().display())
-            .with("authority", keys.authority().0),
-    )?;
-    context.say(&Phrase::new("init.root_key").with("path", args.root_key.display()))?;
-    context.say(&Phrase::new("init.next"))
+    // The data folder may have been made by hand, with access for others.
+    context.protect(&data);
+    let (path, root_key) = (data.path().display(), args.root_key.display());
+    let authority = keys.authority().0;
+    let value = serde_json::json!({
+        "path": path.to_string(),
+        "authority": authority.to_string(),
+        "root_key": root_key.to_string(),
+        "areas": sown.areas,
+        "units": sown.units,
+        "members": sown.members,
+    });
+    let mut said = sown.phrases;
+    said.push(
+        Phrase::new("init.done")
+            .with("path", path)
+            .with("authority", authority),
+    );
+    said.push(Phrase::new("init.root_key").with("path", root_key));
+    said.push(Phrase::new("init.next"));
+    context.result(args.json, &value, &said)
 }
 
-fn sow(server: &Server, chosen: Seed, context: &mut Context<'_>) -> Result<()> {
+/// Rows of the built-in data that were imported.
+#[derive(Debug, Default)]
+struct Sown {
+    areas: usize,
+    units: usize,
+    members: usize,
+    phrases: Vec<Phrase>,
+}
+
+fn sow(server: &Server, chosen: Seed, sown: &mut Sown) -> Result<()> {
     let mut quiet = |_, _| {};
     let files: AreaFiles = seed::gongshu();
     let (datum, mode) = (Datum::Wgs84, Mode::Strict);
     let areas = import_areas(server, &files, datum, mode, now(), &mut quiet)?;
-    told("import.done_areas", &areas, context)?;
+    sown.areas = sown.count("import.done_areas", &areas)?;
     if chosen == Seed::Demo {
         let name = "units.csv";
         let units = import_units(server, name, seed::DEMO_UNITS, mode, now(), &mut quiet)?;
-        told("import.done_units", &units, context)?;
+        sown.units = sown.count("import.done_units", &units)?;
         let name = "members.csv";
         let members = import_members(server, name, seed::DEMO_MEMBERS, mode, now(), &mut quiet)?;
-        told("import.done_members", &members, context)?;
+        sown.members = sown.count("import.done_members", &members)?;
     }
     Ok(())
 }
 
-/// Prints the counts only: built-in data has no bad rows, because a test imports it.
-fn told(code: &'static str, outcome: &Outcome, context: &mut Context<'_>) -> Result<()> {
-    if !outcome.bad.is_empty() {
-        return Err(Problem::new("server.internal"));
-    }
-    context.say(
-        &Phrase::new(code)
+impl Sown {
+    /// Notes the counts only: built-in data has no bad rows, because a test imports it.
+    fn count(&mut self, code: &'static str, outcome: &Outcome) -> Result<usize> {
+        if !outcome.bad.is_empty() {
+            return Err(Problem::new("server.internal"));
+        }
+        let phrase = Phrase::new(code)
             .with("changed", outcome.changed)
-            .with("unchanged", outcome.unchanged),
-    )
+            .with("unchanged", outcome.unchanged);
+        self.phrases.push(phrase);
+        Ok(outcome.changed)
+    }
 }

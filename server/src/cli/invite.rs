@@ -1,6 +1,9 @@
 //! `onegrid invite`: one more phone for a member. The code is shown once; the server only keeps data that
 //! verifies it.
 
+use std::net::SocketAddr;
+
+use axum::http::Uri;
 use onegrid_core::id::MemberId;
 use onegrid_core::system::OsRandom;
 use qrcode::QrCode;
@@ -9,6 +12,7 @@ use qrcode::render::unicode::Dense1x2;
 use super::Context;
 use super::time::{now, utc};
 use crate::admin::ADMIN;
+use crate::admin::data_dir::DataDir;
 use crate::config::Config;
 use crate::error::{Phrase, Problem, Result};
 use crate::registry::members::id_of_external;
@@ -38,9 +42,12 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let (config, server) = context.deployment()?;
     let member = member_of(&server, &args.member)?;
+    let address = match &args.address {
+        Some(text) => Some(checked(text)?),
+        None => own_address(&config)?,
+    };
     let valid_ms = i64::from(args.hours) * HOUR_MS;
     let invited = server.invite(member, valid_ms, ADMIN, now(), &mut OsRandom)?;
-    let address = args.address.clone().or_else(|| own_address(&config));
     let qr = address.map(|address| invited.qr(server.keys(), &address));
     let expires_ms = invited.invitation.expires_ms;
     if args.json {
@@ -78,16 +85,57 @@ pub(super) fn member_of(server: &Server, text: &str) -> Result<MemberId> {
     Err(Problem::new("registry.unknown_member").with("member", text))
 }
 
-/// Address from the configuration, if phones can use it.
-fn own_address(config: &Config) -> Option<String> {
-    let listen = config.server.listen;
-    let usable = listen.port() != 0 && !listen.ip().is_unspecified();
+/// Address that phones can use: of the running server, which knows its real port, otherwise from the
+/// configuration.
+fn own_address(config: &Config) -> Result<Option<String>> {
     let scheme = if config.server.tls.is_some() {
         "https"
     } else {
         "http"
     };
-    usable.then(|| format!("{scheme}://{listen}"))
+    let configured = || format!("{scheme}://{}", config.server.listen);
+    let served = DataDir::of(config).served_at()?;
+    let address = served.unwrap_or_else(configured);
+    let listen = address.split_once("://").map(|(_, listen)| listen.parse());
+    let usable = match listen {
+        Some(Ok(listen)) => is_reachable(listen),
+        _ => false,
+    };
+    Ok(usable.then_some(address))
+}
+
+/// Whether a phone can connect to an address that a server listens on.
+fn is_reachable(listen: SocketAddr) -> bool {
+    listen.port() != 0 && !listen.ip().is_unspecified()
+}
+
+/// An address that a person gave: `http` or `https`, a host and perhaps a port, no more.
+fn checked(text: &str) -> Result<String> {
+    let text = text.trim();
+    let full = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("https://{text}")
+    };
+    if full.parse().is_ok_and(|uri| is_origin(&uri)) {
+        Ok(full)
+    } else {
+        Err(Problem::new("invite.bad_address").with("address", text))
+    }
+}
+
+fn is_origin(uri: &Uri) -> bool {
+    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    // A name of a user would stand before the host.
+    let host = uri.host().filter(|host| !host.is_empty());
+    let is_port = |text: &str| text.parse::<u16>().is_ok_and(|port| port != 0);
+    let has_port = match host.and_then(|host| authority.strip_prefix(host)) {
+        None => false,
+        Some("") => true,
+        Some(rest) => rest.strip_prefix(':').is_some_and(is_port),
+    };
+    is_web && has_port && uri.path() == "/" && uri.query().is_none()
 }
 
 fn picture(text: &str) -> Result<String> {

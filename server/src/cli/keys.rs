@@ -4,26 +4,32 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use onegrid_core::id::DeviceId;
-use onegrid_core::net::OsRandom;
+use onegrid_core::system::OsRandom;
 use onegrid_core::trust::certificate::{ServerKey, ServerPurpose};
+use serde_json::{Value, json};
 
 use super::Context;
 use super::time::{now, utc};
-use crate::admin::data_dir::DataDir;
 use crate::admin::rotation;
 use crate::error::{Phrase, Result};
-use crate::keys::{Ending, Keys};
+use crate::keys::Ending;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     #[command(about = "cli.keys_list")]
-    List,
+    List(ListArgs),
     #[command(about = "cli.keys_request")]
     Request(RequestArgs),
     #[command(about = "cli.keys_sign")]
     Sign(SignArgs),
     #[command(about = "cli.keys_install")]
     Install(InstallArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ListArgs {
+    #[arg(long, help = "cli.arg_json")]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -34,6 +40,8 @@ pub(super) struct RequestArgs {
     retire: Vec<PurposeArg>,
     #[arg(long, value_name = "PURPOSE", help = "cli.arg_key_leaked")]
     leaked: Vec<PurposeArg>,
+    #[arg(long, help = "cli.arg_json")]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -49,12 +57,16 @@ pub(super) struct SignArgs {
         help = "cli.arg_root_key_in"
     )]
     root_key: PathBuf,
+    #[arg(long, help = "cli.arg_json")]
+    json: bool,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct InstallArgs {
     #[arg(value_name = "LIST", help = "cli.arg_key_list")]
     list: PathBuf,
+    #[arg(long, help = "cli.arg_json")]
+    json: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -77,63 +89,95 @@ impl PurposeArg {
 /// Lists, requests, signs or installs.
 pub(super) fn run(command: &Command, context: &mut Context<'_>) -> Result<()> {
     match command {
-        Command::List => {
-            let data = DataDir::of(&context.config()?.config);
-            let keys = Keys::read(&data.keys())?;
+        Command::List(args) => {
+            let keys = context.data()?.read_keys()?;
             let list = keys.anchors().list();
-            context.say(&Phrase::new("keys.list").with("number", list.number))?;
-            show(&list.keys, context)
+            let value = json!({ "number": list.number, "keys": values(&list.keys) });
+            let mut said = vec![Phrase::new("keys.list").with("number", list.number)];
+            said.extend(list.keys.iter().map(phrase));
+            context.result(args.json, &value, &said)
         }
         Command::Request(args) => {
-            let data = DataDir::of(&context.config()?.config);
+            let data = context.data()?;
             let mut endings = BTreeMap::new();
             endings.extend(args.retire.iter().map(|p| (p.purpose(), Ending::Retired)));
             endings.extend(args.leaked.iter().map(|p| (p.purpose(), Ending::Leaked)));
             let proposal = rotation::request(&data, &args.file, &endings, now(), &mut OsRandom)?;
-            show(&proposal.keys, context)?;
-            context.say(&Phrase::new("keys.requested").with("path", args.file.display()))
+            let path = args.file.display().to_string();
+            let value = json!({
+                "path": path,
+                "number": proposal.number,
+                "keys": values(&proposal.keys),
+            });
+            let mut said: Vec<Phrase> = proposal.keys.iter().map(phrase).collect();
+            said.push(Phrase::new("keys.requested").with("path", path));
+            context.result(args.json, &value, &said)
         }
         Command::Sign(args) => {
             let list = rotation::sign(&args.request, &args.root_key, &args.list)?;
-            context.say(&Phrase::new("keys.list").with("number", list.number))?;
-            show(&list.keys, context)?;
-            context.say(&Phrase::new("keys.signed").with("path", args.list.display()))
+            let path = args.list.display().to_string();
+            let value = json!({
+                "path": path,
+                "number": list.number,
+                "keys": values(&list.keys),
+            });
+            let mut said = vec![Phrase::new("keys.list").with("number", list.number)];
+            said.extend(list.keys.iter().map(phrase));
+            said.push(Phrase::new("keys.signed").with("path", path));
+            context.result(args.json, &value, &said)
         }
         Command::Install(args) => {
-            let data = DataDir::of(&context.config()?.config);
+            let data = context.data()?;
             let installed = rotation::install(&data, &args.list, now())?;
-            context.say(&Phrase::new("keys.installed").with("number", installed.number))?;
-            match installed.generation {
-                Some(generation) => {
-                    context.say(&Phrase::new("keys.new_generation").with("generation", generation))
-                }
-                None => Ok(()),
-            }
+            let value = json!({
+                "number": installed.number,
+                "generation": installed.generation,
+            });
+            let mut said = vec![Phrase::new("keys.installed").with("number", installed.number)];
+            let raised = installed.generation.map(|generation| {
+                Phrase::new("keys.new_generation").with("generation", generation)
+            });
+            said.extend(raised);
+            context.result(args.json, &value, &said)
         }
     }
 }
 
-fn show(keys: &[ServerKey], context: &mut Context<'_>) -> Result<()> {
-    for key in keys {
-        let code = match key.until_ms {
-            None => "keys.in_use",
-            Some(_) => "keys.retired",
-        };
-        let purpose = match key.purpose {
-            ServerPurpose::Certificates => "certificates",
-            ServerPurpose::Receipts => "receipts",
-            ServerPurpose::Packs => "packs",
-        };
-        let phrase = Phrase::new(code)
-            .with("purpose", purpose)
-            .with("id", DeviceId::of_key(&key.key))
-            .with("from", utc(key.from_ms))
-            .with("generation", key.generation_max);
-        let phrase = match key.until_ms {
-            None => phrase,
-            Some(until_ms) => phrase.with("until", utc(until_ms)),
-        };
-        context.say(&phrase)?;
+fn name(purpose: ServerPurpose) -> &'static str {
+    match purpose {
+        ServerPurpose::Certificates => "certificates",
+        ServerPurpose::Receipts => "receipts",
+        ServerPurpose::Packs => "packs",
     }
-    Ok(())
+}
+
+/// The keys of a list for programs.
+fn values(keys: &[ServerKey]) -> Vec<Value> {
+    let value = |key: &ServerKey| {
+        json!({
+            "purpose": name(key.purpose),
+            "id": DeviceId::of_key(&key.key).to_string(),
+            "from_ms": key.from_ms,
+            "until_ms": key.until_ms,
+            "generation_max": key.generation_max,
+        })
+    };
+    keys.iter().map(value).collect()
+}
+
+/// A key of a list for people.
+fn phrase(key: &ServerKey) -> Phrase {
+    let code = match key.until_ms {
+        None => "keys.in_use",
+        Some(_) => "keys.retired",
+    };
+    let phrase = Phrase::new(code)
+        .with("purpose", name(key.purpose))
+        .with("id", DeviceId::of_key(&key.key))
+        .with("from", utc(key.from_ms))
+        .with("generation", key.generation_max);
+    match key.until_ms {
+        None => phrase,
+        Some(until_ms) => phrase.with("until", utc(until_ms)),
+    }
 }

@@ -11,6 +11,8 @@ use crate::error::{Phrase, Result};
 pub(super) struct Args {
     #[arg(value_name = "DEVICE", help = "cli.arg_device")]
     device: String,
+    #[arg(long, help = "cli.arg_json")]
+    json: bool,
 }
 
 /// Renews with the member's present grants; the phone gets the certificate with its next
@@ -19,9 +21,12 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let (_, server) = context.deployment()?;
     let device = device_of(&server, &args.device)?;
     let expires_ms = server.renew(device, ADMIN, now())?;
-    context.say(
-        &Phrase::new("renew.done")
-            .with("device", device)
-            .with("until", utc(expires_ms)),
-    )
+    let value = serde_json::json!({
+        "device": device.to_string(),
+        "reads_until_ms": expires_ms,
+    });
+    let done = Phrase::new("renew.done")
+        .with("device", device)
+        .with("until", utc(expires_ms));
+    context.result(args.json, &value, &[done])
 }

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use super::Context;
 use super::time::now;
 use crate::admin::backup;
-use crate::admin::data_dir::DataDir;
 use crate::error::{Phrase, Result};
 
 #[derive(Debug, clap::Args)]
@@ -19,14 +18,23 @@ pub(super) struct Args {
         help = "cli.arg_above"
     )]
     above: Option<u32>,
+    #[arg(long, help = "cli.arg_json")]
+    json: bool,
 }
 
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
-    let data = DataDir::of(&context.config()?.config);
+    let data = context.data()?;
     let restored = backup::restore(&data, &args.from, args.above, now())?;
-    if let Some(aside) = &restored.set_aside {
-        context.say(&Phrase::new("restore.aside").with("path", aside.display()))?;
-    }
-    context.say(&Phrase::new("restore.done").with("generation", restored.generation))?;
-    context.say(&Phrase::new("restore.invitations"))
+    // The data folder may have been made by hand, with access for others.
+    context.protect(&data);
+    let aside = restored.set_aside.map(|path| path.display().to_string());
+    let value = serde_json::json!({
+        "generation": restored.generation,
+        "set_aside": aside,
+    });
+    let mut said = Vec::new();
+    said.extend(aside.map(|path| Phrase::new("restore.aside").with("path", path)));
+    said.push(Phrase::new("restore.done").with("generation", restored.generation));
+    said.push(Phrase::new("restore.invitations"));
+    context.result(args.json, &value, &said)
 }

@@ -46,6 +46,8 @@ pub(super) struct DecideArgs {
         conflicts_with = "envelope"
     )]
     device: Option<String>,
+    #[arg(long, help = "cli.arg_json")]
+    json: bool,
 }
 
 /// Lists entries, or decides.
@@ -98,11 +100,12 @@ fn decide(args: &DecideArgs, accept: bool, context: &mut Context<'_>) -> Result<
         .values()
         .filter(|verdict| verdict.status.is_accepted())
         .count();
-    context.say(
-        &Phrase::new("review.decided")
-            .with("accepted", accepted)
-            .with("refused", decided.len() - accepted),
-    )
+    let refused = decided.len() - accepted;
+    let value = serde_json::json!({ "accepted": accepted, "refused": refused });
+    let done = Phrase::new("review.decided")
+        .with("accepted", accepted)
+        .with("refused", refused);
+    context.result(args.json, &value, &[done])
 }
 
 /// Decides each waiting entry of a device once. An accepted entry may continue to wait for another

@@ -16,6 +16,8 @@ const PREFIX_DIGITS_MIN: usize = 6;
 pub(super) struct Args {
     #[arg(value_name = "DEVICE", help = "cli.arg_device")]
     device: String,
+    #[arg(long, help = "cli.arg_json")]
+    json: bool,
 }
 
 /// Revokes the device; a running server cuts it off within a second.
@@ -28,7 +30,12 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     } else {
         "revoke.already"
     };
-    context.say(&Phrase::new(code).with("device", device))
+    let value = serde_json::json!({
+        "device": device.to_string(),
+        "already_revoked": !fresh,
+    });
+    let done = Phrase::new(code).with("device", device);
+    context.result(args.json, &value, &[done])
 }
 
 pub(super) fn device_of(server: &Server, text: &str) -> Result<DeviceId> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Context;
 use super::time::now;
-use crate::admin::data_dir::DataDir;
+use crate::admin::data_dir::{DataDir, Lock};
 use crate::api::{self, Listener, Node, Shell, Shutdown};
 use crate::config::Config;
 use crate::error::{Phrase, Problem, Result};
@@ -30,24 +30,32 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     telemetry::init(&config.log);
     let data = DataDir::of(&config);
     // Locks before it opens the store, because a restore that is about to end replaces the store.
-    let _lock = data.lock()?;
+    let mut lock = data.lock()?;
+    for path in data.protect() {
+        let (code, path) = ("data.open_to_others", path.display());
+        tracing::warn!(code, %path, "other users of this machine can open this");
+    }
     let server = Arc::new(data.open(&config)?);
-    // An upgrade may bring new ones.
-    server.put_shipped_templates(now())?;
+    // An upgrade may bring new ones. Without them the server is still of use, so it starts in any case.
+    if let Err(problem) = server.put_shipped_templates(now()) {
+        tracing::error!(code = problem.code(), "shipped templates were not published");
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Problem::new("server.internal").because(&error))?;
-    let outcome = runtime.block_on(serve(&config, &server, args.json, context));
+    let outcome = runtime.block_on(serve(&config, &server, &mut lock, args.json, context));
     // Work that has begun runs to its end, because its caller may already have the answer.
     drop(runtime);
     outcome?;
-    context.say(&Phrase::new("serve.stopped"))
+    let stopped = serde_json::json!({ "stopped": true });
+    context.result(args.json, &stopped, &[Phrase::new("serve.stopped")])
 }
 
 async fn serve(
     config: &Config,
     server: &Arc<Server>,
+    lock: &mut Lock,
     json: bool,
     context: &mut Context<'_>,
 ) -> Result<()> {
@@ -59,11 +67,13 @@ async fn serve(
     let shell = Shell::new(config.limits.clone(), metrics, ready);
     let app = api::shell(api::routes(node), &shell);
     let url = listener.url();
-    if json {
-        context.json(&serde_json::json!({ "listening": url }))?;
-    } else {
-        context.say(&Phrase::new("serve.listening").with("url", &url))?;
-    }
+    lock.note_address(&url)?;
+    let value = serde_json::json!({ "listening": url });
+    context.result(
+        json,
+        &value,
+        &[Phrase::new("serve.listening").with("url", &url)],
+    )?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "serving");
     let served = listener.serve(app, shutdown).await;
     tracing::info!("stopped");

@@ -19,6 +19,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let (config, server) = context.deployment()?;
     let data = DataDir::of(&config);
     let served = data.is_served()?;
+    let address = data.served_at()?;
     let counts = server.store().read(|tx| tx.counts())?;
     let generation = server.generation()?;
     let templates = newest_templates(&server)?;
@@ -27,6 +28,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
         return context.json(&serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
             "serving": served,
+            "address": address,
             "generation": generation,
             "records": counts.records,
             "open": counts.open,
@@ -48,6 +50,9 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
         "status.not_serving"
     };
     context.say(&Phrase::new(running))?;
+    if let Some(url) = &address {
+        context.say(&Phrase::new("status.address").with("url", url))?;
+    }
     context.say(
         &Phrase::new("status.counts")
             .with("records", counts.records)

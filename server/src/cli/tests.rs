@@ -192,3 +192,175 @@ fn a_file_that_cannot_be_used_exits_with_3_and_names_the_cause() {
     assert_eq!(tls.code, 3, "{}", tls.err);
     assert!(tls.err.contains("config.tls_unreadable"));
 }
+
+/// Words of every command that has no commands below it.
+fn leaves(command: &clap::Command, before: &[String], found: &mut Vec<(Vec<String>, bool)>) {
+    for sub in command.get_subcommands() {
+        let words = [before, &[sub.get_name().to_owned()]].concat();
+        if sub.has_subcommands() {
+            leaves(sub, &words, found);
+        } else {
+            let has_json = sub.get_arguments().any(|arg| arg.get_id() == "json");
+            found.push((words, has_json));
+        }
+    }
+}
+
+fn all_leaves() -> Vec<(Vec<String>, bool)> {
+    let mut found = Vec::new();
+    leaves(&Line::command(), &[], &mut found);
+    assert!(found.len() > 20, "{found:?}");
+    found
+}
+
+#[test]
+fn help_command_shows_the_help_of_each() {
+    for lang in ["en", "zh"] {
+        let same = |help: &[&str], flag: &[&str]| {
+            let help = run_with(&[("ONEGRID_LANG", lang)], help);
+            assert_eq!((help.code, help.err.as_str()), (0, ""));
+            assert_eq!(help.out, run_with(&[("ONEGRID_LANG", lang)], flag).out);
+            help.out
+        };
+        let whole = same(&["help"], &["--help"]);
+        assert!(whole.contains(if lang == "en" { "Usage" } else { "用法" }));
+        assert!(whole.contains("  help "), "{whole}");
+        same(&["help", "import"], &["import", "--help"]);
+        same(&["help", "import", "areas"], &["import", "areas", "--help"]);
+        same(&["help", "help"], &["help", "--help"]);
+    }
+    let flag = run_with(&[], &["help", "status", "--lang", "en"]);
+    assert!(flag.out.contains("Usage"), "{}", flag.out);
+    let misspelt = run_with(&[], &["help", "chekc-config", "--lang", "en"]);
+    assert_eq!(misspelt.code, 2);
+    assert!(misspelt.err.contains("[cli.unknown_command]"));
+    assert!(misspelt.err.contains("check-config"), "{}", misspelt.err);
+}
+
+/// Names of the options, in the order of a help text.
+fn options_of(help: &str) -> Vec<&str> {
+    let lines = help.lines().map(str::trim_start);
+    let options = lines.filter(|line| line.starts_with('-'));
+    let names = options.filter_map(|line| line.split_once("--"));
+    let ends = |c: char| !(c.is_ascii_lowercase() || c == '-');
+    names
+        .map(|(_, name)| name.split(ends).next().unwrap_or_default())
+        .collect()
+}
+
+#[test]
+fn help_lists_own_options_before_common_ones() {
+    for (words, _) in all_leaves() {
+        let mut args: Vec<&str> = words.iter().map(String::as_str).collect();
+        args.extend(["--help", "--lang", "en"]);
+        let help = run_with(&[], &args).out;
+        let options = options_of(&help);
+        let own = options.len() - 4;
+        assert_eq!(options[own..], ["lang", "config", "set", "help"], "{help}");
+        assert_eq!(options.get(own - 1), Some(&"json"), "{help}");
+    }
+    let whole = run_with(&[], &["--help"]).out;
+    let expected = ["lang", "config", "set", "help", "version"];
+    assert_eq!(options_of(&whole), expected, "{whole}");
+    let areas = run_with(&[], &["import", "areas", "--help"]).out;
+    let own = &options_of(&areas)[..4];
+    assert_eq!(own, ["datum", "strict", "progress", "json"], "{areas}");
+}
+
+#[test]
+fn every_command_prints_json() {
+    for (words, has_json) in all_leaves() {
+        assert!(has_json, "onegrid {}: has no --json", words.join(" "));
+    }
+}
+
+#[test]
+fn check_config_says_in_json_where_values_come_from() {
+    let env = [("ONEGRID_LIMITS__REQUESTS_MAX", "77")];
+    let ran = run_with(
+        &env,
+        &["check-config", "--json", "--set", "server.plain=true"],
+    );
+    assert_eq!((ran.code, ran.out.lines().count()), (0, 1), "{}", ran.err);
+    let said: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    let setting = |name: &str| said["settings"][name].clone();
+    assert_eq!(said["usable"], true);
+    let limit = setting("limits.requests_max");
+    assert_eq!(
+        (&limit["value"], &limit["from"]),
+        (&77.into(), &"environment".into())
+    );
+    assert_eq!(limit["variable"], "ONEGRID_LIMITS__REQUESTS_MAX");
+    let plain = setting("server.plain");
+    assert_eq!(
+        (&plain["value"], &plain["from"]),
+        (&true.into(), &"command_line".into())
+    );
+    let absent = setting("rules.path");
+    assert_eq!(
+        (&absent["value"], &absent["from"]),
+        (&().into(), &"default".into())
+    );
+}
+
+#[test]
+fn every_command_without_a_deployment_exits_with_3() {
+    let folder = tempfile::tempdir().unwrap();
+    let request = folder.path().join("request");
+    let request = request.to_str().unwrap();
+    for path in [folder.path().to_owned(), folder.path().join("absent")] {
+        let path = path.to_str().unwrap();
+        for args in [
+            &["status"][..],
+            &["verify"],
+            &["devices"],
+            &["readings"],
+            &["backup", request],
+            &["export", request],
+            &["invite", "someone"],
+            &["renew", "0123456789"],
+            &["revoke", "0123456789"],
+            &["review", "list"],
+            &["import", "areas", "nowhere"],
+            &["keys", "list"],
+            &["keys", "request", request],
+        ] {
+            let ran = run_with(&[("ONEGRID_STORE__PATH", path)], args);
+            assert!(
+                ran.err.contains("[data.not_prepared]"),
+                "{args:?}: {}",
+                ran.err
+            );
+            assert_eq!(ran.code, 3, "{args:?}");
+        }
+    }
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// The folder is meant for one user, and one path of it cannot be changed.
+#[cfg(unix)]
+#[test]
+fn warning_names_the_path_that_others_can_open() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let root = folder.path().join("root.key");
+    let env = [("ONEGRID_STORE__PATH", data.to_str().unwrap())];
+    let init = run_with(&env, &["init", "--root-key", root.to_str().unwrap()]);
+    assert_eq!((init.code, init.err.as_str()), (0, ""));
+    let shared = std::fs::Permissions::from_mode(0o1777);
+    std::fs::set_permissions(&data, shared).unwrap();
+    let status = run_with(&env, &["status", "--json"]);
+    assert_eq!(status.code, 0, "{}", status.err);
+    assert!(
+        status.err.contains("[data.open_to_others]"),
+        "{}",
+        status.err
+    );
+    assert!(
+        status.err.contains(data.to_str().unwrap()),
+        "{}",
+        status.err
+    );
+}

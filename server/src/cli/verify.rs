@@ -37,6 +37,9 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
                 .with("positions", found.positions)
                 .with("audit", found.audit),
         )?;
+        if found.wrong.is_empty() {
+            context.say(&Phrase::new("verify.sound"))?;
+        }
     }
     match found.wrong.len() {
         0 => Ok(()),

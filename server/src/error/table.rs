@@ -52,14 +52,19 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("keys.damaged", Class::Data),
     ("keys.exist", Class::Conflict),
     ("keys.generation_not_listed", Class::Conflict),
+    ("keys.list_damaged", Class::Data),
     ("keys.list_not_newer", Class::Conflict),
     ("keys.list_not_signed", Class::Refused),
     ("keys.list_of_another_request", Class::Conflict),
+    ("keys.list_unsigned", Class::Refused),
+    ("keys.no_root_key", Class::Data),
     ("keys.nothing_requested", Class::Conflict),
     ("keys.of_another_deployment", Class::Conflict),
+    ("keys.request_damaged", Class::Data),
     ("keys.unreadable", Class::Data),
     ("keys.unwritable", Class::Internal),
     // Members, devices, reviews.
+    ("invite.bad_address", Class::Usage),
     ("registry.device_revoked", Class::Conflict),
     ("registry.own_author", Class::Refused),
     ("registry.too_many_grants", Class::Data),
@@ -130,7 +135,7 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("zone.too_many_parts", Class::Data),
     ("zone.unknown_area", Class::Data),
     // The data folder.
-    ("data.not_prepared", Class::Usage),
+    ("data.not_prepared", Class::Data),
     ("data.prepared", Class::Conflict),
     ("data.served", Class::Conflict),
     ("data.unusable", Class::Internal),
@@ -138,6 +143,8 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("backup.exists", Class::Conflict),
     ("backup.none", Class::Data),
     ("restore.clock_behind", Class::Conflict),
+    // Export.
+    ("export.exists", Class::Conflict),
     // Import.
     ("import.no_file", Class::Data),
     ("import.nothing_taken", Class::Data),

@@ -5,6 +5,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+use onegrid_core::dag::{self, Walk};
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId};
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::trust::sign::Authority;
@@ -160,20 +161,18 @@ impl Checked {
         if self.refused.is_empty() {
             return;
         }
-        let mut children: HashMap<EnvelopeId, Vec<EnvelopeId>> = HashMap::new();
-        for verified in &self.verified {
+        let links = self.verified.iter().flat_map(|verified| {
             let envelope = verified.envelope();
-            for parent in &envelope.header().parents {
-                children.entry(*parent).or_default().push(envelope.id());
-            }
-        }
-        let mut next: Vec<_> = self.refused.iter().map(|(id, why)| (*id, *why)).collect();
-        while let Some((id, reason)) = next.pop() {
-            for child in children.remove(&id).unwrap_or_default() {
-                if let Entry::Vacant(place) = self.refused.entry(child) {
-                    place.insert(reason);
-                    next.push((child, reason));
-                }
+            let parents = envelope.header().parents.iter();
+            parents.map(|parent| (*parent, envelope.id()))
+        });
+        let children = dag::children(links);
+        let mut walk = Walk::from_ids(self.refused.keys().copied());
+        while let Some(id) = walk.next() {
+            let reason = self.refused[&id];
+            for child in children.get(&id).into_iter().flatten() {
+                self.refused.entry(*child).or_insert(reason);
+                walk.add(*child);
             }
         }
         let refused = &self.refused;

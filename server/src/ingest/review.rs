@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use onegrid_core::dag::Walk;
 use onegrid_core::domain::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
 use onegrid_core::record::{Node, Record};
@@ -376,10 +377,10 @@ impl Decision<'_> {
         let Some(node) = self.record.node(id) else {
             return Vec::new();
         };
-        let mut open: Vec<EnvelopeId> = self.record.parents_of(node).collect();
+        let mut walk = Walk::from_ids(self.record.parents_of(node));
         let mut found = BTreeSet::new();
-        while let Some(below) = open.pop().and_then(|id| self.record.node(id)) {
-            if !below.is_out_of_reach() || found.contains(&below.id) {
+        while let Some(below) = walk.next().and_then(|id| self.record.node(id)) {
+            if !below.is_out_of_reach() {
                 continue;
             }
             let status = below.verdict.map(|verdict| verdict.status);
@@ -388,7 +389,7 @@ impl Decision<'_> {
                 return Vec::new();
             }
             found.insert(below.id);
-            open.extend(self.record.parents_of(below));
+            walk.extend(self.record.parents_of(below));
         }
         let nodes = self.record.nodes().iter().map(|node| node.id);
         nodes.filter(|id| found.contains(id)).collect()

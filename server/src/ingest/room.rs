@@ -12,6 +12,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use onegrid_core::dag::descendants;
 use onegrid_core::domain::case::Event;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash};
 use onegrid_core::limits::{RECORD_SHARE_BYTES, RECORD_SHARE_DANGERS, RECORD_SHARE_ENTRIES};
@@ -111,20 +112,11 @@ fn is_danger(envelope: &Envelope) -> bool {
 }
 
 /// These envelopes and those of the group that build on them.
-fn with_descendants(group: &Group, mut next: Vec<EnvelopeId>) -> HashSet<EnvelopeId> {
-    let mut children: HashMap<EnvelopeId, Vec<EnvelopeId>> = HashMap::new();
-    if !next.is_empty() {
-        for envelope in group.iter().map(VerifiedEnvelope::envelope) {
-            for parent in &envelope.header().parents {
-                children.entry(*parent).or_default().push(envelope.id());
-            }
-        }
-    }
-    let mut found = HashSet::new();
-    while let Some(id) = next.pop() {
-        if found.insert(id) {
-            next.extend(children.remove(&id).unwrap_or_default());
-        }
-    }
-    found
+fn with_descendants(group: &Group, of: Vec<EnvelopeId>) -> HashSet<EnvelopeId> {
+    let envelopes = group.iter().map(VerifiedEnvelope::envelope);
+    let links = envelopes.flat_map(|envelope| {
+        let parents = envelope.header().parents.iter();
+        parents.map(|parent| (*parent, envelope.id()))
+    });
+    descendants(of, links)
 }

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use onegrid_core::dag::Walk;
 use onegrid_core::domain::case::payload::DangerHeld;
 use onegrid_core::domain::case::{Event, Move as CaseMove};
 use onegrid_core::id::{DeviceId, EnvelopeId};
@@ -127,14 +128,11 @@ fn stand_ins(record: &Record) -> impl Iterator<Item = (&Node, EnvelopeId)> {
 /// no more.
 fn reachable(record: &Record, danger: &Node) -> Vec<EnvelopeId> {
     let nodes = record.nodes();
-    let mut open = danger.parents.clone();
-    let (mut seen, mut found) = (BTreeSet::new(), BTreeSet::new());
-    while let Some(index) = open.pop() {
-        if !seen.insert(index) {
-            continue;
-        }
+    let mut walk = Walk::from_places(nodes.len(), danger.parents.iter().copied());
+    let mut found = BTreeSet::new();
+    while let Some(index) = walk.next() {
         if nodes[index].is_out_of_reach() {
-            open.extend(&nodes[index].parents);
+            walk.extend(nodes[index].parents.iter().copied());
         } else {
             found.insert(index);
         }

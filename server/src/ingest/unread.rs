@@ -4,8 +4,9 @@
 //! The server cannot verify the signature of an unknown suite, so it bounds the envelopes that one
 //! device may bring.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 
+use onegrid_core::dag::{self, Walk};
 use onegrid_core::domain::StreamId;
 use onegrid_core::domain::case::Event;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId};
@@ -72,20 +73,23 @@ impl Checked {
         if self.unread.is_empty() && stored.is_empty() {
             return;
         }
-        let mut children: HashMap<EnvelopeId, Vec<usize>> = HashMap::new();
-        for (place, verified) in self.verified.iter().enumerate() {
-            for parent in &verified.envelope().header().parents {
-                children.entry(*parent).or_default().push(place);
-            }
-        }
+        let links = self
+            .verified
+            .iter()
+            .enumerate()
+            .flat_map(|(place, verified)| {
+                let parents = verified.envelope().header().parents.iter();
+                parents.map(move |parent| (*parent, place))
+            });
+        let children = dag::children(links);
         let mut aside = vec![false; self.verified.len()];
         let unread = self.unread.iter().map(|unread| unread.id);
-        let mut next: VecDeque<EnvelopeId> = stored.iter().copied().chain(unread).collect();
-        while let Some(parent) = next.pop_front() {
-            for place in children.remove(&parent).unwrap_or_default() {
+        let mut walk = Walk::from_ids(stored.iter().copied().chain(unread));
+        while let Some(parent) = walk.next() {
+            for &place in children.get(&parent).into_iter().flatten() {
                 if !std::mem::replace(&mut aside[place], true) {
                     let envelope = self.verified[place].envelope();
-                    next.push_back(envelope.id());
+                    walk.add(envelope.id());
                     self.unread.push(Unread {
                         raw: envelope.raw().clone(),
                         id: envelope.id(),

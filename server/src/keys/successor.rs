@@ -155,11 +155,12 @@ impl Keys {
 
     /// The keys with a list that the root key signed for a successor.
     pub fn take_over(&self, successor: &Successor, list: &ServerKeys) -> Result<Self> {
+        // The signature comes first, because the number of another deployment's list says nothing here.
+        let anchors = Anchors::new(*self.anchors.root(), list.clone())
+            .map_err(|_| Problem::new("keys.list_not_signed"))?;
         if list.number <= self.anchors.list().number {
             return Err(Problem::new("keys.list_not_newer"));
         }
-        let anchors = Anchors::new(*self.anchors.root(), list.clone())
-            .map_err(|_| Problem::new("keys.list_not_signed"))?;
         let key = |seed: &ByteArray<32>| SecretKey::from_seed(&Zeroizing::new(**seed));
         let certificates = key(&successor.certificates);
         let author = self.author_certificate.raw();

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+mod machine;
 mod prepared;
 mod restored;
 mod rotated;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use onegrid_core::net::{NetError, Roots, State};
 use onegrid_core::texts::{Lang, codes, text};
+use onegrid_core::trust::invitation::Ticket;
 use onegrid_tests::onegrid::{Operator, Phone, way_to};
 
 #[test]
@@ -88,6 +90,67 @@ async fn an_invitation_lets_one_phone_in() {
     third.sync().await;
     let devices = operator.out(&["devices", "--member", "demo-lead", "--json"]);
     assert_eq!(devices.lines().count(), 2, "{devices}");
+}
+
+/// The server took a free port, so the configuration does not know it.
+#[tokio::test(flavor = "multi_thread")]
+async fn invitation_holds_the_port_of_the_running_server() {
+    let operator = Operator::with_demo().set("server.listen=127.0.0.1:0");
+    let unknown = operator.json(&["invite", "demo-lead", "--json"]);
+    assert_eq!(unknown["qr"], serde_json::Value::Null, "no server runs");
+    let said = operator.out(&["invite", "demo-lead"]);
+    assert!(said.contains("Start the server first"), "{said}");
+    let server = operator.serve();
+    let status = operator.json(&["status", "--json"]);
+    assert_eq!(status["address"], server.url.as_str());
+    let invited = operator.json(&["invite", "demo-lead", "--json"]);
+    let way = way_to(&server.url, Roots::default());
+    let qr = invited["qr"].as_str().unwrap();
+    let ticket = Ticket::parse(qr).unwrap();
+    assert_eq!(ticket.address.as_deref(), Some(server.url.as_str()));
+    Phone::enrol(qr, &way).await.unwrap().sync().await;
+    server.stop();
+    assert_eq!(
+        operator.json(&["status", "--json"])["address"],
+        serde_json::Value::Null
+    );
+}
+
+#[test]
+fn invitation_to_an_impossible_address_is_refused() {
+    let operator = Operator::with_demo();
+    for address in [
+        "http://127.0.0.1:0",
+        "https://grid.example:70000",
+        "ftp://grid.example",
+        "https://a@grid.example",
+        "https://grid.example/path",
+        "https://",
+    ] {
+        let ran = operator.run(&["invite", "demo-lead", "--address", address]);
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert!(ran.err.contains("[invite.bad_address]"), "{ran:?}");
+        assert_eq!(ran.out, "", "nobody is invited");
+    }
+    for address in [
+        "https://grid.example",
+        "http://[::1]:8787",
+        "grid.example:443",
+    ] {
+        operator.ok(&["invite", "demo-lead", "--address", address]);
+    }
+}
+
+#[test]
+fn one_bad_row_is_told_in_the_singular() {
+    let operator = Operator::with_demo();
+    let table = "external_id,public_name,role,areas,unit\nnew-2,网格员丙,king,330105013003001,\n";
+    std::fs::write(operator.path("m.csv"), table).unwrap();
+    let ran = operator.run(&["import", "members", "m.csv"]);
+    assert!(
+        ran.err.contains("1 row is wrong and was left out"),
+        "{ran:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -180,7 +243,8 @@ async fn one_folder_has_one_server() {
 #[test]
 fn a_damaged_store_is_found_and_named() {
     let operator = Operator::with_demo();
-    operator.ok(&["verify"]);
+    let sound = operator.out(&["verify"]);
+    assert!(sound.contains("Everything fits together"), "{sound}");
     let store = rusqlite::Connection::open(operator.path("data/onegrid.db")).unwrap();
     store
         .execute("UPDATE audit SET action = 'nothing' WHERE no = 2", [])
@@ -267,7 +331,20 @@ async fn records_are_exported_as_somebody_may_read_them_and_who_read_is_on_recor
     assert_eq!(outline.lines().count(), 2);
     assert!(!outline.contains("HYPERLINK") && !outline.contains("怕人"));
     let again = operator.run(&["export", "outline.jsonl"]);
-    assert_eq!(again.code, 1, "nothing is overwritten: {again:?}");
+    assert_eq!(again.code, 3, "nothing is overwritten: {again:?}");
+    assert!(again.err.contains("[export.exists]"), "{again:?}");
+    std::fs::write(operator.path("half.history.csv"), "kept").unwrap();
+    let half = [
+        "export",
+        "half.csv",
+        "--format",
+        "csv",
+        "--as",
+        "demo-grid-worker",
+    ];
+    let half = operator.run(&half);
+    assert!(half.err.contains("half.history.csv exists"), "{half:?}");
+    assert!(!operator.path("half.csv").exists());
 
     let args = [
         "export",

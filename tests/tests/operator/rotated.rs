@@ -125,3 +125,31 @@ fn list_of_another_request_is_not_installed() {
     );
     assert!(operator.out(&["keys", "list"]).contains("receipts"));
 }
+
+#[test]
+fn list_without_the_roots_signature_names_the_next_step() {
+    // The other deployment is older, so the number of its list is lower.
+    let (other, operator) = (Operator::with_demo(), Operator::with_demo());
+    let refused = |code: i32, args: &[&str], expected: &str, next: &str| {
+        let ran = operator.run(args);
+        assert_eq!(ran.code, code, "{ran:?}");
+        assert!(ran.err.contains(&format!("[{expected}]")), "{ran:?}");
+        assert!(ran.err.contains(next), "{ran:?}");
+    };
+    for one in [&other, &operator] {
+        one.ok(&["keys", "request", "request"]);
+        one.ok(&["keys", "sign", "request", "list", "--root-key", "root.key"]);
+    }
+    let install = |list| ["keys", "install", list];
+    let (foreign, sign) = (other.path("list"), "onegrid keys sign");
+    let foreign = foreign.to_str().unwrap();
+    refused(4, &install("request"), "keys.list_unsigned", sign);
+    refused(4, &install(foreign), "keys.list_not_signed", sign);
+    std::fs::write(operator.path("noise"), "onegrid key list v1\n00").unwrap();
+    refused(3, &install("noise"), "keys.list_damaged", sign);
+    let by = |request, root| ["keys", "sign", request, "new", "--root-key", root];
+    let request = "onegrid keys request";
+    refused(3, &by("list", "root.key"), "keys.request_damaged", request);
+    refused(3, &by("request", "list"), "keys.no_root_key", "--root-key");
+    operator.ok(&install("list"));
+}

@@ -9,12 +9,15 @@
 //! folds its past anew. A record has at most [`crate::limits::RECORD_ENTRIES_MAX`] entries, and the caller
 //! that admits them counts.
 
+use std::collections::HashMap;
+
 use super::graph::Graph;
 use super::guard::possible;
 use super::merge::Meeting;
 use super::refusal::Legality;
 use super::state::TimelineItem;
 use super::{Entry, EntryBody, EntryStatus, Event, Move, Outcome, RecordState, Refusal};
+use crate::dag::Walk;
 use crate::domain::case::may::{Action, Actor, Denied, may};
 
 /// Folds a record to its state. The order of the entries does not matter. Duplicates and entries that do not
@@ -40,14 +43,13 @@ pub fn judge(entries: &[Entry], candidate: &Entry) -> Result<(), Refusal> {
 }
 
 fn past_of<'a>(entries: &'a [Entry], candidate: &Entry) -> Vec<&'a Entry> {
-    let by_id: std::collections::HashMap<_, _> = entries.iter().map(|e| (e.id, e)).collect();
-    let mut seen = std::collections::HashSet::new();
-    let mut stack = candidate.parents.clone();
+    let by_id: HashMap<_, _> = entries.iter().map(|e| (e.id, e)).collect();
+    let mut walk = Walk::from_ids(candidate.parents.iter().copied());
     let mut past = Vec::new();
-    while let Some(id) = stack.pop() {
-        if let Some(entry) = by_id.get(&id).filter(|_| seen.insert(id)) {
+    while let Some(id) = walk.next() {
+        if let Some(entry) = by_id.get(&id) {
             past.push(*entry);
-            stack.extend_from_slice(&entry.parents);
+            walk.extend(entry.parents.iter().copied());
         }
     }
     past
@@ -156,7 +158,7 @@ impl<'a> Folder<'a> {
         for at in 0..=last {
             self.visit(at, last);
         }
-        if self.graph.has_seen_all_before(last) {
+        if self.graph.ancestry.has_seen_all_before(last) {
             return self.after[last].take();
         }
         let all: Vec<usize> = (0..=last).collect();
@@ -180,10 +182,10 @@ impl<'a> Folder<'a> {
             }
         };
         let Some(main) = self.graph.main_parent[at] else {
-            let past = self.graph.past_of(at);
+            let past = self.graph.ancestry.past_of(at);
             // Open conflicts of branches decide no move. They are for people to see, in a state that has seen
             // everything.
-            let shown = self.graph.has_seen_all_before(at);
+            let shown = self.graph.ancestry.has_seen_all_before(at);
             let before = self.fold_set(&past, shown);
             self.judged.push(judge(before.as_ref()));
             self.after[at] = before.filter(|_| wanted);

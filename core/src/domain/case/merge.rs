@@ -183,14 +183,14 @@ impl<'g, 'a> Meeting<'g, 'a> {
         at: usize,
         others: &'b [usize],
     ) -> impl Iterator<Item = usize> + 'b {
-        let around = self.graph.around(at);
+        let around = self.graph.ancestry.around(at);
         let first = others.partition_point(|other| *other < around.start);
         let end = others.partition_point(|other| *other < around.end);
         let near = others.get(first..end).unwrap_or_default();
         near.iter()
             .rev()
             .copied()
-            .filter(move |other| self.graph.concurrent(at, *other))
+            .filter(move |other| self.graph.ancestry.concurrent(at, *other))
     }
 
     fn meets_any(&self, at: usize, others: &[usize], also: impl Fn(usize) -> bool) -> bool {
@@ -236,8 +236,8 @@ impl<'g, 'a> Meeting<'g, 'a> {
             .rev()
             .any(|(decision, movement)| {
                 wanted(*movement)
-                    && self.graph.has_seen(*decision, a)
-                    && self.graph.has_seen(*decision, b)
+                    && self.graph.ancestry.has_seen(*decision, a)
+                    && self.graph.ancestry.has_seen(*decision, b)
             })
     }
 
@@ -256,7 +256,7 @@ impl<'g, 'a> Meeting<'g, 'a> {
     pub(super) fn asks_for_review(&self, danger: usize) -> bool {
         self.endings
             .iter()
-            .any(|at| self.graph.concurrent(*at, danger) && self.came_late(danger, *at))
+            .any(|at| self.graph.ancestry.concurrent(*at, danger) && self.came_late(danger, *at))
     }
 
     /// Whether the ending would make work impossible that its author had not seen. Work that arrives long

@@ -1,7 +1,7 @@
 //! A person's own work that a verdict made void: written again where the person is not at fault, otherwise
 //! shown to the person. No typed word is dropped without the person seeing it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -14,6 +14,7 @@ use super::conflict::words_of_edits;
 use super::edit;
 use super::write::Writing;
 use crate::crdt::{Candidate, ChangeInfo, Document, FieldEdit};
+use crate::dag::Walk;
 use crate::domain::RecordKind;
 use crate::domain::case::Event;
 use crate::domain::content::Content;
@@ -202,22 +203,16 @@ fn past_of(record: &Record, hash: Hash) -> Option<Arc<Document>> {
                 .or_insert_with(|| (bytes.clone(), node.author, info.clone()));
         }
     }
-    let mut past = HashSet::new();
-    let mut stack = vec![hash];
-    while let Some(next) = stack.pop() {
-        let (_, _, info) = raw.get(&next)?;
-        if past.insert(next) {
-            stack.extend(&info.deps);
-        }
-    }
-    let batch: Vec<Candidate<'_>> = past
-        .iter()
-        .filter_map(|hash| raw.get(hash))
-        .map(|(raw, author, _)| Candidate {
+    let mut batch = Vec::new();
+    let mut walk = Walk::from_ids([hash]);
+    while let Some(next) = walk.next() {
+        let (raw, author, info) = raw.get(&next)?;
+        batch.push(Candidate {
             raw,
             author: *author,
-        })
-        .collect();
+        });
+        walk.extend(info.deps.iter().copied());
+    }
     Document::rebuild(&batch).0
 }
 

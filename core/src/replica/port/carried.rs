@@ -1,8 +1,7 @@
 //! Envelopes of a meeting that this phone takes along to the server and does not apply.
 
-use std::collections::HashMap;
-
 use super::super::error::ReplicaError;
+use crate::dag::{Dag, places};
 use crate::domain::Role;
 use crate::domain::case::Event;
 use crate::id::EnvelopeId;
@@ -43,28 +42,16 @@ pub(in crate::replica) fn parents_first(
     envelopes: &[&Envelope],
     mut is_here: impl FnMut(EnvelopeId) -> Result<bool, ReplicaError>,
 ) -> Result<Vec<usize>, ReplicaError> {
-    let mut missing = vec![0_usize; envelopes.len()];
-    let mut children: HashMap<EnvelopeId, Vec<usize>> = HashMap::new();
-    for (place, envelope) in envelopes.iter().enumerate() {
+    let place_of = places(envelopes.iter().map(|envelope| envelope.id()));
+    let mut dag = Dag::with_capacity(envelopes.len());
+    for envelope in envelopes {
+        let mut absent = Vec::new();
         for parent in &envelope.header().parents {
             if !is_here(*parent)? {
-                missing[place] += 1;
-                children.entry(*parent).or_default().push(place);
+                absent.push(place_of.get(parent).copied());
             }
         }
+        dag.push(absent);
     }
-    let mut order: Vec<usize> = (0..envelopes.len())
-        .filter(|place| missing[*place] == 0)
-        .collect();
-    let mut next = 0;
-    while let Some(&place) = order.get(next) {
-        next += 1;
-        for child in children.remove(&envelopes[place].id()).unwrap_or_default() {
-            missing[child] -= 1;
-            if missing[child] == 0 {
-                order.push(child);
-            }
-        }
-    }
-    Ok(order)
+    Ok(dag.by_wave())
 }

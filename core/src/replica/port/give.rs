@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::super::engine::Replica;
 use super::super::error::ReplicaError;
 use super::super::table::{attestation, certificate, envelope, pack, sealed, verdict_change};
+use crate::dag::descendants;
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::sync::port::{GiveAsk, Given};
 use crate::wire::envelope::Envelope;
@@ -94,7 +95,8 @@ impl Replica {
                 parsed: Envelope::parse(stored.raw).map_err(|_| ReplicaError::Inconsistent)?,
             });
         }
-        let left_out = with_descendants(&singles, without);
+        let links = singles.iter().flat_map(Single::links);
+        let left_out = descendants(without.iter().copied(), links);
         let wanted: Option<HashSet<EnvelopeId>> = ids.map(|ids| {
             let mut wanted: HashSet<EnvelopeId> = ids.iter().copied().collect();
             // Children come after their parents, so one pass backwards finds all ancestors.
@@ -188,22 +190,10 @@ impl Single {
     fn id(&self) -> EnvelopeId {
         self.parsed.id()
     }
-}
 
-/// These envelopes, and all that build on them.
-fn with_descendants(singles: &[Single], of: &HashSet<EnvelopeId>) -> HashSet<EnvelopeId> {
-    let mut found = of.clone();
-    loop {
-        let before = found.len();
-        for single in singles {
-            let parents = &single.parsed.header().parents;
-            if parents.iter().any(|id| found.contains(id)) {
-                found.insert(single.id());
-            }
-        }
-        // Children mostly come after their parents, so the second look finds no more of them.
-        if found.len() == before || of.is_empty() {
-            return found;
-        }
+    /// A link from each parent to this envelope.
+    fn links(&self) -> impl Iterator<Item = (EnvelopeId, EnvelopeId)> {
+        let parents = self.parsed.header().parents.iter();
+        parents.map(|parent| (*parent, self.id()))
     }
 }

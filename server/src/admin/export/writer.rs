@@ -48,9 +48,16 @@ impl Files {
     pub fn create(to: &Path, wanted: Wanted) -> Result<Self> {
         let with_history = wanted.format == Format::Csv && wanted.reader.is_some();
         let beside = with_history.then(|| history_path(to));
+        let history = beside.map(|path| Out::create(&path)).transpose()?;
+        let records = Out::create(to).inspect_err(|_| {
+            // An empty file would be in the way of the next export.
+            if let Some(history) = &history {
+                let _ = std::fs::remove_file(&history.path);
+            }
+        })?;
         Ok(Self {
-            records: Out::create(to)?,
-            history: beside.map(|path| Out::create(&path)).transpose()?,
+            records,
+            history,
             format: wanted.format,
             columns: Vec::new(),
             count: 0,
@@ -174,7 +181,11 @@ impl Out {
 }
 
 fn failed(path: &Path, error: &std::io::Error) -> Problem {
-    Problem::new("data.unusable")
+    let code = match error.kind() {
+        std::io::ErrorKind::AlreadyExists => "export.exists",
+        _ => "data.unusable",
+    };
+    Problem::new(code)
         .with("path", path.display())
         .because(error)
 }

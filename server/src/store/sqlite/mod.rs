@@ -66,6 +66,7 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// Opens the file, creates it if it does not exist, and brings its schema up to date.
     pub fn open(path: &Path, options: SqliteOptions) -> StoreResult<Self> {
+        open::create(path);
         let mut connection = open::connect(path, options)?;
         open::migrate(&mut connection)?;
         let writer = WriterThread::start(connection)?;
@@ -108,6 +109,7 @@ impl Store for SqliteStore {
         // would begin the copy again. The pool ends the transaction when the connection returns.
         from.execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;")
             .map_err(convert::failure)?;
+        open::create(to);
         let mut target = Connection::open(to).map_err(convert::failure)?;
         let copy = rusqlite::backup::Backup::new(&from, &mut target).map_err(convert::failure)?;
         copy.run_to_completion(BACKUP_PAGES_A_STEP, Duration::ZERO, None)

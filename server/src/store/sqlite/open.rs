@@ -1,5 +1,6 @@
 //! Opening a file and updating its schema.
 
+use std::fs::OpenOptions;
 use std::path::Path;
 use std::time::Duration;
 
@@ -24,6 +25,16 @@ const MIGRATIONS: &[(i64, &str)] = &[
 /// Longest time that a connection waits for another writing process.
 const BUSY_WAIT: Duration = Duration::from_secs(20);
 const STATEMENTS_MAX: usize = 128;
+
+/// Creates the file for its owner alone, if it does not exist. `SQLite` gives the log beside it the same mode.
+pub(super) fn create(path: &Path) {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // If the file cannot be created, `SQLite` reports the reason when it opens it.
+    let _ = options.open(path);
+}
 
 pub(super) fn connect(path: &Path, options: SqliteOptions) -> StoreResult<Connection> {
     let connection = Connection::open(path).map_err(failure)?;

@@ -203,7 +203,7 @@ fn fold_plainly(entries: &[Entry]) -> RecordState {
         } else if entry.status == EntryStatus::Ignored {
             crate::domain::case::refusal::Legality::Ignored
         } else {
-            let past = folder.graph.past_of(at);
+            let past = folder.graph.ancestry.past_of(at);
             judge_in(folder.fold_set(&past, true).as_ref(), entry)
         };
         folder.judged.push(judged);
