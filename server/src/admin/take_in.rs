@@ -105,12 +105,7 @@ pub fn import_members(
 }
 
 /// Imports a template of checklists from a workbook or from JSON, as a whole or not at all.
-pub fn import_template(
-    server: &Server,
-    file: &str,
-    bytes: &[u8],
-    now_ms: i64,
-) -> Result<Outcome> {
+pub fn import_template(server: &Server, file: &str, bytes: &[u8], now_ms: i64) -> Result<Outcome> {
     let refused = |bad| Outcome {
         bad,
         withheld: true,

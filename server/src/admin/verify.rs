@@ -222,7 +222,11 @@ impl Walk<'_> {
             };
             after = (last.id.clone(), last.version);
             for row in page {
-                let entry = row.id.parse().ok().and_then(|id| templates.get(&id, row.version));
+                let entry = row
+                    .id
+                    .parse()
+                    .ok()
+                    .and_then(|id| templates.get(&id, row.version));
                 let same = entry.is_some_and(|entry| entry.to_bytes() == row.bytes);
                 if !same || Hash::of(&[&row.bytes]) != row.hash {
                     self.wrong("verify.template", format!("{} {}", row.id, row.version));

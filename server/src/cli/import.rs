@@ -12,7 +12,9 @@ use super::Context;
 use super::progress::Bar;
 use super::time::now;
 use crate::admin::import::areas::AreaFiles;
-use crate::admin::take_in::{Mode, Outcome, import_areas, import_members, import_template, import_units};
+use crate::admin::take_in::{
+    Mode, Outcome, import_areas, import_members, import_template, import_units,
+};
 use crate::error::{Phrase, Problem, Result};
 use crate::limits::IMPORT_FILE_BYTES_MAX;
 

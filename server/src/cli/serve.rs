@@ -38,7 +38,10 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let server = Arc::new(data.open(&config)?);
     // An upgrade may bring new ones. Without them the server is still of use, so it starts in any case.
     if let Err(problem) = server.put_shipped_templates(now()) {
-        tracing::error!(code = problem.code(), "shipped templates were not published");
+        tracing::error!(
+            code = problem.code(),
+            "shipped templates were not published"
+        );
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

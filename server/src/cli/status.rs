@@ -92,7 +92,9 @@ struct Newest {
 impl Newest {
     fn title(&self, lang: Lang) -> String {
         let title = self.title.as_ref();
-        title.map(|words| words.in_lang(lang).to_owned()).unwrap_or_default()
+        title
+            .map(|words| words.in_lang(lang).to_owned())
+            .unwrap_or_default()
     }
 
     fn to_json(&self) -> serde_json::Value {
@@ -101,7 +103,9 @@ impl Newest {
 }
 
 fn newest_templates(server: &Server) -> Result<Vec<Newest>> {
-    let rows = server.store().read::<_, Problem>(|tx| Ok(tx.templates(("", 0), TEMPLATES_MAX)?))?;
+    let rows = server
+        .store()
+        .read::<_, Problem>(|tx| Ok(tx.templates(("", 0), TEMPLATES_MAX)?))?;
     let mut newest: Vec<Newest> = Vec::new();
     for row in rows {
         // The rows of an id follow each other, the newest last.

@@ -11,8 +11,7 @@ use onegrid_core::wire::verdict::Verdict;
 use super::{
     Amount, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow, DeviceRow, FeedRow, Head,
     Holding, InvitationRow, LoadKey, LoadRow, MemberRow, ReadingKey, ReadingRow, RecordRow,
-    ReviewRow, SessionRow, StoreResult, StoredEnvelope, StreamItem, TemplateRow,
-    UnreadRow,
+    ReviewRow, SessionRow, StoreResult, StoredEnvelope, StreamItem, TemplateRow, UnreadRow,
 };
 
 /// One consistent snapshot. Inside a job it also includes the job's own writes.

@@ -8,7 +8,13 @@ use serde_json::Value;
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
-const HEADINGS: &[&str] = &["type", "name", "label::中文 (zh)", "label::English (en)", "relevant"];
+const HEADINGS: &[&str] = &[
+    "type",
+    "name",
+    "label::中文 (zh)",
+    "label::English (en)",
+    "relevant",
+];
 
 fn fill(sheet: &mut Worksheet, name: &str, rows: &[&[&str]]) {
     sheet.set_name(name).unwrap();
@@ -66,7 +72,8 @@ fn counts(ran: &Ran) -> (u64, u64) {
 fn codes(ran: &Ran) -> Vec<String> {
     let said: Value = serde_json::from_str(ran.out.trim()).unwrap();
     let bad = said["bad"].as_array().unwrap().iter();
-    bad.map(|bad| bad["code"].as_str().unwrap().to_owned()).collect()
+    bad.map(|bad| bad["code"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -83,14 +90,24 @@ fn checklist_is_imported_listed_exported_and_known_again() {
     assert_eq!((again.code, counts(&again)), (0, (0, 1)), "{again:?}");
 
     operator.ok(&["export", "template", "stairwell", "out.xlsx"]);
-    operator.ok(&["export", "template", "stairwell", "out.json", "--version", "2"]);
+    operator.ok(&[
+        "export",
+        "template",
+        "stairwell",
+        "out.json",
+        "--version",
+        "2",
+    ]);
     for name in ["out.xlsx", "out.json"] {
         let back = operator.run(&["import", "templates", name, "--json"]);
         assert_eq!((back.code, counts(&back)), (0, (0, 1)), "{back:?}");
     }
     let twice = operator.run(&["export", "template", "stairwell", "out.xlsx"]);
     assert_eq!(twice.code, 1, "a file is never overwritten: {twice:?}");
-    for args in [&["nothing", "x.xlsx"][..], &["stairwell", "x.xlsx", "--version", "9"]] {
+    for args in [
+        &["nothing", "x.xlsx"][..],
+        &["stairwell", "x.xlsx", "--version", "9"],
+    ] {
         let unknown = operator.run(&[&["export", "template"], args].concat());
         assert!(unknown.err.contains("template.unknown"), "{unknown:?}");
     }
@@ -101,19 +118,41 @@ fn checklist_is_imported_listed_exported_and_known_again() {
 #[test]
 fn version_never_changes_and_never_goes_back() {
     let operator = Operator::with_demo();
-    assert_eq!(import(&operator, "a.xlsx", &plain("2", &[QUESTION])).code, 0);
+    assert_eq!(
+        import(&operator, "a.xlsx", &plain("2", &[QUESTION])).code,
+        0
+    );
     let other: &[&str] = &["text", "other", "别的", "Others"];
     for (version, code) in [("2", "template.version_taken"), ("1", "template.older")] {
         let refused = import(&operator, "b.xlsx", &plain(version, &[other]));
-        assert_eq!((refused.code, codes(&refused)), (3, vec![code.to_owned()]), "{refused:?}");
+        assert_eq!(
+            (refused.code, codes(&refused)),
+            (3, vec![code.to_owned()]),
+            "{refused:?}"
+        );
         let said = operator.run(&["--lang", "zh", "import", "templates", "b.xlsx"]);
         assert!(said.out.contains("settings 表第2行"), "{said:?}");
     }
     assert_eq!(import(&operator, "c.xlsx", &plain("3", &[other])).code, 0);
     let known = import(&operator, "a.xlsx", &plain("2", &[QUESTION]));
-    assert_eq!((known.code, counts(&known)), (0, (0, 1)), "an old version is still known");
-    operator.ok(&["export", "template", "stairwell", "old.json", "--version", "2"]);
-    assert!(std::fs::read_to_string(operator.path("old.json")).unwrap().contains("found"));
+    assert_eq!(
+        (known.code, counts(&known)),
+        (0, (0, 1)),
+        "an old version is still known"
+    );
+    operator.ok(&[
+        "export",
+        "template",
+        "stairwell",
+        "old.json",
+        "--version",
+        "2",
+    ]);
+    assert!(
+        std::fs::read_to_string(operator.path("old.json"))
+            .unwrap()
+            .contains("found")
+    );
 }
 
 /// All or nothing: one wrong row keeps the others out.
@@ -122,15 +161,31 @@ fn wrong_rows_are_named_and_nothing_is_stored() {
     let operator = Operator::with_demo();
     let before = operator.out(&["status", "--json"]);
     let wrong: &[(&[&[&str]], &str)] = &[
-        (&[QUESTION, &["rank x", "r", "排序"]], "xlsform.unsupported_type"),
+        (
+            &[QUESTION, &["rank x", "r", "排序"]],
+            "xlsform.unsupported_type",
+        ),
         (&[QUESTION, QUESTION], "form.duplicate"),
-        (&[&["text", "a", "甲", "", "${b} = ''"], &["text", "b", "乙", "", "${a} = ''"]], "form.loop"),
+        (
+            &[
+                &["text", "a", "甲", "", "${b} = ''"],
+                &["text", "b", "乙", "", "${a} = ''"],
+            ],
+            "form.loop",
+        ),
         (&[&["text", "a", "甲", "", "1 div"]], "form.syntax"),
-        (&[&["select_one x", "a", "甲"], &["text", "b", ""]], "xlsform.no_label"),
+        (
+            &[&["select_one x", "a", "甲"], &["text", "b", ""]],
+            "xlsform.no_label",
+        ),
     ];
     for (rows, expected) in wrong {
         let ran = import(&operator, "bad.xlsx", &plain("1", rows));
-        assert_eq!((ran.code, codes(&ran)), (3, vec![(*expected).to_owned()]), "{ran:?}");
+        assert_eq!(
+            (ran.code, codes(&ran)),
+            (3, vec![(*expected).to_owned()]),
+            "{ran:?}"
+        );
         assert!(ran.err.contains("import.nothing_taken"), "{ran:?}");
     }
     let report = operator.run(&["import", "templates", "bad.xlsx"]);
@@ -148,7 +203,9 @@ fn hostile_workbooks_change_nothing() {
         sheet.merge_range(1, 2, 2, 2, "甲", &Format::new()).unwrap();
     });
     let formula = workbook("1", &[QUESTION], |sheet| {
-        sheet.write_formula(1, 2, Formula::new("=A1").set_result("甲")).unwrap();
+        sheet
+            .write_formula(1, 2, Formula::new("=A1").set_result("甲"))
+            .unwrap();
     });
     let mut sheets = Workbook::new();
     fill(sheets.add_worksheet(), "Sheet1", &[HEADINGS, QUESTION]);
@@ -176,9 +233,13 @@ fn bomb() -> Vec<u8> {
     let mut book = ZipArchive::new(Cursor::new(plain("1", &[QUESTION]))).unwrap();
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for index in 0..book.len() {
-        writer.raw_copy_file(book.by_index_raw(index).unwrap()).unwrap();
+        writer
+            .raw_copy_file(book.by_index_raw(index).unwrap())
+            .unwrap();
     }
-    writer.start_file("xl/media/image1.png", SimpleFileOptions::default()).unwrap();
+    writer
+        .start_file("xl/media/image1.png", SimpleFileOptions::default())
+        .unwrap();
     writer.write_all(&vec![0; 17 * 1_024 * 1_024]).unwrap();
     writer.finish().unwrap().into_inner()
 }
@@ -186,7 +247,10 @@ fn bomb() -> Vec<u8> {
 #[test]
 fn backup_has_the_templates() {
     let operator = Operator::with_demo();
-    assert_eq!(import(&operator, "a.xlsx", &plain("2", &[QUESTION])).code, 0);
+    assert_eq!(
+        import(&operator, "a.xlsx", &plain("2", &[QUESTION])).code,
+        0
+    );
     operator.ok(&["backup", "copy"]);
     let listed = versions(&operator);
     std::fs::remove_dir_all(operator.path("data")).unwrap();

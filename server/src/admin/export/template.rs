@@ -20,14 +20,18 @@ pub fn export_template(server: &Server, id: &str, version: Option<u32>, to: &Pat
         })
     })?;
     let row = row.ok_or_else(unknown)?;
-    let is_json = to.extension().is_some_and(|end| end.eq_ignore_ascii_case("json"));
+    let is_json = to
+        .extension()
+        .is_some_and(|end| end.eq_ignore_ascii_case("json"));
     let bytes = if is_json {
         row.bytes
     } else {
         let template = Template::parse(&row.bytes);
         to_workbook(&template.map_err(|error| {
             let item = error.item().unwrap_or(id).to_owned();
-            Problem::new("template.unreadable").with("id", id).with("item", item)
+            Problem::new("template.unreadable")
+                .with("id", id)
+                .with("item", item)
         })?)?
     };
     let unwritable = |error: std::io::Error| {

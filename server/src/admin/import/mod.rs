@@ -113,7 +113,11 @@ impl BadRow {
     #[must_use]
     pub fn reason(&self, lang: Lang) -> String {
         let mut values = vec![("value", self.value.as_str())];
-        values.extend(self.values.iter().map(|(name, text)| (*name, text.as_str())));
+        values.extend(
+            self.values
+                .iter()
+                .map(|(name, text)| (*name, text.as_str())),
+        );
         say(self.code, lang, &values)
     }
 

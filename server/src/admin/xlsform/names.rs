@@ -171,7 +171,9 @@ impl SheetNames {
 
 /// The language of a heading: a tag in brackets at its end, or its name alone.
 fn lang_of(text: &str) -> Option<Lang> {
-    let tag = text.strip_suffix(')').and_then(|rest| rest.rsplit_once('('));
+    let tag = text
+        .strip_suffix(')')
+        .and_then(|rest| rest.rsplit_once('('));
     let tag = tag.map_or(text, |(_, tag)| tag.trim());
     let tag = tag.split(['-', '_']).next().unwrap_or_default();
     Some(match tag {

@@ -79,7 +79,14 @@ pub(super) fn table(
             continue;
         };
         if table.headings.contains_key(found.key) {
-            report.cell_of(names.name, 1, &heading, "import.column_twice", &heading, Vec::new());
+            report.cell_of(
+                names.name,
+                1,
+                &heading,
+                "import.column_twice",
+                &heading,
+                Vec::new(),
+            );
             continue;
         }
         table.headings.insert(found.key, heading);

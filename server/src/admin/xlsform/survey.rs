@@ -27,7 +27,9 @@ enum Type<'a> {
     /// A question with a list.
     Choice(&'static str, &'a str),
     /// `integer`, without digits after the point, and `decimal`.
-    Number { whole: bool },
+    Number {
+        whole: bool,
+    },
     Begin(&'static str),
     End(&'static str),
     /// A type that templates do not have, or that nothing has.
@@ -59,7 +61,14 @@ pub(super) fn read(table: &Table, report: &mut Report) -> Items {
         }
         let kind = type_of(row.get("type"));
         if let Type::End(kind) = kind {
-            end(table, (number, row), kind, &mut open, &mut items.tree, report);
+            end(
+                table,
+                (number, row),
+                kind,
+                &mut open,
+                &mut items.tree,
+                report,
+            );
             continue;
         }
         if items.rows.len() >= FORM_ITEMS_MAX {
@@ -161,7 +170,13 @@ fn item(
         }
         Type::Number { .. } => set("type", json!("number")),
         Type::Unsupported | Type::End(_) => {
-            report.cell(table, number, "type", "xlsform.unsupported_type", Vec::new());
+            report.cell(
+                table,
+                number,
+                "type",
+                "xlsform.unsupported_type",
+                Vec::new(),
+            );
             None
         }
     };

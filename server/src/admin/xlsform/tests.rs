@@ -16,14 +16,25 @@ fn shipped_templates_come_back_with_equal_bytes() {
         let bytes = to_workbook(&template).unwrap();
         let again = TemplateFile::parse("again.xlsx", &bytes).unwrap().template;
         assert_eq!(again.to_bytes(), template.to_bytes());
-        assert_eq!(to_workbook(&again).unwrap(), bytes, "one template, one workbook");
+        assert_eq!(
+            to_workbook(&again).unwrap(),
+            bytes,
+            "one template, one workbook"
+        );
     }
 }
 
 #[test]
 fn every_type_has_its_place_in_a_workbook() {
     let book = Book::of(&[
-        &["type", "name", "label::中文 (zh)", "label::English (en)", "decimals", "required"],
+        &[
+            "type",
+            "name",
+            "label::中文 (zh)",
+            "label::English (en)",
+            "decimals",
+            "required",
+        ],
         &["text", "a", "甲", "A", "", "yes"],
         &["integer", "b", "乙", "", "", "no"],
         &["decimal", "c", "丙", "", "", "${a} = 'x'"],
@@ -43,7 +54,11 @@ fn every_type_has_its_place_in_a_workbook() {
         &["end_group"],
     ]);
     let template = parsed(&book).unwrap();
-    let kinds: Vec<&str> = template.items().iter().map(|item| item.kind.name()).collect();
+    let kinds: Vec<&str> = template
+        .items()
+        .iter()
+        .map(|item| item.kind.name())
+        .collect();
     let expected = [
         "text", "number", "number", "number", "one", "many", "yes_no", "date", "time", "position",
         "photo", "note", "section", "repeat", "text",
@@ -66,7 +81,13 @@ fn every_type_has_its_place_in_a_workbook() {
 #[test]
 fn headings_of_other_writers_are_understood() {
     let book = Book::of(&[
-        &["Type", "NAME", "label::Chinese (zh-CN)", "label :: English", "relevance"],
+        &[
+            "Type",
+            "NAME",
+            "label::Chinese (zh-CN)",
+            "label :: English",
+            "relevance",
+        ],
         &["string", "a", "甲", "A"],
         &["begin group", "b", "乙", "B", "${a} = '1'"],
         &["photo", "c", "丙"],
@@ -74,7 +95,10 @@ fn headings_of_other_writers_are_understood() {
     ]);
     let template = parsed(&book).unwrap();
     let a = template.item("a").unwrap();
-    assert_eq!((a.label.zh.as_str(), a.label.en.as_deref()), ("甲", Some("A")));
+    assert_eq!(
+        (a.label.zh.as_str(), a.label.en.as_deref()),
+        ("甲", Some("A"))
+    );
     assert!(template.item("b").unwrap().relevant.is_some());
 }
 
@@ -90,8 +114,19 @@ fn cells_of_other_kinds_read_as_shown() {
     book.number(2, 3, 46_356.0, Some("yyyy-mm-dd"));
     book.number(3, 3, 0.770_833_333_333_333_4, Some("hh:mm"));
     let template = parsed(&book).unwrap();
-    let default = |id: &str| template.item(id).unwrap().default.as_ref().unwrap().to_text();
-    assert_eq!([default("a"), default("b"), default("c")], ["7", "2026-11-30", "18:30"]);
+    let default = |id: &str| {
+        template
+            .item(id)
+            .unwrap()
+            .default
+            .as_ref()
+            .unwrap()
+            .to_text()
+    };
+    assert_eq!(
+        [default("a"), default("b"), default("c")],
+        ["7", "2026-11-30", "18:30"]
+    );
 }
 
 #[test]
@@ -126,6 +161,9 @@ fn settings_row_carries_the_refused_version() {
     assert_eq!(SETTINGS[1][1], "form");
     let read = TemplateFile::parse("a.xlsx", &book.to_bytes()).unwrap();
     let refused = read.refused("a.xlsx", "template.version_taken", 1);
-    assert_eq!((refused.sheet(), refused.line()), (Some("settings"), Some(2)));
+    assert_eq!(
+        (refused.sheet(), refused.line()),
+        (Some("settings"), Some(2))
+    );
     assert_eq!(refused.column.as_deref(), Some("version"));
 }

@@ -53,7 +53,9 @@ fn sheets(book: &mut Workbook<'_>, report: &mut Report) -> Result<Option<Book>, 
     }
     let mut room = XLSFORM_CELLS_MAX;
     let mut of = |sheet: &'static str, report: &mut Report| {
-        let name = names.iter().find(|name| name.trim().to_lowercase() == sheet);
+        let name = names
+            .iter()
+            .find(|name| name.trim().to_lowercase() == sheet);
         match name {
             Some(name) => cells(book, name, sheet, &mut room, report),
             None => Ok(None),
@@ -98,7 +100,14 @@ fn cells(
         let (row, column) = cell.pos;
         let shown = row.saturating_add(1);
         if cell.formula.is_some() {
-            report.cell_of(sheet, shown, &letters(column), "xlsform.formula", "", Vec::new());
+            report.cell_of(
+                sheet,
+                shown,
+                &letters(column),
+                "xlsform.formula",
+                "",
+                Vec::new(),
+            );
             continue;
         }
         let text = match text(&cell.value) {
@@ -171,7 +180,9 @@ pub(super) fn letters(column: u32) -> String {
     let mut letters = Vec::new();
     while rest > 0 {
         rest -= 1;
-        letters.push(char::from(b'A' + u8::try_from(rest % 26).unwrap_or_default()));
+        letters.push(char::from(
+            b'A' + u8::try_from(rest % 26).unwrap_or_default(),
+        ));
         rest /= 26;
     }
     letters.into_iter().rev().collect()

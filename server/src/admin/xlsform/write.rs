@@ -4,7 +4,9 @@ use onegrid_core::domain::form::{Interval, Item, Kind, Template, Words};
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 
 use super::TemplateFile;
-use super::names::{CHOICES, DEFAULT_LANGUAGE, ROOT_NAME, SETTINGS, SURVEY, SheetNames, YES_NO_LIST};
+use super::names::{
+    CHOICES, DEFAULT_LANGUAGE, ROOT_NAME, SETTINGS, SURVEY, SheetNames, YES_NO_LIST,
+};
 use crate::error::{Problem, Result};
 
 /// The cells of a row: the name of the column in the code, and the text.
@@ -106,7 +108,11 @@ fn question(template: &Template, item: &Item) -> Row {
     let message = constraint.and_then(|rule| rule.message.as_ref());
     let keys = ["constraint_message_zh", "constraint_message_en"];
     words(&mut row, keys, message);
-    row.extend(item.default.as_ref().map(|text| ("default", text.to_text())));
+    row.extend(
+        item.default
+            .as_ref()
+            .map(|text| ("default", text.to_text())),
+    );
     if let Kind::Number {
         min,
         max,
@@ -148,10 +154,7 @@ fn choices(template: &Template) -> Vec<Row> {
     let mut rows = Vec::new();
     for (list, choices) in template.lists() {
         for choice in choices {
-            let mut row = vec![
-                ("list_name", list.to_string()),
-                ("name", choice.id.clone()),
-            ];
+            let mut row = vec![("list_name", list.to_string()), ("name", choice.id.clone())];
             words(&mut row, ["label_zh", "label_en"], Some(&choice.label));
             rows.push(row);
         }

@@ -206,7 +206,11 @@ pub(crate) fn versions_of_templates_are_kept_in_order(backend: &dyn Backend) {
     let id = |text: &str| text.parse::<TemplateId>().unwrap();
     store
         .read::<_, StoreError>(|tx| {
-            assert_eq!(tx.template(&id("b"), 2)?, Some(row("b", 2, 1)), "the first one stays");
+            assert_eq!(
+                tx.template(&id("b"), 2)?,
+                Some(row("b", 2, 1)),
+                "the first one stays"
+            );
             assert_eq!(tx.template(&id("b"), 3)?, None);
             assert_eq!(tx.newest_template(&id("b"))?, Some(row("b", 10, 1)));
             assert_eq!(tx.newest_template(&id("c"))?, None);

@@ -7,8 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use super::convert::limit;
 use crate::store::TemplateRow;
 
-const TEMPLATE: &str =
-    "SELECT id, version, bytes, hash, imported_ms, imported_by FROM templates";
+const TEMPLATE: &str = "SELECT id, version, bytes, hash, imported_ms, imported_by FROM templates";
 
 pub(super) fn put(db: &Connection, row: &TemplateRow) -> Result<()> {
     db.prepare_cached(

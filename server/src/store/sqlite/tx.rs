@@ -13,14 +13,14 @@ use rusqlite::Connection;
 use super::convert::failure;
 use super::memo::Memo;
 use super::{
-    administration, bases, envelopes, feed, people, readings, records, streams, templates,
-    unread, visitors, written,
+    administration, bases, envelopes, feed, people, readings, records, streams, templates, unread,
+    visitors, written,
 };
 use crate::store::{
     Amount, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow, DeviceRow, FeedRow, Head,
     Holding, InvitationRow, LoadKey, LoadRow, MemberRow, Reader, ReadingKey, ReadingRow, RecordRow,
-    ReviewRow, SessionRow, StoreError, StoreResult, StoredEnvelope, StreamItem,
-    TemplateRow, UnreadRow,
+    ReviewRow, SessionRow, StoreError, StoreResult, StoredEnvelope, StreamItem, TemplateRow,
+    UnreadRow,
 };
 
 pub(super) struct Tx<'c> {

@@ -11,8 +11,8 @@ use super::convert::failure;
 use super::memo::Known;
 use super::tx::Tx;
 use super::{
-    administration, bases, envelopes, feed, people, readings, records, signatures, streams, templates, unread,
-    visitors, written,
+    administration, bases, envelopes, feed, people, readings, records, signatures, streams,
+    templates, unread, visitors, written,
 };
 use crate::store::{
     Amount, AuditRow, BasePack, CursorsRow, DeviceRow, Head, InvitationRow, MemberRow, NewEntry,

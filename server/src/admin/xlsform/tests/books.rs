@@ -6,7 +6,8 @@ use rust_xlsxwriter::{Format, Workbook, Worksheet};
 use super::super::TemplateFile;
 use crate::admin::import::BadRow;
 
-pub(super) const SETTINGS: &[&[&str]] = &[&["form_title", "form_id", "version"], &["表", "form", "1"]];
+pub(super) const SETTINGS: &[&[&str]] =
+    &[&["form_title", "form_id", "version"], &["表", "form", "1"]];
 const COLOURS: &[&[&str]] = &[
     &["list_name", "name", "label::中文 (zh)"],
     &["colour", "red", "红"],
@@ -56,10 +57,18 @@ impl Book {
     }
 
     /// Writes a number into the first sheet, shown in a format.
-    pub(super) fn number(&mut self, row: u32, column: u16, number: f64, format: Option<&'static str>) {
+    pub(super) fn number(
+        &mut self,
+        row: u32,
+        column: u16,
+        number: f64,
+        format: Option<&'static str>,
+    ) {
         self.change(move |sheet| {
             let format = Format::new().set_num_format(format.unwrap_or("General"));
-            sheet.write_number_with_format(row, column, number, &format).unwrap();
+            sheet
+                .write_number_with_format(row, column, number, &format)
+                .unwrap();
         });
     }
 

@@ -30,7 +30,9 @@ fn with_part(book: &Book, name: &str, content: &[u8], times: usize) -> Vec<u8> {
     let mut archive = ZipArchive::new(Cursor::new(book.to_bytes())).unwrap();
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for index in 0..archive.len() {
-        writer.raw_copy_file(archive.by_index_raw(index).unwrap()).unwrap();
+        writer
+            .raw_copy_file(archive.by_index_raw(index).unwrap())
+            .unwrap();
     }
     for time in 0..times {
         let options = SimpleFileOptions::default();
@@ -63,14 +65,20 @@ fn zip_bomb_with_false_sizes_is_refused() {
     }
     let refused = codes(&bomb);
     let known = ["xlsform.inflates", "xlsform.unreadable"];
-    assert!(refused.len() == 1 && known.contains(&refused[0]), "{refused:?}");
+    assert!(
+        refused.len() == 1 && known.contains(&refused[0]),
+        "{refused:?}"
+    );
 }
 
 #[test]
 fn file_beyond_a_limit_is_refused_with_its_code() {
     let parts = with_part(&good(), "xl/media/", b"x", XLSFORM_PARTS_MAX);
     assert_eq!(codes(&parts), ["xlsform.too_many_parts"]);
-    assert_eq!(codes(&vec![b'P'; XLSFORM_FILE_BYTES_MAX + 1]), ["xlsform.file_too_large"]);
+    assert_eq!(
+        codes(&vec![b'P'; XLSFORM_FILE_BYTES_MAX + 1]),
+        ["xlsform.file_too_large"]
+    );
     let mut sheets = good();
     for index in 0..30 {
         sheets.sheet(&format!("note{index}"), &[]);
@@ -107,12 +115,20 @@ fn cell_in_the_last_corner_is_refused_cheaply() {
 fn other_files_are_refused_with_their_code() {
     assert_eq!(codes(b""), ["xlsform.no_workbook"]);
     assert_eq!(codes(b"type,name\ntext,a\n"), ["xlsform.no_workbook"]);
-    let old = [&[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1][..], &[0; 512]].concat();
+    let old = [
+        &[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1][..],
+        &[0; 512],
+    ]
+    .concat();
     assert_eq!(codes(&old), ["xlsform.old_workbook"]);
     assert_eq!(codes(b"PK\x03\x04 and no more"), ["xlsform.unreadable"]);
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    zip.start_file("a.txt", SimpleFileOptions::default()).unwrap();
-    assert_eq!(codes(&zip.finish().unwrap().into_inner()), ["xlsform.unreadable"]);
+    zip.start_file("a.txt", SimpleFileOptions::default())
+        .unwrap();
+    assert_eq!(
+        codes(&zip.finish().unwrap().into_inner()),
+        ["xlsform.unreadable"]
+    );
 }
 
 #[test]
@@ -126,7 +142,10 @@ fn missing_and_unsupported_sheets_are_refused() {
     assert_eq!(codes(&book), ["xlsform.unsupported_sheet"]);
     let mut book = good();
     book.sheet("说明", &[&["随便写写"]]);
-    assert!(parsed(&book).is_ok(), "notes of the author are no sheet of the form");
+    assert!(
+        parsed(&book).is_ok(),
+        "notes of the author are no sheet of the form"
+    );
 }
 
 #[test]
@@ -135,11 +154,19 @@ fn merged_cells_and_formulas_are_named_by_row() {
     book.change(|sheet| {
         let format = Format::new();
         sheet.merge_range(1, 2, 2, 2, "甲", &format).unwrap();
-        sheet.write_formula(2, 1, Formula::new("=\"b\"").set_result("b")).unwrap();
+        sheet
+            .write_formula(2, 1, Formula::new("=\"b\"").set_result("b"))
+            .unwrap();
     });
     let report = report(&book);
-    assert!(report.contains(&("survey", 2, String::new(), "xlsform.merged")), "{report:?}");
-    assert!(report.contains(&("survey", 3, "B".to_owned(), "xlsform.formula")), "{report:?}");
+    assert!(
+        report.contains(&("survey", 2, String::new(), "xlsform.merged")),
+        "{report:?}"
+    );
+    assert!(
+        report.contains(&("survey", 3, "B".to_owned(), "xlsform.formula")),
+        "{report:?}"
+    );
 }
 
 #[test]
@@ -150,13 +177,19 @@ fn ten_thousand_questions_are_refused_at_the_first_too_many() {
         .chain(rows.iter().map(|row| &row[..]))
         .collect();
     let report = report(&Book::of(&rows));
-    assert_eq!(report, [("survey", 502, "name".to_owned(), "form.item_count")]);
+    assert_eq!(
+        report,
+        [("survey", 502, "name".to_owned(), "form.item_count")]
+    );
 }
 
 #[test]
 fn ten_thousand_open_groups_are_refused() {
     let names: Vec<String> = (0..10_000).map(|index| format!("g{index}")).collect();
-    let rows: Vec<[&str; 3]> = names.iter().map(|name| ["begin_group", name, "组"]).collect();
+    let rows: Vec<[&str; 3]> = names
+        .iter()
+        .map(|name| ["begin_group", name, "组"])
+        .collect();
     let rows: Vec<&[&str]> = std::iter::once(HEADINGS)
         .chain(rows.iter().map(|row| &row[..]))
         .collect();
@@ -189,7 +222,9 @@ fn damaged_parts_never_panic() {
                     content[at] = content[at].wrapping_add(1);
                     content.truncate(length - at % 3);
                 }
-                writer.start_file(name.as_str(), SimpleFileOptions::default()).unwrap();
+                writer
+                    .start_file(name.as_str(), SimpleFileOptions::default())
+                    .unwrap();
                 writer.write_all(&content).unwrap();
             }
             drop(codes(&writer.finish().unwrap().into_inner()));

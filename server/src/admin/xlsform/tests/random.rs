@@ -41,7 +41,9 @@ impl Dice {
             "$ { }",
         ];
         let sound = |text: &str| !text.trim().is_empty();
-        let zh = Some(self.pick(&texts)).filter(|text| sound(text)).unwrap_or("字");
+        let zh = Some(self.pick(&texts))
+            .filter(|text| sound(text))
+            .unwrap_or("字");
         let en = Some(self.pick(&texts)).filter(|text| sound(text) && self.chance(60));
         match en {
             Some(en) => json!({"zh": zh, "en": en}),
@@ -203,5 +205,8 @@ fn random_templates_come_back_with_equal_bytes() {
         let again = TemplateFile::parse("again.xlsx", &bytes).unwrap().template;
         assert_eq!(again.to_bytes(), template.to_bytes(), "seed {seed}");
     }
-    assert!(known * 2 > ROUNDS, "most draws are templates: {known} of {ROUNDS}");
+    assert!(
+        known * 2 > ROUNDS,
+        "most draws are templates: {known} of {ROUNDS}"
+    );
 }

@@ -32,27 +32,71 @@ fn wrong_question_is_named_by_row_and_column() {
     let long = "长".repeat(1_001);
     let cases: &[(&[&str], &str, &'static str)] = &[
         (&["", "a", "甲"], "type", "xlsform.no_type"),
-        (&["rank colour", "a", "甲"], "type", "xlsform.unsupported_type"),
-        (&["select_one colour or_other", "a", "甲"], "type", "xlsform.unsupported_type"),
+        (
+            &["rank colour", "a", "甲"],
+            "type",
+            "xlsform.unsupported_type",
+        ),
+        (
+            &["select_one colour or_other", "a", "甲"],
+            "type",
+            "xlsform.unsupported_type",
+        ),
         (&["text", "A b", "甲"], "name", "form.bad_name"),
         (&["text", "meta", "甲"], "name", "xlsform.reserved_name"),
         (&["text", "first", "甲"], "name", "form.duplicate"),
         (&["text", "a", ""], "label", "xlsform.no_label"),
         (&["text", "a", &long], "label", "form.bad_words"),
         (&["text", "a", "甲 ${first}"], "label", "xlsform.reference"),
-        (&["text", "a", "甲", "", "", "", "", "", "${first}"], "default", "xlsform.reference"),
+        (
+            &["text", "a", "甲", "", "", "", "", "", "${first}"],
+            "default",
+            "xlsform.reference",
+        ),
         (&["text", "a", "甲", "", "1 +"], "relevant", "form.syntax"),
-        (&["text", "a", "甲", "", "", "${b}"], "required", "form.unknown_reference"),
-        (&["text", "a", "甲", "", "", "", "regex(., 'x')"], "constraint", "form.unknown_function"),
-        (&["text", "a", "甲", "", "", "", "", "不对"], "constraint_message", "form.misplaced_field"),
-        (&["integer", "a", "甲", "", "", "", "", "", "x"], "default", "form.bad_default"),
-        (&["integer", "a", "甲", "", "", "", "", "", "", "9", "1"], "min", "form.bad_range"),
-        (&["integer", "a", "甲", "", "", "", "", "", "", "", "", "2"], "decimals", "form.bad_range"),
-        (&["text", "a", "甲", "", "", "", "", "", "", "9"], "min", "form.misplaced_field"),
+        (
+            &["text", "a", "甲", "", "", "${b}"],
+            "required",
+            "form.unknown_reference",
+        ),
+        (
+            &["text", "a", "甲", "", "", "", "regex(., 'x')"],
+            "constraint",
+            "form.unknown_function",
+        ),
+        (
+            &["text", "a", "甲", "", "", "", "", "不对"],
+            "constraint_message",
+            "form.misplaced_field",
+        ),
+        (
+            &["integer", "a", "甲", "", "", "", "", "", "x"],
+            "default",
+            "form.bad_default",
+        ),
+        (
+            &["integer", "a", "甲", "", "", "", "", "", "", "9", "1"],
+            "min",
+            "form.bad_range",
+        ),
+        (
+            &["integer", "a", "甲", "", "", "", "", "", "", "", "", "2"],
+            "decimals",
+            "form.bad_range",
+        ),
+        (
+            &["text", "a", "甲", "", "", "", "", "", "", "9"],
+            "min",
+            "form.misplaced_field",
+        ),
         (&["select_one size", "a", "甲"], "type", "form.unknown_list"),
         (&["begin_group", "a", "甲"], "type", "xlsform.no_end"),
         (&["end_group"], "type", "xlsform.no_begin"),
-        (&["text", "a", "甲", "", "${a} = 1"], "relevant", "form.loop"),
+        (
+            &["text", "a", "甲", "", "${a} = 1"],
+            "relevant",
+            "form.loop",
+        ),
     ];
     for (row, column, code) in cases {
         let book = survey(row);
@@ -115,14 +159,20 @@ fn filled_cells_of_other_columns_are_refused() {
             at("survey", 3, "F", "xlsform.no_heading"),
         ]
     );
-    let empty = Book::of(&[&["type", "name", "label", "appearance"], &["text", "a", "甲"]]);
+    let empty = Book::of(&[
+        &["type", "name", "label", "appearance"],
+        &["text", "a", "甲"],
+    ]);
     assert!(parsed(&empty).is_ok(), "an empty column says nothing");
 }
 
 #[test]
 fn headings_must_be_complete_and_single() {
     let book = Book::of(&[&["type", "label"], &["text", "甲"]]);
-    assert_eq!(report(&book), [at("survey", 1, "", "import.missing_column")]);
+    assert_eq!(
+        report(&book),
+        [at("survey", 1, "", "import.missing_column")]
+    );
     let book = Book::of(&[
         &["type", "name", "label", "label::中文 (zh)"],
         &["text", "a", "甲"],
@@ -176,10 +226,26 @@ fn wrong_settings_are_named_by_column() {
         (&["表", "Form", "1"], "form_id", "form.bad_name"),
         (&["表", "form", "v1"], "version", "form.bad_count"),
         (&["表", "form", "0"], "version", "form.bad_count"),
-        (&["表", "form", "1", "perhaps"], "volunteers", "xlsform.yes_or_no"),
-        (&["表", "form", "1", "", "x"], "next_visit_days", "form.bad_count"),
-        (&["表", "form", "1", "", "0"], "next_visit_days", "form.bad_count"),
-        (&["表", "form", "1", "", "", "pages"], "style", "xlsform.unsupported_column"),
+        (
+            &["表", "form", "1", "perhaps"],
+            "volunteers",
+            "xlsform.yes_or_no",
+        ),
+        (
+            &["表", "form", "1", "", "x"],
+            "next_visit_days",
+            "form.bad_count",
+        ),
+        (
+            &["表", "form", "1", "", "0"],
+            "next_visit_days",
+            "form.bad_count",
+        ),
+        (
+            &["表", "form", "1", "", "", "pages"],
+            "style",
+            "xlsform.unsupported_column",
+        ),
     ] {
         let book = Book::with(
             &[HEADINGS, &["text", "a", "甲"]],
