@@ -21,7 +21,7 @@ pub(super) struct Sheets<'a> {
 pub(super) fn template(
     sheets: &Sheets<'_>,
     head: Head,
-    lists: Vec<List>,
+    lists: &[List],
     items: Items,
     report: &mut Report,
 ) -> Option<Template> {
@@ -40,7 +40,7 @@ pub(super) fn template(
         let place = Place {
             sheets,
             settings: head.row,
-            lists: &lists,
+            lists,
             rows: &items.rows,
         };
         place.report(&error, report);

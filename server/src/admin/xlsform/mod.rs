@@ -36,10 +36,10 @@ pub use self::write::to_workbook;
 pub struct TemplateFile {
     /// The template.
     pub template: Template,
-    /// A report that refuses the version as a whole; the code is still to be filled in.
     version: VersionPlace,
 }
 
+/// Place of the version in its file.
 #[derive(Debug, Clone, Copy)]
 enum VersionPlace {
     /// JSON has no rows.
@@ -126,7 +126,7 @@ fn of_workbook(bytes: &[u8], report: &mut Report) -> Option<TemplateFile> {
             settings: &settings,
         },
         head,
-        lists,
+        &lists,
         items,
         report,
     )?;

@@ -141,13 +141,12 @@ fn cells(
 fn text(value: &DataRef<'_>) -> Result<String, &'static str> {
     let text = match value {
         DataRef::Empty => String::new(),
-        DataRef::String(text) => bounded(text)?,
+        DataRef::String(text) | DataRef::DateTimeIso(text) => bounded(text)?,
         DataRef::SharedString(text) => bounded(text)?,
         DataRef::Int(number) => number.to_string(),
         DataRef::Float(number) if number.is_finite() => number.to_string(),
         DataRef::Bool(yes) => yes.to_string(),
         DataRef::DateTime(moment) => day_or_time(moment).ok_or("xlsform.bad_cell")?,
-        DataRef::DateTimeIso(text) => bounded(text)?,
         DataRef::Float(_) | DataRef::DurationIso(_) | DataRef::Error(_) => {
             return Err("xlsform.bad_cell");
         }
