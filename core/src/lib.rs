@@ -15,6 +15,8 @@
 //! and `net` (the caller hands in `now` and a random generator); HTTP, configuration and logs of the server;
 //! any user interface.
 
+#[macro_use]
+mod coded;
 pub mod cbor;
 pub mod crdt;
 pub mod dag;

@@ -26,21 +26,21 @@ use tokio::sync::watch;
 
 use crate::directory;
 use crate::error::{Problem, Result};
+use crate::feed::cursor_memory::CursorMemory;
 use crate::feed::readings::{self, Sought};
-use crate::feed::remembered::Remembered;
 use crate::ingest::ration::Ceilings;
-use crate::ingest::{self, Ingested, Intake, Waiting};
+use crate::ingest::{self, IngestResult, Intake, Waiting};
 use crate::keys::Keys;
-use crate::registry::enrolment::{self, Invited};
-use crate::registry::import::{self, Taken};
-use crate::registry::members::Described;
+use crate::registry::enrolment::{self, NewInvitation};
+use crate::registry::import::{self, ImportCounts};
+use crate::registry::members::MemberDescription;
 use crate::registry::sessions::{self, Handshakes};
-use crate::registry::templates::Put;
+use crate::registry::templates::PutResult;
 use crate::registry::{audit, devices, renewal, revocation, templates, zones};
 use crate::rules::Rules;
 use crate::shared::Shared;
 use crate::store::{ReadingRow, Store};
-use crate::sync::{self, Answered};
+use crate::sync::{self, SyncAnswer};
 use crate::wakeups::Wake;
 
 /// A sync node.
@@ -48,7 +48,7 @@ pub struct Server {
     pub(crate) shared: Arc<Shared>,
     pub(crate) intake: Intake,
     handshakes: Handshakes,
-    remembered: Remembered,
+    remembered: CursorMemory,
 }
 
 /// Opening, and the state that callers may see.
@@ -69,7 +69,7 @@ impl Server {
             intake: Intake::new(Arc::clone(&shared), rules),
             shared,
             handshakes: Handshakes::default(),
-            remembered: Remembered::default(),
+            remembered: CursorMemory::default(),
         })
     }
 
@@ -161,7 +161,7 @@ impl Server {
         path: &str,
         body: &[u8],
         now_ms: i64,
-    ) -> Result<Answered> {
+    ) -> Result<SyncAnswer> {
         let (session, tag) = self.authenticate(headers, ("POST", path), body, now_ms)?;
         self.answer_sync(&session, &tag, body, now_ms)
     }
@@ -173,7 +173,7 @@ impl Server {
         tag: &RequestTag,
         body: &[u8],
         now_ms: i64,
-    ) -> Result<Answered> {
+    ) -> Result<SyncAnswer> {
         let remembered = &self.remembered;
         sync::answer(&self.intake, remembered, session, tag, body, now_ms)
     }
@@ -191,7 +191,7 @@ impl Server {
         bundle: Bundle,
         attested: &HashMap<Hash, Verdict>,
         now_ms: i64,
-    ) -> Result<Ingested> {
+    ) -> Result<IngestResult> {
         ingest::ingest(&self.intake, bundle, attested, now_ms)
     }
 }
@@ -199,7 +199,7 @@ impl Server {
 /// Commands of an administrator.
 impl Server {
     /// Stores a version of a template of checklists and publishes it to the phones.
-    pub fn put_template(&self, template: &Template, actor: &str, now_ms: i64) -> Result<Put> {
+    pub fn put_template(&self, template: &Template, actor: &str, now_ms: i64) -> Result<PutResult> {
         templates::put(&self.shared, template, actor, now_ms)
     }
 
@@ -216,7 +216,7 @@ impl Server {
         actor: &str,
         now_ms: i64,
         rng: &mut dyn CryptoRng,
-    ) -> Result<Invited> {
+    ) -> Result<NewInvitation> {
         enrolment::invite(&self.shared, member, valid_ms, actor, now_ms, rng)
     }
 
@@ -232,12 +232,22 @@ impl Server {
     }
 
     /// Publishes entries of the directory: areas, zones, units, categories.
-    pub fn publish(&self, entries: Vec<DirectoryEntry>, actor: &str, now_ms: i64) -> Result<Taken> {
+    pub fn publish(
+        &self,
+        entries: Vec<DirectoryEntry>,
+        actor: &str,
+        now_ms: i64,
+    ) -> Result<ImportCounts> {
         import::publish(&self.shared, entries, actor, now_ms)
     }
 
     /// Writes members with their grants.
-    pub fn put_members(&self, members: Vec<Described>, actor: &str, now_ms: i64) -> Result<Taken> {
+    pub fn put_members(
+        &self,
+        members: Vec<MemberDescription>,
+        actor: &str,
+        now_ms: i64,
+    ) -> Result<ImportCounts> {
         import::put_members(&self.shared, members, actor, now_ms)
     }
 

@@ -6,24 +6,26 @@
 
 use crate::limits::CBOR_DEPTH_MAX;
 
-/// Why bytes are not canonical CBOR.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CanonicalError {
-    /// The bytes end inside an item, or continue after it.
-    #[error("wire.length")]
-    Length,
-    /// An integer or a length has a shorter spelling.
-    #[error("wire.not_shortest")]
-    NotShortest,
-    /// An indefinite length, a tag, a float, `undefined` or a reserved code.
-    #[error("wire.type_not_allowed")]
-    Type,
-    /// A text is no UTF-8.
-    #[error("wire.text")]
-    Text,
-    /// More than [`CBOR_DEPTH_MAX`] arrays and maps inside each other.
-    #[error("wire.depth")]
-    Depth,
+coded_error! {
+    /// Why bytes are not canonical CBOR.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum CanonicalError {
+        /// The bytes end inside an item, or continue after it.
+        #[error("wire.length")]
+        Length,
+        /// An integer or a length has a shorter spelling.
+        #[error("wire.not_shortest")]
+        NotShortest,
+        /// An indefinite length, a tag, a float, `undefined` or a reserved code.
+        #[error("wire.type_not_allowed")]
+        Type,
+        /// A text is no UTF-8.
+        #[error("wire.text")]
+        Text,
+        /// More than [`CBOR_DEPTH_MAX`] arrays and maps inside each other.
+        #[error("wire.depth")]
+        Depth,
+    }
 }
 
 /// Checks that `bytes` are exactly one canonical item.

@@ -55,7 +55,7 @@ pub fn inspect(raw: &[u8]) -> Result<ChangeInfo, GateError> {
 }
 
 /// A change whose operations are still in their columns.
-struct Opened<'a> {
+struct OpenChange<'a> {
     info: ChangeInfo,
     others: Vec<ActorId>,
     columns: Columns<'a>,
@@ -63,7 +63,7 @@ struct Opened<'a> {
 
 /// Reads a raw change and checks everything that needs no document.
 pub(super) fn parse(raw: &[u8]) -> Result<ParsedChange<'_>, GateError> {
-    let Opened {
+    let OpenChange {
         info,
         others,
         columns,
@@ -77,7 +77,7 @@ pub(super) fn parse(raw: &[u8]) -> Result<ParsedChange<'_>, GateError> {
     })
 }
 
-fn open(raw: &[u8]) -> Result<Opened<'_>, GateError> {
+fn open(raw: &[u8]) -> Result<OpenChange<'_>, GateError> {
     let chunk = open_chunk(raw, CHUNK_CHANGE, CHANGE_BYTES_MAX)?;
     let mut reader = Reader::new(chunk.data);
     let deps = read_deps(&mut reader)?;
@@ -109,7 +109,7 @@ fn open(raw: &[u8]) -> Result<Opened<'_>, GateError> {
         deps,
         hash: chunk.hash,
     };
-    Ok(Opened {
+    Ok(OpenChange {
         info,
         others,
         columns,

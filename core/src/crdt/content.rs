@@ -102,8 +102,8 @@ impl Document {
             };
             let Some(value) = value else { continue };
             match field {
-                Field::Answer(_) => answers.push(Written::of(&item.id(), (field, value))),
-                Field::Photo(_) => photos.push(Written::of(&item.id(), (field, value))),
+                Field::Answer(_) => answers.push(ContentItem::of(&item.id(), (field, value))),
+                Field::Photo(_) => photos.push(ContentItem::of(&item.id(), (field, value))),
                 named => out.push((named, value)),
             }
         }
@@ -116,13 +116,13 @@ impl Document {
 }
 
 /// An answer or a photo, with its author and its place in time.
-struct Written {
+struct ContentItem {
     entry: (Field, FieldValue),
     /// Counter of the operation that wrote it, and its actor.
     by: (u64, Vec<u8>),
 }
 
-impl Written {
+impl ContentItem {
     fn of(id: &automerge::ObjId, entry: (Field, FieldValue)) -> Self {
         let by = match id {
             automerge::ObjId::Id(counter, actor, _) => (*counter, actor.to_bytes().to_vec()),
@@ -134,11 +134,11 @@ impl Written {
 
 /// At most [`CONTENT_ENTRIES_MAX`] entries. If there are more, devices take turns, each with its oldest
 /// entries first, so a device that writes thousands hides only its own.
-fn fairly(mut entries: Vec<Written>) -> impl Iterator<Item = (Field, FieldValue)> {
+fn fairly(mut entries: Vec<ContentItem>) -> impl Iterator<Item = (Field, FieldValue)> {
     if entries.len() > CONTENT_ENTRIES_MAX {
         entries.sort_by(|a, b| a.by.cmp(&b.by));
         let mut turns: HashMap<Vec<u8>, usize> = HashMap::new();
-        let mut ordered: Vec<(usize, Written)> = entries
+        let mut ordered: Vec<(usize, ContentItem)> = entries
             .into_iter()
             .map(|written| {
                 let device = written.by.1.iter().take(DEVICE_BYTES).copied().collect();

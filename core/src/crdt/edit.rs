@@ -55,42 +55,30 @@ impl FieldEdit {
     }
 }
 
-/// An edit that cannot be made. The caller still has the text that the person typed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum EditError {
-    /// The edits change nothing.
-    #[error("content.no_change: nothing would change")]
-    NothingChanges,
-    /// A text is longer than its field allows.
-    #[error("content.too_long: {} takes at most {chars_max} characters", field.name())]
-    TooLong {
-        /// The field.
-        field: Field,
-        /// The largest length, in characters.
-        chars_max: usize,
-    },
-    /// The field does not accept this value.
-    #[error("content.wrong_value: {} does not take this value", .0.name())]
-    WrongValue(Field),
-    /// The edits together make a change that the gate would refuse.
-    #[error(transparent)]
-    Refused(#[from] GateError),
-    /// The document has no place for the edit, because other software wrote its Genesis.
-    #[error("content.no_place: the record has no place for this field")]
-    NoPlace,
-}
-
-impl EditError {
-    /// The stable code, as in `texts.tsv`.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NothingChanges => "content.no_change",
-            Self::TooLong { .. } => "content.too_long",
-            Self::WrongValue(_) => "content.wrong_value",
-            Self::Refused(error) => error.code(),
-            Self::NoPlace => "content.no_place",
-        }
+coded_error! {
+    /// An edit that cannot be made. The caller still has the text that the person typed.
+    #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+    pub enum EditError {
+        /// The edits change nothing.
+        #[error("content.no_change: nothing would change")]
+        NothingChanges,
+        /// A text is longer than its field allows.
+        #[error("content.too_long: {} takes at most {chars_max} characters", field.name())]
+        TooLong {
+            /// The field.
+            field: Field,
+            /// The largest length, in characters.
+            chars_max: usize,
+        },
+        /// The field does not accept this value.
+        #[error("content.wrong_value: {} does not take this value", .0.name())]
+        WrongValue(Field),
+        /// The edits together make a change that the gate would refuse.
+        #[error(transparent)]
+        Refused(#[from] GateError),
+        /// The document has no place for the edit, because other software wrote its Genesis.
+        #[error("content.no_place: the record has no place for this field")]
+        NoPlace,
     }
 }
 

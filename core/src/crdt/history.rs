@@ -14,7 +14,7 @@ use crate::id::Hash;
 pub(super) type Clock = Vec<u64>;
 
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct HistoryEntry {
     pub(super) info: ChangeInfo,
     /// Index of the actor.
     actor: usize,
@@ -31,7 +31,7 @@ pub(super) struct History {
     /// Per actor the indices of its changes; the position is the sequence number less one.
     pub(super) by_actor: Vec<Vec<usize>>,
     pub(super) by_hash: HashMap<Hash, usize>,
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<HistoryEntry>,
     pub(super) shape: Shape,
 }
 
@@ -41,7 +41,7 @@ impl History {
         self.entries.len()
     }
 
-    pub(super) fn entries(&self) -> &[Entry] {
+    pub(super) fn entries(&self) -> &[HistoryEntry] {
         &self.entries
     }
 
@@ -110,7 +110,7 @@ impl History {
         self.by_actor[actor].push(index);
         self.by_hash.insert(info.hash, index);
         self.shape.made(index, actor, info.start_op, &runs);
-        self.entries.push(Entry {
+        self.entries.push(HistoryEntry {
             info: info.clone(),
             actor,
             clock,
@@ -125,7 +125,7 @@ impl History {
         let clock = vec![0; self.actors.len()];
         self.by_actor.push(vec![self.entries.len()]);
         self.actors.push(change.info.actor);
-        self.entries.push(Entry {
+        self.entries.push(HistoryEntry {
             info: change.info.clone(),
             actor: self.actors.len() - 1,
             clock,

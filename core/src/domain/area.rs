@@ -11,53 +11,37 @@ use crate::domain::names::Names;
 use crate::domain::polygon::Boundary;
 use crate::id::AreaId;
 
-/// The reason why a set of areas contradicts itself, or a text is not a code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AreaError {
-    /// The code does not have 12 digits (or 15 for a grid), or begins with zero.
-    #[error("area.bad_code: an area's code has 12 digits, a grid's has 15")]
-    BadCode,
-    /// The code's length belongs to another level.
-    #[error("area.code_of_other_level: only a grid has a code of 15 digits")]
-    CodeOfOtherLevel,
-    /// The word names none of the four levels.
-    #[error("area.bad_level: a level is district, town, village or grid")]
-    BadLevel,
-    /// A version ends before it begins.
-    #[error("area.bad_validity: a version ends before it begins")]
-    BadValidity,
-    /// The parent is unknown.
-    #[error("area.unknown_parent: the parent of an area is missing")]
-    UnknownParent,
-    /// The parent is missing, or is not of the next higher level.
-    #[error("area.wrong_parent_level: an area's parent is of the next higher level")]
-    WrongParentLevel,
-    /// Another area has this code at the same time.
-    #[error("area.duplicate_code: two areas have the same code at the same time")]
-    DuplicateCode,
-    /// A known area cannot change its level.
-    #[error("area.level_changed: an area keeps its level; a new level is a new area")]
-    LevelChanged,
-    /// The area has more versions or successors than the limits allow.
-    #[error("area.too_many_parts: an area has too many versions or successors")]
-    TooManyParts,
-}
-
-impl AreaError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::BadCode => "area.bad_code",
-            Self::CodeOfOtherLevel => "area.code_of_other_level",
-            Self::BadLevel => "area.bad_level",
-            Self::BadValidity => "area.bad_validity",
-            Self::UnknownParent => "area.unknown_parent",
-            Self::WrongParentLevel => "area.wrong_parent_level",
-            Self::DuplicateCode => "area.duplicate_code",
-            Self::LevelChanged => "area.level_changed",
-            Self::TooManyParts => "area.too_many_parts",
-        }
+coded_error! {
+    /// The reason why a set of areas contradicts itself, or a text is not a code.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum AreaError {
+        /// The code does not have 12 digits (or 15 for a grid), or begins with zero.
+        #[error("area.bad_code: an area's code has 12 digits, a grid's has 15")]
+        BadCode,
+        /// The code's length belongs to another level.
+        #[error("area.code_of_other_level: only a grid has a code of 15 digits")]
+        CodeOfOtherLevel,
+        /// The word names none of the four levels.
+        #[error("area.bad_level: a level is district, town, village or grid")]
+        BadLevel,
+        /// A version ends before it begins.
+        #[error("area.bad_validity: a version ends before it begins")]
+        BadValidity,
+        /// The parent is unknown.
+        #[error("area.unknown_parent: the parent of an area is missing")]
+        UnknownParent,
+        /// The parent is missing, or is not of the next higher level.
+        #[error("area.wrong_parent_level: an area's parent is of the next higher level")]
+        WrongParentLevel,
+        /// Another area has this code at the same time.
+        #[error("area.duplicate_code: two areas have the same code at the same time")]
+        DuplicateCode,
+        /// A known area cannot change its level.
+        #[error("area.level_changed: an area keeps its level; a new level is a new area")]
+        LevelChanged,
+        /// The area has more versions or successors than the limits allow.
+        #[error("area.too_many_parts: an area has too many versions or successors")]
+        TooManyParts,
     }
 }
 

@@ -17,49 +17,35 @@ use crate::limits::{CATEGORIES_MAX, CATEGORY_CODE_BYTES_MAX, CATEGORY_TABLE_BYTE
 
 const BUILT_IN: &str = include_str!("categories.tsv");
 
-/// The reason why a category, or a line of a table of categories, is invalid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CategoryError {
-    /// The code has other characters than `a-z`, `0-9` and `_`, does not start with a letter, or is too long.
-    #[error("category.bad_code: a code is small letters, digits and _, and starts with a letter")]
-    BadCode,
-    /// The class is unknown, or is a category.
-    #[error("category.unknown_class: the class of a category does not exist")]
-    UnknownClass,
-    /// The code appears twice in one table.
-    #[error("category.duplicate: a category appears twice")]
-    Duplicate,
-    /// A class that has categories cannot become a category, and a category cannot become a class.
-    #[error("category.class_changed: a class stays a class and a category a category")]
-    ClassChanged,
-    /// A line has fewer than four or more than five columns.
-    #[error("category.bad_columns: a line has code, class, zh, en and an optional standard code")]
-    BadColumns,
-    /// The standard's code is not 1 to 16 letters and digits.
-    #[error("category.bad_standard_code: a standard's code is up to 16 letters and digits")]
-    BadStandardCode,
-    /// The table has more categories than the limits allow.
-    #[error("category.too_many: the table has too many categories or bytes")]
-    TooMany,
-    /// A name is missing or too long.
-    #[error(transparent)]
-    Name(#[from] NameError),
-}
-
-impl CategoryError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::BadCode => "category.bad_code",
-            Self::UnknownClass => "category.unknown_class",
-            Self::Duplicate => "category.duplicate",
-            Self::ClassChanged => "category.class_changed",
-            Self::BadColumns => "category.bad_columns",
-            Self::BadStandardCode => "category.bad_standard_code",
-            Self::TooMany => "category.too_many",
-            Self::Name(error) => error.code(),
-        }
+coded_error! {
+    /// The reason why a category, or a line of a table of categories, is invalid.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum CategoryError {
+        /// The code has other characters than `a-z`, `0-9` and `_`, does not start with a
+        /// letter, or is too long.
+        #[error("category.bad_code: a code is small letters, digits and _, and starts with a letter")]
+        BadCode,
+        /// The class is unknown, or is a category.
+        #[error("category.unknown_class: the class of a category does not exist")]
+        UnknownClass,
+        /// The code appears twice in one table.
+        #[error("category.duplicate: a category appears twice")]
+        Duplicate,
+        /// A class that has categories cannot become a category, and a category cannot become a class.
+        #[error("category.class_changed: a class stays a class and a category a category")]
+        ClassChanged,
+        /// A line has fewer than four or more than five columns.
+        #[error("category.bad_columns: a line has code, class, zh, en and an optional standard code")]
+        BadColumns,
+        /// The standard's code is not 1 to 16 letters and digits.
+        #[error("category.bad_standard_code: a standard's code is up to 16 letters and digits")]
+        BadStandardCode,
+        /// The table has more categories than the limits allow.
+        #[error("category.too_many: the table has too many categories or bytes")]
+        TooMany,
+        /// A name is missing or too long.
+        #[error(transparent)]
+        Name(#[from] NameError),
     }
 }
 

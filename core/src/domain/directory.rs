@@ -34,41 +34,28 @@ pub struct DirectoryMark {
     pub position: u64,
 }
 
-/// An entry that contradicts the directory so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum DirectoryError {
-    /// An area.
-    #[error(transparent)]
-    Area(#[from] AreaError),
-    /// A zone.
-    #[error(transparent)]
-    Zone(#[from] ZoneError),
-    /// A category.
-    #[error(transparent)]
-    Category(#[from] CategoryError),
-    /// A template.
-    #[error(transparent)]
-    Template(#[from] TemplateChanged),
-    /// A unit or a name points at an unknown area.
-    #[error("directory.unknown_area: an entry names an area that does not exist")]
-    UnknownArea,
-    /// An entry has more than [`DIRECTORY_ENTRY_BYTES_MAX`] bytes, so no phone could read it.
-    #[error("directory.too_large: an entry has too many bytes")]
-    TooLarge,
-}
-
-impl DirectoryError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Area(error) => error.code(),
-            Self::Zone(error) => error.code(),
-            Self::Category(error) => error.code(),
-            Self::Template(TemplateChanged) => "directory.template_changed",
-            Self::UnknownArea => "directory.unknown_area",
-            Self::TooLarge => "directory.too_large",
-        }
+coded_error! {
+    /// An entry that contradicts the directory so far.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum DirectoryError {
+        /// An area.
+        #[error(transparent)]
+        Area(#[from] AreaError),
+        /// A zone.
+        #[error(transparent)]
+        Zone(#[from] ZoneError),
+        /// A category.
+        #[error(transparent)]
+        Category(#[from] CategoryError),
+        /// A template.
+        #[error("directory.template_changed: a version of a template has another content")]
+        Template(#[from] TemplateChanged),
+        /// A unit or a name points at an unknown area.
+        #[error("directory.unknown_area: an entry names an area that does not exist")]
+        UnknownArea,
+        /// An entry has more than [`DIRECTORY_ENTRY_BYTES_MAX`] bytes, so no phone could read it.
+        #[error("directory.too_large: an entry has too many bytes")]
+        TooLarge,
     }
 }
 

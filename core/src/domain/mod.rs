@@ -14,8 +14,6 @@
 //!
 //! **Not here:** bytes of envelopes (`wire`), signatures (`trust`), content documents (`crdt`).
 
-#[macro_use]
-mod coded;
 pub mod area;
 pub mod area_path;
 pub mod areas;

@@ -5,29 +5,19 @@ use minicbor::encode::{Encoder, Error as EncodeError, Write};
 
 use crate::limits::NAME_BYTES_MAX;
 
-/// The reason why a text is refused as a name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NameError {
-    /// The text has only white space.
-    #[error("name.empty: a name is missing")]
-    Empty,
-    /// The text has more bytes than `limits::NAME_BYTES_MAX`.
-    #[error("name.too_long: a name has {0} bytes, the limit is {NAME_BYTES_MAX}")]
-    TooLong(usize),
-    /// The text has a control character such as a line break.
-    #[error("name.control_character: a name contains a line break or control character")]
-    ControlCharacter,
-}
-
-impl NameError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Empty => "name.empty",
-            Self::TooLong(_) => "name.too_long",
-            Self::ControlCharacter => "name.control_character",
-        }
+coded_error! {
+    /// The reason why a text is refused as a name.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum NameError {
+        /// The text has only white space.
+        #[error("name.empty: a name is missing")]
+        Empty,
+        /// The text has more bytes than `limits::NAME_BYTES_MAX`.
+        #[error("name.too_long: a name has {0} bytes, the limit is {NAME_BYTES_MAX}")]
+        TooLong(usize),
+        /// The text has a control character such as a line break.
+        #[error("name.control_character: a name contains a line break or control character")]
+        ControlCharacter,
     }
 }
 

@@ -28,29 +28,19 @@ const KRASOVSKY: (f64, f64) = (6_378_245.0, 0.006_693_421_622_965_943);
 /// Steps of the inverse. Each step divides the error by more than 100.
 const INVERSE_STEPS: usize = 8;
 
-/// The reason why a position is invalid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PositionError {
-    /// The latitude is beyond ±90°, the longitude is beyond ±180°, or one of them is not a number.
-    #[error("position.out_of_range: latitude is within ±90°, longitude within ±180°")]
-    OutOfRange,
-    /// The accuracy is above `limits::POSITION_ACCURACY_M_MAX`.
-    #[error("position.bad_accuracy: the accuracy is beyond {POSITION_ACCURACY_M_MAX} m")]
-    BadAccuracy,
-    /// The age is above `limits::POSITION_FIX_AGE_MS_MAX`.
-    #[error("position.too_old: the fix is too old to be a position")]
-    TooOld,
-}
-
-impl PositionError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::OutOfRange => "position.out_of_range",
-            Self::BadAccuracy => "position.bad_accuracy",
-            Self::TooOld => "position.too_old",
-        }
+coded_error! {
+    /// The reason why a position is invalid.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum PositionError {
+        /// The latitude is beyond ±90°, the longitude is beyond ±180°, or one of them is not a number.
+        #[error("position.out_of_range: latitude is within ±90°, longitude within ±180°")]
+        OutOfRange,
+        /// The accuracy is above `limits::POSITION_ACCURACY_M_MAX`.
+        #[error("position.bad_accuracy: the accuracy is beyond {POSITION_ACCURACY_M_MAX} m")]
+        BadAccuracy,
+        /// The age is above `limits::POSITION_FIX_AGE_MS_MAX`.
+        #[error("position.too_old: the fix is too old to be a position")]
+        TooOld,
     }
 }
 

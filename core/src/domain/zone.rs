@@ -10,33 +10,22 @@ use crate::domain::names::Names;
 use crate::id::{AreaId, ZoneId};
 use crate::limits::{AREA_VERSIONS_MAX, ZONE_AREAS_MAX};
 
-/// The reason why a zone is invalid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ZoneError {
-    /// A version has no areas.
-    #[error("zone.no_areas: a zone needs at least one area")]
-    NoAreas,
-    /// A version names an unknown area.
-    #[error("zone.unknown_area: a zone names an area that does not exist")]
-    UnknownArea,
-    /// A version ends before it begins.
-    #[error("zone.bad_validity: a version ends before it begins")]
-    BadValidity,
-    /// The zone has more areas or versions than the limits allow.
-    #[error("zone.too_many_parts: a zone has too many areas or versions")]
-    TooManyParts,
-}
-
-impl ZoneError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NoAreas => "zone.no_areas",
-            Self::UnknownArea => "zone.unknown_area",
-            Self::BadValidity => "zone.bad_validity",
-            Self::TooManyParts => "zone.too_many_parts",
-        }
+coded_error! {
+    /// The reason why a zone is invalid.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum ZoneError {
+        /// A version has no areas.
+        #[error("zone.no_areas: a zone needs at least one area")]
+        NoAreas,
+        /// A version names an unknown area.
+        #[error("zone.unknown_area: a zone names an area that does not exist")]
+        UnknownArea,
+        /// A version ends before it begins.
+        #[error("zone.bad_validity: a version ends before it begins")]
+        BadValidity,
+        /// The zone has more areas or versions than the limits allow.
+        #[error("zone.too_many_parts: a zone has too many areas or versions")]
+        TooManyParts,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Record;
 use super::content::broken_rule;
-use super::graph::{ContentChange, Judged, Node, NodeBody};
+use super::graph::{ContentChange, Node, NodeBody, OwnJudgement};
 use crate::crdt::{ChangeInfo, GateError, inspect};
 use crate::domain::case::{Event, GenesisFacts, OnBehalfOf};
 use crate::id::EnvelopeId;
@@ -12,7 +12,7 @@ use crate::wire::verdict::{HeldReason, Status, VoidReason};
 
 /// The result of admitting one envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Admission {
     /// New, and its author was allowed to write it.
     Valid,
     /// It was here already, and keeps its verdict.
@@ -33,23 +33,23 @@ pub struct Judgement {
     /// The envelope.
     pub id: EnvelopeId,
     /// The result.
-    pub outcome: Outcome,
+    pub outcome: Admission,
 }
 
 impl Record {
     /// Imports envelopes, in any order, and judges them. The judgements are in the order of the batch.
     ///
-    /// An envelope whose parents are neither here nor in the batch is [`Outcome::Missing`]. All others are
+    /// An envelope whose parents are neither here nor in the batch is [`Admission::Missing`]. All others are
     /// part of the graph from now on, whatever their judgement.
     pub fn admit(&mut self, batch: &[VerifiedEnvelope]) -> Vec<Judgement> {
-        let mut outcomes: Vec<Option<Outcome>> = vec![None; batch.len()];
+        let mut outcomes: Vec<Option<Admission>> = vec![None; batch.len()];
         let mut waiting: Vec<usize> = Vec::with_capacity(batch.len());
         for (index, verified) in batch.iter().enumerate() {
             let envelope = verified.envelope();
             if envelope.record() != self.id {
-                outcomes[index] = Some(Outcome::OtherRecord);
+                outcomes[index] = Some(Admission::OtherRecord);
             } else if self.has_whole(envelope.id()) {
-                outcomes[index] = Some(Outcome::Known);
+                outcomes[index] = Some(Admission::Known);
             } else {
                 waiting.push(index);
             }
@@ -62,14 +62,14 @@ impl Record {
             outcomes[index] = Some(self.outcome_of(node));
         }
         for index in waiting {
-            outcomes[index] = Some(Outcome::Missing(self.missing(&batch[index])));
+            outcomes[index] = Some(Admission::Missing(self.missing(&batch[index])));
         }
         batch
             .iter()
             .zip(outcomes)
             .map(|(verified, outcome)| Judgement {
                 id: verified.envelope().id(),
-                outcome: outcome.unwrap_or(Outcome::Known),
+                outcome: outcome.unwrap_or(Admission::Known),
             })
             .collect()
     }
@@ -80,7 +80,7 @@ impl Record {
         &mut self,
         batch: &[VerifiedEnvelope],
         waiting: &mut Vec<usize>,
-        outcomes: &mut [Option<Outcome>],
+        outcomes: &mut [Option<Admission>],
     ) -> Vec<(usize, usize)> {
         let envelopes = waiting.iter().map(|&index| batch[index].envelope());
         let order = self.graph.order_of(envelopes);
@@ -92,7 +92,7 @@ impl Record {
             let envelope = batch[index].envelope();
             let known = self.graph.find(envelope.id());
             if self.has_whole(envelope.id()) {
-                outcomes[index] = Some(Outcome::Known);
+                outcomes[index] = Some(Admission::Known);
                 continue;
             }
             let parents = envelope.header().parents.iter();
@@ -126,22 +126,22 @@ impl Record {
             .collect()
     }
 
-    fn outcome_of(&self, index: usize) -> Outcome {
+    fn outcome_of(&self, index: usize) -> Admission {
         let node = &self.graph.nodes()[index];
         if let Some(verdict) = node.verdict {
             return match verdict.status {
-                Status::Void(reason) => Outcome::Void(reason),
-                Status::Held(reason) => Outcome::Held(reason),
-                Status::Accepted | Status::Admitted | Status::Refused(_) => Outcome::Known,
+                Status::Void(reason) => Admission::Void(reason),
+                Status::Held(reason) => Admission::Held(reason),
+                Status::Accepted | Status::Admitted | Status::Refused(_) => Admission::Known,
             };
         }
         match node.judged {
-            Judged::Newer => Outcome::Held(HeldReason::Newer),
+            OwnJudgement::Newer => Admission::Held(HeldReason::Newer),
             // This rule comes first: only the author has the parent, so only the author may get this, not
             // even as void.
-            _ if node.waits => Outcome::Held(HeldReason::ParentHeld),
-            Judged::Void(reason) => Outcome::Void(reason),
-            Judged::Valid => Outcome::Valid,
+            _ if node.waits => Admission::Held(HeldReason::ParentHeld),
+            OwnJudgement::Void(reason) => Admission::Void(reason),
+            OwnJudgement::Valid => Admission::Valid,
         }
     }
 }
@@ -218,7 +218,7 @@ pub(super) fn node_of(verified: &VerifiedEnvelope, parents: Vec<usize>) -> Node 
         body,
         replaces: envelope.body().replaces(),
         verdict: None,
-        judged: Judged::Valid,
+        judged: OwnJudgement::Valid,
         waits: false,
         packed: false,
     }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::Record;
-use super::graph::{ContentChange, Judged, Node, NodeBody};
+use super::graph::{ContentChange, Node, NodeBody, OwnJudgement};
 use crate::crdt::{ActorId, Candidate, GateError};
 use crate::id::{EnvelopeId, Hash};
 use crate::wire::verdict::{Status, VoidReason};
@@ -15,7 +15,7 @@ impl Record {
     /// The document grows where it can. If a change in it no longer counts, it is made again. Returns whether
     /// an envelope that was valid is void now.
     pub(super) fn judge_content(&mut self) -> bool {
-        let before: Vec<Judged> = self.graph.nodes().iter().map(|node| node.judged).collect();
+        let before: Vec<OwnJudgement> = self.graph.nodes().iter().map(|node| node.judged).collect();
         self.judge_clones();
         let wanted = self.content_order();
         let in_document: HashSet<Hash> = self
@@ -86,7 +86,7 @@ impl Record {
             }
         }
         for (index, reason) in refused {
-            self.graph.node_mut(index).judged = Judged::Void(reason);
+            self.graph.node_mut(index).judged = OwnJudgement::Void(reason);
         }
     }
 
@@ -121,7 +121,7 @@ impl Record {
                 let node = &self.graph.nodes()[index];
                 node.change().is_some()
                     && node.counts()
-                    && node.judged != Judged::Void(VoidReason::Clone)
+                    && node.judged != OwnJudgement::Void(VoidReason::Clone)
             })
             .collect();
         order.sort_by_key(|&index| {
@@ -153,7 +153,7 @@ impl Record {
             };
             let first = *numbers.entry((info.actor, info.seq)).or_insert(info.hash);
             if first != info.hash {
-                self.graph.node_mut(index).judged = Judged::Void(VoidReason::Clone);
+                self.graph.node_mut(index).judged = OwnJudgement::Void(VoidReason::Clone);
             }
         }
     }
@@ -177,7 +177,7 @@ impl Record {
             let is_void = |dep: &Hash| out.contains(dep) || self.all_carriers(dep, Node::is_void);
             let reason = if in_document.contains(&info.hash) {
                 continue;
-            } else if node.judged == Judged::Void(VoidReason::Clone) {
+            } else if node.judged == OwnJudgement::Void(VoidReason::Clone) {
                 VoidReason::Clone
             } else if info.deps.iter().any(is_void) {
                 VoidReason::VoidParent
@@ -235,7 +235,7 @@ impl Record {
     fn reason(&self, index: usize, error: &GateError) -> VoidReason {
         let on_void = |dep: &Hash| {
             self.all_carriers(dep, |carrier| {
-                !carrier.counts() || matches!(carrier.judged, Judged::Void(_))
+                !carrier.counts() || matches!(carrier.judged, OwnJudgement::Void(_))
             })
         };
         match error {

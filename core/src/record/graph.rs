@@ -16,7 +16,7 @@ use crate::wire::verdict::{Status, Verdict, VoidReason};
 
 /// The judgement of a replica about an envelope, without the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Judged {
+pub enum OwnJudgement {
     /// The author was allowed to write it.
     Valid,
     /// The envelope has no effect.
@@ -96,7 +96,7 @@ pub struct Node {
     /// The latest verdict.
     pub verdict: Option<Verdict>,
     /// The judgement of this replica.
-    pub judged: Judged,
+    pub judged: OwnJudgement,
     /// It builds on something held, so it waits.
     pub waits: bool,
     /// It came in a pack: its content is in the pack's document.
@@ -109,7 +109,7 @@ impl Node {
     pub fn counts(&self) -> bool {
         match self.verdict.map(|verdict| verdict.status) {
             Some(status) => status.is_accepted(),
-            None => !self.waits && self.judged == Judged::Valid,
+            None => !self.waits && self.judged == OwnJudgement::Valid,
         }
     }
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::Record;
-use super::graph::{Judged, Node, NodeBody};
-use super::line::{Line, Written};
+use super::graph::{Node, NodeBody, OwnJudgement};
+use super::line::{AuthorUsage, Line};
 use crate::domain::Role;
 use crate::domain::case::fold::fold;
 use crate::domain::case::{self, Author, Entry, EntryBody, EntryStatus, Refusal};
@@ -42,23 +42,27 @@ impl Record {
                 (!node.is_settled(), node.depth, node.id)
             });
             line.clear();
-            let mut written = Written::default();
+            let mut written = AuthorUsage::default();
             for index in own {
                 let node = &nodes[index];
                 let info = node.change().and_then(|change| change.info.as_ref());
                 let judged = match node.form() {
                     // The server's own automatic moves are exempt, because their only parent is their cause.
-                    Judged::Valid if node.is_settled() || node.role() == Some(Role::System) => {
-                        Judged::Valid
+                    OwnJudgement::Valid
+                        if node.is_settled() || node.role() == Some(Role::System) =>
+                    {
+                        OwnJudgement::Valid
                     }
-                    Judged::Valid if !line.takes(index) => Judged::Void(VoidReason::BadParents),
-                    Judged::Valid if info.is_some_and(|info| !written.has_room(info)) => {
-                        Judged::Void(VoidReason::Limit)
+                    OwnJudgement::Valid if !line.takes(index) => {
+                        OwnJudgement::Void(VoidReason::BadParents)
+                    }
+                    OwnJudgement::Valid if info.is_some_and(|info| !written.has_room(info)) => {
+                        OwnJudgement::Void(VoidReason::Limit)
                     }
                     form => form,
                 };
                 let status = node.verdict.map(|verdict| verdict.status);
-                if status.map_or(judged == Judged::Valid, Status::is_accepted) {
+                if status.map_or(judged == OwnJudgement::Valid, Status::is_accepted) {
                     if node.binds(judged) {
                         line.put(index);
                     }
@@ -90,13 +94,13 @@ impl Record {
             }
             let judged = match by_id.get(&node.id) {
                 Some(item) => match item.outcome {
-                    case::Outcome::Illegal => Judged::Void(broken_rule(item.why)),
+                    case::Outcome::Illegal => OwnJudgement::Void(broken_rule(item.why)),
                     // A verdict judges an envelope in its own past alone, so an unknown event beside it
                     // changes nothing.
-                    case::Outcome::Unjudged if item.why.is_some() => Judged::Newer,
-                    _ => Judged::Valid,
+                    case::Outcome::Unjudged if item.why.is_some() => OwnJudgement::Newer,
+                    _ => OwnJudgement::Valid,
                 },
-                None => Judged::Valid,
+                None => OwnJudgement::Valid,
             };
             content_void |= judged != node.judged && node.change().is_some();
             self.graph.node_mut(index).judged = judged;
@@ -125,8 +129,8 @@ impl Record {
             status.is_some_and(Status::is_accepted)
         });
         accepted.find_map(|node| match node.judged {
-            Judged::Void(reason) if is_of_the_fold(reason) => Some((node.id, reason)),
-            Judged::Valid | Judged::Void(_) | Judged::Newer => None,
+            OwnJudgement::Void(reason) if is_of_the_fold(reason) => Some((node.id, reason)),
+            OwnJudgement::Valid | OwnJudgement::Void(_) | OwnJudgement::Newer => None,
         })
     }
 
@@ -142,7 +146,7 @@ impl Record {
     pub fn first_that_would_count(&self, ids: &[EnvelopeId]) -> Option<EnvelopeId> {
         let valid = |id: &EnvelopeId| {
             let index = self.graph.find(*id)?;
-            (self.graph.nodes()[index].judged == Judged::Valid).then_some(index)
+            (self.graph.nodes()[index].judged == OwnJudgement::Valid).then_some(index)
         };
         let valid: Vec<usize> = ids.iter().filter_map(valid).collect();
         if valid.is_empty() {
@@ -161,12 +165,12 @@ impl Record {
     pub fn needs_newer(&self, id: EnvelopeId) -> bool {
         let newer = [Refusal::Newer, Refusal::Denied(Denied::Newer)];
         match self.node(id).map(Node::form) {
-            Some(Judged::Newer) => true,
-            Some(Judged::Valid) => {
+            Some(OwnJudgement::Newer) => true,
+            Some(OwnJudgement::Valid) => {
                 let alone = self.judged_alone(id);
                 alone.is_some_and(|judged| judged.is_err_and(|why| newer.contains(&why)))
             }
-            Some(Judged::Void(_)) | None => false,
+            Some(OwnJudgement::Void(_)) | None => false,
         }
     }
 
@@ -190,7 +194,7 @@ impl Record {
         let node = &self.graph.nodes()[index];
         let effective = match node.verdict.map(|verdict| verdict.status) {
             Some(status) => status.is_accepted(),
-            None => !node.waits && (node.judged == Judged::Newer || node.fold_decides()),
+            None => !node.waits && (node.judged == OwnJudgement::Newer || node.fold_decides()),
         };
         Entry {
             id: node.id,
@@ -232,37 +236,37 @@ impl Node {
 
     /// Whether later envelopes of its author must have seen it. The author builds on it unless it is held,
     /// void or refused. An admitted one was held, and its author may have written on meanwhile.
-    fn binds(&self, judged: Judged) -> bool {
+    fn binds(&self, judged: OwnJudgement) -> bool {
         match self.verdict.map(|verdict| verdict.status) {
-            None => judged == Judged::Valid,
+            None => judged == OwnJudgement::Valid,
             Some(status) => status == Status::Accepted,
         }
     }
 
     /// The judgement of its form, which needs no other envelope.
-    fn form(&self) -> Judged {
+    fn form(&self) -> OwnJudgement {
         if matches!(self.body, NodeBody::Unknown) {
-            Judged::Newer
+            OwnJudgement::Newer
         } else if matches!(self.body, NodeBody::Malformed) {
-            Judged::Void(VoidReason::Malformed)
+            OwnJudgement::Void(VoidReason::Malformed)
         } else if self.depth as usize >= RECORD_ENTRIES_MAX {
-            Judged::Void(VoidReason::Limit)
+            OwnJudgement::Void(VoidReason::Limit)
         } else if self.verdict.is_none() && self.certificate.is_none() {
             // An envelope of an unnamed author needs a verdict of the server.
-            Judged::Void(VoidReason::NotPermitted)
+            OwnJudgement::Void(VoidReason::NotPermitted)
         } else if let Some(change) = self.change().filter(|change| change.info.is_none()) {
-            Judged::Void(change.broken.unwrap_or(VoidReason::BadContent))
+            OwnJudgement::Void(change.broken.unwrap_or(VoidReason::BadContent))
         } else {
-            Judged::Valid
+            OwnJudgement::Valid
         }
     }
 
     /// Whether the fold alone judges it; then each fold judges it anew.
     fn fold_decides(&self) -> bool {
         match self.judged {
-            Judged::Valid => true,
-            Judged::Void(reason) => is_of_the_fold(reason),
-            Judged::Newer => false,
+            OwnJudgement::Valid => true,
+            OwnJudgement::Void(reason) => is_of_the_fold(reason),
+            OwnJudgement::Newer => false,
         }
     }
 

@@ -104,13 +104,13 @@ impl<'g> Line<'g> {
 
 /// The changes that an author has written into the content of a record.
 #[derive(Debug, Default)]
-pub(super) struct Written {
+pub(super) struct AuthorUsage {
     changes: u64,
     operations: u64,
     epochs: HashSet<ActorId>,
 }
 
-impl Written {
+impl AuthorUsage {
     pub(super) fn add(&mut self, change: &ChangeInfo) {
         self.changes += 1;
         self.operations += change.operations();

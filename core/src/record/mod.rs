@@ -32,9 +32,9 @@ mod witnesses;
 mod tests;
 
 pub use accepted::Accepted;
-pub use admit::{Judgement, Outcome};
-pub use graph::{ContentChange, Judged, Node, NodeBody};
-pub use past::{LoadError, Past, StoredEnvelope};
+pub use admit::{Admission, Judgement};
+pub use graph::{ContentChange, Node, NodeBody, OwnJudgement};
+pub use past::{LoadError, StoredEnvelope, StoredRecord};
 
 use std::sync::Arc;
 

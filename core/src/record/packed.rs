@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::Record;
 use super::admit::event_body;
-use super::graph::{ContentChange, Judged, Node, NodeBody};
-use super::past::{LoadError, Past};
+use super::graph::{ContentChange, Node, NodeBody, OwnJudgement};
+use super::past::{LoadError, StoredRecord};
 use crate::crdt::{ActorId, Candidate, ChangeInfo, Document, KnownChange};
 use crate::domain::directory::DirectoryMark;
 use crate::id::{DeviceId, Hash};
@@ -65,10 +65,10 @@ impl Record {
         pack: &Pack,
         certificates: &HashMap<Hash, Arc<Certificate>>,
     ) -> Result<bool, LoadError> {
-        let past = Past {
+        let past = StoredRecord {
             packs: vec![pack.clone()],
             certificates: certificates.clone(),
-            ..Past::default()
+            ..StoredRecord::default()
         };
         // The pack alone has to be consistent before any part of it is believed.
         let mut alone = Self::load(self.id, past)?;
@@ -316,7 +316,7 @@ fn packed_node(
         body,
         replaces,
         verdict: Some(entry.verdict),
-        judged: Judged::Valid,
+        judged: OwnJudgement::Valid,
         waits: false,
         packed: true,
     })

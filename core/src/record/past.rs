@@ -23,7 +23,7 @@ pub struct StoredEnvelope {
 
 /// The rows of a store that make a record.
 #[derive(Debug, Default)]
-pub struct Past {
+pub struct StoredRecord {
     /// The compacted past, where the record came in a pack. There are several packs where several readers
     /// gave back the record after a restored server had lost it.
     pub packs: Vec<Pack>,
@@ -35,36 +35,26 @@ pub struct Past {
     pub rebuilds: Rebuilds,
 }
 
-/// The reasons why a record does not load.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum LoadError {
-    /// A pack belongs to another record, or its parts do not fit each other.
-    #[error("record.bad_pack")]
-    BadPack,
-    /// The content in a pack does not pass the gate.
-    #[error(transparent)]
-    Content(#[from] GateError),
-    /// A stored envelope lacks a parent.
-    #[error("record.incomplete")]
-    Incomplete,
-}
-
-impl LoadError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::BadPack => "record.bad_pack",
-            Self::Content(error) => error.code(),
-            Self::Incomplete => "record.incomplete",
-        }
+coded_error! {
+    /// The reasons why a record does not load.
+    #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+    pub enum LoadError {
+        /// A pack belongs to another record, or its parts do not fit each other.
+        #[error("record.bad_pack")]
+        BadPack,
+        /// The content in a pack does not pass the gate.
+        #[error(transparent)]
+        Content(#[from] GateError),
+        /// A stored envelope lacks a parent.
+        #[error("record.incomplete")]
+        Incomplete,
     }
 }
 
 impl Record {
     /// Loads a record. Its envelopes were admitted before they were stored; they are judged again, because a
     /// judgement is a function of the past and costs little.
-    pub fn load(id: RecordId, past: Past) -> Result<Self, LoadError> {
+    pub fn load(id: RecordId, past: StoredRecord) -> Result<Self, LoadError> {
         let mut record = Self::with(id, past.rebuilds);
         let mut packs = past.packs.iter();
         if let Some(first) = packs.next() {

@@ -4,114 +4,84 @@ use rusqlite::ErrorCode;
 
 use crate::domain::case::InputError;
 
-/// The reason why a call on the replica failed. Nothing is half written: a failed write leaves the file as
-/// it was.
-#[derive(Debug, thiserror::Error)]
-pub enum ReplicaError {
-    /// There is no file at this path.
-    #[error("replica.missing")]
-    Missing,
-    /// The file has no bytes.
-    #[error("replica.empty_file")]
-    EmptyFile,
-    /// The key is not the one that the file was written with. The file was not touched.
-    #[error("replica.wrong_key")]
-    WrongKey,
-    /// The file cannot be read whole. It was not touched; see `rescue`.
-    #[error("replica.damaged")]
-    Damaged,
-    /// A newer app wrote the file. It was not touched.
-    #[error("replica.newer_schema")]
-    NewerSchema,
-    /// The storage of the phone is full.
-    #[error("replica.disk_full")]
-    DiskFull,
-    /// Another process has the replica open.
-    #[error("replica.in_use")]
-    InUse,
-    /// The host has suspended the replica. All that was written is kept.
-    #[error("replica.suspended")]
-    Suspended,
-    /// A lent reader has not been returned, so a file is still open.
-    #[error("replica.readers_open")]
-    ReadersOpen,
-    /// The file is lost, but the second file beside it is there and holds the undelivered work. See
-    /// [`super::Replica::open_or_recover`].
-    #[error("replica.lost")]
-    Lost,
-    /// The file system refuses to read or write.
-    #[error("replica.storage")]
-    Storage,
-    /// The marker outside the database cannot be written, and without it no write may happen.
-    #[error("replica.marker")]
-    Marker(#[source] std::io::Error),
-    /// The phone has no certificate yet.
-    #[error("replica.not_enrolled")]
-    NotEnrolled,
-    /// This record is not on the phone.
-    #[error("replica.no_record")]
-    NoRecord,
-    /// This conflict is no longer open, because it was settled.
-    #[error("replica.no_conflict")]
-    NoConflict,
-    /// No write of this kind can be undone.
-    #[error("replica.nothing_to_undo")]
-    NothingToUndo,
-    /// A field is empty, too long, or has a value that is not allowed.
-    #[error("replica.bad_input")]
-    BadInput,
-    /// The content cannot be written; the code says why.
-    #[error("{0}")]
-    BadContent(&'static str),
-    /// A person's entry makes no valid move; the error names the field.
-    #[error(transparent)]
-    Input(#[from] InputError),
-    /// The page token belongs to another query, or is no token.
-    #[error("list.bad_token")]
-    BadToken,
-    /// The rules do not allow this now; the code says why.
-    #[error("{0}")]
-    NotAllowed(&'static str),
-    /// The record holds work of a newer app, so its moves are frozen until the app is updated.
-    #[error("replica.needs_newer_app")]
-    NeedsNewerApp,
-    /// Stored data reads back differently from the data that was stored.
-    #[error("replica.inconsistent")]
-    Inconsistent,
-    /// An unexpected answer of the database.
-    #[error("replica.database")]
-    Database(#[source] rusqlite::Error),
-}
-
-impl ReplicaError {
-    /// The stable code, which also names the sentence for a person.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Missing => "replica.missing",
-            Self::EmptyFile => "replica.empty_file",
-            Self::WrongKey => "replica.wrong_key",
-            Self::Damaged => "replica.damaged",
-            Self::NewerSchema => "replica.newer_schema",
-            Self::DiskFull => "replica.disk_full",
-            Self::InUse => "replica.in_use",
-            Self::Suspended => "replica.suspended",
-            Self::ReadersOpen => "replica.readers_open",
-            Self::Lost => "replica.lost",
-            Self::Storage => "replica.storage",
-            Self::Marker(_) => "replica.marker",
-            Self::NotEnrolled => "replica.not_enrolled",
-            Self::NoRecord => "replica.no_record",
-            Self::NoConflict => "replica.no_conflict",
-            Self::NothingToUndo => "replica.nothing_to_undo",
-            Self::BadInput => "replica.bad_input",
-            Self::Input(error) => error.code(),
-            Self::BadToken => "list.bad_token",
-            Self::NotAllowed(code) | Self::BadContent(code) => code,
-            Self::NeedsNewerApp => "replica.needs_newer_app",
-            Self::Inconsistent => "replica.inconsistent",
-            Self::Database(_) => "replica.database",
-        }
+coded_error! {
+    /// The reason why a call on the replica failed. Nothing is half written: a failed write leaves the file as
+    /// it was.
+    #[derive(Debug, thiserror::Error)]
+    pub enum ReplicaError {
+        /// There is no file at this path.
+        #[error("replica.missing")]
+        Missing,
+        /// The file has no bytes.
+        #[error("replica.empty_file")]
+        EmptyFile,
+        /// The key is not the one that the file was written with. The file was not touched.
+        #[error("replica.wrong_key")]
+        WrongKey,
+        /// The file cannot be read whole. It was not touched; see `rescue`.
+        #[error("replica.damaged")]
+        Damaged,
+        /// A newer app wrote the file. It was not touched.
+        #[error("replica.newer_schema")]
+        NewerSchema,
+        /// The storage of the phone is full.
+        #[error("replica.disk_full")]
+        DiskFull,
+        /// Another process has the replica open.
+        #[error("replica.in_use")]
+        InUse,
+        /// The host has suspended the replica. All that was written is kept.
+        #[error("replica.suspended")]
+        Suspended,
+        /// A lent reader has not been returned, so a file is still open.
+        #[error("replica.readers_open")]
+        ReadersOpen,
+        /// The file is lost, but the second file beside it is there and holds the undelivered work. See
+        /// [`super::Replica::open_or_recover`].
+        #[error("replica.lost")]
+        Lost,
+        /// The file system refuses to read or write.
+        #[error("replica.storage")]
+        Storage,
+        /// The marker outside the database cannot be written, and without it no write may happen.
+        #[error("replica.marker")]
+        Marker(#[source] std::io::Error),
+        /// The phone has no certificate yet.
+        #[error("replica.not_enrolled")]
+        NotEnrolled,
+        /// This record is not on the phone.
+        #[error("replica.no_record")]
+        NoRecord,
+        /// This conflict is no longer open, because it was settled.
+        #[error("replica.no_conflict")]
+        NoConflict,
+        /// No write of this kind can be undone.
+        #[error("replica.nothing_to_undo")]
+        NothingToUndo,
+        /// A field is empty, too long, or has a value that is not allowed.
+        #[error("replica.bad_input")]
+        BadInput,
+        /// The content cannot be written; the code says why.
+        #[error("{0}")]
+        BadContent(&'static str),
+        /// A person's entry makes no valid move; the error names the field.
+        #[error(transparent)]
+        Input(#[from] InputError),
+        /// The page token belongs to another query, or is no token.
+        #[error("list.bad_token")]
+        BadToken,
+        /// The rules do not allow this now; the code says why.
+        #[error("{0}")]
+        NotAllowed(&'static str),
+        /// The record holds work of a newer app, so its moves are frozen until the app is updated.
+        #[error("replica.needs_newer_app")]
+        NeedsNewerApp,
+        /// Stored data reads back differently from the data that was stored.
+        #[error("replica.inconsistent")]
+        Inconsistent,
+        /// An unexpected answer of the database.
+        #[error("replica.database")]
+        Database(#[source] rusqlite::Error),
     }
 }
 

@@ -12,7 +12,7 @@ use super::table::{certificate, envelope, meta, pack, verdict_change};
 use crate::crdt::Rebuilds;
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::limits::{CERTIFICATES_CACHED, RECORDS_CACHED};
-use crate::record::{Past, Record, StoredEnvelope};
+use crate::record::{Record, StoredEnvelope, StoredRecord};
 use crate::trust::certificate::Certificate;
 use crate::wire::envelope::{Envelope, VerifiedEnvelope};
 use crate::wire::pack::Pack;
@@ -154,7 +154,7 @@ fn read(
             known.insert(entry.certificate, found);
         }
     }
-    let past = Past {
+    let past = StoredRecord {
         packs,
         certificates: known,
         envelopes,

@@ -22,7 +22,7 @@ use super::identity::{self, Own};
 use super::load::{self, Certificates};
 use super::open;
 use super::projection::project;
-use super::salvage::{self, Salvaged};
+use super::salvage::{self, SalvageYield};
 use super::site::{Site, outbox_copy_path};
 use super::table::meta::{self, Name};
 use super::table::outbox_copy::{self as table, Fault};
@@ -41,7 +41,7 @@ pub(super) struct OutboxCopy {
 }
 
 /// A first look at the file of the copy.
-enum Found {
+enum CopyState {
     /// It can be used as it is.
     Well(Connection),
     /// It cannot be read whole, has another form, or holds rows that the replica lacks.
@@ -71,17 +71,17 @@ impl OutboxCopy {
         self.conn = None;
         outbox_change::watch(main)?;
         match self.find(main)? {
-            Found::Well(conn) => self.conn = Some(conn),
-            Found::Absent => self.conn = self.made().ok(),
-            Found::Unreachable => return Ok(()),
-            Found::Other => {
+            CopyState::Well(conn) => self.conn = Some(conn),
+            CopyState::Absent => self.conn = self.made().ok(),
+            CopyState::Unreachable => return Ok(()),
+            CopyState::Other => {
                 if !self.take_back(main)? {
                     return Ok(());
                 }
                 self.conn = match self.find(main)? {
-                    Found::Well(conn) => Some(conn),
+                    CopyState::Well(conn) => Some(conn),
                     // The storage may answer later, so the file keeps its place.
-                    Found::Unreachable => return Ok(()),
+                    CopyState::Unreachable => return Ok(()),
                     // The file is kept under another name. If that fails too, there is no copy for now.
                     _ => self.anew(),
                 };
@@ -129,9 +129,9 @@ impl OutboxCopy {
     }
 
     /// Looks at the file, without a change to it. An error is one of the replica's own file.
-    fn find(&self, main: &Connection) -> Result<Found, ReplicaError> {
+    fn find(&self, main: &Connection) -> Result<CopyState, ReplicaError> {
         if !self.site.exists(&self.path)? {
-            return Ok(Found::Absent);
+            return Ok(CopyState::Absent);
         }
         let looked = open::second(&self.path, &self.site.key).and_then(|conn| {
             if !table::prepare(&conn)? {
@@ -143,26 +143,26 @@ impl OutboxCopy {
         let (conn, owner, rows) = match looked {
             Ok(Some(found)) => found,
             Err(ReplicaError::DiskFull | ReplicaError::Storage | ReplicaError::InUse) => {
-                return Ok(Found::Unreachable);
+                return Ok(CopyState::Unreachable);
             }
-            Ok(None) | Err(_) => return Ok(Found::Other),
+            Ok(None) | Err(_) => return Ok(CopyState::Other),
         };
         let root = meta::get(main, Name::Root)?;
         if owner.is_some_and(|owner| !owner.is_of(self.site.device, root.as_deref())) {
-            return Ok(Found::Other);
+            return Ok(CopyState::Other);
         }
         for (no, id) in rows {
             if !envelope::is_unjudged(main, no, id)? && !salvage::is_known(main, id)? {
-                return Ok(Found::Other);
+                return Ok(CopyState::Other);
             }
         }
-        Ok(Found::Well(conn))
+        Ok(CopyState::Well(conn))
     }
 
     /// Copies everything readable in the copy into the replica; `false` where the storage is full. Then the
     /// copy stays as it is.
     fn take_back(&self, main: &Connection) -> Result<bool, ReplicaError> {
-        let mut salvaged = Salvaged::default();
+        let mut salvaged = SalvageYield::default();
         let tx = main.unchecked_transaction()?;
         let taken = salvage::take_back(&self.site, &tx, &mut salvaged)
             .and_then(|records| shown(&tx, &records).map(|()| records.len()))

@@ -18,7 +18,7 @@ use rusqlite::Connection;
 use super::error::ReplicaError;
 use super::load::Certificates;
 use super::projection::{notify, rebuild};
-use super::salvage::{self, Salvaged};
+use super::salvage::{self, SalvageYield};
 use super::site::{LOGS_AND_FILE, Site, with_suffix};
 use super::table::meta::{self, Name};
 use super::table::{notice, pack, stray};
@@ -38,7 +38,7 @@ pub struct Rescue {
 /// Puts a new file with all readable data in the place of the damaged ones.
 pub(super) fn run(site: &Site, now_ms: i64) -> Result<Rescue, ReplicaError> {
     // Where this fails (the storage is full), all is as it was, and the attempt leaves no file.
-    let Salvaged { rows, incomplete } =
+    let SalvageYield { rows, incomplete } =
         build(site, now_ms).or_else(|error| discard(site).and(Err(error)))?;
     declare(site)?;
     Ok(Rescue {
@@ -57,9 +57,9 @@ pub(super) fn resume(site: &Site) -> Result<Option<PathBuf>, ReplicaError> {
 }
 
 /// Makes a complete file: all readable data, and the projections made from it.
-pub(super) fn build(site: &Site, now_ms: i64) -> Result<Salvaged, ReplicaError> {
+pub(super) fn build(site: &Site, now_ms: i64) -> Result<SalvageYield, ReplicaError> {
     let mut conn = open::create(&half(&site.path), &site.key)?;
-    let mut salvaged = Salvaged::default();
+    let mut salvaged = SalvageYield::default();
     let tx = conn.transaction()?;
     salvage::copy(site, &tx, &mut salvaged)?;
     // The reservations of the old file are void, because the new one has an epoch of its own.

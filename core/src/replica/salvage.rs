@@ -25,7 +25,7 @@ use crate::wire::pack::Pack;
 
 /// The yield of a salvage.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Salvaged {
+pub(super) struct SalvageYield {
     /// Rows that were read and kept.
     pub(super) rows: u64,
     /// Whether a part of the files could not be read.
@@ -124,7 +124,7 @@ pub(super) fn moves(path: &Path, aside: &Path) -> Vec<(PathBuf, PathBuf)> {
 pub(super) fn copy(
     site: &Site,
     target: &Connection,
-    salvaged: &mut Salvaged,
+    salvaged: &mut SalvageYield,
 ) -> Result<(), ReplicaError> {
     let mut source = Source::of(&site.path, &site.key);
     if !source.is_readable() {
@@ -140,7 +140,7 @@ pub(super) fn copy(
 pub(super) fn take_back(
     site: &Site,
     target: &Connection,
-    salvaged: &mut Salvaged,
+    salvaged: &mut SalvageYield,
 ) -> Result<BTreeSet<RecordId>, ReplicaError> {
     let mut records = BTreeSet::new();
     let path = outbox_copy_path(&site.path);
@@ -204,7 +204,7 @@ fn tables(
     source: &mut Source<'_>,
     tables: &[(&'static str, Key)],
     target: &Connection,
-    salvaged: &mut Salvaged,
+    salvaged: &mut SalvageYield,
 ) -> Result<(), ReplicaError> {
     for (table, key) in tables {
         if source.has_table(table) == Some(false) {

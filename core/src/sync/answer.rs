@@ -7,24 +7,26 @@ use crate::wire::message::{SyncRequest, SyncResponse};
 use crate::wire::page::PageError;
 use crate::wire::verdict::Attestation;
 
-/// The reasons why an answer is not believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AnswerError {
-    /// The receipt does not fit the envelopes that were sent, or the server did not sign it.
-    #[error("sync.bad_receipt")]
-    Receipt,
-    /// The server did not sign the page, or the page contradicts itself.
-    #[error("sync.bad_page")]
-    Page,
-    /// The server did not sign a pack.
-    #[error("sync.bad_pack")]
-    Pack,
-    /// The server has an older generation than this replica has read. The replica must not follow it back.
-    #[error("sync.older_generation")]
-    OlderGeneration,
-    /// The answer contradicts its own request.
-    #[error("sync.bad_answer")]
-    Contradiction,
+coded_error! {
+    /// The reasons why an answer is not believed.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum AnswerError {
+        /// The receipt does not fit the envelopes that were sent, or the server did not sign it.
+        #[error("sync.bad_receipt")]
+        Receipt,
+        /// The server did not sign the page, or the page contradicts itself.
+        #[error("sync.bad_page")]
+        Page,
+        /// The server did not sign a pack.
+        #[error("sync.bad_pack")]
+        Pack,
+        /// The server has an older generation than this replica has read. The replica must not follow it back.
+        #[error("sync.older_generation")]
+        OlderGeneration,
+        /// The answer contradicts its own request.
+        #[error("sync.bad_answer")]
+        Contradiction,
+    }
 }
 
 impl AnswerError {
@@ -36,18 +38,6 @@ impl AnswerError {
         Self::OlderGeneration,
         Self::Contradiction,
     ];
-
-    /// The stable code.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Receipt => "sync.bad_receipt",
-            Self::Page => "sync.bad_page",
-            Self::Pack => "sync.bad_pack",
-            Self::OlderGeneration => "sync.older_generation",
-            Self::Contradiction => "sync.bad_answer",
-        }
-    }
 }
 
 /// A verified answer, with the request that it answers.

@@ -24,7 +24,7 @@ use crate::wire::verdict::{RefusedReason, Status};
 
 /// A request with what this run must remember about it.
 #[derive(Debug)]
-pub(super) struct Asked {
+pub(super) struct SentRequest {
     pub(super) request: SyncRequest,
     given: Given,
     own: bool,
@@ -32,7 +32,7 @@ pub(super) struct Asked {
     writes: u64,
 }
 
-impl Asked {
+impl SentRequest {
     /// Bytes of the envelopes that it carries, not compressed.
     pub(super) fn bundle_bytes(&self) -> usize {
         let envelopes = self.request.bundle.iter().flat_map(|b| &b.envelopes);
@@ -102,7 +102,7 @@ impl Run {
         port: &dyn StarPort,
         page_bytes_max: u32,
         bytes_max: usize,
-    ) -> Result<Asked, RepairError> {
+    ) -> Result<SentRequest, RepairError> {
         if !self.begun {
             self.begun = true;
             // An earlier run may have ended between two of the steps that follow a restore.
@@ -169,7 +169,7 @@ impl Run {
             repair,
             page_bytes_max,
         };
-        Ok(Asked {
+        Ok(SentRequest {
             request,
             given,
             own,
@@ -182,7 +182,7 @@ impl Run {
         &mut self,
         port: &mut dyn StarPort,
         answer: &Answer,
-        asked: &Asked,
+        asked: &SentRequest,
         now_ms: i64,
     ) -> Result<bool, RepairError> {
         let response = answer.response();
@@ -250,7 +250,7 @@ impl Run {
 
     /// Notes that the server refused given-back envelopes, because only a phone that holds the certificate of
     /// their author can give them back.
-    fn not_taken(&mut self, answer: &Answer, asked: &Asked) {
+    fn not_taken(&mut self, answer: &Answer, asked: &SentRequest) {
         let lines = answer
             .receipt()
             .into_iter()
@@ -274,7 +274,7 @@ impl Run {
         )
     }
 
-    fn handed_over(&mut self, asked: &Asked) {
+    fn handed_over(&mut self, asked: &SentRequest) {
         if asked.own {
             return;
         }
@@ -298,7 +298,7 @@ impl Run {
     fn lacks(
         &mut self,
         port: &dyn StarPort,
-        asked: &Asked,
+        asked: &SentRequest,
         missing: &[EnvelopeId],
     ) -> Result<(), PortError> {
         let absent = port.absent(missing)?;

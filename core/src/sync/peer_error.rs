@@ -5,41 +5,28 @@ use super::reconcile::ReconcileError;
 use crate::trust::session::SessionError;
 use crate::wire::frame::FrameError;
 
-/// The reasons why a meeting ends early. Everything that was imported before stays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PeerError {
-    /// The handshake failed, or the code of a message is wrong.
-    #[error(transparent)]
-    Session(#[from] SessionError),
-    /// A message cannot be read.
-    #[error(transparent)]
-    Frame(#[from] FrameError),
-    /// The comparison of records failed.
-    #[error(transparent)]
-    Reconcile(#[from] ReconcileError),
-    /// The replica failed.
-    #[error(transparent)]
-    Port(#[from] PortError),
-    /// This phone has to sync once before it meets another one.
-    #[error("peer.no_secret")]
-    NoSecret,
-    /// A message out of turn, or too many.
-    #[error("peer.out_of_turn")]
-    OutOfTurn,
-}
-
-impl PeerError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Session(error) => error.code(),
-            Self::Frame(error) => error.code(),
-            Self::Reconcile(error) => error.code(),
-            Self::Port(error) => error.code,
-            Self::NoSecret => "peer.no_secret",
-            Self::OutOfTurn => "peer.out_of_turn",
-        }
+coded_error! {
+    /// The reasons why a meeting ends early. Everything that was imported before stays.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum PeerError {
+        /// The handshake failed, or the code of a message is wrong.
+        #[error(transparent)]
+        Session(#[from] SessionError),
+        /// A message cannot be read.
+        #[error(transparent)]
+        Frame(#[from] FrameError),
+        /// The comparison of records failed.
+        #[error(transparent)]
+        Reconcile(#[from] ReconcileError),
+        /// The replica failed.
+        #[error(transparent)]
+        Port(#[from] PortError),
+        /// This phone has to sync once before it meets another one.
+        #[error("peer.no_secret")]
+        NoSecret,
+        /// A message out of turn, or too many.
+        #[error("peer.out_of_turn")]
+        OutOfTurn,
     }
 }
 

@@ -29,6 +29,14 @@ pub struct PortError {
     pub code: &'static str,
 }
 
+impl PortError {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+}
+
 /// The keys and the certificate of this replica, and the keys that it trusts.
 #[derive(Debug, Clone)]
 pub struct Identity {

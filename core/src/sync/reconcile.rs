@@ -17,29 +17,22 @@ use crate::wire::digest::Digest;
 use crate::wire::repair::Settled;
 use crate::wire::verdict::Verdict;
 
-/// The reasons why reconciliation stops.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ReconcileError {
-    /// The message is damaged.
-    #[error("sync.bad_reconciliation")]
-    Malformed,
-    /// The reconciliation does not end.
-    #[error("sync.endless_reconciliation")]
-    Endless,
+coded_error! {
+    /// The reasons why reconciliation stops.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum ReconcileError {
+        /// The message is damaged.
+        #[error("sync.bad_reconciliation")]
+        Malformed,
+        /// The reconciliation does not end.
+        #[error("sync.endless_reconciliation")]
+        Endless,
+    }
 }
 
 impl ReconcileError {
     /// Every error.
     pub const ALL: [Self; 2] = [Self::Malformed, Self::Endless];
-
-    /// The stable code.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Malformed => "sync.bad_reconciliation",
-            Self::Endless => "sync.endless_reconciliation",
-        }
-    }
 }
 
 /// A record with a digest, as one side has it.

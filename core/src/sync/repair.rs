@@ -25,7 +25,7 @@ pub(super) enum RepairError {
 
 /// The place of a record whose lists are to be compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
+enum RecordPlace {
     /// On both sides of the stream.
     Both,
     /// Only on the phone's.
@@ -39,7 +39,7 @@ enum Found {
 pub(super) struct Repair {
     comparing: BTreeMap<StreamId, Initiator>,
     /// Records to compare by their lists.
-    ids: VecDeque<(StreamId, RecordId, Found)>,
+    ids: VecDeque<(StreamId, RecordId, RecordPlace)>,
     want_records: VecDeque<(StreamId, RecordId)>,
     want_envelopes: VecDeque<(StreamId, EnvelopeId)>,
     give: GiveAsk,
@@ -69,8 +69,11 @@ impl Repair {
     pub(super) fn of_strays(port: &dyn StarPort, strays: &[RecordId]) -> Result<Self, PortError> {
         let streams = port.cursors()?.into_iter().map(|cursor| cursor.stream);
         let asked = streams.filter(holds_records).take(1);
-        let asked =
-            asked.flat_map(|stream| strays.iter().map(move |id| (stream, *id, Found::Stray)));
+        let asked = asked.flat_map(|stream| {
+            strays
+                .iter()
+                .map(move |id| (stream, *id, RecordPlace::Stray))
+        });
         Ok(Self {
             ids: asked.collect(),
             ..Self::default()
@@ -228,9 +231,9 @@ impl Repair {
                     let found = self.found(&ask.stream, record);
                     if reader_lacks.is_empty() && server_lacks.is_empty() {
                         match found {
-                            Found::Both => {}
-                            Found::OnlyHere => port.detach(&ask.stream, record, now_ms)?,
-                            Found::Stray => port.settle_stray(record, now_ms)?,
+                            RecordPlace::Both => {}
+                            RecordPlace::OnlyHere => port.detach(&ask.stream, record, now_ms)?,
+                            RecordPlace::Stray => port.settle_stray(record, now_ms)?,
                         }
                     }
                     self.listed(
@@ -275,9 +278,9 @@ impl Repair {
         self.differing += u32::try_from(ours.union(&theirs).count()).unwrap_or(u32::MAX);
         for record in &ours {
             let found = if theirs.contains(record) {
-                Found::Both
+                RecordPlace::Both
             } else {
-                Found::OnlyHere
+                RecordPlace::OnlyHere
             };
             self.ids.push_back((stream, *record, found));
         }
@@ -290,23 +293,23 @@ impl Repair {
     }
 
     /// Takes a record off the list.
-    fn found(&mut self, stream: &StreamId, record: &RecordId) -> Found {
-        let at = |(s, r, _): &(StreamId, RecordId, Found)| (s, r) == (stream, record);
+    fn found(&mut self, stream: &StreamId, record: &RecordId) -> RecordPlace {
+        let at = |(s, r, _): &(StreamId, RecordId, RecordPlace)| (s, r) == (stream, record);
         let taken = self.ids.iter().position(at);
         let taken = taken.and_then(|at| self.ids.remove(at));
-        taken.map_or(Found::Both, |(_, _, found)| found)
+        taken.map_or(RecordPlace::Both, |(_, _, found)| found)
     }
 
     fn listed(
         &mut self,
         stream: StreamId,
         record: RecordId,
-        found: Found,
+        found: RecordPlace,
         have: &BTreeSet<EnvelopeId>,
         reader_lacks: &[EnvelopeId],
         server_lacks: &[EnvelopeId],
     ) {
-        self.differing += u32::from(found == Found::Stray && !server_lacks.is_empty());
+        self.differing += u32::from(found == RecordPlace::Stray && !server_lacks.is_empty());
         self.want_envelopes
             .extend(reader_lacks.iter().map(|id| (stream, *id)));
         let mut lacks: Vec<EnvelopeId> = server_lacks

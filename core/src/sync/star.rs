@@ -15,7 +15,7 @@
 use rand_core::CryptoRng;
 
 use super::answer::{Answer, AnswerError};
-use super::exchange::{Asked, Run};
+use super::exchange::{Run, SentRequest};
 use super::pace::Pace;
 use super::paths::{SESSION_PATH, SYNC_PATH};
 use super::port::StarPort;
@@ -69,7 +69,7 @@ enum Phase {
     Ready,
     Hello(ClientHandshake),
     Prove(ClientAwaiting),
-    Sync(Box<Asked>, RequestMac),
+    Sync(Box<SentRequest>, RequestMac),
     Waiting { until_ms: i64 },
     Done,
 }
@@ -351,7 +351,7 @@ impl Star {
     fn answered(
         &mut self,
         port: &mut dyn StarPort,
-        asked: &Asked,
+        asked: &SentRequest,
         mac: RequestMac,
         incoming: Incoming<'_>,
         now_ms: i64,

@@ -7,50 +7,35 @@ use super::repair::RepairError;
 use crate::trust::session::SessionError;
 use crate::wire::frame::FrameError;
 
-/// The reasons why an answer brought nothing. The machine continues without help; the caller shows or logs
-/// the error.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SyncError {
-    /// The session failed.
-    #[error(transparent)]
-    Session(#[from] SessionError),
-    /// The answer cannot be read.
-    #[error(transparent)]
-    Frame(#[from] FrameError),
-    /// The answer is not believed.
-    #[error(transparent)]
-    Answer(#[from] AnswerError),
-    /// The replica failed.
-    #[error(transparent)]
-    Port(#[from] PortError),
-    /// The repair cannot continue.
-    #[error(transparent)]
-    Reconcile(#[from] ReconcileError),
-    /// The server refused the request with this code.
-    #[error("{0}")]
-    Refused(String),
-    /// An answer arrived without a request.
-    #[error("sync.unasked")]
-    Unasked,
-    /// There is no network, or the server cannot be reached.
-    #[error("sync.offline")]
-    Offline,
-}
-
-impl SyncError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(&self) -> &str {
-        match self {
-            Self::Session(error) => error.code(),
-            Self::Frame(error) => error.code(),
-            Self::Answer(error) => error.code(),
-            Self::Port(error) => error.code,
-            Self::Reconcile(error) => error.code(),
-            Self::Refused(code) => code,
-            Self::Unasked => "sync.unasked",
-            Self::Offline => "sync.offline",
-        }
+coded_error! {
+    /// The reasons why an answer brought nothing. The machine continues without help; the caller shows or logs
+    /// the error.
+    #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+    pub enum SyncError -> &str {
+        /// The session failed.
+        #[error(transparent)]
+        Session(#[from] SessionError),
+        /// The answer cannot be read.
+        #[error(transparent)]
+        Frame(#[from] FrameError),
+        /// The answer is not believed.
+        #[error(transparent)]
+        Answer(#[from] AnswerError),
+        /// The replica failed.
+        #[error(transparent)]
+        Port(#[from] PortError),
+        /// The repair cannot continue.
+        #[error(transparent)]
+        Reconcile(#[from] ReconcileError),
+        /// The server refused the request with this code.
+        #[error("{0}")]
+        Refused(String),
+        /// An answer arrived without a request.
+        #[error("sync.unasked")]
+        Unasked,
+        /// There is no network, or the server cannot be reached.
+        #[error("sync.offline")]
+        Offline,
     }
 }
 

@@ -16,30 +16,19 @@ use crate::domain::directory::DirectoryMark;
 use crate::id::{DeviceId, Hash, MemberId};
 use crate::limits::{CERTIFICATE_BYTES_MAX, GRANTS_MAX};
 
-/// Why bytes are no certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum CertificateError {
-    /// Not canonical, of another shape, or over a limit.
-    #[error("trust.bad_certificate")]
-    Malformed,
-    /// The list has no server key that may sign certificates of that time.
-    #[error("trust.unknown_issuer")]
-    UnknownIssuer,
-    /// The signature is of none of the keys that may sign.
-    #[error(transparent)]
-    Signature(#[from] SignatureError),
-}
-
-impl CertificateError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Malformed => "trust.bad_certificate",
-            Self::UnknownIssuer => "trust.unknown_issuer",
-            Self::Signature(SignatureError::BadKey) => "trust.bad_key",
-            Self::Signature(SignatureError::BadSignature) => "trust.bad_signature",
-        }
+coded_error! {
+    /// Why bytes are no certificate.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum CertificateError {
+        /// Not canonical, of another shape, or over a limit.
+        #[error("trust.bad_certificate")]
+        Malformed,
+        /// The list has no server key that may sign certificates of that time.
+        #[error("trust.unknown_issuer")]
+        UnknownIssuer,
+        /// The signature is of none of the keys that may sign.
+        #[error(transparent)]
+        Signature(#[from] SignatureError),
     }
 }
 

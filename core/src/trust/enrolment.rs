@@ -18,33 +18,35 @@ use crate::limits::{DEVICE_NAME_CHARS_MAX, ENROLMENT_BYTES_MAX};
 
 const VERSION: u8 = 1;
 
-/// Why a phone is not enrolled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum EnrolmentError {
-    /// The message is not of the form of an enrolment.
-    #[error("enrolment.malformed")]
-    Malformed,
-    /// Written by a newer app than this code knows.
-    #[error("enrolment.newer")]
-    Newer,
-    /// No such invitation.
-    #[error("enrolment.unknown")]
-    Unknown,
-    /// The invitation is too old.
-    #[error("enrolment.expired")]
-    Expired,
-    /// Another phone has used the invitation.
-    #[error("enrolment.used")]
-    Used,
-    /// The request is not signed by the invitation and by the device.
-    #[error("enrolment.bad_proof")]
-    BadProof,
-    /// The answer is from another deployment than the invitation, so something in between answered.
-    #[error("enrolment.wrong_authority")]
-    WrongAuthority,
-    /// The certificate in the answer is not this phone's, or not of this deployment.
-    #[error("enrolment.bad_answer")]
-    BadAnswer,
+coded_error! {
+    /// Why a phone is not enrolled.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum EnrolmentError {
+        /// The message is not of the form of an enrolment.
+        #[error("enrolment.malformed")]
+        Malformed,
+        /// Written by a newer app than this code knows.
+        #[error("enrolment.newer")]
+        Newer,
+        /// No such invitation.
+        #[error("enrolment.unknown")]
+        Unknown,
+        /// The invitation is too old.
+        #[error("enrolment.expired")]
+        Expired,
+        /// Another phone has used the invitation.
+        #[error("enrolment.used")]
+        Used,
+        /// The request is not signed by the invitation and by the device.
+        #[error("enrolment.bad_proof")]
+        BadProof,
+        /// The answer is from another deployment than the invitation, so something in between answered.
+        #[error("enrolment.wrong_authority")]
+        WrongAuthority,
+        /// The certificate in the answer is not this phone's, or not of this deployment.
+        #[error("enrolment.bad_answer")]
+        BadAnswer,
+    }
 }
 
 impl EnrolmentError {
@@ -59,21 +61,6 @@ impl EnrolmentError {
         Self::WrongAuthority,
         Self::BadAnswer,
     ];
-
-    /// The stable code.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Malformed => "enrolment.malformed",
-            Self::Newer => "enrolment.newer",
-            Self::Unknown => "enrolment.unknown",
-            Self::Expired => "enrolment.expired",
-            Self::Used => "enrolment.used",
-            Self::BadProof => "enrolment.bad_proof",
-            Self::WrongAuthority => "enrolment.wrong_authority",
-            Self::BadAnswer => "enrolment.bad_answer",
-        }
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]

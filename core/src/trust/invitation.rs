@@ -25,37 +25,28 @@ const PIN_BYTES: usize = 8;
 const CHECK_BYTES: usize = 2;
 const QR_PREFIX: &str = "ONEGRID1:";
 
-/// Why a text is no invitation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum InvitationError {
-    /// The code has fewer or more characters than a code has.
-    #[error("invitation.length")]
-    Length,
-    /// The code holds a character that none has.
-    #[error("invitation.character")]
-    Character,
-    /// A character is wrong, because the check at the end does not agree.
-    #[error("invitation.typo")]
-    Typo,
-    /// The QR code is not one of OneGrid, or of a newer version.
-    #[error("invitation.not_ours")]
-    NotOurs,
+coded_error! {
+    /// Why a text is no invitation.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum InvitationError {
+        /// The code has fewer or more characters than a code has.
+        #[error("invitation.length")]
+        Length,
+        /// The code holds a character that none has.
+        #[error("invitation.character")]
+        Character,
+        /// A character is wrong, because the check at the end does not agree.
+        #[error("invitation.typo")]
+        Typo,
+        /// The QR code is not one of OneGrid, or of a newer version.
+        #[error("invitation.not_ours")]
+        NotOurs,
+    }
 }
 
 impl InvitationError {
     /// Every error.
     pub const ALL: [Self; 4] = [Self::Length, Self::Character, Self::Typo, Self::NotOurs];
-
-    /// The stable code.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Length => "invitation.length",
-            Self::Character => "invitation.character",
-            Self::Typo => "invitation.typo",
-            Self::NotOurs => "invitation.not_ours",
-        }
-    }
 }
 
 /// Names an invitation; made from its public half.

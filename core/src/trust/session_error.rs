@@ -2,58 +2,60 @@
 
 use super::channel::{NotSealedHere, WeakAgreement};
 
-/// Why there is no session, or a message does not belong to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SessionError {
-    /// The message is not of the form of a handshake.
-    #[error("session.malformed")]
-    Malformed,
-    /// The two ends share no version.
-    #[error("session.no_common_version")]
-    NoCommonVersion,
-    /// The other end belongs to another deployment.
-    #[error("session.wrong_authority")]
-    WrongAuthority,
-    /// The root key of the deployment did not sign the server's list of keys.
-    #[error("session.unknown_server")]
-    UnknownServer,
-    /// The server shows an older list of keys than this phone has met.
-    #[error("session.older_keys")]
-    OlderKeys,
-    /// The server claims a generation above the bound of its key.
-    #[error("session.uncertified_generation")]
-    UncertifiedGeneration,
-    /// The server signed another transcript, so something in between has changed it.
-    #[error("session.bad_server_proof")]
-    BadServerProof,
-    /// The device signed another transcript.
-    #[error("session.bad_client_proof")]
-    BadClientProof,
-    /// The certificate is not one of this deployment.
-    #[error("session.bad_certificate")]
-    BadCertificate,
-    /// A key that agrees with anybody.
-    #[error("session.bad_key")]
-    WeakKey,
-    /// The handshake was not finished in time, or was finished before.
-    #[error("session.handshake_over")]
-    HandshakeOver,
-    /// The device has been revoked.
-    #[error("session.revoked")]
-    Revoked,
-    /// No such session.
-    #[error("session.unknown")]
-    Unknown,
-    /// The session is over.
-    #[error("session.expired")]
-    Expired,
-    /// The code of a message is wrong, so the message was altered on the way or belongs to another
-    /// session.
-    #[error("session.bad_mac")]
-    BadMac,
-    /// A phone met itself.
-    #[error("session.same_device")]
-    SameDevice,
+coded_error! {
+    /// Why there is no session, or a message does not belong to it.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum SessionError {
+        /// The message is not of the form of a handshake.
+        #[error("session.malformed")]
+        Malformed,
+        /// The two ends share no version.
+        #[error("session.no_common_version")]
+        NoCommonVersion,
+        /// The other end belongs to another deployment.
+        #[error("session.wrong_authority")]
+        WrongAuthority,
+        /// The root key of the deployment did not sign the server's list of keys.
+        #[error("session.unknown_server")]
+        UnknownServer,
+        /// The server shows an older list of keys than this phone has met.
+        #[error("session.older_keys")]
+        OlderKeys,
+        /// The server claims a generation above the bound of its key.
+        #[error("session.uncertified_generation")]
+        UncertifiedGeneration,
+        /// The server signed another transcript, so something in between has changed it.
+        #[error("session.bad_server_proof")]
+        BadServerProof,
+        /// The device signed another transcript.
+        #[error("session.bad_client_proof")]
+        BadClientProof,
+        /// The certificate is not one of this deployment.
+        #[error("session.bad_certificate")]
+        BadCertificate,
+        /// A key that agrees with anybody.
+        #[error("session.bad_key")]
+        WeakKey,
+        /// The handshake was not finished in time, or was finished before.
+        #[error("session.handshake_over")]
+        HandshakeOver,
+        /// The device has been revoked.
+        #[error("session.revoked")]
+        Revoked,
+        /// No such session.
+        #[error("session.unknown")]
+        Unknown,
+        /// The session is over.
+        #[error("session.expired")]
+        Expired,
+        /// The code of a message is wrong, so the message was altered on the way or belongs to another
+        /// session.
+        #[error("session.bad_mac")]
+        BadMac,
+        /// A phone met itself.
+        #[error("session.same_device")]
+        SameDevice,
+    }
 }
 
 impl SessionError {
@@ -76,29 +78,6 @@ impl SessionError {
         Self::BadMac,
         Self::SameDevice,
     ];
-
-    /// The stable code.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Malformed => "session.malformed",
-            Self::NoCommonVersion => "session.no_common_version",
-            Self::WrongAuthority => "session.wrong_authority",
-            Self::UnknownServer => "session.unknown_server",
-            Self::OlderKeys => "session.older_keys",
-            Self::UncertifiedGeneration => "session.uncertified_generation",
-            Self::BadServerProof => "session.bad_server_proof",
-            Self::BadClientProof => "session.bad_client_proof",
-            Self::BadCertificate => "session.bad_certificate",
-            Self::WeakKey => "session.bad_key",
-            Self::HandshakeOver => "session.handshake_over",
-            Self::Revoked => "session.revoked",
-            Self::Unknown => "session.unknown",
-            Self::Expired => "session.expired",
-            Self::BadMac => "session.bad_mac",
-            Self::SameDevice => "session.same_device",
-        }
-    }
 }
 
 impl From<WeakAgreement> for SessionError {

@@ -51,15 +51,17 @@ impl Authority {
     }
 }
 
-/// A signature does not verify, or a key is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SignatureError {
-    /// The bytes are no Ed25519 key, or one of small order.
-    #[error("trust.bad_key")]
-    BadKey,
-    /// The signature is not by this key over these bytes for this purpose and authority.
-    #[error("trust.bad_signature")]
-    BadSignature,
+coded_error! {
+    /// A signature does not verify, or a key is none.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum SignatureError {
+        /// The bytes are no Ed25519 key, or one of small order.
+        #[error("trust.bad_key")]
+        BadKey,
+        /// The signature is not by this key over these bytes for this purpose and authority.
+        #[error("trust.bad_signature")]
+        BadSignature,
+    }
 }
 
 /// A checked Ed25519 public key: a point on the curve, not of small order.

@@ -2,52 +2,33 @@
 
 use crate::cbor::canonical::CanonicalError;
 
-/// Why bytes are no envelope.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum EnvelopeError {
-    /// A part is not canonical CBOR.
-    #[error(transparent)]
-    Canonical(#[from] CanonicalError),
-    /// Canonical, but not of the shape of an envelope.
-    #[error("wire.shape")]
-    Shape,
-    /// A part is larger than its limit.
-    #[error("wire.too_large")]
-    TooLarge,
-    /// The format version or the suite is newer than this code knows.
-    #[error("wire.newer")]
-    Newer,
-    /// Parents are not sorted and distinct, too many, or a Genesis has some, or another body has none.
-    #[error("wire.parents")]
-    Parents,
-    /// The certificate that the header names is another one.
-    #[error("trust.wrong_certificate")]
-    WrongCertificate,
-    /// The certificate does not hold the grant that the header acts under.
-    #[error("trust.no_such_grant")]
-    NoSuchGrant,
-    /// The signature is not the author's.
-    #[error("trust.bad_signature")]
-    BadSignature,
-}
-
-impl EnvelopeError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Canonical(CanonicalError::Length) => "wire.length",
-            Self::Canonical(CanonicalError::NotShortest) => "wire.not_shortest",
-            Self::Canonical(CanonicalError::Type) => "wire.type_not_allowed",
-            Self::Canonical(CanonicalError::Text) => "wire.text",
-            Self::Canonical(CanonicalError::Depth) => "wire.depth",
-            Self::Shape => "wire.shape",
-            Self::TooLarge => "wire.too_large",
-            Self::Newer => "wire.newer",
-            Self::Parents => "wire.parents",
-            Self::WrongCertificate => "trust.wrong_certificate",
-            Self::NoSuchGrant => "trust.no_such_grant",
-            Self::BadSignature => "trust.bad_signature",
-        }
+coded_error! {
+    /// Why bytes are no envelope.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum EnvelopeError {
+        /// A part is not canonical CBOR.
+        #[error(transparent)]
+        Canonical(#[from] CanonicalError),
+        /// Canonical, but not of the shape of an envelope.
+        #[error("wire.shape")]
+        Shape,
+        /// A part is larger than its limit.
+        #[error("wire.too_large")]
+        TooLarge,
+        /// The format version or the suite is newer than this code knows.
+        #[error("wire.newer")]
+        Newer,
+        /// Parents are not sorted and distinct, too many, or a Genesis has some, or another body has none.
+        #[error("wire.parents")]
+        Parents,
+        /// The certificate that the header names is another one.
+        #[error("trust.wrong_certificate")]
+        WrongCertificate,
+        /// The certificate does not hold the grant that the header acts under.
+        #[error("trust.no_such_grant")]
+        NoSuchGrant,
+        /// The signature is not the author's.
+        #[error("trust.bad_signature")]
+        BadSignature,
     }
 }

@@ -76,37 +76,25 @@ impl Allowance for Growth {
     }
 }
 
-/// Why bytes are no message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum FrameError {
-    /// More bytes than a message may have.
-    #[error("wire.too_large")]
-    TooLarge,
-    /// It would inflate beyond the limit of a message of its size.
-    #[error("wire.inflates")]
-    Inflates,
-    /// A version of the frame or of the protocol that this code does not know.
-    #[error("wire.newer")]
-    Version,
-    /// The bytes are damaged.
-    #[error("wire.damaged")]
-    Damaged,
-    /// Undamaged, but not this message, or over one of its limits.
-    #[error("wire.shape")]
-    Shape,
-}
-
-impl FrameError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::TooLarge => "wire.too_large",
-            Self::Inflates => "wire.inflates",
-            Self::Version => "wire.newer",
-            Self::Damaged => "wire.damaged",
-            Self::Shape => "wire.shape",
-        }
+coded_error! {
+    /// Why bytes are no message.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum FrameError {
+        /// More bytes than a message may have.
+        #[error("wire.too_large")]
+        TooLarge,
+        /// It would inflate beyond the limit of a message of its size.
+        #[error("wire.inflates")]
+        Inflates,
+        /// A version of the frame or of the protocol that this code does not know.
+        #[error("wire.newer")]
+        Version,
+        /// The bytes are damaged.
+        #[error("wire.damaged")]
+        Damaged,
+        /// Undamaged, but not this message, or over one of its limits.
+        #[error("wire.shape")]
+        Shape,
     }
 }
 

@@ -19,36 +19,25 @@ use crate::limits::PACKS_MAX;
 use crate::trust::certificate::{Anchors, ServerPurpose, Stamp};
 use crate::trust::sign::{Authority, Purpose, SecretKey, SignatureError};
 
-/// Why bytes are no pack, or a pack is not the server's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum PackError {
-    /// The bytes are damaged, over a limit, or written by a newer server.
-    #[error("wire.bad_pack")]
-    Malformed,
-    /// The signed list does not name this pack.
-    #[error("wire.pack_not_listed")]
-    NotListed,
-    /// The signature is not the server's.
-    #[error(transparent)]
-    Signature(#[from] SignatureError),
+coded_error! {
+    /// Why bytes are no pack, or a pack is not the server's.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum PackError {
+        /// The bytes are damaged, over a limit, or written by a newer server.
+        #[error("wire.bad_pack")]
+        Malformed,
+        /// The signed list does not name this pack.
+        #[error("wire.pack_not_listed")]
+        NotListed,
+        /// The signature is not the server's.
+        #[error(transparent)]
+        Signature(#[from] SignatureError),
+    }
 }
 
 impl From<ColumnError> for PackError {
     fn from(_: ColumnError) -> Self {
         Self::Malformed
-    }
-}
-
-impl PackError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Malformed => "wire.bad_pack",
-            Self::NotListed => "wire.pack_not_listed",
-            Self::Signature(SignatureError::BadKey) => "trust.bad_key",
-            Self::Signature(SignatureError::BadSignature) => "trust.bad_signature",
-        }
     }
 }
 

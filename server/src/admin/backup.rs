@@ -25,7 +25,7 @@ const BEFORE: &str = "before-";
 
 /// Result of a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Restored {
+pub struct RestoreResult {
     /// Generation of the restored data.
     pub generation: u32,
     /// New path of the previous database; `None` if there was none.
@@ -72,7 +72,12 @@ fn or_remove<T>(folder: &Path, done: Result<T>) -> Result<T> {
 ///
 /// The new generation normally follows from the previous data and the clock. `above` gives the generation to
 /// exceed when the previous data is lost and the clock is wrong.
-pub fn restore(data: &DataDir, from: &Path, above: Option<u32>, now_ms: i64) -> Result<Restored> {
+pub fn restore(
+    data: &DataDir,
+    from: &Path,
+    above: Option<u32>,
+    now_ms: i64,
+) -> Result<RestoreResult> {
     let source = DataDir::at(from);
     if !source.is_prepared() {
         return Err(Problem::new("backup.none").with("path", from.display()));
@@ -92,7 +97,7 @@ pub fn restore(data: &DataDir, from: &Path, above: Option<u32>, now_ms: i64) -> 
     let generation = or_remove(fresh.path(), prepared)?;
     let set_aside = put_aside(data, now_ms)?;
     data.take(&fresh)?;
-    Ok(Restored {
+    Ok(RestoreResult {
         generation,
         set_aside,
     })

@@ -32,7 +32,7 @@ const LIST_HEAD: &str = "onegrid key list v1\n";
 
 /// Effects of an installation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Installed {
+pub struct Installation {
     /// The number of the list.
     pub number: u64,
     /// The generation from now on, where a key left the list and the server therefore starts a new one.
@@ -72,7 +72,7 @@ pub fn sign(request: &Path, root_key: &Path, to: &Path) -> Result<ServerKeys> {
 }
 
 /// Takes the new keys into use. The server must be stopped.
-pub fn install(data: &DataDir, list: &Path, now_ms: i64) -> Result<Installed> {
+pub fn install(data: &DataDir, list: &Path, now_ms: i64) -> Result<Installation> {
     let list = read_list(list)?;
     let _lock = data.lock()?;
     let present = data.read_keys()?;
@@ -81,7 +81,7 @@ pub fn install(data: &DataDir, list: &Path, now_ms: i64) -> Result<Installed> {
     let generation = leave(data, &present, &keys, now_ms)?;
     replace(data, &keys)?;
     std::fs::remove_file(&next).map_err(|error| unusable(&next, &error))?;
-    Ok(Installed {
+    Ok(Installation {
         number: list.number,
         generation,
     })

@@ -11,8 +11,8 @@ use super::import::{BadRow, Import, Progress};
 use super::xlsform::TemplateFile;
 use crate::directory;
 use crate::error::{Problem, Result};
-use crate::registry::members::{Described, id_of_external};
-use crate::registry::templates::Put;
+use crate::registry::members::{MemberDescription, id_of_external};
+use crate::registry::templates::PutResult;
 use crate::server::Server;
 
 /// Result of an import.
@@ -93,7 +93,7 @@ pub fn import_members(
     take(import, mode, |good| {
         let members = good
             .into_iter()
-            .map(|row| Described {
+            .map(|row| MemberDescription {
                 id: id_of_external(&authority, &row.external_id),
                 public_name: Some(row.public_name),
                 area: row.home,
@@ -122,10 +122,10 @@ pub fn import_template(server: &Server, file: &str, bytes: &[u8], now_ms: i64) -
         ..Outcome::default()
     };
     Ok(match server.put_template(&read.template, ADMIN, now_ms)? {
-        Put::Published => counted(1, 0),
-        Put::Known => counted(0, 1),
-        Put::Taken => refused(vec![read.refused(file, "template.version_taken", version)]),
-        Put::Older { newest } => refused(vec![read.refused(file, "template.older", newest)]),
+        PutResult::Published => counted(1, 0),
+        PutResult::Known => counted(0, 1),
+        PutResult::Taken => refused(vec![read.refused(file, "template.version_taken", version)]),
+        PutResult::Older { newest } => refused(vec![read.refused(file, "template.older", newest)]),
     })
 }
 
@@ -138,7 +138,7 @@ fn known(server: &Server) -> Result<Directory> {
 fn take<T>(
     import: Import<T>,
     mode: Mode,
-    store: impl FnOnce(Vec<T>) -> Result<crate::registry::import::Taken>,
+    store: impl FnOnce(Vec<T>) -> Result<crate::registry::import::ImportCounts>,
 ) -> Result<Outcome> {
     let Import {
         good,
@@ -154,7 +154,7 @@ fn take<T>(
         });
     }
     let taken = if good.is_empty() {
-        crate::registry::import::Taken::default()
+        crate::registry::import::ImportCounts::default()
     } else {
         store(good)?
     };

@@ -19,7 +19,7 @@ use crate::store::{Reader, StoreError, StoreResult};
 
 /// Counts and findings of a check.
 #[derive(Debug, Default)]
-pub struct Verified {
+pub struct VerifyReport {
     /// Checked records.
     pub records: u64,
     /// Checked envelopes.
@@ -41,13 +41,13 @@ const WRONG_MAX: usize = 1_000;
 
 /// Checks all stored data on one snapshot, so that a running server can continue. `progress` receives
 /// the records done and the records in all.
-pub fn verify(server: &Server, progress: &mut dyn FnMut(u64, u64)) -> Result<Verified> {
+pub fn verify(server: &Server, progress: &mut dyn FnMut(u64, u64)) -> Result<VerifyReport> {
     server.store().read::<_, Problem>(|tx| {
         let mut walk = Walk {
             server,
             tx,
             certificates: BTreeMap::new(),
-            found: Verified::default(),
+            found: VerifyReport::default(),
         };
         walk.audit()?;
         walk.devices()?;
@@ -63,7 +63,7 @@ struct Walk<'a> {
     server: &'a Server,
     tx: &'a dyn Reader,
     certificates: BTreeMap<Hash, Option<std::sync::Arc<Certificate>>>,
-    found: Verified,
+    found: VerifyReport,
 }
 
 impl Walk<'_> {

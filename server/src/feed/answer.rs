@@ -13,11 +13,11 @@ use onegrid_core::wire::page::Page;
 use onegrid_core::wire::repair::RepairAsk;
 use onegrid_core::wire::sealed::SealedCertificate;
 
+use super::cursor_memory::CursorMemory;
 use super::cursors::{Standing, at_heads, combined, standings};
-use super::packs::{self, Made};
-use super::page::{self, Turned, Wish};
+use super::packs::{self, FreshPack};
+use super::page::{self, PageResult, Wish};
 use super::readings;
-use super::remembered::Remembered;
 use super::repair;
 use crate::directory;
 use crate::error::{Problem, Result};
@@ -28,7 +28,7 @@ use crate::shared::Shared;
 use crate::store::{Reader, ReadingRow};
 
 /// The parts of a request that the reading half needs.
-pub(crate) struct Asked<'a> {
+pub(crate) struct ReadRequest<'a> {
     pub(crate) device: DeviceId,
     pub(crate) known: &'a Known,
     pub(crate) repair: &'a [RepairAsk],
@@ -42,28 +42,28 @@ pub(crate) struct Asked<'a> {
 }
 
 /// The view of one snapshot for a reader.
-struct Seen {
+struct ReaderView {
     generation: u32,
     streams: BTreeSet<StreamId>,
     standings: Vec<Standing>,
 }
 
 /// The work that remains after the snapshot is closed.
-struct Left {
-    cursors: Option<Given>,
-    made: Vec<Made>,
+struct Remainder {
+    cursors: Option<CursorSet>,
+    made: Vec<FreshPack>,
     readings: Vec<ReadingRow>,
     damaged: BTreeSet<RecordId>,
 }
 
 /// The cursors of an answer, and the certificates that the reader has after it has applied the answer.
-type Given = (Vec<Cursor>, HashSet<Hash>);
+type CursorSet = (Vec<Cursor>, HashSet<Hash>);
 
 /// Fills the reading half of a response from one snapshot; returns the records that were left out.
 pub(crate) fn fill(
     shared: &Shared,
-    remembered: &Remembered,
-    asked: &Asked<'_>,
+    remembered: &CursorMemory,
+    asked: &ReadRequest<'_>,
     response: &mut SyncResponse,
 ) -> Result<BTreeSet<RecordId>> {
     let outcome = shared
@@ -82,11 +82,11 @@ pub(crate) fn fill(
 
 fn fill_from(
     shared: &Shared,
-    remembered: &Remembered,
+    remembered: &CursorMemory,
     tx: &dyn Reader,
-    asked: &Asked<'_>,
+    asked: &ReadRequest<'_>,
     response: &mut SyncResponse,
-) -> Result<Option<Left>> {
+) -> Result<Option<Remainder>> {
     let seen = see(shared, tx, asked.device, asked.now_ms)?;
     response.heads = combined(&seen.standings);
     response.generation = seen.generation;
@@ -119,7 +119,7 @@ fn fill_from(
     if !unchanged {
         response.cursors = CursorsAnswer::Moved;
         if asked.bytes_max > 0 {
-            let turned: Turned = page::turn(&shared.certificates, tx, &wish)?;
+            let turned: PageResult = page::turn(&shared.certificates, tx, &wish)?;
             (page, packs, made) = (turned.page, turned.packs, turned.made);
             next = Some(turned.cursors);
             (given, withheld) = (turned.given, turned.withheld);
@@ -144,7 +144,7 @@ fn fill_from(
     response.page = signed(&shared.keys, page, packs, seen.generation, asked.now_ms)?;
     held.extend(brought);
     response.sealed = sealed(&shared.keys, tx, withheld, &mut held)?;
-    Ok(Some(Left {
+    Ok(Some(Remainder {
         cursors: next.map(|cursors| (cursors, held)),
         made,
         readings: readings::lines(tx, asked.device, &given, asked.now_ms)?,
@@ -194,11 +194,11 @@ fn sealed(
     Ok(given)
 }
 
-fn see(shared: &Shared, tx: &dyn Reader, device: DeviceId, now_ms: i64) -> Result<Seen> {
+fn see(shared: &Shared, tx: &dyn Reader, device: DeviceId, now_ms: i64) -> Result<ReaderView> {
     let streams = reading::readable(&shared.views, tx, device, now_ms)?;
     shared.wakeups.reads(device, &streams);
     let standings = standings(tx, &streams)?;
-    Ok(Seen {
+    Ok(ReaderView {
         generation: directory::generation(tx)?,
         streams,
         standings,
@@ -208,9 +208,9 @@ fn see(shared: &Shared, tx: &dyn Reader, device: DeviceId, now_ms: i64) -> Resul
 /// Returns the reader's cursors; `None` if their hash is unknown.
 fn cursors_of(
     shared: &Shared,
-    remembered: &Remembered,
-    asked: &Asked<'_>,
-    seen: &Seen,
+    remembered: &CursorMemory,
+    asked: &ReadRequest<'_>,
+    seen: &ReaderView,
 ) -> Result<Option<Vec<Cursor>>> {
     match asked.known {
         Known::All(cursors) => {

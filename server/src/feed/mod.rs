@@ -11,11 +11,11 @@
 //! **Not here:** uploads (`sync` hands them to `ingest`).
 
 pub mod answer;
+pub mod cursor_memory;
 pub mod cursors;
 mod load;
 pub mod packs;
 pub mod page;
 pub mod readings;
-pub mod remembered;
 pub mod repair;
 mod segment;

@@ -23,7 +23,7 @@ pub(super) enum PackResult {
 
 /// A pack that was made for a page and is worth keeping.
 #[derive(Debug)]
-pub(crate) struct Made {
+pub(crate) struct FreshPack {
     record: RecordId,
     digest: Digest,
     bytes: Vec<u8>,
@@ -34,7 +34,7 @@ pub(super) fn pack(
     cache: &Certificates,
     tx: &dyn Reader,
     record: RecordId,
-    made: &mut Vec<Made>,
+    made: &mut Vec<FreshPack>,
 ) -> StoreResult<Option<Vec<u8>>> {
     let Some(row) = tx.record(record)? else {
         return Ok(None);
@@ -49,7 +49,7 @@ pub(super) fn pack(
         return Ok(None);
     };
     let bytes = pack.to_bytes().map_err(|_| StoreError::Row("a pack"))?;
-    made.push(Made {
+    made.push(FreshPack {
         record,
         digest: row.digest,
         bytes: bytes.clone(),
@@ -58,7 +58,7 @@ pub(super) fn pack(
 }
 
 /// Keeps packs for the next reader. This is a cache, so it need not survive a power cut.
-pub(super) fn keep(store: &Arc<dyn Store>, made: Vec<Made>) {
+pub(super) fn keep(store: &Arc<dyn Store>, made: Vec<FreshPack>) {
     if made.is_empty() {
         return;
     }

@@ -13,7 +13,7 @@ use onegrid_core::wire::page::{Page, Segment};
 
 use super::cursors::{Standing, at_head, holds_records, load_key, urgency};
 use super::load::Load;
-use super::packs::{self, Made, PackResult};
+use super::packs::{self, FreshPack, PackResult};
 use super::segment::Begun;
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
@@ -41,7 +41,7 @@ pub(crate) struct Wish<'a> {
 }
 
 /// A page and the reader's cursors after it.
-pub(crate) struct Turned {
+pub(crate) struct PageResult {
     pub(crate) page: Page,
     /// The packs that the segments name, not signed yet.
     pub(crate) packs: Vec<Vec<u8>>,
@@ -49,7 +49,7 @@ pub(crate) struct Turned {
     pub(crate) cursors: Vec<Cursor>,
     /// Whether a further page follows.
     pub(crate) more: bool,
-    pub(crate) made: Vec<Made>,
+    pub(crate) made: Vec<FreshPack>,
     /// Records with content in the page, each with the stream that gives it.
     pub(crate) given: BTreeMap<RecordId, StreamId>,
     /// Certificates of authors that are withheld from the reader.
@@ -65,7 +65,7 @@ pub(super) struct Parts {
     pub(super) page: Page,
     pub(super) packs: Vec<Vec<u8>>,
     /// Packs worth keeping.
-    pub(super) made: Vec<Made>,
+    pub(super) made: Vec<FreshPack>,
     /// Records with content in the page.
     pub(super) given: BTreeMap<RecordId, StreamId>,
     pub(super) withheld: BTreeSet<Hash>,
@@ -88,7 +88,7 @@ pub(super) struct Draft<'a> {
     certificates: HashSet<Hash>,
     envelopes: HashMap<EnvelopeId, u32>,
     packed: HashSet<RecordId>,
-    made: Vec<Made>,
+    made: Vec<FreshPack>,
     /// The stream that the draft reads now, for the reading log.
     pub(super) reading: Option<StreamId>,
     gives: BTreeMap<RecordId, StreamId>,
@@ -101,7 +101,7 @@ pub(super) struct Draft<'a> {
 }
 
 /// Returns the next page for a reader.
-pub(super) fn turn(cache: &Certificates, tx: &dyn Reader, wish: &Wish<'_>) -> Result<Turned> {
+pub(super) fn turn(cache: &Certificates, tx: &dyn Reader, wish: &Wish<'_>) -> Result<PageResult> {
     let mut draft = Draft::new(cache, tx, wish);
     draft.certificates.clone_from(wish.held);
     let known: HashMap<StreamId, &CursorAt> = wish
@@ -146,7 +146,7 @@ pub(super) fn turn(cache: &Certificates, tx: &dyn Reader, wish: &Wish<'_>) -> Re
         cursors.push(Cursor { stream, at });
     }
     let parts = draft.into_parts();
-    Ok(Turned {
+    Ok(PageResult {
         page: parts.page,
         packs: parts.packs,
         cursors,

@@ -9,7 +9,7 @@ use onegrid_core::sync::reconcile::{compare, respond};
 use onegrid_core::wire::page::Page;
 use onegrid_core::wire::repair::{RepairAnswer, RepairAsk, RepairFound, RepairStep, Settled};
 
-use super::packs::{Made, PackResult};
+use super::packs::{FreshPack, PackResult};
 use super::page::{Draft, Wish};
 use crate::error::{Problem, Result};
 use crate::limits::{NAMED_ENTRY_BYTES, REPAIR_ANSWERS_BYTES_MAX, REPAIR_PAGE_BYTES_MIN};
@@ -17,12 +17,12 @@ use crate::records::certificates::Certificates;
 use crate::store::{Reader, StoreResult};
 
 /// The additions of a repair to an answer.
-pub(crate) struct Repaired {
+pub(crate) struct RepairResult {
     pub(crate) answers: Vec<RepairAnswer>,
     /// Envelopes, certificates and packs that are not signed yet.
     pub(crate) page: Page,
     pub(crate) packs: Vec<Vec<u8>>,
-    pub(crate) made: Vec<Made>,
+    pub(crate) made: Vec<FreshPack>,
     /// Records with content in the page, each with its stream.
     pub(crate) given: BTreeMap<RecordId, StreamId>,
     /// Certificates of authors that are withheld from the reader.
@@ -41,7 +41,7 @@ pub(super) fn repair(
     streams: &BTreeSet<StreamId>,
     wish: &Wish<'_>,
     used: usize,
-) -> Result<Repaired> {
+) -> Result<RepairResult> {
     let mut draft = Draft::new(cache, tx, wish);
     draft.bytes = used;
     draft.bytes_max = draft.bytes_max.max(REPAIR_PAGE_BYTES_MIN);
@@ -64,7 +64,7 @@ pub(super) fn repair(
         });
     }
     let parts = draft.into_parts();
-    Ok(Repaired {
+    Ok(RepairResult {
         answers,
         page: parts.page,
         packs: parts.packs,

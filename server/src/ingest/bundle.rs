@@ -13,14 +13,14 @@ use onegrid_core::wire::envelope::{Envelope, EnvelopeError, RawEnvelope, Verifie
 use onegrid_core::wire::message::Bundle;
 use onegrid_core::wire::verdict::{AttestedEnvelope, RefusedReason, Status, Verdict};
 
-use super::commit::Committed;
+use super::commit::CommitResult;
 use super::unread::Unread;
 use crate::error::Result;
 use crate::limits::{VERIFY_ALONE_MAX, VERIFY_THREADS_MAX};
 use crate::shared::Shared;
 
 /// A bundle whose envelopes are each verified or refused.
-pub(crate) struct Checked {
+pub(crate) struct CheckedBundle {
     /// Hashes in the order of the bundle.
     pub(super) order: Vec<Hash>,
     pub(super) verified: Vec<VerifiedEnvelope>,
@@ -35,7 +35,7 @@ pub(crate) struct Checked {
     pub(super) busy: HashSet<DeviceId>,
 }
 
-pub(super) fn check(shared: &Shared, bundle: Bundle) -> Result<Checked> {
+pub(super) fn check(shared: &Shared, bundle: Bundle) -> Result<CheckedBundle> {
     let order: Vec<Hash> = bundle.envelopes.iter().map(RawEnvelope::hash).collect();
     let mut certificates = HashMap::new();
     for raw in bundle.certificates {
@@ -83,7 +83,7 @@ pub(super) fn check(shared: &Shared, bundle: Bundle) -> Result<Checked> {
             }
         }
     }
-    let mut checked = Checked {
+    let mut checked = CheckedBundle {
         order,
         verified,
         refused,
@@ -147,7 +147,7 @@ fn verify_all(
     })
 }
 
-impl Checked {
+impl CheckedBundle {
     /// Removes the envelopes that were refused after verification, with their descendants.
     pub(super) fn drop_refused(&mut self) {
         let refused = &self.refused;
@@ -199,7 +199,7 @@ impl Checked {
     pub(super) fn lines(
         &self,
         known: &HashMap<EnvelopeId, Verdict>,
-        committed: &Committed,
+        committed: &CommitResult,
         generation: u32,
         now_ms: i64,
     ) -> Vec<AttestedEnvelope> {

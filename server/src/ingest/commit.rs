@@ -11,7 +11,7 @@ use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::verdict::{Status, StreamPosition, Verdict};
 
 use super::given_packs::Base;
-use super::placed::{Placed, decided, sum};
+use super::placed::{Placement, decided, sum};
 use super::plan::{self, Fresh, Plan, Projection};
 use super::policy::Ground;
 use super::records::Before;
@@ -25,7 +25,7 @@ use crate::store::{
 
 /// The result of a commit.
 #[derive(Debug, Default)]
-pub(crate) struct Committed {
+pub(crate) struct CommitResult {
     pub(super) verdicts: HashMap<EnvelopeId, Verdict>,
     pub(super) positions: Positions,
     pub(super) touched: BTreeSet<StreamId>,
@@ -59,7 +59,7 @@ pub(super) fn commit(
     plans: Vec<Plan>,
     ground: &Ground,
     now_ms: i64,
-) -> Result<Option<Committed>> {
+) -> Result<Option<CommitResult>> {
     commit_with(intake, plans, ground, now_ms, |_, _| Ok(()))
 }
 
@@ -71,7 +71,7 @@ pub(super) fn commit_with(
     ground: &Ground,
     now_ms: i64,
     also: impl FnOnce(&mut dyn Writer, &mut BTreeSet<StreamId>) -> StoreResult<()> + Send + 'static,
-) -> Result<Option<Committed>> {
+) -> Result<Option<CommitResult>> {
     let certificates = needed_certificates(&intake.shared.store, &plans)?;
     let mut kept: Vec<Record> = Vec::with_capacity(plans.len());
     let mut orders = Vec::with_capacity(plans.len());
@@ -100,7 +100,7 @@ pub(super) fn commit_with(
         kept.push(record);
     }
     if orders.is_empty() {
-        return Ok(Some(Committed::default()));
+        return Ok(Some(CommitResult::default()));
     }
     let policy = ground.view.policy;
     let outcome = intake.shared.store.write::<_, Refusal>(move |tx| {
@@ -111,7 +111,7 @@ pub(super) fn commit_with(
             let device = certificate.facts().device;
             tx.put_certificate(certificate.hash(), device, certificate.raw())?;
         }
-        let mut committed = Committed::default();
+        let mut committed = CommitResult::default();
         for order in &orders {
             store(tx, order, now_ms, &mut committed)?;
         }
@@ -183,7 +183,7 @@ fn store(
     tx: &mut dyn Writer,
     order: &Order,
     now_ms: i64,
-    committed: &mut Committed,
+    committed: &mut CommitResult,
 ) -> std::result::Result<(), Refusal> {
     let digest = tx.record(order.id)?.map(|row| row.digest);
     let was_there = digest.is_some();
@@ -230,15 +230,16 @@ fn store(
         };
     }
     if let Some(placed) = &mut placed {
-        let changed = |placed: &Placed| order.changed.iter().any(|(id, _)| *id == placed.id);
-        let fresh = order.fresh.iter().filter_map(Placed::fresh);
+        let changed = |placed: &Placement| order.changed.iter().any(|(id, _)| *id == placed.id);
+        let fresh = order.fresh.iter().filter_map(Placement::fresh);
         placed.extend(fresh.filter(|placed| !changed(placed)));
     }
     if let Some(view) = &order.view {
         tx.put_record(&view.row)?;
         // Envelopes that were settled while the record was hidden (its Genesis was held) have no
         // place yet.
-        let told = |placed: &Vec<Placed>| sum(placed).plus(order.before.digest) == view.row.digest;
+        let told =
+            |placed: &Vec<Placement>| sum(placed).plus(order.before.digest) == view.row.digest;
         debug_assert!(!was_there || placed.as_ref().is_none_or(told));
         placed = placed.filter(told);
         let place = (was_there, placed.as_deref());
@@ -257,8 +258,8 @@ fn route(
     tx: &mut dyn Writer,
     order: &Order,
     view: &Projection,
-    (was_there, placed): (bool, Option<&[Placed]>),
-    committed: &mut Committed,
+    (was_there, placed): (bool, Option<&[Placement]>),
+    committed: &mut CommitResult,
 ) -> StoreResult<()> {
     let old: BTreeSet<StreamId> = if was_there {
         tx.record_streams(order.id)?.into_iter().collect()
@@ -274,7 +275,7 @@ fn route(
         if old.contains(stream) || !was_there {
             let head = append_placed(tx, *stream, placed, committed)?;
             let mut named = HashSet::new();
-            for (place, Placed { certificate, .. }) in placed.iter().enumerate() {
+            for (place, Placement { certificate, .. }) in placed.iter().enumerate() {
                 if named.insert(*certificate) {
                     let position = head.position - (placed.len() - 1 - place) as u64;
                     need(tx, view, *stream, *certificate, position)?;
@@ -340,8 +341,8 @@ fn add_again(
 fn append_placed(
     tx: &mut dyn Writer,
     stream: StreamId,
-    placed: &[Placed],
-    committed: &mut Committed,
+    placed: &[Placement],
+    committed: &mut CommitResult,
 ) -> StoreResult<Head> {
     let entries: Vec<NewEntry> = placed
         .iter()

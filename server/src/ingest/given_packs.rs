@@ -31,7 +31,7 @@ pub(super) struct Base {
 }
 
 /// A pack whose signature holds, opened.
-struct Opened<'a> {
+struct OpenPack<'a> {
     bytes: &'a [u8],
     proof: &'a PackProof,
     pack: Pack,
@@ -77,7 +77,7 @@ pub(crate) fn take_packs(
     certificates: &[RawCertificate],
     now_ms: i64,
 ) -> Result<TakenPacks> {
-    let mut waiting: BTreeMap<RecordId, Vec<Opened<'_>>> = BTreeMap::new();
+    let mut waiting: BTreeMap<RecordId, Vec<OpenPack<'_>>> = BTreeMap::new();
     let mut taken = TakenPacks::default();
     for batch in &given.packs {
         if let Err(error) = batch.verify(intake.shared.keys.anchors()) {
@@ -91,7 +91,7 @@ pub(crate) fn take_packs(
             };
             if let Some(record) = pack.record() {
                 taken.digests.insert(record, pack.digest());
-                waiting.entry(record).or_default().push(Opened {
+                waiting.entry(record).or_default().push(OpenPack {
                     bytes,
                     proof: &batch.proof,
                     pack,
@@ -117,7 +117,7 @@ pub(crate) fn take_packs(
         .collect();
     while !waiting.is_empty() {
         // One pack of each record, because the next one builds on it.
-        let round: Vec<(RecordId, Opened<'_>)> = waiting
+        let round: Vec<(RecordId, OpenPack<'_>)> = waiting
             .iter_mut()
             .filter_map(|(record, packs)| Some((*record, packs.pop()?)))
             .collect();
@@ -130,7 +130,7 @@ pub(crate) fn take_packs(
 
 fn take_round(
     intake: &Intake,
-    round: &[(RecordId, Opened<'_>)],
+    round: &[(RecordId, OpenPack<'_>)],
     certificates: &HashMap<Hash, Arc<Certificate>>,
     now_ms: i64,
 ) -> Result<Vec<RecordId>> {
@@ -161,7 +161,7 @@ fn take_round(
 fn plan_base(
     intake: &Intake,
     id: RecordId,
-    opened: &Opened<'_>,
+    opened: &OpenPack<'_>,
     given: &HashMap<Hash, Arc<Certificate>>,
     ground: &Ground,
     now_ms: i64,

@@ -46,10 +46,10 @@ use crate::error::{Problem, Result};
 use crate::limits::INGEST_ROUNDS_MAX;
 use crate::rules::Rules;
 use crate::shared::Shared;
-use bundle::Checked;
+use bundle::CheckedBundle;
 pub(crate) use give_back::{release_given_back, take_back};
 pub(crate) use given_packs::{TakenPacks, take_packs};
-use plan::{Plan, Planned};
+use plan::{Plan, PlanResult};
 use ration::Ceilings;
 use records::Records;
 pub use review::Waiting;
@@ -81,7 +81,7 @@ impl Intake {
 
 /// The result of a bundle.
 #[derive(Debug, Default)]
-pub struct Ingested {
+pub struct IngestResult {
     /// One line for each envelope of the bundle, in its order; empty when something is missing.
     pub lines: Vec<AttestedEnvelope>,
     /// Parents that are neither stored nor in the bundle. Then nothing was stored.
@@ -99,7 +99,7 @@ pub(crate) fn ingest(
     bundle: Bundle,
     attested: &HashMap<Hash, Verdict>,
     now_ms: i64,
-) -> Result<Ingested> {
+) -> Result<IngestResult> {
     let server = intake.shared.keys.receipts().public().device();
     ingest_from(intake, server, bundle, attested, now_ms)
 }
@@ -111,9 +111,9 @@ pub(crate) fn ingest_from(
     bundle: Bundle,
     attested: &HashMap<Hash, Verdict>,
     now_ms: i64,
-) -> Result<Ingested> {
+) -> Result<IngestResult> {
     if bundle.envelopes.is_empty() {
-        return Ok(Ingested::default());
+        return Ok(IngestResult::default());
     }
     let mut checked = bundle::check(&intake.shared, bundle)?;
     ration::ration(intake, &mut checked, attested, now_ms)?;
@@ -135,25 +135,26 @@ pub(crate) fn ingest_from(
 
 fn try_ingest(
     intake: &Intake,
-    checked: &Checked,
+    checked: &CheckedBundle,
     device: DeviceId,
     attested: &HashMap<Hash, Verdict>,
     now_ms: i64,
-) -> Result<Option<Ingested>> {
+) -> Result<Option<IngestResult>> {
     let by_record = group(&checked.verified);
     let locked = intake.records.lock(by_record.keys().copied().collect());
     let ground = policy::ground(&intake.shared, checked, attested)?;
     let fresh = without_known(by_record, &ground.known);
-    let (plans, put_off) = Planned::split(plan::judge(intake, fresh, &ground, attested, now_ms)?);
+    let (plans, put_off) =
+        PlanResult::split(plan::judge(intake, fresh, &ground, attested, now_ms)?);
     let refused = &checked.refused;
     let (plans, missing) = match close(plans, refused) {
         Ok(plans) => (plans, Vec::new()),
         Err(missing) => (Vec::new(), missing),
     };
     if !missing.is_empty() {
-        return Ok(Some(Ingested {
+        return Ok(Some(IngestResult {
             missing,
-            ..Ingested::default()
+            ..IngestResult::default()
         }));
     }
     let generation = ground.mark.generation;
@@ -193,7 +194,7 @@ fn try_ingest(
         committed.verdicts.extend(kept);
     }
     let lines = checked.lines(&ground.known, &committed, generation, now_ms);
-    Ok(Some(Ingested {
+    Ok(Some(IngestResult {
         lines,
         missing: Vec::new(),
         touched: committed.touched,

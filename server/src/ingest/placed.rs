@@ -8,14 +8,14 @@ use super::plan::Fresh;
 use crate::store::{Entry, StoreError, StoreResult, Writer};
 
 /// An envelope that gets a position now in every stream of its record.
-pub(super) struct Placed {
+pub(super) struct Placement {
     pub(super) id: EnvelopeId,
     pub(super) certificate: Hash,
     pub(super) entry: Entry,
     pub(super) adds: Digest,
 }
 
-impl Placed {
+impl Placement {
     pub(super) fn fresh(fresh: &Fresh) -> Option<Self> {
         let id = fresh.hash.envelope_id();
         fresh.verdict.status.is_settled().then(|| Self {
@@ -28,7 +28,7 @@ impl Placed {
 }
 
 /// The sum that all of them add to the digest of a stream.
-pub(super) fn sum(placed: &[Placed]) -> Digest {
+pub(super) fn sum(placed: &[Placement]) -> Digest {
     placed.iter().map(|placed| placed.adds).sum()
 }
 
@@ -36,11 +36,11 @@ pub(super) fn sum(placed: &[Placed]) -> Digest {
 /// else as a changed verdict. Returns `None` when the verdict cannot be sent alone.
 pub(super) fn decided(
     tx: &dyn Writer,
-    mut placed: Vec<Placed>,
+    mut placed: Vec<Placement>,
     id: EnvelopeId,
     (hash, known): (Option<Hash>, Verdict),
     verdict: &Verdict,
-) -> StoreResult<Option<Vec<Placed>>> {
+) -> StoreResult<Option<Vec<Placement>>> {
     if !verdict.status.is_settled() || *verdict == known {
         return Ok(Some(placed));
     }
@@ -60,7 +60,7 @@ pub(super) fn decided(
     } else {
         (Entry::Envelope(id), line)
     };
-    placed.push(Placed {
+    placed.push(Placement {
         id,
         certificate: stored.certificate,
         entry,

@@ -9,7 +9,7 @@ use onegrid_core::domain::point::GeoPoint;
 use onegrid_core::domain::stream;
 use onegrid_core::domain::{Audience, StreamId};
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
-use onegrid_core::record::{Judged, Judgement, Node, Outcome, Record};
+use onegrid_core::record::{Admission, Judgement, Node, OwnJudgement, Record};
 use onegrid_core::wire::envelope::{RawEnvelope, VerifiedEnvelope};
 use onegrid_core::wire::verdict::{HeldReason, Status, Verdict, VoidReason};
 
@@ -61,7 +61,7 @@ impl Plan {
 }
 
 /// The decision about the envelopes of one record.
-pub(crate) enum Planned {
+pub(crate) enum PlanResult {
     /// They are judged.
     Plan(Box<Plan>),
     /// The store cannot read the record, so the envelopes stay undecided and their phones keep
@@ -72,7 +72,7 @@ pub(crate) enum Planned {
 /// Records with envelopes that are put off.
 pub(super) type PutOff = Vec<(RecordId, Vec<EnvelopeId>)>;
 
-impl Planned {
+impl PlanResult {
     /// Separates the plans from the envelopes that are put off.
     pub(super) fn split(all: Vec<Self>) -> (Vec<Plan>, PutOff) {
         let (mut plans, mut put_off) = (Vec::new(), Vec::new());
@@ -113,7 +113,7 @@ pub(super) fn judge(
     ground: &Ground,
     attested: &HashMap<Hash, Verdict>,
     now_ms: i64,
-) -> Result<Vec<Planned>> {
+) -> Result<Vec<PlanResult>> {
     let one = |(id, group): (RecordId, Group)| plan(intake, id, &group, ground, attested, now_ms);
     if groups.len() <= PLAN_ALONE_MAX {
         return groups.into_iter().map(one).collect();
@@ -130,7 +130,12 @@ pub(super) fn judge(
         let running: Vec<_> = shares
             .into_iter()
             .map(|share| {
-                scope.spawn(move || share.into_iter().map(one).collect::<Result<Vec<Planned>>>())
+                scope.spawn(move || {
+                    share
+                        .into_iter()
+                        .map(one)
+                        .collect::<Result<Vec<PlanResult>>>()
+                })
             })
             .collect();
         let mut plans = Vec::new();
@@ -149,13 +154,13 @@ fn plan(
     ground: &Ground,
     attested: &HashMap<Hash, Verdict>,
     now_ms: i64,
-) -> Result<Planned> {
+) -> Result<PlanResult> {
     let (mut record, before) = match open_record(intake, id) {
         Ok(opened) => opened,
         Err(error) if error.is_local() => {
             tracing::error!(code = error.code(), record = %id, "envelopes of a damaged record are put off");
             let ids = group.iter().map(|envelope| envelope.envelope().id());
-            return Ok(Planned::PutOff(id, ids.collect()));
+            return Ok(PlanResult::PutOff(id, ids.collect()));
         }
         Err(error) => return Err(error.into()),
     };
@@ -169,7 +174,7 @@ fn plan(
     let judgements = record.admit(&taken);
     let missing = nowhere(&judgements, &given);
     if !missing.is_empty() {
-        return Ok(Planned::Plan(Box::new(Plan {
+        return Ok(PlanResult::Plan(Box::new(Plan {
             missing,
             ..Plan::of(record, before)
         })));
@@ -201,7 +206,7 @@ fn plan(
     }
     fresh.extend(automatic::moves(intake, &mut record, ground, now_ms)?);
     let view = project(&intake.rules, &record, ground, now_ms);
-    Ok(Planned::Plan(Box::new(Plan {
+    Ok(PlanResult::Plan(Box::new(Plan {
         fresh,
         changed,
         full: full.into_iter().collect(),
@@ -294,7 +299,7 @@ fn nowhere(
     let parents = judgements
         .iter()
         .flat_map(|judgement| match &judgement.outcome {
-            Outcome::Missing(parents) => parents.as_slice(),
+            Admission::Missing(parents) => parents.as_slice(),
             _ => &[],
         });
     parents
@@ -363,7 +368,7 @@ fn held_by_policy(
         if node.verdict.is_some() || !given.contains_key(&node.id) {
             continue;
         }
-        let newer = || (node.judged == Judged::Newer).then_some(HeldReason::Newer);
+        let newer = || (node.judged == OwnJudgement::Newer).then_some(HeldReason::Newer);
         if let Some(reason) = ground.holds(record, node, *seen, now_ms).or_else(newer) {
             held.push((node.id, reason));
         }
@@ -396,12 +401,12 @@ fn settle(
 /// The record's own status for an envelope without verdict.
 pub(super) fn own_status(node: &Node) -> Status {
     match node.judged {
-        Judged::Newer => Status::Held(HeldReason::Newer),
+        OwnJudgement::Newer => Status::Held(HeldReason::Newer),
         // A held parent takes precedence. Other readers do not get the parent, so they may not get
         // this envelope either, not even as void.
         _ if node.waits => Status::Held(HeldReason::ParentHeld),
-        Judged::Void(reason) => Status::Void(reason),
-        Judged::Valid => Status::Accepted,
+        OwnJudgement::Void(reason) => Status::Void(reason),
+        OwnJudgement::Valid => Status::Accepted,
     }
 }
 

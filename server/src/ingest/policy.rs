@@ -16,7 +16,7 @@ use onegrid_core::record::{Node, NodeBody, Record};
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::wire::verdict::{HeldReason, Status, Verdict};
 
-use super::bundle::Checked;
+use super::bundle::CheckedBundle;
 use crate::directory::{self, View, Views};
 use crate::error::Result;
 use crate::limits::ROLE_GRACE_MS;
@@ -41,7 +41,7 @@ pub(crate) struct Ground {
 
 pub(super) fn ground(
     shared: &Shared,
-    checked: &Checked,
+    checked: &CheckedBundle,
     attested: &HashMap<Hash, Verdict>,
 ) -> Result<Ground> {
     let ground = shared.store.read(|tx| {

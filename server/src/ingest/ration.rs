@@ -15,7 +15,7 @@ use onegrid_core::wire::envelope::Envelope;
 use onegrid_core::wire::verdict::{RefusedReason, Verdict};
 
 use super::Intake;
-use super::bundle::Checked;
+use super::bundle::CheckedBundle;
 use super::plan::Plan;
 use crate::error::{Problem, Result};
 use crate::limits::{
@@ -66,7 +66,7 @@ pub(crate) fn day_of(now_ms: i64) -> i64 {
 /// look at.
 pub(super) fn ration(
     intake: &Intake,
-    checked: &mut Checked,
+    checked: &mut CheckedBundle,
     attested: &HashMap<Hash, Verdict>,
     now_ms: i64,
 ) -> Result<()> {
@@ -111,7 +111,7 @@ pub(super) fn ration(
 /// The envelopes beyond a ceiling, in the order of the bundle. A known envelope costs nothing.
 fn beyond(
     tx: &dyn Reader,
-    checked: &Checked,
+    checked: &CheckedBundle,
     attested: &HashMap<Hash, Verdict>,
     (day, ceilings): (i64, Ceilings),
 ) -> Result<Vec<(onegrid_core::id::EnvelopeId, RefusedReason)>> {

@@ -25,14 +25,14 @@ struct Inner {
 }
 
 /// Records that only the holder of this lock judges or stores now.
-pub(crate) struct Locked<'a> {
+pub(crate) struct RecordLock<'a> {
     records: &'a Records,
     ids: BTreeSet<RecordId>,
 }
 
 impl Records {
     /// Locks all at once, so that two requests never wait for each other.
-    pub(crate) fn lock(&self, ids: BTreeSet<RecordId>) -> Locked<'_> {
+    pub(crate) fn lock(&self, ids: BTreeSet<RecordId>) -> RecordLock<'_> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         while ids.iter().any(|id| inner.busy.contains(id)) {
             inner = self
@@ -42,7 +42,7 @@ impl Records {
         }
         inner.busy.extend(&ids);
         drop(inner);
-        Locked { records: self, ids }
+        RecordLock { records: self, ids }
     }
 
     /// Takes a record out of the cache. The holder of its lock puts it back when it is stored.
@@ -75,7 +75,7 @@ impl Records {
     }
 }
 
-impl Drop for Locked<'_> {
+impl Drop for RecordLock<'_> {
     fn drop(&mut self) {
         let mut inner = self
             .records

@@ -13,7 +13,7 @@ use onegrid_core::domain::case::payload::DangerHeld;
 use onegrid_core::domain::case::{Event, Move as CaseMove};
 use onegrid_core::id::{DeviceId, EnvelopeId};
 use onegrid_core::limits::PARENTS_MAX;
-use onegrid_core::record::{Judged, Node, NodeBody, Record};
+use onegrid_core::record::{Node, NodeBody, OwnJudgement, Record};
 use onegrid_core::wire::verdict::{HeldReason, Status};
 
 use super::automatic::{Move, own_moves};
@@ -37,7 +37,7 @@ pub(super) fn next(record: &Record) -> Option<Move> {
 pub(super) fn candidates(record: &Record) -> Vec<EnvelopeId> {
     let mut newest: BTreeMap<DeviceId, (bool, Option<i64>, usize)> = BTreeMap::new();
     for (index, node) in record.nodes().iter().enumerate() {
-        if is_held_danger(node) && node.judged == Judged::Valid {
+        if is_held_danger(node) && node.judged == OwnJudgement::Valid {
             let arrived_ms = node.verdict.map(|verdict| verdict.at_ms);
             let found = (is_warning(node), arrived_ms, index);
             let known = newest.entry(node.author).or_insert(found);

@@ -16,7 +16,7 @@ use onegrid_core::wire::envelope::{Envelope, RawEnvelope};
 use onegrid_core::wire::message::Bundle;
 use onegrid_core::wire::verdict::{HeldReason, RefusedReason, Status, Verdict};
 
-use super::bundle::{self, Checked};
+use super::bundle::{self, CheckedBundle};
 use super::policy::Ground;
 use super::{Intake, review};
 use crate::error::{Problem, Result};
@@ -46,7 +46,7 @@ impl Unread {
     }
 }
 
-impl Checked {
+impl CheckedBundle {
     /// The verdict on an envelope that was read before, or on this very copy while it is kept
     /// unread. Another unread copy has no verdict here, because its signature is not verified. A
     /// refusal does not count either, because it may have been the parent's.
@@ -107,7 +107,7 @@ impl Checked {
 /// parent.
 pub(super) fn wait_for_unread(
     store: &Arc<dyn Store>,
-    checked: &mut Checked,
+    checked: &mut CheckedBundle,
     missing: &[EnvelopeId],
 ) -> Result<bool> {
     let stored = store.read::<_, Problem>(|tx| {
@@ -125,7 +125,7 @@ pub(super) fn wait_for_unread(
 /// the device that brings them, the server takes none, and the phone keeps them.
 pub(super) fn keep_unread(
     store: &Arc<dyn Store>,
-    checked: &Checked,
+    checked: &CheckedBundle,
     ground: &Ground,
     device: DeviceId,
     now_ms: i64,

@@ -3,7 +3,7 @@
 pub mod certificates;
 
 use onegrid_core::id::RecordId;
-use onegrid_core::record::{Past, Record, StoredEnvelope};
+use onegrid_core::record::{Record, StoredEnvelope, StoredRecord};
 use onegrid_core::wire::envelope::{Envelope, VerifiedEnvelope};
 use onegrid_core::wire::pack::Pack;
 
@@ -21,7 +21,7 @@ pub(crate) fn load(
     if stored.is_empty() && bases.is_empty() {
         return Ok(Record::new(id));
     }
-    let mut past = Past::default();
+    let mut past = StoredRecord::default();
     for base in bases {
         let pack = Pack::from_bytes(&base.pack).map_err(|_| StoreError::Row("a base pack"))?;
         for entry in &pack.entries {

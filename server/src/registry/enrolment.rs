@@ -15,7 +15,7 @@ use crate::store::InvitationRow;
 
 /// A new invitation with its secret, also as a short code.
 #[derive(Debug, Clone)]
-pub struct Invited {
+pub struct NewInvitation {
     /// The part that the server keeps.
     pub invitation: Invitation,
     /// The part that only the invited person gets.
@@ -24,7 +24,7 @@ pub struct Invited {
     pub code: String,
 }
 
-impl Invited {
+impl NewInvitation {
     /// Text of the QR code for a server of this deployment at this address.
     #[must_use]
     pub fn qr(&self, keys: &Keys, address: &str) -> String {
@@ -40,7 +40,7 @@ pub fn invite(
     actor: &str,
     now_ms: i64,
     rng: &mut dyn CryptoRng,
-) -> Result<Invited> {
+) -> Result<NewInvitation> {
     let row = shared
         .store
         .read(|tx| tx.member(member))?
@@ -64,7 +64,7 @@ pub fn invite(
         Ok(())
     })?;
     let code = Ticket::code_text(&secret, shared.keys.anchors().root());
-    Ok(Invited {
+    Ok(NewInvitation {
         invitation,
         secret,
         code,

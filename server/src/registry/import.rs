@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use onegrid_core::domain::directory::DirectoryEntry;
 
-use super::members::{self, Described, Places};
+use super::members::{self, MemberDescription, Places};
 use super::{audit, zones};
 use crate::directory;
 use crate::error::{Problem, Result};
@@ -12,7 +12,7 @@ use crate::shared::Shared;
 
 /// Counts of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Taken {
+pub struct ImportCounts {
     /// Entries or members that were new or different.
     pub changed: usize,
     /// Entries or members that did not change.
@@ -25,7 +25,7 @@ pub fn publish(
     entries: Vec<DirectoryEntry>,
     actor: &str,
     now_ms: i64,
-) -> Result<Taken> {
+) -> Result<ImportCounts> {
     let (all, actor, keys) = (entries.len(), actor.to_owned(), Arc::clone(&shared.keys));
     let changed = shared.store.write::<_, Problem>(move |tx| {
         let mut known = directory::read(tx)?;
@@ -47,7 +47,7 @@ pub fn publish(
         Ok(changed)
     })?;
     shared.wakeups.notify_all();
-    Ok(Taken {
+    Ok(ImportCounts {
         changed,
         unchanged: all - changed,
     })
@@ -56,10 +56,10 @@ pub fn publish(
 /// Writes members with their grants.
 pub fn put_members(
     shared: &Shared,
-    members: Vec<Described>,
+    members: Vec<MemberDescription>,
     actor: &str,
     now_ms: i64,
-) -> Result<Taken> {
+) -> Result<ImportCounts> {
     let (all, actor, keys) = (members.len(), actor.to_owned(), Arc::clone(&shared.keys));
     let changed = shared.store.write::<_, Problem>(move |tx| {
         let (mut changed, mut places) = (0, Places::default());
@@ -70,7 +70,7 @@ pub fn put_members(
         Ok(changed)
     })?;
     shared.wakeups.notify_all();
-    Ok(Taken {
+    Ok(ImportCounts {
         changed,
         unchanged: all - changed,
     })

@@ -24,7 +24,7 @@ const GRANTS_CHANGED: u16 = 7;
 
 /// A member as an administrator describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Described {
+pub struct MemberDescription {
     /// OneGrid's id of the person, not the office's.
     pub id: MemberId,
     /// Name that colleagues see.
@@ -50,7 +50,7 @@ pub fn id_of_external(authority: &Authority, external_id: &str) -> MemberId {
 pub fn put(
     tx: &mut dyn Writer,
     keys: &Keys,
-    described: &Described,
+    described: &MemberDescription,
     actor: &str,
     now_ms: i64,
     places: &mut Places,
@@ -125,7 +125,12 @@ pub fn put(
 /// Issues new certificates for all phones of the member, and returns whether there is any phone. The phones'
 /// sessions end: with its next session a phone gets the new certificate, before it reads that its roles have
 /// changed.
-fn reissue(tx: &mut dyn Writer, keys: &Keys, described: &Described, now_ms: i64) -> Result<bool> {
+fn reissue(
+    tx: &mut dyn Writer,
+    keys: &Keys,
+    described: &MemberDescription,
+    now_ms: i64,
+) -> Result<bool> {
     let mark = directory::mark(tx)?;
     let mut any = false;
     for device in tx.devices_of(described.id)? {
@@ -147,7 +152,7 @@ fn reissue(tx: &mut dyn Writer, keys: &Keys, described: &Described, now_ms: i64)
 fn announce(
     tx: &mut dyn Writer,
     keys: &Keys,
-    described: &Described,
+    described: &MemberDescription,
     before: &[Grant],
     places: &mut Places,
     now_ms: i64,

@@ -14,7 +14,7 @@ use crate::store::{TemplateRow, Writer};
 
 /// Result of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Put {
+pub enum PutResult {
     /// The version is new: it is stored and published.
     Published,
     /// The same version with the same content is stored already.
@@ -32,11 +32,11 @@ pub enum Put {
 const PROGRAM: &str = "server";
 
 /// Stores and publishes a version of a template.
-pub fn put(shared: &Shared, template: &Template, actor: &str, now_ms: i64) -> Result<Put> {
+pub fn put(shared: &Shared, template: &Template, actor: &str, now_ms: i64) -> Result<PutResult> {
     let (keys, actor, template) = (Arc::clone(&shared.keys), actor.to_owned(), template.clone());
     let done = shared.store.write::<_, Problem>(move |tx| {
         let known = judged(tx, &template)?;
-        if known != Put::Published {
+        if known != PutResult::Published {
             return Ok(known);
         }
         if tx.templates(("", 0), TEMPLATES_MAX)?.len() >= TEMPLATES_MAX {
@@ -57,31 +57,35 @@ pub fn put(shared: &Shared, template: &Template, actor: &str, now_ms: i64) -> Re
         fits.map_err(|error| Problem::new(error.code()).because(&error))?;
         // A shipped template of this program may have the same version with other content.
         if directory::read(tx)?.apply(entry.clone()).is_err() {
-            return Ok(Put::Taken);
+            return Ok(PutResult::Taken);
         }
         tx.put_template(&row)?;
         directory::publish(tx, &keys, &[entry])?;
         audit::note(tx, now_ms, &actor, "template.published", &subject)?;
-        Ok(Put::Published)
+        Ok(PutResult::Published)
     })?;
-    if done == Put::Published {
+    if done == PutResult::Published {
         shared.wakeups.notify_all();
     }
     Ok(done)
 }
 
-/// Compares with the stored versions; [`Put::Published`] if the version is new.
-fn judged(tx: &dyn Writer, template: &Template) -> Result<Put> {
+/// Compares with the stored versions; [`PutResult::Published`] if the version is new.
+fn judged(tx: &dyn Writer, template: &Template) -> Result<PutResult> {
     let (id, version) = (template.id(), template.version());
     if let Some(row) = tx.template(id, version)? {
         let same = row.bytes == template.to_bytes();
-        return Ok(if same { Put::Known } else { Put::Taken });
+        return Ok(if same {
+            PutResult::Known
+        } else {
+            PutResult::Taken
+        });
     }
     Ok(match tx.newest_template(id)? {
-        Some(row) if row.version > version => Put::Older {
+        Some(row) if row.version > version => PutResult::Older {
             newest: row.version,
         },
-        _ => Put::Published,
+        _ => PutResult::Published,
     })
 }
 
@@ -89,7 +93,7 @@ fn judged(tx: &dyn Writer, template: &Template) -> Result<Put> {
 /// that the administrator imported under the same id stays.
 pub fn put_shipped(shared: &Shared, now_ms: i64) -> Result<()> {
     for template in shipped() {
-        if put(shared, &template, PROGRAM, now_ms)? == Put::Taken {
+        if put(shared, &template, PROGRAM, now_ms)? == PutResult::Taken {
             tracing::warn!(
                 id = %template.id(),
                 version = template.version(),

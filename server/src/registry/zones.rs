@@ -5,7 +5,7 @@ use onegrid_core::domain::directory::Directory;
 use onegrid_core::domain::role::{Grant, Scope};
 use onegrid_core::domain::zone::Zone;
 
-use super::members::{self, Described, Places};
+use super::members::{self, MemberDescription, Places};
 use crate::directory;
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
@@ -68,7 +68,7 @@ fn turns_between(directory: &Directory, after_ms: i64, through_ms: i64) -> bool 
 /// Gives every role in a zone the present areas of the zone, and returns the number of changed members.
 pub(super) fn follow(tx: &mut dyn Writer, keys: &Keys, actor: &str, now_ms: i64) -> Result<usize> {
     let directory = directory::read(tx)?;
-    let changed: Vec<Described> = tx
+    let changed: Vec<MemberDescription> = tx
         .members()?
         .into_iter()
         .filter_map(|member| changed(member, &directory, now_ms))
@@ -80,13 +80,13 @@ pub(super) fn follow(tx: &mut dyn Writer, keys: &Keys, actor: &str, now_ms: i64)
     Ok(changed.len())
 }
 
-fn changed(member: MemberRow, directory: &Directory, now_ms: i64) -> Option<Described> {
+fn changed(member: MemberRow, directory: &Directory, now_ms: i64) -> Option<MemberDescription> {
     let now: Vec<Grant> = member
         .grants
         .iter()
         .map(|grant| as_of(grant, directory, now_ms))
         .collect();
-    (now != member.grants).then_some(Described {
+    (now != member.grants).then_some(MemberDescription {
         id: member.id,
         public_name: member.public_name,
         area: member.area,

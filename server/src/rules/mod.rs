@@ -64,12 +64,12 @@ pub enum Target {
 struct File {
     version: u32,
     #[serde(default)]
-    rule: Vec<Written>,
+    rule: Vec<RuleEntry>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct RuleEntry {
     code: String,
     categories: Vec<String>,
     severity: String,
@@ -172,7 +172,7 @@ impl Rules {
 }
 
 impl Rule {
-    fn of(written: &Written) -> Option<Self> {
+    fn of(written: &RuleEntry) -> Option<Self> {
         let minutes = |minutes: Option<i64>| match minutes {
             None => Some(None),
             Some(minutes) if (1..=RULE_MINUTES_MAX).contains(&minutes) => {

@@ -31,9 +31,9 @@ use tokio::sync::watch;
 pub use tally::Tally;
 
 use crate::error::{Problem, Result};
-use crate::feed::answer::{self, Asked};
-use crate::feed::remembered::Remembered;
-use crate::ingest::{self, Ingested, Intake, TakenPacks};
+use crate::feed::answer::{self, ReadRequest};
+use crate::feed::cursor_memory::CursorMemory;
+use crate::ingest::{self, IngestResult, Intake, TakenPacks};
 use crate::limits::SLOW_LINE_PAGE_BYTES_MAX;
 use crate::registry::{reading, renewal, sessions};
 use crate::shared::Shared;
@@ -41,7 +41,7 @@ use crate::wakeups::Wake;
 
 /// The answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answered {
+pub struct SyncAnswer {
     /// The body of the answer.
     pub body: Vec<u8>,
     /// The message code, for the header [`onegrid_core::trust::request_mac::MAC_HEADER`].
@@ -53,12 +53,12 @@ pub struct Answered {
 /// Answers a request whose session and code were checked.
 pub(crate) fn answer(
     intake: &Intake,
-    remembered: &Remembered,
+    remembered: &CursorMemory,
     session: &Session,
     tag: &RequestTag,
     body: &[u8],
     now_ms: i64,
-) -> Result<Answered> {
+) -> Result<SyncAnswer> {
     let request = SyncRequest::from_bytes(body)
         .map_err(|error| Problem::new(error.code()).because(&error))?;
     let (reconciles, gives_back) = (!request.repair.is_empty(), request.give_back.is_some());
@@ -72,7 +72,7 @@ pub(crate) fn answer(
         .to_bytes_with(effort)
         .map_err(|error| Problem::new("server.internal").because(&error))?;
     let mac = session.answer_mac(&tag.mac, &body);
-    Ok(Answered { body, mac, tally })
+    Ok(SyncAnswer { body, mac, tally })
 }
 
 /// Subscribes a device to news in the streams that it may read.
@@ -90,7 +90,7 @@ pub(crate) fn subscribe(
 /// Returns the response and the number of records that were left out because the store cannot read them.
 fn respond(
     intake: &Intake,
-    remembered: &Remembered,
+    remembered: &CursorMemory,
     session: &Session,
     request: SyncRequest,
     now_ms: i64,
@@ -138,7 +138,7 @@ fn respond(
     let Some(device) = reader else {
         return Ok((response, damaged.len() as u64));
     };
-    let asked = Asked {
+    let asked = ReadRequest {
         device,
         known: &request.known,
         repair: &request.repair,
@@ -157,7 +157,7 @@ fn receipt(
     shared: &Shared,
     reader: Option<DeviceId>,
     had_bundle: bool,
-    ingested: &Ingested,
+    ingested: &IngestResult,
     generation: u32,
     now_ms: i64,
 ) -> Result<Option<Receipt>> {

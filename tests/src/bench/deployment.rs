@@ -15,7 +15,7 @@ use onegrid_core::net::{OsRandom, Roots, now_ms};
 use onegrid_server::admin::data_dir::DataDir;
 use onegrid_server::admin::setup;
 use onegrid_server::keys::Keys;
-use onegrid_server::registry::members::{Described, id_of_external};
+use onegrid_server::registry::members::{MemberDescription, id_of_external};
 use onegrid_server::rules::Rules;
 use onegrid_server::server::Server;
 use onegrid_server::store::sqlite::{SqliteOptions, SqliteStore};
@@ -106,14 +106,14 @@ impl Deployment {
                 name, role, areas, ..
             } = person;
             let row = self.places.member(name, role, areas, person.unit);
-            Described {
+            MemberDescription {
                 id: id_of_external(&authority, name),
                 public_name: Some(row.public_name),
                 area: row.home,
                 grants: row.grants,
             }
         });
-        let described: Vec<Described> = described.collect();
+        let described: Vec<MemberDescription> = described.collect();
         let ids: Vec<_> = described.iter().map(|described| described.id).collect();
         office.put_members(described, "admin", now_ms()).unwrap();
         ids.into_iter()

@@ -21,7 +21,7 @@ use onegrid_core::domain::kinds::hazard;
 use onegrid_core::domain::may::{Action, Actor, may};
 use onegrid_core::domain::{AreaPath, Audience, Grant, Role, Scope, Source, Text};
 use onegrid_core::id::{AreaId, EnvelopeId, Hash, RecordId, UnitId};
-use onegrid_core::record::{Outcome, Record};
+use onegrid_core::record::{Admission, Record};
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::trust::sign::{Authority, SecretKey};
 use onegrid_core::wire::body::{Body, Genesis};
@@ -80,7 +80,7 @@ impl Cast {
                 envelopes: written,
             };
         }
-        assert_eq!(record.admit(&[genesis])[0].outcome, Outcome::Valid);
+        assert_eq!(record.admit(&[genesis])[0].outcome, Admission::Valid);
         let mut assignment = None;
         for step in &history.events[1..] {
             for (who, doing) in self.doings(history, step, &record, assignment) {
@@ -89,7 +89,7 @@ impl Cast {
                     assignment = Some(envelope.envelope().id());
                 }
                 let judged = record.admit(std::slice::from_ref(&envelope));
-                assert_eq!(judged[0].outcome, Outcome::Valid, "{who} {step:?}");
+                assert_eq!(judged[0].outcome, Admission::Valid, "{who} {step:?}");
                 written.push(envelope);
             }
         }

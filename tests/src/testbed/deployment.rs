@@ -16,8 +16,8 @@ use onegrid_server::admin::take_in::{Mode, Outcome, import_members, import_units
 use onegrid_server::admin::{ADMIN, backup, seed, setup};
 use onegrid_server::error::Problem;
 use onegrid_server::keys::Keys;
-use onegrid_server::registry::enrolment::Invited;
-use onegrid_server::registry::members::{Described, id_of_external};
+use onegrid_server::registry::enrolment::NewInvitation;
+use onegrid_server::registry::members::{MemberDescription, id_of_external};
 use onegrid_server::rules::Rules;
 use onegrid_server::server::Server;
 use onegrid_server::store::{InvitationRow, MemberRow};
@@ -69,7 +69,7 @@ impl Deployment {
     /// Prepares another deployment, with one person and no places.
     pub(super) fn foreign(folder: &Path) -> Result<Self, Refusal> {
         let deployment = Self::bare(folder)?;
-        let stranger = Described {
+        let stranger = MemberDescription {
             id: deployment.member(STRANGER),
             public_name: None,
             area: AreaId::of_first_code("330105000000"),
@@ -131,7 +131,11 @@ impl Deployment {
     }
 
     /// Makes a one-time invitation.
-    pub(super) fn invite(&self, who: &str, valid_ms: Option<i64>) -> Result<Invited, Refusal> {
+    pub(super) fn invite(
+        &self,
+        who: &str,
+        valid_ms: Option<i64>,
+    ) -> Result<NewInvitation, Refusal> {
         let member = self.person(who)?.id;
         let valid_ms = valid_ms.unwrap_or(INVITATION_MS);
         let now = now_ms();
@@ -141,7 +145,7 @@ impl Deployment {
     }
 
     /// Makes a one-time invitation for the one person of a foreign deployment.
-    pub(super) fn invite_stranger(&self) -> Result<Invited, Refusal> {
+    pub(super) fn invite_stranger(&self) -> Result<NewInvitation, Refusal> {
         self.invite(STRANGER, None)
     }
 

@@ -29,7 +29,7 @@ use onegrid_core::domain::directory::DirectoryEntry;
 use onegrid_core::domain::{Grant, Role};
 use onegrid_core::id::MemberId;
 use onegrid_server::keys::Keys;
-use onegrid_server::registry::members::{Described, id_of_external};
+use onegrid_server::registry::members::{MemberDescription, id_of_external};
 use onegrid_server::rules::Rules;
 use onegrid_server::server::Server;
 use rand_chacha::ChaCha20Rng;
@@ -171,7 +171,7 @@ impl Town {
     pub fn describe(&mut self, name: &str, role: &str, areas: &str, unit: &str) -> MemberId {
         let row = self.places.member(name, role, areas, unit);
         let member = id_of_external(self.keys.authority(), name);
-        let described = Described {
+        let described = MemberDescription {
             id: member,
             public_name: Some(row.public_name),
             area: row.home,
@@ -194,7 +194,7 @@ impl Town {
         });
         let newer: Vec<Grant> = newer.collect();
         grants.extend(newer);
-        let described = Described {
+        let described = MemberDescription {
             id: id_of_external(self.keys.authority(), name),
             public_name: Some(row.public_name),
             area: row.home,

@@ -281,7 +281,7 @@ impl<'a> Folder<'a> {
             movement,
             by: entry.author.member,
             outcome,
-            why: why.map(Refusal::code),
+            why: why.map(|why| why.code()),
             effective_ms,
         });
     }

@@ -191,35 +191,26 @@ pub struct MoveInput {
     pub behalf_reason: Option<String>,
 }
 
-/// The reason why input makes no event. Every variant names the field, so that a form can mark it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum InputError {
-    /// No move of this version has this name.
-    #[error("input.unknown_move")]
-    UnknownMove,
-    /// The move needs the field.
-    #[error("input.missing")]
-    Missing(InputField),
-    /// The value of the field is refused; the code says why.
-    #[error("input.invalid")]
-    Invalid(InputField, &'static str),
-    /// The list is longer than an event may carry.
-    #[error("input.too_many")]
-    TooMany(InputField),
+coded_error! {
+    /// The reason why input makes no event. Every variant names the field, so that a form can mark it.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum InputError {
+        /// No move of this version has this name.
+        #[error("input.unknown_move")]
+        UnknownMove,
+        /// The move needs the field.
+        #[error("input.missing")]
+        Missing(InputField),
+        /// The value of the field is refused; the code says why.
+        #[error("input.invalid")]
+        Invalid(InputField, &'static str),
+        /// The list is longer than an event may carry.
+        #[error("input.too_many")]
+        TooMany(InputField),
+    }
 }
 
 impl InputError {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::UnknownMove => "input.unknown_move",
-            Self::Missing(_) => "input.missing",
-            Self::Invalid(..) => "input.invalid",
-            Self::TooMany(_) => "input.too_many",
-        }
-    }
-
     /// The field that is concerned.
     #[must_use]
     pub const fn field(&self) -> InputField {

@@ -18,48 +18,51 @@ use super::{AssignmentState, Event, GenesisFacts, Move, OnBehalfOf, Party, Recor
 use crate::domain::{Audience, Grant, RecordKind, Role, Scope, Source};
 use crate::id::{MemberId, UnitId};
 
-/// The reason why an action is denied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Denied {
-    /// The role has no permission for the action.
-    #[error("may.role")]
-    Role,
-    /// The record is not in the area, zone or unit of the role.
-    #[error("may.elsewhere")]
-    Elsewhere,
-    /// The record is not assigned to the author or its unit.
-    #[error("may.not_assigned")]
-    NotAssigned,
-    /// The record is not the author's own, or is not any more, because it has been accepted.
-    #[error("may.not_own")]
-    NotOwn,
-    /// The record is not one of the author's team, or the move reaches beyond the team.
-    #[error("may.not_team")]
-    NotTeam,
-    /// The author cannot read the record.
-    #[error("may.not_readable")]
-    NotReadable,
-    /// The author had worked on the case, and people may not judge their own work.
-    #[error("may.own_work")]
-    OwnWork,
-    /// The author belongs to the responsible party, which may neither judge the case nor take it out of work.
-    #[error("may.responsible_party")]
-    ResponsibleParty,
-    /// The author may not act on behalf of that party here.
-    #[error("may.on_behalf")]
-    OnBehalf,
-    /// Only the server's own author makes automatic moves, and it makes only those.
-    #[error("may.rule")]
-    Rule,
-    /// This kind of record has no lifecycle.
-    #[error("may.not_a_case")]
-    NotACase,
-    /// The role does not receive reports of this source.
-    #[error("may.source")]
-    Source,
-    /// The kind, role or event belongs to a newer version.
-    #[error("may.newer")]
-    Newer,
+coded_error! {
+    /// The reason why an action is denied.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum Denied {
+        /// The role has no permission for the action.
+        #[error("may.role")]
+        Role,
+        /// The record is not in the area, zone or unit of the role.
+        #[error("may.elsewhere")]
+        Elsewhere,
+        /// The record is not assigned to the author or its unit.
+        #[error("may.not_assigned")]
+        NotAssigned,
+        /// The record is not the author's own, or is not any more, because it has been accepted.
+        #[error("may.not_own")]
+        NotOwn,
+        /// The record is not one of the author's team, or the move reaches beyond the team.
+        #[error("may.not_team")]
+        NotTeam,
+        /// The author cannot read the record.
+        #[error("may.not_readable")]
+        NotReadable,
+        /// The author had worked on the case, and people may not judge their own work.
+        #[error("may.own_work")]
+        OwnWork,
+        /// The author belongs to the responsible party, which may neither judge the case nor
+        /// take it out of work.
+        #[error("may.responsible_party")]
+        ResponsibleParty,
+        /// The author may not act on behalf of that party here.
+        #[error("may.on_behalf")]
+        OnBehalf,
+        /// Only the server's own author makes automatic moves, and it makes only those.
+        #[error("may.rule")]
+        Rule,
+        /// This kind of record has no lifecycle.
+        #[error("may.not_a_case")]
+        NotACase,
+        /// The role does not receive reports of this source.
+        #[error("may.source")]
+        Source,
+        /// The kind, role or event belongs to a newer version.
+        #[error("may.newer")]
+        Newer,
+    }
 }
 
 /// The person who wants to act, and the grant to act under.
@@ -114,28 +117,6 @@ pub fn may(actor: &Actor<'_>, action: &Action<'_>) -> Result<(), Denied> {
             event,
             on_behalf_of,
         } => may_do(actor, state, event, *on_behalf_of),
-    }
-}
-
-impl Denied {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Role => "may.role",
-            Self::Elsewhere => "may.elsewhere",
-            Self::NotAssigned => "may.not_assigned",
-            Self::NotOwn => "may.not_own",
-            Self::NotTeam => "may.not_team",
-            Self::NotReadable => "may.not_readable",
-            Self::OwnWork => "may.own_work",
-            Self::ResponsibleParty => "may.responsible_party",
-            Self::OnBehalf => "may.on_behalf",
-            Self::Rule => "may.rule",
-            Self::NotACase => "may.not_a_case",
-            Self::Source => "may.source",
-            Self::Newer => "may.newer",
-        }
     }
 }
 

@@ -3,90 +3,66 @@
 use super::{Move, Stage};
 use crate::domain::case::may::Denied;
 
-/// The reason why an entry changes nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The author may not make the move.
-    #[error(transparent)]
-    Denied(#[from] Denied),
-    /// The move is not possible in this stage.
-    #[error("case.not_now: {movement} is not possible in stage {stage}")]
-    NotNow {
-        /// The stage.
-        stage: Stage,
-        /// The move.
-        movement: Move,
-    },
-    /// The assignment does not exist.
-    #[error("case.no_assignment")]
-    NoAssignment,
-    /// The assignment is in another state than this step needs.
-    #[error("case.assignment_elsewhere")]
-    AssignmentElsewhere,
-    /// The district made the assignment finally, so it cannot be returned.
-    #[error("case.final_assignment")]
-    FinalAssignment,
-    /// The party has this part already.
-    #[error("case.already_assigned")]
-    AlreadyAssigned,
-    /// The home area has no village, or the grid is the village.
-    #[error("case.grid_outside")]
-    GridOutside,
-    /// The area is responsible already.
-    #[error("case.same_area")]
-    SameArea,
-    /// The level is not one above the present one.
-    #[error("case.not_next_level")]
-    NotNextLevel,
-    /// The request for more time does not exist, or it was granted.
-    #[error("case.no_request")]
-    NoRequest,
-    /// The record cannot be merged, because the other record is the same one.
-    #[error("case.merge_self")]
-    MergeSelf,
-    /// Another merge is in force now.
-    #[error("case.other_merge")]
-    OtherMerge,
-    /// The record has a Genesis already.
-    #[error("case.second_genesis")]
-    SecondGenesis,
-    /// The entry was overtaken. A person had said that danger remains, and the author had not seen it.
-    #[error("case.danger_unseen")]
-    DangerUnseen,
-    /// The entry was overtaken. A party was at work on the case, and the author had not seen it.
-    #[error("case.work_unseen")]
-    WorkUnseen,
-    /// The entry was overtaken, because its author had worked on the case in another branch.
-    #[error("case.own_work_elsewhere")]
-    OwnWorkElsewhere,
-    /// The record has an event that this version does not know.
-    #[error("case.newer")]
-    Newer,
-}
-
-impl Refusal {
-    /// The stable code.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::Denied(denied) => denied.code(),
-            Self::NotNow { .. } => "case.not_now",
-            Self::NoAssignment => "case.no_assignment",
-            Self::AssignmentElsewhere => "case.assignment_elsewhere",
-            Self::FinalAssignment => "case.final_assignment",
-            Self::AlreadyAssigned => "case.already_assigned",
-            Self::GridOutside => "case.grid_outside",
-            Self::SameArea => "case.same_area",
-            Self::NotNextLevel => "case.not_next_level",
-            Self::NoRequest => "case.no_request",
-            Self::MergeSelf => "case.merge_self",
-            Self::OtherMerge => "case.other_merge",
-            Self::SecondGenesis => "case.second_genesis",
-            Self::DangerUnseen => "case.danger_unseen",
-            Self::WorkUnseen => "case.work_unseen",
-            Self::OwnWorkElsewhere => "case.own_work_elsewhere",
-            Self::Newer => "case.newer",
-        }
+coded_error! {
+    /// The reason why an entry changes nothing.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum Refusal {
+        /// The author may not make the move.
+        #[error(transparent)]
+        Denied(#[from] Denied),
+        /// The move is not possible in this stage.
+        #[error("case.not_now: {movement} is not possible in stage {stage}")]
+        NotNow {
+            /// The stage.
+            stage: Stage,
+            /// The move.
+            movement: Move,
+        },
+        /// The assignment does not exist.
+        #[error("case.no_assignment")]
+        NoAssignment,
+        /// The assignment is in another state than this step needs.
+        #[error("case.assignment_elsewhere")]
+        AssignmentElsewhere,
+        /// The district made the assignment finally, so it cannot be returned.
+        #[error("case.final_assignment")]
+        FinalAssignment,
+        /// The party has this part already.
+        #[error("case.already_assigned")]
+        AlreadyAssigned,
+        /// The home area has no village, or the grid is the village.
+        #[error("case.grid_outside")]
+        GridOutside,
+        /// The area is responsible already.
+        #[error("case.same_area")]
+        SameArea,
+        /// The level is not one above the present one.
+        #[error("case.not_next_level")]
+        NotNextLevel,
+        /// The request for more time does not exist, or it was granted.
+        #[error("case.no_request")]
+        NoRequest,
+        /// The record cannot be merged, because the other record is the same one.
+        #[error("case.merge_self")]
+        MergeSelf,
+        /// Another merge is in force now.
+        #[error("case.other_merge")]
+        OtherMerge,
+        /// The record has a Genesis already.
+        #[error("case.second_genesis")]
+        SecondGenesis,
+        /// The entry was overtaken. A person had said that danger remains, and the author had not seen it.
+        #[error("case.danger_unseen")]
+        DangerUnseen,
+        /// The entry was overtaken. A party was at work on the case, and the author had not seen it.
+        #[error("case.work_unseen")]
+        WorkUnseen,
+        /// The entry was overtaken, because its author had worked on the case in another branch.
+        #[error("case.own_work_elsewhere")]
+        OwnWorkElsewhere,
+        /// The record has an event that this version does not know.
+        #[error("case.newer")]
+        Newer,
     }
 }
 

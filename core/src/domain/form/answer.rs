@@ -35,18 +35,20 @@ pub enum Answer {
     Photo(Hash),
 }
 
-/// A value that is no answer to its question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum AnswerError {
-    /// The value has another type, or another spelling than the one of its type.
-    #[error("form.wrong_type")]
-    WrongType,
-    /// The choice is not in the list of the question.
-    #[error("form.unknown_choice")]
-    UnknownChoice,
-    /// The text has more than `limits::ANSWER_CHARS_MAX` characters.
-    #[error("form.answer_long")]
-    TooLong,
+coded_error! {
+    /// A value that is no answer to its question.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+    pub enum AnswerError {
+        /// The value has another type, or another spelling than the one of its type.
+        #[error("form.wrong_type")]
+        WrongType,
+        /// The choice is not in the list of the question.
+        #[error("form.unknown_choice")]
+        UnknownChoice,
+        /// The text has more than `limits::ANSWER_CHARS_MAX` characters.
+        #[error("form.answer_long")]
+        TooLong,
+    }
 }
 
 /// The mark of a row of a repeat.
@@ -148,18 +150,6 @@ impl Answer {
             Self::YesNo(yes) => Value::Text(yes_no(*yes).into()),
             Self::Date(date) => Value::Date(*date),
             other => Value::Text(other.to_text().into()),
-        }
-    }
-}
-
-impl AnswerError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::WrongType => "form.wrong_type",
-            Self::UnknownChoice => "form.unknown_choice",
-            Self::TooLong => "form.answer_long",
         }
     }
 }

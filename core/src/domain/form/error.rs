@@ -7,117 +7,105 @@ use crate::limits::{
 };
 use crate::texts::{Lang, say};
 
-/// The reason why a template is refused. `item` is the id of the question, section or repeat.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TemplateError {
-    /// The bytes are more than `limits::FORM_BYTES_MAX`.
-    #[error("form.too_large")]
-    TooLarge,
-    /// The bytes are no JSON of a template.
-    #[error("form.malformed")]
-    Malformed {
-        /// The line, from 1.
-        line: usize,
-        /// The column in the line, from 1.
-        column: usize,
-    },
-    /// The template uses a format, field or type that this version does not know. An app shows its title
-    /// where it can, keeps the answers, and opens them for reading alone.
-    #[error("form.newer")]
-    Newer {
-        /// The unknown format, field or type.
-        part: String,
-    },
-    /// A name has other characters than small letters, digits and `_`, does not begin with a letter, or is
-    /// too long.
-    #[error("form.bad_name")]
-    BadName(String),
-    /// A text is empty, too long, or has control characters.
-    #[error("form.bad_words")]
-    BadWords(String),
-    /// The version of the template, or the time until the next visit, is zero.
-    #[error("form.bad_count")]
-    BadCount {
-        /// The field.
-        field: &'static str,
-    },
-    /// Two items, two lists, or two choices of a list have the same name.
-    #[error("form.duplicate")]
-    Duplicate(String),
-    /// There are more items, or more choices, than `limits` allow; or there is no item at all.
-    #[error("form.item_count")]
-    ItemCount,
-    /// A list has no choice or more than `limits::FORM_CHOICES_MAX`.
-    #[error("form.choice_count")]
-    ChoiceCount(String),
-    /// Sections are deeper than `limits::FORM_SECTION_DEPTH_MAX`, or a repeat is inside a repeat.
-    #[error("form.too_deep")]
-    TooDeep(String),
-    /// The type needs a field that the item does not have.
-    #[error("form.missing_field")]
-    MissingField {
-        /// The item.
-        item: String,
-        /// The field.
-        field: &'static str,
-    },
-    /// The item has a field that its type does not use.
-    #[error("form.misplaced_field")]
-    MisplacedField {
-        /// The item.
-        item: String,
-        /// The field.
-        field: &'static str,
-    },
-    /// The question names a list that the template does not have.
-    #[error("form.unknown_list")]
-    UnknownList {
-        /// The item.
-        item: String,
-        /// The list.
-        list: String,
-    },
-    /// The least number is above the largest, one of them is no number, or there are too many decimal places.
-    #[error("form.bad_range")]
-    BadRange(String),
-    /// The default is no answer to its question.
-    #[error("form.bad_default")]
-    BadDefault(String),
-    /// A rule of the item is no expression.
-    #[error("{error}")]
-    Rule {
-        /// The item.
-        item: String,
-        /// The field with the expression.
-        field: &'static str,
-        /// The reason.
-        #[source]
-        error: ExpressionError,
-    },
-    /// The items decide in a circle whether they are shown.
-    #[error("form.loop")]
-    Loop {
-        /// Some items of the circle.
-        items: Vec<String>,
-    },
+coded_error! {
+    /// The reason why a template is refused. `item` is the id of the question, section or repeat.
+    #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+    pub enum TemplateError {
+        /// The bytes are more than `limits::FORM_BYTES_MAX`.
+        #[error("form.too_large")]
+        TooLarge,
+        /// The bytes are no JSON of a template.
+        #[error("form.malformed")]
+        Malformed {
+            /// The line, from 1.
+            line: usize,
+            /// The column in the line, from 1.
+            column: usize,
+        },
+        /// The template uses a format, field or type that this version does not know. An app shows its title
+        /// where it can, keeps the answers, and opens them for reading alone.
+        #[error("form.newer")]
+        Newer {
+            /// The unknown format, field or type.
+            part: String,
+        },
+        /// A name has other characters than small letters, digits and `_`, does not begin with a letter, or is
+        /// too long.
+        #[error("form.bad_name")]
+        BadName(String),
+        /// A text is empty, too long, or has control characters.
+        #[error("form.bad_words")]
+        BadWords(String),
+        /// The version of the template, or the time until the next visit, is zero.
+        #[error("form.bad_count")]
+        BadCount {
+            /// The field.
+            field: &'static str,
+        },
+        /// Two items, two lists, or two choices of a list have the same name.
+        #[error("form.duplicate")]
+        Duplicate(String),
+        /// There are more items, or more choices, than `limits` allow; or there is no item at all.
+        #[error("form.item_count")]
+        ItemCount,
+        /// A list has no choice or more than `limits::FORM_CHOICES_MAX`.
+        #[error("form.choice_count")]
+        ChoiceCount(String),
+        /// Sections are deeper than `limits::FORM_SECTION_DEPTH_MAX`, or a repeat is inside a repeat.
+        #[error("form.too_deep")]
+        TooDeep(String),
+        /// The type needs a field that the item does not have.
+        #[error("form.missing_field")]
+        MissingField {
+            /// The item.
+            item: String,
+            /// The field.
+            field: &'static str,
+        },
+        /// The item has a field that its type does not use.
+        #[error("form.misplaced_field")]
+        MisplacedField {
+            /// The item.
+            item: String,
+            /// The field.
+            field: &'static str,
+        },
+        /// The question names a list that the template does not have.
+        #[error("form.unknown_list")]
+        UnknownList {
+            /// The item.
+            item: String,
+            /// The list.
+            list: String,
+        },
+        /// The least number is above the largest, one of them is no number, or there are too
+        /// many decimal places.
+        #[error("form.bad_range")]
+        BadRange(String),
+        /// The default is no answer to its question.
+        #[error("form.bad_default")]
+        BadDefault(String),
+        /// A rule of the item is no expression.
+        #[error("{error}")]
+        Rule {
+            /// The item.
+            item: String,
+            /// The field with the expression.
+            field: &'static str,
+            /// The reason.
+            #[source]
+            error: ExpressionError,
+        },
+        /// The items decide in a circle whether they are shown.
+        #[error("form.loop")]
+        Loop {
+            /// Some items of the circle.
+            items: Vec<String>,
+        },
+    }
 }
 
 impl ExpressionError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Syntax { .. } => "form.syntax",
-            Self::TooLong => "form.expression_long",
-            Self::TooDeep => "form.expression_deep",
-            Self::UnknownFunction(_) => "form.unknown_function",
-            Self::WrongArguments(_) => "form.wrong_arguments",
-            Self::UnknownReference(_) => "form.unknown_reference",
-            Self::RepeatReference(_) => "form.repeat_reference",
-            Self::NoOwnValue => "form.no_own_value",
-        }
-    }
-
     fn part(&self) -> String {
         match self {
             Self::Syntax { at } => (at + 1).to_string(),
@@ -133,30 +121,6 @@ impl ExpressionError {
 }
 
 impl TemplateError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::TooLarge => "form.too_large",
-            Self::Malformed { .. } => "form.malformed",
-            Self::Newer { .. } => "form.newer",
-            Self::BadName(_) => "form.bad_name",
-            Self::BadWords(_) => "form.bad_words",
-            Self::BadCount { .. } => "form.bad_count",
-            Self::Duplicate(_) => "form.duplicate",
-            Self::ItemCount => "form.item_count",
-            Self::ChoiceCount(_) => "form.choice_count",
-            Self::TooDeep(_) => "form.too_deep",
-            Self::MissingField { .. } => "form.missing_field",
-            Self::MisplacedField { .. } => "form.misplaced_field",
-            Self::UnknownList { .. } => "form.unknown_list",
-            Self::BadRange(_) => "form.bad_range",
-            Self::BadDefault(_) => "form.bad_default",
-            Self::Rule { error, .. } => error.code(),
-            Self::Loop { .. } => "form.loop",
-        }
-    }
-
     /// The item, list or choice that the error is about.
     #[must_use]
     pub fn item(&self) -> Option<&str> {

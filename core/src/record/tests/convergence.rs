@@ -180,9 +180,9 @@ fn a_record_loaded_from_its_parts_is_the_same_record() {
                 verdict: Some(*verdict),
             })
             .collect();
-        let past = Past {
+        let past = StoredRecord {
             envelopes,
-            ..Past::default()
+            ..StoredRecord::default()
         };
         let loaded = Record::load(record.id(), past).unwrap();
         assert_eq!(view(&loaded), view(&record), "seed {seed}");

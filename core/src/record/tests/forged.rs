@@ -66,7 +66,7 @@ fn settled(record: &mut Record, at_ms: i64) {
         .filter(|node| node.verdict.is_none())
         .map(|node| {
             let status = match node.judged {
-                Judged::Void(reason) => Status::Void(reason),
+                OwnJudgement::Void(reason) => Status::Void(reason),
                 _ => Status::Accepted,
             };
             (node.id, verdict(status, at_ms))
@@ -101,7 +101,7 @@ fn forged_copy_first_leaves_the_honest_change() {
             }
             assert!(record.counts(id(&honest)));
             let node = record.node(id(&forged)).unwrap();
-            let foreign = Judged::Void(VoidReason::ContentForeignActor);
+            let foreign = OwnJudgement::Void(VoidReason::ContentForeignActor);
             assert_eq!(node.judged, foreign);
             assert!(!node.counts());
             assert_eq!(shown(&record), Some(FieldValue::Number(4)));
@@ -125,10 +125,10 @@ fn forged_copy_first_leaves_honest_dependants() {
     settled(&mut record, 5);
     record.admit(std::slice::from_ref(&honest));
     let judged = record.admit(&[own]);
-    assert_eq!(outcomes(&judged), [&Outcome::Valid]);
+    assert_eq!(outcomes(&judged), [&Admission::Valid]);
     // The worker continued beside its own forgery, which does not bind the worker once it is void.
     let judged = record.admit(&[onward]);
-    assert_eq!(outcomes(&judged), [&Outcome::Valid]);
+    assert_eq!(outcomes(&judged), [&Admission::Valid]);
     let document = record.document().unwrap();
     assert_eq!(document.changes().count(), 4);
 }
@@ -184,17 +184,17 @@ fn forged_copy_inside_a_pack_takes_nothing_along() {
         (pack, vec![]),
         (pack_with_forgery_alone, vec![honest.clone()]),
     ] {
-        let past = Past {
+        let past = StoredRecord {
             packs: vec![pack],
             certificates: certificates.clone(),
-            ..Past::default()
+            ..StoredRecord::default()
         };
         let mut phone = Record::load(server.id(), past).unwrap();
         phone.admit(&rest);
         // The forged envelope itself arrives too, because the server hands out void envelopes as well.
         phone.admit(std::slice::from_ref(&forged));
         let judged = phone.admit(std::slice::from_ref(&next));
-        assert_eq!(outcomes(&judged), [&Outcome::Valid]);
+        assert_eq!(outcomes(&judged), [&Admission::Valid]);
         assert!(phone.counts(id(&honest)) && !phone.counts(id(&forged)));
         assert_eq!(shown(&phone), Some(FieldValue::Number(4)));
     }
@@ -209,9 +209,9 @@ fn pack_entry_under_a_foreign_name_is_refused() {
     settled(&mut server, 5);
     let mut pack = server.to_pack().unwrap();
     pack.entries[1].author = crate::id::DeviceId([0x77; 16]);
-    let past = Past {
+    let past = StoredRecord {
         packs: vec![pack],
-        ..Past::default()
+        ..StoredRecord::default()
     };
     assert_eq!(
         Record::load(server.id(), past).unwrap_err(),

@@ -69,7 +69,7 @@ fn id_of(genesis: &VerifiedEnvelope) -> RecordId {
     genesis.envelope().record()
 }
 
-fn outcomes(judgements: &[Judgement]) -> Vec<&Outcome> {
+fn outcomes(judgements: &[Judgement]) -> Vec<&Admission> {
     judgements
         .iter()
         .map(|judgement| &judgement.outcome)
@@ -88,12 +88,12 @@ fn what_lacks_a_parent_is_named_missing_and_not_kept() {
 
     let mut record = record_of(&[&genesis]);
     let judged = record.admit(std::slice::from_ref(&second));
-    assert_eq!(outcomes(&judged), [&Outcome::Missing(vec![id(&note)])]);
+    assert_eq!(outcomes(&judged), [&Admission::Missing(vec![id(&note)])]);
     assert!(record.node(id(&second)).is_none());
     let judged = record.admit(&[second.clone(), note.clone()]);
-    assert_eq!(outcomes(&judged), [&Outcome::Valid, &Outcome::Valid]);
+    assert_eq!(outcomes(&judged), [&Admission::Valid, &Admission::Valid]);
     let judged = record.admit(&[second.clone(), second]);
-    assert_eq!(outcomes(&judged), [&Outcome::Known, &Outcome::Known]);
+    assert_eq!(outcomes(&judged), [&Admission::Known, &Admission::Known]);
 }
 
 #[test]
@@ -102,7 +102,10 @@ fn an_envelope_of_another_record_is_not_taken() {
     let mut volunteer = world.volunteer(10);
     let (first, second) = (volunteer.report("a"), volunteer.report("b"));
     let mut record = record_of(&[&first]);
-    assert_eq!(outcomes(&record.admit(&[second])), [&Outcome::OtherRecord]);
+    assert_eq!(
+        outcomes(&record.admit(&[second])),
+        [&Admission::OtherRecord]
+    );
 }
 
 #[test]
@@ -117,7 +120,7 @@ fn one_bad_change_among_fifty_takes_only_its_own_continuation_along() {
         let edit = volunteer.edit(&record, &[answer]);
         assert_eq!(
             record.admit(std::slice::from_ref(&edit))[0].outcome,
-            Outcome::Valid
+            Admission::Valid
         );
         batch.push(edit);
     }
@@ -147,11 +150,11 @@ fn one_bad_change_among_fifty_takes_only_its_own_continuation_along() {
     let judged = record.admit(&batch);
     for judgement in &judged {
         let expected = if judgement.id == id(&bad) {
-            Outcome::Void(VoidReason::ContentChecksum)
+            Admission::Void(VoidReason::ContentChecksum)
         } else if judgement.id == id(&next) {
-            Outcome::Void(VoidReason::ContentUnknownDeps)
+            Admission::Void(VoidReason::ContentUnknownDeps)
         } else {
-            Outcome::Valid
+            Admission::Valid
         };
         assert_eq!(judgement.outcome, expected);
     }
@@ -177,7 +180,10 @@ fn a_change_may_not_depend_on_content_that_its_envelope_had_not_seen() {
         .unwrap();
     let hidden = worker.raw_change(&record, vec![id(&genesis)], change);
     let judged = record.admit(&[hidden]);
-    assert_eq!(outcomes(&judged), [&Outcome::Void(VoidReason::BadParents)]);
+    assert_eq!(
+        outcomes(&judged),
+        [&Admission::Void(VoidReason::BadParents)]
+    );
 }
 
 #[test]
@@ -191,7 +197,10 @@ fn an_author_who_leaves_out_its_own_past_is_not_believed() {
     record.set_verdict(id(&first), verdict(Status::Accepted, 5_000));
     let forked = worker.act_on(&record, vec![id(&genesis)], &comment("never said it"));
     let judged = record.admit(&[forked]);
-    assert_eq!(outcomes(&judged), [&Outcome::Void(VoidReason::BadParents)]);
+    assert_eq!(
+        outcomes(&judged),
+        [&Admission::Void(VoidReason::BadParents)]
+    );
 }
 
 #[test]
@@ -235,7 +244,10 @@ fn what_builds_on_a_held_envelope_waits_with_it_and_counts_once_it_is_accepted()
     record.set_verdict(id(&edit), verdict(Status::Held(HeldReason::Revoked), 2));
     let note = worker.act_on(&record, vec![id(&edit)], &comment("seen there"));
     let judged = record.admit(std::slice::from_ref(&note));
-    assert_eq!(outcomes(&judged), [&Outcome::Held(HeldReason::ParentHeld)]);
+    assert_eq!(
+        outcomes(&judged),
+        [&Admission::Held(HeldReason::ParentHeld)]
+    );
     assert!(!record.counts(id(&edit)) && !record.counts(id(&note)));
     assert_eq!(
         record.heads(),
@@ -264,7 +276,7 @@ fn who_is_not_named_is_believed_only_on_the_word_of_the_server() {
     let judged = record.admit(&[nameless]);
     assert_eq!(
         outcomes(&judged),
-        [&Outcome::Void(VoidReason::NotPermitted)]
+        [&Admission::Void(VoidReason::NotPermitted)]
     );
     assert!(record.state().is_none());
     record.set_verdict(id(&genesis), verdict(Status::Accepted, 9));
@@ -281,7 +293,7 @@ fn an_author_goes_on_beside_what_was_held() {
     record.admit(std::slice::from_ref(&first));
     record.set_verdict(id(&first), verdict(Status::Held(HeldReason::Clock), 5_000));
     let second = worker.act(&record, &comment("two"));
-    assert_eq!(outcomes(&record.admit(&[second])), [&Outcome::Valid]);
+    assert_eq!(outcomes(&record.admit(&[second])), [&Admission::Valid]);
 }
 
 /// The author cannot know of the admission while the phone is without network.
@@ -297,7 +309,7 @@ fn work_beside_an_envelope_admitted_later_counts() {
     let second = worker.act(&record, &comment("two"));
     record.set_verdict(id(&first), verdict(Status::Admitted, 6_000));
     assert!(record.counts(id(&first)));
-    assert_eq!(outcomes(&record.admit(&[second])), [&Outcome::Valid]);
+    assert_eq!(outcomes(&record.admit(&[second])), [&Admission::Valid]);
 }
 
 /// A reviewer's decision waits for an app that knows the envelope, wherever its author wrote it.
@@ -346,7 +358,7 @@ fn a_void_change_takes_the_content_on_it_along_but_not_the_events() {
         verdict(Status::Void(VoidReason::NotPermitted), 9),
     );
     let node = record.node(id(&onward)).unwrap();
-    assert_eq!(node.judged, Judged::Void(VoidReason::VoidParent));
+    assert_eq!(node.judged, OwnJudgement::Void(VoidReason::VoidParent));
     assert!(record.counts(id(&note)));
     let shown = record
         .document()
@@ -371,7 +383,7 @@ fn a_reporter_no_longer_edits_what_has_been_accepted() {
     assert_eq!(record.state().unwrap().stage(), Stage::Accepted);
     let late = volunteer.edit(&record, &[severity(4)]);
     let judged = record.admit(std::slice::from_ref(&late));
-    assert_eq!(outcomes(&judged), [&Outcome::Void(VoidReason::MayNotOwn)]);
+    assert_eq!(outcomes(&judged), [&Admission::Void(VoidReason::MayNotOwn)]);
     let shown = record
         .document()
         .unwrap()
@@ -388,7 +400,7 @@ fn a_reporter_no_longer_edits_what_has_been_accepted() {
         early.edit(&record_of(&[&genesis]), &[severity(3)])
     };
     let mut other = record_of(&[&genesis, &sorted, &sent, &taken]);
-    assert_eq!(other.admit(&[unaware])[0].outcome, Outcome::Valid);
+    assert_eq!(other.admit(&[unaware])[0].outcome, Admission::Valid);
 }
 
 #[test]
@@ -413,7 +425,7 @@ fn danger_said_offline_keeps_a_case_open_that_somebody_resolved() {
         text: None,
     });
     let danger = volunteer.act(&offline, &danger);
-    assert_eq!(record.admit(&[danger])[0].outcome, Outcome::Valid);
+    assert_eq!(record.admit(&[danger])[0].outcome, Admission::Valid);
     let state = record.state().unwrap();
     assert!(!state.stage().is_ended() && !state.conflicts.is_empty());
 }
@@ -450,7 +462,7 @@ fn every_rule_is_a_void_reason() {
 #[test]
 fn kind_and_role_of_newer_app_are_held() {
     let world = World::new();
-    let newer = Outcome::Held(HeldReason::Newer);
+    let newer = Admission::Held(HeldReason::Newer);
     let mut author = world.phone(10, crate::domain::Role::Unknown(99), world::town());
     let mut record = Record::new(id_of(&author.report("a")));
     let (mut volunteer, mut worker) = (world.volunteer(11), world.grid_worker(12));
@@ -474,7 +486,7 @@ fn kind_and_role_of_newer_app_are_held() {
     assert_eq!(outcomes(&record.admit(&[word])), [&newer]);
     let edit = author.edit(&record, &[severity(3)]);
     let judged = record.admit(&[edit, beside]);
-    assert_eq!(outcomes(&judged), [&newer, &Outcome::Valid]);
+    assert_eq!(outcomes(&judged), [&newer, &Admission::Valid]);
     let shown = record
         .document()
         .unwrap()

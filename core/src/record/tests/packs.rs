@@ -36,10 +36,10 @@ fn a_pack_stands_in_for_the_past_and_work_goes_on_upon_it() {
             )
         })
         .into();
-    let past = Past {
+    let past = StoredRecord {
         packs: vec![pack],
         certificates,
-        ..Past::default()
+        ..StoredRecord::default()
     };
     let mut packed = Record::load(record.id(), past).unwrap();
     assert_eq!(packed.digest(), record.digest());
@@ -51,7 +51,7 @@ fn a_pack_stands_in_for_the_past_and_work_goes_on_upon_it() {
     for replica in [&mut record, &mut packed] {
         assert_eq!(
             replica.admit(std::slice::from_ref(&next))[0].outcome,
-            Outcome::Valid
+            Admission::Valid
         );
     }
     let (left, right) = (record.document().unwrap(), packed.document().unwrap());
@@ -79,9 +79,9 @@ fn a_pack_that_does_not_fit_is_refused() {
     let load = |pack| {
         Record::load(
             record.id(),
-            Past {
+            StoredRecord {
                 packs: vec![pack],
-                ..Past::default()
+                ..StoredRecord::default()
             },
         )
     };
@@ -129,9 +129,9 @@ fn no_twisted_document_of_a_pack_is_taken_for_the_one_that_its_entries_tell_of()
         if *document == pack.document {
             continue;
         }
-        let past = Past {
+        let past = StoredRecord {
             packs: vec![twisted],
-            ..Past::default()
+            ..StoredRecord::default()
         };
         if let Ok(loaded) = Record::load(record.id(), past) {
             // Automerge ignores some bytes of a saved document, so it reads the same content.
@@ -156,10 +156,10 @@ fn unpacked(record: &Record, phones: &[&super::world::Phone]) -> Result<Record, 
         let certificate = std::sync::Arc::clone(&phone.certificate);
         (certificate.hash(), certificate)
     });
-    let past = Past {
+    let past = StoredRecord {
         packs: vec![record.to_pack().unwrap()],
         certificates: certificates.collect(),
-        ..Past::default()
+        ..StoredRecord::default()
     };
     Record::load(record.id(), past)
 }
@@ -181,7 +181,7 @@ fn what_a_pack_left_out_as_void_counts_when_it_comes_whole_and_is_accepted_after
     assert!(packed.node(id(&edit)).unwrap().is_stub());
     let judgements = packed.admit(&[edit.clone(), said.clone()]);
     for judgement in judgements {
-        assert_eq!(judgement.outcome, Outcome::Void(VoidReason::NotPermitted));
+        assert_eq!(judgement.outcome, Admission::Void(VoidReason::NotPermitted));
     }
     let mut twice = unpacked(&record, &[&volunteer, &worker]).unwrap();
     let mut later = record.clone();

@@ -28,7 +28,7 @@ fn flood(
 }
 
 fn refused(record: &Record, envelopes: &[VerifiedEnvelope]) -> Vec<usize> {
-    let limit = Judged::Void(VoidReason::Limit);
+    let limit = OwnJudgement::Void(VoidReason::Limit);
     (0..envelopes.len())
         .filter(|&n| record.node(id(&envelopes[n])).unwrap().judged == limit)
         .collect()
@@ -74,7 +74,7 @@ fn operations_of_all_changes_count_together() {
     assert_eq!(refused(&record, &envelopes), expected);
     // Another author has quotas of its own.
     let other = world.grid_worker(12).edit(&record, &[severity(4)]);
-    assert_eq!(record.admit(&[other])[0].outcome, Outcome::Valid);
+    assert_eq!(record.admit(&[other])[0].outcome, Admission::Valid);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn accepted_change_beyond_a_quota_stays() {
     let document = record.document().unwrap();
     assert_eq!(document.changes().count(), usize::from(most) + 1);
     // It takes the place of an envelope that has no verdict yet; the newest of these becomes void.
-    let limit = Judged::Void(VoidReason::Limit);
+    let limit = OwnJudgement::Void(VoidReason::Limit);
     assert_eq!(record.node(id(next)).unwrap().judged, limit);
     assert_eq!(refused(&record, &envelopes).len(), 2);
 }
@@ -115,6 +115,6 @@ fn author_without_room_takes_nobody_along() {
     assert!(
         judged
             .iter()
-            .all(|judgement| judgement.outcome == Outcome::Valid)
+            .all(|judgement| judgement.outcome == Admission::Valid)
     );
 }

@@ -21,7 +21,7 @@ use crate::domain::case::{Event, FOLD_VERSION, RecordState};
 use crate::domain::directory::DirectoryMark;
 use crate::domain::may::choice::{self, Matter};
 use crate::id::{DeviceId, EnvelopeId, RecordId};
-use crate::record::{Accepted, Outcome, Record};
+use crate::record::{Accepted, Admission, Record};
 use crate::trust::certificate::Anchors;
 use crate::trust::sign::SecretKey;
 use crate::wire::body::{Body, EventBody, Genesis};
@@ -349,12 +349,12 @@ impl Writing<'_> {
         let judgements = record.admit(&[verified]);
         let id = envelope.id();
         match judgements.first().map(|judgement| &judgement.outcome) {
-            Some(Outcome::Valid) => {}
-            Some(Outcome::Void(reason)) => {
+            Some(Admission::Valid) => {}
+            Some(Admission::Void(reason)) => {
                 let why = record.state().and_then(|state| state.outcome(id)?.why);
                 return Ok(Err(why.unwrap_or(reason.code())));
             }
-            Some(Outcome::Held(reason)) => return Ok(Err(reason.code())),
+            Some(Admission::Held(reason)) => return Ok(Err(reason.code())),
             _ => return Err(ReplicaError::Inconsistent),
         }
         self.actor()?;

@@ -273,7 +273,7 @@ fn stream_of(
     answer: &Answer,
     intake: &Intake<'_, '_>,
     segment: usize,
-) -> Result<Option<stream::Stored>, ReplicaError> {
+) -> Result<Option<stream::StreamRow>, ReplicaError> {
     match page_of(answer).and_then(|page| page.segments.get(segment)) {
         Some(segment) => Ok(stream::get(intake.writing.conn, segment.stream)?),
         None => Ok(None),

@@ -13,7 +13,7 @@ use crate::wire::pack::{Pack, PackBatch};
 
 /// The envelopes and packs gathered for one side.
 #[derive(Default)]
-struct Gathered {
+struct GiveParts {
     attestations: BTreeSet<i64>,
     packs: BTreeMap<i64, Vec<Vec<u8>>>,
     certificates: BTreeSet<Hash>,
@@ -30,7 +30,7 @@ impl Replica {
         withheld: &HashMap<RecordId, HashSet<Hash>>,
     ) -> Result<Given, ReplicaError> {
         let mut given = Given::default();
-        let mut gathered = Gathered::default();
+        let mut gathered = GiveParts::default();
         let mut wanted: BTreeMap<RecordId, Option<BTreeSet<EnvelopeId>>> = BTreeMap::new();
         for id in &ask.envelopes {
             let record = match envelope::get(self.conn()?, *id)? {
@@ -82,7 +82,7 @@ impl Replica {
         record: RecordId,
         (ids, without): (Option<&BTreeSet<EnvelopeId>>, &HashSet<EnvelopeId>),
         given: &mut Given,
-        gathered: &mut Gathered,
+        gathered: &mut GiveParts,
     ) -> Result<(), ReplicaError> {
         let mut singles = Vec::new();
         for stored in envelope::of_record(self.conn()?, record)? {
@@ -147,7 +147,7 @@ impl Replica {
         Ok(())
     }
 
-    fn complete(&self, mut given: Given, gathered: Gathered) -> Result<Given, ReplicaError> {
+    fn complete(&self, mut given: Given, gathered: GiveParts) -> Result<Given, ReplicaError> {
         for no in gathered.attestations {
             given
                 .give_back

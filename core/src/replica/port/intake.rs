@@ -12,7 +12,7 @@ use super::super::table::{directory, own_void, pack, verdict_change};
 use super::carried::{parents_first, would_be_held};
 use super::membership;
 use crate::id::{EnvelopeId, Hash, RecordId};
-use crate::record::{Node, Outcome, Past, Record};
+use crate::record::{Admission, Node, Record, StoredRecord};
 use crate::sync::port::Applied;
 use crate::wire::envelope::{Envelope, RawEnvelope, VerifiedEnvelope};
 use crate::wire::pack::{Pack, PackBatch, PackProof};
@@ -122,11 +122,11 @@ impl<'a, 'w> Intake<'a, 'w> {
         let judgements = record.admit(&fresh);
         for (verified, judgement) in fresh.into_iter().zip(judgements) {
             match judgement.outcome {
-                Outcome::Valid | Outcome::Void(_) | Outcome::Held(_) | Outcome::Known => {
+                Admission::Valid | Admission::Void(_) | Admission::Held(_) | Admission::Known => {
                     self.store(&verified, verdicts.get(&judgement.id).copied(), false)?;
                 }
-                Outcome::Missing(_) => carried.push(verified),
-                Outcome::OtherRecord => {}
+                Admission::Missing(_) => carried.push(verified),
+                Admission::OtherRecord => {}
             }
         }
         self.carry(&carried, &verdicts)?;
@@ -327,10 +327,10 @@ impl<'a, 'w> Intake<'a, 'w> {
                 certificates.insert(entry.certificate, found);
             }
         }
-        let past = Past {
+        let past = StoredRecord {
             packs: vec![opened.clone()],
             certificates,
-            ..Past::default()
+            ..StoredRecord::default()
         };
         let alone = match Record::load(id, past) {
             Ok(alone) => alone,

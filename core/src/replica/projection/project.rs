@@ -146,11 +146,11 @@ fn put(
 pub(in crate::replica) fn sharing(
     conn: &Connection,
     record: &Record,
-) -> Result<record_sharing::Noted, ReplicaError> {
+) -> Result<record_sharing::SharingRow, ReplicaError> {
     let ids: Vec<EnvelopeId> = held_ids(conn, record.id(), Some(record))?
         .into_iter()
         .collect();
-    Ok(record_sharing::Noted {
+    Ok(record_sharing::SharingRow {
         readers: record.state().map(Readership::of),
         held: digest::held(&ids),
     })

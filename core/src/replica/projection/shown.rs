@@ -8,7 +8,7 @@ use super::super::table::record::{Basis, RecordRow};
 use crate::domain::content::Content;
 use crate::id::Hash;
 use crate::limits::TITLE_SHOWN_CHARS_MAX;
-use crate::record::{Judged, Record};
+use crate::record::{OwnJudgement, Record};
 
 /// The parts of the content that a row shows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Shown {
 /// found void here, because then the document may depend on more than the set.
 pub(super) fn counted(record: &Record) -> Option<[u8; 16]> {
     let counting = || record.nodes().iter().filter(|node| node.counts());
-    if counting().any(|node| node.judged != Judged::Valid) {
+    if counting().any(|node| node.judged != OwnJudgement::Valid) {
         return None;
     }
     let mut ids: Vec<_> = counting().map(|node| node.id).collect();

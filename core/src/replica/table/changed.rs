@@ -8,7 +8,7 @@ use crate::id::RecordId;
 
 /// The result of [`take`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(in crate::replica) struct Taken {
+pub(in crate::replica) struct ChangeSet {
     pub(in crate::replica) records: Vec<RecordId>,
     pub(in crate::replica) notices: bool,
     pub(in crate::replica) directory: bool,
@@ -48,7 +48,7 @@ pub(in crate::replica) fn watch(conn: &Connection) -> Sql<()> {
 }
 
 /// Returns the changes since the last time, at most `records_max` records, and forgets them.
-pub(in crate::replica) fn take(conn: &Connection, records_max: usize) -> Sql<Taken> {
+pub(in crate::replica) fn take(conn: &Connection, records_max: usize) -> Sql<ChangeSet> {
     let limit = i64::try_from(records_max).unwrap_or(i64::MAX);
     let records: Vec<RecordId> = conn
         .prepare_cached("SELECT id FROM changed LIMIT ?1")?
@@ -61,7 +61,7 @@ pub(in crate::replica) fn take(conn: &Connection, records_max: usize) -> Sql<Tak
     if !records.is_empty() || !news.is_empty() {
         conn.execute_batch("DELETE FROM changed; DELETE FROM news;")?;
     }
-    Ok(Taken {
+    Ok(ChangeSet {
         records,
         notices: news.contains(&1),
         directory: news.contains(&2),

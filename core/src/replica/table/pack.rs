@@ -22,7 +22,7 @@ pub(in crate::replica) fn put_proof(conn: &Connection, proof: &PackProof) -> Sql
 
 /// A pack as stored.
 #[derive(Debug, Clone)]
-pub(in crate::replica) struct Stored {
+pub(in crate::replica) struct PackRow {
     pub(in crate::replica) no: i64,
     pub(in crate::replica) bytes: Vec<u8>,
     /// Number of the proof of its batch.
@@ -57,14 +57,14 @@ fn index(conn: &Connection, no: i64, ids: impl Iterator<Item = EnvelopeId>) -> S
 }
 
 /// Returns the packs of a record, in the order of arrival.
-pub(in crate::replica) fn of_record(conn: &Connection, record: RecordId) -> Sql<Vec<Stored>> {
+pub(in crate::replica) fn of_record(conn: &Connection, record: RecordId) -> Sql<Vec<PackRow>> {
     conn.prepare_cached("SELECT no, bytes, proof FROM pack WHERE record = ?1 ORDER BY no")?
         .query_map([record.as_bytes()], stored)?
         .collect()
 }
 
-fn stored(row: &Row<'_>) -> Sql<Stored> {
-    Ok(Stored {
+fn stored(row: &Row<'_>) -> Sql<PackRow> {
+    Ok(PackRow {
         no: row.get(0)?,
         bytes: row.get(1)?,
         proof: row.get(2)?,

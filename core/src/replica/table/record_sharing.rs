@@ -13,19 +13,19 @@ pub(in crate::replica) struct Sharing {
     /// Clock of its Genesis, ms UTC.
     pub(in crate::replica) genesis_ms: i64,
     /// `None` where the record has no row.
-    pub(in crate::replica) noted: Option<Noted>,
+    pub(in crate::replica) noted: Option<SharingRow>,
 }
 
 /// The row of a record.
 #[derive(Debug, Clone)]
-pub(in crate::replica) struct Noted {
+pub(in crate::replica) struct SharingRow {
     /// `None` while the state of the record is not known.
     pub(in crate::replica) readers: Option<Readership>,
     /// Hash over the ids of its envelopes ([`crate::wire::digest::held`]).
     pub(in crate::replica) held: Hash,
 }
 
-pub(in crate::replica) fn put(conn: &Connection, record: RecordId, noted: &Noted) -> Sql<()> {
+pub(in crate::replica) fn put(conn: &Connection, record: RecordId, noted: &SharingRow) -> Sql<()> {
     conn.prepare_cached(
         "INSERT INTO record_sharing (record, readers, held) VALUES (?1, ?2, ?3)
          ON CONFLICT (record) DO UPDATE SET readers = excluded.readers, held = excluded.held",
@@ -68,7 +68,7 @@ fn read(row: &rusqlite::Row<'_>) -> Sql<Sharing> {
     Ok(Sharing {
         record: RecordId(fixed(row, 0)?),
         genesis_ms: row.get(1)?,
-        noted: held.map(|held| Noted {
+        noted: held.map(|held| SharingRow {
             readers,
             held: Hash(held),
         }),

@@ -9,20 +9,20 @@ use crate::wire::digest::Digest;
 
 /// A stream as stored.
 #[derive(Debug, Clone)]
-pub(in crate::replica) struct Stored {
+pub(in crate::replica) struct StreamRow {
     pub(in crate::replica) no: i64,
     pub(in crate::replica) id: StreamId,
     pub(in crate::replica) cursor: CursorAt,
     pub(in crate::replica) digest: Digest,
 }
 
-pub(in crate::replica) fn all(conn: &Connection) -> Sql<Vec<Stored>> {
+pub(in crate::replica) fn all(conn: &Connection) -> Sql<Vec<StreamRow>> {
     conn.prepare_cached("SELECT no, id, cursor, digest FROM stream ORDER BY id")?
         .query_map([], stored)?
         .collect()
 }
 
-pub(in crate::replica) fn get(conn: &Connection, id: StreamId) -> Sql<Option<Stored>> {
+pub(in crate::replica) fn get(conn: &Connection, id: StreamId) -> Sql<Option<StreamRow>> {
     conn.prepare_cached("SELECT no, id, cursor, digest FROM stream WHERE id = ?1")?
         .query_row([id.to_bytes()], stored)
         .optional()
@@ -60,9 +60,9 @@ pub(in crate::replica) fn set_digest(conn: &Connection, no: i64, digest: Digest)
         .map(drop)
 }
 
-fn stored(row: &Row<'_>) -> Sql<Stored> {
+fn stored(row: &Row<'_>) -> Sql<StreamRow> {
     let id = row.get_ref(1)?.as_blob()?;
-    Ok(Stored {
+    Ok(StreamRow {
         no: row.get(0)?,
         id: StreamId::from_bytes(id).ok_or_else(|| bad_value(1))?,
         cursor: cbor(row, 2)?,

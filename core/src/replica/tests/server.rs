@@ -7,7 +7,7 @@ use crate::crdt::ActorId;
 use crate::domain::directory::DirectoryEntry;
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, RecordId};
-use crate::record::{Outcome, Record};
+use crate::record::{Admission, Record};
 use crate::sync::answer::Answer;
 use crate::sync::port::{Applied, OutboxAsk, StarPort};
 use crate::trust::certificate::RawCertificate;
@@ -217,9 +217,9 @@ impl<'a> Server<'a> {
         }
         let outcome = record.admit(&[verified]).remove(0).outcome;
         let judged = match outcome {
-            Outcome::Valid => Status::Accepted,
-            Outcome::Void(reason) => Status::Void(reason),
-            Outcome::Held(reason) => Status::Held(reason),
+            Admission::Valid => Status::Accepted,
+            Admission::Void(reason) => Status::Void(reason),
+            Admission::Held(reason) => Status::Held(reason),
             other => panic!("{other:?}"),
         };
         let judged = if clone {

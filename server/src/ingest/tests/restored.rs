@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use onegrid_core::crdt::FieldEdit;
 use onegrid_core::domain::content::{Field, FieldValue};
-use onegrid_core::record::{Past, Record};
+use onegrid_core::record::{Record, StoredRecord};
 use onegrid_core::wire::message::{Bundle, GiveBack as Given, SyncRequest};
 use onegrid_core::wire::pack::{Pack, PackBatch};
 use onegrid_core::wire::verdict::Verdict;
@@ -427,9 +427,9 @@ fn unpacked(answers: Vec<SyncResponse>) -> Vec<Record> {
         .map(|bytes| {
             let pack = Pack::from_bytes(&bytes).unwrap();
             let id = pack.record().unwrap();
-            let past = Past {
+            let past = StoredRecord {
                 packs: vec![pack],
-                ..Past::default()
+                ..StoredRecord::default()
             };
             Record::load(id, past).unwrap()
         })

@@ -5,7 +5,7 @@ use onegrid_core::domain::stream::StreamId;
 
 use super::*;
 use crate::directory;
-use crate::registry::templates::Put;
+use crate::registry::templates::PutResult;
 
 fn version(version: u32, label: &str) -> Template {
     let json = serde_json::json!({
@@ -30,14 +30,14 @@ fn version_is_published_once_and_never_changes() {
         let template = version(version_no, label);
         world.server.put_template(&template, "admin", NOW).unwrap()
     };
-    assert_eq!(put(2, "甲"), Put::Published);
+    assert_eq!(put(2, "甲"), PutResult::Published);
     let published = head(&world);
-    assert_eq!(put(2, "甲"), Put::Known);
-    assert_eq!(put(2, "乙"), Put::Taken);
-    assert_eq!(put(1, "甲"), Put::Older { newest: 2 });
+    assert_eq!(put(2, "甲"), PutResult::Known);
+    assert_eq!(put(2, "乙"), PutResult::Taken);
+    assert_eq!(put(1, "甲"), PutResult::Older { newest: 2 });
     assert_eq!(head(&world), published, "a refusal publishes nothing");
-    assert_eq!(put(3, "乙"), Put::Published);
-    assert_eq!(put(2, "甲"), Put::Known);
+    assert_eq!(put(3, "乙"), PutResult::Published);
+    assert_eq!(put(2, "甲"), PutResult::Known);
     let known = world.server.store().read(|tx| directory::read(tx)).unwrap();
     for (number, label) in [(2, "甲"), (3, "乙")] {
         let expected = version(number, label);
@@ -60,7 +60,7 @@ fn shipped_templates_are_published_once_and_keep_their_versions() {
     let other = Template::parse(text.replacen("敲门", "入户", 1).as_bytes()).unwrap();
     for world in [world, World::new()] {
         let put = world.server.put_template(&other, "admin", NOW).unwrap();
-        assert_eq!(put, Put::Taken);
+        assert_eq!(put, PutResult::Taken);
     }
 }
 

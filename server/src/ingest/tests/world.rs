@@ -30,7 +30,7 @@ use rand_core::SeedableRng;
 
 use crate::error::Result;
 use crate::keys::Keys;
-use crate::registry::members::Described;
+use crate::registry::members::MemberDescription;
 use crate::rules::Rules;
 use crate::server::Server;
 use crate::store::Store;
@@ -97,7 +97,7 @@ impl World {
 
     pub(crate) fn member(&self, n: u8, grants: Vec<Grant>) -> MemberId {
         let id = MemberId([n; 16]);
-        let described = Described {
+        let described = MemberDescription {
             id,
             public_name: Some(format!("m{n}")),
             area: area(3),

@@ -34,11 +34,11 @@ impl Pool {
     }
 
     /// Takes a connection; waits while all are in use.
-    pub(super) fn take(&self) -> StoreResult<Taken<'_>> {
+    pub(super) fn take(&self) -> StoreResult<Lease<'_>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(connection) = state.idle.pop() {
-                return Ok(Taken {
+                return Ok(Lease {
                     pool: self,
                     connection: Some(connection),
                 });
@@ -66,7 +66,7 @@ impl Pool {
                 .made -= 1;
             self.returned.notify_one();
         }
-        made.map(|connection| Taken {
+        made.map(|connection| Lease {
             pool: self,
             connection: Some(connection),
         })
@@ -86,12 +86,12 @@ impl Pool {
 }
 
 /// A connection that returns to the pool when dropped.
-pub(super) struct Taken<'a> {
+pub(super) struct Lease<'a> {
     pool: &'a Pool,
     connection: Option<Connection>,
 }
 
-impl Deref for Taken<'_> {
+impl Deref for Lease<'_> {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
@@ -101,7 +101,7 @@ impl Deref for Taken<'_> {
     }
 }
 
-impl Drop for Taken<'_> {
+impl Drop for Lease<'_> {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             self.pool.give_back(connection);

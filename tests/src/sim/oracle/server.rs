@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use onegrid_core::id::RecordId;
-use onegrid_core::record::{Past, Record, StoredEnvelope};
+use onegrid_core::record::{Record, StoredEnvelope, StoredRecord};
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::wire::envelope::Envelope;
 use onegrid_core::wire::pack::Pack;
@@ -20,10 +20,10 @@ pub(crate) type Stored = Vec<(Envelope, Verdict)>;
 impl World {
     /// Returns the packs that a restored server accepted for a record, with the certificates that each
     /// names.
-    fn taken_back(&self, id: RecordId) -> Result<Past, String> {
+    fn taken_back(&self, id: RecordId) -> Result<StoredRecord, String> {
         let bases = self.town.store().read(|tx| tx.base_packs(id));
         let bases = bases.map_err(|error: StoreError| error.to_string())?;
-        let mut past = Past::default();
+        let mut past = StoredRecord::default();
         for base in bases {
             let pack = Pack::from_bytes(&base.pack).map_err(|error| error.to_string())?;
             for entry in &pack.entries {

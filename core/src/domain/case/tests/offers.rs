@@ -70,7 +70,7 @@ fn attempt(log: &Log, author: Author, body: EntryBody) -> Result<(), &'static st
     let id = log.push(&heads, author, body);
     let candidate: Entry = log.entries.pop().unwrap();
     assert_eq!(candidate.id, id);
-    judge(&log.entries, &candidate).map_err(crate::domain::case::Refusal::code)
+    judge(&log.entries, &candidate).map_err(|why| why.code())
 }
 
 /// A person with the grants of several people.

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::support::{parse, question};
 use crate::domain::content::FieldValue;
-use crate::domain::form::{Answer, AnswerError, AnswerKey, Decimal, Template};
+use crate::domain::form::{Answer, AnswerKey, Decimal, Template};
 
 fn template() -> Template {
     parse(json!([
@@ -26,7 +26,7 @@ fn read(id: &str, text: &str) -> Result<Option<Answer>, &'static str> {
     let template = template();
     let kind = &template.item(id).unwrap().kind;
     let value = FieldValue::Text(text.to_owned());
-    Answer::read(&template, kind, &value).map_err(AnswerError::code)
+    Answer::read(&template, kind, &value).map_err(|error| error.code())
 }
 
 #[test]

@@ -13,18 +13,18 @@ use crate::store::{CursorsRow, Fate, Store};
 
 /// The newest set of cursors of each device.
 #[derive(Debug, Default)]
-pub struct Remembered(Mutex<HashMap<DeviceId, Given>>);
+pub struct CursorMemory(Mutex<HashMap<DeviceId, LastAnswer>>);
 
 /// The cursors and certificates of the last answer to a device.
 #[derive(Debug)]
-struct Given {
+struct LastAnswer {
     hash: Hash,
     cursors: Vec<Cursor>,
     /// Certificates that pages have brought to the device, once it names these cursors.
     held: HashSet<Hash>,
 }
 
-impl Remembered {
+impl CursorMemory {
     /// Returns the cursors with this hash, if they are the last that the device received.
     pub(super) fn recall(
         &self,
@@ -76,7 +76,7 @@ impl Remembered {
             };
             sets.insert(
                 device,
-                Given {
+                LastAnswer {
                     hash,
                     cursors,
                     held,
