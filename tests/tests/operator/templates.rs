@@ -108,7 +108,7 @@ fn checklist_is_imported_listed_exported_and_known_again() {
         &["nothing", "x.xlsx"][..],
         &["stairwell", "x.xlsx", "--version", "9"],
     ] {
-        let unknown = operator.run(&[&["export", "template"], args].concat());
+        let unknown = operator.run(&[&["export", "template"][..], args].concat());
         assert!(unknown.err.contains("template.unknown"), "{unknown:?}");
     }
     operator.ok(&["verify"]);

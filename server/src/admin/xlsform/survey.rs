@@ -74,7 +74,7 @@ pub(super) fn read(table: &Table, report: &mut Report) -> Items {
         if items.rows.len() >= FORM_ITEMS_MAX {
             let values = vec![("part", FORM_ITEMS_MAX.to_string())];
             report.cell(table, number, "name", "form.item_count", values);
-            // The sections that are open have no end here, and nobody needs to hear about them.
+            // The rest is not read, so the sections that are open here get no report of a missing end.
             return items;
         }
         if open.len() >= FORM_SECTION_DEPTH_MAX {

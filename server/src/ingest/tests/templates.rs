@@ -38,7 +38,7 @@ fn version_is_published_once_and_never_changes() {
     assert_eq!(head(&world), published, "a refusal publishes nothing");
     assert_eq!(put(3, "乙"), PutResult::Published);
     assert_eq!(put(2, "甲"), PutResult::Known);
-    let known = world.server.store().read(|tx| directory::read(tx)).unwrap();
+    let known = world.server.store().read(directory::read).unwrap();
     for (number, label) in [(2, "甲"), (3, "乙")] {
         let expected = version(number, label);
         let entry = known.templates.get(expected.id(), number).unwrap();
