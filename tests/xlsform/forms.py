@@ -124,7 +124,7 @@ FORMS = [
             "about_en": "About",
             "volunteers": "yes",
             "restricted_place": "no",
-            "next_visit_working_days": 20,
+            "next_visit_workdays": 20,
         },
     ),
     Form(

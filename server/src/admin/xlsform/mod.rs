@@ -31,7 +31,7 @@ use crate::limits::XLSFORM_FILE_BYTES_MAX;
 
 pub use self::write::to_workbook;
 
-/// A template with the place of its version, to which a later refusal belongs.
+/// A template with the place of its version, because a later refusal names that place.
 #[derive(Debug)]
 pub struct TemplateFile {
     /// The template.

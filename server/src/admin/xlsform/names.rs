@@ -19,7 +19,7 @@ pub(super) struct Column {
     pub(super) required: bool,
 }
 
-/// A sheet with its columns in the order in which they are written.
+/// A sheet with its columns, in the order of writing.
 pub(super) struct SheetNames {
     pub(super) name: &'static str,
     pub(super) columns: &'static [Column],
@@ -122,7 +122,7 @@ pub(super) static SETTINGS: SheetNames = SheetNames {
         plain("volunteers"),
         plain("restricted_place"),
         plain("next_visit_days"),
-        plain("next_visit_working_days"),
+        plain("next_visit_workdays"),
     ],
 };
 

@@ -60,7 +60,7 @@ pub(super) fn read(table: &Table, report: &mut Report) -> Option<Head> {
     let mut next = Map::new();
     for (key, field) in [
         ("next_visit_days", "days"),
-        ("next_visit_working_days", "working_days"),
+        ("next_visit_workdays", "working_days"),
     ] {
         let text = row.get(key);
         match text.parse::<u16>() {

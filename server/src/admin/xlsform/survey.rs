@@ -285,7 +285,7 @@ fn numbers(
     }
 }
 
-/// Words in both languages as a template has them; `None` without any. The report says what is wrong.
+/// Words in both languages as a template has them; `None` without any. The report names wrong words.
 pub(super) fn words(
     table: &Table,
     number: u32,

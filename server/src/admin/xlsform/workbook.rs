@@ -154,7 +154,7 @@ fn text(value: &DataRef<'_>) -> Result<String, &'static str> {
     Ok(text)
 }
 
-/// Copies a text that is not too long. Line ends of Windows become those of everybody else.
+/// Copies a text that is not too long. Line ends of Windows become plain ones.
 fn bounded(text: &str) -> Result<String, &'static str> {
     if text.len() > XLSFORM_CELL_BYTES_MAX {
         return Err("xlsform.cell_too_long");

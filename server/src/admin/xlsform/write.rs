@@ -189,7 +189,7 @@ fn settings(template: &Template) -> Row {
     row.extend(restricted.then(|| ("restricted_place", yes())));
     row.extend(template.next_visit().map(|interval| match interval {
         Interval::Days(days) => ("next_visit_days", days.to_string()),
-        Interval::WorkingDays(days) => ("next_visit_working_days", days.to_string()),
+        Interval::WorkingDays(days) => ("next_visit_workdays", days.to_string()),
     }));
     row
 }
