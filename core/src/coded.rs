@@ -181,7 +181,7 @@ macro_rules! coded_error {
         impl $name {
             /// The stable code, which also names the sentence for a person.
             #[must_use]
-            pub fn code(&self) -> coded_error!(@type $owner) {
+            $vis fn code(&self) -> coded_error!(@type $owner) {
                 match self {
                     $(
                         coded_error!(@pattern $variant inner $($text)+) => {

@@ -263,11 +263,11 @@ fn every_code_has_a_sentence_in_both_languages() {
         include_str!("names.rs"),
         include_str!("directory.rs"),
     ];
-    let arms = sources
+    let heads = sources
         .iter()
-        .flat_map(|source| source.split("=> \"").skip(1));
-    let codes: Vec<&str> = arms
-        .filter_map(|arm| arm.split('"').next())
+        .flat_map(|source| source.split("#[error(\"").skip(1));
+    let codes: Vec<&str> = heads
+        .filter_map(|head| head.split([':', '"', ' ']).next())
         .filter(|word| word.contains('.'))
         .collect();
     assert!(codes.len() > 30, "the scan finds the codes: {codes:?}");

@@ -65,11 +65,11 @@ async fn json_of_every_command_has_the_documented_keys() {
     let phone = phone.unwrap();
     let reader = Phone::enrol(&operator.invite("demo-grid-worker"), &way).await;
     let reader = reader.unwrap();
-    phone.ask_for_help("求助");
+    let _ = phone.ask_for_help("求助");
     phone.sync().await;
     reader.sync().await;
     // A clock that is years ahead makes the report wait for a person.
-    phone.report_at("未来", now_ms() + 3 * 366 * 24 * 3_600_000);
+    let _ = phone.report_at("未来", now_ms() + 3 * 366 * 24 * 3_600_000);
     phone.sync().await;
     let device = phone.replica().device().to_string();
     look("readings", &[]);
