@@ -27,6 +27,24 @@ pub const IMPORT_CELL_BYTES_MAX: usize = 4_000;
 pub const IMPORT_BAD_ROWS_MAX: usize = 10_000;
 /// Areas that one row of a table of members may name.
 pub const IMPORT_AREAS_PER_ROW_MAX: usize = 64;
+/// Bytes of one imported workbook, or template in JSON.
+pub const XLSFORM_FILE_BYTES_MAX: usize = 4 * 1_024 * 1_024;
+/// Bytes of all parts of one imported workbook, once they are unpacked.
+pub const XLSFORM_UNPACKED_BYTES_MAX: u64 = 16 * 1_024 * 1_024;
+/// Parts of one imported workbook, such as sheets, styles and pictures.
+pub const XLSFORM_PARTS_MAX: usize = 512;
+/// Sheets of one imported workbook.
+pub const XLSFORM_SHEETS_MAX: usize = 32;
+/// Rows of one sheet of an imported workbook.
+pub const XLSFORM_ROWS_MAX: u32 = 20_000;
+/// Filled cells of an imported workbook.
+pub const XLSFORM_CELLS_MAX: usize = 200_000;
+/// Bytes of one cell of an imported workbook.
+pub const XLSFORM_CELL_BYTES_MAX: usize = 16 * 1_024;
+/// Broken rules of one imported template that are reported at once, because each costs another check of the rest.
+pub const XLSFORM_CHECKS_MAX: usize = 100;
+/// Versions of templates that one deployment keeps, the shipped ones included. Every phone holds them all.
+pub const TEMPLATES_MAX: usize = 500;
 /// Points of one imported polygon, over all its rings, because the check for crossings takes quadratic time.
 pub const IMPORT_POLYGON_POINTS_MAX: usize = 20_000;
 /// Jobs that share one durable transaction of the store.

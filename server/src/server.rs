@@ -15,6 +15,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use onegrid_core::domain::directory::DirectoryEntry;
+use onegrid_core::domain::form::Template;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId};
 use onegrid_core::trust::request_mac::RequestTag;
 use onegrid_core::trust::session::Session;
@@ -34,7 +35,8 @@ use crate::registry::enrolment::{self, NewInvitation};
 use crate::registry::import::{self, ImportCounts};
 use crate::registry::members::MemberDescription;
 use crate::registry::sessions::{self, Handshakes};
-use crate::registry::{audit, devices, renewal, revocation, zones};
+use crate::registry::templates::PutResult;
+use crate::registry::{audit, devices, renewal, revocation, templates, zones};
 use crate::rules::Rules;
 use crate::shared::Shared;
 use crate::store::{ReadingRow, Store};
@@ -196,6 +198,16 @@ impl Server {
 
 /// Commands of an administrator.
 impl Server {
+    /// Stores a version of a template of checklists and publishes it to the phones.
+    pub fn put_template(&self, template: &Template, actor: &str, now_ms: i64) -> Result<PutResult> {
+        templates::put(&self.shared, template, actor, now_ms)
+    }
+
+    /// Publishes the templates that the program brings along, unless they are published already.
+    pub fn put_shipped_templates(&self, now_ms: i64) -> Result<()> {
+        templates::put_shipped(&self.shared, now_ms)
+    }
+
     /// Invites one more phone of a member, once, for `valid_ms` milliseconds.
     pub fn invite(
         &self,

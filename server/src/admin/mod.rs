@@ -9,6 +9,7 @@ pub mod seed;
 pub mod setup;
 pub mod take_in;
 pub mod verify;
+pub mod xlsform;
 
 /// Actor in the audit log for the command line. A running server wakes its phones after a new line of this
 /// actor, because the change came from another process.

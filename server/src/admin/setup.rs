@@ -106,6 +106,7 @@ fn make_ready(
     let entries = categories.iter().cloned();
     let entries = entries.map(DirectoryEntry::Category).collect();
     server.publish(entries, ADMIN, now_ms)?;
+    server.put_shipped_templates(now_ms)?;
     fill(&server)?;
     // Closing the store merges its log into the file.
     drop(server);

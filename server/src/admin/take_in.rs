@@ -8,9 +8,11 @@ use super::import::areas::{AreaFiles, AreaOptions, parse_areas};
 use super::import::members::parse_members;
 use super::import::units::parse_units;
 use super::import::{BadRow, Import, Progress};
+use super::xlsform::TemplateFile;
 use crate::directory;
 use crate::error::{Problem, Result};
 use crate::registry::members::{MemberDescription, id_of_external};
+use crate::registry::templates::PutResult;
 use crate::server::Server;
 
 /// Result of an import.
@@ -99,6 +101,31 @@ pub fn import_members(
             })
             .collect();
         server.put_members(members, ADMIN, now_ms)
+    })
+}
+
+/// Imports a template of checklists from a workbook or from JSON, as a whole or not at all.
+pub fn import_template(server: &Server, file: &str, bytes: &[u8], now_ms: i64) -> Result<Outcome> {
+    let refused = |bad| Outcome {
+        bad,
+        withheld: true,
+        ..Outcome::default()
+    };
+    let read = match TemplateFile::parse(file, bytes) {
+        Ok(read) => read,
+        Err(bad) => return Ok(refused(bad)),
+    };
+    let version = read.template.version();
+    let counted = |changed, unchanged| Outcome {
+        changed,
+        unchanged,
+        ..Outcome::default()
+    };
+    Ok(match server.put_template(&read.template, ADMIN, now_ms)? {
+        PutResult::Published => counted(1, 0),
+        PutResult::Known => counted(0, 1),
+        PutResult::Taken => refused(vec![read.refused(file, "template.version_taken", version)]),
+        PutResult::Older { newest } => refused(vec![read.refused(file, "template.older", newest)]),
     })
 }
 

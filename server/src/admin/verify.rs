@@ -1,5 +1,6 @@
 //! Checks all stored data: the audit chain, certificates, every envelope with its signature, every record
-//! with its digest, every stream position by position, and the directory.
+//! with its digest, every stream position by position, the directory, and the
+//! templates of checklists.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +11,7 @@ use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::Envelope;
 use onegrid_core::wire::signed_entry::SignedEntry;
 
+use crate::directory;
 use crate::error::{Phrase, Problem, Result};
 use crate::registry::audit;
 use crate::server::Server;
@@ -32,6 +34,8 @@ pub struct VerifyReport {
 
 /// Rows that are read at once.
 const STEP: usize = 500;
+/// Versions of templates that are read at once; each has up to 256 KiB.
+const TEMPLATES_A_STEP: usize = 20;
 /// Limit of listed findings.
 const WRONG_MAX: usize = 1_000;
 
@@ -50,6 +54,7 @@ pub fn verify(server: &Server, progress: &mut dyn FnMut(u64, u64)) -> Result<Ver
         walk.records(progress)?;
         walk.unread()?;
         walk.streams()?;
+        walk.templates()?;
         Ok(walk.found)
     })
 }
@@ -201,6 +206,30 @@ impl Walk<'_> {
                 self.found.envelopes += 1;
                 if self.tx.unread(&row.raw)?.is_none() {
                     self.wrong("verify.envelope", row.raw.hash().envelope_id());
+                }
+            }
+        }
+    }
+
+    /// Checks that each version of a template has its hash, and that the directory carries the same bytes.
+    fn templates(&mut self) -> StoreResult<()> {
+        let templates = directory::read(self.tx)?.templates;
+        let mut after = (String::new(), 0);
+        loop {
+            let page = self.tx.templates((&after.0, after.1), TEMPLATES_A_STEP)?;
+            let Some(last) = page.last() else {
+                return Ok(());
+            };
+            after = (last.id.clone(), last.version);
+            for row in page {
+                let entry = row
+                    .id
+                    .parse()
+                    .ok()
+                    .and_then(|id| templates.get(&id, row.version));
+                let same = entry.is_some_and(|entry| entry.to_bytes() == row.bytes);
+                if !same || Hash::of(&[&row.bytes]) != row.hash {
+                    self.wrong("verify.template", format!("{} {}", row.id, row.version));
                 }
             }
         }

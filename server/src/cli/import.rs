@@ -1,4 +1,4 @@
-//! `onegrid import`: areas, units and members from the files of an office.
+//! `onegrid import`: areas, units, members and templates of checklists from the files of an office.
 //!
 //! Every bad row is printed on a line of its own. The exit code is 3 if there were bad rows, even if the
 //! other rows were imported.
@@ -12,7 +12,9 @@ use super::Context;
 use super::progress::Bar;
 use super::time::now;
 use crate::admin::import::areas::AreaFiles;
-use crate::admin::take_in::{Mode, Outcome, import_areas, import_members, import_units};
+use crate::admin::take_in::{
+    Mode, Outcome, import_areas, import_members, import_template, import_units,
+};
 use crate::error::{Phrase, Problem, Result};
 use crate::limits::IMPORT_FILE_BYTES_MAX;
 
@@ -24,6 +26,8 @@ pub(super) enum Command {
     Units(FileArgs),
     #[command(about = "cli.import_members")]
     Members(FileArgs),
+    #[command(about = "cli.import_templates")]
+    Templates(TemplateArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -47,6 +51,14 @@ pub(super) struct FileArgs {
     file: PathBuf,
     #[command(flatten)]
     how: How,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct TemplateArgs {
+    #[arg(value_name = "FILE", help = "cli.arg_template_file")]
+    file: PathBuf,
+    #[arg(long, help = "cli.arg_json")]
+    json: bool,
 }
 
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -113,6 +125,16 @@ pub(super) fn run(command: &Command, context: &mut Context<'_>) -> Result<()> {
             bar.end();
             tell("import.done_members", &outcome, args.how, context)
         }
+        Command::Templates(args) => {
+            let bytes = read(&args.file)?;
+            let outcome = import_template(&server, &name_of(&args.file), &bytes, now())?;
+            let how = How {
+                strict: true,
+                progress: false,
+                json: args.json,
+            };
+            tell("import.done_templates", &outcome, how, context)
+        }
     }
 }
 
@@ -122,6 +144,7 @@ fn tell(code: &'static str, outcome: &Outcome, how: How, context: &mut Context<'
         let bad = outcome.bad.iter().map(|bad| {
             serde_json::json!({
                 "file": bad.file,
+                "sheet": bad.sheet(),
                 "line": bad.line(),
                 "column": bad.column,
                 "code": bad.code,

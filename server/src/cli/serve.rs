@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Context;
+use super::time::now;
 use crate::admin::data_dir::{DataDir, Lock};
 use crate::api::{self, Listener, Node, Shell, Shutdown};
 use crate::config::Config;
@@ -35,6 +36,13 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
         tracing::warn!(code, %path, "other users of this machine can open this");
     }
     let server = Arc::new(data.open(&config)?);
+    // An upgrade may bring new ones. Without them the server is still of use, so it starts in any case.
+    if let Err(problem) = server.put_shipped_templates(now()) {
+        tracing::error!(
+            code = problem.code(),
+            "shipped templates were not published"
+        );
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -1,8 +1,13 @@
-//! `onegrid status`: counts of the store, and whether a server runs.
+//! `onegrid status`: counts of the store, its templates of checklists, and whether a server runs.
+
+use onegrid_core::domain::form::{Template, Words};
+use onegrid_core::texts::Lang;
 
 use super::Context;
 use crate::admin::data_dir::DataDir;
-use crate::error::{Phrase, Result};
+use crate::error::{Phrase, Problem, Result};
+use crate::limits::TEMPLATES_MAX;
+use crate::server::Server;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -17,6 +22,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let address = data.served_at()?;
     let counts = server.store().read(|tx| tx.counts())?;
     let generation = server.generation()?;
+    let templates = newest_templates(&server)?;
     let bytes = std::fs::metadata(data.database()).map_or(0, |file| file.len());
     if args.json {
         return context.json(&serde_json::json!({
@@ -32,6 +38,10 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
             "members": counts.members,
             "streams": counts.streams,
             "database_bytes": bytes,
+            "templates": templates
+                .iter()
+                .map(|template| template.to_json())
+                .collect::<Vec<_>>(),
         }));
     }
     let running = if served {
@@ -57,8 +67,55 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
             .with("generation", generation)
             .with("bytes", bytes),
     )?;
+    for template in &templates {
+        context.say(
+            &Phrase::new("status.template")
+                .with("id", &template.id)
+                .with("version", template.version)
+                .with("title", template.title(context.lang)),
+        )?;
+    }
     if counts.held > 0 {
         context.say(&Phrase::new("status.held").with("count", counts.held))?;
     }
     Ok(())
+}
+
+/// The newest version of a template.
+struct Newest {
+    id: String,
+    version: u32,
+    /// Absent if the template needs a newer program.
+    title: Option<Words>,
+}
+
+impl Newest {
+    fn title(&self, lang: Lang) -> String {
+        let title = self.title.as_ref();
+        title
+            .map(|words| words.in_lang(lang).to_owned())
+            .unwrap_or_default()
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({"id": self.id, "version": self.version, "title": self.title})
+    }
+}
+
+fn newest_templates(server: &Server) -> Result<Vec<Newest>> {
+    let rows = server
+        .store()
+        .read::<_, Problem>(|tx| Ok(tx.templates(("", 0), TEMPLATES_MAX)?))?;
+    let mut newest: Vec<Newest> = Vec::new();
+    for row in rows {
+        // The rows of an id follow each other, the newest last.
+        newest.pop_if(|known| known.id == row.id);
+        let template = Template::parse(&row.bytes).ok();
+        newest.push(Newest {
+            id: row.id,
+            version: row.version,
+            title: template.map(|template| template.title().clone()),
+        });
+    }
+    Ok(newest)
 }

@@ -149,6 +149,11 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("import.no_file", Class::Data),
     ("import.nothing_taken", Class::Data),
     ("import.rest_taken", Class::Data),
+    // Templates of checklists.
+    ("template.too_many", Class::Conflict),
+    ("template.unknown", Class::NotFound),
+    ("template.unreadable", Class::Data),
+    ("xlsform.no_place", Class::Data),
     // Verification.
     ("verify.wrong", Class::Internal),
     // The demo.

@@ -19,6 +19,7 @@ mod ration;
 mod readings;
 mod restored;
 mod review;
+mod templates;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -10,4 +10,5 @@ pub mod reading;
 pub mod renewal;
 pub mod revocation;
 pub mod sessions;
+pub mod templates;
 pub mod zones;

@@ -5,6 +5,7 @@
 use std::sync::{Arc, Barrier};
 
 use onegrid_core::domain::AreaPath;
+use onegrid_core::domain::form::TemplateId;
 use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::{AreaId, DeviceId, EnvelopeId, Hash, MemberId, RecordId, UnitId};
 use onegrid_core::trust::certificate::RawCertificate;
@@ -398,6 +399,7 @@ suite!(
         nothing_that_an_undone_job_looked_up_or_wrote_is_remembered,
         people_sessions_and_reviews_are_kept,
         what_waits_unread_is_paged_and_counted_for_each_who_brought_it,
+        versions_of_templates_are_kept_in_order,
         each_copy_waits_unread_for_itself,
         the_reading_log_keeps_the_first_of_each_day_and_forgets_old_days,
         what_a_device_wrote_adds_up_for_each_day,

@@ -1,5 +1,6 @@
 //! All queries to a store.
 
+use onegrid_core::domain::form::TemplateId;
 use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
 use onegrid_core::trust::certificate::RawCertificate;
@@ -10,7 +11,7 @@ use onegrid_core::wire::verdict::Verdict;
 use super::{
     Amount, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow, DeviceRow, FeedRow, Head,
     Holding, InvitationRow, LoadKey, LoadRow, MemberRow, ReadingKey, ReadingRow, RecordRow,
-    ReviewRow, SessionRow, StoreResult, StoredEnvelope, StreamItem, UnreadRow,
+    ReviewRow, SessionRow, StoreResult, StoredEnvelope, StreamItem, TemplateRow, UnreadRow,
 };
 
 /// One consistent snapshot. Inside a job it also includes the job's own writes.
@@ -135,6 +136,12 @@ pub trait Reader {
     fn audit_last(&self) -> StoreResult<Option<AuditRow>>;
     /// Lines of the reading log after a key, at most `count_max`.
     fn readings(&self, after: ReadingKey, count_max: usize) -> StoreResult<Vec<ReadingRow>>;
+    /// A version of a template.
+    fn template(&self, id: &TemplateId, version: u32) -> StoreResult<Option<TemplateRow>>;
+    /// The newest version of a template.
+    fn newest_template(&self, id: &TemplateId) -> StoreResult<Option<TemplateRow>>;
+    /// Versions of templates after an id and version, in the order of both, at most `count_max`.
+    fn templates(&self, after: (&str, u32), count_max: usize) -> StoreResult<Vec<TemplateRow>>;
     /// Stored amount from a device on a day (counted from 1970-01-01, UTC).
     fn written(&self, day: i64, device: DeviceId) -> StoreResult<Amount>;
     /// Newest cursor set that a device was given.

@@ -346,6 +346,23 @@ pub struct AuditRow {
     pub hash: Hash,
 }
 
+/// A version of a template of checklists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TemplateRow {
+    /// Stable id of the template.
+    pub id: String,
+    /// Its version, from 1.
+    pub version: u32,
+    /// Canonical bytes.
+    pub bytes: Vec<u8>,
+    /// SHA-256 of the canonical bytes.
+    pub hash: Hash,
+    /// Server time of the import, ms UTC.
+    pub imported_ms: i64,
+    /// Actor of the import: `admin` or `server`.
+    pub imported_by: String,
+}
+
 /// The newest cursor set that a device was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CursorsRow {

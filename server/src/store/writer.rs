@@ -10,7 +10,7 @@ use onegrid_core::wire::verdict::Verdict;
 use super::{
     Amount, AuditRow, BasePack, CursorsRow, DeviceRow, Head, InvitationRow, MemberRow, NewEntry,
     NewEnvelope, PackedEnvelope, Reader, ReadingRow, RecordRow, ReviewRow, SessionRow, StoreResult,
-    UnreadRow,
+    TemplateRow, UnreadRow,
 };
 
 /// New signatures for what the server keeps, after its keys have changed.
@@ -26,6 +26,9 @@ pub trait Renewals {
 pub trait Writer: Reader {
     /// Sets one of the store's notes.
     fn set_meta(&mut self, name: &str, value: &[u8]) -> StoreResult<()>;
+
+    /// Stores a version of a template; a stored one stays.
+    fn put_template(&mut self, row: &TemplateRow) -> StoreResult<()>;
 
     /// Stores a certificate; a stored one stays.
     fn put_certificate(

@@ -55,6 +55,8 @@ async fn json_of_every_command_has_the_documented_keys() {
     std::fs::write(operator.path("empty.csv"), b"").unwrap();
     look("import units", &["empty.csv"]);
     look("import members", &["empty.csv"]);
+    look("import templates", &["empty.csv"]);
+    look("export template", &["care_visit", "care_visit.xlsx"]);
 
     let server = operator.serve();
     let way = way_to(&server.url, Roots::default());

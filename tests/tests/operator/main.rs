@@ -6,6 +6,7 @@ mod machine;
 mod prepared;
 mod restored;
 mod rotated;
+mod templates;
 
 use std::path::PathBuf;
 

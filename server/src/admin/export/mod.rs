@@ -7,10 +7,12 @@ mod content;
 mod csv;
 mod outline;
 mod reader;
+mod template;
 mod writer;
 
 use onegrid_core::id::MemberId;
 
+pub use template::export_template;
 pub use writer::{Files, Format};
 
 use crate::error::{Problem, Result};

@@ -34,6 +34,13 @@ pub enum Place {
     Line(u64),
     /// A feature of a `GeoJSON` file, from 1.
     Feature(u64),
+    /// A row of a sheet of a workbook.
+    Sheet {
+        /// Name of the sheet.
+        sheet: &'static str,
+        /// Number of the row, from 1, as the spreadsheet shows it.
+        row: u32,
+    },
 }
 
 /// A refused row, or a refused file.
@@ -49,13 +56,15 @@ pub struct BadRow {
     pub code: &'static str,
     /// The refused value, shortened; it helps to find the row.
     pub value: String,
+    /// Further values of the sentence.
+    values: Vec<(&'static str, String)>,
 }
 
 impl BadRow {
     /// Characters of the refused value that are kept.
     const VALUE_CHARS: usize = 40;
 
-    fn new(file: &str, place: Place, code: &'static str, value: &str) -> Self {
+    pub(in crate::admin) fn new(file: &str, place: Place, code: &'static str, value: &str) -> Self {
         let mut kept: String = value.chars().take(Self::VALUE_CHARS).collect();
         if kept.len() < value.len() {
             kept.push('…');
@@ -66,27 +75,50 @@ impl BadRow {
             column: None,
             code,
             value: kept,
+            values: Vec::new(),
         }
     }
 
-    fn in_column(mut self, column: &str) -> Self {
+    /// Adds values of the sentence.
+    pub(in crate::admin) fn with(mut self, values: Vec<(&'static str, String)>) -> Self {
+        self.values.extend(values);
+        self
+    }
+
+    pub(in crate::admin) fn in_column(mut self, column: &str) -> Self {
         self.column = Some(column.to_owned());
         self
     }
 
-    /// Line of a table; `None` for other places.
+    /// Line of a table, or row of a sheet; `None` for other places.
     #[must_use]
     pub fn line(&self) -> Option<u64> {
         match self.place {
             Place::Line(line) => Some(line),
+            Place::Sheet { row, .. } => Some(row.into()),
             Place::File | Place::Feature(_) => None,
+        }
+    }
+
+    /// Sheet of a workbook; `None` for other places.
+    #[must_use]
+    pub fn sheet(&self) -> Option<&'static str> {
+        match self.place {
+            Place::Sheet { sheet, .. } => Some(sheet),
+            Place::File | Place::Line(_) | Place::Feature(_) => None,
         }
     }
 
     /// Reason and remedy as a sentence.
     #[must_use]
     pub fn reason(&self, lang: Lang) -> String {
-        say(self.code, lang, &[("value", &self.value)])
+        let mut values = vec![("value", self.value.as_str())];
+        values.extend(
+            self.values
+                .iter()
+                .map(|(name, text)| (*name, text.as_str())),
+        );
+        say(self.code, lang, &values)
     }
 
     /// One line for a person: place, column, reason, code.
@@ -98,6 +130,8 @@ impl BadRow {
             (Place::Line(line), Lang::En) => format!(" line {line}"),
             (Place::Feature(feature), Lang::Zh) => format!(" 第{feature}个要素"),
             (Place::Feature(feature), Lang::En) => format!(" feature {feature}"),
+            (Place::Sheet { sheet, row }, Lang::Zh) => format!(" {sheet} 表第{row}行"),
+            (Place::Sheet { sheet, row }, Lang::En) => format!(" {sheet} row {row}"),
         };
         let column = match (&self.column, lang) {
             (None, _) => String::new(),

@@ -183,3 +183,42 @@ pub(crate) fn what_only_a_pack_told_of_gets_its_bytes_and_keeps_its_verdict(back
         })
         .unwrap();
 }
+
+pub(crate) fn versions_of_templates_are_kept_in_order(backend: &dyn Backend) {
+    let store = backend.open();
+    let row = |id: &str, version: u32, content: u8| TemplateRow {
+        id: id.to_owned(),
+        version,
+        bytes: vec![content; 40],
+        hash: Hash::of(&[&[content; 40]]),
+        imported_ms: 7,
+        imported_by: "admin".to_owned(),
+    };
+    store
+        .write::<_, StoreError>(move |tx| {
+            for version in [2, 10, 1] {
+                tx.put_template(&row("b", version, 1))?;
+            }
+            tx.put_template(&row("a", 1, 2))?;
+            tx.put_template(&row("b", 2, 9))
+        })
+        .unwrap();
+    let id = |text: &str| text.parse::<TemplateId>().unwrap();
+    store
+        .read::<_, StoreError>(|tx| {
+            assert_eq!(
+                tx.template(&id("b"), 2)?,
+                Some(row("b", 2, 1)),
+                "the first one stays"
+            );
+            assert_eq!(tx.template(&id("b"), 3)?, None);
+            assert_eq!(tx.newest_template(&id("b"))?, Some(row("b", 10, 1)));
+            assert_eq!(tx.newest_template(&id("c"))?, None);
+            let first = tx.templates(("", 0), 2)?;
+            assert_eq!(first, [row("a", 1, 2), row("b", 1, 1)]);
+            let rest = tx.templates(("b", 1), 10)?;
+            assert_eq!(rest, [row("b", 2, 1), row("b", 10, 1)]);
+            Ok(())
+        })
+        .unwrap();
+}

@@ -16,6 +16,7 @@ mod readings;
 mod records;
 mod signatures;
 mod streams;
+mod templates;
 mod tx;
 mod tx_writer;
 mod unread;

@@ -19,6 +19,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (4, include_str!("migrations/0004_readings.sql")),
     (5, include_str!("migrations/0005_written.sql")),
     (6, include_str!("migrations/0006_unread_copies.sql")),
+    (7, include_str!("migrations/0007_templates.sql")),
 ];
 
 /// Longest time that a connection waits for another writing process.

@@ -1,6 +1,7 @@
 //! One transaction: each query is answered by the module of its table. Writes are in
 //! `tx_writer.rs`.
 
+use onegrid_core::domain::form::TemplateId;
 use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
 use onegrid_core::trust::certificate::RawCertificate;
@@ -12,13 +13,14 @@ use rusqlite::Connection;
 use super::convert::failure;
 use super::memo::Memo;
 use super::{
-    administration, bases, envelopes, feed, people, readings, records, streams, unread, visitors,
-    written,
+    administration, bases, envelopes, feed, people, readings, records, streams, templates, unread,
+    visitors, written,
 };
 use crate::store::{
     Amount, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow, DeviceRow, FeedRow, Head,
     Holding, InvitationRow, LoadKey, LoadRow, MemberRow, Reader, ReadingKey, ReadingRow, RecordRow,
-    ReviewRow, SessionRow, StoreError, StoreResult, StoredEnvelope, StreamItem, UnreadRow,
+    ReviewRow, SessionRow, StoreError, StoreResult, StoredEnvelope, StreamItem, TemplateRow,
+    UnreadRow,
 };
 
 pub(super) struct Tx<'c> {
@@ -228,6 +230,18 @@ impl Reader for Tx<'_> {
 
     fn readings(&self, after: ReadingKey, count_max: usize) -> StoreResult<Vec<ReadingRow>> {
         readings::page(self.db, after, count_max).map_err(failure)
+    }
+
+    fn template(&self, id: &TemplateId, version: u32) -> StoreResult<Option<TemplateRow>> {
+        templates::find(self.db, id, version).map_err(failure)
+    }
+
+    fn newest_template(&self, id: &TemplateId) -> StoreResult<Option<TemplateRow>> {
+        templates::newest(self.db, id).map_err(failure)
+    }
+
+    fn templates(&self, after: (&str, u32), count_max: usize) -> StoreResult<Vec<TemplateRow>> {
+        templates::page(self.db, after, count_max).map_err(failure)
     }
 
     fn written(&self, day: i64, device: DeviceId) -> StoreResult<Amount> {

@@ -11,18 +11,22 @@ use super::convert::failure;
 use super::memo::Known;
 use super::tx::Tx;
 use super::{
-    administration, bases, envelopes, feed, people, readings, records, signatures, streams, unread,
-    visitors, written,
+    administration, bases, envelopes, feed, people, readings, records, signatures, streams,
+    templates, unread, visitors, written,
 };
 use crate::store::{
     Amount, AuditRow, BasePack, CursorsRow, DeviceRow, Head, InvitationRow, MemberRow, NewEntry,
     NewEnvelope, PackedEnvelope, ReadingRow, RecordRow, Renewals, ReviewRow, SessionRow,
-    StoreError, StoreResult, UnreadRow, Writer,
+    StoreError, StoreResult, TemplateRow, UnreadRow, Writer,
 };
 
 impl Writer for Tx<'_> {
     fn set_meta(&mut self, name: &str, value: &[u8]) -> StoreResult<()> {
         administration::set_meta(self.db, name, value).map_err(failure)
+    }
+
+    fn put_template(&mut self, row: &TemplateRow) -> StoreResult<()> {
+        templates::put(self.db, row).map_err(failure)
     }
 
     fn put_certificate(

@@ -1,0 +1,87 @@
+//! Versions of templates: stored, published once, and checked.
+
+use onegrid_core::domain::form::{Template, shipped};
+use onegrid_core::domain::stream::StreamId;
+
+use super::*;
+use crate::directory;
+use crate::registry::templates::PutResult;
+
+fn version(version: u32, label: &str) -> Template {
+    let json = serde_json::json!({
+        "format": 1, "id": "stairwell", "version": version, "title": {"zh": "楼道"},
+        "items": [{"type": "text", "id": "found", "label": {"zh": label}}],
+    });
+    Template::parse(&serde_json::to_vec(&json).unwrap()).unwrap()
+}
+
+fn head(world: &World) -> u64 {
+    let head = world
+        .server
+        .store()
+        .read(|tx| tx.head(StreamId::DirectoryBase));
+    head.unwrap().position
+}
+
+#[test]
+fn version_is_published_once_and_never_changes() {
+    let world = World::new();
+    let put = |version_no: u32, label: &str| {
+        let template = version(version_no, label);
+        world.server.put_template(&template, "admin", NOW).unwrap()
+    };
+    assert_eq!(put(2, "甲"), PutResult::Published);
+    let published = head(&world);
+    assert_eq!(put(2, "甲"), PutResult::Known);
+    assert_eq!(put(2, "乙"), PutResult::Taken);
+    assert_eq!(put(1, "甲"), PutResult::Older { newest: 2 });
+    assert_eq!(head(&world), published, "a refusal publishes nothing");
+    assert_eq!(put(3, "乙"), PutResult::Published);
+    assert_eq!(put(2, "甲"), PutResult::Known);
+    let known = world.server.store().read(directory::read).unwrap();
+    for (number, label) in [(2, "甲"), (3, "乙")] {
+        let expected = version(number, label);
+        let entry = known.templates.get(expected.id(), number).unwrap();
+        assert_eq!(entry.to_bytes(), expected.to_bytes());
+    }
+}
+
+/// A town cannot take the version of a shipped template, because phones bring that one along.
+#[test]
+fn shipped_templates_are_published_once_and_keep_their_versions() {
+    let world = World::new();
+    let before = head(&world);
+    world.server.put_shipped_templates(NOW).unwrap();
+    assert_eq!(head(&world), before + shipped().len() as u64);
+    world.reopened().put_shipped_templates(NOW + 1).unwrap();
+    assert_eq!(head(&world), before + shipped().len() as u64);
+    let care = &shipped()[0];
+    let text = String::from_utf8(care.to_bytes()).unwrap();
+    let other = Template::parse(text.replacen("敲门", "入户", 1).as_bytes()).unwrap();
+    for world in [world, World::new()] {
+        let put = world.server.put_template(&other, "admin", NOW).unwrap();
+        assert_eq!(put, PutResult::Taken);
+    }
+}
+
+#[test]
+fn changed_row_of_a_template_is_found() {
+    let world = World::new();
+    let template = version(1, "甲");
+    world.server.put_template(&template, "admin", NOW).unwrap();
+    let wrong = || {
+        let found = crate::admin::verify::verify(&world.server, &mut |_, _| {}).unwrap();
+        found
+            .wrong
+            .iter()
+            .map(crate::error::Phrase::code)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(wrong(), [""; 0]);
+    world.spoil("UPDATE templates SET bytes = ?1", b"{}");
+    assert_eq!(wrong(), ["verify.template"]);
+    world.spoil("UPDATE templates SET bytes = ?1", &template.to_bytes());
+    assert_eq!(wrong(), [""; 0]);
+    world.spoil("UPDATE templates SET hash = ?1", &[0; 32]);
+    assert_eq!(wrong(), ["verify.template"]);
+}
