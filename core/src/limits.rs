@@ -100,6 +100,8 @@ pub const CERTIFICATES_CACHED: usize = 512;
 pub const RECORDS_CACHED: usize = 32;
 /// Templates of the directory that a connection keeps in memory.
 pub const TEMPLATES_CACHED: usize = 32;
+/// Merges in a row that a phone follows from a subject to the record that continues.
+pub const MERGES_FOLLOWED_MAX: usize = 16;
 /// Signatures that a process remembers, each of 33 bytes.
 pub const SIGNATURES_REMEMBERED: usize = 4_096;
 /// Content documents that a replica or server keeps as it made them from their raw changes, of about 20 kB each.

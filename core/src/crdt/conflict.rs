@@ -119,6 +119,14 @@ impl Document {
             .collect()
     }
 
+    /// The value of a field that the author of a change had seen; `None` where there was none.
+    #[must_use]
+    pub fn seen_by(&self, hash: &Hash, field: &Field) -> Option<FieldValue> {
+        let info = self.history.find(hash)?;
+        let before: Vec<ChangeHash> = info.deps.iter().map(|dep| ChangeHash(dep.0)).collect();
+        self.field_at(field, Some(&before))
+    }
+
     /// Returns the edits that take a change back. They cover the fields of the change that still show it.
     ///
     /// In a description only the edit of this change is undone; the words of others stay. The first change of

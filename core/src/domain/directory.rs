@@ -2,8 +2,8 @@
 //!
 //! `directory/base` carries areas, zones, units, categories, revocations and templates of checklists.
 //! `directory/<village>` carries the public names of the people in the village. `member/<id>` carries the
-//! changes that concern one person. An entry is a CBOR array [code, byte string]. A reader that does not know a code keeps the bytes and
-//! passes them on unchanged.
+//! changes that concern one person. An entry is a CBOR array [code, byte string]. A reader that does not know
+//! a code keeps the bytes and passes them on unchanged.
 
 use std::collections::BTreeMap;
 
@@ -48,7 +48,7 @@ coded_error! {
         #[error(transparent)]
         Category(#[from] CategoryError),
         /// A template.
-        #[error("directory.template_changed: a version of a template has another content")]
+        #[error(transparent)]
         Template(#[from] TemplateChanged),
         /// A unit or a name points at an unknown area.
         #[error("directory.unknown_area: an entry names an area that does not exist")]

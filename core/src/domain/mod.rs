@@ -34,6 +34,7 @@ pub mod point;
 pub mod polygon;
 pub mod position;
 pub mod role;
+pub mod steps;
 pub mod stream;
 pub mod text;
 pub mod unit;

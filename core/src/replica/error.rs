@@ -3,6 +3,7 @@
 use rusqlite::ErrorCode;
 
 use crate::domain::case::InputError;
+use crate::domain::form::{ItemId, RowId};
 
 coded_error! {
     /// The reason why a call on the replica failed. Nothing is half written: a failed write leaves the file as
@@ -70,6 +71,9 @@ coded_error! {
         /// The page token belongs to another query, or is no token.
         #[error("list.bad_token")]
         BadToken,
+        /// The form has missing answers, or answers with a problem.
+        #[error("form.incomplete")]
+        FormIncomplete(Vec<FormProblem>),
         /// The rules do not allow this now; the code says why.
         #[error("{0}")]
         NotAllowed(&'static str),
@@ -83,6 +87,23 @@ coded_error! {
         #[error("replica.database")]
         Database(#[source] rusqlite::Error),
     }
+}
+
+/// A problem of one question that keeps a form from its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FormProblem {
+    /// The question.
+    pub item: ItemId,
+    /// The row, inside a repeat.
+    pub row: Option<RowId>,
+    /// The stable code.
+    pub code: &'static str,
+    /// The words of the question, Chinese and English.
+    pub question: (String, String),
+    /// The problem and its remedy in Chinese.
+    pub zh: String,
+    /// The problem and its remedy in English.
+    pub en: String,
 }
 
 impl From<rusqlite::Error> for ReplicaError {

@@ -1,32 +1,22 @@
-//! Templates on this phone: the shipped ones, and those of the directory.
+//! Templates on this phone, from the app and from the directory.
 //!
 //! A shipped template wins over an entry of the directory with its id and version, because answers that were
 //! written without a network refer to it. Of two entries with one id and version, the later one that the
 //! server signed wins, so that all phones show what the server shows.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::Connection;
 
 use super::error::ReplicaError;
-use super::reader::Reader;
 use super::table::template;
+use crate::domain::content::{Content, FieldValue};
 use crate::domain::directory::DirectoryEntry;
-use crate::domain::form::{Template, TemplateEntry, TemplateId, Templates};
+use crate::domain::form::{Answers, Template, TemplateEntry, TemplateId, Templates};
+use crate::domain::kinds::FormSpec;
 use crate::limits::TEMPLATES_CACHED;
-
-/// The newest version of a template.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TemplateInfo {
-    /// The stable id.
-    pub id: TemplateId,
-    /// The newest version that this app reads; `None` where all versions need a newer app.
-    pub template: Option<Arc<Template>>,
-    /// A version above it that needs a newer app.
-    pub newer_version: Option<u32>,
-}
 
 /// Templates of the directory in memory, by the bytes that they were read from.
 #[derive(Debug, Default)]
@@ -65,63 +55,68 @@ pub(in crate::replica) fn find(
     stored.map(|bytes| cache.read(bytes)).transpose()
 }
 
-impl Reader {
-    /// A version of a template; `None` while it is not on this phone. Each version stays, because records
-    /// refer to it.
-    pub fn template(
-        &self,
-        id: &TemplateId,
-        version: u32,
-    ) -> Result<Option<TemplateEntry>, ReplicaError> {
-        find(self.conn()?, &self.certificates.templates, id, version)
-    }
+/// The form of a record: its kind's parts, and the template as the content names it.
+#[derive(Debug, Clone)]
+pub(in crate::replica) struct FormOf {
+    pub(in crate::replica) spec: &'static FormSpec,
+    pub(in crate::replica) id: TemplateId,
+    pub(in crate::replica) version: u32,
+    /// `None` while the template is not on this phone.
+    pub(in crate::replica) entry: Option<TemplateEntry>,
+}
 
-    /// The newest version of each template, in the order of ids. `volunteer` leaves out the templates that
-    /// volunteers may not use.
-    pub fn templates(&self, volunteer: bool) -> Result<Vec<TemplateInfo>, ReplicaError> {
-        let mut names: BTreeMap<TemplateId, Vec<u32>> = BTreeMap::new();
-        let shipped = Templates::default().all();
-        let shipped = shipped.iter().map(|one| (one.id().clone(), one.version()));
-        let stored = template::all(self.conn()?)?;
-        let stored = stored
-            .into_iter()
-            .filter_map(|(id, version)| Some((id.parse().ok()?, version)));
-        for (id, version) in shipped.chain(stored) {
-            names.entry(id).or_default().push(version);
-        }
-        let mut infos = Vec::with_capacity(names.len());
-        for (id, mut versions) in names {
-            versions.sort_unstable();
-            let info = self.newest(id, &versions)?;
-            let hidden = |template: &Arc<Template>| volunteer && !template.is_for_volunteers();
-            if !info.template.as_ref().is_some_and(hidden) {
-                infos.push(info);
-            }
-        }
-        Ok(infos)
-    }
+/// A form whose template is not on this phone.
+pub(in crate::replica) const NO_TEMPLATE: &str = "form.no_template";
+/// A form whose template needs a newer app.
+pub(in crate::replica) const NEWER_TEMPLATE: &str = "form.newer_template";
 
-    fn newest(&self, id: TemplateId, versions: &[u32]) -> Result<TemplateInfo, ReplicaError> {
-        let mut newer_version = None;
-        for version in versions.iter().rev() {
-            match self.template(&id, *version)? {
-                Some(TemplateEntry::Known(template)) => {
-                    return Ok(TemplateInfo {
-                        id,
-                        template: Some(template),
-                        newer_version,
-                    });
-                }
-                Some(TemplateEntry::Newer { .. }) => {
-                    newer_version = newer_version.or(Some(*version));
-                }
-                None => {}
-            }
-        }
-        Ok(TemplateInfo {
+impl FormOf {
+    /// The form that content names; `None` where the kind has none, or where the content names no template.
+    pub(in crate::replica) fn content(
+        conn: &Connection,
+        cache: &TemplateCache,
+        content: &Content,
+    ) -> Result<Option<Self>, ReplicaError> {
+        let Some(spec) = content.kind().spec().and_then(|kind| kind.form) else {
+            return Ok(None);
+        };
+        let id = content.text(spec.template).and_then(|id| id.parse().ok());
+        let version = content.number(spec.version);
+        let version = version.and_then(|version| u32::try_from(version).ok());
+        let Some((id, version)) = id.zip(version) else {
+            return Ok(None);
+        };
+        let entry = find(conn, cache, &id, version)?;
+        Ok(Some(Self {
+            spec,
             id,
-            template: None,
-            newer_version,
-        })
+            version,
+            entry,
+        }))
     }
+
+    /// The template, where this app reads it.
+    pub(in crate::replica) fn template(&self) -> Option<&Arc<Template>> {
+        self.entry.as_ref()?.template()
+    }
+
+    /// The template, or the code that says why the form opens for reading alone.
+    pub(in crate::replica) fn readable(&self) -> Result<&Arc<Template>, &'static str> {
+        match &self.entry {
+            None => Err(NO_TEMPLATE),
+            Some(entry) => entry.template().ok_or(NEWER_TEMPLATE),
+        }
+    }
+}
+
+/// The answers in the content of a record.
+pub(in crate::replica) fn answers(template: &Template, content: &Content) -> Answers {
+    let values: Vec<(&str, FieldValue)> = content
+        .details()
+        .answers
+        .iter()
+        .map(|(key, text)| (key.as_str(), FieldValue::Text(text.clone())))
+        .collect();
+    let fields = values.iter().map(|(key, value)| (*key, value));
+    Answers::read(template, template.version(), fields)
 }

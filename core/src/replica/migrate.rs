@@ -24,6 +24,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0016_own_void.sql"),
     include_str!("migrations/0017_unnamed.sql"),
     include_str!("migrations/0018_templates.sql"),
+    include_str!("migrations/0019_forms.sql"),
 ];
 
 /// Whether this code knows the file's schema.

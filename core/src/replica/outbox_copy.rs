@@ -274,7 +274,7 @@ fn shown(conn: &Connection, records: &BTreeSet<RecordId>) -> Result<(), ReplicaE
     let own = Own::of(identity::of_file(conn, &certificates)?.as_ref());
     for id in records {
         if let Some(record) = load::record(conn, &certificates, *id)? {
-            project::write(conn, &record, &own)?;
+            project::write(conn, &certificates.templates, &record, &own)?;
         }
     }
     Ok(())

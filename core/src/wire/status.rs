@@ -107,6 +107,8 @@ reasons!(
         47 CaseOtherMerge = "case.other_merge",
         /// A reviewer turned it down, and others had built on it.
         48 Rejected = "void.rejected",
+        49 MayAudience = "may.audience",
+        50 CaseStepIncomplete = "case.step_incomplete",
     }
 );
 

@@ -1,7 +1,7 @@
 //! Questions: lists, counts, search, the map, a record and its story, the tally, notices.
 
 use onegrid_core::domain::RecordKind;
-use onegrid_core::domain::case::Stage;
+use onegrid_core::domain::kinds::stages;
 use onegrid_core::id::EnvelopeId;
 use onegrid_core::limits::NEAR_RADIUS_M_MAX;
 use onegrid_core::net::now_ms;
@@ -242,7 +242,7 @@ fn page_of(
 
 fn filter(query: &Query, now: i64) -> Answer<Filter> {
     let kind = |name: &String| RecordKind::from_name(name).map(RecordKind::code);
-    let stage = |name: &String| Stage::from_name(name).map(Stage::code);
+    let stage = |name: &String| stages::code_of(name);
     let near = match &query.near {
         None => None,
         Some(near) if near.radius_m == 0 || near.radius_m > NEAR_RADIUS_M_MAX => {
@@ -314,9 +314,7 @@ fn map_point(point: &replica::MapPoint) -> MapPoint {
         record: point.record.to_string(),
         lat: f64::from(point.lat_e7) / 1e7,
         lon: f64::from(point.lon_e7) / 1e7,
-        stage: Stage::from_code(point.stage)
-            .map_or("unknown", Stage::name)
-            .to_owned(),
+        stage: stages::name_of(point.stage).to_owned(),
         severity: point.severity,
     }
 }

@@ -1,7 +1,8 @@
 //! Converts the data of the core into the data that cross the border.
 
-use onegrid_core::domain::case::{self, AssignmentState, Move, Outcome, Party, Severity, Stage};
+use onegrid_core::domain::case::{self, AssignmentState, Outcome, Party, Severity};
 use onegrid_core::domain::content;
+use onegrid_core::domain::kinds::stages;
 use onegrid_core::domain::position::Position;
 use onegrid_core::domain::{Audience, RecordKind};
 use onegrid_core::id::MemberId;
@@ -17,10 +18,7 @@ use crate::types::{
 
 /// Returns the word of a stage's code.
 pub(super) fn stage(code: u8) -> Word {
-    Word::of(
-        "stage",
-        Stage::from_code(code).map_or("unknown", Stage::name),
-    )
+    Word::of("stage", stages::name_of(code))
 }
 
 /// Converts a row of a list.
@@ -279,11 +277,14 @@ pub(super) fn move_option(option: case::MoveOption) -> MoveOption {
             case::input::Need::OneOf => NeedKind::OneOf,
         },
     });
+    let reasons = option.reasons().iter();
+    let reasons = reasons.map(|reason| Word::of("reason", reason.name));
     let role = option.allowed.as_ref().ok().map(|grant| grant.role);
     MoveOption {
-        movement: Word::of("act", Move::name(option.movement)),
+        movement: Word::of("act", option.name()),
         assignment: option.assignment.map(|id| id.to_string()),
         request: option.request.map(|id| id.to_string()),
+        reasons: reasons.collect(),
         allowed: option.allowed.is_ok(),
         why: option.allowed.err().map(Word::coded),
         role: role.map(|role| Word::of("role", role.name())),

@@ -253,5 +253,6 @@ fn core_input(reader: &Reader, input: &MoveInput) -> Answer<CoreInput> {
         attachments: ids(&input.attachments)?,
         mentions: ids(&input.mentions)?,
         behalf_reason: input.behalf_reason.clone(),
+        reason: input.reason.clone(),
     })
 }

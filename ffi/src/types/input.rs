@@ -61,7 +61,8 @@ pub enum FieldValue {
 #[derive(Debug, Clone, PartialEq, uniffi::Record)]
 pub struct FieldInput {
     /// The stable name: `title`, `category`, `severity` (1-4), `address`, `occurred_ms`, `description`,
-    /// `urgency` (1-4), `contact_wanted`, `contact`, `offence`, `place_type`, `answer.<id>`.
+    /// `urgency` (1-4), `contact_wanted`, `contact`, `offence`, `place_type`,
+    /// `template`, `template_version`, `planned_ms`, `visited`, `companions`, `answer.<id>`.
     pub field: String,
     /// The value.
     pub value: FieldValue,

@@ -18,7 +18,7 @@ pub enum NeedKind {
 pub struct Need {
     /// The field of [`MoveInput`]: `text`, `to_unit`, `to_member`, `to_area`, `part`, `deadlines` (the three
     /// `…_by_ms`), `until`, `category`, `severity`, `grid`, `into`, `satisfied`, `before`, `after`,
-    /// `attachments`, `mentions`, `assignment`, `request`, `behalf_reason`.
+    /// `attachments`, `mentions`, `assignment`, `request`, `behalf_reason`, `reason`.
     pub input: Word,
     /// Whether the move needs it.
     pub kind: NeedKind,
@@ -43,6 +43,8 @@ pub struct MoveOption {
     pub on_behalf: bool,
     /// The inputs that the move takes.
     pub needs: Vec<Need>,
+    /// The reasons to choose from, for the input `reason`.
+    pub reasons: Vec<Word>,
 }
 
 /// A move with its inputs. Inputs that the move does not take are ignored.
@@ -113,4 +115,7 @@ pub struct MoveInput {
     /// The reason for acting on behalf of the assigned party, which does not act.
     #[uniffi(default = None)]
     pub behalf_reason: Option<String>,
+    /// The code of the reason, out of the reasons of the option.
+    #[uniffi(default = None)]
+    pub reason: Option<String>,
 }

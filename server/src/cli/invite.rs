@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use axum::http::Uri;
+use axum::http::uri::Authority;
 use onegrid_core::id::MemberId;
 use onegrid_core::system::OsRandom;
 use qrcode::QrCode;
@@ -96,11 +97,8 @@ fn own_address(config: &Config) -> Result<Option<String>> {
     let configured = || format!("{scheme}://{}", config.server.listen);
     let served = DataDir::of(config).served_at()?;
     let address = served.unwrap_or_else(configured);
-    let listen = address.split_once("://").map(|(_, listen)| listen.parse());
-    let usable = match listen {
-        Some(Ok(listen)) => is_reachable(listen),
-        _ => false,
-    };
+    let listen = address.split_once("://");
+    let usable = listen.is_some_and(|(_, listen)| listen.parse().is_ok_and(is_reachable));
     Ok(usable.then_some(address))
 }
 
@@ -126,7 +124,7 @@ fn checked(text: &str) -> Result<String> {
 
 fn is_origin(uri: &Uri) -> bool {
     let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
-    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let authority = uri.authority().map_or("", Authority::as_str);
     // A name of a user would stand before the host.
     let host = uri.host().filter(|host| !host.is_empty());
     let is_port = |text: &str| text.parse::<u16>().is_ok_and(|port| port != 0);

@@ -248,7 +248,7 @@ pub(super) fn project(
         home: state.facts.home,
         created_ms: genesis.clock_ms,
         open: state.case().is_some() && state.is_open(),
-        state: state.stage().code(),
+        state: state.stage_code(),
         category: state.category().map(|code| code.as_str().to_owned()),
         position: point.map(|position| {
             let point = position.position().wgs84();

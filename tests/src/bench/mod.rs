@@ -26,6 +26,7 @@ mod recipe;
 mod reconnect;
 mod table;
 mod upload;
+mod visits;
 mod wire;
 
 use onegrid_core::wire::envelope::VerifiedEnvelope;
@@ -41,12 +42,13 @@ pub use local::child as local_child;
 pub use meeting::child as meeting_child;
 pub use phone::child as phone_child;
 pub use table::Table;
+pub use visits::child as visits_child;
 
 /// Records of the file of histories.
 const RECORDS: usize = 5_000;
 
 /// The sections that can be measured alone, in the order of a whole run.
-pub const SECTIONS: [&str; 9] = [
+pub const SECTIONS: [&str; 10] = [
     "upload",
     "hostile",
     "fresh",
@@ -54,6 +56,7 @@ pub const SECTIONS: [&str; 9] = [
     "reconnect",
     "local",
     "phone",
+    "visits",
     "meeting",
     "crowd",
 ];
@@ -76,6 +79,7 @@ pub fn run(only: &[String]) -> Table {
             "reconnect" => reconnect::measure(&mut table),
             "local" => local::measure(&mut table),
             "phone" => phone::measure(&mut table),
+            "visits" => visits::measure(&mut table),
             "meeting" => meeting::measure(&mut table),
             _ => crowd::measure(&mut table),
         }

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         ["phone-child", part, folder, url, code] => {
             bench::phone_child(part, Path::new(folder), url, code);
         }
+        ["visits-child", folder] => bench::visits_child(Path::new(folder)),
         _ => return measure(&words),
     }
     ExitCode::SUCCESS

@@ -626,6 +626,7 @@ impl Arguments<'_> {
             before: self.texts("before"),
             after: self.texts("after"),
             behalf_reason: self.maybe("behalf_reason"),
+            reason: self.maybe("reason"),
         }
     }
 }

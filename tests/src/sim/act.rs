@@ -5,8 +5,10 @@ use onegrid_core::domain::case::{Move, RecordState, Severity};
 use onegrid_core::domain::content::{Content, Details, Field, FieldValue};
 use onegrid_core::domain::kinds::hazard;
 use onegrid_core::domain::kinds::hazard::Hazard;
+use onegrid_core::domain::kinds::note::Note;
 use onegrid_core::domain::kinds::request::Request;
 use onegrid_core::domain::kinds::tip::Tip;
+use onegrid_core::domain::kinds::visit::Visit;
 use onegrid_core::domain::{Audience, Source};
 use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::replica::{Draft, ReplicaError};
@@ -51,10 +53,21 @@ impl World {
             ..Details::default()
         };
         let restricted = self.chance.one_in(8);
+        let note = restricted && self.chance.one_in(3);
+        let linked = self.records_of(who)?;
+        let linked = self.chance.pick(&linked).filter(|_| note);
         let content = match self.chance.below(8) {
+            _ if note => Content::from(Note { details }),
             _ if restricted => Content::from(Tip {
                 details,
                 offence: None,
+            }),
+            1 | 2 => Content::from(Visit {
+                details,
+                template: Some("care_visit".parse().expect("a name")),
+                template_version: Some(1),
+                companions: self.chance.one_in(4).then(|| "王五".to_owned()),
+                ..Visit::default()
             }),
             0 => Content::from(Request {
                 details,
@@ -78,7 +91,7 @@ impl World {
             team: (!restricted && self.chance.one_in(3)).then_some(team),
             source: Source::Member,
             named: Vec::new(),
-            linked: None,
+            linked,
         };
         let phone = &mut self.people[who].phone;
         let now_ms = phone.clock_ms(&self.town);
@@ -126,7 +139,12 @@ impl World {
         let any = self.chance.pick(Move::ALL).expect("there are moves");
         let loaded = self.people[who].phone.replica().load(record);
         let loaded = loaded.map_err(|error| broken("load", &error))?;
-        let stage = loaded.and_then(|loaded| loaded.state().map(RecordState::stage));
+        let state = loaded.as_ref().and_then(|loaded| loaded.state());
+        // A record with steps has no other moves.
+        if state.is_some_and(|state| state.steps().is_some()) && !self.chance.one_in(5) {
+            return Ok(Move::Step);
+        }
+        let stage = state.map(RecordState::stage);
         let Some(stage) = stage.filter(|_| !self.chance.one_in(5)) else {
             return Ok(any);
         };

@@ -180,6 +180,26 @@ pub fn event(movement: Move, makings: &Makings<'_>, chance: &mut Chance) -> Even
             mentions: Vec::new(),
         }),
         Move::Seen => Event::Seen(p::Seen {}),
+        Move::Step => Event::Step(kind_step(makings.state, note, chance)),
+    }
+}
+
+/// A step of the kind's own table, mostly with a reason that it takes.
+fn kind_step(state: &RecordState, note: Option<Text>, chance: &mut Chance) -> p::KindStep {
+    let steps = state.steps().map_or(&[][..], |steps| steps.table.steps);
+    let step = (!steps.is_empty()).then(|| &steps[chance.below(steps.len())]);
+    let reasons = step.map_or(&[][..], |step| step.reasons);
+    let wrong = chance.one_in(12);
+    let reason = match reasons.len() {
+        _ if wrong => Some(1),
+        0 => None,
+        count => Some(reasons[chance.below(count)].code),
+    };
+    p::KindStep {
+        step: step.map_or(1, |step| step.code),
+        reason,
+        attachments: Vec::new(),
+        note,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use onegrid_core::domain::case::Stage;
+use onegrid_core::domain::kinds::stages;
 use onegrid_core::id::RecordId;
 use onegrid_core::texts::Lang;
 use onegrid_core::wire::verdict::Status;
@@ -38,7 +38,7 @@ pub(super) fn record(server: &Server, id: RecordId) -> Answer {
     }
     Ok(json!({
         "known": true,
-        "stage": Stage::from_code(row.state).map(Stage::name),
+        "stage": stages::name_of(row.state),
         "open": row.open,
         "category": row.category,
         "envelopes": envelopes.len(),

@@ -128,18 +128,20 @@ fn list_of_another_request_is_not_installed() {
 
 #[test]
 fn list_without_the_roots_signature_names_the_next_step() {
-    // The other deployment is older, so the number of its list is lower.
-    let (other, operator) = (Operator::with_demo(), Operator::with_demo());
+    let requested = || {
+        let one = Operator::with_demo();
+        one.ok(&["keys", "request", "request"]);
+        one.ok(&["keys", "sign", "request", "list", "--root-key", "root.key"]);
+        one
+    };
+    // The list of the other deployment is older, and its number is lower than any number here.
+    let (other, operator) = (requested(), requested());
     let refused = |code: i32, args: &[&str], expected: &str, next: &str| {
         let ran = operator.run(args);
         assert_eq!(ran.code, code, "{ran:?}");
         assert!(ran.err.contains(&format!("[{expected}]")), "{ran:?}");
         assert!(ran.err.contains(next), "{ran:?}");
     };
-    for one in [&other, &operator] {
-        one.ok(&["keys", "request", "request"]);
-        one.ok(&["keys", "sign", "request", "list", "--root-key", "root.key"]);
-    }
     let install = |list| ["keys", "install", list];
     let (foreign, sign) = (other.path("list"), "onegrid keys sign");
     let foreign = foreign.to_str().unwrap();

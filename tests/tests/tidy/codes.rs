@@ -20,7 +20,7 @@ const NO_AREAS: [&str; 2] = ["onegrid", "test"];
 /// Prefixes of texts that consist of a prefix and a word of the domain, such as `state.` + `reported`. Conflict
 /// cards, stories and the phone SDK use them; `every_word_of_a_card_has_a_text` and
 /// `every_word_of_the_sdk_has_a_text` walk through them.
-const COMPOSED: [&str; 13] = [
+const COMPOSED: [&str; 14] = [
     "act.",
     "assignment.",
     "field.",
@@ -30,6 +30,7 @@ const COMPOSED: [&str; 13] = [
     "notify.",
     "outcome.",
     "part.",
+    "reason.",
     "role.",
     "severity.",
     "stage.",

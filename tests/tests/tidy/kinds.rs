@@ -16,13 +16,16 @@ const GENERIC: [&str; 3] = ["core/src/", "server/src/", "ffi/src/"];
 /// The folders of the kinds, their registry and its tests.
 const KINDS_FOLDER: &str = "core/src/domain/kinds/";
 
-/// Names of kinds that are words with other meanings too: a request over HTTP, a place in a folder or list.
+/// Names of kinds that are words with other meanings too: a request over HTTP, a place in a folder or list, a
+/// visit of each node of a graph, the note of a move.
 /// Only a use that means the kind is a finding.
-const AMBIGUOUS: [&str; 2] = ["request", "place"];
+const AMBIGUOUS: [&str; 4] = ["request", "place", "visit", "note"];
 
 /// Strings that equal the name of a kind and mean another thing: file, string, meaning.
-const OTHER_MEANING: [(&str, &str, &str); 3] = [
+const OTHER_MEANING: [(&str, &str, &str); 5] = [
     ("core/src/domain/case/input.rs", "request", "for more time"),
+    ("core/src/domain/form/check.rs", "note", "an item of words"),
+    ("core/src/domain/form/kind.rs", "note", "an item of words"),
     ("core/src/trust/request_mac.rs", "request", "label of a key"),
     ("server/src/api/observe.rs", "request", "HTTP, in the log"),
 ];
@@ -35,14 +38,19 @@ static PATH: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 
-/// A kind as a variant or constant: `RecordKind::Place`, `Content::Request`, `RecordKind::PLACE`.
+/// A kind as a variant or constant: `RecordKind::Place`, `Content::Request`, `RecordKind::PLACE`. The bare
+/// `Kind` of an everyday word is another enum, such as the types of questions.
 static VARIANT: LazyLock<Regex> = LazyLock::new(|| {
-    let camel = names().into_iter().map(camel);
-    let capitals = names().into_iter().map(str::to_uppercase);
-    let words: Vec<String> = camel.chain(capitals).collect();
-    pattern(&format!(
-        r"\b\w*(?:Kind|Content)::(?:{})\b",
+    let variants = |wanted: fn(&str) -> bool| {
+        let names = names().into_iter().filter(|name| wanted(name));
+        let words: Vec<String> = names
+            .flat_map(|name| [camel(name), name.to_uppercase()])
+            .collect();
         words.join("|")
+    };
+    let (clear, everyday) = (variants(is_clear), variants(|name| !is_clear(name)));
+    pattern(&format!(
+        r"\b\w*(?:Kind|Content)::(?:{clear})\b|\b(?:\w+Kind|\w*Content)::(?:{everyday})\b"
     ))
 });
 
@@ -235,6 +243,7 @@ fn other_meanings_of_the_same_words_are_left_alone() {
         "fn send(request: hyper::http::request::Builder) {}",
         "Cell::Place => in_place(actor)",
         "Place::Live",
+        "x => Kind::Note",
         "let place = state.place();",
         "use crate::domain::kinds::{KINDS, KindSpec};",
         "use crate::domain::kinds::KindSpec;",

@@ -6,9 +6,12 @@ use crate::domain::case::Severity;
 use crate::domain::content::{Content, Details, Field, FieldValue};
 use crate::domain::kinds::hazard;
 use crate::domain::kinds::hazard::Hazard;
+use crate::domain::kinds::note::Note;
 use crate::domain::kinds::place::Place;
 use crate::domain::kinds::request::Request;
 use crate::domain::kinds::tip::Tip;
+use crate::domain::kinds::visit::Visit;
+use crate::id::RecordId;
 
 #[test]
 fn what_is_reported_is_what_is_read_by_everybody() {
@@ -42,6 +45,17 @@ fn every_kind_keeps_its_own_fields() {
             urgency: Some(4),
             contact_wanted: Some(true),
             contact: Some("张三".into()),
+        }),
+        Content::from(Visit {
+            details: details.clone(),
+            template: Some("care_visit".parse().unwrap()),
+            template_version: Some(3),
+            planned_ms: Some(1_700_000_000_000),
+            visited: Some(RecordId([7; 16])),
+            companions: Some("王五".into()),
+        }),
+        Content::from(Note {
+            details: details.clone(),
         }),
         Content::from(Place {
             details,

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::domain::AreaPath;
 use crate::domain::area::AreaLevel;
+use crate::domain::steps::{StageEntry, StepsState};
 use crate::id::EnvelopeId;
 
 impl RecordState {
@@ -21,6 +22,9 @@ impl RecordState {
     ) {
         if matches!(event, Event::Seen(_)) {
             self.open_for_reporter(entry, now_ms);
+        }
+        if let (Event::Step(made), Some(steps)) = (event, self.steps.as_mut()) {
+            enter(steps, entry, made, now_ms);
         }
         let Some((movement, case)) = event.movement().zip(self.case.as_mut()) else {
             return;
@@ -44,6 +48,22 @@ impl RecordState {
             self.conflicts.sort_unstable();
         }
     }
+}
+
+/// Puts a step of the kind's own table in force.
+fn enter(steps: &mut StepsState, entry: &Entry, made: &payload::KindStep, now_ms: i64) {
+    let Some(step) = steps.table.step(made.step) else {
+        return;
+    };
+    steps.enter(StageEntry {
+        step,
+        reason: made.reason.and_then(|code| steps.table.reason(code)),
+        id: entry.id,
+        by: entry.author.member,
+        device: entry.author.device,
+        at_ms: now_ms,
+        clock_ms: entry.clock_ms,
+    });
 }
 
 impl CaseState {

@@ -140,6 +140,8 @@ events! {
     DangerHeld(p::DangerHeld) = 30,
     /// The server's own [`Move::Unmerge`], for a merge that does not hold.
     MergeUndone(p::MergeUndone) = 31,
+    /// See [`Move::Step`].
+    Step(p::KindStep) = 32,
 }
 
 impl Event {
@@ -178,6 +180,7 @@ impl Event {
             }
             Self::Verify(verify) => (verify.attachments.len(), 0),
             Self::DangerRemains(danger) => (danger.attachments.len(), 0),
+            Self::Step(step) => (step.attachments.len(), 0),
             Self::HandledOnSpot(photos) => {
                 if photos.before.is_empty() || photos.after.is_empty() {
                     return Err(EventError::Incomplete);
@@ -232,6 +235,7 @@ impl Event {
             Self::DangerRemains(_) | Self::DangerHeld(_) => Move::DangerRemains,
             Self::Comment(_) => Move::Comment,
             Self::Seen(_) => Move::Seen,
+            Self::Step(_) => Move::Step,
             Self::Unknown { .. } => return None,
         })
     }
@@ -265,6 +269,7 @@ impl Event {
             Self::Merge(data) => data.note.as_ref(),
             Self::DangerRemains(data) => data.text.as_ref(),
             Self::Comment(data) => data.text.as_ref(),
+            Self::Step(data) => data.note.as_ref(),
             Self::Seen(_) | Self::DangerHeld(_) | Self::MergeUndone(_) | Self::Unknown { .. } => {
                 None
             }

@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use super::graph::Graph;
 use super::guard::possible;
 use super::merge::Meeting;
+use super::merge_steps::Standing;
 use super::refusal::Legality;
 use super::state::TimelineItem;
 use super::{Entry, EntryBody, EntryStatus, Event, Move, Outcome, RecordState, Refusal};
@@ -310,6 +311,16 @@ impl<'a> Folder<'a> {
             return Ok(Outcome::Unjudged);
         }
         let effective_ms = self.graph.effective_ms[at];
+        if let (Event::Step(_), Some(steps)) = (event, &mut state.steps) {
+            steps.workers.extend(entry.author.member);
+            if let Some(meeting) = &meeting {
+                match meeting.standing_of(at) {
+                    Standing::InForce => {}
+                    Standing::Agrees => return Ok(Outcome::Effective),
+                    Standing::Overtaken => return Err(Refusal::StepOvertaken),
+                }
+            }
+        }
         let Some(meeting) = meeting else {
             state.apply(entry, event, on_behalf_of.as_ref(), effective_ms);
             state.settle(movement);

@@ -1,15 +1,19 @@
 //! Tells whether a move is possible in a state, by the table and by the rules that the table cannot express.
 
-use super::payload::Partner;
+use super::payload::{KindStep, Partner};
 use super::table::{Next, next};
 use super::{Assignment, AssignmentState as A, Event, Move, Part, Party, RecordState, Refusal};
 use crate::domain::RecordKind;
 use crate::domain::case::may::Denied;
+use crate::domain::steps::StepsState;
 use crate::id::{EnvelopeId, Hash, RecordId};
 
 /// Whether the event is possible in this state, for any author.
 pub fn possible(state: &RecordState, event: &Event) -> Result<(), Refusal> {
     let movement = event.movement().ok_or(Refusal::Newer)?;
+    if let (Some(steps), Event::Step(step)) = (&state.steps, event) {
+        return kind_step(steps, step);
+    }
     let Some(case) = &state.case else {
         return without_case(state.facts.kind, movement);
     };
@@ -65,6 +69,23 @@ fn without_case(kind: RecordKind, movement: Move) -> Result<(), Refusal> {
     } else {
         Err(Refusal::Newer)
     }
+}
+
+/// Whether a step of the kind's own table is possible.
+fn kind_step(state: &StepsState, event: &KindStep) -> Result<(), Refusal> {
+    let table = state.table;
+    let step = table.step(event.step).ok_or(Refusal::Newer)?;
+    if event
+        .reason
+        .is_some_and(|code| table.reason(code).is_none())
+    {
+        return Err(Refusal::Newer);
+    }
+    let (stage, name) = (state.stage.name, step.name);
+    let not_now = Refusal::StepNotNow { stage, step: name };
+    refuse_if(!step.starts_from(state.stage), not_now)?;
+    let complete = step.takes(event.reason) && (event.note.is_some() || !step.needs_text);
+    refuse_if(!complete, Refusal::StepIncomplete)
 }
 
 /// The record that a Genesis makes. Both ids come from the start of the same hash.

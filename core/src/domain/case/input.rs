@@ -8,6 +8,7 @@ use super::payload as p;
 use super::{Deadlines, Event, EventError, Move, OnBehalfOf, Part, Party, RecordState, Severity};
 use crate::domain::area::AreaLevel;
 use crate::domain::category::CategoryCode;
+use crate::domain::steps::StepSpec;
 use crate::domain::text::TextError;
 use crate::domain::{AreaPath, Text};
 use crate::id::{AreaId, EnvelopeId, Hash, MemberId, RecordId, UnitId};
@@ -57,6 +58,8 @@ coded_enum! {
         BehalfReason = 19, "behalf_reason";
         /// The move itself.
         Move = 20, "move";
+        /// The reason out of a list.
+        Reason = 21, "reason";
     }
 }
 
@@ -105,7 +108,7 @@ const REASON: &[FieldNeed] = &[r(F::Text)];
 
 /// The form of each move, in the order of [`Move::ALL`] (`r`: required, `o`: optional, `one`: one of these).
 #[rustfmt::skip]
-const FORMS: [(Move, &[FieldNeed]); 30] = [
+const FORMS: [(Move, &[FieldNeed]); 31] = [
     (Move::Triage, &[r(F::Category), r(F::Severity), o(F::Grid), o(F::Text)]),
     (Move::Dispatch, &[one(F::ToUnit), one(F::ToMember), o(F::Part), o(F::Deadlines), o(F::Text)]),
     (Move::Accept, STEP),
@@ -136,7 +139,12 @@ const FORMS: [(Move, &[FieldNeed]); 30] = [
     (Move::DangerRemains, EVIDENCE),
     (Move::Comment, &[one(F::Text), one(F::Attachments), o(F::Mentions)]),
     (Move::Seen, &[]),
+    (Move::Step, EVIDENCE),
 ];
+
+const STEP_TEXT: &[FieldNeed] = &[o(F::Attachments), r(F::Text)];
+const STEP_REASON: &[FieldNeed] = &[r(F::Reason), o(F::Attachments), o(F::Text)];
+const STEP_REASON_TEXT: &[FieldNeed] = &[r(F::Reason), o(F::Attachments), r(F::Text)];
 
 /// The fields of a move's form. An app asks for them in this order.
 #[must_use]
@@ -144,10 +152,21 @@ pub fn needs(movement: Move) -> &'static [FieldNeed] {
     FORMS[usize::from(movement.code()) - 1].1
 }
 
+/// The fields of the form of a step. An app asks for them in this order.
+#[must_use]
+pub fn needs_of_step(step: &StepSpec) -> &'static [FieldNeed] {
+    match (step.reasons.is_empty(), step.needs_text) {
+        (true, false) => needs(Move::Step),
+        (true, true) => STEP_TEXT,
+        (false, false) => STEP_REASON,
+        (false, true) => STEP_REASON_TEXT,
+    }
+}
+
 /// The input of a person for a move. Fields that the move does not have are ignored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MoveInput {
-    /// The name of the move, see [`Move::name`].
+    /// The name of the move, see [`Move::name`], or of a step in the table of the record's kind.
     pub movement: String,
     /// The assignment that the step is about.
     pub assignment: Option<EnvelopeId>,
@@ -189,6 +208,8 @@ pub struct MoveInput {
     /// The reason why the person acts for the party of the assignment; `None` if the person acts on its own
     /// behalf.
     pub behalf_reason: Option<String>,
+    /// The name of the reason, for a step that has reasons.
+    pub reason: Option<String>,
 }
 
 coded_error! {
@@ -242,6 +263,15 @@ impl MoveInput {
         }
     }
 
+    /// Input for a step, without any field.
+    #[must_use]
+    pub fn of_step(step: &StepSpec) -> Self {
+        Self {
+            movement: step.name.to_owned(),
+            ..Self::default()
+        }
+    }
+
     /// The move.
     pub fn movement(&self) -> Result<Move, InputError> {
         Move::from_name(&self.movement).ok_or(InputError::UnknownMove)
@@ -250,7 +280,11 @@ impl MoveInput {
     /// The event that the input makes in this state, and the party that it is made for. Another function
     /// decides whether the move is allowed ([`super::offer`]).
     pub fn event(&self, state: &RecordState) -> Result<(Event, Option<OnBehalfOf>), InputError> {
-        let event = self.bare_event(state)?;
+        let steps = state.steps();
+        let event = match steps.and_then(|steps| steps.table.step_named(&self.movement)) {
+            Some(step) => Event::Step(self.kind_step(step)?),
+            None => self.bare_event(state)?,
+        };
         event.check().map_err(|error| self.why(&event, error))?;
         Ok((event, self.on_behalf_of(state)?))
     }
@@ -271,6 +305,8 @@ impl MoveInput {
             Move::Dismiss => Event::Dismiss(self.reasoned()?),
             Move::Reopen => Event::Reopen(self.reasoned()?),
             Move::Seen => Event::Seen(p::Seen {}),
+            // A step has a name of its own.
+            Move::Step => return Err(InputError::UnknownMove),
             Move::VerifyPass => Event::Verify(self.verify(true)?),
             Move::VerifyFail => Event::Verify(self.verify(false)?),
             Move::DangerRemains => Event::DangerRemains(p::DangerRemains {
@@ -441,6 +477,27 @@ impl MoveInput {
             assignment: self.assignment()?,
             attachments: self.attachments.clone(),
             note: self.note()?,
+        })
+    }
+
+    fn kind_step(&self, step: &StepSpec) -> Result<p::KindStep, InputError> {
+        let name = self.reason.as_deref().filter(|name| !name.is_empty());
+        let unknown = InputError::Invalid(F::Reason, "input.unknown_reason");
+        let reason = name.map(|name| step.reason_named(name).ok_or(unknown));
+        let reason = reason.transpose()?.map(|reason| reason.code);
+        let note = if step.needs_text {
+            Some(self.reason()?)
+        } else {
+            self.note()?
+        };
+        if !step.takes(reason) {
+            return Err(InputError::Missing(F::Reason));
+        }
+        Ok(p::KindStep {
+            step: step.code,
+            reason,
+            attachments: self.attachments.clone(),
+            note,
         })
     }
 

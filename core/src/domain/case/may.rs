@@ -13,8 +13,9 @@ mod tests;
 
 pub use self::readership::Readership;
 use self::table::{Cell, Row, cell, row_of};
-use super::payload::Partner;
+use super::payload::{KindStep, Partner};
 use super::{AssignmentState, Event, GenesisFacts, Move, OnBehalfOf, Party, RecordState};
+use crate::domain::steps::StepRight;
 use crate::domain::{Audience, Grant, RecordKind, Role, Scope, Source};
 use crate::id::{MemberId, UnitId};
 
@@ -59,6 +60,9 @@ coded_error! {
         /// The role does not receive reports of this source.
         #[error("may.source")]
         Source,
+        /// The records of the kind have another audience.
+        #[error("may.audience")]
+        Audience,
         /// The kind, role or event belongs to a newer version.
         #[error("may.newer")]
         Newer,
@@ -110,7 +114,11 @@ pub fn may(actor: &Actor<'_>, action: &Action<'_>) -> Result<(), Denied> {
         }
         Action::Edit(state) => {
             known_kind(state.facts.kind)?;
-            holds(actor, state, Row::Edit, None)
+            let kind = state.facts.kind.spec();
+            match kind.filter(|kind| kind.report == Row::FieldWork) {
+                Some(_) => writes_field_work(actor, state),
+                None => holds(actor, state, Row::Edit, None),
+            }
         }
         Action::Do {
             state,
@@ -129,11 +137,13 @@ fn known_kind(kind: RecordKind) -> Result<(), Denied> {
 }
 
 fn may_report(actor: &Actor<'_>, facts: &GenesisFacts) -> Result<(), Denied> {
-    known_kind(facts.kind)?;
+    let kind = facts.kind.spec().ok_or(Denied::Newer)?;
     deny_unless(
-        cell(Row::Report, actor.grant.role) == Cell::Yes,
+        cell(kind.report, actor.grant.role) != Cell::No,
         Denied::Role,
     )?;
+    let audience = kind.audience.unwrap_or(facts.audience);
+    deny_unless(audience == facts.audience, Denied::Audience)?;
     deny_unless(may_claim(actor.grant.role, facts.source), Denied::Source)?;
     if let Scope::Area(area) = &actor.grant.scope {
         deny_unless(area.district() == facts.home.district(), Denied::Elsewhere)?;
@@ -165,11 +175,15 @@ fn may_do(
     if state.frozen && !movement.is_always_possible() {
         return Err(Denied::Newer);
     }
-    deny_unless(
-        state.case().is_some() || movement.is_talk(),
-        Denied::NotACase,
-    )?;
-    let row = row_of(movement);
+    let has_stages = match event {
+        Event::Step(_) => state.case().is_some() || state.steps().is_some(),
+        _ => state.case().is_some(),
+    };
+    deny_unless(has_stages || movement.is_talk(), Denied::NotACase)?;
+    let row = match event {
+        Event::Step(step) => row_of_step(state, step)?,
+        _ => row_of(movement),
+    };
     let by_system = actor.grant.role == Role::System;
     deny_unless(by_system == event.is_automatic(), Denied::Rule)?;
     if let Some(behalf) = on_behalf_of {
@@ -184,6 +198,38 @@ fn may_do(
     }
     let party = movement.is_closed_to_party() && state.is_party(actor.member, actor.units);
     deny_unless(!party, Denied::ResponsibleParty)
+}
+
+/// The row of a step. Only a newer version knows the rights of a step that this version does not know.
+fn row_of_step(state: &RecordState, step: &KindStep) -> Result<Row, Denied> {
+    let Some(steps) = state.steps() else {
+        return Ok(row_of(Move::Step));
+    };
+    let known = steps.table.step(step.step).ok_or(Denied::Newer)?;
+    let reason = step.reason.map(|code| steps.table.reason(code));
+    deny_unless(reason.is_none_or(|known| known.is_some()), Denied::Newer)?;
+    Ok(match known.right {
+        StepRight::Work => row_of(Move::Step),
+        StepRight::CallOff => Row::CallOff,
+    })
+}
+
+/// Whether the actor may write the content of field work. A role that may do such work suffices for the
+/// creator, for the people named in the record, for its team, and for all who made a step on it.
+fn writes_field_work(actor: &Actor<'_>, state: &RecordState) -> Result<(), Denied> {
+    let role = cell(Row::FieldWork, actor.grant.role);
+    deny_unless(role != Cell::No, Denied::Role)?;
+    deny_unless(readable(actor, state), Denied::NotReadable)?;
+    let made_step = |member: &MemberId| {
+        let steps = state.steps();
+        steps.is_some_and(|steps| steps.workers.contains(member))
+    };
+    let of_person = |member: &MemberId| state.facts.named.contains(member) || made_step(member);
+    let team = state.facts.team;
+    let takes_part = own(actor, state)
+        || actor.member.as_ref().is_some_and(of_person)
+        || team.is_some_and(|team| actor.units.contains(&team));
+    deny_unless(takes_part, Denied::NotOwn)
 }
 
 fn may_on_behalf(

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::graph::Graph;
+use super::merge_steps::{Standing, StepMerge};
 use super::refusal::Legality;
 use super::state::{Conflict, Review, Side};
 use super::table::{Next, next};
@@ -36,6 +37,8 @@ pub(super) struct Meeting<'g, 'a> {
     partial: Vec<usize>,
     /// Rivals that met, the later one first.
     meetings: Vec<(usize, usize, Conflict)>,
+    /// The steps of the kind's own table.
+    steps: StepMerge,
 }
 
 impl Move {
@@ -130,7 +133,13 @@ impl<'g, 'a> Meeting<'g, 'a> {
             premature: Vec::new(),
             partial: Vec::new(),
             meetings: Vec::new(),
+            steps: StepMerge::new(graph, set, legal),
         }
+    }
+
+    /// Whether a legal step is in force when all branches have met.
+    pub(super) fn standing_of(&self, step: usize) -> Standing {
+        self.steps.standing_of(step)
     }
 
     fn event(&self, at: usize) -> Option<&'a Event> {

@@ -10,6 +10,7 @@ pub mod guard;
 pub mod input;
 pub mod may;
 mod merge;
+mod merge_steps;
 pub mod moves;
 pub mod offer;
 pub mod payload;

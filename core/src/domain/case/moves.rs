@@ -63,6 +63,8 @@ coded_enum! {
         Comment = 29, "comment";
         /// A signed opening.
         Seen = 30, "seen";
+        /// A step of a kind with stages of its own. A case has none.
+        Step = 31, "step";
     }
 }
 

@@ -4,13 +4,14 @@
 //! with complete input. So a move is offered exactly when an attempt with the right input is accepted.
 
 use super::fold::judge_in;
-use super::input::{FieldNeed, InputField, MoveInput, needs};
+use super::input::{FieldNeed, InputField, MoveInput, needs, needs_of_step};
 use super::refusal::Legality;
 use super::{
     Author, Entry, EntryBody, EntryStatus, Move, OnBehalfOf, Part, Party, RecordState, Refusal,
     Severity,
 };
 use crate::domain::case::may::choice::{self, Matter};
+use crate::domain::steps::{ReasonSpec, StepSpec};
 use crate::domain::{AreaPath, Grant, Text};
 use crate::id::{AreaId, DeviceId, EnvelopeId, Hash, MemberId, RecordId, UnitId};
 
@@ -35,6 +36,8 @@ pub struct Asker<'a> {
 pub struct MoveOption {
     /// The move.
     pub movement: Move,
+    /// The step, if the move is a step of the kind's own table. Each step has its own option.
+    pub step: Option<&'static StepSpec>,
     /// The assignment that the step is about. Each assignment has its own option.
     pub assignment: Option<EnvelopeId>,
     /// The request for more time that the move would grant. Each open request has its own option.
@@ -48,13 +51,54 @@ pub struct MoveOption {
     pub needs: &'static [FieldNeed],
 }
 
-/// Every move, in the order of [`Move::ALL`]. A step has one option for each assignment.
+impl MoveOption {
+    /// The stable name: that of the step or of the move. [`MoveInput`] takes it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.step.map_or(self.movement.name(), |step| step.name)
+    }
+
+    /// The reasons to choose from.
+    #[must_use]
+    pub fn reasons(&self) -> &'static [ReasonSpec] {
+        self.step.map_or(&[], |step| step.reasons)
+    }
+}
+
+/// Every move, in the order of [`Move::ALL`], then every step of the kind's own table. A step of an
+/// assignment has one option for each assignment.
 #[must_use]
 pub fn offers(state: &RecordState, asker: &Asker<'_>) -> Vec<MoveOption> {
-    Move::ALL
-        .iter()
+    let moves = Move::ALL.iter().filter(|movement| **movement != Move::Step);
+    let steps = state.steps().map_or(&[][..], |steps| steps.table.steps);
+    moves
         .flat_map(|movement| options(state, asker, *movement))
+        .chain(steps.iter().map(|step| step_option(state, asker, step)))
         .collect()
+}
+
+fn step_option(state: &RecordState, asker: &Asker<'_>, step: &'static StepSpec) -> MoveOption {
+    let input = MoveInput {
+        text: Some("·".to_owned()),
+        reason: step.reasons.first().map(|reason| reason.name.to_owned()),
+        ..MoveInput::of_step(step)
+    };
+    let body = input
+        .event(state)
+        .ok()
+        .map(|(event, on_behalf_of)| EntryBody::Event {
+            event,
+            on_behalf_of,
+        });
+    MoveOption {
+        movement: Move::Step,
+        step: Some(step),
+        assignment: None,
+        request: None,
+        allowed: first_grant(state, asker, Some(Move::Step), body.as_slice()),
+        on_behalf: None,
+        needs: needs_of_step(step),
+    }
 }
 
 /// Whether the person may change the content.
@@ -81,6 +125,7 @@ fn options(state: &RecordState, asker: &Asker<'_>, movement: Move) -> Vec<MoveOp
             .collect();
         MoveOption {
             movement,
+            step: None,
             assignment,
             request,
             allowed: first_grant(state, asker, Some(movement), &bodies),

@@ -347,3 +347,16 @@ payload! {
     /// Data of `seen`.
     Seen {}
 }
+payload! {
+    /// Data of `step`. The kind of the record has the table of steps and reasons.
+    KindStep {
+        /// The code of the step.
+        0 step: u8,
+        /// The code of the reason, where the step has reasons.
+        1 reason: Option<u8>,
+        /// Hashes of photos and other files.
+        2 attachments: Vec<Hash>,
+        /// A note of the author.
+        3 note: Option<Text>,
+    }
+}

@@ -7,6 +7,7 @@ use super::state::{Assignment, CaseState, Conflict, Outcome, Review, Stage, Time
 use super::{Entry, GenesisFacts};
 use crate::domain::AreaPath;
 use crate::domain::category::CategoryCode;
+use crate::domain::steps::StepsState;
 use crate::id::{DeviceId, EnvelopeId, MemberId, RecordId, UnitId};
 
 /// The state of one record.
@@ -37,6 +38,8 @@ pub struct RecordState {
     pub timeline: Vec<TimelineItem>,
     /// See [`Self::case`].
     pub(super) case: Option<CaseState>,
+    /// See [`Self::steps`].
+    pub(super) steps: Option<StepsState>,
 }
 
 impl RecordState {
@@ -63,6 +66,7 @@ impl RecordState {
             participants: genesis.author.member.into_iter().collect(),
             timeline: vec![item],
             case: facts.kind.is_case().then(|| CaseState::born(facts.home)),
+            steps: facts.kind.steps().map(StepsState::born),
         }
     }
 
@@ -89,6 +93,27 @@ impl RecordState {
         self.case.as_ref()
     }
 
+    /// The state of the steps; `None` for a kind without a table of steps.
+    #[must_use]
+    pub fn steps(&self) -> Option<&StepsState> {
+        self.steps.as_ref()
+    }
+
+    /// The code of the stage, whatever the lifecycle, as in lists and exports. The module `kinds::stages` has
+    /// the names of all codes.
+    #[must_use]
+    pub fn stage_code(&self) -> u8 {
+        let steps = self.steps().map(|steps| steps.stage.code);
+        steps.unwrap_or(self.stage().code())
+    }
+
+    /// The stable name of the stage, whatever the lifecycle.
+    #[must_use]
+    pub fn stage_name(&self) -> &'static str {
+        let steps = self.steps().map(|steps| steps.stage.name);
+        steps.unwrap_or(self.stage().name())
+    }
+
     /// How far the case is. A record without case stays reported.
     #[must_use]
     pub fn stage(&self) -> Stage {
@@ -105,6 +130,9 @@ impl RecordState {
     /// after the ending awaits review.
     #[must_use]
     pub fn is_open(&self) -> bool {
+        if let Some(steps) = self.steps() {
+            return !steps.stage.is_ended;
+        }
         !self.stage().is_ended() || self.needs_review.iter().any(|review| review.danger)
     }
 

@@ -18,6 +18,21 @@ coded_error! {
             /// The move.
             movement: Move,
         },
+        /// The step is not possible in this stage.
+        #[error("case.not_now: {step} is not possible in stage {stage}")]
+        StepNotNow {
+            /// The name of the stage.
+            stage: &'static str,
+            /// The name of the step.
+            step: &'static str,
+        },
+        /// The step lacks its reason or its words, or it has a reason that it does not take.
+        #[error("case.step_incomplete")]
+        StepIncomplete,
+        /// The entry was overtaken by a step that its author had not seen: one of a higher rank, or the first
+        /// of the same rank.
+        #[error("case.step_overtaken")]
+        StepOvertaken,
         /// The assignment does not exist.
         #[error("case.no_assignment")]
         NoAssignment,

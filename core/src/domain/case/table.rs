@@ -23,6 +23,7 @@ use Next::{Below as B, No as O, Same as S, To, Work as W};
 type Row = [Next; 15];
 
 const TALK: Row = [S; 15];
+const NEVER: Row = [O; 15];
 const STEP: Row = [O, W, W, W, W, S, S, O, O, W, W, S, O, O, O];
 const PRESS: Row = [S, S, S, S, S, S, O, O, O, S, S, S, O, O, O];
 const TRIAGED: Next = To(Stage::Triaged);
@@ -39,7 +40,7 @@ const MERGED: Next = To(Stage::Merged);
 /// site, resolved, verified, closed, followed up, returned, referred, suspended, dismissed, handed to police,
 /// merged.
 #[rustfmt::skip]
-const TABLE: [(Move, Row); 30] = [
+const TABLE: [(Move, Row); 31] = [
     (Move::Triage, [TRIAGED, S, S, S, S, O, O, O, O, S, S, O, O, O, O]),
     (Move::Dispatch, [O, W, W, W, W, W, O, O, O, W, O, O, O, O, O]),
     (Move::Accept, STEP),
@@ -70,6 +71,7 @@ const TABLE: [(Move, Row); 30] = [
     (Move::DangerRemains, [S, S, W, W, W, W, W, W, W, S, S, W, W, W, W]),
     (Move::Comment, TALK),
     (Move::Seen, TALK),
+    (Move::Step, NEVER),
 ];
 
 /// The effect of the move in this stage.

@@ -48,6 +48,9 @@ coded_error! {
         /// The text has more than `limits::ANSWER_CHARS_MAX` characters.
         #[error("form.answer_long")]
         TooLong,
+        /// The template has no such question, or it is asked in rows and the key has none, or the reverse.
+        #[error("form.no_question")]
+        NoQuestion,
     }
 }
 
@@ -165,14 +168,20 @@ impl RowMark {
     }
 
     pub(super) fn of_value(value: &FieldValue) -> Option<Self> {
-        let FieldValue::Text(text) = value else {
-            return None;
-        };
+        match value {
+            FieldValue::Text(text) => Self::of_text(text),
+            _ => None,
+        }
+    }
+
+    /// Reads the spelling of a record.
+    #[must_use]
+    pub fn of_text(text: &str) -> Option<Self> {
         if text == REMOVED {
             return Some(Self::Removed);
         }
         let at_ms: i64 = text.parse().ok()?;
-        (at_ms.to_string() == *text).then_some(Self::Added(at_ms))
+        (at_ms.to_string() == text).then_some(Self::Added(at_ms))
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::answer::{Answer, AnswerError, RowMark};
 use super::kind::Kind;
 use super::name::{AnswerKey, ItemId, RowId, TemplateId};
-use super::template::Template;
+use super::template::{Item, Template};
 use crate::domain::content::FieldValue;
 use crate::limits::FORM_ANSWERS_MAX;
 
@@ -31,6 +31,23 @@ impl Answer {
             FieldValue::Text(text) => Self::of_text(kind, template.choices(kind), text).map(Some),
             _ => Err(AnswerError::WrongType),
         }
+    }
+}
+
+impl Template {
+    /// The question of a key.
+    pub fn question(&self, key: &AnswerKey) -> Result<&Item, AnswerError> {
+        let item = self.item(key.item.as_str());
+        let fits =
+            |item: &&Item| item.kind.is_question() && item.repeat.is_some() == key.row.is_some();
+        item.filter(fits).ok_or(AnswerError::NoQuestion)
+    }
+
+    /// Checks that a value is an answer to the question of a key. Range and constraint are not judged,
+    /// because they depend on other answers.
+    pub fn check(&self, key: &AnswerKey, answer: &Answer) -> Result<(), AnswerError> {
+        let kind = &self.question(key)?.kind;
+        answer.fits(kind, self.choices(kind))
     }
 }
 

@@ -37,7 +37,15 @@ pub enum TemplateEntry {
 #[error("directory.template_changed")]
 pub struct TemplateChanged;
 
-/// The templates of a deployment by id and version: the shipped ones, and those of the directory.
+impl TemplateChanged {
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        "directory.template_changed"
+    }
+}
+
+/// The templates of a deployment by id and version, from the app and from the directory.
 ///
 /// The content of a version never changes, because answers refer to it by its number. So a shipped template
 /// wins over an entry of the directory, and the first entry over a later one.

@@ -8,6 +8,7 @@ use super::kind::{Choice, Kind};
 use super::name::{ItemId, TemplateId};
 use super::raw::{self, RawChoice, RawInterval, RawItem, RawList, RawTemplate};
 use super::words::Words;
+use crate::domain::Role;
 use crate::id::Hash;
 
 /// A checklist: its questions in order, and their rules. Only [`Template::parse`] makes one, so each rule is
@@ -122,6 +123,12 @@ impl Template {
     #[must_use]
     pub fn is_for_volunteers(&self) -> bool {
         self.volunteers
+    }
+
+    /// Whether a person of this role may use it.
+    #[must_use]
+    pub fn is_for(&self, role: Role) -> bool {
+        self.volunteers || !matches!(role, Role::Volunteer | Role::TeamLead)
     }
 
     /// Whether only the people of the visit may see the name of the place, such as a resident's.

@@ -11,23 +11,36 @@
 //!
 //! **Not here:** the lifecycle that kinds share (`case`), the content itself (`content`), documents (`crdt`).
 
+mod form_spec;
 pub mod hazard;
+pub mod note;
 pub mod place;
 pub mod request;
 mod spec;
+pub mod stages;
 pub mod tip;
+pub mod visit;
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+pub use self::form_spec::{FormSpec, FormStanding};
 pub use self::spec::{KindSpec, Lifecycle};
 use super::RecordKind;
 use super::content::{Field, FieldSpec};
+use super::steps::StepTable;
 
-/// The registry: one line for each kind. Codes 4 to 7, 9 and 10 are kept for dispute, visit, task, patrol,
-/// notice and shift.
-pub static KINDS: &[&KindSpec] = &[&hazard::SPEC, &tip::SPEC, &request::SPEC, &place::SPEC];
+/// The registry: one line for each kind. Codes 4, 6, 7, 9 and 10 are kept for dispute, task, patrol, notice and
+/// shift.
+pub static KINDS: &[&KindSpec] = &[
+    &hazard::SPEC,
+    &tip::SPEC,
+    &request::SPEC,
+    &visit::SPEC,
+    &place::SPEC,
+    &note::SPEC,
+];
 
 impl RecordKind {
     /// Everything that this version knows of the kind. `None` for kinds of newer versions.
@@ -47,6 +60,15 @@ impl RecordKind {
     pub fn is_case(self) -> bool {
         self.spec()
             .is_some_and(|spec| spec.lifecycle == Lifecycle::Case)
+    }
+
+    /// The steps of its records; `None` for a kind without stages of its own.
+    #[must_use]
+    pub fn steps(self) -> Option<&'static StepTable> {
+        match self.spec()?.lifecycle {
+            Lifecycle::Steps(table) => Some(table),
+            Lifecycle::Case | Lifecycle::Talk => None,
+        }
     }
 
     /// The stable name, as in JSON, the docs and the tables.
@@ -74,6 +96,11 @@ impl Field {
 /// The fields of all kinds. A field that two kinds have is there twice.
 pub fn own_fields() -> impl Iterator<Item = &'static FieldSpec> {
     KINDS.iter().flat_map(|spec| spec.fields)
+}
+
+/// The tables of all kinds that have steps.
+pub fn step_tables() -> impl Iterator<Item = &'static StepTable> {
+    KINDS.iter().filter_map(|spec| spec.kind.steps())
 }
 
 impl fmt::Display for RecordKind {

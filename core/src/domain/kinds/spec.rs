@@ -1,7 +1,10 @@
 //! The description of a kind: everything that generic code may know of it.
 
-use crate::domain::RecordKind;
+use super::form_spec::FormSpec;
+use crate::domain::case::may::table::Row;
 use crate::domain::content::{Content, Details, Field, FieldSpec, FieldValue};
+use crate::domain::steps::StepTable;
+use crate::domain::{Audience, RecordKind};
 
 /// A record kind. Each folder of [`super`] has one as `SPEC`.
 #[derive(Debug)]
@@ -21,6 +24,12 @@ pub struct KindSpec {
     pub exported: &'static [FieldSpec],
     /// Whether the server keeps account of each reading, as it does for every restricted record.
     pub is_sensitive: bool,
+    /// The row of the permission table that decides who may make a record.
+    pub report: Row,
+    /// The only audience that its records have; `None` where the author chooses.
+    pub audience: Option<Audience>,
+    /// The checklist of its records; `None` for a kind without one.
+    pub form: Option<&'static FormSpec>,
 }
 
 /// The moves that the records of a kind allow.
@@ -29,6 +38,8 @@ pub enum Lifecycle {
     /// All moves of `domain::case`. A record is open until its case ends. It has a bulletin, and rules of the
     /// server move it.
     Case,
+    /// The steps of a table, and comments and openings. A record is open until its stage is an ended one.
+    Steps(&'static StepTable),
     /// Comments and openings. A record has no stages.
     Talk,
 }

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::domain::Audience;
-use crate::domain::case::Severity;
+use crate::domain::case::{Move, Severity, Stage};
 use crate::domain::content::ValueType;
+use crate::domain::steps::STAGE_CODES_FROM;
 use crate::texts::{Lang, text};
 
 #[test]
@@ -30,7 +31,9 @@ fn codes_and_names_of_kinds_are_stable() {
         (1, "hazard", true),
         (2, "tip", true),
         (3, "request", true),
+        (5, "visit", false),
         (8, "place", false),
+        (11, "note", false),
     ];
     assert_eq!(known, expected, "a released code keeps its name");
     for spec in KINDS {
@@ -94,6 +97,63 @@ fn every_kind_and_field_has_its_texts() {
         };
         assert_eq!(i64::try_from(field.texts.len()), Ok(max - min + 1));
     }
+}
+
+/// Every text of a table of steps, and the rules that make it usable: the fold needs a birth that is open, and
+/// steps that a name or code finds.
+#[test]
+fn tables_of_steps_are_sound() {
+    let mut stage_codes: BTreeMap<&str, u8> = BTreeMap::new();
+    for table in step_tables() {
+        assert!(!table.birth().is_ended);
+        for stage in table.stages {
+            assert!(stage.code >= STAGE_CODES_FROM && Stage::from_name(stage.name).is_none());
+            let known = *stage_codes.entry(stage.name).or_insert(stage.code);
+            assert_eq!(known, stage.code, "kinds share the code of {}", stage.name);
+            assert_eq!(stages::name_of(stage.code), stage.name);
+            assert_eq!(stages::code_of(stage.name), Some(stage.code));
+            assert_eq!(table.stage(stage.code), Some(*stage));
+        }
+        let reasons: Vec<_> = table.steps.iter().flat_map(|step| step.reasons).collect();
+        let distinct: BTreeSet<u8> = reasons.iter().map(|reason| reason.code).collect();
+        assert_eq!(
+            distinct.len(),
+            reasons.len(),
+            "reasons are unique in the kind"
+        );
+        for step in table.steps {
+            assert_eq!(table.step(step.code), Some(step));
+            assert_eq!(table.step_named(step.name), Some(step));
+            assert!(Move::from_name(step.name).is_none(), "{}", step.name);
+            assert!(!step.from.is_empty() && step.rank > 0, "{}", step.name);
+            assert!(step.from.iter().all(|stage| table.stages.contains(stage)));
+            assert!(table.stages.contains(&step.to) && !step.starts_from(step.to));
+        }
+        let stages = table
+            .stages
+            .iter()
+            .map(|stage| format!("stage.{}", stage.name));
+        let steps = table.steps.iter();
+        let steps =
+            steps.flat_map(|step| [format!("act.{}", step.name), format!("story.{}", step.name)]);
+        let reasons = reasons
+            .iter()
+            .map(|reason| format!("reason.{}", reason.name));
+        for code in stages.chain(steps).chain(reasons) {
+            for lang in Lang::ALL {
+                assert!(text(&code, lang).is_some(), "{code}");
+            }
+        }
+    }
+    for stage in Stage::ALL {
+        assert!(stage.code() < STAGE_CODES_FROM);
+        assert_eq!(stages::name_of(stage.code()), stage.name());
+        assert_eq!(stages::code_of(stage.name()), Some(stage.code()));
+    }
+    assert_eq!(
+        (stages::name_of(250), stages::code_of("nowhere")),
+        ("unknown", None)
+    );
 }
 
 #[test]

@@ -433,7 +433,7 @@ fn danger_said_offline_keeps_a_case_open_that_somebody_resolved() {
 /// A void verdict names the rule, so every new rule of the domain or the gate needs a reason.
 #[test]
 fn every_rule_is_a_void_reason() {
-    const OTHER_ANSWERS: [&str; 11] = [
+    const OTHER_ANSWERS: [&str; 12] = [
         // Edits that a phone does not make.
         "content.no_change",
         "content.too_long",
@@ -447,6 +447,7 @@ fn every_rule_is_a_void_reason() {
         "case.danger_unseen",
         "case.work_unseen",
         "case.own_work_elsewhere",
+        "case.step_overtaken",
         "case.newer",
     ];
     let rules = texts::codes().filter(|code| {

@@ -3,12 +3,13 @@
 use rusqlite::Connection;
 
 use super::super::error::ReplicaError;
+use super::super::forms::TemplateCache;
 use super::super::projection::names;
 use super::super::table::directory;
+use super::words::Wording;
 use crate::crdt::FieldConflict;
 use crate::domain::case::state::Side;
 use crate::domain::case::{Conflict, MergeFault};
-use crate::domain::content::{Field, FieldValue};
 use crate::id::MemberId;
 use crate::record::Record;
 use crate::texts::{Lang, say, text};
@@ -47,14 +48,19 @@ impl ConflictCard {
 }
 
 /// Every conflict of a record.
-pub(super) fn cards(conn: &Connection, record: &Record) -> Result<Vec<ConflictCard>, ReplicaError> {
+pub(super) fn cards(
+    conn: &Connection,
+    cache: &TemplateCache,
+    record: &Record,
+) -> Result<Vec<ConflictCard>, ReplicaError> {
     let mut cards = Vec::new();
+    let wording = Wording::of(conn, cache, record)?;
     for conflict in record
         .document()
         .map(crate::crdt::Document::conflicts)
         .unwrap_or_default()
     {
-        cards.push(field_card(conn, record, conflict)?);
+        cards.push(field_card(conn, &wording, record, conflict)?);
     }
     for conflict in record
         .state()
@@ -68,6 +74,7 @@ pub(super) fn cards(conn: &Connection, record: &Record) -> Result<Vec<ConflictCa
 
 fn field_card(
     conn: &Connection,
+    wording: &Wording<'_>,
     record: &Record,
     conflict: FieldConflict,
 ) -> Result<ConflictCard, ReplicaError> {
@@ -87,7 +94,7 @@ fn field_card(
                 .and_then(|certificate| certificate.facts().member);
             people.extend(member);
             let who = name_of(conn, member, lang)?;
-            let value = value_text(conn, &conflict.field, &version.value, lang)?;
+            let value = wording.value(&conflict.field, &version.value, lang)?;
             versions.push(say(
                 "conflict.version",
                 lang,
@@ -102,11 +109,11 @@ fn field_card(
             "conflict.field",
             lang,
             &[
-                ("field", &field_text(&conflict.field, lang)),
+                ("field", &wording.field(&conflict.field, lang)),
                 ("versions", &versions.join(joint)),
                 (
                     "now",
-                    &value_text(conn, &conflict.field, &conflict.winner().value, lang)?,
+                    &wording.value(&conflict.field, &conflict.winner().value, lang)?,
                 ),
             ],
         ));
@@ -216,67 +223,11 @@ pub(super) fn name_of(
     }))
 }
 
-/// The name of a field for a person.
-#[must_use]
-pub fn field_text(field: &Field, lang: Lang) -> String {
-    match field {
-        Field::Answer(id) => say("field.answer", lang, &[("id", id)]),
-        Field::Photo(_) => say("field.photo", lang, &[]),
-        named => say(&format!("field.{}", named.name()), lang, &[]),
-    }
-}
-
-/// A value as a person reads it.
-pub(super) fn value_text(
-    conn: &Connection,
-    field: &Field,
-    value: &FieldValue,
-    lang: Lang,
-) -> Result<String, ReplicaError> {
-    Ok(match (field, value) {
-        (Field::Own(spec), FieldValue::Number(number)) => spec
-            .text_of(*number)
-            .map_or_else(|| number.to_string(), |code| say(code, lang, &[])),
-        (Field::Category, FieldValue::Text(code)) => names::category(conn, code)?
-            .map_or_else(|| code.clone(), |name| names::in_lang(name, lang)),
-        (_, FieldValue::Text(text)) => text.clone(),
-        (_, FieldValue::Number(number)) => number.to_string(),
-        (_, FieldValue::Flag(flag)) => say(if *flag { "value.yes" } else { "value.no" }, lang, &[]),
-        (_, FieldValue::Position(stored)) => {
-            let point = stored.position().point();
-            format!("{}, {}", degrees(point.lat_e7()), degrees(point.lon_e7()))
-        }
-    })
-}
-
-/// Degrees with five digits: about a metre.
-fn degrees(e7: i32) -> String {
-    format!("{:.5}", f64::from(e7) / 1e7)
-}
-
-/// The words of an envelope that does not count, for the person who wrote them.
-pub(super) fn words_of_edits(
-    conn: &Connection,
-    edits: &[crate::crdt::FieldEdit],
-    lang: Lang,
-) -> Result<String, ReplicaError> {
-    use crate::crdt::Write;
-    let mut parts = Vec::new();
-    for edit in edits {
-        let value = match &edit.write {
-            Write::Set(value) => value_text(conn, &edit.field, value, lang)?,
-            Write::Redo { after, .. } => after.clone(),
-            Write::Remove => String::new(),
-        };
-        parts.push(format!("{}: {value}", field_text(&edit.field, lang)));
-    }
-    Ok(parts.join("\n"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::case::Move;
+    use crate::domain::content::Field;
 
     #[test]
     fn every_word_of_a_card_has_a_text() {

@@ -2,7 +2,10 @@
 
 pub(super) mod changes;
 pub(super) mod conflict;
+pub(super) mod due;
 pub(super) mod edit;
+pub(super) mod fill;
+pub(super) mod form_page;
 pub(super) mod list;
 pub(super) mod moves;
 pub(super) mod report;
@@ -10,8 +13,10 @@ pub(super) mod rewrite;
 pub(super) mod settle;
 pub(super) mod story;
 pub(super) mod tally;
+pub(super) mod templates;
 pub(super) mod upkeep;
 pub(super) mod view;
+pub(super) mod words;
 pub(super) mod write;
 
 use std::ops::Deref;

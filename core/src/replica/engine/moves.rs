@@ -81,6 +81,10 @@ impl Replica {
         let state = loaded.state();
         let state = state.ok_or(ReplicaError::NotAllowed(AWAITS_REVIEW))?;
         let (event, on_behalf_of) = input.event(state)?;
+        let kind = state.facts.kind.spec();
+        if kind.is_some_and(|kind| kind.form.is_some()) {
+            return self.step(record, (&event, on_behalf_of), now_ms);
+        }
         self.act(record, &event, on_behalf_of, now_ms)
     }
 }
@@ -89,11 +93,13 @@ impl Replica {
 fn nothing_yet(code: &'static str) -> Vec<MoveOption> {
     let refused = |movement: &Move| MoveOption {
         movement: *movement,
+        step: None,
         assignment: None,
         request: None,
         allowed: Err(code),
         on_behalf: None,
         needs: crate::domain::case::input::needs(*movement),
     };
-    Move::ALL.iter().map(refused).collect()
+    let moves = Move::ALL.iter().filter(|one| **one != Move::Step);
+    moves.map(refused).collect()
 }

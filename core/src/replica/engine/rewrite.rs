@@ -4,14 +4,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rusqlite::Connection;
-
 use super::super::error::ReplicaError;
 use super::super::load;
 use super::super::projection::notify;
 use super::super::table::envelope::{self, Origin};
-use super::conflict::words_of_edits;
 use super::edit;
+use super::words::Wording;
 use super::write::Writing;
 use crate::crdt::{Candidate, ChangeInfo, Document, FieldEdit};
 use crate::dag::Walk;
@@ -125,27 +123,32 @@ fn written(
     record: RecordId,
     id: EnvelopeId,
 ) -> Result<Option<Written>, ReplicaError> {
-    let conn = writing.conn;
+    let (conn, certificates) = (writing.conn, writing.certificates);
+    let templates = &certificates.templates;
     let stored = envelope::get(conn, id)?;
     let record = writing.record(record)?;
     let Some(stored) = stored else {
         let again = record.nodes().iter().any(|node| node.replaces == Some(id));
         let node = record.node(id).filter(|_| !again);
-        return node.map(|node| written_in(conn, record, node)).transpose();
+        let wording = Wording::of(conn, templates, record)?;
+        return node
+            .map(|node| written_in(&wording, record, node))
+            .transpose();
     };
     if stored.origin != Origin::Own || stored.rewritten.is_some() {
         return Ok(None);
     }
     let parsed = Envelope::parse(stored.raw).map_err(|_| ReplicaError::Inconsistent)?;
     let edits = edits_in(record, &parsed);
-    let words = words(conn, &parsed, edits.as_deref())?;
+    let wording = Wording::of(conn, templates, record)?;
+    let words = words(&wording, &parsed, edits.as_deref())?;
     Ok(Some((edits, words)))
 }
 
 /// Returns the words from the record alone, because a pack keeps the content of its envelopes and not their
 /// bytes.
 pub(super) fn written_in(
-    conn: &Connection,
+    wording: &Wording<'_>,
     record: &Record,
     node: &Node,
 ) -> Result<Written, ReplicaError> {
@@ -157,7 +160,7 @@ pub(super) fn written_in(
                 .zip(document)
                 .map(|(info, document)| document.written_by(&info.hash))
                 .unwrap_or_default();
-            let words = words_of_edits(conn, &edits, Lang::default())?;
+            let words = wording.edits(&edits, Lang::default())?;
             (Some(edits), words)
         }
         NodeBody::Genesis { facts, .. } => (None, words_of_report(document, facts.kind)),
@@ -218,12 +221,12 @@ fn past_of(record: &Record, hash: Hash) -> Option<Arc<Document>> {
 
 /// The person's own words in an envelope.
 pub(super) fn words(
-    conn: &Connection,
+    wording: &Wording<'_>,
     envelope: &Envelope,
     edits: Option<&[FieldEdit]>,
 ) -> Result<String, ReplicaError> {
     Ok(match envelope.body() {
-        Body::Change(_) => words_of_edits(conn, edits.unwrap_or_default(), Lang::default())?,
+        Body::Change(_) => wording.edits(edits.unwrap_or_default(), Lang::default())?,
         Body::Event(event) => match Event::decode(event.code, event.fold_version, &event.data) {
             Ok(event) => words_of_event(&event),
             Err(_) => String::new(),
@@ -245,8 +248,12 @@ pub(in crate::replica) fn words_alone(
 ) -> Result<String, ReplicaError> {
     let parsed = Envelope::parse(raw).map_err(|_| ReplicaError::Inconsistent)?;
     let known = load::record(writing.conn, writing.certificates, record)?;
+    let wording = match &known {
+        Some(record) => Wording::of(writing.conn, &writing.certificates.templates, record)?,
+        None => Wording::plain(writing.conn),
+    };
     let edits = known.and_then(|record| edits_in(&record, &parsed));
-    words(writing.conn, &parsed, edits.as_deref())
+    words(&wording, &parsed, edits.as_deref())
 }
 
 fn words_of_event(event: &Event) -> String {

@@ -6,23 +6,28 @@ use std::collections::HashMap;
 use rusqlite::Connection;
 
 use super::super::error::ReplicaError;
+use super::super::forms::TemplateCache;
 use super::super::load;
 use super::super::projection::names::{self, Name};
 use super::super::reader::Reader;
+use super::words::Wording;
 use super::{conflict, rewrite};
-use crate::crdt::{FieldEdit, Write};
+use crate::crdt::FieldEdit;
 use crate::domain::Role;
 use crate::domain::area::AreaLevel;
-use crate::domain::case::payload::Partner;
+use crate::domain::case::payload::{KindStep, Partner};
 use crate::domain::case::state::TimelineItem;
 use crate::domain::case::{Deadlines, Event, Move, OnBehalfOf, Outcome, Part, Party, RecordState};
 use crate::domain::civil::time_said;
-use crate::domain::content::Field;
+use crate::domain::content::{Field, FieldValue};
 use crate::id::{EnvelopeId, Hash, MemberId, RecordId};
 use crate::limits::LIST_ROWS_MAX;
 use crate::record::{Node, NodeBody, Record};
 use crate::texts::{Lang, say, text};
 use crate::wire::verdict::Status;
+
+/// A sentence names at most this many answers. More of them are counted.
+const ANSWERS_SAID_MAX: usize = 5;
 
 /// One page of a timeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +83,9 @@ pub struct FieldChange {
     pub name: (String, String),
     /// The new value, Chinese and English; empty where it was removed.
     pub value: (String, String),
+    /// The value that the author had seen, Chinese and English; empty where there was none. Only answers
+    /// have it.
+    pub before: (String, String),
 }
 
 impl Reader {
@@ -92,8 +100,9 @@ impl Reader {
         self.at_once(|conn| {
             let loaded = load::record(conn, &self.certificates, record)?;
             let rows_max = rows_max.clamp(1, LIST_ROWS_MAX);
+            let cache = &self.certificates.templates;
             loaded
-                .map(|record| page(conn, &record, after, rows_max))
+                .map(|record| page(conn, cache, &record, after, rows_max))
                 .transpose()
         })
     }
@@ -101,6 +110,7 @@ impl Reader {
 
 fn page(
     conn: &Connection,
+    cache: &TemplateCache,
     record: &Record,
     after: Option<EnvelopeId>,
     rows_max: usize,
@@ -122,6 +132,7 @@ fn page(
     let end = items.len().min(start + rows_max);
     let teller = Teller {
         conn,
+        wording: Wording::of(conn, cache, record)?,
         record,
         state,
         people: RefCell::default(),
@@ -143,6 +154,7 @@ fn page(
 /// Writes the story of one record.
 struct Teller<'a> {
     conn: &'a Connection,
+    wording: Wording<'a>,
     record: &'a Record,
     state: &'a RecordState,
     people: RefCell<HashMap<Option<MemberId>, Name>>,
@@ -237,26 +249,38 @@ impl Teller<'_> {
             let document = document.filter(|document| document.change(&info.hash).is_some());
             Some(document?.written_by(&info.hash))
         });
-        let edits = match counted {
-            Some(edits) => edits,
-            None => rewrite::written_in(self.conn, self.record, node)?
-                .0
-                .unwrap_or_default(),
+        let Some(edits) = counted else {
+            let edits = rewrite::written_in(&self.wording, self.record, node)?.0;
+            let edits = edits.unwrap_or_default();
+            return edits.iter().map(|edit| self.changed(edit, None)).collect();
         };
-        edits.iter().map(|edit| self.changed(edit)).collect()
+        let seen = |edit: &FieldEdit| {
+            let hash = change.info.as_ref()?.hash;
+            let is_answer = matches!(edit.field, Field::Answer(_));
+            document?.seen_by(&hash, &edit.field).filter(|_| is_answer)
+        };
+        edits
+            .iter()
+            .map(|edit| self.changed(edit, seen(edit)))
+            .collect()
     }
 
-    fn changed(&self, edit: &FieldEdit) -> Result<FieldChange, ReplicaError> {
-        let name = |lang| conflict::field_text(&edit.field, lang);
-        let value = |lang| match &edit.write {
-            Write::Set(value) => conflict::value_text(self.conn, &edit.field, value, lang),
-            Write::Redo { after, .. } => Ok(after.clone()),
-            Write::Remove => Ok(String::new()),
+    fn changed(
+        &self,
+        edit: &FieldEdit,
+        before: Option<FieldValue>,
+    ) -> Result<FieldChange, ReplicaError> {
+        let name = |lang| self.wording.field(&edit.field, lang);
+        let value = |lang| self.wording.written(edit, lang);
+        let seen = |lang| match &before {
+            Some(before) => self.wording.value(&edit.field, before, lang),
+            None => Ok(String::new()),
         };
         Ok(FieldChange {
             field: edit.field.clone(),
             name: (name(Lang::Zh), name(Lang::En)),
             value: (value(Lang::Zh)?, value(Lang::En)?),
+            before: (seen(Lang::Zh)?, seen(Lang::En)?),
         })
     }
 
@@ -272,9 +296,20 @@ impl Teller<'_> {
             NodeBody::Genesis { .. } => plain("story.report"),
             NodeBody::Change(_) if edits.is_empty() => plain("story.edit_unknown"),
             NodeBody::Change(_) => {
+                let is_answer = |change: &FieldChange| matches!(change.field, Field::Answer(_));
+                let code = match edits.iter().all(is_answer) {
+                    true if edits.len() > ANSWERS_SAID_MAX => "story.answered_many",
+                    true => "story.answered",
+                    false => "story.edit",
+                };
                 let changes = changes(edits, lang);
-                let parts = [("who", said.who), ("changes", changes.as_str())];
-                say("story.edit", lang, &parts)
+                let count = edits.len().to_string();
+                let parts = [
+                    ("who", said.who),
+                    ("changes", changes.as_str()),
+                    ("count", count.as_str()),
+                ];
+                say(code, lang, &parts)
             }
             NodeBody::Unknown | NodeBody::Malformed => plain("story.unknown"),
             NodeBody::Event {
@@ -368,6 +403,7 @@ impl Teller<'_> {
                 };
                 parts.push(("to", to));
             }
+            Event::Step(step) => return Ok(self.kind_step(step, lang, parts)),
             Event::DangerHeld(_) => return Ok(filled("story.danger_held", lang, &parts)),
             Event::MergeUndone(_) => return Ok(filled("story.merge_undone", lang, &parts)),
             Event::Merge(merge) => parts.push(("record", names::record(self.conn, merge.into)?)),
@@ -378,6 +414,18 @@ impl Teller<'_> {
             _ => {}
         }
         Ok(filled(&code, lang, &parts))
+    }
+
+    /// A step of the kind's own table.
+    fn kind_step(&self, made: &KindStep, lang: Lang, mut parts: Vec<(&str, String)>) -> String {
+        let table = self.state.steps().map(|steps| steps.table);
+        let Some(step) = table.and_then(|table| table.step(made.step)) else {
+            return filled("story.unknown", lang, &parts);
+        };
+        let reason = made.reason.and_then(|code| table?.reason(code));
+        let reason = reason.map(|reason| say(&format!("reason.{}", reason.name), lang, &[]));
+        parts.push(("reason", reason.unwrap_or_default()));
+        filled(&format!("story.{}", step.name), lang, &parts)
     }
 
     fn category(&self, code: &str, lang: Lang) -> Result<String, ReplicaError> {
@@ -438,6 +486,9 @@ fn changes(edits: &[FieldChange], lang: Lang) -> String {
         .map(|change| {
             let name = names::in_lang(change.name.clone(), lang);
             let value = names::in_lang(change.value.clone(), lang);
+            if matches!(change.field, Field::Answer(_)) {
+                return answer(change, &name, &value, lang);
+            }
             if value.is_empty() {
                 return say("story.removed", lang, &[("field", &name)]);
             }
@@ -445,6 +496,18 @@ fn changes(edits: &[FieldChange], lang: Lang) -> String {
         })
         .collect();
     changes.join(joint(lang))
+}
+
+/// “Valve closed?”: yes → no
+fn answer(change: &FieldChange, question: &str, value: &str, lang: Lang) -> String {
+    let before = names::in_lang(change.before.clone(), lang);
+    let code = match (before.is_empty(), value.is_empty()) {
+        (_, true) => "story.answer_cleared",
+        (true, false) => "story.answer_first",
+        (false, false) => "story.answer_again",
+    };
+    let parts = [("field", question), ("before", &before), ("value", value)];
+    say(code, lang, &parts)
 }
 
 fn deadlines(deadlines: Deadlines, said: Said<'_>) -> String {
@@ -472,6 +535,7 @@ fn attachments(event: &Event) -> Vec<Hash> {
         }
         Event::Verify(verify) => verify.attachments.clone(),
         Event::DangerRemains(danger) => danger.attachments.clone(),
+        Event::Step(step) => step.attachments.clone(),
         Event::Comment(comment) => comment.attachments.clone(),
         Event::HandledOnSpot(photos) => [photos.before.as_slice(), &photos.after].concat(),
         _ => Vec::new(),

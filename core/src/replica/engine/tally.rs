@@ -7,6 +7,7 @@ use super::super::load;
 use super::super::reader::Reader;
 use super::super::table::own_work::{self, Standing, Work};
 use super::rewrite;
+use super::words::Wording;
 use crate::id::{EnvelopeId, RecordId};
 use crate::limits::LIST_ROWS_MAX;
 use crate::texts::{Lang, text};
@@ -87,7 +88,10 @@ impl Reader {
             .as_ref()
             .and_then(|record| Some((record, record.node(work.id)?)));
         let words = match found {
-            Some((record, node)) => rewrite::written_in(conn, record, node)?.1,
+            Some((record, node)) => {
+                let wording = Wording::of(conn, &self.certificates.templates, record)?;
+                rewrite::written_in(&wording, record, node)?.1
+            }
             None => String::new(),
         };
         let sentence = |lang| text(&work.code, lang).unwrap_or_default().to_owned();

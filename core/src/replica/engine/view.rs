@@ -10,6 +10,7 @@ use super::super::table::envelope::{self, Origin};
 use super::super::table::record::RecordRow;
 use super::conflict::{self, ConflictCard};
 use super::rewrite;
+use super::words::{Wording, value_text};
 use crate::domain::case::{Event, GenesisFacts, Outcome, RecordState};
 use crate::domain::content::{Content, Field, FieldValue};
 use crate::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
@@ -110,7 +111,7 @@ impl Reader {
         field: &Field,
         value: &FieldValue,
     ) -> Result<(String, String), ReplicaError> {
-        let words = |lang| conflict::value_text(self.conn()?, field, value, lang);
+        let words = |lang| value_text(self.conn()?, field, value, lang);
         Ok((words(Lang::Zh)?, words(Lang::En)?))
     }
 
@@ -139,7 +140,7 @@ impl Reader {
             state: record.state().cloned(),
             comments: timeline.iter().filter_map(comment).collect(),
             timeline,
-            conflicts: conflict::cards(conn, &record)?,
+            conflicts: conflict::cards(conn, &self.certificates.templates, &record)?,
             set_aside: self.set_aside(id, &record)?,
         }))
     }
@@ -185,6 +186,7 @@ impl Reader {
 
     fn set_aside(&self, id: RecordId, record: &Record) -> Result<Vec<SetAside>, ReplicaError> {
         let mut set_aside = Vec::new();
+        let wording = Wording::of(self.conn()?, &self.certificates.templates, record)?;
         for stored in envelope::of_record(self.conn()?, id)? {
             if stored.origin != Origin::Own || record.counts(stored.id) {
                 continue;
@@ -199,7 +201,7 @@ impl Reader {
             set_aside.push(SetAside {
                 id: stored.id,
                 code,
-                words: rewrite::words(self.conn()?, &parsed, edits.as_deref())?,
+                words: rewrite::words(&wording, &parsed, edits.as_deref())?,
                 rewritten: stored.rewritten,
             });
         }

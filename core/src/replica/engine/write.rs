@@ -1,6 +1,7 @@
 //! Writing envelopes of this phone: one transaction with outbox and projections, all or nothing.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rand_core::CryptoRng;
 use rusqlite::{Connection, TransactionBehavior};
@@ -19,6 +20,7 @@ use crate::domain::Grant;
 use crate::domain::case::payload::Seen;
 use crate::domain::case::{Event, FOLD_VERSION, RecordState};
 use crate::domain::directory::DirectoryMark;
+use crate::domain::form::Template;
 use crate::domain::may::choice::{self, Matter};
 use crate::id::{DeviceId, EnvelopeId, RecordId};
 use crate::record::{Accepted, Admission, Record};
@@ -35,6 +37,8 @@ pub(in crate::replica) struct Writing<'a> {
     pub(in crate::replica) now_ms: i64,
     identity: &'a Identity,
     acting_as: Option<&'a Grant>,
+    /// The checklist that the author fills in. Roles that may not use it do not sign.
+    template: Option<Arc<Template>>,
     signer: &'a SecretKey,
     entropy: &'a mut (dyn CryptoRng + Send),
     marks: &'a mut Marks,
@@ -65,6 +69,7 @@ impl Replica {
             now_ms,
             identity,
             acting_as: self.acting_as.as_ref(),
+            template: None,
             signer: &self.signer,
             entropy: self.entropy.as_mut(),
             marks: &mut self.marks,
@@ -139,6 +144,11 @@ impl Writing<'_> {
         Ok(())
     }
 
+    /// From now on only roles that may use this template sign.
+    pub(in crate::replica) fn fill_in(&mut self, template: &Arc<Template>) {
+        self.template = Some(Arc::clone(template));
+    }
+
     /// Random bytes.
     pub(in crate::replica) fn random(&mut self) -> [u8; 16] {
         let mut bytes = [0; 16];
@@ -200,7 +210,7 @@ impl Writing<'_> {
     /// need the memory for all of them.
     pub(in crate::replica) fn settle(&mut self, record: &Record) -> Result<(), ReplicaError> {
         self.touched.remove(&record.id());
-        project::write(self.conn, record, &self.own)
+        project::write(self.conn, &self.certificates.templates, record, &self.own)
     }
 
     /// Writes the projections of a fully accepted record without its document. Returns `false` and writes
@@ -209,7 +219,7 @@ impl Writing<'_> {
         &mut self,
         record: &Accepted,
     ) -> Result<bool, ReplicaError> {
-        project::write_accepted(self.conn, record, &self.own)
+        project::write_accepted(self.conn, &self.certificates.templates, record, &self.own)
     }
 
     /// Whether this transaction has a record in memory, with more than is stored.
@@ -307,7 +317,12 @@ impl Writing<'_> {
     /// The grants to try, in this order.
     fn grants(&self, matter: &Matter) -> Vec<u8> {
         let grants = &self.identity.certificate.facts().grants;
-        choice::tried(grants, self.acting_as, matter)
+        let mut tried = choice::tried(grants, self.acting_as, matter);
+        if let Some(template) = &self.template {
+            let grant = |index: &u8| grants.get(usize::from(*index));
+            tried.retain(|index| grant(index).is_some_and(|grant| template.is_for(grant.role)));
+        }
+        tried
     }
 
     fn seal(
@@ -374,7 +389,7 @@ impl Writing<'_> {
     /// Writes the projections of all touched records, and the count of local writes.
     pub(in crate::replica) fn finish(self) -> Result<(), ReplicaError> {
         for record in self.touched.values() {
-            project::write(self.conn, record, &self.own)?;
+            project::write(self.conn, &self.certificates.templates, record, &self.own)?;
         }
         if self.written != self.written_before {
             meta::put(self.conn, Name::Written, &self.written.to_be_bytes())?;

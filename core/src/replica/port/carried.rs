@@ -2,8 +2,11 @@
 
 use super::super::error::ReplicaError;
 use crate::dag::{Dag, places};
-use crate::domain::Role;
 use crate::domain::case::Event;
+use crate::domain::case::payload::KindStep;
+use crate::domain::kinds::step_tables;
+use crate::domain::steps::StepTable;
+use crate::domain::{RecordKind, Role};
 use crate::id::EnvelopeId;
 use crate::limits::{CLOCK_AHEAD_MS_MAX, CLOCK_BEHIND_MS_MAX};
 use crate::wire::body::Body;
@@ -11,22 +14,43 @@ use crate::wire::envelope::{Envelope, VerifiedEnvelope};
 
 /// Whether the server would hold an envelope of another phone: only a newer app can judge it, or its clock
 /// is not plausible. If it were applied, it would freeze the record, or own words would build on it and
-/// wait with it.
-pub(super) fn would_be_held(verified: &VerifiedEnvelope, now_ms: i64) -> bool {
+/// wait with it. `kind` is the kind of its record, if the Genesis is here.
+pub(super) fn would_be_held(
+    verified: &VerifiedEnvelope,
+    kind: Option<RecordKind>,
+    now_ms: i64,
+) -> bool {
     let header = verified.envelope().header();
     let early = header.clock_ms < now_ms.saturating_sub(CLOCK_BEHIND_MS_MAX);
     let late = header.clock_ms > now_ms.saturating_add(CLOCK_AHEAD_MS_MAX);
-    early || late || is_of_newer_app(verified)
+    early || late || is_of_newer_app(verified, kind)
+}
+
+/// Whether this version does not know the step or its reason. Without the kind of the record, a step that some
+/// kind has is known.
+fn is_newer_step(kind: Option<RecordKind>, made: &KindStep) -> bool {
+    let known = |table: &&StepTable| {
+        let reason = made.reason.map(|code| table.reason(code));
+        table.step(made.step).is_some() && reason.is_none_or(|known| known.is_some())
+    };
+    match kind {
+        Some(kind) => kind.steps().is_some_and(|table| !known(&table)),
+        None => !step_tables().any(|table| known(&table)),
+    }
 }
 
 /// Whether this version does not know the body, the event, the kind of record, or the role of the author.
-fn is_of_newer_app(verified: &VerifiedEnvelope) -> bool {
+fn is_of_newer_app(verified: &VerifiedEnvelope, kind: Option<RecordKind>) -> bool {
     let envelope = verified.envelope();
     let body = match envelope.body() {
         Body::Unknown(..) => true,
         Body::Event(body) => {
             let event = Event::decode(body.code, body.fold_version, &body.data);
-            matches!(event, Ok(Event::Unknown { .. }))
+            match event {
+                Ok(Event::Unknown { .. }) => true,
+                Ok(Event::Step(step)) => is_newer_step(kind, &step),
+                _ => false,
+            }
         }
         Body::Genesis(genesis) => !genesis.kind.is_known(),
         Body::Change(_) => false,

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::super::engine::write::Writing;
 use super::super::error::ReplicaError;
-use super::super::projection::{notify, places};
+use super::super::projection::{form_rows, notify, places};
 use super::super::reader::Reader;
 use super::super::table::notification::News;
 use super::super::table::{bulletin, directory, notice};
@@ -84,6 +84,10 @@ pub(super) fn store(
         bytes: plain,
     };
     directory::put(writing.conn, &stream.to_bytes(), &row)?;
+    if let DirectoryEntry::Template(template) = &entry {
+        let id = template.id().as_str();
+        form_rows::template_arrived(writing.conn, id, template.version())?;
+    }
     if let DirectoryEntry::Category(category) = &entry
         && before.is_none_or(|before| before != (row.zh, row.en))
     {

@@ -111,7 +111,8 @@ impl<'a, 'w> Intake<'a, 'w> {
             self.named.insert(verified.envelope().header().certificate);
             let of_another = self.origin == Origin::Peer
                 && verified.envelope().header().author != self.writing.device();
-            let held = of_another && would_be_held(&verified, self.writing.now_ms);
+            let kind = record.genesis().map(|facts| facts.kind);
+            let held = of_another && would_be_held(&verified, kind, self.writing.now_ms);
             let carried_only = held || self.waits(verified.envelope(), said.is_some())?;
             if verdict.is_none() && carried_only {
                 carried.push(verified);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 
 use super::super::error::ReplicaError;
+use super::super::forms::TemplateCache;
 use super::super::identity::Own;
 use super::super::search;
 use super::super::table::record::{self as record_table, Basis, Before, NEVER_MS, RecordRow};
@@ -15,7 +16,7 @@ use super::super::table::{
 };
 use super::notify::{self, Telling};
 use super::shown::Shown;
-use super::{names, outcomes};
+use super::{form_rows, names, outcomes};
 use crate::crdt::Document;
 use crate::domain::case::{Event, RecordState, Severity, Stage};
 use crate::domain::content::Content;
@@ -36,23 +37,26 @@ enum Stored {
 /// Writes every projection of a record, and keeps the digests of its streams.
 pub(in crate::replica) fn write(
     conn: &Connection,
+    templates: &TemplateCache,
     record: &Record,
     own: &Own,
 ) -> Result<(), ReplicaError> {
-    write_over(conn, record, own, Stored::Good)
+    write_over(conn, templates, record, own, Stored::Good)
 }
 
 /// Writes every projection of a record, without regard to its stored rows.
 pub(in crate::replica) fn write_anew(
     conn: &Connection,
+    templates: &TemplateCache,
     record: &Record,
     own: &Own,
 ) -> Result<(), ReplicaError> {
-    write_over(conn, record, own, Stored::Stale)
+    write_over(conn, templates, record, own, Stored::Stale)
 }
 
 fn write_over(
     conn: &Connection,
+    templates: &TemplateCache,
     record: &Record,
     own: &Own,
     stored: Stored,
@@ -69,6 +73,7 @@ fn write_over(
     let same_words =
         stored == Stored::Good && known.is_some_and(|known| known.words == basis.words);
     let no = put(conn, before.as_ref(), record, (&row, &basis), own)?;
+    form_rows::write(conn, templates, no, record, content.as_ref())?;
     if stored == Stored::Stale {
         record_map::set(conn, no, row.at)?;
     }
@@ -86,6 +91,7 @@ fn write_over(
 /// `false` and writes nothing where the shown content is not known.
 pub(in crate::replica) fn write_accepted(
     conn: &Connection,
+    templates: &TemplateCache,
     record: &Accepted,
     own: &Own,
 ) -> Result<bool, ReplicaError> {
@@ -102,6 +108,9 @@ pub(in crate::replica) fn write_accepted(
     };
     // The name of the category is among the words.
     if row.category != before.row.category {
+        return Ok(false);
+    }
+    if !form_rows::write(conn, templates, before.no, record, None)? {
         return Ok(false);
     }
     put(conn, Some(&before), record, (&row, basis), own)?;
@@ -175,6 +184,7 @@ pub(in crate::replica) fn held_ids(
 /// Forgets the projections of a record.
 pub(in crate::replica) fn remove(conn: &Connection, id: RecordId) -> Result<(), ReplicaError> {
     if let Some(no) = record_table::number(conn, id)? {
+        form_rows::remove(conn, no, id)?;
         record_area::set(conn, no, 0, &[])?;
         record_assignment::set(conn, no, &[])?;
         record_map::set(conn, no, None)?;
@@ -210,7 +220,7 @@ fn row_of(record: &Record, shown: &Shown, own: Option<MemberId>) -> Option<Recor
     let state = record.state();
     let category = state.and_then(RecordState::category);
     let category = category.map(|code| code.as_str().to_owned());
-    let stage = state.map_or(Stage::Reported, RecordState::stage);
+    let stage = state.map_or(Stage::Reported.code(), RecordState::stage_code);
     let creator = first
         .certificate
         .as_ref()
@@ -226,7 +236,7 @@ fn row_of(record: &Record, shown: &Shown, own: Option<MemberId>) -> Option<Recor
         id: record.id(),
         kind: facts.kind.code(),
         audience: facts.audience.code(),
-        stage: stage.code(),
+        stage,
         open: state.is_none_or(RecordState::is_open),
         category: category
             .or_else(|| shown.category.clone())

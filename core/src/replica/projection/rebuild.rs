@@ -18,7 +18,7 @@ use crate::limits::REBUILD_SLICE_ROWS;
 use crate::wire::digest::Digest;
 
 /// The version of the code that makes projections. A change of their content needs a new number.
-pub(in crate::replica) const PROJECTIONS: u32 = 5;
+pub(in crate::replica) const PROJECTIONS: u32 = 6;
 
 /// How far projections are behind the app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,14 +69,15 @@ pub(in crate::replica) fn whole(
     for known in stream::all(conn)? {
         stream::set_digest(conn, known.no, Digest::EMPTY)?;
     }
+    // Rows of records need the templates of the directory.
+    places::project_all(conn)?;
     let mut records: BTreeSet<RecordId> = envelope::records(conn)?.into_iter().collect();
     records.extend(pack::records(conn)?);
     for id in records {
         if let Some(record) = load::record(conn, certificates, id)? {
-            project::write_anew(conn, &record, &own)?;
+            project::write_anew(conn, &certificates.templates, &record, &own)?;
         }
     }
-    places::project_all(conn)?;
     done(conn)
 }
 
@@ -90,7 +91,9 @@ pub(in crate::replica) fn slice(
         if next.what == pending::RECORD {
             let id = RecordId::from_slice(&next.key).ok_or(ReplicaError::Inconsistent)?;
             match load::record(conn, certificates, id)? {
-                Some(record) => project::write_anew(conn, &record, own)?,
+                Some(record) => {
+                    project::write_anew(conn, &certificates.templates, &record, own)?;
+                }
                 None => project::remove(conn, id)?,
             }
         } else if let Some(bytes) = directory::get(conn, next.what, &next.key)? {

@@ -42,6 +42,16 @@ pub(in crate::replica) fn fill_category(conn: &Connection, code: &str) -> Sql<()
     .map(drop)
 }
 
+/// Notes the forms of a template to be made again.
+pub(in crate::replica) fn fill_template(conn: &Connection, id: &str, version: u32) -> Sql<()> {
+    conn.prepare_cached(
+        "INSERT OR IGNORE INTO pending_projection SELECT 0, record.id FROM form CROSS JOIN record
+           ON record.no = form.record WHERE form.template = ?1 AND form.version = ?2",
+    )?
+    .execute((id, version))
+    .map(drop)
+}
+
 /// The next ones. Entries of the directory come before records.
 pub(in crate::replica) fn next(conn: &Connection, rows_max: usize) -> Sql<Vec<Pending>> {
     conn.prepare_cached(

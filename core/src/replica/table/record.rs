@@ -231,6 +231,7 @@ pub(in crate::replica) fn clear(conn: &Connection) -> Sql<()> {
     conn.execute_batch(
         "DELETE FROM record; DELETE FROM record_area; DELETE FROM record_assignment;
          DELETE FROM record_map;
+         DELETE FROM form; DELETE FROM form_due; DELETE FROM record_link;
          INSERT INTO record_search (record_search) VALUES ('delete-all');",
     )
 }

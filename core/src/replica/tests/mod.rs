@@ -6,6 +6,7 @@ mod conflicts;
 mod crowd;
 mod directory;
 mod file;
+mod forms;
 mod hostile_peer;
 mod interrupted;
 mod leaked_key;
@@ -27,6 +28,7 @@ mod tally;
 mod templates;
 mod two_files;
 mod upkeep;
+mod visits;
 mod way_back;
 mod withdrawn;
 mod writing;
@@ -43,6 +45,7 @@ use crate::domain::case::Severity;
 use crate::domain::content::{Content, Details, StoredPosition};
 use crate::domain::directory::DirectoryMark;
 use crate::domain::kinds::hazard::Hazard;
+use crate::domain::kinds::visit::Visit;
 use crate::domain::position::{Datum, Position};
 use crate::domain::{AreaPath, Grant, Role, Scope};
 use crate::id::{AreaId, MemberId, UnitId};
@@ -222,6 +225,18 @@ fn hazard(title: &str, description: &str) -> Content {
         },
         severity: Some(Severity::Elevated),
     })
+}
+
+/// A visit without a checklist, so that no answer is missing at its end.
+fn visit_draft() -> Draft {
+    let visit = Visit {
+        details: Details {
+            title: Some("王奶奶家".into()),
+            ..Details::default()
+        },
+        ..Visit::default()
+    };
+    Draft::staff(visit.into(), home())
 }
 
 fn draft(title: &str) -> Draft {

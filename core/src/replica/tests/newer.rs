@@ -4,8 +4,9 @@
 use super::server::Server;
 use super::*;
 use crate::domain::Text;
-use crate::domain::case::payload::{Comment, DangerRemains};
-use crate::domain::case::{Event, Move, Stage};
+use crate::domain::case::payload::{Comment, DangerRemains, KindStep};
+use crate::domain::case::{Event, Move, MoveInput, Stage};
+use crate::domain::kinds::visit;
 use crate::id::RecordId;
 use crate::wire::body::{Body, EventBody};
 use crate::wire::envelope::{Envelope, FORMAT_VERSION, Header, SUITE_ED25519_SHA256};
@@ -27,6 +28,11 @@ fn danger() -> Event {
     })
 }
 
+/// The code and data of an event that this version does not know.
+fn newer() -> (u16, Vec<u8>) {
+    (9_999, vec![0x80])
+}
+
 /// An event that this version does not know, as another phone sends it. Returns the status that the server
 /// alone gave it.
 fn event_of_newer_app(
@@ -34,6 +40,7 @@ fn event_of_newer_app(
     author: &mut Phone,
     record: RecordId,
     accepted: bool,
+    (code, data): (u16, Vec<u8>),
 ) -> Status {
     let own = author.replica().certificate().unwrap().clone();
     let loaded = author.replica().load(record).unwrap().unwrap();
@@ -51,9 +58,9 @@ fn event_of_newer_app(
     };
     let body = Body::Event(EventBody {
         salt: Some([1; 16]),
-        code: 9_999,
+        code,
         fold_version: 1,
-        data: vec![0x80],
+        data,
         on_behalf_of: None,
         replaces: None,
     });
@@ -80,7 +87,7 @@ fn frozen_record_takes_words_edits_and_danger() {
     let record = worker.replica().report(&draft("气瓶"), NOW).unwrap();
     server.settle(&mut worker);
     server.settle(&mut dispatcher);
-    let said = event_of_newer_app(&mut server, &mut dispatcher, record, true);
+    let said = event_of_newer_app(&mut server, &mut dispatcher, record, true, newer());
     assert_eq!(said, Status::Accepted);
     server.settle(&mut worker);
     let phone = worker.replica();
@@ -134,6 +141,34 @@ fn event_of_newer_app_is_held() {
     let mut worker = town.grid_worker(11);
     let record = worker.replica().report(&draft("气瓶"), NOW).unwrap();
     server.settle(&mut worker);
-    let said = event_of_newer_app(&mut server, &mut worker, record, false);
+    let said = event_of_newer_app(&mut server, &mut worker, record, false, newer());
     assert_eq!(said, Status::Held(HeldReason::Newer));
+}
+
+#[test]
+fn unknown_step_is_held_and_freezes_when_accepted() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let (mut worker, mut other) = (town.grid_worker(11), town.grid_worker(13));
+    let record = worker.replica().report(&visit_draft(), NOW).unwrap();
+    server.settle(&mut worker);
+    server.settle(&mut other);
+    let step = Event::Step(KindStep {
+        step: 200,
+        reason: None,
+        attachments: Vec::new(),
+        note: None,
+    });
+    let data = step.encode();
+    let said = event_of_newer_app(&mut server, &mut worker, record, false, data.clone());
+    assert_eq!(said, Status::Held(HeldReason::Newer));
+    let said = event_of_newer_app(&mut server, &mut other, record, true, data);
+    assert_eq!(said, Status::Accepted);
+    server.settle(&mut worker);
+    let phone = worker.replica();
+    let row = phone.view(record).unwrap().unwrap().row;
+    assert!(row.needs_newer_app && row.open);
+    let refused = phone.make_move(record, &MoveInput::of_step(&visit::START), NOW);
+    assert!(matches!(refused, Err(ReplicaError::NeedsNewerApp)));
+    phone.act(record, &comment("还在"), None, NOW).unwrap();
 }

@@ -2,9 +2,10 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use onegrid_core::domain::case::{Event, Move, Outcome, Party, RecordState, Severity, Stage};
+use onegrid_core::domain::case::{Event, Move, Outcome, Party, RecordState, Severity};
 use onegrid_core::domain::content::{Content, FieldValue};
 use onegrid_core::domain::kinds::hazard::Hazard;
+use onegrid_core::domain::kinds::stages;
 use onegrid_core::id::RecordId;
 use onegrid_core::net::State as Connection;
 use onegrid_core::replica::{ConflictCard, ConflictSubject, RecordRow, RecordView, TimelineEntry};
@@ -75,7 +76,7 @@ fn row(cast: &Cast, row: &RecordRow) -> Value {
         "title": row.title,
         "category": row.category,
         "severity": severity(row.severity),
-        "stage": Stage::from_code(row.stage).map(Stage::name),
+        "stage": stages::name_of(row.stage),
         "open": row.open,
         "mine": row.mine,
         "ladder": row.ladder,

@@ -21,7 +21,8 @@ class Need:
     input: Word
     """The argument of `Phone.act`: `text`, `to_unit`, `to_member`, `to_area`, `part`, `deadlines` (the three
     arguments `accept_by`, `arrive_by` and `resolve_by`), `until`, `category`, `severity`, `grid`, `into`,
-    `satisfied`, `before`, `after`, `attachments`, `mentions`, `assignment`, `request`, `behalf_reason`."""
+    `satisfied`, `before`, `after`, `attachments`, `mentions`, `assignment`, `request`, `behalf_reason`,
+    `reason`."""
     kind: NeedKind
     """Whether the move needs it."""
 
@@ -46,3 +47,5 @@ class MoveOption:
     """Whether the person can make the move on behalf of the responsible party, with a reason."""
     needs: tuple[Need, ...]
     """The arguments that the move takes."""
+    reasons: tuple[Word, ...]
+    """The reasons to choose from, for the argument `reason`."""

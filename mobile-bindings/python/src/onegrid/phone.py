@@ -111,9 +111,10 @@ class Phone:
     ) -> str:
         """Writes a report and returns the record.
 
-        `kind` is `hazard`, `tip`, `request` or `place`. `fields` are `title`, `category`, `severity` (1 to 4),
-        `address`, `occurred_ms`, `description`, `urgency` (1 to 4), `contact_wanted`, `contact`, `offence`,
-        `place_type` and `answer.<id>`. The phone finds the grid from `position` where that is accurate to 50 m;
+        `kind` is `hazard`, `tip`, `request`, `visit`, `place` or `note`. `fields` are `title`, `category`,
+        `severity` (1 to 4), `address`, `occurred_ms`, `description`, `urgency` (1 to 4), `contact_wanted`,
+        `contact`, `offence`, `place_type`, `template`, `template_version`, `planned_ms`, `visited`,
+        `companions` and `answer.<id>`. The phone finds the grid from `position` where that is accurate to 50 m;
         otherwise ask `locate`, let the person choose, and set the choice as `area`. `restricted` lets only the
         people in `named`, its assignees and the command room read it, and never changes. `team` shares it with
         a team of the member, and `linked` is the record that it belongs to.
@@ -196,13 +197,15 @@ class Phone:
         before: Sequence[str] = (),
         after: Sequence[str] = (),
         behalf_reason: str | None = None,
+        reason: str | None = None,
     ) -> str:
         """Makes a move, such as `accept`, and returns the envelope.
 
         `MoveOption.needs` lists the inputs of a move. `text` is a note, or the reason where the move needs one;
         `part` is `lead` or `support`, without it `lead`; `severity` is 1 (general) to 4 (critical); `into` is
         the record that continues after `merge`; `attachments`, `before` and `after` are photos by the SHA-256
-        of their bytes (64 hex digits); `behalf_reason` acts for the party of the assignment.
+        of their bytes (64 hex digits); `behalf_reason` acts for the party of the assignment; `reason` is a
+        code out of `MoveOption.reasons`.
 
         The phone refuses a move at once if the rules do not allow it in the state that the phone knows. Raises
         `input.unknown_move`, `input.missing`, `input.invalid`, `input.too_many`, `case.*`, `may.*`,
@@ -231,6 +234,7 @@ class Phone:
             before=list(before),
             after=list(after),
             behalf_reason=behalf_reason,
+            reason=reason,
         )
         return call(self._raw.act, record, move)
 

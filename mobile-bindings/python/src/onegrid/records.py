@@ -34,7 +34,7 @@ class RecordRow:
     id: str
     """The record."""
     kind: Word
-    """The kind: hazard, tip, request or place."""
+    """The kind: hazard, tip, request, visit, place or note."""
     restricted: bool
     """Whether only the named people may read it."""
     stage: Word

@@ -60,7 +60,8 @@ func moveInput(_ with: JSON) -> MoveInput {
         mentions: with["mentions"].texts,
         before: with["before"].texts,
         after: with["after"].texts,
-        behalfReason: with["behalf_reason"].text
+        behalfReason: with["behalf_reason"].text,
+        reason: with["reason"].text
     )
 }
 

@@ -1,7 +1,7 @@
 //! Outline of a record: place, progress and times, from its projection.
 
-use onegrid_core::domain::case::Stage;
 use onegrid_core::domain::kind::RecordKind;
+use onegrid_core::domain::kinds::stages;
 use serde_json::{Map, Value, json};
 
 use crate::store::RecordRow;
@@ -31,7 +31,7 @@ pub(super) fn facts(row: &RecordRow) -> Map<String, Value> {
         json!(row.created_ms),
         json!(row.changed_ms),
         json!(row.open),
-        json!(Stage::from_code(row.state).map(Stage::name)),
+        json!(stages::name_of(row.state)),
         json!(row.category),
         json!(row.position.map(|(latitude, _)| latitude)),
         json!(row.position.map(|(_, longitude)| longitude)),

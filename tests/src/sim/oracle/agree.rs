@@ -220,6 +220,13 @@ fn picture(record: &Record) -> String {
             );
             let _ = writeln!(text, "{:?}\n{:?}", case.assignments, case.extensions);
         }
+        if let Some(steps) = state.steps() {
+            let _ = writeln!(text, "{}", steps.stage.name);
+            for entry in &steps.entries {
+                let (name, reason) = (entry.step.name, entry.reason);
+                let _ = writeln!(text, "{} {name} {reason:?} {}", entry.id, entry.at_ms);
+            }
+        }
         let _ = writeln!(text, "{} {:?}", state.conflicts.len(), state.needs_review);
         for item in &state.timeline {
             let counted = record.node(item.id).and_then(|node| node.verdict);

@@ -105,6 +105,10 @@ fn role_may(role: Role, movement: Move) -> bool {
             R::Mediator | R::Dispatcher | R::Supervisor | R::DistrictLead | R::System
         ),
         Move::Urge | Move::Supervise => leads || role == R::Supervisor,
+        Move::Step => !matches!(
+            role,
+            R::Guard | R::Dispatcher | R::Supervisor | R::DistrictLead | R::System
+        ),
     }
 }
 

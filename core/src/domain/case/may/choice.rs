@@ -113,7 +113,9 @@ const fn meant_for(movement: Move) -> &'static [Role] {
         Move::AssignFinally => &[Role::DistrictLead],
         // The reporter sees the opening by these roles on the receipt ladder.
         Move::Seen => &[Role::Dispatcher, Role::Handler],
-        Move::HandledOnSpot | Move::Escalate | Move::DangerRemains | Move::Comment => &[],
+        Move::HandledOnSpot | Move::Escalate | Move::DangerRemains | Move::Comment | Move::Step => {
+            &[]
+        }
     }
 }
 

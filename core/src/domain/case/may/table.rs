@@ -42,6 +42,10 @@ pub enum Row {
     Seen,
     /// Read a staff record.
     Read,
+    /// Make a record of field work, and its steps.
+    FieldWork,
+    /// Call off field work.
+    CallOff,
 }
 
 /// A cell: the condition under which the role may act.
@@ -81,7 +85,7 @@ use Cell::{
 /// Columns in the order of [`Role::ALL`]: volunteer, team lead, guard, grid worker, mediator, community
 /// officer, station head, village lead, dispatcher, handler, supervisor, district lead, system.
 #[rustfmt::skip]
-const TABLE: [(Row, [Cell; 13]); 18] = [
+const TABLE: [(Row, [Cell; 13]); 20] = [
     (Row::Report,        [Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y]),
     (Row::Comment,       [R, R, R, R, R, R, R, R, R, R, R, R, O]),
     (Row::Danger,        [Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y]),
@@ -100,6 +104,8 @@ const TABLE: [(Row, [Cell; 13]); 18] = [
     (Row::Urge,          [O, O, O, O, O, O, I, I, I, O, R, R, O]),
     (Row::Seen,          [R, R, R, R, R, R, R, R, R, R, R, R, O]),
     (Row::Read,          [Own, T, OI, V, V, P, I, I, I, A, I, I, Y]),
+    (Row::FieldWork,     [R, R, O, R, R, R, R, R, O, R, O, O, O]),
+    (Row::CallOff,       [Own, Own, O, Own, Own, Own, OI, OI, O, Own, O, O, O]),
 ];
 
 /// The cell of a row and a role.
@@ -140,5 +146,6 @@ pub const fn row_of(movement: Move) -> Row {
         Move::DangerRemains => Row::Danger,
         Move::Comment => Row::Comment,
         Move::Seen => Row::Seen,
+        Move::Step => Row::FieldWork,
     }
 }

@@ -15,7 +15,9 @@ fn state() -> crate::domain::case::RecordState {
 
 #[test]
 fn empty_input_names_a_field_that_the_form_asks_for() {
-    for movement in Move::ALL {
+    // A step has a name of its own, so no form belongs to the move.
+    let moves = Move::ALL.iter().filter(|one| **one != Move::Step);
+    for movement in moves {
         let asked = needs(*movement);
         let wanted = asked.iter().find(|one| one.need != Need::Optional);
         match (MoveInput::of(*movement).event(&state()), wanted) {

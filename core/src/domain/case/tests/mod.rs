@@ -5,7 +5,7 @@ mod events;
 mod exhaustive;
 mod input;
 mod offers;
-mod random;
+pub(crate) mod random;
 mod rules;
 mod scenario6;
 pub(crate) mod support;

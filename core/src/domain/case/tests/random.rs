@@ -186,14 +186,14 @@ fn seeds() -> std::ops::Range<u64> {
     from.parse().unwrap()..to.parse().unwrap()
 }
 
-fn shuffle(rng: &mut ChaCha8Rng, entries: &mut [Entry]) {
+pub(crate) fn shuffle(rng: &mut ChaCha8Rng, entries: &mut [Entry]) {
     for at in (1..entries.len()).rev() {
         entries.swap(at, below(rng, at + 1));
     }
 }
 
 /// The fold without any short cut: every past is folded anew.
-fn fold_plainly(entries: &[Entry]) -> RecordState {
+pub(crate) fn fold_plainly(entries: &[Entry]) -> RecordState {
     let refs: Vec<&Entry> = entries.iter().collect();
     let mut folder = Folder::new(Graph::new(&refs).unwrap());
     for at in 0..folder.graph.len() {

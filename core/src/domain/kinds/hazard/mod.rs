@@ -3,6 +3,7 @@
 use super::{KindSpec, Lifecycle};
 use crate::domain::RecordKind;
 use crate::domain::case::Severity;
+use crate::domain::case::may::table::Row;
 use crate::domain::content::{Content, Details, Field, FieldSpec, FieldValue, ValueType};
 
 /// The kind.
@@ -29,6 +30,9 @@ pub static SPEC: KindSpec = KindSpec {
     weight: Some(&SEVERITY),
     exported: &[],
     is_sensitive: false,
+    report: Row::Report,
+    audience: None,
+    form: None,
 };
 
 /// The content of a hazard.

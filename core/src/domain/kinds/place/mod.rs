@@ -2,6 +2,7 @@
 
 use super::{KindSpec, Lifecycle};
 use crate::domain::RecordKind;
+use crate::domain::case::may::table::Row;
 use crate::domain::content::{Content, Details, Field, FieldSpec, FieldValue, ValueType};
 
 /// The kind.
@@ -30,6 +31,9 @@ pub static SPEC: KindSpec = KindSpec {
     weight: None,
     exported: &[],
     is_sensitive: false,
+    report: Row::Report,
+    audience: None,
+    form: None,
 };
 
 /// The content of a place.

@@ -2,6 +2,7 @@
 
 use super::{KindSpec, Lifecycle};
 use crate::domain::RecordKind;
+use crate::domain::case::may::table::Row;
 use crate::domain::content::{Content, Details, Field, FieldSpec, FieldValue, ValueType};
 
 /// The kind.
@@ -37,6 +38,9 @@ pub static SPEC: KindSpec = KindSpec {
     weight: Some(&URGENCY),
     exported: &[URGENCY, CONTACT_WANTED, CONTACT],
     is_sensitive: true,
+    report: Row::Report,
+    audience: None,
+    form: None,
 };
 
 /// The content of a request for help.

@@ -2,6 +2,7 @@
 
 use super::{KindSpec, Lifecycle};
 use crate::domain::RecordKind;
+use crate::domain::case::may::table::Row;
 use crate::domain::content::{Content, Details, Field, FieldSpec, FieldValue, ValueType};
 
 /// The kind.
@@ -23,6 +24,9 @@ pub static SPEC: KindSpec = KindSpec {
     weight: None,
     exported: &[OFFENCE],
     is_sensitive: true,
+    report: Row::Report,
+    audience: None,
+    form: None,
 };
 
 /// The content of a tip.

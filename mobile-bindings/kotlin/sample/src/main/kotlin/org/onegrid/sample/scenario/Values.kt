@@ -93,6 +93,7 @@ internal fun moveInput(with: JsonObject, movement: String, assignment: String?) 
     before = texts(with["before"]),
     after = texts(with["after"]),
     behalfReason = with.text("behalf_reason"),
+    reason = with.text("reason"),
 )
 
 internal fun query(with: JsonObject) = Query(

@@ -1,0 +1,146 @@
+//! The table of a kind: its stages, and the steps between them.
+
+/// The least code of a stage. The codes below it belong to the stages of cases.
+pub const STAGE_CODES_FROM: u8 = 101;
+
+/// The stages and steps of a kind.
+#[derive(Debug, PartialEq, Eq)]
+pub struct StepTable {
+    /// The stages. A record is born in the first one.
+    pub stages: &'static [StageSpec],
+    /// The steps, in the order of their codes.
+    pub steps: &'static [StepSpec],
+}
+
+/// A stage. Kinds that use the same name use the same code for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StageSpec {
+    /// The stable code, from [`STAGE_CODES_FROM`] on, as in lists and exports.
+    pub code: u8,
+    /// The stable name. Its words are the text `stage.<name>`.
+    pub name: &'static str,
+    /// Whether the record needs no more work.
+    pub is_ended: bool,
+}
+
+/// A step from one stage to another.
+#[derive(Debug, PartialEq, Eq)]
+pub struct StepSpec {
+    /// The code on the wire, which is unique in the kind.
+    pub code: u8,
+    /// The stable name, which no move of a case has. The button of an app has the text `act.<name>`, and the
+    /// timeline the text `story.<name>`.
+    pub name: &'static str,
+    /// The stages that it may start from.
+    pub from: &'static [StageSpec],
+    /// The stage that it leads to.
+    pub to: StageSpec,
+    /// Of steps that have not seen each other, the one of the highest rank is in force.
+    pub rank: u8,
+    /// The reasons to choose from. A step with reasons needs one of them.
+    pub reasons: &'static [ReasonSpec],
+    /// Whether the step needs words.
+    pub needs_text: bool,
+    /// The people who may make the step.
+    pub right: StepRight,
+}
+
+/// A reason for a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReasonSpec {
+    /// The code on the wire, which is unique among the reasons of the kind.
+    pub code: u8,
+    /// The stable name. Its words are the text `reason.<name>`.
+    pub name: &'static str,
+}
+
+/// The people who may make a step. The permission table has a row for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepRight {
+    /// The people who do field work, on each record that they can read.
+    Work,
+    /// The creator of the record, and the heads of the place.
+    CallOff,
+}
+
+impl StepTable {
+    /// The stage that a record is born in.
+    #[must_use]
+    pub fn birth(&self) -> StageSpec {
+        self.stages[0]
+    }
+
+    /// The step of a code, if this version knows it.
+    #[must_use]
+    pub fn step(&self, code: u8) -> Option<&'static StepSpec> {
+        self.steps.iter().find(|step| step.code == code)
+    }
+
+    /// The step of a name.
+    #[must_use]
+    pub fn step_named(&self, name: &str) -> Option<&'static StepSpec> {
+        self.steps.iter().find(|step| step.name == name)
+    }
+
+    /// The reason of a code, whatever its step, if this version knows it.
+    #[must_use]
+    pub fn reason(&self, code: u8) -> Option<ReasonSpec> {
+        let mut all = self.steps.iter().flat_map(|step| step.reasons);
+        all.find(|reason| reason.code == code).copied()
+    }
+
+    /// The stage of a code, if this version knows it.
+    #[must_use]
+    pub fn stage(&self, code: u8) -> Option<StageSpec> {
+        self.stages.iter().copied().find(|stage| stage.code == code)
+    }
+
+    /// The table as Markdown. Steps go down and stages across.
+    #[must_use]
+    pub fn markdown(&self) -> String {
+        let mut text = String::from("| step |");
+        for stage in self.stages {
+            text.extend([" ", stage.name, " |"]);
+        }
+        text += " rank |\n|---|";
+        text += &"---|".repeat(self.stages.len() + 1);
+        for step in self.steps {
+            text.extend(["\n| ", step.name, " |"]);
+            for stage in self.stages {
+                let cell = if step.starts_from(*stage) {
+                    step.to.name
+                } else {
+                    "–"
+                };
+                text.extend([" ", cell, " |"]);
+            }
+            text.extend([" ", &step.rank.to_string(), " |"]);
+        }
+        text.push('\n');
+        text
+    }
+}
+
+impl StepSpec {
+    /// Whether the step is possible in the stage.
+    #[must_use]
+    pub fn starts_from(&self, stage: StageSpec) -> bool {
+        self.from.contains(&stage)
+    }
+
+    /// The reason of a name, out of those that the step takes.
+    #[must_use]
+    pub fn reason_named(&self, name: &str) -> Option<ReasonSpec> {
+        let mut own = self.reasons.iter();
+        own.find(|reason| reason.name == name).copied()
+    }
+
+    /// Whether the step takes this reason: one of its own, or none where it has none.
+    #[must_use]
+    pub fn takes(&self, reason: Option<u8>) -> bool {
+        match reason {
+            Some(code) => self.reasons.iter().any(|reason| reason.code == code),
+            None => self.reasons.is_empty(),
+        }
+    }
+}
