@@ -149,7 +149,7 @@ impl Dag {
         let mut arranged = Self::with_capacity(order.len());
         for place in order {
             let parents = self.parents(*place).iter().map(|parent| position[*parent]);
-            arranged.push(parents.filter(Option::is_some));
+            arranged.push(parents.flatten().map(Some));
         }
         arranged
     }

@@ -1,3 +1,4 @@
+#![allow(clippy::unwrap_used, reason = "tests")]
 use std::collections::{BTreeSet, HashSet};
 
 use rand_chacha::ChaCha8Rng;

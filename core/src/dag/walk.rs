@@ -40,6 +40,7 @@ pub struct Marks {
     present: u32,
 }
 
+#[allow(clippy::implicit_hasher, reason = "a walk makes its own set")]
 impl<I: Copy + Eq + Hash> Walk<HashSet<I>> {
     /// Begins a walk at nodes that are named by ids.
     #[must_use]
@@ -98,6 +99,7 @@ impl<S: Seen> Walk<S> {
     }
 }
 
+#[allow(clippy::implicit_hasher, reason = "a walk makes its own set")]
 impl<I: Copy + Eq + Hash> Seen for HashSet<I> {
     type Node = I;
 

@@ -246,7 +246,8 @@ pub(super) fn close_to_others(path: &Path) -> std::io::Result<()> {
     let closed = || {
         let mut permissions = std::fs::metadata(path)?.permissions();
         let mode = permissions.mode();
-        if mode & 0o077 == 0 {
+        let for_others = mode & 0o077;
+        if for_others == 0 {
             return Ok(());
         }
         if mode & 0o1000 != 0 {

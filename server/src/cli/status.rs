@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
             "database_bytes": bytes,
             "templates": templates
                 .iter()
-                .map(|template| template.to_json())
+                .map(Newest::to_json)
                 .collect::<Vec<_>>(),
         }));
     }

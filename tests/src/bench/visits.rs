@@ -152,10 +152,10 @@ fn reading(replica: &Replica) {
     let day = (now_ms() - DAY_MS, now_ms() + DAY_MS);
     let visited = due[0].row.id;
     timed("due near me, 50", || {
-        drop(replica.due_forms(&near, None, 50).unwrap())
+        drop(replica.due_forms(&near, None, 50).unwrap());
     });
     timed("due in my areas, 50", || {
-        drop(replica.due_forms(&overdue, None, 50).unwrap())
+        drop(replica.due_forms(&overdue, None, 50).unwrap());
     });
     timed("planned for a day, 50", || {
         drop(replica.planned_forms(day, None, None, 50).unwrap());
@@ -164,7 +164,7 @@ fn reading(replica: &Replica) {
         drop(replica.forms_about(visited, None, 50).unwrap());
     });
     timed("counts by person", || {
-        drop(replica.form_counts(day).unwrap())
+        drop(replica.form_counts(day).unwrap());
     });
 }
 

@@ -129,15 +129,13 @@ impl Reader {
             Ok(template) => template,
             Err(code) => return Ok(Some(code)),
         };
-        Ok(match self.may_edit(id, None)? {
-            Err(code) => Some(code),
-            Ok(_) => {
-                let own = self.certificate().ok_or(ReplicaError::NotEnrolled)?;
-                let mut grants = own.facts().grants.iter();
-                let has_role = grants.any(|grant| template.is_for(grant.role));
-                (!has_role).then_some("form.not_for_role")
-            }
-        })
+        if let Err(code) = self.may_edit(id, None)? {
+            return Ok(Some(code));
+        }
+        let own = self.certificate().ok_or(ReplicaError::NotEnrolled)?;
+        let mut grants = own.facts().grants.iter();
+        let has_role = grants.any(|grant| template.is_for(grant.role));
+        Ok((!has_role).then_some("form.not_for_role"))
     }
 }
 

@@ -20,7 +20,7 @@ use crate::domain::case::state::TimelineItem;
 use crate::domain::case::{Deadlines, Event, Move, OnBehalfOf, Outcome, Part, Party, RecordState};
 use crate::domain::civil::time_said;
 use crate::domain::content::{Field, FieldValue};
-use crate::id::{EnvelopeId, Hash, MemberId, RecordId};
+use crate::id::{EnvelopeId, Hash, MemberId, RecordId, UnitId};
 use crate::limits::LIST_ROWS_MAX;
 use crate::record::{Node, NodeBody, Record};
 use crate::texts::{Lang, say, text};
@@ -261,18 +261,18 @@ impl Teller<'_> {
         };
         edits
             .iter()
-            .map(|edit| self.changed(edit, seen(edit)))
+            .map(|edit| self.changed(edit, seen(edit).as_ref()))
             .collect()
     }
 
     fn changed(
         &self,
         edit: &FieldEdit,
-        before: Option<FieldValue>,
+        before: Option<&FieldValue>,
     ) -> Result<FieldChange, ReplicaError> {
         let name = |lang| self.wording.field(&edit.field, lang);
         let value = |lang| self.wording.written(edit, lang);
-        let seen = |lang| match &before {
+        let seen = |lang| match before {
             Some(before) => self.wording.value(&edit.field, before, lang),
             None => Ok(String::new()),
         };
@@ -393,16 +393,7 @@ impl Teller<'_> {
             }
             Event::RequestExtension(request) => parts.push(("time", time(request.until_ms))),
             Event::GrantExtension(grant) => parts.push(("time", time(grant.until_ms))),
-            Event::HandToPolice(hand) => {
-                let to = match hand.to {
-                    None => String::new(),
-                    Some(unit) => {
-                        let unit = names::unit(self.conn, unit, lang)?;
-                        say("story.to_unit", lang, &[("unit", &unit)])
-                    }
-                };
-                parts.push(("to", to));
-            }
+            Event::HandToPolice(hand) => parts.push(("to", self.station(hand.to, lang)?)),
             Event::Step(step) => return Ok(self.kind_step(step, lang, parts)),
             Event::DangerHeld(_) => return Ok(filled("story.danger_held", lang, &parts)),
             Event::MergeUndone(_) => return Ok(filled("story.merge_undone", lang, &parts)),
@@ -414,6 +405,15 @@ impl Teller<'_> {
             _ => {}
         }
         Ok(filled(&code, lang, &parts))
+    }
+
+    /// The words for a police station; empty where the move names none.
+    fn station(&self, unit: Option<UnitId>, lang: Lang) -> Result<String, ReplicaError> {
+        let Some(unit) = unit else {
+            return Ok(String::new());
+        };
+        let unit = names::unit(self.conn, unit, lang)?;
+        Ok(say("story.to_unit", lang, &[("unit", &unit)]))
     }
 
     /// A step of the kind's own table.

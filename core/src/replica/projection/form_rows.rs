@@ -10,6 +10,7 @@ use super::super::forms::{self, FormOf, TemplateCache};
 use super::super::table::form::{self, FormRow, Group};
 use super::super::table::record as record_table;
 use super::super::table::record_link::{self, Link, LinkKind};
+use crate::domain::case::RecordState;
 use crate::domain::content::Content;
 use crate::domain::form::{Date, Interval, Template, evaluate};
 use crate::domain::kinds::FormStanding;
@@ -135,7 +136,7 @@ fn is_form(record: &Record) -> bool {
 fn links(record: &Record, form: Option<&FormRow>) -> Vec<Link> {
     let made_for = record.genesis().and_then(|facts| facts.linked);
     let about = form.and_then(|form| form.subject);
-    let merged = record.state().and_then(|state| state.merged_into());
+    let merged = record.state().and_then(RecordState::merged_into);
     let links = [
         made_for.map(|id| (LinkKind::MadeFor, id)),
         about.map(|id| (LinkKind::About, id)),

@@ -45,13 +45,13 @@ fn key(question: &str) -> AnswerKey {
     AnswerKey::of(question.parse().unwrap())
 }
 
-fn named(title: &str) -> Option<Subject> {
+fn named(title: &str) -> Subject {
     let position = Position::from_degrees(30.27, 120.16, Datum::Wgs84, Some(8), 0).unwrap();
-    Some(Subject::Named {
+    Subject::Named {
         title: title.into(),
         address: Some("武林路133号".into()),
         position: Some(StoredPosition::of(position)),
-    })
+    }
 }
 
 fn plan(id: &str, title: &str, planned_ms: i64) -> FormDraft {
@@ -59,7 +59,7 @@ fn plan(id: &str, title: &str, planned_ms: i64) -> FormDraft {
         kind: visit::KIND,
         template: template(id),
         home: home(),
-        subject: named(title),
+        subject: Some(named(title)),
         planned_ms: Some(planned_ms),
         companions: Vec::new(),
         companion_names: None,
@@ -402,11 +402,8 @@ fn answers_of_two_people_conflict_in_the_words_of_the_question() {
                     card.sentence(lang)
                 );
             }
-            assert!(
-                !card.sentence(lang).contains("answer."),
-                "{}",
-                card.sentence(lang)
-            );
+            let sentence = card.sentence(lang);
+            assert!(!sentence.contains("answer."), "{sentence}");
         }
     }
     let field = crate::domain::content::Field::Answer("hose".into());
@@ -829,6 +826,7 @@ fn next_due_moves_on_with_each_visit() {
 
 #[test]
 fn lists_of_visits_come_in_pages() {
+    type Pages<'a> = Box<dyn Fn(Option<&PageToken>) -> Page<FormItem> + 'a>;
     let town = Town::new();
     let mut server = town_with_shop(&town);
     let mut worker = town.grid_worker(11);
@@ -860,7 +858,6 @@ fn lists_of_visits_come_in_pages() {
         }),
         ..DueFilter::default()
     };
-    type Pages<'a> = Box<dyn Fn(Option<&PageToken>) -> Page<FormItem> + 'a>;
     let replica = &*worker.replica();
     let day = (NOW, NOW + DAY);
     let by_date = DueFilter::default();

@@ -85,6 +85,7 @@ pub struct AreaOptions {
 
 impl AreaFiles {
     /// Reads the files of a folder. The error names the file that is unreadable.
+    #[allow(clippy::result_large_err, reason = "one import has few files")]
     pub fn read_folder(folder: &Path) -> Result<Self, BadRow> {
         let mut files = Self {
             table: read(folder, TABLE_FILE)?,
@@ -106,6 +107,7 @@ pub fn boundary_file(level: AreaLevel) -> String {
     format!("{level}s.geojson")
 }
 
+#[allow(clippy::result_large_err, reason = "one import has few files")]
 fn read(folder: &Path, name: &str) -> Result<Vec<u8>, BadRow> {
     let refused = |code| BadRow::new(name, Place::File, code, "");
     let file = std::fs::File::open(folder.join(name));

@@ -72,7 +72,7 @@ impl Report {
     /// The refused rows, in the order of the sheets and their rows.
     pub(super) fn into_rows(self) -> Vec<BadRow> {
         let mut bad = self.bad;
-        bad.sort_by(|a, b| a.place.cmp(&b.place));
+        bad.sort_by_key(|row| row.place);
         bad
     }
 

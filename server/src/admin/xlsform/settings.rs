@@ -28,26 +28,19 @@ pub(super) fn read(table: &Table, report: &mut Report) -> Option<Head> {
     fields.insert("format".to_owned(), json!(1));
     fields.insert("id".to_owned(), json!(row.get("form_id")));
     let title = words(table, number, row, ["form_title", "form_title_en"], report);
-    match title {
-        Some(title) => {
-            fields.insert("title".to_owned(), title);
-        }
-        None if row.get("form_title").is_empty() => {
-            report.cell(table, number, "form_title", "xlsform.no_label", Vec::new());
-        }
-        None => {}
+    if let Some(title) = title {
+        fields.insert("title".to_owned(), title);
+    } else if row.get("form_title").is_empty() {
+        report.cell(table, number, "form_title", "xlsform.no_label", Vec::new());
     }
     if let Some(about) = words(table, number, row, ["about", "about_en"], report) {
         fields.insert("about".to_owned(), about);
     }
-    match row.get("version").parse::<u32>() {
-        Ok(version) => {
-            fields.insert("version".to_owned(), json!(version));
-        }
-        Err(_) => {
-            let values = vec![("field", "version".to_owned())];
-            report.cell(table, number, "version", "form.bad_count", values);
-        }
+    if let Ok(version) = row.get("version").parse::<u32>() {
+        fields.insert("version".to_owned(), json!(version));
+    } else {
+        let values = vec![("field", "version".to_owned())];
+        report.cell(table, number, "version", "form.bad_count", values);
     }
     for key in ["volunteers", "restricted_place"] {
         match yes_or_no(row.get(key)) {

@@ -158,12 +158,16 @@ fn event_of(movement: Move, steps: &Steps) -> Event {
         Move::DangerRemains => danger(),
         Move::Comment => comment("话"),
         Move::Seen => Event::Seen(p::Seen {}),
-        Move::Step => Event::Step(p::KindStep {
-            step: 1,
-            reason: None,
-            attachments: vec![],
-            note: None,
-        }),
+        Move::Step => Event::Step(first_step()),
+    }
+}
+
+fn first_step() -> p::KindStep {
+    p::KindStep {
+        step: 1,
+        reason: None,
+        attachments: vec![],
+        note: None,
     }
 }
 

@@ -28,6 +28,7 @@ fn at(sheet: &'static str, row: u64, column: &str, code: &'static str) -> Line {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table of wrong rows")]
 fn wrong_question_is_named_by_row_and_column() {
     let long = "长".repeat(1_001);
     let cases: &[(&[&str], &str, &'static str)] = &[
