@@ -312,6 +312,25 @@ async fn what_waits_is_accepted_or_refused_by_its_id_or_all_of_a_phone_and_the_a
     operator.ok(&["verify"]);
 }
 
+/// An export needs names that are free: `outline.jsonl` exists, and so does one half of `half.csv`.
+fn export_overwrites_nothing(operator: &Operator) {
+    let again = operator.run(&["export", "outline.jsonl"]);
+    assert_eq!(again.code, 3, "nothing is overwritten: {again:?}");
+    assert!(again.err.contains("[export.exists]"), "{again:?}");
+    std::fs::write(operator.path("half.history.csv"), "kept").unwrap();
+    let half = [
+        "export",
+        "half.csv",
+        "--format",
+        "csv",
+        "--as",
+        "demo-grid-worker",
+    ];
+    let half = operator.run(&half);
+    assert!(half.err.contains("half.history.csv exists"), "{half:?}");
+    assert!(!operator.path("half.csv").exists());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn records_are_exported_as_somebody_may_read_them_and_who_read_is_on_record() {
     let operator = Operator::with_demo();
@@ -330,21 +349,7 @@ async fn records_are_exported_as_somebody_may_read_them_and_who_read_is_on_recor
     let outline = std::fs::read_to_string(operator.path("outline.jsonl")).unwrap();
     assert_eq!(outline.lines().count(), 2);
     assert!(!outline.contains("HYPERLINK") && !outline.contains("怕人"));
-    let again = operator.run(&["export", "outline.jsonl"]);
-    assert_eq!(again.code, 3, "nothing is overwritten: {again:?}");
-    assert!(again.err.contains("[export.exists]"), "{again:?}");
-    std::fs::write(operator.path("half.history.csv"), "kept").unwrap();
-    let half = [
-        "export",
-        "half.csv",
-        "--format",
-        "csv",
-        "--as",
-        "demo-grid-worker",
-    ];
-    let half = operator.run(&half);
-    assert!(half.err.contains("half.history.csv exists"), "{half:?}");
-    assert!(!operator.path("half.csv").exists());
+    export_overwrites_nothing(&operator);
 
     let args = [
         "export",
