@@ -36,7 +36,8 @@ fn revocation(revoked_at_ms: i64) -> DirectoryEntry {
 
 fn template_json(format: u32, id: &str, version: u32, title: &str) -> String {
     format!(
-        r#"{{"format":{format},"id":"{id}","version":{version},"title":{{"zh":"{title}"}},"items":[{{"type":"text","id":"a","label":{{"zh":"问"}}}}]}}"#
+        r#"{{"format":{format},"id":"{id}","version":{version},"title":{{"zh":"{title}"}},
+            "items":[{{"type":"text","id":"a","label":{{"zh":"问"}}}}]}}"#
     )
 }
 

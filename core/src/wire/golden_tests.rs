@@ -412,7 +412,9 @@ fn signed_entries() -> Vec<ByteVec> {
 
 /// An entry with a template of one question.
 fn signed_template() -> Vec<u8> {
-    let json = r#"{"format":1,"id":"lane","version":2,"title":{"zh":"消防通道"},"items":[{"type":"yes_no","id":"clear","label":{"zh":"畅通吗？","en":"Is it clear?"},"required":"true()"}]}"#;
+    let json = r#"{"format":1,"id":"lane","version":2,"title":{"zh":"消防通道"},
+            "items":[{"type":"yes_no","id":"clear",
+            "label":{"zh":"畅通吗？","en":"Is it clear?"},"required":"true()"}]}"#;
     let template = Template::parse(json.as_bytes()).unwrap();
     let entry = DirectoryEntry::Template(template.into());
     let server = SecretKey::from_seed(&[2; 32]);

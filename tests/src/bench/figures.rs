@@ -8,7 +8,7 @@
 use super::table::Table;
 
 /// The units that a line may name.
-const UNITS: [&str; 4] = ["ms", "MB", "B", "records"];
+const UNITS: [&str; 5] = ["s", "ms", "MB", "B", "records"];
 
 /// Prints a figure with its budget.
 pub(super) fn say(name: &str, value: f64, unit: &str, budget: Option<f64>) {

@@ -70,12 +70,12 @@ struct Attacker {
 
 impl Attacker {
     fn enrol(town: &mut Town) -> Self {
-        let mut phone = town.enrol("hacked", "grid_worker", "330105013001", "");
+        let mut phone = town.enrol("hacked", "grid_worker", "330105013001001", "");
         Self {
             key: phone.key(),
             certificate: Arc::clone(phone.replica().certificate().unwrap()),
             authority: *town.keys().authority(),
-            home: town.places.path("330105013001"),
+            home: town.places.path("330105013001001"),
             clock_ms: town.now_ms,
         }
     }

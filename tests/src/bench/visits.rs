@@ -248,7 +248,8 @@ fn template() -> Template {
         .map(|id| format!(r#"{{"id":"{id}","label":{{"zh":"{id}"}}}}"#))
         .into();
     let json = format!(
-        r#"{{"format":1,"id":"{TEMPLATE}","version":1,"title":{{"zh":"三十项检查"}},"next_visit":{{"days":30}},"lists":[{{"id":"state","choices":[{}]}}],"items":[{}]}}"#,
+        r#"{{"format":1,"id":"{TEMPLATE}","version":1,"title":{{"zh":"三十项检查"}},"next_visit":{{"days":30}},
+            "lists":[{{"id":"state","choices":[{}]}}],"items":[{}]}}"#,
         choices.join(","),
         items.join(",")
     );

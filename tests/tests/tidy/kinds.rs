@@ -22,11 +22,21 @@ const KINDS_FOLDER: &str = "core/src/domain/kinds/";
 const AMBIGUOUS: [&str; 4] = ["request", "place", "visit", "note"];
 
 /// Strings that equal the name of a kind and mean another thing: file, string, meaning.
-const OTHER_MEANING: [(&str, &str, &str); 5] = [
+const OTHER_MEANING: [(&str, &str, &str); 7] = [
     ("core/src/domain/case/input.rs", "request", "for more time"),
     ("core/src/domain/form/check.rs", "note", "an item of words"),
     ("core/src/domain/form/kind.rs", "note", "an item of words"),
     ("core/src/trust/request_mac.rs", "request", "label of a key"),
+    (
+        "server/src/admin/xlsform/survey.rs",
+        "note",
+        "an item of words",
+    ),
+    (
+        "server/src/admin/xlsform/write.rs",
+        "note",
+        "an item of words",
+    ),
     ("server/src/api/observe.rs", "request", "HTTP, in the log"),
 ];
 

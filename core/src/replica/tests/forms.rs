@@ -23,7 +23,19 @@ const DAY: i64 = 86_400_000;
 /// A check of a shop that is due again after 7 days.
 fn shop(version: u32, interval_days: u16) -> Template {
     let json = format!(
-        r#"{{"format":1,"id":"shop","version":{version},"title":{{"zh":"店铺检查","en":"Shop check"}},"next_visit":{{"days":{interval_days}}},"lists":[{{"id":"state","choices":[{{"id":"good","label":{{"zh":"完好","en":"Good"}}}},{{"id":"bad","label":{{"zh":"损坏","en":"Broken"}}}}]}}],"items":[{{"type":"yes_no","id":"valve","label":{{"zh":"阀门关了吗？","en":"Valve closed?"}},"required":"true()"}},{{"type":"one","id":"hose","label":{{"zh":"软管怎样？","en":"How is the hose?"}},"list":"state"}},{{"type":"date","id":"on","label":{{"zh":"哪天？","en":"Which day?"}},"default":"today()"}},{{"type":"number","id":"count","label":{{"zh":"几瓶？","en":"How many?"}},"max":"9"}},{{"type":"repeat","id":"flats","label":{{"zh":"房间","en":"Flat"}},"items":[{{"type":"text","id":"tenant","label":{{"zh":"租户","en":"Tenant"}}}}]}}]}}"#
+        r#"{{"format":1,"id":"shop","version":{version},"title":{{"zh":"店铺检查","en":"Shop check"}},
+            "next_visit":{{"days":{interval_days}}},"lists":[{{"id":"state","choices":[
+            {{"id":"good","label":{{"zh":"完好","en":"Good"}}}},
+            {{"id":"bad","label":{{"zh":"损坏","en":"Broken"}}}}]}}],
+            "items":[{{"type":"yes_no","id":"valve",
+            "label":{{"zh":"阀门关了吗？","en":"Valve closed?"}},"required":"true()"}},
+            {{"type":"one","id":"hose",
+            "label":{{"zh":"软管怎样？","en":"How is the hose?"}},"list":"state"}},
+            {{"type":"date","id":"on",
+            "label":{{"zh":"哪天？","en":"Which day?"}},"default":"today()"}},
+            {{"type":"number","id":"count","label":{{"zh":"几瓶？","en":"How many?"}},"max":"9"}},
+            {{"type":"repeat","id":"flats","label":{{"zh":"房间","en":"Flat"}},
+            "items":[{{"type":"text","id":"tenant","label":{{"zh":"租户","en":"Tenant"}}}}]}}]}}"#
     );
     Template::parse(json.as_bytes()).unwrap()
 }

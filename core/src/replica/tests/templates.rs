@@ -10,7 +10,8 @@ use crate::replica::table::directory;
 /// A template of one yes-or-no question.
 fn sample(id: &str, version: u32, title: &str) -> Template {
     let json = format!(
-        r#"{{"format":1,"id":"{id}","version":{version},"title":{{"zh":"{title}"}},"items":[{{"type":"yes_no","id":"clear","label":{{"zh":"畅通吗？"}}}}]}}"#
+        r#"{{"format":1,"id":"{id}","version":{version},"title":{{"zh":"{title}"}},
+            "items":[{{"type":"yes_no","id":"clear","label":{{"zh":"畅通吗？"}}}}]}}"#
     );
     Template::parse(json.as_bytes()).unwrap()
 }
