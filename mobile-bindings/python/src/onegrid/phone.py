@@ -270,9 +270,7 @@ class Phone:
         """Returns the templates on this phone in the order of their ids, each in its newest readable version."""
         return lift_all(FormTemplate, call(self._raw.templates))
 
-    def template_items(
-        self, template: str, version: int | None = None
-    ) -> tuple[TemplateItem, ...]:
+    def template_items(self, template: str, version: int | None = None) -> tuple[TemplateItem, ...]:
         """Returns the items of a template in words, at most 500; without `version`, of the newest readable one.
 
         Raises `form.no_template` if the template is not on this phone, and `form.newer_template`.
