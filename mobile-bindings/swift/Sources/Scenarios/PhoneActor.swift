@@ -238,7 +238,9 @@ actor PhoneActor {
         (with["from_ms"].whole ?? .min, with["until_ms"].whole ?? .max)
     }
 
-    private func allForms(_ fetch: (_ page: String?) async throws -> FormPage) async throws -> JSON {
+    private func allForms(
+        _ fetch: (_ page: String?) async throws -> FormPage
+    ) async throws -> JSON {
         var (rows, next) = ([JSON](), String?.none)
         repeat {
             let found = try await fetch(next)

@@ -220,7 +220,7 @@ class Phone internal constructor(private val raw: RawPhone) : AutoCloseable {
     suspend fun reportFinding(record: String, draft: FindingDraft): String =
         blocking { raw.reportFinding(record, draft) }
 
-    /** The records on this phone that are linked with a record, in both directions, at most 200 of each kind of link. */
+    /** The records that are linked with a record, in both directions, at most 200 of each kind of link. */
     suspend fun linked(record: String): List<LinkedRecord> = blocking { raw.linked(record) }
 
     /**

@@ -85,11 +85,13 @@ suspend fun resolve(phone: Phone, record: String, tell: (String) -> Unit) {
 /** Makes one visit, and reports what was found. Gives the visit and the hazard. */
 suspend fun visit(phone: Phone, place: GeoPosition, tell: (String) -> Unit): Pair<String, String> {
     // README: visit
-    val draft = FormDraft(kind = "visit", template = "ebike_charging", title = "竹竿巷3幢", position = place)
+    val shed = "竹竿巷3幢车棚"
+    val draft = FormDraft(kind = "visit", template = "ebike_charging", title = shed, position = place)
     val visit = phone.planForm(draft).form
     phone.act(visit, MoveInput(movement = "start"))
 
-    // The answer “shed” opens the questions about sheds. More bikes charge than there are, so there is a problem.
+    // The answer “shed” opens the questions about sheds. More bikes charge than there are: a
+    // problem at the question.
     phone.answer(
         visit,
         listOf(
