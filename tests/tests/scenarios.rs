@@ -44,7 +44,9 @@ scenarios!(
     revoked_phone,
     shared_device,
     suspend_in_a_sync,
+    two_people_one_visit,
     two_phones_one_hazard,
+    visits_offline_round,
 );
 
 #[test]

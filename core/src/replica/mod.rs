@@ -93,7 +93,7 @@ pub use engine::story::{FieldChange, StoryEntry, StoryPage};
 pub use engine::tally::{Tally, TallyCounts, Uncounted};
 pub use engine::templates::TemplateInfo;
 pub use engine::view::{Comment, RecordView, SetAside, TimelineEntry};
-pub use engine::words::field_text;
+pub use engine::words::FieldWords;
 pub use engine::{Replica, ReplicaOptions};
 pub use error::{FormProblem, ReplicaError};
 pub use marker::{Epoch, Marker};

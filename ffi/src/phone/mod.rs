@@ -5,9 +5,11 @@
 //! returns that error. Suspending waits for the calls under way.
 
 mod directory;
+mod forms;
 mod lifecycle;
 mod read;
 mod show;
+mod show_form;
 mod sync;
 mod write;
 

@@ -11,7 +11,7 @@ use onegrid_core::texts::{Lang, say};
 use super::{Phone, id, maybe_id, show};
 use crate::error::{Answer, OneGridError};
 use crate::types::{
-    AssignedTo, MapPage, MapPoint, MapWindow, MoveOption, Notice, Notification, Order, Query,
+    AssignedTo, MapPage, MapPoint, MapWindow, MoveOption, Near, Notice, Notification, Order, Query,
     RecordDetail, RecordPage, RecordRow, StageCount, Tally, TimelinePage, Uncounted, Word,
 };
 
@@ -243,20 +243,7 @@ fn page_of(
 fn filter(query: &Query, now: i64) -> Answer<Filter> {
     let kind = |name: &String| RecordKind::from_name(name).map(RecordKind::code);
     let stage = |name: &String| stages::code_of(name);
-    let near = match &query.near {
-        None => None,
-        Some(near) if near.radius_m == 0 || near.radius_m > NEAR_RADIUS_M_MAX => {
-            return Err(invalid("radius_m"));
-        }
-        Some(near) => {
-            let point = near.position.checked()?.to_wgs84().point();
-            Some(replica::Near {
-                lat_e7: point.lat_e7(),
-                lon_e7: point.lon_e7(),
-                radius_m: near.radius_m,
-            })
-        }
-    };
+    let near = near(query.near.as_ref())?;
     let order = match query.order.unwrap_or(Order::Newest) {
         Order::Newest => ListOrder::NewestChange,
         Order::Due => ListOrder::Due,
@@ -286,6 +273,22 @@ fn filter(query: &Query, now: i64) -> Answer<Filter> {
         words: None,
         order,
     })
+}
+
+/// Converts a circle.
+pub(super) fn near(near: Option<&Near>) -> Answer<Option<replica::Near>> {
+    let Some(near) = near else {
+        return Ok(None);
+    };
+    if near.radius_m == 0 || near.radius_m > NEAR_RADIUS_M_MAX {
+        return Err(invalid("radius_m"));
+    }
+    let point = near.position.checked()?.to_wgs84().point();
+    Ok(Some(replica::Near {
+        lat_e7: point.lat_e7(),
+        lon_e7: point.lon_e7(),
+        radius_m: near.radius_m,
+    }))
 }
 
 fn map_window(window: &MapWindow) -> Answer<replica::MapWindow> {

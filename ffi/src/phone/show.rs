@@ -7,7 +7,6 @@ use onegrid_core::domain::position::Position;
 use onegrid_core::domain::{Audience, RecordKind};
 use onegrid_core::id::MemberId;
 use onegrid_core::replica::{self, ConflictSubject, Near, Reader, RecordView};
-use onegrid_core::texts::Lang;
 
 use super::directory::place_names;
 use crate::error::Answer;
@@ -87,15 +86,15 @@ pub(super) fn detail(reader: &Reader, view: &RecordView, now: i64) -> Answer<Rec
     let case = state.and_then(|state| state.case());
     let assignments = state.map(case::RecordState::assignments);
     let fields = view.content.as_ref().map(content::Content::fields);
-    let fields = fields.unwrap_or_default();
+    let fields = fields.unwrap_or_default().into_iter();
     Ok(RecordDetail {
         row: row(reader, &view.row, None, now)?,
         zh_area,
         en_area,
         fields: fields
-            .iter()
-            .map(|(field, value)| content_field(reader, field, value))
-            .collect::<Answer<_>>()?,
+            .zip(&view.words)
+            .map(|((field, value), words)| content_field(&field, &value, words))
+            .collect(),
         reporter: reporter.map(|member| person(reader, member)).transpose()?,
         assignments: assignments
             .unwrap_or_default()
@@ -105,8 +104,8 @@ pub(super) fn detail(reader: &Reader, view: &RecordView, now: i64) -> Answer<Rec
         conflicts: view
             .conflicts
             .iter()
-            .map(|card| conflict(reader, card))
-            .collect::<Answer<_>>()?,
+            .map(conflict)
+            .collect(),
         set_aside: view.set_aside.iter().map(set_aside).collect(),
         comments: view.comments.iter().map(comment).collect(),
         merged_into: case.and_then(|case| case.merged_into.map(|into| into.to_string())),
@@ -131,22 +130,23 @@ pub(super) fn person(reader: &Reader, member: MemberId) -> Answer<Person> {
 }
 
 fn content_field(
-    reader: &Reader,
     field: &content::Field,
     value: &content::FieldValue,
-) -> Answer<ContentField> {
-    let (zh, en) = reader.value_words(field, value)?;
-    Ok(ContentField {
+    words: &replica::FieldWords,
+) -> ContentField {
+    let ((zh_label, en_label), (zh, en)) = (words.label.clone(), words.value.clone());
+    ContentField {
         field: field.name().into_owned(),
-        zh_label: replica::field_text(field, Lang::Zh),
-        en_label: replica::field_text(field, Lang::En),
+        zh_label,
+        en_label,
         value: field_value(value),
         zh,
         en,
-    })
+    }
 }
 
-fn field_value(value: &content::FieldValue) -> FieldValue {
+/// Converts a value for the host.
+pub(super) fn field_value(value: &content::FieldValue) -> FieldValue {
     match value {
         content::FieldValue::Text(text) => FieldValue::Text { text: text.clone() },
         content::FieldValue::Number(number) => FieldValue::Number { number: *number },
@@ -199,31 +199,31 @@ fn assignment(reader: &Reader, one: &case::Assignment) -> Answer<Assignment> {
     })
 }
 
-fn conflict(reader: &Reader, card: &replica::ConflictCard) -> Answer<ConflictCard> {
+fn conflict(card: &replica::ConflictCard) -> ConflictCard {
     let (field, versions) = match &card.subject {
         ConflictSubject::Field(conflict) => {
             let winner = &conflict.winner().change;
-            let versions = conflict.versions.iter().map(|version| {
-                let (zh, en) = reader.value_words(&conflict.field, &version.value)?;
-                Ok(ConflictVersion {
-                    value: field_value(&version.value),
-                    shown: version.change == *winner,
-                    zh,
-                    en,
-                })
+            let versions = conflict.versions.iter().zip(&card.values);
+            let versions = versions.map(|(version, (zh, en))| ConflictVersion {
+                value: field_value(&version.value),
+                shown: version.change == *winner,
+                zh: zh.clone(),
+                en: en.clone(),
             });
-            let field = conflict.field.name().into_owned();
-            (Some(field), versions.collect::<Answer<Vec<_>>>()?)
+            (
+                Some(conflict.field.name().into_owned()),
+                versions.collect(),
+            )
         }
         ConflictSubject::Workflow(_) => (None, Vec::new()),
     };
-    Ok(ConflictCard {
+    ConflictCard {
         field,
         versions,
         people: card.people.iter().map(ToString::to_string).collect(),
         zh: card.zh.clone(),
         en: card.en.clone(),
-    })
+    }
 }
 
 fn set_aside(one: &replica::SetAside) -> SetAside {

@@ -2,8 +2,11 @@
 
 use onegrid_core::crdt::{FieldEdit, Write};
 use onegrid_core::domain::case::payload::Seen;
-use onegrid_core::domain::case::{Deadlines, Event, MoveInput as CoreInput, Part, Severity};
-use onegrid_core::domain::content::{Field, FieldValue as CoreValue};
+use onegrid_core::domain::case::{
+    Deadlines, Event, MoveInput as CoreInput, Part, RecordState, Severity,
+};
+use onegrid_core::domain::content::{Content, Field, FieldValue as CoreValue};
+use onegrid_core::domain::position::Position;
 use onegrid_core::domain::{AreaPath, Audience, RecordKind, Source};
 use onegrid_core::id::{AreaId, RecordId};
 use onegrid_core::net::now_ms;
@@ -162,19 +165,37 @@ fn field_edit(change: &FieldChange) -> Answer<FieldEdit> {
 }
 
 fn whole_draft(reader: &Reader, draft: &ReportDraft) -> Answer<Draft> {
-    let kind = RecordKind::from_name(&draft.kind).and_then(RecordKind::spec);
-    let kind = kind.ok_or_else(|| invalid("kind"))?;
-    let mut fields = draft
-        .fields
-        .iter()
-        .filter(|input| !is_blank(&input.value))
-        .map(|FieldInput { field, value }| Ok((named(field)?, show::core_value(value)?)))
-        .collect::<Answer<Vec<_>>>()?;
     let position = draft.position.as_ref();
     let position = position
         .map(crate::types::GeoPosition::checked)
         .transpose()?;
-    if let Some(position) = &position {
+    let content = content(&draft.kind, &draft.fields, position.as_ref())?;
+    let area: Option<AreaId> = maybe_id(draft.area.as_ref())?;
+    Ok(Draft {
+        audience: audience(draft.restricted),
+        team: maybe_id(draft.team.as_ref())?,
+        source: Source::Member,
+        named: ids(&draft.named)?,
+        linked: maybe_id(draft.linked.as_ref())?,
+        content,
+        home: home(reader, area, position, None)?,
+    })
+}
+
+/// Converts the fields of a new record.
+pub(super) fn content(
+    kind: &str,
+    fields: &[FieldInput],
+    position: Option<&Position>,
+) -> Answer<Content> {
+    let kind = RecordKind::from_name(kind).and_then(RecordKind::spec);
+    let kind = kind.ok_or_else(|| invalid("kind"))?;
+    let mut fields = fields
+        .iter()
+        .filter(|input| !is_blank(&input.value))
+        .map(|FieldInput { field, value }| Ok((named(field)?, show::core_value(value)?)))
+        .collect::<Answer<Vec<_>>>()?;
+    if let Some(position) = position {
         let stored = CoreValue::Position(show::stored(position));
         fields.push((Field::Position, stored));
     }
@@ -190,31 +211,41 @@ fn whole_draft(reader: &Reader, draft: &ReportDraft) -> Answer<Draft> {
         };
         return Err(OneGridError::of(code));
     }
-    let area: Option<AreaId> = maybe_id(draft.area.as_ref())?;
-    let home = match (area, position) {
-        (Some(area), _) => area_path(reader, area)?,
-        (None, Some(position)) => {
+    Ok(content)
+}
+
+/// Returns the place of a new record: the chosen area, the grid of its position, or the place of another record.
+pub(super) fn home(
+    reader: &Reader,
+    area: Option<AreaId>,
+    position: Option<Position>,
+    other: Option<RecordId>,
+) -> Answer<AreaPath> {
+    match (area, position, other) {
+        (Some(area), _, _) => area_path(reader, area),
+        (None, Some(position), _) => {
             let found = reader.locate(&position, now_ms())?;
             found
                 .grid
                 .filter(|_| !found.needs_confirmation)
-                .ok_or_else(|| OneGridError::of("report.confirm_area"))?
+                .ok_or_else(|| OneGridError::of("report.confirm_area"))
         }
-        (None, None) => return Err(OneGridError::of("report.no_place")),
-    };
-    Ok(Draft {
-        audience: if draft.restricted {
-            Audience::Restricted
-        } else {
-            Audience::Staff
-        },
-        team: maybe_id(draft.team.as_ref())?,
-        source: Source::Member,
-        named: ids(&draft.named)?,
-        linked: maybe_id(draft.linked.as_ref())?,
-        content,
-        home,
-    })
+        (None, None, Some(other)) => {
+            let view = reader.view(other)?.ok_or_else(no_record)?;
+            let place = view.state.as_ref().map(RecordState::place);
+            Ok(place.unwrap_or(view.facts.home))
+        }
+        (None, None, None) => Err(OneGridError::of("report.no_place")),
+    }
+}
+
+/// Returns the audience of a new record.
+pub(super) fn audience(restricted: bool) -> Audience {
+    if restricted {
+        Audience::Restricted
+    } else {
+        Audience::Staff
+    }
 }
 
 fn area_path(reader: &Reader, area: AreaId) -> Answer<AreaPath> {

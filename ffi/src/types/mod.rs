@@ -6,6 +6,7 @@
 
 mod account;
 mod directory;
+mod form;
 mod input;
 mod moves;
 mod notice;
@@ -16,6 +17,7 @@ mod word;
 
 pub use account::*;
 pub use directory::*;
+pub use form::*;
 pub use input::*;
 pub use moves::*;
 pub use notice::*;

@@ -23,7 +23,9 @@ import onegrid
 from onegrid import (
     AssignedTo,
     Device,
+    DueQuery,
     KeyVault,
+    Language,
     NetworkError,
     NotFoundError,
     OneGridError,
@@ -392,6 +394,7 @@ def record_value(phone: Phone, record: str) -> Any:
         "reporter": detail.reporter.member if detail.reporter else None,
         "assignments": [assignment.state.code for assignment in detail.assignments],
         "cards": [card.field or "moves" for card in detail.conflicts],
+        "card_words": [card.zh for card in detail.conflicts],
         "card_people": sum(len(card.people) for card in detail.conflicts if not card.field),
         "comments": [comment.text for comment in detail.comments],
         "set_aside": [aside.why.code for aside in detail.set_aside],
@@ -400,6 +403,130 @@ def record_value(phone: Phone, record: str) -> Any:
         "supervised": detail.supervised,
         "suspended": detail.suspended,
     }
+
+
+def contents(fields: dict[str, Any] | None) -> dict[str, Any]:
+    """Returns the values of fields or answers of a scenario."""
+    return {
+        name: position(value) if isinstance(value, dict) else value
+        for name, value in (fields or {}).items()
+    }
+
+
+def plan_form(phone: Phone, kind: str, template: str, **arguments: Any) -> Any:
+    arguments["position"] = position(arguments.get("position"))
+    arguments["planned"] = at(arguments.pop("planned_ms", None))
+    made = phone.plan_form(kind, template, **arguments)
+    return {"form": made.form, "subject": made.subject, "note": made.note}
+
+
+def report_finding(
+    phone: Phone, record: str, kind: str, fields: Any = None, **arguments: Any
+) -> str:
+    return phone.report_finding(record, kind, Language.ZH, contents(fields), **arguments)
+
+
+def template_value(template: onegrid.FormTemplate) -> Any:
+    return {
+        "id": template.id,
+        "version": template.version,
+        "newer_version": template.newer_version,
+        "title": template.zh,
+        "usable": template.usable,
+        "restricted_place": template.restricted_place,
+    }
+
+
+def form_value(phone: Phone, record: str) -> Any:
+    form = phone.form(record)
+    rows = list(dict.fromkeys(item.row for item in form.items if item.row))
+
+    def key(item: onegrid.FormItem) -> str:
+        return f"{item.item.id}/{rows.index(item.row) + 1}" if item.row else item.item.id
+
+    return {
+        "template": form.template,
+        "version": form.version,
+        "read_only": form.read_only.code if form.read_only else None,
+        "shown": [key(item) for item in form.items if item.relevant],
+        "answers": {key(item): item.zh_answer for item in form.items if item.answer is not None},
+        "problems": {key(item): item.problem.code for item in form.items if item.problem},
+        "stored": [each.key for each in form.stored],
+        "answered": form.answered,
+        "required": form.required,
+        "complete": form.complete,
+        "standing": snake(form.standing) if form.standing else None,
+        "next_due": form.next_due_at is not None,
+        "subject": form.subject.title if form.subject else None,
+        "linked": linked_value(form.linked),
+    }
+
+
+def linked_value(linked: tuple[onegrid.LinkedRecord, ...]) -> Any:
+    return [
+        {
+            "link": snake(each.link),
+            "direction": snake(each.direction),
+            "record": each.row.id,
+            "kind": each.row.kind.code,
+            "stage": each.row.stage.code,
+        }
+        for each in linked
+    ]
+
+
+def form_rows(read: Callable[[str | None], Any]) -> Any:
+    return [
+        {
+            "record": row.row.id,
+            "title": row.title,
+            "version": row.version,
+            "standing": snake(row.standing),
+            "complete": row.complete,
+            "due": row.due_at is not None,
+            "distance_m": row.distance_m,
+        }
+        for row in paged(read)
+    ]
+
+
+def due_forms(
+    phone: Phone, near: dict[str, Any] | None = None, before_ms: int | None = None, **filters: Any
+) -> Any:
+    middle = position(near["position"]) if near else None
+    wanted = DueQuery(
+        near=onegrid.Near(middle, near["radius_m"]) if near and middle else None,
+        before=at(before_ms),
+        **filters,
+    )
+    return form_rows(lambda page: phone.due_forms(wanted, page=page, rows=ROWS))
+
+
+def planned_forms(
+    phone: Phone,
+    from_ms: int | None = None,
+    until_ms: int | None = None,
+    member: str | None = None,
+) -> Any:
+    return form_rows(
+        lambda page: phone.planned_forms(
+            at(from_ms), at(until_ms), member=member, page=page, rows=ROWS
+        )
+    )
+
+
+def form_counts(phone: Phone, from_ms: int | None = None, until_ms: int | None = None) -> Any:
+    return [
+        {
+            "name": each.zh,
+            "planned": each.planned,
+            "begun": each.begun,
+            "done": each.done,
+            "in_vain": each.in_vain,
+            "called_off": each.called_off,
+        }
+        for each in phone.form_counts(at(from_ms), at(until_ms))
+    ]
 
 
 def timeline(phone: Phone, record: str) -> Any:
@@ -483,13 +610,24 @@ def status(phone: Phone) -> Any:
 VERBS: dict[str, Callable[..., Any]] = {
     "act": act,
     "act_as": act_as,
+    "add_row": Phone.add_row,
+    "answer": lambda phone, record, answers, row=None: phone.answer(
+        record, contents(answers), row=row
+    ),
     "cancel": Phone.cancel,
     "comment": lambda phone, record, text, mentions=(): phone.comment(
         record, text, mentions=mentions
     ),
     "count": lambda phone, **filters: phone.count(query(**filters)),
+    "due_forms": due_forms,
     "edit": Phone.edit,
     "enrol": enrol,
+    "form": form_value,
+    "form_counts": form_counts,
+    "forms_about": lambda phone, record: form_rows(
+        lambda page: phone.forms_about(record, page=page, rows=ROWS)
+    ),
+    "linked": lambda phone, record: linked_value(phone.linked(record)),
     "list": listed,
     "live_start": Phone.live_start,
     "live_stop": Phone.live_stop,
@@ -500,8 +638,12 @@ VERBS: dict[str, Callable[..., Any]] = {
     "notifications": lambda phone: [each.code for each in phone.notifications()],
     "opened": Phone.opened,
     "person": person,
+    "plan_form": plan_form,
+    "planned_forms": planned_forms,
     "record": record_value,
+    "remove_row": Phone.remove_row,
     "report": report,
+    "report_finding": report_finding,
     "resume": Phone.resume,
     "search": lambda phone, text: [
         row.title for row in paged(lambda page: phone.search(text, page=page, rows=ROWS))
@@ -513,10 +655,15 @@ VERBS: dict[str, Callable[..., Any]] = {
     "sync": lambda phone: sync_value(phone.sync_once()),
     "sync_until_equal": sync_until_equal,
     "tally": tally,
+    "template_items": lambda phone, template, version=None: [
+        item.id for item in phone.template_items(template, version)
+    ],
+    "templates": lambda phone: [template_value(each) for each in phone.templates()],
     "timeline": timeline,
     "undelivered": Phone.undelivered,
     "undo_settle": Phone.undo_settle,
     "unit": unit,
+    "write_note": Phone.write_note,
 }
 
 

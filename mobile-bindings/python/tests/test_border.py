@@ -21,10 +21,10 @@ from onegrid import Device, OneGridError, Phone, Query, RecordRow, _border, _ffi
 
 # Records that go in only, or whose parts this layer hands out one by one.
 TAKEN_APART = {
-    "DeviceConfig", "FieldChange", "FieldInput", "GeoPosition", "LogLine", "MoveInput", "Opened", "ReportDraft",
-    "SyncBudget",
+    "AnswerChange", "DeviceConfig", "FieldChange", "FieldInput", "FindingDraft", "FormDraft", "GeoPosition",
+    "LogLine", "MoveInput", "Opened", "ReportDraft", "SyncBudget",
 }  # fmt: skip
-PAGES = {"AreaPage", "PersonPage", "RecordPage", "TimelinePage", "UnitPage"}
+PAGES = {"AreaPage", "FormPage", "PersonPage", "RecordPage", "TimelinePage", "UnitPage"}
 
 
 def records() -> dict[str, Any]:

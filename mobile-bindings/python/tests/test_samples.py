@@ -51,6 +51,20 @@ def test_quick_start_ends_with_a_report_that_another_phone_sees(
     assert other.count() == 2
 
 
+def test_visit_is_made_and_its_finding_is_a_hazard(
+    people: People, testbed: Testbed, tmp_path: Path
+) -> None:
+    invitation = testbed.do("invite", who="grid-worker")["qr"]
+    lines = run(tmp_path, "visit.py", invitation).splitlines()
+    assert any("There cannot be more charging than bikes" in line for line in lines)
+    assert any("nothing was changed" in line for line in lines)
+    standing, visit, hazard = lines[-1].split()
+    assert standing == "DONE"
+    other = people.enrolled(testbed, "community-officer")
+    assert other.record(hazard).linked == visit
+    assert "Does it switch off when full?" in other.record(hazard).row.title
+
+
 def test_week_is_worked_and_drawn(people: People, testbed: Testbed, tmp_path: Path) -> None:
     testbed.do("records", n=60)
     invitation = testbed.do("invite", who="grid-worker")["qr"]

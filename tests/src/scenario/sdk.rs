@@ -284,6 +284,45 @@ fn phone_verb(phone: &Phone, verb: &str, with: &Arguments<'_>) -> Answer<Value> 
             let undone = phone.undo_settle(record(), with.text("envelope"));
             undone.map(Value::from)
         }
+        "templates" => Ok(shown_templates(&phone.templates()?)),
+        "template_items" => {
+            let version = with.number("version");
+            let version = version.map(|version| u32::try_from(version).expect("a version"));
+            let items = phone.template_items(with.text("template"), version)?;
+            Ok(items.into_iter().map(|item| item.id).collect())
+        }
+        "plan_form" => {
+            let made = phone.plan_form(with.form_draft())?;
+            Ok(json!({ "form": made.form, "subject": made.subject, "note": made.note }))
+        }
+        "form" => Ok(shown_form(&phone.form(record())?)),
+        "answer" => phone.answer(record(), with.answers()).map(Value::from),
+        "add_row" => phone.add_row(record(), with.text("repeat_id")).map(Value::from),
+        "remove_row" => {
+            let removed = phone.remove_row(record(), with.text("repeat_id"), with.text("row"));
+            removed.map(Value::from)
+        }
+        "write_note" => {
+            let written = phone.write_note(record(), with.text("text"), with.texts("named"));
+            written.map(Value::from)
+        }
+        "report_finding" => {
+            let found = phone.report_finding(record(), with.finding());
+            found.map(Value::from)
+        }
+        "linked" => Ok(shown_linked(&phone.linked(record())?)),
+        "due_forms" => forms(|page| phone.due_forms(with.due_query(), page, ROWS)),
+        "planned_forms" => {
+            let (from_ms, until_ms) = with.span();
+            let member = with.maybe("member");
+            forms(|page| phone.planned_forms(from_ms, until_ms, member.clone(), page, ROWS))
+        }
+        "forms_about" => forms(|page| phone.forms_about(record(), page, ROWS)),
+        "form_counts" => {
+            let (from_ms, until_ms) = with.span();
+            let counts = phone.form_counts(from_ms, until_ms)?.into_iter();
+            Ok(counts.map(|one| shown_counts(&one)).collect())
+        }
         "record" => match phone.record(record()) {
             Ok(detail) => Ok(shown_record(&detail)),
             Err(error) if error.code() == "replica.no_record" => Ok(json!({ "known": false })),
@@ -386,6 +425,19 @@ fn titles(page: impl Fn(Option<String>) -> Answer<t::RecordPage>) -> Answer<Valu
     }
 }
 
+/// Returns the checklists of all pages.
+fn forms(page: impl Fn(Option<String>) -> Answer<t::FormPage>) -> Answer<Value> {
+    let (mut rows, mut next) = (Vec::new(), None);
+    loop {
+        let found = page(next)?;
+        rows.extend(found.rows.iter().map(shown_form_row));
+        next = found.next;
+        if next.is_none() {
+            return Ok(rows.into());
+        }
+    }
+}
+
 fn timeline(phone: &Phone, record: &str) -> Answer<Value> {
     let (mut moves, mut next) = (Vec::new(), None);
     loop {
@@ -456,6 +508,7 @@ fn shown_record(detail: &t::RecordDetail) -> Value {
         "reporter": detail.reporter.as_ref().map(|person| &person.member),
         "assignments": list(detail.assignments.iter().map(|one| one.state.code.clone()).collect()),
         "cards": list(detail.conflicts.iter().map(card).collect()),
+        "card_words": list(detail.conflicts.iter().map(|card| card.zh.clone()).collect()),
         "card_people": by_moves.map(|card| card.people.len()).sum::<usize>(),
         "comments": list(detail.comments.iter().map(|one| one.text.clone()).collect()),
         "set_aside": list(detail.set_aside.iter().map(|one| one.why.code.clone()).collect()),
@@ -463,6 +516,95 @@ fn shown_record(detail: &t::RecordDetail) -> Value {
         "linked": detail.linked,
         "supervised": detail.supervised,
         "suspended": detail.suspended,
+    })
+}
+
+fn shown_templates(templates: &[t::FormTemplate]) -> Value {
+    let shown = |one: &t::FormTemplate| {
+        json!({
+            "id": one.id,
+            "version": one.version,
+            "newer_version": one.newer_version,
+            "title": one.zh,
+            "usable": one.usable,
+            "restricted_place": one.restricted_place,
+        })
+    };
+    templates.iter().map(shown).collect()
+}
+
+fn shown_form(form: &t::FormDetail) -> Value {
+    let mut rows: Vec<&String> = Vec::new();
+    for row in form.items.iter().filter_map(|item| item.row.as_ref()) {
+        if !rows.contains(&row) {
+            rows.push(row);
+        }
+    }
+    let key = |item: &t::FormItem| match &item.row {
+        None => item.item.id.clone(),
+        Some(row) => {
+            let number = rows.iter().position(|one| *one == row).unwrap_or_default();
+            format!("{}/{}", item.item.id, number + 1)
+        }
+    };
+    let shown = form.items.iter().filter(|item| item.relevant);
+    let answers = form.items.iter().filter(|item| item.answer.is_some());
+    let answers = answers.map(|item| (key(item), Value::from(item.zh_answer.clone())));
+    let problems = form.items.iter().filter_map(|item| {
+        let problem = item.problem.as_ref()?;
+        Some((key(item), Value::from(problem.code.clone())))
+    });
+    json!({
+        "template": form.template,
+        "version": form.version,
+        "read_only": code(form.read_only.as_ref()),
+        "shown": shown.map(key).collect::<Vec<_>>(),
+        "answers": answers.collect::<Map<_, _>>(),
+        "problems": problems.collect::<Map<_, _>>(),
+        "stored": form.stored.iter().map(|one| one.key.clone()).collect::<Vec<_>>(),
+        "answered": form.answered,
+        "required": form.required,
+        "complete": form.complete,
+        "standing": form.standing.as_ref().map(snake),
+        "next_due": form.next_due_ms.is_some(),
+        "subject": form.subject.as_ref().map(|row| &row.title),
+        "linked": shown_linked(&form.linked),
+    })
+}
+
+fn shown_linked(linked: &[t::LinkedRecord]) -> Value {
+    let shown = |one: &t::LinkedRecord| {
+        json!({
+            "link": snake(&one.link),
+            "direction": snake(&one.direction),
+            "record": one.row.id,
+            "kind": one.row.kind.code,
+            "stage": one.row.stage.code,
+        })
+    };
+    linked.iter().map(shown).collect()
+}
+
+fn shown_form_row(row: &t::FormRow) -> Value {
+    json!({
+        "record": row.row.id,
+        "title": row.title,
+        "version": row.version,
+        "standing": snake(&row.standing),
+        "complete": row.complete,
+        "due": row.due_ms.is_some(),
+        "distance_m": row.distance_m,
+    })
+}
+
+fn shown_counts(counts: &t::FormCounts) -> Value {
+    json!({
+        "name": counts.zh,
+        "planned": counts.planned,
+        "begun": counts.begun,
+        "done": counts.done,
+        "in_vain": counts.in_vain,
+        "called_off": counts.called_off,
     })
 }
 
@@ -534,16 +676,7 @@ impl Arguments<'_> {
     }
 
     fn position(&self, name: &str) -> Option<t::GeoPosition> {
-        let position = self.value(name)?;
-        Some(t::GeoPosition {
-            lat: position["lat"].as_f64().expect("a latitude"),
-            lon: position["lon"].as_f64().expect("a longitude"),
-            datum: t::Datum::Wgs84,
-            accuracy_m: position["accuracy_m"]
-                .as_u64()
-                .and_then(|metres| u32::try_from(metres).ok()),
-            fix_age_ms: 0,
-        })
+        self.value(name).map(position)
     }
 
     fn fields(&self) -> impl Iterator<Item = (&String, &Value)> {
@@ -554,13 +687,7 @@ impl Arguments<'_> {
     fn draft(&self) -> t::ReportDraft {
         t::ReportDraft {
             kind: self.text("kind"),
-            fields: self
-                .fields()
-                .map(|(field, value)| t::FieldInput {
-                    field: field.clone(),
-                    value: field_value(value),
-                })
-                .collect(),
+            fields: self.field_inputs(),
             position: self.position("position"),
             area: self.maybe("area"),
             restricted: self.flag("restricted").unwrap_or_default(),
@@ -568,6 +695,81 @@ impl Arguments<'_> {
             named: self.texts("named"),
             linked: self.maybe("linked"),
         }
+    }
+
+    fn field_inputs(&self) -> Vec<t::FieldInput> {
+        let input = |(field, value): (&String, &Value)| t::FieldInput {
+            field: field.clone(),
+            value: field_value(value),
+        };
+        self.fields().map(input).collect()
+    }
+
+    fn form_draft(&self) -> t::FormDraft {
+        t::FormDraft {
+            kind: self.text("kind"),
+            template: self.text("template"),
+            subject: self.maybe("subject"),
+            title: self.maybe("title"),
+            address: self.maybe("address"),
+            position: self.position("position"),
+            area: self.maybe("area"),
+            planned_ms: self.number("planned_ms"),
+            companions: self.texts("companions"),
+            companion_names: self.maybe("companion_names"),
+            restricted: self.flag("restricted").unwrap_or_default(),
+            team: self.maybe("team"),
+            linked: self.maybe("linked"),
+            note: self.maybe("note"),
+        }
+    }
+
+    fn answers(&self) -> Vec<t::AnswerChange> {
+        let answers = self.value("answers").and_then(Value::as_object);
+        let answers = answers.into_iter().flatten();
+        let change = |(question, value): (&String, &Value)| t::AnswerChange {
+            question: question.clone(),
+            row: self.maybe("row"),
+            value: (!value.is_null()).then(|| field_value(value)),
+        };
+        answers.map(change).collect()
+    }
+
+    fn finding(&self) -> t::FindingDraft {
+        t::FindingDraft {
+            kind: self.text("kind"),
+            question: self.maybe("question"),
+            row: self.maybe("row"),
+            fields: self.field_inputs(),
+            restricted: self.flag("restricted").unwrap_or_default(),
+            team: self.maybe("team"),
+            language: t::Language::Zh,
+        }
+    }
+
+    fn due_query(&self) -> t::DueQuery {
+        let near = self.value("near").and_then(Value::as_object).map(|near| {
+            let near = Arguments(near);
+            let radius_m = near.number("radius_m").expect("a radius");
+            t::Near {
+                position: near.position("position").expect("a position"),
+                radius_m: u32::try_from(radius_m).expect("metres"),
+            }
+        });
+        t::DueQuery {
+            before_ms: self.number("before_ms"),
+            overdue: self.flag("overdue").unwrap_or_default(),
+            near,
+            in_my_areas: self.flag("in_my_areas").unwrap_or_default(),
+            area: self.maybe("area"),
+            template: self.maybe("template"),
+        }
+    }
+
+    /// Returns the period between two times; without them all time.
+    fn span(&self) -> (i64, i64) {
+        let (from, until) = (self.number("from_ms"), self.number("until_ms"));
+        (from.unwrap_or(i64::MIN), until.unwrap_or(i64::MAX))
     }
 
     fn changes(&self) -> Vec<t::FieldChange> {
@@ -631,10 +833,25 @@ impl Arguments<'_> {
     }
 }
 
+fn position(value: &Value) -> t::GeoPosition {
+    t::GeoPosition {
+        lat: value["lat"].as_f64().expect("a latitude"),
+        lon: value["lon"].as_f64().expect("a longitude"),
+        datum: t::Datum::Wgs84,
+        accuracy_m: value["accuracy_m"]
+            .as_u64()
+            .and_then(|metres| u32::try_from(metres).ok()),
+        fix_age_ms: 0,
+    }
+}
+
 fn field_value(value: &Value) -> t::FieldValue {
     match value {
         Value::String(text) => t::FieldValue::Text { text: text.clone() },
         Value::Bool(flag) => t::FieldValue::Flag { flag: *flag },
+        Value::Object(_) => t::FieldValue::Position {
+            position: position(value),
+        },
         other => t::FieldValue::Number {
             number: other.as_i64().expect("a text, a number, or true or false"),
         },

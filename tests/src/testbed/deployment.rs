@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use onegrid_core::domain::area::AreaLevel;
 use onegrid_core::domain::areas::Areas;
 use onegrid_core::domain::directory::DirectoryEntry;
+use onegrid_core::domain::form::{Template, TemplateEntry, TemplateError};
 use onegrid_core::domain::position::Datum;
 use onegrid_core::id::{AreaId, DeviceId, MemberId};
 use onegrid_core::net::{OsRandom, now_ms};
@@ -187,6 +188,28 @@ impl Deployment {
     /// Revokes the device of a lost phone, so that its later uploads wait for review.
     pub(super) fn revoke(&self, device: DeviceId) -> Result<bool, Refusal> {
         Ok(self.server.revoke(device, ADMIN, now_ms())?)
+    }
+
+    /// Publishes a version of a template. A newer format is published as it is, as a newer server does.
+    pub(super) fn publish_template(
+        &self,
+        id: &str,
+        version: u32,
+        template: &serde_json::Value,
+    ) -> Result<(), Refusal> {
+        let refused = |error: TemplateError| Refusal::new(error.code(), error.to_string());
+        let text = template.to_string();
+        let entry = match Template::parse(text.as_bytes()) {
+            Ok(template) => template.into(),
+            Err(TemplateError::Newer { .. }) => {
+                let id = id.parse().map_err(|_| Refusal::argument("template"))?;
+                TemplateEntry::read(id, version, text.as_bytes()).map_err(refused)?
+            }
+            Err(error) => return Err(refused(error)),
+        };
+        let entry = DirectoryEntry::Template(entry);
+        self.server.publish(vec![entry], ADMIN, now_ms())?;
+        Ok(())
     }
 
     /// Copies the data while the server runs.

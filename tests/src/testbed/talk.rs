@@ -139,6 +139,7 @@ impl Testbed {
                 Ok(json!({ "unit": Deployment::unit(unit) }))
             }
             "revoke" => self.revoke(with),
+            "template" => self.template(with),
             "records" => self.records(with),
             "start_server" => self.start_server(),
             "stop_server" => self.end_server(Serving::stop),
@@ -238,6 +239,18 @@ impl Testbed {
             revoked += u32::from(self.deployment.revoke(device)?);
         }
         Ok(json!({ "revoked": revoked }))
+    }
+
+    /// Publishes a version of a template.
+    fn template(&self, with: &Arguments) -> Answer {
+        let wrong = || Refusal::argument("template");
+        let template = with.optional("template").ok_or_else(wrong)?;
+        let id = template["id"].as_str().ok_or_else(wrong)?;
+        let version = template["version"].as_u64();
+        let version = version.and_then(|version| u32::try_from(version).ok());
+        let version = version.ok_or_else(wrong)?;
+        self.deployment.publish_template(id, version, template)?;
+        Ok(json!({ "id": id, "version": version }))
     }
 
     fn records(&mut self, with: &Arguments) -> Answer {

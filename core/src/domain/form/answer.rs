@@ -87,6 +87,16 @@ impl Answer {
         }
     }
 
+    /// The value that a page shows: yes or no and positions as such, everything else in its spelling.
+    #[must_use]
+    pub fn to_entry(&self) -> FieldValue {
+        match self {
+            Self::YesNo(yes) => FieldValue::Flag(*yes),
+            Self::Position(position) => FieldValue::Position(*position),
+            other => other.to_value(),
+        }
+    }
+
     /// Reads the spelling of a record. `choices` belong to the question.
     pub(super) fn of_text(
         kind: &Kind,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::answer::{Answer, AnswerError, RowMark};
+use super::decimal::Decimal;
 use super::kind::Kind;
 use super::name::{AnswerKey, ItemId, RowId, TemplateId};
 use super::template::{Item, Template};
@@ -41,6 +42,38 @@ impl Template {
         let fits =
             |item: &&Item| item.kind.is_question() && item.repeat.is_some() == key.row.is_some();
         item.filter(fits).ok_or(AnswerError::NoQuestion)
+    }
+
+    /// Reads the answer that a person entered to the question of a key; `None` for an empty text. Numbers may
+    /// have another spelling, and choices another order. A yes, a whole number and a position may have their
+    /// own type of value.
+    pub fn entered(
+        &self,
+        key: &AnswerKey,
+        value: &FieldValue,
+    ) -> Result<Option<Answer>, AnswerError> {
+        let kind = &self.question(key)?.kind;
+        let choices = self.choices(kind);
+        let answer = match (kind, value) {
+            (_, FieldValue::Text(text)) if text.trim().is_empty() => return Ok(None),
+            (Kind::YesNo, FieldValue::Flag(yes)) => Answer::YesNo(*yes),
+            (Kind::Position, FieldValue::Position(stored)) => Answer::Position(*stored),
+            (Kind::Number { .. }, FieldValue::Number(number)) => {
+                Answer::Number(Decimal::whole(*number).ok_or(AnswerError::WrongType)?)
+            }
+            (Kind::Number { .. }, FieldValue::Text(text)) => {
+                Answer::Number(Decimal::parse(text.trim()).ok_or(AnswerError::WrongType)?)
+            }
+            (Kind::Many { .. }, FieldValue::Text(text)) => {
+                let is_known = |id: &str| choices.iter().any(|choice| choice.id == id);
+                if !text.split_whitespace().all(is_known) {
+                    return Err(AnswerError::UnknownChoice);
+                }
+                Answer::many(choices, text.split_whitespace())
+            }
+            _ => return Answer::read(self, kind, value),
+        };
+        answer.fits(kind, choices).map(|()| Some(answer))
     }
 
     /// Checks that a value is an answer to the question of a key. Range and constraint are not judged,

@@ -6,7 +6,7 @@ use super::super::error::ReplicaError;
 use super::super::forms::TemplateCache;
 use super::super::projection::names;
 use super::super::table::directory;
-use super::words::Wording;
+use super::words::{FieldWords, Wording};
 use crate::crdt::FieldConflict;
 use crate::domain::case::state::Side;
 use crate::domain::case::{Conflict, MergeFault};
@@ -30,6 +30,8 @@ pub struct ConflictCard {
     pub subject: ConflictSubject,
     /// The people concerned, as far as this phone may know them.
     pub people: Vec<MemberId>,
+    /// The values of a field in words, Chinese and English, in the order of its versions.
+    pub values: Vec<(String, String)>,
     /// The sentence in Chinese.
     pub zh: String,
     /// The sentence in English.
@@ -118,7 +120,12 @@ fn field_card(
             ],
         ));
     }
-    Ok(card(ConflictSubject::Field(conflict), people, sentences))
+    let mut values = Vec::new();
+    for version in &conflict.versions {
+        values.push(FieldWords::of(wording, &conflict.field, &version.value)?.value);
+    }
+    let card = card(ConflictSubject::Field(conflict), people, sentences);
+    Ok(ConflictCard { values, ..card })
 }
 
 fn workflow_card(
@@ -176,6 +183,7 @@ fn card(
     people.dedup();
     let mut sentences = sentences.into_iter();
     ConflictCard {
+        values: Vec::new(),
         subject,
         people,
         zh: sentences.next().unwrap_or_default(),

@@ -88,6 +88,8 @@ pub struct FormRecords {
 pub enum FormEdit {
     /// The question has this answer.
     Set(AnswerKey, Answer),
+    /// The question has this answer, as a person entered it. An empty text clears the answer.
+    Enter(AnswerKey, FieldValue),
     /// The question has no answer.
     Clear(AnswerKey),
     /// A repeat has one more row. [`Replica::row_id`] makes its id.
@@ -174,14 +176,20 @@ impl Replica {
                     checked.map_err(|error| ReplicaError::BadContent(error.code()))?;
                     fields.push(set(key, answer.to_value()));
                 }
+                FormEdit::Enter(key, value) => {
+                    let entered = template
+                        .entered(key, value)
+                        .map_err(|error| ReplicaError::BadContent(error.code()))?;
+                    fields.push(match entered {
+                        Some(answer) => set(key, answer.to_value()),
+                        None => clear(key),
+                    });
+                }
                 FormEdit::Clear(key) => {
                     template
                         .question(key)
                         .map_err(|error| ReplicaError::BadContent(error.code()))?;
-                    fields.push(FieldEdit {
-                        field: Field::Answer(key.to_string()),
-                        write: Write::Remove,
-                    });
+                    fields.push(clear(key));
                 }
                 FormEdit::AddRow(repeat, row) => {
                     check_repeat(&template, repeat)?;
@@ -365,13 +373,8 @@ impl Replica {
 
     /// Whether the person has a role that may use the template.
     fn check_role(&self, template: &Template) -> Result<(), ReplicaError> {
-        let own = self.certificate().ok_or(ReplicaError::NotEnrolled)?;
-        let grants = match self.acting_as() {
-            Some(grant) => std::slice::from_ref(grant),
-            None => own.facts().grants.as_slice(),
-        };
-        let has_role = grants.iter().any(|grant| template.is_for(grant.role));
-        has_role
+        self.certificate().ok_or(ReplicaError::NotEnrolled)?;
+        self.may_fill(template, self.acting_as())
             .then_some(())
             .ok_or(ReplicaError::NotAllowed(NOT_FOR_ROLE))
     }
@@ -463,6 +466,13 @@ fn form_spec(kind: RecordKind) -> Result<&'static FormSpec, ReplicaError> {
 
 fn set(key: &AnswerKey, value: FieldValue) -> FieldEdit {
     FieldEdit::set(Field::Answer(key.to_string()), value)
+}
+
+fn clear(key: &AnswerKey) -> FieldEdit {
+    FieldEdit {
+        field: Field::Answer(key.to_string()),
+        write: Write::Remove,
+    }
 }
 
 fn check_repeat(template: &Template, repeat: &ItemId) -> Result<(), ReplicaError> {

@@ -1,5 +1,6 @@
 //! The page of one checklist, and the records that belong together.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rusqlite::Connection;
@@ -12,7 +13,8 @@ use super::super::table::form::{self, FormRow};
 use super::super::table::record as record_table;
 use super::super::table::record::RecordRow;
 use super::super::table::record_link::{self, LinkKind};
-use crate::domain::content::Content;
+use super::words::{FieldWords, Wording};
+use crate::domain::content::{Content, Field, FieldValue};
 use crate::domain::form::{Answers, Date, FormState, Template, TemplateId, evaluate};
 use crate::id::RecordId;
 use crate::limits::LIST_ROWS_MAX;
@@ -32,6 +34,8 @@ pub struct FormPage {
     pub read_only: Option<&'static str>,
     /// The answers; `None` without the template.
     pub answers: Option<Answers>,
+    /// The answers as people read them, Chinese and English, by key.
+    pub words: BTreeMap<String, (String, String)>,
     /// Keys and values as stored, for a form whose template this app cannot read.
     pub stored: Vec<(String, String)>,
     /// The day that `today()` means in the rules of the form.
@@ -116,12 +120,31 @@ impl Reader {
             duration_ms: steps.and_then(|steps| steps.between_ms(found.spec.begin.to, steps.stage)),
             subject: subject.flatten(),
             linked: linked(conn, id)?,
+            words: self.answer_words(conn, &record, &content)?,
             stored: content.details().answers.clone().into_iter().collect(),
             id: found.id,
             version: found.version,
             template,
             answers,
         }))
+    }
+
+    fn answer_words(
+        &self,
+        conn: &Connection,
+        record: &Record,
+        content: &Content,
+    ) -> Result<BTreeMap<String, (String, String)>, ReplicaError> {
+        let wording = Wording::of(conn, &self.certificates.templates, record)?;
+        let answers = content.details().answers.iter();
+        let words = answers.map(|(key, text)| {
+            let (field, value) = (Field::Answer(key.clone()), FieldValue::Text(text.clone()));
+            Ok((
+                key.clone(),
+                FieldWords::of(&wording, &field, &value)?.value,
+            ))
+        });
+        words.collect()
     }
 
     fn read_only(&self, id: RecordId, form: &FormOf) -> Result<Option<&'static str>, ReplicaError> {

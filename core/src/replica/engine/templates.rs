@@ -7,6 +7,7 @@ use super::super::error::ReplicaError;
 use super::super::forms;
 use super::super::reader::Reader;
 use super::super::table::template;
+use crate::domain::Grant;
 use crate::domain::form::{Template, TemplateEntry, TemplateId, Templates};
 
 /// The newest version of a template.
@@ -54,6 +55,17 @@ impl Reader {
             }
         }
         Ok(infos)
+    }
+
+    /// Whether the person may fill in a template: under one role, or without one under any of the person's roles.
+    #[must_use]
+    pub fn may_fill(&self, template: &Template, acting_as: Option<&Grant>) -> bool {
+        let own = self.certificate().map(|own| own.facts().grants.as_slice());
+        let grants = match acting_as {
+            Some(grant) => std::slice::from_ref(grant),
+            None => own.unwrap_or_default(),
+        };
+        grants.iter().any(|grant| template.is_for(grant.role))
     }
 
     fn newest(&self, id: TemplateId, versions: &[u32]) -> Result<TemplateInfo, ReplicaError> {

@@ -10,9 +10,9 @@ use super::super::table::envelope::{self, Origin};
 use super::super::table::record::RecordRow;
 use super::conflict::{self, ConflictCard};
 use super::rewrite;
-use super::words::{Wording, value_text};
+use super::words::{FieldWords, Wording};
 use crate::domain::case::{Event, GenesisFacts, Outcome, RecordState};
-use crate::domain::content::{Content, Field, FieldValue};
+use crate::domain::content::Content;
 use crate::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
 use crate::record::{Node, NodeBody, Record};
 use crate::texts::Lang;
@@ -28,6 +28,8 @@ pub struct RecordView {
     pub facts: GenesisFacts,
     /// The content; `None` for kinds of a newer app.
     pub content: Option<Content>,
+    /// The words of each field of the content, in the same order.
+    pub words: Vec<FieldWords>,
     /// The state of the workflow; `None` while the beginning does not count.
     pub state: Option<RecordState>,
     /// The events, in the order of the fold.
@@ -105,16 +107,6 @@ impl Reader {
         self.at_once(|conn| self.view_now(conn, id))
     }
 
-    /// A value of a field as a person reads it, in Chinese and English.
-    pub fn value_words(
-        &self,
-        field: &Field,
-        value: &FieldValue,
-    ) -> Result<(String, String), ReplicaError> {
-        let words = |lang| value_text(self.conn()?, field, value, lang);
-        Ok((words(Lang::Zh)?, words(Lang::En)?))
-    }
-
     /// The record itself, for comparing replicas.
     pub fn load(&self, id: RecordId) -> Result<Option<Record>, ReplicaError> {
         self.at_once(|conn| load::record(conn, &self.certificates, id))
@@ -133,10 +125,17 @@ impl Reader {
             return Ok(None);
         };
         let timeline = self.entries(&record)?;
+        let content = project::content(&record);
+        let wording = Wording::of(conn, &self.certificates.templates, &record)?;
+        let fields = content.as_ref().map(Content::fields).unwrap_or_default();
+        let words = fields
+            .iter()
+            .map(|(field, value)| FieldWords::of(&wording, field, value));
         Ok(Some(RecordView {
             row,
             facts: facts.clone(),
-            content: project::content(&record),
+            words: words.collect::<Result<_, _>>()?,
+            content,
             state: record.state().cloned(),
             comments: timeline.iter().filter_map(comment).collect(),
             timeline,

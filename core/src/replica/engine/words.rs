@@ -15,6 +15,34 @@ use crate::domain::form::{Answer, AnswerKey, Item, Kind, RowId, RowMark, Templat
 use crate::record::Record;
 use crate::texts::{Lang, say};
 
+/// A field and its value as a person reads them, in Chinese and English.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldWords {
+    /// The name of the field; for an answer, the question.
+    pub label: (String, String),
+    /// The value; for an answer, the words of the choices.
+    pub value: (String, String),
+}
+
+impl FieldWords {
+    pub(super) fn of(
+        wording: &Wording<'_>,
+        field: &Field,
+        value: &FieldValue,
+    ) -> Result<Self, ReplicaError> {
+        Ok(Self {
+            label: (
+                wording.field(field, Lang::Zh),
+                wording.field(field, Lang::En),
+            ),
+            value: (
+                wording.value(field, value, Lang::Zh)?,
+                wording.value(field, value, Lang::En)?,
+            ),
+        })
+    }
+}
+
 /// The words of one record.
 pub(in crate::replica) struct Wording<'a> {
     conn: &'a Connection,
@@ -239,8 +267,7 @@ fn answer_text(
 }
 
 /// The name of a field for a person, without the words of a template.
-#[must_use]
-pub fn field_text(field: &Field, lang: Lang) -> String {
+fn field_text(field: &Field, lang: Lang) -> String {
     match field {
         Field::Answer(id) => say("field.answer", lang, &[("id", id)]),
         Field::Photo(_) => say("field.photo", lang, &[]),
@@ -249,7 +276,7 @@ pub fn field_text(field: &Field, lang: Lang) -> String {
 }
 
 /// A value as a person reads it, without the words of a template.
-pub(super) fn value_text(
+fn value_text(
     conn: &Connection,
     field: &Field,
     value: &FieldValue,

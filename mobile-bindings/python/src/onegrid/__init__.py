@@ -1,4 +1,4 @@
-"""OneGrid on Python: hazards, tips, requests and places offline, merged with the server.
+"""OneGrid on Python: hazards, tips, requests, visits and places offline, merged with the server.
 
 ```python
 from onegrid import Device, FileVault, Position
@@ -28,7 +28,10 @@ from onegrid._border import call as _call
 from onegrid._ffi import (
     AssignedTo,
     Datum,
+    FormStanding,
     Language,
+    LinkDirection,
+    LinkKind,
     LogLevel,
     NeedKind,
     Order,
@@ -53,6 +56,18 @@ from onegrid.errors import (
     VaultKeyError,
 )
 from onegrid.events import EventStream, Subscription
+from onegrid.forms import (
+    DueQuery,
+    FormCounts,
+    FormDetail,
+    FormItem,
+    FormRow,
+    FormTemplate,
+    LinkedRecord,
+    PlannedForm,
+    StoredAnswer,
+    TemplateItem,
+)
 from onegrid.inputs import FieldValue, MapWindow, Near, Position, Query
 from onegrid.log import log_to, stop_log
 from onegrid.moves import MoveOption, Need
@@ -108,13 +123,23 @@ __all__ = [
     "Datum",
     "DeniedError",
     "Device",
+    "DueQuery",
     "EventStream",
     "FieldValue",
     "FileVault",
+    "FormCounts",
+    "FormDetail",
+    "FormItem",
+    "FormRow",
+    "FormStanding",
+    "FormTemplate",
     "InvitationInfo",
     "KeyGoneError",
     "KeyVault",
     "Language",
+    "LinkDirection",
+    "LinkKind",
+    "LinkedRecord",
     "Located",
     "LogLevel",
     "MapPage",
@@ -136,6 +161,7 @@ __all__ = [
     "Person",
     "Phone",
     "PlaceChoice",
+    "PlannedForm",
     "Position",
     "Query",
     "ReceiptStep",
@@ -146,11 +172,13 @@ __all__ = [
     "SetAside",
     "StageCount",
     "StorageError",
+    "StoredAnswer",
     "Subscription",
     "SyncReport",
     "SyncState",
     "SyncStatus",
     "Tally",
+    "TemplateItem",
     "TimelineItem",
     "Uncounted",
     "Unit",

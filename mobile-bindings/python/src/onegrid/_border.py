@@ -84,6 +84,12 @@ def ms_of(time: datetime | None) -> int | None:
     return (time - EPOCH) // MILLISECOND
 
 
+def period_of(since: datetime | None, until: datetime | None) -> tuple[int, int]:
+    """Returns the ends of a period in milliseconds since 1970 UTC; an absent end is open."""
+    first, last = ms_of(since), ms_of(until)
+    return -(2**63) if first is None else first, 2**63 - 1 if last is None else last
+
+
 def span_of(span: timedelta | None) -> int | None:
     """Returns whole milliseconds of a duration."""
     return None if span is None else span // MILLISECOND
@@ -95,7 +101,7 @@ def lifter(shape: Any) -> Callable[[Any], Any]:
     origin = typing.get_origin(shape)
     if origin is types.UnionType or origin is typing.Union:
         parts = [part for part in typing.get_args(shape) if part is not types.NoneType]
-        if len(parts) == len(typing.get_args(shape)) or len(parts) > 1:
+        if len(parts) > 1:
             return content_of
         inner = lifter(parts[0])
         return lambda raw: None if raw is None else inner(raw)
@@ -145,7 +151,9 @@ def _dataclass_of(
 
 
 def content_of(raw: Any) -> Any:
-    """Returns the plain Python value of a field of content."""
+    """Returns the plain Python value of a field of content; `None` stays `None`."""
+    if raw is None:
+        return None
     if isinstance(raw, _raw.FieldValue.POSITION):
         from onegrid.inputs import Position
 

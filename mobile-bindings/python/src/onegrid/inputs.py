@@ -66,6 +66,9 @@ class Near:
     radius_m: int
     """The radius, in metres, at most 100,000."""
 
+    def _lower(self) -> _ffi.Near:
+        return _ffi.Near(position=self.position._lower(), radius_m=self.radius_m)
+
 
 @dataclass(frozen=True, slots=True)
 class MapWindow:
@@ -116,10 +119,6 @@ class Query:
     """The order; without it the newest change comes first."""
 
     def _lower(self) -> _ffi.Query:
-        near = None
-        if self.near is not None:
-            middle = self.near.position._lower()
-            near = _ffi.Near(position=middle, radius_m=self.near.radius_m)
         return _ffi.Query(
             kinds=list(self.kinds),
             stages=list(self.stages),
@@ -132,7 +131,7 @@ class Query:
             in_conflict=self.in_conflict,
             due_before_ms=ms_of(self.due_before),
             overdue=self.overdue,
-            near=near,
+            near=None if self.near is None else self.near._lower(),
             order=self.order,
         )
 

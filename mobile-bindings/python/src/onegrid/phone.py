@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from onegrid import _ending, _ffi
-from onegrid._border import call, lift, lift_all, ms_of, span_of
+from onegrid._border import call, lift, lift_all, ms_of, period_of, span_of
 from onegrid.accounts import Me, WayBack
 from onegrid.directory import Area, Category, Located, Unit
 from onegrid.events import (
@@ -24,12 +24,23 @@ from onegrid.events import (
     fed,
     merged_changes,
 )
+from onegrid.forms import (
+    DueQuery,
+    FormCounts,
+    FormDetail,
+    FormRow,
+    FormTemplate,
+    LinkedRecord,
+    PlannedForm,
+    TemplateItem,
+)
 from onegrid.inputs import FieldValue, MapWindow, Position, Query, lower_value
 from onegrid.moves import MoveOption
 from onegrid.notices import Notice, Notification, Tally
 from onegrid.pages import ROWS_A_PAGE, Page, items_of
 from onegrid.records import MapPage, Person, RecordDetail, RecordRow, StageCount, TimelineItem
 from onegrid.syncing import RecordChanges, SyncReport, SyncStatus
+from onegrid.words import Language
 
 __all__ = ["Phone"]
 
@@ -252,6 +263,197 @@ class Phone:
         Raises `replica.nothing_to_undo`.
         """
         return call(self._raw.undo_settle, record, envelope)
+
+    # Checklists
+
+    def templates(self) -> tuple[FormTemplate, ...]:
+        """Returns the templates on this phone in the order of their ids, each in its newest readable version."""
+        return lift_all(FormTemplate, call(self._raw.templates))
+
+    def template_items(self, template: str, version: int | None = None) -> tuple[TemplateItem, ...]:
+        """Returns the items of a template in words, at most 500; without `version`, of the newest readable one.
+
+        Raises `form.no_template` if the template is not on this phone, and `form.newer_template`.
+        """
+        return lift_all(TemplateItem, call(self._raw.template_items, template, version))
+
+    def plan_form(
+        self,
+        kind: str,
+        template: str,
+        *,
+        subject: str | None = None,
+        title: str | None = None,
+        address: str | None = None,
+        position: Position | None = None,
+        area: str | None = None,
+        planned: datetime | None = None,
+        companions: Sequence[str] = (),
+        companion_names: str | None = None,
+        restricted: bool = False,
+        team: str | None = None,
+        linked: str | None = None,
+        note: str | None = None,
+    ) -> PlannedForm:
+        """Plans a checklist, such as a `visit`.
+
+        `subject` is the record of the place or person; a place without a record has `title`, `address` and
+        `position`; without both, the place is that of `linked`, the record that the checklist follows up. The
+        grid comes from `area`, else from `position`, else from the record. `companions` (at most 64) may write
+        answers and read the private notes; `companion_names` are the names that the checklist shows. `note` has
+        private words. If the template hides the place, its name goes into a restricted record. The move `start`
+        begins the checklist, and `finish` ends it.
+
+        Raises `form.no_subject`, `form.no_template`, `form.newer_template`, `form.not_for_role`,
+        `form.subject_merged`, `form.no_form` for a kind without a form, `report.confirm_area`,
+        `report.no_place`, `position.*`, `content.*`, `may.*`, `replica.no_record`, `replica.disk_full`.
+        """
+        draft = _ffi.FormDraft(
+            kind=kind,
+            template=template,
+            subject=subject,
+            title=title,
+            address=address,
+            position=None if position is None else position._lower(),
+            area=area,
+            planned_ms=ms_of(planned),
+            companions=list(companions),
+            companion_names=companion_names,
+            restricted=restricted,
+            team=team,
+            linked=linked,
+            note=note,
+        )
+        return lift(PlannedForm, call(self._raw.plan_form, draft))
+
+    def form(self, record: str) -> FormDetail:
+        """Returns the page of a checklist: items, answers, problems, progress, and why it is only readable.
+
+        Raises `replica.no_record`, and `form.no_form` for a record without a form.
+        """
+        return lift(FormDetail, call(self._raw.form, record))
+
+    def answer(
+        self, record: str, answers: Mapping[str, FieldValue | None], *, row: str | None = None
+    ) -> str:
+        """Sets and clears answers, all of them or none, and returns the envelope; `None` clears an answer.
+
+        `answers` maps 1 to 1,000 questions to values in the forms of `FormItem.answer`; choices may be in any
+        order, and a whole number may be an `int`. `row` is the row of all of them, inside a repeat. A value that
+        is no answer to its question is refused. A value beyond the range or the rule of its question is saved,
+        and becomes a problem on the page.
+
+        Raises `form.no_question`, `form.wrong_type`, `form.unknown_choice`, `form.answer_long`, `form.no_form`,
+        `form.no_template`, `form.newer_template`, `form.not_for_role`, `replica.no_record`, `content.*`,
+        `position.*`, `may.*`.
+        """
+        changes = [
+            _ffi.AnswerChange(
+                question=question, row=row, value=None if value is None else lower_value(value)
+            )
+            for question, value in answers.items()
+        ]
+        return call(self._raw.answer, record, changes)
+
+    def add_row(self, record: str, repeat_id: str) -> str:
+        """Adds a row to a repeat and returns the row; at most 100 rows count. Raises the errors of `answer`."""
+        return call(self._raw.add_row, record, repeat_id)
+
+    def remove_row(self, record: str, repeat_id: str, row: str) -> str:
+        """Removes a row of a repeat and returns the envelope. Its answers stay in the record and do not count.
+
+        Raises the errors of `answer`.
+        """
+        return call(self._raw.remove_row, record, repeat_id, row)
+
+    def write_note(self, record: str, text: str, named: Sequence[str] = ()) -> str:
+        """Writes the member's private words about a checklist, or writes them anew, and returns their record.
+
+        Only the member, the people in `named` (at most 64) and the command room read it. A later call keeps the
+        people of the first one. Raises `form.no_form`, `replica.no_record`, `content.*`, `may.*`.
+        """
+        return call(self._raw.write_note, record, text, list(named))
+
+    def report_finding(
+        self,
+        record: str,
+        kind: str,
+        language: Language,
+        fields: Mapping[str, FieldValue] | None = None,
+        *,
+        question: str | None = None,
+        row: str | None = None,
+        restricted: bool = False,
+        team: str | None = None,
+    ) -> str:
+        """Reports a finding as a record that is linked to the checklist, and returns the new record.
+
+        `kind` and `fields` are those of `report`. The new record gets the title, address and position of the
+        checklist where it has none of its own and its readers may know them. The last line of its description
+        names the question and its answer in `language`.
+
+        Raises `form.no_form`, `form.no_question`, `replica.no_record`, `content.*`, `may.*`.
+        """
+        draft = _ffi.FindingDraft(
+            kind=kind,
+            question=question,
+            row=row,
+            fields=[
+                _ffi.FieldInput(field=field, value=lower_value(value))
+                for field, value in (fields or {}).items()
+            ],
+            restricted=restricted,
+            team=team,
+            language=language,
+        )
+        return call(self._raw.report_finding, record, draft)
+
+    def linked(self, record: str) -> tuple[LinkedRecord, ...]:
+        """Returns the records that are linked with a record, in both directions, at most 200 of each kind."""
+        return lift_all(LinkedRecord, call(self._raw.linked, record))
+
+    def due_forms(
+        self, query: DueQuery | None = None, *, page: str | None = None, rows: int = ROWS_A_PAGE
+    ) -> Page[FormRow]:
+        """Returns a page of what is due: each place and template once; `rows` is 1 to 200.
+
+        Raises `list.bad_token`, and `input.bad_value` for a radius of 0 or over 100 km.
+        """
+        found = call(self._raw.due_forms, (query or DueQuery())._lower(), page, rows)
+        return Page(lift_all(FormRow, found.rows), found.next)
+
+    def planned_forms(
+        self,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        *,
+        member: str | None = None,
+        page: str | None = None,
+        rows: int = ROWS_A_PAGE,
+    ) -> Page[FormRow]:
+        """Returns a page of the checklists planned in a period, in the order of their times.
+
+        With `member` it has those alone that this person planned; `rows` is 1 to 200. Raises `list.bad_token`.
+        """
+        first, last = period_of(since, until)
+        found = call(self._raw.planned_forms, first, last, member, page, rows)
+        return Page(lift_all(FormRow, found.rows), found.next)
+
+    def forms_about(
+        self, record: str, *, page: str | None = None, rows: int = ROWS_A_PAGE
+    ) -> Page[FormRow]:
+        """Returns a page of the checklists about one place or person, the newest first; `rows` is 1 to 200.
+
+        `record` is the record of the subject, or one of the checklists. Raises `list.bad_token`.
+        """
+        found = call(self._raw.forms_about, record, page, rows)
+        return Page(lift_all(FormRow, found.rows), found.next)
+
+    def form_counts(
+        self, since: datetime | None = None, until: datetime | None = None
+    ) -> tuple[FormCounts, ...]:
+        """Returns the numbers of checklists by person in a period."""
+        return lift_all(FormCounts, call(self._raw.form_counts, *period_of(since, until)))
 
     # Reading
 

@@ -38,6 +38,9 @@ extension ConflictCard: Bilingual {}
 extension ConflictVersion: Bilingual {}
 extension ContentField: Bilingual {}
 extension DispatchUnit: Bilingual {}
+extension FormCounts: Bilingual {}
+extension FormDetail: Bilingual {}
+extension FormTemplate: Bilingual {}
 extension Me: Bilingual {}
 extension Notice: Bilingual {}
 extension Person: Bilingual {}
@@ -45,6 +48,7 @@ extension PhoneNotification: Bilingual {}
 extension PlaceChoice: Bilingual {}
 extension RoleGrant: Bilingual {}
 extension Tally: Bilingual {}
+extension TemplateItem: Bilingual {}
 extension TimelineItem: Bilingual {}
 extension Uncounted: Bilingual {}
 extension WayBack: Bilingual {}

@@ -6,6 +6,8 @@ import OneGridFFI
 
 /// A member's account on this device: its slot, its name, and whether a PIN opens it.
 public typealias Account = OneGridFFI.Account
+/// A question with its new answer, for ``Phone/answer(_:_:)``; without a value it is cleared.
+public typealias AnswerChange = OneGridFFI.AnswerChange
 /// An area of the directory: district, town, village or grid.
 public typealias Area = OneGridFFI.Area
 /// A page of areas, with the token of the next page.
@@ -28,12 +30,32 @@ public typealias ContentField = OneGridFFI.ContentField
 public typealias Datum = OneGridFFI.Datum
 /// A unit or team that can be dispatched. (Foundation has another `Unit`.)
 public typealias DispatchUnit = OneGridFFI.Unit
+/// The conditions of a list of due dates; every condition that is set must hold.
+public typealias DueQuery = OneGridFFI.DueQuery
 /// A field with its new value, for ``Phone/edit(_:changes:)``.
 public typealias FieldChange = OneGridFFI.FieldChange
 /// A field with its first value, for ``ReportDraft``.
 public typealias FieldInput = OneGridFFI.FieldInput
 /// The value of a field: text, number, flag or position.
 public typealias FieldValue = OneGridFFI.FieldValue
+/// A finding, from which a new record is made.
+public typealias FindingDraft = OneGridFFI.FindingDraft
+/// The checklists of one person in a period.
+public typealias FormCounts = OneGridFFI.FormCounts
+/// The page of a checklist: items with answers and problems, progress, links.
+public typealias FormDetail = OneGridFFI.FormDetail
+/// A checklist that a person is about to plan.
+public typealias FormDraft = OneGridFFI.FormDraft
+/// An item of a checklist with its answer and problem; inside a repeat, of one row.
+public typealias FormItem = OneGridFFI.FormItem
+/// A page of checklists, with the token of the next page.
+public typealias FormPage = OneGridFFI.FormPage
+/// A checklist as lists show it.
+public typealias FormRow = OneGridFFI.FormRow
+/// The progress of a checklist: planned, begun, done, in vain, or called off.
+public typealias FormStanding = OneGridFFI.FormStanding
+/// A template of checklists, in the newest version that this app reads.
+public typealias FormTemplate = OneGridFFI.FormTemplate
 /// A position with its accuracy in metres and its age in milliseconds.
 public typealias GeoPosition = OneGridFFI.GeoPosition
 /// The content of an invitation before it is redeemed.
@@ -45,6 +67,12 @@ public typealias InvitationInfo = OneGridFFI.InvitationInfo
 public typealias KeyVault = OneGridFFI.KeyVault
 /// Chinese or English.
 public typealias Language = OneGridFFI.Language
+/// The direction of a link: from the record that was asked about, or towards it.
+public typealias LinkDirection = OneGridFFI.LinkDirection
+/// The kind of a link: made for, about, or merged into.
+public typealias LinkKind = OneGridFFI.LinkKind
+/// A record that belongs to another one, with its stage.
+public typealias LinkedRecord = OneGridFFI.LinkedRecord
 /// The answer of ``Phone/locate(_:)``: a grid, or candidates to choose from.
 public typealias Located = OneGridFFI.Located
 /// The verbosity of the log.
@@ -81,6 +109,8 @@ public typealias PersonPage = OneGridFFI.PersonPage
 public typealias PhoneNotification = OneGridFFI.Notification
 /// A grid or village that a position may belong to.
 public typealias PlaceChoice = OneGridFFI.PlaceChoice
+/// The records that a plan made: the checklist, its subject, its private note.
+public typealias PlannedForm = OneGridFFI.PlannedForm
 /// A question to lists; every condition that is set must hold.
 public typealias Query = OneGridFFI.Query
 /// A step of a report's receipt: saved, delivered, seen, handled, or held.
@@ -101,6 +131,8 @@ public typealias RoleGrant = OneGridFFI.RoleGrant
 public typealias SetAside = OneGridFFI.SetAside
 /// The number of records in a stage.
 public typealias StageCount = OneGridFFI.StageCount
+/// An answer as stored, in a checklist whose template this app cannot read.
+public typealias StoredAnswer = OneGridFFI.StoredAnswer
 /// The limits of one sync.
 public typealias SyncBudget = OneGridFFI.SyncBudget
 /// The result of one sync.
@@ -111,6 +143,8 @@ public typealias SyncState = OneGridFFI.SyncState
 public typealias SyncStatus = OneGridFFI.SyncStatus
 /// The member's work between two times, and how much of it counts.
 public typealias Tally = OneGridFFI.Tally
+/// A question, note, section or repeat of a template, in words.
+public typealias TemplateItem = OneGridFFI.TemplateItem
 /// A step in the story of a record.
 public typealias TimelineItem = OneGridFFI.TimelineItem
 /// A page of a record's story, with the token of the next page.

@@ -125,6 +125,9 @@ private func writing(_ arguments: Arguments, _ phone: Phone) async throws -> Boo
         let area = located.needsConfirmation ? located.candidates.first?.area : nil
         let category = arguments.option("category")
         print(try await phone.report(.hazard(title, category: category, at: position, area: area)))
+    case "visit":
+        let made = try await visit(phone, at: try position(try arguments.word(0, "LAT,LON")))
+        print(made.visit, made.hazard)
     case "comment":
         let (id, words) = (try arguments.word(0, "a record"), try arguments.word(1, "words"))
         try await phone.comment(on: id, words)

@@ -44,6 +44,7 @@ let usage = """
       moves RECORD                          what can be done with it now, and why not the rest
       move RECORD MOVE [--text WORDS] [--unit ID]
       comment RECORD WORDS
+      visit LAT,LON[,METRES]                a visit to an e-bike shed, with a finding
       tally                                 how much of the own work counts
       notices                               news about the own words
 

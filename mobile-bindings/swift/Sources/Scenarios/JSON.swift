@@ -52,6 +52,9 @@ public enum JSON: Sendable, Hashable, Codable {
     /// A text, or null.
     public init(_ text: String?) { self = text.map { .text($0) } ?? .null }
 
+    /// A whole number, or null.
+    public init(_ number: UInt32?) { self = number.map { .whole(Int64($0)) } ?? .null }
+
     /// A field of an object, or an element of a list; null where there is none.
     public subscript(_ key: String) -> JSON {
         switch self {

@@ -23,6 +23,7 @@ actor PhoneActor {
         if let value = try await callConnection(verb, with) { return value }
         if let value = try await callWriting(verb, with) { return value }
         if let value = try await callReading(verb, with) { return value }
+        if let value = try await callForms(verb, with) { return value }
         throw Mismatch("no verb is called \(verb)")
     }
 
@@ -182,6 +183,71 @@ actor PhoneActor {
             return .text(try only(try await phone.people(with["name"].text ?? "").people).member)
         default: return nil
         }
+    }
+
+    private func callForms(_ verb: String, _ with: JSON) async throws -> JSON? {
+        let record = with["record"].text ?? ""
+        switch verb {
+        case "templates":
+            return .list(try await phone.templates().map { described($0) })
+        case "template_items":
+            let version = with["version"].whole.map { UInt32(clamping: $0) }
+            let items = try await phone.templateItems(
+                of: with["template"].text ?? "", version: version)
+            return texts(items.map(\.id))
+        case "plan_form": return described(try await phone.planForm(try formDraft(with)))
+        case "form": return described(try await phone.form(record))
+        case "answer": return .text(try await phone.answer(record, answers(with)))
+        case "add_row":
+            return .text(try await phone.addRow(to: with["repeat_id"].text ?? "", of: record))
+        case "remove_row":
+            let (item, row) = (with["repeat_id"].text ?? "", with["row"].text ?? "")
+            return .text(try await phone.removeRow(row, from: item, of: record))
+        case "write_note":
+            let (text, named) = (with["text"].text ?? "", with["named"].texts)
+            return .text(try await phone.writeNote(on: record, text, named: named))
+        case "report_finding":
+            return .text(try await phone.reportFinding(of: record, finding(with)))
+        case "linked":
+            return .list(try await phone.linked(with: record).map { described($0) })
+        case "due_forms":
+            let query = try dueQuery(with)
+            return try await allForms { [phone] page in
+                try await phone.dueForms(query, page: page, rows: Self.pageRows)
+            }
+        case "planned_forms":
+            let (first, last) = period(with)
+            return try await allForms { [phone] page in
+                try await phone.plannedForms(
+                    fromMs: first, untilMs: last, member: with["member"].text, page: page,
+                    rows: Self.pageRows)
+            }
+        case "forms_about":
+            return try await allForms { [phone] page in
+                try await phone.forms(about: record, page: page, rows: Self.pageRows)
+            }
+        case "form_counts":
+            let (first, last) = period(with)
+            let counts = try await phone.formCounts(fromMs: first, untilMs: last)
+            return .list(counts.map { described($0) })
+        default: return nil
+        }
+    }
+
+    private func period(_ with: JSON) -> (Int64, Int64) {
+        (with["from_ms"].whole ?? .min, with["until_ms"].whole ?? .max)
+    }
+
+    private func allForms(
+        _ fetch: (_ page: String?) async throws -> FormPage
+    ) async throws -> JSON {
+        var (rows, next) = ([JSON](), String?.none)
+        repeat {
+            let found = try await fetch(next)
+            rows += found.rows.map { described($0) }
+            next = found.next
+        } while next != nil
+        return .list(rows)
     }
 
     private func all(

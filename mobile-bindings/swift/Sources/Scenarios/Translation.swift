@@ -17,6 +17,7 @@ func fieldValue(_ value: JSON) -> FieldValue? {
     case .text(let text): .text(text: text)
     case .whole(let number): .number(number: number)
     case .flag(let flag): .flag(flag: flag)
+    case .object: (try? position(value)).map { .position(position: $0) }
     default: nil
     }
 }
@@ -65,8 +66,64 @@ func moveInput(_ with: JSON) -> MoveInput {
     )
 }
 
+func formDraft(_ with: JSON) throws -> FormDraft {
+    FormDraft(
+        kind: with["kind"].text ?? "",
+        template: with["template"].text ?? "",
+        subject: with["subject"].text,
+        title: with["title"].text,
+        address: with["address"].text,
+        position: with["position"] == .null ? nil : try position(with["position"]),
+        area: with["area"].text,
+        plannedMs: with["planned_ms"].whole,
+        companions: with["companions"].texts,
+        companionNames: with["companion_names"].text,
+        restricted: with["restricted"].flag ?? false,
+        team: with["team"].text,
+        linked: with["linked"].text,
+        note: with["note"].text
+    )
+}
+
+func answers(_ with: JSON) -> [AnswerChange] {
+    (with["answers"].object ?? [:]).map { question, value in
+        AnswerChange(question: question, row: with["row"].text, value: fieldValue(value))
+    }
+}
+
+func finding(_ with: JSON) -> FindingDraft {
+    let fields = (with["fields"].object ?? [:]).compactMap { field, value in
+        fieldValue(value).map { FieldInput(field: field, value: $0) }
+    }
+    return FindingDraft(
+        kind: with["kind"].text ?? "",
+        question: with["question"].text,
+        row: with["row"].text,
+        fields: fields,
+        restricted: with["restricted"].flag ?? false,
+        team: with["team"].text,
+        language: .zh
+    )
+}
+
+func dueQuery(_ with: JSON) throws -> DueQuery {
+    DueQuery(
+        beforeMs: with["before_ms"].whole,
+        overdue: with["overdue"].flag ?? false,
+        near: try near(with["near"]),
+        inMyAreas: with["in_my_areas"].flag ?? false,
+        area: with["area"].text,
+        template: with["template"].text
+    )
+}
+
+private func near(_ near: JSON) throws -> Near? {
+    guard near != .null else { return nil }
+    let radius = UInt32(clamping: near["radius_m"].whole ?? 0)
+    return Near(position: try position(near["position"]), radiusM: radius)
+}
+
 func query(_ with: JSON) throws -> Query {
-    let near = with["near"]
     let orders: [String: Order] = ["newest": .newest, "due": .due, "distance": .distance]
     let assigned: [String: AssignedTo] = ["me": .me, "my_units": .myUnits]
     return Query(
@@ -81,11 +138,7 @@ func query(_ with: JSON) throws -> Query {
         inConflict: with["in_conflict"].flag ?? false,
         dueBeforeMs: with["due_before_ms"].whole,
         overdue: with["overdue"].flag ?? false,
-        near: near == .null
-            ? nil
-            : Near(
-                position: try position(near["position"]),
-                radiusM: UInt32(clamping: near["radius_m"].whole ?? 0)),
+        near: try near(with["near"]),
         order: with["order"].text.flatMap { orders[$0] }
     )
 }
@@ -126,10 +179,76 @@ func described(_ detail: RecordDetail) -> JSON {
         "reporter": JSON(detail.reporter?.member),
         "assignments": texts(detail.assignments.map(\.state.code)),
         "cards": texts(detail.conflicts.map { $0.field ?? "moves" }),
+        "card_words": texts(detail.conflicts.map(\.zh)),
         "card_people": .whole(Int64(moveCards.reduce(0) { $0 + $1.people.count })),
         "comments": texts(detail.comments.map(\.text)),
         "set_aside": texts(detail.setAside.map(\.why.code)),
         "merged_into": JSON(detail.mergedInto), "linked": JSON(detail.linked),
         "supervised": .flag(detail.supervised), "suspended": .flag(detail.suspended),
+    ]
+}
+
+func described(_ template: FormTemplate) -> JSON {
+    [
+        "id": .text(template.id), "version": JSON(template.version),
+        "newer_version": JSON(template.newerVersion), "title": .text(template.zh),
+        "usable": .flag(template.usable), "restricted_place": .flag(template.restrictedPlace),
+    ]
+}
+
+func described(_ planned: PlannedForm) -> JSON {
+    [
+        "form": .text(planned.form), "subject": JSON(planned.subject), "note": JSON(planned.note),
+    ]
+}
+
+func described(_ form: FormDetail) -> JSON {
+    var rows: [String] = []
+    for row in form.items.compactMap(\.row) where !rows.contains(row) { rows.append(row) }
+    func key(_ item: FormItem) -> String {
+        guard let row = item.row, let index = rows.firstIndex(of: row) else { return item.item.id }
+        return "\(item.item.id)/\(index + 1)"
+    }
+    var (answers, problems) = ([String: JSON](), [String: JSON]())
+    for item in form.items {
+        if item.answer != nil { answers[key(item)] = .text(item.zhAnswer) }
+        if let problem = item.problem { problems[key(item)] = .text(problem.code) }
+    }
+    return [
+        "template": .text(form.template), "version": .whole(Int64(form.version)),
+        "read_only": JSON(form.readOnly?.code),
+        "shown": texts(form.items.filter(\.relevant).map(key)),
+        "answers": .object(answers), "problems": .object(problems),
+        "stored": texts(form.stored.map(\.key)),
+        "answered": .whole(Int64(form.answered)), "required": .whole(Int64(form.required)),
+        "complete": .flag(form.complete),
+        "standing": JSON(form.standing.map { snakeCase($0) }),
+        "next_due": .flag(form.nextDueMs != nil), "subject": JSON(form.subject?.title),
+        "linked": .list(form.linked.map { described($0) }),
+    ]
+}
+
+func described(_ linked: LinkedRecord) -> JSON {
+    [
+        "link": .text(snakeCase(linked.link)), "direction": .text(snakeCase(linked.direction)),
+        "record": .text(linked.row.id), "kind": .text(linked.row.kind.code),
+        "stage": .text(linked.row.stage.code),
+    ]
+}
+
+func described(_ row: FormRow) -> JSON {
+    [
+        "record": .text(row.row.id), "title": .text(row.title),
+        "version": .whole(Int64(row.version)), "standing": .text(snakeCase(row.standing)),
+        "complete": row.complete.map { .flag($0) } ?? .null, "due": .flag(row.dueMs != nil),
+        "distance_m": JSON(row.distanceM),
+    ]
+}
+
+func described(_ counts: FormCounts) -> JSON {
+    [
+        "name": .text(counts.zh), "planned": .whole(Int64(counts.planned)),
+        "begun": .whole(Int64(counts.begun)), "done": .whole(Int64(counts.done)),
+        "in_vain": .whole(Int64(counts.inVain)), "called_off": .whole(Int64(counts.calledOff)),
     ]
 }

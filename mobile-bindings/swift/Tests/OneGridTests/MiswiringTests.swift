@@ -46,6 +46,18 @@ final class MiswiringTests: PhoneTestCase {
         XCTAssertFalse(failure.isEmpty)
     }
 
+    func testAnswersThatAreNotWrittenFailAScenario() async throws {
+        final class Miswired: OneGridFFI.Phone, @unchecked Sendable {
+            override func answer(record: String, changes: [AnswerChange]) throws -> String {
+                record
+            }
+        }
+        let failure = try await failure(of: "two_people_one_visit") {
+            Miswired(unsafeFromHandle: $0)
+        }
+        XCTAssertTrue(failure.contains("answers"), failure)
+    }
+
     func testPhoneThatDoesNotComeBackFailsAScenario() async throws {
         final class Miswired: OneGridFFI.Phone, @unchecked Sendable {
             override func resume() throws {}

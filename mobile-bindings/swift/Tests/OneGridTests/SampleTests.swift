@@ -54,6 +54,37 @@ final class SampleTests: PhoneTestCase {
             readme.contains("```swift\nimport Foundation\nimport OneGrid\n\n\(code)\n```"))
     }
 
+    func testVisitEndsAndItsFindingIsAHazard() async throws {
+        let client = ["--folder", folder.appendingPathComponent("visitor").path]
+        func run(_ arguments: String...) throws -> String {
+            let outcome = try SampleProgram.run(client + arguments)
+            XCTAssertEqual(outcome.status, 0, "\(arguments): \(outcome.errors)")
+            return outcome.output
+        }
+        _ = try run("enrol", try await invitation(of: "grid-worker"))
+        _ = try run("sync")
+        let output = try run("visit", "30.31215,120.11878,8")
+        XCTAssertTrue(output.contains("充电数量不能超过总数"), output)
+        XCTAssertTrue(output.contains("没有任何改动"), output)
+        let lines = output.split(separator: "\n")
+        let ids = try XCTUnwrap(lines.last).split(separator: " ").map(String.init)
+        XCTAssertEqual(ids.count, 2, output)
+        XCTAssertTrue(try run("show", ids[0]).contains("竹竿巷3幢"))
+        XCTAssertTrue(try run("show", ids[1]).contains("充满"))
+        XCTAssertTrue(try run("sync").contains("equal: true"))
+    }
+
+    func testReadmeShowsTheVisitThatIsCompiled() throws {
+        let source = Project.package.appendingPathComponent("Sources/Sample/Visit.swift")
+        let lines = try String(contentsOf: source, encoding: .utf8).components(separatedBy: "\n")
+        let first = try XCTUnwrap(lines.firstIndex { $0.hasPrefix("// visit") })
+        let last = try XCTUnwrap(lines.firstIndex { $0.hasPrefix("// end of visit") })
+        let code = lines[(first + 1)..<last].joined(separator: "\n")
+        let readme = try String(
+            contentsOf: Project.package.appendingPathComponent("README.md"), encoding: .utf8)
+        XCTAssertTrue(readme.contains("```swift\n\(code)\n```"))
+    }
+
     func testFieldClientReportsActsAndSearches() async throws {
         let client = ["--folder", folder.appendingPathComponent("client").path]
         func run(_ arguments: String...) throws -> String {

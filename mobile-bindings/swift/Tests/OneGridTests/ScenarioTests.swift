@@ -7,7 +7,8 @@ final class ScenarioTests: PhoneTestCase {
     private static let played = [
         "bad_invitations", "first_sync_on_a_bad_line", "gas_cylinders", "live_and_listeners",
         "lost_key",
-        "revoked_phone", "shared_device", "suspend_in_a_sync", "two_phones_one_hazard",
+        "revoked_phone", "shared_device", "suspend_in_a_sync", "two_people_one_visit",
+        "two_phones_one_hazard", "visits_offline_round",
     ]
 
     func testBadInvitations() async throws { try await play("bad_invitations") }
@@ -18,6 +19,8 @@ final class ScenarioTests: PhoneTestCase {
     func testRevokedPhone() async throws { try await play("revoked_phone") }
     func testSharedDevice() async throws { try await play("shared_device") }
     func testSuspendInASync() async throws { try await play("suspend_in_a_sync") }
+    func testTwoPeopleOneVisit() async throws { try await play("two_people_one_visit") }
+    func testVisitsOfflineRound() async throws { try await play("visits_offline_round") }
     func testTwoPhonesOneHazard() async throws { try await play("two_phones_one_hazard") }
 
     func testEveryScenarioIsPlayed() throws {

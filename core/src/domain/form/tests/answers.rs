@@ -92,6 +92,45 @@ fn wrong_spellings_are_errors_never_guesses() {
 }
 
 #[test]
+fn entered_values_become_the_one_spelling() {
+    let text = |text: &str| FieldValue::Text(text.to_owned());
+    let template = template();
+    let entered = |id: &str, value: &FieldValue| {
+        let key = AnswerKey::of(id.parse().unwrap());
+        let entered = template.entered(&key, value);
+        let spelled = entered.map(|answer| answer.map(|answer| answer.to_text()));
+        spelled.map_err(|error| error.code())
+    };
+    for (id, value, spelled) in [
+        ("number", FieldValue::Number(-3), "-3"),
+        ("number", text(" 12.50 "), "12.5"),
+        ("yes_no", FieldValue::Flag(false), "no"),
+        ("yes_no", text("yes"), "yes"),
+        ("many", text("fig  apple fig"), "apple fig"),
+        ("one", text("pear"), "pear"),
+        ("date", text("2024-02-29"), "2024-02-29"),
+    ] {
+        assert_eq!(entered(id, &value), Ok(Some(spelled.to_owned())), "{id}");
+    }
+    for id in ["text", "number", "one", "many", "yes_no", "date", "position"] {
+        assert_eq!(entered(id, &text(" ")), Ok(None), "{id}");
+    }
+    for (id, value, code) in [
+        ("number", text("many"), "form.wrong_type"),
+        ("number", FieldValue::Number(i64::MAX), "form.wrong_type"),
+        ("number", FieldValue::Flag(true), "form.wrong_type"),
+        ("yes_no", FieldValue::Number(1), "form.wrong_type"),
+        ("one", text("nut"), "form.unknown_choice"),
+        ("many", text("fig nut"), "form.unknown_choice"),
+        ("text", FieldValue::Number(1), "form.wrong_type"),
+        ("note", text("x"), "form.no_question"),
+        ("colour", text("x"), "form.no_question"),
+    ] {
+        assert_eq!(entered(id, &value), Err(code), "{id}");
+    }
+}
+
+#[test]
 fn keys_name_a_question_or_a_row() {
     for key in ["gas_valve", "gas_valve-00ffab0000000001"] {
         let read: AnswerKey = key.parse().unwrap();

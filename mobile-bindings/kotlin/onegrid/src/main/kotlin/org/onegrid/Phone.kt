@@ -130,6 +130,140 @@ class Phone internal constructor(private val raw: RawPhone) : AutoCloseable {
     suspend fun undoSettle(record: String, envelope: String): String =
         blocking { raw.undoSettle(record, envelope) }
 
+    // ---- Checklists -------------------------------------------------------------------------------------------
+
+    /** The templates on this phone in the order of their ids, each in the newest version that this app reads. */
+    suspend fun templates(): List<FormTemplate> = blocking { raw.templates() }
+
+    /**
+     * The items of a template in words, at most 500, in the order of the template.
+     *
+     * @param version without it, the newest version that this app reads.
+     * @throws OneGridException.NotFound with `form.no_template` if the template is not on this phone.
+     * @throws OneGridException.NewerApp with `form.newer_template`.
+     */
+    suspend fun templateItems(template: String, version: UInt? = null): List<TemplateItem> =
+        blocking { raw.templateItems(template, version) }
+
+    /**
+     * Plans a checklist, such as a visit. If the template hides the place, its name goes into a restricted record.
+     * The move `start` begins the checklist, and `finish` ends it; [moves] lists them all.
+     *
+     * @throws OneGridException.BadInput with `form.no_subject` without subject, title and linked record;
+     *   `form.no_form` for a kind without a form; `report.confirm_area`, `report.no_place`, `position.*`,
+     *   `content.*`.
+     * @throws OneGridException.Denied with `form.not_for_role`, `form.subject_merged`, `may.*`.
+     * @throws OneGridException.NotFound with `form.no_template`, `replica.no_record`.
+     * @throws OneGridException.NewerApp with `form.newer_template`.
+     */
+    suspend fun planForm(draft: FormDraft): PlannedForm = blocking { raw.planForm(draft) }
+
+    /**
+     * The page of a checklist: every item with its answer and problem, the progress, and why the member may only
+     * read it.
+     *
+     * @throws OneGridException.NotFound with `replica.no_record`.
+     * @throws OneGridException.BadInput with `form.no_form` for a record without a form.
+     */
+    suspend fun form(record: String): FormDetail = blocking { raw.form(record) }
+
+    /**
+     * Sets and clears answers of a checklist, all of them or none, and gives the envelope. A value that is no answer
+     * to its question is refused. A value beyond the range or the rule of its question is saved, and becomes a
+     * problem on the page.
+     *
+     * @param changes 1 to 1,000 answers; a text has at most 4,000 characters.
+     * @throws OneGridException.BadInput with `form.no_question`, `form.wrong_type`, `form.unknown_choice`,
+     *   `form.answer_long`, `form.no_form`, `content.*`, `position.*`.
+     * @throws OneGridException.Denied with `form.not_for_role`, `may.*`.
+     * @throws OneGridException.NotFound with `form.no_template`, `replica.no_record`.
+     * @throws OneGridException.NewerApp with `form.newer_template`.
+     */
+    suspend fun answer(record: String, changes: List<AnswerChange>): String =
+        blocking { raw.answer(record, changes) }
+
+    /**
+     * Adds a row to a repeat and gives the row. At most 100 rows count. Fails like [answer].
+     *
+     * @param repeatId the item of type `repeat`.
+     */
+    suspend fun addRow(record: String, repeatId: String): String = blocking { raw.addRow(record, repeatId) }
+
+    /**
+     * Removes a row of a repeat and gives the envelope. The answers of the row stay in the record and count no
+     * longer. Fails like [answer].
+     *
+     * @param repeatId the item of type `repeat`.
+     */
+    suspend fun removeRow(record: String, repeatId: String, row: String): String =
+        blocking { raw.removeRow(record, repeatId, row) }
+
+    /**
+     * Writes the member's private words about a checklist, or writes them anew, and gives the restricted record that
+     * holds them. Only the member, the people in [named] and the command room read it.
+     *
+     * @param named at most 64 members; a later call keeps the people of the first one.
+     * @throws OneGridException.BadInput with `form.no_form`, `content.*`.
+     * @throws OneGridException.NotFound with `replica.no_record`.
+     */
+    suspend fun writeNote(record: String, text: String, named: List<String> = emptyList()): String =
+        blocking { raw.writeNote(record, text, named) }
+
+    /**
+     * Reports a finding as a record that is linked to the checklist, and gives the new record. Place and address are
+     * copied if the readers of the new record may know them. The last line of its description names the question and
+     * its answer.
+     *
+     * @throws OneGridException.BadInput with `form.no_form`, `form.no_question`, `content.*`.
+     * @throws OneGridException.NotFound with `replica.no_record`.
+     */
+    suspend fun reportFinding(record: String, draft: FindingDraft): String =
+        blocking { raw.reportFinding(record, draft) }
+
+    /** The records that are linked with a record, in both directions, at most 200 of each kind of link. */
+    suspend fun linked(record: String): List<LinkedRecord> = blocking { raw.linked(record) }
+
+    /**
+     * A page of what is due: each place and template once, with the open checklist that is planned first, or with the
+     * last one that was done.
+     *
+     * @param page [FormPage.next] of the page before.
+     * @param rows 1 to 200.
+     * @throws OneGridException.BadInput with `list.bad_token`; `input.bad_value` for a radius of 0 or over 100 km.
+     */
+    suspend fun dueForms(query: DueQuery = DueQuery(), page: String? = null, rows: Int = ROWS): FormPage =
+        blocking { raw.dueForms(query, page, rows.toUInt()) }
+
+    /**
+     * A page of the checklists that are planned in a period (ms UTC), in the order of their times.
+     *
+     * @param untilMs the end, which is outside the period.
+     * @param member with it, those alone that this person planned.
+     * @param page [FormPage.next] of the page before.
+     * @param rows 1 to 200.
+     */
+    suspend fun plannedForms(
+        fromMs: Long = Long.MIN_VALUE,
+        untilMs: Long = Long.MAX_VALUE,
+        member: String? = null,
+        page: String? = null,
+        rows: Int = ROWS,
+    ): FormPage = blocking { raw.plannedForms(fromMs, untilMs, member, page, rows.toUInt()) }
+
+    /**
+     * A page of the checklists about one place or person, the newest first.
+     *
+     * @param record the record of the subject, or one of the checklists.
+     * @param page [FormPage.next] of the page before.
+     * @param rows 1 to 200.
+     */
+    suspend fun formsAbout(record: String, page: String? = null, rows: Int = ROWS): FormPage =
+        blocking { raw.formsAbout(record, page, rows.toUInt()) }
+
+    /** The numbers of checklists by person in a period (ms UTC); [untilMs] is outside the period. */
+    suspend fun formCounts(fromMs: Long = Long.MIN_VALUE, untilMs: Long = Long.MAX_VALUE): List<FormCounts> =
+        blocking { raw.formCounts(fromMs, untilMs) }
+
     // ---- Reading ----------------------------------------------------------------------------------------------
 
     /**

@@ -3,13 +3,17 @@ package org.onegrid.sample
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.flow.collectLatest
 import kotlinx.coroutines.launch
+import org.onegrid.AnswerChange
 import org.onegrid.Datum
 import org.onegrid.Device
 import org.onegrid.DeviceConfig
 import org.onegrid.FieldInput
 import org.onegrid.FieldValue
 import org.onegrid.FileVault
+import org.onegrid.FindingDraft
+import org.onegrid.FormDraft
 import org.onegrid.GeoPosition
+import org.onegrid.Language
 import org.onegrid.MoveInput
 import org.onegrid.OneGridException
 import org.onegrid.Outcome
@@ -76,6 +80,49 @@ suspend fun resolve(phone: Phone, record: String, tell: (String) -> Unit) {
         tell(resolve.why?.zh.orEmpty())
     }
     // README end
+}
+
+/** Makes one visit, and reports what was found. Gives the visit and the hazard. */
+suspend fun visit(phone: Phone, place: GeoPosition, tell: (String) -> Unit): Pair<String, String> {
+    // README: visit
+    val shed = "竹竿巷3幢车棚"
+    val draft = FormDraft(kind = "visit", template = "ebike_charging", title = shed, position = place)
+    val visit = phone.planForm(draft).form
+    phone.act(visit, MoveInput(movement = "start"))
+
+    // The answer “shed” opens the questions about sheds. More bikes charge than there are: a
+    // problem at the question.
+    phone.answer(
+        visit,
+        listOf(
+            AnswerChange("place_kind", value = FieldValue.Text("shed")),
+            AnswerChange("bikes", value = FieldValue.Number(12)),
+            AnswerChange("charging", value = FieldValue.Number(20)),
+        ),
+    )
+    for (item in phone.form(visit).items.filter { it.relevant }) {
+        tell("${item.item.zh} ${item.zhAnswer} ${item.problem?.zh.orEmpty()}")
+    }
+    // The visit cannot end before each problem is solved.
+    val ended = outcome { phone.act(visit, MoveInput(movement = "finish")) }
+    if (ended is Outcome.Failed) tell(ended.error.zh)
+
+    phone.answer(
+        visit,
+        listOf(
+            AnswerChange("charging", value = FieldValue.Number(8)),
+            AnswerChange("away", value = FieldValue.Flag(true)),
+            AnswerChange("power_off", value = FieldValue.Flag(false)),
+            AnswerChange("spray", value = FieldValue.Flag(true)),
+        ),
+    )
+    // Title, address and position of the hazard come from the visit.
+    val finding = FindingDraft(kind = "hazard", question = "power_off", language = Language.ZH)
+    val hazard = phone.reportFinding(visit, finding)
+    phone.act(visit, MoveInput(movement = "finish"))
+    phone.form(visit).linked.forEach { tell("${it.row.title} · ${it.row.stage.zh}") }
+    // README end
+    return visit to hazard
 }
 
 /** Branches on the kind of an error, and shows its sentence. */

@@ -2,6 +2,7 @@ package org.onegrid.sample
 
 import kotlinx.coroutines.runBlocking
 import org.junit.jupiter.api.Test
+import org.onegrid.AnswerChange
 import org.onegrid.Phone
 import org.onegrid.RawPhone
 import org.onegrid.UniffiWithHandle
@@ -27,6 +28,14 @@ class MiswiringTest {
             override fun resume() = Unit
         }
         assertContains(failureOf("suspend_in_a_sync", ::Miswired), "replica.suspended")
+    }
+
+    @Test
+    fun answersThatAreNotWritten_failAScenario() {
+        class Miswired(raw: RawPhone) : RawPhone(UniffiWithHandle, raw.uniffiCloneHandle()) {
+            override fun answer(record: String, changes: List<AnswerChange>): String = record
+        }
+        assertContains(failureOf("two_people_one_visit", ::Miswired), "form")
     }
 
     /** The failure of a scenario whose phones are miswired. */

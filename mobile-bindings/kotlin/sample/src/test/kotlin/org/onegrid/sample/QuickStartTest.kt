@@ -12,6 +12,7 @@ import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.io.TempDir
 import org.onegrid.FieldInput
 import org.onegrid.FieldValue
+import org.onegrid.FormStanding
 import org.onegrid.Language
 import org.onegrid.ReportDraft
 import org.onegrid.sample.scenario.Testbed
@@ -66,6 +67,22 @@ class QuickStartTest {
             val told = mutableListOf<String>()
             resolve(volunteer.phone, record, told::add)
             assertTrue(told.single().isNotBlank())
+        }
+    }
+
+    @Test
+    fun visit_withAProblem_endsAndItsFindingIsAHazard() = runBlocking {
+        opened(server, folder, "grid-worker").use { worker ->
+            val told = mutableListOf<String>()
+            val (visit, hazard) = visit(worker.phone, HERE, told::add)
+            assertTrue(told.any { "充电数量不能超过总数" in it }, told.toString())
+            assertTrue(told.any { "没有任何改动" in it }, told.toString())
+            assertEquals(visit, worker.phone.record(hazard).linked)
+            assertEquals(FormStanding.DONE, worker.phone.form(visit).standing)
+            worker.phone.syncOnce()
+            opened(server, folder.resolve("other"), "community-officer").use { other ->
+                assertEquals("finished", other.phone.record(visit).row.stage.code)
+            }
         }
     }
 

@@ -13,6 +13,7 @@ import kotlinx.serialization.json.JsonElement
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.int
 import kotlinx.serialization.json.jsonPrimitive
+import org.onegrid.FormPage
 import org.onegrid.OneGridException
 import org.onegrid.Outcome
 import org.onegrid.Phone
@@ -51,7 +52,41 @@ internal class ScenarioPhone(val phone: Phone, private val scope: CoroutineScope
         "person" -> json(phone.people(with.needed("name")).people.single().member)
         "undelivered" -> json(phone.undelivered())
         "status" -> shown(phone.status())
-        else -> syncCall(verb, with)
+        else -> formCall(verb, with) ?: syncCall(verb, with)
+    }
+
+    /** The verbs of checklists; `null` for another verb. */
+    private suspend fun formCall(verb: String, with: JsonObject): JsonElement? = when (verb) {
+        "templates" -> json(phone.templates().map { shown(it) })
+        "template_items" ->
+            json(phone.templateItems(with.needed("template"), with.number("version")?.toUInt()).map { it.id })
+        "plan_form" -> shown(phone.planForm(formDraft(with)))
+        "form" -> shown(phone.form(with.needed("record")))
+        "answer" -> json(phone.answer(with.needed("record"), answers(with)))
+        "add_row" -> json(phone.addRow(with.needed("record"), with.needed("repeat_id")))
+        "remove_row" ->
+            json(phone.removeRow(with.needed("record"), with.needed("repeat_id"), with.needed("row")))
+        "write_note" -> json(phone.writeNote(with.needed("record"), with.needed("text"), texts(with["named"])))
+        "report_finding" -> json(phone.reportFinding(with.needed("record"), finding(with)))
+        "linked" -> json(phone.linked(with.needed("record")).map { shown(it) })
+        "due_forms" -> forms { page -> phone.dueForms(dueQuery(with), page, PAGE_ROWS) }
+        "planned_forms" -> forms { page ->
+            phone.plannedForms(fromMs(with), untilMs(with), with.text("member"), page, PAGE_ROWS)
+        }
+        "forms_about" -> forms { page -> phone.formsAbout(with.needed("record"), page, PAGE_ROWS) }
+        "form_counts" -> json(phone.formCounts(fromMs(with), untilMs(with)).map { shown(it) })
+        else -> null
+    }
+
+    private suspend fun forms(read: suspend (String?) -> FormPage): JsonElement {
+        val rows = mutableListOf<JsonElement>()
+        var page: String? = null
+        do {
+            val found = read(page)
+            found.rows.mapTo(rows) { shown(it) }
+            page = found.next
+        } while (page != null)
+        return json(rows)
     }
 
     private suspend fun syncCall(verb: String, with: JsonObject): JsonElement = when (verb) {

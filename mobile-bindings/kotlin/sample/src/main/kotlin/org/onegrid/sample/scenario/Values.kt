@@ -13,18 +13,30 @@ import kotlinx.serialization.json.jsonObject
 import kotlinx.serialization.json.jsonPrimitive
 import kotlinx.serialization.json.long
 import kotlinx.serialization.json.longOrNull
+import org.onegrid.AnswerChange
 import org.onegrid.AssignedTo
 import org.onegrid.Datum
+import org.onegrid.DueQuery
 import org.onegrid.FieldChange
 import org.onegrid.FieldInput
 import org.onegrid.FieldValue
+import org.onegrid.FindingDraft
+import org.onegrid.FormCounts
+import org.onegrid.FormDetail
+import org.onegrid.FormDraft
+import org.onegrid.FormItem
+import org.onegrid.FormRow
+import org.onegrid.FormTemplate
 import org.onegrid.GeoPosition
+import org.onegrid.Language
+import org.onegrid.LinkedRecord
 import org.onegrid.Located
 import org.onegrid.Me
 import org.onegrid.MoveInput
 import org.onegrid.MoveOption
 import org.onegrid.Near
 import org.onegrid.Order
+import org.onegrid.PlannedForm
 import org.onegrid.Query
 import org.onegrid.RecordDetail
 import org.onegrid.ReportDraft
@@ -108,18 +120,65 @@ internal fun query(with: JsonObject) = Query(
     inConflict = with.flag("in_conflict") ?: false,
     dueBeforeMs = with.number("due_before_ms"),
     overdue = with.flag("overdue") ?: false,
-    near = with.given("near")?.jsonObject?.let { near ->
-        Near(position(near.getValue("position")), near.getValue("radius_m").jsonPrimitive.int.toUInt())
-    },
+    near = near(with),
     order = with.text("order")?.let { Order.valueOf(it.uppercase()) },
 )
+
+internal fun formDraft(with: JsonObject) = FormDraft(
+    kind = with.needed("kind"),
+    template = with.needed("template"),
+    subject = with.text("subject"),
+    title = with.text("title"),
+    address = with.text("address"),
+    position = with.given("position")?.let(::position),
+    area = with.text("area"),
+    plannedMs = with.number("planned_ms"),
+    companions = texts(with["companions"]),
+    companionNames = with.text("companion_names"),
+    restricted = with.flag("restricted") ?: false,
+    team = with.text("team"),
+    linked = with.text("linked"),
+    note = with.text("note"),
+)
+
+internal fun answers(with: JsonObject): List<AnswerChange> =
+    with.getValue("answers").jsonObject.map { (question, given) ->
+        AnswerChange(question, with.text("row"), if (given is JsonNull) null else value(given))
+    }
+
+internal fun finding(with: JsonObject) = FindingDraft(
+    kind = with.needed("kind"),
+    question = with.text("question"),
+    row = with.text("row"),
+    fields = with["fields"]?.jsonObject.orEmpty().map { (field, given) -> FieldInput(field, value(given)) },
+    restricted = with.flag("restricted") ?: false,
+    team = with.text("team"),
+    language = Language.ZH,
+)
+
+internal fun dueQuery(with: JsonObject) = DueQuery(
+    beforeMs = with.number("before_ms"),
+    overdue = with.flag("overdue") ?: false,
+    near = near(with),
+    inMyAreas = with.flag("in_my_areas") ?: false,
+    area = with.text("area"),
+    template = with.text("template"),
+)
+
+internal fun fromMs(with: JsonObject): Long = with.number("from_ms") ?: Long.MIN_VALUE
+
+internal fun untilMs(with: JsonObject): Long = with.number("until_ms") ?: Long.MAX_VALUE
+
+private fun near(with: JsonObject): Near? = with.given("near")?.jsonObject?.let { near ->
+    Near(position(near.getValue("position")), near.getValue("radius_m").jsonPrimitive.int.toUInt())
+}
 
 internal fun texts(value: JsonElement?): List<String> =
     (value as? JsonArray)?.map { it.jsonPrimitive.content }.orEmpty()
 
 private fun JsonObject.given(name: String): JsonElement? = get(name).takeIf { it !is JsonNull }
 
-private fun JsonObject.number(name: String): Long? = (get(name) as? JsonPrimitive)?.longOrNull
+internal fun JsonObject.number(name: String): Long? = (get(name) as? JsonPrimitive)?.longOrNull
 
 private fun JsonObject.flag(name: String): Boolean? = (get(name) as? JsonPrimitive)?.booleanOrNull
 
@@ -199,6 +258,7 @@ internal fun shown(record: RecordDetail): JsonElement {
             "reporter" to record.reporter?.member,
             "assignments" to record.assignments.map { it.state.code },
             "cards" to record.conflicts.map { it.field ?: "moves" },
+            "card_words" to record.conflicts.map { it.zh },
             "card_people" to record.conflicts.filter { it.field == null }.sumOf { it.people.size },
             "comments" to record.comments.map { it.text },
             "set_aside" to record.setAside.map { it.why.code },
@@ -209,3 +269,74 @@ internal fun shown(record: RecordDetail): JsonElement {
         ),
     )
 }
+
+internal fun shown(template: FormTemplate) = json(
+    mapOf(
+        "id" to template.id,
+        "version" to template.version,
+        "newer_version" to template.newerVersion,
+        "title" to template.zh,
+        "usable" to template.usable,
+        "restricted_place" to template.restrictedPlace,
+    ),
+)
+
+internal fun shown(planned: PlannedForm) = json(
+    mapOf("form" to planned.form, "subject" to planned.subject, "note" to planned.note),
+)
+
+internal fun shown(form: FormDetail): JsonElement {
+    val rows = form.items.mapNotNull { it.row }.distinct()
+    fun key(item: FormItem): String = item.row?.let { "${item.item.id}/${rows.indexOf(it) + 1}" } ?: item.item.id
+    return json(
+        mapOf(
+            "template" to form.template,
+            "version" to form.version,
+            "read_only" to form.readOnly?.code,
+            "shown" to form.items.filter { it.relevant }.map(::key),
+            "answers" to form.items.filter { it.answer != null }.associate { key(it) to it.zhAnswer },
+            "problems" to form.items.filter { it.problem != null }.associate { key(it) to it.problem?.code },
+            "stored" to form.stored.map { it.key },
+            "answered" to form.answered,
+            "required" to form.required,
+            "complete" to form.complete,
+            "standing" to form.standing,
+            "next_due" to (form.nextDueMs != null),
+            "subject" to form.subject?.title,
+            "linked" to form.linked.map { shown(it) },
+        ),
+    )
+}
+
+internal fun shown(linked: LinkedRecord) = json(
+    mapOf(
+        "link" to linked.link,
+        "direction" to linked.direction,
+        "record" to linked.row.id,
+        "kind" to linked.row.kind.code,
+        "stage" to linked.row.stage.code,
+    ),
+)
+
+internal fun shown(row: FormRow) = json(
+    mapOf(
+        "record" to row.row.id,
+        "title" to row.title,
+        "version" to row.version,
+        "standing" to row.standing,
+        "complete" to row.complete,
+        "due" to (row.dueMs != null),
+        "distance_m" to row.distanceM,
+    ),
+)
+
+internal fun shown(counts: FormCounts) = json(
+    mapOf(
+        "name" to counts.zh,
+        "planned" to counts.planned,
+        "begun" to counts.begun,
+        "done" to counts.done,
+        "in_vain" to counts.inVain,
+        "called_off" to counts.calledOff,
+    ),
+)
