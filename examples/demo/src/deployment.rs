@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
+use onegrid_core::domain::directory::DirectoryEntry;
+use onegrid_core::domain::form::Template;
 use onegrid_core::domain::position::Datum;
 use onegrid_core::id::RecordId;
 use onegrid_core::net::{OsRandom, now_ms};
@@ -115,6 +117,13 @@ impl Deployment {
         let member = id_of_external(server.keys().authority(), external_id);
         let invited = server.invite(member, INVITATION_MS, ADMIN, now_ms(), &mut OsRandom)?;
         Ok(invited.code)
+    }
+
+    /// Publishes a version of a checklist while the server runs, as the office does.
+    pub(crate) fn publish(&self, template: Template) -> Result<()> {
+        let entry = DirectoryEntry::Template(template.into());
+        open(&self.data)?.publish(vec![entry], ADMIN, now_ms())?;
+        Ok(())
     }
 
     /// Starts the server: first on a free port, later on the same one. Returns once it listens.
