@@ -113,7 +113,9 @@ async fn plan(cast: &Cast, start_ms: i64, script: &mut Script<'_>) -> Result<Vec
             ..draft(cast, at, planned_ms, script)?
         };
         let made = script.ok(worker.replica().plan_form(&draft, start_ms - DAY_MS))?;
-        let subject = made.subject.ok_or_else(|| script.failed("form.no_subject"))?;
+        let subject = made
+            .subject
+            .ok_or_else(|| script.failed("form.no_subject"))?;
         stops.push(Stop {
             at,
             day,
@@ -150,7 +152,12 @@ async fn walk(
         }
         for (number, stop) in stops.iter().enumerate().filter(|(_, one)| one.day == day) {
             if number == ABSENT {
-                script.ok(step(worker, stop.visit, &visit::NOT_MET_STEP, stop.planned_ms))?;
+                script.ok(step(
+                    worker,
+                    stop.visit,
+                    &visit::NOT_MET_STEP,
+                    stop.planned_ms,
+                ))?;
                 continue;
             }
             // The first visit has begun already.
@@ -303,9 +310,7 @@ fn merge(cast: &Cast, stop: &Stop, script: &mut Script<'_>) -> Result<()> {
 async fn find(cast: &Cast, stop: &Stop, script: &mut Script<'_>) -> Result<RecordId> {
     let worker = cast.worker();
     let no = FieldValue::Text(Answer::YesNo(false).to_text());
-    let settled = worker
-        .replica()
-        .settle(stop.visit, &stove(), no, now_ms());
+    let settled = worker.replica().settle(stop.visit, &stove(), no, now_ms());
     script.ok(settled)?;
     let report = Report {
         title: script.text("demo.visits_hazard"),
@@ -323,7 +328,9 @@ async fn find(cast: &Cast, stop: &Stop, script: &mut Script<'_>) -> Result<Recor
         team: None,
         lang: script.lang(),
     };
-    let hazard = worker.replica().report_finding(stop.visit, &finding, now_ms());
+    let hazard = worker
+        .replica()
+        .report_finding(stop.visit, &finding, now_ms());
     let hazard = script.ok(hazard)?;
     cast.everybody(script).await?;
     let row = script.row(cast.dispatcher(), hazard)?;
@@ -339,12 +346,7 @@ async fn find(cast: &Cast, stop: &Stop, script: &mut Script<'_>) -> Result<Recor
 }
 
 /// Takes the hazard to its end, which shows on the visit.
-async fn close(
-    cast: &Cast,
-    stop: &Stop,
-    hazard: RecordId,
-    script: &mut Script<'_>,
-) -> Result<()> {
+async fn close(cast: &Cast, stop: &Stop, hazard: RecordId, script: &mut Script<'_>) -> Result<()> {
     let (room, gas, worker) = (cast.dispatcher(), cast.gas(), cast.worker());
     script.act(room, hazard, &to_gas())?;
     cast.everybody(script).await?;
@@ -421,11 +423,16 @@ fn again(cast: &Cast, stop: &Stop, script: &mut Script<'_>) -> Result<()> {
         subject: Some(Subject::Record(stop.subject)),
         ..draft(cast, stop.at, now_ms(), script)?
     };
-    let visit = script.ok(worker.replica().plan_form(&draft, now_ms()))?.form;
+    let visit = script
+        .ok(worker.replica().plan_form(&draft, now_ms()))?
+        .form;
     script.ok(step(worker, visit, &visit::START, now_ms()))?;
     script.ok(answer(worker, visit, &usual(ABSENT), now_ms()))?;
     let missing = problems(worker, visit, now_ms(), script)?;
-    let items: Vec<&str> = missing.iter().map(|problem| problem.item.as_str()).collect();
+    let items: Vec<&str> = missing
+        .iter()
+        .map(|problem| problem.item.as_str())
+        .collect();
     script.expect("missing answer", items.join(" "), BUTTON.to_owned())?;
     let works = [(BUTTON, Answer::YesNo(true))];
     script.ok(answer(worker, visit, &works, now_ms()))?;
@@ -606,12 +613,7 @@ fn questions(template: &Template) -> usize {
 }
 
 /// Returns what one phone counts of another person's visits in the week.
-fn counts(
-    phone: &Phone,
-    person: &Phone,
-    start_ms: i64,
-    script: &Script<'_>,
-) -> Result<FormCounts> {
+fn counts(phone: &Phone, person: &Phone, start_ms: i64, script: &Script<'_>) -> Result<FormCounts> {
     let span_ms = (start_ms, start_ms + 7 * DAY_MS);
     let all = script.ok(phone.replica().form_counts(span_ms))?;
     let own = all
@@ -635,7 +637,10 @@ fn door(number: usize) -> (f64, f64) {
     let (lat, lon) = HOUSES[number % HOUSES.len()];
     let door = number / HOUSES.len();
     let steps = |doors: usize| DOOR * f64::from(u32::try_from(doors).unwrap_or(0));
-    (lat + steps(door / DOORS_A_ROW), lon + steps(door % DOORS_A_ROW))
+    (
+        lat + steps(door / DOORS_A_ROW),
+        lon + steps(door % DOORS_A_ROW),
+    )
 }
 
 fn name_of(number: usize, lang: Lang) -> String {

@@ -104,7 +104,11 @@ pub(super) async fn record(
     let (view, form, linked) = {
         let replica = phone.replica();
         let form = forms::page(&replica, record)?;
-        (replica.view(record)?, form, forms::linked(&replica, record)?)
+        (
+            replica.view(record)?,
+            form,
+            forms::linked(&replica, record)?,
+        )
     };
     let view = view.ok_or_else(Refused::no_record)?;
     let moves = moves::offered(phone, record)?;
