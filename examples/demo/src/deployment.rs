@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
-use onegrid_core::domain::directory::DirectoryEntry;
 use onegrid_core::domain::form::Template;
 use onegrid_core::domain::position::Datum;
 use onegrid_core::id::RecordId;
@@ -20,7 +19,9 @@ use tokio::process::{Child, Command};
 use crate::place::Place;
 use crate::script::Script;
 use onegrid_server::admin::data_dir::DataDir;
-use onegrid_server::admin::take_in::{Mode, Outcome, import_areas, import_members, import_units};
+use onegrid_server::admin::take_in::{
+    Mode, Outcome, import_areas, import_members, import_template, import_units,
+};
 use onegrid_server::admin::{ADMIN, backup, seed, setup};
 use onegrid_server::error::{Phrase, Problem, Result};
 use onegrid_server::keys::Keys;
@@ -119,11 +120,17 @@ impl Deployment {
         Ok(invited.code)
     }
 
-    /// Publishes a version of a checklist while the server runs, as the office does.
-    pub(crate) fn publish(&self, template: Template) -> Result<()> {
-        let entry = DirectoryEntry::Template(template.into());
-        open(&self.data)?.publish(vec![entry], ADMIN, now_ms())?;
-        Ok(())
+    /// Imports a version of a checklist while the server runs, as `onegrid import templates` does.
+    pub(crate) fn import(&self, template: &Template) -> Result<()> {
+        let file = format!("{}.json", template.id());
+        let server = open(&self.data)?;
+        taken(&import_template(
+            &server,
+            &file,
+            &template.to_bytes(),
+            now_ms(),
+        )?)
+        .map(drop)
     }
 
     /// Starts the server: first on a free port, later on the same one. Returns once it listens.

@@ -200,7 +200,7 @@ fn refused(worker: &Phone, stop: &Stop, script: &mut Script<'_>) -> Result<()> {
 async fn change(cast: &Cast, deployment: &Deployment, script: &mut Script<'_>) -> Result<()> {
     let volunteer = cast.volunteer_a();
     let before = newest(cast.worker(), script)?;
-    deployment.publish(changed(&before)?)?;
+    deployment.import(&changed(&before)?)?;
     cast.sync(volunteer, script).await?;
     let (old, new) = (newest(cast.worker(), script)?, newest(volunteer, script)?);
     script.expect("version without network", old.version(), before.version())?;
