@@ -296,10 +296,10 @@ fn merge(cast: &Cast, stop: &Stop, script: &mut Script<'_>) -> Result<()> {
         script.expect("conflicts", view.conflicts.len(), 1)?;
         let card = &view.conflicts[0];
         let field = match &card.subject {
-            ConflictSubject::Field(conflict) => conflict.field.name(),
+            ConflictSubject::Field(conflict) => conflict.field.name().into_owned(),
             ConflictSubject::Workflow(_) => String::new(),
         };
-        script.expect("question", field, stove().name())?;
+        script.expect("question", field, stove().name().into_owned())?;
         card.sentence(script.lang()).clone_into(&mut sentence);
     }
     script.done(&Phrase::new("demo.visits_merged"))?;
@@ -341,7 +341,7 @@ async fn find(cast: &Cast, stop: &Stop, script: &mut Script<'_>) -> Result<Recor
     )?;
     let view = script.view(cast.dispatcher(), hazard)?;
     let content = view.content.as_ref().map(Content::details);
-    script.detail(content.map_or("", |details| &details.description))?;
+    script.detail(content.map_or("", |details| details.description.as_str()))?;
     Ok(hazard)
 }
 

@@ -351,9 +351,10 @@ pub(super) fn linked(replica: &Replica, record: RecordId) -> Result<Vec<Value>, 
 fn link(replica: &Replica, linked: &LinkedRecord) -> Result<Option<Value>, ReplicaError> {
     let row = &linked.row;
     let is_note = row.kind == note::KIND.code();
-    let view = match is_note {
-        true => replica.view(row.id)?,
-        false => None,
+    let view = if is_note {
+        replica.view(row.id)?
+    } else {
+        None
     };
     let content = view.as_ref().and_then(|view| view.content.as_ref());
     let text = content.map(|content| content.details().description.clone());

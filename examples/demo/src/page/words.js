@@ -132,7 +132,7 @@ const WORDS = {
   tab_visits: ["走访 {n}", "Visits {n}"],
   empty_visits: ["还没有走访", "No visits yet"],
   visit_counts: ["{who}：完成 {done} · 未见到人 {vain} · 待走访 {left}", "{who}: {done} made · {vain} not met · {left} to do"],
-  hidden_name: ["（姓名只有走访人可见）", "(name for the visitors alone)"],
+  hidden_name: ["（姓名不公开）", "(name withheld)"],
   planned_for: ["计划 {t}", "planned for {t}"],
   next_due: ["下次 {t} 前", "next by {t}"],
   duration: ["用时 {n} 分钟", "took {n} min"],
