@@ -83,7 +83,8 @@ fn line(
     })
 }
 
-fn kilobytes(bytes: u64) -> String {
+/// Returns a number of bytes in kB, with one decimal place.
+pub(crate) fn kilobytes(bytes: u64) -> String {
     format!("{}.{} kB", bytes / 1_000, bytes % 1_000 / 100)
 }
 

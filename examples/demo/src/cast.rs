@@ -1,4 +1,4 @@
-//! The seven people of the demo and their phones.
+//! The eight people of the demo and their phones.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -37,14 +37,15 @@ const fn person(key: &'static str, external_id: &'static str, role: &'static str
     }
 }
 
-/// A volunteer team of three, a grid worker, the dispatcher of Wulin street, and two handlers of
-/// units.
-pub(crate) const PEOPLE: [Person; 7] = [
+/// A volunteer team of three, a grid worker, the dispatcher and the supervisor of Wulin street, and two
+/// handlers of units.
+pub(crate) const PEOPLE: [Person; 8] = [
     person("lead", "demo-lead", "demo.role_lead"),
     person("volunteer-1", "demo-volunteer-1", "demo.role_volunteer_a"),
     person("volunteer-2", "demo-volunteer-2", "demo.role_volunteer_b"),
     person("worker", "demo-grid-worker", "demo.role_worker"),
     person("dispatcher", "demo-dispatcher", "demo.role_dispatcher"),
+    person("supervisor", "demo-supervisor", "demo.role_supervisor"),
     person("gas", "demo-handler-gas", "demo.role_gas"),
     person("urban", "demo-handler-urban", "demo.role_urban"),
 ];
@@ -52,7 +53,7 @@ pub(crate) const PEOPLE: [Person; 7] = [
 /// One sync of every phone is a round. Uploads of one round reach earlier phones in the next round.
 const ROUNDS: usize = 2;
 /// Accuracy of the demo's positions, metres.
-const ACCURACY_M: u32 = 8;
+pub(crate) const ACCURACY_M: u32 = 8;
 
 /// The content of a report before it is a record.
 pub(crate) struct Report<'a> {
@@ -131,6 +132,10 @@ impl Cast {
 
     pub(crate) fn dispatcher(&self) -> &Phone {
         self.phone("dispatcher")
+    }
+
+    pub(crate) fn supervisor(&self) -> &Phone {
+        self.phone("supervisor")
     }
 
     pub(crate) fn gas(&self) -> &Phone {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
+use onegrid_core::domain::form::Template;
 use onegrid_core::domain::position::Datum;
 use onegrid_core::id::RecordId;
 use onegrid_core::net::{OsRandom, now_ms};
@@ -18,7 +19,9 @@ use tokio::process::{Child, Command};
 use crate::place::Place;
 use crate::script::Script;
 use onegrid_server::admin::data_dir::DataDir;
-use onegrid_server::admin::take_in::{Mode, Outcome, import_areas, import_members, import_units};
+use onegrid_server::admin::take_in::{
+    Mode, Outcome, import_areas, import_members, import_template, import_units,
+};
 use onegrid_server::admin::{ADMIN, backup, seed, setup};
 use onegrid_server::error::{Phrase, Problem, Result};
 use onegrid_server::keys::Keys;
@@ -115,6 +118,19 @@ impl Deployment {
         let member = id_of_external(server.keys().authority(), external_id);
         let invited = server.invite(member, INVITATION_MS, ADMIN, now_ms(), &mut OsRandom)?;
         Ok(invited.code)
+    }
+
+    /// Imports a version of a checklist while the server runs, as `onegrid import templates` does.
+    pub(crate) fn import(&self, template: &Template) -> Result<()> {
+        let file = format!("{}.json", template.id());
+        let server = open(&self.data)?;
+        taken(&import_template(
+            &server,
+            &file,
+            &template.to_bytes(),
+            now_ms(),
+        )?)
+        .map(drop)
     }
 
     /// Starts the server: first on a free port, later on the same one. Returns once it listens.

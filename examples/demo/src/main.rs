@@ -1,9 +1,9 @@
-//! `onegrid-demo`: a real server as a child process, seven real phones, and stories that have to come out right.
+//! `onegrid-demo`: a real server as a child process, eight real phones, and stories that have to come out right.
 //!
 //! ```text
 //!  deployment (temp folder, seed, child `onegrid serve`)
 //!        ▲  HTTP
-//!  cast: seven Replicas, each in its own encrypted file, with the net driver
+//!  cast: eight Replicas, each in its own encrypted file, with the net driver
 //!        ▲                      ▲
 //!  stories (one line a step)    page (the same phones behind buttons)
 //! ```
@@ -27,6 +27,7 @@ mod story_gas;
 mod story_loss;
 mod story_merge;
 mod story_patrol;
+mod story_visits;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -12,7 +12,7 @@ use onegrid_server::error::{Phrase, Problem, Result};
 use crate::cast::Cast;
 use crate::deployment::Deployment;
 use crate::script::Script;
-use crate::{balance, page, story_gas, story_loss, story_merge, story_patrol};
+use crate::{balance, page, story_gas, story_loss, story_merge, story_patrol, story_visits};
 
 /// The options of the demo.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +56,7 @@ async fn play(
     let cast = Cast::enrol(deployment, script).await?;
     story_gas::play(&cast, script).await?;
     story_merge::play(&cast, script).await?;
+    story_visits::play(&cast, deployment, script).await?;
     story_patrol::play(&cast, deployment, options.kill_server, script).await?;
     story_loss::play(&cast, deployment, script).await?;
     balance::check(&cast, deployment, script).await?;

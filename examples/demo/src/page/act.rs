@@ -17,6 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Shown;
+use super::forms;
 use super::moves::{self, Given};
 use super::show::{both, find};
 use crate::cast::Report;
@@ -27,11 +28,16 @@ use onegrid_server::error::Problem;
 pub(super) struct Refused(String);
 
 impl Refused {
+    /// Returns the sentence of a code.
+    pub(super) fn of(code: &str) -> Self {
+        Self(code.to_owned())
+    }
+
     pub(super) fn no_record() -> Self {
         Self("replica.no_record".to_owned())
     }
 
-    fn bad_input() -> Self {
+    pub(super) fn bad_input() -> Self {
         Self("replica.bad_input".to_owned())
     }
 }
@@ -55,7 +61,7 @@ impl IntoResponse for Refused {
     }
 }
 
-type Done = Result<Json<Value>, Refused>;
+pub(super) type Done = Result<Json<Value>, Refused>;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -130,9 +136,11 @@ pub(super) struct Asked {
     choice: Option<usize>,
     /// The settling that is undone.
     settled: Option<String>,
+    /// The input of a button of a visit.
+    form: forms::Given,
 }
 
-/// Makes a move, comments, edits, settles a conflict or undoes a settling.
+/// Fills in a visit, makes a move, comments, edits, settles a conflict or undoes a settling.
 pub(super) async fn on_record(
     State(shown): State<Shown>,
     Path((phone, record, what)): Path<(String, String, String)>,
@@ -141,12 +149,18 @@ pub(super) async fn on_record(
     let (phone, record) = find(&shown, &phone, &record)?;
     let done = {
         let mut replica = phone.replica();
-        let view = replica.view(record)?.ok_or_else(Refused::no_record)?;
-        apply(&mut replica, &view, record, &what, &asked)?
+        match forms::apply(&mut replica, record, &what, &asked.form)? {
+            Some(about) => json!({ "record": about.to_string() }),
+            None => {
+                let view = replica.view(record)?.ok_or_else(Refused::no_record)?;
+                let done = apply(&mut replica, &view, record, &what, &asked)?;
+                json!({ "envelope": done.map(|id| id.to_string()) })
+            }
+        }
     };
     phone.notify();
     shown.touch();
-    Ok(Json(json!({ "envelope": done.map(|id| id.to_string()) })))
+    Ok(Json(done))
 }
 
 fn apply(

@@ -8,7 +8,7 @@ let guideStep = 0;
 const details = {};
 const panels = {
   a: { phone: "volunteer-1", mode: "list", choices: ["volunteer-1", "volunteer-2", "lead"], drafts: {} },
-  b: { phone: "worker", mode: "list", choices: ["worker", "gas", "urban", "volunteer-2"], drafts: {} },
+  b: { phone: "worker", mode: "list", choices: ["worker", "supervisor", "gas", "urban", "volunteer-2"], drafts: {} },
   c: { phone: "dispatcher", mode: "list", choices: [], drafts: {} },
 };
 
@@ -24,6 +24,7 @@ const own = (both) => (both ? both[lang] : "");
 const category = (code) => (WORDS[`cat_${code}`] ? t(`cat_${code}`) : code);
 const clock = (ms) => new Date(ms).toLocaleTimeString(lang === "zh" ? "zh-CN" : "en-GB", { hour: "2-digit", minute: "2-digit" });
 const day = (ms) => new Date(ms).toLocaleString(lang === "zh" ? "zh-CN" : "en-GB", { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+const date = (ms) => new Date(ms).toLocaleDateString(lang === "zh" ? "zh-CN" : "en-GB", { month: "short", day: "numeric", timeZone: "Asia/Shanghai" });
 const size = (bytes) => (bytes < 1000 ? `${bytes} B` : `${(bytes / 1000).toFixed(1)} kB`);
 
 // --- elements ----------------------------------------------------------------------------------------
@@ -82,7 +83,7 @@ async function load() {
   try {
     state = await get("/api/state");
     for (const panel of Object.values(panels)) {
-      const known = phoneOf(panel).rows.some((row) => row.id === panel.record);
+      const known = everything(phoneOf(panel)).some((row) => row.id === panel.record);
       if (panel.mode === "record" && !known) panel.mode = "list";
       if (panel.mode === "record") details[key(panel)] = await get(`/api/phones/${panel.phone}/records/${panel.record}`);
     }
@@ -97,6 +98,7 @@ async function load() {
 }
 
 const phoneOf = (panel) => state.phones.find((phone) => phone.name === panel.phone);
+const everything = (phone) => [...phone.rows, ...phone.visits];
 const key = (panel) => `${panel.phone}/${panel.record}`;
 
 // --- the guided path ---------------------------------------------------------------------------------
@@ -112,13 +114,15 @@ function watchGuide() {
     () => row && !["reported", "triaged"].includes(row.stage),
     () => row && ["resolved", "verified", "closed", "followed_up"].includes(row.stage),
     () => panels.c.settledOnce,
+    () => panels.c.answeredOnce,
+    () => panels.c.foundOnce,
   ];
   while (guideStep < reached.length && reached[guideStep]()) guideStep += 1;
 }
 
 function renderGuide() {
   const list = document.getElementById("guide");
-  list.replaceChildren(...[1, 2, 3, 4, 5, 6].map((step) =>
+  list.replaceChildren(...[1, 2, 3, 4, 5, 6, 7, 8].map((step) =>
     h("li", { class: step <= guideStep ? "done" : step === guideStep + 1 ? "next" : "", "aria-current": step === guideStep + 1 ? "step" : null }, t(`guide_${step}`))));
 }
 
@@ -146,6 +150,7 @@ function render() {
 function draw(name, panel) {
   const phone = phoneOf(panel);
   const body = panel.mode === "report" ? reportForm(name, panel)
+    : panel.mode === "plan" ? planForm(name, panel)
     : panel.mode === "record" ? recordPage(name, panel)
     : name === "c" ? roomList(name, panel, phone) : phoneList(name, panel, phone);
   return [bar(name, panel, phone), h("div", { class: "body", "data-scroll": `${name}-${panel.mode}-${panel.record || ""}` }, body), foot(name, panel, phone)];
@@ -174,9 +179,17 @@ function status(phone) {
 
 function foot(name, panel, phone) {
   const bytes = t("traffic", { up: size(phone.bytes_up), down: size(phone.bytes_down) });
-  const report = panel.mode === "list" && name !== "c"
-    ? button(t("report"), () => { panel.mode = "report"; render(); focusOn(`what-${name}`); }, "primary", { id: `report-${name}` }) : null;
-  return h("div", { class: "ground" }, report, h("p", { class: "quiet" }, bytes));
+  const start = (mode, label) => button(t(label), () => open(mode), "primary", { id: `${mode}-${name}` });
+  const open = async (mode) => {
+    if (mode === "plan") panel.templates = await get(`/api/phones/${panel.phone}/templates`);
+    panel.mode = mode;
+    render();
+    focusOn(`what-${name}`);
+  };
+  const visitor = panel.tab === "visits" && !["gas", "urban", "supervisor"].includes(panel.phone);
+  const act = panel.mode !== "list" || name === "c" ? null
+    : visitor ? start("plan", "plan") : panel.tab === "visits" ? null : start("report", "report");
+  return h("div", { class: "ground" }, act, h("p", { class: "quiet" }, bytes));
 }
 
 function focusOn(id) {
@@ -187,7 +200,12 @@ function focusOn(id) {
 // --- lists -------------------------------------------------------------------------------------------
 
 function phoneList(name, panel, phone) {
-  return list(name, panel, phone);
+  return [tabs(name, panel, phone), panel.tab === "visits" ? visitList(name, panel, phone) : list(name, panel, phone)];
+}
+
+function tabs(name, panel, phone) {
+  const one = (tab, count) => h("button", { type: "button", class: "tab", id: `tab-${name}-${tab}`, "aria-pressed": String(tab === (panel.tab || "cases")), onclick: () => { panel.tab = tab; render(); } }, t(`tab_${tab}`, { n: count }));
+  return h("div", { class: "tabs", role: "group", "aria-label": t("lists") }, one("cases", phone.rows.length), one("visits", phone.visits.length));
 }
 
 function roomList(name, panel, phone) {
@@ -197,7 +215,7 @@ function roomList(name, panel, phone) {
     h("div", { class: "mapbox" }, picture(phone.rows, (row) => openRecord(panel, row.id)), caption()),
     h("div", { class: "cases" },
       h("p", { class: "counts" }, h("span", { class: "count" }, t("open_cases", { n: open })), conflicts ? h("span", { class: "count warn" }, t("in_conflict", { n: conflicts })) : null),
-      list(name, panel, phone)))];
+      phoneList(name, panel, phone)))];
 }
 
 function list(name, panel, phone) {
@@ -208,6 +226,23 @@ function list(name, panel, phone) {
       h("span", { class: "facts" }, chip(t(`stage_${row.stage}`), `stage ${row.open ? "" : "ended"}`), severityChip(row.severity), h("span", { class: "quiet" }, category(row.category)),
         row.conflicts ? chip(t("conflict"), "warn") : null, row.needs_review ? chip(t("review"), "warn") : null),
       row.mine || row.undelivered ? ladder(row) : null))));
+}
+
+function visitList(name, panel, phone) {
+  if (!phone.visits.length) return h("p", { class: "empty" }, t("empty_visits"));
+  const counts = phone.counts.map((one) => h("span", { class: "count" }, t("visit_counts", { who: own(one.name), done: one.done, vain: one.in_vain, left: one.planned })));
+  return [h("p", { class: "counts" }, counts), h("ul", { class: "rows" }, phone.visits.map((row) => h("li", {},
+    h("button", { type: "button", class: `row${row.open ? "" : " over"}`, id: `row-${name}-${row.id}`, onclick: () => openRecord(panel, row.id) },
+      h("span", { class: "title" }, row.title || t("hidden_name")),
+      h("span", { class: "facts" }, chip(t(`stage_${row.stage}`), `stage ${row.open ? "" : "ended"}`), h("span", { class: "quiet" }, own(row.checklist)),
+        row.conflicts ? chip(t("conflict"), "warn") : null, row.undelivered ? chip(t("waiting"), "note") : null),
+      h("span", { class: "quiet" }, visitTime(row))))))];
+}
+
+function visitTime(row) {
+  const parts = row.open ? [row.planned_ms ? t("planned_for", { t: day(row.planned_ms) }) : ""] : [row.ended_ms ? day(row.ended_ms) : ""];
+  if (row.next_due_ms) parts.push(t("next_due", { t: date(row.next_due_ms - 1) }));
+  return parts.filter(Boolean).join(" · ");
 }
 
 const chip = (text, kind) => h("span", { class: `chip ${kind}` }, text);
@@ -224,7 +259,8 @@ async function openRecord(panel, id) {
   panel.record = id;
   details[key(panel)] = await get(`/api/phones/${panel.phone}/records/${id}`);
   render();
-  if (["dispatcher", "gas", "urban"].includes(panel.phone)) await post(`/api/phones/${panel.phone}/records/${id}/open`, {});
+  const isCase = phoneOf(panel).rows.some((row) => row.id === id);
+  if (isCase && ["dispatcher", "gas", "urban"].includes(panel.phone)) await post(`/api/phones/${panel.phone}/records/${id}/open`, {});
 }
 
 // --- the map -----------------------------------------------------------------------------------------
@@ -300,6 +336,182 @@ function severitySelect(id, chosen, onchange) {
     h("option", { value: one, selected: one === (chosen || "") }, t(`severity_${one || "none"}`))));
 }
 
+// --- visits ------------------------------------------------------------------------------------------
+
+function planForm(name, panel) {
+  const drafts = panel.drafts;
+  if (drafts.grid === undefined) drafts.grid = map.grids.findIndex((grid) => grid.name.startsWith("竹竿巷第1"));
+  if (!drafts.at) drafts.at = middle(map.grids[drafts.grid]);
+  const templates = panel.templates || [];
+  const known = templates.find((one) => one.id === "care_visit") || templates[0];
+  const send = async (event) => {
+    event.preventDefault();
+    if (!(drafts.whom || "").trim()) { toast(t("need_whom")); focusOn(`what-${name}`); return; }
+    const done = await post(`/api/phones/${panel.phone}/visit`, { template: drafts.template || known.id, title: drafts.whom, at: drafts.at });
+    if (!done) return;
+    panel.drafts = {};
+    await openRecord(panel, done.record);
+    load();
+  };
+  return h("form", { class: "form", onsubmit: send },
+    h("h3", {}, t("plan")),
+    field(t("checklist"), h("select", { id: `template-${name}`, onchange: (event) => { drafts.template = event.target.value; } },
+      templates.map((one) => h("option", { value: one.id, selected: one.id === (drafts.template || known.id) }, own(one.title))))),
+    field(t("whom"), h("input", { id: `what-${name}`, value: drafts.whom || "", placeholder: t("whom_hint"), maxlength: 80, oninput: (event) => { drafts.whom = event.target.value; } })),
+    field(t("where"), h("select", { id: `grid-${name}`, onchange: (event) => { drafts.grid = Number(event.target.value); drafts.at = middle(map.grids[drafts.grid]); render(); } },
+      map.grids.map((grid, at) => h("option", { value: at, selected: at === drafts.grid }, grid.name)))),
+    h("div", { class: "mapbox" }, picture([], null, (at) => { drafts.at = at; render(); }, drafts.at), caption()),
+    h("div", { class: "actions" }, h("button", { type: "submit", class: "primary", id: `send-${name}` }, t("save")), button(t("cancel"), () => { panel.mode = "list"; render(); })));
+}
+
+function visitPage(name, panel, page, base) {
+  const { row, form } = page;
+  const listed = phoneOf(panel).visits.find((one) => one.id === row.id) || {};
+  const facts = [own(form.checklist), t("version", { n: form.version }), page.grid].filter(Boolean).join(" · ");
+  const times = [visitTime({ ...listed, open: row.open, planned_ms: form.planned_ms, next_due_ms: form.next_due_ms }),
+    form.duration_ms ? t("duration", { n: Math.max(1, Math.round(form.duration_ms / 60000)) }) : ""].filter(Boolean).join(" · ");
+  return [
+    h("div", { class: "crumb" }, button(`‹ ${t("back")}`, () => { panel.mode = "list"; panel.tab = "visits"; render(); }, "plain", { id: `back-${name}` })),
+    h("h3", {}, form.subject || row.title || t("hidden_name")),
+    h("p", { class: "facts" }, chip(t(`stage_${row.stage}`), `stage ${row.open ? "" : "ended"}`), h("span", { class: "quiet" }, facts)),
+    times ? h("p", { class: "quiet" }, times) : null,
+    row.mine || row.undelivered ? ladder(row) : null,
+    linkedRecords(name, panel, page),
+    conflictCards(name, panel, page, base),
+    undoBar(panel, row, base),
+    progressBar(form),
+    form.read_only ? h("p", { class: "assignment quiet" }, own(form.read_only)) : null,
+    h("div", { class: "questions" }, form.questions.map((one) => questionBox(name, panel, page, base, one))),
+    stepBox(name, panel, page, base),
+    h("h4", {}, t("timeline")),
+    h("ol", { class: "timeline" }, form.story.map(storyLine)),
+  ];
+}
+
+function progressBar(form) {
+  const { answered, required } = form.progress || {};
+  if (!required) return null;
+  return h("p", { class: "progress" }, h("progress", { max: required, value: String(answered), "aria-label": t("progress", { n: answered, of: required }) }), h("span", { class: "quiet" }, t("progress", { n: answered, of: required })));
+}
+
+function questionBox(name, panel, page, base, one) {
+  const deep = { class: `question depth-${Math.min(one.depth, 2)} ${one.type}` };
+  if (one.type === "section") return h("h4", deep, own(one.label));
+  if (one.type === "note") return h("p", deep, own(one.label));
+  const send = async (what, given) => {
+    const done = await post(`${base}/${what}`, { form: given });
+    if (done) { panels.c.answeredOnce = true; await load(); }
+    return done;
+  };
+  if (one.type === "repeat") {
+    return h("div", deep, h("h4", {}, own(one.label)), page.form.read_only ? null : button(t("add_row"), () => send("add_row", { key: one.key }), "", { id: `add-${name}-${one.key}` }));
+  }
+  const id = `q-${name}-${one.key}`;
+  const missing = one.problem && one.problem.code === "form.required";
+  const shown = one.problem && (!missing || panel.tried_finish === page.row.id);
+  const answered = one.answer !== null && !page.form.read_only;
+  return h("div", { ...deep, role: "group", "aria-labelledby": `l-${id}`, "data-question": one.key },
+    h("p", { id: `l-${id}`, class: "label" }, own(one.label), one.required ? h("span", { class: "must", title: t("must") }, " *") : null),
+    one.hint ? h("p", { class: "quiet" }, own(one.hint)) : null,
+    answerInput(id, panel, page, one, (answer) => send("answer", { key: one.key, answer })),
+    shown ? h("p", { class: "problem", role: "status" }, own(one.problem)) : null,
+    h("div", { class: "actions" },
+      answered ? button(t("to_hazard"), () => { panel.finding = panel.finding === one.key ? null : one.key; render(); focusOn(`find-${name}`); }, "plain", { id: `flag-${id}` }) : null,
+      one.row && one.key.startsWith(firstOfRow(page, one.row)) ? button(t("remove_row"), () => send("remove_row", { key: one.row }), "plain") : null),
+    panel.finding === one.key ? findingForm(name, panel, base, one) : null);
+}
+
+const firstOfRow = (page, row) => page.form.questions.find((one) => one.row === row).key;
+
+const choicesOf = (one) => (one.type === "yes_no" ? ["yes", "no"].map((id) => ({ id, label: { zh: WORDS[id][0], en: WORDS[id][1] } })) : one.choices);
+
+function answerWords(page, field, value) {
+  const one = page.form && page.form.questions.find((question) => `answer.${question.key}` === field);
+  if (!one) return value;
+  const choices = choicesOf(one);
+  const words = String(value).split(" ").map((id) => choices.find((choice) => choice.id === id)).filter(Boolean).map((choice) => own(choice.label));
+  return words.length ? words.join(lang === "zh" ? "、" : ", ") : value;
+}
+
+function answerInput(id, panel, page, one, save) {
+  const locked = Boolean(page.form.read_only);
+  if (["one", "yes_no", "many"].includes(one.type)) {
+    const chosen = new Set((one.answer || "").split(" ").filter(Boolean));
+    const press = (choice) => {
+      if (one.type !== "many") return save(chosen.has(choice) ? null : choice);
+      if (chosen.has(choice)) chosen.delete(choice); else chosen.add(choice);
+      return save(one.choices.map((each) => each.id).filter((each) => chosen.has(each)).join(" ") || null);
+    };
+    return h("div", { class: "choices" }, choicesOf(one).map((choice) => h("button", { type: "button", class: "choice", id: `${id}-${choice.id}`, disabled: locked, "aria-pressed": String(chosen.has(choice.id)), onclick: () => press(choice.id) }, own(choice.label))));
+  }
+  if (["position", "photo"].includes(one.type)) return h("p", { class: "quiet" }, one.answer || t(`by_app_${one.type}`));
+  const drafts = panel.drafts;
+  const kinds = { date: "date", time: "time" };
+  const plain = (value) => (one.type === "number" && value.trim() && Number.isFinite(Number(value)) ? String(Number(value)) : value);
+  const keep = async (event) => { const value = event.target.value; delete drafts[id]; await save(plain(value) || null); };
+  return h("div", { class: "pair" },
+    h("input", { id, type: kinds[one.type] || "text", inputmode: one.type === "number" ? "decimal" : null, "aria-labelledby": `l-${id}`, disabled: locked, maxlength: 500, value: drafts[id] !== undefined ? drafts[id] : one.answer || "", oninput: (event) => { drafts[id] = event.target.value; }, onchange: keep }),
+    one.unit ? h("span", {}, own(one.unit)) : null);
+}
+
+function findingForm(name, panel, base, one) {
+  const drafts = panel.drafts;
+  const send = async () => {
+    const title = (drafts.finding || "").trim();
+    if (!title) { toast(t("need_title")); focusOn(`find-${name}`); return; }
+    const done = await post(`${base}/finding`, { form: { key: one.key, title, category: drafts.findingKind || "gas", severity: "serious", lang } });
+    if (!done) return;
+    drafts.finding = "";
+    panel.finding = null;
+    panels.c.foundOnce = true;
+    load();
+  };
+  return h("div", { class: "moves finding" },
+    field(t("what"), h("input", { id: `find-${name}`, value: drafts.finding || "", placeholder: t("what_hint"), maxlength: 80, oninput: (event) => { drafts.finding = event.target.value; } })),
+    field(t("kind"), h("select", { id: `find-kind-${name}`, onchange: (event) => { drafts.findingKind = event.target.value; } }, CATEGORIES.map((code) => h("option", { value: code, selected: code === (drafts.findingKind || "gas") }, category(code))))),
+    button(t("report"), send, "primary", { id: `find-send-${name}` }));
+}
+
+function linkedRecords(name, panel, page) {
+  if (!page.linked.length) return null;
+  const known = (one) => everything(phoneOf(panel)).some((row) => row.id === one.id);
+  const title = (one) => (one.kind === "visit" ? t("from_visit") : one.title);
+  return h("section", { class: "linked", "aria-label": t("linked") }, h("h4", {}, t("linked")), page.linked.map((one) => one.kind === "note"
+    ? h("p", { class: "private" }, chip(t("private"), "note"), " ", one.text)
+    : h("p", { class: "facts" }, known(one) ? button(title(one), () => openRecord(panel, one.id), "plain", { id: `linked-${name}-${one.id}` }) : h("span", {}, title(one)), chip(t(`stage_${one.stage}`), `stage ${one.open ? "" : "ended"}`))));
+}
+
+function stepBox(name, panel, page, base) {
+  if (!page.moves.length) return null;
+  const drafts = panel.drafts;
+  const can = (move) => page.moves.find((one) => one.move === move);
+  const send = async (move, given = {}) => {
+    if (move === "finish") panel.tried_finish = page.row.id;
+    const done = await post(`${base}/act`, { move, given });
+    if (done) drafts.words = "";
+    load();
+  };
+  const words = () => (drafts.words || "").trim();
+  const needWords = (then) => { if (words()) then(); else { toast(t("need_words")); focusOn(`words-${name}`); } };
+  const note = async () => { if (await post(`${base}/note`, { form: { text: words() } })) { drafts.words = ""; load(); } };
+  const say = async () => { if (await post(`${base}/comment`, { given: { text: words() } })) { drafts.words = ""; load(); } };
+  const writes = !page.form.read_only;
+  return h("section", { class: "moves" },
+    h("div", { class: "actions" }, ["start", "finish"].filter(can).map((move) => button(t(`step_${move}`), () => send(move), "primary", { id: `do-${name}-${move}` }))),
+    can("not_met") ? pair(`reason-${name}`, t("why"), can("not_met").reasons.map((reason) => [reason, t(`reason_${reason}`)]), t("step_not_met"), (reason) => send("not_met", { reason }), "") : null,
+    h("input", { id: `words-${name}`, "aria-label": t("words_hint"), placeholder: t("words_hint"), maxlength: 500, value: drafts.words || "", oninput: (event) => { drafts.words = event.target.value; } }),
+    h("div", { class: "actions" },
+      writes ? button(t("save_note"), () => needWords(note), "", { id: `do-${name}-note` }) : null,
+      button(t("say"), () => needWords(say), "", { id: `do-${name}-comment` }),
+      can("cancel") ? button(t("step_cancel"), () => needWords(() => send("cancel", { text: words() })), "danger", { id: `do-${name}-cancel` }) : null));
+}
+
+function storyLine(entry) {
+  return h("li", { class: `${entry.superseded ? "superseded" : ""}${entry.delivered ? "" : " waiting"}` },
+    h("span", { class: "when" }, day(entry.at_ms)),
+    h("span", { class: "deed" }, own(entry), entry.delivered ? null : [" ", chip(t("waiting"), "note")], entry.note ? h("q", {}, entry.note) : null, entry.why ? h("small", {}, own(entry.why)) : null));
+}
+
 // --- one record --------------------------------------------------------------------------------------
 
 function recordPage(name, panel) {
@@ -307,6 +519,7 @@ function recordPage(name, panel) {
   if (!page) return h("p", { class: "empty" }, "…");
   const row = page.row;
   const base = `/api/phones/${panel.phone}/records/${row.id}`;
+  if (page.form) return visitPage(name, panel, page, base);
   return [
     h("div", { class: "crumb" }, button(`‹ ${t("back")}`, () => { panel.mode = "list"; render(); }, "plain", { id: `back-${name}` })),
     h("h3", {}, row.title),
@@ -315,6 +528,7 @@ function recordPage(name, panel) {
     page.description ? h("p", { class: "description" }, page.description) : null,
     page.assignments.map((one) => h("p", { class: "assignment" }, `${t("to")} ${own(one.to)} · ${t(`stage_${one.state}`)}`, one.resolve_by_ms ? ` · ${t("due", { t: day(one.resolve_by_ms) })}` : "")),
     page.merged_into ? h("p", { class: "assignment" }, t("merged_into")) : null,
+    linkedRecords(name, panel, page),
     conflictCards(name, panel, page, base),
     undoBar(panel, row, base),
     moveBox(name, panel, page, base),
@@ -329,7 +543,7 @@ function conflictCards(name, panel, page, base) {
   return h("section", { class: "conflicts", "aria-label": t("conflicts") }, h("h4", {}, t("conflicts")), page.conflicts.map((card) =>
     h("div", { class: "card" }, h("p", {}, card[lang]), card.field
       ? h("div", { class: "actions" }, card.choices.map((choice) => {
-        const shown = WORDS[`severity_${choice.value}`] ? t(`severity_${choice.value}`) : choice.value;
+        const shown = WORDS[`severity_${choice.value}`] ? t(`severity_${choice.value}`) : answerWords(page, card.field, choice.value);
         return button(t("keep", { v: shown }), async () => {
           const done = await post(`${base}/settle`, { field: card.field, choice: choice.at });
           if (done) { panel.settled = { record: page.row.id, envelope: done.envelope }; panels.c.settledOnce = true; load(); }
@@ -374,7 +588,7 @@ function moveBox(name, panel, page, base) {
       button(t("say"), say, "", { id: `do-${name}-comment` })),
     can("dispatch") ? pair(`unit-${name}`, t("to"), state.units.map((unit) => [unit.id, own(unit.name)]), t("move_dispatch"), (unit) => send(can("dispatch"), { unit }), "primary") : null,
     can("merge") && others.length ? pair(`into-${name}`, t("into"), others.map((one) => [one.id, one.title]), t("move_merge"), (into) => send(can("merge"), { into }), "") : null,
-    h("label", { class: "pair" }, h("span", {}, t("severity_now")), severitySelect(`edit-${name}`, page.written_severity, async (e) => {
+    page.form ? null : h("label", { class: "pair" }, h("span", {}, t("severity_now")), severitySelect(`edit-${name}`, page.written_severity, async (e) => {
       if (e.target.value) await post(`${base}/edit`, { severity: e.target.value });
       load();
     })));

@@ -11,6 +11,7 @@
 //! loads nothing from elsewhere.
 
 mod act;
+mod forms;
 mod moves;
 mod show;
 
@@ -148,6 +149,8 @@ fn router(shown: Shown) -> Router {
         .route("/api/phones/{phone}/records/{record}", get(show::record))
         .route("/api/phones/{phone}/online", post(act::online))
         .route("/api/phones/{phone}/report", post(act::report))
+        .route("/api/phones/{phone}/visit", post(forms::plan))
+        .route("/api/phones/{phone}/templates", get(forms::templates))
         .route(
             "/api/phones/{phone}/records/{record}/{what}",
             post(act::on_record),

@@ -27,6 +27,8 @@ pub(super) struct Given {
     into: Option<String>,
     /// The assignment concerned.
     assignment: Option<String>,
+    /// The reason of a step, out of its list.
+    reason: Option<String>,
 }
 
 /// The moves that have a button.
@@ -46,8 +48,8 @@ const MOVES: [Move; 13] = [
     Move::DangerRemains,
 ];
 
-/// Returns the moves that the person of this phone can make on the record now. A step is about its
-/// newest assignment.
+/// Returns the moves and steps that the person of this phone can make on the record now. A move on an
+/// assignment is about the newest one.
 pub(super) fn offered(phone: &Phone, record: RecordId) -> Result<Vec<Value>, ReplicaError> {
     let options = phone.replica().moves(record, None)?;
     let of_move = |movement: &Move| {
@@ -58,7 +60,14 @@ pub(super) fn offered(phone: &Phone, record: RecordId) -> Result<Vec<Value>, Rep
         let assignment = newest.assignment.map(|id| id.to_string());
         Some(json!({ "move": movement.name(), "assignment": assignment }))
     };
-    Ok(MOVES.iter().filter_map(of_move).collect())
+    let mut offered: Vec<Value> = MOVES.iter().filter_map(of_move).collect();
+    let possible = options.iter().filter(|option| option.allowed.is_ok());
+    offered.extend(possible.filter_map(|option| {
+        let step = option.step?;
+        let reasons: Vec<&str> = step.reasons.iter().map(|reason| reason.name).collect();
+        Some(json!({ "move": step.name, "reasons": reasons, "needs_text": step.needs_text }))
+    }));
+    Ok(offered)
 }
 
 /// Returns the input of a button; `None` if the page sent a malformed id.
@@ -78,6 +87,7 @@ pub(super) fn input(name: &str, given: &Given, now_ms: i64) -> Option<MoveInput>
         assignment: parsed(given.assignment.as_deref()).ok()?,
         into: parsed(given.into.as_deref()).ok()?,
         text: given.text.clone(),
+        reason: given.reason.clone(),
         to_unit,
         deadlines: Deadlines {
             resolve_by_ms: Some(now_ms + RESOLVE_HOURS * HOUR_MS),

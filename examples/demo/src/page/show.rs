@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
+use onegrid_core::domain::RecordKind;
 use onegrid_core::domain::case::{Event, Move, Outcome, Party, RecordState, Severity};
 use onegrid_core::domain::content::{Content, FieldValue};
 use onegrid_core::domain::kinds::hazard::Hazard;
@@ -12,7 +13,7 @@ use onegrid_core::replica::{ConflictCard, ConflictSubject, RecordRow, RecordView
 use onegrid_core::texts::{self, Lang};
 use serde_json::{Value, json};
 
-use super::{Shown, act::Refused, moves};
+use super::{Shown, act::Refused, forms, moves};
 use crate::cast::{Cast, PEOPLE, unit};
 use crate::phone::Phone;
 
@@ -43,12 +44,16 @@ pub(super) async fn state(State(shown): State<Shown>) -> Result<Json<Value>, Ref
 }
 
 fn one(cast: &Cast, phone: &Phone, role: &'static str) -> Result<Value, Refused> {
-    let (rows, undelivered) = {
+    let (rows, undelivered, visits, counts) = {
         let replica = phone.replica();
-        (replica.rows()?, replica.undelivered()?)
+        let rows = replica.rows()?;
+        let visits = forms::list(cast, &replica, &rows)?;
+        let counts = forms::counts(&replica)?;
+        (rows, replica.undelivered()?, visits, counts)
     };
     let (status, traffic) = (phone.status(), phone.traffic());
-    let mut rows: Vec<&RecordRow> = rows.iter().collect();
+    let is_case = |row: &&RecordRow| RecordKind::of_code(row.kind).is_case();
+    let mut rows: Vec<&RecordRow> = rows.iter().filter(is_case).collect();
     rows.sort_by_key(|row| (std::cmp::Reverse(row.updated_ms), row.id));
     let rows: Vec<Value> = rows.into_iter().map(|one| row(cast, one)).collect();
     let connection = match status.state {
@@ -67,6 +72,8 @@ fn one(cast: &Cast, phone: &Phone, role: &'static str) -> Result<Value, Refused>
         "bytes_up": traffic.bytes_up,
         "bytes_down": traffic.bytes_down,
         "rows": rows,
+        "visits": visits,
+        "counts": counts,
     }))
 }
 
@@ -94,10 +101,21 @@ pub(super) async fn record(
     Path((phone, record)): Path<(String, String)>,
 ) -> Result<Json<Value>, Refused> {
     let (phone, record) = find(&shown, &phone, &record)?;
-    let view = phone.replica().view(record)?;
+    let (view, form, linked) = {
+        let replica = phone.replica();
+        let form = forms::page(&replica, record)?;
+        (
+            replica.view(record)?,
+            form,
+            forms::linked(&replica, record)?,
+        )
+    };
     let view = view.ok_or_else(Refused::no_record)?;
     let moves = moves::offered(phone, record)?;
-    Ok(Json(page(&shown.cast, &moves, &view)))
+    let mut page = page(&shown.cast, &moves, &view);
+    page["form"] = form;
+    page["linked"] = json!(linked);
+    Ok(Json(page))
 }
 
 /// Returns the phone and the record of an address.
