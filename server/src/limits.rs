@@ -235,5 +235,9 @@ pub const AUDIT_ROWS_A_LOOK: usize = 256;
 pub const TICK_EVERY: Duration = Duration::from_secs(15);
 /// Time between two removals of ended sessions.
 pub const SWEEP_EVERY: Duration = Duration::from_mins(10);
+/// Further attempts to lock the data folder, because a command that looks whether a server runs holds it for a moment.
+pub const LOCK_RETRIES_MAX: u32 = 20;
+/// Time between two attempts to lock the data folder.
+pub const LOCK_TRY_WAIT: Duration = Duration::from_millis(10);
 /// Bytes of the address that a serving process notes for other processes.
 pub const SERVED_ADDRESS_BYTES_MAX: u64 = 256;

@@ -12,8 +12,8 @@ pub trait Seen {
     fn put(&mut self, node: Self::Node) -> bool;
 }
 
-/// A walk through a graph, the nearest nodes first. The caller asks for the next node and adds the neighbours to
-/// which the walk shall go on: the parents of the node for its past, or its children for its descendants.
+/// A walk through a graph, the nearest nodes first. The caller asks for the next node and adds the neighbours
+/// that the walk visits next: the parents of the node for its past, or its children for its descendants.
 ///
 /// ```
 /// use onegrid_core::dag::Walk;

@@ -4,14 +4,14 @@
 //! restored store gets a generation that no store of this deployment ever had, so the phones notice the
 //! restore and give back everything that the backup lacks.
 
+use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use onegrid_core::trust::certificate::Anchors;
 
 use super::ADMIN;
 use super::data_dir::{
-    DATABASE, DataDir, KEYS, close_to_others, make_private, sync, sync_parent, unusable,
-    with_suffix,
+    DATABASE, DataDir, KEYS, make_private, sync, sync_parent, unusable, with_suffix,
 };
 use crate::directory;
 use crate::error::{Problem, Result};
@@ -119,10 +119,7 @@ fn prepare(
         (log_of(&source.database()), log_of(&fresh.database())),
     ] {
         if from.exists() {
-            // A copy has the mode of its source.
-            std::fs::copy(&from, &to)
-                .and_then(|_| close_to_others(&to))
-                .map_err(|error| fresh.unusable(&error))?;
+            copy_private(&from, &to).map_err(|error| fresh.unusable(&error))?;
         }
     }
     sqlite::check(&fresh.database())?;
@@ -138,6 +135,17 @@ fn prepare(
     sqlite::merge_log(&fresh.database())?;
     sync(&fresh.database())?;
     Ok(generation)
+}
+
+/// Copies a file into a new one that its owner alone can read and write, whatever the mode of the source. A backup
+/// may be read-only or open to all.
+fn copy_private(from: &Path, to: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let (mut from, mut to) = (File::open(from)?, options.open(to)?);
+    std::io::copy(&mut from, &mut to).map(drop)
 }
 
 /// The log that `SQLite` keeps beside a database.
@@ -269,6 +277,24 @@ mod tests {
         restore(&to, &from, None, NOW + 1_000).unwrap();
         let noted = to.store().unwrap().read(|tx| tx.meta("noted")).unwrap();
         assert_eq!(noted, Some(vec![1]));
+    }
+
+    /// Backups are often made read-only, so that they stay as they are.
+    #[cfg(unix)]
+    #[test]
+    fn restore_of_a_read_only_backup_is_writable() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let folder = tempfile::tempdir().unwrap();
+        let data = prepared(folder.path());
+        let from = folder.path().join("2025-10-09");
+        backup(&data, &from, NOW).unwrap();
+        let read_only = std::fs::Permissions::from_mode(0o444);
+        std::fs::set_permissions(DataDir::at(&from).database(), read_only).unwrap();
+        let to = DataDir::at(&folder.path().join("restored"));
+        restore(&to, &from, None, NOW + 1_000).unwrap();
+        let restored = std::fs::metadata(to.database()).unwrap().permissions();
+        assert_eq!(restored.mode() & 0o777, 0o600);
     }
 
     #[test]

@@ -10,14 +10,14 @@
 //! **Invariant:** only the owner of the folder can open it or a file in it ([`DataDir::protect`]).
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::config::Config;
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
-use crate::limits::SERVED_ADDRESS_BYTES_MAX;
+use crate::limits::{LOCK_RETRIES_MAX, LOCK_TRY_WAIT, SERVED_ADDRESS_BYTES_MAX};
 use crate::rules::Rules;
 use crate::server::Server;
 use crate::store::Store;
@@ -46,7 +46,11 @@ impl Lock {
     /// Notes the address of the server for [`DataDir::served_at`].
     pub fn note_address(&mut self, url: &str) -> Result<()> {
         let noted = self.file.write_all(url.as_bytes());
-        noted.map_err(|error| unusable(&self.path, &error))
+        noted.map_err(|error| {
+            // Half an address would mislead.
+            let _ = self.file.set_len(0);
+            unusable(&self.path, &error)
+        })
     }
 }
 
@@ -111,10 +115,11 @@ impl DataDir {
         options.create(true).truncate(false).write(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut tries_left = LOCK_RETRIES_MAX;
         loop {
             let opened = options.open(&path);
             let file = opened.map_err(|error| match error.kind() {
-                std::io::ErrorKind::NotFound => self.not_prepared(),
+                ErrorKind::NotFound => self.not_prepared(),
                 _ => self.unusable(&error),
             })?;
             match file.try_lock() {
@@ -124,6 +129,11 @@ impl DataDir {
                     // A killed server left its address.
                     file.set_len(0).map_err(|error| self.unusable(&error))?;
                     return Ok(Lock { file, path });
+                }
+                // A command that only looks holds the file for a moment.
+                Err(TryLockError::WouldBlock) if tries_left > 0 => {
+                    tries_left -= 1;
+                    std::thread::sleep(LOCK_TRY_WAIT);
                 }
                 Err(TryLockError::WouldBlock) => {
                     return Err(Problem::new("data.served").with("path", self.folder.display()));
@@ -152,14 +162,20 @@ impl DataDir {
 
     /// Whether a server runs from this folder.
     pub fn is_served(&self) -> Result<bool> {
-        // Without a file there is no lock, and a look must not be in the way of a server that starts.
-        if !self.folder.join(LOCK).exists() {
-            return Ok(false);
-        }
-        match self.lock() {
-            Ok(_) => Ok(false),
-            Err(problem) if problem.code() == "data.served" => Ok(true),
-            Err(problem) => Err(problem),
+        let file = match File::open(self.folder.join(LOCK)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(self.unusable(&error)),
+        };
+        // Two looks share the file, so neither takes the other for a server.
+        match file.try_lock_shared() {
+            Ok(()) => {
+                // A process that is being started may have a copy, as in [`Lock`].
+                let _ = file.unlock();
+                Ok(false)
+            }
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(self.unusable(&error)),
         }
     }
 
@@ -239,8 +255,7 @@ impl DataDir {
 
 /// Takes the access of other users from a file or folder. A path that is gone is no error.
 #[cfg(unix)]
-pub(super) fn close_to_others(path: &Path) -> std::io::Result<()> {
-    use std::io::ErrorKind;
+fn close_to_others(path: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
 
     let closed = || {
@@ -265,7 +280,7 @@ pub(super) fn close_to_others(path: &Path) -> std::io::Result<()> {
 
 /// Other systems have no such mode: access follows from the folder.
 #[cfg(not(unix))]
-pub(super) fn close_to_others(_: &Path) -> std::io::Result<()> {
+fn close_to_others(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
@@ -366,6 +381,21 @@ mod tests {
         lock.note_address("http://127.0.0.1:3").unwrap();
         let served = data.served_at().unwrap();
         assert_eq!(served.as_deref(), Some("http://127.0.0.1:3"));
+    }
+
+    /// A killed server left its file, and another command looks at it at this moment.
+    #[test]
+    fn look_of_another_command_is_no_server() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::at(folder.path());
+        let path = folder.path().join(LOCK);
+        std::fs::write(&path, "http://127.0.0.1:1").unwrap();
+        let look = File::open(&path).unwrap();
+        look.lock_shared().unwrap();
+        assert!(!data.is_served().unwrap());
+        let starts = std::thread::spawn(move || data.lock().map(drop));
+        look.unlock().unwrap();
+        assert!(starts.join().unwrap().is_ok());
     }
 
     /// The holder before removes its file while another process has it open already.

@@ -70,7 +70,10 @@ async fn serve(
     let shell = Shell::new(config.limits.clone(), metrics, ready);
     let app = api::shell(api::routes(node), &shell);
     let url = listener.url();
-    lock.note_address(&url)?;
+    // Only `status` and `invite` miss the address, and a full disk must not keep the server from phones.
+    if let Err(problem) = lock.note_address(&url) {
+        tracing::warn!(code = problem.code(), "the address was not noted");
+    }
     let value = serde_json::json!({ "listening": url });
     context.result(
         json,

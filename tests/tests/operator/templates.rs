@@ -103,7 +103,8 @@ fn checklist_is_imported_listed_exported_and_known_again() {
         assert_eq!((back.code, counts(&back)), (0, (0, 1)), "{back:?}");
     }
     let twice = operator.run(&["export", "template", "stairwell", "out.xlsx"]);
-    assert_eq!(twice.code, 1, "a file is never overwritten: {twice:?}");
+    assert_eq!(twice.code, 3, "a file is never overwritten: {twice:?}");
+    assert!(twice.err.contains("[export.exists]"), "{twice:?}");
     for args in [
         &["nothing", "x.xlsx"][..],
         &["stairwell", "x.xlsx", "--version", "9"],

@@ -5,6 +5,8 @@
 //! two equal ranks the first in the order of the fold is in force. A step beside this way agrees with it, if
 //! the way reaches the same stage, or is overtaken.
 
+use std::cmp::Reverse;
+
 use super::graph::Graph;
 use super::payload::KindStep;
 use super::refusal::Legality;
@@ -89,24 +91,21 @@ impl StepMerge {
 
     /// The last step in force among those that the author of an entry had seen, or among all.
     fn last_in_force(&self, graph: &Graph<'_>, author: Option<usize>) -> Option<usize> {
-        let mut best: Option<usize> = None;
-        let mut open: Vec<usize> = Vec::new();
-        for (place, met) in self.steps.iter().enumerate().rev() {
-            let seen = author.is_none_or(|author| graph.ancestry.has_seen(author, met.at));
-            if !seen
-                || open
-                    .iter()
-                    .any(|later| graph.ancestry.has_seen(*later, met.at))
-            {
-                continue;
-            }
-            open.push(met.at);
-            // The steps come in the order of the fold, the last first.
-            if best.is_none_or(|known| met.step.rank >= self.steps[known].step.rank) {
-                best = Some(place);
-            }
-        }
-        best
+        let has_seen = |later: usize, place: usize| {
+            let earlier = self.steps[place].at;
+            graph.ancestry.has_seen(later, earlier)
+        };
+        let mut seen: Vec<usize> = (0..self.steps.len())
+            .filter(|place| author.is_none_or(|author| has_seen(author, *place)))
+            .collect();
+        // The steps are in the order of the fold. The highest rank comes first, so the search mostly ends at once,
+        // even if a flood of steps that have not seen each other arrives.
+        seen.sort_by_key(|place| Reverse(self.steps[*place].step.rank));
+        let is_last = |place: &usize| {
+            let mut others = seen.iter();
+            !others.any(|other| has_seen(self.steps[*other].at, *place))
+        };
+        seen.iter().copied().find(is_last)
     }
 }
 

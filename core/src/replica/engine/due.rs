@@ -1,6 +1,8 @@
 //! Lists of checklists: due near a place, overdue in one's own areas, planned for a day, about one subject, and
 //! counts for each person. They read projections and load no record.
 
+use rusqlite::Connection;
+
 use super::super::error::ReplicaError;
 use super::super::projection::form_rows;
 use super::super::projection::places::Page;
@@ -55,18 +57,19 @@ impl Reader {
         let rows_max = rows_max.clamp(1, LIST_ROWS_MAX);
         let after = after.map(|token| token.place(mark)).transpose()?;
         let areas = self.own_areas();
-        let conn = self.conn()?;
-        let found = match &filter.near {
-            None => form_list::due(conn, filter, &areas, after, rows_max + 1)?,
-            Some(near) => {
-                let mut all = form_list::due_near(conn, filter, near, &areas)?;
-                if let Some(after) = after {
-                    all.retain(|one| (one.place.value, one.place.no) > (after.value, after.no));
+        self.at_once(|conn| {
+            let found = match &filter.near {
+                None => form_list::due(conn, filter, &areas, after, rows_max + 1)?,
+                Some(near) => {
+                    let mut all = form_list::due_near(conn, filter, near, &areas)?;
+                    if let Some(after) = after {
+                        all.retain(|one| (one.place.value, one.place.no) > (after.value, after.no));
+                    }
+                    all
                 }
-                all
-            }
-        };
-        self.page_of(mark, found, rows_max)
+            };
+            page_of(conn, mark, found, rows_max)
+        })
     }
 
     /// The forms that are planned from one instant on and before another (ms UTC), in the order of their
@@ -81,8 +84,10 @@ impl Reader {
         let mark = QueryMark::of("planned", &(span_ms.0, span_ms.1, member));
         let rows_max = rows_max.clamp(1, LIST_ROWS_MAX);
         let after = after.map(|token| token.place(mark)).transpose()?;
-        let found = form_list::planned(self.conn()?, span_ms, member, after, rows_max + 1)?;
-        self.page_of(mark, found, rows_max)
+        self.at_once(|conn| {
+            let found = form_list::planned(conn, span_ms, member, after, rows_max + 1)?;
+            page_of(conn, mark, found, rows_max)
+        })
     }
 
     /// The forms about one subject, the newest first. `record` is the subject or one of its forms. A subject
@@ -96,13 +101,14 @@ impl Reader {
         let mark = QueryMark::of("about", &record);
         let rows_max = rows_max.clamp(1, LIST_ROWS_MAX);
         let after = after.map(|token| token.place(mark)).transpose()?;
-        let conn = self.conn()?;
-        let place = match form_rows::row_of(conn, record)? {
-            Some(form) => form.place,
-            None => form_rows::surviving(conn, record)?.0,
-        };
-        let found = form_list::of_place(conn, &place, after, rows_max + 1)?;
-        self.page_of(mark, found, rows_max)
+        self.at_once(|conn| {
+            let place = match form_rows::row_of(conn, record)? {
+                Some(form) => form.place,
+                None => form_rows::surviving(conn, record)?.0,
+            };
+            let found = form_list::of_place(conn, &place, after, rows_max + 1)?;
+            page_of(conn, mark, found, rows_max)
+        })
     }
 
     /// The number of forms by person, from one instant on and before another (ms UTC).
@@ -138,21 +144,6 @@ impl Reader {
         Ok(people)
     }
 
-    fn page_of(
-        &self,
-        mark: QueryMark,
-        mut found: Vec<Found>,
-        rows_max: usize,
-    ) -> Result<Page<FormItem>, ReplicaError> {
-        let more = found.len() > rows_max;
-        found.truncate(rows_max);
-        let last = found.last().filter(|_| more);
-        Ok(Page {
-            next: last.map(|last| PageToken::of(mark, last.place)),
-            items: form_list::items(self.conn()?, &found)?,
-        })
-    }
-
     /// The areas of the person's own roles.
     fn own_areas(&self) -> Vec<AreaId> {
         let grants = self.certificate().map(|own| own.facts().grants.as_slice());
@@ -167,4 +158,20 @@ impl Reader {
         areas.dedup();
         areas
     }
+}
+
+/// Reads a page in the state of the file that the rows were found in, because a commit meanwhile may remove one.
+fn page_of(
+    conn: &Connection,
+    mark: QueryMark,
+    mut found: Vec<Found>,
+    rows_max: usize,
+) -> Result<Page<FormItem>, ReplicaError> {
+    let more = found.len() > rows_max;
+    found.truncate(rows_max);
+    let last = found.last().filter(|_| more);
+    Ok(Page {
+        next: last.map(|last| PageToken::of(mark, last.place)),
+        items: form_list::items(conn, &found)?,
+    })
 }

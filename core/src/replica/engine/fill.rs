@@ -221,7 +221,7 @@ impl Replica {
     }
 
     /// Writes the person's private words about a form, or writes them anew. They are a restricted record for
-    /// its author and the named people.
+    /// its author and the people who were named when it was made; a later call adds no reader.
     pub fn write_note(
         &mut self,
         form: RecordId,

@@ -75,6 +75,9 @@ pub(super) fn store(
     }
     let (key, zh, en) = key_and_names(&entry);
     let before = directory::names_of_key(writing.conn, entry.code(), &key)?;
+    // After a restore the server gives its whole directory again.
+    let is_fresh_template = matches!(entry, DirectoryEntry::Template(_))
+        && directory::get(writing.conn, entry.code(), &key)?.as_ref() != Some(&plain);
     places::project(writing.conn, &key, &entry)?;
     let row = directory::Entry {
         kind: entry.code(),
@@ -84,9 +87,10 @@ pub(super) fn store(
         bytes: plain,
     };
     directory::put(writing.conn, &stream.to_bytes(), &row)?;
-    if let DirectoryEntry::Template(template) = &entry {
-        let id = template.id().as_str();
-        form_rows::template_arrived(writing.conn, id, template.version())?;
+    if let DirectoryEntry::Template(template) = &entry
+        && is_fresh_template
+    {
+        form_rows::template_arrived(writing.conn, template.id(), template.version())?;
     }
     if let DirectoryEntry::Category(category) = &entry
         && before.is_none_or(|before| before != (row.zh, row.en))

@@ -12,7 +12,7 @@ use super::super::table::record as record_table;
 use super::super::table::record_link::{self, Link, LinkKind};
 use crate::domain::case::RecordState;
 use crate::domain::content::Content;
-use crate::domain::form::{Date, Interval, Template, evaluate};
+use crate::domain::form::{Date, Interval, Template, TemplateId, Templates, evaluate};
 use crate::domain::kinds::FormStanding;
 use crate::id::{Hash, MemberId, RecordId};
 use crate::limits::{LIST_ROWS_MAX, MERGES_FOLLOWED_MAX};
@@ -276,14 +276,20 @@ fn named_place(record: &Record, content: &Content) -> [u8; 16] {
     }
 }
 
-/// Makes the forms of a template again, slice by slice, because their template is here now.
+/// Makes the forms of a template again, slice by slice, because their template is here now. A shipped template
+/// was here before.
 pub(in crate::replica) fn template_arrived(
     conn: &Connection,
-    id: &str,
+    id: &TemplateId,
     version: u32,
 ) -> Result<(), ReplicaError> {
+    if Templates::default().get(id, version).is_some() {
+        return Ok(());
+    }
     Ok(super::super::table::pending::fill_template(
-        conn, id, version,
+        conn,
+        id.as_str(),
+        version,
     )?)
 }
 

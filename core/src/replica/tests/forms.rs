@@ -9,13 +9,14 @@ use crate::domain::case::{Event, MoveInput};
 use crate::domain::content::FieldValue;
 use crate::domain::directory::DirectoryEntry;
 use crate::domain::form::{
-    Answer, AnswerKey, Decimal, ItemId, Template, TemplateEntry, TemplateId,
+    Answer, AnswerKey, Decimal, ItemId, Template, TemplateEntry, TemplateId, shipped,
 };
 use crate::domain::kinds::visit::{CANCEL, FINISH, FINISHED, NOT_MET_STEP, START};
 use crate::domain::kinds::{FormStanding, hazard as hazards, note, place, visit};
 use crate::domain::steps::StepSpec;
 use crate::domain::{Audience, RecordKind};
 use crate::id::{Hash, RecordId};
+use crate::limits::REBUILD_SLICE_ROWS;
 use crate::texts::Lang;
 
 const DAY: i64 = 86_400_000;
@@ -559,6 +560,30 @@ fn visit_without_its_template_is_complete_once_it_arrives() {
     assert_eq!(row.complete, Some(true));
     assert_eq!(Some(row), page(&mut worker, record).row);
     assert_eq!(due(&mut colleague, &DueFilter::default()).len(), 1);
+}
+
+/// After a restore the server gives its whole directory again, to phones with many visits.
+#[test]
+fn template_given_again_makes_no_visit_anew() {
+    let town = Town::new();
+    let mut server = town_with_shop(&town);
+    let mut worker = town.grid_worker(11);
+    server.sync(&mut worker);
+    let shipped = shipped()
+        .into_iter()
+        .find(|one| one.id().as_str() == "fire_lane");
+    let shipped = shipped.unwrap();
+    for n in 0..=REBUILD_SLICE_ROWS {
+        planned(&mut worker, "shop", &format!("店 {n}"), NOW);
+        planned(&mut worker, "fire_lane", &format!("通道 {n}"), NOW);
+    }
+    publish(&mut server, shop(1, 7));
+    publish(&mut server, shipped);
+    server.sync(&mut worker);
+    assert_eq!(worker.replica().rebuilding().unwrap(), None);
+    publish(&mut server, shop(1, 8));
+    server.sync(&mut worker);
+    assert!(worker.replica().rebuilding().unwrap().is_some());
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! One template of checklists as a new file: a workbook, or canonical JSON where the name ends so.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use onegrid_core::domain::form::{Template, TemplateId};
 
+use super::writer::write_new;
 use crate::admin::xlsform::to_workbook;
 use crate::error::{Problem, Result};
 use crate::server::Server;
@@ -34,13 +34,6 @@ pub fn export_template(server: &Server, id: &str, version: Option<u32>, to: &Pat
                 .with("item", item)
         })?)?
     };
-    let unwritable = |error: std::io::Error| {
-        Problem::new("data.unusable")
-            .with("path", to.display())
-            .because(&error)
-    };
-    let mut file = std::fs::File::create_new(to).map_err(unwritable)?;
-    file.write_all(&bytes).map_err(unwritable)?;
-    file.sync_all().map_err(unwritable)?;
+    write_new(to, &bytes)?;
     Ok(row.version)
 }

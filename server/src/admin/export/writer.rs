@@ -154,6 +154,17 @@ struct Out {
     file: BufWriter<File>,
 }
 
+/// Writes a new file whole. A failure leaves no file.
+pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut out = Out::create(path)?;
+    let written = out.file.write_all(bytes);
+    let done = written.map_err(|error| failed(path, &error));
+    done.and_then(|()| out.finish()).inspect_err(|_| {
+        // Half a file would be in the way of the next export.
+        let _ = std::fs::remove_file(path);
+    })
+}
+
 impl Out {
     /// Creates a new file for its owner alone, because it may hold confidential texts.
     fn create(path: &Path) -> Result<Self> {
