@@ -236,7 +236,7 @@ pub const TICK_EVERY: Duration = Duration::from_secs(15);
 /// Time between two removals of ended sessions.
 pub const SWEEP_EVERY: Duration = Duration::from_mins(10);
 /// Further attempts to lock the data folder, because a command that looks whether a server runs holds it for a moment.
-pub const LOCK_RETRIES_MAX: u32 = 20;
+pub const LOCK_RETRIES_MAX: u32 = 50;
 /// Time between two attempts to lock the data folder.
 pub const LOCK_TRY_WAIT: Duration = Duration::from_millis(10);
 /// Bytes of the address that a serving process notes for other processes.

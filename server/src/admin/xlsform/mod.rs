@@ -53,6 +53,8 @@ impl TemplateFile {
     /// reports show.
     pub fn parse(file: &str, bytes: &[u8]) -> Result<Self, Vec<BadRow>> {
         let mut report = Report::new(file);
+        // Editors of Windows begin a text with a mark of its encoding.
+        let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
         let read = if bytes.len() > XLSFORM_FILE_BYTES_MAX {
             report.file("xlsform.file_too_large", "");
             None

@@ -147,6 +147,9 @@ fn json_is_read_in_any_spelling() {
     let template = &shipped()[0];
     let value: serde_json::Value = serde_json::from_slice(&template.to_bytes()).unwrap();
     let pretty = serde_json::to_vec_pretty(&value).unwrap();
+    let marked = ["\u{feff}".as_bytes(), &pretty].concat();
+    let marked = TemplateFile::parse("a.json", &marked).unwrap();
+    assert_eq!(&marked.template, template, "saved by an editor of Windows");
     let read = TemplateFile::parse("a.json", &pretty).unwrap();
     assert_eq!(read.template.to_bytes(), template.to_bytes());
     let bad = TemplateFile::parse("a.json", b"{\"format\": 1").unwrap_err();
