@@ -335,6 +335,26 @@ fn two_starts_agree_and_finisher_keeps_own_start() {
     }
 }
 
+/// Many people start without each other's knowledge, and then many finish who have seen all starts.
+#[test]
+fn flood_of_steps_has_one_in_force() {
+    for seed in 0..5 {
+        let mut log = planned(seed);
+        let genesis = log.genesis();
+        let starts: Vec<_> = (2..80)
+            .map(|n| log.after(&[genesis], worker(n), made(&START)))
+            .collect();
+        let seen = log.content(&starts, worker(2));
+        let ends: Vec<_> = (2..80)
+            .map(|n| log.after(&[seen], worker(n), made(&FINISH)))
+            .collect();
+        let steps = log.state().steps().unwrap().clone();
+        let in_force: Vec<_> = steps.entries.iter().map(|entry| entry.id).collect();
+        let first = |ids: &[EnvelopeId]| *ids.iter().min().unwrap();
+        assert_eq!(in_force, [first(&starts), first(&ends)], "seed {seed}");
+    }
+}
+
 #[test]
 fn cancelled_visit_that_was_made_is_finished() {
     let mut log = planned(4);
