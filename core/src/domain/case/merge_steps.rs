@@ -2,8 +2,11 @@
 //!
 //! Each step continues the step that was in force for its author. So the steps form a tree, and one way from
 //! its root is in force: the way to the step of the highest rank among those that no later step has seen. Of
-//! two equal ranks the first in the order of the fold is in force. A step beside this way agrees with it, if
-//! the way reaches the same stage, or is overtaken.
+//! two equal ranks the step that the server accepted first is in force, because an author can choose the place
+//! of a step in the order of the fold. A step that came long after an end which its author had not seen changes
+//! nothing. A step beside this way agrees with it, if the way reaches the same stage, or is overtaken.
+
+use std::cmp::Reverse;
 
 use super::graph::Graph;
 use super::payload::KindStep;
@@ -89,24 +92,38 @@ impl StepMerge {
 
     /// The last step in force among those that the author of an entry had seen, or among all.
     fn last_in_force(&self, graph: &Graph<'_>, author: Option<usize>) -> Option<usize> {
-        let mut best: Option<usize> = None;
-        let mut open: Vec<usize> = Vec::new();
-        for (place, met) in self.steps.iter().enumerate().rev() {
-            let seen = author.is_none_or(|author| graph.ancestry.has_seen(author, met.at));
-            if !seen
-                || open
-                    .iter()
-                    .any(|later| graph.ancestry.has_seen(*later, met.at))
-            {
-                continue;
-            }
-            open.push(met.at);
-            // The steps come in the order of the fold, the last first.
-            if best.is_none_or(|known| met.step.rank >= self.steps[known].step.rank) {
-                best = Some(place);
+        let is_seen = |place: &usize| {
+            let at = self.steps[*place].at;
+            author.is_none_or(|author| graph.ancestry.has_seen(author, at))
+        };
+        let seen: Vec<usize> = (0..self.steps.len()).filter(is_seen).collect();
+        let mut last: Vec<usize> = Vec::new();
+        for &place in seen.iter().rev() {
+            let at = self.steps[place].at;
+            let is_followed = |later: &usize| graph.ancestry.has_seen(self.steps[*later].at, at);
+            if !last.iter().any(is_followed) {
+                last.push(place);
             }
         }
-        best
+        let weight = |place: &usize| {
+            let LegalStep { at, step, .. } = self.steps[*place];
+            let accepted_ms = graph.entries[at].verdict_at_ms.unwrap_or(i64::MAX);
+            let in_time = !self.came_late(graph, &seen, at);
+            // The places are in the order of the fold.
+            (in_time, step.rank, Reverse((accepted_ms, *place)))
+        };
+        last.into_iter().max_by_key(weight)
+    }
+
+    /// Whether a step reached the server long after the server had accepted an end that the author of the step
+    /// had not seen.
+    fn came_late(&self, graph: &Graph<'_>, seen: &[usize], at: usize) -> bool {
+        seen.iter().any(|place| {
+            let end = self.steps[*place];
+            end.step.to.is_ended
+                && graph.ancestry.concurrent(end.at, at)
+                && graph.came_late(at, end.at)
+        })
     }
 }
 
