@@ -18,14 +18,31 @@ impl Document {
     /// The content now. A field of a wrong type reads as absent; texts are bounded.
     #[must_use]
     pub fn content(&self, kind: &KindSpec) -> Content {
-        kind.content(self.fields_at(None))
+        self.of_first_template(kind, kind.content(self.fields_at(None)))
     }
 
     /// The content as it was at `heads`. `None` when one of them is unknown.
     #[must_use]
     pub fn content_at(&self, kind: &KindSpec, heads: &[Hash]) -> Option<Content> {
         let heads = self.known_heads(heads)?;
-        Some(kind.content(self.fields_at(Some(&heads))))
+        Some(self.of_first_template(kind, kind.content(self.fields_at(Some(&heads)))))
+    }
+
+    /// A form keeps the template and the version that its Genesis names, because the answers belong to them. A
+    /// person who writes other ones later does not close the form for the others.
+    fn of_first_template(&self, kind: &KindSpec, mut content: Content) -> Content {
+        let Some((form, first)) = kind.form.zip(self.history.entries().first()) else {
+            return content;
+        };
+        let genesis = [ChangeHash(first.info.hash.0)];
+        let [id, version] = [form.template, form.version].map(|spec| {
+            let field = Field::Own(spec);
+            Some((field.clone(), self.field_at(&field, Some(&genesis))?))
+        });
+        for (field, value) in id.zip(version).into_iter().flat_map(|(a, b)| [a, b]) {
+            content.set(field, value);
+        }
+        content
     }
 
     /// The value of a field now.

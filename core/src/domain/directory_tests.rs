@@ -35,10 +35,10 @@ fn revocation(revoked_at_ms: i64) -> DirectoryEntry {
 }
 
 fn template_json(format: u32, id: &str, version: u32, title: &str) -> String {
-    format!(
-        r#"{{"format":{format},"id":"{id}","version":{version},"title":{{"zh":"{title}"}},
-            "items":[{{"type":"text","id":"a","label":{{"zh":"问"}}}}]}}"#
-    )
+    let head = format!(
+        r#"{{"format":{format},"id":"{id}","version":{version},"title":{{"zh":"{title}"}}"#
+    );
+    head + r#","items":[{"type":"text","id":"a","label":{"zh":"问"}}]}"#
 }
 
 fn template(version: u32, title: &str) -> TemplateEntry {

@@ -5,6 +5,7 @@
 
 use super::{Entry, EntryBody};
 use crate::dag::{Ancestry, Dag, places};
+use crate::limits::DANGER_LATE_MS;
 
 /// The entries that descend from the Genesis, in the order of the fold.
 pub(super) struct Graph<'a> {
@@ -53,6 +54,17 @@ impl<'a> Graph<'a> {
         let ceiling_ms = entry.verdict_at_ms.unwrap_or(i64::MAX);
         self.effective_ms
             .push(entry.clock_ms.max(floor_ms).min(ceiling_ms));
+    }
+
+    /// Whether an entry reached the server long after the server had accepted an ending that the author of the
+    /// entry had not seen. The phone was away for months, or its past is forged. The signed times of the server
+    /// decide. Before its verdict, an entry is as old as its author says.
+    pub(super) fn came_late(&self, at: usize, ending: usize) -> bool {
+        let (entry, ending) = (self.entries[at], self.entries[ending]);
+        let came_ms = entry.verdict_at_ms.unwrap_or(entry.clock_ms);
+        ending
+            .verdict_at_ms
+            .is_some_and(|ended_ms| came_ms.saturating_sub(ended_ms) > DANGER_LATE_MS)
     }
 
     /// The number of entries.

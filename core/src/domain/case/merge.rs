@@ -10,7 +10,6 @@ use super::refusal::Legality;
 use super::state::{Conflict, Review, Side};
 use super::table::{Next, next};
 use super::{EntryBody, Event, Move, Outcome, Part, RecordState, Refusal, Stage};
-use crate::limits::DANGER_LATE_MS;
 
 /// A decision is shown in conflict with at most this many rivals, the newest ones.
 const RIVALS_MET_MAX: usize = 32;
@@ -251,14 +250,9 @@ impl<'g, 'a> Meeting<'g, 'a> {
     }
 
     /// Whether a danger, or work, that had not seen the ending reached the server long after the server had
-    /// accepted the ending. The phone was away for months, or its past is forged. The signed times of the server
-    /// decide. Before its verdict, a danger is as old as its author says.
+    /// accepted the ending.
     fn came_late(&self, danger: usize, ending: usize) -> bool {
-        let (danger, ending) = (self.graph.entries[danger], self.graph.entries[ending]);
-        let came_ms = danger.verdict_at_ms.unwrap_or(danger.clock_ms);
-        ending
-            .verdict_at_ms
-            .is_some_and(|ended_ms| came_ms.saturating_sub(ended_ms) > DANGER_LATE_MS)
+        self.graph.came_late(danger, ending)
     }
 
     /// Whether a danger arrived too late to take back an ending in force.

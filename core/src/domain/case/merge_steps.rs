@@ -2,8 +2,9 @@
 //!
 //! Each step continues the step that was in force for its author. So the steps form a tree, and one way from
 //! its root is in force: the way to the step of the highest rank among those that no later step has seen. Of
-//! two equal ranks the first in the order of the fold is in force. A step beside this way agrees with it, if
-//! the way reaches the same stage, or is overtaken.
+//! two equal ranks the step that the server accepted first is in force, because an author can choose the place
+//! of a step in the order of the fold. A step that came long after an end which its author had not seen changes
+//! nothing. A step beside this way agrees with it, if the way reaches the same stage, or is overtaken.
 
 use std::cmp::Reverse;
 
@@ -91,21 +92,38 @@ impl StepMerge {
 
     /// The last step in force among those that the author of an entry had seen, or among all.
     fn last_in_force(&self, graph: &Graph<'_>, author: Option<usize>) -> Option<usize> {
-        let has_seen = |later: usize, place: usize| {
-            let earlier = self.steps[place].at;
-            graph.ancestry.has_seen(later, earlier)
+        let has_seen = |later: usize, earlier: usize| {
+            graph.ancestry.has_seen(later, self.steps[earlier].at)
         };
         let mut seen: Vec<usize> = (0..self.steps.len())
             .filter(|place| author.is_none_or(|author| has_seen(author, *place)))
             .collect();
-        // The steps are in the order of the fold. The highest rank comes first, so the search mostly ends at once,
-        // even if a flood of steps that have not seen each other arrives.
-        seen.sort_by_key(|place| Reverse(self.steps[*place].step.rank));
+        // The best step comes first, so the search mostly ends at once, even if a flood of steps that have not seen
+        // each other arrives.
+        seen.sort_by_key(|place| {
+            let LegalStep { at, step, .. } = self.steps[*place];
+            let accepted_ms = graph.entries[at].verdict_at_ms.unwrap_or(i64::MAX);
+            (Reverse(step.rank), accepted_ms, *place)
+        });
         let is_last = |place: &usize| {
             let mut others = seen.iter();
             !others.any(|other| has_seen(self.steps[*other].at, *place))
         };
-        seen.iter().copied().find(is_last)
+        let mut last = seen.iter().copied().filter(is_last).peekable();
+        let first = last.peek().copied();
+        let in_time = last.find(|place| !self.came_late(graph, &seen, self.steps[*place].at));
+        in_time.or(first)
+    }
+
+    /// Whether a step reached the server long after the server had accepted an end that the author of the step
+    /// had not seen.
+    fn came_late(&self, graph: &Graph<'_>, seen: &[usize], at: usize) -> bool {
+        seen.iter().any(|place| {
+            let end = self.steps[*place];
+            end.step.to.is_ended
+                && graph.ancestry.concurrent(end.at, at)
+                && graph.came_late(at, end.at)
+        })
     }
 }
 

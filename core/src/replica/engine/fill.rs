@@ -6,8 +6,7 @@ use std::sync::Arc;
 use super::super::error::ReplicaError;
 use super::super::forms::{self, FormOf};
 use super::super::projection::{form_rows, project};
-use super::super::table::record as record_table;
-use super::super::table::record_link::{self, LinkKind};
+use super::super::table::record_link;
 use super::Replica;
 use super::conflict::name_of;
 use super::edit::change;
@@ -22,7 +21,7 @@ use crate::domain::form::{Answer, AnswerKey, ItemId, Kind, RowId, RowMark, Templ
 use crate::domain::kinds::FormSpec;
 use crate::domain::{AreaPath, Audience, RecordKind, Source};
 use crate::id::{EnvelopeId, MemberId, RecordId, UnitId};
-use crate::limits::{LIST_ROWS_MAX, NAMED_MAX};
+use crate::limits::NAMED_MAX;
 use crate::record::Record;
 use crate::texts::{Lang, say};
 use crate::wire::body::{Body, EventBody, Genesis};
@@ -270,7 +269,13 @@ impl Replica {
             }
         }
         let wording = Wording::of(self.conn()?, &self.certificates.templates, &loaded)?;
-        let origin = origin(&wording, &found, &of_form, finding)?;
+        let origin = origin(
+            &wording,
+            &found,
+            &of_form,
+            finding,
+            open_place || restricted,
+        )?;
         let details = content.details_mut();
         if details
             .title
@@ -435,14 +440,8 @@ impl Replica {
     }
 
     fn own_note(&self, form: RecordId, spec: &FormSpec) -> Result<Option<RecordId>, ReplicaError> {
-        let conn = self.conn()?;
-        for id in record_link::sources(conn, form, LinkKind::MadeFor, LIST_ROWS_MAX)? {
-            let row = record_table::get(conn, id)?;
-            if row.is_some_and(|row| row.mine && row.kind == spec.note_kind.code()) {
-                return Ok(Some(id));
-            }
-        }
-        Ok(None)
+        let kind = spec.note_kind.code();
+        Ok(record_link::own_source(self.conn()?, form, kind)?)
     }
 }
 
@@ -601,12 +600,14 @@ fn note(
     report(writing, &draft)
 }
 
-/// The question and answer that a finding comes from, in words.
+/// The question and answer that a finding comes from, in words. The answer is left out where the readers of the
+/// finding may not read the form.
 fn origin(
     wording: &Wording<'_>,
     form: &FormOf,
     content: &Content,
     finding: &Finding,
+    may_quote: bool,
 ) -> Result<Origin, ReplicaError> {
     let lang = finding.lang;
     let template = form.template();
@@ -623,6 +624,12 @@ fn origin(
     };
     let field = Field::Answer(key.to_string());
     let question = wording.field(&field, lang);
+    if !may_quote {
+        return Ok(Origin {
+            sentence: say("form.found_in", lang, &[("form", &form_title)]),
+            title: question,
+        });
+    }
     let answer = match content.details().answers.get(&key.to_string()) {
         Some(text) => wording.value(&field, &FieldValue::Text(text.clone()), lang)?,
         None => String::new(),

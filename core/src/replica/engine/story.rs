@@ -257,7 +257,7 @@ impl Teller<'_> {
         let seen = |edit: &FieldEdit| {
             let hash = change.info.as_ref()?.hash;
             let is_answer = matches!(edit.field, Field::Answer(_));
-            document?.seen_by(&hash, &edit.field).filter(|_| is_answer)
+            document.filter(|_| is_answer)?.seen_by(&hash, &edit.field)
         };
         edits
             .iter()

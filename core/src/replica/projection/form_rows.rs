@@ -3,6 +3,8 @@
 //! **Invariant.** The due date of a subject and template follows from the rows of its forms alone, and each
 //! row from its record, its template and the merges of its subject. So rebuilt rows are the same rows.
 
+use std::collections::BTreeSet;
+
 use rusqlite::Connection;
 
 use super::super::error::ReplicaError;
@@ -15,7 +17,7 @@ use crate::domain::content::Content;
 use crate::domain::form::{Date, Interval, Template, TemplateId, Templates, evaluate};
 use crate::domain::kinds::FormStanding;
 use crate::id::{Hash, MemberId, RecordId};
-use crate::limits::{LIST_ROWS_MAX, MERGES_FOLLOWED_MAX};
+use crate::limits::MERGES_FOLLOWED_MAX;
 use crate::record::Record;
 
 /// Writes the rows of a record and of what is due because of it. `content` is `None` where the content is
@@ -90,25 +92,30 @@ fn put(
     Ok(())
 }
 
-/// A subject was merged into another record, or is so no longer: its forms belong to the other subject now.
+/// A subject was merged into another record, or is so no longer: its forms, and those of all subjects that were
+/// merged into it, belong to another subject now. It goes as deep as [`surviving`] looks up, and then computes
+/// each due date once.
 fn subject_moved(conn: &Connection, id: RecordId) -> Result<(), ReplicaError> {
-    let mut subjects = vec![id];
-    let mut next = 0;
-    while let Some(&subject) = subjects.get(next).filter(|_| next < MERGES_FOLLOWED_MAX) {
-        next += 1;
-        let merged = record_link::sources(conn, subject, LinkKind::MergedInto, LIST_ROWS_MAX)?;
-        let fresh: Vec<RecordId> = merged
-            .into_iter()
-            .filter(|one| !subjects.contains(one))
-            .collect();
-        subjects.extend(fresh);
-        for (no, row) in form::about(conn, subject)? {
-            let moved = FormRow {
-                place: surviving(conn, subject)?.0,
-                ..row.clone()
-            };
-            put(conn, no, Some(row), Some(moved))?;
+    let mut known = BTreeSet::from([id]);
+    let mut level = vec![id];
+    let mut groups = BTreeSet::new();
+    for _ in 0..MERGES_FOLLOWED_MAX {
+        let mut below = Vec::new();
+        for subject in level {
+            let place = surviving(conn, subject)?.0;
+            for (no, row) in form::about(conn, subject)? {
+                groups.insert(row.group());
+                let moved = FormRow { place, ..row };
+                groups.insert(moved.group());
+                form::put(conn, no, &moved)?;
+            }
+            let merged = record_link::sources(conn, subject, LinkKind::MergedInto, usize::MAX)?;
+            below.extend(merged.into_iter().filter(|source| known.insert(*source)));
         }
+        level = below;
+    }
+    for group in &groups {
+        form::regroup(conn, group)?;
     }
     Ok(())
 }

@@ -105,31 +105,34 @@ pub(in crate::replica) fn about(conn: &Connection, subject: RecordId) -> Sql<Vec
     .collect()
 }
 
-/// Computes what is due next for a subject and template. Ties are broken by the ids of records, because
-/// their numbers differ from phone to phone.
+/// Computes what is due next for a subject and template. A plan brings the date of the last form forward and
+/// never moves it back, so that a form which nobody makes hides no subject. Ties are broken by the ids of
+/// records, because their numbers differ from phone to phone.
 pub(in crate::replica) fn regroup(conn: &Connection, group: &Group) -> Sql<()> {
     let (place, template) = group;
-    let open: Option<(i64, Option<i64>)> = conn
+    let planned: Option<(i64, i64)> = conn
         .prepare_cached(
             "SELECT form.record, form.planned_ms FROM form CROSS JOIN record ON record.no = form.record
              WHERE form.place = ?1 AND form.template = ?2 AND form.standing IN (1, 2)
-             ORDER BY form.planned_ms IS NULL, form.planned_ms, record.id LIMIT 1",
+               AND form.planned_ms IS NOT NULL
+             ORDER BY form.planned_ms, record.id LIMIT 1",
         )?
         .query_row((place, template), |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    let due = match open {
-        Some((record, planned_ms)) => planned_ms.map(|due_ms| (record, due_ms)),
-        None => conn
-            .prepare_cached(
-                "SELECT form.record, form.next_due_ms FROM form CROSS JOIN record
-                   ON record.no = form.record
-                 WHERE form.place = ?1 AND form.template = ?2 AND form.standing = 3
-                 ORDER BY form.ended_ms DESC, record.id DESC LIMIT 1",
-            )?
-            .query_row((place, template), |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?
-            .and_then(|(record, due_ms): (i64, Option<i64>)| Some((record, due_ms?))),
-    };
+    let last: Option<(i64, Option<i64>)> = conn
+        .prepare_cached(
+            "SELECT form.record, form.next_due_ms FROM form CROSS JOIN record ON record.no = form.record
+             WHERE form.place = ?1 AND form.template = ?2 AND form.standing = 3
+             ORDER BY form.ended_ms DESC, record.id DESC LIMIT 1",
+        )?
+        .query_row((place, template), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let next = last.and_then(|(record, due_ms)| Some((record, due_ms?)));
+    // Of two equal dates the plan counts.
+    let due = planned
+        .into_iter()
+        .chain(next)
+        .min_by_key(|(_, due_ms)| *due_ms);
     match due {
         None => conn
             .prepare_cached("DELETE FROM form_due WHERE place = ?1 AND template = ?2")?

@@ -1,6 +1,6 @@
 //! `record_link`: records that point at another one, which may be absent here.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 
 use super::{Sql, bad_value, fixed};
 use crate::id::RecordId;
@@ -87,9 +87,26 @@ pub(in crate::replica) fn sources(
     .collect()
 }
 
+/// The first record of a kind that this person made for another record. Records of other people, however many,
+/// do not hide it.
+pub(in crate::replica) fn own_source(
+    conn: &Connection,
+    target: RecordId,
+    kind: u8,
+) -> Sql<Option<RecordId>> {
+    conn.prepare_cached(
+        "SELECT record.id FROM record_link AS l CROSS JOIN record ON record.no = l.source
+         WHERE l.target = ?1 AND l.how = 1 AND record.mine AND record.kind = ?2
+         ORDER BY record.id LIMIT 1",
+    )?
+    .query_row((target.as_bytes(), kind), |row| {
+        Ok(RecordId(fixed(row, 0)?))
+    })
+    .optional()
+}
+
 /// The record that one was merged into.
 pub(in crate::replica) fn merged_into(conn: &Connection, id: RecordId) -> Sql<Option<RecordId>> {
-    use rusqlite::OptionalExtension as _;
     conn.prepare_cached(
         "SELECT l.target FROM record CROSS JOIN record_link AS l ON l.source = record.no
          WHERE record.id = ?1 AND l.how = 3",

@@ -4,9 +4,10 @@ use super::directory::publish_person;
 use super::meeting::meet;
 use super::server::Server;
 use super::*;
+use crate::crdt::FieldEdit;
 use crate::domain::case::payload::HandledOnSpot;
 use crate::domain::case::{Event, MoveInput};
-use crate::domain::content::FieldValue;
+use crate::domain::content::{Field, FieldValue};
 use crate::domain::directory::DirectoryEntry;
 use crate::domain::form::{
     Answer, AnswerKey, Decimal, ItemId, Template, TemplateEntry, TemplateId, shipped,
@@ -16,7 +17,7 @@ use crate::domain::kinds::{FormStanding, hazard as hazards, note, place, visit};
 use crate::domain::steps::StepSpec;
 use crate::domain::{Audience, RecordKind};
 use crate::id::{Hash, RecordId};
-use crate::limits::REBUILD_SLICE_ROWS;
+use crate::limits::{MERGES_FOLLOWED_MAX, REBUILD_SLICE_ROWS};
 use crate::texts::Lang;
 
 const DAY: i64 = 86_400_000;
@@ -1086,4 +1087,122 @@ fn form_spec_of_a_kind_names_its_own_parts() {
         assert_ne!(restricted(form.note_kind), Some(Audience::Staff));
     }
     assert!(hazards::SPEC.form.is_none() && place::SPEC.form.is_none());
+}
+
+/// A plan that nobody carries out would hide a person whom somebody has to visit.
+#[test]
+fn open_visit_never_puts_off_due_date() {
+    let town = Town::new();
+    let mut server = town_with_shop(&town);
+    let mut worker = town.grid_worker(11);
+    server.sync(&mut worker);
+    made(&mut worker, "店", NOW);
+    let all = DueFilter::default();
+    let before = due(&mut worker, &all);
+    assert_eq!(before.len(), 1);
+    for planned_ms in [None, Some(NOW + 5_000 * DAY), Some(i64::MAX)] {
+        let draft = FormDraft {
+            planned_ms,
+            ..plan("shop", "店", NOW)
+        };
+        worker.replica().plan_form(&draft, NOW).unwrap();
+        assert_eq!(due(&mut worker, &all), before, "{planned_ms:?}");
+    }
+    let sooner = planned(&mut worker, "shop", "店", NOW + DAY);
+    assert_eq!(due(&mut worker, &all), [(sooner, NOW + DAY)]);
+}
+
+/// Each visitor may write the content. Another template would close the visit for all of them.
+#[test]
+fn visit_keeps_template_that_an_edit_replaces() {
+    let town = Town::new();
+    let mut server = town_with_shop(&town);
+    let mut worker = town.grid_worker(11);
+    server.sync(&mut worker);
+    let record = planned(&mut worker, "shop", "店", NOW);
+    let edits = [
+        FieldEdit::text(Field::Own(&visit::TEMPLATE), "elsewhere"),
+        FieldEdit::set(Field::Own(&visit::TEMPLATE_VERSION), FieldValue::Number(77)),
+    ];
+    worker.replica().edit(record, &edits, NOW).unwrap();
+    let shown = page(&mut worker, record);
+    assert_eq!((shown.id.as_str(), shown.version), ("shop", 1));
+    assert_eq!(shown.read_only, None);
+    finish(&mut worker, record, NOW + 1);
+}
+
+/// A record that has many duplicates is itself merged: the forms of all of them move along, as in rebuilt rows.
+#[test]
+fn forms_of_many_duplicates_follow_a_second_merger() {
+    const DUPLICATES: usize = MERGES_FOLLOWED_MAX + 2;
+    let town = Town::new();
+    let mut server = town_with_shop(&town);
+    let mut head = town.phone(12, &[(Role::StationHead, Scope::Area(above(3)))]);
+    server.sync(&mut head);
+    let report = |phone: &mut Phone, title: &str| {
+        let content = at(hazard(title, ""), 30.27, 120.16);
+        let draft = Draft::staff(content, home());
+        phone.replica().report(&draft, NOW).unwrap()
+    };
+    let (last, kept) = (report(&mut head, "末"), report(&mut head, "中"));
+    let mut duplicates = Vec::new();
+    for at_ms in NOW..NOW + i64::try_from(DUPLICATES).unwrap() {
+        let duplicate = report(&mut head, "重");
+        let draft = FormDraft {
+            subject: Some(Subject::Record(duplicate)),
+            ..plan("shop", "", at_ms)
+        };
+        head.replica().plan_form(&draft, NOW).unwrap();
+        duplicates.push((duplicate, kept));
+    }
+    duplicates.push((kept, last));
+    for (from, into) in duplicates {
+        let merge = Event::Merge(crate::domain::case::payload::Merge { into, note: None });
+        head.replica().act(from, &merge, None, NOW + DAY).unwrap();
+    }
+    let about = |phone: &mut Phone| phone.replica().forms_about(last, None, 50).unwrap().items;
+    assert_eq!(about(&mut head).len(), DUPLICATES);
+    assert_eq!(due(&mut head, &DueFilter::default()).len(), 1);
+    let shown = lists(&mut head);
+    head.replica().rebuild().unwrap();
+    assert_eq!(lists(&mut head), shown);
+}
+
+/// More people read a finding for all staff than the restricted visit that it comes from.
+#[test]
+fn open_finding_of_restricted_visit_hides_answer() {
+    let town = Town::new();
+    let mut server = town_with_shop(&town);
+    let mut worker = town.grid_worker(11);
+    server.sync(&mut worker);
+    let draft = FormDraft {
+        audience: Audience::Restricted,
+        ..plan("shop", "店", NOW)
+    };
+    let form = worker.replica().plan_form(&draft, NOW).unwrap().form;
+    answer(
+        &mut worker,
+        form,
+        "count",
+        Answer::Number(decimal("7")),
+        NOW,
+    );
+    for (audience, quotes) in [(Audience::Staff, false), (Audience::Restricted, true)] {
+        let finding = Finding {
+            question: Some(key("count")),
+            content: hazard("瓶子太多", ""),
+            audience,
+            team: None,
+            lang: Lang::Zh,
+        };
+        let found = worker
+            .replica()
+            .report_finding(form, &finding, NOW)
+            .unwrap();
+        let view = worker.replica().view(found).unwrap().unwrap();
+        let content = view.content.unwrap();
+        let details = content.details();
+        assert_eq!(details.description.contains('7'), quotes, "{audience:?}");
+        assert_eq!(details.address.is_some(), quotes);
+    }
 }

@@ -22,6 +22,7 @@ use crate::domain::kinds::{note, place};
 use crate::domain::steps::StepSpec;
 use crate::domain::{Audience, Role, Source};
 use crate::id::{EnvelopeId, Hash};
+use crate::limits::DANGER_LATE_MS;
 
 const CREATOR: u8 = 1;
 
@@ -352,6 +353,52 @@ fn flood_of_steps_has_one_in_force() {
         let in_force: Vec<_> = steps.entries.iter().map(|entry| entry.id).collect();
         let first = |ids: &[EnvelopeId]| *ids.iter().min().unwrap();
         assert_eq!(in_force, [first(&starts), first(&ends)], "seed {seed}");
+    }
+}
+
+/// An author chooses the place of a step in the order of the fold. So a person who claims to have seen the Genesis
+/// alone could take the visit of another person over, with its times.
+#[test]
+fn accepted_finish_outlasts_one_that_claims_less() {
+    for seed in 0..20 {
+        let mut log = planned(seed);
+        let heads = log.heads();
+        let start = log.then(worker(CREATOR), made(&START));
+        let finish = log.then(worker(CREATOR), made(&FINISH));
+        log.entry(start).verdict_at_ms = Some(50_000);
+        log.entry(finish).verdict_at_ms = Some(50_000);
+        let before = log.state().steps().unwrap().entries.clone();
+        let taken = log.after(&heads, neighbour(2), made(&FINISH));
+        log.entry(taken).clock_ms = 1_500;
+        log.entry(taken).verdict_at_ms = Some(60_000);
+        let state = log.state();
+        assert_eq!(state.steps().unwrap().entries, before, "seed {seed}");
+        assert!(duration_ms(&state).is_some());
+        assert_eq!(
+            outcome(&log, taken),
+            (Outcome::Effective, None),
+            "it agrees"
+        );
+    }
+}
+
+#[test]
+fn step_long_after_unseen_end_changes_nothing() {
+    for seed in 0..20 {
+        let mut log = planned(seed);
+        let heads = log.heads();
+        let end = log.after(&heads, head(), made(&CANCEL));
+        let start = log.after(&heads, neighbour(2), made(&START));
+        log.entry(end).verdict_at_ms = Some(50_000);
+        log.entry(start).verdict_at_ms = Some(50_000 + DANGER_LATE_MS);
+        assert_eq!(log.state().stage_name(), "started", "seed {seed}");
+        log.entry(start).verdict_at_ms = Some(50_001 + DANGER_LATE_MS);
+        assert_eq!(log.state().stage_name(), "cancelled", "seed {seed}");
+        let overtaken = (Outcome::Superseded, Some("case.step_overtaken"));
+        assert_eq!(outcome(&log, start), overtaken);
+        // A step upon both is judged in the same state.
+        let finish = code(&log, neighbour(2), made(&FINISH));
+        assert_eq!(finish, Some("case.not_now"));
     }
 }
 
