@@ -25,8 +25,7 @@ impl Phone {
             let all = reader.templates(false)?.into_iter();
             let shown = all.map(|info| {
                 let template = info.template.as_ref();
-                let usable =
-                    template.is_some_and(|one| reader.may_fill(one, acting_as.as_ref()));
+                let usable = template.is_some_and(|one| reader.may_fill(one, acting_as.as_ref()));
                 show_form::template(&info, usable)
             });
             Ok(shown.collect())
@@ -250,12 +249,7 @@ impl Phone {
     /// the subject, or one of the checklists. `rows` is 1 to 200.
     ///
     /// Errors: `list.bad_token`.
-    pub fn forms_about(
-        &self,
-        record: String,
-        page: Option<String>,
-        rows: u32,
-    ) -> Answer<FormPage> {
+    pub fn forms_about(&self, record: String, page: Option<String>, rows: u32) -> Answer<FormPage> {
         self.0.read(|reader| {
             let found = reader.forms_about(id(&record)?, token(page).as_ref(), limit(rows))?;
             show_form::page(reader, found, now_ms())

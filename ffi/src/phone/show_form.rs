@@ -13,8 +13,8 @@ use onegrid_core::texts::Lang;
 use super::show;
 use crate::error::Answer;
 use crate::types::{
-    FormCounts, FormDetail, FormItem, FormPage, FormRow, FormStanding, FormTemplate,
-    LinkDirection, LinkKind, LinkedRecord, StoredAnswer, TemplateItem, Word,
+    FormCounts, FormDetail, FormItem, FormPage, FormRow, FormStanding, FormTemplate, LinkDirection,
+    LinkKind, LinkedRecord, StoredAnswer, TemplateItem, Word,
 };
 
 /// Words in Chinese and English; both empty without words.
@@ -231,11 +231,7 @@ pub(super) fn linked(
 }
 
 /// Converts a page of a list of checklists.
-pub(super) fn page(
-    reader: &Reader,
-    found: Page<replica::FormItem>,
-    now: i64,
-) -> Answer<FormPage> {
+pub(super) fn page(reader: &Reader, found: Page<replica::FormItem>, now: i64) -> Answer<FormPage> {
     let rows = found.items.into_iter().map(|item| {
         let degrees = |e7: i32| f64::from(e7) / 1e7;
         let form = item.form;

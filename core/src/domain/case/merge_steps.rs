@@ -92,9 +92,8 @@ impl StepMerge {
 
     /// The last step in force among those that the author of an entry had seen, or among all.
     fn last_in_force(&self, graph: &Graph<'_>, author: Option<usize>) -> Option<usize> {
-        let has_seen = |later: usize, earlier: usize| {
-            graph.ancestry.has_seen(later, self.steps[earlier].at)
-        };
+        let has_seen =
+            |later: usize, earlier: usize| graph.ancestry.has_seen(later, self.steps[earlier].at);
         let mut seen: Vec<usize> = (0..self.steps.len())
             .filter(|place| author.is_none_or(|author| has_seen(author, *place)))
             .collect();
