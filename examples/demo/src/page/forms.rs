@@ -351,11 +351,7 @@ pub(super) fn linked(replica: &Replica, record: RecordId) -> Result<Vec<Value>, 
 fn link(replica: &Replica, linked: &LinkedRecord) -> Result<Option<Value>, ReplicaError> {
     let row = &linked.row;
     let is_note = row.kind == note::KIND.code();
-    let view = if is_note {
-        replica.view(row.id)?
-    } else {
-        None
-    };
+    let view = if is_note { replica.view(row.id)? } else { None };
     let content = view.as_ref().and_then(|view| view.content.as_ref());
     let text = content.map(|content| content.details().description.clone());
     if is_note && text.as_ref().is_none_or(String::is_empty) {
