@@ -612,7 +612,7 @@ fn questions(template: &Template) -> usize {
     items.filter(|item| item.kind.is_question()).count()
 }
 
-/// Returns what one phone counts of another person's visits in the week.
+/// Returns the counts of a person's visits in the week, as one phone has them.
 fn counts(phone: &Phone, person: &Phone, start_ms: i64, script: &Script<'_>) -> Result<FormCounts> {
     let span_ms = (start_ms, start_ms + 7 * DAY_MS);
     let all = script.ok(phone.replica().form_counts(span_ms))?;
