@@ -52,7 +52,7 @@ const ROUND: [&str; 10] = [
     "these visits keep version 1",
     "both phones show a conflict card",
     "shows the hazard as “closed”",
-    "grid worker A made 39, and 1 met nobody; the phone holds 0 names and 0 private notes",
+    "网格员甲 made 39, and 1 met nobody; the phone holds 0 names and 0 private notes",
     "all 40 residents have a date for the next visit",
 ];
 
@@ -251,7 +251,7 @@ fn question(page: &Value, key: &str) -> Value {
 /// The visit that the story left for the page: its questions follow the answers, a wrong answer is named in
 /// words, a missing one keeps it from its end, and a finding becomes a hazard that both pages show.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_fills_in_a_visit_and_reports_a_hazard() {
+async fn page_fills_in_a_visit_and_reports_hazard() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let demo = Demo::start();
     let worker = demo.phone("worker").await;
@@ -336,7 +336,7 @@ async fn the_page_fills_in_a_visit_and_reports_a_hazard() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_plans_visits_with_rows_and_without_meeting() {
+async fn page_plans_visits_with_rows_and_without_meeting() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let demo = Demo::start();
     let offered = demo.get("/api/phones/worker/templates").await;

@@ -1,5 +1,5 @@
 //! Scenario 7: forty elderly residents visited in a week without network. Two people answer one visit, the
-//! checklist changes in mid-week, one visit meets nobody, and a finding becomes a hazard that is closed.
+//! checklist changes in mid-week, one resident is not at home, and a finding becomes a hazard that is closed.
 //!
 //! The demo does not wait for a week: the phone writes each visit with the time of its day.
 
@@ -195,7 +195,7 @@ fn refused(worker: &Phone, stop: &Stop, script: &mut Script<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Changes the checklist at the office. A phone with a network gets it, and the phone without one goes on
+/// Changes the checklist at the office. A phone with a network gets it, and the phone without one continues
 /// with the version that it has.
 async fn change(cast: &Cast, deployment: &Deployment, script: &mut Script<'_>) -> Result<()> {
     let volunteer = cast.volunteer_a();
@@ -612,7 +612,7 @@ fn questions(template: &Template) -> usize {
     items.filter(|item| item.kind.is_question()).count()
 }
 
-/// Returns what one phone counts of another person's visits in the week.
+/// Returns the counts of a person's visits in the week, as one phone has them.
 fn counts(phone: &Phone, person: &Phone, start_ms: i64, script: &Script<'_>) -> Result<FormCounts> {
     let span_ms = (start_ms, start_ms + 7 * DAY_MS);
     let all = script.ok(phone.replica().form_counts(span_ms))?;

@@ -408,7 +408,7 @@ function questionBox(name, panel, page, base, one) {
   }
   const id = `q-${name}-${one.key}`;
   const missing = one.problem && one.problem.code === "form.required";
-  const shown = one.problem && (!missing || panel.tried_finish === page.row.id);
+  const shown = one.problem && (!missing || panel.tried_finish === key(panel));
   const answered = one.answer !== null && !page.form.read_only;
   return h("div", { ...deep, role: "group", "aria-labelledby": `l-${id}`, "data-question": one.key },
     h("p", { id: `l-${id}`, class: "label" }, own(one.label), one.required ? h("span", { class: "must", title: t("must") }, " *") : null),
@@ -486,7 +486,7 @@ function stepBox(name, panel, page, base) {
   const drafts = panel.drafts;
   const can = (move) => page.moves.find((one) => one.move === move);
   const send = async (move, given = {}) => {
-    if (move === "finish") panel.tried_finish = page.row.id;
+    if (move === "finish") panel.tried_finish = key(panel);
     const done = await post(`${base}/act`, { move, given });
     if (done) drafts.words = "";
     load();

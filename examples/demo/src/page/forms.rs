@@ -249,7 +249,7 @@ fn item(cast: &Cast, replica: &Replica, item: &FormItem) -> Result<Value, Replic
     }))
 }
 
-/// Returns what a phone counts for each person.
+/// Returns the visits of each person in numbers, as a phone counts them.
 pub(super) fn counts(replica: &Replica) -> Result<Vec<Value>, ReplicaError> {
     let all = replica.form_counts((i64::MIN, i64::MAX))?;
     let one = |one: &onegrid_core::replica::FormCounts| {
