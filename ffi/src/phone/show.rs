@@ -101,11 +101,7 @@ pub(super) fn detail(reader: &Reader, view: &RecordView, now: i64) -> Answer<Rec
             .iter()
             .map(|one| assignment(reader, one))
             .collect::<Answer<_>>()?,
-        conflicts: view
-            .conflicts
-            .iter()
-            .map(conflict)
-            .collect(),
+        conflicts: view.conflicts.iter().map(conflict).collect(),
         set_aside: view.set_aside.iter().map(set_aside).collect(),
         comments: view.comments.iter().map(comment).collect(),
         merged_into: case.and_then(|case| case.merged_into.map(|into| into.to_string())),
@@ -210,10 +206,7 @@ fn conflict(card: &replica::ConflictCard) -> ConflictCard {
                 zh: zh.clone(),
                 en: en.clone(),
             });
-            (
-                Some(conflict.field.name().into_owned()),
-                versions.collect(),
-            )
+            (Some(conflict.field.name().into_owned()), versions.collect())
         }
         ConflictSubject::Workflow(_) => (None, Vec::new()),
     };

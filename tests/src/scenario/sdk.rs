@@ -297,7 +297,9 @@ fn phone_verb(phone: &Phone, verb: &str, with: &Arguments<'_>) -> Answer<Value> 
         }
         "form" => Ok(shown_form(&phone.form(record())?)),
         "answer" => phone.answer(record(), with.answers()).map(Value::from),
-        "add_row" => phone.add_row(record(), with.text("repeat_id")).map(Value::from),
+        "add_row" => phone
+            .add_row(record(), with.text("repeat_id"))
+            .map(Value::from),
         "remove_row" => {
             let removed = phone.remove_row(record(), with.text("repeat_id"), with.text("row"));
             removed.map(Value::from)

@@ -139,10 +139,7 @@ impl Reader {
         let answers = content.details().answers.iter();
         let words = answers.map(|(key, text)| {
             let (field, value) = (Field::Answer(key.clone()), FieldValue::Text(text.clone()));
-            Ok((
-                key.clone(),
-                FieldWords::of(&wording, &field, &value)?.value,
-            ))
+            Ok((key.clone(), FieldWords::of(&wording, &field, &value)?.value))
         });
         words.collect()
     }

@@ -112,7 +112,9 @@ fn entered_values_become_the_one_spelling() {
     ] {
         assert_eq!(entered(id, &value), Ok(Some(spelled.to_owned())), "{id}");
     }
-    for id in ["text", "number", "one", "many", "yes_no", "date", "position"] {
+    for id in [
+        "text", "number", "one", "many", "yes_no", "date", "position",
+    ] {
         assert_eq!(entered(id, &text(" ")), Ok(None), "{id}");
     }
     for (id, value, code) in [
