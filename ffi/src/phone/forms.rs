@@ -129,7 +129,7 @@ impl Phone {
     pub fn answer(&self, record: String, changes: Vec<AnswerChange>) -> Answer<String> {
         let record: RecordId = id(&record)?;
         let edits = changes.iter().map(edit).collect::<Answer<Vec<_>>>()?;
-        self.write_answers(record, |_| edits)
+        self.write_answers(record, &edits)
     }
 
     /// Adds a row to a repeat and returns the row. At most 100 rows count.
@@ -152,7 +152,7 @@ impl Phone {
     pub fn remove_row(&self, record: String, repeat_id: String, row: String) -> Answer<String> {
         let (record, item): (RecordId, ItemId) = (id(&record)?, item_id(&repeat_id)?);
         let row = row.parse().map_err(|_| no_question())?;
-        self.write_answers(record, |_| vec![FormEdit::RemoveRow(item, row)])
+        self.write_answers(record, &[FormEdit::RemoveRow(item, row)])
     }
 
     /// Writes the member's private words about a checklist, or writes them anew, and returns the restricted
@@ -266,14 +266,10 @@ impl Phone {
 }
 
 impl Phone {
-    fn write_answers(
-        &self,
-        record: RecordId,
-        edits: impl FnOnce(i64) -> Vec<FormEdit>,
-    ) -> Answer<String> {
+    fn write_answers(&self, record: RecordId, edits: &[FormEdit]) -> Answer<String> {
         let envelope = self
             .0
-            .write(|replica, now| Ok(replica.answer(record, &edits(now), now)?))?;
+            .write(|replica, now| Ok(replica.answer(record, edits, now)?))?;
         Ok(envelope.to_string())
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use onegrid_core::domain::content;
 use onegrid_core::domain::form::{
-    AnswerKey, Decimal, Interval, Item, ItemState, Kind, Problem, Template, Words,
+    self, AnswerKey, Decimal, FormState, Interval, Item, ItemState, Kind, Problem, Template, Words,
 };
 use onegrid_core::domain::kinds::FormStanding as CoreStanding;
 use onegrid_core::replica::{self, Page, Reader, TemplateInfo};
@@ -117,7 +117,7 @@ pub(super) fn detail(reader: &Reader, page: &replica::FormPage, now: i64) -> Ans
             .map(|item| form_item(template, item, page, &stored))
             .collect()
     });
-    let progress = state.as_ref().map(|state| state.progress());
+    let progress = state.as_ref().map(FormState::progress);
     let progress = progress.unwrap_or_default();
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let row = page.row.as_ref();
@@ -140,7 +140,7 @@ pub(super) fn detail(reader: &Reader, page: &replica::FormPage, now: i64) -> Ans
             .map_or_else(Vec::new, |state| state.unknown().to_vec()),
         answered: count(progress.answered),
         required: count(progress.required),
-        complete: state.as_ref().is_some_and(|state| state.is_complete()),
+        complete: state.as_ref().is_some_and(FormState::is_complete),
         today: page.today.to_string(),
         standing: row.map(|row| standing(row.standing)),
         planned_ms: row.and_then(|row| row.planned_ms),
@@ -175,7 +175,7 @@ fn form_item(
     let stored = stored.get(spelled.as_str());
     let stored = stored.filter(|_| state.item.kind.is_question());
     let answer = page.answers.as_ref().and_then(|answers| answers.get(&key));
-    let value = answer.map(|answer| answer.to_entry());
+    let value = answer.map(form::Answer::to_entry);
     let kept = || stored.map(|text| content::FieldValue::Text((*text).to_owned()));
     let value = value.or_else(kept);
     let words = page.words.get(&spelled).filter(|_| value.is_some());

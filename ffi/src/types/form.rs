@@ -126,8 +126,8 @@ pub struct FormDetail {
     pub en: String,
     /// The reason why the member may only read it, such as `form.no_template` or `form.newer_template`.
     pub read_only: Option<Word>,
-    /// The items in the order of the template; those of a repeat once for each row, row by row. Empty without
-    /// the template.
+    /// The items in the order of the template. The items in a repeat come once for each row, row by row. Empty
+    /// without the template.
     pub items: Vec<FormItem>,
     /// The answers as stored, if this app cannot read the template.
     pub stored: Vec<StoredAnswer>,
@@ -209,7 +209,8 @@ pub struct FormDraft {
     /// The position of a place that has no record. The phone finds the grid if the accuracy is 50 m or better.
     #[uniffi(default = None)]
     pub position: Option<GeoPosition>,
-    /// The grid or village; without it and without `position`, that of `subject` or `linked`.
+    /// The grid or village; without it and without `position`, the place of `subject` or
+    /// `linked`.
     #[uniffi(default = None)]
     pub area: Option<String>,
     /// The planned time, ms UTC.

@@ -156,8 +156,8 @@ class FormDetail:
     read_only: Word | None
     """The reason why the member may only read it, such as `form.no_template` or `form.newer_template`."""
     items: tuple[FormItem, ...]
-    """The items in the order of the template; those of a repeat once for each row, row by row. Empty without the
-    template."""
+    """The items in the order of the template. The items in a repeat come once for each row, row by row. Empty
+    without the template."""
     stored: tuple[StoredAnswer, ...]
     """The answers as stored, if this package cannot read the template."""
     unknown: tuple[str, ...]
