@@ -44,15 +44,12 @@ impl Phone {
         self.0.read(|reader| {
             let id = template_id(&template)?;
             let absent = || OneGridError::of("form.no_template");
-            let found = match version {
-                Some(version) => {
-                    let entry = reader.template(&id, version)?.ok_or_else(absent)?;
-                    entry.template().cloned()
-                }
-                None => {
-                    let mut all = reader.templates(false)?.into_iter();
-                    all.find(|info| info.id == id).ok_or_else(absent)?.template
-                }
+            let found = if let Some(version) = version {
+                let entry = reader.template(&id, version)?.ok_or_else(absent)?;
+                entry.template().cloned()
+            } else {
+                let mut all = reader.templates(false)?.into_iter();
+                all.find(|info| info.id == id).ok_or_else(absent)?.template
             };
             let found = found.ok_or_else(|| OneGridError::of("form.newer_template"))?;
             Ok(show_form::template_items(&found))

@@ -149,13 +149,12 @@ pub(super) async fn on_record(
     let (phone, record) = find(&shown, &phone, &record)?;
     let done = {
         let mut replica = phone.replica();
-        match forms::apply(&mut replica, record, &what, &asked.form)? {
-            Some(about) => json!({ "record": about.to_string() }),
-            None => {
-                let view = replica.view(record)?.ok_or_else(Refused::no_record)?;
-                let done = apply(&mut replica, &view, record, &what, &asked)?;
-                json!({ "envelope": done.map(|id| id.to_string()) })
-            }
+        if let Some(about) = forms::apply(&mut replica, record, &what, &asked.form)? {
+            json!({ "record": about.to_string() })
+        } else {
+            let view = replica.view(record)?.ok_or_else(Refused::no_record)?;
+            let done = apply(&mut replica, &view, record, &what, &asked)?;
+            json!({ "envelope": done.map(|id| id.to_string()) })
         }
     };
     phone.notify();

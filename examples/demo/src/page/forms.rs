@@ -8,7 +8,7 @@ use axum::extract::{Path, State};
 use onegrid_core::domain::case::Severity;
 use onegrid_core::domain::content::{Content, Details, FieldValue, StoredPosition};
 use onegrid_core::domain::form::{
-    Answer, AnswerKey, ItemState, Kind, Problem, Template, TemplateEntry, Words,
+    Answer, AnswerKey, FormState, ItemState, Kind, Problem, Template, TemplateEntry, Words,
 };
 use onegrid_core::domain::kinds::hazard::Hazard;
 use onegrid_core::domain::kinds::{note, stages, visit};
@@ -269,12 +269,12 @@ pub(super) fn page(replica: &Replica, record: RecordId) -> Result<Value, Replica
         return Ok(Value::Null);
     };
     let state = page.state();
-    let shown = state.iter().flat_map(|state| state.items());
+    let shown = state.iter().flat_map(FormState::items);
     let questions: Vec<Value> = shown
         .filter(|one| one.relevant)
         .filter_map(|one| question(&page, one))
         .collect();
-    let progress = state.as_ref().map(|state| state.progress());
+    let progress = state.as_ref().map(FormState::progress);
     let story = replica.timeline(record, None, LIST_ROWS_MAX)?;
     let story = story.map(|story| story.entries).unwrap_or_default();
     Ok(json!({
