@@ -251,7 +251,10 @@ fn question(page: &Value, key: &str) -> Value {
 /// The visit that the story left for the page: its questions follow the answers, a wrong answer is named in
 /// words, a missing one keeps it from its end, and a finding becomes a hazard that both pages show.
 #[tokio::test(flavor = "multi_thread")]
-#[allow(clippy::too_many_lines, reason = "one walk over the page, step by step")]
+#[allow(
+    clippy::too_many_lines,
+    reason = "one walk over the page, step by step"
+)]
 async fn page_fills_in_a_visit_and_reports_hazard() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let demo = Demo::start();
