@@ -53,7 +53,7 @@ const ROUND: [&str; 10] = [
     "both phones show a conflict card",
     "shows the hazard as “closed”",
     "网格员甲 made 39, and 1 met nobody; the phone holds 0 names and 0 private notes",
-    "all 40 residents have a date for the next visit",
+    "40 residents have a date for the next visit",
 ];
 
 #[test]
