@@ -84,7 +84,8 @@ impl Reader {
         self.at_once(|conn| self.form_now(conn, id, now_ms))
     }
 
-    /// The records here that belong to one, those that point at it last.
+    /// The records here that belong to one. Of those that point at it, the person's own and then the newest come
+    /// first, at most 200 of each kind of link.
     pub fn linked(&self, id: RecordId) -> Result<Vec<LinkedRecord>, ReplicaError> {
         self.at_once(|conn| linked(conn, id))
     }
@@ -171,7 +172,7 @@ fn linked(conn: &Connection, id: RecordId) -> Result<Vec<LinkedRecord>, ReplicaE
         }
     }
     for link in [LinkKind::MadeFor, LinkKind::About, LinkKind::MergedInto] {
-        for source in record_link::sources(conn, id, link, LIST_ROWS_MAX)? {
+        for source in record_link::shown_sources(conn, id, link, LIST_ROWS_MAX)? {
             found.extend(record_table::get(conn, source)?.map(|row| LinkedRecord {
                 link,
                 direction: LinkDirection::From,

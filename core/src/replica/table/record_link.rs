@@ -87,6 +87,30 @@ pub(in crate::replica) fn sources(
     .collect()
 }
 
+/// The records that point at one, for its page: those of this person first, then the newest. So a flood of
+/// records hides none of the person's own.
+pub(in crate::replica) fn shown_sources(
+    conn: &Connection,
+    target: RecordId,
+    how: LinkKind,
+    rows_max: usize,
+) -> Sql<Vec<RecordId>> {
+    conn.prepare_cached(
+        "SELECT record.id FROM record_link AS l CROSS JOIN record ON record.no = l.source
+         WHERE l.target = ?1 AND l.how = ?2
+         ORDER BY record.mine DESC, record.created_ms DESC, record.id LIMIT ?3",
+    )?
+    .query_map(
+        (
+            target.as_bytes(),
+            how.code(),
+            i64::try_from(rows_max).unwrap_or(i64::MAX),
+        ),
+        |row| Ok(RecordId(fixed(row, 0)?)),
+    )?
+    .collect()
+}
+
 /// The first record of a kind that this person made for another record. Records of other people, however many,
 /// do not hide it.
 pub(in crate::replica) fn own_source(

@@ -17,7 +17,7 @@ use crate::domain::kinds::{FormStanding, hazard as hazards, note, place, visit};
 use crate::domain::steps::StepSpec;
 use crate::domain::{Audience, RecordKind};
 use crate::id::{Hash, RecordId};
-use crate::limits::{MERGES_FOLLOWED_MAX, REBUILD_SLICE_ROWS};
+use crate::limits::{LIST_ROWS_MAX, MERGES_FOLLOWED_MAX, REBUILD_SLICE_ROWS};
 use crate::texts::Lang;
 
 const DAY: i64 = 86_400_000;
@@ -744,6 +744,39 @@ fn finding_is_linked_both_ways_and_its_end_shows() {
         "the page of the visit follows the hazard"
     );
     assert_ne!(stage, before);
+}
+
+/// A member cannot hide the finding of another person under a flood of own ones.
+#[test]
+fn own_finding_is_shown_among_a_flood() {
+    let town = Town::new();
+    let mut server = town_with_shop(&town);
+    let (mut worker, mut other) = (town.grid_worker(11), town.grid_worker(12));
+    server.sync(&mut worker);
+    let record = planned(&mut worker, "shop", "老王小店", NOW);
+    let finding = Finding {
+        question: None,
+        content: hazard("软管老化", ""),
+        audience: Audience::Staff,
+        team: None,
+        lang: Lang::Zh,
+    };
+    let own = worker
+        .replica()
+        .report_finding(record, &finding, NOW)
+        .unwrap();
+    server.sync(&mut worker);
+    server.sync(&mut other);
+    for n in 0..=LIST_ROWS_MAX {
+        let at_ms = NOW + 1 + i64::try_from(n).unwrap();
+        let made = other.replica().report_finding(record, &finding, at_ms);
+        made.unwrap();
+    }
+    server.sync(&mut other);
+    server.sync(&mut worker);
+    let linked = worker.replica().linked(record).unwrap();
+    assert_eq!(linked.len(), LIST_ROWS_MAX);
+    assert_eq!(linked[0].row.id, own);
 }
 
 #[test]
