@@ -39,6 +39,9 @@ struct Arguments {
     /// Most restores of the server in one run; by default one, or any number in plain weather.
     #[arg(long)]
     restores: Option<u32>,
+    /// People also make visits and private notes. The suite runs without them, see docs/testing.md.
+    #[arg(long)]
+    visits: bool,
     /// Print the trace.
     #[arg(long)]
     trace: bool,
@@ -62,6 +65,7 @@ impl Arguments {
             steps: self.steps,
             climate,
             restores_max: self.restores.unwrap_or(usual),
+            visits: self.visits,
         }
     }
 }

@@ -53,16 +53,20 @@ impl World {
             ..Details::default()
         };
         let restricted = self.chance.one_in(8);
-        let note = restricted && self.chance.one_in(3);
-        let linked = self.records_of(who)?;
-        let linked = self.chance.pick(&linked).filter(|_| note);
+        let note = self.visits && restricted && self.chance.one_in(3);
+        let linked = if note {
+            self.records_of(who)?
+        } else {
+            Vec::new()
+        };
+        let linked = self.chance.pick(&linked);
         let content = match self.chance.below(8) {
             _ if note => Content::from(Note { details }),
             _ if restricted => Content::from(Tip {
                 details,
                 offence: None,
             }),
-            1 | 2 => Content::from(Visit {
+            1 | 2 if self.visits => Content::from(Visit {
                 details,
                 template: Some("care_visit".parse().expect("a name")),
                 template_version: Some(1),
@@ -141,7 +145,8 @@ impl World {
         let loaded = loaded.map_err(|error| broken("load", &error))?;
         let state = loaded.as_ref().and_then(|loaded| loaded.state());
         // A record with steps has no other moves.
-        if state.is_some_and(|state| state.steps().is_some()) && !self.chance.one_in(5) {
+        let has_steps = state.is_some_and(|state| state.steps().is_some());
+        if self.visits && has_steps && !self.chance.one_in(5) {
             return Ok(Move::Step);
         }
         let stage = state.map(RecordState::stage);

@@ -47,6 +47,8 @@ pub struct Plan {
     pub climate: Climate,
     /// Most restores of the server.
     pub restores_max: u32,
+    /// Whether people also make visits and private notes.
+    pub visits: bool,
 }
 
 impl Plan {
@@ -58,6 +60,7 @@ impl Plan {
             steps,
             climate: Climate::Swarm,
             restores_max: RESTORES_MAX,
+            visits: false,
         }
     }
 
@@ -69,6 +72,7 @@ impl Plan {
             steps,
             climate: Climate::Plain,
             restores_max: u32::MAX,
+            visits: false,
         }
     }
 
@@ -112,14 +116,16 @@ impl Failure {
             steps,
             climate,
             restores_max,
+            visits,
         } = self.plan;
+        let visits = if visits { "--visits " } else { "" };
         let weather = match climate {
             Climate::Plain => "--plain ",
             Climate::Swarm => "",
         };
         format!(
             "cargo run -p onegrid-tests --bin sim -- --seed {seed} --steps {steps} \
-             {weather}--restores {restores_max} --trace"
+             {weather}{visits}--restores {restores_max} --trace"
         )
     }
 }

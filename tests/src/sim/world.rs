@@ -73,6 +73,8 @@ pub struct World {
     pub weather: Weather,
     /// Times that the server may still come back from a backup.
     pub restores_left: u32,
+    /// Whether people also make visits and private notes.
+    pub visits: bool,
     /// The hostile member's notes.
     pub hostility: Hostility,
     /// The events of the run so far.
@@ -174,6 +176,7 @@ impl World {
             chance,
             weather,
             restores_left: plan.restores_max,
+            visits: plan.visits,
             hostility: Hostility::default(),
             trace: Vec::new(),
             step: 0,
