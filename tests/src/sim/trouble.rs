@@ -4,6 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use onegrid_core::id::{DeviceId, EnvelopeId};
+use onegrid_core::wire::verdict::Status;
 use onegrid_server::store::StoreError;
 
 use super::oracle::names::Source;
@@ -111,7 +112,10 @@ impl World {
             };
             if let Some(verdict) = node.verdict {
                 said.answered = true;
-                fresh.push((said.id, verdict.generation));
+                // The server does not store an envelope that it refuses, for example in a full record.
+                if !matches!(verdict.status, Status::Refused(_)) {
+                    fresh.push((said.id, verdict.generation));
+                }
             }
         }
         let generation = self.town.generation;
