@@ -311,6 +311,9 @@ impl Writing<'_> {
                 Err(code) => refused = choice::telling(refused, code),
             }
         }
+        // The copy is gone, and with it the note that this transaction has changed the record before. The caller
+        // may go on, so the record is read anew and its projections are written at the end.
+        self.reload(id)?;
         Err(not_allowed(refused))
     }
 

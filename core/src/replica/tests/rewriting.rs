@@ -1,8 +1,10 @@
 //! The words of own changes that became void.
 
 use super::server::Server;
+use super::writing::{dispatch, triage};
 use super::*;
 use crate::crdt::FieldEdit;
+use crate::domain::case::{Event, Party, payload};
 use crate::domain::content::Field;
 use crate::sync::port::{GiveAsk, StarPort};
 use crate::wire::pack::Pack;
@@ -67,6 +69,48 @@ fn words_void_for_their_parents_are_written_again() {
     server.settle(&mut worker);
     let row = worker.replica().row(record).unwrap().unwrap();
     assert_eq!(row.address, "武林路133号");
+}
+
+/// One answer brings the accepted case, after which a volunteer edits it no more, and the verdict that asks for
+/// the edit once more.
+#[test]
+fn refused_rewrite_keeps_the_rows_of_the_record() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let (mut volunteer, mut dispatcher, mut handler) =
+        (town.volunteer(11), town.dispatcher(12), town.handler(13));
+    let record = volunteer.replica().report(&draft("一"), NOW).unwrap();
+    server.settle(&mut volunteer);
+    server.settle(&mut dispatcher);
+    let mut room = |event: &Event| dispatcher.replica().act(record, event, None, NOW + 1);
+    room(&triage()).unwrap();
+    let sent = room(&dispatch(Party::Unit(GAS))).unwrap();
+    server.settle(&mut dispatcher);
+    server.settle(&mut handler);
+    let accept = Event::Accept(payload::Step {
+        assignment: sent,
+        attachments: vec![],
+        note: None,
+    });
+    handler
+        .replica()
+        .act(record, &accept, None, NOW + 2)
+        .unwrap();
+    server.settle(&mut handler);
+
+    let edit = volunteer
+        .replica()
+        .edit(record, &address("武林路133号"), NOW + 3);
+    let void = Status::Void(VoidReason::BadParents);
+    server.verdicts.insert(edit.unwrap(), void);
+    server.sync(&mut volunteer);
+    assert_eq!(codes(&mut volunteer), ["void.bad_parents"]);
+    let loaded = volunteer.replica().load(record).unwrap().unwrap();
+    let row = volunteer.replica().row(record).unwrap().unwrap();
+    assert_eq!(row.digest, loaded.digest());
+    assert_eq!(row.stage, loaded.state().unwrap().stage_code());
+    let here = volunteer.replica().combined_digest().unwrap();
+    assert_eq!(here, server.digest());
 }
 
 /// More verdicts of the lost server may arrive until both sides are equal.

@@ -99,13 +99,18 @@ pub(in crate::sim) fn differences(world: &mut World, who: usize) -> Result<Strin
             let ids = world.town.store().read(|tx| tx.settled_ids(record));
             let ids = ids.map_err(|error: StoreError| error.to_string())?;
             let there: BTreeSet<_> = ids.into_iter().collect();
-            for id in here.symmetric_difference(&there) {
+            let loaded = world.people[who].phone.replica().load(record);
+            let loaded = loaded.map_err(|error| broken("load", &error))?;
+            for id in here.union(&there) {
                 let known = world.town.store().read(|tx| tx.verdict(*id));
                 let known: Option<_> = known.map_err(|error: StoreError| error.to_string())?;
-                let loaded = world.people[who].phone.replica().load(record);
-                let loaded = loaded.map_err(|error| broken("load", &error))?;
-                let verdict = loaded.and_then(|loaded| loaded.node(*id)?.verdict);
-                let _ = write!(text, "\n    {id} here {verdict:?} there {known:?}");
+                let verdict = loaded.as_ref().and_then(|loaded| loaded.node(*id)?.verdict);
+                let alike = here.contains(id)
+                    && there.contains(id)
+                    && verdict == known.map(|(_, verdict)| verdict);
+                if !alike {
+                    let _ = write!(text, "\n    {id} here {verdict:?} there {known:?}");
+                }
             }
         }
     }
