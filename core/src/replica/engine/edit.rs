@@ -5,9 +5,9 @@ use super::Replica;
 use super::write::Writing;
 use crate::crdt::FieldEdit;
 use crate::domain::case::payload::Comment;
-use crate::domain::case::{Event, EventError, FOLD_VERSION, OnBehalfOf};
+use crate::domain::case::{Event, EventError, OnBehalfOf};
 use crate::id::{EnvelopeId, RecordId};
-use crate::wire::body::{Body, Change, EventBody};
+use crate::wire::body::{Body, Change};
 
 impl Replica {
     /// Changes fields of a record's content.
@@ -43,15 +43,7 @@ impl Replica {
             .check()
             .map_err(|error| ReplicaError::BadContent(code_of(error)))?;
         self.write(now_ms, |writing| {
-            let (code, data) = event.encode();
-            let body = Body::Event(EventBody {
-                salt: Some(writing.random()),
-                code,
-                fold_version: FOLD_VERSION,
-                data,
-                on_behalf_of,
-                replaces: None,
-            });
+            let body = writing.event(event, on_behalf_of);
             writing.append(record, &body)
         })
     }

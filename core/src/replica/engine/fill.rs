@@ -15,7 +15,7 @@ use super::report::Draft;
 use super::words::Wording;
 use super::write::Writing;
 use crate::crdt::{FieldEdit, Write, build_genesis};
-use crate::domain::case::{Event, FOLD_VERSION, OnBehalfOf};
+use crate::domain::case::{Event, OnBehalfOf};
 use crate::domain::content::{Content, Details, Field, FieldSpec, FieldValue, StoredPosition};
 use crate::domain::form::{Answer, AnswerKey, ItemId, Kind, RowId, RowMark, Template, TemplateId};
 use crate::domain::kinds::FormSpec;
@@ -24,7 +24,7 @@ use crate::id::{EnvelopeId, MemberId, RecordId, UnitId};
 use crate::limits::NAMED_MAX;
 use crate::record::Record;
 use crate::texts::{Lang, say};
-use crate::wire::body::{Body, EventBody, Genesis};
+use crate::wire::body::{Body, Genesis};
 
 /// The subject of a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -343,15 +343,7 @@ impl Replica {
             if let Ok(template) = &template {
                 writing.fill_in(template);
             }
-            let (code, data) = event.encode();
-            let body = Body::Event(EventBody {
-                salt: Some(writing.random()),
-                code,
-                fold_version: FOLD_VERSION,
-                data,
-                on_behalf_of,
-                replaces: None,
-            });
+            let body = writing.event(event, on_behalf_of);
             let id = writing.append(record, &body)?;
             if !defaults.is_empty() {
                 change(writing, record, &defaults, None)?;

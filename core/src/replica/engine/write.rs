@@ -18,7 +18,7 @@ use super::Replica;
 use crate::crdt::ActorId;
 use crate::domain::Grant;
 use crate::domain::case::payload::Seen;
-use crate::domain::case::{Event, FOLD_VERSION, RecordState};
+use crate::domain::case::{Event, FOLD_VERSION, OnBehalfOf, RecordState};
 use crate::domain::directory::DirectoryMark;
 use crate::domain::form::Template;
 use crate::domain::may::choice::{self, Matter};
@@ -273,18 +273,27 @@ impl Writing<'_> {
         body: &Body,
     ) -> Result<EnvelopeId, ReplicaError> {
         while self.record(id)?.has_too_many_heads() {
-            let (code, data) = Event::Seen(Seen {}).encode();
-            let seen = Body::Event(EventBody {
-                salt: Some(self.random()),
-                code,
-                fold_version: FOLD_VERSION,
-                data,
-                on_behalf_of: None,
-                replaces: None,
-            });
+            let seen = self.event(&Event::Seen(Seen {}), None);
             self.append_here(id, &seen)?;
         }
         self.append_here(id, body)
+    }
+
+    /// Makes the body of an event, with a fresh salt.
+    pub(in crate::replica) fn event(
+        &mut self,
+        event: &Event,
+        on_behalf_of: Option<OnBehalfOf>,
+    ) -> Body {
+        let (code, data) = event.encode();
+        Body::Event(EventBody {
+            salt: Some(self.random()),
+            code,
+            fold_version: FOLD_VERSION,
+            data,
+            on_behalf_of,
+            replaces: None,
+        })
     }
 
     fn append_here(&mut self, id: RecordId, body: &Body) -> Result<EnvelopeId, ReplicaError> {

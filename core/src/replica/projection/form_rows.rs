@@ -109,7 +109,7 @@ fn subject_moved(conn: &Connection, id: RecordId) -> Result<(), ReplicaError> {
                 groups.insert(moved.group());
                 form::put(conn, no, &moved)?;
             }
-            let merged = record_link::sources(conn, subject, LinkKind::MergedInto, usize::MAX)?;
+            let merged = record_link::sources(conn, subject, LinkKind::MergedInto)?;
             below.extend(merged.into_iter().filter(|source| known.insert(*source)));
         }
         level = below;

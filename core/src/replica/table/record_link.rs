@@ -65,26 +65,14 @@ pub(in crate::replica) fn set(conn: &Connection, source: i64, links: &[Link]) ->
     Ok(changed)
 }
 
-/// The records that point at one, with their ids, in the order of the ids.
+/// All records that point at one, in the order of their ids.
 pub(in crate::replica) fn sources(
     conn: &Connection,
     target: RecordId,
     how: LinkKind,
-    rows_max: usize,
 ) -> Sql<Vec<RecordId>> {
-    conn.prepare_cached(
-        "SELECT record.id FROM record_link AS l CROSS JOIN record ON record.no = l.source
-         WHERE l.target = ?1 AND l.how = ?2 ORDER BY record.id LIMIT ?3",
-    )?
-    .query_map(
-        (
-            target.as_bytes(),
-            how.code(),
-            i64::try_from(rows_max).unwrap_or(i64::MAX),
-        ),
-        |row| Ok(RecordId(fixed(row, 0)?)),
-    )?
-    .collect()
+    let order = "record.id";
+    ordered(conn, target, how, order, i64::MAX)
 }
 
 /// The records that point at one, for its page: those of this person first, then the newest. So a flood of
@@ -95,19 +83,25 @@ pub(in crate::replica) fn shown_sources(
     how: LinkKind,
     rows_max: usize,
 ) -> Sql<Vec<RecordId>> {
-    conn.prepare_cached(
+    let order = "record.mine DESC, record.created_ms DESC, record.id";
+    let rows_max = i64::try_from(rows_max).unwrap_or(i64::MAX);
+    ordered(conn, target, how, order, rows_max)
+}
+
+fn ordered(
+    conn: &Connection,
+    target: RecordId,
+    how: LinkKind,
+    order: &str,
+    rows_max: i64,
+) -> Sql<Vec<RecordId>> {
+    conn.prepare_cached(&format!(
         "SELECT record.id FROM record_link AS l CROSS JOIN record ON record.no = l.source
-         WHERE l.target = ?1 AND l.how = ?2
-         ORDER BY record.mine DESC, record.created_ms DESC, record.id LIMIT ?3",
-    )?
-    .query_map(
-        (
-            target.as_bytes(),
-            how.code(),
-            i64::try_from(rows_max).unwrap_or(i64::MAX),
-        ),
-        |row| Ok(RecordId(fixed(row, 0)?)),
-    )?
+         WHERE l.target = ?1 AND l.how = ?2 ORDER BY {order} LIMIT ?3"
+    ))?
+    .query_map((target.as_bytes(), how.code(), rows_max), |row| {
+        Ok(RecordId(fixed(row, 0)?))
+    })?
     .collect()
 }
 

@@ -18,7 +18,7 @@ pub const NOT_MET: StageSpec = stage(104, "not_met", true);
 /// 已取消
 pub const CANCELLED: StageSpec = stage(105, "cancelled", true);
 
-/// Nobody is at home.
+/// The person is out.
 pub const NOBODY_HOME: ReasonSpec = reason(1, "nobody_home");
 /// The person refuses the visit.
 pub const REFUSED_VISIT: ReasonSpec = reason(2, "refused");
