@@ -25,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0017_unnamed.sql"),
     include_str!("migrations/0018_templates.sql"),
     include_str!("migrations/0019_forms.sql"),
+    include_str!("migrations/0020_forgotten.sql"),
 ];
 
 /// Whether this code knows the file's schema.

@@ -5,12 +5,13 @@ use super::super::error::ReplicaError;
 use super::super::load;
 use super::super::projection::project;
 use super::super::table::{
-    bulletin, directory, envelope, notice, own_void, pack, record, stray, stream, stream_record,
+    bulletin, directory, envelope, forgotten, notice, own_void, pack, record, stray, stream, stream_record,
     verdict_change, withdrawn,
 };
 use crate::domain::stream::StreamId;
 use crate::id::RecordId;
 use crate::wire::digest::Digest;
+use crate::wire::verdict::Status;
 
 /// Sets the streams that may be read from now on. Returns the streams that may no longer be read. They are
 /// still here, for [`lose_stream`].
@@ -57,6 +58,7 @@ pub(super) fn add(writing: &Writing<'_>, stream_no: i64, id: RecordId) -> Result
         stream::set_digest(writing.conn, stream_no, before.plus(digest))?;
         withdrawn::delete(writing.conn, id)?;
         stray::delete(writing.conn, id)?;
+        forgotten::delete(writing.conn, id)?;
     }
     Ok(())
 }
@@ -126,6 +128,7 @@ fn forget(writing: &mut Writing<'_>, id: RecordId) -> Result<(), ReplicaError> {
             .unwrap_or_default();
         let about = (Some(id), None);
         notice::insert(conn, writing.now_ms, "replica.purged", about, &title)?;
+        forgotten::insert(conn, id, accepted_own(writing, id)?)?;
     }
     project::remove(conn, id)?;
     envelope::delete_record(conn, id)?;
@@ -136,6 +139,17 @@ fn forget(writing: &mut Writing<'_>, id: RecordId) -> Result<(), ReplicaError> {
     writing.forget(id);
     writing.certificates.rebuilds.forget();
     Ok(())
+}
+
+/// The accepted envelopes of this phone in a record.
+fn accepted_own(writing: &mut Writing<'_>, id: RecordId) -> Result<i64, ReplicaError> {
+    let device = writing.device();
+    let nodes = writing.record(id)?.nodes().iter();
+    let own = nodes.filter(|node| {
+        let verdict = node.verdict.map(|verdict| verdict.status);
+        node.author == device && verdict.is_some_and(Status::is_accepted)
+    });
+    Ok(i64::try_from(own.count()).unwrap_or(i64::MAX))
 }
 
 /// Whether this phone wrote in the record, as a single envelope or in a pack.

@@ -12,7 +12,7 @@ use super::super::load;
 use super::super::projection::project;
 use super::super::table::envelope::{self, Origin};
 use super::super::table::record_sharing::{self, Sharing};
-use super::super::table::{attestation, directory, pack, stray};
+use super::super::table::{attestation, directory, forgotten, pack, stray};
 use super::intake::{Incoming, Intake};
 use super::sql;
 use crate::domain::directory::DirectoryEntry;
@@ -278,7 +278,15 @@ fn forget_unused(conn: &Connection, given: &Given, newest: i64) -> Result<(), Re
     Ok(())
 }
 
-/// Removes a record that was not here before and that this phone's member may not read. Only applied envelopes
+/// The number of envelopes in a record that this phone wrote.
+fn wrote(record: &Record, own: &Facts) -> i64 {
+    let nodes = record.nodes().iter();
+    let count = nodes.filter(|node| node.author == own.device).count();
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Removes a record that was not here before, if this phone's member may not read it, or if the server withdrew it
+/// from this phone and the copy lacks the phone's own work. Only applied envelopes
 /// make a reader: a dispatch that is only carried may never count. Where nothing is applied, nothing shows.
 fn forget_unreadable(
     writing: &mut Writing<'_>,
@@ -289,7 +297,9 @@ fn forget_unreadable(
         Some(applied) => Some(applied),
         None => load::with_carried(writing.conn, writing.certificates, id)?,
     };
-    if loaded.as_ref().is_some_and(|loaded| reads(own, loaded)) {
+    let mine = forgotten::own(writing.conn, id)?;
+    let fits = |loaded: &Record| reads(own, loaded) && wrote(loaded, own) >= mine;
+    if loaded.as_ref().is_some_and(fits) {
         return Ok(());
     }
     tracing::warn!(code = "may.not_readable", "a record of a peer was left out");

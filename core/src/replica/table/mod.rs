@@ -8,6 +8,7 @@ pub(super) mod changed;
 pub(super) mod directory;
 pub(super) mod directory_name;
 pub(super) mod envelope;
+pub(super) mod forgotten;
 pub(super) mod form;
 pub(super) mod form_list;
 pub(super) mod meta;

@@ -1,6 +1,7 @@
 //! Records that no stream holds any more: the removed ones, the kept ones, and the notices to their
 //! authors.
 
+use super::meeting::{ids, meet};
 use super::server::*;
 use super::writing::said;
 use super::*;
@@ -62,6 +63,37 @@ fn withdrawing_purges_a_record_but_never_undelivered_work() {
     let again = other.replica().notices().unwrap();
     assert_eq!(again.len(), notices.len() + 1);
     assert_eq!(again.last().unwrap().code, "replica.purged");
+}
+
+#[test]
+fn copy_without_own_work_is_not_taken_after_withdrawal() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let (mut worker, mut other) = (town.grid_worker(11), town.dispatcher(12));
+    let record = worker.replica().report(&draft("一"), NOW).unwrap();
+    server.settle(&mut worker);
+    server.settle(&mut other);
+    let words = said("我写的话");
+    other.replica().comment(record, words, NOW + 1).unwrap();
+    server.sync(&mut other);
+    server.feed.push(Entry::Withdraw(record));
+    server.sync(&mut other);
+    assert!(other.replica().view(record).unwrap().is_none());
+
+    // The worker's copy is older than the comment.
+    assert_eq!(ids(&mut worker, record).len(), 1);
+    meet(&mut worker, &mut other).unwrap();
+    assert!(other.replica().view(record).unwrap().is_none());
+    assert!(other.replica().rows().unwrap().is_empty());
+
+    // A copy with the comment is taken.
+    let mut third = town.grid_worker(13);
+    server.feed.pop();
+    server.settle(&mut third);
+    assert_eq!(ids(&mut third, record).len(), 2);
+    meet(&mut third, &mut other).unwrap();
+    let view = other.replica().view(record).unwrap();
+    assert_eq!(view.unwrap().comments[0].text, "我写的话");
 }
 
 #[test]
