@@ -31,22 +31,29 @@ pub(super) fn next(record: &Record) -> Option<Move> {
     })
 }
 
-/// One held danger of each author, where it has no stand-in: the newest well-formed one, and a plain
-/// warning before other dangers, because everybody may warn. So a flood of dangers costs no more than one
-/// of them.
+/// Two held dangers of each author, where they have no stand-in. The newest well-formed one comes first, a plain
+/// warning before other dangers, because everybody may warn. Then comes the oldest one: an escalation that repeats an
+/// earlier one is not legal, and the earlier one is. So a flood of dangers costs no more than two of them.
 pub(super) fn candidates(record: &Record) -> Vec<EnvelopeId> {
     let mut newest: BTreeMap<DeviceId, (bool, Option<i64>, usize)> = BTreeMap::new();
+    let mut oldest: BTreeMap<DeviceId, (Option<i64>, usize)> = BTreeMap::new();
     for (index, node) in record.nodes().iter().enumerate() {
         if is_held_danger(node) && node.judged == OwnJudgement::Valid {
             let arrived_ms = node.verdict.map(|verdict| verdict.at_ms);
             let found = (is_warning(node), arrived_ms, index);
             let known = newest.entry(node.author).or_insert(found);
             *known = found.max(*known);
+            let found = (arrived_ms, index);
+            let known = oldest.entry(node.author).or_insert(found);
+            *known = found.min(*known);
         }
     }
-    let dangers = newest
-        .into_values()
-        .map(|(_, _, index)| &record.nodes()[index]);
+    // Both maps have the same authors.
+    let pairs = newest.into_values().zip(oldest.into_values());
+    let indices = pairs.flat_map(|((_, _, newest), (_, oldest))| {
+        [Some(newest), (oldest != newest).then_some(oldest)]
+    });
+    let dangers = indices.flatten().map(|index| &record.nodes()[index]);
     dangers
         .filter(|danger| !has_stand_in(record, danger))
         .map(|danger| danger.id)

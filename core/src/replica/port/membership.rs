@@ -5,8 +5,8 @@ use super::super::error::ReplicaError;
 use super::super::load;
 use super::super::projection::project;
 use super::super::table::{
-    bulletin, directory, envelope, forgotten, notice, own_void, pack, record, stray, stream, stream_record,
-    verdict_change, withdrawn,
+    bulletin, directory, envelope, forgotten, notice, own_void, pack, record, stray, stream,
+    stream_record, verdict_change, withdrawn,
 };
 use crate::domain::stream::StreamId;
 use crate::id::RecordId;

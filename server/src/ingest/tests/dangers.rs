@@ -1,6 +1,7 @@
 //! A danger that awaits review keeps its case open for everybody, until a person decides about it.
 
-use onegrid_core::domain::case::payload::{DangerRemains, Reasoned};
+use onegrid_core::domain::area::AreaLevel;
+use onegrid_core::domain::case::payload::{DangerRemains, Escalate, Reasoned};
 use onegrid_core::domain::case::{Outcome, RecordState, Stage};
 use onegrid_core::record::{NodeBody, Record};
 
@@ -96,6 +97,35 @@ fn held_danger_keeps_case_open_until_refused() {
         (Stage::Dismissed, 0)
     );
     assert_eq!(world.server.waiting(10).unwrap(), []);
+    digests_are_right(&world);
+}
+
+#[test]
+fn escalation_under_review_is_shown_before_the_next_one() {
+    let world = World::new();
+    let mut phone = world.grid_worker(10);
+    let genesis = phone.report("gas");
+    let id = genesis.record();
+    phone.push(&world.server, &[&genesis]);
+    let escalate = |to| {
+        Event::Escalate(Escalate {
+            to,
+            reason: Text::new("社区处理不了").unwrap(),
+            rule: None,
+        })
+    };
+    phone.clock_ms = NOW + 10 * DAYS_MS;
+    let up = phone.act(id, &[genesis.id()], &escalate(AreaLevel::Town));
+    phone.clock_ms = NOW;
+    // This one is legal only if the first one counts.
+    let again = phone.act(id, &[up.id()], &escalate(AreaLevel::District));
+    let answer = phone.push(&world.server, &[&up, &again]);
+    let held = [HeldReason::Clock, HeldReason::ParentHeld].map(Status::Held);
+    assert_eq!(statuses(&answer), held);
+    let [(_, stands_for, true)] = stand_ins(&world, id)[..] else {
+        panic!("{:?}", stand_ins(&world, id));
+    };
+    assert_eq!(stands_for, up.id());
     digests_are_right(&world);
 }
 
