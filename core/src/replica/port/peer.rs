@@ -125,8 +125,9 @@ impl Replica {
         }
     }
 
-    /// Leaves out the envelopes that the peer may not read, and the names of witnesses where the peer's
-    /// unit is responsible.
+    /// Leaves out the envelopes that the peer may not read. Where the peer's unit is responsible, it leaves out
+    /// the names of witnesses, and the carried envelopes, because this phone cannot tell yet whether they make
+    /// their authors witnesses.
     fn give_peer(&self, ask: &GiveAsk, peer: &Certificate) -> Result<Given, ReplicaError> {
         let mut open = GiveAsk {
             bytes_max: ask.bytes_max,
@@ -151,6 +152,11 @@ impl Replica {
                 }
                 _ => absent.push(*id),
             }
+        }
+        for record in withheld.keys() {
+            let carried = envelope::ids_of_record(self.conn()?, *record)?;
+            let carried = carried.into_iter().filter(|(_, carried)| *carried);
+            open.without.extend(carried.map(|(id, _)| id));
         }
         let mut given = self.gather(&open, &withheld)?;
         given.absent.extend(absent);

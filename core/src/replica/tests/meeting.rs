@@ -351,6 +351,55 @@ fn reporter_and_witnesses_stay_unknown_to_a_unit_that_is_responsible() {
 }
 
 #[test]
+fn carried_words_of_witness_name_nobody_to_responsible_unit() {
+    let town = Town::new();
+    let mut server = Server::new(&town);
+    let (mut worker, mut dispatcher, mut handler) =
+        (town.grid_worker(11), town.dispatcher(12), town.handler(13));
+    let mut witness = town.grid_worker(14);
+    let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
+    server.settle(&mut worker);
+    server.settle(&mut witness);
+    server.settle(&mut dispatcher);
+    let to_gas = dispatch(Party::Unit(GAS));
+    for (event, at_ms) in [(triage(), NOW + 10), (to_gas, NOW + 11)] {
+        dispatcher
+            .replica()
+            .act(record, &event, None, at_ms)
+            .unwrap();
+    }
+    server.settle(&mut dispatcher);
+    // The clock of the witness is wrong, so the dispatcher carries the words and does not apply them.
+    let year_ms = 365 * 24 * 3_600_000;
+    let words = said("还有明火");
+    let late = witness
+        .replica()
+        .comment(record, words, NOW + year_ms)
+        .unwrap();
+    meet(&mut witness, &mut dispatcher).unwrap();
+    assert!(ids(&mut dispatcher, record).contains(&late), "carried");
+
+    let ask = GiveAsk {
+        records: vec![record],
+        envelopes: vec![late],
+        bytes_max: 1 << 20,
+        ..GiveAsk::default()
+    };
+    let name = witness.replica().certificate().unwrap().raw().clone();
+    let peer = handler.replica().certificate().unwrap().clone();
+    let given = dispatcher.replica().give_to_peer(&ask, &peer).unwrap();
+    assert!(!given.bundle.certificates.contains(&name));
+    meet(&mut dispatcher, &mut handler).unwrap();
+    let loaded = handler.replica().load(record).unwrap().unwrap();
+    assert!(loaded.node(late).is_none());
+    let names = loaded
+        .nodes()
+        .iter()
+        .filter_map(|node| node.certificate.as_ref());
+    assert!(names.into_iter().all(|known| known.raw() != &name));
+}
+
+#[test]
 fn what_the_server_sealed_another_phone_brings_with_its_record_and_never_replaces() {
     use crate::id::Hash;
     use crate::replica::table::sealed;
