@@ -20,10 +20,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The simulator.
 #[derive(Debug, Parser)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line"
-)]
 struct Arguments {
     /// Run only this seed.
     #[arg(long)]
@@ -43,9 +39,6 @@ struct Arguments {
     /// Most restores of the server in one run; by default one, or any number in plain weather.
     #[arg(long)]
     restores: Option<u32>,
-    /// People also make visits and private notes. The suite runs without them, see docs/testing.md.
-    #[arg(long)]
-    visits: bool,
     /// Print the trace.
     #[arg(long)]
     trace: bool,
@@ -69,7 +62,6 @@ impl Arguments {
             steps: self.steps,
             climate,
             restores_max: self.restores.unwrap_or(usual),
-            visits: self.visits,
         }
     }
 }

@@ -47,8 +47,6 @@ pub struct Plan {
     pub climate: Climate,
     /// Most restores of the server.
     pub restores_max: u32,
-    /// Whether people also make visits and private notes.
-    pub visits: bool,
 }
 
 impl Plan {
@@ -60,7 +58,6 @@ impl Plan {
             steps,
             climate: Climate::Swarm,
             restores_max: RESTORES_MAX,
-            visits: false,
         }
     }
 
@@ -72,7 +69,6 @@ impl Plan {
             steps,
             climate: Climate::Plain,
             restores_max: u32::MAX,
-            visits: false,
         }
     }
 
@@ -116,16 +112,14 @@ impl Failure {
             steps,
             climate,
             restores_max,
-            visits,
         } = self.plan;
-        let visits = if visits { "--visits " } else { "" };
         let weather = match climate {
             Climate::Plain => "--plain ",
             Climate::Swarm => "",
         };
         format!(
             "cargo run -p onegrid-tests --bin sim -- --seed {seed} --steps {steps} \
-             {weather}{visits}--restores {restores_max} --trace"
+             {weather}--restores {restores_max} --trace"
         )
     }
 }

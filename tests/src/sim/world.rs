@@ -9,7 +9,7 @@ use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use super::Plan;
 use super::chance::Chance;
 use super::hostile::Hostility;
-use super::weather::{Level, Step, Trouble, Weather};
+use super::weather::{Climate, Level, Step, Trouble, Weather};
 use crate::town::{Card, MINUTE_MS, Phone, Town, TownTemplate};
 
 /// An envelope that a phone has reported as saved.
@@ -73,7 +73,7 @@ pub struct World {
     pub weather: Weather,
     /// Times that the server may still come back from a backup.
     pub restores_left: u32,
-    /// Whether people also make visits and private notes.
+    /// Whether people also make visits and private notes: not in plain weather, which is as old as its seeds.
     pub visits: bool,
     /// The hostile member's notes.
     pub hostility: Hostility,
@@ -176,7 +176,7 @@ impl World {
             chance,
             weather,
             restores_left: plan.restores_max,
-            visits: plan.visits,
+            visits: plan.climate == Climate::Swarm,
             hostility: Hostility::default(),
             trace: Vec::new(),
             step: 0,
