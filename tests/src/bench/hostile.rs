@@ -66,6 +66,8 @@ struct Attacker {
     authority: Authority,
     home: onegrid_core::domain::AreaPath,
     clock_ms: i64,
+    /// The changes of [`deletions`]: equal in all records, because the content of their Genesis is.
+    gone: Vec<Vec<u8>>,
 }
 
 impl Attacker {
@@ -77,6 +79,7 @@ impl Attacker {
             authority: *town.keys().authority(),
             home: town.places.path("330105013001001"),
             clock_ms: town.now_ms,
+            gone: Vec::new(),
         }
     }
 
@@ -187,13 +190,17 @@ fn deletions(attacker: &mut Attacker, n: u16) -> Vec<Envelope> {
     let chars = DESCRIPTION_CHARS_MAX.min(CHANGE_OPS_MAX);
     let (genesis, document) = attacker.report(n, "a".repeat(chars));
     let (record, mut parent) = (genesis.record(), genesis.id());
+    if attacker.gone.is_empty() {
+        let epochs = 1..u8::try_from(OPS_PER_AUTHOR_MAX / chars as u64).unwrap();
+        let empty = [FieldEdit::text(Field::Description, "")];
+        let gone = epochs.map(|epoch| document.edit(attacker.actor(epoch), &empty).unwrap());
+        attacker.gone = gone.collect();
+    }
     let mut envelopes = vec![genesis];
-    for epoch in 1..u8::try_from(OPS_PER_AUTHOR_MAX / chars as u64).unwrap() {
-        let gone = [FieldEdit::text(Field::Description, "")];
-        let change = document.edit(attacker.actor(epoch), &gone).unwrap();
+    for change in &attacker.gone {
         let body = Body::Change(Change {
             salt: Some([0; 16]),
-            change,
+            change: change.clone(),
             replaces: None,
         });
         let envelope = attacker.seal(Some(record), vec![parent], &body);
