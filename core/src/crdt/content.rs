@@ -1,6 +1,6 @@
 //! Reads the content of a record out of its document.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use automerge::{ChangeHash, ROOT, ReadDoc, ScalarValue, Value, ValueRef};
 
@@ -18,14 +18,20 @@ impl Document {
     /// The content now. A field of a wrong type reads as absent; texts are bounded.
     #[must_use]
     pub fn content(&self, kind: &KindSpec) -> Content {
-        self.of_first_template(kind, kind.content(self.fields_at(None)))
+        self.read(kind, None)
     }
 
     /// The content as it was at `heads`. `None` when one of them is unknown.
     #[must_use]
     pub fn content_at(&self, kind: &KindSpec, heads: &[Hash]) -> Option<Content> {
         let heads = self.known_heads(heads)?;
-        Some(self.of_first_template(kind, kind.content(self.fields_at(Some(&heads)))))
+        Some(self.read(kind, Some(&heads)))
+    }
+
+    fn read(&self, kind: &KindSpec, heads: Option<&[ChangeHash]>) -> Content {
+        let (fields, row_devices) = self.fields_at(heads);
+        let content = kind.content(fields).with_row_devices(row_devices);
+        self.of_first_template(kind, content)
     }
 
     /// A form keeps the template and the version that its Genesis names, because the answers belong to them. A
@@ -101,7 +107,10 @@ impl Document {
         }
     }
 
-    fn fields_at(&self, heads: Option<&[ChangeHash]>) -> Vec<(Field, FieldValue)> {
+    fn fields_at(
+        &self,
+        heads: Option<&[ChangeHash]>,
+    ) -> (Vec<(Field, FieldValue)>, BTreeMap<String, [u8; 8]>) {
         let range = match heads {
             Some(heads) => self.doc.map_range_at(ROOT, .., heads),
             None => self.doc.map_range(ROOT, ..),
@@ -124,11 +133,12 @@ impl Document {
                 named => out.push((named, value)),
             }
         }
+        let row_devices = answers.iter().filter_map(ContentItem::row_device).collect();
         out.extend(fairly(answers));
         out.extend(fairly(photos));
         let description = self.field_at(&Field::Description, heads);
         out.extend(description.map(|text| (Field::Description, text)));
-        out
+        (out, row_devices)
     }
 }
 
@@ -146,6 +156,15 @@ impl ContentItem {
             automerge::ObjId::Root => (0, Vec::new()),
         };
         Self { entry, by }
+    }
+
+    /// The key and the device of an answer in a row of a repeat.
+    fn row_device(&self) -> Option<(String, [u8; DEVICE_BYTES])> {
+        let Field::Answer(key) = &self.entry.0 else {
+            return None;
+        };
+        let device = self.by.1.first_chunk().copied()?;
+        key.contains('-').then(|| (key.clone(), device))
     }
 }
 

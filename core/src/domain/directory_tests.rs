@@ -299,10 +299,17 @@ fn changed_content_of_template_version_is_refused() {
     let ours = shipped().remove(0);
     let json = template_json(1, ours.id().as_str(), ours.version(), "别的");
     let other = Template::parse(json.as_bytes()).unwrap();
-    assert!(apply(&mut directory, other.into()).is_err());
-    apply(&mut directory, ours.clone().into()).unwrap();
-    let known = directory.templates.get(ours.id(), ours.version()).unwrap();
-    assert_eq!(known.template().unwrap().as_ref(), &ours);
+    let known = |directory: &Directory| {
+        let entry = directory.templates.get(ours.id(), ours.version());
+        entry.unwrap().template().unwrap().as_ref().clone()
+    };
+    assert_eq!(known(&directory), ours, "without an entry");
+    apply(&mut directory, other.clone().into()).unwrap();
+    assert_eq!(known(&directory), other, "the signed entry wins");
+    assert!(apply(&mut directory, ours.clone().into()).is_err());
+    let all = directory.templates.all().into_iter();
+    let named = all.filter(|entry| entry.id() == ours.id());
+    assert_eq!(named.collect::<Vec<_>>(), [other.into()]);
 }
 
 #[test]

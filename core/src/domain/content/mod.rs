@@ -46,6 +46,9 @@ pub struct Content {
     table: &'static [FieldSpec],
     /// One place for each line of the table.
     own: Vec<Option<FieldValue>>,
+    /// The device that wrote each answer in a row of a repeat, by the key of the answer: the part
+    /// of its id that authors of changes carry. Empty in content that no document holds yet.
+    row_devices: BTreeMap<String, [u8; 8]>,
 }
 
 impl Content {
@@ -57,7 +60,21 @@ impl Content {
             details,
             table,
             own: vec![None; table.len()],
+            row_devices: BTreeMap::new(),
         }
+    }
+
+    /// Notes the devices of the rows, as the document has them.
+    #[must_use]
+    pub fn with_row_devices(mut self, devices: BTreeMap<String, [u8; 8]>) -> Self {
+        self.row_devices = devices;
+        self
+    }
+
+    /// The device that wrote each answer in a row of a repeat, by the key of the answer.
+    #[must_use]
+    pub fn row_devices(&self) -> &BTreeMap<String, [u8; 8]> {
+        &self.row_devices
     }
 
     /// Sets a field. A field that the kind does not have is left out, and so is a value of another type.

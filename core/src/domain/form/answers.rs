@@ -17,6 +17,8 @@ pub struct Answers {
     pub(super) version: u32,
     pub(super) given: BTreeMap<AnswerKey, Result<Answer, AnswerError>>,
     pub(super) rows: BTreeMap<(ItemId, RowId), RowMark>,
+    /// The device that wrote the mark of a row, where it is known.
+    pub(super) devices: BTreeMap<(ItemId, RowId), [u8; 8]>,
     pub(super) unknown: Vec<String>,
 }
 
@@ -93,8 +95,25 @@ impl Answers {
             version,
             given: BTreeMap::new(),
             rows: BTreeMap::new(),
+            devices: BTreeMap::new(),
             unknown: Vec::new(),
         }
+    }
+
+    /// Notes the devices that wrote the rows, by the keys of their marks. They take turns where a
+    /// repeat has more rows than count, so one device does not push out the rows of another one.
+    #[must_use]
+    pub fn with_row_devices(mut self, devices: &BTreeMap<String, [u8; 8]>) -> Self {
+        for (key, device) in devices {
+            let key = key
+                .parse()
+                .ok()
+                .and_then(|key: AnswerKey| Some((key.item, key.row?)));
+            if let Some(name) = key.filter(|name| self.rows.contains_key(name)) {
+                self.devices.insert(name, *device);
+            }
+        }
+        self
     }
 
     /// Reads the answers of a record: the values of its fields `answer.<key>`, by key. A value that is no

@@ -47,8 +47,9 @@ impl TemplateChanged {
 
 /// The templates of a deployment by id and version, from the app and from the directory.
 ///
-/// The content of a version never changes, because answers refer to it by its number. So a shipped template
-/// wins over an entry of the directory, and the first entry over a later one.
+/// The content of a version never changes, because answers refer to it by its number. So the first
+/// entry of the directory wins over a later one. An entry of the directory also wins over a shipped
+/// template, because the server signed it, and all phones have it whatever their app ships.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Templates {
     published: BTreeMap<(TemplateId, u32), TemplateEntry>,
@@ -147,11 +148,11 @@ impl<'b, C> Decode<'b, C> for TemplateEntry {
 impl Templates {
     /// Adds a template of the directory. A known one again changes nothing.
     pub fn apply(&mut self, entry: TemplateEntry) -> Result<(), TemplateChanged> {
-        match self.get(entry.id(), entry.version()) {
-            Some(known) if known == entry => Ok(()),
+        let name = (entry.id().clone(), entry.version());
+        match self.published.get(&name) {
+            Some(known) if *known == entry => Ok(()),
             Some(_) => Err(TemplateChanged),
             None => {
-                let name = (entry.id().clone(), entry.version());
                 self.published.insert(name, entry);
                 Ok(())
             }
@@ -161,19 +162,24 @@ impl Templates {
     /// A version of a template.
     #[must_use]
     pub fn get(&self, id: &TemplateId, version: u32) -> Option<TemplateEntry> {
-        if let Some(shipped) = shipped::find(id, version) {
-            return Some(TemplateEntry::Known(Arc::clone(shipped)));
-        }
-        self.published.get(&(id.clone(), version)).cloned()
+        let published = self.published.get(&(id.clone(), version)).cloned();
+        let shipped = || {
+            Some(TemplateEntry::Known(Arc::clone(shipped::find(
+                id, version,
+            )?)))
+        };
+        published.or_else(shipped)
     }
 
     /// Every version of every template, in the order of ids and versions.
     #[must_use]
     pub fn all(&self) -> Vec<TemplateEntry> {
-        let shipped = shipped::all().iter().cloned().map(TemplateEntry::Known);
-        let named = |entry: TemplateEntry| ((entry.id().clone(), entry.version()), entry);
-        let mut all: BTreeMap<_, _> = self.published.clone();
-        all.extend(shipped.map(named));
+        let mut all = self.published.clone();
+        for shipped in shipped::all() {
+            let name = (shipped.id().clone(), shipped.version());
+            all.entry(name)
+                .or_insert_with(|| TemplateEntry::Known(Arc::clone(shipped)));
+        }
         all.into_values().collect()
     }
 

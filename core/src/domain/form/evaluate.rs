@@ -143,8 +143,9 @@ impl<'a> Form<'a> {
         form
     }
 
-    /// Finds the rows of each repeat. A row exists if it has a mark or an answer, and is not removed. Rows are
-    /// ordered by the time of their mark; a row without a mark is behind the others.
+    /// Finds the rows of each repeat. A row exists if it has a mark or an answer, and is not
+    /// removed. Rows are ordered by the time of their mark; a row without a mark is behind the
+    /// others. If there are more than count, devices take turns.
     fn find_rows(&mut self, answers: &'a Answers) {
         let mut found: BTreeMap<usize, BTreeMap<RowId, (i64, bool)>> = BTreeMap::new();
         for key in answers.given.keys() {
@@ -176,7 +177,7 @@ impl<'a> Form<'a> {
             here.sort_unstable();
             if here.len() > FORM_ROWS_MAX {
                 self.crowded.insert(repeat);
-                here.truncate(FORM_ROWS_MAX);
+                here = fairly(&self.template.items[repeat].id, here, answers);
             }
             let rows = here.into_iter().map(|(_, row)| row).collect();
             self.rows.insert(repeat, rows);
@@ -335,4 +336,25 @@ impl<'a> Form<'a> {
         let met = rule.expression.run(place, Some(&answer.value())).is_true();
         (!met).then_some(Problem::Constraint(rule.message.as_ref()))
     }
+}
+
+/// The rows of a crowded repeat that count. Devices take turns, each with its earliest rows first,
+/// so a device that adds many rows with early marks pushes out its own. Rows without a mark share
+/// the turns of one device.
+fn fairly(repeat: &ItemId, rows: Vec<(i64, RowId)>, answers: &Answers) -> Vec<(i64, RowId)> {
+    let mut turns: BTreeMap<Option<[u8; 8]>, usize> = BTreeMap::new();
+    let device = |row: RowId| answers.devices.get(&(repeat.clone(), row)).copied();
+    let mut in_turns: Vec<(usize, (i64, RowId))> = rows
+        .into_iter()
+        .map(|(at_ms, row)| {
+            let turn = turns.entry(device(row)).or_default();
+            *turn += 1;
+            (*turn, (at_ms, row))
+        })
+        .collect();
+    in_turns.sort_unstable();
+    in_turns.truncate(FORM_ROWS_MAX);
+    let mut counting: Vec<_> = in_turns.into_iter().map(|(_, row)| row).collect();
+    counting.sort_unstable();
+    counting
 }

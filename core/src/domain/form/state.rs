@@ -78,6 +78,13 @@ impl Problem<'_> {
         }
     }
 
+    /// Whether the form cannot end with it. Surplus rows do not count, and another person may have
+    /// added them, so they are shown and keep no one from the end.
+    #[must_use]
+    pub fn blocks(&self) -> bool {
+        !matches!(self, Self::TooManyRows)
+    }
+
     /// The problem and its remedy, as a sentence. A constraint speaks with the words of the template.
     #[must_use]
     pub fn say(&self, lang: Lang) -> String {
@@ -112,10 +119,11 @@ impl<'a> FormState<'a> {
         self.progress
     }
 
-    /// Whether no item has a problem.
+    /// Whether no problem keeps the form from its end.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.items.iter().all(|state| state.problem.is_none())
+        let mut problems = self.items.iter().filter_map(|state| state.problem.as_ref());
+        problems.all(|problem| !problem.blocks())
     }
 
     /// Keys of answers that this version of the template has no place for. They are kept and do not count.

@@ -1,5 +1,6 @@
 //! Templates and answers made to exhaust the machine.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
@@ -132,6 +133,33 @@ fn the_largest_form_is_judged() {
     let rows = state.get("rows", None).unwrap().problem.as_ref().unwrap();
     assert_eq!(rows.code(), "form.too_many_rows");
     assert!(!state.is_complete());
+}
+
+/// One device adds more rows than count, with the earliest marks, and two others add a few.
+#[test]
+fn devices_take_turns_in_a_crowded_repeat() {
+    let inner = question("text", "name", json!({}));
+    let repeat = question("repeat", "rows", json!({ "items": [inner] }));
+    let template = parse(json!([repeat])).unwrap();
+    let (mut fields, mut devices) = (Vec::new(), BTreeMap::new());
+    let all = (0..FORM_ROWS_MAX + 1).map(|n| (n, 1));
+    for (n, device) in all.chain([(500, 2), (501, 2), (502, 3)]) {
+        let key = format!("rows-{n:016x}");
+        devices.insert(key.clone(), [device; 8]);
+        fields.push((key, FieldValue::Text(n.to_string())));
+    }
+    let read = fields.iter().map(|(key, value)| (key.as_str(), value));
+    let answers = Answers::read(&template, 3, read).with_row_devices(&devices);
+    let state = evaluate(&template, &answers, today()).unwrap();
+    let rows: Vec<u64> = state
+        .items()
+        .iter()
+        .filter_map(|item| Some(u64::from_be_bytes(item.row?.0)))
+        .collect();
+    let own = FORM_ROWS_MAX as u64 - 3;
+    let expected: Vec<u64> = (0..own).chain([500, 501, 502]).collect();
+    assert_eq!(rows, expected, "in the order of their marks");
+    assert!(state.is_complete(), "surplus rows block no one");
 }
 
 #[test]
