@@ -118,7 +118,7 @@ pub(super) fn judge_in(state: Option<&RecordState>, entry: &Entry) -> Legality {
             });
             permitted
                 .map_err(Refusal::from)
-                .and_then(|()| possible(state, event))
+                .and_then(|()| possible(state, event, entry.author.device))
         }
     };
     match result {
@@ -329,7 +329,7 @@ impl<'a> Folder<'a> {
         meeting.overtaken(at, movement)?;
         // An event that says that something is still wrong is effective in every stage.
         if !event.is_danger() {
-            possible(state, event)?;
+            possible(state, event, entry.author.device)?;
         }
         meeting.broken_merge(at, state, event);
         if event.is_danger() && meeting.asks_for_review(at) {

@@ -6,13 +6,14 @@ use super::{Assignment, AssignmentState as A, Event, Move, Part, Party, RecordSt
 use crate::domain::RecordKind;
 use crate::domain::case::may::Denied;
 use crate::domain::steps::StepsState;
-use crate::id::{EnvelopeId, Hash, RecordId};
+use crate::id::{DeviceId, EnvelopeId, Hash, RecordId};
 
-/// Whether the event is possible in this state, for any author.
-pub fn possible(state: &RecordState, event: &Event) -> Result<(), Refusal> {
+/// Whether the event is possible in this state, for any author. Only a step that keeps its stage
+/// depends on the device of the author.
+pub fn possible(state: &RecordState, event: &Event, device: DeviceId) -> Result<(), Refusal> {
     let movement = event.movement().ok_or(Refusal::Newer)?;
     if let (Some(steps), Event::Step(step)) = (&state.steps, event) {
-        return kind_step(steps, step);
+        return kind_step(steps, step, device);
     }
     let Some(case) = &state.case else {
         return without_case(state.facts.kind, movement);
@@ -72,7 +73,7 @@ fn without_case(kind: RecordKind, movement: Move) -> Result<(), Refusal> {
 }
 
 /// Whether a step of the kind's own table is possible.
-fn kind_step(state: &StepsState, event: &KindStep) -> Result<(), Refusal> {
+fn kind_step(state: &StepsState, event: &KindStep, device: DeviceId) -> Result<(), Refusal> {
     let table = state.table;
     let step = table.step(event.step).ok_or(Refusal::Newer)?;
     if event
@@ -84,6 +85,10 @@ fn kind_step(state: &StepsState, event: &KindStep) -> Result<(), Refusal> {
     let (stage, name) = (state.stage.name, step.name);
     let not_now = Refusal::StepNotNow { stage, step: name };
     refuse_if(!step.starts_from(state.stage), not_now)?;
+    // A step that keeps the stage brings its author in. Without this rule one person could make it
+    // without end.
+    let is_in = state.entries.iter().any(|entry| entry.device == device);
+    refuse_if(is_in && step.starts_from(step.to), not_now)?;
     let complete = step.takes(event.reason) && (event.note.is_some() || !step.needs_text);
     refuse_if(!complete, Refusal::StepIncomplete)
 }

@@ -4,7 +4,8 @@
 //! its root is in force: the way to the step of the highest rank among those that no later step has seen. Of
 //! two equal ranks the step that the server accepted first is in force, because an author can choose the place
 //! of a step in the order of the fold. A step that came long after an end which its author had not seen changes
-//! nothing. A step beside this way agrees with it, if the way reaches the same stage, or is overtaken.
+//! nothing. A step beside this way agrees with it, if a step of the way that had not seen it reaches the same
+//! stage, or is overtaken.
 
 use std::cmp::Reverse;
 
@@ -38,8 +39,8 @@ struct LegalStep {
 #[derive(Debug, Default)]
 pub(super) struct StepMerge {
     steps: Vec<LegalStep>,
-    /// The steps in force, by their places, the last one first.
-    in_force: Vec<usize>,
+    /// The standing of each step, by its place.
+    standings: Vec<Standing>,
 }
 
 impl StepMerge {
@@ -56,30 +57,33 @@ impl StepMerge {
                 Legality::Illegal(_) | Legality::Ignored => {}
             }
         }
-        let mut next = met.last_in_force(graph, None);
-        while let Some(place) = next {
-            met.in_force.push(place);
-            next = met.steps[place].before;
-        }
+        met.standings = met.standings(graph);
         met
     }
 
-    pub(super) fn standing_of(&self, at: usize) -> Standing {
-        let Ok(place) = self.steps.binary_search_by_key(&at, |met| met.at) else {
-            return Standing::Overtaken;
-        };
-        let stage = self.steps[place].step.to;
-        if self.in_force.contains(&place) {
-            Standing::InForce
-        } else if self
-            .in_force
-            .iter()
-            .any(|other| self.steps[*other].step.to == stage)
-        {
-            Standing::Agrees
-        } else {
-            Standing::Overtaken
+    fn standings(&self, graph: &Graph<'_>) -> Vec<Standing> {
+        let mut in_force = Vec::new();
+        let mut next = self.last_in_force(graph, None);
+        while let Some(place) = next {
+            in_force.push(place);
+            next = self.steps[place].before;
         }
+        let agrees = |beside: &LegalStep| {
+            in_force.iter().map(|place| self.steps[*place]).any(|step| {
+                step.step.to == beside.step.to && !graph.ancestry.has_seen(step.at, beside.at)
+            })
+        };
+        let standing = |(place, step): (usize, &LegalStep)| match in_force.contains(&place) {
+            true => Standing::InForce,
+            false if agrees(step) => Standing::Agrees,
+            false => Standing::Overtaken,
+        };
+        self.steps.iter().enumerate().map(standing).collect()
+    }
+
+    pub(super) fn standing_of(&self, at: usize) -> Standing {
+        let place = self.steps.binary_search_by_key(&at, |met| met.at);
+        place.map_or(Standing::Overtaken, |place| self.standings[place])
     }
 
     fn add(&mut self, graph: &Graph<'_>, at: usize, table: &StepTable) {

@@ -98,6 +98,13 @@ pub fn own_fields() -> impl Iterator<Item = &'static FieldSpec> {
     KINDS.iter().flat_map(|spec| spec.fields)
 }
 
+/// Whether the records of a kind hold private words about the forms of another kind.
+#[must_use]
+pub fn is_note(kind: RecordKind) -> bool {
+    let mut forms = KINDS.iter().filter_map(|spec| spec.form);
+    forms.any(|form| form.note_kind == kind)
+}
+
 /// The tables of all kinds that have steps.
 pub fn step_tables() -> impl Iterator<Item = &'static StepTable> {
     KINDS.iter().filter_map(|spec| spec.kind.steps())

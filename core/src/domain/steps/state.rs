@@ -49,11 +49,14 @@ impl StepsState {
         }
     }
 
-    /// The newest step in force that led to the stage.
+    /// The newest step in force that led to the stage from another one.
     #[must_use]
     pub fn entered(&self, stage: StageSpec) -> Option<&StageEntry> {
-        let mut newest_first = self.entries.iter().rev();
-        newest_first.find(|entry| entry.step.to == stage)
+        let leads_there = |at: &usize| self.entries[*at].step.to == stage;
+        let stays = |at: &usize| *at > 0 && leads_there(&(at - 1));
+        let mut newest_first = (0..self.entries.len()).rev();
+        let at = newest_first.find(|at| leads_there(at) && !stays(at))?;
+        self.entries.get(at)
     }
 
     /// Puts a step in force.

@@ -6,7 +6,7 @@ use crate::domain::case::guard::possible;
 use crate::domain::case::payload as p;
 use crate::domain::case::table::{Next, next};
 use crate::domain::case::{Author, Event, Move, RecordState, Refusal, Stage};
-use crate::id::{EnvelopeId, RecordId};
+use crate::id::{DeviceId, EnvelopeId, RecordId};
 
 /// A record in the stage, with supporting assignments in every state that a step needs.
 fn record_in(stage: Stage) -> (Log, Steps) {
@@ -208,7 +208,7 @@ fn every_state_times_every_move_is_as_the_table_says() {
         for movement in Move::ALL {
             let event = event_of(*movement, &steps);
             assert_eq!(event.movement(), Some(*movement));
-            let found = possible(&state, &event);
+            let found = possible(&state, &event, DeviceId([1; 16]));
             let cell = next(*stage, *movement);
             if cell == Next::No {
                 let not_now = Refusal::NotNow {

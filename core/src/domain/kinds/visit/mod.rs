@@ -13,7 +13,7 @@ mod tests;
 pub use self::checklist::FORM;
 pub use self::due::{next_due, overdue_from_ms};
 pub use self::steps::{
-    CANCEL, CANCELLED, FINISH, FINISHED, NOBODY_HOME, NOT_MET, NOT_MET_STEP, PLANNED,
+    CANCEL, CANCELLED, FINISH, FINISHED, JOIN, NOBODY_HOME, NOT_MET, NOT_MET_STEP, PLANNED,
     REFUSED_VISIT, START, STARTED, STEPS, WENT_AWAY, day, duration_ms,
 };
 use super::{KindSpec, Lifecycle};
@@ -151,7 +151,8 @@ pub fn answers(content: &Content, template: &Template) -> Result<Answers, OtherT
         .map(|(key, answer)| (key, FieldValue::Text(answer)))
         .collect();
     let fields = values.iter().map(|(key, value)| (key.as_str(), value));
-    Ok(Answers::read(template, version, fields))
+    let answers = Answers::read(template, version, fields);
+    Ok(answers.with_row_devices(content.row_devices()))
 }
 
 /// Judges the [`answers`] of a visit. `today` is the [`day`] of the visit.

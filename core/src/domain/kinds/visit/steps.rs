@@ -74,10 +74,23 @@ pub const CANCEL: StepSpec = StepSpec {
     right: StepRight::CallOff,
 };
 
+/// A person joins a visit that has begun, to answer and to end it too. A person who was planned as
+/// a companion is named in the Genesis and needs no step.
+pub const JOIN: StepSpec = StepSpec {
+    code: 5,
+    name: "join",
+    from: &[STARTED],
+    to: STARTED,
+    rank: 2,
+    reasons: &[],
+    needs_text: false,
+    right: StepRight::Work,
+};
+
 /// The stages and steps of a visit.
 pub static STEPS: StepTable = StepTable {
     stages: &[PLANNED, STARTED, FINISHED, NOT_MET, CANCELLED],
-    steps: &[START, FINISH, NOT_MET_STEP, CANCEL],
+    steps: &[START, FINISH, NOT_MET_STEP, CANCEL, JOIN],
 };
 
 const fn stage(code: u8, name: &'static str, is_ended: bool) -> StageSpec {

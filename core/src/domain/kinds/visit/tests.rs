@@ -109,6 +109,7 @@ fn leads_to(stage: &str, step: &StepSpec) -> Option<&'static str> {
         ("planned" | "started", "finish") => Some("finished"),
         ("planned" | "started", "not_met") => Some("not_met"),
         ("planned" | "started", "cancel") => Some("cancelled"),
+        ("started", "join") => Some("started"),
         _ => None,
     }
 }
@@ -166,6 +167,7 @@ fn every_step_is_as_table_and_roles_say() {
                     _ if !does_field_work(role) => Some("may.role"),
                     _ if step.name == "cancel" && relation != 'c' && !heads => Some("may.not_own"),
                     _ if !matches!(relation, 'c' | 'n') && !of_place => Some("may.not_readable"),
+                    _ if step.name == "join" && relation == 'c' => Some("case.not_now"),
                     _ => leads_to(stage.name, step).map_or(Some("case.not_now"), |_| None),
                 };
                 let cell = format!("{} × {} by {role} ({relation})", stage.name, step.name);
@@ -193,8 +195,8 @@ fn every_step_is_as_table_and_roles_say() {
     }
     assert_eq!(
         possible,
-        5 * 21 + 2 * 12,
-        "five steps of work, and two ways to cancel"
+        5 * 21 + 2 * 12 + 13,
+        "five steps of work, two ways to cancel, and one way in for those who did not start"
     );
 }
 
@@ -418,6 +420,23 @@ fn cancelled_visit_that_was_made_is_finished() {
     assert_eq!(code(&log, head(), made(&CANCEL)), Some("case.not_now"));
 }
 
+/// A person who saw that a cancellation was overtaken cancels as well. The earlier one stays overtaken, whatever
+/// way the fold takes.
+#[test]
+fn overtaken_step_does_not_agree_with_later_one() {
+    for seed in 0..20 {
+        let mut log = planned(seed);
+        let heads = log.heads();
+        let start = log.after(&heads, neighbour(2), made(&START));
+        let lost = log.after(&heads, head(), made(&CANCEL));
+        let seen = log.after(&[start, lost], worker(CREATOR), comment("话"));
+        log.after(&[seen], worker(CREATOR), made(&CANCEL));
+        assert_eq!(log.state(), fold_plainly(&log.entries), "seed {seed}");
+        let overtaken = (Outcome::Superseded, Some("case.step_overtaken"));
+        assert_eq!(outcome(&log, lost), overtaken, "seed {seed}");
+    }
+}
+
 #[test]
 fn two_visitors_answer_and_nobody_else_writes() {
     let mut log = planned(1);
@@ -454,6 +473,56 @@ fn two_visitors_answer_and_nobody_else_writes() {
             Some(expected),
             "{author:?}"
         );
+    }
+}
+
+/// A person joins after the start. The person then answers and may end the visit, and its times
+/// stay those of the person who started.
+#[test]
+fn late_companion_joins_and_start_stays() {
+    let mut log = planned(1);
+    assert_eq!(code(&log, neighbour(2), made(&JOIN)), Some("case.not_now"));
+    let start = log.then(worker(CREATOR), made(&START));
+    log.entry(start).clock_ms = 100_000;
+    let writes = |log: &Log| {
+        let mut log = log.clone();
+        let heads = log.heads();
+        log.content(&heads, neighbour(2));
+        let candidate = log.entries.pop().unwrap();
+        judge(&log.entries, &candidate).err().map(|why| why.code())
+    };
+    assert_eq!(writes(&log), Some("may.not_own"));
+    let join = log.then(neighbour(2), made(&JOIN));
+    log.entry(join).clock_ms = 400_000;
+    assert_eq!(writes(&log), None);
+    let entered = |log: &Log| log.state().steps().unwrap().entered(STARTED).unwrap().id;
+    assert_eq!(
+        (entered(&log), log.state().stage_name()),
+        (start, "started")
+    );
+    for author in [worker(CREATOR), neighbour(2)] {
+        assert_eq!(code(&log, author, made(&JOIN)), Some("case.not_now"));
+    }
+    let finish = log.then(neighbour(2), made(&FINISH));
+    log.entry(finish).clock_ms = 700_000;
+    assert_eq!(entered(&log), start);
+    assert_eq!(duration_ms(&log.state()), Some(600_000));
+    assert_eq!(code(&log, neighbour(3), made(&JOIN)), Some("case.not_now"));
+}
+
+/// The visitor ends a visit that another person joins meanwhile. The end stays, and both may write.
+#[test]
+fn join_that_meets_an_end_agrees() {
+    for seed in 0..20 {
+        let mut log = planned(seed);
+        let start = log.then(worker(CREATOR), made(&START));
+        let finish = log.after(&[start], worker(CREATOR), made(&FINISH));
+        let join = log.after(&[start], neighbour(2), made(&JOIN));
+        let state = log.state();
+        assert_eq!(state.stage_name(), "finished", "seed {seed}");
+        assert_eq!(state.steps().unwrap().entered(FINISHED).unwrap().id, finish);
+        assert_eq!(outcome(&log, join), (Outcome::Effective, None));
+        assert!(state.steps().unwrap().workers.contains(&member(2)));
     }
 }
 
@@ -655,6 +724,7 @@ fn offers_list_each_step_with_its_form() {
         ("finish", None),
         ("not_met", None),
         ("cancel", None),
+        ("join", Some("case.not_now")),
     ];
     assert_eq!(steps, expected);
     let not_met = all
