@@ -3,33 +3,29 @@
 
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::Instant;
 
 use onegrid_core::domain::AreaPath;
 use onegrid_core::domain::content::{Content, Details};
 use onegrid_core::domain::kinds::hazard::Hazard;
 use onegrid_core::id::AreaId;
-use onegrid_core::replica::{
-    Draft, FileKey, Filter, MapWindow, MarkerFile, Replica, ReplicaOptions, StdDisk,
-};
-use onegrid_core::trust::sign::SecretKey;
-use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::SeedableRng;
+use onegrid_core::replica::{Draft, Filter, MapWindow, Replica};
 
+use super::alone;
 use super::deployment::{Deployment, Person};
 use super::figures;
 use super::people::{enrol, wait};
 use super::process;
 use super::recipe::DISTRICT_10;
-use super::table::{Table, percentiles};
+use super::table::Table;
 use super::wire::Wire;
 
 /// The time of the reports by the phone's clock, ms UTC.
 const REPORTED_MS: i64 = 1_793_577_600_000;
 /// Envelopes that wait for a network: after a day without one, and after weeks.
 const WAITING: [usize; 2] = [1_000, 10_000];
+const OPEN_MS_MAX: f64 = 30.0;
+const LIST_MS_MAX: f64 = 10.0;
 const BENCH: &str = "a replica with 10,000 records, a process of its own";
 
 pub(super) fn measure(table: &mut Table) {
@@ -44,35 +40,13 @@ pub(super) fn measure(table: &mut Table) {
         phone.put_away()
     });
     drop(serving);
-    let seed = *signer.seed();
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .arg("local-child")
-        .arg(folder.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(&seed).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "the phone's process ended well");
-    for line in String::from_utf8(output.stdout).unwrap().lines() {
-        assert!(figures::take_down(table, BENCH, line), "{line}");
-    }
+    alone::run(table, BENCH, "local-child", (folder.path(), &signer));
 }
 
 /// Runs in the other process and prints its figures.
 pub fn child(folder: &Path) {
-    let mut seed = [0; 32];
-    std::io::Read::read_exact(&mut std::io::stdin(), &mut seed).unwrap();
-    let options = || ReplicaOptions {
-        path: folder.join("replica.db"),
-        disk: Arc::new(StdDisk),
-        file_key: FileKey::new(seed),
-        marker: Box::new(MarkerFile::new(folder.join("marker"))),
-        signer: SecretKey::from_seed(&seed),
-        entropy: Box::new(ChaCha20Rng::from_seed([9; 32])),
-    };
-    opening("open", &options);
+    let options = alone::options(folder);
+    alone::opening("open", &options, OPEN_MS_MAX);
     let mut replica = Replica::open(options()).unwrap();
     let records = replica.count(&Filter::default()).unwrap();
     figures::say("records", records as f64, "records", None);
@@ -83,28 +57,17 @@ pub fn child(folder: &Path) {
         let name = format!("durable report, until {n} are undelivered");
         writing(&mut replica, &name, n - there);
         replica.close().unwrap();
-        opening(&format!("open with {n} undelivered"), &options);
+        let name = format!("open with {n} undelivered");
+        alone::opening(&name, &options, OPEN_MS_MAX);
         replica = Replica::open(options()).unwrap();
     }
-    say(
+    alone::say(
         "this disk alone: 4 kB written and synced",
         &mut disk_alone(folder),
         None,
         None,
     );
     figures::say("peak memory", process::peak_mb(), "MB", Some(40.0));
-}
-
-/// Opens and closes the replica again and again.
-fn opening(name: &str, options: &impl Fn() -> ReplicaOptions) {
-    let mut samples = Vec::new();
-    for _ in 0..20 {
-        let start = Instant::now();
-        let replica = Replica::open(options()).unwrap();
-        samples.push(start.elapsed().as_secs_f64() * 1e3);
-        replica.close().unwrap();
-    }
-    say(name, &mut samples, Some(30.0), Some(30.0));
 }
 
 fn reading(replica: &Replica) {
@@ -175,7 +138,7 @@ fn writing(replica: &mut Replica, name: &str, reports: usize) {
             .unwrap();
         reporting.push(start.elapsed().as_secs_f64() * 1e3);
     }
-    say(name, &mut reporting, None, Some(25.0));
+    alone::say(name, &mut reporting, None, Some(25.0));
 }
 
 /// Measures a durable write of one page on this disk.
@@ -191,19 +154,6 @@ fn disk_alone(folder: &Path) -> Vec<f64> {
         .collect()
 }
 
-fn timed(name: &str, times: usize, mut work: impl FnMut()) {
-    let mut samples: Vec<f64> = (0..times)
-        .map(|_| {
-            let start = Instant::now();
-            work();
-            start.elapsed().as_secs_f64() * 1e3
-        })
-        .collect();
-    say(name, &mut samples, Some(10.0), Some(10.0));
-}
-
-fn say(name: &str, samples: &mut [f64], median_max: Option<f64>, p99_max: Option<f64>) {
-    let (median, p99) = percentiles(samples);
-    figures::say(&format!("{name}, median"), median, "ms", median_max);
-    figures::say(&format!("{name}, p99"), p99, "ms", p99_max);
+fn timed(name: &str, times: usize, work: impl FnMut()) {
+    alone::timed(name, times, LIST_MS_MAX, work);
 }

@@ -9,6 +9,7 @@
     reason = "a bench that can not go on ends with a panic"
 )]
 
+mod alone;
 mod crowd;
 mod deployment;
 mod figures;

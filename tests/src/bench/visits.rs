@@ -1,10 +1,7 @@
 //! A grid worker's phone with 10,000 hazards and 10,000 visits: the bytes of a visit of 30 questions, and
 //! the waiting times of a person.
 
-use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::time::Instant;
 
 use onegrid_core::domain::case::MoveInput;
@@ -17,18 +14,13 @@ use onegrid_core::domain::steps::StepSpec;
 use onegrid_core::domain::{AreaPath, Audience};
 use onegrid_core::id::RecordId;
 use onegrid_core::net::now_ms;
-use onegrid_core::replica::{
-    DueFilter, FileKey, Filter, FormDraft, FormEdit, MarkerFile, Near, Replica, ReplicaOptions,
-    StdDisk, Subject,
-};
-use onegrid_core::trust::sign::SecretKey;
-use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::SeedableRng;
+use onegrid_core::replica::{DueFilter, Filter, FormDraft, FormEdit, Near, Replica, Subject};
 
+use super::alone;
 use super::deployment::{Deployment, Person};
 use super::people::{enrol, sync_counted, wait};
 use super::recipe::{VILLAGE_10, VILLAGE_GRID};
-use super::table::{Table, percentiles};
+use super::table::Table;
 use super::wire::Wire;
 use super::{figures, process};
 use crate::histories;
@@ -87,44 +79,13 @@ pub(super) fn measure(table: &mut Table) {
         fresh.put_away()
     });
     drop(serving);
-    let seed = *signer.seed();
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .arg("visits-child")
-        .arg(folder.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(&seed).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "the phone's process ended well");
-    for line in String::from_utf8(output.stdout).unwrap().lines() {
-        assert!(figures::take_down(table, BENCH, line), "{line}");
-    }
+    alone::run(table, BENCH, "visits-child", (folder.path(), &signer));
 }
 
 /// Runs in the other process and prints its figures.
 pub fn child(folder: &Path) {
-    let mut seed = [0; 32];
-    std::io::Read::read_exact(&mut std::io::stdin(), &mut seed).unwrap();
-    let options = || ReplicaOptions {
-        path: folder.join("replica.db"),
-        disk: Arc::new(StdDisk),
-        file_key: FileKey::new(seed),
-        marker: Box::new(MarkerFile::new(folder.join("marker"))),
-        signer: SecretKey::from_seed(&seed),
-        entropy: Box::new(ChaCha20Rng::from_seed([9; 32])),
-    };
-    let mut samples: Vec<f64> = (0..20)
-        .map(|_| {
-            let start = Instant::now();
-            let replica = Replica::open(options()).unwrap();
-            let took = start.elapsed().as_secs_f64() * 1e3;
-            replica.close().unwrap();
-            took
-        })
-        .collect();
-    say("open", &mut samples, OPEN_MS_MAX);
+    let options = alone::options(folder);
+    alone::opening("open", &options, OPEN_MS_MAX);
     let mut replica = Replica::open(options()).unwrap();
     let records = replica.count(&Filter::default()).unwrap();
     figures::say("records", records as f64, "records", None);
@@ -179,7 +140,7 @@ fn saving(replica: &mut Replica) {
         samples.push(start.elapsed().as_secs_f64() * 1e3);
     }
     let name = format!("save of {QUESTIONS} answers");
-    say(&name, &mut samples, SAVE_MS_MAX);
+    alone::say(&name, &mut samples, None, Some(SAVE_MS_MAX));
 }
 
 /// A visit from its plan to its end.
@@ -271,19 +232,6 @@ fn answers(n: usize) -> Vec<FormEdit> {
         .collect()
 }
 
-fn timed(name: &str, mut work: impl FnMut()) {
-    let mut samples: Vec<f64> = (0..200)
-        .map(|_| {
-            let start = Instant::now();
-            work();
-            start.elapsed().as_secs_f64() * 1e3
-        })
-        .collect();
-    say(name, &mut samples, LIST_MS_MAX);
-}
-
-fn say(name: &str, samples: &mut [f64], p99_max: f64) {
-    let (median, p99) = percentiles(samples);
-    figures::say(&format!("{name}, median"), median, "ms", None);
-    figures::say(&format!("{name}, p99"), p99, "ms", Some(p99_max));
+fn timed(name: &str, work: impl FnMut()) {
+    alone::timed(name, 200, LIST_MS_MAX, work);
 }
