@@ -45,6 +45,8 @@ pub const XLSFORM_CELL_BYTES_MAX: usize = 16 * 1_024;
 pub const XLSFORM_CHECKS_MAX: usize = 100;
 /// Versions of templates that one deployment keeps, the shipped ones included. Every phone holds them all.
 pub const TEMPLATES_MAX: usize = 500;
+/// Bytes of all these versions together, MiB.
+pub const TEMPLATES_MIB_MAX: usize = 8;
 /// Points of one imported polygon, over all its rings, because the check for crossings takes quadratic time.
 pub const IMPORT_POLYGON_POINTS_MAX: usize = 20_000;
 /// Jobs that share one durable transaction of the store.

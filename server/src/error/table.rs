@@ -151,6 +151,7 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("import.rest_taken", Class::Data),
     // Templates of checklists.
     ("template.too_many", Class::Conflict),
+    ("template.too_much", Class::Conflict),
     ("template.unknown", Class::NotFound),
     ("template.unreadable", Class::Data),
     ("xlsform.no_place", Class::Data),

@@ -8,7 +8,7 @@ use onegrid_core::domain::form::{Template, shipped};
 use super::audit;
 use crate::directory;
 use crate::error::{Problem, Result};
-use crate::limits::TEMPLATES_MAX;
+use crate::limits::{TEMPLATES_MAX, TEMPLATES_MIB_MAX};
 use crate::shared::Shared;
 use crate::store::{TemplateRow, Writer};
 
@@ -39,10 +39,15 @@ pub fn put(shared: &Shared, template: &Template, actor: &str, now_ms: i64) -> Re
         if known != PutResult::Published {
             return Ok(known);
         }
-        if tx.templates(("", 0), TEMPLATES_MAX)?.len() >= TEMPLATES_MAX {
+        let stored = tx.templates(("", 0), TEMPLATES_MAX)?;
+        if stored.len() >= TEMPLATES_MAX {
             return Err(Problem::new("template.too_many").with("max", TEMPLATES_MAX));
         }
         let bytes = template.to_bytes();
+        let all: usize = stored.iter().map(|row| row.bytes.len()).sum();
+        if all + bytes.len() > TEMPLATES_MIB_MAX * 1_024 * 1_024 {
+            return Err(Problem::new("template.too_much").with("max", TEMPLATES_MIB_MAX));
+        }
         let row = TemplateRow {
             id: template.id().to_string(),
             version: template.version(),
@@ -55,7 +60,6 @@ pub fn put(shared: &Shared, template: &Template, actor: &str, now_ms: i64) -> Re
         let entry = DirectoryEntry::Template(template.into());
         let fits = entry.check_size();
         fits.map_err(|error| Problem::new(error.code()).because(&error))?;
-        // A shipped template of this program may have the same version with other content.
         if directory::read(tx)?.apply(entry.clone()).is_err() {
             return Ok(PutResult::Taken);
         }
@@ -80,6 +84,12 @@ fn judged(tx: &dyn Writer, template: &Template) -> Result<PutResult> {
         } else {
             PutResult::Taken
         });
+    }
+    // Phones bring a shipped template along, so its version has this content before it is
+    // published.
+    let is_other = |one: &Template| (one.id(), one.version()) == (id, version) && one != template;
+    if shipped().iter().any(is_other) {
+        return Ok(PutResult::Taken);
     }
     Ok(match tx.newest_template(id)? {
         Some(row) if row.version > version => PutResult::Older {
