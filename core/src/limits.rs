@@ -70,6 +70,8 @@ pub const SEARCH_TEXT_CHARS_MAX: usize = 8_192;
 pub const SEARCH_QUERY_TERMS_MAX: usize = 16;
 /// Rows of one page of a list, and of one search.
 pub const LIST_ROWS_MAX: usize = 200;
+/// Changed fields of one edit that a timeline names one by one.
+pub const STORY_CHANGES_MAX: usize = 20;
 /// Points of one map window.
 pub const MAP_POINTS_MAX: usize = 5_000;
 /// Cells along one side of a map window with more points. Each cell shows some of its own.

@@ -1,8 +1,9 @@
 //! Templates on this phone, from the app and from the directory.
 //!
-//! A shipped template wins over an entry of the directory with its id and version, because answers that were
-//! written without a network refer to it. Of two entries with one id and version, the later one that the
-//! server signed wins, so that all phones show what the server shows.
+//! An entry of the directory wins over a shipped template with its id and version, because the
+//! server signed it and phones of every app version have it. Of two entries with one id and
+//! version, the later one that the server signed wins, so that all phones show what the server
+//! shows.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -23,21 +24,20 @@ use crate::limits::TEMPLATES_CACHED;
 pub(in crate::replica) struct TemplateCache(RefCell<HashMap<Vec<u8>, TemplateEntry>>);
 
 impl TemplateCache {
-    fn read(&self, bytes: Vec<u8>) -> Result<TemplateEntry, ReplicaError> {
+    /// `None` for an entry that this app cannot decode.
+    fn read(&self, bytes: Vec<u8>) -> Option<TemplateEntry> {
         let mut known = self.0.borrow_mut();
         if let Some(entry) = known.get(&bytes) {
-            return Ok(entry.clone());
+            return Some(entry.clone());
         }
-        let DirectoryEntry::Template(entry) =
-            minicbor::decode(&bytes).map_err(|_| ReplicaError::Inconsistent)?
-        else {
-            return Err(ReplicaError::Inconsistent);
+        let DirectoryEntry::Template(entry) = minicbor::decode(&bytes).ok()? else {
+            return None;
         };
         if known.len() >= TEMPLATES_CACHED {
             known.clear();
         }
         known.insert(bytes, entry.clone());
-        Ok(entry)
+        Some(entry)
     }
 }
 
@@ -48,11 +48,9 @@ pub(in crate::replica) fn find(
     id: &TemplateId,
     version: u32,
 ) -> Result<Option<TemplateEntry>, ReplicaError> {
-    if let Some(shipped) = Templates::default().get(id, version) {
-        return Ok(Some(shipped));
-    }
     let stored = template::get(conn, id.as_str(), version)?;
-    stored.map(|bytes| cache.read(bytes)).transpose()
+    let published = stored.and_then(|bytes| cache.read(bytes));
+    Ok(published.or_else(|| Templates::default().get(id, version)))
 }
 
 /// The form of a record: its kind's parts, and the template as the content names it.
@@ -118,5 +116,5 @@ pub(in crate::replica) fn answers(template: &Template, content: &Content) -> Ans
         .map(|(key, text)| (key.as_str(), FieldValue::Text(text.clone())))
         .collect();
     let fields = values.iter().map(|(key, value)| (*key, value));
-    Answers::read(template, template.version(), fields)
+    Answers::read(template, template.version(), fields).with_row_devices(content.row_devices())
 }

@@ -131,7 +131,8 @@ impl Phone {
 
     /// Adds a row to a repeat and returns the row. At most 100 rows count.
     ///
-    /// Errors: the errors of [`Self::answer`].
+    /// Errors: `form.row_limit` where this phone has added 100 rows, and the errors of
+    /// [`Self::answer`].
     pub fn add_row(&self, record: String, repeat_id: String) -> Answer<String> {
         let (record, item): (RecordId, ItemId) = (id(&record)?, item_id(&repeat_id)?);
         let row = self.0.write(|replica, now| {
@@ -156,7 +157,8 @@ impl Phone {
     /// record that holds them. Only the member, the people in `named` (at most 64) and the command room read it.
     /// A later call keeps the people of the first one.
     ///
-    /// Errors: `form.no_form`, `replica.no_record`, `content.*`, `may.*`.
+    /// Errors: `form.no_words` for a first note without words, `form.no_form`, `replica.no_record`,
+    /// `content.*`, `may.*`.
     pub fn write_note(&self, record: String, text: String, named: Vec<String>) -> Answer<String> {
         let record: RecordId = id(&record)?;
         let named: Vec<MemberId> = ids(&named)?;

@@ -1,6 +1,7 @@
 //! Filling in checklists: plan a form, answer its questions, take its steps, write private words, and report
 //! findings.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::super::error::ReplicaError;
@@ -14,14 +15,14 @@ use super::form_page::{problems, today};
 use super::report::Draft;
 use super::words::Wording;
 use super::write::Writing;
-use crate::crdt::{FieldEdit, Write, build_genesis};
+use crate::crdt::{DevicePrefix, FieldEdit, Write, build_genesis};
 use crate::domain::case::{Event, OnBehalfOf};
 use crate::domain::content::{Content, Details, Field, FieldSpec, FieldValue, StoredPosition};
 use crate::domain::form::{Answer, AnswerKey, ItemId, Kind, RowId, RowMark, Template, TemplateId};
 use crate::domain::kinds::FormSpec;
 use crate::domain::{AreaPath, Audience, RecordKind, Source};
 use crate::id::{EnvelopeId, MemberId, RecordId, UnitId};
-use crate::limits::NAMED_MAX;
+use crate::limits::{FORM_ROWS_MAX, NAMED_MAX};
 use crate::record::Record;
 use crate::texts::{Lang, say};
 use crate::wire::body::{Body, Genesis};
@@ -167,6 +168,7 @@ impl Replica {
         let template = Arc::clone(form.readable().map_err(ReplicaError::NotAllowed)?);
         self.check_role(&template)?;
         let day = today(&loaded, now_ms);
+        self.check_rows(&loaded, edits)?;
         let mut fields = Vec::new();
         for edit in edits {
             match edit {
@@ -230,6 +232,10 @@ impl Replica {
     ) -> Result<RecordId, ReplicaError> {
         let (_, found) = self.form_of(form)?;
         let known = self.own_note(form, found.spec)?;
+        // A note that exists may be cleared.
+        if known.is_none() && text.trim().is_empty() {
+            return Err(ReplicaError::BadContent("form.no_words"));
+        }
         self.write(now_ms, |writing| match known {
             None => note(writing, found.spec, form, text, named),
             Some(known) => {
@@ -350,6 +356,37 @@ impl Replica {
             }
             Ok(id)
         })
+    }
+
+    /// Whether there is room for the rows that edits add. Rows of other phones do not count here,
+    /// because phones take turns where a repeat has more rows than count.
+    fn check_rows(&self, record: &Record, edits: &[FormEdit]) -> Result<(), ReplicaError> {
+        let added = |edit: &FormEdit| match edit {
+            FormEdit::AddRow(repeat, _) => Some(repeat.clone()),
+            _ => None,
+        };
+        let mut room: BTreeMap<ItemId, usize> = BTreeMap::new();
+        for repeat in edits.iter().filter_map(added) {
+            *room.entry(repeat).or_default() += 1;
+        }
+        if room.is_empty() {
+            return Ok(());
+        }
+        let own = self.certificate().ok_or(ReplicaError::NotEnrolled)?;
+        let own = DevicePrefix::of(&own.facts().device).0;
+        let content = project::content(record).ok_or(ReplicaError::Inconsistent)?;
+        for (key, text) in &content.details().answers {
+            let is_own = content.row_devices().get(key) == Some(&own);
+            let is_added = matches!(RowMark::of_text(text), Some(RowMark::Added(_)));
+            let repeat = key.parse().ok().map(|key: AnswerKey| key.item);
+            let rows = repeat.and_then(|repeat| room.get_mut(&repeat));
+            if let Some(rows) = rows.filter(|_| is_own && is_added) {
+                *rows += 1;
+            }
+        }
+        let fits = room.values().all(|rows| *rows <= FORM_ROWS_MAX);
+        fits.then_some(())
+            .ok_or(ReplicaError::BadContent("form.row_limit"))
     }
 
     /// The record and its form.

@@ -199,7 +199,7 @@ pub(super) fn problems(
     let state = evaluate(template, &answers, today)
         .map_err(|error| ReplicaError::BadContent(error.code()))?;
     let of_item = |item: &crate::domain::form::ItemState<'_>| {
-        let problem = item.problem.as_ref()?;
+        let problem = item.problem.as_ref().filter(|problem| problem.blocks())?;
         let label = |lang| item.item.label.in_lang(lang).to_owned();
         Some(FormProblem {
             item: item.item.id.clone(),

@@ -4,6 +4,7 @@ use super::super::error::ReplicaError;
 use super::Replica;
 use crate::crdt::build_genesis;
 use crate::domain::content::Content;
+use crate::domain::kinds::is_note;
 use crate::domain::{AreaPath, Audience, Source};
 use crate::id::{MemberId, RecordId, UnitId};
 use crate::limits::NAMED_MAX;
@@ -50,6 +51,7 @@ impl Replica {
         if draft.named.len() > NAMED_MAX {
             return Err(ReplicaError::BadContent("event.too_large"));
         }
+        check_note(draft)?;
         self.write(now_ms, |writing| {
             let content = build_genesis(&draft.content, writing.actor()?)
                 .map_err(|error| ReplicaError::BadContent(error.code()))?;
@@ -67,4 +69,16 @@ impl Replica {
             writing.genesis(&body)
         })
     }
+}
+
+/// A private note has a record that it is about, or the name of its subject. Otherwise nobody would
+/// find it.
+fn check_note(draft: &Draft) -> Result<(), ReplicaError> {
+    let title = draft.content.details().title.as_deref().unwrap_or_default();
+    let is_lost =
+        is_note(draft.content.kind()) && draft.linked.is_none() && title.trim().is_empty();
+    if is_lost {
+        return Err(ReplicaError::BadContent("form.note_alone"));
+    }
+    Ok(())
 }

@@ -21,7 +21,7 @@ use crate::domain::case::{Deadlines, Event, Move, OnBehalfOf, Outcome, Part, Par
 use crate::domain::civil::time_said;
 use crate::domain::content::{Field, FieldValue};
 use crate::id::{EnvelopeId, Hash, MemberId, RecordId, UnitId};
-use crate::limits::LIST_ROWS_MAX;
+use crate::limits::{LIST_ROWS_MAX, STORY_CHANGES_MAX};
 use crate::record::{Node, NodeBody, Record};
 use crate::texts::{Lang, say, text};
 use crate::wire::verdict::Status;
@@ -60,8 +60,10 @@ pub struct StoryEntry {
     /// Photos, voice and the like. For a case handled on the spot, the photos from before the work are
     /// first.
     pub attachments: Vec<Hash>,
-    /// The fields that an edit changed.
+    /// The fields that an edit changed, at most [`STORY_CHANGES_MAX`].
     pub edits: Vec<FieldChange>,
+    /// How many more fields it changed.
+    pub more_edits: usize,
     /// The result of the event in the fold.
     pub outcome: Outcome,
     /// The reason why it does not count, a stable code.
@@ -160,6 +162,17 @@ struct Teller<'a> {
     people: RefCell<HashMap<Option<MemberId>, Name>>,
 }
 
+/// The fields that one edit changed.
+#[derive(Default)]
+struct Edits {
+    /// The first ones in words.
+    shown: Vec<FieldChange>,
+    /// How many more there are.
+    more: usize,
+    /// Whether all of them are answers.
+    answers_alone: bool,
+}
+
 /// One sentence under construction.
 #[derive(Clone, Copy)]
 struct Said<'a> {
@@ -204,7 +217,8 @@ impl Teller<'_> {
                 .map(|words| words.as_str().to_owned())
                 .unwrap_or_default(),
             attachments: event.map(attachments).unwrap_or_default(),
-            edits,
+            edits: edits.shown,
+            more_edits: edits.more,
             outcome: item.outcome,
             why: item.why.or(refused.map(Status::code)),
             effective_ms: item.effective_ms,
@@ -240,29 +254,36 @@ impl Teller<'_> {
         Ok((zh, en))
     }
 
-    fn edits(&self, node: &Node) -> Result<Vec<FieldChange>, ReplicaError> {
+    fn edits(&self, node: &Node) -> Result<Edits, ReplicaError> {
         let NodeBody::Change(change) = &node.body else {
-            return Ok(Vec::new());
+            return Ok(Edits::default());
         };
         let document = self.record.document();
         let counted = change.info.as_ref().and_then(|info| {
             let document = document.filter(|document| document.change(&info.hash).is_some());
             Some(document?.written_by(&info.hash))
         });
-        let Some(edits) = counted else {
-            let edits = rewrite::written_in(&self.wording, self.record, node)?.0;
-            let edits = edits.unwrap_or_default();
-            return edits.iter().map(|edit| self.changed(edit, None)).collect();
-        };
+        let is_answer = |edit: &FieldEdit| matches!(edit.field, Field::Answer(_));
+        let has_seen = counted.is_some();
         let seen = |edit: &FieldEdit| {
             let hash = change.info.as_ref()?.hash;
-            let is_answer = matches!(edit.field, Field::Answer(_));
-            document.filter(|_| is_answer)?.seen_by(&hash, &edit.field)
+            let document = document.filter(|_| has_seen && is_answer(edit));
+            document?.seen_by(&hash, &edit.field)
         };
-        edits
-            .iter()
-            .map(|edit| self.changed(edit, seen(edit).as_ref()))
-            .collect()
+        let edits = match counted {
+            Some(edits) => edits,
+            None => {
+                let written = rewrite::written_in(&self.wording, self.record, node)?;
+                written.0.unwrap_or_default()
+            }
+        };
+        let first = edits.iter().take(STORY_CHANGES_MAX);
+        let shown = first.map(|edit| self.changed(edit, seen(edit).as_ref()));
+        Ok(Edits {
+            shown: shown.collect::<Result<_, _>>()?,
+            more: edits.len().saturating_sub(STORY_CHANGES_MAX),
+            answers_alone: edits.iter().all(is_answer),
+        })
     }
 
     fn changed(
@@ -284,26 +305,21 @@ impl Teller<'_> {
         })
     }
 
-    fn sentence(
-        &self,
-        node: &Node,
-        edits: &[FieldChange],
-        said: Said<'_>,
-    ) -> Result<String, ReplicaError> {
+    fn sentence(&self, node: &Node, edits: &Edits, said: Said<'_>) -> Result<String, ReplicaError> {
         let lang = said.lang;
         let plain = |code: &str| say(code, lang, &[("who", said.who)]);
         Ok(match &node.body {
             NodeBody::Genesis { .. } => plain("story.report"),
-            NodeBody::Change(_) if edits.is_empty() => plain("story.edit_unknown"),
+            NodeBody::Change(_) if edits.shown.is_empty() => plain("story.edit_unknown"),
             NodeBody::Change(_) => {
-                let is_answer = |change: &FieldChange| matches!(change.field, Field::Answer(_));
-                let code = match edits.iter().all(is_answer) {
-                    true if edits.len() > ANSWERS_SAID_MAX => "story.answered_many",
+                let count = edits.shown.len() + edits.more;
+                let code = match edits.answers_alone {
+                    true if count > ANSWERS_SAID_MAX => "story.answered_many",
                     true => "story.answered",
                     false => "story.edit",
                 };
                 let changes = changes(edits, lang);
-                let count = edits.len().to_string();
+                let count = count.to_string();
                 let parts = [
                     ("who", said.who),
                     ("changes", changes.as_str()),
@@ -480,8 +496,9 @@ fn joint(lang: Lang) -> &'static str {
     }
 }
 
-fn changes(edits: &[FieldChange], lang: Lang) -> String {
+fn changes(edits: &Edits, lang: Lang) -> String {
     let changes: Vec<String> = edits
+        .shown
         .iter()
         .map(|change| {
             let name = names::in_lang(change.name.clone(), lang);
@@ -495,7 +512,16 @@ fn changes(edits: &[FieldChange], lang: Lang) -> String {
             say("story.set", lang, &[("field", &name), ("value", &value)])
         })
         .collect();
-    changes.join(joint(lang))
+    let changes = changes.join(joint(lang));
+    if edits.more == 0 {
+        return changes;
+    }
+    let more = edits.more.to_string();
+    say(
+        "story.more",
+        lang,
+        &[("changes", &changes), ("count", &more)],
+    )
 }
 
 /// “Valve closed?”: yes → no

@@ -90,7 +90,7 @@ pub(super) fn store(
     if let DirectoryEntry::Template(template) = &entry
         && is_fresh_template
     {
-        form_rows::template_arrived(writing.conn, template.id(), template.version())?;
+        form_rows::template_arrived(writing.conn, template)?;
     }
     if let DirectoryEntry::Category(category) = &entry
         && before.is_none_or(|before| before != (row.zh, row.en))

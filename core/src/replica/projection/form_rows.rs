@@ -10,11 +10,12 @@ use rusqlite::Connection;
 use super::super::error::ReplicaError;
 use super::super::forms::{self, FormOf, TemplateCache};
 use super::super::table::form::{self, FormRow, Group};
+use super::super::table::pending;
 use super::super::table::record as record_table;
 use super::super::table::record_link::{self, Link, LinkKind};
 use crate::domain::case::RecordState;
 use crate::domain::content::Content;
-use crate::domain::form::{Date, Interval, Template, TemplateId, Templates, evaluate};
+use crate::domain::form::{Date, Interval, Template, TemplateEntry, Templates, evaluate};
 use crate::domain::kinds::FormStanding;
 use crate::id::{Hash, MemberId, RecordId};
 use crate::limits::MERGES_FOLLOWED_MAX;
@@ -172,13 +173,15 @@ fn progress(record: &Record) -> Option<Progress> {
     let begun_ms = begun.map(|entry| entry.at_ms);
     let last = steps.entries.last();
     let ended = last.filter(|_| steps.stage.is_ended);
+    // A person who joins takes the work over from no one.
+    let reached = steps.entered(steps.stage);
     let made_ms = state.reported_ms;
     Some(Progress {
         standing: spec.standing(steps.stage),
         begun_ms,
         ended_ms: ended.map(|entry| entry.at_ms),
         made_ms,
-        member: last.map_or(state.reporter, |entry| entry.by),
+        member: reached.map_or(state.reporter, |entry| entry.by),
         day: (spec.day)(state),
         overdue_ms: spec.overdue_ms,
     })
@@ -284,20 +287,16 @@ fn named_place(record: &Record, content: &Content) -> [u8; 16] {
 }
 
 /// Makes the forms of a template again, slice by slice, because their template is here now. A shipped template
-/// was here before.
+/// of the same content was here before.
 pub(in crate::replica) fn template_arrived(
     conn: &Connection,
-    id: &TemplateId,
-    version: u32,
+    entry: &TemplateEntry,
 ) -> Result<(), ReplicaError> {
-    if Templates::default().get(id, version).is_some() {
+    let (id, version) = (entry.id(), entry.version());
+    if Templates::default().get(id, version).as_ref() == Some(entry) {
         return Ok(());
     }
-    Ok(super::super::table::pending::fill_template(
-        conn,
-        id.as_str(),
-        version,
-    )?)
+    Ok(pending::fill_template(conn, id.as_str(), version)?)
 }
 
 /// The number of the row of a record, and its form.

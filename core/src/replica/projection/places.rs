@@ -142,18 +142,22 @@ pub(in crate::replica) fn project(
     Ok(())
 }
 
-/// Makes all of these rows again from the stored entries.
-pub(in crate::replica) fn project_all(conn: &Connection) -> Result<(), ReplicaError> {
+/// Makes all of these rows again from the stored entries. Returns how many entries were left out,
+/// because this app cannot decode them.
+pub(in crate::replica) fn project_all(conn: &Connection) -> Result<usize, ReplicaError> {
     area::clear(conn)?;
     directory_name::clear(conn)?;
     template::clear(conn)?;
+    let mut left_out = 0;
     for kind in PROJECTED {
         for (key, bytes) in directory::keyed(conn, kind)? {
-            let entry = minicbor::decode(&bytes).map_err(|_| ReplicaError::Inconsistent)?;
-            project(conn, &key, &entry)?;
+            match minicbor::decode(&bytes) {
+                Ok(entry) => project(conn, &key, &entry)?,
+                Err(_) => left_out += 1,
+            }
         }
     }
-    Ok(())
+    Ok(left_out)
 }
 
 /// The kinds of entries that [`project`] knows.
@@ -261,9 +265,10 @@ impl Reader {
         let mut all = names::BUILT_IN.clone();
         let mut waiting = Vec::new();
         for bytes in directory::of_kind(self.conn()?, names::CATEGORIES)? {
-            match minicbor::decode(&bytes).map_err(|_| ReplicaError::Inconsistent)? {
-                DirectoryEntry::Category(category) => waiting.push(category),
-                _ => return Err(ReplicaError::Inconsistent),
+            match minicbor::decode(&bytes) {
+                Ok(DirectoryEntry::Category(category)) => waiting.push(category),
+                Ok(_) => return Err(ReplicaError::Inconsistent),
+                Err(_) => tracing::warn!("a category that cannot be decoded is left out"),
             }
         }
         // Classes must be known before their categories.

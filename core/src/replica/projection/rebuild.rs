@@ -11,14 +11,14 @@ use super::super::load::{self, Certificates};
 use super::super::reader::Reader;
 use super::super::table::meta::{self, Name};
 use super::super::table::record as record_table;
-use super::super::table::{directory, envelope, pack, pending, stream};
+use super::super::table::{directory, envelope, notice, pack, pending, stream};
 use super::{notify, places, project};
 use crate::id::{MemberId, RecordId};
 use crate::limits::REBUILD_SLICE_ROWS;
 use crate::wire::digest::Digest;
 
 /// The version of the code that makes projections. A change of their content needs a new number.
-pub(in crate::replica) const PROJECTIONS: u32 = 6;
+pub(in crate::replica) const PROJECTIONS: u32 = 7;
 
 /// How far projections are behind the app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub(in crate::replica) fn whole(
         stream::set_digest(conn, known.no, Digest::EMPTY)?;
     }
     // Rows of records need the templates of the directory.
-    places::project_all(conn)?;
+    let left_out = places::project_all(conn)?;
     let mut records: BTreeSet<RecordId> = envelope::records(conn)?.into_iter().collect();
     records.extend(pack::records(conn)?);
     for id in records {
@@ -78,7 +78,24 @@ pub(in crate::replica) fn whole(
             project::write_anew(conn, &certificates.templates, &record, &own)?;
         }
     }
+    tell_left_out(conn, left_out)?;
     done(conn)
+}
+
+/// Notes that entries of the directory were left out, and how many, unless the person has still to
+/// see such a note.
+fn tell_left_out(conn: &Connection, count: usize) -> Result<(), ReplicaError> {
+    const CODE: &str = "incident.directory_entry";
+    if count == 0 {
+        return Ok(());
+    }
+    tracing::warn!(code = CODE, count, "entries of the directory were left out");
+    if notice::is_unseen(conn, CODE)? {
+        return Ok(());
+    }
+    let at_ms = record_table::newest_ms(conn)?;
+    let count = count.to_string();
+    Ok(notice::insert(conn, at_ms, CODE, (None, None), &count)?)
 }
 
 /// Makes a slice again. Returns the number of records that are left.
@@ -87,6 +104,7 @@ pub(in crate::replica) fn slice(
     certificates: &Certificates,
     own: &Own,
 ) -> Result<u64, ReplicaError> {
+    let mut left_out = 0;
     for next in pending::next(conn, REBUILD_SLICE_ROWS)? {
         if next.what == pending::RECORD {
             let id = RecordId::from_slice(&next.key).ok_or(ReplicaError::Inconsistent)?;
@@ -97,11 +115,14 @@ pub(in crate::replica) fn slice(
                 None => project::remove(conn, id)?,
             }
         } else if let Some(bytes) = directory::get(conn, next.what, &next.key)? {
-            let entry = minicbor::decode(&bytes).map_err(|_| ReplicaError::Inconsistent)?;
-            places::project(conn, &next.key, &entry)?;
+            match minicbor::decode(&bytes) {
+                Ok(entry) => places::project(conn, &next.key, &entry)?,
+                Err(_) => left_out += 1,
+            }
         }
         pending::delete(conn, &next)?;
     }
+    tell_left_out(conn, left_out)?;
     Ok(pending::count(conn)?)
 }
 

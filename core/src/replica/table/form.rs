@@ -27,7 +27,8 @@ pub struct FormRow {
     pub ended_ms: Option<i64>,
     /// The end, else the beginning, else the planned time, else the time when it was made; ms UTC.
     pub at_ms: i64,
-    /// The person who made the last step, else the person who made the record; `None` when withheld.
+    /// The person whose step led to the stage, else the person who made the record; `None` when
+    /// withheld.
     pub member: Option<MemberId>,
     /// The day of the form, in days since 1970-01-01 in China: `today()` of its rules.
     pub day: i32,
@@ -61,8 +62,9 @@ pub(in crate::replica) fn get(conn: &Connection, record: i64) -> Sql<Option<Form
 pub(in crate::replica) fn put(conn: &Connection, record: i64, form: &FormRow) -> Sql<()> {
     conn.prepare_cached(
         "INSERT INTO form (record, template, version, subject, place, standing, planned_ms, begun_ms,
-           ended_ms, at_ms, member, day, complete, next_due_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+           ended_ms, at_ms, member, day, complete, next_due_ms, id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,
+           (SELECT id FROM record WHERE no = ?1))
          ON CONFLICT (record) DO UPDATE SET template = excluded.template, version = excluded.version,
            subject = excluded.subject, place = excluded.place, standing = excluded.standing,
            planned_ms = excluded.planned_ms, begun_ms = excluded.begun_ms,
@@ -105,26 +107,28 @@ pub(in crate::replica) fn about(conn: &Connection, subject: RecordId) -> Sql<Vec
     .collect()
 }
 
-/// Computes what is due next for a subject and template. A plan brings the date of the last form forward and
-/// never moves it back, so that a form which nobody makes hides no subject. Ties are broken by the ids of
-/// records, because their numbers differ from phone to phone.
+/// The open form of a subject and template that is planned first.
+pub(in crate::replica) const PLANNED_FIRST: &str =
+    "SELECT record, planned_ms FROM form INDEXED BY form_open_of_place
+     WHERE place = ?1 AND template = ?2 AND standing IN (1, 2) AND planned_ms IS NOT NULL
+     ORDER BY planned_ms, id LIMIT 1";
+/// The form of a subject and template that was done last.
+pub(in crate::replica) const DONE_LAST: &str =
+    "SELECT record, next_due_ms FROM form INDEXED BY form_done_of_place
+     WHERE place = ?1 AND template = ?2 AND standing = 3 ORDER BY ended_ms DESC, id DESC LIMIT 1";
+
+/// Computes what is due next for a subject and template. A plan brings the date of the last form
+/// forward and never moves it back, so that a form which nobody makes hides no subject. Ties are
+/// broken by the ids of records, because their numbers differ from phone to phone. Each query reads
+/// one row, so the cost of a write does not depend on the number of forms about its subject.
 pub(in crate::replica) fn regroup(conn: &Connection, group: &Group) -> Sql<()> {
     let (place, template) = group;
     let planned: Option<(i64, i64)> = conn
-        .prepare_cached(
-            "SELECT form.record, form.planned_ms FROM form CROSS JOIN record ON record.no = form.record
-             WHERE form.place = ?1 AND form.template = ?2 AND form.standing IN (1, 2)
-               AND form.planned_ms IS NOT NULL
-             ORDER BY form.planned_ms, record.id LIMIT 1",
-        )?
+        .prepare_cached(PLANNED_FIRST)?
         .query_row((place, template), |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let last: Option<(i64, Option<i64>)> = conn
-        .prepare_cached(
-            "SELECT form.record, form.next_due_ms FROM form CROSS JOIN record ON record.no = form.record
-             WHERE form.place = ?1 AND form.template = ?2 AND form.standing = 3
-             ORDER BY form.ended_ms DESC, record.id DESC LIMIT 1",
-        )?
+        .prepare_cached(DONE_LAST)?
         .query_row((place, template), |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let next = last.and_then(|(record, due_ms)| Some((record, due_ms?)));

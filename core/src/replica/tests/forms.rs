@@ -12,12 +12,13 @@ use crate::domain::directory::DirectoryEntry;
 use crate::domain::form::{
     Answer, AnswerKey, Decimal, ItemId, Template, TemplateEntry, TemplateId, shipped,
 };
-use crate::domain::kinds::visit::{CANCEL, FINISH, FINISHED, NOT_MET_STEP, START};
+use crate::domain::kinds::visit::{CANCEL, FINISH, FINISHED, JOIN, NOT_MET_STEP, START};
 use crate::domain::kinds::{FormStanding, hazard as hazards, note, place, visit};
 use crate::domain::steps::StepSpec;
 use crate::domain::{Audience, RecordKind};
 use crate::id::{Hash, RecordId};
-use crate::limits::{LIST_ROWS_MAX, MERGES_FOLLOWED_MAX, REBUILD_SLICE_ROWS};
+use crate::limits::{FORM_ROWS_MAX, LIST_ROWS_MAX, MERGES_FOLLOWED_MAX, REBUILD_SLICE_ROWS};
+use crate::replica::table::form;
 use crate::texts::Lang;
 
 const DAY: i64 = 86_400_000;
@@ -559,8 +560,15 @@ fn visit_without_its_template_is_complete_once_it_arrives() {
     while colleague.replica().rebuild_slice().unwrap() > 0 {}
     let row = page(&mut colleague, record).row.unwrap();
     assert_eq!(row.complete, Some(true));
-    assert_eq!(Some(row), page(&mut worker, record).row);
+    assert_eq!(Some(&row), page(&mut worker, record).row.as_ref());
     assert_eq!(due(&mut colleague, &DueFilter::default()).len(), 1);
+    // Now the template alone is new, and the visit is settled.
+    server.settle(&mut colleague);
+    publish(&mut server, shop(1, 9));
+    server.sync(&mut colleague);
+    while colleague.replica().rebuild_slice().unwrap() > 0 {}
+    let later = page(&mut colleague, record).row.unwrap().next_due_ms;
+    assert_eq!(later, row.next_due_ms.map(|due_ms| due_ms + 2 * DAY));
 }
 
 /// After a restore the server gives its whole directory again, to phones with many visits.
@@ -682,6 +690,37 @@ fn private_note_is_written_once_and_then_changed() {
         (view.facts.kind, view.facts.linked),
         (note::KIND, Some(form))
     );
+}
+
+#[test]
+fn note_without_words_or_record_is_refused() {
+    let mut worker = Town::new().grid_worker(11);
+    let form = planned(&mut worker, "care_visit", "王奶奶", NOW);
+    let records = worker.replica().rows().unwrap().len();
+    for blank in ["", " \n\u{3000}"] {
+        let refused = worker.replica().write_note(form, blank, &[], NOW);
+        assert!(matches!(
+            refused,
+            Err(ReplicaError::BadContent("form.no_words"))
+        ));
+    }
+    let mut alone = Draft::staff(note::Note::default().into(), home());
+    alone.audience = Audience::Restricted;
+    let refused = worker.replica().report(&alone, NOW);
+    assert!(matches!(
+        refused,
+        Err(ReplicaError::BadContent("form.note_alone"))
+    ));
+    assert_eq!(
+        worker.replica().rows().unwrap().len(),
+        records,
+        "nothing was written"
+    );
+    alone.content.details_mut().title = Some("王奶奶".into());
+    worker.replica().report(&alone, NOW).unwrap();
+    let first = worker.replica().write_note(form, "一", &[], NOW).unwrap();
+    let cleared = worker.replica().write_note(form, "", &[], NOW + 1).unwrap();
+    assert_eq!(first, cleared, "words that exist may be cleared");
 }
 
 #[test]
@@ -1238,4 +1277,136 @@ fn open_finding_of_restricted_visit_hides_answer() {
         assert_eq!(details.description.contains('7'), quotes, "{audience:?}");
         assert_eq!(details.address.is_some(), quotes);
     }
+}
+
+/// Another participant adds more rows than count, all with earlier marks. The rows of both people
+/// count in turns, and the visit can end.
+#[test]
+fn flood_of_rows_pushes_out_only_its_own() {
+    let town = Town::new();
+    let mut server = town_with_shop(&town);
+    let (mut ann, mut bo) = (town.grid_worker(11), town.grid_worker(13));
+    server.sync(&mut ann);
+    let shared = FormDraft {
+        companions: vec![MemberId([13; 16])],
+        ..plan("shop", "店", NOW)
+    };
+    let record = ann.replica().plan_form(&shared, NOW).unwrap().form;
+    server.settle(&mut ann);
+    server.settle(&mut bo);
+    let mark = |n: usize| FieldEdit::text(Field::Answer(format!("flats-{n:016x}")), "1");
+    let flood: Vec<FieldEdit> = (1..=FORM_ROWS_MAX + 1).map(mark).collect();
+    bo.replica().edit(record, &flood, NOW + 1).unwrap();
+    server.settle(&mut bo);
+    server.settle(&mut ann);
+    let row = ann.replica().row_id();
+    let edits = [
+        FormEdit::AddRow("flats".parse().unwrap(), row),
+        FormEdit::Set(
+            AnswerKey::in_row("tenant".parse().unwrap(), row),
+            Answer::Text("甲".into()),
+        ),
+    ];
+    ann.replica().answer(record, &edits, NOW + 2).unwrap();
+    server.settle(&mut ann);
+    server.settle(&mut bo);
+    for phone in [&mut ann, &mut bo] {
+        let page = page(phone, record);
+        let state = page.state().unwrap();
+        let rows = state
+            .items()
+            .iter()
+            .filter(|item| item.item.id.as_str() == "tenant");
+        assert_eq!(rows.count(), FORM_ROWS_MAX);
+        assert!(state.get("tenant", Some(row)).unwrap().answer.is_some());
+        let problem = state.get("flats", None).unwrap().problem.clone();
+        assert_eq!(problem.unwrap().code(), "form.too_many_rows");
+    }
+    finish(&mut ann, record, NOW + 3);
+    assert_eq!(page(&mut ann, record).row.unwrap().complete, Some(true));
+}
+
+#[test]
+fn phone_adds_no_more_rows_than_count() {
+    let town = Town::new();
+    let mut server = town_with_shop(&town);
+    let mut worker = town.grid_worker(11);
+    server.sync(&mut worker);
+    let record = planned(&mut worker, "shop", "店", NOW);
+    let add = |worker: &mut Phone| {
+        let row = worker.replica().row_id();
+        FormEdit::AddRow("flats".parse().unwrap(), row)
+    };
+    let full: Vec<FormEdit> = (0..FORM_ROWS_MAX).map(|_| add(&mut worker)).collect();
+    worker.replica().answer(record, &full, NOW + 1).unwrap();
+    let surplus = [add(&mut worker)];
+    let refused = worker.replica().answer(record, &surplus, NOW + 2);
+    assert_eq!(refused.unwrap_err().code(), "form.row_limit");
+    let FormEdit::AddRow(repeat, first) = full[0].clone() else {
+        unreachable!()
+    };
+    let removed = [FormEdit::RemoveRow(repeat, first)];
+    worker.replica().answer(record, &removed, NOW + 3).unwrap();
+    worker.replica().answer(record, &surplus, NOW + 4).unwrap();
+}
+
+/// A person who joins writes on a visit that another person began, and the lists go on naming that
+/// person.
+#[test]
+fn person_who_joins_answers_and_takes_nothing_over() {
+    let town = Town::new();
+    let mut server = town_with_shop(&town);
+    let (mut ann, mut bo) = (town.grid_worker(11), town.grid_worker(13));
+    server.sync(&mut ann);
+    let record = planned(&mut ann, "shop", "店", NOW);
+    step(&mut ann, record, &START, NOW + 1).unwrap();
+    server.settle(&mut ann);
+    server.settle(&mut bo);
+    assert_eq!(page(&mut bo, record).read_only, Some("may.not_own"));
+    step(&mut bo, record, &JOIN, NOW + 2).unwrap();
+    answer(&mut bo, record, "valve", Answer::YesNo(true), NOW + 3);
+    server.settle(&mut bo);
+    server.settle(&mut ann);
+    let shown = page(&mut ann, record);
+    let row = shown.row.unwrap();
+    assert_eq!(
+        (row.begun_ms, row.member),
+        (Some(NOW + 1), Some(MemberId([11; 16])))
+    );
+    step(&mut ann, record, &FINISH, NOW + 4).unwrap();
+    let story = bo.replica().timeline(record, None, 50).unwrap().unwrap();
+    let joined = story
+        .entries
+        .iter()
+        .filter(|entry| entry.zh.ends_with("加入走访"));
+    assert_eq!(joined.count(), 1);
+}
+
+/// Returns the work of the database for one more visit of a place, in its own steps.
+fn work_of_one_visit(visits_before: i64) -> i32 {
+    let town = Town::new();
+    let mut server = town_with_shop(&town);
+    let mut worker = town.grid_worker(11);
+    server.sync(&mut worker);
+    for n in 0..visits_before {
+        planned(&mut worker, "shop", "老王小店", NOW + n % 3);
+        made(&mut worker, "老王小店", NOW + n % 3);
+    }
+    let steps = |worker: &mut Phone| -> i32 {
+        let conn = worker.replica().conn().unwrap();
+        let of = |sql: &str| {
+            let query = conn.prepare_cached(sql).unwrap();
+            query.get_status(rusqlite::StatementStatus::VmStep)
+        };
+        of(form::PLANNED_FIRST) + of(form::DONE_LAST)
+    };
+    let before = steps(&mut worker);
+    made(&mut worker, "老王小店", NOW + 9);
+    steps(&mut worker) - before
+}
+
+#[test]
+fn due_date_of_a_crowded_place_costs_no_more() {
+    let (few, many) = (work_of_one_visit(2), work_of_one_visit(60));
+    assert!(few > 0 && many <= few + few / 4, "{few} {many}");
 }

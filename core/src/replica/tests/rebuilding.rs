@@ -102,3 +102,40 @@ fn fresh_file_has_nothing_to_rebuild() {
     let mut phone = Town::new().volunteer(11);
     assert_eq!(phone.replica().rebuilding().unwrap(), None);
 }
+
+/// An entry that this app cannot decode costs its own rows alone, and the person is told once.
+#[test]
+fn entry_that_cannot_be_decoded_is_left_out() {
+    const CODE: &str = "incident.directory_entry";
+    let (mut phone, rows) = with_records(3);
+    let stream = crate::domain::stream::StreamId::DirectoryBase.to_bytes();
+    for kind in [1, 3, 4, 6, 9] {
+        let row = crate::replica::table::directory::Entry {
+            kind,
+            key: vec![kind.to_be_bytes()[1]; 16],
+            zh: String::new(),
+            en: String::new(),
+            bytes: vec![0xff; 9],
+        };
+        crate::replica::table::directory::put(phone.replica().conn().unwrap(), &stream, &row)
+            .unwrap();
+    }
+    let told = |replica: &Replica| {
+        let notices = replica.notices().unwrap();
+        let told = notices.into_iter().filter(|notice| notice.code == CODE);
+        told.map(|notice| (notice.at_ms > 0, notice.detail))
+            .collect::<Vec<_>>()
+    };
+    let replica = phone.reopen();
+    assert_eq!(replica.rebuild_slice().unwrap(), 0);
+    assert_eq!(replica.rows().unwrap(), rows);
+    assert_eq!(
+        told(replica),
+        [(true, "4".to_owned())],
+        "categories have no rows"
+    );
+    replica.rebuild().unwrap();
+    assert_eq!(replica.rows().unwrap(), rows);
+    assert_eq!(told(replica).len(), 1, "until it was seen");
+    assert!(!replica.categories().unwrap().is_empty());
+}

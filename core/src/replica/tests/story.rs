@@ -11,6 +11,7 @@ use crate::domain::case::{Deadlines, Move, MoveInput, Outcome};
 use crate::domain::content::{Field, FieldValue};
 use crate::domain::kinds::hazard;
 use crate::id::{EnvelopeId, RecordId};
+use crate::limits::STORY_CHANGES_MAX;
 use crate::wire::verdict::{Status, VoidReason};
 
 const HOUR: i64 = 3_600_000;
@@ -100,6 +101,38 @@ fn timeline_tells_each_step_with_names_and_deadlines() {
         entries
             .iter()
             .all(|one| one.delivered && one.outcome == Outcome::Effective)
+    );
+}
+
+/// One change may hold thousands of answers. A timeline names the first ones and counts the others.
+#[test]
+fn edit_of_many_fields_names_some_and_counts_others() {
+    const ANSWERS: usize = 2_000;
+    let mut phone = Town::new().volunteer(11);
+    let replica = phone.replica();
+    let record = replica.report(&draft("旧题"), NOW).unwrap();
+    let answer = |n: usize| FieldEdit::text(Field::Answer(format!("q{n}")), "yes");
+    let mut edits: Vec<FieldEdit> = (0..ANSWERS).map(answer).collect();
+    replica.edit(record, &edits, NOW + 1).unwrap();
+    edits = (0..ANSWERS)
+        .map(|n| FieldEdit::text(Field::Answer(format!("q{n}")), "no"))
+        .collect();
+    edits.push(FieldEdit::text(Field::Title, "新题"));
+    replica.edit(record, &edits, NOW + 2).unwrap();
+    let entries = story(&mut phone, record);
+    let [_, answers, mixed] = &entries[..] else {
+        panic!("{} entries", entries.len());
+    };
+    for (entry, count) in [(answers, ANSWERS), (mixed, ANSWERS + 1)] {
+        assert_eq!(entry.edits.len(), STORY_CHANGES_MAX);
+        assert_eq!(entry.edits.len() + entry.more_edits, count);
+    }
+    assert!(answers.zh.ends_with("回答了 2000 道题"), "{}", answers.zh);
+    assert!(mixed.zh.ends_with("，另有 1981 处修改"), "{}", mixed.zh);
+    assert!(
+        mixed.en.ends_with(", and 1981 more changes"),
+        "{}",
+        mixed.en
     );
 }
 

@@ -356,7 +356,10 @@ class Phone:
         return call(self._raw.answer, record, changes)
 
     def add_row(self, record: str, repeat_id: str) -> str:
-        """Adds a row to a repeat and returns the row; at most 100 rows count. Raises the errors of `answer`."""
+        """Adds a row to a repeat and returns the row; at most 100 rows count.
+
+        Raises `form.row_limit` where this phone has added 100 rows, and the errors of `answer`.
+        """
         return call(self._raw.add_row, record, repeat_id)
 
     def remove_row(self, record: str, repeat_id: str, row: str) -> str:
@@ -370,7 +373,8 @@ class Phone:
         """Writes the member's private words about a checklist, or writes them anew, and returns their record.
 
         Only the member, the people in `named` (at most 64) and the command room read it. A later call keeps the
-        people of the first one. Raises `form.no_form`, `replica.no_record`, `content.*`, `may.*`.
+        people of the first one. Raises `form.no_words` for a first note without words, `form.no_form`,
+        `replica.no_record`, `content.*`, `may.*`.
         """
         return call(self._raw.write_note, record, text, list(named))
 

@@ -57,7 +57,8 @@ extension Phone {
 
     /// Adds a row to a repeat and gives the row. At most 100 rows count.
     ///
-    /// - Throws: the errors of ``answer(_:_:)``.
+    /// - Throws: `form.row_limit` where this phone has added 100 rows, and the errors of
+    ///   ``answer(_:_:)``.
     public func addRow(to repeatId: String, of record: String) async throws -> String {
         try await local { core in try core.addRow(record: record, repeatId: repeatId) }
     }
@@ -82,7 +83,8 @@ extension Phone {
     ///   - record: The checklist.
     ///   - text: The words.
     ///   - named: At most 64 members; a later call keeps the people of the first one.
-    /// - Throws: `form.no_form`, `replica.no_record`, `content.*`, `may.*`.
+    /// - Throws: `form.no_words` for a first note without words, `form.no_form`,
+    ///   `replica.no_record`, `content.*`, `may.*`.
     @discardableResult
     public func writeNote(
         on record: String, _ text: String, named: [String] = []
