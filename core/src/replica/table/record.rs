@@ -226,13 +226,13 @@ pub(in crate::replica) fn all(conn: &Connection) -> Sql<Vec<RecordRow>> {
         .collect()
 }
 
-/// Forgets every projection. They are made again from the envelopes.
 /// The newest change of any record, ms UTC; 0 without records.
 pub(in crate::replica) fn newest_ms(conn: &Connection) -> Sql<i64> {
     conn.prepare_cached("SELECT coalesce(max(updated_ms), 0) FROM record")?
         .query_row([], |row| row.get(0))
 }
 
+/// Forgets every projection. They are made again from the envelopes.
 pub(in crate::replica) fn clear(conn: &Connection) -> Sql<()> {
     conn.execute_batch(
         "DELETE FROM record; DELETE FROM record_area; DELETE FROM record_assignment;
