@@ -15,7 +15,7 @@ fn version(version: u32, label: &str) -> Template {
     Template::parse(&serde_json::to_vec(&json).unwrap()).unwrap()
 }
 
-fn head(world: &World) -> u64 {
+fn head(world: &TestServer) -> u64 {
     let head = world
         .server
         .store()
@@ -25,7 +25,7 @@ fn head(world: &World) -> u64 {
 
 #[test]
 fn version_is_published_once_and_never_changes() {
-    let world = World::new();
+    let world = TestServer::new();
     let put = |version_no: u32, label: &str| {
         let template = version(version_no, label);
         world.server.put_template(&template, "admin", NOW).unwrap()
@@ -49,7 +49,7 @@ fn version_is_published_once_and_never_changes() {
 /// A town cannot take the version of a shipped template, because phones bring that one along.
 #[test]
 fn shipped_templates_are_published_once_and_keep_their_versions() {
-    let world = World::new();
+    let world = TestServer::new();
     let before = head(&world);
     world.server.put_shipped_templates(NOW).unwrap();
     assert_eq!(head(&world), before + shipped().len() as u64);
@@ -58,7 +58,7 @@ fn shipped_templates_are_published_once_and_keep_their_versions() {
     let care = &shipped()[0];
     let text = String::from_utf8(care.to_bytes()).unwrap();
     let other = Template::parse(text.replacen("敲门", "入户", 1).as_bytes()).unwrap();
-    for world in [world, World::new()] {
+    for world in [world, TestServer::new()] {
         let put = world.server.put_template(&other, "admin", NOW).unwrap();
         assert_eq!(put, PutResult::Taken);
     }
@@ -66,7 +66,7 @@ fn shipped_templates_are_published_once_and_keep_their_versions() {
 
 #[test]
 fn changed_row_of_a_template_is_found() {
-    let world = World::new();
+    let world = TestServer::new();
     let template = version(1, "甲");
     world.server.put_template(&template, "admin", NOW).unwrap();
     let wrong = || {
