@@ -18,7 +18,7 @@ use onegrid_core::trust::sign::SecretKey;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-use super::deployment::{Deployment, Person};
+use super::deployment::{Deployment, MemberLine};
 use super::figures;
 use super::people::{enrol, wait};
 use super::process;
@@ -35,7 +35,7 @@ const BENCH: &str = "a replica with 10,000 records, a process of its own";
 pub(super) fn measure(table: &mut Table) {
     eprintln!("local");
     let deployment = Deployment::of(&DISTRICT_10);
-    let lead = Person::new("bench-local", "district_lead", "330105000000");
+    let lead = MemberLine::new("bench-local", "district_lead", "330105000000");
     let codes = deployment.invite(&[lead]);
     let serving = deployment.serve();
     let (folder, signer) = wait(async {
