@@ -21,6 +21,8 @@ pub mod cbor;
 pub mod crdt;
 pub mod dag;
 pub mod domain;
+#[cfg(any(test, feature = "fixtures"))]
+pub mod fixtures;
 pub mod id;
 pub mod limits;
 #[cfg(feature = "net")]

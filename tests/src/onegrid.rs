@@ -8,7 +8,7 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::thread::JoinHandle;
 
-pub use phone::{Phone, hazard, home, way_to};
+pub use phone::{OnlinePhone, hazard, home, way_to};
 use tempfile::TempDir;
 
 /// Builds the binary, with the demo beside it, once for a test process; returns the binary's path.

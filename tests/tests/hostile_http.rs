@@ -7,7 +7,7 @@ use onegrid_core::net::{OsRandom, Roots, now_ms};
 use onegrid_core::sync::paths::{ENROL_PATH, LIVE_PATH, SESSION_PATH, SYNC_PATH};
 use onegrid_core::trust::request_mac::{MAC_HEADER, SESSION_HEADER};
 use onegrid_core::trust::session::{ClientHandshake, Session};
-use onegrid_tests::onegrid::{Operator, Phone, Serving, way_to};
+use onegrid_tests::onegrid::{OnlinePhone, Operator, Serving, way_to};
 use reqwest::{Client, Response};
 
 fn client() -> Client {
@@ -31,7 +31,7 @@ async fn refusal(response: Response) -> (u16, String) {
 }
 
 /// Opens a session by hand, as the phone's driver does.
-async fn session(server: &Serving, phone: &Phone) -> Session {
+async fn session(server: &Serving, phone: &OnlinePhone) -> Session {
     let (anchors, certificate) = {
         let replica = phone.replica();
         let certificate = replica.certificate().unwrap().clone();
@@ -52,9 +52,9 @@ async fn session(server: &Serving, phone: &Phone) -> Session {
     session
 }
 
-async fn one_phone(operator: &Operator, server: &Serving) -> Phone {
+async fn one_phone(operator: &Operator, server: &Serving) -> OnlinePhone {
     let way = way_to(&server.url, Roots::default());
-    let phone = Phone::enrol(&operator.invite("demo-volunteer-1"), &way).await;
+    let phone = OnlinePhone::enrol(&operator.invite("demo-volunteer-1"), &way).await;
     let phone = phone.unwrap();
     phone.sync().await;
     phone

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use onegrid_core::net::{NetConfig, NetError, Roots};
 use onegrid_core::replica::Filter;
-use onegrid_tests::onegrid::{Phone, way_to};
+use onegrid_tests::onegrid::{OnlinePhone, way_to};
 use onegrid_tests::testbed::Client;
 use serde_json::{Value, json};
 
@@ -27,10 +27,12 @@ fn way(testbed: &mut Client) -> NetConfig {
     way_to(&text(&address, "address"), roots)
 }
 
-async fn phone(testbed: &mut Client, who: &str) -> Phone {
+async fn phone(testbed: &mut Client, who: &str) -> OnlinePhone {
     let invited = testbed.ok("invite", &json!({ "who": who }));
     let way = way(testbed);
-    let phone = Phone::enrol(&text(&invited, "qr"), &way).await.unwrap();
+    let phone = OnlinePhone::enrol(&text(&invited, "qr"), &way)
+        .await
+        .unwrap();
     phone.sync().await;
     phone
 }
@@ -82,7 +84,9 @@ async fn first_sync_waits_at_the_mark() {
     testbed.ok("records", &json!({ "n": 200 }));
     let invited = testbed.ok("invite", &json!({ "who": "grid-worker" }));
     let way = way(&mut testbed);
-    let phone = Phone::enrol(&text(&invited, "code"), &way).await.unwrap();
+    let phone = OnlinePhone::enrol(&text(&invited, "code"), &way)
+        .await
+        .unwrap();
     testbed.ok("line", &json!({ "hold_after": 20_000 }));
     let driver = phone.driver.clone();
     let syncing = tokio::spawn(async move { driver.sync_once().await });
@@ -99,7 +103,9 @@ async fn first_sync_ends_on_a_cut_line() {
     testbed.ok("records", &json!({ "n": 500 }));
     let invited = testbed.ok("invite", &json!({ "who": "grid-worker" }));
     let way = way(&mut testbed);
-    let phone = Phone::enrol(&text(&invited, "code"), &way).await.unwrap();
+    let phone = OnlinePhone::enrol(&text(&invited, "code"), &way)
+        .await
+        .unwrap();
     let before = testbed.ok("line", &json!({ "cut_every": 90_000 }));
     let mut tries = 0;
     let report = loop {
@@ -184,20 +190,28 @@ async fn expired_and_foreign_invitations_are_refused() {
     let code = |error: NetError| error.code().to_owned();
     let invited = testbed.ok("invite", &json!({ "who": "volunteer-1" }));
     testbed.ok("expire_invitation", &json!({ "code": invited["code"] }));
-    let expired = Phone::enrol(&text(&invited, "qr"), &way).await.err();
+    let expired = OnlinePhone::enrol(&text(&invited, "qr"), &way).await.err();
     assert_eq!(expired.map(code).as_deref(), Some("enrolment.expired"));
     let foreign = testbed.ok("foreign_invitation", &json!({}));
     for form in ["qr", "code"] {
-        let refused = Phone::enrol(&text(&foreign, form), &way).await.err();
+        let refused = OnlinePhone::enrol(&text(&foreign, form), &way).await.err();
         let refused = refused.map(code).unwrap();
         assert!(refused.starts_with("enrolment."), "{form} {refused}");
     }
     // The other way round: our invitation, and a server of another deployment behind the address.
     let invited = testbed.ok("invite", &json!({ "who": "volunteer-1" }));
     testbed.ok("route", &json!({ "to": "foreign" }));
-    assert!(Phone::enrol(&text(&invited, "qr"), &way).await.is_err());
+    assert!(
+        OnlinePhone::enrol(&text(&invited, "qr"), &way)
+            .await
+            .is_err()
+    );
     testbed.ok("route", &json!({ "to": "own" }));
-    assert!(Phone::enrol(&text(&invited, "qr"), &way).await.is_ok());
+    assert!(
+        OnlinePhone::enrol(&text(&invited, "qr"), &way)
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,14 +7,16 @@
 use onegrid_core::domain::Text;
 use onegrid_core::domain::case::payload::Comment;
 use onegrid_core::net::{Roots, now_ms};
-use onegrid_tests::onegrid::{Operator, Phone, binary, way_to};
+use onegrid_tests::onegrid::{OnlinePhone, Operator, binary, way_to};
 
 /// Enrols a volunteer and a grid worker and syncs them with the server.
-async fn two_phones(operator: &Operator, url: &str) -> (Phone, Phone) {
+async fn two_phones(operator: &Operator, url: &str) -> (OnlinePhone, OnlinePhone) {
     let way = way_to(url, Roots::default());
     let mut phones = Vec::new();
     for member in ["demo-volunteer-1", "demo-grid-worker"] {
-        let phone = Phone::enrol(&operator.invite(member), &way).await.unwrap();
+        let phone = OnlinePhone::enrol(&operator.invite(member), &way)
+            .await
+            .unwrap();
         phone.sync().await;
         phones.push(phone);
     }

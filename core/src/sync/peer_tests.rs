@@ -3,22 +3,31 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
 use super::*;
+use crate::fixtures::Deployment;
 use crate::limits::PEER_IDS_MAX;
-use crate::sync::testing::{Keys, Phone, accepted, record};
+use crate::sync::testing::{MemoryReplica, accepted, record};
 use crate::wire::verdict::{Attestation, AttestedEnvelope};
 
 struct Meeting {
     rng: ChaCha20Rng,
-    keys: Keys,
-    a: Phone,
-    b: Phone,
+    deployment: Deployment,
+    a: MemoryReplica,
+    b: MemoryReplica,
 }
 
 fn meeting(seed: u64) -> Meeting {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let keys = Keys::new(&mut rng);
-    let (a, b) = (Phone::new(&keys, &mut rng), Phone::new(&keys, &mut rng));
-    Meeting { rng, keys, a, b }
+    let deployment = Deployment::generate(&mut rng);
+    let (a, b) = (
+        MemoryReplica::new(&deployment, &mut rng),
+        MemoryReplica::new(&deployment, &mut rng),
+    );
+    Meeting {
+        rng,
+        deployment,
+        a,
+        b,
+    }
 }
 
 impl Meeting {
@@ -133,8 +142,14 @@ fn verdicts_travel_along_with_their_envelopes() {
         at: Vec::new(),
     };
     let lines = m.a.held.values().map(line).collect();
-    let authority = *m.keys.anchors.authority();
-    m.a.attestations = vec![Attestation::sign(1, 5, lines, &m.keys.receipts, &authority)];
+    let authority = *m.deployment.anchors.authority();
+    m.a.attestations = vec![Attestation::sign(
+        1,
+        5,
+        lines,
+        &m.deployment.server,
+        &authority,
+    )];
     m.meet(usize::MAX).unwrap();
     assert_eq!(m.b.held.len(), 20);
     assert!(
@@ -249,7 +264,7 @@ fn recorded_meeting_played_again_changes_nothing() {
         let back = listener.output();
         caller.received(&mut m.a, &back, 0, &mut m.rng).unwrap();
     }
-    let mut again = Phone::new(&m.keys, &mut m.rng);
+    let mut again = MemoryReplica::new(&m.deployment, &mut m.rng);
     for at in 0..2 {
         // To a third phone, and to the same one.
         let phone = if at == 0 { &mut again } else { &mut m.b };
@@ -267,8 +282,8 @@ fn recorded_meeting_played_again_changes_nothing() {
 #[test]
 fn stranger_gets_one_reply_and_nothing_more() {
     let mut m = meeting(34);
-    let elsewhere = Keys::new(&mut m.rng);
-    let mut stranger = Phone::new(&elsewhere, &mut m.rng);
+    let elsewhere = Deployment::generate(&mut m.rng);
+    let mut stranger = MemoryReplica::new(&elsewhere, &mut m.rng);
     m.write(5, 5);
     let mut caller = Peer::call(&stranger, &mut m.rng).unwrap();
     let mut listener = Peer::listen(&m.b).unwrap();
@@ -359,7 +374,7 @@ fn list_past_its_limit_is_refused() {
 
 #[test]
 fn a_revoked_phone_is_refused_even_if_it_brings_the_news_itself() {
-    let device = |phone: &Phone| phone.identity.certificate.facts().device.0.to_vec();
+    let device = |phone: &MemoryReplica| phone.identity.certificate.facts().device.0.to_vec();
     let mut m = meeting(4);
     m.write(5, 5);
     m.b.revocations.push(device(&m.a));

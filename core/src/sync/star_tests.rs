@@ -5,23 +5,24 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
 use super::*;
+use crate::fixtures::Deployment;
 use crate::id::RecordId;
 use crate::limits::{
     GIVE_BACK_DIRECTORY_MAX, PAGE_BYTES_DEFAULT, PAGE_BYTES_MIN, RETRY_MS_CUT, RETRY_MS_FIRST,
 };
 use crate::sync::report::Incident;
 use crate::sync::test_server::{Reply, Server};
-use crate::sync::testing::{Keys, Phone, accepted, record};
+use crate::sync::testing::{MemoryReplica, accepted, record};
 use crate::wire::message::SyncRequest;
 use crate::wire::verdict::{Status, Verdict, VoidReason};
 
 #[path = "star_world.rs"]
 mod world;
-use world::World;
+use world::FaultyNetwork;
 
 #[test]
 fn what_is_written_offline_reaches_the_server_and_the_other_phones() {
-    let mut w = World::new(1, 3);
+    let mut w = FaultyNetwork::new(1, 3);
     w.write(0, 130);
     w.write(1, 5);
     let report = w.sync(0);
@@ -33,7 +34,7 @@ fn what_is_written_offline_reaches_the_server_and_the_other_phones() {
 
 #[test]
 fn with_nothing_changed_one_round_trip_and_few_bytes() {
-    let mut w = World::new(2, 1);
+    let mut w = FaultyNetwork::new(2, 1);
     w.write(0, 200);
     w.sync(0);
     let report = w.sync(0);
@@ -45,7 +46,7 @@ fn with_nothing_changed_one_round_trip_and_few_bytes() {
 
 #[test]
 fn a_push_and_a_pull_share_a_round_trip() {
-    let mut w = World::new(3, 2);
+    let mut w = FaultyNetwork::new(3, 2);
     w.write(0, 30);
     w.sync(0);
     w.sync(1);
@@ -60,7 +61,7 @@ fn a_push_and_a_pull_share_a_round_trip() {
 #[test]
 fn under_faults_of_every_kind_nothing_is_lost_and_all_become_equal() {
     for seed in 0..24 {
-        let mut w = World::new(100 + seed, 3);
+        let mut w = FaultyNetwork::new(100 + seed, 3);
         for _ in 0..12 {
             let phone = w.rng.next_u32() as usize % 3;
             let count = w.rng.next_u32() as usize % 12;
@@ -82,7 +83,7 @@ fn under_faults_of_every_kind_nothing_is_lost_and_all_become_equal() {
 #[test]
 fn a_server_restored_from_an_old_copy_gets_back_what_it_lost() {
     for seed in 0..8 {
-        let mut w = World::new(300 + seed, 3);
+        let mut w = FaultyNetwork::new(300 + seed, 3);
         w.write(0, 20);
         w.write(1, 20);
         w.assert_equal();
@@ -119,7 +120,7 @@ fn a_server_restored_from_an_old_copy_gets_back_what_it_lost() {
 /// One request holds only a part of them.
 #[test]
 fn all_revocations_come_back_over_several_requests() {
-    let mut w = World::new(9, 1);
+    let mut w = FaultyNetwork::new(9, 1);
     w.write(0, 1);
     w.assert_equal();
     let copy = w.server.clone();
@@ -135,7 +136,7 @@ fn all_revocations_come_back_over_several_requests() {
 /// So the server judges own work beside everything that was settled before the loss.
 #[test]
 fn phone_behind_a_restored_server_gives_back_before_it_sends() {
-    let mut w = World::new(8, 1);
+    let mut w = FaultyNetwork::new(8, 1);
     w.write(0, 20);
     w.sync(0);
     let copy = w.server.clone();
@@ -181,7 +182,7 @@ fn phone_behind_a_restored_server_gives_back_before_it_sends() {
 
 #[test]
 fn an_older_server_is_not_followed_back() {
-    let mut w = World::new(5, 1);
+    let mut w = FaultyNetwork::new(5, 1);
     w.write(0, 5);
     w.server.generation = 4;
     w.sync(0);
@@ -216,7 +217,7 @@ fn an_older_server_is_not_followed_back() {
 
 #[test]
 fn what_another_phone_brings_while_an_answer_is_on_its_way_is_no_difference() {
-    let mut w = World::new(7, 2);
+    let mut w = FaultyNetwork::new(7, 2);
     w.write(0, 20);
     w.assert_equal();
     let (port, star) = &mut w.phones[1];
@@ -245,7 +246,7 @@ fn what_another_phone_brings_while_an_answer_is_on_its_way_is_no_difference() {
 
 #[test]
 fn a_silent_difference_is_found_repaired_and_reported() {
-    let mut w = World::new(6, 2);
+    let mut w = FaultyNetwork::new(6, 2);
     w.write(0, 150);
     w.assert_equal();
     // The phone loses some, the server others, and neither notices.
@@ -288,7 +289,7 @@ fn a_silent_difference_is_found_repaired_and_reported() {
 
 #[test]
 fn another_verdict_on_the_same_envelopes_is_found_and_the_later_one_wins() {
-    let mut w = World::new(16, 2);
+    let mut w = FaultyNetwork::new(16, 2);
     w.write(0, 120);
     w.assert_equal();
     // The feed and the outbox name none of these: the server has decided anew, and it has forgotten.
@@ -320,7 +321,7 @@ fn another_verdict_on_the_same_envelopes_is_found_and_the_later_one_wins() {
 
 #[test]
 fn missing_parents_are_sent_and_what_nobody_has_blocks_nothing_else() {
-    let mut w = World::new(7, 1);
+    let mut w = FaultyNetwork::new(7, 1);
     let (a, b) = (RecordId([3; 16]), RecordId([4; 16]));
     let phone = &mut w.phones[0].0;
     let first = phone.write(a, &mut w.rng);
@@ -361,7 +362,7 @@ fn missing_parents_are_sent_and_what_nobody_has_blocks_nothing_else() {
 /// envelopes that build on it.
 #[test]
 fn orphan_leaves_room_for_every_other_repair() {
-    let mut w = World::new(17, 1);
+    let mut w = FaultyNetwork::new(17, 1);
     let records: Vec<RecordId> = (1..=30).map(|n| RecordId([n; 16])).collect();
     let empty = w.server.clone();
     for record in &records {
@@ -391,7 +392,7 @@ fn orphan_leaves_room_for_every_other_repair() {
 
 #[test]
 fn a_revoked_phone_is_refused_keeps_its_work_and_does_not_hammer() {
-    let mut w = World::new(8, 1);
+    let mut w = FaultyNetwork::new(8, 1);
     w.write(0, 3);
     w.server
         .revoked
@@ -432,7 +433,7 @@ fn a_revoked_phone_is_refused_keeps_its_work_and_does_not_hammer() {
 }
 
 /// Bytes of the page that the next request asks for.
-fn page_asked(w: &mut World) -> u32 {
+fn page_asked(w: &mut FaultyNetwork) -> u32 {
     let (port, star) = &mut w.phones[0];
     let Step::Send(request) = star.next(port, w.now, &mut w.rng).unwrap() else {
         panic!("a session is open");
@@ -444,7 +445,7 @@ fn page_asked(w: &mut World) -> u32 {
 
 #[test]
 fn pages_shrink_with_losses_and_grow_again() {
-    let mut w = World::new(10, 2);
+    let mut w = FaultyNetwork::new(10, 2);
     w.sync(0);
     let (port, star) = &mut w.phones[0];
     for _ in 0..12 {
@@ -469,9 +470,9 @@ fn pages_shrink_with_losses_and_grow_again() {
 
 #[test]
 fn cut_line_is_tried_again_at_once_but_once() {
-    let mut w = World::new(14, 1);
+    let mut w = FaultyNetwork::new(14, 1);
     w.sync(0);
-    let lose = |w: &mut World| {
+    let lose = |w: &mut FaultyNetwork| {
         let (port, star) = &mut w.phones[0];
         star.begin();
         let sent = star.next(port, w.now, &mut w.rng);
@@ -496,7 +497,7 @@ fn cut_line_is_tried_again_at_once_but_once() {
 
 #[test]
 fn unreached_server_leaves_the_page_as_it_was() {
-    let mut w = World::new(11, 1);
+    let mut w = FaultyNetwork::new(11, 1);
     w.sync(0);
     let before = page_asked(&mut w);
     let (port, star) = &mut w.phones[0];
@@ -514,7 +515,7 @@ fn unreached_server_leaves_the_page_as_it_was() {
 
 #[test]
 fn sync_given_up_in_a_request_begins_anew() {
-    let mut w = World::new(12, 1);
+    let mut w = FaultyNetwork::new(12, 1);
     w.write(0, 5);
     w.sync(0);
     w.write(0, 5);
@@ -531,7 +532,7 @@ fn sync_given_up_in_a_request_begins_anew() {
 
 #[test]
 fn paused_sync_reports_more_and_goes_on() {
-    let mut w = World::new(13, 2);
+    let mut w = FaultyNetwork::new(13, 2);
     w.write(1, 130);
     w.sync(1);
     let mut pulled = 0;
@@ -555,7 +556,7 @@ fn paused_sync_reports_more_and_goes_on() {
 
 #[test]
 fn answers_that_nobody_asked_for_and_clocks_set_back_do_no_harm() {
-    let mut w = World::new(9, 1);
+    let mut w = FaultyNetwork::new(9, 1);
     let (port, star) = &mut w.phones[0];
     let incoming = Incoming {
         status: 200,

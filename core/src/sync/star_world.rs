@@ -2,22 +2,22 @@
 
 use super::*;
 
-pub(super) struct World {
+pub(super) struct FaultyNetwork {
     pub(super) rng: ChaCha20Rng,
     pub(super) server: Server,
-    pub(super) phones: Vec<(Phone, Star)>,
+    pub(super) phones: Vec<(MemoryReplica, Star)>,
     pub(super) now: i64,
     pub(super) old_reply: Option<Reply>,
 }
 
-impl World {
+impl FaultyNetwork {
     pub(super) fn new(seed: u64, phones: usize) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
-        let keys = Keys::new(&mut rng);
+        let deployment = Deployment::generate(&mut rng);
         let phones = (0..phones)
-            .map(|_| (Phone::new(&keys, &mut rng), Star::new()))
+            .map(|_| (MemoryReplica::new(&deployment, &mut rng), Star::new()))
             .collect();
-        let server = Server::new(keys);
+        let server = Server::new(deployment);
         Self {
             rng,
             server,

@@ -7,8 +7,9 @@ use rand_chacha::ChaCha20Rng;
 
 use super::paths::{SESSION_PATH, SYNC_PATH};
 use super::star::Request;
-use super::testing::{Keys, STREAMS, accepted, header_of, streams_of};
+use super::testing::{STREAMS, accepted, header_of, streams_of};
 use crate::domain::stream::StreamId;
+use crate::fixtures::Deployment;
 use crate::id::{DeviceId, EnvelopeId, RecordId};
 use crate::trust::certificate::Certificate;
 use crate::trust::request_mac::{MAC_HEADER, RequestTag, SESSION_HEADER};
@@ -35,7 +36,7 @@ pub(crate) struct Reply {
 
 #[derive(Clone)]
 pub(crate) struct Server {
-    pub(crate) keys: Keys,
+    pub(crate) deployment: Deployment,
     pub(crate) generation: u32,
     pub(crate) envelopes: BTreeMap<EnvelopeId, (RawEnvelope, RecordId, Verdict)>,
     pub(crate) feeds: BTreeMap<StreamId, Vec<EnvelopeId>>,
@@ -48,9 +49,9 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(keys: Keys) -> Self {
+    pub(crate) fn new(deployment: Deployment) -> Self {
         Self {
-            keys,
+            deployment,
             generation: 1,
             envelopes: BTreeMap::new(),
             feeds: STREAMS.iter().map(|stream| (*stream, Vec::new())).collect(),
@@ -103,11 +104,16 @@ impl Server {
         now: i64,
         rng: &mut ChaCha20Rng,
     ) -> Result<Vec<u8>, SessionError> {
-        let keys = self.keys.clone();
+        let deployment = self.deployment.clone();
         match SessionMessage::of(body)? {
             SessionMessage::Hello => {
-                let (state, answer) =
-                    ServerHandshake::answer(body, &keys.receipts, &keys.anchors, now, rng)?;
+                let (state, answer) = ServerHandshake::answer(
+                    body,
+                    &deployment.server,
+                    &deployment.anchors,
+                    now,
+                    rng,
+                )?;
                 self.waiting.insert(state.id(), state.to_bytes().to_vec());
                 Ok(answer)
             }
@@ -118,8 +124,8 @@ impl Server {
                     .ok_or(SessionError::HandshakeOver)?;
                 let state = ServerHandshake::from_bytes(&state).unwrap();
                 let revoked = &self.revoked;
-                let certify = |raw| Certificate::verify(raw, &keys.anchors).ok();
-                let authority = keys.anchors.authority();
+                let certify = |raw| Certificate::verify(raw, &deployment.anchors).ok();
+                let authority = deployment.anchors.authority();
                 let proven = state.finish(body, authority, now, certify, |certificate| {
                     let device = certificate.facts().device.0.to_vec();
                     if revoked.contains(&device) {
@@ -128,7 +134,8 @@ impl Server {
                         Ok(())
                     }
                 })?;
-                let (session, grant) = proven.grant(self.generation, keys.secrets, None, now, rng);
+                let (session, grant) =
+                    proven.grant(self.generation, deployment.secrets, None, now, rng);
                 self.sessions.insert(session.id, session);
                 Ok(grant)
             }
@@ -162,7 +169,7 @@ impl Server {
             self.revoked
                 .extend(give.directory.iter().map(|entry| entry.to_vec()));
             for attestation in &give.attestations {
-                assert!(attestation.verify(&self.keys.anchors).is_ok());
+                assert!(attestation.verify(&self.deployment.anchors).is_ok());
                 attested.push(attestation.clone());
             }
         }
@@ -174,8 +181,8 @@ impl Server {
             .map(|ask| self.repair(ask, &mut page))
             .collect();
         let (cursors, more) = self.read(asked, device, &mut page);
-        let authority = *self.keys.anchors.authority();
-        page.sign(self.generation, now, &self.keys.receipts, &authority)
+        let authority = *self.deployment.anchors.authority();
+        page.sign(self.generation, now, &self.deployment.server, &authority)
             .unwrap();
         let heads = STREAMS
             .iter()
@@ -257,8 +264,14 @@ impl Server {
                 at: Vec::new(),
             });
         }
-        let authority = self.keys.anchors.authority();
-        let signed = Attestation::sign(self.generation, now, lines, &self.keys.receipts, authority);
+        let authority = self.deployment.anchors.authority();
+        let signed = Attestation::sign(
+            self.generation,
+            now,
+            lines,
+            &self.deployment.server,
+            authority,
+        );
         (Some(Receipt::of(signed)), Vec::new())
     }
 

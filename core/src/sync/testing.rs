@@ -12,13 +12,10 @@ use super::port::{
     Applied, Applying, GiveAsk, Given, Identity, OutboxAsk, PeerPort, PortError, StarPort,
     StreamItem,
 };
-use crate::domain::directory::DirectoryMark;
 use crate::domain::stream::StreamId;
+use crate::fixtures::{Deployment, facts, header};
 use crate::id::{EnvelopeId, Hash, MemberId, RecordId, UnitId};
-use crate::trust::certificate::{
-    Anchors, Certificate, Facts, ServerKey, ServerKeys, ServerPurpose,
-};
-use crate::trust::peer_session::MeetingSecrets;
+use crate::trust::certificate::{Certificate, ServerKeys};
 use crate::trust::session::Welcome;
 use crate::trust::sign::SecretKey;
 use crate::wire::body::Body;
@@ -50,50 +47,14 @@ pub(crate) fn header_of(raw: &RawEnvelope) -> Header {
     minicbor::decode(&raw.header).unwrap()
 }
 
-/// The keys of one deployment.
-#[derive(Clone)]
-pub(crate) struct Keys {
-    pub(crate) issuer: SecretKey,
-    pub(crate) receipts: SecretKey,
-    pub(crate) anchors: Arc<Anchors>,
-    pub(crate) secrets: MeetingSecrets,
-}
-
-impl Keys {
-    pub(crate) fn new(rng: &mut ChaCha20Rng) -> Self {
-        let (root, issuer) = (SecretKey::generate(rng), SecretKey::generate(rng));
-        let receipts = SecretKey::generate(rng);
-        let keys = vec![
-            ServerKey::new(&receipts.public(), ServerPurpose::Receipts, 0, 99),
-            ServerKey::new(&issuer.public(), ServerPurpose::Certificates, 0, 99),
-        ];
-        let list = ServerKeys::sign(&root, 1, keys);
-        let anchors = Arc::new(Anchors::new(root.public(), list).unwrap());
-        Self {
-            issuer,
-            receipts,
-            anchors,
-            secrets: MeetingSecrets::generate(rng),
-        }
-    }
-
+impl Deployment {
+    /// A phone of the one member, with a random key.
     pub(crate) fn identity(&self, rng: &mut ChaCha20Rng) -> Identity {
         let key = SecretKey::generate(rng);
-        let facts = Facts {
-            version: 1,
-            device: key.public().device(),
-            device_key: *key.public().as_bytes(),
-            member: Some(MemberId([2; 16])),
-            grants: Vec::new(),
-            issued_ms: 0,
-            expires_ms: i64::MAX,
-            issued_at: DirectoryMark::default(),
-        };
-        let authority = self.anchors.authority();
-        let certificate = Arc::new(Certificate::issue(&facts, &self.issuer, authority).unwrap());
+        let member = MemberId([2; 16]);
         Identity {
+            certificate: Arc::new(self.certify(&facts(&key.public(), member, Vec::new()))),
             key,
-            certificate,
             anchors: Arc::clone(&self.anchors),
             secrets: Some(self.secrets.clone()),
         }
@@ -110,7 +71,7 @@ pub(crate) struct Held {
 
 /// A replica in memory.
 #[derive(Clone)]
-pub(crate) struct Phone {
+pub(crate) struct MemoryReplica {
     pub(crate) identity: Identity,
     pub(crate) held: BTreeMap<EnvelopeId, Held>,
     pub(crate) order: Vec<EnvelopeId>,
@@ -130,10 +91,10 @@ pub(crate) struct Phone {
     pub(crate) writes: u64,
 }
 
-impl Phone {
-    pub(crate) fn new(keys: &Keys, rng: &mut ChaCha20Rng) -> Self {
+impl MemoryReplica {
+    pub(crate) fn new(deployment: &Deployment, rng: &mut ChaCha20Rng) -> Self {
         Self {
-            identity: keys.identity(rng),
+            identity: deployment.identity(rng),
             held: BTreeMap::new(),
             order: Vec::new(),
             cursors: BTreeMap::new(),
@@ -162,18 +123,7 @@ impl Phone {
         if parents.is_empty() {
             parents.push(EnvelopeId([0; 16]));
         }
-        let header = Header {
-            version: 1,
-            suite: 1,
-            body_kind: 9,
-            record: Some(record),
-            author: self.identity.certificate.facts().device,
-            certificate: self.identity.certificate.hash(),
-            grant: 0,
-            parents,
-            directory_seen: DirectoryMark::default(),
-            clock_ms: 1_000,
-        };
+        let header = header(&self.identity.certificate, Some(record), &parents, 1_000);
         let mut text = [0; 24];
         rng.fill_bytes(&mut text);
         let body = Body::Unknown(

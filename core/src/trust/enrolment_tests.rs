@@ -3,50 +3,25 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use super::*;
-use crate::id::MemberId;
-use crate::trust::certificate::{Facts, ServerPurpose};
-
-struct Deployment {
-    root: SecretKey,
-    issuer: SecretKey,
-    list: ServerKeys,
-    secrets: MeetingSecrets,
-    authority: Authority,
-}
-
-fn deployment(rng: &mut ChaCha20Rng) -> Deployment {
-    let (root, issuer) = (SecretKey::generate(rng), SecretKey::generate(rng));
-    let list = ServerKeys::of(&root, &[(&issuer, ServerPurpose::Certificates)]);
-    let authority = Authority::of_root(&root.public());
-    Deployment {
-        root,
-        issuer,
-        list,
-        secrets: MeetingSecrets::generate(rng),
-        authority,
-    }
-}
+use crate::fixtures::{Deployment, VOLUNTEER_WANG, facts};
+use crate::trust::certificate::Facts;
 
 impl Deployment {
     fn answer(&self, device: &PublicKey) -> EnrolmentAnswer {
         let facts = Facts {
-            version: 1,
-            device: device.device(),
-            device_key: *device.as_bytes(),
-            member: Some(MemberId([1; 16])),
-            grants: Vec::new(),
             issued_ms: 5,
             expires_ms: 500,
             issued_at: DirectoryMark {
                 generation: 2,
                 position: 9,
             },
+            ..facts(device, VOLUNTEER_WANG.member(), Vec::new())
         };
-        let certificate = Certificate::issue(&facts, &self.issuer, &self.authority).unwrap();
+        let certificate = self.certify(&facts);
         EnrolmentAnswer {
             certificate: certificate.raw().clone(),
             root: *self.root.public().as_bytes(),
-            server_keys: self.list.clone(),
+            server_keys: self.anchors.list().clone(),
             time_ms: 5,
             secrets: self.secrets.clone(),
         }
@@ -63,9 +38,9 @@ struct Case {
 
 fn case() -> Case {
     let mut rng = ChaCha20Rng::seed_from_u64(4);
-    let here = deployment(&mut rng);
+    let here = Deployment::generate(&mut rng);
     let (invitation, secret) =
-        Invitation::create(None, MemberId([1; 16]), Vec::new(), 0, 100, &mut rng);
+        Invitation::create(None, VOLUNTEER_WANG.member(), Vec::new(), 0, 100, &mut rng);
     let root = here.root.public();
     let tickets = [
         Ticket::parse(&Ticket::code_text(&secret, &root)).unwrap(),
@@ -87,11 +62,11 @@ fn a_phone_is_enrolled_by_code_and_by_qr() {
     let root = c.here.root.public();
     for ticket in &c.tickets {
         assert_eq!(pinned_root(ticket, Some(root.as_bytes())), Ok(root));
-        let asked = EnrolmentRequest::write(ticket, &c.here.authority, &c.device, "李的手机");
+        let asked = EnrolmentRequest::write(ticket, c.here.authority(), &c.device, "李的手机");
         let request = EnrolmentRequest::read(&asked).unwrap();
         assert_eq!(request.invitation(), c.invitation.id);
         let admitted = request
-            .admit(&c.invitation, None, &c.here.authority, 100)
+            .admit(&c.invitation, None, c.here.authority(), 100)
             .unwrap();
         assert_eq!(admitted.device_name, "李的手机");
         let answer = c.here.answer(&admitted.device_key).write();
@@ -116,12 +91,12 @@ fn a_phone_is_enrolled_by_code_and_by_qr() {
 fn one_invitation_lets_in_one_phone_in_time() {
     let mut c = case();
     let read = |device: &SecretKey| {
-        let asked = EnrolmentRequest::write(&c.tickets[0], &c.here.authority, device, "");
+        let asked = EnrolmentRequest::write(&c.tickets[0], c.here.authority(), device, "");
         EnrolmentRequest::read(&asked).unwrap()
     };
     let admit = |request: &EnrolmentRequest, by, now| {
         request
-            .admit(&c.invitation, by, &c.here.authority, now)
+            .admit(&c.invitation, by, c.here.authority(), now)
             .err()
     };
     let first = read(&c.device);
@@ -134,21 +109,28 @@ fn one_invitation_lets_in_one_phone_in_time() {
     );
     let second = read(&SecretKey::generate(&mut c.rng));
     assert_eq!(admit(&second, by, 50), Some(EnrolmentError::Used));
-    let (another, _) = Invitation::create(None, MemberId([1; 16]), Vec::new(), 0, 100, &mut c.rng);
-    let unknown = first.admit(&another, None, &c.here.authority, 50).err();
+    let (another, _) = Invitation::create(
+        None,
+        VOLUNTEER_WANG.member(),
+        Vec::new(),
+        0,
+        100,
+        &mut c.rng,
+    );
+    let unknown = first.admit(&another, None, c.here.authority(), 50).err();
     assert_eq!(unknown, Some(EnrolmentError::Unknown));
 }
 
 #[test]
 fn who_listens_to_an_enrolment_can_not_enrol_another_phone() {
     let mut c = case();
-    let asked = EnrolmentRequest::write(&c.tickets[0], &c.here.authority, &c.device, "a");
+    let asked = EnrolmentRequest::write(&c.tickets[0], c.here.authority(), &c.device, "a");
     let signed: SignedAsk = minicbor::decode(&asked).unwrap();
     let thief = SecretKey::generate(&mut c.rng);
     let mut changed: Asked = minicbor::decode(&signed.asked).unwrap();
     changed.device_key = *thief.public().as_bytes();
     let changed = write(&changed);
-    let by_device = thief.sign(Purpose::Enrolment, &c.here.authority, &[&changed]);
+    let by_device = thief.sign(Purpose::Enrolment, c.here.authority(), &[&changed]);
     let forged = write(&SignedAsk {
         asked: changed,
         by_device,
@@ -158,7 +140,7 @@ fn who_listens_to_an_enrolment_can_not_enrol_another_phone() {
         EnrolmentRequest::read(bytes)?.admit(&c.invitation, None, authority, 1)
     };
     assert_eq!(
-        admit(&forged, &c.here.authority),
+        admit(&forged, c.here.authority()),
         Err(EnrolmentError::BadProof)
     );
     // A key that the phone does not hold, and another deployment.
@@ -167,17 +149,17 @@ fn who_listens_to_an_enrolment_can_not_enrol_another_phone() {
         ..signed
     });
     assert_eq!(
-        admit(&unheld, &c.here.authority),
+        admit(&unheld, c.here.authority()),
         Err(EnrolmentError::BadProof)
     );
-    let elsewhere = deployment(&mut c.rng).authority;
+    let elsewhere = *Deployment::generate(&mut c.rng).authority();
     assert_eq!(admit(&asked, &elsewhere), Err(EnrolmentError::BadProof));
 }
 
 #[test]
 fn an_answer_by_somebody_in_between_is_not_believed() {
     let mut c = case();
-    let between = deployment(&mut c.rng);
+    let between = Deployment::generate(&mut c.rng);
     let other_phone = SecretKey::generate(&mut c.rng).public();
     let mut mixed = between.answer(&c.device.public());
     mixed.root = *c.here.root.public().as_bytes();
@@ -207,12 +189,12 @@ fn an_answer_by_somebody_in_between_is_not_believed() {
 #[test]
 fn no_altered_request_is_admitted() {
     let c = case();
-    let asked = EnrolmentRequest::write(&c.tickets[0], &c.here.authority, &c.device, "a");
+    let asked = EnrolmentRequest::write(&c.tickets[0], c.here.authority(), &c.device, "a");
     for bit in 0..asked.len() * 8 {
         let mut flipped = asked.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
         let admitted = EnrolmentRequest::read(&flipped)
-            .and_then(|request| request.admit(&c.invitation, None, &c.here.authority, 1));
+            .and_then(|request| request.admit(&c.invitation, None, c.here.authority(), 1));
         assert!(admitted.is_err(), "bit {bit}");
     }
     for len in 0..asked.len() {

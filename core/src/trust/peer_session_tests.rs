@@ -3,18 +3,17 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use super::*;
-use crate::domain::directory::DirectoryMark;
-use crate::id::MemberId;
-use crate::trust::certificate::{Facts, ServerKey, ServerPurpose};
+use crate::fixtures::{Deployment, VOLUNTEER_WANG, facts};
+use crate::trust::certificate::{ServerKey, ServerPurpose};
 
-struct Phone {
+struct PeerPhone {
     key: SecretKey,
     certificate: Certificate,
     anchors: Anchors,
     secrets: MeetingSecrets,
 }
 
-impl Phone {
+impl PeerPhone {
     fn me(&self) -> Me<'_> {
         Me {
             key: &self.key,
@@ -25,47 +24,24 @@ impl Phone {
     }
 }
 
-struct Deployment {
-    root: SecretKey,
-    issuer: SecretKey,
-    secrets: MeetingSecrets,
-}
-
 impl Deployment {
-    fn new(rng: &mut ChaCha20Rng) -> Self {
-        Self {
-            root: SecretKey::generate(rng),
-            issuer: SecretKey::generate(rng),
-            secrets: MeetingSecrets::generate(rng),
-        }
-    }
-
-    fn anchors(&self, number: u64, issuer: &SecretKey) -> Anchors {
+    fn listing(&self, number: u64, issuer: &SecretKey) -> Anchors {
         let entry = ServerKey::new(&issuer.public(), ServerPurpose::Certificates, 0, 9);
         let list = ServerKeys::sign(&self.root, number, vec![entry]);
         Anchors::new(self.root.public(), list).unwrap()
     }
 
-    fn phone(&self, rng: &mut ChaCha20Rng) -> Phone {
-        self.phone_of(1, &self.issuer, rng)
+    fn peer(&self, rng: &mut ChaCha20Rng) -> PeerPhone {
+        self.peer_of(1, &self.server, rng)
     }
 
     /// A phone that has met the list of this number, and whose certificate the only key in it signed.
-    fn phone_of(&self, number: u64, issuer: &SecretKey, rng: &mut ChaCha20Rng) -> Phone {
+    fn peer_of(&self, number: u64, issuer: &SecretKey, rng: &mut ChaCha20Rng) -> PeerPhone {
         let key = SecretKey::generate(rng);
-        let facts = Facts {
-            version: 1,
-            device: key.public().device(),
-            device_key: *key.public().as_bytes(),
-            member: Some(MemberId([5; 16])),
-            grants: Vec::new(),
-            issued_ms: 0,
-            expires_ms: 0,
-            issued_at: DirectoryMark::default(),
-        };
-        let anchors = self.anchors(number, issuer);
+        let facts = facts(&key.public(), VOLUNTEER_WANG.member(), Vec::new());
+        let anchors = self.listing(number, issuer);
         let certificate = Certificate::issue(&facts, issuer, anchors.authority()).unwrap();
-        Phone {
+        PeerPhone {
             key,
             certificate,
             anchors,
@@ -75,9 +51,9 @@ impl Deployment {
 }
 
 /// Two phones of one deployment.
-fn phones(rng: &mut ChaCha20Rng) -> (Phone, Phone) {
-    let deployment = Deployment::new(rng);
-    (deployment.phone(rng), deployment.phone(rng))
+fn phones(rng: &mut ChaCha20Rng) -> (PeerPhone, PeerPhone) {
+    let deployment = Deployment::generate(rng);
+    (deployment.peer(rng), deployment.peer(rng))
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "the shape of the hook")]
@@ -105,7 +81,7 @@ fn try_meet(a: Me<'_>, b: Me<'_>, rng: &mut ChaCha20Rng) -> Result<Met, SessionE
     })
 }
 
-fn meet(a: &Phone, b: &Phone, rng: &mut ChaCha20Rng) -> Met {
+fn meet(a: &PeerPhone, b: &PeerPhone, rng: &mut ChaCha20Rng) -> Met {
     try_meet(a.me(), b.me(), rng).unwrap()
 }
 
@@ -181,7 +157,7 @@ fn stranger_learns_from_neither_side_who_is_there() {
     let mut rng = ChaCha20Rng::seed_from_u64(13);
     let (a, b) = phones(&mut rng);
     // It has the root key and even a stolen certificate, and not the secret.
-    let stranger = Phone {
+    let stranger = PeerPhone {
         key: SecretKey::generate(&mut rng),
         certificate: a.certificate.clone(),
         anchors: a.anchors.clone(),
@@ -205,8 +181,8 @@ fn stranger_learns_from_neither_side_who_is_there() {
 #[test]
 fn member_without_valid_certificate_learns_no_name() {
     let mut rng = ChaCha20Rng::seed_from_u64(14);
-    let deployment = Deployment::new(&mut rng);
-    let (a, b) = (deployment.phone(&mut rng), deployment.phone(&mut rng));
+    let deployment = Deployment::generate(&mut rng);
+    let (a, b) = (deployment.peer(&mut rng), deployment.peer(&mut rng));
     // A secret that leaked opens the tags and nothing more, as long as the caller is the stranger.
     let relay = SecretKey::generate(&mut rng);
     let liar = Me {
@@ -215,7 +191,7 @@ fn member_without_valid_certificate_learns_no_name() {
     };
     let refused = try_meet(liar, b.me(), &mut rng).err();
     assert_eq!(refused, Some(SessionError::BadClientProof));
-    let own = Deployment::new(&mut rng).phone(&mut rng);
+    let own = Deployment::generate(&mut rng).peer(&mut rng);
     let foreign = Me {
         certificate: &own.certificate,
         key: &own.key,
@@ -228,11 +204,11 @@ fn member_without_valid_certificate_learns_no_name() {
 #[test]
 fn phone_in_between_is_found_by_both() {
     let mut rng = ChaCha20Rng::seed_from_u64(2);
-    let deployment = Deployment::new(&mut rng);
-    let (a, b) = (deployment.phone(&mut rng), deployment.phone(&mut rng));
+    let deployment = Deployment::generate(&mut rng);
+    let (a, b) = (deployment.peer(&mut rng), deployment.peer(&mut rng));
     // A member with a changed app relays between the two: it agrees on a key with each and hands on
     // their messages.
-    let relay = deployment.phone(&mut rng);
+    let relay = deployment.peer(&mut rng);
     let (caller, hello) = Caller::start(&mut rng);
     let (towards_a, reply_to_a) = Listener::answer(&hello, relay.me(), &mut rng).unwrap();
     let (caller, from_a) = caller.introduce(&reply_to_a, a.me()).unwrap();
@@ -319,20 +295,20 @@ fn phones_on_both_sides_of_new_secret_meet() {
 #[test]
 fn newer_list_of_keys_spreads_and_decides() {
     let mut rng = ChaCha20Rng::seed_from_u64(17);
-    let deployment = Deployment::new(&mut rng);
-    let leaked = &deployment.issuer;
+    let deployment = Deployment::generate(&mut rng);
+    let leaked = &deployment.server;
     let fresh = SecretKey::generate(&mut rng);
     let (behind, ahead) = (
-        deployment.phone_of(1, leaked, &mut rng),
-        deployment.phone_of(2, &fresh, &mut rng),
+        deployment.peer_of(1, leaked, &mut rng),
+        deployment.peer_of(2, &fresh, &mut rng),
     );
     // A phone with a certificate of the key that left the list is not met by one that knows of it.
     let refused = try_meet(behind.me(), ahead.me(), &mut rng).err();
     assert_eq!(refused, Some(SessionError::BadCertificate));
     // A phone that has not heard of it learns the list and verifies by it.
-    let renewed = Phone {
+    let renewed = PeerPhone {
         anchors: behind.anchors.clone(),
-        ..deployment.phone_of(2, &fresh, &mut rng)
+        ..deployment.peer_of(2, &fresh, &mut rng)
     };
     let met = meet(&renewed, &ahead, &mut rng);
     assert_eq!(met.at_a.newer_keys(), Some(ahead.anchors.list()));

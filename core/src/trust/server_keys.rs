@@ -123,15 +123,6 @@ impl ServerKeys {
         }
     }
 
-    /// List number 1, with keys that vouch for everything.
-    #[cfg(test)]
-    pub(crate) fn of(root: &SecretKey, keys: &[(&SecretKey, ServerPurpose)]) -> Self {
-        let entry = |(key, purpose): &(&SecretKey, ServerPurpose)| {
-            ServerKey::new(&key.public(), *purpose, 0, u32::MAX)
-        };
-        Self::sign(root, 1, keys.iter().map(entry).collect())
-    }
-
     /// The bytes that are stored.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {

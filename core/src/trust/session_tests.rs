@@ -3,68 +3,45 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
 use super::*;
-use crate::domain::directory::DirectoryMark;
-use crate::id::MemberId;
-use crate::trust::certificate::{Facts, ServerKey};
+use crate::fixtures::{Deployment, VOLUNTEER_WANG, facts};
+use crate::trust::certificate::ServerKey;
 use crate::trust::request_mac::RequestTag;
 
-struct World {
+/// A server and a phone, each with what it trusts.
+struct SessionEnds {
+    deployment: Deployment,
+    /// The anchors of both ends.
     anchors: Anchors,
-    server: SecretKey,
-    root: SecretKey,
-    secrets: MeetingSecrets,
     phone: SecretKey,
     certificate: Certificate,
     rng: ChaCha20Rng,
 }
 
-fn world(seed: u64) -> World {
+fn ends(seed: u64) -> SessionEnds {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let root = SecretKey::generate(&mut rng);
-    let issuer = SecretKey::generate(&mut rng);
-    let server = SecretKey::generate(&mut rng);
-    let phone = SecretKey::generate(&mut rng);
-    let list = ServerKeys::of(
-        &root,
-        &[
-            (&server, ServerPurpose::Receipts),
-            (&issuer, ServerPurpose::Certificates),
-        ],
-    );
-    let anchors = Anchors::new(root.public(), list).unwrap();
-    let certificate = certify(&phone, &issuer, anchors.authority());
-    World {
-        anchors,
-        server,
-        root,
-        secrets: MeetingSecrets::generate(&mut rng),
-        phone,
-        certificate,
+    let deployment = Deployment::generate(&mut rng);
+    SessionEnds {
+        anchors: (*deployment.anchors).clone(),
+        phone: VOLUNTEER_WANG.key(),
+        certificate: deployment.certificate(VOLUNTEER_WANG),
+        deployment,
         rng,
     }
 }
 
-fn certify(phone: &SecretKey, issuer: &SecretKey, authority: &Authority) -> Certificate {
-    let facts = Facts {
-        version: 1,
-        device: phone.public().device(),
-        device_key: *phone.public().as_bytes(),
-        member: Some(MemberId([5; 16])),
-        grants: Vec::new(),
-        issued_ms: 0,
-        expires_ms: i64::MAX,
-        issued_at: DirectoryMark::default(),
-    };
-    Certificate::issue(&facts, issuer, authority).unwrap()
-}
-
-impl World {
+impl SessionEnds {
     fn start(&mut self) -> (ClientHandshake, Vec<u8>) {
         ClientHandshake::start(self.anchors.authority(), &mut self.rng)
     }
 
     fn answer(&mut self, hello: &[u8]) -> Result<(ServerHandshake, Vec<u8>), SessionError> {
-        ServerHandshake::answer(hello, &self.server, &self.anchors, 0, &mut self.rng)
+        ServerHandshake::answer(
+            hello,
+            &self.deployment.server,
+            &self.anchors,
+            0,
+            &mut self.rng,
+        )
     }
 
     fn prove(
@@ -81,13 +58,13 @@ impl World {
     }
 
     fn grant(&mut self, proven: Proven) -> (Session, Vec<u8>) {
-        proven.grant(3, self.secrets.clone(), None, 10, &mut self.rng)
+        proven.grant(3, self.deployment.secrets.clone(), None, 10, &mut self.rng)
     }
 }
 
 #[test]
 fn both_ends_open_the_same_session() {
-    let mut w = world(1);
+    let mut w = ends(1);
     let (client, hello) = w.start();
     let (waiting, server_hello) = w.answer(&hello).unwrap();
     let (awaiting, prove) = w.prove(client, &server_hello).unwrap();
@@ -108,7 +85,7 @@ fn both_ends_open_the_same_session() {
     assert_eq!(at_phone.expires_ms, -9_000 + SESSION_MS);
     assert_eq!(at_server.expires_ms, 10 + SESSION_MS);
     assert_eq!(welcome.grant.generation, 3);
-    assert_eq!(welcome.grant.secrets, w.secrets);
+    assert_eq!(welcome.grant.secrets, w.deployment.secrets);
     assert_eq!(&welcome.server_keys, w.anchors.list());
     assert_eq!((at_phone.id, &at_phone.key), (at_server.id, &at_server.key));
     assert_eq!(at_server.device, w.phone.public().device());
@@ -122,7 +99,7 @@ fn both_ends_open_the_same_session() {
 
 #[test]
 fn a_relay_with_keys_of_its_own_is_refused_by_the_phone() {
-    let mut w = world(2);
+    let mut w = ends(2);
     let (client, hello) = w.start();
     // The relay swaps the phone's fresh key for one of its own, towards the real server.
     let mine = Ephemeral::generate(&mut w.rng);
@@ -171,7 +148,7 @@ fn a_relay_with_keys_of_its_own_is_refused_by_the_phone() {
 
 #[test]
 fn a_relay_with_keys_of_its_own_is_refused_by_the_server() {
-    let mut w = world(3);
+    let mut w = ends(3);
     // The relay speaks to the server itself and shows the phone's certificate, which it has seen.
     let relay = SecretKey::generate(&mut w.rng);
     let (client, hello) = w.start();
@@ -184,7 +161,9 @@ fn a_relay_with_keys_of_its_own_is_refused_by_the_server() {
         Some(SessionError::BadClientProof)
     );
     // With a certificate of its own making.
-    let own = certify(&relay, &relay, w.anchors.authority());
+    let grants = vec![VOLUNTEER_WANG.grant()];
+    let claims = facts(&relay.public(), VOLUNTEER_WANG.member(), grants);
+    let own = Certificate::issue(&claims, &relay, w.anchors.authority()).unwrap();
     let (client, hello) = w.start();
     let (waiting, server_hello) = w.answer(&hello).unwrap();
     let (_, prove) = client
@@ -198,9 +177,10 @@ fn a_relay_with_keys_of_its_own_is_refused_by_the_server() {
 
 #[test]
 fn a_key_for_another_purpose_does_not_speak_for_the_server() {
-    let mut w = world(4);
-    let list = ServerKeys::of(&w.root, &[(&w.server, ServerPurpose::Packs)]);
-    w.anchors = Anchors::new(w.root.public(), list).unwrap();
+    let mut w = ends(4);
+    let key = ServerKey::new(&w.deployment.server.public(), ServerPurpose::Packs, 0, 9);
+    let list = ServerKeys::sign(&w.deployment.root, 1, vec![key]);
+    w.anchors = Anchors::new(w.deployment.root.public(), list).unwrap();
     let (client, hello) = w.start();
     let (_, server_hello) = w.answer(&hello).unwrap();
     assert_eq!(
@@ -210,19 +190,19 @@ fn a_key_for_another_purpose_does_not_speak_for_the_server() {
 }
 
 /// A list of this number with the server's key for receipts, ended or not.
-fn list(w: &World, number: u64, until_ms: Option<i64>, generation_max: u32) -> Anchors {
-    let key = w.server.public();
+fn list(w: &SessionEnds, number: u64, until_ms: Option<i64>, generation_max: u32) -> Anchors {
+    let key = w.deployment.server.public();
     let entry = ServerKey {
         until_ms,
         ..ServerKey::new(&key, ServerPurpose::Receipts, 0, generation_max)
     };
-    let list = ServerKeys::sign(&w.root, number, vec![entry]);
-    Anchors::new(w.root.public(), list).unwrap()
+    let list = ServerKeys::sign(&w.deployment.root, number, vec![entry]);
+    Anchors::new(w.deployment.root.public(), list).unwrap()
 }
 
 #[test]
 fn newer_list_is_learnt_and_older_list_refused() {
-    let mut w = world(40);
+    let mut w = ends(40);
     let (older, newer) = (list(&w, 5, None, 9), list(&w, 6, None, 9));
     for (phone, server, learnt) in [
         (&older, &newer, Ok(6)),
@@ -239,7 +219,7 @@ fn newer_list_is_learnt_and_older_list_refused() {
 
 #[test]
 fn retired_key_opens_no_session() {
-    let mut w = world(41);
+    let mut w = ends(41);
     let (client, hello) = w.start();
     w.anchors = list(&w, 5, Some(1_000), 9);
     let (_, server_hello) = w.answer(&hello).unwrap();
@@ -249,7 +229,7 @@ fn retired_key_opens_no_session() {
 
 #[test]
 fn generation_above_the_bound_opens_no_session() {
-    let mut w = world(42);
+    let mut w = ends(42);
     let with_issuer = w.anchors.clone();
     for (generation_max, opened) in [(3, true), (2, false)] {
         let (client, hello) = w.start();
@@ -271,7 +251,7 @@ fn generation_above_the_bound_opens_no_session() {
 
 #[test]
 fn a_proof_is_good_once_and_for_its_own_handshake() {
-    let mut w = world(5);
+    let mut w = ends(5);
     let (client, hello) = w.start();
     let (waiting, server_hello) = w.answer(&hello).unwrap();
     let (_, prove) = w.prove(client, &server_hello).unwrap();
@@ -297,7 +277,7 @@ fn a_proof_is_good_once_and_for_its_own_handshake() {
 
 #[test]
 fn a_handshake_that_takes_too_long_is_over() {
-    let mut w = world(6);
+    let mut w = ends(6);
     let (client, hello) = w.start();
     let (waiting, server_hello) = w.answer(&hello).unwrap();
     let (_, prove) = w.prove(client, &server_hello).unwrap();
@@ -309,7 +289,7 @@ fn a_handshake_that_takes_too_long_is_over() {
 
 #[test]
 fn nobody_talks_the_two_into_an_older_version() {
-    let mut w = world(7);
+    let mut w = ends(7);
     let authority = *w.anchors.authority();
     let (client, hello) = ClientHandshake::start_with(&[2, 1], &authority, &mut w.rng);
     let mut stripped: Hello = minicbor::decode(&hello).unwrap();
@@ -331,7 +311,7 @@ fn nobody_talks_the_two_into_an_older_version() {
 
 #[test]
 fn a_phone_of_another_deployment_is_told_so() {
-    let mut w = world(8);
+    let mut w = ends(8);
     let elsewhere = Authority(Hash([9; 32]));
     let (_, hello) = ClientHandshake::start(&elsewhere, &mut w.rng);
     assert_eq!(w.answer(&hello).err(), Some(SessionError::WrongAuthority));
@@ -339,7 +319,7 @@ fn a_phone_of_another_deployment_is_told_so() {
 
 #[test]
 fn a_revoked_device_gets_no_session() {
-    let mut w = world(9);
+    let mut w = ends(9);
     let (client, hello) = w.start();
     let (waiting, server_hello) = w.answer(&hello).unwrap();
     let (_, prove) = w.prove(client, &server_hello).unwrap();
@@ -358,7 +338,7 @@ fn a_revoked_device_gets_no_session() {
 
 #[test]
 fn a_weak_key_is_refused_on_both_ends() {
-    let mut w = world(10);
+    let mut w = ends(10);
     let (client, hello) = w.start();
     let mut weak: Hello = minicbor::decode(&hello).unwrap();
     weak.ephemeral = [0; 32];
@@ -379,7 +359,7 @@ fn a_weak_key_is_refused_on_both_ends() {
     offer.ephemeral = [0; 32];
     let offer = write(&offer);
     let hash = said(&hello, &offer).hash();
-    let signature = w.server.sign(
+    let signature = w.deployment.server.sign(
         Purpose::SessionServer,
         w.anchors.authority(),
         &[hash.as_bytes()],
@@ -408,7 +388,7 @@ fn no_altered_message_opens_a_session() {
         variants.push(vec![0x80; SESSION_MESSAGE_BYTES_MAX + 1]);
         variants
     }
-    let mut w = world(11);
+    let mut w = ends(11);
     let (client, hello) = w.start();
     let (waiting, server_hello) = w.answer(&hello).unwrap();
     let again = |client: &ClientHandshake| ClientHandshake {

@@ -7,7 +7,7 @@ use super::super::digest::Digest;
 use super::super::message::{CursorsAnswer, Known, SyncRequest, SyncResponse};
 use super::super::page::{FeedEntry, Page, PageError, Segment};
 use super::super::receipt::Receipt;
-use super::super::samples::{START_MS, World, bytes, damage};
+use super::super::samples::{START_MS, Samples, bytes, damage};
 use super::super::verdict::{Attestation, AttestedEnvelope, Status, StreamPosition, Verdict};
 use super::*;
 use crate::domain::StreamId;
@@ -46,13 +46,13 @@ fn nothing_changed() -> (SyncRequest, SyncResponse) {
 }
 
 /// An answer with a receipt and a page of some cases.
-fn full_response(world: &mut World) -> SyncResponse {
+fn full_response(samples: &mut Samples) -> SyncResponse {
     let verdict = Verdict {
         status: Status::Accepted,
         at_ms: START_MS,
         generation: 1,
     };
-    let case = world.hazard();
+    let case = samples.hazard();
     let sent = case.envelopes[0].hash();
     let at = vec![StreamPosition {
         stream: STREAM,
@@ -63,7 +63,13 @@ fn full_response(world: &mut World) -> SyncResponse {
         verdict,
         at,
     };
-    let receipt = Attestation::sign(1, START_MS, vec![line], &world.server, &world.authority);
+    let receipt = Attestation::sign(
+        1,
+        START_MS,
+        vec![line],
+        &samples.deployment.server,
+        samples.deployment.authority(),
+    );
     let envelopes: Vec<_> = case.raw().into_iter().map(|raw| (raw, verdict)).collect();
     let mut entries: Vec<_> = (0..u32::try_from(envelopes.len()).unwrap())
         .map(FeedEntry::Envelope)
@@ -80,15 +86,21 @@ fn full_response(world: &mut World) -> SyncResponse {
         },
         FeedEntry::Directory(vec![1, 2, 3]),
     ]);
-    let packs = vec![world.hazard().pack(7).to_bytes().unwrap()];
-    let packs = super::super::pack::PackBatch::sign(packs, 1, 5, &world.server, &world.authority);
+    let packs = vec![samples.hazard().pack(7).to_bytes().unwrap()];
+    let packs = super::super::pack::PackBatch::sign(
+        packs,
+        1,
+        5,
+        &samples.deployment.server,
+        samples.deployment.authority(),
+    );
     let next = CursorAt::At {
         generation: 1,
         position: 99,
         digest: Digest::EMPTY,
     };
     let mut page = Page {
-        certificates: vec![world.devices[0].certificate.raw().clone()],
+        certificates: vec![samples.devices[0].certificate.raw().clone()],
         envelopes,
         packs: vec![packs],
         segments: vec![Segment {
@@ -99,8 +111,13 @@ fn full_response(world: &mut World) -> SyncResponse {
         }],
         proof: None,
     };
-    page.sign(1, START_MS, &world.server, &world.authority)
-        .unwrap();
+    page.sign(
+        1,
+        START_MS,
+        &samples.deployment.server,
+        samples.deployment.authority(),
+    )
+    .unwrap();
     let mut response = nothing_changed().1;
     response.receipt = Some(Receipt::of(receipt));
     response.streams = Some(vec![STREAM, StreamId::DirectoryBase]);
@@ -119,19 +136,19 @@ fn nothing_changed_costs_less_than_300_bytes_both_ways() {
 
 #[test]
 fn messages_come_back_and_their_signatures_hold() {
-    let mut world = World::new(1);
-    let cases: Vec<_> = (0..5).map(|_| world.hazard()).collect();
+    let mut samples = Samples::new(1);
+    let cases: Vec<_> = (0..5).map(|_| samples.hazard()).collect();
     let mut request = nothing_changed().0;
-    request.bundle = Some(world.bundle(&cases));
+    request.bundle = Some(samples.bundle(&cases));
     let up = request.to_bytes().unwrap();
     assert_eq!(SyncRequest::from_bytes(&up), Ok(request));
 
-    let response = full_response(&mut world);
+    let response = full_response(&mut samples);
     let down = response.to_bytes().unwrap();
     let again = SyncResponse::from_bytes(&down).unwrap();
     assert_eq!(again, response);
     let page = again.page.unwrap();
-    let kept = page.verify(&world.anchors).unwrap().unwrap();
+    let kept = page.verify(&samples.deployment.anchors).unwrap().unwrap();
     assert_eq!(kept.envelopes.len(), page.envelopes.len() + 1);
     assert_eq!(
         kept.envelopes[0].at,
@@ -146,17 +163,17 @@ fn messages_come_back_and_their_signatures_hold() {
         .clone()
         .attestation(&[sent])
         .unwrap()
-        .verify(&world.anchors)
+        .verify(&samples.deployment.anchors)
         .unwrap();
     assert!(receipt.clone().attestation(&[]).is_err());
     let of_others = receipt.attestation(&[Hash([1; 32])]).unwrap();
-    assert!(of_others.verify(&world.anchors).is_err());
+    assert!(of_others.verify(&samples.deployment.anchors).is_err());
 }
 
 #[test]
 fn thorough_frame_is_smaller_and_reads_the_same() {
-    let mut world = World::new(4);
-    let mut response = full_response(&mut world);
+    let mut samples = Samples::new(4);
+    let mut response = full_response(&mut samples);
     // One message is small enough for the dictionary, the other one is too large.
     for entries in [400, 4_000_u32] {
         let entry = |n: u32| FeedEntry::Directory(format!("area {} of {n}", n * n % 977).into());
@@ -171,8 +188,8 @@ fn thorough_frame_is_smaller_and_reads_the_same() {
 
 #[test]
 fn a_page_whose_parts_were_moved_does_not_verify() {
-    let mut world = World::new(2);
-    let page = full_response(&mut world).page.unwrap();
+    let mut samples = Samples::new(2);
+    let page = full_response(&mut samples).page.unwrap();
     let spoil: [fn(&mut Page); 5] = [
         |page| page.segments[0].first += 1,
         |page| page.segments[0].entries.swap(0, 1),
@@ -186,16 +203,25 @@ fn a_page_whose_parts_were_moved_does_not_verify() {
         // move.
         spoil(&mut spoilt);
         assert!(
-            matches!(spoilt.verify(&world.anchors), Err(PageError::Signature(_))),
+            matches!(
+                spoilt.verify(&samples.deployment.anchors),
+                Err(PageError::Signature(_))
+            ),
             "{index}"
         );
     }
     let mut beyond = page.clone();
     beyond.segments[0].entries.push(FeedEntry::Envelope(9_999));
-    assert_eq!(beyond.verify(&world.anchors), Err(PageError::Index));
+    assert_eq!(
+        beyond.verify(&samples.deployment.anchors),
+        Err(PageError::Index)
+    );
     let mut far = page;
     far.segments[0].first = u64::MAX;
-    assert_eq!(far.verify(&world.anchors), Err(PageError::Index));
+    assert_eq!(
+        far.verify(&samples.deployment.anchors),
+        Err(PageError::Index)
+    );
 }
 
 #[test]
@@ -231,8 +257,8 @@ fn what_compresses_too_well_travels_as_it_is() {
 
 #[test]
 fn damaged_frames_are_refused_with_a_code() {
-    let mut world = World::new(3);
-    let response = full_response(&mut world);
+    let mut samples = Samples::new(3);
+    let response = full_response(&mut samples);
     let frame = response.to_bytes().unwrap();
     for len in 0..frame.len() {
         assert!(
@@ -263,12 +289,12 @@ fn damaged_frames_are_refused_with_a_code() {
 
 #[test]
 fn damaged_messages_never_panic() {
-    let mut world = World::new(4);
-    let cases = [world.hazard(), world.hazard()];
+    let mut samples = Samples::new(4);
+    let cases = [samples.hazard(), samples.hazard()];
     let mut request = nothing_changed().0;
-    request.bundle = Some(world.bundle(&cases));
+    request.bundle = Some(samples.bundle(&cases));
     let request = minicbor::to_vec(request).unwrap();
-    let response = minicbor::to_vec(full_response(&mut world)).unwrap();
+    let response = minicbor::to_vec(full_response(&mut samples)).unwrap();
     let (mut requests, mut responses) = (0, 0);
     for seed in 0..3_000 {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);

@@ -42,6 +42,7 @@ use crate::domain::position::{Datum, Position};
 use crate::domain::unit::{Unit, UnitKind};
 use crate::domain::zone::{ZoneEntry, ZoneVersion};
 use crate::domain::{AreaPath, Audience, Grant, Role, Scope, Source, StreamId, Text};
+use crate::fixtures::{Deployment, facts, genesis, header};
 use crate::id::{AreaId, DeviceId, EnvelopeId, Hash, MemberId, RecordId, UnitId, ZoneId};
 use crate::limits::REQUEST_BYTES_MAX;
 use crate::trust::certificate::{
@@ -68,7 +69,7 @@ fn golden(name: &str, bytes: &[u8]) {
 }
 
 fn authority() -> Authority {
-    Authority::of_root(&SecretKey::from_seed(&[1; 32]).public())
+    *Deployment::new().authority()
 }
 
 /// The root key has the seed 01…, the one server key of all purposes 02…, the phone 03….
@@ -94,29 +95,25 @@ fn home() -> AreaPath {
 
 fn certificate() -> Certificate {
     let key = SecretKey::from_seed(&[3; 32]).public();
-    let facts = Facts {
-        version: 1,
-        device: key.device(),
-        device_key: *key.as_bytes(),
-        member: Some(MemberId([4; 16])),
-        grants: vec![
-            Grant {
-                role: Role::GridWorker,
-                scope: Scope::Area(home()),
-            },
-            Grant {
-                role: Role::Handler,
-                scope: Scope::Unit(UnitId([5; 16])),
-            },
-        ],
+    let grants = vec![
+        Grant {
+            role: Role::GridWorker,
+            scope: Scope::Area(home()),
+        },
+        Grant {
+            role: Role::Handler,
+            scope: Scope::Unit(UnitId([5; 16])),
+        },
+    ];
+    Deployment::new().certify(&Facts {
         issued_ms: 1_762_803_522_691,
         expires_ms: 1_794_339_522_691,
         issued_at: DirectoryMark {
             generation: 1,
             position: 40,
         },
-    };
-    Certificate::issue(&facts, &SecretKey::from_seed(&[2; 32]), &authority()).unwrap()
+        ..facts(&key, MemberId([4; 16]), grants)
+    })
 }
 
 fn envelope(
@@ -129,19 +126,13 @@ fn envelope(
     let mut parents: Vec<EnvelopeId> = parents.iter().map(|parent| parent.id()).collect();
     parents.sort_unstable();
     let header = Header {
-        version: 1,
-        suite: 1,
         body_kind,
-        record,
-        author: certificate.facts().device,
-        certificate: certificate.hash(),
         grant: 1,
-        parents,
         directory_seen: DirectoryMark {
             generation: 1,
             position: 41,
         },
-        clock_ms: 1_762_803_600_000,
+        ..header(&certificate, record, &parents, 1_762_803_600_000)
     };
     let body = Envelope::parse(RawEnvelope {
         header: minicbor::to_vec(&header).unwrap(),
@@ -296,28 +287,15 @@ fn report() -> Envelope {
             FieldValue::Text("后厨存放6个液化气瓶。".into()),
         ),
     ]);
+    let content = build_genesis(&content, actor).unwrap();
     let body = Body::Genesis(Genesis {
         nonce: [17; 16],
-        kind: hazard::KIND,
-        home: home(),
-        audience: Audience::Staff,
         team: Some(UnitId([5; 16])),
-        source: Source::Member,
-        named: vec![],
-        linked: None,
-        content: build_genesis(&content, actor).unwrap(),
+        ..genesis(hazard::KIND, home(), content)
     });
     let header = Header {
-        version: 1,
-        suite: 1,
-        body_kind: body.kind(),
-        record: None,
-        author: certificate.facts().device,
-        certificate: certificate.hash(),
-        grant: 0,
-        parents: vec![],
         directory_seen: certificate.facts().issued_at,
-        clock_ms: 1_762_803_600_000,
+        ..header(&certificate, None, &[], 1_762_803_600_000)
     };
     Envelope::seal(header, &body, &SecretKey::from_seed(&[3; 32]), &authority()).unwrap()
 }

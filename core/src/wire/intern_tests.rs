@@ -4,7 +4,7 @@ use rand_core::{Rng, SeedableRng};
 
 use super::super::columns::Columns;
 use super::super::envelope::Header;
-use super::super::samples::{World, bytes, damage};
+use super::super::samples::{Samples, bytes, damage};
 use super::super::verdict::{HeldReason, Status, VoidReason};
 use super::layout::*;
 use super::*;
@@ -13,9 +13,9 @@ use crate::id::{DeviceId, EnvelopeId, Hash, RecordId};
 
 #[test]
 fn real_bundles_come_back_bit_for_bit_and_small() {
-    let mut world = World::new(1);
-    let cases: Vec<_> = (0..50).map(|_| world.hazard()).collect();
-    let bundle = world.bundle(&cases);
+    let mut samples = Samples::new(1);
+    let cases: Vec<_> = (0..50).map(|_| samples.hazard()).collect();
+    let bundle = samples.bundle(&cases);
     let bytes = encode(&bundle.certificates, &bundle.envelopes);
     assert_eq!(
         decode(&bytes).unwrap(),
@@ -110,8 +110,8 @@ fn odd_headers_come_back_bit_for_bit() {
 
 #[test]
 fn verdicts_travel_beside_the_envelopes() {
-    let mut world = World::new(2);
-    let case = world.hazard();
+    let mut samples = Samples::new(2);
+    let case = samples.hazard();
     let statuses = [
         Status::Accepted,
         Status::Void(VoidReason::Clone),
@@ -150,9 +150,9 @@ fn verdicts_travel_beside_the_envelopes() {
 
 #[test]
 fn damaged_batches_are_refused_or_read_as_something_and_never_panic() {
-    let mut world = World::new(3);
-    let cases = [world.hazard(), world.hazard(), world.hazard()];
-    let bundle = world.bundle(&cases);
+    let mut samples = Samples::new(3);
+    let cases = [samples.hazard(), samples.hazard(), samples.hazard()];
+    let bundle = samples.bundle(&cases);
     let whole = encode(&bundle.certificates, &bundle.envelopes);
     for len in 0..whole.len() {
         assert_eq!(decode(&whole[..len]), Err(ColumnError), "cut at {len}");

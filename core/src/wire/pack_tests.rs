@@ -5,7 +5,7 @@ use rand_core::SeedableRng;
 use super::super::columns::Columns;
 use super::super::pack::{PackContent, PackEvent};
 use super::super::pack_columns;
-use super::super::samples::{START_MS, World, bytes, damage};
+use super::super::samples::{START_MS, Samples, bytes, damage};
 use super::super::verdict::{HeldReason, Status, Verdict, VoidReason};
 use super::*;
 use crate::domain::Text;
@@ -17,14 +17,14 @@ fn read_batch(bytes: &[u8], certificates: &[RawCertificate]) -> Result<PackBatch
     decode_batch(bytes, certificates, &mut ())
 }
 
-fn some_packs(world: &mut World, count: usize) -> Vec<Pack> {
-    (0..count).map(|_| world.hazard().pack(1_500)).collect()
+fn some_packs(samples: &mut Samples, count: usize) -> Vec<Pack> {
+    (0..count).map(|_| samples.hazard().pack(1_500)).collect()
 }
 
 /// A pack that has everything that a pack may have.
-fn odd_pack(world: &mut World) -> Pack {
+fn odd_pack(samples: &mut Samples) -> Pack {
     let mut pack = loop {
-        let pack = world.hazard().pack(0);
+        let pack = samples.hazard().pack(0);
         if pack.entries.len() > 7 {
             break pack;
         }
@@ -75,16 +75,16 @@ fn odd_pack(world: &mut World) -> Pack {
 
 #[test]
 fn a_pack_comes_back_and_has_one_spelling() {
-    let mut world = World::new(1);
-    let mut packs = some_packs(&mut world, 20);
-    packs.push(odd_pack(&mut world));
+    let mut samples = Samples::new(1);
+    let mut packs = some_packs(&mut samples, 20);
+    packs.push(odd_pack(&mut samples));
     for pack in packs {
         let bytes = pack.to_bytes().unwrap();
         let again = Pack::from_bytes(&bytes).unwrap();
         assert_eq!(again, pack);
         assert_eq!(again.to_bytes().unwrap(), bytes);
     }
-    let case = world.hazard();
+    let case = samples.hazard();
     let pack = case.pack(0);
     assert_eq!(pack.record(), Some(case.envelopes[0].record()));
     assert_eq!(
@@ -103,8 +103,8 @@ fn a_pack_comes_back_and_has_one_spelling() {
 /// The content would be lost with the other pack.
 #[test]
 fn pack_covers_only_what_it_is_whole_for() {
-    let mut world = World::new(7);
-    let pack = world.hazard().pack(0);
+    let mut samples = Samples::new(7);
+    let pack = samples.hazard().pack(0);
     let mut void = pack.clone();
     let last = void.entries.last_mut().unwrap();
     last.verdict = Verdict {
@@ -122,23 +122,29 @@ fn pack_covers_only_what_it_is_whole_for() {
 
 #[test]
 fn a_batch_gives_every_pack_its_own_bytes_back() {
-    let mut world = World::new(2);
-    let mut packs: Vec<Vec<u8>> = some_packs(&mut world, 30)
+    let mut samples = Samples::new(2);
+    let mut packs: Vec<Vec<u8>> = some_packs(&mut samples, 30)
         .iter()
         .map(|pack| pack.to_bytes().unwrap())
         .collect();
-    packs.push(odd_pack(&mut world).to_bytes().unwrap());
+    packs.push(odd_pack(&mut samples).to_bytes().unwrap());
     packs.push(b"of a newer server".to_vec());
-    let certificates: Vec<_> = world.devices[..2]
+    let certificates: Vec<_> = samples.devices[..2]
         .iter()
         .map(|device| device.certificate.raw().clone())
         .collect();
-    let batch = PackBatch::sign(packs, 4, START_MS, &world.server, &world.authority);
+    let batch = PackBatch::sign(
+        packs,
+        4,
+        START_MS,
+        &samples.deployment.server,
+        samples.deployment.authority(),
+    );
     for certificates in [&[][..], &certificates] {
         let bytes = encode_batch(&batch, certificates);
         let again = read_batch(&bytes, certificates).unwrap();
         assert_eq!(again, batch);
-        again.verify(&world.anchors).unwrap();
+        again.verify(&samples.deployment.anchors).unwrap();
     }
     let shared = encode_batch(&batch, &[]).len();
     let alone: usize = batch.packs.iter().map(Vec::len).sum();
@@ -147,33 +153,42 @@ fn a_batch_gives_every_pack_its_own_bytes_back() {
 
 #[test]
 fn some_packs_of_a_batch_can_be_passed_on_with_its_proof() {
-    let mut world = World::new(3);
-    let packs: Vec<Vec<u8>> = some_packs(&mut world, 5)
+    let mut samples = Samples::new(3);
+    let packs: Vec<Vec<u8>> = some_packs(&mut samples, 5)
         .iter()
         .map(|pack| pack.to_bytes().unwrap())
         .collect();
-    let whole = PackBatch::sign(packs.clone(), 1, START_MS, &world.server, &world.authority);
+    let whole = PackBatch::sign(
+        packs.clone(),
+        1,
+        START_MS,
+        &samples.deployment.server,
+        samples.deployment.authority(),
+    );
     let some = PackBatch {
         proof: whole.proof.clone(),
         packs: vec![packs[3].clone(), packs[1].clone()],
     };
     let some = read_batch(&encode_batch(&some, &[]), &[]).unwrap();
     assert_eq!(some.proof, whole.proof);
-    some.verify(&world.anchors).unwrap();
+    some.verify(&samples.deployment.anchors).unwrap();
 
     let mut foreign = some.clone();
-    foreign.packs[0] = world.hazard().pack(0).to_bytes().unwrap();
-    assert_eq!(foreign.verify(&world.anchors), Err(PackError::NotListed));
+    foreign.packs[0] = samples.hazard().pack(0).to_bytes().unwrap();
+    assert_eq!(
+        foreign.verify(&samples.deployment.anchors),
+        Err(PackError::NotListed)
+    );
     let mut forged = some;
     forged.proof.time_ms += 1;
     let refused = PackError::Signature(SignatureError::BadSignature);
-    assert_eq!(forged.verify(&world.anchors), Err(refused));
+    assert_eq!(forged.verify(&samples.deployment.anchors), Err(refused));
 }
 
 #[test]
 fn what_can_not_be_a_pack_is_not_written() {
-    let mut world = World::new(4);
-    let good = odd_pack(&mut world);
+    let mut samples = Samples::new(4);
+    let good = odd_pack(&mut samples);
     let spoil: [fn(&mut Pack); 9] = [
         |pack| pack.entries.clear(),
         |pack| pack.entries[1].id = pack.entries[0].id,
@@ -198,10 +213,16 @@ fn what_can_not_be_a_pack_is_not_written() {
 
 #[test]
 fn damaged_packs_are_refused_or_read_as_something_and_never_panic() {
-    let mut world = World::new(5);
-    let whole = odd_pack(&mut world).to_bytes().unwrap();
-    let batch = vec![whole.clone(), world.hazard().pack(0).to_bytes().unwrap()];
-    let batch = PackBatch::sign(batch, 1, START_MS, &world.server, &world.authority);
+    let mut samples = Samples::new(5);
+    let whole = odd_pack(&mut samples).to_bytes().unwrap();
+    let batch = vec![whole.clone(), samples.hazard().pack(0).to_bytes().unwrap()];
+    let batch = PackBatch::sign(
+        batch,
+        1,
+        START_MS,
+        &samples.deployment.server,
+        samples.deployment.authority(),
+    );
     let together = encode_batch(&batch, &[]);
     for len in 0..whole.len() {
         assert!(Pack::from_bytes(&whole[..len]).is_err(), "cut at {len}");
@@ -235,8 +256,8 @@ fn damaged_packs_are_refused_or_read_as_something_and_never_panic() {
 
 #[test]
 fn a_small_batch_can_not_grow_into_large_packs() {
-    let mut world = World::new(6);
-    let mut pack = world.hazard().pack(0);
+    let mut samples = Samples::new(6);
+    let mut pack = samples.hazard().pack(0);
     pack.entries.truncate(1);
     pack.document.clear();
     pack.genesis.named = (0..200).map(|n| crate::id::MemberId([n; 16])).collect();
@@ -246,7 +267,13 @@ fn a_small_batch_can_not_grow_into_large_packs() {
             pack.to_bytes().unwrap()
         })
         .collect();
-    let batch = PackBatch::sign(packs, 1, START_MS, &world.server, &world.authority);
+    let batch = PackBatch::sign(
+        packs,
+        1,
+        START_MS,
+        &samples.deployment.server,
+        samples.deployment.authority(),
+    );
     let lever = encode_forms(&batch, &[], true);
     assert!(lever.len() * 60 < batch.packs.iter().map(Vec::len).sum());
     assert_eq!(read_batch(&lever, &[]), Err(PackError::Malformed));
@@ -263,8 +290,8 @@ fn batches_that_grow_too_much_together_are_refused() {
     use super::super::frame::{self, FrameError};
     use super::super::message::GiveBack;
     use crate::limits::REQUEST_BYTES_MAX;
-    let mut world = World::new(30);
-    let mut pack = world.hazard().pack(0);
+    let mut samples = Samples::new(30);
+    let mut pack = samples.hazard().pack(0);
     pack.entries.truncate(1);
     pack.document.clear();
     pack.genesis.named = (0..200).map(|n| crate::id::MemberId([n; 16])).collect();
@@ -274,7 +301,13 @@ fn batches_that_grow_too_much_together_are_refused() {
             pack.to_bytes().unwrap()
         })
         .collect();
-    let batch = PackBatch::sign(packs, 1, START_MS, &world.server, &world.authority);
+    let batch = PackBatch::sign(
+        packs,
+        1,
+        START_MS,
+        &samples.deployment.server,
+        samples.deployment.authority(),
+    );
     let frame_of = |count: usize| {
         let message = GiveBack {
             packs: vec![batch.clone(); count],

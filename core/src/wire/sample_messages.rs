@@ -9,7 +9,7 @@ use super::envelope::RawEnvelope;
 use super::message::{Bundle, CursorsAnswer, Known, SyncRequest, SyncResponse};
 use super::page::{FeedEntry, Page, Segment};
 use super::receipt::Receipt;
-use super::samples::{Case, World, bytes};
+use super::samples::{Case, Samples, bytes};
 use super::verdict::{Attestation, AttestedEnvelope, Status, StreamPosition, Verdict};
 use crate::domain::StreamId;
 use crate::id::{AreaId, Hash, UnitId};
@@ -17,13 +17,13 @@ use crate::id::{AreaId, Hash, UnitId};
 /// Messages as phones and servers exchange them, most of them small. The dictionary is made from
 /// them.
 pub(super) fn messages(seed: u64) -> Vec<Vec<u8>> {
-    let mut world = World::new(seed);
+    let mut samples = Samples::new(seed);
     let mut messages = Vec::new();
     for round in 0..8_u32 {
-        let cases: Vec<Case> = (0..=round % 4).map(|_| world.hazard()).collect();
-        let mut bundle = world.bundle(&cases);
-        let count = usize::try_from(1 + world.rng.next_u32() % 12).unwrap();
-        let skip = usize::try_from(world.rng.next_u32() % 3).unwrap();
+        let cases: Vec<Case> = (0..=round % 4).map(|_| samples.hazard()).collect();
+        let mut bundle = samples.bundle(&cases);
+        let count = usize::try_from(1 + samples.rng.next_u32() % 12).unwrap();
+        let skip = usize::try_from(samples.rng.next_u32() % 3).unwrap();
         bundle.certificates.truncate(usize::from(round % 3 == 0));
         bundle.envelopes = bundle
             .envelopes
@@ -35,9 +35,9 @@ pub(super) fn messages(seed: u64) -> Vec<Vec<u8>> {
             continue;
         }
         let hashes: Vec<Hash> = bundle.envelopes.iter().map(RawEnvelope::hash).collect();
-        messages.push(cbor(&request(&mut world, Some(bundle.clone()))));
-        messages.push(cbor(&request(&mut world, None)));
-        messages.push(cbor(&response(&mut world, &hashes, &bundle)));
+        messages.push(cbor(&request(&mut samples, Some(bundle.clone()))));
+        messages.push(cbor(&request(&mut samples, None)));
+        messages.push(cbor(&response(&mut samples, &hashes, &bundle)));
     }
     messages
 }
@@ -46,8 +46,8 @@ fn cbor<T: minicbor::Encode<()>>(value: &T) -> Vec<u8> {
     minicbor::to_vec(value).unwrap()
 }
 
-fn request(world: &mut World, bundle: Option<Bundle>) -> SyncRequest {
-    let known = Known::Hash(Hash(bytes(&mut world.rng)));
+fn request(samples: &mut Samples, bundle: Option<Bundle>) -> SyncRequest {
+    let known = Known::Hash(Hash(bytes(&mut samples.rng)));
     SyncRequest {
         version: 1,
         known,
@@ -59,8 +59,8 @@ fn request(world: &mut World, bundle: Option<Bundle>) -> SyncRequest {
 }
 
 /// The answer to an upload of these hashes, with a page of other people's envelopes.
-fn response(world: &mut World, sent: &[Hash], page: &Bundle) -> SyncResponse {
-    let time_ms = world.later(1_000);
+fn response(samples: &mut Samples, sent: &[Hash], page: &Bundle) -> SyncResponse {
+    let time_ms = samples.later(1_000);
     let verdict = Verdict {
         status: Status::Accepted,
         at_ms: time_ms,
@@ -69,9 +69,9 @@ fn response(world: &mut World, sent: &[Hash], page: &Bundle) -> SyncResponse {
     let area = AreaId::of_first_code("330105003058");
     let streams = [
         StreamId::AreaStaff(area),
-        StreamId::Unit(UnitId(bytes(&mut world.rng))),
+        StreamId::Unit(UnitId(bytes(&mut samples.rng))),
     ];
-    let base = world.rng.next_u64() % 100_000;
+    let base = samples.rng.next_u64() % 100_000;
     let line = |(index, hash): (u64, &Hash)| AttestedEnvelope {
         hash: *hash,
         verdict,
@@ -83,10 +83,16 @@ fn response(world: &mut World, sent: &[Hash], page: &Bundle) -> SyncResponse {
             .to_vec(),
     };
     let lines = (0..).zip(sent).map(line).collect();
-    let receipt = Attestation::sign(1, time_ms, lines, &world.server, &world.authority);
+    let receipt = Attestation::sign(
+        1,
+        time_ms,
+        lines,
+        &samples.deployment.server,
+        samples.deployment.authority(),
+    );
     let places = (0..).take(page.envelopes.len());
     let entries: Vec<FeedEntry> = places.map(FeedEntry::Envelope).collect();
-    let digest = Digest::from_bytes(bytes(&mut world.rng));
+    let digest = Digest::from_bytes(bytes(&mut samples.rng));
     let segment = |stream| {
         let next = CursorAt::At {
             generation: 1,
@@ -111,8 +117,13 @@ fn response(world: &mut World, sent: &[Hash], page: &Bundle) -> SyncResponse {
         segments: streams.map(segment).to_vec(),
         proof: None,
     };
-    page.sign(1, time_ms, &world.server, &world.authority)
-        .unwrap();
+    page.sign(
+        1,
+        time_ms,
+        &samples.deployment.server,
+        samples.deployment.authority(),
+    )
+    .unwrap();
     SyncResponse {
         version: 1,
         generation: 1,

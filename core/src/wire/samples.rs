@@ -6,8 +6,8 @@ use std::sync::Arc;
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
-use super::body::{Body, Change, EventBody, Genesis};
-use super::envelope::{Envelope, FORMAT_VERSION, Header, RawEnvelope, SUITE_ED25519_SHA256};
+use super::body::{Body, EventBody, Genesis};
+use super::envelope::{Envelope, Header, RawEnvelope};
 use super::message::Bundle;
 use super::pack::{Pack, PackContent, PackEntry, PackEvent};
 use super::verdict::{Status, Verdict};
@@ -18,22 +18,27 @@ use crate::domain::category::CategoryCode;
 use crate::domain::content::{Content, Field, FieldValue};
 use crate::domain::directory::DirectoryMark;
 use crate::domain::kinds::hazard;
-use crate::domain::{AreaPath, Audience, Grant, Role, Scope, Source, Text};
+use crate::domain::{AreaPath, Grant, Role, Scope, Text};
+use crate::fixtures::{self, Deployment, facts, genesis, header};
 use crate::id::{AreaId, EnvelopeId, Hash, MemberId, UnitId};
-use crate::trust::certificate::{Anchors, Certificate, Facts, ServerKeys, ServerPurpose};
-use crate::trust::sign::{Authority, SecretKey};
+use crate::trust::certificate::{Certificate, Facts};
+use crate::trust::sign::SecretKey;
 
 mod case;
 
 /// The time when every sample begins, on a morning.
 pub(super) const START_MS: i64 = 1_762_803_522_691;
 
-/// A deployment.
-pub(super) struct World {
+/// The directory that every sample has seen.
+const SEEN: DirectoryMark = DirectoryMark {
+    generation: 1,
+    position: 40,
+};
+
+/// A random deployment with its people, and the time.
+pub(super) struct Samples {
     pub(super) rng: ChaCha8Rng,
-    pub(super) authority: Authority,
-    pub(super) server: SecretKey,
-    pub(super) anchors: Anchors,
+    pub(super) deployment: Deployment,
     pub(super) devices: Vec<Device>,
     now_ms: i64,
 }
@@ -77,19 +82,14 @@ const NOTES: [&str; 6] = [
 ];
 const CATEGORIES: [&str; 4] = ["gas", "fire_lane", "ebike", "building"];
 
-impl World {
+impl Samples {
     pub(super) fn new(seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let root = SecretKey::from_seed(&bytes(&mut rng));
-        let server = SecretKey::from_seed(&bytes(&mut rng));
-        let authority = Authority::of_root(&root.public());
-        let list = ServerKeys::of(&root, &ServerPurpose::ALL.map(|purpose| (&server, purpose)));
-        let anchors = Anchors::new(root.public(), list).unwrap();
-        let mut world = Self {
+        let [root, server] = [(); 2].map(|()| SecretKey::from_seed(&bytes(&mut rng)));
+        let secrets = Deployment::new().secrets;
+        let mut samples = Self {
             rng,
-            authority,
-            server,
-            anchors,
+            deployment: Deployment::of_keys(root, server, secrets),
             devices: Vec::new(),
             now_ms: START_MS,
         };
@@ -102,29 +102,21 @@ impl World {
             (Role::Handler, Scope::Unit(UnitId([7; 16]))),
             (Role::GridWorker, village),
         ] {
-            world.enrol(Grant { role, scope });
+            samples.enrol(Grant { role, scope });
         }
-        world
+        samples
     }
 
     pub(super) fn enrol(&mut self, grant: Grant) -> usize {
         let key = SecretKey::from_seed(&bytes(&mut self.rng));
         let member = MemberId::v7(START_MS, bytes(&mut self.rng));
         let facts = Facts {
-            version: 1,
-            device: key.public().device(),
-            device_key: *key.public().as_bytes(),
-            member: Some(member),
-            grants: vec![grant],
             issued_ms: START_MS - 86_400_000,
             expires_ms: START_MS + 365 * 86_400_000,
-            issued_at: DirectoryMark {
-                generation: 1,
-                position: 40,
-            },
+            issued_at: SEEN,
+            ..facts(&key.public(), member, vec![grant])
         };
-        let certificate =
-            Arc::new(Certificate::issue(&facts, &self.server, &self.authority).unwrap());
+        let certificate = Arc::new(self.deployment.certify(&facts));
         let actor = ActorId::new(&facts.device, bytes(&mut self.rng));
         self.devices.push(Device {
             key,
@@ -145,22 +137,13 @@ impl World {
 
     fn seal(&mut self, case: Option<&Case>, device: usize, body: &Body) -> Envelope {
         let device = &self.devices[device];
+        let record = case.map(|case| case.envelopes[0].record());
+        let parents = case.map_or(Vec::new(), |case| vec![case.envelopes.last().unwrap().id()]);
         let header = Header {
-            version: FORMAT_VERSION,
-            suite: SUITE_ED25519_SHA256,
-            body_kind: body.kind(),
-            record: case.map(|case| case.envelopes[0].record()),
-            author: device.certificate.facts().device,
-            certificate: device.certificate.hash(),
-            grant: 0,
-            parents: case.map_or(Vec::new(), |case| vec![case.envelopes.last().unwrap().id()]),
-            directory_seen: DirectoryMark {
-                generation: 1,
-                position: 40,
-            },
-            clock_ms: self.now_ms,
+            directory_seen: SEEN,
+            ..header(&device.certificate, record, &parents, self.now_ms)
         };
-        Envelope::seal(header, body, &device.key, &self.authority).unwrap()
+        Envelope::seal(header, body, &device.key, self.deployment.authority()).unwrap()
     }
 
     pub(super) fn report(&mut self, device: usize, home: AreaPath, content: &Content) -> Case {
@@ -169,14 +152,7 @@ impl World {
         let document = Document::genesis(&raw, author).unwrap();
         let genesis = Genesis {
             nonce: bytes(&mut self.rng),
-            kind: hazard::KIND,
-            home,
-            audience: Audience::Staff,
-            team: None,
-            source: Source::Member,
-            named: Vec::new(),
-            linked: None,
-            content: raw,
+            ..genesis(hazard::KIND, home, raw)
         };
         let envelope = self.seal(None, device, &Body::Genesis(genesis));
         Case {
@@ -198,25 +174,15 @@ impl World {
             .pop()
             .unwrap()
             .unwrap();
-        let salt = Some(bytes(&mut self.rng));
-        let body = Body::Change(Change {
-            salt,
-            change,
-            replaces: None,
-        });
+        let body = Body::Change(fixtures::change(bytes(&mut self.rng), change));
         let envelope = self.seal(Some(case), device, &body);
         case.envelopes.push(envelope);
     }
 
     pub(super) fn decide(&mut self, case: &mut Case, device: usize, event: &Event) -> EnvelopeId {
-        let (code, data) = event.encode();
         let body = Body::Event(EventBody {
             salt: Some(bytes(&mut self.rng)),
-            code,
-            fold_version: 1,
-            data,
-            on_behalf_of: None,
-            replaces: None,
+            ..fixtures::event(event)
         });
         let envelope = self.seal(Some(case), device, &body);
         let id = envelope.id();

@@ -83,14 +83,13 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::domain::directory::Revocation;
-    use crate::trust::certificate::ServerKeys;
+    use crate::fixtures::{Deployment, VOLUNTEER_WANG};
 
     #[test]
     fn an_entry_is_believed_by_its_signature_alone() {
-        let root = SecretKey::from_seed(&[1; 32]);
-        let server = SecretKey::from_seed(&[2; 32]);
-        let list = ServerKeys::of(&root, &[(&server, ServerPurpose::Receipts)]);
-        let anchors = Anchors::new(root.public(), list).unwrap();
+        let Deployment {
+            server, anchors, ..
+        } = Deployment::new();
         let entry = DirectoryEntry::Revocation(Revocation {
             device: DeviceId([7; 16]),
             revoked_at_ms: 5,
@@ -100,8 +99,8 @@ mod tests {
         assert_eq!(travelled.verify(&anchors), Ok(entry.clone()));
         *travelled.entry.last_mut().unwrap() ^= 1;
         assert!(travelled.verify(&anchors).is_err(), "changed on the way");
-        let stranger =
-            SignedEntry::sign(&entry, &SecretKey::from_seed(&[3; 32]), anchors.authority());
+        let key = VOLUNTEER_WANG.key();
+        let stranger = SignedEntry::sign(&entry, &key, anchors.authority());
         assert!(stranger.verify(&anchors).is_err(), "another's key");
         assert!(SignedEntry::from_bytes(&[0x80]).is_err());
     }

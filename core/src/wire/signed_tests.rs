@@ -6,8 +6,9 @@ use super::envelope::{Envelope, EnvelopeError, Header, RawEnvelope};
 use super::verdict::Attestation;
 use crate::domain::directory::DirectoryMark;
 use crate::domain::kinds::tip;
-use crate::domain::{AreaPath, Audience, Grant, Role, Scope, Source};
-use crate::id::{AreaId, DeviceId, EnvelopeId, Hash, MemberId, RecordId, UnitId};
+use crate::domain::{Audience, Grant, Role, Scope};
+use crate::fixtures::above;
+use crate::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId, UnitId};
 use crate::limits::{ATTESTED_MAX, GRANTS_MAX, NAMED_MAX};
 use crate::trust::certificate::{Certificate, CertificateError, Facts, RawCertificate};
 use crate::trust::sign::{Authority, SecretKey};
@@ -101,15 +102,9 @@ fn genesis_that_names_too_many_is_refused() {
     let header = minicbor::to_vec(header(None, 1)).unwrap();
     for (count, expected) in [(NAMED_MAX, true), (NAMED_MAX + 1, false)] {
         let genesis = Genesis {
-            nonce: [6; 16],
-            kind: tip::KIND,
-            home: AreaPath::new(&[AreaId([1; 16])]).unwrap(),
             audience: Audience::Restricted,
-            team: None,
-            source: Source::Member,
             named: vec![MemberId([9; 16]); count],
-            linked: None,
-            content: vec![1],
+            ..crate::fixtures::genesis(tip::KIND, above(1), vec![1])
         };
         let body = minicbor::to_vec(&genesis).unwrap();
         let read = parse(&header, &body);
@@ -124,16 +119,7 @@ fn facts(grants: usize) -> Facts {
         role: Role::Volunteer,
         scope: Scope::Unit(UnitId([5; 16])),
     };
-    Facts {
-        version: 1,
-        device: key.device(),
-        device_key: *key.as_bytes(),
-        member: Some(MemberId([4; 16])),
-        grants: vec![grant; grants],
-        issued_ms: 1,
-        expires_ms: 2,
-        issued_at: DirectoryMark::default(),
-    }
+    crate::fixtures::facts(&key, MemberId([4; 16]), vec![grant; grants])
 }
 
 #[test]

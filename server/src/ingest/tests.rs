@@ -24,9 +24,10 @@ mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use onegrid_core::domain::case::payload::{Bare, Comment, Dispatch, GiveBack, Step, Triage};
-use onegrid_core::domain::case::{Deadlines, Event, Part, Party, Severity};
+use onegrid_core::domain::case::payload::{Bare, Comment, GiveBack, Step, Triage};
+use onegrid_core::domain::case::{Event, Party};
 use onegrid_core::domain::{Grant, Role, Scope, StreamId, Text};
+use onegrid_core::fixtures::*;
 use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::trust::enrolment::EnrolmentRequest;
 use onegrid_core::trust::invitation::Ticket;
@@ -42,35 +43,6 @@ use crate::store::Entry;
 use pages::held_by;
 use world::*;
 
-fn comment(words: &str) -> Event {
-    let text = Some(Text::new(words).unwrap());
-    Event::Comment(Comment {
-        text,
-        attachments: Vec::new(),
-        mentions: Vec::new(),
-    })
-}
-
-fn triage() -> Event {
-    Event::Triage(Triage {
-        category: "gas".parse().unwrap(),
-        severity: Severity::Serious,
-        grid: None,
-        rule: None,
-        note: None,
-    })
-}
-
-fn dispatch() -> Event {
-    Event::Dispatch(Dispatch {
-        to: Party::Unit(GAS),
-        part: Part::Lead,
-        deadlines: Deadlines::default(),
-        rule: None,
-        note: None,
-    })
-}
-
 fn statuses(answer: &SyncResponse) -> Vec<Status> {
     let receipt = answer.receipt.as_ref().expect("a receipt");
     receipt
@@ -81,7 +53,7 @@ fn statuses(answer: &SyncResponse) -> Vec<Status> {
 }
 
 /// Compares every stream's digest with the sum over its stored records.
-fn digests_are_right(world: &World) {
+fn digests_are_right(world: &TestServer) {
     world
         .server
         .store()
@@ -105,8 +77,8 @@ fn digests_are_right(world: &World) {
 
 #[test]
 fn a_bundle_in_any_order_is_accepted_once_and_its_duplicates_get_the_same_verdict() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let genesis = phone.report("gas");
     let first = phone.act(genesis.record(), &[genesis.id()], &comment("a"));
     let second = phone.act(genesis.record(), &[first.id()], &comment("b"));
@@ -121,8 +93,8 @@ fn a_bundle_in_any_order_is_accepted_once_and_its_duplicates_get_the_same_verdic
 
 #[test]
 fn an_open_bundle_names_what_is_missing_and_stores_nothing() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let genesis = phone.report("gas");
     let first = phone.act(genesis.record(), &[genesis.id()], &comment("a"));
     let second = phone.act(genesis.record(), &[first.id()], &comment("b"));
@@ -141,8 +113,8 @@ fn an_open_bundle_names_what_is_missing_and_stores_nothing() {
 
 #[test]
 fn one_bad_change_among_fifty_takes_only_its_descendants_along() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let reports: Vec<Envelope> = (0..50).map(|n| phone.report(&format!("r{n}"))).collect();
     let below = phone.act(reports[20].record(), &[reports[20].id()], &comment("below"));
     let mut raw: Vec<_> = reports
@@ -167,8 +139,8 @@ fn one_bad_change_among_fifty_takes_only_its_descendants_along() {
 
 #[test]
 fn what_the_role_does_not_allow_is_void_and_has_positions() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let genesis = phone.report("gas");
     let order = phone.act(genesis.record(), &[genesis.id()], &triage());
     let answer = phone.push(&world.server, &[&genesis, &order]);
@@ -180,9 +152,9 @@ fn what_the_role_does_not_allow_is_void_and_has_positions() {
 
 #[test]
 fn a_revoked_device_is_cut_off_and_what_another_brings_of_it_is_held() {
-    let world = World::new();
-    let mut lost = world.volunteer(10);
-    let mut carrier = world.volunteer(11);
+    let world = TestServer::new();
+    let mut lost = world.phone(VOLUNTEER_WANG);
+    let mut carrier = world.phone(VOLUNTEER_ZHAO);
     let before = lost.report("before");
     assert_eq!(
         statuses(&lost.push(&world.server, &[&before])),
@@ -206,8 +178,8 @@ fn a_revoked_device_is_cut_off_and_what_another_brings_of_it_is_held() {
 
 #[test]
 fn revoking_and_accepting_race_without_a_gap() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let device = phone.certificate.facts().device;
     let reports: Vec<Envelope> = (0..40).map(|n| phone.report(&format!("r{n}"))).collect();
     let server = std::sync::Arc::clone(&world.server);
@@ -254,17 +226,13 @@ fn revoking_and_accepting_race_without_a_gap() {
 
 #[test]
 fn work_under_a_role_that_changed_counts_if_its_author_did_not_know() {
-    let world = World::new();
-    let mut phone = world.dispatcher(12);
-    let mut reporter = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(DISPATCHER_ZHOU);
+    let mut reporter = world.phone(VOLUNTEER_WANG);
     let genesis = reporter.report("gas");
     reporter.push(&world.server, &[&genesis]);
     let unaware = phone.act(genesis.record(), &[genesis.id()], &comment("unaware"));
-    let other = Grant {
-        role: Role::Volunteer,
-        scope: Scope::Unit(TEAM),
-    };
-    world.member(12, vec![other]);
+    world.member(DISPATCHER_ZHOU, vec![VOLUNTEER_WANG.grant()]);
     let mark = world
         .server
         .store()
@@ -281,16 +249,12 @@ fn work_under_a_role_that_changed_counts_if_its_author_did_not_know() {
 
 #[test]
 fn author_that_forgets_what_it_had_seen_is_held() {
-    let world = World::new();
-    let mut phone = world.dispatcher(12);
-    let mut reporter = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(DISPATCHER_ZHOU);
+    let mut reporter = world.phone(VOLUNTEER_WANG);
     let genesis = reporter.report("gas");
     reporter.push(&world.server, &[&genesis]);
-    let other = Grant {
-        role: Role::Volunteer,
-        scope: Scope::Unit(TEAM),
-    };
-    world.member(12, vec![other]);
+    world.member(DISPATCHER_ZHOU, vec![VOLUNTEER_WANG.grant()]);
     let before = phone.seen;
     let read = |tx: &dyn crate::store::Reader| crate::directory::mark(tx);
     phone.seen = world.server.store().read(read).unwrap();
@@ -305,8 +269,8 @@ fn author_that_forgets_what_it_had_seen_is_held() {
 
 #[test]
 fn directory_mark_of_the_future_is_held() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let read = |tx: &dyn crate::store::Reader| crate::directory::mark(tx);
     let mark = world.server.store().read(read).unwrap();
     let held = Status::Held(HeldReason::Directory);
@@ -328,8 +292,8 @@ fn directory_mark_of_the_future_is_held() {
 fn claimed_source_of_another_role_is_void() {
     use onegrid_core::domain::Source;
     use onegrid_core::wire::body::{Body, Genesis};
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     for (source, expected) in [
         (Source::Task, Status::Accepted),
         (Source::Api, Status::Void(VoidReason::MaySource)),
@@ -349,15 +313,16 @@ fn claimed_source_of_another_role_is_void() {
 
 #[test]
 fn revoked_device_gets_no_certificate_again() {
-    let world = World::new();
-    let member = world.member(10, vec![]);
+    let world = TestServer::new();
+    world.member(VOLUNTEER_WANG, vec![]);
+    let member = VOLUNTEER_WANG.member();
     let mut rng = world.rng.lock().unwrap();
     let invited = world
         .server
         .invite(member, 3_600_000, "admin", NOW, &mut *rng)
         .unwrap();
     let ticket = Ticket::parse(&invited.code).unwrap();
-    let key = SecretKey::from_seed(&[10; 32]);
+    let key = VOLUNTEER_WANG.key();
     let asked = EnrolmentRequest::write(&ticket, world.keys.authority(), &key, "phone");
     let first = world.server.handle_enrol(&asked, NOW).unwrap();
     assert_eq!(
@@ -376,7 +341,7 @@ fn revoked_device_gets_no_certificate_again() {
 #[test]
 fn directory_entry_beyond_the_limit_is_not_published() {
     use onegrid_core::domain::directory::{DirectoryEntry, DirectoryError};
-    let world = World::new();
+    let world = TestServer::new();
     let entry = |bytes: usize| DirectoryEntry::Unknown {
         code: 900,
         payload: vec![7; bytes],
@@ -391,7 +356,7 @@ fn directory_entry_beyond_the_limit_is_not_published() {
         .server
         .publish(vec![entry(max)], "admin", NOW)
         .unwrap();
-    let answers = world.grid_worker(11).pull(&world.server, 10_000);
+    let answers = world.phone(GRID_WORKER_CHEN).pull(&world.server, 10_000);
     let pages = answers.iter().filter_map(|answer| answer.page.as_ref());
     let mut entries = pages
         .flat_map(|page| &page.segments)
@@ -403,9 +368,9 @@ fn directory_entry_beyond_the_limit_is_not_published() {
 
 #[test]
 fn a_path_that_the_directory_does_not_know_waits() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
-    let wrong = onegrid_core::domain::AreaPath::new(&[area(1), area(3)]).unwrap();
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
+    let wrong = onegrid_core::domain::AreaPath::new(&[DISTRICT, VILLAGE]).unwrap();
     let genesis = phone.report_at("elsewhere", wrong);
     let answer = phone.push(&world.server, &[&genesis]);
     assert_eq!(statuses(&answer), [Status::Held(HeldReason::Directory)]);
@@ -416,8 +381,8 @@ fn automatic_moves_are_made_once_and_go_up_when_time_has_passed() {
     let rules = "version = 1\n[[rule]]\ncode = \"gas\"\ncategories = [\"gas\"]\n\
                  severity = \"serious\"\ndispatch_kind = \"utility\"\naccept_minutes = 30\n\
                  resolve_minutes = 600\nescalate = true\n";
-    let world = World::with(Rules::parse(rules, "test").unwrap());
-    let mut reporter = world.volunteer(10);
+    let world = TestServer::with(Rules::parse(rules, "test").unwrap());
+    let mut reporter = world.phone(VOLUNTEER_WANG);
     let genesis = reporter.report("gas");
     reporter.push(&world.server, &[&genesis]);
     let count = || {
@@ -445,7 +410,7 @@ fn automatic_moves_are_made_once_and_go_up_when_time_has_passed() {
         "the second deadline"
     );
     digests_are_right(&world);
-    let mut handler = world.handler(13);
+    let mut handler = world.phone(HANDLER_SHEN);
     assert_eq!(held_by(&handler.pull(&world.server, 100_000)).0.len(), 5);
     let step = Step {
         assignment: genesis.id(),
@@ -459,8 +424,8 @@ fn automatic_moves_are_made_once_and_go_up_when_time_has_passed() {
 
 #[test]
 fn the_audit_log_shows_any_change() {
-    let world = World::new();
-    world.volunteer(10);
+    let world = TestServer::new();
+    world.phone(VOLUNTEER_WANG);
     let store = world.server.store();
     let verify = || store.read(|tx| crate::registry::audit::verify(tx)).unwrap();
     let lines = verify().unwrap();

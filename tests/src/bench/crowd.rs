@@ -16,13 +16,13 @@ use onegrid_core::replica::{Draft, Filter};
 use onegrid_server::store::StoreError;
 use tokio::task::JoinSet;
 
-use super::deployment::{Deployment, Person, Serving};
+use super::deployment::{Deployment, MemberLine, Serving};
 use super::people::wait;
 use super::process;
 use super::recipe::{Grids, MANY_RECORDS};
 use super::table::{Table, percentiles};
 use crate::histories::{self, History};
-use crate::onegrid::{Phone, way_to};
+use crate::onegrid::{OnlinePhone, way_to};
 
 const BENCH: &str =
     "a server with 200,000 records and 100 phones, HTTP/1.1 over loopback, a process of its own";
@@ -52,7 +52,7 @@ pub(super) fn measure(table: &mut Table) {
     let deployment = Deployment::of(&MANY_RECORDS);
     let people = people(&Grids::of(&histories));
     let codes = deployment.invite(&people);
-    let invited: Vec<(Person, String)> = people.into_iter().zip(codes).collect();
+    let invited: Vec<(MemberLine, String)> = people.into_iter().zip(codes).collect();
     let mut crowd = Crowd {
         table,
         serving: deployment.serve(),
@@ -83,21 +83,21 @@ pub(super) fn measure(table: &mut Table) {
 }
 
 /// Returns the leads first, then handlers, dispatchers, and grid workers, each worker in another village.
-fn people(grids: &Grids) -> Vec<Person> {
+fn people(grids: &Grids) -> Vec<MemberLine> {
     let mut people = Vec::with_capacity(PHONES);
     let name = |n: usize| format!("bench-crowd-{n}");
     for n in 0..LEADS {
-        people.push(Person::new(&name(n), LEAD, "330105000000"));
+        people.push(MemberLine::new(&name(n), LEAD, "330105000000"));
     }
     for _ in 0..HANDLERS {
-        people.push(Person::idle_handler(&name(people.len())));
+        people.push(MemberLine::idle_handler(&name(people.len())));
     }
     for town in grids.quiet_towns().iter().rev().take(DISPATCHERS) {
-        people.push(Person::new(&name(people.len()), "dispatcher", town));
+        people.push(MemberLine::new(&name(people.len()), "dispatcher", town));
     }
     let busy = grids.busy.iter().take(BUSY_WORKERS);
     for grid in busy.chain(&grids.quiet).take(PHONES - people.len()) {
-        people.push(Person::new(&name(people.len()), WORKER, grid));
+        people.push(MemberLine::new(&name(people.len()), WORKER, grid));
     }
     assert_eq!(people.len(), PHONES);
     people
@@ -106,7 +106,7 @@ fn people(grids: &Grids) -> Vec<Person> {
 struct Member {
     role: &'static str,
     areas: String,
-    phone: Phone,
+    phone: OnlinePhone,
 }
 
 struct Crowd<'a> {
@@ -122,13 +122,13 @@ impl Crowd<'_> {
 
     /// Enrols everybody and pulls at once. Returns the phones that have everything: all phones except the
     /// leads'.
-    async fn first_loads(&mut self, invited: Vec<(Person, String)>) -> Vec<Member> {
+    async fn first_loads(&mut self, invited: Vec<(MemberLine, String)>) -> Vec<Member> {
         let start = Instant::now();
         let way = way_to(&self.serving.url, Roots::default());
         let (mut leads, mut others) = (JoinSet::new(), JoinSet::new());
         for (person, code) in invited {
             let way = way.clone();
-            let enrolled = async move { Phone::enrol(&code, &way).await.unwrap() };
+            let enrolled = async move { OnlinePhone::enrol(&code, &way).await.unwrap() };
             if person.role == LEAD {
                 leads.spawn(async move {
                     let phone = enrolled.await;
@@ -154,7 +154,7 @@ impl Crowd<'_> {
         let phones: Vec<Member> = came.into_iter().map(|(member, _)| member).collect();
         let leads = leads.join_all().await;
         let wall = start.elapsed().as_secs_f64();
-        let count = |phone: &Phone| phone.replica().count(&Filter::default()).unwrap();
+        let count = |phone: &OnlinePhone| phone.replica().count(&Filter::default()).unwrap();
         let records: u64 = phones.iter().map(|member| count(&member.phone)).sum();
         let of_leads: u64 = leads.iter().map(|(phone, _)| count(phone)).sum();
         for (phone, whole) in leads {
@@ -256,7 +256,7 @@ impl Crowd<'_> {
 }
 
 /// Syncs as the app does until everything has arrived; returns the number of restarts.
-async fn insist(phone: &Phone) -> u32 {
+async fn insist(phone: &OnlinePhone) -> u32 {
     for broken in 0..TRIES_MAX {
         match phone.driver.sync_once().await {
             Ok(report) => {
@@ -271,7 +271,7 @@ async fn insist(phone: &Phone) -> u32 {
 }
 
 /// Writes a report and an edit of it.
-fn write(phone: &Phone, history: &History) {
+fn write(phone: &OnlinePhone, history: &History) {
     let mut replica = phone.replica();
     let draft = Draft::staff(history.content(), history.home());
     let record = replica.report(&draft, now_ms()).unwrap();
@@ -281,7 +281,7 @@ fn write(phone: &Phone, history: &History) {
 }
 
 /// Returns the time until the phone is up to date again, ms.
-async fn ask(phone: &Phone) -> f64 {
+async fn ask(phone: &OnlinePhone) -> f64 {
     let mut status = phone.driver.status();
     status.mark_unchanged();
     let start = Instant::now();

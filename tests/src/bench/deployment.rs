@@ -38,7 +38,7 @@ pub(super) struct Deployment {
 }
 
 /// A person as a line of the members' table.
-pub(super) struct Person {
+pub(super) struct MemberLine {
     pub(super) name: String,
     pub(super) role: &'static str,
     /// Codes of areas, separated by `;`.
@@ -47,7 +47,7 @@ pub(super) struct Person {
     pub(super) unit: &'static str,
 }
 
-impl Person {
+impl MemberLine {
     pub(super) fn new(name: &str, role: &'static str, areas: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -98,11 +98,11 @@ impl Deployment {
     }
 
     /// Describes people and invites a phone for each; returns the short codes.
-    pub(super) fn invite(&self, people: &[Person]) -> Vec<String> {
+    pub(super) fn invite(&self, people: &[MemberLine]) -> Vec<String> {
         let office = self.office();
         let authority = *office.keys().authority();
         let described = people.iter().map(|person| {
-            let Person {
+            let MemberLine {
                 name, role, areas, ..
             } = person;
             let row = self.places.member(name, role, areas, person.unit);

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use super::deployment::{Deployment, Person, Serving};
+use super::deployment::{Deployment, MemberLine, Serving};
 use super::people::{enrol, wait};
 use super::recipe::{DISTRICT_5, Recipe, VILLAGE_5, VILLAGE_GRID};
 use super::table::Table;
@@ -22,22 +22,22 @@ const NETWORKS: [(&str, f64, f64); 2] = [
 
 pub(super) fn measure(table: &mut Table) {
     eprintln!("fresh phone");
-    let worker = Person::new("bench-grid-worker", "grid_worker", VILLAGE_GRID);
+    let worker = MemberLine::new("bench-grid-worker", "grid_worker", VILLAGE_GRID);
     measure_one(table, "a grid worker", &VILLAGE_5, worker);
-    let lead = Person::new("bench-lead", "district_lead", "330105000000");
+    let lead = MemberLine::new("bench-lead", "district_lead", "330105000000");
     measure_one(table, "a district lead", &DISTRICT_5, lead);
 }
 
-fn measure_one(table: &mut Table, who: &str, recipe: &Recipe, person: Person) {
+fn measure_one(table: &mut Table, who: &str, recipe: &Recipe, person: MemberLine) {
     let bench = format!(
         "the fresh phone of {who} pulls 5,000 hazards, HTTP/1.1 over loopback, own processes"
     );
     let deployment = Deployment::of(recipe);
     // The server makes the packs for the first phone; later phones find them.
-    let idle = Person::idle_handler("bench-idle");
-    let second = Person {
+    let idle = MemberLine::idle_handler("bench-idle");
+    let second = MemberLine {
         name: "bench-second".to_owned(),
-        ..Person::new("", person.role, &person.areas)
+        ..MemberLine::new("", person.role, &person.areas)
     };
     let codes = deployment.invite(&[idle, person, second]);
     let serving = deployment.serve();

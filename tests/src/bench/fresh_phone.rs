@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use super::people::wait;
 use super::process;
-use crate::onegrid::{Phone, way_to};
+use crate::onegrid::{OnlinePhone, way_to};
 
 /// The usable content of the phone at one moment.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -58,7 +58,7 @@ pub(super) struct End {
 pub fn child(url: &str, code: &str) {
     wait(async {
         let way = way_to(url, Roots::default());
-        let phone = Phone::enrol(code, &way).await.unwrap();
+        let phone = OnlinePhone::enrol(code, &way).await.unwrap();
         let (watched, log) = Watched::of(&phone);
         let driver = Driver::new(watched, &way).unwrap();
         let of_driver = driver.clone();
@@ -127,7 +127,7 @@ pub(super) struct Watched {
 
 impl Watched {
     /// Returns the replica of a phone, and the log of all later looks at it.
-    pub(super) fn of(phone: &Phone) -> (Self, Arc<Log>) {
+    pub(super) fn of(phone: &OnlinePhone) -> (Self, Arc<Log>) {
         let log = Arc::new(Log::new());
         let watched = Self {
             replica: phone.handle(),

@@ -10,13 +10,14 @@ use onegrid_core::domain::content::{Content, Details, Field};
 use onegrid_core::domain::kinds::hazard;
 use onegrid_core::domain::kinds::hazard::Hazard;
 use onegrid_core::domain::{Audience, Source, Text};
+use onegrid_core::fixtures::header;
 use onegrid_core::id::{DeviceId, EnvelopeId, RecordId};
 use onegrid_core::limits::{CHANGE_OPS_MAX, DESCRIPTION_CHARS_MAX, OPS_PER_AUTHOR_MAX};
 use onegrid_core::limits::{RECORD_ENTRIES_MAX, REQUEST_BYTES_MAX};
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::trust::sign::{Authority, SecretKey};
 use onegrid_core::wire::body::{Body, Change, EventBody, Genesis};
-use onegrid_core::wire::envelope::{Envelope, FORMAT_VERSION, Header, SUITE_ED25519_SHA256};
+use onegrid_core::wire::envelope::{Envelope, Header};
 use onegrid_core::wire::frame;
 use onegrid_core::wire::message::Bundle;
 use onegrid_server::rules::Rules;
@@ -117,18 +118,10 @@ impl Attacker {
         self.certificate.facts().device
     }
 
-    fn seal(&self, record: Option<RecordId>, parents: Vec<EnvelopeId>, body: &Body) -> Envelope {
+    fn seal(&self, record: Option<RecordId>, parents: &[EnvelopeId], body: &Body) -> Envelope {
         let header = Header {
-            version: FORMAT_VERSION,
-            suite: SUITE_ED25519_SHA256,
-            body_kind: body.kind(),
-            record,
-            author: self.device(),
-            certificate: self.certificate.hash(),
-            grant: 0,
-            parents,
             directory_seen: self.certificate.facts().issued_at,
-            clock_ms: self.clock_ms,
+            ..header(&self.certificate, record, parents, self.clock_ms)
         };
         Envelope::seal(header, body, &self.key, &self.authority).unwrap()
     }
@@ -158,7 +151,7 @@ impl Attacker {
             linked: None,
             content,
         });
-        (self.seal(None, Vec::new(), &body), document)
+        (self.seal(None, &[], &body), document)
     }
 
     fn comment(&self, record: RecordId, parent: EnvelopeId, n: usize) -> Envelope {
@@ -176,7 +169,7 @@ impl Attacker {
             on_behalf_of: None,
             replaces: None,
         });
-        self.seal(Some(record), vec![parent], &body)
+        self.seal(Some(record), &[parent], &body)
     }
 
     fn actor(&self, epoch: u8) -> ActorId {
@@ -203,7 +196,7 @@ fn deletions(attacker: &mut Attacker, n: u16) -> Vec<Envelope> {
             change: change.clone(),
             replaces: None,
         });
-        let envelope = attacker.seal(Some(record), vec![parent], &body);
+        let envelope = attacker.seal(Some(record), &[parent], &body);
         parent = envelope.id();
         envelopes.push(envelope);
     }

@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use onegrid_core::net::{Driver, State};
 
-use super::deployment::{Deployment, Person, Serving, own_authority};
+use super::deployment::{Deployment, MemberLine, Serving, own_authority};
 use super::fresh_phone::{Sight, Watched};
 use super::people::wait;
 use super::recipe::{VILLAGE_500, VILLAGE_GRID};
 use super::table::Table;
 use crate::line::{Line, Profile};
-use crate::onegrid::{Phone, way_to};
+use crate::onegrid::{OnlinePhone, way_to};
 
 /// Seconds until the first screen is full, and until everything has arrived.
 const FIRST_SCREEN_S_MAX: f64 = 30.0;
@@ -37,8 +37,8 @@ pub(super) fn measure(table: &mut Table) {
     eprintln!("a line of the second generation");
     let deployment = Deployment::of(&VILLAGE_500);
     let name = |run| format!("bench-line-{run}");
-    let people: Vec<Person> = (0..=RUNS)
-        .map(|run| Person::new(&name(run), "grid_worker", VILLAGE_GRID))
+    let people: Vec<MemberLine> = (0..=RUNS)
+        .map(|run| MemberLine::new(&name(run), "grid_worker", VILLAGE_GRID))
         .collect();
     let codes = deployment.invite(&people);
     let serving = deployment.serve_tls();
@@ -91,7 +91,7 @@ fn report(table: &mut Table, bench: &str, ride: &Ride, least: u64) {
 fn ride(serving: &Serving, code: &str, profile: Profile) -> Ride {
     wait(async {
         let near = way_to(&serving.url, own_authority());
-        let phone = Phone::enrol(code, &near).await.unwrap();
+        let phone = OnlinePhone::enrol(code, &near).await.unwrap();
         let line = Line::to(&serving.url, profile).unwrap();
         let (watched, log) = Watched::of(&phone);
         let way = way_to(&line.url("https"), own_authority());

@@ -12,7 +12,7 @@ use onegrid_core::id::AreaId;
 use onegrid_core::replica::{Draft, Filter, MapWindow, Replica};
 
 use super::alone;
-use super::deployment::{Deployment, Person};
+use super::deployment::{Deployment, MemberLine};
 use super::figures;
 use super::people::{enrol, wait};
 use super::process;
@@ -31,7 +31,7 @@ const BENCH: &str = "a replica with 10,000 records, a process of its own";
 pub(super) fn measure(table: &mut Table) {
     eprintln!("local");
     let deployment = Deployment::of(&DISTRICT_10);
-    let lead = Person::new("bench-local", "district_lead", "330105000000");
+    let lead = MemberLine::new("bench-local", "district_lead", "330105000000");
     let codes = deployment.invite(&[lead]);
     let serving = deployment.serve();
     let (folder, signer) = wait(async {

@@ -22,7 +22,7 @@ use onegrid_core::sync::peer::Peer;
 use onegrid_core::trust::sign::SecretKey;
 use tempfile::TempDir;
 
-use super::deployment::{Deployment, Person};
+use super::deployment::{Deployment, MemberLine};
 use super::figures;
 use super::people::{enrol, wait};
 use super::process;
@@ -41,7 +41,7 @@ pub(super) fn measure(table: &mut Table) {
     eprintln!("meeting");
     let deployment = Deployment::of(&DISTRICT_10);
     let people = ["bench-caller", "bench-listener"]
-        .map(|name| Person::new(name, "district_lead", "330105000000"));
+        .map(|name| MemberLine::new(name, "district_lead", "330105000000"));
     let codes = deployment.invite(&people);
     let serving = deployment.serve();
     let phones: Vec<(TempDir, SecretKey)> = codes

@@ -11,7 +11,7 @@ use onegrid_server::server::Server;
 use onegrid_server::store::StoreError;
 
 use super::wire::{Bytes, Wire};
-use crate::onegrid::{Phone, way_to};
+use crate::onegrid::{OnlinePhone, way_to};
 
 /// Runs a future with sockets to its end.
 pub(super) fn wait<T>(work: impl Future<Output = T>) -> T {
@@ -22,13 +22,13 @@ pub(super) fn wait<T>(work: impl Future<Output = T>) -> T {
 }
 
 /// Enrols a phone at the end of a wire.
-pub(super) async fn enrol(wire: &Wire, code: &str) -> Phone {
+pub(super) async fn enrol(wire: &Wire, code: &str) -> OnlinePhone {
     let way = way_to(&wire.url(), Roots::default());
-    Phone::enrol(code, &way).await.unwrap()
+    OnlinePhone::enrol(code, &way).await.unwrap()
 }
 
 /// Runs one sync; returns its report and its bytes on the wire.
-pub(super) async fn sync_counted(wire: &Wire, phone: &Phone) -> (Report, Bytes) {
+pub(super) async fn sync_counted(wire: &Wire, phone: &OnlinePhone) -> (Report, Bytes) {
     let before = wire.counted();
     let report = phone.sync().await;
     (report, wire.counted() - before)

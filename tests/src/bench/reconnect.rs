@@ -11,13 +11,13 @@ use onegrid_core::replica::{Draft, Filter};
 use onegrid_server::server::Server;
 
 use super::bundle_of;
-use super::deployment::{Deployment, Person, Serving};
+use super::deployment::{Deployment, MemberLine, Serving};
 use super::people::{Stock, enrol, sync_counted, wait};
 use super::recipe::{DISTRICT_10, Grids, Recipe, VILLAGE_10, VILLAGE_GRID};
 use super::table::Table;
 use super::wire::Wire;
 use crate::histories::{self, History};
-use crate::onegrid::Phone;
+use crate::onegrid::OnlinePhone;
 use crate::town::MORNING_MS;
 
 const CHANGED: usize = 50;
@@ -29,9 +29,9 @@ const RATIO_MAX: f64 = 1.3;
 
 pub(super) fn measure(table: &mut Table) {
     eprintln!("reconnect");
-    let worker = Person::new("bench-grid-worker", "grid_worker", VILLAGE_GRID);
+    let worker = MemberLine::new("bench-grid-worker", "grid_worker", VILLAGE_GRID);
     measure_one(table, "a grid worker", &VILLAGE_10, worker);
-    let lead = Person::new("bench-lead", "district_lead", "330105000000");
+    let lead = MemberLine::new("bench-lead", "district_lead", "330105000000");
     measure_one(table, "a district lead", &DISTRICT_10, lead);
 }
 
@@ -44,11 +44,11 @@ struct Scene<'a> {
     deployment: Deployment,
     office: Server,
     wire: Wire,
-    phone: Phone,
+    phone: OnlinePhone,
     _serving: Serving,
 }
 
-fn measure_one(table: &mut Table, who: &str, recipe: &'static Recipe, person: Person) {
+fn measure_one(table: &mut Table, who: &str, recipe: &'static Recipe, person: MemberLine) {
     let deployment = Deployment::of(recipe);
     let codes = deployment.invite(&[person]);
     let serving = deployment.serve();

@@ -17,7 +17,7 @@ use onegrid_core::net::now_ms;
 use onegrid_core::replica::{DueFilter, Filter, FormDraft, FormEdit, Near, Replica, Subject};
 
 use super::alone;
-use super::deployment::{Deployment, Person};
+use super::deployment::{Deployment, MemberLine};
 use super::people::{enrol, sync_counted, wait};
 use super::recipe::{VILLAGE_10, VILLAGE_GRID};
 use super::table::Table;
@@ -50,7 +50,7 @@ pub(super) fn measure(table: &mut Table) {
     eprintln!("visits");
     let deployment = Deployment::of(&VILLAGE_10);
     let people = ["bench-visits", "bench-visits-fresh"]
-        .map(|name| Person::new(name, "grid_worker", VILLAGE_GRID));
+        .map(|name| MemberLine::new(name, "grid_worker", VILLAGE_GRID));
     let codes = deployment.invite(&people);
     let entry = DirectoryEntry::Template(template().into());
     let office = deployment.office();

@@ -151,7 +151,7 @@ impl Cast {
             linked: None,
             content,
         });
-        writer.seal(None, Vec::new(), at, &body, &self.authority)
+        writer.seal(None, &[], at, &body, &self.authority)
     }
 
     /// Returns the moves of one entry of a history, each with its author.
@@ -273,7 +273,7 @@ impl Cast {
         };
         writer.seal(
             Some(record.id()),
-            record.heads(),
+            &record.heads(),
             at,
             &body,
             &self.authority,

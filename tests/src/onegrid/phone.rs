@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 
 /// One phone. Its file is removed when the phone is dropped.
-pub struct Phone {
+pub struct OnlinePhone {
     replica: Arc<Shared<Replica>>,
     /// The way to the server.
     pub driver: Driver<Arc<Shared<Replica>>>,
@@ -38,7 +38,7 @@ pub fn way_to(url: &str, roots: Roots) -> NetConfig {
     NetConfig { address, roots }
 }
 
-impl Phone {
+impl OnlinePhone {
     /// Redeems an invitation with a new phone.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ pub struct Scenario {
     pub devices: Vec<String>,
     /// Phones that are enrolled when the story begins, each on a device of the same name.
     #[serde(default)]
-    pub phones: Vec<Person>,
+    pub phones: Vec<EnrolledPhone>,
     /// The story, in order.
     pub steps: Vec<Step>,
 }
@@ -26,7 +26,7 @@ pub struct Scenario {
 /// A person with a phone.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Person {
+pub struct EnrolledPhone {
     /// The name of the phone and of its device.
     pub name: String,
     /// A person of the testbed's cast.

@@ -22,7 +22,7 @@ use serde_json::{Map, Value, json};
 use crate::testbed::Client;
 
 pub use compare::compare;
-pub use format::{OneOrMany, Person, Scenario, Step};
+pub use format::{EnrolledPhone, OneOrMany, Scenario, Step};
 
 /// A call of the SDK in a scenario.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ struct Player<'a> {
 
 impl Player<'_> {
     /// Enrols a phone and syncs it before the story begins.
-    fn enrol(&mut self, person: &Person) -> Result<(), String> {
+    fn enrol(&mut self, person: &EnrolledPhone) -> Result<(), String> {
         self.sdk.unpack(&person.name);
         let refused = |refusal: crate::testbed::Refusal| refusal.to_string();
         let invited = self

@@ -9,7 +9,7 @@ use onegrid_server::store::StoreError;
 
 use super::oracle::names::Source;
 use super::weather::Rare;
-use super::world::{Copy, Part, Person, World};
+use super::world::{Copy, Part, Player, World};
 use crate::town::{DAY_MS, Fault, Met, Turn};
 
 impl World {
@@ -269,7 +269,7 @@ impl World {
         let under = self.town.folder().join("phones");
         let name = format!("{}-{}", self.people[who].phone.name, self.step);
         let clone = self.people[who].phone.clone_to(&name, &under, with_marker);
-        let mut person = Person::new(clone, Part::Honest);
+        let mut person = Player::new(clone, Part::Honest);
         person.revoked = self.people[who].revoked;
         person.went_back = true;
         self.people.push(person);
@@ -401,7 +401,7 @@ fn brief(turn: &Turn) -> String {
     }
 }
 
-fn pair(people: &mut [Person], a: usize, b: usize) -> (&mut Person, &mut Person) {
+fn pair(people: &mut [Player], a: usize, b: usize) -> (&mut Player, &mut Player) {
     let (low, high) = (a.min(b), a.max(b));
     let (left, right) = people.split_at_mut(high);
     if a < b {

@@ -30,7 +30,7 @@ pub struct Said {
 pub struct Copy {
     /// The file.
     pub path: PathBuf,
-    /// [`Person::said`] at the time of the copy.
+    /// [`Player::said`] at the time of the copy.
     pub said: Vec<Said>,
 }
 
@@ -46,7 +46,7 @@ pub enum Part {
 }
 
 /// A person with a phone.
-pub struct Person {
+pub struct Player {
     /// The phone.
     pub phone: Phone,
     /// Everything that the phone reported as saved, as long as the phone promises it.
@@ -66,7 +66,7 @@ pub struct World {
     /// The town.
     pub town: Town,
     /// The people who take part.
-    pub people: Vec<Person>,
+    pub people: Vec<Player>,
     /// The dice.
     pub chance: Chance,
     /// The weather.
@@ -168,7 +168,7 @@ impl World {
                 continue;
             }
             let part = if rogue { Part::Rogue } else { Part::Honest };
-            people.push(Person::new(card.open_in(&town, seed), part));
+            people.push(Player::new(card.open_in(&town, seed), part));
         }
         let mut world = Self {
             town,
@@ -230,7 +230,7 @@ impl World {
     }
 }
 
-impl Person {
+impl Player {
     /// Makes a person who has written nothing yet.
     #[must_use]
     pub fn new(phone: Phone, part: Part) -> Self {

@@ -1,6 +1,5 @@
 //! A phone of a town, and a hand that sends arbitrary bytes in the phone's name.
 
-use onegrid_core::domain::directory::DirectoryMark;
 use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::sync::paths::SYNC_PATH;
 use onegrid_core::sync::port::{OutboxAsk, StarPort};
@@ -92,16 +91,8 @@ impl Bench {
 
     pub(crate) fn header(&self, record: Option<RecordId>, parents: &[EnvelopeId]) -> Header {
         Header {
-            version: 1,
-            suite: 1,
             body_kind: 3,
-            record,
-            author: self.certificate.facts().device,
-            certificate: self.certificate.hash(),
-            grant: 0,
-            parents: parents.to_vec(),
-            directory_seen: DirectoryMark::default(),
-            clock_ms: self.town.now_ms,
+            ..onegrid_core::fixtures::header(&self.certificate, record, parents, self.town.now_ms)
         }
     }
 

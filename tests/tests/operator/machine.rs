@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use onegrid_core::net::{Roots, now_ms};
-use onegrid_tests::onegrid::{Operator, Phone, way_to};
+use onegrid_tests::onegrid::{OnlinePhone, Operator, way_to};
 use serde_json::Value;
 
 const PAGE: &str = include_str!("../../../docs/operations.md");
@@ -61,9 +61,9 @@ async fn json_of_every_command_has_the_documented_keys() {
     let server = operator.serve();
     let way = way_to(&server.url, Roots::default());
     let invited = look("invite", &["demo-volunteer-1"]);
-    let phone = Phone::enrol(invited[0]["code"].as_str().unwrap(), &way).await;
+    let phone = OnlinePhone::enrol(invited[0]["code"].as_str().unwrap(), &way).await;
     let phone = phone.unwrap();
-    let reader = Phone::enrol(&operator.invite("demo-grid-worker"), &way).await;
+    let reader = OnlinePhone::enrol(&operator.invite("demo-grid-worker"), &way).await;
     let reader = reader.unwrap();
     let _ = phone.ask_for_help("求助");
     phone.sync().await;

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use onegrid_core::net::{NetError, Roots, State};
 use onegrid_core::texts::{Lang, codes, text};
 use onegrid_core::trust::invitation::Ticket;
-use onegrid_tests::onegrid::{Operator, Phone, way_to};
+use onegrid_tests::onegrid::{OnlinePhone, Operator, way_to};
 
 #[test]
 fn every_bad_row_is_named_and_the_rest_is_taken_or_nothing() {
@@ -79,12 +79,12 @@ async fn an_invitation_lets_one_phone_in() {
     let nobody = operator.run(&["invite", "nobody"]);
     assert_eq!(nobody.code, 3, "{nobody:?}");
     let code = operator.invite("demo-lead");
-    let first = Phone::enrol(&code, &way).await.unwrap();
+    let first = OnlinePhone::enrol(&code, &way).await.unwrap();
     first.sync().await;
-    let second = Phone::enrol(&code, &way).await.err().unwrap();
+    let second = OnlinePhone::enrol(&code, &way).await.err().unwrap();
     assert_eq!(second, NetError::Refused("enrolment.used".to_owned()));
     let qr = operator.json(&["invite", "demo-lead", "--address", &server.url, "--json"]);
-    let third = Phone::enrol(qr["qr"].as_str().unwrap(), &way)
+    let third = OnlinePhone::enrol(qr["qr"].as_str().unwrap(), &way)
         .await
         .unwrap();
     third.sync().await;
@@ -108,7 +108,7 @@ async fn invitation_holds_the_port_of_the_running_server() {
     let qr = invited["qr"].as_str().unwrap();
     let ticket = Ticket::parse(qr).unwrap();
     assert_eq!(ticket.address.as_deref(), Some(server.url.as_str()));
-    Phone::enrol(qr, &way).await.unwrap().sync().await;
+    OnlinePhone::enrol(qr, &way).await.unwrap().sync().await;
     server.stop();
     assert_eq!(
         operator.json(&["status", "--json"])["address"],
@@ -158,7 +158,7 @@ async fn a_revoked_phone_is_cut_off_and_what_it_sends_later_waits() {
     let operator = Operator::with_demo();
     let server = operator.serve();
     let way = way_to(&server.url, Roots::default());
-    let phone = Phone::enrol(&operator.invite("demo-volunteer-1"), &way)
+    let phone = OnlinePhone::enrol(&operator.invite("demo-volunteer-1"), &way)
         .await
         .unwrap();
     let kept = phone.report("送达之前");
@@ -206,10 +206,10 @@ async fn phones_that_pin_the_own_authority_sync_over_tls_and_others_do_not() {
     let code = operator.invite("demo-volunteer-1");
     let stranger = way_to(&server.url, Roots::Public);
     assert_eq!(
-        Phone::enrol(&code, &stranger).await.err(),
+        OnlinePhone::enrol(&code, &stranger).await.err(),
         Some(NetError::Offline)
     );
-    let phone = Phone::enrol(&code, &way).await.unwrap();
+    let phone = OnlinePhone::enrol(&code, &way).await.unwrap();
     let record = phone.report("加密的路上");
     phone.sync().await;
     assert!(phone.title(record).is_some());
@@ -221,7 +221,7 @@ async fn a_server_told_to_stop_closes_what_waits_and_ends_with_0() {
     let operator = Operator::with_demo();
     let server = operator.serve();
     let way = way_to(&server.url, Roots::default());
-    let phone = Phone::enrol(&operator.invite("demo-volunteer-1"), &way)
+    let phone = OnlinePhone::enrol(&operator.invite("demo-volunteer-1"), &way)
         .await
         .unwrap();
     phone.sync().await;
@@ -262,9 +262,9 @@ async fn what_waits_is_accepted_or_refused_by_its_id_or_all_of_a_phone_and_the_a
     let server = operator.serve();
     let way = way_to(&server.url, Roots::default());
     let invited = operator.invite("demo-volunteer-1");
-    let phone = Phone::enrol(&invited, &way).await.unwrap();
+    let phone = OnlinePhone::enrol(&invited, &way).await.unwrap();
     let reader = operator.invite("demo-grid-worker");
-    let reader = Phone::enrol(&reader, &way).await.unwrap();
+    let reader = OnlinePhone::enrol(&reader, &way).await.unwrap();
     phone.sync().await;
     // A clock that is years ahead: four reports wait for a person.
     let ahead = onegrid_core::net::now_ms() + 3 * 366 * 24 * 3_600_000;
@@ -337,12 +337,12 @@ async fn records_are_exported_as_somebody_may_read_them_and_who_read_is_on_recor
     let server = operator.serve();
     let way = way_to(&server.url, Roots::default());
     let invited = operator.invite("demo-volunteer-1");
-    let phone = Phone::enrol(&invited, &way).await.unwrap();
+    let phone = OnlinePhone::enrol(&invited, &way).await.unwrap();
     let record = phone.report("=HYPERLINK(\"http://x\",\"点我\")");
     let asked = phone.ask_for_help("怕人知道");
     phone.sync().await;
     let reader = operator.invite("demo-grid-worker");
-    let reader = Phone::enrol(&reader, &way).await.unwrap();
+    let reader = OnlinePhone::enrol(&reader, &way).await.unwrap();
     reader.sync().await;
 
     operator.ok(&["export", "outline.jsonl"]);

@@ -3,7 +3,7 @@
 use onegrid_core::net::{NetError, Roots, now_ms};
 use onegrid_server::admin::backup::restore;
 use onegrid_server::admin::data_dir::DataDir;
-use onegrid_tests::onegrid::{Operator, Phone, way_to};
+use onegrid_tests::onegrid::{OnlinePhone, Operator, way_to};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -83,7 +83,7 @@ async fn an_invitation_of_before_lets_nobody_in_and_who_had_used_it_comes_back()
     let way = way_to(&server.url, Roots::default());
     let [used, open] = ["demo-volunteer-1", "demo-lead"].map(|member| operator.invite(member));
     operator.ok(&["backup", "copy"]);
-    let mut phone = Phone::enrol(&used, &way).await.unwrap();
+    let mut phone = OnlinePhone::enrol(&used, &way).await.unwrap();
     let record = phone.report("备份之后");
     phone.sync().await;
     server.kill();
@@ -93,7 +93,7 @@ async fn an_invitation_of_before_lets_nobody_in_and_who_had_used_it_comes_back()
     let server = operator.serve();
     let way = way_to(&server.url, Roots::default());
     for code in [&used, &open] {
-        let stranger = Phone::enrol(code, &way).await.err();
+        let stranger = OnlinePhone::enrol(code, &way).await.err();
         let unknown = NetError::Refused("enrolment.unknown".to_owned());
         assert_eq!(stranger, Some(unknown));
     }
@@ -105,7 +105,7 @@ async fn an_invitation_of_before_lets_nobody_in_and_who_had_used_it_comes_back()
         (&status["devices"], &status["records"]),
         (&1.into(), &1.into())
     );
-    Phone::enrol(&operator.invite("demo-lead"), &way)
+    OnlinePhone::enrol(&operator.invite("demo-lead"), &way)
         .await
         .unwrap();
     operator.ok(&["verify"]);

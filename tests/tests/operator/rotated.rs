@@ -1,7 +1,7 @@
 //! The server's keys change; the root key stays on a machine of its own.
 
 use onegrid_core::net::Roots;
-use onegrid_tests::onegrid::{Operator, Phone, way_to};
+use onegrid_tests::onegrid::{OnlinePhone, Operator, way_to};
 
 /// Requests, signs and installs; the server must be stopped.
 fn change(operator: &Operator, name: &str, options: &[&str]) {
@@ -22,7 +22,7 @@ const ALL_LEAKED: [&str; 6] = [
     "packs",
 ];
 
-fn number(phone: &Phone) -> u64 {
+fn number(phone: &OnlinePhone) -> u64 {
     phone.replica().anchors().unwrap().list().number
 }
 
@@ -36,7 +36,7 @@ async fn phones_follow_to_new_keys_and_lose_nothing() {
         let server = operator.serve();
         let way = way_to(&server.url, Roots::default());
         let code = operator.invite("demo-lead");
-        let mut phone = Phone::enrol(&code, &way).await.unwrap();
+        let mut phone = OnlinePhone::enrol(&code, &way).await.unwrap();
         let before = phone.report("换钥之前");
         phone.sync().await;
         let listed = number(&phone);
@@ -52,7 +52,7 @@ async fn phones_follow_to_new_keys_and_lose_nothing() {
         phone.sync().await;
         assert!(number(&phone) > listed);
         // A phone that knows the new keys alone reads everything, the authors included.
-        let fresh = Phone::enrol(&operator.invite("demo-lead"), &way)
+        let fresh = OnlinePhone::enrol(&operator.invite("demo-lead"), &way)
             .await
             .unwrap();
         fresh.sync().await;
@@ -75,7 +75,7 @@ async fn server_with_older_keys_is_refused() {
     change(&operator, "change", &ALL_LEAKED);
     let server = operator.serve();
     let way = way_to(&server.url, Roots::default());
-    let mut phone = Phone::enrol(&operator.invite("demo-lead"), &way)
+    let mut phone = OnlinePhone::enrol(&operator.invite("demo-lead"), &way)
         .await
         .unwrap();
     phone.sync().await;

@@ -36,27 +36,24 @@ const IMPURE: [&str; 13] = [
     "rusqlite",
 ];
 
-#[test]
-fn the_bare_core_pulls_in_no_runtime_no_database_and_no_network() {
+/// Returns the output of `cargo tree` for the shipped form of a crate, without its tests.
+fn shipped_tree(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO"))
-        .args([
-            "tree",
-            "-p",
-            "onegrid-core",
-            "--no-default-features",
-            "-e",
-            "normal",
-        ])
-        .args(["--prefix", "none", "--locked", "--offline"])
+        .args(["tree", "-e", "normal", "--locked", "--offline"])
+        .args(arguments)
         .current_dir(&*ROOT)
         .output()
         .expect("cargo runs, it started this test");
-    let tree = String::from_utf8_lossy(&output.stdout);
     let error = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && tree.contains("automerge"),
-        "cargo tree failed: {error}"
-    );
+    assert!(output.status.success(), "cargo tree failed: {error}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn the_bare_core_pulls_in_no_runtime_no_database_and_no_network() {
+    let core = ["-p", "onegrid-core", "--no-default-features"];
+    let tree = shipped_tree(&[&core[..], &["--prefix", "none"]].concat());
+    assert!(tree.contains("automerge"), "{tree}");
     let names: BTreeSet<&str> = tree
         .lines()
         .filter_map(|line| line.split_whitespace().next())
@@ -67,6 +64,19 @@ fn the_bare_core_pulls_in_no_runtime_no_database_and_no_network() {
         .map(|name| format!("onegrid-core: {name}; put it behind the feature `replica` or `net`"))
         .collect();
     report("core without features is pure", &findings);
+}
+
+/// The people and keys of tests belong into no server and no phone.
+#[test]
+fn shipped_crates_have_no_fixtures() {
+    for shipped in ["onegrid-server", "onegrid-ffi"] {
+        let format = ["--prefix", "none", "--format", "{p} [{f}]"];
+        let tree = shipped_tree(&[&["-p", shipped][..], &format].concat());
+        let core = tree.lines().find(|line| line.starts_with("onegrid-core "));
+        let core = core.expect("every shipped crate has the core");
+        assert!(core.contains("system"), "{shipped}: {core}");
+        assert!(!core.contains("fixtures"), "{shipped}: {core}");
+    }
 }
 
 #[test]

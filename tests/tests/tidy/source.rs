@@ -91,7 +91,7 @@ pub(crate) fn text_of(path: &str) -> &'static str {
 impl Rust {
     /// Whether the whole file is test code.
     pub(crate) fn is_test(&self) -> bool {
-        self.path.starts_with("tests/")
+        self.is_in(&["tests/", "core/src/fixtures/"])
             || self.path.contains("/tests/")
             || self.path.ends_with("tests.rs")
     }

@@ -10,28 +10,29 @@ use rand_chacha::rand_core::SeedableRng;
 use tokio::task::JoinHandle;
 
 use super::*;
+use crate::fixtures::Deployment;
 use crate::id::RecordId;
 use crate::sync::report::Report;
 use crate::sync::shared::Shared;
-use crate::sync::testing::{Keys, Phone};
+use crate::sync::testing::MemoryReplica;
 use server::{Loopback, Weather};
 
-type Port = Arc<Shared<Phone>>;
+type Port = Arc<Shared<MemoryReplica>>;
 
 /// One phone and its server.
-struct World {
+struct DriverBench {
     server: Loopback,
     port: Port,
     driver: Driver<Port>,
     rng: ChaCha20Rng,
 }
 
-impl World {
+impl DriverBench {
     fn new(seed: u64) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
-        let keys = Keys::new(&mut rng);
-        let port = Arc::new(Shared::new(Phone::new(&keys, &mut rng)));
-        let server = Loopback::start(keys);
+        let deployment = Deployment::generate(&mut rng);
+        let port = Arc::new(Shared::new(MemoryReplica::new(&deployment, &mut rng)));
+        let server = Loopback::start(deployment);
         let driver = Driver::new(Arc::clone(&port), &way_to(&server.url())).unwrap();
         Self {
             server,
@@ -73,70 +74,70 @@ fn way_to(url: &str) -> NetConfig {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn syncs_at_once_take_turns_and_succeed() {
-    let mut world = World::new(1);
-    world.write(20);
-    world.server.set(Weather::Held);
-    let syncs: Vec<_> = (0..6).map(|_| world.sync_in_background()).collect();
-    let running = world.run_in_background();
-    world.server.until_asked(1).await;
-    world.server.set(Weather::Fair);
+    let mut bench = DriverBench::new(1);
+    bench.write(20);
+    bench.server.set(Weather::Held);
+    let syncs: Vec<_> = (0..6).map(|_| bench.sync_in_background()).collect();
+    let running = bench.run_in_background();
+    bench.server.until_asked(1).await;
+    bench.server.set(Weather::Fair);
     let mut pushed = 0;
     for sync in syncs {
         let report = sync.await.unwrap().unwrap();
         assert!(report.equal);
         pushed += report.pushed;
     }
-    world.until(|status| status.state == State::UpToDate).await;
+    bench.until(|status| status.state == State::UpToDate).await;
     // Besides the syncs, the running driver may have had the first turn.
     assert!(pushed == 20 || pushed == 0, "each envelope once: {pushed}");
-    assert_eq!(world.server.at_once_max(), 1);
-    world.driver.cancel();
+    assert_eq!(bench.server.at_once_max(), 1);
+    bench.driver.cancel();
     running.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cancelled_request_ends_and_the_driver_goes_on() {
-    let mut world = World::new(2);
-    world.write(20);
+    let mut bench = DriverBench::new(2);
+    bench.write(20);
     // While an answer is awaited, while a request is being sent, and while a connection is being made.
     for weather in [Weather::Held, Weather::Deaf] {
-        world.server.set(weather);
-        world.server.forget_asked();
-        let sync = world.sync_in_background();
-        let running = world.run_in_background();
-        world.server.until_asked(1).await;
-        world.driver.cancel();
+        bench.server.set(weather);
+        bench.server.forget_asked();
+        let sync = bench.sync_in_background();
+        let running = bench.run_in_background();
+        bench.server.until_asked(1).await;
+        bench.driver.cancel();
         assert_eq!(sync.await.unwrap(), Err(NetError::Cancelled));
         running.await.unwrap();
-        assert_eq!(world.driver.status().borrow().state, State::Stopped);
-        let refused = world.driver.sync_once().await;
+        assert_eq!(bench.driver.status().borrow().state, State::Stopped);
+        let refused = bench.driver.sync_once().await;
         assert_eq!(refused, Err(NetError::Cancelled), "until it is resumed");
-        world.driver.run().await;
-        world.driver.resume();
-        assert!(!world.driver.status().borrow().state.eq(&State::UpToDate));
+        bench.driver.run().await;
+        bench.driver.resume();
+        assert!(!bench.driver.status().borrow().state.eq(&State::UpToDate));
     }
-    world.server.set(Weather::Fair);
-    let report = world.driver.sync_once().await.unwrap();
+    bench.server.set(Weather::Fair);
+    let report = bench.driver.sync_once().await.unwrap();
     assert_eq!((report.pushed, report.equal), (20, true));
-    let running = world.run_in_background();
-    world.until(|status| status.state == State::UpToDate).await;
-    world.driver.cancel();
+    let running = bench.run_in_background();
+    bench.until(|status| status.state == State::UpToDate).await;
+    bench.driver.cancel();
     running.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connection_that_is_never_made_can_be_cancelled() {
-    let world = World::new(3);
-    world.server.set(Weather::Deaf);
+    let bench = DriverBench::new(3);
+    bench.server.set(Weather::Deaf);
     // TLS to a server that takes the connection and says nothing.
-    let url = world.server.url().replace("http://", "https://");
-    let driver = Driver::new(Arc::clone(&world.port), &way_to(&url)).unwrap();
+    let url = bench.server.url().replace("http://", "https://");
+    let driver = Driver::new(Arc::clone(&bench.port), &way_to(&url)).unwrap();
     let cancel = Cancel::new();
     let sync = tokio::spawn({
         let (driver, cancel) = (driver.clone(), cancel.clone());
         async move { driver.sync_within(Budget::default(), &cancel).await }
     });
-    world.server.until_asked(1).await;
+    bench.server.until_asked(1).await;
     cancel.cancel();
     assert_eq!(sync.await.unwrap(), Err(NetError::Cancelled));
     assert_eq!(driver.status().borrow().state, State::Paused);
@@ -144,49 +145,49 @@ async fn connection_that_is_never_made_can_be_cancelled() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn token_ends_its_own_call_only() {
-    let mut world = World::new(4);
-    world.write(5);
-    world.server.set(Weather::Held);
-    let first = world.sync_in_background();
-    world.server.until_asked(1).await;
+    let mut bench = DriverBench::new(4);
+    bench.write(5);
+    bench.server.set(Weather::Held);
+    let first = bench.sync_in_background();
+    bench.server.until_asked(1).await;
     let cancel = Cancel::new();
     cancel.cancel();
-    let second = world.driver.sync_within(Budget::default(), &cancel).await;
+    let second = bench.driver.sync_within(Budget::default(), &cancel).await;
     assert_eq!(second, Err(NetError::Cancelled));
-    assert_eq!(world.driver.status().borrow().state, State::Syncing);
-    world.server.set(Weather::Fair);
+    assert_eq!(bench.driver.status().borrow().state, State::Syncing);
+    bench.server.set(Weather::Fair);
     assert_eq!(first.await.unwrap().unwrap().pushed, 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn dropped_call_leaves_the_next_one_whole() {
-    let mut world = World::new(5);
-    world.write(5);
-    world.server.set(Weather::Held);
-    let dropped = world.sync_in_background();
-    world.server.until_asked(1).await;
+    let mut bench = DriverBench::new(5);
+    bench.write(5);
+    bench.server.set(Weather::Held);
+    let dropped = bench.sync_in_background();
+    bench.server.until_asked(1).await;
     dropped.abort();
     assert!(dropped.await.unwrap_err().is_cancelled());
-    world.server.set(Weather::Fair);
-    let report = world.driver.sync_once().await.unwrap();
+    bench.server.set(Weather::Fair);
+    let report = bench.driver.sync_once().await.unwrap();
     assert_eq!((report.pushed, report.equal), (5, true));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn budget_ends_a_sync_and_the_next_goes_on() {
-    let mut world = World::new(6);
-    let other = World {
-        port: Arc::new(Shared::new(Phone::new(
-            &world.server.keys(),
-            &mut world.rng,
+    let mut bench = DriverBench::new(6);
+    let other = DriverBench {
+        port: Arc::new(Shared::new(MemoryReplica::new(
+            &bench.server.deployment(),
+            &mut bench.rng,
         ))),
-        ..World::new(7)
+        ..DriverBench::new(7)
     };
     let all = 200;
-    world.write(all);
-    world.driver.sync_once().await.unwrap();
+    bench.write(all);
+    bench.driver.sync_once().await.unwrap();
     // Another phone of the same server loads everything with little to spend at a time.
-    let way = way_to(&world.server.url());
+    let way = way_to(&bench.server.url());
     let driver = Driver::new(Arc::clone(&other.port), &way).unwrap();
     let nothing = Budget {
         bytes: Some(0),
@@ -221,49 +222,49 @@ async fn budget_ends_a_sync_and_the_next_goes_on() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn lost_connection_is_made_again_within_the_time() {
-    let mut world = World::new(8);
-    world.write(5);
-    world.server.set(Weather::CutNext);
-    let lost = world.driver.sync_once().await;
+    let mut bench = DriverBench::new(8);
+    bench.write(5);
+    bench.server.set(Weather::CutNext);
+    let lost = bench.driver.sync_once().await;
     assert_eq!(
         lost,
         Err(NetError::Offline),
         "without a limit the first failure ends it"
     );
-    let status = world.driver.status().borrow().clone();
+    let status = bench.driver.status().borrow().clone();
     assert_eq!(status.state, State::Waiting);
     assert_eq!(status.code.as_deref(), Some("sync.offline"));
     assert!(status.retry_ms.is_some() && status.progress.more);
     assert_eq!(status.progress.pending, 5);
-    world.server.set(Weather::CutNext);
+    bench.server.set(Weather::CutNext);
     let minutes = Budget {
         time_ms: Some(600_000),
         bytes: None,
     };
-    let report = world.driver.sync_within(minutes, &Cancel::new()).await;
+    let report = bench.driver.sync_within(minutes, &Cancel::new()).await;
     assert_eq!(report.unwrap().pushed, 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn status_shows_counts_bytes_and_age() {
-    let mut world = World::new(9);
-    world.write(30);
-    assert_eq!(world.driver.status().borrow().age_ms(now_ms()), None);
-    world.server.set(Weather::Held);
-    let sync = world.sync_in_background();
-    let waiting = world.until(|status| status.progress.bytes_up > 0);
+    let mut bench = DriverBench::new(9);
+    bench.write(30);
+    assert_eq!(bench.driver.status().borrow().age_ms(now_ms()), None);
+    bench.server.set(Weather::Held);
+    let sync = bench.sync_in_background();
+    let waiting = bench.until(|status| status.progress.bytes_up > 0);
     let under_way = waiting.await;
     assert!(under_way.progress.more);
-    world.server.set(Weather::Fair);
+    bench.server.set(Weather::Fair);
     sync.await.unwrap().unwrap();
-    let status = world.driver.status().borrow().clone();
+    let status = bench.driver.status().borrow().clone();
     let progress = status.progress;
     assert_eq!(
         (progress.pushed, progress.pending, progress.more),
         (30, 0, false)
     );
     assert_eq!(status.retry_ms, None);
-    let traffic = world.driver.traffic();
+    let traffic = bench.driver.traffic();
     assert_eq!(progress.bytes_up, traffic.bytes_up);
     assert_eq!(progress.bytes_down, traffic.bytes_down);
     assert!(progress.bytes_down > 0);
@@ -278,42 +279,42 @@ async fn status_shows_counts_bytes_and_age() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connection_stays_warm_between_requests_and_syncs() {
-    let mut world = World::new(10);
-    world.write(5);
-    world.driver.sync_once().await.unwrap();
-    world.write(5);
-    let report = world.driver.sync_once().await.unwrap();
+    let mut bench = DriverBench::new(10);
+    bench.write(5);
+    bench.driver.sync_once().await.unwrap();
+    bench.write(5);
+    let report = bench.driver.sync_once().await.unwrap();
     assert_eq!(report.round_trips, 1);
-    assert_eq!(world.server.connections(), 1);
+    assert_eq!(bench.server.connections(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connection_that_the_server_closed_meanwhile_is_made_again_at_once() {
-    let mut world = World::new(11);
-    world.write(5);
-    world.driver.sync_once().await.unwrap();
-    world.write(5);
-    world.server.set(Weather::CutNext);
-    let report = world.driver.sync_once().await.unwrap();
+    let mut bench = DriverBench::new(11);
+    bench.write(5);
+    bench.driver.sync_once().await.unwrap();
+    bench.write(5);
+    bench.server.set(Weather::CutNext);
+    let report = bench.driver.sync_once().await.unwrap();
     assert_eq!((report.pushed, report.equal), (5, true));
-    assert_eq!(world.server.connections(), 2);
+    assert_eq!(bench.server.connections(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn live_sync_goes_on_after_a_panic() {
-    let mut world = World::new(12);
-    world.write(5);
-    world.port.lock().panics = true;
-    let running = world.run_in_background();
+    let mut bench = DriverBench::new(12);
+    bench.write(5);
+    bench.port.lock().panics = true;
+    let running = bench.run_in_background();
     // The code stays while the driver tries again, so only a waiting driver has met the panic.
     let failed = |status: &Status| {
         status.state == State::Waiting && status.code.as_deref() == Some("phone.bug")
     };
-    world.until(failed).await;
-    world.port.lock().panics = false;
-    world.driver.notify();
-    let synced = world.until(|status| status.state == State::UpToDate).await;
+    bench.until(failed).await;
+    bench.port.lock().panics = false;
+    bench.driver.notify();
+    let synced = bench.until(|status| status.state == State::UpToDate).await;
     assert!(synced.report.unwrap().equal);
-    world.driver.cancel();
+    bench.driver.cancel();
     running.await.unwrap();
 }

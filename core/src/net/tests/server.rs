@@ -8,11 +8,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 
+use crate::fixtures::Deployment;
 use crate::net::now_ms;
 use crate::sync::paths::{SESSION_PATH, SYNC_PATH};
 use crate::sync::star::Request;
 use crate::sync::test_server::Server;
-use crate::sync::testing::Keys;
 use crate::trust::request_mac::{MAC_HEADER, SESSION_HEADER};
 
 /// The fate of requests.
@@ -45,19 +45,19 @@ struct State {
 
 pub(super) struct Loopback {
     url: String,
-    keys: Keys,
+    deployment: Deployment,
     state: Arc<State>,
 }
 
 impl Loopback {
-    pub(super) fn start(keys: Keys) -> Self {
+    pub(super) fn start(deployment: Deployment) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         // Little room, so that a phone is still sending to a deaf server.
         socket.set_recv_buffer_size(4_096).unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = socket.listen(64).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let mut server = Server::new(keys.clone());
+        let mut server = Server::new(deployment.clone());
         server.page_envelopes = 10;
         let state = Arc::new(State {
             server: Mutex::new((server, ChaCha20Rng::seed_from_u64(99))),
@@ -65,15 +65,19 @@ impl Loopback {
             counts: watch::Sender::default(),
         });
         tokio::spawn(accept(listener, Arc::clone(&state)));
-        Self { url, keys, state }
+        Self {
+            url,
+            deployment,
+            state,
+        }
     }
 
     pub(super) fn url(&self) -> String {
         self.url.clone()
     }
 
-    pub(super) fn keys(&self) -> Keys {
-        self.keys.clone()
+    pub(super) fn deployment(&self) -> Deployment {
+        self.deployment.clone()
     }
 
     pub(super) fn set(&self, weather: Weather) {

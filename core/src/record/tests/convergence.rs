@@ -3,7 +3,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::world::{Phone, World, record_of, verdict};
+use super::writers::record_of;
 use super::*;
 use crate::domain::kinds::hazard;
 
@@ -12,7 +12,7 @@ fn below(rng: &mut ChaCha8Rng, n: usize) -> usize {
 }
 
 /// A step of one person upon what that person sees.
-fn step_of(rng: &mut ChaCha8Rng, phone: &mut Phone, record: &Record) -> VerifiedEnvelope {
+fn step_of(rng: &mut ChaCha8Rng, phone: &mut Writer, record: &Record) -> VerifiedEnvelope {
     let n = i64::try_from(below(rng, 4)).unwrap() + 1;
     match below(rng, 6) {
         0 => phone.act(record, &comment("note")),
@@ -47,12 +47,12 @@ fn step_of(rng: &mut ChaCha8Rng, phone: &mut Phone, record: &Record) -> Verified
 /// Each person keeps its own view, and now and then two meet.
 fn history(seed: u64) -> (Vec<VerifiedEnvelope>, Vec<crate::wire::verdict::Verdict>) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let world = World::new();
+    let deployment = Deployment::new();
     let mut phones = [
-        world.volunteer(10),
-        world.grid_worker(11),
-        world.dispatcher(12),
-        world.handler(13),
+        deployment.writer(VOLUNTEER_WANG),
+        deployment.writer(GRID_WORKER_CHEN),
+        deployment.writer(DISPATCHER_ZHOU),
+        deployment.writer(HANDLER_SHEN),
     ];
     let genesis = phones[0].report("a");
     let mut all = vec![genesis.clone()];

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::world::{Phone, World, record_of, verdict};
+use super::writers::record_of;
 use super::*;
 use crate::crdt::ActorId;
 use crate::domain::kinds::hazard;
@@ -10,8 +10,8 @@ use crate::wire::body::Body;
 
 /// A record, a change that the volunteer made on it, and the same change in an envelope of the worker.
 struct Forgery {
-    volunteer: Phone,
-    worker: Phone,
+    volunteer: Writer,
+    worker: Writer,
     genesis: VerifiedEnvelope,
     honest: VerifiedEnvelope,
     forged: VerifiedEnvelope,
@@ -19,8 +19,11 @@ struct Forgery {
 
 impl Forgery {
     fn new() -> Self {
-        let world = World::new();
-        let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+        let deployment = Deployment::new();
+        let (mut volunteer, mut worker) = (
+            deployment.writer(VOLUNTEER_WANG),
+            deployment.writer(GRID_WORKER_CHEN),
+        );
         let genesis = volunteer.report("a");
         let record = record_of(&[&genesis]);
         let honest = volunteer.edit(&record, &[severity(4)]);
@@ -135,8 +138,11 @@ fn forged_copy_first_leaves_honest_dependants() {
 
 #[test]
 fn forged_number_at_lower_depth_voids_nothing() {
-    let world = World::new();
-    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let deployment = Deployment::new();
+    let (mut volunteer, mut worker) = (
+        deployment.writer(VOLUNTEER_WANG),
+        deployment.writer(GRID_WORKER_CHEN),
+    );
     let genesis = volunteer.report("a");
     let start = record_of(&[&genesis]);
     // The volunteer sees a comment first, so its change is deeper than the forged one.
@@ -148,8 +154,8 @@ fn forged_number_at_lower_depth_voids_nothing() {
         .unwrap()
         .edit(volunteer.actor, &[severity(1)])
         .unwrap();
-    let forged = world
-        .grid_worker(12)
+    let forged = deployment
+        .writer(GRID_WORKER_LIN)
         .raw_change(&start, start.heads(), stolen);
     for order in [[&forged, &honest], [&honest, &forged]] {
         let mut record = record_of(&[&genesis, &note]);
@@ -222,8 +228,11 @@ fn pack_entry_under_a_foreign_name_is_refused() {
 /// A phone that was restored sends its change once more, in a new envelope.
 #[test]
 fn change_sent_twice_counts_for_whoever_saw_one() {
-    let world = World::new();
-    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let deployment = Deployment::new();
+    let (mut volunteer, mut worker) = (
+        deployment.writer(VOLUNTEER_WANG),
+        deployment.writer(GRID_WORKER_CHEN),
+    );
     let genesis = volunteer.report("a");
     let start = record_of(&[&genesis]);
     let note = worker.act(&start, &comment("one"));
@@ -232,7 +241,7 @@ fn change_sent_twice_counts_for_whoever_saw_one() {
     let again = volunteer.raw_change(&seen, vec![id(&note)], change_in(&first));
     // Another worker knows the second envelope alone and builds on it.
     let knows_second = record_of(&[&genesis, &note, &again]);
-    let mut other = world.grid_worker(12);
+    let mut other = deployment.writer(GRID_WORKER_LIN);
     let onward = other.edit(&knows_second, &[FieldEdit::text(Field::Title, "b")]);
 
     let mut record = record_of(&[&genesis, &note, &first, &again, &onward]);

@@ -6,56 +6,20 @@ mod convergence;
 mod forged;
 mod packs;
 mod quotas;
-mod world;
+mod writers;
 
 use super::*;
 use crate::crdt::FieldEdit;
-use crate::domain::case::Severity;
-use crate::domain::case::payload::{Comment, DangerRemains, Dispatch, Step, Triage};
-use crate::domain::case::{Deadlines, Event, Part, Party, Stage};
+use crate::domain::RecordKind;
+use crate::domain::case::payload::DangerRemains;
+use crate::domain::case::{Event, Stage};
 use crate::domain::content::{Field, FieldValue};
 use crate::domain::kinds::hazard;
-use crate::domain::{RecordKind, Text};
+use crate::fixtures::*;
 use crate::texts;
 use crate::wire::envelope::VerifiedEnvelope;
 use crate::wire::verdict::{HeldReason, VoidReason};
-use world::{GAS, World, record_of, verdict};
-
-pub(super) fn comment(text: &str) -> Event {
-    Event::Comment(Comment {
-        text: Some(Text::new(text).unwrap()),
-        attachments: Vec::new(),
-        mentions: Vec::new(),
-    })
-}
-
-pub(super) fn dispatch() -> Event {
-    Event::Dispatch(Dispatch {
-        to: Party::Unit(GAS),
-        part: Part::Lead,
-        deadlines: Deadlines::default(),
-        rule: None,
-        note: None,
-    })
-}
-
-pub(super) fn triage() -> Event {
-    Event::Triage(Triage {
-        category: "gas".parse().unwrap(),
-        severity: Severity::Serious,
-        grid: None,
-        rule: None,
-        note: None,
-    })
-}
-
-pub(super) fn step(assignment: EnvelopeId) -> Step {
-    Step {
-        assignment,
-        attachments: Vec::new(),
-        note: None,
-    }
-}
+use writers::record_of;
 
 pub(super) fn severity(value: i64) -> FieldEdit {
     FieldEdit::set(Field::Own(&hazard::SEVERITY), FieldValue::Number(value))
@@ -78,8 +42,11 @@ fn outcomes(judgements: &[Judgement]) -> Vec<&Admission> {
 
 #[test]
 fn what_lacks_a_parent_is_named_missing_and_not_kept() {
-    let world = World::new();
-    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let deployment = Deployment::new();
+    let (mut volunteer, mut worker) = (
+        deployment.writer(VOLUNTEER_WANG),
+        deployment.writer(GRID_WORKER_CHEN),
+    );
     let genesis = volunteer.report("a");
     let full = record_of(&[&genesis]);
     let note = worker.act(&full, &comment("one"));
@@ -98,8 +65,8 @@ fn what_lacks_a_parent_is_named_missing_and_not_kept() {
 
 #[test]
 fn an_envelope_of_another_record_is_not_taken() {
-    let world = World::new();
-    let mut volunteer = world.volunteer(10);
+    let deployment = Deployment::new();
+    let mut volunteer = deployment.writer(VOLUNTEER_WANG);
     let (first, second) = (volunteer.report("a"), volunteer.report("b"));
     let mut record = record_of(&[&first]);
     assert_eq!(
@@ -110,8 +77,11 @@ fn an_envelope_of_another_record_is_not_taken() {
 
 #[test]
 fn one_bad_change_among_fifty_takes_only_its_own_continuation_along() {
-    let world = World::new();
-    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let deployment = Deployment::new();
+    let (mut volunteer, mut worker) = (
+        deployment.writer(VOLUNTEER_WANG),
+        deployment.writer(GRID_WORKER_CHEN),
+    );
     let genesis = volunteer.report("a");
     let mut record = record_of(&[&genesis]);
     let mut batch = Vec::new();
@@ -168,8 +138,11 @@ fn one_bad_change_among_fifty_takes_only_its_own_continuation_along() {
 
 #[test]
 fn a_change_may_not_depend_on_content_that_its_envelope_had_not_seen() {
-    let world = World::new();
-    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let deployment = Deployment::new();
+    let (mut volunteer, mut worker) = (
+        deployment.writer(VOLUNTEER_WANG),
+        deployment.writer(GRID_WORKER_CHEN),
+    );
     let genesis = volunteer.report("a");
     let edit = volunteer.edit(&record_of(&[&genesis]), &[severity(3)]);
     let mut record = record_of(&[&genesis, &edit]);
@@ -188,8 +161,11 @@ fn a_change_may_not_depend_on_content_that_its_envelope_had_not_seen() {
 
 #[test]
 fn an_author_who_leaves_out_its_own_past_is_not_believed() {
-    let world = World::new();
-    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let deployment = Deployment::new();
+    let (mut volunteer, mut worker) = (
+        deployment.writer(VOLUNTEER_WANG),
+        deployment.writer(GRID_WORKER_CHEN),
+    );
     let genesis = volunteer.report("a");
     let mut record = record_of(&[&genesis]);
     let first = worker.act(&record, &comment("one"));
@@ -205,11 +181,11 @@ fn an_author_who_leaves_out_its_own_past_is_not_believed() {
 
 #[test]
 fn the_accepted_one_of_two_clones_stays_whatever_came_first() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let deployment = Deployment::new();
+    let mut phone = deployment.writer(VOLUNTEER_WANG);
     let genesis = phone.report("a");
     let start = record_of(&[&genesis]);
-    let mut copy = world.volunteer(10);
+    let mut copy = deployment.writer(VOLUNTEER_WANG);
     copy.report("a");
     let first = phone.edit(&start, &[severity(3)]);
     let second = copy.edit(&start, &[severity(4)]);
@@ -234,8 +210,11 @@ fn the_accepted_one_of_two_clones_stays_whatever_came_first() {
 
 #[test]
 fn what_builds_on_a_held_envelope_waits_with_it_and_counts_once_it_is_accepted() {
-    let world = World::new();
-    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let deployment = Deployment::new();
+    let (mut volunteer, mut worker) = (
+        deployment.writer(VOLUNTEER_WANG),
+        deployment.writer(GRID_WORKER_CHEN),
+    );
     let genesis = volunteer.report("a");
     let mut record = record_of(&[&genesis]);
     record.set_verdict(id(&genesis), verdict(Status::Accepted, 1));
@@ -269,8 +248,8 @@ fn what_builds_on_a_held_envelope_waits_with_it_and_counts_once_it_is_accepted()
 
 #[test]
 fn who_is_not_named_is_believed_only_on_the_word_of_the_server() {
-    let world = World::new();
-    let genesis = world.volunteer(10).report("a");
+    let deployment = Deployment::new();
+    let genesis = deployment.writer(VOLUNTEER_WANG).report("a");
     let nameless = VerifiedEnvelope::vouched(genesis.envelope().clone());
     let mut record = Record::new(genesis.envelope().record());
     let judged = record.admit(&[nameless]);
@@ -285,8 +264,11 @@ fn who_is_not_named_is_believed_only_on_the_word_of_the_server() {
 
 #[test]
 fn an_author_goes_on_beside_what_was_held() {
-    let world = World::new();
-    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let deployment = Deployment::new();
+    let (mut volunteer, mut worker) = (
+        deployment.writer(VOLUNTEER_WANG),
+        deployment.writer(GRID_WORKER_CHEN),
+    );
     let genesis = volunteer.report("a");
     let mut record = record_of(&[&genesis]);
     let first = worker.act(&record, &comment("one"));
@@ -299,8 +281,11 @@ fn an_author_goes_on_beside_what_was_held() {
 /// The author cannot know of the admission while the phone is without network.
 #[test]
 fn work_beside_an_envelope_admitted_later_counts() {
-    let world = World::new();
-    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let deployment = Deployment::new();
+    let (mut volunteer, mut worker) = (
+        deployment.writer(VOLUNTEER_WANG),
+        deployment.writer(GRID_WORKER_CHEN),
+    );
     let genesis = volunteer.report("a");
     let mut record = record_of(&[&genesis]);
     let first = worker.act(&record, &comment("one"));
@@ -315,8 +300,11 @@ fn work_beside_an_envelope_admitted_later_counts() {
 /// A reviewer's decision waits for an app that knows the envelope, wherever its author wrote it.
 #[test]
 fn held_envelope_off_its_line_needs_the_newer_app() {
-    let world = World::new();
-    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let deployment = Deployment::new();
+    let (mut volunteer, mut worker) = (
+        deployment.writer(VOLUNTEER_WANG),
+        deployment.writer(GRID_WORKER_CHEN),
+    );
     let genesis = volunteer.report_as("b", RecordKind::of_code(4));
     let mut record = Record::new(id_of(&genesis));
     record.admit(std::slice::from_ref(&genesis));
@@ -331,8 +319,8 @@ fn held_envelope_off_its_line_needs_the_newer_app() {
 
 #[test]
 fn an_older_verdict_never_replaces_a_later_one() {
-    let world = World::new();
-    let genesis = world.volunteer(10).report("a");
+    let deployment = Deployment::new();
+    let genesis = deployment.writer(VOLUNTEER_WANG).report("a");
     let mut record = record_of(&[&genesis]);
     assert!(record.set_verdict(id(&genesis), verdict(Status::Accepted, 9)));
     assert!(!record.set_verdict(id(&genesis), verdict(Status::Held(HeldReason::Revoked), 8)));
@@ -341,8 +329,11 @@ fn an_older_verdict_never_replaces_a_later_one() {
 
 #[test]
 fn a_void_change_takes_the_content_on_it_along_but_not_the_events() {
-    let world = World::new();
-    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let deployment = Deployment::new();
+    let (mut volunteer, mut worker) = (
+        deployment.writer(VOLUNTEER_WANG),
+        deployment.writer(GRID_WORKER_CHEN),
+    );
     let genesis = volunteer.report("a");
     let mut record = record_of(&[&genesis]);
     let edit = volunteer.edit(&record, &[severity(3)]);
@@ -369,9 +360,12 @@ fn a_void_change_takes_the_content_on_it_along_but_not_the_events() {
 
 #[test]
 fn a_reporter_no_longer_edits_what_has_been_accepted() {
-    let world = World::new();
-    let (mut volunteer, mut room) = (world.volunteer(10), world.dispatcher(12));
-    let mut handler = world.handler(13);
+    let deployment = Deployment::new();
+    let (mut volunteer, mut room) = (
+        deployment.writer(VOLUNTEER_WANG),
+        deployment.writer(DISPATCHER_ZHOU),
+    );
+    let mut handler = deployment.writer(HANDLER_SHEN);
     let genesis = volunteer.report("a");
     let mut record = record_of(&[&genesis]);
     let sorted = room.act(&record, &triage());
@@ -395,7 +389,7 @@ fn a_reporter_no_longer_edits_what_has_been_accepted() {
     );
     // The same edit is fine when its author had not seen the acceptance.
     let unaware = {
-        let mut early = world.volunteer(10);
+        let mut early = deployment.writer(VOLUNTEER_WANG);
         early.report("a");
         early.edit(&record_of(&[&genesis]), &[severity(3)])
     };
@@ -405,9 +399,12 @@ fn a_reporter_no_longer_edits_what_has_been_accepted() {
 
 #[test]
 fn danger_said_offline_keeps_a_case_open_that_somebody_resolved() {
-    let world = World::new();
-    let (mut volunteer, mut room) = (world.volunteer(10), world.dispatcher(12));
-    let mut handler = world.handler(13);
+    let deployment = Deployment::new();
+    let (mut volunteer, mut room) = (
+        deployment.writer(VOLUNTEER_WANG),
+        deployment.writer(DISPATCHER_ZHOU),
+    );
+    let mut handler = deployment.writer(HANDLER_SHEN);
     let genesis = volunteer.report("a");
     let mut record = record_of(&[&genesis]);
     let sorted = room.act(&record, &triage());
@@ -462,13 +459,17 @@ fn every_rule_is_a_void_reason() {
 
 #[test]
 fn kind_and_role_of_newer_app_are_held() {
-    let world = World::new();
+    let deployment = Deployment::new();
     let newer = Admission::Held(HeldReason::Newer);
-    let mut author = world.phone(10, crate::domain::Role::Unknown(99), world::town());
+    let newcomer = VOLUNTEER_WANG.acting_as(crate::domain::Role::Unknown(99), Workplace::Town);
+    let mut author = deployment.writer(newcomer);
     let mut record = Record::new(id_of(&author.report("a")));
-    let (mut volunteer, mut worker) = (world.volunteer(11), world.grid_worker(12));
+    let (mut volunteer, mut worker) = (
+        deployment.writer(VOLUNTEER_ZHAO),
+        deployment.writer(GRID_WORKER_LIN),
+    );
     // A report under a role, or of a kind, that this version does not know.
-    let mut author_again = world.phone(10, crate::domain::Role::Unknown(99), world::town());
+    let mut author_again = deployment.writer(newcomer);
     let genesis = author_again.report("a");
     assert_eq!(outcomes(&record.admit(&[genesis])), [&newer]);
     assert!(record.state().is_none() && record.document().is_none());

@@ -3,14 +3,17 @@
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
-use super::world::{World, record_of, verdict};
+use super::writers::record_of;
 use super::*;
 use crate::domain::kinds::hazard;
 
 #[test]
 fn a_pack_stands_in_for_the_past_and_work_goes_on_upon_it() {
-    let world = World::new();
-    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let deployment = Deployment::new();
+    let (mut volunteer, mut worker) = (
+        deployment.writer(VOLUNTEER_WANG),
+        deployment.writer(GRID_WORKER_CHEN),
+    );
     let genesis = volunteer.report("a");
     let mut record = record_of(&[&genesis]);
     let edit = volunteer.edit(&record, &[severity(3)]);
@@ -71,8 +74,8 @@ fn a_pack_stands_in_for_the_past_and_work_goes_on_upon_it() {
 
 #[test]
 fn a_pack_that_does_not_fit_is_refused() {
-    let world = World::new();
-    let genesis = world.volunteer(10).report("a");
+    let deployment = Deployment::new();
+    let genesis = deployment.writer(VOLUNTEER_WANG).report("a");
     let mut record = record_of(&[&genesis]);
     record.set_verdict(id(&genesis), verdict(Status::Accepted, 9));
     let pack = record.to_pack().unwrap();
@@ -100,8 +103,11 @@ fn a_pack_that_does_not_fit_is_refused() {
 
 #[test]
 fn no_twisted_document_of_a_pack_is_taken_for_the_one_that_its_entries_tell_of() {
-    let world = World::new();
-    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let deployment = Deployment::new();
+    let (mut volunteer, mut worker) = (
+        deployment.writer(VOLUNTEER_WANG),
+        deployment.writer(GRID_WORKER_CHEN),
+    );
     let genesis = volunteer.report("a");
     let before = record_of(&[&genesis]);
     let edits = [
@@ -151,7 +157,7 @@ fn no_twisted_document_of_a_pack_is_taken_for_the_one_that_its_entries_tell_of()
 }
 
 /// A pack of the record, opened by a phone that never had the record before.
-fn unpacked(record: &Record, phones: &[&super::world::Phone]) -> Result<Record, LoadError> {
+fn unpacked(record: &Record, phones: &[&Writer]) -> Result<Record, LoadError> {
     let certificates = phones.iter().map(|phone| {
         let certificate = std::sync::Arc::clone(&phone.certificate);
         (certificate.hash(), certificate)
@@ -166,8 +172,11 @@ fn unpacked(record: &Record, phones: &[&super::world::Phone]) -> Result<Record, 
 
 #[test]
 fn what_a_pack_left_out_as_void_counts_when_it_comes_whole_and_is_accepted_after_all() {
-    let world = World::new();
-    let (mut volunteer, mut worker) = (world.volunteer(10), world.grid_worker(11));
+    let deployment = Deployment::new();
+    let (mut volunteer, mut worker) = (
+        deployment.writer(VOLUNTEER_WANG),
+        deployment.writer(GRID_WORKER_CHEN),
+    );
     let genesis = volunteer.report("a");
     let mut record = record_of(&[&genesis]);
     let edit = worker.edit(&record, &[severity(3)]);
@@ -215,8 +224,8 @@ fn what_a_pack_left_out_as_void_counts_when_it_comes_whole_and_is_accepted_after
 
 #[test]
 fn of_two_accepted_changes_under_one_number_the_later_one_clashes_with_what_builds_on_it() {
-    let world = World::new();
-    let mut volunteer = world.volunteer(10);
+    let deployment = Deployment::new();
+    let mut volunteer = deployment.writer(VOLUNTEER_WANG);
     let genesis = volunteer.report("a");
     let before = record_of(&[&genesis]);
     let first = volunteer.edit(&before, &[severity(3)]);

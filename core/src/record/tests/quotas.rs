@@ -1,13 +1,13 @@
 //! The quotas of an author count every envelope of the author, whatever past a change claims.
 
-use super::world::{Phone, World, record_of, verdict};
+use super::writers::record_of;
 use super::*;
 use crate::crdt::ActorId;
 use crate::limits::{EPOCHS_PER_AUTHOR_MAX, OPS_PER_AUTHOR_MAX};
 
 /// Changes that all claim to be the first. Each depends on the Genesis alone and has its own epoch.
 fn flood(
-    worker: &mut Phone,
+    worker: &mut Writer,
     genesis: &VerifiedEnvelope,
     words: &str,
     count: u8,
@@ -36,9 +36,9 @@ fn refused(record: &Record, envelopes: &[VerifiedEnvelope]) -> Vec<usize> {
 
 #[test]
 fn fresh_epochs_on_the_genesis_count_together() {
-    let world = World::new();
-    let genesis = world.volunteer(10).report("a");
-    let mut worker = world.grid_worker(11);
+    let deployment = Deployment::new();
+    let genesis = deployment.writer(VOLUNTEER_WANG).report("a");
+    let mut worker = deployment.writer(GRID_WORKER_CHEN);
     let most = u8::try_from(EPOCHS_PER_AUTHOR_MAX).unwrap();
     let envelopes = flood(&mut worker, &genesis, "x", most + 3);
     let expected: Vec<usize> = (usize::from(most)..envelopes.len()).collect();
@@ -62,9 +62,9 @@ fn fresh_epochs_on_the_genesis_count_together() {
 
 #[test]
 fn operations_of_all_changes_count_together() {
-    let world = World::new();
-    let genesis = world.volunteer(10).report("a");
-    let mut worker = world.grid_worker(11);
+    let deployment = Deployment::new();
+    let genesis = deployment.writer(VOLUNTEER_WANG).report("a");
+    let mut worker = deployment.writer(GRID_WORKER_CHEN);
     let words = "字".repeat(9_000);
     let fitting = usize::try_from(OPS_PER_AUTHOR_MAX / 9_000).unwrap();
     let envelopes = flood(&mut worker, &genesis, &words, 13);
@@ -73,15 +73,17 @@ fn operations_of_all_changes_count_together() {
     let expected: Vec<usize> = (fitting..13).collect();
     assert_eq!(refused(&record, &envelopes), expected);
     // Another author has quotas of its own.
-    let other = world.grid_worker(12).edit(&record, &[severity(4)]);
+    let other = deployment
+        .writer(GRID_WORKER_LIN)
+        .edit(&record, &[severity(4)]);
     assert_eq!(record.admit(&[other])[0].outcome, Admission::Valid);
 }
 
 #[test]
 fn accepted_change_beyond_a_quota_stays() {
-    let world = World::new();
-    let genesis = world.volunteer(10).report("a");
-    let mut worker = world.grid_worker(11);
+    let deployment = Deployment::new();
+    let genesis = deployment.writer(VOLUNTEER_WANG).report("a");
+    let mut worker = deployment.writer(GRID_WORKER_CHEN);
     let most = u8::try_from(EPOCHS_PER_AUTHOR_MAX).unwrap();
     let envelopes = flood(&mut worker, &genesis, "x", most + 2);
     let beyond = &envelopes[usize::from(most)];
@@ -101,16 +103,18 @@ fn accepted_change_beyond_a_quota_stays() {
 
 #[test]
 fn author_without_room_takes_nobody_along() {
-    let world = World::new();
-    let genesis = world.volunteer(10).report("a");
-    let mut worker = world.grid_worker(11);
+    let deployment = Deployment::new();
+    let genesis = deployment.writer(VOLUNTEER_WANG).report("a");
+    let mut worker = deployment.writer(GRID_WORKER_CHEN);
     let most = u8::try_from(EPOCHS_PER_AUTHOR_MAX).unwrap();
     let envelopes = flood(&mut worker, &genesis, "x", most + 1);
     let mut record = record_of(&[&genesis]);
     record.admit(&envelopes);
     // The author can still write events, and other people can still build changes on top.
     let note = worker.act(&record, &comment("one"));
-    let edit = world.volunteer(10).edit(&record, &[severity(4)]);
+    let edit = deployment
+        .writer(VOLUNTEER_WANG)
+        .edit(&record, &[severity(4)]);
     let judged = record.admit(&[note, edit]);
     assert!(
         judged

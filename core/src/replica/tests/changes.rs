@@ -1,15 +1,14 @@
 //! The records that changed since the last call.
 
 use super::server::Server;
-use super::writing::said;
 use super::*;
 
 #[test]
 fn changes_name_the_records_once() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut phone = town.volunteer(11);
-    let mut other = town.grid_worker(12);
+    let mut phone = town.phone(VOLUNTEER_WANG);
+    let mut other = town.phone(GRID_WORKER_LIN);
     assert!(phone.replica().take_changes().unwrap().is_empty());
     let first = phone.replica().report(&draft("一"), NOW).unwrap();
     phone
@@ -48,7 +47,7 @@ fn changes_name_the_records_once() {
 
 #[test]
 fn refused_write_changes_nothing() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     let record = phone.replica().report(&draft("一"), NOW).unwrap();
     phone.replica().take_changes().unwrap();
     let long = said(&"长".repeat(10));
@@ -69,7 +68,7 @@ fn refused_write_changes_nothing() {
 
 #[test]
 fn more_than_a_thousand_records_are_not_named() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     let conn = phone.replica().conn().unwrap();
     let row =
         |no: usize| format!("INSERT INTO changed VALUES (CAST(printf('%016d', {no}) AS BLOB));");
@@ -90,10 +89,10 @@ fn more_than_a_thousand_records_are_not_named() {
 
 #[test]
 fn news_and_directory_are_told_apart() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     super::directory::publish_unit(&mut server, GAS, "燃气公司", "Gas company", 2);
-    let mut phone = town.volunteer(11);
+    let mut phone = town.phone(VOLUNTEER_WANG);
     server.sync(&mut phone);
     let changes = phone.replica().take_changes().unwrap();
     assert!(changes.directory && !changes.notices && changes.records.is_empty());

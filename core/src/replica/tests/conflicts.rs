@@ -4,7 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::server::*;
-use super::writing::{dispatch, said, triage};
+use super::writing::triage;
 use super::*;
 use crate::crdt::FieldEdit;
 use crate::domain::case::Party;
@@ -21,9 +21,9 @@ fn severity(number: i64) -> Vec<FieldEdit> {
 }
 
 /// Two phones that edited the severity without knowing of each other, both synced.
-fn two_severities(town: &Town) -> (Server<'_>, Phone, Phone, RecordId) {
+fn two_severities(town: &Deployment) -> (Server<'_>, FilePhone, FilePhone, RecordId) {
     let mut server = Server::new(town);
-    let (mut worker, mut dispatcher) = (town.grid_worker(11), town.dispatcher(12));
+    let (mut worker, mut dispatcher) = (town.phone(GRID_WORKER_CHEN), town.phone(DISPATCHER_ZHOU));
     let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
     server.settle(&mut worker);
     server.settle(&mut dispatcher);
@@ -43,7 +43,7 @@ fn two_severities(town: &Town) -> (Server<'_>, Phone, Phone, RecordId) {
 
 #[test]
 fn a_conflict_of_a_field_says_who_wrote_what_and_what_holds_now() {
-    let town = Town::new();
+    let town = Deployment::new();
     let (_, mut worker, mut dispatcher, record) = two_severities(&town);
     let cards = worker.replica().view(record).unwrap().unwrap().conflicts;
     assert_eq!(cards.len(), 1);
@@ -86,7 +86,7 @@ fn a_conflict_of_a_field_says_who_wrote_what_and_what_holds_now() {
 
 #[test]
 fn settling_ends_the_conflict_everywhere_and_can_be_taken_back() {
-    let town = Town::new();
+    let town = Deployment::new();
     let (mut server, mut worker, mut dispatcher, record) = two_severities(&town);
     let shown = worker.replica().row(record).unwrap().unwrap().severity;
     let other = if shown == 3 { 1 } else { 3 };
@@ -134,18 +134,18 @@ fn settling_ends_the_conflict_everywhere_and_can_be_taken_back() {
 
 #[test]
 fn two_dispatches_are_both_kept_and_the_card_names_them() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut one, mut two) = (town.dispatcher(12), town.dispatcher(13));
+    let (mut one, mut two) = (town.phone(DISPATCHER_ZHOU), town.phone(DISPATCHER_GAO));
     let record = one.replica().report(&draft("煤气罐"), NOW).unwrap();
     one.replica().act(record, &triage(), None, NOW).unwrap();
     server.settle(&mut one);
     server.settle(&mut two);
     one.replica()
-        .act(record, &dispatch(Party::Unit(GAS)), None, NOW + 1)
+        .act(record, &dispatch_to(Party::Unit(GAS)), None, NOW + 1)
         .unwrap();
     two.replica()
-        .act(record, &dispatch(Party::Unit(TEAM)), None, NOW + 2)
+        .act(record, &dispatch_to(Party::Unit(TEAM)), None, NOW + 2)
         .unwrap();
     server.settle(&mut one);
     server.settle(&mut two);
@@ -165,9 +165,9 @@ fn two_dispatches_are_both_kept_and_the_card_names_them() {
 fn broken_merge_is_told_to_the_people_concerned() {
     use crate::domain::case::payload::{Merge, MergeFault, MergeUndone};
     use crate::domain::case::{Event, Stage};
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut worker, mut dispatcher) = (town.grid_worker(11), town.dispatcher(12));
+    let (mut worker, mut dispatcher) = (town.phone(GRID_WORKER_CHEN), town.phone(DISPATCHER_ZHOU));
     let [record, into] =
         ["一层气瓶", "二层气瓶"].map(|title| worker.replica().report(&draft(title), NOW).unwrap());
     server.settle(&mut worker);
@@ -175,8 +175,7 @@ fn broken_merge_is_told_to_the_people_concerned() {
     let merge = Event::Merge(Merge { into, note: None });
     let merge = dispatcher.replica().act(record, &merge, None, NOW).unwrap();
     server.settle(&mut dispatcher);
-    let district = AreaPath::new(&home().ids()[..1]).unwrap();
-    let mut system = town.phone(13, &[(Role::System, Scope::Area(district))]);
+    let mut system = town.phone(HANDLER_SHEN.acting_as(Role::System, Workplace::District));
     server.settle(&mut system);
     let fault = MergeFault::Dismissed;
     let undone = Event::MergeUndone(MergeUndone { merge, fault });
@@ -193,7 +192,7 @@ fn broken_merge_is_told_to_the_people_concerned() {
             "{}",
             card.zh
         );
-        assert!(card.people.contains(&MemberId([12; 16])));
+        assert!(card.people.contains(&DISPATCHER_ZHOU.member()));
         assert!(
             !card.zh.contains('{') && !card.en.contains('{'),
             "{}",
@@ -208,14 +207,14 @@ fn broken_merge_is_told_to_the_people_concerned() {
 /// Random people on four phones, partly offline; at the end all agree, and projections are what the
 /// envelopes say.
 fn history(seed: u64) {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut phones = [
-        town.grid_worker(11),
-        town.dispatcher(12),
-        town.volunteer(13),
-        town.handler(14),
+        town.phone(GRID_WORKER_CHEN),
+        town.phone(DISPATCHER_ZHOU),
+        town.phone(VOLUNTEER_SUN),
+        town.phone(HANDLER_YU),
     ];
     let mut records: Vec<RecordId> = Vec::new();
     for step in 0..60_i64 {
@@ -243,7 +242,7 @@ fn history(seed: u64) {
             (3, Some(record)) => drop(replica.comment(record, said("看到了"), now)),
             (4, Some(record)) => {
                 drop(replica.act(record, &triage(), None, now));
-                drop(replica.act(record, &dispatch(Party::Unit(GAS)), None, now));
+                drop(replica.act(record, &dispatch_to(Party::Unit(GAS)), None, now));
             }
             (5, Some(_)) => {
                 phones[at].crash();
@@ -257,7 +256,7 @@ fn history(seed: u64) {
             server.settle(phone);
         }
     }
-    let rows = |phone: &mut Phone| -> Vec<RecordRow> {
+    let rows = |phone: &mut FilePhone| -> Vec<RecordRow> {
         let rows = phone.replica().rows().unwrap();
         rows.into_iter()
             .map(|row| RecordRow { mine: false, ..row })
@@ -274,7 +273,7 @@ fn history(seed: u64) {
             "seed {seed}: rebuilt"
         );
     }
-    let mut fresh = town.dispatcher(15);
+    let mut fresh = town.phone(DISPATCHER_MA);
     server.load(&mut fresh);
     assert_eq!(rows(&mut fresh), expected, "seed {seed}: from packs");
 }

@@ -1,7 +1,7 @@
 //! Many people at one record, and people with several roles.
 
 use super::server::Server;
-use super::writing::{said, triage};
+use super::writing::triage;
 use super::*;
 use crate::crdt::FieldEdit;
 use crate::domain::Text;
@@ -23,17 +23,22 @@ fn dismiss() -> Event {
 
 #[test]
 fn forty_people_write_at_the_same_time_and_the_next_one_goes_on() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut reporter = town.grid_worker(11);
+    let mut reporter = town.phone(GRID_WORKER_CHEN);
     let record = reporter.replica().report(&draft("联合检查"), NOW).unwrap();
     server.settle(&mut reporter);
-    let mut crowd: Vec<Phone> = (20..60).map(|n| town.grid_worker(n)).collect();
+    let mut crowd: Vec<FilePhone> = (100..140)
+        .map(|seed| town.phone(GRID_WORKER_CHEN.like(seed)))
+        .collect();
     for phone in &mut crowd {
         server.settle(phone);
     }
     for phone in &mut crowd {
-        let edit = FieldEdit::set(answer(phone.n), FieldValue::Text(format!("{}", phone.n)));
+        let edit = FieldEdit::set(
+            answer(phone.person.seed),
+            FieldValue::Text(format!("{}", phone.person.seed)),
+        );
         phone.replica().edit(record, &[edit], NOW + 1).unwrap();
     }
     for phone in &mut crowd {
@@ -45,11 +50,11 @@ fn forty_people_write_at_the_same_time_and_the_next_one_goes_on() {
     server.settle(&mut one);
     let replica = one.replica();
     assert!(replica.load(record).unwrap().unwrap().has_too_many_heads());
-    let edit = FieldEdit::set(answer(one.n), FieldValue::Text("again".into()));
+    let edit = FieldEdit::set(answer(one.person.seed), FieldValue::Text("again".into()));
     let edited = one.replica().edit(record, &[edit], NOW + 2).unwrap();
     server.settle(&mut one);
     // A dispatcher then decides, with knowledge of all of it.
-    let mut decider = town.dispatcher(12);
+    let mut decider = town.phone(DISPATCHER_ZHOU);
     server.settle(&mut decider);
     decider
         .replica()
@@ -76,8 +81,8 @@ fn forty_people_write_at_the_same_time_and_the_next_one_goes_on() {
                 .all(|node| node.parents.len() <= PARENTS_MAX)
         );
         let document = loaded.document().unwrap();
-        for n in 20..60 {
-            let said = if n == 20 {
+        for n in 100..140 {
+            let said = if n == 100 {
                 "again".to_owned()
             } else {
                 n.to_string()
@@ -97,7 +102,7 @@ fn forty_people_write_at_the_same_time_and_the_next_one_goes_on() {
     }
 }
 
-fn role_of(phone: &mut Phone, record: RecordId, id: EnvelopeId) -> Role {
+fn role_of(phone: &mut FilePhone, record: RecordId, id: EnvelopeId) -> Role {
     let loaded = phone.replica().load(record).unwrap().unwrap();
     let node = loaded.node(id).unwrap();
     let certificate = node.certificate.as_ref().unwrap();
@@ -106,16 +111,9 @@ fn role_of(phone: &mut Phone, record: RecordId, id: EnvelopeId) -> Role {
 
 #[test]
 fn a_person_with_several_roles_acts_under_the_nearest_or_the_one_that_is_named() {
-    let town = Town::new();
-    let grants = [
-        (Role::Volunteer, Scope::Unit(TEAM)),
-        (
-            Role::Dispatcher,
-            Scope::Area(AreaPath::new(&home().ids()[..2]).unwrap()),
-        ),
-        (Role::GridWorker, Scope::Area(home())),
-    ];
-    let mut phone = town.phone(11, &grants);
+    let town = Deployment::new();
+    let roles = [VOLUNTEER_WANG, DISPATCHER_ZHOU, GRID_WORKER_CHEN];
+    let mut phone = town.phone_with(GRID_WORKER_CHEN, &roles);
     let record = phone.replica().report(&draft("煤气罐"), NOW).unwrap();
     assert_eq!(
         phone.replica().load(record).unwrap().unwrap().nodes()[0].grant,
@@ -126,10 +124,7 @@ fn a_person_with_several_roles_acts_under_the_nearest_or_the_one_that_is_named()
     let triaged = phone.replica().act(record, &triage(), None, NOW).unwrap();
     assert_eq!(role_of(&mut phone, record, triaged), Role::Dispatcher);
 
-    let named = |n: usize| {
-        let (role, scope) = grants[n].clone();
-        Some(Grant { role, scope })
-    };
+    let named = |n: usize| Some(roles[n].grant());
     phone.replica().act_as(named(0)).unwrap();
     let comment = phone.replica().comment(record, said("二"), NOW).unwrap();
     assert_eq!(role_of(&mut phone, record, comment), Role::Volunteer);

@@ -65,9 +65,9 @@ pub(super) fn publish_unit(server: &mut Server<'_>, id: UnitId, zh: &str, en: &s
     }));
 }
 
-pub(super) fn publish_person(server: &mut Server<'_>, n: u8, name: Option<&str>) {
+pub(super) fn publish_person(server: &mut Server<'_>, person: Person, name: Option<&str>) {
     server.publish(&DirectoryEntry::MemberName(MemberName {
-        member: MemberId([n; 16]),
+        member: person.member(),
         public_name: name.map(str::to_owned),
         area: area(3),
     }));
@@ -79,14 +79,14 @@ fn fix(lat: f64, lon: f64, accuracy_m: Option<u32>) -> Position {
 
 #[test]
 fn areas_are_read_level_by_level_as_in_force() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     publish_areas(&mut server);
     let mut renamed = area_entry(2, AreaLevel::Town, Some(1), "330105013000");
     renamed.version.valid_from_ms = NOW;
     renamed.version.names = names("新街道", "New town");
     server.publish(&DirectoryEntry::Area(renamed));
-    let mut phone = town.volunteer(11);
+    let mut phone = town.phone(VOLUNTEER_WANG);
     server.sync(&mut phone);
     let replica = phone.replica();
     let below = |parent: Option<u8>, now_ms| -> Vec<String> {
@@ -120,7 +120,7 @@ fn areas_are_read_level_by_level_as_in_force() {
 
 #[test]
 fn units_and_people_are_found_by_name_and_area() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     publish_areas(&mut server);
     publish_unit(&mut server, GAS, "燃气公司", "Gas company", 2);
@@ -133,10 +133,11 @@ fn units_and_people_are_found_by_name_and_area() {
         8,
     );
     for n in 0..5 {
-        publish_person(&mut server, 20 + n, Some(&format!("张三{n}")));
+        let person = VOLUNTEER_WANG.like(100 + n);
+        publish_person(&mut server, person, Some(&format!("张三{n}")));
     }
-    publish_person(&mut server, 30, Some("李四"));
-    let mut phone = town.volunteer(11);
+    publish_person(&mut server, VOLUNTEER_ZHAO.like(130), Some("李四"));
+    let mut phone = town.phone(VOLUNTEER_WANG);
     server.sync(&mut phone);
     let replica = phone.replica();
     let units = |typed: &str, of: Option<u8>| -> Vec<UnitId> {
@@ -168,27 +169,36 @@ fn units_and_people_are_found_by_name_and_area() {
     let other = replica.people("李", Some(&token), 2).unwrap_err();
     assert_eq!(other.code(), "list.bad_token");
     assert_eq!(
-        replica.member_name(MemberId([30; 16])).unwrap().unwrap().0,
+        replica
+            .member_name(VOLUNTEER_ZHAO.like(130).member())
+            .unwrap()
+            .unwrap()
+            .0,
         "李四"
     );
 }
 
 #[test]
 fn renamed_and_withdrawn_names_are_found_no_more() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     publish_areas(&mut server);
     publish_unit(&mut server, GAS, "燃气公司", "Gas company", 2);
-    publish_person(&mut server, 30, Some("李四"));
-    let mut phone = town.volunteer(11);
+    publish_person(&mut server, VOLUNTEER_ZHAO.like(130), Some("李四"));
+    let mut phone = town.phone(VOLUNTEER_WANG);
     server.sync(&mut phone);
 
-    publish_person(&mut server, 30, None);
+    publish_person(&mut server, VOLUNTEER_ZHAO.like(130), None);
     publish_unit(&mut server, GAS, "新奥燃气", "ENN", 2);
     server.sync(&mut phone);
     let replica = phone.replica();
     assert!(replica.people("李四", None, 2).unwrap().items.is_empty());
-    assert_eq!(replica.member_name(MemberId([30; 16])).unwrap(), None);
+    assert_eq!(
+        replica
+            .member_name(VOLUNTEER_ZHAO.like(130).member())
+            .unwrap(),
+        None
+    );
     assert!(
         replica
             .units("公司", None, NOW, None, 9)
@@ -208,10 +218,10 @@ fn renamed_and_withdrawn_names_are_found_no_more() {
 
 #[test]
 fn position_finds_its_grid_or_asks() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     publish_areas(&mut server);
-    let mut phone = town.volunteer(11);
+    let mut phone = town.phone(VOLUNTEER_WANG);
     server.sync(&mut phone);
     let replica = phone.replica();
     let first = home();
@@ -246,10 +256,10 @@ fn position_finds_its_grid_or_asks() {
 /// The boundary of a distant grid is no CBOR any more, and no code reads it.
 #[test]
 fn locating_reads_no_boundary_that_is_far_away() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     publish_areas(&mut server);
-    let mut phone = town.volunteer(11);
+    let mut phone = town.phone(VOLUNTEER_WANG);
     server.sync(&mut phone);
     let replica = phone.replica();
     let spoil = "UPDATE directory SET bytes = x'ff' WHERE kind = 1 AND zh = '区域6'";
@@ -261,13 +271,13 @@ fn locating_reads_no_boundary_that_is_far_away() {
 
 #[test]
 fn dissolved_grid_is_found_no_more() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     publish_areas(&mut server);
     let mut ended = grid(4, 302_700_000, 1_201_600_000);
     ended.version.valid_to_ms = Some(NOW);
     server.publish(&DirectoryEntry::Area(ended));
-    let mut phone = town.volunteer(11);
+    let mut phone = town.phone(VOLUNTEER_WANG);
     server.sync(&mut phone);
     let here = fix(30.2705, 120.1605, Some(8));
     let at = |now_ms| {
@@ -285,9 +295,9 @@ fn dissolved_grid_is_found_no_more() {
 
 #[test]
 fn own_categories_are_named_and_searched() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut phone = town.grid_worker(11);
+    let mut phone = town.phone(GRID_WORKER_CHEN);
     let mut lantern = hazard("着火", "");
     lantern.details_mut().category = Some("lantern".into());
     let record = phone
@@ -295,8 +305,9 @@ fn own_categories_are_named_and_searched() {
         .report(&Draft::staff(lantern, home()), NOW)
         .unwrap();
     server.settle(&mut phone);
-    let found =
-        |phone: &mut Phone, typed: &str| phone.replica().search(typed, None, 9).unwrap().rows.len();
+    let found = |phone: &mut FilePhone, typed: &str| {
+        phone.replica().search(typed, None, 9).unwrap().rows.len()
+    };
     assert_eq!(found(&mut phone, "孔明灯"), 0);
     for (code, class, zh, en) in [
         ("lantern", Some("festival"), "孔明灯", "sky lantern"),
@@ -325,9 +336,9 @@ fn own_categories_are_named_and_searched() {
         "the built-in ones too"
     );
 
-    let mut other = town.grid_worker(12);
+    let mut other = town.phone(GRID_WORKER_LIN);
     server.sync(&mut other);
-    let set = |phone: &mut Phone, code: &str, now_ms| {
+    let set = |phone: &mut FilePhone, code: &str, now_ms| {
         let edit = FieldEdit::text(Field::Category, code);
         phone.replica().edit(record, &[edit], now_ms).unwrap();
     };
@@ -343,12 +354,12 @@ fn own_categories_are_named_and_searched() {
 
 #[test]
 fn own_grants_are_told_in_words() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     publish_areas(&mut server);
     publish_unit(&mut server, GAS, "燃气公司", "Gas company", 2);
-    let mut worker = town.grid_worker(11);
-    let mut gas = town.handler(12);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
+    let mut gas = town.phone(HANDLER_LU);
     server.sync(&mut worker);
     server.sync(&mut gas);
     let grants = worker.replica().own_grants().unwrap();
@@ -374,7 +385,7 @@ fn newest_revocations_are_given_back_first() {
     use crate::sync::port::StarPort;
     use crate::wire::signed_entry::SignedEntry;
 
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     let mut devices = [66, 67, 68].map(|n| SecretKey::from_seed(&[n; 32]).public().device());
     devices.sort_unstable();
@@ -385,7 +396,7 @@ fn newest_revocations_are_given_back_first() {
         };
         server.publish(&DirectoryEntry::Revocation(revoked));
     }
-    let mut phone = town.grid_worker(11);
+    let mut phone = town.phone(GRID_WORKER_CHEN);
     server.sync(&mut phone);
     let told = StarPort::revocations(&*phone.replica()).unwrap();
     let at: Vec<i64> = told

@@ -6,15 +6,14 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::server::Server;
-use super::writing::said;
 use super::*;
 use crate::replica::table::outbox_copy as table;
 use crate::sync::port::{OutboxAsk, StarPort};
 use crate::wire::envelope::RawEnvelope;
 
 /// A phone with records in a closed file, the log written back.
-fn filled(records: usize) -> Phone {
-    let mut phone = Town::new().volunteer(11);
+fn filled(records: usize) -> FilePhone {
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     for n in 0..records {
         phone
             .replica()
@@ -25,7 +24,7 @@ fn filled(records: usize) -> Phone {
     phone
 }
 
-fn open(phone: &mut Phone) -> Result<Replica, ReplicaError> {
+fn open(phone: &mut FilePhone) -> Result<Replica, ReplicaError> {
     let options = phone.options();
     Replica::open(options)
 }
@@ -147,9 +146,9 @@ fn new_replica_beside_a_second_file_is_refused() {
 
 #[test]
 fn damage_of_any_one_page_costs_nothing_that_is_not_delivered() {
-    let town = Town::new();
-    let mut other = town.volunteer(12);
-    let mut phone = town.grid_worker(11);
+    let town = Deployment::new();
+    let mut other = town.phone(VOLUNTEER_ZHAO);
+    let mut phone = town.phone(GRID_WORKER_CHEN);
     for n in 0..12 {
         let replica = phone.replica();
         let record = replica
@@ -202,7 +201,7 @@ fn damage_of_any_one_page_costs_nothing_that_is_not_delivered() {
             replica.rest().unwrap();
             let count = replica.undelivered().unwrap();
             drop(replica);
-            let key = FileKey::new([11; 32]);
+            let key = phone.file_key();
             let copy = crate::replica::open::open_damaged(&second(&phone), &key).unwrap();
             table::check(&copy).unwrap();
             assert_eq!(
@@ -218,12 +217,12 @@ fn damage_of_any_one_page_costs_nothing_that_is_not_delivered() {
 
 #[test]
 fn the_second_copy_holds_what_is_not_delivered_and_no_more() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut phone = town.volunteer(11);
-    let in_copy = |phone: &mut Phone| {
+    let mut phone = town.phone(VOLUNTEER_WANG);
+    let in_copy = |phone: &mut FilePhone| {
         phone.close();
-        let kept = crate::replica::open::open_damaged(&second(phone), &FileKey::new([11; 32]));
+        let kept = crate::replica::open::open_damaged(&second(phone), &phone.file_key());
         let kept = table::envelopes(&kept.unwrap()).unwrap().len();
         phone.reopen();
         kept
@@ -249,7 +248,7 @@ fn outbox(replica: &mut Replica) -> Vec<RawEnvelope> {
     bundle.envelopes
 }
 
-pub(super) fn second(phone: &Phone) -> PathBuf {
+pub(super) fn second(phone: &FilePhone) -> PathBuf {
     phone.database.path().join("replica.db.outbox")
 }
 
@@ -266,7 +265,7 @@ fn a_lost_key_sets_the_file_aside_and_begins_anew() {
 
 #[test]
 fn a_full_disk_refuses_whole_writes_with_its_code() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     let first = phone.replica().report(&draft("先到的"), NOW).unwrap();
     let limit = phone.replica().pages().unwrap() + 3;
     phone.replica().limit_pages(limit).unwrap();
@@ -296,7 +295,7 @@ fn a_full_disk_refuses_whole_writes_with_its_code() {
 #[test]
 fn a_newer_schema_is_refused_and_untouched() {
     let mut phone = filled(1);
-    let conn = crate::replica::open::open_damaged(&phone.path(), &FileKey::new([11; 32])).unwrap();
+    let conn = crate::replica::open::open_damaged(&phone.path(), &phone.file_key()).unwrap();
     conn.pragma_update(None, "user_version", 9_999).unwrap();
     drop(conn);
     let before = fs::read(phone.path()).unwrap();
@@ -306,12 +305,12 @@ fn a_newer_schema_is_refused_and_untouched() {
 
 #[test]
 fn a_second_process_is_kept_out() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     phone.replica().report(&draft("x"), NOW).unwrap();
     assert_eq!(code(open(&mut phone)), "replica.in_use");
 }
 
-pub(super) fn damage(phone: &Phone, page: u64) {
+pub(super) fn damage(phone: &FilePhone, page: u64) {
     damage_at(&phone.path(), page);
 }
 
@@ -326,9 +325,14 @@ fn damage_at(path: &Path, page: u64) {
 /// out.
 #[test]
 fn enrolment_in_another_deployment_is_refused() {
-    let (town, other) = (Town::new(), Town::of_root(77));
-    let mut phone = town.volunteer(1);
-    let foreign = other.volunteer(1).replica().certificate().unwrap().clone();
+    let (town, other) = (Deployment::new(), Deployment::of_root(77));
+    let mut phone = town.phone(VOLUNTEER_WANG);
+    let foreign = other
+        .phone(VOLUNTEER_WANG)
+        .replica()
+        .certificate()
+        .unwrap()
+        .clone();
     let refused = phone
         .replica()
         .enrol(&other.anchors, &other.secrets, &foreign);
@@ -344,17 +348,17 @@ fn enrolment_in_another_deployment_is_refused() {
 /// The same phone is invited again as another person. The content of the file is the first person's.
 #[test]
 fn enrolment_of_another_member_is_refused() {
-    let town = Town::new();
-    let mut phone = town.volunteer(1);
-    let key = SecretKey::from_seed(&[1; 32]);
-    let grants = [(Role::Volunteer, Scope::Unit(TEAM))];
-    let other = town.certificate(&key, 2, &grants);
+    let town = Deployment::new();
+    let mut phone = town.phone(VOLUNTEER_WANG);
+    let key = VOLUNTEER_WANG.key().public();
+    let grants = vec![VOLUNTEER_WANG.grant()];
+    let other = town.certify(&facts(&key, VOLUNTEER_ZHAO.member(), grants));
     let refused = phone.replica().enrol(&town.anchors, &town.secrets, &other);
     assert!(
         matches!(refused, Err(ReplicaError::BadInput)),
         "{refused:?}"
     );
-    assert_eq!(phone.replica().own_member(), Some(MemberId([1; 16])));
+    assert_eq!(phone.replica().own_member(), Some(VOLUNTEER_WANG.member()));
 }
 
 /// `SQLCipher` finishes its start after `SQLite` lets other threads in, so a second one could come too early. The

@@ -43,11 +43,6 @@ fn shop(version: u32, interval_days: u16) -> Template {
     Template::parse(json.as_bytes()).unwrap()
 }
 
-/// The home area with so many of its levels: 2 for the town, 3 for the village.
-fn above(levels: usize) -> AreaPath {
-    AreaPath::new(&home().ids()[..levels]).unwrap()
-}
-
 fn publish(server: &mut Server<'_>, entry: impl Into<TemplateEntry>) {
     server.publish(&DirectoryEntry::Template(entry.into()));
 }
@@ -85,13 +80,13 @@ fn plan(id: &str, title: &str, planned_ms: i64) -> FormDraft {
     }
 }
 
-fn planned(phone: &mut Phone, id: &str, title: &str, planned_ms: i64) -> RecordId {
+fn planned(phone: &mut FilePhone, id: &str, title: &str, planned_ms: i64) -> RecordId {
     let draft = plan(id, title, planned_ms);
     phone.replica().plan_form(&draft, NOW).unwrap().form
 }
 
 fn step(
-    phone: &mut Phone,
+    phone: &mut FilePhone,
     record: RecordId,
     step: &StepSpec,
     now_ms: i64,
@@ -104,37 +99,37 @@ fn step(
     phone.replica().make_move(record, &input, now_ms).map(drop)
 }
 
-fn answer(phone: &mut Phone, record: RecordId, question: &str, answer: Answer, now_ms: i64) {
+fn answer(phone: &mut FilePhone, record: RecordId, question: &str, answer: Answer, now_ms: i64) {
     let edit = FormEdit::Set(key(question), answer);
     phone.replica().answer(record, &[edit], now_ms).unwrap();
 }
 
 /// A visit of a shop that is made at this time.
-fn made(phone: &mut Phone, title: &str, at_ms: i64) -> RecordId {
+fn made(phone: &mut FilePhone, title: &str, at_ms: i64) -> RecordId {
     let draft = plan("shop", title, at_ms);
     let record = phone.replica().plan_form(&draft, at_ms).unwrap().form;
     finish(phone, record, at_ms);
     record
 }
 
-fn finish(phone: &mut Phone, record: RecordId, at_ms: i64) {
+fn finish(phone: &mut FilePhone, record: RecordId, at_ms: i64) {
     step(phone, record, &START, at_ms).unwrap();
     answer(phone, record, "valve", Answer::YesNo(true), at_ms + 1);
     step(phone, record, &FINISH, at_ms + 2).unwrap();
 }
 
-fn page(phone: &mut Phone, record: RecordId) -> FormPage {
+fn page(phone: &mut FilePhone, record: RecordId) -> FormPage {
     phone.replica().form(record, NOW).unwrap().unwrap()
 }
 
-fn due(phone: &mut Phone, filter: &DueFilter) -> Vec<(RecordId, i64)> {
+fn due(phone: &mut FilePhone, filter: &DueFilter) -> Vec<(RecordId, i64)> {
     let page = phone.replica().due_forms(filter, None, 50).unwrap();
     let due = |item: FormItem| (item.row.id, item.due_ms.unwrap());
     page.items.into_iter().map(due).collect()
 }
 
 /// All that lists show of visits, without the numbers of rows, which differ from phone to phone.
-fn lists(phone: &mut Phone) -> Vec<String> {
+fn lists(phone: &mut FilePhone) -> Vec<String> {
     let mut all: Vec<String> = Vec::new();
     let replica = phone.replica();
     let everything = replica.due_forms(&DueFilter::default(), None, 200).unwrap();
@@ -159,7 +154,7 @@ fn lists(phone: &mut Phone) -> Vec<String> {
     all
 }
 
-fn town_with_shop(town: &Town) -> Server<'_> {
+fn town_with_shop(town: &Deployment) -> Server<'_> {
     let mut server = Server::new(town);
     publish(&mut server, shop(1, 7));
     server
@@ -167,9 +162,9 @@ fn town_with_shop(town: &Town) -> Server<'_> {
 
 #[test]
 fn visits_of_a_week_offline_are_kept_and_delivered() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     server.sync(&mut worker);
     let mut visits = Vec::new();
     for day in 0..7 {
@@ -187,7 +182,7 @@ fn visits_of_a_week_offline_are_kept_and_delivered() {
     let counts = worker.replica().form_counts((NOW, NOW + 8 * DAY)).unwrap();
     assert_eq!(counts.len(), 1);
     let own = &counts[0];
-    assert_eq!(own.member, Some(MemberId([11; 16])));
+    assert_eq!(own.member, Some(GRID_WORKER_CHEN.member()));
     assert_eq!(
         (own.done, own.in_vain, own.called_off, own.planned),
         (5, 1, 1, 0)
@@ -205,7 +200,7 @@ fn visits_of_a_week_offline_are_kept_and_delivered() {
     );
     server.time_ms = NOW + 10 * DAY;
     server.settle(&mut worker);
-    let mut supervisor = town.phone(21, &[(Role::Supervisor, Scope::Area(above(2)))]);
+    let mut supervisor = town.phone(SUPERVISOR_TANG);
     server.settle(&mut supervisor);
     let as_own = |text: String| text.replace("mine: false", "mine: true");
     let there: Vec<String> = lists(&mut supervisor).into_iter().map(as_own).collect();
@@ -214,9 +209,9 @@ fn visits_of_a_week_offline_are_kept_and_delivered() {
 
 #[test]
 fn finish_without_required_answers_names_the_questions() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     server.sync(&mut worker);
     let record = planned(&mut worker, "shop", "店", NOW);
     step(&mut worker, record, &START, NOW).unwrap();
@@ -260,9 +255,9 @@ fn decimal(text: &str) -> Decimal {
 
 #[test]
 fn begin_fills_in_the_defaults_once() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     server.sync(&mut worker);
     let record = planned(&mut worker, "shop", "店", NOW + 3 * DAY);
     let given = |page: &FormPage, question: &str| {
@@ -280,9 +275,9 @@ fn begin_fills_in_the_defaults_once() {
 
 #[test]
 fn unfit_answers_are_refused_and_nothing_is_written() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     server.sync(&mut worker);
     let record = planned(&mut worker, "shop", "店", NOW);
     let before = worker.replica().undelivered().unwrap();
@@ -323,9 +318,9 @@ fn unfit_answers_are_refused_and_nothing_is_written() {
 
 #[test]
 fn rows_of_a_repeat_are_added_and_removed() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     server.sync(&mut worker);
     let record = planned(&mut worker, "shop", "店", NOW);
     let (first, second) = (worker.replica().row_id(), worker.replica().row_id());
@@ -366,15 +361,15 @@ fn rows_of_a_repeat_are_added_and_removed() {
 
 #[test]
 fn answers_of_two_people_conflict_in_the_words_of_the_question() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    for (n, name) in [(11, "张三"), (12, "李四")] {
-        publish_person(&mut server, n, Some(name));
+    for (person, name) in [(GRID_WORKER_CHEN, "张三"), (GRID_WORKER_LIN, "李四")] {
+        publish_person(&mut server, person, Some(name));
     }
-    let (mut one, mut two) = (town.grid_worker(11), town.grid_worker(12));
+    let (mut one, mut two) = (town.phone(GRID_WORKER_CHEN), town.phone(GRID_WORKER_LIN));
     server.sync(&mut one);
     let draft = FormDraft {
-        companions: vec![MemberId([12; 16])],
+        companions: vec![GRID_WORKER_LIN.member()],
         ..plan("shop", "店", NOW)
     };
     let record = one.replica().plan_form(&draft, NOW).unwrap().form;
@@ -438,10 +433,10 @@ fn answers_of_two_people_conflict_in_the_words_of_the_question() {
 
 #[test]
 fn timeline_names_question_and_both_answers() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    publish_person(&mut server, 11, Some("李女士"));
-    let mut worker = town.grid_worker(11);
+    publish_person(&mut server, GRID_WORKER_CHEN, Some("李女士"));
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     server.sync(&mut worker);
     let record = planned(&mut worker, "shop", "店", NOW);
     answer(&mut worker, record, "valve", Answer::YesNo(true), NOW + 1);
@@ -490,9 +485,9 @@ fn timeline_names_question_and_both_answers() {
 
 #[test]
 fn template_changed_in_mid_week_leaves_planned_visits_alone() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     server.sync(&mut worker);
     let old = planned(&mut worker, "shop", "旧店", NOW);
     publish(&mut server, shop(2, 30));
@@ -513,9 +508,9 @@ fn template_changed_in_mid_week_leaves_planned_visits_alone() {
 
 #[test]
 fn visit_of_a_newer_template_opens_for_reading() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let (mut worker, mut colleague) = (town.grid_worker(11), town.grid_worker(12));
+    let (mut worker, mut colleague) = (town.phone(GRID_WORKER_CHEN), town.phone(GRID_WORKER_LIN));
     server.sync(&mut worker);
     let record = planned(&mut worker, "shop", "店", NOW);
     answer(&mut worker, record, "valve", Answer::YesNo(true), NOW + 1);
@@ -547,9 +542,9 @@ fn visit_of_a_newer_template_opens_for_reading() {
 
 #[test]
 fn visit_without_its_template_is_complete_once_it_arrives() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let (mut worker, mut colleague) = (town.grid_worker(11), town.grid_worker(12));
+    let (mut worker, mut colleague) = (town.phone(GRID_WORKER_CHEN), town.phone(GRID_WORKER_LIN));
     server.sync(&mut worker);
     let record = made(&mut worker, "店", NOW);
     meet(&mut worker, &mut colleague).unwrap();
@@ -574,9 +569,9 @@ fn visit_without_its_template_is_complete_once_it_arrives() {
 /// After a restore the server gives its whole directory again, to phones with many visits.
 #[test]
 fn template_given_again_makes_no_visit_anew() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     server.sync(&mut worker);
     let shipped = shipped()
         .into_iter()
@@ -597,9 +592,9 @@ fn template_given_again_makes_no_visit_anew() {
 
 #[test]
 fn volunteer_uses_templates_for_volunteers_alone() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let mut volunteer = town.volunteer(11);
+    let mut volunteer = town.phone(VOLUNTEER_WANG);
     server.sync(&mut volunteer);
     let draft = plan("shop", "店", NOW);
     let refused = volunteer.replica().plan_form(&draft, NOW).unwrap_err();
@@ -610,11 +605,8 @@ fn volunteer_uses_templates_for_volunteers_alone() {
     let care = care.unwrap().form;
     assert_eq!(page(&mut volunteer, care).read_only, None);
     // A person with both roles signs as a grid worker.
-    let both = [
-        (Role::Volunteer, Scope::Unit(TEAM)),
-        (Role::GridWorker, Scope::Area(home())),
-    ];
-    let mut both = town.phone(12, &both);
+    let roles = [VOLUNTEER_WANG, GRID_WORKER_LIN];
+    let mut both = town.phone_with(GRID_WORKER_LIN, &roles);
     server.sync(&mut both);
     let record = both.replica().plan_form(&draft, NOW).unwrap().form;
     let loaded = both.replica().load(record).unwrap().unwrap();
@@ -623,9 +615,9 @@ fn volunteer_uses_templates_for_volunteers_alone() {
 
 #[test]
 fn supervisor_sees_the_visit_without_place_and_note() {
-    let town = Town::new();
-    let mut worker = town.grid_worker(11);
-    let mut supervisor = town.phone(21, &[(Role::Supervisor, Scope::Area(above(2)))]);
+    let town = Deployment::new();
+    let mut worker = town.phone(GRID_WORKER_CHEN);
+    let mut supervisor = town.phone(SUPERVISOR_TANG);
     let draft = FormDraft {
         note: Some("女儿电话在冰箱上".into()),
         ..plan("care_visit", "王奶奶", NOW)
@@ -674,8 +666,8 @@ fn supervisor_sees_the_visit_without_place_and_note() {
 
 #[test]
 fn private_note_is_written_once_and_then_changed() {
-    let town = Town::new();
-    let mut worker = town.grid_worker(11);
+    let town = Deployment::new();
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     let form = planned(&mut worker, "care_visit", "王奶奶", NOW);
     let first = worker.replica().write_note(form, "一", &[], NOW).unwrap();
     let second = worker
@@ -694,7 +686,7 @@ fn private_note_is_written_once_and_then_changed() {
 
 #[test]
 fn note_without_words_or_record_is_refused() {
-    let mut worker = Town::new().grid_worker(11);
+    let mut worker = Deployment::new().phone(GRID_WORKER_CHEN);
     let form = planned(&mut worker, "care_visit", "王奶奶", NOW);
     let records = worker.replica().rows().unwrap().len();
     for blank in ["", " \n\u{3000}"] {
@@ -725,9 +717,9 @@ fn note_without_words_or_record_is_refused() {
 
 #[test]
 fn finding_is_linked_both_ways_and_its_end_shows() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     server.sync(&mut worker);
     let record = planned(&mut worker, "shop", "老王小店", NOW);
     answer(
@@ -757,7 +749,7 @@ fn finding_is_linked_both_ways_and_its_end_shows() {
         view.content.unwrap().details().description,
         "软管老化\n在“店铺检查”中发现：“软管怎样？”——损坏。"
     );
-    let linked = |phone: &mut Phone, id| phone.replica().linked(id).unwrap();
+    let linked = |phone: &mut FilePhone, id| phone.replica().linked(id).unwrap();
     let from_visit = linked(&mut worker, record);
     assert_eq!(from_visit.len(), 1);
     assert_eq!(from_visit[0].row.id, found);
@@ -788,9 +780,9 @@ fn finding_is_linked_both_ways_and_its_end_shows() {
 /// A member cannot hide the finding of another person under a flood of own ones.
 #[test]
 fn own_finding_is_shown_among_a_flood() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let (mut worker, mut other) = (town.grid_worker(11), town.grid_worker(12));
+    let (mut worker, mut other) = (town.phone(GRID_WORKER_CHEN), town.phone(GRID_WORKER_LIN));
     server.sync(&mut worker);
     let record = planned(&mut worker, "shop", "老王小店", NOW);
     let finding = Finding {
@@ -820,8 +812,8 @@ fn own_finding_is_shown_among_a_flood() {
 
 #[test]
 fn finding_at_a_restricted_place_does_not_name_it() {
-    let town = Town::new();
-    let mut worker = town.grid_worker(11);
+    let town = Deployment::new();
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     let form = planned(&mut worker, "care_visit", "王奶奶", NOW);
     let finding = |audience| Finding {
         question: None,
@@ -848,8 +840,8 @@ fn finding_at_a_restricted_place_does_not_name_it() {
 
 #[test]
 fn follow_up_takes_the_place_of_its_case() {
-    let town = Town::new();
-    let mut worker = town.grid_worker(11);
+    let town = Deployment::new();
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     let content = at(hazard("煤气罐", ""), 30.27, 120.16);
     let case = worker
         .replica()
@@ -882,9 +874,9 @@ fn follow_up_takes_the_place_of_its_case() {
 
 #[test]
 fn next_due_moves_on_with_each_visit() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     server.sync(&mut worker);
     let all = DueFilter::default();
     let first = planned(&mut worker, "shop", "店", NOW + DAY);
@@ -937,9 +929,9 @@ fn next_due_moves_on_with_each_visit() {
 #[test]
 fn lists_of_visits_come_in_pages() {
     type Pages<'a> = Box<dyn Fn(Option<&PageToken>) -> Page<FormItem> + 'a>;
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     server.sync(&mut worker);
     let mut visits = Vec::new();
     for n in 0..5_i32 {
@@ -1008,12 +1000,9 @@ fn lists_of_visits_come_in_pages() {
 
 #[test]
 fn forms_of_a_merged_subject_belong_to_the_survivor() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let (mut worker, mut head) = (
-        town.grid_worker(11),
-        town.phone(12, &[(Role::StationHead, Scope::Area(above(3)))]),
-    );
+    let (mut worker, mut head) = (town.phone(GRID_WORKER_CHEN), town.phone(STATION_HEAD_JIN));
     server.sync(&mut worker);
     let [kept, away] = ["煤气罐", "煤气瓶"].map(|title| {
         let content = at(hazard(title, ""), 30.27, 120.16);
@@ -1071,9 +1060,9 @@ fn forms_of_a_merged_subject_belong_to_the_survivor() {
 
 #[test]
 fn rebuilt_rows_of_visits_are_the_same() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     server.sync(&mut worker);
     made(&mut worker, "店甲", NOW);
     made(&mut worker, "店甲", NOW + DAY);
@@ -1101,7 +1090,7 @@ fn rebuilt_rows_of_visits_are_the_same() {
         worker.replica().rebuild().unwrap();
         assert_eq!(lists(&mut worker), shown);
     }
-    let mut fresh = town.grid_worker(11);
+    let mut fresh = town.phone(GRID_WORKER_CHEN);
     server.load(&mut fresh);
     publish(&mut server, shop(1, 7));
     server.settle(&mut fresh);
@@ -1116,8 +1105,8 @@ fn rebuilt_rows_of_visits_are_the_same() {
 
 #[test]
 fn undelivered_visits_survive_a_rescue() {
-    let town = Town::new();
-    let mut worker = town.grid_worker(11);
+    let town = Deployment::new();
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     let form = planned(&mut worker, "fire_lane", "一号楼", NOW);
     let waiting = worker.replica().undelivered().unwrap();
     let shown = lists(&mut worker);
@@ -1131,9 +1120,9 @@ fn undelivered_visits_survive_a_rescue() {
 
 #[test]
 fn withdrawn_visit_leaves_no_due_date() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let (mut worker, mut colleague) = (town.grid_worker(11), town.grid_worker(12));
+    let (mut worker, mut colleague) = (town.phone(GRID_WORKER_CHEN), town.phone(GRID_WORKER_LIN));
     server.sync(&mut worker);
     let record = made(&mut worker, "店", NOW);
     server.time_ms = NOW + DAY;
@@ -1164,9 +1153,9 @@ fn form_spec_of_a_kind_names_its_own_parts() {
 /// A plan that nobody carries out would hide a person whom somebody has to visit.
 #[test]
 fn open_visit_never_puts_off_due_date() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     server.sync(&mut worker);
     made(&mut worker, "店", NOW);
     let all = DueFilter::default();
@@ -1187,9 +1176,9 @@ fn open_visit_never_puts_off_due_date() {
 /// Each visitor may write the content. Another template would close the visit for all of them.
 #[test]
 fn visit_keeps_template_that_an_edit_replaces() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     server.sync(&mut worker);
     let record = planned(&mut worker, "shop", "店", NOW);
     let edits = [
@@ -1207,11 +1196,11 @@ fn visit_keeps_template_that_an_edit_replaces() {
 #[test]
 fn forms_of_many_duplicates_follow_a_second_merger() {
     const DUPLICATES: usize = MERGES_FOLLOWED_MAX + 2;
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let mut head = town.phone(12, &[(Role::StationHead, Scope::Area(above(3)))]);
+    let mut head = town.phone(STATION_HEAD_JIN);
     server.sync(&mut head);
-    let report = |phone: &mut Phone, title: &str| {
+    let report = |phone: &mut FilePhone, title: &str| {
         let content = at(hazard(title, ""), 30.27, 120.16);
         let draft = Draft::staff(content, home());
         phone.replica().report(&draft, NOW).unwrap()
@@ -1232,7 +1221,7 @@ fn forms_of_many_duplicates_follow_a_second_merger() {
         let merge = Event::Merge(crate::domain::case::payload::Merge { into, note: None });
         head.replica().act(from, &merge, None, NOW + DAY).unwrap();
     }
-    let about = |phone: &mut Phone| phone.replica().forms_about(last, None, 50).unwrap().items;
+    let about = |phone: &mut FilePhone| phone.replica().forms_about(last, None, 50).unwrap().items;
     assert_eq!(about(&mut head).len(), DUPLICATES);
     assert_eq!(due(&mut head, &DueFilter::default()).len(), 1);
     let shown = lists(&mut head);
@@ -1243,9 +1232,9 @@ fn forms_of_many_duplicates_follow_a_second_merger() {
 /// More people read a finding for all staff than the restricted visit that it comes from.
 #[test]
 fn open_finding_of_restricted_visit_hides_answer() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     server.sync(&mut worker);
     let draft = FormDraft {
         audience: Audience::Restricted,
@@ -1283,9 +1272,9 @@ fn open_finding_of_restricted_visit_hides_answer() {
 /// count in turns, and the visit can end.
 #[test]
 fn flood_of_rows_pushes_out_only_its_own() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let (mut ann, mut bo) = (town.grid_worker(11), town.grid_worker(13));
+    let (mut ann, mut bo) = (town.phone(GRID_WORKER_CHEN), town.phone(GRID_WORKER_LIN));
     server.sync(&mut ann);
     let shared = FormDraft {
         companions: vec![MemberId([13; 16])],
@@ -1328,12 +1317,12 @@ fn flood_of_rows_pushes_out_only_its_own() {
 
 #[test]
 fn phone_adds_no_more_rows_than_count() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     server.sync(&mut worker);
     let record = planned(&mut worker, "shop", "店", NOW);
-    let add = |worker: &mut Phone| {
+    let add = |worker: &mut FilePhone| {
         let row = worker.replica().row_id();
         FormEdit::AddRow("flats".parse().unwrap(), row)
     };
@@ -1354,9 +1343,9 @@ fn phone_adds_no_more_rows_than_count() {
 /// person.
 #[test]
 fn person_who_joins_answers_and_takes_nothing_over() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let (mut ann, mut bo) = (town.grid_worker(11), town.grid_worker(13));
+    let (mut ann, mut bo) = (town.phone(GRID_WORKER_CHEN), town.phone(GRID_WORKER_LIN));
     server.sync(&mut ann);
     let record = planned(&mut ann, "shop", "店", NOW);
     step(&mut ann, record, &START, NOW + 1).unwrap();
@@ -1384,15 +1373,15 @@ fn person_who_joins_answers_and_takes_nothing_over() {
 
 /// Returns the work of the database for one more visit of a place, in its own steps.
 fn work_of_one_visit(visits_before: i64) -> i32 {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = town_with_shop(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     server.sync(&mut worker);
     for n in 0..visits_before {
         planned(&mut worker, "shop", "老王小店", NOW + n % 3);
         made(&mut worker, "老王小店", NOW + n % 3);
     }
-    let steps = |worker: &mut Phone| -> i32 {
+    let steps = |worker: &mut FilePhone| -> i32 {
         let conn = worker.replica().conn().unwrap();
         let of = |sql: &str| {
             let query = conn.prepare_cached(sql).unwrap();

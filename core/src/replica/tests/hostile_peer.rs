@@ -3,7 +3,6 @@
 
 use super::meeting::{ids, meet, revocation};
 use super::server::*;
-use super::writing::said;
 use super::*;
 use crate::domain::case::Event;
 use crate::domain::case::payload::HandledOnSpot;
@@ -12,8 +11,8 @@ use crate::replica::port::carried::parents_first;
 use crate::replica::table::envelope;
 use crate::sync::port::{Given, PeerPort, StarPort};
 use crate::trust::certificate::RawCertificate;
-use crate::wire::body::{Body, EventBody};
-use crate::wire::envelope::{Envelope, FORMAT_VERSION, Header, RawEnvelope, SUITE_ED25519_SHA256};
+use crate::wire::body::Body;
+use crate::wire::envelope::{Envelope, RawEnvelope};
 use crate::wire::message::{Bundle, GiveBack};
 use crate::wire::verdict::{
     Attestation, AttestedEnvelope, HeldReason, RefusedReason, Status, Verdict,
@@ -33,7 +32,7 @@ const OPEN: [Status; 9] = [
 ];
 
 /// Signed by the server, at a time of its own.
-fn attested(town: &Town, after: i64, lines: &[(Hash, Status)]) -> Attestation {
+fn attested(town: &Deployment, after: i64, lines: &[(Hash, Status)]) -> Attestation {
     let line = |(hash, status): &(Hash, Status)| AttestedEnvelope {
         hash: *hash,
         verdict: Verdict {
@@ -48,18 +47,18 @@ fn attested(town: &Town, after: i64, lines: &[(Hash, Status)]) -> Attestation {
     Attestation::sign(1, NOW + after, lines, &town.server, authority)
 }
 
-fn bytes(phone: &mut Phone, record: RecordId) -> Vec<RawEnvelope> {
+fn bytes(phone: &mut FilePhone, record: RecordId) -> Vec<RawEnvelope> {
     let stored = envelope::of_record(phone.replica().conn().unwrap(), record).unwrap();
     stored.into_iter().map(|stored| stored.raw).collect()
 }
 
-fn certificate(phone: &mut Phone) -> RawCertificate {
+fn certificate(phone: &mut FilePhone) -> RawCertificate {
     phone.replica().certificate().unwrap().raw().clone()
 }
 
 /// Another phone hands this over, unasked.
 fn give(
-    phone: &mut Phone,
+    phone: &mut FilePhone,
     certificates: &[RawCertificate],
     attestations: &[Attestation],
     envelopes: &[RawEnvelope],
@@ -80,25 +79,25 @@ fn give(
     replica.apply_peer(&given, &peer, NOW + 100).unwrap();
 }
 
-fn attestations(phone: &mut Phone) -> i64 {
+fn attestations(phone: &mut FilePhone) -> i64 {
     let conn = phone.replica().conn().unwrap();
     conn.query_row("SELECT count(*) FROM attestation", [], |row| row.get(0))
         .unwrap()
 }
 
-fn undelivered(phone: &mut Phone) -> u64 {
+fn undelivered(phone: &mut FilePhone) -> u64 {
     phone.replica().undelivered().unwrap()
 }
 
-fn is_shown(phone: &mut Phone, record: RecordId) -> bool {
+fn is_shown(phone: &mut FilePhone, record: RecordId) -> bool {
     phone.replica().row(record).unwrap().is_some()
 }
 
 #[test]
 fn only_a_settled_verdict_takes_anything_out_of_the_outbox() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut author, mut other) = (town.grid_worker(11), town.dispatcher(12));
+    let (mut author, mut other) = (town.phone(GRID_WORKER_CHEN), town.phone(DISPATCHER_ZHOU));
     let record = author.replica().report(&draft("煤气罐"), NOW).unwrap();
     meet(&mut author, &mut other).unwrap();
     let raw = bytes(&mut author, record);
@@ -121,9 +120,9 @@ fn only_a_settled_verdict_takes_anything_out_of_the_outbox() {
 
 #[test]
 fn what_the_server_put_off_stays_undelivered_though_the_receipt_travels_with_what_it_took() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut author, mut other) = (town.grid_worker(11), town.dispatcher(12));
+    let (mut author, mut other) = (town.phone(GRID_WORKER_CHEN), town.phone(DISPATCHER_ZHOU));
     let taken = author.replica().report(&draft("煤气罐"), NOW).unwrap();
     let put_off = author.replica().report(&draft("井盖"), NOW).unwrap();
     let raw = [taken, put_off].map(|record| bytes(&mut author, record).remove(0));
@@ -149,9 +148,9 @@ fn what_the_server_put_off_stays_undelivered_though_the_receipt_travels_with_wha
 #[test]
 fn what_a_server_held_or_turned_down_is_taken_along_unseen_and_asked_about() {
     for status in [REVOKED, Status::Refused(RefusedReason::Rejected)] {
-        let town = Town::new();
+        let town = Deployment::new();
         let mut server = Server::new(&town);
-        let (mut author, mut other) = (town.grid_worker(11), town.dispatcher(12));
+        let (mut author, mut other) = (town.phone(GRID_WORKER_CHEN), town.phone(DISPATCHER_ZHOU));
         let record = author.replica().report(&draft("煤气罐"), NOW).unwrap();
         let raw = bytes(&mut author, record);
         let said = attested(&town, 1, &[(raw[0].hash(), status)]);
@@ -165,9 +164,9 @@ fn what_a_server_held_or_turned_down_is_taken_along_unseen_and_asked_about() {
 
 #[test]
 fn what_is_not_settled_vouches_for_nothing() {
-    let town = Town::new();
-    let (mut author, mut other) = (town.grid_worker(11), town.dispatcher(12));
-    let mut witness = town.grid_worker(14);
+    let town = Deployment::new();
+    let (mut author, mut other) = (town.phone(GRID_WORKER_CHEN), town.phone(DISPATCHER_ZHOU));
+    let mut witness = town.phone(GRID_WORKER_HU);
     let record = author.replica().report(&draft("煤气罐"), NOW).unwrap();
     meet(&mut author, &mut other).unwrap();
     meet(&mut author, &mut witness).unwrap();
@@ -185,8 +184,8 @@ fn what_is_not_settled_vouches_for_nothing() {
 
 #[test]
 fn an_attestation_is_kept_once_and_only_where_it_proves_something() {
-    let town = Town::new();
-    let (mut author, mut other) = (town.grid_worker(11), town.dispatcher(12));
+    let town = Deployment::new();
+    let (mut author, mut other) = (town.phone(GRID_WORKER_CHEN), town.phone(DISPATCHER_ZHOU));
     let record = author.replica().report(&draft("煤气罐"), NOW).unwrap();
     meet(&mut author, &mut other).unwrap();
     let raw = bytes(&mut author, record);
@@ -205,9 +204,9 @@ fn an_attestation_is_kept_once_and_only_where_it_proves_something() {
 
 /// A report that the lost server had held. It is carried, out of sight, and the new server is to be asked.
 fn asked_again<'a>(
-    town: &'a Town,
-    author: &mut Phone,
-    other: &mut Phone,
+    town: &'a Deployment,
+    author: &mut FilePhone,
+    other: &mut FilePhone,
 ) -> (Server<'a>, RecordId) {
     let mut server = Server::new(town);
     let record = author.replica().report(&draft("煤气罐"), NOW).unwrap();
@@ -224,8 +223,8 @@ fn asked_again<'a>(
 #[test]
 fn what_is_taken_along_stays_whatever_comes_to_it_by_a_meeting() {
     for by_a_meeting in [true, false] {
-        let town = Town::new();
-        let (mut author, mut other) = (town.grid_worker(11), town.grid_worker(12));
+        let town = Deployment::new();
+        let (mut author, mut other) = (town.phone(GRID_WORKER_CHEN), town.phone(GRID_WORKER_LIN));
         let (mut server, record) = asked_again(&town, &mut author, &mut other);
         let genesis = ids(&mut other, record)[0];
         let words = said("还在");
@@ -249,10 +248,10 @@ fn what_is_taken_along_stays_whatever_comes_to_it_by_a_meeting() {
 
 #[test]
 fn a_report_of_a_revoked_device_is_taken_along_by_who_may_read_it() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut thief, mut worker) = (town.grid_worker(11), town.grid_worker(12));
-    let (mut dispatcher, mut handler) = (town.dispatcher(13), town.handler(14));
+    let (mut thief, mut worker) = (town.phone(GRID_WORKER_CHEN), town.phone(GRID_WORKER_LIN));
+    let (mut dispatcher, mut handler) = (town.phone(DISPATCHER_GAO), town.phone(HANDLER_YU));
     let record = thief.replica().report(&draft("煤气罐"), NOW).unwrap();
     meet(&mut thief, &mut worker).unwrap();
     let revoked = [revocation(&town, &thief)];
@@ -277,59 +276,38 @@ fn a_report_of_a_revoked_device_is_taken_along_by_who_may_read_it() {
 
 /// An event that a changed app makes upon these parents.
 fn crafted(
-    town: &Town,
-    author: &mut Phone,
+    author: &mut FilePhone,
     record: RecordId,
     parents: Vec<EnvelopeId>,
     clock_ms: i64,
     (code, data): (u16, Vec<u8>),
 ) -> RawEnvelope {
-    let own = author.replica().certificate().unwrap().clone();
-    let header = Header {
-        version: FORMAT_VERSION,
-        suite: SUITE_ED25519_SHA256,
-        body_kind: 3,
-        record: Some(record),
-        author: own.facts().device,
-        certificate: own.hash(),
-        grant: 0,
-        parents,
-        directory_seen: DirectoryMark::default(),
-        clock_ms,
-    };
-    let body = Body::Event(EventBody {
-        salt: Some([1; 16]),
-        code,
-        fold_version: 1,
-        data,
-        on_behalf_of: None,
-        replaces: None,
-    });
-    let key = SecretKey::from_seed(&[author.n; 32]);
-    let sealed = Envelope::seal(header, &body, &key, town.anchors.authority()).unwrap();
-    sealed.raw().clone()
+    let writer = author.writer();
+    let header = header(&writer.certificate, Some(record), &parents, clock_ms);
+    let body = Body::Event(raw_event(code, data));
+    writer.sign(header, &body).raw().clone()
 }
 
 /// A record that the server has, and another phone that is hostile.
-fn with_hostile(town: &Town) -> (Server<'_>, Phone, Phone, RecordId) {
+fn with_hostile(town: &Deployment) -> (Server<'_>, FilePhone, FilePhone, RecordId) {
     let mut server = Server::new(town);
-    let (mut worker, hostile) = (town.grid_worker(11), town.grid_worker(14));
+    let (mut worker, hostile) = (town.phone(GRID_WORKER_CHEN), town.phone(GRID_WORKER_HU));
     let record = worker.replica().report(&draft("气瓶"), NOW).unwrap();
     server.settle(&mut worker);
     (server, worker, hostile, record)
 }
 
-fn heads(phone: &mut Phone, record: RecordId) -> Vec<EnvelopeId> {
+fn heads(phone: &mut FilePhone, record: RecordId) -> Vec<EnvelopeId> {
     phone.replica().load(record).unwrap().unwrap().heads()
 }
 
 #[test]
 fn unknown_event_from_a_meeting_freezes_nothing() {
-    let town = Town::new();
+    let town = Deployment::new();
     let (mut server, mut worker, mut hostile, record) = with_hostile(&town);
     let heads = heads(&mut worker, record);
     let newer = (9_999, vec![0x80]);
-    let raw = crafted(&town, &mut hostile, record, heads, NOW, newer);
+    let raw = crafted(&mut hostile, record, heads, NOW, newer);
     let id = raw.hash().envelope_id();
     give(&mut worker, &[certificate(&mut hostile)], &[], &[raw]);
     let done = Event::HandledOnSpot(HandledOnSpot {
@@ -351,13 +329,13 @@ fn unknown_event_from_a_meeting_freezes_nothing() {
 
 #[test]
 fn own_words_build_on_no_wild_clock() {
-    let town = Town::new();
+    let town = Deployment::new();
     let (_server, mut worker, mut hostile, record) = with_hostile(&town);
     let heads = heads(&mut worker, record);
     let day_ms = 24 * 3_600_000;
     for clock_ms in [NOW + 10 * day_ms, NOW - 401 * day_ms] {
         let event = Event::Comment(said("x")).encode();
-        let wild = crafted(&town, &mut hostile, record, heads.clone(), clock_ms, event);
+        let wild = crafted(&mut hostile, record, heads.clone(), clock_ms, event);
         let poison = wild.hash().envelope_id();
         give(&mut worker, &[certificate(&mut hostile)], &[], &[wild]);
         assert!(ids(&mut worker, record).contains(&poison), "it goes along");
@@ -374,9 +352,9 @@ fn own_words_build_on_no_wild_clock() {
 #[test]
 fn broken_signature_from_a_meeting_is_mended() {
     for by_the_server in [true, false] {
-        let town = Town::new();
+        let town = Deployment::new();
         let mut server = Server::new(&town);
-        let (mut author, mut other) = (town.grid_worker(11), town.dispatcher(12));
+        let (mut author, mut other) = (town.phone(GRID_WORKER_CHEN), town.phone(DISPATCHER_ZHOU));
         server.settle(&mut other);
         let record = author.replica().report(&draft("煤气罐"), NOW).unwrap();
         let genuine = bytes(&mut author, record).remove(0);
@@ -400,14 +378,14 @@ fn broken_signature_from_a_meeting_is_mended() {
 
 #[test]
 fn reversed_chain_is_ordered_in_one_pass() {
-    let town = Town::new();
+    let town = Deployment::new();
     let (_server, mut worker, mut hostile, record) = with_hostile(&town);
     let mut parents = heads(&mut worker, record);
     let root = parents[0];
     let mut chain = Vec::new();
     for n in 0..50 {
         let event = Event::Comment(said("x")).encode();
-        let raw = crafted(&town, &mut hostile, record, parents, NOW + n, event);
+        let raw = crafted(&mut hostile, record, parents, NOW + n, event);
         parents = vec![raw.hash().envelope_id()];
         chain.push(raw);
     }

@@ -11,7 +11,7 @@ use crate::replica::{open, rescue, salvage, site};
 
 /// A phone as a kill leaves it: records from packs, and three of its own that no server has.
 struct Scene {
-    phone: Phone,
+    phone: FilePhone,
     files: BTreeMap<PathBuf, Vec<u8>>,
     rows: Vec<RecordRow>,
     own: BTreeSet<RecordId>,
@@ -19,9 +19,9 @@ struct Scene {
 }
 
 fn scene() -> Scene {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut worker, mut phone) = (town.grid_worker(11), town.grid_worker(13));
+    let (mut worker, mut phone) = (town.phone(GRID_WORKER_CHEN), town.phone(GRID_WORKER_XU));
     for n in 0..4 {
         let others = draft(&format!("别人的 {n}"));
         worker.replica().report(&others, NOW + n).unwrap();
@@ -58,16 +58,11 @@ impl Scene {
     }
 
     fn key(&self) -> FileKey {
-        FileKey::new([self.phone.n; 32])
+        self.phone.file_key()
     }
 
     fn site(&self) -> site::Site {
-        site::Site {
-            path: self.path(),
-            key: self.key(),
-            disk: Arc::new(StdDisk),
-            device: SecretKey::from_seed(&[self.phone.n; 32]).public().device(),
-        }
+        self.phone.site()
     }
 
     fn read(&self) -> BTreeMap<PathBuf, Vec<u8>> {

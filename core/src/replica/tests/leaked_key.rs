@@ -9,7 +9,7 @@ use crate::wire::message::{Bundle, GiveBack};
 use crate::wire::verdict::{Attestation, AttestedEnvelope, Status, Verdict, VoidReason};
 
 /// Makes the list of this number: the town's own key, and perhaps another one for receipts.
-fn list(town: &Town, number: u64, other: Option<&SecretKey>) -> ServerKeys {
+fn list(town: &Deployment, number: u64, other: Option<&SecretKey>) -> ServerKeys {
     let entry = |key: &SecretKey, purpose| ServerKey::new(&key.public(), purpose, 0, 1_000);
     let own = ServerPurpose::ALL.map(|purpose| entry(&town.server, purpose));
     let other = other.map(|key| entry(key, ServerPurpose::Receipts));
@@ -18,7 +18,13 @@ fn list(town: &Town, number: u64, other: Option<&SecretKey>) -> ServerKeys {
 }
 
 /// Another phone hands over a verdict on the first envelope of a record.
-fn hear(phone: &mut Phone, town: &Town, record: RecordId, by: &SecretKey, verdict: Verdict) {
+fn hear(
+    phone: &mut FilePhone,
+    town: &Deployment,
+    record: RecordId,
+    by: &SecretKey,
+    verdict: Verdict,
+) {
     let stored = envelope::of_record(phone.replica().conn().unwrap(), record).unwrap();
     let raw = stored[0].raw.clone();
     let line = AttestedEnvelope {
@@ -43,16 +49,16 @@ fn hear(phone: &mut Phone, town: &Town, record: RecordId, by: &SecretKey, verdic
     phone.replica().apply_peer(&given, &peer, NOW).unwrap();
 }
 
-fn verdict(phone: &mut Phone, record: RecordId) -> Option<Verdict> {
+fn verdict(phone: &mut FilePhone, record: RecordId) -> Option<Verdict> {
     let loaded = phone.replica().load(record).unwrap().unwrap();
     loaded.nodes()[0].verdict
 }
 
 #[test]
 fn forged_verdict_yields_once_its_key_left() {
-    let town = Town::new();
+    let town = Deployment::new();
     let leaked = SecretKey::from_seed(&[66; 32]);
-    let mut phone = town.grid_worker(11);
+    let mut phone = town.phone(GRID_WORKER_CHEN);
     let before = list(&town, 2, Some(&leaked));
     phone.replica().adopt_keys(&before).unwrap();
     let record = phone.replica().report(&draft("煤气罐"), NOW).unwrap();
@@ -74,7 +80,7 @@ fn forged_verdict_yields_once_its_key_left() {
     assert_eq!(verdict(&mut phone, record), Some(forged));
     // A list that is not newer, or not the root's, changes nothing.
     phone.replica().adopt_keys(&list(&town, 2, None)).unwrap();
-    let mut of_another = list(&Town::of_root(77), 9, None);
+    let mut of_another = list(&Deployment::of_root(77), 9, None);
     phone.replica().adopt_keys(&of_another).unwrap();
     of_another.number = 10;
     phone.replica().adopt_keys(&of_another).unwrap();
@@ -94,8 +100,8 @@ fn forged_verdict_yields_once_its_key_left() {
 
 #[test]
 fn newer_list_survives_restart() {
-    let town = Town::new();
-    let mut phone = town.grid_worker(11);
+    let town = Deployment::new();
+    let mut phone = town.phone(GRID_WORKER_CHEN);
     phone.replica().adopt_keys(&list(&town, 7, None)).unwrap();
     phone.close();
     let (reopened, _) = Replica::open_or_recover(phone.options(), NOW).unwrap();

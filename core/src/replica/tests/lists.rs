@@ -1,6 +1,5 @@
 //! Lists, counts, map and search over projections.
 
-use super::writing::said;
 use super::*;
 use crate::crdt::FieldEdit;
 use crate::domain::case::{Deadlines, Move, MoveInput};
@@ -15,7 +14,7 @@ fn titles(page: &[RecordRow]) -> Vec<&str> {
 
 #[test]
 fn pages_go_by_key_newest_change_first_without_gap_or_repetition() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     for n in 0..25 {
         // Several records share one instant, so the key must distinguish them.
         phone
@@ -41,7 +40,7 @@ fn pages_go_by_key_newest_change_first_without_gap_or_repetition() {
 
 #[test]
 fn filters_hold_together() {
-    let mut phone = Town::new().grid_worker(11);
+    let mut phone = Deployment::new().phone(GRID_WORKER_CHEN);
     let mut gas = hazard("燃气", "");
     gas.details_mut().category = Some("gas.cylinder".into());
     let elsewhere = AreaPath::new(&[area(1), area(2), area(9)]).unwrap();
@@ -87,7 +86,7 @@ fn filters_hold_together() {
 
 #[test]
 fn search_finds_what_was_written_edited_and_said() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     let replica = phone.replica();
     let first = replica
         .report(
@@ -137,7 +136,7 @@ fn search_finds_what_was_written_edited_and_said() {
 
 #[test]
 fn the_map_shows_what_lies_in_the_window_and_follows_an_edit() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     let replica = phone.replica();
     let north = at(hazard("北", ""), 30.2750, 120.1640);
     let south = at(hazard("南", ""), 30.2700, 120.1640);
@@ -172,7 +171,7 @@ fn the_map_shows_what_lies_in_the_window_and_follows_an_edit() {
 
 #[test]
 fn reader_on_another_thread_sees_what_is_committed() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     let first = phone.replica().report(&draft("一"), NOW).unwrap();
     let reader = phone.replica().reader().unwrap();
     assert_eq!(reader.own_member(), phone.replica().own_member());
@@ -244,15 +243,9 @@ fn assign(replica: &mut Replica, title: &str, to: (Option<UnitId>, Option<Member
 }
 
 /// A dispatcher who also works for the gas company.
-fn dispatcher_of_gas() -> Phone {
-    let town = AreaPath::new(&home().ids()[..2]).unwrap();
-    Town::new().phone(
-        12,
-        &[
-            (Role::Dispatcher, Scope::Area(town)),
-            (Role::Handler, Scope::Unit(GAS)),
-        ],
-    )
+fn dispatcher_of_gas() -> FilePhone {
+    let roles = [DISPATCHER_ZHOU, HANDLER_SHEN];
+    Deployment::new().phone_with(DISPATCHER_ZHOU, &roles)
 }
 
 const HOUR: i64 = 3_600_000;
@@ -261,7 +254,7 @@ const HOUR: i64 = 3_600_000;
 fn assigned_lists_show_open_work_of_person_and_units() {
     let mut phone = dispatcher_of_gas();
     let replica = phone.replica();
-    let me = Some(MemberId([12; 16]));
+    let me = Some(DISPATCHER_ZHOU.member());
     assign(replica, "燃气公司的", (Some(GAS), None), NOW + 3 * HOUR);
     assign(replica, "我的", (None, me), NOW + HOUR);
     assign(replica, "别人的", (Some(TEAM), None), NOW + 2 * HOUR);
@@ -359,7 +352,7 @@ fn deadline_of_a_list_is_that_of_its_assignments() {
 
 #[test]
 fn near_lists_are_ordered_and_paged_by_distance() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     let replica = phone.replica();
     for (title, lat) in [
         ("300", 30.2727),
@@ -408,7 +401,7 @@ fn near_lists_are_ordered_and_paged_by_distance() {
 
 #[test]
 fn kinds_and_areas_page_without_gap() {
-    let mut phone = Town::new().grid_worker(11);
+    let mut phone = Deployment::new().phone(GRID_WORKER_CHEN);
     let replica = phone.replica();
     for n in 0..9 {
         let content = match n % 3 {
@@ -443,7 +436,7 @@ fn kinds_and_areas_page_without_gap() {
 
 #[test]
 fn token_of_another_list_is_refused() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     let replica = phone.replica();
     for n in 0..3 {
         replica
@@ -475,7 +468,7 @@ fn token_of_another_list_is_refused() {
 
 #[test]
 fn search_goes_by_pages_and_ends() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     let replica = phone.replica();
     for n in 0..7 {
         replica

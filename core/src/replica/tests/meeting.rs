@@ -2,7 +2,7 @@
 //! only readers of a record receive it.
 
 use super::server::*;
-use super::writing::{dispatch, said, triage};
+use super::writing::triage;
 use super::*;
 use crate::crdt::FieldEdit;
 use crate::domain::Audience;
@@ -17,8 +17,9 @@ use crate::trust::peer_session::MeetingDigests;
 use crate::wire::signed_entry::SignedEntry;
 
 /// Two phones meet, and `a` calls. Returns the count that each took over.
-pub(super) fn meet(a: &mut Phone, b: &mut Phone) -> Result<(u32, u32), PeerError> {
-    let mut rng = ChaCha8Rng::seed_from_u64(u64::from(a.n) << 8 | u64::from(b.n));
+pub(super) fn meet(a: &mut FilePhone, b: &mut FilePhone) -> Result<(u32, u32), PeerError> {
+    let mut rng =
+        ChaCha8Rng::seed_from_u64(u64::from(a.person.seed) << 8 | u64::from(b.person.seed));
     let mut caller = Peer::call(a.replica(), &mut rng)?;
     let mut listener = Peer::listen(b.replica())?;
     loop {
@@ -32,8 +33,8 @@ pub(super) fn meet(a: &mut Phone, b: &mut Phone) -> Result<(u32, u32), PeerError
     }
 }
 
-pub(super) fn revocation(town: &Town, phone: &Phone) -> Vec<u8> {
-    let device = SecretKey::from_seed(&[phone.n; 32]).public().device();
+pub(super) fn revocation(town: &Deployment, phone: &FilePhone) -> Vec<u8> {
+    let device = phone.person.device();
     let entry = DirectoryEntry::Revocation(Revocation {
         device,
         revoked_at_ms: NOW,
@@ -42,15 +43,15 @@ pub(super) fn revocation(town: &Town, phone: &Phone) -> Vec<u8> {
     minicbor::to_vec(&signed).unwrap()
 }
 
-pub(super) fn ids(phone: &mut Phone, record: RecordId) -> Vec<crate::id::EnvelopeId> {
+pub(super) fn ids(phone: &mut FilePhone, record: RecordId) -> Vec<crate::id::EnvelopeId> {
     phone.replica().all_ids(record).unwrap()
 }
 
 #[test]
 fn two_phones_converge_and_what_came_stays_provisional_until_the_verdict() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut worker, mut dispatcher) = (town.grid_worker(11), town.dispatcher(12));
+    let (mut worker, mut dispatcher) = (town.phone(GRID_WORKER_CHEN), town.phone(DISPATCHER_ZHOU));
     let first = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
     let second = dispatcher.replica().report(&draft("井盖"), NOW).unwrap();
     assert_eq!(meet(&mut worker, &mut dispatcher).unwrap(), (1, 1));
@@ -84,12 +85,12 @@ fn two_phones_converge_and_what_came_stays_provisional_until_the_verdict() {
 
 #[test]
 fn a_revoked_phone_is_not_met_and_its_late_work_is_carried_but_not_applied() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     let (mut thief, mut worker, mut dispatcher) = (
-        town.grid_worker(11),
-        town.grid_worker(12),
-        town.dispatcher(13),
+        town.phone(GRID_WORKER_CHEN),
+        town.phone(GRID_WORKER_LIN),
+        town.phone(DISPATCHER_GAO),
     );
     let record = thief.replica().report(&draft("煤气罐"), NOW).unwrap();
     server.settle(&mut thief);
@@ -144,17 +145,13 @@ fn a_revoked_phone_is_not_met_and_its_late_work_is_carried_but_not_applied() {
 
 #[test]
 fn a_revocation_that_the_server_did_not_sign_is_left_out() {
-    let town = Town::new();
-    let (mut worker, mut dispatcher) = (town.grid_worker(11), town.dispatcher(12));
+    let town = Deployment::new();
+    let (mut worker, mut dispatcher) = (town.phone(GRID_WORKER_CHEN), town.phone(DISPATCHER_ZHOU));
     let entry = DirectoryEntry::Revocation(Revocation {
-        device: SecretKey::from_seed(&[12; 32]).public().device(),
+        device: DISPATCHER_ZHOU.device(),
         revoked_at_ms: NOW,
     });
-    let by_a_phone = SignedEntry::sign(
-        &entry,
-        &SecretKey::from_seed(&[11; 32]),
-        town.anchors.authority(),
-    );
+    let by_a_phone = SignedEntry::sign(&entry, &GRID_WORKER_CHEN.key(), town.anchors.authority());
     let forged = [minicbor::to_vec(&by_a_phone).unwrap(), vec![0xff; 40]];
     worker.replica().apply_revocations(&forged, NOW).unwrap();
     worker.replica().report(&draft("煤气罐"), NOW).unwrap();
@@ -163,8 +160,8 @@ fn a_revocation_that_the_server_did_not_sign_is_left_out() {
 
 #[test]
 fn what_the_other_may_not_read_is_neither_told_nor_handed_over() {
-    let town = Town::new();
-    let (mut worker, mut handler) = (town.grid_worker(11), town.handler(12));
+    let town = Deployment::new();
+    let (mut worker, mut handler) = (town.phone(GRID_WORKER_CHEN), town.phone(HANDLER_LU));
     let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
     let restricted = Draft {
         audience: Audience::Restricted,
@@ -184,7 +181,7 @@ fn what_the_other_may_not_read_is_neither_told_nor_handed_over() {
     let given = worker.replica().give_to_peer(&ask, &peer).unwrap();
     assert!(given.bundle.is_empty() && given.give_back.packs.is_empty());
     assert_eq!(given.absent, ids(&mut worker, record));
-    let mut colleague = town.grid_worker(13);
+    let mut colleague = town.phone(GRID_WORKER_XU);
     let colleague = colleague.replica().certificate().unwrap().clone();
     let digests = MeetingDigests::new(ChannelKey::from_bytes([7; 32]));
     let told = worker.replica().shared_items(&colleague, &digests).unwrap();
@@ -194,11 +191,16 @@ fn what_the_other_may_not_read_is_neither_told_nor_handed_over() {
 
 #[test]
 fn a_phone_that_pushes_what_one_may_not_read_leaves_nothing_behind() {
-    let town = Town::new();
-    let (mut worker, mut handler) = (town.grid_worker(11), town.handler(12));
+    let town = Deployment::new();
+    let (mut worker, mut handler) = (town.phone(GRID_WORKER_CHEN), town.phone(HANDLER_LU));
     let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
     // A changed app sends any envelopes that it likes.
-    let colleague = town.dispatcher(13).replica().certificate().unwrap().clone();
+    let colleague = town
+        .phone(DISPATCHER_GAO)
+        .replica()
+        .certificate()
+        .unwrap()
+        .clone();
     let ask = GiveAsk {
         records: vec![record],
         bytes_max: 1 << 20,
@@ -217,12 +219,12 @@ fn a_phone_that_pushes_what_one_may_not_read_leaves_nothing_behind() {
 
 #[test]
 fn the_permission_table_and_the_gate_hold_on_the_way_from_phone_to_phone() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     let (mut volunteer, mut worker, mut dispatcher) = (
-        town.volunteer(11),
-        town.grid_worker(12),
-        town.dispatcher(13),
+        town.phone(VOLUNTEER_WANG),
+        town.phone(GRID_WORKER_LIN),
+        town.phone(DISPATCHER_GAO),
     );
     let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
     server.settle(&mut worker);
@@ -255,25 +257,25 @@ fn the_permission_table_and_the_gate_hold_on_the_way_from_phone_to_phone() {
         assert_eq!(ids(&mut worker, record).len(), 1, "left out");
     }
     let forbidden = {
-        let certificate = volunteer.replica().certificate().unwrap().clone();
+        let writer = volunteer.writer();
         let genuine =
             crate::wire::envelope::Envelope::parse(given.bundle.envelopes[triage_at].clone())
                 .unwrap();
         let header = crate::wire::envelope::Header {
-            author: certificate.facts().device,
-            certificate: certificate.hash(),
+            author: writer.certificate.facts().device,
+            certificate: writer.certificate.hash(),
             ..genuine.header().clone()
         };
-        let key = SecretKey::from_seed(&[11; 32]);
-        let authority = town.anchors.authority();
-        let sealed =
-            crate::wire::envelope::Envelope::seal(header, genuine.body(), &key, authority).unwrap();
+        let sealed = writer.sign(header, genuine.body());
         let mut bundle = given.clone();
-        bundle.bundle.certificates.push(certificate.raw().clone());
+        bundle
+            .bundle
+            .certificates
+            .push(writer.certificate.raw().clone());
         bundle.bundle.envelopes[triage_at] = sealed.raw().clone();
         bundle
     };
-    let stage = |phone: &mut Phone| phone.replica().row(record).unwrap().unwrap().stage;
+    let stage = |phone: &mut FilePhone| phone.replica().row(record).unwrap().unwrap().stage;
     let before = stage(&mut worker);
     worker
         .replica()
@@ -289,11 +291,14 @@ fn the_permission_table_and_the_gate_hold_on_the_way_from_phone_to_phone() {
 
 #[test]
 fn reporter_and_witnesses_stay_unknown_to_a_unit_that_is_responsible() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut worker, mut dispatcher, mut handler) =
-        (town.grid_worker(11), town.dispatcher(12), town.handler(13));
-    let (mut witness, mut colleague) = (town.grid_worker(14), town.handler(15));
+    let (mut worker, mut dispatcher, mut handler) = (
+        town.phone(GRID_WORKER_CHEN),
+        town.phone(DISPATCHER_ZHOU),
+        town.phone(HANDLER_SHEN),
+    );
+    let (mut witness, mut colleague) = (town.phone(GRID_WORKER_HU), town.phone(HANDLER_FENG));
     let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
     server.settle(&mut worker);
     server.settle(&mut witness);
@@ -307,7 +312,7 @@ fn reporter_and_witnesses_stay_unknown_to_a_unit_that_is_responsible() {
         .unwrap();
     dispatcher
         .replica()
-        .act(record, &dispatch(Party::Unit(GAS)), None, NOW + 11)
+        .act(record, &dispatch_to(Party::Unit(GAS)), None, NOW + 11)
         .unwrap();
     server.settle(&mut dispatcher);
     let certificates = [&mut worker, &mut witness]
@@ -352,16 +357,19 @@ fn reporter_and_witnesses_stay_unknown_to_a_unit_that_is_responsible() {
 
 #[test]
 fn carried_words_of_witness_name_nobody_to_responsible_unit() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut worker, mut dispatcher, mut handler) =
-        (town.grid_worker(11), town.dispatcher(12), town.handler(13));
-    let mut witness = town.grid_worker(14);
+    let (mut worker, mut dispatcher, mut handler) = (
+        town.phone(GRID_WORKER_CHEN),
+        town.phone(DISPATCHER_ZHOU),
+        town.phone(HANDLER_SHEN),
+    );
+    let mut witness = town.phone(GRID_WORKER_HU);
     let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
     server.settle(&mut worker);
     server.settle(&mut witness);
     server.settle(&mut dispatcher);
-    let to_gas = dispatch(Party::Unit(GAS));
+    let to_gas = dispatch();
     for (event, at_ms) in [(triage(), NOW + 10), (to_gas, NOW + 11)] {
         dispatcher
             .replica()
@@ -405,14 +413,14 @@ fn what_the_server_sealed_another_phone_brings_with_its_record_and_never_replace
     use crate::replica::table::sealed;
     use crate::wire::sealed::SealedCertificate;
 
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut worker, mut dispatcher) = (town.grid_worker(11), town.dispatcher(12));
-    let (mut handler, mut colleague) = (town.handler(13), town.handler(15));
+    let (mut worker, mut dispatcher) = (town.phone(GRID_WORKER_CHEN), town.phone(DISPATCHER_ZHOU));
+    let (mut handler, mut colleague) = (town.phone(HANDLER_SHEN), town.phone(HANDLER_FENG));
     let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
     server.settle(&mut worker);
     server.settle(&mut dispatcher);
-    for (after, event) in [(10, triage()), (11, dispatch(Party::Unit(GAS)))] {
+    for (after, event) in [(10, triage()), (11, dispatch_to(Party::Unit(GAS)))] {
         let dispatcher = dispatcher.replica();
         dispatcher.act(record, &event, None, NOW + after).unwrap();
     }
@@ -423,7 +431,7 @@ fn what_the_server_sealed_another_phone_brings_with_its_record_and_never_replace
         certificate,
         bytes: bytes.to_vec(),
     };
-    let kept = |phone: &mut Phone, hash: Hash| {
+    let kept = |phone: &mut FilePhone, hash: Hash| {
         let found = sealed::get(phone.replica().conn().unwrap(), hash).unwrap();
         found.map(|sealed| sealed.bytes)
     };
@@ -460,10 +468,10 @@ fn what_the_server_sealed_another_phone_brings_with_its_record_and_never_replace
 /// A colleague puts the worker's change into an envelope of its own, and that one arrives first.
 #[test]
 fn forged_copy_before_a_meeting_leaves_the_change() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut worker, mut dispatcher) = (town.grid_worker(12), town.dispatcher(13));
-    let mut forger = town.grid_worker(14);
+    let (mut worker, mut dispatcher) = (town.phone(GRID_WORKER_LIN), town.phone(DISPATCHER_GAO));
+    let mut forger = town.phone(GRID_WORKER_HU);
     let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
     server.settle(&mut worker);
     server.settle(&mut dispatcher);
@@ -484,10 +492,7 @@ fn forged_copy_before_a_meeting_leaves_the_change() {
         certificate: peer.hash(),
         ..honest.header().clone()
     };
-    let key = SecretKey::from_seed(&[14; 32]);
-    let authority = town.anchors.authority();
-    let forged =
-        crate::wire::envelope::Envelope::seal(header, honest.body(), &key, authority).unwrap();
+    let forged = forger.writer().sign(header, honest.body());
     given.bundle.certificates.push(peer.raw().clone());
     given.bundle.envelopes.push(forged.raw().clone());
     dispatcher
@@ -496,7 +501,7 @@ fn forged_copy_before_a_meeting_leaves_the_change() {
         .unwrap();
 
     meet(&mut worker, &mut dispatcher).unwrap();
-    let shown = |phone: &mut Phone| {
+    let shown = |phone: &mut FilePhone| {
         let loaded = phone.replica().load(record).unwrap().unwrap();
         assert!(!loaded.counts(forged.id()) && loaded.counts(honest.id()));
         loaded.document().unwrap().field(&Field::Address)

@@ -43,148 +43,111 @@ use tempfile::TempDir;
 use super::*;
 use crate::domain::case::Severity;
 use crate::domain::content::{Content, Details, StoredPosition};
-use crate::domain::directory::DirectoryMark;
-use crate::domain::kinds::hazard::Hazard;
 use crate::domain::kinds::visit::Visit;
 use crate::domain::position::{Datum, Position};
 use crate::domain::{AreaPath, Grant, Role, Scope};
-use crate::id::{AreaId, MemberId, UnitId};
-use crate::trust::certificate::{Anchors, Certificate, Facts, ServerKeys, ServerPurpose};
-use crate::trust::peer_session::MeetingSecrets;
+use crate::fixtures::*;
+use crate::id::{MemberId, UnitId};
+use crate::trust::certificate::{Certificate, Facts, ServerKeys, ServerPurpose};
 use crate::trust::sign::SecretKey;
 
-const TEAM: UnitId = UnitId([0x71; 16]);
-const GAS: UnitId = UnitId([0x72; 16]);
-const NOW: i64 = 1_760_000_000_000;
-
-fn area(n: u8) -> AreaId {
-    AreaId([n; 16])
-}
-
-fn home() -> AreaPath {
-    AreaPath::new(&[area(1), area(2), area(3), area(4)]).unwrap()
-}
-
-/// The keys of one deployment.
-struct Town {
-    root: SecretKey,
-    server: SecretKey,
-    anchors: Arc<Anchors>,
-    secrets: MeetingSecrets,
-}
-
-impl Town {
-    fn new() -> Self {
-        Self::of_root(1)
+impl Deployment {
+    fn phone(&self, person: Person) -> FilePhone {
+        self.phone_with(person, &[person])
     }
 
-    /// Another deployment.
-    fn of_root(n: u8) -> Self {
-        let root = SecretKey::from_seed(&[n; 32]);
-        let server = SecretKey::from_seed(&[2; 32]);
-        let list = ServerKeys::of(&root, &ServerPurpose::ALL.map(|purpose| (&server, purpose)));
-        let anchors = Arc::new(Anchors::new(root.public(), list).unwrap());
-        Self {
-            root,
-            server,
-            anchors,
-            secrets: MeetingSecrets::generate(&mut ChaCha8Rng::seed_from_u64(u64::from(n))),
-        }
+    /// A phone of a person with several roles.
+    fn phone_with(&self, person: Person, roles: &[Person]) -> FilePhone {
+        let grants = roles.iter().map(|role| role.grant()).collect();
+        let facts = facts(&person.key().public(), person.member(), grants);
+        self.phone_under(person, &facts)
     }
 
-    fn certificate(&self, key: &SecretKey, n: u8, grants: &[(Role, Scope)]) -> Certificate {
-        self.certificate_at(key, n, grants, 0)
-    }
-
-    fn certificate_at(
-        &self,
-        key: &SecretKey,
-        n: u8,
-        grants: &[(Role, Scope)],
-        issued_ms: i64,
-    ) -> Certificate {
-        let facts = Facts {
-            version: 1,
-            device: key.public().device(),
-            device_key: *key.public().as_bytes(),
-            member: Some(MemberId([n; 16])),
-            grants: grants
-                .iter()
-                .map(|(role, scope)| Grant {
-                    role: *role,
-                    scope: scope.clone(),
-                })
-                .collect(),
-            issued_ms,
-            expires_ms: i64::MAX,
-            issued_at: DirectoryMark::default(),
-        };
-        let issued = Certificate::issue(&facts, &self.server, self.anchors.authority()).unwrap();
-        Certificate::verify(issued.raw().clone(), &self.anchors).unwrap()
-    }
-
-    fn phone(&self, n: u8, grants: &[(Role, Scope)]) -> Phone {
-        let mut phone = Phone::new(n);
-        let key = SecretKey::from_seed(&[n; 32]);
-        let certificate = self.certificate(&key, n, grants);
+    fn phone_under(&self, person: Person, facts: &Facts) -> FilePhone {
+        let mut phone = FilePhone::new(person);
+        let own = self.certify(facts);
         phone
             .replica()
-            .enrol(&self.anchors, &self.secrets, &certificate)
+            .enrol(&self.anchors, &self.secrets, &own)
             .unwrap();
         phone
     }
 
-    fn volunteer(&self, n: u8) -> Phone {
-        self.phone(n, &[(Role::Volunteer, Scope::Unit(TEAM))])
-    }
-
-    fn grid_worker(&self, n: u8) -> Phone {
-        self.phone(n, &[(Role::GridWorker, Scope::Area(home()))])
-    }
-
-    fn dispatcher(&self, n: u8) -> Phone {
-        let town = AreaPath::new(&home().ids()[..2]).unwrap();
-        self.phone(n, &[(Role::Dispatcher, Scope::Area(town))])
-    }
-
-    fn handler(&self, n: u8) -> Phone {
-        self.phone(n, &[(Role::Handler, Scope::Unit(GAS))])
+    /// One more phone of this person, with a key of its own.
+    fn second_phone(&self, person: Person, seed: u8, issued_ms: i64) -> FilePhone {
+        let second = person.like(seed);
+        let facts = Facts {
+            issued_ms,
+            ..facts(
+                &second.key().public(),
+                person.member(),
+                vec![person.grant()],
+            )
+        };
+        self.phone_under(second, &facts)
     }
 }
 
 /// One phone with its folders: the database here, the marker elsewhere.
-struct Phone {
-    n: u8,
+struct FilePhone {
+    person: Person,
     runs: u64,
     database: TempDir,
     elsewhere: TempDir,
     replica: Option<Replica>,
 }
 
-impl Phone {
-    fn new(n: u8) -> Self {
-        let mut phone = Self {
-            n,
-            runs: 0,
-            database: tempfile::tempdir().unwrap(),
-            elsewhere: tempfile::tempdir().unwrap(),
-            replica: None,
-        };
+impl FilePhone {
+    fn new(person: Person) -> Self {
+        let mut phone = Self::empty(person);
         phone.replica = Some(Replica::create(phone.options()).unwrap());
         phone
     }
 
+    /// A phone without files.
+    fn empty(person: Person) -> Self {
+        Self {
+            person,
+            runs: 0,
+            database: tempfile::tempdir().unwrap(),
+            elsewhere: tempfile::tempdir().unwrap(),
+            replica: None,
+        }
+    }
+
     fn options(&mut self) -> ReplicaOptions {
         self.runs += 1;
-        let seed = u64::from(self.n) << 32 | self.runs;
+        let seed = u64::from(self.person.seed) << 32 | self.runs;
         ReplicaOptions {
             path: self.path(),
             disk: Arc::new(StdDisk),
-            file_key: FileKey::new([self.n; 32]),
+            file_key: self.file_key(),
             marker: Box::new(MarkerFile::new(self.marker())),
-            signer: SecretKey::from_seed(&[self.n; 32]),
+            signer: self.person.key(),
             entropy: Box::new(ChaCha8Rng::seed_from_u64(seed)),
         }
+    }
+
+    fn file_key(&self) -> FileKey {
+        FileKey::new([self.person.seed; 32])
+    }
+
+    fn site(&self) -> site::Site {
+        site::Site {
+            path: self.path(),
+            key: self.file_key(),
+            disk: Arc::new(StdDisk),
+            device: self.person.device(),
+        }
+    }
+
+    /// The owner, who signs by hand with a changed app.
+    fn writer(&mut self) -> Writer {
+        let key = self.person.key();
+        let replica = self.replica();
+        let anchors = replica.anchors().unwrap();
+        let own = Arc::clone(replica.certificate().unwrap());
+        Writer::new(key, own, anchors.authority())
     }
 
     fn path(&self) -> PathBuf {
@@ -217,14 +180,9 @@ impl Phone {
 }
 
 fn hazard(title: &str, description: &str) -> Content {
-    Content::from(Hazard {
-        details: Details {
-            title: Some(title.into()),
-            description: description.into(),
-            ..Details::default()
-        },
-        severity: Some(Severity::Elevated),
-    })
+    let mut content = Content::from(crate::fixtures::hazard(title));
+    content.details_mut().description = description.into();
+    content
 }
 
 /// A visit without a checklist, so that no answer is missing at its end.

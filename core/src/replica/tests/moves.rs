@@ -5,7 +5,7 @@ use super::*;
 use crate::domain::case::{InputError, InputField, Move, MoveInput, MoveOption, Part, Party};
 use crate::id::{EnvelopeId, RecordId};
 
-fn option_of(phone: &mut Phone, record: RecordId, movement: Move) -> MoveOption {
+fn option_of(phone: &mut FilePhone, record: RecordId, movement: Move) -> MoveOption {
     let all = phone.replica().moves(record, None).unwrap();
     all.into_iter()
         .find(|one| one.movement == movement)
@@ -30,21 +30,23 @@ fn triage() -> MoveInput {
 
 /// A report that the dispatcher has triaged and dispatched to the gas company.
 pub(super) fn dispatched(
-    town: &Town,
+    town: &Deployment,
     server: &mut Server<'_>,
-) -> (Phone, Phone, Phone, RecordId, EnvelopeId) {
-    dispatched_by(town, server, 11)
+) -> (FilePhone, FilePhone, FilePhone, RecordId, EnvelopeId) {
+    dispatched_by(
+        town,
+        server,
+        [VOLUNTEER_WANG, DISPATCHER_ZHOU, HANDLER_SHEN],
+    )
 }
 
-/// The same by members with this number and the two that follow.
+/// A report of the first person that the second one has dispatched to the unit of the third one.
 pub(super) fn dispatched_by(
-    town: &Town,
+    town: &Deployment,
     server: &mut Server<'_>,
-    n: u8,
-) -> (Phone, Phone, Phone, RecordId, EnvelopeId) {
-    let mut volunteer = town.volunteer(n);
-    let mut room = town.dispatcher(n + 1);
-    let mut gas = town.handler(n + 2);
+    people: [Person; 3],
+) -> (FilePhone, FilePhone, FilePhone, RecordId, EnvelopeId) {
+    let [mut volunteer, mut room, mut gas] = people.map(|person| town.phone(person));
     let record = volunteer.replica().report(&draft("气瓶"), NOW).unwrap();
     server.settle(&mut volunteer);
     server.settle(&mut room);
@@ -61,7 +63,7 @@ pub(super) fn dispatched_by(
 
 #[test]
 fn offered_moves_are_made_and_refused_ones_refused() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     let (mut volunteer, _, mut gas, record, assignment) = dispatched(&town, &mut server);
     let accept = MoveInput {
@@ -91,8 +93,8 @@ fn offered_moves_are_made_and_refused_ones_refused() {
 
 #[test]
 fn incomplete_input_is_refused_by_field_and_writes_nothing() {
-    let town = Town::new();
-    let mut room = town.dispatcher(12);
+    let town = Deployment::new();
+    let mut room = town.phone(DISPATCHER_ZHOU);
     let record = room.replica().report(&draft("气瓶"), NOW).unwrap();
     let before = room.replica().undelivered().unwrap();
     let dismiss = MoveInput::of(Move::Dismiss);
@@ -107,7 +109,7 @@ fn incomplete_input_is_refused_by_field_and_writes_nothing() {
 
 #[test]
 fn edit_offer_names_the_grant_or_the_reason() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     let (mut volunteer, mut room, _, record, _) = dispatched(&town, &mut server);
     assert!(volunteer.replica().may_edit(record, None).unwrap().is_ok());

@@ -8,8 +8,7 @@ use crate::domain::case::payload::{Comment, DangerRemains, KindStep};
 use crate::domain::case::{Event, Move, MoveInput, Stage};
 use crate::domain::kinds::visit;
 use crate::id::RecordId;
-use crate::wire::body::{Body, EventBody};
-use crate::wire::envelope::{Envelope, FORMAT_VERSION, Header, SUITE_ED25519_SHA256};
+use crate::wire::body::Body;
 use crate::wire::message::Bundle;
 use crate::wire::verdict::{HeldReason, Status};
 
@@ -37,36 +36,16 @@ fn newer() -> (u16, Vec<u8>) {
 /// alone gave it.
 fn event_of_newer_app(
     server: &mut Server<'_>,
-    author: &mut Phone,
+    author: &mut FilePhone,
     record: RecordId,
     accepted: bool,
     (code, data): (u16, Vec<u8>),
 ) -> Status {
-    let own = author.replica().certificate().unwrap().clone();
+    let writer = author.writer();
+    let own = &writer.certificate;
     let loaded = author.replica().load(record).unwrap().unwrap();
-    let header = Header {
-        version: FORMAT_VERSION,
-        suite: SUITE_ED25519_SHA256,
-        body_kind: 3,
-        record: Some(record),
-        author: own.facts().device,
-        certificate: own.hash(),
-        grant: 0,
-        parents: loaded.heads(),
-        directory_seen: DirectoryMark::default(),
-        clock_ms: NOW,
-    };
-    let body = Body::Event(EventBody {
-        salt: Some([1; 16]),
-        code,
-        fold_version: 1,
-        data,
-        on_behalf_of: None,
-        replaces: None,
-    });
-    let key = SecretKey::from_seed(&[author.n; 32]);
-    let authority = server.town.anchors.authority();
-    let envelope = Envelope::seal(header, &body, &key, authority).unwrap();
+    let header = header(own, Some(record), &loaded.heads(), NOW);
+    let envelope = writer.sign(header, &Body::Event(raw_event(code, data)));
     let id = envelope.id();
     if accepted {
         server.verdicts.insert(id, Status::Accepted);
@@ -81,9 +60,9 @@ fn event_of_newer_app(
 
 #[test]
 fn frozen_record_takes_words_edits_and_danger() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut worker, mut dispatcher) = (town.grid_worker(11), town.dispatcher(12));
+    let (mut worker, mut dispatcher) = (town.phone(GRID_WORKER_CHEN), town.phone(DISPATCHER_ZHOU));
     let record = worker.replica().report(&draft("气瓶"), NOW).unwrap();
     server.settle(&mut worker);
     server.settle(&mut dispatcher);
@@ -136,9 +115,9 @@ fn frozen_record_takes_words_edits_and_danger() {
 
 #[test]
 fn event_of_newer_app_is_held() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     let record = worker.replica().report(&draft("气瓶"), NOW).unwrap();
     server.settle(&mut worker);
     let said = event_of_newer_app(&mut server, &mut worker, record, false, newer());
@@ -147,9 +126,9 @@ fn event_of_newer_app_is_held() {
 
 #[test]
 fn unknown_step_is_held_and_freezes_when_accepted() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut worker, mut other) = (town.grid_worker(11), town.grid_worker(13));
+    let (mut worker, mut other) = (town.phone(GRID_WORKER_CHEN), town.phone(GRID_WORKER_XU));
     let record = worker.replica().report(&visit_draft(), NOW).unwrap();
     server.settle(&mut worker);
     server.settle(&mut other);

@@ -2,7 +2,6 @@
 
 use super::moves::{dispatched, dispatched_by};
 use super::server::{REVOKED, Server};
-use super::writing::said;
 use super::*;
 use crate::crdt::FieldEdit;
 use crate::domain::case::payload::Comment;
@@ -11,12 +10,12 @@ use crate::domain::content::Field;
 use crate::domain::directory::{Access, DirectoryEntry, Revocation};
 use crate::wire::verdict::{Status, VoidReason};
 
-fn kinds(phone: &mut Phone) -> Vec<NotificationKind> {
+fn kinds(phone: &mut FilePhone) -> Vec<NotificationKind> {
     let waiting = phone.replica().notifications(0, 200).unwrap();
     waiting.into_iter().map(|one| one.kind).collect()
 }
 
-fn taken(phone: &mut Phone) -> Vec<NotificationKind> {
+fn taken(phone: &mut FilePhone) -> Vec<NotificationKind> {
     let waiting = phone.replica().notifications(0, 200).unwrap();
     let last = waiting.last().map_or(0, |one| one.no);
     phone.replica().notifications_taken(last).unwrap();
@@ -25,7 +24,7 @@ fn taken(phone: &mut Phone) -> Vec<NotificationKind> {
 
 #[test]
 fn every_step_tells_those_concerned_once() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     let (mut volunteer, mut room, mut gas, record, assignment) = dispatched(&town, &mut server);
     assert_eq!(taken(&mut gas), [NotificationKind::DispatchedToUnit]);
@@ -70,7 +69,7 @@ fn every_step_tells_those_concerned_once() {
             .unwrap();
     }
     let called = Comment {
-        mentions: vec![MemberId([11; 16])],
+        mentions: vec![VOLUNTEER_WANG.member()],
         ..said("请看")
     };
     gas.replica().comment(record, called, NOW + 13_000).unwrap();
@@ -98,7 +97,7 @@ fn every_step_tells_those_concerned_once() {
 
 #[test]
 fn news_waits_until_taken_and_survives_a_restart() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     let (_, _, mut gas, record, assignment) = dispatched(&town, &mut server);
     gas.crash();
@@ -114,21 +113,24 @@ fn news_waits_until_taken_and_survives_a_restart() {
     assert!(gas.reopen().notifications(0, 9).unwrap().is_empty());
 }
 
+/// Other people in the same roles.
+fn others(seed: u8) -> [Person; 3] {
+    [
+        VOLUNTEER_WANG.like(seed),
+        DISPATCHER_ZHOU.like(seed + 1),
+        HANDLER_SHEN.like(seed + 2),
+    ]
+}
+
 #[test]
 fn first_load_tells_nothing_of_before_the_phone() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    for n in [21, 31, 41] {
-        dispatched_by(&town, &mut server, n);
+    for seed in [101, 111, 121] {
+        dispatched_by(&town, &mut server, others(seed));
     }
     // A second phone of the gas company, enrolled after all of that.
-    let key = SecretKey::from_seed(&[14; 32]);
-    let grants = [(Role::Handler, Scope::Unit(GAS))];
-    let own = town.certificate_at(&key, 13, &grants, server.time_ms);
-    let mut late = Phone::new(14);
-    late.replica()
-        .enrol(&town.anchors, &town.secrets, &own)
-        .unwrap();
+    let mut late = town.second_phone(HANDLER_SHEN, 14, server.time_ms);
     server.load(&mut late);
     server.settle(&mut late);
     assert_eq!(late.replica().count(&Filter::default()).unwrap(), 3);
@@ -146,7 +148,7 @@ fn first_load_tells_nothing_of_before_the_phone() {
 /// shown.
 #[test]
 fn update_of_the_app_tells_nothing_of_before() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     let (_, mut room, mut gas, record, _) = dispatched(&town, &mut server);
     gas.replica()
@@ -160,7 +162,7 @@ fn update_of_the_app_tells_nothing_of_before() {
     while replica.rebuild_slice().unwrap() > 0 {}
     assert_eq!(kinds(&mut gas), []);
     let urge = MoveInput {
-        to_member: Some(MemberId([13; 16])),
+        to_member: Some(HANDLER_SHEN.member()),
         ..MoveInput::of(Move::Dispatch)
     };
     room.replica()
@@ -173,11 +175,11 @@ fn update_of_the_app_tells_nothing_of_before() {
 
 #[test]
 fn conflicts_void_and_held_work_are_told_to_their_authors() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut phone = town.volunteer(11);
-    let mut worker = town.grid_worker(12);
-    let mut bystander = town.dispatcher(15);
+    let mut phone = town.phone(VOLUNTEER_WANG);
+    let mut worker = town.phone(GRID_WORKER_LIN);
+    let mut bystander = town.phone(DISPATCHER_MA);
     let record = phone.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut phone);
     server.settle(&mut worker);
@@ -213,15 +215,15 @@ fn conflicts_void_and_held_work_are_told_to_their_authors() {
 
 #[test]
 fn revocation_and_access_are_told() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut phone = town.volunteer(11);
+    let mut phone = town.phone(VOLUNTEER_WANG);
     let revoked = Revocation {
         device: phone.replica().device(),
         revoked_at_ms: NOW,
     };
     server.publish(&DirectoryEntry::Access(Access {
-        member: MemberId([11; 16]),
+        member: VOLUNTEER_WANG.member(),
         at_ms: NOW,
         lost: Vec::new(),
         gained: Vec::new(),
@@ -247,7 +249,7 @@ fn every_kind_has_a_sentence() {
 /// The database is lost. The phone is enrolled as before, so it shows later causes.
 #[test]
 fn phone_of_its_second_file_shows_later_news() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     let (_, _, mut gas, _, _) = dispatched(&town, &mut server);
     assert_eq!(taken(&mut gas), [NotificationKind::DispatchedToUnit]);
@@ -260,7 +262,7 @@ fn phone_of_its_second_file_shows_later_news() {
     server.load(&mut gas);
     server.settle(&mut gas);
     assert_eq!(kinds(&mut gas), [], "known from before");
-    dispatched_by(&town, &mut server, 21);
+    dispatched_by(&town, &mut server, others(101));
     server.settle(&mut gas);
     assert_eq!(kinds(&mut gas), [NotificationKind::DispatchedToUnit]);
 }

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Changes a file as if an older app had left it: some rows differ, and no mark declares them right.
-fn as_an_older_app_left_it(phone: &mut Phone) {
+fn as_an_older_app_left_it(phone: &mut FilePhone) {
     let conn = phone.replica().conn().unwrap();
     conn.execute_batch(
         "UPDATE record SET title = '旧', due_ms = 5; DELETE FROM record_area;
@@ -20,8 +20,8 @@ fn titles(replica: &Replica) -> Vec<String> {
     titles
 }
 
-fn with_records(count: u8) -> (Phone, Vec<RecordRow>) {
-    let mut phone = Town::new().grid_worker(11);
+fn with_records(count: u8) -> (FilePhone, Vec<RecordRow>) {
+    let mut phone = Deployment::new().phone(GRID_WORKER_CHEN);
     for n in 0..count {
         phone
             .replica()
@@ -99,7 +99,7 @@ fn rebuilding_whole_leaves_nothing_pending() {
 
 #[test]
 fn fresh_file_has_nothing_to_rebuild() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     assert_eq!(phone.replica().rebuilding().unwrap(), None);
 }
 

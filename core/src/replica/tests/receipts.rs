@@ -2,7 +2,7 @@
 
 use super::meeting::meet;
 use super::server::*;
-use super::writing::{said, triage};
+use super::writing::triage;
 use super::*;
 use crate::crdt::FieldEdit;
 use crate::domain::content::{Field, FieldValue};
@@ -45,7 +45,7 @@ fn shown(replica: &Replica) -> Shown {
 }
 
 /// Syncs, and compares the projections with projections made anew from envelopes and verdicts.
-fn sync(server: &mut Server<'_>, phone: &mut Phone) {
+fn sync(server: &mut Server<'_>, phone: &mut FilePhone) {
     server.sync(phone);
     let replica = phone.replica();
     let now = shown(replica);
@@ -67,16 +67,16 @@ fn severity(number: i64) -> Vec<FieldEdit> {
     )]
 }
 
-fn found(phone: &mut Phone, typed: &str) -> Vec<RecordId> {
+fn found(phone: &mut FilePhone, typed: &str) -> Vec<RecordId> {
     let rows = phone.replica().search(typed, None, 50).unwrap().rows;
     rows.into_iter().map(|row| row.id).collect()
 }
 
 #[test]
 fn receipts_leave_the_rows_the_words_and_the_digests_that_a_rebuild_makes() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut worker, mut dispatcher) = (town.grid_worker(11), town.dispatcher(12));
+    let (mut worker, mut dispatcher) = (town.phone(GRID_WORKER_CHEN), town.phone(DISPATCHER_ZHOU));
     let draft = |title: &str| draft(title);
     let plain = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
     let edited = worker.replica().report(&draft("电梯"), NOW + 1).unwrap();
@@ -129,16 +129,16 @@ fn receipts_leave_the_rows_the_words_and_the_digests_that_a_rebuild_makes() {
     assert_eq!(found(&mut worker, "fire"), []);
 }
 
-fn genesis(phone: &mut Phone, record: RecordId) -> EnvelopeId {
+fn genesis(phone: &mut FilePhone, record: RecordId) -> EnvelopeId {
     let loaded = phone.replica().load(record).unwrap().unwrap();
     loaded.nodes()[0].id
 }
 
 #[test]
 fn words_leave_the_index_with_a_verdict_and_come_back_with_the_next() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
     sync(&mut server, &mut worker);
     let comment = worker
@@ -167,9 +167,9 @@ fn words_leave_the_index_with_a_verdict_and_come_back_with_the_next() {
 
 #[test]
 fn a_receipt_that_accepts_what_counted_does_not_make_the_document_again() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
     let set = "UPDATE record SET title = 'as stored'";
     worker.replica().conn().unwrap().execute_batch(set).unwrap();
@@ -188,9 +188,9 @@ fn a_receipt_that_accepts_what_counted_does_not_make_the_document_again() {
 
 #[test]
 fn what_others_reported_is_out_of_sight_while_a_restored_server_is_asked_about_it() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut worker, mut other) = (town.grid_worker(11), town.grid_worker(12));
+    let (mut worker, mut other) = (town.phone(GRID_WORKER_CHEN), town.phone(GRID_WORKER_LIN));
     let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
     meet(&mut worker, &mut other).unwrap();
     let held = genesis(&mut worker, record);

@@ -1,7 +1,7 @@
 //! The words of own changes that became void.
 
 use super::server::Server;
-use super::writing::{dispatch, triage};
+use super::writing::triage;
 use super::*;
 use crate::crdt::FieldEdit;
 use crate::domain::case::{Event, Party, payload};
@@ -14,7 +14,7 @@ fn address(text: &str) -> [FieldEdit; 1] {
     [FieldEdit::text(Field::Address, text)]
 }
 
-fn codes(phone: &mut Phone) -> Vec<String> {
+fn codes(phone: &mut FilePhone) -> Vec<String> {
     let notices = phone.replica().notices().unwrap();
     notices.into_iter().map(|notice| notice.code).collect()
 }
@@ -22,9 +22,9 @@ fn codes(phone: &mut Phone) -> Vec<String> {
 /// Words that became void twice are left to the person, or two phones could write them again for ever.
 #[test]
 fn rewrite_that_becomes_void_is_told() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     let record = worker.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut worker);
     let first = worker
@@ -52,9 +52,9 @@ fn rewrite_that_becomes_void_is_told() {
 
 #[test]
 fn words_void_for_their_parents_are_written_again() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     let record = worker.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut worker);
     let first = worker
@@ -75,16 +75,19 @@ fn words_void_for_their_parents_are_written_again() {
 /// the edit once more.
 #[test]
 fn refused_rewrite_keeps_the_rows_of_the_record() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut volunteer, mut dispatcher, mut handler) =
-        (town.volunteer(11), town.dispatcher(12), town.handler(13));
+    let (mut volunteer, mut dispatcher, mut handler) = (
+        town.phone(VOLUNTEER_WANG),
+        town.phone(DISPATCHER_ZHOU),
+        town.phone(HANDLER_SHEN),
+    );
     let record = volunteer.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut volunteer);
     server.settle(&mut dispatcher);
     let mut room = |event: &Event| dispatcher.replica().act(record, event, None, NOW + 1);
     room(&triage()).unwrap();
-    let sent = room(&dispatch(Party::Unit(GAS))).unwrap();
+    let sent = room(&dispatch_to(Party::Unit(GAS))).unwrap();
     server.settle(&mut dispatcher);
     server.settle(&mut handler);
     let accept = Event::Accept(payload::Step {
@@ -116,9 +119,9 @@ fn refused_rewrite_keeps_the_rows_of_the_record() {
 /// More verdicts of the lost server may arrive until both sides are equal.
 #[test]
 fn words_wait_until_a_restored_server_is_whole() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     let record = worker.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut worker);
     let first = worker
@@ -147,9 +150,9 @@ fn words_wait_until_a_restored_server_is_whole() {
 /// The pack names the envelope without its content, so the earlier pack keeps the words.
 #[test]
 fn own_work_that_a_later_pack_voids_is_told() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     let record = worker.replica().report(&draft("一"), NOW).unwrap();
     let edit = worker
         .replica()
@@ -170,9 +173,9 @@ fn own_work_that_a_later_pack_voids_is_told() {
 /// A server that lost the envelope takes exactly this verdict.
 #[test]
 fn verdict_of_a_pack_is_given_back_with_the_pack() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     let record = worker.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut worker);
     let edit = worker
@@ -209,9 +212,9 @@ fn verdict_of_a_pack_is_given_back_with_the_pack() {
 /// The file is rescued while own words wait for a restored server.
 #[test]
 fn waiting_words_survive_a_rescue() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     let record = worker.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut worker);
     let first = worker

@@ -88,9 +88,9 @@ fn rows_between_damaged_pages_are_each_read_once() {
 
 #[test]
 fn rescue_keeps_revocations_for_a_restored_server() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut phone = town.grid_worker(11);
+    let mut phone = town.phone(GRID_WORKER_CHEN);
     let revoked = SecretKey::from_seed(&[66; 32]).public().device();
     server.publish(&DirectoryEntry::Revocation(Revocation {
         device: revoked,

@@ -23,7 +23,7 @@ use crate::wire::verdict::{
     Attestation, AttestedEnvelope, HeldReason, RefusedReason, Status, Verdict, VoidReason,
 };
 
-pub(super) const VILLAGE: StreamId = StreamId::AreaStaff(AreaId([3; 16]));
+pub(super) const VILLAGE_STREAM: StreamId = StreamId::AreaStaff(VILLAGE);
 
 /// One entry of the feed.
 #[derive(Clone)]
@@ -36,7 +36,7 @@ pub(super) enum Entry {
 }
 
 pub(super) struct Server<'a> {
-    pub(super) town: &'a Town,
+    pub(super) town: &'a Deployment,
     pub(super) records: BTreeMap<RecordId, Record>,
     pub(super) feed: Vec<Entry>,
     pub(super) time_ms: i64,
@@ -52,7 +52,7 @@ pub(super) struct Server<'a> {
 }
 
 impl<'a> Server<'a> {
-    pub(super) fn new(town: &'a Town) -> Self {
+    pub(super) fn new(town: &'a Deployment) -> Self {
         Self {
             town,
             records: BTreeMap::new(),
@@ -68,7 +68,7 @@ impl<'a> Server<'a> {
     }
 
     /// Returns a server with the same contents, to continue from here in another way.
-    pub(super) fn again(&self, town: &'a Town) -> Self {
+    pub(super) fn again(&self, town: &'a Deployment) -> Self {
         Self {
             town,
             records: self.records.clone(),
@@ -84,14 +84,14 @@ impl<'a> Server<'a> {
     }
 
     /// One exchange: upload of the outbox, receipt, and everything new.
-    pub(super) fn sync(&mut self, phone: &mut Phone) -> Applied {
+    pub(super) fn sync(&mut self, phone: &mut FilePhone) -> Applied {
         let answer = self.exchange(phone);
         let now_ms = self.time_ms;
         phone.replica().apply(&answer, now_ms).unwrap()
     }
 
     /// Until nothing is left to send or read.
-    pub(super) fn settle(&mut self, phone: &mut Phone) {
+    pub(super) fn settle(&mut self, phone: &mut FilePhone) {
         for _ in 0..10 {
             self.sync(phone);
             if phone.replica().undelivered().unwrap() == 0 {
@@ -103,7 +103,7 @@ impl<'a> Server<'a> {
         panic!("the outbox does not empty");
     }
 
-    pub(super) fn exchange(&mut self, phone: &mut Phone) -> Answer {
+    pub(super) fn exchange(&mut self, phone: &mut FilePhone) -> Answer {
         let none = std::collections::BTreeSet::new();
         let ask = OutboxAsk {
             bytes_max: 1 << 20,
@@ -114,11 +114,11 @@ impl<'a> Server<'a> {
         self.answer(phone, bundle)
     }
 
-    pub(super) fn exchange_without_upload(&mut self, phone: &mut Phone) -> Answer {
+    pub(super) fn exchange_without_upload(&mut self, phone: &mut FilePhone) -> Answer {
         self.answer(phone, Bundle::default())
     }
 
-    fn answer(&mut self, phone: &mut Phone, bundle: Bundle) -> Answer {
+    fn answer(&mut self, phone: &mut FilePhone, bundle: Bundle) -> Answer {
         let position =
             phone
                 .replica()
@@ -126,7 +126,9 @@ impl<'a> Server<'a> {
                 .unwrap()
                 .into_iter()
                 .find_map(|cursor| match cursor.at {
-                    CursorAt::At { position, .. } if cursor.stream == VILLAGE => Some(position),
+                    CursorAt::At { position, .. } if cursor.stream == VILLAGE_STREAM => {
+                        Some(position)
+                    }
                     _ => None,
                 });
         self.time_ms += 1_000;
@@ -148,7 +150,7 @@ impl<'a> Server<'a> {
             receipt: Some(receipt),
             missing: Vec::new(),
             cursors: CursorsAnswer::Moved,
-            streams: Some(vec![VILLAGE]),
+            streams: Some(vec![VILLAGE_STREAM]),
             page: self.pages.then_some(page),
             repair: Vec::new(),
             heads: self.digest(),
@@ -283,7 +285,7 @@ impl<'a> Server<'a> {
             });
         }
         page.segments = vec![Segment {
-            stream: VILLAGE,
+            stream: VILLAGE_STREAM,
             first: from as u64 + 1,
             entries,
             next: self.end(),
@@ -303,7 +305,7 @@ impl<'a> Server<'a> {
     }
 
     /// A fresh phone gets everything as packs.
-    pub(super) fn load(&mut self, phone: &mut Phone) -> Applied {
+    pub(super) fn load(&mut self, phone: &mut FilePhone) -> Applied {
         let answer = self.load_answer();
         phone.replica().apply(&answer, self.time_ms).unwrap()
     }
@@ -321,7 +323,7 @@ impl<'a> Server<'a> {
             certificates: self.named(),
             packs: vec![batch],
             segments: vec![Segment {
-                stream: VILLAGE,
+                stream: VILLAGE_STREAM,
                 first: 0,
                 entries: vec![FeedEntry::Packs { first: 0, count }],
                 next: self.end(),
@@ -344,7 +346,7 @@ impl<'a> Server<'a> {
             receipt: None,
             missing: Vec::new(),
             cursors: CursorsAnswer::Moved,
-            streams: Some(vec![VILLAGE]),
+            streams: Some(vec![VILLAGE_STREAM]),
             page: Some(page),
             repair: Vec::new(),
             heads: self.digest(),

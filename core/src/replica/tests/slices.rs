@@ -7,9 +7,9 @@ use crate::sync::port::{Applying, StarPort};
 use crate::wire::cursor::CursorAt;
 
 /// A server with many records, and a worker that wrote them.
-fn filled(town: &Town, records: i64) -> (Server<'_>, Phone) {
+fn filled(town: &Deployment, records: i64) -> (Server<'_>, FilePhone) {
     let mut server = Server::new(town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     for n in 0..records {
         let mut content = hazard(&format!("隐患 {n}"), &"煤气罐".repeat(20));
         content.details_mut().category = Some("gas.cylinder".into());
@@ -21,7 +21,7 @@ fn filled(town: &Town, records: i64) -> (Server<'_>, Phone) {
 }
 
 /// Applies with room for this many more pages.
-fn squeezed(phone: &mut Phone, answer: &Answer, pages: u32) -> Result<(), &'static str> {
+fn squeezed(phone: &mut FilePhone, answer: &Answer, pages: u32) -> Result<(), &'static str> {
     let replica = phone.replica();
     let limit = replica.pages().unwrap() + pages;
     replica.limit_pages(limit).unwrap();
@@ -32,10 +32,10 @@ fn squeezed(phone: &mut Phone, answer: &Answer, pages: u32) -> Result<(), &'stat
 
 #[test]
 fn large_answers_are_applied_in_slices() {
-    let town = Town::new();
+    let town = Deployment::new();
     let (mut server, mut worker) = filled(&town, 300);
     for load in [true, false] {
-        let mut phone = town.grid_worker(13);
+        let mut phone = town.phone(GRID_WORKER_XU);
         let answer = if load {
             server.load_answer()
         } else {
@@ -47,7 +47,7 @@ fn large_answers_are_applied_in_slices() {
         assert!(slices > 4, "{slices} slices");
         let digest = phone.replica().combined_digest().unwrap();
         assert_eq!(digest, server.digest());
-        let ids = |phone: &mut Phone| -> Vec<_> {
+        let ids = |phone: &mut FilePhone| -> Vec<_> {
             let rows = phone.replica().rows().unwrap();
             rows.into_iter().map(|row| row.id).collect()
         };
@@ -57,7 +57,7 @@ fn large_answers_are_applied_in_slices() {
 
 #[test]
 fn small_answer_is_one_transaction() {
-    let town = Town::new();
+    let town = Deployment::new();
     let (mut server, mut worker) = filled(&town, 3);
     worker.replica().report(&draft("又一个"), NOW).unwrap();
     let answer = server.exchange(&mut worker);
@@ -69,9 +69,9 @@ fn small_answer_is_one_transaction() {
 /// A write of the person takes its turn after each slice.
 #[test]
 fn writes_between_slices_of_an_answer_stand() {
-    let town = Town::new();
+    let town = Deployment::new();
     let (mut server, _worker) = filled(&town, 300);
-    let mut phone = town.grid_worker(13);
+    let mut phone = town.phone(GRID_WORKER_XU);
     let answer = server.exchange_without_upload(&mut phone);
     let replica = phone.replica();
     let (mut applying, mut own) = (Applying::default(), Vec::new());
@@ -98,12 +98,12 @@ fn writes_between_slices_of_an_answer_stand() {
 /// all that came is shown, and the same answer brings the rest.
 #[test]
 fn answer_that_stops_between_slices_costs_nothing() {
-    let town = Town::new();
+    let town = Deployment::new();
     let (mut server, _worker) = filled(&town, 150);
     for load in [true, false] {
         let mut partial = 0;
         for pages in (4..).step_by(5) {
-            let mut phone = town.grid_worker(13);
+            let mut phone = town.phone(GRID_WORKER_XU);
             let answer = if load {
                 server.load_answer()
             } else {
@@ -131,7 +131,7 @@ fn answer_that_stops_between_slices_costs_nothing() {
     }
 }
 
-fn server_has_all(phone: &mut Phone, server: &Server<'_>) {
+fn server_has_all(phone: &mut FilePhone, server: &Server<'_>) {
     assert_eq!(phone.replica().combined_digest().unwrap(), server.digest());
     let rows = phone.replica().rows().unwrap();
     assert_eq!(rows.len(), server.records.len() + 1);
@@ -140,9 +140,9 @@ fn server_has_all(phone: &mut Phone, server: &Server<'_>) {
 /// A person who may no longer read a village loses its records, and keeps undelivered work.
 #[test]
 fn lost_stream_and_its_records_go_in_slices() {
-    let town = Town::new();
+    let town = Deployment::new();
     let (mut server, _worker) = filled(&town, 200);
-    let mut phone = town.grid_worker(13);
+    let mut phone = town.phone(GRID_WORKER_XU);
     server.sync(&mut phone);
     let unsent = phone.replica().report(&draft("未送"), NOW).unwrap();
     let request = server.exchange_without_upload(&mut phone);

@@ -3,7 +3,6 @@
 use super::directory::{publish_areas, publish_person, publish_unit};
 use super::moves::dispatched;
 use super::server::Server;
-use super::writing::said;
 use super::*;
 use crate::crdt::FieldEdit;
 use crate::domain::case::payload::Comment;
@@ -16,7 +15,7 @@ use crate::wire::verdict::{Status, VoidReason};
 
 const HOUR: i64 = 3_600_000;
 
-fn story(phone: &mut Phone, record: RecordId) -> Vec<StoryEntry> {
+fn story(phone: &mut FilePhone, record: RecordId) -> Vec<StoryEntry> {
     let page = phone
         .replica()
         .timeline(record, None, 200)
@@ -26,19 +25,24 @@ fn story(phone: &mut Phone, record: RecordId) -> Vec<StoryEntry> {
     page.entries
 }
 
-fn sentences(phone: &mut Phone, record: RecordId) -> Vec<(String, String)> {
+fn sentences(phone: &mut FilePhone, record: RecordId) -> Vec<(String, String)> {
     let entries = story(phone, record);
     entries.into_iter().map(|one| (one.zh, one.en)).collect()
 }
 
 #[test]
 fn timeline_tells_each_step_with_names_and_deadlines() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     publish_areas(&mut server);
     publish_unit(&mut server, GAS, "燃气公司", "Gas company", 2);
-    for (n, name) in [(11, "赵一"), (12, "张三"), (13, "李四")] {
-        publish_person(&mut server, n, Some(name));
+    let named = [
+        (VOLUNTEER_WANG, "赵一"),
+        (DISPATCHER_ZHOU, "张三"),
+        (HANDLER_SHEN, "李四"),
+    ];
+    for (person, name) in named {
+        publish_person(&mut server, person, Some(name));
     }
     let (mut volunteer, mut room, _, record, assignment) = dispatched(&town, &mut server);
     let steps = [
@@ -48,7 +52,7 @@ fn timeline_tells_each_step_with_names_and_deadlines() {
             ..MoveInput::of(Move::Withdraw)
         },
         MoveInput {
-            to_member: Some(MemberId([13; 16])),
+            to_member: Some(HANDLER_SHEN.member()),
             deadlines: Deadlines {
                 accept_by_ms: Some(NOW + HOUR),
                 resolve_by_ms: Some(NOW + 24 * HOUR),
@@ -108,7 +112,7 @@ fn timeline_tells_each_step_with_names_and_deadlines() {
 #[test]
 fn edit_of_many_fields_names_some_and_counts_others() {
     const ANSWERS: usize = 2_000;
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     let replica = phone.replica();
     let record = replica.report(&draft("旧题"), NOW).unwrap();
     let answer = |n: usize| FieldEdit::text(Field::Answer(format!("q{n}")), "yes");
@@ -138,7 +142,7 @@ fn edit_of_many_fields_names_some_and_counts_others() {
 
 #[test]
 fn edits_say_which_fields_changed_and_to_what() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     let replica = phone.replica();
     let record = replica.report(&draft("旧题"), NOW).unwrap();
     let edits = [
@@ -184,12 +188,12 @@ fn edits_say_which_fields_changed_and_to_what() {
 
 #[test]
 fn words_calls_and_reasons_for_not_counting_are_told() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut phone = town.volunteer(11);
+    let mut phone = town.phone(VOLUNTEER_WANG);
     let record = phone.replica().report(&draft("一"), NOW).unwrap();
     let called = Comment {
-        mentions: vec![MemberId([11; 16])],
+        mentions: vec![VOLUNTEER_WANG.member()],
         ..said("请看")
     };
     phone.replica().comment(record, called, NOW + 1).unwrap();
@@ -211,7 +215,7 @@ fn words_calls_and_reasons_for_not_counting_are_told() {
 
 #[test]
 fn acting_for_another_is_told_with_its_reason() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     let (_, mut room, _, record, assignment) = dispatched(&town, &mut server);
     let accept = MoveInput {
@@ -233,7 +237,7 @@ fn acting_for_another_is_told_with_its_reason() {
 
 #[test]
 fn timeline_pages_go_on_after_an_entry() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     let replica = phone.replica();
     let record = replica.report(&draft("一"), NOW).unwrap();
     for n in 1..10 {

@@ -15,7 +15,7 @@ const RECORDS: u64 = 600;
 
 /// Locks that this process holds on a file in this folder, as the kernel tells. A lock of another process would be
 /// on another file whose number is the same by chance.
-fn locks(phone: &Phone) -> Vec<String> {
+fn locks(phone: &FilePhone) -> Vec<String> {
     let inodes: BTreeSet<String> = fs::read_dir(phone.database.path())
         .unwrap()
         .map(|entry| entry.unwrap().metadata().unwrap().ino().to_string())
@@ -34,7 +34,7 @@ fn locks(phone: &Phone) -> Vec<String> {
 }
 
 /// Files in this folder that this process has open.
-fn open_files(phone: &Phone) -> Vec<PathBuf> {
+fn open_files(phone: &FilePhone) -> Vec<PathBuf> {
     fs::read_dir("/proc/self/fd")
         .unwrap()
         .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
@@ -48,7 +48,7 @@ fn suspended<T>(result: Result<T, ReplicaError>) {
 
 #[test]
 fn suspended_replica_holds_no_file_and_says_so() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     let record = phone.replica().report(&draft("一"), NOW).unwrap();
     let readers = phone.replica().readers();
     assert!(readers.reader().unwrap().view(record).unwrap().is_some());
@@ -85,7 +85,7 @@ fn suspended_replica_holds_no_file_and_says_so() {
 
 #[test]
 fn reader_that_is_kept_is_named_and_waited_for() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     let kept = phone.replica().reader().unwrap();
     let refused = phone.replica().suspend().unwrap_err();
     assert_eq!(refused.code(), "replica.readers_open");
@@ -98,7 +98,7 @@ fn reader_that_is_kept_is_named_and_waited_for() {
 
 #[test]
 fn another_process_may_write_meanwhile_under_its_epoch() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     phone.replica().report(&draft("一"), NOW).unwrap();
     phone.replica().suspend().unwrap();
     let mut first = phone.replica.take().unwrap();
@@ -116,7 +116,7 @@ fn another_process_may_write_meanwhile_under_its_epoch() {
 
 /// Suspends a phone while another thread applies an answer and a screen reads. Returns how many records the screen
 /// saw and how many were kept; `None` if the answer was complete before.
-fn suspended_in_the_middle(phone: &mut Phone, answer: &Answer) -> Option<(u64, u64)> {
+fn suspended_in_the_middle(phone: &mut FilePhone, answer: &Answer) -> Option<(u64, u64)> {
     let readers = phone.replica().readers();
     let replica = Mutex::new(phone.replica.take().unwrap());
     let (shown, applied) = std::thread::scope(|threads| {
@@ -145,9 +145,9 @@ fn suspended_in_the_middle(phone: &mut Phone, answer: &Answer) -> Option<(u64, u
 
 #[test]
 fn suspend_stops_a_first_sync_between_slices() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     for n in 0..RECORDS {
         let draft = draft(&format!("隐患 {n}"));
         let at_ms = NOW + i64::try_from(n).unwrap();
@@ -157,7 +157,7 @@ fn suspend_stops_a_first_sync_between_slices() {
     let answer = server.load_answer();
     // The screen's thread may get no turn before the whole answer is applied; then another phone begins anew.
     let (mut phone, (shown, kept)) = loop {
-        let mut phone = town.grid_worker(13);
+        let mut phone = town.phone(GRID_WORKER_XU);
         if let Some(counts) = suspended_in_the_middle(&mut phone, &answer) {
             break (phone, counts);
         }

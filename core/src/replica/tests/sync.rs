@@ -1,7 +1,7 @@
 //! With a server: receipts, pulls, packs, purge, verdicts that change, and words that are never lost.
 
 use super::server::*;
-use super::writing::{dispatch, said, triage};
+use super::writing::triage;
 use super::*;
 use crate::crdt::FieldEdit;
 use crate::domain::case::{Event, Party, payload};
@@ -15,9 +15,9 @@ fn address(text: &str) -> Vec<FieldEdit> {
 
 #[test]
 fn what_one_phone_reports_the_other_sees_and_both_agree_with_the_server() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut volunteer, mut dispatcher) = (town.volunteer(11), town.dispatcher(12));
+    let (mut volunteer, mut dispatcher) = (town.phone(VOLUNTEER_WANG), town.phone(DISPATCHER_ZHOU));
     let record = volunteer.replica().report(&draft("煤气罐"), NOW).unwrap();
     volunteer
         .replica()
@@ -36,12 +36,15 @@ fn what_one_phone_reports_the_other_sees_and_both_agree_with_the_server() {
 
 #[test]
 fn the_ladder_of_a_report_goes_up_step_by_step() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut volunteer, mut dispatcher, mut handler) =
-        (town.volunteer(11), town.dispatcher(12), town.handler(13));
+    let (mut volunteer, mut dispatcher, mut handler) = (
+        town.phone(VOLUNTEER_WANG),
+        town.phone(DISPATCHER_ZHOU),
+        town.phone(HANDLER_SHEN),
+    );
     let record = volunteer.replica().report(&draft("煤气罐"), NOW).unwrap();
-    let ladder = |phone: &mut Phone| phone.replica().row(record).unwrap().unwrap().ladder;
+    let ladder = |phone: &mut FilePhone| phone.replica().row(record).unwrap().unwrap().ladder;
     assert_eq!(ladder(&mut volunteer), 0);
     server.settle(&mut volunteer);
     assert_eq!(ladder(&mut volunteer), 1);
@@ -57,7 +60,7 @@ fn the_ladder_of_a_report_goes_up_step_by_step() {
         .unwrap();
     let sent = dispatcher
         .replica()
-        .act(record, &dispatch(Party::Unit(GAS)), None, NOW + 11)
+        .act(record, &dispatch_to(Party::Unit(GAS)), None, NOW + 11)
         .unwrap();
     server.settle(&mut dispatcher);
     server.settle(&mut volunteer);
@@ -85,9 +88,9 @@ fn the_ladder_of_a_report_goes_up_step_by_step() {
 
 #[test]
 fn applying_the_same_answer_twice_changes_nothing_more() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut phone = town.volunteer(11);
+    let mut phone = town.phone(VOLUNTEER_WANG);
     phone.replica().report(&draft("一"), NOW).unwrap();
     let answer = server.exchange(&mut phone);
     phone.replica().apply(&answer, NOW).unwrap();
@@ -103,12 +106,12 @@ fn applying_the_same_answer_twice_changes_nothing_more() {
 
 #[test]
 fn a_fresh_phone_gets_packs_and_shows_what_a_phone_with_every_envelope_shows() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     let (mut worker, mut other, mut fresh) = (
-        town.grid_worker(11),
-        town.dispatcher(12),
-        town.dispatcher(13),
+        town.phone(GRID_WORKER_CHEN),
+        town.phone(DISPATCHER_ZHOU),
+        town.phone(DISPATCHER_GAO),
     );
     let mut records = Vec::new();
     for n in 0..8 {
@@ -130,7 +133,7 @@ fn a_fresh_phone_gets_packs_and_shows_what_a_phone_with_every_envelope_shows() {
         .unwrap();
     other
         .replica()
-        .act(records[0], &dispatch(Party::Unit(GAS)), None, NOW + 200)
+        .act(records[0], &dispatch_to(Party::Unit(GAS)), None, NOW + 200)
         .unwrap();
     server.settle(&mut other);
     server.load(&mut fresh);
@@ -164,9 +167,9 @@ fn a_fresh_phone_gets_packs_and_shows_what_a_phone_with_every_envelope_shows() {
 
 #[test]
 fn a_pack_over_own_undelivered_work_keeps_it_in_the_outbox() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     let record = worker.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut worker);
     worker
@@ -188,9 +191,9 @@ fn a_pack_over_own_undelivered_work_keeps_it_in_the_outbox() {
 
 #[test]
 fn a_change_on_a_void_one_is_written_again_with_the_same_words_and_the_person_is_told() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     let record = worker.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut worker);
     let first = worker
@@ -224,7 +227,7 @@ fn a_change_on_a_void_one_is_written_again_with_the_same_words_and_the_person_is
     assert!(notices[0].detail.contains("武林路133号"));
     assert!(notices[1].detail.contains("五个煤气罐"));
     server.settle(&mut worker);
-    let mut other = town.dispatcher(12);
+    let mut other = town.phone(DISPATCHER_ZHOU);
     server.settle(&mut other);
     assert_eq!(
         other.replica().row(record).unwrap().unwrap().title,
@@ -237,14 +240,14 @@ fn a_change_on_a_void_one_is_written_again_with_the_same_words_and_the_person_is
 
 #[test]
 fn a_cloned_phone_keeps_both_peoples_words_under_two_epochs() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     let record = worker.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut worker);
     worker.close();
     // A copy of everything, the marker included, which only the server can detect.
-    let mut clone = Phone::new(11);
+    let mut clone = FilePhone::new(GRID_WORKER_CHEN);
     clone.crash();
     std::fs::copy(worker.path(), clone.path()).unwrap();
     std::fs::copy(worker.marker(), clone.marker()).unwrap();
@@ -274,9 +277,9 @@ fn a_cloned_phone_keeps_both_peoples_words_under_two_epochs() {
 
 #[test]
 fn held_work_is_shown_to_its_author_with_the_reason_and_counts_once_released() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     let record = worker.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut worker);
     let held = worker
@@ -302,9 +305,9 @@ fn held_work_is_shown_to_its_author_with_the_reason_and_counts_once_released() {
 
 #[test]
 fn a_higher_generation_asks_again_for_what_was_turned_down() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     let record = worker.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut worker);
     let held = worker

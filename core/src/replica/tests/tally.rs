@@ -1,13 +1,12 @@
 //! “148 recorded, 148 counted”.
 
 use super::server::{Entry, REVOKED, Server};
-use super::writing::said;
 use super::*;
 use crate::crdt::FieldEdit;
 use crate::domain::content::Field;
 use crate::wire::verdict::{Status, VoidReason};
 
-fn all(phone: &mut Phone) -> Tally {
+fn all(phone: &mut FilePhone) -> Tally {
     phone.replica().tally(None, None).unwrap()
 }
 
@@ -23,10 +22,10 @@ fn counts(recorded: u64, counted: u64, waiting: u64, held: u64, not_counted: u64
 
 #[test]
 fn work_is_recorded_waits_and_counts() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut phone = town.volunteer(11);
-    let mut other = town.grid_worker(12);
+    let mut phone = town.phone(VOLUNTEER_WANG);
+    let mut other = town.phone(GRID_WORKER_LIN);
     for n in 0..3 {
         let record = phone
             .replica()
@@ -58,9 +57,9 @@ fn work_is_recorded_waits_and_counts() {
 
 #[test]
 fn uncounted_work_is_named_with_words_and_reason() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut phone = town.volunteer(11);
+    let mut phone = town.phone(VOLUNTEER_WANG);
     let record = phone.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut phone);
     let bad = phone
@@ -103,7 +102,7 @@ fn uncounted_work_is_named_with_words_and_reason() {
 /// The tally of removed work, and unseen news, are in no other table.
 #[test]
 fn rescue_keeps_the_tally_and_news_that_waits() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
     let (_, _, mut gas, record, assignment) = super::moves::dispatched(&town, &mut server);
     let accept = crate::domain::case::MoveInput {
@@ -130,9 +129,9 @@ fn rescue_keeps_the_tally_and_news_that_waits() {
 /// Work that was written again under another epoch counts once, in place of the void envelope.
 #[test]
 fn rewritten_work_counts_once() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut phone = town.volunteer(11);
+    let mut phone = town.phone(VOLUNTEER_WANG);
     let record = phone.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut phone);
     let edit = FieldEdit::text(Field::Title, "二");
@@ -147,9 +146,9 @@ fn rewritten_work_counts_once() {
 
 #[test]
 fn work_in_a_withdrawn_record_still_counts() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut phone = town.volunteer(11);
+    let mut phone = town.phone(VOLUNTEER_WANG);
     let record = phone.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut phone);
     server.feed.push(Entry::Withdraw(record));
@@ -164,17 +163,12 @@ fn work_in_a_withdrawn_record_still_counts() {
 #[test]
 fn certificate_that_comes_later_names_the_own_report() {
     for in_a_pack in [false, true] {
-        let town = Town::new();
+        let town = Deployment::new();
         let mut server = Server::new(&town);
-        let mut old = town.volunteer(11);
+        let mut old = town.phone(VOLUNTEER_WANG);
         let record = old.replica().report(&draft("一"), NOW).unwrap();
         server.settle(&mut old);
-        let key = SecretKey::from_seed(&[21; 32]);
-        let own = town.certificate(&key, 11, &[(Role::Volunteer, Scope::Unit(TEAM))]);
-        let mut new = Phone::new(21);
-        new.replica()
-            .enrol(&town.anchors, &town.secrets, &own)
-            .unwrap();
+        let mut new = town.second_phone(VOLUNTEER_WANG, 14, 0);
         server.names = false;
         if in_a_pack {
             server.load(&mut new);
@@ -194,20 +188,15 @@ fn certificate_that_comes_later_names_the_own_report() {
 
 #[test]
 fn work_of_another_phone_of_the_member_is_counted() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut old = town.volunteer(11);
+    let mut old = town.phone(VOLUNTEER_WANG);
     let record = old.replica().report(&draft("一"), NOW).unwrap();
     old.replica()
         .comment(record, said("补充"), NOW + 1)
         .unwrap();
     server.settle(&mut old);
-    let key = SecretKey::from_seed(&[21; 32]);
-    let own = town.certificate(&key, 11, &[(Role::Volunteer, Scope::Unit(TEAM))]);
-    let mut new = Phone::new(21);
-    new.replica()
-        .enrol(&town.anchors, &town.secrets, &own)
-        .unwrap();
+    let mut new = town.second_phone(VOLUNTEER_WANG, 14, 0);
     server.load(&mut new);
     assert_eq!(all(&mut new).entries, counts(2, 2, 0, 0, 0));
     assert_eq!(all(&mut new).records, counts(1, 1, 0, 0, 0));

@@ -34,9 +34,9 @@ fn id(id: &str) -> TemplateId {
 
 #[test]
 fn every_version_of_a_template_stays() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut phone = town.grid_worker(11);
+    let mut phone = town.phone(GRID_WORKER_CHEN);
     publish(&mut server, sample("lane", 1, "通道"));
     server.sync(&mut phone);
     publish(&mut server, sample("lane", 2, "消防通道"));
@@ -73,8 +73,8 @@ fn every_version_of_a_template_stays() {
 
 #[test]
 fn volunteers_are_offered_their_templates_alone() {
-    let town = Town::new();
-    let mut phone = town.volunteer(11);
+    let town = Deployment::new();
+    let mut phone = town.phone(VOLUNTEER_WANG);
     let infos = phone.replica().templates(true).unwrap();
     let offered = infos.iter().filter_map(|info| info.template.as_ref());
     assert!(offered.clone().count() > 0);
@@ -86,10 +86,10 @@ fn volunteers_are_offered_their_templates_alone() {
 /// entry wins, so phones agree with the server whatever their app ships.
 #[test]
 fn signed_entry_wins_over_the_shipped_template() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut phone = town.grid_worker(11);
-    let title = |phone: &mut Phone, version| {
+    let mut phone = town.phone(GRID_WORKER_CHEN);
+    let title = |phone: &mut FilePhone, version| {
         let entry = phone.replica().template(&id("care_visit"), version);
         let entry = entry.unwrap().unwrap();
         entry.template().unwrap().title().zh.clone()
@@ -109,8 +109,8 @@ fn signed_entry_wins_over_the_shipped_template() {
 /// An app that did not know the entry kept it under the hash of its bytes.
 #[test]
 fn template_kept_by_an_old_app_is_found_after_the_update() {
-    let town = Town::new();
-    let mut phone = town.grid_worker(11);
+    let town = Deployment::new();
+    let mut phone = town.phone(GRID_WORKER_CHEN);
     let entry = DirectoryEntry::Template(sample("lane", 1, "通道").into());
     let row = directory::Entry {
         kind: 9,

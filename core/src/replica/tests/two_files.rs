@@ -7,7 +7,6 @@ use std::path::Path;
 
 use super::file::second;
 use super::server::Server;
-use super::writing::said;
 use super::*;
 use crate::id::EnvelopeId;
 use crate::replica::open;
@@ -15,7 +14,7 @@ use crate::replica::table::{envelope, outbox_copy as table};
 use crate::sync::port::StarPort;
 use crate::wire::verdict::{HeldReason, Status};
 
-const N: u8 = 11;
+const OWNER: Person = GRID_WORKER_CHEN;
 
 /// A file as it lies on the disk after an orderly end.
 type Bytes = Vec<u8>;
@@ -63,7 +62,7 @@ fn ids(replica: &Replica) -> BTreeSet<EnvelopeId> {
     rows.into_iter().map(|(_, id)| id).collect()
 }
 
-fn snapshot(phone: &mut Phone) -> Snapshot {
+fn snapshot(phone: &mut FilePhone) -> Snapshot {
     let outbox = ids(phone.replica());
     phone.close();
     let read = |path: &Path| fs::read(path).unwrap_or_default();
@@ -78,16 +77,16 @@ fn snapshot(phone: &mut Phone) -> Snapshot {
 }
 
 /// A phone whose second file has another owner under the same key.
-fn other_phone(town: &Town) -> Snapshot {
-    let mut phone = town.volunteer(12);
+fn other_phone(town: &Deployment) -> Snapshot {
+    let mut phone = town.phone(VOLUNTEER_ZHAO);
     phone.replica().report(&draft("别的手机"), NOW).unwrap();
     let other = snapshot(&mut phone);
     phone.close();
     let rekey = |path: &Path| {
-        let conn = open::open_damaged(path, &FileKey::new([12; 32])).unwrap();
+        let conn = open::open_damaged(path, &phone.file_key()).unwrap();
         let key = format!(
             "PRAGMA journal_mode = DELETE; PRAGMA rekey = \"x'{}'\";",
-            "0b".repeat(32)
+            format!("{:02x}", OWNER.seed).repeat(32)
         );
         conn.execute_batch(&key).unwrap();
         conn.execute_batch("PRAGMA journal_mode = WAL;").unwrap();
@@ -104,13 +103,11 @@ fn other_phone(town: &Town) -> Snapshot {
 impl<'a> Scene<'a> {
     /// One record is delivered after the older snapshot and has a comment that is not; one is new; one is
     /// another person's, carried for the server.
-    fn new(town: &'a Town) -> Self {
+    fn new(town: &'a Deployment) -> Self {
         let mut server = Server::new(town);
-        let mut phone = Phone::new(N);
+        let mut phone = FilePhone::new(OWNER);
         let unenrolled = snapshot(&mut phone);
-        let key = SecretKey::from_seed(&[N; 32]);
-        let scope = [(Role::GridWorker, Scope::Area(home()))];
-        let certificate = town.certificate(&key, N, &scope);
+        let certificate = town.certificate(OWNER);
         phone
             .replica()
             .enrol(&town.anchors, &town.secrets, &certificate)
@@ -123,12 +120,12 @@ impl<'a> Scene<'a> {
         let replica = phone.replica();
         replica.report(&draft("没有送达"), NOW + 2).unwrap();
         replica.comment(record, said("补充"), NOW + 3).unwrap();
-        let mut other = town.volunteer(13);
+        let mut other = town.phone(VOLUNTEER_SUN);
         other.replica().report(&draft("别人的"), NOW + 4).unwrap();
         meeting::meet(&mut phone, &mut other).unwrap();
         let current = snapshot(&mut phone);
         assert_eq!((older.outbox.len(), current.outbox.len()), (1, 3));
-        let mut other = town.volunteer(14);
+        let mut other = town.phone(VOLUNTEER_QIU);
         other.replica().report(&draft("别的钥匙"), NOW).unwrap();
         let other_key = snapshot(&mut other);
         Self {
@@ -170,15 +167,9 @@ impl<'a> Scene<'a> {
         }
     }
 
-    fn check(&self, town: &'a Town, database: State, second_file: State, marker: &Bytes) {
+    fn check(&self, town: &'a Deployment, database: State, second_file: State, marker: &Bytes) {
         let what = format!("{database:?} with {second_file:?}");
-        let mut phone = Phone {
-            n: N,
-            runs: 0,
-            database: tempfile::tempdir().unwrap(),
-            elsewhere: tempfile::tempdir().unwrap(),
-            replica: None,
-        };
+        let mut phone = FilePhone::empty(OWNER);
         let put = |path: &Path, bytes: Option<Bytes>| {
             if let Some(bytes) = bytes {
                 fs::write(path, bytes).unwrap();
@@ -231,7 +222,7 @@ impl<'a> Scene<'a> {
         );
         let is_enrolled = replica.own_member().is_some();
         replica.close().unwrap();
-        let copy = open::open_damaged(&second(&phone), &FileKey::new([N; 32])).unwrap();
+        let copy = open::open_damaged(&second(&phone), &phone.file_key()).unwrap();
         let copied = table::envelopes(&copy).unwrap();
         let copied: BTreeSet<EnvelopeId> = copied.into_iter().map(|(_, id)| id).collect();
         assert_eq!(copied, outbox, "{what}: the second file follows");
@@ -246,7 +237,13 @@ impl<'a> Scene<'a> {
     }
 
     /// Writing and syncing continue under unused numbers, and the server gets all of it.
-    fn goes_on(&self, town: &'a Town, phone: &mut Phone, owed: &BTreeSet<EnvelopeId>, what: &str) {
+    fn goes_on(
+        &self,
+        town: &'a Deployment,
+        phone: &mut FilePhone,
+        owed: &BTreeSet<EnvelopeId>,
+        what: &str,
+    ) {
         let mut server: Server<'_> = self.server.again(town);
         phone.reopen();
         let record = phone.replica().report(&draft("之后"), NOW + 50).unwrap();
@@ -273,7 +270,7 @@ impl<'a> Scene<'a> {
 }
 
 /// Name and bytes of every file, except the locks and the traces of reading.
-fn contents(phone: &Phone) -> BTreeMap<PathBuf, Bytes> {
+fn contents(phone: &FilePhone) -> BTreeMap<PathBuf, Bytes> {
     let passing = |path: &PathBuf| {
         let name = path.to_string_lossy();
         name.ends_with(".lock") || name.ends_with("-shm")
@@ -289,7 +286,7 @@ fn contents(phone: &Phone) -> BTreeMap<PathBuf, Bytes> {
 
 #[test]
 fn undelivered_work_survives_every_pair_of_files() {
-    let town = Town::new();
+    let town = Deployment::new();
     let scene = Scene::new(&town);
     let whole = [
         State::Current,
@@ -324,9 +321,9 @@ fn undelivered_work_survives_every_pair_of_files() {
 /// A restored server is asked again about a held envelope, which enters the outbox under its old number.
 #[test]
 fn second_file_follows_older_numbers_asked_again() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut phone = town.volunteer(N);
+    let mut phone = town.phone(OWNER);
     let record = phone.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut phone);
     let held = phone.replica().comment(record, said("等"), NOW).unwrap();

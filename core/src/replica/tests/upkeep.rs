@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::server::Server;
-use super::writing::said;
 use super::*;
 use crate::replica::table::attestation;
 use crate::sync::port::{GiveAsk, StarPort};
 
-fn attestations(phone: &mut Phone) -> usize {
+fn attestations(phone: &mut FilePhone) -> usize {
     let conn = phone.replica().conn().unwrap();
     let newest = attestation::newest(conn).unwrap();
     let there = |no: &i64| attestation::get(conn, *no).unwrap().is_some();
@@ -17,9 +16,9 @@ fn attestations(phone: &mut Phone) -> usize {
 
 #[test]
 fn upkeep_keeps_every_proof_in_use() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut phone = town.grid_worker(11);
+    let mut phone = town.phone(GRID_WORKER_CHEN);
     let mut records = Vec::new();
     for n in 0..5 {
         let record = phone.replica().report(&draft("隐患"), NOW + n).unwrap();
@@ -54,9 +53,9 @@ fn upkeep_keeps_every_proof_in_use() {
 
 #[test]
 fn seen_notices_go_and_waiting_ones_stay() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut phone = town.grid_worker(11);
+    let mut phone = town.phone(GRID_WORKER_CHEN);
     let record = phone.replica().report(&draft("隐患"), NOW).unwrap();
     server.settle(&mut phone);
     let first = phone.replica().load(record).unwrap().unwrap().nodes()[0].id;
@@ -90,9 +89,9 @@ fn seen_notices_go_and_waiting_ones_stay() {
 /// delivered, and only then its record comes.
 #[test]
 fn comment_delivered_before_its_record_is_shown() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut phone = town.grid_worker(11);
+    let mut phone = town.phone(GRID_WORKER_CHEN);
     phone.close();
     let older = std::fs::read(phone.path()).unwrap();
     phone.reopen();

@@ -11,7 +11,7 @@ use crate::domain::kinds::visit;
 use crate::domain::steps::StepSpec;
 use crate::id::RecordId;
 
-fn make(phone: &mut Phone, record: RecordId, step: &StepSpec, now_ms: i64) {
+fn make(phone: &mut FilePhone, record: RecordId, step: &StepSpec, now_ms: i64) {
     let input = MoveInput {
         reason: step.reasons.first().map(|reason| reason.name.to_owned()),
         ..MoveInput::of_step(step)
@@ -19,7 +19,7 @@ fn make(phone: &mut Phone, record: RecordId, step: &StepSpec, now_ms: i64) {
     phone.replica().make_move(record, &input, now_ms).unwrap();
 }
 
-fn answer(phone: &mut Phone, record: RecordId, question: &str, answer: &str) {
+fn answer(phone: &mut FilePhone, record: RecordId, question: &str, answer: &str) {
     let edit = FieldEdit::text(Field::Answer(question.to_owned()), answer);
     phone.replica().edit(record, &[edit], NOW).unwrap();
 }
@@ -28,9 +28,9 @@ fn answer(phone: &mut Phone, record: RecordId, question: &str, answer: &str) {
 /// force, and both phones show the same.
 #[test]
 fn two_phones_answer_one_visit_offline() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut ann, mut bo) = (town.grid_worker(11), town.grid_worker(13));
+    let (mut ann, mut bo) = (town.phone(GRID_WORKER_CHEN), town.phone(GRID_WORKER_XU));
     let record = ann.replica().report(&visit_draft(), NOW).unwrap();
     server.settle(&mut ann);
     server.settle(&mut bo);
@@ -70,8 +70,8 @@ fn two_phones_answer_one_visit_offline() {
 
 #[test]
 fn private_note_for_all_staff_is_refused() {
-    let town = Town::new();
-    let mut ann = town.grid_worker(11);
+    let town = Deployment::new();
+    let mut ann = town.phone(GRID_WORKER_CHEN);
     let visited = ann.replica().report(&visit_draft(), NOW).unwrap();
     let mut note = Draft::staff(Note::default().into(), home());
     note.linked = Some(visited);

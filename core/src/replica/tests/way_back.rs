@@ -5,10 +5,10 @@ use std::fs;
 
 use super::file::{damage, second};
 use super::*;
-use crate::replica::{open, rescue, site};
+use crate::replica::{open, rescue};
 
-fn filled() -> Phone {
-    let mut phone = Town::new().volunteer(11);
+fn filled() -> FilePhone {
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     for n in 0..3 {
         let draft = draft(&format!("隐患 {n}"));
         phone.replica().report(&draft, NOW + n).unwrap();
@@ -17,12 +17,12 @@ fn filled() -> Phone {
     phone
 }
 
-fn found(phone: &mut Phone) -> Result<(Replica, WayBack), ReplicaError> {
+fn found(phone: &mut FilePhone) -> Result<(Replica, WayBack), ReplicaError> {
     let options = phone.options();
     Replica::open_or_recover(options, NOW)
 }
 
-fn with_key(phone: &mut Phone, n: u8) -> Result<WayBack, &'static str> {
+fn with_key(phone: &mut FilePhone, n: u8) -> Result<WayBack, &'static str> {
     let mut options = phone.options();
     options.file_key = FileKey::new([n; 32]);
     let found = Replica::open_or_recover(options, NOW);
@@ -30,7 +30,7 @@ fn with_key(phone: &mut Phone, n: u8) -> Result<WayBack, &'static str> {
 }
 
 /// Name and bytes of every file, except the lock.
-fn files(phone: &Phone) -> BTreeMap<PathBuf, Vec<u8>> {
+fn files(phone: &FilePhone) -> BTreeMap<PathBuf, Vec<u8>> {
     fs::read_dir(phone.database.path())
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -58,7 +58,7 @@ fn nothing_at_all_gives_a_fresh_replica() {
     assert_eq!(way, WayBack::Fresh { lost: true });
     assert!(replica.own_member().is_none());
     drop(replica);
-    let mut new = Phone::new(12);
+    let mut new = FilePhone::new(VOLUNTEER_ZHAO);
     new.close();
     for path in files(&new).into_keys() {
         fs::remove_file(path).unwrap();
@@ -108,12 +108,7 @@ fn damaged_file_is_rescued_and_set_aside() {
 fn interrupted_rescue_is_finished() {
     let mut phone = filled();
     damage(&phone, 0);
-    let site = site::Site {
-        path: phone.path(),
-        key: FileKey::new([11; 32]),
-        disk: Arc::new(StdDisk),
-        device: SecretKey::from_seed(&[11; 32]).public().device(),
-    };
+    let site = phone.site();
     rescue::build(&site, NOW).unwrap();
     rescue::declare(&site).unwrap();
     let (replica, way) = found(&mut phone).unwrap();
@@ -153,7 +148,7 @@ fn wrong_key_touches_nothing_in_any_state() {
 #[test]
 fn newer_schema_and_second_process_are_refused() {
     let mut phone = filled();
-    let conn = open::open_damaged(&phone.path(), &FileKey::new([11; 32])).unwrap();
+    let conn = open::open_damaged(&phone.path(), &phone.file_key()).unwrap();
     conn.pragma_update(None, "user_version", 9_999).unwrap();
     drop(conn);
     let before = files(&phone);
@@ -172,12 +167,7 @@ fn newer_schema_and_second_process_are_refused() {
 fn resumed_rescue_names_the_file_set_aside() {
     let mut phone = filled();
     damage(&phone, 0);
-    let site = crate::replica::site::Site {
-        path: phone.path(),
-        key: FileKey::new([11; 32]),
-        disk: Arc::new(StdDisk),
-        device: SecretKey::from_seed(&[11; 32]).public().device(),
-    };
+    let site = phone.site();
     rescue::build(&site, NOW).unwrap();
     rescue::declare(&site).unwrap();
     let moved = crate::replica::salvage::set_aside(&site, &site.path).unwrap();

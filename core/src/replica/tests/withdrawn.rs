@@ -3,7 +3,6 @@
 
 use super::meeting::{ids, meet};
 use super::server::*;
-use super::writing::said;
 use super::*;
 use crate::crdt::FieldEdit;
 use crate::domain::content::Field;
@@ -12,9 +11,9 @@ use crate::wire::verdict::{RefusedReason, Status, VoidReason};
 
 #[test]
 fn withdrawing_purges_a_record_but_never_undelivered_work() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut worker, mut other) = (town.grid_worker(11), town.dispatcher(12));
+    let (mut worker, mut other) = (town.phone(GRID_WORKER_CHEN), town.phone(DISPATCHER_ZHOU));
     let record = worker.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut worker);
     server.settle(&mut other);
@@ -67,9 +66,9 @@ fn withdrawing_purges_a_record_but_never_undelivered_work() {
 
 #[test]
 fn copy_without_own_work_is_not_taken_after_withdrawal() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut worker, mut other) = (town.grid_worker(11), town.dispatcher(12));
+    let (mut worker, mut other) = (town.phone(GRID_WORKER_CHEN), town.phone(DISPATCHER_ZHOU));
     let record = worker.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut worker);
     server.settle(&mut other);
@@ -87,7 +86,7 @@ fn copy_without_own_work_is_not_taken_after_withdrawal() {
     assert!(other.replica().rows().unwrap().is_empty());
 
     // A copy with the comment is taken.
-    let mut third = town.grid_worker(13);
+    let mut third = town.phone(GRID_WORKER_XU);
     server.feed.pop();
     server.settle(&mut third);
     assert_eq!(ids(&mut third, record).len(), 2);
@@ -98,9 +97,9 @@ fn copy_without_own_work_is_not_taken_after_withdrawal() {
 
 #[test]
 fn a_withdrawn_record_stays_while_own_work_in_it_awaits_review() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut worker, mut other) = (town.grid_worker(11), town.dispatcher(12));
+    let (mut worker, mut other) = (town.phone(GRID_WORKER_CHEN), town.phone(DISPATCHER_ZHOU));
     let record = worker.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut worker);
     server.settle(&mut other);
@@ -141,9 +140,9 @@ fn a_withdrawn_record_stays_while_own_work_in_it_awaits_review() {
 
 #[test]
 fn words_that_do_not_count_are_told_before_a_withdrawn_record_goes() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut worker, mut other) = (town.grid_worker(11), town.dispatcher(12));
+    let (mut worker, mut other) = (town.phone(GRID_WORKER_CHEN), town.phone(DISPATCHER_ZHOU));
     let record = worker.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut worker);
     server.settle(&mut other);
@@ -166,9 +165,9 @@ fn words_that_do_not_count_are_told_before_a_withdrawn_record_goes() {
 
 #[test]
 fn a_record_that_leaves_a_stream_and_comes_back_in_the_same_page_stays_as_it_was() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let mut worker = town.grid_worker(11);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
     let record = worker.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut worker);
     server.feed.push(Entry::Withdraw(record));
@@ -180,9 +179,9 @@ fn a_record_that_leaves_a_stream_and_comes_back_in_the_same_page_stays_as_it_was
 
 #[test]
 fn own_words_that_came_back_inside_a_pack_are_told_when_they_no_longer_count() {
-    let town = Town::new();
+    let town = Deployment::new();
     let mut server = Server::new(&town);
-    let (mut worker, mut other) = (town.grid_worker(11), town.dispatcher(12));
+    let (mut worker, mut other) = (town.phone(GRID_WORKER_CHEN), town.phone(DISPATCHER_ZHOU));
     let record = worker.replica().report(&draft("一"), NOW).unwrap();
     server.settle(&mut worker);
     server.settle(&mut other);

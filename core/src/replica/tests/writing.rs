@@ -5,35 +5,11 @@ use std::fs;
 use super::*;
 use crate::crdt::{ActorId, FieldEdit};
 use crate::domain::Text;
-use crate::domain::case::payload::{
-    Comment as Said, DangerRemains, Dispatch, Reasoned, Step, Triage,
-};
-use crate::domain::case::{Deadlines, Event, Part, Party, Stage};
+use crate::domain::case::payload::{DangerRemains, Reasoned, Step, Triage};
+use crate::domain::case::{Event, Party, Severity, Stage};
 use crate::domain::category::CategoryCode;
 use crate::domain::content::Field;
 use crate::id::RecordId;
-
-pub(super) fn said(text: &str) -> Said {
-    Said {
-        text: Some(Text::new(text).unwrap()),
-        attachments: vec![],
-        mentions: vec![],
-    }
-}
-
-pub(super) fn dispatch(to: Party) -> Event {
-    Event::Dispatch(Dispatch {
-        to,
-        part: Part::Lead,
-        deadlines: Deadlines {
-            accept_by_ms: None,
-            arrive_by_ms: None,
-            resolve_by_ms: None,
-        },
-        rule: None,
-        note: None,
-    })
-}
 
 pub(super) fn triage() -> Event {
     Event::Triage(Triage {
@@ -65,7 +41,7 @@ fn edit(replica: &mut Replica, record: RecordId, address: &str) {
 
 #[test]
 fn what_is_saved_is_there_after_a_crash_and_waits_in_the_outbox() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     let record = phone.replica().report(&draft("煤气罐"), NOW).unwrap();
     phone
         .replica()
@@ -87,12 +63,12 @@ fn what_is_saved_is_there_after_a_crash_and_waits_in_the_outbox() {
 
 #[test]
 fn what_the_rules_do_not_allow_is_refused_with_its_reason_and_leaves_no_trace() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     let record = phone.replica().report(&draft("煤气罐"), NOW).unwrap();
     let before = phone.replica().rows().unwrap();
     let refused = phone
         .replica()
-        .act(record, &dispatch(Party::Unit(GAS)), None, NOW)
+        .act(record, &dispatch_to(Party::Unit(GAS)), None, NOW)
         .unwrap_err();
     assert_eq!(refused.code().split('.').next(), Some("may"), "{refused:?}");
     let close = Event::Dismiss(Reasoned {
@@ -110,19 +86,14 @@ fn what_the_rules_do_not_allow_is_refused_with_its_reason_and_leaves_no_trace() 
 
 #[test]
 fn several_grants_are_tried_and_the_one_that_allows_it_is_named() {
-    let town = Town::new();
-    let above = AreaPath::new(&home().ids()[..2]).unwrap();
-    let grants = [
-        (Role::Volunteer, Scope::Unit(TEAM)),
-        (Role::Dispatcher, Scope::Area(above)),
-        (Role::Handler, Scope::Unit(GAS)),
-    ];
-    let mut phone = town.phone(21, &grants);
+    let town = Deployment::new();
+    let roles = [VOLUNTEER_WANG, DISPATCHER_ZHOU, HANDLER_SHEN];
+    let mut phone = town.phone_with(DISPATCHER_ZHOU, &roles);
     let record = phone.replica().report(&draft("煤气罐"), NOW).unwrap();
     phone.replica().act(record, &triage(), None, NOW).unwrap();
     let sent = phone
         .replica()
-        .act(record, &dispatch(Party::Unit(GAS)), None, NOW)
+        .act(record, &dispatch_to(Party::Unit(GAS)), None, NOW)
         .unwrap();
     let step = Step {
         assignment: sent,
@@ -145,7 +116,7 @@ fn several_grants_are_tried_and_the_one_that_allows_it_is_named() {
 
 #[test]
 fn danger_may_be_said_by_anybody_who_reads_it() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     let record = phone.replica().report(&draft("煤气罐"), NOW).unwrap();
     let danger = DangerRemains {
         text: Some(Text::new("又回来了").unwrap()),
@@ -161,7 +132,7 @@ fn danger_may_be_said_by_anybody_who_reads_it() {
 
 #[test]
 fn an_orderly_restart_keeps_the_epoch_a_crash_and_an_older_copy_take_a_new_one() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     let record = phone.replica().report(&draft("x"), NOW).unwrap();
     phone.close();
     edit(phone.reopen(), record, "1");
@@ -199,7 +170,7 @@ fn an_orderly_restart_keeps_the_epoch_a_crash_and_an_older_copy_take_a_new_one()
 
 #[test]
 fn resting_in_the_background_keeps_the_epoch_through_a_kill() {
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     let record = phone.replica().report(&draft("x"), NOW).unwrap();
     phone.replica().rest().unwrap();
     phone.crash();
@@ -227,7 +198,7 @@ fn nothing_is_written_when_the_marker_can_not_be() {
             Err(std::io::Error::other("no space"))
         }
     }
-    let mut phone = Town::new().volunteer(11);
+    let mut phone = Deployment::new().phone(VOLUNTEER_WANG);
     phone.close();
     let mut options = phone.options();
     options.marker = Box::new(Broken);

@@ -9,7 +9,7 @@ fn is_shared(record: &RecordId) -> bool {
     record.0[0] != 255
 }
 
-impl StarPort for Phone {
+impl StarPort for MemoryReplica {
     fn identity(&self) -> Result<Identity, PortError> {
         Ok(self.identity.clone())
     }
@@ -184,7 +184,7 @@ impl StarPort for Phone {
     }
 }
 
-impl PeerPort for Phone {
+impl PeerPort for MemoryReplica {
     fn identity(&self) -> Result<Identity, PortError> {
         Ok(self.identity.clone())
     }

@@ -1,15 +1,8 @@
 //! A vault that is locked, and app data restored onto a phone whose key store is another one.
 
 use super::*;
-use crate::domain::content::{Content, Details};
-use crate::domain::directory::DirectoryMark;
-use crate::domain::kinds::hazard::Hazard;
-use crate::domain::{AreaPath, Grant, Role, Scope};
-use crate::id::{AreaId, MemberId};
+use crate::fixtures::{Deployment, GRID_WORKER_CHEN, facts, hazard, home};
 use crate::replica::{Draft, Epoch, Replica, ReplicaError};
-use crate::trust::certificate::{Anchors, Certificate, Facts, ServerKeys, ServerPurpose};
-use crate::trust::peer_session::MeetingSecrets;
-use crate::trust::sign::SecretKey;
 
 #[test]
 fn locked_vault_is_told_and_harmless() {
@@ -90,45 +83,18 @@ fn marker_in_the_vault_guards_the_epoch() {
 }
 
 fn enrol(replica: &mut Replica, account: &Unlocked) {
-    let (root, server) = (
-        SecretKey::from_seed(&[1; 32]),
-        SecretKey::from_seed(&[2; 32]),
-    );
-    let list = ServerKeys::of(&root, &ServerPurpose::ALL.map(|purpose| (&server, purpose)));
-    let anchors = Anchors::new(root.public(), list).unwrap();
+    let deployment = Deployment::new();
     let key = account.signer().public();
-    let facts = Facts {
-        version: 1,
-        device: key.device(),
-        device_key: *key.as_bytes(),
-        member: Some(MemberId([1; 16])),
-        grants: vec![Grant {
-            role: Role::GridWorker,
-            scope: Scope::Area(home()),
-        }],
-        issued_ms: 0,
-        expires_ms: i64::MAX,
-        issued_at: DirectoryMark::default(),
-    };
-    let own = Certificate::issue(&facts, &server, anchors.authority()).unwrap();
-    let secrets = MeetingSecrets::generate(&mut ChaCha20Rng::seed_from_u64(3));
-    replica.enrol(&anchors, &secrets, &own).unwrap();
-}
-
-fn home() -> AreaPath {
-    AreaPath::new(&[1, 2, 3, 4].map(|n| AreaId([n; 16]))).unwrap()
+    let grants = vec![GRID_WORKER_CHEN.grant()];
+    let own = deployment.certify(&facts(&key, GRID_WORKER_CHEN.member(), grants));
+    replica
+        .enrol(&deployment.anchors, &deployment.secrets, &own)
+        .unwrap();
 }
 
 /// Writes one report, closes the replica, and tells the epoch that it wrote under.
 fn write(mut replica: Replica) -> Epoch {
-    let hazard = Hazard {
-        details: Details {
-            title: Some("gas".into()),
-            ..Details::default()
-        },
-        severity: None,
-    };
-    let draft = Draft::staff(Content::from(hazard), home());
+    let draft = Draft::staff(hazard("gas").into(), home());
     replica.report(&draft, NOW).unwrap();
     let epoch = replica.epoch().unwrap().unwrap();
     replica.close().unwrap();

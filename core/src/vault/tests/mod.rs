@@ -15,9 +15,8 @@ use tempfile::TempDir;
 
 use super::pin::PinCost;
 use super::*;
+use crate::fixtures::NOW;
 use vault::{Failure, MemoryVault};
-
-const NOW: i64 = 1_760_000_000_000;
 
 /// A device: its folder, its vault, and one process after the other.
 struct Device {

@@ -22,7 +22,7 @@ const FULL: Status = Status::Refused(RefusedReason::RecordFull);
 const OVER: Status = Status::Void(VoidReason::Limit);
 
 /// A signed restricted report that names so many members, with any rules.
-fn naming(phone: &mut Phone, count: usize) -> RawEnvelope {
+fn naming(phone: &mut SyncPhone, count: usize) -> RawEnvelope {
     let template = phone.report("tip");
     let Body::Genesis(genesis) = template.body() else {
         unreachable!()
@@ -38,7 +38,7 @@ fn naming(phone: &mut Phone, count: usize) -> RawEnvelope {
 }
 
 /// These bytes under the signature of the phone.
-fn signed(phone: &Phone, header: &Header, body: Vec<u8>) -> RawEnvelope {
+fn signed(phone: &SyncPhone, header: &Header, body: Vec<u8>) -> RawEnvelope {
     let mut raw = RawEnvelope {
         header: minicbor::to_vec(header).unwrap(),
         body,
@@ -52,22 +52,16 @@ fn signed(phone: &Phone, header: &Header, body: Vec<u8>) -> RawEnvelope {
 }
 
 /// All earlier readers of the record read further, and some readers are new.
-fn everybody_reads(world: &World) {
+fn everybody_reads(world: &TestServer) {
     for mut reader in [
-        world.grid_worker(30),
-        world.dispatcher(31),
-        world.handler(32),
+        world.phone(GRID_WORKER_LUO),
+        world.phone(DISPATCHER_DENG),
+        world.phone(HANDLER_LU),
     ] {
         reader.pull(&world.server, 1_000_000);
     }
-    let member = world.member(
-        33,
-        vec![Grant {
-            role: Role::Dispatcher,
-            scope: Scope::Unit(ROOM),
-        }],
-    );
-    world.phone_of(member, 33).pull(&world.server, 1_000_000);
+    let in_room = DISPATCHER_MA.acting_as(Role::Dispatcher, Workplace::Unit(ROOM));
+    world.phone(in_room).pull(&world.server, 1_000_000);
     digests_are_right(world);
     let found = crate::admin::verify::verify(&world.server, &mut |_, _| {}).unwrap();
     assert!(found.wrong.is_empty(), "{:?}", found.wrong);
@@ -75,8 +69,8 @@ fn everybody_reads(world: &World) {
 
 #[test]
 fn report_that_names_too_many_is_refused() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     for (count, expected) in [
         (NAMED_MAX, Status::Accepted),
         (NAMED_MAX + 1, Status::Refused(RefusedReason::Malformed)),
@@ -93,13 +87,13 @@ fn report_that_names_too_many_is_refused() {
 
 /// One of many changes that all build on the report alone, each by another installation of the author.
 fn aside(
-    phone: &mut Phone,
+    phone: &mut SyncPhone,
     genesis: &Envelope,
     parent: EnvelopeId,
     n: u8,
     edits: &[FieldEdit],
 ) -> Envelope {
-    let certificate = Arc::new(phone.certificate.clone());
+    let certificate = Arc::clone(&phone.certificate);
     let author = genesis.header().author == certificate.facts().device;
     let verified = if author {
         genesis
@@ -138,8 +132,8 @@ fn heap(n: u8) -> Vec<FieldEdit> {
 
 #[test]
 fn heavy_edits_end_at_the_budget_of_the_record() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let genesis = phone.report("gas");
     phone.push(&world.server, &[&genesis]);
     let mut found = Vec::new();
@@ -170,7 +164,7 @@ fn heavy_edits_end_at_the_budget_of_the_record() {
     assert!(found.contains(&OVER) && found.contains(&FULL), "{found:?}");
     everybody_reads(&world);
     // A person who sees danger is still heard.
-    let mut worker = world.grid_worker(11);
+    let mut worker = world.phone(GRID_WORKER_CHEN);
     let said = worker.act(genesis.record(), &[genesis.id()], &comment("still there"));
     let other = worker.report("other");
     let answer = worker.push(&world.server, &[&said, &other]);
@@ -179,12 +173,16 @@ fn heavy_edits_end_at_the_budget_of_the_record() {
 
 #[test]
 fn three_authors_at_their_quota_leave_a_pack() {
-    let world = World::new();
-    let mut first = world.volunteer(10);
+    let world = TestServer::new();
+    let mut first = world.phone(VOLUNTEER_WANG);
     let genesis = first.report("gas");
     first.push(&world.server, &[&genesis]);
     let mut found = Vec::new();
-    let authors = [first, world.grid_worker(11), world.grid_worker(12)];
+    let authors = [
+        first,
+        world.phone(GRID_WORKER_CHEN),
+        world.phone(GRID_WORKER_LIN),
+    ];
     for mut author in authors {
         let mut parent = genesis.id();
         let mut edits = Vec::new();
@@ -222,17 +220,17 @@ fn three_authors_at_their_quota_leave_a_pack() {
 /// envelopes about the damaged record are put off, and the record is given out once it is mended.
 #[test]
 fn damaged_record_is_left_out_until_mended() {
-    let old = World::new();
-    let world = World::new();
-    let (mut author, mut reader) = (world.volunteer(10), world.grid_worker(11));
-    let _ = old.volunteer(10);
+    let old = TestServer::new();
+    let world = TestServer::new();
+    let (mut author, mut reader) = (world.phone(VOLUNTEER_WANG), world.phone(GRID_WORKER_CHEN));
+    let _ = old.phone(VOLUNTEER_WANG);
     let bad = author.report("bad");
     let good = author.report("good");
-    old.volunteer(14);
-    let mut carrier = old.grid_worker(11);
+    old.phone(VOLUNTEER_QIU);
+    let mut carrier = old.phone(GRID_WORKER_CHEN);
     let request = carrier.ask(Some(author.bundle(&[&bad])), 0);
     carrier.send(&old.server, &request).unwrap();
-    let packs = restored::packs_of(&old, 20);
+    let packs = restored::packs_of(&old, GRID_WORKER_HU);
     // Here the pack is the only source of the record.
     restored::give(&world, &mut reader, packs, &[&author]);
     author.push(&world.server, &[&good]);
@@ -240,7 +238,7 @@ fn damaged_record_is_left_out_until_mended() {
     let whole = world.server.store().read(read).unwrap().remove(0);
     replace_base(&world, bad.record(), &whole, b"damaged");
 
-    let mut fresh = world.grid_worker(12);
+    let mut fresh = world.phone(GRID_WORKER_LIN);
     let answers = fresh.pull(&world.server, 1_000_000);
     assert_eq!(held_by(&answers).0, BTreeSet::from([good.id()]));
     let heads = answers.last().unwrap().heads;
@@ -248,8 +246,8 @@ fn damaged_record_is_left_out_until_mended() {
         records,
         envelopes: vec![bad.id()],
     };
-    let stream = StreamId::AreaStaff(area(3));
-    let wanted = |phone: &Phone| SyncRequest {
+    let stream = StreamId::AreaStaff(VILLAGE);
+    let wanted = |phone: &SyncPhone| SyncRequest {
         repair: vec![RepairAsk {
             stream,
             step: step(vec![bad.record(), good.record()]),
@@ -285,7 +283,7 @@ fn damaged_record_is_left_out_until_mended() {
         statuses(&author.push(&world.reopened(), &[&more])),
         [Status::Accepted]
     );
-    let answers = world.grid_worker(13).pull(&world.server, 1_000_000);
+    let answers = world.phone(GRID_WORKER_XU).pull(&world.server, 1_000_000);
     let expected = BTreeSet::from([bad.id(), good.id(), more.id(), other.id()]);
     assert_eq!(held_by(&answers).0, expected);
     assert_ne!(answers.last().unwrap().heads, heads);
@@ -293,7 +291,7 @@ fn damaged_record_is_left_out_until_mended() {
 }
 
 /// Puts these bytes in the place of the base of a record, and forgets the packs that were made of it.
-fn replace_base(world: &World, record: RecordId, known: &BasePack, bytes: &[u8]) {
+fn replace_base(world: &TestServer, record: RecordId, known: &BasePack, bytes: &[u8]) {
     let base = BasePack {
         hash: onegrid_core::id::Hash::of(&[bytes, b"again"]),
         pack: bytes.to_vec(),
@@ -311,7 +309,7 @@ fn replace_base(world: &World, record: RecordId, known: &BasePack, bytes: &[u8])
 }
 
 /// Records that the metrics learn to be damaged.
-fn counted(world: &World, phone: &mut Phone, request: &SyncRequest) -> u64 {
+fn counted(world: &TestServer, phone: &mut SyncPhone, request: &SyncRequest) -> u64 {
     let body = request.to_bytes().unwrap();
     let tag = phone.session.tag(10_000, "POST", "/v1/sync", &body);
     let headers = (tag.session_header(), tag.mac_header());
@@ -324,13 +322,13 @@ fn counted(world: &World, phone: &mut Phone, request: &SyncRequest) -> u64 {
 
 #[test]
 fn repair_beyond_a_page_goes_on_in_the_next() {
-    let world = World::new();
-    let mut author = world.volunteer(10);
+    let world = TestServer::new();
+    let mut author = world.phone(VOLUNTEER_WANG);
     let reports: Vec<Envelope> = (0..200).map(|n| author.report(&format!("r{n}"))).collect();
     for some in reports.chunks(50) {
         author.push(&world.server, &some.iter().collect::<Vec<_>>());
     }
-    let mut reader = world.grid_worker(11);
+    let mut reader = world.phone(GRID_WORKER_CHEN);
     reader.pull(&world.server, 1_000_000);
     let mut wanted: Vec<RecordId> = reports.iter().map(Envelope::record).collect();
     let mut answers = Vec::new();
@@ -339,7 +337,7 @@ fn repair_beyond_a_page_goes_on_in_the_next() {
             records: wanted.clone(),
             envelopes: Vec::new(),
         };
-        let stream = StreamId::AreaStaff(area(3));
+        let stream = StreamId::AreaStaff(VILLAGE);
         let request = SyncRequest {
             repair: vec![RepairAsk { stream, step }],
             ..reader.ask(None, 4_096)
@@ -363,16 +361,21 @@ fn repair_beyond_a_page_goes_on_in_the_next() {
 /// and the other record is imported.
 #[test]
 fn damaged_base_stops_no_later_give_back() {
-    let old = World::new();
-    let world = World::new();
-    let (mut author, mut giver) = (world.volunteer(10), world.grid_worker(11));
-    let _ = old.volunteer(10);
+    let old = TestServer::new();
+    let world = TestServer::new();
+    let (mut author, mut giver) = (world.phone(VOLUNTEER_WANG), world.phone(GRID_WORKER_CHEN));
+    let _ = old.phone(VOLUNTEER_WANG);
     let bad = author.report("bad");
     let other = author.report("other");
-    let mut carrier = old.grid_worker(11);
+    let mut carrier = old.phone(GRID_WORKER_CHEN);
     let request = carrier.ask(Some(author.bundle(&[&bad])), 0);
     carrier.send(&old.server, &request).unwrap();
-    restored::give(&world, &mut giver, restored::packs_of(&old, 20), &[&author]);
+    restored::give(
+        &world,
+        &mut giver,
+        restored::packs_of(&old, GRID_WORKER_HU),
+        &[&author],
+    );
     let read = |tx: &dyn crate::store::Reader| tx.base_packs(bad.record());
     let whole = world.server.store().read(read).unwrap().remove(0);
     replace_base(&world, bad.record(), &whole, b"damaged");
@@ -381,7 +384,7 @@ fn damaged_base_stops_no_later_give_back() {
     let more = author.act(bad.record(), &[bad.id()], &comment("more"));
     let request = carrier.ask(Some(author.bundle(&[&more, &other])), 0);
     carrier.send(&old.server, &request).unwrap();
-    let packs = restored::packs_of(&old, 21);
+    let packs = restored::packs_of(&old, GRID_WORKER_GUO);
     restored::give(&world, &mut giver, packs, &[&author]);
     let found = world.server.store().read(|tx| tx.record(other.record()));
     assert!(found.unwrap().is_some(), "the other record is taken");

@@ -1,5 +1,7 @@
 //! Certificates in time: renewed, run out, and made again when roles or zones change.
 
+use std::sync::Arc;
+
 use onegrid_core::domain::directory::{Access, DirectoryEntry};
 use onegrid_core::domain::names::Names;
 use onegrid_core::domain::zone::{ZoneEntry, ZoneVersion};
@@ -15,9 +17,9 @@ use crate::limits::{CERTIFICATE_MS, RENEW_BEFORE_MS};
 const DAY_MS: i64 = 24 * 3_600_000;
 const ZONE: ZoneId = ZoneId([0x5a; 16]);
 
-impl World {
+impl TestServer {
     /// Opens a session anew and returns the certificate that arrived with it.
-    pub(crate) fn again(&self, phone: &mut Phone, now_ms: i64) -> Option<Certificate> {
+    pub(crate) fn again(&self, phone: &mut SyncPhone, now_ms: i64) -> Option<Certificate> {
         let mut rng = self.rng.lock().unwrap();
         let (client, hello) = ClientHandshake::start(self.keys.authority(), &mut *rng);
         let server = &self.server;
@@ -38,7 +40,7 @@ impl World {
 }
 
 /// The announcements in the stream of the member.
-fn announced(world: &World, phone: &Phone) -> Vec<Access> {
+fn announced(world: &TestServer, phone: &SyncPhone) -> Vec<Access> {
     let stream = StreamId::Member(phone.member);
     let rows = world.server.store().read(|tx| tx.feed(stream, 0, 1_000));
     let entries = rows.unwrap().into_iter().filter_map(|row| match row.entry {
@@ -81,8 +83,8 @@ fn areas_of(certificate: &Certificate) -> Vec<AreaId> {
 
 #[test]
 fn a_certificate_is_renewed_in_time_with_the_grants_of_today_and_old_work_stays_valid() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let early = NOW + CERTIFICATE_MS - RENEW_BEFORE_MS - DAY_MS;
     assert_eq!(world.again(&mut phone, early), None, "not yet");
     let genesis = phone.report("under the old one");
@@ -97,7 +99,7 @@ fn a_certificate_is_renewed_in_time_with_the_grants_of_today_and_old_work_stays_
     let renewed = world.again(&mut phone, due).expect("a new certificate");
     assert_eq!(renewed.facts().expires_ms, due + CERTIFICATE_MS);
     assert_eq!(renewed.facts().grants, phone.certificate.facts().grants);
-    let old = std::mem::replace(&mut phone.certificate, renewed);
+    let old = std::mem::replace(&mut phone.certificate, Arc::new(renewed));
     assert_eq!(world.again(&mut phone, due), None, "once");
     phone.clock_ms = due + 14 * 60_000;
     let under_new = phone.act(genesis.record(), &[waiting.id()], &comment("new"));
@@ -112,9 +114,9 @@ fn a_certificate_is_renewed_in_time_with_the_grants_of_today_and_old_work_stays_
 
 #[test]
 fn an_expired_certificate_ends_reading_and_never_late_writing() {
-    let world = World::new();
-    let mut phone = world.grid_worker(11);
-    let mut other = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(GRID_WORKER_CHEN);
+    let mut other = world.phone(VOLUNTEER_WANG);
     let genesis = other.report("gas");
     other.push(&world.server, &[&genesis]);
     let over = NOW + CERTIFICATE_MS;
@@ -155,17 +157,14 @@ fn an_expired_certificate_ends_reading_and_never_late_writing() {
 
 #[test]
 fn other_grants_end_the_session_make_a_certificate_and_are_announced_with_what_is_lost() {
-    let world = World::new();
-    let mut phone = world.grid_worker(11);
+    let world = TestServer::new();
+    let mut phone = world.phone(GRID_WORKER_CHEN);
     phone.pull(&world.server, 1 << 20);
-    let village = StreamId::AreaStaff(area(3));
+    let village = StreamId::AreaStaff(VILLAGE);
     assert!(phone.cursors.iter().any(|cursor| cursor.stream == village));
     assert_eq!(announced(&world, &phone), []);
-    let volunteer = Grant {
-        role: Role::Volunteer,
-        scope: Scope::Unit(TEAM),
-    };
-    world.member(11, vec![volunteer.clone()]);
+    let volunteer = VOLUNTEER_WANG.grant();
+    world.member(GRID_WORKER_CHEN, vec![volunteer.clone()]);
     let request = phone.ask(None, 1 << 20);
     assert_eq!(code(phone.send(&world.server, &request)), "session.unknown");
     let made = world.again(&mut phone, NOW).expect("a new certificate");
@@ -182,7 +181,7 @@ fn other_grants_end_the_session_make_a_certificate_and_are_announced_with_what_i
     });
     assert!(told, "the announcement is in the page");
     // An equal list of grants changes nothing and tells no reader.
-    world.member(11, made.facts().grants.clone());
+    world.member(GRID_WORKER_CHEN, made.facts().grants.clone());
     assert_eq!(announced(&world, &phone).len(), 1);
 }
 
@@ -190,20 +189,17 @@ fn other_grants_end_the_session_make_a_certificate_and_are_announced_with_what_i
 /// issued later than its own, so the next one is, although the clock is right again.
 #[test]
 fn certificate_follows_one_of_a_clock_ahead() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let device = phone.certificate.facts().device;
     let ahead = NOW + 30 * DAY_MS;
     world.server.renew(device, "admin", ahead).unwrap();
     let made = world.again(&mut phone, ahead).expect("a new certificate");
-    phone.certificate = made;
+    phone.certificate = Arc::new(made);
 
     // The clock is put right, and the person gets another role.
-    let grants = vec![Grant {
-        role: Role::GridWorker,
-        scope: Scope::Area(home()),
-    }];
-    world.member(10, grants.clone());
+    let grants = vec![GRID_WORKER_CHEN.grant()];
+    world.member(VOLUNTEER_WANG, grants.clone());
     let made = world.again(&mut phone, NOW + 60_000);
     let made = made.expect("a new certificate");
     assert_eq!(made.facts().grants, grants);
@@ -213,49 +209,46 @@ fn certificate_follows_one_of_a_clock_ahead() {
 
 #[test]
 fn roles_in_a_zone_follow_the_zone_when_it_changes_and_when_its_time_comes() {
-    let world = World::new();
+    let world = TestServer::new();
     world
         .server
-        .publish(vec![zone(&[area(3)], 0)], "admin", NOW)
+        .publish(vec![zone(&[VILLAGE], 0)], "admin", NOW)
         .unwrap();
+    let role = Role::StationHead;
     let scope = Scope::Zone {
         zone: ZONE,
-        areas: vec![area(3)],
+        areas: vec![VILLAGE],
     };
-    let mut phone = world.phone(13, Role::StationHead, scope);
+    let mut phone = world.phone_with(STATION_HEAD_JIN, vec![Grant { role, scope }]);
     world.server.keep_zones(NOW).unwrap();
     assert_eq!(announced(&world, &phone), [], "nothing has changed");
     let later = NOW + DAY_MS;
-    let versions = vec![zone(&[area(4)], NOW - 5), zone(&[area(3), area(4)], later)];
+    let versions = vec![zone(&[GRID], NOW - 5), zone(&[VILLAGE, GRID], later)];
     world.server.publish(versions, "admin", NOW).unwrap();
     let made = world.again(&mut phone, NOW).expect("a new certificate");
-    assert_eq!(areas_of(&made), [area(4)]);
-    phone.certificate = made;
+    assert_eq!(areas_of(&made), [GRID]);
+    phone.certificate = Arc::new(made);
     assert_eq!(announced(&world, &phone).len(), 1);
     world.server.keep_zones(later - 1).unwrap();
     assert_eq!(world.again(&mut phone, later - 1), None);
     assert_eq!(world.server.keep_zones(later).unwrap(), 1);
     let made = world.again(&mut phone, later).expect("a new certificate");
-    assert_eq!(areas_of(&made), [area(3), area(4)]);
+    assert_eq!(areas_of(&made), [VILLAGE, GRID]);
     assert_eq!(world.server.keep_zones(later + DAY_MS).unwrap(), 0);
     assert_eq!(announced(&world, &phone).len(), 2);
 }
 
 #[test]
 fn whoever_waits_for_wake_ups_is_woken_by_what_it_reads_now_and_all_who_are_revoked_are_cut() {
-    let world = World::new();
-    let mut phone = world.phone(11, Role::Volunteer, Scope::Unit(TEAM));
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_ZHAO);
     let device = phone.certificate.facts().device;
     let mut live = world.server.subscribe(device, NOW).unwrap();
-    let grants = vec![Grant {
-        role: Role::GridWorker,
-        scope: Scope::Area(home()),
-    }];
-    world.member(11, grants);
-    phone.certificate = world.again(&mut phone, NOW).unwrap();
+    world.member(VOLUNTEER_ZHAO, vec![GRID_WORKER_CHEN.grant()]);
+    phone.certificate = Arc::new(world.again(&mut phone, NOW).unwrap());
     phone.pull(&world.server, 1 << 20);
     live.mark_unchanged();
-    let mut other = world.volunteer(10);
+    let mut other = world.phone(VOLUNTEER_WANG);
     let genesis = other.report("gas");
     other.push(&world.server, &[&genesis]);
     assert!(live.has_changed().unwrap(), "its village has news");
@@ -268,17 +261,18 @@ fn whoever_waits_for_wake_ups_is_woken_by_what_it_reads_now_and_all_who_are_revo
 /// The clock of the server was a year ahead for one look, and is right again.
 #[test]
 fn zones_are_followed_after_a_clock_ahead() {
-    let world = World::new();
-    let versions = vec![zone(&[area(3)], 0)];
+    let world = TestServer::new();
+    let versions = vec![zone(&[VILLAGE], 0)];
     world.server.publish(versions, "admin", NOW).unwrap();
+    let role = Role::StationHead;
     let scope = Scope::Zone {
         zone: ZONE,
-        areas: vec![area(3)],
+        areas: vec![VILLAGE],
     };
-    let phone = world.phone(13, Role::StationHead, scope);
+    let phone = world.phone_with(STATION_HEAD_JIN, vec![Grant { role, scope }]);
     world.server.keep_zones(NOW + 365 * DAY_MS).unwrap();
     let later = NOW + DAY_MS;
-    let versions = vec![zone(&[area(3), area(4)], later)];
+    let versions = vec![zone(&[VILLAGE, GRID], later)];
     world.server.publish(versions, "admin", NOW).unwrap();
     assert_eq!(announced(&world, &phone), []);
     assert_eq!(world.server.keep_zones(later).unwrap(), 1);

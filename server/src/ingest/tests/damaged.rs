@@ -8,8 +8,8 @@ use super::*;
 /// put off.
 #[test]
 fn unreadable_verdict_stops_no_reader_or_author() {
-    let world = World::new();
-    let (mut author, mut reader) = (world.volunteer(10), world.grid_worker(11));
+    let world = TestServer::new();
+    let (mut author, mut reader) = (world.phone(VOLUNTEER_WANG), world.phone(GRID_WORKER_CHEN));
     reader.pull(&world.server, 1_000_000);
     let (bad, good) = (author.report("bad"), author.report("good"));
     author.push(&world.server, &[&bad, &good]);
@@ -25,7 +25,7 @@ fn unreadable_verdict_stops_no_reader_or_author() {
     let answer = author.send(&server, &request).unwrap();
     let put_off = Status::Refused(RefusedReason::RecordDamaged);
     assert_eq!(statuses(&answer), [put_off, Status::Accepted]);
-    let mut fresh = world.grid_worker(12);
+    let mut fresh = world.phone(GRID_WORKER_LIN);
     for phone in [&mut reader, &mut fresh] {
         let request = phone.ask(None, 1_000_000);
         let answer = phone.send(&server, &request).unwrap();
@@ -40,8 +40,8 @@ fn unreadable_verdict_stops_no_reader_or_author() {
 /// damaged facts are replaced.
 #[test]
 fn unreadable_certificate_stops_no_courier() {
-    let world = World::new();
-    let (mut author, mut courier) = (world.volunteer(10), world.grid_worker(11));
+    let world = TestServer::new();
+    let (mut author, mut courier) = (world.phone(VOLUNTEER_WANG), world.phone(GRID_WORKER_CHEN));
     let (theirs, own) = (author.report("theirs"), courier.report("own"));
     let hash = author.certificate.hash();
     let spoil = "UPDATE certificates SET facts = x'ff' WHERE hash = ?1";

@@ -22,18 +22,18 @@ fn dismiss() -> Event {
     })
 }
 
-fn record(world: &World, id: RecordId) -> Record {
+fn record(world: &TestServer, id: RecordId) -> Record {
     crate::ingest::plan::open_record(&world.server.intake, id)
         .unwrap()
         .0
 }
 
-fn state(world: &World, id: RecordId) -> RecordState {
+fn state(world: &TestServer, id: RecordId) -> RecordState {
     record(world, id).state().unwrap().clone()
 }
 
 /// The server's own words for dangers under review, each with its danger and whether it counts.
-fn stand_ins(world: &World, id: RecordId) -> Vec<(EnvelopeId, EnvelopeId, bool)> {
+fn stand_ins(world: &TestServer, id: RecordId) -> Vec<(EnvelopeId, EnvelopeId, bool)> {
     let record = record(world, id);
     let nodes = record.nodes().iter();
     nodes
@@ -48,16 +48,16 @@ fn stand_ins(world: &World, id: RecordId) -> Vec<(EnvelopeId, EnvelopeId, bool)>
 }
 
 /// A case that a dispatcher dismissed, and a warning beside that, from a phone whose clock is wrong.
-fn warned() -> (World, Envelope, Envelope, Phone) {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+fn warned() -> (TestServer, Envelope, Envelope, SyncPhone) {
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let genesis = phone.report("gas");
     phone.push(&world.server, &[&genesis]);
-    let mut dispatcher = world.dispatcher(20);
+    let mut dispatcher = world.phone(DISPATCHER_GAO);
     let ended = dispatcher.act(genesis.record(), &[genesis.id()], &dismiss());
     dispatcher.push(&world.server, &[&ended]);
     assert_eq!(state(&world, genesis.record()).stage(), Stage::Dismissed);
-    let mut warner = world.volunteer(11);
+    let mut warner = world.phone(VOLUNTEER_ZHAO);
     warner.clock_ms = NOW + 10 * DAYS_MS;
     let warning = warner.act(genesis.record(), &[genesis.id()], &danger("还在漏"));
     warner.clock_ms = NOW;
@@ -81,7 +81,7 @@ fn held_danger_keeps_case_open_until_refused() {
     };
     assert_eq!(stands_for, warning.id());
     // Others read the stand-in, and nothing of the danger.
-    let mut reader = world.grid_worker(30);
+    let mut reader = world.phone(GRID_WORKER_LUO);
     let (ids, _) = held_by(&reader.pull(&world.server, 4_000_000));
     assert!(ids.contains(&stand_in) && !ids.contains(&warning.id()));
 
@@ -102,8 +102,8 @@ fn held_danger_keeps_case_open_until_refused() {
 
 #[test]
 fn escalation_under_review_is_shown_before_the_next_one() {
-    let world = World::new();
-    let mut phone = world.grid_worker(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(GRID_WORKER_CHEN);
     let genesis = phone.report("gas");
     let id = genesis.record();
     phone.push(&world.server, &[&genesis]);
@@ -150,11 +150,11 @@ fn held_danger_counts_itself_once_accepted() {
 
 #[test]
 fn danger_of_revoked_phone_keeps_nothing_open() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let genesis = phone.report("gas");
     phone.push(&world.server, &[&genesis]);
-    let warner = &mut world.volunteer(11);
+    let warner = &mut world.phone(VOLUNTEER_ZHAO);
     let warning = warner.act(genesis.record(), &[genesis.id()], &danger("假的"));
     let device = warner.certificate.facts().device;
     world.server.revoke(device, "admin", NOW).unwrap();
@@ -171,7 +171,7 @@ fn danger_of_revoked_phone_keeps_nothing_open() {
 fn flood_of_held_dangers_opens_the_case_once() {
     let (world, genesis, warning, mut warner) = warned();
     let id = genesis.record();
-    let mut again = |world: &World, parent: EnvelopeId, words: &str, now_ms: i64| {
+    let mut again = |world: &TestServer, parent: EnvelopeId, words: &str, now_ms: i64| {
         warner.clock_ms = NOW + 10 * DAYS_MS;
         let more = warner.act(id, &[parent], &danger(words));
         warner.clock_ms = now_ms;
@@ -181,7 +181,7 @@ fn flood_of_held_dangers_opens_the_case_once() {
     let second = again(&world, warning.id(), "还在", NOW);
     assert_eq!(stand_ins(&world, id).len(), 1);
     // A dispatcher who has seen it ends the case; a further warning opens it again.
-    let mut dispatcher = world.dispatcher(21);
+    let mut dispatcher = world.phone(DISPATCHER_MA);
     let heads = record(&world, id).heads();
     let ended = dispatcher.act(id, &heads, &dismiss());
     let answer = dispatcher.push(&world.server, &[&ended]);

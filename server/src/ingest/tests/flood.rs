@@ -25,23 +25,28 @@ use crate::store::Amount;
 
 const DAYS_MS: i64 = 24 * 3_600_000;
 
-fn record(world: &World, id: RecordId) -> Record {
+fn record(world: &TestServer, id: RecordId) -> Record {
     crate::ingest::plan::open_record(&world.server.intake, id)
         .unwrap()
         .0
 }
 
-fn state(world: &World, id: RecordId) -> RecordState {
+fn state(world: &TestServer, id: RecordId) -> RecordState {
     record(world, id).state().unwrap().clone()
 }
 
-fn status(world: &World, id: EnvelopeId) -> Status {
+fn status(world: &TestServer, id: EnvelopeId) -> Status {
     let found = world.server.store().read(|tx| tx.verdict(id)).unwrap();
     found.unwrap().1.status
 }
 
 /// The verdicts on envelopes that arrive at this time.
-fn ingest(world: &World, phone: &Phone, envelopes: &[&Envelope], now_ms: i64) -> Vec<Status> {
+fn ingest(
+    world: &TestServer,
+    phone: &SyncPhone,
+    envelopes: &[&Envelope],
+    now_ms: i64,
+) -> Vec<Status> {
     let told = world
         .server
         .ingest(phone.bundle(envelopes), &HashMap::new(), now_ms)
@@ -51,7 +56,7 @@ fn ingest(world: &World, phone: &Phone, envelopes: &[&Envelope], now_ms: i64) ->
 }
 
 /// An event as this phone would write it with a clock that is ten days ahead, so that it is held.
-fn ahead(phone: &mut Phone, id: RecordId, parent: EnvelopeId, event: &Event) -> Envelope {
+fn ahead(phone: &mut SyncPhone, id: RecordId, parent: EnvelopeId, event: &Event) -> Envelope {
     let clock_ms = phone.clock_ms;
     phone.clock_ms = NOW + 10 * DAYS_MS;
     let held = phone.act(id, &[parent], event);
@@ -62,16 +67,6 @@ fn ahead(phone: &mut Phone, id: RecordId, parent: EnvelopeId, event: &Event) -> 
 fn dismiss() -> Event {
     Event::Dismiss(Reasoned {
         reason: Text::new("不属于受理范围").unwrap(),
-    })
-}
-
-fn dispatch_to(unit: onegrid_core::id::UnitId) -> Event {
-    Event::Dispatch(Dispatch {
-        to: Party::Unit(unit),
-        part: Part::Lead,
-        deadlines: Deadlines::default(),
-        rule: None,
-        note: None,
     })
 }
 
@@ -86,39 +81,32 @@ fn is_named(answers: &[SyncResponse], device: onegrid_core::id::DeviceId) -> boo
 
 #[test]
 fn renewed_certificate_names_no_reporter_of_the_unit() {
-    let world = World::new();
-    let mut reporter = world.handler(14);
+    let world = TestServer::new();
+    let mut reporter = world.phone(HANDLER_YU);
     let genesis = reporter.report("our own company");
     let id = genesis.record();
     let answer = reporter.push(&world.server, &[&genesis]);
     assert_eq!(statuses(&answer), [Status::Accepted]);
-    let grant = |role, unit| Grant {
-        role,
-        scope: Scope::Unit(unit),
-    };
-    world.member(
-        14,
-        vec![grant(Role::Handler, GAS), grant(Role::Volunteer, TEAM)],
-    );
+    world.member(HANDLER_YU, vec![HANDLER_YU.grant(), VOLUNTEER_WANG.grant()]);
     let renewed = world.again(&mut reporter, NOW + 1_000);
-    reporter.certificate = renewed.expect("a new certificate");
-    let mut dispatcher = world.dispatcher(20);
+    reporter.certificate = std::sync::Arc::new(renewed.expect("a new certificate"));
+    let mut dispatcher = world.phone(DISPATCHER_GAO);
     let triaged = dispatcher.act(id, &[genesis.id()], &triage());
-    let sent = dispatcher.act(id, &[triaged.id()], &dispatch_to(GAS));
+    let sent = dispatcher.act(id, &[triaged.id()], &dispatch_to(Party::Unit(GAS)));
     let answer = dispatcher.push(&world.server, &[&triaged, &sent]);
     assert_eq!(statuses(&answer), [Status::Accepted; 2]);
     let more = reporter.act(id, &[sent.id()], &comment("又漏了"));
     let answer = reporter.push(&world.server, &[&more]);
     assert_eq!(statuses(&answer), [Status::Accepted]);
-    let answers = world.handler(13).pull(&world.server, 1_000_000);
+    let answers = world.phone(HANDLER_SHEN).pull(&world.server, 1_000_000);
     assert!(held_by(&answers).0.contains(&more.id()));
     assert!(!is_named(&answers, reporter.certificate.facts().device));
 }
 
 #[test]
 fn dispatched_team_learns_no_reporter_of_restricted_report() {
-    let world = World::new();
-    let mut reporter = world.volunteer(10);
+    let world = TestServer::new();
+    let mut reporter = world.phone(VOLUNTEER_WANG);
     let template = reporter.report("tip");
     let Body::Genesis(genesis) = template.body() else {
         unreachable!("a report")
@@ -132,12 +120,12 @@ fn dispatched_team_learns_no_reporter_of_restricted_report() {
     let id = genesis.record();
     let answer = reporter.push(&world.server, &[&genesis]);
     assert_eq!(statuses(&answer), [Status::Accepted]);
-    let mut mate = world.volunteer(12);
+    let mut mate = world.phone(VOLUNTEER_SUN);
     let before = mate.pull(&world.server, 1_000_000);
     assert!(held_by(&before).0.is_empty(), "the team is no reader");
-    let mut dispatcher = world.dispatcher(20);
+    let mut dispatcher = world.phone(DISPATCHER_GAO);
     let triaged = dispatcher.act(id, &[genesis.id()], &triage());
-    let sent = dispatcher.act(id, &[triaged.id()], &dispatch_to(TEAM));
+    let sent = dispatcher.act(id, &[triaged.id()], &dispatch_to(Party::Unit(TEAM)));
     let answer = dispatcher.push(&world.server, &[&triaged, &sent]);
     assert_eq!(statuses(&answer), [Status::Accepted; 2]);
     let answers = mate.pull(&world.server, 1_000_000);
@@ -146,16 +134,16 @@ fn dispatched_team_learns_no_reporter_of_restricted_report() {
 }
 
 /// A case that was dismissed and is open again, because a held danger says that it goes on.
-fn warned() -> (World, RecordId, Phone, Phone, Envelope) {
-    let world = World::new();
-    let mut reporter = world.volunteer(10);
+fn warned() -> (TestServer, RecordId, SyncPhone, SyncPhone, Envelope) {
+    let world = TestServer::new();
+    let mut reporter = world.phone(VOLUNTEER_WANG);
     let genesis = reporter.report("gas");
     let id = genesis.record();
     reporter.push(&world.server, &[&genesis]);
-    let mut dispatcher = world.dispatcher(20);
+    let mut dispatcher = world.phone(DISPATCHER_GAO);
     let ended = dispatcher.act(id, &[genesis.id()], &dismiss());
     dispatcher.push(&world.server, &[&ended]);
-    let mut warner = world.volunteer(11);
+    let mut warner = world.phone(VOLUNTEER_ZHAO);
     let warning = ahead(&mut warner, id, genesis.id(), &danger("还在漏"));
     warner.push(&world.server, &[&warning]);
     assert_eq!(state(&world, id).stage(), Stage::Reported, "open again");
@@ -167,10 +155,10 @@ fn work_upon_held_danger_stays_after_its_review() {
     for accept in [false, true] {
         let (world, id, mut dispatcher, _, warning) = warned();
         let triaged = dispatcher.act(id, &record(&world, id).heads(), &triage());
-        let sent = dispatcher.act(id, &[triaged.id()], &dispatch_to(GAS));
+        let sent = dispatcher.act(id, &[triaged.id()], &dispatch_to(Party::Unit(GAS)));
         let answer = dispatcher.push(&world.server, &[&triaged, &sent]);
         assert_eq!(statuses(&answer), [Status::Accepted; 2]);
-        let mut handler = world.handler(13);
+        let mut handler = world.phone(HANDLER_SHEN);
         let step = Event::Accept(Step {
             assignment: sent.id(),
             attachments: Vec::new(),
@@ -209,7 +197,7 @@ fn later_decision_makes_no_accepted_work_void() {
 }
 
 /// An event of a newer app with so many bytes.
-fn heavy(phone: &mut Phone, id: RecordId, parent: EnvelopeId, bytes: usize) -> Envelope {
+fn heavy(phone: &mut SyncPhone, id: RecordId, parent: EnvelopeId, bytes: usize) -> Envelope {
     let body = Body::Event(EventBody {
         salt: Some([7; 16]),
         code: 9_999,
@@ -222,11 +210,11 @@ fn heavy(phone: &mut Phone, id: RecordId, parent: EnvelopeId, bytes: usize) -> E
 }
 
 /// A report, and all the envelopes about it that the server takes from a stranger and holds.
-fn filled(world: &World) -> (Phone, Envelope, Phone) {
-    let mut reporter = world.volunteer(10);
+fn filled(world: &TestServer) -> (SyncPhone, Envelope, SyncPhone) {
+    let mut reporter = world.phone(VOLUNTEER_WANG);
     let genesis = reporter.report("gas");
     ingest(world, &reporter, &[&genesis], NOW);
-    let mut stranger = world.volunteer(11);
+    let mut stranger = world.phone(VOLUNTEER_ZHAO);
     stranger.clock_ms = NOW + 10 * DAYS_MS;
     let flood: Vec<Envelope> = (0..RECORD_ENTRIES_MAX)
         .map(|_| stranger.act(genesis.record(), &[genesis.id()], &comment("x")))
@@ -245,7 +233,7 @@ const FULL: Status = Status::Refused(RefusedReason::RecordFull);
 
 #[test]
 fn stranger_silences_no_record_with_entries() {
-    let world = World::new();
+    let world = TestServer::new();
     let (mut reporter, genesis, mut stranger) = filled(&world);
     let id = genesis.record();
     let warning = reporter.act(id, &[genesis.id()], &danger("还在漏"));
@@ -263,12 +251,12 @@ fn stranger_silences_no_record_with_entries() {
 
 #[test]
 fn stranger_fills_no_record_with_bytes() {
-    let world = World::new();
-    let mut reporter = world.volunteer(10);
+    let world = TestServer::new();
+    let mut reporter = world.phone(VOLUNTEER_WANG);
     let genesis = reporter.report("gas");
     let id = genesis.record();
     reporter.push(&world.server, &[&genesis]);
-    let mut stranger = world.volunteer(11);
+    let mut stranger = world.phone(VOLUNTEER_ZHAO);
     let mut said = Vec::new();
     for _ in 0..4 {
         let flood: Vec<Envelope> = (0..49)
@@ -287,8 +275,8 @@ fn stranger_fills_no_record_with_bytes() {
 /// receipt first.
 #[test]
 fn full_record_outranks_no_acceptance_given_back() {
-    let world = World::new();
-    let mut reporter = world.volunteer(10);
+    let world = TestServer::new();
+    let mut reporter = world.phone(VOLUNTEER_WANG);
     let genesis = reporter.report("gas");
     let id = genesis.record();
     let server = world.reopened().with_ceilings(Ceilings {
@@ -333,8 +321,8 @@ fn long_comment(n: u8) -> Event {
 
 #[test]
 fn comments_make_no_accepted_words_of_others_void() {
-    let world = World::new();
-    let mut reporter = world.volunteer(10);
+    let world = TestServer::new();
+    let mut reporter = world.phone(VOLUNTEER_WANG);
     let genesis = reporter.report("gas");
     let id = genesis.record();
     ingest(&world, &reporter, &[&genesis], NOW);
@@ -352,7 +340,7 @@ fn comments_make_no_accepted_words_of_others_void() {
     let edit = reporter.seal(Some(id), &[genesis.id()], &body);
     assert_eq!(ingest(&world, &reporter, &[&edit], NOW), [Status::Accepted]);
 
-    let mut reader = world.grid_worker(12);
+    let mut reader = world.phone(GRID_WORKER_LIN);
     let mut parent = edit.id();
     let flood: Vec<Envelope> = (0..310_u16)
         .map(|n| {
@@ -387,12 +375,12 @@ fn comments_make_no_accepted_words_of_others_void() {
 
 #[test]
 fn flood_of_held_dangers_is_judged_once() {
-    let world = World::new();
-    let mut reporter = world.volunteer(10);
+    let world = TestServer::new();
+    let mut reporter = world.phone(VOLUNTEER_WANG);
     let genesis = reporter.report("gas");
     let id = genesis.record();
     ingest(&world, &reporter, &[&genesis], NOW);
-    let mut stranger = world.volunteer(11);
+    let mut stranger = world.phone(VOLUNTEER_ZHAO);
     stranger.clock_ms = NOW + 10 * DAYS_MS;
     let reopen = Event::Reopen(Reasoned {
         reason: Text::new("还在漏").unwrap(),
@@ -423,8 +411,8 @@ fn flood_of_held_dangers_is_judged_once() {
 
 #[test]
 fn reversed_chain_upon_newer_envelope_waits_in_order() {
-    let world = World::new();
-    let mut phone = world.volunteer(11);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_ZHAO);
     let genesis = phone.report("gas");
     let id = genesis.record();
     let mut newer = heavy(&mut phone, id, genesis.id(), 8).raw().clone();
@@ -451,12 +439,12 @@ fn reversed_chain_upon_newer_envelope_waits_in_order() {
 
 #[test]
 fn chain_below_held_envelope_is_decided_at_once() {
-    let world = World::new();
-    let mut reporter = world.volunteer(10);
+    let world = TestServer::new();
+    let mut reporter = world.phone(VOLUNTEER_WANG);
     let genesis = reporter.report("gas");
     let id = genesis.record();
     reporter.push(&world.server, &[&genesis]);
-    let mut phone = world.grid_worker(11);
+    let mut phone = world.phone(GRID_WORKER_CHEN);
     let mut chain = vec![ahead(&mut phone, id, genesis.id(), &comment("held"))];
     for n in 0..100 {
         let parent = chain[n].id();

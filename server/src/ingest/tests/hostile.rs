@@ -11,14 +11,14 @@ use onegrid_core::id::UnitId;
 
 use super::*;
 
-fn state(world: &World, id: RecordId) -> RecordState {
+fn state(world: &TestServer, id: RecordId) -> RecordState {
     let record = crate::ingest::plan::open_record(&world.server.intake, id)
         .unwrap()
         .0;
     record.state().unwrap().clone()
 }
 
-fn status(world: &World, id: EnvelopeId) -> Status {
+fn status(world: &TestServer, id: EnvelopeId) -> Status {
     let found = world.server.store().read(|tx| tx.verdict(id)).unwrap();
     found.unwrap().1.status
 }
@@ -28,46 +28,32 @@ fn village() -> AreaPath {
 }
 
 /// The status of an envelope that another phone takes along, since a change of roles ends the session.
-fn carried(world: &World, author: &Phone, envelope: &Envelope) -> Status {
+fn carried(world: &TestServer, author: &SyncPhone, envelope: &Envelope) -> Status {
     let bundle = author.bundle(&[envelope]);
     let told = world.server.ingest(bundle, &HashMap::new(), NOW).unwrap();
     told.lines[0].verdict.status
 }
 
-fn step(assignment: EnvelopeId) -> Step {
-    Step {
-        assignment,
-        attachments: Vec::new(),
-        note: None,
-    }
-}
-
-fn dispatch_to(unit: UnitId) -> Event {
-    Event::Dispatch(Dispatch {
-        to: Party::Unit(unit),
-        part: Part::Lead,
-        deadlines: Deadlines::default(),
-        rule: None,
-        note: None,
-    })
-}
-
 /// A case of a volunteer that the dispatcher sent to a unit.
 struct Sent {
-    world: World,
+    world: TestServer,
     genesis: Envelope,
     dispatch: Envelope,
 }
 
 impl Sent {
     fn to(unit: UnitId) -> Self {
-        let world = World::new();
-        let mut reporter = world.volunteer(10);
+        let world = TestServer::new();
+        let mut reporter = world.phone(VOLUNTEER_WANG);
         let genesis = reporter.report("gas");
         reporter.push(&world.server, &[&genesis]);
-        let mut dispatcher = world.dispatcher(20);
+        let mut dispatcher = world.phone(DISPATCHER_GAO);
         let triaged = dispatcher.act(genesis.record(), &[genesis.id()], &triage());
-        let dispatch = dispatcher.act(genesis.record(), &[triaged.id()], &dispatch_to(unit));
+        let dispatch = dispatcher.act(
+            genesis.record(),
+            &[triaged.id()],
+            &dispatch_to(Party::Unit(unit)),
+        );
         let answer = dispatcher.push(&world.server, &[&triaged, &dispatch]);
         assert_eq!(statuses(&answer), [Status::Accepted; 2]);
         Self {
@@ -83,7 +69,7 @@ impl Sent {
 
     /// The gas company accepts, and makes another move. Returns both.
     fn worked(&self, next: fn(Step) -> Event) -> [Envelope; 2] {
-        let mut handler = self.world.handler(13);
+        let mut handler = self.world.phone(HANDLER_SHEN);
         let sent = self.dispatch.id();
         let accepted = handler.act(self.id(), &[sent], &Event::Accept(step(sent)));
         let after = handler.act(self.id(), &[accepted.id()], &next(step(sent)));
@@ -98,9 +84,7 @@ impl Sent {
 fn stale_dismissal_takes_no_case_from_its_unit() {
     let case = Sent::to(GAS);
     case.worked(Event::Arrive);
-    let mut lead = case
-        .world
-        .phone(40, Role::VillageLead, Scope::Area(village()));
+    let mut lead = case.world.phone(VILLAGE_LEAD_QIAN);
     let reason = Text::new("不属于受理范围").unwrap();
     let dismiss = Event::Dismiss(Reasoned { reason });
     let stale = lead.act(case.id(), &[case.genesis.id()], &dismiss);
@@ -124,14 +108,9 @@ fn stale_dismissal_takes_no_case_from_its_unit() {
 #[test]
 fn older_certificate_verifies_no_work_of_own_unit() {
     let case = Sent::to(GAS);
-    let mut judge = case.world.grid_worker(30);
-    let role = Role::GridWorker;
-    let scope = Scope::Area(home());
-    let gas = Grant {
-        role: Role::Handler,
-        scope: Scope::Unit(GAS),
-    };
-    case.world.member(30, vec![Grant { role, scope }, gas]);
+    let mut judge = case.world.phone(GRID_WORKER_LUO);
+    let roles = [GRID_WORKER_LUO, HANDLER_SHEN].map(Person::grant);
+    case.world.member(GRID_WORKER_LUO, roles.to_vec());
     let [_, done] = case.worked(Event::Resolve);
     let pass = Event::Verify(Verify {
         pass: true,
@@ -147,14 +126,9 @@ fn older_certificate_verifies_no_work_of_own_unit() {
 #[test]
 fn older_certificate_verifies_work_of_other_units() {
     let case = Sent::to(GAS);
-    let mut judge = case.world.grid_worker(30);
-    let role = Role::GridWorker;
-    let scope = Scope::Area(home());
-    let team = Grant {
-        role: Role::Volunteer,
-        scope: Scope::Unit(TEAM),
-    };
-    case.world.member(30, vec![Grant { role, scope }, team]);
+    let mut judge = case.world.phone(GRID_WORKER_LUO);
+    let roles = [GRID_WORKER_LUO, VOLUNTEER_WANG].map(Person::grant);
+    case.world.member(GRID_WORKER_LUO, roles.to_vec());
     let [_, done] = case.worked(Event::Resolve);
     let pass = Event::Verify(Verify {
         pass: true,
@@ -168,7 +142,7 @@ fn older_certificate_verifies_work_of_other_units() {
 #[test]
 fn responsible_team_ends_no_case_by_a_merger() {
     let case = Sent::to(TEAM);
-    let mut lead = case.world.phone(50, Role::TeamLead, Scope::Unit(TEAM));
+    let mut lead = case.world.phone(TEAM_LEAD_HE);
     let shop = lead.genesis(place::KIND, &Content::from(Place::default()), home());
     let merge = Event::Merge(Merge {
         into: shop.record(),
@@ -184,11 +158,11 @@ fn responsible_team_ends_no_case_by_a_merger() {
 
 #[test]
 fn triage_with_grid_of_elsewhere_is_held() {
-    let world = World::new();
-    let mut reporter = world.volunteer(10);
+    let world = TestServer::new();
+    let mut reporter = world.phone(VOLUNTEER_WANG);
     let genesis = reporter.report_at("gas", village());
     reporter.push(&world.server, &[&genesis]);
-    let mut dispatcher = world.dispatcher(20);
+    let mut dispatcher = world.phone(DISPATCHER_GAO);
     let mut triaged = |grid| {
         let Event::Triage(data) = triage() else {
             unreachable!()
@@ -209,22 +183,22 @@ fn triage_with_grid_of_elsewhere_is_held() {
 #[test]
 fn refusal_takes_no_words_of_others_along() {
     for later in [false, true] {
-        let world = World::new();
-        let mut reporter = world.volunteer(10);
+        let world = TestServer::new();
+        let mut reporter = world.phone(VOLUNTEER_WANG);
         let genesis = reporter.report("gas");
         let id = genesis.record();
         reporter.push(&world.server, &[&genesis]);
-        let mut hostile = world.grid_worker(12);
+        let mut hostile = world.phone(GRID_WORKER_LIN);
         hostile.clock_ms = NOW + 10 * 24 * 3_600_000;
         let poison = hostile.act(id, &[genesis.id()], &comment("x"));
         hostile.clock_ms = NOW;
         let more = hostile.act(id, &[poison.id()], &comment("y"));
-        let mut dispatcher = world.dispatcher(20);
+        let mut dispatcher = world.phone(DISPATCHER_GAO);
         let triaged = dispatcher.act(id, &[poison.id()], &triage());
         let said = dispatcher.act(id, &[triaged.id()], &comment("去看看"));
         hostile.push(&world.server, &[&poison, &more]);
         let held = Status::Held(HeldReason::ParentHeld);
-        let push = |dispatcher: &mut Phone| {
+        let push = |dispatcher: &mut SyncPhone| {
             let answer = dispatcher.push(&world.server, &[&triaged, &said]);
             assert_eq!(statuses(&answer), [held; 2]);
         };
@@ -252,7 +226,7 @@ fn refusal_takes_no_words_of_others_along() {
             assert_eq!(status(&world, id), Status::Admitted, "it breaks no rule");
         }
         assert_eq!(state(&world, id).stage(), Stage::Triaged);
-        let mut worker = world.grid_worker(30);
+        let mut worker = world.phone(GRID_WORKER_LUO);
         let (ids, _) = held_by(&worker.pull(&world.server, 4_000_000));
         let all = [&genesis, &poison, &triaged, &said].map(Envelope::id);
         assert_eq!(ids, BTreeSet::from(all), "every reader has the whole past");
@@ -265,12 +239,12 @@ fn refusal_takes_no_words_of_others_along() {
 
 #[test]
 fn refusal_leaves_other_reasons_to_wait() {
-    let world = World::new();
-    let mut reporter = world.volunteer(10);
+    let world = TestServer::new();
+    let mut reporter = world.phone(VOLUNTEER_WANG);
     let genesis = reporter.report("gas");
     let id = genesis.record();
     reporter.push(&world.server, &[&genesis]);
-    let (mut hostile, mut other) = (world.grid_worker(12), world.grid_worker(30));
+    let (mut hostile, mut other) = (world.phone(GRID_WORKER_LIN), world.phone(GRID_WORKER_LUO));
     for phone in [&mut hostile, &mut other] {
         phone.clock_ms = NOW + 10 * 24 * 3_600_000;
     }

@@ -20,10 +20,10 @@ const CASES: u8 = 16;
 const OPEN: u8 = 3;
 
 fn village(n: u8) -> AreaPath {
-    AreaPath::new(&[area(1), area(2), area(100 + n)]).unwrap()
+    AreaPath::new(&[DISTRICT, TOWN, area(100 + n)]).unwrap()
 }
 
-fn villages(world: &World) {
+fn villages(world: &TestServer) {
     publish(
         world,
         (0..VILLAGES).map(|n| (area(100 + n), 100 + u16::from(n))),
@@ -31,12 +31,12 @@ fn villages(world: &World) {
 }
 
 /// Publishes villages of the town, each with the last three digits of its code.
-fn publish(world: &World, villages: impl Iterator<Item = (AreaId, u16)>) {
+fn publish(world: &TestServer, villages: impl Iterator<Item = (AreaId, u16)>) {
     let entries = villages.map(|(id, n)| {
         DirectoryEntry::Area(AreaEntry {
             id,
             level: AreaLevel::Village,
-            parent: Some(area(2)),
+            parent: Some(TOWN),
             version: AreaVersion {
                 code: format!("330105013{n:03}").parse().unwrap(),
                 names: Names::new("某社区", None).unwrap(),
@@ -70,10 +70,10 @@ fn packed(answer: &SyncResponse) -> Vec<RecordId> {
 
 /// Many villages with cases; some of the open ones are with the gas company too. Returns open and
 /// ended ones.
-fn cases(world: &World, room: &mut Phone) -> (Vec<Envelope>, Vec<Envelope>) {
+fn cases(world: &TestServer, room: &mut SyncPhone) -> (Vec<Envelope>, Vec<Envelope>) {
     let (mut open, mut ended) = (Vec::new(), Vec::new());
     for n in 0..VILLAGES {
-        let mut reporter = world.volunteer(150 + n);
+        let mut reporter = world.phone(VOLUNTEER_WANG.like(150 + n));
         for case in 0..CASES {
             let report = reporter.report_at(&format!("{n} {case}"), village(n));
             reporter.push(&world.server, &[&report]);
@@ -100,22 +100,16 @@ fn cases(world: &World, room: &mut Phone) -> (Vec<Envelope>, Vec<Envelope>) {
 }
 
 /// A phone that reads the villages and the cases of the gas company.
-fn lead(world: &World, n: u8) -> Phone {
-    let grant = |role, scope| Grant { role, scope };
-    let town = AreaPath::new(&home().ids()[..2]).unwrap();
-    let grants = vec![
-        grant(Role::Dispatcher, Scope::Area(town)),
-        grant(Role::Handler, Scope::Unit(GAS)),
-    ];
-    let member = world.member(n, grants);
-    world.phone_of(member, n)
+fn lead(world: &TestServer, seed: u8) -> SyncPhone {
+    let roles = [DISPATCHER_ZHOU, HANDLER_SHEN].map(Person::grant);
+    world.phone_with(DISPATCHER_ZHOU.like(seed), roles.to_vec())
 }
 
 #[test]
 fn open_cases_of_all_streams_come_before_what_has_ended_and_each_once() {
-    let world = World::new();
+    let world = TestServer::new();
     villages(&world);
-    let mut room = world.dispatcher(12);
+    let mut room = world.phone(DISPATCHER_ZHOU);
     let (open, ended) = cases(&world, &mut room);
     let open: BTreeSet<RecordId> = open.iter().map(Envelope::record).collect();
     let ended: BTreeSet<RecordId> = ended.iter().map(Envelope::record).collect();
@@ -163,7 +157,7 @@ fn open_cases_of_all_streams_come_before_what_has_ended_and_each_once() {
 /// entry still arrives once.
 #[test]
 fn fresh_reader_gets_cases_before_the_directory() {
-    let world = World::new();
+    let world = TestServer::new();
     // Numbers that villages of the world do not have.
     let ids = (0..400_u16).map(|n| {
         (
@@ -172,13 +166,13 @@ fn fresh_reader_gets_cases_before_the_directory() {
         )
     });
     publish(&world, ids);
-    let mut reporter = world.volunteer(10);
+    let mut reporter = world.phone(VOLUNTEER_WANG);
     let reports: Vec<Envelope> = (0..120)
         .map(|n| reporter.report(&format!("r{n}")))
         .collect();
     reporter.push(&world.server, &reports.iter().collect::<Vec<_>>());
     let newest: BTreeSet<RecordId> = reports[100..].iter().map(Envelope::record).collect();
-    let mut reader = world.grid_worker(20);
+    let mut reader = world.phone(GRID_WORKER_HU);
     // The first answer never arrives.
     let request = reader.ask(None, 8_000);
     reader.send(&world.server, &request).unwrap();
@@ -229,14 +223,14 @@ fn fresh_reader_gets_cases_before_the_directory() {
 
 #[test]
 fn what_changes_while_many_streams_load_is_missed_by_nobody() {
-    let world = World::new();
+    let world = TestServer::new();
     villages(&world);
-    let mut room = world.dispatcher(12);
+    let mut room = world.phone(DISPATCHER_ZHOU);
     let (open, ended) = cases(&world, &mut room);
     let mut lead = lead(&world, 90);
     let mut answers = Vec::new();
     let mut written = BTreeSet::new();
-    let mut reporter = world.volunteer(91);
+    let mut reporter = world.phone(VOLUNTEER_WANG.like(91));
     for page in 0..400 {
         let request = lead.ask(None, 1_200);
         answers.push(lead.send(&world.server, &request).unwrap());
@@ -282,7 +276,7 @@ fn what_changes_while_many_streams_load_is_missed_by_nobody() {
 }
 
 /// The newest envelope of a record.
-fn tip(world: &World, report: &Envelope) -> EnvelopeId {
+fn tip(world: &TestServer, report: &Envelope) -> EnvelopeId {
     let read = |tx: &dyn crate::store::Reader| tx.settled_ids(report.record());
     let ids: crate::store::StoreResult<Vec<EnvelopeId>> = world.server.store().read(read);
     *ids.unwrap().last().unwrap()
@@ -290,14 +284,14 @@ fn tip(world: &World, report: &Envelope) -> EnvelopeId {
 
 #[test]
 fn who_comes_first_waits_for_no_more_packs_than_the_server_makes_at_once() {
-    let world = World::new();
+    let world = TestServer::new();
     let most = crate::limits::PACKS_MADE_A_PAGE_MAX;
     let mut all = BTreeSet::new();
     for phone in 0.. {
         if all.len() > most {
             break;
         }
-        let mut reporter = world.grid_worker(60 + phone);
+        let mut reporter = world.phone(GRID_WORKER_CHEN.like(60 + phone));
         let reports: Vec<Envelope> = (0..200)
             .map(|n| reporter.report(&format!("case {phone} {n}")))
             .collect();

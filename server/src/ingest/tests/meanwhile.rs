@@ -6,7 +6,7 @@ use crate::rules::Rules;
 use crate::server::Server;
 use crate::store::{Job, Reader, Store, StoreResult};
 
-use super::world::World;
+use super::world::TestServer;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Moment {
@@ -23,7 +23,7 @@ pub(super) struct MeanwhileStore {
 
 impl MeanwhileStore {
     /// Another server over the file of the world, and its store.
-    pub(super) fn server(world: &World) -> (Arc<Server>, Arc<Self>) {
+    pub(super) fn server(world: &TestServer) -> (Arc<Server>, Arc<Self>) {
         let store = Arc::new(Self {
             inner: world.store_again(),
             next: Mutex::default(),

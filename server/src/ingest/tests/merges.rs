@@ -19,7 +19,7 @@ fn dismiss() -> Event {
     })
 }
 
-fn state(world: &World, id: RecordId) -> RecordState {
+fn state(world: &TestServer, id: RecordId) -> RecordState {
     let record = crate::ingest::plan::open_record(&world.server.intake, id)
         .unwrap()
         .0;
@@ -27,7 +27,7 @@ fn state(world: &World, id: RecordId) -> RecordState {
 }
 
 /// The stage of a case, and the fault of its merger.
-fn standing(world: &World, id: RecordId) -> (Stage, Option<MergeFault>) {
+fn standing(world: &TestServer, id: RecordId) -> (Stage, Option<MergeFault>) {
     let state = state(world, id);
     let fault = state.conflicts.iter().find_map(|conflict| match conflict {
         Conflict::BrokenMerge { fault, .. } => Some(*fault),
@@ -36,20 +36,21 @@ fn standing(world: &World, id: RecordId) -> (Stage, Option<MergeFault>) {
     (state.stage(), fault)
 }
 
-struct Town {
-    world: World,
+/// Three cases of one volunteer, and a dispatcher who merges them.
+struct ThreeCases {
+    world: TestServer,
     cases: Vec<Envelope>,
-    dispatcher: Phone,
+    dispatcher: SyncPhone,
 }
 
-impl Town {
+impl ThreeCases {
     /// Three cases that the server has.
     fn new() -> Self {
-        let world = World::new();
-        let mut phone = world.volunteer(10);
+        let world = TestServer::new();
+        let mut phone = world.phone(VOLUNTEER_WANG);
         let cases: Vec<Envelope> = (0..3).map(|n| phone.report(&format!("c{n}"))).collect();
         phone.push(&world.server, &cases.iter().collect::<Vec<_>>());
-        let dispatcher = world.dispatcher(20);
+        let dispatcher = world.phone(DISPATCHER_GAO);
         Self {
             world,
             cases,
@@ -85,71 +86,71 @@ impl Town {
 
 #[test]
 fn cases_merged_into_each_other_both_stay_open() {
-    let mut town = Town::new();
-    let (a, b) = (town.id(0), town.id(1));
-    town.acts(0, &merge(b));
+    let mut three = ThreeCases::new();
+    let (a, b) = (three.id(0), three.id(1));
+    three.acts(0, &merge(b));
     // On another phone, without network, at the same time.
-    let mut other = town.world.dispatcher(21);
-    let back = other.act(b, &[town.cases[1].id()], &merge(a));
-    other.push(&town.world.server, &[&back]);
-    assert_eq!(state(&town.world, a).stage(), Stage::Merged);
-    assert_eq!(town.tick(), 2);
+    let mut other = three.world.phone(DISPATCHER_MA);
+    let back = other.act(b, &[three.cases[1].id()], &merge(a));
+    other.push(&three.world.server, &[&back]);
+    assert_eq!(state(&three.world, a).stage(), Stage::Merged);
+    assert_eq!(three.tick(), 2);
     for id in [a, b] {
         let expected = (Stage::Reported, Some(MergeFault::Mutual));
-        assert_eq!(standing(&town.world, id), expected);
+        assert_eq!(standing(&three.world, id), expected);
     }
-    let row = town.world.server.store().read(|tx| tx.record(a)).unwrap();
+    let row = three.world.server.store().read(|tx| tx.record(a)).unwrap();
     assert!(row.unwrap().open, "people find it among the open cases");
 }
 
 #[test]
 fn merge_into_absent_record_is_undone() {
-    let mut town = Town::new();
-    town.acts(0, &merge(RecordId([9; 16])));
-    assert_eq!(town.tick(), 1);
+    let mut three = ThreeCases::new();
+    three.acts(0, &merge(RecordId([9; 16])));
+    assert_eq!(three.tick(), 1);
     let expected = (Stage::Reported, Some(MergeFault::Absent));
-    assert_eq!(standing(&town.world, town.id(0)), expected);
+    assert_eq!(standing(&three.world, three.id(0)), expected);
 }
 
 #[test]
 fn merge_into_dismissed_record_is_undone_in_either_order() {
     for dismissed_first in [true, false] {
-        let mut town = Town::new();
-        let b = town.id(1);
+        let mut three = ThreeCases::new();
+        let b = three.id(1);
         if dismissed_first {
-            town.acts(1, &dismiss());
-            town.tick();
-            town.acts(0, &merge(b));
+            three.acts(1, &dismiss());
+            three.tick();
+            three.acts(0, &merge(b));
         } else {
-            town.acts(0, &merge(b));
-            assert_eq!(town.tick(), 0);
-            town.acts(1, &dismiss());
+            three.acts(0, &merge(b));
+            assert_eq!(three.tick(), 0);
+            three.acts(1, &dismiss());
         }
-        assert_eq!(town.tick(), 1);
+        assert_eq!(three.tick(), 1);
         let expected = (Stage::Reported, Some(MergeFault::Dismissed));
-        assert_eq!(standing(&town.world, town.id(0)), expected);
-        assert_eq!(standing(&town.world, b), (Stage::Dismissed, None));
+        assert_eq!(standing(&three.world, three.id(0)), expected);
+        assert_eq!(standing(&three.world, b), (Stage::Dismissed, None));
     }
 }
 
 #[test]
 fn merge_into_place_is_undone() {
-    let mut town = Town::new();
+    let mut three = ThreeCases::new();
     let content = Content::from(Place::default());
-    let shop = town.dispatcher.genesis(place::KIND, &content, home());
-    let answer = town.dispatcher.push(&town.world.server, &[&shop]);
+    let shop = three.dispatcher.genesis(place::KIND, &content, home());
+    let answer = three.dispatcher.push(&three.world.server, &[&shop]);
     assert_eq!(statuses(&answer), [Status::Accepted]);
-    town.acts(0, &merge(shop.record()));
-    assert_eq!(town.tick(), 1);
+    three.acts(0, &merge(shop.record()));
+    assert_eq!(three.tick(), 1);
     let expected = (Stage::Reported, Some(MergeFault::NoCase));
-    assert_eq!(standing(&town.world, town.id(0)), expected);
+    assert_eq!(standing(&three.world, three.id(0)), expected);
 }
 
 #[test]
 fn merge_into_ended_case_is_undone() {
     for ended_first in [true, false] {
-        let mut town = Town::new();
-        let b = town.id(1);
+        let mut three = ThreeCases::new();
+        let b = three.id(1);
         let police = Event::HandToPolice(HandToPolice {
             to: None,
             reason: Text::new("涉刑").unwrap(),
@@ -158,68 +159,68 @@ fn merge_into_ended_case_is_undone() {
         let order = if ended_first { [0, 1] } else { [1, 0] };
         for (after_ms, at) in (0..).zip(order) {
             let (n, event) = moves[at];
-            let genesis = town.cases[n].id();
-            let said = town.dispatcher.act(town.id(n), &[genesis], event);
-            let bundle = town.dispatcher.bundle(&[&said]);
+            let genesis = three.cases[n].id();
+            let said = three.dispatcher.act(three.id(n), &[genesis], event);
+            let bundle = three.dispatcher.bundle(&[&said]);
             let now_ms = NOW + after_ms;
-            let told = town.world.server.ingest(bundle, &HashMap::new(), now_ms);
+            let told = three.world.server.ingest(bundle, &HashMap::new(), now_ms);
             assert_eq!(told.unwrap().lines[0].verdict.status, Status::Accepted);
         }
         let fault = ended_first.then_some(MergeFault::Ended);
-        assert_eq!(town.tick(), usize::from(ended_first));
+        assert_eq!(three.tick(), usize::from(ended_first));
         let stage = if ended_first {
             Stage::Reported
         } else {
             Stage::Merged
         };
-        assert_eq!(standing(&town.world, town.id(0)), (stage, fault));
-        assert_eq!(standing(&town.world, b), (Stage::HandedToPolice, None));
+        assert_eq!(standing(&three.world, three.id(0)), (stage, fault));
+        assert_eq!(standing(&three.world, b), (Stage::HandedToPolice, None));
     }
 }
 
 #[test]
 fn merge_into_merged_record_is_undone() {
-    let mut town = Town::new();
-    let (b, c) = (town.id(1), town.id(2));
-    town.acts(1, &merge(c));
-    town.acts(0, &merge(b));
-    assert_eq!(town.tick(), 1);
+    let mut three = ThreeCases::new();
+    let (b, c) = (three.id(1), three.id(2));
+    three.acts(1, &merge(c));
+    three.acts(0, &merge(b));
+    assert_eq!(three.tick(), 1);
     let expected = (Stage::Reported, Some(MergeFault::Merged));
-    assert_eq!(standing(&town.world, town.id(0)), expected);
-    assert_eq!(standing(&town.world, b), (Stage::Merged, None));
+    assert_eq!(standing(&three.world, three.id(0)), expected);
+    assert_eq!(standing(&three.world, b), (Stage::Merged, None));
 }
 
 #[test]
 fn chain_of_mergers_made_in_order_holds() {
-    let mut town = Town::new();
-    let (b, c) = (town.id(1), town.id(2));
-    town.acts(0, &merge(b));
-    town.dispatcher.clock_ms += 1;
-    town.acts(1, &merge(c));
-    assert_eq!(town.tick(), 0);
-    for id in [town.id(0), b] {
-        assert_eq!(standing(&town.world, id), (Stage::Merged, None));
+    let mut three = ThreeCases::new();
+    let (b, c) = (three.id(1), three.id(2));
+    three.acts(0, &merge(b));
+    three.dispatcher.clock_ms += 1;
+    three.acts(1, &merge(c));
+    assert_eq!(three.tick(), 0);
+    for id in [three.id(0), b] {
+        assert_eq!(standing(&three.world, id), (Stage::Merged, None));
     }
-    assert_eq!(standing(&town.world, c), (Stage::Reported, None));
+    assert_eq!(standing(&three.world, c), (Stage::Reported, None));
 }
 
 /// A look at the first case of a chain opens the second one, and not the third.
 #[test]
 fn word_in_a_chain_of_mergers_undoes_nothing() {
-    let mut town = Town::new();
-    let (a, b, c) = (town.id(0), town.id(1), town.id(2));
-    town.acts(0, &merge(b));
-    town.acts(1, &merge(c));
-    assert_eq!(town.tick(), 0);
-    let heads = crate::ingest::plan::open_record(&town.world.server.intake, a)
+    let mut three = ThreeCases::new();
+    let (a, b, c) = (three.id(0), three.id(1), three.id(2));
+    three.acts(0, &merge(b));
+    three.acts(1, &merge(c));
+    assert_eq!(three.tick(), 0);
+    let heads = crate::ingest::plan::open_record(&three.world.server.intake, a)
         .unwrap()
         .0
         .heads();
-    let word = town.dispatcher.act(a, &heads, &comment("话"));
-    let answer = town.dispatcher.push(&town.world.server, &[&word]);
+    let word = three.dispatcher.act(a, &heads, &comment("话"));
+    let answer = three.dispatcher.push(&three.world.server, &[&word]);
     assert_eq!(statuses(&answer), [Status::Accepted]);
-    assert_eq!(town.tick(), 0);
+    assert_eq!(three.tick(), 0);
     for id in [a, b] {
-        assert_eq!(standing(&town.world, id), (Stage::Merged, None));
+        assert_eq!(standing(&three.world, id), (Stage::Merged, None));
     }
 }

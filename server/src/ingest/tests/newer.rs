@@ -16,7 +16,7 @@ use crate::store::{NewEnvelope, ReviewRow, StoreError, UnreadRow};
 const NEWER: Status = Status::Held(HeldReason::Newer);
 
 /// A header of an unknown version, with more fields and other ones.
-fn of_version_nine(phone: &Phone, n: u16) -> RawEnvelope {
+fn of_version_nine(phone: &SyncPhone, n: u16) -> RawEnvelope {
     let mut header = Vec::new();
     let mut e = minicbor::Encoder::new(&mut header);
     e.array(12).unwrap().u8(9).unwrap().u8(1).unwrap();
@@ -27,7 +27,7 @@ fn of_version_nine(phone: &Phone, n: u16) -> RawEnvelope {
     signed(phone, header, vec![0x01])
 }
 
-fn signed(phone: &Phone, header: Vec<u8>, body: Vec<u8>) -> RawEnvelope {
+fn signed(phone: &SyncPhone, header: Vec<u8>, body: Vec<u8>) -> RawEnvelope {
     let mut raw = RawEnvelope {
         header,
         body,
@@ -41,13 +41,13 @@ fn signed(phone: &Phone, header: Vec<u8>, body: Vec<u8>) -> RawEnvelope {
     raw
 }
 
-fn sync(phone: &mut Phone, world: &World, raw: Vec<RawEnvelope>) -> SyncResponse {
+fn sync(phone: &mut SyncPhone, world: &TestServer, raw: Vec<RawEnvelope>) -> SyncResponse {
     let request = phone.ask(Some(phone.raw_bundle(raw)), 0);
     phone.send(&world.server, &request).unwrap()
 }
 
 /// An older server has kept it unread.
-fn kept_unread(world: &World, phone: &Phone, envelope: &Envelope, since_ms: i64) {
+fn kept_unread(world: &TestServer, phone: &SyncPhone, envelope: &Envelope, since_ms: i64) {
     let row = UnreadRow {
         raw: envelope.raw().clone(),
         device: phone.certificate.facts().device,
@@ -67,7 +67,7 @@ fn kept_unread(world: &World, phone: &Phone, envelope: &Envelope, since_ms: i64)
 }
 
 /// An older server has kept it among the others, and could not judge it.
-fn held_as_newer(world: &World, author: &Phone, envelope: &Envelope) {
+fn held_as_newer(world: &TestServer, author: &SyncPhone, envelope: &Envelope) {
     let certificate = author.certificate.clone();
     let (raw, hash, record) = (envelope.raw().clone(), envelope.hash(), envelope.record());
     let stored = world.server.store().write::<_, StoreError>(move |tx| {
@@ -98,12 +98,12 @@ fn at(status: Status, at_ms: i64) -> Verdict {
     }
 }
 
-fn verdict(world: &World, id: EnvelopeId) -> Status {
+fn verdict(world: &TestServer, id: EnvelopeId) -> Status {
     let found = world.server.store().read(|tx| tx.verdict(id)).unwrap();
     found.expect("it is kept").1.status
 }
 
-fn told(world: &World, phone: &Phone, id: EnvelopeId) -> bool {
+fn told(world: &TestServer, phone: &SyncPhone, id: EnvelopeId) -> bool {
     let stream = StreamId::Member(phone.member);
     let rows = world.server.store().read(|tx| tx.feed(stream, 0, 1_000));
     rows.unwrap()
@@ -113,8 +113,8 @@ fn told(world: &World, phone: &Phone, id: EnvelopeId) -> bool {
 
 #[test]
 fn an_unknown_format_or_suite_is_held_with_what_builds_on_it_and_outlives_a_restart() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let genesis = phone.report("gas");
     phone.push(&world.server, &[&genesis]);
     let version = of_version_nine(&phone, 1);
@@ -156,8 +156,8 @@ fn an_unknown_format_or_suite_is_held_with_what_builds_on_it_and_outlives_a_rest
 
 #[test]
 fn what_was_kept_unread_is_judged_by_a_server_that_can_read_it_the_child_before_the_parent() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let genesis = phone.report("gas");
     let child = phone.act(genesis.record(), &[genesis.id()], &comment("a"));
     let mut forged = phone.report("forged").raw().clone();
@@ -191,8 +191,8 @@ fn what_was_kept_unread_is_judged_by_a_server_that_can_read_it_the_child_before_
 
 #[test]
 fn what_arrived_after_a_revocation_stays_held_for_a_person() {
-    let world = World::new();
-    let phone = &mut world.volunteer(10);
+    let world = TestServer::new();
+    let phone = &mut world.phone(VOLUNTEER_WANG);
     let genesis = phone.report("gas");
     let device = phone.certificate.facts().device;
     world.server.revoke(device, "admin", NOW + 10).unwrap();
@@ -205,12 +205,12 @@ fn what_arrived_after_a_revocation_stays_held_for_a_person() {
 
 #[test]
 fn an_event_that_a_server_did_not_know_is_judged_when_it_does_as_of_its_arrival() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let genesis = phone.report("gas");
     phone.push(&world.server, &[&genesis]);
     let known_now = phone.act(genesis.record(), &[genesis.id()], &comment("a"));
-    let mut ahead = world.volunteer(11);
+    let mut ahead = world.phone(VOLUNTEER_ZHAO);
     ahead.clock_ms = NOW + 10 * 24 * 3_600_000;
     let clock = ahead.act(genesis.record(), &[genesis.id()], &comment("b"));
     held_as_newer(&world, &phone, &known_now);
@@ -228,14 +228,14 @@ fn an_event_that_a_server_did_not_know_is_judged_when_it_does_as_of_its_arrival(
 /// is judged.
 #[test]
 fn kind_and_role_of_newer_app_wait_for_newer_server() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let content = Content::from(Hazard::default());
     let dispute = phone.genesis(RecordKind::of_code(4), &content, home());
     let word = phone.act(dispute.record(), &[dispute.id()], &comment("a"));
     let said = statuses(&phone.push(&world.server, &[&dispute, &word]));
     assert_eq!(said, [NEWER, NEWER]);
-    let mut other = world.phone(11, Role::Unknown(99), Scope::Unit(TEAM));
+    let mut other = world.phone(VOLUNTEER_ZHAO.acting_as(Role::Unknown(99), Workplace::Unit(TEAM)));
     let report = other.report("gas");
     let genesis = phone.report("gas");
     let under_it = other.act(genesis.record(), &[genesis.id()], &comment("b"));
@@ -272,8 +272,8 @@ fn kind_and_role_of_newer_app_wait_for_newer_server() {
 
 #[test]
 fn what_a_person_lets_in_while_it_is_looked_at_again_stays_let_in() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let genesis = phone.report("gas");
     phone.push(&world.server, &[&genesis]);
     phone.clock_ms = NOW + 10 * 24 * 3_600_000;
@@ -298,8 +298,8 @@ fn damaged(envelope: &Envelope) -> Envelope {
 
 #[test]
 fn each_copy_of_what_nobody_can_verify_is_kept() {
-    let world = World::new();
-    let (mut author, mut carrier) = (world.volunteer(10), world.volunteer(11));
+    let world = TestServer::new();
+    let (mut author, mut carrier) = (world.phone(VOLUNTEER_WANG), world.phone(VOLUNTEER_ZHAO));
     let raw = of_version_nine(&author, 1);
     let mut bad = raw.clone();
     bad.signature[0] ^= 1;
@@ -316,8 +316,11 @@ fn each_copy_of_what_nobody_can_verify_is_kept() {
 
 #[test]
 fn a_copy_with_a_wrong_signature_does_not_stand_in_the_way_of_the_true_one() {
-    let world = World::new();
-    let (author, carrier) = (&mut world.volunteer(10), world.volunteer(11));
+    let world = TestServer::new();
+    let (author, carrier) = (
+        &mut world.phone(VOLUNTEER_WANG),
+        world.phone(VOLUNTEER_ZHAO),
+    );
     let genesis = author.report("gas");
     let child = author.act(genesis.record(), &[genesis.id()], &comment("a"));
     kept_unread(&world, &carrier, &damaged(&genesis), NOW);
@@ -336,8 +339,8 @@ fn a_copy_with_a_wrong_signature_does_not_stand_in_the_way_of_the_true_one() {
 
 #[test]
 fn what_was_refused_for_the_signature_of_a_copy_is_judged_when_the_true_one_comes() {
-    let world = World::new();
-    let (mut author, carrier) = (world.volunteer(10), world.volunteer(11));
+    let world = TestServer::new();
+    let (mut author, carrier) = (world.phone(VOLUNTEER_WANG), world.phone(VOLUNTEER_ZHAO));
     let genesis = author.report("gas");
     let child = author.act(genesis.record(), &[genesis.id()], &comment("a"));
     kept_unread(&world, &carrier, &damaged(&genesis), NOW);
@@ -353,9 +356,9 @@ fn what_was_refused_for_the_signature_of_a_copy_is_judged_when_the_true_one_come
 
 #[test]
 fn a_flood_that_nobody_can_verify_is_bounded_for_each_device() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
-    let mut other = world.volunteer(11);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
+    let mut other = world.phone(VOLUNTEER_ZHAO);
     let (mut held, mut n) = (0, 0);
     let too_many = Status::Refused(RefusedReason::TooMany);
     loop {

@@ -11,27 +11,27 @@ use onegrid_core::record::{Node, NodeBody, Record};
 const MINUTE_MS: i64 = 60_000;
 
 /// A deployment whose gas goes to the gas company, with these times, and a case that was reported at once.
-fn dispatched(times: &str) -> (World, Envelope) {
+fn dispatched(times: &str) -> (TestServer, Envelope) {
     let rules = format!(
         "version = 1\n[[rule]]\ncode = \"gas\"\ncategories = [\"gas\"]\n\
          severity = \"serious\"\ndispatch_kind = \"utility\"\nescalate = true\n{times}"
     );
-    let world = World::with(Rules::parse(&rules, "test").unwrap());
-    let mut reporter = world.volunteer(10);
+    let world = TestServer::with(Rules::parse(&rules, "test").unwrap());
+    let mut reporter = world.phone(VOLUNTEER_WANG);
     let genesis = reporter.report("gas");
     reporter.push(&world.server, &[&genesis]);
     (world, genesis)
 }
 
 /// The record as the server holds it.
-fn record(world: &World, id: RecordId) -> Record {
+fn record(world: &TestServer, id: RecordId) -> Record {
     crate::ingest::plan::open_record(&world.server.intake, id)
         .unwrap()
         .0
 }
 
 /// The rules that have made the case go up, in the order of their names, and the level of the case.
-fn gone_up(world: &World, id: RecordId) -> (Vec<String>, AreaLevel) {
+fn gone_up(world: &TestServer, id: RecordId) -> (Vec<String>, AreaLevel) {
     let record = record(world, id);
     let event = |node: &Node| match &node.body {
         NodeBody::Event { event, .. } => Some((**event).clone()),
@@ -51,7 +51,7 @@ fn gone_up(world: &World, id: RecordId) -> (Vec<String>, AreaLevel) {
 }
 
 /// The gas company takes a step of the one assignment.
-fn step(world: &World, handler: &mut Phone, id: RecordId, event: fn(Step) -> Event) {
+fn step(world: &TestServer, handler: &mut SyncPhone, id: RecordId, event: fn(Step) -> Event) {
     let record = record(world, id);
     let step = Step {
         assignment: record.state().unwrap().assignments()[0].id,
@@ -67,7 +67,7 @@ fn step(world: &World, handler: &mut Phone, id: RecordId, event: fn(Step) -> Eve
 fn who_has_accepted_and_is_not_there_in_time_makes_the_case_go_up() {
     let (world, genesis) = dispatched("arrive_minutes = 60\n");
     let id = genesis.record();
-    let mut handler = world.handler(13);
+    let mut handler = world.phone(HANDLER_SHEN);
     step(&world, &mut handler, id, Event::Accept);
     let before = gone_up(&world, id).1;
     assert_eq!(world.server.tick(NOW + 59 * MINUTE_MS).unwrap(), 0);
@@ -84,7 +84,7 @@ fn who_has_accepted_and_is_not_there_in_time_makes_the_case_go_up() {
 fn who_is_on_site_has_met_the_deadline_to_arrive() {
     let (world, genesis) = dispatched("arrive_minutes = 60\n");
     let id = genesis.record();
-    let mut handler = world.handler(13);
+    let mut handler = world.phone(HANDLER_SHEN);
     step(&world, &mut handler, id, Event::Accept);
     step(&world, &mut handler, id, Event::Arrive);
     assert_eq!(world.server.tick(NOW + 61 * MINUTE_MS).unwrap(), 0);
@@ -95,7 +95,7 @@ fn who_is_on_site_has_met_the_deadline_to_arrive() {
 fn who_was_there_in_time_is_not_late_when_something_is_still_wrong() {
     let (world, genesis) = dispatched("arrive_minutes = 60\n");
     let id = genesis.record();
-    let mut handler = world.handler(13);
+    let mut handler = world.phone(HANDLER_SHEN);
     for taken in [Event::Accept, Event::Arrive, Event::Resolve] {
         step(&world, &mut handler, id, taken);
     }
@@ -103,7 +103,7 @@ fn who_was_there_in_time_is_not_late_when_something_is_still_wrong() {
         text: Some(Text::new("it smells again").unwrap()),
         attachments: Vec::new(),
     });
-    let mut witness = world.grid_worker(11);
+    let mut witness = world.phone(GRID_WORKER_CHEN);
     let seen = witness.act(id, &record(&world, id).heads(), &danger);
     let answer = witness.push(&world.server, &[&seen]);
     assert_eq!(statuses(&answer), [Status::Accepted]);
@@ -122,7 +122,7 @@ fn equal_deadlines_are_told_apart() {
 
     let (world, genesis) = dispatched("accept_minutes = 30\nresolve_minutes = 30\n");
     let id = genesis.record();
-    let mut handler = world.handler(13);
+    let mut handler = world.phone(HANDLER_SHEN);
     step(&world, &mut handler, id, Event::Accept);
     assert_eq!(world.server.tick(late).unwrap(), 1);
     assert_eq!(
@@ -162,8 +162,8 @@ fn what_is_overdue_again_goes_up_further_until_there_is_no_level_above() {
 /// one is due again later.
 #[test]
 fn unreadable_case_holds_up_no_other_deadline() {
-    let world = World::with(escalating());
-    let mut reporter = world.volunteer(10);
+    let world = TestServer::with(escalating());
+    let mut reporter = world.phone(VOLUNTEER_WANG);
     let cases = [reporter.report("one"), reporter.report("two")];
     reporter.push(&world.server, &[&cases[0], &cases[1]]);
     let due = due(&world, i64::MAX);
@@ -184,11 +184,11 @@ fn unreadable_case_holds_up_no_other_deadline() {
 #[test]
 fn full_record_does_not_stay_due() {
     use onegrid_core::limits::RECORD_ENTRIES_MAX;
-    let world = World::with(escalating());
-    let mut reporter = world.volunteer(10);
+    let world = TestServer::with(escalating());
+    let mut reporter = world.phone(VOLUNTEER_WANG);
     let genesis = reporter.report("gas");
     reporter.push(&world.server, &[&genesis]);
-    let mut stranger = world.volunteer(11);
+    let mut stranger = world.phone(VOLUNTEER_ZHAO);
     stranger.clock_ms = NOW + 10 * 24 * 60 * MINUTE_MS;
     let comment = comment("x");
     let flood: Vec<Envelope> = (0..RECORD_ENTRIES_MAX)
@@ -208,7 +208,7 @@ fn escalating() -> Rules {
     Rules::parse(rules, "test").unwrap()
 }
 
-fn due(world: &World, now_ms: i64) -> Vec<RecordId> {
+fn due(world: &TestServer, now_ms: i64) -> Vec<RecordId> {
     let store = world.server.store();
     store.read(|tx| tx.records_due(now_ms, 9)).unwrap()
 }

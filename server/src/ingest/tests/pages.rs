@@ -7,7 +7,7 @@ use onegrid_core::wire::repair::{RepairAsk, RepairStep};
 use super::*;
 use crate::server::Server;
 
-impl Phone {
+impl SyncPhone {
     /// Whether the answer to a request with only the hash of the cursors says that nothing is new.
     pub(crate) fn is_unchanged(&mut self, server: &Server) -> bool {
         let request = SyncRequest {
@@ -48,13 +48,13 @@ pub(super) fn held_by(answers: &[SyncResponse]) -> (BTreeSet<EnvelopeId>, BTreeM
 
 #[test]
 fn pages_of_any_size_give_what_one_big_page_gives() {
-    let world = World::new();
-    let mut reporter = world.volunteer(10);
+    let world = TestServer::new();
+    let mut reporter = world.phone(VOLUNTEER_WANG);
     let reports: Vec<Envelope> = (0..60).map(|n| reporter.report(&format!("r{n}"))).collect();
     let all: Vec<&Envelope> = reports.iter().collect();
     reporter.push(&world.server, &all);
-    let mut whole = world.grid_worker(20);
-    let mut paged = world.grid_worker(21);
+    let mut whole = world.phone(GRID_WORKER_HU);
+    let mut paged = world.phone(GRID_WORKER_GUO);
     let one = whole.pull(&world.server, 4_000_000);
     let many = paged.pull(&world.server, 600);
     assert_eq!(one.len(), 1);
@@ -82,10 +82,10 @@ fn pages_of_any_size_give_what_one_big_page_gives() {
 
 #[test]
 fn whoever_is_dispatched_gets_the_past_but_not_the_reporter_and_loses_it_when_withdrawn() {
-    let world = World::new();
-    let mut reporter = world.volunteer(10);
-    let mut dispatcher = world.dispatcher(12);
-    let mut handler = world.handler(13);
+    let world = TestServer::new();
+    let mut reporter = world.phone(VOLUNTEER_WANG);
+    let mut dispatcher = world.phone(DISPATCHER_ZHOU);
+    let mut handler = world.phone(HANDLER_SHEN);
     handler.pull(&world.server, 100_000);
     let genesis = reporter.report("gas");
     let record: RecordId = genesis.record();
@@ -106,7 +106,7 @@ fn whoever_is_dispatched_gets_the_past_but_not_the_reporter_and_loses_it_when_wi
         !shown.contains(&reporter.certificate.raw()),
         "the reporter stays unknown"
     );
-    let mut worker = world.grid_worker(20);
+    let mut worker = world.phone(GRID_WORKER_HU);
     let seen = worker.pull(&world.server, 100_000);
     let shown = seen.iter().filter_map(|answer| answer.page.as_ref());
     let shown: Vec<_> = shown.flat_map(|page| &page.certificates).collect();
@@ -139,10 +139,10 @@ fn whoever_is_dispatched_gets_the_past_but_not_the_reporter_and_loses_it_when_wi
 
 #[test]
 fn repair_of_a_void_move_brings_no_reporter() {
-    let world = World::new();
-    let mut reporter = world.volunteer(10);
-    let mut dispatcher = world.dispatcher(12);
-    let mut handler = world.handler(13);
+    let world = TestServer::new();
+    let mut reporter = world.phone(VOLUNTEER_WANG);
+    let mut dispatcher = world.phone(DISPATCHER_ZHOU);
+    let mut handler = world.phone(HANDLER_SHEN);
     let genesis = reporter.report("gas");
     let record: RecordId = genesis.record();
     let urge = Event::Urge(Bare { note: None });

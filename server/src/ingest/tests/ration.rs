@@ -26,10 +26,10 @@ fn ceilings(held: u64, refused: u64, record: u64) -> Ceilings {
 
 #[test]
 fn beyond_a_measure_a_person_looks_and_beyond_another_nothing_is_taken_until_tomorrow() {
-    let world = World::new();
+    let world = TestServer::new();
     let server = world.reopened().with_ceilings(ceilings(4, 6, 1_000));
-    let mut phone = world.volunteer(10);
-    let mut other = world.volunteer(11);
+    let mut phone = world.phone(VOLUNTEER_WANG);
+    let mut other = world.phone(VOLUNTEER_ZHAO);
     let all: Vec<Envelope> = (0..9).map(|n| phone.report(&format!("{n}"))).collect();
     let of = |from: usize, to: usize| all[from..to].iter().collect::<Vec<_>>();
     assert_eq!(
@@ -65,9 +65,9 @@ fn beyond_a_measure_a_person_looks_and_beyond_another_nothing_is_taken_until_tom
 
 #[test]
 fn a_record_that_is_full_says_so_and_the_others_go_on() {
-    let world = World::new();
+    let world = TestServer::new();
     let server = world.reopened().with_ceilings(ceilings(1_000, 1_000, 3));
-    let mut phone = world.volunteer(10);
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let genesis = phone.report("gas");
     let mut line = vec![genesis.clone()];
     for n in 0..4 {
@@ -87,8 +87,8 @@ fn a_record_that_is_full_says_so_and_the_others_go_on() {
 
 #[test]
 fn operations_beyond_a_ceiling_wait_for_later() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let all: Vec<Envelope> = (0..3).map(|n| phone.report(&format!("{n}"))).collect();
     let Body::Genesis(genesis) = all[0].body() else {
         panic!("a report")

@@ -15,7 +15,7 @@ use crate::store::ReadingRow;
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
-fn request(phone: &mut Phone, title: &str) -> Envelope {
+fn request(phone: &mut SyncPhone, title: &str) -> Envelope {
     phone.nonce += 1;
     let details = Details {
         title: Some(title.to_owned()),
@@ -42,9 +42,9 @@ fn log(server: &Server, sought: &Sought) -> Vec<ReadingRow> {
 
 #[test]
 fn who_is_given_a_request_stands_in_the_log_and_a_hazard_does_not() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
-    let mut worker = world.grid_worker(11);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
+    let mut worker = world.phone(GRID_WORKER_CHEN);
     let (plain, asked) = (phone.report("gas"), request(&mut phone, "help"));
     phone.push(&world.server, &[&plain, &asked]);
     let all = Sought::default();
@@ -87,9 +87,9 @@ fn who_is_given_a_request_stands_in_the_log_and_a_hazard_does_not() {
 
 #[test]
 fn what_can_not_be_logged_is_not_given() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
-    let mut worker = world.grid_worker(11);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
+    let mut worker = world.phone(GRID_WORKER_CHEN);
     let asked = request(&mut phone, "help");
     phone.push(&world.server, &[&asked]);
     let store = std::sync::Arc::new(FailingStore {
@@ -110,9 +110,9 @@ fn what_can_not_be_logged_is_not_given() {
 /// proof of the readers, so it keeps every line.
 #[test]
 fn clock_that_was_ahead_erases_no_line() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
-    let mut worker = world.grid_worker(11);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
+    let mut worker = world.phone(GRID_WORKER_CHEN);
     let asked = request(&mut phone, "help");
     phone.push(&world.server, &[&asked]);
     worker.pull(&world.server, 1 << 20);

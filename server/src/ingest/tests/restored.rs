@@ -1,4 +1,4 @@
-//! A server that has lost records, and phones that give back their copies. Every `World` has equal
+//! A server that has lost records, and phones that give back their copies. Every `TestServer` has equal
 //! keys, so a new one is the deployment after a loss of everything.
 
 mod rank;
@@ -16,14 +16,19 @@ use onegrid_core::wire::verdict::Verdict;
 use super::*;
 
 /// The packs that a new reader gets.
-pub(super) fn packs_of(world: &World, n: u8) -> Vec<PackBatch> {
-    let mut reader = world.grid_worker(n);
+pub(super) fn packs_of(world: &TestServer, reader: Person) -> Vec<PackBatch> {
+    let mut reader = world.phone(reader);
     let answers = reader.pull(&world.server, 1_000_000);
     let pages = answers.into_iter().filter_map(|answer| answer.page);
     pages.flat_map(|page| page.packs).collect()
 }
 
-pub(super) fn give(world: &World, phone: &mut Phone, packs: Vec<PackBatch>, authors: &[&Phone]) {
+pub(super) fn give(
+    world: &TestServer,
+    phone: &mut SyncPhone,
+    packs: Vec<PackBatch>,
+    authors: &[&SyncPhone],
+) {
     let certificates = authors
         .iter()
         .map(|author| author.certificate.raw().clone());
@@ -41,7 +46,7 @@ pub(super) fn give(world: &World, phone: &mut Phone, packs: Vec<PackBatch>, auth
     phone.send(&world.server, &request).unwrap();
 }
 
-fn ids(world: &World, record: RecordId) -> BTreeSet<EnvelopeId> {
+fn ids(world: &TestServer, record: RecordId) -> BTreeSet<EnvelopeId> {
     let read = |tx: &dyn crate::store::Reader| tx.settled_ids(record);
     world
         .server
@@ -52,42 +57,42 @@ fn ids(world: &World, record: RecordId) -> BTreeSet<EnvelopeId> {
         .collect()
 }
 
-fn is_whole(world: &World) {
+fn is_whole(world: &TestServer) {
     digests_are_right(world);
     let found = crate::admin::verify::verify(&world.server, &mut |_, _| {}).unwrap();
     assert!(found.wrong.is_empty(), "{:?}", found.wrong);
 }
 
 /// The same people in another deployment of the same keys.
-fn people(world: &World) -> (Phone, Phone) {
-    (world.volunteer(10), world.grid_worker(11))
+fn people(world: &TestServer) -> (SyncPhone, SyncPhone) {
+    (world.phone(VOLUNTEER_WANG), world.phone(GRID_WORKER_CHEN))
 }
 
 #[test]
 fn packs_refill_a_server_that_lost_all_and_work_goes_on_upon_them() {
-    let old = World::new();
+    let old = TestServer::new();
     let (mut author, _) = people(&old);
     let genesis = author.report("gas");
     let record = genesis.record();
     let first = author.act(record, &[genesis.id()], &comment("a"));
     author.push(&old.server, &[&genesis, &first]);
-    let packs = packs_of(&old, 20);
+    let packs = packs_of(&old, GRID_WORKER_HU);
     assert_eq!(
         packs.iter().map(|batch| batch.packs.len()).sum::<usize>(),
         1
     );
 
-    let new = World::new();
+    let new = TestServer::new();
     let (_, mut giver) = people(&new);
-    let mut other = new.grid_worker(12);
+    let mut other = new.phone(GRID_WORKER_LIN);
     other.pull(&new.server, 1_000_000);
     give(&new, &mut giver, packs.clone(), &[&author]);
     let both = BTreeSet::from([genesis.id(), first.id()]);
     assert_eq!(ids(&new, record), both);
     is_whole(&new);
     // Once more changes nothing, and a single envelope of the pack is known.
-    let heads = |world: &World| {
-        let read = |tx: &dyn crate::store::Reader| tx.head(StreamId::AreaStaff(area(3)));
+    let heads = |world: &TestServer| {
+        let read = |tx: &dyn crate::store::Reader| tx.head(StreamId::AreaStaff(VILLAGE));
         world.server.store().read(read).unwrap()
     };
     let before = heads(&new);
@@ -100,7 +105,7 @@ fn packs_refill_a_server_that_lost_all_and_work_goes_on_upon_them() {
     // A reader who continues sees the record, and so does a new one, also after a restart.
     let (seen, _) = held_by(&other.pull(&new.server, 1_000_000));
     assert_eq!(seen, both);
-    let mut fresh = new.grid_worker(13);
+    let mut fresh = new.phone(GRID_WORKER_XU);
     assert_eq!(held_by(&fresh.pull(&new.reopened(), 1_000_000)).0, both);
     // Work continues.
     let next = giver.act(record, &[first.id()], &comment("after"));
@@ -115,14 +120,14 @@ fn packs_refill_a_server_that_lost_all_and_work_goes_on_upon_them() {
 
 #[test]
 fn a_pack_lets_in_what_waits_or_was_refused_because_its_author_was_revoked_in_between() {
-    let old = World::new();
+    let old = TestServer::new();
     let (mut author, _) = people(&old);
     let genesis = author.report("gas");
     let first = author.act(genesis.record(), &[genesis.id()], &comment("a"));
     author.push(&old.server, &[&genesis, &first]);
-    let packs = packs_of(&old, 20);
+    let packs = packs_of(&old, GRID_WORKER_HU);
     for refused in [false, true] {
-        let new = World::new();
+        let new = TestServer::new();
         let (_, mut giver) = people(&new);
         let device = author.certificate.facts().device;
         new.server.revoke(device, "admin", NOW).unwrap();
@@ -145,11 +150,11 @@ fn a_pack_lets_in_what_waits_or_was_refused_because_its_author_was_revoked_in_be
 
 #[test]
 fn a_forged_or_unlisted_pack_changes_nothing() {
-    let old = World::new();
+    let old = TestServer::new();
     let (mut author, _) = people(&old);
     let genesis = author.report("gas");
     author.push(&old.server, &[&genesis]);
-    let [batch] = &packs_of(&old, 20)[..] else {
+    let [batch] = &packs_of(&old, GRID_WORKER_HU)[..] else {
         panic!("one batch");
     };
     let mut pack = Pack::from_bytes(&batch.packs[0]).unwrap();
@@ -164,7 +169,7 @@ fn a_forged_or_unlisted_pack_changes_nothing() {
     let forged = PackBatch::sign(vec![altered], 1, NOW, &thief, authority);
     let mut flipped = batch.clone();
     flipped.proof.time_ms += 1;
-    let new = World::new();
+    let new = TestServer::new();
     let (_, mut giver) = people(&new);
     for packs in [unlisted, forged, flipped] {
         give(&new, &mut giver, vec![packs], &[&author]);
@@ -180,16 +185,16 @@ fn a_forged_or_unlisted_pack_changes_nothing() {
 #[test]
 #[expect(clippy::too_many_lines, reason = "one history, step by step")]
 fn pack_without_its_author_waits_for_the_certificate() {
-    let old = World::new();
-    let mut author = old.volunteer(10);
-    let mut room = old.dispatcher(12);
+    let old = TestServer::new();
+    let mut author = old.phone(VOLUNTEER_WANG);
+    let mut room = old.phone(DISPATCHER_ZHOU);
     let genesis = author.report("gas");
     let record = genesis.record();
     author.push(&old.server, &[&genesis]);
     let sorted = room.act(record, &[genesis.id()], &triage());
     let order = room.act(record, &[sorted.id()], &dispatch());
     room.push(&old.server, &[&sorted, &order]);
-    let mut handler = old.handler(13);
+    let mut handler = old.phone(HANDLER_SHEN);
     let answers = handler.pull(&old.server, 1_000_000);
     let sealed: Vec<_> = answers
         .iter()
@@ -204,9 +209,9 @@ fn pack_without_its_author_waits_for_the_certificate() {
         ..Given::default()
     };
     for later in ["sealed", "author"] {
-        let new = World::new();
-        let mut handler = new.handler(13);
-        let known = |room: &Phone, request: SyncRequest| SyncRequest {
+        let new = TestServer::new();
+        let mut handler = new.phone(HANDLER_SHEN);
+        let known = |room: &SyncPhone, request: SyncRequest| SyncRequest {
             bundle: Some(Bundle {
                 certificates: vec![room.certificate.raw().clone()],
                 envelopes: Vec::new(),
@@ -261,7 +266,7 @@ fn pack_without_its_author_waits_for_the_certificate() {
 
 #[test]
 fn pasts_that_only_meet_after_the_loss_become_one_in_any_order() {
-    let (left, right) = (World::new(), World::new());
+    let (left, right) = (TestServer::new(), TestServer::new());
     let (mut author, mut worker) = people(&left);
     let _ = people(&right);
     let genesis = author.report("gas");
@@ -269,11 +274,15 @@ fn pasts_that_only_meet_after_the_loss_become_one_in_any_order() {
     let here = author.act(record, &[genesis.id()], &comment("here"));
     let there = worker.act(record, &[genesis.id()], &comment("there"));
     author.push(&left.server, &[&genesis]);
-    let early = packs_of(&left, 20);
+    let early = packs_of(&left, GRID_WORKER_HU);
     author.push(&left.server, &[&here]);
     author.push(&right.server, &[&genesis]);
     worker.push(&right.server, &[&there]);
-    let packs = [early, packs_of(&left, 21), packs_of(&right, 20)];
+    let packs = [
+        early,
+        packs_of(&left, GRID_WORKER_GUO),
+        packs_of(&right, GRID_WORKER_HU),
+    ];
     let mut digests = BTreeSet::new();
     for order in [
         [0, 1, 2],
@@ -283,7 +292,7 @@ fn pasts_that_only_meet_after_the_loss_become_one_in_any_order() {
         [2, 0, 1],
         [2, 1, 0],
     ] {
-        let new = World::new();
+        let new = TestServer::new();
         let (_, mut giver) = people(&new);
         for place in order {
             give(&new, &mut giver, packs[place].clone(), &[&author, &worker]);
@@ -293,7 +302,7 @@ fn pasts_that_only_meet_after_the_loss_become_one_in_any_order() {
         is_whole(&new);
         let read = |tx: &dyn crate::store::Reader| tx.base_packs(record);
         assert_eq!(new.server.store().read(read).unwrap().len(), 2, "{order:?}");
-        let mut reader = new.grid_worker(13);
+        let mut reader = new.phone(GRID_WORKER_XU);
         let (seen, _) = held_by(&reader.pull(&new.reopened(), 1_000_000));
         assert_eq!(seen, all, "{order:?}");
         let row = |tx: &dyn crate::store::Reader| tx.record(record);
@@ -306,7 +315,7 @@ fn pasts_that_only_meet_after_the_loss_become_one_in_any_order() {
 #[test]
 fn a_record_takes_no_more_than_its_limit_however_wide_it_forks() {
     use onegrid_core::limits::RECORD_ENTRIES_MAX;
-    let world = World::new();
+    let world = TestServer::new();
     let (mut author, mut worker) = people(&world);
     let genesis = author.report("gas");
     author.push(&world.server, &[&genesis]);
@@ -330,9 +339,9 @@ fn a_record_takes_no_more_than_its_limit_however_wide_it_forks() {
 }
 
 /// A change of the title as this phone would make it on top of these envelopes.
-fn retitle(phone: &mut Phone, on: &[&Envelope], title: &str) -> Envelope {
+fn retitle(phone: &mut SyncPhone, on: &[&Envelope], title: &str) -> Envelope {
     use onegrid_core::wire::body::{Body, Change};
-    let certificate = std::sync::Arc::new(phone.certificate.clone());
+    let certificate = std::sync::Arc::clone(&phone.certificate);
     let verified: Vec<_> = on
         .iter()
         .map(|envelope| {
@@ -382,7 +391,7 @@ fn what_clashes_with_what_another_server_let_in_is_void_whichever_was_later() {
             ],
         ),
     ] {
-        let world = World::new();
+        let world = TestServer::new();
         let (mut author, _) = people(&world);
         let genesis = author.report("gas");
         let first = retitle(&mut author, &[&genesis], "before the loss");
@@ -411,7 +420,7 @@ fn what_clashes_with_what_another_server_let_in_is_void_whichever_was_later() {
         assert_eq!(found, expected);
         is_whole(&world);
         let all = BTreeSet::from([genesis.id(), first.id(), second.id(), third.id()]);
-        let mut reader = world.grid_worker(13);
+        let mut reader = world.phone(GRID_WORKER_XU);
         let answers = reader.pull(&world.reopened(), 1_000_000);
         assert_eq!(held_by(&answers).0, all);
         assert_eq!(unpacked(answers).len(), 1);

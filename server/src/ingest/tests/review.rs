@@ -12,7 +12,7 @@ use super::meanwhile::{MeanwhileStore, Moment};
 use super::*;
 
 /// A report that the server holds for review: its clock is ten years ahead.
-fn from_the_future(phone: &mut Phone) -> Envelope {
+fn from_the_future(phone: &mut SyncPhone) -> Envelope {
     phone.clock_ms = NOW + 10 * 366 * 24 * 3_600 * 1_000;
     let genesis = phone.report("from the future");
     phone.clock_ms = NOW;
@@ -21,8 +21,8 @@ fn from_the_future(phone: &mut Phone) -> Envelope {
 
 #[test]
 fn held_work_is_in_no_feed_until_a_person_accepts_it_with_what_waits_for_it() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let genesis = from_the_future(&mut phone);
     let below = phone.act(genesis.record(), &[genesis.id()], &comment("below"));
     let answer = phone.push(&world.server, &[&genesis, &below]);
@@ -72,8 +72,8 @@ fn held_work_is_in_no_feed_until_a_person_accepts_it_with_what_waits_for_it() {
 
 #[test]
 fn what_waits_is_let_in_though_the_clock_of_the_server_went_back() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let genesis = from_the_future(&mut phone);
     let below = phone.act(genesis.record(), &[genesis.id()], &comment("below"));
     let last = phone.act(genesis.record(), &[below.id()], &comment("last"));
@@ -98,8 +98,8 @@ fn what_waits_is_let_in_though_the_clock_of_the_server_went_back() {
 /// A warning counts, though a reviewer admitted earlier words of its author in the meantime.
 #[test]
 fn work_beside_an_admitted_envelope_counts() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let server = &world.server;
     let genesis = phone.report("a");
     phone.push(server, &[&genesis]);
@@ -120,8 +120,8 @@ fn work_beside_an_admitted_envelope_counts() {
 
 #[test]
 fn what_was_given_back_below_a_held_genesis_reaches_everybody_with_it() {
-    let world = World::new();
-    let (mut phone, mut reader) = (world.volunteer(10), world.grid_worker(20));
+    let world = TestServer::new();
+    let (mut phone, mut reader) = (world.phone(VOLUNTEER_WANG), world.phone(GRID_WORKER_HU));
     let genesis = from_the_future(&mut phone);
     let below = phone.act(genesis.record(), &[genesis.id()], &comment("below"));
     phone.push(&world.server, &[&genesis]);
@@ -150,8 +150,8 @@ fn what_was_given_back_below_a_held_genesis_reaches_everybody_with_it() {
 
 #[test]
 fn what_a_reviewer_refuses_goes_with_what_builds_on_it() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     phone.clock_ms = NOW - 10 * 366 * 24 * 3_600 * 1_000;
     let genesis = phone.report("long ago");
     phone.clock_ms = NOW;
@@ -174,8 +174,8 @@ fn what_a_reviewer_refuses_goes_with_what_builds_on_it() {
 #[test]
 fn a_crash_while_a_decision_is_stored_leaves_all_of_it_or_nothing() {
     for left in 0..3 {
-        let world = World::new();
-        let mut phone = world.volunteer(10);
+        let world = TestServer::new();
+        let mut phone = world.phone(VOLUNTEER_WANG);
         phone.clock_ms = NOW + 10 * 24 * 3_600_000;
         let early = phone.report("from the future");
         phone.clock_ms = NOW;
@@ -215,7 +215,7 @@ fn a_crash_while_a_decision_is_stored_leaves_all_of_it_or_nothing() {
     }
 }
 
-fn status(world: &World, id: EnvelopeId) -> Status {
+fn status(world: &TestServer, id: EnvelopeId) -> Status {
     let found = world.server.store().read(|tx| tx.verdict(id)).unwrap();
     found.unwrap().1.status
 }
@@ -223,8 +223,8 @@ fn status(world: &World, id: EnvelopeId) -> Status {
 #[test]
 fn a_refusal_that_comes_second_changes_nothing_whoever_accepted() {
     for another_process in [false, true] {
-        let world = World::new();
-        let mut phone = world.volunteer(10);
+        let world = TestServer::new();
+        let mut phone = world.phone(VOLUNTEER_WANG);
         let genesis = from_the_future(&mut phone);
         let below = phone.act(genesis.record(), &[genesis.id()], &comment("below"));
         phone.push(&world.server, &[&genesis, &below]);
@@ -251,8 +251,8 @@ fn a_refusal_that_comes_second_changes_nothing_whoever_accepted() {
 
 #[test]
 fn an_acceptance_prepared_before_a_refusal_does_not_take_its_place() {
-    let world = World::new();
-    let mut phone = world.volunteer(10);
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let genesis = from_the_future(&mut phone);
     let below = phone.act(genesis.record(), &[genesis.id()], &comment("below"));
     let (server, store) = MeanwhileStore::server(&world);
@@ -274,9 +274,9 @@ fn an_acceptance_prepared_before_a_refusal_does_not_take_its_place() {
 
 #[test]
 fn what_is_accepted_and_goes_on_waiting_for_another_one_stays_in_the_queue() {
-    let world = World::new();
+    let world = TestServer::new();
     let server = &world.server;
-    let mut phone = world.volunteer(10);
+    let mut phone = world.phone(VOLUNTEER_WANG);
     let genesis = phone.report("gas");
     phone.push(server, &[&genesis]);
     phone.clock_ms = NOW + 10 * 366 * 24 * 3_600 * 1_000;

@@ -16,7 +16,7 @@ fn version(version: u32, label: &str) -> Template {
     Template::parse(&serde_json::to_vec(&json).unwrap()).unwrap()
 }
 
-fn head(world: &World) -> u64 {
+fn head(world: &TestServer) -> u64 {
     let head = world
         .server
         .store()
@@ -26,7 +26,7 @@ fn head(world: &World) -> u64 {
 
 #[test]
 fn version_is_published_once_and_never_changes() {
-    let world = World::new();
+    let world = TestServer::new();
     let put = |version_no: u32, label: &str| {
         let template = version(version_no, label);
         world.server.put_template(&template, "admin", NOW).unwrap()
@@ -50,7 +50,7 @@ fn version_is_published_once_and_never_changes() {
 /// A town cannot take the version of a shipped template, because phones bring that one along.
 #[test]
 fn shipped_templates_are_published_once_and_keep_their_versions() {
-    let world = World::new();
+    let world = TestServer::new();
     let before = head(&world);
     world.server.put_shipped_templates(NOW).unwrap();
     assert_eq!(head(&world), before + shipped().len() as u64);
@@ -59,14 +59,14 @@ fn shipped_templates_are_published_once_and_keep_their_versions() {
     let care = &shipped()[0];
     let text = String::from_utf8(care.to_bytes()).unwrap();
     let other = Template::parse(text.replacen("敲门", "入户", 1).as_bytes()).unwrap();
-    for world in [world, World::new()] {
+    for world in [world, TestServer::new()] {
         let put = world.server.put_template(&other, "admin", NOW).unwrap();
         assert_eq!(put, PutResult::Taken);
     }
 }
 
 /// The codes of all that `onegrid verify` finds wrong.
-fn wrong_in(world: &World) -> Vec<&'static str> {
+fn wrong_in(world: &TestServer) -> Vec<&'static str> {
     let found = crate::admin::verify::verify(&world.server, &mut |_, _| {}).unwrap();
     let codes = found.wrong.iter().map(crate::error::Phrase::code);
     codes.collect()
@@ -76,7 +76,7 @@ fn wrong_in(world: &World) -> Vec<&'static str> {
 /// force.
 #[test]
 fn imported_version_stays_when_the_program_ships_another() {
-    let world = World::new();
+    let world = TestServer::new();
     let care = &shipped()[0];
     let text = String::from_utf8(care.to_bytes()).unwrap();
     let own = Template::parse(text.replacen("敲门", "入户", 1).as_bytes()).unwrap();
@@ -106,7 +106,7 @@ fn imported_version_stays_when_the_program_ships_another() {
 
 #[test]
 fn templates_beyond_the_limit_of_all_bytes_are_refused() {
-    let world = World::new();
+    let world = TestServer::new();
     let label = "长".repeat(1_000);
     let items: Vec<_> = (0..80)
         .map(|n| serde_json::json!({"type": "text", "id": format!("q{n}"), "label": {"zh": label}}))
@@ -139,7 +139,7 @@ fn templates_beyond_the_limit_of_all_bytes_are_refused() {
 
 #[test]
 fn changed_row_of_a_template_is_found() {
-    let world = World::new();
+    let world = TestServer::new();
     let template = version(1, "甲");
     world.server.put_template(&template, "admin", NOW).unwrap();
     let wrong = || wrong_in(&world);

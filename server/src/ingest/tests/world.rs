@@ -1,29 +1,24 @@
 //! A small deployment with a real store, and phones that write envelopes and sync.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use onegrid_core::crdt::{ActorId, build_genesis};
-use onegrid_core::domain::area::{AreaLevel, AreaVersion};
-use onegrid_core::domain::areas::AreaEntry;
-use onegrid_core::domain::case::{Event, FOLD_VERSION};
+use onegrid_core::domain::case::Event;
 use onegrid_core::domain::category::Categories;
-use onegrid_core::domain::content::{Content, Details};
+use onegrid_core::domain::content::Content;
 use onegrid_core::domain::directory::DirectoryEntry;
-use onegrid_core::domain::directory::DirectoryMark;
 use onegrid_core::domain::kinds::hazard;
 use onegrid_core::domain::kinds::hazard::Hazard;
-use onegrid_core::domain::names::Names;
-use onegrid_core::domain::unit::{Unit, UnitKind};
-use onegrid_core::domain::{AreaPath, Audience, Grant, RecordKind, Role, Scope, Source};
-use onegrid_core::id::{AreaId, EnvelopeId, MemberId, RecordId, UnitId};
+use onegrid_core::domain::{AreaPath, Grant};
+use onegrid_core::fixtures::{NOW, Person, VILLAGE, Writer, directory, home};
+use onegrid_core::id::{EnvelopeId, MemberId, RecordId};
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::trust::enrolment::{EnrolmentAnswer, EnrolmentRequest};
 use onegrid_core::trust::invitation::Ticket;
 use onegrid_core::trust::session::{ClientHandshake, Session};
 use onegrid_core::trust::sign::SecretKey;
-use onegrid_core::wire::body::{Body, EventBody, Genesis};
 use onegrid_core::wire::cursor::Cursor;
-use onegrid_core::wire::envelope::{Envelope, Header, RawEnvelope};
+use onegrid_core::wire::envelope::{Envelope, RawEnvelope};
 use onegrid_core::wire::message::{Bundle, Known, SyncRequest, SyncResponse};
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -36,27 +31,15 @@ use crate::server::Server;
 use crate::store::Store;
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
 
-pub(crate) const ROOM: UnitId = UnitId([0x70; 16]);
-pub(crate) const TEAM: UnitId = UnitId([0x71; 16]);
-pub(crate) const GAS: UnitId = UnitId([0x72; 16]);
-pub(crate) const NOW: i64 = 1_760_000_000_000;
-
-pub(crate) fn area(n: u8) -> AreaId {
-    AreaId([n; 16])
-}
-
-pub(crate) fn home() -> AreaPath {
-    AreaPath::new(&[area(1), area(2), area(3), area(4)]).unwrap()
-}
-
-pub(crate) struct World {
+/// A server over a store in a file, with its keys.
+pub(crate) struct TestServer {
     folder: tempfile::TempDir,
     pub(crate) keys: Keys,
     pub(crate) server: Arc<Server>,
     pub(super) rng: std::sync::Mutex<ChaCha20Rng>,
 }
 
-impl World {
+impl TestServer {
     pub(crate) fn new() -> Self {
         Self::with(Rules::none())
     }
@@ -74,7 +57,7 @@ impl World {
             server,
             rng: std::sync::Mutex::new(rng),
         };
-        world.server.publish(directory(), "admin", NOW).unwrap();
+        world.server.publish(published(), "admin", NOW).unwrap();
         world
     }
 
@@ -95,74 +78,51 @@ impl World {
         Server::open(store, self.keys.clone(), Rules::none()).unwrap()
     }
 
-    pub(crate) fn member(&self, n: u8, grants: Vec<Grant>) -> MemberId {
-        let id = MemberId([n; 16]);
+    /// Writes or changes the roles of a person.
+    pub(crate) fn member(&self, person: Person, grants: Vec<Grant>) {
         let described = MemberDescription {
-            id,
-            public_name: Some(format!("m{n}")),
-            area: area(3),
+            id: person.member(),
+            public_name: Some(person.name.to_owned()),
+            area: VILLAGE,
             grants,
         };
         self.server
             .put_members(vec![described], "admin", NOW)
             .unwrap();
-        id
     }
 
-    pub(crate) fn phone(&self, n: u8, role: Role, scope: Scope) -> Phone {
-        let member = self.member(n, vec![Grant { role, scope }]);
-        self.phone_of(member, n)
+    /// Gives a person of the cast the role, and enrols the phone.
+    pub(crate) fn phone(&self, person: Person) -> SyncPhone {
+        self.phone_with(person, vec![person.grant()])
     }
 
-    pub(crate) fn phone_of(&self, member: MemberId, n: u8) -> Phone {
+    /// Gives a person these roles, and enrols the phone.
+    pub(crate) fn phone_with(&self, person: Person, grants: Vec<Grant>) -> SyncPhone {
+        self.member(person, grants);
+        let member = person.member();
         let mut rng = self.rng.lock().unwrap();
         let invited = self
             .server
             .invite(member, 3_600_000, "admin", NOW, &mut *rng)
             .unwrap();
         let ticket = Ticket::parse(&invited.code).unwrap();
-        let key = SecretKey::from_seed(&[n; 32]);
-        let asked = EnrolmentRequest::write(&ticket, self.keys.authority(), &key, "phone");
+        let key = person.key();
+        let authority = self.keys.authority();
+        let asked = EnrolmentRequest::write(&ticket, authority, &key, "phone");
         let answer = self.server.handle_enrol(&asked, NOW).unwrap();
         let enrolled = EnrolmentAnswer::check(&answer, &ticket, &key.public()).unwrap();
-        Phone {
-            actor: ActorId::new(&key.public().device(), [n; 8]),
-            session: session(
-                &self.server,
-                &self.keys,
-                &key,
-                &enrolled.certificate,
-                &mut rng,
-                NOW,
-            )
-            .unwrap(),
-            certificate: enrolled.certificate,
-            key,
+        let own = enrolled.certificate;
+        let session = session(&self.server, &self.keys, &key, &own, &mut rng, NOW).unwrap();
+        let mut writer = Writer::new(key, Arc::new(own), authority);
+        writer.clock_ms = NOW;
+        SyncPhone {
+            writer,
+            session,
             keys: self.keys.clone(),
             member,
             cursors: Vec::new(),
-            clock_ms: NOW,
             number: 0,
-            nonce: 0,
-            seen: DirectoryMark::default(),
         }
-    }
-
-    pub(crate) fn volunteer(&self, n: u8) -> Phone {
-        self.phone(n, Role::Volunteer, Scope::Unit(TEAM))
-    }
-
-    pub(crate) fn grid_worker(&self, n: u8) -> Phone {
-        self.phone(n, Role::GridWorker, Scope::Area(home()))
-    }
-
-    pub(crate) fn dispatcher(&self, n: u8) -> Phone {
-        let town = AreaPath::new(&home().ids()[..2]).unwrap();
-        self.phone(n, Role::Dispatcher, Scope::Area(town))
-    }
-
-    pub(crate) fn handler(&self, n: u8) -> Phone {
-        self.phone(n, Role::Handler, Scope::Unit(GAS))
     }
 }
 
@@ -187,125 +147,50 @@ pub(crate) fn session(
     Ok(waiting.finish(&grant, now_ms).unwrap().0)
 }
 
-fn directory() -> Vec<DirectoryEntry> {
-    let names = |zh: &str| Names::new(zh, None).unwrap();
-    let levels = [
-        (1, AreaLevel::District, None, "330105000000"),
-        (2, AreaLevel::Town, Some(1), "330105013000"),
-        (3, AreaLevel::Village, Some(2), "330105013003"),
-        (4, AreaLevel::Grid, Some(3), "330105013003001"),
-    ];
-    let areas = levels.map(|(n, level, parent, code)| {
-        DirectoryEntry::Area(AreaEntry {
-            id: area(n),
-            level,
-            parent: parent.map(area),
-            version: AreaVersion {
-                code: code.parse().unwrap(),
-                names: names("某地"),
-                boundary: None,
-                valid_from_ms: 0,
-                valid_to_ms: None,
-            },
-            successors: Vec::new(),
-        })
-    });
-    let unit = |id, kind| {
-        DirectoryEntry::Unit(Unit {
-            id,
-            names: names("某单位"),
-            kind,
-            area: area(2),
-            dissolved_at_ms: None,
-        })
-    };
-    let units = [
-        unit(ROOM, UnitKind::CommandRoom),
-        unit(TEAM, UnitKind::Team),
-        unit(GAS, UnitKind::Utility),
-    ];
+/// The places of the cast and the built-in categories.
+fn published() -> Vec<DirectoryEntry> {
     let categories = Categories::built_in();
-    let categories: Vec<_> = categories
-        .iter()
-        .cloned()
-        .map(DirectoryEntry::Category)
-        .collect();
-    areas.into_iter().chain(units).chain(categories).collect()
+    let categories = categories.iter().cloned().map(DirectoryEntry::Category);
+    directory().into_iter().chain(categories).collect()
 }
 
-pub(crate) struct Phone {
-    pub(crate) key: SecretKey,
-    pub(crate) certificate: Certificate,
-    pub(crate) actor: ActorId,
+/// A person of the cast who writes by hand and syncs by the real protocol.
+pub(crate) struct SyncPhone {
+    writer: Writer,
     pub(crate) session: Session,
     pub(crate) keys: Keys,
     pub(crate) member: MemberId,
     pub(crate) cursors: Vec<Cursor>,
-    pub(crate) clock_ms: i64,
-    pub(crate) seen: DirectoryMark,
     number: u64,
-    pub(super) nonce: u8,
 }
 
-impl Phone {
-    pub(crate) fn seal(
-        &mut self,
-        record: Option<RecordId>,
-        parents: &[EnvelopeId],
-        body: &Body,
-    ) -> Envelope {
-        self.clock_ms += 1_000;
-        let header = Header {
-            version: 1,
-            suite: 1,
-            body_kind: 0,
-            record,
-            author: self.certificate.facts().device,
-            certificate: self.certificate.hash(),
-            grant: 0,
-            parents: parents.to_vec(),
-            directory_seen: self.seen,
-            clock_ms: self.clock_ms,
-        };
-        Envelope::seal(header, body, &self.key, self.keys.authority()).unwrap()
-    }
+impl Deref for SyncPhone {
+    type Target = Writer;
 
+    fn deref(&self) -> &Writer {
+        &self.writer
+    }
+}
+
+impl DerefMut for SyncPhone {
+    fn deref_mut(&mut self) -> &mut Writer {
+        &mut self.writer
+    }
+}
+
+impl SyncPhone {
     pub(crate) fn report(&mut self, title: &str) -> Envelope {
         self.report_at(title, home())
     }
 
     pub(crate) fn report_at(&mut self, title: &str, home: AreaPath) -> Envelope {
         self.nonce += 1;
-        let details = Details {
-            title: Some(title.into()),
-            category: Some("gas".into()),
-            ..Details::default()
-        };
-        let content = Content::from(Hazard {
-            details,
+        let mut content = Content::from(Hazard {
             severity: None,
+            ..onegrid_core::fixtures::hazard(title)
         });
+        content.details_mut().category = Some("gas".into());
         self.genesis(hazard::KIND, &content, home)
-    }
-
-    pub(crate) fn genesis(
-        &mut self,
-        kind: RecordKind,
-        content: &Content,
-        home: AreaPath,
-    ) -> Envelope {
-        let body = Body::Genesis(Genesis {
-            nonce: [self.nonce; 16],
-            kind,
-            home,
-            audience: Audience::Staff,
-            team: None,
-            source: Source::Member,
-            named: Vec::new(),
-            linked: None,
-            content: build_genesis(content, self.actor).unwrap(),
-        });
-        self.seal(None, &[], &body)
     }
 
     pub(crate) fn act(
@@ -314,16 +199,7 @@ impl Phone {
         parents: &[EnvelopeId],
         event: &Event,
     ) -> Envelope {
-        let (code, data) = event.encode();
-        let body = Body::Event(EventBody {
-            salt: Some([9; 16]),
-            code,
-            fold_version: FOLD_VERSION,
-            data,
-            on_behalf_of: None,
-            replaces: None,
-        });
-        self.seal(Some(record), parents, &body)
+        self.event(record, parents, event)
     }
 
     pub(crate) fn bundle(&self, envelopes: &[&Envelope]) -> Bundle {

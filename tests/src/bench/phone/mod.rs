@@ -17,7 +17,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::deployment::{Deployment, Person, Serving};
+use super::deployment::{Deployment, MemberLine, Serving};
 use super::figures;
 use super::recipe::DISTRICT_10;
 use super::table::Table;
@@ -40,8 +40,9 @@ const PARTS: [(&str, &str); 4] = [
 pub(super) fn measure(table: &mut Table) {
     eprintln!("the phone SDK");
     let deployment = Deployment::of(&DISTRICT_10);
-    let people = PARTS
-        .map(|(part, _)| Person::new(&format!("bench-{part}"), "district_lead", "330105000000"));
+    let people = PARTS.map(|(part, _)| {
+        MemberLine::new(&format!("bench-{part}"), "district_lead", "330105000000")
+    });
     let codes = deployment.invite(&people);
     let serving = deployment.serve();
     for ((part, bench), code) in PARTS.into_iter().zip(&codes) {

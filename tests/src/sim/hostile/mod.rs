@@ -38,7 +38,7 @@ use onegrid_core::wire::verdict::Status;
 use super::act::broken;
 use super::chance::Chance;
 use super::oracle::names::Source;
-use super::world::{Part, Person, World};
+use super::world::{Part, Player, World};
 
 pub use sealing::seal;
 use sealing::{Ground, bundle, change, seal_on};
@@ -114,7 +114,7 @@ impl World {
         let mut phone = self.town.enrol_phone("hacked", member);
         phone.sync(&mut self.town);
         self.note(&format!("a hostile {role} comes"));
-        self.people.push(Person::new(phone, Part::Hostile));
+        self.people.push(Player::new(phone, Part::Hostile));
     }
 
     /// Whether this device belongs to the rogue or to the hostile member.
@@ -125,7 +125,7 @@ impl World {
     }
 
     fn hostile(&self) -> Option<usize> {
-        let part = |person: &Person| person.part == Part::Hostile;
+        let part = |person: &Player| person.part == Part::Hostile;
         self.people.iter().position(part)
     }
 

@@ -1,13 +1,12 @@
 //! Signs whatever a modified app wants, with the member's genuine key and certificate.
 
+use onegrid_core::fixtures::header;
 use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::limits::PARENTS_MAX;
 use onegrid_core::record::Record;
 use onegrid_core::trust::sign::{Authority, Purpose};
 use onegrid_core::wire::body::{Body, Change, EventBody, Genesis};
-use onegrid_core::wire::envelope::{
-    Envelope, FORMAT_VERSION, Header, RawEnvelope, SUITE_ED25519_SHA256,
-};
+use onegrid_core::wire::envelope::{Envelope, Header, RawEnvelope};
 use onegrid_core::wire::message::Bundle;
 
 use crate::town::Phone;
@@ -49,20 +48,15 @@ pub(super) fn seal_on(
 ) -> Result<Envelope, String> {
     let certificate = phone.replica().certificate().cloned();
     let certificate = certificate.ok_or("the attacker is not enrolled")?;
-    let mut parents = ground.parents.clone();
-    parents.sort_unstable();
-    parents.dedup();
     let header = Header {
-        version: FORMAT_VERSION,
-        suite: SUITE_ED25519_SHA256,
-        body_kind: body.kind(),
-        record: ground.record,
-        author: phone.device(),
-        certificate: certificate.hash(),
         grant: ground.grant,
-        parents,
         directory_seen: certificate.facts().issued_at,
-        clock_ms: ground.clock_ms,
+        ..header(
+            &certificate,
+            ground.record,
+            &ground.parents,
+            ground.clock_ms,
+        )
     };
     let sealed = Envelope::seal(header, body, &phone.key(), authority);
     sealed.map_err(|error| format!("forging: {}", error.code()))
@@ -89,16 +83,9 @@ pub(super) fn signed_genesis(
     let certificate = phone.replica().certificate().cloned();
     let certificate = certificate.ok_or("the attacker is not enrolled")?;
     let header = Header {
-        version: FORMAT_VERSION,
-        suite: SUITE_ED25519_SHA256,
         body_kind: Body::Genesis(genesis.clone()).kind(),
-        record: None,
-        author: phone.device(),
-        certificate: certificate.hash(),
-        grant: 0,
-        parents: Vec::new(),
         directory_seen: certificate.facts().issued_at,
-        clock_ms,
+        ..header(&certificate, None, &[], clock_ms)
     };
     let mut raw = RawEnvelope {
         header: minicbor::to_vec(&header).unwrap(),

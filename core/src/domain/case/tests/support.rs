@@ -1,16 +1,14 @@
 //! Given / when / then helpers: a record that people write to.
 
-use crate::domain::case::payload::{self as p, Deadlines, OnBehalfOf, Part, Party, Severity};
+use crate::domain::case::payload::{self as p, Deadlines, OnBehalfOf, Part, Party};
 use crate::domain::case::{
     Author, Entry, EntryBody, EntryStatus, Event, GenesisFacts, Outcome, RecordState, fold,
 };
-use crate::domain::kinds::hazard;
-use crate::domain::{AreaPath, Audience, Code, Grant, Role, Scope, Source, Text};
+use crate::domain::{AreaPath, Code, Grant, Role, Scope};
+use crate::fixtures::home;
 use crate::id::{AreaId, DeviceId, EnvelopeId, Hash, MemberId, UnitId};
 
-pub(crate) fn area(n: u8) -> AreaId {
-    AreaId([n; 16])
-}
+pub(crate) use crate::fixtures::{area, comment, step, text, triage};
 
 /// District 1, town 2, village 3, grid 4, as far as given.
 pub(crate) fn path(ids: &[u8]) -> AreaPath {
@@ -24,10 +22,6 @@ pub(crate) fn unit(n: u8) -> UnitId {
 
 pub(crate) fn member(n: u8) -> MemberId {
     MemberId([n; 16])
-}
-
-pub(crate) fn text(text: &str) -> Text {
-    Text::new(text).unwrap()
 }
 
 pub(crate) const TEAM: u8 = 50;
@@ -80,13 +74,8 @@ pub(crate) fn handler(n: u8) -> Author {
 
 pub(crate) fn hazard() -> GenesisFacts {
     GenesisFacts {
-        kind: hazard::KIND,
-        home: path(&[1, 2, 3, 4]),
-        audience: Audience::Staff,
         team: Some(unit(TEAM)),
-        source: Source::Member,
-        named: vec![],
-        linked: None,
+        ..crate::fixtures::hazard_facts(home())
     }
 }
 
@@ -226,16 +215,6 @@ impl Log {
     }
 }
 
-pub(crate) fn triage() -> Event {
-    Event::Triage(p::Triage {
-        category: "gas".parse().unwrap(),
-        severity: Severity::Serious,
-        grid: None,
-        rule: None,
-        note: None,
-    })
-}
-
 pub(crate) fn dispatch(n: u8) -> Event {
     dispatch_to(Party::Unit(unit(n)), Part::Lead)
 }
@@ -261,14 +240,6 @@ pub(crate) fn share(n: u8) -> Event {
         deadlines: Deadlines::default(),
         note: None,
     })
-}
-
-pub(crate) fn step(assignment: EnvelopeId) -> p::Step {
-    p::Step {
-        assignment,
-        attachments: vec![],
-        note: None,
-    }
 }
 
 pub(crate) fn give_back(assignment: EnvelopeId) -> p::GiveBack {
@@ -316,14 +287,6 @@ pub(crate) fn merge(into: u8) -> Event {
 
 pub(crate) fn merge_undone(merge: EnvelopeId, fault: p::MergeFault) -> Event {
     Event::MergeUndone(p::MergeUndone { merge, fault })
-}
-
-pub(crate) fn comment(words: &str) -> Event {
-    Event::Comment(p::Comment {
-        text: Some(text(words)),
-        attachments: vec![],
-        mentions: vec![],
-    })
 }
 
 pub(crate) fn on_spot() -> Event {

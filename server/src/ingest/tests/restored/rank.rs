@@ -17,23 +17,23 @@ fn accepted(at_ms: i64) -> Verdict {
 }
 
 /// The same deployment with one record and two comments on it, and the packs after each.
-fn packs_of_two() -> (Phone, Envelope, Vec<PackBatch>, Vec<PackBatch>) {
-    let old = World::new();
+fn packs_of_two() -> (SyncPhone, Envelope, Vec<PackBatch>, Vec<PackBatch>) {
+    let old = TestServer::new();
     let (mut author, _) = people(&old);
     let genesis = author.report("gas");
     let first = author.act(genesis.record(), &[genesis.id()], &comment("a"));
     let second = author.act(genesis.record(), &[first.id()], &comment("b"));
     author.push(&old.server, &[&genesis, &first]);
-    let early = packs_of(&old, 20);
+    let early = packs_of(&old, GRID_WORKER_HU);
     author.push(&old.server, &[&second]);
-    let late = packs_of(&old, 21);
+    let late = packs_of(&old, GRID_WORKER_GUO);
     (author, first, early, late)
 }
 
 /// A pack that lists the same envelopes, one of them as void and without its content, would lose what was said.
 #[test]
 fn base_that_is_whole_stays_beside_a_later_pack() {
-    let new = World::new();
+    let new = TestServer::new();
     let (_, mut giver) = people(&new);
     let (author, first, early, late) = packs_of_two();
     let mut pack = Pack::from_bytes(&late[0].packs[0]).unwrap();
@@ -55,7 +55,7 @@ fn base_that_is_whole_stays_beside_a_later_pack() {
     give(&new, &mut giver, vec![void], &[&author]);
 
     is_whole(&new);
-    let seen = packs_of(&new, 22);
+    let seen = packs_of(&new, GRID_WORKER_XU);
     let pack = Pack::from_bytes(&seen[0].packs[0]).unwrap();
     assert_eq!(pack.entries.len(), 3);
     let entry = pack.entries.iter().find(|entry| entry.id == first.id());
@@ -67,9 +67,9 @@ fn base_that_is_whole_stays_beside_a_later_pack() {
 /// The pack brings an acceptance whose dispatch this server has as void.
 #[test]
 fn pack_brings_a_move_that_can_not_stay() {
-    let old = World::new();
+    let old = TestServer::new();
     let (mut author, _) = people(&old);
-    let (mut room, mut handler) = (old.dispatcher(12), old.handler(13));
+    let (mut room, mut handler) = (old.phone(DISPATCHER_ZHOU), old.phone(HANDLER_SHEN));
     let genesis = author.report("gas");
     let record = genesis.record();
     let sorted = room.act(record, &[genesis.id()], &triage());
@@ -84,9 +84,9 @@ fn pack_brings_a_move_that_can_not_stay() {
     room.push(&old.server, &[&sorted, &order]);
     let answer = handler.push(&old.server, &[&accept]);
     assert_eq!(statuses(&answer), [Status::Accepted]);
-    let packs = packs_of(&old, 20);
+    let packs = packs_of(&old, GRID_WORKER_HU);
 
-    let new = World::new();
+    let new = TestServer::new();
     let (_, mut giver) = people(&new);
     let void = Verdict {
         status: Status::Void(VoidReason::Limit),
@@ -107,7 +107,7 @@ fn pack_brings_a_move_that_can_not_stay() {
 /// Readers get nothing of a held envelope, so they could not place what builds on it.
 #[test]
 fn settled_verdict_on_a_held_parent_waits_for_the_parent() {
-    let new = World::new();
+    let new = TestServer::new();
     let (mut author, mut giver) = people(&new);
     let genesis = author.report("gas");
     let record = genesis.record();
@@ -145,12 +145,12 @@ fn settled_verdict_on_a_held_parent_waits_for_the_parent() {
 /// A record that no stream of the reader holds.
 #[test]
 fn later_verdict_on_a_stray_is_asked_for() {
-    let world = World::new();
+    let world = TestServer::new();
     let (mut author, _) = people(&world);
     let genesis = author.report("gas");
     author.push(&world.server, &[&genesis]);
-    let mut handler = world.handler(13);
-    let lacks = |handler: &mut Phone, at_ms| {
+    let mut handler = world.phone(HANDLER_SHEN);
+    let lacks = |handler: &mut SyncPhone, at_ms| {
         let line = Settled {
             id: genesis.id(),
             verdict: accepted(at_ms),
@@ -183,7 +183,7 @@ fn later_verdict_on_a_stray_is_asked_for() {
 /// Two pasts may have the same sum at one position and different entries before it.
 #[test]
 fn cursor_of_an_earlier_generation_reads_on_at_the_end() {
-    let world = World::new();
+    let world = TestServer::new();
     let (mut author, mut reader) = people(&world);
     let genesis = author.report("gas");
     author.push(&world.server, &[&genesis]);
@@ -198,7 +198,7 @@ fn cursor_of_an_earlier_generation_reads_on_at_the_end() {
         })
         .unwrap();
     let answers = reader.pull(&world.server, 1_000_000);
-    let village = StreamId::AreaStaff(area(3));
+    let village = StreamId::AreaStaff(VILLAGE);
     let pages = answers.iter().filter_map(|answer| answer.page.as_ref());
     let segments: Vec<_> = pages
         .flat_map(|page| &page.segments)

@@ -11,7 +11,7 @@ fn what_a_pack_left_out_as_void_is_let_in_when_its_content_comes() {
     };
     let void = verdict(Status::Void(VoidReason::NotPermitted), NOW);
     let accepted = verdict(Status::Accepted, NOW + 5);
-    let (early, late) = (World::new(), World::new());
+    let (early, late) = (TestServer::new(), TestServer::new());
     let ((mut author, _), _) = (people(&early), people(&late));
     let genesis = author.report("gas");
     let edit = retitle(&mut author, &[&genesis], "counts after all");
@@ -21,11 +21,14 @@ fn what_a_pack_left_out_as_void_is_let_in_when_its_content_comes() {
         let bundle = author.bundle(&[&edit]);
         world.server.ingest(bundle, &attested, NOW).unwrap();
     }
-    let (early, late) = (packs_of(&early, 20), packs_of(&late, 20));
+    let (early, late) = (
+        packs_of(&early, GRID_WORKER_HU),
+        packs_of(&late, GRID_WORKER_HU),
+    );
     for in_a_pack in [false, true] {
-        let new = World::new();
+        let new = TestServer::new();
         let (_, mut giver) = people(&new);
-        let mut other = new.grid_worker(12);
+        let mut other = new.phone(GRID_WORKER_LIN);
         give(&new, &mut giver, early.clone(), &[&author]);
         other.pull(&new.server, 1_000_000);
         if in_a_pack {
@@ -39,7 +42,7 @@ fn what_a_pack_left_out_as_void_is_let_in_when_its_content_comes() {
         is_whole(&new);
         let told = held_by(&other.pull(&new.server, 1_000_000)).0;
         assert!(told.contains(&edit.id()));
-        let mut reader = new.grid_worker(13);
+        let mut reader = new.phone(GRID_WORKER_XU);
         let seen = unpacked(reader.pull(&new.reopened(), 1_000_000));
         let title = |record: &Record| record.document().unwrap().field(&Field::Title);
         let expected = Some(FieldValue::Text("counts after all".into()));
@@ -51,7 +54,7 @@ fn what_a_pack_left_out_as_void_is_let_in_when_its_content_comes() {
 fn a_move_of_a_rule_that_a_pack_told_of_as_void_is_made_again_and_stays_void() {
     let rules = "version = 1\n[[rule]]\ncode = \"gas\"\ncategories = [\"gas\"]\n\
                  severity = \"serious\"\ndispatch_kind = \"utility\"\naccept_minutes = 30\nescalate = true\n";
-    let world = || World::with(Rules::parse(rules, "test").unwrap());
+    let world = || TestServer::with(Rules::parse(rules, "test").unwrap());
     let late = NOW + 31 * 60_000;
     let (first, told) = (world(), world());
     let ((mut author, _), _) = (people(&first), people(&told));
@@ -60,7 +63,7 @@ fn a_move_of_a_rule_that_a_pack_told_of_as_void_is_made_again_and_stays_void() {
     author.push(&first.server, &[&genesis]);
     author.push(&told.server, &[&genesis]);
     assert_eq!(first.server.tick(late).unwrap(), 1);
-    let envelopes = |world: &World| {
+    let envelopes = |world: &TestServer| {
         let read = |tx: &dyn crate::store::Reader| tx.envelopes(record);
         world.server.store().read(read).unwrap()
     };
@@ -77,11 +80,11 @@ fn a_move_of_a_rule_that_a_pack_told_of_as_void_is_made_again_and_stays_void() {
     };
     let attested = HashMap::from([(up.hash(), void)]);
     told.server.ingest(bundle, &attested, late).unwrap();
-    let packs = packs_of(&told, 20);
+    let packs = packs_of(&told, GRID_WORKER_HU);
 
     let new = world();
     let (_, mut giver) = people(&new);
-    let mut other = new.grid_worker(12);
+    let mut other = new.phone(GRID_WORKER_LIN);
     give(&new, &mut giver, packs, &[&author]);
     other.pull(&new.server, 1_000_000);
     assert_eq!(envelopes(&new).len(), 0, "all of it stands in a pack");
