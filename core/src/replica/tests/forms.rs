@@ -1277,7 +1277,7 @@ fn flood_of_rows_pushes_out_only_its_own() {
     let (mut ann, mut bo) = (town.phone(GRID_WORKER_CHEN), town.phone(GRID_WORKER_LIN));
     server.sync(&mut ann);
     let shared = FormDraft {
-        companions: vec![MemberId([13; 16])],
+        companions: vec![GRID_WORKER_LIN.member()],
         ..plan("shop", "店", NOW)
     };
     let record = ann.replica().plan_form(&shared, NOW).unwrap().form;
@@ -1360,7 +1360,7 @@ fn person_who_joins_answers_and_takes_nothing_over() {
     let row = shown.row.unwrap();
     assert_eq!(
         (row.begun_ms, row.member),
-        (Some(NOW + 1), Some(MemberId([11; 16])))
+        (Some(NOW + 1), Some(GRID_WORKER_CHEN.member()))
     );
     step(&mut ann, record, &FINISH, NOW + 4).unwrap();
     let story = bo.replica().timeline(record, None, 50).unwrap().unwrap();
