@@ -14,6 +14,9 @@ use crate::limits::{CONTENT_ENTRIES_MAX, DESCRIPTION_SHOWN_CHARS_MAX};
 /// Bytes of an actor id that name its device.
 const DEVICE_BYTES: usize = 8;
 
+/// The device of each answer in a row of a repeat, by the key of the answer.
+type RowDevices = BTreeMap<String, [u8; DEVICE_BYTES]>;
+
 impl Document {
     /// The content now. A field of a wrong type reads as absent; texts are bounded.
     #[must_use]
@@ -107,10 +110,7 @@ impl Document {
         }
     }
 
-    fn fields_at(
-        &self,
-        heads: Option<&[ChangeHash]>,
-    ) -> (Vec<(Field, FieldValue)>, BTreeMap<String, [u8; 8]>) {
+    fn fields_at(&self, heads: Option<&[ChangeHash]>) -> (Vec<(Field, FieldValue)>, RowDevices) {
         let range = match heads {
             Some(heads) => self.doc.map_range_at(ROOT, .., heads),
             None => self.doc.map_range(ROOT, ..),

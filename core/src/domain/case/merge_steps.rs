@@ -4,8 +4,8 @@
 //! its root is in force: the way to the step of the highest rank among those that no later step has seen. Of
 //! two equal ranks the step that the server accepted first is in force, because an author can choose the place
 //! of a step in the order of the fold. A step that came long after an end which its author had not seen changes
-//! nothing. A step beside this way agrees with it, if a step of the way that had not seen it reaches the same
-//! stage, or is overtaken.
+//! nothing. A step beside this way agrees with it, if a step of the way that had not seen it reaches
+//! the same stage, or is overtaken.
 
 use std::cmp::Reverse;
 

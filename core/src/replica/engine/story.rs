@@ -270,12 +270,11 @@ impl Teller<'_> {
             let document = document.filter(|_| has_seen && is_answer(edit));
             document?.seen_by(&hash, &edit.field)
         };
-        let edits = match counted {
-            Some(edits) => edits,
-            None => {
-                let written = rewrite::written_in(&self.wording, self.record, node)?;
-                written.0.unwrap_or_default()
-            }
+        let edits = if let Some(edits) = counted {
+            edits
+        } else {
+            let written = rewrite::written_in(&self.wording, self.record, node)?;
+            written.0.unwrap_or_default()
         };
         let first = edits.iter().take(STORY_CHANGES_MAX);
         let shown = first.map(|edit| self.changed(edit, seen(edit).as_ref()));

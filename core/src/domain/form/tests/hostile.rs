@@ -142,7 +142,7 @@ fn devices_take_turns_in_a_crowded_repeat() {
     let repeat = question("repeat", "rows", json!({ "items": [inner] }));
     let template = parse(json!([repeat])).unwrap();
     let (mut fields, mut devices) = (Vec::new(), BTreeMap::new());
-    let all = (0..FORM_ROWS_MAX + 1).map(|n| (n, 1));
+    let all = (0..=FORM_ROWS_MAX).map(|n| (n, 1));
     for (n, device) in all.chain([(500, 2), (501, 2), (502, 3)]) {
         let key = format!("rows-{n:016x}");
         devices.insert(key.clone(), [device; 8]);
