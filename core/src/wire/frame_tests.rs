@@ -46,6 +46,7 @@ fn nothing_changed() -> (SyncRequest, SyncResponse) {
 }
 
 /// An answer with a receipt and a page of some cases.
+#[expect(clippy::too_many_lines, reason = "one value for each field")]
 fn full_response(samples: &mut Samples) -> SyncResponse {
     let verdict = Verdict {
         status: Status::Accepted,

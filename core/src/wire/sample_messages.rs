@@ -59,6 +59,7 @@ fn request(samples: &mut Samples, bundle: Option<Bundle>) -> SyncRequest {
 }
 
 /// The answer to an upload of these hashes, with a page of other people's envelopes.
+#[expect(clippy::too_many_lines, reason = "one value for each field")]
 fn response(samples: &mut Samples, sent: &[Hash], page: &Bundle) -> SyncResponse {
     let time_ms = samples.later(1_000);
     let verdict = Verdict {

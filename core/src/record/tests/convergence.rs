@@ -38,7 +38,7 @@ fn step_of(rng: &mut ChaCha8Rng, phone: &mut Writer, record: &Record) -> Verifie
             None => phone.act(record, &comment("nothing to take")),
         },
         _ => match record.document().unwrap().edit(phone.actor, &[severity(n)]) {
-            Ok(change) => phone.raw_change(record, record.heads(), change),
+            Ok(change) => phone.raw_change(record, &record.heads(), change),
             Err(_) => phone.act(record, &comment("same already")),
         },
     }

@@ -27,7 +27,7 @@ impl Forgery {
         let genesis = volunteer.report("a");
         let record = record_of(&[&genesis]);
         let honest = volunteer.edit(&record, &[severity(4)]);
-        let forged = worker.raw_change(&record, record.heads(), change_in(&honest));
+        let forged = worker.raw_change(&record, &record.heads(), change_in(&honest));
         Self {
             volunteer,
             worker,
@@ -156,7 +156,7 @@ fn forged_number_at_lower_depth_voids_nothing() {
         .unwrap();
     let forged = deployment
         .writer(GRID_WORKER_LIN)
-        .raw_change(&start, start.heads(), stolen);
+        .raw_change(&start, &start.heads(), stolen);
     for order in [[&forged, &honest], [&honest, &forged]] {
         let mut record = record_of(&[&genesis, &note]);
         for envelope in order {
@@ -238,7 +238,7 @@ fn change_sent_twice_counts_for_whoever_saw_one() {
     let note = worker.act(&start, &comment("one"));
     let first = volunteer.edit(&start, &[severity(4)]);
     let seen = record_of(&[&genesis, &note]);
-    let again = volunteer.raw_change(&seen, vec![id(&note)], change_in(&first));
+    let again = volunteer.raw_change(&seen, &[id(&note)], change_in(&first));
     // Another worker knows the second envelope alone and builds on it.
     let knows_second = record_of(&[&genesis, &note, &again]);
     let mut other = deployment.writer(GRID_WORKER_LIN);

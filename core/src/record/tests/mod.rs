@@ -104,15 +104,15 @@ fn one_bad_change_among_fifty_takes_only_its_own_continuation_along() {
     let mut bad = good.clone();
     let last = bad.len() - 1;
     bad[last] ^= 1;
-    let bad = worker.raw_change(&fresh, fresh.heads(), bad);
-    let base = worker.raw_change(&fresh, fresh.heads(), good);
+    let bad = worker.raw_change(&fresh, &fresh.heads(), bad);
+    let base = worker.raw_change(&fresh, &fresh.heads(), good);
     let with_base = record_of(&[&genesis, &base]);
     let next = with_base
         .document()
         .unwrap()
         .edit(worker.actor, &[severity(4)])
         .unwrap();
-    let next = worker.raw_change(&with_base, vec![id(&bad)], next);
+    let next = worker.raw_change(&with_base, &[id(&bad)], next);
     batch.insert(20, bad.clone());
     batch.insert(5, next.clone());
 
@@ -151,7 +151,7 @@ fn a_change_may_not_depend_on_content_that_its_envelope_had_not_seen() {
         .unwrap()
         .edit(worker.actor, &[severity(4)])
         .unwrap();
-    let hidden = worker.raw_change(&record, vec![id(&genesis)], change);
+    let hidden = worker.raw_change(&record, &[id(&genesis)], change);
     let judged = record.admit(&[hidden]);
     assert_eq!(
         outcomes(&judged),
@@ -171,7 +171,7 @@ fn an_author_who_leaves_out_its_own_past_is_not_believed() {
     let first = worker.act(&record, &comment("one"));
     record.admit(std::slice::from_ref(&first));
     record.set_verdict(id(&first), verdict(Status::Accepted, 5_000));
-    let forked = worker.act_on(&record, vec![id(&genesis)], &comment("never said it"));
+    let forked = worker.act_on(&record, &[id(&genesis)], &comment("never said it"));
     let judged = record.admit(&[forked]);
     assert_eq!(
         outcomes(&judged),
@@ -221,7 +221,7 @@ fn what_builds_on_a_held_envelope_waits_with_it_and_counts_once_it_is_accepted()
     let edit = volunteer.edit(&record, &[severity(4)]);
     record.admit(std::slice::from_ref(&edit));
     record.set_verdict(id(&edit), verdict(Status::Held(HeldReason::Revoked), 2));
-    let note = worker.act_on(&record, vec![id(&edit)], &comment("seen there"));
+    let note = worker.act_on(&record, &[id(&edit)], &comment("seen there"));
     let judged = record.admit(std::slice::from_ref(&note));
     assert_eq!(
         outcomes(&judged),

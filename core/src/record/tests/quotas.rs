@@ -20,7 +20,7 @@ fn flood(
             let actor = ActorId::new(&device, [n; 8]);
             let edits = [FieldEdit::text(Field::Description, words)];
             let change = start.document().unwrap().edit(actor, &edits).unwrap();
-            let envelope = worker.raw_change(&start, vec![parent], change);
+            let envelope = worker.raw_change(&start, &[parent], change);
             parent = id(&envelope);
             envelope
         })

@@ -28,30 +28,30 @@ impl Writer {
     /// An edit on what the record shows now.
     pub(super) fn edit(&mut self, record: &Record, edits: &[FieldEdit]) -> VerifiedEnvelope {
         let change = record.document().unwrap().edit(self.actor, edits).unwrap();
-        self.raw_change(record, record.heads(), change)
+        self.raw_change(record, &record.heads(), change)
     }
 
     pub(super) fn raw_change(
         &mut self,
         record: &Record,
-        parents: Vec<EnvelopeId>,
+        parents: &[EnvelopeId],
         change: Vec<u8>,
     ) -> VerifiedEnvelope {
-        let envelope = self.change(record.id(), &parents, change);
+        let envelope = self.change(record.id(), parents, change);
         self.verified(envelope)
     }
 
     pub(super) fn act(&mut self, record: &Record, event: &Event) -> VerifiedEnvelope {
-        self.act_on(record, record.heads(), event)
+        self.act_on(record, &record.heads(), event)
     }
 
     pub(super) fn act_on(
         &mut self,
         record: &Record,
-        parents: Vec<EnvelopeId>,
+        parents: &[EnvelopeId],
         event: &Event,
     ) -> VerifiedEnvelope {
-        let envelope = self.event(record.id(), &parents, event);
+        let envelope = self.event(record.id(), parents, event);
         self.verified(envelope)
     }
 }

@@ -22,6 +22,7 @@ fn dismiss() -> Event {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one history, step by step")]
 fn forty_people_write_at_the_same_time_and_the_next_one_goes_on() {
     let town = Deployment::new();
     let mut server = Server::new(&town);

@@ -278,12 +278,12 @@ fn a_report_of_a_revoked_device_is_taken_along_by_who_may_read_it() {
 fn crafted(
     author: &mut FilePhone,
     record: RecordId,
-    parents: Vec<EnvelopeId>,
+    parents: &[EnvelopeId],
     clock_ms: i64,
     (code, data): (u16, Vec<u8>),
 ) -> RawEnvelope {
     let writer = author.writer();
-    let header = header(&writer.certificate, Some(record), &parents, clock_ms);
+    let header = header(&writer.certificate, Some(record), parents, clock_ms);
     let body = Body::Event(raw_event(code, data));
     writer.sign(header, &body).raw().clone()
 }
@@ -307,7 +307,7 @@ fn unknown_event_from_a_meeting_freezes_nothing() {
     let (mut server, mut worker, mut hostile, record) = with_hostile(&town);
     let heads = heads(&mut worker, record);
     let newer = (9_999, vec![0x80]);
-    let raw = crafted(&mut hostile, record, heads, NOW, newer);
+    let raw = crafted(&mut hostile, record, &heads, NOW, newer);
     let id = raw.hash().envelope_id();
     give(&mut worker, &[certificate(&mut hostile)], &[], &[raw]);
     let done = Event::HandledOnSpot(HandledOnSpot {
@@ -335,7 +335,7 @@ fn own_words_build_on_no_wild_clock() {
     let day_ms = 24 * 3_600_000;
     for clock_ms in [NOW + 10 * day_ms, NOW - 401 * day_ms] {
         let event = Event::Comment(said("x")).encode();
-        let wild = crafted(&mut hostile, record, heads.clone(), clock_ms, event);
+        let wild = crafted(&mut hostile, record, &heads, clock_ms, event);
         let poison = wild.hash().envelope_id();
         give(&mut worker, &[certificate(&mut hostile)], &[], &[wild]);
         assert!(ids(&mut worker, record).contains(&poison), "it goes along");
@@ -385,7 +385,7 @@ fn reversed_chain_is_ordered_in_one_pass() {
     let mut chain = Vec::new();
     for n in 0..50 {
         let event = Event::Comment(said("x")).encode();
-        let raw = crafted(&mut hostile, record, parents, NOW + n, event);
+        let raw = crafted(&mut hostile, record, &parents, NOW + n, event);
         parents = vec![raw.hash().envelope_id()];
         chain.push(raw);
     }

@@ -31,6 +31,7 @@ fn sentences(phone: &mut FilePhone, record: RecordId) -> Vec<(String, String)> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one history, step by step")]
 fn timeline_tells_each_step_with_names_and_deadlines() {
     let town = Deployment::new();
     let mut server = Server::new(&town);
