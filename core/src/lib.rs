@@ -25,6 +25,7 @@ pub mod domain;
 pub mod fixtures;
 pub mod id;
 pub mod limits;
+pub mod media;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod record;
