@@ -13,6 +13,7 @@ mod automatic;
 mod bulletin;
 mod bundle;
 mod commit;
+mod described;
 mod give_back;
 mod given_packs;
 mod merges;
