@@ -195,7 +195,7 @@ impl Files {
         Ok(keys)
     }
 
-    fn path(&self, key: AttachmentKey) -> PathBuf {
+    pub(super) fn path(&self, key: AttachmentKey) -> PathBuf {
         self.folder
             .join(folder_name(key.id.0[0]))
             .join(file_name(key))

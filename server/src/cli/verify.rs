@@ -1,6 +1,7 @@
 //! `onegrid verify`: checks that all stored data is consistent.
 
 use super::Context;
+use crate::admin::data_dir::DataDir;
 use crate::admin::verify::{FileCheck, verify, verify_files};
 use crate::error::{Phrase, Problem, Result};
 
@@ -27,13 +28,13 @@ enum Files {
 
 /// Checks all data; the exit code is 1 if there are findings.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
-    let (data, server) = context.deployment()?;
+    let (config, server) = context.deployment()?;
     let mut found = verify(&server, &mut |_, _| {})?;
     let check = match args.files {
         Files::Full => FileCheck::Full,
         Files::Fast => FileCheck::Fast,
     };
-    verify_files(&server, &data.files(), check, &mut found)?;
+    verify_files(&server, &DataDir::of(&config).files(), check, &mut found)?;
     let lang = context.lang;
     if args.json {
         let wrong = found.wrong.iter().map(|phrase| {
