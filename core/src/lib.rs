@@ -23,6 +23,7 @@ pub mod dag;
 pub mod domain;
 pub mod id;
 pub mod limits;
+pub mod media;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod record;

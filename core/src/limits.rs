@@ -39,6 +39,40 @@ pub const DIRECTORY_ENTRY_BYTES_MAX: usize = 512 * 1_024;
 /// Streams that the announcement of a change of access names one by one.
 pub const ACCESS_STREAMS_MAX: usize = 1_000;
 
+// Attachments: photos and recordings.
+
+/// Bytes of a photo or recording as a host hands it in, before cleaning. A photo may have a short film
+/// behind its end.
+pub const MEDIA_INPUT_BYTES_MAX: usize = 32 * 1_024 * 1_024;
+/// Bytes of a cleaned photo or recording.
+pub const ATTACHMENT_BYTES_MAX: usize = 8 * 1_024 * 1_024;
+/// Pixels of a photo. A phone that shows it needs 4 bytes for each.
+pub const PHOTO_PIXELS_MAX: u64 = 25_000_000;
+/// Pixels of a progressive photo. A decoder needs up to 6 bytes for each.
+pub const PROGRESSIVE_PIXELS_MAX: u64 = 8_300_000;
+/// Segments of a photo before its end.
+pub const PHOTO_SEGMENTS_MAX: usize = 1_024;
+/// Tables of a photo: a progressive one may have new codes for each scan.
+pub const PHOTO_TABLES_MAX: usize = 512;
+/// Scans of a photo. Each may visit every pixel at the cost of a few bytes.
+pub const PHOTO_SCANS_MAX: usize = 64;
+/// Bytes of a colour profile that a photo keeps.
+pub const COLOUR_PROFILE_BYTES_MAX: usize = 4_096;
+/// Bytes of a thumbnail, which travels inside its record.
+pub const THUMBNAIL_BYTES_MAX: usize = 6 * 1_024;
+/// Pixels along the longer side of a thumbnail.
+pub const THUMBNAIL_SIDE_MAX: u16 = 224;
+/// Boxes of one level of a recording.
+pub const RECORDING_BOXES_MAX: usize = 64;
+/// Bytes of the first box of a recording, which lists its brands.
+pub const RECORDING_BRANDS_BYTES_MAX: usize = 128;
+/// Samples of a recording: 90 minutes of AAC at 48 kHz.
+pub const RECORDING_SAMPLES_MAX: u32 = 262_144;
+/// Length of a recording, milliseconds.
+pub const RECORDING_MS_MAX: u64 = 30 * 60 * 1_000;
+/// Bytes of one segment of a sealed file, without its tag.
+pub const SEALED_SEGMENT_BYTES: usize = 64 * 1_024;
+
 // The phone's replica.
 
 /// Page cache of a replica, KiB.

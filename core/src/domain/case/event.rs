@@ -7,7 +7,10 @@ use super::payload as p;
 use super::{FOLD_VERSION, Party};
 use crate::domain::Text;
 use crate::id::EnvelopeId;
-use crate::limits::{EVENT_ATTACHMENTS_MAX, EVENT_BYTES_MAX, MENTIONS_MAX};
+use crate::limits::{
+    ATTACHMENT_BYTES_MAX, EVENT_ATTACHMENTS_MAX, EVENT_BYTES_MAX, MENTIONS_MAX, THUMBNAIL_BYTES_MAX,
+};
+use crate::media::MediaType;
 
 /// The reason why the data of an event is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -142,6 +145,8 @@ events! {
     MergeUndone(p::MergeUndone) = 31,
     /// See [`Move::Step`].
     Step(p::KindStep) = 32,
+    /// A [`Move::Comment`] that describes a photo or recording.
+    Attach(p::Attach) = 33,
 }
 
 impl Event {
@@ -193,6 +198,10 @@ impl Event {
                 }
                 (comment.attachments.len(), comment.mentions.len())
             }
+            Self::Attach(attach) => {
+                check_description(attach)?;
+                (1, 0)
+            }
             _ => (0, 0),
         };
         if attachments > EVENT_ATTACHMENTS_MAX || mentions > MENTIONS_MAX {
@@ -233,7 +242,7 @@ impl Event {
             Self::Unmerge(_) | Self::MergeUndone(_) => Move::Unmerge,
             Self::Reopen(_) => Move::Reopen,
             Self::DangerRemains(_) | Self::DangerHeld(_) => Move::DangerRemains,
-            Self::Comment(_) => Move::Comment,
+            Self::Comment(_) | Self::Attach(_) => Move::Comment,
             Self::Seen(_) => Move::Seen,
             Self::Step(_) => Move::Step,
             Self::Unknown { .. } => return None,
@@ -270,9 +279,11 @@ impl Event {
             Self::DangerRemains(data) => data.text.as_ref(),
             Self::Comment(data) => data.text.as_ref(),
             Self::Step(data) => data.note.as_ref(),
-            Self::Seen(_) | Self::DangerHeld(_) | Self::MergeUndone(_) | Self::Unknown { .. } => {
-                None
-            }
+            Self::Seen(_)
+            | Self::DangerHeld(_)
+            | Self::MergeUndone(_)
+            | Self::Attach(_)
+            | Self::Unknown { .. } => None,
         }
     }
 
@@ -327,4 +338,26 @@ impl Event {
             _ => None,
         }
     }
+}
+
+/// Checks the sizes of a description. The content of a thumbnail is no matter of verdicts, because these must not
+/// depend on the details of a parser.
+fn check_description(attach: &p::Attach) -> Result<(), EventError> {
+    let thumbnail = attach.thumbnail.as_ref().map_or(0, Vec::len);
+    if thumbnail > THUMBNAIL_BYTES_MAX {
+        return Err(EventError::TooLarge);
+    }
+    // A newer app may set other limits for its own types.
+    let Some(media) = attach.media_type() else {
+        return Ok(());
+    };
+    if usize::try_from(attach.bytes).map_or(true, |bytes| bytes > ATTACHMENT_BYTES_MAX) {
+        return Err(EventError::TooLarge);
+    }
+    let has_empty_part = attach.bytes == 0 || attach.thumbnail.as_ref().is_some_and(Vec::is_empty);
+    let has_picture_of_sound = media == MediaType::M4a && thumbnail > 0;
+    if has_empty_part || has_picture_of_sound {
+        return Err(EventError::Malformed);
+    }
+    Ok(())
 }

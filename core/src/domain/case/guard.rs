@@ -14,6 +14,9 @@ pub fn possible(state: &RecordState, event: &Event) -> Result<(), Refusal> {
     if let (Some(steps), Event::Step(step)) = (&state.steps, event) {
         return kind_step(steps, step);
     }
+    if matches!(event, Event::Attach(attach) if attach.media_type().is_none()) {
+        return Err(Refusal::Newer);
+    }
     let Some(case) = &state.case else {
         return without_case(state.facts.kind, movement);
     };

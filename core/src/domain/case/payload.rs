@@ -9,6 +9,7 @@ use crate::domain::area::AreaLevel;
 use crate::domain::category::CategoryCode;
 use crate::domain::{AreaPath, Code, Text};
 use crate::id::{AreaId, EnvelopeId, Hash, MemberId, RecordId, UnitId};
+use crate::media::MediaType;
 
 coded_enum! {
     /// How bad a danger is.
@@ -358,5 +359,32 @@ payload! {
         2 attachments: Vec<Hash>,
         /// A note of the author.
         3 note: Option<Text>,
+    }
+}
+payload! {
+    /// Data of `attach`: the description of one photo or recording. Its bytes travel apart from the record.
+    Attach {
+        /// The id, which follows from the salt and the content.
+        0 id: Hash,
+        /// The code of its type, see [`MediaType`]. A code of a newer app is kept.
+        1 media: u8,
+        /// Bytes of the content.
+        2 bytes: u32,
+        /// Makes the ids of equal contents unrelated.
+        #[cbor(with = "minicbor::bytes")]
+        3 salt: [u8; 16],
+        /// A small picture of a photo, in JPEG. A phone checks it before it shows it.
+        #[cbor(with = "minicbor::bytes")]
+        4 thumbnail: Option<Vec<u8>>,
+        /// Width and height in pixels as people see a photo, or the milliseconds of a recording and 0.
+        5 extent: Option<(u32, u32)>,
+    }
+}
+
+impl Attach {
+    /// The type of the content, if this version knows it.
+    #[must_use]
+    pub fn media_type(&self) -> Option<MediaType> {
+        MediaType::from_code(self.media)
     }
 }

@@ -22,6 +22,7 @@ use crate::domain::civil::time_said;
 use crate::domain::content::{Field, FieldValue};
 use crate::id::{EnvelopeId, Hash, MemberId, RecordId, UnitId};
 use crate::limits::LIST_ROWS_MAX;
+use crate::media::MediaType;
 use crate::record::{Node, NodeBody, Record};
 use crate::texts::{Lang, say, text};
 use crate::wire::verdict::Status;
@@ -396,6 +397,13 @@ impl Teller<'_> {
             Event::HandToPolice(hand) => parts.push(("to", self.station(hand.to, lang)?)),
             Event::Step(step) => return Ok(self.kind_step(step, lang, parts)),
             Event::DangerHeld(_) => return Ok(filled("story.danger_held", lang, &parts)),
+            Event::Attach(attach) => {
+                let code = match attach.media_type() {
+                    Some(MediaType::M4a) => "story.attach_voice",
+                    _ => "story.attach_photo",
+                };
+                return Ok(filled(code, lang, &parts));
+            }
             Event::MergeUndone(_) => return Ok(filled("story.merge_undone", lang, &parts)),
             Event::Merge(merge) => parts.push(("record", names::record(self.conn, merge.into)?)),
             Event::Comment(comment) if !comment.mentions.is_empty() => {
@@ -537,6 +545,7 @@ fn attachments(event: &Event) -> Vec<Hash> {
         Event::DangerRemains(danger) => danger.attachments.clone(),
         Event::Step(step) => step.attachments.clone(),
         Event::Comment(comment) => comment.attachments.clone(),
+        Event::Attach(attach) => vec![attach.id],
         Event::HandledOnSpot(photos) => [photos.before.as_slice(), &photos.after].concat(),
         _ => Vec::new(),
     }

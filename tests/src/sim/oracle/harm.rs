@@ -79,7 +79,9 @@ fn unharmed(world: &World, record: &Record, node: &Node) -> Result<(), String> {
 
 fn is_word(node: &Node) -> bool {
     match &node.body {
-        NodeBody::Event { event, .. } => matches!(**event, Event::Comment(_)),
+        NodeBody::Event { event, .. } => {
+            matches!(**event, Event::Comment(_) | Event::Attach(_))
+        },
         _ => node.change().is_some(),
     }
 }

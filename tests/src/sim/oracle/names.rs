@@ -164,7 +164,7 @@ fn decides(node: &Node) -> bool {
     };
     let evidence = matches!(
         **event,
-        Event::Comment(_) | Event::DangerRemains(_) | Event::Unknown { .. }
+        Event::Comment(_) | Event::Attach(_) | Event::DangerRemains(_) | Event::Unknown { .. }
     );
     node.counts() && !evidence
 }

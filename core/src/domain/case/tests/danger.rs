@@ -154,6 +154,18 @@ fn evidence_beside_an_ending_asks_for_review_and_reopens_nothing() {
     }
 }
 
+#[test]
+fn photo_beside_an_ending_asks_for_review() {
+    let mut log = Log::resolved(1);
+    let base = log.heads();
+    let pass = log.after(&base, grid_worker(), verify(true));
+    let photo = log.after(&base, volunteer(1), Event::Attach(attach()));
+    let state = log.state();
+    assert_eq!(state.stage(), Stage::Verified);
+    let review: Vec<_> = state.needs_review.iter().map(|r| (r.evidence, r.ending)).collect();
+    assert_eq!(review, [(photo, pass)]);
+}
+
 /// A case that was resolved, verified and closed long ago, as the server saw it, and a volunteer who had seen
 /// nothing of it.
 fn ended_long_ago(seed: u64) -> (Log, crate::id::EnvelopeId) {

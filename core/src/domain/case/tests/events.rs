@@ -5,7 +5,9 @@ use crate::domain::area::AreaLevel;
 use crate::domain::case::payload as p;
 use crate::domain::case::{Event, EventError, FOLD_VERSION, Part, Party};
 use crate::id::{EnvelopeId, Hash, MemberId, RecordId};
-use crate::limits::{EVENT_ATTACHMENTS_MAX, EVENT_BYTES_MAX, MENTIONS_MAX};
+use crate::limits::{
+    ATTACHMENT_BYTES_MAX, EVENT_ATTACHMENTS_MAX, EVENT_BYTES_MAX, MENTIONS_MAX, THUMBNAIL_BYTES_MAX,
+};
 
 #[allow(clippy::too_many_lines, reason = "one entry for each event")]
 fn one_of_each() -> Vec<Event> {
@@ -87,6 +89,7 @@ fn one_of_each() -> Vec<Event> {
             attachments: vec![Hash([5; 32])],
             note: Some(reason()),
         }),
+        Event::Attach(attach()),
     ]
 }
 
@@ -94,7 +97,7 @@ fn one_of_each() -> Vec<Event> {
 fn every_event_round_trips_and_keeps_its_code() {
     let all = one_of_each();
     let codes: Vec<u16> = all.iter().map(Event::code).collect();
-    assert_eq!(codes, (1..=32).collect::<Vec<u16>>(), "codes are frozen");
+    assert_eq!(codes, (1..=33).collect::<Vec<u16>>(), "codes are frozen");
     assert_eq!(codes, Event::CODES);
     for event in all {
         let (code, data) = event.encode();
@@ -110,15 +113,24 @@ fn every_event_round_trips_and_keeps_its_code() {
 
 #[test]
 fn the_bytes_of_events_are_frozen() {
-    let all: Vec<u8> = one_of_each()
-        .iter()
-        .flat_map(|event| event.encode().1)
-        .collect();
+    let mut all = one_of_each();
+    let later = all.split_off(32);
+    let bytes = |events: &[Event]| -> Vec<u8> {
+        events.iter().flat_map(|event| event.encode().1).collect()
+    };
     assert_eq!(
-        Hash::of(&[&all]).to_string(),
+        Hash::of(&[&bytes(&all)]).to_string(),
         GOLDEN,
         "other bytes are another event code"
     );
+    let attach = [
+        &[0x86, 0x58, 32][..],
+        &[5; 32],
+        &[1, 0x19, 3, 0xe8, 0x50],
+        &[6; 16],
+        &[0x43, 1, 2, 3, 0x82, 0x18, 96, 0x18, 64],
+    ];
+    assert_eq!(bytes(&later), attach.concat());
 }
 
 const GOLDEN: &str = "818a4793fefc25f8994b5e9981bf1d7cf66f070e345c27b6e8dc95b495204ad9";
@@ -127,7 +139,7 @@ const GOLDEN: &str = "818a4793fefc25f8994b5e9981bf1d7cf66f070e345c27b6e8dc95b495
 fn newer_codes_and_versions_are_kept_not_understood() {
     let (code, data) = triage().encode();
     for (code, version) in [
-        (33, FOLD_VERSION),
+        (34, FOLD_VERSION),
         (u16::MAX, FOLD_VERSION),
         (code, FOLD_VERSION + 1),
     ] {
@@ -164,6 +176,44 @@ fn truncated_flipped_and_padded_data_never_passes_as_something_else() {
     // An array with one field too many, and one of indefinite length.
     assert!(Event::decode(29, FOLD_VERSION, &[0x81, 0x00]).is_err());
     assert!(Event::decode(29, FOLD_VERSION, &[0x9f, 0xff]).is_err());
+}
+
+#[test]
+fn descriptions_out_of_bounds_are_refused() {
+    let change = |change: &dyn Fn(&mut p::Attach)| {
+        let mut changed = attach();
+        change(&mut changed);
+        Event::Attach(changed).check()
+    };
+    let bytes_max = u32::try_from(ATTACHMENT_BYTES_MAX).unwrap();
+    assert_eq!(change(&|a| a.bytes = bytes_max), Ok(()));
+    assert_eq!(
+        change(&|a| a.bytes = bytes_max + 1),
+        Err(EventError::TooLarge)
+    );
+    assert_eq!(change(&|a| a.bytes = 0), Err(EventError::Malformed));
+    let thumbnail = |bytes| Some(vec![7; bytes]);
+    assert_eq!(
+        change(&|a| a.thumbnail = thumbnail(THUMBNAIL_BYTES_MAX)),
+        Ok(())
+    );
+    let too_large = change(&|a| a.thumbnail = thumbnail(THUMBNAIL_BYTES_MAX + 1));
+    assert_eq!(too_large, Err(EventError::TooLarge));
+    assert_eq!(
+        change(&|a| a.thumbnail = thumbnail(0)),
+        Err(EventError::Malformed)
+    );
+    assert_eq!(
+        change(&|a| a.media = 2),
+        Err(EventError::Malformed),
+        "sound has no picture"
+    );
+    assert_eq!(change(&|a| (a.media, a.thumbnail) = (2, None)), Ok(()));
+    assert_eq!(
+        change(&|a| (a.media, a.bytes) = (9, u32::MAX)),
+        Ok(()),
+        "a newer type"
+    );
 }
 
 #[test]

@@ -163,6 +163,29 @@ fn an_event_of_a_newer_version_freezes_the_moves_but_not_the_words() {
 }
 
 #[test]
+fn attachment_of_a_newer_type_is_unjudged() {
+    let mut log = Log::hazard(1);
+    let known = log.then(volunteer(1), Event::Attach(attach()));
+    let mut newer = attach();
+    newer.media = 99;
+    let newer = log.then(volunteer(1), Event::Attach(newer));
+    assert_eq!(outcome(&log, known), Outcome::Effective);
+    assert_eq!(outcome(&log, newer), Outcome::Unjudged);
+    assert_eq!(why(&log, newer), "case.newer");
+}
+
+/// The permission is that of a comment: only readers of the record have it.
+#[test]
+fn stranger_attaches_nothing() {
+    let mut log = Log::hazard(1);
+    let stranger = in_area(77, Role::Volunteer, &[1, 99]);
+    let photo = log.then(stranger.clone(), Event::Attach(attach()));
+    let words = log.then(stranger, comment("话"));
+    assert_eq!(outcome(&log, photo), Outcome::Illegal);
+    assert_eq!(why(&log, photo), why(&log, words));
+}
+
+#[test]
 fn frozen_case_is_opened_again_by_danger() {
     for seed in 0..16 {
         let mut log = Log::resolved(seed);

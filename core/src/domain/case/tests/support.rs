@@ -326,6 +326,17 @@ pub(crate) fn comment(words: &str) -> Event {
     })
 }
 
+pub(crate) fn attach() -> p::Attach {
+    p::Attach {
+        id: Hash([5; 32]),
+        media: 1,
+        bytes: 1_000,
+        salt: [6; 16],
+        thumbnail: Some(vec![1, 2, 3]),
+        extent: Some((96, 64)),
+    }
+}
+
 pub(crate) fn on_spot() -> Event {
     let photo = |n| vec![Hash([n; 32])];
     Event::HandledOnSpot(p::HandledOnSpot {
