@@ -216,8 +216,6 @@ pub const TAKE_OVER_WAIT_MAX: Duration = Duration::from_secs(2);
 pub const TAKE_OVER_AGAIN_S: u32 = 2;
 /// Descriptions of one file whose salt is tried.
 pub const SALTS_TRIED_MAX: usize = 8;
-/// Bytes of the metadata of a new upload.
-pub const UPLOAD_METADATA_BYTES_MAX: usize = 1_024;
 /// Time that a file without a description that counts is kept, milliseconds.
 pub const ORPHAN_MS: i64 = 30 * 24 * 3_600 * 1_000;
 /// Rows and files that one step of the clean-up examines.

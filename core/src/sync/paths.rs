@@ -12,7 +12,7 @@ pub const SESSION_PATH: &str = "/v1/session";
 pub const SYNC_PATH: &str = "/v1/sync";
 /// Wake-ups, by WebSocket.
 pub const LIVE_PATH: &str = "/v1/live";
-/// Photos and recordings. One file has the path `<this>/<record>/<id>`.
+/// Photos and recordings; a record and an id follow, see [`attachment_path`].
 pub const ATTACHMENTS_PATH: &str = "/v1/attachments";
 /// Asks which files the server lacks.
 pub const ATTACHMENTS_NEEDED_PATH: &str = "/v1/attachments/needed";

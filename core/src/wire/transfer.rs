@@ -17,8 +17,6 @@ pub const TUS_VERSION: &str = "1.0.0";
 pub const TUS_RESUMABLE: &str = "tus-resumable";
 /// Header with the length of the whole file, bytes.
 pub const UPLOAD_LENGTH: &str = "upload-length";
-/// Header with record and id of a new upload.
-pub const UPLOAD_METADATA: &str = "upload-metadata";
 /// Header with the number of bytes that are durable on the server.
 pub const UPLOAD_OFFSET: &str = "upload-offset";
 /// Header with the generation of the server's data.
@@ -27,13 +25,7 @@ pub const GENERATION_HEADER: &str = "x-og-generation";
 pub const MEDIA_UPLOAD: &str = "application/offset+octet-stream";
 
 /// Headers of a request that its message code covers, in this order.
-pub const REQUEST_HEADERS: [&str; 5] = [
-    UPLOAD_LENGTH,
-    UPLOAD_METADATA,
-    UPLOAD_OFFSET,
-    "content-length",
-    "range",
-];
+pub const REQUEST_HEADERS: [&str; 4] = [UPLOAD_LENGTH, UPLOAD_OFFSET, "content-length", "range"];
 /// Headers of an answer that its message code covers, in this order, after the status.
 pub const ANSWER_HEADERS: [&str; 4] = [
     UPLOAD_OFFSET,

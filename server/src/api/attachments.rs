@@ -12,7 +12,7 @@ use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use onegrid_core::id::{DeviceId, Hash, RecordId};
@@ -24,8 +24,8 @@ use onegrid_core::system::now_ms;
 use onegrid_core::trust::request_mac::{MAC_HEADER, RequestTag};
 use onegrid_core::trust::session::Session;
 use onegrid_core::wire::transfer::{
-    GENERATION_HEADER, MEDIA_UPLOAD, NeededAnswer, NeededRequest, TUS_RESUMABLE, TUS_VERSION,
-    UPLOAD_LENGTH, UPLOAD_METADATA, UPLOAD_OFFSET, answer_lines, request_lines,
+    GENERATION_HEADER, MEDIA_UPLOAD, NeededAnswer, NeededRequest, REQUEST_HEADERS, TUS_RESUMABLE,
+    TUS_VERSION, UPLOAD_LENGTH, UPLOAD_OFFSET, answer_lines, request_lines,
 };
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -35,9 +35,7 @@ use super::routes::tags;
 use super::seats::Seat;
 use crate::blobs::{Blobs, Download, Progress, Receiver, Resumption, Turn};
 use crate::error::{Problem, Result};
-use crate::limits::{
-    DOWNLOAD_PIECES_A_LOOK, TRANSFER_SILENCE_MAX, UPLOAD_METADATA_BYTES_MAX, UPLOAD_PIECE_BYTES,
-};
+use crate::limits::{DOWNLOAD_PIECES_A_LOOK, TRANSFER_SILENCE_MAX, UPLOAD_PIECE_BYTES};
 use crate::store::AttachmentKey;
 
 /// Header with the versions of tus that the server speaks.
@@ -47,11 +45,11 @@ pub(super) const TUS_VERSIONS: &str = "tus-version";
 pub fn transfers(node: Node) -> Router {
     let one = format!("{ATTACHMENTS_PATH}/{{record}}/{{id}}");
     Router::new()
-        .route(ATTACHMENTS_PATH, post(create).options(abilities))
         .route(ATTACHMENTS_NEEDED_PATH, post(needed))
         .route(
             &one,
-            axum::routing::get(read)
+            get(read)
+                .post(create)
                 .head(progress)
                 .patch(append)
                 .delete(end)
@@ -146,20 +144,21 @@ async fn abilities() -> Response {
 async fn create(
     State(node): State<Node>,
     ConnectInfo(peer): Peer,
+    Path(named): Named,
+    uri: Uri,
     headers: HeaderMap,
 ) -> Result<Response> {
     node.admit(peer, &headers)?;
     let lines = lines_of(&headers)?;
     let known = node
-        .known(&headers, ("POST", ATTACHMENTS_PATH), lines)
+        .known(&headers, ("POST", uri.path()), lines)
         .await?;
     check_version(&headers)?;
     let bytes = number(&headers, UPLOAD_LENGTH)?.ok_or_else(malformed)?;
     if bytes > ATTACHMENT_BYTES_MAX as u64 {
         return Err(Problem::new("http.too_large").with("max", ATTACHMENT_BYTES_MAX));
     }
-    let key = metadata(one(&headers, UPLOAD_METADATA)?.ok_or_else(malformed)?)?;
-    let device = known.device();
+    let (device, key) = (known.device(), key_of(&named)?);
     let _turn = node.0.blobs.take_turn(device, key).await?;
     let progress = node
         .with_blobs(move |blobs| blobs.begin(device, key, bytes, now_ms()))
@@ -566,7 +565,7 @@ fn check_version(headers: &HeaderMap) -> Result<()> {
 
 /// The lines that the code of a request covers.
 fn lines_of(headers: &HeaderMap) -> Result<Vec<u8>> {
-    for name in onegrid_core::wire::transfer::REQUEST_HEADERS {
+    for name in REQUEST_HEADERS {
         one(headers, name)?;
     }
     Ok(request_lines(|name| headers.get(name)?.to_str().ok()))
@@ -608,22 +607,6 @@ fn named(record: &str, id: &str) -> Option<AttachmentKey> {
     (key.record.to_string() == record).then_some(key)
 }
 
-/// Reads `id <base 64>,record <base 64>`: the texts of both in base 64.
-fn metadata(text: &str) -> Result<AttachmentKey> {
-    if text.len() > UPLOAD_METADATA_BYTES_MAX {
-        return Err(malformed());
-    }
-    let value = |name: &str| {
-        let pairs = text.split(',').filter_map(|pair| pair.trim().split_once(' '));
-        let (_, value) = pairs.into_iter().find(|(known, _)| *known == name)?;
-        let bytes = data_encoding::BASE64.decode(value.as_bytes()).ok()?;
-        String::from_utf8(bytes).ok()
-    };
-    let key = value("record").zip(value("id"));
-    key.and_then(|(record, id)| named(&record, &id))
-        .ok_or_else(malformed)
-}
-
 /// Reads a single range with a beginning. Other forms are ignored, as HTTP allows, so the whole file is sent.
 fn range_of(value: &str) -> Option<(u64, Option<u64>)> {
     let (first, last) = value.strip_prefix("bytes=")?.split_once('-')?;
@@ -639,3 +622,6 @@ fn range_of(value: &str) -> Option<(u64, Option<u64>)> {
     last.is_none_or(|last| last >= first)
         .then_some((first, last))
 }
+
+#[cfg(test)]
+mod tests;
