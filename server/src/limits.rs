@@ -10,6 +10,8 @@ pub const BODY_BYTES_CEILING: u64 = 256 * 1_024 * 1_024;
 pub const TLS_FILE_BYTES_MAX: u64 = 1_024 * 1_024;
 /// Longest time for the head of a request.
 pub const HEAD_WAIT_MAX: Duration = Duration::from_secs(20);
+/// Bytes that a connection of HTTP/1.1 reads ahead, and bytes of the head of a request.
+pub const CONNECTION_BUFFER_BYTES_MAX: usize = 64 * 1_024;
 /// Longest time of a TLS handshake.
 pub const HANDSHAKE_WAIT_MAX: Duration = Duration::from_secs(10);
 

@@ -52,6 +52,7 @@ pub fn keep_time(node: &Node) -> Ready {
     every(node, &broken, SWEEP_EVERY, |server, now_ms| {
         server.store().write::<_, Problem>(move |tx| {
             tx.sweep_written(day_of(now_ms))?;
+            tx.sweep_uploaded(day_of(now_ms))?;
             Ok(tx.sweep_sessions(now_ms)?)
         })?;
         server.keep_zones(now_ms)?;

@@ -5,7 +5,6 @@
 
 use std::sync::PoisonError;
 
-use super::upload::day_of;
 use super::{Blobs, failed, rights};
 use crate::error::{Problem, Result};
 use crate::limits::{CLEAN_UP_ROWS_A_STEP, ORPHAN_MS, UPLOAD_IDLE_MS_MAX};
@@ -42,10 +41,6 @@ impl Blobs {
 
     fn forget_idle(&self, now_ms: i64) -> Result<u64> {
         let before_ms = now_ms.saturating_sub(UPLOAD_IDLE_MS_MAX);
-        self.shared.store.write::<_, Problem>(move |tx| {
-            tx.sweep_uploaded(day_of(now_ms))?;
-            Ok(())
-        })?;
         let idle = self
             .shared
             .store
@@ -121,6 +116,12 @@ impl Blobs {
     fn look_at(&self, key: AttachmentKey, is_over: bool) -> Result<bool> {
         // No upload puts the file in place meanwhile.
         let _alone = self.checking.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_needed = |tx: &dyn Reader| -> StoreResult<bool> {
+            Ok(tx.attachment_file(key)?.is_some() && is_described(tx, key)?)
+        };
+        if !is_over && !self.shared.store.read(is_needed)? {
+            return Ok(false);
+        }
         let goes = self.shared.store.write::<_, Problem>(move |tx| {
             let is_needed = tx.attachment_file(key)?.is_some() && is_described(tx, key)?;
             if is_needed || is_over {

@@ -6,6 +6,7 @@ mod kept;
 pub(crate) mod photos;
 
 use onegrid_core::wire::verdict::Status;
+use tokio::time::Duration;
 
 use super::*;
 use crate::ingest::tests::world::{NOW, World};
@@ -242,7 +243,7 @@ fn stranger_reads_no_file() {
 fn copied_description_opens_no_file() {
     let bench = Bench::new();
     let (blobs, mut phone) = (bench.blobs(), bench.world.volunteer(10));
-    let mut thief = bench.world.handler(12);
+    let mut thief = bench.world.volunteer(12);
     let bytes = photo(5_000, 1);
     let key = describe(&bench.world, &mut phone, &bytes, [1; 16]);
     send(&blobs, device(&phone), key, &bytes).unwrap();
@@ -432,7 +433,7 @@ async fn newest_request_gets_the_turn_when_the_others_let_go() {
     assert!(turns.is_empty(), "memory is bounded by the open requests");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn request_that_does_not_let_go_locks_the_upload() {
     let turns = Turns::default();
     let key = AttachmentKey {
@@ -441,7 +442,8 @@ async fn request_that_does_not_let_go_locks_the_upload() {
     };
     let device = onegrid_core::id::DeviceId([3; 16]);
     let first = turns.take(device, key).await.unwrap();
-    assert_eq!(code(turns.take(device, key).await), "attachment.locked");
+    let locked = turns.take_within(device, key, Duration::ZERO).await;
+    assert_eq!(code(locked), "attachment.locked");
     drop(first);
     turns.take(device, key).await.unwrap();
     assert!(turns.is_empty());

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use onegrid_core::id::DeviceId;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
-use tokio::time::timeout;
+use tokio::time::{Duration, timeout};
 
 use crate::error::{Problem, Result};
 use crate::limits::{TAKE_OVER_AGAIN_S, TAKE_OVER_WAIT_MAX};
@@ -49,8 +49,17 @@ pub struct Turn {
 impl Turns {
     /// Stops all earlier requests about the upload, and waits until they have ended.
     pub(super) async fn take(&self, device: DeviceId, key: AttachmentKey) -> Result<Turn> {
+        self.take_within(device, key, TAKE_OVER_WAIT_MAX).await
+    }
+
+    pub(super) async fn take_within(
+        &self,
+        device: DeviceId,
+        key: AttachmentKey,
+        wait_max: Duration,
+    ) -> Result<Turn> {
         let (place, lock) = self.enter((device, key));
-        let Ok(lock) = timeout(TAKE_OVER_WAIT_MAX, lock.lock_owned()).await else {
+        let Ok(lock) = timeout(wait_max, lock.lock_owned()).await else {
             return Err(Problem::new("attachment.locked").retry_after(TAKE_OVER_AGAIN_S));
         };
         Ok(Turn { _lock: lock, place })

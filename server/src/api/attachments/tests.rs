@@ -70,7 +70,9 @@ impl Running {
     async fn with(ceilings: BlobCeilings) -> Self {
         let (world, folder) = (World::new(), tempfile::tempdir().unwrap());
         let mut phone = world.volunteer(10);
-        world.again(&mut phone, onegrid_core::system::now_ms());
+        let now_ms = onegrid_core::system::now_ms();
+        world.server.renew(phone.session.device, "admin", now_ms).unwrap();
+        phone.certificate = world.again(&mut phone, now_ms).unwrap();
         let session = phone.session.clone();
         let flags = vec!["server.listen=127.0.0.1:0".to_owned()];
         let inputs = Inputs {
@@ -427,7 +429,8 @@ async fn server_names_the_files_that_it_lacks() {
     assert_eq!(garbage.code(), "wire.damaged");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+/// One thread, because the log is heard on this one alone.
+#[tokio::test]
 async fn log_names_no_file_record_or_device() {
     let (heard, guard) = Heard::start(LogFormat::Text);
     let mut server = Running::new().await;
