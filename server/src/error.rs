@@ -92,7 +92,12 @@ impl Class {
     pub const fn exit_code(self) -> u8 {
         match self {
             Self::Usage | Self::Method | Self::MediaType | Self::Version => 2,
-            Self::Data | Self::NotFound | Self::Conflict | Self::TooLarge | Self::Range | Self::Checksum => 3,
+            Self::Data
+            | Self::NotFound
+            | Self::Conflict
+            | Self::TooLarge
+            | Self::Range
+            | Self::Checksum => 3,
             Self::Unauthorized | Self::Refused => 4,
             Self::Timeout
             | Self::TooMany
@@ -215,7 +220,9 @@ impl Problem {
         let cause = self.cause().unwrap_or_default();
         match self.class() {
             Class::Internal => tracing::error!(code = self.code(), cause, "problem"),
-            Class::Busy | Class::Timeout | Class::Full => tracing::warn!(code = self.code(), cause, "problem"),
+            Class::Busy | Class::Timeout | Class::Full => {
+                tracing::warn!(code = self.code(), cause, "problem")
+            }
             _ => tracing::info!(code = self.code(), cause, "problem"),
         }
     }

@@ -71,7 +71,10 @@ fn add_files(from: &Files, to: &Files) -> Result<()> {
     let failed = |error: std::io::Error| unusable(to.folder(), &error);
     to.make().map_err(failed)?;
     for number in 0..=u8::MAX {
-        for key in from.keys(number).map_err(|error| unusable(from.folder(), &error))? {
+        for key in from
+            .keys(number)
+            .map_err(|error| unusable(from.folder(), &error))?
+        {
             match to.add(from, key) {
                 // The server may remove an orphan meanwhile.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -190,7 +193,10 @@ fn prepare(
     add_files(&source.files(), &data.files())?;
     let lost = forget_lost_files(&fresh.store()?, &data.files())?;
     if lost > 0 {
-        tracing::warn!(lost, "photos and recordings that the phones have to give back");
+        tracing::warn!(
+            lost,
+            "photos and recordings that the phones have to give back"
+        );
     }
     // Only the database moves into place, so its log has to be empty by now.
     sqlite::merge_log(&fresh.database())?;

@@ -118,7 +118,11 @@ fn length_of(files: &Files, row: &AttachmentFile) -> std::io::Result<Finding> {
         return Ok(Finding::Absent);
     };
     let is_sound = file.metadata()?.len() == row.bytes;
-    Ok(if is_sound { Finding::Sound } else { Finding::Wrong })
+    Ok(if is_sound {
+        Finding::Sound
+    } else {
+        Finding::Wrong
+    })
 }
 
 fn hash_of(files: &Files, row: &AttachmentFile) -> std::io::Result<Finding> {
@@ -128,7 +132,11 @@ fn hash_of(files: &Files, row: &AttachmentFile) -> std::io::Result<Finding> {
     }
     let bytes = files.read(row.key, row.bytes)?.unwrap_or_default();
     let is_sound = attachment_id(&row.salt, &bytes) == row.key.id;
-    Ok(if is_sound { Finding::Sound } else { Finding::Wrong })
+    Ok(if is_sound {
+        Finding::Sound
+    } else {
+        Finding::Wrong
+    })
 }
 
 impl VerifyReport {

@@ -12,7 +12,7 @@ use axum::extract::{ConnectInfo, Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use onegrid_core::id::{DeviceId, Hash, RecordId};
@@ -45,7 +45,6 @@ pub(super) const TUS_VERSIONS: &str = "tus-version";
 pub fn transfers(node: Node) -> Router {
     let one = format!("{ATTACHMENTS_PATH}/{{record}}/{{id}}");
     Router::new()
-        .route(ATTACHMENTS_NEEDED_PATH, post(needed))
         .route(
             &one,
             get(read)
@@ -150,9 +149,7 @@ async fn create(
 ) -> Result<Response> {
     node.admit(peer, &headers)?;
     let lines = lines_of(&headers)?;
-    let known = node
-        .known(&headers, ("POST", uri.path()), lines)
-        .await?;
+    let known = node.known(&headers, ("POST", uri.path()), lines).await?;
     check_version(&headers)?;
     let bytes = number(&headers, UPLOAD_LENGTH)?.ok_or_else(malformed)?;
     if bytes > ATTACHMENT_BYTES_MAX as u64 {
@@ -180,9 +177,7 @@ async fn progress(
 ) -> Result<Response> {
     node.admit(peer, &headers)?;
     let lines = lines_of(&headers)?;
-    let known = node
-        .known(&headers, ("HEAD", uri.path()), lines)
-        .await?;
+    let known = node.known(&headers, ("HEAD", uri.path()), lines).await?;
     check_version(&headers)?;
     let (device, key) = (known.device(), key_of(&named)?);
     let _turn = node.0.blobs.take_turn(device, key).await?;
@@ -202,9 +197,7 @@ async fn end(
 ) -> Result<Response> {
     node.admit(peer, &headers)?;
     let lines = lines_of(&headers)?;
-    let known = node
-        .known(&headers, ("DELETE", uri.path()), lines)
-        .await?;
+    let known = node.known(&headers, ("DELETE", uri.path()), lines).await?;
     check_version(&headers)?;
     let (device, key) = (known.device(), key_of(&named)?);
     let _turn = node.0.blobs.take_turn(device, key).await?;
@@ -222,9 +215,7 @@ async fn append(
 ) -> Result<Response> {
     node.admit(peer, &headers)?;
     let lines = lines_of(&headers)?;
-    let known = node
-        .known(&headers, ("PATCH", uri.path()), lines)
-        .await?;
+    let known = node.known(&headers, ("PATCH", uri.path()), lines).await?;
     check_version(&headers)?;
     if one(&headers, "content-type")? != Some(MEDIA_UPLOAD) {
         return Err(Problem::new("http.media_type"));
@@ -368,9 +359,7 @@ async fn read(
 ) -> Result<Response> {
     node.admit(peer, &headers)?;
     let lines = lines_of(&headers)?;
-    let known = node
-        .known(&headers, ("GET", uri.path()), lines)
-        .await?;
+    let known = node.known(&headers, ("GET", uri.path()), lines).await?;
     let (device, key) = (known.device(), key_of(&named)?);
     let seat = node.0.transfers.take(device)?;
     let download = node
@@ -481,7 +470,8 @@ impl Outgoing {
     }
 }
 
-async fn needed(
+/// Names the files that the server lacks. The body is short, so the usual limits of time and size are around it.
+pub(super) async fn needed(
     State(node): State<Node>,
     ConnectInfo(peer): Peer,
     headers: HeaderMap,
@@ -490,9 +480,7 @@ async fn needed(
     node.admit(peer, &headers)?;
     let held = node.0.bodies.read(&headers, body, NEEDED_BYTES_MAX).await?;
     let request = ("POST", ATTACHMENTS_NEEDED_PATH);
-    let known = node
-        .known(&headers, request, held.bytes.clone())
-        .await?;
+    let known = node.known(&headers, request, held.bytes.clone()).await?;
     let asked =
         NeededRequest::from_bytes(&held.bytes).ok_or_else(|| Problem::new("wire.damaged"))?;
     let (device, generation) = (known.device(), known.generation);

@@ -26,12 +26,7 @@ pub struct Download {
 
 impl Blobs {
     /// Opens a file for a reader, and notes the reading of a sensitive record before the first byte leaves.
-    pub fn open_file(
-        &self,
-        device: DeviceId,
-        key: AttachmentKey,
-        now_ms: i64,
-    ) -> Result<Download> {
+    pub fn open_file(&self, device: DeviceId, key: AttachmentKey, now_ms: i64) -> Result<Download> {
         let absent = || Problem::new("attachment.absent");
         let (file, lines) = self.shared.store.read::<_, Problem>(|tx| {
             let access = self.access(tx, device, key, now_ms)?.ok_or_else(absent)?;
@@ -63,7 +58,9 @@ impl Blobs {
             .shared
             .store
             .read::<_, Problem>(|tx| self.access(tx, device, key, now_ms))?;
-        access.map(drop).ok_or_else(|| Problem::new("attachment.absent"))
+        access
+            .map(drop)
+            .ok_or_else(|| Problem::new("attachment.absent"))
     }
 
     fn access(

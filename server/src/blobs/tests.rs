@@ -62,7 +62,10 @@ fn upload_with_a_lying_length_is_refused() {
     let key = describe(&bench.world, &mut phone, &bytes, [1; 16]);
     let length = bytes.len() as u64;
     for lie in [0, length - 1, length + 1, u64::MAX] {
-        assert_eq!(code(blobs.begin(device, key, lie, NOW)), "attachment.length");
+        assert_eq!(
+            code(blobs.begin(device, key, lie, NOW)),
+            "attachment.length"
+        );
     }
     assert_eq!(blobs.begin(device, key, length, NOW).unwrap().offset, 0);
     let announced = blobs.resume(device, key, 0, Some(length + 1), NOW);
@@ -99,7 +102,10 @@ fn polyglot_is_refused_at_the_end() {
     let page = b"<script>alert(1)</script>".to_vec();
     for bytes in [[photo(900, 1), page.clone()].concat(), page] {
         let key = describe(&bench.world, &mut phone, &bytes, [1; 16]);
-        assert_eq!(code(send(&blobs, device, key, &bytes)), "attachment.content");
+        assert_eq!(
+            code(send(&blobs, device, key, &bytes)),
+            "attachment.content"
+        );
         assert_eq!((bench.staging(), bench.is_stored(key)), (0, false));
     }
     let bytes = photo(900, 1);
@@ -138,7 +144,10 @@ fn upload_resumes_after_a_server_kill() {
     let blobs = bench.blobs();
     assert!(!bench.is_stored(key));
     let progress = blobs.progress(device, key, NOW).unwrap();
-    assert_eq!((progress.offset, progress.is_new), (bytes.len() as u64, true));
+    assert_eq!(
+        (progress.offset, progress.is_new),
+        (bytes.len() as u64, true)
+    );
     assert_eq!(read(&blobs, device, key), bytes);
     assert_eq!(bench.staging(), 0);
 }
@@ -188,7 +197,8 @@ fn two_devices_upload_one_file_once() {
     assert_eq!(bench.staging(), 0);
     let used = |device| {
         let day = bench.world.server.store();
-        day.read(|tx| tx.uploaded(upload::day_of(NOW), device)).unwrap()
+        day.read(|tx| tx.uploaded(upload::day_of(NOW), device))
+            .unwrap()
     };
     assert_eq!((used(first).files, used(first).bytes), (1, 1_000));
 }
@@ -206,7 +216,10 @@ fn liar_spoils_no_upload_of_others() {
     }
     let other = photo(5_000, 2);
     send_part(&blobs, device(&phone), key, &bytes, 1_000);
-    assert_eq!(code(send(&blobs, device(&liar), key, &other)), "attachment.hash");
+    assert_eq!(
+        code(send(&blobs, device(&liar), key, &other)),
+        "attachment.hash"
+    );
     send_part(&blobs, device(&liar), key, &other, 4_000);
     let offset = blobs.progress(device(&phone), key, NOW).unwrap().offset;
     assert_eq!(offset, 1_000);
@@ -380,7 +393,9 @@ fn ended_upload_takes_no_byte_of_its_old_request() {
     let mut old = open(&blobs, device, key, 0);
     blobs.write(&mut old, &bytes[..1_000], NOW).unwrap();
     blobs.end(device, key).unwrap();
-    blobs.begin(device, key, bytes.len() as u64, NOW + 1).unwrap();
+    blobs
+        .begin(device, key, bytes.len() as u64, NOW + 1)
+        .unwrap();
     assert_eq!(code(blobs.save(&mut old, NOW)), "attachment.absent");
     assert_eq!(blobs.progress(device, key, NOW).unwrap().offset, 0);
     assert!(send(&blobs, device, key, &bytes).unwrap().is_new);

@@ -316,7 +316,12 @@ impl Blobs {
 
     /// Forgets an upload, if there is one, because the file is here.
     fn forget(&self, device: DeviceId, key: AttachmentKey) -> Result<()> {
-        if self.shared.store.read(|tx| tx.upload(device, key))?.is_some() {
+        if self
+            .shared
+            .store
+            .read(|tx| tx.upload(device, key))?
+            .is_some()
+        {
             self.discard(device, key)?;
         }
         Ok(())

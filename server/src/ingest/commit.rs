@@ -21,7 +21,8 @@ use crate::directory;
 use crate::error::{Problem, Result};
 use crate::registry::audit;
 use crate::store::{
-    Description, Entry, Head, NewEntry, NewEnvelope, ReviewRow, Store, StoreError, StoreResult, Writer,
+    Description, Entry, Head, NewEntry, NewEnvelope, ReviewRow, Store, StoreError, StoreResult,
+    Writer,
 };
 
 /// The result of a commit.

@@ -71,7 +71,10 @@ impl Running {
         let (world, folder) = (World::new(), tempfile::tempdir().unwrap());
         let mut phone = world.volunteer(10);
         let now_ms = onegrid_core::system::now_ms();
-        world.server.renew(phone.session.device, "admin", now_ms).unwrap();
+        world
+            .server
+            .renew(phone.session.device, "admin", now_ms)
+            .unwrap();
         phone.certificate = world.again(&mut phone, now_ms).unwrap();
         let session = phone.session.clone();
         let flags = vec!["server.listen=127.0.0.1:0".to_owned()];
@@ -220,7 +223,10 @@ async fn photo_travels_up_in_parts_and_down_in_ranges() {
     let again = server.append(key, bytes.len() as u64, b"").await;
     assert_eq!((again.status, again.offset()), (204, bytes.len() as u64));
     let all = server.ask("GET", key, &[], b"").await;
-    assert_eq!((all.status, all.header("content-type")), (200, Some("image/jpeg")));
+    assert_eq!(
+        (all.status, all.header("content-type")),
+        (200, Some("image/jpeg"))
+    );
     assert_eq!(all.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(all.body, bytes);
     for (range, expected) in [
@@ -233,14 +239,20 @@ async fn photo_travels_up_in_parts_and_down_in_ranges() {
         assert_eq!(part.body, expected, "{range}");
     }
     let behind = server.fetch(key, "bytes=99999999-").await;
-    assert_eq!((behind.status, behind.code().as_str()), (416, "attachment.range"));
+    assert_eq!(
+        (behind.status, behind.code().as_str()),
+        (416, "attachment.range")
+    );
     let ignored = server.fetch(key, "bytes=-5").await;
     assert_eq!((ignored.status, ignored.body.len()), (200, bytes.len()));
     let ended = server.ask("DELETE", key, &[], b"").await;
     assert_eq!(ended.code(), "attachment.absent", "a whole file stays");
     let metrics = server.metrics.render();
     for line in [
-        format!("onegrid_attachment_bytes_total{{direction=\"up\"}} {}", bytes.len()),
+        format!(
+            "onegrid_attachment_bytes_total{{direction=\"up\"}} {}",
+            bytes.len()
+        ),
         "onegrid_attachments_stored_total 1".to_owned(),
     ] {
         assert!(metrics.contains(&line), "{line} in {metrics}");
@@ -262,7 +274,10 @@ async fn second_patch_takes_over_a_dead_one() {
     let offset = server.offset(key).await;
     assert!(offset <= 200_000, "{offset}");
     let taken = read(dead).await;
-    assert_eq!((taken.status, taken.code().as_str()), (423, "attachment.locked"));
+    assert_eq!(
+        (taken.status, taken.code().as_str()),
+        (423, "attachment.locked")
+    );
     let offset = server.offset(key).await;
     let from = usize::try_from(offset).unwrap();
     let whole = server.append(key, offset, &bytes[from..]).await;
@@ -353,14 +368,25 @@ async fn request_without_its_code_or_version_is_refused() {
     let twice = good.replace("upload-length", "upload-length: 1\r\nupload-length");
     assert_eq!(send(twice).await.code(), "http.bad_request");
     let old = send(good.replace("tus-resumable: 1.0.0", "tus-resumable: 0.2.2")).await;
-    assert_eq!((old.status, old.code().as_str()), (412, "attachment.tus_version"));
+    assert_eq!(
+        (old.status, old.code().as_str()),
+        (412, "attachment.tus_version")
+    );
     assert_eq!(old.header("tus-version"), Some("1.0.0"));
-    let none = send(format!("HEAD {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await;
+    let none = send(format!(
+        "HEAD {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    ))
+    .await;
     assert_eq!(none.status, 422);
-    let abilities =
-        send(format!("OPTIONS {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")).await;
+    let abilities = send(format!(
+        "OPTIONS {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    ))
+    .await;
     assert_eq!(abilities.status, 204);
-    assert_eq!(abilities.header("tus-extension"), Some("creation,termination"));
+    assert_eq!(
+        abilities.header("tus-extension"),
+        Some("creation,termination")
+    );
     assert_eq!(send(good).await.status, 201, "nothing was changed");
 }
 
@@ -370,7 +396,10 @@ async fn full_server_answers_507() {
     let bytes = photo(5_000, 1);
     let key = server.describe(&bytes);
     let begun = server.begin(key, bytes.len()).await;
-    assert_eq!((begun.status, begun.code().as_str()), (507, "attachment.server_full"));
+    assert_eq!(
+        (begun.status, begun.code().as_str()),
+        (507, "attachment.server_full")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -383,7 +412,10 @@ async fn quota_of_a_day_answers_429() {
     let bytes = photo(5_000, 1);
     let key = server.describe(&bytes);
     let begun = server.begin(key, bytes.len()).await;
-    assert_eq!((begun.status, begun.code().as_str()), (429, "attachment.too_many"));
+    assert_eq!(
+        (begun.status, begun.code().as_str()),
+        (429, "attachment.too_many")
+    );
     assert!(begun.header("retry-after").is_some());
 }
 
