@@ -436,6 +436,10 @@ pub const PEER_RECORDS_MAX: usize = 128;
 pub const PEER_IDS_MAX: usize = 2 * REPAIR_IDS_MAX;
 /// Messages of one meeting of two phones.
 pub const PEER_MESSAGES_MAX: u32 = 100_000;
+/// Files of one question which of them the server lacks.
+pub const NEEDED_MAX: usize = 4_096;
+/// Bytes of that question and of its answer.
+pub const NEEDED_BYTES_MAX: usize = 256 * 1_024;
 /// Bytes of a message beside the pack, page or envelope that fills it: cursors, certificates, proofs.
 pub const MESSAGE_REST_BYTES: usize = 384 * 1_024;
 /// Bytes of a signature with its signer and lengths.
@@ -459,6 +463,7 @@ const _: () = {
     assert!(PACK_BYTES_MAX + MESSAGE_REST_BYTES <= PEER_MESSAGE_BYTES_MAX);
     assert!(OUTBOX_BYTES_MAX + BODY_BYTES_MAX + MESSAGE_REST_BYTES <= REQUEST_BYTES_MAX);
     assert!(OUTBOX_ENVELOPES_MAX <= BATCH_ENVELOPES_MAX);
+    assert!(NEEDED_MAX * (3 * ID_SPELLED_BYTES + 4) <= NEEDED_BYTES_MAX);
     assert!(PACK_BYTES_MAX + FEED_BYTES_MAX + MESSAGE_REST_BYTES <= RESPONSE_BYTES_MAX);
     assert!(PAGE_BYTES_FIRST <= PAGE_BYTES_DEFAULT && PAGE_BYTES_DEFAULT <= PAGE_BYTES_MAX);
     assert!(REQUEST_BYTES_MAX <= INFLATED_BYTES_MAX && RESPONSE_BYTES_MAX <= INFLATED_BYTES_MAX);

@@ -6,12 +6,16 @@
 //!                  metrics    problem+json failed request      rate ─▶ body ─▶ worker ─▶ Server::handle_*
 //! ```
 //!
+//! Uploads and downloads of files last as long as bytes flow. They have no time limit and no size limit here, but
+//! limits of their own.
+//!
 //! A part of the server builds a `Router` of its routes and returns [`crate::error::Problem`] as its errors.
 //! [`shell`] adds the layers around it and [`Listener`] serves it. [`Node`] holds the state that all routes
 //! of the protocol share.
 //!
 //! **Not here:** rules about records, people or sessions.
 
+mod attachments;
 mod body;
 mod health;
 mod listener;
@@ -23,11 +27,13 @@ mod peer;
 mod problems;
 mod rates;
 mod routes;
+mod seats;
 mod shell;
 mod shutdown;
 mod tasks;
 mod tls;
 
+pub use attachments::transfers;
 pub use health::Ready;
 pub use listener::Listener;
 pub use node::Node;

@@ -10,7 +10,8 @@ mod typed;
 pub use keys::{KEYS, Key, Kind, Value};
 pub use layers::{Effective, Inputs, Setting, Source};
 pub use typed::{
-    Config, LimitsConfig, LogConfig, LogFormat, RulesConfig, ServerConfig, StoreConfig, TlsFiles,
+    Config, FilesConfig, LimitsConfig, LogConfig, LogFormat, RulesConfig, ServerConfig,
+    StoreConfig, TlsFiles,
 };
 
 /// Line of a text, from 1, that contains the byte.

@@ -46,6 +46,16 @@ pub enum Class {
     TooMany,
     /// The server is loaded or shutting down; a later attempt can succeed.
     Busy,
+    /// The named part of the thing does not exist.
+    Range,
+    /// The request asks for another version of the protocol.
+    Version,
+    /// Another request holds the thing.
+    Locked,
+    /// The received bytes are not those that were announced.
+    Checksum,
+    /// The server has too little space left.
+    Full,
     /// A fault of the server or its machine.
     Internal,
 }
@@ -66,6 +76,12 @@ impl Class {
             Self::MediaType => 415,
             Self::Timeout => 408,
             Self::TooMany => 429,
+            Self::Version => 412,
+            Self::Range => 416,
+            Self::Locked => 423,
+            // The tus protocol has this status for it.
+            Self::Checksum => 460,
+            Self::Full => 507,
             Self::Busy => 503,
             Self::Internal => 500,
         }
@@ -75,10 +91,20 @@ impl Class {
     #[must_use]
     pub const fn exit_code(self) -> u8 {
         match self {
-            Self::Usage | Self::Method | Self::MediaType => 2,
-            Self::Data | Self::NotFound | Self::Conflict | Self::TooLarge => 3,
+            Self::Usage | Self::Method | Self::MediaType | Self::Version => 2,
+            Self::Data
+            | Self::NotFound
+            | Self::Conflict
+            | Self::TooLarge
+            | Self::Range
+            | Self::Checksum => 3,
             Self::Unauthorized | Self::Refused => 4,
-            Self::Timeout | Self::TooMany | Self::Busy | Self::Internal => 1,
+            Self::Timeout
+            | Self::TooMany
+            | Self::Busy
+            | Self::Locked
+            | Self::Full
+            | Self::Internal => 1,
         }
     }
 }
@@ -194,7 +220,9 @@ impl Problem {
         let cause = self.cause().unwrap_or_default();
         match self.class() {
             Class::Internal => tracing::error!(code = self.code(), cause, "problem"),
-            Class::Busy | Class::Timeout => tracing::warn!(code = self.code(), cause, "problem"),
+            Class::Busy | Class::Timeout | Class::Full => {
+                tracing::warn!(code = self.code(), cause, "problem")
+            }
             _ => tracing::info!(code = self.code(), cause, "problem"),
         }
     }

@@ -10,6 +10,8 @@ pub const BODY_BYTES_CEILING: u64 = 256 * 1_024 * 1_024;
 pub const TLS_FILE_BYTES_MAX: u64 = 1_024 * 1_024;
 /// Longest time for the head of a request.
 pub const HEAD_WAIT_MAX: Duration = Duration::from_secs(20);
+/// Bytes that a connection of HTTP/1.1 reads ahead, and bytes of the head of a request.
+pub const CONNECTION_BUFFER_BYTES_MAX: usize = 64 * 1_024;
 /// Longest time of a TLS handshake.
 pub const HANDSHAKE_WAIT_MAX: Duration = Duration::from_secs(10);
 
@@ -190,6 +192,39 @@ pub const NAMED_ENTRY_BYTES: usize = 24;
 /// Bytes of an entry that tells a changed verdict, with its line in the proof.
 pub const VERDICT_ENTRY_BYTES: usize = 64;
 
+// Attachments.
+
+/// Bytes that a device may upload to attachments in a day; further ones are refused until the next day.
+pub const DEVICE_DAY_ATTACHMENT_BYTES_MAX: u64 = 2 * 1_024 * 1_024 * 1_024;
+/// Uploads that a device may begin in a day; further ones are refused until the next day.
+pub const DEVICE_DAY_ATTACHMENTS_MAX: u64 = 2_000;
+/// Uploads of a device that are open at the same time. One more ends the one that rested longest.
+pub const UPLOADS_OPEN_PER_DEVICE_MAX: usize = 16;
+/// Rest after which an upload is forgotten, milliseconds.
+pub const UPLOAD_IDLE_MS_MAX: i64 = 7 * 24 * 3_600 * 1_000;
+/// Bytes of an upload that may be lost in a power cut.
+pub const UPLOAD_SYNC_BYTES: u64 = 1_024 * 1_024;
+/// Bytes of an upload or download that are handed to the disk at once.
+pub const UPLOAD_PIECE_BYTES: usize = 32 * 1_024;
+/// Pieces of a download between two looks at the rights of its reader.
+pub const DOWNLOAD_PIECES_A_LOOK: u64 = 16;
+/// Uploads and downloads that run at the same time.
+pub const TRANSFERS_MAX: usize = 256;
+/// Uploads and downloads of one device that run at the same time.
+pub const TRANSFERS_PER_DEVICE_MAX: usize = 8;
+/// Silence after which an upload or download ends.
+pub const TRANSFER_SILENCE_MAX: Duration = Duration::from_secs(30);
+/// Time that a new request waits until an earlier one lets go of the same upload.
+pub const TAKE_OVER_WAIT_MAX: Duration = Duration::from_secs(2);
+/// Seconds until the next attempt when that time was not enough.
+pub const TAKE_OVER_AGAIN_S: u32 = 2;
+/// Descriptions of one file whose salt is tried.
+pub const SALTS_TRIED_MAX: usize = 8;
+/// Time that a file without a description that counts is kept, milliseconds.
+pub const ORPHAN_MS: i64 = 30 * 24 * 3_600 * 1_000;
+/// Rows and files that one step of the clean-up examines.
+pub const CLEAN_UP_ROWS_A_STEP: usize = 500;
+
 // The reading log.
 
 /// Days before the reading log deletes a line.
@@ -237,6 +272,8 @@ pub const AUDIT_ROWS_A_LOOK: usize = 256;
 pub const TICK_EVERY: Duration = Duration::from_secs(15);
 /// Time between two removals of ended sessions.
 pub const SWEEP_EVERY: Duration = Duration::from_mins(10);
+/// Time between two steps of the clean-up of files. 256 steps look at every file.
+pub const CLEAN_UP_EVERY: Duration = Duration::from_mins(2);
 /// Further attempts to lock the data folder, because a command that looks whether a server runs holds it for a moment.
 pub const LOCK_RETRIES_MAX: u32 = 50;
 /// Time between two attempts to lock the data folder.

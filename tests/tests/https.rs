@@ -40,7 +40,8 @@ async fn a_client_that_trusts_the_root_speaks_http2_and_one_that_speaks_plain_ge
     let (address, url) = (listener.address(), listener.url());
     assert!(url.starts_with("https://"));
     let (trigger, shutdown) = Shutdown::new();
-    let served = tokio::spawn(listener.serve(api::shell(Router::new(), &shell), shutdown));
+    let served =
+        tokio::spawn(listener.serve(api::shell(Router::new(), Router::new(), &shell), shutdown));
 
     // Another test of this process may have installed it already.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -115,7 +115,9 @@ impl Record {
                 let kind = match &node.body {
                     _ if index == 0 => Kind::Genesis,
                     NodeBody::Event { event, .. } if event.is_danger() => Kind::Danger,
-                    NodeBody::Event { event, .. } if matches!(**event, Event::Comment(_) | Event::Attach(_)) => {
+                    NodeBody::Event { event, .. }
+                        if matches!(**event, Event::Comment(_) | Event::Attach(_)) =>
+                    {
                         Kind::Word
                     }
                     NodeBody::Change(change) if !is_among(change, &shared) => Kind::Word,

@@ -23,7 +23,10 @@ impl Record {
             let evidence = !node.counts()
                 || match &node.body {
                     NodeBody::Event { event, .. } => match **event {
-                        Event::Comment(_) | Event::Attach(_) | Event::DangerRemains(_) | Event::Unknown { .. } => true,
+                        Event::Comment(_)
+                        | Event::Attach(_)
+                        | Event::DangerRemains(_)
+                        | Event::Unknown { .. } => true,
                         Event::Seen(_) => !looks_for_the_office(node, reporter),
                         _ => false,
                     },

@@ -28,4 +28,5 @@ pub mod signed_entry;
 #[cfg(test)]
 mod signed_tests;
 mod status;
+pub mod transfer;
 pub mod verdict;

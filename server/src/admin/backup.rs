@@ -1,11 +1,14 @@
 //! Backup while the server runs, and restore while it does not run.
 //!
-//! A backup is a folder with a consistent copy of the database and the server's keys. **Invariant:** a
+//! A backup is a folder with a consistent copy of the database, the server's keys, and the photos and recordings.
+//! The files are copied after the database, so each row of the copy has its file. Where the disk allows it, a
+//! copy is a second name of the file, which costs no space. **Invariant:** a
 //! restored store gets a generation that no store of this deployment ever had, so the phones notice the
 //! restore and give back everything that the backup lacks.
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use onegrid_core::trust::certificate::Anchors;
 
@@ -13,6 +16,7 @@ use super::ADMIN;
 use super::data_dir::{
     DATABASE, DataDir, KEYS, make_private, sync, sync_parent, unusable, with_suffix,
 };
+use crate::blobs::files::Files;
 use crate::directory;
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
@@ -22,6 +26,8 @@ use crate::store::{Store, StoreError};
 
 /// Begins the name of a database that a restore set aside, after [`DATABASE`] and a dot.
 const BEFORE: &str = "before-";
+/// Rows of files that are read at once.
+const FILES_A_STEP: usize = 500;
 
 /// Result of a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +62,59 @@ fn fill(data: &DataDir, part: &Path, now_ms: i64) -> Result<()> {
     store.backup(&part.join(DATABASE))?;
     Keys::read(&data.keys())?.write(&part.join(KEYS))?;
     sync(&part.join(DATABASE))?;
+    add_files(&data.files(), &DataDir::at(part).files())?;
     sync(part)
+}
+
+/// Adds all files of one folder to another.
+fn add_files(from: &Files, to: &Files) -> Result<()> {
+    let failed = |error: std::io::Error| unusable(to.folder(), &error);
+    to.make().map_err(failed)?;
+    for number in 0..=u8::MAX {
+        for key in from
+            .keys(number)
+            .map_err(|error| unusable(from.folder(), &error))?
+        {
+            match to.add(from, key) {
+                // The server may remove an orphan meanwhile.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                added => added.map_err(failed)?,
+            }
+        }
+    }
+    to.sync_folders().map_err(failed)
+}
+
+/// Forgets files that are not here, so that the phones give them back, and all uploads, because their staging
+/// files are of another time. Returns the number of forgotten files.
+fn forget_lost_files(store: &Arc<dyn Store>, files: &Files) -> Result<u64> {
+    store.write::<_, Problem>(|tx| Ok(tx.forget_uploads()?))?;
+    let (mut after, mut count) = (None, 0);
+    loop {
+        let rows = store.read(|tx| tx.attachment_files(after, FILES_A_STEP))?;
+        let Some(last) = rows.last() else {
+            return Ok(count);
+        };
+        after = Some(last.key);
+        let mut lost = Vec::new();
+        for row in &rows {
+            let open = files.open(row.key);
+            let open = open.map_err(|error| unusable(files.folder(), &error))?;
+            let length = open.map(|file| file.metadata().map(|found| found.len()));
+            let length = length.transpose();
+            let length = length.map_err(|error| unusable(files.folder(), &error))?;
+            if length != Some(row.bytes) {
+                lost.push(row.key);
+            }
+        }
+        count += lost.len() as u64;
+        store.write::<_, Problem>(move |tx| {
+            for key in lost {
+                tx.drop_attachment_file(key)?;
+            }
+            Ok(())
+        })?;
+    }
 }
 
 /// Removes the folder when the work in it failed, because a large remainder could fill the disk.
@@ -131,6 +189,15 @@ fn prepare(
         keys
     };
     let generation = raise(fresh, before, above, now_ms, kept.anchors())?;
+    // Files that are in place stay: phones that give a description back find its file here.
+    add_files(&source.files(), &data.files())?;
+    let lost = forget_lost_files(&fresh.store()?, &data.files())?;
+    if lost > 0 {
+        tracing::warn!(
+            lost,
+            "photos and recordings that the phones have to give back"
+        );
+    }
     // Only the database moves into place, so its log has to be empty by now.
     sqlite::merge_log(&fresh.database())?;
     sync(&fresh.database())?;

@@ -1,4 +1,4 @@
-//! The data folder of a deployment: database, keys, and the lock of the serving process.
+//! The data folder of a deployment: database, keys, photos and recordings, and the lock of the serving process.
 //!
 //! Administrator commands open the same database while a server runs: the store allows one writer at a time,
 //! across processes, and readers see snapshots. Only a command that replaces the database needs a stopped
@@ -14,6 +14,8 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::blobs::files::Files;
+use crate::blobs::{BlobCeilings, Blobs};
 use crate::config::Config;
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
@@ -27,6 +29,8 @@ use crate::store::sqlite::{SqliteOptions, SqliteStore};
 pub const DATABASE: &str = "onegrid.db";
 /// File name of the server's keys.
 pub const KEYS: &str = "server.keys";
+/// Name of the folder of photos and recordings.
+pub const FILES: &str = "blobs";
 const LOCK: &str = "serve.lock";
 
 /// Path of a data folder, which need not exist yet.
@@ -100,6 +104,12 @@ impl DataDir {
     #[must_use]
     pub fn keys(&self) -> PathBuf {
         self.folder.join(KEYS)
+    }
+
+    /// The folder of photos and recordings.
+    #[must_use]
+    pub fn files(&self) -> Files {
+        Files::at(&self.folder.join(FILES))
     }
 
     /// Whether `init` has completed here: database and keys both exist.
@@ -190,7 +200,7 @@ impl DataDir {
         let inside = listed.into_iter().flatten().flatten().filter(|entry| {
             let name = entry.file_name();
             let name = name.to_string_lossy();
-            [DATABASE, KEYS].iter().any(|ours| name.starts_with(ours))
+            name == FILES || [DATABASE, KEYS].iter().any(|ours| name.starts_with(ours))
         });
         std::iter::once(self.folder.clone())
             .chain(inside.map(|entry| entry.path()))
@@ -222,6 +232,12 @@ impl DataDir {
         let store = self.store()?;
         let rules = Rules::read(config.rules.path.as_deref())?;
         Server::open(store, Keys::read(&self.keys())?, rules)
+    }
+
+    /// Opens the photos and recordings of a server that starts to serve.
+    pub fn open_files(&self, server: &Server, config: &Config) -> Result<Blobs> {
+        let ceilings = BlobCeilings::with_reserve(config.files.free_bytes_min);
+        Blobs::open(Arc::clone(&server.shared), self.files().folder(), ceilings)
     }
 
     /// Creates the folder, and deletes any contents that an interrupted command left in it.

@@ -1,21 +1,23 @@
 //! Checks all stored data: the audit chain, certificates, every envelope with its signature, every record
-//! with its digest, every stream position by position, the directory, and the
-//! templates of checklists.
+//! with its digest, every stream position by position, the directory, the templates of checklists, and the
+//! photos and recordings.
 
 use std::collections::BTreeMap;
 
 use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::{EnvelopeId, Hash, RecordId};
+use onegrid_core::media::attachment_id;
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::Envelope;
 use onegrid_core::wire::signed_entry::SignedEntry;
 
+use crate::blobs::files::Files;
 use crate::directory;
 use crate::error::{Phrase, Problem, Result};
 use crate::registry::audit;
 use crate::server::Server;
-use crate::store::{Reader, StoreError, StoreResult};
+use crate::store::{AttachmentFile, Reader, StoreError, StoreResult};
 
 /// Counts and findings of a check.
 #[derive(Debug, Default)]
@@ -28,6 +30,10 @@ pub struct VerifyReport {
     pub positions: u64,
     /// Checked lines of the audit log.
     pub audit: u64,
+    /// Checked photos and recordings.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
     /// Findings, each as a sentence, up to a fixed number.
     pub wrong: Vec<Phrase>,
 }
@@ -59,6 +65,88 @@ pub fn verify(server: &Server, progress: &mut dyn FnMut(u64, u64)) -> Result<Ver
     })
 }
 
+/// Depth of the check of files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileCheck {
+    /// Reads every byte.
+    Full,
+    /// Looks at the lengths alone.
+    Fast,
+}
+
+/// Checks that each photo or recording in the store has its file, with the right length and hash, and adds the
+/// result to a report.
+pub fn verify_files(
+    server: &Server,
+    files: &Files,
+    check: FileCheck,
+    report: &mut VerifyReport,
+) -> Result<()> {
+    let mut after = None;
+    loop {
+        let rows = server.store().read(|tx| tx.attachment_files(after, STEP))?;
+        let Some(last) = rows.last() else {
+            return Ok(());
+        };
+        after = Some(last.key);
+        for row in rows {
+            report.files += 1;
+            report.bytes += row.bytes;
+            let found = match check {
+                FileCheck::Full => hash_of(files, &row),
+                FileCheck::Fast => length_of(files, &row),
+            };
+            let finding = match found {
+                Ok(Finding::Sound) => continue,
+                Ok(Finding::Absent) => "verify.attachment_absent",
+                // A file that cannot be read is as bad as a wrong one.
+                Ok(Finding::Wrong) | Err(_) => "verify.attachment",
+            };
+            report.note(finding, format!("{} {}", row.key.record, row.key.id));
+        }
+    }
+}
+
+enum Finding {
+    Sound,
+    Absent,
+    Wrong,
+}
+
+fn length_of(files: &Files, row: &AttachmentFile) -> std::io::Result<Finding> {
+    let Some(file) = files.open(row.key)? else {
+        return Ok(Finding::Absent);
+    };
+    let is_sound = file.metadata()?.len() == row.bytes;
+    Ok(if is_sound {
+        Finding::Sound
+    } else {
+        Finding::Wrong
+    })
+}
+
+fn hash_of(files: &Files, row: &AttachmentFile) -> std::io::Result<Finding> {
+    match length_of(files, row)? {
+        Finding::Sound => {}
+        other => return Ok(other),
+    }
+    let bytes = files.read(row.key, row.bytes)?.unwrap_or_default();
+    let is_sound = attachment_id(&row.salt, &bytes) == row.key.id;
+    Ok(if is_sound {
+        Finding::Sound
+    } else {
+        Finding::Wrong
+    })
+}
+
+impl VerifyReport {
+    fn note(&mut self, code: &'static str, what: impl ToString) {
+        if self.wrong.len() < WRONG_MAX {
+            self.wrong.push(Phrase::new(code).with("what", what));
+        }
+    }
+}
+
 struct Walk<'a> {
     server: &'a Server,
     tx: &'a dyn Reader,
@@ -84,9 +172,7 @@ impl Walk<'_> {
     }
 
     fn wrong(&mut self, code: &'static str, what: impl ToString) {
-        if self.found.wrong.len() < WRONG_MAX {
-            self.found.wrong.push(Phrase::new(code).with("what", what));
-        }
+        self.found.note(code, what);
     }
 
     fn audit(&mut self) -> StoreResult<()> {

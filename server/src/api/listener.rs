@@ -13,7 +13,7 @@ use super::shutdown::Shutdown;
 use super::tls;
 use crate::config::Config;
 use crate::error::{Problem, Result};
-use crate::limits::{HANDSHAKE_WAIT_MAX, HEAD_WAIT_MAX};
+use crate::limits::{CONNECTION_BUFFER_BYTES_MAX, HANDSHAKE_WAIT_MAX, HEAD_WAIT_MAX};
 
 /// A listening socket, so that its port is known before the first request.
 #[derive(Debug)]
@@ -77,7 +77,8 @@ impl Listener {
         let mut builder = server.http_builder().http1();
         builder
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_WAIT_MAX);
+            .header_read_timeout(HEAD_WAIT_MAX)
+            .max_buf_size(CONNECTION_BUFFER_BYTES_MAX);
         server.http_builder().http2().timer(TokioTimer::new());
         let service = app.into_make_service_with_connect_info::<SocketAddr>();
         let outcome = match self.tls {

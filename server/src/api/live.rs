@@ -3,16 +3,14 @@
 //! A connection ends with its session, with the revocation of its device, after [`LIVE_SILENCE_MAX`]
 //! without a message from the phone, or when the server stops.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use onegrid_core::id::DeviceId;
 use onegrid_core::sync::paths::LIVE_PATH;
 use onegrid_core::system::now_ms;
 use onegrid_core::trust::session::Session;
@@ -23,70 +21,14 @@ use super::node::Node;
 use super::routes::tags;
 use crate::error::{Problem, Result};
 use crate::limits::{
-    LIVE_MESSAGE_BYTES_MAX, LIVE_MESSAGES_MAX, LIVE_PER_DEVICE_MAX, LIVE_PING_EVERY,
-    LIVE_SEND_WAIT_MAX, LIVE_SILENCE_MAX, LIVE_WAKE_PAUSE,
+    LIVE_MESSAGE_BYTES_MAX, LIVE_MESSAGES_MAX, LIVE_PING_EVERY, LIVE_SEND_WAIT_MAX,
+    LIVE_SILENCE_MAX, LIVE_WAKE_PAUSE,
 };
 use crate::store::StoreError;
 use crate::wakeups::Wake;
 
 /// Payload of a wake-up; phones ignore it.
 const WAKE: &[u8] = b"!";
-
-/// Counts the connections, in all and for each device.
-#[derive(Debug, Clone)]
-pub(super) struct Seats(Arc<Table>);
-
-#[derive(Debug)]
-struct Table {
-    all_max: usize,
-    taken: Mutex<HashMap<DeviceId, usize>>,
-}
-
-/// The place of one connection, freed when dropped.
-struct Seat {
-    seats: Seats,
-    device: DeviceId,
-}
-
-impl Seats {
-    pub(super) fn new(all_max: usize) -> Self {
-        Self(Arc::new(Table {
-            all_max,
-            taken: Mutex::default(),
-        }))
-    }
-
-    fn take(&self, device: DeviceId) -> Result<Seat> {
-        let mut taken = self.0.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let all: usize = taken.values().sum();
-        let own = taken.get(&device).copied().unwrap_or_default();
-        if all >= self.0.all_max || own >= LIVE_PER_DEVICE_MAX {
-            return Err(Problem::new("http.busy"));
-        }
-        taken.insert(device, own + 1);
-        Ok(Seat {
-            seats: self.clone(),
-            device,
-        })
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut taken = self
-            .seats
-            .0
-            .taken
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(own) = taken.get_mut(&self.device) {
-            *own -= 1;
-            if *own == 0 {
-                taken.remove(&self.device);
-            }
-        }
-    }
-}
 
 pub(super) async fn live(
     State(node): State<Node>,

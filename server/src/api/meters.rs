@@ -24,6 +24,15 @@ pub(super) struct Meters {
     pub(super) moves: Counter<u64, AtomicU64>,
     pub(super) live: Gauge<i64, AtomicI64>,
     pub(super) cut: Counter<u64, AtomicU64>,
+    transferred: Family<Direction, Counter>,
+    stored: Counter<u64, AtomicU64>,
+    transfers_refused: Family<Refusal, Counter>,
+    pub(super) orphans: Counter<u64, AtomicU64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refusal {
+    code: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -84,11 +93,50 @@ impl Meters {
             "Wake-up connections cut off by a revocation",
             all.cut,
         );
+        metrics.register(
+            "attachment_bytes",
+            "Bytes of photos and recordings",
+            all.transferred,
+        );
+        metrics.register(
+            "attachments_stored",
+            "Photos and recordings that arrived whole",
+            all.stored,
+        );
+        metrics.register(
+            "attachment_refusals",
+            "Refused requests about photos and recordings",
+            all.transfers_refused,
+        );
+        metrics.register(
+            "attachment_orphans",
+            "Removed files that no record needs",
+            all.orphans,
+        );
         // Each series exists from the start, so that a rate over it has a beginning.
         for verdict in ["accepted", "void", "held", "refused"] {
             drop(meters.envelopes.get_or_create(&Verdicts { verdict }));
         }
         meters
+    }
+
+    /// Counts bytes of a photo or recording, `up` to the server or `down` to a phone.
+    pub(super) fn transferred(&self, direction: &'static str, bytes: u64) {
+        self.transferred
+            .get_or_create(&Direction { direction })
+            .inc_by(bytes);
+    }
+
+    /// Counts a photo or recording if this request completed it.
+    pub(super) fn stored(&self, is_new: bool) {
+        self.stored.inc_by(u64::from(is_new));
+    }
+
+    /// Counts a refused request about a photo or recording.
+    pub(super) fn transfer_refused(&self, code: &'static str) {
+        self.transfers_refused
+            .get_or_create(&Refusal { code })
+            .inc();
     }
 
     /// Counts an answered sync.

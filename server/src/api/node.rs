@@ -6,14 +6,17 @@ use onegrid_core::id::DeviceId;
 use tokio::sync::Semaphore;
 
 use super::body::Bodies;
-use super::live::Seats;
 use super::meters::Meters;
 use super::peer::Caller;
 use super::rates::Rates;
+use super::seats::Seats;
 use super::shutdown::Shutdown;
+use crate::blobs::Blobs;
 use crate::config::Config;
 use crate::error::{Problem, Result};
-use crate::limits::BODIES_AT_ONCE_MAX;
+use crate::limits::{
+    BODIES_AT_ONCE_MAX, LIVE_PER_DEVICE_MAX, TRANSFERS_MAX, TRANSFERS_PER_DEVICE_MAX,
+};
 use crate::metrics::Metrics;
 use crate::server::Server;
 
@@ -23,10 +26,12 @@ pub struct Node(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) server: Arc<Server>,
+    pub(super) blobs: Arc<Blobs>,
     pub(super) shutdown: Shutdown,
     pub(super) meters: Meters,
     pub(super) bodies: Bodies,
     pub(super) seats: Seats,
+    pub(super) transfers: Seats,
     pub(super) behind_proxy: bool,
     pub(super) body_bytes_max: usize,
     pub(super) by_address: Rates<Caller>,
@@ -37,10 +42,11 @@ pub(super) struct Inner {
 }
 
 impl Node {
-    /// Puts a server behind HTTP.
+    /// Puts a server and its files behind HTTP.
     #[must_use]
     pub fn new(
         server: Arc<Server>,
+        blobs: Arc<Blobs>,
         config: &Config,
         metrics: &Metrics,
         shutdown: Shutdown,
@@ -48,10 +54,12 @@ impl Node {
         let limits = &config.limits;
         Self(Arc::new(Inner {
             server,
+            blobs,
             shutdown,
             meters: Meters::register(metrics),
             bodies: Bodies::new(limits.body_bytes_max.saturating_mul(BODIES_AT_ONCE_MAX)),
-            seats: Seats::new(limits.live_max),
+            seats: Seats::new(limits.live_max, LIVE_PER_DEVICE_MAX),
+            transfers: Seats::new(TRANSFERS_MAX, TRANSFERS_PER_DEVICE_MAX),
             behind_proxy: config.server.behind_proxy,
             body_bytes_max: limits.body_bytes_max,
             by_address: Rates::per_minute(limits.address_per_minute),

@@ -2,11 +2,13 @@
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use onegrid_core::texts::Lang;
+use onegrid_core::wire::transfer::TUS_RESUMABLE;
 
+use super::attachments::TUS_VERSIONS;
 use super::shell::Shell;
 use crate::error::Problem;
 
@@ -55,11 +57,20 @@ pub(super) async fn speak(State(shell): State<Shell>, request: Request, next: Ne
     };
     problem.log();
     let mut said = render(&problem, lang);
-    if let Some(allow) = response.headers_mut().remove(header::ALLOW) {
-        said.headers_mut().insert(header::ALLOW, allow);
+    for name in KEPT {
+        if let Some(value) = response.headers_mut().remove(&name) {
+            said.headers_mut().insert(name, value);
+        }
     }
     said
 }
+
+/// Headers of a failed answer that stay when it is translated.
+const KEPT: [HeaderName; 3] = [
+    header::ALLOW,
+    HeaderName::from_static(TUS_RESUMABLE),
+    HeaderName::from_static(TUS_VERSIONS),
+];
 
 /// Finds the code of an answer from the web framework: a failure without a body or with plain text.
 /// Answers of our routes have another media type.

@@ -10,12 +10,14 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use onegrid_core::limits::{ENROLMENT_BYTES_MAX, REQUEST_BYTES_MAX, SESSION_MESSAGE_BYTES_MAX};
 use onegrid_core::sync::paths::{
-    AUTHORITY_PATH, ENROL_PATH, LIVE_PATH, MEDIA_CBOR, MEDIA_SYNC, SESSION_PATH, SYNC_PATH,
+    ATTACHMENTS_NEEDED_PATH, AUTHORITY_PATH, ENROL_PATH, LIVE_PATH, MEDIA_CBOR, MEDIA_SYNC,
+    SESSION_PATH, SYNC_PATH,
 };
 use onegrid_core::system::{OsRandom, now_ms};
 use onegrid_core::trust::request_mac::{MAC_HEADER, SESSION_HEADER};
 use onegrid_core::trust::session::SessionMessage;
 
+use super::attachments::needed;
 use super::live::live;
 use super::node::Node;
 use super::peer::Caller;
@@ -29,6 +31,7 @@ pub fn routes(node: Node) -> Router {
         .route(SESSION_PATH, post(session))
         .route(SYNC_PATH, post(sync))
         .route(LIVE_PATH, get(live))
+        .route(ATTACHMENTS_NEEDED_PATH, post(needed))
         .with_state(node)
 }
 

@@ -46,8 +46,9 @@ impl Shell {
     }
 }
 
-/// Puts the layers around the routes of the server.
-pub fn shell(app: Router, shell: &Shell) -> Router {
+/// Puts the layers around the routes of the server. `transfers` last as long as bytes flow, so the limits of time
+/// and size are not around them.
+pub fn shell(app: Router, transfers: Router, shell: &Shell) -> Router {
     let panics = shell.metrics.clone();
     let on_panic = move |_: Box<dyn Any + Send>| {
         panics.panicked();
@@ -59,6 +60,7 @@ pub fn shell(app: Router, shell: &Shell) -> Router {
             StatusCode::REQUEST_TIMEOUT,
             shell.limits.request_wait_max,
         ))
+        .merge(transfers)
         .layer(from_fn_with_state(shell.clone(), refuse_when_busy))
         .merge(health::routes(shell))
         .fallback(|| async { Problem::new("http.not_found") })

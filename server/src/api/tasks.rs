@@ -1,5 +1,6 @@
 //! Periodic tasks: they cut off devices that another process revoked, check overdue cases, remove ended
-//! sessions, update grants in zones, and judge envelopes that became readable with an upgrade.
+//! sessions and files that no record needs, update grants in zones, and judge envelopes that became readable
+//! with an upgrade.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +14,9 @@ use super::node::Node;
 use crate::admin::ADMIN;
 use crate::error::{Problem, Result};
 use crate::ingest::ration::day_of;
-use crate::limits::{AUDIT_ROWS_A_LOOK, DUE_PER_TICK_MAX, LOOK_EVERY, SWEEP_EVERY, TICK_EVERY};
+use crate::limits::{
+    AUDIT_ROWS_A_LOOK, CLEAN_UP_EVERY, DUE_PER_TICK_MAX, LOOK_EVERY, SWEEP_EVERY, TICK_EVERY,
+};
 use crate::server::Server;
 
 /// Starts the tasks of a node; they end when the node stops. The returned check tells whether the store
@@ -49,10 +52,17 @@ pub fn keep_time(node: &Node) -> Ready {
     every(node, &broken, SWEEP_EVERY, |server, now_ms| {
         server.store().write::<_, Problem>(move |tx| {
             tx.sweep_written(day_of(now_ms))?;
+            tx.sweep_uploaded(day_of(now_ms))?;
             Ok(tx.sweep_sessions(now_ms)?)
         })?;
         server.keep_zones(now_ms)?;
         server.sweep_readings(now_ms)?;
+        Ok(())
+    });
+    let (blobs, meters) = (Arc::clone(&node.0.blobs), node.0.meters.clone());
+    every(node, &broken, CLEAN_UP_EVERY, move |_, now_ms| {
+        let cleaned = blobs.clean_up(now_ms)?;
+        meters.orphans.inc_by(cleaned.files);
         Ok(())
     });
     let shutdown = node.0.shutdown.clone();
@@ -150,7 +160,8 @@ mod tests {
         let config = Effective::load(&Inputs::default()).unwrap().config;
         let server = Arc::new(data.open(&config).unwrap());
         let (_trigger, shutdown) = Shutdown::new();
-        let node = Node::new(server, &config, &Metrics::new(), shutdown);
+        let blobs = Arc::new(data.open_files(&server, &config).unwrap());
+        let node = Node::new(server, blobs, &config, &Metrics::new(), shutdown);
         let broken = Arc::new(AtomicBool::new(false));
         let ended = every(&node, &broken, TICK_EVERY, |_, _| panic!("a fault of ours"));
         ended.await.unwrap();

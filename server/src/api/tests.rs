@@ -63,6 +63,7 @@ fn start(flags: &[&str], gate: Arc<Gate>, ready: Ready) -> Running {
         );
     let shell = super::shell(
         app,
+        Router::new(),
         &Shell::new(config.limits.clone(), metrics.clone(), ready),
     );
     let listener = Listener::bind(&config).unwrap();

@@ -65,10 +65,18 @@ async fn serve(
     let shutdown = Shutdown::on_signal()?;
     let listener = Listener::bind(config)?;
     let metrics = Metrics::new();
-    let node = Node::new(Arc::clone(server), config, &metrics, shutdown.clone());
+    let blobs = DataDir::of(config).open_files(server, config)?;
+    let node = Node::new(
+        Arc::clone(server),
+        Arc::new(blobs),
+        config,
+        &metrics,
+        shutdown.clone(),
+    );
     let ready = api::keep_time(&node);
     let shell = Shell::new(config.limits.clone(), metrics, ready);
-    let app = api::shell(api::routes(node), &shell);
+    let (routes, transfers) = (api::routes(node.clone()), api::transfers(node));
+    let app = api::shell(routes, transfers, &shell);
     let url = listener.url();
     // Only `status` and `invite` miss the address, and a full disk must not keep the server from phones.
     if let Err(problem) = lock.note_address(&url) {

@@ -85,6 +85,12 @@ pub const KEYS: &[Key] = &[
     key("server", "plain", Kind::Bool, Some("false")),
     key("server", "behind_proxy", Kind::Bool, Some("false")),
     key("store", "path", Kind::Path, Some("onegrid-data")),
+    key(
+        "files",
+        "free_bytes_min",
+        count(1_024 * 1_024, i64::MAX as u64),
+        Some("1073741824"),
+    ),
     key("rules", "path", Kind::Path, None),
     key(
         "limits",

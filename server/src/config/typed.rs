@@ -15,6 +15,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// Place of the data.
     pub store: StoreConfig,
+    /// Photos and recordings.
+    pub files: FilesConfig,
     /// Automatic triage.
     pub rules: RulesConfig,
     /// Limits of requests.
@@ -48,6 +50,13 @@ pub struct TlsFiles {
 pub struct StoreConfig {
     /// Folder of the database, keys and attachments.
     pub path: PathBuf,
+}
+
+/// Settings of photos and recordings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilesConfig {
+    /// Free bytes of the disk below which no photo or recording is taken, so that records still fit.
+    pub free_bytes_min: u64,
 }
 
 /// Settings of automatic triage.
@@ -133,6 +142,9 @@ impl Config {
             },
             store: StoreConfig {
                 path: path(get("store", "path")).unwrap_or_default(),
+            },
+            files: FilesConfig {
+                free_bytes_min: count(get("files", "free_bytes_min")),
             },
             rules: RulesConfig {
                 path: path(get("rules", "path")),

@@ -134,6 +134,18 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("zone.no_areas", Class::Data),
     ("zone.too_many_parts", Class::Data),
     ("zone.unknown_area", Class::Data),
+    // Photos and recordings.
+    ("attachment.absent", Class::NotFound),
+    ("attachment.content", Class::Data),
+    ("attachment.hash", Class::Checksum),
+    ("attachment.length", Class::Usage),
+    ("attachment.locked", Class::Locked),
+    ("attachment.not_described", Class::NotFound),
+    ("attachment.offset", Class::Conflict),
+    ("attachment.range", Class::Range),
+    ("attachment.server_full", Class::Full),
+    ("attachment.too_many", Class::TooMany),
+    ("attachment.tus_version", Class::Version),
     // The data folder.
     ("data.not_prepared", Class::Data),
     ("data.prepared", Class::Conflict),

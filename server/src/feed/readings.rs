@@ -87,7 +87,7 @@ pub fn sweep(store: &Arc<dyn Store>, now_ms: i64) -> Result<usize> {
 }
 
 /// Logs the sensitive records of an answer durably.
-pub(super) fn note(store: &Arc<dyn Store>, rows: Vec<ReadingRow>) -> Result<()> {
+pub(crate) fn note(store: &Arc<dyn Store>, rows: Vec<ReadingRow>) -> Result<()> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -109,7 +109,7 @@ fn first_of(day: i64) -> ReadingKey {
 }
 
 /// Returns the lines about records that an answer gives to a device.
-pub(super) fn lines(
+pub(crate) fn lines(
     tx: &dyn Reader,
     device: DeviceId,
     given: &BTreeMap<RecordId, StreamId>,

@@ -10,6 +10,7 @@ use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::verdict::{Status, StreamPosition, Verdict};
 
+use super::described::descriptions;
 use super::given_packs::Base;
 use super::placed::{Placement, decided, sum};
 use super::plan::{self, Fresh, Plan, Projection};
@@ -20,7 +21,8 @@ use crate::directory;
 use crate::error::{Problem, Result};
 use crate::registry::audit;
 use crate::store::{
-    Entry, Head, NewEntry, NewEnvelope, ReviewRow, Store, StoreError, StoreResult, Writer,
+    Description, Entry, Head, NewEntry, NewEnvelope, ReviewRow, Store, StoreError, StoreResult,
+    Writer,
 };
 
 /// The result of a commit.
@@ -38,6 +40,7 @@ struct Order {
     fresh: Vec<Fresh>,
     changed: Vec<(EnvelopeId, Verdict)>,
     base: Option<Base>,
+    described: Vec<Description>,
     view: Option<Projection>,
 }
 
@@ -76,6 +79,7 @@ pub(super) fn commit_with(
     let mut kept: Vec<Record> = Vec::with_capacity(plans.len());
     let mut orders = Vec::with_capacity(plans.len());
     for plan in plans {
+        let described = descriptions(&plan);
         let Plan {
             record,
             before,
@@ -95,6 +99,7 @@ pub(super) fn commit_with(
             fresh,
             changed,
             base,
+            described,
             view,
         });
         kept.push(record);
@@ -218,6 +223,9 @@ fn store(
         for envelope in &base.envelopes {
             tx.put_packed(envelope)?;
         }
+    }
+    for description in &order.described {
+        tx.put_description(description)?;
     }
     let mut placed = order.base.is_none().then(Vec::new);
     for (id, verdict) in &order.changed {

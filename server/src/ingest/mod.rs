@@ -13,6 +13,7 @@ mod automatic;
 mod bulletin;
 mod bundle;
 mod commit;
+mod described;
 mod give_back;
 mod given_packs;
 mod merges;
@@ -29,7 +30,7 @@ mod unread;
 mod untenable;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

@@ -20,7 +20,7 @@ mod readings;
 mod restored;
 mod review;
 mod templates;
-mod world;
+pub(crate) mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -404,5 +404,8 @@ suite!(
         the_reading_log_keeps_the_first_of_each_day_and_forgets_old_days,
         what_a_device_wrote_adds_up_for_each_day,
         what_only_a_pack_told_of_gets_its_bytes_and_keeps_its_verdict,
+        descriptions_follow_the_verdict_of_their_envelope,
+        files_and_orphans_are_paged_by_their_keys,
+        uploads_are_of_one_device_and_add_up_by_day,
     ]
 );

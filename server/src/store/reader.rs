@@ -6,12 +6,13 @@ use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
 use onegrid_core::trust::certificate::RawCertificate;
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::RawEnvelope;
-use onegrid_core::wire::verdict::Verdict;
+use onegrid_core::wire::verdict::{Status, Verdict};
 
 use super::{
-    Amount, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow, DeviceRow, FeedRow, Head,
-    Holding, InvitationRow, LoadKey, LoadRow, MemberRow, ReadingKey, ReadingRow, RecordRow,
-    ReviewRow, SessionRow, StoreResult, StoredEnvelope, StreamItem, TemplateRow, UnreadRow,
+    Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow,
+    Description, DeviceRow, FeedRow, Head, Holding, InvitationRow, LoadKey, LoadRow, MemberRow,
+    ReadingKey, ReadingRow, RecordRow, ReviewRow, SessionRow, StoreResult, StoredEnvelope,
+    StreamItem, TemplateRow, UnreadRow, UploadAmount, UploadRow,
 };
 
 /// One consistent snapshot. Inside a job it also includes the job's own writes.
@@ -144,6 +145,36 @@ pub trait Reader {
     fn templates(&self, after: (&str, u32), count_max: usize) -> StoreResult<Vec<TemplateRow>>;
     /// Stored amount from a device on a day (counted from 1970-01-01, UTC).
     fn written(&self, day: i64, device: DeviceId) -> StoreResult<Amount>;
+
+    /// Descriptions of a photo or recording with the status of each, in the order of storing.
+    fn descriptions(&self, key: AttachmentKey) -> StoreResult<Vec<(Description, Status)>>;
+    /// A photo or recording whose whole file is here.
+    fn attachment_file(&self, key: AttachmentKey) -> StoreResult<Option<AttachmentFile>>;
+    /// Files after a key, in the order of their keys, at most `count_max`.
+    fn attachment_files(
+        &self,
+        after: Option<AttachmentKey>,
+        count_max: usize,
+    ) -> StoreResult<Vec<AttachmentFile>>;
+    /// Orphans after a key with the time of their first sight, in the order of their keys, at most `count_max`.
+    fn attachment_orphans(
+        &self,
+        after: Option<AttachmentKey>,
+        count_max: usize,
+    ) -> StoreResult<Vec<(AttachmentKey, i64)>>;
+    /// The upload of a file by a device.
+    fn upload(&self, device: DeviceId, key: AttachmentKey) -> StoreResult<Option<UploadRow>>;
+    /// All uploads of a device, the least recently touched first.
+    fn uploads_of(&self, device: DeviceId) -> StoreResult<Vec<UploadRow>>;
+    /// Uploads last touched before this time, the least recently touched first, at most `count_max`.
+    fn uploads_before(
+        &self,
+        touched_before_ms: i64,
+        count_max: usize,
+    ) -> StoreResult<Vec<UploadRow>>;
+    /// Amount that a device uploaded on a day (counted from 1970-01-01, UTC).
+    fn uploaded(&self, day: i64, device: DeviceId) -> StoreResult<UploadAmount>;
+
     /// Newest cursor set that a device was given.
     fn cursors(&self, device: DeviceId) -> StoreResult<Option<CursorsRow>>;
     /// Session with this id, even if it has ended.

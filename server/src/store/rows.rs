@@ -363,6 +363,74 @@ pub struct TemplateRow {
     pub imported_by: String,
 }
 
+/// Names a photo or recording: the record that it belongs to, and the hash of its salt and bytes. A file that
+/// two records show has two names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AttachmentKey {
+    /// Record that it belongs to.
+    pub record: RecordId,
+    /// Hash of the salt and the bytes.
+    pub id: Hash,
+}
+
+/// The description of a photo or recording, as an event of its record carries it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Description {
+    /// Record and id.
+    pub key: AttachmentKey,
+    /// Envelope of the event.
+    pub envelope: EnvelopeId,
+    /// Device that signed the envelope.
+    pub author: DeviceId,
+    /// Code of the media type.
+    pub media: u8,
+    /// Length of the file, bytes.
+    pub bytes: u64,
+    /// Salt of the id.
+    pub salt: [u8; 16],
+}
+
+/// A photo or recording whose whole file is here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AttachmentFile {
+    /// Record and id.
+    pub key: AttachmentKey,
+    /// Code of the media type.
+    pub media: u8,
+    /// Length of the file, bytes.
+    pub bytes: u64,
+    /// Salt of the id.
+    pub salt: [u8; 16],
+    /// Server time when the file was whole, ms UTC.
+    pub stored_ms: i64,
+}
+
+/// A file that a device sends piece by piece.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UploadRow {
+    /// Device that sends it.
+    pub device: DeviceId,
+    /// Record and id.
+    pub key: AttachmentKey,
+    /// Length of the whole file, bytes.
+    pub bytes: u64,
+    /// Bytes that survive a power cut.
+    pub durable: u64,
+    /// Server time of its beginning, ms UTC.
+    pub begun_ms: i64,
+    /// Server time of the last progress, ms UTC.
+    pub touched_ms: i64,
+}
+
+/// A number of files and their size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UploadAmount {
+    /// Number of files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
 /// The newest cursor set that a device was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CursorsRow {

@@ -8,9 +8,9 @@ use onegrid_core::wire::envelope::RawEnvelope;
 use onegrid_core::wire::verdict::Verdict;
 
 use super::{
-    Amount, AuditRow, BasePack, CursorsRow, DeviceRow, Head, InvitationRow, MemberRow, NewEntry,
-    NewEnvelope, PackedEnvelope, Reader, ReadingRow, RecordRow, ReviewRow, SessionRow, StoreResult,
-    TemplateRow, UnreadRow,
+    Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, CursorsRow, Description, DeviceRow,
+    Head, InvitationRow, MemberRow, NewEntry, NewEnvelope, PackedEnvelope, Reader, ReadingRow,
+    RecordRow, ReviewRow, SessionRow, StoreResult, TemplateRow, UnreadRow, UploadAmount, UploadRow,
 };
 
 /// New signatures for what the server keeps, after its keys have changed.
@@ -112,6 +112,28 @@ pub trait Writer: Reader {
     fn add_written(&mut self, day: i64, device: DeviceId, more: Amount) -> StoreResult<()>;
     /// Deletes the written amounts of days before this one.
     fn sweep_written(&mut self, before_day: i64) -> StoreResult<usize>;
+
+    /// Notes the description of a photo or recording; a known one stays.
+    fn put_description(&mut self, row: &Description) -> StoreResult<()>;
+    /// Notes that a whole file is here; a known one stays.
+    fn put_attachment_file(&mut self, row: &AttachmentFile) -> StoreResult<()>;
+    /// Forgets a file.
+    fn drop_attachment_file(&mut self, key: AttachmentKey) -> StoreResult<()>;
+    /// Notes an orphan; a known one keeps its time.
+    fn put_attachment_orphan(&mut self, key: AttachmentKey, since_ms: i64) -> StoreResult<()>;
+    /// Forgets an orphan.
+    fn drop_attachment_orphan(&mut self, key: AttachmentKey) -> StoreResult<()>;
+    /// Inserts or replaces an upload.
+    fn put_upload(&mut self, row: &UploadRow) -> StoreResult<()>;
+    /// Forgets an upload.
+    fn drop_upload(&mut self, device: DeviceId, key: AttachmentKey) -> StoreResult<()>;
+    /// Adds to the amount that a device uploaded on a day.
+    fn add_uploaded(&mut self, day: i64, device: DeviceId, more: UploadAmount) -> StoreResult<()>;
+    /// Deletes the uploaded amounts of days before this one.
+    fn sweep_uploaded(&mut self, before_day: i64) -> StoreResult<usize>;
+    /// Deletes all uploads and orphans, as after a restore.
+    fn forget_uploads(&mut self) -> StoreResult<()>;
+
     /// Stores the cursor set that a device was given.
     fn put_cursors(&mut self, device: DeviceId, cursors: &CursorsRow) -> StoreResult<()>;
     /// Opens or prolongs a session.

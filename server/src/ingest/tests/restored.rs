@@ -14,6 +14,8 @@ use onegrid_core::wire::pack::{Pack, PackBatch};
 use onegrid_core::wire::verdict::Verdict;
 
 use super::*;
+use crate::blobs::tests::photos::{describe, photo, send};
+use crate::blobs::{BlobCeilings, Blobs};
 
 /// The packs that a new reader gets.
 pub(super) fn packs_of(world: &TestServer, reader: Person) -> Vec<PackBatch> {
@@ -443,4 +445,28 @@ fn unpacked(answers: Vec<SyncResponse>) -> Vec<Record> {
             Record::load(id, past).unwrap()
         })
         .collect()
+}
+
+/// A phone has the description of a photo in a pack alone, and gives the photo back after it.
+#[test]
+fn pack_given_back_describes_its_files() {
+    let old = TestServer::new();
+    let (mut author, _) = people(&old);
+    let bytes = photo(5_000, 1);
+    let key = describe(&old, &mut author, &bytes, [1; 16]);
+    let packs = packs_of(&old, GRID_WORKER_HU);
+    let new = TestServer::new();
+    let (_, mut giver) = people(&new);
+    let folder = tempfile::tempdir().unwrap();
+    let ceilings = BlobCeilings::with_reserve(1);
+    let shared = std::sync::Arc::clone(&new.server.shared);
+    let blobs = Blobs::open(shared, folder.path(), ceilings).unwrap();
+    let device = giver.session.device;
+    assert_eq!(blobs.needed(device, &[key], NOW).unwrap(), [0_u32; 0]);
+    give(&new, &mut giver, packs, &[&author]);
+    let described = new.server.store().read(|tx| tx.descriptions(key)).unwrap();
+    let statuses: Vec<Status> = described.iter().map(|(_, status)| *status).collect();
+    assert_eq!(statuses, [Status::Accepted]);
+    assert_eq!(blobs.needed(device, &[key], NOW).unwrap(), [0]);
+    assert!(send(&blobs, device, key, &bytes).unwrap().is_new);
 }

@@ -61,6 +61,11 @@ impl TestServer {
         world
     }
 
+    /// The folder of the database.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
     /// The same file once more.
     pub(crate) fn store_again(&self) -> Arc<dyn Store> {
         open(&self.folder.path().join("onegrid.db"))

@@ -222,3 +222,120 @@ pub(crate) fn versions_of_templates_are_kept_in_order(backend: &dyn Backend) {
         })
         .unwrap();
 }
+
+fn key(record: u8, id: u8) -> AttachmentKey {
+    AttachmentKey {
+        record: RecordId([record; 16]),
+        id: Hash([id; 32]),
+    }
+}
+
+pub(crate) fn descriptions_follow_the_verdict_of_their_envelope(backend: &dyn Backend) {
+    let store = backend.open();
+    begin(&store);
+    store
+        .write::<_, StoreError>(|tx| {
+            let of = key(1, 7);
+            let mut described = Description {
+                key: of,
+                envelope: put(tx, 1, of.record, held(1))?,
+                author: DEVICE,
+                media: 1,
+                bytes: 2_000,
+                salt: [3; 16],
+            };
+            tx.put_description(&described)?;
+            let status = held(1).status;
+            assert_eq!(tx.descriptions(of)?, [(described, status)]);
+            tx.set_verdict(described.envelope, accepted(2))?;
+            assert_eq!(tx.descriptions(of)?, [(described, Status::Accepted)]);
+            let first = described;
+            described.bytes = 9;
+            tx.put_description(&described)?;
+            described.envelope = put(tx, 2, of.record, accepted(3))?;
+            tx.put_description(&described)?;
+            let both = [(first, Status::Accepted), (described, Status::Accepted)];
+            assert_eq!(tx.descriptions(of)?, both);
+            assert_eq!(tx.descriptions(key(2, 7))?, []);
+            Ok(())
+        })
+        .unwrap();
+}
+
+pub(crate) fn files_and_orphans_are_paged_by_their_keys(backend: &dyn Backend) {
+    let store = backend.open();
+    let file = |key: AttachmentKey| AttachmentFile {
+        key,
+        media: 2,
+        bytes: 5,
+        salt: [1; 16],
+        stored_ms: 8,
+    };
+    store
+        .write::<_, StoreError>(move |tx| {
+            let keys = [key(1, 1), key(1, 9), key(2, 0)];
+            for key in keys.iter().rev() {
+                tx.put_attachment_file(&file(*key))?;
+                tx.put_attachment_orphan(*key, 4)?;
+                tx.put_attachment_orphan(*key, 5)?;
+            }
+            let later = AttachmentFile {
+                stored_ms: 9,
+                ..file(keys[0])
+            };
+            tx.put_attachment_file(&later)?;
+            assert_eq!(tx.attachment_file(keys[0])?, Some(file(keys[0])));
+            assert_eq!(tx.attachment_files(None, 2)?, keys.map(file)[..2]);
+            assert_eq!(tx.attachment_files(Some(keys[1]), 2)?, [file(keys[2])]);
+            assert_eq!(tx.attachment_orphans(None, 1)?, [(keys[0], 4)]);
+            let rest = [(keys[1], 4), (keys[2], 4)];
+            assert_eq!(tx.attachment_orphans(Some(keys[0]), 9)?, rest);
+            tx.drop_attachment_file(keys[0])?;
+            tx.drop_attachment_orphan(keys[0])?;
+            assert_eq!(tx.attachment_file(keys[0])?, None);
+            assert_eq!(tx.attachment_orphans(None, 9)?, rest);
+            tx.forget_uploads()?;
+            assert_eq!(tx.attachment_orphans(None, 9)?, []);
+            assert_eq!(tx.attachment_files(None, 9)?.len(), 2);
+            Ok(())
+        })
+        .unwrap();
+}
+
+pub(crate) fn uploads_are_of_one_device_and_add_up_by_day(backend: &dyn Backend) {
+    let store = backend.open();
+    let upload = |device, id, touched_ms| UploadRow {
+        device,
+        key: key(1, id),
+        bytes: 100,
+        durable: 10,
+        begun_ms: 1,
+        touched_ms,
+    };
+    store
+        .write::<_, StoreError>(move |tx| {
+            tx.put_upload(&upload(DEVICE, 1, 30))?;
+            tx.put_upload(&upload(DEVICE, 2, 20))?;
+            tx.put_upload(&upload(COLLEAGUE, 1, 10))?;
+            let own = [upload(DEVICE, 2, 20), upload(DEVICE, 1, 30)];
+            assert_eq!(tx.uploads_of(DEVICE)?, own);
+            let idle = [upload(COLLEAGUE, 1, 10), upload(DEVICE, 2, 20)];
+            assert_eq!(tx.uploads_before(30, 9)?, idle);
+            assert_eq!(tx.uploads_before(30, 1)?, idle[..1]);
+            tx.drop_upload(DEVICE, key(1, 1))?;
+            assert_eq!(tx.upload(DEVICE, key(1, 1))?, None);
+            let other = tx.upload(COLLEAGUE, key(1, 1))?;
+            assert_eq!(other, Some(upload(COLLEAGUE, 1, 10)));
+            let more = |files, bytes| UploadAmount { files, bytes };
+            tx.add_uploaded(3, DEVICE, more(1, 0))?;
+            tx.add_uploaded(3, DEVICE, more(0, 70))?;
+            tx.add_uploaded(4, DEVICE, more(1, 7))?;
+            assert_eq!(tx.uploaded(3, DEVICE)?, more(1, 70));
+            assert_eq!(tx.uploaded(3, COLLEAGUE)?, more(0, 0));
+            assert_eq!(tx.sweep_uploaded(4)?, 1);
+            assert_eq!(tx.uploaded(3, DEVICE)?, more(0, 0));
+            assert_eq!(tx.uploaded(4, DEVICE)?, more(1, 7));
+            Ok(())
+        })
+        .unwrap();
+}

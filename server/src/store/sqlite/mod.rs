@@ -4,6 +4,7 @@
 //! Jobs that wait during a commit share the next transaction, so many receipts cost one `fsync`.
 
 mod administration;
+mod attachments;
 mod bases;
 mod convert;
 mod envelopes;

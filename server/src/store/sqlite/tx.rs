@@ -7,20 +7,20 @@ use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
 use onegrid_core::trust::certificate::RawCertificate;
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::RawEnvelope;
-use onegrid_core::wire::verdict::Verdict;
+use onegrid_core::wire::verdict::{Status, Verdict};
 use rusqlite::Connection;
 
 use super::convert::failure;
 use super::memo::Memo;
 use super::{
-    administration, bases, envelopes, feed, people, readings, records, streams, templates, unread,
-    visitors, written,
+    administration, attachments, bases, envelopes, feed, people, readings, records, streams,
+    templates, unread, visitors, written,
 };
 use crate::store::{
-    Amount, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow, DeviceRow, FeedRow, Head,
-    Holding, InvitationRow, LoadKey, LoadRow, MemberRow, Reader, ReadingKey, ReadingRow, RecordRow,
-    ReviewRow, SessionRow, StoreError, StoreResult, StoredEnvelope, StreamItem, TemplateRow,
-    UnreadRow,
+    Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow,
+    Description, DeviceRow, FeedRow, Head, Holding, InvitationRow, LoadKey, LoadRow, MemberRow,
+    Reader, ReadingKey, ReadingRow, RecordRow, ReviewRow, SessionRow, StoreError, StoreResult,
+    StoredEnvelope, StreamItem, TemplateRow, UnreadRow, UploadAmount, UploadRow,
 };
 
 pub(super) struct Tx<'c> {
@@ -246,6 +246,50 @@ impl Reader for Tx<'_> {
 
     fn written(&self, day: i64, device: DeviceId) -> StoreResult<Amount> {
         written::of(self.db, day, device).map_err(failure)
+    }
+
+    fn descriptions(&self, key: AttachmentKey) -> StoreResult<Vec<(Description, Status)>> {
+        attachments::descriptions(self.db, key).map_err(failure)
+    }
+
+    fn attachment_file(&self, key: AttachmentKey) -> StoreResult<Option<AttachmentFile>> {
+        attachments::file(self.db, key).map_err(failure)
+    }
+
+    fn attachment_files(
+        &self,
+        after: Option<AttachmentKey>,
+        count_max: usize,
+    ) -> StoreResult<Vec<AttachmentFile>> {
+        attachments::files(self.db, after, count_max).map_err(failure)
+    }
+
+    fn attachment_orphans(
+        &self,
+        after: Option<AttachmentKey>,
+        count_max: usize,
+    ) -> StoreResult<Vec<(AttachmentKey, i64)>> {
+        attachments::orphans(self.db, after, count_max).map_err(failure)
+    }
+
+    fn upload(&self, device: DeviceId, key: AttachmentKey) -> StoreResult<Option<UploadRow>> {
+        attachments::upload(self.db, device, key).map_err(failure)
+    }
+
+    fn uploads_of(&self, device: DeviceId) -> StoreResult<Vec<UploadRow>> {
+        attachments::uploads_of(self.db, device).map_err(failure)
+    }
+
+    fn uploads_before(
+        &self,
+        touched_before_ms: i64,
+        count_max: usize,
+    ) -> StoreResult<Vec<UploadRow>> {
+        attachments::uploads_before(self.db, touched_before_ms, count_max).map_err(failure)
+    }
+
+    fn uploaded(&self, day: i64, device: DeviceId) -> StoreResult<UploadAmount> {
+        attachments::uploaded(self.db, day, device).map_err(failure)
     }
 
     fn cursors(&self, device: DeviceId) -> StoreResult<Option<CursorsRow>> {

@@ -11,13 +11,14 @@ use super::convert::failure;
 use super::memo::Known;
 use super::tx::Tx;
 use super::{
-    administration, bases, envelopes, feed, people, readings, records, signatures, streams,
-    templates, unread, visitors, written,
+    administration, attachments, bases, envelopes, feed, people, readings, records, signatures,
+    streams, templates, unread, visitors, written,
 };
 use crate::store::{
-    Amount, AuditRow, BasePack, CursorsRow, DeviceRow, Head, InvitationRow, MemberRow, NewEntry,
-    NewEnvelope, PackedEnvelope, ReadingRow, RecordRow, Renewals, ReviewRow, SessionRow,
-    StoreError, StoreResult, TemplateRow, UnreadRow, Writer,
+    Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, CursorsRow, Description, DeviceRow,
+    Head, InvitationRow, MemberRow, NewEntry, NewEnvelope, PackedEnvelope, ReadingRow, RecordRow,
+    Renewals, ReviewRow, SessionRow, StoreError, StoreResult, TemplateRow, UnreadRow, UploadAmount,
+    UploadRow, Writer,
 };
 
 impl Writer for Tx<'_> {
@@ -120,6 +121,46 @@ impl Writer for Tx<'_> {
 
     fn sweep_written(&mut self, before_day: i64) -> StoreResult<usize> {
         written::sweep(self.db, before_day).map_err(failure)
+    }
+
+    fn put_description(&mut self, row: &Description) -> StoreResult<()> {
+        attachments::describe(self.db, row).map_err(failure)
+    }
+
+    fn put_attachment_file(&mut self, row: &AttachmentFile) -> StoreResult<()> {
+        attachments::put_file(self.db, row).map_err(failure)
+    }
+
+    fn drop_attachment_file(&mut self, key: AttachmentKey) -> StoreResult<()> {
+        attachments::drop_file(self.db, key).map_err(failure)
+    }
+
+    fn put_attachment_orphan(&mut self, key: AttachmentKey, since_ms: i64) -> StoreResult<()> {
+        attachments::put_orphan(self.db, key, since_ms).map_err(failure)
+    }
+
+    fn drop_attachment_orphan(&mut self, key: AttachmentKey) -> StoreResult<()> {
+        attachments::drop_orphan(self.db, key).map_err(failure)
+    }
+
+    fn put_upload(&mut self, row: &UploadRow) -> StoreResult<()> {
+        attachments::put_upload(self.db, row).map_err(failure)
+    }
+
+    fn drop_upload(&mut self, device: DeviceId, key: AttachmentKey) -> StoreResult<()> {
+        attachments::drop_upload(self.db, device, key).map_err(failure)
+    }
+
+    fn add_uploaded(&mut self, day: i64, device: DeviceId, more: UploadAmount) -> StoreResult<()> {
+        attachments::add_uploaded(self.db, day, device, more).map_err(failure)
+    }
+
+    fn sweep_uploaded(&mut self, before_day: i64) -> StoreResult<usize> {
+        attachments::sweep_uploaded(self.db, before_day).map_err(failure)
+    }
+
+    fn forget_uploads(&mut self) -> StoreResult<()> {
+        attachments::forget(self.db).map_err(failure)
     }
 
     fn put_cursors(&mut self, device: DeviceId, cursors: &CursorsRow) -> StoreResult<()> {

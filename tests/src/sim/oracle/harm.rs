@@ -81,7 +81,7 @@ fn is_word(node: &Node) -> bool {
     match &node.body {
         NodeBody::Event { event, .. } => {
             matches!(**event, Event::Comment(_) | Event::Attach(_))
-        },
+        }
         _ => node.change().is_some(),
     }
 }

@@ -162,7 +162,11 @@ fn photo_beside_an_ending_asks_for_review() {
     let photo = log.after(&base, volunteer(1), Event::Attach(attach()));
     let state = log.state();
     assert_eq!(state.stage(), Stage::Verified);
-    let review: Vec<_> = state.needs_review.iter().map(|r| (r.evidence, r.ending)).collect();
+    let review: Vec<_> = state
+        .needs_review
+        .iter()
+        .map(|r| (r.evidence, r.ending))
+        .collect();
     assert_eq!(review, [(photo, pass)]);
 }
 

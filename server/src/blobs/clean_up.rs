@@ -1,0 +1,147 @@
+//! Removal of files that no description needs any more, and of uploads that rest.
+//!
+//! A file is an orphan if all its descriptions are void, refused or erased, or if it has no row, as after a
+//! restore. It stays for [`ORPHAN_MS`], because a description may return.
+
+use std::sync::PoisonError;
+
+use super::{Blobs, failed, rights};
+use crate::error::{Problem, Result};
+use crate::limits::{CLEAN_UP_ROWS_A_STEP, ORPHAN_MS, UPLOAD_IDLE_MS_MAX};
+use crate::store::{AttachmentKey, Reader, StoreResult};
+
+/// The place where the next step of the clean-up begins.
+#[derive(Debug, Default)]
+pub(super) struct CleanUpPlace {
+    row: Option<AttachmentKey>,
+    folder: u8,
+    orphan: Option<AttachmentKey>,
+}
+
+/// The result of one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CleanedUp {
+    /// Removed files.
+    pub files: u64,
+    /// Forgotten uploads.
+    pub uploads: u64,
+}
+
+impl Blobs {
+    /// Makes one step: some rows, one folder of files, some orphans, some uploads. To be called again and again
+    /// with the time.
+    pub fn clean_up(&self, now_ms: i64) -> Result<CleanedUp> {
+        let mut place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
+        let uploads = self.forget_idle(now_ms)?;
+        self.mark_rows(&mut place, now_ms)?;
+        self.mark_files(&mut place, now_ms)?;
+        let files = self.remove_orphans(&mut place, now_ms)?;
+        Ok(CleanedUp { files, uploads })
+    }
+
+    fn forget_idle(&self, now_ms: i64) -> Result<u64> {
+        let before_ms = now_ms.saturating_sub(UPLOAD_IDLE_MS_MAX);
+        let idle = self
+            .shared
+            .store
+            .read(|tx| tx.uploads_before(before_ms, CLEAN_UP_ROWS_A_STEP))?;
+        for row in &idle {
+            self.discard(row.device, row.key)?;
+        }
+        Ok(idle.len() as u64)
+    }
+
+    /// Marks files whose descriptions do not count.
+    fn mark_rows(&self, place: &mut CleanUpPlace, now_ms: i64) -> Result<()> {
+        let after = place.row;
+        let (last, orphans) = self.shared.store.read::<_, Problem>(|tx| {
+            let rows = tx.attachment_files(after, CLEAN_UP_ROWS_A_STEP)?;
+            let mut orphans = Vec::new();
+            for row in &rows {
+                if !is_described(tx, row.key)? {
+                    orphans.push(row.key);
+                }
+            }
+            Ok((rows.last().map(|row| row.key), orphans))
+        })?;
+        place.row = last;
+        self.mark(orphans, now_ms)
+    }
+
+    /// Marks files without a row.
+    fn mark_files(&self, place: &mut CleanUpPlace, now_ms: i64) -> Result<()> {
+        let keys = self.files.keys(place.folder).map_err(failed)?;
+        place.folder = place.folder.wrapping_add(1);
+        let orphans = self.shared.store.read::<_, Problem>(|tx| {
+            let mut orphans = Vec::new();
+            for key in keys {
+                if tx.attachment_file(key)?.is_none() {
+                    orphans.push(key);
+                }
+            }
+            Ok(orphans)
+        })?;
+        self.mark(orphans, now_ms)
+    }
+
+    fn mark(&self, orphans: Vec<AttachmentKey>, now_ms: i64) -> Result<()> {
+        if orphans.is_empty() {
+            return Ok(());
+        }
+        self.shared.store.write::<_, Problem>(move |tx| {
+            for key in orphans {
+                tx.put_attachment_orphan(key, now_ms)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn remove_orphans(&self, place: &mut CleanUpPlace, now_ms: i64) -> Result<u64> {
+        let after = place.orphan;
+        let orphans = self
+            .shared
+            .store
+            .read(|tx| tx.attachment_orphans(after, CLEAN_UP_ROWS_A_STEP))?;
+        place.orphan = orphans.last().map(|(key, _)| *key);
+        let mut removed = 0;
+        for (key, since_ms) in orphans {
+            let is_over = now_ms.saturating_sub(since_ms) >= ORPHAN_MS;
+            removed += u64::from(self.look_at(key, is_over)?);
+        }
+        Ok(removed)
+    }
+
+    /// Removes an orphan whose time is over, and forgets one that is none any more. Returns whether a file was
+    /// removed.
+    fn look_at(&self, key: AttachmentKey, is_over: bool) -> Result<bool> {
+        // No upload puts the file in place meanwhile.
+        let _alone = self.checking.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_needed = |tx: &dyn Reader| -> StoreResult<bool> {
+            Ok(tx.attachment_file(key)?.is_some() && is_described(tx, key)?)
+        };
+        if !is_over && !self.shared.store.read(is_needed)? {
+            return Ok(false);
+        }
+        let goes = self.shared.store.write::<_, Problem>(move |tx| {
+            let is_needed = tx.attachment_file(key)?.is_some() && is_described(tx, key)?;
+            if is_needed || is_over {
+                tx.drop_attachment_orphan(key)?;
+            }
+            if is_needed || !is_over {
+                return Ok(false);
+            }
+            tx.drop_attachment_file(key)?;
+            Ok(true)
+        })?;
+        if goes {
+            self.files.remove(key).map_err(failed)?;
+        }
+        Ok(goes)
+    }
+}
+
+fn is_described(tx: &dyn Reader, key: AttachmentKey) -> StoreResult<bool> {
+    let described = tx.descriptions(key)?;
+    let counts = |status| rights::counts_or_waits(status);
+    Ok(described.into_iter().any(|(_, status)| counts(status)))
+}

@@ -1,0 +1,116 @@
+//! Photos and recordings: files beside the database, received and read piece by piece.
+//!
+//! ```text
+//!  begin ─▶ staging file ─▶ pieces, each durable before its offset is told ─▶ hash, check of content
+//!                                                                          ─▶ file in place ─▶ row
+//!  open ─▶ rights of the reader now ─▶ reading log ─▶ pieces
+//! ```
+//!
+//! An event of the record describes each file before its first byte arrives: record, id, type and length. The
+//! description alone opens no file, because a device proves for each record that it has the bytes.
+//!
+//! **Invariants.** An offset that was told survives a power cut. A row of a file is written only after the file
+//! is in place, with the right hash and clean content. Staging files belong to one device, so no device can
+//! spoil the upload of another.
+//!
+//! **Not here:** HTTP, the judgement of descriptions (`ingest`), and backups (`admin`).
+
+mod adopt;
+mod clean_up;
+mod download;
+pub mod files;
+mod needed;
+mod rights;
+mod turns;
+mod upload;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+pub use clean_up::CleanedUp;
+pub use download::Download;
+pub use turns::Turn;
+pub use upload::{Progress, Receiver, Resumption};
+
+use crate::error::{Problem, Result};
+use crate::limits::{
+    DEVICE_DAY_ATTACHMENT_BYTES_MAX, DEVICE_DAY_ATTACHMENTS_MAX, UPLOADS_OPEN_PER_DEVICE_MAX,
+};
+use crate::shared::Shared;
+use crate::store::StoreError;
+use clean_up::CleanUpPlace;
+use files::Files;
+use turns::Turns;
+
+/// The files of a node.
+pub struct Blobs {
+    pub(crate) shared: Arc<Shared>,
+    files: Files,
+    ceilings: BlobCeilings,
+    turns: Turns,
+    /// A check holds a whole file in memory, so checks follow one another.
+    checking: Mutex<()>,
+    place: Mutex<CleanUpPlace>,
+}
+
+/// The amounts that are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BlobCeilings {
+    /// Free space of the disk below which no byte is taken.
+    pub free_bytes_min: u64,
+    /// Bytes of one device in a day.
+    pub device_day_bytes: u64,
+    /// New uploads of one device in a day.
+    pub device_day_files: u64,
+    /// Open uploads of one device.
+    pub open_per_device: usize,
+}
+
+impl BlobCeilings {
+    /// The usual amounts, with this reserve of free space.
+    #[must_use]
+    pub const fn with_reserve(free_bytes_min: u64) -> Self {
+        Self {
+            free_bytes_min,
+            device_day_bytes: DEVICE_DAY_ATTACHMENT_BYTES_MAX,
+            device_day_files: DEVICE_DAY_ATTACHMENTS_MAX,
+            open_per_device: UPLOADS_OPEN_PER_DEVICE_MAX,
+        }
+    }
+}
+
+impl Blobs {
+    /// Opens the folder of files for the serving process, and brings staging files and their rows together
+    /// again.
+    pub fn open(shared: Arc<Shared>, folder: &Path, ceilings: BlobCeilings) -> Result<Self> {
+        let files = Files::at(folder);
+        files.make().map_err(failed)?;
+        upload::recover(&shared.store, &files)?;
+        Ok(Self {
+            shared,
+            files,
+            ceilings,
+            turns: Turns::default(),
+            checking: Mutex::default(),
+            place: Mutex::default(),
+        })
+    }
+}
+
+impl std::fmt::Debug for Blobs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Blobs").finish_non_exhaustive()
+    }
+}
+
+/// The problem of a file operation. A full disk has a code of its own.
+fn failed(error: std::io::Error) -> Problem {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    match error.kind() {
+        StorageFull | QuotaExceeded => Problem::new("attachment.server_full").because(&error),
+        _ => StoreError::Failed(Arc::new(error)).into(),
+    }
+}

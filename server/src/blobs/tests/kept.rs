@@ -1,0 +1,230 @@
+//! Orphans, backups, restores and the check of all files.
+
+use super::*;
+use crate::admin::backup;
+use crate::admin::data_dir::DataDir;
+use crate::admin::verify::{FileCheck, VerifyReport, verify_files};
+use crate::ingest::tests::world::SyncPhone;
+use crate::limits::{ORPHAN_MS, UPLOAD_IDLE_MS_MAX};
+use crate::rules::Rules;
+use crate::server::Server;
+use onegrid_core::fixtures::VOLUNTEER_WANG;
+
+/// Walks through all folders of files.
+fn clean_up(blobs: &Blobs, now_ms: i64) -> CleanedUp {
+    let mut sum = CleanedUp::default();
+    for _ in 0..=u8::MAX {
+        let step = blobs.clean_up(now_ms).unwrap();
+        sum.files += step.files;
+        sum.uploads += step.uploads;
+    }
+    sum
+}
+
+#[test]
+fn orphan_goes_after_its_time() {
+    let bench = Bench::new();
+    let (blobs, mut phone) = (bench.blobs(), bench.world.phone(VOLUNTEER_WANG));
+    let (bytes, device) = (photo(5_000, 1), device(&phone));
+    let (key, envelope) = describe_late(&bench.world, &mut phone, &bytes);
+    send(&blobs, device, key, &bytes).unwrap();
+    let kept = describe(&bench.world, &mut phone, &bytes, [7; 16]);
+    send(&blobs, device, kept, &bytes).unwrap();
+    assert_eq!(clean_up(&blobs, NOW), CleanedUp::default());
+    let later = NOW + ORPHAN_MS;
+    assert_eq!(clean_up(&blobs, later).files, 0, "it may be accepted");
+    let server = &bench.world.server;
+    server.decide(envelope, false, "admin", later).unwrap();
+    assert_eq!(clean_up(&blobs, later).files, 0, "its time begins");
+    assert_eq!(clean_up(&blobs, later + ORPHAN_MS - 1).files, 0);
+    assert!(bench.is_stored(key));
+    assert_eq!(clean_up(&blobs, later + ORPHAN_MS).files, 1);
+    assert!(!bench.is_stored(key));
+    assert!(blobs.files.open(key).unwrap().is_none());
+    assert_eq!(read(&blobs, device, kept), bytes);
+}
+
+#[test]
+fn idle_upload_is_forgotten() {
+    let bench = Bench::new();
+    let (blobs, mut phone) = (bench.blobs(), bench.world.phone(VOLUNTEER_WANG));
+    let (bytes, device) = (photo(5_000, 1), device(&phone));
+    let key = describe(&bench.world, &mut phone, &bytes, [1; 16]);
+    send_part(&blobs, device, key, &bytes, 1_000);
+    let last = blobs.clean_up(NOW + UPLOAD_IDLE_MS_MAX).unwrap();
+    assert_eq!(last.uploads, 0);
+    let over = blobs.clean_up(NOW + UPLOAD_IDLE_MS_MAX + 1).unwrap();
+    assert_eq!((over.uploads, bench.staging()), (1, 0));
+}
+
+#[test]
+fn returning_description_adopts_its_file() {
+    let bench = Bench::new();
+    let (blobs, mut phone) = (bench.blobs(), bench.world.phone(VOLUNTEER_WANG));
+    let (bytes, device) = (photo(5_000, 1), device(&phone));
+    let key = describe(&bench.world, &mut phone, &bytes, [1; 16]);
+    send(&blobs, device, key, &bytes).unwrap();
+    let store = bench.world.server.store();
+    let forget = || {
+        let forgotten = store.write::<_, StoreError>(move |tx| tx.drop_attachment_file(key));
+        forgotten.unwrap();
+    };
+    forget();
+    clean_up(&blobs, NOW);
+    let orphans = || store.read(|tx| tx.attachment_orphans(None, 9)).unwrap();
+    assert_eq!(orphans(), [(key, NOW)]);
+    let length = bytes.len() as u64;
+    let begun = blobs.begin(device, key, length, NOW + 1).unwrap();
+    assert_eq!((begun.offset, begun.is_new), (length, true));
+    assert_eq!(orphans(), []);
+    assert_eq!(read(&blobs, device, key), bytes);
+    // A damaged file is no file.
+    forget();
+    flip(&blobs, key);
+    let begun = blobs.begin(device, key, length, NOW + 2).unwrap();
+    assert_eq!((begun.offset, begun.is_new), (0, false));
+    send(&blobs, device, key, &bytes).unwrap();
+    assert_eq!(read(&blobs, device, key), bytes);
+}
+
+/// Changes one bit of a stored file, as a failing disk does.
+fn flip(blobs: &Blobs, key: AttachmentKey) {
+    let path = blobs.files.path(key);
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[900] ^= 1;
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// A data folder around the world's database, with one whole file.
+struct Deployment {
+    bench: Bench,
+    data: DataDir,
+    blobs: Blobs,
+    bytes: Vec<u8>,
+    key: AttachmentKey,
+    phone: SyncPhone,
+}
+
+fn deployment() -> Deployment {
+    let bench = Bench::new();
+    let mut phone = bench.world.phone(VOLUNTEER_WANG);
+    let data = DataDir::at(bench.world.folder());
+    bench.world.keys.write(&data.keys()).unwrap();
+    let shared = Arc::clone(&bench.world.server.shared);
+    let ceilings = BlobCeilings::with_reserve(1);
+    let blobs = Blobs::open(shared, data.files().folder(), ceilings).unwrap();
+    let bytes = photo(5_000, 1);
+    let key = describe(&bench.world, &mut phone, &bytes, [1; 16]);
+    send(&blobs, device(&phone), key, &bytes).unwrap();
+    Deployment {
+        bench,
+        data,
+        blobs,
+        bytes,
+        key,
+        phone,
+    }
+}
+
+fn opened(data: &DataDir, world: &TestServer) -> (Server, Blobs) {
+    let server = Server::open(data.store().unwrap(), world.keys.clone(), Rules::none()).unwrap();
+    let shared = Arc::clone(&server.shared);
+    let ceilings = BlobCeilings::with_reserve(1);
+    let blobs = Blobs::open(shared, data.files().folder(), ceilings).unwrap();
+    (server, blobs)
+}
+
+fn findings(server: &Server, data: &DataDir, check: FileCheck) -> Vec<&'static str> {
+    let mut report = VerifyReport::default();
+    verify_files(server, &data.files(), check, &mut report).unwrap();
+    report
+        .wrong
+        .iter()
+        .map(crate::error::Phrase::code)
+        .collect()
+}
+
+#[test]
+fn backup_holds_every_file_of_its_database() {
+    let mut it = deployment();
+    let from = it.bench.folder.path().join("2025-10-09");
+    let other = photo(700, 2);
+    let part = describe(&it.bench.world, &mut it.phone, &other, [2; 16]);
+    let who = device(&it.phone);
+    send_part(&it.blobs, who, part, &other, 300);
+    backup::backup(&it.data, &from, NOW).unwrap();
+    // The server loses its file; the backup has a name of its own for it.
+    std::fs::remove_file(it.blobs.files.path(it.key)).unwrap();
+    let to = DataDir::at(&it.bench.folder.path().join("restored"));
+    backup::restore(&to, &from, None, NOW + 1_000).unwrap();
+    let (server, blobs) = opened(&to, &it.bench.world);
+    assert_eq!(read(&blobs, who, it.key), it.bytes);
+    assert_eq!(findings(&server, &to, FileCheck::Full), [""; 0]);
+    assert_eq!(blobs.needed(who, &[it.key, part], NOW).unwrap(), [1]);
+    let begun = blobs.begin(who, part, other.len() as u64, NOW);
+    assert_eq!(begun.unwrap().offset, 0, "an upload begins again");
+}
+
+#[test]
+fn restored_server_asks_for_lost_files() {
+    let it = deployment();
+    let from = it.bench.folder.path().join("2025-10-09");
+    backup::backup(&it.data, &from, NOW).unwrap();
+    let copy = DataDir::at(&from).files();
+    std::fs::remove_file(copy.path(it.key)).unwrap();
+    let to = DataDir::at(&it.bench.folder.path().join("restored"));
+    backup::restore(&to, &from, None, NOW + 1_000).unwrap();
+    let (server, blobs) = opened(&to, &it.bench.world);
+    let who = device(&it.phone);
+    assert_eq!(findings(&server, &to, FileCheck::Full), [""; 0]);
+    let opened = blobs.open_file(who, it.key, NOW);
+    assert_eq!(code(opened), "attachment.absent");
+    assert_eq!(blobs.needed(who, &[it.key], NOW).unwrap(), [0]);
+    assert!(send(&blobs, who, it.key, &it.bytes).unwrap().is_new);
+    assert_eq!(blobs.needed(who, &[it.key], NOW).unwrap(), [0_u32; 0]);
+}
+
+/// Only the database of the backup is left, and the folder of files is in place.
+#[test]
+fn restore_keeps_files_that_are_in_place() {
+    let it = deployment();
+    let from = it.bench.folder.path().join("2025-10-09");
+    backup::backup(&it.data, &from, NOW).unwrap();
+    std::fs::remove_dir_all(DataDir::at(&from).files().folder()).unwrap();
+    let to = DataDir::at(&it.bench.folder.path().join("restored"));
+    to.make().unwrap();
+    to.files().make().unwrap();
+    to.files().add(&it.data.files(), it.key).unwrap();
+    backup::restore(&to, &from, None, NOW + 1_000).unwrap();
+    let (_server, blobs) = opened(&to, &it.bench.world);
+    assert_eq!(read(&blobs, device(&it.phone), it.key), it.bytes);
+}
+
+#[test]
+fn verify_finds_a_flipped_byte() {
+    let it = deployment();
+    let server = &it.bench.world.server;
+    let found = |check| findings(server, &it.data, check);
+    assert_eq!(found(FileCheck::Full), [""; 0]);
+    flip(&it.blobs, it.key);
+    assert_eq!(found(FileCheck::Full), ["verify.attachment"]);
+    assert_eq!(found(FileCheck::Fast), [""; 0]);
+    std::fs::write(it.blobs.files.path(it.key), "cut").unwrap();
+    assert_eq!(found(FileCheck::Fast), ["verify.attachment"]);
+    std::fs::remove_file(it.blobs.files.path(it.key)).unwrap();
+    assert_eq!(found(FileCheck::Fast), ["verify.attachment_absent"]);
+    assert_eq!(found(FileCheck::Full), ["verify.attachment_absent"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn files_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let it = deployment();
+    let path = it.blobs.files.path(it.key);
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(mode(path.parent().unwrap()), 0o700);
+    assert_eq!(mode(it.data.files().folder()), 0o700);
+}
