@@ -359,3 +359,31 @@ fn damaged_exif_costs_the_orientation_alone() {
     let none = cleaned(&behind_start(&photo(PLAIN), &segment(0xe1, &exif(9))));
     assert_eq!(none.orientation(), Orientation::Upright);
 }
+
+/// Codes of one bit are two at most; a decoder that believes in three reads outside of its table.
+#[test]
+fn overfull_table_of_codes_is_refused() {
+    let with = |codes: u8| {
+        let mut table = vec![0x03, codes];
+        table.resize(17, 0);
+        table.extend(vec![1; usize::from(codes)]);
+        clean(&behind_start(&photo(PLAIN), &segment(0xc4, &table)))
+    };
+    assert!(with(2).is_ok());
+    assert_eq!(with(3), Err(MediaError::Damaged));
+}
+
+#[test]
+fn extras_between_scans_leave() {
+    let bytes = photo(Style {
+        is_progressive: true,
+        ..PLAIN
+    });
+    let last = bytes
+        .windows(2)
+        .rposition(|pair| pair == [0xff, 0xda])
+        .unwrap();
+    let extra = segment(0xe1, &exif(6));
+    let filled = [&bytes[..last], &extra, &bytes[last..]].concat();
+    assert_eq!(cleaned(&filled), cleaned(&bytes));
+}
