@@ -9,7 +9,7 @@ pub enum Recognised {
     Mp4,
     /// HEIC, AVIF, PNG, WebP, GIF, TIFF with raw formats, BMP, JPEG XL, JPEG 2000.
     OtherPicture,
-    /// Ogg, AMR, WAV, MP3, AAC without MP4, CAF, FLAC, Matroska with WebM, `QuickTime`.
+    /// Ogg, AMR, WAV, MP3, AAC without MP4, CAF, `FLAC`, Matroska with `WebM`, `QuickTime`.
     OtherSound,
     /// None of these.
     Unknown,

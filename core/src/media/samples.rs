@@ -1,5 +1,11 @@
 //! Photos and recordings for tests, made byte by byte or by an encoder.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "samples of tests"
+)]
+
 use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
@@ -334,7 +340,7 @@ impl Mutants {
     pub(super) fn next_one(&mut self) -> Vec<u8> {
         let at = self.below(self.seeds.len());
         let mut bytes = self.seeds[at].clone();
-        for _ in 0..1 + self.below(4) {
+        for _ in 0..=self.below(4) {
             let at = self.below(bytes.len());
             match self.below(8) {
                 0..=2 => bytes[at] ^= 1 << self.below(8),

@@ -172,6 +172,7 @@ impl std::fmt::Debug for Seal {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::cast_possible_truncation, reason = "short files")]
     #![allow(clippy::unwrap_used, reason = "tests")]
     use rand_chacha::ChaCha20Rng;
     use rand_chacha::rand_core::{Rng as _, SeedableRng as _};

@@ -98,7 +98,7 @@ fn settle_last(bytes: &mut [u8], last: Option<&Mp4Box>) -> Result<(), MediaError
 }
 
 fn clean_brands(bytes: &mut [u8], body: &Range<usize>) -> Result<(), MediaError> {
-    if body.len() < 8 || body.len() % 4 != 0 || body.len() > RECORDING_BRANDS_BYTES_MAX {
+    if body.len() < 8 || !body.len().is_multiple_of(4) || body.len() > RECORDING_BRANDS_BYTES_MAX {
         return Err(MediaError::Damaged);
     }
     let (main, further) = bytes[body.clone()].split_at_mut(8);
