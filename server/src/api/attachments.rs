@@ -156,9 +156,9 @@ async fn create(
         return Err(Problem::new("http.too_large").with("max", ATTACHMENT_BYTES_MAX));
     }
     let (device, key) = (known.device(), key_of(&named)?);
-    let _turn = node.0.blobs.take_turn(device, key).await?;
+    let turn = node.0.blobs.take_turn(device, key).await?;
     let progress = node
-        .with_blobs(move |blobs| blobs.begin(device, key, bytes, now_ms()))
+        .in_turn(turn, move |blobs| blobs.begin(device, key, bytes, now_ms()))
         .await?;
     node.0.meters.stored(progress.is_new);
     let mut response = known.standing(StatusCode::CREATED, &progress)?;
@@ -180,9 +180,9 @@ async fn progress(
     let known = node.known(&headers, ("HEAD", uri.path()), lines).await?;
     check_version(&headers)?;
     let (device, key) = (known.device(), key_of(&named)?);
-    let _turn = node.0.blobs.take_turn(device, key).await?;
+    let turn = node.0.blobs.take_turn(device, key).await?;
     let progress = node
-        .with_blobs(move |blobs| blobs.progress(device, key, now_ms()))
+        .in_turn(turn, move |blobs| blobs.progress(device, key, now_ms()))
         .await?;
     node.0.meters.stored(progress.is_new);
     known.standing(StatusCode::OK, &progress)
@@ -200,8 +200,9 @@ async fn end(
     let known = node.known(&headers, ("DELETE", uri.path()), lines).await?;
     check_version(&headers)?;
     let (device, key) = (known.device(), key_of(&named)?);
-    let _turn = node.0.blobs.take_turn(device, key).await?;
-    node.with_blobs(move |blobs| blobs.end(device, key)).await?;
+    let turn = node.0.blobs.take_turn(device, key).await?;
+    node.in_turn(turn, move |blobs| blobs.end(device, key))
+        .await?;
     known.answer(StatusCode::NO_CONTENT, &[], Body::empty())
 }
 
@@ -225,8 +226,11 @@ async fn append(
     let (device, key) = (known.device(), key_of(&named)?);
     let seat = node.0.transfers.take(device)?;
     let turn = node.0.blobs.take_turn(device, key).await?;
-    let resumed = node
-        .with_blobs(move |blobs| blobs.resume(device, key, offset, announced, now_ms()))
+    let (resumed, turn) = node
+        .with_blobs(move |blobs| {
+            let resumed = blobs.resume(device, key, offset, announced, now_ms())?;
+            Ok((resumed, turn))
+        })
         .await?;
     let receiver = match resumed {
         Resumption::Whole(progress) => return known.standing(StatusCode::NO_CONTENT, &progress),
@@ -526,6 +530,20 @@ impl Node {
                 tag,
                 generation: server.generation()?,
             })
+        })
+        .await
+    }
+
+    /// Works in a turn. The work goes on after its request has broken off, so it holds the turn.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        turn: Turn,
+        work: impl FnOnce(&Blobs) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.with_blobs(move |blobs| {
+            let done = work(blobs);
+            drop(turn);
+            done
         })
         .await
     }

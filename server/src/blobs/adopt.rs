@@ -19,6 +19,9 @@ pub(super) fn adopt(
     let Some(first) = given.first() else {
         return Ok(false);
     };
+    if blobs.files.length(key).map_err(failed)? != Some(first.bytes) {
+        return Ok(false);
+    }
     let _alone = blobs
         .checking
         .lock()

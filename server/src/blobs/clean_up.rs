@@ -5,7 +5,7 @@
 
 use std::sync::PoisonError;
 
-use super::{Blobs, failed, rights};
+use super::{Blobs, adopt, failed, rights};
 use crate::error::{Problem, Result};
 use crate::limits::{CLEAN_UP_ROWS_A_STEP, ORPHAN_MS, UPLOAD_IDLE_MS_MAX};
 use crate::store::{AttachmentKey, Reader, StoreResult};
@@ -70,8 +70,10 @@ impl Blobs {
 
     /// Marks files without a row.
     fn mark_files(&self, place: &mut CleanUpPlace, now_ms: i64) -> Result<()> {
-        let keys = self.files.keys(place.folder).map_err(failed)?;
-        place.folder = place.folder.wrapping_add(1);
+        // A folder that cannot be read does not hold the others up.
+        let folder = place.folder;
+        place.folder = folder.wrapping_add(1);
+        let keys = self.files.keys(folder).map_err(failed)?;
         let orphans = self.shared.store.read::<_, Problem>(|tx| {
             let mut orphans = Vec::new();
             for key in keys {
@@ -105,10 +107,28 @@ impl Blobs {
         place.orphan = orphans.last().map(|(key, _)| *key);
         let mut removed = 0;
         for (key, since_ms) in orphans {
+            if self.take_back(key, now_ms)? {
+                continue;
+            }
             let is_over = now_ms.saturating_sub(since_ms) >= ORPHAN_MS;
             removed += u64::from(self.look_at(key, is_over)?);
         }
         Ok(removed)
+    }
+
+    /// Gives a described file without a row its row again. After a restore the phones bring back its description, and
+    /// maybe none of them has the bytes.
+    fn take_back(&self, key: AttachmentKey, now_ms: i64) -> Result<bool> {
+        let (has_row, described) = self.shared.store.read::<_, Problem>(|tx| {
+            Ok((tx.attachment_file(key)?.is_some(), tx.descriptions(key)?))
+        })?;
+        let length = self.files.length(key).map_err(failed)?;
+        let fitting: Vec<_> = described
+            .into_iter()
+            .filter(|(one, status)| rights::counts_or_waits(*status) && Some(one.bytes) == length)
+            .map(|(one, _)| one)
+            .collect();
+        Ok(!has_row && adopt::adopt(self, key, &fitting, now_ms)?)
     }
 
     /// Removes an orphan whose time is over, and forgets one that is none any more. Returns whether a file was

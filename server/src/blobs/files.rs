@@ -96,8 +96,8 @@ impl Files {
         if_there(std::fs::remove_file(self.staging(device, key))).map(drop)
     }
 
-    /// Keeps only the staging files that `durable` names, cut to its number of bytes. Returns whether each
-    /// of them is there.
+    /// Keeps only the staging files that `durable` names, cut to its number of bytes, and returns them. One that
+    /// cannot be opened is left out, because it must not keep the server from starting.
     pub(super) fn recover(
         &self,
         mut durable: impl FnMut(DeviceId, AttachmentKey) -> Option<u64>,
@@ -108,16 +108,21 @@ impl Files {
             let named = entry.file_name();
             let named = named.to_str().and_then(staging_name);
             let of = named.and_then(|(device, key)| Some((device, key, durable(device, key)?)));
-            let Some((device, key, bytes)) = of else {
-                std::fs::remove_file(entry.path())?;
-                continue;
+            let done = match of {
+                None => std::fs::remove_file(entry.path()),
+                Some((device, key, bytes)) => match self.stage(device, key, bytes) {
+                    Ok(_) => {
+                        kept.push((device, key));
+                        Ok(())
+                    }
+                    Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                        std::fs::remove_file(entry.path())
+                    }
+                    Err(error) => Err(error),
+                },
             };
-            match self.stage(device, key, bytes) {
-                Ok(_) => kept.push((device, key)),
-                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-                    std::fs::remove_file(entry.path())?;
-                }
-                Err(error) => return Err(error),
+            if let Err(error) = done {
+                tracing::warn!(%error, "an unfinished upload cannot be continued");
             }
         }
         Ok(kept)
@@ -164,6 +169,12 @@ impl Files {
     /// Opens a file; `None` if it is not here.
     pub fn open(&self, key: AttachmentKey) -> io::Result<Option<File>> {
         if_there(File::open(self.path(key)))
+    }
+
+    /// The length of a file, bytes; `None` if it is not here.
+    pub fn length(&self, key: AttachmentKey) -> io::Result<Option<u64>> {
+        let found = if_there(std::fs::metadata(self.path(key)))?;
+        Ok(found.map(|found| found.len()))
     }
 
     /// Reads a whole file of at most so many bytes; `None` if it is not here or has another length.

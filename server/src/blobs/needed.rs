@@ -1,5 +1,7 @@
 //! The files that the server lacks, out of those that a phone holds.
 
+use std::collections::HashSet;
+
 use onegrid_core::id::DeviceId;
 
 use super::{Blobs, rights};
@@ -18,8 +20,11 @@ impl Blobs {
         self.shared.store.read::<_, Problem>(|tx| {
             let streams = rights::streams_of_giver(views, tx, device, now_ms)?;
             let mut places = Vec::new();
+            let mut asked = HashSet::new();
             for (key, place) in held.iter().zip(0..) {
-                if tx.attachment_file(*key)?.is_none()
+                // A file that is named again costs nothing.
+                if asked.insert(*key)
+                    && self.file_here(tx, *key)?.is_none()
                     && !rights::giveable(tx, &streams, device, *key)?.is_empty()
                 {
                     places.push(place);

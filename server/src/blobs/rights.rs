@@ -64,7 +64,12 @@ pub(super) fn access(
     let own = described.iter().any(|(description, status)| {
         matches!(status, Status::Held(_)) && description.author == device
     });
-    Ok(own.then_some(Access::Author))
+    // Only its author and the server have a held description. Where others describe the file too, the author may
+    // have copied the id from them.
+    let is_alone = described
+        .iter()
+        .all(|(description, _)| description.author == device);
+    Ok((own && is_alone).then_some(Access::Author))
 }
 
 /// The streams that a device reads now; none once its certificate has run out, because late work is still taken.

@@ -7,7 +7,7 @@
 //!                                                                              file in place, row
 //! ```
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError};
 
 use onegrid_core::id::DeviceId;
@@ -246,7 +246,11 @@ impl Blobs {
         if receiver.written == receiver.row.durable {
             return Ok(());
         }
-        receiver.staged.sync().map_err(failed)?;
+        if let Err(error) = receiver.staged.sync() {
+            // A second sync would succeed without the bytes, so they have to come again.
+            receiver.written = receiver.row.durable;
+            return Err(failed(error));
+        }
         let before = receiver.row;
         let after = UploadRow {
             durable: receiver.written,
@@ -341,10 +345,23 @@ impl Blobs {
             let streams = rights::streams_of_giver(views, tx, device, now_ms)?;
             Ok(Sight {
                 given: rights::giveable(tx, &streams, device, key)?,
-                file: tx.attachment_file(key)?,
+                file: self.file_here(tx, key)?,
                 upload: tx.upload(device, key)?,
             })
         })
+    }
+
+    /// The row of a file that is here. A missing or shortened file is none, so that a phone is asked for it.
+    pub(super) fn file_here(
+        &self,
+        tx: &dyn Reader,
+        key: AttachmentKey,
+    ) -> Result<Option<AttachmentFile>> {
+        let Some(row) = tx.attachment_file(key)? else {
+            return Ok(None);
+        };
+        let bytes = self.files.length(key).map_err(failed)?;
+        Ok((bytes == Some(row.bytes)).then_some(row))
     }
 
     fn check_reserve(&self) -> Result<()> {
@@ -385,13 +402,14 @@ pub(super) fn check(
     if given.is_empty() {
         return Err(Problem::new("attachment.not_described"));
     }
-    let fits = |description: &&Description| {
-        description.bytes == length
-            && length == bytes.len() as u64
-            && media::attachment_id(&description.salt, bytes) == key.id
-    };
-    // A reader of the record could describe the file once more, with a false salt.
-    let described = given.iter().take(SALTS_TRIED_MAX).find(fits);
+    // A reader of the record could describe the file once more, with a false salt or length.
+    let mut authors = HashSet::new();
+    let described = given
+        .iter()
+        .filter(|one| one.bytes == length && length == bytes.len() as u64)
+        .filter(|one| authors.insert(one.author))
+        .take(SALTS_TRIED_MAX)
+        .find(|one| media::attachment_id(&one.salt, bytes) == key.id);
     let described = *described.ok_or_else(|| Problem::new("attachment.hash"))?;
     let content = MediaType::from_code(described.media)
         .is_some_and(|media| media::check(media, bytes).is_ok());
