@@ -195,7 +195,7 @@ fn prepare(
     if lost > 0 {
         tracing::warn!(
             lost,
-            "photos and recordings that the phones have to give back"
+            "photos and recordings that neither the backup nor the data folder has"
         );
     }
     // Only the database moves into place, so its log has to be empty by now.
