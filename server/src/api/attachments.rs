@@ -242,7 +242,7 @@ async fn append(
         body,
         _seat: seat,
     };
-    // The connection may break, and with it this future. The task goes on and saves the bytes that came.
+    // The connection may break, and with it this future. The task saves the bytes that have come.
     let received = tokio::spawn(incoming.run(turn, device, key)).await;
     match received {
         Ok(progress) => known.standing(StatusCode::NO_CONTENT, &progress?),
@@ -534,7 +534,7 @@ impl Node {
         .await
     }
 
-    /// Works in a turn. The work goes on after its request has broken off, so it holds the turn.
+    /// Works in a turn. The work may outlive its request, so it holds the turn.
     async fn in_turn<T: Send + 'static>(
         &self,
         turn: Turn,

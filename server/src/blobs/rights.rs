@@ -1,4 +1,4 @@
-//! Who may give a file, and who may read it.
+//! The rights to give a file and to read one.
 //!
 //! | description | may give | may read |
 //! |---|---|---|

@@ -2,7 +2,7 @@
 //!
 //! A phone that lost its line sends its next request while the server still waits for bytes on the old
 //! connection. So a new request tells the earlier ones to stop, waits until they have saved what they have, and
-//! then goes on.
+//! then begins.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -53,7 +53,7 @@ impl Progress {
     }
 }
 
-/// The answer to a device that wants to go on.
+/// The answer to a device that continues.
 pub enum Resumption {
     /// The file is whole.
     Whole(Progress),
@@ -175,7 +175,7 @@ impl Blobs {
         self.finish(row.device, row.key, now_ms)
     }
 
-    /// Goes on with an upload at an offset. `announced` is the number of bytes that follow, if the request
+    /// Continues an upload at an offset. `announced` is the number of bytes that follow, if the request
     /// tells it.
     pub fn resume(
         &self,
