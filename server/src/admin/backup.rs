@@ -66,21 +66,26 @@ fn fill(data: &DataDir, part: &Path, now_ms: i64) -> Result<()> {
     sync(part)
 }
 
-/// Adds all files of one folder to another.
+/// Adds all files of one folder to another. One that cannot be read is left out, because it must not end a backup of
+/// everything else.
 fn add_files(from: &Files, to: &Files) -> Result<()> {
     let failed = |error: std::io::Error| unusable(to.folder(), &error);
     to.make().map_err(failed)?;
+    let mut left_out = 0_u64;
     for number in 0..=u8::MAX {
         for key in from
             .keys(number)
             .map_err(|error| unusable(from.folder(), &error))?
         {
-            match to.add(from, key) {
-                // The server may remove an orphan meanwhile.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                added => added.map_err(failed)?,
-            }
+            // The server may also remove an orphan meanwhile.
+            left_out += u64::from(!to.add(from, key).map_err(failed)?);
         }
+    }
+    if left_out > 0 {
+        tracing::warn!(
+            left_out,
+            "photos and recordings cannot be read; onegrid verify names them"
+        );
     }
     to.sync_folders().map_err(failed)
 }

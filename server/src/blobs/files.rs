@@ -137,25 +137,29 @@ impl Files {
     }
 
     /// Adds a file of another folder: as a second name of it if both are on one disk, else as a copy. A file
-    /// that is here stays. The caller makes the folders durable with [`Self::sync_folders`].
-    pub fn add(&self, from: &Self, key: AttachmentKey) -> io::Result<()> {
+    /// that is here stays. The caller makes the folders durable with [`Self::sync_folders`]. Returns whether the
+    /// file is here now: one that the other folder lacks or cannot read is left out.
+    pub fn add(&self, from: &Self, key: AttachmentKey) -> io::Result<bool> {
         let to = self.make_folder_of(key)?.join(file_name(key));
         let from = from.path(key);
         match std::fs::hard_link(&from, &to) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+            Ok(()) => return Ok(true),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(true),
             // Another disk, or one without second names.
-            Err(error) if error.kind() != ErrorKind::NotFound => {}
-            done => return done,
+            Err(_) => {}
         }
+        let Ok(bytes) = std::fs::read(&from) else {
+            return Ok(false);
+        };
         let part = to.with_extension("part");
         if_there(std::fs::remove_file(&part))?;
         let mut options = OpenOptions::new();
         options.create_new(true).write(true);
         private(&mut options);
-        let (mut from, mut copy) = (File::open(from)?, options.open(&part)?);
-        io::copy(&mut from, &mut copy)?;
+        let mut copy = options.open(&part)?;
+        copy.write_all(&bytes)?;
         copy.sync_all()?;
-        std::fs::rename(part, to)
+        std::fs::rename(part, to).map(|()| true)
     }
 
     /// Waits until the names of all files are on the disk.

@@ -205,6 +205,30 @@ fn restore_keeps_files_that_are_in_place() {
 }
 
 #[test]
+fn unreadable_photo_does_not_end_a_backup() {
+    let it = deployment();
+    let path = it.blobs.files.path(it.key);
+    std::fs::remove_file(&path).unwrap();
+    // The disk cannot read a folder as a file.
+    std::fs::create_dir(&path).unwrap();
+    let to = it.bench.folder.path().join("2025-10-09");
+    backup::backup(&it.data, &to, NOW).unwrap();
+    let kept = DataDir::at(&to).files();
+    assert_eq!(kept.length(it.key).unwrap(), None);
+    assert!(DataDir::at(&to).database().is_file());
+}
+
+#[test]
+fn lost_file_with_a_row_is_needed_again() {
+    let it = deployment();
+    let who = device(&it.phone);
+    std::fs::remove_file(it.blobs.files.path(it.key)).unwrap();
+    assert_eq!(it.blobs.needed(who, &[it.key, it.key], NOW).unwrap(), [0]);
+    assert!(send(&it.blobs, who, it.key, &it.bytes).unwrap().is_new);
+    assert_eq!(read(&it.blobs, who, it.key), it.bytes);
+}
+
+#[test]
 fn verify_finds_a_flipped_byte() {
     let it = deployment();
     let server = &it.bench.world.server;
