@@ -221,7 +221,7 @@ impl Problem {
         match self.class() {
             Class::Internal => tracing::error!(code = self.code(), cause, "problem"),
             Class::Busy | Class::Timeout | Class::Full => {
-                tracing::warn!(code = self.code(), cause, "problem")
+                tracing::warn!(code = self.code(), cause, "problem");
             }
             _ => tracing::info!(code = self.code(), cause, "problem"),
         }

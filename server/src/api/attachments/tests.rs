@@ -63,12 +63,12 @@ impl Answer {
 }
 
 impl Running {
-    async fn new() -> Self {
-        Self::with(BlobCeilings::with_reserve(1)).await
+    fn new() -> Self {
+        Self::with(BlobCeilings::with_reserve(1))
     }
 
     /// Sessions have the real time, because routes do.
-    async fn with(ceilings: BlobCeilings) -> Self {
+    fn with(ceilings: BlobCeilings) -> Self {
         let (world, folder) = (TestServer::new(), tempfile::tempdir().unwrap());
         let mut phone = world.phone(VOLUNTEER_WANG);
         let now_ms = onegrid_core::system::now_ms();
@@ -129,7 +129,9 @@ impl Running {
             ("tus-resumable", "1.0.0".to_owned()),
         ];
         for (name, value) in codes.iter().chain(headers) {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            for part in [name, ": ", value, "\r\n"] {
+                head.push_str(part);
+            }
         }
         head.push_str("\r\n");
         (tag, head)
@@ -207,7 +209,7 @@ async fn read(mut stream: TcpStream) -> Answer {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn photo_travels_up_in_parts_and_down_in_ranges() {
-    let mut server = Running::new().await;
+    let mut server = Running::new();
     let bytes = photo(200_000, 1);
     let key = server.describe(&bytes);
     let begun = server.begin(key, bytes.len()).await;
@@ -262,7 +264,7 @@ async fn photo_travels_up_in_parts_and_down_in_ranges() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn second_patch_takes_over_a_dead_one() {
-    let mut server = Running::new().await;
+    let mut server = Running::new();
     let bytes = photo(300_000, 1);
     let key = server.describe(&bytes);
     server.begin(key, bytes.len()).await;
@@ -288,7 +290,7 @@ async fn second_patch_takes_over_a_dead_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn bytes_before_a_broken_line_are_kept() {
-    let mut server = Running::new().await;
+    let mut server = Running::new();
     let bytes = photo(300_000, 1);
     let key = server.describe(&bytes);
     server.begin(key, bytes.len()).await;
@@ -316,7 +318,7 @@ async fn bytes_before_a_broken_line_are_kept() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hostile_uploads_get_their_codes() {
-    let mut server = Running::new().await;
+    let mut server = Running::new();
     let bytes = photo(5_000, 1);
     let key = server.describe(&bytes);
     let unknown = AttachmentKey {
@@ -353,7 +355,7 @@ async fn hostile_uploads_get_their_codes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn request_without_its_code_or_version_is_refused() {
-    let mut server = Running::new().await;
+    let mut server = Running::new();
     let bytes = photo(5_000, 1);
     let key = server.describe(&bytes);
     let path = attachment_path(key.record, key.id);
@@ -395,7 +397,7 @@ async fn request_without_its_code_or_version_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn full_server_answers_507() {
-    let mut server = Running::with(BlobCeilings::with_reserve(u64::MAX)).await;
+    let mut server = Running::with(BlobCeilings::with_reserve(u64::MAX));
     let bytes = photo(5_000, 1);
     let key = server.describe(&bytes);
     let begun = server.begin(key, bytes.len()).await;
@@ -411,7 +413,7 @@ async fn quota_of_a_day_answers_429() {
         device_day_files: 0,
         ..BlobCeilings::with_reserve(1)
     };
-    let mut server = Running::with(ceilings).await;
+    let mut server = Running::with(ceilings);
     let bytes = photo(5_000, 1);
     let key = server.describe(&bytes);
     let begun = server.begin(key, bytes.len()).await;
@@ -424,7 +426,7 @@ async fn quota_of_a_day_answers_429() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn server_names_the_files_that_it_lacks() {
-    let mut server = Running::new().await;
+    let mut server = Running::new();
     let (first, second) = (photo(500, 1), photo(500, 2));
     let keys = [server.describe(&first), server.describe(&second)];
     server.begin(keys[0], first.len()).await;
@@ -468,7 +470,7 @@ async fn server_names_the_files_that_it_lacks() {
 #[tokio::test]
 async fn log_names_no_file_record_or_device() {
     let (heard, guard) = Heard::start(LogFormat::Text);
-    let mut server = Running::new().await;
+    let mut server = Running::new();
     let bytes = photo(5_000, 1);
     let key = server.describe(&bytes);
     server.begin(key, bytes.len()).await;
