@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use minicbor::bytes::ByteVec;
 
 use super::answer::Answer;
-use super::port::{GiveAsk, Given, OutboxAsk, PortError, StarPort};
+use super::port::{GiveAsk, Handover, OutboxAsk, PortError, StarPort};
 use super::repair::{Repair, RepairError};
 use super::report::{Incident, Report};
 use crate::id::{EnvelopeId, Hash};
@@ -26,7 +26,7 @@ use crate::wire::verdict::{RefusedReason, Status};
 #[derive(Debug)]
 pub(super) struct SentRequest {
     pub(super) request: SyncRequest,
-    given: Given,
+    given: Handover,
     own: bool,
     /// Number of writes of the replica when it was asked.
     writes: u64,
@@ -117,7 +117,7 @@ impl Run {
             Known::Hash(cursor_set_hash(&cursors))
         };
         let mut repair = Vec::new();
-        let mut given = Given::default();
+        let mut given = Handover::default();
         if !self.parents.is_empty() {
             given = port.give(&GiveAsk {
                 bytes_max,

@@ -24,7 +24,7 @@ use rand_core::CryptoRng;
 
 pub use super::peer_error::{PeerError, PeerReport};
 use super::peer_message::{Inbox, PeerMessage, RecordIds, write_to};
-use super::port::{GiveAsk, Given, Identity, PeerPort, PortError, StreamItem};
+use super::port::{GiveAsk, Handover, Identity, PeerPort, PortError, StreamItem};
 use super::reconcile::{Initiator, respond};
 use crate::id::{EnvelopeId, RecordId};
 use crate::limits::{

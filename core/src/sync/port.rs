@@ -19,7 +19,7 @@ use crate::trust::sign::SecretKey;
 use crate::wire::cursor::Cursor;
 use crate::wire::digest::Digest;
 use crate::wire::message::{Bundle, GiveBack};
-use crate::wire::repair::Settled;
+use crate::wire::repair::SettledEnvelope;
 
 /// A failed call to the replica. Nothing has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -91,7 +91,7 @@ pub struct GiveAsk {
 
 /// The envelopes, verdicts and packs that a replica hands over.
 #[derive(Debug, Clone, Default)]
-pub struct Given {
+pub struct Handover {
     /// Signed verdicts of the server on the envelopes handed over, and signed packs where the replica has no
     /// single envelopes.
     pub give_back: GiveBack,
@@ -111,7 +111,7 @@ impl GiveAsk {
     }
 }
 
-impl Given {
+impl Handover {
     /// Whether it hands over nothing.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -123,18 +123,18 @@ impl Given {
 
 /// How far one answer has been applied, with the state that the port needs for the next slice.
 #[derive(Default)]
-pub struct Applying {
+pub struct ApplyProgress {
     state: Option<Box<dyn Any + Send>>,
     is_done: bool,
 }
 
-impl std::fmt::Debug for Applying {
+impl std::fmt::Debug for ApplyProgress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Applying(done: {})", self.is_done)
+        write!(f, "ApplyProgress(done: {})", self.is_done)
     }
 }
 
-impl Applying {
+impl ApplyProgress {
     /// Whether all of the answer is applied.
     #[must_use]
     pub fn is_done(&self) -> bool {
@@ -161,7 +161,7 @@ impl Applying {
 
 /// The durable changes that an answer made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Applied {
+pub struct ApplyCounts {
     /// Own envelopes that now have a verdict of any kind.
     pub settled: u32,
     /// Envelopes, packs and entries that are new to this replica.
@@ -170,7 +170,7 @@ pub struct Applied {
     pub writes: u64,
 }
 
-impl AddAssign for Applied {
+impl AddAssign for ApplyCounts {
     fn add_assign(&mut self, more: Self) {
         self.settled = self.settled.saturating_add(more.settled);
         self.pulled = self.pulled.saturating_add(more.pulled);
@@ -214,9 +214,9 @@ pub trait StarPort {
     ///
     /// An answer of a higher generation also puts every envelope that was held or refused back into the
     /// outbox, because no digest covers those.
-    fn apply(&mut self, answer: &Answer, now_ms: i64) -> Result<Applied, PortError> {
-        let mut applying = Applying::default();
-        let mut applied = Applied::default();
+    fn apply(&mut self, answer: &Answer, now_ms: i64) -> Result<ApplyCounts, PortError> {
+        let mut applying = ApplyProgress::default();
+        let mut applied = ApplyCounts::default();
         while !applying.is_done() {
             applied += self.apply_slice(answer, &mut applying, now_ms)?;
         }
@@ -228,9 +228,9 @@ pub trait StarPort {
     fn apply_slice(
         &mut self,
         answer: &Answer,
-        applying: &mut Applying,
+        applying: &mut ApplyProgress,
         now_ms: i64,
-    ) -> Result<Applied, PortError>;
+    ) -> Result<ApplyCounts, PortError>;
 
     /// Sum of the digests of all streams, over settled envelopes. It is compared with the server's sum.
     fn combined_digest(&self) -> Result<Digest, PortError>;
@@ -248,7 +248,7 @@ pub trait StarPort {
     fn stream_items(&self, stream: &StreamId) -> Result<Vec<StreamItem>, PortError>;
 
     /// The settled envelopes of a record, by id; empty when the replica does not have the record.
-    fn settled(&self, record: &RecordId) -> Result<Vec<Settled>, PortError>;
+    fn settled(&self, record: &RecordId) -> Result<Vec<SettledEnvelope>, PortError>;
 
     /// The ids of the settled envelopes of a record.
     fn record_ids(&self, record: &RecordId) -> Result<Vec<EnvelopeId>, PortError> {
@@ -264,7 +264,7 @@ pub trait StarPort {
     fn orphaned(&mut self, parents: &BTreeSet<EnvelopeId>, now_ms: i64) -> Result<(), PortError>;
 
     /// Hands over the envelopes that the server lacks.
-    fn give(&self, ask: &GiveAsk) -> Result<Given, PortError>;
+    fn give(&self, ask: &GiveAsk) -> Result<Handover, PortError>;
 
     /// Signed directory entries that a server restored from a backup may have lost: every revocation that
     /// this replica knows, the newest first.
@@ -324,15 +324,15 @@ pub trait PeerPort {
     /// peer's streams: the reporter's, of a case that the peer's unit is responsible for. Such a certificate
     /// is left out; the attestation proves the envelope instead. The caller asks for no envelopes of other
     /// records.
-    fn give_to_peer(&self, ask: &GiveAsk, peer: &Certificate) -> Result<Given, PortError>;
+    fn give_to_peer(&self, ask: &GiveAsk, peer: &Certificate) -> Result<Handover, PortError>;
 
     /// Imports the envelopes of the peer, in one durable transaction through the same admission as everything
     /// else. An envelope is provisional until it has a verdict, so one without a verdict goes into the outbox
     /// as well. An envelope that must not be believed is left out, and the rest is imported.
     fn apply_peer(
         &mut self,
-        given: &Given,
+        given: &Handover,
         peer: &Certificate,
         now_ms: i64,
-    ) -> Result<Applied, PortError>;
+    ) -> Result<ApplyCounts, PortError>;
 }

@@ -14,7 +14,7 @@ use super::port::StreamItem;
 use crate::id::{EnvelopeId, RecordId};
 use crate::limits::{RECONCILE_BYTES_MAX, RECONCILE_FRAME_BYTES, RECONCILE_ROUNDS_MAX};
 use crate::wire::digest::Digest;
-use crate::wire::repair::Settled;
+use crate::wire::repair::SettledEnvelope;
 use crate::wire::verdict::Verdict;
 
 coded_error! {
@@ -112,11 +112,14 @@ impl Initiator {
 /// Compares two sides' lists of one record. Returns the envelopes that the second side lacks, then those that
 /// the first lacks. A side with an older verdict on an envelope lacks the envelope too.
 #[must_use]
-pub fn compare(first: &[Settled], second: &[Settled]) -> (Vec<EnvelopeId>, Vec<EnvelopeId>) {
-    let lacking = |here: &[Settled], there: &[Settled]| {
+pub fn compare(
+    first: &[SettledEnvelope],
+    second: &[SettledEnvelope],
+) -> (Vec<EnvelopeId>, Vec<EnvelopeId>) {
+    let lacking = |here: &[SettledEnvelope], there: &[SettledEnvelope]| {
         let there: HashMap<EnvelopeId, Verdict> =
             there.iter().map(|line| (line.id, line.verdict)).collect();
-        let lacks = |line: &&Settled| {
+        let lacks = |line: &&SettledEnvelope| {
             let known = there.get(&line.id);
             known.is_none_or(|known| line.verdict.is_later_than(known))
         };

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::port::{GiveAsk, Given, PortError, StarPort};
+use super::port::{GiveAsk, Handover, PortError, StarPort};
 use super::reconcile::{Differences, Initiator, ReconcileError};
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, RecordId};
@@ -95,7 +95,7 @@ impl Repair {
         port: &dyn StarPort,
         bytes_max: usize,
         without: &BTreeSet<EnvelopeId>,
-    ) -> Result<(Vec<RepairAsk>, Given), RepairError> {
+    ) -> Result<(Vec<RepairAsk>, Handover), RepairError> {
         let mut asks = Vec::new();
         let mut room = REPAIR_ASK_BYTES;
         for (stream, initiator) in &self.comparing {
@@ -123,7 +123,7 @@ impl Repair {
         }
         asks.extend(self.want());
         if self.give.is_empty() {
-            return Ok((asks, Given::default()));
+            return Ok((asks, Handover::default()));
         }
         let given = port.give(&GiveAsk {
             bytes_max,
@@ -178,7 +178,7 @@ impl Repair {
     }
 
     /// Notes that the server has accepted the envelopes handed over.
-    pub(super) fn given(&mut self, given: &Given) {
+    pub(super) fn given(&mut self, given: &Handover) {
         self.done += u64::from(!given.is_empty());
         self.given.extend(
             given

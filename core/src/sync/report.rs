@@ -1,6 +1,6 @@
 //! The report of one sync, for the person, the log and the tests. It holds no personal data.
 
-use crate::wire::message::Closed;
+use crate::wire::message::CloseReason;
 
 /// Something that should not have happened, or that an administrator should know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -69,7 +69,7 @@ pub struct Report {
     /// Whether phone and server hold the same, as far as this phone may read.
     pub equal: bool,
     /// The reason why the server accepted the delivery and gave nothing out.
-    pub closed: Option<Closed>,
+    pub closed: Option<CloseReason>,
 }
 
 impl Report {

@@ -6,7 +6,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::answer::Answer;
 use super::port::{
-    Applied, Applying, GiveAsk, Given, Identity, OutboxAsk, PortError, StarPort, StreamItem,
+    ApplyCounts, ApplyProgress, GiveAsk, Handover, Identity, OutboxAsk, PortError, StarPort,
+    StreamItem,
 };
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, RecordId};
@@ -14,7 +15,7 @@ use crate::trust::session::Welcome;
 use crate::wire::cursor::Cursor;
 use crate::wire::digest::Digest;
 use crate::wire::message::Bundle;
-use crate::wire::repair::Settled;
+use crate::wire::repair::SettledEnvelope;
 
 /// A port whose holders take turns in the order of their requests. With a plain mutex the sync could take
 /// slice after slice of an answer while a write of the person waits.
@@ -139,9 +140,9 @@ impl<P: StarPort> StarPort for Arc<Shared<P>> {
     fn apply_slice(
         &mut self,
         answer: &Answer,
-        applying: &mut Applying,
+        applying: &mut ApplyProgress,
         now_ms: i64,
-    ) -> Result<Applied, PortError> {
+    ) -> Result<ApplyCounts, PortError> {
         self.lock().apply_slice(answer, applying, now_ms)
     }
 
@@ -161,7 +162,7 @@ impl<P: StarPort> StarPort for Arc<Shared<P>> {
         self.lock().stream_items(stream)
     }
 
-    fn settled(&self, record: &RecordId) -> Result<Vec<Settled>, PortError> {
+    fn settled(&self, record: &RecordId) -> Result<Vec<SettledEnvelope>, PortError> {
         self.lock().settled(record)
     }
 
@@ -177,7 +178,7 @@ impl<P: StarPort> StarPort for Arc<Shared<P>> {
         self.lock().has_more_to_send(without)
     }
 
-    fn give(&self, ask: &GiveAsk) -> Result<Given, PortError> {
+    fn give(&self, ask: &GiveAsk) -> Result<Handover, PortError> {
         self.lock().give(ask)
     }
 

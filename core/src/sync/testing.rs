@@ -9,8 +9,8 @@ use rand_core::Rng;
 
 use super::answer::Answer;
 use super::port::{
-    Applied, Applying, GiveAsk, Given, Identity, OutboxAsk, PeerPort, PortError, StarPort,
-    StreamItem,
+    ApplyCounts, ApplyProgress, GiveAsk, Handover, Identity, OutboxAsk, PeerPort, PortError,
+    StarPort, StreamItem,
 };
 use crate::domain::stream::StreamId;
 use crate::fixtures::{Deployment, facts, header};
@@ -24,7 +24,7 @@ use crate::wire::digest::Digest;
 use crate::wire::envelope::{Envelope, Header, RawEnvelope};
 use crate::wire::message::Bundle;
 use crate::wire::page::FeedEntry;
-use crate::wire::repair::Settled;
+use crate::wire::repair::SettledEnvelope;
 use crate::wire::verdict::{Attestation, Status, Verdict};
 
 mod ports;
@@ -201,7 +201,7 @@ impl MemoryReplica {
         (bundle, left)
     }
 
-    fn handed(&self, ask: &GiveAsk) -> Given {
+    fn handed(&self, ask: &GiveAsk) -> Handover {
         let wanted = |id: &&EnvelopeId| {
             ask.envelopes.contains(id) || ask.records.contains(&self.held[*id].record)
         };
@@ -216,9 +216,9 @@ impl MemoryReplica {
             !out
         });
         let (bundle, left) = self.bundle(&ids, ask.bytes_max);
-        let mut given = Given {
+        let mut given = Handover {
             bundle,
-            ..Given::default()
+            ..Handover::default()
         };
         given.give_back.attestations = self
             .attestations

@@ -132,7 +132,7 @@ struct ServerOffer {
 /// Bytes with a signature over the transcript that ends in them.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-pub(super) struct Signed {
+pub(super) struct SignedTranscript {
     #[cbor(n(0), with = "minicbor::bytes")]
     pub(super) said: Vec<u8>,
     #[cbor(n(1), with = "minicbor::bytes")]

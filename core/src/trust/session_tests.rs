@@ -113,7 +113,7 @@ fn a_relay_with_keys_of_its_own_is_refused_by_the_phone() {
     // It swaps the server's fresh key in the answer.
     let (client, hello) = w.start();
     let (_, server_hello) = w.answer(&hello).unwrap();
-    let mut signed: Signed = minicbor::decode(&server_hello).unwrap();
+    let mut signed: SignedTranscript = minicbor::decode(&server_hello).unwrap();
     let mut offer: ServerOffer = minicbor::decode(&signed.said).unwrap();
     offer.ephemeral = mine.public();
     signed.said = write(&offer);
@@ -132,7 +132,7 @@ fn a_relay_with_keys_of_its_own_is_refused_by_the_phone() {
         number: 2,
         ..ServerKeys::sign(&false_root, 2, vec![entry])
     };
-    let mut signed: Signed = minicbor::decode(&w.answer(&hello).unwrap().1).unwrap();
+    let mut signed: SignedTranscript = minicbor::decode(&w.answer(&hello).unwrap().1).unwrap();
     let mut offer: ServerOffer = minicbor::decode(&signed.said).unwrap();
     offer.server_keys = forged;
     signed.said = write(&offer);
@@ -354,7 +354,7 @@ fn a_weak_key_is_refused_on_both_ends() {
     // A server of its own accord does.
     let (client, hello) = w.start();
     let (_, server_hello) = w.answer(&hello).unwrap();
-    let signed: Signed = minicbor::decode(&server_hello).unwrap();
+    let signed: SignedTranscript = minicbor::decode(&server_hello).unwrap();
     let mut offer: ServerOffer = minicbor::decode(&signed.said).unwrap();
     offer.ephemeral = [0; 32];
     let offer = write(&offer);
@@ -364,7 +364,7 @@ fn a_weak_key_is_refused_on_both_ends() {
         w.anchors.authority(),
         &[hash.as_bytes()],
     );
-    let answer = write(&Signed {
+    let answer = write(&SignedTranscript {
         said: offer,
         signature,
     });

@@ -142,13 +142,13 @@ pub enum CursorsAnswer {
 /// Why a device may deliver and no longer read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(index_only)]
-pub enum Closed {
+pub enum CloseReason {
     /// Its certificate has run out.
     #[n(0)]
     Expired,
 }
 
-impl Closed {
+impl CloseReason {
     /// The stable code.
     #[must_use]
     pub fn code(self) -> &'static str {
@@ -205,7 +205,7 @@ pub struct SyncResponse {
     /// Set when the upload was accepted and no page is given out. Then the cursors, the page and
     /// `heads` have no meaning.
     #[n(12)]
-    pub closed: Option<Closed>,
+    pub closed: Option<CloseReason>,
     /// Sealed certificates of authors hidden from the reader, to be kept for a server that lost
     /// them.
     #[cbor(n(13), decode_with = "list::<SEALED_MAX, _, _>")]

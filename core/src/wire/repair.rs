@@ -27,7 +27,7 @@ pub struct RepairAsk {
 /// A settled envelope with the latest verdict on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-pub struct Settled {
+pub struct SettledEnvelope {
     /// The envelope.
     #[n(0)]
     pub id: EnvelopeId,
@@ -58,7 +58,7 @@ pub enum RepairStep {
         record: RecordId,
         /// Their ids, each with the latest verdict that the reader knows.
         #[cbor(n(1), decode_with = "list::<REPAIR_IDS_MAX, _, _>")]
-        settled: Vec<Settled>,
+        settled: Vec<SettledEnvelope>,
     },
     /// Send these, in the page.
     #[n(2)]

@@ -7,7 +7,9 @@ use onegrid_core::id::{EnvelopeId, Hash, RecordId};
 use onegrid_core::sync::port::StreamItem;
 use onegrid_core::sync::reconcile::{compare, respond};
 use onegrid_core::wire::page::Page;
-use onegrid_core::wire::repair::{RepairAnswer, RepairAsk, RepairFound, RepairStep, Settled};
+use onegrid_core::wire::repair::{
+    RepairAnswer, RepairAsk, RepairFound, RepairStep, SettledEnvelope,
+};
 
 use super::packs::{FreshPack, PackResult};
 use super::page::{Draft, Wish};
@@ -117,10 +119,10 @@ fn step(
         RepairStep::Ids { record, settled } => {
             // The answer does not reveal whether a record exists that the reader may not read here.
             let readable = tx.held_since(ask.stream, *record)?.is_some();
-            let here: Vec<Settled> = if readable {
+            let here: Vec<SettledEnvelope> = if readable {
                 let settled = tx.settled(*record)?.into_iter();
                 settled
-                    .map(|(id, verdict)| Settled { id, verdict })
+                    .map(|(id, verdict)| SettledEnvelope { id, verdict })
                     .collect()
             } else {
                 Vec::new()
@@ -166,7 +168,7 @@ fn step(
 /// or not the reader may read them here. An envelope may be held here, or refused by a reviewer, and settled at the
 /// reader. Then it was decided after the backup that this server came back from, and the reader's attestation carries
 /// the decision.
-fn lacking(tx: &dyn Reader, settled: &[Settled]) -> StoreResult<Vec<EnvelopeId>> {
+fn lacking(tx: &dyn Reader, settled: &[SettledEnvelope]) -> StoreResult<Vec<EnvelopeId>> {
     let mut lacking = Vec::new();
     for line in settled {
         let known = tx.verdict(line.id)?.map(|(_, verdict)| verdict);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::DeviceId;
-use onegrid_core::wire::message::Closed;
+use onegrid_core::wire::message::CloseReason;
 
 use super::{devices, renewal};
 use crate::directory::Views;
@@ -30,7 +30,7 @@ pub fn readable(
         return Err(Problem::new("session.revoked"));
     };
     if renewal::is_over(&certificate, now_ms) {
-        return Err(Problem::new(Closed::Expired.code()));
+        return Err(Problem::new(CloseReason::Expired.code()));
     }
     let view = views.at(tx)?;
     let at = At {

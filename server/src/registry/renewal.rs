@@ -7,7 +7,7 @@ use std::sync::Arc;
 use onegrid_core::id::DeviceId;
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::trust::sign::PublicKey;
-use onegrid_core::wire::message::Closed;
+use onegrid_core::wire::message::CloseReason;
 
 use super::{audit, devices};
 use crate::directory;
@@ -71,10 +71,10 @@ pub(crate) fn reading_ended(
     store: &Arc<dyn Store>,
     device: DeviceId,
     now_ms: i64,
-) -> Result<Option<Closed>> {
+) -> Result<Option<CloseReason>> {
     let newest = store.read::<_, Problem>(|tx| Ok(devices::newest(tx, device)?))?;
     let over = newest.is_some_and(|newest| is_over(&newest, now_ms));
-    Ok(over.then_some(Closed::Expired))
+    Ok(over.then_some(CloseReason::Expired))
 }
 
 fn reissue(

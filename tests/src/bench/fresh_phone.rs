@@ -15,14 +15,15 @@ use onegrid_core::net::{Driver, Roots, Traffic};
 use onegrid_core::replica::{Filter, Replica};
 use onegrid_core::sync::answer::Answer;
 use onegrid_core::sync::port::{
-    Applied, Applying, GiveAsk, Given, Identity, OutboxAsk, PortError, StarPort, StreamItem,
+    ApplyCounts, ApplyProgress, GiveAsk, Handover, Identity, OutboxAsk, PortError, StarPort,
+    StreamItem,
 };
 use onegrid_core::sync::shared::Shared;
 use onegrid_core::trust::session::Welcome;
 use onegrid_core::wire::cursor::Cursor;
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::message::Bundle;
-use onegrid_core::wire::repair::Settled;
+use onegrid_core::wire::repair::SettledEnvelope;
 use serde::{Deserialize, Serialize};
 
 use super::people::wait;
@@ -196,9 +197,9 @@ impl StarPort for Watched {
     fn apply_slice(
         &mut self,
         answer: &Answer,
-        applying: &mut Applying,
+        applying: &mut ApplyProgress,
         now_ms: i64,
-    ) -> Result<Applied, PortError> {
+    ) -> Result<ApplyCounts, PortError> {
         let applied = self.replica.apply_slice(answer, applying, now_ms)?;
         if applying.is_done() {
             self.look(answer);
@@ -234,11 +235,11 @@ impl StarPort for Watched {
         self.replica.stream_items(stream)
     }
 
-    fn settled(&self, record: &RecordId) -> Result<Vec<Settled>, PortError> {
+    fn settled(&self, record: &RecordId) -> Result<Vec<SettledEnvelope>, PortError> {
         self.replica.settled(record)
     }
 
-    fn give(&self, ask: &GiveAsk) -> Result<Given, PortError> {
+    fn give(&self, ask: &GiveAsk) -> Result<Handover, PortError> {
         self.replica.give(ask)
     }
 

@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use onegrid_core::sync::port::{Given, PeerPort};
+use onegrid_core::sync::port::{Handover, PeerPort};
 use onegrid_core::sync::report::Report;
 use onegrid_core::wire::envelope::VerifiedEnvelope;
 
@@ -122,9 +122,9 @@ fn whole(cases: &[Written], count: u64) -> (Spent, Report) {
     phone.sync(&mut town);
     let peer = cases[0].envelopes[0].certificate().unwrap().clone();
     for part in cases.chunks(100) {
-        let given = Given {
+        let given = Handover {
             bundle: bundle_of(part),
-            ..Given::default()
+            ..Handover::default()
         };
         let taken = phone.replica().apply_peer(&given, &peer, town.now_ms);
         taken.unwrap();

@@ -9,7 +9,7 @@ use onegrid_core::domain::Text;
 use onegrid_core::domain::case::payload::Comment;
 use onegrid_core::id::RecordId;
 use onegrid_core::sync::port::StarPort;
-use onegrid_core::wire::repair::Settled;
+use onegrid_core::wire::repair::SettledEnvelope;
 use onegrid_server::admin::verify::verify;
 use onegrid_server::store::StoreError;
 use onegrid_tests::town::{GRID, Phone, STREET, Town, VILLAGE};
@@ -84,7 +84,7 @@ pub(crate) fn is_whole(town: &Town) {
 }
 
 /// Returns the settled envelopes of a phone, by record.
-pub(crate) fn held(phone: &mut Phone) -> BTreeMap<RecordId, Vec<Settled>> {
+pub(crate) fn held(phone: &mut Phone) -> BTreeMap<RecordId, Vec<SettledEnvelope>> {
     let rows = phone.replica().rows().unwrap();
     rows.iter()
         .map(|row| (row.id, phone.replica().settled(&row.id).unwrap()))
@@ -92,13 +92,13 @@ pub(crate) fn held(phone: &mut Phone) -> BTreeMap<RecordId, Vec<Settled>> {
 }
 
 /// Returns the settled envelopes of a record on the server.
-pub(crate) fn there(town: &Town, record: RecordId) -> Vec<Settled> {
+pub(crate) fn there(town: &Town, record: RecordId) -> Vec<SettledEnvelope> {
     let settled = town.store().read(|tx| tx.settled(record));
     let settled: Result<_, StoreError> = settled;
-    let mut settled: Vec<Settled> = settled
+    let mut settled: Vec<SettledEnvelope> = settled
         .unwrap()
         .into_iter()
-        .map(|(id, verdict)| Settled { id, verdict })
+        .map(|(id, verdict)| SettledEnvelope { id, verdict })
         .collect();
     settled.sort_unstable_by_key(|line| line.id);
     settled

@@ -8,7 +8,7 @@ use onegrid_core::domain::case::payload::GiveBack;
 use onegrid_core::id::RecordId;
 use onegrid_core::sync::port::StarPort;
 use onegrid_core::sync::report::Incident;
-use onegrid_core::wire::repair::Settled;
+use onegrid_core::wire::repair::SettledEnvelope;
 use onegrid_server::rules::Rules;
 use onegrid_tests::town::{Extent, Fault, GRID, Met, Phone, STREET, Town, VILLAGE};
 
@@ -19,7 +19,7 @@ struct Carried {
     backup: PathBuf,
     carrier: Phone,
     record: RecordId,
-    before: Vec<Settled>,
+    before: Vec<SettledEnvelope>,
 }
 
 /// Makes a record that only the carrier has: the server and the author's phone are lost after the meeting.

@@ -17,7 +17,7 @@ use crate::domain::stream::StreamId;
 use crate::id::RecordId;
 use crate::limits::{SLICE_BYTES, SLICE_ITEM_BYTES, SLICE_ITEMS, SLICE_RECORDS};
 use crate::sync::answer::Answer;
-use crate::sync::port::{Applied, Applying};
+use crate::sync::port::{ApplyCounts, ApplyProgress};
 use crate::wire::cursor::CursorAt;
 use crate::wire::envelope::{Envelope, RawEnvelope};
 use crate::wire::pack::PackBatch;
@@ -36,9 +36,9 @@ impl Replica {
     pub(super) fn apply_part(
         &mut self,
         answer: &Answer,
-        applying: &mut Applying,
+        applying: &mut ApplyProgress,
         now_ms: i64,
-    ) -> Result<Applied, ReplicaError> {
+    ) -> Result<ApplyCounts, ReplicaError> {
         self.answer_under_way = false;
         if self.readers.is_halted() {
             return Err(ReplicaError::Suspended);
@@ -122,7 +122,7 @@ impl Work {
         &mut self,
         answer: &Answer,
         writing: &mut Writing<'_>,
-    ) -> Result<Applied, ReplicaError> {
+    ) -> Result<ApplyCounts, ReplicaError> {
         let mut intake = Intake::new(writing, Origin::Server);
         let mut bytes_left = SLICE_BYTES;
         while let Some(part) = self.parts.pop_front() {

@@ -7,7 +7,7 @@ use super::super::error::ReplicaError;
 use super::super::table::{attestation, certificate, envelope, pack, sealed, verdict_change};
 use crate::dag::descendants;
 use crate::id::{EnvelopeId, Hash, RecordId};
-use crate::sync::port::{GiveAsk, Given};
+use crate::sync::port::{GiveAsk, Handover};
 use crate::wire::envelope::Envelope;
 use crate::wire::pack::{Pack, PackBatch};
 
@@ -28,8 +28,8 @@ impl Replica {
         &self,
         ask: &GiveAsk,
         withheld: &HashMap<RecordId, HashSet<Hash>>,
-    ) -> Result<Given, ReplicaError> {
-        let mut given = Given::default();
+    ) -> Result<Handover, ReplicaError> {
+        let mut given = Handover::default();
         let mut gathered = GiveParts::default();
         let mut wanted: BTreeMap<RecordId, Option<BTreeSet<EnvelopeId>>> = BTreeMap::new();
         for id in &ask.envelopes {
@@ -81,7 +81,7 @@ impl Replica {
         &self,
         record: RecordId,
         (ids, without): (Option<&BTreeSet<EnvelopeId>>, &HashSet<EnvelopeId>),
-        given: &mut Given,
+        given: &mut Handover,
         gathered: &mut GiveParts,
     ) -> Result<(), ReplicaError> {
         let mut singles = Vec::new();
@@ -147,7 +147,7 @@ impl Replica {
         Ok(())
     }
 
-    fn complete(&self, mut given: Given, gathered: GiveParts) -> Result<Given, ReplicaError> {
+    fn complete(&self, mut given: Handover, gathered: GiveParts) -> Result<Handover, ReplicaError> {
         for no in gathered.attestations {
             given
                 .give_back

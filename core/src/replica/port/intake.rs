@@ -13,7 +13,7 @@ use super::carried::{parents_first, would_be_held};
 use super::membership;
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::record::{Admission, Node, Record, StoredRecord};
-use crate::sync::port::Applied;
+use crate::sync::port::ApplyCounts;
 use crate::wire::envelope::{Envelope, RawEnvelope, VerifiedEnvelope};
 use crate::wire::pack::{Pack, PackBatch, PackProof};
 use crate::wire::verdict::{Status, Verdict};
@@ -33,7 +33,7 @@ type Attested = (Envelope, Option<(Verdict, i64)>);
 pub(super) struct Intake<'a, 'w> {
     pub(super) writing: &'a mut Writing<'w>,
     pub(super) origin: Origin,
-    pub(super) applied: Applied,
+    pub(super) applied: ApplyCounts,
     /// Own envelopes with a new verdict that is not “accepted”.
     not_accepted: BTreeMap<RecordId, Vec<(EnvelopeId, Status)>>,
     /// Certificates named by believed envelopes and verdicts.
@@ -52,7 +52,7 @@ impl<'a, 'w> Intake<'a, 'w> {
         Self {
             writing,
             origin,
-            applied: Applied::default(),
+            applied: ApplyCounts::default(),
             not_accepted: BTreeMap::new(),
             named: HashSet::new(),
             unknown: BTreeSet::new(),
@@ -419,7 +419,7 @@ impl<'a, 'w> Intake<'a, 'w> {
 
     /// Writes the person's own uncounted work again, or tells the person. Only then may withdrawn records
     /// be removed, so this is the last step.
-    pub(super) fn finish(mut self) -> Result<Applied, ReplicaError> {
+    pub(super) fn finish(mut self) -> Result<ApplyCounts, ReplicaError> {
         self.rewrite()?;
         membership::purge_withdrawn(self.writing, usize::MAX)?;
         Ok(self.applied)

@@ -20,7 +20,9 @@ use crate::domain::may::{Actor, Readership};
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, Hash, RecordId, UnitId};
 use crate::record::{Node, Record};
-use crate::sync::port::{Applied, GiveAsk, Given, Identity, PeerPort, PortError, StreamItem};
+use crate::sync::port::{
+    ApplyCounts, GiveAsk, Handover, Identity, PeerPort, PortError, StreamItem,
+};
 use crate::trust::certificate::{Certificate, Facts, ServerKeys};
 use crate::trust::peer_session::MeetingDigests;
 use crate::wire::digest::Digest;
@@ -128,7 +130,7 @@ impl Replica {
     /// Leaves out the envelopes that the peer may not read. Where the peer's unit is responsible, it leaves out
     /// the names of witnesses, and the carried envelopes, because this phone cannot tell yet whether they make
     /// their authors witnesses.
-    fn give_peer(&self, ask: &GiveAsk, peer: &Certificate) -> Result<Given, ReplicaError> {
+    fn give_peer(&self, ask: &GiveAsk, peer: &Certificate) -> Result<Handover, ReplicaError> {
         let mut open = GiveAsk {
             bytes_max: ask.bytes_max,
             ..GiveAsk::default()
@@ -197,7 +199,11 @@ impl Replica {
         Ok(open)
     }
 
-    fn take_from_peer(&mut self, given: &Given, now_ms: i64) -> Result<Applied, ReplicaError> {
+    fn take_from_peer(
+        &mut self,
+        given: &Handover,
+        now_ms: i64,
+    ) -> Result<ApplyCounts, ReplicaError> {
         let own = self.certificate().ok_or(ReplicaError::NotEnrolled)?.clone();
         self.write(now_ms, |writing| {
             let newest = attestation::newest(writing.conn)?;
@@ -234,7 +240,7 @@ impl Replica {
 /// off.
 fn said_of(
     writing: &Writing<'_>,
-    given: &Given,
+    given: &Handover,
 ) -> Result<HashMap<Hash, (Verdict, i64)>, ReplicaError> {
     let come: HashSet<Hash> = given
         .bundle
@@ -271,7 +277,7 @@ fn said_of(
 
 /// Of the new attestations, keeps only the ones that prove the verdict of an envelope here. Otherwise
 /// another phone could fill this one with them.
-fn forget_unused(conn: &Connection, given: &Given, newest: i64) -> Result<(), ReplicaError> {
+fn forget_unused(conn: &Connection, given: &Handover, newest: i64) -> Result<(), ReplicaError> {
     let mut used = HashSet::new();
     for raw in &given.bundle.envelopes {
         used.extend(attestation::of_envelope(conn, raw.hash().envelope_id())?);
@@ -362,16 +368,16 @@ impl PeerPort for Replica {
         Ok(self.shared_ids_of(*record, peer)?)
     }
 
-    fn give_to_peer(&self, ask: &GiveAsk, peer: &Certificate) -> Result<Given, PortError> {
+    fn give_to_peer(&self, ask: &GiveAsk, peer: &Certificate) -> Result<Handover, PortError> {
         Ok(self.give_peer(ask, peer)?)
     }
 
     fn apply_peer(
         &mut self,
-        given: &Given,
+        given: &Handover,
         _peer: &Certificate,
         now_ms: i64,
-    ) -> Result<Applied, PortError> {
+    ) -> Result<ApplyCounts, PortError> {
         Ok(self.take_from_peer(given, now_ms)?)
     }
 }

@@ -14,14 +14,15 @@ use crate::id::{EnvelopeId, RecordId};
 use crate::record::Node;
 use crate::sync::answer::Answer;
 use crate::sync::port::{
-    Applied, Applying, GiveAsk, Given, Identity, OutboxAsk, PortError, StarPort, StreamItem,
+    ApplyCounts, ApplyProgress, GiveAsk, Handover, Identity, OutboxAsk, PortError, StarPort,
+    StreamItem,
 };
 use crate::trust::certificate::Certificate;
 use crate::trust::session::Welcome;
 use crate::wire::cursor::Cursor;
 use crate::wire::digest::Digest;
 use crate::wire::message::Bundle;
-use crate::wire::repair::Settled;
+use crate::wire::repair::SettledEnvelope;
 
 impl Replica {
     /// The identity of this replica.
@@ -70,12 +71,12 @@ impl Replica {
     }
 
     /// The settled envelopes of a record, by id.
-    fn settled_lines(&self, id: &RecordId) -> Result<Vec<Settled>, ReplicaError> {
+    fn settled_lines(&self, id: &RecordId) -> Result<Vec<SettledEnvelope>, ReplicaError> {
         let record = load::record(self.conn()?, &self.certificates, *id)?;
-        let mut settled: Vec<Settled> = record
+        let mut settled: Vec<SettledEnvelope> = record
             .iter()
             .flat_map(crate::record::Record::settled)
-            .map(|(id, verdict)| Settled { id, verdict })
+            .map(|(id, verdict)| SettledEnvelope { id, verdict })
             .collect();
         settled.sort_unstable_by_key(|line| line.id);
         Ok(settled)
@@ -177,9 +178,9 @@ impl StarPort for Replica {
     fn apply_slice(
         &mut self,
         answer: &Answer,
-        applying: &mut Applying,
+        applying: &mut ApplyProgress,
         now_ms: i64,
-    ) -> Result<Applied, PortError> {
+    ) -> Result<ApplyCounts, PortError> {
         Ok(self.apply_part(answer, applying, now_ms)?)
     }
 
@@ -203,7 +204,7 @@ impl StarPort for Replica {
         Ok(self.items(*stream)?)
     }
 
-    fn settled(&self, record: &RecordId) -> Result<Vec<Settled>, PortError> {
+    fn settled(&self, record: &RecordId) -> Result<Vec<SettledEnvelope>, PortError> {
         Ok(self.settled_lines(record)?)
     }
 
@@ -219,7 +220,7 @@ impl StarPort for Replica {
         Ok(self.outbox_holds_more(without)?)
     }
 
-    fn give(&self, ask: &GiveAsk) -> Result<Given, PortError> {
+    fn give(&self, ask: &GiveAsk) -> Result<Handover, PortError> {
         Ok(self.gather(ask, &HashMap::new())?)
     }
 

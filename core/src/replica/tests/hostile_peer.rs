@@ -9,7 +9,7 @@ use crate::domain::case::payload::HandledOnSpot;
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::replica::port::carried::parents_first;
 use crate::replica::table::envelope;
-use crate::sync::port::{Given, PeerPort, StarPort};
+use crate::sync::port::{Handover, PeerPort, StarPort};
 use crate::trust::certificate::RawCertificate;
 use crate::wire::body::Body;
 use crate::wire::envelope::{Envelope, RawEnvelope};
@@ -64,7 +64,7 @@ fn give(
     envelopes: &[RawEnvelope],
 ) {
     let peer = phone.replica().certificate().unwrap().clone();
-    let given = Given {
+    let given = Handover {
         give_back: GiveBack {
             attestations: attestations.to_vec(),
             ..GiveBack::default()
@@ -73,7 +73,7 @@ fn give(
             certificates: certificates.to_vec(),
             envelopes: envelopes.to_vec(),
         },
-        ..Given::default()
+        ..Handover::default()
     };
     let replica = phone.replica();
     replica.apply_peer(&given, &peer, NOW + 100).unwrap();

@@ -3,7 +3,7 @@
 use super::*;
 use crate::id::RecordId;
 use crate::replica::table::envelope;
-use crate::sync::port::{Given, PeerPort};
+use crate::sync::port::{Handover, PeerPort};
 use crate::trust::certificate::ServerKey;
 use crate::wire::message::{Bundle, GiveBack};
 use crate::wire::verdict::{Attestation, AttestedEnvelope, Status, Verdict, VoidReason};
@@ -34,7 +34,7 @@ fn hear(
     };
     let (generation, authority) = (verdict.generation, town.anchors.authority());
     let attestation = Attestation::sign(generation, NOW, vec![line], by, authority);
-    let given = Given {
+    let given = Handover {
         give_back: GiveBack {
             attestations: vec![attestation],
             ..GiveBack::default()
@@ -43,7 +43,7 @@ fn hear(
             certificates: Vec::new(),
             envelopes: vec![raw],
         },
-        ..Given::default()
+        ..Handover::default()
     };
     let peer = phone.replica().certificate().unwrap().clone();
     phone.replica().apply_peer(&given, &peer, NOW).unwrap();

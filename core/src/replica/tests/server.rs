@@ -9,7 +9,7 @@ use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, RecordId};
 use crate::record::{Admission, Record};
 use crate::sync::answer::Answer;
-use crate::sync::port::{Applied, OutboxAsk, StarPort};
+use crate::sync::port::{ApplyCounts, OutboxAsk, StarPort};
 use crate::trust::certificate::RawCertificate;
 use crate::wire::cursor::CursorAt;
 use crate::wire::digest::Digest;
@@ -84,7 +84,7 @@ impl<'a> Server<'a> {
     }
 
     /// One exchange: upload of the outbox, receipt, and everything new.
-    pub(super) fn sync(&mut self, phone: &mut FilePhone) -> Applied {
+    pub(super) fn sync(&mut self, phone: &mut FilePhone) -> ApplyCounts {
         let answer = self.exchange(phone);
         let now_ms = self.time_ms;
         phone.replica().apply(&answer, now_ms).unwrap()
@@ -305,7 +305,7 @@ impl<'a> Server<'a> {
     }
 
     /// A fresh phone gets everything as packs.
-    pub(super) fn load(&mut self, phone: &mut FilePhone) -> Applied {
+    pub(super) fn load(&mut self, phone: &mut FilePhone) -> ApplyCounts {
         let answer = self.load_answer();
         phone.replica().apply(&answer, self.time_ms).unwrap()
     }

@@ -3,7 +3,7 @@
 use super::server::Server;
 use super::*;
 use crate::sync::answer::Answer;
-use crate::sync::port::{Applying, StarPort};
+use crate::sync::port::{ApplyProgress, StarPort};
 use crate::wire::cursor::CursorAt;
 
 /// A server with many records, and a worker that wrote them.
@@ -74,7 +74,7 @@ fn writes_between_slices_of_an_answer_stand() {
     let mut phone = town.phone(GRID_WORKER_XU);
     let answer = server.exchange_without_upload(&mut phone);
     let replica = phone.replica();
-    let (mut applying, mut own) = (Applying::default(), Vec::new());
+    let (mut applying, mut own) = (ApplyProgress::default(), Vec::new());
     while !applying.is_done() {
         let before = replica.writes();
         let applied = replica.apply_slice(&answer, &mut applying, NOW).unwrap();

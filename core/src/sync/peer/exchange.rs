@@ -113,13 +113,13 @@ impl Peer {
             }
         }
         let given = if ask.is_empty() {
-            Given::default()
+            Handover::default()
         } else {
             port.give_to_peer(&ask, peer)?
         };
         self.count(&given);
         let more = !given.left.is_empty();
-        let Given {
+        let Handover {
             give_back, bundle, ..
         } = given;
         Ok(PeerMessage::Found {
@@ -137,10 +137,10 @@ impl Peer {
         bundle: Bundle,
         now_ms: i64,
     ) -> Result<u32, PeerError> {
-        let given = Given {
+        let given = Handover {
             give_back,
             bundle,
-            ..Given::default()
+            ..Handover::default()
         };
         if given.is_empty() {
             return Ok(0);
@@ -150,7 +150,7 @@ impl Peer {
         Ok(applied.pulled)
     }
 
-    fn count(&mut self, given: &Given) {
+    fn count(&mut self, given: &Handover) {
         let count = u32::try_from(given.bundle.envelopes.len()).unwrap_or(u32::MAX);
         self.report.given = self.report.given.saturating_add(count);
     }

@@ -10,7 +10,7 @@ use crate::sync::reconcile::{compare, respond};
 use crate::sync::testing::streams_of;
 use crate::wire::digest::Digest;
 use crate::wire::page::Page;
-use crate::wire::repair::{RepairAnswer, RepairAsk, RepairFound, RepairStep, Settled};
+use crate::wire::repair::{RepairAnswer, RepairAsk, RepairFound, RepairStep, SettledEnvelope};
 
 impl Server {
     pub(in crate::sync) fn items(&self, stream: &StreamId) -> Vec<StreamItem> {
@@ -35,11 +35,11 @@ impl Server {
                 RepairFound::Reconcile(respond(&self.items(&ask.stream), message).unwrap())
             }
             RepairStep::Ids { record, settled } => {
-                let here: Vec<Settled> = self
+                let here: Vec<SettledEnvelope> = self
                     .envelopes
                     .iter()
                     .filter(|(_, (_, of, _))| of == record)
-                    .map(|(&id, &(_, _, verdict))| Settled { id, verdict })
+                    .map(|(&id, &(_, _, verdict))| SettledEnvelope { id, verdict })
                     .collect();
                 let (reader_lacks, server_lacks) = compare(&here, settled);
                 RepairFound::Ids {

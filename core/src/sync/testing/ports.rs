@@ -61,15 +61,15 @@ impl StarPort for MemoryReplica {
     fn apply_slice(
         &mut self,
         answer: &Answer,
-        applying: &mut Applying,
+        applying: &mut ApplyProgress,
         _: i64,
-    ) -> Result<Applied, PortError> {
+    ) -> Result<ApplyCounts, PortError> {
         if std::mem::take(&mut self.broken) {
             return Err(PortError { code: "test.disk" });
         }
         assert!(!self.panics, "a panic that is wanted");
         applying.finish();
-        let mut applied = Applied::default();
+        let mut applied = ApplyCounts::default();
         let writes = self.writes;
         self.behind |= self.generation > 0 && answer.response().generation > self.generation;
         self.generation = answer.response().generation;
@@ -132,11 +132,11 @@ impl StarPort for MemoryReplica {
         Ok(self.settled(stream).into_iter().map(item).collect())
     }
 
-    fn settled(&self, record: &RecordId) -> Result<Vec<Settled>, PortError> {
+    fn settled(&self, record: &RecordId) -> Result<Vec<SettledEnvelope>, PortError> {
         let settled = |id: EnvelopeId| {
             let verdict = self.held[&id].verdict;
             let verdict = verdict.filter(|verdict| verdict.status.is_settled())?;
-            Some(Settled { id, verdict })
+            Some(SettledEnvelope { id, verdict })
         };
         Ok(self.ids(record).into_iter().filter_map(settled).collect())
     }
@@ -161,7 +161,7 @@ impl StarPort for MemoryReplica {
         Ok(!rest.envelopes.is_empty())
     }
 
-    fn give(&self, ask: &GiveAsk) -> Result<Given, PortError> {
+    fn give(&self, ask: &GiveAsk) -> Result<Handover, PortError> {
         Ok(self.handed(ask))
     }
 
@@ -240,12 +240,17 @@ impl PeerPort for MemoryReplica {
         }
     }
 
-    fn give_to_peer(&self, ask: &GiveAsk, _: &Certificate) -> Result<Given, PortError> {
+    fn give_to_peer(&self, ask: &GiveAsk, _: &Certificate) -> Result<Handover, PortError> {
         Ok(self.handed(ask))
     }
 
-    fn apply_peer(&mut self, given: &Given, _: &Certificate, _: i64) -> Result<Applied, PortError> {
-        let mut applied = Applied::default();
+    fn apply_peer(
+        &mut self,
+        given: &Handover,
+        _: &Certificate,
+        _: i64,
+    ) -> Result<ApplyCounts, PortError> {
+        let mut applied = ApplyCounts::default();
         for raw in &given.bundle.envelopes {
             let id = raw.hash().envelope_id();
             let known = given

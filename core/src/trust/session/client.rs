@@ -46,7 +46,7 @@ impl ClientHandshake {
         key: &SecretKey,
         certificate: &Certificate,
     ) -> Result<(ClientAwaiting, Vec<u8>), SessionError> {
-        let signed: Signed =
+        let signed: SignedTranscript =
             read(server_hello, 2, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;
         let offer: ServerOffer =
             read(&signed.said, 4, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;

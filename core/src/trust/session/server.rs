@@ -50,7 +50,7 @@ impl ServerHandshake {
         };
         Ok((
             handshake,
-            write(&Signed {
+            write(&SignedTranscript {
                 said: offer,
                 signature,
             }),

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::Shown;
 use super::forms;
-use super::moves::{self, Given};
+use super::moves::{self, MoveFields};
 use super::show::{both, find};
 use crate::cast::Report;
 use onegrid_server::error::Problem;
@@ -128,7 +128,7 @@ pub(super) struct Asked {
     #[serde(rename = "move")]
     movement: Option<String>,
     /// The input of the move.
-    given: Given,
+    given: MoveFields,
     severity: Option<String>,
     /// The field of the conflict that is settled.
     field: Option<String>,
@@ -137,7 +137,7 @@ pub(super) struct Asked {
     /// The settling that is undone.
     settled: Option<String>,
     /// The input of a button of a visit.
-    form: forms::Given,
+    form: forms::VisitFields,
 }
 
 /// Fills in a visit, makes a move, comments, edits, settles a conflict or undoes a settling.

@@ -33,7 +33,7 @@ use crate::cast::{ACCURACY_M, Cast};
 /// The input of a button of a visit.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Given {
+pub(super) struct VisitFields {
     /// The key of the answer, or of the row.
     key: Option<String>,
     /// The answer as a record spells it; none clears the answer.
@@ -119,7 +119,7 @@ pub(super) fn apply(
     replica: &mut Replica,
     record: RecordId,
     what: &str,
-    given: &Given,
+    given: &VisitFields,
 ) -> Result<Option<RecordId>, Refused> {
     let now = now_ms();
     let key = || -> Result<AnswerKey, Refused> {
@@ -174,7 +174,7 @@ fn read(
     Answer::read(&template, &question.kind, &text).map_err(coded)
 }
 
-fn finding(given: &Given) -> Result<Finding, Refused> {
+fn finding(given: &VisitFields) -> Result<Finding, Refused> {
     let key = given.key.as_deref().map(str::parse);
     let title = given.title.as_deref().unwrap_or_default().trim();
     let severity = given.severity.as_deref().and_then(Severity::from_name);

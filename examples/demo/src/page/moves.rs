@@ -18,7 +18,7 @@ const RESOLVE_HOURS: i64 = 24;
 /// The input that the page sends along with a move.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Given {
+pub(super) struct MoveFields {
     /// Words of the person.
     pub(super) text: Option<String>,
     /// The unit of a dispatch, by the seed's id.
@@ -71,7 +71,7 @@ pub(super) fn offered(phone: &Phone, record: RecordId) -> Result<Vec<Value>, Rep
 }
 
 /// Returns the input of a button; `None` if the page sent a malformed id.
-pub(super) fn input(name: &str, given: &Given, now_ms: i64) -> Option<MoveInput> {
+pub(super) fn input(name: &str, given: &MoveFields, now_ms: i64) -> Option<MoveInput> {
     let known_unit = |id: &str| {
         UNITS
             .iter()

@@ -8,7 +8,7 @@ use onegrid_core::domain::zone::{ZoneEntry, ZoneVersion};
 use onegrid_core::id::{AreaId, ZoneId};
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::trust::session::ClientHandshake;
-use onegrid_core::wire::message::Closed;
+use onegrid_core::wire::message::CloseReason;
 use onegrid_core::wire::signed_entry::SignedEntry;
 
 use super::*;
@@ -130,7 +130,7 @@ fn an_expired_certificate_ends_reading_and_never_late_writing() {
     let request = phone.ask(Some(phone.bundle(&[&late])), 1 << 20);
     let answer = phone.send(&world.server, &request).unwrap();
     assert_eq!(statuses(&answer), [Status::Accepted]);
-    assert_eq!(answer.closed, Some(Closed::Expired));
+    assert_eq!(answer.closed, Some(CloseReason::Expired));
     assert_eq!(
         (answer.page, answer.streams, answer.heads),
         (None, None, Digest::EMPTY)

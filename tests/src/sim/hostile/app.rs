@@ -7,14 +7,15 @@ use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::replica::Replica;
 use onegrid_core::sync::answer::Answer;
 use onegrid_core::sync::port::{
-    Applied, Applying, GiveAsk, Given, Identity, OutboxAsk, PortError, StarPort, StreamItem,
+    ApplyCounts, ApplyProgress, GiveAsk, Handover, Identity, OutboxAsk, PortError, StarPort,
+    StreamItem,
 };
 use onegrid_core::sync::star::{Incoming, Step};
 use onegrid_core::trust::session::Welcome;
 use onegrid_core::wire::cursor::Cursor;
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::message::Bundle;
-use onegrid_core::wire::repair::Settled;
+use onegrid_core::wire::repair::SettledEnvelope;
 use onegrid_core::wire::verdict::Attestation;
 
 use super::super::oracle::names::Source;
@@ -80,9 +81,9 @@ impl StarPort for ModifiedApp<'_> {
     fn apply_slice(
         &mut self,
         answer: &Answer,
-        applying: &mut Applying,
+        applying: &mut ApplyProgress,
         now_ms: i64,
-    ) -> Result<Applied, PortError> {
+    ) -> Result<ApplyCounts, PortError> {
         self.replica.apply_slice(answer, applying, now_ms)
     }
 
@@ -94,7 +95,7 @@ impl StarPort for ModifiedApp<'_> {
         self.replica.stream_items(stream)
     }
 
-    fn settled(&self, record: &RecordId) -> Result<Vec<Settled>, PortError> {
+    fn settled(&self, record: &RecordId) -> Result<Vec<SettledEnvelope>, PortError> {
         self.replica.settled(record)
     }
 
@@ -106,7 +107,7 @@ impl StarPort for ModifiedApp<'_> {
         self.replica.orphaned(parents, now_ms)
     }
 
-    fn give(&self, ask: &GiveAsk) -> Result<Given, PortError> {
+    fn give(&self, ask: &GiveAsk) -> Result<Handover, PortError> {
         let mut given = self.replica.give(ask)?;
         if self.tricks.nameless {
             take_names_out(&mut given);
@@ -150,7 +151,7 @@ impl StarPort for ModifiedApp<'_> {
 }
 
 /// Takes all certificates out, open and sealed.
-pub(super) fn take_names_out(given: &mut Given) {
+pub(super) fn take_names_out(given: &mut Handover) {
     given.bundle.certificates.clear();
     given.give_back.sealed.clear();
 }

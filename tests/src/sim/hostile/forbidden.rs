@@ -3,7 +3,7 @@
 use onegrid_core::domain::Text;
 use onegrid_core::domain::case::payload as p;
 use onegrid_core::domain::case::{Deadlines, Event, FOLD_VERSION, Outcome, Part, Party};
-use onegrid_core::sync::port::{Given, PeerPort};
+use onegrid_core::sync::port::{Handover, PeerPort};
 use onegrid_core::wire::message::Bundle;
 
 use super::super::act::broken;
@@ -54,9 +54,9 @@ impl World {
         }
         let certificate = self.people[rogue].phone.replica().certificate().cloned();
         let certificate = certificate.ok_or("the rogue is not enrolled")?;
-        let given = Given {
+        let given = Handover {
             bundle,
-            ..Given::default()
+            ..Handover::default()
         };
         let replica = self.people[other].phone.replica();
         let applied = replica.apply_peer(&given, &certificate, now_ms);

@@ -28,7 +28,7 @@ use onegrid_core::crdt::ActorId;
 use onegrid_core::id::{DeviceId, EnvelopeId, RecordId};
 use onegrid_core::limits::PARENTS_MAX;
 use onegrid_core::record::Record;
-use onegrid_core::sync::port::{Given, PeerPort};
+use onegrid_core::sync::port::{Handover, PeerPort};
 use onegrid_core::trust::sign::Authority;
 use onegrid_core::wire::body::Body;
 use onegrid_core::wire::envelope::Envelope;
@@ -235,10 +235,10 @@ impl World {
         let certificate = self.people[who].phone.replica().certificate().cloned();
         let certificate = certificate.ok_or("the attacker is not enrolled")?;
         self.acquainted.insert((other, certificate.hash()));
-        let given = Given {
+        let given = Handover {
             give_back,
             bundle,
-            ..Given::default()
+            ..Handover::default()
         };
         let before = self.shown_to(other)?;
         let names = self.names_shown(other)?;

@@ -3,7 +3,7 @@
 
 use onegrid_core::wire::cursor::CursorAt;
 use onegrid_core::wire::pack::PackContent;
-use onegrid_core::wire::repair::{RepairAsk, RepairFound, RepairStep, Settled};
+use onegrid_core::wire::repair::{RepairAsk, RepairFound, RepairStep, SettledEnvelope};
 
 use super::*;
 use crate::directory;
@@ -151,7 +151,7 @@ fn later_verdict_on_a_stray_is_asked_for() {
     author.push(&world.server, &[&genesis]);
     let mut handler = world.phone(HANDLER_SHEN);
     let lacks = |handler: &mut SyncPhone, at_ms| {
-        let line = Settled {
+        let line = SettledEnvelope {
             id: genesis.id(),
             verdict: accepted(at_ms),
         };
