@@ -53,7 +53,7 @@ pub(super) fn descriptions(
 
 pub(super) fn put_file(db: &Connection, row: &AttachmentFile) -> Result<()> {
     db.prepare_cached(
-        "INSERT OR REPLACE INTO attachment_files (record_id, id, media, bytes, salt, stored_ms)
+        "INSERT OR IGNORE INTO attachment_files (record_id, id, media, bytes, salt, stored_ms)
          VALUES (?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
