@@ -189,7 +189,9 @@ fn a_phone_whose_certificate_has_run_out_delivers_all_and_says_what_to_do() {
         volunteer.replica().report(&draft, now).unwrap();
     }
     let report = volunteer.sync(&mut town);
-    let code = report.closed.map(onegrid_core::wire::message::CloseReason::code);
+    let code = report
+        .closed
+        .map(onegrid_core::wire::message::CloseReason::code);
     assert_eq!(code, Some("session.certificate_expired"));
     assert_eq!((report.pushed, report.incidents.len()), (3, 0));
     assert_eq!(volunteer.replica().undelivered().unwrap(), 0);
