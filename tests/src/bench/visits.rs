@@ -2,6 +2,7 @@
 //! the waiting times of a person.
 
 use std::path::Path;
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use onegrid_core::domain::case::MoveInput;
@@ -185,7 +186,11 @@ fn step(replica: &mut Replica, record: RecordId, step: &StepSpec) {
 }
 
 fn home() -> AreaPath {
-    histories::read()[0].clone().moved_to(VILLAGE_GRID).home()
+    static HOME: LazyLock<AreaPath> = LazyLock::new(|| {
+        let first = histories::read()[0].clone();
+        first.moved_to(VILLAGE_GRID).home()
+    });
+    *HOME
 }
 
 /// Two of three questions are yes or no, the others have a choice of four.
