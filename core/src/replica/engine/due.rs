@@ -8,6 +8,7 @@ use super::super::projection::form_rows;
 use super::super::projection::places::Page;
 use super::super::reader::Reader;
 use super::super::table::form_list::{self, DueFilter, FormItem, Found};
+use super::super::table::record_list::Near;
 use super::super::token::{PageToken, QueryMark};
 use super::conflict::name_of;
 use crate::domain::Scope;
@@ -44,7 +45,7 @@ impl Reader {
         after: Option<&PageToken>,
         rows_max: usize,
     ) -> Result<Page<FormItem>, ReplicaError> {
-        let too_far = |near: super::super::Near| near.radius_m > NEAR_RADIUS_M_MAX;
+        let too_far = |near: Near| near.radius_m > NEAR_RADIUS_M_MAX;
         if filter.near.is_some_and(too_far) {
             return Err(ReplicaError::BadInput);
         }
@@ -61,11 +62,16 @@ impl Reader {
             let found = match &filter.near {
                 None => form_list::due(conn, filter, &areas, after, rows_max + 1)?,
                 Some(near) => {
-                    let mut all = form_list::due_near(conn, filter, near, &areas)?;
-                    if let Some(after) = after {
-                        all.retain(|one| (one.place.value, one.place.no) > (after.value, after.no));
-                    }
-                    all
+                    let is_next = |one: &Found| {
+                        let at = (one.place.value, one.place.no);
+                        after.is_none_or(|after| at > (after.value, after.no))
+                    };
+                    near_in_rings(near.radius_m, rows_max, |radius_m| {
+                        let near = Near { radius_m, ..*near };
+                        let mut found = form_list::due_near(conn, filter, &near, &areas)?;
+                        found.retain(is_next);
+                        Ok(found)
+                    })?
                 }
             };
             page_of(conn, mark, found, rows_max)
@@ -161,6 +167,28 @@ impl Reader {
 }
 
 /// Reads a page in the state of the file that the rows were found in, because a commit meanwhile may remove one.
+/// Looks in a small circle first, because a full page of near forms needs no look at the far ones. A smaller
+/// circle counts without its last metres, which distances are rounded by.
+fn near_in_rings(
+    radius_m: u32,
+    rows_max: usize,
+    mut within: impl FnMut(u32) -> Result<Vec<Found>, ReplicaError>,
+) -> Result<Vec<Found>, ReplicaError> {
+    const ROUNDED_M: u32 = 2;
+    for part in [8, 4, 2] {
+        let ring_m = radius_m / part;
+        let mut found = within(ring_m)?;
+        found.retain(|one| {
+            one.distance_m
+                .is_some_and(|metres| metres + ROUNDED_M <= ring_m)
+        });
+        if found.len() > rows_max {
+            return Ok(found);
+        }
+    }
+    within(radius_m)
+}
+
 fn page_of(
     conn: &Connection,
     mark: QueryMark,

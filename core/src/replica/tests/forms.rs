@@ -998,6 +998,52 @@ fn lists_of_visits_come_in_pages() {
     assert_eq!(of_other.unwrap().items, []);
 }
 
+/// Forms at every distance from 0 to 800 metres, in pages smaller and larger than a circle holds.
+#[test]
+fn near_pages_leave_out_no_form_at_any_distance() {
+    let town = Deployment::new();
+    let mut server = town_with_shop(&town);
+    let mut worker = town.phone(GRID_WORKER_CHEN);
+    server.sync(&mut worker);
+    let mut visits = Vec::new();
+    for n in 0..48_i32 {
+        let lat = 30.27 + f64::from(n) * 0.000_157;
+        let position = Position::from_degrees(lat, 120.16, Datum::Wgs84, Some(8), 0);
+        let draft = FormDraft {
+            subject: Some(Subject::Named {
+                title: format!("店 {n}"),
+                address: None,
+                position: Some(StoredPosition::of(position.unwrap())),
+            }),
+            ..plan("shop", "", NOW)
+        };
+        visits.push(worker.replica().plan_form(&draft, NOW).unwrap().form);
+    }
+    let near = DueFilter {
+        near: Some(Near {
+            lat_e7: 302_700_000,
+            lon_e7: 1_201_600_000,
+            radius_m: 1_000,
+        }),
+        ..DueFilter::default()
+    };
+    for rows in [1, 5, 11, 48] {
+        let (mut found, mut next) = (Vec::new(), None);
+        loop {
+            let page = worker
+                .replica()
+                .due_forms(&near, next.as_ref(), rows)
+                .unwrap();
+            found.extend(page.items.iter().map(|item| item.row.id));
+            next = page.next;
+            if next.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, visits, "{rows}");
+    }
+}
+
 #[test]
 fn forms_of_a_merged_subject_belong_to_the_survivor() {
     let town = Deployment::new();
