@@ -316,7 +316,12 @@ fn forget_unreadable(
     }
     tracing::warn!(code = "may.not_readable", "a record of a peer was left out");
     project::remove(writing.conn, id)?;
-    envelope::delete_unreadable(writing.conn, id)?;
+    if mine > 0 {
+        // Own work that came along is settled. It goes too, or the next copy would not be new here.
+        envelope::delete_record(writing.conn, id)?;
+    } else {
+        envelope::delete_unreadable(writing.conn, id)?;
+    }
     pack::delete(writing.conn, id)?;
     writing.forget(id);
     Ok(())
