@@ -65,6 +65,7 @@
 
 pub mod answer;
 mod exchange;
+pub mod file_port;
 mod pace;
 pub mod paths;
 pub mod peer;

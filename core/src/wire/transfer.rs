@@ -59,7 +59,7 @@ fn lines<'a>(names: &[&str], value: impl Fn(&str) -> Option<&'a str>) -> Vec<u8>
 }
 
 /// A file by its record and id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(array)]
 pub struct FileName {
     /// Record that it belongs to.
