@@ -231,8 +231,9 @@ pub const GRANTS_MAX: usize = 64;
 
 /// Bytes of one raw content change (it travels inside an envelope's body).
 pub const CHANGE_BYTES_MAX: usize = BODY_BYTES_MAX - 1_024;
-/// Operations of one content change; also the rows of any of its columns. A character is an operation.
-pub const CHANGE_OPS_MAX: usize = 20_000;
+/// Operations of one content change; also the rows of any of its columns. A character is an operation, so a
+/// change can put one whole description in the place of another.
+pub const CHANGE_OPS_MAX: usize = 12_000;
 /// Bytes of keys and values of one content change once run lengths are written out.
 pub const CHANGE_TEXT_BYTES_MAX: usize = 512 * 1_024;
 /// Changes that one content change depends on directly. When more people wrote at the same time, an edit
@@ -247,8 +248,9 @@ pub const CONTENT_CONTAINERS_MAX: usize = 32;
 /// Content changes of one author on one record, over all its installation epochs. The quotas of an envelope
 /// count all envelopes of its author that it had seen. An accepted change is never refused because of them.
 pub const CHANGES_PER_AUTHOR_MAX: u64 = 2_000;
-/// Operations of one author on one record, over all its changes.
-pub const OPS_PER_AUTHOR_MAX: u64 = 100_000;
+/// Operations of one author on one record, over all its changes. A hostile author writes 5,000 of them in a hundred
+/// bytes.
+pub const OPS_PER_AUTHOR_MAX: u64 = 50_000;
 /// Installation epochs of one author on one record.
 pub const EPOCHS_PER_AUTHOR_MAX: usize = 64;
 /// Highest operation counter of a content document.
@@ -268,7 +270,7 @@ pub const SHORT_TEXT_CHARS_MAX: usize = 500;
 /// Characters of an answer that a person may write.
 pub const ANSWER_CHARS_MAX: usize = 4_000;
 /// Characters of a description that a person may write.
-pub const DESCRIPTION_CHARS_MAX: usize = 10_000;
+pub const DESCRIPTION_CHARS_MAX: usize = 5_000;
 /// Characters that may be inserted or deleted in a description until it is replaced rather than compared.
 pub const DIFFERENCES_MAX: usize = 256;
 /// Characters of a description that are shown. Concurrent writing may make it longer than one person may.
@@ -450,6 +452,7 @@ const ID_SPELLED_BYTES: usize = 17;
 // Each thing fits what carries it, in its longest spelling, since no compression can be counted on.
 const _: () = {
     assert!(CHANGE_BYTES_MAX < BODY_BYTES_MAX && EVENT_BYTES_MAX < BODY_BYTES_MAX);
+    assert!(2 * DESCRIPTION_CHARS_MAX < CHANGE_OPS_MAX);
     assert!(
         CHANGE_OPS_MAX as u64 <= OPS_PER_AUTHOR_MAX && OPS_PER_AUTHOR_MAX <= SAVED_OPS_MAX as u64
     );

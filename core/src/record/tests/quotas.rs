@@ -65,8 +65,8 @@ fn operations_of_all_changes_count_together() {
     let deployment = Deployment::new();
     let genesis = deployment.writer(VOLUNTEER_WANG).report("a");
     let mut worker = deployment.writer(GRID_WORKER_CHEN);
-    let words = "字".repeat(9_000);
-    let fitting = usize::try_from(OPS_PER_AUTHOR_MAX / 9_000).unwrap();
+    let words = "字".repeat(4_500);
+    let fitting = usize::try_from(OPS_PER_AUTHOR_MAX / 4_500).unwrap();
     let envelopes = flood(&mut worker, &genesis, &words, 13);
     let mut record = record_of(&[&genesis]);
     record.admit(&envelopes);

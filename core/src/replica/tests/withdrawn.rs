@@ -95,6 +95,33 @@ fn copy_without_own_work_is_not_taken_after_withdrawal() {
     assert_eq!(view.unwrap().comments[0].text, "我写的话");
 }
 
+/// A copy that holds only a part of the own work leaves none of it here, or the next copy would pass as known.
+#[test]
+fn copy_with_part_of_own_work_is_refused_twice() {
+    let town = Deployment::new();
+    let mut server = Server::new(&town);
+    let (mut worker, mut other) = (town.phone(GRID_WORKER_CHEN), town.phone(DISPATCHER_ZHOU));
+    let record = worker.replica().report(&draft("一"), NOW).unwrap();
+    server.settle(&mut worker);
+    server.settle(&mut other);
+    let first = said("第一句");
+    other.replica().comment(record, first, NOW + 1).unwrap();
+    server.sync(&mut other);
+    server.settle(&mut worker);
+    assert_eq!(ids(&mut worker, record).len(), 2);
+    let second = said("第二句");
+    other.replica().comment(record, second, NOW + 2).unwrap();
+    server.sync(&mut other);
+    server.feed.push(Entry::Withdraw(record));
+    server.sync(&mut other);
+
+    // The worker's copy lacks the second comment.
+    for _ in 0..2 {
+        meet(&mut worker, &mut other).unwrap();
+        assert!(other.replica().view(record).unwrap().is_none());
+    }
+}
+
 #[test]
 fn a_withdrawn_record_stays_while_own_work_in_it_awaits_review() {
     let town = Deployment::new();
