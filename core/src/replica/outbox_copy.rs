@@ -151,8 +151,9 @@ impl OutboxCopy {
         if owner.is_some_and(|owner| !owner.is_of(self.site.device, root.as_deref())) {
             return Ok(CopyState::Other);
         }
-        for (no, id) in rows {
-            if !envelope::is_unjudged(main, no, id)? && !salvage::is_known(main, id)? {
+        let outbox = outbox_rows(main)?;
+        for row in rows {
+            if outbox.binary_search(&row).is_err() && !salvage::is_known(main, row.1)? {
                 return Ok(CopyState::Other);
             }
         }
@@ -239,19 +240,27 @@ impl OutboxCopy {
     }
 }
 
+/// Number and id of each envelope without verdict, in the order of the numbers.
+fn outbox_rows(main: &Connection) -> rusqlite::Result<Vec<(i64, EnvelopeId)>> {
+    let mut rows = Vec::new();
+    let mut after = 0;
+    loop {
+        let more = envelope::unjudged_ids(main, after, ROWS)?;
+        let Some(last) = more.last() else {
+            return Ok(rows);
+        };
+        after = last.0;
+        rows.extend(more);
+    }
+}
+
 /// Makes the copy equal to the outbox. The replica knows every envelope that is removed.
 fn equalise(main: &Connection, copy: &Connection) -> Result<(), Fault> {
     outbox_change::clear(main).map_err(Fault::Main)?;
     let there = table::envelopes(copy).map_err(|_| Fault::Copy)?;
     let mut there: BTreeSet<(i64, EnvelopeId)> = there.into_iter().collect();
-    let mut missing = Vec::new();
-    let mut after = 0;
-    loop {
-        let rows = envelope::unjudged_ids(main, after, ROWS).map_err(Fault::Main)?;
-        let Some(last) = rows.last() else { break };
-        after = last.0;
-        missing.extend(rows.into_iter().filter(|row| !there.remove(row)));
-    }
+    let mut missing = outbox_rows(main).map_err(Fault::Main)?;
+    missing.retain(|row| !there.remove(row));
     if missing.is_empty() && there.is_empty() {
         return Ok(());
     }

@@ -222,12 +222,6 @@ pub(in crate::replica) fn number_unjudged(conn: &Connection, id: EnvelopeId) -> 
         .optional()
 }
 
-/// Whether this envelope is there under this number, without verdict.
-pub(in crate::replica) fn is_unjudged(conn: &Connection, no: i64, id: EnvelopeId) -> Sql<bool> {
-    conn.prepare_cached("SELECT 1 FROM envelope WHERE no = ?1 AND id = ?2 AND standing = 0")?
-        .exists((no, id.as_bytes()))
-}
-
 pub(in crate::replica) fn count_unjudged(conn: &Connection) -> Sql<u64> {
     conn.prepare_cached(
         "SELECT count(*) FROM envelope INDEXED BY envelope_outbox WHERE standing = 0",
