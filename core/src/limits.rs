@@ -74,6 +74,12 @@ pub const RECORDING_SAMPLES_MAX: u32 = 262_144;
 pub const RECORDING_MS_MAX: u64 = 30 * 60 * 1_000;
 /// Bytes of one segment of a sealed file, without its tag.
 pub const SEALED_SEGMENT_BYTES: usize = 64 * 1_024;
+/// Bytes of a phone's disk that photos and recordings leave free, so that the replica can still write.
+pub const FREE_BYTES_RESERVED: u64 = 32 * 1_024 * 1_024;
+/// Free bytes of a phone's disk below which a replica removes files that the server has.
+pub const FREE_BYTES_LOW: u64 = 256 * 1_024 * 1_024;
+/// Days that a photo or recording may wait for its first use.
+pub const STAGED_DAYS_MAX: i64 = 7;
 
 // The phone's replica.
 

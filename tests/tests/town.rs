@@ -233,6 +233,7 @@ fn carried_dispatch_makes_no_reader_at_a_meeting() {
         source: Source::Member,
         named: Vec::new(),
         linked: None,
+        attachments: Vec::new(),
     };
     let now = town.now_ms;
     let record = volunteer.replica().report(&draft, now).unwrap();

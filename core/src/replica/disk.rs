@@ -6,7 +6,7 @@
 use std::any::Any;
 use std::fmt::Debug;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::marker::Marker;
@@ -24,6 +24,26 @@ pub trait Disk: Debug + Send + Sync {
 
     /// Makes every rename in the folder of this file durable.
     fn sync_folder(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes a folder where there is none. Returns whether it is new; then [`Disk::sync_folder`] of its path
+    /// makes its name durable.
+    fn make_folder(&self, path: &Path) -> io::Result<bool>;
+
+    /// Names of the files in a folder; none where there is no folder.
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
+
+    /// Writes bytes at an offset, and cuts the file behind them. Makes the file where there is none. The
+    /// offset is at most the length of the file.
+    fn write_at(&self, path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()>;
+
+    /// Reads bytes from an offset, at most `bytes_max`; fewer only at the end of the file.
+    fn read_at(&self, path: &Path, offset: u64, bytes_max: usize) -> io::Result<Vec<u8>>;
+
+    /// Makes the content of a file durable.
+    fn sync(&self, path: &Path) -> io::Result<()>;
+
+    /// Bytes that the app may still write on the disk that holds a folder.
+    fn free_bytes(&self, folder: &Path) -> io::Result<u64>;
 
     /// Locks a file until the value is dropped, and makes the file where there is none. `None` while
     /// another process, or another part of this one, holds the lock.
@@ -70,6 +90,62 @@ impl Disk for StdDisk {
             Some(folder) if !folder.as_os_str().is_empty() => File::open(folder)?.sync_all(),
             _ => File::open(".")?.sync_all(),
         }
+    }
+
+    fn make_folder(&self, path: &Path) -> io::Result<bool> {
+        match fs::create_dir(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            made => made.map(|()| true),
+        }
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let entries = match fs::read_dir(folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            // A name that is no text is none of ours.
+            names.extend(entry?.file_name().into_string().ok());
+        }
+        Ok(names)
+    }
+
+    fn write_at(&self, path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        let mut options = File::options();
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)?;
+        let length = file.metadata()?.len();
+        if length < offset {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if length > offset {
+            file.set_len(offset)?;
+        }
+        file.seek(SeekFrom::Start(offset))?;
+        file.write_all(bytes)
+    }
+
+    fn read_at(&self, path: &Path, offset: u64, bytes_max: usize) -> io::Result<Vec<u8>> {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::with_capacity(bytes_max);
+        file.take(bytes_max as u64).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn sync(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+
+    fn free_bytes(&self, folder: &Path) -> io::Result<u64> {
+        let disk = rustix::fs::statvfs(folder)?;
+        Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Option<DiskLock>> {

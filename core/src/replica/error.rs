@@ -4,6 +4,8 @@ use rusqlite::ErrorCode;
 
 use crate::domain::case::InputError;
 use crate::domain::form::{ItemId, RowId};
+use crate::media::MediaError;
+use crate::media::sealed::Unreadable;
 
 coded_error! {
     /// The reason why a call on the replica failed. Nothing is half written: a failed write leaves the file as
@@ -74,6 +76,21 @@ coded_error! {
         /// The form has missing answers, or answers with a problem.
         #[error("form.incomplete")]
         FormIncomplete(Vec<FormProblem>),
+        /// The bytes are no photo or recording that can be kept.
+        #[error(transparent)]
+        Media(#[from] MediaError),
+        /// The storage of the phone has no room for a photo or recording. Records can still be written.
+        #[error("media.disk_full")]
+        MediaDiskFull,
+        /// The sealed file of a photo or recording is damaged or gone.
+        #[error("media.unreadable")]
+        MediaUnreadable,
+        /// The photo or recording is not on this phone.
+        #[error("media.absent")]
+        MediaAbsent,
+        /// The bytes of a download do not continue where the file ends.
+        #[error("media.offset")]
+        MediaOffset,
         /// The rules do not allow this now; the code says why.
         #[error("{0}")]
         NotAllowed(&'static str),
@@ -104,6 +121,12 @@ pub struct FormProblem {
     pub zh: String,
     /// The problem and its remedy in English.
     pub en: String,
+}
+
+impl From<Unreadable> for ReplicaError {
+    fn from(_: Unreadable) -> Self {
+        Self::MediaUnreadable
+    }
 }
 
 impl From<rusqlite::Error> for ReplicaError {

@@ -26,6 +26,8 @@ pub(super) struct Identity {
 pub(super) struct Own {
     pub(super) member: Option<MemberId>,
     pub(super) units: Vec<UnitId>,
+    /// This phone.
+    pub(super) device: Option<DeviceId>,
 }
 
 impl Own {
@@ -41,6 +43,7 @@ impl Own {
                 .iter()
                 .filter_map(|one| one.scope.unit())
                 .collect(),
+            device: Some(facts.device),
         }
     }
 }

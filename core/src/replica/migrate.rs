@@ -27,6 +27,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0019_forms.sql"),
     include_str!("migrations/0020_forgotten.sql"),
     include_str!("migrations/0021_form_order.sql"),
+    include_str!("migrations/0022_attachments.sql"),
 ];
 
 /// Whether this code knows the file's schema.

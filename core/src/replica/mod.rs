@@ -58,6 +58,7 @@
 //!
 //! **Not here:** a clock and randomness (handed in), the network (`sync`, `net`), rules (`domain`).
 
+mod attachments;
 mod disk;
 mod engine;
 mod error;
@@ -81,6 +82,7 @@ mod token;
 mod way_back;
 
 pub use crate::domain::notification::NotificationKind;
+pub use attachments::new::NewAttachment;
 pub use disk::{Disk, DiskLock, MarkerFile, StdDisk};
 pub use engine::changes::Changes;
 pub use engine::conflict::{ConflictCard, ConflictSubject};
@@ -104,6 +106,7 @@ pub use readers::Readers;
 pub use rescue::Rescue;
 pub use site::{FileKey, ReplicaLock};
 pub use table::area::AreaInfo;
+pub use table::attachment::{AttachmentInfo, AttachmentState};
 pub use table::form::FormRow;
 pub use table::form_list::{DueFilter, FormItem};
 pub use table::notice::Notice;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
+use super::attachments::folder::FileFolder;
 use super::error::ReplicaError;
 use super::identity::Identity;
 use super::load::Certificates;
@@ -27,6 +28,8 @@ pub struct Reader {
     pub(super) identity: Option<Identity>,
     pub(super) device: DeviceId,
     pub(super) path: PathBuf,
+    /// The sealed photos and recordings.
+    pub(super) files: FileFolder,
     /// Set for a lent reader; absent in the replica itself.
     pub(super) loan: Option<Loan>,
 }
@@ -47,6 +50,7 @@ impl Readers {
             certificates: lent.certificates,
             identity: lent.identity,
             device: lent.device,
+            files: lent.files,
             path: lent.path,
             loan: Some(lent.loan),
         })

@@ -12,11 +12,12 @@ use std::time::Duration;
 
 use rusqlite::{Connection, InterruptHandle};
 
+use super::attachments::folder::FileFolder;
 use super::error::ReplicaError;
 use super::identity::Identity;
 use super::load::Certificates;
 use super::open;
-use super::site::FileKey;
+use super::site::{FileKey, Site};
 use crate::crdt::Rebuilds;
 use crate::id::DeviceId;
 use crate::limits::{READERS_IDLE_MAX, READERS_WAIT_MS_MAX};
@@ -30,6 +31,7 @@ struct Shared {
     path: PathBuf,
     key: FileKey,
     device: DeviceId,
+    files: FileFolder,
     rebuilds: Rebuilds,
     halted: AtomicBool,
     state: Mutex<State>,
@@ -61,6 +63,7 @@ pub(super) struct LentConnection {
     pub(super) identity: Option<Identity>,
     pub(super) device: DeviceId,
     pub(super) path: PathBuf,
+    pub(super) files: FileFolder,
     pub(super) loan: Loan,
 }
 
@@ -71,11 +74,12 @@ impl std::fmt::Debug for Readers {
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf, key: FileKey, device: DeviceId) -> Self {
+    pub(super) fn new(site: &Site, files: FileFolder) -> Self {
         Self(Arc::new(Shared {
-            path,
-            key,
-            device,
+            path: site.path.clone(),
+            key: site.key.clone(),
+            device: site.device,
+            files,
             rebuilds: Rebuilds::remembering(),
             halted: AtomicBool::new(true),
             state: Mutex::default(),
@@ -106,6 +110,7 @@ impl Readers {
             identity: state.identity.clone(),
             device: shared.device,
             path: shared.path.clone(),
+            files: shared.files.clone(),
             loan: Loan {
                 readers: self.clone(),
                 no,

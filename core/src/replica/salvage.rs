@@ -51,6 +51,8 @@ const TABLES: &[(&str, Key)] = &[
     // Own words that wait until a restored server is whole.
     ("own_void", Key::Hash("id")),
     ("notification", Key::Number("no")),
+    // The keys of photos and recordings. Their files stay where they are.
+    ("attachment", Key::Number("no")),
 ];
 
 /// The tables of the second file that are read before its envelopes, which need them.

@@ -177,6 +177,7 @@ fn whole_draft(reader: &Reader, draft: &ReportDraft) -> Answer<Draft> {
         source: Source::Member,
         named: ids(&draft.named)?,
         linked: maybe_id(draft.linked.as_ref())?,
+        attachments: Vec::new(),
         content,
         home: home(reader, area, position, None)?,
     })

@@ -96,6 +96,7 @@ impl World {
             source: Source::Member,
             named: Vec::new(),
             linked,
+            attachments: Vec::new(),
         };
         let phone = &mut self.people[who].phone;
         let now_ms = phone.clock_ms(&self.town);

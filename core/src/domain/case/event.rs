@@ -6,7 +6,7 @@ use super::moves::Move;
 use super::payload as p;
 use super::{FOLD_VERSION, Party};
 use crate::domain::Text;
-use crate::id::EnvelopeId;
+use crate::id::{EnvelopeId, Hash};
 use crate::limits::{
     ATTACHMENT_BYTES_MAX, EVENT_ATTACHMENTS_MAX, EVENT_BYTES_MAX, MENTIONS_MAX, THUMBNAIL_BYTES_MAX,
 };
@@ -284,6 +284,23 @@ impl Event {
             | Self::MergeUndone(_)
             | Self::Attach(_)
             | Self::Unknown { .. } => None,
+        }
+    }
+
+    /// The ids of the photos and recordings that the event names.
+    #[must_use]
+    pub fn attachments(&self) -> Vec<Hash> {
+        match self {
+            Self::Accept(step) | Self::Arrive(step) | Self::Resolve(step) => {
+                step.attachments.clone()
+            }
+            Self::Verify(verify) => verify.attachments.clone(),
+            Self::DangerRemains(danger) => danger.attachments.clone(),
+            Self::Step(step) => step.attachments.clone(),
+            Self::Comment(comment) => comment.attachments.clone(),
+            Self::Attach(attach) => vec![attach.id],
+            Self::HandledOnSpot(photos) => [photos.before.as_slice(), &photos.after].concat(),
+            _ => Vec::new(),
         }
     }
 

@@ -2,22 +2,27 @@
 
 use super::super::error::ReplicaError;
 use super::Replica;
+use super::describe::describe;
 use super::write::Writing;
-use crate::crdt::FieldEdit;
+use crate::crdt::{FieldEdit, Write};
 use crate::domain::case::payload::Comment;
 use crate::domain::case::{Event, EventError, OnBehalfOf};
-use crate::id::{EnvelopeId, RecordId};
+use crate::domain::content::Field;
+use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::wire::body::{Body, Change};
 
 impl Replica {
-    /// Changes fields of a record's content.
+    /// Changes fields of a record's content. A photo with a caption becomes one of the record.
     pub fn edit(
         &mut self,
         record: RecordId,
         edits: &[FieldEdit],
         now_ms: i64,
     ) -> Result<EnvelopeId, ReplicaError> {
-        self.write(now_ms, |writing| change(writing, record, edits, None))
+        self.write(now_ms, |writing| {
+            describe(writing, record, &captioned(edits))?;
+            change(writing, record, edits, None)
+        })
     }
 
     /// Adds a comment to a record. It changes no state.
@@ -31,7 +36,7 @@ impl Replica {
     }
 
     /// Makes a move. The move is refused at once when the rules do not allow it in the state that this
-    /// phone knows.
+    /// phone knows. Staged photos and recordings that it names become those of the record.
     pub fn act(
         &mut self,
         record: RecordId,
@@ -43,6 +48,7 @@ impl Replica {
             .check()
             .map_err(|error| ReplicaError::BadContent(code_of(error)))?;
         self.write(now_ms, |writing| {
+            describe(writing, record, &event.attachments())?;
             let body = writing.event(event, on_behalf_of);
             writing.append(record, &body)
         })
@@ -71,6 +77,16 @@ pub(super) fn change(
         replaces,
     });
     writing.append(record, &body)
+}
+
+/// The photos to which edits give a caption.
+fn captioned(edits: &[FieldEdit]) -> Vec<Hash> {
+    let photo = |edit: &FieldEdit| match (&edit.field, &edit.write) {
+        (_, Write::Remove) => None,
+        (Field::Photo(id), _) => Some(*id),
+        _ => None,
+    };
+    edits.iter().filter_map(photo).collect()
 }
 
 fn code_of(error: EventError) -> &'static str {

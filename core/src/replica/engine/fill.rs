@@ -10,6 +10,7 @@ use super::super::projection::{form_rows, project};
 use super::super::table::record_link;
 use super::Replica;
 use super::conflict::name_of;
+use super::describe::describe;
 use super::edit::change;
 use super::form_page::{problems, today};
 use super::report::Draft;
@@ -21,7 +22,7 @@ use crate::domain::content::{Content, Details, Field, FieldSpec, FieldValue, Sto
 use crate::domain::form::{Answer, AnswerKey, ItemId, Kind, RowId, RowMark, Template, TemplateId};
 use crate::domain::kinds::FormSpec;
 use crate::domain::{AreaPath, Audience, RecordKind, Source};
-use crate::id::{EnvelopeId, MemberId, RecordId, UnitId};
+use crate::id::{EnvelopeId, Hash, MemberId, RecordId, UnitId};
 use crate::limits::{FORM_ROWS_MAX, NAMED_MAX};
 use crate::record::Record;
 use crate::texts::{Lang, say};
@@ -169,18 +170,20 @@ impl Replica {
         self.check_role(&template)?;
         let day = today(&loaded, now_ms);
         self.check_rows(&loaded, edits)?;
-        let mut fields = Vec::new();
+        let (mut fields, mut photos) = (Vec::new(), Vec::new());
         for edit in edits {
             match edit {
                 FormEdit::Set(key, answer) => {
                     let checked = template.check(key, answer);
                     checked.map_err(|error| ReplicaError::BadContent(error.code()))?;
+                    photos.extend(photo(answer));
                     fields.push(set(key, answer.to_value()));
                 }
                 FormEdit::Enter(key, value) => {
                     let entered = template
                         .entered(key, value)
                         .map_err(|error| ReplicaError::BadContent(error.code()))?;
+                    photos.extend(entered.as_ref().and_then(photo));
                     fields.push(match entered {
                         Some(answer) => set(key, answer.to_value()),
                         None => clear(key),
@@ -210,6 +213,7 @@ impl Replica {
         }
         self.write(now_ms, |writing| {
             writing.fill_in(&template);
+            describe(writing, record, &photos)?;
             change(writing, record, &fields, None)
         })
     }
@@ -349,6 +353,7 @@ impl Replica {
             if let Ok(template) = &template {
                 writing.fill_in(template);
             }
+            describe(writing, record, &event.attachments())?;
             let body = writing.event(event, on_behalf_of);
             let id = writing.append(record, &body)?;
             if !defaults.is_empty() {
@@ -490,6 +495,14 @@ struct Origin {
 fn form_spec(kind: RecordKind) -> Result<&'static FormSpec, ReplicaError> {
     let spec = kind.spec().and_then(|spec| spec.form);
     spec.ok_or(ReplicaError::BadContent(NO_FORM))
+}
+
+/// The photo that an answer names.
+fn photo(answer: &Answer) -> Option<Hash> {
+    match answer {
+        Answer::Photo(id) => Some(*id),
+        _ => None,
+    }
 }
 
 fn set(key: &AnswerKey, value: FieldValue) -> FieldEdit {

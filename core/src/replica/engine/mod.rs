@@ -1,7 +1,9 @@
 //! The engine over one replica file.
 
+pub(super) mod attach;
 pub(super) mod changes;
 pub(super) mod conflict;
+pub(super) mod describe;
 pub(super) mod due;
 pub(super) mod edit;
 pub(super) mod fill;
@@ -26,6 +28,7 @@ use std::sync::Arc;
 use rand_core::CryptoRng;
 use rusqlite::Connection;
 
+use super::attachments::folder::FileFolder;
 use super::disk::{Disk, DiskLock};
 use super::error::ReplicaError;
 use super::identity::{self, Identity, Own};
@@ -76,6 +79,8 @@ pub struct Replica {
     pub(super) pruned: i64,
     /// Transactions since it was opened.
     pub(super) writes: u64,
+    /// Whether the host wants files removed that the server has.
+    pub(super) low_storage: bool,
     /// The lock, held while the replica is open and absent while it is suspended. It is dropped last.
     lock: Option<DiskLock>,
 }
@@ -105,7 +110,8 @@ impl Parts {
     pub(super) fn of(options: &ReplicaOptions, conn: Connection) -> Result<Self, ReplicaError> {
         let site = options.site();
         let device = site.device;
-        let readers = Readers::new(site.path.clone(), site.key.clone(), device);
+        let files = FileFolder::of(&site.disk, &site.path);
+        let readers = Readers::new(&site, files.clone());
         let certificates = Certificates::with(readers.rebuilds().clone());
         identity::is_of(device, &conn, &certificates)?;
         let outbox_copy = OutboxCopy::open(&site, &conn)?;
@@ -115,6 +121,7 @@ impl Parts {
             certificates,
             device,
             path: site.path,
+            files,
             loan: None,
         };
         Ok(Self {
@@ -161,7 +168,7 @@ impl Replica {
             begin(conn);
         }
         readers.open(reader.identity.clone());
-        Ok(Self {
+        let mut replica = Self {
             reader,
             readers,
             site,
@@ -174,7 +181,10 @@ impl Replica {
             answer_under_way: false,
             pruned: 0,
             writes: 0,
-        })
+            low_storage: false,
+        };
+        replica.tidy_files();
+        Ok(replica)
     }
 
     /// Returns readers of the same file for other threads. They keep reading while an answer is applied.
@@ -356,6 +366,7 @@ impl Replica {
             self.reader.certificates = certificates;
             self.reader.conn = Some(conn);
             self.lock = Some(lock);
+            self.tidy_files();
         }
         self.readers.open(self.reader.identity.clone());
         Ok(())

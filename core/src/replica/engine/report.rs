@@ -2,12 +2,13 @@
 
 use super::super::error::ReplicaError;
 use super::Replica;
+use super::describe::describe;
 use crate::crdt::build_genesis;
 use crate::domain::content::Content;
 use crate::domain::kinds::is_note;
 use crate::domain::{AreaPath, Audience, Source};
-use crate::id::{MemberId, RecordId, UnitId};
-use crate::limits::NAMED_MAX;
+use crate::id::{Hash, MemberId, RecordId, UnitId};
+use crate::limits::{EVENT_ATTACHMENTS_MAX, NAMED_MAX};
 use crate::wire::body::{Body, Genesis};
 
 /// A report that a person is about to make.
@@ -27,6 +28,9 @@ pub struct Draft {
     pub named: Vec<MemberId>,
     /// The record that it belongs to.
     pub linked: Option<RecordId>,
+    /// Staged photos and recordings of the report, at most [`EVENT_ATTACHMENTS_MAX`]. Those with a caption
+    /// in the content need no place here.
+    pub attachments: Vec<Hash>,
 }
 
 impl Draft {
@@ -41,6 +45,7 @@ impl Draft {
             source: Source::Member,
             named: Vec::new(),
             linked: None,
+            attachments: Vec::new(),
         }
     }
 }
@@ -48,7 +53,7 @@ impl Draft {
 impl Replica {
     /// Makes a record. When this returns, it survives power loss.
     pub fn report(&mut self, draft: &Draft, now_ms: i64) -> Result<RecordId, ReplicaError> {
-        if draft.named.len() > NAMED_MAX {
+        if draft.named.len() > NAMED_MAX || draft.attachments.len() > EVENT_ATTACHMENTS_MAX {
             return Err(ReplicaError::BadContent("event.too_large"));
         }
         check_note(draft)?;
@@ -66,7 +71,11 @@ impl Replica {
                 linked: draft.linked,
                 content,
             });
-            writing.genesis(&body)
+            let record = writing.genesis(&body)?;
+            let captioned = draft.content.details().photos.keys();
+            let ids: Vec<Hash> = captioned.chain(&draft.attachments).copied().collect();
+            describe(writing, record, &ids)?;
+            Ok(record)
         })
     }
 }

@@ -217,7 +217,7 @@ impl Teller<'_> {
                 .and_then(Event::words)
                 .map(|words| words.as_str().to_owned())
                 .unwrap_or_default(),
-            attachments: event.map(attachments).unwrap_or_default(),
+            attachments: event.map(Event::attachments).unwrap_or_default(),
             edits: edits.shown,
             more_edits: edits.more,
             outcome: item.outcome,
@@ -559,21 +559,6 @@ fn deadlines(deadlines: Deadlines, said: Said<'_>) -> String {
 
 fn level(level: AreaLevel, lang: Lang) -> String {
     say(&format!("level.{}", level.as_str()), lang, &[])
-}
-
-fn attachments(event: &Event) -> Vec<Hash> {
-    match event {
-        Event::Accept(step) | Event::Arrive(step) | Event::Resolve(step) => {
-            step.attachments.clone()
-        }
-        Event::Verify(verify) => verify.attachments.clone(),
-        Event::DangerRemains(danger) => danger.attachments.clone(),
-        Event::Step(step) => step.attachments.clone(),
-        Event::Comment(comment) => comment.attachments.clone(),
-        Event::Attach(attach) => vec![attach.id],
-        Event::HandledOnSpot(photos) => [photos.before.as_slice(), &photos.after].concat(),
-        _ => Vec::new(),
-    }
 }
 
 #[cfg(test)]

@@ -84,6 +84,7 @@ impl Replica {
         writing.finish()?;
         tx.commit()?;
         self.writes += 1;
+        self.sweep_files();
         self.outbox_copy.follow(self.reader.conn()?);
         Ok(written)
     }

@@ -53,6 +53,9 @@ impl Replica {
             return Ok(applied);
         }
         applying.finish();
+        if let Err(error) = self.keep_files_in_bounds(now_ms) {
+            tracing::warn!(code = error.code(), "storage is freed after the next sync");
+        }
         // The answer is applied, even if a projection fails.
         if let Err(error) = self.rebuild_slice() {
             tracing::warn!(code = error.code(), "a projection waits for the next sync");

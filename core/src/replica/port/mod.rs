@@ -5,6 +5,7 @@ mod apply;
 pub(in crate::replica) mod carried;
 mod certificates;
 mod directory;
+mod files;
 mod give;
 mod intake;
 mod membership;

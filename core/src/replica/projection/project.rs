@@ -11,12 +11,12 @@ use super::super::search;
 use super::super::table::record::{self as record_table, Basis, Before, NEVER_MS, RecordRow};
 use super::super::table::record_assignment::{self, Open, party_key};
 use super::super::table::{
-    envelope, own_work, record_area, record_map, record_search, record_sharing, stream,
+    attachment, envelope, own_work, record_area, record_map, record_search, record_sharing, stream,
     stream_record, unnamed,
 };
 use super::notify::{self, Telling};
 use super::shown::Shown;
-use super::{form_rows, names, outcomes};
+use super::{attachments, form_rows, names, outcomes};
 use crate::crdt::Document;
 use crate::domain::case::{Event, RecordState, Severity, Stage};
 use crate::domain::content::Content;
@@ -130,6 +130,7 @@ fn put(
     record_assignment::set(conn, no, &open_assignments(record))?;
     own_work::set(conn, record.id(), &outcomes::of_record(record, own.member))?;
     record_sharing::put(conn, record.id(), &sharing(conn, record)?)?;
+    attachments::write(conn, record, own)?;
     for node in record
         .nodes()
         .iter()
@@ -191,7 +192,7 @@ pub(in crate::replica) fn remove(conn: &Connection, id: RecordId) -> Result<(), 
         record_search::delete(conn, no)?;
         record_table::delete(conn, id)?;
     }
-    Ok(())
+    Ok(attachment::delete_record(conn, id)?)
 }
 
 /// The content that counts. Where no content counts (yet, or any more), it is the content that the creator

@@ -11,14 +11,14 @@ use super::super::load::{self, Certificates};
 use super::super::reader::Reader;
 use super::super::table::meta::{self, Name};
 use super::super::table::record as record_table;
-use super::super::table::{directory, envelope, notice, pack, pending, stream};
+use super::super::table::{attachment, directory, envelope, notice, pack, pending, stream};
 use super::{notify, places, project};
 use crate::id::{MemberId, RecordId};
 use crate::limits::REBUILD_SLICE_ROWS;
 use crate::wire::digest::Digest;
 
 /// The version of the code that makes projections. A change of their content needs a new number.
-pub(in crate::replica) const PROJECTIONS: u32 = 7;
+pub(in crate::replica) const PROJECTIONS: u32 = 8;
 
 /// How far projections are behind the app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +78,7 @@ pub(in crate::replica) fn whole(
             project::write_anew(conn, &certificates.templates, &record, &own)?;
         }
     }
+    attachment::delete_lost(conn)?;
     tell_left_out(conn, left_out)?;
     done(conn)
 }

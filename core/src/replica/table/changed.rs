@@ -29,6 +29,9 @@ pub(in crate::replica) fn watch(conn: &Connection) -> Sql<()> {
          CREATE TEMP TRIGGER IF NOT EXISTS record_gone AFTER DELETE ON main.record
            BEGIN INSERT INTO changed SELECT OLD.id
              WHERE NOT EXISTS (SELECT 1 FROM changed WHERE id = OLD.id); END;
+         CREATE TEMP TRIGGER IF NOT EXISTS attachment_changed AFTER UPDATE OF state, described, refusal
+           ON main.attachment WHEN NEW.record IS NOT NULL BEGIN INSERT INTO changed SELECT NEW.record
+             WHERE NOT EXISTS (SELECT 1 FROM changed WHERE id = NEW.record); END;
          CREATE TEMP TRIGGER IF NOT EXISTS notice_made AFTER INSERT ON main.notice
            BEGIN INSERT INTO news SELECT 1
              WHERE NOT EXISTS (SELECT 1 FROM news WHERE what = 1); END;

@@ -1,6 +1,7 @@
 //! One module per table: the only places with SQL. They accept and return checked types and decide nothing.
 
 pub(super) mod area;
+pub(super) mod attachment;
 pub(super) mod attestation;
 pub(super) mod bulletin;
 pub(super) mod certificate;

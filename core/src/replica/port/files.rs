@@ -1,0 +1,232 @@
+//! The replica during a transfer of files.
+
+use std::collections::BTreeSet;
+
+use super::super::attachments::folder::FileProgress;
+use super::super::engine::{Replica, attach};
+use super::super::error::ReplicaError;
+use super::super::table::attachment::{self, AttachmentState, FileRow};
+use super::super::table::{notice, record};
+use super::sql;
+use crate::media::{self, MediaType, attachment_id};
+use crate::sync::file_port::{Download, FilePort, FilesLeft, Upload};
+use crate::sync::port::PortError;
+use crate::texts::{Lang, say};
+use crate::wire::transfer::FileName;
+
+impl Replica {
+    fn file_row(&self, name: &FileName) -> Result<FileRow, ReplicaError> {
+        let row = attachment::file(self.conn()?, Some(name.record), name.id)?;
+        row.ok_or(ReplicaError::BadContent("media.unknown_id"))
+    }
+
+    /// Whether the host wants the replica to stop.
+    fn check_running(&self) -> Result<(), ReplicaError> {
+        if self.readers.is_halted() {
+            return Err(ReplicaError::Suspended);
+        }
+        Ok(())
+    }
+
+    fn take_receipt(
+        &mut self,
+        name: &FileName,
+        generation: u32,
+        now_ms: i64,
+    ) -> Result<(), ReplicaError> {
+        let row = self.file_row(name)?;
+        if row.whole().is_none() {
+            return Ok(());
+        }
+        let is_low = self.low_storage;
+        self.change_files(|conn| {
+            if record::number(conn, name.record)?.is_none() {
+                // The record was withdrawn, and the file stayed only because it was not delivered.
+                return Ok(attachment::delete(conn, row.no)?);
+            }
+            Ok(attachment::set_delivered(
+                conn,
+                row.no,
+                Some(generation),
+                now_ms,
+            )?)
+        })?;
+        if is_low {
+            self.keep_files_in_bounds(now_ms)?;
+        }
+        Ok(())
+    }
+
+    fn take_refusal(
+        &mut self,
+        name: &FileName,
+        code: &'static str,
+        now_ms: i64,
+    ) -> Result<(), ReplicaError> {
+        let row = self.file_row(name)?;
+        let what = match row.facts.media {
+            MediaType::Jpeg => "media.photo",
+            MediaType::M4a => "media.recording",
+        };
+        self.change_files(|conn| {
+            if attachment::set_refused(conn, name, code)? {
+                let what = say(what, Lang::default(), &[]);
+                notice::insert(conn, now_ms, code, (Some(name.record), None), &what)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn take_bytes(
+        &mut self,
+        name: &FileName,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<(), ReplicaError> {
+        self.check_running()?;
+        let row = self.file_row(name)?;
+        let is_asked_for =
+            [AttachmentState::Wanted, AttachmentState::Arriving].contains(&row.state);
+        let left = row.facts.bytes.saturating_sub(offset);
+        if !is_asked_for || offset != arrived(&row) || bytes.len() as u64 > left {
+            return Err(ReplicaError::MediaOffset);
+        }
+        let file = match row.file {
+            Some(file) => file,
+            None => {
+                self.make_room(row.facts.bytes)?;
+                self.new_file()
+            }
+        };
+        let before = FileProgress {
+            here: row.here,
+            tail: row.tail,
+        };
+        let after = self.files.arrive(&file, row.facts.bytes, &before, bytes)?;
+        self.change_files(|conn| {
+            let progress = (after.here, after.tail.as_slice());
+            Ok(attachment::set_arrived(conn, row.no, &file, progress)?)
+        })
+    }
+
+    fn take_whole(
+        &mut self,
+        name: &FileName,
+        generation: Option<u32>,
+        now_ms: i64,
+    ) -> Result<bool, ReplicaError> {
+        self.check_running()?;
+        let row = self.file_row(name)?;
+        if row.state != AttachmentState::Arriving || row.whole().is_none() {
+            return Err(ReplicaError::MediaOffset);
+        }
+        let length = usize::try_from(row.facts.bytes).unwrap_or(usize::MAX);
+        let is_sound = match attach::read(&self.files, &row, 0, length) {
+            Ok(plain) => {
+                attachment_id(&row.facts.salt, &plain) == name.id
+                    && media::check(row.facts.media, &plain).is_ok()
+            }
+            Err(ReplicaError::MediaUnreadable) => false,
+            Err(error) => return Err(error),
+        };
+        self.change_files(|conn| {
+            if is_sound {
+                attachment::set_delivered(conn, row.no, generation, now_ms)?;
+            } else {
+                attachment::drop_file(conn, row.no, AttachmentState::Wanted)?;
+            }
+            Ok(())
+        })?;
+        Ok(is_sound)
+    }
+}
+
+/// Bytes that have arrived.
+fn arrived(row: &FileRow) -> u64 {
+    row.here + row.tail.len() as u64
+}
+
+impl FilePort for Replica {
+    fn next_upload(&self, without: &BTreeSet<FileName>) -> Result<Option<Upload>, PortError> {
+        let uploads = attachment::uploads(self.conn()?, without.len() + 1).map_err(sql)?;
+        let next = uploads
+            .into_iter()
+            .find(|(name, _)| !without.contains(name));
+        Ok(next.map(|(name, bytes)| Upload { name, bytes }))
+    }
+
+    fn read(&self, name: &FileName, offset: u64, bytes_max: usize) -> Result<Vec<u8>, PortError> {
+        let read = attach::read(&self.files, &self.file_row(name)?, offset, bytes_max);
+        Ok(read.map_err(|error| match error {
+            ReplicaError::MediaAbsent => ReplicaError::MediaUnreadable,
+            other => other,
+        })?)
+    }
+
+    fn delivered(
+        &mut self,
+        name: &FileName,
+        generation: u32,
+        now_ms: i64,
+    ) -> Result<(), PortError> {
+        Ok(self.take_receipt(name, generation, now_ms)?)
+    }
+
+    fn refused(
+        &mut self,
+        name: &FileName,
+        code: &'static str,
+        now_ms: i64,
+    ) -> Result<(), PortError> {
+        Ok(self.take_refusal(name, code, now_ms)?)
+    }
+
+    fn unconfirmed(
+        &self,
+        generation: u32,
+        after: Option<&FileName>,
+        files_max: usize,
+    ) -> Result<Vec<FileName>, PortError> {
+        attachment::unconfirmed(self.conn()?, generation, after, files_max).map_err(sql)
+    }
+
+    fn lacking(&mut self, files: &[FileName], _now_ms: i64) -> Result<(), PortError> {
+        let noted = self.change_files(|conn| {
+            for name in files {
+                attachment::set_lacking(conn, name)?;
+            }
+            Ok(())
+        });
+        Ok(noted?)
+    }
+
+    fn next_download(&self, without: &BTreeSet<FileName>) -> Result<Option<Download>, PortError> {
+        let downloads = attachment::downloads(self.conn()?, without.len() + 1).map_err(sql)?;
+        let next = downloads
+            .into_iter()
+            .find(|(name, _)| !without.contains(name));
+        Ok(next.map(|(name, row)| Download {
+            name,
+            media: row.facts.media,
+            bytes: row.facts.bytes,
+            offset: arrived(&row),
+        }))
+    }
+
+    fn arrived(&mut self, name: &FileName, offset: u64, bytes: &[u8]) -> Result<(), PortError> {
+        Ok(self.take_bytes(name, offset, bytes)?)
+    }
+
+    fn complete(
+        &mut self,
+        name: &FileName,
+        generation: Option<u32>,
+        now_ms: i64,
+    ) -> Result<bool, PortError> {
+        Ok(self.take_whole(name, generation, now_ms)?)
+    }
+
+    fn files_left(&self) -> Result<FilesLeft, PortError> {
+        Ok(attachment::left(self.conn()?).map_err(sql)?)
+    }
+}
