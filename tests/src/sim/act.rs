@@ -1,7 +1,7 @@
 //! People act: they report, edit, comment and move, allowed or not.
 
 use onegrid_core::crdt::FieldEdit;
-use onegrid_core::domain::case::{Move, RecordState, Severity};
+use onegrid_core::domain::case::{Event, Move, RecordState, Severity};
 use onegrid_core::domain::content::{Content, Details, Field, FieldValue};
 use onegrid_core::domain::kinds::hazard;
 use onegrid_core::domain::kinds::hazard::Hazard;
@@ -10,8 +10,9 @@ use onegrid_core::domain::kinds::request::Request;
 use onegrid_core::domain::kinds::tip::Tip;
 use onegrid_core::domain::kinds::visit::Visit;
 use onegrid_core::domain::{Audience, Source};
-use onegrid_core::id::{EnvelopeId, RecordId};
-use onegrid_core::replica::{Draft, ReplicaError};
+use onegrid_core::fixtures::photo;
+use onegrid_core::id::{EnvelopeId, Hash, RecordId};
+use onegrid_core::replica::{Draft, Replica, ReplicaError};
 
 use super::events::{AREAS, CATEGORIES, Makings, event};
 use super::world::{Part, Said, World};
@@ -183,7 +184,8 @@ impl World {
             now_ms,
             words: &words,
         };
-        let event = event(movement, &makings, &mut self.chance);
+        let mut event = event(movement, &makings, &mut self.chance);
+        stage_photos(phone.replica(), &mut event, now_ms).map_err(|error| broken("add", &error))?;
         let said = if movement == Move::Seen {
             String::new()
         } else {
@@ -226,6 +228,21 @@ impl World {
             _ => Err(broken(what, error)),
         }
     }
+}
+
+/// Adds photos to the phone in the place of the ids that were drawn.
+fn stage_photos(replica: &mut Replica, event: &mut Event, now_ms: i64) -> Result<(), ReplicaError> {
+    let ids: Vec<&mut Hash> = match event {
+        Event::HandledOnSpot(photos) => photos.before.iter_mut().chain(&mut photos.after).collect(),
+        Event::Accept(step) | Event::Arrive(step) | Event::Resolve(step) => {
+            step.attachments.iter_mut().collect()
+        }
+        _ => Vec::new(),
+    };
+    for id in ids {
+        *id = replica.add_attachment(&photo(64, id.0[0]), now_ms)?.id;
+    }
+    Ok(())
 }
 
 /// Returns the first characters of a record's id: enough for a trace.

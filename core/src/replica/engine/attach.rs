@@ -15,6 +15,7 @@ use super::Replica;
 use super::describe::describe;
 use crate::id::{Hash, RecordId};
 use crate::limits::STAGED_DAYS_MAX;
+use crate::media::MediaType;
 use crate::media::sealed::SealKey;
 use crate::sync::file_port::FilesLeft;
 
@@ -70,6 +71,14 @@ impl Reader {
     /// How many files and bytes are still to be transferred.
     pub fn files_left(&self) -> Result<FilesLeft, ReplicaError> {
         Ok(attachment::left(self.conn()?)?)
+    }
+}
+
+/// The code of the word for a type.
+pub(in crate::replica) fn words_of(media: MediaType) -> &'static str {
+    match media {
+        MediaType::Jpeg => "media.photo",
+        MediaType::M4a => "media.recording",
     }
 }
 

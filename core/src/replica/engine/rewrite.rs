@@ -8,9 +8,9 @@ use super::super::error::ReplicaError;
 use super::super::load;
 use super::super::projection::notify;
 use super::super::table::envelope::{self, Origin};
-use super::edit;
 use super::words::Wording;
 use super::write::Writing;
+use super::{attach, edit};
 use crate::crdt::{Candidate, ChangeInfo, Document, FieldEdit};
 use crate::dag::Walk;
 use crate::domain::RecordKind;
@@ -18,7 +18,7 @@ use crate::domain::case::Event;
 use crate::domain::content::Content;
 use crate::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use crate::record::{Node, NodeBody, Record};
-use crate::texts::Lang;
+use crate::texts::{Lang, say};
 use crate::wire::body::Body;
 use crate::wire::envelope::{Envelope, RawEnvelope};
 use crate::wire::verdict::{Status, VoidReason};
@@ -257,6 +257,10 @@ pub(in crate::replica) fn words_alone(
 }
 
 fn words_of_event(event: &Event) -> String {
+    if let Event::Attach(attach) = event {
+        let code = attach.media_type().map(attach::words_of);
+        return code.map_or(String::new(), |code| say(code, Lang::default(), &[]));
+    }
     event
         .words()
         .map(|text| text.as_str().to_owned())

@@ -8,7 +8,7 @@ use super::super::error::ReplicaError;
 use super::super::table::attachment::{self, AttachmentState, FileRow};
 use super::super::table::{notice, record};
 use super::sql;
-use crate::media::{self, MediaType, attachment_id};
+use crate::media::{self, attachment_id};
 use crate::sync::file_port::{Download, FilePort, FilesLeft, Upload};
 use crate::sync::port::PortError;
 use crate::texts::{Lang, say};
@@ -64,10 +64,7 @@ impl Replica {
         now_ms: i64,
     ) -> Result<(), ReplicaError> {
         let row = self.file_row(name)?;
-        let what = match row.facts.media {
-            MediaType::Jpeg => "media.photo",
-            MediaType::M4a => "media.recording",
-        };
+        let what = attach::words_of(row.facts.media);
         self.change_files(|conn| {
             if attachment::set_refused(conn, name, code)? {
                 let what = say(what, Lang::default(), &[]);

@@ -51,9 +51,12 @@ fn refused_write_changes_nothing() {
     let record = phone.replica().report(&draft("一"), NOW).unwrap();
     phone.replica().take_changes().unwrap();
     let long = said(&"长".repeat(10));
+    let photo = phone.replica().add_attachment(&photo(9, 1), NOW).unwrap();
+    phone.replica().attach(record, photo.id, NOW).unwrap();
+    phone.replica().take_changes().unwrap();
     phone.replica().limit_pages(1).unwrap();
     let many = crate::domain::case::payload::Comment {
-        attachments: vec![crate::id::Hash([7; 32]); 16],
+        attachments: vec![photo.id; 16],
         ..long
     };
     let mut refused = 0;

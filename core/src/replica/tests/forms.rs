@@ -758,7 +758,15 @@ fn finding_is_linked_both_ways_and_its_end_shows() {
     assert_eq!(from_hazard[0].row.id, record);
     assert_eq!(from_hazard[0].direction, LinkDirection::To);
     let before = page(&mut worker, record).linked[0].row.stage;
-    let photos = |n| vec![Hash([n; 32])];
+    let mut photos = |n| {
+        vec![
+            worker
+                .replica()
+                .add_attachment(&photo(9, n), NOW)
+                .unwrap()
+                .id,
+        ]
+    };
     let handled = Event::HandledOnSpot(HandledOnSpot {
         before: photos(1),
         after: photos(2),

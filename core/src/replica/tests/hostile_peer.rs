@@ -310,9 +310,18 @@ fn unknown_event_from_a_meeting_freezes_nothing() {
     let raw = crafted(&mut hostile, record, &heads, NOW, newer);
     let id = raw.hash().envelope_id();
     give(&mut worker, &[certificate(&mut hostile)], &[], &[raw]);
+    let mut staged = |n| {
+        vec![
+            worker
+                .replica()
+                .add_attachment(&photo(9, n), NOW)
+                .unwrap()
+                .id,
+        ]
+    };
     let done = Event::HandledOnSpot(HandledOnSpot {
-        before: vec![Hash([1; 32])],
-        after: vec![Hash([2; 32])],
+        before: staged(1),
+        after: staged(2),
         note: None,
     });
     let acted = worker.replica().act(record, &done, None, NOW + 200);
@@ -320,7 +329,7 @@ fn unknown_event_from_a_meeting_freezes_nothing() {
         acted.is_ok(),
         "no server has accepted that event: {acted:?}"
     );
-    assert_eq!(undelivered(&mut worker), 2, "the event goes along");
+    assert_eq!(undelivered(&mut worker), 4, "the event goes along");
     server.verdicts.insert(id, Status::Accepted);
     server.settle(&mut worker);
     let view = worker.replica().view(record).unwrap().unwrap();

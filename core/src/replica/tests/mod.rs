@@ -1,6 +1,7 @@
 //! Replicas in real files, and a small server that judges and publishes what they send.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod attachments;
 mod changes;
 mod conflicts;
 mod crowd;

@@ -76,11 +76,13 @@ fn frozen_record_takes_words_edits_and_danger() {
     let edit = crate::crdt::FieldEdit::text(crate::domain::content::Field::Title, "二层气瓶");
     phone.edit(record, &[edit], NOW).unwrap();
     phone.act(record, &danger(), None, NOW).unwrap();
+    let mut staged = |n| vec![phone.add_attachment(&photo(9, n), NOW).unwrap().id];
+    let (before, after) = (staged(1), staged(2));
     let refused = phone.act(
         record,
         &Event::HandledOnSpot(crate::domain::case::payload::HandledOnSpot {
-            before: vec![crate::id::Hash([1; 32])],
-            after: vec![crate::id::Hash([2; 32])],
+            before,
+            after,
             note: None,
         }),
         None,
