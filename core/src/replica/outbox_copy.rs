@@ -24,6 +24,7 @@ use super::open;
 use super::projection::project;
 use super::salvage::{self, SalvageYield};
 use super::site::{Site, outbox_copy_path};
+use super::table::attachment::{self, Place};
 use super::table::meta::{self, Name};
 use super::table::outbox_copy::{self as table, Fault};
 use super::table::{envelope, outbox_change};
@@ -138,9 +139,10 @@ impl OutboxCopy {
                 return Ok(None);
             }
             let (owner, rows) = (table::owner(&conn)?, table::envelopes(&conn)?);
-            Ok(Some((conn, owner, rows)))
+            let files = table::files(&conn)?;
+            Ok(Some((conn, owner, rows, files)))
         });
-        let (conn, owner, rows) = match looked {
+        let (conn, owner, rows, files) = match looked {
             Ok(Some(found)) => found,
             Err(ReplicaError::DiskFull | ReplicaError::Storage | ReplicaError::InUse) => {
                 return Ok(CopyState::Unreachable);
@@ -154,6 +156,11 @@ impl OutboxCopy {
         let outbox = outbox_rows(main)?;
         for row in rows {
             if outbox.binary_search(&row).is_err() && !salvage::is_known(main, row.1)? {
+                return Ok(CopyState::Other);
+            }
+        }
+        for file in files {
+            if salvage::lacks(&self.site, main, &file)? {
                 return Ok(CopyState::Other);
             }
         }
@@ -221,7 +228,7 @@ impl OutboxCopy {
         loop {
             let changed = outbox_change::next(main, ROWS).map_err(Fault::Main)?;
             if changed.is_empty() {
-                return Ok(());
+                return file_changes(main, copy);
             }
             let tx = copy.unchecked_transaction().map_err(|_| Fault::Copy)?;
             let mut queued = Vec::new();
@@ -238,6 +245,25 @@ impl OutboxCopy {
             outbox_change::forget(main, &changed).map_err(Fault::Main)?;
         }
     }
+}
+
+/// Copies the rows of files that were added, and removes those of files that the server has now.
+fn file_changes(main: &Connection, copy: &Connection) -> Result<(), Fault> {
+    let changed = outbox_change::files(main).map_err(Fault::Main)?;
+    if changed.is_empty() {
+        return Ok(());
+    }
+    copy_files(main, copy, &changed)?;
+    outbox_change::forget_files(main).map_err(Fault::Main)
+}
+
+fn copy_files(main: &Connection, copy: &Connection, places: &[Place]) -> Result<(), Fault> {
+    let tx = copy.unchecked_transaction().map_err(|_| Fault::Copy)?;
+    for place in places {
+        table::delete_file(&tx, *place).map_err(|_| Fault::Copy)?;
+        table::copy_file(main, &tx, *place)?;
+    }
+    tx.commit().map_err(|_| Fault::Copy)
 }
 
 /// Number and id of each envelope without verdict, in the order of the numbers.
@@ -257,6 +283,15 @@ fn outbox_rows(main: &Connection) -> rusqlite::Result<Vec<(i64, EnvelopeId)>> {
 /// Makes the copy equal to the outbox. The replica knows every envelope that is removed.
 fn equalise(main: &Connection, copy: &Connection) -> Result<(), Fault> {
     outbox_change::clear(main).map_err(Fault::Main)?;
+    let files = attachment::undelivered(main).map_err(Fault::Main)?;
+    let copied = table::files(copy).map_err(|_| Fault::Copy)?;
+    let differ: Vec<Place> = files
+        .symmetric_difference(&copied)
+        .map(|file| file.place)
+        .collect();
+    if !differ.is_empty() {
+        copy_files(main, copy, &differ)?;
+    }
     let there = table::envelopes(copy).map_err(|_| Fault::Copy)?;
     let mut there: BTreeSet<(i64, EnvelopeId)> = there.into_iter().collect();
     let mut missing = outbox_rows(main).map_err(Fault::Main)?;

@@ -15,12 +15,14 @@ use rusqlite::config::DbConfig;
 use rusqlite::types::Value;
 use rusqlite::{CachedStatement, Connection, params_from_iter};
 
+use super::attachments::folder::FileFolder;
 use super::error::ReplicaError;
 use super::open;
 use super::site::{FileKey, LOGS_AND_FILE, Site, outbox_copy_path, with_suffix};
+use super::table::attachment::{self, Place, UndeliveredFile};
 use super::table::meta::{self, Name};
 use super::table::{envelope, outbox_copy as second, pack};
-use crate::id::{EnvelopeId, RecordId};
+use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::wire::pack::Pack;
 
 /// The yield of a salvage.
@@ -183,7 +185,50 @@ pub(super) fn take_back(
         Ok(())
     })?;
     salvaged.incomplete |= incomplete || !is_whole;
+    if source.has_table("attachment") != Some(false) {
+        files(site, &mut source, target, salvaged)?;
+    }
     Ok(records)
+}
+
+/// Restores the rows of files that are on the disk and that the replica lacks.
+fn files(
+    site: &Site,
+    source: &mut Source<'_>,
+    target: &Connection,
+    salvaged: &mut SalvageYield,
+) -> Result<(), ReplicaError> {
+    let mut incomplete = false;
+    let is_whole = walk(source, "attachment", Key::Hash("place"), &mut |row| {
+        let (Some(place), Some(id)) = (row.fixed("place"), row.fixed("id")) else {
+            incomplete = true;
+            return Ok(());
+        };
+        let file = UndeliveredFile {
+            place: Place(place),
+            record: row.fixed("record").map(RecordId),
+            id: Hash(id),
+        };
+        if lacks(site, target, &file)? {
+            attachment::make_place(target, &file)?;
+            salvaged.rows += u64::from(insert(target, "attachment", row, &mut incomplete)?);
+        }
+        Ok(())
+    })?;
+    salvaged.incomplete |= incomplete || !is_whole;
+    Ok(())
+}
+
+/// Whether the replica has no row for a file that is on the disk.
+pub(super) fn lacks(
+    site: &Site,
+    conn: &Connection,
+    file: &UndeliveredFile,
+) -> Result<bool, ReplicaError> {
+    Ok(
+        !attachment::has(conn, file)?
+            && FileFolder::of(&site.disk, &site.path).holds(file.place)?,
+    )
 }
 
 /// Whether the replica has an envelope, alone or in a pack.

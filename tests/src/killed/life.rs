@@ -6,6 +6,7 @@
 //! | line | meaning |
 //! |---|---|
 //! | `saved RECORD ENVELOPE WORDS` | the replica said that this is saved |
+//! | `photo ID NUMBER` | the replica said that this photo is saved, whether a record names it or not |
 //! | `judged RECORD ENVELOPE` | the replica showed a verdict on it |
 //! | `post PATH SESSION MAC BODY` | a request; the body in hex, `-` for an absent value |
 //! | `done` | the story is over |
@@ -19,7 +20,8 @@ use onegrid_core::domain::Text;
 use onegrid_core::domain::case::Event;
 use onegrid_core::domain::case::payload as p;
 use onegrid_core::domain::content::Field;
-use onegrid_core::id::{EnvelopeId, RecordId};
+use onegrid_core::fixtures::photo;
+use onegrid_core::id::{EnvelopeId, Hash, RecordId};
 use onegrid_core::replica::Draft;
 use onegrid_core::sync::paths::{SESSION_PATH, SYNC_PATH};
 use onegrid_core::sync::star::{Incoming, Request, Step};
@@ -32,6 +34,8 @@ use crate::town::{MINUTE_MS, Phone};
 
 /// Acts of a phone in its life, syncs not counted.
 const DEEDS: usize = 12;
+/// Bytes of a photo, more than one segment of a sealed file.
+pub const PHOTO_BYTES: usize = 70_000;
 /// Turns of one sync.
 const TURNS_MAX: usize = 200;
 
@@ -57,7 +61,8 @@ impl Life<'_> {
         for deed in 0..DEEDS {
             self.now_ms += MINUTE_MS;
             let words = format!("话{deed}。");
-            if let Some(said) = self.does(&mine, &words) {
+            let photo = u8::try_from(deed).unwrap();
+            if let Some(said) = self.does(&mine, &words, photo) {
                 let (record, id) = said;
                 self.tell(&format!("saved {record} {id} {words}"));
                 mine.push(said);
@@ -74,13 +79,18 @@ impl Life<'_> {
         &mut self,
         mine: &[(RecordId, EnvelopeId)],
         words: &str,
+        photo: u8,
     ) -> Option<(RecordId, EnvelopeId)> {
         let now_ms = self.now_ms;
-        let replica = self.phone.replica();
         let about = self.story.pick(mine).map(|(record, _)| record);
-        let (kind, Some(record)) = (self.story.below(5), about) else {
+        let (kind, Some(record)) = (self.story.below(7), about) else {
             return Some(self.reports(words));
         };
+        let mut attachments = Vec::new();
+        if kind >= 5 {
+            attachments.push(self.adds(photo));
+        }
+        let replica = self.phone.replica();
         let note = Text::new(words).ok();
         let event = match kind {
             0 | 1 => {
@@ -92,20 +102,28 @@ impl Life<'_> {
                 let edit = FieldEdit::text(field, words.to_owned());
                 return Some((record, replica.edit(record, &[edit], now_ms).unwrap()));
             }
-            2 => Event::Comment(p::Comment {
+            2 | 5 => Event::Comment(p::Comment {
                 text: note,
-                attachments: Vec::new(),
+                attachments,
                 mentions: Vec::new(),
             }),
-            3 => Event::DangerRemains(p::DangerRemains {
+            3 | 6 => Event::DangerRemains(p::DangerRemains {
                 text: note,
-                attachments: Vec::new(),
+                attachments,
             }),
             _ => return Some(self.reports(words)),
         };
         // The rules may refuse the move; then nothing was promised.
         let id = replica.act(record, &event, None, now_ms).ok()?;
         Some((record, id))
+    }
+
+    fn adds(&mut self, number: u8) -> Hash {
+        let (replica, now_ms) = (self.phone.replica(), self.now_ms);
+        let added = replica.add_attachment(&photo(PHOTO_BYTES, number), now_ms);
+        let id = added.unwrap().id;
+        self.tell(&format!("photo {id} {number}"));
+        id
     }
 
     fn reports(&mut self, words: &str) -> (RecordId, EnvelopeId) {
@@ -165,6 +183,8 @@ impl Life<'_> {
 pub enum Line {
     /// A saved envelope with its words.
     Saved(RecordId, EnvelopeId, String),
+    /// A saved photo with its number.
+    Photo(Hash, u8),
     /// A verdict that was shown.
     Judged(RecordId, EnvelopeId),
     /// A request for the server.
@@ -186,6 +206,7 @@ impl Line {
                 next()?.parse().ok()?,
                 next()?.to_owned(),
             ),
+            "photo" => Self::Photo(next()?.parse().ok()?, next()?.parse().ok()?),
             "judged" => Self::Judged(next()?.parse().ok()?, next()?.parse().ok()?),
             "post" => {
                 let path = [SESSION_PATH, SYNC_PATH];

@@ -1,15 +1,18 @@
 //! A phone's process is killed while it writes, edits, moves and syncs.
 
+use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-use onegrid_core::id::{EnvelopeId, RecordId};
+use onegrid_core::fixtures::photo;
+use onegrid_core::id::{EnvelopeId, Hash, RecordId};
+use onegrid_core::sync::file_port::FilePort;
 use onegrid_core::wire::verdict::{Status, Verdict};
 use onegrid_server::store::StoreError;
-use onegrid_tests::killed::life::{Line, answer, hex};
+use onegrid_tests::killed::life::{Line, PHOTO_BYTES, answer, hex};
 use onegrid_tests::killed::{Counts, Point, counting, killed_at};
 use onegrid_tests::town::{Card, Phone, Town, TownTemplate, copy_database};
 
@@ -58,6 +61,7 @@ fn program() -> &'static Path {
 #[derive(Debug, Default)]
 struct Lived {
     saved: Vec<(RecordId, EnvelopeId, String)>,
+    photos: Vec<(Hash, u8)>,
     judged: Vec<(RecordId, EnvelopeId)>,
     done: bool,
     killed: bool,
@@ -78,6 +82,7 @@ fn live(mut command: Command, town: &mut Town, story: u64) -> Lived {
     while out.read_line(&mut line).unwrap() > 0 {
         match Line::read(&line) {
             Some(Line::Saved(record, id, words)) => lived.saved.push((record, id, words)),
+            Some(Line::Photo(id, number)) => lived.photos.push((id, number)),
             Some(Line::Judged(record, id)) => lived.judged.push((record, id)),
             Some(Line::Post(request)) => {
                 let reply = town.post(&request).unwrap();
@@ -110,6 +115,7 @@ fn round(story: u64, point: Point) -> Result<End, String> {
     whole(&town, card)?;
     let mut phone = card.open_in(&town, 2_000 + story);
     kept(&mut phone, &lived)?;
+    photos_are_whole(&mut phone, &lived)?;
     nothing_half(&mut phone)?;
     goes_on(&mut phone, &mut town, &lived)?;
     Ok(End::of(lived.killed))
@@ -155,6 +161,44 @@ fn kept(phone: &mut Phone, lived: &Lived) -> Result<(), String> {
     Ok(())
 }
 
+/// Checks that each saved photo is there, that every photo is whole, and that no other file is left.
+fn photos_are_whole(phone: &mut Phone, lived: &Lived) -> Result<(), String> {
+    let mut all = phone.replica().staged().unwrap();
+    for row in phone.replica().rows().unwrap() {
+        all.extend(phone.replica().attachments_of(row.id).unwrap());
+    }
+    for (id, number) in &lived.photos {
+        let info = all.iter().find(|info| info.id == *id);
+        let info = info.ok_or_else(|| format!("photo {number} was saved and is gone"))?;
+        let read = phone
+            .replica()
+            .read_attachment(info.record, *id, 0, PHOTO_BYTES * 2);
+        if read.map_err(|error| error.code().to_owned())? != photo(PHOTO_BYTES, *number) {
+            return Err(format!("photo {number} is another one"));
+        }
+    }
+    for info in &all {
+        let read = phone
+            .replica()
+            .read_attachment(info.record, info.id, 0, PHOTO_BYTES * 2);
+        let read = read.map_err(|error| format!("a photo is not whole: {}", error.code()))?;
+        if read.len() as u64 != info.bytes {
+            return Err(format!(
+                "a photo of {} bytes has {}",
+                info.bytes,
+                read.len()
+            ));
+        }
+    }
+    let folder = phone.folder().join("replica.db.files");
+    let files = std::fs::read_dir(folder).map_or(0, Iterator::count);
+    if files == all.len() {
+        Ok(())
+    } else {
+        Err(format!("{files} files for {} photos", all.len()))
+    }
+}
+
 /// Whether the phone wrote in that record again; a later address replaces an earlier one.
 fn overwritten(lived: &Lived, record: &RecordId, words: &str) -> bool {
     let mut later = lived.saved.iter().filter(|(other, _, _)| other == record);
@@ -195,6 +239,21 @@ fn goes_on(phone: &mut Phone, town: &mut Town, lived: &Lived) -> Result<(), Stri
     let report = phone.try_sync(town)?;
     if !report.equal || phone.replica().undelivered().unwrap() != 0 {
         return Err(format!("no end to the sync: {report:?}"));
+    }
+    let left = phone.replica().files_left().unwrap().uploads;
+    let mut sent = BTreeSet::new();
+    while let Some(next) = phone.replica().next_upload(&sent).unwrap() {
+        let read = FilePort::read(phone.replica(), &next.name, 0, PHOTO_BYTES * 2);
+        if read.map(|read| read.len() as u64).ok() != Some(next.bytes) {
+            return Err("a photo cannot be sent".to_owned());
+        }
+        sent.insert(next.name);
+    }
+    if sent.len() as u64 != left {
+        return Err(format!(
+            "{left} photos are left and {} can be sent",
+            sent.len()
+        ));
     }
     let mut head = TEMPLATE.head.open_in(town, 3_000);
     head.try_sync(town)?;

@@ -174,6 +174,12 @@ impl FileFolder {
         Ok(seal.open(segment, &sealed)?)
     }
 
+    /// Whether there is such a file.
+    pub(in crate::replica) fn holds(&self, place: Place) -> Result<bool, ReplicaError> {
+        let length = self.disk.len(&self.file(place));
+        Ok(length.map_err(|error| failed(&error))?.is_some())
+    }
+
     /// Removes a file. A file that is not there counts as removed.
     pub(in crate::replica) fn remove(&self, place: Place) -> Result<(), ReplicaError> {
         self.remove_path(&self.file(place))

@@ -261,6 +261,7 @@ impl Replica {
         let changed = change(&tx)?;
         tx.commit()?;
         self.sweep_files();
+        self.outbox_copy.follow(self.reader.conn()?);
         Ok(changed)
     }
 

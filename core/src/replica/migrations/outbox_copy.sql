@@ -33,3 +33,23 @@ CREATE TABLE envelope (
 ) STRICT;
 -- The name of an envelope, and with its number all that opening compares.
 CREATE UNIQUE INDEX envelope_id ON envelope (id);
+
+-- Names and keys of photos and recordings that no server has. Their files are beside the replica.
+CREATE TABLE attachment (
+  place     BLOB PRIMARY KEY,
+  key       BLOB NOT NULL,
+  record    BLOB,
+  id        BLOB NOT NULL,
+  media     INTEGER NOT NULL,
+  bytes     INTEGER NOT NULL,
+  salt      BLOB NOT NULL,
+  extent_a  INTEGER,
+  extent_b  INTEGER,
+  thumbnail BLOB,
+  described INTEGER NOT NULL,
+  envelope  BLOB,
+  own       INTEGER NOT NULL,
+  state     INTEGER NOT NULL,                 -- 1 staged, 2 waiting
+  here      INTEGER NOT NULL,
+  made_ms   INTEGER NOT NULL
+) STRICT;

@@ -519,6 +519,51 @@ pub(in crate::replica) fn places(conn: &Connection) -> Sql<BTreeSet<Place>> {
         .collect()
 }
 
+/// A file that the server does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::replica) struct UndeliveredFile {
+    pub(in crate::replica) place: Place,
+    pub(in crate::replica) record: Option<RecordId>,
+    pub(in crate::replica) id: Hash,
+}
+
+impl UndeliveredFile {
+    pub(super) fn read(row: &Row<'_>) -> Sql<Self> {
+        Ok(Self {
+            place: Place(fixed(row, 0)?),
+            record: fixed_or_none(row, 1)?.map(RecordId),
+            id: Hash(fixed(row, 2)?),
+        })
+    }
+}
+
+/// The files that the server does not have.
+pub(in crate::replica) fn undelivered(conn: &Connection) -> Sql<BTreeSet<UndeliveredFile>> {
+    conn.prepare_cached("SELECT place, record, id FROM attachment WHERE state IN (1, 2)")?
+        .query_map([], UndeliveredFile::read)?
+        .collect()
+}
+
+/// Whether a row has this file, or another one for its name.
+pub(in crate::replica) fn has(conn: &Connection, file: &UndeliveredFile) -> Sql<bool> {
+    conn.prepare_cached(
+        "SELECT 1 FROM attachment WHERE place = ?1
+           OR (record IS ?2 AND id = ?3 AND place IS NOT NULL)",
+    )?
+    .exists(params![
+        file.place.0,
+        bytes_of(file.record.as_ref()),
+        file.id.as_bytes()
+    ])
+}
+
+/// Makes place for a row that comes back: a row of the same name without a file goes.
+pub(in crate::replica) fn make_place(conn: &Connection, file: &UndeliveredFile) -> Sql<()> {
+    conn.prepare_cached("DELETE FROM attachment WHERE record IS ?1 AND id = ?2 AND place IS NULL")?
+        .execute(params![bytes_of(file.record.as_ref()), file.id.as_bytes()])
+        .map(drop)
+}
+
 /// Names of files whose rows have given them up.
 pub(in crate::replica) fn garbage(conn: &Connection) -> Sql<Vec<Place>> {
     conn.prepare_cached("SELECT place FROM attachment_garbage")?

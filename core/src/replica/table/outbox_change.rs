@@ -1,9 +1,10 @@
-//! `outbox_change`: envelopes that entered or left the outbox and that the second copy does not reflect
-//! yet. It is in memory, and part of the transaction that changes them. A transaction that is rolled back
+//! `outbox_change` and `file_change`: envelopes and files that entered or left the outbox and that the second
+//! copy does not reflect yet. It is in memory, and part of the transaction that changes them. A transaction that is rolled back
 //! leaves no trace.
 
 use rusqlite::Connection;
 
+use super::attachment::Place;
 use super::{Sql, fixed};
 use crate::id::EnvelopeId;
 
@@ -21,7 +22,19 @@ pub(in crate::replica) fn watch(conn: &Connection) -> Sql<()> {
              WHERE NOT EXISTS (SELECT 1 FROM outbox_change WHERE id = NEW.id); END;
          CREATE TEMP TRIGGER IF NOT EXISTS outbox_left AFTER DELETE ON main.envelope
            WHEN OLD.standing = 0 BEGIN INSERT INTO outbox_change SELECT OLD.id
-             WHERE NOT EXISTS (SELECT 1 FROM outbox_change WHERE id = OLD.id); END;",
+             WHERE NOT EXISTS (SELECT 1 FROM outbox_change WHERE id = OLD.id); END;
+         CREATE TEMP TABLE IF NOT EXISTS file_change (place BLOB PRIMARY KEY) WITHOUT ROWID, STRICT;
+         CREATE TEMP TRIGGER IF NOT EXISTS file_added AFTER INSERT ON main.attachment
+           WHEN NEW.state IN (1, 2) BEGIN INSERT INTO file_change SELECT NEW.place
+             WHERE NOT EXISTS (SELECT 1 FROM file_change WHERE place = NEW.place); END;
+         CREATE TEMP TRIGGER IF NOT EXISTS file_changed AFTER UPDATE OF state, record
+           ON main.attachment WHEN OLD.place IS NOT NULL
+             AND (NEW.state IN (1, 2) OR OLD.state IN (1, 2)) BEGIN
+             INSERT INTO file_change SELECT OLD.place
+             WHERE NOT EXISTS (SELECT 1 FROM file_change WHERE place = OLD.place); END;
+         CREATE TEMP TRIGGER IF NOT EXISTS file_gone AFTER DELETE ON main.attachment
+           WHEN OLD.state IN (1, 2) BEGIN INSERT INTO file_change SELECT OLD.place
+             WHERE NOT EXISTS (SELECT 1 FROM file_change WHERE place = OLD.place); END;",
     )
 }
 
@@ -45,7 +58,19 @@ pub(in crate::replica) fn forget(conn: &Connection, ids: &[EnvelopeId]) -> Sql<(
     tx.commit()
 }
 
+/// The files that were added, or that the server has now.
+pub(in crate::replica) fn files(conn: &Connection) -> Sql<Vec<Place>> {
+    conn.prepare_cached("SELECT place FROM file_change")?
+        .query_map([], |row| fixed(row, 0).map(Place))?
+        .collect()
+}
+
+/// The copy has followed all files.
+pub(in crate::replica) fn forget_files(conn: &Connection) -> Sql<()> {
+    conn.execute_batch("DELETE FROM file_change;")
+}
+
 /// The copy reflects all of them.
 pub(in crate::replica) fn clear(conn: &Connection) -> Sql<()> {
-    conn.execute_batch("DELETE FROM outbox_change;")
+    conn.execute_batch("DELETE FROM outbox_change; DELETE FROM file_change;")
 }

@@ -3,9 +3,12 @@
 //! Functions that use both files report the side of a failure, because damage of the replica needs another
 //! remedy than damage of the copy.
 
+use std::collections::BTreeSet;
+
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params_from_iter};
 
+use super::attachment::{Place, UndeliveredFile};
 use super::meta::Name;
 use super::{Sql, fixed};
 use crate::id::{DeviceId, EnvelopeId};
@@ -19,7 +22,7 @@ pub(in crate::replica) enum Fault {
 
 const SCHEMA: &str = include_str!("../migrations/outbox_copy.sql");
 /// The version of the file's form. A file of another form is made anew.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// Makes the tables in an empty file; `false` when the file has another form.
 pub(in crate::replica) fn prepare(conn: &Connection) -> Sql<bool> {
@@ -34,7 +37,7 @@ pub(in crate::replica) fn prepare(conn: &Connection) -> Sql<bool> {
 
 /// Reads everything once, so that damage is found while there is another copy.
 pub(in crate::replica) fn check(conn: &Connection) -> Sql<()> {
-    for table in ["meta", "certificate", "anchor", "envelope"] {
+    for table in ["meta", "certificate", "anchor", "envelope", "attachment"] {
         let mut statement = conn.prepare(&format!("SELECT * FROM {table}"))?;
         let columns = statement.column_count();
         let mut rows = statement.query([])?;
@@ -141,6 +144,37 @@ pub(in crate::replica) fn copy_identity(main: &Connection, copy: &Connection) ->
 pub(in crate::replica) fn delete(conn: &Connection, id: EnvelopeId) -> Sql<()> {
     conn.prepare_cached("DELETE FROM envelope WHERE id = ?1")?
         .execute([id.as_bytes()])
+        .map(drop)
+}
+
+/// The files of the copy.
+pub(in crate::replica) fn files(conn: &Connection) -> Sql<BTreeSet<UndeliveredFile>> {
+    conn.prepare_cached("SELECT place, record, id FROM attachment")?
+        .query_map([], UndeliveredFile::read)?
+        .collect()
+}
+
+/// Copies the row of a file, if the server does not have the file.
+pub(in crate::replica) fn copy_file(
+    main: &Connection,
+    copy: &Connection,
+    place: Place,
+) -> Result<(), Fault> {
+    across(
+        (main, copy),
+        "SELECT place, key, record, id, media, bytes, salt, extent_a, extent_b, thumbnail, described,
+           envelope, own, state, here, made_ms FROM attachment
+         WHERE place = ?1 AND state IN (1, 2)",
+        &[Value::Blob(place.0.to_vec())],
+        "INSERT OR REPLACE INTO attachment VALUES
+           (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+    )
+}
+
+/// Forgets a file.
+pub(in crate::replica) fn delete_file(conn: &Connection, place: Place) -> Sql<()> {
+    conn.prepare_cached("DELETE FROM attachment WHERE place = ?1")?
+        .execute([place.0])
         .map(drop)
 }
 

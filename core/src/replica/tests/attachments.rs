@@ -771,6 +771,48 @@ fn rescue_keeps_undelivered_files() {
     assert_eq!(phone.sealed().len(), 3);
 }
 
+/// The second file holds the keys of files that no server has, so damage of the first costs none of them.
+#[test]
+fn lost_database_costs_no_undelivered_file() {
+    let town = Deployment::new();
+    let mut server = Server::new(&town);
+    for harm in 0..4 {
+        let mut phone = town.phone(GRID_WORKER_CHEN);
+        let sent = phone.report_with(LARGE, 1);
+        server.settle(&mut phone);
+        phone.replica().delivered(&sent, 1, NOW).unwrap();
+        let staged = phone.add(LARGE, 3);
+        let older = fs::read(phone.path()).unwrap();
+        let waiting = phone.report_with(LARGE, 2);
+        phone.close();
+        match harm {
+            0 => fs::remove_file(phone.path()).unwrap(),
+            1 => fs::write(phone.path(), b"").unwrap(),
+            2 => file::damage(&phone, 0),
+            _ => fs::write(phone.path(), older).unwrap(),
+        }
+        let opened = Replica::open_or_recover(phone.options(), NOW);
+        phone.replica = Some(opened.unwrap().0);
+        assert_eq!(
+            phone.read_whole(None, staged).unwrap(),
+            photo(LARGE, 3),
+            "harm {harm}"
+        );
+        let read = phone.read_whole(Some(waiting.record), waiting.id);
+        assert_eq!(read.unwrap(), photo(LARGE, 2), "harm {harm}");
+        server.settle(&mut phone);
+        assert_eq!(phone.next_upload(), Some(waiting), "harm {harm}");
+        phone.replica().delivered(&waiting, 1, NOW).unwrap();
+        phone.replica().remove_staged(staged).unwrap();
+        let second = open::open_damaged(&file::second(&phone), &phone.file_key()).unwrap();
+        let left = table::outbox_copy::files(&second).unwrap();
+        assert!(
+            left.is_empty(),
+            "the copy holds no more than what is not delivered"
+        );
+    }
+}
+
 #[test]
 fn rebuild_makes_the_same_rows_of_files() {
     let town = Deployment::new();
