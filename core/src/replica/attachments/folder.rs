@@ -75,6 +75,7 @@ impl FileFolder {
         if stored.is_err() {
             // What cannot be removed now is removed at the next opening.
             let _ = self.disk.remove(&part);
+            let _ = self.disk.remove(&path);
         }
         stored
     }

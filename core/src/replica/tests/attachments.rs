@@ -15,8 +15,8 @@ use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::limits::{FREE_BYTES_RESERVED, STAGED_DAYS_MAX};
 use crate::record::NodeBody;
 use crate::replica::table::attachment;
+use crate::replica::{open, table};
 use crate::sync::file_port::{FilePort, FilesLeft};
-use crate::sync::port::StarPort;
 use crate::wire::transfer::FileName;
 use crate::wire::verdict::{HeldReason, Status, VoidReason};
 
@@ -360,7 +360,7 @@ fn report_describes_its_photos_after_its_beginning() {
     let later = phone.add(9, 3);
     let edit = crate::crdt::FieldEdit::text(Field::Photo(later), "后门");
     phone.replica().edit(record, &[edit], NOW).unwrap();
-    let expected = [&later.to_string(), "change"];
+    let expected = [later.to_string(), "change".to_owned()];
     assert_eq!(phone.descriptions(record)[3..], expected);
     let infos = phone.replica().attachments_of(record).unwrap();
     assert_eq!(infos.len(), 3);
@@ -816,36 +816,27 @@ fn lost_database_costs_no_undelivered_file() {
 #[test]
 fn rebuild_makes_the_same_rows_of_files() {
     let town = Deployment::new();
-    let (_server, mut author, mut reader, name) = two_phones(&town, 9);
+    let (mut server, mut author, mut reader, name) = two_phones(&town, 9);
     let undelivered = author.report_with(9, 2);
     author.add(9, 3);
-    reader
-        .replica()
-        .want_attachment(name.record, name.id)
-        .unwrap();
-    for phone in [&mut author, &mut reader] {
-        let rows = |phone: &mut FilePhone| {
-            let of = |phone: &mut FilePhone, name: FileName| {
-                phone.replica().attachments_of(name.record).unwrap()
-            };
-            let staged = phone.replica().staged().unwrap();
-            [of(phone, name), of(phone, undelivered), staged].concat()
-        };
+    let rows = |phone: &mut FilePhone| {
+        let replica = phone.replica();
+        let of = |name: FileName| replica.attachments_of(name.record).unwrap();
+        [of(name), of(undelivered), replica.staged().unwrap()].concat()
+    };
+    for (phone, count) in [(&mut author, 3), (&mut reader, 1)] {
         let before = rows(phone);
+        assert_eq!(before.len(), count);
         phone.replica().rebuild().unwrap();
         assert_eq!(rows(phone), before);
-        phone
-            .replica()
-            .conn()
-            .unwrap()
-            .execute_batch("DELETE FROM attachment WHERE state = 4")
-            .unwrap();
+        let conn = phone.replica().conn().unwrap();
+        let absent = "DELETE FROM attachment WHERE state = 4";
+        conn.execute_batch(absent).unwrap();
         phone.replica().rebuild().unwrap();
         assert_eq!(rows(phone), before);
     }
     // Descriptions come in packs too.
     let mut fresh = town.phone(GRID_WORKER_XU);
-    let mut server = Server::new(&town);
     server.settle(&mut author);
     server.load(&mut fresh);
     assert_eq!(fresh.state(undelivered.record, undelivered.id), "absent");

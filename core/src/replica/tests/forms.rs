@@ -16,7 +16,7 @@ use crate::domain::kinds::visit::{CANCEL, FINISH, FINISHED, JOIN, NOT_MET_STEP, 
 use crate::domain::kinds::{FormStanding, hazard as hazards, note, place, visit};
 use crate::domain::steps::StepSpec;
 use crate::domain::{Audience, RecordKind};
-use crate::id::{Hash, RecordId};
+use crate::id::RecordId;
 use crate::limits::{FORM_ROWS_MAX, LIST_ROWS_MAX, MERGES_FOLLOWED_MAX, REBUILD_SLICE_ROWS};
 use crate::replica::table::form;
 use crate::texts::Lang;
