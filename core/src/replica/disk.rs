@@ -25,15 +25,15 @@ pub trait Disk: Debug + Send + Sync {
     /// Makes every rename in the folder of this file durable.
     fn sync_folder(&self, path: &Path) -> io::Result<()>;
 
-    /// Makes a folder where there is none. Returns whether it is new; then [`Disk::sync_folder`] of its path
-    /// makes its name durable.
+    /// Makes a folder where there is none. Returns whether it is new; then [`Disk::sync_folder`] of
+    /// its path makes its name durable.
     fn make_folder(&self, path: &Path) -> io::Result<bool>;
 
     /// Names of the files in a folder; none where there is no folder.
     fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
 
-    /// Writes bytes at an offset, and cuts the file behind them. Makes the file where there is none. The
-    /// offset is at most the length of the file.
+    /// Writes bytes at an offset, and cuts the file behind them. Makes the file where there is
+    /// none. The offset is at most the length of the file.
     fn write_at(&self, path: &Path, offset: u64, bytes: &[u8]) -> io::Result<()>;
 
     /// Reads bytes from an offset, at most `bytes_max`; fewer only at the end of the file.
@@ -45,16 +45,17 @@ pub trait Disk: Debug + Send + Sync {
     /// Bytes that the app may still write on the disk that holds a folder.
     fn free_bytes(&self, folder: &Path) -> io::Result<u64>;
 
-    /// Locks a file until the value is dropped, and makes the file where there is none. `None` while
-    /// another process, or another part of this one, holds the lock.
+    /// Locks a file until the value is dropped, and makes the file where there is none. `None`
+    /// while another process, or another part of this one, holds the lock.
     fn lock(&self, path: &Path) -> io::Result<Option<DiskLock>>;
 }
 
 /// A lock on a file. Dropping it releases the lock.
 pub type DiskLock = Box<dyn Any + Send + Sync>;
 
-/// A locked file. The lock is released before the file is closed, because a process that another thread is
-/// starting has a copy of the open file, and with it of the lock, until it runs its own program.
+/// A locked file. The lock is released before the file is closed, because a process that another
+/// thread is starting has a copy of the open file, and with it of the lock, until it runs its own
+/// program.
 struct LockedFile(File);
 
 impl Drop for LockedFile {

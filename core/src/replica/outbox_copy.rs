@@ -247,7 +247,7 @@ impl OutboxCopy {
     }
 }
 
-/// Copies the rows of files that were added, and removes those of files that the server has now.
+/// Copies the rows of files that were added, and removes the rows of files that the server has now.
 fn file_changes(main: &Connection, copy: &Connection) -> Result<(), Fault> {
     let changed = outbox_change::files(main).map_err(Fault::Main)?;
     if changed.is_empty() {

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-use onegrid_core::id::RecordId;
+use onegrid_core::fixtures::photo;
+use onegrid_core::id::{Hash, RecordId};
 use onegrid_core::replica::{RecordRow, ReplicaError};
-use onegrid_tests::killed::life::hex;
+use onegrid_tests::killed::life::{PHOTO_BYTES, hex};
 use onegrid_tests::killed::{Counts, Point, counting, killed_at};
 use onegrid_tests::town::{Card, Phone, Town, TownTemplate, VILLAGE};
 
@@ -26,6 +27,8 @@ struct Template {
     rows: Vec<RecordRow>,
     /// The phone's own records, which no server has.
     own: Vec<RecordId>,
+    /// A photo that no record names yet.
+    staged: Hash,
 }
 
 static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
@@ -47,6 +50,10 @@ static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
     let own = (0..OWN).map(&mut report).collect();
     let rows = phone.replica().rows().unwrap();
     assert_eq!(rows.len(), 6 + OWN);
+    let staged = phone
+        .replica()
+        .add_attachment(&photo(PHOTO_BYTES, 1), town.now_ms);
+    let staged = staged.unwrap().id;
     phone.close();
     let card = phone.card();
     Template {
@@ -54,6 +61,7 @@ static TEMPLATE: LazyLock<Template> = LazyLock::new(|| {
         card,
         rows,
         own,
+        staged,
     }
 });
 
@@ -114,6 +122,12 @@ fn round((damaged, again): (bool, bool), point: Point) -> Result<End, String> {
     let own = |row: &&RecordRow| !damaged || TEMPLATE.own.contains(&row.id);
     if !rows.unwrap().iter().eq(TEMPLATE.rows.iter().filter(own)) {
         return Err("not every record is shown".to_owned());
+    }
+    let read = phone
+        .replica()
+        .read_attachment(None, TEMPLATE.staged, 0, 2 * PHOTO_BYTES);
+    if read.map_err(|error| error.code().to_owned())? != photo(PHOTO_BYTES, 1) {
+        return Err("the staged photo is another one".to_owned());
     }
     let report = phone.try_sync(&mut town)?;
     let rows = phone.replica().rows().unwrap();

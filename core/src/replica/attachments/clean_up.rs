@@ -1,7 +1,8 @@
 //! Removing files from a phone that is short of storage.
 //!
-//! Invariant: a file goes only if the server said in its present generation that it has the whole file. After a
-//! restore of the server no receipt is of the present generation, so all files stay until it has confirmed them.
+//! Invariant: a file goes only if the server said in its present generation that it has the whole
+//! file. After a restore of the server no receipt is of the present generation, so all files stay
+//! until it has confirmed them.
 
 use rusqlite::Connection;
 
@@ -19,8 +20,8 @@ pub(in crate::replica) fn goal(files: &FileFolder, is_low: bool) -> Result<u64, 
     Ok(FREE_BYTES_LOW.saturating_sub(files.free_bytes()?))
 }
 
-/// Gives up files that the server has, the one opened longest ago first, until so many bytes are free. Returns
-/// the bytes that are freed.
+/// Gives up files that the server has, the one opened longest ago first, until so many bytes are
+/// free. Returns the bytes that are freed.
 pub(in crate::replica) fn free(conn: &Connection, goal: u64) -> Result<u64, ReplicaError> {
     let generation = meta::get_fixed(conn, Name::Generation)?.map_or(0, u32::from_be_bytes);
     let mut freed = 0;

@@ -73,15 +73,15 @@ impl FileFolder {
             named.map_err(|error| failed(&error))
         });
         if stored.is_err() {
-            // What cannot be removed now is removed at the next opening.
+            // A file that stays is removed at the next opening.
             let _ = self.disk.remove(&part);
             let _ = self.disk.remove(&path);
         }
         stored
     }
 
-    /// Adds bytes to an arriving file of `plain_bytes`. Whole segments go into the file durably; the rest is
-    /// for the row. Bytes of the file that the row does not know yet are written anew.
+    /// Adds bytes to an arriving file of `plain_bytes`. Whole segments go into the file durably;
+    /// the rest is for the row. Bytes of the file that the row does not know yet are written anew.
     pub(in crate::replica) fn arrive(
         &self,
         file: &SealedFile,
@@ -108,7 +108,8 @@ impl FileFolder {
         })
     }
 
-    /// Seals the whole segments of plain bytes that follow `here`. Returns how many of the bytes they are.
+    /// Seals the whole segments of plain bytes that follow `here`. Returns how many of the bytes
+    /// they are.
     fn append(
         &self,
         path: &Path,
@@ -186,8 +187,8 @@ impl FileFolder {
         self.remove_path(&self.file(place))
     }
 
-    /// Removes files that a crash left: half ones, and whole ones that no row names. Other names stay, and so
-    /// do all files while a replica lies set aside, because its rows may name them.
+    /// Removes files that a crash left: half ones, and whole ones that no row names. Other names
+    /// stay, and so do all files while a replica lies set aside, because its rows may name them.
     pub(in crate::replica) fn tidy(&self, named: &BTreeSet<Place>) -> Result<(), ReplicaError> {
         let names = self.disk.list(&self.path).map_err(|error| failed(&error))?;
         let aside = with_suffix(&self.replica, ".aside-1");

@@ -3,7 +3,8 @@
 use crate::id::Hash;
 use crate::media::{self, Clean, MediaError, MediaType, attachment_id, thumbnail};
 
-/// A clean photo or recording with its small picture. Making it takes a moment of computing and no replica.
+/// A clean photo or recording with its small picture. Making it takes a moment of computing and no
+/// replica.
 #[derive(Debug, Clone)]
 pub struct NewAttachment {
     clean: Clean,

@@ -1,4 +1,5 @@
-//! Photos and recordings on this phone: added, listed, read, asked for, and removed where storage is short.
+//! Photos and recordings on this phone: added, listed, read, asked for, and removed where storage
+//! is short.
 
 use rusqlite::Connection;
 
@@ -51,12 +52,12 @@ impl Reader {
         Ok(attachment::thumbnail(self.conn()?, record, id)?)
     }
 
-    /// Reads bytes of a file that is here, at most `bytes_max`; fewer only at its end. It takes memory for these
-    /// bytes and for one segment.
+    /// Reads bytes of a file that is here, at most `bytes_max`; fewer only at its end. It takes
+    /// memory for these bytes and for one segment.
     ///
     /// # Errors
-    /// [`ReplicaError::MediaAbsent`] where the file is not here, [`ReplicaError::MediaUnreadable`] where it is
-    /// damaged.
+    /// [`ReplicaError::MediaAbsent`] where the file is not here, [`ReplicaError::MediaUnreadable`]
+    /// where it is damaged.
     pub fn read_attachment(
         &self,
         record: Option<RecordId>,
@@ -93,12 +94,12 @@ pub(in crate::replica) fn read(
 }
 
 impl Replica {
-    /// Adds the bytes of a photo or recording as a camera or recorder made them. When this returns, a clean copy is
-    /// sealed on the disk, and waits for its first use.
+    /// Adds the bytes of a photo or recording as a camera or recorder made them. When this returns,
+    /// a clean copy is sealed on the disk, and waits for its first use.
     ///
     /// # Errors
-    /// [`ReplicaError::Media`] for bytes that cannot be kept; [`ReplicaError::MediaDiskFull`] before the first byte
-    /// is written, if the disk has no room.
+    /// [`ReplicaError::Media`] for bytes that cannot be kept; [`ReplicaError::MediaDiskFull`]
+    /// before the first byte is written, if the disk has no room.
     pub fn add_attachment(
         &mut self,
         bytes: &[u8],
@@ -107,8 +108,8 @@ impl Replica {
         self.stage(&NewAttachment::of(bytes)?, now_ms)
     }
 
-    /// Adds a clean photo or recording. [`NewAttachment::of`] needs no replica, so a host makes it beside other
-    /// work.
+    /// Adds a clean photo or recording. [`NewAttachment::of`] needs no replica, so a host makes it
+    /// beside other work.
     pub fn stage(
         &mut self,
         new: &NewAttachment,
@@ -150,14 +151,14 @@ impl Replica {
         })
     }
 
-    /// Adds a staged photo or recording to a record without any other word. One that the record has already stays
-    /// as it is.
+    /// Adds a staged photo or recording to a record without any other word. One that the record has
+    /// already stays as it is.
     pub fn attach(&mut self, record: RecordId, id: Hash, now_ms: i64) -> Result<(), ReplicaError> {
         self.write(now_ms, |writing| describe(writing, record, &[id]))
     }
 
-    /// Reads bytes of a file that is here, as [`Reader::read_attachment`] does. A damaged file that the server has
-    /// is removed and asked for again.
+    /// Reads bytes of a file that is here, as [`Reader::read_attachment`] does. A damaged file that
+    /// the server has is removed and asked for again.
     pub fn read_attachment(
         &mut self,
         record: Option<RecordId>,
@@ -169,7 +170,8 @@ impl Replica {
         let read = read(&self.files, &row, offset, bytes_max);
         match &read {
             Ok(_) if offset == 0 && row.state == AttachmentState::Delivered => {
-                // The order of openings is a help for the clean-up alone, so a failure of it costs nothing.
+                // The order of openings is a help for the clean-up alone, so a failure of it costs
+                // nothing.
                 let _ = self.change_files(|conn| Ok(attachment::set_opened(conn, row.no)?));
             }
             Err(ReplicaError::MediaUnreadable) if row.state == AttachmentState::Delivered => {
@@ -197,19 +199,19 @@ impl Replica {
         })
     }
 
-    /// The host says whether the phone is short of storage. While it is, files that the server has are removed
-    /// after each sync; their small pictures stay.
+    /// The host says whether the phone is short of storage. While it is, files that the server has
+    /// are removed after each sync; their small pictures stay.
     pub fn set_low_storage(&mut self, is_low: bool) {
         self.low_storage = is_low;
     }
 
-    /// Removes files that the server has in its present generation, until so many bytes are free; the one opened
-    /// longest ago first. Returns the bytes that were freed.
+    /// Removes files that the server has in its present generation, until so many bytes are free;
+    /// the one opened longest ago first. Returns the bytes that were freed.
     pub fn free_space(&mut self, bytes: u64) -> Result<u64, ReplicaError> {
         self.change_files(|conn| clean_up::free(conn, bytes))
     }
 
-    /// Frees storage after a sync, and forgets what was staged long ago. The person is told of the latter.
+    /// Frees storage after a sync, and removes files that were staged long ago, with a notice.
     pub(in crate::replica) fn keep_files_in_bounds(
         &mut self,
         now_ms: i64,
@@ -229,7 +231,8 @@ impl Replica {
         })
     }
 
-    /// Makes room for a file of so many bytes: where there is none, by removing files that the server has.
+    /// Makes room for a file of so many bytes: where there is none, by removing files that the
+    /// server has.
     pub(in crate::replica) fn make_room(&mut self, bytes: u64) -> Result<(), ReplicaError> {
         if self.files.has_room(bytes)? {
             return Ok(());
@@ -252,7 +255,8 @@ impl Replica {
         }
     }
 
-    /// Changes rows of files in one durable transaction, and then removes the files that they gave up.
+    /// Changes rows of files in one durable transaction, and then removes the files that they gave
+    /// up.
     pub(in crate::replica) fn change_files<T>(
         &mut self,
         change: impl FnOnce(&Connection) -> Result<T, ReplicaError>,
@@ -265,7 +269,7 @@ impl Replica {
         Ok(changed)
     }
 
-    /// Removes files whose rows are gone. What fails now is done after the next write.
+    /// Removes files whose rows are gone. A file that cannot be removed waits for the next write.
     pub(super) fn sweep_files(&mut self) {
         let swept = self
             .reader
@@ -276,7 +280,7 @@ impl Replica {
         }
     }
 
-    /// Removes what a crash left in the folder of files.
+    /// Removes files that a crash left behind.
     pub(super) fn tidy_files(&mut self) {
         self.sweep_files();
         let tidied = self.reader.conn().and_then(|conn| {

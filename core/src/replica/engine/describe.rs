@@ -10,8 +10,8 @@ use crate::domain::case::Event;
 use crate::domain::case::payload::Attach;
 use crate::id::{Hash, RecordId};
 
-/// Writes the descriptions that the record lacks. A file of these ids that is neither described in the record nor
-/// staged on this phone refuses the whole act.
+/// Writes the descriptions that the record lacks. A file of these ids that is neither described in
+/// the record nor staged on this phone refuses the whole act.
 pub(super) fn describe(
     writing: &mut Writing<'_>,
     record: RecordId,

@@ -36,7 +36,7 @@ impl Replica {
     }
 
     /// Makes a move. The move is refused at once when the rules do not allow it in the state that this
-    /// phone knows. Staged photos and recordings that it names become those of the record.
+    /// phone knows. The record takes over the staged photos and recordings that it names.
     pub fn act(
         &mut self,
         record: RecordId,
@@ -79,7 +79,7 @@ pub(super) fn change(
     writing.append(record, &body)
 }
 
-/// The photos to which edits give a caption.
+/// The photos that get a caption.
 fn captioned(edits: &[FieldEdit]) -> Vec<Hash> {
     let photo = |edit: &FieldEdit| match (&edit.field, &edit.write) {
         (_, Write::Remove) => None,

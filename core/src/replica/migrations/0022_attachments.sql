@@ -18,9 +18,9 @@ CREATE TABLE attachment (
   key        BLOB,
   here       INTEGER NOT NULL DEFAULT 0,      -- plain bytes in the file
   tail       BLOB,                            -- bytes after the last whole segment of an arriving file
-  receipt_generation INTEGER,                 -- generation in which the server said that it has the file
+  receipt_generation INTEGER,                 -- the generation of the receipt
   receipt_ms INTEGER,
-  refusal    TEXT,                            -- the code by which the server refused the file
+  refusal    TEXT,                            -- the code of the server, if it refused the file
   made_ms    INTEGER NOT NULL,
   turn       INTEGER NOT NULL DEFAULT 0       -- order of requests, and of openings
 ) STRICT;

@@ -59,8 +59,9 @@ impl Description<'_> {
     }
 }
 
-/// Returns the description of each file of a record. Of several with one id, the one with the best standing
-/// applies, and of those the first in the order of the fold. Types of a newer app are left out.
+/// Returns the description of each file of a record. Of several with one id, the one with the best
+/// standing applies, and of those the first in the order of the fold. Types of a newer app are left
+/// out.
 pub(in crate::replica) fn descriptions(record: &Record) -> BTreeMap<Hash, Description<'_>> {
     let mut places: Option<BTreeMap<EnvelopeId, usize>> = None;
     let mut found: BTreeMap<Hash, Description<'_>> = BTreeMap::new();

@@ -1,5 +1,5 @@
-//! `attachment`: photos and recordings that records describe or that wait for their first use, and the sealed
-//! files of those that are here.
+//! `attachment`: photos and recordings that records describe or that wait for their first use, and
+//! the sealed files of those that are here.
 
 use std::collections::BTreeSet;
 
@@ -66,7 +66,7 @@ pub struct AttachmentInfo {
     pub state: AttachmentState,
     /// When the server said that it has the file, ms UTC by the clock of this phone.
     pub delivered_ms: Option<i64>,
-    /// The code by which the server refused the file, or its description.
+    /// The code of the refusal, where the server refused the file or its description.
     pub refusal: Option<String>,
     /// Whether there is a small picture.
     pub has_thumbnail: bool,
@@ -240,7 +240,7 @@ pub(in crate::replica) fn set_standing(conn: &Connection, no: i64, standing: &St
     .map(drop)
 }
 
-/// Sets what a description says about a file that is not here.
+/// Sets the facts of a description whose file is not here.
 pub(in crate::replica) fn set_facts(conn: &Connection, no: i64, facts: &Facts) -> Sql<()> {
     let extent = facts.extent.unzip();
     conn.prepare_cached(
@@ -285,14 +285,14 @@ pub(in crate::replica) fn delete(conn: &Connection, no: i64) -> Sql<()> {
         .map(drop)
 }
 
-/// Forgets the files of a record, except those of this phone that the server does not have.
+/// Forgets the files of a record, except own files that the server does not have.
 pub(in crate::replica) fn delete_record(conn: &Connection, record: RecordId) -> Sql<()> {
     conn.prepare_cached("DELETE FROM attachment WHERE record = ?1 AND NOT (own = 1 AND state = 2)")?
         .execute([record.as_bytes()])
         .map(drop)
 }
 
-/// Forgets the files of records that are not here, except those of this phone that the server does not have.
+/// Forgets the files of records that are not here, except own files that the server does not have.
 pub(in crate::replica) fn delete_lost(conn: &Connection) -> Sql<()> {
     conn.prepare_cached(
         "DELETE FROM attachment WHERE record IS NOT NULL AND NOT (own = 1 AND state = 2)
@@ -348,7 +348,8 @@ pub(in crate::replica) fn file(
         .optional()
 }
 
-/// A whole file that this record may describe now: a staged one, or one whose description does not count.
+/// A whole file that this record may describe now: a staged one, or one whose description does not
+/// count.
 pub(in crate::replica) fn undescribed(
     conn: &Connection,
     record: RecordId,
@@ -362,7 +363,8 @@ pub(in crate::replica) fn undescribed(
     .optional()
 }
 
-/// Asks for a file that is not here, after those that were asked for before. Returns whether it was absent.
+/// Asks for a file that is not here, after those that were asked for before. Returns whether it was
+/// absent.
 pub(in crate::replica) fn want(conn: &Connection, record: RecordId, id: Hash) -> Sql<bool> {
     conn.prepare_cached(&format!(
         "UPDATE attachment SET state = 5, turn = {NEXT_TURN}
@@ -411,7 +413,8 @@ pub(in crate::replica) fn set_arrived(
     .map(drop)
 }
 
-/// The server has the whole file, and it is here too. Without a generation the server did not say so.
+/// The server has the whole file, and it is here too. Without a generation the server did not say
+/// so.
 pub(in crate::replica) fn set_delivered(
     conn: &Connection,
     no: i64,
@@ -493,8 +496,8 @@ pub(in crate::replica) fn unconfirmed(
     .collect()
 }
 
-/// Numbers and bytes of the files that may be removed, because the server has them in this generation; the one
-/// opened longest ago first.
+/// Numbers and bytes of the files that may be removed, because the server has them in this
+/// generation; the one opened longest ago first.
 pub(in crate::replica) fn removable(conn: &Connection, generation: u32) -> Sql<Vec<(i64, u64)>> {
     conn.prepare_cached(
         "SELECT no, bytes FROM attachment WHERE state = 3 AND receipt_generation = ?1
@@ -506,7 +509,7 @@ pub(in crate::replica) fn removable(conn: &Connection, generation: u32) -> Sql<V
     .collect()
 }
 
-/// Removes what was staged before an instant. Returns the number of files.
+/// Removes files that were staged before an instant. Returns the number of files.
 pub(in crate::replica) fn delete_staged(conn: &Connection, before_ms: i64) -> Sql<usize> {
     conn.prepare_cached("DELETE FROM attachment WHERE state = 1 AND made_ms < ?1")?
         .execute([before_ms])

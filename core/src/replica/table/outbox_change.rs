@@ -1,6 +1,6 @@
-//! `outbox_change` and `file_change`: envelopes and files that entered or left the outbox and that the second
-//! copy does not reflect yet. It is in memory, and part of the transaction that changes them. A transaction that is rolled back
-//! leaves no trace.
+//! `outbox_change` and `file_change`: envelopes and files that entered or left the outbox and that
+//! the second copy does not reflect yet. It is in memory, and part of the transaction that changes
+//! them. A transaction that is rolled back leaves no trace.
 
 use rusqlite::Connection;
 
@@ -8,8 +8,8 @@ use super::attachment::Place;
 use super::{Sql, fixed};
 use crate::id::EnvelopeId;
 
-/// Begins to watch. Once for each connection that writes. (`OR IGNORE` would not do: an upsert's own policy
-/// reaches into its triggers.)
+/// Begins to watch. Once for each connection that writes. (`OR IGNORE` would not do: an upsert's
+/// own policy reaches into its triggers.)
 pub(in crate::replica) fn watch(conn: &Connection) -> Sql<()> {
     conn.execute_batch(
         "CREATE TEMP TABLE IF NOT EXISTS outbox_change (id BLOB PRIMARY KEY) WITHOUT ROWID, STRICT;

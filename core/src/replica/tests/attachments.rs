@@ -771,7 +771,8 @@ fn rescue_keeps_undelivered_files() {
     assert_eq!(phone.sealed().len(), 3);
 }
 
-/// The second file holds the keys of files that no server has, so damage of the first costs none of them.
+/// The second file holds the keys of files that no server has, so damage of the first costs none of
+/// them.
 #[test]
 fn lost_database_costs_no_undelivered_file() {
     let town = Deployment::new();
