@@ -444,6 +444,29 @@ pub const PEER_RECORDS_MAX: usize = 128;
 pub const PEER_IDS_MAX: usize = 2 * REPAIR_IDS_MAX;
 /// Messages of one meeting of two phones.
 pub const PEER_MESSAGES_MAX: u32 = 100_000;
+/// Bytes of the first piece of a file on a new line.
+pub const PIECE_BYTES_FIRST: u64 = 128 * 1_024;
+/// The smallest piece of a file, on a line that keeps breaking.
+pub const PIECE_BYTES_MIN: u64 = 32 * 1_024;
+/// The largest piece of a file. A sender holds one piece in memory.
+pub const PIECE_BYTES_MAX: u64 = 1_024 * 1_024;
+/// Time that one piece should take, milliseconds. New work of the person waits for one piece at most. A cut
+/// loses no piece, because the server keeps the bytes that came.
+pub const PIECE_MS_WISHED: i64 = 3_000;
+/// Bytes of a download that are kept at a time.
+pub const ARRIVAL_BYTES_MAX: usize = 64 * 1_024;
+/// Requests about files in a row that meet a closed connection, before the phone waits.
+pub const STALE_CONNECTIONS_MAX: u32 = 3;
+/// First rest of a file that failed for a reason of its own, milliseconds; doubled each time.
+pub const FILE_REST_MS_FIRST: i64 = 60 * 1_000;
+/// Longest rest of a file that failed for a reason of its own, milliseconds.
+pub const FILE_REST_MS_MAX: i64 = 6 * 3_600 * 1_000;
+/// Longest wait that a server may ask for before the next upload, milliseconds: the rest of a day.
+pub const UPLOAD_WAIT_MS_MAX: i64 = 24 * 3_600 * 1_000;
+/// Span over which the pace of a transfer is measured, milliseconds.
+pub const PACE_WINDOW_MS: i64 = 30 * 1_000;
+/// Bytes that have to be transferred before a pace is told.
+pub const PACE_BYTES_MIN: u64 = 64 * 1_024;
 /// Files of one question which of them the server lacks.
 pub const NEEDED_MAX: usize = 4_096;
 /// Bytes of that question and of its answer.
@@ -472,6 +495,7 @@ const _: () = {
     assert!(PACK_BYTES_MAX + MESSAGE_REST_BYTES <= PEER_MESSAGE_BYTES_MAX);
     assert!(OUTBOX_BYTES_MAX + BODY_BYTES_MAX + MESSAGE_REST_BYTES <= REQUEST_BYTES_MAX);
     assert!(OUTBOX_ENVELOPES_MAX <= BATCH_ENVELOPES_MAX);
+    assert!(PIECE_BYTES_MIN <= PIECE_BYTES_FIRST && PIECE_BYTES_FIRST <= PIECE_BYTES_MAX);
     assert!(NEEDED_MAX * (3 * ID_SPELLED_BYTES + 4) <= NEEDED_BYTES_MAX);
     assert!(PACK_BYTES_MAX + FEED_BYTES_MAX + MESSAGE_REST_BYTES <= RESPONSE_BYTES_MAX);
     assert!(PAGE_BYTES_FIRST <= PAGE_BYTES_DEFAULT && PAGE_BYTES_DEFAULT <= PAGE_BYTES_MAX);

@@ -3,6 +3,7 @@
 //! ```text
 //!            next(now, rng) ──▶ Step::Send ──▶ (HTTP, or a simulator)
 //!  port ◀──▶ Star ◀── received / failed ◀──────┘
+//!  port ◀──▶ Transfer (photos and recordings, in the session of the star) ◀──▶ HTTP
 //!  port ◀──▶ Peer ◀──▶ bytes of any pipe
 //! ```
 //!
@@ -64,10 +65,12 @@
 //! **Not here:** sockets, timers, storage, and the meaning of an envelope.
 
 pub mod answer;
+pub mod channel;
 mod exchange;
 pub mod file_port;
 mod pace;
 pub mod paths;
+mod pause;
 pub mod peer;
 mod peer_error;
 mod peer_message;
@@ -78,6 +81,7 @@ pub mod report;
 pub mod shared;
 pub mod star;
 mod star_error;
+pub mod transfer;
 
 #[cfg(test)]
 pub(crate) mod test_server;

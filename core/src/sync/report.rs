@@ -73,6 +73,19 @@ pub struct Report {
 }
 
 impl Report {
+    /// Adds a sync that followed: counts are summed, and its end is the end of both.
+    pub fn continue_with(&mut self, later: Self) {
+        let earlier = std::mem::replace(self, later);
+        self.round_trips = self.round_trips.saturating_add(earlier.round_trips);
+        self.bytes_up = self.bytes_up.saturating_add(earlier.bytes_up);
+        self.bytes_down = self.bytes_down.saturating_add(earlier.bytes_down);
+        self.pushed = self.pushed.saturating_add(earlier.pushed);
+        self.pulled = self.pulled.saturating_add(earlier.pulled);
+        for incident in earlier.incidents {
+            self.note(incident);
+        }
+    }
+
     pub(super) fn note(&mut self, incident: Incident) {
         if !self.incidents.contains(&incident) {
             self.incidents.push(incident);

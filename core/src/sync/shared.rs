@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::answer::Answer;
+use super::file_port::{Download, FilePort, FilesLeft, Upload};
 use super::port::{
     ApplyCounts, ApplyProgress, GiveAsk, Handover, Identity, OutboxAsk, PortError, StarPort,
     StreamItem,
@@ -16,6 +17,7 @@ use crate::wire::cursor::Cursor;
 use crate::wire::digest::Digest;
 use crate::wire::message::Bundle;
 use crate::wire::repair::SettledEnvelope;
+use crate::wire::transfer::FileName;
 
 /// A port whose holders take turns in the order of their requests. With a plain mutex the sync could take
 /// slice after slice of an answer while a write of the person waits.
@@ -201,6 +203,68 @@ impl<P: StarPort> StarPort for Arc<Shared<P>> {
 
     fn settle_stray(&mut self, record: &RecordId, now_ms: i64) -> Result<(), PortError> {
         self.lock().settle_stray(record, now_ms)
+    }
+}
+
+impl<P: FilePort> FilePort for Arc<Shared<P>> {
+    fn next_upload(&self, without: &BTreeSet<FileName>) -> Result<Option<Upload>, PortError> {
+        self.lock().next_upload(without)
+    }
+
+    fn read(&self, name: &FileName, offset: u64, bytes_max: usize) -> Result<Vec<u8>, PortError> {
+        self.lock().read(name, offset, bytes_max)
+    }
+
+    fn delivered(
+        &mut self,
+        name: &FileName,
+        generation: u32,
+        now_ms: i64,
+    ) -> Result<(), PortError> {
+        self.lock().delivered(name, generation, now_ms)
+    }
+
+    fn refused(
+        &mut self,
+        name: &FileName,
+        code: &'static str,
+        now_ms: i64,
+    ) -> Result<(), PortError> {
+        self.lock().refused(name, code, now_ms)
+    }
+
+    fn unconfirmed(
+        &self,
+        generation: u32,
+        after: Option<&FileName>,
+        files_max: usize,
+    ) -> Result<Vec<FileName>, PortError> {
+        self.lock().unconfirmed(generation, after, files_max)
+    }
+
+    fn lacking(&mut self, files: &[FileName], now_ms: i64) -> Result<(), PortError> {
+        self.lock().lacking(files, now_ms)
+    }
+
+    fn next_download(&self, without: &BTreeSet<FileName>) -> Result<Option<Download>, PortError> {
+        self.lock().next_download(without)
+    }
+
+    fn arrived(&mut self, name: &FileName, offset: u64, bytes: &[u8]) -> Result<(), PortError> {
+        self.lock().arrived(name, offset, bytes)
+    }
+
+    fn complete(
+        &mut self,
+        name: &FileName,
+        generation: Option<u32>,
+        now_ms: i64,
+    ) -> Result<bool, PortError> {
+        self.lock().complete(name, generation, now_ms)
+    }
+
+    fn files_left(&self) -> Result<FilesLeft, PortError> {
+        self.lock().files_left()
     }
 }
 

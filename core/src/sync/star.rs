@@ -15,13 +15,15 @@
 use rand_core::CryptoRng;
 
 use super::answer::{Answer, AnswerError};
+use super::channel::Channel;
 use super::exchange::{Run, SentRequest};
 use super::pace::Pace;
 use super::paths::{SESSION_PATH, SYNC_PATH};
-use super::port::StarPort;
+use super::pause::{by_chance, full_ms};
+use super::port::{PortError, StarPort};
 use super::report::Report;
 pub use super::star_error::SyncError;
-use crate::limits::{RETRY_MS_CUT, RETRY_MS_FIRST, RETRY_MS_MAX};
+use crate::limits::{RETRY_MS_CUT, RETRY_MS_MAX};
 use crate::trust::request_mac::{MAC_HEADER, RequestMac, SESSION_HEADER};
 use crate::trust::session::{ClientAwaiting, ClientHandshake, Session, SessionError};
 use crate::wire::message::SyncResponse;
@@ -313,6 +315,23 @@ impl Star {
         self.session.as_ref()
     }
 
+    /// Lends the open session to requests beside the sync; `None` where there is none.
+    pub fn channel(
+        &mut self,
+        port: &dyn StarPort,
+        now_ms: i64,
+    ) -> Result<Option<Channel<'_>>, PortError> {
+        let generation = port.generation()?;
+        let session = self.session.as_ref();
+        let open = session.filter(|session| generation > 0 && !session.is_over(now_ms));
+        Ok(open.map(|session| Channel::new(session, &mut self.requests, generation)))
+    }
+
+    /// Forgets the session, because the server refused it.
+    pub fn forget_session(&mut self) {
+        self.session = None;
+    }
+
     /// A number for one more request within the session.
     pub fn request_number(&mut self) -> u64 {
         self.requests += 1;
@@ -399,20 +418,12 @@ impl Star {
 
     fn back_off(&mut self, now_ms: i64, rng: &mut dyn CryptoRng) {
         self.failures = self.failures.saturating_add(1);
-        let doublings = (self.failures - 1).min(20);
-        let full = RETRY_MS_FIRST
-            .saturating_mul(1 << doublings)
-            .min(RETRY_MS_MAX);
-        self.wait(full, now_ms, rng);
+        self.wait(full_ms(self.failures), now_ms, rng);
     }
 
-    /// The wait is half fixed and half random, so that a thousand phones that lost one server do not return
-    /// together.
     fn wait(&mut self, full_ms: i64, now_ms: i64, rng: &mut dyn CryptoRng) {
-        let half = full_ms / 2;
-        let chance = i64::from(rng.next_u32()) * half / i64::from(u32::MAX);
         self.phase = Phase::Waiting {
-            until_ms: now_ms.saturating_add(half + chance),
+            until_ms: now_ms.saturating_add(by_chance(full_ms, rng)),
         };
     }
 }

@@ -1,0 +1,876 @@
+//! The transfer of the files of one phone: it chooses the next request and acts on each answer.
+
+use std::collections::VecDeque;
+
+use rand_core::CryptoRng;
+
+use super::message::{FileAnswer, FileRequest, RETRY_AFTER};
+use super::pieces::Pieces;
+use super::rate::{FilesProgress, Rate};
+use super::refusal::{Kind, Meaning, meaning};
+use super::rests::Rests;
+use crate::limits::{NEEDED_MAX, RETRY_MS_CUT, STALE_CONNECTIONS_MAX};
+use crate::sync::answer::AnswerError;
+use crate::sync::channel::Channel;
+use crate::sync::file_port::{Download, FilePort, Upload};
+use crate::sync::paths::{ATTACHMENTS_NEEDED_PATH, MEDIA_CBOR, attachment_path};
+use crate::sync::pause::{Pause, by_chance};
+use crate::sync::port::PortError;
+use crate::sync::star::problem_code;
+use crate::sync::star_error::SyncError;
+use crate::trust::request_mac::{MAC_HEADER, RequestMac, SESSION_HEADER};
+use crate::trust::session::SessionError;
+use crate::wire::transfer::{
+    FileName, GENERATION_HEADER, MEDIA_UPLOAD, NeededAnswer, NeededRequest, TUS_RESUMABLE,
+    TUS_VERSION, UPLOAD_LENGTH, UPLOAD_OFFSET, answer_lines, request_lines,
+};
+
+const CONTENT_LENGTH: &str = "content-length";
+const CONTENT_TYPE: &str = "content-type";
+const RANGE: &str = "range";
+
+/// Why records are synced before the next file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SyncCause {
+    /// There is no open session.
+    NoSession,
+    /// The server does not know the session any more, so the star forgets it first.
+    SessionRefused,
+    /// The server lacks the description of a file.
+    Description,
+    /// The server has another generation than the replica.
+    Generation,
+}
+
+/// The next action of the caller.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// Send this. Then call [`Transfer::received`], or for a successful download [`Transfer::opened`],
+    /// [`Transfer::arrived`] and [`Transfer::ended`], or [`Transfer::failed`].
+    Send(FileRequest),
+    /// An answer is awaited.
+    Awaiting,
+    /// Run the star session to its end, then come back.
+    Sync(SyncCause),
+    /// Come back at this time (milliseconds UTC).
+    Wait {
+        /// Time to come back at, milliseconds UTC.
+        until_ms: i64,
+    },
+    /// There is nothing to transfer now.
+    Done,
+}
+
+/// A request about a file that waits for its answer.
+#[derive(Debug)]
+struct Sent {
+    ask: Ask,
+    mac: RequestMac,
+    sent_ms: i64,
+}
+
+#[derive(Debug)]
+enum Ask {
+    Needed(Vec<FileName>),
+    Begin,
+    Look,
+    Piece { offset: u64, bytes: u64 },
+    Confirm(FileName),
+    Fetch(Fetch),
+}
+
+/// A part of a file on its way to the phone.
+#[derive(Debug)]
+struct Fetch {
+    download: Download,
+    /// Bytes that are here.
+    at: u64,
+    /// End of the part that was asked for.
+    end: u64,
+    /// The generation of the server that sends it; 0 before the head of the answer.
+    generation: u32,
+    measured_ms: i64,
+}
+
+/// The upload under way.
+#[derive(Debug)]
+struct Current {
+    upload: Upload,
+    next: Next,
+    /// Bytes that the server is known to have.
+    known: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Next {
+    Begin,
+    Look,
+    Piece { offset: u64 },
+}
+
+/// The facts of an answer whose code is right.
+struct Proof {
+    generation: u32,
+    offset: Option<u64>,
+    length: Option<u64>,
+}
+
+/// The transfer of the files of one phone.
+#[derive(Debug, Default)]
+pub struct Transfer {
+    sent: Option<Sent>,
+    upload: Option<Current>,
+    /// The generation in which the server was asked which files it lacks, and the last file that was named.
+    asked: Option<(u32, Option<FileName>)>,
+    all_asked: bool,
+    /// Files that the server seems to have, for a receipt.
+    confirming: VecDeque<FileName>,
+    up: Pieces,
+    down: Pieces,
+    rests: Rests,
+    rate: Rate,
+    pause: Pause,
+    hold_up: Pause,
+    hold_down: Pause,
+    due: Option<SyncCause>,
+    stale: u32,
+    trouble: Option<String>,
+}
+
+impl Transfer {
+    /// Returns the next action of the caller. `channel` is the open session of the star, if there is one.
+    pub fn next(
+        &mut self,
+        port: &mut dyn FilePort,
+        channel: Option<Channel<'_>>,
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Step, SyncError> {
+        if self.sent.is_some() {
+            return Ok(Step::Awaiting);
+        }
+        if let Some(until_ms) = self.pause.until(now_ms) {
+            return Ok(Step::Wait { until_ms });
+        }
+        if let Some(cause) = self.due.take() {
+            return Ok(Step::Sync(cause));
+        }
+        let Some(mut channel) = channel else {
+            return Ok(self.without_session(port)?);
+        };
+        match self.choose(port, channel.generation(), now_ms) {
+            Ok(Some((ask, body))) => Ok(Step::Send(self.request(ask, body, &mut channel, now_ms))),
+            Ok(None) => Ok(self.idle(port, now_ms)?),
+            Err(error) => {
+                self.pause.grow(now_ms, rng);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Acts on the answer to a request, also on a refused download. An error describes the fault; nothing
+    /// of such an answer was used.
+    pub fn received(
+        &mut self,
+        port: &mut dyn FilePort,
+        channel: Option<Channel<'_>>,
+        answer: FileAnswer<'_>,
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), SyncError> {
+        let Some(sent) = self.sent.take() else {
+            return Err(SyncError::Unasked);
+        };
+        if !answer.is_success() {
+            return Err(self.refused(port, sent.ask, answer, now_ms, rng));
+        }
+        let acted = match &sent.ask {
+            Ask::Needed(files) => self.needed(port, files, &sent, channel, answer, now_ms),
+            _ => match proof(&sent.mac, channel, answer) {
+                Ok(proof) => self.answered(port, &sent, &proof, now_ms),
+                Err(error) => Err(error),
+            },
+        };
+        if let Err(error) = &acted {
+            self.note_generation(error);
+            self.put_back(sent.ask);
+            self.pause.grow(now_ms, rng);
+        }
+        acted
+    }
+
+    /// Acts on the head of a successful answer to a download. After an error its body is not to be used.
+    pub fn opened(
+        &mut self,
+        channel: Option<Channel<'_>>,
+        head: FileAnswer<'_>,
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), SyncError> {
+        let opened = match &mut self.sent {
+            Some(Sent {
+                ask: Ask::Fetch(fetch),
+                mac,
+                ..
+            }) => proof(mac, channel, head).and_then(|proof| {
+                fetch.generation = proof.generation;
+                let whole = (0, fetch.download.bytes);
+                let (first, end) = match head.range() {
+                    Some((first, last, all)) if all == fetch.download.bytes => {
+                        (first, last.saturating_add(1))
+                    }
+                    // A server may ignore the range and send the whole file.
+                    None if head.status == 200 => whole,
+                    _ => return Err(AnswerError::Contradiction.into()),
+                };
+                let fits = first == fetch.at && end > first && end <= fetch.download.bytes;
+                fetch.end = end;
+                fits.then_some(())
+                    .ok_or_else(|| AnswerError::Contradiction.into())
+            }),
+            _ => return Err(SyncError::Unasked),
+        };
+        if let Err(error) = &opened {
+            self.note_generation(error);
+            self.give_up();
+            self.pause.grow(now_ms, rng);
+        }
+        opened
+    }
+
+    /// Keeps bytes of the download under way. After an error the rest of the body is not to be used.
+    pub fn arrived(
+        &mut self,
+        port: &mut dyn FilePort,
+        bytes: &[u8],
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), SyncError> {
+        let Some(Sent {
+            ask: Ask::Fetch(fetch),
+            ..
+        }) = &mut self.sent
+        else {
+            return Err(SyncError::Unasked);
+        };
+        let after = fetch.at + bytes.len() as u64;
+        if fetch.generation == 0 || after > fetch.end {
+            self.give_up();
+            self.pause.grow(now_ms, rng);
+            return Err(AnswerError::Contradiction.into());
+        }
+        let name = fetch.download.name;
+        match port.arrived(&name, fetch.at, bytes) {
+            Ok(()) => {
+                self.rate
+                    .moved(fetch.measured_ms, now_ms, bytes.len() as u64);
+                (fetch.at, fetch.measured_ms) = (after, now_ms);
+                self.progressed();
+                Ok(())
+            }
+            Err(error) => {
+                self.sent = None;
+                if error.code == "media.disk_full" {
+                    self.hold_down.grow(now_ms, rng);
+                    self.trouble = Some(error.code.to_owned());
+                } else if is_of_file(error) {
+                    self.rests.rest(&name, now_ms);
+                } else {
+                    self.pause.grow(now_ms, rng);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The body of the download has ended.
+    pub fn ended(
+        &mut self,
+        port: &mut dyn FilePort,
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), SyncError> {
+        let Some(Sent {
+            ask: Ask::Fetch(fetch),
+            sent_ms,
+            ..
+        }) = self.sent.take()
+        else {
+            return Err(SyncError::Unasked);
+        };
+        if fetch.at < fetch.end {
+            // The right to read it may be gone; the next answer tells.
+            self.pause.grow(now_ms, rng);
+            return Err(AnswerError::Contradiction.into());
+        }
+        let bytes = fetch.end.saturating_sub(fetch.download.offset);
+        self.down.done(bytes, now_ms.saturating_sub(sent_ms));
+        self.hold_down.reset();
+        if fetch.at < fetch.download.bytes {
+            return Ok(());
+        }
+        let generation = Some(fetch.generation);
+        let completed = self.complete(port, &fetch.download.name, generation, now_ms);
+        if completed.is_err() {
+            self.pause.grow(now_ms, rng);
+        }
+        Ok(completed?)
+    }
+
+    /// No answer arrived for a request that was on its way. If requests succeeded before, the line was only cut,
+    /// so the first wait is short.
+    pub fn failed(&mut self, now_ms: i64, rng: &mut dyn CryptoRng) {
+        let is_first = self.pause.failures() == 0;
+        if let Some(Sent {
+            ask: Ask::Fetch(fetch),
+            ..
+        }) = &self.sent
+            && fetch.at == fetch.download.offset
+        {
+            self.down.lost();
+        }
+        self.give_up();
+        self.pause.grow(now_ms, rng);
+        if is_first {
+            self.pause.wait(by_chance(RETRY_MS_CUT, rng), now_ms);
+        }
+    }
+
+    /// No request left the phone, because there was no connection.
+    pub fn unreached(&mut self, now_ms: i64, rng: &mut dyn CryptoRng) {
+        self.give_up();
+        self.pause.grow(now_ms, rng);
+    }
+
+    /// The request met a connection that the server had closed before. It is made again at once, a few times.
+    pub fn stale(&mut self, now_ms: i64, rng: &mut dyn CryptoRng) {
+        self.give_up();
+        self.stale += 1;
+        if self.stale > STALE_CONNECTIONS_MAX {
+            self.pause.grow(now_ms, rng);
+        }
+    }
+
+    /// Begins anew, whatever the last caller was doing: a pause ends, and an answer that is still awaited is given
+    /// up without blame for the line.
+    pub fn begin(&mut self) {
+        self.give_up();
+        self.pause.wake();
+    }
+
+    /// Caps the pieces that follow at this number of bytes.
+    pub fn cap_piece(&mut self, bytes_max: Option<u64>) {
+        self.up.cap(bytes_max);
+        self.down.cap(bytes_max);
+    }
+
+    /// Files and bytes that are left, and the minutes that they take.
+    pub fn left(&self, port: &dyn FilePort, now_ms: i64) -> Result<FilesProgress, PortError> {
+        let left = port.files_left()?;
+        let sent = self.upload.as_ref().map_or(0, |current| current.known);
+        let bytes_left = left.upload_bytes.saturating_sub(sent) + left.download_bytes;
+        Ok(FilesProgress {
+            files_left: left.uploads + left.downloads,
+            bytes_left,
+            minutes_left: self.rate.minutes(bytes_left, now_ms),
+        })
+    }
+
+    /// The stable code of the last refusal that made files wait; `None` since something succeeded.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    /// A session is opened only for a reason, because a phone without files has none.
+    fn without_session(&self, port: &dyn FilePort) -> Result<Step, PortError> {
+        let left = port.files_left()?;
+        let is_idle = left.uploads + left.downloads == 0;
+        Ok(if is_idle {
+            Step::Done
+        } else {
+            Step::Sync(SyncCause::NoSession)
+        })
+    }
+
+    /// Nothing can be transferred now: waits for a direction that is held.
+    fn idle(&mut self, port: &dyn FilePort, now_ms: i64) -> Result<Step, PortError> {
+        let left = port.files_left()?;
+        let up = self.hold_up.until(now_ms).filter(|_| left.uploads > 0);
+        let down = self.hold_down.until(now_ms).filter(|_| left.downloads > 0);
+        let until_ms = up.into_iter().chain(down).min();
+        Ok(until_ms.map_or(Step::Done, |until_ms| Step::Wait { until_ms }))
+    }
+
+    /// The next request in the order of the module, with its body.
+    fn choose(
+        &mut self,
+        port: &mut dyn FilePort,
+        generation: u32,
+        now_ms: i64,
+    ) -> Result<Option<(Ask, Vec<u8>)>, PortError> {
+        if let Some(files) = self.question(port, generation)? {
+            let body = NeededRequest {
+                files: files.clone(),
+            }
+            .to_bytes();
+            return Ok(Some((Ask::Needed(files), body)));
+        }
+        if self.hold_up.until(now_ms).is_none()
+            && let Some(chosen) = self.upload_request(port, now_ms)?
+        {
+            return Ok(Some(chosen));
+        }
+        if self.hold_down.until(now_ms).is_none()
+            && let Some(fetch) = self.fetch(port, now_ms)?
+        {
+            return Ok(Some((Ask::Fetch(fetch), Vec::new())));
+        }
+        let confirmed = self.confirming.pop_front();
+        Ok(confirmed.map(|name| (Ask::Confirm(name), Vec::new())))
+    }
+
+    /// The next held files that the server of this generation was not asked about.
+    fn question(
+        &mut self,
+        port: &dyn FilePort,
+        generation: u32,
+    ) -> Result<Option<Vec<FileName>>, PortError> {
+        if self.asked.is_none_or(|(asked, _)| asked != generation) {
+            self.asked = Some((generation, None));
+            self.all_asked = false;
+            self.confirming.clear();
+        }
+        if self.all_asked {
+            return Ok(None);
+        }
+        let after = self.asked.and_then(|(_, after)| after);
+        let files = port.unconfirmed(generation, after.as_ref(), NEEDED_MAX)?;
+        self.all_asked = files.is_empty();
+        Ok((!files.is_empty()).then_some(files))
+    }
+
+    fn upload_request(
+        &mut self,
+        port: &dyn FilePort,
+        now_ms: i64,
+    ) -> Result<Option<(Ask, Vec<u8>)>, PortError> {
+        loop {
+            if self.upload.is_none() {
+                let next = port.next_upload(&self.rests.resting(now_ms))?;
+                self.upload = next.map(|upload| Current {
+                    upload,
+                    next: Next::Begin,
+                    known: 0,
+                });
+            }
+            let Some(current) = &self.upload else {
+                return Ok(None);
+            };
+            let Upload { name, bytes } = current.upload;
+            let offset = match current.next {
+                Next::Begin => return Ok(Some((Ask::Begin, Vec::new()))),
+                Next::Look => return Ok(Some((Ask::Look, Vec::new()))),
+                Next::Piece { offset } => offset,
+            };
+            let piece = self.up.bytes().min(bytes.saturating_sub(offset));
+            let piece = usize::try_from(piece).unwrap_or(usize::MAX);
+            match port.read(&name, offset, piece) {
+                Ok(read) if read.len() == piece && piece > 0 => {
+                    let bytes = read.len() as u64;
+                    return Ok(Some((Ask::Piece { offset, bytes }, read)));
+                }
+                Err(error) if !is_of_file(error) => return Err(error),
+                // The file is damaged, or gone from here.
+                Ok(_) | Err(_) => {
+                    self.upload = None;
+                    self.rests.rest(&name, now_ms);
+                }
+            }
+        }
+    }
+
+    fn fetch(&mut self, port: &mut dyn FilePort, now_ms: i64) -> Result<Option<Fetch>, PortError> {
+        loop {
+            let Some(download) = port.next_download(&self.rests.resting(now_ms))? else {
+                return Ok(None);
+            };
+            if download.offset < download.bytes {
+                let piece = self.down.bytes();
+                return Ok(Some(Fetch {
+                    at: download.offset,
+                    end: download.bytes.min(download.offset.saturating_add(piece)),
+                    download,
+                    generation: 0,
+                    measured_ms: now_ms,
+                }));
+            }
+            // A phone that died before the check makes up for it. The server of that time is not known.
+            self.complete(port, &download.name, None, now_ms)?;
+        }
+    }
+
+    fn complete(
+        &mut self,
+        port: &mut dyn FilePort,
+        name: &FileName,
+        generation: Option<u32>,
+        now_ms: i64,
+    ) -> Result<(), PortError> {
+        if port.complete(name, generation, now_ms)? {
+            self.rests.clear(name);
+        } else {
+            self.rests.fault(name, now_ms);
+        }
+        Ok(())
+    }
+
+    fn request(
+        &mut self,
+        ask: Ask,
+        body: Vec<u8>,
+        channel: &mut Channel<'_>,
+        now_ms: i64,
+    ) -> FileRequest {
+        let (method, path, mut headers) = self.head(&ask);
+        let covered = match &ask {
+            Ask::Needed(_) => body.clone(),
+            _ => request_lines(|name| {
+                let found = headers.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| value.as_str())
+            }),
+        };
+        let tag = channel.tag(method, &path, &covered);
+        headers.push((SESSION_HEADER, tag.session_header()));
+        headers.push((MAC_HEADER, tag.mac_header()));
+        self.sent = Some(Sent {
+            ask,
+            mac: tag.mac,
+            sent_ms: now_ms,
+        });
+        FileRequest {
+            method,
+            path,
+            headers,
+            body,
+        }
+    }
+
+    /// Method, path and headers of a request, without those of the session.
+    fn head(&self, ask: &Ask) -> (&'static str, String, Vec<(&'static str, String)>) {
+        let of = |name: &FileName| attachment_path(name.record, name.id);
+        let upload = self.upload.as_ref().map(|current| current.upload);
+        let current = || upload.map(|upload| of(&upload.name)).unwrap_or_default();
+        let number = |name: &'static str, value: u64| (name, value.to_string());
+        let tus = (TUS_RESUMABLE, TUS_VERSION.to_owned());
+        match ask {
+            Ask::Needed(_) => {
+                let media = (CONTENT_TYPE, MEDIA_CBOR.to_owned());
+                ("POST", ATTACHMENTS_NEEDED_PATH.to_owned(), vec![media])
+            }
+            Ask::Begin => {
+                let length = upload.map_or(0, |upload| upload.bytes);
+                let headers = [number(UPLOAD_LENGTH, length), number(CONTENT_LENGTH, 0)];
+                ("POST", current(), [&headers[..], &[tus]].concat())
+            }
+            Ask::Look => ("HEAD", current(), vec![tus]),
+            Ask::Confirm(name) => ("HEAD", of(name), vec![tus]),
+            Ask::Piece { offset, bytes } => {
+                let headers = [
+                    number(UPLOAD_OFFSET, *offset),
+                    number(CONTENT_LENGTH, *bytes),
+                    (CONTENT_TYPE, MEDIA_UPLOAD.to_owned()),
+                    tus,
+                ];
+                ("PATCH", current(), headers.to_vec())
+            }
+            Ask::Fetch(fetch) => {
+                let range = format!("bytes={}-{}", fetch.at, fetch.end.saturating_sub(1));
+                ("GET", of(&fetch.download.name), vec![(RANGE, range)])
+            }
+        }
+    }
+
+    fn needed(
+        &mut self,
+        port: &mut dyn FilePort,
+        files: &[FileName],
+        sent: &Sent,
+        channel: Option<Channel<'_>>,
+        answer: FileAnswer<'_>,
+        now_ms: i64,
+    ) -> Result<(), SyncError> {
+        let channel = channel.ok_or(SessionError::Unknown)?;
+        channel.check(&sent.mac, answer.header(MAC_HEADER), answer.body)?;
+        let said = NeededAnswer::from_bytes(answer.body).ok_or(AnswerError::Contradiction)?;
+        if said.generation != channel.generation() {
+            return Err(AnswerError::OlderGeneration.into());
+        }
+        let mut lacking = Vec::new();
+        for place in &said.places {
+            let file = usize::try_from(*place).ok().and_then(|at| files.get(at));
+            lacking.push(*file.ok_or(AnswerError::Contradiction)?);
+        }
+        if !lacking.is_empty() {
+            port.lacking(&lacking, now_ms)?;
+        }
+        let is_there = |file: &&FileName| !lacking.contains(file);
+        self.confirming
+            .extend(files.iter().filter(is_there).copied());
+        self.asked = Some((said.generation, files.last().copied()));
+        self.progressed();
+        Ok(())
+    }
+
+    fn answered(
+        &mut self,
+        port: &mut dyn FilePort,
+        sent: &Sent,
+        proof: &Proof,
+        now_ms: i64,
+    ) -> Result<(), SyncError> {
+        let (Some(offset), Some(length)) = (proof.offset, proof.length) else {
+            return Err(AnswerError::Contradiction.into());
+        };
+        if offset > length {
+            return Err(AnswerError::Contradiction.into());
+        }
+        if let Ask::Confirm(name) = &sent.ask {
+            if offset == length {
+                port.delivered(name, proof.generation, now_ms)?;
+            }
+            self.progressed();
+            return Ok(());
+        }
+        let Some(current) = &mut self.upload else {
+            return Err(SyncError::Unasked);
+        };
+        let Upload { name, bytes } = current.upload;
+        if length != bytes {
+            self.upload = None;
+            self.rests.rest(&name, now_ms);
+            return Ok(());
+        }
+        let moved = offset.saturating_sub(current.known);
+        if offset == length {
+            port.delivered(&name, proof.generation, now_ms)?;
+            self.upload = None;
+            self.rests.clear(&name);
+        } else {
+            current.known = offset;
+            current.next = Next::Piece { offset };
+        }
+        match sent.ask {
+            Ask::Begin => self.progressed(),
+            Ask::Piece { bytes, .. } if moved > 0 => {
+                self.rate.moved(sent.sent_ms, now_ms, moved);
+                self.up.done(bytes, now_ms.saturating_sub(sent.sent_ms));
+                self.hold_up.reset();
+                self.progressed();
+            }
+            _ if moved > 0 || offset == length => {
+                self.rate.moved(sent.sent_ms, now_ms, moved);
+                self.progressed();
+            }
+            // Nothing of the last piece has arrived.
+            _ => self.up.lost(),
+        }
+        Ok(())
+    }
+
+    fn refused(
+        &mut self,
+        port: &mut dyn FilePort,
+        ask: Ask,
+        answer: FileAnswer<'_>,
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> SyncError {
+        let code = problem_code(answer.body);
+        let kind = match &ask {
+            Ask::Needed(_) => Kind::Needed,
+            Ask::Begin => Kind::Begin,
+            Ask::Look | Ask::Confirm(_) => Kind::Look,
+            Ask::Piece { .. } => Kind::Piece,
+            Ask::Fetch(_) => Kind::Fetch,
+        };
+        let read = meaning(kind, answer.status, code, answer.number(RETRY_AFTER));
+        let acted = match (read, ask) {
+            (Meaning::Session, ask) => {
+                // The first time a new session is made at once.
+                let is_first = self.pause.failures() == 0;
+                self.pause.grow(now_ms, rng);
+                if is_first {
+                    self.pause.wake();
+                }
+                self.due = Some(SyncCause::SessionRefused);
+                self.put_back(ask);
+                Ok(())
+            }
+            (Meaning::Busy(least_ms), ask) => {
+                self.pause.grow(now_ms, rng);
+                self.pause.at_least(least_ms, now_ms);
+                self.put_back(ask);
+                Ok(())
+            }
+            // The server has no such file for this phone, so there is no receipt.
+            (_, Ask::Confirm(_)) => Ok(()),
+            // The question must not keep files from being sent. The next machine asks again.
+            (_, Ask::Needed(_)) => {
+                self.all_asked = true;
+                Ok(())
+            }
+            (read, Ask::Fetch(fetch)) => self.fetch_refused(port, &fetch, read, now_ms, rng),
+            (read, Ask::Begin | Ask::Look | Ask::Piece { .. }) => {
+                self.upload_refused(port, read, now_ms, rng)
+            }
+        };
+        self.trouble = Some(code.unwrap_or("sync.refused").to_owned());
+        match acted {
+            Ok(()) => SyncError::Refused(code.unwrap_or("sync.refused").to_owned()),
+            Err(error) => {
+                self.pause.grow(now_ms, rng);
+                error.into()
+            }
+        }
+    }
+
+    fn upload_refused(
+        &mut self,
+        port: &mut dyn FilePort,
+        read: Meaning,
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), PortError> {
+        let Some(current) = &mut self.upload else {
+            return Ok(());
+        };
+        let name = current.upload.name;
+        let may_try = match read {
+            Meaning::Look(wait_ms) => {
+                current.next = Next::Look;
+                self.stale += 1;
+                if self.stale > STALE_CONNECTIONS_MAX {
+                    false
+                } else {
+                    self.pause.at_least(wait_ms, now_ms);
+                    true
+                }
+            }
+            Meaning::Begin | Meaning::Anew => {
+                (current.next, current.known) = (Next::Begin, 0);
+                self.rests.fault(&name, now_ms)
+            }
+            Meaning::Describe => {
+                let may_try = self.rests.fault(&name, now_ms);
+                if may_try {
+                    self.due = Some(SyncCause::Description);
+                    (current.next, current.known) = (Next::Begin, 0);
+                }
+                may_try
+            }
+            Meaning::Hold(least_ms) => {
+                self.hold_up.grow(now_ms, rng);
+                self.hold_up.at_least(least_ms, now_ms);
+                // The server may forget the upload meanwhile.
+                current.next = Next::Begin;
+                true
+            }
+            Meaning::Tell(code) => {
+                self.upload = None;
+                return port.refused(&name, code, now_ms);
+            }
+            _ => {
+                self.rests.rest(&name, now_ms);
+                false
+            }
+        };
+        if !may_try {
+            self.upload = None;
+            self.stale = 0;
+            if !self.rests.resting(now_ms).contains(&name) {
+                self.rests.rest(&name, now_ms);
+            }
+        }
+        Ok(())
+    }
+
+    fn fetch_refused(
+        &mut self,
+        port: &mut dyn FilePort,
+        fetch: &Fetch,
+        read: Meaning,
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(), PortError> {
+        let name = fetch.download.name;
+        match read {
+            Meaning::FromStart => {
+                // The bytes here are not those of the server, so the check removes them.
+                self.complete(port, &name, None, now_ms)?;
+            }
+            Meaning::Hold(least_ms) => {
+                self.hold_down.grow(now_ms, rng);
+                self.hold_down.at_least(least_ms, now_ms);
+            }
+            _ => self.rests.rest(&name, now_ms),
+        }
+        Ok(())
+    }
+
+    /// Gives the request up that waits for its answer. The next one asks how far the server is.
+    fn give_up(&mut self) {
+        if let Some(sent) = self.sent.take() {
+            self.put_back(sent.ask);
+        }
+    }
+
+    fn put_back(&mut self, ask: Ask) {
+        match ask {
+            Ask::Confirm(name) => self.confirming.push_front(name),
+            Ask::Piece { .. } => {
+                if let Some(current) = &mut self.upload {
+                    current.next = Next::Look;
+                }
+            }
+            Ask::Needed(_) | Ask::Begin | Ask::Look | Ask::Fetch(_) => {}
+        }
+    }
+
+    fn note_generation(&mut self, error: &SyncError) {
+        if matches!(error, SyncError::Answer(AnswerError::OlderGeneration)) {
+            self.due = Some(SyncCause::Generation);
+        }
+    }
+
+    fn progressed(&mut self) {
+        self.pause.reset();
+        self.stale = 0;
+        self.trouble = None;
+    }
+}
+
+/// Reads an answer, if its code is right and the replica follows its generation.
+fn proof(
+    mac: &RequestMac,
+    channel: Option<Channel<'_>>,
+    answer: FileAnswer<'_>,
+) -> Result<Proof, SyncError> {
+    let channel = channel.ok_or(SessionError::Unknown)?;
+    let covered = answer_lines(answer.status, |name| answer.header(name));
+    channel.check(mac, answer.header(MAC_HEADER), &covered)?;
+    let generation = answer.number(GENERATION_HEADER);
+    if generation != Some(u64::from(channel.generation())) {
+        return Err(AnswerError::OlderGeneration.into());
+    }
+    Ok(Proof {
+        generation: channel.generation(),
+        offset: answer.number(UPLOAD_OFFSET),
+        length: answer.number(UPLOAD_LENGTH),
+    })
+}
+
+/// Whether an error is about one file, not about the replica.
+fn is_of_file(error: PortError) -> bool {
+    error.code.starts_with("media.")
+}

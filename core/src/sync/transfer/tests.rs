@@ -1,0 +1,1 @@
+//! Transfers against a server in memory that speaks the real protocol.
