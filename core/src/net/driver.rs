@@ -3,6 +3,10 @@
 //! One sync runs at a time. A call that meets another one under way waits for its turn, in the order of
 //! arrival; it never disturbs the other. A call that is cancelled or dropped leaves the machine in the middle
 //! of a request, and the next turn gives that request up.
+//!
+//! Records come first. The files follow, the smallest upload first, then the downloads that were asked for.
+
+mod files;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,13 +22,16 @@ use super::error::NetError;
 use super::http::{Http, NetConfig, Unanswered};
 use super::live::{Listener, LiveEnd, keep, listen};
 use super::meter::Traffic;
-use super::status::{Progress, State, Status};
+use super::status::{FilesPolicy, Progress, State, Status};
+use crate::sync::file_port::FilePort;
 use crate::sync::paths::{LIVE_PATH, MEDIA_CBOR, MEDIA_SYNC, SYNC_PATH};
 use crate::sync::port::StarPort;
 use crate::sync::report::Report;
 use crate::sync::star::{Incoming, Request, Star, Step};
+use crate::sync::transfer::Transfer;
 use crate::system::{OsRandom, now_ms};
 use crate::trust::request_mac::RequestTag;
+use files::{Ask, FilesEnd};
 
 /// Longest time without asking the server, when no wake-up comes.
 const ASK_ANYWAY: Duration = Duration::from_mins(5);
@@ -32,7 +39,7 @@ const ASK_ANYWAY: Duration = Duration::from_mins(5);
 const NAP: Duration = Duration::from_secs(15);
 
 struct Shared<P> {
-    machine: Mutex<(Star, P)>,
+    machine: Mutex<Machine<P>>,
     /// The holder syncs.
     turn: Turnstile<()>,
     http: Http,
@@ -41,6 +48,22 @@ struct Shared<P> {
     /// The token of the calls that begin now; [`Driver::resume`] lays out a new one.
     cancel: Mutex<Cancel>,
     status: watch::Sender<Status>,
+    files: Mutex<FilesPolicy>,
+    noted: Mutex<Noted>,
+}
+
+struct Machine<P> {
+    star: Star,
+    transfer: Transfer,
+    port: P,
+}
+
+/// The facts about the last sync of records that came to its end.
+#[derive(Debug, Clone, Copy, Default)]
+struct Noted {
+    /// Envelopes that had no verdict at its end.
+    pending: u64,
+    at: Option<Instant>,
 }
 
 /// The driver. Clones drive the same replica.
@@ -79,18 +102,32 @@ enum End {
     },
 }
 
-impl<P: StarPort + Send + 'static> Driver<P> {
+impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
     /// A driver for a replica. `port` is a handle of it that this driver owns.
     pub fn new(port: P, config: &NetConfig) -> Result<Self, NetError> {
         Ok(Self(Arc::new(Shared {
-            machine: Mutex::new((Star::new(), port)),
+            machine: Mutex::new(Machine {
+                star: Star::new(),
+                transfer: Transfer::default(),
+                port,
+            }),
             turn: Turnstile::new(()),
             http: Http::new(config)?,
             wake: Notify::new(),
             live: Notify::new(),
             cancel: Mutex::default(),
             status: watch::Sender::default(),
+            files: Mutex::default(),
+            noted: Mutex::default(),
         })))
+    }
+
+    /// Says whether syncs transfer files too. A piece that is under way still ends.
+    pub fn set_files(&self, policy: FilesPolicy) {
+        *self.0.files.lock().unwrap_or_else(PoisonError::into_inner) = policy;
+        if policy == FilesPolicy::Always {
+            self.notify();
+        }
     }
 
     /// There is something to send, or the network is back: sync now.
@@ -132,31 +169,65 @@ impl<P: StarPort + Send + 'static> Driver<P> {
         self.sync_within(Budget::default(), &Cancel::new()).await
     }
 
-    /// One sync within a budget. When that is used up, the report says `more`, and the next call continues
-    /// there. With a limit of time, a lost connection is made again while there is time.
+    /// One sync within a budget: records, then files as [`Self::set_files`] allows. When the budget is used up,
+    /// the report says `more`, and the next call continues there. With a limit of time, a lost connection is made
+    /// again while there is time. Files never make a sync fail: if the line is lost while they are transferred,
+    /// the report says `more`, and the status tells the reason.
     pub async fn sync_within(&self, budget: Budget, cancel: &Cancel) -> Result<Report, NetError> {
+        self.within(budget, cancel, Ask::Policy).await
+    }
+
+    /// One sync within a budget, with files whatever [`Self::set_files`] says, because the person asked for them.
+    pub async fn sync_files_within(
+        &self,
+        budget: Budget,
+        cancel: &Cancel,
+    ) -> Result<Report, NetError> {
+        self.within(budget, cancel, Ask::Nobody).await
+    }
+
+    async fn within(&self, budget: Budget, cancel: &Cancel, ask: Ask) -> Result<Report, NetError> {
         let stop = self.token().clone();
         let purse = Purse::new(budget, self.traffic().bytes());
-        let synced = async {
-            let _turn = self.0.turn.lock().await;
-            loop {
-                match self.sync(purse).await? {
-                    End::Done(report) | End::Paused(report) => return Ok(report),
-                    End::Wait { until_ms, error } => {
-                        let pause = until(until_ms);
-                        if !matches!(error, NetError::Offline) || !purse.outlasts(pause) {
-                            return Err(error);
-                        }
-                        self.pause(pause).await;
-                    }
-                }
-            }
-        };
         tokio::select! {
             biased;
             () = stop.cancelled() => Err(NetError::Cancelled),
             () = cancel.cancelled() => Err(NetError::Cancelled),
-            synced = synced => synced,
+            synced = self.records_and_files(purse, ask) => synced,
+        }
+    }
+
+    async fn records_and_files(&self, purse: Purse, ask: Ask) -> Result<Report, NetError> {
+        let mut report = loop {
+            let turn = self.0.turn.lock().await;
+            let end = self.sync(purse).await?;
+            drop(turn);
+            match end {
+                End::Done(report) => break report,
+                End::Paused(report) => return Ok(report),
+                End::Wait { until_ms, error } => {
+                    let pause = until(until_ms);
+                    if !matches!(error, NetError::Offline) || !purse.outlasts(pause) {
+                        return Err(error);
+                    }
+                    self.pause(pause).await;
+                }
+            }
+        };
+        loop {
+            match self.files(purse, ask, &mut report).await? {
+                FilesEnd::Done => return Ok(report),
+                FilesEnd::Paused => report.more = true,
+                FilesEnd::Wait { until_ms, error } => {
+                    let pause = until(until_ms);
+                    report.more = matches!(error, NetError::Offline);
+                    if report.more && purse.outlasts(pause) {
+                        self.pause(pause).await;
+                        continue;
+                    }
+                }
+            }
+            return Ok(report);
         }
     }
 
@@ -175,26 +246,39 @@ impl<P: StarPort + Send + 'static> Driver<P> {
     async fn run_for_ever(&self) {
         let free = Purse::new(Budget::default(), 0);
         loop {
-            let turn = self.0.turn.lock().await;
-            let ended = AssertUnwindSafe(self.sync(free)).catch_unwind().await;
-            drop(turn);
-            let Ok(ended) = ended else {
-                // One bad record or answer must not end live sync for good.
-                tracing::error!(code = "phone.bug", "a sync panicked");
-                self.0.status.send_modify(|status| {
-                    status.state = State::Waiting;
-                    status.code = Some("phone.bug".to_owned());
-                });
-                self.pause(NAP).await;
-                continue;
-            };
+            let ended = AssertUnwindSafe(self.round(free)).catch_unwind().await;
             match ended {
-                Ok(End::Wait { until_ms, .. }) => self.pause(until(until_ms)).await,
-                Ok(End::Done(_) | End::Paused(_)) => self.pause(ASK_ANYWAY).await,
+                Ok(Ok(())) => {}
                 // Unreachable, because every error makes the machine wait; a pause costs nothing.
-                Err(_) => self.pause(NAP).await,
+                Ok(Err(_)) => drop(self.pause(NAP).await),
+                Err(_) => {
+                    // One bad record or answer must not end live sync for good.
+                    tracing::error!(code = "phone.bug", "a sync panicked");
+                    self.0.status.send_modify(|status| {
+                        status.state = State::Waiting;
+                        status.code = Some("phone.bug".to_owned());
+                    });
+                    self.pause(NAP).await;
+                }
             }
         }
+    }
+
+    /// One sync of live sync, and the wait for the reason of the next one.
+    async fn round(&self, free: Purse) -> Result<(), NetError> {
+        let turn = self.0.turn.lock().await;
+        let end = self.sync(free).await?;
+        drop(turn);
+        match end {
+            End::Wait { until_ms, .. } => {
+                self.pause(until(until_ms)).await;
+            }
+            End::Done(_) => self.files_live(free).await?,
+            End::Paused(_) => {
+                self.pause(ASK_ANYWAY).await;
+            }
+        }
+        Ok(())
     }
 
     /// One sync, for the holder of the turn: until its end, the end of the purse, or a failure. The status
@@ -220,12 +304,18 @@ impl<P: StarPort + Send + 'static> Driver<P> {
                     status.synced_ms = Some(now_ms());
                     status.report = Some(report.clone());
                     // The machine has handed its counts over to the report.
-                    status.progress = Progress::of(report, pending, began, self.traffic());
-                    status.progress.more = pending > 0;
+                    status.progress = Progress {
+                        more: pending > 0,
+                        files: progress.files,
+                        ..Progress::of(report, pending, began, self.traffic())
+                    };
                 }
                 End::Paused(report) => {
                     status.state = State::Paused;
-                    status.progress = Progress::of(report, pending, began, self.traffic());
+                    status.progress = Progress {
+                        files: progress.files,
+                        ..Progress::of(report, pending, began, self.traffic())
+                    };
                 }
                 End::Wait { until_ms, error } => {
                     status.state = State::Waiting;
@@ -236,6 +326,10 @@ impl<P: StarPort + Send + 'static> Driver<P> {
             }
         });
         if matches!(end, End::Done(_)) {
+            *self.0.noted.lock().unwrap_or_else(PoisonError::into_inner) = Noted {
+                pending,
+                at: Some(Instant::now()),
+            };
             self.0.live.notify_one();
         }
         Ok(end)
@@ -292,12 +386,7 @@ impl<P: StarPort + Send + 'static> Driver<P> {
                 .await;
             return Err(error);
         }
-        let show = || {
-            let now = self.traffic();
-            self.0.status.send_modify(|status| {
-                status.progress = status.progress.with_traffic(began, now);
-            });
-        };
+        let show = || self.show_traffic(began);
         let posted = self.0.http.post(path, media_type, &headers, body, show);
         match posted.await {
             Ok(reply) => {
@@ -327,33 +416,53 @@ impl<P: StarPort + Send + 'static> Driver<P> {
     /// Envelopes that still have to be sent, and how far the sync has come.
     async fn progress(&self, began: Traffic) -> (u64, Progress) {
         let now = self.traffic();
-        self.with_machine(move |star, port| {
+        self.with_all(move |star, transfer, port| {
             // A replica that fails to count says so at its next step.
             let pending = port.pending().unwrap_or_default();
-            (pending, Progress::of(star.progress(), pending, began, now))
+            let files = transfer.left(port, now_ms()).unwrap_or_default();
+            let progress = Progress {
+                files,
+                ..Progress::of(star.progress(), pending, began, now)
+            };
+            (pending, progress)
         })
         .await
     }
 
+    fn show_traffic(&self, began: Traffic) {
+        let now = self.traffic();
+        self.0.status.send_modify(|status| {
+            status.progress = status.progress.with_traffic(began, now);
+        });
+    }
+
     /// Waits for a wake-up, at most so long by either clock: the monotonic one may stop while the
-    /// device sleeps, and the wall clock may be set.
-    async fn pause(&self, at_most: Duration) {
+    /// device sleeps, and the wall clock may be set. Returns whether a wake-up ended it.
+    async fn pause(&self, at_most: Duration) -> bool {
         let until = Instant::now() + at_most;
         let long_ms = i64::try_from(at_most.as_millis()).unwrap_or(i64::MAX);
         let until_ms = now_ms().saturating_add(long_ms);
         loop {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() || now_ms() >= until_ms {
-                return;
+                return false;
             }
             if timeout(left.min(NAP), self.0.wake.notified()).await.is_ok() {
-                return;
+                return true;
             }
         }
     }
 
     fn token(&self) -> MutexGuard<'_, Cancel> {
         self.0.cancel.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn files_policy(&self) -> FilesPolicy {
+        *self.0.files.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn noted(&self) -> Noted {
+        *self.0.noted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn set_state(&self, state: State) {
@@ -364,10 +473,17 @@ impl<P: StarPort + Send + 'static> Driver<P> {
         });
     }
 
-    /// Runs a step on a thread for blocking work: the replica reads and writes a disk.
     async fn with_machine<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Star, &mut P) -> T + Send + 'static,
+    ) -> T {
+        self.with_all(|star, _, port| work(star, port)).await
+    }
+
+    /// Runs a step on a thread for blocking work: the replica reads and writes a disk.
+    async fn with_all<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Star, &mut Transfer, &mut P) -> T + Send + 'static,
     ) -> T {
         let shared = Arc::clone(&self.0);
         let done = tokio::task::spawn_blocking(move || {
@@ -377,8 +493,12 @@ impl<P: StarPort + Send + 'static> Driver<P> {
                 .machine
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            let (star, port) = &mut *machine;
-            work(star, port)
+            let Machine {
+                star,
+                transfer,
+                port,
+            } = &mut *machine;
+            work(star, transfer, port)
         });
         match done.await {
             Ok(value) => value,
@@ -391,7 +511,7 @@ impl<P: StarPort + Send + 'static> Driver<P> {
     }
 }
 
-impl<P: StarPort + Send + 'static> Listener for Driver<P> {
+impl<P: StarPort + FilePort + Send + 'static> Listener for Driver<P> {
     type Tag = RequestTag;
 
     async fn tag(&self) -> Option<RequestTag> {

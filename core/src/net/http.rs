@@ -6,21 +6,22 @@ use std::time::Duration;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{CONTENT_TYPE, HOST};
-use hyper::{Method, Request, Response};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderMap};
+use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 
 use super::address::Address;
 use super::connection::{Stream, connect};
 use super::error::NetError;
-use super::meter::{Meter, Pulse, Traffic};
-use crate::limits::RESPONSE_BYTES_MAX;
+use super::meter::{LOOK_EVERY, Meter, Pulse, Traffic};
+use crate::limits::{ARRIVAL_BYTES_MAX, RESPONSE_BYTES_MAX};
+use crate::sync::transfer::{FileRequest, HEADERS_READ};
 use crate::system::now_ms;
 use crate::trust::request_mac::MAC_HEADER;
 
@@ -163,12 +164,40 @@ impl Http {
         self.exchange(request, body, look).await
     }
 
+    /// Sends a request about a file; `look` is called every second until the head of the answer is here.
+    pub(super) async fn open(
+        &self,
+        request: FileRequest,
+        look: impl Fn(),
+    ) -> Result<Reception<'_>, Unanswered> {
+        let mut built = Request::builder().method(request.method).uri(&request.path);
+        for (name, value) in &request.headers {
+            built = built.header(*name, value);
+        }
+        self.begin(built, request.body, look).await
+    }
+
     async fn exchange(
         &self,
         request: hyper::http::request::Builder,
         body: Vec<u8>,
         look: impl Fn(),
     ) -> Result<Reply, Unanswered> {
+        let mut reception = self.begin(request, body, &look).await?;
+        let mac = reception.headers.get(MAC_HEADER);
+        let mac = mac.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (status, body) = (reception.status, reception.rest(&look).await?);
+        reception.finish().await;
+        Ok(Reply { status, mac, body })
+    }
+
+    async fn begin(
+        &self,
+        request: hyper::http::request::Builder,
+        body: Vec<u8>,
+        look: impl Fn(),
+    ) -> Result<Reception<'_>, Unanswered> {
+        let until = Instant::now() + REQUEST;
         let request = request.header(HOST, self.address.host());
         let request = request.body(Full::new(Bytes::from(body)));
         let request = request.map_err(|_| NetError::BadAddress)?;
@@ -176,20 +205,27 @@ impl Http {
         let (pulse, kept) = (warm.pulse.clone(), warm.kept);
         let answered = async {
             match warm.sender.send_request(request).await {
-                Ok(response) => Ok(read(response).await?),
+                Ok(response) => Ok(response),
                 Err(_) if kept => Err(Unanswered::Stale),
                 Err(_) => Err(NetError::Offline.into()),
             }
         };
-        let reply = tokio::select! {
-            answered = timeout(REQUEST, answered) => answered.map_err(|_| NetError::Offline)??,
+        let response = tokio::select! {
+            answered = timeout_at(until, answered) => answered.map_err(|_| NetError::Offline)??,
             () = pulse.until_silent(look) => return Err(NetError::Offline.into()),
         };
-        self.meter.answered();
-        warm.kept = true;
-        (warm.used, warm.used_ms) = (Instant::now(), now_ms());
-        *self.warm.lock().await = Some(warm);
-        Ok(reply)
+        let (head, body) = response.into_parts();
+        Ok(Reception {
+            http: self,
+            warm,
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+            left: Bytes::new(),
+            is_broken: false,
+            until,
+            looked: Instant::now(),
+        })
     }
 
     /// The connection of the last request where it can still be used, else a new one.
@@ -230,23 +266,103 @@ impl Warm {
     }
 }
 
-async fn read(response: Response<Incoming>) -> Result<Reply, NetError> {
-    let status = response.status().as_u16();
-    let mac = response.headers().get(MAC_HEADER);
-    let mac = mac.and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let mut rest = response.into_body();
-    let mut body = Vec::new();
-    while let Some(frame) = rest.frame().await {
-        let frame = frame.map_err(|_| NetError::Offline)?;
-        let Ok(chunk) = frame.into_data() else {
-            continue;
+/// An answer whose head is here and whose body is arriving. Its connection is closed when it is dropped before
+/// [`Reception::finish`].
+pub(super) struct Reception<'a> {
+    http: &'a Http,
+    warm: Warm,
+    pub(super) status: u16,
+    headers: HeaderMap,
+    body: Incoming,
+    /// Bytes that came with the last piece and are not handed out yet.
+    left: Bytes,
+    is_broken: bool,
+    until: Instant,
+    looked: Instant,
+}
+
+impl Reception<'_> {
+    /// The headers that a transfer reads, each where it stands once.
+    pub(super) fn headers(&self) -> Vec<(&'static str, String)> {
+        let once = |name: &'static str| {
+            let mut values = self.headers.get_all(name).iter();
+            let value = values.next()?.to_str().ok()?.to_owned();
+            values.next().is_none().then_some((name, value))
         };
-        if body.len() + chunk.len() > RESPONSE_BYTES_MAX {
-            return Err(NetError::TooLarge);
-        }
-        body.extend_from_slice(&chunk);
+        HEADERS_READ.into_iter().filter_map(once).collect()
     }
-    Ok(Reply { status, mac, body })
+
+    /// The next bytes of the body, at most [`ARRIVAL_BYTES_MAX`], and that many except at its end; `None` after
+    /// it. Bytes that came before the line broke are handed out before the error.
+    pub(super) async fn piece(&mut self, look: impl Fn()) -> Result<Option<Bytes>, NetError> {
+        let mut piece: Vec<u8> = Vec::new();
+        while piece.len() < ARRIVAL_BYTES_MAX && !self.is_broken {
+            if self.left.is_empty() {
+                match self.frame(&look).await {
+                    Ok(Some(bytes)) => self.left = bytes,
+                    Ok(None) => break,
+                    Err(_) => self.is_broken = true,
+                }
+            }
+            let room = ARRIVAL_BYTES_MAX - piece.len();
+            let part = self.left.split_to(room.min(self.left.len()));
+            if piece.is_empty() && part.len() == ARRIVAL_BYTES_MAX {
+                return Ok(Some(part));
+            }
+            piece.extend_from_slice(&part);
+        }
+        if !piece.is_empty() {
+            return Ok(Some(piece.into()));
+        }
+        if self.is_broken {
+            return Err(NetError::Offline);
+        }
+        Ok(None)
+    }
+
+    /// The rest of the body.
+    pub(super) async fn rest(&mut self, look: impl Fn()) -> Result<Vec<u8>, NetError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = self.frame(&look).await? {
+            if body.len() + chunk.len() > RESPONSE_BYTES_MAX {
+                return Err(NetError::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    /// Keeps the connection for the next request. The body must have been read.
+    pub(super) async fn finish(self) {
+        let mut warm = self.warm;
+        self.http.meter.answered();
+        warm.kept = true;
+        (warm.used, warm.used_ms) = (Instant::now(), now_ms());
+        *self.http.warm.lock().await = Some(warm);
+    }
+
+    async fn frame(&mut self, look: impl Fn()) -> Result<Option<Bytes>, NetError> {
+        if self.looked.elapsed() >= LOOK_EVERY {
+            self.looked = Instant::now();
+            look();
+        }
+        let pulse = self.warm.pulse.clone();
+        let next = async {
+            while let Some(frame) = self.body.frame().await {
+                let frame = frame.map_err(|_| NetError::Offline)?;
+                if let Ok(chunk) = frame.into_data()
+                    && !chunk.is_empty()
+                {
+                    return Ok(Some(chunk));
+                }
+            }
+            Ok(None)
+        };
+        tokio::select! {
+            next = timeout_at(self.until, next) => next.map_err(|_| NetError::Offline)?,
+            () = pulse.until_silent(look) => Err(NetError::Offline),
+        }
+    }
 }
 
 fn tls(roots: &Roots) -> Result<ClientConfig, NetError> {

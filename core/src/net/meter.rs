@@ -15,7 +15,7 @@ use crate::system::now_ms;
 /// Time without a byte in either direction after which a connection counts as broken.
 pub(super) const SILENCE: Duration = Duration::from_secs(30);
 /// How often a waiting request looks at the line.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Bytes that went over the wire, TLS included, TCP not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

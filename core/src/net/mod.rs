@@ -3,7 +3,8 @@
 //! ```text
 //!  local change ─▶ notify ─┐
 //!  GET /v1/live ─▶ wake-up ─┼─▶ Driver::run ─▶ Star (sans IO) ─▶ POST /v1/session, /v1/sync
-//!  pause is over ───────────┘        └─▶ status (a state, never a dialog)
+//!  pause is over ───────────┘   │    └─▶ status (a state, never a dialog)
+//!                               └─▶ Transfer (sans IO) ─▶ /v1/attachments/…
 //! ```
 //!
 //! This is the only place in core with sockets, and it reads the clock (system). Calls of the
@@ -23,6 +24,7 @@ mod live;
 mod meter;
 mod status;
 
+pub use crate::sync::transfer::FilesProgress;
 pub use crate::system::{OsRandom, now_ms};
 pub use address::Address;
 pub use budget::Budget;
@@ -32,7 +34,7 @@ pub use enrol::enrol;
 pub use error::NetError;
 pub use http::{NetConfig, Roots};
 pub use meter::Traffic;
-pub use status::{Progress, State, Status};
+pub use status::{FilesPolicy, Progress, State, Status};
 
 #[cfg(test)]
 mod tests;

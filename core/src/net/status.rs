@@ -2,6 +2,17 @@
 
 use super::meter::Traffic;
 use crate::sync::report::Report;
+use crate::sync::transfer::FilesProgress;
+
+/// Whether syncs transfer files. A host chooses by the network, the battery and the wish of the person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FilesPolicy {
+    /// Files follow the records of each sync.
+    #[default]
+    Always,
+    /// Only [`super::Driver::sync_files_within`] transfers files.
+    Never,
+}
 
 /// The state of the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,6 +47,8 @@ pub struct Progress {
     pub bytes_down: u64,
     /// Whether there is more to exchange.
     pub more: bool,
+    /// Photos and recordings that are still to be transferred.
+    pub files: FilesProgress,
 }
 
 /// The connection, as the host app shows it.

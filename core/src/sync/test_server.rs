@@ -24,7 +24,10 @@ use crate::wire::page::{FeedEntry, Page, Segment};
 use crate::wire::receipt::Receipt;
 use crate::wire::verdict::{Attestation, AttestedEnvelope, Verdict};
 
+mod files;
 mod repairs;
+
+pub(crate) use files::{FileReply, ServerFiles};
 
 /// An answer as the network carries it.
 #[derive(Clone, Debug)]
@@ -46,6 +49,7 @@ pub(crate) struct Server {
     handed: BTreeMap<DeviceId, Vec<Cursor>>,
     pub(crate) page_envelopes: usize,
     pub(crate) needed: u32,
+    pub(crate) files: ServerFiles,
 }
 
 impl Server {
@@ -61,6 +65,7 @@ impl Server {
             handed: BTreeMap::new(),
             page_envelopes: 40,
             needed: 0,
+            files: ServerFiles::default(),
         }
     }
 

@@ -27,7 +27,10 @@ use crate::wire::page::FeedEntry;
 use crate::wire::repair::SettledEnvelope;
 use crate::wire::verdict::{Attestation, Status, Verdict};
 
+mod files;
 mod ports;
+
+pub(crate) use files::{FileState, MemoryFiles, SALT};
 
 /// The two streams of the test world; a record is in one of them, or in both.
 pub(crate) const STREAMS: [StreamId; 2] = [
@@ -89,6 +92,7 @@ pub(crate) struct MemoryReplica {
     /// Every answer panics.
     pub(crate) panics: bool,
     pub(crate) writes: u64,
+    pub(crate) files: MemoryFiles,
 }
 
 impl MemoryReplica {
@@ -108,6 +112,7 @@ impl MemoryReplica {
             broken: false,
             panics: false,
             writes: 0,
+            files: MemoryFiles::default(),
         }
     }
 

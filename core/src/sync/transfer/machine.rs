@@ -135,6 +135,7 @@ pub struct Transfer {
     due: Option<SyncCause>,
     stale: u32,
     trouble: Option<String>,
+    hold_code: Option<String>,
 }
 
 impl Transfer {
@@ -272,7 +273,7 @@ impl Transfer {
                 self.sent = None;
                 if error.code == "media.disk_full" {
                     self.hold_down.grow(now_ms, rng);
-                    self.trouble = Some(error.code.to_owned());
+                    self.hold_code = Some(error.code.to_owned());
                 } else if is_of_file(error) {
                     self.rests.rest(&name, now_ms);
                 } else {
@@ -329,8 +330,7 @@ impl Transfer {
         {
             self.down.lost();
         }
-        self.give_up();
-        self.pause.grow(now_ms, rng);
+        self.unreached(now_ms, rng);
         if is_first {
             self.pause.wait(by_chance(RETRY_MS_CUT, rng), now_ms);
         }
@@ -338,6 +338,7 @@ impl Transfer {
 
     /// No request left the phone, because there was no connection.
     pub fn unreached(&mut self, now_ms: i64, rng: &mut dyn CryptoRng) {
+        self.trouble = None;
         self.give_up();
         self.pause.grow(now_ms, rng);
     }
@@ -376,6 +377,12 @@ impl Transfer {
         })
     }
 
+    /// Whether an answer is awaited.
+    #[must_use]
+    pub fn is_awaiting(&self) -> bool {
+        self.sent.is_some()
+    }
+
     /// The stable code of the last refusal that made files wait; `None` since something succeeded.
     #[must_use]
     pub fn trouble(&self) -> Option<&str> {
@@ -399,6 +406,9 @@ impl Transfer {
         let up = self.hold_up.until(now_ms).filter(|_| left.uploads > 0);
         let down = self.hold_down.until(now_ms).filter(|_| left.downloads > 0);
         let until_ms = up.into_iter().chain(down).min();
+        if until_ms.is_some() {
+            self.trouble.clone_from(&self.hold_code);
+        }
         Ok(until_ms.map_or(Step::Done, |until_ms| Step::Wait { until_ms }))
     }
 
@@ -726,6 +736,9 @@ impl Transfer {
             }
         };
         self.trouble = Some(code.unwrap_or("sync.refused").to_owned());
+        if matches!(read, Meaning::Hold(_)) {
+            self.hold_code.clone_from(&self.trouble);
+        }
         match acted {
             Ok(()) => SyncError::Refused(code.unwrap_or("sync.refused").to_owned()),
             Err(error) => {
