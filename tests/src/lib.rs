@@ -6,6 +6,7 @@ pub mod histories;
 pub mod killed;
 pub mod line;
 pub mod onegrid;
+pub mod photos;
 pub mod scenario;
 pub mod sim;
 pub mod testbed;

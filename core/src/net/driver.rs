@@ -31,7 +31,7 @@ use crate::sync::star::{Incoming, Request, Star, Step};
 use crate::sync::transfer::Transfer;
 use crate::system::{OsRandom, now_ms};
 use crate::trust::request_mac::RequestTag;
-use files::{Ask, FilesEnd};
+use files::{FilesEnd, Wish};
 
 /// Longest time without asking the server, when no wake-up comes.
 const ASK_ANYWAY: Duration = Duration::from_mins(5);
@@ -174,7 +174,7 @@ impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
     /// again while there is time. Files never make a sync fail: if the line is lost while they are transferred,
     /// the report says `more`, and the status tells the reason.
     pub async fn sync_within(&self, budget: Budget, cancel: &Cancel) -> Result<Report, NetError> {
-        self.within(budget, cancel, Ask::Policy).await
+        self.within(budget, cancel, Wish::Policy).await
     }
 
     /// One sync within a budget, with files whatever [`Self::set_files`] says, because the person asked for them.
@@ -183,21 +183,26 @@ impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
         budget: Budget,
         cancel: &Cancel,
     ) -> Result<Report, NetError> {
-        self.within(budget, cancel, Ask::Nobody).await
+        self.within(budget, cancel, Wish::Now).await
     }
 
-    async fn within(&self, budget: Budget, cancel: &Cancel, ask: Ask) -> Result<Report, NetError> {
+    async fn within(
+        &self,
+        budget: Budget,
+        cancel: &Cancel,
+        wish: Wish,
+    ) -> Result<Report, NetError> {
         let stop = self.token().clone();
         let purse = Purse::new(budget, self.traffic().bytes());
         tokio::select! {
             biased;
             () = stop.cancelled() => Err(NetError::Cancelled),
             () = cancel.cancelled() => Err(NetError::Cancelled),
-            synced = self.records_and_files(purse, ask) => synced,
+            synced = self.records_and_files(purse, wish) => synced,
         }
     }
 
-    async fn records_and_files(&self, purse: Purse, ask: Ask) -> Result<Report, NetError> {
+    async fn records_and_files(&self, purse: Purse, wish: Wish) -> Result<Report, NetError> {
         let mut report = loop {
             let turn = self.0.turn.lock().await;
             let end = self.sync(purse).await?;
@@ -215,7 +220,7 @@ impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
             }
         };
         loop {
-            match self.files(purse, ask, &mut report).await? {
+            match self.files(purse, wish, &mut report).await? {
                 FilesEnd::Done => return Ok(report),
                 FilesEnd::Paused => report.more = true,
                 FilesEnd::Wait { until_ms, error } => {
@@ -250,7 +255,9 @@ impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
             match ended {
                 Ok(Ok(())) => {}
                 // Unreachable, because every error makes the machine wait; a pause costs nothing.
-                Ok(Err(_)) => drop(self.pause(NAP).await),
+                Ok(Err(_)) => {
+                    self.pause(NAP).await;
+                }
                 Err(_) => {
                     // One bad record or answer must not end live sync for good.
                     tracing::error!(code = "phone.bug", "a sync panicked");

@@ -14,6 +14,7 @@ use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::net::{Driver, Roots, Traffic};
 use onegrid_core::replica::{Filter, Replica};
 use onegrid_core::sync::answer::Answer;
+use onegrid_core::sync::file_port::{Download, FilePort, FilesLeft, Upload};
 use onegrid_core::sync::port::{
     ApplyCounts, ApplyProgress, GiveAsk, Handover, Identity, OutboxAsk, PortError, StarPort,
     StreamItem,
@@ -24,6 +25,7 @@ use onegrid_core::wire::cursor::Cursor;
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::message::Bundle;
 use onegrid_core::wire::repair::SettledEnvelope;
+use onegrid_core::wire::transfer::FileName;
 use serde::{Deserialize, Serialize};
 
 use super::people::wait;
@@ -262,5 +264,67 @@ impl StarPort for Watched {
 
     fn settle_stray(&mut self, record: &RecordId, now_ms: i64) -> Result<(), PortError> {
         self.replica.settle_stray(record, now_ms)
+    }
+}
+
+impl FilePort for Watched {
+    fn next_upload(&self, without: &BTreeSet<FileName>) -> Result<Option<Upload>, PortError> {
+        self.replica.next_upload(without)
+    }
+
+    fn read(&self, name: &FileName, offset: u64, bytes_max: usize) -> Result<Vec<u8>, PortError> {
+        self.replica.read(name, offset, bytes_max)
+    }
+
+    fn delivered(
+        &mut self,
+        name: &FileName,
+        generation: u32,
+        now_ms: i64,
+    ) -> Result<(), PortError> {
+        self.replica.delivered(name, generation, now_ms)
+    }
+
+    fn refused(
+        &mut self,
+        name: &FileName,
+        code: &'static str,
+        now_ms: i64,
+    ) -> Result<(), PortError> {
+        self.replica.refused(name, code, now_ms)
+    }
+
+    fn unconfirmed(
+        &self,
+        generation: u32,
+        after: Option<&FileName>,
+        files_max: usize,
+    ) -> Result<Vec<FileName>, PortError> {
+        self.replica.unconfirmed(generation, after, files_max)
+    }
+
+    fn lacking(&mut self, files: &[FileName], now_ms: i64) -> Result<(), PortError> {
+        self.replica.lacking(files, now_ms)
+    }
+
+    fn next_download(&self, without: &BTreeSet<FileName>) -> Result<Option<Download>, PortError> {
+        self.replica.next_download(without)
+    }
+
+    fn arrived(&mut self, name: &FileName, offset: u64, bytes: &[u8]) -> Result<(), PortError> {
+        self.replica.arrived(name, offset, bytes)
+    }
+
+    fn complete(
+        &mut self,
+        name: &FileName,
+        generation: Option<u32>,
+        now_ms: i64,
+    ) -> Result<bool, PortError> {
+        self.replica.complete(name, generation, now_ms)
+    }
+
+    fn files_left(&self) -> Result<FilesLeft, PortError> {
+        self.replica.files_left()
     }
 }

@@ -22,6 +22,7 @@ mod local;
 mod meeting;
 mod people;
 mod phone;
+mod photos;
 mod process;
 mod recipe;
 mod reconnect;
@@ -42,6 +43,7 @@ pub use fresh_phone::child as fresh_child;
 pub use local::child as local_child;
 pub use meeting::child as meeting_child;
 pub use phone::child as phone_child;
+pub use photos::child as photos_child;
 pub use table::Table;
 pub use visits::child as visits_child;
 
@@ -49,7 +51,7 @@ pub use visits::child as visits_child;
 const RECORDS: usize = 5_000;
 
 /// The sections that can be measured alone, in the order of a whole run.
-pub const SECTIONS: [&str; 10] = [
+pub const SECTIONS: [&str; 11] = [
     "upload",
     "hostile",
     "fresh",
@@ -58,6 +60,7 @@ pub const SECTIONS: [&str; 10] = [
     "local",
     "phone",
     "visits",
+    "photos",
     "meeting",
     "crowd",
 ];
@@ -81,6 +84,7 @@ pub fn run(only: &[String]) -> Table {
             "local" => local::measure(&mut table),
             "phone" => phone::measure(&mut table),
             "visits" => visits::measure(&mut table),
+            "photos" => photos::measure(&mut table),
             "meeting" => meeting::measure(&mut table),
             _ => crowd::measure(&mut table),
         }

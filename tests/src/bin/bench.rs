@@ -25,6 +25,9 @@ fn main() -> ExitCode {
         ["phone-child", part, folder, url, code] => {
             bench::phone_child(part, Path::new(folder), url, code);
         }
+        ["photos-child", near, line, code, count] => {
+            bench::photos_child(near, line, code, count);
+        }
         ["visits-child", folder] => bench::visits_child(Path::new(folder)),
         _ => return measure(&words),
     }

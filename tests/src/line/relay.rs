@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
@@ -44,6 +44,8 @@ struct Way {
 struct Direction {
     schedule: Mutex<Schedule>,
     bytes: AtomicU64,
+    /// Told of every segment.
+    passed: Notify,
 }
 
 impl Line {
@@ -61,6 +63,7 @@ impl Line {
         let direction = |number| Direction {
             schedule: Mutex::new(Schedule::new(profile, number)),
             bytes: AtomicU64::new(0),
+            passed: Notify::new(),
         };
         let way = Arc::new(Way {
             server: server.trim_end_matches('/').to_owned(),
@@ -103,6 +106,17 @@ impl Line {
     pub fn bytes(&self) -> (u64, u64) {
         let of = |direction: &Direction| direction.bytes.load(Ordering::SeqCst);
         (of(&self.way.up), of(&self.way.down))
+    }
+
+    /// Waits until so many bytes were put on the line to the server.
+    pub async fn until_sent(&self, bytes: u64) {
+        loop {
+            let passed = self.way.up.passed.notified();
+            if self.bytes().0 >= bytes {
+                return;
+            }
+            passed.await;
+        }
     }
 
     /// Returns the number of lost segments of both directions.
@@ -190,6 +204,7 @@ async fn carry(
             }
             segment.truncate(count);
             direction.bytes.fetch_add(count as u64, Ordering::SeqCst);
+            direction.passed.notify_waiters();
             let now = Instant::now().max(begun) - way.start;
             let slot = direction.schedule().put(now, count);
             if segments

@@ -6,7 +6,7 @@
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
-use super::{ASK_ANYWAY, Driver, End, Interruption, until};
+use super::{ASK_ANYWAY, Driver, End, Interruption, NAP, until};
 use crate::net::budget::Purse;
 use crate::net::error::NetError;
 use crate::net::http::{Reception, Unanswered};
@@ -18,6 +18,9 @@ use crate::sync::report::Report;
 use crate::sync::star::Star;
 use crate::sync::transfer::{FileAnswer, FileRequest, Step, SyncCause, Transfer};
 use crate::system::{OsRandom, now_ms};
+
+/// Syncs in a row that files ask for without a request of their own.
+const SYNCS_MAX: u32 = 3;
 
 /// How a transfer ended that did not fail.
 pub(super) enum FilesEnd {
@@ -31,12 +34,13 @@ pub(super) enum FilesEnd {
     },
 }
 
-/// Whether the policy of the host is asked before each piece.
+/// Why files are transferred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ask {
+pub(super) enum Wish {
+    /// The policy of the host allows it, before each piece.
     Policy,
     /// The person asked for the files now.
-    Nobody,
+    Now,
 }
 
 impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
@@ -45,17 +49,21 @@ impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
     pub(super) async fn files(
         &self,
         purse: Purse,
-        ask: Ask,
+        wish: Wish,
         report: &mut Report,
     ) -> Result<FilesEnd, NetError> {
         let began = self.began();
         let mut error = NetError::Offline;
+        let (mut is_begun, mut syncs) = (false, 0);
         let _interruption = Interruption(&self.0.status);
-        self.with_all(|_, transfer, _| transfer.begin()).await;
         loop {
             let _turn = self.0.turn.lock().await;
+            if !is_begun {
+                self.with_all(|_, transfer, _| transfer.begin()).await;
+                is_begun = true;
+            }
             let bytes = self.traffic().bytes();
-            let is_wanted = ask == Ask::Nobody || self.files_policy() == FilesPolicy::Always;
+            let is_wanted = wish == Wish::Now || self.files_policy() == FilesPolicy::Always;
             if !is_wanted || purse.is_empty(bytes) {
                 return Ok(self.files_paused(is_wanted).await);
             }
@@ -67,13 +75,20 @@ impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
             }
             match self.file_step(purse.bytes_left(bytes)).await {
                 Ok(Step::Send(request)) => {
+                    syncs = 0;
                     self.set_state(State::Syncing);
                     if let Err(failed) = self.transfer(request, began).await {
                         error = failed;
                     }
                     self.show_files(began).await;
                 }
+                Ok(Step::Sync(_)) if syncs >= SYNCS_MAX => {
+                    let nap_ms = i64::try_from(NAP.as_millis()).unwrap_or(i64::MAX);
+                    let until_ms = now_ms().saturating_add(nap_ms);
+                    return Ok(self.files_wait(until_ms, error).await);
+                }
                 Ok(Step::Sync(cause)) => {
+                    syncs += 1;
                     if cause == SyncCause::SessionRefused {
                         self.with_machine(|star, _| star.forget_session()).await;
                     }
@@ -305,7 +320,7 @@ impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
         let began = Instant::now();
         loop {
             let mut counted = Report::default();
-            let wait = match self.files(free, Ask::Policy, &mut counted).await? {
+            let wait = match self.files(free, Wish::Policy, &mut counted).await? {
                 FilesEnd::Done | FilesEnd::Paused => ASK_ANYWAY,
                 FilesEnd::Wait { until_ms, .. } => until(until_ms).min(ASK_ANYWAY),
             };

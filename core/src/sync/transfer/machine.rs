@@ -527,10 +527,13 @@ impl Transfer {
         generation: Option<u32>,
         now_ms: i64,
     ) -> Result<(), PortError> {
-        if port.complete(name, generation, now_ms)? {
-            self.rests.clear(name);
-        } else {
-            self.rests.fault(name, now_ms);
+        match port.complete(name, generation, now_ms) {
+            Ok(true) => self.rests.clear(name),
+            Ok(false) => {
+                self.rests.fault(name, now_ms);
+            }
+            Err(error) if is_of_file(error) => self.rests.rest(name, now_ms),
+            Err(error) => return Err(error),
         }
         Ok(())
     }
@@ -647,7 +650,8 @@ impl Transfer {
         }
         if let Ask::Confirm(name) = &sent.ask {
             if offset == length {
-                port.delivered(name, proof.generation, now_ms)?;
+                // A file that has gone from here needs no receipt.
+                of_file(port.delivered(name, proof.generation, now_ms))?;
             }
             self.progressed();
             return Ok(());
@@ -663,9 +667,13 @@ impl Transfer {
         }
         let moved = offset.saturating_sub(current.known);
         if offset == length {
-            port.delivered(&name, proof.generation, now_ms)?;
+            let is_noted = of_file(port.delivered(&name, proof.generation, now_ms))?;
             self.upload = None;
-            self.rests.clear(&name);
+            if is_noted {
+                self.rests.clear(&name);
+            } else {
+                self.rests.rest(&name, now_ms);
+            }
         } else {
             current.known = offset;
             current.next = Next::Piece { offset };
@@ -791,7 +799,10 @@ impl Transfer {
             }
             Meaning::Tell(code) => {
                 self.upload = None;
-                return port.refused(&name, code, now_ms);
+                if !of_file(port.refused(&name, code, now_ms))? {
+                    self.rests.rest(&name, now_ms);
+                }
+                return Ok(());
             }
             _ => {
                 self.rests.rest(&name, now_ms);
@@ -881,6 +892,15 @@ fn proof(
         offset: answer.number(UPLOAD_OFFSET),
         length: answer.number(UPLOAD_LENGTH),
     })
+}
+
+/// Whether a file took it; an error of the replica itself is passed on.
+fn of_file(done: Result<(), PortError>) -> Result<bool, PortError> {
+    match done {
+        Ok(()) => Ok(true),
+        Err(error) if is_of_file(error) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether an error is about one file, not about the replica.

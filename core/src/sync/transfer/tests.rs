@@ -37,7 +37,7 @@ enum Fate {
     Stale,
 }
 
-struct World {
+struct TransferWorld {
     rng: ChaCha20Rng,
     server: Server,
     phone: MemoryReplica,
@@ -56,7 +56,7 @@ fn record(n: u8) -> RecordId {
     RecordId([n; 16])
 }
 
-impl World {
+impl TransferWorld {
     fn new(seed: u64) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let deployment = Deployment::generate(&mut rng);
@@ -236,7 +236,7 @@ impl World {
 
 #[test]
 fn smallest_upload_goes_first_and_downloads_last() {
-    let mut world = World::new(1);
+    let mut world = TransferWorld::new(1);
     let wanted = world.download(10);
     let (large, small) = (world.upload(300_000), world.upload(1_000));
     assert_eq!(world.run(), Step::Done);
@@ -261,7 +261,7 @@ fn smallest_upload_goes_first_and_downloads_last() {
 
 #[test]
 fn cut_piece_continues_at_the_offset_of_the_server() {
-    let mut world = World::new(2);
+    let mut world = TransferWorld::new(2);
     let length = 4 << 20;
     let name = world.upload(length);
     let cuts = [Fate::Answered, Fate::Cut(50), Fate::Answered, Fate::Cut(99)];
@@ -281,7 +281,7 @@ fn cut_piece_continues_at_the_offset_of_the_server() {
 
 #[test]
 fn killed_phone_continues_at_its_offset() {
-    let mut world = World::new(3);
+    let mut world = TransferWorld::new(3);
     let length = 8 << 20;
     let name = world.upload(length);
     for _ in 0..10 {
@@ -305,18 +305,21 @@ fn killed_phone_continues_at_its_offset() {
 #[test]
 fn answer_without_a_code_is_no_receipt() {
     for fate in [Fate::WithoutCode, Fate::OtherOffset] {
-        let mut world = World::new(4);
+        let mut world = TransferWorld::new(4);
         let name = world.upload(10_000);
         world.fates.extend([Fate::Answered, fate, fate, fate]);
-        for _ in 0..4 {
-            while let Step::Wait { until_ms } = world.next().unwrap() {
-                world.now = until_ms;
-            }
-            world.transfer.begin();
-            if let Step::Send(request) = world.next().unwrap() {
-                world.exchange(&request);
+        let mut left = 4;
+        while left > 0 {
+            match world.next().unwrap() {
+                Step::Wait { until_ms } => world.now = until_ms,
+                Step::Send(request) => {
+                    left -= 1;
+                    world.exchange(&request);
+                }
+                other => panic!("{other:?}"),
             }
         }
+        assert_eq!(world.methods(), ["POST", "PATCH", "HEAD", "HEAD"]);
         assert_eq!(world.receipt(&name), None, "{fate:?}");
         let refused = |error: &SyncError| error.code() == "session.bad_mac";
         assert_eq!(world.errors.len(), 3);
@@ -328,7 +331,7 @@ fn answer_without_a_code_is_no_receipt() {
 
 #[test]
 fn answers_to_other_requests_are_no_receipts() {
-    let mut world = World::new(5);
+    let mut world = TransferWorld::new(5);
     let (first, second) = (world.upload(1_000), world.upload(2_000));
     let mut replies: Vec<FileReply> = Vec::new();
     while world.receipt(&first).is_none() {
@@ -365,7 +368,7 @@ fn every_refusal_lets_the_other_files_pass() {
         (500, "server.internal"),
         (408, "http.timeout"),
     ] {
-        let mut world = World::new(6);
+        let mut world = TransferWorld::new(6);
         let (bad, good) = (world.upload(1_000), world.upload(2_000));
         let tells = ["attachment.length", "http.too_large", "attachment.content"];
         // The refusals of the first file, at its beginning and at its first piece.
@@ -407,7 +410,7 @@ fn every_refusal_lets_the_other_files_pass() {
 
 #[test]
 fn wrong_hash_begins_anew_once_and_then_rests() {
-    let mut world = World::new(7);
+    let mut world = TransferWorld::new(7);
     let name = world.upload(1_000);
     // The description of the server has other bytes.
     world.phone.files.files.get_mut(&name).unwrap().bytes = vec![0; 1_000];
@@ -423,7 +426,7 @@ fn wrong_hash_begins_anew_once_and_then_rests() {
 
 #[test]
 fn undescribed_file_syncs_records_once() {
-    let mut world = World::new(8);
+    let mut world = TransferWorld::new(8);
     let name = world.upload(1_000);
     let length = world.server.files.described.remove(&name).unwrap();
     assert_eq!(world.run(), Step::Done);
@@ -437,7 +440,7 @@ fn undescribed_file_syncs_records_once() {
 
 #[test]
 fn full_server_holds_uploads_and_downloads_continue() {
-    let mut world = World::new(9);
+    let mut world = TransferWorld::new(9);
     let (up, down) = (world.upload(1_000), world.download(2_000));
     world
         .server
@@ -463,7 +466,7 @@ fn full_server_holds_uploads_and_downloads_continue() {
 
 #[test]
 fn new_generation_gets_lost_files_back_and_confirms_others() {
-    let mut world = World::new(10);
+    let mut world = TransferWorld::new(10);
     let kept = world.upload(1_000);
     assert_eq!(world.run(), Step::Done);
     let backup = world.server.clone();
@@ -486,7 +489,7 @@ fn new_generation_gets_lost_files_back_and_confirms_others() {
 
 #[test]
 fn restore_in_the_middle_of_a_file_makes_a_new_session() {
-    let mut world = World::new(11);
+    let mut world = TransferWorld::new(11);
     let name = world.upload(3_000_000);
     let backup = world.server.clone();
     for _ in 0..3 {
@@ -503,7 +506,7 @@ fn restore_in_the_middle_of_a_file_makes_a_new_session() {
 
 #[test]
 fn cut_download_keeps_the_bytes_that_came() {
-    let mut world = World::new(12);
+    let mut world = TransferWorld::new(12);
     let length = 3 << 20;
     let name = world.download(length);
     world
@@ -522,7 +525,7 @@ fn cut_download_keeps_the_bytes_that_came() {
 
 #[test]
 fn altered_download_begins_anew_once_and_then_rests() {
-    let mut world = World::new(13);
+    let mut world = TransferWorld::new(13);
     let (bad, good) = (world.download(1_000), world.download(2_000));
     world.server.files.stored.get_mut(&bad).unwrap()[5] ^= 1;
     assert_eq!(world.run(), Step::Done);
@@ -538,7 +541,7 @@ fn altered_download_begins_anew_once_and_then_rests() {
 #[test]
 fn download_without_a_code_or_range_keeps_no_byte() {
     for fate in [Fate::WithoutCode, Fate::OtherOffset] {
-        let mut world = World::new(14);
+        let mut world = TransferWorld::new(14);
         let name = world.download(1_000);
         world.fates.push_back(fate);
         let Ok(Step::Send(request)) = world.next() else {
@@ -554,7 +557,7 @@ fn download_without_a_code_or_range_keeps_no_byte() {
 
 #[test]
 fn full_phone_holds_downloads_and_uploads_continue() {
-    let mut world = World::new(15);
+    let mut world = TransferWorld::new(15);
     let (up, down) = (world.upload(1_000), world.download(2_000));
     world.phone.files.is_full = true;
     for _ in 0..3 {
@@ -573,7 +576,7 @@ fn full_phone_holds_downloads_and_uploads_continue() {
 
 #[test]
 fn damaged_file_of_the_phone_rests_and_others_pass() {
-    let mut world = World::new(16);
+    let mut world = TransferWorld::new(16);
     let (bad, good) = (world.upload(1_000), world.upload(2_000));
     world.phone.files.files.get_mut(&bad).unwrap().is_damaged = true;
     assert_eq!(world.run(), Step::Done);
@@ -588,10 +591,10 @@ fn damaged_file_of_the_phone_rests_and_others_pass() {
 
 #[test]
 fn progress_counts_files_bytes_and_minutes() {
-    let mut world = World::new(17);
+    let mut world = TransferWorld::new(17);
     world.upload(4_000_000);
     world.download(1_000_000);
-    let left = |world: &World| world.transfer.left(&world.phone, world.now).unwrap();
+    let left = |world: &TransferWorld| world.transfer.left(&world.phone, world.now).unwrap();
     let before = left(&world);
     assert_eq!((before.files_left, before.bytes_left), (2, 5_000_000));
     assert_eq!(before.minutes_left, None);
@@ -613,7 +616,7 @@ fn progress_counts_files_bytes_and_minutes() {
 #[test]
 fn any_series_of_faults_ends_with_every_file_whole() {
     for seed in 0..60 {
-        let mut world = World::new(100 + seed);
+        let mut world = TransferWorld::new(100 + seed);
         let mut names = Vec::new();
         for _ in 0..3 {
             let length = world.rng.next_u32() as usize % 600_000 + 1;
