@@ -31,7 +31,6 @@ use crate::sync::star::{Incoming, Request, Star, Step};
 use crate::sync::transfer::Transfer;
 use crate::system::{OsRandom, now_ms};
 use crate::trust::request_mac::RequestTag;
-use files::{FilesEnd, Wish};
 
 /// Longest time without asking the server, when no wake-up comes.
 const ASK_ANYWAY: Duration = Duration::from_mins(5);
@@ -100,6 +99,27 @@ enum End {
         until_ms: i64,
         error: NetError,
     },
+}
+
+/// How a transfer ended that did not fail.
+enum FilesEnd {
+    Done,
+    /// The budget is used up, or the host wants no files now.
+    Paused,
+    /// It has to wait until this time, milliseconds UTC.
+    Wait {
+        until_ms: i64,
+        error: NetError,
+    },
+}
+
+/// Why files are transferred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// The policy of the host allows it, before each piece.
+    Policy,
+    /// The person asked for the files now.
+    Now,
 }
 
 impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
@@ -177,7 +197,7 @@ impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
         self.within(budget, cancel, Wish::Policy).await
     }
 
-    /// One sync within a budget, with files whatever [`Self::set_files`] says, because the person asked for them.
+    /// One sync within a budget, with files also where [`Self::set_files`] forbids them, because the person asked for them.
     pub async fn sync_files_within(
         &self,
         budget: Budget,

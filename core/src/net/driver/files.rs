@@ -6,7 +6,7 @@
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
-use super::{ASK_ANYWAY, Driver, End, Interruption, NAP, until};
+use super::{ASK_ANYWAY, Driver, End, FilesEnd, Interruption, NAP, Wish, until};
 use crate::net::budget::Purse;
 use crate::net::error::NetError;
 use crate::net::http::{Reception, Unanswered};
@@ -15,33 +15,12 @@ use crate::net::status::{FilesPolicy, State};
 use crate::sync::file_port::FilePort;
 use crate::sync::port::StarPort;
 use crate::sync::report::Report;
-use crate::sync::star::Star;
+use crate::sync::star::{Star, SyncError};
 use crate::sync::transfer::{FileAnswer, FileRequest, Step, SyncCause, Transfer};
 use crate::system::{OsRandom, now_ms};
 
 /// Syncs in a row that files ask for without a request of their own.
 const SYNCS_MAX: u32 = 3;
-
-/// How a transfer ended that did not fail.
-pub(super) enum FilesEnd {
-    Done,
-    /// The budget is used up, or the host wants no files now.
-    Paused,
-    /// It has to wait until this time, milliseconds UTC.
-    Wait {
-        until_ms: i64,
-        error: NetError,
-    },
-}
-
-/// Why files are transferred.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wish {
-    /// The policy of the host allows it, before each piece.
-    Policy,
-    /// The person asked for the files now.
-    Now,
-}
 
 impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
     /// Transfers files until none is left, the purse is empty, or the line fails. Records that are new go first;
@@ -243,10 +222,8 @@ impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
     /// A step that needs the session. A replica that cannot tell its generation counts as a failed request.
     async fn with_session<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&mut Star, &mut Transfer, &mut P) -> Result<T, crate::sync::star::SyncError>
-        + Send
-        + 'static,
-    ) -> Result<T, crate::sync::star::SyncError> {
+        work: impl FnOnce(&mut Star, &mut Transfer, &mut P) -> Result<T, SyncError> + Send + 'static,
+    ) -> Result<T, SyncError> {
         self.with_all(move |star, transfer, port| {
             let done = work(star, transfer, port);
             if transfer.is_awaiting() && done.is_err() {

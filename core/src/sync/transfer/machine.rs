@@ -352,8 +352,8 @@ impl Transfer {
         }
     }
 
-    /// Begins anew, whatever the last caller was doing: a pause ends, and an answer that is still awaited is given
-    /// up without blame for the line.
+    /// Begins anew for the next caller. A pause ends, and an answer that is still awaited is given up without blame
+    /// for the line.
     pub fn begin(&mut self) {
         self.give_up();
         self.pause.wake();

@@ -7,7 +7,7 @@ use crate::limits::{PACE_BYTES_MIN, PACE_WINDOW_MS};
 /// Moves within this time are counted together, milliseconds.
 const STEP_MS: i64 = 1_000;
 
-/// What a host app shows of the files that are still to be transferred.
+/// The files that are still to be transferred, as a host app shows them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FilesProgress {
     /// Files that wait to be sent, and files that were asked for.

@@ -1,6 +1,6 @@
 //! The meaning of each refusal for the phone: the table of `docs/protocol.md`, “Attachments”.
 
-use crate::limits::UPLOAD_WAIT_MS_MAX;
+use crate::limits::{RETRY_MS_MAX, UPLOAD_WAIT_MS_MAX};
 
 /// The kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +43,6 @@ pub(super) enum Meaning {
     Rest,
 }
 
-/// Longest wait that a server may ask for in trouble, milliseconds.
-const BUSY_MS_MAX: i64 = 5 * 60 * 1_000;
 /// Wait for another connection to end, milliseconds, where the server names none.
 const LOCKED_MS: i64 = 1_000;
 
@@ -76,13 +74,13 @@ pub(super) fn meaning(
         (416, Kind::Fetch) => Meaning::FromStart,
         // A server that died before the check of the last byte makes up for it at the next request.
         (422, Kind::Begin | Kind::Piece) => tell("attachment.content"),
-        (423, _) => Meaning::Look(retry_ms(BUSY_MS_MAX).max(LOCKED_MS)),
+        (423, _) => Meaning::Look(retry_ms(RETRY_MS_MAX).max(LOCKED_MS)),
         (429, _) if code == Some("attachment.too_many") => {
             Meaning::Hold(retry_ms(UPLOAD_WAIT_MS_MAX))
         }
         (460, _) => Meaning::Anew,
-        (507, _) => Meaning::Hold(retry_ms(BUSY_MS_MAX)),
-        (404 | 405 | 408 | 412 | 429 | 502..=504, _) => Meaning::Busy(retry_ms(BUSY_MS_MAX)),
+        (507, _) => Meaning::Hold(retry_ms(RETRY_MS_MAX)),
+        (404 | 405 | 408 | 412 | 429 | 502..=504, _) => Meaning::Busy(retry_ms(RETRY_MS_MAX)),
         _ => Meaning::Rest,
     }
 }
