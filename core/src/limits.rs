@@ -58,8 +58,6 @@ pub const PHOTO_SEGMENTS_MAX: usize = 1_024;
 pub const PHOTO_TABLES_MAX: usize = 512;
 /// Scans of a photo. Each may visit every pixel at the cost of a few bytes.
 pub const PHOTO_SCANS_MAX: usize = 64;
-/// Bytes of a colour profile that a photo keeps.
-pub const COLOUR_PROFILE_BYTES_MAX: usize = 4_096;
 /// Bytes of a thumbnail, which travels inside its record.
 pub const THUMBNAIL_BYTES_MAX: usize = 6 * 1_024;
 /// Pixels along the longer side of a thumbnail.

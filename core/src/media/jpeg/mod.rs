@@ -2,9 +2,10 @@
 //!
 //! ```text
 //!  kept as they are      DHT DQT DRI SOF0 SOF1 SOF2 SOS with its data, up to the first EOI
-//!  written anew          JFIF (density alone), EXIF (orientation alone), Adobe (transform alone)
-//!  kept if small         one colour profile
-//!  left out              all other APPn, comments, fill bytes, thumbnails, everything behind the end
+//!  written anew          JFIF (density alone), EXIF (orientation alone), Adobe (transform alone),
+//!                        the colour profile of Display P3
+//!  left out              all other profiles and APPn, comments, fill bytes, thumbnails, everything
+//!                        behind the end
 //!  refused               48 megapixels, arithmetic coding, CMYK, 12 bits, a frame in parts
 //! ```
 //!
@@ -13,6 +14,7 @@
 
 mod frame;
 mod orientation;
+mod profile;
 mod scan;
 mod tables;
 
@@ -20,7 +22,7 @@ use self::frame::Frame;
 pub use self::orientation::Orientation;
 use self::tables::Tables;
 use super::MediaError;
-use crate::limits::{COLOUR_PROFILE_BYTES_MAX, PHOTO_SCANS_MAX, PHOTO_SEGMENTS_MAX};
+use crate::limits::{PHOTO_SCANS_MAX, PHOTO_SEGMENTS_MAX};
 
 /// A clean photo.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +96,8 @@ const COM: u8 = 0xfe;
 
 /// JFIF 1.02 with square pixels and no thumbnail.
 const JFIF: [u8; 14] = *b"JFIF\0\x01\x02\0\0\x01\0\x01\0\0";
-const PROFILE: &[u8] = b"ICC_PROFILE\0";
+/// Bytes before the first table of a clean photo, at most.
+const EXTRAS_BYTES: usize = 1_024;
 
 /// Cleans a photo. Pixels are counted in the header, before any memory depends on them.
 pub fn clean(bytes: &[u8]) -> Result<Photo, MediaError> {
@@ -124,7 +127,7 @@ struct Cleaner {
     body: Vec<u8>,
     has_jfif: bool,
     orientation: Option<Orientation>,
-    profile: Option<Vec<u8>>,
+    has_display_p3: bool,
     adobe: Option<u8>,
     tables: Tables,
     frame: Option<Frame>,
@@ -183,7 +186,7 @@ impl Cleaner {
         match marker {
             APP0 if data.starts_with(b"JFIF\0") => self.has_jfif = true,
             APP1 if self.orientation.is_none() => self.orientation = Orientation::in_exif(data),
-            APP2 if self.profile.is_none() => self.profile = profile(data),
+            APP2 if profile::is_display_p3(data) => self.has_display_p3 = true,
             APP14 if data.starts_with(b"Adobe") && data.len() >= 12 => self.adobe = Some(data[11]),
             _ => {}
         }
@@ -195,7 +198,7 @@ impl Cleaner {
             return Err(MediaError::Damaged);
         }
         let orientation = self.orientation.unwrap_or_default();
-        let mut bytes = Vec::with_capacity(self.body.len() + COLOUR_PROFILE_BYTES_MAX + 128);
+        let mut bytes = Vec::with_capacity(self.body.len() + EXTRAS_BYTES);
         bytes.extend([0xff, SOI]);
         if self.has_jfif {
             put(&mut bytes, APP0, &JFIF);
@@ -203,8 +206,8 @@ impl Cleaner {
         if orientation != Orientation::Upright {
             put(&mut bytes, APP1, &orientation.to_exif());
         }
-        if let Some(profile) = &self.profile {
-            put(&mut bytes, APP2, profile);
+        if self.has_display_p3 {
+            put(&mut bytes, APP2, &profile::display_p3());
         }
         // The transform of three components: 0 is RGB, 1 is YCbCr.
         if let Some(transform @ 0..=1) = self.adobe.filter(|_| frame.has_colour()) {
@@ -224,17 +227,6 @@ impl Cleaner {
             is_progressive: frame.is_progressive(),
         })
     }
-}
-
-/// A small colour profile in one piece. Without one, a viewer takes sRGB.
-fn profile(data: &[u8]) -> Option<Vec<u8>> {
-    let profile = data.strip_prefix(PROFILE)?.strip_prefix(&[1, 1])?;
-    let size = u32::from_be_bytes(profile.get(..4)?.try_into().ok()?);
-    let is_sound = usize::try_from(size) == Ok(profile.len())
-        && profile.len() <= COLOUR_PROFILE_BYTES_MAX
-        && profile.len() >= 128
-        && profile.get(36..40) == Some(b"acsp");
-    is_sound.then(|| data.to_vec())
 }
 
 /// Writes a segment. `data` came out of a segment or is shorter, so its length fits.

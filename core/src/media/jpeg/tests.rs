@@ -293,23 +293,61 @@ fn too_many_scans_are_refused() {
     assert_eq!(many(PHOTO_SCANS_MAX), Err(MediaError::NeedsJpeg));
 }
 
+/// A profile with the colours of Display P3 and a name, a serial number and a maker of its own.
+fn talkative_profile() -> Vec<u8> {
+    let mut data = profile::display_p3();
+    let name = data
+        .windows(8)
+        .position(|part| part == b"\0D\0i\0s\0p")
+        .unwrap();
+    data[name..name + 20].copy_from_slice(b"Secret 30.274,120.15");
+    let header = b"ICC_PROFILE\0\x01\x01".len();
+    data[header + 48..header + 56].copy_from_slice(b"SecretNo");
+    data.extend(b"Secret tail");
+    let size = u32::try_from(data.len() - header).unwrap();
+    data[header..header + 4].copy_from_slice(&size.to_be_bytes());
+    data
+}
+
 #[test]
-fn small_colour_profile_stays_and_others_leave() {
-    let profile = |size: usize, pieces: u8, sign: &[u8]| {
-        let mut data = u32::try_from(size).unwrap().to_be_bytes().to_vec();
-        data.resize(36, 0);
-        data.extend(sign);
-        data.resize(size, 7);
-        let data = [&b"ICC_PROFILE\0\x01"[..], &[pieces], &data].concat();
-        cleaned(&behind_start(&photo(PLAIN), &segment(0xe2, &data))).into_bytes()
+fn display_p3_is_written_anew_without_its_texts() {
+    let talkative = talkative_profile();
+    let clean = cleaned(&behind_start(&photo(PLAIN), &segment(0xe2, &talkative)));
+    assert!(!holds(clean.bytes(), b"Secret"));
+    assert!(holds(clean.bytes(), &profile::display_p3()));
+    // Another software rounds the numbers in another way.
+    let mut rounded = talkative;
+    let red = rounded.windows(8).position(|part| part == b"XYZ \0\0\0\0");
+    // The first one is white; red, green and blue follow.
+    rounded[red.unwrap() + 8 + 20 + 44 + 3] ^= 0x1f;
+    let other = cleaned(&behind_start(&photo(PLAIN), &segment(0xe2, &rounded)));
+    assert_eq!(other, clean);
+}
+
+#[test]
+fn other_colour_profiles_leave() {
+    let p3 = profile::display_p3();
+    let change = |at: usize, value: u8| {
+        let mut data = p3.clone();
+        data[at] = value;
+        cleaned(&behind_start(&photo(PLAIN), &segment(0xe2, &data)))
     };
-    assert!(holds(&profile(548, 1, b"acsp"), b"ICC_PROFILE"));
-    assert!(!holds(&profile(548, 2, b"acsp"), b"ICC_PROFILE"));
-    assert!(!holds(&profile(548, 1, b"evil"), b"ICC_PROFILE"));
-    assert!(!holds(
-        &profile(COLOUR_PROFILE_BYTES_MAX + 1, 1, b"acsp"),
-        b"ICC_PROFILE"
-    ));
+    let header = b"ICC_PROFILE\0\x01\x01".len();
+    let red = p3
+        .windows(4)
+        .rposition(|part| part == [0, 0, 0x83, 0xdf])
+        .unwrap();
+    let changes = [
+        ("in two pieces", header - 1, 2),
+        ("the second piece", header - 2, 2),
+        ("another length", header + 3, 0),
+        ("no profile", header + 36, b'x'),
+        ("other colours", red + 2, 0x70),
+    ];
+    for (name, at, value) in changes {
+        assert!(!holds(change(at, value).bytes(), b"ICC_PROFILE"), "{name}");
+    }
+    assert!(holds(change(0, b'I').bytes(), b"ICC_PROFILE"));
 }
 
 /// RGB without a transform is marked by Adobe's segment alone.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //!  kept     ftyp · mdat (the bytes of samples alone) · moov: mvhd, one trak with tkhd, edts, mdia down to its tables
-//!  zeroed   times of making, names, bytes of mdat between samples
+//!  zeroed   times of making, names, reserved bytes of headers, bytes of mdat between samples
+//!  the same language, numbers of tracks, volume and picture matrix of headers
 //!  blanked  every other box: it becomes `free` of the same length, so no offset changes
 //!  cut      blanked boxes at the end
 //!  refused  a second track, film, other codecs, fragments, samples in other files
@@ -52,6 +53,23 @@ impl Recording {
 const BRAND: [u8; 4] = *b"M4A ";
 /// The brand that stands for each further one.
 const FURTHER_BRAND: [u8; 4] = *b"mp42";
+
+/// The end of `mvhd`, behind the length: speed, volume, reserved bytes, matrix, and the number of the next track.
+const MOVIE_HEADER: [u8; 80] = {
+    let mut end = with_matrix([0; 80]);
+    end[1] = 1;
+    end[4] = 1;
+    end[79] = 2;
+    end
+};
+/// The end of `tkhd`, behind the length: reserved bytes, layer, group, volume, matrix, width and height.
+const TRACK_HEADER: [u8; 60] = {
+    let mut end = with_matrix([0; 60]);
+    end[12] = 1;
+    end
+};
+/// The end of `mdhd`, behind the length: no language, and two reserved bytes.
+const MEDIA_HEADER: [u8; 4] = [0x55, 0xc4, 0, 0];
 
 /// Cleans a recording.
 pub fn clean(bytes: &[u8]) -> Result<Recording, MediaError> {
@@ -122,6 +140,7 @@ fn clean_movie(
     }
     let head = only(&parts, *b"mvhd")?.body.clone();
     clean_times(bytes, &head, 96)?;
+    put_at_end(bytes, &head, &MOVIE_HEADER);
     // A second track is film, text or a second recording.
     if of_kind(&parts, *b"trak").count() > 1 {
         return Err(MediaError::NeedsM4a);
@@ -132,6 +151,7 @@ fn clean_movie(
     let parts = split(bytes, track)?;
     let head = only(&parts, *b"tkhd")?.body.clone();
     clean_times(bytes, &head, 80)?;
+    clean_track_header(bytes, &head);
     if let Some(edits) = at_most_one(&parts, *b"edts")? {
         let edits_parts = split(bytes, edits.body.clone())?;
         if let Some(list) = at_most_one(&edits_parts, *b"elst")? {
@@ -152,6 +172,7 @@ fn clean_media(
     let parts = split(bytes, media)?;
     let head = only(&parts, *b"mdhd")?.body.clone();
     let units_a_second = clean_times(bytes, &head, 20)?;
+    put_at_end(bytes, &head, &MEDIA_HEADER);
     let handler = only(&parts, *b"hdlr")?.body.clone();
     clean_handler(&mut bytes[handler])?;
     let information = only(&parts, *b"minf")?.body.clone();
@@ -162,6 +183,7 @@ fn clean_media(
     if sound.len() != 8 {
         return Err(MediaError::Damaged);
     }
+    bytes[sound].fill(0);
     if let Some(place) = at_most_one(&parts, *b"dinf")? {
         clean_place(bytes, place.body.clone())?;
     }
@@ -199,11 +221,35 @@ fn clean_times(bytes: &mut [u8], body: &Range<usize>, short: usize) -> Result<u3
         return Err(MediaError::Damaged);
     }
     let after = 4 + 2 * width;
-    head[4..after].fill(0);
+    // Flags, and then the times.
+    head[1..after].fill(0);
     let next: [u8; 4] = head[after..after + 4]
         .try_into()
         .map_err(|_| MediaError::Damaged)?;
     Ok(u32::from_be_bytes(next))
+}
+
+/// Writes the end of a header whose length was checked.
+fn put_at_end(bytes: &mut [u8], body: &Range<usize>, end: &[u8]) {
+    bytes[body.end - end.len()..body.end].copy_from_slice(end);
+}
+
+/// The track plays and has the number 1. Four reserved bytes follow its number.
+fn clean_track_header(bytes: &mut [u8], body: &Range<usize>) {
+    put_at_end(bytes, body, &TRACK_HEADER);
+    let width = if bytes[body.start] == 0 { 4 } else { 8 };
+    // Enabled, in the movie, in its preview.
+    bytes[body.start + 3] = 7;
+    let number = body.start + 4 + 2 * width;
+    bytes[number..number + 8].copy_from_slice(&[0, 0, 0, 1, 0, 0, 0, 0]);
+}
+
+/// Adds a matrix that turns nothing; both headers have it at the same place of their end.
+const fn with_matrix<const N: usize>(mut end: [u8; N]) -> [u8; N] {
+    end[16 + 1] = 1;
+    end[16 + 17] = 1;
+    end[16 + 32] = 0x40;
+    end
 }
 
 /// The list of edits leaves out the silence that an encoder puts before the first word.

@@ -64,6 +64,31 @@ fn location_of_a_recording_is_blanked() {
     assert!(place_of(clean.bytes(), &voice.samples.concat()).is_some());
 }
 
+/// Headers have a language, and bytes that players pass over.
+#[test]
+fn headers_carry_no_words() {
+    let plain = Voice::default().bytes();
+    // Behind kind, version and flags: times, number of the track, and everything behind the length.
+    let words = [
+        (b"mvhd", 24..104),
+        (b"tkhd", 16..24),
+        (b"tkhd", 28..88),
+        (b"mdhd", 24..28),
+        (b"smhd", 4..12),
+    ];
+    for (kind, places) in words {
+        let mut talkative = plain.clone();
+        let at = place_of(&plain, kind).unwrap();
+        for place in places {
+            talkative[at + place] = b'x';
+        }
+        assert_eq!(cleaned(&talkative), cleaned(&plain), "{kind:?}");
+    }
+    let clean = cleaned(&plain);
+    let at = place_of(clean.bytes(), b"mdhd").unwrap();
+    assert_eq!(clean.bytes()[at + 24..at + 26], [0x55, 0xc4], "no language");
+}
+
 #[test]
 fn bytes_between_samples_are_zeroed() {
     let voice = Voice {
