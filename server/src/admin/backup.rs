@@ -16,6 +16,7 @@ use super::ADMIN;
 use super::data_dir::{
     DATABASE, DataDir, KEYS, make_private, sync, sync_parent, unusable, with_suffix,
 };
+use super::verify::is_sound;
 use crate::blobs::files::Files;
 use crate::directory;
 use crate::error::{Problem, Result};
@@ -90,25 +91,25 @@ fn add_files(from: &Files, to: &Files) -> Result<()> {
     to.sync_folders().map_err(failed)
 }
 
-/// Forgets files that are not here, so that the phones give them back, and all uploads, because their staging
+/// Reads every file that the database has a row of, and replaces a damaged one by a sound one of the backup.
+/// Forgets those without a sound one, so that the phones give them back, and all uploads, because their staging
 /// files are of another time. Returns the number of forgotten files.
-fn forget_lost_files(store: &Arc<dyn Store>, files: &Files) -> Result<u64> {
+fn settle_files(store: &Arc<dyn Store>, backup: &Files, files: &Files) -> Result<u64> {
+    let failed = |error: std::io::Error| unusable(files.folder(), &error);
     store.write::<_, Problem>(|tx| Ok(tx.forget_uploads()?))?;
     let (mut after, mut count) = (None, 0);
     loop {
         let rows = store.read(|tx| tx.attachment_files(after, FILES_A_STEP))?;
         let Some(last) = rows.last() else {
+            files.sync_folders().map_err(failed)?;
             return Ok(count);
         };
         after = Some(last.key);
         let mut lost = Vec::new();
         for row in &rows {
-            let open = files.open(row.key);
-            let open = open.map_err(|error| unusable(files.folder(), &error))?;
-            let length = open.map(|file| file.metadata().map(|found| found.len()));
-            let length = length.transpose();
-            let length = length.map_err(|error| unusable(files.folder(), &error))?;
-            if length != Some(row.bytes) {
+            let is_here = is_sound(files, row)
+                || is_sound(backup, row) && files.replace(backup, row.key).map_err(failed)?;
+            if !is_here {
                 lost.push(row.key);
             }
         }
@@ -194,13 +195,13 @@ fn prepare(
         keys
     };
     let generation = raise(fresh, before, above, now_ms, kept.anchors())?;
-    // Files that are in place stay: phones that give a description back find its file here.
+    // Sound files that are in place stay: phones that give a description back find its file here.
     add_files(&source.files(), &data.files())?;
-    let lost = forget_lost_files(&fresh.store()?, &data.files())?;
+    let lost = settle_files(&fresh.store()?, &source.files(), &data.files())?;
     if lost > 0 {
         tracing::warn!(
             lost,
-            "photos and recordings that neither the backup nor the data folder has"
+            "photos and recordings that neither the backup nor the data folder has sound"
         );
     }
     // Only the database moves into place, so its log has to be empty by now.

@@ -17,7 +17,7 @@ use crate::directory;
 use crate::error::{Phrase, Problem, Result};
 use crate::registry::audit;
 use crate::server::Server;
-use crate::store::{AttachmentFile, Reader, StoreError, StoreResult};
+use crate::store::{AttachmentFile, AttachmentKey, Reader, StoreError, StoreResult};
 
 /// Counts and findings of a check.
 #[derive(Debug, Default)]
@@ -74,8 +74,8 @@ pub enum FileCheck {
     Fast,
 }
 
-/// Checks that each photo or recording in the store has its file, with the right length and hash, and adds the
-/// result to a report.
+/// Checks that each photo or recording in the store has its file, with the right length and hash, and that the
+/// files without a row can be read. Adds the result to a report.
 pub fn verify_files(
     server: &Server,
     files: &Files,
@@ -86,7 +86,7 @@ pub fn verify_files(
     loop {
         let rows = server.store().read(|tx| tx.attachment_files(after, STEP))?;
         let Some(last) = rows.last() else {
-            return Ok(());
+            return verify_strays(server, files, check, report);
         };
         after = Some(last.key);
         for row in rows {
@@ -105,6 +105,59 @@ pub fn verify_files(
             report.note(finding, format!("{} {}", row.key.record, row.key.id));
         }
     }
+}
+
+/// Checks that the files without a row can be read. The clean-up cannot give such a file its row, or remove it.
+fn verify_strays(
+    server: &Server,
+    files: &Files,
+    check: FileCheck,
+    report: &mut VerifyReport,
+) -> Result<()> {
+    for folder in 0..=u8::MAX {
+        let Ok(keys) = files.keys(folder) else {
+            report.note("verify.attachment_stray", format!("{folder:02x}"));
+            continue;
+        };
+        let strays = server.store().read::<_, Problem>(|tx| {
+            let mut strays = Vec::new();
+            for key in keys {
+                if tx.attachment_file(key)?.is_none() {
+                    strays.push(key);
+                }
+            }
+            Ok(strays)
+        })?;
+        for key in strays {
+            if !can_be_read(files, key, check) {
+                report.note(
+                    "verify.attachment_stray",
+                    format!("{} {}", key.record, key.id),
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+fn can_be_read(files: &Files, key: AttachmentKey, check: FileCheck) -> bool {
+    let mut file = match files.open(key) {
+        Ok(Some(file)) => file,
+        // The server may remove it meanwhile.
+        Ok(None) => return true,
+        Err(_) => return false,
+    };
+    let is_file = file.metadata().is_ok_and(|found| found.is_file());
+    let is_read = match check {
+        FileCheck::Full => std::io::copy(&mut file, &mut std::io::sink()).is_ok(),
+        FileCheck::Fast => true,
+    };
+    is_file && is_read
+}
+
+/// Whether the file of a row is here, can be read, and is the right one.
+pub(super) fn is_sound(files: &Files, row: &AttachmentFile) -> bool {
+    matches!(hash_of(files, row), Ok(Finding::Sound))
 }
 
 enum Finding {

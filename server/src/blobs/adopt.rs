@@ -3,40 +3,54 @@
 
 use std::sync::PoisonError;
 
+use super::Blobs;
 use super::upload::{check, file_of};
-use super::{Blobs, failed};
 use crate::error::{Problem, Result};
 use crate::store::{AttachmentKey, Description};
 
-/// Gives a file without a row its row, if one of these descriptions fits. Returns whether the file has a row
-/// now.
+/// The outcome for a file without a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Adoption {
+    /// It has a row now.
+    Adopted,
+    /// There is none, or no description fits it.
+    Unfit,
+    /// The disk does not give its bytes.
+    Unreadable,
+}
+
+/// Gives a file without a row its row, if one of these descriptions fits.
 pub(super) fn adopt(
     blobs: &Blobs,
     key: AttachmentKey,
     given: &[Description],
     now_ms: i64,
-) -> Result<bool> {
+) -> Result<Adoption> {
     let Some(first) = given.first() else {
-        return Ok(false);
+        return Ok(Adoption::Unfit);
     };
-    if blobs.files.length(key).map_err(failed)? != Some(first.bytes) {
-        return Ok(false);
+    match blobs.files.length(key) {
+        Ok(Some(length)) if length == first.bytes => {}
+        Ok(_) => return Ok(Adoption::Unfit),
+        Err(_) => return Ok(Adoption::Unreadable),
     }
     let _alone = blobs
         .checking
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
-    let Some(bytes) = blobs.files.read(key, first.bytes).map_err(failed)? else {
-        return Ok(false);
-    };
     // A damaged file is no file; an upload replaces it.
+    let bytes = match blobs.files.read(key, first.bytes) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(Adoption::Unfit),
+        Err(_) => return Ok(Adoption::Unreadable),
+    };
     let Ok(described) = check(given, first.bytes, key, &bytes) else {
-        return Ok(false);
+        return Ok(Adoption::Unfit);
     };
     let file = file_of(&described, now_ms);
     blobs.shared.store.write::<_, Problem>(move |tx| {
         tx.put_attachment_file(&file)?;
         Ok(tx.drop_attachment_orphan(key)?)
     })?;
-    Ok(true)
+    Ok(Adoption::Adopted)
 }

@@ -5,7 +5,8 @@
 
 use std::sync::PoisonError;
 
-use super::{Blobs, adopt, failed, rights};
+use super::adopt::{self, Adoption};
+use super::{Blobs, failed, rights};
 use crate::error::{Problem, Result};
 use crate::limits::{CLEAN_UP_ROWS_A_STEP, ORPHAN_MS, UPLOAD_IDLE_MS_MAX};
 use crate::store::{AttachmentKey, Reader, StoreResult};
@@ -16,6 +17,10 @@ pub(super) struct CleanUpPlace {
     row: Option<AttachmentKey>,
     folder: u8,
     orphan: Option<AttachmentKey>,
+    /// Orphans on this lap that the disk does not give or let go.
+    unreadable: u64,
+    /// Their number at the last line of the log about them.
+    told: u64,
 }
 
 /// The result of one step.
@@ -25,6 +30,16 @@ pub struct CleanedUp {
     pub files: u64,
     /// Forgotten uploads.
     pub uploads: u64,
+    /// Orphans that the disk does not give or let go.
+    pub unreadable: u64,
+}
+
+/// The outcome for an orphan.
+enum Fate {
+    Stays,
+    Removed,
+    /// The disk does not let it go.
+    Stuck,
 }
 
 impl Blobs {
@@ -35,8 +50,8 @@ impl Blobs {
         let uploads = self.forget_idle(now_ms)?;
         self.mark_rows(&mut place, now_ms)?;
         self.mark_files(&mut place, now_ms)?;
-        let files = self.remove_orphans(&mut place, now_ms)?;
-        Ok(CleanedUp { files, uploads })
+        let done = self.remove_orphans(&mut place, now_ms)?;
+        Ok(CleanedUp { uploads, ..done })
     }
 
     fn forget_idle(&self, now_ms: i64) -> Result<u64> {
@@ -98,49 +113,70 @@ impl Blobs {
         })
     }
 
-    fn remove_orphans(&self, place: &mut CleanUpPlace, now_ms: i64) -> Result<u64> {
+    /// Removes orphans. One that cannot be read does not hold the others up.
+    fn remove_orphans(&self, place: &mut CleanUpPlace, now_ms: i64) -> Result<CleanedUp> {
         let after = place.orphan;
         let orphans = self
             .shared
             .store
             .read(|tx| tx.attachment_orphans(after, CLEAN_UP_ROWS_A_STEP))?;
         place.orphan = orphans.last().map(|(key, _)| *key);
-        let mut removed = 0;
+        let is_lap_over = orphans.is_empty();
+        let mut done = CleanedUp::default();
         for (key, since_ms) in orphans {
-            if self.take_back(key, now_ms)? {
+            let adopted = self.take_back(key, now_ms)?;
+            if adopted == Adoption::Adopted {
                 continue;
             }
             let is_over = now_ms.saturating_sub(since_ms) >= ORPHAN_MS;
-            removed += u64::from(self.look_at(key, is_over)?);
+            let fate = self.look_at(key, is_over)?;
+            done.files += u64::from(matches!(fate, Fate::Removed));
+            let is_unreadable = match fate {
+                Fate::Stays => adopted == Adoption::Unreadable,
+                Fate::Removed => false,
+                Fate::Stuck => {
+                    self.mark(vec![key], since_ms)?;
+                    true
+                }
+            };
+            done.unreadable += u64::from(is_unreadable);
         }
-        Ok(removed)
+        place.unreadable += done.unreadable;
+        if is_lap_over {
+            place.tell();
+        }
+        Ok(done)
     }
 
     /// Gives a described file without a row its row again. After a restore the phones bring back its description, and
     /// maybe none of them has the bytes.
-    fn take_back(&self, key: AttachmentKey, now_ms: i64) -> Result<bool> {
+    fn take_back(&self, key: AttachmentKey, now_ms: i64) -> Result<Adoption> {
         let (has_row, described) = self.shared.store.read::<_, Problem>(|tx| {
             Ok((tx.attachment_file(key)?.is_some(), tx.descriptions(key)?))
         })?;
-        let length = self.files.length(key).map_err(failed)?;
+        let Ok(length) = self.files.length(key) else {
+            return Ok(Adoption::Unreadable);
+        };
+        if has_row {
+            return Ok(Adoption::Unfit);
+        }
         let fitting: Vec<_> = described
             .into_iter()
             .filter(|(one, status)| rights::counts_or_waits(*status) && Some(one.bytes) == length)
             .map(|(one, _)| one)
             .collect();
-        Ok(!has_row && adopt::adopt(self, key, &fitting, now_ms)?)
+        adopt::adopt(self, key, &fitting, now_ms)
     }
 
-    /// Removes an orphan whose time is over, and forgets one that is none any more. Returns whether a file was
-    /// removed.
-    fn look_at(&self, key: AttachmentKey, is_over: bool) -> Result<bool> {
+    /// Removes an orphan whose time is over, and forgets one that is none any more.
+    fn look_at(&self, key: AttachmentKey, is_over: bool) -> Result<Fate> {
         // No upload puts the file in place meanwhile.
         let _alone = self.checking.lock().unwrap_or_else(PoisonError::into_inner);
         let is_needed = |tx: &dyn Reader| -> StoreResult<bool> {
             Ok(tx.attachment_file(key)?.is_some() && is_described(tx, key)?)
         };
         if !is_over && !self.shared.store.read(is_needed)? {
-            return Ok(false);
+            return Ok(Fate::Stays);
         }
         let goes = self.shared.store.write::<_, Problem>(move |tx| {
             let is_needed = tx.attachment_file(key)?.is_some() && is_described(tx, key)?;
@@ -153,10 +189,25 @@ impl Blobs {
             tx.drop_attachment_file(key)?;
             Ok(true)
         })?;
-        if goes {
-            self.files.remove(key).map_err(failed)?;
+        Ok(match goes.then(|| self.files.remove(key)) {
+            None => Fate::Stays,
+            Some(Ok(())) => Fate::Removed,
+            Some(Err(_)) => Fate::Stuck,
+        })
+    }
+}
+
+impl CleanUpPlace {
+    /// Ends a lap over all orphans. The log tells a number once.
+    fn tell(&mut self) {
+        let unreadable = std::mem::take(&mut self.unreadable);
+        if unreadable > 0 && unreadable != self.told {
+            tracing::warn!(
+                unreadable,
+                "files without a description cannot be read or removed; onegrid verify names them"
+            );
         }
-        Ok(goes)
+        self.told = unreadable;
     }
 }
 

@@ -136,29 +136,34 @@ impl Files {
         sync(&self.folder.join(STAGING))
     }
 
-    /// Adds a file of another folder: as a second name of it if both are on one disk, else as a copy. A file
-    /// that is here stays. The caller makes the folders durable with [`Self::sync_folders`]. Returns whether the
-    /// file is here now: one that the other folder lacks or cannot read is left out.
+    /// Adds a file of another folder. A file that is here stays. The caller makes the folders durable with
+    /// [`Self::sync_folders`]. Returns whether the file is here now: one that the other folder lacks or cannot
+    /// read is left out.
     pub fn add(&self, from: &Self, key: AttachmentKey) -> io::Result<bool> {
-        let to = self.make_folder_of(key)?.join(file_name(key));
-        let from = from.path(key);
-        match std::fs::hard_link(&from, &to) {
-            Ok(()) => return Ok(true),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(true),
-            // Another disk, or one without second names.
-            Err(_) => {}
+        if if_there(std::fs::symlink_metadata(self.path(key)))?.is_some() {
+            return Ok(true);
         }
-        let Ok(bytes) = std::fs::read(&from) else {
-            return Ok(false);
-        };
-        let part = to.with_extension("part");
+        self.replace(from, key)
+    }
+
+    /// Puts a file of another folder in the place of the one that is here: as a second name of it if both are
+    /// on one disk, else as a copy. Like [`Self::add`] otherwise.
+    pub fn replace(&self, from: &Self, key: AttachmentKey) -> io::Result<bool> {
+        let to = self.make_folder_of(key)?.join(file_name(key));
+        let (from, part) = (from.path(key), to.with_extension("part"));
         if_there(std::fs::remove_file(&part))?;
-        let mut options = OpenOptions::new();
-        options.create_new(true).write(true);
-        private(&mut options);
-        let mut copy = options.open(&part)?;
-        copy.write_all(&bytes)?;
-        copy.sync_all()?;
+        // Another disk and one without second names get a copy.
+        if std::fs::hard_link(&from, &part).is_err() {
+            let Ok(bytes) = std::fs::read(&from) else {
+                return Ok(false);
+            };
+            let mut options = OpenOptions::new();
+            options.create_new(true).write(true);
+            private(&mut options);
+            let mut copy = options.open(&part)?;
+            copy.write_all(&bytes)?;
+            copy.sync_all()?;
+        }
         std::fs::rename(part, to).map(|()| true)
     }
 

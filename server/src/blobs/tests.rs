@@ -5,11 +5,12 @@
 mod kept;
 pub(crate) mod photos;
 
+use onegrid_core::id::DeviceId;
 use onegrid_core::wire::verdict::Status;
 use tokio::time::Duration;
 
 use super::*;
-use crate::ingest::tests::world::TestServer;
+use crate::ingest::tests::world::{SyncPhone, TestServer};
 use crate::store::AttachmentKey;
 use onegrid_core::fixtures::{GRID_WORKER_CHEN, HANDLER_SHEN, NOW, VOLUNTEER_SUN, VOLUNTEER_WANG};
 use photos::*;
@@ -55,44 +56,101 @@ impl Bench {
     }
 }
 
+/// A bench, and a photo that the phone of a volunteer has described.
+struct Case {
+    bench: Bench,
+    blobs: Blobs,
+    phone: SyncPhone,
+    device: DeviceId,
+    bytes: Vec<u8>,
+    key: AttachmentKey,
+}
+
+impl Case {
+    fn new() -> Self {
+        Self::of(photo(5_000, 1))
+    }
+
+    fn of(bytes: Vec<u8>) -> Self {
+        let bench = Bench::new();
+        let (blobs, mut phone) = (bench.blobs(), bench.world.phone(VOLUNTEER_WANG));
+        let key = describe(&bench.world, &mut phone, &bytes, [1; 16]);
+        Self {
+            blobs,
+            device: device(&phone),
+            bytes,
+            key,
+            phone,
+            bench,
+        }
+    }
+
+    fn length(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn begin(&self) -> Result<Progress> {
+        self.blobs.begin(self.device, self.key, self.length(), NOW)
+    }
+
+    fn progress(&self) -> Result<Progress> {
+        self.blobs.progress(self.device, self.key, NOW)
+    }
+
+    fn open(&self, offset: u64) -> Receiver {
+        open(&self.blobs, self.device, self.key, offset)
+    }
+
+    fn send(&self) -> Result<Progress> {
+        send(&self.blobs, self.device, self.key, &self.bytes)
+    }
+
+    fn send_part(&self, end: usize) {
+        send_part(&self.blobs, self.device, self.key, &self.bytes, end);
+    }
+
+    fn read(&self) -> Vec<u8> {
+        read(&self.blobs, self.device, self.key)
+    }
+}
+
 #[test]
 fn upload_with_a_lying_length_is_refused() {
-    let bench = Bench::new();
-    let (blobs, mut phone) = (bench.blobs(), bench.world.phone(VOLUNTEER_WANG));
-    let (bytes, device) = (photo(5_000, 1), device(&phone));
-    let key = describe(&bench.world, &mut phone, &bytes, [1; 16]);
-    let length = bytes.len() as u64;
+    let it = Case::new();
+    let length = it.length();
     for lie in [0, length - 1, length + 1, u64::MAX] {
         assert_eq!(
-            code(blobs.begin(device, key, lie, NOW)),
+            code(it.blobs.begin(it.device, it.key, lie, NOW)),
             "attachment.length"
         );
     }
-    assert_eq!(blobs.begin(device, key, length, NOW).unwrap().offset, 0);
-    let announced = blobs.resume(device, key, 0, Some(length + 1), NOW);
+    assert_eq!(it.begin().unwrap().offset, 0);
+    let announced = it.blobs.resume(it.device, it.key, 0, Some(length + 1), NOW);
     assert_eq!(code(announced), "http.too_large");
-    let mut receiver = open(&blobs, device, key, 0);
-    blobs.write(&mut receiver, &bytes[..100], NOW).unwrap();
-    let long = [&bytes[100..], b"more"].concat();
-    let refused = blobs.write(&mut receiver, &long, NOW);
+    let mut receiver = it.open(0);
+    it.blobs
+        .write(&mut receiver, &it.bytes[..100], NOW)
+        .unwrap();
+    let long = [&it.bytes[100..], b"more"].concat();
+    let refused = it.blobs.write(&mut receiver, &long, NOW);
     assert_eq!(code(refused), "http.too_large");
-    blobs.save(&mut receiver, NOW).unwrap();
+    it.blobs.save(&mut receiver, NOW).unwrap();
     // Everything before the lie is the file itself.
-    let progress = blobs.progress(device, key, NOW).unwrap();
+    let progress = it.progress().unwrap();
     assert_eq!((progress.offset, progress.is_new), (length, true));
 }
 
 #[test]
 fn upload_with_another_hash_is_removed() {
-    let bench = Bench::new();
-    let (blobs, mut phone) = (bench.blobs(), bench.world.phone(VOLUNTEER_WANG));
-    let (bytes, device) = (photo(5_000, 1), device(&phone));
-    let key = describe(&bench.world, &mut phone, &bytes, [1; 16]);
+    let it = Case::new();
     let other = photo(5_000, 2);
-    assert_eq!(code(send(&blobs, device, key, &other)), "attachment.hash");
-    assert_eq!(code(blobs.progress(device, key, NOW)), "attachment.absent");
-    assert_eq!((bench.staging(), bench.is_stored(key)), (0, false));
-    assert!(send(&blobs, device, key, &bytes).unwrap().is_new);
+    assert_eq!(
+        code(send(&it.blobs, it.device, it.key, &other)),
+        "attachment.hash"
+    );
+    assert_eq!(code(it.progress()), "attachment.absent");
+    assert_eq!((it.bench.staging(), it.bench.is_stored(it.key)), (0, false));
+    assert!(it.send().unwrap().is_new);
 }
 
 #[test]
@@ -117,87 +175,76 @@ fn polyglot_is_refused_at_the_end() {
 
 #[test]
 fn upload_resumes_after_a_server_kill() {
-    let bench = Bench::new();
-    let (blobs, mut phone) = (bench.blobs(), bench.world.phone(VOLUNTEER_WANG));
-    let (bytes, device) = (photo(1_500_000, 1), device(&phone));
-    let key = describe(&bench.world, &mut phone, &bytes, [1; 16]);
-    blobs.begin(device, key, bytes.len() as u64, NOW).unwrap();
-    let mut receiver = open(&blobs, device, key, 0);
-    for piece in bytes[..1_300_000].chunks(32 * 1_024) {
-        blobs.write(&mut receiver, piece, NOW).unwrap();
+    let mut it = Case::of(photo(1_500_000, 1));
+    it.begin().unwrap();
+    let mut receiver = it.open(0);
+    for piece in it.bytes[..1_300_000].chunks(32 * 1_024) {
+        it.blobs.write(&mut receiver, piece, NOW).unwrap();
     }
     let durable = receiver.durable();
     assert!((1 << 20..1_300_000).contains(&durable), "{durable}");
     // Killed: nothing more is saved. A stranger's leftover lies beside.
-    drop((receiver, blobs));
-    std::fs::write(bench.folder.path().join("staging/left"), "x").unwrap();
-    let blobs = bench.blobs();
-    assert_eq!(bench.staging(), 1);
-    assert_eq!(blobs.progress(device, key, NOW).unwrap().offset, durable);
-    let wrong = blobs.resume(device, key, 0, None, NOW);
+    drop(receiver);
+    std::fs::write(it.bench.folder.path().join("staging/left"), "x").unwrap();
+    it.blobs = it.bench.blobs();
+    assert_eq!(it.bench.staging(), 1);
+    assert_eq!(it.progress().unwrap().offset, durable);
+    let wrong = it.blobs.resume(it.device, it.key, 0, None, NOW);
     assert_eq!(code(wrong), "attachment.offset");
-    let mut receiver = open(&blobs, device, key, durable);
+    let mut receiver = it.open(durable);
     let from = usize::try_from(durable).unwrap();
-    blobs.write(&mut receiver, &bytes[from..], NOW).unwrap();
-    blobs.save(&mut receiver, NOW).unwrap();
+    it.blobs
+        .write(&mut receiver, &it.bytes[from..], NOW)
+        .unwrap();
+    it.blobs.save(&mut receiver, NOW).unwrap();
     // Killed again, between the last byte and the check.
-    drop((receiver, blobs));
-    let blobs = bench.blobs();
-    assert!(!bench.is_stored(key));
-    let progress = blobs.progress(device, key, NOW).unwrap();
-    assert_eq!(
-        (progress.offset, progress.is_new),
-        (bytes.len() as u64, true)
-    );
-    assert_eq!(read(&blobs, device, key), bytes);
-    assert_eq!(bench.staging(), 0);
+    drop(receiver);
+    it.blobs = it.bench.blobs();
+    assert!(!it.bench.is_stored(it.key));
+    let progress = it.progress().unwrap();
+    assert_eq!((progress.offset, progress.is_new), (it.length(), true));
+    assert_eq!(it.read(), it.bytes);
+    assert_eq!(it.bench.staging(), 0);
 }
 
 #[test]
 fn upload_without_its_staging_file_begins_again() {
-    let bench = Bench::new();
-    let (blobs, mut phone) = (bench.blobs(), bench.world.phone(VOLUNTEER_WANG));
-    let (bytes, device) = (photo(5_000, 1), device(&phone));
-    let key = describe(&bench.world, &mut phone, &bytes, [1; 16]);
-    send_part(&blobs, device, key, &bytes, 2_000);
-    for left in std::fs::read_dir(bench.folder.path().join("staging")).unwrap() {
+    let mut it = Case::new();
+    it.send_part(2_000);
+    for left in std::fs::read_dir(it.bench.folder.path().join("staging")).unwrap() {
         std::fs::write(left.unwrap().path(), "short").unwrap();
     }
-    let cut = blobs.resume(device, key, 2_000, None, NOW);
+    let cut = it.blobs.resume(it.device, it.key, 2_000, None, NOW);
     assert_eq!(code(cut), "attachment.absent");
-    send_part(&blobs, device, key, &bytes, 2_000);
-    drop(blobs);
-    std::fs::remove_dir_all(bench.folder.path().join("staging")).unwrap();
-    let blobs = bench.blobs();
-    assert_eq!(code(blobs.progress(device, key, NOW)), "attachment.absent");
-    assert!(send(&blobs, device, key, &bytes).unwrap().is_new);
+    it.send_part(2_000);
+    std::fs::remove_dir_all(it.bench.folder.path().join("staging")).unwrap();
+    it.blobs = it.bench.blobs();
+    assert_eq!(code(it.progress()), "attachment.absent");
+    assert!(it.send().unwrap().is_new);
 }
 
 #[test]
 fn two_devices_upload_one_file_once() {
-    let bench = Bench::new();
-    let (blobs, mut phone) = (bench.blobs(), bench.world.phone(VOLUNTEER_WANG));
-    let worker = bench.world.phone(GRID_WORKER_CHEN);
-    let bytes = photo(5_000, 1);
-    let key = describe(&bench.world, &mut phone, &bytes, [1; 16]);
-    let (first, second) = (device(&phone), device(&worker));
-    send_part(&blobs, first, key, &bytes, 1_000);
-    send_part(&blobs, second, key, &bytes, 3_000);
-    assert_eq!(bench.staging(), 2);
-    assert!(send(&blobs, second, key, &bytes).unwrap().is_new);
+    let it = Case::new();
+    let worker = it.bench.world.phone(GRID_WORKER_CHEN);
+    let (first, second) = (it.device, device(&worker));
+    send_part(&it.blobs, first, it.key, &it.bytes, 1_000);
+    send_part(&it.blobs, second, it.key, &it.bytes, 3_000);
+    assert_eq!(it.bench.staging(), 2);
+    assert!(send(&it.blobs, second, it.key, &it.bytes).unwrap().is_new);
     // The first one asks, or begins again.
-    let length = bytes.len() as u64;
+    let length = it.length();
     for _ in 0..2 {
-        let progress = blobs.progress(first, key, NOW).unwrap();
+        let progress = it.blobs.progress(first, it.key, NOW).unwrap();
         assert_eq!((progress.offset, progress.is_new), (length, false));
-        let begun = blobs.begin(first, key, length, NOW).unwrap();
+        let begun = it.blobs.begin(first, it.key, length, NOW).unwrap();
         assert_eq!((begun.offset, begun.is_new), (length, false));
     }
-    let finished = blobs.finish(first, key, NOW).unwrap();
+    let finished = it.blobs.finish(first, it.key, NOW).unwrap();
     assert_eq!((finished.offset, finished.is_new), (length, false));
-    assert_eq!(bench.staging(), 0);
+    assert_eq!(it.bench.staging(), 0);
     let used = |device| {
-        let day = bench.world.server.store();
+        let day = it.bench.world.server.store();
         day.read(|tx| tx.uploaded(upload::day_of(NOW), device))
             .unwrap()
     };
@@ -206,86 +253,86 @@ fn two_devices_upload_one_file_once() {
 
 #[test]
 fn liar_spoils_no_upload_of_others() {
-    let bench = Bench::new();
-    let (blobs, mut phone) = (bench.blobs(), bench.world.phone(VOLUNTEER_WANG));
-    let mut liar = bench.world.phone(GRID_WORKER_CHEN);
-    let bytes = photo(5_000, 1);
-    let key = describe(&bench.world, &mut phone, &bytes, [1; 16]);
+    let it = Case::new();
+    let mut liar = it.bench.world.phone(GRID_WORKER_CHEN);
     // The liar reads the record. It describes the same file with another salt and another length.
     for (salt, length) in [([2; 16], 5_000), ([1; 16], 77)] {
-        describe_again(&bench.world, &mut liar, key, salt, length);
+        describe_again(&it.bench.world, &mut liar, it.key, salt, length);
     }
     let other = photo(5_000, 2);
-    send_part(&blobs, device(&phone), key, &bytes, 1_000);
+    it.send_part(1_000);
     assert_eq!(
-        code(send(&blobs, device(&liar), key, &other)),
+        code(send(&it.blobs, device(&liar), it.key, &other)),
         "attachment.hash"
     );
-    send_part(&blobs, device(&liar), key, &other, 4_000);
-    let offset = blobs.progress(device(&phone), key, NOW).unwrap().offset;
+    send_part(&it.blobs, device(&liar), it.key, &other, 4_000);
+    let offset = it.progress().unwrap().offset;
     assert_eq!(offset, 1_000);
-    assert!(send(&blobs, device(&phone), key, &bytes).unwrap().is_new);
-    assert_eq!(read(&blobs, device(&liar), key), bytes);
+    assert!(it.send().unwrap().is_new);
+    assert_eq!(read(&it.blobs, device(&liar), it.key), it.bytes);
 }
 
 #[test]
 fn stranger_reads_no_file() {
-    let bench = Bench::new();
-    let (blobs, mut phone) = (bench.blobs(), bench.world.phone(VOLUNTEER_WANG));
-    let stranger = bench.world.phone(HANDLER_SHEN);
-    let bytes = photo(5_000, 1);
-    let key = describe(&bench.world, &mut phone, &bytes, [1; 16]);
+    let it = Case::new();
+    let stranger = it.bench.world.phone(HANDLER_SHEN);
     let who = device(&stranger);
     for is_stored in [false, true] {
         if is_stored {
-            send(&blobs, device(&phone), key, &bytes).unwrap();
+            it.send().unwrap();
         }
-        assert_eq!(code(blobs.open_file(who, key, NOW)), "attachment.absent");
-        assert_eq!(code(blobs.progress(who, key, NOW)), "attachment.absent");
-        let begun = blobs.begin(who, key, bytes.len() as u64, NOW);
+        assert_eq!(
+            code(it.blobs.open_file(who, it.key, NOW)),
+            "attachment.absent"
+        );
+        assert_eq!(
+            code(it.blobs.progress(who, it.key, NOW)),
+            "attachment.absent"
+        );
+        let begun = it.blobs.begin(who, it.key, it.length(), NOW);
         assert_eq!(code(begun), "attachment.not_described");
-        let resumed = blobs.resume(who, key, 0, None, NOW);
+        let resumed = it.blobs.resume(who, it.key, 0, None, NOW);
         assert_eq!(code(resumed), "attachment.absent");
-        assert_eq!(blobs.needed(who, &[key], NOW).unwrap(), [0_u32; 0]);
-        assert_eq!(code(blobs.end(who, key)), "attachment.absent");
+        assert_eq!(it.blobs.needed(who, &[it.key], NOW).unwrap(), [0_u32; 0]);
+        assert_eq!(code(it.blobs.end(who, it.key)), "attachment.absent");
     }
-    assert_eq!(read(&blobs, device(&phone), key), bytes);
+    assert_eq!(it.read(), it.bytes);
 }
 
 /// A person who once read a description knows id and salt, and could describe the file in a record of its own.
 #[test]
 fn copied_description_opens_no_file() {
-    let bench = Bench::new();
-    let (blobs, mut phone) = (bench.blobs(), bench.world.phone(VOLUNTEER_WANG));
-    let mut thief = bench.world.phone(VOLUNTEER_SUN);
-    let bytes = photo(5_000, 1);
-    let key = describe(&bench.world, &mut phone, &bytes, [1; 16]);
-    send(&blobs, device(&phone), key, &bytes).unwrap();
-    let copied = describe(&bench.world, &mut thief, &bytes, [1; 16]);
-    assert_eq!(copied.id, key.id);
+    let it = Case::new();
+    let mut thief = it.bench.world.phone(VOLUNTEER_SUN);
+    it.send().unwrap();
+    let copied = describe(&it.bench.world, &mut thief, &it.bytes, [1; 16]);
+    assert_eq!(copied.id, it.key.id);
     let who = device(&thief);
-    assert_eq!(code(blobs.open_file(who, key, NOW)), "attachment.absent");
-    assert_eq!(code(blobs.open_file(who, copied, NOW)), "attachment.absent");
-    assert_eq!(blobs.needed(who, &[key, copied], NOW).unwrap(), [1]);
-    let begun = blobs.begin(who, copied, bytes.len() as u64, NOW).unwrap();
+    assert_eq!(
+        code(it.blobs.open_file(who, it.key, NOW)),
+        "attachment.absent"
+    );
+    assert_eq!(
+        code(it.blobs.open_file(who, copied, NOW)),
+        "attachment.absent"
+    );
+    assert_eq!(it.blobs.needed(who, &[it.key, copied], NOW).unwrap(), [1]);
+    let begun = it.blobs.begin(who, copied, it.length(), NOW).unwrap();
     assert_eq!(begun.offset, 0, "it has to send every byte");
 }
 
 #[test]
 fn lost_right_ends_a_download() {
-    let bench = Bench::new();
-    let (blobs, mut phone) = (bench.blobs(), bench.world.phone(VOLUNTEER_WANG));
-    let worker = bench.world.phone(GRID_WORKER_CHEN);
-    let bytes = photo(5_000, 1);
-    let key = describe(&bench.world, &mut phone, &bytes, [1; 16]);
-    send(&blobs, device(&phone), key, &bytes).unwrap();
-    assert_eq!(read(&blobs, device(&worker), key), bytes);
-    blobs.look_again(device(&worker), key, NOW).unwrap();
-    let revoked = bench.world.server.revoke(device(&worker), "admin", NOW);
+    let it = Case::new();
+    let worker = it.bench.world.phone(GRID_WORKER_CHEN);
+    it.send().unwrap();
+    assert_eq!(read(&it.blobs, device(&worker), it.key), it.bytes);
+    it.blobs.look_again(device(&worker), it.key, NOW).unwrap();
+    let revoked = it.bench.world.server.revoke(device(&worker), "admin", NOW);
     assert!(revoked.unwrap());
-    let look = blobs.look_again(device(&worker), key, NOW);
+    let look = it.blobs.look_again(device(&worker), it.key, NOW);
     assert_eq!(code(look), "session.revoked");
-    let opened = blobs.open_file(device(&worker), key, NOW);
+    let opened = it.blobs.open_file(device(&worker), it.key, NOW);
     assert_eq!(code(opened), "session.revoked");
 }
 
@@ -309,17 +356,15 @@ fn held_description_opens_its_file_to_its_author_alone() {
 
 #[test]
 fn full_server_takes_no_file() {
-    let bench = Bench::new();
-    let mut phone = bench.world.phone(VOLUNTEER_WANG);
-    let (bytes, device) = (photo(5_000, 1), device(&phone));
-    let key = describe(&bench.world, &mut phone, &bytes, [1; 16]);
-    send_part(&bench.blobs(), device, key, &bytes, 1_000);
-    let full = bench.blobs_with(BlobCeilings::with_reserve(u64::MAX));
-    let resumed = full.resume(device, key, 1_000, None, NOW);
+    let mut it = Case::new();
+    it.send_part(1_000);
+    it.blobs = it.bench.blobs_with(BlobCeilings::with_reserve(u64::MAX));
+    let resumed = it.blobs.resume(it.device, it.key, 1_000, None, NOW);
     assert_eq!(code(resumed), "attachment.server_full");
-    assert_eq!(full.progress(device, key, NOW).unwrap().offset, 1_000);
-    let next = describe(&bench.world, &mut phone, &photo(400, 2), [1; 16]);
-    let begun = full.begin(device, next, photo(400, 2).len() as u64, NOW);
+    assert_eq!(it.progress().unwrap().offset, 1_000);
+    let other = photo(400, 2);
+    let next = describe(&it.bench.world, &mut it.phone, &other, [1; 16]);
+    let begun = it.blobs.begin(it.device, next, other.len() as u64, NOW);
     assert_eq!(code(begun), "attachment.server_full");
 }
 
@@ -386,20 +431,17 @@ fn one_more_upload_ends_the_one_that_rested_longest() {
 
 #[test]
 fn ended_upload_takes_no_byte_of_its_old_request() {
-    let bench = Bench::new();
-    let (blobs, mut phone) = (bench.blobs(), bench.world.phone(VOLUNTEER_WANG));
-    let (bytes, device) = (photo(5_000, 1), device(&phone));
-    let key = describe(&bench.world, &mut phone, &bytes, [1; 16]);
-    blobs.begin(device, key, bytes.len() as u64, NOW).unwrap();
-    let mut old = open(&blobs, device, key, 0);
-    blobs.write(&mut old, &bytes[..1_000], NOW).unwrap();
-    blobs.end(device, key).unwrap();
-    blobs
-        .begin(device, key, bytes.len() as u64, NOW + 1)
+    let it = Case::new();
+    it.begin().unwrap();
+    let mut old = it.open(0);
+    it.blobs.write(&mut old, &it.bytes[..1_000], NOW).unwrap();
+    it.blobs.end(it.device, it.key).unwrap();
+    it.blobs
+        .begin(it.device, it.key, it.length(), NOW + 1)
         .unwrap();
-    assert_eq!(code(blobs.save(&mut old, NOW)), "attachment.absent");
-    assert_eq!(blobs.progress(device, key, NOW).unwrap().offset, 0);
-    assert!(send(&blobs, device, key, &bytes).unwrap().is_new);
+    assert_eq!(code(it.blobs.save(&mut old, NOW)), "attachment.absent");
+    assert_eq!(it.progress().unwrap().offset, 0);
+    assert!(it.send().unwrap().is_new);
 }
 
 #[test]

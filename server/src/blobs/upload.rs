@@ -13,6 +13,7 @@ use std::sync::{Arc, PoisonError};
 use onegrid_core::id::DeviceId;
 use onegrid_core::media::{self, MediaType};
 
+use super::adopt::Adoption;
 use super::files::{Files, Staged};
 use super::turns::Turn;
 use super::{Blobs, adopt, failed, rights};
@@ -82,6 +83,17 @@ impl Blobs {
         self.turns.take(device, key).await
     }
 
+    /// Whether the next request about this file checks all of its bytes: every byte of the upload has arrived,
+    /// or the file is here without a row.
+    pub fn is_unchecked(&self, device: DeviceId, key: AttachmentKey) -> Result<bool> {
+        let (upload, row) = self
+            .shared
+            .store
+            .read::<_, Problem>(|tx| Ok((tx.upload(device, key)?, tx.attachment_file(key)?)))?;
+        let has_all = upload.is_some_and(|upload| upload.durable == upload.bytes);
+        Ok(has_all || row.is_none() && self.files.length(key).is_ok_and(|found| found.is_some()))
+    }
+
     /// Begins an upload, or continues the one that is there.
     pub fn begin(
         &self,
@@ -105,7 +117,7 @@ impl Blobs {
             None if fitting.is_empty() => return Err(Problem::new("attachment.length")),
             None => {}
         }
-        if adopt::adopt(self, key, &fitting, now_ms)? {
+        if adopt::adopt(self, key, &fitting, now_ms)? == Adoption::Adopted {
             self.forget(device, key)?;
             return Ok(Progress::whole(bytes, true));
         }

@@ -4,10 +4,12 @@ use super::*;
 use crate::admin::backup;
 use crate::admin::data_dir::DataDir;
 use crate::admin::verify::{FileCheck, VerifyReport, verify_files};
+use crate::config::LogFormat;
 use crate::ingest::tests::world::SyncPhone;
 use crate::limits::{ORPHAN_MS, UPLOAD_IDLE_MS_MAX};
 use crate::rules::Rules;
 use crate::server::Server;
+use crate::telemetry::tests::Heard;
 use onegrid_core::fixtures::VOLUNTEER_WANG;
 
 /// Walks through all folders of files.
@@ -17,6 +19,7 @@ fn clean_up(blobs: &Blobs, now_ms: i64) -> CleanedUp {
         let step = blobs.clean_up(now_ms).unwrap();
         sum.files += step.files;
         sum.uploads += step.uploads;
+        sum.unreadable += step.unreadable;
     }
     sum
 }
@@ -44,51 +47,102 @@ fn orphan_goes_after_its_time() {
     assert_eq!(read(&blobs, device, kept), bytes);
 }
 
+/// Replaces a file by one that the disk does not give, whoever asks.
+#[cfg(unix)]
+fn make_unreadable(blobs: &Blobs, key: AttachmentKey) {
+    let path = blobs.files.path(key);
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink(&path, &path).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn unreadable_orphans_hold_no_other_up() {
+    let (heard, guard) = Heard::start(LogFormat::Text);
+    let mut it = Case::new();
+    let mut keys = Vec::new();
+    for n in 0..4 {
+        let bytes = photo(500, n);
+        let (key, envelope) = describe_late(&it.bench.world, &mut it.phone, &bytes);
+        send(&it.blobs, it.device, key, &bytes).unwrap();
+        let server = &it.bench.world.server;
+        server.decide(envelope, false, "admin", NOW).unwrap();
+        keys.push(key);
+    }
+    // The order of the clean-up.
+    keys.sort_by_key(|key| (key.record, key.id));
+    make_unreadable(&it.blobs, keys[0]);
+    // A folder is not removed like a file.
+    let stuck = it.blobs.files.path(keys[1]);
+    std::fs::remove_file(&stuck).unwrap();
+    std::fs::create_dir(&stuck).unwrap();
+    let marked = clean_up(&it.blobs, NOW);
+    assert!(marked.files == 0 && marked.unreadable > 0, "{marked:?}");
+    let over = clean_up(&it.blobs, NOW + ORPHAN_MS);
+    assert!(over.files == 3 && over.unreadable > 0, "{over:?}");
+    for key in [keys[0], keys[2], keys[3]] {
+        assert!(it.blobs.files.open(key).unwrap().is_none());
+    }
+    let found = |check| findings(&it.bench.world.server, &it.blobs.files, check);
+    assert_eq!(found(FileCheck::Full), ["verify.attachment_stray"]);
+    assert_eq!(found(FileCheck::Fast), ["verify.attachment_stray"]);
+    drop(guard);
+    let log = heard.text();
+    assert_eq!(log.matches("unreadable=1").count(), 1, "{log}");
+    // The next look finds it again, and removes it once it can.
+    std::fs::remove_dir(&stuck).unwrap();
+    std::fs::write(&stuck, "readable").unwrap();
+    assert_eq!(found(FileCheck::Full), [""; 0]);
+    assert_eq!(clean_up(&it.blobs, NOW + ORPHAN_MS).files, 1);
+}
+
 #[test]
 fn idle_upload_is_forgotten() {
-    let bench = Bench::new();
-    let (blobs, mut phone) = (bench.blobs(), bench.world.phone(VOLUNTEER_WANG));
-    let (bytes, device) = (photo(5_000, 1), device(&phone));
-    let key = describe(&bench.world, &mut phone, &bytes, [1; 16]);
-    send_part(&blobs, device, key, &bytes, 1_000);
-    let last = blobs.clean_up(NOW + UPLOAD_IDLE_MS_MAX).unwrap();
+    let it = Case::new();
+    it.send_part(1_000);
+    let last = it.blobs.clean_up(NOW + UPLOAD_IDLE_MS_MAX).unwrap();
     assert_eq!(last.uploads, 0);
-    let over = blobs.clean_up(NOW + UPLOAD_IDLE_MS_MAX + 1).unwrap();
-    assert_eq!((over.uploads, bench.staging()), (1, 0));
+    let over = it.blobs.clean_up(NOW + UPLOAD_IDLE_MS_MAX + 1).unwrap();
+    assert_eq!((over.uploads, it.bench.staging()), (1, 0));
 }
 
 #[test]
 fn returning_description_adopts_its_file() {
-    let bench = Bench::new();
-    let (blobs, mut phone) = (bench.blobs(), bench.world.phone(VOLUNTEER_WANG));
-    let (bytes, device) = (photo(5_000, 1), device(&phone));
-    let key = describe(&bench.world, &mut phone, &bytes, [1; 16]);
-    send(&blobs, device, key, &bytes).unwrap();
-    let store = bench.world.server.store();
+    let it = Case::new();
+    it.send().unwrap();
+    let (store, key) = (it.bench.world.server.store(), it.key);
     let forget = || {
         let forgotten = store.write::<_, StoreError>(move |tx| tx.drop_attachment_file(key));
         forgotten.unwrap();
     };
     // No phone sends it again, as after a restore. The clean-up finds it and gives it its row.
     forget();
-    clean_up(&blobs, NOW);
+    clean_up(&it.blobs, NOW);
     let orphans = || store.read(|tx| tx.attachment_orphans(None, 9)).unwrap();
     assert_eq!(orphans(), []);
-    assert_eq!(read(&blobs, device, key), bytes);
+    assert_eq!(it.read(), it.bytes);
     // A phone is faster than the clean-up.
     forget();
-    let length = bytes.len() as u64;
-    let begun = blobs.begin(device, key, length, NOW + 1).unwrap();
+    let length = it.length();
+    let begun = it.blobs.begin(it.device, it.key, length, NOW + 1).unwrap();
     assert_eq!((begun.offset, begun.is_new), (length, true));
     assert_eq!(orphans(), []);
-    assert_eq!(read(&blobs, device, key), bytes);
+    assert_eq!(it.read(), it.bytes);
     // A damaged file is no file.
     forget();
-    flip(&blobs, key);
-    let begun = blobs.begin(device, key, length, NOW + 2).unwrap();
+    flip(&it.blobs, it.key);
+    let begun = it.blobs.begin(it.device, it.key, length, NOW + 2).unwrap();
     assert_eq!((begun.offset, begun.is_new), (0, false));
-    send(&blobs, device, key, &bytes).unwrap();
-    assert_eq!(read(&blobs, device, key), bytes);
+    it.send().unwrap();
+    assert_eq!(it.read(), it.bytes);
+    // Neither is one that the disk does not give.
+    #[cfg(unix)]
+    {
+        forget();
+        make_unreadable(&it.blobs, it.key);
+        assert!(it.send().unwrap().is_new);
+        assert_eq!(it.read(), it.bytes);
+    }
 }
 
 /// Changes one bit of a stored file, as a failing disk does.
@@ -138,9 +192,9 @@ fn opened(data: &DataDir, world: &TestServer) -> (Server, Blobs) {
     (server, blobs)
 }
 
-fn findings(server: &Server, data: &DataDir, check: FileCheck) -> Vec<&'static str> {
+fn findings(server: &Server, files: &Files, check: FileCheck) -> Vec<&'static str> {
     let mut report = VerifyReport::default();
-    verify_files(server, &data.files(), check, &mut report).unwrap();
+    verify_files(server, files, check, &mut report).unwrap();
     report
         .wrong
         .iter()
@@ -163,7 +217,7 @@ fn backup_holds_every_file_of_its_database() {
     backup::restore(&to, &from, None, NOW + 1_000).unwrap();
     let (server, blobs) = opened(&to, &it.bench.world);
     assert_eq!(read(&blobs, who, it.key), it.bytes);
-    assert_eq!(findings(&server, &to, FileCheck::Full), [""; 0]);
+    assert_eq!(findings(&server, &to.files(), FileCheck::Full), [""; 0]);
     assert_eq!(blobs.needed(who, &[it.key, part], NOW).unwrap(), [1]);
     let begun = blobs.begin(who, part, other.len() as u64, NOW);
     assert_eq!(begun.unwrap().offset, 0, "an upload begins again");
@@ -180,7 +234,7 @@ fn restored_server_asks_for_lost_files() {
     backup::restore(&to, &from, None, NOW + 1_000).unwrap();
     let (server, blobs) = opened(&to, &it.bench.world);
     let who = device(&it.phone);
-    assert_eq!(findings(&server, &to, FileCheck::Full), [""; 0]);
+    assert_eq!(findings(&server, &to.files(), FileCheck::Full), [""; 0]);
     let opened = blobs.open_file(who, it.key, NOW);
     assert_eq!(code(opened), "attachment.absent");
     assert_eq!(blobs.needed(who, &[it.key], NOW).unwrap(), [0]);
@@ -202,6 +256,37 @@ fn restore_keeps_files_that_are_in_place() {
     backup::restore(&to, &from, None, NOW + 1_000).unwrap();
     let (_server, blobs) = opened(&to, &it.bench.world);
     assert_eq!(read(&blobs, device(&it.phone), it.key), it.bytes);
+}
+
+/// The file is damaged in the data folder, in the backup, or in both.
+#[test]
+fn restore_puts_the_sound_file_in_place() {
+    for damaged in [[true, false], [false, true], [true, true]] {
+        let it = deployment();
+        let from = it.bench.folder.path().join("2025-10-09");
+        backup::backup(&it.data, &from, NOW).unwrap();
+        let to = DataDir::at(&it.bench.folder.path().join("restored"));
+        to.make().unwrap();
+        to.files().make().unwrap();
+        let backup = DataDir::at(&from).files();
+        to.files().add(&backup, it.key).unwrap();
+        for (files, is_damaged) in [to.files(), backup].iter().zip(damaged) {
+            // A write would change the file under its other names, too.
+            let mut bytes = it.bytes.clone();
+            bytes[900] ^= u8::from(is_damaged);
+            std::fs::remove_file(files.path(it.key)).unwrap();
+            std::fs::write(files.path(it.key), bytes).unwrap();
+        }
+        backup::restore(&to, &from, None, NOW + 1_000).unwrap();
+        let (server, blobs) = opened(&to, &it.bench.world);
+        let who = device(&it.phone);
+        assert_eq!(findings(&server, &to.files(), FileCheck::Full), [""; 0]);
+        if damaged == [true, true] {
+            assert_eq!(blobs.needed(who, &[it.key], NOW).unwrap(), [0]);
+            send(&blobs, who, it.key, &it.bytes).unwrap();
+        }
+        assert_eq!(read(&blobs, who, it.key), it.bytes, "{damaged:?}");
+    }
 }
 
 #[test]
@@ -232,7 +317,7 @@ fn lost_file_with_a_row_is_needed_again() {
 fn verify_finds_a_flipped_byte() {
     let it = deployment();
     let server = &it.bench.world.server;
-    let found = |check| findings(server, &it.data, check);
+    let found = |check| findings(server, &it.data.files(), check);
     assert_eq!(found(FileCheck::Full), [""; 0]);
     flip(&it.blobs, it.key);
     assert_eq!(found(FileCheck::Full), ["verify.attachment"]);

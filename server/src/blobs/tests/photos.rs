@@ -1,5 +1,7 @@
 //! Photos of any length, and phones that describe and send them.
 
+use std::sync::{Arc, mpsc};
+
 use onegrid_core::domain::case::Event;
 use onegrid_core::domain::case::payload::Attach;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash};
@@ -35,6 +37,24 @@ pub(crate) fn photo(length: usize, n: u8) -> Vec<u8> {
     photo.push(n);
     photo.extend([0xff, 0xd9]);
     photo
+}
+
+/// Holds all checks of whole files up until the answer is called.
+pub(crate) fn hold_checks(blobs: &Arc<Blobs>) -> impl FnOnce() {
+    let blobs = Arc::clone(blobs);
+    let (held, is_held) = mpsc::channel();
+    let (release, is_released) = mpsc::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        let _alone = blobs.checking.lock().unwrap();
+        held.send(()).unwrap();
+        // An error says that the test has failed.
+        let _ = is_released.recv();
+    });
+    is_held.recv().unwrap();
+    move || {
+        release.send(()).unwrap();
+        thread.join().unwrap();
+    }
 }
 
 pub(crate) fn device(phone: &SyncPhone) -> DeviceId {
