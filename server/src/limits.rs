@@ -210,6 +210,8 @@ pub const UPLOAD_PIECE_BYTES: usize = 32 * 1_024;
 pub const DOWNLOAD_PIECES_A_LOOK: u64 = 16;
 /// Uploads and downloads that run at the same time.
 pub const TRANSFERS_MAX: usize = 256;
+/// Checks of whole uploads that run at the same time. Each holds a file in memory.
+pub const CHECKS_AT_ONCE_MAX: usize = 1;
 /// Uploads and downloads of one device that run at the same time.
 pub const TRANSFERS_PER_DEVICE_MAX: usize = 8;
 /// Silence after which an upload or download ends.

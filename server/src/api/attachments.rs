@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Path, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::extract::{ConnectInfo, FromRequestParts, Path, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -59,9 +60,55 @@ pub fn transfers(node: Node) -> Router {
 }
 
 type Peer = ConnectInfo<SocketAddr>;
-type Named = Path<(String, String)>;
 
-/// A request whose session and code are right.
+/// A request about one file, whose session and code are right.
+struct Asked {
+    known: Known,
+    key: AttachmentKey,
+    headers: HeaderMap,
+}
+
+impl Asked {
+    /// The names of the upload that the request is about.
+    const fn upload(&self) -> (DeviceId, AttachmentKey) {
+        (self.known.device(), self.key)
+    }
+
+    fn number(&self, name: &str) -> Result<Option<u64>> {
+        number(&self.headers, name)
+    }
+}
+
+impl FromRequestParts<Node> for Asked {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, node: &Node) -> Result<Self> {
+        let peer = Peer::from_request_parts(parts, node).await;
+        let ConnectInfo(peer) =
+            peer.map_err(|error| Problem::new("server.internal").because(&error))?;
+        let named = Path::<(String, String)>::from_request_parts(parts, node).await;
+        let headers = std::mem::take(&mut parts.headers);
+        node.admit(peer, &headers)?;
+        let lines = lines_of(&headers)?;
+        let request = (parts.method.as_str(), parts.uri.path());
+        let known = node.known(&headers, request, lines).await?;
+        // Ranges are of HTTP, so any of its clients may read.
+        if parts.method != Method::GET {
+            check_version(&headers)?;
+        }
+        let named = named
+            .ok()
+            .and_then(|Path((record, id))| named_key(&record, &id));
+        let key = named.ok_or_else(|| Problem::new("attachment.absent"))?;
+        Ok(Self {
+            known,
+            key,
+            headers,
+        })
+    }
+}
+
+/// The session and the code of a request, both right.
 struct Known {
     session: Session,
     tag: RequestTag,
@@ -140,90 +187,51 @@ async fn abilities() -> Response {
     (StatusCode::NO_CONTENT, headers).into_response()
 }
 
-async fn create(
-    State(node): State<Node>,
-    ConnectInfo(peer): Peer,
-    Path(named): Named,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response> {
-    node.admit(peer, &headers)?;
-    let lines = lines_of(&headers)?;
-    let known = node.known(&headers, ("POST", uri.path()), lines).await?;
-    check_version(&headers)?;
-    let bytes = number(&headers, UPLOAD_LENGTH)?.ok_or_else(malformed)?;
+async fn create(State(node): State<Node>, asked: Asked) -> Result<Response> {
+    let bytes = asked.number(UPLOAD_LENGTH)?.ok_or_else(malformed)?;
     if bytes > ATTACHMENT_BYTES_MAX as u64 {
         return Err(Problem::new("http.too_large").with("max", ATTACHMENT_BYTES_MAX));
     }
-    let (device, key) = (known.device(), key_of(&named)?);
-    let turn = node.0.blobs.take_turn(device, key).await?;
+    let (device, key) = asked.upload();
     let progress = node
-        .in_turn(turn, move |blobs| blobs.begin(device, key, bytes, now_ms()))
+        .in_turn(&asked, move |blobs| {
+            blobs.begin(device, key, bytes, now_ms())
+        })
         .await?;
     node.0.meters.stored(progress.is_new);
-    let mut response = known.standing(StatusCode::CREATED, &progress)?;
+    let mut response = asked.known.standing(StatusCode::CREATED, &progress)?;
     let location = HeaderValue::try_from(attachment_path(key.record, key.id))
         .map_err(|error| Problem::new("server.internal").because(&error))?;
     response.headers_mut().insert(header::LOCATION, location);
     Ok(response)
 }
 
-async fn progress(
-    State(node): State<Node>,
-    ConnectInfo(peer): Peer,
-    Path(named): Named,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response> {
-    node.admit(peer, &headers)?;
-    let lines = lines_of(&headers)?;
-    let known = node.known(&headers, ("HEAD", uri.path()), lines).await?;
-    check_version(&headers)?;
-    let (device, key) = (known.device(), key_of(&named)?);
-    let turn = node.0.blobs.take_turn(device, key).await?;
+async fn progress(State(node): State<Node>, asked: Asked) -> Result<Response> {
+    let (device, key) = asked.upload();
     let progress = node
-        .in_turn(turn, move |blobs| blobs.progress(device, key, now_ms()))
+        .in_turn(&asked, move |blobs| blobs.progress(device, key, now_ms()))
         .await?;
     node.0.meters.stored(progress.is_new);
-    known.standing(StatusCode::OK, &progress)
+    asked.known.standing(StatusCode::OK, &progress)
 }
 
-async fn end(
-    State(node): State<Node>,
-    ConnectInfo(peer): Peer,
-    Path(named): Named,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response> {
-    node.admit(peer, &headers)?;
-    let lines = lines_of(&headers)?;
-    let known = node.known(&headers, ("DELETE", uri.path()), lines).await?;
-    check_version(&headers)?;
-    let (device, key) = (known.device(), key_of(&named)?);
-    let turn = node.0.blobs.take_turn(device, key).await?;
-    node.in_turn(turn, move |blobs| blobs.end(device, key))
+async fn end(State(node): State<Node>, asked: Asked) -> Result<Response> {
+    let (device, key) = asked.upload();
+    node.in_turn(&asked, move |blobs| blobs.end(device, key))
         .await?;
-    known.answer(StatusCode::NO_CONTENT, &[], Body::empty())
+    asked
+        .known
+        .answer(StatusCode::NO_CONTENT, &[], Body::empty())
 }
 
-async fn append(
-    State(node): State<Node>,
-    ConnectInfo(peer): Peer,
-    Path(named): Named,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response> {
-    node.admit(peer, &headers)?;
-    let lines = lines_of(&headers)?;
-    let known = node.known(&headers, ("PATCH", uri.path()), lines).await?;
-    check_version(&headers)?;
-    if one(&headers, "content-type")? != Some(MEDIA_UPLOAD) {
+async fn append(State(node): State<Node>, asked: Asked, body: Body) -> Result<Response> {
+    if one(&asked.headers, "content-type")? != Some(MEDIA_UPLOAD) {
         return Err(Problem::new("http.media_type"));
     }
-    let offset = number(&headers, UPLOAD_OFFSET)?.ok_or_else(malformed)?;
-    let announced = number(&headers, "content-length")?;
-    let (device, key) = (known.device(), key_of(&named)?);
+    let offset = asked.number(UPLOAD_OFFSET)?.ok_or_else(malformed)?;
+    let announced = asked.number("content-length")?;
+    let (device, key) = asked.upload();
+    let known = asked.known;
     let seat = node.0.transfers.take(device)?;
     let turn = node.0.blobs.take_turn(device, key).await?;
     let (resumed, turn) = node
@@ -282,7 +290,7 @@ impl Incoming {
         }
         let finished = self
             .node
-            .with_blobs(move |blobs| blobs.finish(device, key, now_ms()))
+            .check_blobs(move |blobs| blobs.finish(device, key, now_ms()))
             .await?;
         self.node.0.meters.stored(finished.is_new);
         Ok(finished)
@@ -354,23 +362,14 @@ fn stopping() -> Problem {
     Problem::new("server.stopping")
 }
 
-async fn read(
-    State(node): State<Node>,
-    ConnectInfo(peer): Peer,
-    Path(named): Named,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response> {
-    node.admit(peer, &headers)?;
-    let lines = lines_of(&headers)?;
-    let known = node.known(&headers, ("GET", uri.path()), lines).await?;
-    let (device, key) = (known.device(), key_of(&named)?);
+async fn read(State(node): State<Node>, asked: Asked) -> Result<Response> {
+    let (device, key) = asked.upload();
     let seat = node.0.transfers.take(device)?;
     let download = node
         .with_blobs(move |blobs| blobs.open_file(device, key, now_ms()))
         .await?;
     let (all, media) = (download.bytes, download.media);
-    let wanted = one(&headers, "range")?.and_then(range_of);
+    let wanted = one(&asked.headers, "range")?.and_then(range_of);
     let (status, first, last) = match wanted {
         None => (StatusCode::OK, 0, all.saturating_sub(1)),
         Some((first, last)) if first < all => {
@@ -401,7 +400,7 @@ async fn read(
         end: last + 1,
         _seat: seat,
     };
-    known.answer(status, &headers, outgoing.into_body())
+    asked.known.answer(status, &headers, outgoing.into_body())
 }
 
 /// A file on its way to a reader.
@@ -513,15 +512,15 @@ impl Node {
     async fn known(
         &self,
         headers: &HeaderMap,
-        (method, path): (&'static str, &str),
+        (method, path): (&str, &str),
         covered: Vec<u8>,
     ) -> Result<Known> {
         let (session, mac) = tags(headers)?;
-        let path = path.to_owned();
+        let (method, path) = (method.to_owned(), path.to_owned());
         let inner = Arc::clone(&self.0);
         self.work(move |server| {
             let now_ms = now_ms();
-            let request = (method, path.as_str());
+            let request = (method.as_str(), path.as_str());
             let (session, tag) =
                 server.authenticate((&session, &mac), request, &covered, now_ms)?;
             inner.by_device.take(session.device, now_ms)?;
@@ -534,18 +533,27 @@ impl Node {
         .await
     }
 
-    /// Works in a turn. The work may outlive its request, so it holds the turn.
+    /// Works in the turn of a request. The work may outlive its request, so it holds the turn.
     async fn in_turn<T: Send + 'static>(
         &self,
-        turn: Turn,
+        asked: &Asked,
         work: impl FnOnce(&Blobs) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.with_blobs(move |blobs| {
+        let (device, key) = asked.upload();
+        let turn = self.0.blobs.take_turn(device, key).await?;
+        let is_unchecked = self
+            .with_blobs(move |blobs| blobs.is_unchecked(device, key))
+            .await?;
+        let work = move |blobs: &Blobs| {
             let done = work(blobs);
             drop(turn);
             done
-        })
-        .await
+        };
+        if is_unchecked {
+            self.check_blobs(work).await
+        } else {
+            self.with_blobs(work).await
+        }
     }
 
     async fn with_blobs<T: Send + 'static>(
@@ -554,6 +562,15 @@ impl Node {
     ) -> Result<T> {
         let blobs = Arc::clone(&self.0.blobs);
         self.work(move |_| work(&blobs)).await
+    }
+
+    /// Works on a file whose bytes are checked; such work waits for another check.
+    async fn check_blobs<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Blobs) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let blobs = Arc::clone(&self.0.blobs);
+        self.check(move |_| work(&blobs)).await
     }
 }
 
@@ -600,12 +617,8 @@ fn number(headers: &HeaderMap, name: &str) -> Result<Option<u64>> {
         .transpose()
 }
 
-fn key_of((record, id): &(String, String)) -> Result<AttachmentKey> {
-    named(record, id).ok_or_else(|| Problem::new("attachment.absent"))
-}
-
 /// Reads record and id in their one spelling, because the code of a request covers the path as it is written.
-fn named(record: &str, id: &str) -> Option<AttachmentKey> {
+fn named_key(record: &str, id: &str) -> Option<AttachmentKey> {
     let key = AttachmentKey {
         record: record.parse::<RecordId>().ok()?,
         id: id.parse::<Hash>().ok()?,

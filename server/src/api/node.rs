@@ -15,7 +15,8 @@ use crate::blobs::Blobs;
 use crate::config::Config;
 use crate::error::{Problem, Result};
 use crate::limits::{
-    BODIES_AT_ONCE_MAX, LIVE_PER_DEVICE_MAX, TRANSFERS_MAX, TRANSFERS_PER_DEVICE_MAX,
+    BODIES_AT_ONCE_MAX, CHECKS_AT_ONCE_MAX, LIVE_PER_DEVICE_MAX, TRANSFERS_MAX,
+    TRANSFERS_PER_DEVICE_MAX,
 };
 use crate::metrics::Metrics;
 use crate::server::Server;
@@ -39,6 +40,8 @@ pub(super) struct Inner {
     pub(super) enrolments: Rates<Caller>,
     // The store blocks its thread, so only this many requests work at once. The others wait.
     workers: Arc<Semaphore>,
+    /// Checks of whole files follow one another, so they wait here and not on the threads of the others.
+    checks: Arc<Semaphore>,
 }
 
 impl Node {
@@ -68,6 +71,7 @@ impl Node {
             workers: Arc::new(Semaphore::new(
                 limits.workers_max.min(Semaphore::MAX_PERMITS),
             )),
+            checks: Arc::new(Semaphore::new(CHECKS_AT_ONCE_MAX)),
         }))
     }
 
@@ -83,7 +87,23 @@ impl Node {
         &self,
         work: impl FnOnce(&Server) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let turn = Arc::clone(&self.0.workers)
+        self.work_with(&self.0.workers, work).await
+    }
+
+    /// Like [`Self::work`] for the check of a whole file.
+    pub(super) async fn check<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Server) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.work_with(&self.0.checks, work).await
+    }
+
+    async fn work_with<T: Send + 'static>(
+        &self,
+        permits: &Arc<Semaphore>,
+        work: impl FnOnce(&Server) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let turn = Arc::clone(permits)
             .acquire_owned()
             .await
             .map_err(|_| Problem::new("server.stopping"))?;

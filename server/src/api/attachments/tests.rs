@@ -14,9 +14,10 @@ use onegrid_core::wire::transfer::{
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::{Duration, timeout};
 
 use crate::api::{Listener, Node, Shell, Shutdown, Trigger, routes, shell, transfers};
-use crate::blobs::tests::photos::{describe, photo};
+use crate::blobs::tests::photos::{describe, hold_checks, photo, send_part};
 use crate::blobs::{BlobCeilings, Blobs};
 use crate::config::{Effective, Inputs, LogFormat};
 use crate::ingest::tests::world::{SyncPhone, TestServer};
@@ -30,6 +31,7 @@ struct Running {
     world: TestServer,
     address: SocketAddr,
     metrics: Metrics,
+    blobs: Arc<Blobs>,
     phone: SyncPhone,
     session: Session,
     number: AtomicU64,
@@ -64,11 +66,11 @@ impl Answer {
 
 impl Running {
     fn new() -> Self {
-        Self::with(BlobCeilings::with_reserve(1))
+        Self::with(BlobCeilings::with_reserve(1), &[])
     }
 
     /// Sessions have the real time, because routes do.
-    fn with(ceilings: BlobCeilings) -> Self {
+    fn with(ceilings: BlobCeilings, settings: &[&str]) -> Self {
         let (world, folder) = (TestServer::new(), tempfile::tempdir().unwrap());
         let mut phone = world.phone(VOLUNTEER_WANG);
         let now_ms = onegrid_core::system::now_ms();
@@ -78,17 +80,24 @@ impl Running {
             .unwrap();
         phone.certificate = Arc::new(world.again(&mut phone, now_ms).unwrap());
         let session = phone.session.clone();
-        let flags = vec!["server.listen=127.0.0.1:0".to_owned()];
+        let settings = [&["server.listen=127.0.0.1:0"], settings].concat();
+        let flags = settings.into_iter().map(str::to_owned).collect();
         let inputs = Inputs {
             flags,
             ..Inputs::default()
         };
         let config = Effective::load(&inputs).unwrap().config;
         let shared = Arc::clone(&world.server.shared);
-        let blobs = Blobs::open(shared, folder.path(), ceilings).unwrap();
+        let blobs = Arc::new(Blobs::open(shared, folder.path(), ceilings).unwrap());
         let (metrics, (trigger, shutdown)) = (Metrics::new(), Shutdown::new());
         let server = Arc::clone(&world.server);
-        let node = Node::new(server, Arc::new(blobs), &config, &metrics, shutdown.clone());
+        let node = Node::new(
+            server,
+            Arc::clone(&blobs),
+            &config,
+            &metrics,
+            shutdown.clone(),
+        );
         let limits = Shell::new(config.limits.clone(), metrics.clone(), Arc::new(|| Ok(())));
         let app = shell(routes(node.clone()), transfers(node), &limits);
         let listener = Listener::bind(&config).unwrap();
@@ -98,6 +107,7 @@ impl Running {
             world,
             address,
             metrics,
+            blobs,
             phone,
             session,
             number: AtomicU64::new(1_000),
@@ -288,6 +298,66 @@ async fn second_patch_takes_over_a_dead_one() {
     assert_eq!(server.ask("GET", key, &[], b"").await.body, bytes);
 }
 
+/// A hostile phone finishes more uploads at once than there are workers.
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_leave_the_workers_to_others() {
+    let ceilings = BlobCeilings::with_reserve(1);
+    let mut server = Running::with(ceilings, &["limits.workers_max=1"]);
+    let photos = [photo(5_000, 1), photo(5_000, 2), photo(5_000, 3)];
+    let keys = [0, 1, 2].map(|n| server.describe(&photos[n]));
+    for (key, bytes) in keys.iter().zip(&photos) {
+        server.begin(*key, bytes.len()).await;
+    }
+    let release = hold_checks(&server.blobs);
+    let finish = async |n: usize| server.append(keys[n], 0, &photos[n]).await;
+    let others = async {
+        // Both files have arrived, so both checks wait.
+        let all = photos[0].len() + photos[1].len();
+        let arrived = format!("onegrid_attachment_bytes_total{{direction=\"up\"}} {all}");
+        while !server.metrics.render().contains(&arrived) {
+            tokio::task::yield_now().await;
+        }
+        for _ in 0..9 {
+            assert_eq!(server.offset(keys[2]).await, 0);
+        }
+        release();
+    };
+    // The time only ends a test that would wait for ever.
+    let all = timeout(Duration::from_secs(60), async {
+        tokio::join!(finish(0), finish(1), others)
+    });
+    let (first, second, ()) = all.await.expect("another request is answered");
+    assert_eq!((first.status, second.status), (204, 204));
+}
+
+/// A server that died between the last byte and the check makes up for it at the next question.
+#[tokio::test(flavor = "multi_thread")]
+async fn late_check_leaves_the_workers_to_others() {
+    let ceilings = BlobCeilings::with_reserve(1);
+    let mut server = Running::with(ceilings, &["limits.workers_max=1"]);
+    let photos = [photo(5_000, 1), photo(5_000, 2)];
+    let keys = [0, 1].map(|n| server.describe(&photos[n]));
+    server.begin(keys[1], photos[1].len()).await;
+    send_part(
+        &server.blobs,
+        server.session.device,
+        keys[0],
+        &photos[0],
+        photos[0].len(),
+    );
+    let release = hold_checks(&server.blobs);
+    let path = attachment_path(keys[0].record, keys[0].id);
+    let (_, head) = server.head("HEAD", &path, &[]);
+    let mut asking = TcpStream::connect(server.address).await.unwrap();
+    asking.write_all(head.as_bytes()).await.unwrap();
+    for _ in 0..9 {
+        let other = timeout(Duration::from_secs(60), server.offset(keys[1]));
+        assert_eq!(other.await.expect("another request is answered"), 0);
+    }
+    release();
+    assert_eq!(read(asking).await.offset(), photos[0].len() as u64);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bytes_before_a_broken_line_are_kept() {
     let mut server = Running::new();
@@ -397,7 +467,7 @@ async fn request_without_its_code_or_version_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn full_server_answers_507() {
-    let mut server = Running::with(BlobCeilings::with_reserve(u64::MAX));
+    let mut server = Running::with(BlobCeilings::with_reserve(u64::MAX), &[]);
     let bytes = photo(5_000, 1);
     let key = server.describe(&bytes);
     let begun = server.begin(key, bytes.len()).await;
@@ -413,7 +483,7 @@ async fn quota_of_a_day_answers_429() {
         device_day_files: 0,
         ..BlobCeilings::with_reserve(1)
     };
-    let mut server = Running::with(ceilings);
+    let mut server = Running::with(ceilings, &[]);
     let bytes = photo(5_000, 1);
     let key = server.describe(&bytes);
     let begun = server.begin(key, bytes.len()).await;
