@@ -5,7 +5,7 @@
 //   node tus_server.mjs FOLDER [IDENTITY]
 //
 // It keeps files in FOLDER, listens on a free port of this machine, and prints one line of JSON with `port`, `root`,
-// `list`, `receipts`, `certificates` and `generation`. IDENTITY is JSON with `root` (public key), `list` (list of
+// `list`, `receipts`, `certificates`, `generation`, and `qr`, an invitation that makes each phone a volunteer. IDENTITY is JSON with `root` (public key), `list` (list of
 // server keys, CBOR), `receipts` (seed of a key of kind 1 in the list), all in hex, and `generation`. Without it, the
 // server makes keys of its own, and prints the seed of the key for certificates, too. It ends with its standard input.
 import { createServer } from 'node:http';
@@ -14,10 +14,10 @@ import { fileURLToPath } from 'node:url';
 import { FileStore } from '@tus/file-store';
 import { Server } from '@tus/server';
 import { covered } from './src/attachments.js';
-import { decodeBatch, hashOf } from './src/batch.js';
+import { decodeBatch, hashOf, recordOf } from './src/batch.js';
 import { decode, encode, struct } from './src/cbor.js';
 import { decodeFrame, encodeFrame } from './src/frame.js';
-import { answerMac, channelKey, mac, requestMac, transcript } from './src/session.js';
+import { answerMac, channelKey, mac, requestMac, transcript, writeQr } from './src/session.js';
 import {
   Anchors, PURPOSE, SERVER_KEY, authorityOf, deviceId, keyOf, sha256, sign, verify,
 } from './src/trust.js';
@@ -26,6 +26,11 @@ const BASE = '/v1/attachments';
 const FILE = /^\/v1\/attachments\/([0-9a-f-]{36})\/([0-9a-f]{64})$/;
 const BACK = 2;
 const SESSION_MS = 15 * 60 * 1000;
+const CERTIFICATE_MS = 24 * 60 * 60 * 1000;
+const [VOLUNTEER, AREA] = [1, 1];
+// District, town, village and grid of every phone, as their statistical codes name them.
+const HOME = ['330105000000', '330105013000', '330105013003', '330105013003001'].map((code) =>
+  recordOf(sha256(Buffer.from('onegrid.area'), Buffer.from(code))));
 const BODY_BYTES_MAX = 1 << 20;
 // The codes of the protocol for the statuses of @tus/server.
 const CODES = {
@@ -55,7 +60,8 @@ function newIdentity() {
 
 /// The server's half of the handshake, and the sessions that it opened.
 class Sessions {
-  constructor({ root, list, receipts, generation }) {
+  constructor({ root, list, receipts, generation, certificates }) {
+    this.issuer = certificates && Buffer.from(certificates, 'hex');
     this.list = decode(Buffer.from(list, 'hex'));
     this.anchors = new Anchors(Buffer.from(root, 'hex'), this.list);
     Object.assign(this, { seed: Buffer.from(receipts, 'hex'), generation, begun: new Map(), open: new Map() });
@@ -89,6 +95,20 @@ class Sessions {
     const secrets = struct(randomBytes(32), null);
     const grant = encode(struct(id, now, now + SESSION_MS, this.generation, secrets, null));
     return encode([grant, mac(key, BACK, Buffer.from('grant'), grant)]);
+  }
+
+  /// Answers an enrolment. Every phone is taken, because the server keeps no list of invitations.
+  enrol(message) {
+    if (!this.issuer) throw new Refusal(403, 'http.refused');
+    const [asked] = decode(message);
+    const [, , key] = decode(asked);
+    const [issued, mark] = [Date.now(), [this.generation, 1]];
+    const [member, expires] = [randomBytes(16), issued + CERTIFICATE_MS];
+    const grants = [[VOLUNTEER, [AREA, HOME]]];
+    const facts = encode(struct(1, deviceId(key), key, member, grants, issued, expires, mark));
+    const signature = sign(this.issuer, PURPOSE.certificate, this.anchors.authority, facts);
+    const secrets = struct(randomBytes(32), null);
+    return encode([[facts, signature], this.anchors.root, this.list, issued, secrets]);
   }
 
   /// Answers a sync: all envelopes of the bundle are accepted, and there is nothing to read.
@@ -211,8 +231,12 @@ export function serve(folder, identity = newIdentity()) {
     const name = request.method === 'POST' && request.url;
     if (name === `${BASE}/needed`) return needed(request, response);
     if (name === '/v1/sync') return sync(request, response);
-    if (name !== '/v1/session') throw new Refusal(404, 'http.not_found');
-    const answer = sessions.answer(await bodyOf(request));
+    const answers = {
+      '/v1/session': (message) => sessions.answer(message),
+      '/v1/enrol': (message) => sessions.enrol(message),
+    };
+    if (!answers[name]) throw new Refusal(404, 'http.not_found');
+    const answer = answers[name](await bodyOf(request));
     response.writeHead(200, { 'content-type': 'application/cbor' });
     return response.end(answer);
   }
@@ -229,6 +253,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [folder, identity] = process.argv.slice(2);
   if (!folder) throw new Error('usage: node tus_server.mjs FOLDER [IDENTITY]');
   const running = await serve(folder, identity && JSON.parse(identity));
-  console.log(JSON.stringify({ port: running.port, ...running.identity }));
+  const { port, identity: shown } = running;
+  const address = `http://127.0.0.1:${port}`;
+  const qr = writeQr({ secret: randomBytes(10), root: Buffer.from(shown.root, 'hex'), address });
+  console.log(JSON.stringify({ port, qr, ...shown }));
   process.stdin.resume().on('end', () => process.exit());
 }

@@ -23,6 +23,15 @@ export function readQr(text) {
   return { secret, root, address };
 }
 
+/// Writes the text of an invitation's QR code.
+export function writeQr({ secret, root, address }) {
+  const payload = encode([secret, root, address]);
+  const check = sha256(Buffer.from('onegrid.invitation.check'), payload).subarray(0, 2);
+  const bits = [...payload, ...check].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+  const symbols = bits.match(/.{1,5}/g).map((five) => SYMBOLS[parseInt(five.padEnd(5, '0'), 2)]);
+  return `ONEGRID1:${symbols.join('')}`;
+}
+
 /// Turns an invitation into an identity: key, certificate and anchors.
 export async function enrol(invitation, deviceName) {
   const { secret, root, address } = invitation;

@@ -9,27 +9,12 @@ import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { fetchFile, idOf, lackedOf, pathOf } from '../src/attachments.js';
-import { decode, encode, struct } from '../src/cbor.js';
 import { Phone } from '../src/phone.js';
-import { Session } from '../src/session.js';
-import { Anchors, PURPOSE, authorityOf, deviceId, keyOf, sign } from '../src/trust.js';
+import { Session, enrol, readQr } from '../src/session.js';
 import { overBreakingLine, photo, report, upload } from './uploads.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'onegrid-tus-'));
 let child, identity, session;
-
-/// Returns an identity whose certificate the server's key signed.
-function identityOf({ port, root, list, certificates, generation }) {
-  const [authority, key] = [authorityOf(Buffer.from(root, 'hex')), keyOf('ed25519')];
-  const [issued, mark] = [Date.now(), [generation, 1]];
-  const device = deviceId(key.public);
-  const facts = encode(struct(1, device, key.public, randomBytes(16), [], issued, issued + 3_600_000, mark));
-  const signature = sign(Buffer.from(certificates, 'hex'), PURPOSE.certificate, authority, facts);
-  const anchors = new Anchors(Buffer.from(root, 'hex'), decode(Buffer.from(list, 'hex')));
-  const certificate = [facts, signature];
-  const address = `http://127.0.0.1:${port}`;
-  return { address, key, certificate, facts: anchors.certificate(certificate), anchors };
-}
 
 const newPath = (bytes) => pathOf(randomBytes(16).toString('hex'), idOf(randomBytes(16), bytes));
 
@@ -40,7 +25,7 @@ before(async () => {
   const program = fileURLToPath(new URL('../tus_server.mjs', import.meta.url));
   child = spawn(process.execPath, [program, folder], { stdio: ['pipe', 'pipe', 'inherit'] });
   const [line] = await new Promise((read) => createInterface({ input: child.stdout }).once('line', (...all) => read(all)));
-  identity = identityOf(JSON.parse(line));
+  identity = await enrol(readQr(JSON.parse(line).qr), 'Node');
   session = await Session.open(identity);
 });
 after(async () => {
