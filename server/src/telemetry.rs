@@ -68,14 +68,18 @@ pub(crate) mod tests {
         /// Logs all lines of this thread, at the finest level, until the guard is dropped.
         pub(crate) fn start(format: LogFormat) -> (Self, tracing::subscriber::DefaultGuard) {
             let heard = Self::default();
+            let guard = heard.listen(format);
+            (heard, guard)
+        }
+
+        /// Logs the lines of this thread, too.
+        pub(crate) fn listen(&self, format: LogFormat) -> tracing::subscriber::DefaultGuard {
             let config = LogConfig {
                 format,
                 filter: "trace".to_owned(),
             };
-            let writer = heard.clone();
-            let guard =
-                tracing::subscriber::set_default(subscriber(&config, move || writer.clone()));
-            (heard, guard)
+            let writer = self.clone();
+            tracing::subscriber::set_default(subscriber(&config, move || writer.clone()))
         }
 
         pub(crate) fn text(&self) -> String {

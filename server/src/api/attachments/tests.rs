@@ -536,10 +536,21 @@ async fn server_names_the_files_that_it_lacks() {
     assert_eq!(garbage.code(), "wire.damaged");
 }
 
-/// One thread, because the log is heard on this one alone.
-#[tokio::test]
-async fn log_names_no_file_record_or_device() {
+/// A log is heard thread by thread, so each worker listens from its start.
+#[test]
+fn log_names_no_file_record_or_device() {
     let (heard, guard) = Heard::start(LogFormat::Text);
+    let workers = heard.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .on_thread_start(move || std::mem::forget(workers.listen(LogFormat::Text)))
+        .build()
+        .unwrap();
+    runtime.block_on(refused_uploads(&heard));
+    drop(guard);
+}
+
+async fn refused_uploads(heard: &Heard) {
     let mut server = Running::new();
     let bytes = photo(5_000, 1);
     let key = server.describe(&bytes);
@@ -547,9 +558,11 @@ async fn log_names_no_file_record_or_device() {
     server.append(key, 0, &photo(5_000, 2)).await;
     server.begin(key, bytes.len()).await;
     server.append(key, 3, &bytes).await;
-    drop(guard);
+    let line = tokio::task::spawn_blocking(|| tracing::info!("of a worker"));
+    line.await.unwrap();
     let (log, metrics) = (heard.text(), server.metrics.render());
     assert!(metrics.contains("attachment.hash"), "{metrics}");
+    assert!(log.contains("of a worker"), "workers are heard: {log}");
     let device = server.session.device.to_string();
     for name in [key.id.to_string(), key.record.to_string(), device] {
         for text in [&log, &metrics] {
