@@ -43,3 +43,19 @@ pub(in crate::replica) fn sweep(conn: &Connection, files: &FileFolder) -> Result
     }
     Ok(())
 }
+
+/// Removes files that a crash left behind. The storage may refuse that, and then they wait for the next start.
+///
+/// # Errors
+/// [`ReplicaError::Damaged`], because a connection that has met damage reads nothing any more.
+pub(in crate::replica) fn tidy(conn: &Connection, files: &FileFolder) -> Result<(), ReplicaError> {
+    let tidied = sweep(conn, files).and_then(|()| files.tidy(&attachment::places(conn)?));
+    match tidied {
+        Err(ReplicaError::Damaged) => Err(ReplicaError::Damaged),
+        Err(error) => {
+            tracing::warn!(code = error.code(), "files stay until the next start");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}

@@ -279,16 +279,4 @@ impl Replica {
             tracing::warn!(code = error.code(), "a file stays until the next write");
         }
     }
-
-    /// Removes files that a crash left behind.
-    pub(super) fn tidy_files(&mut self) {
-        self.sweep_files();
-        let tidied = self.reader.conn().and_then(|conn| {
-            let places = attachment::places(conn)?;
-            self.files.tidy(&places)
-        });
-        if let Err(error) = tidied {
-            tracing::warn!(code = error.code(), "files stay until the next start");
-        }
-    }
 }

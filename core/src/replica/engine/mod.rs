@@ -28,6 +28,7 @@ use std::sync::Arc;
 use rand_core::CryptoRng;
 use rusqlite::Connection;
 
+use super::attachments::clean_up;
 use super::attachments::folder::FileFolder;
 use super::disk::{Disk, DiskLock};
 use super::error::ReplicaError;
@@ -115,6 +116,7 @@ impl Parts {
         let certificates = Certificates::with(readers.rebuilds().clone());
         identity::is_of(device, &conn, &certificates)?;
         let outbox_copy = OutboxCopy::open(&site, &conn)?;
+        clean_up::tidy(&conn, &files)?;
         let reader = Reader {
             identity: identity::of_file(&conn, &certificates)?,
             conn: Some(conn),
@@ -168,7 +170,7 @@ impl Replica {
             begin(conn);
         }
         readers.open(reader.identity.clone());
-        let mut replica = Self {
+        Ok(Self {
             reader,
             readers,
             site,
@@ -182,9 +184,7 @@ impl Replica {
             pruned: 0,
             writes: 0,
             low_storage: false,
-        };
-        replica.tidy_files();
-        Ok(replica)
+        })
     }
 
     /// Returns readers of the same file for other threads. They keep reading while an answer is applied.
@@ -359,14 +359,15 @@ impl Replica {
             self.marks.read()?;
             let certificates = Certificates::with(self.readers.rebuilds().clone());
             self.reader.identity = identity::of_file(&conn, &certificates)?;
-            if let Err(error) = self.outbox_copy.resume(&conn) {
+            let resumed = self.outbox_copy.resume(&conn);
+            let resumed = resumed.and_then(|()| clean_up::tidy(&conn, &self.reader.files));
+            if let Err(error) = resumed {
                 self.outbox_copy.suspend();
                 return Err(error);
             }
             self.reader.certificates = certificates;
             self.reader.conn = Some(conn);
             self.lock = Some(lock);
-            self.tidy_files();
         }
         self.readers.open(self.reader.identity.clone());
         Ok(())

@@ -776,8 +776,8 @@ fn rescue_keeps_undelivered_files() {
 #[test]
 fn lost_database_costs_no_undelivered_file() {
     let town = Deployment::new();
-    let mut server = Server::new(&town);
     for harm in 0..4 {
+        let mut server = Server::new(&town);
         let mut phone = town.phone(GRID_WORKER_CHEN);
         let sent = phone.report_with(LARGE, 1);
         server.settle(&mut phone);
