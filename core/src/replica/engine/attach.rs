@@ -19,6 +19,8 @@ use crate::limits::STAGED_DAYS_MAX;
 use crate::media::MediaType;
 use crate::media::sealed::SealKey;
 use crate::sync::file_port::FilesLeft;
+use crate::texts::{Lang, say};
+use crate::wire::transfer::FileName;
 
 const UNKNOWN: ReplicaError = ReplicaError::BadContent("media.unknown_id");
 const DAY_MS: i64 = 24 * 3_600 * 1_000;
@@ -211,11 +213,33 @@ impl Replica {
         self.change_files(|conn| clean_up::free(conn, bytes))
     }
 
-    /// Frees storage after a sync, and removes files that were staged long ago, with a notice.
+    /// Notes that a file cannot be delivered. It stays, and the person is told once.
+    pub(in crate::replica) fn refuse_file(
+        &mut self,
+        name: &FileName,
+        code: &'static str,
+        now_ms: i64,
+    ) -> Result<(), ReplicaError> {
+        let Some(row) = attachment::file(self.conn()?, Some(name.record), name.id)? else {
+            return Ok(());
+        };
+        self.change_files(|conn| {
+            if attachment::set_refused(conn, name, code)? {
+                let what = say(words_of(row.facts.media), Lang::default(), &[]);
+                notice::insert(conn, now_ms, code, (Some(name.record), None), &what)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Tells the person which files cannot be read, frees storage after a sync, and removes files that were staged long ago, with a notice.
     pub(in crate::replica) fn keep_files_in_bounds(
         &mut self,
         now_ms: i64,
     ) -> Result<(), ReplicaError> {
+        for name in self.unreadable.take() {
+            self.refuse_file(&name, "media.unreadable", now_ms)?;
+        }
         let goal = clean_up::goal(&self.files, self.low_storage)?;
         let before_ms = now_ms.saturating_sub(STAGED_DAYS_MAX * DAY_MS);
         self.change_files(|conn| {

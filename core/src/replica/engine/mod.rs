@@ -21,6 +21,8 @@ pub(super) mod view;
 pub(super) mod words;
 pub(super) mod write;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,6 +49,7 @@ use crate::domain::Grant;
 use crate::trust::certificate::{Anchors, Certificate};
 use crate::trust::peer_session::MeetingSecrets;
 use crate::trust::sign::SecretKey;
+use crate::wire::transfer::FileName;
 
 /// The things that a replica needs from its host.
 pub struct ReplicaOptions {
@@ -82,6 +85,8 @@ pub struct Replica {
     pub(super) writes: u64,
     /// Whether the host wants files removed that the server has.
     pub(super) low_storage: bool,
+    /// Files that a transfer could not read, until the person is told.
+    pub(super) unreadable: RefCell<BTreeSet<FileName>>,
     /// The lock, held while the replica is open and absent while it is suspended. It is dropped last.
     lock: Option<DiskLock>,
 }
@@ -184,6 +189,7 @@ impl Replica {
             pruned: 0,
             writes: 0,
             low_storage: false,
+            unreadable: RefCell::default(),
         })
     }
 

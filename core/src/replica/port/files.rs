@@ -6,12 +6,11 @@ use super::super::attachments::folder::FileProgress;
 use super::super::engine::{Replica, attach};
 use super::super::error::ReplicaError;
 use super::super::table::attachment::{self, AttachmentState, FileRow};
-use super::super::table::{notice, record};
+use super::super::table::record;
 use super::sql;
 use crate::media::{self, attachment_id};
 use crate::sync::file_port::{Download, FilePort, FilesLeft, Upload};
 use crate::sync::port::PortError;
-use crate::texts::{Lang, say};
 use crate::wire::transfer::FileName;
 
 impl Replica {
@@ -55,23 +54,6 @@ impl Replica {
             self.keep_files_in_bounds(now_ms)?;
         }
         Ok(())
-    }
-
-    fn take_refusal(
-        &mut self,
-        name: &FileName,
-        code: &'static str,
-        now_ms: i64,
-    ) -> Result<(), ReplicaError> {
-        let row = self.file_row(name)?;
-        let what = attach::words_of(row.facts.media);
-        self.change_files(|conn| {
-            if attachment::set_refused(conn, name, code)? {
-                let what = say(what, Lang::default(), &[]);
-                notice::insert(conn, now_ms, code, (Some(name.record), None), &what)?;
-            }
-            Ok(())
-        })
     }
 
     fn take_bytes(
@@ -153,11 +135,17 @@ impl FilePort for Replica {
     }
 
     fn read(&self, name: &FileName, offset: u64, bytes_max: usize) -> Result<Vec<u8>, PortError> {
-        let read = attach::read(&self.files, &self.file_row(name)?, offset, bytes_max);
-        Ok(read.map_err(|error| match error {
-            ReplicaError::MediaAbsent => ReplicaError::MediaUnreadable,
-            other => other,
-        })?)
+        let row = self.file_row(name)?;
+        match attach::read(&self.files, &row, offset, bytes_max) {
+            Ok(read) => Ok(read),
+            Err(ReplicaError::MediaUnreadable | ReplicaError::MediaAbsent) => {
+                if row.state == AttachmentState::Waiting {
+                    self.unreadable.borrow_mut().insert(*name);
+                }
+                Err(ReplicaError::MediaUnreadable.into())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn delivered(
@@ -175,7 +163,7 @@ impl FilePort for Replica {
         code: &'static str,
         now_ms: i64,
     ) -> Result<(), PortError> {
-        Ok(self.take_refusal(name, code, now_ms)?)
+        Ok(self.refuse_file(name, code, now_ms)?)
     }
 
     fn unconfirmed(

@@ -687,7 +687,7 @@ fn unsound_download_begins_anew() {
 #[test]
 fn flipped_sealed_byte_asks_for_the_file_again() {
     let town = Deployment::new();
-    let (_server, mut author, mut reader, name) = two_phones(&town, LARGE);
+    let (mut server, mut author, mut reader, name) = two_phones(&town, LARGE);
     reader
         .replica()
         .want_attachment(name.record, name.id)
@@ -716,8 +716,14 @@ fn flipped_sealed_byte_asks_for_the_file_again() {
     let read = author.read_whole(Some(own.record), own.id);
     assert_eq!(read.unwrap_err().code(), "media.unreadable");
     assert_eq!(author.state(own.record, own.id), "waiting");
+    server.settle(&mut author);
+    assert_eq!(author.next_upload(), Some(own));
     let read = FilePort::read(author.replica(), &own, 0, 1 << 20);
     assert_eq!(read.unwrap_err().code, "media.unreadable");
+    server.sync(&mut author);
+    assert_eq!(author.next_upload(), None);
+    let notices = author.replica().notices().unwrap();
+    assert_eq!(notices[0].code, "media.unreadable");
 }
 
 #[test]
