@@ -96,9 +96,11 @@ impl FileFolder {
         let added = self.append(&path, &seal, before.here, &plain)?;
         if added > 0 {
             let durable = self.disk.sync(&path);
-            let durable = durable.and_then(|()| match before.here {
-                0 => self.disk.sync_folder(&path),
-                _ => Ok(()),
+            let durable = durable.and_then(|()| {
+                if before.here == 0 {
+                    self.disk.sync_folder(&path)?;
+                }
+                Ok(())
             });
             durable.map_err(|error| failed(&error))?;
         }
@@ -169,10 +171,7 @@ impl FileFolder {
         let range = seal.sealed_range(segment);
         let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
         let sealed = self.disk.read_at(&self.file(place), range.start, length);
-        let sealed = sealed.map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => ReplicaError::MediaUnreadable,
-            _ => failed(&error),
-        })?;
+        let sealed = sealed.map_err(|error| failed(&error))?;
         Ok(seal.open(segment, &sealed)?)
     }
 
@@ -219,9 +218,11 @@ impl FileFolder {
     /// Makes the folder, durably.
     fn make(&self) -> Result<(), ReplicaError> {
         let made = self.disk.make_folder(&self.path);
-        let made = made.and_then(|is_new| match is_new {
-            true => self.disk.sync_folder(&self.path),
-            false => Ok(()),
+        let made = made.and_then(|is_new| {
+            if is_new {
+                self.disk.sync_folder(&self.path)?;
+            }
+            Ok(())
         });
         made.map_err(|error| failed(&error))
     }
@@ -248,6 +249,7 @@ fn place_of(name: &str) -> Option<Place> {
 fn failed(error: &io::Error) -> ReplicaError {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ReplicaError::MediaDiskFull,
+        io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof => ReplicaError::MediaUnreadable,
         _ => ReplicaError::Storage,
     }
 }

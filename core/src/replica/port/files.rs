@@ -70,6 +70,7 @@ impl Replica {
         if !is_asked_for || offset != arrived(&row) || bytes.len() as u64 > left {
             return Err(ReplicaError::MediaOffset);
         }
+        let is_new = row.file.is_none();
         let file = match row.file {
             Some(file) => file,
             None => {
@@ -81,11 +82,32 @@ impl Replica {
             here: row.here,
             tail: row.tail,
         };
-        let after = self.files.arrive(&file, row.facts.bytes, &before, bytes)?;
-        self.change_files(|conn| {
-            let progress = (after.here, after.tail.as_slice());
-            Ok(attachment::set_arrived(conn, row.no, &file, progress)?)
-        })
+        let arrived = self.files.arrive(&file, row.facts.bytes, &before, bytes);
+        let noted = arrived.and_then(|after| {
+            self.change_files(|conn| {
+                let progress = (after.here, after.tail.as_slice());
+                Ok(attachment::set_arrived(conn, row.no, &file, progress)?)
+            })
+        });
+        match noted {
+            Err(ReplicaError::MediaUnreadable) => {
+                // A part of the file is gone, so the next download begins anew.
+                self.change_files(|conn| {
+                    Ok(attachment::drop_file(
+                        conn,
+                        row.no,
+                        AttachmentState::Wanted,
+                    )?)
+                })?;
+                Err(ReplicaError::MediaOffset)
+            }
+            Err(error) if is_new => {
+                // No row names it, so the next opening removes it if this fails.
+                let _ = self.files.remove(file.place);
+                Err(error)
+            }
+            noted => noted,
+        }
     }
 
     fn take_whole(

@@ -656,6 +656,61 @@ fn download_continues_where_a_crash_stopped_it() {
 }
 
 #[test]
+fn download_that_lost_its_first_part_begins_anew() {
+    let town = Deployment::new();
+    let (_server, mut author, mut reader, name) = two_phones(&town, LARGE);
+    reader
+        .replica()
+        .want_attachment(name.record, name.id)
+        .unwrap();
+    let first = FilePort::read(author.replica(), &name, 0, 140_000).unwrap();
+    reader.replica().arrived(&name, 0, &first).unwrap();
+    let file = reader.folder().join(&reader.sealed()[0]);
+    fs::write(&file, b"short").unwrap();
+    let more = FilePort::read(author.replica(), &name, 140_000, 9_000).unwrap();
+    // A tail of less than a segment touches no file.
+    reader.replica().arrived(&name, 140_000, &more).unwrap();
+    let rest = FilePort::read(author.replica(), &name, 149_000, 1 << 20).unwrap();
+    let refused = reader.replica().arrived(&name, 149_000, &rest);
+    assert_eq!(refused.unwrap_err().code, "media.offset");
+    let next = reader
+        .replica()
+        .next_download(&BTreeSet::new())
+        .unwrap()
+        .unwrap();
+    assert_eq!(next.offset, 0);
+    assert_eq!(reader.sealed(), Vec::<String>::new());
+    carry(&mut author, &mut reader, &name, 1 << 20);
+    assert!(reader.replica().complete(&name, Some(1), NOW).unwrap());
+}
+
+/// A full disk ends a download without a trace, and the transfer tries again later.
+#[test]
+fn full_disk_while_a_photo_arrives_leaves_no_trace() {
+    let town = Deployment::new();
+    let (_server, mut author, mut reader, name) = two_phones(&town, LARGE);
+    let disk = OddDisk::full_after(0);
+    reader.on(&disk);
+    reader
+        .replica()
+        .want_attachment(name.record, name.id)
+        .unwrap();
+    let bytes = FilePort::read(author.replica(), &name, 0, 1 << 20).unwrap();
+    let refused = reader.replica().arrived(&name, 0, &bytes);
+    assert_eq!(refused.unwrap_err().code, "media.disk_full");
+    disk.set_free(u64::MAX);
+    for nth in 0..4 {
+        disk.fail_at(nth);
+        let refused = reader.replica().arrived(&name, 0, &bytes);
+        assert_eq!(refused.unwrap_err().code, "media.disk_full");
+        assert_eq!(reader.sealed(), Vec::<String>::new());
+        assert_eq!(reader.state(name.record, name.id), "wanted");
+    }
+    carry(&mut author, &mut reader, &name, 1 << 20);
+    assert!(reader.replica().complete(&name, Some(1), NOW).unwrap());
+}
+
+#[test]
 fn unsound_download_begins_anew() {
     let town = Deployment::new();
     let (_server, mut author, mut reader, name) = two_phones(&town, LARGE);
