@@ -25,9 +25,8 @@ pub trait Disk: Debug + Send + Sync {
     /// Makes every rename in the folder of this file durable.
     fn sync_folder(&self, path: &Path) -> io::Result<()>;
 
-    /// Makes a folder where there is none. Returns whether it is new; then [`Disk::sync_folder`] of
-    /// its path makes its name durable.
-    fn make_folder(&self, path: &Path) -> io::Result<bool>;
+    /// Makes a folder where there is none. [`Disk::sync_folder`] of its path makes its name durable.
+    fn make_folder(&self, path: &Path) -> io::Result<()>;
 
     /// Names of the files in a folder; none where there is no folder.
     fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
@@ -93,10 +92,10 @@ impl Disk for StdDisk {
         }
     }
 
-    fn make_folder(&self, path: &Path) -> io::Result<bool> {
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
         match fs::create_dir(path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            made => made.map(|()| true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            made => made,
         }
     }
 

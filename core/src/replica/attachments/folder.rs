@@ -92,7 +92,9 @@ impl FileFolder {
         let seal = Seal::new(&file.key, plain_bytes);
         let path = self.file(file.place);
         let plain = [before.tail.as_slice(), bytes].concat();
-        self.make()?;
+        if before.here == 0 {
+            self.make()?;
+        }
         let added = self.append(&path, &seal, before.here, &plain)?;
         if added > 0 {
             let durable = self.disk.sync(&path);
@@ -218,12 +220,8 @@ impl FileFolder {
     /// Makes the folder, durably.
     fn make(&self) -> Result<(), ReplicaError> {
         let made = self.disk.make_folder(&self.path);
-        let made = made.and_then(|is_new| {
-            if is_new {
-                self.disk.sync_folder(&self.path)?;
-            }
-            Ok(())
-        });
+        // A crash after an earlier attempt may have left its name without durability.
+        let made = made.and_then(|()| self.disk.sync_folder(&self.path));
         made.map_err(|error| failed(&error))
     }
 

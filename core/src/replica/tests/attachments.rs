@@ -82,7 +82,7 @@ impl Disk for OddDisk {
         self.step()?;
         StdDisk.sync_folder(path)
     }
-    fn make_folder(&self, path: &Path) -> io::Result<bool> {
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
         self.step()?;
         StdDisk.make_folder(path)
     }
