@@ -7,7 +7,7 @@ use rand_core::{Rng as _, SeedableRng as _};
 /// Pixels along the width of every photo.
 const WIDTH: u16 = 1_600;
 
-/// Returns a photo of so many lines of noise, about 1,700 bytes each. The seed makes photos differ.
+/// Returns a photo of so many lines of noise, about 1,200 bytes each. The seed makes photos differ.
 ///
 /// # Panics
 /// If there are no lines.

@@ -20,7 +20,7 @@ const PATIENCE: Budget = Budget {
     bytes: None,
 };
 /// Lines of a photo of two megabytes.
-const TWO_MEGABYTES: u16 = 1_200;
+const TWO_MEGABYTES: u16 = 1_700;
 
 fn start() -> Client {
     Client::start(env!("CARGO_BIN_EXE_testbed"), &[])

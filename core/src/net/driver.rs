@@ -245,11 +245,12 @@ impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
                 FilesEnd::Paused => report.more = true,
                 FilesEnd::Wait { until_ms, error } => {
                     let pause = until(until_ms);
-                    report.more = matches!(error, NetError::Offline);
-                    if report.more && purse.outlasts(pause) {
+                    let is_offline = matches!(error, NetError::Offline);
+                    if is_offline && purse.outlasts(pause) {
                         self.pause(pause).await;
                         continue;
                     }
+                    report.more = is_offline;
                 }
             }
             return Ok(report);

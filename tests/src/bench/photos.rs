@@ -28,7 +28,7 @@ const PHOTOS_QUICK: u64 = 10;
 /// Photos of one record.
 const A_RECORD: u64 = 10;
 /// Lines of a photo of two megabytes.
-const LINES: u16 = 1_200;
+const LINES: u16 = 1_700;
 /// A transfer that takes longer has failed.
 const PATIENCE_MS: u64 = 3_600_000;
 

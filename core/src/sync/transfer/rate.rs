@@ -59,8 +59,8 @@ impl Rate {
         if bytes < PACE_BYTES_MIN {
             return None;
         }
-        let ms_left = u128::from(bytes_left) * u128::from(span_ms) / u128::from(bytes);
-        u64::try_from(ms_left.div_ceil(60_000)).ok()
+        let work = u128::from(bytes_left) * u128::from(span_ms);
+        u64::try_from(work.div_ceil(u128::from(bytes) * 60_000)).ok()
     }
 }
 

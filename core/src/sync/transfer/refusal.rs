@@ -69,7 +69,9 @@ pub(super) fn meaning(
         (404, Kind::Look | Kind::Piece) => Meaning::Begin,
         (404, Kind::Fetch) if code == Some("attachment.absent") => Meaning::Rest,
         (400, Kind::Begin) => tell("attachment.length"),
-        (408 | 409 | 413, Kind::Piece) | (408, Kind::Look) => Meaning::Look(0),
+        (409 | 413, Kind::Piece) | (408, Kind::Begin | Kind::Look | Kind::Piece) => {
+            Meaning::Look(0)
+        }
         (413, Kind::Begin) => tell("http.too_large"),
         (416, Kind::Fetch) => Meaning::FromStart,
         // A server that died before the check of the last byte makes up for it at the next request.
@@ -94,7 +96,7 @@ mod tests {
         use Kind::{Begin, Fetch, Look, Needed, Piece};
         let table: &[(u16, &str, &[Kind], Meaning)] = &[
             (400, "http.bad_request", &[Begin, Piece], Meaning::Rest),
-            (408, "http.timeout", &[Piece], Meaning::Look(0)),
+            (408, "http.timeout", &[Begin, Piece], Meaning::Look(0)),
             (415, "http.media_type", &[Piece], Meaning::Rest),
             (
                 503,
