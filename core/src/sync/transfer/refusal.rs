@@ -91,95 +91,100 @@ pub(super) fn meaning(
 mod tests {
     use super::*;
 
+    use Kind::{Begin, Fetch, Look, Needed, Piece};
+
+    /// Status, code, the requests that meet it, and its meaning with a wait of seven seconds.
+    type Row = (u16, &'static str, &'static [Kind], Meaning);
+
+    const TABLE: &[Row] = &[
+        (400, "http.bad_request", &[Begin, Piece], Meaning::Rest),
+        (408, "http.timeout", &[Begin, Piece], Meaning::Look(0)),
+        (415, "http.media_type", &[Piece], Meaning::Rest),
+        (
+            503,
+            "http.busy",
+            &[Needed, Begin, Piece, Fetch],
+            Meaning::Busy(7_000),
+        ),
+        (
+            400,
+            "attachment.length",
+            &[Begin],
+            Meaning::Tell("attachment.length"),
+        ),
+        (
+            404,
+            "attachment.not_described",
+            &[Begin, Piece],
+            Meaning::Describe,
+        ),
+        (404, "attachment.absent", &[Look, Piece], Meaning::Begin),
+        (404, "attachment.absent", &[Fetch], Meaning::Rest),
+        (
+            404,
+            "http.not_found",
+            &[Needed, Begin, Fetch],
+            Meaning::Busy(7_000),
+        ),
+        (409, "attachment.offset", &[Piece], Meaning::Look(0)),
+        (
+            412,
+            "attachment.tus_version",
+            &[Begin, Piece],
+            Meaning::Busy(7_000),
+        ),
+        (
+            413,
+            "http.too_large",
+            &[Begin],
+            Meaning::Tell("http.too_large"),
+        ),
+        (413, "http.too_large", &[Piece], Meaning::Look(0)),
+        (416, "attachment.range", &[Fetch], Meaning::FromStart),
+        (
+            422,
+            "attachment.content",
+            &[Piece, Begin],
+            Meaning::Tell("attachment.content"),
+        ),
+        (
+            423,
+            "attachment.locked",
+            &[Look, Begin, Piece],
+            Meaning::Look(7_000),
+        ),
+        (
+            429,
+            "attachment.too_many",
+            &[Begin, Piece],
+            Meaning::Hold(7_000),
+        ),
+        (429, "http.too_many", &[Begin, Fetch], Meaning::Busy(7_000)),
+        (460, "attachment.hash", &[Piece], Meaning::Anew),
+        (
+            507,
+            "attachment.server_full",
+            &[Begin, Piece],
+            Meaning::Hold(7_000),
+        ),
+        (
+            401,
+            "session.unknown",
+            &[Begin, Look, Piece, Fetch, Needed],
+            Meaning::Session,
+        ),
+        (403, "session.revoked", &[Begin], Meaning::Session),
+        (
+            500,
+            "server.internal",
+            &[Begin, Piece, Fetch],
+            Meaning::Rest,
+        ),
+    ];
+
     #[test]
     fn refusals_have_the_meaning_of_the_protocol() {
-        use Kind::{Begin, Fetch, Look, Needed, Piece};
-        let table: &[(u16, &str, &[Kind], Meaning)] = &[
-            (400, "http.bad_request", &[Begin, Piece], Meaning::Rest),
-            (408, "http.timeout", &[Begin, Piece], Meaning::Look(0)),
-            (415, "http.media_type", &[Piece], Meaning::Rest),
-            (
-                503,
-                "http.busy",
-                &[Needed, Begin, Piece, Fetch],
-                Meaning::Busy(7_000),
-            ),
-            (
-                400,
-                "attachment.length",
-                &[Begin],
-                Meaning::Tell("attachment.length"),
-            ),
-            (
-                404,
-                "attachment.not_described",
-                &[Begin, Piece],
-                Meaning::Describe,
-            ),
-            (404, "attachment.absent", &[Look, Piece], Meaning::Begin),
-            (404, "attachment.absent", &[Fetch], Meaning::Rest),
-            (
-                404,
-                "http.not_found",
-                &[Needed, Begin, Fetch],
-                Meaning::Busy(7_000),
-            ),
-            (409, "attachment.offset", &[Piece], Meaning::Look(0)),
-            (
-                412,
-                "attachment.tus_version",
-                &[Begin, Piece],
-                Meaning::Busy(7_000),
-            ),
-            (
-                413,
-                "http.too_large",
-                &[Begin],
-                Meaning::Tell("http.too_large"),
-            ),
-            (413, "http.too_large", &[Piece], Meaning::Look(0)),
-            (416, "attachment.range", &[Fetch], Meaning::FromStart),
-            (
-                422,
-                "attachment.content",
-                &[Piece, Begin],
-                Meaning::Tell("attachment.content"),
-            ),
-            (
-                423,
-                "attachment.locked",
-                &[Look, Begin, Piece],
-                Meaning::Look(7_000),
-            ),
-            (
-                429,
-                "attachment.too_many",
-                &[Begin, Piece],
-                Meaning::Hold(7_000),
-            ),
-            (429, "http.too_many", &[Begin, Fetch], Meaning::Busy(7_000)),
-            (460, "attachment.hash", &[Piece], Meaning::Anew),
-            (
-                507,
-                "attachment.server_full",
-                &[Begin, Piece],
-                Meaning::Hold(7_000),
-            ),
-            (
-                401,
-                "session.unknown",
-                &[Begin, Look, Piece, Fetch, Needed],
-                Meaning::Session,
-            ),
-            (403, "session.revoked", &[Begin], Meaning::Session),
-            (
-                500,
-                "server.internal",
-                &[Begin, Piece, Fetch],
-                Meaning::Rest,
-            ),
-        ];
-        for (status, code, kinds, expected) in table {
+        for (status, code, kinds, expected) in TABLE {
             for kind in *kinds {
                 let read = meaning(*kind, *status, Some(code), Some(7));
                 assert_eq!(read, *expected, "{status} {code} {kind:?}");
@@ -190,13 +195,7 @@ mod tests {
     #[test]
     fn refusals_without_a_known_code_tell_nobody() {
         for status in 300..600 {
-            for kind in [
-                Kind::Needed,
-                Kind::Begin,
-                Kind::Look,
-                Kind::Piece,
-                Kind::Fetch,
-            ] {
+            for kind in [Needed, Begin, Look, Piece, Fetch] {
                 for code in [None, Some("proxy.says_no")] {
                     let read = meaning(kind, status, code, Some(u64::MAX));
                     assert!(!matches!(read, Meaning::Tell(_)), "{status} {kind:?}");

@@ -488,7 +488,7 @@ fn new_generation_gets_lost_files_back_and_confirms_others() {
 }
 
 #[test]
-fn restore_in_the_middle_of_a_file_makes_a_new_session() {
+fn restored_server_in_mid_file_gets_new_session() {
     let mut world = TransferWorld::new(11);
     let name = world.upload(3_000_000);
     let backup = world.server.clone();
@@ -518,9 +518,9 @@ fn cut_download_keeps_the_bytes_that_came() {
         world.server.files.stored[&name]
     );
     assert_eq!(world.phone.files.unsound, 0);
-    let first = PIECE_BYTES_FIRST;
-    let least = 1 + (length as u64 - first).div_ceil(PIECE_BYTES_MAX) as usize;
-    assert!(world.sent.len() <= least + 2, "{:?}", world.sent);
+    let rest = length as u64 - PIECE_BYTES_FIRST;
+    let least = 1 + rest.div_ceil(PIECE_BYTES_MAX);
+    assert!(world.sent.len() as u64 <= least + 2, "{:?}", world.sent);
 }
 
 #[test]
@@ -539,7 +539,7 @@ fn altered_download_begins_anew_once_and_then_rests() {
 }
 
 #[test]
-fn download_without_a_code_or_range_keeps_no_byte() {
+fn download_without_its_code_keeps_no_byte() {
     for fate in [Fate::WithoutCode, Fate::OtherOffset] {
         let mut world = TransferWorld::new(14);
         let name = world.download(1_000);
