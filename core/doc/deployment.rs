@@ -41,7 +41,7 @@ impl Deployment {
     pub fn new(rng: &mut ChaCha20Rng) -> Answer<Self> {
         let (root, key) = (SecretKey::generate(rng), SecretKey::generate(rng));
         let listed = |purpose| ServerKey::new(&key.public(), purpose, 0, u32::MAX);
-        let list = ServerKeys::sign(&root, 1, ServerPurpose::ALL.map(listed).to_vec());
+        let list = ServerKeys::sign(&root, 1, ServerPurpose::SIGNING.map(listed).to_vec());
         Ok(Self {
             anchors: Arc::new(Anchors::new(root.public(), list)?),
             secrets: MeetingSecrets::generate(rng),
@@ -223,6 +223,7 @@ impl Server {
             closed: None,
             sealed: Vec::new(),
             not_taken: Vec::new(),
+            parcels: None,
         };
         let body = response.to_bytes()?;
         let mac = Some(session.answer_mac(&tag.mac, &body));

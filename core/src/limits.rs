@@ -465,6 +465,23 @@ pub const UPLOAD_WAIT_MS_MAX: i64 = 24 * 3_600 * 1_000;
 pub const PACE_WINDOW_MS: i64 = 30 * 1_000;
 /// Bytes that have to be transferred before a pace is told.
 pub const PACE_BYTES_MIN: u64 = 64 * 1_024;
+/// Bytes of the smallest content of a parcel with its padding; each larger one is a power of two.
+pub const PARCEL_CONTENT_BYTES_MIN: usize = 4 * 1_024;
+/// Bytes of the largest content of a parcel with its padding.
+pub const PARCEL_CONTENT_BYTES_MAX: usize = 512 * 1_024;
+/// Bytes of a sealed parcel.
+pub const PARCEL_BYTES_MAX: usize = PARCEL_CONTENT_BYTES_MAX + 256;
+/// Envelopes of one parcel.
+pub const PARCEL_ENVELOPES_MAX: usize = 4_096;
+/// Parcels that a phone carries for others; the oldest gives way to a new one.
+pub const PARCELS_CARRIED_MAX: usize = 32;
+/// Bytes of the parcels that a phone carries for others.
+pub const PARCELS_CARRIED_BYTES_MAX: usize = 8 * 1_024 * 1_024;
+/// Age at which a phone drops a parcel that it carries, milliseconds. A server opens parcels for a key
+/// that was retired for as long.
+pub const PARCEL_AGE_MS_MAX: i64 = 14 * 24 * 3_600 * 1_000;
+/// Parcels of one request.
+pub const PARCELS_PER_REQUEST_MAX: usize = 16;
 /// Files of one question which of them the server lacks.
 pub const NEEDED_MAX: usize = 4_096;
 /// Bytes of that question and of its answer.
@@ -492,6 +509,14 @@ const _: () = {
     assert!(PACK_BYTES_MAX + MESSAGE_REST_BYTES <= REQUEST_BYTES_MAX);
     assert!(PACK_BYTES_MAX + MESSAGE_REST_BYTES <= PEER_MESSAGE_BYTES_MAX);
     assert!(OUTBOX_BYTES_MAX + BODY_BYTES_MAX + MESSAGE_REST_BYTES <= REQUEST_BYTES_MAX);
+    // The largest envelope fits a parcel with the certificates that it needs.
+    assert!(
+        BODY_BYTES_MAX + HEADER_BYTES_MAX + 4 * (CERTIFICATE_BYTES_MAX + SIGNED_REST_BYTES)
+            <= PARCEL_CONTENT_BYTES_MAX
+    );
+    assert!(PARCEL_BYTES_MAX + MESSAGE_REST_BYTES <= PEER_MESSAGE_BYTES_MAX);
+    assert!(OUTBOX_BYTES_MAX + PARCEL_BYTES_MAX + MESSAGE_REST_BYTES <= REQUEST_BYTES_MAX);
+    assert!(PARCEL_ENVELOPES_MAX <= BATCH_ENVELOPES_MAX);
     assert!(OUTBOX_ENVELOPES_MAX <= BATCH_ENVELOPES_MAX);
     assert!(PIECE_BYTES_MIN <= PIECE_BYTES_FIRST && PIECE_BYTES_FIRST <= PIECE_BYTES_MAX);
     assert!(NEEDED_MAX * (3 * ID_SPELLED_BYTES + 4) <= NEEDED_BYTES_MAX);

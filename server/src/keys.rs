@@ -17,6 +17,7 @@ use onegrid_core::id::UnitId;
 use onegrid_core::trust::certificate::{
     Anchors, Certificate, Facts, RawCertificate, ServerKey, ServerKeys, ServerPurpose,
 };
+use onegrid_core::trust::parcel::ParcelKey;
 use onegrid_core::trust::peer_session::MeetingSecrets;
 use onegrid_core::trust::sign::{Authority, PublicKey, SecretKey};
 use rand_core::CryptoRng;
@@ -28,6 +29,7 @@ use crate::error::{Problem, Result};
 use crate::limits::{GENERATION_SPAN_S, KEY_FILE_BYTES_MAX, SERVER_KEY_SLACK_MS};
 use crate::store::Renewals;
 
+mod parcels;
 mod sealing;
 mod successor;
 
@@ -53,6 +55,9 @@ struct KeyFile {
     secrets: MeetingSecrets,
     #[n(8)]
     sealing: Vec<ByteArray<32>>,
+    /// Absent in a file from before parcels.
+    #[n(9)]
+    parcels: Option<Vec<ByteArray<32>>>,
 }
 
 /// The server's keys, checked against the root key.
@@ -67,6 +72,8 @@ pub struct Keys {
     secrets: MeetingSecrets,
     /// Seeds of the keys that seal certificates, the one in use first.
     sealing: Vec<ByteArray<32>>,
+    /// The keys that open parcels, the one in use first.
+    parcels: Vec<ParcelKey>,
 }
 
 impl Keys {
@@ -79,15 +86,21 @@ impl Keys {
             SecretKey::generate(rng),
             SecretKey::generate(rng),
         );
+        let secrets = MeetingSecrets::generate(rng);
+        let sealing = vec![ByteArray::from(*SecretKey::generate(rng).seed())];
+        let parcels = ParcelKey::generate(rng);
         let from_ms = now_ms.saturating_sub(SERVER_KEY_SLACK_MS);
         let generation_max = generation_max(now_ms, 0);
-        let entries = [
+        let mut entries = [
             (&certificates, ServerPurpose::Certificates),
             (&receipts, ServerPurpose::Receipts),
             (&packs, ServerPurpose::Packs),
         ]
-        .map(|(key, purpose)| ServerKey::new(&key.public(), purpose, from_ms, generation_max));
-        let list = ServerKeys::sign(&root, list_number(now_ms, 0), entries.to_vec());
+        .map(|(key, purpose)| ServerKey::new(&key.public(), purpose, from_ms, generation_max))
+        .to_vec();
+        let parcels_public = parcels.public();
+        entries.push(ServerKey::for_parcels(parcels_public, from_ms, generation_max));
+        let list = ServerKeys::sign(&root, list_number(now_ms, 0), entries);
         let authority = Authority::of_root(&root.public());
         let facts = Facts {
             version: 1,
@@ -115,8 +128,9 @@ impl Keys {
             packs,
             author,
             author_certificate,
-            secrets: MeetingSecrets::generate(rng),
-            sealing: vec![ByteArray::from(*SecretKey::generate(rng).seed())],
+            secrets,
+            sealing,
+            parcels: vec![parcels],
         };
         Ok((keys, root))
     }
@@ -133,6 +147,7 @@ impl Keys {
             author_certificate: self.author_certificate.raw().clone(),
             secrets: self.secrets.clone(),
             sealing: self.sealing.clone(),
+            parcels: Some(seeds(&self.parcels)),
         };
         let bytes = minicbor::to_vec(&file).expect("writing CBOR to memory does not fail");
         write_secret(path, &Zeroizing::new(bytes))
@@ -168,6 +183,7 @@ impl Keys {
             author_certificate: Arc::new(certificate),
             secrets: file.secrets,
             sealing: file.sealing,
+            parcels: parcel_keys(&file.parcels.unwrap_or_default()),
         };
         if keys.belong_together() && !keys.sealing.is_empty() {
             Ok(keys)
@@ -187,7 +203,9 @@ impl Keys {
             let mut listed = self.anchors.in_use(*purpose);
             listed.any(|(_, listed)| *listed == key.public())
         });
-        listed && self.author_certificate.facts().device == self.author.public().device()
+        listed
+            && self.has_parcel_keys()
+            && self.author_certificate.facts().device == self.author.public().device()
     }
 
     /// The root key and the server keys that it certified.
@@ -243,6 +261,15 @@ impl std::fmt::Debug for Keys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Keys(authority {})", self.authority().0)
     }
+}
+
+fn seeds(keys: &[ParcelKey]) -> Vec<ByteArray<32>> {
+    keys.iter().map(|key| ByteArray::from(*key.seed())).collect()
+}
+
+fn parcel_keys(seeds: &[ByteArray<32>]) -> Vec<ParcelKey> {
+    let keys = seeds.iter().map(|seed| ParcelKey::from_seed(**seed));
+    keys.collect()
 }
 
 /// The number of a list that is signed now, above the number of the list before.

@@ -85,6 +85,11 @@ impl Answer {
         if response.repair.len() > request.repair.len() {
             return Err(AnswerError::Contradiction);
         }
+        let count = |list: Option<usize>| list.unwrap_or(0);
+        let outcomes = count(response.parcels.as_ref().map(Vec::len));
+        if outcomes > count(request.parcels.as_ref().map(Vec::len)) {
+            return Err(AnswerError::Contradiction);
+        }
         let page = match &response.page {
             Some(page) => {
                 for batch in &page.packs {

@@ -33,10 +33,12 @@ pub(super) struct SentRequest {
 }
 
 impl SentRequest {
-    /// Bytes of the envelopes that it carries, not compressed.
+    /// Bytes of the envelopes and parcels that it carries, not compressed.
     pub(super) fn bundle_bytes(&self) -> usize {
         let envelopes = self.request.bundle.iter().flat_map(|b| &b.envelopes);
-        envelopes.map(RawEnvelope::len).sum()
+        let parcels = self.request.parcels.iter().flatten();
+        envelopes.map(RawEnvelope::len).sum::<usize>()
+            + parcels.map(|parcel| parcel.len()).sum::<usize>()
     }
 }
 
@@ -66,6 +68,10 @@ pub(super) struct Run {
     attempts: u32,
     /// Whether anything arrived or was handed over since the last repair began.
     moved: bool,
+    /// Whether the last request had parcels and has no answer yet.
+    parcels_asked: bool,
+    /// Whether parcels wait for a later sync.
+    parcels_off: bool,
     standstill: u32,
     seen: Option<Hash>,
 }
@@ -102,6 +108,7 @@ impl Run {
         port: &dyn StarPort,
         page_bytes_max: u32,
         bytes_max: usize,
+        now_ms: i64,
     ) -> Result<SentRequest, RepairError> {
         if !self.begun {
             self.begun = true;
@@ -150,6 +157,11 @@ impl Run {
         } else {
             given.bundle.clone()
         };
+        let parcels = if own && bundle.is_empty() {
+            self.parcels(port, bytes_max, now_ms)?
+        } else {
+            Vec::new()
+        };
         let mut give_back = given.give_back.clone();
         if self.revocations_due {
             let entries = port.revocations()?;
@@ -168,6 +180,7 @@ impl Run {
             give_back: (give_back != GiveBack::default()).then_some(give_back),
             repair,
             page_bytes_max,
+            parcels: (!parcels.is_empty()).then_some(parcels),
         };
         Ok(SentRequest {
             request,
@@ -175,6 +188,51 @@ impl Run {
             own,
             writes,
         })
+    }
+
+    /// The parcels of the next request: after the own work, and with a server that this replica follows. If the
+    /// last request with parcels got no answer, they wait for a later sync, so that they hold nothing up.
+    fn parcels(
+        &mut self,
+        port: &dyn StarPort,
+        bytes_max: usize,
+        now_ms: i64,
+    ) -> Result<Vec<ByteVec>, PortError> {
+        self.parcels_off |= std::mem::take(&mut self.parcels_asked);
+        if self.parcels_off || port.is_behind()? {
+            return Ok(Vec::new());
+        }
+        let parcels = port.parcels(bytes_max, now_ms)?;
+        self.parcels_asked = !parcels.is_empty();
+        Ok(parcels.into_iter().map(ByteVec::from).collect())
+    }
+
+    /// Forgets the parcels that the server has answered. Returns whether there were any.
+    fn parcels_answered(
+        &mut self,
+        port: &mut dyn StarPort,
+        answer: &Answer,
+        now_ms: i64,
+    ) -> Result<bool, PortError> {
+        let sent = answer.request().parcels.as_deref().unwrap_or_default();
+        if sent.is_empty() {
+            return Ok(false);
+        }
+        self.parcels_asked = false;
+        let outcomes = answer.response().parcels.as_deref().unwrap_or_default();
+        self.parcels_off |= outcomes.len() < sent.len();
+        let mut answered = Vec::new();
+        for (parcel, outcome) in sent.iter().zip(outcomes) {
+            answered.push(Hash::of(&[parcel]));
+            if outcome.refusal().is_some() {
+                let outcome = *outcome;
+                self.report.note(Incident::ParcelRefused { outcome });
+            } else {
+                self.report.parcels = self.report.parcels.saturating_add(1);
+            }
+        }
+        port.forget_parcels(&answered, now_ms)?;
+        Ok(!answered.is_empty())
     }
 
     /// Applies a verified answer. Returns `true` when nothing is left to do.
@@ -192,6 +250,7 @@ impl Run {
         self.report.pushed = self.report.pushed.saturating_add(applied.settled);
         self.report.pulled = self.report.pulled.saturating_add(applied.pulled);
         let before = self.busy();
+        let delivered = self.parcels_answered(port, answer, now_ms)?;
         let give_back = answer.request().give_back.as_ref();
         self.revocations_given += give_back.map_or(0, |give| give.directory.len());
         self.put_off(answer);
@@ -217,7 +276,7 @@ impl Run {
             }
         }
         self.all_cursors = response.cursors == CursorsAnswer::Needed;
-        let came = applied.settled > 0 || applied.pulled > 0;
+        let came = applied.settled > 0 || applied.pulled > 0 || delivered;
         let taken = !asked.given.is_empty() && response.missing.is_empty();
         self.moved |= came || taken;
         if self.stands_still(port, came || before != self.busy())? {
@@ -329,8 +388,9 @@ impl Run {
         Ok(self.standstill > SYNC_STANDSTILL_MAX)
     }
 
-    fn has_more_to_send(&self, port: &dyn StarPort) -> Result<bool, PortError> {
-        port.has_more_to_send(&self.blocked)
+    fn has_more_to_send(&self, port: &dyn StarPort, now_ms: i64) -> Result<bool, PortError> {
+        Ok(port.has_more_to_send(&self.blocked)?
+            || !self.parcels_off && !port.parcels(0, now_ms)?.is_empty())
     }
 
     /// Ends the time behind a restored server, when both sides are equal or as equal as they can be. Returns
@@ -351,7 +411,7 @@ impl Run {
         if self.report.equal {
             self.attempts = 0;
         }
-        Ok(!self.has_more_to_send(port)?)
+        Ok(!self.has_more_to_send(port, now_ms)?)
     }
 
     fn is_finished(
@@ -373,7 +433,7 @@ impl Run {
         if response.closed.is_some() {
             self.repair = None;
             Self::catch_up(port, now_ms)?;
-            return Ok(!self.has_more_to_send(port)?);
+            return Ok(!self.has_more_to_send(port, now_ms)?);
         }
         if let Some(repair) = &self.repair {
             if !repair.is_done() {
@@ -388,7 +448,7 @@ impl Run {
             }
             return Ok(false);
         }
-        if !port.is_behind()? && self.has_more_to_send(port)? {
+        if !port.is_behind()? && self.has_more_to_send(port, now_ms)? {
             return Ok(false);
         }
         self.report.equal = port.combined_digest()? == response.heads;

@@ -8,12 +8,14 @@
 //!   ══ reconcile ══▶ ◀══ reconcile          which of the shared records differ
 //!   ══ compare ══▶ ◀══ found                ids of those; the answer brings what the caller lacks
 //!   ══ give ══▶ ◀══ taken                   what the listener lacks
+//!   ══ parcel ══▶ ◀══ parcel                work for the server that the other may not read, sealed
 //!   ══ done ══▶ ◀══ done
 //! ```
 //!
 //! Envelopes that arrive go through the same admission as everything else and stay provisional until the server
-//! has judged them. The machine moves no bytes: the host feeds it what the pipe brings and drains its output. A broken
-//! pipe costs nothing; the next meeting continues with the remaining differences.
+//! has judged them. A parcel is carried to the server unopened. The machine moves no bytes: the host feeds it
+//! what the pipe brings and drains its output. A broken pipe costs nothing; the next meeting continues with the
+//! remaining differences.
 //!
 //! **Invariant:** neither side learns of a record that it may not read whether the other side has it.
 
@@ -37,6 +39,7 @@ use crate::trust::peer_session::{Caller, CallerIntroduced, Listener, Me, PeerCha
 use crate::trust::session::SessionError;
 use crate::wire::frame::{self, FrameError};
 use crate::wire::message::{Bundle, GiveBack};
+use crate::wire::parcel::Parcel;
 
 mod exchange;
 
@@ -50,6 +53,7 @@ enum State {
     CallerReconcile(Box<Initiator>),
     CallerCompare(Vec<RecordIds>),
     CallerGive(GiveAsk),
+    CallerParcel,
     CallerDone,
     ListenerRevocations,
     Listening(Box<Shared>),
@@ -63,12 +67,18 @@ enum State {
 struct Shared {
     items: Vec<StreamItem>,
     records: HashSet<RecordId>,
+    /// Whether the parcels were exchanged.
+    parcels_done: bool,
 }
 
 impl Shared {
     fn new(items: Vec<StreamItem>) -> Self {
         let records = items.iter().map(|item| item.record).collect();
-        Self { items, records }
+        Self {
+            items,
+            records,
+            parcels_done: false,
+        }
     }
 }
 
@@ -289,6 +299,11 @@ impl Peer {
                     self.give(port, left)
                 }
             }
+            (State::CallerParcel, PeerMessage::Parcel(parcel)) => {
+                self.take_parcel(port, parcel, now_ms)?;
+                self.send(&PeerMessage::Done)?;
+                Ok(State::CallerDone)
+            }
             (State::CallerDone, PeerMessage::Done) => {
                 self.complete = true;
                 Ok(State::Closed)
@@ -317,7 +332,7 @@ impl Peer {
     fn listening(
         &mut self,
         port: &mut dyn PeerPort,
-        shared: Box<Shared>,
+        mut shared: Box<Shared>,
         message: PeerMessage,
         now_ms: i64,
     ) -> Result<State, PeerError> {
@@ -333,6 +348,11 @@ impl Peer {
             PeerMessage::Give { give_back, bundle } => {
                 self.accept(port, give_back, bundle, now_ms)?;
                 self.send(&PeerMessage::Taken)?;
+            }
+            PeerMessage::Parcel(parcel) if !shared.parcels_done => {
+                self.take_parcel(port, parcel, now_ms)?;
+                self.give_parcel(port)?;
+                shared.parcels_done = true;
             }
             PeerMessage::Done => {
                 self.send(&PeerMessage::Done)?;

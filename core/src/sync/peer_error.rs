@@ -43,4 +43,8 @@ pub struct PeerReport {
     pub given: u32,
     /// Number of envelopes that were new here.
     pub taken: u32,
+    /// Whether a parcel of this phone went over.
+    pub parcel_given: bool,
+    /// Whether this phone carries a parcel of the other one now.
+    pub parcel_taken: bool,
 }

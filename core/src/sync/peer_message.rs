@@ -10,6 +10,7 @@ use crate::id::{EnvelopeId, RecordId};
 use crate::limits::{GIVE_BACK_DIRECTORY_MAX, PACK_ENTRIES_MAX, PEER_IDS_MAX, PEER_RECORDS_MAX};
 use crate::wire::frame::Allowance;
 use crate::wire::message::{Bundle, GiveBack};
+use crate::wire::parcel::Parcel;
 
 /// A record with the ids of all envelopes that the speaker has of it.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
@@ -66,6 +67,9 @@ pub(super) enum PeerMessage {
     /// Both: nothing is left to send.
     #[n(6)]
     Done,
+    /// Both, once: undelivered work that the other may not read, sealed for the server; the caller first.
+    #[n(7)]
+    Parcel(#[n(0)] Option<Parcel>),
 }
 
 /// Takes messages out of a stream of bytes, however it is cut.

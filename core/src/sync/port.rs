@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::answer::Answer;
 use crate::domain::stream::StreamId;
-use crate::id::{EnvelopeId, RecordId};
+use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::trust::certificate::{Anchors, Certificate, ServerKeys};
 use crate::trust::peer_session::{MeetingDigests, MeetingSecrets};
 use crate::trust::session::Welcome;
@@ -19,6 +19,7 @@ use crate::trust::sign::SecretKey;
 use crate::wire::cursor::Cursor;
 use crate::wire::digest::Digest;
 use crate::wire::message::{Bundle, GiveBack};
+use crate::wire::parcel::Parcel;
 use crate::wire::repair::SettledEnvelope;
 
 /// A failed call to the replica. Nothing has changed.
@@ -285,6 +286,13 @@ pub trait StarPort {
 
     /// Notes that the server has all settled envelopes of a stray record.
     fn settle_stray(&mut self, record: &RecordId, now_ms: i64) -> Result<(), PortError>;
+
+    /// Returns the sealed parcels that this replica carries for others, the oldest first: as many as fit
+    /// into `bytes_max`, at least one, at most [`crate::limits::PARCELS_PER_REQUEST_MAX`].
+    fn parcels(&self, bytes_max: usize, now_ms: i64) -> Result<Vec<Vec<u8>>, PortError>;
+
+    /// Forgets the parcels with these hashes, and those that are too old.
+    fn forget_parcels(&mut self, parcels: &[Hash], now_ms: i64) -> Result<(), PortError>;
 }
 
 /// A replica as a meeting with another phone sees it.
@@ -335,4 +343,12 @@ pub trait PeerPort {
         peer: &Certificate,
         now_ms: i64,
     ) -> Result<ApplyCounts, PortError>;
+
+    /// Returns the undelivered work of this phone that the peer may not read, sealed for the server; `None`
+    /// without such work, and while the server is to get nothing of it.
+    fn parcel_for(&self, peer: &Certificate) -> Result<Option<Parcel>, PortError>;
+
+    /// Keeps a parcel of another phone until it is at the server. It replaces the one with the same tag.
+    /// Returns whether it was kept; bytes that are no parcel are not.
+    fn take_parcel(&mut self, parcel: &Parcel, now_ms: i64) -> Result<bool, PortError>;
 }

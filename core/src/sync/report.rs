@@ -1,6 +1,7 @@
 //! The report of one sync, for the person, the log and the tests. It holds no personal data.
 
 use crate::wire::message::CloseReason;
+use crate::wire::parcel::ParcelOutcome;
 
 /// Something that should not have happened, or that an administrator should know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -30,6 +31,11 @@ pub enum Incident {
     PutOff,
     /// The server answered without any progress.
     NoProgress,
+    /// The server refused a parcel of another phone. The author still has all of its content.
+    ParcelRefused {
+        /// The reason.
+        outcome: ParcelOutcome,
+    },
 }
 
 impl Incident {
@@ -45,6 +51,7 @@ impl Incident {
             Self::NotTaken => "incident.not_taken",
             Self::PutOff => "incident.put_off",
             Self::NoProgress => "incident.no_progress",
+            Self::ParcelRefused { .. } => "incident.parcel_refused",
         }
     }
 }
@@ -62,6 +69,8 @@ pub struct Report {
     pub pushed: u32,
     /// Envelopes, packs and entries that were new here.
     pub pulled: u32,
+    /// Parcels of other phones that the server has now.
+    pub parcels: u32,
     /// Whether the sync ended before its end, because its budget was used up. The next one continues here.
     pub more: bool,
     /// Events that should not have happened.

@@ -11,7 +11,7 @@ use super::port::{
     StreamItem,
 };
 use crate::domain::stream::StreamId;
-use crate::id::{EnvelopeId, RecordId};
+use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::trust::session::Welcome;
 use crate::wire::cursor::Cursor;
 use crate::wire::digest::Digest;
@@ -203,6 +203,14 @@ impl<P: StarPort> StarPort for Arc<Shared<P>> {
 
     fn settle_stray(&mut self, record: &RecordId, now_ms: i64) -> Result<(), PortError> {
         self.lock().settle_stray(record, now_ms)
+    }
+
+    fn parcels(&self, bytes_max: usize, now_ms: i64) -> Result<Vec<Vec<u8>>, PortError> {
+        self.lock().parcels(bytes_max, now_ms)
+    }
+
+    fn forget_parcels(&mut self, parcels: &[Hash], now_ms: i64) -> Result<(), PortError> {
+        self.lock().forget_parcels(parcels, now_ms)
     }
 }
 

@@ -176,9 +176,8 @@ impl Star {
                 body,
             });
         };
-        let asked = self
-            .run
-            .request(port, self.pace.page_bytes(), self.pace.outbox_bytes())?;
+        let (page_bytes, outbox_bytes) = (self.pace.page_bytes(), self.pace.outbox_bytes());
+        let asked = self.run.request(port, page_bytes, outbox_bytes, now_ms)?;
         let body = asked.request.to_bytes()?;
         self.requests += 1;
         let tag = session.tag(self.requests, "POST", SYNC_PATH, &body);

@@ -210,6 +210,7 @@ impl Server {
             closed: None,
             sealed: Vec::new(),
             not_taken: Vec::new(),
+            parcels: None,
         }
     }
 

@@ -24,6 +24,7 @@ use crate::wire::digest::Digest;
 use crate::wire::envelope::{Envelope, Header, RawEnvelope};
 use crate::wire::message::Bundle;
 use crate::wire::page::FeedEntry;
+use crate::wire::parcel::Parcel;
 use crate::wire::repair::SettledEnvelope;
 use crate::wire::verdict::{Attestation, Status, Verdict};
 
@@ -85,6 +86,8 @@ pub(crate) struct MemoryReplica {
     pub(crate) revocations: Vec<Vec<u8>>,
     pub(crate) detached: BTreeSet<(StreamId, RecordId)>,
     pub(crate) strays: BTreeSet<RecordId>,
+    /// Parcels of other phones.
+    pub(crate) parcels: Vec<Parcel>,
     /// Envelopes that neither side has, as the last sync found.
     pub(crate) orphaning: BTreeSet<EnvelopeId>,
     /// The next `apply` fails before it commits.
@@ -108,6 +111,7 @@ impl MemoryReplica {
             revocations: Vec::new(),
             detached: BTreeSet::new(),
             strays: BTreeSet::new(),
+            parcels: Vec::new(),
             orphaning: BTreeSet::new(),
             broken: false,
             panics: false,

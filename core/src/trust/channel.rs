@@ -7,7 +7,7 @@
 //! message nor act for the phone. A meeting of two phones has no TLS around it, so it encrypts each
 //! message under a [`Cipher`].
 
-use chacha20poly1305::aead::Aead;
+use chacha20poly1305::aead::{Aead, Payload};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce};
 use hmac::{Hmac, KeyInit, Mac};
 use rand_core::CryptoRng;
@@ -165,17 +165,39 @@ impl Cipher {
 
     /// Encrypts the next message: [`MAC_BYTES`] longer than it was.
     pub fn seal(&mut self, message: &[u8]) -> Vec<u8> {
+        self.seal_with(message, &[])
+    }
+
+    /// Encrypts the next message, which opens with the same associated data alone.
+    pub fn seal_with(&mut self, message: &[u8], associated: &[u8]) -> Vec<u8> {
         let nonce = self.next_nonce();
+        let payload = Payload {
+            msg: message,
+            aad: associated,
+        };
         self.cipher
-            .encrypt(&nonce, message)
+            .encrypt(&nonce, payload)
             .expect("messages are far below the 256 GiB that one nonce covers")
     }
 
     /// Decrypts the next message. After an error the channel is of no use any more.
     pub fn open(&mut self, sealed: &[u8]) -> Result<Vec<u8>, NotSealedHere> {
+        self.open_with(sealed, &[])
+    }
+
+    /// Decrypts the next message, which was sealed with this associated data.
+    pub fn open_with(
+        &mut self,
+        sealed: &[u8],
+        associated: &[u8],
+    ) -> Result<Vec<u8>, NotSealedHere> {
         let nonce = self.next_nonce();
+        let payload = Payload {
+            msg: sealed,
+            aad: associated,
+        };
         self.cipher
-            .decrypt(&nonce, sealed)
+            .decrypt(&nonce, payload)
             .map_err(|_| NotSealedHere)
     }
 

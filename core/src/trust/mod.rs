@@ -6,6 +6,7 @@ pub mod channel;
 pub mod enrolment;
 pub mod invitation;
 mod meeting_secret;
+pub mod parcel;
 pub mod peer_session;
 mod read;
 mod remembered;

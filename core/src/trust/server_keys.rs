@@ -21,7 +21,7 @@ use super::sign::{Authority, PublicKey, Purpose, SecretKey, SignatureError};
 use crate::id::DeviceId;
 use crate::limits::SERVER_KEYS_MAX;
 
-/// Statements that a server key may sign.
+/// The purpose of a server key: the statements that it may sign, or parcels that it opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 #[cbor(index_only)]
 pub enum ServerPurpose {
@@ -34,11 +34,21 @@ pub enum ServerPurpose {
     /// Packs.
     #[n(2)]
     Packs,
+    /// No statement: phones seal parcels to this X25519 key.
+    #[n(3)]
+    Parcels,
 }
 
 impl ServerPurpose {
     /// Every purpose.
-    pub const ALL: [Self; 3] = [Self::Certificates, Self::Receipts, Self::Packs];
+    pub const ALL: [Self; 4] = [
+        Self::Certificates,
+        Self::Receipts,
+        Self::Packs,
+        Self::Parcels,
+    ];
+    /// The purposes of keys that sign.
+    pub const SIGNING: [Self; 3] = [Self::Certificates, Self::Receipts, Self::Packs];
 }
 
 /// When a server made a statement.
@@ -79,6 +89,18 @@ impl ServerKey {
         Self {
             key: *key.as_bytes(),
             purpose,
+            from_ms,
+            generation_max,
+            until_ms: None,
+        }
+    }
+
+    /// The X25519 key for parcels. Its generation bounds nothing, because it signs nothing.
+    #[must_use]
+    pub fn for_parcels(key: [u8; 32], from_ms: i64, generation_max: u32) -> Self {
+        Self {
+            key,
+            purpose: ServerPurpose::Parcels,
             from_ms,
             generation_max,
             until_ms: None,
@@ -140,7 +162,8 @@ pub struct Anchors {
     root: PublicKey,
     authority: Authority,
     list: ServerKeys,
-    keys: Vec<PublicKey>,
+    /// The key of each entry of the list; `None` for a key that does not sign.
+    keys: Vec<Option<PublicKey>>,
 }
 
 impl Anchors {
@@ -155,7 +178,10 @@ impl Anchors {
         let keys = list
             .keys
             .iter()
-            .map(|key| PublicKey::from_bytes(&key.key))
+            .map(|key| match key.purpose {
+                ServerPurpose::Parcels => Ok(None),
+                _ => PublicKey::from_bytes(&key.key).map(Some),
+            })
             .collect::<Result<_, _>>()?;
         Ok(Self {
             root,
@@ -234,6 +260,23 @@ impl Anchors {
             .filter(|(entry, _)| entry.until_ms.is_none())
     }
 
+    /// The key that phones seal parcels to now: the newest in use.
+    #[must_use]
+    pub fn parcel_key(&self) -> Option<&[u8; 32]> {
+        let keys = self.list.keys.iter();
+        let in_use =
+            keys.filter(|key| key.purpose == ServerPurpose::Parcels && key.until_ms.is_none());
+        in_use.max_by_key(|key| key.from_ms).map(|key| &key.key)
+    }
+
+    /// Whether the list has a parcel key with this id, in use or retired.
+    #[must_use]
+    pub fn has_parcel_key(&self, id: DeviceId) -> bool {
+        let keys = self.list.keys.iter();
+        let mut parcels = keys.filter(|key| key.purpose == ServerPurpose::Parcels);
+        parcels.any(|key| DeviceId::of_key(&key.key) == id)
+    }
+
     /// Whether a server may claim to be in this generation.
     #[must_use]
     pub fn certifies(&self, generation: u32) -> bool {
@@ -243,7 +286,9 @@ impl Anchors {
 
     fn of(&self, purpose: ServerPurpose) -> impl Iterator<Item = (&ServerKey, &PublicKey)> {
         let entries = self.list.keys.iter().zip(&self.keys);
-        entries.filter(move |(entry, _)| entry.purpose == purpose)
+        entries
+            .filter(move |(entry, _)| entry.purpose == purpose)
+            .filter_map(|(entry, key)| Some((entry, key.as_ref()?)))
     }
 }
 

@@ -24,6 +24,7 @@ fn nothing_changed() -> (SyncRequest, SyncResponse) {
         give_back: None,
         repair: vec![],
         page_bytes_max: 262_144,
+        parcels: None,
     };
     let response = SyncResponse {
         version: 1,
@@ -41,6 +42,7 @@ fn nothing_changed() -> (SyncRequest, SyncResponse) {
         closed: None,
         sealed: Vec::new(),
         not_taken: Vec::new(),
+        parcels: None,
     };
     (request, response)
 }

@@ -529,6 +529,7 @@ fn response() -> SyncResponse {
             bytes: vec![24; 256],
         }],
         not_taken: vec![genesis.record()],
+        parcels: None,
     }
 }
 
@@ -675,6 +676,7 @@ fn the_bytes_of_batches_packs_and_frames_never_change() {
         give_back: None,
         repair: vec![],
         page_bytes_max: 262_144,
+        parcels: None,
     };
     golden("sync_request", &minicbor::to_vec(&request).unwrap());
     // The compressor may choose other bytes in another version, but every version must read them

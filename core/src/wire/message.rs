@@ -13,6 +13,7 @@ use super::frame::{self, Allowance, Effort, FrameError};
 use super::intern;
 use super::pack::PackBatch;
 use super::page::Page;
+use super::parcel::ParcelOutcome;
 use super::receipt::Receipt;
 use super::repair::{RepairAnswer, RepairAsk};
 use super::sealed::SealedCertificate;
@@ -22,7 +23,7 @@ use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::limits::{
     CURSORS_MAX, GIVE_BACK_ATTESTATIONS_MAX, GIVE_BACK_DIRECTORY_MAX, PACK_BATCHES_MAX,
-    REPAIR_IDS_MAX, REPAIR_STEPS_MAX, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, SEALED_MAX,
+    PARCELS_PER_REQUEST_MAX, REPAIR_IDS_MAX, REPAIR_STEPS_MAX, REQUEST_BYTES_MAX, RESPONSE_BYTES_MAX, SEALED_MAX,
 };
 use crate::trust::certificate::RawCertificate;
 
@@ -122,6 +123,13 @@ pub struct SyncRequest {
     /// Bytes of the compressed page that it wishes, at most [`crate::limits::PAGE_BYTES_MAX`]; 0 = no page.
     #[n(5)]
     pub page_bytes_max: u32,
+    /// Sealed parcels that the reader carries for others ([`crate::trust::parcel`]).
+    #[cbor(
+        n(6),
+        decode_with = "list_option::<PARCELS_PER_REQUEST_MAX, _, _>",
+        nil = "no_list"
+    )]
+    pub parcels: Option<Vec<ByteVec>>,
 }
 
 /// The server's answer to the reader's cursors.
@@ -214,6 +222,14 @@ pub struct SyncResponse {
     /// an author.
     #[cbor(n(14), decode_with = "list::<REPAIR_IDS_MAX, _, _>")]
     pub not_taken: Vec<RecordId>,
+    /// The outcomes of the first parcels of the request, in their order. The reader keeps the others for a
+    /// later sync.
+    #[cbor(
+        n(15),
+        decode_with = "list_option::<PARCELS_PER_REQUEST_MAX, _, _>",
+        nil = "no_list"
+    )]
+    pub parcels: Option<Vec<ParcelOutcome>>,
 }
 
 impl SyncRequest {

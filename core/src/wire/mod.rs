@@ -17,6 +17,7 @@ mod pack_columns;
 mod pack_reader;
 mod pack_writer;
 pub mod page;
+pub mod parcel;
 pub mod receipt;
 pub mod repair;
 #[cfg(test)]

@@ -55,6 +55,7 @@ fn request(samples: &mut Samples, bundle: Option<Bundle>) -> SyncRequest {
         give_back: None,
         repair: vec![],
         page_bytes_max: crate::limits::PAGE_BYTES_DEFAULT,
+        parcels: None,
     }
 }
 
@@ -141,5 +142,6 @@ fn response(samples: &mut Samples, sent: &[Hash], page: &Bundle) -> SyncResponse
         closed: None,
         sealed: Vec::new(),
         not_taken: Vec::new(),
+        parcels: None,
     }
 }

@@ -74,6 +74,7 @@ enum PurposeArg {
     Certificates,
     Receipts,
     Packs,
+    Parcels,
 }
 
 impl PurposeArg {
@@ -82,6 +83,7 @@ impl PurposeArg {
             Self::Certificates => ServerPurpose::Certificates,
             Self::Receipts => ServerPurpose::Receipts,
             Self::Packs => ServerPurpose::Packs,
+            Self::Parcels => ServerPurpose::Parcels,
         }
     }
 }
@@ -148,6 +150,7 @@ fn name(purpose: ServerPurpose) -> &'static str {
         ServerPurpose::Certificates => "certificates",
         ServerPurpose::Receipts => "receipts",
         ServerPurpose::Packs => "packs",
+        ServerPurpose::Parcels => "parcels",
     }
 }
 

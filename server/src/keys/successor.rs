@@ -23,7 +23,7 @@ use onegrid_core::wire::signed_entry::SignedEntry;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::{Keys, generation_max, list_number};
+use super::{Keys, generation_max, list_number, parcel_keys, seeds};
 use crate::error::{Problem, Result};
 use crate::limits::{KEY_HANDOVER_MS, SERVER_KEY_SLACK_MS};
 
@@ -75,6 +75,9 @@ pub struct Successor {
     sealing: Vec<ByteArray<32>>,
     #[n(4)]
     secrets: MeetingSecrets,
+    /// Absent in a request from before parcels.
+    #[n(5)]
+    parcels: Option<Vec<ByteArray<32>>>,
 }
 
 impl Keys {
@@ -138,12 +141,16 @@ impl Keys {
             sealing.insert(0, ByteArray::from(seed));
             secrets = secrets.rotate(rng);
         }
+        let ending = endings.get(&ServerPurpose::Parcels).copied();
+        let (parcels, entries) = self.next_parcel_keys(ending, now_ms, generation_max, rng);
+        keys.extend(entries);
         let successor = Successor {
             certificates: certificates.into(),
             receipts: receipts.into(),
             packs: packs.into(),
             sealing,
             secrets,
+            parcels: Some(seeds(&parcels)),
         };
         let proposal = Proposal {
             authority: *self.authority(),
@@ -173,6 +180,10 @@ impl Keys {
             author_certificate: Arc::new(author_certificate),
             secrets: successor.secrets.clone(),
             sealing: successor.sealing.clone(),
+            parcels: match &successor.parcels {
+                Some(seeds) => parcel_keys(seeds),
+                None => self.parcels.clone(),
+            },
             anchors,
         };
         if keys.belong_together() {
@@ -191,8 +202,9 @@ impl Keys {
         };
         let before = self.anchors.list().keys.iter();
         let left = before.filter(|key| {
-            // A certificate decides nothing by its generation.
-            key.purpose != ServerPurpose::Certificates && !stays(key)
+            // A certificate decides nothing by its generation, and a parcel key signs nothing.
+            let bears = [ServerPurpose::Receipts, ServerPurpose::Packs];
+            bears.contains(&key.purpose) && !stays(key)
         });
         left.map(|key| key.generation_max).max()
     }
@@ -246,6 +258,10 @@ fn certify(raw: &RawCertificate, key: &SecretKey, authority: &Authority) -> Resu
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
     use onegrid_core::trust::certificate::Stamp;
+    use onegrid_core::trust::parcel::ParcelMaker;
+    use onegrid_core::wire::frame;
+    use onegrid_core::wire::message::Bundle;
+    use onegrid_core::wire::parcel::ParcelOutcome;
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng;
 
@@ -353,6 +369,61 @@ mod tests {
         let leaked = here.after(&[(ServerPurpose::Certificates, Ending::Leaked)]);
         assert_eq!(leaked.unseal(&sealed).as_ref(), Some(certificate.raw()));
         assert_ne!(leaked.secrets(), here.keys.secrets());
+    }
+
+    /// A parcel with an empty bundle for the keys of the deployment.
+    fn parcel(keys: &Keys) -> Vec<u8> {
+        let content = frame::encode(&Bundle::default(), 1_024).unwrap();
+        let maker = ParcelMaker::of(&SecretKey::from_seed(&[9; 32]));
+        let to = keys.anchors().parcel_key().unwrap();
+        maker.seal(&content, to, keys.authority()).unwrap()
+    }
+
+    #[test]
+    fn retired_parcel_key_opens_while_parcels_may_travel() {
+        let mut here = Deployment::new();
+        let old = parcel(&here.keys);
+        let after = here.after(&[(ServerPurpose::Parcels, Ending::Retired)]);
+        let retired_ms = NOW + YEAR_MS + KEY_HANDOVER_MS;
+        let last_ms = retired_ms + onegrid_core::limits::PARCEL_AGE_MS_MAX;
+        assert_eq!(after.open_parcel(&old, last_ms), Ok(Bundle::default()));
+        let late = after.open_parcel(&old, last_ms + 1);
+        assert_eq!(late, Err(ParcelOutcome::UnknownKey));
+        let new = parcel(&after);
+        assert_ne!(new, old);
+        assert_eq!(after.open_parcel(&new, last_ms + 1), Ok(Bundle::default()));
+        // The next list forgets the secret.
+        let (successor, proposal) = after.succeed(&BTreeMap::new(), last_ms + 1, &mut here.rng);
+        let list = proposal.sign(&here.root).unwrap();
+        let later = after.take_over(&successor, &list).unwrap();
+        assert_eq!(later.parcels.len(), 1);
+        assert_eq!(later.open_parcel(&new, last_ms + 1), Ok(Bundle::default()));
+    }
+
+    #[test]
+    fn leaked_parcel_key_opens_nothing_and_raises_no_generation() {
+        let mut here = Deployment::new();
+        let old = parcel(&here.keys);
+        let after = here.after(&[(ServerPurpose::Parcels, Ending::Leaked)]);
+        let refused = after.open_parcel(&old, NOW + YEAR_MS);
+        assert_eq!(refused, Err(ParcelOutcome::UnknownKey));
+        let list = after.anchors().list();
+        assert_eq!(here.keys.leaked_generation_max(list), None);
+    }
+
+    #[test]
+    fn list_without_a_parcel_key_gets_one() {
+        let mut here = Deployment::new();
+        let mut keys = here.keys.anchors().list().keys.clone();
+        keys.retain(|key| key.purpose != ServerPurpose::Parcels);
+        let number = here.keys.anchors().list().number + 1;
+        let list = ServerKeys::sign(&here.root, number, keys);
+        here.keys.anchors = Anchors::new(here.root.public(), list).unwrap();
+        here.keys.parcels = Vec::new();
+        assert!(here.keys.anchors().parcel_key().is_none());
+        let after = here.after(&[]);
+        let opened = after.open_parcel(&parcel(&after), NOW + YEAR_MS);
+        assert_eq!(opened, Ok(Bundle::default()));
     }
 
     #[test]

@@ -133,6 +133,7 @@ fn respond(
         closed,
         sealed: Vec::new(),
         not_taken: taken.left.into_iter().collect(),
+        parcels: None,
     };
     let mut damaged = ingested.damaged;
     let Some(device) = reader else {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 
 use onegrid_core::domain::stream::StreamId;
-use onegrid_core::id::{EnvelopeId, RecordId};
+use onegrid_core::id::{EnvelopeId, Hash, RecordId};
 use onegrid_core::net::{Driver, Roots, Traffic};
 use onegrid_core::replica::{Filter, Replica};
 use onegrid_core::sync::answer::Answer;
@@ -264,6 +264,14 @@ impl StarPort for Watched {
 
     fn settle_stray(&mut self, record: &RecordId, now_ms: i64) -> Result<(), PortError> {
         self.replica.settle_stray(record, now_ms)
+    }
+
+    fn parcels(&self, bytes_max: usize, now_ms: i64) -> Result<Vec<Vec<u8>>, PortError> {
+        self.replica.parcels(bytes_max, now_ms)
+    }
+
+    fn forget_parcels(&mut self, parcels: &[Hash], now_ms: i64) -> Result<(), PortError> {
+        self.replica.forget_parcels(parcels, now_ms)
     }
 }
 

@@ -63,9 +63,10 @@ impl World {
     fn incidents(&mut self, who: usize, report: &Report) -> Result<(), String> {
         let bad = report.incidents.iter().find(|incident| match incident {
             Incident::GenerationChanged { .. } | Incident::NotTaken => !self.restored,
-            Incident::DigestMismatch | Incident::Repaired { .. } | Incident::MissingParents => {
-                !self.time_travel
-            }
+            Incident::DigestMismatch
+            | Incident::Repaired { .. }
+            | Incident::MissingParents
+            | Incident::ParcelRefused { .. } => !self.time_travel,
             Incident::Unrepaired | Incident::NoProgress | Incident::PutOff => true,
         });
         match bad {

@@ -169,6 +169,7 @@ pub(crate) fn request(bundle: Bundle) -> Vec<u8> {
         give_back: None,
         repair: Vec::new(),
         page_bytes_max: 0,
+        parcels: None,
     };
     request.to_bytes().unwrap()
 }

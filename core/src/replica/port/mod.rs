@@ -10,6 +10,7 @@ mod give;
 mod intake;
 mod membership;
 mod outbox;
+mod parcel;
 mod peer;
 mod receipt;
 mod server_keys;

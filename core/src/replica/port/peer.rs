@@ -27,6 +27,7 @@ use crate::trust::certificate::{Certificate, Facts, ServerKeys};
 use crate::trust::peer_session::MeetingDigests;
 use crate::wire::digest::Digest;
 use crate::wire::envelope::RawEnvelope;
+use crate::wire::parcel::Parcel;
 use crate::wire::signed_entry::SignedEntry;
 use crate::wire::verdict::{AttestedEnvelope, RefusedReason, Status, Verdict};
 
@@ -69,7 +70,7 @@ impl Replica {
     }
 
     /// The hash over the ids of a record that both may read.
-    fn shared_held(
+    pub(super) fn shared_held(
         &self,
         sharing: Sharing,
         peer: &Certificate,
@@ -165,7 +166,7 @@ impl Replica {
         Ok(given)
     }
 
-    fn may_give(
+    pub(super) fn may_give(
         &self,
         id: RecordId,
         peer: &Certificate,
@@ -384,5 +385,13 @@ impl PeerPort for Replica {
         now_ms: i64,
     ) -> Result<ApplyCounts, PortError> {
         Ok(self.take_from_peer(given, now_ms)?)
+    }
+
+    fn parcel_for(&self, peer: &Certificate) -> Result<Option<Parcel>, PortError> {
+        Ok(self.make_parcel(peer)?)
+    }
+
+    fn take_parcel(&mut self, parcel: &Parcel, now_ms: i64) -> Result<bool, PortError> {
+        Ok(self.keep_parcel(parcel, now_ms)?)
     }
 }

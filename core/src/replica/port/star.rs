@@ -10,7 +10,7 @@ use super::super::table::meta::{self, Name};
 use super::super::table::{certificate, own_void, record, stray, stream, stream_record};
 use super::{apply, intake, membership, sql};
 use crate::domain::stream::StreamId;
-use crate::id::{EnvelopeId, RecordId};
+use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::record::Node;
 use crate::sync::answer::Answer;
 use crate::sync::port::{
@@ -243,5 +243,13 @@ impl StarPort for Replica {
 
     fn settle_stray(&mut self, record: &RecordId, now_ms: i64) -> Result<(), PortError> {
         Ok(self.write(now_ms, |writing| membership::settle_stray(writing, *record))?)
+    }
+
+    fn parcels(&self, bytes_max: usize, now_ms: i64) -> Result<Vec<Vec<u8>>, PortError> {
+        Ok(self.parcels_due(bytes_max, now_ms)?)
+    }
+
+    fn forget_parcels(&mut self, parcels: &[Hash], now_ms: i64) -> Result<(), PortError> {
+        Ok(self.drop_parcels(parcels, now_ms)?)
     }
 }

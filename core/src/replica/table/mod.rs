@@ -20,6 +20,7 @@ pub(super) mod outbox_copy;
 pub(super) mod own_void;
 pub(super) mod own_work;
 pub(super) mod pack;
+pub(super) mod parcel;
 pub(super) mod pending;
 pub(super) mod record;
 pub(super) mod record_area;

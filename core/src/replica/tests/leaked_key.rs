@@ -11,7 +11,7 @@ use crate::wire::verdict::{Attestation, AttestedEnvelope, Status, Verdict, VoidR
 /// Makes the list of this number: the town's own key, and perhaps another one for receipts.
 fn list(town: &Deployment, number: u64, other: Option<&SecretKey>) -> ServerKeys {
     let entry = |key: &SecretKey, purpose| ServerKey::new(&key.public(), purpose, 0, 1_000);
-    let own = ServerPurpose::ALL.map(|purpose| entry(&town.server, purpose));
+    let own = ServerPurpose::SIGNING.map(|purpose| entry(&town.server, purpose));
     let other = other.map(|key| entry(key, ServerPurpose::Receipts));
     let keys = own.into_iter().chain(other).collect();
     ServerKeys::sign(&town.root, number, keys)

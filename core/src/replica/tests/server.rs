@@ -141,6 +141,7 @@ impl<'a> Server<'a> {
             give_back: None,
             repair: Vec::new(),
             page_bytes_max: 1 << 20,
+            parcels: None,
         };
         let response = SyncResponse {
             version: 1,
@@ -158,6 +159,7 @@ impl<'a> Server<'a> {
             closed: None,
             sealed: Vec::new(),
             not_taken: Vec::new(),
+            parcels: None,
         };
         Answer::verify(request, response, &self.town.anchors, 0).unwrap()
     }
@@ -337,6 +339,7 @@ impl<'a> Server<'a> {
             give_back: None,
             repair: Vec::new(),
             page_bytes_max: 1 << 20,
+            parcels: None,
         };
         let response = SyncResponse {
             version: 1,
@@ -354,6 +357,7 @@ impl<'a> Server<'a> {
             closed: None,
             sealed: Vec::new(),
             not_taken: Vec::new(),
+            parcels: None,
         };
         Answer::verify(request, response, &self.town.anchors, 0).unwrap()
     }

@@ -24,8 +24,8 @@ impl Peer {
             self.differing.pop_front();
         }
         if said.is_empty() {
-            self.send(&PeerMessage::Done)?;
-            return Ok(State::CallerDone);
+            self.give_parcel(port)?;
+            return Ok(State::CallerParcel);
         }
         self.send_compare(said)
     }
@@ -148,6 +148,27 @@ impl Peer {
         let applied = port.apply_peer(&given, self.known_peer()?, now_ms)?;
         self.report.taken = self.report.taken.saturating_add(applied.pulled);
         Ok(applied.pulled)
+    }
+
+    /// Hands over the undelivered work that the other phone may not read, sealed for the server.
+    pub(super) fn give_parcel(&mut self, port: &dyn PeerPort) -> Result<(), PeerError> {
+        let parcel = port.parcel_for(self.known_peer()?)?;
+        self.report.parcel_given = parcel.is_some();
+        self.send(&PeerMessage::Parcel(parcel))
+    }
+
+    /// Takes the parcel of the other phone along. It is no work of this phone, so it is handed to no third
+    /// phone.
+    pub(super) fn take_parcel(
+        &mut self,
+        port: &mut dyn PeerPort,
+        parcel: Option<Parcel>,
+        now_ms: i64,
+    ) -> Result<(), PeerError> {
+        if let Some(parcel) = parcel {
+            self.report.parcel_taken = port.take_parcel(&parcel, now_ms)?;
+        }
+        Ok(())
     }
 
     fn count(&mut self, given: &Handover) {

@@ -1,8 +1,10 @@
 //! The two ports of the replica in memory.
 
 use super::*;
+use crate::limits::PARCEL_CONTENT_BYTES_MAX;
+use crate::trust::parcel::ParcelMaker;
 use crate::trust::peer_session::MeetingDigests;
-use crate::wire::digest;
+use crate::wire::{digest, frame};
 
 /// A record that begins with 255 is restricted, so the other phone may not read it.
 fn is_shared(record: &RecordId) -> bool {
@@ -182,6 +184,22 @@ impl StarPort for MemoryReplica {
         self.strays.remove(record);
         Ok(())
     }
+
+    fn parcels(&self, bytes_max: usize, _: i64) -> Result<Vec<Vec<u8>>, PortError> {
+        let mut bytes = 0;
+        let fits = |parcel: &&Parcel| {
+            bytes += parcel.bytes.len();
+            bytes <= bytes_max || bytes == parcel.bytes.len()
+        };
+        let fitting = self.parcels.iter().take_while(fits);
+        Ok(fitting.map(|parcel| parcel.bytes.clone()).collect())
+    }
+
+    fn forget_parcels(&mut self, parcels: &[Hash], _: i64) -> Result<(), PortError> {
+        self.parcels
+            .retain(|parcel| !parcels.contains(&Hash::of(&[&parcel.bytes])));
+        Ok(())
+    }
 }
 
 impl PeerPort for MemoryReplica {
@@ -263,5 +281,31 @@ impl PeerPort for MemoryReplica {
         self.attestations
             .extend(given.give_back.attestations.iter().cloned());
         Ok(applied)
+    }
+
+    fn parcel_for(&self, peer: &Certificate) -> Result<Option<Parcel>, PortError> {
+        let hidden = self.order.iter().map(|id| &self.held[id]);
+        let hidden = hidden.filter(|held| held.verdict.is_none() && !is_shared(&held.record));
+        let envelopes: Vec<RawEnvelope> = hidden.map(|held| held.raw.clone()).collect();
+        let anchors = &self.identity.anchors;
+        let Some(to) = anchors.parcel_key().filter(|_| !envelopes.is_empty()) else {
+            return Ok(None);
+        };
+        let bundle = Bundle {
+            certificates: vec![self.identity.certificate.raw().clone()],
+            envelopes,
+        };
+        let content = frame::encode(&bundle, PARCEL_CONTENT_BYTES_MAX).unwrap();
+        let maker = ParcelMaker::of(&self.identity.key);
+        Ok(Some(Parcel {
+            tag: maker.tag(peer.facts().device),
+            bytes: maker.seal(&content, to, anchors.authority()).unwrap(),
+        }))
+    }
+
+    fn take_parcel(&mut self, parcel: &Parcel, _: i64) -> Result<bool, PortError> {
+        self.parcels.retain(|kept| kept.tag != parcel.tag);
+        self.parcels.push(parcel.clone());
+        Ok(true)
     }
 }

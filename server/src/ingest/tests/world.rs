@@ -230,6 +230,7 @@ impl SyncPhone {
             give_back: None,
             repair: Vec::new(),
             page_bytes_max,
+            parcels: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use onegrid_core::domain::StreamId;
-use onegrid_core::id::{EnvelopeId, RecordId};
+use onegrid_core::id::{EnvelopeId, Hash, RecordId};
 use onegrid_core::replica::Replica;
 use onegrid_core::sync::answer::Answer;
 use onegrid_core::sync::port::{
@@ -147,6 +147,14 @@ impl StarPort for ModifiedApp<'_> {
 
     fn settle_stray(&mut self, record: &RecordId, now_ms: i64) -> Result<(), PortError> {
         self.replica.settle_stray(record, now_ms)
+    }
+
+    fn parcels(&self, bytes_max: usize, now_ms: i64) -> Result<Vec<Vec<u8>>, PortError> {
+        self.replica.parcels(bytes_max, now_ms)
+    }
+
+    fn forget_parcels(&mut self, parcels: &[Hash], now_ms: i64) -> Result<(), PortError> {
+        self.replica.forget_parcels(parcels, now_ms)
     }
 }
 
