@@ -99,7 +99,11 @@ impl Keys {
         .map(|(key, purpose)| ServerKey::new(&key.public(), purpose, from_ms, generation_max))
         .to_vec();
         let parcels_public = parcels.public();
-        entries.push(ServerKey::for_parcels(parcels_public, from_ms, generation_max));
+        entries.push(ServerKey::for_parcels(
+            parcels_public,
+            from_ms,
+            generation_max,
+        ));
         let list = ServerKeys::sign(&root, list_number(now_ms, 0), entries);
         let authority = Authority::of_root(&root.public());
         let facts = Facts {
@@ -264,7 +268,9 @@ impl std::fmt::Debug for Keys {
 }
 
 fn seeds(keys: &[ParcelKey]) -> Vec<ByteArray<32>> {
-    keys.iter().map(|key| ByteArray::from(*key.seed())).collect()
+    keys.iter()
+        .map(|key| ByteArray::from(*key.seed()))
+        .collect()
 }
 
 fn parcel_keys(seeds: &[ByteArray<32>]) -> Vec<ParcelKey> {

@@ -115,6 +115,10 @@ pub const RECORD_STORED_BYTES_MAX: usize = 3 * 1_024 * 1_024;
 /// One of so many equal parts of a record's room is reserved for authors within their share, for dangers and
 /// for the server.
 pub const RECORD_RESERVE_PARTS: u64 = 4;
+/// Parcels of other phones that one device may bring in a day; further ones are refused.
+pub const DEVICE_DAY_PARCELS_MAX: u64 = 256;
+/// Bytes of the parcels that one device may bring in a day.
+pub const DEVICE_DAY_PARCEL_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
 /// Unreadable envelopes that are kept for one device.
 pub const UNREAD_ENVELOPES_MAX: u64 = 2_000;
 /// Bytes of the unreadable envelopes that are kept for one device.

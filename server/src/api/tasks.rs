@@ -14,6 +14,7 @@ use super::node::Node;
 use crate::admin::ADMIN;
 use crate::error::{Problem, Result};
 use crate::ingest::ration::day_of;
+use crate::ingest::sweep_parcels;
 use crate::limits::{
     AUDIT_ROWS_A_LOOK, CLEAN_UP_EVERY, DUE_PER_TICK_MAX, LOOK_EVERY, SWEEP_EVERY, TICK_EVERY,
 };
@@ -53,6 +54,7 @@ pub fn keep_time(node: &Node) -> Ready {
         server.store().write::<_, Problem>(move |tx| {
             tx.sweep_written(day_of(now_ms))?;
             tx.sweep_uploaded(day_of(now_ms))?;
+            sweep_parcels(tx, now_ms)?;
             Ok(tx.sweep_sessions(now_ms)?)
         })?;
         server.keep_zones(now_ms)?;

@@ -53,8 +53,8 @@ impl Keys {
         rng: &mut dyn CryptoRng,
     ) -> (Vec<ParcelKey>, Vec<ServerKey>) {
         let present = self.anchors.list().keys.iter();
-        let present = present
-            .filter(|key| key.purpose == ServerPurpose::Parcels && still_opens(key, now_ms));
+        let present =
+            present.filter(|key| key.purpose == ServerPurpose::Parcels && still_opens(key, now_ms));
         let mut entries: Vec<ServerKey> = match ending {
             Some(Ending::Leaked) => Vec::new(),
             Some(Ending::Retired) => present
@@ -78,7 +78,11 @@ impl Keys {
         if !entries.iter().any(|entry| entry.until_ms.is_none()) {
             let new = ParcelKey::generate(rng);
             let from_ms = now_ms - SERVER_KEY_SLACK_MS;
-            entries.push(ServerKey::for_parcels(new.public(), from_ms, generation_max));
+            entries.push(ServerKey::for_parcels(
+                new.public(),
+                from_ms,
+                generation_max,
+            ));
             keys.insert(0, new);
         }
         (keys, entries)

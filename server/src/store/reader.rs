@@ -6,13 +6,14 @@ use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
 use onegrid_core::trust::certificate::RawCertificate;
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::RawEnvelope;
+use onegrid_core::wire::parcel::ParcelOutcome;
 use onegrid_core::wire::verdict::{Status, Verdict};
 
 use super::{
     Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow,
     Description, DeviceRow, FeedRow, Head, Holding, InvitationRow, LoadKey, LoadRow, MemberRow,
-    ReadingKey, ReadingRow, RecordRow, ReviewRow, SessionRow, StoreResult, StoredEnvelope,
-    StreamItem, TemplateRow, UnreadRow, UploadAmount, UploadRow,
+    ParcelAmount, ReadingKey, ReadingRow, RecordRow, ReviewRow, SessionRow, StoreResult,
+    StoredEnvelope, StreamItem, TemplateRow, UnreadRow, UploadAmount, UploadRow,
 };
 
 /// One consistent snapshot. Inside a job it also includes the job's own writes.
@@ -145,6 +146,10 @@ pub trait Reader {
     fn templates(&self, after: (&str, u32), count_max: usize) -> StoreResult<Vec<TemplateRow>>;
     /// Stored amount from a device on a day (counted from 1970-01-01, UTC).
     fn written(&self, day: i64, device: DeviceId) -> StoreResult<Amount>;
+    /// The outcome of a parcel that a courier brought.
+    fn parcel_outcome(&self, hash: Hash) -> StoreResult<Option<ParcelOutcome>>;
+    /// The parcels that a courier brought on a day, whatever their outcomes.
+    fn parcels_brought(&self, day: i64, courier: DeviceId) -> StoreResult<ParcelAmount>;
 
     /// Descriptions of a photo or recording with the status of each, in the order of storing.
     fn descriptions(&self, key: AttachmentKey) -> StoreResult<Vec<(Description, Status)>>;

@@ -7,6 +7,7 @@ use onegrid_core::id::{AreaId, DeviceId, EnvelopeId, Hash, MemberId, RecordId};
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::RawEnvelope;
 use onegrid_core::wire::pack::PackProof;
+use onegrid_core::wire::parcel::ParcelOutcome;
 use onegrid_core::wire::verdict::Verdict;
 
 /// A stored envelope with its latest verdict.
@@ -98,6 +99,30 @@ pub struct Amount {
     /// Number of envelopes.
     pub envelopes: u64,
     /// Bytes of their headers and bodies.
+    pub bytes: u64,
+}
+
+/// A parcel that a courier brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParcelRow {
+    /// SHA-256 of the sealed bytes.
+    pub hash: Hash,
+    /// The day of its arrival, counted from 1970-01-01, UTC.
+    pub day: i64,
+    /// The device that brought it.
+    pub courier: DeviceId,
+    /// Sealed bytes.
+    pub bytes: u64,
+    /// Its end.
+    pub outcome: ParcelOutcome,
+}
+
+/// A number of parcels and their size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ParcelAmount {
+    /// Number of parcels.
+    pub parcels: u64,
+    /// Sealed bytes.
     pub bytes: u64,
 }
 

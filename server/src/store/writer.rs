@@ -9,8 +9,9 @@ use onegrid_core::wire::verdict::Verdict;
 
 use super::{
     Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, CursorsRow, Description, DeviceRow,
-    Head, InvitationRow, MemberRow, NewEntry, NewEnvelope, PackedEnvelope, Reader, ReadingRow,
-    RecordRow, ReviewRow, SessionRow, StoreResult, TemplateRow, UnreadRow, UploadAmount, UploadRow,
+    Head, InvitationRow, MemberRow, NewEntry, NewEnvelope, PackedEnvelope, ParcelRow, Reader,
+    ReadingRow, RecordRow, ReviewRow, SessionRow, StoreResult, TemplateRow, UnreadRow,
+    UploadAmount, UploadRow,
 };
 
 /// New signatures for what the server keeps, after its keys have changed.
@@ -112,6 +113,10 @@ pub trait Writer: Reader {
     fn add_written(&mut self, day: i64, device: DeviceId, more: Amount) -> StoreResult<()>;
     /// Deletes the written amounts of days before this one.
     fn sweep_written(&mut self, before_day: i64) -> StoreResult<usize>;
+    /// Notes the outcome of a parcel; a known one stays.
+    fn put_parcel(&mut self, row: &ParcelRow) -> StoreResult<()>;
+    /// Deletes the parcels of days before this one, and returns their number.
+    fn sweep_parcels(&mut self, before_day: i64) -> StoreResult<usize>;
 
     /// Notes the description of a photo or recording; a known one stays.
     fn put_description(&mut self, row: &Description) -> StoreResult<()>;

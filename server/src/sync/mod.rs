@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  request ─▶ verdicts and packs given back ─▶ upload ─▶ ingest ─▶ receipt ─┐
+//!          ├▶ parcels of other phones ───▶ ingest ─▶ outcomes ─────────────┤
 //!          └▶ cursors and repair ───────────────────────▶ feed ─▶ page ─────┴▶ answer
 //! ```
 //!
@@ -115,6 +116,9 @@ fn respond(
     let had_bundle = !bundle.envelopes.is_empty();
     ingest::release_given_back(intake, &attested, now_ms)?;
     let ingested = ingest::ingest_from(intake, session.device, bundle, &attested, now_ms)?;
+    let parcels = request
+        .parcels
+        .map(|parcels| ingest::take_parcels(intake, session.device, &parcels, now_ms));
     let generation = shared.generation()?;
     let reader = closed.is_none().then_some(session.device);
     let mut response = SyncResponse {
@@ -133,7 +137,7 @@ fn respond(
         closed,
         sealed: Vec::new(),
         not_taken: taken.left.into_iter().collect(),
-        parcels: None,
+        parcels,
     };
     let mut damaged = ingested.damaged;
     let Some(device) = reader else {

@@ -20,7 +20,10 @@ pub(in crate::replica) fn put(conn: &Connection, parcel: &Parcel, taken_ms: i64)
 pub(in crate::replica) fn amount(conn: &Connection) -> Sql<(usize, usize)> {
     conn.prepare_cached("SELECT count(*), coalesce(sum(length(bytes)), 0) FROM parcel")?
         .query_row([], |row| {
-            let size = |column| row.get::<_, i64>(column).map(|n| usize::try_from(n).unwrap_or(0));
+            let size = |column| {
+                row.get::<_, i64>(column)
+                    .map(|n| usize::try_from(n).unwrap_or(0))
+            };
             Ok((size(0)?, size(1)?))
         })
 }

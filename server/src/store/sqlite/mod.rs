@@ -11,6 +11,7 @@ mod envelopes;
 mod feed;
 mod memo;
 mod open;
+mod parcels;
 mod people;
 mod pool;
 mod readings;

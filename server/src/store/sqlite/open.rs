@@ -21,6 +21,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (6, include_str!("migrations/0006_unread_copies.sql")),
     (7, include_str!("migrations/0007_templates.sql")),
     (8, include_str!("migrations/0008_attachments.sql")),
+    (9, include_str!("migrations/0009_parcels.sql")),
 ];
 
 /// Longest time that a connection waits for another writing process.

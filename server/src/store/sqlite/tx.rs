@@ -7,20 +7,21 @@ use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
 use onegrid_core::trust::certificate::RawCertificate;
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::envelope::RawEnvelope;
+use onegrid_core::wire::parcel::ParcelOutcome;
 use onegrid_core::wire::verdict::{Status, Verdict};
 use rusqlite::Connection;
 
 use super::convert::failure;
 use super::memo::Memo;
 use super::{
-    administration, attachments, bases, envelopes, feed, people, readings, records, streams,
-    templates, unread, visitors, written,
+    administration, attachments, bases, envelopes, feed, parcels, people, readings, records,
+    streams, templates, unread, visitors, written,
 };
 use crate::store::{
     Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow,
     Description, DeviceRow, FeedRow, Head, Holding, InvitationRow, LoadKey, LoadRow, MemberRow,
-    Reader, ReadingKey, ReadingRow, RecordRow, ReviewRow, SessionRow, StoreError, StoreResult,
-    StoredEnvelope, StreamItem, TemplateRow, UnreadRow, UploadAmount, UploadRow,
+    ParcelAmount, Reader, ReadingKey, ReadingRow, RecordRow, ReviewRow, SessionRow, StoreError,
+    StoreResult, StoredEnvelope, StreamItem, TemplateRow, UnreadRow, UploadAmount, UploadRow,
 };
 
 pub(super) struct Tx<'c> {
@@ -246,6 +247,14 @@ impl Reader for Tx<'_> {
 
     fn written(&self, day: i64, device: DeviceId) -> StoreResult<Amount> {
         written::of(self.db, day, device).map_err(failure)
+    }
+
+    fn parcel_outcome(&self, hash: Hash) -> StoreResult<Option<ParcelOutcome>> {
+        parcels::outcome(self.db, hash).map_err(failure)
+    }
+
+    fn parcels_brought(&self, day: i64, courier: DeviceId) -> StoreResult<ParcelAmount> {
+        parcels::brought(self.db, day, courier).map_err(failure)
     }
 
     fn descriptions(&self, key: AttachmentKey) -> StoreResult<Vec<(Description, Status)>> {

@@ -11,14 +11,14 @@ use super::convert::failure;
 use super::memo::Known;
 use super::tx::Tx;
 use super::{
-    administration, attachments, bases, envelopes, feed, people, readings, records, signatures,
-    streams, templates, unread, visitors, written,
+    administration, attachments, bases, envelopes, feed, parcels, people, readings, records,
+    signatures, streams, templates, unread, visitors, written,
 };
 use crate::store::{
     Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, CursorsRow, Description, DeviceRow,
-    Head, InvitationRow, MemberRow, NewEntry, NewEnvelope, PackedEnvelope, ReadingRow, RecordRow,
-    Renewals, ReviewRow, SessionRow, StoreError, StoreResult, TemplateRow, UnreadRow, UploadAmount,
-    UploadRow, Writer,
+    Head, InvitationRow, MemberRow, NewEntry, NewEnvelope, PackedEnvelope, ParcelRow, ReadingRow,
+    RecordRow, Renewals, ReviewRow, SessionRow, StoreError, StoreResult, TemplateRow, UnreadRow,
+    UploadAmount, UploadRow, Writer,
 };
 
 impl Writer for Tx<'_> {
@@ -121,6 +121,14 @@ impl Writer for Tx<'_> {
 
     fn sweep_written(&mut self, before_day: i64) -> StoreResult<usize> {
         written::sweep(self.db, before_day).map_err(failure)
+    }
+
+    fn put_parcel(&mut self, row: &ParcelRow) -> StoreResult<()> {
+        parcels::put(self.db, row).map_err(failure)
+    }
+
+    fn sweep_parcels(&mut self, before_day: i64) -> StoreResult<usize> {
+        parcels::sweep(self.db, before_day).map_err(failure)
     }
 
     fn put_description(&mut self, row: &Description) -> StoreResult<()> {
