@@ -252,3 +252,78 @@ fn carried_dispatch_makes_no_reader_at_a_meeting() {
     assert!(matches!(volunteer.meet(&mut gas, &town), Met::Whole(..)));
     assert!(gas.replica().row(record).unwrap().is_none());
 }
+
+/// A tip that the handler of a company may not read reaches the command room through the handler's phone.
+#[test]
+fn tip_reaches_the_room_through_a_phone_that_cannot_read_it() {
+    let mut town = Town::small(6).with_categories();
+    let [mut volunteer, _, mut room, mut gas] = people(&mut town);
+    for phone in [&mut volunteer, &mut room, &mut gas] {
+        phone.sync(&mut town);
+    }
+    let details = Details {
+        title: Some("somebody hides gas bottles".to_owned()),
+        category: Some("gas".to_owned()),
+        ..Details::default()
+    };
+    let draft = Draft {
+        content: Tip {
+            details,
+            offence: None,
+        }
+        .into(),
+        home: town.places.path(GRID),
+        audience: Audience::Restricted,
+        team: None,
+        source: Source::Member,
+        named: Vec::new(),
+        linked: None,
+    };
+    let now = town.now_ms;
+    let record = volunteer.replica().report(&draft, now).unwrap();
+    assert_eq!(volunteer.meet(&mut gas, &town), Met::Whole(0, 0));
+    assert!(gas.replica().row(record).unwrap().is_none());
+    // The author's phone stays out of reach of the network.
+    let report = gas.sync(&mut town);
+    assert!(report.equal && report.incidents.is_empty(), "{report:?}");
+    assert_eq!((report.parcels, report.pushed), (1, 0));
+    room.sync(&mut town);
+    let row = room.replica().row(record).unwrap().unwrap();
+    assert_eq!(row.title, "somebody hides gas bottles");
+    assert!(gas.replica().row(record).unwrap().is_none());
+    assert_eq!(gas.sync(&mut town).parcels, 0, "each once");
+    // The author keeps the tip until its own receipt.
+    assert_eq!(volunteer.replica().undelivered().unwrap(), 1);
+    let report = volunteer.sync(&mut town);
+    assert!(report.equal && report.incidents.is_empty(), "{report:?}");
+    assert_eq!(volunteer.replica().undelivered().unwrap(), 0);
+    let nodes = room.replica().load(record).unwrap().unwrap().nodes().len();
+    room.sync(&mut town);
+    let after = room.replica().load(record).unwrap().unwrap().nodes().len();
+    assert_eq!(nodes, after, "nothing came twice");
+}
+
+/// The server is restored from a backup of its data and keys while the parcel travels.
+#[test]
+fn parcel_opens_on_a_restored_server() {
+    let mut town = Town::small(7).with_categories();
+    let [mut volunteer, _, mut room, mut gas] = people(&mut town);
+    for phone in [&mut volunteer, &mut room, &mut gas] {
+        phone.sync(&mut town);
+    }
+    let backup = town.backup();
+    let mut draft = town.hazard("restricted");
+    draft.audience = Audience::Restricted;
+    let now = town.now_ms;
+    let record = volunteer.replica().report(&draft, now).unwrap();
+    assert_eq!(volunteer.meet(&mut gas, &town), Met::Whole(0, 0));
+    town.pass(60_000);
+    town.restore(&backup);
+    let report = gas.sync(&mut town);
+    assert!(report.equal, "{report:?}");
+    assert_eq!(report.parcels, 1);
+    room.sync(&mut town);
+    assert!(room.replica().row(record).unwrap().is_some());
+    volunteer.sync(&mut town);
+    assert_eq!(volunteer.replica().undelivered().unwrap(), 0);
+}

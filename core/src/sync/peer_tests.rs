@@ -457,3 +457,36 @@ fn messages_out_of_turn_and_of_monstrous_length_are_refused() {
     // Its own hello comes back.
     assert!(caller.received(&mut m.a, &hello, 0, &mut m.rng).is_err());
 }
+
+/// The listener may not read the record, so it carries the caller's work sealed; the caller has nothing
+/// of the listener's.
+#[test]
+fn sealed_work_goes_over_before_the_end() {
+    let mut m = meeting(31);
+    let hidden = RecordId([255; 16]);
+    let written: Vec<_> = (0..3).map(|_| m.a.write(hidden, &mut m.rng)).collect();
+    m.write(4, 0);
+    let report = m.meet(usize::MAX).unwrap();
+    assert_eq!(
+        (report.given, report.parcel_given, report.parcel_taken),
+        (4, true, false)
+    );
+    assert!(m.a.parcels.is_empty());
+    assert!(m.b.ids(&hidden).is_empty());
+    let bytes = &m.b.parcels[0].bytes;
+    for id in &written {
+        assert!(!bytes.windows(16).any(|part| part == id.0));
+    }
+    assert!(!bytes.windows(16).any(|part| part == hidden.0));
+    let authority = *m.deployment.anchors.authority();
+    let sealed = crate::trust::parcel::SealedParcel::from_bytes(bytes).unwrap();
+    let content = m.deployment.parcels.open(&sealed, &authority).unwrap();
+    let bundle: Bundle = frame::decode(&content, content.len()).unwrap();
+    assert_eq!(bundle.envelopes.len(), 3);
+    // Again with more work: the newer parcel takes the place of the older one, from either side.
+    m.a.write(hidden, &mut m.rng);
+    std::mem::swap(&mut m.a, &mut m.b);
+    let report = m.meet(usize::MAX).unwrap();
+    assert_eq!((report.parcel_given, report.parcel_taken), (false, true));
+    assert_eq!(m.a.parcels.len(), 1);
+}

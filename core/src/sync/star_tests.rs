@@ -603,3 +603,92 @@ fn the_code_of_a_problem_is_read_carefully() {
         assert_eq!(problem_code(bad), None);
     }
 }
+
+fn carry(w: &mut FaultyNetwork, phone: usize, count: u8) {
+    let parcels = (0..count).map(|n| crate::wire::parcel::Parcel {
+        tag: [n; 16],
+        bytes: vec![n; 4_000],
+    });
+    w.phones[phone].0.parcels.extend(parcels);
+}
+
+#[test]
+fn parcels_go_after_own_work_and_are_forgotten() {
+    let mut w = FaultyNetwork::new(61, 1);
+    w.write(0, 20);
+    carry(&mut w, 0, 40);
+    let report = w.sync(0);
+    assert!(report.equal && report.incidents.is_empty(), "{report:?}");
+    assert_eq!((report.pushed, report.parcels), (20, 40));
+    assert_eq!(w.server.parcels_seen, 40, "each once");
+    assert!(w.phones[0].0.parcels.is_empty());
+}
+
+#[test]
+fn refused_parcel_is_dropped_with_its_reason() {
+    let mut w = FaultyNetwork::new(62, 1);
+    let outcome = crate::wire::parcel::ParcelOutcome::NotOpened;
+    w.server.parcels = Some(outcome);
+    carry(&mut w, 0, 1);
+    let report = w.sync(0);
+    assert_eq!(report.incidents, [Incident::ParcelRefused { outcome }]);
+    assert_eq!(report.parcels, 0);
+    assert!(w.phones[0].0.parcels.is_empty());
+}
+
+#[test]
+fn server_without_parcels_leaves_them_for_later() {
+    let mut w = FaultyNetwork::new(63, 1);
+    w.server.parcels = None;
+    w.write(0, 3);
+    carry(&mut w, 0, 2);
+    let report = w.sync(0);
+    assert!(report.equal && report.incidents.is_empty(), "{report:?}");
+    assert_eq!(w.server.parcels_seen, 2, "asked once");
+    assert_eq!(w.phones[0].0.parcels.len(), 2);
+}
+
+/// The answer to the request with parcels is lost: the sync ends without them, and the next one brings
+/// them.
+#[test]
+fn lost_request_with_parcels_holds_nothing_up() {
+    let mut w = FaultyNetwork::new(64, 1);
+    w.sync(0);
+    carry(&mut w, 0, 2);
+    let (port, star) = &mut w.phones[0];
+    let Step::Send(request) = star.next(port, w.now, &mut w.rng).unwrap() else {
+        panic!("a request")
+    };
+    w.server.handle(&request, w.now, &mut w.rng);
+    star.failed(w.now, &mut w.rng);
+    let report = w.sync(0);
+    assert!(report.equal && report.parcels == 0, "{report:?}");
+    assert_eq!(w.sync(0).parcels, 2);
+}
+
+#[test]
+fn parcels_under_faults_arrive_and_nothing_else_changes() {
+    for seed in 0..12 {
+        let mut w = FaultyNetwork::new(300 + seed, 2);
+        for round in 0..8 {
+            w.write(0, 5);
+            carry(&mut w, 0, round);
+            w.run(0, 40);
+        }
+        w.assert_equal();
+        assert!(w.phones[0].0.parcels.is_empty(), "seed {seed}");
+    }
+}
+
+#[test]
+fn parcels_wait_while_the_phone_is_behind() {
+    let mut w = FaultyNetwork::new(65, 1);
+    w.write(0, 30);
+    let copy = w.server.clone();
+    w.sync(0);
+    w.server.restore(&copy);
+    carry(&mut w, 0, 1);
+    let report = w.sync(0);
+    assert!(report.equal, "{report:?}");
+    assert_eq!((report.parcels, w.server.envelopes_before_parcel), (1, 30));
+}

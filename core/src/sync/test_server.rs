@@ -21,6 +21,7 @@ use crate::wire::digest::Digest;
 use crate::wire::envelope::RawEnvelope;
 use crate::wire::message::{CursorsAnswer, Known, PROTOCOL_VERSION, SyncRequest, SyncResponse};
 use crate::wire::page::{FeedEntry, Page, Segment};
+use crate::wire::parcel::ParcelOutcome;
 use crate::wire::receipt::Receipt;
 use crate::wire::verdict::{Attestation, AttestedEnvelope, Verdict};
 
@@ -50,6 +51,12 @@ pub(crate) struct Server {
     pub(crate) page_envelopes: usize,
     pub(crate) needed: u32,
     pub(crate) files: ServerFiles,
+    /// The outcome of every parcel; `None` for a server that does not know parcels.
+    pub(crate) parcels: Option<ParcelOutcome>,
+    /// Number of parcels that arrived.
+    pub(crate) parcels_seen: usize,
+    /// Envelopes of the server when the last parcel arrived.
+    pub(crate) envelopes_before_parcel: usize,
 }
 
 impl Server {
@@ -66,6 +73,9 @@ impl Server {
             page_envelopes: 40,
             needed: 0,
             files: ServerFiles::default(),
+            parcels: Some(ParcelOutcome::Taken),
+            parcels_seen: 0,
+            envelopes_before_parcel: 0,
         }
     }
 
@@ -194,6 +204,12 @@ impl Server {
             .flat_map(|stream| self.items(stream))
             .map(|i| i.digest)
             .sum();
+        let brought = asked.parcels.as_ref().map_or(0, Vec::len);
+        self.parcels_seen += brought;
+        if brought > 0 {
+            self.envelopes_before_parcel = self.envelopes.len();
+        }
+        let outcomes = self.parcels.map(|outcome| vec![outcome; brought]);
         SyncResponse {
             version: PROTOCOL_VERSION,
             generation: self.generation,
@@ -210,7 +226,7 @@ impl Server {
             closed: None,
             sealed: Vec::new(),
             not_taken: Vec::new(),
-            parcels: None,
+            parcels: outcomes.filter(|_| brought > 0),
         }
     }
 

@@ -19,6 +19,8 @@ pub(super) struct Meters {
     generations: Counter<u64, AtomicU64>,
     missing: Counter<u64, AtomicU64>,
     damaged: Counter<u64, AtomicU64>,
+    parcels: Counter<u64, AtomicU64>,
+    parcels_refused: Counter<u64, AtomicU64>,
     pub(super) sessions: Counter<u64, AtomicU64>,
     pub(super) enrolments: Counter<u64, AtomicU64>,
     pub(super) moves: Counter<u64, AtomicU64>,
@@ -70,6 +72,16 @@ impl Meters {
             "sync_missing",
             "Bundles turned down because parents were missing",
             all.missing,
+        );
+        metrics.register(
+            "parcels",
+            "Parcels of other phones that couriers brought",
+            all.parcels,
+        );
+        metrics.register(
+            "parcel_refusals",
+            "Refused parcels of other phones",
+            all.parcels_refused,
         );
         metrics.register(
             "damaged_records",
@@ -162,5 +174,7 @@ impl Meters {
         self.generations.inc_by(u64::from(tally.gives_back));
         self.missing.inc_by(u64::from(tally.missing));
         self.damaged.inc_by(tally.damaged);
+        self.parcels.inc_by(tally.parcels);
+        self.parcels_refused.inc_by(tally.parcels_refused);
     }
 }

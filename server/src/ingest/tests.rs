@@ -15,6 +15,7 @@ mod merges;
 mod newer;
 mod overdue;
 mod pages;
+mod parcels;
 mod ration;
 mod readings;
 mod restored;

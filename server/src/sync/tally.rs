@@ -20,6 +20,10 @@ pub struct Tally {
     pub reconciles: bool,
     /// Whether the phone gave back data that the server had lost.
     pub gives_back: bool,
+    /// Parcels of other phones that were taken.
+    pub parcels: u64,
+    /// Parcels that were refused.
+    pub parcels_refused: u64,
     /// Records that were left out because the store cannot read their data.
     pub damaged: u64,
 }
@@ -40,6 +44,13 @@ impl Tally {
                 Status::Refused(_) => &mut tally.refused,
             };
             *count += 1;
+        }
+        for outcome in response.parcels.iter().flatten() {
+            if outcome.refusal().is_some() {
+                tally.parcels_refused += 1;
+            } else {
+                tally.parcels += 1;
+            }
         }
         tally
     }

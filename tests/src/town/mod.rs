@@ -114,6 +114,9 @@ impl Town {
     ) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let (keys, _root) = Keys::create(now_ms, &mut rng).unwrap();
+        // The key for parcels is drawn last. Its 32 bytes are drawn again, so that the town of a seed stays
+        // as it was before there were parcels.
+        rng.set_word_pos(rng.get_word_pos() - 8);
         let places = Places::import(extent);
         let mut town = Self {
             folder,

@@ -16,6 +16,7 @@ mod meeting;
 mod moves;
 mod newer;
 mod notifications;
+mod parcels;
 mod rebuilding;
 mod receipts;
 mod rewriting;

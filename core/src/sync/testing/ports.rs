@@ -1,7 +1,7 @@
 //! The two ports of the replica in memory.
 
 use super::*;
-use crate::limits::PARCEL_CONTENT_BYTES_MAX;
+use crate::limits::{PARCEL_CONTENT_BYTES_MAX, PARCELS_PER_REQUEST_MAX};
 use crate::trust::parcel::ParcelMaker;
 use crate::trust::peer_session::MeetingDigests;
 use crate::wire::{digest, frame};
@@ -191,7 +191,8 @@ impl StarPort for MemoryReplica {
             bytes += parcel.bytes.len();
             bytes <= bytes_max || bytes == parcel.bytes.len()
         };
-        let fitting = self.parcels.iter().take_while(fits);
+        let fitting = self.parcels.iter().take(PARCELS_PER_REQUEST_MAX);
+        let fitting = fitting.take_while(fits);
         Ok(fitting.map(|parcel| parcel.bytes.clone()).collect())
     }
 

@@ -1,0 +1,245 @@
+//! Parcels: undelivered work for the server that the phone in between may not read.
+
+use super::meeting::{ids, meet};
+use super::server::Server;
+use super::*;
+use crate::domain::Audience;
+use crate::id::RecordId;
+use crate::limits::{PARCEL_AGE_MS_MAX, PARCELS_CARRIED_MAX};
+use crate::sync::port::{PeerPort, StarPort};
+use crate::trust::parcel::{ParcelKey, SealedParcel};
+use crate::wire::envelope::RawEnvelope;
+use crate::wire::frame;
+use crate::wire::message::Bundle;
+use crate::wire::parcel::Parcel;
+
+/// A report that no unit may read.
+fn restricted(title: &str) -> Draft {
+    Draft {
+        audience: Audience::Restricted,
+        ..draft(title)
+    }
+}
+
+/// The parcels that a phone carries.
+fn carried(phone: &mut FilePhone) -> Vec<Vec<u8>> {
+    phone.replica().parcels(usize::MAX, NOW + 100).unwrap()
+}
+
+/// The content of a parcel, as the server opens it.
+fn opened(town: &Deployment, bytes: &[u8]) -> Bundle {
+    let sealed = SealedParcel::from_bytes(bytes).unwrap();
+    let content = town.parcels.open(&sealed, town.authority()).unwrap();
+    frame::decode(&content, content.len()).unwrap()
+}
+
+fn hashes(bundle: &Bundle) -> Vec<crate::id::EnvelopeId> {
+    let hashes = bundle.envelopes.iter().map(RawEnvelope::hash);
+    hashes.map(|hash| hash.envelope_id()).collect()
+}
+
+#[test]
+fn courier_carries_what_it_may_not_read_and_learns_nothing() {
+    let town = Deployment::new();
+    let (mut worker, mut handler) = (town.phone(GRID_WORKER_CHEN), town.phone(HANDLER_LU));
+    let secret = worker.replica().report(&restricted("线索"), NOW).unwrap();
+    let edit = [crate::crdt::FieldEdit::text(
+        crate::domain::content::Field::Title,
+        "another title",
+    )];
+    worker.replica().edit(secret, &edit, NOW + 1).unwrap();
+    assert_eq!(meet(&mut worker, &mut handler).unwrap(), (0, 0));
+    let parcels = carried(&mut handler);
+    assert_eq!(parcels.len(), 1);
+    // Neither the words, nor the record, nor the author, nor an envelope shows.
+    let mut planted: Vec<Vec<u8>> = vec![
+        "线索".into(),
+        b"another title".to_vec(),
+        secret.0.to_vec(),
+        worker.person.device().0.to_vec(),
+        worker.person.member().0.to_vec(),
+        worker.person.key().public().as_bytes().to_vec(),
+    ];
+    let envelopes = ids(&mut worker, secret);
+    planted.extend(envelopes.iter().map(|id| id.0.to_vec()));
+    for part in planted {
+        let shows = parcels[0].windows(part.len()).any(|window| window == part);
+        assert!(!shows, "{part:?}");
+    }
+    assert!(handler.replica().row(secret).unwrap().is_none());
+    assert_eq!(handler.replica().undelivered().unwrap(), 0);
+    // The server finds all of it, with the certificate, and the author still has it.
+    let bundle = opened(&town, &parcels[0]);
+    let mut inside = hashes(&bundle);
+    inside.sort_unstable();
+    assert_eq!(inside, envelopes);
+    assert_eq!(bundle.certificates.len(), 1);
+    assert_eq!(worker.replica().undelivered().unwrap(), 2);
+}
+
+#[test]
+fn parcel_holds_only_what_goes_no_other_way() {
+    let town = Deployment::new();
+    let (mut worker, mut colleague) = (town.phone(GRID_WORKER_CHEN), town.phone(GRID_WORKER_XU));
+    let open = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
+    assert_eq!(meet(&mut worker, &mut colleague).unwrap(), (0, 1));
+    assert!(carried(&mut colleague).is_empty(), "it came openly");
+    let secret = worker.replica().report(&restricted("线索"), NOW).unwrap();
+    meet(&mut colleague, &mut worker).unwrap();
+    let parcels = carried(&mut colleague);
+    let bundle = opened(&town, &parcels[0]);
+    assert_eq!(hashes(&bundle), ids(&mut worker, secret));
+    assert!(!hashes(&bundle).contains(&ids(&mut worker, open)[0]));
+}
+
+#[test]
+fn later_meeting_replaces_the_parcel_of_the_same_author() {
+    let town = Deployment::new();
+    let (mut worker, mut second, mut handler) = (
+        town.phone(GRID_WORKER_CHEN),
+        town.phone(GRID_WORKER_XU),
+        town.phone(HANDLER_LU),
+    );
+    worker.replica().report(&restricted("a"), NOW).unwrap();
+    meet(&mut worker, &mut handler).unwrap();
+    let first = carried(&mut handler);
+    meet(&mut handler, &mut worker).unwrap();
+    assert_eq!(carried(&mut handler), first, "the same bytes");
+    worker.replica().report(&restricted("b"), NOW + 1).unwrap();
+    meet(&mut worker, &mut handler).unwrap();
+    let grown = carried(&mut handler);
+    assert_eq!(grown.len(), 1);
+    assert_eq!(opened(&town, &grown[0]).envelopes.len(), 2);
+    second.replica().report(&restricted("c"), NOW + 2).unwrap();
+    meet(&mut second, &mut handler).unwrap();
+    assert_eq!(carried(&mut handler).len(), 2, "another author");
+}
+
+#[test]
+fn courier_passes_no_parcel_on() {
+    let town = Deployment::new();
+    let (mut worker, mut handler, mut third) = (
+        town.phone(GRID_WORKER_CHEN),
+        town.phone(HANDLER_LU),
+        town.phone(GRID_WORKER_XU),
+    );
+    worker.replica().report(&restricted("a"), NOW).unwrap();
+    meet(&mut worker, &mut handler).unwrap();
+    meet(&mut handler, &mut third).unwrap();
+    meet(&mut third, &mut handler).unwrap();
+    assert_eq!(carried(&mut handler).len(), 1);
+    assert!(carried(&mut third).is_empty());
+}
+
+#[test]
+fn phone_behind_a_restored_server_makes_no_parcel() {
+    let town = Deployment::new();
+    let mut server = Server::new(&town);
+    let (mut worker, mut handler) = (town.phone(GRID_WORKER_CHEN), town.phone(HANDLER_LU));
+    worker.replica().report(&draft("煤气罐"), NOW).unwrap();
+    server.settle(&mut worker);
+    worker.replica().report(&restricted("a"), NOW + 1).unwrap();
+    server.generation = 2;
+    let answer = server.exchange_without_upload(&mut worker);
+    worker.replica().apply(&answer, NOW + 2).unwrap();
+    assert!(worker.replica().is_behind().unwrap());
+    meet(&mut worker, &mut handler).unwrap();
+    assert!(carried(&mut handler).is_empty());
+    worker.replica().catch_up(NOW + 3).unwrap();
+    meet(&mut worker, &mut handler).unwrap();
+    assert_eq!(carried(&mut handler).len(), 1);
+}
+
+/// A parcel with any content, for the key of the deployment or another one.
+fn made(town: &Deployment, n: u8, key: &ParcelKey) -> Parcel {
+    let maker = crate::trust::parcel::ParcelMaker::of(&SecretKey::from_seed(&[n; 32]));
+    let bytes = maker.seal(&[n], &key.public(), town.authority());
+    Parcel {
+        tag: [n; 16],
+        bytes: bytes.unwrap(),
+    }
+}
+
+#[test]
+fn carried_parcels_are_bounded_and_the_oldest_goes() {
+    let town = Deployment::new();
+    let mut handler = town.phone(HANDLER_LU);
+    let count = u8::try_from(PARCELS_CARRIED_MAX).unwrap() + 1;
+    for n in 0..count {
+        let parcel = made(&town, n, &town.parcels);
+        let taken = handler.replica().take_parcel(&parcel, NOW + i64::from(n));
+        assert!(taken.unwrap());
+    }
+    let mut kept = Vec::new();
+    loop {
+        let next = carried(&mut handler);
+        if next.is_empty() {
+            break;
+        }
+        let hashes: Vec<_> = next
+            .iter()
+            .map(|bytes| crate::id::Hash::of(&[bytes]))
+            .collect();
+        kept.extend(hashes.iter().copied());
+        handler
+            .replica()
+            .forget_parcels(&hashes, NOW + 100)
+            .unwrap();
+    }
+    let expected = (1..count).map(|n| made(&town, n, &town.parcels).bytes);
+    let expected: Vec<_> = expected
+        .map(|bytes| crate::id::Hash::of(&[&bytes]))
+        .collect();
+    assert_eq!(kept, expected);
+}
+
+#[test]
+fn old_parcel_is_dropped_unsent() {
+    let town = Deployment::new();
+    let mut handler = town.phone(HANDLER_LU);
+    let parcel = made(&town, 1, &town.parcels);
+    handler.replica().take_parcel(&parcel, NOW).unwrap();
+    let last = NOW + PARCEL_AGE_MS_MAX - 1;
+    assert_eq!(handler.replica().parcels(0, last).unwrap().len(), 1);
+    assert!(handler.replica().parcels(0, last + 1).unwrap().is_empty());
+    handler.replica().forget_parcels(&[], last + 1).unwrap();
+    assert!(handler.replica().parcels(0, NOW).unwrap().is_empty());
+}
+
+#[test]
+fn bytes_that_are_no_parcel_are_not_carried() {
+    let town = Deployment::new();
+    let mut handler = town.phone(HANDLER_LU);
+    let other = made(&town, 1, &ParcelKey::from_seed([6; 32]));
+    let garbage = Parcel {
+        tag: [2; 16],
+        bytes: vec![7; 5_000],
+    };
+    for parcel in [other, garbage] {
+        assert!(!handler.replica().take_parcel(&parcel, NOW).unwrap());
+    }
+    assert!(carried(&mut handler).is_empty());
+}
+
+/// A week of work does not fit one parcel: its beginning goes, parents first.
+#[test]
+fn large_outbox_gives_its_beginning_as_a_parcel() {
+    let town = Deployment::new();
+    let (mut worker, mut handler) = (town.phone(GRID_WORKER_CHEN), town.phone(HANDLER_LU));
+    let mut records: Vec<RecordId> = Vec::new();
+    for n in 0..24 {
+        let mut draft = restricted(&n.to_string());
+        // Nine thousand letters that do not compress well.
+        let letter = |at: usize| char::from_u32(0x4e00 + (at as u32 * 7_919 + n * 977) % 20_000);
+        let words: String = (0..9_000).filter_map(letter).collect();
+        draft.content.details_mut().description = words.as_str().into();
+        records.push(worker.replica().report(&draft, NOW).unwrap());
+    }
+    meet(&mut worker, &mut handler).unwrap();
+    let bundle = opened(&town, &carried(&mut handler)[0]);
+    let count = bundle.envelopes.len();
+    assert!((2..24).contains(&count), "{count}");
+    for (record, id) in records.iter().zip(hashes(&bundle)) {
+        assert_eq!(ids(&mut worker, *record), [id]);
+    }
+}

@@ -1,0 +1,211 @@
+//! Parcels that couriers bring: their content is judged like any upload, and a bad one harms nobody.
+
+use minicbor::bytes::ByteVec;
+use onegrid_core::limits::PARCEL_CONTENT_BYTES_MAX;
+use onegrid_core::trust::parcel::{ParcelKey, ParcelMaker};
+use onegrid_core::trust::sign::Authority;
+use onegrid_core::wire::frame;
+use onegrid_core::wire::message::{Bundle, SyncRequest};
+use onegrid_core::wire::parcel::ParcelOutcome;
+
+use super::*;
+use crate::limits::DEVICE_DAY_PARCELS_MAX;
+
+/// The bundle as its author's phone seals it.
+fn sealed(author: &SyncPhone, bundle: &Bundle) -> Vec<u8> {
+    let to = author.keys.anchors().parcel_key().unwrap();
+    sealed_to(author, bundle, to, author.keys.authority())
+}
+
+fn sealed_to(author: &SyncPhone, bundle: &Bundle, to: &[u8; 32], authority: &Authority) -> Vec<u8> {
+    let content = frame::encode(bundle, PARCEL_CONTENT_BYTES_MAX).unwrap();
+    let maker = ParcelMaker::of(&author.key);
+    maker.seal(&content, to, authority).unwrap()
+}
+
+/// The courier's request with these parcels, and the outcomes.
+fn bring(courier: &mut SyncPhone, world: &TestServer, parcels: &[Vec<u8>]) -> Vec<ParcelOutcome> {
+    let request = SyncRequest {
+        parcels: Some(parcels.iter().cloned().map(ByteVec::from).collect()),
+        ..courier.ask(None, 0)
+    };
+    let answer = courier.send(&world.server, &request).unwrap();
+    assert_eq!(answer.receipt, None, "the courier gets no verdicts");
+    answer.parcels.unwrap_or_default()
+}
+
+fn status(world: &TestServer, envelope: &Envelope) -> Option<Status> {
+    let stored = world.server.store().read(|tx| tx.verdict(envelope.id()));
+    stored.unwrap().map(|(_, verdict)| verdict.status)
+}
+
+#[test]
+fn parcel_is_ingested_once_and_its_author_gets_the_verdict() {
+    let world = TestServer::new();
+    let (mut author, mut courier) = (world.phone(VOLUNTEER_WANG), world.phone(HANDLER_LU));
+    let genesis = author.report("gas");
+    let child = author.act(genesis.record(), &[genesis.id()], &comment("on it"));
+    let parcel = sealed(&author, &author.bundle(&[&genesis, &child]));
+    let parcels = [parcel.clone()];
+    assert_eq!(
+        bring(&mut courier, &world, &parcels),
+        [ParcelOutcome::Taken]
+    );
+    assert_eq!(
+        bring(&mut courier, &world, &parcels),
+        [ParcelOutcome::Known]
+    );
+    let mut other = world.phone(VOLUNTEER_ZHAO);
+    assert_eq!(bring(&mut other, &world, &parcels), [ParcelOutcome::Known]);
+    for envelope in [&genesis, &child] {
+        assert_eq!(status(&world, envelope), Some(Status::Accepted));
+    }
+    let answer = author.push(&world.server, &[&genesis, &child]);
+    assert_eq!(statuses(&answer), [Status::Accepted; 2]);
+    digests_are_right(&world);
+}
+
+#[test]
+fn content_counts_to_its_author_not_to_its_courier() {
+    let world = TestServer::new();
+    let (mut author, mut courier) = (world.phone(VOLUNTEER_WANG), world.phone(HANDLER_LU));
+    let genesis = author.report("gas");
+    let parcel = sealed(&author, &author.bundle(&[&genesis]));
+    bring(&mut courier, &world, &[parcel]);
+    let written = |phone: &SyncPhone| {
+        let device = phone.certificate.facts().device;
+        let day = crate::ingest::ration::day_of(NOW);
+        let amount = world.server.store().read(|tx| tx.written(day, device));
+        amount.unwrap().envelopes
+    };
+    assert_eq!((written(&author), written(&courier)), (1, 0));
+}
+
+#[test]
+fn bad_parcels_are_refused_by_code_and_the_good_one_is_taken() {
+    let world = TestServer::new();
+    let (mut author, mut courier) = (world.phone(VOLUNTEER_WANG), world.phone(HANDLER_LU));
+    let genesis = author.report("gas");
+    let bundle = author.bundle(&[&genesis]);
+    let good = sealed(&author, &bundle);
+    let to = *author.keys.anchors().parcel_key().unwrap();
+    let elsewhere = Authority(onegrid_core::id::Hash([9; 32]));
+    let of_another = sealed_to(&author, &bundle, &to, &elsewhere);
+    let unknown = ParcelKey::from_seed([9; 32]).public();
+    let to_another = sealed_to(&author, &bundle, &unknown, author.keys.authority());
+    let mut altered = good.clone();
+    let last = altered.len() - 1;
+    altered[last] ^= 1;
+    let maker = ParcelMaker::of(&author.key);
+    let no_bundle = maker.seal(b"no frame", &to, author.keys.authority());
+    let huge = vec![7; onegrid_core::limits::PARCEL_BYTES_MAX + 1];
+    let outcomes = bring(
+        &mut courier,
+        &world,
+        &[
+            of_another,
+            to_another,
+            altered,
+            no_bundle.unwrap(),
+            b"garbage".to_vec(),
+            huge,
+            good,
+        ],
+    );
+    use ParcelOutcome::{Malformed, NotOpened, Taken, TooLarge, UnknownKey};
+    let codes: Vec<_> = outcomes.iter().map(|outcome| outcome.refusal()).collect();
+    assert_eq!(
+        outcomes,
+        [
+            NotOpened, UnknownKey, NotOpened, Malformed, Malformed, TooLarge, Taken
+        ],
+        "{codes:?}"
+    );
+    assert_eq!(status(&world, &genesis), Some(Status::Accepted));
+}
+
+/// Nobody can act for another person with a parcel: signatures and certificates decide, as in an upload.
+#[test]
+fn forged_content_is_stored_nowhere() {
+    let world = TestServer::new();
+    let (mut author, mut thief) = (world.phone(VOLUNTEER_WANG), world.phone(HANDLER_LU));
+    let genesis = author.report("gas");
+    let mut raw = genesis.raw().clone();
+    raw.signature[5] ^= 1;
+    let forged = sealed(&thief, &author.raw_bundle(vec![raw]));
+    assert_eq!(bring(&mut thief, &world, &[forged]), [ParcelOutcome::Taken]);
+    assert_eq!(status(&world, &genesis), None);
+    let answer = author.push(&world.server, &[&genesis]);
+    assert_eq!(statuses(&answer), [Status::Accepted]);
+}
+
+#[test]
+fn parcel_without_its_parents_stores_nothing() {
+    let world = TestServer::new();
+    let (mut author, mut courier) = (world.phone(VOLUNTEER_WANG), world.phone(HANDLER_LU));
+    let genesis = author.report("gas");
+    let child = author.act(genesis.record(), &[genesis.id()], &comment("on it"));
+    let parcel = sealed(&author, &author.bundle(&[&child]));
+    let outcomes = bring(&mut courier, &world, &[parcel]);
+    assert_eq!(outcomes, [ParcelOutcome::MissingParents]);
+    assert_eq!(status(&world, &child), None);
+    let answer = author.push(&world.server, &[&genesis, &child]);
+    assert_eq!(statuses(&answer), [Status::Accepted; 2]);
+}
+
+#[test]
+fn courier_with_too_many_parcels_is_refused_until_tomorrow() {
+    let world = TestServer::new();
+    let (mut author, mut courier) = (world.phone(VOLUNTEER_WANG), world.phone(HANDLER_LU));
+    let garbage = |n: u64| n.to_be_bytes().to_vec();
+    let most: Vec<Vec<u8>> = (0..DEVICE_DAY_PARCELS_MAX).map(garbage).collect();
+    for part in most.chunks(16) {
+        let outcomes = bring(&mut courier, &world, part);
+        assert_eq!(outcomes, [ParcelOutcome::Malformed; 16]);
+    }
+    let genesis = author.report("gas");
+    let parcel = sealed(&author, &author.bundle(&[&genesis]));
+    let outcomes = bring(&mut courier, &world, &[parcel.clone()]);
+    assert_eq!(outcomes, [ParcelOutcome::TooMany]);
+    assert_eq!(status(&world, &genesis), None);
+    // Another courier brings it, and the own work of the first one is taken.
+    let mut other = world.phone(VOLUNTEER_ZHAO);
+    assert_eq!(bring(&mut other, &world, &[parcel]), [ParcelOutcome::Taken]);
+    let own = courier.report("own");
+    assert!(courier.push(&world.server, &[&own]).receipt.is_some());
+}
+
+/// The author is revoked before the parcel arrives: its late work waits for a person.
+#[test]
+fn parcel_of_a_revoked_author_is_held() {
+    let world = TestServer::new();
+    let (mut author, mut courier) = (world.phone(VOLUNTEER_WANG), world.phone(HANDLER_LU));
+    let genesis = author.report("gas");
+    let parcel = sealed(&author, &author.bundle(&[&genesis]));
+    let device = author.certificate.facts().device;
+    world.server.revoke(device, "admin", NOW).unwrap();
+    assert_eq!(
+        bring(&mut courier, &world, &[parcel]),
+        [ParcelOutcome::Taken]
+    );
+    let status = status(&world, &genesis);
+    assert_eq!(status, Some(Status::Held(HeldReason::Revoked)));
+}
+
+#[test]
+fn envelope_of_a_newer_app_stays_out_of_its_parcel() {
+    let world = TestServer::new();
+    let (mut author, mut courier) = (world.phone(VOLUNTEER_WANG), world.phone(HANDLER_LU));
+    let genesis = author.report("gas");
+    let mut newer = genesis.raw().clone();
+    newer.header = vec![0x82, 9, 1];
+    let raw = vec![newer.clone(), genesis.raw().clone()];
+    let parcel = sealed(&author, &author.raw_bundle(raw));
+    assert_eq!(
+        bring(&mut courier, &world, &[parcel]),
+        [ParcelOutcome::Taken]
+    );
+    assert_eq!(status(&world, &genesis), Some(Status::Accepted));
+    let unread = world.server.store().read(|tx| tx.unread(&newer));
+    assert_eq!(unread.unwrap(), None);
+}
