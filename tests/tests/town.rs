@@ -278,6 +278,7 @@ fn tip_reaches_the_room_through_a_phone_that_cannot_read_it() {
         source: Source::Member,
         named: Vec::new(),
         linked: None,
+        attachments: Vec::new(),
     };
     let now = town.now_ms;
     let record = volunteer.replica().report(&draft, now).unwrap();

@@ -207,6 +207,11 @@ impl Run {
         Ok(parcels.into_iter().map(ByteVec::from).collect())
     }
 
+    /// The server refused the session and read nothing of the request, so its parcels can go with the next one.
+    pub(super) fn unread(&mut self) {
+        self.parcels_asked = false;
+    }
+
     /// Forgets the parcels that the server has answered. Returns whether there were any.
     fn parcels_answered(
         &mut self,

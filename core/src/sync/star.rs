@@ -409,6 +409,7 @@ impl Star {
             }
             Phase::Sync(..) if incoming.status == 401 || incoming.status == 403 => {
                 self.session = None;
+                self.run.unread();
             }
             _ => {}
         }
