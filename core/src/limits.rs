@@ -482,6 +482,46 @@ pub const PARCELS_CARRIED_BYTES_MAX: usize = 8 * 1_024 * 1_024;
 pub const PARCEL_AGE_MS_MAX: i64 = 14 * 24 * 3_600 * 1_000;
 /// Parcels of one request.
 pub const PARCELS_PER_REQUEST_MAX: usize = 16;
+/// Bytes of one meeting of two phones, both ways.
+pub const MEETING_BYTES_MAX: u64 = 256 * 1_024 * 1_024;
+/// Bytes that a meeting reads from its pipe, or writes into it, at a time.
+pub const MEETING_PIECE_BYTES: usize = 64 * 1_024;
+/// Time without a byte from the other phone, or without room for one, before a meeting ends, milliseconds.
+pub const MEETING_SILENCE_MS_MAX: u64 = 30 * 1_000;
+/// Time until the other phone has proved its key, milliseconds.
+pub const MEETING_HANDSHAKE_MS_MAX: u64 = 15 * 1_000;
+/// Time of one meeting, milliseconds.
+pub const MEETING_MS_MAX: u64 = 30 * 60 * 1_000;
+/// Time for a connection to one address of another phone, milliseconds.
+pub const MEETING_CONNECT_MS_MAX: u64 = 5 * 1_000;
+/// Calls of strangers, and broken ones, before a listener gives up.
+pub const MEETING_TRIES_MAX: u32 = 32;
+/// Addresses of one code of a meeting.
+pub const MEETING_ADDRESSES_MAX: usize = 4;
+/// Characters of the text of a code of a meeting.
+pub const MEETING_CODE_CHARS_MAX: usize = 512;
+/// Bytes of the name of a hotspot.
+pub const HOTSPOT_NAME_BYTES_MAX: usize = 32;
+/// Bytes of the password of a hotspot.
+pub const HOTSPOT_PASSWORD_BYTES_MAX: usize = 63;
+/// Bytes of a request for a bundle file.
+pub const BUNDLE_REQUEST_BYTES_MAX: usize = 1_024 * 1_024;
+/// Characters of a request for a bundle file as a QR code.
+pub const BUNDLE_REQUEST_CODE_CHARS_MAX: usize = 2_900;
+/// How long a request for a bundle file is answered, and its answers are opened, milliseconds.
+pub const BUNDLE_REQUEST_MS_MAX: i64 = 7 * 24 * 3_600 * 1_000;
+/// Requests for bundle files that a phone keeps. A new one takes the place of the oldest.
+pub const BUNDLE_REQUESTS_MAX: usize = 8;
+/// Digests of records in one request for a bundle file.
+pub const BUNDLE_DIGESTS_MAX: usize = 65_536;
+/// Bundle files that a phone remembers as imported, for each request.
+pub const BUNDLE_IMPORTS_MAX: usize = 64;
+/// Bytes of a bundle file.
+pub const BUNDLE_BYTES_MAX: usize = 16 * 1_024 * 1_024;
+/// Bytes of the messages in a bundle file. The file is filled up to at most an eighth more.
+pub const BUNDLE_CONTENT_BYTES_MAX: usize = 12 * 1_024 * 1_024;
+/// Bytes that are encrypted as one piece of a bundle file.
+pub const BUNDLE_CHUNK_BYTES: usize = 64 * 1_024;
 /// Files of one question which of them the server lacks.
 pub const NEEDED_MAX: usize = 4_096;
 /// Bytes of that question and of its answer.
@@ -508,6 +548,9 @@ const _: () = {
     assert!(DIRECTORY_ENTRY_BYTES_MAX + SIGNED_REST_BYTES <= FEED_BYTES_MAX);
     assert!(PACK_BYTES_MAX + MESSAGE_REST_BYTES <= REQUEST_BYTES_MAX);
     assert!(PACK_BYTES_MAX + MESSAGE_REST_BYTES <= PEER_MESSAGE_BYTES_MAX);
+    assert!(PEER_MESSAGE_BYTES_MAX < BUNDLE_CONTENT_BYTES_MAX);
+    assert!(BUNDLE_CONTENT_BYTES_MAX / 8 * 9 + MESSAGE_REST_BYTES <= BUNDLE_BYTES_MAX);
+    assert!(BUNDLE_DIGESTS_MAX * 8 / 8 * 9 + MESSAGE_REST_BYTES <= BUNDLE_REQUEST_BYTES_MAX);
     assert!(OUTBOX_BYTES_MAX + BODY_BYTES_MAX + MESSAGE_REST_BYTES <= REQUEST_BYTES_MAX);
     // The largest envelope fits a parcel with the certificates that it needs.
     assert!(

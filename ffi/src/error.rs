@@ -2,7 +2,9 @@
 //! languages. A table maps codes to kinds. The sentences are in `core/src/texts.tsv`.
 
 use onegrid_core::net::NetError;
+use onegrid_core::net::meeting::MeetingError;
 use onegrid_core::replica::ReplicaError;
+use onegrid_core::sync::bundle_file::BundleError;
 use onegrid_core::texts::{Lang, say, text};
 use onegrid_core::vault::VaultError as CoreVaultError;
 
@@ -157,6 +159,16 @@ const KINDS: &[(&str, Kind)] = &[
     ("replica.inconsistent", Kind::Bug),
     ("replica.database", Kind::Bug),
     ("net.cancelled", Kind::Cancelled),
+    ("meeting.cancelled", Kind::Cancelled),
+    ("meeting.bad_address", Kind::BadInput),
+    ("meeting.bad_code", Kind::BadInput),
+    ("meeting.newer_code", Kind::NewerApp),
+    ("meeting", Kind::Network),
+    ("peer.no_secret", Kind::Denied),
+    ("peer", Kind::Network),
+    ("bundle.newer", Kind::NewerApp),
+    ("bundle.certificate_expired", Kind::Denied),
+    ("bundle", Kind::BadInput),
     ("net.bad_address", Kind::BadInput),
     ("net.plain_refused", Kind::BadInput),
     ("net.bad_roots", Kind::BadInput),
@@ -287,6 +299,18 @@ impl From<NetError> for OneGridError {
     }
 }
 
+impl From<MeetingError> for OneGridError {
+    fn from(error: MeetingError) -> Self {
+        Self::of(error.code())
+    }
+}
+
+impl From<BundleError> for OneGridError {
+    fn from(error: BundleError) -> Self {
+        Self::of(error.code())
+    }
+}
+
 impl From<CoreVaultError> for OneGridError {
     fn from(error: CoreVaultError) -> Self {
         Self::of(error.code())
@@ -351,6 +375,7 @@ mod tests {
     #[test]
     fn every_code_of_a_phone_has_its_kind() {
         const AREAS: &[&str] = &[
+            "bundle",
             "case",
             "content",
             "device",
@@ -361,7 +386,9 @@ mod tests {
             "invitation",
             "list",
             "may",
+            "meeting",
             "net",
+            "peer",
             "phone",
             "position",
             "refused",

@@ -90,6 +90,41 @@ pub trait NotificationListener: Send + Sync {
     fn notifications(&self, notifications: Vec<Notification>) -> Result<(), ListenerError>;
 }
 
+/// The error that a pipe of the host may throw. It ends the meeting with `meeting.broken`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, uniffi::Error)]
+pub enum PipeError {
+    /// The pipe failed.
+    #[error("meeting.broken")]
+    Failed {
+        /// The failure, in the host's words, without personal data.
+        reason: String,
+    },
+}
+
+impl From<uniffi::UnexpectedUniFFICallbackError> for PipeError {
+    fn from(error: uniffi::UnexpectedUniFFICallbackError) -> Self {
+        Self::Failed {
+            reason: error.reason,
+        }
+    }
+}
+
+/// A pipe of bytes to another phone, such as a Bluetooth socket. Its calls block, and they are made on a thread
+/// of the SDK.
+#[uniffi::export(with_foreign)]
+pub trait BytePipe: Send + Sync {
+    /// Waits for bytes and returns at most `bytes_max`, as soon as there are any. Returns none when the other
+    /// phone has closed the pipe.
+    fn read(&self, bytes_max: u32) -> Result<Vec<u8>, PipeError>;
+
+    /// Writes all of the bytes.
+    fn write(&self, bytes: Vec<u8>) -> Result<(), PipeError>;
+
+    /// Closes the pipe after the written bytes have left. A `read` or `write` on another thread then returns. A
+    /// second call has no effect.
+    fn close(&self) -> Result<(), PipeError>;
+}
+
 /// Takes the lines of the log. They carry codes and counts, never content, names or positions.
 #[uniffi::export(with_foreign)]
 pub trait LogSink: Send + Sync {

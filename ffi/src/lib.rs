@@ -27,9 +27,10 @@ mod vault;
 
 pub use error::{Answer, OneGridError};
 pub use events::Subscription;
+use onegrid_core::net::meeting::MeetingCode;
 use onegrid_core::texts;
 use onegrid_core::trust::invitation::Ticket;
-use types::{InvitationInfo, Language};
+use types::{Hotspot, InvitationInfo, Language, MeetingCodeInfo};
 
 uniffi::setup_scaffolding!();
 
@@ -60,6 +61,23 @@ pub fn check_invitation(text: String) -> Answer<InvitationInfo> {
         let ticket = Ticket::parse(&text).map_err(|error| OneGridError::of(error.code()))?;
         Ok(InvitationInfo {
             server: ticket.address,
+        })
+    })
+}
+
+/// Reads the code of a meeting, so that an app can join its network before it calls [`phone::Phone::meet`].
+///
+/// Errors: `meeting.bad_code`, `meeting.newer_code`.
+#[uniffi::export]
+pub fn check_meeting_code(code: String) -> Answer<MeetingCodeInfo> {
+    error::guarded(|| {
+        let code: MeetingCode = code.parse()?;
+        Ok(MeetingCodeInfo {
+            hotspot: code.hotspot().map(|hotspot| Hotspot {
+                name: hotspot.name.clone(),
+                password: hotspot.password.clone(),
+            }),
+            addresses: code.addresses().iter().map(ToString::to_string).collect(),
         })
     })
 }

@@ -1,4 +1,4 @@
-//! The tokio driver that connects a replica to a server.
+//! The tokio driver that connects a replica to a server, and the driver of meetings with other phones.
 //!
 //! ```text
 //!  local change ─▶ notify ─┐
@@ -21,6 +21,7 @@ mod enrol;
 mod error;
 mod http;
 mod live;
+pub mod meeting;
 mod meter;
 mod status;
 

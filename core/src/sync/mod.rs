@@ -5,6 +5,7 @@
 //!  port ◀──▶ Star ◀── received / failed ◀──────┘
 //!  port ◀──▶ Transfer (photos and recordings, in the session of the star) ◀──▶ HTTP
 //!  port ◀──▶ Peer ◀──▶ bytes of any pipe
+//!  port ◀──▶ bundle_file ◀──▶ a file, one way
 //! ```
 //!
 //! The machines decide, the caller moves the bytes. The machines read and write a replica through a port that
@@ -65,6 +66,7 @@
 //! **Not here:** sockets, timers, storage, and the meaning of an envelope.
 
 pub mod answer;
+pub mod bundle_file;
 pub mod channel;
 mod exchange;
 pub mod file_port;

@@ -20,6 +20,7 @@
 //! **Invariant:** neither side learns of a record that it may not read whether the other side has it.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::sync::Arc;
 
 use minicbor::bytes::ByteVec;
 use rand_core::CryptoRng;
@@ -35,6 +36,7 @@ use crate::limits::{
 };
 use crate::trust::certificate::Certificate;
 use crate::trust::channel::MAC_BYTES;
+use crate::trust::meeting_key::{Commitment, MeetingKey};
 use crate::trust::peer_session::{Caller, CallerIntroduced, Listener, Me, PeerChannel};
 use crate::trust::session::SessionError;
 use crate::wire::frame::{self, FrameError};
@@ -47,7 +49,7 @@ mod exchange;
 enum State {
     CallerHello(Caller),
     CallerIntroduced(Box<CallerIntroduced>),
-    ListenerHello,
+    ListenerHello(Option<Arc<MeetingKey>>),
     ListenerIntroduction(Listener),
     CallerRevocations,
     CallerReconcile(Box<Initiator>),
@@ -98,8 +100,20 @@ pub struct Peer {
 impl Peer {
     /// The phone that begins.
     pub fn call(port: &dyn PeerPort, rng: &mut dyn CryptoRng) -> Result<Self, PeerError> {
+        Self::call_to(port, None, rng)
+    }
+
+    /// The phone that begins, and that meets only the phone which showed this commitment, where there is one.
+    pub fn call_to(
+        port: &dyn PeerPort,
+        expected: Option<Commitment>,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Self, PeerError> {
         let mut peer = Self::new(port.identity()?, State::Closed);
-        let (caller, hello) = Caller::start(rng);
+        let (mut caller, hello) = Caller::start(rng);
+        if let Some(commitment) = expected {
+            caller = caller.expecting(commitment);
+        }
         peer.send_as_is(&hello);
         peer.state = State::CallerHello(caller);
         Ok(peer)
@@ -107,7 +121,15 @@ impl Peer {
 
     /// The phone that is called.
     pub fn listen(port: &dyn PeerPort) -> Result<Self, PeerError> {
-        Ok(Self::new(port.identity()?, State::ListenerHello))
+        Self::listen_with(port, None)
+    }
+
+    /// The phone that is called, with the key whose commitment it shows.
+    pub fn listen_with(
+        port: &dyn PeerPort,
+        key: Option<Arc<MeetingKey>>,
+    ) -> Result<Self, PeerError> {
+        Ok(Self::new(port.identity()?, State::ListenerHello(key)))
     }
 
     fn new(me: Identity, state: State) -> Self {
@@ -215,8 +237,12 @@ impl Peer {
                 self.send(&revocations(port)?)?;
                 Ok(State::CallerRevocations)
             }
-            State::ListenerHello => {
-                let (listener, reply) = Listener::answer(message, me(&self.me)?, rng)?;
+            State::ListenerHello(key) => {
+                let me = me(&self.me)?;
+                let (listener, reply) = match key {
+                    Some(key) => Listener::answer_with(message, me, &key, rng)?,
+                    None => Listener::answer(message, me, rng)?,
+                };
                 self.send_as_is(&reply);
                 Ok(State::ListenerIntroduction(listener))
             }

@@ -5,13 +5,17 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::answer::Answer;
+use super::bundle_file::BundlePort;
 use super::file_port::{Download, FilePort, FilesLeft, Upload};
 use super::port::{
-    ApplyCounts, ApplyProgress, GiveAsk, Handover, Identity, OutboxAsk, PortError, StarPort,
-    StreamItem,
+    ApplyCounts, ApplyProgress, GiveAsk, Handover, Identity, OutboxAsk, PeerPort, PortError,
+    StarPort, StreamItem,
 };
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, Hash, RecordId};
+use crate::trust::bundle_seal::PendingRequest;
+use crate::trust::certificate::{Certificate, ServerKeys};
+use crate::trust::peer_session::MeetingDigests;
 use crate::trust::session::Welcome;
 use crate::wire::cursor::Cursor;
 use crate::wire::digest::Digest;
@@ -273,6 +277,67 @@ impl<P: FilePort> FilePort for Arc<Shared<P>> {
 
     fn files_left(&self) -> Result<FilesLeft, PortError> {
         self.lock().files_left()
+    }
+}
+
+impl<P: PeerPort> PeerPort for Arc<Shared<P>> {
+    fn identity(&self) -> Result<Identity, PortError> {
+        self.lock().identity()
+    }
+
+    fn adopt_keys(&mut self, list: &ServerKeys) -> Result<(), PortError> {
+        self.lock().adopt_keys(list)
+    }
+
+    fn is_revoked(&self, peer: &Certificate) -> Result<bool, PortError> {
+        self.lock().is_revoked(peer)
+    }
+
+    fn revocations(&self) -> Result<Vec<Vec<u8>>, PortError> {
+        self.lock().revocations()
+    }
+
+    fn apply_revocations(&mut self, entries: &[Vec<u8>], now_ms: i64) -> Result<(), PortError> {
+        self.lock().apply_revocations(entries, now_ms)
+    }
+
+    fn shared_items(
+        &self,
+        peer: &Certificate,
+        digests: &MeetingDigests,
+    ) -> Result<Vec<StreamItem>, PortError> {
+        self.lock().shared_items(peer, digests)
+    }
+
+    fn shared_ids(
+        &self,
+        record: &RecordId,
+        peer: &Certificate,
+    ) -> Result<Vec<EnvelopeId>, PortError> {
+        self.lock().shared_ids(record, peer)
+    }
+
+    fn give_to_peer(&self, ask: &GiveAsk, peer: &Certificate) -> Result<Handover, PortError> {
+        self.lock().give_to_peer(ask, peer)
+    }
+
+    fn apply_peer(
+        &mut self,
+        given: &Handover,
+        peer: &Certificate,
+        now_ms: i64,
+    ) -> Result<ApplyCounts, PortError> {
+        self.lock().apply_peer(given, peer, now_ms)
+    }
+}
+
+impl<P: BundlePort> BundlePort for Arc<Shared<P>> {
+    fn pending_requests(&self) -> Result<Vec<PendingRequest>, PortError> {
+        self.lock().pending_requests()
+    }
+
+    fn keep_requests(&mut self, requests: &[PendingRequest]) -> Result<(), PortError> {
+        self.lock().keep_requests(requests)
     }
 }
 

@@ -3,7 +3,7 @@
 const SYMBOLS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 /// Writes bytes, five bits a symbol; the last symbol is filled up with zero bits.
-pub(super) fn encode(bytes: &[u8]) -> String {
+pub(crate) fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(5) * 8);
     let (mut held, mut bits) = (0_u32, 0);
     for byte in bytes {
@@ -23,7 +23,7 @@ pub(super) fn encode(bytes: &[u8]) -> String {
 
 /// Reads what [`encode`] wrote. `None` for another symbol, a length that no bytes have, or filling bits
 /// that are not zero.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() * 5 / 8);
     let (mut held, mut bits) = (0_u32, 0);
     for symbol in text.chars() {

@@ -40,6 +40,11 @@ impl MeetingSecret {
         ChannelKey::from_bytes(*self.0)
     }
 
+    /// The key that wraps the key of a request for a bundle. The salt belongs to that request alone.
+    pub(super) fn wrapping_key(&self, salt: &[u8]) -> ChannelKey {
+        self.key().derive("onegrid.bundle.wrap", salt)
+    }
+
     /// The key of the holders of both the secret and one end of the agreement.
     pub(super) fn mix(&self, agreed: &ChannelKey) -> ChannelKey {
         agreed.derive("onegrid.meeting.key", self.0.as_slice())

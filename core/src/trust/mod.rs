@@ -1,10 +1,12 @@
 //! Trust: keys, certificates, the one way to sign, enrolment and sessions.
 
-mod base32;
+pub(crate) mod base32;
+pub mod bundle_seal;
 pub mod certificate;
 pub mod channel;
 pub mod enrolment;
 pub mod invitation;
+pub mod meeting_key;
 mod meeting_secret;
 pub mod parcel;
 pub mod peer_session;

@@ -18,7 +18,9 @@
 //! - a stranger without the secret recognises no tag and makes no introduction that opens, so
 //!   neither side tells it more than that a phone is there;
 //! - a phone in between with the secret is found, because each side signs both fresh keys;
-//! - messages of an earlier meeting do not open, because both fresh keys are new.
+//! - messages of an earlier meeting do not open, because the nonces and the caller's key are new;
+//! - a caller that saw the listener's screen knows the hash of its key ([`Commitment`]) and talks to
+//!   that phone alone.
 //!
 //! Each side judges the other's certificate by the newer of the two lists, so the news of a retired
 //! key spreads from phone to phone.
@@ -28,6 +30,7 @@ use rand_core::CryptoRng;
 
 use super::certificate::{Anchors, Certificate, RawCertificate, ServerKeys};
 use super::channel::{ChannelKey, Cipher, Ephemeral, NotSealedHere, Transcript};
+use super::meeting_key::{Commitment, MeetingKey};
 use super::meeting_secret::TAGS_BYTES;
 pub use super::meeting_secret::{MeetingSecret, MeetingSecrets};
 use super::read::{read, write};
@@ -204,6 +207,7 @@ impl PeerChannel {
 pub struct Caller {
     ephemeral: Ephemeral,
     hello: Vec<u8>,
+    expected: Option<Commitment>,
 }
 
 impl Caller {
@@ -216,7 +220,20 @@ impl Caller {
             nonce: nonce(rng),
         });
         let message = hello.clone();
-        (Self { ephemeral, hello }, message)
+        let caller = Self {
+            ephemeral,
+            hello,
+            expected: None,
+        };
+        (caller, message)
+    }
+
+    /// Accepts only the listener whose code showed this commitment. Any other phone is left before
+    /// the caller introduces itself.
+    #[must_use]
+    pub fn expecting(mut self, commitment: Commitment) -> Self {
+        self.expected = Some(commitment);
+        self
     }
 
     /// Recognises the listener as a phone of this deployment and states the caller's identity.
@@ -230,6 +247,10 @@ impl Caller {
             read(reply, 2, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;
         let offer: Offer =
             read(&reply.offer, 3, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;
+        let shown = Commitment::of(&offer.ephemeral);
+        if self.expected.is_some_and(|expected| expected != shown) {
+            return Err(SessionError::OtherPhone);
+        }
         let offered = offered(&self.hello, &reply.offer);
         let secret = me.secrets.common(offered, &reply.tags);
         let secret = secret.ok_or(SessionError::WrongAuthority)?;
@@ -278,10 +299,21 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Answers a hello. Returns the state and the reply.
+    /// Answers a hello with a fresh key. Returns the state and the reply.
     pub fn answer(
         hello: &[u8],
         me: Me<'_>,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<(Self, Vec<u8>), SessionError> {
+        Self::answer_with(hello, me, &MeetingKey::generate(rng), rng)
+    }
+
+    /// Answers a hello with the key whose commitment the listener shows. The nonce is fresh, so two
+    /// meetings under one key have different transcripts and different channels.
+    pub fn answer_with(
+        hello: &[u8],
+        me: Me<'_>,
+        key: &MeetingKey,
         rng: &mut dyn CryptoRng,
     ) -> Result<(Self, Vec<u8>), SessionError> {
         let greeting: Hello =
@@ -291,7 +323,7 @@ impl Listener {
         }
         let spoken = |version: &&u8| VERSIONS.contains(version);
         let version = greeting.versions.iter().filter(spoken).max();
-        let ephemeral = Ephemeral::generate(rng);
+        let ephemeral = key.ephemeral();
         let offer = write(&Offer {
             version: *version.ok_or(SessionError::NoCommonVersion)?,
             ephemeral: ephemeral.public(),

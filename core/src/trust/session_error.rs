@@ -55,12 +55,15 @@ coded_error! {
         /// A phone met itself.
         #[error("session.same_device")]
         SameDevice,
+        /// Another phone answers than the one whose code was scanned.
+        #[error("session.other_phone")]
+        OtherPhone,
     }
 }
 
 impl SessionError {
     /// Every error.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Malformed,
         Self::NoCommonVersion,
         Self::WrongAuthority,
@@ -77,6 +80,7 @@ impl SessionError {
         Self::Expired,
         Self::BadMac,
         Self::SameDevice,
+        Self::OtherPhone,
     ];
 }
 

@@ -36,6 +36,10 @@ pub enum Purpose {
     Directory = 10,
     /// A device signs the transcript of a meeting with another phone.
     PeerSession = 11,
+    /// A device asks other phones for a bundle.
+    BundleRequest = 12,
+    /// A device signs the bundle that it made for another phone.
+    Bundle = 13,
 }
 
 /// The deployment: hash of its root public key.

@@ -7,6 +7,7 @@
 mod directory;
 mod forms;
 mod lifecycle;
+mod meeting;
 mod read;
 mod show;
 mod show_form;
@@ -19,9 +20,11 @@ use std::sync::{
 };
 
 use onegrid_core::domain::Grant;
+use onegrid_core::net::meeting::MeetingProgress;
 use onegrid_core::net::now_ms;
 use onegrid_core::replica::{Changes, Reader, Readers, Replica, ReplicaError};
 use onegrid_core::sync::shared::{Shared, Turn};
+use tokio::sync::watch;
 
 use crate::device::Reach;
 use crate::ending::Open;
@@ -29,6 +32,7 @@ use crate::error::{Answer, OneGridError, guarded};
 use crate::events::{Events, Source};
 use crate::types::{Notification, RecordChanges, SyncStatus};
 use crate::vault::refuse_in_callback;
+pub use meeting::MeetingListener;
 use sync::Line;
 
 /// The file that marks damage in the replica beside it.
@@ -56,6 +60,8 @@ pub(crate) struct Inner {
     /// The grant that [`Phone::act_as`] chose. It is kept here so that a read never waits for the writer.
     acting_as: Mutex<Option<Grant>>,
     line: Mutex<Line>,
+    /// How far the meeting under way has come.
+    meeting: watch::Sender<MeetingProgress>,
     events: OnceLock<Events>,
     /// Released once the replica is closed for good.
     open: Mutex<Option<Open>>,
@@ -76,6 +82,7 @@ impl Inner {
             writer: Arc::new(Shared::new(replica)),
             acting_as: Mutex::default(),
             line: Mutex::default(),
+            meeting: watch::Sender::default(),
             events: OnceLock::new(),
             open: Mutex::new(Some(open)),
         });

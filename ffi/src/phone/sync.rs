@@ -150,8 +150,9 @@ impl Phone {
         })
     }
 
-    /// Interrupts a call that waits for the network (`enrol`, `sync_once`): it ends with `net.cancelled` within
-    /// a second. Acknowledged work is kept.
+    /// Interrupts a call that waits for the network or for another phone (`enrol`, `sync_once`, `meet`,
+    /// `accept_meeting`, `meet_over`). It ends with `net.cancelled` or `meeting.cancelled` within a second.
+    /// Acknowledged and imported work is kept.
     pub fn cancel(&self) -> Answer<()> {
         guarded(|| {
             self.0.line().cancel();
@@ -231,7 +232,7 @@ impl Inner {
     }
 
     /// Notifies the listeners of the end of a sync.
-    fn synced(&self) {
+    pub(super) fn synced(&self) {
         self.tell_changes();
         self.tell_status();
     }

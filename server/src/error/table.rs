@@ -97,6 +97,7 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("session.certificate_expired", Class::Refused),
     ("session.bad_mac", Class::Unauthorized),
     ("session.same_device", Class::Refused),
+    ("session.other_phone", Class::Refused),
     ("enrolment.malformed", Class::Data),
     ("enrolment.newer", Class::Data),
     ("enrolment.unknown", Class::Refused),

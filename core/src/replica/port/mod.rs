@@ -2,6 +2,7 @@
 //! applied in short durable transactions.
 
 mod apply;
+mod bundle_file;
 pub(in crate::replica) mod carried;
 mod certificates;
 mod directory;

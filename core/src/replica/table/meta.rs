@@ -28,6 +28,8 @@ pub(in crate::replica) enum Name {
     NotifySince,
     /// The secrets that only phones of the deployment know, CBOR.
     MeetingSecrets,
+    /// The requests for bundle files whose answers this phone still opens, CBOR.
+    BundleRequests,
 }
 
 impl Name {
@@ -43,6 +45,7 @@ impl Name {
             Self::Projections => "projections",
             Self::NotifySince => "notify_since",
             Self::MeetingSecrets => "meeting_secrets",
+            Self::BundleRequests => "bundle_requests",
         }
     }
 }

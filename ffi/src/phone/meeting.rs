@@ -1,0 +1,275 @@
+//! Meetings with other phones: over TCP, over a pipe of the host, and in files.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use onegrid_core::net::meeting::{
+    self as driver, MeetingCode, MeetingDriver, MeetingError, SERVICE_TYPE, Side, parse_addresses,
+};
+use onegrid_core::net::{OsRandom, now_ms};
+use onegrid_core::replica::Replica;
+use onegrid_core::sync::bundle_file;
+use onegrid_core::sync::peer::PeerReport;
+use onegrid_core::sync::shared::Shared;
+use onegrid_core::trust::certificate::Certificate;
+
+use super::sync::runtime;
+use super::{Inner, Phone};
+use crate::error::{Answer, OneGridError, guarded};
+use crate::host::{BytePipe, PipeError};
+use crate::types::{
+    BundleFile, Hotspot, MeetingProgress, MeetingReport, MeetingService, MeetingSide, ServiceText,
+};
+use crate::vault::refuse_in_callback;
+
+type Port = Arc<Shared<Replica>>;
+
+/// Waits for other phones under one shown code, until it is dropped.
+#[derive(uniffi::Object)]
+pub struct MeetingListener(driver::MeetingListener);
+
+#[uniffi::export]
+impl MeetingListener {
+    /// Returns the text of the QR code. `addresses` are the addresses of this phone if it listens at all of
+    /// them; at one address they have no effect.
+    ///
+    /// Errors: `meeting.cannot_listen` without an address of a local network, or with a hotspot that cannot be.
+    pub fn code(&self, hotspot: Option<Hotspot>, addresses: Vec<String>) -> Answer<String> {
+        guarded(|| {
+            let hotspot = hotspot.map(|hotspot| driver::Hotspot {
+                name: hotspot.name,
+                password: hotspot.password,
+            });
+            let addresses: Result<Vec<IpAddr>, _> =
+                addresses.iter().map(|text| text.parse()).collect();
+            let addresses = addresses.map_err(|_| MeetingError::BadAddress)?;
+            Ok(self.0.code(hotspot, &addresses)?.to_string())
+        })
+    }
+
+    /// Returns the announcement for the discovery of the host.
+    pub fn service(&self) -> Answer<MeetingService> {
+        guarded(|| {
+            let service = self.0.service();
+            let text = |(key, value): &(String, String)| ServiceText {
+                key: key.clone(),
+                value: value.clone(),
+            };
+            Ok(MeetingService {
+                kind: SERVICE_TYPE.to_owned(),
+                name: service.name.clone(),
+                port: service.port,
+                txt: service.txt.iter().map(text).collect(),
+            })
+        })
+    }
+}
+
+#[uniffi::export]
+impl Phone {
+    /// Listens for other phones at an address of this phone (`0.0.0.0` for all), on a free port. Show the code
+    /// of the listener, then call [`Self::accept_meeting`].
+    ///
+    /// Errors: `meeting.bad_address`, `meeting.cannot_listen`, `replica.not_enrolled`.
+    pub fn listen_for_meeting(&self, address: String) -> Answer<Arc<MeetingListener>> {
+        self.0.enrolled(|| {
+            let address: IpAddr = address.parse().map_err(|_| MeetingError::BadAddress)?;
+            let bound = runtime()?.block_on(driver::MeetingListener::bind(address))?;
+            Ok(Arc::new(MeetingListener(bound)))
+        })
+    }
+
+    /// Waits for the next phone and exchanges work with it. Calls of strangers are left. Call it again for the
+    /// next phone.
+    ///
+    /// Errors: `meeting.*`, `peer.no_secret`, `session.revoked`, `replica.suspended`. Imported work is kept
+    /// after any error.
+    pub fn accept_meeting(&self, listener: Arc<MeetingListener>) -> Answer<MeetingReport> {
+        self.0.met(async |driver| driver.accept(&listener.0).await)
+    }
+
+    /// Calls the phone whose code was scanned, and exchanges work with it. No other phone is met.
+    ///
+    /// Errors: `meeting.*`, `session.other_phone`, `session.revoked`, `session.wrong_authority`,
+    /// `peer.no_secret`, `replica.suspended`. Imported work is kept after any error.
+    pub fn meet(&self, code: String) -> Answer<MeetingReport> {
+        self.0.met(async |driver| {
+            let code: MeetingCode = code.parse()?;
+            driver.call(code.addresses(), Some(code.commitment())).await
+        })
+    }
+
+    /// Calls a phone that the discovery of the host found, at an address with a port, such as
+    /// `192.168.43.1:40123`. Any phone of the deployment may answer.
+    ///
+    /// Errors: as of [`Self::meet`], and `meeting.bad_address`.
+    pub fn meet_at(&self, addresses: Vec<String>) -> Answer<MeetingReport> {
+        self.0.met(async |driver| {
+            let addresses = parse_addresses(&addresses)?;
+            driver.call(&addresses, None).await
+        })
+    }
+
+    /// Exchanges work with the phone at the other end of a pipe of the host. The pipe is closed afterwards.
+    ///
+    /// Errors: as of [`Self::meet`].
+    pub fn meet_over(&self, pipe: Arc<dyn BytePipe>, side: MeetingSide) -> Answer<MeetingReport> {
+        let side = match side {
+            MeetingSide::Caller => Side::Caller(None),
+            MeetingSide::Listener => Side::Listener(None),
+        };
+        self.0
+            .met(async |driver| driver.over(Arc::new(HostPipe(pipe)), side).await)
+    }
+
+    /// Returns how far the meeting under way has come. It answers at any time.
+    pub fn meeting_progress(&self) -> Answer<MeetingProgress> {
+        guarded(|| {
+            let progress = *self.0.meeting.borrow();
+            let counts = progress.report;
+            Ok(MeetingProgress {
+                introduced: progress.is_introduced,
+                given: counts.given,
+                taken: counts.taken,
+                bytes_up: counts.bytes_up,
+                bytes_down: counts.bytes_down,
+            })
+        })
+    }
+
+    /// Makes a request for a file of another phone, as the text of a QR code. It is valid for seven days.
+    ///
+    /// Errors: `replica.not_enrolled`, `peer.no_secret`, `bundle.too_long_for_code`.
+    pub fn meeting_request(&self) -> Answer<String> {
+        self.0.enrolled(|| {
+            let mut port = Arc::clone(&self.0.writer);
+            let asked = bundle_file::ask_by_code(&mut port, now_ms(), &mut OsRandom);
+            Ok(asked?)
+        })
+    }
+
+    /// Makes a request for a file of another phone, as a file. It names the state of the records here, so the
+    /// answer holds only the differences. It is valid for seven days.
+    ///
+    /// Errors: `replica.not_enrolled`, `peer.no_secret`.
+    pub fn meeting_request_file(&self) -> Answer<Vec<u8>> {
+        self.0.enrolled(|| {
+            let mut port = Arc::clone(&self.0.writer);
+            let asked = bundle_file::ask_by_file(&mut port, now_ms(), &mut OsRandom);
+            Ok(asked?)
+        })
+    }
+
+    /// Answers a request, which is the text of a QR code in UTF-8 or a file. The result is for that phone alone,
+    /// and holds only records that its member may read.
+    ///
+    /// Errors: `bundle.*`, `session.revoked`, `session.bad_certificate`, `peer.no_secret`.
+    pub fn make_bundle(&self, request: Vec<u8>) -> Answer<BundleFile> {
+        self.0.enrolled(|| {
+            let mut port = Arc::clone(&self.0.writer);
+            let made = bundle_file::make(&mut port, &request, now_ms(), &mut OsRandom)?;
+            Ok(BundleFile {
+                member: made.peer.facts().member.map(|member| member.to_string()),
+                bytes: made.file,
+                given: made.given,
+                more: made.more,
+            })
+        })
+    }
+
+    /// Imports a file that answers a request of this phone. The work in it is provisional until the server has
+    /// judged it. After any error the same file may be imported again.
+    ///
+    /// Errors: `bundle.*`, `session.revoked`, `session.bad_certificate`, `wire.*`.
+    pub fn import_bundle(&self, bytes: Vec<u8>) -> Answer<MeetingReport> {
+        let imported = self.0.enrolled(|| {
+            let mut port = Arc::clone(&self.0.writer);
+            let (peer, counts) = bundle_file::import(&mut port, &bytes, now_ms())?;
+            Ok(report(&peer, counts))
+        });
+        self.0.brought();
+        imported
+    }
+}
+
+impl Inner {
+    /// Meets another phone, and notifies the listeners and the sync of the imported work.
+    fn met(
+        &self,
+        meet: impl AsyncFnOnce(MeetingDriver<Port>) -> Result<driver::MeetingReport, MeetingError>,
+    ) -> Answer<MeetingReport> {
+        guarded(|| {
+            refuse_in_callback()?;
+            let cancel = self.line().token();
+            let port = self.call(|| Ok(Arc::clone(&self.writer)))?;
+            let driver =
+                MeetingDriver::new(port, cancel).with_progress(self.meeting.clone());
+            let met = runtime()?.block_on(meet(driver));
+            self.brought();
+            let shown = |met: driver::MeetingReport| MeetingReport {
+                member: met.member.map(|member| member.to_string()),
+                device: met.device.to_string(),
+                given: met.report.given,
+                taken: met.report.taken,
+                bytes_up: met.report.bytes_up,
+                bytes_down: met.report.bytes_down,
+            };
+            self.noted(met.map(shown).map_err(OneGridError::from))
+        })
+    }
+
+    /// Runs work of a member's phone outside the gate, because each call of the replica takes its own turn.
+    fn enrolled<T>(&self, work: impl FnOnce() -> Answer<T>) -> Answer<T> {
+        guarded(|| {
+            refuse_in_callback()?;
+            self.call(|| match self.writer().certificate() {
+                Some(_) => Ok(()),
+                None => Err(OneGridError::of("replica.not_enrolled")),
+            })?;
+            self.noted(work())
+        })
+    }
+
+    /// Another phone may have brought work: shows it, and sends it on.
+    fn brought(&self) {
+        self.synced();
+        self.line().nudge();
+    }
+}
+
+fn report(peer: &Certificate, counts: PeerReport) -> MeetingReport {
+    let facts = peer.facts();
+    MeetingReport {
+        member: facts.member.map(|member| member.to_string()),
+        device: facts.device.to_string(),
+        given: counts.given,
+        taken: counts.taken,
+        bytes_up: counts.bytes_up,
+        bytes_down: counts.bytes_down,
+    }
+}
+
+/// A pipe of the host. Its failures are logged and end the meeting.
+struct HostPipe(Arc<dyn BytePipe>);
+
+impl driver::BytePipe for HostPipe {
+    fn read(&self, bytes_max: usize) -> Result<Vec<u8>, driver::PipeBroken> {
+        let bytes_max = u32::try_from(bytes_max).unwrap_or(u32::MAX);
+        self.0.read(bytes_max).map_err(|error| broken(&error))
+    }
+
+    fn write(&self, bytes: &[u8]) -> Result<(), driver::PipeBroken> {
+        self.0.write(bytes.to_vec()).map_err(|error| broken(&error))
+    }
+
+    fn close(&self) {
+        if let Err(error) = self.0.close() {
+            broken(&error);
+        }
+    }
+}
+
+fn broken(PipeError::Failed { reason }: &PipeError) -> driver::PipeBroken {
+    tracing::warn!(code = "meeting.broken", reason, "a pipe of the host failed");
+    driver::PipeBroken
+}
