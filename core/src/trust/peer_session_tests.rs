@@ -331,6 +331,7 @@ fn no_altered_message_opens_a_channel() {
     let again = |caller: &Caller| Caller {
         ephemeral: Ephemeral::from_secret(*caller.ephemeral.secret()),
         hello: caller.hello.clone(),
+        expected: None,
     };
     for altered in flips(&hello) {
         if let Ok((_, reply)) = Listener::answer(&altered, b.me(), &mut rng) {

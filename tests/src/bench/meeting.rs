@@ -5,7 +5,7 @@
 //! ```
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -16,9 +16,10 @@ use onegrid_core::domain::AreaPath;
 use onegrid_core::domain::content::{Content, Details, Field};
 use onegrid_core::domain::kinds::hazard::Hazard;
 use onegrid_core::id::AreaId;
-use onegrid_core::net::{OsRandom, now_ms};
+use onegrid_core::net::meeting::{MeetingDriver, MeetingListener};
+use onegrid_core::net::{Cancel, OsRandom, now_ms};
 use onegrid_core::replica::{Draft, FileKey, Filter, MarkerFile, Replica, ReplicaOptions, StdDisk};
-use onegrid_core::sync::peer::Peer;
+use onegrid_core::sync::shared::Shared;
 use onegrid_core::trust::sign::SecretKey;
 use tempfile::TempDir;
 
@@ -93,7 +94,6 @@ fn start(side: &str, address: &str, (folder, signer): &(TempDir, SecretKey)) -> 
 }
 
 /// The process of one phone: prints its figures, and the listener its address before them.
-#[allow(clippy::print_stdout, reason = "the other process reads the address")]
 pub fn child(side: &str, address: &str, folder: &Path) {
     let mut seed = [0; 32];
     std::io::stdin().read_exact(&mut seed).unwrap();
@@ -107,15 +107,7 @@ pub fn child(side: &str, address: &str, folder: &Path) {
     })
     .unwrap();
     change(&mut replica, side);
-    let stream = if side == "call" {
-        TcpStream::connect(address).unwrap()
-    } else {
-        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
-        println!("{}", socket.local_addr().unwrap());
-        socket.accept().unwrap().0
-    };
-    stream.set_nodelay(true).unwrap();
-    meet(&mut replica, side, stream);
+    meet(replica, side, address);
 }
 
 /// Writes what the other phone lacks.
@@ -147,30 +139,35 @@ fn change(replica: &mut Replica, side: &str) {
     }
 }
 
-fn meet(replica: &mut Replica, side: &str, mut stream: TcpStream) {
-    let (start, cpu_s) = (Instant::now(), process::cpu_s());
-    let mut peer = if side == "call" {
-        Peer::call(replica, &mut OsRandom).unwrap()
-    } else {
-        Peer::listen(replica).unwrap()
-    };
-    let mut buffer = vec![0; 64 * 1_024];
-    loop {
-        stream.write_all(&peer.output()).unwrap();
-        if peer.is_done() {
-            break;
-        }
-        let count = stream.read(&mut buffer).unwrap();
-        assert!(count > 0, "the other phone ended early");
-        peer.received(replica, &buffer[..count], now_ms(), &mut OsRandom)
-            .unwrap();
-    }
-    let took_s = start.elapsed().as_secs_f64();
-    let report = peer.report();
+#[allow(clippy::print_stdout, reason = "the other process reads the address")]
+fn meet(replica: Replica, side: &str, address: &str) {
+    let driver = MeetingDriver::new(Arc::new(Shared::new(replica)), Cancel::new());
+    let (met, start, cpu_s) = wait(async {
+        let listener = MeetingListener::bind(Ipv4Addr::LOCALHOST.into()).await;
+        let listener = listener.unwrap();
+        let mut progress = driver.progress();
+        // The wait for the other phone does not count.
+        let began = async {
+            progress.changed().await.unwrap();
+            (Instant::now(), process::cpu_s())
+        };
+        let meeting = async {
+            if side == "call" {
+                driver.call(&[address.parse().unwrap()], None).await
+            } else {
+                println!("{}", listener.address());
+                driver.accept(&listener).await
+            }
+        };
+        let (met, (start, cpu_s)) = tokio::join!(meeting, began);
+        (met.unwrap(), start, cpu_s)
+    });
+    let (took_s, cpu_s) = (start.elapsed().as_secs_f64(), process::cpu_s() - cpu_s);
+    let report = met.report;
     assert!(report.taken as usize >= CHANGED, "{report:?}");
     let bytes = report.bytes_up + report.bytes_down;
     figures::say("time of the meeting", took_s, "s", Some(MEETING_S_MAX));
-    figures::say("its CPU time", process::cpu_s() - cpu_s, "s", None);
+    figures::say("its CPU time", cpu_s, "s", None);
     figures::say("bytes both ways", bytes as f64, "B", None);
     figures::say("messages received", f64::from(report.messages), "", None);
     figures::say("peak memory", process::peak_mb(), "MB", Some(PEAK_MB_MAX));

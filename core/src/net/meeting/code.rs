@@ -199,3 +199,73 @@ fn is_of_a_carrier(ip: Ipv4Addr) -> bool {
     let [first, second, ..] = ip.octets();
     first == 100 && second & 0b1100_0000 == 64
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+    use super::*;
+
+    fn code(hotspot: Option<Hotspot>, addresses: &[&str]) -> Option<MeetingCode> {
+        let addresses = addresses.iter().map(|text| text.parse().unwrap());
+        MeetingCode::new(hotspot, addresses.collect(), Commitment([7; 16]))
+    }
+
+    fn hotspot(name: &str, password: &str) -> Option<Hotspot> {
+        let (name, password) = (name.to_owned(), password.to_owned());
+        Some(Hotspot { name, password })
+    }
+
+    #[test]
+    fn code_returns_from_its_text() {
+        let addresses = ["192.168.43.1:40123", "[fd00::7]:40123"];
+        for code in [
+            code(None, &addresses).unwrap(),
+            code(hotspot("网格 7", "12345678"), &addresses[..1]).unwrap(),
+            code(hotspot(&"x".repeat(32), &"y".repeat(63)), &addresses).unwrap(),
+        ] {
+            let text = code.to_string();
+            assert!(text.len() < 320, "{} characters", text.len());
+            assert_eq!(text.parse(), Ok(code.clone()));
+            let typed = format!(" {}\n", text.to_lowercase());
+            assert_eq!(typed.parse(), Ok(code));
+        }
+    }
+
+    #[test]
+    fn damaged_and_foreign_texts_are_refused() {
+        let text = code(hotspot("a", ""), &["10.0.0.1:9"]).unwrap().to_string();
+        for at in PREFIX.len()..text.len() {
+            let mut damaged = text.clone();
+            let other = if &text[at..=at] == "7" { "8" } else { "7" };
+            damaged.replace_range(at..=at, other);
+            let refused = damaged.parse::<MeetingCode>();
+            assert_eq!(refused, Err(MeetingError::BadCode), "character {at}");
+            let cut = text[..at].parse::<MeetingCode>();
+            assert_eq!(cut, Err(MeetingError::BadCode), "cut at {at}");
+        }
+        for other in ["", "ONEGRID1:0000", "https://grid.example", "网", "ONEGRIDM1:"] {
+            assert_eq!(other.parse::<MeetingCode>(), Err(MeetingError::BadCode));
+        }
+        let long = format!("{text}{}", "0".repeat(MEETING_CODE_CHARS_MAX));
+        assert_eq!(long.parse::<MeetingCode>(), Err(MeetingError::BadCode));
+        let newer = text.replace("ONEGRIDM1", "ONEGRIDM2");
+        assert_eq!(newer.parse::<MeetingCode>(), Err(MeetingError::NewerCode));
+    }
+
+    #[test]
+    fn code_leads_to_phones_nearby_alone() {
+        for far in ["8.8.8.8:443", "[2001:db8::1]:443", "0.0.0.0:9", "10.0.0.1:0"] {
+            assert_eq!(code(None, &[far]), None, "{far}");
+        }
+        assert_eq!(code(None, &[]), None);
+        assert_eq!(code(None, &["10.0.0.1:9"; 5]), None);
+        for bad in [
+            hotspot("", "12345678"),
+            hotspot(&"x".repeat(33), ""),
+            hotspot("a", &"y".repeat(64)),
+            hotspot("a\nb", ""),
+        ] {
+            assert_eq!(code(bad, &["10.0.0.1:9"]), None);
+        }
+    }
+}

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod attachments;
+mod bundle_file;
 mod changes;
 mod conflicts;
 mod crowd;
