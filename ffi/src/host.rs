@@ -122,7 +122,7 @@ pub trait BytePipe: Send + Sync {
 
     /// Closes the pipe after the written bytes have left. A `read` or `write` on another thread then returns. A
     /// second call has no effect.
-    fn close(&self) -> Result<(), PipeError>;
+    fn shut(&self) -> Result<(), PipeError>;
 }
 
 /// Takes the lines of the log. They carry codes and counts, never content, names or positions.

@@ -41,6 +41,7 @@ scenarios!(
     gas_cylinders,
     live_and_listeners,
     lost_key,
+    meeting,
     revoked_phone,
     shared_device,
     suspend_in_a_sync,

@@ -263,7 +263,7 @@ impl driver::BytePipe for HostPipe {
     }
 
     fn close(&self) {
-        if let Err(error) = self.0.close() {
+        if let Err(error) = self.0.shut() {
             broken(&error);
         }
     }

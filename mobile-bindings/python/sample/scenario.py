@@ -26,6 +26,8 @@ from onegrid import (
     DueQuery,
     KeyVault,
     Language,
+    MeetingListener,
+    MeetingReport,
     NetworkError,
     NotFoundError,
     OneGridError,
@@ -110,6 +112,8 @@ class Player:
         self._opened: list[Phone] = []
         self._heard: dict[str, Heard] = {}
         self._syncs: dict[str, Future[SyncReport]] = {}
+        self._listeners: dict[str, MeetingListener] = {}
+        self._meetings: dict[str, Future[MeetingReport]] = {}
         self._saved: dict[str, Any] = {}
         self._workers = ThreadPoolExecutor()
 
@@ -235,6 +239,15 @@ class Player:
             return None
         if verb == "join_sync":
             return sync_value(self._syncs.pop(name).result(WAIT_S))
+        if verb == "listen":
+            self._listeners[name] = phone.listen_for_meeting("127.0.0.1")
+            return self._listeners[name].code()
+        if verb == "start_accept":
+            listener = self._listeners[name]
+            self._meetings[name] = self._workers.submit(phone.accept_meeting, listener)
+            return None
+        if verb == "join_accept":
+            return meeting_value(self._meetings.pop(name).result(WAIT_S))
         if verb == "watch":
             self._heard[name] = Heard(phone)
             return None
@@ -585,6 +598,20 @@ def sync_value(report: SyncReport) -> Any:
     }
 
 
+def meeting_value(report: MeetingReport) -> Any:
+    return {"member": report.member, "given": report.given, "taken": report.taken}
+
+
+def make_bundle(phone: Phone, code: str | None = None, file: str = "") -> Any:
+    made = phone.make_bundle(bytes.fromhex(file) if code is None else code.encode())
+    return {
+        "file": made.bytes.hex(),
+        "member": made.member,
+        "given": made.given,
+        "more": made.more,
+    }
+
+
 def sync_until_equal(phone: Phone, tries: int) -> Any:
     for left in reversed(range(tries)):
         try:
@@ -627,12 +654,17 @@ VERBS: dict[str, Callable[..., Any]] = {
     "forms_about": lambda phone, record: form_rows(
         lambda page: phone.forms_about(record, page=page, rows=ROWS)
     ),
+    "import_bundle": lambda phone, file: meeting_value(phone.import_bundle(bytes.fromhex(file))),
     "linked": lambda phone, record: linked_value(phone.linked(record)),
     "list": listed,
     "live_start": Phone.live_start,
     "live_stop": Phone.live_stop,
     "locate": locate,
+    "make_bundle": make_bundle,
     "me": lambda phone: me_value(phone.me()),
+    "meet": lambda phone, code: meeting_value(phone.meet(code)),
+    "meeting_request": Phone.meeting_request,
+    "meeting_request_file": lambda phone: phone.meeting_request_file().hex(),
     "moves": moves,
     "notices": lambda phone: [notice.code for notice in phone.notices()],
     "notifications": lambda phone: [each.code for each in phone.notifications()],

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use onegrid_ffi::device::{Device, open_device};
 use onegrid_ffi::host::{ChangeListener, KeyVault, ListenerError, StatusListener, VaultError};
-use onegrid_ffi::phone::Phone;
+use onegrid_ffi::phone::{MeetingListener, Phone};
 use onegrid_ffi::types as t;
 use onegrid_ffi::{Answer, OneGridError, Subscription};
 use serde_json::{Map, Value, json};
@@ -39,6 +39,8 @@ struct Unpacked {
 struct Held {
     phone: Arc<Phone>,
     syncing: Option<JoinHandle<Answer<t::SyncReport>>>,
+    listener: Option<Arc<MeetingListener>>,
+    accepting: Option<JoinHandle<Answer<t::MeetingReport>>>,
     watch: Option<Watch>,
 }
 
@@ -194,6 +196,8 @@ impl FfiSdk {
             let held = Held {
                 phone: opened.phone,
                 syncing: None,
+                listener: None,
+                accepting: None,
                 watch: None,
             };
             self.phones.insert(call.phone.to_owned(), held);
@@ -214,6 +218,22 @@ impl FfiSdk {
             "join_sync" => {
                 let syncing = held.syncing.take().expect("start_sync comes before");
                 syncing.join().unwrap().map(|report| synced(&report))
+            }
+            "listen" => {
+                let listener = held.phone.listen_for_meeting("127.0.0.1".to_owned())?;
+                let code = listener.code(None, Vec::new())?;
+                held.listener = Some(listener);
+                Ok(code.into())
+            }
+            "start_accept" => {
+                let phone = Arc::clone(&held.phone);
+                let listener = held.listener.clone().expect("listen comes before");
+                held.accepting = Some(std::thread::spawn(move || phone.accept_meeting(listener)));
+                Ok(Value::Null)
+            }
+            "join_accept" => {
+                let accepting = held.accepting.take().expect("start_accept comes before");
+                accepting.join().unwrap().map(|report| met(&report))
             }
             "watch" => {
                 held.watch = Some(Watch::of(&held.phone)?);
@@ -361,6 +381,26 @@ fn phone_verb(phone: &Phone, verb: &str, with: &Arguments<'_>) -> Answer<Value> 
         }
         "sync" => Ok(synced(&phone.sync_once(t::SyncBudget::default())?)),
         "sync_until_equal" => sync_until_equal(phone, with.number("tries").unwrap_or(1)),
+        "meet" => phone.meet(with.text("code")).map(|report| met(&report)),
+        "meeting_request" => phone.meeting_request().map(Value::from),
+        "meeting_request_file" => phone.meeting_request_file().map(|file| hex(&file)),
+        "make_bundle" => {
+            let request = match with.maybe("code") {
+                Some(code) => code.into_bytes(),
+                None => with.bytes("file"),
+            };
+            let made = phone.make_bundle(request)?;
+            Ok(json!({
+                "file": hex(&made.bytes),
+                "member": made.member,
+                "given": made.given,
+                "more": made.more,
+            }))
+        }
+        "import_bundle" => {
+            let imported = phone.import_bundle(with.bytes("file"));
+            imported.map(|report| met(&report))
+        }
         "cancel" => phone.cancel().map(none),
         "suspend" => phone.suspend().map(none),
         "resume" => phone.resume().map(none),
@@ -621,6 +661,15 @@ fn synced(report: &t::SyncReport) -> Value {
     })
 }
 
+fn met(report: &t::MeetingReport) -> Value {
+    json!({ "member": report.member, "given": report.given, "taken": report.taken })
+}
+
+fn hex(bytes: &[u8]) -> Value {
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.into()
+}
+
 fn code(word: Option<&t::Word>) -> Option<&str> {
     word.map(|word| word.code.as_str())
 }
@@ -657,6 +706,15 @@ impl Arguments<'_> {
     fn text(&self, name: &str) -> String {
         self.maybe(name)
             .unwrap_or_else(|| panic!("the argument {name} is missing"))
+    }
+
+    /// Returns bytes that are written as hex digits.
+    fn bytes(&self, name: &str) -> Vec<u8> {
+        let text = self.text(name);
+        let pairs = (0..text.len() / 2).map(|at| &text[2 * at..2 * at + 2]);
+        pairs
+            .map(|pair| u8::from_str_radix(pair, 16).expect("hex digits"))
+            .collect()
     }
 
     fn texts(&self, name: &str) -> Vec<String> {

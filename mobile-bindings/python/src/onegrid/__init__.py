@@ -33,6 +33,7 @@ from onegrid._ffi import (
     LinkDirection,
     LinkKind,
     LogLevel,
+    MeetingSide,
     NeedKind,
     Order,
     ReceiptStep,
@@ -70,6 +71,18 @@ from onegrid.forms import (
 )
 from onegrid.inputs import FieldValue, MapWindow, Near, Position, Query
 from onegrid.log import log_to, stop_log
+from onegrid.meetings import (
+    BundleFile,
+    BytePipe,
+    Hotspot,
+    MeetingCodeInfo,
+    MeetingListener,
+    MeetingProgress,
+    MeetingReport,
+    MeetingService,
+    ServiceText,
+    check_meeting_code,
+)
 from onegrid.moves import MoveOption, Need
 from onegrid.notices import Notice, Notification, Tally, Uncounted
 from onegrid.pages import Page
@@ -113,7 +126,9 @@ __all__ = [
     "Assignment",
     "BadInputError",
     "BugError",
+    "BundleFile",
     "BusyError",
+    "BytePipe",
     "CancelledError",
     "Category",
     "Comment",
@@ -133,6 +148,7 @@ __all__ = [
     "FormRow",
     "FormStanding",
     "FormTemplate",
+    "Hotspot",
     "InvitationInfo",
     "KeyGoneError",
     "KeyVault",
@@ -146,6 +162,12 @@ __all__ = [
     "MapPoint",
     "MapWindow",
     "Me",
+    "MeetingCodeInfo",
+    "MeetingListener",
+    "MeetingProgress",
+    "MeetingReport",
+    "MeetingService",
+    "MeetingSide",
     "MoveOption",
     "Near",
     "Need",
@@ -169,6 +191,7 @@ __all__ = [
     "RecordDetail",
     "RecordRow",
     "RoleGrant",
+    "ServiceText",
     "SetAside",
     "StageCount",
     "StorageError",
@@ -189,6 +212,7 @@ __all__ = [
     "Word",
     "aio",
     "check_invitation",
+    "check_meeting_code",
     "error_codes",
     "log_to",
     "sentence",

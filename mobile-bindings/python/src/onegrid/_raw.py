@@ -9,4 +9,5 @@ from onegrid import _ffi
 FieldValue: Any = _ffi.FieldValue
 ListenerError: Any = _ffi.ListenerError
 OneGridError: Any = _ffi.OneGridError
+PipeError: Any = _ffi.PipeError
 VaultError: Any = _ffi.VaultError

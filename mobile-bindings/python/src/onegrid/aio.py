@@ -21,6 +21,8 @@ from onegrid.phone import Phone
 
 __all__ = ["AsyncStream", "call", "stream"]
 
+INTERRUPTIBLE = ("sync_once", "enrol", "accept_meeting", "meet", "meet_at", "meet_over")
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -28,8 +30,8 @@ T = TypeVar("T")
 async def call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Awaits a blocking method, such as `phone.sync_once`, in a worker thread.
 
-    When the task is cancelled, `Phone.cancel` interrupts `sync_once` and `enrol`, which end within a second; any
-    other call finishes first. Raises the errors of the method.
+    When the task is cancelled, `Phone.cancel` interrupts `sync_once`, `enrol` and meetings, which end within a
+    second; any other call finishes first. Raises the errors of the method.
     """
     worker = asyncio.ensure_future(asyncio.to_thread(functools.partial(function, *args, **kwargs)))
     try:
@@ -38,7 +40,7 @@ async def call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
         phone = getattr(function, "__self__", None)
         name = getattr(function, "__name__", "")
         while not worker.done():
-            if isinstance(phone, Phone) and name in ("sync_once", "enrol"):
+            if isinstance(phone, Phone) and name in INTERRUPTIBLE:
                 # The cancel is repeated, because a cancel before the call has begun has no effect.
                 phone.cancel()
             await asyncio.wait((worker,), timeout=0.1)

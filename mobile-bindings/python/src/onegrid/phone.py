@@ -35,6 +35,15 @@ from onegrid.forms import (
     TemplateItem,
 )
 from onegrid.inputs import FieldValue, MapWindow, Position, Query, lower_value
+from onegrid.meetings import (
+    BundleFile,
+    BytePipe,
+    MeetingListener,
+    MeetingProgress,
+    MeetingReport,
+    MeetingSide,
+    PipeAdapter,
+)
 from onegrid.moves import MoveOption
 from onegrid.notices import Notice, Notification, Tally
 from onegrid.pages import ROWS_A_PAGE, Page, items_of
@@ -642,12 +651,83 @@ class Phone:
         call(self._raw.nudge)
 
     def cancel(self) -> None:
-        """Interrupts `enrol` or `sync_once` of another thread, which raises `CancelledError` within a second."""
+        """Interrupts `enrol`, `sync_once` or a meeting of another thread: `CancelledError` within a second."""
         call(self._raw.cancel)
 
     def status(self) -> SyncStatus:
         """Returns the state of the connection. It answers at any time."""
         return lift(SyncStatus, call(self._raw.status))
+
+    # Meetings
+
+    def listen_for_meeting(self, address: str = "0.0.0.0") -> MeetingListener:
+        """Listens for other phones at an address of this phone, on a free port.
+
+        Show the code of the listener, then call `accept_meeting`. Raises `meeting.bad_address`,
+        `meeting.cannot_listen`, `replica.not_enrolled`.
+        """
+        return MeetingListener(call(self._raw.listen_for_meeting, address))
+
+    def accept_meeting(self, listener: MeetingListener) -> MeetingReport:
+        """Waits for the next phone and exchanges work with it; calls of strangers are left.
+
+        The exchanged work is provisional until the server has judged it. Raises `meeting.*`, `session.revoked`,
+        `peer.no_secret`; imported work is kept after any error.
+        """
+        return lift(MeetingReport, self._interruptible(self._raw.accept_meeting, listener._raw))
+
+    def meet(self, code: str) -> MeetingReport:
+        """Calls the phone whose code was scanned, and exchanges work with it. No other phone is met.
+
+        Raises `meeting.*`, `session.other_phone`, `session.revoked`, `peer.no_secret`.
+        """
+        return lift(MeetingReport, self._interruptible(self._raw.meet, code))
+
+    def meet_at(self, addresses: Sequence[str]) -> MeetingReport:
+        """Calls a phone that DNS-SD found, at addresses with ports. Any phone of the deployment may answer.
+
+        Raises the errors of `meet`, and `meeting.bad_address`.
+        """
+        return lift(MeetingReport, self._interruptible(self._raw.meet_at, list(addresses)))
+
+    def meet_over(self, pipe: BytePipe, side: MeetingSide) -> MeetingReport:
+        """Exchanges work with the phone at the other end of a pipe of the program, which is shut afterwards.
+
+        Raises the errors of `meet`.
+        """
+        adapter = PipeAdapter(pipe)
+        return lift(MeetingReport, self._interruptible(self._raw.meet_over, adapter, side))
+
+    def meeting_progress(self) -> MeetingProgress:
+        """Returns how far the meeting under way has come. It answers at any time."""
+        return lift(MeetingProgress, call(self._raw.meeting_progress))
+
+    def meeting_request(self) -> str:
+        """Asks for a file of another phone, by the text of a QR code. It is valid for seven days.
+
+        Raises `bundle.too_long_for_code`; then use `meeting_request_file`.
+        """
+        return call(self._raw.meeting_request)
+
+    def meeting_request_file(self) -> bytes:
+        """Asks for a file of another phone, by a file. The answer holds only the differences."""
+        return call(self._raw.meeting_request_file)
+
+    def make_bundle(self, request: bytes) -> BundleFile:
+        """Answers a request: the bytes of a file, or the text of a QR code in UTF-8.
+
+        The file is for that phone alone and holds only records that its member may read. Raises `bundle.*`,
+        `session.revoked`, `session.bad_certificate`.
+        """
+        return lift(BundleFile, call(self._raw.make_bundle, request))
+
+    def import_bundle(self, file: bytes) -> MeetingReport:
+        """Imports a file that answers a request of this phone.
+
+        After any error the same file may be imported again. Raises `bundle.*`, such as `bundle.no_request` and
+        `bundle.imported_before`, and `session.revoked`.
+        """
+        return lift(MeetingReport, call(self._raw.import_bundle, file))
 
     # Events
 

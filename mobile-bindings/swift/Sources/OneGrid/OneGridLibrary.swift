@@ -27,6 +27,14 @@ public enum OneGridLibrary {
         try await lane.run { try OneGridFFI.checkInvitation(text: text) }
     }
 
+    /// Reads the code of a meeting, so that the app can join its hotspot before
+    /// ``Phone/meet(code:)``.
+    ///
+    /// - Throws: `meeting.bad_code`, `meeting.newer_code`.
+    public static func checkMeetingCode(_ code: String) async throws -> MeetingCodeInfo {
+        try await lane.run { try OneGridFFI.checkMeetingCode(code: code) }
+    }
+
     /// Gives the lines of the log from now on, in place of an earlier call. Lines carry codes and
     /// counts, never content, names or positions.
     ///

@@ -16,6 +16,10 @@ public typealias AreaPage = OneGridFFI.AreaPage
 public typealias AssignedTo = OneGridFFI.AssignedTo
 /// A responsible unit or person, with deadlines and progress.
 public typealias Assignment = OneGridFFI.Assignment
+/// A file for the phone that asked for it.
+public typealias BundleFile = OneGridFFI.BundleFile
+/// A pipe of bytes to another phone, such as a Bluetooth channel. It throws ``PipeError``.
+public typealias BytePipe = OneGridFFI.BytePipe
 /// A category of cases, such as gas.
 public typealias Category = OneGridFFI.Category
 /// A comment on a record.
@@ -58,6 +62,8 @@ public typealias FormStanding = OneGridFFI.FormStanding
 public typealias FormTemplate = OneGridFFI.FormTemplate
 /// A position with its accuracy in metres and its age in milliseconds.
 public typealias GeoPosition = OneGridFFI.GeoPosition
+/// A Wi-Fi network that a phone opens for a meeting.
+public typealias Hotspot = OneGridFFI.Hotspot
 /// The content of an invitation before it is redeemed.
 public typealias InvitationInfo = OneGridFFI.InvitationInfo
 /// A safe place for small secrets: `KeychainVault`, ``FileVault``, or an app's own. It throws
@@ -87,6 +93,16 @@ public typealias MapPoint = OneGridFFI.MapPoint
 public typealias MapWindow = OneGridFFI.MapWindow
 /// The member and device of this phone, with the roles that the member holds.
 public typealias Me = OneGridFFI.Me
+/// The part of the code of a meeting that an app needs before it calls.
+public typealias MeetingCodeInfo = OneGridFFI.MeetingCodeInfo
+/// How far the meeting under way has come.
+public typealias MeetingProgress = OneGridFFI.MeetingProgress
+/// The result of a meeting, or of an imported file.
+public typealias MeetingReport = OneGridFFI.MeetingReport
+/// The announcement of a listening phone for Bonjour.
+public typealias MeetingService = OneGridFFI.MeetingService
+/// The end of a pipe that a phone is.
+public typealias MeetingSide = OneGridFFI.MeetingSide
 /// A move with its inputs, for ``Phone/act(on:_:)``.
 public typealias MoveInput = OneGridFFI.MoveInput
 /// A move on a record, whether it is allowed now, and why not.
@@ -107,6 +123,8 @@ public typealias Person = OneGridFFI.Person
 public typealias PersonPage = OneGridFFI.PersonPage
 /// A message for the lock screen, without content. (Foundation has another `Notification`.)
 public typealias PhoneNotification = OneGridFFI.Notification
+/// The errors of a ``BytePipe``.
+public typealias PipeError = OneGridFFI.PipeError
 /// A grid or village that a position may belong to.
 public typealias PlaceChoice = OneGridFFI.PlaceChoice
 /// The records that a plan made: the checklist, its subject, its private note.
@@ -127,6 +145,8 @@ public typealias RecordRow = OneGridFFI.RecordRow
 public typealias ReportDraft = OneGridFFI.ReportDraft
 /// A role that the member holds in an area or unit.
 public typealias RoleGrant = OneGridFFI.RoleGrant
+/// One line of the record of texts of a service.
+public typealias ServiceText = OneGridFFI.ServiceText
 /// Words of this phone that do not count (yet), with the reason.
 public typealias SetAside = OneGridFFI.SetAside
 /// The number of records in a stage.

@@ -7,6 +7,8 @@ actor PhoneActor {
 
     private let phone: Phone
     private var sync: Task<SyncReport, any Error>?
+    private var listener: MeetingListener?
+    private var accepting: Task<MeetingReport, any Error>?
     private var heard: Heard?
 
     init(_ phone: Phone) {
@@ -16,11 +18,13 @@ actor PhoneActor {
     /// Ends what still runs.
     func end() {
         sync?.cancel()
+        accepting?.cancel()
         heard = nil
     }
 
     func call(_ verb: String, _ with: JSON) async throws -> JSON {
         if let value = try await callConnection(verb, with) { return value }
+        if let value = try await callMeeting(verb, with) { return value }
         if let value = try await callWriting(verb, with) { return value }
         if let value = try await callReading(verb, with) { return value }
         if let value = try await callForms(verb, with) { return value }
@@ -66,6 +70,40 @@ actor PhoneActor {
             return nil
         }
         return .null
+    }
+
+    private func callMeeting(_ verb: String, _ with: JSON) async throws -> JSON? {
+        switch verb {
+        case "listen":
+            let listening = try await phone.listenForMeeting(at: "127.0.0.1")
+            listener = listening
+            return .text(try await listening.code())
+        case "start_accept":
+            guard let listener else { throw Mismatch("no phone listens") }
+            accepting = Task { [phone] in try await phone.acceptMeeting(listener) }
+            return .null
+        case "join_accept":
+            guard let accepting else { throw Mismatch("no phone accepts") }
+            self.accepting = nil
+            return described(try await accepting.value)
+        case "meet":
+            return described(try await phone.meet(code: with["code"].text ?? ""))
+        case "meeting_request":
+            return .text(try await phone.meetingRequest())
+        case "meeting_request_file":
+            return .text(hex(try await phone.meetingRequestFile()))
+        case "make_bundle":
+            let request = try with["code"].text.map { Data($0.utf8) } ?? bytes(with["file"])
+            let made = try await phone.makeBundle(for: request)
+            return [
+                "file": .text(hex(made.bytes)), "member": JSON(made.member),
+                "given": .whole(Int64(made.given)), "more": .flag(made.more),
+            ]
+        case "import_bundle":
+            return described(try await phone.importBundle(try bytes(with["file"])))
+        default:
+            return nil
+        }
     }
 
     private func syncUntilEqual(tries: Int64) async throws -> SyncReport {

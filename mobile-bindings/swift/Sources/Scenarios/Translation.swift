@@ -159,6 +159,27 @@ func described(_ report: SyncReport) -> JSON {
     ]
 }
 
+func described(_ report: MeetingReport) -> JSON {
+    [
+        "member": JSON(report.member), "given": .whole(Int64(report.given)),
+        "taken": .whole(Int64(report.taken)),
+    ]
+}
+
+/// The digits of a file.
+func hex(_ file: Data) -> String {
+    file.map { String(format: "%02x", $0) }.joined()
+}
+
+/// A file from its digits.
+func bytes(_ value: JSON) throws -> Data {
+    let digits = Array(value.text ?? "")
+    let pairs = stride(from: 0, to: digits.count - 1, by: 2)
+    let bytes = pairs.compactMap { UInt8(String(digits[$0...$0 + 1]), radix: 16) }
+    guard bytes.count * 2 == digits.count else { throw Mismatch("a file is hex digits") }
+    return Data(bytes)
+}
+
 func described(_ detail: RecordDetail) -> JSON {
     let row = detail.row
     var description = JSON.null

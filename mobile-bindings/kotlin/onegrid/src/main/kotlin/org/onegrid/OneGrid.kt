@@ -23,6 +23,13 @@ object OneGrid {
     fun checkInvitation(text: String): InvitationInfo = guarded { rawCheckInvitation(text) }
 
     /**
+     * Reads the code of a meeting, so that the app can join its hotspot before it calls [Phone.meet].
+     *
+     * @throws OneGridException.BadInput with `meeting.bad_code`.
+     */
+    fun checkMeetingCode(code: String): MeetingCodeInfo = guarded { rawCheckMeetingCode(code) }
+
+    /**
      * Hands the lines of the log to [sink] from now on, in place of an earlier one. They hold codes and counts,
      * never content, names or positions. The sink is called on one thread of the core; lines that come faster
      * than it takes them are counted and left out. Its exceptions are dropped.

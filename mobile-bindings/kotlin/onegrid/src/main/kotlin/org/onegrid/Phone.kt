@@ -472,13 +472,90 @@ class Phone internal constructor(private val raw: RawPhone) : AutoCloseable {
     suspend fun nudge() = blocking { raw.nudge() }
 
     /**
-     * Interrupts the calls that wait for the network ([enrol], [syncOnce]) of every coroutine: they fail with
-     * `net.cancelled` within a second. Acknowledged work is kept. Cancelling their own coroutine has the same effect.
+     * Interrupts the calls that wait for the network or another phone ([enrol], [syncOnce], [meet], [acceptMeeting])
+     * of every coroutine: they fail with `net.cancelled` or `meeting.cancelled` within a second. Acknowledged and
+     * imported work is kept. Cancelling their own coroutine has the same effect.
      */
     fun cancel() = guarded { raw.cancel() }
 
     /** The state of the connection, for the line at the top of the app. It answers at any time. */
     suspend fun status(): SyncStatus = blocking { raw.status() }
+
+    // ---- Meetings ---------------------------------------------------------------------------------------------
+
+    /**
+     * Listens for other phones at an address of this phone, on a free port. Show its code, then call [acceptMeeting].
+     *
+     * @param address an address of this phone, such as that of its hotspot; `0.0.0.0` for all.
+     * @throws OneGridException.BadInput with `meeting.bad_address`.
+     * @throws OneGridException.Network with `meeting.cannot_listen`.
+     */
+    suspend fun listenForMeeting(address: String = "0.0.0.0"): MeetingListener =
+        MeetingListener(blocking { raw.listenForMeeting(address) })
+
+    /**
+     * Waits for the next phone and exchanges work with it; calls of strangers are left. The exchanged work is
+     * provisional until the server has judged it.
+     *
+     * @throws OneGridException.Network with `meeting.*`, `session.*`. Imported work is kept.
+     * @throws OneGridException.Denied with `peer.no_secret` before the first sync.
+     */
+    suspend fun acceptMeeting(listener: MeetingListener): MeetingReport =
+        network(raw::cancel) { raw.acceptMeeting(listener.raw) }
+
+    /**
+     * Calls the phone whose code was scanned, and exchanges work with it. No other phone is met. Where
+     * [OneGrid.checkMeetingCode] names a hotspot, join it first.
+     *
+     * @throws OneGridException.BadInput with `meeting.bad_code`.
+     * @throws OneGridException.Network with `meeting.*`, `session.other_phone`, `session.revoked`.
+     */
+    suspend fun meet(code: String): MeetingReport = network(raw::cancel) { raw.meet(code) }
+
+    /**
+     * Calls a phone that the discovery of the host found. Any phone of the deployment may answer.
+     *
+     * @param addresses each with its port, such as `192.168.43.1:40123`.
+     */
+    suspend fun meetAt(addresses: List<String>): MeetingReport =
+        network(raw::cancel) { raw.meetAt(addresses) }
+
+    /**
+     * Exchanges work with the phone at the other end of a pipe, such as a Bluetooth socket. The pipe is shut
+     * afterwards. Its functions are called on a thread of OneGrid and may block.
+     */
+    suspend fun meetOver(pipe: BytePipe, side: MeetingSide): MeetingReport =
+        network(raw::cancel) { raw.meetOver(GuardedPipe(pipe), side) }
+
+    /** How far the meeting under way has come. It answers at any time. */
+    suspend fun meetingProgress(): MeetingProgress = blocking { raw.meetingProgress() }
+
+    /**
+     * Asks for a file of another phone, by the text of a QR code. It is valid for seven days.
+     *
+     * @throws OneGridException.BadInput with `bundle.too_long_for_code`: use [meetingRequestFile].
+     */
+    suspend fun meetingRequest(): String = blocking { raw.meetingRequest() }
+
+    /** Asks for a file of another phone, by a file. The answer holds only the differences. */
+    suspend fun meetingRequestFile(): ByteArray = blocking { raw.meetingRequestFile() }
+
+    /**
+     * Answers a request. The file is for that phone alone and holds only records that its member may read.
+     *
+     * @param request the bytes of a file, or the text of a QR code in UTF-8.
+     * @throws OneGridException.BadInput with `bundle.*`.
+     */
+    suspend fun makeBundle(request: ByteArray): BundleFile = blocking { raw.makeBundle(request) }
+
+    /**
+     * Imports a file that answers a request of this phone. After any error the same file may be imported again.
+     *
+     * @throws OneGridException.BadInput with `bundle.*`, such as `bundle.no_request` and `bundle.imported_before`.
+     */
+    suspend fun importBundle(file: ByteArray): MeetingReport = blocking { raw.importBundle(file) }
+
+    // ---- The app ----------------------------------------------------------------------------------------------
 
     /**
      * Suspends the phone, because the app goes to the background. A sync under way is interrupted, and acknowledged

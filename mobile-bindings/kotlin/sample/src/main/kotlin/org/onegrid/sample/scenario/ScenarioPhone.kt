@@ -14,6 +14,8 @@ import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.int
 import kotlinx.serialization.json.jsonPrimitive
 import org.onegrid.FormPage
+import org.onegrid.MeetingListener
+import org.onegrid.MeetingReport
 import org.onegrid.OneGridException
 import org.onegrid.Outcome
 import org.onegrid.Phone
@@ -24,6 +26,8 @@ import org.onegrid.outcome
 /** A phone of a scenario: its verbs, and the events of its listeners. */
 internal class ScenarioPhone(val phone: Phone, private val scope: CoroutineScope) {
     private var syncing: Deferred<Outcome<SyncReport>>? = null
+    private var listener: MeetingListener? = null
+    private var accepting: Deferred<Outcome<MeetingReport>>? = null
     private val heardRecords = MutableStateFlow<Set<String>>(emptySet())
     private val heardStates = MutableStateFlow<Set<String>>(emptySet())
 
@@ -94,6 +98,24 @@ internal class ScenarioPhone(val phone: Phone, private val scope: CoroutineScope
         "sync_until_equal" -> shown(syncUntilEqual(with.getValue("tries").jsonPrimitive.int))
         "start_sync" -> nothing { syncing = scope.async { outcome { phone.syncOnce() } } }
         "join_sync" -> joinSync()
+        "listen" -> {
+            val listening = phone.listenForMeeting("127.0.0.1")
+            listener = listening
+            json(listening.code())
+        }
+        "start_accept" -> nothing {
+            val listening = listener ?: throw ScenarioFailure("no phone listens")
+            accepting = scope.async { outcome { phone.acceptMeeting(listening) } }
+        }
+        "join_accept" -> joinAccept()
+        "meet" -> shown(phone.meet(with.needed("code")))
+        "meeting_request" -> json(phone.meetingRequest())
+        "meeting_request_file" -> json(hex(phone.meetingRequestFile()))
+        "make_bundle" -> {
+            val request = with.text("code")?.encodeToByteArray() ?: bytes(with.needed("file"))
+            shown(phone.makeBundle(request))
+        }
+        "import_bundle" -> shown(phone.importBundle(bytes(with.needed("file"))))
         "cancel" -> nothing { phone.cancel() }
         "suspend" -> nothing { phone.suspend() }
         "resume" -> nothing { phone.resume() }
@@ -170,6 +192,15 @@ internal class ScenarioPhone(val phone: Phone, private val scope: CoroutineScope
     private suspend fun joinSync(): JsonElement {
         val running = syncing ?: throw ScenarioFailure("no sync was started")
         syncing = null
+        return when (val ended = running.await()) {
+            is Outcome.Done -> shown(ended.value)
+            is Outcome.Failed -> throw ended.error
+        }
+    }
+
+    private suspend fun joinAccept(): JsonElement {
+        val running = accepting ?: throw ScenarioFailure("no phone accepts")
+        accepting = null
         return when (val ended = running.await()) {
             is Outcome.Done -> shown(ended.value)
             is Outcome.Failed -> throw ended.error

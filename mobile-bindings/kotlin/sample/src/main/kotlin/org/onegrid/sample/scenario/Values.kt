@@ -15,6 +15,7 @@ import kotlinx.serialization.json.long
 import kotlinx.serialization.json.longOrNull
 import org.onegrid.AnswerChange
 import org.onegrid.AssignedTo
+import org.onegrid.BundleFile
 import org.onegrid.Datum
 import org.onegrid.DueQuery
 import org.onegrid.FieldChange
@@ -32,6 +33,7 @@ import org.onegrid.Language
 import org.onegrid.LinkedRecord
 import org.onegrid.Located
 import org.onegrid.Me
+import org.onegrid.MeetingReport
 import org.onegrid.MoveInput
 import org.onegrid.MoveOption
 import org.onegrid.Near
@@ -229,6 +231,25 @@ internal fun shown(report: SyncReport) = json(
         "closed" to report.closed?.code,
     ),
 )
+
+internal fun shown(report: MeetingReport) = json(
+    mapOf("member" to report.member, "given" to report.given, "taken" to report.taken),
+)
+
+internal fun shown(bundle: BundleFile) = json(
+    mapOf(
+        "file" to hex(bundle.bytes),
+        "member" to bundle.member,
+        "given" to bundle.given,
+        "more" to bundle.more,
+    ),
+)
+
+/** The digits of a file. */
+internal fun hex(bytes: ByteArray): String = bytes.joinToString("") { "%02x".format(it) }
+
+/** A file from its digits. */
+internal fun bytes(hex: String): ByteArray = hex.chunked(2).map { it.toInt(16).toByte() }.toByteArray()
 
 internal fun shown(status: SyncStatus) = json(
     mapOf("state" to status.state, "reason" to status.reason?.code, "pending" to status.pending),
