@@ -273,3 +273,68 @@ fn broken(PipeError::Failed { reason }: &PipeError) -> driver::PipeBroken {
     tracing::warn!(code = "meeting.broken", reason, "a pipe of the host failed");
     driver::PipeBroken
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::device::open_device;
+    use crate::testing::MemoryVault;
+    use crate::types::DeviceConfig;
+
+    /// Counts how often it was shut.
+    #[derive(Default)]
+    struct CountingPipe(AtomicU32);
+
+    impl BytePipe for CountingPipe {
+        fn read(&self, _: u32) -> Result<Vec<u8>, PipeError> {
+            Ok(Vec::new())
+        }
+
+        fn write(&self, _: Vec<u8>) -> Result<(), PipeError> {
+            Ok(())
+        }
+
+        fn shut(&self) -> Result<(), PipeError> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            let reason = "a bug of the host".to_owned();
+            Err(PipeError::Failed { reason })
+        }
+    }
+
+    #[test]
+    fn phone_without_a_member_meets_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = DeviceConfig {
+            folder: folder.path().to_str().unwrap().to_owned(),
+            tls_roots_pem: None,
+            plain_http_allowed: false,
+        };
+        let device = open_device(config, Arc::new(MemoryVault::default())).unwrap();
+        let phone = device.open_single().unwrap().phone;
+        let pipe = Arc::new(CountingPipe::default());
+        let refused = [
+            phone.listen_for_meeting("127.0.0.1".to_owned()).err(),
+            phone
+                .meet_over(Arc::clone(&pipe) as Arc<dyn BytePipe>, MeetingSide::Caller)
+                .err(),
+            phone.meeting_request().err(),
+            phone.meeting_request_file().err(),
+            phone.make_bundle(Vec::new()).err(),
+            phone.import_bundle(Vec::new()).err(),
+        ];
+        for error in refused {
+            assert_eq!(error.unwrap().code(), "replica.not_enrolled");
+        }
+        assert_eq!(phone.meet("网格".to_owned()).unwrap_err().code(), "meeting.bad_code");
+        assert_eq!(pipe.0.load(Ordering::Relaxed), 1, "the pipe is shut");
+        let far = phone.meet_at(vec!["8.8.8.8:9".to_owned()]);
+        assert_eq!(far.unwrap_err().code(), "meeting.bad_address");
+        assert!(!phone.meeting_progress().unwrap().introduced);
+        phone.shut().unwrap();
+        let late = phone.meet_over(pipe, MeetingSide::Listener);
+        assert_eq!(late.unwrap_err().code(), "phone.shut");
+    }
+}
