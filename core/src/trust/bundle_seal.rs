@@ -9,10 +9,10 @@
 //! is wrapped under each meeting secret that B knows. So a phone of the deployment reads it, and a
 //! bystander who photographs the screen does not. The bundle is encrypted under the agreement of B's
 //! fresh key with a fresh key of A, mixed with the key of the request. Both sides sign, so B knows
-//! who wrote the file. Files are filled up to a few sizes.
+//! the sender of the file. Files are filled up to a few sizes.
 //!
-//! B keeps the private half of its fresh key until the request expires. Afterwards nobody can open
-//! the bundles that answer it.
+//! B keeps the private half of its fresh key until the request expires. Afterwards the bundles that
+//! answer it stay closed for good.
 //!
 //! **Not here:** the messages inside a bundle (`sync::bundle_file`).
 
@@ -81,7 +81,7 @@ coded_error! {
     }
 }
 
-/// The eight bytes by which a request names the content of a record. They are made with a key of the
+/// A request names the content of a record by these eight bytes. They are made with a key of the
 /// request, so they tell nothing to a phone that lacks the record.
 pub type RecordDigest = [u8; 8];
 
@@ -214,7 +214,7 @@ pub struct OpenedRequest {
 }
 
 impl OpenedRequest {
-    /// Opens a request with a secret of the deployment, and checks who asks.
+    /// Opens a request with a secret of the deployment, and checks the phone that asks.
     pub fn open(bytes: &[u8], me: Me<'_>, now_ms: i64) -> Result<Self, SealError> {
         if bytes.len() > BUNDLE_REQUEST_BYTES_MAX {
             return Err(SealError::NotARequest);

@@ -89,7 +89,14 @@ fn damaged_and_cut_files_are_refused_whole() {
         let refused = pending.open(&file[..cut], b.me()).unwrap_err();
         assert_eq!(refused, SealError::Damaged, "cut at {cut}");
     }
-    for at in [0, HEAD_BYTES - 1, HEAD_BYTES, head, head + chunk, file.len() - 1] {
+    for at in [
+        0,
+        HEAD_BYTES - 1,
+        HEAD_BYTES,
+        head,
+        head + chunk,
+        file.len() - 1,
+    ] {
         let mut damaged = file.clone();
         damaged[at] ^= 1;
         let opened = pending.open(&damaged, b.me());

@@ -202,8 +202,7 @@ impl Inner {
             refuse_in_callback()?;
             let cancel = self.line().token();
             let port = self.call(|| Ok(Arc::clone(&self.writer)))?;
-            let driver =
-                MeetingDriver::new(port, cancel).with_progress(self.meeting.clone());
+            let driver = MeetingDriver::new(port, cancel).with_progress(self.meeting.clone());
             let met = runtime()?.block_on(meet(driver));
             self.brought();
             let shown = |met: driver::MeetingReport| MeetingReport {
@@ -328,7 +327,10 @@ mod tests {
         for error in refused {
             assert_eq!(error.unwrap().code(), "replica.not_enrolled");
         }
-        assert_eq!(phone.meet("网格".to_owned()).unwrap_err().code(), "meeting.bad_code");
+        assert_eq!(
+            phone.meet("网格".to_owned()).unwrap_err().code(),
+            "meeting.bad_code"
+        );
         assert_eq!(pipe.0.load(Ordering::Relaxed), 1, "the pipe is shut");
         let far = phone.meet_at(vec!["8.8.8.8:9".to_owned()]);
         assert_eq!(far.unwrap_err().code(), "meeting.bad_address");

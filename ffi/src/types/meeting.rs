@@ -18,7 +18,7 @@ pub struct MeetingCodeInfo {
     pub addresses: Vec<String>,
 }
 
-/// The announcement of a listening phone for the discovery of the host. It names nobody.
+/// The announcement of a listening phone for the discovery of the host. It tells no name.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct MeetingService {
     /// The type of the service, `_onegrid._tcp`.

@@ -243,7 +243,13 @@ mod tests {
             let cut = text[..at].parse::<MeetingCode>();
             assert_eq!(cut, Err(MeetingError::BadCode), "cut at {at}");
         }
-        for other in ["", "ONEGRID1:0000", "https://grid.example", "网", "ONEGRIDM1:"] {
+        for other in [
+            "",
+            "ONEGRID1:0000",
+            "https://grid.example",
+            "网",
+            "ONEGRIDM1:",
+        ] {
             assert_eq!(other.parse::<MeetingCode>(), Err(MeetingError::BadCode));
         }
         let long = format!("{text}{}", "0".repeat(MEETING_CODE_CHARS_MAX));
@@ -254,7 +260,12 @@ mod tests {
 
     #[test]
     fn code_leads_to_phones_nearby_alone() {
-        for far in ["8.8.8.8:443", "[2001:db8::1]:443", "0.0.0.0:9", "10.0.0.1:0"] {
+        for far in [
+            "8.8.8.8:443",
+            "[2001:db8::1]:443",
+            "0.0.0.0:9",
+            "10.0.0.1:0",
+        ] {
             assert_eq!(code(None, &[far]), None, "{far}");
         }
         assert_eq!(code(None, &[]), None);

@@ -1,6 +1,6 @@
 //! The announcement of a listener for the discovery of the host (DNS-SD, such as `NsdManager`).
 //!
-//! It names nobody: the name of the instance is random for each listener, and the record holds a
+//! It tells no name: the instance has a random name for each listener, and the record holds a
 //! version alone. Anybody in the network sees that a phone listens. Only a phone of the deployment
 //! can meet it.
 

@@ -71,7 +71,12 @@ async fn phones_meet_one_listener_after_the_other() {
     let mut bench = MeetingBench::new(1);
     let [a, b, c] = [0..30, 30..60, 60..90].map(|records| bench.phone(records));
     let listener = listener().await;
-    let code: MeetingCode = listener.code(None, &[]).unwrap().to_string().parse().unwrap();
+    let code: MeetingCode = listener
+        .code(None, &[])
+        .unwrap()
+        .to_string()
+        .parse()
+        .unwrap();
     let at_a = driver(&a);
     for other in [&b, &c] {
         let called = driver(other);
@@ -160,7 +165,10 @@ async fn silent_and_absent_phones_end_the_call() {
     drop(socket);
     let called = driver(&a).call(&address, None).await;
     assert_eq!(called, Err(MeetingError::Unreachable));
-    assert_eq!(driver(&a).call(&[], None).await, Err(MeetingError::Unreachable));
+    assert_eq!(
+        driver(&a).call(&[], None).await,
+        Err(MeetingError::Unreachable)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -210,12 +218,18 @@ async fn broken_meeting_continues_in_the_next() {
             break;
         }
         for ended in [called, accepted] {
-            assert!(matches!(ended, Ok(_) | Err(MeetingError::Broken)), "{ended:?}");
+            assert!(
+                matches!(ended, Ok(_) | Err(MeetingError::Broken)),
+                "{ended:?}"
+            );
         }
         room += room / 2;
     }
     assert!(meetings > 2, "some of them broke");
-    assert_eq!(a.lock().ids(&RecordId([150; 16])), b.lock().ids(&RecordId([150; 16])));
+    assert_eq!(
+        a.lock().ids(&RecordId([150; 16])),
+        b.lock().ids(&RecordId([150; 16]))
+    );
     assert_eq!([count(&a), count(&b)], [355, 355]);
 }
 
@@ -223,7 +237,12 @@ async fn broken_meeting_continues_in_the_next() {
 async fn hosts_pipe_that_hangs_or_fails_ends_the_call() {
     let mut bench = MeetingBench::new(8);
     let a = bench.phone(0..3);
-    for fault in [Fault::Hangs, Fault::Fails, Fault::Panics, Fault::GivesTooMuch] {
+    for fault in [
+        Fault::Hangs,
+        Fault::Fails,
+        Fault::Panics,
+        Fault::GivesTooMuch,
+    ] {
         let hung = driver(&a).with_pace(short());
         let ended = hung.over(Arc::new(fault), Side::Caller(None)).await;
         let expected = match fault {
@@ -258,14 +277,19 @@ async fn announcement_names_nobody() {
     assert_ne!(one.service().name, other.service().name);
     assert_eq!(one.service().port, one.address().port());
     assert_eq!(one.service().txt, [("v".to_owned(), "1".to_owned())]);
-    let everywhere = MeetingListener::bind(Ipv4Addr::UNSPECIFIED.into()).await.unwrap();
+    let everywhere = MeetingListener::bind(Ipv4Addr::UNSPECIFIED.into())
+        .await
+        .unwrap();
     assert_eq!(everywhere.code(None, &[]), Err(MeetingError::CannotListen));
     let code = everywhere.code(None, &[HERE]).unwrap();
     let at = SocketAddr::new(HERE, everywhere.address().port());
     assert_eq!(code.addresses(), [at]);
     assert_eq!(parse_addresses(&[at.to_string()]), Ok(vec![at]));
     for bad in ["192.168.1.1", "8.8.8.8:53", "phone.local:9", ""] {
-        assert_eq!(parse_addresses(&[bad.to_owned()]), Err(MeetingError::BadAddress));
+        assert_eq!(
+            parse_addresses(&[bad.to_owned()]),
+            Err(MeetingError::BadAddress)
+        );
     }
 }
 

@@ -80,7 +80,10 @@ fn request_file_is_answered_with_differences() {
     }
     let request = by_file(&mut dispatcher, 1);
     let file = made(&mut worker, &request);
-    assert_eq!((file.given, taken(&mut dispatcher, &file.file)), (20, Ok(20)));
+    assert_eq!(
+        (file.given, taken(&mut dispatcher, &file.file)),
+        (20, Ok(20))
+    );
     let new = worker.replica().report(&draft("井盖"), NOW + 30).unwrap();
     let request = by_file(&mut dispatcher, 2);
     let file = made(&mut worker, &request);
@@ -91,7 +94,10 @@ fn request_file_is_answered_with_differences() {
     // A QR code names nothing, so everything comes again, and nothing of it is new.
     let request = by_code(&mut dispatcher, 4);
     let file = made(&mut worker, &request);
-    assert_eq!((file.given, taken(&mut dispatcher, &file.file)), (21, Ok(0)));
+    assert_eq!(
+        (file.given, taken(&mut dispatcher, &file.file)),
+        (21, Ok(0))
+    );
 }
 
 #[test]
@@ -158,7 +164,11 @@ fn wrong_files_are_refused_and_change_nothing() {
     }
     for text in ["ONEGRIDR1:", "ONEGRIDR1:UUU", "ONEGRIDR", "网格"] {
         let refused = make(worker.replica(), text.as_bytes(), NOW, &mut rng(1));
-        assert_eq!(refused.unwrap_err(), sealed(SealError::NotARequest), "{text}");
+        assert_eq!(
+            refused.unwrap_err(),
+            sealed(SealError::NotARequest),
+            "{text}"
+        );
     }
 }
 

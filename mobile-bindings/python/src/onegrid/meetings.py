@@ -56,7 +56,7 @@ class ServiceText:
 
 @dataclass(frozen=True, slots=True)
 class MeetingService:
-    """The announcement of a listening phone for DNS-SD. It names nobody."""
+    """The announcement of a listening phone for DNS-SD. It tells no name."""
 
     kind: str
     """The type of the service, `_onegrid._tcp`."""

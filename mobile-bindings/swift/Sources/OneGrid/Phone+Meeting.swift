@@ -100,7 +100,7 @@ public final class MeetingListener: Sendable {
         try await Self.lane.run { [core] in try core.code(hotspot: hotspot, addresses: addresses) }
     }
 
-    /// The announcement for Bonjour. It names nobody.
+    /// The announcement for Bonjour. It tells no name.
     public func service() async throws -> MeetingService {
         try await Self.lane.run { [core] in try core.service() }
     }

@@ -15,7 +15,7 @@ class MeetingListener internal constructor(internal val raw: RawMeetingListener)
     suspend fun code(hotspot: Hotspot? = null, addresses: List<String> = emptyList()): String =
         blocking { raw.code(hotspot, addresses) }
 
-    /** The announcement for the discovery of the host. It names nobody. */
+    /** The announcement for the discovery of the host. It tells no name. */
     suspend fun service(): MeetingService = blocking { raw.service() }
 
     /** Stops listening. */
