@@ -118,7 +118,7 @@ pub trait BytePipe: Send + Sync {
     fn read(&self, bytes_max: u32) -> Result<Vec<u8>, PipeError>;
 
     /// Writes all of the bytes.
-    fn write(&self, bytes: Vec<u8>) -> Result<(), PipeError>;
+    fn write(&self, data: Vec<u8>) -> Result<(), PipeError>;
 
     /// Closes the pipe after the written bytes have left. A `read` or `write` on another thread then returns. A
     /// second call has no effect.

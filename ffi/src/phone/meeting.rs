@@ -170,7 +170,7 @@ impl Phone {
             let made = bundle_file::make(&mut port, &request, now_ms(), &mut OsRandom)?;
             Ok(BundleFile {
                 member: made.peer.facts().member.map(|member| member.to_string()),
-                bytes: made.file,
+                file: made.file,
                 given: made.given,
                 more: made.more,
             })
@@ -181,10 +181,10 @@ impl Phone {
     /// judged it. After any error the same file may be imported again.
     ///
     /// Errors: `bundle.*`, `session.revoked`, `session.bad_certificate`, `wire.*`.
-    pub fn import_bundle(&self, bytes: Vec<u8>) -> Answer<MeetingReport> {
+    pub fn import_bundle(&self, file: Vec<u8>) -> Answer<MeetingReport> {
         let imported = self.0.enrolled(|| {
             let mut port = Arc::clone(&self.0.writer);
-            let (peer, counts) = bundle_file::import(&mut port, &bytes, now_ms())?;
+            let (peer, counts) = bundle_file::import(&mut port, &file, now_ms())?;
             Ok(report(&peer, counts))
         });
         self.0.brought();

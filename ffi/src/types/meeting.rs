@@ -85,7 +85,7 @@ pub struct MeetingProgress {
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct BundleFile {
     /// The bytes of the file. Only the phone that asked can open it.
-    pub bytes: Vec<u8>,
+    pub file: Vec<u8>,
     /// The member of the phone that asked.
     pub member: Option<String>,
     /// Envelopes in the file.

@@ -605,7 +605,7 @@ def meeting_value(report: MeetingReport) -> Any:
 def make_bundle(phone: Phone, code: str | None = None, file: str = "") -> Any:
     made = phone.make_bundle(bytes.fromhex(file) if code is None else code.encode())
     return {
-        "file": made.bytes.hex(),
+        "file": made.file.hex(),
         "member": made.member,
         "given": made.given,
         "more": made.more,

@@ -98,7 +98,7 @@ def test_files_pass_between_phones(people: People, testbed: Testbed, tmp_path: P
     worker, room = (people.enrolled(testbed, who) for who in ("grid-worker", "dispatcher"))
     record = worker.report("hazard", {"title": "…", "category": "gas"}, position=HERE)
     file = tmp_path / "work.onegrid"
-    file.write_bytes(worker.make_bundle(room.meeting_request().encode()).bytes)
+    file.write_bytes(worker.make_bundle(room.meeting_request().encode()).file)
     assert room.import_bundle(file.read_bytes()).taken == 1
     assert room.record(record).row.provisional
     made = worker.make_bundle(room.meeting_request_file())

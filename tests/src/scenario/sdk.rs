@@ -391,7 +391,7 @@ fn phone_verb(phone: &Phone, verb: &str, with: &Arguments<'_>) -> Answer<Value> 
             };
             let made = phone.make_bundle(request)?;
             Ok(json!({
-                "file": hex(&made.bytes),
+                "file": hex(&made.file),
                 "member": made.member,
                 "given": made.given,
                 "more": made.more,

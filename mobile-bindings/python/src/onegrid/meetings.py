@@ -106,7 +106,7 @@ class MeetingProgress:
 class BundleFile:
     """A file for the phone that asked for it."""
 
-    bytes: bytes
+    file: bytes
     """The bytes of the file. Only the phone that asked can open it."""
     member: str | None
     """The member of the phone that asked."""
@@ -150,9 +150,9 @@ class PipeAdapter(_ffi.BytePipe):
             raise _raw.PipeError.Failed(f"read gave {type(data).__name__}, not bytes")
         return data
 
-    def write(self, bytes: bytes) -> None:
+    def write(self, data: bytes) -> None:
         try:
-            self._pipe.write(bytes)
+            self._pipe.write(data)
         except BaseException as error:
             raise _raw.PipeError.Failed(type(error).__name__) from None
 

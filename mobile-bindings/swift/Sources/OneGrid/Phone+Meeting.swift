@@ -78,7 +78,7 @@ extension Phone {
     /// - Throws: `bundle.*`, `session.revoked`, `session.bad_certificate`.
     @discardableResult
     public func importBundle(_ file: Data) async throws -> MeetingReport {
-        try await local { core in try core.importBundle(bytes: file) }
+        try await local { core in try core.importBundle(file: file) }
     }
 }
 

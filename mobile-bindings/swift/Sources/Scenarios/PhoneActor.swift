@@ -96,7 +96,7 @@ actor PhoneActor {
             let request = try with["code"].text.map { Data($0.utf8) } ?? bytes(with["file"])
             let made = try await phone.makeBundle(for: request)
             return [
-                "file": .text(hex(made.bytes)), "member": JSON(made.member),
+                "file": .text(hex(made.file)), "member": JSON(made.member),
                 "given": .whole(Int64(made.given)), "more": .flag(made.more),
             ]
         case "import_bundle":

@@ -26,7 +26,7 @@ class MeetingListener internal constructor(internal val raw: RawMeetingListener)
 internal class GuardedPipe(private val host: BytePipe) : BytePipe {
     override fun read(bytesMax: UInt): ByteArray = answering { host.read(bytesMax) }
 
-    override fun write(bytes: ByteArray) = answering { host.write(bytes) }
+    override fun write(data: ByteArray) = answering { host.write(data) }
 
     override fun shut() = answering { host.shut() }
 

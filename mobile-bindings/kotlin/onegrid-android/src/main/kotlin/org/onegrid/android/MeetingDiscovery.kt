@@ -13,8 +13,8 @@ import org.onegrid.MeetingService
 import kotlin.coroutines.resume
 
 /**
- * Finds phones that wait for a meeting in the same Wi-Fi network, and announces this one. An announcement names
- * nobody: its name is random for each listener.
+ * Finds phones that wait for a meeting in the same Wi-Fi network, and announces this one. An announcement tells no
+ * name of a person; its own is random for each listener.
  *
  * ```
  * discovery.announce(listener.service()).use { phone.acceptMeeting(listener) }

@@ -238,7 +238,7 @@ internal fun shown(report: MeetingReport) = json(
 
 internal fun shown(bundle: BundleFile) = json(
     mapOf(
-        "file" to hex(bundle.bytes),
+        "file" to hex(bundle.file),
         "member" to bundle.member,
         "given" to bundle.given,
         "more" to bundle.more,
