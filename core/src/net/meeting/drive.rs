@@ -1,6 +1,6 @@
 //! Moves the bytes of a meeting between its machine and its pipe.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,14 +102,19 @@ impl<P: PeerPort + Clone + Send + 'static> MeetingDriver<P> {
             moved: Instant::now(),
             is_introduced: false,
         });
-        let meeting = Meeting {
+        let mut meeting = Meeting {
             port: self.port.clone(),
             pipe: Arc::clone(&pipe),
             pulse,
             progress: self.progress.clone(),
             bytes_max: self.pace.bytes_max,
         };
-        let mut ended = on_a_thread(move || meeting.run(side))?;
+        let closing = Arc::clone(&pipe);
+        let mut ended = on_a_thread(move || {
+            let ended = catch_unwind(AssertUnwindSafe(|| meeting.exchange(side)));
+            closing.close();
+            ended.unwrap_or_else(|panic| resume_unwind(panic))
+        })?;
         tokio::select! {
             biased;
             ended = &mut ended => ended.unwrap_or(Err(MeetingError::Bug)),
@@ -135,7 +140,7 @@ fn on_a_thread<T: Send + 'static>(
     let (tell, told) = oneshot::channel();
     let thread = std::thread::Builder::new().name("onegrid-meeting".to_owned());
     let started = thread.spawn(move || {
-        let ended = std::panic::catch_unwind(AssertUnwindSafe(work));
+        let ended = catch_unwind(AssertUnwindSafe(work));
         if ended.is_err() {
             tracing::error!(code = "phone.bug", "a meeting panicked");
         }
@@ -155,12 +160,6 @@ struct Meeting<P> {
 }
 
 impl<P: PeerPort> Meeting<P> {
-    fn run(mut self, side: Side) -> Result<MeetingReport, MeetingError> {
-        let ended = self.exchange(side);
-        self.pipe.close();
-        ended
-    }
-
     fn exchange(&mut self, side: Side) -> Result<MeetingReport, MeetingError> {
         let mut peer = match side {
             Side::Caller(expected) => Peer::call_to(&self.port, expected, &mut OsRandom)?,
