@@ -440,6 +440,8 @@ pub const PEER_GIVE_BYTES: usize = 256 * 1_024;
 pub const PEER_RECORDS_MAX: usize = 128;
 /// Envelopes named in one message between two phones. A caller stays below half of it, unless a record grew meanwhile.
 pub const PEER_IDS_MAX: usize = 2 * REPAIR_IDS_MAX;
+/// Bytes of one piece of a file in a meeting.
+pub const PEER_FILE_BYTES: usize = 64 * 1_024;
 /// Messages of one meeting of two phones.
 pub const PEER_MESSAGES_MAX: u32 = 100_000;
 /// Bytes of the first piece of a file on a new line.

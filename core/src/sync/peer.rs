@@ -9,6 +9,7 @@
 //!   ══ compare ══▶ ◀══ found                ids of those; the answer brings what the caller lacks
 //!   ══ give ══▶ ◀══ taken                   what the listener lacks
 //!   ══ parcel ══▶ ◀══ parcel                work for the server that the other may not read, sealed
+//!   ══ file ══▶ ◀══ file                    pieces of the photos that either wants and the other has
 //!   ══ done ══▶ ◀══ done
 //! ```
 //!
@@ -42,8 +43,12 @@ use crate::trust::session::SessionError;
 use crate::wire::frame::{self, FrameError};
 use crate::wire::message::{Bundle, GiveBack};
 use crate::wire::parcel::Parcel;
+use crate::wire::transfer::FileName;
 
 mod exchange;
+mod files;
+
+use files::Wanted;
 
 #[derive(Debug)]
 enum State {
@@ -56,6 +61,8 @@ enum State {
     CallerCompare(Vec<RecordIds>),
     CallerGive(GiveAsk),
     CallerParcel,
+    CallerFile,
+    CallerFilesOfOther,
     CallerDone,
     ListenerRevocations,
     Listening(Box<Shared>),
@@ -94,6 +101,9 @@ pub struct Peer {
     outbox: Vec<u8>,
     differing: VecDeque<RecordId>,
     complete: bool,
+    /// The records that both may read, as they were when the meeting began.
+    shared: HashSet<RecordId>,
+    wanted: Wanted,
     report: PeerReport,
 }
 
@@ -141,6 +151,8 @@ impl Peer {
             outbox: Vec::new(),
             differing: VecDeque::new(),
             complete: false,
+            shared: HashSet::new(),
+            wanted: Wanted::default(),
             report: PeerReport::default(),
         }
     }
@@ -275,7 +287,9 @@ impl Peer {
         match (state, message) {
             (State::CallerRevocations, PeerMessage::Revocations(entries)) => {
                 self.revoke(port, &entries, now_ms)?;
-                let initiator = Initiator::new(&self.shared_items(port)?)?;
+                let items = self.shared_items(port)?;
+                self.shared = items.iter().map(|item| item.record).collect();
+                let initiator = Initiator::new(&items)?;
                 self.send(&PeerMessage::Reconcile(initiator.message().to_vec().into()))?;
                 Ok(State::CallerReconcile(Box::new(initiator)))
             }
@@ -327,6 +341,17 @@ impl Peer {
             }
             (State::CallerParcel, PeerMessage::Parcel(parcel)) => {
                 self.take_parcel(port, parcel, now_ms)?;
+                self.ask_for_files(port)
+            }
+            (State::CallerFile, PeerMessage::Piece(piece)) => {
+                self.take_piece(port, &piece, now_ms)?;
+                self.ask_for_files(port)
+            }
+            (State::CallerFilesOfOther, PeerMessage::AskFile { record, id, offset }) => {
+                self.send_piece(port, &FileName { record, id }, offset)?;
+                Ok(State::CallerFilesOfOther)
+            }
+            (State::CallerFilesOfOther, PeerMessage::YourFiles) => {
                 self.send(&PeerMessage::Done)?;
                 Ok(State::CallerDone)
             }
@@ -352,6 +377,7 @@ impl Peer {
         self.revoke(port, &entries, now_ms)?;
         self.send(&revocations(port)?)?;
         let shared = Shared::new(self.shared_items(port)?);
+        self.shared.clone_from(&shared.records);
         Ok(State::Listening(Box::new(shared)))
     }
 
@@ -379,6 +405,14 @@ impl Peer {
                 self.take_parcel(port, parcel, now_ms)?;
                 self.give_parcel(port)?;
                 shared.parcels_done = true;
+            }
+            PeerMessage::AskFile { record, id, offset } => {
+                self.send_piece(port, &FileName { record, id }, offset)?;
+            }
+            PeerMessage::YourFiles => self.ask_back(port)?,
+            PeerMessage::Piece(piece) => {
+                self.take_piece(port, &piece, now_ms)?;
+                self.ask_back(port)?;
             }
             PeerMessage::Done => {
                 self.send(&PeerMessage::Done)?;

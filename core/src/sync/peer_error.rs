@@ -47,4 +47,6 @@ pub struct PeerReport {
     pub parcel_given: bool,
     /// Whether this phone carries a parcel of the other one now.
     pub parcel_taken: bool,
+    /// Photos and recordings that are now whole here.
+    pub files_taken: u32,
 }

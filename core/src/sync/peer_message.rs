@@ -6,7 +6,7 @@ use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
 use crate::cbor::list::list;
-use crate::id::{EnvelopeId, RecordId};
+use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::limits::{GIVE_BACK_DIRECTORY_MAX, PACK_ENTRIES_MAX, PEER_IDS_MAX, PEER_RECORDS_MAX};
 use crate::wire::frame::Allowance;
 use crate::wire::message::{Bundle, GiveBack};
@@ -70,6 +70,25 @@ pub(super) enum PeerMessage {
     /// Both, once: undelivered work that the other may not read, sealed for the server; the caller first.
     #[n(7)]
     Parcel(#[n(0)] Option<Parcel>),
+    /// Both: a piece of a file from this byte on is wanted.
+    #[n(16)]
+    AskFile {
+        /// The record that describes the file.
+        #[n(0)]
+        record: RecordId,
+        /// The id of the file.
+        #[n(1)]
+        id: Hash,
+        /// Bytes that are there already.
+        #[n(2)]
+        offset: u64,
+    },
+    /// Both: the next bytes of that file; none where the file is not here.
+    #[n(17)]
+    Piece(#[n(0)] ByteVec),
+    /// Caller: it wants no more files, and the listener may ask. Listener: it wants no more files.
+    #[n(18)]
+    YourFiles,
 }
 
 /// Takes messages out of a stream of bytes, however it is cut.

@@ -5,7 +5,7 @@ use rand_core::{Rng, SeedableRng};
 use super::*;
 use crate::fixtures::Deployment;
 use crate::limits::PEER_IDS_MAX;
-use crate::sync::testing::{MemoryReplica, accepted, record};
+use crate::sync::testing::{FileState, MemoryReplica, accepted, record};
 use crate::wire::verdict::{Attestation, AttestedEnvelope};
 
 struct Meeting {
@@ -489,4 +489,65 @@ fn sealed_work_goes_over_before_the_end() {
     let report = m.meet(usize::MAX).unwrap();
     assert_eq!((report.parcel_given, report.parcel_taken), (false, true));
     assert_eq!(m.a.parcels.len(), 1);
+}
+
+#[test]
+fn wanted_files_go_both_ways_and_resume() {
+    let mut m = meeting(41);
+    let [shared, hidden] = [3, 255].map(|n| RecordId([n; 16]));
+    for record in [shared, hidden] {
+        m.a.write(record, &mut m.rng);
+    }
+    m.meet(usize::MAX).unwrap();
+    let large: Vec<u8> = (0..300_000_u32).map(|n| n.to_le_bytes()[1]).collect();
+    let of_a = m.a.hold(shared, &large, FileState::Held);
+    m.b.want(of_a, large.len());
+    let of_b = m.b.hold(shared, b"small", FileState::Waiting);
+    m.a.want(of_b, 5);
+    let damaged = m.b.hold(shared, b"sound", FileState::Held);
+    m.b.files.files.get_mut(&damaged).unwrap().bytes = b"other".to_vec();
+    m.a.want(damaged, 5);
+    // The record is not shared, so its photo is neither asked for nor given.
+    let of_hidden = m.a.hold(hidden, b"hidden", FileState::Held);
+    m.b.want(of_hidden, 6);
+    let nowhere = FileName {
+        record: shared,
+        id: crate::id::Hash([9; 32]),
+    };
+    m.a.want(nowhere, 7);
+    let here = |m: &Meeting| m.b.files.files[&of_a].bytes.len();
+    let mut meetings = 0;
+    while here(&m) < large.len() {
+        let before = here(&m);
+        drop(m.meet(90_000));
+        meetings += 1;
+        assert!(here(&m) > before, "it resumes");
+    }
+    assert!(meetings > 2);
+    m.meet(usize::MAX).unwrap();
+    assert_eq!(m.b.files.files[&of_a].state, FileState::Held);
+    assert_eq!(m.a.files.files[&of_b].bytes, b"small");
+    assert!(m.a.files.unsound > 0);
+    for (phone, name) in [(&m.a, damaged), (&m.b, of_hidden), (&m.a, nowhere)] {
+        assert!(phone.files.files[&name].bytes.is_empty(), "{name:?}");
+    }
+}
+
+/// A phone without room for a photo takes the work all the same.
+#[test]
+fn failing_files_do_not_fail_the_meeting() {
+    let mut m = meeting(42);
+    let record = RecordId([3; 16]);
+    m.a.write(record, &mut m.rng);
+    m.meet(usize::MAX).unwrap();
+    let name = m.a.hold(record, b"photo", FileState::Held);
+    m.b.want(name, 5);
+    m.b.files.is_full = true;
+    m.a.write(record, &mut m.rng);
+    let report = m.meet(usize::MAX).unwrap();
+    assert_eq!((report.given, report.files_taken), (1, 0));
+    assert!(m.b.files.files[&name].bytes.is_empty());
+    m.b.files.is_full = false;
+    std::mem::swap(&mut m.a, &mut m.b);
+    assert_eq!(m.meet(usize::MAX).unwrap().files_taken, 1);
 }

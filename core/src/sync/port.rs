@@ -10,6 +10,7 @@ use std::ops::AddAssign;
 use std::sync::Arc;
 
 use super::answer::Answer;
+use super::file_port::FilePort;
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::trust::certificate::{Anchors, Certificate, ServerKeys};
@@ -296,7 +297,7 @@ pub trait StarPort {
 }
 
 /// A replica as a meeting with another phone sees it.
-pub trait PeerPort {
+pub trait PeerPort: FilePort {
     /// Returns the keys and the certificate of the replica.
     fn identity(&self) -> Result<Identity, PortError>;
 

@@ -210,6 +210,7 @@ impl Inner {
                 device: met.device.to_string(),
                 given: met.report.given,
                 taken: met.report.taken,
+                files_taken: met.report.files_taken,
                 bytes_up: met.report.bytes_up,
                 bytes_down: met.report.bytes_down,
             };
@@ -243,6 +244,7 @@ fn report(peer: &Certificate, counts: PeerReport) -> MeetingReport {
         device: facts.device.to_string(),
         given: counts.given,
         taken: counts.taken,
+        files_taken: counts.files_taken,
         bytes_up: counts.bytes_up,
         bytes_down: counts.bytes_down,
     }

@@ -60,6 +60,8 @@ pub struct MeetingReport {
     pub given: u32,
     /// Envelopes, packs and entries that were new here.
     pub taken: u32,
+    /// Photos and recordings that were asked for and are now whole here.
+    pub files_taken: u32,
     /// Bytes sent.
     pub bytes_up: u64,
     /// Bytes received.

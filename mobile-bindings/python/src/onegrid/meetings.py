@@ -80,6 +80,8 @@ class MeetingReport:
     """Envelopes that this phone handed over."""
     taken: int
     """Envelopes, packs and entries that were new here."""
+    files_taken: int
+    """Photos and recordings that were asked for and are now whole here."""
     bytes_up: int
     """Bytes sent."""
     bytes_down: int
