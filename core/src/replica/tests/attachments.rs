@@ -955,3 +955,32 @@ fn changes_of_files_are_told_by_their_record() {
             .is_empty()
     );
 }
+
+/// Without a server: the record comes with its thumbnail, and the photo comes at the next meeting, whichever of
+/// the two phones calls.
+#[test]
+fn meeting_brings_photos_on_request() {
+    let town = Deployment::new();
+    let (mut author, mut reader) = (town.phone(GRID_WORKER_CHEN), town.phone(DISPATCHER_ZHOU));
+    for (n, reader_calls) in [(1, true), (2, false)] {
+        let name = author.report_with(LARGE, n);
+        let mut meet = |reader: &mut FilePhone| {
+            if reader_calls {
+                super::meeting::meet(reader, &mut author).unwrap();
+            } else {
+                super::meeting::meet(&mut author, reader).unwrap();
+            }
+        };
+        meet(&mut reader);
+        let small = reader.replica().thumbnail(Some(name.record), name.id);
+        assert!(small.unwrap().is_some(), "it came with the record");
+        assert!(reader.read_whole(Some(name.record), name.id).is_err());
+        let replica = reader.replica();
+        replica.want_attachment(name.record, name.id).unwrap();
+        meet(&mut reader);
+        let came = reader.read_whole(Some(name.record), name.id).unwrap();
+        let sent = author.read_whole(Some(name.record), name.id).unwrap();
+        assert_eq!(came, sent);
+        assert_eq!(reader.next_download(), None);
+    }
+}
