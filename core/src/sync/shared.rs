@@ -20,6 +20,7 @@ use crate::trust::session::Welcome;
 use crate::wire::cursor::Cursor;
 use crate::wire::digest::Digest;
 use crate::wire::message::Bundle;
+use crate::wire::parcel::Parcel;
 use crate::wire::repair::SettledEnvelope;
 use crate::wire::transfer::FileName;
 
@@ -328,6 +329,14 @@ impl<P: PeerPort> PeerPort for Arc<Shared<P>> {
         now_ms: i64,
     ) -> Result<ApplyCounts, PortError> {
         self.lock().apply_peer(given, peer, now_ms)
+    }
+
+    fn parcel_for(&self, peer: &Certificate) -> Result<Option<Parcel>, PortError> {
+        self.lock().parcel_for(peer)
+    }
+
+    fn take_parcel(&mut self, parcel: &Parcel, now_ms: i64) -> Result<bool, PortError> {
+        self.lock().take_parcel(parcel, now_ms)
     }
 }
 
