@@ -187,6 +187,13 @@ const KINDS: &[(&str, Kind)] = &[
     ("vault.no_account", Kind::NotFound),
     ("vault.busy", Kind::Busy),
     ("vault.storage", Kind::Storage),
+    ("media.unknown_id", Kind::NotFound),
+    ("media.absent", Kind::NotFound),
+    ("media.disk_full", Kind::Storage),
+    ("media.unreadable", Kind::Storage),
+    ("media.offset", Kind::Network),
+    ("media", Kind::BadInput),
+    ("attachment", Kind::Network),
     ("event", Kind::BadInput),
     ("list", Kind::BadInput),
     ("id", Kind::BadInput),
@@ -375,6 +382,7 @@ mod tests {
     #[test]
     fn every_code_of_a_phone_has_its_kind() {
         const AREAS: &[&str] = &[
+            "attachment",
             "bundle",
             "case",
             "content",
@@ -386,6 +394,7 @@ mod tests {
             "invitation",
             "list",
             "may",
+            "media",
             "meeting",
             "net",
             "peer",

@@ -4,6 +4,7 @@
 //! one short transaction at a time. Both pass the gate first: while the phone is suspended or shut, every call
 //! returns that error. Suspending waits for the calls under way.
 
+mod attachments;
 mod directory;
 mod forms;
 mod lifecycle;

@@ -236,6 +236,7 @@ fn comment(comment: &replica::Comment) -> Comment {
         en_name: comment.name.1.clone(),
         text: comment.text.clone(),
         mentions: comment.mentions.iter().map(ToString::to_string).collect(),
+        attachments: comment.attachments.iter().map(ToString::to_string).collect(),
         at_ms: comment.effective_ms,
         delivered: comment.delivered,
     }
@@ -252,6 +253,7 @@ pub(super) fn timeline_item(entry: replica::StoryEntry) -> TimelineItem {
         zh: entry.zh,
         en: entry.en,
         note: Some(entry.note).filter(|note| !note.is_empty()),
+        attachments: entry.attachments.iter().map(ToString::to_string).collect(),
         outcome: Word::of("outcome", Outcome::name(entry.outcome)),
         why: entry.why.map(Word::coded),
         at_ms: entry.effective_ms,

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
-use onegrid_core::net::{Budget, Cancel, Driver, State, Status};
+use onegrid_core::net::{Budget, Cancel, Driver, FilesPolicy, FilesProgress, State, Status};
 use onegrid_core::replica::Replica;
+use onegrid_core::sync::file_port::FilesLeft;
 use onegrid_core::sync::report::Report;
 use onegrid_core::sync::shared::Shared;
 use tokio::runtime::Runtime;
@@ -43,6 +44,8 @@ pub(super) struct Line {
     driver: Option<PhoneDriver>,
     /// Whether the host wants live sync, suspended or not.
     live: bool,
+    /// Whether syncs transfer files.
+    files: FilesPolicy,
     /// The running task of live sync.
     running: Option<AbortHandle>,
     /// Ends the calls that wait for the network now.
@@ -54,6 +57,14 @@ impl Line {
     pub(super) fn nudge(&self) {
         if let (true, Some(driver)) = (self.live, &self.driver) {
             driver.notify();
+        }
+    }
+
+    /// Says whether syncs transfer files.
+    pub(super) fn set_files(&mut self, policy: FilesPolicy) {
+        self.files = policy;
+        if let Some(driver) = &self.driver {
+            driver.set_files(policy);
         }
     }
 
@@ -99,23 +110,22 @@ impl Line {
 #[uniffi::export]
 impl Phone {
     /// Exchanges data with the server until both hold the same or the budget is used up, for work in the
-    /// background. Exchanged data are always kept. Beside live sync the call waits for its turn.
+    /// background. Exchanged data are always kept. Beside live sync the call waits for its turn. Photos and
+    /// recordings follow the records, as [`Self::set_files_policy`] allows. They never make a sync fail: if some
+    /// are left, the report says `more`, and the status gives the reason.
     ///
     /// Errors: `replica.not_enrolled`, `sync.offline`, `net.cancelled`, `replica.suspended`, and the refusals
     /// of the server.
     pub fn sync_once(&self, budget: SyncBudget) -> Answer<SyncReport> {
-        guarded(|| {
-            refuse_in_callback()?;
-            let driver = self.0.call(|| self.0.driver())?;
-            let budget = Budget {
-                time_ms: budget.time_ms,
-                bytes: budget.bytes,
-            };
-            let cancel = self.0.line().token();
-            let report = runtime()?.block_on(driver.sync_within(budget, &cancel));
-            self.0.synced();
-            self.0.noted(report.map_err(OneGridError::from).map(shown))
-        })
+        self.0.sync(budget, FilesWish::Policy)
+    }
+
+    /// Syncs as [`Self::sync_once`] does, with photos and recordings whatever [`Self::set_files_policy`] says,
+    /// because the person asked for it.
+    ///
+    /// Errors: those of [`Self::sync_once`].
+    pub fn sync_files(&self, budget: SyncBudget) -> Answer<SyncReport> {
+        self.0.sync(budget, FilesWish::Now)
     }
 
     /// Starts live sync: the phone syncs after each write, when the server has something new, and every few
@@ -150,8 +160,8 @@ impl Phone {
         })
     }
 
-    /// Interrupts a call that waits for the network or for another phone (`enrol`, `sync_once`, `meet`,
-    /// `accept_meeting`, `meet_over`). It ends with `net.cancelled` or `meeting.cancelled` within a second.
+    /// Interrupts a call that waits for the network or for another phone (`enrol`, `sync_once`, `sync_files`,
+    /// `meet`, `accept_meeting`, `meet_over`). It ends with `net.cancelled` or `meeting.cancelled` within a second.
     /// Acknowledged and imported work is kept.
     pub fn cancel(&self) -> Answer<()> {
         guarded(|| {
@@ -189,7 +199,36 @@ impl Phone {
     }
 }
 
+/// Why a sync transfers files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FilesWish {
+    /// The policy of the host allows it.
+    Policy,
+    /// The person asked for it.
+    Now,
+}
+
 impl Inner {
+    fn sync(self: &Arc<Self>, budget: SyncBudget, wish: FilesWish) -> Answer<SyncReport> {
+        guarded(|| {
+            refuse_in_callback()?;
+            let driver = self.call(|| self.driver())?;
+            let budget = Budget {
+                time_ms: budget.time_ms,
+                bytes: budget.bytes,
+            };
+            let cancel = self.line().token();
+            let report = runtime()?.block_on(async {
+                match wish {
+                    FilesWish::Policy => driver.sync_within(budget, &cancel).await,
+                    FilesWish::Now => driver.sync_files_within(budget, &cancel).await,
+                }
+            });
+            self.synced();
+            self.noted(report.map_err(OneGridError::from).map(shown))
+        })
+    }
+
     fn subscribed(
         &self,
         subscribe: impl FnOnce(&crate::events::Events) -> Arc<Subscription>,
@@ -214,6 +253,7 @@ impl Inner {
         let address = self.server();
         let address = address.ok_or_else(|| OneGridError::of("replica.not_enrolled"))?;
         let driver = Driver::new(Arc::clone(&self.writer), &self.config(&address)?)?;
+        driver.set_files(line.files);
         runtime()?.spawn(follow(driver.status(), Arc::downgrade(self)));
         line.driver = Some(driver.clone());
         Ok(driver)
@@ -264,7 +304,11 @@ impl Inner {
             (_, State::UpToDate) => SyncState::UpToDate,
             (_, State::Waiting) => SyncState::Waiting,
         };
-        let pending = self.read(|reader| Ok(reader.undelivered()?));
+        let counted = self.read(|reader| Ok((reader.undelivered()?, reader.files_left()?)));
+        let (pending, left) = counted.map_or((None, None), |(pending, left)| {
+            (Some(pending), Some(left))
+        });
+        let files = files_left(left, status.progress.files);
         SyncStatus {
             state,
             reason: status.code.as_deref().map(Word::coded),
@@ -274,7 +318,26 @@ impl Inner {
             pulled: status.progress.pulled,
             bytes_up: status.progress.bytes_up,
             bytes_down: status.progress.bytes_down,
+            files_left: files.files_left,
+            bytes_left: files.bytes_left,
+            minutes_left: files.minutes_left.filter(|_| state == SyncState::Syncing),
         }
+    }
+}
+
+/// Returns the files that are left. The replica counts them at any time. The driver alone knows the part of a
+/// file that the server has, so its number of bytes counts as long as it means the same files.
+fn files_left(counted: Option<FilesLeft>, driven: FilesProgress) -> FilesProgress {
+    let Some(left) = counted else {
+        return driven;
+    };
+    let files = left.uploads + left.downloads;
+    let bytes = left.upload_bytes + left.download_bytes;
+    let is_same = files == driven.files_left;
+    FilesProgress {
+        files_left: files,
+        bytes_left: if is_same { driven.bytes_left.min(bytes) } else { bytes },
+        minutes_left: driven.minutes_left.filter(|_| files > 0),
     }
 }
 

@@ -23,7 +23,7 @@ impl Phone {
     ///
     /// Errors: `report.confirm_area` if the grid is not sure (ask [`Self::locate`], let the person choose, and
     /// set the choice as `area`); `report.no_place` without position and area; `content.*`, `position.*`,
-    /// `may.*`, `replica.not_enrolled`, `replica.disk_full`.
+    /// `media.unknown_id`, `may.*`, `replica.not_enrolled`, `replica.disk_full`.
     pub fn report(&self, draft: ReportDraft) -> Answer<String> {
         let draft = self.0.read(|reader| whole_draft(reader, &draft))?;
         let record = self
@@ -45,16 +45,24 @@ impl Phone {
         Ok(envelope.to_string())
     }
 
-    /// Writes a comment on a record, and mentions people by name. It changes no state.
+    /// Writes a comment on a record with photos and recordings, and mentions people by name. It changes no state.
     ///
-    /// `text` has 1 to 2,000 characters. Errors: `replica.no_record`, `may.not_readable`, `input.invalid`.
-    pub fn comment(&self, record: String, text: String, mentions: Vec<String>) -> Answer<String> {
+    /// `text` has 1 to 2,000 characters. `attachments` are at most 16 ids of photos and recordings that are staged
+    /// or in the record. Errors: `replica.no_record`, `may.not_readable`, `input.invalid`, `media.unknown_id`.
+    pub fn comment(
+        &self,
+        record: String,
+        text: String,
+        mentions: Vec<String>,
+        attachments: Vec<String>,
+    ) -> Answer<String> {
         self.act(
             record,
             MoveInput {
                 movement: "comment".to_owned(),
                 text: Some(text),
                 mentions,
+                attachments,
                 ..MoveInput::default()
             },
         )
@@ -97,8 +105,8 @@ impl Phone {
     /// Makes a move and returns the envelope. The phone refuses it at once if the rules do not allow it in the
     /// state that the phone knows; [`Self::moves`] lists the allowed moves.
     ///
-    /// Errors: `input.unknown_move`, `input.missing`, `input.invalid`, `input.too_many`, `case.*`, `may.*`,
-    /// `replica.no_record`.
+    /// Errors: `input.unknown_move`, `input.missing`, `input.invalid`, `input.too_many`, `media.unknown_id`,
+    /// `case.*`, `may.*`, `replica.no_record`.
     pub fn act(&self, record: String, input: MoveInput) -> Answer<String> {
         let record: RecordId = id(&record)?;
         let input = self.0.read(|reader| core_input(reader, &input))?;
@@ -177,7 +185,7 @@ fn whole_draft(reader: &Reader, draft: &ReportDraft) -> Answer<Draft> {
         source: Source::Member,
         named: ids(&draft.named)?,
         linked: maybe_id(draft.linked.as_ref())?,
-        attachments: Vec::new(),
+        attachments: ids(&draft.attachments)?,
         content,
         home: home(reader, area, position, None)?,
     })

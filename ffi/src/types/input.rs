@@ -62,7 +62,8 @@ pub enum FieldValue {
 pub struct FieldInput {
     /// The stable name: `title`, `category`, `severity` (1-4), `address`, `occurred_ms`, `description`,
     /// `urgency` (1-4), `contact_wanted`, `contact`, `offence`, `place_type`,
-    /// `template`, `template_version`, `planned_ms`, `visited`, `companions`, `answer.<id>`.
+    /// `template`, `template_version`, `planned_ms`, `visited`, `companions`, `answer.<id>`, and `photo.<id>` for the
+    /// caption of a photo.
     pub field: String,
     /// The value.
     pub value: FieldValue,
@@ -103,6 +104,9 @@ pub struct ReportDraft {
     /// The record that this one belongs to.
     #[uniffi(default = None)]
     pub linked: Option<String>,
+    /// Staged photos and recordings, at most 16, by their ids.
+    #[uniffi(default = [])]
+    pub attachments: Vec<String>,
 }
 
 impl From<Datum> for core::Datum {

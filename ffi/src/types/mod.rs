@@ -5,6 +5,7 @@
 //! codes, so a newer core can add one without a change of the surface.
 
 mod account;
+mod attachments;
 mod directory;
 mod form;
 mod input;
@@ -17,6 +18,7 @@ mod sync;
 mod word;
 
 pub use account::*;
+pub use attachments::*;
 pub use directory::*;
 pub use form::*;
 pub use input::*;

@@ -100,16 +100,16 @@ pub struct MoveInput {
     /// The grid, for `triage`.
     #[uniffi(default = None)]
     pub grid: Option<String>,
-    /// Photos and the like, by the hash of their bytes (64 hex digits).
+    /// Photos and recordings that are staged or in the record, at most 16, by their ids.
     #[uniffi(default = [])]
     pub attachments: Vec<String>,
     /// Members mentioned by name, for `comment`.
     #[uniffi(default = [])]
     pub mentions: Vec<String>,
-    /// Photos from before the work, for `handled_on_spot`.
+    /// Photos from before the work, at most 16, by their ids, for `handled_on_spot`.
     #[uniffi(default = [])]
     pub before: Vec<String>,
-    /// Photos from after the work, for `handled_on_spot`.
+    /// Photos from after the work, at most 16, by their ids, for `handled_on_spot`.
     #[uniffi(default = [])]
     pub after: Vec<String>,
     /// The reason for acting on behalf of the assigned party, which does not act.

@@ -191,6 +191,8 @@ pub struct Comment {
     pub text: String,
     /// Members mentioned by name.
     pub mentions: Vec<String>,
+    /// The ids of photos and recordings of the comment.
+    pub attachments: Vec<String>,
     /// The time, ms UTC.
     pub at_ms: i64,
     /// Whether the server has judged the comment.
@@ -251,6 +253,9 @@ pub struct TimelineItem {
     pub en: String,
     /// The person's words beside the step.
     pub note: Option<String>,
+    /// The ids of photos and recordings of the step. For a case handled on the spot, the photos from before the
+    /// work are first.
+    pub attachments: Vec<String>,
     /// The effect of the step.
     pub outcome: Word,
     /// The reason why the step does not count.

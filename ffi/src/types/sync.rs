@@ -74,6 +74,13 @@ pub struct SyncStatus {
     pub bytes_up: u64,
     /// Bytes that the sync under way has received so far.
     pub bytes_down: u64,
+    /// Photos and recordings that wait to be sent or were asked for.
+    pub files_left: u64,
+    /// Their bytes that are not transferred yet.
+    pub bytes_left: u64,
+    /// Minutes until they are transferred, at the mean pace of the last 30 seconds, rounded up; absent while no
+    /// sync transfers files, and while the pace is unknown.
+    pub minutes_left: Option<u64>,
 }
 
 /// The changes since the last call of the listener.

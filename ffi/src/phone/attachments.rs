@@ -1,0 +1,208 @@
+//! Photos and recordings: added by a camera or recorder, used in records, read, fetched, and removed where
+//! storage is short. The transfer follows the records of each sync.
+
+use onegrid_core::id::{Hash, RecordId};
+use onegrid_core::limits::{ATTACHMENT_BYTES_MAX, MEDIA_INPUT_BYTES_MAX};
+use onegrid_core::media::MediaType;
+use onegrid_core::replica::{self, NewAttachment, Reader, ReplicaError};
+
+use super::read::no_record;
+use super::{Phone, id, maybe_id};
+use crate::error::{Answer, OneGridError, guarded};
+use crate::types::{AttachmentInfo, FilesPolicy, Word};
+
+/// The largest input of [`Phone::add_attachment`], in bytes: 33,554,432 (32 MiB). An app checks the size of a
+/// file before it reads the file into memory.
+#[uniffi::export]
+pub fn attachment_input_bytes_max() -> Answer<u64> {
+    Ok(MEDIA_INPUT_BYTES_MAX as u64)
+}
+
+#[uniffi::export]
+impl Phone {
+    /// Adds a photo (JPEG) or a recording (AAC in MP4) with the bytes that the camera, recorder or file picker
+    /// gave, and returns it as staged. Its content decides which of both it is. The phone keeps a clean copy
+    /// without place, time, device and names of the camera, sealed on the disk; when this returns, the copy
+    /// survives power loss. It waits for its first use in a report, move, answer, comment or [`Self::attach`],
+    /// and is removed with a notice when it was not used for 7 days.
+    ///
+    /// `bytes` has at most 32 MiB ([`attachment_input_bytes_max`]), and the clean copy at most 8 MiB. A photo has
+    /// at most 25 million pixels. Errors: `media.needs_jpeg` for HEIC, PNG, WebP and other pictures (convert it to
+    /// JPEG and add it again), `media.needs_m4a` for other sound, `media.unknown`, `media.damaged`,
+    /// `media.too_large`, `media.too_many_pixels`, `media.disk_full`.
+    pub fn add_attachment(&self, bytes: Vec<u8>) -> Answer<AttachmentInfo> {
+        // Cleaning takes up to a second and needs no replica, so neither a write nor a suspension waits for it.
+        self.0.call(|| Ok(()))?;
+        let new = guarded(|| Ok(NewAttachment::of(&bytes).map_err(ReplicaError::from)?))?;
+        drop(bytes);
+        let added = self.0.write(|replica, now| Ok(replica.stage(&new, now)?))?;
+        Ok(shown(added))
+    }
+
+    /// Returns the photos and recordings that wait for their first use, oldest first.
+    pub fn staged_attachments(&self) -> Answer<Vec<AttachmentInfo>> {
+        self.0
+            .read(|reader| Ok(reader.staged()?.into_iter().map(shown).collect()))
+    }
+
+    /// Removes a photo or recording that waits for its first use.
+    ///
+    /// Errors: `media.unknown_id` if no staged one has this id.
+    pub fn remove_staged(&self, id: String) -> Answer<()> {
+        let id: Hash = super::id(&id)?;
+        self.0.write(|replica, _| Ok(replica.remove_staged(id)?))
+    }
+
+    /// Adds a staged photo or recording to a record without further words. One that the record already has stays
+    /// as it is.
+    ///
+    /// Errors: `media.unknown_id`, `replica.no_record`, `may.*`.
+    pub fn attach(&self, record: String, id: String) -> Answer<()> {
+        let (record, id): (RecordId, Hash) = (super::id(&record)?, super::id(&id)?);
+        self.0
+            .write(|replica, now| Ok(replica.attach(record, id, now)?))
+    }
+
+    /// Returns a photo or recording of a record; without `record`, a staged one.
+    ///
+    /// Errors: `media.unknown_id`.
+    pub fn attachment(&self, record: Option<String>, id: String) -> Answer<AttachmentInfo> {
+        let (record, id) = name(record.as_ref(), &id)?;
+        self.0.read(|reader| Ok(shown(found(reader, record, id)?)))
+    }
+
+    /// Returns the photos and recordings of a record, oldest first. The record's budget of 2 MiB bounds their
+    /// number, about 300 photos.
+    ///
+    /// Errors: `replica.no_record`.
+    pub fn attachments(&self, record: String) -> Answer<Vec<AttachmentInfo>> {
+        let record: RecordId = id(&record)?;
+        self.0.read(|reader| {
+            let all = reader.attachments_of(record)?;
+            if all.is_empty() {
+                reader.view(record)?.ok_or_else(no_record)?;
+            }
+            Ok(all.into_iter().map(shown).collect())
+        })
+    }
+
+    /// Returns the small picture of a photo, in JPEG of at most 6 KiB and 224 pixels, upright; absent for a
+    /// recording. It arrives with the record, before the photo. Without `record`, the photo is a staged one.
+    ///
+    /// Errors: `media.unknown_id`.
+    pub fn thumbnail(&self, record: Option<String>, id: String) -> Answer<Option<Vec<u8>>> {
+        let (record, id) = name(record.as_ref(), &id)?;
+        self.0.read(|reader| {
+            found(reader, record, id)?;
+            Ok(reader.thumbnail(record, id)?)
+        })
+    }
+
+    /// Reads bytes of a photo or recording that is on this phone, from `offset` on. The answer is shorter than
+    /// `bytes_max` only at the end of the file, and empty behind it. Without `record`, it is a staged one.
+    ///
+    /// `bytes_max` counts as 1 to 8 MiB; memory is needed for so many bytes. Errors: `media.unknown_id`;
+    /// `media.absent` if the file is not on this phone ([`Self::want_attachment`] asks for it);
+    /// `media.unreadable` if it is damaged. A damaged file that the server has is asked for again by itself.
+    pub fn read_attachment(
+        &self,
+        record: Option<String>,
+        id: String,
+        offset: u64,
+        bytes_max: u32,
+    ) -> Answer<Vec<u8>> {
+        let (record, id) = name(record.as_ref(), &id)?;
+        let bytes_max = usize::try_from(bytes_max).unwrap_or(usize::MAX);
+        let bytes_max = bytes_max.clamp(1, ATTACHMENT_BYTES_MAX);
+        let read = self
+            .0
+            .read(|reader| Ok(reader.read_attachment(record, id, offset, bytes_max)?));
+        let is_damaged = read
+            .as_ref()
+            .is_err_and(|error| error.code() == "media.unreadable");
+        if is_damaged || (offset == 0 && read.is_ok()) {
+            // The writer keeps the order of openings for the clean-up, and asks again for a damaged file. One
+            // byte is enough for the first. The answer of the reader stands.
+            let at = if is_damaged { offset } else { 0 };
+            let length = if is_damaged { bytes_max } else { 1 };
+            let noted = self.0.write(|replica, _| {
+                Ok(replica.read_attachment(record, id, at, length).map(drop)?)
+            });
+            if let Err(error) = noted {
+                tracing::debug!(code = error.code(), "an opening was not noted");
+            }
+        }
+        read
+    }
+
+    /// Asks for a photo or recording that is not on this phone. The next sync that transfers files fetches it. One
+    /// that is on the phone, or was asked for, stays as it is.
+    ///
+    /// Errors: `media.unknown_id`.
+    pub fn want_attachment(&self, record: String, id: String) -> Answer<()> {
+        let (record, id): (RecordId, Hash) = (super::id(&record)?, super::id(&id)?);
+        self.0
+            .write(|replica, _| Ok(replica.want_attachment(record, id)?))
+    }
+
+    /// Notes whether the phone is short of storage, until the phone is closed. While it is, files that the server
+    /// has are removed after each sync; their small pictures stay.
+    pub fn set_low_storage(&self, low: bool) -> Answer<()> {
+        self.0.call(|| {
+            self.0.writer().set_low_storage(low);
+            Ok(())
+        })
+    }
+
+    /// Removes photos and recordings that the server confirmed, the one opened longest ago first, until so many
+    /// bytes are free. Returns the bytes that were freed, which may be fewer. Staged files, files that wait to be
+    /// sent, and small pictures stay.
+    pub fn free_space(&self, bytes: u64) -> Answer<u64> {
+        self.0.write(|replica, _| Ok(replica.free_space(bytes)?))
+    }
+
+    /// Says whether syncs transfer photos and recordings, until the phone is closed. A piece that is under way
+    /// still ends. Without this call they do ([`FilesPolicy::EverySync`]).
+    pub fn set_files_policy(&self, policy: FilesPolicy) -> Answer<()> {
+        self.0.call(|| {
+            self.0.line().set_files(policy.into());
+            Ok(())
+        })
+    }
+}
+
+/// Parses the name of a photo or recording from the host.
+fn name(record: Option<&String>, text: &str) -> Answer<(Option<RecordId>, Hash)> {
+    Ok((maybe_id(record)?, id(text)?))
+}
+
+fn found(
+    reader: &Reader,
+    record: Option<RecordId>,
+    id: Hash,
+) -> Answer<replica::AttachmentInfo> {
+    let found = reader.attachment(record, id)?;
+    found.ok_or_else(|| OneGridError::of("media.unknown_id"))
+}
+
+/// Converts a photo or recording.
+fn shown(one: replica::AttachmentInfo) -> AttachmentInfo {
+    let media = match one.media {
+        MediaType::Jpeg => "photo",
+        MediaType::M4a => "recording",
+    };
+    AttachmentInfo {
+        id: one.id.to_string(),
+        record: one.record.map(|record| record.to_string()),
+        media: Word::of("media", media),
+        media_type: one.media.name().to_owned(),
+        size: one.bytes,
+        width: one.width,
+        height: one.height,
+        duration_ms: one.duration_ms,
+        state: one.state.into(),
+        delivered_ms: one.delivered_ms,
+        refusal: one.refusal.as_deref().map(Word::coded),
+        has_thumbnail: one.has_thumbnail,
+    }
+}
