@@ -42,6 +42,7 @@ scenarios!(
     live_and_listeners,
     lost_key,
     meeting,
+    photos_before_and_after,
     revoked_phone,
     shared_device,
     suspend_in_a_sync,

@@ -24,6 +24,7 @@ from onegrid import (
     AssignedTo,
     Device,
     DueQuery,
+    FilesPolicy,
     KeyVault,
     Language,
     MeetingListener,
@@ -42,6 +43,7 @@ T = TypeVar("T")
 
 WAIT_S = 120
 ROWS = 5
+PIECE_BYTES = 500
 
 
 class Forgetful(KeyVault):
@@ -410,6 +412,7 @@ def record_value(phone: Phone, record: str) -> Any:
         "card_words": [card.zh for card in detail.conflicts],
         "card_people": sum(len(card.people) for card in detail.conflicts if not card.field),
         "comments": [comment.text for comment in detail.comments],
+        "comment_files": [each for comment in detail.comments for each in comment.attachments],
         "set_aside": [aside.why.code for aside in detail.set_aside],
         "merged_into": detail.merged_into,
         "linked": detail.linked,
@@ -631,19 +634,58 @@ def status(phone: Phone) -> Any:
         "state": snake(now.state),
         "reason": now.reason.code if now.reason else None,
         "pending": now.pending,
+        "files_left": now.files_left,
+        "bytes_left": now.bytes_left,
     }
+
+
+def attachment_value(one: onegrid.AttachmentInfo) -> Any:
+    return {
+        "id": one.id,
+        "record": one.record,
+        "media": one.media.code,
+        "media_type": one.media_type,
+        "size": one.size,
+        "width": one.width,
+        "height": one.height,
+        "duration_ms": one.duration_ms,
+        "state": snake(one.state),
+        "delivered": one.delivered_at is not None,
+        "refusal": one.refusal.code if one.refusal else None,
+        "has_thumbnail": one.has_thumbnail,
+    }
+
+
+def thumbnail(phone: Phone, id: str, record: str | None = None) -> int | None:
+    picture = phone.thumbnail(id, record=record)
+    return None if picture is None else len(picture)
+
+
+def read_attachment(phone: Phone, id: str, record: str | None = None) -> str:
+    data = b""
+    while piece := phone.read_attachment(
+        id, record=record, offset=len(data), max_bytes=PIECE_BYTES
+    ):
+        data += piece
+    return data.hex()
 
 
 VERBS: dict[str, Callable[..., Any]] = {
     "act": act,
     "act_as": act_as,
+    "add_attachment": lambda phone, file: phone.add_attachment(Path(file).read_bytes()).id,
     "add_row": Phone.add_row,
     "answer": lambda phone, record, answers, row=None: phone.answer(
         record, contents(answers), row=row
     ),
+    "attach": Phone.attach,
+    "attachment": lambda phone, id, record=None: attachment_value(
+        phone.attachment(id, record=record)
+    ),
+    "attachments": lambda phone, record: [each.id for each in phone.attachments(record)],
     "cancel": Phone.cancel,
-    "comment": lambda phone, record, text, mentions=(): phone.comment(
-        record, text, mentions=mentions
+    "comment": lambda phone, record, text, mentions=(), attachments=(): phone.comment(
+        record, text, mentions=mentions, attachments=attachments
     ),
     "count": lambda phone, **filters: phone.count(query(**filters)),
     "due_forms": due_forms,
@@ -654,6 +696,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "forms_about": lambda phone, record: form_rows(
         lambda page: phone.forms_about(record, page=page, rows=ROWS)
     ),
+    "free_space": lambda phone, bytes: phone.free_space(bytes),
     "import_bundle": lambda phone, file: meeting_value(phone.import_bundle(bytes.fromhex(file))),
     "linked": lambda phone, record: linked_value(phone.linked(record)),
     "list": listed,
@@ -672,29 +715,37 @@ VERBS: dict[str, Callable[..., Any]] = {
     "person": person,
     "plan_form": plan_form,
     "planned_forms": planned_forms,
+    "read_attachment": read_attachment,
     "record": record_value,
     "remove_row": Phone.remove_row,
+    "remove_staged": Phone.remove_staged,
     "report": report,
     "report_finding": report_finding,
     "resume": Phone.resume,
     "search": lambda phone, text: [
         row.title for row in paged(lambda page: phone.search(text, page=page, rows=ROWS))
     ],
+    "set_files_policy": lambda phone, policy: phone.set_files_policy(FilesPolicy[policy.upper()]),
+    "set_low_storage": Phone.set_low_storage,
     "settle": Phone.settle,
     "shut": Phone.shut,
+    "staged_attachments": lambda phone: [each.id for each in phone.staged_attachments()],
     "status": status,
     "suspend": Phone.suspend,
     "sync": lambda phone: sync_value(phone.sync_once()),
+    "sync_files": lambda phone: sync_value(phone.sync_files()),
     "sync_until_equal": sync_until_equal,
     "tally": tally,
     "template_items": lambda phone, template, version=None: [
         item.id for item in phone.template_items(template, version)
     ],
     "templates": lambda phone: [template_value(each) for each in phone.templates()],
+    "thumbnail": thumbnail,
     "timeline": timeline,
     "undelivered": Phone.undelivered,
     "undo_settle": Phone.undo_settle,
     "unit": unit,
+    "want_attachment": Phone.want_attachment,
     "write_note": Phone.write_note,
 }
 

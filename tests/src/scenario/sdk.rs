@@ -20,6 +20,8 @@ use super::{Call, Sdk};
 
 /// Rows of a page: few, so the scenarios need several pages.
 const ROWS: u32 = 5;
+/// Bytes of a read of a photo: few, so the scenarios need several reads.
+const PIECE_BYTES: u32 = 500;
 /// The longest wait of a listener for a word.
 const HEARD_WAIT: Duration = Duration::from_mins(2);
 
@@ -290,7 +292,9 @@ fn phone_verb(phone: &Phone, verb: &str, with: &Arguments<'_>) -> Answer<Value> 
         "edit" => phone.edit(record(), with.changes()).map(Value::from),
         "comment" => {
             let (text, mentions) = (with.text("text"), with.texts("mentions"));
-            phone.comment(record(), text, mentions).map(Value::from)
+            let attachments = with.texts("attachments");
+            let written = phone.comment(record(), text, mentions, attachments);
+            written.map(Value::from)
         }
         "opened" => phone.opened(record()).map(Value::from),
         "moves" => Ok(shown_moves(&phone.moves(record())?)),
@@ -413,9 +417,77 @@ fn phone_verb(phone: &Phone, verb: &str, with: &Arguments<'_>) -> Answer<Value> 
                 "state": snake(&status.state),
                 "reason": code(status.reason.as_ref()),
                 "pending": status.pending,
+                "files_left": status.files_left,
+                "bytes_left": status.bytes_left,
             }))
         }
-        other => panic!("no verb is called {other}"),
+        other => match attachment_verb(phone, other, with) {
+            Some(answer) => answer,
+            None => panic!("no verb is called {other}"),
+        },
+    }
+}
+
+/// Makes a call about photos and recordings; `None` for another verb.
+fn attachment_verb(phone: &Phone, verb: &str, with: &Arguments<'_>) -> Option<Answer<Value>> {
+    let (record, id) = (|| with.text("record"), || with.text("id"));
+    let none = |(): ()| Value::Null;
+    Some(match verb {
+        "add_attachment" => {
+            let bytes = std::fs::read(with.text("file")).expect("a photo of the scenarios");
+            phone.add_attachment(bytes).map(|added| added.id.into())
+        }
+        "staged_attachments" => phone
+            .staged_attachments()
+            .map(|all| all.into_iter().map(|one| one.id).collect()),
+        "remove_staged" => phone.remove_staged(id()).map(none),
+        "attach" => phone.attach(record(), id()).map(none),
+        "attachment" => phone
+            .attachment(with.maybe("record"), id())
+            .map(|one| shown_attachment(&one)),
+        "attachments" => phone
+            .attachments(record())
+            .map(|all| all.into_iter().map(|one| one.id).collect()),
+        "thumbnail" => phone
+            .thumbnail(with.maybe("record"), id())
+            .map(|bytes| bytes.map(|bytes| bytes.len()).into()),
+        "read_attachment" => read_attachment(phone, with.maybe("record"), &id()).map(Value::from),
+        "want_attachment" => phone.want_attachment(record(), id()).map(none),
+        "set_files_policy" => {
+            let policy = match with.text("policy").as_str() {
+                "every_sync" => t::FilesPolicy::EverySync,
+                "on_request" => t::FilesPolicy::OnRequest,
+                other => panic!("policy is every_sync or on_request, not {other}"),
+            };
+            phone.set_files_policy(policy).map(none)
+        }
+        "set_low_storage" => {
+            let low = with.flag("low").expect("true or false");
+            phone.set_low_storage(low).map(none)
+        }
+        "free_space" => {
+            let bytes = with.number("bytes").expect("bytes");
+            let bytes = u64::try_from(bytes).expect("not below 0");
+            phone.free_space(bytes).map(Value::from)
+        }
+        "sync_files" => phone
+            .sync_files(t::SyncBudget::default())
+            .map(|report| synced(&report)),
+        _ => return None,
+    })
+}
+
+/// Reads a file in small pieces; its bytes in hexadecimal digits.
+fn read_attachment(phone: &Phone, record: Option<String>, id: &str) -> Answer<String> {
+    let mut hex = String::new();
+    let mut offset = 0;
+    loop {
+        let piece = phone.read_attachment(record.clone(), id.to_owned(), offset, PIECE_BYTES)?;
+        if piece.is_empty() {
+            return Ok(hex);
+        }
+        offset += piece.len() as u64;
+        hex.extend(piece.iter().map(|byte| format!("{byte:02x}")));
     }
 }
 
@@ -553,11 +625,29 @@ fn shown_record(detail: &t::RecordDetail) -> Value {
         "card_words": list(detail.conflicts.iter().map(|card| card.zh.clone()).collect()),
         "card_people": by_moves.map(|card| card.people.len()).sum::<usize>(),
         "comments": list(detail.comments.iter().map(|one| one.text.clone()).collect()),
+        "comment_files": list(detail.comments.iter().flat_map(|one| one.attachments.clone()).collect()),
         "set_aside": list(detail.set_aside.iter().map(|one| one.why.code.clone()).collect()),
         "merged_into": detail.merged_into,
         "linked": detail.linked,
         "supervised": detail.supervised,
         "suspended": detail.suspended,
+    })
+}
+
+fn shown_attachment(one: &t::AttachmentInfo) -> Value {
+    json!({
+        "id": one.id,
+        "record": one.record,
+        "media": one.media.code,
+        "media_type": one.media_type,
+        "size": one.size,
+        "width": one.width,
+        "height": one.height,
+        "duration_ms": one.duration_ms,
+        "state": snake(&one.state),
+        "delivered": one.delivered_ms.is_some(),
+        "refusal": code(one.refusal.as_ref()),
+        "has_thumbnail": one.has_thumbnail,
     })
 }
 
@@ -754,6 +844,7 @@ impl Arguments<'_> {
             team: self.maybe("team"),
             named: self.texts("named"),
             linked: self.maybe("linked"),
+            attachments: self.texts("attachments"),
         }
     }
 

@@ -141,6 +141,7 @@ impl Testbed {
             "revoke" => self.revoke(with),
             "template" => self.template(with),
             "records" => self.records(with),
+            "photo" => photo(with),
             "start_server" => self.start_server(),
             "stop_server" => self.end_server(Serving::stop),
             "kill_server" => self.end_server(Serving::kill),
@@ -412,6 +413,21 @@ fn name_of(with: &Arguments) -> Result<String, Refusal> {
         return Err(Refusal::argument("name"));
     }
     Ok(name.to_owned())
+}
+
+/// Returns a photo of the scenarios: its path for a phone that adds it, and its bytes for comparison.
+fn photo(with: &Arguments) -> Answer {
+    let name = with.text("name")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    if name.starts_with('.') || !name.chars().all(plain) {
+        return Err(Refusal::argument("name"));
+    }
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../mobile-bindings/scenarios/photos")
+        .join(name);
+    let bytes = std::fs::read(&path)?;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(json!({ "path": path.display().to_string(), "size": bytes.len(), "hex": hex }))
 }
 
 fn tls_file(name: &str) -> PathBuf {

@@ -27,7 +27,9 @@ from onegrid import _ffi, aio
 from onegrid._border import call as _call
 from onegrid._ffi import (
     AssignedTo,
+    AttachmentState,
     Datum,
+    FilesPolicy,
     FormStanding,
     Language,
     LinkDirection,
@@ -41,6 +43,7 @@ from onegrid._ffi import (
     WayBackKind,
 )
 from onegrid.accounts import Account, InvitationInfo, Me, RoleGrant, WayBack
+from onegrid.attachments import AttachmentInfo
 from onegrid.device import Device, check_invitation
 from onegrid.directory import Area, Category, Located, PlaceChoice, Unit
 from onegrid.errors import (
@@ -124,6 +127,8 @@ __all__ = [
     "Area",
     "AssignedTo",
     "Assignment",
+    "AttachmentInfo",
+    "AttachmentState",
     "BadInputError",
     "BugError",
     "BundleFile",
@@ -142,6 +147,7 @@ __all__ = [
     "EventStream",
     "FieldValue",
     "FileVault",
+    "FilesPolicy",
     "FormCounts",
     "FormDetail",
     "FormItem",

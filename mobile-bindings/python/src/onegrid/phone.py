@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from onegrid import _ending, _ffi
 from onegrid._border import call, lift, lift_all, ms_of, period_of, span_of
 from onegrid.accounts import Me, WayBack
+from onegrid.attachments import AttachmentCalls
 from onegrid.directory import Area, Category, Located, Unit
 from onegrid.events import (
     ChangeAdapter,
@@ -56,7 +57,7 @@ __all__ = ["Phone"]
 T = TypeVar("T")
 
 
-class Phone:
+class Phone(AttachmentCalls):
     """One member's replica and its sync.
 
     Every method blocks and may be called from any thread; a method that writes returns once the work survives
@@ -128,6 +129,7 @@ class Phone:
         team: str | None = None,
         named: Sequence[str] = (),
         linked: str | None = None,
+        attachments: Sequence[str] = (),
     ) -> str:
         """Writes a report and returns the record.
 
@@ -137,9 +139,10 @@ class Phone:
         `companions` and `answer.<id>`. The phone finds the grid from `position` where that is accurate to 50 m;
         otherwise ask `locate`, let the person choose, and set the choice as `area`. `restricted` lets only the
         people in `named`, its assignees and the command room read it, and never changes. `team` shares it with
-        a team of the member, and `linked` is the record that it belongs to.
+        a team of the member, and `linked` is the record that it belongs to. `attachments` are ids of staged
+        photos and recordings, at most 16; the field `photo.<id>` is the caption of one.
 
-        Raises `report.confirm_area`, `report.no_place`, `content.*`, `position.*`, `may.*`,
+        Raises `report.confirm_area`, `report.no_place`, `content.*`, `position.*`, `media.unknown_id`, `may.*`,
         `replica.not_enrolled`, `replica.disk_full`.
         """
         draft = _ffi.ReportDraft(
@@ -154,6 +157,7 @@ class Phone:
             team=team,
             named=list(named),
             linked=linked,
+            attachments=list(attachments),
         )
         return call(self._raw.report, draft)
 
@@ -169,12 +173,21 @@ class Phone:
         ]
         return call(self._raw.edit, record, changes)
 
-    def comment(self, record: str, text: str, *, mentions: Sequence[str] = ()) -> str:
+    def comment(
+        self,
+        record: str,
+        text: str,
+        *,
+        mentions: Sequence[str] = (),
+        attachments: Sequence[str] = (),
+    ) -> str:
         """Writes a comment on a record, mentions members by name, and returns the envelope. It changes no state.
 
-        `text` has 1 to 2,000 characters. Raises `replica.no_record`, `may.not_readable`, `input.invalid`.
+        `text` has 1 to 2,000 characters; `attachments` are at most 16 ids of photos and recordings that are
+        staged or in the record. Raises `replica.no_record`, `may.not_readable`, `input.invalid`,
+        `media.unknown_id`.
         """
-        return call(self._raw.comment, record, text, list(mentions))
+        return call(self._raw.comment, record, text, list(mentions), list(attachments))
 
     def opened(self, record: str) -> bool:
         """Notes that the person looks at a record.
@@ -223,13 +236,13 @@ class Phone:
 
         `MoveOption.needs` lists the inputs of a move. `text` is a note, or the reason where the move needs one;
         `part` is `lead` or `support`, without it `lead`; `severity` is 1 (general) to 4 (critical); `into` is
-        the record that continues after `merge`; `attachments`, `before` and `after` are photos by the SHA-256
-        of their bytes (64 hex digits); `behalf_reason` acts for the party of the assignment; `reason` is a
-        code out of `MoveOption.reasons`.
+        the record that continues after `merge`; `attachments`, `before` and `after` are ids of photos and
+        recordings that are staged or in the record, at most 16 each; `behalf_reason` acts for the party of the
+        assignment; `reason` is a code out of `MoveOption.reasons`.
 
         The phone refuses a move at once if the rules do not allow it in the state that the phone knows. Raises
-        `input.unknown_move`, `input.missing`, `input.invalid`, `input.too_many`, `case.*`, `may.*`,
-        `replica.no_record`.
+        `input.unknown_move`, `input.missing`, `input.invalid`, `input.too_many`, `media.unknown_id`, `case.*`,
+        `may.*`, `replica.no_record`.
         """
         move = _ffi.MoveInput(
             movement=movement,
@@ -617,7 +630,8 @@ class Phone:
         """Exchanges with the server until both hold the same or the budget is used up.
 
         `time` and `max_bytes` (both ways) bound it; without them there is no limit. Everything exchanged is
-        kept, and the next sync continues from there. Ctrl-C in the main thread cancels it and raises
+        kept, and the next sync continues from there. Photos and recordings follow the records, as
+        `set_files_policy` allows; they never make a sync fail. Ctrl-C in the main thread cancels it and raises
         `KeyboardInterrupt`.
 
         Raises `replica.not_enrolled`, `sync.offline`, `net.cancelled`, `replica.suspended`, and the refusals of
@@ -625,6 +639,16 @@ class Phone:
         """
         budget = _ffi.SyncBudget(time_ms=span_of(time), bytes=max_bytes)
         return lift(SyncReport, self._interruptible(self._raw.sync_once, budget))
+
+    def sync_files(
+        self, *, time: timedelta | None = None, max_bytes: int | None = None
+    ) -> SyncReport:
+        """Syncs as `sync_once` does, with photos and recordings whatever `set_files_policy` says.
+
+        Raises the errors of `sync_once`.
+        """
+        budget = _ffi.SyncBudget(time_ms=span_of(time), bytes=max_bytes)
+        return lift(SyncReport, self._interruptible(self._raw.sync_files, budget))
 
     def live_start(self) -> None:
         """Starts live sync: after each write, when the server has something new, and every few minutes.
@@ -651,7 +675,10 @@ class Phone:
         call(self._raw.nudge)
 
     def cancel(self) -> None:
-        """Interrupts `enrol`, `sync_once` or a meeting of another thread: `CancelledError` within a second."""
+        """Interrupts `enrol`, `sync_once`, `sync_files` or a meeting of another thread.
+
+        That call raises `CancelledError` within a second.
+        """
         call(self._raw.cancel)
 
     def status(self) -> SyncStatus:

@@ -205,6 +205,8 @@ class Comment:
     """The text of the comment."""
     mentions: tuple[str, ...]
     """Members mentioned by name."""
+    attachments: tuple[str, ...]
+    """The ids of photos and recordings of the comment."""
     at: datetime
     """The time."""
     delivered: bool
@@ -267,6 +269,8 @@ class TimelineItem:
     """The step as one sentence in English."""
     note: str | None
     """The person's words beside the step."""
+    attachments: tuple[str, ...]
+    """The ids of photos and recordings of the step. For a case handled on the spot, those from before are first."""
     outcome: Word
     """The effect of the step."""
     why: Word | None

@@ -60,6 +60,12 @@ class SyncStatus:
     """Bytes that the sync under way has sent so far."""
     bytes_down: int
     """Bytes that the sync under way has received so far."""
+    files_left: int
+    """Photos and recordings that wait to be sent or were asked for."""
+    bytes_left: int
+    """Their bytes that are not transferred yet."""
+    minutes_left: int | None
+    """Minutes until they are transferred, rounded up; `None` while the pace is unknown."""
 
 
 @dataclass(frozen=True, slots=True)

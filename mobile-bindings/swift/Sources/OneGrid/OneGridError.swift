@@ -76,6 +76,8 @@ extension OneGridError {
 
     /// The call was cancelled before the core began with it.
     static let cancelled = of("net.cancelled", kind: .cancelled)
+    /// The bytes of a photo or recording are more than the core takes.
+    static let tooLarge = of("media.too_large", kind: .badInput)
     /// The border itself failed, which only an error of OneGrid explains.
     static let bug = of("phone.bug", kind: .bug)
 

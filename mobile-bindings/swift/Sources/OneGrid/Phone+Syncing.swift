@@ -3,8 +3,9 @@ import OneGridFFI
 
 extension Phone {
     /// Exchanges with the server until both hold the same or a limit is reached. The phone keeps
-    /// everything that was exchanged, and the next sync continues there. Cancelling the task ends
-    /// the sync within a second.
+    /// everything that was exchanged, and the next sync continues there. Photos and recordings
+    /// follow the records, as ``setFilesPolicy(_:)`` allows; they never make a sync fail. Cancelling
+    /// the task ends the sync within a second.
     ///
     /// - Parameters:
     ///   - timeMs: The time that it may take, milliseconds; without it there is no limit.
@@ -36,8 +37,8 @@ extension Phone {
         try await local { core in try core.nudge() }
     }
 
-    /// Interrupts ``enrol(_:server:deviceName:)`` and ``sync(timeMs:bytes:)`` of every task: they
-    /// throw `net.cancelled` within a second. The phone keeps everything that the server
+    /// Interrupts ``enrol(_:server:deviceName:)``, ``sync(timeMs:bytes:)`` and
+    /// ``syncFiles(timeMs:bytes:)`` of every task: they throw `net.cancelled` within a second. The phone keeps everything that the server
     /// acknowledged.
     public func cancel() async throws {
         try await lanes.control.finish { [core] in try core.cancel() }

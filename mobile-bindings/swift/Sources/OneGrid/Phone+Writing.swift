@@ -27,12 +27,17 @@ extension Phone {
     ///   - record: The record.
     ///   - text: 1 to 2,000 characters.
     ///   - mentions: Ids of members, at most 32.
-    /// - Throws: `replica.no_record`, `may.not_readable`, `text.*`.
+    ///   - attachments: Ids of photos and recordings that are staged or in the record, at most 16.
+    /// - Throws: `replica.no_record`, `may.not_readable`, `text.*`, `media.unknown_id`.
     @discardableResult
     public func comment(
-        on record: String, _ text: String, mentioning mentions: [String] = []
+        on record: String, _ text: String, mentioning mentions: [String] = [],
+        attachments: [String] = []
     ) async throws -> String {
-        try await local { core in try core.comment(record: record, text: text, mentions: mentions) }
+        try await local { core in
+            try core.comment(
+                record: record, text: text, mentions: mentions, attachments: attachments)
+        }
     }
 
     /// Notes that the person looks at a record. The first opening by a dispatcher or handler

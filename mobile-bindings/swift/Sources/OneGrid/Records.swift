@@ -16,6 +16,10 @@ public typealias AreaPage = OneGridFFI.AreaPage
 public typealias AssignedTo = OneGridFFI.AssignedTo
 /// A responsible unit or person, with deadlines and progress.
 public typealias Assignment = OneGridFFI.Assignment
+/// A photo or recording, without its bytes.
+public typealias AttachmentInfo = OneGridFFI.AttachmentInfo
+/// How far a photo or recording has got: staged, waiting, delivered, absent, wanted, or arriving.
+public typealias AttachmentState = OneGridFFI.AttachmentState
 /// A file for the phone that asked for it.
 public typealias BundleFile = OneGridFFI.BundleFile
 /// A pipe of bytes to another phone, such as a Bluetooth channel. It throws ``PipeError``.
@@ -42,6 +46,8 @@ public typealias FieldChange = OneGridFFI.FieldChange
 public typealias FieldInput = OneGridFFI.FieldInput
 /// The value of a field: text, number, flag or position.
 public typealias FieldValue = OneGridFFI.FieldValue
+/// Whether syncs transfer photos and recordings: every sync, or on request.
+public typealias FilesPolicy = OneGridFFI.FilesPolicy
 /// A finding, from which a new record is made.
 public typealias FindingDraft = OneGridFFI.FindingDraft
 /// The checklists of one person in a period.

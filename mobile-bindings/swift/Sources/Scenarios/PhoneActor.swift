@@ -5,7 +5,7 @@ import OneGrid
 actor PhoneActor {
     private static let pageRows: UInt32 = 5
 
-    private let phone: Phone
+    let phone: Phone
     private var sync: Task<SyncReport, any Error>?
     private var listener: MeetingListener?
     private var accepting: Task<MeetingReport, any Error>?
@@ -28,6 +28,7 @@ actor PhoneActor {
         if let value = try await callWriting(verb, with) { return value }
         if let value = try await callReading(verb, with) { return value }
         if let value = try await callForms(verb, with) { return value }
+        if let value = try await callAttachments(verb, with) { return value }
         throw Mismatch("no verb is called \(verb)")
     }
 
@@ -40,6 +41,8 @@ actor PhoneActor {
             return described(me)
         case "sync":
             return described(try await phone.sync())
+        case "sync_files":
+            return described(try await phone.syncFiles())
         case "sync_until_equal":
             return described(try await syncUntilEqual(tries: with["tries"].whole ?? 1))
         case "start_sync":
@@ -59,6 +62,8 @@ actor PhoneActor {
             return [
                 "state": .text(snakeCase(status.state)), "reason": JSON(status.reason?.code),
                 "pending": .whole(Int64(status.pending)),
+                "files_left": .whole(Int64(status.filesLeft)),
+                "bytes_left": .whole(Int64(status.bytesLeft)),
             ]
         case "watch":
             heard = try await Heard(phone)
@@ -137,7 +142,10 @@ actor PhoneActor {
             return .text(try await phone.edit(record, changes: changes))
         case "comment":
             let (text, mentions) = (with["text"].text ?? "", with["mentions"].texts)
-            return .text(try await phone.comment(on: record, text, mentioning: mentions))
+            return .text(
+                try await phone.comment(
+                    on: record, text, mentioning: mentions,
+                    attachments: with["attachments"].texts))
         case "opened":
             return .flag(try await phone.opened(record))
         case "act":

@@ -34,7 +34,8 @@ func draft(_ with: JSON) throws -> ReportDraft {
         restricted: with["restricted"].flag ?? false,
         team: with["team"].text,
         named: with["named"].texts,
-        linked: with["linked"].text
+        linked: with["linked"].text,
+        attachments: with["attachments"].texts
     )
 }
 
@@ -203,6 +204,7 @@ func described(_ detail: RecordDetail) -> JSON {
         "card_words": texts(detail.conflicts.map(\.zh)),
         "card_people": .whole(Int64(moveCards.reduce(0) { $0 + $1.people.count })),
         "comments": texts(detail.comments.map(\.text)),
+        "comment_files": texts(detail.comments.flatMap(\.attachments)),
         "set_aside": texts(detail.setAside.map(\.why.code)),
         "merged_into": JSON(detail.mergedInto), "linked": JSON(detail.linked),
         "supervised": .flag(detail.supervised), "suspended": .flag(detail.suspended),

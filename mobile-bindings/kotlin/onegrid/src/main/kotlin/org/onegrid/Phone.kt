@@ -14,7 +14,7 @@ import kotlinx.coroutines.flow.transform
  *
  * Close it when the member signs out or the process ends.
  */
-class Phone internal constructor(private val raw: RawPhone) : AutoCloseable {
+class Phone internal constructor(internal val raw: RawPhone) : AutoCloseable {
     private val listening = Listening()
 
     // ---- The member -------------------------------------------------------------------------------------------
@@ -80,11 +80,16 @@ class Phone internal constructor(private val raw: RawPhone) : AutoCloseable {
      *
      * @param text 1 to 2,000 characters.
      * @param mentions members.
-     * @throws OneGridException.NotFound with `replica.no_record`.
+     * @param attachments at most 16 ids of photos and recordings that are staged or in the record.
+     * @throws OneGridException.NotFound with `replica.no_record`, `media.unknown_id`.
      * @throws OneGridException.BadInput with `text.*`.
      */
-    suspend fun comment(record: String, text: String, mentions: List<String> = emptyList()): String =
-        blocking { raw.comment(record, text, mentions) }
+    suspend fun comment(
+        record: String,
+        text: String,
+        mentions: List<String> = emptyList(),
+        attachments: List<String> = emptyList(),
+    ): String = blocking { raw.comment(record, text, mentions, attachments) }
 
     /**
      * Notes that the person looks at a record. The first opening by a dispatcher or handler is signed, becomes the
@@ -445,7 +450,8 @@ class Phone internal constructor(private val raw: RawPhone) : AutoCloseable {
 
     /**
      * Exchanges with the server until both hold the same or the budget is used up, for work in the background.
-     * Exchanged data are always kept. Cancelling the coroutine interrupts the call within a second.
+     * Exchanged data are always kept. Photos and recordings follow the records, as [setFilesPolicy] allows; they
+     * never make a sync fail. Cancelling the coroutine interrupts the call within a second.
      *
      * @throws OneGridException.Network when the server is not reached or refuses.
      * @throws OneGridException.Denied with `replica.not_enrolled`.
@@ -472,9 +478,9 @@ class Phone internal constructor(private val raw: RawPhone) : AutoCloseable {
     suspend fun nudge() = blocking { raw.nudge() }
 
     /**
-     * Interrupts the calls that wait for the network or another phone ([enrol], [syncOnce], [meet], [acceptMeeting])
-     * of every coroutine: they fail with `net.cancelled` or `meeting.cancelled` within a second. Acknowledged and
-     * imported work is kept. Cancelling their own coroutine has the same effect.
+     * Interrupts the calls that wait for the network or another phone ([enrol], [syncOnce], [syncFiles], [meet],
+     * [acceptMeeting]) of every coroutine: they fail with `net.cancelled` or `meeting.cancelled` within a second.
+     * Acknowledged and imported work is kept. Cancelling their own coroutine has the same effect.
      */
     fun cancel() = guarded { raw.cancel() }
 

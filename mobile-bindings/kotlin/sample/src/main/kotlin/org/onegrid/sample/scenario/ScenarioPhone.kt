@@ -22,6 +22,7 @@ import org.onegrid.Phone
 import org.onegrid.SyncReport
 import org.onegrid.code
 import org.onegrid.outcome
+import org.onegrid.syncFiles
 
 /** A phone of a scenario: its verbs, and the events of its listeners. */
 internal class ScenarioPhone(val phone: Phone, private val scope: CoroutineScope) {
@@ -38,7 +39,10 @@ internal class ScenarioPhone(val phone: Phone, private val scope: CoroutineScope
         "locate" -> shown(phone.locate(position(with.getValue("position"))))
         "report" -> json(phone.report(draft(with)))
         "edit" -> json(phone.edit(with.needed("record"), changes(with)))
-        "comment" -> json(phone.comment(with.needed("record"), with.needed("text"), texts(with["mentions"])))
+        "comment" -> {
+            val (mentions, attachments) = texts(with["mentions"]) to texts(with["attachments"])
+            json(phone.comment(with.needed("record"), with.needed("text"), mentions, attachments))
+        }
         "opened" -> json(phone.opened(with.needed("record")))
         "moves" -> shown(phone.moves(with.needed("record")))
         "act" -> json(act(with))
@@ -56,7 +60,7 @@ internal class ScenarioPhone(val phone: Phone, private val scope: CoroutineScope
         "person" -> json(phone.people(with.needed("name")).people.single().member)
         "undelivered" -> json(phone.undelivered())
         "status" -> shown(phone.status())
-        else -> formCall(verb, with) ?: syncCall(verb, with)
+        else -> formCall(verb, with) ?: attachmentCall(phone, verb, with) ?: syncCall(verb, with)
     }
 
     /** The verbs of checklists; `null` for another verb. */
@@ -95,6 +99,7 @@ internal class ScenarioPhone(val phone: Phone, private val scope: CoroutineScope
 
     private suspend fun syncCall(verb: String, with: JsonObject): JsonElement = when (verb) {
         "sync" -> shown(phone.syncOnce())
+        "sync_files" -> shown(phone.syncFiles())
         "sync_until_equal" -> shown(syncUntilEqual(with.getValue("tries").jsonPrimitive.int))
         "start_sync" -> nothing { syncing = scope.async { outcome { phone.syncOnce() } } }
         "join_sync" -> joinSync()

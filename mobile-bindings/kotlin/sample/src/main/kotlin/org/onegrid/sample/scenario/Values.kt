@@ -77,6 +77,7 @@ internal fun draft(with: JsonObject) = ReportDraft(
     team = with.text("team"),
     named = texts(with["named"]),
     linked = with.text("linked"),
+    attachments = texts(with["attachments"]),
 )
 
 internal fun changes(with: JsonObject): List<FieldChange> =
@@ -252,7 +253,13 @@ internal fun hex(bytes: ByteArray): String = bytes.joinToString("") { "%02x".for
 internal fun bytes(hex: String): ByteArray = hex.chunked(2).map { it.toInt(16).toByte() }.toByteArray()
 
 internal fun shown(status: SyncStatus) = json(
-    mapOf("state" to status.state, "reason" to status.reason?.code, "pending" to status.pending),
+    mapOf(
+        "state" to status.state,
+        "reason" to status.reason?.code,
+        "pending" to status.pending,
+        "files_left" to status.filesLeft,
+        "bytes_left" to status.bytesLeft,
+    ),
 )
 
 internal fun shown(record: RecordDetail): JsonElement {
@@ -282,6 +289,7 @@ internal fun shown(record: RecordDetail): JsonElement {
             "card_words" to record.conflicts.map { it.zh },
             "card_people" to record.conflicts.filter { it.field == null }.sumOf { it.people.size },
             "comments" to record.comments.map { it.text },
+            "comment_files" to record.comments.flatMap { it.attachments },
             "set_aside" to record.setAside.map { it.why.code },
             "merged_into" to record.mergedInto,
             "linked" to record.linked,
