@@ -27,6 +27,7 @@ mod vault;
 
 pub use error::{Answer, OneGridError};
 pub use events::Subscription;
+use onegrid_core::limits::MEDIA_INPUT_BYTES_MAX;
 use onegrid_core::net::meeting::MeetingCode;
 use onegrid_core::texts;
 use onegrid_core::trust::invitation::Ticket;
@@ -50,6 +51,13 @@ pub fn error_codes() -> Answer<Vec<String>> {
 #[uniffi::export]
 pub fn sentence(code: String, language: Language) -> Answer<String> {
     Ok(texts::text(&code, language.into()).map_or(code, str::to_owned))
+}
+
+/// The largest input of [`phone::Phone::add_attachment`], in bytes: 33,554,432 (32 MiB). An app checks the size of
+/// a file before it reads the file into memory.
+#[uniffi::export]
+pub fn attachment_input_bytes_max() -> Answer<u64> {
+    Ok(MEDIA_INPUT_BYTES_MAX as u64)
 }
 
 /// Reads an invitation without redeeming it.

@@ -2,7 +2,7 @@
 //! storage is short. The transfer follows the records of each sync.
 
 use onegrid_core::id::{Hash, RecordId};
-use onegrid_core::limits::{ATTACHMENT_BYTES_MAX, MEDIA_INPUT_BYTES_MAX};
+use onegrid_core::limits::ATTACHMENT_BYTES_MAX;
 use onegrid_core::media::MediaType;
 use onegrid_core::replica::{self, NewAttachment, Reader, ReplicaError};
 
@@ -10,13 +10,6 @@ use super::read::no_record;
 use super::{Phone, id, maybe_id};
 use crate::error::{Answer, OneGridError, guarded};
 use crate::types::{AttachmentInfo, FilesPolicy, Word};
-
-/// The largest input of [`Phone::add_attachment`], in bytes: 33,554,432 (32 MiB). An app checks the size of a
-/// file before it reads the file into memory.
-#[uniffi::export]
-pub fn attachment_input_bytes_max() -> Answer<u64> {
-    Ok(MEDIA_INPUT_BYTES_MAX as u64)
-}
 
 #[uniffi::export]
 impl Phone {
@@ -26,7 +19,7 @@ impl Phone {
     /// survives power loss. It waits for its first use in a report, move, answer, comment or [`Self::attach`],
     /// and is removed with a notice when it was not used for 7 days.
     ///
-    /// `bytes` has at most 32 MiB ([`attachment_input_bytes_max`]), and the clean copy at most 8 MiB. A photo has
+    /// `bytes` has at most 32 MiB (`attachment_input_bytes_max`), and the clean copy at most 8 MiB. A photo has
     /// at most 25 million pixels. Errors: `media.needs_jpeg` for HEIC, PNG, WebP and other pictures (convert it to
     /// JPEG and add it again), `media.needs_m4a` for other sound, `media.unknown`, `media.damaged`,
     /// `media.too_large`, `media.too_many_pixels`, `media.disk_full`.
@@ -204,5 +197,84 @@ fn shown(one: replica::AttachmentInfo) -> AttachmentInfo {
         delivered_ms: one.delivered_ms,
         refusal: one.refusal.as_deref().map(Word::coded),
         has_thumbnail: one.has_thumbnail,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::device::open_device;
+    use crate::testing::MemoryVault;
+    use crate::types::{AttachmentState, DeviceConfig};
+
+    const TAKEN: &[u8] = include_bytes!("../../../mobile-bindings/scenarios/photos/before.jpg");
+    const CLEAN: &[u8] =
+        include_bytes!("../../../mobile-bindings/scenarios/photos/before_clean.jpg");
+
+    fn code<T>(answer: Answer<T>) -> String {
+        answer.map(drop).unwrap_err().code().to_owned()
+    }
+
+    /// A person takes a photo before anything else works: no network, no enrolment.
+    #[test]
+    fn staged_photo_survives_suspension_and_reads_clean() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = DeviceConfig {
+            folder: folder.path().to_str().unwrap().to_owned(),
+            tls_roots_pem: None,
+            plain_http_allowed: false,
+        };
+        let device = open_device(config, Arc::new(MemoryVault::default())).unwrap();
+        let phone = device.open_single().unwrap().phone;
+        let added = phone.add_attachment(TAKEN.to_vec()).unwrap();
+        assert_eq!((added.state, added.record), (AttachmentState::Staged, None));
+        phone.suspend().unwrap();
+        let suspended = phone.add_attachment(TAKEN.to_vec());
+        assert_eq!(code(suspended), "replica.suspended");
+        phone.resume().unwrap();
+        let staged = phone.staged_attachments().unwrap();
+        let ids: Vec<_> = staged.into_iter().map(|one| one.id).collect();
+        assert_eq!(ids, std::slice::from_ref(&added.id));
+        let read = |offset, bytes_max| {
+            let id = added.id.clone();
+            phone.read_attachment(None, id, offset, bytes_max).unwrap()
+        };
+        assert_eq!(read(0, u32::MAX), CLEAN);
+        assert_eq!(read(7, 0), CLEAN[7..8], "at least one byte");
+        assert_eq!(read(CLEAN.len() as u64, 9), b"");
+        assert!(phone.thumbnail(None, added.id.clone()).unwrap().is_some());
+        phone.remove_staged(added.id.clone()).unwrap();
+        for gone in [
+            code(phone.remove_staged(added.id.clone())),
+            code(phone.attachment(None, added.id.clone())),
+            code(phone.thumbnail(None, added.id.clone())),
+            code(phone.read_attachment(None, added.id, 0, 1)),
+        ] {
+            assert_eq!(gone, "media.unknown_id");
+        }
+        phone.shut().unwrap();
+    }
+
+    #[test]
+    fn input_beyond_the_limit_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = DeviceConfig {
+            folder: folder.path().to_str().unwrap().to_owned(),
+            tls_roots_pem: None,
+            plain_http_allowed: false,
+        };
+        let device = open_device(config, Arc::new(MemoryVault::default())).unwrap();
+        let phone = device.open_single().unwrap().phone;
+        let bytes_max = usize::try_from(crate::attachment_input_bytes_max().unwrap()).unwrap();
+        let mut bytes = TAKEN.to_vec();
+        bytes.resize(bytes_max, 0);
+        assert!(phone.add_attachment(bytes.clone()).is_ok(), "bytes behind the end are cut");
+        bytes.push(0);
+        assert_eq!(code(phone.add_attachment(bytes)), "media.too_large");
+        assert_eq!(phone.staged_attachments().unwrap().len(), 1);
+        phone.shut().unwrap();
     }
 }

@@ -389,6 +389,28 @@ mod tests {
     use crate::testing::MemoryVault;
     use crate::types::{DeviceConfig, WayBackKind};
 
+    /// The driver says more about the files that it transfers, and nothing about those added since.
+    #[test]
+    fn files_of_the_replica_win_over_older_counts() {
+        let driven = FilesProgress {
+            files_left: 2,
+            bytes_left: 70,
+            minutes_left: Some(1),
+        };
+        let counted = |uploads, upload_bytes| {
+            Some(FilesLeft {
+                uploads,
+                upload_bytes,
+                ..FilesLeft::default()
+            })
+        };
+        assert_eq!(files_left(None, driven), driven);
+        assert_eq!(files_left(counted(2, 100), driven), driven);
+        assert_eq!(files_left(counted(3, 150), driven).bytes_left, 150);
+        let none = files_left(counted(0, 0), driven);
+        assert_eq!(none, FilesProgress::default());
+    }
+
     /// Only live sync reads the damaged page. Nothing is delivered until the file is repaired, so the next
     /// opening repairs it.
     #[test]

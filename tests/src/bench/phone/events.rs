@@ -85,6 +85,7 @@ fn draft(n: u32) -> ReportDraft {
         team: None,
         named: Vec::new(),
         linked: None,
+        attachments: Vec::new(),
     }
 }
 

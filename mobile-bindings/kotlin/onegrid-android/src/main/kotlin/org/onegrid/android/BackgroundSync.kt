@@ -5,6 +5,7 @@ import android.app.job.JobScheduler
 import android.content.ComponentName
 import android.content.Context
 import android.os.Build
+import org.onegrid.Phone
 import java.util.concurrent.TimeUnit
 
 /**
@@ -15,7 +16,7 @@ import java.util.concurrent.TimeUnit
  * The jobs run in [SyncJobService], which asks the `Application` ([PhoneOwner]) for the phone.
  */
 object BackgroundSync {
-    /** The ids of the jobs are this number and the next two. Change it before the first call if they collide. */
+    /** The ids of the jobs are this number and the next three. Change it before the first call if they collide. */
     @Volatile
     var firstJobId: Int = 0x0E1D
 
@@ -54,6 +55,34 @@ object BackgroundSync {
         return scheduler.schedule(ordinary.build()) == JobScheduler.RESULT_SUCCESS
     }
 
+    /**
+     * Asks for the transfer of the photos and recordings that are left, because the person sent or wants them. Call
+     * it while the app is visible. From API 34 it is a job that the person began, which may run as long as the
+     * transfer takes, if [PhoneOwner.filesNotification] gives a notification; otherwise, and on older phones, it is
+     * the job of [now]. The policy of the phone ([org.onegrid.setFilesPolicy]) holds for it too.
+     *
+     * @return whether the system took the job; also `true` if no file is left.
+     */
+    suspend fun files(context: Context, phone: Phone): Boolean {
+        val left = phone.status()
+        return left.filesLeft == 0uL || files(context, left.bytesLeft.toLong())
+    }
+
+    internal fun files(context: Context, bytes: Long): Boolean {
+        if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.UPSIDE_DOWN_CAKE) {
+            val owner = context.applicationContext as? PhoneOwner
+            if (owner?.filesNotification() != null) {
+                // The status does not say which way the bytes go, so each way gets all of them.
+                val transfer = job(context, Kind.FILES)
+                    .setUserInitiated(true)
+                    .setEstimatedNetworkBytes(bytes, bytes)
+                // The system refuses it while the app is not visible.
+                if (scheduler(context).schedule(transfer.build()) == JobScheduler.RESULT_SUCCESS) return true
+            }
+        }
+        return now(context)
+    }
+
     /** Cancels all jobs, because the member signed out, or the account was wiped. */
     fun cancel(context: Context) = Kind.entries.forEach { scheduler(context).cancel(it.id) }
 
@@ -75,6 +104,7 @@ object BackgroundSync {
         REGULAR,
         CHARGING,
         NOW,
+        FILES,
         ;
 
         val id: Int

@@ -72,7 +72,11 @@ class SyncTriggers(
                 phone.nudge()
             }
             Event.BACKGROUND -> {
-                if (phone.undelivered() > 0) BackgroundSync.now(application)
+                if (phone.status().filesLeft > 0uL) {
+                    BackgroundSync.files(application, phone)
+                } else if (phone.undelivered() > 0) {
+                    BackgroundSync.now(application)
+                }
                 phone.suspend()
                 Unit
             }

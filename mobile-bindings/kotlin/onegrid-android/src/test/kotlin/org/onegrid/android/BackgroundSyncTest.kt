@@ -1,15 +1,26 @@
 package org.onegrid.android
 
 import android.app.Application
+import android.app.Notification
 import android.app.job.JobInfo
 import android.app.job.JobScheduler
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.junit.runner.RunWith
+import org.onegrid.Phone
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.annotation.Config
+
+/** An app that shows a notification while photos are transferred. */
+class TransferringApp : Application(), PhoneOwner {
+    override suspend fun phoneForSync(): Phone? = null
+
+    @Suppress("DEPRECATION")
+    override fun filesNotification(): Notification = Notification.Builder(this).build()
+}
 
 @RunWith(RobolectricTestRunner::class)
 @Config(sdk = [24, 34])
@@ -45,6 +56,30 @@ class BackgroundSyncTest {
     fun now_fromApi31IsExpedited() {
         BackgroundSync.now(application)
         assertTrue(scheduler.allPendingJobs.single().isExpedited)
+    }
+
+    @Test
+    @Config(sdk = [34], application = TransferringApp::class)
+    fun files_fromApi34AreATransferOfThePerson() {
+        assertTrue(BackgroundSync.files(application, 5_000_000))
+        val job = scheduler.allPendingJobs.single()
+        assertTrue(job.isUserInitiated)
+        assertEquals(5_000_000, job.estimatedNetworkUploadBytes)
+        assertEquals(5_000_000, job.estimatedNetworkDownloadBytes)
+    }
+
+    @Test
+    @Config(sdk = [34])
+    fun files_withoutANotificationAreAnOrdinaryJob() {
+        assertTrue(BackgroundSync.files(application, 5_000_000))
+        assertFalse(scheduler.allPendingJobs.single().isUserInitiated)
+    }
+
+    @Test
+    @Config(sdk = [24], application = TransferringApp::class)
+    fun files_beforeApi34AreAnOrdinaryJob() {
+        assertTrue(BackgroundSync.files(application, 5_000_000))
+        assertEquals(SyncJobService::class.java.name, scheduler.allPendingJobs.single().service.className)
     }
 
     @Test
