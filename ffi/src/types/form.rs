@@ -79,7 +79,7 @@ pub struct FormItem {
     pub required: bool,
     /// The stored answer, even if it has a problem or is not shown. Yes or no is a flag, a position is a
     /// position. A number is its digits, `one` the code of the choice, `many` the codes with spaces between, a
-    /// date `2026-11-30`, a time `18:30`, a photo the SHA-256 of its bytes (64 hex digits).
+    /// date `2026-11-30`, a time `18:30`, a photo its id (64 hex digits).
     pub answer: Option<FieldValue>,
     /// The answer in Chinese words; empty without an answer.
     pub zh_answer: String,

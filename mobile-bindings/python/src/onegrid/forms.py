@@ -110,7 +110,7 @@ class FormItem:
     answer: FieldValue | None
     """The stored answer, even if it has a problem or is not shown. Yes or no is a `bool`, a position is a
     `Position`. A number is its digits, `one` the code of the choice, `many` the codes with spaces between, a
-    date `2026-11-30`, a time `18:30`, a photo the SHA-256 of its bytes (64 hex digits)."""
+    date `2026-11-30`, a time `18:30`, a photo its id (64 hex digits)."""
     zh_answer: str
     """The answer in Chinese words; empty without an answer."""
     en_answer: str
