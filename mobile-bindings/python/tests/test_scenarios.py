@@ -17,7 +17,7 @@ FILES = sorted((PACKAGE.parent / "scenarios").glob("*.json"))
 
 
 def test_scenarios_are_found() -> None:
-    assert len(FILES) >= 11
+    assert len(FILES) >= 12
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

@@ -83,8 +83,4 @@ class PhotosTest {
     }
 
     private fun hazard() = ReportDraft("hazard", listOf(FieldInput("title", FieldValue.Text("煤气罐"))), HERE)
-
-    private companion object {
-        const val WAIT_MS = 60_000L
-    }
 }

@@ -12,7 +12,7 @@ class ScenarioTest {
     @TestFactory
     fun scenarios(): List<DynamicTest> {
         val files = File(root, "mobile-bindings/scenarios").listFiles { file -> file.extension == "json" }.orEmpty()
-        assertTrue(files.size >= 11, "the scenarios are missing")
+        assertTrue(files.size >= 12, "the scenarios are missing")
         return files.sorted().map { file ->
             DynamicTest.dynamicTest(file.nameWithoutExtension) { runBlocking { Player(testbed).play(file) } }
         }
