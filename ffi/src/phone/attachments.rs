@@ -169,11 +169,7 @@ fn name(record: Option<&String>, text: &str) -> Answer<(Option<RecordId>, Hash)>
     Ok((maybe_id(record)?, id(text)?))
 }
 
-fn found(
-    reader: &Reader,
-    record: Option<RecordId>,
-    id: Hash,
-) -> Answer<replica::AttachmentInfo> {
+fn found(reader: &Reader, record: Option<RecordId>, id: Hash) -> Answer<replica::AttachmentInfo> {
     let found = reader.attachment(record, id)?;
     found.ok_or_else(|| OneGridError::of("media.unknown_id"))
 }
@@ -271,7 +267,10 @@ mod tests {
         let bytes_max = usize::try_from(crate::attachment_input_bytes_max().unwrap()).unwrap();
         let mut bytes = TAKEN.to_vec();
         bytes.resize(bytes_max, 0);
-        assert!(phone.add_attachment(bytes.clone()).is_ok(), "bytes behind the end are cut");
+        assert!(
+            phone.add_attachment(bytes.clone()).is_ok(),
+            "bytes behind the end are cut"
+        );
         bytes.push(0);
         assert_eq!(code(phone.add_attachment(bytes)), "media.too_large");
         assert_eq!(phone.staged_attachments().unwrap().len(), 1);

@@ -236,7 +236,11 @@ fn comment(comment: &replica::Comment) -> Comment {
         en_name: comment.name.1.clone(),
         text: comment.text.clone(),
         mentions: comment.mentions.iter().map(ToString::to_string).collect(),
-        attachments: comment.attachments.iter().map(ToString::to_string).collect(),
+        attachments: comment
+            .attachments
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         at_ms: comment.effective_ms,
         delivered: comment.delivered,
     }

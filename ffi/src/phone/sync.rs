@@ -305,9 +305,7 @@ impl Inner {
             (_, State::Waiting) => SyncState::Waiting,
         };
         let counted = self.read(|reader| Ok((reader.undelivered()?, reader.files_left()?)));
-        let (pending, left) = counted.map_or((None, None), |(pending, left)| {
-            (Some(pending), Some(left))
-        });
+        let (pending, left) = counted.ok().unzip();
         let files = files_left(left, status.progress.files);
         SyncStatus {
             state,
@@ -336,7 +334,11 @@ fn files_left(counted: Option<FilesLeft>, driven: FilesProgress) -> FilesProgres
     let is_same = files == driven.files_left;
     FilesProgress {
         files_left: files,
-        bytes_left: if is_same { driven.bytes_left.min(bytes) } else { bytes },
+        bytes_left: if is_same {
+            driven.bytes_left.min(bytes)
+        } else {
+            bytes
+        },
         minutes_left: driven.minutes_left.filter(|_| files > 0),
     }
 }

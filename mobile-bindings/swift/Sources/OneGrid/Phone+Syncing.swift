@@ -38,8 +38,8 @@ extension Phone {
     }
 
     /// Interrupts ``enrol(_:server:deviceName:)``, ``sync(timeMs:bytes:)`` and
-    /// ``syncFiles(timeMs:bytes:)`` of every task: they throw `net.cancelled` within a second. The phone keeps everything that the server
-    /// acknowledged.
+    /// ``syncFiles(timeMs:bytes:)`` of every task: they throw `net.cancelled` within a second. The
+    /// phone keeps everything that the server acknowledged.
     public func cancel() async throws {
         try await lanes.control.finish { [core] in try core.cancel() }
     }
