@@ -28,7 +28,7 @@ impl Phone {
         self.0.call(|| Ok(()))?;
         let new = guarded(|| Ok(NewAttachment::of(&bytes).map_err(ReplicaError::from)?))?;
         drop(bytes);
-        let added = self.0.write(|replica, now| Ok(replica.stage(&new, now)?))?;
+        let added = self.0.keep(|replica, now| Ok(replica.stage(&new, now)?))?;
         Ok(shown(added))
     }
 
@@ -43,7 +43,7 @@ impl Phone {
     /// Errors: `media.unknown_id` if no staged one has this id.
     pub fn remove_staged(&self, id: String) -> Answer<()> {
         let id: Hash = super::id(&id)?;
-        self.0.write(|replica, _| Ok(replica.remove_staged(id)?))
+        self.0.keep(|replica, _| Ok(replica.remove_staged(id)?))
     }
 
     /// Adds a staged photo or recording to a record without further words. One that the record already has stays
@@ -110,20 +110,22 @@ impl Phone {
         let read = self
             .0
             .read(|reader| Ok(reader.read_attachment(record, id, offset, bytes_max)?));
-        let is_damaged = read
-            .as_ref()
-            .is_err_and(|error| error.code() == "media.unreadable");
-        if is_damaged || (offset == 0 && read.is_ok()) {
-            // The writer keeps the order of openings for the clean-up, and asks again for a damaged file. One
-            // byte is enough for the first. The answer of the reader stands.
-            let at = if is_damaged { offset } else { 0 };
-            let length = if is_damaged { bytes_max } else { 1 };
-            let noted = self.0.write(|replica, _| {
-                Ok(replica.read_attachment(record, id, at, length).map(drop)?)
-            });
-            if let Err(error) = noted {
-                tracing::debug!(code = error.code(), "an opening was not noted");
-            }
+        // The writer keeps the order of openings for the clean-up, for which one byte is enough, and asks again
+        // for a damaged file. The answer of the reader stands.
+        let noted = match &read {
+            Ok(_) if offset == 0 => self.0.keep(|replica, _| {
+                replica.read_attachment(record, id, 0, 1)?;
+                Ok(())
+            }),
+            Err(error) if error.code() == "media.unreadable" => self.0.write(|replica, _| {
+                // It is refused once more, and the file is wanted from now on.
+                let _ = replica.read_attachment(record, id, offset, bytes_max);
+                Ok(())
+            }),
+            _ => Ok(()),
+        };
+        if let Err(error) = noted {
+            tracing::debug!(code = error.code(), "an opening was not noted");
         }
         read
     }
@@ -151,7 +153,7 @@ impl Phone {
     /// bytes are free. Returns the bytes that were freed, which may be fewer. Staged files, files that wait to be
     /// sent, and small pictures stay.
     pub fn free_space(&self, bytes: u64) -> Answer<u64> {
-        self.0.write(|replica, _| Ok(replica.free_space(bytes)?))
+        self.0.keep(|replica, _| Ok(replica.free_space(bytes)?))
     }
 
     /// Says whether syncs transfer photos and recordings, until the phone is closed. A piece that is under way

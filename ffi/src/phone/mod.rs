@@ -197,6 +197,15 @@ impl Inner {
 
     /// Writes, in one durable transaction, and notifies the listeners and the sync.
     fn write<T>(&self, act: impl FnOnce(&mut Replica, i64) -> Answer<T>) -> Answer<T> {
+        let answer = self.keep(act);
+        if answer.is_ok() {
+            self.line().nudge();
+        }
+        answer
+    }
+
+    /// Writes facts that concern this phone alone, in one durable transaction, and notifies the listeners.
+    fn keep<T>(&self, act: impl FnOnce(&mut Replica, i64) -> Answer<T>) -> Answer<T> {
         self.call(|| {
             let (answer, changes) = {
                 let mut replica = self.writer();
@@ -205,9 +214,6 @@ impl Inner {
             };
             // The write is on disk, so a failure to notify must not look like a failure of the write.
             self.tell_of(changes);
-            if answer.is_ok() {
-                self.line().nudge();
-            }
             answer
         })
     }
