@@ -253,7 +253,9 @@ impl Inner {
         let address = self.server();
         let address = address.ok_or_else(|| OneGridError::of("replica.not_enrolled"))?;
         let driver = Driver::new(Arc::clone(&self.writer), &self.config(&address)?)?;
-        driver.set_files(line.files);
+        if line.files == FilesPolicy::Never {
+            driver.set_files(line.files);
+        }
         runtime()?.spawn(follow(driver.status(), Arc::downgrade(self)));
         line.driver = Some(driver.clone());
         Ok(driver)
