@@ -23,9 +23,8 @@ extension Phone {
     public func addAttachment(_ bytes: Data) async throws -> AttachmentInfo {
         try await local { core in
             // Checked here, because the call copies the bytes.
-            guard UInt64(bytes.count) <= (try attachmentInputBytesMax()) else {
-                throw OneGridError.tooLarge
-            }
+            let bytesMax = try attachmentInputBytesMax()
+            guard bytes.count <= bytesMax else { throw OneGridError.tooLarge }
             return try core.addAttachment(bytes: bytes)
         }
     }

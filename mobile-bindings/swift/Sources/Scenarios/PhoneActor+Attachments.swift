@@ -22,7 +22,8 @@ extension PhoneActor {
             return texts(try await phone.attachments(of: record ?? "").map(\.id))
         case "thumbnail":
             let picture = try await phone.thumbnail(id, of: record)
-            return picture.map { .whole(Int64($0.count)) } ?? .null
+            let size: JSON = picture.map { .whole(Int64($0.count)) } ?? .null
+            return size
         case "read_attachment": return .text(try await read(id, of: record))
         case "want_attachment": try await phone.wantAttachment(id, of: record ?? "")
         case "set_files_policy":

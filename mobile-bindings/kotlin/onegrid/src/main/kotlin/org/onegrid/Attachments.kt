@@ -71,7 +71,7 @@ fun Phone.attachmentsFlow(record: String): Flow<List<AttachmentInfo>> = changes
     .map {
         try {
             attachments(record)
-        } catch (error: OneGridException.NotFound) {
+        } catch (_: OneGridException.NotFound) {
             emptyList()
         }
     }

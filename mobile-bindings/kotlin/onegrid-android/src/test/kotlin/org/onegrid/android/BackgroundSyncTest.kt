@@ -64,8 +64,8 @@ class BackgroundSyncTest {
         assertTrue(BackgroundSync.files(application, 5_000_000))
         val job = scheduler.allPendingJobs.single()
         assertTrue(job.isUserInitiated)
-        assertEquals(5_000_000, job.estimatedNetworkUploadBytes)
-        assertEquals(5_000_000, job.estimatedNetworkDownloadBytes)
+        assertEquals(5_000_000L, job.estimatedNetworkUploadBytes)
+        assertEquals(5_000_000L, job.estimatedNetworkDownloadBytes)
     }
 
     @Test
