@@ -120,8 +120,8 @@ impl Phone {
         self.0.sync(budget, FilesWish::Policy)
     }
 
-    /// Syncs as [`Self::sync_once`] does, with photos and recordings whatever [`Self::set_files_policy`] says,
-    /// because the person asked for it.
+    /// Syncs as [`Self::sync_once`] does, with photos and recordings under each [`FilesPolicy`], because the person
+    /// asked for them.
     ///
     /// Errors: those of [`Self::sync_once`].
     pub fn sync_files(&self, budget: SyncBudget) -> Answer<SyncReport> {

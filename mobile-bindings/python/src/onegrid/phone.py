@@ -643,7 +643,7 @@ class Phone(AttachmentCalls):
     def sync_files(
         self, *, time: timedelta | None = None, max_bytes: int | None = None
     ) -> SyncReport:
-        """Syncs as `sync_once` does, with photos and recordings whatever `set_files_policy` says.
+        """Syncs as `sync_once` does, with photos and recordings under each `FilesPolicy`.
 
         Raises the errors of `sync_once`.
         """

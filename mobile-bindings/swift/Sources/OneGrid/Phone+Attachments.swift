@@ -119,8 +119,8 @@ extension Phone {
         try await local { core in try core.setFilesPolicy(policy: policy) }
     }
 
-    /// Syncs as ``sync(timeMs:bytes:)`` does, with photos and recordings whatever
-    /// ``setFilesPolicy(_:)`` says, because the person asked for it.
+    /// Syncs as ``sync(timeMs:bytes:)`` does, with photos and recordings under each
+    /// ``FilesPolicy``, because the person asked for them.
     ///
     /// - Parameters:
     ///   - timeMs: The time that it may take, milliseconds; without it there is no limit.

@@ -130,8 +130,8 @@ suspend fun Phone.freeSpace(bytes: Long): Long = blocking { raw.freeSpace(bytes.
 suspend fun Phone.setFilesPolicy(policy: FilesPolicy) = blocking { raw.setFilesPolicy(policy) }
 
 /**
- * Syncs as [Phone.syncOnce] does, with photos and recordings whatever [setFilesPolicy] says, because the person asked
- * for it. Fails like [Phone.syncOnce].
+ * Syncs as [Phone.syncOnce] does, with photos and recordings under each [FilesPolicy], because the person asked for
+ * them. Fails like [Phone.syncOnce].
  */
 suspend fun Phone.syncFiles(budget: SyncBudget = SyncBudget()): SyncReport =
     network(raw::cancel) { raw.syncFiles(budget) }
