@@ -53,7 +53,7 @@ pub fn sentence(code: String, language: Language) -> Answer<String> {
     Ok(texts::text(&code, language.into()).map_or(code, str::to_owned))
 }
 
-/// The largest input of [`phone::Phone::add_attachment`], in bytes: 33,554,432 (32 MiB). An app checks the size of
+/// The largest input of `add_attachment`, in bytes: 33,554,432 (32 MiB). An app checks the size of
 /// a file before it reads the file into memory.
 #[uniffi::export]
 pub fn attachment_input_bytes_max() -> Answer<u64> {

@@ -120,7 +120,7 @@ impl Phone {
         self.0.sync(budget, FilesWish::Policy)
     }
 
-    /// Syncs as [`Self::sync_once`] does, with photos and recordings under each [`FilesPolicy`], because the person
+    /// Syncs as [`Self::sync_once`] does, with photos and recordings under each `FilesPolicy`, because the person
     /// asked for them.
     ///
     /// Errors: those of [`Self::sync_once`].
