@@ -89,6 +89,7 @@ MISWIRED: dict[str, tuple[Any, str, Callable[..., object]]] = {
     "gas_cylinders": (_ffi.Phone, "opened", lambda self, record: False),
     "lost_key": (_ffi.Device, "start_over", lambda self, slot, pin: self.open_account(slot, pin)),
     "first_sync_on_a_bad_line": (_ffi.Phone, "count", lambda self, query: self.undelivered()),
+    "photos_before_and_after": (_ffi.Phone, "want_attachment", lambda self, record, id: None),
     "shared_device": (
         _ffi.Device,
         "change_pin",

@@ -9,13 +9,24 @@ import XCTest
 final class MiswiringTests: PhoneTestCase {
     func testCommentThatIsNotWrittenFailsAScenario() async throws {
         final class Miswired: OneGridFFI.Phone, @unchecked Sendable {
-            override func comment(record: String, text: String, mentions: [String]) throws -> String
-            {
+            override func comment(
+                record: String, text: String, mentions: [String], attachments: [String]
+            ) throws -> String {
                 record
             }
         }
         let failure = try await failure(of: "live_and_listeners") { Miswired(unsafeFromHandle: $0) }
         XCTAssertTrue(failure.contains("comments"), failure)
+    }
+
+    func testPhotoThatIsNotAskedForFailsAScenario() async throws {
+        final class Miswired: OneGridFFI.Phone, @unchecked Sendable {
+            override func wantAttachment(record: String, id: String) throws {}
+        }
+        let failure = try await failure(of: "photos_before_and_after") {
+            Miswired(unsafeFromHandle: $0)
+        }
+        XCTAssertTrue(failure.contains("want_attachment"), failure)
     }
 
     func testSearchThatFindsNothingFailsAScenario() async throws {

@@ -17,9 +17,22 @@ class MiswiringTest {
     @Test
     fun commentThatIsNotWritten_failsAScenario() {
         class Miswired(raw: RawPhone) : RawPhone(UniffiWithHandle, raw.uniffiCloneHandle()) {
-            override fun comment(record: String, text: String, mentions: List<String>): String = record
+            override fun comment(
+                record: String,
+                text: String,
+                mentions: List<String>,
+                attachments: List<String>,
+            ): String = record
         }
         assertContains(failureOf("live_and_listeners", ::Miswired), "comments")
+    }
+
+    @Test
+    fun photoThatIsNotAskedFor_failsAScenario() {
+        class Miswired(raw: RawPhone) : RawPhone(UniffiWithHandle, raw.uniffiCloneHandle()) {
+            override fun wantAttachment(record: String, id: String) = Unit
+        }
+        assertContains(failureOf("photos_before_and_after", ::Miswired), "want_attachment")
     }
 
     @Test
