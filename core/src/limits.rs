@@ -76,7 +76,10 @@ pub const SEALED_SEGMENT_BYTES: usize = 64 * 1_024;
 pub const FREE_BYTES_RESERVED: u64 = 32 * 1_024 * 1_024;
 /// Free bytes of a phone's disk below which a replica removes files that the server has.
 pub const FREE_BYTES_LOW: u64 = 256 * 1_024 * 1_024;
-/// Days that a photo or recording may wait for its first use.
+/// Sealed files that one write of a replica removes from the disk. Later writes remove the others.
+pub const SWEPT_FILES_MAX: usize = 64;
+/// Days that a photo or recording may wait for its first use, between two syncs and by the clock of
+/// the server.
 pub const STAGED_DAYS_MAX: i64 = 7;
 
 // The phone's replica.

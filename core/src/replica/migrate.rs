@@ -29,6 +29,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0021_form_order.sql"),
     include_str!("migrations/0022_attachments.sql"),
     include_str!("migrations/0023_parcels.sql"),
+    include_str!("migrations/0024_staged_seen.sql"),
 ];
 
 /// Whether this code knows the file's schema.

@@ -91,6 +91,11 @@ impl OutboxCopy {
         self.begin(main)
     }
 
+    /// Whether the file is open. Then the replica has all that it holds.
+    pub(super) fn is_open(&self) -> bool {
+        self.conn.is_some()
+    }
+
     /// Closes the file. Nothing is copied before it is opened again.
     pub(super) fn suspend(&mut self) {
         self.conn = None;

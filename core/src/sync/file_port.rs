@@ -1,7 +1,8 @@
 //! Photos and recordings of a replica, as their transfer needs them.
 //!
 //! A file is named by its record and its id, because the server keeps it for the record that it was sent for.
-//! Every method that writes is durable when it returns `Ok`; when it returns an error, nothing has changed.
+//! Every method that writes is durable when it returns `Ok`; when it returns an error, nothing has
+//! changed, except that a download whose bytes are damaged begins anew (`media.offset`).
 //! The transfer makes no calls in parallel.
 
 use std::collections::BTreeSet;
@@ -47,8 +48,8 @@ pub struct FilesLeft {
 
 /// The photos and recordings of a replica.
 pub trait FilePort {
-    /// The next file to send, the smallest first, none of `without`. Its description is in the record and no
-    /// longer waits in the outbox, so the server knows it.
+    /// The next file to send, the smallest first, none of `without`. The server knows its
+    /// description, unless it lost it in a restore. The record may be withdrawn from this phone.
     fn next_upload(&self, without: &BTreeSet<FileName>) -> Result<Option<Upload>, PortError>;
 
     /// Reads plain bytes of a file that is here, at most `bytes_max`; fewer only at the end of the file. An
@@ -95,6 +96,9 @@ pub trait FilePort {
         generation: Option<u32>,
         now_ms: i64,
     ) -> Result<bool, PortError>;
+
+    /// Drops the bytes that have arrived of a file that was asked for: its next download begins at 0.
+    fn begin_anew(&mut self, name: &FileName) -> Result<(), PortError>;
 
     /// How many files and bytes are still to be transferred.
     fn files_left(&self) -> Result<FilesLeft, PortError>;

@@ -276,6 +276,10 @@ impl<P: FilePort> FilePort for Arc<Shared<P>> {
         self.lock().complete(name, generation, now_ms)
     }
 
+    fn begin_anew(&mut self, name: &FileName) -> Result<(), PortError> {
+        self.lock().begin_anew(name)
+    }
+
     fn files_left(&self) -> Result<FilesLeft, PortError> {
         self.lock().files_left()
     }

@@ -332,6 +332,10 @@ impl FilePort for Watched {
         self.replica.complete(name, generation, now_ms)
     }
 
+    fn begin_anew(&mut self, name: &FileName) -> Result<(), PortError> {
+        self.replica.begin_anew(name)
+    }
+
     fn files_left(&self) -> Result<FilesLeft, PortError> {
         self.replica.files_left()
     }

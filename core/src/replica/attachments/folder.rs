@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::super::disk::Disk;
 use super::super::error::ReplicaError;
-use super::super::site::with_suffix;
+use super::super::site::{outbox_copy_path, with_suffix};
 use super::super::table::attachment::{Place, SealedFile};
 use crate::limits::FREE_BYTES_RESERVED;
 use crate::media::sealed::Seal;
@@ -49,11 +49,7 @@ impl FileFolder {
 
     /// Free bytes of the disk.
     pub(in crate::replica) fn free_bytes(&self) -> Result<u64, ReplicaError> {
-        let folder = self
-            .replica
-            .parent()
-            .filter(|path| !path.as_os_str().is_empty());
-        let free = self.disk.free_bytes(folder.unwrap_or(Path::new(".")));
+        let free = self.disk.free_bytes(self.parent());
         free.map_err(|error| failed(&error))
     }
 
@@ -173,7 +169,7 @@ impl FileFolder {
         let range = seal.sealed_range(segment);
         let length = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
         let sealed = self.disk.read_at(&self.file(place), range.start, length);
-        let sealed = sealed.map_err(|error| failed(&error))?;
+        let sealed = sealed.map_err(|error| unreadable(&error))?;
         Ok(seal.open(segment, &sealed)?)
     }
 
@@ -189,25 +185,51 @@ impl FileFolder {
     }
 
     /// Removes files that a crash left: half ones, and whole ones that no row names. Other names
-    /// stay, and so do all files while a replica lies set aside, because its rows may name them.
-    pub(in crate::replica) fn tidy(&self, named: &BTreeSet<Place>) -> Result<(), ReplicaError> {
+    /// stay. All whole files stay where the names are not known (`None`), and while a replica or an
+    /// outbox copy lies set aside, because its rows may name them.
+    pub(in crate::replica) fn tidy(
+        &self,
+        named: Option<&BTreeSet<Place>>,
+    ) -> Result<(), ReplicaError> {
         let names = self.disk.list(&self.path).map_err(|error| failed(&error))?;
-        let aside = with_suffix(&self.replica, ".aside-1");
-        let is_alone = self
-            .disk
-            .len(&aside)
-            .map_err(|error| failed(&error))?
-            .is_none();
+        let named = named.filter(|_| !names.is_empty());
+        let named = match named {
+            Some(named) if !self.is_set_aside()? => Some(named),
+            _ => None,
+        };
+        let mut failed = Ok(());
         for name in names {
             let is_half = name
                 .strip_suffix(PART)
                 .is_some_and(|name| place_of(name).is_some());
-            let is_lost = place_of(&name).is_some_and(|place| !named.contains(&place));
-            if is_half || (is_lost && is_alone) {
-                self.remove_path(&self.path.join(name))?;
+            let is_lost = place_of(&name)
+                .zip(named)
+                .is_some_and(|(place, named)| !named.contains(&place));
+            if is_half || is_lost {
+                failed = self.remove_path(&self.path.join(name)).and(failed);
             }
         }
-        Ok(())
+        failed
+    }
+
+    /// Whether a replica or an outbox copy lies set aside.
+    fn is_set_aside(&self) -> Result<bool, ReplicaError> {
+        let beside = self.disk.list(self.parent());
+        let beside = beside.map_err(|error| failed(&error))?;
+        let aside = [self.replica.clone(), outbox_copy_path(&self.replica)];
+        let aside = aside.map(|path| with_suffix(&path, ".aside-"));
+        let aside = aside.each_ref().map(|path| path.file_name());
+        Ok(aside.into_iter().flatten().any(|prefix| {
+            let prefix = prefix.to_string_lossy();
+            beside.iter().any(|name| name.starts_with(&*prefix))
+        }))
+    }
+
+    /// The folder that holds the replica.
+    fn parent(&self) -> &Path {
+        let folder = self.replica.parent();
+        let folder = folder.filter(|path| !path.as_os_str().is_empty());
+        folder.unwrap_or(Path::new("."))
     }
 
     fn remove_path(&self, path: &Path) -> Result<(), ReplicaError> {
@@ -242,6 +264,23 @@ fn name_of(place: Place) -> String {
 fn place_of(name: &str) -> Option<Place> {
     let place = Place(u128::from_str_radix(name, 16).ok()?.to_be_bytes());
     (name_of(place) == name).then_some(place)
+}
+
+/// The error of a file that cannot be read. A fault of the file itself must not stop other files; a
+/// fault of the phone (locked storage, too many open files) passes, and says nothing about the file.
+fn unreadable(error: &io::Error) -> ReplicaError {
+    use rustix::io::Errno;
+    let of_phone = [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOMEM,
+        Errno::ACCESS,
+        Errno::PERM,
+    ];
+    match Errno::from_io_error(error) {
+        Some(errno) if of_phone.contains(&errno) => ReplicaError::Storage,
+        _ => ReplicaError::MediaUnreadable,
+    }
 }
 
 fn failed(error: &io::Error) -> ReplicaError {

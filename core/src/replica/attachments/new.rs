@@ -47,15 +47,20 @@ impl NewAttachment {
 
     /// Width and height as shown, or milliseconds and 0.
     pub(in crate::replica) fn extent(&self) -> (u32, u32) {
-        match &self.clean {
-            Clean::Photo(photo) => {
-                let (width, height) = photo.shown_size();
-                (width.into(), height.into())
-            }
-            Clean::Recording(recording) => {
-                let duration_ms = u32::try_from(recording.duration_ms());
-                (duration_ms.unwrap_or(u32::MAX), 0)
-            }
+        extent(&self.clean)
+    }
+}
+
+/// Width and height as shown, or milliseconds and 0.
+pub(in crate::replica) fn extent(clean: &Clean) -> (u32, u32) {
+    match clean {
+        Clean::Photo(photo) => {
+            let (width, height) = photo.shown_size();
+            (width.into(), height.into())
+        }
+        Clean::Recording(recording) => {
+            let duration_ms = u32::try_from(recording.duration_ms());
+            (duration_ms.unwrap_or(u32::MAX), 0)
         }
     }
 }

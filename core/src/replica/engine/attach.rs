@@ -11,11 +11,11 @@ use super::super::reader::Reader;
 use super::super::table::attachment::{
     self, AttachmentInfo, AttachmentState, Facts, FileRow, Place, SealedFile,
 };
-use super::super::table::notice;
+use super::super::table::{meta, notice};
 use super::Replica;
 use super::describe::describe;
 use crate::id::{Hash, RecordId};
-use crate::limits::STAGED_DAYS_MAX;
+use crate::limits::{FREE_BYTES_RESERVED, STAGED_DAYS_MAX};
 use crate::media::MediaType;
 use crate::media::sealed::SealKey;
 use crate::sync::file_port::FilesLeft;
@@ -97,7 +97,9 @@ pub(in crate::replica) fn read(
 
 impl Replica {
     /// Adds the bytes of a photo or recording as a camera or recorder made them. When this returns,
-    /// a clean copy is sealed on the disk, and waits for its first use.
+    /// a clean copy is sealed on the disk, and waits for its first use. A copy without a use is
+    /// removed by a sync that comes [`STAGED_DAYS_MAX`] days or more after the first sync that
+    /// found it, and the person is told; so an app asks the person before.
     ///
     /// # Errors
     /// [`ReplicaError::Media`] for bytes that cannot be kept; [`ReplicaError::MediaDiskFull`]
@@ -153,6 +155,27 @@ impl Replica {
         })
     }
 
+    /// Removes an own photo or recording that no record shows: its description does not count, or
+    /// its record is no longer here. Others are `media.unknown_id`.
+    pub fn remove_void_attachment(
+        &mut self,
+        record: RecordId,
+        id: Hash,
+    ) -> Result<(), ReplicaError> {
+        self.change_files(|conn| {
+            let is_gone = attachment::delete_void(conn, record, id)?;
+            is_gone.then_some(()).ok_or(UNKNOWN)
+        })
+    }
+
+    /// Sends a file again that the server refused, or that was damaged.
+    pub fn send_again(&mut self, record: RecordId, id: Hash) -> Result<(), ReplicaError> {
+        self.change_files(|conn| {
+            let is_refused = attachment::forget_refusal(conn, record, id)?;
+            is_refused.then_some(()).ok_or(UNKNOWN)
+        })
+    }
+
     /// Adds a staged photo or recording to a record without any other word. One that the record has
     /// already stays as it is.
     pub fn attach(&mut self, record: RecordId, id: Hash, now_ms: i64) -> Result<(), ReplicaError> {
@@ -160,7 +183,7 @@ impl Replica {
     }
 
     /// Reads bytes of a file that is here, as [`Reader::read_attachment`] does. A damaged file that
-    /// the server has is removed and asked for again.
+    /// the server has in its present generation is removed and asked for again.
     pub fn read_attachment(
         &mut self,
         record: Option<RecordId>,
@@ -176,7 +199,7 @@ impl Replica {
                 // nothing.
                 let _ = self.change_files(|conn| Ok(attachment::set_opened(conn, row.no)?));
             }
-            Err(ReplicaError::MediaUnreadable) if row.state == AttachmentState::Delivered => {
+            Err(ReplicaError::MediaUnreadable) if self.is_confirmed(&row)? => {
                 self.change_files(|conn| {
                     attachment::drop_file(conn, row.no, AttachmentState::Absent)?;
                     if let Some(record) = record {
@@ -188,6 +211,13 @@ impl Replica {
             _ => {}
         }
         read
+    }
+
+    /// Whether the server said in its present generation that it has the file.
+    fn is_confirmed(&self, row: &FileRow) -> Result<bool, ReplicaError> {
+        let generation = meta::generation(self.conn()?)?;
+        let is_delivered = row.state == AttachmentState::Delivered;
+        Ok(is_delivered && row.receipt.is_some() && row.receipt == generation)
     }
 
     /// Asks for a file that is not here. The next transfer fetches it.
@@ -232,7 +262,7 @@ impl Replica {
         })
     }
 
-    /// Tells the person which files cannot be read, frees storage after a sync, and removes files that were staged long ago, with a notice.
+    /// Tells the person which files cannot be read, and frees storage.
     pub(in crate::replica) fn keep_files_in_bounds(
         &mut self,
         now_ms: i64,
@@ -241,11 +271,22 @@ impl Replica {
             self.refuse_file(&name, "media.unreadable", now_ms)?;
         }
         let goal = clean_up::goal(&self.files, self.low_storage)?;
-        let before_ms = now_ms.saturating_sub(STAGED_DAYS_MAX * DAY_MS);
+        if goal > 0 {
+            self.free_space(goal)?;
+        }
+        Ok(())
+    }
+
+    /// Removes files that a sync found staged long ago, with a notice. The clock of the server
+    /// counts, because the one of the phone may be wrong by years.
+    pub(in crate::replica) fn keep_staged_in_bounds(
+        &mut self,
+        server_ms: i64,
+        now_ms: i64,
+    ) -> Result<(), ReplicaError> {
+        let before_ms = server_ms.saturating_sub(STAGED_DAYS_MAX * DAY_MS);
         self.change_files(|conn| {
-            if goal > 0 {
-                clean_up::free(conn, goal)?;
-            }
+            attachment::note_staged(conn, server_ms)?;
             let count = attachment::delete_staged(conn, before_ms)?;
             if count > 0 {
                 let (code, count) = ("media.staged_removed", count.to_string());
@@ -261,7 +302,8 @@ impl Replica {
         if self.files.has_room(bytes)? {
             return Ok(());
         }
-        self.free_space(bytes)?;
+        let needed = bytes.saturating_add(FREE_BYTES_RESERVED);
+        self.free_space(needed.saturating_sub(self.files.free_bytes()?))?;
         if self.files.has_room(bytes)? {
             Ok(())
         } else {

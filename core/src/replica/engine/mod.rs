@@ -121,7 +121,7 @@ impl Parts {
         let certificates = Certificates::with(readers.rebuilds().clone());
         identity::is_of(device, &conn, &certificates)?;
         let outbox_copy = OutboxCopy::open(&site, &conn)?;
-        clean_up::tidy(&conn, &files)?;
+        clean_up::tidy(&conn, &files, &outbox_copy)?;
         let reader = Reader {
             identity: identity::of_file(&conn, &certificates)?,
             conn: Some(conn),
@@ -366,7 +366,8 @@ impl Replica {
             let certificates = Certificates::with(self.readers.rebuilds().clone());
             self.reader.identity = identity::of_file(&conn, &certificates)?;
             let resumed = self.outbox_copy.resume(&conn);
-            let resumed = resumed.and_then(|()| clean_up::tidy(&conn, &self.reader.files));
+            let (files, copy) = (&self.reader.files, &self.outbox_copy);
+            let resumed = resumed.and_then(|()| clean_up::tidy(&conn, files, copy));
             if let Err(error) = resumed {
                 self.outbox_copy.suspend();
                 return Err(error);

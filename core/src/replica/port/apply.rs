@@ -8,7 +8,7 @@ use super::super::engine::write::Writing;
 use super::super::error::ReplicaError;
 use super::super::table::envelope::{self, Origin};
 use super::super::table::meta::{self, Name};
-use super::super::table::{attestation, notice, pack, record, stray, stream};
+use super::super::table::{attachment, attestation, notice, pack, record, stray, stream};
 use super::intake::{Incoming, Intake};
 use super::{directory, membership, receipt};
 use crate::domain::directory::DirectoryMark;
@@ -26,7 +26,7 @@ use crate::wire::repair::{RepairFound, RepairStep};
 
 /// The highest generation of the server among the applied answers.
 pub(super) fn generation(conn: &rusqlite::Connection) -> Result<u32, ReplicaError> {
-    Ok(meta::get_fixed(conn, Name::Generation)?.map_or(0, u32::from_be_bytes))
+    Ok(meta::generation(conn)?.unwrap_or(0))
 }
 
 impl Replica {
@@ -53,7 +53,11 @@ impl Replica {
             return Ok(applied);
         }
         applying.finish();
-        if let Err(error) = self.keep_files_in_bounds(now_ms) {
+        let server_ms = answer.response().time_ms;
+        let kept = self
+            .keep_files_in_bounds(now_ms)
+            .and_then(|()| self.keep_staged_in_bounds(server_ms, now_ms));
+        if let Err(error) = kept {
             tracing::warn!(code = error.code(), "storage is freed after the next sync");
         }
         // The answer is applied, even if a projection fails.
@@ -412,6 +416,7 @@ fn next_generation(writing: &mut Writing<'_>, next: u32) -> Result<(), ReplicaEr
         meta::put(writing.conn, Name::Behind, &[1])?;
     }
     meta::put(writing.conn, Name::Generation, &next.to_be_bytes())?;
+    attachment::forget_refusals(writing.conn)?;
     stray::insert_all(writing.conn)?;
     for record in envelope::ask_again(writing.conn)? {
         writing.reload(record)?;

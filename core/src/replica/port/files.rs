@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::super::attachments::folder::FileProgress;
+use super::super::attachments::new::extent;
 use super::super::engine::{Replica, attach};
 use super::super::error::ReplicaError;
-use super::super::table::attachment::{self, AttachmentState, FileRow};
+use super::super::projection::attachments::standing_facts;
+use super::super::table::attachment::{self, AttachmentState, Facts, FileRow};
 use super::super::table::record;
 use super::sql;
 use crate::media::{self, attachment_id};
@@ -50,8 +52,9 @@ impl Replica {
                 now_ms,
             )?)
         })?;
-        if is_low {
-            self.keep_files_in_bounds(now_ms)?;
+        if is_low && let Err(error) = self.keep_files_in_bounds(now_ms) {
+            // The receipt is kept.
+            tracing::warn!(code = error.code(), "storage is freed after the next sync");
         }
         Ok(())
     }
@@ -92,13 +95,7 @@ impl Replica {
         match noted {
             Err(ReplicaError::MediaUnreadable) => {
                 // A part of the file is gone, so the next download begins anew.
-                self.change_files(|conn| {
-                    Ok(attachment::drop_file(
-                        conn,
-                        row.no,
-                        AttachmentState::Wanted,
-                    )?)
-                })?;
+                self.drop_arrived(name)?;
                 Err(ReplicaError::MediaOffset)
             }
             Err(error) if is_new => {
@@ -122,23 +119,60 @@ impl Replica {
             return Err(ReplicaError::MediaOffset);
         }
         let length = usize::try_from(row.facts.bytes).unwrap_or(usize::MAX);
-        let is_sound = match attach::read(&self.files, &row, 0, length) {
-            Ok(plain) => {
-                attachment_id(&row.facts.salt, &plain) == name.id
-                    && media::check(row.facts.media, &plain).is_ok()
+        let checked = match attach::read(&self.files, &row, 0, length) {
+            Ok(plain) if attachment_id(&row.facts.salt, &plain) == name.id => {
+                media::check(row.facts.media, &plain).ok()
             }
-            Err(ReplicaError::MediaUnreadable) => false,
+            Ok(_) | Err(ReplicaError::MediaUnreadable) => None,
             Err(error) => return Err(error),
         };
+        let others = match checked {
+            Some(_) => None,
+            None => self.other_facts(name, &row.facts)?,
+        };
         self.change_files(|conn| {
-            if is_sound {
+            if let Some(clean) = &checked {
                 attachment::set_delivered(conn, row.no, generation, now_ms)?;
+                attachment::set_extent(conn, row.no, extent(clean))?;
             } else {
                 attachment::drop_file(conn, row.no, AttachmentState::Wanted)?;
             }
+            if let Some(facts) = &others {
+                attachment::set_facts(conn, row.no, facts)?;
+            }
             Ok(())
         })?;
-        Ok(is_sound)
+        Ok(checked.is_some())
+    }
+
+    /// The facts of the next description of a file whose bytes are not the described ones. After
+    /// the last description the first one follows.
+    fn other_facts(&self, name: &FileName, tried: &Facts) -> Result<Option<Facts>, ReplicaError> {
+        let Some(record) = self.load(name.record)? else {
+            return Ok(None);
+        };
+        let mut facts = standing_facts(&record, name.id);
+        let key = |facts: &Facts| (facts.salt, facts.bytes, facts.media);
+        if let Some(at) = facts.iter().position(|facts| key(facts) == key(tried)) {
+            facts.rotate_left(at);
+        }
+        let other = facts.into_iter().find(|facts| key(facts) != key(tried));
+        Ok(other)
+    }
+
+    /// Drops the bytes of a download.
+    fn drop_arrived(&mut self, name: &FileName) -> Result<(), ReplicaError> {
+        let row = self.file_row(name)?;
+        if row.state != AttachmentState::Arriving {
+            return Ok(());
+        }
+        self.change_files(|conn| {
+            Ok(attachment::drop_file(
+                conn,
+                row.no,
+                AttachmentState::Wanted,
+            )?)
+        })
     }
 }
 
@@ -231,6 +265,10 @@ impl FilePort for Replica {
         now_ms: i64,
     ) -> Result<bool, PortError> {
         Ok(self.take_whole(name, generation, now_ms)?)
+    }
+
+    fn begin_anew(&mut self, name: &FileName) -> Result<(), PortError> {
+        Ok(self.drop_arrived(name)?)
     }
 
     fn files_left(&self) -> Result<FilesLeft, PortError> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::meta;
 use super::{Sql, bad_value, fixed, fixed_or_none};
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::media::MediaType;
@@ -64,6 +65,9 @@ pub struct AttachmentInfo {
     pub duration_ms: Option<u32>,
     /// How far it has got.
     pub state: AttachmentState,
+    /// Whether the file is here, and the server said in its present generation that it has it.
+    /// After a restore of the server a delivered file waits for that.
+    pub is_confirmed: bool,
     /// When the server said that it has the file, ms UTC by the clock of this phone.
     pub delivered_ms: Option<i64>,
     /// The code of the refusal, where the server refused the file or its description.
@@ -106,6 +110,8 @@ pub(in crate::replica) struct FileRow {
     pub(in crate::replica) here: u64,
     /// Bytes behind them.
     pub(in crate::replica) tail: Vec<u8>,
+    /// The generation of the receipt.
+    pub(in crate::replica) receipt: Option<u32>,
 }
 
 impl FileRow {
@@ -135,16 +141,18 @@ pub(in crate::replica) struct DescribedRow {
     pub(in crate::replica) described: Described,
     pub(in crate::replica) envelope: Option<EnvelopeId>,
     pub(in crate::replica) own: bool,
-    /// Whether the file is here, and the server does not have it.
-    pub(in crate::replica) is_waiting: bool,
-    /// Whether a part of the file is here.
-    pub(in crate::replica) has_file: bool,
+    /// Whether the file is here, and the server has not said in its present generation that it has
+    /// it.
+    pub(in crate::replica) is_undelivered: bool,
+    pub(in crate::replica) state: AttachmentState,
 }
 
 const INFO: &str = "SELECT id, record, media, bytes, extent_a, extent_b, state, receipt_ms,
-     coalesce(void, refusal), thumbnail IS NOT NULL FROM attachment ";
+     coalesce(void, refusal), thumbnail IS NOT NULL, receipt_generation FROM attachment ";
 const FILE: &str = "SELECT no, id, media, bytes, salt, extent_a, extent_b, thumbnail, state, place,
-     key, here, tail, record FROM attachment ";
+     key, here, tail, record, receipt_generation FROM attachment ";
+/// A file that is here and that the server may lack. The present generation is parameter 1.
+const UNDELIVERED: &str = "(state = 2 OR (state = 3 AND receipt_generation IS NOT ?1))";
 /// The next number in the order of requests and openings.
 const NEXT_TURN: &str = "(SELECT coalesce(max(turn), 0) + 1 FROM attachment)";
 
@@ -218,7 +226,7 @@ pub(in crate::replica) fn describe(
 ) -> Sql<()> {
     conn.prepare_cached(
         "UPDATE attachment SET record = ?2, envelope = ?3, described = 1, own = 1, void = NULL,
-           state = 2 WHERE no = ?1",
+           refusal = NULL, state = 2 WHERE no = ?1",
     )?
     .execute((no, record.as_bytes(), envelope.as_bytes()))
     .map(drop)
@@ -259,21 +267,28 @@ pub(in crate::replica) fn set_facts(conn: &Connection, no: i64, facts: &Facts) -
     .map(drop)
 }
 
+/// Sets width and height, or length, as the file itself has them.
+pub(in crate::replica) fn set_extent(conn: &Connection, no: i64, extent: (u32, u32)) -> Sql<()> {
+    conn.prepare_cached("UPDATE attachment SET extent_a = ?2, extent_b = ?3 WHERE no = ?1")?
+        .execute((no, extent.0, extent.1))
+        .map(drop)
+}
+
 /// The descriptions of a record.
 pub(in crate::replica) fn of_record(conn: &Connection, record: RecordId) -> Sql<Vec<DescribedRow>> {
-    conn.prepare_cached(
-        "SELECT no, id, described, envelope, own, state = 2, place IS NOT NULL
-         FROM attachment WHERE record = ?1",
-    )?
-    .query_map([record.as_bytes()], |row| {
+    conn.prepare_cached(&format!(
+        "SELECT no, id, described, envelope, own, {UNDELIVERED}, state
+         FROM attachment WHERE record = ?2"
+    ))?
+    .query_map(params![meta::generation(conn)?, record.as_bytes()], |row| {
         Ok(DescribedRow {
             no: row.get(0)?,
             id: Hash(fixed(row, 1)?),
             described: described(row, 2)?,
             envelope: fixed_or_none(row, 3)?.map(EnvelopeId),
             own: row.get(4)?,
-            is_waiting: row.get(5)?,
-            has_file: row.get(6)?,
+            is_undelivered: row.get(5)?,
+            state: coded(row, 6, AttachmentState::from_code)?,
         })
     })?
     .collect()
@@ -285,21 +300,35 @@ pub(in crate::replica) fn delete(conn: &Connection, no: i64) -> Sql<()> {
         .map(drop)
 }
 
-/// Forgets the files of a record, except own files that the server does not have.
+/// Forgets the files of a record, except own files that the server may lack.
 pub(in crate::replica) fn delete_record(conn: &Connection, record: RecordId) -> Sql<()> {
-    conn.prepare_cached("DELETE FROM attachment WHERE record = ?1 AND NOT (own = 1 AND state = 2)")?
-        .execute([record.as_bytes()])
-        .map(drop)
+    conn.prepare_cached(&format!(
+        "DELETE FROM attachment WHERE record = ?2 AND NOT (own = 1 AND {UNDELIVERED})"
+    ))?
+    .execute(params![meta::generation(conn)?, record.as_bytes()])
+    .map(drop)
 }
 
-/// Forgets the files of records that are not here, except own files that the server does not have.
+/// Forgets the files of records that are not here, except own files that the server may lack.
 pub(in crate::replica) fn delete_lost(conn: &Connection) -> Sql<()> {
-    conn.prepare_cached(
-        "DELETE FROM attachment WHERE record IS NOT NULL AND NOT (own = 1 AND state = 2)
-           AND NOT EXISTS (SELECT 1 FROM record WHERE record.id = attachment.record)",
-    )?
-    .execute([])
+    conn.prepare_cached(&format!(
+        "DELETE FROM attachment WHERE record IS NOT NULL AND NOT (own = 1 AND {UNDELIVERED})
+           AND NOT EXISTS (SELECT 1 FROM record WHERE record.id = attachment.record)"
+    ))?
+    .execute([meta::generation(conn)?])
     .map(drop)
+}
+
+/// Forgets an own file whose description does not count, or whose record is not here. Returns
+/// whether there was one.
+pub(in crate::replica) fn delete_void(conn: &Connection, record: RecordId, id: Hash) -> Sql<bool> {
+    conn.prepare_cached(
+        "DELETE FROM attachment WHERE record = ?1 AND id = ?2 AND own = 1 AND state IN (2, 3)
+           AND (described IN (0, 4)
+             OR NOT EXISTS (SELECT 1 FROM record WHERE record.id = attachment.record))",
+    )?
+    .execute([record.as_bytes().as_slice(), id.as_bytes()])
+    .map(|deleted| deleted == 1)
 }
 
 /// A file by its record, or a staged one.
@@ -309,7 +338,10 @@ pub(in crate::replica) fn info(
     id: Hash,
 ) -> Sql<Option<AttachmentInfo>> {
     conn.prepare_cached(&format!("{INFO} WHERE record IS ?1 AND id = ?2"))?
-        .query_row(params![bytes_of(record.as_ref()), id.as_bytes()], to_info)
+        .query_row(
+            params![bytes_of(record.as_ref()), id.as_bytes()],
+            to_info(conn)?,
+        )
         .optional()
 }
 
@@ -319,7 +351,7 @@ pub(in crate::replica) fn infos(
     record: Option<RecordId>,
 ) -> Sql<Vec<AttachmentInfo>> {
     conn.prepare_cached(&format!("{INFO} WHERE record IS ?1 ORDER BY made_ms, id"))?
-        .query_map([bytes_of(record.as_ref())], to_info)?
+        .query_map([bytes_of(record.as_ref())], to_info(conn)?)?
         .collect()
 }
 
@@ -448,6 +480,30 @@ pub(in crate::replica) fn set_refused(conn: &Connection, name: &FileName, code: 
     .map(|changed| changed == 1)
 }
 
+/// Sends a refused file again. Returns whether there was one.
+pub(in crate::replica) fn forget_refusal(
+    conn: &Connection,
+    record: RecordId,
+    id: Hash,
+) -> Sql<bool> {
+    conn.prepare_cached(
+        "UPDATE attachment SET refusal = NULL
+         WHERE record = ?1 AND id = ?2 AND state = 2 AND refusal IS NOT NULL",
+    )?
+    .execute([record.as_bytes().as_slice(), id.as_bytes()])
+    .map(|changed| changed == 1)
+}
+
+/// Sends all refused files again, except damaged ones.
+pub(in crate::replica) fn forget_refusals(conn: &Connection) -> Sql<()> {
+    conn.prepare_cached(
+        "UPDATE attachment SET refusal = NULL WHERE refusal IS NOT NULL
+           AND refusal <> 'media.unreadable'",
+    )?
+    .execute([])
+    .map(drop)
+}
+
 /// Files that the server takes now, with their bytes, the smallest first.
 pub(in crate::replica) fn uploads(conn: &Connection, rows_max: usize) -> Sql<Vec<(FileName, u64)>> {
     conn.prepare_cached(
@@ -509,9 +565,16 @@ pub(in crate::replica) fn removable(conn: &Connection, generation: u32) -> Sql<V
     .collect()
 }
 
-/// Removes files that were staged before an instant. Returns the number of files.
+/// Notes the first sync that finds a file staged.
+pub(in crate::replica) fn note_staged(conn: &Connection, server_ms: i64) -> Sql<()> {
+    conn.prepare_cached("UPDATE attachment SET seen_ms = ?1 WHERE state = 1 AND seen_ms IS NULL")?
+        .execute([server_ms])
+        .map(drop)
+}
+
+/// Removes files that a sync before an instant found staged. Returns the number of files.
 pub(in crate::replica) fn delete_staged(conn: &Connection, before_ms: i64) -> Sql<usize> {
-    conn.prepare_cached("DELETE FROM attachment WHERE state = 1 AND made_ms < ?1")?
+    conn.prepare_cached("DELETE FROM attachment WHERE state = 1 AND seen_ms < ?1")?
         .execute([before_ms])
 }
 
@@ -547,11 +610,12 @@ pub(in crate::replica) fn undelivered(conn: &Connection) -> Sql<BTreeSet<Undeliv
         .collect()
 }
 
-/// Whether a row has this file, or another one for its name.
+/// Whether a row has this file, or another one for its name, or has given it up.
 pub(in crate::replica) fn has(conn: &Connection, file: &UndeliveredFile) -> Sql<bool> {
     conn.prepare_cached(
         "SELECT 1 FROM attachment WHERE place = ?1
-           OR (record IS ?2 AND id = ?3 AND place IS NOT NULL)",
+           OR (record IS ?2 AND id = ?3 AND place IS NOT NULL)
+         UNION ALL SELECT 1 FROM attachment_garbage WHERE place = ?1",
     )?
     .exists(params![
         file.place.0,
@@ -634,7 +698,15 @@ fn to_name(row: &Row<'_>) -> Sql<FileName> {
     })
 }
 
-fn to_info(row: &Row<'_>) -> Sql<AttachmentInfo> {
+/// Reads a row of [`INFO`] under the present generation.
+fn to_info(conn: &Connection) -> Sql<impl Fn(&Row<'_>) -> Sql<AttachmentInfo> + use<>> {
+    let generation = meta::generation(conn)?;
+    Ok(move |row: &Row<'_>| info_of(row, generation))
+}
+
+fn info_of(row: &Row<'_>, generation: Option<u32>) -> Sql<AttachmentInfo> {
+    let state = coded(row, 6, AttachmentState::from_code)?;
+    let receipt: Option<u32> = row.get(10)?;
     let media = coded(row, 2, MediaType::from_code)?;
     let (a, b): (Option<u32>, Option<u32>) = (row.get(4)?, row.get(5)?);
     let is_photo = media == MediaType::Jpeg;
@@ -646,7 +718,10 @@ fn to_info(row: &Row<'_>) -> Sql<AttachmentInfo> {
         width: a.filter(|_| is_photo),
         height: b.filter(|_| is_photo),
         duration_ms: a.filter(|_| !is_photo),
-        state: coded(row, 6, AttachmentState::from_code)?,
+        state,
+        is_confirmed: state == AttachmentState::Delivered
+            && receipt.is_some()
+            && receipt == generation,
         delivered_ms: row.get(7)?,
         refusal: row.get(8)?,
         has_thumbnail: row.get(9)?,
@@ -671,5 +746,6 @@ fn to_file(row: &Row<'_>) -> Sql<FileRow> {
         file: place.zip(key).map(|(place, key)| SealedFile { place, key }),
         here: row.get::<_, i64>(11)?.unsigned_abs(),
         tail: row.get::<_, Option<Vec<u8>>>(12)?.unwrap_or_default(),
+        receipt: row.get(14)?,
     })
 }

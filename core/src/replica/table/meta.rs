@@ -78,6 +78,11 @@ pub(in crate::replica) fn written(conn: &Connection) -> Sql<u64> {
     Ok(get_fixed(conn, Name::Written)?.map_or(0, u64::from_be_bytes))
 }
 
+/// The highest generation of the server among the applied answers; `None` before the first one.
+pub(in crate::replica) fn generation(conn: &Connection) -> Sql<Option<u32>> {
+    Ok(get_fixed(conn, Name::Generation)?.map(u32::from_be_bytes))
+}
+
 pub(in crate::replica) fn delete(conn: &Connection, name: Name) -> Sql<()> {
     conn.prepare_cached("DELETE FROM meta WHERE name = ?1")?
         .execute([name.as_str()])

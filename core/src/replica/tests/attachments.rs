@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use super::server::*;
 use super::*;
 use crate::domain::case::Event;
-use crate::domain::case::payload::{Comment, HandledOnSpot};
+use crate::domain::case::payload::{Attach, Comment, HandledOnSpot};
 use crate::domain::content::Field;
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::limits::{FREE_BYTES_RESERVED, STAGED_DAYS_MAX};
@@ -541,6 +541,11 @@ fn clean_up_waits_again_after_a_restore() {
     phone.replica().delivered(&name, 1, NOW).unwrap();
     server.generation = 2;
     server.sync(&mut phone);
+    let is_confirmed = |phone: &mut FilePhone| {
+        let info = phone.replica().attachment(Some(name.record), name.id);
+        info.unwrap().unwrap().is_confirmed
+    };
+    assert!(!is_confirmed(&mut phone), "the restored server may lack it");
     assert_eq!(phone.replica().free_space(u64::MAX).unwrap(), 0);
     let asked = |phone: &mut FilePhone, after: Option<&FileName>| {
         phone.replica().unconfirmed(2, after, 10).unwrap()
@@ -552,6 +557,7 @@ fn clean_up_waits_again_after_a_restore() {
     assert_eq!(phone.next_upload(), Some(name));
     assert_eq!(phone.replica().free_space(u64::MAX).unwrap(), 0);
     phone.replica().delivered(&name, 2, NOW).unwrap();
+    assert!(is_confirmed(&mut phone));
     assert!(phone.replica().free_space(u64::MAX).unwrap() > 0);
 }
 
@@ -802,9 +808,15 @@ fn files_without_rows_are_removed_at_the_opening() {
     assert!(phone.read_whole(None, id).is_ok());
     // The rows of a replica that was set aside may name a file.
     put(&phone, &place(1));
-    fs::write(phone.database.path().join("replica.db.aside-1"), b"").unwrap();
+    for aside in ["replica.db.aside-2", "replica.db.outbox.aside-1"] {
+        let aside = phone.database.path().join(aside);
+        fs::write(&aside, b"").unwrap();
+        phone.reopen();
+        assert!(phone.sealed().contains(&place(1)), "{aside:?}");
+        fs::remove_file(&aside).unwrap();
+    }
     phone.reopen();
-    assert!(phone.sealed().contains(&place(1)));
+    assert!(!phone.sealed().contains(&place(1)));
 }
 
 #[test]
@@ -983,4 +995,337 @@ fn meeting_brings_photos_on_request() {
         assert_eq!(came, sent);
         assert_eq!(reader.next_download(), None);
     }
+}
+/// A copy that another process has locked may name files that an older database does not name.
+#[test]
+fn files_of_an_unreachable_copy_stay() {
+    let mut phone = phone();
+    phone.close();
+    let older = fs::read(phone.path()).unwrap();
+    phone.reopen();
+    let staged = phone.add(LARGE, 1);
+    phone.close();
+    fs::write(phone.path(), older).unwrap();
+    let lock = open::open_damaged(&file::second(&phone), &phone.file_key()).unwrap();
+    let exclusive = "PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE;";
+    lock.execute_batch(exclusive).unwrap();
+    phone.reopen();
+    drop(lock);
+    phone.close();
+    phone.reopen();
+    assert_eq!(phone.read_whole(None, staged).unwrap(), photo(LARGE, 1));
+}
+
+/// The older database has the photo staged; its report comes from the second copy.
+#[test]
+fn older_database_still_sends_a_described_photo() {
+    let town = Deployment::new();
+    let mut server = Server::new(&town);
+    let mut phone = town.phone(GRID_WORKER_CHEN);
+    let id = phone.add(LARGE, 1);
+    phone.close();
+    let older = fs::read(phone.path()).unwrap();
+    phone.reopen();
+    let draft = Draft {
+        attachments: vec![id],
+        ..draft("带照片")
+    };
+    let record = phone.replica().report(&draft, NOW).unwrap();
+    phone.close();
+    fs::write(phone.path(), older).unwrap();
+    phone.reopen();
+    server.settle(&mut phone);
+    assert_eq!(phone.next_upload(), Some(FileName { record, id }));
+    assert_eq!(phone.replica().staged().unwrap(), []);
+    phone.reopen();
+    assert_eq!(phone.read_whole(Some(record), id).unwrap(), photo(LARGE, 1));
+}
+
+#[test]
+fn wrong_clock_of_the_phone_costs_no_draft() {
+    let town = Deployment::new();
+    let mut server = Server::new(&town);
+    let mut phone = town.phone(GRID_WORKER_CHEN);
+    let years_ms = 400 * 24 * 3_600_000;
+    let added = phone.replica().add_attachment(&photo(9, 1), NOW - years_ms);
+    added.unwrap();
+    server.sync(&mut phone);
+    assert_eq!(phone.replica().staged().unwrap().len(), 1);
+    let answer = server.exchange(&mut phone);
+    phone.replica().apply(&answer, NOW + years_ms).unwrap();
+    assert_eq!(phone.replica().staged().unwrap().len(), 1);
+}
+
+/// The restored server may lack the file, and it has not been asked yet.
+#[test]
+fn withdrawal_after_a_restore_keeps_own_files() {
+    let town = Deployment::new();
+    let mut server = Server::new(&town);
+    let mut phone = town.phone(GRID_WORKER_CHEN);
+    let name = phone.report_with(9, 1);
+    server.settle(&mut phone);
+    phone.replica().delivered(&name, 1, NOW).unwrap();
+    server.generation = 2;
+    server.feed.push(Entry::Withdraw(name.record));
+    server.sync(&mut phone);
+    assert_eq!(phone.sealed().len(), 1);
+    assert_eq!(phone.replica().unconfirmed(2, None, 9).unwrap(), [name]);
+    phone.replica().lacking(&[name], NOW).unwrap();
+    assert_eq!(phone.next_upload(), Some(name));
+    phone.replica().delivered(&name, 2, NOW).unwrap();
+    assert_eq!(phone.sealed(), Vec::<String>::new());
+}
+
+/// A damaged file is fetched again only where the server surely has it.
+#[test]
+fn damaged_file_stays_until_the_restored_server_has_it() {
+    let town = Deployment::new();
+    let mut server = Server::new(&town);
+    let mut phone = town.phone(GRID_WORKER_CHEN);
+    let name = phone.report_with(LARGE, 1);
+    server.settle(&mut phone);
+    phone.replica().delivered(&name, 1, NOW).unwrap();
+    server.generation = 2;
+    server.sync(&mut phone);
+    let file = phone.folder().join(&phone.sealed()[0]);
+    let mut sealed = fs::read(&file).unwrap();
+    sealed[100_000] ^= 1;
+    fs::write(&file, sealed).unwrap();
+    let read = phone.read_whole(Some(name.record), name.id);
+    assert_eq!(read.unwrap_err().code(), "media.unreadable");
+    assert_eq!(phone.state(name.record, name.id), "delivered");
+    phone.replica().delivered(&name, 2, NOW).unwrap();
+    let read = phone.read_whole(Some(name.record), name.id);
+    assert_eq!(read.unwrap_err().code(), "media.unreadable");
+    assert_eq!(phone.next_download(), Some(name));
+}
+
+/// Describes a file without having it.
+fn describe_falsely(liar: &mut FilePhone, record: RecordId, attach: Attach) {
+    let event = Event::Attach(attach);
+    let written = liar.replica().write(NOW, |writing| {
+        let body = writing.event(&event, None);
+        writing.append(record, &body)
+    });
+    written.unwrap();
+}
+
+fn false_attach(id: Hash) -> Attach {
+    Attach {
+        id,
+        media: 1,
+        bytes: 7,
+        salt: [9; 16],
+        thumbnail: None,
+        extent: None,
+    }
+}
+
+/// A record of the author that a liar has too, and the server.
+fn with_liar(town: &Deployment) -> (Server<'_>, FilePhone, FilePhone, RecordId) {
+    let mut server = Server::new(town);
+    let (mut author, mut liar) = (town.phone(GRID_WORKER_CHEN), town.phone(DISPATCHER_ZHOU));
+    let record = author.replica().report(&draft("占道"), NOW).unwrap();
+    server.settle(&mut author);
+    server.settle(&mut liar);
+    (server, author, liar, record)
+}
+
+/// The order of the fold follows the parents that an author names, so it must not choose.
+#[test]
+fn later_description_by_another_person_changes_nothing() {
+    let town = Deployment::new();
+    let (mut server, mut author, mut liar, record) = with_liar(&town);
+    author.replica().comment(record, said("先"), NOW).unwrap();
+    let id = author.add(9, 1);
+    author.replica().attach(record, id, NOW + 1).unwrap();
+    server.settle(&mut author);
+    describe_falsely(&mut liar, record, false_attach(id));
+    server.settle(&mut liar);
+    let mut reader = town.phone(GRID_WORKER_XU);
+    server.settle(&mut reader);
+    for phone in [&mut reader, &mut liar] {
+        let info = phone.replica().attachment(Some(record), id).unwrap();
+        let info = info.unwrap();
+        let true_bytes = photo(9, 1).len() as u64;
+        assert_eq!((info.bytes, info.has_thumbnail), (true_bytes, true));
+    }
+}
+
+/// Here the false description is the first one; the id refutes it.
+#[test]
+fn failed_check_tries_the_next_description() {
+    let town = Deployment::new();
+    let (mut server, mut author, mut liar, record) = with_liar(&town);
+    let id = author.add(LARGE, 1);
+    let name = FileName { record, id };
+    describe_falsely(&mut liar, record, false_attach(id));
+    server.settle(&mut liar);
+    author.replica().attach(record, id, NOW + 1).unwrap();
+    server.settle(&mut author);
+    let mut reader = town.phone(GRID_WORKER_XU);
+    server.settle(&mut reader);
+    reader.replica().want_attachment(record, id).unwrap();
+    let first = FilePort::read(author.replica(), &name, 0, 7).unwrap();
+    reader.replica().arrived(&name, 0, &first).unwrap();
+    assert!(!reader.replica().complete(&name, Some(1), NOW).unwrap());
+    carry(&mut author, &mut reader, &name, 1 << 20);
+    assert!(reader.replica().complete(&name, Some(1), NOW).unwrap());
+    let read = reader.read_whole(Some(record), id).unwrap();
+    assert_eq!(read, photo(LARGE, 1));
+}
+
+#[test]
+fn impossible_extent_is_replaced_by_the_measured_one() {
+    let town = Deployment::new();
+    let (mut server, _author, mut liar, record) = with_liar(&town);
+    let (bytes, salt) = (photo(9, 1), [9; 16]);
+    let id = crate::media::attachment_id(&salt, &bytes);
+    let attach = Attach {
+        bytes: u32::try_from(bytes.len()).unwrap(),
+        extent: Some((1_000_000, 1)),
+        ..false_attach(id)
+    };
+    describe_falsely(&mut liar, record, attach);
+    server.settle(&mut liar);
+    let mut reader = town.phone(GRID_WORKER_XU);
+    server.settle(&mut reader);
+    let size = |reader: &mut FilePhone| {
+        let info = reader.replica().attachment(Some(record), id).unwrap();
+        info.map(|info| (info.width, info.height)).unwrap()
+    };
+    assert_eq!(size(&mut reader), (None, None));
+    let name = FileName { record, id };
+    reader.replica().want_attachment(record, id).unwrap();
+    reader.replica().arrived(&name, 0, &bytes).unwrap();
+    assert!(reader.replica().complete(&name, Some(1), NOW).unwrap());
+    assert_eq!(size(&mut reader), (Some(8), Some(8)));
+}
+
+#[test]
+fn failing_read_is_a_fault_of_the_file() {
+    let mut phone = phone();
+    let name = phone.report_with(9, 1);
+    let file = phone.folder().join(&phone.sealed()[0]);
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    let read = FilePort::read(phone.replica(), &name, 0, 1 << 20);
+    assert_eq!(read.unwrap_err().code, "media.unreadable");
+}
+
+/// The reserve is lacking too, so one photo would not do.
+#[test]
+fn making_room_frees_all_that_is_lacking() {
+    let town = Deployment::new();
+    let mut server = Server::new(&town);
+    let mut phone = town.phone(GRID_WORKER_CHEN);
+    let names = [1, 2].map(|n| phone.report_with(LARGE, n));
+    server.settle(&mut phone);
+    for name in &names {
+        phone.replica().delivered(name, 1, NOW).unwrap();
+    }
+    phone.on(&OddDisk::full_after(0));
+    let refused = phone.replica().add_attachment(&photo(9, 3), NOW);
+    assert_eq!(refused.unwrap_err().code(), "media.disk_full");
+    let states = names.map(|name| phone.state(name.record, name.id));
+    assert_eq!(states, ["absent", "absent"]);
+}
+
+#[test]
+fn download_begun_anew_starts_at_the_first_byte() {
+    let town = Deployment::new();
+    let (_server, mut author, mut reader, name) = two_phones(&town, LARGE);
+    reader
+        .replica()
+        .want_attachment(name.record, name.id)
+        .unwrap();
+    let first = FilePort::read(author.replica(), &name, 0, 70_000).unwrap();
+    reader.replica().arrived(&name, 0, &first).unwrap();
+    reader.replica().begin_anew(&name).unwrap();
+    assert_eq!(reader.sealed(), Vec::<String>::new());
+    assert_eq!(reader.state(name.record, name.id), "wanted");
+    carry(&mut author, &mut reader, &name, 1 << 20);
+    assert!(reader.replica().complete(&name, Some(1), NOW).unwrap());
+    reader.replica().begin_anew(&name).unwrap();
+    assert_eq!(reader.state(name.record, name.id), "delivered");
+}
+
+#[test]
+fn file_that_stays_keeps_no_other_one() {
+    let mut phone = phone();
+    for n in 1..=3 {
+        phone.add(9, n);
+    }
+    let names = phone.sealed();
+    let stuck = phone.folder().join(&names[0]);
+    fs::remove_file(&stuck).unwrap();
+    fs::create_dir(&stuck).unwrap();
+    let conn = phone.replica().conn().unwrap();
+    conn.execute_batch("DELETE FROM attachment").unwrap();
+    phone.replica().free_space(0).unwrap();
+    assert_eq!(phone.sealed(), names[..1]);
+    fs::remove_dir(&stuck).unwrap();
+    phone.replica().free_space(0).unwrap();
+    let left = attachment::garbage(phone.replica().conn().unwrap()).unwrap();
+    assert_eq!(left, []);
+}
+
+/// The crash came after the commit, and before the file was removed and the second copy followed.
+#[test]
+fn removed_photo_stays_removed_after_a_crash() {
+    let mut phone = phone();
+    phone.add(9, 1);
+    let conn = phone.replica().conn().unwrap();
+    conn.execute_batch("DELETE FROM attachment").unwrap();
+    phone.crash();
+    phone.reopen();
+    assert_eq!(phone.replica().staged().unwrap(), []);
+    assert_eq!(phone.sealed(), Vec::<String>::new());
+}
+
+#[test]
+fn void_photo_can_be_removed_by_its_author() {
+    let town = Deployment::new();
+    let mut server = Server::new(&town);
+    let mut phone = town.phone(GRID_WORKER_CHEN);
+    let (void, kept) = (phone.report_with(9, 1), phone.report_with(9, 2));
+    let described = phone.description(&void);
+    let status = Status::Void(VoidReason::NotPermitted);
+    server.verdicts.insert(described, status);
+    server.settle(&mut phone);
+    let remove = |phone: &mut FilePhone, name: FileName| {
+        phone
+            .replica()
+            .remove_void_attachment(name.record, name.id)
+            .map_err(|error| error.code())
+    };
+    assert_eq!(remove(&mut phone, void), Ok(()));
+    assert_eq!(remove(&mut phone, void), Err("media.unknown_id"));
+    assert_eq!(remove(&mut phone, kept), Err("media.unknown_id"));
+    assert_eq!(phone.sealed().len(), 1);
+    phone.replica().rebuild().unwrap();
+    assert_eq!(phone.state(void.record, void.id), "gone");
+}
+
+#[test]
+fn refused_file_is_sent_again_on_request_or_restore() {
+    let town = Deployment::new();
+    let mut server = Server::new(&town);
+    let mut phone = town.phone(GRID_WORKER_CHEN);
+    let name = phone.report_with(9, 1);
+    server.settle(&mut phone);
+    let refuse = |phone: &mut FilePhone| {
+        let code = "attachment.content";
+        phone.replica().refused(&name, code, NOW).unwrap();
+        assert_eq!(phone.next_upload(), None);
+    };
+    refuse(&mut phone);
+    phone.replica().send_again(name.record, name.id).unwrap();
+    assert_eq!(phone.next_upload(), Some(name));
+    let again = phone.replica().send_again(name.record, name.id);
+    assert_eq!(again.unwrap_err().code(), "media.unknown_id");
+    refuse(&mut phone);
+    server.generation = 2;
+    server.sync(&mut phone);
+    assert_eq!(phone.next_upload(), Some(name));
 }

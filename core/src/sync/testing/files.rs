@@ -192,6 +192,15 @@ impl FilePort for MemoryReplica {
         Ok(is_sound)
     }
 
+    fn begin_anew(&mut self, name: &FileName) -> Result<(), PortError> {
+        self.fine()?;
+        let file = self.files.files.get_mut(name).unwrap();
+        if file.state == FileState::Wanted {
+            file.bytes.clear();
+        }
+        Ok(())
+    }
+
     fn files_left(&self) -> Result<FilesLeft, PortError> {
         self.fine()?;
         let mut left = FilesLeft::default();
