@@ -1078,7 +1078,7 @@ fn withdrawal_after_a_restore_keeps_own_files() {
 
 /// A damaged file is fetched again only where the server surely has it.
 #[test]
-fn damaged_file_stays_until_the_restored_server_has_it() {
+fn damaged_file_stays_until_the_server_confirms_it() {
     let town = Deployment::new();
     let mut server = Server::new(&town);
     let mut phone = town.phone(GRID_WORKER_CHEN);
@@ -1308,7 +1308,7 @@ fn void_photo_can_be_removed_by_its_author() {
 }
 
 #[test]
-fn refused_file_is_sent_again_on_request_or_restore() {
+fn refused_file_is_sent_again_on_request() {
     let town = Deployment::new();
     let mut server = Server::new(&town);
     let mut phone = town.phone(GRID_WORKER_CHEN);
