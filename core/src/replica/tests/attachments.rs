@@ -17,6 +17,7 @@ use crate::record::NodeBody;
 use crate::replica::table::attachment;
 use crate::replica::{open, table};
 use crate::sync::file_port::{FilePort, FilesLeft};
+use crate::sync::port::StarPort;
 use crate::wire::transfer::FileName;
 use crate::wire::verdict::{HeldReason, Status, VoidReason};
 
