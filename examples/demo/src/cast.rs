@@ -1,18 +1,19 @@
 //! The eight people of the demo and their phones.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use onegrid_core::domain::Text;
 use onegrid_core::domain::case::Severity;
 use onegrid_core::domain::content::{Content, Details, StoredPosition};
 use onegrid_core::domain::kinds::hazard::Hazard;
 use onegrid_core::domain::position::{Datum, Position};
-use onegrid_core::id::{RecordId, UnitId};
+use onegrid_core::id::{Hash, RecordId, UnitId};
 use onegrid_core::net::{Address, NetConfig, Roots, now_ms};
 use onegrid_core::replica::Draft;
 
 use crate::deployment::Deployment;
+use crate::meeting::{Meeting, meet};
 use crate::phone::Phone;
 use crate::place::Place;
 use crate::script::Script;
@@ -63,11 +64,15 @@ pub(crate) struct Report<'a> {
     pub(crate) severity: Option<Severity>,
     pub(crate) at: (f64, f64),
     pub(crate) team: bool,
+    /// Staged photos with their captions.
+    pub(crate) photos: Vec<(Hash, String)>,
 }
 
 pub(crate) struct Cast {
     phones: Vec<Phone>,
     place: Arc<Place>,
+    /// The meetings so far, in their order.
+    meetings: Mutex<Vec<Meeting>>,
 }
 
 impl Cast {
@@ -85,6 +90,7 @@ impl Cast {
         let cast = Self {
             phones,
             place: Arc::clone(deployment.place()),
+            meetings: Mutex::default(),
         };
         cast.everybody(script).await?;
         let names: Vec<String> = PEOPLE.iter().map(|p| script.text(p.role)).collect();
@@ -163,6 +169,18 @@ impl Cast {
             .map_err(|error| script.failed(error.code()).because(&error))
     }
 
+    /// Fetches a full photo onto a phone; returns its bytes.
+    pub(crate) async fn fetch(
+        &self,
+        phone: &Phone,
+        (record, id): (RecordId, Hash),
+        script: &Script<'_>,
+    ) -> Result<Vec<u8>> {
+        script.ok(phone.replica().want_attachment(record, id))?;
+        self.sync(phone, script).await?;
+        script.ok(phone.full_photo(record, id))
+    }
+
     /// Writes a report on a phone.
     pub(crate) fn report(
         &self,
@@ -181,6 +199,7 @@ impl Cast {
         let (lat, lon) = report.at;
         let at = Position::from_degrees(lat, lon, Datum::Wgs84, Some(ACCURACY_M), 0).ok()?;
         let home = self.place.path_at(at.point())?;
+        let captions = report.photos.iter().filter(|(_, caption)| !caption.is_empty());
         let content = Content::from(Hazard {
             details: Details {
                 title: Some(report.title.clone()),
@@ -188,13 +207,31 @@ impl Cast {
                 position: Some(StoredPosition::of(at)),
                 description: report.description.clone(),
                 occurred_ms: Some(now_ms()),
+                photos: captions.cloned().collect(),
                 ..Details::default()
             },
             severity: report.severity,
         });
         let mut draft = Draft::staff(content, home);
         draft.team = report.team.then(|| unit("wulin-aunties"));
+        draft.attachments = report.photos.iter().map(|(id, _)| *id).collect();
         Some(draft)
+    }
+
+    /// Lets two phones meet without a network.
+    pub(crate) fn meet(
+        &self,
+        caller: &Phone,
+        listener: &Phone,
+    ) -> std::result::Result<Meeting, String> {
+        let meeting = meet(caller, listener)?;
+        self.meetings().push(meeting.clone());
+        Ok(meeting)
+    }
+
+    /// Returns the meetings so far, in their order.
+    pub(crate) fn meetings(&self) -> MutexGuard<'_, Vec<Meeting>> {
+        self.meetings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Closes every phone.

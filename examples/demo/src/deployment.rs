@@ -1,7 +1,7 @@
 //! The server of the demo: a temporary folder, the seed, and `onegrid serve` as a process of its own, so that
 //! it can be killed, wiped and restored like a real one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use onegrid_core::domain::form::Template;
 use onegrid_core::domain::position::Datum;
-use onegrid_core::id::RecordId;
+use onegrid_core::id::{Hash, RecordId};
 use onegrid_core::net::{OsRandom, now_ms};
 use onegrid_core::wire::digest::Digest;
 use tempfile::TempDir;
@@ -31,8 +31,8 @@ use onegrid_server::server::Server;
 
 /// The lifetime of an invitation of the demo, ms.
 const INVITATION_MS: i64 = 3_600_000;
-/// Records read from the store at a time.
-const RECORDS_A_LOOK: usize = 500;
+/// Rows read from the store at a time.
+const ROWS_A_LOOK: usize = 500;
 
 /// The server's state of one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,13 +194,18 @@ impl Deployment {
         Ok(backup::restore(&self.data, from, None, now_ms())?.generation)
     }
 
+    /// Returns every photo whose whole file the server has, with its record.
+    pub(crate) fn files(&self) -> Result<BTreeSet<(RecordId, Hash)>> {
+        files(&self.data)
+    }
+
     /// Returns every record that the server holds.
     pub(crate) fn records(&self) -> Result<BTreeMap<RecordId, Held>> {
         let store = self.data.store()?;
         let mut held = BTreeMap::new();
         let mut after = None;
         loop {
-            let rows = store.read(|tx| tx.records(after, RECORDS_A_LOOK))?;
+            let rows = store.read(|tx| tx.records(after, ROWS_A_LOOK))?;
             let Some(last) = rows.last() else {
                 return Ok(held);
             };
@@ -213,6 +218,21 @@ impl Deployment {
                 (row.id, one)
             }));
         }
+    }
+}
+
+/// Returns the photos whose files the server has whole, each with its record.
+fn files(data: &DataDir) -> Result<BTreeSet<(RecordId, Hash)>> {
+    let store = data.store()?;
+    let mut held = BTreeSet::new();
+    let mut after = None;
+    loop {
+        let rows = store.read(|tx| tx.attachment_files(after, ROWS_A_LOOK))?;
+        let Some(last) = rows.last() else {
+            return Ok(held);
+        };
+        after = Some(last.key);
+        held.extend(rows.iter().map(|row| (row.key.record, row.key.id)));
     }
 }
 

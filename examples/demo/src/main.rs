@@ -4,7 +4,7 @@
 //!  deployment (temp folder, seed, child `onegrid serve`)
 //!        ▲  HTTP
 //!  cast: eight Replicas, each in its own encrypted file, with the net driver
-//!        ▲                      ▲
+//!        ▲  meetings, photos    ▲
 //!  stories (one line a step)    page (the same phones behind buttons)
 //! ```
 //!
@@ -17,14 +17,17 @@
 mod balance;
 mod cast;
 mod deployment;
+mod meeting;
 mod page;
 mod phone;
+mod photo;
 mod place;
 mod play;
 mod relay;
 mod script;
 mod story_gas;
 mod story_loss;
+mod story_meeting;
 mod story_merge;
 mod story_patrol;
 mod story_visits;

@@ -1,11 +1,15 @@
 //! One phone: a real replica in its own encrypted file, its marker elsewhere, and the net driver.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use onegrid_core::id::MemberId;
-use onegrid_core::net::{Driver, NetConfig, NetError, OsRandom, Status, Traffic, enrol};
-use onegrid_core::replica::{FileKey, MarkerFile, Replica, ReplicaError, ReplicaOptions, StdDisk};
+use onegrid_core::id::{Hash, MemberId, RecordId};
+use onegrid_core::limits::ATTACHMENT_BYTES_MAX;
+use onegrid_core::net::{Driver, NetConfig, NetError, OsRandom, Status, Traffic, enrol, now_ms};
+use onegrid_core::replica::{
+    FileKey, MarkerFile, NewAttachment, Replica, ReplicaError, ReplicaOptions, StdDisk,
+};
 use onegrid_core::sync::report::Report;
 use onegrid_core::sync::shared::{Shared, Turn};
 use onegrid_core::trust::invitation::Ticket;
@@ -14,6 +18,7 @@ use rand_core::Rng as _;
 use tokio::sync::watch;
 
 use crate::deployment::io_failed;
+use crate::photo::holds_place;
 use onegrid_server::error::{Problem, Result};
 
 struct Line {
@@ -31,6 +36,8 @@ pub(crate) struct Phone {
     replica: Arc<Shared<Replica>>,
     config: NetConfig,
     line: Mutex<Line>,
+    /// Photos whose originals named a place; the photos of this phone do not.
+    without_place: Mutex<BTreeSet<Hash>>,
 }
 
 impl Phone {
@@ -74,6 +81,7 @@ impl Phone {
                 spent: Traffic::default(),
                 report: None,
             }),
+            without_place: Mutex::default(),
         })
     }
 
@@ -97,6 +105,36 @@ impl Phone {
         // Every call of a replica is one transaction, so a panic in one leaves the replica as it was
         // before.
         self.replica.lock()
+    }
+
+    /// Keeps a photo as the camera made it. The phone removes the place, the time and the camera.
+    pub(crate) fn photograph(&self, original: &[u8]) -> std::result::Result<Hash, ReplicaError> {
+        let photo = NewAttachment::of(original)?;
+        let id = self.replica().stage(&photo, now_ms())?.id;
+        if holds_place(original) && !holds_place(photo.bytes()) {
+            self.places_removed().insert(id);
+        }
+        Ok(id)
+    }
+
+    /// Whether this phone removed the place from a photo.
+    pub(crate) fn has_removed_place(&self, id: Hash) -> bool {
+        self.places_removed().contains(&id)
+    }
+
+    /// Returns the bytes of a photo that is here.
+    pub(crate) fn full_photo(
+        &self,
+        record: RecordId,
+        id: Hash,
+    ) -> std::result::Result<Vec<u8>, ReplicaError> {
+        let mut replica = self.replica();
+        replica.read_attachment(Some(record), id, 0, ATTACHMENT_BYTES_MAX)
+    }
+
+    fn places_removed(&self) -> MutexGuard<'_, BTreeSet<Hash>> {
+        let set = self.without_place.lock();
+        set.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {

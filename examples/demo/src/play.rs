@@ -12,7 +12,9 @@ use onegrid_server::error::{Phrase, Problem, Result};
 use crate::cast::Cast;
 use crate::deployment::Deployment;
 use crate::script::Script;
-use crate::{balance, page, story_gas, story_loss, story_merge, story_patrol, story_visits};
+use crate::{
+    balance, page, story_gas, story_loss, story_meeting, story_merge, story_patrol, story_visits,
+};
 
 /// The options of the demo.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +60,7 @@ async fn play(
     story_merge::play(&cast, script).await?;
     story_visits::play(&cast, deployment, script).await?;
     story_patrol::play(&cast, deployment, options.kill_server, script).await?;
+    story_meeting::play(&cast, deployment, script).await?;
     story_loss::play(&cast, deployment, script).await?;
     balance::check(&cast, deployment, script).await?;
     Ok(Arc::new(cast))

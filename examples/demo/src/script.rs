@@ -6,13 +6,15 @@ use std::io::Write;
 
 use onegrid_core::domain::case::Event;
 use onegrid_core::domain::case::payload::Comment;
-use onegrid_core::id::{EnvelopeId, RecordId};
+use onegrid_core::domain::point::GeoPoint;
+use onegrid_core::id::{EnvelopeId, Hash, RecordId};
 use onegrid_core::net::now_ms;
-use onegrid_core::replica::{RecordRow, RecordView, ReplicaError};
+use onegrid_core::replica::{AttachmentInfo, AttachmentState, RecordRow, RecordView, ReplicaError};
 use onegrid_core::texts::{self, Lang};
 
 use crate::cast::note;
 use crate::phone::Phone;
+use crate::photo::{Scene, take};
 use onegrid_server::error::{Phrase, Problem, Result};
 
 /// The running text of the demo.
@@ -113,6 +115,40 @@ impl<'a> Script<'a> {
             mentions: Vec::new(),
         };
         self.ok(phone.replica().comment(record, comment, now_ms()))
+    }
+
+    /// Takes a photo on a phone, with the place that its camera adds.
+    pub(crate) fn photograph(
+        &self,
+        phone: &Phone,
+        scene: Scene,
+        (lat, lon): (f64, f64),
+    ) -> Result<Hash> {
+        let at = GeoPoint::from_degrees(lat, lon).map_err(|_| self.failed("demo.outside"))?;
+        let id = self.ok(phone.photograph(&take(scene, at)))?;
+        self.expect("place removed", phone.has_removed_place(id), true)?;
+        Ok(id)
+    }
+
+    /// Returns the photos of a record as a phone has them.
+    pub(crate) fn photos(&self, phone: &Phone, record: RecordId) -> Result<Vec<AttachmentInfo>> {
+        self.ok(phone.replica().attachments_of(record))
+    }
+
+    /// Expects so many photos of a record on a phone, all of them in this state.
+    pub(crate) fn expect_photos(
+        &self,
+        (phone, record): (&Phone, RecordId),
+        count: usize,
+        state: AttachmentState,
+    ) -> Result<()> {
+        let photos = self.photos(phone, record)?;
+        self.expect("photos", photos.len(), count)?;
+        for photo in photos {
+            self.expect("photo", photo.state.name(), state.name())?;
+            self.expect("small picture", photo.has_thumbnail, true)?;
+        }
+        Ok(())
     }
 
     /// Returns the row of a record in a phone's list.

@@ -4,9 +4,12 @@ use onegrid_core::domain::case::payload::{Bare, Dispatch, FollowUp, Seen, Step, 
 use onegrid_core::domain::case::{Deadlines, Event, Part, Party, Stage};
 use onegrid_core::id::{EnvelopeId, RecordId};
 use onegrid_core::net::now_ms;
+use onegrid_core::replica::AttachmentState;
 
+use crate::balance::kilobytes;
 use crate::cast::{Cast, Report, note, unit};
 use crate::phone::Phone;
+use crate::photo::Scene;
 use crate::script::Script;
 use onegrid_server::error::{Phrase, Result};
 
@@ -14,6 +17,12 @@ const HOUR_MS: i64 = 3_600_000;
 /// 133 Wulin Road, in the first grid of Zhugan lane. The real address lies elsewhere, because boundaries of
 /// the seed are schematic.
 const AT: (f64, f64) = (30.312_15, 120.118_78);
+
+/// The photos of the report with their captions.
+const PHOTOS: [(Scene, &str); 2] = [
+    (Scene::Kitchen, "demo.gas_photo_kitchen"),
+    (Scene::Flame, "demo.gas_photo_flame"),
+];
 
 /// Rungs of the receipt ladder, as [`onegrid_core::replica::RecordRow::ladder`] counts them.
 const STORED: u8 = 0;
@@ -32,6 +41,10 @@ pub(crate) async fn play(cast: &Cast, script: &mut Script<'_>) -> Result<()> {
 async fn report(cast: &Cast, script: &mut Script<'_>) -> Result<RecordId> {
     let volunteer = cast.volunteer_a();
     volunteer.set_online(false);
+    let mut photos = Vec::new();
+    for (scene, caption) in PHOTOS {
+        photos.push((script.photograph(volunteer, scene, AT)?, script.text(caption)));
+    }
     let report = Report {
         title: script.text("demo.gas_title"),
         description: script.text("demo.gas_description"),
@@ -39,6 +52,7 @@ async fn report(cast: &Cast, script: &mut Script<'_>) -> Result<RecordId> {
         severity: None,
         at: AT,
         team: true,
+        photos,
     };
     let record = cast.report(volunteer, &report, script)?;
     let row = script.row(volunteer, record)?;
@@ -54,6 +68,17 @@ async fn report(cast: &Cast, script: &mut Script<'_>) -> Result<RecordId> {
         "sync.offline".to_owned(),
     )?;
     script.done(&Phrase::new("demo.gas_reported").with("title", &row.title))?;
+    let left = script.ok(volunteer.replica().files_left())?;
+    script.expect_photos(
+        (volunteer, record),
+        PHOTOS.len(),
+        AttachmentState::Waiting,
+    )?;
+    script.done(
+        &Phrase::new("demo.gas_photographed")
+            .with("count", left.uploads)
+            .with("size", kilobytes(left.upload_bytes)),
+    )?;
 
     volunteer.set_online(true);
     cast.sync(volunteer, script).await?;
@@ -64,6 +89,12 @@ async fn report(cast: &Cast, script: &mut Script<'_>) -> Result<RecordId> {
     let state = view.state.as_ref();
     let grid = state.map(|state| cast.place().name(&state.place()));
     script.done(&Phrase::new("demo.gas_delivered").with("grid", grid.unwrap_or_default()))?;
+    script.expect_photos(
+        (volunteer, record),
+        PHOTOS.len(),
+        AttachmentState::Delivered,
+    )?;
+    script.done(&Phrase::new("demo.gas_photos_sent").with("count", PHOTOS.len()))?;
     Ok(record)
 }
 
@@ -76,6 +107,7 @@ async fn dispatch(cast: &Cast, record: RecordId, script: &mut Script<'_>) -> Res
     let row = script.row(cast.volunteer_a(), record)?;
     script.expect("ladder", row.ladder, SEEN)?;
     script.done(&Phrase::new("demo.gas_seen"))?;
+    look(cast, record, script).await?;
 
     script.act(room, record, &to_gas())?;
     cast.sync(room, script).await?;
@@ -99,6 +131,29 @@ async fn dispatch(cast: &Cast, record: RecordId, script: &mut Script<'_>) -> Res
     script.done(&Phrase::new("demo.gas_anonymous"))
 }
 
+/// The command room sees the small pictures at once, and fetches a full photo.
+async fn look(cast: &Cast, record: RecordId, script: &mut Script<'_>) -> Result<()> {
+    let room = cast.dispatcher();
+    script.expect_photos((room, record), PHOTOS.len(), AttachmentState::Absent)?;
+    let photos = script.photos(room, record)?;
+    let small: usize = photos
+        .iter()
+        .filter_map(|one| room.replica().thumbnail(Some(record), one.id).ok()?)
+        .map(|picture| picture.len())
+        .sum();
+    for photo in &photos {
+        let full = cast.fetch(room, (record, photo.id), script).await?;
+        let original = script.ok(cast.volunteer_a().full_photo(record, photo.id))?;
+        script.expect("the same photo", full == original, true)?;
+    }
+    let full = photos.iter().map(|one| one.bytes).sum();
+    script.done(
+        &Phrase::new("demo.gas_photos_seen")
+            .with("small", kilobytes(u64::try_from(small).unwrap_or(u64::MAX)))
+            .with("full", kilobytes(full)),
+    )
+}
+
 async fn handle(cast: &Cast, record: RecordId, script: &mut Script<'_>) -> Result<()> {
     let gas = cast.gas();
     for (step, stage, line) in [
@@ -115,12 +170,20 @@ async fn handle(cast: &Cast, record: RecordId, script: &mut Script<'_>) -> Resul
         script.done(&Phrase::new(line))?;
     }
     let words = script.text("demo.gas_result");
-    let event = Event::Resolve(of_open(gas, record, note(&words), script)?);
-    script.act(gas, record, &event)?;
+    let after = script.photograph(gas, Scene::Yard, AT)?;
+    let mut step = of_open(gas, record, note(&words), script)?;
+    step.attachments.push(after);
+    script.act(gas, record, &Event::Resolve(step))?;
     both(cast, gas, record, Stage::Resolved, script).await?;
     let row = script.row(cast.volunteer_a(), record)?;
     script.expect("ladder", row.ladder, HANDLED)?;
-    script.done(&Phrase::new("demo.gas_resolved").with("words", words))
+    script.done(&Phrase::new("demo.gas_resolved").with("words", words))?;
+    let full = cast
+        .fetch(cast.volunteer_a(), (record, after), script)
+        .await?;
+    let original = script.ok(gas.full_photo(record, after))?;
+    script.expect("the same photo", full == original, true)?;
+    script.done(&Phrase::new("demo.gas_photo_after"))
 }
 
 async fn judge(cast: &Cast, record: RecordId, script: &mut Script<'_>) -> Result<()> {
@@ -147,7 +210,7 @@ async fn judge(cast: &Cast, record: RecordId, script: &mut Script<'_>) -> Result
     let steps = view
         .timeline
         .iter()
-        .filter(|entry| entry.event.is_some())
+        .filter(|entry| !matches!(entry.event, None | Some(Event::Attach(_))))
         .count();
     // Triage, seen, dispatch, accept, arrive, resolve, verify, close, follow-up.
     script.expect("steps", steps, 9)?;

@@ -72,6 +72,7 @@ async fn work(cast: &Cast, script: &mut Script<'_>) -> Result<RecordId> {
         severity: Some(Severity::General),
         at: AT,
         team: true,
+        photos: Vec::new(),
     };
     let record = cast.report(cast.lead(), &report, script)?;
     cast.everybody(script).await?;

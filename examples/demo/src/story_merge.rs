@@ -45,6 +45,7 @@ async fn report(cast: &Cast, script: &mut Script<'_>) -> Result<Pair> {
         severity: Some(Severity::Elevated),
         at,
         team: true,
+        photos: Vec::new(),
     };
     let case = cast.report(a, &one("demo.merge_words_a", AT, script), script)?;
     let double = cast.report(b, &one("demo.merge_words_b", NEARBY, script), script)?;

@@ -46,6 +46,7 @@ pub(crate) async fn play(
             severity: Some(Severity::General),
             at,
             team: true,
+            photos: Vec::new(),
         };
         written.push(cast.report(phone, &report, script)?);
     }

@@ -319,6 +319,7 @@ async fn find(cast: &Cast, stop: &Stop, script: &mut Script<'_>) -> Result<Recor
         severity: Some(Severity::Serious),
         at: stop.at,
         team: false,
+        photos: Vec::new(),
     };
     let draft = cast.draft(&report);
     let finding = Finding {
