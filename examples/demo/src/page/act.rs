@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use onegrid_core::crdt::FieldEdit;
 use onegrid_core::domain::Text;
 use onegrid_core::domain::case::payload::{Comment, Seen};
-use onegrid_core::domain::case::{Event, Severity};
+use onegrid_core::domain::case::{Event, MoveInput, Severity};
 use onegrid_core::domain::content::{Field, FieldValue};
 use onegrid_core::domain::kinds::hazard;
 use onegrid_core::id::{EnvelopeId, RecordId};
@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Shown;
-use super::forms;
+use super::{forms, photos};
 use super::moves::{self, MoveFields};
 use super::show::{both, find};
 use crate::cast::Report;
@@ -90,6 +90,17 @@ pub(super) struct Written {
     severity: Option<String>,
     /// The place on the map, in units of the map.
     at: [f64; 2],
+    /// Staged photos.
+    #[serde(default)]
+    photos: Vec<Photo>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Photo {
+    id: String,
+    #[serde(default)]
+    caption: String,
 }
 
 /// Makes a new report.
@@ -106,6 +117,12 @@ pub(super) async fn report(
     if title.is_empty() {
         return Err(Refused::bad_input());
     }
+    let (ids, captions): (Vec<String>, Vec<String>) = written
+        .photos
+        .into_iter()
+        .map(|photo| (photo.id, photo.caption.trim().to_owned()))
+        .unzip();
+    let ids = photos::ids(&ids)?;
     let report = Report {
         title: title.to_owned(),
         description: written.description.trim().to_owned(),
@@ -113,6 +130,7 @@ pub(super) async fn report(
         severity: written.severity.as_deref().and_then(Severity::from_name),
         at: (at.lat(), at.lon()),
         team: phone.is_of_team(),
+        photos: ids.into_iter().zip(captions).collect(),
     };
     let draft = shown.cast.draft(&report).ok_or_else(outside)?;
     let record = phone.replica().report(&draft, now_ms())?;
@@ -136,6 +154,8 @@ pub(super) struct Asked {
     choice: Option<usize>,
     /// The settling that is undone.
     settled: Option<String>,
+    /// The photo that the person asks for.
+    photo: Option<String>,
     /// The input of a button of a visit.
     form: forms::VisitFields,
 }
@@ -151,6 +171,12 @@ pub(super) async fn on_record(
         let mut replica = phone.replica();
         if let Some(about) = forms::apply(&mut replica, record, &what, &asked.form)? {
             json!({ "record": about.to_string() })
+        } else if what == "want" {
+            let ids = photos::ids(asked.photo.as_slice())?;
+            for id in ids {
+                replica.want_attachment(record, id)?;
+            }
+            json!({})
         } else {
             let view = replica.view(record)?.ok_or_else(Refused::no_record)?;
             let done = apply(&mut replica, &view, record, &what, &asked)?;
@@ -174,6 +200,8 @@ fn apply(
         "act" => {
             let name = asked.movement.as_deref().ok_or_else(Refused::bad_input)?;
             let input = moves::input(name, &asked.given, now).ok_or_else(Refused::bad_input)?;
+            let attachments = photos::ids(&asked.given.photos)?;
+            let input = MoveInput { attachments, ..input };
             replica.make_move(record, &input, now)?
         }
         "open" => {
@@ -190,10 +218,14 @@ fn apply(
         }
         "comment" => {
             let text = asked.given.text.as_deref().unwrap_or_default().trim();
-            let text = Text::new(text).map_err(|_| Refused::bad_input())?;
+            let attachments = photos::ids(&asked.given.photos)?;
+            let text = match text {
+                "" if !attachments.is_empty() => None,
+                text => Some(Text::new(text).map_err(|_| Refused::bad_input())?),
+            };
             let comment = Comment {
-                text: Some(text),
-                attachments: Vec::new(),
+                text,
+                attachments,
                 mentions: Vec::new(),
             };
             replica.comment(record, comment, now)?

@@ -6,6 +6,8 @@ let state = null;
 let map = null;
 let guideStep = 0;
 const details = {};
+const meet = { one: "volunteer-1", two: "volunteer-2" };
+let opened = null;
 const panels = {
   a: { phone: "volunteer-1", mode: "list", choices: ["volunteer-1", "volunteer-2", "lead"], drafts: {} },
   b: { phone: "worker", mode: "list", choices: ["worker", "supervisor", "gas", "urban", "volunteer-2"], drafts: {} },
@@ -57,8 +59,14 @@ async function get(path) {
   return answer.json();
 }
 
-async function post(path, body) {
-  const answer = await fetch(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+const post = (path, body) => request(path, "POST", "application/json", JSON.stringify(body));
+
+async function request(path, method, type, body) {
+  const answer = await fetch(path, { method, headers: type ? { "content-type": type } : {}, body }).catch(() => null);
+  if (!answer) {
+    toast(t("lost"));
+    return null;
+  }
   const said = await answer.json().catch(() => ({}));
   if (!answer.ok) {
     toast(said.says ? own(said.says) : String(answer.status));
@@ -86,6 +94,11 @@ async function load() {
       const known = everything(phoneOf(panel)).some((row) => row.id === panel.record);
       if (panel.mode === "record" && !known) panel.mode = "list";
       if (panel.mode === "record") details[key(panel)] = await get(`/api/phones/${panel.phone}/records/${panel.record}`);
+    }
+    if (opened) {
+      opened.page = await get(`/api/phones/${opened.phone}/records/${opened.record}`);
+      const photo = opened.page.photos.find((one) => one.id === opened.id);
+      if (photo && HERE.has(photo.state)) panels.c.sawPhotoOnce = true;
     }
     watchGuide();
     render();
@@ -116,13 +129,15 @@ function watchGuide() {
     () => panels.c.settledOnce,
     () => panels.c.answeredOnce,
     () => panels.c.foundOnce,
+    () => panels.c.sawPhotoOnce,
+    () => panels.c.metOnce,
   ];
   while (guideStep < reached.length && reached[guideStep]()) guideStep += 1;
 }
 
 function renderGuide() {
   const list = document.getElementById("guide");
-  list.replaceChildren(...[1, 2, 3, 4, 5, 6, 7, 8].map((step) =>
+  list.replaceChildren(...[1, 2, 3, 4, 5, 6, 7, 8, 9, 10].map((step) =>
     h("li", { class: step <= guideStep ? "done" : step === guideStep + 1 ? "next" : "", "aria-current": step === guideStep + 1 ? "step" : null }, t(`guide_${step}`))));
 }
 
@@ -139,6 +154,8 @@ function render() {
   for (const [name, panel] of Object.entries(panels)) {
     document.getElementById(`panel-${name}`).replaceChildren(...draw(name, panel));
   }
+  renderMeetings();
+  renderPhoto();
   for (const [name, top] of scrolls) {
     const one = document.querySelector(`[data-scroll="${name}"]`);
     if (one) one.scrollTop = top;
@@ -158,7 +175,7 @@ function draw(name, panel) {
 
 function bar(name, panel, phone) {
   const who = name === "c" ? h("h2", {}, t("room")) : h("label", { class: "who" }, h("span", { class: "quiet" }, t("person")),
-    h("select", { id: `who-${name}`, onchange: (event) => { panel.phone = event.target.value; panel.mode = "list"; load(); }, value: null },
+    h("select", { id: `who-${name}`, onchange: (event) => { panel.phone = event.target.value; panel.mode = "list"; panel.drafts.photos = []; load(); }, value: null },
       panel.choices.map((choice) => {
         const one = state.phones.find((other) => other.name === choice);
         return h("option", { value: choice, selected: choice === panel.phone }, own(one.role));
@@ -174,7 +191,9 @@ function status(phone) {
   const parts = [t(`conn_${phone.connection}`)];
   if (phone.undelivered) parts.push(t("undelivered", { n: phone.undelivered }));
   else if (phone.online && phone.equal) parts.push(t("equal"));
-  return h("p", { class: `status ${phone.connection}${phone.undelivered ? " owes" : ""}`, "aria-live": "polite" }, parts.join(" · "));
+  const { files, bytes, minutes } = phone.files_left;
+  if (files) parts.push(minutes ? t("photos_left_minutes", { n: files, m: minutes }) : t("photos_left", { n: files, size: size(bytes) }));
+  return h("p", { class: `status ${phone.connection}${phone.undelivered || files ? " owes" : ""}`, "aria-live": "polite" }, parts.join(" · "));
 }
 
 function foot(name, panel, phone) {
@@ -224,6 +243,7 @@ function list(name, panel, phone) {
     h("button", { type: "button", class: `row${row.open ? "" : " over"}`, id: `row-${name}-${row.id}`, onclick: () => openRecord(panel, row.id) },
       h("span", { class: "title" }, row.title),
       h("span", { class: "facts" }, chip(t(`stage_${row.stage}`), `stage ${row.open ? "" : "ended"}`), severityChip(row.severity), h("span", { class: "quiet" }, category(row.category)),
+        row.photos ? chip(t("photos_n", { n: row.photos }), "note") : null,
         row.conflicts ? chip(t("conflict"), "warn") : null, row.needs_review ? chip(t("review"), "warn") : null),
       row.mine || row.undelivered ? ladder(row) : null))));
 }
@@ -308,8 +328,9 @@ function reportForm(name, panel) {
   const send = async (event) => {
     event.preventDefault();
     if (!(drafts.title || "").trim()) { toast(t("need_title")); focusOn(`what-${name}`); return; }
+    const photos = (drafts.photos || []).map((photo) => ({ id: photo.id, caption: photo.caption || "" }));
     const done = await post(`/api/phones/${panel.phone}/report`, {
-      title: drafts.title, description: drafts.more || "", category: drafts.category || "gas", severity: drafts.severity || null, at: drafts.at,
+      title: drafts.title, description: drafts.more || "", category: drafts.category || "gas", severity: drafts.severity || null, at: drafts.at, photos,
     });
     if (!done) return;
     if (name === "a" && !phoneOf(panel).online) panel.tried = done.record;
@@ -322,6 +343,7 @@ function reportForm(name, panel) {
     field(t("what"), h("input", { id: `what-${name}`, value: drafts.title || "", placeholder: t("what_hint"), maxlength: 80, oninput: keep("title") })),
     field(t("kind"), h("select", { id: `kind-${name}`, onchange: keep("category") }, CATEGORIES.map((code) => h("option", { value: code, selected: code === (drafts.category || "gas") }, category(code))))),
     field(t("severity"), severitySelect(`sev-${name}`, drafts.severity || "", keep("severity"))),
+    photoPicker(name, panel, true),
     field(t("more"), h("textarea", { id: `more-${name}`, rows: 2, maxlength: 500, value: drafts.more || "", oninput: keep("more") })),
     field(t("where"), h("select", { id: `grid-${name}`, onchange: (event) => { drafts.grid = Number(event.target.value); drafts.at = middle(map.grids[drafts.grid]); render(); } },
       map.grids.map((grid, at) => h("option", { value: at, selected: at === drafts.grid }, grid.name)))),
@@ -526,6 +548,7 @@ function recordPage(name, panel) {
     h("p", { class: "facts" }, chip(t(`stage_${row.stage}`), `stage ${row.open ? "" : "ended"}`), severityChip(row.severity), h("span", { class: "quiet" }, [category(row.category), page.grid].filter(Boolean).join(" · "))),
     ladder(row),
     page.description ? h("p", { class: "description" }, page.description) : null,
+    photoStrip(name, panel, page),
     page.assignments.map((one) => h("p", { class: "assignment" }, `${t("to")} ${own(one.to)} · ${t(`stage_${one.state}`)}`, one.resolve_by_ms ? ` · ${t("due", { t: day(one.resolve_by_ms) })}` : "")),
     page.merged_into ? h("p", { class: "assignment" }, t("merged_into")) : null,
     linkedRecords(name, panel, page),
@@ -533,7 +556,7 @@ function recordPage(name, panel) {
     undoBar(panel, row, base),
     moveBox(name, panel, page, base),
     h("h4", {}, t("timeline")),
-    h("ol", { class: "timeline" }, page.timeline.map((entry, at) => event(entry, at))),
+    h("ol", { class: "timeline" }, page.timeline.map((entry, at) => event(name, panel, page, entry, at))),
     page.set_aside.length ? [h("h4", {}, t("set_aside")), h("ul", {}, page.set_aside.map((one) => h("li", {}, `${one.words} — ${own(one.why)}`)))] : null,
   ];
 }
@@ -562,6 +585,7 @@ function undoBar(panel, row, base) {
   }, "plain"));
 }
 
+const WITH_PHOTOS = new Set(["accept", "arrive", "resolve", "verify_pass", "verify_fail", "danger_remains"]);
 const NEED_WORDS = new Set(["return", "withdraw", "reopen", "danger_remains"]);
 
 function moveBox(name, panel, page, base) {
@@ -569,25 +593,30 @@ function moveBox(name, panel, page, base) {
   const drafts = panel.drafts;
   const wordsId = `words-${name}`;
   const others = phoneOf(panel).rows.filter((one) => one.id !== row.id && one.open);
-  const send = async (move, given) => {
+  const taken = () => (drafts.photos || []).map((photo) => photo.id);
+  const act = async (move, given) => {
     const text = (drafts.words || "").trim();
+    const photos = WITH_PHOTOS.has(move.move) ? taken() : [];
     if (NEED_WORDS.has(move.move) && !text) { toast(t("need_words")); focusOn(wordsId); return; }
-    const done = await post(`${base}/act`, { move: move.move, given: { assignment: move.assignment, text: text || null, ...given } });
-    if (done) { drafts.words = ""; load(); }
+    const done = await post(`${base}/act`, { move: move.move, given: { assignment: move.assignment, text: text || null, photos, ...given } });
+    if (done) { drafts.words = ""; if (photos.length) drafts.photos = []; load(); }
   };
   const say = async () => {
-    const done = (drafts.words || "").trim() ? await post(`${base}/comment`, { given: { text: drafts.words } }) : (toast(t("need_words")), null);
-    if (done) { drafts.words = ""; load(); }
+    const photos = taken();
+    const given = { text: drafts.words || "", photos };
+    const done = given.text.trim() || photos.length ? await post(`${base}/comment`, { given }) : (toast(t("need_words")), null);
+    if (done) { drafts.words = ""; drafts.photos = []; load(); }
   };
   const plain = page.moves.filter((move) => !["dispatch", "merge"].includes(move.move));
   const can = (move) => page.moves.find((one) => one.move === move);
   return h("section", { class: "moves" },
     h("input", { id: wordsId, "aria-label": t("words_hint"), placeholder: t("words_hint"), maxlength: 500, value: drafts.words || "", oninput: (e) => { drafts.words = e.target.value; } }),
+    photoPicker(name, panel, false),
     h("div", { class: "actions" },
-      plain.map((move) => button(t(`move_${move.move}`), () => send(move, {}), move.move === "danger_remains" ? "danger" : ["accept", "arrive", "resolve", "verify_pass", "close"].includes(move.move) ? "primary" : "", { id: `do-${name}-${move.move}` })),
+      plain.map((move) => button(t(`move_${move.move}`), () => act(move, {}), move.move === "danger_remains" ? "danger" : ["accept", "arrive", "resolve", "verify_pass", "close"].includes(move.move) ? "primary" : "", { id: `do-${name}-${move.move}` })),
       button(t("say"), say, "", { id: `do-${name}-comment` })),
-    can("dispatch") ? pair(`unit-${name}`, t("to"), state.units.map((unit) => [unit.id, own(unit.name)]), t("move_dispatch"), (unit) => send(can("dispatch"), { unit }), "primary") : null,
-    can("merge") && others.length ? pair(`into-${name}`, t("into"), others.map((one) => [one.id, one.title]), t("move_merge"), (into) => send(can("merge"), { into }), "") : null,
+    can("dispatch") ? pair(`unit-${name}`, t("to"), state.units.map((unit) => [unit.id, own(unit.name)]), t("move_dispatch"), (unit) => act(can("dispatch"), { unit }), "primary") : null,
+    can("merge") && others.length ? pair(`into-${name}`, t("into"), others.map((one) => [one.id, one.title]), t("move_merge"), (into) => act(can("merge"), { into }), "") : null,
     page.form ? null : h("label", { class: "pair" }, h("span", {}, t("severity_now")), severitySelect(`edit-${name}`, page.written_severity, async (e) => {
       if (e.target.value) await post(`${base}/edit`, { severity: e.target.value });
       load();
@@ -599,12 +628,135 @@ function pair(id, label, options, act, go, kind) {
   return h("div", { class: "pair" }, h("span", {}, label), select, button(act, () => go(select.value), kind, { id: `go-${id}` }));
 }
 
-function event(entry, at) {
-  const what = t(at === 0 ? "event_reported" : `event_${entry.what}`);
+function event(name, panel, page, entry, at) {
+  const what = t(at === 0 ? "event_reported" : `event_${entry.what}`, { n: entry.photos.length });
+  const photos = page.photos.filter((photo) => entry.photos.includes(photo.id));
   return h("li", { class: `${entry.superseded ? "superseded" : ""}${entry.delivered ? "" : " waiting"}` },
     h("span", { class: "when" }, clock(entry.at_ms)),
     h("span", { class: "deed" }, h("strong", {}, own(entry.who)), " ", what, entry.to ? ` → ${own(entry.to)}` : "", entry.superseded ? [" ", chip(t("superseded"), "warn")] : null, entry.delivered ? null : [" ", chip(t("waiting"), "note")],
-      entry.words ? h("q", {}, entry.words) : null, entry.why ? h("small", {}, own(entry.why)) : null));
+      entry.words ? h("q", {}, entry.words) : null, entry.why ? h("small", {}, own(entry.why)) : null,
+      photos.length ? h("span", { class: "taken" }, photos.map((photo) => thumbnail(panel, page.row, photo, `t-${name}-${entry.id}`))) : null));
+}
+
+// --- photos ------------------------------------------------------------------------------------------
+
+const HERE = new Set(["waiting", "delivered"]);
+const photoPath = (phone, record, id, which) => `/api/phones/${phone}/records/${record}/photos/${id}/${which}`;
+const captionOf = (photo) => photo.caption || t("photo");
+
+// How far a photo has got on its way: on this phone, its small picture at the server, itself at the server.
+function receipt(photo) {
+  if (photo.refusal) return own(photo.refusal);
+  if (photo.state === "waiting") return t(photo.described ? "photo_sent" : "photo_waiting");
+  return t(`photo_${photo.state}`);
+}
+
+function thumbnail(panel, row, photo, prefix) {
+  const id = `${prefix}-${photo.id}`;
+  const label = `${captionOf(photo)} · ${receipt(photo)}`;
+  return h("button", { type: "button", class: "row thumb", id, title: label, onclick: () => openPhoto(panel.phone, row.id, photo.id, id) },
+    h("img", { src: photoPath(panel.phone, row.id, photo.id, "small"), alt: `${captionOf(photo)}. ${receipt(photo)}`, width: 224, height: 168 }));
+}
+
+function photoStrip(name, panel, page) {
+  if (!page.photos.length) return null;
+  return h("section", { class: "photos", "aria-label": t("photos") }, h("h4", {}, t("photos_n", { n: page.photos.length })), h("ul", {}, page.photos.map((photo) =>
+    h("li", {}, thumbnail(panel, page.row, photo, `p-${name}`),
+      h("span", { class: `receipt ${photo.state}` }, receipt(photo)),
+      photo.place_removed ? h("span", { class: "receipt quiet" }, t("place_removed")) : null))));
+}
+
+function photoPicker(name, panel, captions) {
+  const drafts = panel.drafts;
+  const photos = drafts.photos || [];
+  const base = `/api/phones/${panel.phone}/photos`;
+  const keep = (done) => {
+    if (!done) return;
+    drafts.photos = [...(drafts.photos || []), done];
+    render();
+    focusOn(captions ? `caption-${name}-${done.id}` : `camera-${name}`);
+  };
+  const pick = async (event) => { for (const file of event.target.files) keep(await request(base, "POST", file.type || "image/unknown", file)); };
+  const remove = async (photo) => {
+    await request(`${base}/${photo.id}`, "DELETE");
+    drafts.photos = photos.filter((other) => other.id !== photo.id);
+    render();
+    focusOn(`camera-${name}`);
+  };
+  return h("div", { class: "picker", role: "group", "aria-label": t("photos") },
+    h("div", { class: "actions" },
+      button(t("take_photo"), async () => keep(await post(`${base}/sample`, { at: captions ? drafts.at : null, taken: photos.length })), "", { id: `camera-${name}` }),
+      h("label", { class: "file" }, h("span", {}, t("choose_photo")), h("input", { type: "file", id: `file-${name}`, accept: "image/jpeg", multiple: true, onchange: pick }))),
+    photos.length ? h("ul", {}, photos.map((photo, at) => h("li", {},
+      h("img", { src: `${base}/${photo.id}`, alt: photo.caption || t("photo_number", { n: at + 1 }), width: 224, height: 168 }),
+      h("div", { class: "about" },
+        captions ? h("input", { id: `caption-${name}-${photo.id}`, "aria-label": t("caption_of", { n: at + 1 }), placeholder: t("caption_hint"), maxlength: 80, value: photo.caption || "", oninput: (e) => { photo.caption = e.target.value; } }) : null,
+        h("p", { class: "quiet" }, [t("photo_waiting"), photo.place_removed ? t("place_removed") : ""].filter(Boolean).join(" · ")),
+        button(t("remove_photo"), () => remove(photo), "plain", { "aria-label": `${t("remove_photo")} ${at + 1}` }))))) : null);
+}
+
+async function openPhoto(phone, record, id, opener) {
+  const page = await get(`/api/phones/${phone}/records/${record}`).catch(() => null);
+  if (!page || !page.photos.some((photo) => photo.id === id)) return;
+  opened = { phone, record, id, opener, page };
+  const photo = page.photos.find((one) => one.id === id);
+  if (HERE.has(photo.state)) panels.c.sawPhotoOnce = true;
+  else await post(`/api/phones/${phone}/records/${record}/want`, { photo: id });
+  await load();
+}
+
+// The photo is shown again after every change, so a full photo replaces the small one when it arrives.
+function renderPhoto() {
+  const box = document.getElementById("photo");
+  if (!opened) return;
+  const { phone, record, page } = opened;
+  const at = page.photos.findIndex((photo) => photo.id === opened.id);
+  const photo = page.photos[at];
+  const here = HERE.has(photo.state);
+  const turn = (step) => { const next = page.photos[at + step]; if (next) openPhoto(phone, record, next.id, opened.opener); };
+  const keys = (event) => { if (event.key === "ArrowLeft") turn(-1); if (event.key === "ArrowRight") turn(1); };
+  const source = photoPath(phone, record, photo.id, here ? "full" : "small");
+  const focus = document.activeElement && box.contains(document.activeElement) ? document.activeElement.id : null;
+  const old = box.querySelector("img");
+  const image = old && old.getAttribute("src") === source ? old : h("img", { src: source, width: photo.width || 960, height: photo.height || 720, class: here ? "full" : "full small" });
+  image.setAttribute("alt", captionOf(photo));
+  const facts = [here ? t("photo_full", { size: size(photo.bytes) }) : t("photo_small"), receipt(photo), photo.place_removed ? t("place_removed") : ""];
+  box.onkeydown = keys;
+  box.onclose = () => { const back = opened && opened.opener; opened = null; if (back) focusOn(back); };
+  box.onclick = (event) => { if (event.target === box) box.close(); };
+  box.replaceChildren(h("div", { class: "frame" }, h("h2", { id: "photo-title" }, captionOf(photo)), image, h("p", { class: "quiet", role: "status" }, facts.filter(Boolean).join(" · ")),
+    h("div", { class: "actions" },
+      page.photos.length > 1 ? [button("‹", () => turn(-1), "", { id: "photo-back", "aria-label": t("photo_before"), disabled: at === 0 }), h("span", { class: "quiet" }, `${at + 1} / ${page.photos.length}`), button("›", () => turn(1), "", { id: "photo-next", "aria-label": t("photo_after"), disabled: at === page.photos.length - 1 })] : null,
+      button(t("close_photo"), () => box.close(), "primary", { id: "photo-close" }))));
+  if (!box.open) { box.showModal(); focusOn("photo-close"); } else if (focus) focusOn(focus);
+}
+
+// --- meetings ----------------------------------------------------------------------------------------
+
+function renderMeetings() {
+  const role = (name) => own(state.phones.find((phone) => phone.name === name).role);
+  const select = (which, label) => h("label", { class: "field" }, h("span", {}, t(label)), h("select", { id: `meet-${which}`, onchange: (event) => { meet[which] = event.target.value; } },
+    state.phones.map((phone) => h("option", { value: phone.name, selected: phone.name === meet[which] }, own(phone.role)))));
+  const go = async () => {
+    if (meet.one === meet.two) { toast(t("meet_two")); focusOn("meet-two"); return; }
+    const done = await post(`/api/phones/${meet.one}/meet`, { with: meet.two });
+    if (!done) return;
+    panels.c.metOnce = true;
+    await load();
+  };
+  document.getElementById("meetings").replaceChildren(
+    h("h2", { id: "meetings-title" }, t("meetings")), h("p", { class: "quiet" }, t("meetings_hint")),
+    h("div", { class: "meet" }, select("one", "meet_one"), select("two", "meet_other"), button(t("meet"), go, "primary", { id: "meet-go" })),
+    state.meetings.length ? h("ol", {}, state.meetings.map((meeting, at) => meetingItem(meeting, state.meetings.length - at, role))) : h("p", { class: "empty" }, t("no_meetings")));
+}
+
+function meetingItem(meeting, number, role) {
+  const [caller, listener] = meeting.ends;
+  return h("li", {}, h("h3", {}, t("met", { a: role(caller.phone), b: role(listener.phone) }), " ", h("span", { class: "quiet" }, clock(meeting.at_ms))),
+    [listener, caller].map((end) => h("div", { class: "brought" },
+      h("p", {}, t(end.records.length ? "brought" : end.envelopes ? "brought_news" : "brought_none", { who: role(end.phone), n: end.records.length, e: end.envelopes })),
+      h("ul", {}, end.records.map((record) => h("li", {}, record.photos.map((photo) => thumbnail({ phone: end.phone }, record, photo, `m-${number}-${end.phone}`)),
+        h("span", {}, h("strong", {}, record.title), h("span", { class: "quiet" }, record.photos.length ? ` ${t(record.photos.every((photo) => HERE.has(photo.state)) ? "with_full" : "with_small")}` : ""))))))));
 }
 
 // --- start -------------------------------------------------------------------------------------------

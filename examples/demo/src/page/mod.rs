@@ -5,14 +5,17 @@
 //!  browser ─▶ POST api/phones/<name>/… ─▶ Replica (report, act, settle …) ─▶ driver ─▶ server
 //!          ◀─ GET api/state             ◀─ lists of all phones
 //!          ◀─ GET api/events (SSE)      ◀─ “something changed”
+//!          ◀─ GET …/photos/<id>/full    ◀─ the file as this phone has it
 //! ```
 //!
-//! It listens on this machine only, takes JSON only (so no other page can make a browser send it), and
-//! loads nothing from elsewhere.
+//! It listens on this machine only, takes JSON and photos only (so no other page can make a browser send
+//! them), and loads nothing from elsewhere.
 
 mod act;
 mod forms;
+mod meetings;
 mod moves;
+mod photos;
 mod show;
 
 use std::convert::Infallible;
@@ -21,13 +24,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::Stream;
 use futures_util::stream::unfold;
+use onegrid_core::limits::MEDIA_INPUT_BYTES_MAX;
 use onegrid_core::net::Status;
 use tokio::sync::watch;
 
@@ -56,7 +60,7 @@ const FILES: [(&str, &str, &str); 4] = [
     ),
 ];
 /// The page may load only its own files.
-const POLICY: &str = "default-src 'self'; img-src data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// The shared state of all routes.
 #[derive(Clone)]
@@ -151,6 +155,20 @@ fn router(shown: Shown) -> Router {
         .route("/api/phones/{phone}/report", post(act::report))
         .route("/api/phones/{phone}/visit", post(forms::plan))
         .route("/api/phones/{phone}/templates", get(forms::templates))
+        .route("/api/phones/{phone}/meet", post(meetings::meet))
+        .route(
+            "/api/phones/{phone}/photos",
+            post(photos::add).layer(DefaultBodyLimit::max(MEDIA_INPUT_BYTES_MAX)),
+        )
+        .route("/api/phones/{phone}/photos/sample", post(photos::sample))
+        .route(
+            "/api/phones/{phone}/photos/{id}",
+            get(photos::staged).delete(photos::remove),
+        )
+        .route(
+            "/api/phones/{phone}/records/{record}/photos/{id}/{size}",
+            get(photos::photo),
+        )
         .route(
             "/api/phones/{phone}/records/{record}/{what}",
             post(act::on_record),

@@ -29,6 +29,9 @@ pub(super) struct MoveFields {
     assignment: Option<String>,
     /// The reason of a step, out of its list.
     reason: Option<String>,
+    /// Staged photos.
+    #[serde(default)]
+    pub(super) photos: Vec<String>,
 }
 
 /// The moves that have a button.

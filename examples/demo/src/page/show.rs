@@ -7,13 +7,13 @@ use onegrid_core::domain::case::{Event, Move, Outcome, Party, RecordState, Sever
 use onegrid_core::domain::content::{Content, FieldValue};
 use onegrid_core::domain::kinds::hazard::Hazard;
 use onegrid_core::domain::kinds::stages;
-use onegrid_core::id::RecordId;
+use onegrid_core::id::{Hash, RecordId};
 use onegrid_core::net::State as Connection;
 use onegrid_core::replica::{ConflictCard, ConflictSubject, RecordRow, RecordView, TimelineEntry};
 use onegrid_core::texts::{self, Lang};
 use serde_json::{Value, json};
 
-use super::{Shown, act::Refused, forms, moves};
+use super::{Shown, act::Refused, forms, meetings, moves, photos};
 use crate::cast::{Cast, PEOPLE, unit};
 use crate::phone::Phone;
 
@@ -40,22 +40,33 @@ pub(super) async fn state(State(shown): State<Shown>) -> Result<Json<Value>, Ref
         .iter()
         .map(|(id, zh, en)| json!({ "id": id, "name": { "zh": zh, "en": en } }))
         .collect();
-    Ok(Json(json!({ "phones": phones, "units": units })))
+    let meetings = meetings::list(&shown.cast)?;
+    Ok(Json(
+        json!({ "phones": phones, "units": units, "meetings": meetings }),
+    ))
 }
 
 fn one(cast: &Cast, phone: &Phone, role: &'static str) -> Result<Value, Refused> {
-    let (rows, undelivered, visits, counts) = {
+    let (status, traffic) = (phone.status(), phone.traffic());
+    let is_case = |row: &RecordRow| RecordKind::of_code(row.kind).is_case();
+    let (mut rows, undelivered, visits, counts, photo_counts, left) = {
         let replica = phone.replica();
-        let rows = replica.rows()?;
+        let mut rows = replica.rows()?;
         let visits = forms::list(cast, &replica, &rows)?;
         let counts = forms::counts(&replica)?;
-        (rows, replica.undelivered()?, visits, counts)
+        rows.retain(is_case);
+        let photo_counts = photos::counts(&replica, rows.iter().map(|row| row.id))?;
+        let left = photos::left(&replica, status.progress.files.minutes_left)?;
+        let undelivered = replica.undelivered()?;
+        (rows, undelivered, visits, counts, photo_counts, left)
     };
-    let (status, traffic) = (phone.status(), phone.traffic());
-    let is_case = |row: &&RecordRow| RecordKind::of_code(row.kind).is_case();
-    let mut rows: Vec<&RecordRow> = rows.iter().filter(is_case).collect();
     rows.sort_by_key(|row| (std::cmp::Reverse(row.updated_ms), row.id));
-    let rows: Vec<Value> = rows.into_iter().map(|one| row(cast, one)).collect();
+    let shown = |one: &RecordRow| {
+        let mut shown = row(cast, one);
+        shown["photos"] = json!(photo_counts.get(&one.id).copied().unwrap_or_default());
+        shown
+    };
+    let rows: Vec<Value> = rows.iter().map(shown).collect();
     let connection = match status.state {
         _ if !phone.is_online() => "offline",
         Connection::UpToDate => "up_to_date",
@@ -69,6 +80,7 @@ fn one(cast: &Cast, phone: &Phone, role: &'static str) -> Result<Value, Refused>
         "connection": connection,
         "equal": status.report.as_ref().is_some_and(|report| report.equal),
         "undelivered": undelivered,
+        "files_left": left,
         "bytes_up": traffic.bytes_up,
         "bytes_down": traffic.bytes_down,
         "rows": rows,
@@ -101,13 +113,14 @@ pub(super) async fn record(
     Path((phone, record)): Path<(String, String)>,
 ) -> Result<Json<Value>, Refused> {
     let (phone, record) = find(&shown, &phone, &record)?;
-    let (view, form, linked) = {
+    let (view, form, linked, photos) = {
         let replica = phone.replica();
         let form = forms::page(&replica, record)?;
         (
             replica.view(record)?,
             form,
             forms::linked(&replica, record)?,
+            photos::of_record(&replica, record)?,
         )
     };
     let view = view.ok_or_else(Refused::no_record)?;
@@ -115,6 +128,7 @@ pub(super) async fn record(
     let mut page = page(&shown.cast, &moves, &view);
     page["form"] = form;
     page["linked"] = json!(linked);
+    page["photos"] = json!(photos::shown(phone, &photos, &view));
     Ok(Json(page))
 }
 
@@ -136,7 +150,11 @@ fn page(cast: &Cast, moves: &[Value], view: &RecordView) -> Value {
         .as_ref()
         .map(|state| cast.place().name(&state.place()));
     let conflicts: Vec<Value> = view.conflicts.iter().map(conflict).collect();
-    let timeline: Vec<Value> = view.timeline.iter().filter_map(entry).collect();
+    let timeline = photos::entries(&view.timeline);
+    let timeline: Vec<Value> = timeline
+        .iter()
+        .map(|(one, photos)| entry(one, photos))
+        .collect();
     let assignments: Vec<Value> = view
         .state
         .iter()
@@ -207,18 +225,19 @@ fn value(value: &FieldValue) -> Value {
     }
 }
 
-fn entry(entry: &TimelineEntry) -> Option<Value> {
-    // The intended effect of a void or held envelope is shown under “set aside”.
-    if entry.outcome == Outcome::Ignored {
-        return None;
-    }
+fn entry(entry: &TimelineEntry, photos: &[Hash]) -> Value {
     let movement = entry
         .event
         .as_ref()
         .map(|event| event.movement().map(Move::name));
-    Some(json!({
+    let what = match photos::description(entry) {
+        Some(_) => Some("attach"),
+        None => movement.unwrap_or(Some("edit")),
+    };
+    json!({
         "id": entry.id.to_string(),
-        "what": movement.unwrap_or(Some("edit")),
+        "what": what,
+        "photos": photos.iter().map(Hash::to_string).collect::<Vec<_>>(),
         "who": { "zh": entry.name.0, "en": entry.name.1 },
         "words": entry.event.as_ref().and_then(words),
         "to": entry.event.as_ref().and_then(Event::assignee).map(party),
@@ -226,7 +245,7 @@ fn entry(entry: &TimelineEntry) -> Option<Value> {
         "why": entry.why.map(both),
         "at_ms": entry.effective_ms,
         "delivered": entry.delivered,
-    }))
+    })
 }
 
 fn words(event: &Event) -> Option<String> {
