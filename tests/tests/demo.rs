@@ -37,7 +37,13 @@ fn the_stories_come_out_right_and_everybody_agrees_at_the_end() {
             "仅存本机",
             "冲突卡",
             "摘要一致",
-            "8 部手机与服务器在 96 条记录的摘要和状态上完全一致",
+            "附上 2 张照片",
+            "拍摄位置已从照片里去掉",
+            "服务器的回执",
+            "志愿者乙遇到队长甲：带去 2 条，带回 1 条",
+            "3 条全部到达服务器，各只一条",
+            "2 张原图送达",
+            "8 部手机与服务器在 99 条记录的摘要和状态上完全一致",
         ],
     );
 }
@@ -126,6 +132,23 @@ impl Demo {
         (status, serde_json::from_str(&text).unwrap_or(Value::Null))
     }
 
+    /// Returns the media type and the bytes of a picture.
+    async fn picture(&self, path: &str) -> (u16, String, Vec<u8>) {
+        let answer = reqwest::get(format!("{}{path}", self.url)).await.unwrap();
+        let media = answer.headers()["content-type"].to_str().unwrap();
+        let (status, media) = (answer.status().as_u16(), media.to_owned());
+        (status, media, answer.bytes().await.unwrap().to_vec())
+    }
+
+    /// Takes a sample photo on a phone; returns its id.
+    async fn sample_photo(&self, phone: &str) -> String {
+        let path = format!("/api/phones/{phone}/photos/sample");
+        let (status, photo) = self.post(&path, json!({ "at": null, "taken": 0 })).await;
+        assert_eq!(status, 200, "{photo}");
+        assert_eq!(photo["place_removed"], true, "{photo}");
+        photo["id"].as_str().unwrap().to_owned()
+    }
+
     async fn phone(&self, name: &str) -> Value {
         let state = self.get("/api/state").await;
         let phones = state["phones"].as_array().unwrap();
@@ -163,6 +186,18 @@ impl Demo {
             }
         }
         panic!("the page ended before {phone} showed it");
+    }
+
+    /// Looks again at every event of the page until the only photo of a record has this state.
+    async fn until_photo(&self, path: &str, state: &str) {
+        let url = format!("{}/api/events", self.url);
+        let mut events = reqwest::get(url).await.unwrap();
+        while events.chunk().await.unwrap().is_some() {
+            if self.get(path).await["photos"][0]["state"] == state {
+                return;
+            }
+        }
+        panic!("the page ended before the photo was {state}");
     }
 }
 
@@ -386,4 +421,92 @@ async fn page_plans_visits_with_rows_and_without_meeting() {
     let absent = json!({ "move": "not_met", "given": { "reason": "nobody_home" } });
     let page = demo.press(&visit, "act", absent).await;
     assert_eq!(page["row"]["stage"], "not_met");
+}
+
+/// A photo with the report of a phone without network: it goes to another phone as a small picture, and to the
+/// command room in full when both have a network.
+#[tokio::test(flavor = "multi_thread")]
+#[allow(
+    clippy::too_many_lines,
+    reason = "one walk over the page, step by step"
+)]
+async fn page_shows_photos_and_lets_phones_meet() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let demo = Demo::start();
+    let at = middle_of_first_grid(&demo.get("/api/map").await);
+    let (taken, other) = ("/api/phones/volunteer-1", "/api/phones/volunteer-2");
+    for phone in [taken, other] {
+        let offline = json!({ "online": false });
+        demo.post(&format!("{phone}/online"), offline).await;
+    }
+    let photo = demo.sample_photo("volunteer-1").await;
+    let unused = demo.sample_photo("volunteer-1").await;
+    let staged = format!("{taken}/photos/{unused}");
+    let (status, media, _) = demo.picture(&staged).await;
+    assert_eq!((status, media.as_str()), (200, "image/jpeg"));
+    let removed = reqwest::Client::new()
+        .delete(format!("{}{staged}", demo.url))
+        .send();
+    assert_eq!(removed.await.unwrap().status(), 200);
+    assert_eq!(demo.picture(&staged).await.0, 409, "it is gone");
+    let (status, said) = demo.post(&format!("{taken}/photos"), json!({})).await;
+    assert_eq!(
+        (status, said["code"].as_str()),
+        (409, Some("media.unknown")),
+        "only pictures"
+    );
+
+    let photos = json!([{ "id": photo, "caption": "Five cylinders" }]);
+    let report = json!({ "title": "A test", "category": "gas", "at": at, "photos": photos });
+    let (status, done) = demo.post(&format!("{taken}/report"), report).await;
+    assert_eq!(status, 200, "{done}");
+    let record = done["record"].as_str().unwrap().to_owned();
+    let path = |phone: &str| format!("{phone}/records/{record}");
+    let page = demo.get(&path(taken)).await;
+    let shown = &page["photos"][0];
+    assert_eq!(shown["state"], "waiting");
+    assert_eq!(shown["caption"], "Five cylinders");
+    assert_eq!(shown["place_removed"], true);
+    let left = demo.phone("volunteer-1").await["files_left"].clone();
+    assert_eq!((&left["files"], &left["bytes"]), (&json!(1), &shown["bytes"]));
+
+    let meets = json!({ "with": "volunteer-2" });
+    let (status, met) = demo.post(&format!("{taken}/meet"), meets).await;
+    assert_eq!(status, 200, "{met}");
+    let brought = &met["ends"][1]["records"][0];
+    assert_eq!(brought["id"], record.as_str());
+    assert_eq!(brought["photos"][0]["state"], "absent");
+    assert_eq!(demo.get("/api/state").await["meetings"][0], met);
+    let small = format!("{}/photos/{photo}/small", path(other));
+    let (status, media, picture) = demo.picture(&small).await;
+    assert_eq!((status, media.as_str()), (200, "image/jpeg"));
+    assert!(picture.starts_with(&[0xff, 0xd8]));
+    let full = format!("{}/photos/{photo}/full", path(other));
+    let (status, _, said) = demo.picture(&full).await;
+    let said: Value = serde_json::from_slice(&said).unwrap();
+    assert_eq!((status, said["code"].as_str()), (409, Some("media.absent")));
+    let (status, _) = demo
+        .post(&format!("{taken}/meet"), json!({ "with": "volunteer-1" }))
+        .await;
+    assert_eq!(status, 409, "nobody meets oneself");
+
+    let online = json!({ "online": true });
+    demo.post(&format!("{taken}/online"), online).await;
+    demo.until_photo(&path(taken), "delivered").await;
+    demo.until("dispatcher", &record, |row| row["photos"] == 1)
+        .await;
+    let room = path("/api/phones/dispatcher");
+    let page = demo.get(&room).await;
+    assert_eq!(page["photos"][0]["state"], "absent");
+    assert_eq!(page["photos"][0]["place_removed"], false, "not by this phone");
+    let told = page["timeline"].as_array().unwrap();
+    let added = told.iter().find(|entry| entry["what"] == "attach").unwrap();
+    assert_eq!(added["photos"], json!([photo]));
+    let want = json!({ "photo": photo });
+    let (status, said) = demo.post(&format!("{room}/want"), want).await;
+    assert_eq!(status, 200, "{said}");
+    demo.until_photo(&room, "delivered").await;
+    let here = demo.picture(&format!("{room}/photos/{photo}/full")).await;
+    let there = format!("{}/photos/{photo}/full", path(taken));
+    assert_eq!(here, demo.picture(&there).await);
 }
