@@ -468,7 +468,10 @@ async fn page_shows_photos_and_lets_phones_meet() {
     assert_eq!(shown["caption"], "Five cylinders");
     assert_eq!(shown["place_removed"], true);
     let left = demo.phone("volunteer-1").await["files_left"].clone();
-    assert_eq!((&left["files"], &left["bytes"]), (&json!(1), &shown["bytes"]));
+    assert_eq!(
+        (&left["files"], &left["bytes"]),
+        (&json!(1), &shown["bytes"])
+    );
 
     let meets = json!({ "with": "volunteer-2" });
     let (status, met) = demo.post(&format!("{taken}/meet"), meets).await;
@@ -498,7 +501,10 @@ async fn page_shows_photos_and_lets_phones_meet() {
     let room = path("/api/phones/dispatcher");
     let page = demo.get(&room).await;
     assert_eq!(page["photos"][0]["state"], "absent");
-    assert_eq!(page["photos"][0]["place_removed"], false, "not by this phone");
+    assert_eq!(
+        page["photos"][0]["place_removed"], false,
+        "not by this phone"
+    );
     let told = page["timeline"].as_array().unwrap();
     let added = told.iter().find(|entry| entry["what"] == "attach").unwrap();
     assert_eq!(added["photos"], json!([photo]));

@@ -52,6 +52,7 @@ fn line(
 ) -> Result<Line> {
     let rows = script.ok(phone.replica().rows())?;
     let undelivered = script.ok(phone.replica().undelivered())?;
+    let photos = script.ok(phone.replica().files_left())?.uploads;
     let said_equal = phone.report().is_some_and(|report| report.equal);
     let differs = rows.iter().find(|row| {
         held.get(&row.id)
@@ -61,7 +62,7 @@ fn line(
     let difference = match differs {
         Some(row) => Some(format!("{name}: {}", row.id)),
         None if !said_equal => Some(format!("{name}: digest")),
-        None if undelivered > 0 => Some(format!("{name}: {undelivered}")),
+        None if undelivered + photos > 0 => Some(format!("{name}: {undelivered} + {photos}")),
         None => None,
     };
     let traffic = phone.traffic();

@@ -199,7 +199,10 @@ impl Cast {
         let (lat, lon) = report.at;
         let at = Position::from_degrees(lat, lon, Datum::Wgs84, Some(ACCURACY_M), 0).ok()?;
         let home = self.place.path_at(at.point())?;
-        let captions = report.photos.iter().filter(|(_, caption)| !caption.is_empty());
+        let captions = report
+            .photos
+            .iter()
+            .filter(|(_, caption)| !caption.is_empty());
         let content = Content::from(Hazard {
             details: Details {
                 title: Some(report.title.clone()),

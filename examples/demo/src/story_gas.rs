@@ -43,7 +43,10 @@ async fn report(cast: &Cast, script: &mut Script<'_>) -> Result<RecordId> {
     volunteer.set_online(false);
     let mut photos = Vec::new();
     for (scene, caption) in PHOTOS {
-        photos.push((script.photograph(volunteer, scene, AT)?, script.text(caption)));
+        photos.push((
+            script.photograph(volunteer, scene, AT)?,
+            script.text(caption),
+        ));
     }
     let report = Report {
         title: script.text("demo.gas_title"),
@@ -69,11 +72,7 @@ async fn report(cast: &Cast, script: &mut Script<'_>) -> Result<RecordId> {
     )?;
     script.done(&Phrase::new("demo.gas_reported").with("title", &row.title))?;
     let left = script.ok(volunteer.replica().files_left())?;
-    script.expect_photos(
-        (volunteer, record),
-        PHOTOS.len(),
-        AttachmentState::Waiting,
-    )?;
+    script.expect_photos((volunteer, record), PHOTOS.len(), AttachmentState::Waiting)?;
     script.done(
         &Phrase::new("demo.gas_photographed")
             .with("count", left.uploads)

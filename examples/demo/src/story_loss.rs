@@ -6,6 +6,7 @@ use onegrid_core::id::RecordId;
 
 use crate::cast::{Cast, Report};
 use crate::deployment::Deployment;
+use crate::photo::Scene;
 use crate::script::Script;
 use crate::story_gas::of_open;
 use onegrid_server::error::{Phrase, Result};
@@ -21,10 +22,14 @@ pub(crate) async fn play(
     script.title("demo.title_loss")?;
     let backup = deployment.backup()?;
     let at_backup = deployment.records()?;
+    let photos_at_backup = deployment.files()?;
     script.done(&Phrase::new("demo.loss_backup").with("records", at_backup.len()))?;
 
     let record = work(cast, script).await?;
     let before = deployment.records()?;
+    let photos_before = deployment.files()?;
+    let newer_photos = photos_before.difference(&photos_at_backup).count();
+    script.expect("photos newer than the backup", newer_photos, 1)?;
     let newer = before
         .iter()
         .filter(|(id, held)| at_backup.get(id) != Some(held));
@@ -38,6 +43,8 @@ pub(crate) async fn play(
     let restored = deployment.records()?;
     script.expect("as in the backup", restored == at_backup, true)?;
     script.expect("the new record", restored.contains_key(&record), false)?;
+    let photos_restored = deployment.files()?;
+    script.expect("photos", photos_restored == photos_at_backup, true)?;
     script.done(&Phrase::new("demo.loss_restored").with("generation", generation))?;
 
     cast.everybody(script).await?;
@@ -59,12 +66,17 @@ pub(crate) async fn play(
         &Phrase::new("demo.loss_given_back")
             .with("records", newer)
             .with("all", after.len()),
-    )
+    )?;
+    let photos_after = deployment.files()?;
+    let missing = photos_before.difference(&photos_after).count();
+    script.expect("missing photos", missing, 0)?;
+    script.done(&Phrase::new("demo.loss_photos").with("count", newer_photos))
 }
 
 /// Does the work after the backup: a new case, dispatched by a rule and accepted, and a comment on an older
 /// case.
 async fn work(cast: &Cast, script: &mut Script<'_>) -> Result<RecordId> {
+    let photo = script.photograph(cast.lead(), Scene::Cartons, AT)?;
     let report = Report {
         title: script.text("demo.loss_title"),
         description: script.text("demo.round_description"),
@@ -72,7 +84,7 @@ async fn work(cast: &Cast, script: &mut Script<'_>) -> Result<RecordId> {
         severity: Some(Severity::General),
         at: AT,
         team: true,
-        photos: Vec::new(),
+        photos: vec![(photo, script.text("demo.loss_title"))],
     };
     let record = cast.report(cast.lead(), &report, script)?;
     cast.everybody(script).await?;

@@ -17,9 +17,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Shown;
-use super::{forms, photos};
 use super::moves::{self, MoveFields};
 use super::show::{both, find};
+use super::{forms, photos};
 use crate::cast::Report;
 use onegrid_server::error::Problem;
 
@@ -201,7 +201,10 @@ fn apply(
             let name = asked.movement.as_deref().ok_or_else(Refused::bad_input)?;
             let input = moves::input(name, &asked.given, now).ok_or_else(Refused::bad_input)?;
             let attachments = photos::ids(&asked.given.photos)?;
-            let input = MoveInput { attachments, ..input };
+            let input = MoveInput {
+                attachments,
+                ..input
+            };
             replica.make_move(record, &input, now)?
         }
         "open" => {

@@ -207,7 +207,10 @@ pub(super) fn entries(timeline: &[TimelineEntry]) -> Vec<(&TimelineEntry, Vec<Ha
     let named: BTreeSet<Hash> = moves.flat_map(Event::attachments).collect();
     let mut entries: Vec<(&TimelineEntry, Vec<Hash>)> = Vec::new();
     // The intended effect of a void or held envelope is shown under “set aside”.
-    for entry in timeline.iter().filter(|one| one.outcome != Outcome::Ignored) {
+    for entry in timeline
+        .iter()
+        .filter(|one| one.outcome != Outcome::Ignored)
+    {
         let photos = entry.event.as_ref().map(Event::attachments);
         let photos = photos.unwrap_or_default();
         match (description(entry), entries.last_mut()) {

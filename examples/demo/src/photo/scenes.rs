@@ -16,16 +16,19 @@ pub(crate) enum Scene {
     Stairwell,
     /// Cables that hang from a pole.
     Cables,
+    /// Cartons beside a switch box.
+    Cartons,
 }
 
 impl Scene {
     /// Every scene, in the order of their codes.
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Kitchen,
         Self::Flame,
         Self::Yard,
         Self::Stairwell,
         Self::Cables,
+        Self::Cartons,
     ];
 
     /// A number of its own.
@@ -49,6 +52,7 @@ pub(super) fn draw(scene: Scene) -> Canvas {
         Scene::Yard => yard(&mut canvas),
         Scene::Stairwell => stairwell(&mut canvas),
         Scene::Cables => cables(&mut canvas),
+        Scene::Cartons => cartons(&mut canvas),
     }
     canvas
 }
@@ -165,7 +169,7 @@ fn fire(canvas: &mut Canvas, from: Point, wide: i32, high: i32) {
             foot + high / 2,
         ]),
         Fill::Plain([255, 170, 60]),
-        28,
+        18,
     );
     let tongues = 6;
     for tongue in 0..tongues {
@@ -214,7 +218,7 @@ fn tiles(canvas: &mut Canvas, edge: i32) {
     canvas.wash(
         &Shape::Oval([520, 60, 940, edge + 60]),
         Fill::Plain([150, 122, 74]),
-        30,
+        11,
     );
     down(
         canvas,
@@ -316,12 +320,12 @@ fn flame_beside(canvas: &mut Canvas) {
 
 fn yard(canvas: &mut Canvas) {
     let (wide, high) = (i32::from(WIDTH), i32::from(HEIGHT));
-    down(canvas, [0, 0, wide, 150], [[132, 178, 214], [206, 224, 234]]);
     down(
         canvas,
-        [0, 150, wide, 470],
-        [[178, 104, 82], [150, 86, 68]],
+        [0, 0, wide, 150],
+        [[132, 178, 214], [206, 224, 234]],
     );
+    down(canvas, [0, 150, wide, 470], [[178, 104, 82], [150, 86, 68]]);
     for (row, y) in (150..470).step_by(32).enumerate() {
         rectangle(canvas, [0, y, wide, y + 3], [206, 190, 176]);
         let shift = if row % 2 == 0 { 0 } else { 40 };
@@ -343,11 +347,7 @@ fn yard(canvas: &mut Canvas) {
         rectangle(canvas, [x - 4, top, x + 4, bottom], [38, 122, 84]);
     }
     for y in [top, (top + bottom) / 2, bottom] {
-        rectangle(
-            canvas,
-            [left - 8, y - 8, right + 8, y + 8],
-            [30, 100, 68],
-        );
+        rectangle(canvas, [left - 8, y - 8, right + 8, y + 8], [30, 100, 68]);
     }
     // A green plate with a tick: checked.
     rectangle(canvas, [770, 230, 910, 370], [34, 140, 84]);
@@ -379,7 +379,11 @@ fn wheel(canvas: &mut Canvas, [x, y]: Point, radius: i32, behind: Rgb) {
 
 fn stairwell(canvas: &mut Canvas) {
     let (wide, high) = (i32::from(WIDTH), i32::from(HEIGHT));
-    down(canvas, [0, 0, wide, 560], [[220, 214, 196], [196, 190, 172]]);
+    down(
+        canvas,
+        [0, 0, wide, 560],
+        [[220, 214, 196], [196, 190, 172]],
+    );
     rectangle(canvas, [0, 330, wide, 560], [134, 160, 142]);
     down(
         canvas,
@@ -388,7 +392,11 @@ fn stairwell(canvas: &mut Canvas) {
     );
     for step in 0..9 {
         let (x, y) = (560 + step * 50, 540 - step * 56);
-        down(canvas, [x, y, wide, y + 56], [[176, 170, 160], [126, 120, 112]]);
+        down(
+            canvas,
+            [x, y, wide, y + 56],
+            [[176, 170, 160], [126, 120, 112]],
+        );
         rectangle(canvas, [x, y, wide, y + 6], [206, 200, 190]);
     }
     // The cable comes down from the flat above and lies on the floor.
@@ -416,8 +424,17 @@ fn stairwell(canvas: &mut Canvas) {
 
 fn cables(canvas: &mut Canvas) {
     let (wide, high) = (i32::from(WIDTH), i32::from(HEIGHT));
-    down(canvas, [0, 0, wide, 500], [[120, 164, 206], [222, 232, 236]]);
-    for (left, top, shade) in [(0, 210, 150), (190, 150, 168), (600, 230, 158), (800, 130, 176)] {
+    down(
+        canvas,
+        [0, 0, wide, 500],
+        [[120, 164, 206], [222, 232, 236]],
+    );
+    for (left, top, shade) in [
+        (0, 210, 150),
+        (190, 150, 168),
+        (600, 230, 158),
+        (800, 130, 176),
+    ] {
         rectangle(
             canvas,
             [left, top, left + 200, 500],
@@ -434,11 +451,7 @@ fn cables(canvas: &mut Canvas) {
         [0, 500, wide, high],
         [[168, 164, 156], [140, 136, 128]],
     );
-    down(
-        canvas,
-        [0, 620, wide, high],
-        [[84, 84, 86], [64, 64, 66]],
-    );
+    down(canvas, [0, 620, wide, high], [[84, 84, 86], [64, 64, 66]]);
     for x in (20..wide).step_by(190) {
         rectangle(canvas, [x, 664, x + 100, 676], [226, 226, 216]);
     }
@@ -449,12 +462,7 @@ fn cables(canvas: &mut Canvas) {
     rectangle(canvas, [370, 90, 546, 106], [70, 66, 62]);
     rectangle(canvas, [390, 150, 526, 164], [70, 66, 62]);
     rectangle(canvas, [476, 200, 530, 290], [110, 114, 116]);
-    let low = [
-        (96, 420, 0),
-        (104, 468, 20),
-        (158, 560, 60),
-        (162, 598, 90),
-    ];
+    let low = [(96, 420, 0), (104, 468, 20), (158, 560, 60), (162, 598, 90)];
     for (from, deep, aside) in low {
         // One cable sags on each side, down to the pavement.
         let left = [
@@ -487,4 +495,80 @@ fn cables(canvas: &mut Canvas) {
     );
     rectangle(canvas, [190, 556, 202, 590], DARK);
     oval(canvas, [189, 594, 203, 608], DARK);
+}
+
+fn carton(canvas: &mut Canvas, [left, top, right, bottom]: Bounds) {
+    let deep = 26;
+    let lid = [
+        [left, top],
+        [left + deep, top - deep],
+        [right + deep, top - deep],
+        [right, top],
+    ];
+    polygon(canvas, &lid, [206, 168, 118]);
+    let side = [
+        [right, top],
+        [right + deep, top - deep],
+        [right + deep, bottom - deep],
+        [right, bottom],
+    ];
+    polygon(canvas, &side, [138, 102, 62]);
+    down(
+        canvas,
+        [left, top, right, bottom],
+        [[188, 146, 96], [166, 124, 76]],
+    );
+    let middle = (left + right) / 2;
+    rectangle(
+        canvas,
+        [middle - 12, top, middle + 12, top + 46],
+        [222, 202, 150],
+    );
+    rectangle(
+        canvas,
+        [left + 24, bottom - 50, left + 90, bottom - 22],
+        [236, 232, 222],
+    );
+}
+
+fn cartons(canvas: &mut Canvas) {
+    let (wide, high) = (i32::from(WIDTH), i32::from(HEIGHT));
+    down(
+        canvas,
+        [0, 0, wide, 560],
+        [[222, 220, 210], [192, 190, 180]],
+    );
+    down(
+        canvas,
+        [0, 560, wide, high],
+        [[128, 124, 118], [98, 94, 90]],
+    );
+    // The switch box: door, handle, cable and the sign for high voltage.
+    canvas.line([720, 0], [720, 170], 22, [90, 92, 94]);
+    canvas.paint(&Shape::Rectangle([570, 150, 870, 520]), Fill::Across(STEEL));
+    rectangle(canvas, [590, 170, 850, 500], [168, 176, 180]);
+    rectangle(canvas, [820, 300, 836, 372], DARK);
+    polygon(
+        canvas,
+        &[[700, 200], [790, 350], [610, 350]],
+        [244, 196, 36],
+    );
+    polygon(
+        canvas,
+        &[
+            [712, 240],
+            [676, 300],
+            [702, 300],
+            [688, 340],
+            [730, 280],
+            [704, 280],
+        ],
+        DARK,
+    );
+    shadow(canvas, [80, 640, 780, 710]);
+    carton(canvas, [110, 450, 340, 670]);
+    carton(canvas, [370, 470, 580, 680]);
+    carton(canvas, [170, 260, 390, 450]);
+    carton(canvas, [410, 320, 560, 470]);
+    carton(canvas, [610, 530, 770, 690]);
 }
