@@ -683,7 +683,8 @@ function photoPicker(name, panel, captions) {
     render();
     focusOn(`camera-${name}`);
   };
-  return h("div", { class: "picker", role: "group", "aria-label": t("photos") },
+  return h("div", { class: "picker field", role: "group", "aria-label": t("photos") },
+    captions ? h("span", {}, t("photos")) : null,
     h("div", { class: "actions" },
       button(t("take_photo"), async () => keep(await post(`${base}/sample`, { at: captions ? drafts.at : null, taken: photos.length })), "", { id: `camera-${name}` }),
       h("label", { class: "file" }, h("span", {}, t("choose_photo")), h("input", { type: "file", id: `file-${name}`, accept: "image/jpeg", multiple: true, onchange: pick }))),
