@@ -18,7 +18,7 @@ pub(crate) struct Meeting {
     pub(crate) ends: [End; 2],
 }
 
-/// What a meeting brought to one phone.
+/// The news that a meeting brought to one phone.
 #[derive(Debug, Clone)]
 pub(crate) struct End {
     /// Short name of the phone.

@@ -60,7 +60,8 @@ const FILES: [(&str, &str, &str); 4] = [
     ),
 ];
 /// The page may load only its own files.
-const POLICY: &str = "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+const POLICY: &str = "default-src 'self'; img-src 'self' data:; \
+    frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// The shared state of all routes.
 #[derive(Clone)]

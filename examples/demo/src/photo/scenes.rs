@@ -3,7 +3,7 @@
 use super::canvas::{Bounds, Canvas, Fill, Point, Rgb, Shape};
 use super::{HEIGHT, WIDTH};
 
-/// What a photo shows.
+/// The subject of a photo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Scene {
     /// Five gas cylinders beside a stove.
