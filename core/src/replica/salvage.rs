@@ -199,8 +199,8 @@ fn files(
     salvaged: &mut SalvageYield,
 ) -> Result<(), ReplicaError> {
     let mut incomplete = false;
-    let is_whole = walk(source, "attachment", Key::Hash("place"), &mut |row| {
-        let (Some(place), Some(id)) = (row.fixed("place"), row.fixed("id")) else {
+    let is_whole = walk(source, "attachment", Key::Hash("file"), &mut |row| {
+        let (Some(place), Some(id)) = (row.fixed("file"), row.fixed("id")) else {
             incomplete = true;
             return Ok(());
         };

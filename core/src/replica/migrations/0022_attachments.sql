@@ -14,7 +14,7 @@ CREATE TABLE attachment (
   own        INTEGER NOT NULL,                -- 1: this phone described it
   void       TEXT,                            -- the verdict on a description that does not count
   state      INTEGER NOT NULL,                -- 1 staged, 2 waiting, 3 delivered, 4 absent, 5 wanted, 6 arriving
-  place      BLOB UNIQUE,                     -- name of the sealed file; absent: no file is here
+  file       BLOB UNIQUE,                     -- name of the sealed file; absent: no file is here
   key        BLOB,
   here       INTEGER NOT NULL DEFAULT 0,      -- plain bytes in the file
   tail       BLOB,                            -- bytes after the last whole segment of an arriving file
@@ -31,10 +31,10 @@ CREATE INDEX attachment_turn ON attachment (turn);
 
 -- Sealed files whose rows are gone, until they are removed from the disk.
 CREATE TABLE attachment_garbage (
-  place BLOB PRIMARY KEY
+  file BLOB PRIMARY KEY
 ) WITHOUT ROWID, STRICT;
-CREATE TRIGGER attachment_deleted AFTER DELETE ON attachment WHEN OLD.place IS NOT NULL
-  BEGIN INSERT INTO attachment_garbage (place) VALUES (OLD.place); END;
-CREATE TRIGGER attachment_moved AFTER UPDATE OF place ON attachment
-  WHEN OLD.place IS NOT NULL AND OLD.place IS NOT NEW.place
-  BEGIN INSERT INTO attachment_garbage (place) VALUES (OLD.place); END;
+CREATE TRIGGER attachment_deleted AFTER DELETE ON attachment WHEN OLD.file IS NOT NULL
+  BEGIN INSERT INTO attachment_garbage (file) VALUES (OLD.file); END;
+CREATE TRIGGER attachment_moved AFTER UPDATE OF file ON attachment
+  WHEN OLD.file IS NOT NULL AND OLD.file IS NOT NEW.file
+  BEGIN INSERT INTO attachment_garbage (file) VALUES (OLD.file); END;

@@ -36,7 +36,7 @@ CREATE UNIQUE INDEX envelope_id ON envelope (id);
 
 -- Names and keys of photos and recordings that no server has. Their files are beside the replica.
 CREATE TABLE attachment (
-  place     BLOB PRIMARY KEY,
+  file      BLOB PRIMARY KEY,
   key       BLOB NOT NULL,
   record    BLOB,
   id        BLOB NOT NULL,

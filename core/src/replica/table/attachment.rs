@@ -149,7 +149,7 @@ pub(in crate::replica) struct DescribedRow {
 
 const INFO: &str = "SELECT id, record, media, bytes, extent_a, extent_b, state, receipt_ms,
      coalesce(void, refusal), thumbnail IS NOT NULL, receipt_generation FROM attachment ";
-const FILE: &str = "SELECT no, id, media, bytes, salt, extent_a, extent_b, thumbnail, state, place,
+const FILE: &str = "SELECT no, id, media, bytes, salt, extent_a, extent_b, thumbnail, state, file,
      key, here, tail, record, receipt_generation FROM attachment ";
 /// A file that is here and that the server may lack. The present generation is parameter 1.
 const UNDELIVERED: &str = "(state = 2 OR (state = 3 AND receipt_generation IS NOT ?1))";
@@ -167,7 +167,7 @@ pub(in crate::replica) fn stage(
     let extent = facts.extent.unzip();
     conn.prepare_cached(
         "INSERT INTO attachment (id, media, bytes, salt, extent_a, extent_b, thumbnail, described,
-           own, state, place, key, here, made_ms)
+           own, state, file, key, here, made_ms)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, 1, 1, ?8, ?9, ?3, ?10)",
     )?
     .execute(params![
@@ -253,7 +253,7 @@ pub(in crate::replica) fn set_facts(conn: &Connection, no: i64, facts: &Facts) -
     let extent = facts.extent.unzip();
     conn.prepare_cached(
         "UPDATE attachment SET media = ?2, bytes = ?3, salt = ?4, extent_a = ?5, extent_b = ?6,
-           thumbnail = ?7 WHERE no = ?1 AND place IS NULL",
+           thumbnail = ?7 WHERE no = ?1 AND file IS NULL",
     )?
     .execute(params![
         no,
@@ -388,7 +388,7 @@ pub(in crate::replica) fn undescribed(
     id: Hash,
 ) -> Sql<Option<FileRow>> {
     conn.prepare_cached(&format!(
-        "{FILE} WHERE id = ?2 AND here = bytes AND place IS NOT NULL
+        "{FILE} WHERE id = ?2 AND here = bytes AND file IS NOT NULL
            AND (record IS NULL OR (record = ?1 AND described IN (0, 4))) ORDER BY record DESC LIMIT 1"
     ))?
     .query_row([record.as_bytes().as_slice(), id.as_bytes()], to_file)
@@ -418,7 +418,7 @@ pub(in crate::replica) fn set_opened(conn: &Connection, no: i64) -> Sql<()> {
 /// The file goes, and the row is in this state from now on.
 pub(in crate::replica) fn drop_file(conn: &Connection, no: i64, state: AttachmentState) -> Sql<()> {
     conn.prepare_cached(
-        "UPDATE attachment SET state = ?2, place = NULL, key = NULL, here = 0, tail = NULL,
+        "UPDATE attachment SET state = ?2, file = NULL, key = NULL, here = 0, tail = NULL,
            receipt_generation = NULL, receipt_ms = NULL WHERE no = ?1",
     )?
     .execute((no, state.code()))
@@ -433,7 +433,7 @@ pub(in crate::replica) fn set_arrived(
     (here, tail): (u64, &[u8]),
 ) -> Sql<()> {
     conn.prepare_cached(
-        "UPDATE attachment SET state = 6, place = ?2, key = ?3, here = ?4, tail = ?5 WHERE no = ?1",
+        "UPDATE attachment SET state = 6, file = ?2, key = ?3, here = ?4, tail = ?5 WHERE no = ?1",
     )?
     .execute(params![
         no,
@@ -580,7 +580,7 @@ pub(in crate::replica) fn delete_staged(conn: &Connection, before_ms: i64) -> Sq
 
 /// Names of all files that rows have.
 pub(in crate::replica) fn places(conn: &Connection) -> Sql<BTreeSet<Place>> {
-    conn.prepare_cached("SELECT place FROM attachment WHERE place IS NOT NULL")?
+    conn.prepare_cached("SELECT file FROM attachment WHERE file IS NOT NULL")?
         .query_map([], |row| fixed(row, 0).map(Place))?
         .collect()
 }
@@ -605,7 +605,7 @@ impl UndeliveredFile {
 
 /// The files that the server does not have.
 pub(in crate::replica) fn undelivered(conn: &Connection) -> Sql<BTreeSet<UndeliveredFile>> {
-    conn.prepare_cached("SELECT place, record, id FROM attachment WHERE state IN (1, 2)")?
+    conn.prepare_cached("SELECT file, record, id FROM attachment WHERE state IN (1, 2)")?
         .query_map([], UndeliveredFile::read)?
         .collect()
 }
@@ -613,9 +613,9 @@ pub(in crate::replica) fn undelivered(conn: &Connection) -> Sql<BTreeSet<Undeliv
 /// Whether a row has this file, or another one for its name, or has given it up.
 pub(in crate::replica) fn has(conn: &Connection, file: &UndeliveredFile) -> Sql<bool> {
     conn.prepare_cached(
-        "SELECT 1 FROM attachment WHERE place = ?1
-           OR (record IS ?2 AND id = ?3 AND place IS NOT NULL)
-         UNION ALL SELECT 1 FROM attachment_garbage WHERE place = ?1",
+        "SELECT 1 FROM attachment WHERE file = ?1
+           OR (record IS ?2 AND id = ?3 AND file IS NOT NULL)
+         UNION ALL SELECT 1 FROM attachment_garbage WHERE file = ?1",
     )?
     .exists(params![
         file.place.0,
@@ -626,21 +626,21 @@ pub(in crate::replica) fn has(conn: &Connection, file: &UndeliveredFile) -> Sql<
 
 /// Makes place for a row that comes back: a row of the same name without a file goes.
 pub(in crate::replica) fn make_place(conn: &Connection, file: &UndeliveredFile) -> Sql<()> {
-    conn.prepare_cached("DELETE FROM attachment WHERE record IS ?1 AND id = ?2 AND place IS NULL")?
+    conn.prepare_cached("DELETE FROM attachment WHERE record IS ?1 AND id = ?2 AND file IS NULL")?
         .execute(params![bytes_of(file.record.as_ref()), file.id.as_bytes()])
         .map(drop)
 }
 
 /// Names of files whose rows have given them up.
 pub(in crate::replica) fn garbage(conn: &Connection) -> Sql<Vec<Place>> {
-    conn.prepare_cached("SELECT place FROM attachment_garbage")?
+    conn.prepare_cached("SELECT file FROM attachment_garbage")?
         .query_map([], |row| fixed(row, 0).map(Place))?
         .collect()
 }
 
 /// The file is gone from the disk.
 pub(in crate::replica) fn forget_garbage(conn: &Connection, place: Place) -> Sql<()> {
-    conn.prepare_cached("DELETE FROM attachment_garbage WHERE place = ?1")?
+    conn.prepare_cached("DELETE FROM attachment_garbage WHERE file = ?1")?
         .execute([place.0])
         .map(drop)
 }

@@ -23,18 +23,18 @@ pub(in crate::replica) fn watch(conn: &Connection) -> Sql<()> {
          CREATE TEMP TRIGGER IF NOT EXISTS outbox_left AFTER DELETE ON main.envelope
            WHEN OLD.standing = 0 BEGIN INSERT INTO outbox_change SELECT OLD.id
              WHERE NOT EXISTS (SELECT 1 FROM outbox_change WHERE id = OLD.id); END;
-         CREATE TEMP TABLE IF NOT EXISTS file_change (place BLOB PRIMARY KEY) WITHOUT ROWID, STRICT;
+         CREATE TEMP TABLE IF NOT EXISTS file_change (file BLOB PRIMARY KEY) WITHOUT ROWID, STRICT;
          CREATE TEMP TRIGGER IF NOT EXISTS file_added AFTER INSERT ON main.attachment
-           WHEN NEW.state IN (1, 2) BEGIN INSERT INTO file_change SELECT NEW.place
-             WHERE NOT EXISTS (SELECT 1 FROM file_change WHERE place = NEW.place); END;
+           WHEN NEW.state IN (1, 2) BEGIN INSERT INTO file_change SELECT NEW.file
+             WHERE NOT EXISTS (SELECT 1 FROM file_change WHERE file = NEW.file); END;
          CREATE TEMP TRIGGER IF NOT EXISTS file_changed AFTER UPDATE OF state, record
-           ON main.attachment WHEN OLD.place IS NOT NULL
+           ON main.attachment WHEN OLD.file IS NOT NULL
              AND (NEW.state IN (1, 2) OR OLD.state IN (1, 2)) BEGIN
-             INSERT INTO file_change SELECT OLD.place
-             WHERE NOT EXISTS (SELECT 1 FROM file_change WHERE place = OLD.place); END;
+             INSERT INTO file_change SELECT OLD.file
+             WHERE NOT EXISTS (SELECT 1 FROM file_change WHERE file = OLD.file); END;
          CREATE TEMP TRIGGER IF NOT EXISTS file_gone AFTER DELETE ON main.attachment
-           WHEN OLD.state IN (1, 2) BEGIN INSERT INTO file_change SELECT OLD.place
-             WHERE NOT EXISTS (SELECT 1 FROM file_change WHERE place = OLD.place); END;",
+           WHEN OLD.state IN (1, 2) BEGIN INSERT INTO file_change SELECT OLD.file
+             WHERE NOT EXISTS (SELECT 1 FROM file_change WHERE file = OLD.file); END;",
     )
 }
 
@@ -60,7 +60,7 @@ pub(in crate::replica) fn forget(conn: &Connection, ids: &[EnvelopeId]) -> Sql<(
 
 /// The files that were added, or that the server has now.
 pub(in crate::replica) fn files(conn: &Connection) -> Sql<Vec<Place>> {
-    conn.prepare_cached("SELECT place FROM file_change")?
+    conn.prepare_cached("SELECT file FROM file_change")?
         .query_map([], |row| fixed(row, 0).map(Place))?
         .collect()
 }

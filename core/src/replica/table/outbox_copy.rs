@@ -149,7 +149,7 @@ pub(in crate::replica) fn delete(conn: &Connection, id: EnvelopeId) -> Sql<()> {
 
 /// The files of the copy.
 pub(in crate::replica) fn files(conn: &Connection) -> Sql<BTreeSet<UndeliveredFile>> {
-    conn.prepare_cached("SELECT place, record, id FROM attachment")?
+    conn.prepare_cached("SELECT file, record, id FROM attachment")?
         .query_map([], UndeliveredFile::read)?
         .collect()
 }
@@ -162,9 +162,9 @@ pub(in crate::replica) fn copy_file(
 ) -> Result<(), Fault> {
     across(
         (main, copy),
-        "SELECT place, key, record, id, media, bytes, salt, extent_a, extent_b, thumbnail, described,
+        "SELECT file, key, record, id, media, bytes, salt, extent_a, extent_b, thumbnail, described,
            envelope, own, state, here, made_ms FROM attachment
-         WHERE place = ?1 AND state IN (1, 2)",
+         WHERE file = ?1 AND state IN (1, 2)",
         &[Value::Blob(place.0.to_vec())],
         "INSERT OR REPLACE INTO attachment VALUES
            (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
@@ -173,7 +173,7 @@ pub(in crate::replica) fn copy_file(
 
 /// Forgets a file.
 pub(in crate::replica) fn delete_file(conn: &Connection, place: Place) -> Sql<()> {
-    conn.prepare_cached("DELETE FROM attachment WHERE place = ?1")?
+    conn.prepare_cached("DELETE FROM attachment WHERE file = ?1")?
         .execute([place.0])
         .map(drop)
 }
