@@ -87,7 +87,7 @@ pub trait FilePort {
     /// another offset nothing is kept, and the code is `media.offset`.
     fn arrived(&mut self, name: &FileName, offset: u64, bytes: &[u8]) -> Result<(), PortError>;
 
-    /// All bytes have arrived. The file is checked: its id, and that it is a clean file of its type. Returns
+    /// All bytes have arrived; before that nothing changes, and the code is `media.offset`. The file is checked: its id, and that it is a clean file of its type. Returns
     /// whether it is sound; otherwise its bytes are removed, and the next download begins anew. `generation` is
     /// the one of the server that sent it; `None` if another phone did.
     fn complete(

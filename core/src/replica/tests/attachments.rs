@@ -691,6 +691,26 @@ fn download_that_lost_its_first_part_begins_anew() {
     assert!(reader.replica().complete(&name, Some(1), NOW).unwrap());
 }
 
+#[test]
+fn download_begun_anew_drops_the_bytes_that_came() {
+    let town = Deployment::new();
+    let (_server, mut author, mut reader, name) = two_phones(&town, LARGE);
+    reader
+        .replica()
+        .want_attachment(name.record, name.id)
+        .unwrap();
+    reader.replica().begin_anew(&name).unwrap();
+    let first = FilePort::read(author.replica(), &name, 0, 70_000).unwrap();
+    reader.replica().arrived(&name, 0, &first).unwrap();
+    assert_eq!(reader.sealed().len(), 1);
+    reader.replica().begin_anew(&name).unwrap();
+    assert_eq!(reader.sealed(), Vec::<String>::new());
+    carry(&mut author, &mut reader, &name, 1 << 20);
+    assert!(reader.replica().complete(&name, Some(1), NOW).unwrap());
+    reader.replica().begin_anew(&name).unwrap();
+    assert_eq!(reader.sealed().len(), 1, "a whole file stays");
+}
+
 /// A full disk ends a download without a trace, and the transfer tries again later.
 #[test]
 fn full_disk_while_a_photo_arrives_leaves_no_trace() {

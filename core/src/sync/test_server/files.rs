@@ -28,6 +28,10 @@ pub(crate) struct ServerFiles {
     pub(crate) uploads: BTreeMap<FileName, Vec<u8>>,
     /// Refusals of the next requests to send or fetch bytes.
     pub(crate) refusals: VecDeque<(u16, &'static str)>,
+    /// Refusals of the next questions which files are lacking.
+    pub(crate) question_refusals: VecDeque<(u16, &'static str)>,
+    /// Pieces are answered, and their bytes are not kept.
+    pub(crate) is_forgetful: bool,
     /// All bytes of uploads that came.
     pub(crate) received: u64,
     /// Method and path of each request.
@@ -102,6 +106,9 @@ impl Server {
     fn act(&mut self, request: &FileRequest, came: usize) -> Result<Success, Refusal> {
         let files = &mut self.files;
         if request.path == ATTACHMENTS_NEEDED_PATH {
+            if let Some(refused) = files.question_refusals.pop_front() {
+                return Err(refused);
+            }
             let asked = NeededRequest::from_bytes(&request.body).unwrap();
             let lacks = |name: &FileName| {
                 files.described.contains_key(name) && !files.stored.contains_key(name)
@@ -169,6 +176,9 @@ impl Server {
             return Err((409, "attachment.offset"));
         }
         assert_eq!(number(request, "content-length"), request.body.len() as u64);
+        if files.is_forgetful {
+            return self.standing(204, name, length);
+        }
         upload.extend_from_slice(&request.body[..came]);
         files.received += came as u64;
         if upload.len() as u64 == length {

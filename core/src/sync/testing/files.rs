@@ -121,7 +121,9 @@ impl FilePort for MemoryReplica {
 
     fn refused(&mut self, name: &FileName, code: &'static str, _: i64) -> Result<(), PortError> {
         self.fine()?;
-        self.files.files.get_mut(name).unwrap().refusal = Some(code);
+        let refusal = &mut self.files.files.get_mut(name).unwrap().refusal;
+        assert_eq!(*refusal, None, "the person is told once");
+        *refusal = Some(code);
         Ok(())
     }
 
@@ -182,6 +184,10 @@ impl FilePort for MemoryReplica {
     ) -> Result<bool, PortError> {
         self.fine()?;
         let file = self.files.files.get_mut(name).unwrap();
+        if file.state != FileState::Wanted || file.bytes.len() as u64 != file.length {
+            let code = "media.offset";
+            return Err(PortError { code });
+        }
         let is_sound = attachment_id(&SALT, &file.bytes) == name.id;
         if is_sound {
             (file.state, file.receipt) = (FileState::Held, generation);

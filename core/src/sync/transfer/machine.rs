@@ -1,6 +1,6 @@
 //! The transfer of the files of one phone: it chooses the next request and acts on each answer.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use rand_core::CryptoRng;
 
@@ -8,7 +8,7 @@ use super::message::{FileAnswer, FileRequest, RETRY_AFTER};
 use super::pieces::Pieces;
 use super::rate::{FilesProgress, Rate};
 use super::refusal::{Kind, Meaning, meaning};
-use super::rests::Rests;
+use super::rests::{Rests, rest_ms};
 use crate::limits::{NEEDED_MAX, RETRY_MS_CUT, STALE_CONNECTIONS_MAX};
 use crate::sync::answer::AnswerError;
 use crate::sync::channel::Channel;
@@ -28,6 +28,8 @@ use crate::wire::transfer::{
 const CONTENT_LENGTH: &str = "content-length";
 const CONTENT_TYPE: &str = "content-type";
 const RANGE: &str = "range";
+/// Code of the replica for a sealed file that is damaged or gone.
+const UNREADABLE: &str = "media.unreadable";
 
 /// Why records are synced before the next file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +125,9 @@ pub struct Transfer {
     /// The generation in which the server was asked which files it lacks, and the last file that was named.
     asked: Option<(u32, Option<FileName>)>,
     all_asked: bool,
+    /// Held files that the server does not know. It is asked again after their rest, because another phone may give
+    /// their description back meanwhile.
+    absent: BTreeSet<FileName>,
     /// Files that the server seems to have, for a receipt.
     confirming: VecDeque<FileName>,
     up: Pieces,
@@ -132,7 +137,10 @@ pub struct Transfer {
     pause: Pause,
     hold_up: Pause,
     hold_down: Pause,
+    /// The question was refused.
+    hold_question: Pause,
     due: Option<SyncCause>,
+    /// Requests in a row that brought nothing and were made again at once.
     stale: u32,
     trouble: Option<String>,
     hold_code: Option<String>,
@@ -156,17 +164,20 @@ impl Transfer {
         if let Some(cause) = self.due.take() {
             return Ok(Step::Sync(cause));
         }
-        let Some(mut channel) = channel else {
-            return Ok(self.without_session(port)?);
+        let step = match channel {
+            None => self.without_session(port),
+            Some(mut channel) => match self.choose(port, channel.generation(), now_ms) {
+                Ok(Some((ask, body))) => {
+                    Ok(Step::Send(self.request(ask, body, &mut channel, now_ms)))
+                }
+                Ok(None) => self.idle(port, now_ms),
+                Err(error) => Err(error),
+            },
         };
-        match self.choose(port, channel.generation(), now_ms) {
-            Ok(Some((ask, body))) => Ok(Step::Send(self.request(ask, body, &mut channel, now_ms))),
-            Ok(None) => Ok(self.idle(port, now_ms)?),
-            Err(error) => {
-                self.pause.grow(now_ms, rng);
-                Err(error.into())
-            }
-        }
+        step.map_err(|error| {
+            self.pause.grow(now_ms, rng);
+            error.into()
+        })
     }
 
     /// Acts on the answer to a request, also on a refused download. An error describes the fault; nothing
@@ -208,35 +219,33 @@ impl Transfer {
         now_ms: i64,
         rng: &mut dyn CryptoRng,
     ) -> Result<(), SyncError> {
-        let opened = match &mut self.sent {
-            Some(Sent {
-                ask: Ask::Fetch(fetch),
-                mac,
-                ..
-            }) => proof(mac, channel, head).and_then(|proof| {
-                fetch.generation = proof.generation;
-                let whole = (0, fetch.download.bytes);
-                let (first, end) = match head.range() {
-                    Some((first, last, all)) if all == fetch.download.bytes => {
-                        (first, last.saturating_add(1))
-                    }
-                    // A server may ignore the range and send the whole file.
-                    None if head.status == 200 => whole,
-                    _ => return Err(AnswerError::Contradiction.into()),
-                };
-                let fits = first == fetch.at && end > first && end <= fetch.download.bytes;
-                fetch.end = end;
-                fits.then_some(())
-                    .ok_or_else(|| AnswerError::Contradiction.into())
-            }),
-            _ => return Err(SyncError::Unasked),
+        let Some(Sent {
+            ask: Ask::Fetch(fetch),
+            mac,
+            ..
+        }) = &mut self.sent
+        else {
+            return Err(SyncError::Unasked);
         };
-        if let Err(error) = &opened {
-            self.note_generation(error);
-            self.give_up();
-            self.pause.grow(now_ms, rng);
+        match proof(mac, channel, head) {
+            Ok(proof) => {
+                if let Some(end) = end_of_part(&head, fetch) {
+                    (fetch.generation, fetch.end) = (proof.generation, end);
+                    return Ok(());
+                }
+                // The description tells another length than the server, so this file rests and the others continue.
+                let name = fetch.download.name;
+                self.sent = None;
+                self.rests.rest(&name, now_ms);
+                Err(AnswerError::Contradiction.into())
+            }
+            Err(error) => {
+                self.note_generation(&error);
+                self.give_up();
+                self.pause.grow(now_ms, rng);
+                Err(error)
+            }
         }
-        opened
     }
 
     /// Keeps bytes of the download under way. After an error the rest of the body is not to be used.
@@ -346,10 +355,20 @@ impl Transfer {
     /// The request met a connection that the server had closed before. It is made again at once, a few times.
     pub fn stale(&mut self, now_ms: i64, rng: &mut dyn CryptoRng) {
         self.give_up();
-        self.stale += 1;
-        if self.stale > STALE_CONNECTIONS_MAX {
+        if !self.may_repeat() {
             self.pause.grow(now_ms, rng);
         }
+    }
+
+    /// Records go before the request that is under way: it is given up without a pause, and the next pieces are
+    /// half as large.
+    pub fn overtaken(&mut self) {
+        match self.sent.as_ref().map(|sent| &sent.ask) {
+            Some(Ask::Piece { .. }) => self.up.lost(),
+            Some(Ask::Fetch(_)) => self.down.lost(),
+            _ => {}
+        }
+        self.give_up();
     }
 
     /// Begins anew for the next caller. A pause ends, and an answer that is still awaited is given up without blame
@@ -419,7 +438,7 @@ impl Transfer {
         generation: u32,
         now_ms: i64,
     ) -> Result<Option<(Ask, Vec<u8>)>, PortError> {
-        if let Some(files) = self.question(port, generation)? {
+        if let Some(files) = self.question(port, generation, now_ms)? {
             let body = NeededRequest {
                 files: files.clone(),
             }
@@ -440,19 +459,29 @@ impl Transfer {
         Ok(confirmed.map(|name| (Ask::Confirm(name), Vec::new())))
     }
 
-    /// The next held files that the server of this generation was not asked about.
+    /// The next held files that the server of this generation was not asked about, or that it did not know when it
+    /// was asked.
     fn question(
         &mut self,
         port: &dyn FilePort,
         generation: u32,
+        now_ms: i64,
     ) -> Result<Option<Vec<FileName>>, PortError> {
         if self.asked.is_none_or(|(asked, _)| asked != generation) {
             self.asked = Some((generation, None));
             self.all_asked = false;
             self.confirming.clear();
+            self.absent.clear();
+            self.hold_question.reset();
+        }
+        if self.hold_question.until(now_ms).is_some() {
+            return Ok(None);
         }
         if self.all_asked {
-            return Ok(None);
+            let resting = self.rests.resting(now_ms);
+            let absent = self.absent.difference(&resting).take(NEEDED_MAX);
+            let files: Vec<FileName> = absent.copied().collect();
+            return Ok((!files.is_empty()).then_some(files));
         }
         let after = self.asked.and_then(|(_, after)| after);
         let files = port.unconfirmed(generation, after.as_ref(), NEEDED_MAX)?;
@@ -462,7 +491,7 @@ impl Transfer {
 
     fn upload_request(
         &mut self,
-        port: &dyn FilePort,
+        port: &mut dyn FilePort,
         now_ms: i64,
     ) -> Result<Option<(Ask, Vec<u8>)>, PortError> {
         loop {
@@ -491,7 +520,14 @@ impl Transfer {
                     return Ok(Some((Ask::Piece { offset, bytes }, read)));
                 }
                 Err(error) if !is_of_file(error) => return Err(error),
-                // The file is damaged, or gone from here.
+                // No later try reads it, so the person is told.
+                Err(error) if error.code == UNREADABLE => {
+                    self.upload = None;
+                    if !of_file(port.refused(&name, UNREADABLE, now_ms))? {
+                        self.rests.rest(&name, now_ms);
+                    }
+                }
+                // The file is gone from here.
                 Ok(_) | Err(_) => {
                     self.upload = None;
                     self.rests.rest(&name, now_ms);
@@ -627,10 +663,19 @@ impl Transfer {
         if !lacking.is_empty() {
             port.lacking(&lacking, now_ms)?;
         }
+        for file in files {
+            self.absent.remove(file);
+        }
+        for file in &lacking {
+            self.rests.clear(file);
+        }
         let is_there = |file: &&FileName| !lacking.contains(file);
         self.confirming
             .extend(files.iter().filter(is_there).copied());
-        self.asked = Some((said.generation, files.last().copied()));
+        if !self.all_asked {
+            self.asked = Some((said.generation, files.last().copied()));
+        }
+        self.hold_question.reset();
         self.progressed();
         Ok(())
     }
@@ -652,6 +697,7 @@ impl Transfer {
             if offset == length {
                 // A file that has gone from here needs no receipt.
                 of_file(port.delivered(name, proof.generation, now_ms))?;
+                self.rests.clear(name);
             }
             self.progressed();
             return Ok(());
@@ -691,7 +737,12 @@ impl Transfer {
                 self.progressed();
             }
             // Nothing of the last piece has arrived.
-            _ => self.up.lost(),
+            _ => {
+                self.up.lost();
+                if matches!(sent.ask, Ask::Piece { .. }) && !self.may_repeat() {
+                    self.rest_upload(&name, now_ms);
+                }
+            }
         }
         Ok(())
     }
@@ -732,10 +783,16 @@ impl Transfer {
                 Ok(())
             }
             // The server has no such file for this phone, so there is no receipt.
-            (_, Ask::Confirm(_)) => Ok(()),
-            // The question must not keep files from being sent. The next machine asks again.
+            (_, Ask::Confirm(name)) => {
+                self.absent.insert(name);
+                self.rests.rest(&name, now_ms);
+                Ok(())
+            }
+            // The question must not keep files from being sent.
             (_, Ask::Needed(_)) => {
-                self.all_asked = true;
+                let rest_ms = rest_ms(self.hold_question.failures());
+                self.hold_question.grow(now_ms, rng);
+                self.hold_question.wait(rest_ms, now_ms);
                 Ok(())
             }
             (read, Ask::Fetch(fetch)) => self.fetch_refused(port, &fetch, read, now_ms, rng),
@@ -770,13 +827,11 @@ impl Transfer {
         let may_try = match read {
             Meaning::Look(wait_ms) => {
                 current.next = Next::Look;
-                self.stale += 1;
-                if self.stale > STALE_CONNECTIONS_MAX {
-                    false
-                } else {
+                let may_try = self.may_repeat();
+                if may_try {
                     self.pause.at_least(wait_ms, now_ms);
-                    true
                 }
+                may_try
             }
             Meaning::Begin | Meaning::Anew => {
                 (current.next, current.known) = (Next::Begin, 0);
@@ -810,13 +865,24 @@ impl Transfer {
             }
         };
         if !may_try {
-            self.upload = None;
-            self.stale = 0;
-            if !self.rests.resting(now_ms).contains(&name) {
-                self.rests.rest(&name, now_ms);
-            }
+            self.rest_upload(&name, now_ms);
         }
         Ok(())
+    }
+
+    /// Notes a request that brought nothing. Returns whether it may be made again at once.
+    fn may_repeat(&mut self) -> bool {
+        self.stale += 1;
+        self.stale <= STALE_CONNECTIONS_MAX
+    }
+
+    /// The file of the upload under way rests, so the others continue.
+    fn rest_upload(&mut self, name: &FileName, now_ms: i64) {
+        self.upload = None;
+        self.stale = 0;
+        if !self.rests.resting(now_ms).contains(name) {
+            self.rests.rest(name, now_ms);
+        }
     }
 
     fn fetch_refused(
@@ -830,8 +896,12 @@ impl Transfer {
         let name = fetch.download.name;
         match read {
             Meaning::FromStart => {
-                // The bytes here are not those of the server, so the check removes them.
-                self.complete(port, &name, None, now_ms)?;
+                // The bytes here are not those of the server.
+                if of_file(port.begin_anew(&name))? {
+                    self.rests.fault(&name, now_ms);
+                } else {
+                    self.rests.rest(&name, now_ms);
+                }
             }
             Meaning::Hold(least_ms) => {
                 self.hold_down.grow(now_ms, rng);
@@ -892,6 +962,18 @@ fn proof(
         offset: answer.number(UPLOAD_OFFSET),
         length: answer.number(UPLOAD_LENGTH),
     })
+}
+
+/// The end of the part that an answer brings; `None` if it is not the part that was asked for.
+fn end_of_part(head: &FileAnswer<'_>, fetch: &Fetch) -> Option<u64> {
+    let whole = fetch.download.bytes;
+    let (first, end) = match head.range() {
+        Some((first, last, all)) if all == whole => (first, last.saturating_add(1)),
+        // A server may ignore the range and send the whole file.
+        None if head.status == 200 => (0, whole),
+        _ => return None,
+    };
+    (first == fetch.at && end > first && end <= whole).then_some(end)
 }
 
 /// Whether a file took it; an error of the replica itself is passed on.

@@ -5,6 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::limits::{FILE_REST_MS_FIRST, FILE_REST_MS_MAX};
 use crate::wire::transfer::FileName;
 
+/// The rest after so many earlier ones, milliseconds.
+pub(super) fn rest_ms(earlier: u32) -> i64 {
+    FILE_REST_MS_FIRST
+        .saturating_mul(1 << earlier.min(20))
+        .min(FILE_REST_MS_MAX)
+}
+
 #[derive(Debug, Clone, Copy)]
 struct Rest {
     faults: u32,
@@ -35,9 +42,7 @@ impl Rests {
     /// Lets a file rest.
     pub(super) fn rest(&mut self, name: &FileName, now_ms: i64) {
         let faults = self.0.get(name).map_or(0, |rest| rest.faults);
-        let length_ms = FILE_REST_MS_FIRST
-            .saturating_mul(1 << faults.min(20))
-            .min(FILE_REST_MS_MAX);
+        let length_ms = rest_ms(faults);
         let rest = Rest {
             faults: faults.saturating_add(1),
             from_ms: now_ms,

@@ -575,18 +575,174 @@ fn full_phone_holds_downloads_and_uploads_continue() {
 }
 
 #[test]
-fn damaged_file_of_the_phone_rests_and_others_pass() {
+fn damaged_file_is_told_once_and_others_pass() {
     let mut world = TransferWorld::new(16);
     let (bad, good) = (world.upload(1_000), world.upload(2_000));
     world.phone.files.files.get_mut(&bad).unwrap().is_damaged = true;
     assert_eq!(world.run(), Step::Done);
     assert_eq!(world.receipt(&good), Some(1));
-    assert_eq!(world.receipt(&bad), None);
-    world.phone.files.is_broken = true;
-    assert!(world.next().is_err());
-    world.phone.files.is_broken = false;
-    assert!(matches!(world.next(), Ok(Step::Wait { .. })));
+    let told = &world.phone.files.files[&bad];
+    assert_eq!(
+        (told.receipt, told.refusal),
+        (None, Some("media.unreadable"))
+    );
+    world.now += FILE_REST_MS_FIRST;
+    world.transfer.begin();
     assert_eq!(world.run(), Step::Done);
+}
+
+/// With a session and without one.
+#[test]
+fn broken_replica_pauses_at_every_step() {
+    let mut world = TransferWorld::new(18);
+    for has_session in [true, false] {
+        world.phone.files.is_broken = true;
+        let channel = world.star.channel(&world.phone, world.now).unwrap();
+        let channel = channel.filter(|_| has_session);
+        let (phone, rng) = (&mut world.phone, &mut world.rng);
+        let failed = world.transfer.next(phone, channel, world.now, rng);
+        assert!(failed.is_err(), "{has_session}");
+        world.phone.files.is_broken = false;
+        assert!(
+            matches!(world.next(), Ok(Step::Wait { .. })),
+            "{has_session}"
+        );
+        assert_eq!(world.run(), Step::Done);
+    }
+}
+
+#[test]
+fn download_of_another_length_lets_the_next_pass() {
+    let mut world = TransferWorld::new(19);
+    let (one, other) = (world.download(9_000), world.download(9_000));
+    // The phone fetches them in the order of their names.
+    let (lying, good) = (one.min(other), one.max(other));
+    world.phone.files.files.get_mut(&lying).unwrap().length = 9_001;
+    let began = world.now;
+    assert_eq!(world.run(), Step::Done);
+    assert_eq!(world.receipt(&good), Some(1));
+    assert_eq!(world.methods(), ["GET", "GET"]);
+    assert!(
+        world.now < began + 1_000,
+        "the good file waits for no pause"
+    );
+    let lying = &world.phone.files.files[&lying];
+    assert!(lying.receipt.is_none() && lying.bytes.is_empty());
+}
+
+#[test]
+fn refused_question_is_asked_again_after_a_rest() {
+    let mut world = TransferWorld::new(20);
+    let up = world.upload(1_000);
+    let bytes = world.bytes(2_000);
+    let held = world.phone.hold(record(1), &bytes, FileState::Held);
+    world.server.describe(held, 2_000);
+    let refusals = [(500, "server.internal"), (413, "http.too_large")];
+    world.server.files.question_refusals.extend(refusals);
+    assert_eq!(world.run(), Step::Done);
+    assert_eq!(world.methods(), ["POST", "POST", "PATCH"]);
+    assert_eq!((world.receipt(&up), world.receipt(&held)), (Some(1), None));
+    assert_eq!(world.run(), Step::Done);
+    assert_eq!(world.sent.len(), 3, "the question rests");
+    world.now += FILE_REST_MS_FIRST;
+    assert_eq!(world.run(), Step::Done);
+    assert_eq!(world.sent.len(), 4, "the question was refused again");
+    world.now += 2 * FILE_REST_MS_FIRST;
+    assert_eq!(world.run(), Step::Done);
+    assert_eq!(world.receipt(&held), Some(1));
+}
+
+/// The description comes back from another phone, and this phone has the only copy of the file.
+#[test]
+fn file_without_description_is_offered_again() {
+    let mut world = TransferWorld::new(21);
+    let bytes = world.bytes(2_000);
+    let held = world.phone.hold(record(1), &bytes, FileState::Held);
+    assert_eq!(world.run(), Step::Done);
+    assert_eq!(world.methods(), ["POST", "HEAD"]);
+    assert_eq!(world.run(), Step::Done);
+    assert_eq!(world.sent.len(), 2, "it rests");
+    world.now += FILE_REST_MS_FIRST;
+    assert_eq!(world.run(), Step::Done);
+    assert_eq!(world.methods()[2..], ["POST", "HEAD"]);
+    world.server.describe(held, 2_000);
+    world.now += 2 * FILE_REST_MS_FIRST;
+    assert_eq!(world.run(), Step::Done);
+    assert_eq!(world.methods()[4..], ["POST", "POST", "PATCH"]);
+    assert_eq!(world.receipt(&held), Some(1));
+    assert!(world.server.files.stored[&held] == bytes);
+}
+
+#[test]
+fn range_beyond_the_end_begins_anew_once() {
+    let mut world = TransferWorld::new(22);
+    let name = world.download(300_000);
+    let beyond = (416, "attachment.range");
+    for refusals in 1..=2 {
+        world.transfer = Transfer::default();
+        let Ok(Step::Send(request)) = world.next() else {
+            panic!("it has requests");
+        };
+        world.exchange(&request);
+        assert!(!world.phone.files.files[&name].bytes.is_empty());
+        let all = std::iter::repeat_n(beyond, refusals);
+        world.server.files.refusals.extend(all);
+        world.sent.clear();
+        assert_eq!(world.run(), Step::Done);
+        if refusals == 1 {
+            assert_eq!(world.receipt(&name), Some(1));
+            let file = world.phone.files.files.get_mut(&name).unwrap();
+            assert!(file.bytes == world.server.files.stored[&name]);
+            (file.state, file.receipt) = (FileState::Wanted, None);
+            file.bytes.clear();
+        }
+    }
+    assert_eq!(world.receipt(&name), None);
+    assert_eq!(world.sent.len(), 2, "the second time it rests");
+    world.now += FILE_REST_MS_FIRST;
+    assert_eq!(world.run(), Step::Done);
+    assert_eq!(world.receipt(&name), Some(1));
+}
+
+#[test]
+fn pieces_without_progress_let_the_file_rest() {
+    let mut world = TransferWorld::new(23);
+    let (up, down) = (world.upload(1_000), world.download(2_000));
+    world.server.files.is_forgetful = true;
+    assert_eq!(world.run(), Step::Done);
+    assert_eq!((world.receipt(&up), world.receipt(&down)), (None, Some(1)));
+    let pieces = world.methods().iter().filter(|m| **m == "PATCH").count();
+    assert!(pieces <= 4, "{pieces} pieces");
+    world.server.files.is_forgetful = false;
+    world.now += FILE_REST_MS_FIRST;
+    assert_eq!(world.run(), Step::Done);
+    assert_eq!(world.receipt(&up), Some(1));
+}
+
+#[test]
+fn overtaken_piece_continues_without_a_pause() {
+    let mut world = TransferWorld::new(24);
+    let (up, down) = (world.upload(300_000), world.download(300_000));
+    let mut overtaken = 0;
+    while world.receipt(&down).is_none() {
+        let Step::Send(request) = world.next().unwrap() else {
+            panic!("it has requests");
+        };
+        let is_part = ["PATCH", "GET"].contains(&request.method);
+        if is_part && overtaken < 2 && world.receipt(&up).is_some() == (overtaken == 1) {
+            overtaken += 1;
+            if request.method == "PATCH" {
+                let came = request.body.len() / 2;
+                world.server.file(&request, came, world.now);
+            }
+            world.transfer.overtaken();
+            continue;
+        }
+        world.exchange(&request);
+    }
+    assert_eq!(overtaken, 2);
+    let half = PIECE_BYTES_FIRST as usize / 2;
+    assert_eq!(world.sent[..3], [("POST", 0), ("HEAD", 0), ("PATCH", half)]);
 }
 
 #[test]
