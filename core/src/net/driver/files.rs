@@ -1,12 +1,15 @@
 //! The files of a replica: transferred after its records, piece by piece.
 //!
-//! The turn is given back after each piece, so a sync of another caller, or the records that a person has just
-//! written, wait for one piece at most.
+//! The turn is given back after each piece, so a sync of another caller waits for one piece at most. Records that
+//! a person has just written overtake a piece that takes long.
+
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::{ASK_ANYWAY, Driver, End, FilesEnd, Interruption, NAP, Wish, until};
+use crate::limits::PIECE_MS_WISHED;
 use crate::net::budget::Purse;
 use crate::net::error::NetError;
 use crate::net::http::{Reception, Unanswered};
@@ -21,6 +24,8 @@ use crate::system::{OsRandom, now_ms};
 
 /// Syncs in a row that files ask for without a request of their own.
 const SYNCS_MAX: u32 = 3;
+/// Age from which a piece gives way to a wake-up: twice the time that it should take.
+const GIVES_WAY_AFTER: Duration = Duration::from_millis(2 * PIECE_MS_WISHED.unsigned_abs());
 
 impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
     /// Transfers files until none is left, the purse is empty, or the line fails. Records that are new go first;
@@ -56,7 +61,15 @@ impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
                 Ok(Step::Send(request)) => {
                     syncs = 0;
                     self.set_state(State::Syncing);
-                    if let Err(failed) = self.transfer(request, began).await {
+                    let sent = tokio::select! {
+                        biased;
+                        sent = self.transfer(request, began) => sent,
+                        () = self.wake_up_during_a_long_piece() => {
+                            self.give_way().await;
+                            Ok(())
+                        }
+                    };
+                    if let Err(failed) = sent {
                         error = failed;
                     }
                     self.show_files(began).await;
@@ -133,6 +146,18 @@ impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
             }
         });
         Ok(step.await?)
+    }
+
+    async fn wake_up_during_a_long_piece(&self) {
+        sleep(GIVES_WAY_AFTER).await;
+        self.0.wake.notified().await;
+    }
+
+    /// Gives a piece up whose connection is closed already. The bytes that came stay on both sides, and the
+    /// wake-up is passed on to the next look at the records.
+    async fn give_way(&self) {
+        self.with_all(|_, transfer, _| transfer.overtaken()).await;
+        self.0.wake.notify_one();
     }
 
     /// Sends one request about a file, and takes its answer.

@@ -14,7 +14,7 @@ use crate::fixtures::Deployment;
 use crate::id::RecordId;
 use crate::sync::report::Report;
 use crate::sync::shared::Shared;
-use crate::sync::testing::MemoryReplica;
+use crate::sync::testing::{FileState, MemoryReplica};
 use server::{Loopback, Weather};
 
 type Port = Arc<Shared<MemoryReplica>>;
@@ -317,4 +317,29 @@ async fn live_sync_goes_on_after_a_panic() {
     assert!(synced.report.unwrap().equal);
     bench.driver.cancel();
     running.await.unwrap();
+}
+
+/// Time here is tokio's, which a paused runtime advances as soon as everybody waits.
+#[tokio::test(start_paused = true)]
+async fn report_overtakes_a_piece_that_takes_long() {
+    let mut bench = DriverBench::new(13);
+    bench.write(1);
+    let photo = vec![7; 100_000];
+    let name = {
+        let mut port = bench.port.lock();
+        port.hold(RecordId([0; 16]), &photo, FileState::Waiting)
+    };
+    bench.server.describe(name, photo.len());
+    bench.server.set(Weather::HeldPieces);
+    let sync = bench.sync_in_background();
+    bench.server.until_pieces(1).await;
+    bench.port.lock().write(RecordId([9; 16]), &mut bench.rng);
+    bench.driver.notify();
+    // Only the overtaken piece lets the new report go; the next one ends the sync, because the line is silent.
+    let report = sync.await.unwrap().unwrap();
+    assert_eq!((report.pushed, report.more), (2, true));
+    assert!(!bench.server.has_file(&name));
+    bench.server.set(Weather::Fair);
+    assert!(!bench.driver.sync_once().await.unwrap().more);
+    assert!(bench.server.has_file(&name));
 }

@@ -13,7 +13,21 @@ use crate::net::now_ms;
 use crate::sync::paths::{SESSION_PATH, SYNC_PATH};
 use crate::sync::star::Request;
 use crate::sync::test_server::Server;
+use crate::sync::transfer::FileRequest;
 use crate::trust::request_mac::{MAC_HEADER, SESSION_HEADER};
+use crate::wire::transfer::{FileName, TUS_RESUMABLE, UPLOAD_LENGTH, UPLOAD_OFFSET};
+
+/// The headers of requests that the server reads.
+const HEADERS: [&str; 8] = [
+    SESSION_HEADER,
+    MAC_HEADER,
+    UPLOAD_LENGTH,
+    UPLOAD_OFFSET,
+    TUS_RESUMABLE,
+    "content-length",
+    "content-type",
+    "range",
+];
 
 /// The fate of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +36,8 @@ pub(super) enum Weather {
     Fair,
     /// They are read, and answered once it is fair again.
     Held,
+    /// Pieces of files are read, and answered once it is fair again; all else is answered.
+    HeldPieces,
     /// Connections are taken and nothing is read.
     Deaf,
     /// The next one is read and its connection cut; it is fair afterwards.
@@ -33,6 +49,7 @@ pub(super) enum Weather {
 struct Counts {
     connections: usize,
     asked: usize,
+    pieces: usize,
     at_once: usize,
     at_once_max: usize,
 }
@@ -91,6 +108,23 @@ impl Loopback {
         drop(asked.unwrap());
     }
 
+    /// Waits until so many pieces of files were read.
+    pub(super) async fn until_pieces(&self, pieces: usize) {
+        let mut counts = self.state.counts.subscribe();
+        let read = counts.wait_for(|counts| counts.pieces >= pieces).await;
+        drop(read.unwrap());
+    }
+
+    pub(super) fn describe(&self, name: FileName, length: usize) {
+        self.state.server.lock().unwrap().0.describe(name, length);
+    }
+
+    /// Whether the server has the whole file.
+    pub(super) fn has_file(&self, name: &FileName) -> bool {
+        let server = self.state.server.lock().unwrap();
+        server.0.files.stored.contains_key(name)
+    }
+
     pub(super) fn forget_asked(&self) {
         self.state.counts.send_modify(|counts| counts.asked = 0);
     }
@@ -129,15 +163,32 @@ async fn serve(mut socket: TcpStream, state: &State) -> std::io::Result<()> {
         let Some(request) = read(&mut socket, &mut bytes).await? else {
             return Ok(());
         };
-        state.counts.send_modify(|counts| counts.asked += 1);
+        state.counts.send_modify(|counts| {
+            counts.asked += 1;
+            counts.pieces += usize::from(request.is_piece());
+        });
         // The live connection stands beside the syncs and is none of them.
-        let turn = request.is_some().then(|| Turn::new(state));
+        let turn = matches!(request, Asked::Records(_)).then(|| Turn::new(state));
         let Some(reply) = reply(&mut socket, &mut weather, state, request).await? else {
             return Ok(());
         };
         // The phone may send its next request as soon as it reads this answer.
         drop(turn);
         socket.write_all(&reply).await?;
+    }
+}
+
+/// A request as it was read.
+enum Asked {
+    Records(Request),
+    File(FileRequest),
+    /// No part of a sync.
+    Other,
+}
+
+impl Asked {
+    fn is_piece(&self) -> bool {
+        matches!(self, Self::File(request) if request.method == "PATCH")
     }
 }
 
@@ -165,7 +216,7 @@ async fn reply(
     socket: &mut TcpStream,
     weather: &mut watch::Receiver<Weather>,
     state: &State,
-    request: Option<Request>,
+    request: Asked,
 ) -> std::io::Result<Option<Vec<u8>>> {
     let cut = state.weather.send_if_modified(|weather| {
         let cut = *weather == Weather::CutNext;
@@ -178,35 +229,41 @@ async fn reply(
         return Ok(None);
     }
     let mut gone = [0];
+    let is_answered = |weather: &Weather| match weather {
+        Weather::HeldPieces => !request.is_piece(),
+        weather => *weather == Weather::Fair,
+    };
     tokio::select! {
-        fair = weather.wait_for(|weather| *weather == Weather::Fair) => drop(fair.unwrap()),
+        fair = weather.wait_for(is_answered) => drop(fair.unwrap()),
         // A phone says nothing before it has its answer.
         _ = socket.read(&mut gone) => return Ok(None),
     }
-    let Some(request) = request else {
-        let refused = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";
-        return Ok(Some(refused.to_vec()));
+    let mut server = state.server.lock().unwrap();
+    let (server, rng) = &mut *server;
+    let (status, headers, body) = match request {
+        Asked::Records(request) => {
+            let reply = server.handle(&request, now_ms(), rng);
+            let mac = reply.mac.map(|mac| (MAC_HEADER, mac));
+            (reply.status, mac.into_iter().collect(), reply.body)
+        }
+        Asked::File(request) => {
+            let reply = server.file(&request, request.body.len(), now_ms());
+            (reply.status, reply.headers, reply.body)
+        }
+        Asked::Other => (404, Vec::new(), Vec::new()),
     };
-    let reply = {
-        let mut server = state.server.lock().unwrap();
-        let (server, rng) = &mut *server;
-        server.handle(&request, now_ms(), rng)
-    };
-    let mac = reply.mac.map(|mac| format!("{MAC_HEADER}: {mac}\r\n"));
-    let head = format!(
-        "HTTP/1.1 {} x\r\ncontent-length: {}\r\n{}\r\n",
-        reply.status,
-        reply.body.len(),
-        mac.unwrap_or_default()
-    );
-    Ok(Some([head.as_bytes(), &reply.body].concat()))
+    let headers = headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}\r\n"));
+    // Success without a body has no length.
+    let length = (status != 204).then(|| format!("content-length: {}\r\n", body.len()));
+    let head: String = headers.chain(length).collect();
+    let head = format!("HTTP/1.1 {status} x\r\n{head}\r\n");
+    Ok(Some([head.as_bytes(), &body].concat()))
 }
 
-/// The next request of a connection: `Some(None)` for one that is no part of the sync, `None` at its end.
-async fn read(
-    socket: &mut TcpStream,
-    bytes: &mut Vec<u8>,
-) -> std::io::Result<Option<Option<Request>>> {
+/// The next request of a connection; `None` at its end.
+async fn read(socket: &mut TcpStream, bytes: &mut Vec<u8>) -> std::io::Result<Option<Asked>> {
     let end = loop {
         if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
             break at + 4;
@@ -232,16 +289,31 @@ async fn read(
     }
     let body = bytes[end..end + length].to_vec();
     bytes.drain(..end + length);
-    let path = [SESSION_PATH, SYNC_PATH]
-        .into_iter()
-        .find(|path| head.starts_with(&format!("POST {path} ")));
-    let headers = [SESSION_HEADER, MAC_HEADER]
+    let mut words = head.split(' ');
+    let (method, path) = (words.next().unwrap(), words.next().unwrap());
+    let headers = HEADERS
         .into_iter()
         .filter_map(|name| Some((name, header(name)?)))
         .collect();
-    Ok(Some(path.map(|path| Request {
-        path,
-        headers,
-        body,
-    })))
+    let of_records = [SESSION_PATH, SYNC_PATH]
+        .into_iter()
+        .find(|known| *known == path);
+    let of_files = ["POST", "HEAD", "PATCH", "GET"]
+        .into_iter()
+        .find(|known| *known == method)
+        .filter(|_| path.starts_with("/v1/attachments/"));
+    Ok(Some(match (of_records, of_files) {
+        (Some(path), _) => Asked::Records(Request {
+            path,
+            headers,
+            body,
+        }),
+        (None, Some(method)) => Asked::File(FileRequest {
+            method,
+            path: path.to_owned(),
+            headers,
+            body,
+        }),
+        (None, None) => Asked::Other,
+    }))
 }
