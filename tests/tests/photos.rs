@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use onegrid_core::id::{Hash, RecordId};
@@ -12,7 +14,8 @@ use onegrid_tests::line::{Line, Profile};
 use onegrid_tests::onegrid::{OnlinePhone, way_to};
 use onegrid_tests::photos::photo;
 use onegrid_tests::testbed::Client;
-use serde_json::json;
+use serde_json::{Value, json};
+use tempfile::TempDir;
 
 /// A sync that takes longer has failed.
 const PATIENCE: Budget = Budget {
@@ -333,4 +336,78 @@ async fn host_decides_when_photos_are_sent() {
     author.driver.set_files(FilesPolicy::Always);
     author.sync().await;
     assert_eq!(waiting(&author), 0);
+}
+
+/// A tus server of other authors, `tests/interop/tus_server.mjs`. It ends with its standard input.
+struct ForeignServer {
+    program: Child,
+    /// The facts that it prints: its port, and an invitation.
+    facts: Value,
+    folder: TempDir,
+}
+
+impl ForeignServer {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/tus_server.mjs");
+        let mut program = Command::new("node")
+            .arg(script)
+            .arg(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut output = BufReader::new(program.stdout.take().unwrap());
+        output.read_line(&mut line).unwrap();
+        let facts = serde_json::from_str(&line).unwrap();
+        Self {
+            program,
+            facts,
+            folder,
+        }
+    }
+
+    fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.facts["port"])
+    }
+
+    /// The bytes of a photo that it keeps.
+    fn kept(&self, record: RecordId, id: Hash) -> Vec<u8> {
+        std::fs::read(self.folder.path().join(format!("{record}_{id}"))).unwrap()
+    }
+
+    fn end(mut self) {
+        drop(self.program.stdin.take());
+        assert!(self.program.wait().unwrap().success());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs Node and packages of npm, which scripts/test-interop installs"]
+async fn foreign_server_takes_photos_over_cut_lines() {
+    let server = ForeignServer::start();
+    let code = server.facts["qr"].as_str().unwrap();
+    let mut author = OnlinePhone::enrol(code, &way(&server.url())).await.unwrap();
+    let record = author.report("液化气瓶");
+    let photos: Vec<_> = [TWO_MEGABYTES, 60]
+        .into_iter()
+        .zip(30..)
+        .map(|(lines, seed)| take(&author, record, &photo(lines, seed)))
+        .collect();
+    let line = Line::to(&server.url(), cutting(1)).unwrap();
+    author.move_to(&way(&line.url("http")));
+    let report = author
+        .driver
+        .sync_within(PATIENCE, &Cancel::new())
+        .await
+        .unwrap();
+    assert!(!report.more, "{report:?}");
+    assert!(line.cuts() > 0);
+    assert_eq!(waiting(&author), 0);
+    for id in photos {
+        assert_eq!(state(&author, record, id), Some(AttachmentState::Delivered));
+        assert!(server.kept(record, id) == content(&author, record, id));
+    }
+    server.end();
 }
