@@ -174,20 +174,6 @@ impl Replica {
             )?)
         })
     }
-
-    fn drop_arrived(&mut self, name: &FileName) -> Result<(), ReplicaError> {
-        let row = self.file_row(name)?;
-        if row.state != AttachmentState::Arriving {
-            return Ok(());
-        }
-        self.change_files(|conn| {
-            Ok(attachment::drop_file(
-                conn,
-                row.no,
-                AttachmentState::Wanted,
-            )?)
-        })
-    }
 }
 
 /// Bytes that have arrived.
