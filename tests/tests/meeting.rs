@@ -259,7 +259,7 @@ async fn phone_in_between_learns_nothing() {
         planted.push(authority.0.as_bytes().to_vec());
     }
     for needle in planted {
-        let spelled: String = needle.iter().map(|byte| format!("{byte:02x}")).collect();
+        let spelled = onegrid_tests::killed::life::hex(&needle);
         for needle in [&needle[..], spelled.as_bytes()] {
             let shown = heard.windows(needle.len()).any(|window| window == needle);
             assert!(!shown, "{spelled} shows");

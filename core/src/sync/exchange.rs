@@ -20,6 +20,7 @@ use crate::wire::envelope::RawEnvelope;
 use crate::wire::message::{
     Bundle, CursorsAnswer, GiveBack, Known, PROTOCOL_VERSION, SyncRequest, SyncResponse,
 };
+use crate::wire::repair::RepairAsk;
 use crate::wire::verdict::{RefusedReason, Status};
 
 /// A request with what this run must remember about it.
@@ -102,6 +103,34 @@ impl Run {
         Ok(())
     }
 
+    /// The envelopes that the server asked for, and the steps of a repair.
+    fn given(
+        &mut self,
+        port: &dyn StarPort,
+        bytes_max: usize,
+    ) -> Result<(Vec<RepairAsk>, Handover), RepairError> {
+        let mut repair = Vec::new();
+        let mut given = Handover::default();
+        if !self.parents.is_empty() {
+            given = port.give(&GiveAsk {
+                bytes_max,
+                without: self.blocked.clone(),
+                ..self.parents.clone()
+            })?;
+            if given.is_empty() {
+                // All of them build on envelopes that neither side has.
+                self.blocked.extend(&self.parents.envelopes);
+                self.parents = GiveAsk::default();
+            }
+        }
+        if given.is_empty()
+            && let Some(under_way) = self.repair.as_mut().filter(|_| !self.revocations_due)
+        {
+            (repair, given) = under_way.asks(port, bytes_max, &self.blocked)?;
+        }
+        Ok((repair, given))
+    }
+
     /// The next request.
     pub(super) fn request(
         &mut self,
@@ -123,25 +152,7 @@ impl Run {
         } else {
             Known::Hash(cursor_set_hash(&cursors))
         };
-        let mut repair = Vec::new();
-        let mut given = Handover::default();
-        if !self.parents.is_empty() {
-            given = port.give(&GiveAsk {
-                bytes_max,
-                without: self.blocked.clone(),
-                ..self.parents.clone()
-            })?;
-            if given.is_empty() {
-                // All of them build on envelopes that neither side has.
-                self.blocked.extend(&self.parents.envelopes);
-                self.parents = GiveAsk::default();
-            }
-        }
-        if given.is_empty()
-            && let Some(under_way) = self.repair.as_mut().filter(|_| !self.revocations_due)
-        {
-            (repair, given) = under_way.asks(port, bytes_max, &self.blocked)?;
-        }
+        let (repair, given) = self.given(port, bytes_max)?;
         // Revocations go first and alone, so that the server knows them when it judges everything else.
         let own = given.is_empty() && !self.revocations_due;
         let bundle = if own && port.is_behind()? {

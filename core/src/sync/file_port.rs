@@ -83,6 +83,10 @@ pub trait FilePort {
     /// The next file that was asked for, in the order of the requests, none of `without`.
     fn next_download(&self, without: &BTreeSet<FileName>) -> Result<Option<Download>, PortError>;
 
+    /// The next file that was asked for and that another phone may give, in the order of the requests, none of
+    /// `without`. The server gives only files whose description it has accepted; a phone gives others too.
+    fn next_wanted(&self, without: &BTreeSet<FileName>) -> Result<Option<Download>, PortError>;
+
     /// Keeps bytes of a file that was asked for. `offset` is the number of bytes that are here already; at
     /// another offset nothing is kept, and the code is `media.offset`.
     fn arrived(&mut self, name: &FileName, offset: u64, bytes: &[u8]) -> Result<(), PortError>;

@@ -339,6 +339,19 @@ impl Peer {
                     self.give(port, left)
                 }
             }
+            (state, message) => self.calling_for_files(port, state, message, now_ms),
+        }
+    }
+
+    /// The end of a meeting, once both have the same envelopes.
+    fn calling_for_files(
+        &mut self,
+        port: &mut dyn PeerPort,
+        state: State,
+        message: PeerMessage,
+        now_ms: i64,
+    ) -> Result<State, PeerError> {
+        match (state, message) {
             (State::CallerParcel, PeerMessage::Parcel(parcel)) => {
                 self.take_parcel(port, parcel, now_ms)?;
                 self.ask_for_files(port)

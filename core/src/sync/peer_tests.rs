@@ -499,7 +499,9 @@ fn wanted_files_go_both_ways_and_resume() {
         m.a.write(record, &mut m.rng);
     }
     m.meet(usize::MAX).unwrap();
-    let large: Vec<u8> = (0..300_000_u32).map(|n| n.to_le_bytes()[1]).collect();
+    // Bytes that do not compress.
+    let scattered = |n: u32| n.wrapping_mul(2_654_435_761).to_be_bytes()[0];
+    let large: Vec<u8> = (0..300_000).map(scattered).collect();
     let of_a = m.a.hold(shared, &large, FileState::Held);
     m.b.want(of_a, large.len());
     let of_b = m.b.hold(shared, b"small", FileState::Waiting);

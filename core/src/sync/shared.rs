@@ -263,6 +263,10 @@ impl<P: FilePort> FilePort for Arc<Shared<P>> {
         self.lock().next_download(without)
     }
 
+    fn next_wanted(&self, without: &BTreeSet<FileName>) -> Result<Option<Download>, PortError> {
+        self.lock().next_wanted(without)
+    }
+
     fn arrived(&mut self, name: &FileName, offset: u64, bytes: &[u8]) -> Result<(), PortError> {
         self.lock().arrived(name, offset, bytes)
     }

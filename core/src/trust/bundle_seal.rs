@@ -37,8 +37,8 @@ use crate::limits::{
 
 const REQUEST_LABEL: &str = "onegrid.bundle.request.v1";
 const BUNDLE_LABEL: &str = "onegrid.bundle.v1";
-const REQUEST_MAGIC: &[u8; 8] = b"OneGridR";
-const BUNDLE_MAGIC: &[u8; 8] = b"OneGridB";
+const REQUEST_MAGIC: [u8; 8] = *b"OneGridR";
+const BUNDLE_MAGIC: [u8; 8] = *b"OneGridB";
 const VERSION: u8 = 1;
 const HEAD_BYTES: usize = REQUEST_MAGIC.len() + 1;
 const SALT_BYTES: usize = 16;
@@ -449,15 +449,15 @@ impl PendingRequest {
     }
 }
 
-fn head(magic: &[u8; 8]) -> Vec<u8> {
+fn head(magic: [u8; 8]) -> Vec<u8> {
     let mut bytes = magic.to_vec();
     bytes.push(VERSION);
     bytes
 }
 
 /// The bytes after the head.
-fn body<'a>(bytes: &'a [u8], magic: &[u8; 8], other: SealError) -> Result<&'a [u8], SealError> {
-    let rest = bytes.strip_prefix(magic).ok_or(other)?;
+fn body(bytes: &[u8], magic: [u8; 8], other: SealError) -> Result<&[u8], SealError> {
+    let rest = bytes.strip_prefix(&magic).ok_or(other)?;
     match rest.split_first() {
         Some((&VERSION, rest)) => Ok(rest),
         Some(_) => Err(SealError::Newer),

@@ -179,7 +179,7 @@ fn files_have_few_sizes() {
         let (_, request) = RequestDraft::new(&mut rng).seal(b.me(), Some(&held), NOW, &mut rng);
         sizes.insert(request.len());
         let opened = OpenedRequest::open(&request, a.me(), NOW).unwrap();
-        let messages = vec![vec![1; count * 20]];
+        let messages = [vec![1; count * 20]];
         let file = opened.seal(a.me(), &messages[..count.min(1)], &mut rng);
         sizes.insert(file.unwrap().len() + (1 << 32));
     }

@@ -105,31 +105,35 @@ impl Meters {
             "Wake-up connections cut off by a revocation",
             all.cut,
         );
-        metrics.register(
-            "attachment_bytes",
-            "Bytes of photos and recordings",
-            all.transferred,
-        );
-        metrics.register(
-            "attachments_stored",
-            "Photos and recordings that arrived whole",
-            all.stored,
-        );
-        metrics.register(
-            "attachment_refusals",
-            "Refused requests about photos and recordings",
-            all.transfers_refused,
-        );
-        metrics.register(
-            "attachment_orphans",
-            "Removed files that no record needs",
-            all.orphans,
-        );
+        meters.register_transfers(metrics);
         // Each series exists from the start, so that a rate over it has a beginning.
         for verdict in ["accepted", "void", "held", "refused"] {
             drop(meters.envelopes.get_or_create(&Verdicts { verdict }));
         }
         meters
+    }
+
+    fn register_transfers(&self, metrics: &Metrics) {
+        metrics.register(
+            "attachment_bytes",
+            "Bytes of photos and recordings",
+            self.transferred.clone(),
+        );
+        metrics.register(
+            "attachments_stored",
+            "Photos and recordings that arrived whole",
+            self.stored.clone(),
+        );
+        metrics.register(
+            "attachment_refusals",
+            "Refused requests about photos and recordings",
+            self.transfers_refused.clone(),
+        );
+        metrics.register(
+            "attachment_orphans",
+            "Removed files that no record needs",
+            self.orphans.clone(),
+        );
     }
 
     /// Counts bytes of a photo or recording, `up` to the server or `down` to a phone.

@@ -319,6 +319,10 @@ impl FilePort for Watched {
         self.replica.next_download(without)
     }
 
+    fn next_wanted(&self, without: &BTreeSet<FileName>) -> Result<Option<Download>, PortError> {
+        self.replica.next_wanted(without)
+    }
+
     fn arrived(&mut self, name: &FileName, offset: u64, bytes: &[u8]) -> Result<(), PortError> {
         self.replica.arrived(name, offset, bytes)
     }

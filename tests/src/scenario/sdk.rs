@@ -451,7 +451,9 @@ fn attachment_verb(phone: &Phone, verb: &str, with: &Arguments<'_>) -> Option<An
         "thumbnail" => phone
             .thumbnail(with.maybe("record"), id())
             .map(|bytes| bytes.map(|bytes| bytes.len()).into()),
-        "read_attachment" => read_attachment(phone, with.maybe("record"), &id()).map(Value::from),
+        "read_attachment" => {
+            read_attachment(phone, with.maybe("record").as_ref(), &id()).map(Value::from)
+        }
         "want_attachment" => phone.want_attachment(record(), id()).map(none),
         "set_files_policy" => {
             let policy = match with.text("policy").as_str() {
@@ -478,11 +480,11 @@ fn attachment_verb(phone: &Phone, verb: &str, with: &Arguments<'_>) -> Option<An
 }
 
 /// Reads a file in small pieces; its bytes in hexadecimal digits.
-fn read_attachment(phone: &Phone, record: Option<String>, id: &str) -> Answer<String> {
+fn read_attachment(phone: &Phone, record: Option<&String>, id: &str) -> Answer<String> {
     let mut hex = String::new();
     let mut offset = 0;
     loop {
-        let piece = phone.read_attachment(record.clone(), id.to_owned(), offset, PIECE_BYTES)?;
+        let piece = phone.read_attachment(record.cloned(), id.to_owned(), offset, PIECE_BYTES)?;
         if piece.is_empty() {
             return Ok(hex);
         }
@@ -756,8 +758,7 @@ fn met(report: &t::MeetingReport) -> Value {
 }
 
 fn hex(bytes: &[u8]) -> Value {
-    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    digits.into()
+    crate::killed::life::hex(bytes).into()
 }
 
 fn code(word: Option<&t::Word>) -> Option<&str> {

@@ -426,7 +426,7 @@ fn photo(with: &Arguments) -> Answer {
         .join("../mobile-bindings/scenarios/photos")
         .join(name);
     let bytes = std::fs::read(&path)?;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = crate::killed::life::hex(&bytes);
     Ok(json!({ "path": path.display().to_string(), "size": bytes.len(), "hex": hex }))
 }
 

@@ -210,9 +210,9 @@ mod tests {
         MeetingCode::new(hotspot, addresses.collect(), Commitment([7; 16]))
     }
 
-    fn hotspot(name: &str, password: &str) -> Option<Hotspot> {
+    fn hotspot(name: &str, password: &str) -> Hotspot {
         let (name, password) = (name.to_owned(), password.to_owned());
-        Some(Hotspot { name, password })
+        Hotspot { name, password }
     }
 
     #[test]
@@ -220,8 +220,8 @@ mod tests {
         let addresses = ["192.168.43.1:40123", "[fd00::7]:40123"];
         for code in [
             code(None, &addresses).unwrap(),
-            code(hotspot("网格 7", "12345678"), &addresses[..1]).unwrap(),
-            code(hotspot(&"x".repeat(32), &"y".repeat(63)), &addresses).unwrap(),
+            code(Some(hotspot("网格 7", "12345678")), &addresses[..1]).unwrap(),
+            code(Some(hotspot(&"x".repeat(32), &"y".repeat(63))), &addresses).unwrap(),
         ] {
             let text = code.to_string();
             assert!(text.len() < 320, "{} characters", text.len());
@@ -233,7 +233,9 @@ mod tests {
 
     #[test]
     fn damaged_and_foreign_texts_are_refused() {
-        let text = code(hotspot("a", ""), &["10.0.0.1:9"]).unwrap().to_string();
+        let text = code(Some(hotspot("a", "")), &["10.0.0.1:9"])
+            .unwrap()
+            .to_string();
         for at in PREFIX.len()..text.len() {
             let mut damaged = text.clone();
             let other = if &text[at..=at] == "7" { "8" } else { "7" };
@@ -276,7 +278,7 @@ mod tests {
             hotspot("a", &"y".repeat(64)),
             hotspot("a\nb", ""),
         ] {
-            assert_eq!(code(bad, &["10.0.0.1:9"]), None);
+            assert_eq!(code(Some(bad), &["10.0.0.1:9"]), None);
         }
     }
 }

@@ -7,7 +7,7 @@ use super::super::attachments::new::extent;
 use super::super::engine::{Replica, attach};
 use super::super::error::ReplicaError;
 use super::super::projection::attachments::standing_facts;
-use super::super::table::attachment::{self, AttachmentState, Facts, FileRow};
+use super::super::table::attachment::{self, AttachmentState, Facts, FileRow, Giver};
 use super::super::table::record;
 use super::sql;
 use crate::media::{self, attachment_id};
@@ -74,12 +74,11 @@ impl Replica {
             return Err(ReplicaError::MediaOffset);
         }
         let is_new = row.file.is_none();
-        let file = match row.file {
-            Some(file) => file,
-            None => {
-                self.make_room(row.facts.bytes)?;
-                self.new_file()
-            }
+        let file = if let Some(file) = row.file {
+            file
+        } else {
+            self.make_room(row.facts.bytes)?;
+            self.new_file()
         };
         let before = FileProgress {
             here: row.here,
@@ -158,6 +157,24 @@ impl Replica {
         }
         let other = facts.into_iter().find(|facts| key(facts) != key(tried));
         Ok(other)
+    }
+
+    fn next_from(
+        &self,
+        from: Giver,
+        without: &BTreeSet<FileName>,
+    ) -> Result<Option<Download>, PortError> {
+        let downloads = attachment::downloads(self.conn()?, from, without.len() + 1);
+        let next = downloads
+            .map_err(sql)?
+            .into_iter()
+            .find(|(name, _)| !without.contains(name));
+        Ok(next.map(|(name, row)| Download {
+            name,
+            media: row.facts.media,
+            bytes: row.facts.bytes,
+            offset: arrived(&row),
+        }))
     }
 
     /// Drops the bytes of a download.
@@ -242,16 +259,11 @@ impl FilePort for Replica {
     }
 
     fn next_download(&self, without: &BTreeSet<FileName>) -> Result<Option<Download>, PortError> {
-        let downloads = attachment::downloads(self.conn()?, without.len() + 1).map_err(sql)?;
-        let next = downloads
-            .into_iter()
-            .find(|(name, _)| !without.contains(name));
-        Ok(next.map(|(name, row)| Download {
-            name,
-            media: row.facts.media,
-            bytes: row.facts.bytes,
-            offset: arrived(&row),
-        }))
+        self.next_from(Giver::Server, without)
+    }
+
+    fn next_wanted(&self, without: &BTreeSet<FileName>) -> Result<Option<Download>, PortError> {
+        self.next_from(Giver::Phone, without)
     }
 
     fn arrived(&mut self, name: &FileName, offset: u64, bytes: &[u8]) -> Result<(), PortError> {
@@ -272,6 +284,6 @@ impl FilePort for Replica {
     }
 
     fn files_left(&self) -> Result<FilesLeft, PortError> {
-        Ok(attachment::left(self.conn()?).map_err(sql)?)
+        attachment::left(self.conn()?).map_err(sql)
     }
 }

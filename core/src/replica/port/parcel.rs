@@ -1,6 +1,7 @@
 //! Parcels: this phone's undelivered work for a phone that may not read it, and the parcels of others that
 //! this phone brings to the server.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::super::engine::Replica;
@@ -104,14 +105,14 @@ impl Replica {
         let (mut known, mut withheld) = (HashMap::new(), HashMap::new());
         let mut open: HashMap<RecordId, bool> = HashMap::new();
         for own in queued.iter().filter(|queued| queued.is_own) {
-            if !open.contains_key(&own.record) {
+            if let Entry::Vacant(place) = open.entry(own.record) {
                 let shared = record_sharing::get(self.conn()?, own.record)?;
                 let shared = shared
                     .map(|sharing| self.shared_held(sharing, courier))
                     .transpose()?;
                 let is_open = shared.flatten().is_some()
                     && self.may_give(own.record, courier, &mut known, &mut withheld)?;
-                open.insert(own.record, is_open);
+                place.insert(is_open);
             }
         }
         // A meeting leaves these out of open records, with everything that builds on them.

@@ -144,10 +144,9 @@ fn described(node: &Node) -> Described {
     match node.verdict.map(|verdict| verdict.status) {
         Some(status) if status.is_accepted() => Described::Accepted,
         Some(Status::Held(_)) => Described::Held,
-        Some(_) => Described::Void,
         None if node.counts() => Described::Provisional,
         None if node.waits => Described::Held,
-        None => Described::Void,
+        Some(_) | None => Described::Void,
     }
 }
 

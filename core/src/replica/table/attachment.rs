@@ -516,14 +516,19 @@ pub(in crate::replica) fn uploads(conn: &Connection, rows_max: usize) -> Sql<Vec
     .collect()
 }
 
-/// Files that were asked for and that the server gives, in the order of the requests.
+/// Files that were asked for, in the order of the requests: those that the server gives, or all that another
+/// phone may give.
 pub(in crate::replica) fn downloads(
     conn: &Connection,
+    from: Giver,
     rows_max: usize,
 ) -> Sql<Vec<(FileName, FileRow)>> {
+    let given = match from {
+        Giver::Server => "(described = 3 OR (described = 2 AND own = 1))",
+        Giver::Phone => "described IN (1, 2, 3)",
+    };
     conn.prepare_cached(&format!(
-        "{FILE} WHERE state IN (5, 6) AND (described = 3 OR (described = 2 AND own = 1))
-         ORDER BY turn LIMIT ?1"
+        "{FILE} WHERE state IN (5, 6) AND {given} ORDER BY turn LIMIT ?1"
     ))?
     .query_map([limit(rows_max)], |row| {
         let record = RecordId(fixed(row, 13)?);
@@ -532,6 +537,13 @@ pub(in crate::replica) fn downloads(
         Ok((FileName { record, id }, file))
     })?
     .collect()
+}
+
+/// The other side of a download.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::replica) enum Giver {
+    Server,
+    Phone,
 }
 
 /// Whole files with no receipt of this generation, in ascending order after a name.

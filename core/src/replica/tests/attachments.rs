@@ -1017,6 +1017,7 @@ fn meeting_brings_photos_on_request() {
         assert_eq!(reader.next_download(), None);
     }
 }
+
 /// A copy that another process has locked may name files that an older database does not name.
 #[test]
 fn files_of_an_unreachable_copy_stay() {

@@ -236,7 +236,9 @@ fn files_tell_a_bystander_nothing() {
     }
     planted.push(town.authority().0.as_bytes().to_vec());
     for needle in planted {
-        let spelled: String = needle.iter().map(|byte| format!("{byte:02x}")).collect();
+        let spelled = needle
+            .iter()
+            .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
         for needle in [&needle[..], spelled.as_bytes()] {
             let found = bytes.windows(needle.len()).any(|window| window == needle);
             assert!(!found, "{spelled} shows");

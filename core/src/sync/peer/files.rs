@@ -42,7 +42,7 @@ impl Peer {
         port: &dyn PeerPort,
     ) -> Result<Option<PeerMessage>, PeerError> {
         loop {
-            let Some(next) = port.next_download(&self.wanted.without)? else {
+            let Some(next) = port.next_wanted(&self.wanted.without)? else {
                 self.wanted.current = None;
                 return Ok(None);
             };

@@ -161,6 +161,10 @@ impl FilePort for MemoryReplica {
         }))
     }
 
+    fn next_wanted(&self, without: &BTreeSet<FileName>) -> Result<Option<Download>, PortError> {
+        self.next_download(without)
+    }
+
     fn arrived(&mut self, name: &FileName, offset: u64, bytes: &[u8]) -> Result<(), PortError> {
         self.fine()?;
         if self.files.is_full {

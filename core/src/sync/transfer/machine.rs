@@ -68,7 +68,7 @@ pub enum Step {
 struct Sent {
     ask: Ask,
     mac: RequestMac,
-    sent_ms: i64,
+    at_ms: i64,
 }
 
 #[derive(Debug)]
@@ -146,6 +146,17 @@ pub struct Transfer {
     hold_code: Option<String>,
 }
 
+/// A session is opened only for a reason, because a phone without files has none.
+fn without_session(port: &dyn FilePort) -> Result<Step, PortError> {
+    let left = port.files_left()?;
+    let is_idle = left.uploads + left.downloads == 0;
+    Ok(if is_idle {
+        Step::Done
+    } else {
+        Step::Sync(SyncCause::NoSession)
+    })
+}
+
 impl Transfer {
     /// Returns the next action of the caller. `channel` is the open session of the star, if there is one.
     pub fn next(
@@ -165,7 +176,7 @@ impl Transfer {
             return Ok(Step::Sync(cause));
         }
         let step = match channel {
-            None => self.without_session(port),
+            None => without_session(port),
             Some(mut channel) => match self.choose(port, channel.generation(), now_ms) {
                 Ok(Some((ask, body))) => {
                     Ok(Step::Send(self.request(ask, body, &mut channel, now_ms)))
@@ -205,7 +216,7 @@ impl Transfer {
         };
         if let Err(error) = &acted {
             self.note_generation(error);
-            self.put_back(sent.ask);
+            self.put_back(&sent.ask);
             self.pause.grow(now_ms, rng);
         }
         acted
@@ -302,7 +313,7 @@ impl Transfer {
     ) -> Result<(), SyncError> {
         let Some(Sent {
             ask: Ask::Fetch(fetch),
-            sent_ms,
+            at_ms,
             ..
         }) = self.sent.take()
         else {
@@ -314,7 +325,7 @@ impl Transfer {
             return Err(AnswerError::Contradiction.into());
         }
         let bytes = fetch.end.saturating_sub(fetch.download.offset);
-        self.down.done(bytes, now_ms.saturating_sub(sent_ms));
+        self.down.done(bytes, now_ms.saturating_sub(at_ms));
         self.hold_down.reset();
         if fetch.at < fetch.download.bytes {
             return Ok(());
@@ -406,17 +417,6 @@ impl Transfer {
     #[must_use]
     pub fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
-    }
-
-    /// A session is opened only for a reason, because a phone without files has none.
-    fn without_session(&self, port: &dyn FilePort) -> Result<Step, PortError> {
-        let left = port.files_left()?;
-        let is_idle = left.uploads + left.downloads == 0;
-        Ok(if is_idle {
-            Step::Done
-        } else {
-            Step::Sync(SyncCause::NoSession)
-        })
     }
 
     /// Nothing can be transferred now: waits for a direction that is held.
@@ -595,7 +595,7 @@ impl Transfer {
         self.sent = Some(Sent {
             ask,
             mac: tag.mac,
-            sent_ms: now_ms,
+            at_ms: now_ms,
         });
         FileRequest {
             method,
@@ -727,13 +727,13 @@ impl Transfer {
         match sent.ask {
             Ask::Begin => self.progressed(),
             Ask::Piece { bytes, .. } if moved > 0 => {
-                self.rate.moved(sent.sent_ms, now_ms, moved);
-                self.up.done(bytes, now_ms.saturating_sub(sent.sent_ms));
+                self.rate.moved(sent.at_ms, now_ms, moved);
+                self.up.done(bytes, now_ms.saturating_sub(sent.at_ms));
                 self.hold_up.reset();
                 self.progressed();
             }
             _ if moved > 0 || offset == length => {
-                self.rate.moved(sent.sent_ms, now_ms, moved);
+                self.rate.moved(sent.at_ms, now_ms, moved);
                 self.progressed();
             }
             // Nothing of the last piece has arrived.
@@ -773,13 +773,13 @@ impl Transfer {
                     self.pause.wake();
                 }
                 self.due = Some(SyncCause::SessionRefused);
-                self.put_back(ask);
+                self.put_back(&ask);
                 Ok(())
             }
             (Meaning::Busy(least_ms), ask) => {
                 self.pause.grow(now_ms, rng);
                 self.pause.at_least(least_ms, now_ms);
-                self.put_back(ask);
+                self.put_back(&ask);
                 Ok(())
             }
             // The server has no such file for this phone, so there is no receipt.
@@ -915,13 +915,13 @@ impl Transfer {
     /// Gives the request up that waits for its answer. The next one asks how far the server is.
     fn give_up(&mut self) {
         if let Some(sent) = self.sent.take() {
-            self.put_back(sent.ask);
+            self.put_back(&sent.ask);
         }
     }
 
-    fn put_back(&mut self, ask: Ask) {
+    fn put_back(&mut self, ask: &Ask) {
         match ask {
-            Ask::Confirm(name) => self.confirming.push_front(name),
+            Ask::Confirm(name) => self.confirming.push_front(*name),
             Ask::Piece { .. } => {
                 if let Some(current) = &mut self.upload {
                     current.next = Next::Look;

@@ -741,7 +741,7 @@ fn overtaken_piece_continues_without_a_pause() {
         world.exchange(&request);
     }
     assert_eq!(overtaken, 2);
-    let half = PIECE_BYTES_FIRST as usize / 2;
+    let half = usize::try_from(PIECE_BYTES_FIRST).unwrap() / 2;
     assert_eq!(world.sent[..3], [("POST", 0), ("HEAD", 0), ("PATCH", half)]);
 }
 

@@ -186,8 +186,8 @@ fn three_authors_at_their_quota_leave_a_pack() {
     for mut author in authors {
         let mut parent = genesis.id();
         let mut edits = Vec::new();
-        for n in 0..7 {
-            let words: String = (0..9_990_u32)
+        for n in 0..14 {
+            let words: String = (0..4_990_u32)
                 .map(|i| char::from_u32(0x4e00 + (i * 7 + u32::from(n)) % 20_000).unwrap())
                 .collect();
             let edit = [FieldEdit::text(Field::Description, words)];
