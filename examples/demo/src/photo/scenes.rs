@@ -422,7 +422,8 @@ fn stairwell(canvas: &mut Canvas) {
     canvas.line([378, 480], [400, 520], 8, [240, 240, 236]);
 }
 
-fn cables(canvas: &mut Canvas) {
+/// A street with houses and a carriageway.
+fn street(canvas: &mut Canvas) {
     let (wide, high) = (i32::from(WIDTH), i32::from(HEIGHT));
     down(
         canvas,
@@ -455,6 +456,11 @@ fn cables(canvas: &mut Canvas) {
     for x in (20..wide).step_by(190) {
         rectangle(canvas, [x, 664, x + 100, 676], [226, 226, 216]);
     }
+}
+
+fn cables(canvas: &mut Canvas) {
+    let wide = i32::from(WIDTH);
+    street(canvas);
     canvas.paint(
         &Shape::Rectangle([440, 40, 476, 610]),
         Fill::Across([[92, 88, 84], [176, 172, 166], [84, 80, 76]]),
