@@ -106,7 +106,7 @@ fn cylinder(canvas: &mut Canvas, foot: Point, width: i32, colours: [Rgb; 3]) {
         round,
     );
     // The seam around the middle, where the two halves are welded.
-    let seam = (top + low) / 2;
+    let seam = i32::midpoint(top, low);
     canvas.wash(
         &body([x - half, seam - 2, x + half, seam + 2]),
         Fill::Plain(DARK),
@@ -135,7 +135,11 @@ fn cylinder(canvas: &mut Canvas, foot: Point, width: i32, colours: [Rgb; 3]) {
         high - width / 14,
     ];
     oval(canvas, wheel, [178, 38, 30]);
-    sign(canvas, [x, (top + seam) / 2 + width / 20], width / 5);
+    sign(
+        canvas,
+        [x, i32::midpoint(top, seam) + width / 20],
+        width / 5,
+    );
 }
 
 /// A warning sign: a red rhombus with a white flame.
@@ -192,7 +196,7 @@ fn fire(canvas: &mut Canvas, from: Point, wide: i32, high: i32) {
             canvas,
             &[
                 [x + step / 6, foot],
-                [bent, (tip + foot) / 2 - high / 5],
+                [bent, i32::midpoint(tip, foot) - high / 5],
                 [x + step * 5 / 6, foot],
             ],
             [255, 176, 52],
@@ -346,7 +350,7 @@ fn yard(canvas: &mut Canvas) {
     for x in (left..=right).step_by(47) {
         rectangle(canvas, [x - 4, top, x + 4, bottom], [38, 122, 84]);
     }
-    for y in [top, (top + bottom) / 2, bottom] {
+    for y in [top, i32::midpoint(top, bottom), bottom] {
         rectangle(canvas, [left - 8, y - 8, right + 8, y + 8], [30, 100, 68]);
     }
     // A green plate with a tick: checked.
@@ -473,14 +477,14 @@ fn cables(canvas: &mut Canvas) {
         // One cable sags on each side, down to the pavement.
         let left = [
             [440, from],
-            [300 - aside, (from + deep) / 2 + 60],
+            [300 - aside, i32::midpoint(from, deep) + 60],
             [190 - aside / 2, deep],
             [60, deep - 130],
             [0, from + 30],
         ];
         let right = [
             [476, from],
-            [600 + aside, (from + deep) / 2 + 40],
+            [600 + aside, i32::midpoint(from, deep) + 40],
             [720 + aside, deep],
             [860, deep - 120],
             [wide, from + 20],
@@ -524,7 +528,7 @@ fn carton(canvas: &mut Canvas, [left, top, right, bottom]: Bounds) {
         [left, top, right, bottom],
         [[188, 146, 96], [166, 124, 76]],
     );
-    let middle = (left + right) / 2;
+    let middle = i32::midpoint(left, right);
     rectangle(
         canvas,
         [middle - 12, top, middle + 12, top + 46],
