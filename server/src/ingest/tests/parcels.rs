@@ -83,6 +83,7 @@ fn content_counts_to_its_author_not_to_its_courier() {
 
 #[test]
 fn bad_parcels_are_refused_by_code_and_the_good_one_is_taken() {
+    use ParcelOutcome::{Malformed, NotOpened, Taken, TooLarge, UnknownKey};
     let world = TestServer::new();
     let (mut author, mut courier) = (world.phone(VOLUNTEER_WANG), world.phone(HANDLER_LU));
     let genesis = author.report("gas");
@@ -112,7 +113,6 @@ fn bad_parcels_are_refused_by_code_and_the_good_one_is_taken() {
             good,
         ],
     );
-    use ParcelOutcome::{Malformed, NotOpened, Taken, TooLarge, UnknownKey};
     let codes: Vec<_> = outcomes.iter().map(|outcome| outcome.refusal()).collect();
     assert_eq!(
         outcomes,
@@ -165,7 +165,7 @@ fn courier_with_too_many_parcels_is_refused_until_tomorrow() {
     }
     let genesis = author.report("gas");
     let parcel = sealed(&author, &author.bundle(&[&genesis]));
-    let outcomes = bring(&mut courier, &world, &[parcel.clone()]);
+    let outcomes = bring(&mut courier, &world, std::slice::from_ref(&parcel));
     assert_eq!(outcomes, [ParcelOutcome::TooMany]);
     assert_eq!(status(&world, &genesis), None);
     // Another courier brings it, and the own work of the first one is taken.
