@@ -197,7 +197,8 @@ impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
         self.within(budget, cancel, Wish::Policy).await
     }
 
-    /// One sync within a budget, with files also where [`Self::set_files`] forbids them, because the person asked for them.
+    /// One sync within a budget, with files also where [`Self::set_files`] forbids them, because the person
+    /// asked for them.
     pub async fn sync_files_within(
         &self,
         budget: Budget,

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::port::PortError;
+use super::port_error::PortError;
 use crate::media::MediaType;
 use crate::wire::transfer::FileName;
 
@@ -91,9 +91,10 @@ pub trait FilePort {
     /// another offset nothing is kept, and the code is `media.offset`.
     fn arrived(&mut self, name: &FileName, offset: u64, bytes: &[u8]) -> Result<(), PortError>;
 
-    /// All bytes have arrived; before that nothing changes, and the code is `media.offset`. The file is checked: its id, and that it is a clean file of its type. Returns
-    /// whether it is sound; otherwise its bytes are removed, and the next download begins anew. `generation` is
-    /// the one of the server that sent it; `None` if another phone did.
+    /// All bytes have arrived; before that nothing changes, and the code is `media.offset`. The file is checked:
+    /// its id, and that it is a clean file of its type. Returns whether it is sound; otherwise its bytes are
+    /// removed, and the next download begins anew. `generation` is the one of the server that sent it; `None` if
+    /// another phone did.
     fn complete(
         &mut self,
         name: &FileName,

@@ -77,6 +77,7 @@ pub mod peer;
 mod peer_error;
 mod peer_message;
 pub mod port;
+mod port_error;
 pub mod reconcile;
 mod repair;
 pub mod report;

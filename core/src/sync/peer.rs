@@ -26,6 +26,7 @@ use std::sync::Arc;
 use minicbor::bytes::ByteVec;
 use rand_core::CryptoRng;
 
+use super::file_port::Download;
 pub use super::peer_error::{PeerError, PeerReport};
 use super::peer_message::{Inbox, PeerMessage, RecordIds, write_to};
 use super::port::{GiveAsk, Handover, Identity, PeerPort, PortError, StreamItem};
@@ -47,8 +48,6 @@ use crate::wire::transfer::FileName;
 
 mod exchange;
 mod files;
-
-use files::Wanted;
 
 #[derive(Debug)]
 enum State {
@@ -89,6 +88,15 @@ impl Shared {
             parcels_done: false,
         }
     }
+}
+
+/// The files that this side asks for.
+#[derive(Debug, Default)]
+struct Wanted {
+    /// The file under way.
+    current: Option<Download>,
+    /// Files that the other side does not have, or that arrived damaged.
+    without: BTreeSet<FileName>,
 }
 
 /// One end of a meeting.

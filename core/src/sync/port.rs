@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use super::answer::Answer;
 use super::file_port::FilePort;
+pub use super::port_error::PortError;
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::trust::certificate::{Anchors, Certificate, ServerKeys};
@@ -22,22 +23,6 @@ use crate::wire::digest::Digest;
 use crate::wire::message::{Bundle, GiveBack};
 use crate::wire::parcel::Parcel;
 use crate::wire::repair::SettledEnvelope;
-
-/// A failed call to the replica. Nothing has changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{code}")]
-pub struct PortError {
-    /// The replica's stable code.
-    pub code: &'static str,
-}
-
-impl PortError {
-    /// The stable code.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        self.code
-    }
-}
 
 /// The keys and the certificate of this replica, and the keys that it trusts.
 #[derive(Debug, Clone)]

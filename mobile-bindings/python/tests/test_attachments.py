@@ -42,7 +42,7 @@ def test_place_of_a_photo_is_gone() -> None:
 @pytest.mark.parametrize(
     ("data", "code"),
     [
-        ((PHOTOS / "phone.heic").read_bytes(), "media.needs_jpeg"),
+        ((PHOTOS / "iphone.heic").read_bytes(), "media.needs_jpeg"),
         (b"OggS" + bytes(60), "media.needs_m4a"),
         (b"", "media.unknown"),
         (TAKEN[:700], "media.damaged"),

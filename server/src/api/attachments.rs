@@ -61,7 +61,7 @@ pub fn transfers(node: Node) -> Router {
 
 type Peer = ConnectInfo<SocketAddr>;
 
-/// A request about one file, whose session and code are right.
+/// A request about one file with a right session and code.
 struct Asked {
     known: Known,
     key: AttachmentKey,

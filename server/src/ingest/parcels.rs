@@ -85,8 +85,8 @@ fn take_parcel(
     Ok(outcome)
 }
 
-/// Ingests the content. Envelopes that only a newer server can read stay out, because nobody's signature
-/// on them is verified yet; their author brings them.
+/// Ingests the content. Envelopes that only a newer server can read stay out, because their signatures
+/// cannot be verified yet; their author brings them.
 fn ingest_content(
     intake: &Intake,
     courier: DeviceId,

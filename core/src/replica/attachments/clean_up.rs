@@ -7,7 +7,6 @@
 use rusqlite::Connection;
 
 use super::super::error::ReplicaError;
-use super::super::outbox_copy::OutboxCopy;
 use super::super::table::attachment::{self, AttachmentState};
 use super::super::table::meta;
 use super::folder::FileFolder;
@@ -69,10 +68,10 @@ pub(in crate::replica) fn sweep(conn: &Connection, files: &FileFolder) -> Result
 pub(in crate::replica) fn tidy(
     conn: &Connection,
     files: &FileFolder,
-    copy: &OutboxCopy,
+    has_copy: bool,
 ) -> Result<(), ReplicaError> {
     let swept = sweep(conn, files);
-    let named = copy.is_open().then(|| attachment::places(conn)).transpose();
+    let named = has_copy.then(|| attachment::places(conn)).transpose();
     let tidied = named.map_err(ReplicaError::from);
     let tidied = tidied
         .and_then(|named| files.tidy(named.as_ref()))

@@ -121,7 +121,7 @@ impl Parts {
         let certificates = Certificates::with(readers.rebuilds().clone());
         identity::is_of(device, &conn, &certificates)?;
         let outbox_copy = OutboxCopy::open(&site, &conn)?;
-        clean_up::tidy(&conn, &files, &outbox_copy)?;
+        clean_up::tidy(&conn, &files, outbox_copy.is_open())?;
         let reader = Reader {
             identity: identity::of_file(&conn, &certificates)?,
             conn: Some(conn),
@@ -367,7 +367,7 @@ impl Replica {
             self.reader.identity = identity::of_file(&conn, &certificates)?;
             let resumed = self.outbox_copy.resume(&conn);
             let (files, copy) = (&self.reader.files, &self.outbox_copy);
-            let resumed = resumed.and_then(|()| clean_up::tidy(&conn, files, copy));
+            let resumed = resumed.and_then(|()| clean_up::tidy(&conn, files, copy.is_open()));
             if let Err(error) = resumed {
                 self.outbox_copy.suspend();
                 return Err(error);

@@ -13,15 +13,6 @@ use crate::limits::PEER_FILE_BYTES;
 use crate::sync::file_port::Download;
 use crate::wire::transfer::FileName;
 
-/// The files that this side asks for.
-#[derive(Debug, Default)]
-pub(super) struct Wanted {
-    /// The file under way.
-    current: Option<Download>,
-    /// Files that the other side does not have, or that arrived damaged.
-    without: BTreeSet<FileName>,
-}
-
 impl Peer {
     /// The caller asks for its next file, and after the last one lets the listener ask.
     pub(super) fn ask_for_files(&mut self, port: &dyn PeerPort) -> Result<State, PeerError> {

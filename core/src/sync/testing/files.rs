@@ -74,7 +74,7 @@ impl MemoryReplica {
     }
 
     fn fine(&self) -> Result<(), PortError> {
-        let code = "replica.failed";
+        let code = "replica.storage";
         if self.files.is_broken {
             return Err(PortError { code });
         }

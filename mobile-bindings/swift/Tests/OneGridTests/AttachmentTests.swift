@@ -23,7 +23,7 @@ final class AttachmentTests: PhoneTestCase {
 
     func testOtherBytesAreRefused() async throws {
         let phone = try await phone("phone")
-        let heic = try photo("phone.heic")
+        let heic = try photo("iphone.heic")
         let needsJPEG = await refusal { _ = try await phone.addAttachment(heic) }
         XCTAssertEqual(needsJPEG, "media.needs_jpeg")
         let large = Data(count: 32 * 1_024 * 1_024 + 1)

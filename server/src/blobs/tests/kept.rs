@@ -47,7 +47,7 @@ fn orphan_goes_after_its_time() {
     assert_eq!(read(&blobs, device, kept), bytes);
 }
 
-/// Replaces a file by one that the disk does not give, whoever asks.
+/// Replaces a file by one that the disk gives to no reader.
 #[cfg(unix)]
 fn make_unreadable(blobs: &Blobs, key: AttachmentKey) {
     let path = blobs.files.path(key);

@@ -1,4 +1,4 @@
-//! Parcels that couriers bring: their content is judged like any upload, and a bad one harms nobody.
+//! Parcels that couriers bring: their content is judged like any upload, and a bad one does no harm.
 
 use minicbor::bytes::ByteVec;
 use onegrid_core::limits::PARCEL_CONTENT_BYTES_MAX;
@@ -124,7 +124,7 @@ fn bad_parcels_are_refused_by_code_and_the_good_one_is_taken() {
     assert_eq!(status(&world, &genesis), Some(Status::Accepted));
 }
 
-/// Nobody can act for another person with a parcel: signatures and certificates decide, as in an upload.
+/// A parcel lets no member act for another: signatures and certificates decide, as in an upload.
 #[test]
 fn forged_content_is_stored_nowhere() {
     let world = TestServer::new();
