@@ -50,7 +50,7 @@ def test_pipe_of_the_program_carries_a_meeting(people: People, testbed: Testbed)
     worker, room = (people.enrolled(testbed, who) for who in ("grid-worker", "dispatcher"))
     record = worker.report("hazard", {"title": "…", "category": "gas"}, position=HERE)
     left, right = socket.socketpair()
-    with ThreadPoolExecutor() as workers:
+    with left, right, ThreadPoolExecutor() as workers:
         accepted = workers.submit(worker.meet_over, SocketPipe(left), MeetingSide.LISTENER)
         called = room.meet_over(SocketPipe(right), MeetingSide.CALLER)
         assert (called.given, called.taken) == (0, 1)
@@ -61,8 +61,8 @@ def test_pipe_of_the_program_carries_a_meeting(people: People, testbed: Testbed)
 
 
 def test_broken_pipe_ends_the_meeting(worker: Phone) -> None:
-    left, _right = socket.socketpair()
-    with pytest.raises(NetworkError) as raised:
+    left, right = socket.socketpair()
+    with left, right, pytest.raises(NetworkError) as raised:
         worker.meet_over(BrokenPipe(left), MeetingSide.CALLER)
     assert raised.value.code == "meeting.broken"
 

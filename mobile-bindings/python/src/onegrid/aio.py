@@ -21,7 +21,15 @@ from onegrid.phone import Phone
 
 __all__ = ["AsyncStream", "call", "stream"]
 
-INTERRUPTIBLE = ("sync_once", "sync_files", "enrol", "accept_meeting", "meet", "meet_at", "meet_over")
+INTERRUPTIBLE = (
+    "sync_once",
+    "sync_files",
+    "enrol",
+    "accept_meeting",
+    "meet",
+    "meet_at",
+    "meet_over",
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")

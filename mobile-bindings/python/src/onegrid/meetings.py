@@ -178,7 +178,9 @@ class MeetingListener:
         `addresses` are the addresses of this phone if it listens at all of them. Raises `meeting.cannot_listen`
         where this phone has no address in a local network.
         """
-        raw = None if hotspot is None else _ffi.Hotspot(name=hotspot.name, password=hotspot.password)
+        raw = (
+            None if hotspot is None else _ffi.Hotspot(name=hotspot.name, password=hotspot.password)
+        )
         return call(self._raw.code, raw, list(addresses))
 
     def service(self) -> MeetingService:
