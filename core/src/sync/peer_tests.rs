@@ -500,8 +500,8 @@ fn wanted_files_go_both_ways_and_resume() {
     }
     m.meet(usize::MAX).unwrap();
     // Bytes that do not compress.
-    let scattered = |n: u32| n.wrapping_mul(2_654_435_761).to_be_bytes()[0];
-    let large: Vec<u8> = (0..300_000).map(scattered).collect();
+    let mut large = vec![0; 300_000];
+    m.rng.fill_bytes(&mut large);
     let of_a = m.a.hold(shared, &large, FileState::Held);
     m.b.want(of_a, large.len());
     let of_b = m.b.hold(shared, b"small", FileState::Waiting);

@@ -186,7 +186,7 @@ fn three_authors_at_their_quota_leave_a_pack() {
     for mut author in authors {
         let mut parent = genesis.id();
         let mut edits = Vec::new();
-        for n in 0..14 {
+        for n in 0..10 {
             let words: String = (0..4_990_u32)
                 .map(|i| char::from_u32(0x4e00 + (i * 7 + u32::from(n)) % 20_000).unwrap())
                 .collect();
