@@ -1,3 +1,4 @@
+import Foundation
 import OneGrid
 
 // Translates between the words of scenarios and the types of the SDK.

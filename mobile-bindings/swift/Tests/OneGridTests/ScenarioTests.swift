@@ -6,7 +6,7 @@ import XCTest
 final class ScenarioTests: PhoneTestCase {
     private static let played = [
         "bad_invitations", "first_sync_on_a_bad_line", "gas_cylinders", "live_and_listeners",
-        "lost_key", "photos_before_and_after",
+        "lost_key", "meeting", "photos_before_and_after",
         "revoked_phone", "shared_device", "suspend_in_a_sync", "two_people_one_visit",
         "two_phones_one_hazard", "visits_offline_round",
     ]
@@ -16,6 +16,7 @@ final class ScenarioTests: PhoneTestCase {
     func testGasCylinders() async throws { try await play("gas_cylinders") }
     func testLiveAndListeners() async throws { try await play("live_and_listeners") }
     func testLostKey() async throws { try await play("lost_key") }
+    func testMeeting() async throws { try await play("meeting") }
     func testPhotosBeforeAndAfter() async throws { try await play("photos_before_and_after") }
     func testRevokedPhone() async throws { try await play("revoked_phone") }
     func testSharedDevice() async throws { try await play("shared_device") }
