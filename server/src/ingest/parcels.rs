@@ -58,8 +58,9 @@ fn take_parcel(
     })?;
     match before {
         Some(ParcelOutcome::Taken) => return Ok(ParcelOutcome::Known),
+        // The parents may have come since.
+        Some(ParcelOutcome::MissingParents) | None => {}
         Some(refusal) => return Ok(refusal),
-        None => {}
     }
     let size = bytes.len() as u64;
     if brought.parcels >= DEVICE_DAY_PARCELS_MAX

@@ -419,7 +419,7 @@ impl Transfer {
         self.trouble.as_deref()
     }
 
-    /// Nothing can be transferred now: waits for a direction that is held.
+    /// All transfers wait now: tells until when a direction is held.
     fn idle(&mut self, port: &dyn FilePort, now_ms: i64) -> Result<Step, PortError> {
         let left = port.files_left()?;
         let up = self.hold_up.until(now_ms).filter(|_| left.uploads > 0);
@@ -736,7 +736,7 @@ impl Transfer {
                 self.rate.moved(sent.at_ms, now_ms, moved);
                 self.progressed();
             }
-            // Nothing of the last piece has arrived.
+            // The last piece is lost whole.
             _ => {
                 self.up.lost();
                 if matches!(sent.ask, Ask::Piece { .. }) && !self.may_repeat() {

@@ -28,7 +28,7 @@ pub(super) fn brought(db: &Connection, day: i64, courier: DeviceId) -> Result<Pa
 
 pub(super) fn put(db: &Connection, row: &ParcelRow) -> Result<()> {
     db.prepare_cached(
-        "INSERT OR IGNORE INTO parcels (hash, day, courier, bytes, outcome) VALUES (?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO parcels (hash, day, courier, bytes, outcome) VALUES (?, ?, ?, ?, ?)",
     )?
     .execute(params![
         row.hash.0,
