@@ -2,7 +2,7 @@
 #
 #   make demo ARGS=--once     arguments for the demo
 #   make test QUICK=1         the newcomer's path, under three minutes after the build
-#   make soak SEEDS=20000     longer or shorter
+#   make soak SEEDS=20000 CUTS=10000   longer or shorter
 
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,6 +11,7 @@ CARGO ?= cargo
 ARGS ?=
 SEEDS ?= 20000
 STEPS ?= 200
+CUTS ?= 10000
 export QUICK
 
 .PHONY: help demo test sdk bench verify lint docs soak size prereqs
@@ -37,8 +38,9 @@ sdk: ## the suites of the phone SDK in Kotlin, Python and Swift / 手机 SDK 的
 bench: prereqs ## measure; one table, one JSON file / 性能测量
 	@$(CARGO) run --release -p onegrid-tests --bin bench -- $(ARGS)
 
-soak: prereqs ## the simulator, long / 长时间模拟
+soak: prereqs ## the simulator and power cuts, long / 长时间模拟与断电测试
 	@$(CARGO) run --release -p onegrid-tests --bin sim -- --seeds $(SEEDS) --steps $(STEPS) $(ARGS)
+	@POWER_CUTS=$(CUTS) $(CARGO) test --workspace --test kill power::
 
 lint: ## format, clippy, tidy, cargo-deny / 代码检查
 	@scripts/prereqs build lint

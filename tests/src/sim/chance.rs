@@ -52,6 +52,11 @@ impl Chance {
         of.get(at).cloned()
     }
 
+    /// Returns the source of randomness.
+    pub fn rng(&mut self) -> &mut dyn Rng {
+        &mut self.0
+    }
+
     /// Returns `N` random bytes.
     pub fn bytes<const N: usize>(&mut self) -> [u8; N] {
         let mut bytes = [0; N];

@@ -17,6 +17,7 @@ pub mod link;
 pub mod meeting;
 pub mod phone;
 pub mod places;
+pub mod recorded;
 pub mod server;
 pub mod template;
 pub mod work;

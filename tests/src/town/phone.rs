@@ -5,15 +5,17 @@ use std::sync::Arc;
 
 use onegrid_core::id::{DeviceId, MemberId};
 use onegrid_core::replica::{
-    FileKey, MarkerFile, Replica, ReplicaError, ReplicaOptions, Rescue, StdDisk,
+    Disk, FileKey, Marker, MarkerFile, Replica, ReplicaError, ReplicaOptions, Rescue, StdDisk,
 };
 use onegrid_core::sync::star::Star;
 use onegrid_core::trust::enrolment::{EnrolmentAnswer, EnrolmentRequest, pinned_root};
 use onegrid_core::trust::invitation::Ticket;
 use onegrid_core::trust::sign::{Authority, SecretKey};
+use onegrid_failing_disk::Recording;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
+use super::recorded::{RecordedDisk, RecordedMarker};
 use super::server::Reply;
 use super::{DAY_MS, Town, copy_database};
 
@@ -29,6 +31,7 @@ pub struct Phone {
     pub(super) rng: ChaCha20Rng,
     pub(super) stale: Option<Reply>,
     pub(super) under_way: Option<Reply>,
+    recording: Option<Arc<Recording>>,
     /// The error of its clock, ms.
     pub skew_ms: i64,
 }
@@ -56,6 +59,7 @@ impl Phone {
             rng: ChaCha20Rng::from_seed(seed),
             stale: None,
             under_way: None,
+            recording: None,
             skew_ms: 0,
         }
     }
@@ -138,14 +142,30 @@ impl Phone {
         }
         // A stream other than the one that makes the keys of sessions.
         entropy[31] ^= 0x5a;
+        let (disk, marker): (Arc<dyn Disk>, Box<dyn Marker>) = match &self.recording {
+            None => (Arc::new(StdDisk), Box::new(MarkerFile::new(self.marker()))),
+            Some(recording) => (
+                Arc::new(RecordedDisk::new(recording)),
+                Box::new(RecordedMarker::new(recording, self.marker())),
+            ),
+        };
         ReplicaOptions {
             path: self.database(),
-            disk: Arc::new(StdDisk),
+            disk,
             file_key: FileKey::new(self.seed),
-            marker: Box::new(MarkerFile::new(self.marker())),
+            marker,
             signer: self.key(),
             entropy: Box::new(ChaCha20Rng::from_seed(entropy)),
         }
+    }
+
+    /// Starts the app again on a disk that records everything and can fail.
+    pub fn record(&mut self) -> Arc<Recording> {
+        self.close();
+        let recording = Recording::start(&self.folder.join("")).unwrap();
+        self.recording = Some(Arc::clone(&recording));
+        self.reopen();
+        recording
     }
 
     /// Returns the replica for use by a driver or another thread.

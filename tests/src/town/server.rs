@@ -9,6 +9,7 @@ use onegrid_core::sync::paths::{SESSION_PATH, SYNC_PATH};
 use onegrid_core::sync::star::Request;
 use onegrid_core::trust::request_mac::{MAC_HEADER, SESSION_HEADER};
 use onegrid_core::trust::session::SessionMessage;
+use onegrid_failing_disk::Recording;
 use onegrid_server::directory;
 use onegrid_server::error::Problem;
 use onegrid_server::server::Server;
@@ -100,6 +101,14 @@ impl Town {
         self.store = Some(Arc::clone(&store));
         let server = Server::open(store, self.keys.clone(), self.rules.clone()).unwrap();
         self.server = Some(server);
+    }
+
+    /// Starts the server again on a disk that records everything and can fail.
+    pub fn record_server(&mut self) -> Arc<Recording> {
+        self.close_server();
+        let recording = Recording::start(&self.database()).unwrap();
+        self.reopen_server();
+        recording
     }
 
     /// Makes a backup while the server continues to run.

@@ -75,6 +75,12 @@ impl Town {
 }
 
 impl TownTemplate {
+    /// Returns the deployment's keys.
+    #[must_use]
+    pub fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
     /// Makes a copy of the town, files and all. [`Card::open_in`](super::Card::open_in) opens its phones.
     #[must_use]
     pub fn copy(&self, seed: u64) -> Town {

@@ -6,6 +6,7 @@
 
 mod administrator;
 mod phone;
+mod power;
 mod rescue;
 mod server;
 
