@@ -17,7 +17,7 @@ use onegrid_core::trust::certificate::{
 };
 use onegrid_core::trust::peer_session::MeetingSecrets;
 use onegrid_core::trust::request_mac::{MAC_HEADER, RequestTag, SESSION_HEADER};
-use onegrid_core::trust::session::{ServerHandshake, Session, SessionMessage};
+use onegrid_core::trust::session::{HandshakeKey, ServerHandshake, Session, SessionMessage};
 use onegrid_core::trust::sign::SecretKey;
 use onegrid_core::wire::cursor::CursorAt;
 use onegrid_core::wire::digest::Digest;
@@ -119,7 +119,7 @@ pub struct Reply {
 pub struct Server {
     deployment: Deployment,
     stream: StreamId,
-    handshake: Option<ServerHandshake>,
+    sealing: Option<HandshakeKey>,
     session: Option<Session>,
     digest: Digest,
 }
@@ -129,7 +129,7 @@ impl Server {
         Self {
             deployment,
             stream: StreamId::Member(phone.own_member().expect("the phone is enrolled")),
-            handshake: None,
+            sealing: None,
             session: None,
             digest: Digest::EMPTY,
         }
@@ -148,13 +148,17 @@ impl Server {
         }
         let body = match SessionMessage::of(body)? {
             SessionMessage::Hello => {
-                let (handshake, hello) =
-                    ServerHandshake::answer(body, &deployment.key, anchors, now_ms, rng)?;
-                self.handshake = Some(handshake);
+                let sealing = HandshakeKey::generate(rng);
+                let key = &deployment.key;
+                let (_, hello) =
+                    ServerHandshake::answer(body, key, anchors, &sealing, now_ms, rng)?;
+                self.sealing = Some(sealing);
                 hello
             }
-            SessionMessage::Prove(_) => {
-                let handshake = self.handshake.take().ok_or("a hello comes first")?;
+            SessionMessage::Prove => {
+                // The key seals one handshake, so a repeated proof opens nothing.
+                let sealing = self.sealing.take().ok_or("a hello comes first")?;
+                let handshake = ServerHandshake::open(body, &sealing)?;
                 let known = |raw| Certificate::verify(raw, anchors).ok();
                 let authority = anchors.authority();
                 let proven = handshake.finish(body, authority, now_ms, known, |_| Ok(()))?;
@@ -224,6 +228,7 @@ impl Server {
             sealed: Vec::new(),
             not_taken: Vec::new(),
             parcels: None,
+            measure: None,
         };
         let body = response.to_bytes()?;
         let mac = Some(session.answer_mac(&tag.mac, &body));

@@ -392,6 +392,8 @@ pub const SERVER_KEYS_MAX: usize = 32;
 pub const SESSION_MS: i64 = 15 * 60 * 1_000;
 /// How long a handshake may take, milliseconds.
 pub const HANDSHAKE_MS_MAX: i64 = 60 * 1_000;
+/// Bytes of the state of a handshake that a server seals and a phone carries.
+pub const SEALED_HANDSHAKE_BYTES_MAX: usize = 512;
 /// Bytes of an enrolment request or answer.
 pub const ENROLMENT_BYTES_MAX: usize = 32 * 1_024;
 /// Characters of the text of an invitation.
@@ -443,6 +445,16 @@ pub const PEER_GIVE_BYTES: usize = 256 * 1_024;
 pub const PEER_RECORDS_MAX: usize = 128;
 /// Envelopes named in one message between two phones. A caller stays below half of it, unless a record grew meanwhile.
 pub const PEER_IDS_MAX: usize = 2 * REPAIR_IDS_MAX;
+/// Bytes of the attestations that go with envelopes handed over at a time.
+pub const GIVE_PROOF_BYTES_MAX: usize = 1_024 * 1_024;
+/// Lines of an attestation that a phone gives to another one. It examines each of them.
+pub const PEER_ATTESTED_MAX: usize = 2_048;
+/// Bytes of the undelivered envelopes that a phone keeps for others.
+pub const PEER_UNJUDGED_BYTES_MAX: u64 = 64 * 1_024 * 1_024;
+/// Bytes of the undelivered envelopes of one author that another phone keeps. The author keeps all of them.
+pub const PEER_UNJUDGED_AUTHOR_BYTES_MAX: u64 = 8 * 1_024 * 1_024;
+/// Bytes that each of these envelopes counts beyond its own, for its rows and their indexes.
+pub const PEER_UNJUDGED_REST_BYTES: u64 = 1_024;
 /// Bytes of one piece of a file in a meeting.
 pub const PEER_FILE_BYTES: usize = 64 * 1_024;
 /// Messages of one meeting of two phones.
@@ -460,6 +472,8 @@ pub const PIECE_MS_WISHED: i64 = 3_000;
 pub const ARRIVAL_BYTES_MAX: usize = 64 * 1_024;
 /// Requests about files in a row that meet a closed connection, before the phone waits.
 pub const STALE_CONNECTIONS_MAX: u32 = 3;
+/// Requests in a row that move no byte of a file, though the server answers, before the file rests.
+pub const FRUITLESS_REQUESTS_MAX: u32 = 3;
 /// First rest of a file that failed for a reason of its own, milliseconds; doubled each time.
 pub const FILE_REST_MS_FIRST: i64 = 60 * 1_000;
 /// Longest rest of a file that failed for a reason of its own, milliseconds.
@@ -470,6 +484,16 @@ pub const UPLOAD_WAIT_MS_MAX: i64 = 24 * 3_600 * 1_000;
 pub const PACE_WINDOW_MS: i64 = 30 * 1_000;
 /// Bytes that have to be transferred before a pace is told.
 pub const PACE_BYTES_MIN: u64 = 64 * 1_024;
+/// Exchanges with the server over which the pace of a line is measured.
+pub const LINE_EXCHANGES: usize = 8;
+/// Bytes of the smallest exchange that counts: smaller ones tell the round trip and not the pace.
+pub const LINE_EXCHANGE_BYTES_MIN: u64 = 4 * 1_024;
+/// Bytes that have to be exchanged before the pace of a line is told.
+pub const LINE_BYTES_MIN: u64 = 8 * 1_024;
+/// Bytes of a plan for connection and session.
+pub const PLAN_SESSION_BYTES: u64 = 6 * 1_024;
+/// One of so many equal parts of a plan is added for the requests and the frames of pages.
+pub const PLAN_FRAMES_PART: u64 = 48;
 /// Bytes of the smallest content of a parcel with its padding; each larger one is a power of two.
 pub const PARCEL_CONTENT_BYTES_MIN: usize = 4 * 1_024;
 /// Bytes of the largest content of a parcel with its padding.
@@ -485,6 +509,8 @@ pub const PARCELS_CARRIED_BYTES_MAX: usize = 8 * 1_024 * 1_024;
 /// Age at which a phone drops a parcel that it carries, milliseconds. A server opens parcels for a key
 /// that was retired for as long.
 pub const PARCEL_AGE_MS_MAX: i64 = 14 * 24 * 3_600 * 1_000;
+/// First rest of a parcel that the server does not take now, milliseconds; doubled each time.
+pub const PARCEL_REST_MS_FIRST: i64 = 3_600 * 1_000;
 /// Parcels of one request.
 pub const PARCELS_PER_REQUEST_MAX: usize = 16;
 /// Bytes of one meeting of two phones, both ways.
@@ -499,8 +525,15 @@ pub const MEETING_HANDSHAKE_MS_MAX: u64 = 15 * 1_000;
 pub const MEETING_MS_MAX: u64 = 30 * 60 * 1_000;
 /// Time for a connection to one address of another phone, milliseconds.
 pub const MEETING_CONNECT_MS_MAX: u64 = 5 * 1_000;
-/// Calls of strangers, and broken ones, before a listener gives up.
+/// Calls that a listener answers at the same time, until one of the phones has proved its key. One more ends
+/// the oldest.
+pub const MEETING_CALLS_MAX: usize = 8;
+/// Failed calls in a row before a listener pauses between calls.
 pub const MEETING_TRIES_MAX: u32 = 32;
+/// First pause of a listener after too many failed calls, milliseconds; doubled with each further one.
+pub const MEETING_PAUSE_MS_FIRST: u64 = 50;
+/// Longest pause of a listener between calls, milliseconds.
+pub const MEETING_PAUSE_MS_MAX: u64 = 2_000;
 /// Addresses of one code of a meeting.
 pub const MEETING_ADDRESSES_MAX: usize = 4;
 /// Characters of the text of a code of a meeting.
@@ -554,6 +587,11 @@ const _: () = {
     assert!(PACK_BYTES_MAX + MESSAGE_REST_BYTES <= REQUEST_BYTES_MAX);
     assert!(PACK_BYTES_MAX + MESSAGE_REST_BYTES <= PEER_MESSAGE_BYTES_MAX);
     assert!(PEER_MESSAGE_BYTES_MAX < BUNDLE_CONTENT_BYTES_MAX);
+    // The largest record fits one message between two phones, so a new reader gets it whole.
+    assert!(PEER_GIVE_BYTES <= RECORD_BYTES_MAX);
+    assert!(RECORD_BYTES_MAX + GIVE_PROOF_BYTES_MAX + MESSAGE_REST_BYTES <= PEER_MESSAGE_BYTES_MAX);
+    assert!(RECORD_BYTES_MAX as u64 <= PEER_UNJUDGED_AUTHOR_BYTES_MAX);
+    assert!(PEER_UNJUDGED_AUTHOR_BYTES_MAX <= PEER_UNJUDGED_BYTES_MAX);
     assert!(BUNDLE_CONTENT_BYTES_MAX / 8 * 9 + MESSAGE_REST_BYTES <= BUNDLE_BYTES_MAX);
     assert!(BUNDLE_DIGESTS_MAX * 8 / 8 * 9 + MESSAGE_REST_BYTES <= BUNDLE_REQUEST_BYTES_MAX);
     assert!(OUTBOX_BYTES_MAX + BODY_BYTES_MAX + MESSAGE_REST_BYTES <= REQUEST_BYTES_MAX);

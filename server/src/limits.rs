@@ -12,8 +12,42 @@ pub const TLS_FILE_BYTES_MAX: u64 = 1_024 * 1_024;
 pub const HEAD_WAIT_MAX: Duration = Duration::from_secs(20);
 /// Bytes that a connection of HTTP/1.1 reads ahead, and bytes of the head of a request.
 pub const CONNECTION_BUFFER_BYTES_MAX: usize = 64 * 1_024;
-/// Longest time of a TLS handshake.
-pub const HANDSHAKE_WAIT_MAX: Duration = Duration::from_secs(10);
+/// Longest time of a TLS handshake: two round trips and some kilobytes on a slow line.
+pub const HANDSHAKE_WAIT_MAX: Duration = Duration::from_secs(20);
+
+// Connections.
+
+/// Time in which a peer takes none of the bytes that wait for it. A line of 500 bytes a second
+/// takes a piece sooner.
+pub const ANSWER_SILENCE_MAX: Duration = Duration::from_secs(60);
+/// Bytes of an answer that are handed to a connection at once.
+pub const ANSWER_PIECE_BYTES: usize = 16 * 1_024;
+/// Bytes that the system keeps for a connection until its peer confirms them; Linux doubles the
+/// number.
+pub const SOCKET_SEND_BYTES: usize = 64 * 1_024;
+/// Time of a connection to end after it was told so.
+pub const FAREWELL_WAIT_MAX: Duration = Duration::from_secs(5);
+/// Requests that run at the same time on one connection of HTTP/2.
+pub const HTTP2_STREAMS_MAX: u32 = 16;
+/// Bytes of request bodies that a connection of HTTP/2 may send before a route reads them.
+pub const HTTP2_WINDOW_BYTES: u32 = 128 * 1_024;
+/// Time for the first bytes of a request body; afterwards the longest pause of a body that kept its
+/// rate.
+pub const BODY_GRACE: Duration = Duration::from_secs(20);
+/// Lowest rate of a request body in bytes a second, a tenth of a line of GPRS.
+pub const BODY_BYTES_A_SECOND_MIN: u32 = 100;
+/// Open files that connections leave to the store and to photos.
+pub const OPEN_FILES_RESERVED: usize = 320;
+/// Further connections from this machine itself when all places are taken.
+pub const LOCAL_CONNECTIONS_RESERVED: usize = 16;
+/// Pause after a connection could not be accepted.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Span of time whose log lines about one code are counted.
+pub const QUIET_LINE_EVERY: Duration = Duration::from_mins(1);
+/// Log lines a minute about refusals with one code.
+pub const REFUSAL_LINES_A_MINUTE: u32 = 1;
+/// Log lines a minute about faults of the server with one code.
+pub const FAULT_LINES_A_MINUTE: u32 = 30;
 
 // Imports.
 
@@ -78,8 +112,8 @@ pub const CERTIFICATE_MS: i64 = 400 * 24 * 3_600 * 1_000;
 pub const RENEW_BEFORE_MS: i64 = 100 * 24 * 3_600 * 1_000;
 /// Longest validity of an invitation, milliseconds.
 pub const INVITATION_MS_MAX: i64 = 30 * 24 * 3_600 * 1_000;
-/// Handshakes that wait for their second message.
-pub const HANDSHAKES_WAITING_MAX: usize = 4_096;
+/// Handshakes that opened a session under one key, about 100 bytes each. One more begins a new key.
+pub const HANDSHAKES_USED_MAX: usize = 65_536;
 /// Verified certificates in the memory cache.
 pub const CERTIFICATES_CACHED_MAX: usize = 8_192;
 
@@ -135,6 +169,12 @@ pub const MERGED_PER_LOOK_MAX: usize = 64;
 pub const DUE_PER_TICK_MAX: usize = 200;
 /// Time until the next look at a due record that is damaged or allows no move, milliseconds.
 pub const DUE_AGAIN_MS: i64 = 3_600_000;
+/// Time until the next look at a due record whose work failed for another reason, milliseconds.
+pub const DUE_RETRY_MS: i64 = 5 * 60 * 1_000;
+/// Due records in a row whose work fails before a tick ends.
+pub const DUE_FAILURES_MAX: usize = 32;
+/// Due records that are put off in memory.
+pub const DUE_PUT_OFF_MAX: usize = 10_000;
 
 // Feed.
 
@@ -159,6 +199,13 @@ pub const INFLATION_EXPECTED: usize = 3;
 /// Bytes of a page before compression at which it is full. The last item of a page may go beyond by
 /// its own size.
 pub const PAGE_PLAIN_BYTES_MAX: usize = 6 * 1_024 * 1_024;
+/// Records whose number and photos one measure looks at, and entries of directories and bulletins. Each costs a
+/// look-up in an index, so that a measure takes no longer than a page.
+pub const MEASURE_ROWS_MAX: usize = 20_000;
+/// Things of each kind that a measure compresses, evenly spread over all of their kind: a page of them.
+pub const MEASURE_SAMPLE_MAX: usize = 256;
+/// Bytes of such a sample before compression at which it ends.
+pub const MEASURE_SAMPLE_BYTES_MAX: usize = 3 * 1_024 * 1_024;
 /// Bytes that a repair gives at least, where the page of the same answer leaves room.
 pub const REPAIR_PAGE_BYTES_MIN: usize = 64 * 1_024;
 /// Bytes of answers to the steps of a repair; the reader asks the other steps again.
@@ -218,7 +265,7 @@ pub const TRANSFERS_MAX: usize = 256;
 pub const CHECKS_AT_ONCE_MAX: usize = 1;
 /// Uploads and downloads of one device that run at the same time.
 pub const TRANSFERS_PER_DEVICE_MAX: usize = 8;
-/// Silence after which an upload or download ends.
+/// Silence after which an upload ends, and the grace time of its lowest rate.
 pub const TRANSFER_SILENCE_MAX: Duration = Duration::from_secs(30);
 /// Time that a new request waits until an earlier one lets go of the same upload.
 pub const TAKE_OVER_WAIT_MAX: Duration = Duration::from_secs(2);
@@ -254,6 +301,12 @@ pub const RULE_MINUTES_MAX: i64 = 366 * 24 * 60;
 
 /// Number of largest bodies that fit into memory together; smaller bodies count by their size.
 pub const BODIES_AT_ONCE_MAX: usize = 32;
+/// Bytes of all bodies of callers that have proved nothing, such as handshakes: a thousand of the
+/// largest.
+pub const STRANGER_BODIES_BYTES_MAX: usize = 32 * 1_024 * 1_024;
+/// Syncs of one device at the same time. A phone's driver makes one, but a broken connection may
+/// linger.
+pub const SYNCS_PER_DEVICE_MAX: usize = 4;
 /// Callers whose requests are counted separately.
 pub const RATE_CALLERS_MAX: usize = 100_000;
 /// Wake-up connections of one device. A phone's driver holds one, but a broken connection may linger.
@@ -270,12 +323,28 @@ pub const LIVE_SILENCE_MAX: Duration = Duration::from_secs(75);
 pub const LIVE_SEND_WAIT_MAX: Duration = Duration::from_secs(5);
 /// Pause between two wake-ups of one connection; all changes within it cause one wake-up.
 pub const LIVE_WAKE_PAUSE: Duration = Duration::from_millis(200);
+/// Phones that one change wakes at once; with more, the wake-ups spread.
+pub const WAKE_SPREAD_DEVICES: usize = 200;
+/// Longest time over which the wake-ups of one change spread, milliseconds.
+pub const WAKE_SPREAD_MS_MAX: u32 = 5_000;
+/// Bytes that a wake-up connection reads at once. Phones send nothing but answers to pings.
+pub const LIVE_BUFFER_BYTES: usize = 1_024;
 /// Time between two looks for revocations and changes by other processes.
 pub const LOOK_EVERY: Duration = Duration::from_millis(400);
 /// Lines of the audit log that one look reads.
 pub const AUDIT_ROWS_A_LOOK: usize = 256;
 /// Time between two searches for overdue cases.
 pub const TICK_EVERY: Duration = Duration::from_secs(15);
+/// Time between two trial writes that tell whether the store takes data.
+pub const TRIAL_EVERY: Duration = Duration::from_secs(15);
+/// Time without an end of a look or a trial write after which the server counts as stuck. A large
+/// import takes ten seconds of it.
+pub const STUCK_AFTER: Duration = Duration::from_mins(2);
+/// Longest pause before a task that panicked runs again.
+pub const RESTART_PAUSE_MAX: Duration = Duration::from_mins(10);
+/// Free bytes of the disk below which the server counts as full, although the log of the database
+/// may still have room for a small write.
+pub const DISK_FREE_BYTES_MIN: u64 = 16 * 1_024 * 1_024;
 /// Time between two removals of ended sessions.
 pub const SWEEP_EVERY: Duration = Duration::from_mins(10);
 /// Time between two steps of the clean-up of files. 256 steps look at every file.

@@ -10,7 +10,8 @@
 //! lost its end opens nowhere, and neither does a segment that changed places. Each segment opens alone, so a
 //! transfer continues at any byte for the cost of one segment.
 //!
-//! **Invariant:** a key seals one content. A caller that begins again takes a new key.
+//! **Invariant:** a key seals one content. A caller that begins again takes a new key. Only the server's file
+//! continues under the key after a crash that lost its row, because a file never changes there.
 //!
 //! **Not here:** files; the caller reads and writes them.
 

@@ -23,6 +23,7 @@ use crate::wire::pack::Pack;
 pub(in crate::replica) struct Certificates {
     by_hash: RefCell<HashMap<Hash, Arc<Certificate>>>,
     recent: RefCell<Recent>,
+    of_peer: RefCell<Option<OfPeer>>,
     /// Templates of the directory.
     pub(in crate::replica) templates: TemplateCache,
     /// Documents of this replica that one of its readers made lately.
@@ -34,6 +35,14 @@ pub(in crate::replica) struct Certificates {
 struct Recent {
     version: Version,
     records: HashMap<RecordId, Record>,
+}
+
+/// The certificates of the other phone of a meeting, and of all devices of its member.
+#[derive(Debug)]
+struct OfPeer {
+    version: Version,
+    peer: Hash,
+    hashes: Vec<Hash>,
 }
 
 /// Changes by this connection, and a number that changes with each commit of another one.
@@ -92,6 +101,31 @@ impl Certificates {
         let stored = Arc::new(stored);
         by_hash.insert(hash, Arc::clone(&stored));
         Ok(Some(stored))
+    }
+
+    /// The stored certificates of a peer's device, and of all devices of its member. A meeting asks for them with
+    /// each record.
+    pub(in crate::replica) fn of_peer(
+        &self,
+        conn: &Connection,
+        peer: &Certificate,
+    ) -> Result<Vec<Arc<Certificate>>, ReplicaError> {
+        let now = version(conn)?;
+        let mut known = self.of_peer.borrow_mut();
+        let hashes = match known.take() {
+            Some(known) if (known.version, known.peer) == (now, peer.hash()) => known.hashes,
+            _ => certificate::of_member(conn, peer.facts().member, peer.facts().device)?,
+        };
+        let mut found = Vec::with_capacity(hashes.len());
+        for hash in &hashes {
+            found.extend(self.get(conn, *hash)?);
+        }
+        *known = Some(OfPeer {
+            version: now,
+            peer: peer.hash(),
+            hashes,
+        });
+        Ok(found)
     }
 }
 

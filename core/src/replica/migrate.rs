@@ -30,6 +30,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0022_attachments.sql"),
     include_str!("migrations/0023_parcels.sql"),
     include_str!("migrations/0024_staged_seen.sql"),
+    include_str!("migrations/0025_attachment_part.sql"),
+    include_str!("migrations/0026_parcel_rest.sql"),
 ];
 
 /// Whether this code knows the file's schema.

@@ -111,6 +111,7 @@ pub use table::form::FormRow;
 pub use table::form_list::{DueFilter, FormItem};
 pub use table::notice::Notice;
 pub use table::notification::Notification;
+pub use table::parcel::ParcelCounts;
 pub use table::record::RecordRow;
 pub use table::record_link::LinkKind;
 pub use table::record_list::{Assigned, Filter, ListOrder, Near};

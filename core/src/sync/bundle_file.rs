@@ -19,7 +19,7 @@ use std::collections::HashSet;
 use minicbor::bytes::ByteVec;
 use rand_core::CryptoRng;
 
-use super::peer_error::PeerReport;
+use super::peer_error::{PeerError, PeerReport};
 use super::peer_message::PeerMessage;
 use super::port::{GiveAsk, Handover, Identity, PeerPort, PortError};
 use crate::id::RecordId;
@@ -34,7 +34,6 @@ use crate::trust::bundle_seal::{
 };
 use crate::trust::certificate::Certificate;
 use crate::trust::peer_session::Me;
-use crate::trust::session::SessionError;
 use crate::wire::frame::{self, FrameError};
 
 /// The beginning of a request as the text of a QR code.
@@ -49,7 +48,13 @@ coded_error! {
     pub enum BundleError {
         /// The request or file is refused.
         #[error(transparent)]
-        Seal(#[from] SealError),
+        Seal(SealError),
+        /// The other phone was revoked.
+        #[error("peer.revoked")]
+        Revoked,
+        /// The other phone shows a certificate of another deployment, or a wrong signature.
+        #[error("peer.not_proved")]
+        NotProved,
         /// A message of the file cannot be read.
         #[error(transparent)]
         Frame(#[from] FrameError),
@@ -68,9 +73,17 @@ coded_error! {
     }
 }
 
-impl From<SessionError> for BundleError {
-    fn from(error: SessionError) -> Self {
-        Self::Seal(error.into())
+/// The refusals that are about the other phone have the codes of a meeting.
+impl From<SealError> for BundleError {
+    fn from(error: SealError) -> Self {
+        let SealError::Session(session) = error else {
+            return Self::Seal(error);
+        };
+        match PeerError::from(session) {
+            PeerError::Revoked => Self::Revoked,
+            PeerError::NotProved => Self::NotProved,
+            _ => Self::Seal(error),
+        }
     }
 }
 
@@ -178,6 +191,7 @@ pub fn import(
     file: &[u8],
     now_ms: i64,
 ) -> Result<(Certificate, PeerReport), BundleError> {
+    drop_expired(port, now_ms)?;
     let identity = port.identity()?;
     let (number, opened) = open(port, file, me(&identity)?, now_ms)?;
     let OpenedBundle {
@@ -222,12 +236,33 @@ pub fn import(
     Ok((peer, report))
 }
 
+/// Drops the requests that are too old, with the private keys that open their answers. The host does it at each
+/// sync, and an import does it before anything else.
+pub fn drop_expired(port: &mut dyn BundlePort, now_ms: i64) -> Result<(), PortError> {
+    let mut requests = port.pending_requests()?;
+    let count = requests.len();
+    requests.retain(|request| request.is_alive(now_ms));
+    if requests.len() < count {
+        port.keep_requests(&requests)?;
+    }
+    Ok(())
+}
+
 /// The messages of a file in the making.
 struct Content {
     messages: Vec<Vec<u8>>,
     bytes: usize,
     given: u32,
     is_full: bool,
+}
+
+/// How a file takes a message.
+enum Pushed {
+    Added,
+    /// It is too large for any file, so the file goes on without it.
+    TooLarge,
+    /// The file has no room for it.
+    Full,
 }
 
 impl Content {
@@ -269,24 +304,31 @@ impl Content {
                 give_back: given.give_back,
                 bundle: given.bundle,
             };
-            if !self.push(&message)? {
-                return Ok(false);
+            match self.push(&message)? {
+                Pushed::Added => self.given = self.given.saturating_add(count),
+                Pushed::TooLarge => {}
+                Pushed::Full => return Ok(false),
             }
-            self.given = self.given.saturating_add(count);
         }
         Ok(true)
     }
 
-    /// Adds a message unless the file would become too large.
-    fn push(&mut self, message: &PeerMessage) -> Result<bool, BundleError> {
-        let frame = frame::encode(message, PEER_MESSAGE_BYTES_MAX)?;
+    /// Adds a message unless it or the file would become too large.
+    fn push(&mut self, message: &PeerMessage) -> Result<Pushed, BundleError> {
+        let frame = match frame::encode(message, PEER_MESSAGE_BYTES_MAX) {
+            Err(FrameError::TooLarge) => {
+                self.is_full = true;
+                return Ok(Pushed::TooLarge);
+            }
+            frame => frame?,
+        };
         if self.bytes + frame.len() > BUNDLE_CONTENT_BYTES_MAX {
             self.is_full = true;
-            return Ok(false);
+            return Ok(Pushed::Full);
         }
         self.bytes += frame.len();
         self.messages.push(frame);
-        Ok(true)
+        Ok(Pushed::Added)
     }
 }
 
@@ -354,7 +396,7 @@ fn keep(
 
 fn admit(port: &dyn PeerPort, peer: &Certificate) -> Result<(), BundleError> {
     if port.is_revoked(peer)? {
-        return Err(SessionError::Revoked.into());
+        return Err(BundleError::Revoked);
     }
     Ok(())
 }

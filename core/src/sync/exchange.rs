@@ -20,6 +20,7 @@ use crate::wire::envelope::RawEnvelope;
 use crate::wire::message::{
     Bundle, CursorsAnswer, GiveBack, Known, PROTOCOL_VERSION, SyncRequest, SyncResponse,
 };
+use crate::wire::parcel::ParcelOutcome;
 use crate::wire::repair::RepairAsk;
 use crate::wire::verdict::{RefusedReason, Status};
 
@@ -192,6 +193,7 @@ impl Run {
             repair,
             page_bytes_max,
             parcels: (!parcels.is_empty()).then_some(parcels),
+            measure: None,
         };
         Ok(SentRequest {
             request,
@@ -223,7 +225,8 @@ impl Run {
         self.parcels_asked = false;
     }
 
-    /// Forgets the parcels that the server has answered. Returns whether there were any.
+    /// Forgets the parcels whose end the server has told, and lets those rest that it does not take now. Returns
+    /// whether there were any.
     fn parcels_answered(
         &mut self,
         port: &mut dyn StarPort,
@@ -237,9 +240,16 @@ impl Run {
         self.parcels_asked = false;
         let outcomes = answer.response().parcels.as_deref().unwrap_or_default();
         self.parcels_off |= outcomes.len() < sent.len();
-        let mut answered = Vec::new();
+        let (mut ended, mut resting) = (Vec::new(), Vec::new());
         for (parcel, outcome) in sent.iter().zip(outcomes) {
-            answered.push(Hash::of(&[parcel]));
+            let hash = Hash::of(&[parcel]);
+            if outcome.is_final() {
+                ended.push((hash, *outcome));
+            } else {
+                resting.push(hash);
+            }
+            // Further ones would have the same answer today.
+            self.parcels_off |= *outcome == ParcelOutcome::TooMany;
             if outcome.refusal().is_some() {
                 let outcome = *outcome;
                 self.report.note(Incident::ParcelRefused { outcome });
@@ -247,8 +257,11 @@ impl Run {
                 self.report.parcels = self.report.parcels.saturating_add(1);
             }
         }
-        port.forget_parcels(&answered, now_ms)?;
-        Ok(!answered.is_empty())
+        port.forget_parcels(&ended, now_ms)?;
+        if !resting.is_empty() {
+            port.put_off_parcels(&resting, now_ms)?;
+        }
+        Ok(!outcomes.is_empty())
     }
 
     /// Applies a verified answer. Returns `true` when nothing is left to do.
@@ -261,7 +274,10 @@ impl Run {
     ) -> Result<bool, RepairError> {
         let response = answer.response();
         self.note_generation(port, response.generation)?;
+        let waiting = port.pending()?;
         let applied = port.apply(answer, now_ms)?;
+        // The work of others leaves the outbox too, and a held envelope moves no stream.
+        let delivered_some = port.pending()? < waiting;
         let stirred = port.writes() != asked.writes.wrapping_add(applied.writes);
         self.report.pushed = self.report.pushed.saturating_add(applied.settled);
         self.report.pulled = self.report.pulled.saturating_add(applied.pulled);
@@ -292,7 +308,7 @@ impl Run {
             }
         }
         self.all_cursors = response.cursors == CursorsAnswer::Needed;
-        let came = applied.settled > 0 || applied.pulled > 0 || delivered;
+        let came = applied.settled > 0 || applied.pulled > 0 || delivered || delivered_some;
         let taken = !asked.given.is_empty() && response.missing.is_empty();
         self.moved |= came || taken;
         if self.stands_still(port, came || before != self.busy())? {

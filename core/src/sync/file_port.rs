@@ -33,6 +33,15 @@ pub struct Download {
     pub offset: u64,
 }
 
+/// The other side of a download. The bytes of both are kept apart, because neither may spoil the bytes of the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Giver {
+    /// The server.
+    Server,
+    /// Another phone, in a meeting.
+    Phone,
+}
+
 /// How many files and bytes are still to be transferred.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct FilesLeft {
@@ -87,23 +96,41 @@ pub trait FilePort {
     /// `without`. The server gives only files whose description it has accepted; a phone gives others too.
     fn next_wanted(&self, without: &BTreeSet<FileName>) -> Result<Option<Download>, PortError>;
 
-    /// Keeps bytes of a file that was asked for. `offset` is the number of bytes that are here already; at
-    /// another offset nothing is kept, and the code is `media.offset`.
-    fn arrived(&mut self, name: &FileName, offset: u64, bytes: &[u8]) -> Result<(), PortError>;
+    /// Keeps bytes of a file that was asked for. `offset` is the number of bytes from this giver that are here
+    /// already; at another offset nothing is kept, and the code is `media.offset`.
+    fn arrived(
+        &mut self,
+        name: &FileName,
+        giver: Giver,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<(), PortError>;
 
-    /// All bytes have arrived; before that nothing changes, and the code is `media.offset`. The file is checked:
-    /// its id, and that it is a clean file of its type. Returns whether it is sound; otherwise its bytes are
-    /// removed, and the next download begins anew. `generation` is the one of the server that sent it; `None` if
-    /// another phone did.
+    /// All bytes of this giver have arrived; before that nothing changes, and the code is `media.offset`. The
+    /// file is checked: its id, and that it is a clean file of its type. Returns whether it is sound; otherwise
+    /// the bytes of this giver are removed, and its next download begins anew. `generation` is the one of the
+    /// server that sent it; `None` if another phone did, or if it is not known.
     fn complete(
         &mut self,
         name: &FileName,
+        giver: Giver,
         generation: Option<u32>,
         now_ms: i64,
     ) -> Result<bool, PortError>;
 
-    /// Drops the bytes that have arrived of a file that was asked for: its next download begins at 0.
+    /// Drops the bytes of the server that have arrived of a file that was asked for: its next download begins
+    /// at 0.
     fn begin_anew(&mut self, name: &FileName) -> Result<(), PortError>;
+
+    /// The file has another length than its description tells: `bytes`, if the giver has shown it. Takes the next
+    /// description of another length, and drops the bytes that have arrived. Returns whether there was one. A
+    /// phone refutes no length that the server has shown.
+    fn other_length(
+        &mut self,
+        name: &FileName,
+        giver: Giver,
+        bytes: Option<u64>,
+    ) -> Result<bool, PortError>;
 
     /// How many files and bytes are still to be transferred.
     fn files_left(&self) -> Result<FilesLeft, PortError>;

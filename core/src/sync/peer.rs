@@ -90,6 +90,24 @@ impl Shared {
     }
 }
 
+/// Whether the other phone still reads. The expiry of a certificate limits reading and never late
+/// writing, so a phone whose certificate has run out gives its work and gets nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    Allowed,
+    Expired,
+}
+
+impl Reading {
+    fn of(peer: &Certificate, now_ms: i64) -> Self {
+        if peer.facts().expires_ms > now_ms {
+            Self::Allowed
+        } else {
+            Self::Expired
+        }
+    }
+}
+
 /// The files that this side asks for.
 #[derive(Debug, Default)]
 struct Wanted {
@@ -111,6 +129,7 @@ pub struct Peer {
     complete: bool,
     /// The records that both may read, as they were when the meeting began.
     shared: HashSet<RecordId>,
+    reading: Reading,
     wanted: Wanted,
     report: PeerReport,
 }
@@ -160,6 +179,7 @@ impl Peer {
             differing: VecDeque::new(),
             complete: false,
             shared: HashSet::new(),
+            reading: Reading::Expired,
             wanted: Wanted::default(),
             report: PeerReport::default(),
         }
@@ -252,7 +272,9 @@ impl Peer {
             }
             State::CallerIntroduced(caller) => {
                 let admit = |peer: &Certificate| admitted(port, peer);
-                self.channel = Some(caller.finish(message, me(&self.me)?, admit)?);
+                let channel = caller.finish(message, me(&self.me)?, admit)?;
+                self.reading = Reading::of(channel.peer(), now_ms);
+                self.channel = Some(channel);
                 self.adopt_keys(port)?;
                 self.send(&revocations(port)?)?;
                 Ok(State::CallerRevocations)
@@ -269,6 +291,7 @@ impl Peer {
             State::ListenerIntroduction(listener) => {
                 let admit = |peer: &Certificate| admitted(port, peer);
                 let (channel, introduction) = listener.finish(message, me(&self.me)?, admit)?;
+                self.reading = Reading::of(channel.peer(), now_ms);
                 self.channel = Some(channel);
                 self.adopt_keys(port)?;
                 self.send_as_is(&introduction);
@@ -324,17 +347,16 @@ impl Peer {
                 if more && news > 0 {
                     return self.compare_again(port, &said);
                 }
-                let offered: BTreeSet<&EnvelopeId> =
-                    said.iter().flat_map(|record| &record.ids).collect();
-                let envelopes = lacks
-                    .into_iter()
-                    .filter(|id| offered.contains(id))
-                    .collect();
+                let mut sent: BTreeSet<EnvelopeId> =
+                    said.into_iter().flat_map(|record| record.ids).collect();
+                let mut envelopes = lacks;
+                envelopes.retain(|id| sent.remove(id));
                 let ask = GiveAsk {
                     envelopes,
+                    sent,
                     ..GiveAsk::default()
                 };
-                if ask.is_empty() {
+                if ask.is_empty() || self.reading == Reading::Expired {
                     self.compare(port)
                 } else {
                     self.give(port, ask)
@@ -471,8 +493,12 @@ impl Peer {
         self.peer().ok_or(PeerError::OutOfTurn)
     }
 
+    /// The records of the reconciliation. A phone that reads no more learns of none.
     fn shared_items(&self, port: &dyn PeerPort) -> Result<Vec<StreamItem>, PeerError> {
         let channel = self.channel.as_ref().ok_or(PeerError::OutOfTurn)?;
+        if self.reading == Reading::Expired {
+            return Ok(Vec::new());
+        }
         Ok(port.shared_items(channel.peer(), channel.digests())?)
     }
 

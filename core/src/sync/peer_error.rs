@@ -11,7 +11,13 @@ coded_error! {
     pub enum PeerError {
         /// The handshake failed, or the code of a message is wrong.
         #[error(transparent)]
-        Session(#[from] SessionError),
+        Session(SessionError),
+        /// The other phone was revoked.
+        #[error("peer.revoked")]
+        Revoked,
+        /// The other phone shows a certificate of another deployment, or a wrong signature.
+        #[error("peer.not_proved")]
+        NotProved,
         /// A message cannot be read.
         #[error(transparent)]
         Frame(#[from] FrameError),
@@ -27,6 +33,20 @@ coded_error! {
         /// A message out of turn, or too many.
         #[error("peer.out_of_turn")]
         OutOfTurn,
+    }
+}
+
+/// The refusals that are about the other phone have codes of their own, because the sentences of a
+/// session are about this phone.
+impl From<SessionError> for PeerError {
+    fn from(error: SessionError) -> Self {
+        match error {
+            SessionError::Revoked => Self::Revoked,
+            SessionError::BadCertificate
+            | SessionError::BadClientProof
+            | SessionError::BadServerProof => Self::NotProved,
+            other => Self::Session(other),
+        }
     }
 }
 

@@ -131,6 +131,57 @@ pub(super) fn write_to(outbox: &mut Vec<u8>, message: &[u8]) {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
+    use crate::wire::golden_tests::golden;
+
+    #[test]
+    fn bytes_of_meetings_never_change() {
+        let [record, absent] = [1, 2].map(|n| RecordId([n; 16]));
+        let ids = |n: u8| vec![EnvelopeId([n; 16]), EnvelopeId([n + 1; 16])];
+        let messages = [
+            PeerMessage::Revocations(vec![vec![0x81, 0x05].into()]),
+            PeerMessage::Reconcile(vec![0x61, 0, 0, 0].into()),
+            PeerMessage::Compare(vec![
+                RecordIds {
+                    record,
+                    ids: ids(3),
+                },
+                RecordIds {
+                    record: absent,
+                    ids: vec![],
+                },
+            ]),
+            PeerMessage::Found {
+                give_back: GiveBack::default(),
+                bundle: Bundle::default(),
+                lacks: ids(3),
+                more: true,
+            },
+            PeerMessage::Give {
+                give_back: GiveBack::default(),
+                bundle: Bundle::default(),
+            },
+            PeerMessage::Taken,
+            PeerMessage::Done,
+            PeerMessage::Parcel(Some(Parcel {
+                tag: [5; 16],
+                bytes: vec![6; 7],
+            })),
+            PeerMessage::Parcel(None),
+            PeerMessage::AskFile {
+                record,
+                id: Hash([8; 32]),
+                offset: 65_536,
+            },
+            PeerMessage::Piece(vec![0xff, 0xd8].into()),
+            PeerMessage::Piece(vec![].into()),
+            PeerMessage::YourFiles,
+        ];
+        let bytes = messages.map(|message| ByteVec::from(minicbor::to_vec(message).unwrap()));
+        golden(
+            "meeting_messages",
+            &minicbor::to_vec(bytes.to_vec()).unwrap(),
+        );
+    }
 
     #[test]
     fn lists_beyond_their_limits_are_refused_unread() {

@@ -6,6 +6,7 @@ use super::*;
 use crate::fixtures::Deployment;
 use crate::limits::PEER_IDS_MAX;
 use crate::sync::testing::{FileState, MemoryReplica, accepted, record};
+use crate::trust::certificate::Facts;
 use crate::wire::verdict::{Attestation, AttestedEnvelope};
 
 struct Meeting {
@@ -378,18 +379,12 @@ fn a_revoked_phone_is_refused_even_if_it_brings_the_news_itself() {
     let mut m = meeting(4);
     m.write(5, 5);
     m.b.revocations.push(device(&m.a));
-    assert_eq!(
-        m.meet(usize::MAX),
-        Err(PeerError::Session(SessionError::Revoked))
-    );
+    assert_eq!(m.meet(usize::MAX).unwrap_err().code(), "peer.revoked");
     // The listener knows nothing; the caller carries its own revocation.
     let mut m = meeting(5);
     m.write(5, 5);
     m.a.revocations.push(device(&m.a));
-    assert_eq!(
-        m.meet(usize::MAX),
-        Err(PeerError::Session(SessionError::Revoked))
-    );
+    assert_eq!(m.meet(usize::MAX).unwrap_err().code(), "peer.revoked");
     assert_eq!((m.a.held.len(), m.b.held.len()), (5, 5));
     // A third phone's revocation is sent over.
     let mut m = meeting(6);
@@ -552,4 +547,80 @@ fn failing_files_do_not_fail_the_meeting() {
     m.b.files.is_full = false;
     std::mem::swap(&mut m.a, &mut m.b);
     assert_eq!(m.meet(usize::MAX).unwrap().files_taken, 1);
+}
+
+/// Lets the certificate of a phone run out. `meet` runs at time 0.
+fn expire(deployment: &Deployment, phone: &mut MemoryReplica) {
+    let facts = Facts {
+        expires_ms: 0,
+        ..phone.identity.certificate.facts().clone()
+    };
+    phone.identity.certificate = Arc::new(deployment.certify(&facts));
+}
+
+#[test]
+fn phone_with_expired_certificate_gets_no_record() {
+    // The listener's certificate has run out, then the caller's.
+    let mut m = meeting(51);
+    let both = RecordId([9; 16]);
+    m.write(3, 3);
+    m.a.write(both, &mut m.rng);
+    m.meet(usize::MAX).unwrap();
+    m.write(4, 5);
+    m.a.write(both, &mut m.rng);
+    m.b.write(both, &mut m.rng);
+    expire(&m.deployment, &mut m.b);
+    m.meet(usize::MAX).unwrap();
+    assert_eq!(m.b.held.len(), 7 + 6, "expiry limits reading");
+    assert_eq!(m.a.held.len(), 7 + 5 + 6, "its own work arrives");
+    std::mem::swap(&mut m.a, &mut m.b);
+    m.a.write(both, &mut m.rng);
+    m.meet(usize::MAX).unwrap();
+    assert_eq!(m.a.held.len(), 7 + 6 + 1, "expiry limits reading");
+    assert_eq!(m.b.held.len(), 7 + 5 + 6 + 1, "its own work arrives");
+}
+
+/// The expired phone has far more than one message holds, and its new work is at the end.
+#[test]
+fn work_of_an_expired_phone_arrives_behind_known_work() {
+    let mut m = meeting(52);
+    let known = RecordId([1; 16]);
+    for _ in 0..2_000 {
+        m.b.write(known, &mut m.rng);
+    }
+    m.meet(usize::MAX).unwrap();
+    let late = m.b.write(RecordId([2; 16]), &mut m.rng);
+    expire(&m.deployment, &mut m.b);
+    let report = m.meet(usize::MAX).unwrap();
+    assert!(m.a.held.contains_key(&late));
+    assert_eq!(report.taken, 1);
+}
+
+#[test]
+fn phone_with_expired_certificate_gets_no_file() {
+    let mut m = meeting(53);
+    let record = RecordId([3; 16]);
+    m.a.write(record, &mut m.rng);
+    m.meet(usize::MAX).unwrap();
+    let photo = m.a.hold(record, b"photo", FileState::Held);
+    m.b.want(photo, 5);
+    expire(&m.deployment, &mut m.b);
+    m.meet(usize::MAX).unwrap();
+    assert!(m.b.files.files[&photo].bytes.is_empty());
+}
+
+#[test]
+fn phone_without_proof_is_named_the_other_one() {
+    let mut m = meeting(54);
+    let elsewhere = Deployment::generate(&mut m.rng);
+    let facts = m.b.identity.certificate.facts().clone();
+    m.b.identity.certificate = Arc::new(elsewhere.certify(&facts));
+    assert_eq!(m.meet(usize::MAX).unwrap_err().code(), "peer.not_proved");
+    for refused in [
+        SessionError::BadClientProof,
+        SessionError::BadServerProof,
+        SessionError::BadCertificate,
+    ] {
+        assert_eq!(PeerError::from(refused), PeerError::NotProved);
+    }
 }

@@ -21,7 +21,7 @@ use crate::trust::sign::SecretKey;
 use crate::wire::cursor::Cursor;
 use crate::wire::digest::Digest;
 use crate::wire::message::{Bundle, GiveBack};
-use crate::wire::parcel::Parcel;
+use crate::wire::parcel::{Parcel, ParcelOutcome};
 use crate::wire::repair::SettledEnvelope;
 
 /// The keys and the certificate of this replica, and the keys that it trusts.
@@ -74,6 +74,10 @@ pub struct GiveAsk {
     /// Envelopes to leave out, together with all envelopes that build on them. The other side lacks them, and
     /// they cannot be given.
     pub without: BTreeSet<EnvelopeId>,
+    /// Envelopes that the other side has. They are given again only where `envelopes` names them.
+    pub sent: BTreeSet<EnvelopeId>,
+    /// Records whose packs the other side got in an earlier part.
+    pub packed: BTreeSet<RecordId>,
 }
 
 /// The envelopes, verdicts and packs that a replica hands over.
@@ -184,8 +188,8 @@ pub trait StarPort {
     fn generation(&self) -> Result<u32, PortError>;
 
     /// Returns the next part of the envelopes that the replica wrote or carries for others and that have no
-    /// verdict. The part is closed: a parent without a verdict precedes its child. Envelopes appear in the
-    /// order of their writing, so one call after `apply` returns the next part.
+    /// verdict. The part is closed: a parent without a verdict precedes its child. Own work appears before the work
+    /// of others, each in the order of its writing, so one call after `apply` returns the next part.
     fn outbox(&self, ask: &OutboxAsk<'_>) -> Result<Bundle, PortError>;
 
     /// Whether the outbox holds more than these envelopes and the envelopes that build on them.
@@ -193,6 +197,9 @@ pub trait StarPort {
 
     /// Number of envelopes in the outbox: written or carried here, and without a verdict.
     fn pending(&self) -> Result<u64, PortError>;
+
+    /// Bytes of these envelopes, not compressed.
+    fn pending_bytes(&self) -> Result<u64, PortError>;
 
     /// Applies the receipt (outbox entries leave the outbox, attestation kept), the page (records, packs,
     /// verdicts, directory, bulletins, through the same admission as everything else) and the cursors of its
@@ -277,8 +284,16 @@ pub trait StarPort {
     /// into `bytes_max`, at least one, at most [`crate::limits::PARCELS_PER_REQUEST_MAX`].
     fn parcels(&self, bytes_max: usize, now_ms: i64) -> Result<Vec<Vec<u8>>, PortError>;
 
-    /// Forgets the parcels with these hashes, and those that are too old.
-    fn forget_parcels(&mut self, parcels: &[Hash], now_ms: i64) -> Result<(), PortError>;
+    /// Forgets the parcels that the server has answered, and those that are too old. Counts both for the
+    /// person.
+    fn forget_parcels(
+        &mut self,
+        answered: &[(Hash, ParcelOutcome)],
+        now_ms: i64,
+    ) -> Result<(), PortError>;
+
+    /// Lets the parcels with these hashes rest, because the server does not take them now.
+    fn put_off_parcels(&mut self, parcels: &[Hash], now_ms: i64) -> Result<(), PortError>;
 }
 
 /// A replica as a meeting with another phone sees it.
@@ -316,13 +331,15 @@ pub trait PeerPort: FilePort {
 
     /// Hands envelopes of shared records over to the peer. The server withholds some certificates from the
     /// peer's streams: the reporter's, of a case that the peer's unit is responsible for. Such a certificate
-    /// is left out; the attestation proves the envelope instead. The caller asks for no envelopes of other
-    /// records.
+    /// is left out; the attestation proves the envelope instead. An attestation that tells more than the peer
+    /// may know is left out too, with the envelopes that only it proves. The caller asks for no envelopes of
+    /// other records.
     fn give_to_peer(&self, ask: &GiveAsk, peer: &Certificate) -> Result<Handover, PortError>;
 
     /// Imports the envelopes of the peer, in one durable transaction through the same admission as everything
     /// else. An envelope is provisional until it has a verdict, so one without a verdict goes into the outbox
-    /// as well. An envelope that must not be believed is left out, and the rest is imported.
+    /// as well. An envelope that must not be believed, or that finds no room
+    /// ([`crate::limits::PEER_UNJUDGED_BYTES_MAX`]), is left out, and the rest is imported.
     fn apply_peer(
         &mut self,
         given: &Handover,
@@ -334,7 +351,12 @@ pub trait PeerPort: FilePort {
     /// without such work, and while the server is to get nothing of it.
     fn parcel_for(&self, peer: &Certificate) -> Result<Option<Parcel>, PortError>;
 
-    /// Keeps a parcel of another phone until it is at the server. It replaces the one with the same tag.
+    /// Keeps a parcel of another phone until it is at the server. It replaces the earlier one of that phone.
     /// Returns whether it was kept; bytes that are no parcel are not.
-    fn take_parcel(&mut self, parcel: &Parcel, now_ms: i64) -> Result<bool, PortError>;
+    fn take_parcel(
+        &mut self,
+        parcel: &Parcel,
+        from: &Certificate,
+        now_ms: i64,
+    ) -> Result<bool, PortError>;
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::answer::Answer;
 use super::bundle_file::BundlePort;
-use super::file_port::{Download, FilePort, FilesLeft, Upload};
+use super::file_port::{Download, FilePort, FilesLeft, Giver, Upload};
 use super::port::{
     ApplyCounts, ApplyProgress, GiveAsk, Handover, Identity, OutboxAsk, PeerPort, PortError,
     StarPort, StreamItem,
@@ -20,7 +20,7 @@ use crate::trust::session::Welcome;
 use crate::wire::cursor::Cursor;
 use crate::wire::digest::Digest;
 use crate::wire::message::Bundle;
-use crate::wire::parcel::Parcel;
+use crate::wire::parcel::{Parcel, ParcelOutcome};
 use crate::wire::repair::SettledEnvelope;
 use crate::wire::transfer::FileName;
 
@@ -144,6 +144,10 @@ impl<P: StarPort> StarPort for Arc<Shared<P>> {
         self.lock().pending()
     }
 
+    fn pending_bytes(&self) -> Result<u64, PortError> {
+        self.lock().pending_bytes()
+    }
+
     fn apply_slice(
         &mut self,
         answer: &Answer,
@@ -214,8 +218,16 @@ impl<P: StarPort> StarPort for Arc<Shared<P>> {
         self.lock().parcels(bytes_max, now_ms)
     }
 
-    fn forget_parcels(&mut self, parcels: &[Hash], now_ms: i64) -> Result<(), PortError> {
-        self.lock().forget_parcels(parcels, now_ms)
+    fn forget_parcels(
+        &mut self,
+        answered: &[(Hash, ParcelOutcome)],
+        now_ms: i64,
+    ) -> Result<(), PortError> {
+        self.lock().forget_parcels(answered, now_ms)
+    }
+
+    fn put_off_parcels(&mut self, parcels: &[Hash], now_ms: i64) -> Result<(), PortError> {
+        self.lock().put_off_parcels(parcels, now_ms)
     }
 }
 
@@ -267,21 +279,37 @@ impl<P: FilePort> FilePort for Arc<Shared<P>> {
         self.lock().next_wanted(without)
     }
 
-    fn arrived(&mut self, name: &FileName, offset: u64, bytes: &[u8]) -> Result<(), PortError> {
-        self.lock().arrived(name, offset, bytes)
+    fn arrived(
+        &mut self,
+        name: &FileName,
+        giver: Giver,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<(), PortError> {
+        self.lock().arrived(name, giver, offset, bytes)
     }
 
     fn complete(
         &mut self,
         name: &FileName,
+        giver: Giver,
         generation: Option<u32>,
         now_ms: i64,
     ) -> Result<bool, PortError> {
-        self.lock().complete(name, generation, now_ms)
+        self.lock().complete(name, giver, generation, now_ms)
     }
 
     fn begin_anew(&mut self, name: &FileName) -> Result<(), PortError> {
         self.lock().begin_anew(name)
+    }
+
+    fn other_length(
+        &mut self,
+        name: &FileName,
+        giver: Giver,
+        bytes: Option<u64>,
+    ) -> Result<bool, PortError> {
+        self.lock().other_length(name, giver, bytes)
     }
 
     fn files_left(&self) -> Result<FilesLeft, PortError> {
@@ -343,8 +371,13 @@ impl<P: PeerPort> PeerPort for Arc<Shared<P>> {
         self.lock().parcel_for(peer)
     }
 
-    fn take_parcel(&mut self, parcel: &Parcel, now_ms: i64) -> Result<bool, PortError> {
-        self.lock().take_parcel(parcel, now_ms)
+    fn take_parcel(
+        &mut self,
+        parcel: &Parcel,
+        from: &Certificate,
+        now_ms: i64,
+    ) -> Result<bool, PortError> {
+        self.lock().take_parcel(parcel, from, now_ms)
     }
 }
 

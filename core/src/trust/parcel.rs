@@ -252,6 +252,7 @@ fn unpad(mut padded: Vec<u8>) -> Option<Vec<u8>> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
     use super::*;
+    use crate::wire::golden_tests::golden;
 
     fn authority(n: u8) -> Authority {
         Authority(Hash([n; 32]))
@@ -334,6 +335,25 @@ mod tests {
         assert_eq!(tag(1, 7), tag(1, 7));
         assert_ne!(tag(1, 7), tag(1, 8));
         assert_ne!(tag(1, 7), tag(2, 7));
+    }
+
+    #[test]
+    fn bytes_of_parcels_never_change() {
+        let (server, of, courier) = (ParcelKey::from_seed([5; 32]), authority(1), [7; 16]);
+        let content = b"a frame of a bundle";
+        let bytes = maker(3).seal(content, &server.public(), &of).unwrap();
+        let tag = maker(3).tag(DeviceId(courier));
+        let parts = [
+            &server.seed()[..],
+            of.0.as_bytes(),
+            &[3; 32],
+            &courier,
+            &tag,
+            &bytes,
+            content,
+        ];
+        let parts = parts.map(|part| minicbor::bytes::ByteVec::from(part.to_vec()));
+        golden("parcel", &minicbor::to_vec(parts.to_vec()).unwrap());
     }
 
     #[test]

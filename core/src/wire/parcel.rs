@@ -10,7 +10,8 @@ use crate::trust::parcel::{ParcelError, TAG_BYTES};
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 pub struct Parcel {
-    /// The courier keeps one parcel under each tag, the newest.
+    /// A number that the author makes from the courier. A courier keeps one parcel of each phone that it meets,
+    /// the newest, whatever the tag.
     #[cbor(n(0), with = "minicbor::bytes")]
     pub tag: [u8; TAG_BYTES],
     /// The sealed bytes.
@@ -22,8 +23,8 @@ pub struct Parcel {
     pub bytes: Vec<u8>,
 }
 
-/// The end of a parcel at the server. With each of them the courier forgets the parcel, and the author
-/// keeps its work until its own receipt.
+/// The end of a parcel at the server. With a final one the courier forgets the parcel. The author keeps its
+/// work until its own receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ParcelOutcome {
     /// The server has taken the content, each envelope with a verdict of its own.
@@ -42,13 +43,15 @@ pub enum ParcelOutcome {
     TooMany,
     /// The content builds on envelopes that the server lacks, so the server has stored nothing of it.
     MissingParents,
+    /// The server has not stored all of the content, for a reason that passes.
+    Later,
     /// A reason of a newer server.
     Newer(u8),
 }
 
 impl ParcelOutcome {
     /// The outcomes that this code knows.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Taken,
         Self::Known,
         Self::Malformed,
@@ -57,6 +60,7 @@ impl ParcelOutcome {
         Self::TooLarge,
         Self::TooMany,
         Self::MissingParents,
+        Self::Later,
     ];
 
     /// The number on the wire and in the store.
@@ -71,6 +75,7 @@ impl ParcelOutcome {
             Self::TooLarge => 5,
             Self::TooMany => 6,
             Self::MissingParents => 7,
+            Self::Later => 8,
             Self::Newer(number) => number,
         }
     }
@@ -80,6 +85,20 @@ impl ParcelOutcome {
     pub fn of_number(number: u8) -> Self {
         let known = Self::ALL.get(usize::from(number));
         known.copied().unwrap_or(Self::Newer(number))
+    }
+
+    /// Whether another try would end in the same way.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::UnknownKey | Self::TooMany | Self::MissingParents | Self::Later => false,
+            Self::Taken
+            | Self::Known
+            | Self::Malformed
+            | Self::NotOpened
+            | Self::TooLarge
+            | Self::Newer(_) => true,
+        }
     }
 
     /// The stable code of a refusal; `None` when the server has the content.
@@ -93,6 +112,7 @@ impl ParcelOutcome {
             Self::TooLarge => Some(ParcelError::TooLarge.code()),
             Self::TooMany => Some("parcel.too_many"),
             Self::MissingParents => Some("parcel.missing_parents"),
+            Self::Later => Some("parcel.later"),
             Self::Newer(_) => Some("parcel.refused"),
         }
     }

@@ -3,8 +3,8 @@
 
 use std::sync::PoisonError;
 
-use super::Blobs;
 use super::upload::{check, file_of};
+use super::{Blobs, failed};
 use crate::error::{Problem, Result};
 use crate::store::{AttachmentKey, Description};
 
@@ -47,6 +47,8 @@ pub(super) fn adopt(
     let Ok(described) = check(given, first.bytes, key, &bytes) else {
         return Ok(Adoption::Unfit);
     };
+    // The name of the file may not be on the disk yet, because a crash or a fault came after the rename.
+    blobs.files.sync_folder_of(key).map_err(failed)?;
     let file = file_of(&described, now_ms);
     blobs.shared.store.write::<_, Problem>(move |tx| {
         tx.put_attachment_file(&file)?;

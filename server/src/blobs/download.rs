@@ -43,6 +43,9 @@ impl Blobs {
         // A missing file may be on a disk that is not there now, so its row stays.
         let open = self.files.open(key).map_err(failed)?;
         let open = open.ok_or(StoreError::Missing("attachment"))?;
+        if open.metadata().map_err(failed)?.len() != file.bytes {
+            return Err(StoreError::Row("an attachment of another length").into());
+        }
         let media = MediaType::from_code(file.media).ok_or(StoreError::Row("an attachment"))?;
         readings::note(&self.shared.store, lines)?;
         Ok(Download {

@@ -175,6 +175,11 @@ impl Files {
         sync(&self.folder)
     }
 
+    /// Waits until the name of a file is on the disk.
+    pub(super) fn sync_folder_of(&self, key: AttachmentKey) -> io::Result<()> {
+        sync(&self.folder.join(folder_name(key.id.0[0])))
+    }
+
     /// Opens a file; `None` if it is not here.
     pub fn open(&self, key: AttachmentKey) -> io::Result<Option<File>> {
         if_there(File::open(self.path(key)))

@@ -37,7 +37,8 @@ pub use upload::{Progress, Receiver, Resumption};
 
 use crate::error::{Problem, Result};
 use crate::limits::{
-    DEVICE_DAY_ATTACHMENT_BYTES_MAX, DEVICE_DAY_ATTACHMENTS_MAX, UPLOADS_OPEN_PER_DEVICE_MAX,
+    DEVICE_DAY_ATTACHMENT_BYTES_MAX, DEVICE_DAY_ATTACHMENTS_MAX, DISK_FREE_BYTES_MIN,
+    UPLOADS_OPEN_PER_DEVICE_MAX,
 };
 use crate::shared::Shared;
 use crate::store::StoreError;
@@ -97,6 +98,19 @@ impl Blobs {
             checking: Mutex::default(),
             place: Mutex::default(),
         })
+    }
+
+    /// Checks that the disk has room for records.
+    pub fn check_room(&self) -> Result<()> {
+        check_free(self.files.free_bytes())
+    }
+}
+
+/// Refuses a disk that is nearly full. A disk that does not tell its room counts as having some.
+fn check_free(free_bytes: std::io::Result<u64>) -> Result<()> {
+    match free_bytes {
+        Ok(free_bytes) if free_bytes < DISK_FREE_BYTES_MIN => Err(StoreError::Full.into()),
+        _ => Ok(()),
     }
 }
 

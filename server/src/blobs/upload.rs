@@ -363,7 +363,8 @@ impl Blobs {
         })
     }
 
-    /// The row of a file that is here. A missing or shortened file is none, so that a phone is asked for it.
+    /// The row of a file that is here. A missing, shortened or unreadable file is none, so that a phone is asked
+    /// for it.
     pub(super) fn file_here(
         &self,
         tx: &dyn Reader,
@@ -372,7 +373,10 @@ impl Blobs {
         let Some(row) = tx.attachment_file(key)? else {
             return Ok(None);
         };
-        let bytes = self.files.length(key).map_err(failed)?;
+        let bytes = self.files.length(key).unwrap_or_else(|error| {
+            tracing::warn!(%error, "a file cannot be read, so it counts as absent");
+            None
+        });
         Ok((bytes == Some(row.bytes)).then_some(row))
     }
 

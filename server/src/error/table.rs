@@ -38,15 +38,18 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("http.unauthorized", Class::Unauthorized),
     ("http.unreadable", Class::Data),
     // The process.
+    ("server.accept", Class::Internal),
     ("server.internal", Class::Internal),
     ("server.listen", Class::Internal),
     ("server.stopping", Class::Busy),
+    ("server.task_failing", Class::Internal),
     // The store.
     ("store.damaged", Class::Internal),
     ("store.failed", Class::Internal),
     ("store.full", Class::Internal),
     ("store.locked", Class::Internal),
     ("store.newer", Class::Internal),
+    ("store.read_only", Class::Internal),
     ("store.stopped", Class::Busy),
     // Keys.
     ("keys.damaged", Class::Data),

@@ -8,39 +8,46 @@
 //! courier gives no weight to them and an author gains none. A parcel counts to its courier. Nothing is
 //! answered to the author: its phone sends the same envelopes itself later and gets their verdicts.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 use minicbor::bytes::ByteVec;
 use onegrid_core::id::{DeviceId, Hash};
-use onegrid_core::limits::PARCEL_AGE_MS_MAX;
-use onegrid_core::wire::envelope::Envelope;
+use onegrid_core::limits::{PARCEL_AGE_MS_MAX, PARCEL_ENVELOPES_MAX};
 use onegrid_core::wire::message::Bundle;
 use onegrid_core::wire::parcel::ParcelOutcome;
+use onegrid_core::wire::verdict::{RefusedReason, Status};
 
 use super::ration::day_of;
-use super::{Intake, ingest_from};
+use super::{Bringer, Intake, ingest_from};
 use crate::error::{Problem, Result};
 use crate::limits::{DEVICE_DAY_PARCEL_BYTES_MAX, DEVICE_DAY_PARCELS_MAX};
-use crate::store::{ParcelRow, Writer};
+use crate::store::{ParcelAmount, ParcelRow, Writer};
 
-/// Takes the parcels that a device brings. Returns the outcomes of the first ones, in their order. A
-/// parcel that fails by a fault of this server is left out with those after it, and the courier brings
-/// them again; its own sync continues.
+/// Takes the parcels that a device brings. Returns their outcomes, in their order. A parcel that fails by a
+/// fault of this server holds up no other one, and the courier brings it again; its own sync continues.
 pub(crate) fn take_parcels(
     intake: &Intake,
     courier: DeviceId,
     parcels: &[ByteVec],
     now_ms: i64,
 ) -> Vec<ParcelOutcome> {
-    let mut outcomes = Vec::new();
+    let mut seen: HashMap<Hash, ParcelOutcome> = HashMap::new();
+    let mut outcomes = Vec::with_capacity(parcels.len());
     for parcel in parcels {
-        match take_parcel(intake, courier, parcel, now_ms) {
-            Ok(outcome) => outcomes.push(outcome),
-            Err(problem) => {
-                tracing::warn!(code = problem.code(), "a parcel was left for later");
-                break;
+        let hash = Hash::of(&[parcel]);
+        let outcome = match seen.get(&hash) {
+            // Equal bytes are looked at once in a request.
+            Some(ParcelOutcome::Taken) => ParcelOutcome::Known,
+            Some(outcome) => *outcome,
+            None => {
+                take_parcel(intake, courier, (hash, parcel), now_ms).unwrap_or_else(|problem| {
+                    tracing::warn!(code = problem.code(), "a parcel was left for later");
+                    ParcelOutcome::Later
+                })
             }
-        }
+        };
+        seen.insert(hash, outcome);
+        outcomes.push(outcome);
     }
     outcomes
 }
@@ -48,19 +55,18 @@ pub(crate) fn take_parcels(
 fn take_parcel(
     intake: &Intake,
     courier: DeviceId,
-    bytes: &[u8],
+    (hash, bytes): (Hash, &[u8]),
     now_ms: i64,
 ) -> Result<ParcelOutcome> {
     let shared = &*intake.shared;
-    let (hash, day) = (Hash::of(&[bytes]), day_of(now_ms));
+    let day = day_of(now_ms);
     let (before, brought) = shared.store.read::<_, Problem>(|tx| {
         Ok((tx.parcel_outcome(hash)?, tx.parcels_brought(day, courier)?))
     })?;
     match before {
         Some(ParcelOutcome::Taken) => return Ok(ParcelOutcome::Known),
-        // The parents may have come since.
-        Some(ParcelOutcome::MissingParents) | None => {}
-        Some(refusal) => return Ok(refusal),
+        Some(outcome) if outcome.is_final() => return Ok(outcome),
+        _ => {}
     }
     let size = bytes.len() as u64;
     if brought.parcels >= DEVICE_DAY_PARCELS_MAX
@@ -68,10 +74,22 @@ fn take_parcel(
     {
         return Ok(ParcelOutcome::TooMany);
     }
+    let more = ParcelAmount {
+        parcels: 1,
+        bytes: size,
+    };
+    // Before the content, so that each look counts, whatever comes of it.
+    shared
+        .store
+        .write::<_, Problem>(move |tx| Ok(tx.add_parcels_brought(day, courier, more)?))?;
     let outcome = match shared.keys.open_parcel(bytes, now_ms) {
-        Ok(bundle) => ingest_content(intake, courier, bundle, now_ms)?,
+        Ok(bundle) if bundle.envelopes.len() > PARCEL_ENVELOPES_MAX => ParcelOutcome::TooLarge,
+        Ok(bundle) => ingest_content(intake, bundle, now_ms)?,
         Err(refusal) => refusal,
     };
+    if !outcome.is_final() {
+        return Ok(outcome);
+    }
     let row = ParcelRow {
         hash,
         day,
@@ -87,40 +105,36 @@ fn take_parcel(
 }
 
 /// Ingests the content. Envelopes that only a newer server can read stay out, because their signatures
-/// cannot be verified yet; their author brings them.
-fn ingest_content(
-    intake: &Intake,
-    courier: DeviceId,
-    mut bundle: Bundle,
-    now_ms: i64,
-) -> Result<ParcelOutcome> {
+/// cannot be verified yet; their author brings them. So all of those that wait are verified, and each waits for
+/// its own author.
+fn ingest_content(intake: &Intake, mut bundle: Bundle, now_ms: i64) -> Result<ParcelOutcome> {
     bundle.envelopes.retain(|raw| !raw.is_newer());
-    let device = bringer(&bundle, courier);
-    let ingested = ingest_from(intake, device, bundle, &HashMap::new(), now_ms)?;
+    let ingested = ingest_from(intake, Bringer::Authors, bundle, &HashMap::new(), now_ms)?;
     if !ingested.damaged.is_empty() {
         tracing::warn!(
             code = "store.damaged",
             "a parcel is about records that cannot be read"
         );
     }
-    if ingested.missing.is_empty() {
-        Ok(ParcelOutcome::Taken)
+    let mut lines = ingested.lines.iter();
+    Ok(if !ingested.missing.is_empty() {
+        ParcelOutcome::MissingParents
+    } else if lines.any(|line| is_put_off(line.verdict.status)) {
+        ParcelOutcome::Later
     } else {
-        Ok(ParcelOutcome::MissingParents)
-    }
+        ParcelOutcome::Taken
+    })
 }
 
-/// The device to which the waiting envelopes of a parcel count: the only author, else the courier. Of
-/// a parcel only verified envelopes wait, so no other device can be charged.
-fn bringer(bundle: &Bundle, courier: DeviceId) -> DeviceId {
-    let parsed = bundle.envelopes.iter().cloned().map(Envelope::parse);
-    let authors: BTreeSet<DeviceId> = parsed
-        .filter_map(|parsed| Some(parsed.ok()?.header().author))
-        .collect();
-    match authors.first() {
-        Some(author) if authors.len() == 1 => *author,
-        _ => courier,
-    }
+/// Whether the server may take the envelope another time: the record is mended, the day is over, or the
+/// certificate has come.
+fn is_put_off(status: Status) -> bool {
+    matches!(
+        status,
+        Status::Refused(
+            RefusedReason::RecordDamaged | RefusedReason::TooMany | RefusedReason::BadCertificate
+        )
+    )
 }
 
 /// Forgets the parcels of old days. A later copy is ingested once more, which changes nothing.

@@ -11,6 +11,9 @@ pub enum StoreError {
     /// No space is left; the whole job was undone.
     #[error("store.full")]
     Full,
+    /// The file or its disk cannot be written; the whole job was undone.
+    #[error("store.read_only")]
+    ReadOnly,
     /// The file is not a store, or its pages are damaged.
     #[error("store.damaged")]
     Damaged(#[source] Cause),
@@ -54,6 +57,7 @@ impl StoreError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Full => "store.full",
+            Self::ReadOnly => "store.read_only",
             Self::Damaged(_) | Self::Missing(_) | Self::Row(_) => "store.damaged",
             Self::Newer { .. } => "store.newer",
             Self::Locked => "store.locked",

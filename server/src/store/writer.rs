@@ -9,8 +9,8 @@ use onegrid_core::wire::verdict::Verdict;
 
 use super::{
     Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, CursorsRow, Description, DeviceRow,
-    Head, InvitationRow, MemberRow, NewEntry, NewEnvelope, PackedEnvelope, ParcelRow, Reader,
-    ReadingRow, RecordRow, ReviewRow, SessionRow, StoreResult, TemplateRow, UnreadRow,
+    Head, InvitationRow, MemberRow, NewEntry, NewEnvelope, PackedEnvelope, ParcelAmount, ParcelRow,
+    Reader, ReadingRow, RecordRow, ReviewRow, SessionRow, StoreResult, TemplateRow, UnreadRow,
     UploadAmount, UploadRow,
 };
 
@@ -113,9 +113,16 @@ pub trait Writer: Reader {
     fn add_written(&mut self, day: i64, device: DeviceId, more: Amount) -> StoreResult<()>;
     /// Deletes the written amounts of days before this one.
     fn sweep_written(&mut self, before_day: i64) -> StoreResult<usize>;
-    /// Notes the outcome of a parcel; a known one stays.
+    /// Notes the outcome of a parcel.
     fn put_parcel(&mut self, row: &ParcelRow) -> StoreResult<()>;
-    /// Deletes the parcels of days before this one, and returns their number.
+    /// Adds to the parcels that a courier brought on a day.
+    fn add_parcels_brought(
+        &mut self,
+        day: i64,
+        courier: DeviceId,
+        more: ParcelAmount,
+    ) -> StoreResult<()>;
+    /// Deletes the parcels and the amounts of days before this one, and returns the number of parcels.
     fn sweep_parcels(&mut self, before_day: i64) -> StoreResult<usize>;
 
     /// Notes the description of a photo or recording; a known one stays.

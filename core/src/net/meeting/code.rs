@@ -204,6 +204,7 @@ fn is_of_a_carrier(ip: Ipv4Addr) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
     use super::*;
+    use crate::wire::golden_tests::golden;
 
     fn code(hotspot: Option<Hotspot>, addresses: &[&str]) -> Option<MeetingCode> {
         let addresses = addresses.iter().map(|text| text.parse().unwrap());
@@ -229,6 +230,32 @@ mod tests {
             let typed = format!(" {}\n", text.to_lowercase());
             assert_eq!(typed.parse(), Ok(code));
         }
+    }
+
+    #[test]
+    fn texts_of_codes_never_change() {
+        let addresses = ["192.168.43.1:40123", "[fd00::7]:40123"];
+        let codes = [
+            code(None, &addresses),
+            code(Some(hotspot("网格 7", "12345678")), &addresses[..1]),
+            code(Some(hotspot("a", "")), &addresses[..1]),
+        ];
+        let texts = codes.map(|code| code.unwrap().to_string()).to_vec();
+        golden("meeting_code", &minicbor::to_vec(texts).unwrap());
+    }
+
+    #[test]
+    fn absent_network_is_not_written_as_null() {
+        let payload = [
+            &[0x83, 0x50][..],
+            &[7; 16],
+            &[0x81, 0x82, 0x44, 10, 0, 0, 1, 9, 0xf6],
+        ];
+        let mut bytes = payload.concat();
+        assert!(canonical::check(&bytes).is_ok());
+        bytes.extend(check(&bytes));
+        let text = format!("{PREFIX}{}", base32::encode(&bytes));
+        assert_eq!(text.parse::<MeetingCode>(), Err(MeetingError::BadCode));
     }
 
     #[test]

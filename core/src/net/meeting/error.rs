@@ -38,9 +38,6 @@ coded_error! {
         /// The meeting moved more bytes than a meeting may.
         #[error("meeting.too_large")]
         TooLarge,
-        /// Too many calls failed, so this phone no longer listens.
-        #[error("meeting.too_many_tries")]
-        TooManyTries,
         /// Cancelled by the host app.
         #[error("meeting.cancelled")]
         Cancelled,

@@ -114,32 +114,97 @@ async fn caller_leaves_a_phone_that_showed_no_code() {
     assert_eq!([count(&a), count(&b)], [3, 3]);
 }
 
+/// A connection that sends more than a handshake may have, until the listener closes it.
+async fn garbage(address: SocketAddr) {
+    let mut garbage = TcpStream::connect(address).await.unwrap();
+    garbage.write_all(&[0x7f, 0xff, 0xff, 0xff]).await.unwrap();
+    drop(garbage.read(&mut [0; 9]).await);
+}
+
+/// However many strangers call, a phone of the deployment is met.
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_are_left_until_there_are_too_many() {
+async fn strangers_are_left_and_a_phone_is_met() {
     let mut bench = MeetingBench::new(3);
-    let a = bench.phone(0..3);
+    let (a, b) = (bench.phone(0..3), bench.phone(3..6));
     let stranger = MeetingBench::new(4).phone(0..3);
     let listener = listener().await;
     let address = [listener.address()];
     let at_a = driver(&a).with_pace(Pace {
-        tries_max: 3,
+        tries_max: 2,
+        pause_ms_max: 1,
         ..Pace::default()
     });
-    let calls = async {
-        let ended = driver(&stranger).call(&address, None).await;
-        let foreign = PeerError::from(SessionError::WrongAuthority);
-        assert_eq!(ended, Err(MeetingError::Peer(foreign)));
-        let mut garbage = TcpStream::connect(address[0]).await.unwrap();
-        garbage.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-        drop(garbage.read(&mut [0; 9]).await);
-        // Announces more than a handshake may have.
-        let mut large = TcpStream::connect(address[0]).await.unwrap();
-        large.write_all(&[0x7f, 0xff, 0xff, 0xff]).await.unwrap();
-        drop(large.read(&mut [0; 9]).await);
+    for _ in 0..2 {
+        let calls = async {
+            let ended = driver(&stranger).call(&address, None).await;
+            let foreign = PeerError::from(SessionError::WrongAuthority);
+            assert_eq!(ended, Err(MeetingError::Peer(foreign)));
+            let mut web = TcpStream::connect(address[0]).await.unwrap();
+            web.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+            drop(web.read(&mut [0; 9]).await);
+            garbage(address[0]).await;
+            driver(&b).call(&address, None).await
+        };
+        let (accepted, called) = tokio::join!(at_a.accept(&listener), calls);
+        assert!(
+            accepted.is_ok() && called.is_ok(),
+            "{accepted:?} {called:?}"
+        );
+    }
+    assert_eq!([count(&a), count(&b)], [6, 6]);
+}
+
+/// More silent connections than the listener answers at the same time.
+#[tokio::test(flavor = "multi_thread")]
+async fn silent_strangers_hold_up_no_caller() {
+    let mut bench = MeetingBench::new(11);
+    let (a, b) = (bench.phone(0..3), bench.phone(3..6));
+    let (listener, hour) = (listener().await, 3_600_000);
+    let at_a = driver(&a).with_pace(Pace {
+        silence_ms_max: hour,
+        handshake_ms_max: hour,
+        meeting_ms_max: hour,
+        ..Pace::default()
+    });
+    let mut silent = Vec::new();
+    for _ in 0..=crate::limits::MEETING_CALLS_MAX {
+        let stream = TcpStream::connect(listener.address()).await.unwrap();
+        silent.push(stream);
+    }
+    let (address, at_b) = ([listener.address()], driver(&b));
+    let called = async {
+        let ended = at_b.call(&address, None).await;
+        if ended.is_err() {
+            at_a.cancel.cancel();
+        }
+        ended
     };
-    let (accepted, ()) = tokio::join!(at_a.accept(&listener), calls);
-    assert_eq!(accepted, Err(MeetingError::TooManyTries));
-    assert_eq!(count(&a), 3);
+    let (accepted, called) = tokio::join!(at_a.accept(&listener), called);
+    assert!(
+        accepted.is_ok() && called.is_ok(),
+        "{accepted:?} {called:?}"
+    );
+    // The listener has left the others.
+    for mut stream in silent {
+        assert!(matches!(stream.read(&mut [0; 9]).await, Ok(0) | Err(_)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn own_fault_ends_the_wait_for_callers() {
+    let mut bench = MeetingBench::new(12);
+    let (a, b) = (bench.phone(0..3), bench.phone(3..6));
+    a.lock().identity.secrets = None;
+    let listener = listener().await;
+    let (address, at_a) = ([listener.address()], driver(&a));
+    let called = async {
+        let ended = driver(&b).call(&address, None).await;
+        at_a.cancel.cancel();
+        ended
+    };
+    let (accepted, called) = tokio::join!(at_a.accept(&listener), called);
+    assert_eq!(accepted, Err(MeetingError::Peer(PeerError::NoSecret)));
+    assert!(called.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -269,6 +334,16 @@ async fn meeting_beyond_its_bytes_ends() {
         at_b.over(right, Side::Listener(None)),
     );
     assert_eq!(called, Err(MeetingError::TooLarge));
+}
+
+#[tokio::test]
+async fn code_holds_only_addresses_that_answer() {
+    let everywhere = MeetingListener::bind(Ipv4Addr::UNSPECIFIED.into()).await;
+    let own = ["fe80::1", "fe80::2", "fe80::3", "fd00::7", "192.168.43.1"];
+    let own = own.map(|address| address.parse().unwrap());
+    let code = everywhere.unwrap().code(None, &own).unwrap();
+    let held: Vec<IpAddr> = code.addresses().iter().map(SocketAddr::ip).collect();
+    assert_eq!(held, [own[4]]);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep_until};
 use super::error::MeetingError;
 use crate::limits::{
     MEETING_BYTES_MAX, MEETING_CONNECT_MS_MAX, MEETING_HANDSHAKE_MS_MAX, MEETING_MS_MAX,
-    MEETING_SILENCE_MS_MAX, MEETING_TRIES_MAX,
+    MEETING_PAUSE_MS_MAX, MEETING_SILENCE_MS_MAX, MEETING_TRIES_MAX,
 };
 use crate::net::cancel::Cancel;
 
@@ -25,8 +25,10 @@ pub struct Pace {
     pub connect_ms_max: u64,
     /// Bytes of one meeting, both ways.
     pub bytes_max: u64,
-    /// Failed calls before a listener gives up.
+    /// Failed calls in a row before a listener pauses between calls.
     pub tries_max: u32,
+    /// Longest pause of a listener between calls, milliseconds.
+    pub pause_ms_max: u64,
 }
 
 impl Default for Pace {
@@ -38,6 +40,7 @@ impl Default for Pace {
             connect_ms_max: MEETING_CONNECT_MS_MAX,
             bytes_max: MEETING_BYTES_MAX,
             tries_max: MEETING_TRIES_MAX,
+            pause_ms_max: MEETING_PAUSE_MS_MAX,
         }
     }
 }

@@ -108,6 +108,23 @@ impl FileFolder {
         })
     }
 
+    /// Whether an arriving file has more bytes than its row tells, because a crash came between both.
+    pub(in crate::replica) fn is_longer(
+        &self,
+        file: &SealedFile,
+        plain_bytes: u64,
+        here: u64,
+    ) -> Result<bool, ReplicaError> {
+        if here >= plain_bytes {
+            return Ok(false);
+        }
+        let seal = Seal::new(&file.key, plain_bytes);
+        let end = seal.sealed_range(seal.segment_of(here)).start;
+        let length = self.disk.len(&self.file(file.place));
+        let length = length.map_err(|error| failed(&error))?;
+        Ok(length.is_some_and(|length| length > end))
+    }
+
     /// Seals the whole segments of plain bytes that follow `here`. Returns how many of the bytes
     /// they are.
     fn append(

@@ -45,6 +45,13 @@ impl Reader {
         Ok(attachment::infos(self.conn()?, Some(record))?)
     }
 
+    /// Own photos and recordings that the server does not take, oldest first: it refused the file, their
+    /// description does not count, or their record is not here. Each stays until the person sends it
+    /// again ([`Replica::send_again`]) or removes it ([`Replica::remove_void_attachment`]).
+    pub fn refused_attachments(&self) -> Result<Vec<AttachmentInfo>, ReplicaError> {
+        Ok(attachment::refused(self.conn()?)?)
+    }
+
     /// The small picture of a photo, in JPEG. It is checked and may be shown.
     pub fn thumbnail(
         &self,

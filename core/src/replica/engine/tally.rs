@@ -15,8 +15,8 @@ use crate::texts::{Lang, text};
 /// A person's work and its outcome.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Envelopes: reports, edits, moves, comments. Signed openings are left out, because no person records
-    /// them.
+    /// Reports, edits, moves, comments, and photos that were added alone. A photo that belongs to one of these
+    /// counts with it. Signed openings are left out, because no person records them.
     pub entries: TallyCounts,
     /// Records that the person made.
     pub records: TallyCounts,
@@ -24,7 +24,7 @@ pub struct Tally {
     pub uncounted: Vec<Uncounted>,
 }
 
-/// The number of recorded envelopes, by outcome.
+/// The number of recorded pieces of work, by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TallyCounts {
     /// The sum of the four numbers that follow.

@@ -17,6 +17,7 @@ use crate::domain::stream::StreamId;
 use crate::id::RecordId;
 use crate::limits::{SLICE_BYTES, SLICE_ITEM_BYTES, SLICE_ITEMS, SLICE_RECORDS};
 use crate::sync::answer::Answer;
+use crate::sync::bundle_file::drop_expired;
 use crate::sync::port::{ApplyCounts, ApplyProgress};
 use crate::wire::cursor::CursorAt;
 use crate::wire::envelope::{Envelope, RawEnvelope};
@@ -59,6 +60,12 @@ impl Replica {
             .and_then(|()| self.keep_staged_in_bounds(server_ms, now_ms));
         if let Err(error) = kept {
             tracing::warn!(code = error.code(), "storage is freed after the next sync");
+        }
+        if let Err(error) = drop_expired(self, now_ms) {
+            tracing::warn!(
+                code = error.code,
+                "old requests are dropped after the next sync"
+            );
         }
         // The answer is applied, even if a projection fails.
         if let Err(error) = self.rebuild_slice() {

@@ -7,11 +7,11 @@ use super::super::attachments::new::extent;
 use super::super::engine::{Replica, attach};
 use super::super::error::ReplicaError;
 use super::super::projection::attachments::standing_facts;
-use super::super::table::attachment::{self, AttachmentState, Facts, FileRow, Giver};
+use super::super::table::attachment::{self, AttachmentState, Facts, FilePart, FileRow};
 use super::super::table::record;
 use super::sql;
 use crate::media::{self, attachment_id};
-use crate::sync::file_port::{Download, FilePort, FilesLeft, Upload};
+use crate::sync::file_port::{Download, FilePort, FilesLeft, Giver, Upload};
 use crate::sync::port::PortError;
 use crate::wire::transfer::FileName;
 
@@ -19,6 +19,14 @@ impl Replica {
     fn file_row(&self, name: &FileName) -> Result<FileRow, ReplicaError> {
         let row = attachment::file(self.conn()?, Some(name.record), name.id)?;
         row.ok_or(ReplicaError::BadContent("media.unknown_id"))
+    }
+
+    /// The bytes that a giver has sent of a file that was asked for.
+    fn part(&self, row: &FileRow, giver: Giver) -> Result<FilePart, ReplicaError> {
+        if !row.is_asked_for() {
+            return Err(ReplicaError::MediaOffset);
+        }
+        Ok(attachment::part(self.conn()?, row, giver)?)
     }
 
     /// Whether the host wants the replica to stop.
@@ -61,40 +69,49 @@ impl Replica {
 
     fn take_bytes(
         &mut self,
-        name: &FileName,
+        (name, giver): (&FileName, Giver),
         offset: u64,
         bytes: &[u8],
     ) -> Result<(), ReplicaError> {
         self.check_running()?;
         let row = self.file_row(name)?;
-        let is_asked_for =
-            [AttachmentState::Wanted, AttachmentState::Arriving].contains(&row.state);
+        let part = self.part(&row, giver)?;
         let left = row.facts.bytes.saturating_sub(offset);
-        if !is_asked_for || offset != arrived(&row) || bytes.len() as u64 > left {
+        if offset != part.bytes() || bytes.len() as u64 > left {
             return Err(ReplicaError::MediaOffset);
         }
-        let is_new = row.file.is_none();
-        let file = if let Some(file) = row.file {
+        let is_new = part.file.is_none();
+        let file = if let Some(file) = part.file {
             file
         } else {
             self.make_room(row.facts.bytes)?;
             self.new_file()
         };
+        // The key of the file has sealed these bytes once, and another phone may send others in their place.
+        if giver == Giver::Phone && self.files.is_longer(&file, row.facts.bytes, part.here)? {
+            self.drop_arrived(name, giver)?;
+            return Err(ReplicaError::MediaOffset);
+        }
         let before = FileProgress {
-            here: row.here,
-            tail: row.tail,
+            here: part.here,
+            tail: part.tail,
         };
         let arrived = self.files.arrive(&file, row.facts.bytes, &before, bytes);
         let noted = arrived.and_then(|after| {
             self.change_files(|conn| {
                 let progress = (after.here, after.tail.as_slice());
-                Ok(attachment::set_arrived(conn, row.no, &file, progress)?)
+                Ok(attachment::set_arrived(
+                    conn,
+                    (row.no, giver),
+                    &file,
+                    progress,
+                )?)
             })
         });
         match noted {
             Err(ReplicaError::MediaUnreadable) => {
                 // A part of the file is gone, so the next download begins anew.
-                self.drop_arrived(name)?;
+                self.drop_arrived(name, giver)?;
                 Err(ReplicaError::MediaOffset)
             }
             Err(error) if is_new => {
@@ -108,17 +125,18 @@ impl Replica {
 
     fn take_whole(
         &mut self,
-        name: &FileName,
+        (name, giver): (&FileName, Giver),
         generation: Option<u32>,
         now_ms: i64,
     ) -> Result<bool, ReplicaError> {
         self.check_running()?;
         let row = self.file_row(name)?;
-        if row.state != AttachmentState::Arriving || row.whole().is_none() {
-            return Err(ReplicaError::MediaOffset);
-        }
+        let part = self.part(&row, giver)?;
+        let whole = part.file.filter(|_| part.here == row.facts.bytes);
+        let file = whole.ok_or(ReplicaError::MediaOffset)?;
         let length = usize::try_from(row.facts.bytes).unwrap_or(usize::MAX);
-        let checked = match attach::read(&self.files, &row, 0, length) {
+        let read = self.files.read(&file, row.facts.bytes, 0, length);
+        let checked = match read {
             Ok(plain) if attachment_id(&row.facts.salt, &plain) == name.id => {
                 media::check(row.facts.media, &plain).ok()
             }
@@ -127,26 +145,57 @@ impl Replica {
         };
         let others = match checked {
             Some(_) => None,
-            None => self.other_facts(name, &row.facts)?,
+            // The bytes of the server are under the present description.
+            None if giver == Giver::Phone && row.file.is_some() => None,
+            None => self.other_facts(name, &row.facts, |_| true)?,
         };
         self.change_files(|conn| {
             if let Some(clean) = &checked {
+                if giver == Giver::Phone {
+                    attachment::keep_part(conn, row.no)?;
+                }
                 attachment::set_delivered(conn, row.no, generation, now_ms)?;
                 attachment::set_extent(conn, row.no, extent(clean))?;
-            } else {
+            } else if let Some(facts) = &others {
                 attachment::drop_file(conn, row.no, AttachmentState::Wanted)?;
-            }
-            if let Some(facts) = &others {
                 attachment::set_facts(conn, row.no, facts)?;
+            } else {
+                attachment::drop_part(conn, row.no, giver)?;
             }
             Ok(())
         })?;
         Ok(checked.is_some())
     }
 
-    /// The facts of the next description of a file whose bytes are not the described ones. After
-    /// the last description the first one follows.
-    fn other_facts(&self, name: &FileName, tried: &Facts) -> Result<Option<Facts>, ReplicaError> {
+    fn take_other_length(
+        &mut self,
+        (name, giver): (&FileName, Giver),
+        bytes: Option<u64>,
+    ) -> Result<bool, ReplicaError> {
+        let row = self.file_row(name)?;
+        if !row.is_asked_for() || (giver == Giver::Phone && row.file.is_some()) {
+            return Ok(false);
+        }
+        let tried = row.facts.bytes;
+        let fits = |facts: &Facts| facts.bytes != tried && bytes.is_none_or(|b| b == facts.bytes);
+        let Some(facts) = self.other_facts(name, &row.facts, fits)? else {
+            return Ok(false);
+        };
+        self.change_files(|conn| {
+            attachment::drop_file(conn, row.no, AttachmentState::Wanted)?;
+            Ok(attachment::set_facts(conn, row.no, &facts)?)
+        })?;
+        Ok(true)
+    }
+
+    /// The facts of the next fitting description of a file whose bytes are not the described ones.
+    /// After the last description the first one follows.
+    fn other_facts(
+        &self,
+        name: &FileName,
+        tried: &Facts,
+        fits: impl Fn(&Facts) -> bool,
+    ) -> Result<Option<Facts>, ReplicaError> {
         let Some(record) = self.load(name.record)? else {
             return Ok(None);
         };
@@ -155,47 +204,39 @@ impl Replica {
         if let Some(at) = facts.iter().position(|facts| key(facts) == key(tried)) {
             facts.rotate_left(at);
         }
-        let other = facts.into_iter().find(|facts| key(facts) != key(tried));
-        Ok(other)
+        let mut others = facts.into_iter();
+        Ok(others.find(|facts| key(facts) != key(tried) && fits(facts)))
     }
 
     fn next_from(
         &self,
-        from: Giver,
+        giver: Giver,
         without: &BTreeSet<FileName>,
     ) -> Result<Option<Download>, PortError> {
-        let downloads = attachment::downloads(self.conn()?, from, without.len() + 1);
+        let downloads = attachment::downloads(self.conn()?, giver, without.len() + 1);
         let next = downloads
             .map_err(sql)?
             .into_iter()
             .find(|(name, _)| !without.contains(name));
-        Ok(next.map(|(name, row)| Download {
+        let Some((name, row)) = next else {
+            return Ok(None);
+        };
+        Ok(Some(Download {
             name,
             media: row.facts.media,
             bytes: row.facts.bytes,
-            offset: arrived(&row),
+            offset: self.part(&row, giver)?.bytes(),
         }))
     }
 
-    /// Drops the bytes of a download.
-    fn drop_arrived(&mut self, name: &FileName) -> Result<(), ReplicaError> {
+    /// Drops the bytes that a giver has sent of a download.
+    fn drop_arrived(&mut self, name: &FileName, giver: Giver) -> Result<(), ReplicaError> {
         let row = self.file_row(name)?;
         if row.state != AttachmentState::Arriving {
             return Ok(());
         }
-        self.change_files(|conn| {
-            Ok(attachment::drop_file(
-                conn,
-                row.no,
-                AttachmentState::Wanted,
-            )?)
-        })
+        self.change_files(|conn| Ok(attachment::drop_part(conn, row.no, giver)?))
     }
-}
-
-/// Bytes that have arrived.
-fn arrived(row: &FileRow) -> u64 {
-    row.here + row.tail.len() as u64
 }
 
 impl FilePort for Replica {
@@ -266,21 +307,37 @@ impl FilePort for Replica {
         self.next_from(Giver::Phone, without)
     }
 
-    fn arrived(&mut self, name: &FileName, offset: u64, bytes: &[u8]) -> Result<(), PortError> {
-        Ok(self.take_bytes(name, offset, bytes)?)
+    fn arrived(
+        &mut self,
+        name: &FileName,
+        giver: Giver,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<(), PortError> {
+        Ok(self.take_bytes((name, giver), offset, bytes)?)
     }
 
     fn complete(
         &mut self,
         name: &FileName,
+        giver: Giver,
         generation: Option<u32>,
         now_ms: i64,
     ) -> Result<bool, PortError> {
-        Ok(self.take_whole(name, generation, now_ms)?)
+        Ok(self.take_whole((name, giver), generation, now_ms)?)
     }
 
     fn begin_anew(&mut self, name: &FileName) -> Result<(), PortError> {
-        Ok(self.drop_arrived(name)?)
+        Ok(self.drop_arrived(name, Giver::Server)?)
+    }
+
+    fn other_length(
+        &mut self,
+        name: &FileName,
+        giver: Giver,
+        bytes: Option<u64>,
+    ) -> Result<bool, PortError> {
+        Ok(self.take_other_length((name, giver), bytes)?)
     }
 
     fn files_left(&self) -> Result<FilesLeft, PortError> {

@@ -11,6 +11,7 @@ use super::super::table::meta::{self, Name};
 use super::super::table::{directory, own_void, pack, verdict_change};
 use super::carried::{parents_first, would_be_held};
 use super::membership;
+use super::peer_room::PeerRoom;
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::record::{Admission, Node, Record, StoredRecord};
 use crate::sync::port::ApplyCounts;
@@ -40,6 +41,8 @@ pub(super) struct Intake<'a, 'w> {
     pub(super) named: HashSet<Hash>,
     /// Records that were not here before.
     pub(super) unknown: BTreeSet<RecordId>,
+    /// Room for work of other phones that has no verdict; `None` until it is needed.
+    room: Option<PeerRoom>,
 }
 
 /// Whether the server was restored and this replica has not been equal with it since.
@@ -56,6 +59,7 @@ impl<'a, 'w> Intake<'a, 'w> {
             not_accepted: BTreeMap::new(),
             named: HashSet::new(),
             unknown: BTreeSet::new(),
+            room: None,
         }
     }
 
@@ -108,9 +112,13 @@ impl<'a, 'w> Intake<'a, 'w> {
             let Some(verified) = self.verified(envelope, settled)? else {
                 continue;
             };
-            self.named.insert(verified.envelope().header().certificate);
             let of_another = self.origin == Origin::Peer
                 && verified.envelope().header().author != self.writing.device();
+            if of_another && verdict.is_none() && !self.has_room(verified.envelope())? {
+                tracing::warn!(code = "refused.too_many", "an envelope was left out");
+                continue;
+            }
+            self.named.insert(verified.envelope().header().certificate);
             let kind = record.genesis().map(|facts| facts.kind);
             let held = of_another && would_be_held(&verified, kind, self.writing.now_ms);
             let carried_only = held || self.waits(verified.envelope(), said.is_some())?;
@@ -142,6 +150,19 @@ impl<'a, 'w> Intake<'a, 'w> {
             self.writing.touch(record);
         }
         Ok(())
+    }
+
+    /// Whether this phone keeps one more envelope of another phone without a verdict. One that is here takes no room.
+    fn has_room(&mut self, envelope: &Envelope) -> Result<bool, ReplicaError> {
+        let conn = self.writing.conn;
+        if envelope::has(conn, envelope.id())? {
+            return Ok(true);
+        }
+        if self.room.is_none() {
+            self.room = Some(PeerRoom::read(conn)?);
+        }
+        let room = self.room.as_mut();
+        Ok(room.is_some_and(|room| room.takes(envelope)))
     }
 
     /// Whether an envelope that arrived before its parents can be in the record now.

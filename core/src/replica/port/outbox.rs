@@ -10,39 +10,73 @@ use super::super::table::{certificate, envelope, notice};
 use super::apply;
 use crate::id::{EnvelopeId, Hash};
 use crate::sync::port::OutboxAsk;
-use crate::wire::envelope::{Envelope, Header};
 use crate::wire::message::Bundle;
 
 /// Rows that are read from the outbox at a time.
 const ROWS: usize = 256;
 
+/// A part of the outbox in the making.
+struct Part<'a> {
+    ask: &'a OutboxAsk<'a>,
+    left_out: HashSet<EnvelopeId>,
+    bundle: Bundle,
+    certificates: HashSet<Hash>,
+    bytes: usize,
+}
+
+impl Part<'_> {
+    /// Adds an envelope. Returns `false` when the part is full.
+    fn push(&mut self, row: Stored) -> bool {
+        if self.left_out.contains(&row.id) {
+            return true;
+        }
+        self.bytes += row.raw.len();
+        let full = self.bytes > self.ask.bytes_max && !self.bundle.envelopes.is_empty();
+        if full || self.bundle.envelopes.len() >= self.ask.envelopes_max {
+            return false;
+        }
+        self.certificates.insert(row.certificate);
+        self.bundle.envelopes.push(row.raw);
+        true
+    }
+}
+
 impl Replica {
-    /// Returns the next part of the outbox, in the order of writing, so parents come first.
+    /// Returns the next part of the outbox: own work in the order of writing, then the work that this phone
+    /// carries for others. Parents come first.
     pub(super) fn outbox_part(&self, ask: &OutboxAsk<'_>) -> Result<Bundle, ReplicaError> {
-        let mut bundle = Bundle::default();
-        let mut certificates: HashSet<Hash> = HashSet::new();
-        let left_out: HashSet<EnvelopeId> = self.with_what_builds_on(ask.without)?;
-        let (mut bytes, mut after) = (0, 0);
-        'parts: loop {
-            let rows = envelope::unjudged(self.conn()?, after, ROWS)?;
-            let Some(last) = rows.last() else { break };
-            after = last.no;
-            for row in rows {
-                let parsed = Envelope::parse(row.raw).map_err(|_| ReplicaError::Inconsistent)?;
-                if left_out.contains(&parsed.id()) {
-                    continue;
+        let mut part = Part {
+            ask,
+            left_out: self.with_what_builds_on(ask.without)?,
+            bundle: Bundle::default(),
+            certificates: HashSet::new(),
+            bytes: 0,
+        };
+        if envelope::has_unjudged_of_others(self.conn()?)? {
+            let queue = self.queue()?;
+            for place in queue.own_first() {
+                let id = queue.items[place].id;
+                let row = envelope::get(self.conn()?, id)?.ok_or(ReplicaError::Inconsistent)?;
+                if !part.push(row) {
+                    break;
                 }
-                bytes += parsed.raw().len();
-                let full = bytes > ask.bytes_max && !bundle.envelopes.is_empty();
-                if full || bundle.envelopes.len() >= ask.envelopes_max {
-                    break 'parts;
+            }
+        } else {
+            let mut after = 0;
+            'parts: loop {
+                let rows = envelope::unjudged(self.conn()?, after, ROWS)?;
+                let Some(last) = rows.last() else { break };
+                after = last.no;
+                for row in rows {
+                    if !part.push(row) {
+                        break 'parts;
+                    }
                 }
-                certificates.insert(row.certificate);
-                bundle.envelopes.push(parsed.raw().clone());
             }
         }
+        let mut bundle = part.bundle;
         let generation = apply::generation(self.conn()?)?;
-        for hash in certificates {
+        for hash in part.certificates {
             let known_in = certificate::known_in(self.conn()?, hash)?;
             if known_in == 0 || known_in < generation {
                 bundle
@@ -116,26 +150,9 @@ impl Replica {
         &self,
         of: &BTreeSet<EnvelopeId>,
     ) -> Result<HashSet<EnvelopeId>, ReplicaError> {
-        let mut found: HashSet<EnvelopeId> = of.iter().copied().collect();
-        loop {
-            let before = found.len();
-            let mut after = 0;
-            while !of.is_empty() {
-                let rows = envelope::unjudged_headers(self.conn()?, after, ROWS)?;
-                let Some(last) = rows.last() else { break };
-                after = last.0;
-                for (_, id, header) in rows {
-                    let header: Header =
-                        minicbor::decode(&header).map_err(|_| ReplicaError::Inconsistent)?;
-                    if header.parents.iter().any(|parent| found.contains(parent)) {
-                        found.insert(id);
-                    }
-                }
-            }
-            // Children mostly come after their parents, so the second look finds no more of them.
-            if found.len() == before {
-                return Ok(found);
-            }
+        if of.is_empty() {
+            return Ok(HashSet::new());
         }
+        Ok(self.queue()?.with_descendants(of.iter().copied()))
     }
 }

@@ -14,12 +14,13 @@ use super::super::table::envelope::{self, Origin};
 use super::super::table::record_sharing::{self, Sharing};
 use super::super::table::{attestation, directory, forgotten, pack, stray};
 use super::intake::{Incoming, Intake};
+use super::peer_reader::{Access, PeerReader, admits};
 use super::sql;
 use crate::domain::directory::DirectoryEntry;
-use crate::domain::may::{Actor, Readership};
+use crate::domain::may::Readership;
 use crate::domain::stream::StreamId;
-use crate::id::{EnvelopeId, Hash, RecordId, UnitId};
-use crate::record::{Node, Record};
+use crate::id::{EnvelopeId, Hash, RecordId};
+use crate::record::Record;
 use crate::sync::port::{
     ApplyCounts, GiveAsk, Handover, Identity, PeerPort, PortError, StreamItem,
 };
@@ -38,24 +39,8 @@ fn reads(facts: &Facts, record: &Record) -> bool {
         .is_some_and(|state| admits(facts, &Readership::of(state)))
 }
 
-fn admits(facts: &Facts, readers: &Readership) -> bool {
-    let units = units(facts);
-    facts.grants.iter().any(|grant| {
-        readers.admits(&Actor {
-            member: facts.member,
-            grant,
-            units: &units,
-        })
-    })
-}
-
-fn units(facts: &Facts) -> Vec<UnitId> {
-    let units = facts.grants.iter();
-    units.filter_map(|grant| grant.scope.unit()).collect()
-}
-
 impl Replica {
-    fn read_record(&self, id: RecordId) -> Result<Option<Record>, ReplicaError> {
+    pub(super) fn read_record(&self, id: RecordId) -> Result<Option<Record>, ReplicaError> {
         load::record(self.conn()?, &self.certificates, id)
     }
 
@@ -73,7 +58,7 @@ impl Replica {
     pub(super) fn shared_held(
         &self,
         sharing: Sharing,
-        peer: &Certificate,
+        peer: &PeerReader,
     ) -> Result<Option<Hash>, ReplicaError> {
         let own = self.certificate().ok_or(ReplicaError::NotEnrolled)?;
         let noted = match sharing.noted {
@@ -83,8 +68,7 @@ impl Replica {
                 None => return Ok(None),
             },
         };
-        let both =
-            |readers: &Readership| admits(peer.facts(), readers) && admits(own.facts(), readers);
+        let both = |readers: &Readership| peer.admitted_by(readers) && admits(own.facts(), readers);
         Ok(noted
             .readers
             .as_ref()
@@ -98,9 +82,10 @@ impl Replica {
         digests: &MeetingDigests,
     ) -> Result<Vec<StreamItem>, ReplicaError> {
         let mut items = Vec::new();
+        let peer = PeerReader::of(self, peer)?;
         record_sharing::each(self.conn()?, |sharing| {
             let (created_ms, record) = (sharing.genesis_ms, sharing.record);
-            let held = self.shared_held(sharing, peer)?;
+            let held = self.shared_held(sharing, &peer)?;
             items.extend(held.map(|held| StreamItem {
                 created_ms,
                 record,
@@ -117,8 +102,9 @@ impl Replica {
         id: RecordId,
         peer: &Certificate,
     ) -> Result<Vec<EnvelopeId>, ReplicaError> {
+        let peer = PeerReader::of(self, peer)?;
         let shared = match record_sharing::get(self.conn()?, id)? {
-            Some(sharing) => self.shared_held(sharing, peer)?.is_some(),
+            Some(sharing) => self.shared_held(sharing, &peer)?.is_some(),
             None => false,
         };
         if shared {
@@ -128,76 +114,54 @@ impl Replica {
         }
     }
 
-    /// Leaves out the envelopes that the peer may not read. Where the peer's unit is responsible, it leaves out
-    /// the names of witnesses, and the carried envelopes, because this phone cannot tell yet whether they make
-    /// their authors witnesses.
+    /// Leaves out the envelopes that the peer may not read. Where the peer is responsible, it leaves out the names
+    /// of witnesses, every envelope that only such a name proves, and the carried envelopes, because this phone
+    /// cannot tell yet whether they make their authors witnesses.
     fn give_peer(&self, ask: &GiveAsk, peer: &Certificate) -> Result<Handover, ReplicaError> {
+        let mut reader = PeerReader::of(self, peer)?;
         let mut open = GiveAsk {
             bytes_max: ask.bytes_max,
+            sent: ask.sent.clone(),
+            packed: ask.packed.clone(),
             ..GiveAsk::default()
         };
-        let mut withheld = HashMap::new();
         let mut absent = Vec::new();
-        let mut known: HashMap<RecordId, bool> = HashMap::new();
+        let mut parties = BTreeSet::new();
         for id in &ask.records {
-            if self.may_give(*id, peer, &mut known, &mut withheld)? {
+            let access = reader.access(self, *id)?;
+            if access != Access::Nothing {
                 open.records.push(*id);
+            }
+            if access == Access::Party {
+                parties.insert(*id);
             }
         }
         for id in &ask.envelopes {
-            let record = match envelope::get(self.conn()?, *id)? {
-                Some(stored) => Some(stored.record),
+            let record = match envelope::filed(self.conn()?, *id)? {
+                Some(filed) => Some(filed.record),
                 None => pack::record_of(self.conn()?, *id)?,
             };
-            match record {
-                Some(record) if self.may_give(record, peer, &mut known, &mut withheld)? => {
-                    open.envelopes.push(*id);
-                }
-                _ => absent.push(*id),
+            let access = match record {
+                Some(record) => reader.access(self, record)?,
+                None => Access::Nothing,
+            };
+            if access == Access::Nothing {
+                absent.push(*id);
+            } else {
+                open.envelopes.push(*id);
+            }
+            if access == Access::Party {
+                parties.extend(record);
             }
         }
-        for record in withheld.keys() {
-            let carried = envelope::ids_of_record(self.conn()?, *record)?;
+        for record in parties {
+            let carried = envelope::ids_of_record(self.conn()?, record)?;
             let carried = carried.into_iter().filter(|(_, carried)| *carried);
             open.without.extend(carried.map(|(id, _)| id));
         }
-        let mut given = self.gather(&open, &withheld)?;
+        let mut given = self.gather(&open, Some(&mut reader))?;
         given.absent.extend(absent);
         Ok(given)
-    }
-
-    pub(super) fn may_give(
-        &self,
-        id: RecordId,
-        peer: &Certificate,
-        known: &mut HashMap<RecordId, bool>,
-        withheld: &mut HashMap<RecordId, HashSet<Hash>>,
-    ) -> Result<bool, ReplicaError> {
-        if let Some(open) = known.get(&id) {
-            return Ok(*open);
-        }
-        let loaded = self.read_record(id)?;
-        let mut open = loaded
-            .as_ref()
-            .is_some_and(|loaded| reads(peer.facts(), loaded));
-        if let Some((record, state)) = loaded
-            .as_ref()
-            .and_then(|loaded| Some((loaded, loaded.state()?)))
-        {
-            let party = state.is_party(peer.facts().member, &units(peer.facts()));
-            let own = state.reporter.is_some() && state.reporter == peer.facts().member;
-            if party && !own {
-                let witnesses = record.witnesses();
-                // An envelope given without a verdict and without its certificate has no proof.
-                let vouched = |node: &Node| {
-                    node.verdict.is_some() || !witnesses.contains(&node.certificate_hash)
-                };
-                open &= record.nodes().iter().all(vouched);
-                withheld.insert(id, witnesses);
-            }
-        }
-        known.insert(id, open);
-        Ok(open)
     }
 
     fn take_from_peer(
@@ -391,7 +355,12 @@ impl PeerPort for Replica {
         Ok(self.make_parcel(peer)?)
     }
 
-    fn take_parcel(&mut self, parcel: &Parcel, now_ms: i64) -> Result<bool, PortError> {
-        Ok(self.keep_parcel(parcel, now_ms)?)
+    fn take_parcel(
+        &mut self,
+        parcel: &Parcel,
+        from: &Certificate,
+        now_ms: i64,
+    ) -> Result<bool, PortError> {
+        Ok(self.keep_parcel(parcel, from, now_ms)?)
     }
 }

@@ -1,13 +1,13 @@
 //! The replica during a session with the server.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::engine::{Replica, rewrite};
 use super::super::error::ReplicaError;
 use super::super::load;
 use super::super::table::meta::{self, Name};
-use super::super::table::{certificate, own_void, record, stray, stream, stream_record};
+use super::super::table::{certificate, envelope, own_void, record, stray, stream, stream_record};
 use super::{apply, intake, membership, sql};
 use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, Hash, RecordId};
@@ -22,6 +22,7 @@ use crate::trust::session::Welcome;
 use crate::wire::cursor::Cursor;
 use crate::wire::digest::Digest;
 use crate::wire::message::Bundle;
+use crate::wire::parcel::ParcelOutcome;
 use crate::wire::repair::SettledEnvelope;
 
 impl Replica {
@@ -175,6 +176,10 @@ impl StarPort for Replica {
         Ok(self.undelivered()?)
     }
 
+    fn pending_bytes(&self) -> Result<u64, PortError> {
+        envelope::bytes_unjudged(self.conn()?).map_err(sql)
+    }
+
     fn apply_slice(
         &mut self,
         answer: &Answer,
@@ -221,7 +226,7 @@ impl StarPort for Replica {
     }
 
     fn give(&self, ask: &GiveAsk) -> Result<Handover, PortError> {
-        Ok(self.gather(ask, &HashMap::new())?)
+        Ok(self.gather(ask, None)?)
     }
 
     fn revocations(&self) -> Result<Vec<Vec<u8>>, PortError> {
@@ -249,7 +254,15 @@ impl StarPort for Replica {
         Ok(self.parcels_due(bytes_max, now_ms)?)
     }
 
-    fn forget_parcels(&mut self, parcels: &[Hash], now_ms: i64) -> Result<(), PortError> {
-        Ok(self.drop_parcels(parcels, now_ms)?)
+    fn forget_parcels(
+        &mut self,
+        answered: &[(Hash, ParcelOutcome)],
+        now_ms: i64,
+    ) -> Result<(), PortError> {
+        Ok(self.drop_parcels(answered, now_ms)?)
+    }
+
+    fn put_off_parcels(&mut self, parcels: &[Hash], now_ms: i64) -> Result<(), PortError> {
+        Ok(self.rest_parcels(parcels, now_ms)?)
     }
 }

@@ -1,32 +1,58 @@
-//! The outcome of each envelope of the person who reads this phone.
+//! The outcome of each piece of work of the person who reads this phone.
+//!
+//! A photo that was written together with other work is a part of that work and counts with it: a report with three
+//! photos is one piece. All envelopes of one call have the same clock, so the clock tells them. A photo that was
+//! added alone is a piece of its own, and so is one that is held or void beside work that counts, because the person
+//! must see it.
+
+use std::collections::HashMap;
 
 use super::super::table::own_work::{Standing, Work};
 use crate::domain::case::{Event, Outcome};
-use crate::id::MemberId;
+use crate::id::{DeviceId, MemberId};
 use crate::record::{Node, NodeBody, Record};
 use crate::wire::verdict::Status;
 
-/// Returns the outcome of each envelope of a person in a record, in the order of ids.
+/// Returns the outcome of each piece of work of a person in a record, in the order of ids.
 pub(super) fn of_record(record: &Record, me: Option<MemberId>) -> Vec<Work> {
     let Some(me) = me else {
         return Vec::new();
     };
-    let mut work: Vec<Work> = record
-        .nodes()
-        .iter()
-        .filter(|node| {
-            let facts = node.certificate.as_ref().map(|known| known.facts());
-            facts.is_some_and(|facts| facts.member == Some(me))
-        })
-        .filter(|node| !is_opening(node))
-        .filter_map(|node| of_node(record, node))
-        .collect();
+    let own = record.nodes().iter().filter(|node| {
+        let facts = node.certificate.as_ref().map(|known| known.facts());
+        facts.is_some_and(|facts| facts.member == Some(me))
+    });
+    let own = own.filter(|node| !matches!(event(node), Some(Event::Seen(_))));
+    let (photos, others): (Vec<&Node>, Vec<&Node>) =
+        own.partition(|node| matches!(event(node), Some(Event::Attach(_))));
+    let mut work = Vec::new();
+    // Whether the person sees the work of an instant as work that does not count.
+    let mut shown: HashMap<(DeviceId, i64), bool> = HashMap::new();
+    for node in others {
+        let one = of_node(record, node);
+        let is_shown = one.as_ref().is_some_and(is_uncounted);
+        *shown.entry((node.author, node.clock_ms)).or_default() |= is_shown;
+        work.extend(one);
+    }
+    for node in photos {
+        let beside = shown.get(&(node.author, node.clock_ms)).copied();
+        let is_part = |one: &Work| beside.is_some_and(|is_shown| is_shown || !is_uncounted(one));
+        work.extend(of_node(record, node).filter(|one| !is_part(one)));
+    }
     work.sort_unstable_by_key(|one| one.id);
     work
 }
 
-fn is_opening(node: &Node) -> bool {
-    matches!(&node.body, NodeBody::Event { event, .. } if matches!(**event, Event::Seen(_)))
+fn event(node: &Node) -> Option<&Event> {
+    match &node.body {
+        NodeBody::Event { event, .. } => Some(event),
+        _ => None,
+    }
+}
+
+/// Whether the work is among those that the tally names, with a reason.
+fn is_uncounted(work: &Work) -> bool {
+    work.standing >= Standing::Held
 }
 
 /// `None` for an envelope that the person has written again, because the new envelope is counted in its

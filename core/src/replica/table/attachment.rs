@@ -10,7 +10,7 @@ use super::{Sql, bad_value, fixed, fixed_or_none};
 use crate::id::{EnvelopeId, Hash, RecordId};
 use crate::media::MediaType;
 use crate::media::sealed::SealKey;
-use crate::sync::file_port::FilesLeft;
+use crate::sync::file_port::{FilesLeft, Giver};
 use crate::wire::transfer::FileName;
 
 coded_enum! {
@@ -115,10 +115,32 @@ pub(in crate::replica) struct FileRow {
 }
 
 impl FileRow {
-    /// The file, if all of it is here.
+    /// The file, if all of it is here and was checked.
     pub(in crate::replica) fn whole(&self) -> Option<&SealedFile> {
-        let is_whole = self.here == self.facts.bytes;
+        let is_whole = !self.is_asked_for() && self.here == self.facts.bytes;
         self.file.as_ref().filter(|_| is_whole)
+    }
+
+    /// Whether it is on its way to this phone.
+    pub(in crate::replica) fn is_asked_for(&self) -> bool {
+        [AttachmentState::Wanted, AttachmentState::Arriving].contains(&self.state)
+    }
+}
+
+/// The bytes of a download that one giver has sent.
+#[derive(Debug, Clone, Default)]
+pub(in crate::replica) struct FilePart {
+    pub(in crate::replica) file: Option<SealedFile>,
+    /// Plain bytes in the file.
+    pub(in crate::replica) here: u64,
+    /// Bytes behind them.
+    pub(in crate::replica) tail: Vec<u8>,
+}
+
+impl FilePart {
+    /// Bytes that have arrived.
+    pub(in crate::replica) fn bytes(&self) -> u64 {
+        self.here + self.tail.len() as u64
     }
 }
 
@@ -355,6 +377,19 @@ pub(in crate::replica) fn infos(
         .collect()
 }
 
+/// Own files that stay here although the server does not take them, oldest first: the server refused the file, its
+/// description does not count, or its record is not here.
+pub(in crate::replica) fn refused(conn: &Connection) -> Sql<Vec<AttachmentInfo>> {
+    conn.prepare_cached(&format!(
+        "{INFO} WHERE own = 1 AND state IN (2, 3) AND record IS NOT NULL
+           AND (refusal IS NOT NULL OR described IN (0, 4)
+             OR NOT EXISTS (SELECT 1 FROM record WHERE record.id = attachment.record))
+         ORDER BY made_ms, id"
+    ))?
+    .query_map([], to_info(conn)?)?
+    .collect()
+}
+
 pub(in crate::replica) fn thumbnail(
     conn: &Connection,
     record: Option<RecordId>,
@@ -388,7 +423,7 @@ pub(in crate::replica) fn undescribed(
     id: Hash,
 ) -> Sql<Option<FileRow>> {
     conn.prepare_cached(&format!(
-        "{FILE} WHERE id = ?2 AND here = bytes AND file IS NOT NULL
+        "{FILE} WHERE id = ?2 AND here = bytes AND file IS NOT NULL AND state NOT IN (5, 6)
            AND (record IS NULL OR (record = ?1 AND described IN (0, 4))) ORDER BY record DESC LIMIT 1"
     ))?
     .query_row([record.as_bytes().as_slice(), id.as_bytes()], to_file)
@@ -415,8 +450,10 @@ pub(in crate::replica) fn set_opened(conn: &Connection, no: i64) -> Sql<()> {
     .map(drop)
 }
 
-/// The file goes, and the row is in this state from now on.
+/// The file goes, with the part of other phones, and the row is in this state from now on.
 pub(in crate::replica) fn drop_file(conn: &Connection, no: i64, state: AttachmentState) -> Sql<()> {
+    conn.prepare_cached("DELETE FROM attachment_part WHERE no = ?1")?
+        .execute([no])?;
     conn.prepare_cached(
         "UPDATE attachment SET state = ?2, file = NULL, key = NULL, here = 0, tail = NULL,
            receipt_generation = NULL, receipt_ms = NULL WHERE no = ?1",
@@ -425,23 +462,88 @@ pub(in crate::replica) fn drop_file(conn: &Connection, no: i64, state: Attachmen
     .map(drop)
 }
 
-/// The file has arrived so far.
+/// The bytes of a download that this giver has sent.
+pub(in crate::replica) fn part(conn: &Connection, row: &FileRow, giver: Giver) -> Sql<FilePart> {
+    if giver == Giver::Server {
+        return Ok(FilePart {
+            file: row.file.clone(),
+            here: row.here,
+            tail: row.tail.clone(),
+        });
+    }
+    let found = conn
+        .prepare_cached("SELECT file, key, here, tail FROM attachment_part WHERE no = ?1")?
+        .query_row([row.no], |row| {
+            Ok(FilePart {
+                file: Some(SealedFile {
+                    place: Place(fixed(row, 0)?),
+                    key: SealKey::from_bytes(fixed(row, 1)?),
+                }),
+                here: row.get::<_, i64>(2)?.unsigned_abs(),
+                tail: row.get::<_, Option<Vec<u8>>>(3)?.unwrap_or_default(),
+            })
+        })
+        .optional()?;
+    Ok(found.unwrap_or_default())
+}
+
+/// The file has arrived from this giver so far.
 pub(in crate::replica) fn set_arrived(
     conn: &Connection,
-    no: i64,
+    (no, giver): (i64, Giver),
     file: &SealedFile,
     (here, tail): (u64, &[u8]),
 ) -> Sql<()> {
-    conn.prepare_cached(
-        "UPDATE attachment SET state = 6, file = ?2, key = ?3, here = ?4, tail = ?5 WHERE no = ?1",
-    )?
-    .execute(params![
+    let values = params![
         no,
         file.place.0,
         file.key.as_bytes(),
         stored(here),
         Some(tail).filter(|tail| !tail.is_empty()),
-    ])
+    ];
+    if giver == Giver::Server {
+        return conn
+            .prepare_cached(
+                "UPDATE attachment SET state = 6, file = ?2, key = ?3, here = ?4, tail = ?5
+                 WHERE no = ?1",
+            )?
+            .execute(values)
+            .map(drop);
+    }
+    conn.prepare_cached(
+        "INSERT INTO attachment_part (no, file, key, here, tail) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (no) DO UPDATE SET file = ?2, key = ?3, here = ?4, tail = ?5",
+    )?
+    .execute(values)?;
+    conn.prepare_cached("UPDATE attachment SET state = 6 WHERE no = ?1")?
+        .execute([no])
+        .map(drop)
+}
+
+/// The part of this giver goes; the other one stays.
+pub(in crate::replica) fn drop_part(conn: &Connection, no: i64, giver: Giver) -> Sql<()> {
+    let part = match giver {
+        Giver::Server => {
+            "UPDATE attachment SET file = NULL, key = NULL, here = 0, tail = NULL WHERE no = ?1"
+        }
+        Giver::Phone => "DELETE FROM attachment_part WHERE no = ?1",
+    };
+    conn.prepare_cached(part)?.execute([no])?;
+    conn.prepare_cached(
+        "UPDATE attachment SET state = 5 WHERE no = ?1 AND file IS NULL
+           AND NOT EXISTS (SELECT 1 FROM attachment_part WHERE no = ?1)",
+    )?
+    .execute([no])
+    .map(drop)
+}
+
+/// The part of other phones becomes the file in the place of the server's part.
+pub(in crate::replica) fn keep_part(conn: &Connection, no: i64) -> Sql<()> {
+    conn.prepare_cached(
+        "UPDATE attachment SET (file, key, here) =
+           (SELECT file, key, here FROM attachment_part WHERE no = ?1) WHERE no = ?1",
+    )?
+    .execute([no])
     .map(drop)
 }
 
@@ -539,13 +641,6 @@ pub(in crate::replica) fn downloads(
     .collect()
 }
 
-/// The other side of a download.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::replica) enum Giver {
-    Server,
-    Phone,
-}
-
 /// Whole files with no receipt of this generation, in ascending order after a name.
 pub(in crate::replica) fn unconfirmed(
     conn: &Connection,
@@ -592,9 +687,12 @@ pub(in crate::replica) fn delete_staged(conn: &Connection, before_ms: i64) -> Sq
 
 /// Names of all files that rows have.
 pub(in crate::replica) fn places(conn: &Connection) -> Sql<BTreeSet<Place>> {
-    conn.prepare_cached("SELECT file FROM attachment WHERE file IS NOT NULL")?
-        .query_map([], |row| fixed(row, 0).map(Place))?
-        .collect()
+    conn.prepare_cached(
+        "SELECT file FROM attachment WHERE file IS NOT NULL
+         UNION ALL SELECT file FROM attachment_part",
+    )?
+    .query_map([], |row| fixed(row, 0).map(Place))?
+    .collect()
 }
 
 /// A file that the server does not have.

@@ -100,3 +100,12 @@ pub(in crate::replica) fn get(conn: &Connection, no: i64) -> Sql<Option<Attestat
         .query_row([no], |row| cbor(row, 0))
         .optional()
 }
+
+/// Bytes of an attestation.
+pub(in crate::replica) fn size(conn: &Connection, no: i64) -> Sql<usize> {
+    let size: Option<i64> = conn
+        .prepare_cached("SELECT length(bytes) FROM attestation WHERE no = ?1")?
+        .query_row([no], |row| row.get(0))
+        .optional()?;
+    Ok(size.map_or(0, |size| usize::try_from(size).unwrap_or(0)))
+}

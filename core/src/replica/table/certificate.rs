@@ -4,7 +4,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::meta::{self, Name};
 use super::{Sql, cbor, fixed, to_cbor};
-use crate::id::Hash;
+use crate::id::{DeviceId, Hash, MemberId};
 use crate::trust::certificate::{Certificate, RawCertificate, ServerKeys};
 use crate::trust::peer_session::MeetingSecrets;
 
@@ -31,6 +31,20 @@ pub(in crate::replica) fn get(conn: &Connection, hash: Hash) -> Sql<Option<RawCe
     conn.prepare_cached("SELECT facts, signature FROM certificate WHERE hash = ?1")?
         .query_row([hash.as_bytes()], raw)
         .optional()
+}
+
+/// The certificates of a device, and of all devices of its member.
+pub(in crate::replica) fn of_member(
+    conn: &Connection,
+    member: Option<MemberId>,
+    device: DeviceId,
+) -> Sql<Vec<Hash>> {
+    conn.prepare_cached("SELECT hash FROM certificate WHERE device = ?1 OR member = ?2")?
+        .query_map(
+            (device.as_bytes(), member.as_ref().map(|member| &member.0)),
+            |row| Ok(Hash(fixed(row, 0)?)),
+        )?
+        .collect()
 }
 
 /// Notes that the server has a certificate since this generation.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{Sql, bad_value, cbor, cbor_or_none, fixed, fixed_or_none, to_cbor};
-use crate::id::{EnvelopeId, Hash, RecordId};
+use crate::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use crate::wire::envelope::{Envelope, RawEnvelope};
 use crate::wire::verdict::{Status, Verdict};
 
@@ -181,20 +181,74 @@ pub(in crate::replica) fn unjudged(
     .collect()
 }
 
-/// Number, id and header of envelopes without verdict, oldest first, at most `rows_max` after number `after`.
+/// An envelope without verdict, without its body.
+pub(in crate::replica) struct Unjudged {
+    pub(in crate::replica) no: i64,
+    pub(in crate::replica) id: EnvelopeId,
+    pub(in crate::replica) record: RecordId,
+    pub(in crate::replica) header: Vec<u8>,
+    pub(in crate::replica) origin: Origin,
+    pub(in crate::replica) carried: bool,
+    /// Bytes of the whole envelope.
+    pub(in crate::replica) bytes: usize,
+}
+
+/// Envelopes without verdict, without their bodies, oldest first, at most `rows_max` after number `after`.
 pub(in crate::replica) fn unjudged_headers(
     conn: &Connection,
     after: i64,
     rows_max: usize,
-) -> Sql<Vec<(i64, EnvelopeId, Vec<u8>)>> {
+) -> Sql<Vec<Unjudged>> {
     conn.prepare_cached(
-        "SELECT no, id, header FROM envelope INDEXED BY envelope_outbox
+        "SELECT no, id, record, header, origin, carried,
+           length(header) + length(body) + length(signature)
+         FROM envelope INDEXED BY envelope_outbox
          WHERE standing = 0 AND no > ?1 ORDER BY no LIMIT ?2",
     )?
     .query_map(
         (after, i64::try_from(rows_max).unwrap_or(i64::MAX)),
-        |row| Ok((row.get(0)?, EnvelopeId(fixed(row, 1)?), row.get(2)?)),
+        |row| {
+            Ok(Unjudged {
+                no: row.get(0)?,
+                id: EnvelopeId(fixed(row, 1)?),
+                record: RecordId(fixed(row, 2)?),
+                header: row.get(3)?,
+                origin: origin(row, 4)?,
+                carried: row.get(5)?,
+                bytes: usize::try_from(row.get::<_, i64>(6)?).unwrap_or(usize::MAX),
+            })
+        },
     )?
+    .collect()
+}
+
+/// Whether an envelope of another phone has no verdict.
+pub(in crate::replica) fn has_unjudged_of_others(conn: &Connection) -> Sql<bool> {
+    conn.prepare_cached(
+        "SELECT 1 FROM envelope INDEXED BY envelope_outbox
+         WHERE standing = 0 AND origin <> 1 LIMIT 1",
+    )?
+    .exists([])
+}
+
+/// Number and bytes of the envelopes without verdict that other phones brought, by the device of their author.
+pub(in crate::replica) fn unjudged_of_peers(
+    conn: &Connection,
+) -> Sql<Vec<(Option<DeviceId>, u64, u64)>> {
+    conn.prepare_cached(
+        "SELECT c.device, count(*),
+           sum(length(e.header) + length(e.body) + length(e.signature))
+         FROM envelope AS e INDEXED BY envelope_outbox
+           LEFT JOIN certificate AS c ON c.hash = e.certificate
+         WHERE e.standing = 0 AND e.origin = 3 GROUP BY c.device",
+    )?
+    .query_map([], |row| {
+        Ok((
+            fixed_or_none(row, 0)?.map(DeviceId),
+            row.get::<_, i64>(1)?.unsigned_abs(),
+            row.get::<_, i64>(2)?.unsigned_abs(),
+        ))
+    })?
     .collect()
 }
 
@@ -225,6 +279,16 @@ pub(in crate::replica) fn number_unjudged(conn: &Connection, id: EnvelopeId) -> 
 pub(in crate::replica) fn count_unjudged(conn: &Connection) -> Sql<u64> {
     conn.prepare_cached(
         "SELECT count(*) FROM envelope INDEXED BY envelope_outbox WHERE standing = 0",
+    )?
+    .query_row([], |row| row.get::<_, i64>(0))
+    .map(i64::unsigned_abs)
+}
+
+/// Only the lengths of the bytes are read.
+pub(in crate::replica) fn bytes_unjudged(conn: &Connection) -> Sql<u64> {
+    conn.prepare_cached(
+        "SELECT coalesce(sum(length(header) + length(body) + length(signature)), 0)
+         FROM envelope INDEXED BY envelope_outbox WHERE standing = 0",
     )?
     .query_row([], |row| row.get::<_, i64>(0))
     .map(i64::unsigned_abs)

@@ -30,6 +30,8 @@ pub(in crate::replica) enum Name {
     MeetingSecrets,
     /// The requests for bundle files whose answers this phone still opens, CBOR.
     BundleRequests,
+    /// The numbers of parcels that left this phone, by their end: 3 times 8 bytes big-endian.
+    ParcelEnds,
 }
 
 impl Name {
@@ -46,6 +48,7 @@ impl Name {
             Self::NotifySince => "notify_since",
             Self::MeetingSecrets => "meeting_secrets",
             Self::BundleRequests => "bundle_requests",
+            Self::ParcelEnds => "parcel_ends",
         }
     }
 }

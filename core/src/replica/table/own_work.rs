@@ -1,11 +1,11 @@
-//! `own_work`: the envelopes of this phone's member, and their outcome.
+//! `own_work`: the pieces of work of this phone's member, and their outcome.
 
 use rusqlite::{Connection, Row};
 
 use super::{Sql, bad_value, fixed};
 use crate::id::{EnvelopeId, RecordId};
 
-/// The outcome of an envelope.
+/// The outcome of a piece of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::replica) enum Standing {
     Counted = 1,
@@ -14,7 +14,7 @@ pub(in crate::replica) enum Standing {
     NotCounted = 4,
 }
 
-/// One envelope of the person.
+/// One piece of work of the person, by its envelope.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::replica) struct Work {
     pub(in crate::replica) id: EnvelopeId,
@@ -54,7 +54,7 @@ pub(in crate::replica) fn set(conn: &Connection, record: RecordId, work: &[Work]
     Ok(())
 }
 
-/// Counts the envelopes, and those that made a record, by outcome: written from the first instant on and
+/// Counts the pieces, and those that made a record, by outcome: written from the first instant on and
 /// before the second.
 pub(in crate::replica) fn counts(
     conn: &Connection,

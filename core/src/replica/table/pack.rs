@@ -63,6 +63,13 @@ pub(in crate::replica) fn of_record(conn: &Connection, record: RecordId) -> Sql<
         .collect()
 }
 
+/// Bytes of the packs of a record.
+pub(in crate::replica) fn size(conn: &Connection, record: RecordId) -> Sql<usize> {
+    conn.prepare_cached("SELECT coalesce(sum(length(bytes)), 0) FROM pack WHERE record = ?1")?
+        .query_row([record.as_bytes()], |row| row.get::<_, i64>(0))
+        .map(|size| usize::try_from(size).unwrap_or(0))
+}
+
 fn stored(row: &Row<'_>) -> Sql<PackRow> {
     Ok(PackRow {
         no: row.get(0)?,

@@ -16,7 +16,7 @@ use crate::limits::{FREE_BYTES_RESERVED, STAGED_DAYS_MAX};
 use crate::record::NodeBody;
 use crate::replica::table::attachment;
 use crate::replica::{open, table};
-use crate::sync::file_port::{FilePort, FilesLeft};
+use crate::sync::file_port::{FilePort, FilesLeft, Giver};
 use crate::sync::port::StarPort;
 use crate::wire::transfer::FileName;
 use crate::wire::verdict::{HeldReason, Status, VoidReason};
@@ -212,7 +212,9 @@ fn carry(from: &mut FilePhone, to: &mut FilePhone, name: &FileName, piece: usize
             return;
         }
         let bytes = FilePort::read(from.replica(), name, next.offset, piece).unwrap();
-        to.replica().arrived(name, next.offset, &bytes).unwrap();
+        to.replica()
+            .arrived(name, Giver::Server, next.offset, &bytes)
+            .unwrap();
     }
 }
 
@@ -630,8 +632,11 @@ fn download_continues_where_a_crash_stopped_it() {
         .unwrap();
     assert_eq!(reader.next_download(), Some(name));
     let first = FilePort::read(author.replica(), &name, 0, 70_000).unwrap();
-    reader.replica().arrived(&name, 0, &first).unwrap();
-    let again = reader.replica().arrived(&name, 0, &first);
+    reader
+        .replica()
+        .arrived(&name, Giver::Server, 0, &first)
+        .unwrap();
+    let again = reader.replica().arrived(&name, Giver::Server, 0, &first);
     assert_eq!(again.unwrap_err().code, "media.offset");
     reader.crash();
     // The crash came after the bytes were written and before their row was.
@@ -649,10 +654,17 @@ fn download_continues_where_a_crash_stopped_it() {
     assert_eq!(reader.state(name.record, name.id), "arriving");
     let part = reader.read_whole(Some(name.record), name.id);
     assert_eq!(part.unwrap_err().code(), "media.absent");
-    let early = reader.replica().complete(&name, Some(1), NOW);
+    let early = reader
+        .replica()
+        .complete(&name, Giver::Server, Some(1), NOW);
     assert_eq!(early.unwrap_err().code, "media.offset");
     carry(&mut author, &mut reader, &name, 7_777);
-    assert!(reader.replica().complete(&name, Some(1), NOW).unwrap());
+    assert!(
+        reader
+            .replica()
+            .complete(&name, Giver::Server, Some(1), NOW)
+            .unwrap()
+    );
     assert_eq!(reader.state(name.record, name.id), "delivered");
     let read = reader.read_whole(Some(name.record), name.id).unwrap();
     assert_eq!(read, photo(LARGE, 1));
@@ -671,14 +683,22 @@ fn download_that_lost_its_first_part_begins_anew() {
         .want_attachment(name.record, name.id)
         .unwrap();
     let first = FilePort::read(author.replica(), &name, 0, 140_000).unwrap();
-    reader.replica().arrived(&name, 0, &first).unwrap();
+    reader
+        .replica()
+        .arrived(&name, Giver::Server, 0, &first)
+        .unwrap();
     let file = reader.folder().join(&reader.sealed()[0]);
     fs::write(&file, b"short").unwrap();
     let more = FilePort::read(author.replica(), &name, 140_000, 9_000).unwrap();
     // A tail of less than a segment touches no file.
-    reader.replica().arrived(&name, 140_000, &more).unwrap();
+    reader
+        .replica()
+        .arrived(&name, Giver::Server, 140_000, &more)
+        .unwrap();
     let rest = FilePort::read(author.replica(), &name, 149_000, 1 << 20).unwrap();
-    let refused = reader.replica().arrived(&name, 149_000, &rest);
+    let refused = reader
+        .replica()
+        .arrived(&name, Giver::Server, 149_000, &rest);
     assert_eq!(refused.unwrap_err().code, "media.offset");
     let next = reader
         .replica()
@@ -688,7 +708,12 @@ fn download_that_lost_its_first_part_begins_anew() {
     assert_eq!(next.offset, 0);
     assert_eq!(reader.sealed(), Vec::<String>::new());
     carry(&mut author, &mut reader, &name, 1 << 20);
-    assert!(reader.replica().complete(&name, Some(1), NOW).unwrap());
+    assert!(
+        reader
+            .replica()
+            .complete(&name, Giver::Server, Some(1), NOW)
+            .unwrap()
+    );
 }
 
 #[test]
@@ -701,12 +726,20 @@ fn download_begun_anew_drops_the_bytes_that_came() {
         .unwrap();
     reader.replica().begin_anew(&name).unwrap();
     let first = FilePort::read(author.replica(), &name, 0, 70_000).unwrap();
-    reader.replica().arrived(&name, 0, &first).unwrap();
+    reader
+        .replica()
+        .arrived(&name, Giver::Server, 0, &first)
+        .unwrap();
     assert_eq!(reader.sealed().len(), 1);
     reader.replica().begin_anew(&name).unwrap();
     assert_eq!(reader.sealed(), Vec::<String>::new());
     carry(&mut author, &mut reader, &name, 1 << 20);
-    assert!(reader.replica().complete(&name, Some(1), NOW).unwrap());
+    assert!(
+        reader
+            .replica()
+            .complete(&name, Giver::Server, Some(1), NOW)
+            .unwrap()
+    );
     reader.replica().begin_anew(&name).unwrap();
     assert_eq!(reader.sealed().len(), 1, "a whole file stays");
 }
@@ -723,18 +756,23 @@ fn full_disk_while_a_photo_arrives_leaves_no_trace() {
         .want_attachment(name.record, name.id)
         .unwrap();
     let bytes = FilePort::read(author.replica(), &name, 0, 1 << 20).unwrap();
-    let refused = reader.replica().arrived(&name, 0, &bytes);
+    let refused = reader.replica().arrived(&name, Giver::Server, 0, &bytes);
     assert_eq!(refused.unwrap_err().code, "media.disk_full");
     disk.set_free(u64::MAX);
     for nth in 0..4 {
         disk.fail_at(nth);
-        let refused = reader.replica().arrived(&name, 0, &bytes);
+        let refused = reader.replica().arrived(&name, Giver::Server, 0, &bytes);
         assert_eq!(refused.unwrap_err().code, "media.disk_full");
         assert_eq!(reader.sealed(), Vec::<String>::new());
         assert_eq!(reader.state(name.record, name.id), "wanted");
     }
     carry(&mut author, &mut reader, &name, 1 << 20);
-    assert!(reader.replica().complete(&name, Some(1), NOW).unwrap());
+    assert!(
+        reader
+            .replica()
+            .complete(&name, Giver::Server, Some(1), NOW)
+            .unwrap()
+    );
 }
 
 #[test]
@@ -747,8 +785,16 @@ fn unsound_download_begins_anew() {
         .unwrap();
     let mut bytes = FilePort::read(author.replica(), &name, 0, 1 << 20).unwrap();
     bytes[150_000] ^= 1;
-    reader.replica().arrived(&name, 0, &bytes).unwrap();
-    assert!(!reader.replica().complete(&name, Some(1), NOW).unwrap());
+    reader
+        .replica()
+        .arrived(&name, Giver::Server, 0, &bytes)
+        .unwrap();
+    assert!(
+        !reader
+            .replica()
+            .complete(&name, Giver::Server, Some(1), NOW)
+            .unwrap()
+    );
     assert_eq!(reader.sealed(), Vec::<String>::new());
     let next = reader
         .replica()
@@ -757,11 +803,16 @@ fn unsound_download_begins_anew() {
         .unwrap();
     assert_eq!(next.offset, 0);
     let too_long = [bytes.as_slice(), b"x"].concat();
-    let refused = reader.replica().arrived(&name, 0, &too_long);
+    let refused = reader.replica().arrived(&name, Giver::Server, 0, &too_long);
     assert_eq!(refused.unwrap_err().code, "media.offset");
     carry(&mut author, &mut reader, &name, 1 << 20);
     // Another phone gave it, so the server is asked before the clean-up takes it.
-    assert!(reader.replica().complete(&name, None, NOW).unwrap());
+    assert!(
+        reader
+            .replica()
+            .complete(&name, Giver::Server, None, NOW)
+            .unwrap()
+    );
     assert_eq!(reader.replica().free_space(1).unwrap(), 0);
     assert_eq!(reader.replica().unconfirmed(1, None, 9).unwrap(), [name]);
 }
@@ -775,7 +826,12 @@ fn flipped_sealed_byte_asks_for_the_file_again() {
         .want_attachment(name.record, name.id)
         .unwrap();
     carry(&mut author, &mut reader, &name, 1 << 20);
-    assert!(reader.replica().complete(&name, Some(1), NOW).unwrap());
+    assert!(
+        reader
+            .replica()
+            .complete(&name, Giver::Server, Some(1), NOW)
+            .unwrap()
+    );
     let flip = |phone: &FilePhone| {
         let file = phone.folder().join(&phone.sealed()[0]);
         let mut sealed = fs::read(&file).unwrap();
@@ -978,7 +1034,10 @@ fn changes_of_files_are_told_by_their_record() {
         .unwrap();
     assert_eq!(changed(&mut reader), [name.record]);
     carry(&mut author, &mut reader, &name, 9);
-    reader.replica().complete(&name, Some(1), NOW).unwrap();
+    reader
+        .replica()
+        .complete(&name, Giver::Server, Some(1), NOW)
+        .unwrap();
     assert_eq!(changed(&mut reader), [name.record]);
     author.add(9, 5);
     changed(&mut author);
@@ -1189,10 +1248,23 @@ fn failed_check_tries_the_next_description() {
     server.settle(&mut reader);
     reader.replica().want_attachment(record, id).unwrap();
     let first = FilePort::read(author.replica(), &name, 0, 7).unwrap();
-    reader.replica().arrived(&name, 0, &first).unwrap();
-    assert!(!reader.replica().complete(&name, Some(1), NOW).unwrap());
+    reader
+        .replica()
+        .arrived(&name, Giver::Server, 0, &first)
+        .unwrap();
+    assert!(
+        !reader
+            .replica()
+            .complete(&name, Giver::Server, Some(1), NOW)
+            .unwrap()
+    );
     carry(&mut author, &mut reader, &name, 1 << 20);
-    assert!(reader.replica().complete(&name, Some(1), NOW).unwrap());
+    assert!(
+        reader
+            .replica()
+            .complete(&name, Giver::Server, Some(1), NOW)
+            .unwrap()
+    );
     let read = reader.read_whole(Some(record), id).unwrap();
     assert_eq!(read, photo(LARGE, 1));
 }
@@ -1219,8 +1291,16 @@ fn impossible_extent_is_replaced_by_the_measured_one() {
     assert_eq!(size(&mut reader), (None, None));
     let name = FileName { record, id };
     reader.replica().want_attachment(record, id).unwrap();
-    reader.replica().arrived(&name, 0, &bytes).unwrap();
-    assert!(reader.replica().complete(&name, Some(1), NOW).unwrap());
+    reader
+        .replica()
+        .arrived(&name, Giver::Server, 0, &bytes)
+        .unwrap();
+    assert!(
+        reader
+            .replica()
+            .complete(&name, Giver::Server, Some(1), NOW)
+            .unwrap()
+    );
     assert_eq!(size(&mut reader), (Some(8), Some(8)));
 }
 
@@ -1262,12 +1342,20 @@ fn download_begun_anew_starts_at_the_first_byte() {
         .want_attachment(name.record, name.id)
         .unwrap();
     let first = FilePort::read(author.replica(), &name, 0, 70_000).unwrap();
-    reader.replica().arrived(&name, 0, &first).unwrap();
+    reader
+        .replica()
+        .arrived(&name, Giver::Server, 0, &first)
+        .unwrap();
     reader.replica().begin_anew(&name).unwrap();
     assert_eq!(reader.sealed(), Vec::<String>::new());
     assert_eq!(reader.state(name.record, name.id), "wanted");
     carry(&mut author, &mut reader, &name, 1 << 20);
-    assert!(reader.replica().complete(&name, Some(1), NOW).unwrap());
+    assert!(
+        reader
+            .replica()
+            .complete(&name, Giver::Server, Some(1), NOW)
+            .unwrap()
+    );
     reader.replica().begin_anew(&name).unwrap();
     assert_eq!(reader.state(name.record, name.id), "delivered");
 }
@@ -1321,7 +1409,13 @@ fn void_photo_can_be_removed_by_its_author() {
             .remove_void_attachment(name.record, name.id)
             .map_err(|error| error.code())
     };
+    let refused = |phone: &mut FilePhone| {
+        let refused = phone.replica().refused_attachments().unwrap();
+        refused.into_iter().map(|one| one.id).collect::<Vec<_>>()
+    };
+    assert_eq!(refused(&mut phone), [void.id]);
     assert_eq!(remove(&mut phone, void), Ok(()));
+    assert_eq!(refused(&mut phone), []);
     assert_eq!(remove(&mut phone, void), Err("media.unknown_id"));
     assert_eq!(remove(&mut phone, kept), Err("media.unknown_id"));
     assert_eq!(phone.sealed().len(), 1);
@@ -1341,8 +1435,16 @@ fn refused_file_is_sent_again_on_request() {
         phone.replica().refused(&name, code, NOW).unwrap();
         assert_eq!(phone.next_upload(), None);
     };
+    assert_eq!(phone.replica().refused_attachments().unwrap(), []);
     refuse(&mut phone);
+    let refused = phone.replica().refused_attachments().unwrap();
+    let told = refused[0].refusal.as_deref();
+    assert_eq!(
+        (refused.len(), told, refused[0].id),
+        (1, Some("attachment.content"), name.id)
+    );
     phone.replica().send_again(name.record, name.id).unwrap();
+    assert_eq!(phone.replica().refused_attachments().unwrap(), []);
     assert_eq!(phone.next_upload(), Some(name));
     let again = phone.replica().send_again(name.record, name.id);
     assert_eq!(again.unwrap_err().code(), "media.unknown_id");
@@ -1350,4 +1452,165 @@ fn refused_file_is_sent_again_on_request() {
     server.generation = 2;
     server.sync(&mut phone);
     assert_eq!(phone.next_upload(), Some(name));
+}
+
+/// No real giver ends at a false length, so the true bytes refute the description.
+#[test]
+fn false_length_ends_no_meeting() {
+    let town = Deployment::new();
+    for bytes in [7, 7_000_000] {
+        let (mut server, mut author, mut liar, record) = with_liar(&town);
+        let id = author.add(LARGE, 1);
+        let attach = Attach {
+            bytes,
+            ..false_attach(id)
+        };
+        describe_falsely(&mut liar, record, attach);
+        server.settle(&mut liar);
+        author.replica().attach(record, id, NOW + 1).unwrap();
+        server.settle(&mut author);
+        let mut reader = town.phone(GRID_WORKER_XU);
+        server.settle(&mut reader);
+        reader.replica().want_attachment(record, id).unwrap();
+        for _ in 0..2 {
+            super::meeting::meet(&mut reader, &mut author).unwrap();
+        }
+        let read = reader.read_whole(Some(record), id).unwrap();
+        assert_eq!(read, photo(LARGE, 1));
+    }
+}
+
+#[test]
+fn proved_length_chooses_the_description() {
+    let town = Deployment::new();
+    let (mut server, mut author, mut liar, record) = with_liar(&town);
+    let id = author.add(LARGE, 1);
+    let name = FileName { record, id };
+    describe_falsely(&mut liar, record, false_attach(id));
+    server.settle(&mut liar);
+    author.replica().attach(record, id, NOW + 1).unwrap();
+    server.settle(&mut author);
+    let mut reader = town.phone(GRID_WORKER_XU);
+    server.settle(&mut reader);
+    reader.replica().want_attachment(record, id).unwrap();
+    let mut other = |giver, bytes| reader.replica().other_length(&name, giver, bytes).unwrap();
+    let length = photo(LARGE, 1).len() as u64;
+    assert!(!other(Giver::Server, Some(length + 1)), "no description");
+    assert!(other(Giver::Server, Some(length)));
+    assert!(!other(Giver::Server, Some(length)), "it is the present one");
+    carry(&mut author, &mut reader, &name, 1 << 17);
+    // No phone refutes a length that the server has shown.
+    let refuted = reader
+        .replica()
+        .other_length(&name, Giver::Phone, None)
+        .unwrap();
+    assert!(!refuted);
+    let whole = reader
+        .replica()
+        .complete(&name, Giver::Server, Some(1), NOW);
+    assert!(whole.unwrap());
+}
+
+#[test]
+fn unchecked_download_is_shown_to_nobody() {
+    let town = Deployment::new();
+    let (_server, mut author, mut reader, name) = two_phones(&town, LARGE);
+    for giver in [Giver::Server, Giver::Phone] {
+        let replica = reader.replica();
+        replica.want_attachment(name.record, name.id).unwrap();
+        let mut bytes = FilePort::read(author.replica(), &name, 0, 1 << 20).unwrap();
+        bytes[150_000] ^= 1;
+        reader.replica().arrived(&name, giver, 0, &bytes).unwrap();
+        reader.crash();
+        reader.reopen();
+        let read = reader.read_whole(Some(name.record), name.id);
+        assert_eq!(read.unwrap_err().code(), "media.absent");
+        assert!(FilePort::read(reader.replica(), &name, 0, 9).is_err());
+        assert!(!reader.replica().complete(&name, giver, None, NOW).unwrap());
+        assert_eq!(reader.state(name.record, name.id), "wanted");
+        assert_eq!(reader.sealed(), Vec::<String>::new());
+    }
+}
+
+/// A phone that gives garbage costs no byte of the server, and the server none of a phone.
+#[test]
+fn bytes_of_a_phone_do_not_spoil_the_servers() {
+    let town = Deployment::new();
+    let (_server, mut author, mut reader, name) = two_phones(&town, LARGE);
+    let replica = reader.replica();
+    replica.want_attachment(name.record, name.id).unwrap();
+    let garbage = vec![7; 70_000];
+    replica.arrived(&name, Giver::Phone, 0, &garbage).unwrap();
+    let next = |reader: &mut FilePhone| {
+        let (replica, none) = (reader.replica(), BTreeSet::new());
+        let from_server = replica.next_download(&none).unwrap().unwrap().offset;
+        let from_phone = replica.next_wanted(&none).unwrap().unwrap().offset;
+        (from_server, from_phone)
+    };
+    assert_eq!(next(&mut reader), (0, 70_000));
+    let good = FilePort::read(author.replica(), &name, 0, 1 << 20).unwrap();
+    let replica = reader.replica();
+    replica
+        .arrived(&name, Giver::Server, 0, &good[..100_000])
+        .unwrap();
+    replica
+        .arrived(&name, Giver::Phone, 70_000, &vec![7; good.len() - 70_000])
+        .unwrap();
+    assert!(!replica.complete(&name, Giver::Phone, None, NOW).unwrap());
+    assert_eq!(next(&mut reader), (100_000, 0));
+    assert_eq!(reader.sealed().len(), 1, "the other part is gone");
+    // The whole file of a phone takes the place of the part.
+    reader.reopen();
+    super::meeting::meet(&mut reader, &mut author).unwrap();
+    assert_eq!(reader.sealed().len(), 1);
+    reader.crash();
+    reader.reopen();
+    let read = reader.read_whole(Some(name.record), name.id).unwrap();
+    assert_eq!(read, photo(LARGE, 1));
+    assert_eq!(reader.state(name.record, name.id), "delivered");
+}
+
+#[test]
+fn servers_file_drops_the_part_of_a_phone() {
+    let town = Deployment::new();
+    let (_server, mut author, mut reader, name) = two_phones(&town, LARGE);
+    let replica = reader.replica();
+    replica.want_attachment(name.record, name.id).unwrap();
+    let garbage = vec![7; 70_000];
+    replica.arrived(&name, Giver::Phone, 0, &garbage).unwrap();
+    carry(&mut author, &mut reader, &name, 1 << 20);
+    let replica = reader.replica();
+    let whole = replica.complete(&name, Giver::Server, Some(1), NOW);
+    assert!(whole.unwrap());
+    assert_eq!(reader.sealed().len(), 1);
+    assert_eq!(
+        reader.read_whole(Some(name.record), name.id).unwrap(),
+        photo(LARGE, 1)
+    );
+}
+
+/// The key of the part has sealed the bytes of one phone, and another phone gives others.
+#[test]
+fn part_of_a_phone_begins_anew_after_a_crash() {
+    let town = Deployment::new();
+    let (_server, mut author, mut reader, name) = two_phones(&town, LARGE);
+    let replica = reader.replica();
+    replica.want_attachment(name.record, name.id).unwrap();
+    let good = FilePort::read(author.replica(), &name, 0, 1 << 20).unwrap();
+    replica
+        .arrived(&name, Giver::Phone, 0, &good[..70_000])
+        .unwrap();
+    reader.crash();
+    let file = reader.folder().join(&reader.sealed()[0]);
+    let mut longer = fs::read(&file).unwrap();
+    longer.extend([9; 100]);
+    fs::write(&file, longer).unwrap();
+    reader.reopen();
+    let more = &good[70_000..];
+    let refused = reader.replica().arrived(&name, Giver::Phone, 70_000, more);
+    assert_eq!(refused.unwrap_err().code, "media.offset");
+    assert_eq!(reader.sealed(), Vec::<String>::new());
+    super::meeting::meet(&mut reader, &mut author).unwrap();
+    let read = reader.read_whole(Some(name.record), name.id).unwrap();
+    assert_eq!(read, photo(LARGE, 1));
 }

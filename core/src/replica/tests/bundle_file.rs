@@ -10,7 +10,7 @@ use crate::limits::{BUNDLE_REQUEST_MS_MAX, BUNDLE_REQUESTS_MAX};
 use crate::sync::bundle_file::{
     BundleError, BundleFile, BundlePort, ask_by_code, ask_by_file, import, make,
 };
-use crate::sync::port::PeerPort;
+use crate::sync::port::{PeerPort, StarPort};
 use crate::trust::bundle_seal::SealError;
 use crate::trust::session::SessionError;
 
@@ -148,12 +148,12 @@ fn wrong_files_are_refused_and_change_nothing() {
         assert!(taken(&mut dispatcher, damaged).is_err());
     }
     assert!(dispatcher.replica().rows().unwrap().is_empty());
-    let late = NOW + BUNDLE_REQUEST_MS_MAX + 1;
-    let expired = import(dispatcher.replica(), &file, late).unwrap_err();
-    assert_eq!(expired, no_request);
     assert_eq!(taken(&mut dispatcher, &file), Ok(1), "nothing was lost");
     let again = taken(&mut dispatcher, &file);
     assert_eq!(again, Err(BundleError::ImportedBefore));
+    let late = NOW + BUNDLE_REQUEST_MS_MAX + 1;
+    let expired = import(dispatcher.replica(), &file, late).unwrap_err();
+    assert_eq!(expired, no_request);
     let foreign = Deployment::of_root(5);
     let mut stranger = foreign.phone(GRID_WORKER_LIN);
     let refused = make(stranger.replica(), &request, NOW, &mut rng(1)).unwrap_err();
@@ -197,7 +197,8 @@ fn revoked_phones_give_and_get_no_bundle() {
         .replica()
         .apply_revocations(&revoked, NOW + 2)
         .unwrap();
-    let refused = Err(BundleError::from(SessionError::Revoked));
+    let refused = Err(BundleError::Revoked);
+    assert_eq!(BundleError::Revoked.code(), "peer.revoked");
     assert_eq!(taken(&mut dispatcher, &of_thief.file), refused);
     assert!(!ids(&mut dispatcher, record).contains(&late));
     let asked = by_code(&mut thief, 3);
@@ -215,6 +216,41 @@ fn revoked_phones_give_and_get_no_bundle() {
     taken(&mut worker, &of_dispatcher.file).unwrap();
     let certificate = town.certificate(GRID_WORKER_CHEN);
     assert!(worker.replica().is_revoked(&certificate).unwrap());
+}
+
+#[test]
+fn phone_without_proof_is_named_the_other_one() {
+    let (town, elsewhere) = (Deployment::new(), Deployment::of_root(9));
+    let (mut worker, mut dispatcher) = (town.phone(GRID_WORKER_LIN), town.phone(DISPATCHER_GAO));
+    let mut foreign = elsewhere.phone(GRID_WORKER_CHEN);
+    let refused = make(
+        worker.replica(),
+        &by_code(&mut foreign, 1),
+        NOW,
+        &mut rng(2),
+    );
+    let refused = refused.map(drop).unwrap_err();
+    assert_eq!(refused.code(), "bundle.other_deployment");
+    // A phone that has the secret of the deployment and no certificate of it.
+    for refused in [
+        SessionError::BadClientProof,
+        SessionError::BadServerProof,
+        SessionError::BadCertificate,
+    ] {
+        let refused = BundleError::from(SealError::from(refused));
+        assert_eq!(refused, BundleError::NotProved);
+    }
+    let revoked = BundleError::from(SealError::from(SessionError::Revoked));
+    assert_eq!(revoked, BundleError::Revoked);
+    assert!(
+        make(
+            worker.replica(),
+            &by_code(&mut dispatcher, 3),
+            NOW,
+            &mut rng(4)
+        )
+        .is_ok()
+    );
 }
 
 #[test]
@@ -265,4 +301,23 @@ fn only_the_newest_requests_are_kept() {
     let late = NOW + BUNDLE_REQUEST_MS_MAX + 1;
     ask_by_code(dispatcher.replica(), late, &mut rng(99)).unwrap();
     assert_eq!(dispatcher.replica().pending_requests().unwrap().len(), 1);
+}
+
+/// Their private keys would open every file of a chat.
+#[test]
+fn expired_requests_go_with_sync_and_import() {
+    let town = Deployment::new();
+    let (mut server, mut phone) = (Server::new(&town), town.phone(DISPATCHER_ZHOU));
+    let late = NOW + BUNDLE_REQUEST_MS_MAX + 1;
+    let pending = |phone: &mut FilePhone| phone.replica().pending_requests().unwrap().len();
+    by_code(&mut phone, 1);
+    let answer = server.exchange(&mut phone);
+    phone.replica().apply(&answer, late - 1).unwrap();
+    assert_eq!(pending(&mut phone), 1);
+    let answer = server.exchange(&mut phone);
+    phone.replica().apply(&answer, late).unwrap();
+    assert_eq!(pending(&mut phone), 0);
+    by_code(&mut phone, 2);
+    import(phone.replica(), b"no file", late).unwrap_err();
+    assert_eq!(pending(&mut phone), 0);
 }

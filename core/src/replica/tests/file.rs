@@ -196,7 +196,10 @@ fn damage_of_any_one_page_costs_nothing_that_is_not_delivered() {
                 rescued
             });
             let what = format!("page {page} of {}", file.display());
-            assert!(self::outbox(&mut replica).starts_with(&outbox), "{what}");
+            // The new report is own work, so it goes before the work of others.
+            let mut left = self::outbox(&mut replica);
+            left.retain(|envelope| outbox.contains(envelope));
+            assert_eq!(left, outbox, "{what}");
             // When the app rests the second copy is read whole, and made anew where it was the damaged one.
             replica.rest().unwrap();
             let count = replica.undelivered().unwrap();

@@ -1,21 +1,27 @@
 //! Forbidden uses of genuine words of the server by another phone: to remove undelivered work, to prove a
 //! forgery, to fill the disk.
 
+use rand_chacha::rand_core::Rng as _;
+
 use super::meeting::{ids, meet, revocation};
 use super::server::*;
+use super::writing::triage;
 use super::*;
-use crate::domain::case::Event;
+use crate::domain::Audience;
 use crate::domain::case::payload::HandledOnSpot;
+use crate::domain::case::{Event, Party};
+use crate::domain::stream::StreamId;
 use crate::id::{EnvelopeId, Hash, RecordId};
+use crate::limits::{OUTBOX_BYTES_FIRST, PEER_UNJUDGED_AUTHOR_BYTES_MAX};
 use crate::replica::port::carried::parents_first;
 use crate::replica::table::envelope;
-use crate::sync::port::{Handover, PeerPort, StarPort};
+use crate::sync::port::{GiveAsk, Handover, OutboxAsk, PeerPort, StarPort};
 use crate::trust::certificate::RawCertificate;
 use crate::wire::body::Body;
 use crate::wire::envelope::{Envelope, RawEnvelope};
 use crate::wire::message::{Bundle, GiveBack};
 use crate::wire::verdict::{
-    Attestation, AttestedEnvelope, HeldReason, RefusedReason, Status, Verdict,
+    Attestation, AttestedEnvelope, HeldReason, RefusedReason, Status, StreamPosition, Verdict,
 };
 
 /// Verdicts of the server that are not final.
@@ -415,4 +421,205 @@ fn reversed_chain_is_ordered_in_one_pass() {
     let shown = [certificate(&mut hostile)];
     give(&mut worker, &shown, &[attested(&town, 1, &[held])], &chain);
     assert_eq!(undelivered(&mut worker), 50, "all of it goes along");
+}
+
+/// A receipt of the server that accepts these envelopes, for a reader who reads this stream.
+fn receipt(
+    town: &Deployment,
+    envelopes: &[RawEnvelope],
+    stream: StreamId,
+    after: i64,
+) -> Attestation {
+    let line = |raw: &RawEnvelope| AttestedEnvelope {
+        hash: raw.hash(),
+        verdict: Verdict {
+            status: Status::Accepted,
+            at_ms: NOW + after,
+            generation: 1,
+        },
+        at: vec![StreamPosition {
+            stream,
+            position: 1,
+        }],
+    };
+    let lines = envelopes.iter().map(line).collect();
+    let authority = town.anchors.authority();
+    Attestation::sign(1, NOW + after, lines, &town.server, authority)
+}
+
+fn whole(record: RecordId) -> GiveAsk {
+    GiveAsk {
+        records: vec![record],
+        bytes_max: 1 << 20,
+        ..GiveAsk::default()
+    }
+}
+
+/// The reporter's receipt names the stream that only the reporter reads, and the reporter's other work.
+#[test]
+fn receipt_names_neither_reporter_nor_tip_to_a_unit() {
+    for with_tip in [true, false] {
+        let town = Deployment::new();
+        let (mut reporter, mut other, mut handler) = (
+            town.phone(GRID_WORKER_CHEN),
+            town.phone(DISPATCHER_ZHOU),
+            town.phone(HANDLER_SHEN),
+        );
+        let mut colleague = town.phone(GRID_WORKER_XU);
+        let open = reporter.replica().report(&draft("煤气罐"), NOW).unwrap();
+        let tip = Draft {
+            audience: Audience::Restricted,
+            ..draft("线索")
+        };
+        let tip = reporter.replica().report(&tip, NOW).unwrap();
+        let raw = [open, tip].map(|record| bytes(&mut reporter, record).remove(0));
+        let own = StreamId::Member(GRID_WORKER_CHEN.member());
+        let lines = if with_tip { &raw[..] } else { &raw[..1] };
+        let receipt = receipt(&town, lines, own, 1);
+        give(
+            &mut other,
+            &[certificate(&mut reporter)],
+            &[receipt],
+            &raw[..1],
+        );
+
+        // A colleague reads the name in the report, so the receipt tells it nothing new.
+        let peer = colleague.replica().certificate().unwrap().clone();
+        let given = other.replica().give_to_peer(&whole(open), &peer).unwrap();
+        assert_eq!(given.bundle.envelopes.len(), 1);
+        assert_eq!(given.give_back.attestations.is_empty(), with_tip);
+
+        for (after, event) in [(200, triage()), (201, dispatch_to(Party::Unit(GAS)))] {
+            let other = other.replica();
+            other.act(open, &event, None, NOW + after).unwrap();
+        }
+        let peer = handler.replica().certificate().unwrap().clone();
+        let given = other.replica().give_to_peer(&whole(open), &peer).unwrap();
+        assert!(given.give_back.attestations.is_empty());
+        assert!(given.is_empty(), "nothing else proves the report");
+    }
+}
+
+/// The reporter's receipt stays back, and the words of the dispatcher go to a unit that has the report.
+#[test]
+fn words_reach_a_unit_without_the_receipt_below_them() {
+    let town = Deployment::new();
+    let mut server = Server::new(&town);
+    let (mut reporter, mut other, mut handler) = (
+        town.phone(GRID_WORKER_CHEN),
+        town.phone(DISPATCHER_ZHOU),
+        town.phone(HANDLER_SHEN),
+    );
+    let record = reporter.replica().report(&draft("煤气罐"), NOW).unwrap();
+    server.settle(&mut reporter);
+    server.settle(&mut other);
+    for (after, event) in [(200, triage()), (201, dispatch_to(Party::Unit(GAS)))] {
+        let other = other.replica();
+        other.act(record, &event, None, NOW + after).unwrap();
+    }
+    server.settle(&mut other);
+    server.settle(&mut handler);
+    let raw = bytes(&mut reporter, record);
+    let own = StreamId::Member(GRID_WORKER_CHEN.member());
+    let late = receipt(&town, &raw[..1], own, 900_000);
+    give(&mut other, &[], &[late], &raw[..1]);
+    let words = said("请尽快");
+    let words = other.replica().comment(record, words, NOW + 300).unwrap();
+    let peer = handler.replica().certificate().unwrap().clone();
+    let given = other.replica().give_to_peer(&whole(record), &peer).unwrap();
+    assert!(given.bundle.is_empty(), "a new reader gets no proof");
+    assert_eq!(meet(&mut other, &mut handler).unwrap(), (0, 1));
+    assert!(ids(&mut handler, record).contains(&words));
+}
+
+/// Envelopes of 250 KiB that the phone can only carry, in a record of the hostile author.
+fn flood(to: &mut FilePhone, hostile: &mut FilePhone, record: RecordId, count: u64) {
+    let (genesis, writer) = (ids(hostile, record)[0], hostile.writer());
+    let shown = [certificate(hostile)];
+    for n in 0..count {
+        let mut noise = vec![0; 250 * 1_024];
+        ChaCha8Rng::seed_from_u64(n).fill_bytes(&mut noise);
+        let noise = minicbor::to_vec(minicbor::bytes::ByteVec::from(noise)).unwrap();
+        let header = header(&writer.certificate, Some(record), &[genesis], NOW);
+        let raw = writer.sign(header, &Body::Unknown(99, noise)).raw().clone();
+        give(to, &shown, &[], &[raw]);
+    }
+}
+
+fn sent(phone: &mut FilePhone, bytes_max: usize) -> Vec<EnvelopeId> {
+    let ask = OutboxAsk {
+        bytes_max,
+        envelopes_max: 100,
+        without: &std::collections::BTreeSet::new(),
+    };
+    let bundle = phone.replica().outbox(&ask).unwrap();
+    let ids = bundle.envelopes.iter().map(|raw| raw.hash().envelope_id());
+    ids.collect()
+}
+
+#[test]
+fn own_work_goes_before_a_flood_of_a_meeting() {
+    let town = Deployment::new();
+    let (mut worker, mut hostile) = (town.phone(GRID_WORKER_CHEN), town.phone(GRID_WORKER_HU));
+    let junk = hostile.replica().report(&draft("气瓶"), NOW).unwrap();
+    meet(&mut hostile, &mut worker).unwrap();
+    flood(&mut worker, &mut hostile, junk, 4);
+    let own = worker
+        .replica()
+        .report(&draft("煤气罐"), NOW + 200)
+        .unwrap();
+    let own = ids(&mut worker, own)[0];
+    assert!(sent(&mut worker, OUTBOX_BYTES_FIRST).contains(&own));
+}
+
+#[test]
+fn record_above_one_message_ends_no_meeting() {
+    let town = Deployment::new();
+    for worker_calls in [true, false] {
+        let (mut worker, mut other, mut hostile) = (
+            town.phone(GRID_WORKER_CHEN),
+            town.phone(DISPATCHER_ZHOU),
+            town.phone(GRID_WORKER_HU),
+        );
+        let junk = hostile.replica().report(&draft("气瓶"), NOW).unwrap();
+        meet(&mut hostile, &mut worker).unwrap();
+        flood(&mut worker, &mut hostile, junk, 20);
+        let own = worker
+            .replica()
+            .report(&draft("煤气罐"), NOW + 200)
+            .unwrap();
+        let met = if worker_calls {
+            meet(&mut worker, &mut other)
+        } else {
+            meet(&mut other, &mut worker)
+        };
+        assert!(met.is_ok(), "{met:?}");
+        assert!(is_shown(&mut other, own));
+        assert_eq!(ids(&mut other, junk), ids(&mut worker, junk));
+    }
+}
+
+#[test]
+fn undelivered_work_of_one_author_is_bounded() {
+    let town = Deployment::new();
+    let (mut worker, mut hostile) = (town.phone(GRID_WORKER_CHEN), town.phone(GRID_WORKER_HU));
+    let mut honest = town.phone(GRID_WORKER_LIN);
+    let junk = hostile.replica().report(&draft("气瓶"), NOW).unwrap();
+    meet(&mut hostile, &mut worker).unwrap();
+    flood(&mut worker, &mut hostile, junk, 34);
+    let kept = bytes(&mut worker, junk);
+    let amount: usize = kept.iter().map(RawEnvelope::len).sum();
+    let most = usize::try_from(PEER_UNJUDGED_AUTHOR_BYTES_MAX).unwrap();
+    assert!((most - 300 * 1_024..=most).contains(&amount), "{amount}");
+    let report = honest.replica().report(&draft("煤气罐"), NOW).unwrap();
+    meet(&mut honest, &mut worker).unwrap();
+    assert!(is_shown(&mut worker, report), "another author has room");
+    // Once the server has judged it, the rest finds room.
+    let lines: Vec<_> = kept
+        .iter()
+        .map(|raw| (raw.hash(), Status::Accepted))
+        .collect();
+    give(&mut worker, &[], &[attested(&town, 1, &lines)], &kept);
+    flood(&mut worker, &mut hostile, junk, 34);
+    assert_eq!(ids(&mut worker, junk).len(), 35);
 }

@@ -355,6 +355,40 @@ fn reporter_and_witnesses_stay_unknown_to_a_unit_that_is_responsible() {
     assert!(loaded.node(unheard).is_none());
 }
 
+/// A member who joined the responsible unit shows a certificate from before.
+#[test]
+fn older_certificate_names_no_witness() {
+    let town = Deployment::new();
+    let mut server = Server::new(&town);
+    let (mut worker, mut dispatcher, mut handler) = (
+        town.phone(GRID_WORKER_CHEN),
+        town.phone(DISPATCHER_ZHOU),
+        town.phone(HANDLER_SHEN),
+    );
+    let record = worker.replica().report(&draft("煤气罐"), NOW).unwrap();
+    server.settle(&mut worker);
+    server.settle(&mut dispatcher);
+    for (after, event) in [(10, triage()), (11, dispatch_to(Party::Unit(GAS)))] {
+        let dispatcher = dispatcher.replica();
+        dispatcher.act(record, &event, None, NOW + after).unwrap();
+    }
+    server.settle(&mut dispatcher);
+    meet(&mut dispatcher, &mut handler).unwrap();
+    let words = said("已到现场");
+    handler.replica().comment(record, words, NOW + 60).unwrap();
+    meet(&mut handler, &mut dispatcher).unwrap();
+    let name = worker.replica().certificate().unwrap().raw().clone();
+    let ask = GiveAsk {
+        records: vec![record],
+        bytes_max: 1 << 20,
+        ..GiveAsk::default()
+    };
+    let old = town.certificate(HANDLER_SHEN.acting_as(Role::GridWorker, Workplace::Grid));
+    let given = dispatcher.replica().give_to_peer(&ask, &old).unwrap();
+    assert!(!given.bundle.envelopes.is_empty());
+    assert!(!given.bundle.certificates.contains(&name));
+}
+
 #[test]
 fn carried_words_of_witness_name_nobody_to_responsible_unit() {
     let town = Deployment::new();

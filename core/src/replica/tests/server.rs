@@ -142,6 +142,7 @@ impl<'a> Server<'a> {
             repair: Vec::new(),
             page_bytes_max: 1 << 20,
             parcels: None,
+            measure: None,
         };
         let response = SyncResponse {
             version: 1,
@@ -160,6 +161,7 @@ impl<'a> Server<'a> {
             sealed: Vec::new(),
             not_taken: Vec::new(),
             parcels: None,
+            measure: None,
         };
         Answer::verify(request, response, &self.town.anchors, 0).unwrap()
     }
@@ -340,6 +342,7 @@ impl<'a> Server<'a> {
             repair: Vec::new(),
             page_bytes_max: 1 << 20,
             parcels: None,
+            measure: None,
         };
         let response = SyncResponse {
             version: 1,
@@ -358,6 +361,7 @@ impl<'a> Server<'a> {
             sealed: Vec::new(),
             not_taken: Vec::new(),
             parcels: None,
+            measure: None,
         };
         Answer::verify(request, response, &self.town.anchors, 0).unwrap()
     }

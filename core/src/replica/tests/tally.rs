@@ -3,6 +3,7 @@
 use super::server::{Entry, REVOKED, Server};
 use super::*;
 use crate::crdt::FieldEdit;
+use crate::domain::case::payload::Comment;
 use crate::domain::content::Field;
 use crate::wire::verdict::{Status, VoidReason};
 
@@ -53,6 +54,95 @@ fn work_is_recorded_waits_and_counts() {
         "from the first instant on, before the second"
     );
     assert_eq!(part.records.recorded, 2);
+}
+
+fn with_photos(phone: &mut FilePhone, numbers: &[u8]) -> Vec<crate::id::Hash> {
+    let add = |n: &u8| {
+        let added = phone.replica().add_attachment(&photo(9, *n), NOW);
+        added.unwrap().id
+    };
+    numbers.iter().map(add).collect()
+}
+
+#[test]
+fn photos_count_with_the_work_they_belong_to() {
+    let town = Deployment::new();
+    let mut server = Server::new(&town);
+    let mut phone = town.phone(GRID_WORKER_CHEN);
+    let report = Draft {
+        attachments: with_photos(&mut phone, &[1, 2]),
+        ..draft("一")
+    };
+    let record = phone.replica().report(&report, NOW).unwrap();
+    let comment = Comment {
+        attachments: with_photos(&mut phone, &[3, 4]),
+        ..said("补充")
+    };
+    phone.replica().comment(record, comment, NOW + 1).unwrap();
+    assert_eq!(all(&mut phone).entries, counts(2, 0, 2, 0, 0));
+    server.settle(&mut phone);
+    assert_eq!(all(&mut phone).entries, counts(2, 2, 0, 0, 0));
+    assert_eq!(all(&mut phone).records, counts(1, 1, 0, 0, 0));
+    let alone = with_photos(&mut phone, &[5]);
+    phone.replica().attach(record, alone[0], NOW + 2).unwrap();
+    server.settle(&mut phone);
+    assert_eq!(
+        all(&mut phone).entries,
+        counts(3, 3, 0, 0, 0),
+        "a photo alone is work"
+    );
+    phone.replica().rebuild().unwrap();
+    assert_eq!(all(&mut phone).entries, counts(3, 3, 0, 0, 0));
+}
+
+/// The comment counts, and the person still learns that its photo does not.
+#[test]
+fn void_photo_of_counted_work_is_named() {
+    let town = Deployment::new();
+    let mut server = Server::new(&town);
+    let mut phone = town.phone(GRID_WORKER_CHEN);
+    let record = phone.replica().report(&draft("一"), NOW).unwrap();
+    server.settle(&mut phone);
+    let comment = Comment {
+        attachments: with_photos(&mut phone, &[1]),
+        ..said("补充")
+    };
+    let said = phone.replica().comment(record, comment, NOW + 1).unwrap();
+    let loaded = phone.replica().load(record).unwrap().unwrap();
+    let mut ids = loaded.nodes().iter().map(|node| node.id);
+    let described = ids.find(|id| *id != loaded.nodes()[0].id && *id != said);
+    let described = described.unwrap();
+    let void = Status::Void(VoidReason::Limit);
+    server.verdicts.insert(described, void);
+    server.sync(&mut phone);
+    let tally = all(&mut phone);
+    assert_eq!(tally.entries, counts(3, 2, 0, 0, 1));
+    let named: Vec<_> = tally.uncounted.iter().map(|one| one.envelope).collect();
+    assert_eq!(named, [described]);
+}
+
+/// A revoked phone: everything is held, and the comment is named once.
+#[test]
+fn held_comment_is_named_without_its_photo() {
+    let town = Deployment::new();
+    let mut server = Server::new(&town);
+    let mut phone = town.phone(GRID_WORKER_CHEN);
+    let record = phone.replica().report(&draft("一"), NOW).unwrap();
+    server.settle(&mut phone);
+    let comment = Comment {
+        attachments: with_photos(&mut phone, &[1]),
+        ..said("补充")
+    };
+    phone.replica().comment(record, comment, NOW + 1).unwrap();
+    let loaded = phone.replica().load(record).unwrap().unwrap();
+    for node in &loaded.nodes()[1..] {
+        server.verdicts.insert(node.id, REVOKED);
+    }
+    server.sync(&mut phone);
+    let tally = all(&mut phone);
+    assert_eq!(tally.entries, counts(2, 1, 0, 1, 0));
+    assert_eq!(tally.uncounted.len(), 1);
+    assert_eq!(tally.uncounted[0].words, "补充");
 }
 
 #[test]

@@ -96,7 +96,8 @@ impl Peer {
         };
         let mut lacks = Vec::new();
         for RecordIds { record, ids } in theirs {
-            let mine = if shared.contains(record) {
+            // A phone that reads no more names its records, and nothing of them goes back.
+            let mine = if shared.contains(record) || self.reading == Reading::Expired {
                 port.shared_ids(record, peer)?
             } else {
                 Vec::new()
@@ -106,6 +107,10 @@ impl Peer {
                 ids.iter().copied().collect(),
             );
             lacks.extend(there.difference(&here));
+            if self.reading == Reading::Expired {
+                continue;
+            }
+            ask.sent.extend(there.intersection(&here));
             if ids.is_empty() && !mine.is_empty() {
                 ask.records.push(*record);
             } else {
@@ -166,7 +171,7 @@ impl Peer {
         now_ms: i64,
     ) -> Result<(), PeerError> {
         if let Some(parcel) = parcel {
-            self.report.parcel_taken = port.take_parcel(&parcel, now_ms)?;
+            self.report.parcel_taken = port.take_parcel(&parcel, self.known_peer()?, now_ms)?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@
 
 use super::*;
 use crate::limits::PEER_FILE_BYTES;
-use crate::sync::file_port::Download;
+use crate::sync::file_port::{Download, Giver};
 use crate::wire::transfer::FileName;
 
 impl Peer {
@@ -50,7 +50,7 @@ impl Peer {
     }
 
     /// Keeps a piece of the file that this side asked for. An empty one says that the other side does not have
-    /// the file.
+    /// the file, or has no more of it.
     pub(super) fn take_piece(
         &mut self,
         port: &mut dyn PeerPort,
@@ -60,11 +60,18 @@ impl Peer {
         let file = self.wanted.current.take().ok_or(PeerError::OutOfTurn)?;
         let left = file.bytes.saturating_sub(file.offset);
         let count = piece.len() as u64;
-        if piece.len() > PEER_FILE_BYTES || count > left {
+        if piece.len() > PEER_FILE_BYTES {
             return Err(PeerError::OutOfTurn);
         }
-        if piece.is_empty() && left > 0 {
+        let ends_early = piece.is_empty() && left > 0;
+        if ends_early || count > left {
             self.wanted.without.insert(file.name);
+            // The description may tell a false length, so another one comes first next time.
+            if (file.offset > 0 || !ends_early)
+                && let Err(error) = port.other_length(&file.name, Giver::Phone, None)
+            {
+                tracing::warn!(code = error.code, "a file keeps its description");
+            }
             return Ok(());
         }
         match keep(port, &file, piece, now_ms) {
@@ -114,11 +121,11 @@ fn keep(
     piece: &[u8],
     now_ms: i64,
 ) -> Result<Arrival, PortError> {
-    port.arrived(&file.name, file.offset, piece)?;
+    port.arrived(&file.name, Giver::Phone, file.offset, piece)?;
     if file.offset + (piece.len() as u64) < file.bytes {
         return Ok(Arrival::Part);
     }
-    let is_sound = port.complete(&file.name, None, now_ms)?;
+    let is_sound = port.complete(&file.name, Giver::Phone, None, now_ms)?;
     Ok(if is_sound {
         Arrival::Whole
     } else {

@@ -12,7 +12,7 @@ use super::rests::{Rests, rest_ms};
 use crate::limits::{NEEDED_MAX, RETRY_MS_CUT, STALE_CONNECTIONS_MAX};
 use crate::sync::answer::AnswerError;
 use crate::sync::channel::Channel;
-use crate::sync::file_port::{Download, FilePort, Upload};
+use crate::sync::file_port::{Download, FilePort, Giver, Upload};
 use crate::sync::paths::{ATTACHMENTS_NEEDED_PATH, MEDIA_CBOR, attachment_path};
 use crate::sync::pause::{Pause, by_chance};
 use crate::sync::port::PortError;
@@ -30,6 +30,8 @@ const CONTENT_TYPE: &str = "content-type";
 const RANGE: &str = "range";
 /// Code of the replica for a sealed file that is damaged or gone.
 const UNREADABLE: &str = "media.unreadable";
+/// Code of the replica for a disk that fails.
+const STORAGE: &str = "replica.storage";
 
 /// Why records are synced before the next file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,6 +227,7 @@ impl Transfer {
     /// Acts on the head of a successful answer to a download. After an error its body is not to be used.
     pub fn opened(
         &mut self,
+        port: &mut dyn FilePort,
         channel: Option<Channel<'_>>,
         head: FileAnswer<'_>,
         now_ms: i64,
@@ -244,10 +247,27 @@ impl Transfer {
                     (fetch.generation, fetch.end) = (proof.generation, end);
                     return Ok(());
                 }
-                // The description tells another length than the server, so this file rests and the others continue.
+                // The description tells another length than the server. Another description may tell the right one;
+                // otherwise this file rests and the others continue.
                 let name = fetch.download.name;
+                let shown = head.range().map(|(_, _, all)| all);
+                let shown = shown.filter(|all| *all != fetch.download.bytes);
                 self.sent = None;
-                self.rests.rest(&name, now_ms);
+                let has_other = match shown {
+                    Some(all) => port.other_length(&name, Giver::Server, Some(all)),
+                    None => Ok(false),
+                };
+                match has_other {
+                    Ok(true) => {
+                        self.rests.fault(&name, now_ms);
+                    }
+                    Ok(false) => self.rests.rest(&name, now_ms),
+                    Err(error) if is_of_file(error) => self.rests.rest(&name, now_ms),
+                    Err(error) => {
+                        self.pause.grow(now_ms, rng);
+                        return Err(error.into());
+                    }
+                }
                 Err(AnswerError::Contradiction.into())
             }
             Err(error) => {
@@ -281,11 +301,12 @@ impl Transfer {
             return Err(AnswerError::Contradiction.into());
         }
         let name = fetch.download.name;
-        match port.arrived(&name, fetch.at, bytes) {
+        match port.arrived(&name, Giver::Server, fetch.at, bytes) {
             Ok(()) => {
                 self.rate
                     .moved(fetch.measured_ms, now_ms, bytes.len() as u64);
                 (fetch.at, fetch.measured_ms) = (after, now_ms);
+                self.rests.moved(&name);
                 self.progressed();
                 Ok(())
             }
@@ -297,6 +318,9 @@ impl Transfer {
                 } else if is_of_file(error) {
                     self.rests.rest(&name, now_ms);
                 } else {
+                    if error.code == STORAGE {
+                        self.rests.fruitless(&name, now_ms);
+                    }
                     self.pause.grow(now_ms, rng);
                 }
                 Err(error.into())
@@ -320,6 +344,9 @@ impl Transfer {
             return Err(SyncError::Unasked);
         };
         if fetch.at < fetch.end {
+            if fetch.at == fetch.download.offset {
+                self.rests.fruitless(&fetch.download.name, now_ms);
+            }
             // The right to read it may be gone; the next answer tells.
             self.pause.grow(now_ms, rng);
             return Err(AnswerError::Contradiction.into());
@@ -339,7 +366,7 @@ impl Transfer {
     }
 
     /// No answer arrived for a request that was on its way. If requests succeeded before, the line was only cut,
-    /// so the first wait is short.
+    /// so the first wait is short. A download rests after some answers in a row that ended before their first byte.
     pub fn failed(&mut self, now_ms: i64, rng: &mut dyn CryptoRng) {
         let is_first = self.pause.failures() == 0;
         if let Some(Sent {
@@ -349,6 +376,9 @@ impl Transfer {
             && fetch.at == fetch.download.offset
         {
             self.down.lost();
+            if fetch.generation > 0 {
+                self.rests.fruitless(&fetch.download.name, now_ms);
+            }
         }
         self.unreached(now_ms, rng);
         if is_first {
@@ -563,7 +593,7 @@ impl Transfer {
         generation: Option<u32>,
         now_ms: i64,
     ) -> Result<(), PortError> {
-        match port.complete(name, generation, now_ms) {
+        match port.complete(name, Giver::Server, generation, now_ms) {
             Ok(true) => self.rests.clear(name),
             Ok(false) => {
                 self.rests.fault(name, now_ms);
@@ -727,19 +757,23 @@ impl Transfer {
         match sent.ask {
             Ask::Begin => self.progressed(),
             Ask::Piece { bytes, .. } if moved > 0 => {
+                self.rests.moved(&name);
                 self.rate.moved(sent.at_ms, now_ms, moved);
                 self.up.done(bytes, now_ms.saturating_sub(sent.at_ms));
                 self.hold_up.reset();
                 self.progressed();
             }
             _ if moved > 0 || offset == length => {
+                self.rests.moved(&name);
                 self.rate.moved(sent.at_ms, now_ms, moved);
                 self.progressed();
             }
             // The last piece is lost whole.
             _ => {
                 self.up.lost();
-                if matches!(sent.ask, Ask::Piece { .. }) && !self.may_repeat() {
+                let is_piece = matches!(sent.ask, Ask::Piece { .. });
+                let rests = self.rests.fruitless(&name, now_ms);
+                if rests || (is_piece && !self.may_repeat()) {
                     self.rest_upload(&name, now_ms);
                 }
             }

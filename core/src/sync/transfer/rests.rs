@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::limits::{FILE_REST_MS_FIRST, FILE_REST_MS_MAX};
+use crate::limits::{FILE_REST_MS_FIRST, FILE_REST_MS_MAX, FRUITLESS_REQUESTS_MAX};
 use crate::wire::transfer::FileName;
 
 /// The rest after so many earlier ones, milliseconds.
@@ -21,12 +21,16 @@ struct Rest {
 
 /// The files with faults.
 #[derive(Debug, Default)]
-pub(super) struct Rests(BTreeMap<FileName, Rest>);
+pub(super) struct Rests {
+    rests: BTreeMap<FileName, Rest>,
+    /// Requests in a row that moved no byte of a file, though the server answered.
+    fruitless: BTreeMap<FileName, u32>,
+}
 
 impl Rests {
     /// Notes a fault after which a second try is sensible. Returns whether the file may try at once.
     pub(super) fn fault(&mut self, name: &FileName, now_ms: i64) -> bool {
-        if self.0.contains_key(name) {
+        if self.rests.contains_key(name) {
             self.rest(name, now_ms);
             return false;
         }
@@ -35,30 +39,49 @@ impl Rests {
             from_ms: now_ms,
             until_ms: now_ms,
         };
-        self.0.insert(*name, rest);
+        self.rests.insert(*name, rest);
         true
+    }
+
+    /// Notes a request that moved no byte of a file, though the server answered. The file rests after some of
+    /// them in a row. Returns whether it rests now.
+    pub(super) fn fruitless(&mut self, name: &FileName, now_ms: i64) -> bool {
+        let count = self.fruitless.entry(*name).or_default();
+        *count += 1;
+        if *count < FRUITLESS_REQUESTS_MAX {
+            return false;
+        }
+        self.rest(name, now_ms);
+        true
+    }
+
+    /// Bytes of a file have moved.
+    pub(super) fn moved(&mut self, name: &FileName) {
+        self.fruitless.remove(name);
     }
 
     /// Lets a file rest.
     pub(super) fn rest(&mut self, name: &FileName, now_ms: i64) {
-        let faults = self.0.get(name).map_or(0, |rest| rest.faults);
+        let faults = self.rests.get(name).map_or(0, |rest| rest.faults);
         let length_ms = rest_ms(faults);
         let rest = Rest {
             faults: faults.saturating_add(1),
             from_ms: now_ms,
             until_ms: now_ms.saturating_add(length_ms),
         };
-        self.0.insert(*name, rest);
+        self.fruitless.remove(name);
+        self.rests.insert(*name, rest);
     }
 
     /// Forgets the faults of a file, because it succeeded.
     pub(super) fn clear(&mut self, name: &FileName) {
-        self.0.remove(name);
+        self.fruitless.remove(name);
+        self.rests.remove(name);
     }
 
     /// The files that rest now. A clock that was set back ends a rest.
     pub(super) fn resting(&self, now_ms: i64) -> BTreeSet<FileName> {
-        let rests = self.0.iter();
+        let rests = self.rests.iter();
         let resting = rests.filter(|(_, rest)| (rest.from_ms..rest.until_ms).contains(&now_ms));
         resting.map(|(name, _)| *name).collect()
     }

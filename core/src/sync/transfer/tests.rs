@@ -206,7 +206,7 @@ impl TransferWorld {
             self.errors.extend(taken.err());
             return;
         }
-        if let Err(error) = transfer.opened(channel, answer, self.now, rng) {
+        if let Err(error) = transfer.opened(phone, channel, answer, self.now, rng) {
             return self.errors.push(error);
         }
         let end = match fate {
@@ -812,4 +812,71 @@ fn any_series_of_faults_ends_with_every_file_whole() {
             assert!(here.bytes == *there, "seed {seed}");
         }
     }
+}
+
+/// The server's file is damaged, or the phone's disk fails under it.
+#[test]
+fn download_that_never_comes_lets_the_next_pass() {
+    for fails_here in [false, true] {
+        let mut world = TransferWorld::new(26);
+        let (one, other) = (world.download(9_000), world.download(9_000));
+        let (bad, good) = (one.min(other), one.max(other));
+        world.phone.files.files.get_mut(&bad).unwrap().is_damaged = fails_here;
+        for _ in 0..40 {
+            match world.next() {
+                Ok(Step::Send(request)) => {
+                    if !fails_here && request.path.contains(&bad.id.to_string()) {
+                        world.fates.push_front(Fate::CutAnswer(0));
+                    }
+                    world.exchange(&request);
+                }
+                Ok(Step::Wait { until_ms }) => world.now = until_ms,
+                _ => break,
+            }
+        }
+        assert_eq!(world.receipt(&good), Some(1), "{fails_here}");
+        world.phone.files.files.get_mut(&bad).unwrap().is_damaged = false;
+        world.now += FILE_REST_MS_FIRST;
+        assert_eq!(world.run(), Step::Done);
+        assert_eq!(world.receipt(&bad), Some(1));
+    }
+}
+
+#[test]
+fn upload_that_never_arrives_lets_the_next_pass() {
+    let mut world = TransferWorld::new(27);
+    let (bad, good) = (world.upload(1_000), world.upload(2_000));
+    for _ in 0..40 {
+        match world.next() {
+            Ok(Step::Send(request)) => {
+                let is_bad = request.path.contains(&bad.id.to_string());
+                if is_bad && request.method == "PATCH" {
+                    world.fates.push_front(Fate::Cut(0));
+                }
+                world.exchange(&request);
+            }
+            Ok(Step::Wait { until_ms }) => world.now = until_ms,
+            _ => break,
+        }
+        if world.receipt(&good).is_some() {
+            break;
+        }
+    }
+    assert_eq!((world.receipt(&bad), world.receipt(&good)), (None, Some(1)));
+    world.now += 10 * FILE_REST_MS_FIRST;
+    assert_eq!(world.run(), Step::Done);
+    assert_eq!(world.receipt(&bad), Some(1));
+}
+
+#[test]
+fn proved_length_tries_its_description_at_once() {
+    let mut world = TransferWorld::new(28);
+    let name = world.download(9_000);
+    world.phone.files.files.get_mut(&name).unwrap().length = 9_001;
+    world.phone.files.others.insert(name, 9_000);
+    let began = world.now;
+    assert_eq!(world.run(), Step::Done);
+    assert_eq!(world.receipt(&name), Some(1));
+    assert_eq!(world.methods(), ["GET", "GET"]);
+    assert!(world.now < began + 1_000, "it waits for no pause");
 }

@@ -57,6 +57,31 @@ fn make_unreadable(blobs: &Blobs, key: AttachmentKey) {
 
 #[cfg(unix)]
 #[test]
+fn unreadable_file_is_needed_and_hides_no_other() {
+    let mut it = Case::new();
+    it.send().unwrap();
+    let other = describe(&it.bench.world, &mut it.phone, &photo(600, 2), [2; 16]);
+    make_unreadable(&it.blobs, it.key);
+    let needed = it.blobs.needed(it.device, &[it.key, other], NOW);
+    assert_eq!(needed.unwrap(), [0, 1]);
+    assert!(it.send().unwrap().is_new);
+    assert_eq!(it.read(), it.bytes);
+}
+
+#[test]
+fn shortened_file_opens_for_no_reader() {
+    let it = Case::new();
+    it.send().unwrap();
+    let path = it.blobs.files.path(it.key);
+    std::fs::write(&path, &it.bytes[..400]).unwrap();
+    let opened = it.blobs.open_file(it.device, it.key, NOW);
+    assert_eq!(code(opened), "store.damaged");
+    assert!(it.send().unwrap().is_new);
+    assert_eq!(it.read(), it.bytes);
+}
+
+#[cfg(unix)]
+#[test]
 fn unreadable_orphans_hold_no_other_up() {
     let (heard, guard) = Heard::start(LogFormat::Text);
     let mut it = Case::new();

@@ -1,4 +1,4 @@
-//! Photos of any length, and phones that describe and send them.
+//! Phones that describe and send photos.
 
 use std::sync::{Arc, mpsc};
 
@@ -14,30 +14,7 @@ use crate::error::Result;
 use crate::ingest::tests::world::{SyncPhone, TestServer};
 use crate::store::AttachmentKey;
 use onegrid_core::fixtures::NOW;
-
-/// A clean photo of one grey block whose data has about so many bytes. The number makes photos differ.
-pub(crate) fn photo(length: usize, n: u8) -> Vec<u8> {
-    let mut photo = vec![0xff, 0xd8];
-    let mut put = |marker: u8, data: &[u8]| {
-        let length = u16::try_from(data.len() + 2).unwrap();
-        photo.extend([0xff, marker]);
-        photo.extend(length.to_be_bytes());
-        photo.extend(data);
-    };
-    put(0xdb, &[&[0][..], &[1; 64]].concat());
-    put(0xc0, &[8, 0, 8, 0, 8, 1, 1, 0x11, 0]);
-    // One code of one bit, for the value 0.
-    let mut code = [0; 18];
-    code[1] = 1;
-    put(0xc4, &code);
-    code[0] = 0x10;
-    put(0xc4, &code);
-    put(0xda, &[1, 1, 0, 0, 63, 0]);
-    photo.extend((0..length).map(|at| u8::try_from((at + usize::from(n)) % 251).unwrap()));
-    photo.push(n);
-    photo.extend([0xff, 0xd9]);
-    photo
-}
+pub(crate) use onegrid_core::fixtures::photo;
 
 /// Holds all checks of whole files up until the answer is called.
 pub(crate) fn hold_checks(blobs: &Arc<Blobs>) -> impl FnOnce() {

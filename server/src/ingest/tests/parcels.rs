@@ -1,9 +1,10 @@
 //! Parcels that couriers bring: their content is judged like any upload, and a bad one does no harm.
 
 use minicbor::bytes::ByteVec;
-use onegrid_core::limits::PARCEL_CONTENT_BYTES_MAX;
+use onegrid_core::limits::{PARCEL_CONTENT_BYTES_MAX, PARCEL_ENVELOPES_MAX};
 use onegrid_core::trust::parcel::{ParcelKey, ParcelMaker};
 use onegrid_core::trust::sign::Authority;
+use onegrid_core::wire::envelope::RawEnvelope;
 use onegrid_core::wire::frame;
 use onegrid_core::wire::message::{Bundle, SyncRequest};
 use onegrid_core::wire::parcel::ParcelOutcome;
@@ -215,4 +216,111 @@ fn envelope_of_a_newer_app_stays_out_of_its_parcel() {
     assert_eq!(status(&world, &genesis), Some(Status::Accepted));
     let unread = world.server.store().read(|tx| tx.unread(&newer));
     assert_eq!(unread.unwrap(), None);
+}
+
+#[test]
+fn parcel_without_parents_counts_each_time() {
+    let world = TestServer::new();
+    let (mut author, mut courier) = (world.phone(VOLUNTEER_WANG), world.phone(HANDLER_LU));
+    let genesis = author.report("gas");
+    let child = author.act(genesis.record(), &[genesis.id()], &comment("on it"));
+    let parcel = sealed(&author, &author.bundle(&[&child]));
+    // Equal bytes are looked at once in a request.
+    let twice = [parcel.clone(), parcel];
+    for _ in 0..DEVICE_DAY_PARCELS_MAX {
+        let outcomes = bring(&mut courier, &world, &twice);
+        assert_eq!(outcomes, [ParcelOutcome::MissingParents; 2]);
+    }
+    let outcomes = bring(&mut courier, &world, &twice);
+    assert_eq!(outcomes, [ParcelOutcome::TooMany; 2]);
+}
+
+#[test]
+fn parcel_with_too_many_envelopes_is_refused() {
+    let world = TestServer::new();
+    let (mut author, mut courier) = (world.phone(VOLUNTEER_WANG), world.phone(HANDLER_LU));
+    let genesis = author.report("gas");
+    // A whole envelope is so large that fewer fill a parcel, so only a hostile author comes here.
+    let empty = RawEnvelope {
+        header: Vec::new(),
+        body: Vec::new(),
+        signature: [0; 64],
+    };
+    let mut raw = vec![empty; PARCEL_ENVELOPES_MAX];
+    raw.push(genesis.raw().clone());
+    let parcel = sealed(&author, &author.raw_bundle(raw));
+    let outcomes = bring(&mut courier, &world, &[parcel]);
+    assert_eq!(outcomes, [ParcelOutcome::TooLarge]);
+    assert_eq!(status(&world, &genesis), None);
+}
+
+#[test]
+fn parcel_that_was_put_off_is_looked_at_again() {
+    let world = TestServer::new();
+    let (mut author, mut courier) = (world.phone(VOLUNTEER_WANG), world.phone(HANDLER_LU));
+    let mut none = crate::ingest::ration::Ceilings::default();
+    none.refused.envelopes = 0;
+    let full = world.reopened().with_ceilings(none);
+    let genesis = author.report("gas");
+    let parcel = sealed(&author, &author.bundle(&[&genesis]));
+    let request = SyncRequest {
+        parcels: Some(vec![parcel.clone().into()]),
+        ..courier.ask(None, 0)
+    };
+    let answer = courier.send(&full, &request).unwrap();
+    assert_eq!(answer.parcels, Some(vec![ParcelOutcome::Later]));
+    let outcomes = bring(&mut courier, &world, &[parcel]);
+    assert_eq!(outcomes, [ParcelOutcome::Taken]);
+    assert_eq!(status(&world, &genesis), Some(Status::Accepted));
+}
+
+#[test]
+fn parcel_that_fails_here_holds_no_other_up() {
+    let world = TestServer::new();
+    let (mut author, mut other) = (world.phone(VOLUNTEER_WANG), world.phone(VOLUNTEER_SUN));
+    let mut courier = world.phone(HANDLER_LU);
+    let first = author.report("first");
+    author.push(&world.server, &[&first]);
+    let device = author.certificate.facts().device;
+    let negative = "UPDATE written SET envelopes = -1 WHERE device = ?1";
+    world.spoil(negative, &device.0);
+    let (bad, good) = (author.report("bad"), other.report("good"));
+    let parcels = [
+        sealed(&author, &author.bundle(&[&bad])),
+        sealed(&other, &other.bundle(&[&good])),
+    ];
+    let outcomes = bring(&mut courier, &world, &parcels);
+    assert_eq!(outcomes, [ParcelOutcome::Later, ParcelOutcome::Taken]);
+    assert_eq!(status(&world, &good), Some(Status::Accepted));
+}
+
+/// Two authors write upon an envelope that waits for a newer server.
+#[test]
+fn waiting_envelopes_count_to_their_authors() {
+    let world = TestServer::new();
+    let (mut author, mut other) = (world.phone(VOLUNTEER_WANG), world.phone(VOLUNTEER_SUN));
+    let mut courier = world.phone(HANDLER_LU);
+    let genesis = author.report("gas");
+    author.push(&world.server, &[&genesis]);
+    let comes_first = author.act(genesis.record(), &[genesis.id()], &comment("newer"));
+    let mut newer = comes_first.raw().clone();
+    newer.header = vec![0x82, 9, 1];
+    let request = author.ask(Some(author.raw_bundle(vec![newer.clone()])), 0);
+    author.send(&world.server, &request).unwrap();
+    let parent = newer.hash().envelope_id();
+    let one = author.act(genesis.record(), &[parent], &comment("one"));
+    let upon = other.act(genesis.record(), &[one.id()], &comment("other"));
+    let mut bundle = author.bundle(&[&one, &upon]);
+    bundle
+        .certificates
+        .extend(other.bundle(&[&upon]).certificates);
+    let parcel = sealed(&author, &bundle);
+    let outcomes = bring(&mut courier, &world, &[parcel]);
+    assert_eq!(outcomes, [ParcelOutcome::Taken]);
+    let waits = |phone: &SyncPhone| {
+        let device = phone.certificate.facts().device;
+        let amount = world.server.store().read(|tx| tx.unread_of(device));
+        amount.unwrap().envelopes
+    };
+    assert_eq!((waits(&author), waits(&other), waits(&courier)), (2, 1, 0));
 }

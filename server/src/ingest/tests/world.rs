@@ -231,6 +231,7 @@ impl SyncPhone {
             repair: Vec::new(),
             page_bytes_max,
             parcels: None,
+            measure: None,
         }
     }
 

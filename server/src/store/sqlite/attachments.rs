@@ -5,7 +5,9 @@ use onegrid_core::wire::verdict::{Status, Verdict};
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use super::convert::{from_cbor, int, limit, number};
-use crate::store::{AttachmentFile, AttachmentKey, Description, UploadAmount, UploadRow};
+use crate::store::{
+    AttachmentFile, AttachmentKey, Description, RecordFile, UploadAmount, UploadRow,
+};
 
 const FILE: &str = "SELECT record_id, id, media, bytes, salt, stored_ms FROM attachment_files";
 const UPLOAD: &str =
@@ -47,6 +49,23 @@ pub(super) fn descriptions(
             salt: row.get(4)?,
         };
         Ok((description, from_cbor::<Verdict>(row, 5)?.status))
+    })?
+    .collect()
+}
+
+pub(super) fn of_record(db: &Connection, record: RecordId) -> Result<Vec<RecordFile>> {
+    db.prepare_cached(
+        "SELECT f.id, f.bytes, d.envelope_id FROM attachment_files f
+         JOIN attachment_descriptions d ON d.record_id = f.record_id AND d.id = f.id
+         JOIN envelopes e ON e.id = d.envelope_id
+         WHERE f.record_id = ? AND e.status = 0 ORDER BY f.id, e.no",
+    )?
+    .query_map([record.0], |row| {
+        Ok(RecordFile {
+            id: row.get(0).map(Hash)?,
+            bytes: number(row, 1)?,
+            envelope: row.get(2).map(EnvelopeId)?,
+        })
     })?
     .collect()
 }

@@ -16,9 +16,9 @@ use super::{
 };
 use crate::store::{
     Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, CursorsRow, Description, DeviceRow,
-    Head, InvitationRow, MemberRow, NewEntry, NewEnvelope, PackedEnvelope, ParcelRow, ReadingRow,
-    RecordRow, Renewals, ReviewRow, SessionRow, StoreError, StoreResult, TemplateRow, UnreadRow,
-    UploadAmount, UploadRow, Writer,
+    Head, InvitationRow, MemberRow, NewEntry, NewEnvelope, PackedEnvelope, ParcelAmount, ParcelRow,
+    ReadingRow, RecordRow, Renewals, ReviewRow, SessionRow, StoreError, StoreResult, TemplateRow,
+    UnreadRow, UploadAmount, UploadRow, Writer,
 };
 
 impl Writer for Tx<'_> {
@@ -125,6 +125,15 @@ impl Writer for Tx<'_> {
 
     fn put_parcel(&mut self, row: &ParcelRow) -> StoreResult<()> {
         parcels::put(self.db, row).map_err(failure)
+    }
+
+    fn add_parcels_brought(
+        &mut self,
+        day: i64,
+        courier: DeviceId,
+        more: ParcelAmount,
+    ) -> StoreResult<()> {
+        parcels::add_brought(self.db, day, courier, more).map_err(failure)
     }
 
     fn sweep_parcels(&mut self, before_day: i64) -> StoreResult<usize> {

@@ -98,7 +98,15 @@ impl Readership {
         }
     }
 
-    fn is_party(&self, member: Option<MemberId>, units: &[UnitId]) -> bool {
+    /// Whether the member created the record.
+    #[must_use]
+    pub fn is_reporter(&self, member: Option<MemberId>) -> bool {
+        self.reporter.is_some() && self.reporter == member
+    }
+
+    /// Whether the member, or one of the units, is responsible for the record.
+    #[must_use]
+    pub fn is_party(&self, member: Option<MemberId>, units: &[UnitId]) -> bool {
         self.parties.iter().any(|party| party.is(member, units))
     }
 
