@@ -7,6 +7,7 @@
 //! Records come first. The files follow, the smallest upload first, then the downloads that were asked for.
 
 mod files;
+mod plan;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +21,7 @@ use super::budget::{Budget, Purse};
 use super::cancel::Cancel;
 use super::error::NetError;
 use super::http::{Http, NetConfig, Unanswered};
+use super::line_rate::LineRate;
 use super::live::{Listener, LiveEnd, keep, listen};
 use super::meter::Traffic;
 use super::status::{FilesPolicy, Progress, State, Status};
@@ -31,6 +33,8 @@ use crate::sync::star::{Incoming, Request, Star, Step};
 use crate::sync::transfer::Transfer;
 use crate::system::{OsRandom, now_ms};
 use crate::trust::request_mac::RequestTag;
+
+pub use plan::{PlannedAmount, SyncPlan};
 
 /// Longest time without asking the server, when no wake-up comes.
 const ASK_ANYWAY: Duration = Duration::from_mins(5);
@@ -49,6 +53,7 @@ struct Shared<P> {
     status: watch::Sender<Status>,
     files: Mutex<FilesPolicy>,
     noted: Mutex<Noted>,
+    rate: LineRate,
 }
 
 struct Machine<P> {
@@ -139,6 +144,7 @@ impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
             status: watch::Sender::default(),
             files: Mutex::default(),
             noted: Mutex::default(),
+            rate: LineRate::default(),
         })))
     }
 
@@ -415,6 +421,7 @@ impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
                 .await;
             return Err(error);
         }
+        let (bytes, at) = (self.traffic().bytes(), Instant::now());
         let show = || self.show_traffic(began);
         let posted = self.0.http.post(path, media_type, &headers, body, show);
         match posted.await {
@@ -428,10 +435,14 @@ impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
                     };
                     star.received(port, incoming, came_ms, &mut OsRandom)
                 });
-                Ok(taken.await?)
+                taken.await?;
+                // The work of the phone on the answer counts, because the next request waits for it.
+                let moved = self.traffic().bytes().saturating_sub(bytes);
+                self.0.rate.moved(moved, at.elapsed());
+                Ok(())
             }
             Err(Unanswered::Stale) => {
-                self.with_machine(|star, _| star.begin()).await;
+                self.with_machine(|star, _| star.begin_again()).await;
                 Ok(())
             }
             Err(Unanswered::Failed(error)) => {

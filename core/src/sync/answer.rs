@@ -26,17 +26,21 @@ coded_error! {
         /// The answer contradicts its own request.
         #[error("sync.bad_answer")]
         Contradiction,
+        /// The server did not say how much this replica lacks, because it does not know the question.
+        #[error("sync.unmeasured")]
+        Unmeasured,
     }
 }
 
 impl AnswerError {
     /// Every error.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Receipt,
         Self::Page,
         Self::Pack,
         Self::OlderGeneration,
         Self::Contradiction,
+        Self::Unmeasured,
     ];
 }
 

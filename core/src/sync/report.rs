@@ -90,6 +90,7 @@ impl Report {
         self.bytes_down = self.bytes_down.saturating_add(earlier.bytes_down);
         self.pushed = self.pushed.saturating_add(earlier.pushed);
         self.pulled = self.pulled.saturating_add(earlier.pulled);
+        self.parcels = self.parcels.saturating_add(earlier.parcels);
         for incident in earlier.incidents {
             self.note(incident);
         }

@@ -11,6 +11,8 @@
 //! Each request can be lost, doubled or answered late without harm, and the machine can be thrown away at any
 //! moment. Every applied answer is in the replica, and the rest is asked for again. An answer that does not
 //! verify changes nothing. A session is kept from one sync to the next.
+//!
+//! [`Star::begin_plan`] begins a run that only asks how much this replica lacks, and moves nothing.
 
 use rand_core::CryptoRng;
 
@@ -24,9 +26,11 @@ use super::port::{PortError, StarPort};
 use super::report::Report;
 pub use super::star_error::SyncError;
 use crate::limits::{RETRY_MS_CUT, RETRY_MS_MAX};
-use crate::trust::request_mac::{MAC_HEADER, RequestMac, SESSION_HEADER};
+use crate::trust::request_mac::{MAC_HEADER, RequestMac, RequestTag, SESSION_HEADER};
 use crate::trust::session::{ClientAwaiting, ClientHandshake, Session, SessionError};
-use crate::wire::message::SyncResponse;
+use crate::wire::cursor::cursor_set_hash;
+use crate::wire::measure::Measure;
+use crate::wire::message::{CursorsAnswer, Known, SyncRequest, SyncResponse};
 
 /// A request to be sent by POST.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,8 +76,22 @@ enum Phase {
     Hello(ClientHandshake),
     Prove(ClientAwaiting),
     Sync(Box<SentRequest>, RequestMac),
-    Waiting { until_ms: i64 },
+    Plan(RequestMac),
+    Waiting {
+        until_ms: i64,
+    },
     Done,
+    /// The measure is here.
+    Planned,
+}
+
+/// The question for the measure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum PlanAsk {
+    /// With the hash of the cursors, if there are any.
+    Short,
+    /// With all cursors.
+    AllCursors,
 }
 
 /// The sync machine of one phone and one server.
@@ -85,6 +103,9 @@ pub struct Star {
     session: Option<Session>,
     requests: u64,
     run: Run,
+    /// Set while this run only asks for the measure.
+    plan: Option<PlanAsk>,
+    measure: Option<Measure>,
     failures: u32,
     pace: Pace,
     sent_ms: i64,
@@ -106,6 +127,8 @@ impl Star {
             session: None,
             requests: 0,
             run: Run::default(),
+            plan: None,
+            measure: None,
             failures: 0,
             pace: Pace::default(),
             sent_ms: 0,
@@ -120,7 +143,9 @@ impl Star {
         rng: &mut dyn CryptoRng,
     ) -> Result<Step, SyncError> {
         match &self.phase {
-            Phase::Hello(_) | Phase::Prove(_) | Phase::Sync(..) => return Ok(Step::Awaiting),
+            Phase::Hello(_) | Phase::Prove(_) | Phase::Sync(..) | Phase::Plan(_) => {
+                return Ok(Step::Awaiting);
+            }
             Phase::Waiting { until_ms } if now_ms < *until_ms => {
                 // A clock that was set back must not make the phone wait for years.
                 let until_ms = (*until_ms).min(now_ms.saturating_add(RETRY_MS_MAX));
@@ -130,6 +155,10 @@ impl Star {
             Phase::Done => {
                 self.phase = Phase::Ready;
                 return Ok(Step::Done(std::mem::take(&mut self.run).report));
+            }
+            Phase::Planned => {
+                self.phase = Phase::Ready;
+                return Ok(Step::Done(std::mem::take(&mut self.run.report)));
             }
             Phase::Waiting { .. } | Phase::Ready => {}
         }
@@ -176,21 +205,26 @@ impl Star {
                 body,
             });
         };
+        if let Some(ask) = self.plan {
+            let cursors = port.cursors()?;
+            let known = if ask == PlanAsk::AllCursors || cursors.is_empty() {
+                Known::All(cursors)
+            } else {
+                Known::Hash(cursor_set_hash(&cursors))
+            };
+            let body = SyncRequest::of_measure(known).to_bytes()?;
+            self.requests += 1;
+            let tag = session.tag(self.requests, "POST", SYNC_PATH, &body);
+            self.phase = Phase::Plan(tag.mac);
+            return Ok(sync_request(&tag, body));
+        }
         let (page_bytes, outbox_bytes) = (self.pace.page_bytes(), self.pace.outbox_bytes());
         let asked = self.run.request(port, page_bytes, outbox_bytes, now_ms)?;
         let body = asked.request.to_bytes()?;
         self.requests += 1;
         let tag = session.tag(self.requests, "POST", SYNC_PATH, &body);
         self.phase = Phase::Sync(Box::new(asked), tag.mac);
-        let headers = vec![
-            (SESSION_HEADER, tag.session_header()),
-            (MAC_HEADER, tag.mac_header()),
-        ];
-        Ok(Request {
-            path: SYNC_PATH,
-            headers,
-            body,
-        })
+        Ok(sync_request(&tag, body))
     }
 
     /// Applies an answer of the server. An error describes the fault in the answer; nothing has changed then,
@@ -204,7 +238,7 @@ impl Star {
     ) -> Result<(), SyncError> {
         let phase = std::mem::replace(&mut self.phase, Phase::Ready);
         let taken = match phase {
-            Phase::Ready | Phase::Waiting { .. } | Phase::Done => {
+            Phase::Ready | Phase::Waiting { .. } | Phase::Done | Phase::Planned => {
                 self.phase = phase;
                 return Err(SyncError::Unasked);
             }
@@ -212,6 +246,7 @@ impl Star {
             Phase::Hello(handshake) => self.hello(port, handshake, incoming.body),
             Phase::Prove(awaiting) => self.granted(port, awaiting, incoming.body, now_ms),
             Phase::Sync(asked, mac) => self.answered(port, &asked, mac, incoming, now_ms),
+            Phase::Plan(mac) => self.measured(port, mac, incoming, now_ms),
         };
         match taken {
             Ok(()) => {
@@ -263,9 +298,32 @@ impl Star {
         if matches!(self.phase, Phase::Done) {
             self.run = Run::default();
         }
-        if matches!(self.phase, Phase::Waiting { .. } | Phase::Done) {
+        if matches!(
+            self.phase,
+            Phase::Waiting { .. } | Phase::Done | Phase::Planned
+        ) {
             self.phase = Phase::Ready;
         }
+        (self.plan, self.measure) = (None, None);
+    }
+
+    /// Gives up an answer that is still awaited, and begins the same run again.
+    pub fn begin_again(&mut self) {
+        let plan = self.plan;
+        self.begin();
+        self.plan = plan;
+    }
+
+    /// Begins a run that only asks how much this replica lacks. It sends no work, brings none, and moves no
+    /// cursor; when it is done, [`Self::take_measure`] has the answer.
+    pub fn begin_plan(&mut self) {
+        self.begin();
+        self.plan = Some(PlanAsk::Short);
+    }
+
+    /// The answer of a run that [`Self::begin_plan`] began; `None` before its end.
+    pub fn take_measure(&mut self) -> Option<Measure> {
+        self.measure.take()
     }
 
     /// Ends a sync between two requests, and reports its work so far, with `more`. The next one continues
@@ -298,7 +356,7 @@ impl Star {
     pub fn is_awaiting(&self) -> bool {
         matches!(
             self.phase,
-            Phase::Hello(_) | Phase::Prove(_) | Phase::Sync(..)
+            Phase::Hello(_) | Phase::Prove(_) | Phase::Sync(..) | Phase::Plan(_)
         )
     }
 
@@ -399,6 +457,43 @@ impl Star {
         Ok(())
     }
 
+    /// Takes the measure of a server that the phone can follow. Nothing of the answer reaches the replica.
+    fn measured(
+        &mut self,
+        port: &dyn StarPort,
+        mac: RequestMac,
+        incoming: Incoming<'_>,
+        now_ms: i64,
+    ) -> Result<(), SyncError> {
+        let session = self.session.as_mut().ok_or(SessionError::Unknown)?;
+        session.check_answer(&mac, incoming.mac, incoming.body)?;
+        let response = SyncResponse::from_bytes(incoming.body)?;
+        if !port.identity()?.anchors.certifies(response.generation) {
+            return Err(SessionError::UncertifiedGeneration.into());
+        }
+        if response.generation < port.generation()? {
+            return Err(AnswerError::OlderGeneration.into());
+        }
+        if let Some(closed) = response.closed {
+            return Err(SyncError::Refused(closed.code().to_owned()));
+        }
+        match (response.measure, response.cursors, self.plan) {
+            (Some(measure), ..) => {
+                (self.measure, self.plan) = (Some(measure), None);
+                self.phase = Phase::Planned;
+            }
+            (None, CursorsAnswer::Needed, Some(PlanAsk::Short)) => {
+                self.plan = Some(PlanAsk::AllCursors);
+            }
+            (None, ..) => return Err(AnswerError::Unmeasured.into()),
+        }
+        if let Some(expires_ms) = response.session_expires_ms {
+            session.prolong(response.time_ms, expires_ms, now_ms);
+        }
+        self.failures = 0;
+        Ok(())
+    }
+
     fn refused(&mut self, phase: &Phase, incoming: Incoming<'_>) -> SyncError {
         let code = problem_code(incoming.body)
             .unwrap_or("sync.refused")
@@ -410,6 +505,9 @@ impl Star {
             Phase::Sync(..) if incoming.status == 401 || incoming.status == 403 => {
                 self.session = None;
                 self.run.unread();
+            }
+            Phase::Plan(_) if incoming.status == 401 || incoming.status == 403 => {
+                self.session = None;
             }
             _ => {}
         }
@@ -425,6 +523,17 @@ impl Star {
         self.phase = Phase::Waiting {
             until_ms: now_ms.saturating_add(by_chance(full_ms, rng)),
         };
+    }
+}
+
+fn sync_request(tag: &RequestTag, body: Vec<u8>) -> Request {
+    Request {
+        path: SYNC_PATH,
+        headers: vec![
+            (SESSION_HEADER, tag.session_header()),
+            (MAC_HEADER, tag.mac_header()),
+        ],
+        body,
     }
 }
 

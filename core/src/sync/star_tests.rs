@@ -13,6 +13,7 @@ use crate::limits::{
 use crate::sync::report::Incident;
 use crate::sync::test_server::{Reply, Server};
 use crate::sync::testing::{MemoryReplica, accepted, record};
+use crate::wire::measure::Measure;
 use crate::wire::message::SyncRequest;
 use crate::wire::verdict::{Status, Verdict, VoidReason};
 
@@ -636,6 +637,22 @@ fn refused_parcel_is_dropped_with_its_reason() {
     assert!(w.phones[0].0.parcels.is_empty());
 }
 
+/// The server may take them another time, so the courier keeps them and asks once in a sync.
+#[test]
+fn parcels_that_are_not_taken_now_stay() {
+    use crate::wire::parcel::ParcelOutcome::{Later, MissingParents, TooMany, UnknownKey};
+    for outcome in [TooMany, MissingParents, Later, UnknownKey] {
+        let mut w = FaultyNetwork::new(66, 1);
+        w.server.parcels = Some(outcome);
+        carry(&mut w, 0, 40);
+        let report = w.sync(0);
+        assert!(report.equal && report.parcels == 0, "{report:?}");
+        assert_eq!(w.phones[0].0.parcels.len(), 40, "{outcome:?}");
+        let seen = w.server.parcels_seen;
+        assert_eq!(seen == 40, outcome != TooMany, "{outcome:?}: {seen}");
+    }
+}
+
 #[test]
 fn server_without_parcels_leaves_them_for_later() {
     let mut w = FaultyNetwork::new(63, 1);
@@ -691,4 +708,93 @@ fn parcels_wait_while_the_phone_is_behind() {
     let report = w.sync(0);
     assert!(report.equal, "{report:?}");
     assert_eq!((report.parcels, w.server.envelopes_before_parcel), (1, 30));
+}
+
+/// Runs a plan to its end, and returns the measure and the report.
+fn plan(w: &mut FaultyNetwork, phone: usize) -> (Measure, Report) {
+    w.phones[phone].1.begin_plan();
+    let report = w.sync(phone);
+    (w.phones[phone].1.take_measure().unwrap(), report)
+}
+
+#[test]
+fn plan_counts_and_moves_nothing() {
+    let mut w = FaultyNetwork::new(41, 2);
+    w.write(0, 60);
+    w.sync(0);
+    w.write(1, 5);
+    let (measure, report) = plan(&mut w, 1);
+    assert!(measure.open.count >= 60, "{measure:?}");
+    assert_eq!((report.pushed, report.pulled), (0, 0));
+    assert_eq!(report.round_trips, 3, "the handshake and one question");
+    let (port, _) = &w.phones[1];
+    assert!(port.cursors.is_empty() && port.held.len() == 5);
+    assert_eq!(w.phones[1].1.take_measure(), None, "once");
+    let report = w.sync(1);
+    assert!(
+        report.equal && report.pushed == 5,
+        "the sync follows: {report:?}"
+    );
+    assert_eq!(plan(&mut w, 1).0, Measure::default());
+}
+
+#[test]
+fn plan_asks_again_with_all_cursors() {
+    let mut w = FaultyNetwork::new(42, 2);
+    w.write(0, 10);
+    w.sync(0);
+    w.sync(1);
+    w.write(0, 3);
+    w.sync(0);
+    let copy = w.server.clone();
+    w.server.restore(&copy);
+    w.server.generation = 1;
+    let (measure, _) = plan(&mut w, 1);
+    assert!(measure.open.count >= 3, "{measure:?}");
+    assert_eq!(w.server.needed, 1);
+}
+
+#[test]
+fn plan_of_an_older_server_fails_by_code() {
+    let mut w = FaultyNetwork::new(43, 1);
+    w.server.measures = false;
+    w.write(0, 4);
+    w.phones[0].1.begin_plan();
+    let mut code = None;
+    for _ in 0..8 {
+        let (port, star) = &mut w.phones[0];
+        match star.next(port, w.now, &mut w.rng).unwrap() {
+            Step::Send(request) => {
+                let reply = w.server.handle(&request, w.now, &mut w.rng);
+                let incoming = Incoming {
+                    status: reply.status,
+                    mac: reply.mac.as_deref(),
+                    body: &reply.body,
+                };
+                let taken = star.received(port, incoming, w.now, &mut w.rng);
+                code = taken.err().map(|error| error.code().to_owned()).or(code);
+            }
+            Step::Wait { .. } => break,
+            step => panic!("{step:?}"),
+        }
+    }
+    assert_eq!(code.as_deref(), Some("sync.unmeasured"));
+    w.phones[0].1.begin();
+    assert!(w.sync(0).equal, "the sync itself needs no plan");
+}
+
+#[test]
+fn sync_after_an_unfinished_plan_is_a_sync() {
+    let mut w = FaultyNetwork::new(44, 1);
+    w.write(0, 4);
+    w.phones[0].1.begin_plan();
+    let (port, star) = &mut w.phones[0];
+    assert!(matches!(
+        star.next(port, w.now, &mut w.rng),
+        Ok(Step::Send(_))
+    ));
+    star.begin();
+    let report = w.sync(0);
+    assert_eq!((report.pushed, report.equal), (4, true));
+    assert_eq!(w.phones[0].1.take_measure(), None);
 }

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rand_chacha::ChaCha20Rng;
+use rand_core::SeedableRng;
 
 use super::paths::{SESSION_PATH, SYNC_PATH};
 use super::star::Request;
@@ -14,7 +16,7 @@ use crate::id::{DeviceId, EnvelopeId, RecordId};
 use crate::trust::certificate::Certificate;
 use crate::trust::request_mac::{MAC_HEADER, RequestTag, SESSION_HEADER};
 use crate::trust::session::{
-    HandshakeId, ServerHandshake, Session, SessionError, SessionId, SessionMessage,
+    HandshakeId, HandshakeKey, ServerHandshake, Session, SessionError, SessionId, SessionMessage,
 };
 use crate::wire::cursor::{Cursor, CursorAt, cursor_set_hash};
 use crate::wire::digest::Digest;
@@ -26,6 +28,7 @@ use crate::wire::receipt::Receipt;
 use crate::wire::verdict::{Attestation, AttestedEnvelope, Verdict};
 
 mod files;
+mod measures;
 mod repairs;
 
 pub(crate) use files::{FileReply, ServerFiles};
@@ -46,13 +49,16 @@ pub(crate) struct Server {
     pub(crate) feeds: BTreeMap<StreamId, Vec<EnvelopeId>>,
     pub(crate) revoked: BTreeSet<Vec<u8>>,
     pub(crate) sessions: BTreeMap<SessionId, Session>,
-    waiting: BTreeMap<HandshakeId, Vec<u8>>,
+    sealing: Arc<HandshakeKey>,
+    used: BTreeSet<HandshakeId>,
     handed: BTreeMap<DeviceId, Vec<Cursor>>,
     pub(crate) page_envelopes: usize,
     pub(crate) needed: u32,
     pub(crate) files: ServerFiles,
     /// The outcome of every parcel; `None` for a server that does not know parcels.
     pub(crate) parcels: Option<ParcelOutcome>,
+    /// Whether the server answers the question for the measure, as an older one does not.
+    pub(crate) measures: bool,
     /// Number of parcels that arrived.
     pub(crate) parcels_seen: usize,
     /// Envelopes of the server when the last parcel arrived.
@@ -68,12 +74,14 @@ impl Server {
             feeds: STREAMS.iter().map(|stream| (*stream, Vec::new())).collect(),
             revoked: BTreeSet::new(),
             sessions: BTreeMap::new(),
-            waiting: BTreeMap::new(),
+            sealing: Arc::new(HandshakeKey::generate(&mut ChaCha20Rng::from_seed([5; 32]))),
+            used: BTreeSet::new(),
             handed: BTreeMap::new(),
             page_envelopes: 40,
             needed: 0,
             files: ServerFiles::default(),
             parcels: Some(ParcelOutcome::Taken),
+            measures: true,
             parcels_seen: 0,
             envelopes_before_parcel: 0,
         }
@@ -122,22 +130,21 @@ impl Server {
         let deployment = self.deployment.clone();
         match SessionMessage::of(body)? {
             SessionMessage::Hello => {
-                let (state, answer) = ServerHandshake::answer(
+                let (_, answer) = ServerHandshake::answer(
                     body,
                     &deployment.server,
                     &deployment.anchors,
+                    &self.sealing,
                     now,
                     rng,
                 )?;
-                self.waiting.insert(state.id(), state.to_bytes().to_vec());
                 Ok(answer)
             }
-            SessionMessage::Prove(id) => {
-                let state = self
-                    .waiting
-                    .remove(&id)
-                    .ok_or(SessionError::HandshakeOver)?;
-                let state = ServerHandshake::from_bytes(&state).unwrap();
+            SessionMessage::Prove => {
+                let state = ServerHandshake::open(body, &self.sealing)?;
+                if !self.used.insert(state.id()) {
+                    return Err(SessionError::HandshakeOver);
+                }
                 let revoked = &self.revoked;
                 let certify = |raw| Certificate::verify(raw, &deployment.anchors).ok();
                 let authority = deployment.anchors.authority();
@@ -195,7 +202,11 @@ impl Server {
             .iter()
             .map(|ask| self.repair(ask, &mut page))
             .collect();
-        let (cursors, more) = self.read(asked, device, &mut page);
+        let measured = self.measure(asked, device);
+        let (cursors, more) = match &measured {
+            Some((cursors, _)) => (*cursors, false),
+            None => self.read(asked, device, &mut page),
+        };
         let authority = *self.deployment.anchors.authority();
         page.sign(self.generation, now, &self.deployment.server, &authority)
             .unwrap();
@@ -227,6 +238,7 @@ impl Server {
             sealed: Vec::new(),
             not_taken: Vec::new(),
             parcels: outcomes.filter(|_| brought > 0),
+            measure: measured.and_then(|(_, measure)| measure),
         }
     }
 

@@ -88,6 +88,8 @@ pub(crate) struct MemoryReplica {
     pub(crate) strays: BTreeSet<RecordId>,
     /// Parcels of other phones.
     pub(crate) parcels: Vec<Parcel>,
+    /// Parcels that the server does not take now.
+    pub(crate) resting: BTreeSet<Hash>,
     /// Envelopes that neither side has, as the last sync found.
     pub(crate) orphaning: BTreeSet<EnvelopeId>,
     /// The next `apply` fails before it commits.
@@ -112,6 +114,7 @@ impl MemoryReplica {
             detached: BTreeSet::new(),
             strays: BTreeSet::new(),
             parcels: Vec::new(),
+            resting: BTreeSet::new(),
             orphaning: BTreeSet::new(),
             broken: false,
             panics: false,

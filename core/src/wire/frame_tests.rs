@@ -25,6 +25,7 @@ fn nothing_changed() -> (SyncRequest, SyncResponse) {
         repair: vec![],
         page_bytes_max: 262_144,
         parcels: None,
+        measure: None,
     };
     let response = SyncResponse {
         version: 1,
@@ -43,6 +44,7 @@ fn nothing_changed() -> (SyncRequest, SyncResponse) {
         sealed: Vec::new(),
         not_taken: Vec::new(),
         parcels: None,
+        measure: None,
     };
     (request, response)
 }

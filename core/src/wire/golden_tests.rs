@@ -15,6 +15,7 @@ use super::digest::Digest;
 use super::envelope::{Envelope, Header, RawEnvelope};
 use super::frame;
 use super::intern;
+use super::measure::{Measure, Quantity};
 use super::message::{Bundle, CursorsAnswer, Known, SyncRequest, SyncResponse};
 use super::pack::{Pack, PackBatch, PackContent, PackEntry, PackEvent};
 use super::page::{FeedEntry, Page, Segment};
@@ -49,10 +50,12 @@ use crate::trust::certificate::{
     Anchors, Certificate, Facts, ServerKey, ServerKeys, ServerPurpose,
 };
 use crate::trust::peer_session::MeetingSecrets;
-use crate::trust::session::{ClientHandshake, ServerHandshake};
+use crate::trust::session::{ClientHandshake, HandshakeKey, ServerHandshake};
 use crate::trust::sign::{Authority, SecretKey};
 
-fn golden(name: &str, bytes: &[u8]) {
+/// Compares bytes with the vector of this name. Other modules pin the formats that they alone can
+/// make.
+pub(crate) fn golden(name: &str, bytes: &[u8]) {
     let mut text = String::new();
     for line in bytes.chunks(48) {
         for byte in line {
@@ -530,6 +533,7 @@ fn response() -> SyncResponse {
         }],
         not_taken: vec![genesis.record()],
         parcels: None,
+        measure: None,
     }
 }
 
@@ -569,12 +573,15 @@ fn session() -> Vec<Vec<u8>> {
     let anchors = Anchors::new(root, server_keys()).unwrap();
     let (client, hello) = ClientHandshake::start(&authority(), &mut of_phone);
     let now_ms = ms(900_000);
-    let (waiting, server_hello) =
-        ServerHandshake::answer(&hello, &server, &anchors, now_ms, &mut of_server).unwrap();
+    let sealing = HandshakeKey::generate(&mut ChaCha20Rng::from_seed([34; 32]));
+    let (_, server_hello) =
+        ServerHandshake::answer(&hello, &server, &anchors, &sealing, now_ms, &mut of_server)
+            .unwrap();
     let (client, proof) = client
         .prove(&server_hello, &anchors, &phone, &certificate())
         .unwrap();
-    let proven = waiting
+    let proven = ServerHandshake::open(&proof, &sealing)
+        .unwrap()
         .finish(
             &proof,
             &authority(),
@@ -625,6 +632,20 @@ fn bytes_of_answers_and_their_parts_never_change() {
     golden("bulletin", &minicbor::to_vec(bulletin()).unwrap());
     golden("receipt", &minicbor::to_vec(receipt()).unwrap());
     golden("sync_response", &minicbor::to_vec(response()).unwrap());
+    let request = SyncRequest::of_measure(Known::All(Vec::new()));
+    golden("measure_request", &minicbor::to_vec(request).unwrap());
+    let quantity = |count, bytes| Quantity { count, bytes };
+    let measure = Measure {
+        open: quantity(40, 18_000),
+        rest: quantity(360, 120_000),
+        changes: quantity(7, 900),
+        directory: quantity(55, 4_100),
+        certificates: quantity(12, 3_100),
+        photos_open: quantity(3, 600_000),
+        photos_rest: quantity(20, 4_000_000),
+        is_partial: true,
+    };
+    golden("measure", &minicbor::to_vec(measure).unwrap());
 }
 
 #[test]
@@ -677,6 +698,7 @@ fn the_bytes_of_batches_packs_and_frames_never_change() {
         repair: vec![],
         page_bytes_max: 262_144,
         parcels: None,
+        measure: None,
     };
     golden("sync_request", &minicbor::to_vec(&request).unwrap());
     // The compressor may choose other bytes in another version, but every version must read them

@@ -11,6 +11,7 @@ use super::digest::Digest;
 use super::envelope::RawEnvelope;
 use super::frame::{self, Allowance, Effort, FrameError};
 use super::intern;
+use super::measure::Measure;
 use super::pack::PackBatch;
 use super::page::Page;
 use super::parcel::ParcelOutcome;
@@ -131,6 +132,10 @@ pub struct SyncRequest {
         nil = "no_list"
     )]
     pub parcels: Option<Vec<ByteVec>>,
+    /// Whether the reader asks for the measure of everything that it lacks. The answer then has no page and no
+    /// answers to repair steps.
+    #[n(7)]
+    pub measure: Option<bool>,
 }
 
 /// The server's answer to the reader's cursors.
@@ -231,6 +236,26 @@ pub struct SyncResponse {
         nil = "no_list"
     )]
     pub parcels: Option<Vec<ParcelOutcome>>,
+    /// The measure of everything that the reader lacks, where the request asked for it.
+    #[n(16)]
+    pub measure: Option<Measure>,
+}
+
+impl SyncRequest {
+    /// A request that asks for the measure alone.
+    #[must_use]
+    pub fn of_measure(known: Known) -> Self {
+        Self {
+            version: PROTOCOL_VERSION,
+            known,
+            bundle: None,
+            give_back: None,
+            repair: Vec::new(),
+            page_bytes_max: 0,
+            parcels: None,
+            measure: Some(true),
+        }
+    }
 }
 
 impl SyncRequest {

@@ -8,8 +8,9 @@ pub mod envelope;
 mod envelope_error;
 pub mod frame;
 #[cfg(test)]
-mod golden_tests;
+pub(crate) mod golden_tests;
 pub mod intern;
+pub mod measure;
 pub mod message;
 pub mod pack;
 mod pack_codec;

@@ -56,6 +56,7 @@ fn request(samples: &mut Samples, bundle: Option<Bundle>) -> SyncRequest {
         repair: vec![],
         page_bytes_max: crate::limits::PAGE_BYTES_DEFAULT,
         parcels: None,
+        measure: None,
     }
 }
 
@@ -143,5 +144,6 @@ fn response(samples: &mut Samples, sent: &[Hash], page: &Bundle) -> SyncResponse
         sealed: Vec::new(),
         not_taken: Vec::new(),
         parcels: None,
+        measure: None,
     }
 }

@@ -8,6 +8,7 @@ use onegrid_core::limits::SEALED_MAX;
 use onegrid_core::trust::certificate::RawCertificate;
 use onegrid_core::wire::cursor::{Cursor, cursor_set_hash};
 use onegrid_core::wire::digest::Digest;
+use onegrid_core::wire::measure::Measure;
 use onegrid_core::wire::message::{CursorsAnswer, Known, SyncResponse};
 use onegrid_core::wire::page::Page;
 use onegrid_core::wire::repair::RepairAsk;
@@ -15,6 +16,7 @@ use onegrid_core::wire::sealed::SealedCertificate;
 
 use super::cursor_memory::CursorMemory;
 use super::cursors::{Standing, at_heads, combined, standings};
+use super::measure;
 use super::packs::{self, FreshPack};
 use super::page::{self, PageResult, Wish};
 use super::readings;
@@ -38,6 +40,8 @@ pub(crate) struct ReadRequest<'a> {
     pub(crate) given: &'a HashMap<RecordId, Digest>,
     /// The limit of the compressed page, in bytes.
     pub(crate) bytes_max: u32,
+    /// Whether the reader asks for the measure in place of a page.
+    pub(crate) measures: bool,
     pub(crate) now_ms: i64,
 }
 
@@ -49,6 +53,7 @@ struct ReaderView {
 }
 
 /// The work that remains after the snapshot is closed.
+#[derive(Default)]
 struct Remainder {
     cursors: Option<CursorSet>,
     made: Vec<FreshPack>,
@@ -96,11 +101,10 @@ fn fill_from(
     };
     let heads = at_heads(&seen.standings, seen.generation);
     let unchanged = cursor_set_hash(&cursors) == cursor_set_hash(&heads);
-    if unchanged && asked.repair.is_empty() {
+    if unchanged && (asked.measures || asked.repair.is_empty()) {
+        response.measure = asked.measures.then(Measure::default);
         return Ok(None);
     }
-    let known: BTreeSet<StreamId> = cursors.iter().map(|cursor| cursor.stream).collect();
-    response.streams = (known != seen.streams).then(|| seen.streams.iter().copied().collect());
     let mut held = remembered.held(asked.device, cursor_set_hash(&cursors));
     let wish = Wish {
         generation: seen.generation,
@@ -111,6 +115,18 @@ fn fill_from(
         held: &held,
         bytes_max: asked.bytes_max,
     };
+    if asked.measures {
+        response.cursors = CursorsAnswer::Moved;
+        response.more = true;
+        let measured = measure::measure(&shared.keys, &shared.certificates, tx, &wish)?;
+        response.measure = Some(measured.measure);
+        return Ok(Some(Remainder {
+            made: measured.made,
+            ..Remainder::default()
+        }));
+    }
+    let known: BTreeSet<StreamId> = cursors.iter().map(|cursor| cursor.stream).collect();
+    response.streams = (known != seen.streams).then(|| seen.streams.iter().copied().collect());
     let mut page = Page::default();
     let (mut packs, mut made, mut next) = (Vec::new(), Vec::new(), None);
     let mut brought: Vec<Hash> = Vec::new();
@@ -230,7 +246,7 @@ fn cursors_of(
 }
 
 /// Returns the name of a sealed certificate among the certificates that a device has.
-fn carried(certificate: Hash) -> Hash {
+pub(super) fn carried(certificate: Hash) -> Hash {
     Hash::of(&[b"sealed", certificate.as_bytes()])
 }
 

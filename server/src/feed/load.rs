@@ -1,9 +1,10 @@
-//! First loads: the content of streams for a reader that is new to them. The open cases of all streams come
-//! first, then the rest, stream by stream. So a reader of hundreds of streams can work after the first pages.
+//! First loads: the content of streams for a reader that is new to them. The open records of all streams (cases,
+//! and visits that have not ended) come first, then the rest, stream by stream. So a reader of hundreds of streams
+//! can work after the first pages.
 //!
 //! A load keeps the position at which it began, so every later change follows in the feed. Its cursor names
 //! the last record that was sent, so the load continues after the last page that arrived. A record that
-//! another stream has brought is named and not sent again. A case that was opened or ended since then is sent
+//! another stream has brought is named and not sent again. A record that was opened or ended since then is sent
 //! again if it may be missing.
 
 use onegrid_core::domain::StreamId;
@@ -47,7 +48,7 @@ impl Load {
 }
 
 impl Draft<'_> {
-    /// Loads the open cases of a stream, as many as fit into the page.
+    /// Loads the open records of a stream, as many as fit into the page.
     pub(super) fn load_open(&mut self, load: &mut Load) -> StoreResult<()> {
         if holds_records(&load.stream) {
             self.walk(load, true)?;

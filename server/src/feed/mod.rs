@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  readable streams (registry) ─┐
-//!  cursors of the request ──────┴▶ unchanged │ page (segments, envelopes, packs)
+//!  cursors of the request ──────┴▶ unchanged │ page (segments, envelopes, packs) │ measure (amounts alone)
 //! ```
 //!
 //! **Invariants.** Nothing is sent from a stream that the device may not read now. A page never leaves a hole,
@@ -14,8 +14,10 @@ pub mod answer;
 pub mod cursor_memory;
 pub mod cursors;
 mod load;
+mod measure;
 pub mod packs;
 pub mod page;
 pub mod readings;
 pub mod repair;
+mod sample;
 mod segment;

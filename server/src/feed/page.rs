@@ -354,9 +354,16 @@ impl<'a> Draft<'a> {
         Ok(())
     }
 
-    /// Notes the certificates that are withheld from the reader. Readers of an area get every certificate, so
-    /// no query is needed for them.
+    /// Notes the certificates of a record that are withheld from the reader.
     fn withhold(&mut self, record: RecordId) -> StoreResult<()> {
+        let withheld = self.withheld_of(record)?;
+        self.withheld.extend(withheld);
+        Ok(())
+    }
+
+    /// Returns the certificates of a record that are withheld from the reader. Readers of an area get every
+    /// certificate, so no query is needed for them.
+    pub(super) fn withheld_of(&self, record: RecordId) -> StoreResult<Vec<Hash>> {
         let streams = self.tx.record_streams(record)?;
         let read: Vec<StreamId> = streams
             .into_iter()
@@ -366,16 +373,17 @@ impl<'a> Draft<'a> {
             .iter()
             .any(|stream| matches!(stream, StreamId::AreaStaff(_) | StreamId::Command(_)))
         {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let mut shown = HashSet::new();
         for stream in read {
             shown.extend(self.tx.shown(stream, record)?);
         }
         let all = self.tx.certificates_of(record)?;
-        self.withheld
-            .extend(all.into_iter().filter(|hash| !shown.contains(hash)));
-        Ok(())
+        Ok(all
+            .into_iter()
+            .filter(|hash| !shown.contains(hash))
+            .collect())
     }
 
     /// Returns the page as it is now, with its packs and the records that it gives.

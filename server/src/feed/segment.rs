@@ -14,7 +14,7 @@ use super::packs::PackResult;
 use super::page::{Draft, Wish};
 use crate::error::Result;
 use crate::limits::{ENTRY_BYTES, FEED_ROWS_A_STEP, NAMED_ENTRY_BYTES, VERDICT_ENTRY_BYTES};
-use crate::store::{Entry, FeedRow, Head, LoadKey, StoreResult};
+use crate::store::{Entry, FeedRow, Head, LoadKey, Reader, StoreResult};
 
 /// The next step of a page in one stream.
 pub(super) enum Begun {
@@ -22,6 +22,70 @@ pub(super) enum Begun {
     Stands(CursorAt),
     /// The stream has to be loaded.
     Loads(Load),
+}
+
+/// The part of a stream that a reader lacks.
+pub(super) enum Due {
+    /// The entries after a position.
+    Entries {
+        /// The last position that the reader has read.
+        after: u64,
+    },
+    /// The cursor comes from another past than the store's.
+    OtherPast,
+    /// The content of the stream as it was at `began`, from a key on. The entries since then follow later.
+    Load {
+        /// The head of the stream when the load began.
+        began: Head,
+        /// The key that the load has reached.
+        after: Vec<u8>,
+    },
+}
+
+/// Returns the part of a stream that a reader at this cursor lacks.
+pub(super) fn due(
+    tx: &dyn Reader,
+    standing: &Standing,
+    at: &CursorAt,
+    generation: u32,
+) -> StoreResult<Due> {
+    let Standing { stream, head } = *standing;
+    let load = |began: Head, after: &[u8]| Due::Load {
+        began,
+        after: after.to_vec(),
+    };
+    Ok(match at {
+        CursorAt::At {
+            generation: known,
+            position,
+            digest,
+        } => {
+            // A position belongs to its generation. Others may stand for other entries with the same
+            // sum, because not every entry changes the digest.
+            let there = *known == generation
+                && *position <= head.position
+                && tx.digest_at(stream, *position)? == Some(*digest);
+            if there {
+                Due::Entries { after: *position }
+            } else if holds_records(&stream) {
+                Due::OtherPast
+            } else {
+                load(head, &[])
+            }
+        }
+        CursorAt::Loading {
+            generation: known,
+            position,
+            after,
+        } if *known == generation && *position <= head.position => {
+            let began = Head {
+                position: *position,
+                digest: tx.digest_at(stream, *position)?.unwrap_or_default(),
+            };
+            load(began, after)
+        }
+        CursorAt::Fresh | CursorAt::Loading { .. } => load(head, &[]),
+    })
 }
 
 impl Draft<'_> {
@@ -36,51 +100,31 @@ impl Draft<'_> {
         let Standing { stream, head } = *standing;
         let generation = wish.generation;
         self.reading = Some(stream);
-        let load = |began: Head, after: &[u8]| Begun::Loads(Load::new(stream, began, at, after));
-        Ok(match at {
-            CursorAt::At {
-                generation: known,
-                position,
-                digest,
-            } => {
-                // A position belongs to its generation. Others may stand for other entries with the same
-                // sum, because not every entry changes the digest.
-                let there = *known == generation
-                    && *position <= head.position
-                    && self.tx.digest_at(stream, *position)? == Some(*digest);
-                let next = if there {
-                    self.read_on(stream, *position, head, generation, wish.sent)?
-                } else if holds_records(&stream) {
-                    // The cursor comes from another past than the store's. So the digests will differ, and
-                    // set reconciliation finds the missing envelopes of both sides.
-                    if *known == generation {
-                        tracing::warn!(%stream, position, "a cursor of another past");
-                    }
-                    let next = at_head(head, generation);
-                    self.push(Segment {
-                        stream,
-                        first: 0,
-                        entries: Vec::new(),
-                        next: next.clone(),
-                    });
-                    next
-                } else {
-                    return Ok(load(head, &[]));
-                };
+        Ok(match due(self.tx, standing, at, generation)? {
+            Due::Entries { after } => {
+                Begun::Stands(self.read_on(stream, after, head, generation, wish.sent)?)
+            }
+            Due::OtherPast => {
+                // The digests will differ, and set reconciliation finds the missing envelopes of both sides.
+                if let CursorAt::At {
+                    generation: known,
+                    position,
+                    ..
+                } = at
+                    && *known == generation
+                {
+                    tracing::warn!(%stream, position, "a cursor of another past");
+                }
+                let next = at_head(head, generation);
+                self.push(Segment {
+                    stream,
+                    first: 0,
+                    entries: Vec::new(),
+                    next: next.clone(),
+                });
                 Begun::Stands(next)
             }
-            CursorAt::Loading {
-                generation: known,
-                position,
-                after,
-            } if *known == generation && *position <= head.position => {
-                let began = Head {
-                    position: *position,
-                    digest: self.tx.digest_at(stream, *position)?.unwrap_or_default(),
-                };
-                load(began, after)
-            }
-            CursorAt::Fresh | CursorAt::Loading { .. } => load(head, &[]),
+            Due::Load { began, after } => Begun::Loads(Load::new(stream, began, at, &after)),
         })
     }
 
@@ -131,7 +175,8 @@ impl Draft<'_> {
         Ok(next)
     }
 
-    fn entry(
+    /// Returns one entry of a stream, and puts its content into the page.
+    pub(super) fn entry(
         &mut self,
         stream: StreamId,
         entry: &Entry,

@@ -57,6 +57,7 @@ use ration::Ceilings;
 use records::Records;
 pub use review::Waiting;
 pub(crate) use review::{decide, waiting};
+use tick::PutOff;
 pub(crate) use tick::tick;
 pub(crate) use unread::release_newer;
 
@@ -69,6 +70,8 @@ pub(crate) struct Intake {
     rules: Rules,
     /// The amounts that are taken.
     pub(crate) ceilings: Ceilings,
+    /// Cases whose work has failed.
+    put_off: PutOff,
 }
 
 impl Intake {
@@ -78,8 +81,18 @@ impl Intake {
             records: Records::default(),
             rules,
             ceilings: Ceilings::default(),
+            put_off: PutOff::default(),
         }
     }
+}
+
+/// The devices that are charged with the envelopes of a bundle that have to wait unread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bringer {
+    /// The device that brings them.
+    Device(DeviceId),
+    /// The author of each. All of them are verified.
+    Authors,
 }
 
 /// The result of a bundle.
@@ -104,13 +117,13 @@ pub(crate) fn ingest(
     now_ms: i64,
 ) -> Result<IngestResult> {
     let server = intake.shared.keys.receipts().public().device();
-    ingest_from(intake, server, bundle, attested, now_ms)
+    ingest_from(intake, Bringer::Device(server), bundle, attested, now_ms)
 }
 
 /// Ingests a bundle that a device brings. The unreadable envelopes of each device are bounded.
 pub(crate) fn ingest_from(
     intake: &Intake,
-    device: DeviceId,
+    bringer: Bringer,
     bundle: Bundle,
     attested: &HashMap<Hash, Verdict>,
     now_ms: i64,
@@ -121,7 +134,7 @@ pub(crate) fn ingest_from(
     let mut checked = bundle::check(&intake.shared, bundle)?;
     ration::ration(intake, &mut checked, attested, now_ms)?;
     for _ in 0..INGEST_ROUNDS_MAX {
-        if let Some(ingested) = try_ingest(intake, &checked, device, attested, now_ms)? {
+        if let Some(ingested) = try_ingest(intake, &checked, bringer, attested, now_ms)? {
             let missing = &ingested.missing;
             if !missing.is_empty()
                 && unread::wait_for_unread(&intake.shared.store, &mut checked, missing)?
@@ -139,7 +152,7 @@ pub(crate) fn ingest_from(
 fn try_ingest(
     intake: &Intake,
     checked: &CheckedBundle,
-    device: DeviceId,
+    bringer: Bringer,
     attested: &HashMap<Hash, Verdict>,
     now_ms: i64,
 ) -> Result<Option<IngestResult>> {
@@ -193,7 +206,7 @@ fn try_ingest(
         committed.verdicts.extend(refused);
     }
     if !checked.unread.is_empty() {
-        let kept = unread::keep_unread(&intake.shared.store, checked, &ground, device, now_ms)?;
+        let kept = unread::keep_unread(&intake.shared.store, checked, &ground, bringer, now_ms)?;
         committed.verdicts.extend(kept);
     }
     let lines = checked.lines(&ground.known, &committed, generation, now_ms);

@@ -247,7 +247,7 @@ pub(super) fn project(
         audience: state.facts.audience.code(),
         home: state.facts.home,
         created_ms: genesis.clock_ms,
-        open: state.case().is_some() && state.is_open(),
+        open: (state.case().is_some() || state.steps().is_some()) && state.is_open(),
         state: state.stage_code(),
         category: state.category().map(|code| code.as_str().to_owned()),
         position: point.map(|position| {

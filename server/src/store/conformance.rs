@@ -405,6 +405,7 @@ suite!(
         what_a_device_wrote_adds_up_for_each_day,
         what_only_a_pack_told_of_gets_its_bytes_and_keeps_its_verdict,
         descriptions_follow_the_verdict_of_their_envelope,
+        files_of_a_record_have_accepted_descriptions,
         files_and_orphans_are_paged_by_their_keys,
         uploads_are_of_one_device_and_add_up_by_day,
     ]

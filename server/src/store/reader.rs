@@ -11,9 +11,9 @@ use onegrid_core::wire::verdict::{Status, Verdict};
 
 use super::{
     Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow,
-    Description, DeviceRow, FeedRow, Head, Holding, InvitationRow, LoadKey, LoadRow, MemberRow,
-    ParcelAmount, ReadingKey, ReadingRow, RecordRow, ReviewRow, SessionRow, StoreResult,
-    StoredEnvelope, StreamItem, TemplateRow, UnreadRow, UploadAmount, UploadRow,
+    Description, DeviceRow, EntriesAmount, FeedRow, Head, Holding, InvitationRow, LoadKey, LoadRow,
+    MemberRow, ParcelAmount, ReadingKey, ReadingRow, RecordFile, RecordRow, ReviewRow, SessionRow,
+    StoreResult, StoredEnvelope, StreamItem, TemplateRow, UnreadRow, UploadAmount, UploadRow,
 };
 
 /// One consistent snapshot. Inside a job it also includes the job's own writes.
@@ -110,6 +110,13 @@ pub trait Reader {
         after: u64,
         count_max: usize,
     ) -> StoreResult<Vec<CurrentEntry>>;
+    /// Amount of current entries after a position, counted over at most `count_max`.
+    fn current_amount(
+        &self,
+        stream: StreamId,
+        after: u64,
+        count_max: usize,
+    ) -> StoreResult<EntriesAmount>;
     /// Current entry under a name.
     fn current_of(&self, stream: StreamId, name: &[u8]) -> StoreResult<Option<CurrentEntry>>;
 
@@ -155,6 +162,8 @@ pub trait Reader {
     fn descriptions(&self, key: AttachmentKey) -> StoreResult<Vec<(Description, Status)>>;
     /// A photo or recording whose whole file is here.
     fn attachment_file(&self, key: AttachmentKey) -> StoreResult<Option<AttachmentFile>>;
+    /// Whole files of a record with each of their accepted descriptions, in the order of their ids.
+    fn record_files(&self, record: RecordId) -> StoreResult<Vec<RecordFile>>;
     /// Files after a key, in the order of their keys, at most `count_max`.
     fn attachment_files(
         &self,

@@ -150,7 +150,7 @@ pub struct RecordRow {
     pub home: AreaPath,
     /// Creation, by the author's clock, ms UTC.
     pub created_ms: i64,
-    /// Whether it is a case that has not ended.
+    /// Whether it is a case that has not ended, or another record whose steps have not, such as a planned visit.
     pub open: bool,
     /// Code of its state; 0 for kinds without states.
     pub state: u8,
@@ -215,11 +215,11 @@ pub struct FeedRow {
     pub digest: Digest,
 }
 
-/// Progress of a stream's first load. Open cases precede all other records, and each phase begins with the
-/// newest record.
+/// Progress of a stream's first load. Open records precede all others, and each phase begins with the newest
+/// record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LoadKey {
-    /// False in phase 1, which covers open cases; true in phase 2, which covers all other records.
+    /// False in phase 1, which covers open records; true in phase 2, which covers all others.
     pub rest: bool,
     /// Creation of the last record that was sent, ms UTC.
     pub created_ms: i64,
@@ -228,7 +228,7 @@ pub struct LoadKey {
 }
 
 impl LoadKey {
-    /// Key after all open cases, before the first other record.
+    /// Key after all open records, before the first other one.
     pub const REST: Self = Self {
         rest: true,
         created_ms: i64::MAX,
@@ -241,7 +241,7 @@ impl LoadKey {
 pub struct Holding {
     /// Position where the stream began to hold the record.
     pub since: u64,
-    /// Whether the record is an open case.
+    /// Whether the record is open.
     pub open: bool,
     /// Position of the last change of `open`.
     pub turned_at: u64,
@@ -430,6 +430,26 @@ pub struct AttachmentFile {
     pub stored_ms: i64,
 }
 
+/// A whole file of a record, by an accepted description.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RecordFile {
+    /// Hash of the salt and the bytes.
+    pub id: Hash,
+    /// Length of the file, bytes.
+    pub bytes: u64,
+    /// Envelope of the description.
+    pub envelope: EnvelopeId,
+}
+
+/// A number of current entries of a stream and their size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct EntriesAmount {
+    /// Number of entries.
+    pub entries: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
 /// A file that a device sends piece by piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UploadRow {
@@ -493,7 +513,7 @@ impl std::fmt::Debug for SessionRow {
 pub struct Counts {
     /// Number of records.
     pub records: u64,
-    /// Number of open cases.
+    /// Number of open records: cases that have not ended, and visits.
     pub open: u64,
     /// Number of envelopes.
     pub envelopes: u64,

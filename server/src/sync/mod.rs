@@ -115,7 +115,13 @@ fn respond(
     let sent = sent(&bundle);
     let had_bundle = !bundle.envelopes.is_empty();
     ingest::release_given_back(intake, &attested, now_ms)?;
-    let ingested = ingest::ingest_from(intake, session.device, bundle, &attested, now_ms)?;
+    let ingested = ingest::ingest_from(
+        intake,
+        ingest::Bringer::Device(session.device),
+        bundle,
+        &attested,
+        now_ms,
+    )?;
     let parcels = request
         .parcels
         .map(|parcels| ingest::take_parcels(intake, session.device, &parcels, now_ms));
@@ -138,6 +144,7 @@ fn respond(
         sealed: Vec::new(),
         not_taken: taken.left.into_iter().collect(),
         parcels,
+        measure: None,
     };
     let mut damaged = ingested.damaged;
     let Some(device) = reader else {
@@ -150,6 +157,7 @@ fn respond(
         sent: &sent,
         given: &taken.digests,
         bytes_max: request.page_bytes_max.min(PAGE_BYTES_MAX),
+        measures: request.measure == Some(true),
         now_ms,
     };
     damaged.extend(answer::fill(shared, remembered, &asked, &mut response)?);

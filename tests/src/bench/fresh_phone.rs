@@ -14,7 +14,7 @@ use onegrid_core::id::{EnvelopeId, Hash, RecordId};
 use onegrid_core::net::{Driver, Roots, Traffic};
 use onegrid_core::replica::{Filter, Replica};
 use onegrid_core::sync::answer::Answer;
-use onegrid_core::sync::file_port::{Download, FilePort, FilesLeft, Upload};
+use onegrid_core::sync::file_port::{Download, FilePort, FilesLeft, Giver, Upload};
 use onegrid_core::sync::port::{
     ApplyCounts, ApplyProgress, GiveAsk, Handover, Identity, OutboxAsk, PortError, StarPort,
     StreamItem,
@@ -24,6 +24,7 @@ use onegrid_core::trust::session::Welcome;
 use onegrid_core::wire::cursor::Cursor;
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::message::Bundle;
+use onegrid_core::wire::parcel::ParcelOutcome;
 use onegrid_core::wire::repair::SettledEnvelope;
 use onegrid_core::wire::transfer::FileName;
 use serde::{Deserialize, Serialize};
@@ -196,6 +197,10 @@ impl StarPort for Watched {
         self.replica.pending()
     }
 
+    fn pending_bytes(&self) -> Result<u64, PortError> {
+        self.replica.pending_bytes()
+    }
+
     fn apply_slice(
         &mut self,
         answer: &Answer,
@@ -270,8 +275,16 @@ impl StarPort for Watched {
         self.replica.parcels(bytes_max, now_ms)
     }
 
-    fn forget_parcels(&mut self, parcels: &[Hash], now_ms: i64) -> Result<(), PortError> {
-        self.replica.forget_parcels(parcels, now_ms)
+    fn forget_parcels(
+        &mut self,
+        answered: &[(Hash, ParcelOutcome)],
+        now_ms: i64,
+    ) -> Result<(), PortError> {
+        self.replica.forget_parcels(answered, now_ms)
+    }
+
+    fn put_off_parcels(&mut self, parcels: &[Hash], now_ms: i64) -> Result<(), PortError> {
+        self.replica.put_off_parcels(parcels, now_ms)
     }
 }
 
@@ -323,21 +336,37 @@ impl FilePort for Watched {
         self.replica.next_wanted(without)
     }
 
-    fn arrived(&mut self, name: &FileName, offset: u64, bytes: &[u8]) -> Result<(), PortError> {
-        self.replica.arrived(name, offset, bytes)
+    fn arrived(
+        &mut self,
+        name: &FileName,
+        giver: Giver,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<(), PortError> {
+        self.replica.arrived(name, giver, offset, bytes)
     }
 
     fn complete(
         &mut self,
         name: &FileName,
+        giver: Giver,
         generation: Option<u32>,
         now_ms: i64,
     ) -> Result<bool, PortError> {
-        self.replica.complete(name, generation, now_ms)
+        self.replica.complete(name, giver, generation, now_ms)
     }
 
     fn begin_anew(&mut self, name: &FileName) -> Result<(), PortError> {
         self.replica.begin_anew(name)
+    }
+
+    fn other_length(
+        &mut self,
+        name: &FileName,
+        giver: Giver,
+        bytes: Option<u64>,
+    ) -> Result<bool, PortError> {
+        self.replica.other_length(name, giver, bytes)
     }
 
     fn files_left(&self) -> Result<FilesLeft, PortError> {

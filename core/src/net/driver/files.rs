@@ -218,7 +218,7 @@ impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
                 body: &[],
             };
             let (channel, now_ms) = (star.channel(port, now_ms())?, now_ms());
-            transfer.opened(channel, head, now_ms, &mut OsRandom)
+            transfer.opened(port, channel, head, now_ms, &mut OsRandom)
         });
         opened.await?;
         loop {
@@ -260,7 +260,7 @@ impl<P: StarPort + FilePort + Send + 'static> Driver<P> {
     }
 
     /// The counters at which the sync under way began, so that files are counted with the records before them.
-    fn began(&self) -> Traffic {
+    pub(super) fn began(&self) -> Traffic {
         let (now, shown) = (self.traffic(), self.0.status.borrow().progress);
         Traffic {
             bytes_up: now.bytes_up.saturating_sub(shown.bytes_up),

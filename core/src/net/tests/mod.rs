@@ -343,3 +343,34 @@ async fn report_overtakes_a_piece_that_takes_long() {
     assert!(!bench.driver.sync_once().await.unwrap().more);
     assert!(bench.server.has_file(&name));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn plan_counts_moves_nothing_and_can_be_cancelled() {
+    let mut bench = DriverBench::new(14);
+    bench.write(50);
+    bench.driver.sync_once().await.unwrap();
+    let other = MemoryReplica::new(&bench.server.deployment(), &mut bench.rng);
+    let port = Arc::new(Shared::new(other));
+    let driver = Driver::new(Arc::clone(&port), &way_to(&bench.server.url())).unwrap();
+    port.lock().write(RecordId([77; 16]), &mut bench.rng);
+    bench.server.set(Weather::Held);
+    bench.server.forget_asked();
+    let cancel = Cancel::new();
+    let planning = tokio::spawn({
+        let (driver, cancel) = (driver.clone(), cancel.clone());
+        async move { driver.plan(&cancel).await }
+    });
+    bench.server.until_asked(1).await;
+    cancel.cancel();
+    assert_eq!(planning.await.unwrap(), Err(NetError::Cancelled));
+    bench.server.set(Weather::Fair);
+    let plan = driver.plan(&Cancel::new()).await.unwrap();
+    assert!(plan.records.count >= 50, "{plan:?}");
+    assert_eq!((plan.uploads, plan.records.minutes), (1, None));
+    assert!(plan.open.bytes > 50 * 100, "{plan:?}");
+    assert_eq!(port.lock().held.len(), 1, "nothing came");
+    let report = driver.sync_once().await.unwrap();
+    assert_eq!((report.pushed, report.equal), (1, true));
+    let plan = driver.plan(&Cancel::new()).await.unwrap();
+    assert_eq!((plan.records.count, plan.uploads), (0, 0));
+}

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::media::{MediaType, attachment_id};
-use crate::sync::file_port::{Download, FilePort, FilesLeft, Upload};
+use crate::sync::file_port::{Download, FilePort, FilesLeft, Giver, Upload};
 use crate::wire::transfer::FileName;
 
 /// The salt of every file of the tests.
@@ -35,6 +35,8 @@ pub(crate) struct MemoryFiles {
     pub(crate) is_full: bool,
     /// Every call fails.
     pub(crate) is_broken: bool,
+    /// Lengths by further descriptions.
+    pub(crate) others: BTreeMap<FileName, u64>,
     /// Downloads that were not sound.
     pub(crate) unsound: u32,
 }
@@ -165,13 +167,23 @@ impl FilePort for MemoryReplica {
         self.next_download(without)
     }
 
-    fn arrived(&mut self, name: &FileName, offset: u64, bytes: &[u8]) -> Result<(), PortError> {
+    fn arrived(
+        &mut self,
+        name: &FileName,
+        _: Giver,
+        offset: u64,
+        bytes: &[u8],
+    ) -> Result<(), PortError> {
         self.fine()?;
         if self.files.is_full {
             let code = "media.disk_full";
             return Err(PortError { code });
         }
         let file = self.files.files.get_mut(name).unwrap();
+        if file.is_damaged {
+            let code = "replica.storage";
+            return Err(PortError { code });
+        }
         if file.bytes.len() as u64 != offset {
             let code = "media.offset";
             return Err(PortError { code });
@@ -183,6 +195,7 @@ impl FilePort for MemoryReplica {
     fn complete(
         &mut self,
         name: &FileName,
+        _: Giver,
         generation: Option<u32>,
         _: i64,
     ) -> Result<bool, PortError> {
@@ -209,6 +222,22 @@ impl FilePort for MemoryReplica {
             file.bytes.clear();
         }
         Ok(())
+    }
+
+    fn other_length(
+        &mut self,
+        name: &FileName,
+        _: Giver,
+        bytes: Option<u64>,
+    ) -> Result<bool, PortError> {
+        self.fine()?;
+        let other = self.files.others.get(name).copied();
+        let other = other.filter(|other| bytes.is_none_or(|bytes| bytes == *other));
+        let Some(other) = other else { return Ok(false) };
+        let file = self.files.files.get_mut(name).unwrap();
+        file.length = other;
+        file.bytes.clear();
+        Ok(true)
     }
 
     fn files_left(&self) -> Result<FilesLeft, PortError> {

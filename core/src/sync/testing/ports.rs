@@ -4,6 +4,7 @@ use super::*;
 use crate::limits::{PARCEL_CONTENT_BYTES_MAX, PARCELS_PER_REQUEST_MAX};
 use crate::trust::parcel::ParcelMaker;
 use crate::trust::peer_session::MeetingDigests;
+use crate::wire::parcel::ParcelOutcome;
 use crate::wire::{digest, frame};
 
 /// A record that begins with 255 is restricted, so the other phone may not read it.
@@ -58,6 +59,11 @@ impl StarPort for MemoryReplica {
     fn pending(&self) -> Result<u64, PortError> {
         let unjudged = self.held.values().filter(|held| held.verdict.is_none());
         Ok(unjudged.count() as u64)
+    }
+
+    fn pending_bytes(&self) -> Result<u64, PortError> {
+        let unjudged = self.held.values().filter(|held| held.verdict.is_none());
+        Ok(unjudged.map(|held| held.raw.len() as u64).sum())
     }
 
     fn apply_slice(
@@ -191,14 +197,26 @@ impl StarPort for MemoryReplica {
             bytes += parcel.bytes.len();
             bytes <= bytes_max || bytes == parcel.bytes.len()
         };
-        let fitting = self.parcels.iter().take(PARCELS_PER_REQUEST_MAX);
+        let due = |parcel: &&Parcel| !self.resting.contains(&Hash::of(&[&parcel.bytes]));
+        let due = self.parcels.iter().filter(due);
+        let fitting = due.take(PARCELS_PER_REQUEST_MAX);
         let fitting = fitting.take_while(fits);
         Ok(fitting.map(|parcel| parcel.bytes.clone()).collect())
     }
 
-    fn forget_parcels(&mut self, parcels: &[Hash], _: i64) -> Result<(), PortError> {
+    fn forget_parcels(
+        &mut self,
+        answered: &[(Hash, ParcelOutcome)],
+        _: i64,
+    ) -> Result<(), PortError> {
+        let is_answered = |hash: Hash| answered.iter().any(|(known, _)| *known == hash);
         self.parcels
-            .retain(|parcel| !parcels.contains(&Hash::of(&[&parcel.bytes])));
+            .retain(|parcel| !is_answered(Hash::of(&[&parcel.bytes])));
+        Ok(())
+    }
+
+    fn put_off_parcels(&mut self, parcels: &[Hash], _: i64) -> Result<(), PortError> {
+        self.resting.extend(parcels);
         Ok(())
     }
 }
@@ -304,7 +322,7 @@ impl PeerPort for MemoryReplica {
         }))
     }
 
-    fn take_parcel(&mut self, parcel: &Parcel, _: i64) -> Result<bool, PortError> {
+    fn take_parcel(&mut self, parcel: &Parcel, _: &Certificate, _: i64) -> Result<bool, PortError> {
         self.parcels.retain(|kept| kept.tag != parcel.tag);
         self.parcels.push(parcel.clone());
         Ok(true)

@@ -262,6 +262,59 @@ pub(crate) fn descriptions_follow_the_verdict_of_their_envelope(backend: &dyn Ba
         .unwrap();
 }
 
+fn described(
+    tx: &mut dyn Writer,
+    n: u32,
+    of: AttachmentKey,
+    verdict: Verdict,
+) -> StoreResult<EnvelopeId> {
+    let envelope = put(tx, n, of.record, verdict)?;
+    tx.put_description(&Description {
+        key: of,
+        envelope,
+        author: DEVICE,
+        media: 1,
+        bytes: 5,
+        salt: [3; 16],
+    })?;
+    Ok(envelope)
+}
+
+pub(crate) fn files_of_a_record_have_accepted_descriptions(backend: &dyn Backend) {
+    let store = backend.open();
+    begin(&store);
+    store
+        .write::<_, StoreError>(|tx| {
+            let file = |key: AttachmentKey| AttachmentFile {
+                key,
+                media: 1,
+                bytes: 5,
+                salt: [3; 16],
+                stored_ms: 8,
+            };
+            let (whole, absent, waiting) = (key(1, 7), key(1, 8), key(1, 9));
+            let first = described(tx, 1, whole, accepted(1))?;
+            let second = described(tx, 2, whole, accepted(2))?;
+            described(tx, 3, absent, accepted(3))?;
+            let held = described(tx, 4, waiting, held(4))?;
+            for key in [whole, waiting, key(2, 7)] {
+                tx.put_attachment_file(&file(key))?;
+            }
+            let of = |key: AttachmentKey, envelope| RecordFile {
+                id: key.id,
+                bytes: 5,
+                envelope,
+            };
+            let both = [of(whole, first), of(whole, second)];
+            assert_eq!(tx.record_files(whole.record)?, both);
+            tx.set_verdict(held, accepted(5))?;
+            assert_eq!(tx.record_files(whole.record)?.len(), 3);
+            assert_eq!(tx.record_files(RecordId([2; 16]))?, []);
+            Ok(())
+        })
+        .unwrap();
+}
+
 pub(crate) fn files_and_orphans_are_paged_by_their_keys(backend: &dyn Backend) {
     let store = backend.open();
     let file = |key: AttachmentKey| AttachmentFile {

@@ -118,6 +118,13 @@ pub(crate) fn what_a_stream_says_now_replaces_what_it_said(backend: &dyn Backend
                 "in the order of first mention"
             );
             assert_eq!(tx.current(base, 1, 10)?.len(), 1);
+            let amount = |after, count_max| {
+                let amount = tx.current_amount(base, after, count_max)?;
+                Ok::<_, StoreError>((amount.entries, amount.bytes))
+            };
+            assert_eq!(amount(0, 10)?, (2, 8));
+            assert_eq!((amount(1, 10)?, amount(0, 1)?), ((1, 5), (1, 3)));
+            assert_eq!(tx.current_amount(STREAM, 0, 10)?.entries, 0);
             assert_eq!(
                 tx.current_of(base, b"a")?.map(|entry| entry.position),
                 Some(1)

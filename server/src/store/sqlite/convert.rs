@@ -13,6 +13,7 @@ use crate::store::StoreError;
 pub(super) fn failure(error: Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => StoreError::Full,
+        Some(ErrorCode::ReadOnly) => StoreError::ReadOnly,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::Locked,
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
             StoreError::Damaged(Arc::new(error))
@@ -71,5 +72,20 @@ pub(super) fn status_code(verdict: &Verdict) -> i64 {
         Status::Void(_) => 1,
         Status::Held(_) => 2,
         Status::Refused(_) => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+    use super::*;
+
+    #[test]
+    fn write_to_a_read_only_database_has_its_own_code() {
+        let db = rusqlite::Connection::open_in_memory().unwrap();
+        db.execute_batch("CREATE TABLE notes (x); PRAGMA query_only = 1;")
+            .unwrap();
+        let refused = db.execute("INSERT INTO notes VALUES (1)", []).unwrap_err();
+        assert_eq!(failure(refused).code(), "store.read_only");
     }
 }

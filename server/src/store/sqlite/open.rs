@@ -22,6 +22,8 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (7, include_str!("migrations/0007_templates.sql")),
     (8, include_str!("migrations/0008_attachments.sql")),
     (9, include_str!("migrations/0009_parcels.sql")),
+    (10, include_str!("migrations/0010_open_visits.sql")),
+    (11, include_str!("migrations/0011_parcels_brought.sql")),
 ];
 
 /// Longest time that a connection waits for another writing process.
@@ -96,4 +98,53 @@ fn version(connection: &Connection) -> StoreResult<i64> {
         .optional()
         .map_err(failure)
         .map(Option::unwrap_or_default)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+    use super::*;
+
+    /// A load that has passed the open records gets the visits with the rest, so each change has a later position.
+    #[test]
+    fn visits_of_an_older_store_become_open() {
+        let mut db = Connection::open_in_memory().unwrap();
+        for (number, sql) in &MIGRATIONS[..9] {
+            db.execute_batch(sql).unwrap();
+            db.pragma_update(None, "user_version", number).unwrap();
+        }
+        db.execute_batch("INSERT INTO streams VALUES (1, x'06', 7, x'00')")
+            .unwrap();
+        // A planned, a begun and a finished visit, and a case.
+        for (no, kind, state, open) in
+            [(1, 5, 101, 0), (2, 5, 102, 0), (3, 5, 103, 0), (4, 1, 2, 1)]
+        {
+            db.execute(
+                "INSERT INTO records (no, id, kind, audience, home, created_ms, open, state, digest,
+                     changed_ms) VALUES (?1, CAST(?1 AS BLOB), ?2, 1, x'00', 10, ?4, ?3, x'00', 1)",
+                (no, kind, state, open),
+            )
+            .unwrap();
+            db.execute(
+                "INSERT INTO stream_records (stream_no, record_no, open, created_ms, turned_at, added_at)
+                 VALUES (1, ?, ?, 10, 3, 3)",
+                (no, open),
+            )
+            .unwrap();
+        }
+        migrate(&mut db).unwrap();
+        let mut rows = db
+            .prepare(
+                "SELECT r.open, m.open, m.turned_at FROM records r
+                 JOIN stream_records m ON m.record_no = r.no ORDER BY r.no",
+            )
+            .unwrap();
+        let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)));
+        let rows: Vec<(bool, bool, i64)> = rows.unwrap().map(Result::unwrap).collect();
+        let ended = (false, false, 3);
+        assert_eq!(
+            rows,
+            [(true, true, 8), (true, true, 8), ended, (true, true, 3)]
+        );
+    }
 }

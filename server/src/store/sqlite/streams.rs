@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 use super::convert::{int, limit, number, stream as stream_name};
 use super::feed::stream_no;
 use super::memo::Known;
-use crate::store::{CurrentEntry, Holding, LoadKey, LoadRow, StreamItem};
+use crate::store::{CurrentEntry, EntriesAmount, Holding, LoadKey, LoadRow, StreamItem};
 
 /// Columns that a stream copies from a record that it holds.
 #[derive(Debug, Clone, Copy)]
@@ -279,6 +279,30 @@ pub(super) fn current(
         current_entry,
     )?
     .collect()
+}
+
+/// Only the lengths of the entries are read.
+pub(super) fn current_amount(
+    db: &Connection,
+    stream: StreamId,
+    after: u64,
+    count_max: usize,
+) -> Result<EntriesAmount> {
+    db.prepare_cached(
+        "SELECT count(*), coalesce(sum(bytes), 0) FROM (
+             SELECT length(data) AS bytes FROM stream_entries
+             WHERE stream_no = (SELECT no FROM streams WHERE id = ?) AND position > ?
+             ORDER BY position LIMIT ?)",
+    )?
+    .query_row(
+        params![stream.to_bytes(), int(after), limit(count_max)],
+        |row| {
+            Ok(EntriesAmount {
+                entries: number(row, 0)?,
+                bytes: number(row, 1)?,
+            })
+        },
+    )
 }
 
 pub(super) fn current_of(

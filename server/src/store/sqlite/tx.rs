@@ -19,9 +19,10 @@ use super::{
 };
 use crate::store::{
     Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow,
-    Description, DeviceRow, FeedRow, Head, Holding, InvitationRow, LoadKey, LoadRow, MemberRow,
-    ParcelAmount, Reader, ReadingKey, ReadingRow, RecordRow, ReviewRow, SessionRow, StoreError,
-    StoreResult, StoredEnvelope, StreamItem, TemplateRow, UnreadRow, UploadAmount, UploadRow,
+    Description, DeviceRow, EntriesAmount, FeedRow, Head, Holding, InvitationRow, LoadKey, LoadRow,
+    MemberRow, ParcelAmount, Reader, ReadingKey, ReadingRow, RecordFile, RecordRow, ReviewRow,
+    SessionRow, StoreError, StoreResult, StoredEnvelope, StreamItem, TemplateRow, UnreadRow,
+    UploadAmount, UploadRow,
 };
 
 pub(super) struct Tx<'c> {
@@ -181,6 +182,15 @@ impl Reader for Tx<'_> {
         streams::current(self.db, stream, after, count_max).map_err(failure)
     }
 
+    fn current_amount(
+        &self,
+        stream: StreamId,
+        after: u64,
+        count_max: usize,
+    ) -> StoreResult<EntriesAmount> {
+        streams::current_amount(self.db, stream, after, count_max).map_err(failure)
+    }
+
     fn current_of(&self, stream: StreamId, name: &[u8]) -> StoreResult<Option<CurrentEntry>> {
         streams::current_of(self.db, stream, name).map_err(failure)
     }
@@ -263,6 +273,10 @@ impl Reader for Tx<'_> {
 
     fn attachment_file(&self, key: AttachmentKey) -> StoreResult<Option<AttachmentFile>> {
         attachments::file(self.db, key).map_err(failure)
+    }
+
+    fn record_files(&self, record: RecordId) -> StoreResult<Vec<RecordFile>> {
+        attachments::of_record(self.db, record).map_err(failure)
     }
 
     fn attachment_files(
