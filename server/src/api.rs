@@ -1,9 +1,10 @@
 //! HTTP: the shell that every request passes, and the routes of the protocol inside it.
 //!
 //! ```text
-//!  socket ─ TLS ─▶ observe ─▶ problems ─▶ catch panic ─▶ busy? ─▶ time limit ─▶ size limit ─▶ route
-//!                  log,       code, zh/en, a bug is one                                        │
-//!                  metrics    problem+json failed request      rate ─▶ body ─▶ worker ─▶ Server::handle_*
+//!  socket ─ place ─ TLS ─▶ observe ─▶ problems ─▶ catch panic ─▶ rate ─▶ busy? ─▶ time limit ─▶ size limit
+//!           limits, ends   log,       code, zh/en, a bug is one  by address                          │
+//!           silent ones    metrics    problem+json failed request      body ◀── session known? ◀── route
+//!                                                                        └─▶ worker ─▶ Server::handle_*
 //! ```
 //!
 //! Uploads and downloads of files last as long as bytes flow. They have no time limit and no size limit here, but
@@ -17,14 +18,19 @@
 
 mod attachments;
 mod body;
+mod connection;
 mod health;
 mod listener;
 mod live;
 mod meters;
 mod node;
 mod observe;
+mod open_files;
+mod patience;
 mod peer;
 mod problems;
+mod pulses;
+mod quiet;
 mod rates;
 mod routes;
 mod seats;
@@ -37,6 +43,7 @@ pub use attachments::transfers;
 pub use health::Ready;
 pub use listener::Listener;
 pub use node::Node;
+pub use patience::Patience;
 pub use routes::routes;
 pub use shell::{Shell, shell};
 pub use shutdown::{Shutdown, Trigger};

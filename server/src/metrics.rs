@@ -27,6 +27,18 @@ struct Inner {
     requests: Family<Request, Counter>,
     seconds: Family<Route, Histogram, fn() -> Histogram>,
     panics: Counter,
+    problems: Family<Problem, Counter>,
+    connections: Family<End, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Problem {
+    code: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct End {
+    reason: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -56,6 +68,8 @@ impl Metrics {
             requests: Family::default(),
             seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
             panics: Counter::default(),
+            problems: Family::default(),
+            connections: Family::default(),
         };
         let metrics = Self {
             inner: Arc::new(inner),
@@ -64,11 +78,17 @@ impl Metrics {
             requests,
             seconds,
             panics,
+            problems,
+            connections,
             ..
         } = &*metrics.inner;
         metrics.register("http_requests", "Answered requests", requests.clone());
         metrics.register("http_request_seconds", "Time to answer", seconds.clone());
         metrics.register("http_panics", "Requests that met a bug", panics.clone());
+        let help = "Failed answers by code";
+        metrics.register("http_problems", help, problems.clone());
+        let help = "Connections that the server refused or ended";
+        metrics.register("connections_ended", help, connections.clone());
         metrics
     }
 
@@ -97,6 +117,16 @@ impl Metrics {
     /// Counts a request that ended in a panic.
     pub fn panicked(&self) {
         self.inner.panics.inc();
+    }
+
+    /// Counts a failed answer.
+    pub fn refused(&self, code: &'static str) {
+        self.inner.problems.get_or_create(&Problem { code }).inc();
+    }
+
+    /// Counts a connection that found no place, or that the server ended.
+    pub fn connection_ended(&self, reason: &'static str) {
+        self.inner.connections.get_or_create(&End { reason }).inc();
     }
 
     /// All metrics as text, for `/metrics`.

@@ -5,17 +5,19 @@
 //!                                      └──▶ feed (choose new entries that it may read) ─▶ page
 //! ```
 //!
-//! [`Server`] composes the parts and holds no rule: each method hands the state of the node to a function of
-//! one part. No part uses this module.
+//! [`Server`] composes the parts and holds no rule: each method hands the state of the node to a
+//! function of one part. No part uses this module.
 //!
-//! **Not here:** sockets, HTTP, clocks and random sources. Callers pass `now_ms` and `rng`, so that a
-//! simulator can drive the same code.
+//! **Not here:** sockets, HTTP, clocks and random sources. Callers pass `now_ms` and `rng`, so that
+//! a simulator can drive the same code.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
 use std::sync::Arc;
 
 use onegrid_core::domain::directory::DirectoryEntry;
 use onegrid_core::domain::form::Template;
+use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId};
 use onegrid_core::trust::request_mac::RequestTag;
 use onegrid_core::trust::session::Session;
@@ -24,6 +26,7 @@ use onegrid_core::wire::verdict::Verdict;
 use rand_core::CryptoRng;
 use tokio::sync::watch;
 
+use crate::blobs::{BlobCeilings, Blobs};
 use crate::directory;
 use crate::error::{Problem, Result};
 use crate::feed::cursor_memory::CursorMemory;
@@ -97,6 +100,11 @@ impl Server {
         })
     }
 
+    /// Opens the photos and recordings of this node in a folder, for one process alone.
+    pub fn open_files(&self, folder: &Path, ceilings: BlobCeilings) -> Result<Blobs> {
+        Blobs::open(Arc::clone(&self.shared), folder, ceilings)
+    }
+
     /// The store of this node.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
@@ -143,6 +151,12 @@ impl Server {
         sessions::prove(&self.shared, &self.handshakes, bytes, now_ms, rng)
     }
 
+    /// Returns the device of the session that the headers of a request name, before the body has
+    /// arrived. The caller has proved nothing yet.
+    pub fn claimed(&self, headers: (&str, &str), now_ms: i64) -> Result<DeviceId> {
+        sessions::claimed(&self.shared.store, headers, now_ms)
+    }
+
     /// Checks the two headers of a request against its session.
     pub fn authenticate(
         &self,
@@ -178,8 +192,8 @@ impl Server {
         sync::answer(&self.intake, remembered, session, tag, body, now_ms)
     }
 
-    /// Subscribes to news in the streams that a device may read. A wake-up is only a hint; the data always
-    /// travel by [`Self::handle_sync`].
+    /// Subscribes to news in the streams that a device may read. A wake-up is only a hint; the data
+    /// always travel by [`Self::handle_sync`].
     pub fn subscribe(&self, device: DeviceId, now_ms: i64) -> Result<watch::Receiver<Wake>> {
         sync::subscribe(&self.shared, device, now_ms)
     }
@@ -256,7 +270,8 @@ impl Server {
         ingest::waiting(&self.shared, count_max)
     }
 
-    /// Carries out a person's decision about a held envelope, and returns every verdict that it changed.
+    /// Carries out a person's decision about a held envelope, and returns every verdict that it
+    /// changed.
     pub fn decide(
         &self,
         envelope: EnvelopeId,
@@ -267,8 +282,8 @@ impl Server {
         ingest::decide(&self.intake, envelope, accept, by, now_ms)
     }
 
-    /// Returns the lines of the reading log that match the query, the oldest day first, and records the query
-    /// in the audit log.
+    /// Returns the lines of the reading log that match the query, the oldest day first, and records
+    /// the query in the audit log.
     pub fn readings(
         &self,
         sought: &Sought,
@@ -283,8 +298,8 @@ impl Server {
 /// Work that the passing of time brings.
 impl Server {
     /// Looks at cases whose deadline has passed or whose mergers have changed, at most
-    /// [`crate::limits::DUE_PER_TICK_MAX`]. Returns the number of moves that were made. To be called again
-    /// and again with the time.
+    /// [`crate::limits::DUE_PER_TICK_MAX`]. Returns the number of moves that were made. To be
+    /// called again and again with the time.
     pub fn tick(&self, now_ms: i64) -> Result<usize> {
         self.cut_revoked()?;
         ingest::tick(&self.intake, now_ms)
@@ -297,8 +312,15 @@ impl Server {
         ingest::release_newer(&self.intake, now_ms)
     }
 
-    /// Updates grants when a version of a zone begins or ends, and returns the number of changed members.
-    /// Call it at regular intervals.
+    /// Writes a note, because a store can be read long after it has stopped taking data.
+    pub fn try_write(&self, now_ms: i64) -> Result<()> {
+        self.shared
+            .store
+            .write::<_, Problem>(move |tx| Ok(tx.set_meta(TRIAL, &now_ms.to_be_bytes())?))
+    }
+
+    /// Updates grants when a version of a zone begins or ends, and returns the number of changed
+    /// members. Call it at regular intervals.
     pub fn keep_zones(&self, now_ms: i64) -> Result<usize> {
         zones::keep(&self.shared, now_ms)
     }
@@ -313,14 +335,19 @@ impl Server {
         readings::sweep(&self.shared.store, now_ms)
     }
 
+    /// Wakes the phones that read one of these streams, because another process has changed them.
+    pub fn wake(&self, streams: &BTreeSet<StreamId>) {
+        self.shared.wakeups.notify(streams);
+    }
+
     /// Wakes every phone that waits, because another process may have changed what it may read.
     pub fn wake_all(&self) {
         self.shared.wakeups.notify_all();
     }
 }
 
-/// Signs everything in the store again that no key of the present list signed: after a rotation, and in a
-/// backup that is older than one.
+/// Signs everything in the store again that no key of the present list signed: after a rotation,
+/// and in a backup that is older than one.
 fn sign_again(store: &Arc<dyn Store>, keys: &Keys) -> Result<()> {
     let number = keys.anchors().list().number.to_be_bytes();
     let known = store.read(|tx| tx.meta(KEY_LIST))?;
@@ -336,8 +363,12 @@ fn sign_again(store: &Arc<dyn Store>, keys: &Keys) -> Result<()> {
     })
 }
 
-/// Key of a note in the store: the number of the list of keys under which everything in it is signed.
+/// Key of a note in the store: the number of the list of keys under which everything in it is
+/// signed.
 const KEY_LIST: &str = "key_list";
+
+/// Key of a note in the store: time of the last trial write, ms UTC.
+const TRIAL: &str = "trial";
 
 /// Key of a note in the store: the root public key.
 const ROOT: &str = "root";

@@ -1,12 +1,14 @@
 //! Phones that wait for wake-ups, and devices that must be cut off. A wake-up is only a hint;
 //! cursors decide which entries are new.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::DeviceId;
 use tokio::sync::watch;
+
+use crate::limits::{WAKE_SPREAD_DEVICES, WAKE_SPREAD_MS_MAX};
 
 /// State that a waiting connection sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,6 +17,20 @@ pub struct Wake {
     pub count: u64,
     /// Whether the session is over because the device was revoked.
     pub cut: bool,
+    /// Time over which the devices that were woken together spread their syncs, milliseconds.
+    pub spread_ms: u32,
+}
+
+impl Wake {
+    /// Returns the share of the spread that this device waits, milliseconds. It differs between
+    /// devices, and for one device between wake-ups.
+    #[must_use]
+    pub fn delay_ms(&self, device: DeviceId) -> u32 {
+        let [a, b, c, d, ..] = device.0;
+        let turn = self.count.to_le_bytes()[0];
+        let mixed = u32::from_le_bytes([a, b, c, d]) ^ u32::from(turn).wrapping_mul(0x9e37_79b9);
+        mixed % (self.spread_ms + 1)
+    }
 }
 
 #[derive(Debug)]
@@ -26,7 +42,16 @@ struct Waiting {
 
 /// All devices that wait on this node.
 #[derive(Debug, Default)]
-pub struct Wakeups(Mutex<HashMap<DeviceId, Waiting>>);
+pub struct Wakeups(Mutex<Table>);
+
+#[derive(Debug, Default)]
+struct Table {
+    waiting: HashMap<DeviceId, Waiting>,
+    /// The devices of each stream, so that a change costs only the ones that it wakes.
+    readers: HashMap<StreamId, HashSet<DeviceId>>,
+    /// Number of devices at which those without a connection are forgotten.
+    sweep_at: usize,
+}
 
 impl Wakeups {
     /// Subscribes the device to changes of these streams. Dropping the receiver ends the
@@ -36,14 +61,15 @@ impl Wakeups {
         device: DeviceId,
         streams: BTreeSet<StreamId>,
     ) -> watch::Receiver<Wake> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.retain(|_, waiting| waiting.sender.receiver_count() > 0);
-        let entry = waiting.entry(device).or_insert_with(|| Waiting {
+        let mut table = self.lock();
+        table.sweep();
+        let waiting = table.waiting.entry(device).or_insert_with(|| Waiting {
             streams: BTreeSet::new(),
             sender: watch::Sender::new(Wake::default()),
         });
-        entry.streams = streams;
-        entry.sender.subscribe()
+        let receiver = waiting.sender.subscribe();
+        table.put_streams(device, streams);
+        receiver
     }
 
     /// Wakes every device that reads one of these streams.
@@ -51,56 +77,191 @@ impl Wakeups {
         if touched.is_empty() {
             return;
         }
-        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for waiting in waiting.values() {
-            let (few, many) = if touched.len() < waiting.streams.len() {
-                (touched, &waiting.streams)
-            } else {
-                (&waiting.streams, touched)
-            };
-            if few.iter().any(|stream| many.contains(stream)) {
-                waiting.sender.send_modify(|wake| wake.count += 1);
-            }
-        }
+        let table = self.lock();
+        let readers = touched.iter().filter_map(|one| table.readers.get(one));
+        let devices: HashSet<DeviceId> = readers.flatten().copied().collect();
+        table.wake(&devices);
     }
 
     /// Replaces the streams of a device, if it waits.
     pub fn reads(&self, device: DeviceId, streams: &BTreeSet<StreamId>) {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(entry) = waiting.get_mut(&device)
-            && entry.streams != *streams
+        let mut table = self.lock();
+        if let Some(waiting) = table.waiting.get(&device)
+            && waiting.streams != *streams
         {
-            entry.streams.clone_from(streams);
+            table.put_streams(device, streams.clone());
         }
     }
 
     /// Wakes every device, because rights may have changed.
     pub fn notify_all(&self) {
-        let waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for waiting in waiting.values() {
-            waiting.sender.send_modify(|wake| wake.count += 1);
-        }
+        let table = self.lock();
+        table.wake(&table.waiting.keys().copied().collect());
     }
 
     /// Ends all connections of a device.
     pub fn cut(&self, device: DeviceId) {
-        let removed = self
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&device);
-        if let Some(waiting) = removed {
+        if let Some(waiting) = self.lock().forget(device) {
             waiting.sender.send_modify(|wake| wake.cut = true);
         }
     }
 
     /// Devices with a subscription on this node.
     pub fn devices(&self) -> Vec<DeviceId> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .keys()
-            .copied()
-            .collect()
+        self.lock().waiting.keys().copied().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn wake(&self, devices: &HashSet<DeviceId>) {
+        let spread_ms = spread_ms(devices.len());
+        for waiting in devices.iter().filter_map(|device| self.waiting.get(device)) {
+            waiting.sender.send_modify(|wake| {
+                wake.count += 1;
+                wake.spread_ms = spread_ms;
+            });
+        }
+    }
+
+    fn put_streams(&mut self, device: DeviceId, streams: BTreeSet<StreamId>) {
+        let Some(waiting) = self.waiting.get_mut(&device) else {
+            return;
+        };
+        let before = std::mem::replace(&mut waiting.streams, streams.clone());
+        for gone in before.difference(&streams) {
+            leave(&mut self.readers, *gone, device);
+        }
+        for stream in streams.difference(&before) {
+            self.readers.entry(*stream).or_default().insert(device);
+        }
+    }
+
+    fn forget(&mut self, device: DeviceId) -> Option<Waiting> {
+        let waiting = self.waiting.remove(&device)?;
+        for stream in &waiting.streams {
+            leave(&mut self.readers, *stream, device);
+        }
+        Some(waiting)
+    }
+
+    /// Forgets the devices without a connection, seldom enough that a subscription costs little.
+    fn sweep(&mut self) {
+        if self.waiting.len() < self.sweep_at.max(SWEEP_AT_MIN) {
+            return;
+        }
+        let gone = self
+            .waiting
+            .iter()
+            .filter(|(_, waiting)| waiting.sender.receiver_count() == 0);
+        let gone: Vec<DeviceId> = gone.map(|(device, _)| *device).collect();
+        for device in gone {
+            self.forget(device);
+        }
+        self.sweep_at = self.waiting.len() * 2;
+    }
+}
+
+/// Number of devices below which no sweep is worth its cost.
+const SWEEP_AT_MIN: usize = 64;
+
+fn leave(readers: &mut HashMap<StreamId, HashSet<DeviceId>>, stream: StreamId, device: DeviceId) {
+    if let Some(devices) = readers.get_mut(&stream) {
+        devices.remove(&device);
+        if devices.is_empty() {
+            readers.remove(&stream);
+        }
+    }
+}
+
+/// Returns the time over which so many devices spread. A few sync at once, because people look at
+/// each other's phones.
+fn spread_ms(devices: usize) -> u32 {
+    let over = devices.saturating_sub(WAKE_SPREAD_DEVICES);
+    u32::try_from(over)
+        .unwrap_or(u32::MAX)
+        .saturating_mul(2)
+        .min(WAKE_SPREAD_MS_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+    use onegrid_core::id::AreaId;
+
+    use super::*;
+
+    fn device(number: u32) -> DeviceId {
+        let mut id = [7; 16];
+        id[..4].copy_from_slice(&number.to_le_bytes());
+        DeviceId(id)
+    }
+
+    fn streams(villages: &[u8]) -> BTreeSet<StreamId> {
+        let village = |number: &u8| StreamId::AreaStaff(AreaId([*number; 16]));
+        villages.iter().map(village).collect()
+    }
+
+    #[test]
+    fn change_wakes_only_the_readers_of_its_streams() {
+        let wakeups = Wakeups::default();
+        let mut one = wakeups.subscribe(device(1), streams(&[1, 2]));
+        let two = wakeups.subscribe(device(2), streams(&[2, 3]));
+        wakeups.notify(&streams(&[1]));
+        assert_eq!(
+            (one.has_changed().unwrap(), two.has_changed().unwrap()),
+            (true, false)
+        );
+        one.borrow_and_update();
+        // A sync has told the new rights of the phone.
+        wakeups.reads(device(1), &streams(&[3]));
+        wakeups.notify(&streams(&[1, 2]));
+        assert_eq!(
+            (one.has_changed().unwrap(), two.has_changed().unwrap()),
+            (false, true)
+        );
+        wakeups.notify(&streams(&[3]));
+        assert!(one.borrow_and_update().count == 2);
+        wakeups.cut(device(1));
+        assert!(one.borrow().cut);
+        wakeups.notify(&streams(&[3]));
+        assert_eq!(wakeups.lock().readers.len(), 2, "nobody reads 1 any more");
+    }
+
+    #[test]
+    fn few_phones_wake_at_once_and_many_spread() {
+        let wakeups = Wakeups::default();
+        let few: Vec<_> = (0..40)
+            .map(|n| wakeups.subscribe(device(n), streams(&[1])))
+            .collect();
+        wakeups.notify(&streams(&[1]));
+        assert!(few.iter().all(|one| one.borrow().spread_ms == 0));
+        let many: Vec<_> = (100..5_100)
+            .map(|n| wakeups.subscribe(device(n), streams(&[1])))
+            .collect();
+        wakeups.notify(&streams(&[1]));
+        let delays: Vec<u32> = (100..5_100)
+            .zip(&many)
+            .map(|(n, one)| one.borrow().delay_ms(device(n)))
+            .collect();
+        assert!(delays.iter().all(|delay| *delay <= WAKE_SPREAD_MS_MAX));
+        let half = WAKE_SPREAD_MS_MAX / 2;
+        let early = delays.iter().filter(|delay| **delay < half).count();
+        assert!((2_000..3_000).contains(&early), "{early} of 5,000");
+    }
+
+    #[test]
+    fn phones_without_a_connection_are_forgotten() {
+        let wakeups = Wakeups::default();
+        for n in 0..100_000 {
+            drop(wakeups.subscribe(device(n), streams(&[1])));
+        }
+        let table = wakeups.lock();
+        assert!(table.waiting.len() <= SWEEP_AT_MIN);
+        let readers: usize = table.readers.values().map(HashSet::len).sum();
+        assert_eq!(readers, table.waiting.len());
     }
 }

@@ -6,10 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
-use onegrid_server::api::{self, Listener, Shell, Shutdown};
+use onegrid_server::api::{self, Listener, Patience, Shell, Shutdown};
 use onegrid_server::config::{Config, Effective, Inputs};
 use onegrid_server::metrics::Metrics;
 use reqwest::Certificate;
+use rustls::pki_types::pem::PemObject as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 fn file(name: &str) -> PathBuf {
@@ -35,7 +36,7 @@ fn config(cert: &std::path::Path, key: &std::path::Path) -> Config {
 #[tokio::test]
 async fn a_client_that_trusts_the_root_speaks_http2_and_one_that_speaks_plain_gets_nothing() {
     let config = config(&file("server.pem"), &file("server.key"));
-    let shell = Shell::new(config.limits.clone(), Metrics::new(), Arc::new(|| Ok(())));
+    let shell = Shell::new(&config, Metrics::new(), Arc::new(|| Ok(())));
     let listener = Listener::bind(&config).unwrap();
     let (address, url) = (listener.address(), listener.url());
     assert!(url.starts_with("https://"));
@@ -75,6 +76,48 @@ async fn a_client_that_trusts_the_root_speaks_http2_and_one_that_speaks_plain_ge
     drop(client);
     trigger.stop();
     served.await.unwrap().unwrap();
+}
+
+/// One peer never begins the handshake, and one ends it and then says nothing.
+#[tokio::test]
+async fn silent_peers_of_a_tls_listener_are_closed() {
+    use std::io::Read as _;
+    let config = config(&file("server.pem"), &file("server.key"));
+    let shell = Shell::new(&config, Metrics::new(), Arc::new(|| Ok(())));
+    let wait = std::time::Duration::from_millis(500);
+    let listener = Listener::bind(&config).unwrap().with_patience(Patience {
+        handshake: wait,
+        head: wait,
+        farewell: wait,
+        ..Patience::default()
+    });
+    let address = listener.address();
+    let (_trigger, shutdown) = Shutdown::new();
+    tokio::spawn(listener.serve(api::shell(Router::new(), Router::new(), &shell), shutdown));
+
+    let mut before = tokio::net::TcpStream::connect(address).await.unwrap();
+    assert_eq!(before.read(&mut [0; 1]).await.unwrap_or_default(), 0);
+
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    let root = rustls::pki_types::CertificateDer::from_pem_file(file("ca.pem")).unwrap();
+    roots.add(root).unwrap();
+    let client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let ended = tokio::task::spawn_blocking(move || {
+        let name = "127.0.0.1".try_into().unwrap();
+        let session = rustls::ClientConnection::new(Arc::new(client), name).unwrap();
+        let socket = std::net::TcpStream::connect(address).unwrap();
+        let mut stream = rustls::StreamOwned::new(session, socket);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock).unwrap();
+        }
+        stream.read(&mut [0; 1]).unwrap_or_default()
+    });
+    assert_eq!(ended.await.unwrap(), 0);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! phone ── hello (versions, authority, fresh key, nonce) ──▶ server
-//! phone ◀── server hello (version, list of server keys, fresh key, nonce, signature) ── server
-//! phone ── prove (certificate, signature over all of the above) ──▶ server
+//! phone ◀── server hello (version, server keys, fresh key, nonce, signature; sealed state) ── server
+//! phone ── prove (sealed state, certificate, signature over all that was said) ──▶ server
 //! phone ◀── grant (session, times, certificate; under the channel's key) ── server
 //! ```
 //!
@@ -13,8 +13,9 @@
 //!
 //! Both ends sign every byte that both have seen, so each end finds a relay with keys of its own
 //! that lies to it. The signature covers the offer too, so an attacker cannot talk the two into an
-//! older version. No secret ever crosses the wire. Everything is a pure function; the caller keeps
-//! the state between two messages.
+//! older version. No secret crosses the wire in the clear. Everything is a pure function. The phone
+//! carries the state of the server between two messages, sealed with a key that only the server
+//! has, so strangers who begin handshakes and never end them take no memory of the server.
 
 use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
@@ -27,12 +28,17 @@ use super::read::{read, write};
 pub use super::session_error::SessionError;
 use super::sign::{Authority, Purpose, SecretKey};
 use crate::id::{DeviceId, Hash};
-use crate::limits::{HANDSHAKE_MS_MAX, SESSION_MESSAGE_BYTES_MAX, SESSION_MS, VERSIONS_MAX};
+use crate::limits::{
+    HANDSHAKE_MS_MAX, SEALED_HANDSHAKE_BYTES_MAX, SESSION_MESSAGE_BYTES_MAX, SESSION_MS,
+    VERSIONS_MAX,
+};
 
 mod client;
+mod sealing;
 mod server;
 
 pub use client::{ClientAwaiting, ClientHandshake};
+pub use sealing::HandshakeKey;
 pub use server::{Proven, ServerHandshake};
 
 /// The versions of the protocol that this code speaks, the best first.
@@ -54,7 +60,7 @@ session_bytes!(
     SessionId
 );
 session_bytes!(
-    /// Names a handshake that waits for the phone's proof.
+    /// Names a handshake, so that a server that has used it up refuses it.
     HandshakeId
 );
 
@@ -129,22 +135,25 @@ struct ServerOffer {
     nonce: [u8; 16],
 }
 
-/// Bytes with a signature over the transcript that ends in them.
+/// The server's answer to a hello. The sealed state needs no signature: the phone returns it
+/// unread, and a changed one opens no session.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
-pub(super) struct SignedTranscript {
+struct ServerHello {
     #[cbor(n(0), with = "minicbor::bytes")]
-    pub(super) said: Vec<u8>,
+    said: Vec<u8>,
     #[cbor(n(1), with = "minicbor::bytes")]
-    pub(super) signature: [u8; 64],
+    signature: [u8; 64],
+    #[cbor(n(2), with = "minicbor::bytes")]
+    sealed: Vec<u8>,
 }
 
 /// The phone's proof.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 struct ClientProve {
-    #[n(0)]
-    handshake: HandshakeId,
+    #[cbor(n(0), with = "minicbor::bytes")]
+    sealed: Vec<u8>,
     #[n(1)]
     certificate: RawCertificate,
     #[cbor(n(2), with = "minicbor::bytes")]
@@ -198,8 +207,8 @@ struct SealedGrant {
 pub enum SessionMessage {
     /// A hello: for [`ServerHandshake::answer`].
     Hello,
-    /// A proof, for [`ServerHandshake::finish`] of the handshake with this name.
-    Prove(HandshakeId),
+    /// A proof, for [`ServerHandshake::open`].
+    Prove,
 }
 
 impl SessionMessage {
@@ -208,7 +217,9 @@ impl SessionMessage {
         if read::<Hello>(bytes, 4, SESSION_MESSAGE_BYTES_MAX).is_some() {
             return Ok(Self::Hello);
         }
-        ServerHandshake::named_by(bytes).map(Self::Prove)
+        read::<ClientProve>(bytes, 3, SESSION_MESSAGE_BYTES_MAX)
+            .map(|_| Self::Prove)
+            .ok_or(SessionError::Malformed)
     }
 }
 
@@ -227,7 +238,8 @@ pub struct Session {
     pub expires_ms: i64,
 }
 
-/// When a span of server time ends on the clock of this device, with the span held within its limit.
+/// When a span of server time ends on the clock of this device, with the span held within its
+/// limit.
 pub(super) fn ends_ms(time_ms: i64, expires_ms: i64, now_ms: i64) -> i64 {
     now_ms.saturating_add(expires_ms.saturating_sub(time_ms).clamp(0, SESSION_MS))
 }

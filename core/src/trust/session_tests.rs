@@ -14,6 +14,7 @@ struct SessionEnds {
     anchors: Anchors,
     phone: SecretKey,
     certificate: Certificate,
+    sealing: HandshakeKey,
     rng: ChaCha20Rng,
 }
 
@@ -24,6 +25,7 @@ fn ends(seed: u64) -> SessionEnds {
         anchors: (*deployment.anchors).clone(),
         phone: VOLUNTEER_WANG.key(),
         certificate: deployment.certificate(VOLUNTEER_WANG),
+        sealing: HandshakeKey::generate(&mut rng),
         deployment,
         rng,
     }
@@ -39,6 +41,7 @@ impl SessionEnds {
             hello,
             &self.deployment.server,
             &self.anchors,
+            &self.sealing,
             0,
             &mut self.rng,
         )
@@ -69,15 +72,17 @@ fn both_ends_open_the_same_session() {
     let (waiting, server_hello) = w.answer(&hello).unwrap();
     let (awaiting, prove) = w.prove(client, &server_hello).unwrap();
     assert_eq!(SessionMessage::of(&hello), Ok(SessionMessage::Hello));
+    assert_eq!(SessionMessage::of(&prove), Ok(SessionMessage::Prove));
+    let carried = ServerHandshake::open(&prove, &w.sealing).unwrap();
     assert_eq!(
-        SessionMessage::of(&prove),
-        Ok(SessionMessage::Prove(waiting.id()))
+        (carried.id(), carried.ends_ms()),
+        (waiting.id(), waiting.ends_ms())
     );
     assert_eq!(
         SessionMessage::of(&server_hello),
         Err(SessionError::Malformed)
     );
-    let proven = w.finish(waiting, &prove).unwrap();
+    let proven = w.finish(carried, &prove).unwrap();
     assert_eq!(proven.certificate(), &w.certificate);
     let (at_server, grant) = w.grant(proven);
     // The phone's clock is years off; the length of the session is not.
@@ -113,7 +118,7 @@ fn a_relay_with_keys_of_its_own_is_refused_by_the_phone() {
     // It swaps the server's fresh key in the answer.
     let (client, hello) = w.start();
     let (_, server_hello) = w.answer(&hello).unwrap();
-    let mut signed: SignedTranscript = minicbor::decode(&server_hello).unwrap();
+    let mut signed: ServerHello = minicbor::decode(&server_hello).unwrap();
     let mut offer: ServerOffer = minicbor::decode(&signed.said).unwrap();
     offer.ephemeral = mine.public();
     signed.said = write(&offer);
@@ -132,7 +137,7 @@ fn a_relay_with_keys_of_its_own_is_refused_by_the_phone() {
         number: 2,
         ..ServerKeys::sign(&false_root, 2, vec![entry])
     };
-    let mut signed: SignedTranscript = minicbor::decode(&w.answer(&hello).unwrap().1).unwrap();
+    let mut signed: ServerHello = minicbor::decode(&w.answer(&hello).unwrap().1).unwrap();
     let mut offer: ServerOffer = minicbor::decode(&signed.said).unwrap();
     offer.server_keys = forged;
     signed.said = write(&offer);
@@ -257,22 +262,20 @@ fn a_proof_is_good_once_and_for_its_own_handshake() {
     let (_, prove) = w.prove(client, &server_hello).unwrap();
     w.finish(waiting, &prove).unwrap();
     // The same hello and proof again. The server has a fresh key and nonce, so the handshake is
-    // fresh too.
-    let (waiting, _) = w.answer(&hello).unwrap();
-    let renamed = {
-        let mut prove: ClientProve = minicbor::decode(&prove).unwrap();
-        prove.handshake = waiting.id();
-        write(&prove)
-    };
-    assert_eq!(
-        w.finish(waiting, &renamed).err(),
-        Some(SessionError::BadClientProof)
-    );
-    let (waiting, _) = w.answer(&hello).unwrap();
-    assert_eq!(
-        w.finish(waiting, &prove).err(),
-        Some(SessionError::HandshakeOver)
-    );
+    // fresh too, and its state in an old proof opens nothing.
+    let (waiting, fresh) = w.answer(&hello).unwrap();
+    let mut renamed: ClientProve = minicbor::decode(&prove).unwrap();
+    renamed.sealed = minicbor::decode::<ServerHello>(&fresh).unwrap().sealed;
+    let renamed = write(&renamed);
+    let carried = ServerHandshake::open(&renamed, &w.sealing).unwrap();
+    assert_eq!(carried.id(), waiting.id());
+    for state in [carried, waiting] {
+        let refused = w.finish(state, &renamed).err();
+        assert_eq!(refused, Some(SessionError::BadClientProof));
+    }
+    let other = HandshakeKey::generate(&mut w.rng);
+    let refused = ServerHandshake::open(&prove, &other).err();
+    assert_eq!(refused, Some(SessionError::HandshakeOver));
 }
 
 #[test]
@@ -354,7 +357,7 @@ fn a_weak_key_is_refused_on_both_ends() {
     // A server of its own accord does.
     let (client, hello) = w.start();
     let (_, server_hello) = w.answer(&hello).unwrap();
-    let signed: SignedTranscript = minicbor::decode(&server_hello).unwrap();
+    let signed: ServerHello = minicbor::decode(&server_hello).unwrap();
     let mut offer: ServerOffer = minicbor::decode(&signed.said).unwrap();
     offer.ephemeral = [0; 32];
     let offer = write(&offer);
@@ -364,9 +367,10 @@ fn a_weak_key_is_refused_on_both_ends() {
         w.anchors.authority(),
         &[hash.as_bytes()],
     );
-    let answer = write(&SignedTranscript {
+    let answer = write(&ServerHello {
         said: offer,
         signature,
+        sealed: signed.sealed,
     });
     assert_eq!(w.prove(client, &answer).err(), Some(SessionError::WeakKey));
 }
@@ -405,10 +409,11 @@ fn no_altered_message_opens_a_session() {
         }
     }
     for altered in variants(&server_hello) {
-        assert!(
-            w.prove(again(&client), &altered).is_err(),
-            "server hello {altered:02x?}"
-        );
+        // The phone returns the sealed state unread, and the server refuses a changed one.
+        if let Ok((_, prove)) = w.prove(again(&client), &altered) {
+            let state = ServerHandshake::open(&prove, &w.sealing);
+            assert!(state.is_err(), "server hello {altered:02x?}");
+        }
     }
     let (awaiting, prove) = w.prove(client, &server_hello).unwrap();
     let mut altered_proofs = variants(&prove);
@@ -416,13 +421,9 @@ fn no_altered_message_opens_a_session() {
     let offset = usize::try_from(w.rng.next_u32() % 3).unwrap();
     altered_proofs = altered_proofs.into_iter().skip(offset).step_by(3).collect();
     for altered in altered_proofs {
-        // The state read back from a store is equal.
-        let state = ServerHandshake::from_bytes(&waiting.to_bytes()).unwrap();
-        assert_eq!(
-            (state.id(), state.ends_ms()),
-            (waiting.id(), waiting.ends_ms())
-        );
-        assert!(w.finish(state, &altered).is_err(), "proof {altered:02x?}");
+        if let Ok(state) = ServerHandshake::open(&altered, &w.sealing) {
+            assert!(w.finish(state, &altered).is_err(), "proof {altered:02x?}");
+        }
     }
     let proven = w.finish(waiting, &prove).unwrap();
     let (_, grant) = w.grant(proven);

@@ -237,7 +237,7 @@ impl DataDir {
     /// Opens the photos and recordings of a server that starts to serve.
     pub fn open_files(&self, server: &Server, config: &Config) -> Result<Blobs> {
         let ceilings = BlobCeilings::with_reserve(config.files.free_bytes_min);
-        Blobs::open(Arc::clone(&server.shared), self.files().folder(), ceilings)
+        server.open_files(self.files().folder(), ceilings)
     }
 
     /// Creates the folder, and deletes any contents that an interrupted command left in it.

@@ -3,12 +3,11 @@
 //! A request is authenticated before its body is read. The body of an upload is received in a task of its own,
 //! because the bytes of a connection that broke have to be saved too.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, FromRequestParts, Path, State};
+use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
@@ -32,11 +31,12 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::node::Node;
+use super::patience::Pace;
 use super::routes::tags;
 use super::seats::Seat;
 use crate::blobs::{Blobs, Download, Progress, Receiver, Resumption, Turn};
 use crate::error::{Problem, Result};
-use crate::limits::{DOWNLOAD_PIECES_A_LOOK, TRANSFER_SILENCE_MAX, UPLOAD_PIECE_BYTES};
+use crate::limits::{ANSWER_SILENCE_MAX, DOWNLOAD_PIECES_A_LOOK, UPLOAD_PIECE_BYTES};
 use crate::store::AttachmentKey;
 
 /// Header with the versions of tus that the server speaks.
@@ -58,8 +58,6 @@ pub fn transfers(node: Node) -> Router {
         .layer(from_fn_with_state(node.clone(), mark))
         .with_state(node)
 }
-
-type Peer = ConnectInfo<SocketAddr>;
 
 /// A request about one file with a right session and code.
 struct Asked {
@@ -83,12 +81,8 @@ impl FromRequestParts<Node> for Asked {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, node: &Node) -> Result<Self> {
-        let peer = Peer::from_request_parts(parts, node).await;
-        let ConnectInfo(peer) =
-            peer.map_err(|error| Problem::new("server.internal").because(&error))?;
         let named = Path::<(String, String)>::from_request_parts(parts, node).await;
         let headers = std::mem::take(&mut parts.headers);
-        node.admit(peer, &headers)?;
         let lines = lines_of(&headers)?;
         let request = (parts.method.as_str(), parts.uri.path());
         let known = node.known(&headers, request, lines).await?;
@@ -267,7 +261,7 @@ struct Incoming {
     /// Absent only while a worker writes with it.
     receiver: Option<Receiver>,
     body: Body,
-    _seat: Seat,
+    _seat: Seat<DeviceId>,
 }
 
 impl Incoming {
@@ -302,19 +296,21 @@ impl Incoming {
         let mut parts = body.into_data_stream();
         let mut piece: Vec<u8> = Vec::with_capacity(UPLOAD_PIECE_BYTES);
         let shutdown = self.node.0.shutdown.clone();
+        let mut clock = Pace::of_transfers().start();
         let ended = loop {
             let part = tokio::select! {
-                part = timeout(TRANSFER_SILENCE_MAX, parts.next()) => part,
+                part = clock.wait(parts.next()) => part,
                 () = turn.taken_over() => break Err(Problem::new("attachment.locked")),
                 () = shutdown.wait() => break Err(Problem::new("server.stopping")),
             };
             match part {
-                Err(_) => break Err(Problem::new("http.timeout")),
+                Err(problem) => break Err(problem),
                 Ok(None) => break Ok(()),
                 Ok(Some(Err(error))) => {
                     break Err(Problem::new("http.bad_request").because(&error));
                 }
                 Ok(Some(Ok(part))) => {
+                    clock.arrived(part.len());
                     for part in part.chunks(UPLOAD_PIECE_BYTES) {
                         if piece.len() + part.len() > UPLOAD_PIECE_BYTES {
                             self.write(&mut piece).await?;
@@ -391,15 +387,18 @@ async fn read(State(node): State<Node>, asked: Asked) -> Result<Response> {
         let range = format!("bytes {first}-{last}/{all}");
         headers.push(("content-range", range));
     }
-    let outgoing = Outgoing {
+    let mut outgoing = Outgoing {
         node,
         download: Some(download),
         device,
         key,
         at: first,
         end: last + 1,
+        first: None,
         _seat: seat,
     };
+    // A disk that does not give the file is a refusal, and no body that ends early.
+    outgoing.first = Some(outgoing.piece(0).await?);
     asked.known.answer(status, &headers, outgoing.into_body())
 }
 
@@ -412,7 +411,9 @@ struct Outgoing {
     key: AttachmentKey,
     at: u64,
     end: u64,
-    _seat: Seat,
+    /// The piece that was read before the head of the answer left.
+    first: Option<Vec<u8>>,
+    _seat: Seat<DeviceId>,
 }
 
 impl Outgoing {
@@ -428,7 +429,10 @@ impl Outgoing {
     async fn run(mut self, sender: mpsc::Sender<std::io::Result<Vec<u8>>>) {
         let mut pieces = 0;
         while self.at < self.end {
-            let piece = self.piece(pieces).await;
+            let piece = match self.first.take() {
+                Some(first) => Ok(first),
+                None => self.piece(pieces).await,
+            };
             pieces += 1;
             let piece = piece.map_err(|problem| {
                 problem.log();
@@ -441,7 +445,7 @@ impl Outgoing {
             };
             let shutdown = self.node.0.shutdown.clone();
             let sent = tokio::select! {
-                sent = timeout(TRANSFER_SILENCE_MAX, sender.send(piece)) => sent,
+                sent = timeout(ANSWER_SILENCE_MAX, sender.send(piece)) => sent,
                 () = shutdown.wait() => return,
             };
             if is_last || !matches!(sent, Ok(Ok(()))) {
@@ -476,11 +480,14 @@ impl Outgoing {
 /// Names the files that the server lacks. The body is short, so the usual limits of time and size are around it.
 pub(super) async fn needed(
     State(node): State<Node>,
-    ConnectInfo(peer): Peer,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response> {
-    node.admit(peer, &headers)?;
+    let (session, mac) = tags(&headers)?;
+    if let Err(problem) = node.claimed(&session, &mac).await {
+        node.0.bodies.drain(body, NEEDED_BYTES_MAX).await;
+        return Err(problem);
+    }
     let held = node.0.bodies.read(&headers, body, NEEDED_BYTES_MAX).await?;
     let request = ("POST", ATTACHMENTS_NEEDED_PATH);
     let known = node.known(&headers, request, held.bytes.clone()).await?;

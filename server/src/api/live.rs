@@ -1,14 +1,13 @@
 //! `GET /v1/live`: a WebSocket for wake-ups only. Data always travels by `POST /v1/sync`.
 //!
-//! A connection ends with its session, with the revocation of its device, after [`LIVE_SILENCE_MAX`]
-//! without a message from the phone, or when the server stops.
+//! A connection ends with its session, with the revocation of its device, after
+//! [`LIVE_SILENCE_MAX`] without a message from the phone, or when the server stops.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::extract::State;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
-use axum::extract::{ConnectInfo, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use onegrid_core::sync::paths::LIVE_PATH;
@@ -21,8 +20,8 @@ use super::node::Node;
 use super::routes::tags;
 use crate::error::{Problem, Result};
 use crate::limits::{
-    LIVE_MESSAGE_BYTES_MAX, LIVE_MESSAGES_MAX, LIVE_PING_EVERY, LIVE_SEND_WAIT_MAX,
-    LIVE_SILENCE_MAX, LIVE_WAKE_PAUSE,
+    LIVE_BUFFER_BYTES, LIVE_MESSAGE_BYTES_MAX, LIVE_MESSAGES_MAX, LIVE_PING_EVERY,
+    LIVE_SEND_WAIT_MAX, LIVE_SILENCE_MAX, LIVE_WAKE_PAUSE,
 };
 use crate::store::StoreError;
 use crate::wakeups::Wake;
@@ -32,11 +31,9 @@ const WAKE: &[u8] = b"!";
 
 pub(super) async fn live(
     State(node): State<Node>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     upgrade: std::result::Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response> {
-    node.admit(peer, &headers)?;
     let (session, mac) = tags(&headers)?;
     let inner = Arc::clone(&node.0);
     let (session, wake) = node
@@ -51,7 +48,11 @@ pub(super) async fn live(
         .await?;
     let upgrade = upgrade.map_err(|error| Problem::new("http.bad_request").because(&error))?;
     let seat = node.0.seats.take(session.device)?;
+    // Phones send next to nothing, and thousands wait at the same time.
     let socket = upgrade
+        .read_buffer_size(LIVE_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(LIVE_BUFFER_BYTES)
         .max_message_size(LIVE_MESSAGE_BYTES_MAX)
         .max_frame_size(LIVE_MESSAGE_BYTES_MAX);
     Ok(socket.on_upgrade(move |socket| async move {
@@ -122,20 +123,23 @@ impl Line {
             tokio::select! {
                 () = shutdown.wait() => return End::Stopping,
                 changed = self.wake.changed() => {
-                    if changed.is_err() || self.wake.borrow_and_update().cut {
+                    let wake = *self.wake.borrow_and_update();
+                    if changed.is_err() || wake.cut {
                         return End::Cut;
                     }
-                    owed = true;
+                    if !owed {
+                        owed = true;
+                        let delay = Duration::from_millis(wake.delay_ms(self.session.device).into());
+                        awake_from = awake_from.max(Instant::now() + delay);
+                    }
                 }
                 // Several changes within the pause cause one wake-up.
                 () = sleep_until(awake_from), if owed => {
                     owed = false;
                     awake_from = Instant::now() + LIVE_WAKE_PAUSE;
+                    // The sync that follows tells the streams that the phone may read by then.
                     if !self.send(Message::Binary(WAKE.into())).await {
                         return End::Gone;
-                    }
-                    if self.listen_anew().await.is_err() {
-                        return End::Cut;
                     }
                 }
                 () = sleep_until(over_at) => {
@@ -167,20 +171,6 @@ impl Line {
     async fn send(&mut self, message: Message) -> bool {
         let sent = timeout(LIVE_SEND_WAIT_MAX, self.socket.send(message)).await;
         matches!(sent, Ok(Ok(())))
-    }
-
-    /// Subscribes again, because the change that caused the wake-up may have changed the device's rights.
-    async fn listen_anew(&mut self) -> Result<()> {
-        let device = self.session.device;
-        let anew = self
-            .node
-            .work(move |server| server.subscribe(device, now_ms()))
-            .await;
-        match anew {
-            Err(problem) if problem.code() == "session.revoked" => Err(problem),
-            // After another error, such as a busy store, the previous subscription stays.
-            _ => Ok(()),
-        }
     }
 
     /// Reads the session's end from the store, because a sync may have prolonged the session.

@@ -7,7 +7,9 @@ use tokio::sync::Semaphore;
 
 use super::body::Bodies;
 use super::meters::Meters;
+use super::patience::Pace;
 use super::peer::Caller;
+use super::quiet::QuietLog;
 use super::rates::Rates;
 use super::seats::Seats;
 use super::shutdown::Shutdown;
@@ -15,8 +17,8 @@ use crate::blobs::Blobs;
 use crate::config::Config;
 use crate::error::{Problem, Result};
 use crate::limits::{
-    BODIES_AT_ONCE_MAX, CHECKS_AT_ONCE_MAX, LIVE_PER_DEVICE_MAX, TRANSFERS_MAX,
-    TRANSFERS_PER_DEVICE_MAX,
+    BODIES_AT_ONCE_MAX, CHECKS_AT_ONCE_MAX, LIVE_PER_DEVICE_MAX, STRANGER_BODIES_BYTES_MAX,
+    SYNCS_PER_DEVICE_MAX, TRANSFERS_MAX, TRANSFERS_PER_DEVICE_MAX,
 };
 use crate::metrics::Metrics;
 use crate::server::Server;
@@ -30,17 +32,23 @@ pub(super) struct Inner {
     pub(super) blobs: Arc<Blobs>,
     pub(super) shutdown: Shutdown,
     pub(super) meters: Meters,
+    pub(super) quiet: QuietLog,
+    /// Bodies of phones with a session.
     pub(super) bodies: Bodies,
-    pub(super) seats: Seats,
-    pub(super) transfers: Seats,
-    pub(super) behind_proxy: bool,
+    /// Bodies of callers that have proved nothing: enrolments and handshakes. They are small, and
+    /// take nothing from the phones.
+    pub(super) strangers: Bodies,
+    /// Syncs of each device, from the first byte of the request to the last byte of the answer.
+    pub(super) syncs: Seats<DeviceId>,
+    pub(super) seats: Seats<DeviceId>,
+    pub(super) transfers: Seats<DeviceId>,
     pub(super) body_bytes_max: usize,
-    pub(super) by_address: Rates<Caller>,
     pub(super) by_device: Rates<DeviceId>,
     pub(super) enrolments: Rates<Caller>,
     // The store blocks its thread, so only this many requests work at once. The others wait.
     workers: Arc<Semaphore>,
-    /// Checks of whole files follow one another, so they wait here and not on the threads of the others.
+    /// Checks of whole files follow one another, so they wait here and not on the threads of the
+    /// others.
     checks: Arc<Semaphore>,
 }
 
@@ -60,12 +68,16 @@ impl Node {
             blobs,
             shutdown,
             meters: Meters::register(metrics),
-            bodies: Bodies::new(limits.body_bytes_max.saturating_mul(BODIES_AT_ONCE_MAX)),
+            quiet: QuietLog::default(),
+            bodies: Bodies::new(
+                limits.body_bytes_max.saturating_mul(BODIES_AT_ONCE_MAX),
+                Pace::default(),
+            ),
+            strangers: Bodies::new(STRANGER_BODIES_BYTES_MAX, Pace::default()),
+            syncs: Seats::new(limits.requests_max, SYNCS_PER_DEVICE_MAX),
             seats: Seats::new(limits.live_max, LIVE_PER_DEVICE_MAX),
             transfers: Seats::new(TRANSFERS_MAX, TRANSFERS_PER_DEVICE_MAX),
-            behind_proxy: config.server.behind_proxy,
             body_bytes_max: limits.body_bytes_max,
-            by_address: Rates::per_minute(limits.address_per_minute),
             by_device: Rates::per_minute(limits.device_per_minute),
             enrolments: Rates::per_minute(limits.enrolments_per_minute),
             workers: Arc::new(Semaphore::new(
@@ -81,8 +93,8 @@ impl Node {
         &self.0.server
     }
 
-    /// Runs blocking work on a thread of its own as soon as a worker is free. Work that has begun runs to
-    /// its end and keeps its worker, even if the caller is gone.
+    /// Runs blocking work on a thread of its own as soon as a worker is free. Work that has begun
+    /// runs to its end and keeps its worker, even if the caller is gone.
     pub(super) async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Server) -> Result<T> + Send + 'static,

@@ -55,7 +55,8 @@ pub(super) async fn speak(State(shell): State<Shell>, request: Request, next: Ne
             None => return response,
         },
     };
-    problem.log();
+    shell.metrics.refused(problem.code());
+    shell.quiet.problem(&problem);
     let mut said = render(&problem, lang);
     for name in KEPT {
         if let Some(value) = response.headers_mut().remove(&name) {

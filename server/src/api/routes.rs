@@ -1,13 +1,12 @@
 //! The routes of the protocol (`docs/protocol.md`, “Session and HTTP”): bytes in, bytes out.
 
-use std::net::SocketAddr;
-
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use axum::routing::{get, post};
+use axum::{Extension, Router};
+use onegrid_core::id::DeviceId;
 use onegrid_core::limits::{ENROLMENT_BYTES_MAX, REQUEST_BYTES_MAX, SESSION_MESSAGE_BYTES_MAX};
 use onegrid_core::sync::paths::{
     ATTACHMENTS_NEEDED_PATH, AUTHORITY_PATH, ENROL_PATH, LIVE_PATH, MEDIA_CBOR, MEDIA_SYNC,
@@ -18,6 +17,7 @@ use onegrid_core::trust::request_mac::{MAC_HEADER, SESSION_HEADER};
 use onegrid_core::trust::session::SessionMessage;
 
 use super::attachments::needed;
+use super::connection::UntilSent;
 use super::live::live;
 use super::node::Node;
 use super::peer::Caller;
@@ -35,29 +35,21 @@ pub fn routes(node: Node) -> Router {
         .with_state(node)
 }
 
-type Peer = ConnectInfo<SocketAddr>;
-
-async fn authority(
-    State(node): State<Node>,
-    ConnectInfo(peer): Peer,
-    headers: HeaderMap,
-) -> Result<Response> {
-    node.admit(peer, &headers)?;
+async fn authority(State(node): State<Node>) -> Response {
     let root = *node.0.server.keys().anchors().root().as_bytes();
-    Ok(answer("application/octet-stream", root.to_vec()))
+    answer("application/octet-stream", root.to_vec())
 }
 
 async fn enrol(
     State(node): State<Node>,
-    ConnectInfo(peer): Peer,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response> {
-    let caller = node.admit(peer, &headers)?;
     node.0.enrolments.take(caller, now_ms())?;
     let held = node
         .0
-        .bodies
+        .strangers
         .read(&headers, body, ENROLMENT_BYTES_MAX)
         .await?;
     let body = node
@@ -68,16 +60,10 @@ async fn enrol(
 }
 
 /// Answers both steps of the handshake.
-async fn session(
-    State(node): State<Node>,
-    ConnectInfo(peer): Peer,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response> {
-    node.admit(peer, &headers)?;
+async fn session(State(node): State<Node>, headers: HeaderMap, body: Body) -> Result<Response> {
     let held = node
         .0
-        .bodies
+        .strangers
         .read(&headers, body, SESSION_MESSAGE_BYTES_MAX)
         .await?;
     let meters = node.0.meters.clone();
@@ -87,7 +73,7 @@ async fn session(
                 SessionMessage::of(&held.bytes).map_err(|error| Problem::new(error.code()))?;
             match message {
                 SessionMessage::Hello => server.handle_hello(&held.bytes, now_ms(), &mut OsRandom),
-                SessionMessage::Prove(_) => {
+                SessionMessage::Prove => {
                     let grant = server.handle_prove(&held.bytes, now_ms(), &mut OsRandom)?;
                     meters.sessions.inc();
                     Ok(grant)
@@ -98,15 +84,23 @@ async fn session(
     Ok(answer(MEDIA_CBOR, body))
 }
 
-async fn sync(
-    State(node): State<Node>,
-    ConnectInfo(peer): Peer,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response> {
-    node.admit(peer, &headers)?;
+async fn sync(State(node): State<Node>, headers: HeaderMap, body: Body) -> Result<Response> {
     let (session, mac) = tags(&headers)?;
     let bytes_max = node.0.body_bytes_max.min(REQUEST_BYTES_MAX);
+    // The session is known before a byte is kept, so a stranger takes no memory of the phones.
+    let seat = match node.claimed(&session, &mac).await {
+        Ok(device) => node.0.syncs.take(device),
+        Err(problem) => Err(problem),
+    };
+    let seat = match seat {
+        Ok(seat) => seat,
+        Err(problem) => {
+            // A phone has to hear that its session is over, and it hears nothing before its last
+            // byte.
+            node.0.bodies.drain(body, bytes_max).await;
+            return Err(problem);
+        }
+    };
     let held = node.0.bodies.read(&headers, body, bytes_max).await?;
     let inner = std::sync::Arc::clone(&node.0);
     let answered = node
@@ -129,15 +123,19 @@ async fn sync(
     response
         .headers_mut()
         .insert(HeaderName::from_static(MAC_HEADER), mac);
+    // The place is free again when the phone has taken the answer, so a phone that reads nothing
+    // gets no more.
+    response.extensions_mut().insert(UntilSent::new(seat));
     Ok(response)
 }
 
 impl Node {
-    /// Counts a request against its address.
-    pub(super) fn admit(&self, peer: SocketAddr, headers: &HeaderMap) -> Result<Caller> {
-        let caller = Caller::of(peer, headers, self.0.behind_proxy);
-        self.0.by_address.take(caller, now_ms())?;
-        Ok(caller)
+    /// Returns the device of the session that a request names. The code of the request is checked
+    /// with its body.
+    pub(super) async fn claimed(&self, session: &str, mac: &str) -> Result<DeviceId> {
+        let (session, mac) = (session.to_owned(), mac.to_owned());
+        self.work(move |server| server.claimed((&session, &mac), now_ms()))
+            .await
     }
 }
 

@@ -1,20 +1,25 @@
 //! The layers around every route.
 
 use std::any::Any;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use onegrid_core::system::now_ms;
 use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::health::{self, Ready};
+use super::peer::Caller;
+use super::quiet::QuietLog;
+use super::rates::Rates;
 use super::{observe, problems};
-use crate::config::LimitsConfig;
+use crate::config::{Config, LimitsConfig};
 use crate::error::{Problem, Result};
 use crate::metrics::Metrics;
 
@@ -27,17 +32,24 @@ pub struct Shell {
     pub metrics: Metrics,
     /// Tells whether the server can work.
     pub ready: Ready,
+    pub(super) quiet: QuietLog,
+    behind_proxy: bool,
+    by_address: Arc<Rates<Caller>>,
     permits: Arc<Semaphore>,
 }
 
 impl Shell {
-    /// Makes a shell with these limits; `ready` decides the answer of `/healthz`.
+    /// Makes a shell with the configured limits; `ready` decides the answer of `/healthz`.
     #[must_use]
-    pub fn new(limits: LimitsConfig, metrics: Metrics, ready: Ready) -> Self {
+    pub fn new(config: &Config, metrics: Metrics, ready: Ready) -> Self {
+        let limits = config.limits.clone();
         let permits = Arc::new(Semaphore::new(
             limits.requests_max.min(Semaphore::MAX_PERMITS),
         ));
         Self {
+            quiet: QuietLog::default(),
+            behind_proxy: config.server.behind_proxy,
+            by_address: Arc::new(Rates::per_minute(limits.address_per_minute)),
             limits,
             metrics,
             ready,
@@ -46,8 +58,8 @@ impl Shell {
     }
 }
 
-/// Puts the layers around the routes of the server. `transfers` last as long as bytes flow, so the limits of time
-/// and size are not around them.
+/// Puts the layers around the routes of the server. `transfers` last as long as bytes flow, so the
+/// limits of time and size are not around them.
 pub fn shell(app: Router, transfers: Router, shell: &Shell) -> Router {
     let panics = shell.metrics.clone();
     let on_panic = move |_: Box<dyn Any + Send>| {
@@ -62,11 +74,26 @@ pub fn shell(app: Router, transfers: Router, shell: &Shell) -> Router {
         ))
         .merge(transfers)
         .layer(from_fn_with_state(shell.clone(), refuse_when_busy))
-        .merge(health::routes(shell))
         .fallback(|| async { Problem::new("http.not_found") })
+        .layer(from_fn_with_state(shell.clone(), count_caller))
+        .merge(health::routes(shell))
         .layer(CatchPanicLayer::custom(on_panic))
         .layer(from_fn_with_state(shell.clone(), problems::speak))
         .layer(from_fn_with_state(shell.clone(), observe::observe))
+}
+
+/// Counts a request against its address, also when no route matches it. Routes find the [`Caller`]
+/// among the extensions of the request.
+async fn count_caller(
+    State(shell): State<Shell>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response> {
+    let caller = Caller::of(peer, request.headers(), shell.behind_proxy);
+    shell.by_address.take(caller, now_ms())?;
+    request.extensions_mut().insert(caller);
+    Ok(next.run(request).await)
 }
 
 /// Refuses a request by its announced length, before the first byte of the body is read.

@@ -1,39 +1,49 @@
-//! Periodic tasks: they cut off devices that another process revoked, check overdue cases, remove ended
-//! sessions and files that no record needs, update grants in zones, and judge envelopes that became readable
-//! with an upgrade.
+//! Periodic tasks: they cut off devices that another process revoked, check overdue cases, remove
+//! ended sessions and files that no record needs, update grants in zones, and judge envelopes that
+//! became readable with an upgrade. One of them writes a note from time to time, because a store
+//! can be read long after it has stopped taking data.
+//!
+//! **Invariant:** a task that fails, or even panics, runs again. `/healthz` says so until it has
+//! succeeded.
 
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use onegrid_core::system::now_ms;
 use tokio::task::JoinHandle;
-use tokio::time::{Duration, MissedTickBehavior, interval};
+use tokio::time::{Duration, sleep};
 
 use super::health::Ready;
 use super::node::Node;
+use super::pulses::{Concern, Pulses};
 use crate::admin::ADMIN;
 use crate::error::{Problem, Result};
 use crate::ingest::ration::day_of;
 use crate::ingest::sweep_parcels;
 use crate::limits::{
-    AUDIT_ROWS_A_LOOK, CLEAN_UP_EVERY, DUE_PER_TICK_MAX, LOOK_EVERY, SWEEP_EVERY, TICK_EVERY,
+    AUDIT_ROWS_A_LOOK, CLEAN_UP_EVERY, DUE_PER_TICK_MAX, LOOK_EVERY, RESTART_PAUSE_MAX,
+    SWEEP_EVERY, TICK_EVERY, TRIAL_EVERY,
 };
+use crate::registry::reach::{self, Reach};
 use crate::server::Server;
 
-/// Starts the tasks of a node; they end when the node stops. The returned check tells whether the store
-/// worked at the last look and whether every task still runs.
+/// Starts the tasks of a node; they end when the node stops. The returned check tells whether the
+/// store reads and writes, and whether every task works.
 #[must_use]
 pub fn keep_time(node: &Node) -> Ready {
-    let healthy = Arc::new(AtomicBool::new(true));
-    let broken = Arc::new(AtomicBool::new(false));
-    let (alive, mut seen) = (Arc::clone(&healthy), None);
-    every(node, &broken, LOOK_EVERY, move |server, _| {
-        let looked = look(server, &mut seen);
-        alive.store(looked.is_ok(), Ordering::Relaxed);
-        looked
+    let pulses = Pulses::default();
+    let mut seen = None;
+    every(node, &pulses, LOOK, move |server, _| {
+        look(server, &mut seen)
+    });
+    let blobs = Arc::clone(&node.0.blobs);
+    every(node, &pulses, TRIAL, move |server, now_ms| {
+        server.try_write(now_ms)?;
+        blobs.check_room()
     });
     let mut released = false;
-    every(node, &broken, TICK_EVERY, move |server, now_ms| {
+    every(node, &pulses, RELEASE, move |server, now_ms| {
         if !released {
             server.release_newer(now_ms)?;
             released = true;
@@ -41,7 +51,7 @@ pub fn keep_time(node: &Node) -> Ready {
         Ok(())
     });
     let meters = node.0.meters.clone();
-    every(node, &broken, TICK_EVERY, move |server, now_ms| {
+    every(node, &pulses, DEADLINES, move |server, now_ms| {
         loop {
             let made = server.tick(now_ms)?;
             meters.moves.inc_by(made as u64);
@@ -50,7 +60,7 @@ pub fn keep_time(node: &Node) -> Ready {
             }
         }
     });
-    every(node, &broken, SWEEP_EVERY, |server, now_ms| {
+    every(node, &pulses, SWEEP, |server, now_ms| {
         server.store().write::<_, Problem>(move |tx| {
             tx.sweep_written(day_of(now_ms))?;
             tx.sweep_uploaded(day_of(now_ms))?;
@@ -62,7 +72,7 @@ pub fn keep_time(node: &Node) -> Ready {
         Ok(())
     });
     let (blobs, meters) = (Arc::clone(&node.0.blobs), node.0.meters.clone());
-    every(node, &broken, CLEAN_UP_EVERY, move |_, now_ms| {
+    every(node, &pulses, CLEAN_UP, move |_, now_ms| {
         let cleaned = blobs.clean_up(now_ms)?;
         meters.orphans.inc_by(cleaned.files);
         Ok(())
@@ -70,57 +80,104 @@ pub fn keep_time(node: &Node) -> Ready {
     let shutdown = node.0.shutdown.clone();
     Arc::new(move || {
         if shutdown.is_stopped() {
-            Err(Problem::new("server.stopping"))
-        } else if broken.load(Ordering::Relaxed) {
-            Err(Problem::new("server.internal"))
-        } else if healthy.load(Ordering::Relaxed) {
-            Ok(())
-        } else {
-            Err(Problem::new("store.failed"))
+            return Err(Problem::new("server.stopping"));
         }
+        pulses.check()
     })
 }
 
-/// Repeats a task until the node stops. `broken` is set when the task panics.
+/// A task and the pause between two of its runs.
+#[derive(Debug, Clone, Copy)]
+struct Beat {
+    name: &'static str,
+    pause: Duration,
+    concern: Concern,
+}
+
+const LOOK: Beat = Beat::of_store("look", LOOK_EVERY);
+const TRIAL: Beat = Beat::of_store("trial", TRIAL_EVERY);
+const RELEASE: Beat = Beat::of_panics("release", TICK_EVERY);
+const DEADLINES: Beat = Beat::of_panics("deadlines", TICK_EVERY);
+const SWEEP: Beat = Beat::of_panics("sweep", SWEEP_EVERY);
+const CLEAN_UP: Beat = Beat::of_panics("clean_up", CLEAN_UP_EVERY);
+
+impl Beat {
+    const fn of_store(name: &'static str, pause: Duration) -> Self {
+        Self {
+            name,
+            pause,
+            concern: Concern::Store,
+        }
+    }
+
+    const fn of_panics(name: &'static str, pause: Duration) -> Self {
+        Self {
+            name,
+            pause,
+            concern: Concern::Panics,
+        }
+    }
+}
+
+/// Repeats a task until the node stops. After a panic it pauses, each time twice as long.
 fn every(
     node: &Node,
-    broken: &Arc<AtomicBool>,
-    pause: Duration,
+    pulses: &Pulses,
+    beat: Beat,
     work: impl FnMut(&Server, i64) -> Result<()> + Send + 'static,
 ) -> JoinHandle<()> {
     let (server, shutdown) = (Arc::clone(&node.0.server), node.0.shutdown.clone());
-    let broken = Arc::clone(broken);
+    let (pulse, quiet) = (pulses.add(beat.concern), node.0.quiet.clone());
     let mut work = Some(work);
     tokio::spawn(async move {
-        let mut clock = interval(pause);
-        clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pause = Duration::ZERO;
+        let mut panics = 0_u32;
         loop {
             tokio::select! {
                 () = shutdown.wait() => return,
-                _ = clock.tick() => {}
+                () = sleep(pause) => {}
             }
             let (Some(mut task), server) = (work.take(), Arc::clone(&server)) else {
                 return;
             };
+            pulse.begin();
             let done = tokio::task::spawn_blocking(move || {
-                let outcome = task(&server, now_ms());
+                // The state of a task is a few flags, so a panic leaves it usable.
+                let run = AssertUnwindSafe(|| task(&server, now_ms()));
+                let outcome = catch_unwind(run);
                 (task, outcome)
             });
-            // A task that panics does not run again; the log has the place of the panic.
+            // Only a runtime that stops cancels it.
             let Ok((task, outcome)) = done.await else {
-                broken.store(true, Ordering::Relaxed);
                 return;
             };
             work = Some(task);
-            if let Err(problem) = outcome {
-                problem.log();
+            pause = beat.pause;
+            if let Ok(outcome) = outcome {
+                panics = 0;
+                if let Err(problem) = &outcome {
+                    quiet.problem(problem);
+                }
+                pulse.end(outcome);
+            } else {
+                // The log has the place of the panic.
+                panics += 1;
+                pause = after_panics(beat.pause, panics);
+                tracing::error!(task = beat.name, panics, "a task panicked and runs again");
+                pulse.panicked();
             }
         }
     })
 }
 
-/// Cuts off devices that another process revoked. Wakes all phones after a change by an administrator in
-/// another process, because only the writing process knows the affected streams.
+/// Returns the pause of a task after so many panics in a row.
+fn after_panics(pause: Duration, panics: u32) -> Duration {
+    let factor = 1 << panics.min(16);
+    (pause * factor).min(RESTART_PAUSE_MAX.max(pause))
+}
+
+/// Cuts off devices that another process revoked, and wakes the phones whose streams an
+/// administrator has changed in another process.
 fn look(server: &Server, seen: &mut Option<u64>) -> Result<()> {
     server.cut_revoked()?;
     let last = server.store().read(|tx| tx.audit_last())?;
@@ -129,12 +186,24 @@ fn look(server: &Server, seen: &mut Option<u64>) -> Result<()> {
     if before >= last {
         return Ok(());
     }
-    let rows = server
-        .store()
-        .read(|tx| tx.audit(before, AUDIT_ROWS_A_LOOK))?;
-    let many = rows.len() == AUDIT_ROWS_A_LOOK;
-    if many || rows.iter().any(|row| row.actor == ADMIN) {
-        server.wake_all();
+    let reach = server.store().read::<_, Problem>(|tx| {
+        let rows = tx.audit(before, AUDIT_ROWS_A_LOOK)?;
+        if rows.len() == AUDIT_ROWS_A_LOOK {
+            return Ok(Reach::Everybody);
+        }
+        let mut all = BTreeSet::new();
+        for row in rows.iter().filter(|row| row.actor == ADMIN) {
+            match reach::of(tx, row)? {
+                Reach::Streams(streams) => all.extend(streams),
+                Reach::Everybody => return Ok(Reach::Everybody),
+            }
+        }
+        Ok(Reach::Streams(all))
+    });
+    // A damaged row must not hide the change from everybody.
+    match reach.unwrap_or(Reach::Everybody) {
+        Reach::Streams(streams) => server.wake(&streams),
+        Reach::Everybody => server.wake_all(),
     }
     Ok(())
 }
@@ -142,6 +211,10 @@ fn look(server: &Server, seen: &mut Option<u64>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use onegrid_core::fixtures::{NOW, VOLUNTEER_WANG, VOLUNTEER_ZHAO};
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng;
 
@@ -149,24 +222,159 @@ mod tests {
     use crate::admin::data_dir::DataDir;
     use crate::admin::setup;
     use crate::api::Shutdown;
+    use crate::api::shutdown::Trigger;
+    use crate::blobs::{BlobCeilings, Blobs};
     use crate::config::{Effective, Inputs};
+    use crate::ingest::tests::world::TestServer;
     use crate::metrics::Metrics;
+    use crate::rules::Rules;
+    use crate::store::{Job, Reader, Store, StoreError, StoreResult};
 
-    /// No deadline passes any more when the task of the deadlines is dead, so `/healthz` has to say it.
-    #[tokio::test]
-    async fn panic_of_a_task_is_noted() {
+    fn node() -> (Node, Trigger, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::at(&folder.path().join("data"));
         let mut rng = ChaCha20Rng::seed_from_u64(7);
         setup::prepare(&data, &folder.path().join("root.key"), now_ms(), &mut rng).unwrap();
         let config = Effective::load(&Inputs::default()).unwrap().config;
         let server = Arc::new(data.open(&config).unwrap());
-        let (_trigger, shutdown) = Shutdown::new();
+        let (trigger, shutdown) = Shutdown::new();
         let blobs = Arc::new(data.open_files(&server, &config).unwrap());
         let node = Node::new(server, blobs, &config, &Metrics::new(), shutdown);
-        let broken = Arc::new(AtomicBool::new(false));
-        let ended = every(&node, &broken, TICK_EVERY, |_, _| panic!("a fault of ours"));
-        ended.await.unwrap();
-        assert!(broken.load(Ordering::Relaxed));
+        (node, trigger, folder)
+    }
+
+    /// No deadline passes any more while the task of the deadlines is dead, so it runs again, and
+    /// `/healthz` says that it failed until it works.
+    #[tokio::test(start_paused = true)]
+    async fn panicked_task_runs_again_and_is_noted() {
+        let (node, trigger, _folder) = node();
+        let pulses = Pulses::default();
+        let runs = Arc::new(AtomicU32::new(0));
+        let (counted, seen) = (Arc::clone(&runs), pulses.clone());
+        let task = every(&node, &pulses, DEADLINES, move |_, _| {
+            let run = counted.fetch_add(1, Ordering::SeqCst);
+            if run > 0 && run < 3 {
+                let problem = seen.check().unwrap_err();
+                assert_eq!(problem.code(), "server.task_failing");
+            }
+            assert!(run >= 3, "a fault of ours");
+            Ok(())
+        });
+        while pulses.check().is_err() || runs.load(Ordering::SeqCst) < 4 {
+            sleep(Duration::from_secs(1)).await;
+        }
+        trigger.stop();
+        task.await.unwrap();
+    }
+
+    #[test]
+    fn pause_after_panics_grows_to_a_limit() {
+        let pause = Duration::from_secs(15);
+        assert_eq!(after_panics(pause, 1), Duration::from_secs(30));
+        assert_eq!(after_panics(pause, 3), Duration::from_secs(120));
+        assert_eq!(after_panics(pause, u32::MAX), RESTART_PAUSE_MAX);
+        let hour = Duration::from_secs(3_600);
+        assert_eq!(after_panics(hour, 5), hour);
+    }
+
+    /// A store that reads, and refuses writes with an error that the test chooses.
+    struct RefusingStore {
+        inner: Arc<dyn Store>,
+        refusal: Mutex<Option<StoreError>>,
+    }
+
+    impl Store for RefusingStore {
+        fn run(&self, job: Job) -> StoreResult<()> {
+            match self.refusal.lock().unwrap().clone() {
+                Some(error) => Err(error),
+                None => self.inner.run(job),
+            }
+        }
+
+        fn run_later(&self, _: Job) {}
+
+        fn look(&self, look: &mut dyn FnMut(&dyn Reader)) -> StoreResult<()> {
+            self.inner.look(look)
+        }
+
+        fn backup(&self, to: &std::path::Path) -> StoreResult<()> {
+            self.inner.backup(to)
+        }
+    }
+
+    /// The store can be read all the time, so only a write shows that phones cannot deliver.
+    #[tokio::test(start_paused = true)]
+    async fn store_that_takes_nothing_is_not_healthy() {
+        let world = TestServer::new();
+        let store = Arc::new(RefusingStore {
+            inner: world.store_again(),
+            refusal: Mutex::new(None),
+        });
+        let server = Server::open(store.clone(), world.keys.clone(), Rules::none()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let ceilings = BlobCeilings::with_reserve(1);
+        let blobs = Blobs::open(Arc::clone(&server.shared), folder.path(), ceilings).unwrap();
+        let config = Effective::load(&Inputs::default()).unwrap().config;
+        let (trigger, shutdown) = Shutdown::new();
+        let (server, blobs) = (Arc::new(server), Arc::new(blobs));
+        let node = Node::new(server, blobs, &config, &Metrics::new(), shutdown);
+        let ready = keep_time(&node);
+        for refusal in [StoreError::Full, StoreError::ReadOnly] {
+            let code = refusal.code();
+            *store.refusal.lock().unwrap() = Some(refusal);
+            let refused = loop {
+                sleep(Duration::from_secs(1)).await;
+                if let Err(problem) = ready() {
+                    break problem;
+                }
+            };
+            assert_eq!(refused.code(), code);
+            *store.refusal.lock().unwrap() = None;
+            while ready().is_err() {
+                sleep(Duration::from_secs(1)).await;
+            }
+        }
+        trigger.stop();
+    }
+
+    /// The audit log grows with every look of an administrator; phones are woken for changes that
+    /// they read.
+    #[test]
+    fn line_of_another_process_wakes_only_its_readers() {
+        let world = TestServer::new();
+        let phone = world.phone(VOLUNTEER_WANG);
+        let device = phone.session.device;
+        let mut wake = world.server.subscribe(device, NOW).unwrap();
+        let mut seen = None;
+        look(&world.server, &mut seen).unwrap();
+        let elsewhere = world.reopened();
+        let mut rng = ChaCha20Rng::seed_from_u64(7);
+        elsewhere
+            .invite(phone.member, 60_000, ADMIN, NOW, &mut rng)
+            .unwrap();
+        elsewhere.renew(device, ADMIN, NOW).unwrap();
+        for action in ["server.backup", "readings.shown", "records.exported"] {
+            let noted = elsewhere.store().write::<_, Problem>(move |tx| {
+                Ok(crate::registry::audit::note(tx, NOW, ADMIN, action, "")?)
+            });
+            noted.unwrap();
+        }
+        look(&world.server, &mut seen).unwrap();
+        assert!(!wake.has_changed().unwrap(), "nothing to read");
+        let other = world.phone(VOLUNTEER_ZHAO).session.device;
+        look(&world.server, &mut seen).unwrap();
+        wake.borrow_and_update();
+        elsewhere.revoke(other, ADMIN, NOW).unwrap();
+        look(&world.server, &mut seen).unwrap();
+        assert!(wake.has_changed().unwrap(), "revocations are for everybody");
+    }
+
+    #[tokio::test]
+    async fn sound_node_is_ready_until_it_stops() {
+        let (node, trigger, _folder) = node();
+        let ready = keep_time(&node);
+        assert_eq!(ready().map_err(|problem| problem.code()), Ok(()));
+        trigger.stop();
+        assert_eq!(ready().unwrap_err().code(), "server.stopping");
     }
 }

@@ -11,10 +11,12 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::*;
-use crate::config::{Effective, Inputs, LogFormat};
+use crate::config::{Config, Effective, Inputs, LogFormat};
 use crate::error::Problem;
 use crate::metrics::Metrics;
 use crate::telemetry::tests::Heard;
+
+mod connections;
 
 /// A running server with the controls of the test.
 struct Running {
@@ -33,16 +35,19 @@ struct Gate {
     opened: Notify,
 }
 
-/// Starts a server with one route that counts bytes, one that panics and one that waits for `gate`.
-fn start(flags: &[&str], gate: Arc<Gate>, ready: Ready) -> Running {
+fn configured(flags: &[&str]) -> Config {
     let mut flags: Vec<String> = flags.iter().map(|f| (*f).to_owned()).collect();
     flags.push("server.listen=127.0.0.1:0".to_owned());
-    let config = Effective::load(&Inputs {
+    let inputs = Inputs {
         flags,
         ..Inputs::default()
-    })
-    .unwrap()
-    .config;
+    };
+    Effective::load(&inputs).unwrap().config
+}
+
+/// Starts a server with one route that counts bytes, one that panics and one that waits for `gate`.
+fn start(flags: &[&str], gate: Arc<Gate>, ready: Ready) -> Running {
+    let config = configured(flags);
     let metrics = Metrics::new();
     let app = Router::new()
         .route(
@@ -64,7 +69,7 @@ fn start(flags: &[&str], gate: Arc<Gate>, ready: Ready) -> Running {
     let shell = super::shell(
         app,
         Router::new(),
-        &Shell::new(config.limits.clone(), metrics.clone(), ready),
+        &Shell::new(&config, metrics.clone(), ready),
     );
     let listener = Listener::bind(&config).unwrap();
     let address = listener.address();

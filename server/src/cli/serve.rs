@@ -63,8 +63,8 @@ async fn serve(
     context: &mut Context<'_>,
 ) -> Result<()> {
     let shutdown = Shutdown::on_signal()?;
-    let listener = Listener::bind(config)?;
     let metrics = Metrics::new();
+    let listener = Listener::bind(config)?.with_metrics(&metrics);
     let blobs = DataDir::of(config).open_files(server, config)?;
     let node = Node::new(
         Arc::clone(server),
@@ -74,7 +74,7 @@ async fn serve(
         shutdown.clone(),
     );
     let ready = api::keep_time(&node);
-    let shell = Shell::new(config.limits.clone(), metrics, ready);
+    let shell = Shell::new(config, metrics, ready);
     let (routes, transfers) = (api::routes(node.clone()), api::transfers(node));
     let app = api::shell(routes, transfers, &shell);
     let url = listener.url();

@@ -98,6 +98,18 @@ pub const KEYS: &[Key] = &[
         count(4_096, limits::BODY_BYTES_CEILING),
         Some("8388608"),
     ),
+    key(
+        "limits",
+        "connections_max",
+        count(1, 1_000_000),
+        Some("24000"),
+    ),
+    key(
+        "limits",
+        "address_connections_max",
+        count(1, 1_000_000),
+        Some("4000"),
+    ),
     key("limits", "requests_max", count(1, 1_000_000), Some("1024")),
     key("limits", "workers_max", count(1, 512), Some("32")),
     key("limits", "live_max", count(1, 1_000_000), Some("20000")),

@@ -71,6 +71,10 @@ pub struct RulesConfig {
 pub struct LimitsConfig {
     /// Bytes of a request body.
     pub body_bytes_max: usize,
+    /// Connections that are open at the same time; further ones are closed at once.
+    pub connections_max: usize,
+    /// Connections from one address (one /64 of IPv6) that are open at the same time.
+    pub address_connections_max: usize,
     /// Requests that run at the same time; further requests are answered with “busy”.
     pub requests_max: usize,
     /// Requests that use the store at the same time; further requests wait.
@@ -151,6 +155,8 @@ impl Config {
             },
             limits: LimitsConfig {
                 body_bytes_max: size(get("limits", "body_bytes_max")),
+                connections_max: size(get("limits", "connections_max")),
+                address_connections_max: size(get("limits", "address_connections_max")),
                 requests_max: size(get("limits", "requests_max")),
                 workers_max: size(get("limits", "workers_max")),
                 live_max: size(get("limits", "live_max")),

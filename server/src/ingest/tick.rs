@@ -1,6 +1,11 @@
 //! Work that the passing of time brings: overdue cases, and mergers that do not hold.
+//!
+//! **Invariant:** no case holds up another one. A case whose work fails, or even panics, is put
+//! off.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
 
 use onegrid_core::id::RecordId;
 
@@ -8,43 +13,95 @@ use super::merges::{self, Opened};
 use super::plan::{self, Plan};
 use super::{Intake, automatic, commit, policy};
 use crate::error::{Problem, Result};
-use crate::limits::{DUE_AGAIN_MS, DUE_PER_TICK_MAX};
+use crate::limits::{
+    DUE_AGAIN_MS, DUE_FAILURES_MAX, DUE_PER_TICK_MAX, DUE_PUT_OFF_MAX, DUE_RETRY_MS,
+};
 use crate::store::RecordRow;
+
+/// Cases that are put off in memory, because their rows cannot be written, each with the time of
+/// the next look.
+#[derive(Debug, Default)]
+pub(crate) struct PutOff(Mutex<HashMap<RecordId, i64>>);
+
+impl PutOff {
+    /// Returns the cases whose time has not come.
+    fn at(&self, now_ms: i64) -> HashMap<RecordId, i64> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // A clock that was ahead must not put a case off for long.
+        all.retain(|_, until_ms| (now_ms + 1..=now_ms + DUE_AGAIN_MS).contains(until_ms));
+        all.clone()
+    }
+
+    fn put(&self, id: RecordId, until_ms: i64) {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() < DUE_PUT_OFF_MAX {
+            all.insert(id, until_ms);
+        }
+    }
+}
 
 /// Looks at cases whose deadline has passed or whose mergers have changed, at most
 /// [`DUE_PER_TICK_MAX`]. Returns the number of moves that were made. To be called again and
 /// again with the time.
 pub(crate) fn tick(intake: &Intake, now_ms: i64) -> Result<usize> {
+    each_due(intake, now_ms, |id| look_again(intake, id, now_ms))
+}
+
+/// Looks at each due case. The tick ends early only when one case after the other fails, because
+/// then the store fails and not a case.
+pub(super) fn each_due(
+    intake: &Intake,
+    now_ms: i64,
+    look: impl Fn(RecordId) -> Result<usize>,
+) -> Result<usize> {
+    let waiting = intake.put_off.at(now_ms);
+    let count_max = DUE_PER_TICK_MAX + waiting.len();
     let due = intake
         .shared
         .store
-        .read(|tx| tx.records_due(now_ms, DUE_PER_TICK_MAX))?;
-    let mut made = 0;
-    for id in due {
-        made += look_again(intake, id, now_ms)
-            .or_else(|problem| put_off_damaged(intake, id, problem, now_ms))?;
+        .read(|tx| tx.records_due(now_ms, count_max))?;
+    let due = due.into_iter().filter(|id| !waiting.contains_key(id));
+    let (mut made, mut failures) = (0, 0);
+    for id in due.take(DUE_PER_TICK_MAX) {
+        // The log has the place of a panic.
+        let looked = catch_unwind(AssertUnwindSafe(|| look(id)));
+        match looked.unwrap_or_else(|_| Err(Problem::new("server.internal"))) {
+            Ok(moves) => {
+                made += moves;
+                failures = 0;
+            }
+            Err(problem) => {
+                failures += 1;
+                put_off(intake, id, &problem, now_ms);
+                if failures >= DUE_FAILURES_MAX {
+                    return Err(problem);
+                }
+            }
+        }
     }
     Ok(made)
 }
 
-/// Gives a damaged record a later deadline, so that it does not hold up the others. Returns zero moves.
-fn put_off_damaged(intake: &Intake, id: RecordId, problem: Problem, now_ms: i64) -> Result<usize> {
-    if problem.code() != "store.damaged" {
-        return Err(problem);
+/// Gives a case that failed a later deadline: in its row if the row is sound, else in memory. A
+/// damaged case waits longer than one whose failure may have passed.
+fn put_off(intake: &Intake, id: RecordId, problem: &Problem, now_ms: i64) {
+    let code = problem.code();
+    tracing::error!(code, record = %id, "the deadline of a case that failed is put off");
+    if code != "store.damaged" {
+        intake.put_off.put(id, now_ms.saturating_add(DUE_RETRY_MS));
+        return;
     }
-    tracing::error!(code = problem.code(), record = %id, "the deadline of a damaged record is put off");
-    let due_ms = Some(now_ms.saturating_add(DUE_AGAIN_MS));
-    intake.shared.store.write::<_, Problem>(move |tx| {
-        match tx.record(id) {
-            Err(error) if error.is_local() => {}
-            row => {
-                if let Some(row) = row? {
-                    tx.put_record(&RecordRow { due_ms, ..row })?;
-                }
-            }
-        }
-        Ok(0)
-    })
+    let again_ms = now_ms.saturating_add(DUE_AGAIN_MS);
+    let written = intake.shared.store.write::<_, Problem>(move |tx| {
+        let Some(row) = tx.record(id)? else {
+            return Ok(());
+        };
+        let due_ms = Some(again_ms);
+        Ok(tx.put_record(&RecordRow { due_ms, ..row })?)
+    });
+    if written.is_err() {
+        intake.put_off.put(id, again_ms);
+    }
 }
 
 /// Makes the moves that the rules ask for in a record, and undoes the mergers around it that do

@@ -18,7 +18,7 @@ use onegrid_core::wire::verdict::{HeldReason, RefusedReason, Status, Verdict};
 
 use super::bundle::{self, CheckedBundle};
 use super::policy::Ground;
-use super::{Intake, review};
+use super::{Bringer, Intake, review};
 use crate::error::{Problem, Result};
 use crate::limits::{
     INGEST_ROUNDS_MAX, RELEASE_REVIEWS_MAX, UNREAD_BYTES_MAX, UNREAD_ENVELOPES_MAX,
@@ -35,6 +35,8 @@ use std::sync::Arc;
 pub(super) struct Unread {
     pub(super) raw: RawEnvelope,
     pub(super) id: EnvelopeId,
+    /// Its author, if its signature is verified.
+    pub(super) author: Option<DeviceId>,
     pub(super) reason: HeldReason,
 }
 
@@ -42,7 +44,12 @@ impl Unread {
     pub(super) fn newer(raw: RawEnvelope) -> Self {
         let id = raw.hash().envelope_id();
         let reason = HeldReason::Newer;
-        Self { raw, id, reason }
+        Self {
+            raw,
+            id,
+            author: None,
+            reason,
+        }
     }
 }
 
@@ -93,6 +100,7 @@ impl CheckedBundle {
                     self.unread.push(Unread {
                         raw: envelope.raw().clone(),
                         id: envelope.id(),
+                        author: Some(envelope.header().author),
                         reason: HeldReason::ParentHeld,
                     });
                 }
@@ -122,12 +130,12 @@ pub(super) fn wait_for_unread(
 }
 
 /// Keeps the unreadable envelopes, with the certificates that came along. Beyond the bound of
-/// the device that brings them, the server takes none, and the phone keeps them.
+/// the device that is charged with them, the server takes none, and the phone keeps them.
 pub(super) fn keep_unread(
     store: &Arc<dyn Store>,
     checked: &CheckedBundle,
     ground: &Ground,
-    device: DeviceId,
+    bringer: Bringer,
     now_ms: i64,
 ) -> Result<HashMap<EnvelopeId, Verdict>> {
     let generation = ground.mark.generation;
@@ -140,14 +148,18 @@ pub(super) fn keep_unread(
         .unread
         .iter()
         .filter(|unread| !ground.known.contains_key(&unread.id))
-        .map(|unread| {
+        .filter_map(|unread| {
+            let device = match bringer {
+                Bringer::Device(device) => device,
+                Bringer::Authors => unread.author?,
+            };
             let row = UnreadRow {
                 raw: unread.raw.clone(),
                 device,
                 since_ms: now_ms,
                 verdict: at(Status::Held(unread.reason)),
             };
-            (unread.id, row)
+            Some((unread.id, row))
         })
         .collect();
     if rows.is_empty() {
@@ -159,14 +171,23 @@ pub(super) fn keep_unread(
             let device = certificate.facts().device;
             tx.put_certificate(certificate.hash(), device, certificate.raw())?;
         }
-        let mut kept = tx.unread_of(device)?;
+        let mut kept: HashMap<DeviceId, Amount> = HashMap::new();
         let mut verdicts = HashMap::new();
+        let mut has_room = true;
         for (id, row) in &rows {
-            kept.envelopes += 1;
-            kept.bytes += row.raw.len() as u64;
+            let so_far = match kept.get(&row.device) {
+                Some(so_far) => *so_far,
+                None => tx.unread_of(row.device)?,
+            };
+            let now = Amount {
+                envelopes: so_far.envelopes + 1,
+                bytes: so_far.bytes + row.raw.len() as u64,
+            };
+            kept.insert(row.device, now);
             // Beyond the bound all further envelopes are refused, so no child is stored without
             // its parent.
-            let verdict = if fits(kept) {
+            has_room &= fits(now);
+            let verdict = if has_room {
                 tx.put_unread(row)?;
                 row.verdict
             } else {
@@ -239,8 +260,9 @@ fn read_again(intake: &Intake, row: &UnreadRow, now_ms: i64) -> Result<bool> {
     )?;
     checked.arrived_ms = Some(row.since_ms);
     let id = row.raw.hash().envelope_id();
+    let bringer = Bringer::Device(row.device);
     for _ in 0..INGEST_ROUNDS_MAX {
-        let tried = super::try_ingest(intake, &checked, row.device, &HashMap::new(), now_ms)?;
+        let tried = super::try_ingest(intake, &checked, bringer, &HashMap::new(), now_ms)?;
         let Some(ingested) = tried else { continue };
         intake.shared.wakeups.notify(&ingested.touched);
         let verdict = match ingested.lines.first() {

@@ -6,6 +6,7 @@ pub mod devices;
 pub mod enrolment;
 pub mod import;
 pub mod members;
+pub mod reach;
 pub mod reading;
 pub mod renewal;
 pub mod revocation;

@@ -1,15 +1,16 @@
-//! Sessions: a mutual handshake opens them, and every request looks its session up in the store, so that a
-//! revocation ends sessions on every node at once.
+//! Sessions: a mutual handshake opens them, and every request looks its session up in the store, so
+//! that a revocation ends sessions on every node at once.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use onegrid_core::id::DeviceId;
+use onegrid_core::limits::HANDSHAKE_MS_MAX;
 use onegrid_core::trust::certificate::{Certificate, RawCertificate};
 use onegrid_core::trust::channel::ChannelKey;
 use onegrid_core::trust::request_mac::RequestTag;
 use onegrid_core::trust::session::{
-    HandshakeId, ServerHandshake, Session, SessionError, SessionId,
+    HandshakeId, HandshakeKey, ServerHandshake, Session, SessionError, SessionId,
 };
 use rand_core::CryptoRng;
 
@@ -18,13 +19,77 @@ use super::{audit, devices};
 use crate::directory;
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
-use crate::limits::HANDSHAKES_WAITING_MAX;
+use crate::limits::HANDSHAKES_USED_MAX;
 use crate::shared::Shared;
 use crate::store::{MemberRow, Reader, SessionRow, Store, StoreResult, Writer};
 
-/// Handshakes whose second message has not arrived.
+/// The keys that seal the states of handshakes, and the handshakes that opened a session.
+///
+/// **Invariant:** only a proved phone takes memory here. A state lives in its phone, at most as
+/// long as its key, so a handshake opens one session although the server keeps none of them.
 #[derive(Default)]
-pub struct Handshakes(Mutex<HashMap<HandshakeId, ServerHandshake>>);
+pub struct Handshakes(Mutex<Vec<Era>>);
+
+/// A time in which one key seals. The newest is the first of at most two.
+struct Era {
+    key: Arc<HandshakeKey>,
+    from_ms: i64,
+    used: HashSet<HandshakeId>,
+}
+
+impl Handshakes {
+    /// Returns the key of the present era, and begins a new era when this one is over.
+    fn key(&self, now_ms: i64, rng: &mut dyn CryptoRng) -> Arc<HandshakeKey> {
+        let mut eras = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let goes_on = eras.first().is_some_and(|era| {
+            let span = era.from_ms..era.from_ms.saturating_add(HANDSHAKE_MS_MAX);
+            span.contains(&now_ms) && era.used.len() < HANDSHAKES_USED_MAX
+        });
+        if !goes_on {
+            let key = Arc::new(HandshakeKey::generate(rng));
+            eras.insert(
+                0,
+                Era {
+                    key,
+                    from_ms: now_ms,
+                    used: HashSet::new(),
+                },
+            );
+            eras.truncate(2);
+        }
+        Arc::clone(&eras[0].key)
+    }
+
+    /// Opens the state that a proof carries. Returns it with its key.
+    fn open(
+        &self,
+        bytes: &[u8],
+    ) -> std::result::Result<(ServerHandshake, Arc<HandshakeKey>), SessionError> {
+        let eras = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let keys: Vec<_> = eras.iter().map(|era| Arc::clone(&era.key)).collect();
+        drop(eras);
+        let mut last = SessionError::HandshakeOver;
+        for key in keys {
+            match ServerHandshake::open(bytes, &key) {
+                Ok(state) => return Ok((state, key)),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    /// Uses a handshake up. Refuses it when that has happened before, or when its key is gone.
+    fn use_up(
+        &self,
+        id: HandshakeId,
+        key: &Arc<HandshakeKey>,
+    ) -> std::result::Result<(), SessionError> {
+        let mut eras = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut era = eras.iter_mut().find(|era| Arc::ptr_eq(&era.key, key));
+        let is_first = era.as_mut().is_some_and(|era| era.used.insert(id));
+        is_first.then_some(()).ok_or(SessionError::HandshakeOver)
+    }
+}
 
 /// Answers the first message of a handshake.
 pub fn hello(
@@ -34,17 +99,16 @@ pub fn hello(
     now_ms: i64,
     rng: &mut dyn CryptoRng,
 ) -> Result<Vec<u8>> {
-    let (state, answer) =
-        ServerHandshake::answer(bytes, keys.receipts(), keys.anchors(), now_ms, rng)
-            .map_err(refused)?;
-    let mut waiting = handshakes.0.lock().unwrap_or_else(PoisonError::into_inner);
-    if waiting.len() >= HANDSHAKES_WAITING_MAX {
-        waiting.retain(|_, state| state.ends_ms() >= now_ms);
-    }
-    if waiting.len() >= HANDSHAKES_WAITING_MAX {
-        return Err(Problem::new("http.busy"));
-    }
-    waiting.insert(state.id(), state);
+    let sealing = handshakes.key(now_ms, rng);
+    let (_, answer) = ServerHandshake::answer(
+        bytes,
+        keys.receipts(),
+        keys.anchors(),
+        &sealing,
+        now_ms,
+        rng,
+    )
+    .map_err(refused)?;
     Ok(answer)
 }
 
@@ -56,13 +120,8 @@ pub fn prove(
     now_ms: i64,
     rng: &mut dyn CryptoRng,
 ) -> Result<Vec<u8>> {
-    let id = ServerHandshake::named_by(bytes).map_err(refused)?;
-    let state = handshakes
-        .0
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .remove(&id)
-        .ok_or_else(|| refused(SessionError::HandshakeOver))?;
+    let (state, sealing) = handshakes.open(bytes).map_err(refused)?;
+    let id = state.id();
     let proven = state
         .finish(
             bytes,
@@ -72,6 +131,7 @@ pub fn prove(
             |certificate| admits(&shared.store, certificate),
         )
         .map_err(refused)?;
+    handshakes.use_up(id, &sealing).map_err(refused)?;
     let device = proven.certificate().facts().device;
     let shown = proven.certificate().raw().clone();
     welcome_back(&shared.store, proven.certificate(), now_ms)?;
@@ -97,6 +157,22 @@ pub fn prove(
         Ok(())
     })?;
     Ok(grant)
+}
+
+/// Returns the device of the session that the headers of a request name. It is claimed, not proved,
+/// because the code covers the body.
+pub fn claimed(
+    store: &Arc<dyn Store>,
+    (session, mac): (&str, &str),
+    now_ms: i64,
+) -> Result<DeviceId> {
+    let tag = RequestTag::parse(session, mac).map_err(refused)?;
+    let row = store.read(|tx| tx.session(tag.session.0))?;
+    let session = session_of(&row.ok_or_else(|| refused(SessionError::Unknown))?);
+    if session.is_over(now_ms) {
+        return Err(refused(SessionError::Expired));
+    }
+    Ok(session.device)
 }
 
 /// Checks the two headers of a request against its session.
@@ -147,8 +223,8 @@ pub(crate) fn prolong(
     Ok(Some(expires_ms))
 }
 
-/// The certificate as the phone shows it, where this deployment issued it. One that the store has counts
-/// whatever key signed it: the grant brings it under a key of today.
+/// The certificate as the phone shows it, where this deployment issued it. One that the store has
+/// counts whatever key signed it: the grant brings it under a key of today.
 fn certified(shared: &Shared, raw: RawCertificate) -> Option<Certificate> {
     let verified = Certificate::verify(raw.clone(), shared.keys.anchors()).ok();
     verified.or_else(|| {
@@ -172,7 +248,8 @@ fn admits(
     }
 }
 
-/// Adds a device again that a restored store does not know, if this deployment signed its certificate.
+/// Adds a device again that a restored store does not know, if this deployment signed its
+/// certificate.
 fn welcome_back(store: &Arc<dyn Store>, certificate: &Certificate, now_ms: i64) -> Result<()> {
     let device = certificate.facts().device;
     if store.read(|tx| tx.device(device))?.is_some() {
@@ -235,4 +312,73 @@ fn session_of(row: &SessionRow) -> Session {
 
 fn refused(error: SessionError) -> Problem {
     Problem::new(error.code())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+    use onegrid_core::fixtures::{NOW, VOLUNTEER_WANG};
+    use onegrid_core::trust::session::ClientHandshake;
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng as _;
+
+    use super::*;
+    use crate::ingest::tests::world::{SyncPhone, TestServer};
+
+    /// Begins a handshake, and returns the proof of the phone.
+    fn begin(world: &TestServer, phone: &SyncPhone, now_ms: i64, rng: &mut ChaCha20Rng) -> Vec<u8> {
+        let (client, hello) = ClientHandshake::start(world.keys.authority(), rng);
+        let answer = world.server.handle_hello(&hello, now_ms, rng).unwrap();
+        let (anchors, key) = (world.keys.anchors(), VOLUNTEER_WANG.key());
+        let (_, proof) = client
+            .prove(&answer, anchors, &key, &phone.certificate)
+            .unwrap();
+        proof
+    }
+
+    /// A copy of a proof would open a second session under the same key, and answer requests of the
+    /// first one.
+    #[test]
+    fn proof_opens_one_session_while_its_key_lives() {
+        let world = TestServer::new();
+        let phone = world.phone(VOLUNTEER_WANG);
+        let mut rng = ChaCha20Rng::seed_from_u64(3);
+        let prove = |proof: &[u8], now_ms| {
+            let mut rng = ChaCha20Rng::seed_from_u64(4);
+            let granted = world.server.handle_prove(proof, now_ms, &mut rng);
+            granted.map(drop).map_err(|problem| problem.code())
+        };
+        let over = Err("session.handshake_over");
+        let (first, slow) = (
+            begin(&world, &phone, NOW, &mut rng),
+            begin(&world, &phone, NOW, &mut rng),
+        );
+        assert_eq!(prove(&first, NOW + 10), Ok(()));
+        assert_eq!(prove(&first, NOW + 11), over);
+        // A handshake of the end of one key is good for its whole time, and once.
+        let late = begin(&world, &phone, NOW + HANDSHAKE_MS_MAX - 1, &mut rng);
+        begin(&world, &phone, NOW + HANDSHAKE_MS_MAX, &mut rng);
+        assert_eq!(prove(&slow, NOW + HANDSHAKE_MS_MAX + 1), over, "too late");
+        assert_eq!(prove(&late, NOW + 2 * HANDSHAKE_MS_MAX - 1), Ok(()));
+        assert_eq!(prove(&late, NOW + 2 * HANDSHAKE_MS_MAX - 1), over);
+        assert_eq!(prove(&first, NOW + 20), over, "also with a clock set back");
+        begin(&world, &phone, NOW + 3 * HANDSHAKE_MS_MAX, &mut rng);
+        for proof in [&first, &late] {
+            assert_eq!(prove(proof, NOW + 20), over, "the key is gone");
+        }
+    }
+
+    #[test]
+    fn begun_handshakes_take_no_memory() {
+        let world = TestServer::new();
+        let handshakes = Handshakes::default();
+        let mut rng = ChaCha20Rng::seed_from_u64(3);
+        let keys = &world.keys;
+        for _ in 0..100 {
+            let (_, sent) = ClientHandshake::start(keys.authority(), &mut rng);
+            hello(keys, &handshakes, &sent, NOW, &mut rng).unwrap();
+        }
+        let eras = handshakes.0.lock().unwrap();
+        assert_eq!((eras.len(), eras[0].used.len()), (1, 0));
+    }
 }

@@ -80,9 +80,9 @@ export const requestMac = (key, number, method, path, body) =>
 export const answerMac = (key, request, body) =>
   mac(key, DIRECTION.back, Buffer.from('answer'), request, body);
 
-/// Checks the server's hello; returns its parts and T2.
+/// Checks the server's hello; returns its parts.
 export function readServerHello(anchors, hello, message) {
-  const [said, signature] = decode(message);
+  const [said, signature, sealed] = decode(message);
   const [version, list, ephemeral] = decode(said);
   const shown = new Anchors(anchors.root, list);
   if (shown.number < anchors.number) throw new Error('session.older_keys');
@@ -92,7 +92,7 @@ export function readServerHello(anchors, hello, message) {
     throw new Error('trust.bad_signature');
   }
   if (version !== 1) throw new Error('session.no_common_version');
-  return { said, signature, ephemeral, t2 };
+  return { said, signature, sealed, ephemeral };
 }
 
 /// Checks the code of a grant and reads it.
@@ -113,7 +113,7 @@ export class Session {
     const answered = readServerHello(anchors, hello, await post(address, '/v1/session', hello));
     const t4 = transcript(hello, answered.said, answered.signature, sha256(certificate[0]));
     const proof = sign(key.seed, PURPOSE.sessionClient, anchors.authority, t4);
-    const prove = encode([answered.t2.subarray(0, 16), certificate, proof]);
+    const prove = encode([answered.sealed, certificate, proof]);
     const session = new Session();
     session.key = channelKey(mine.seed, answered.ephemeral, t4);
     const grant = readGrant(session.key, await post(address, '/v1/session', prove));

@@ -138,7 +138,7 @@ impl Deployment {
         ])
     }
 
-    fn serve_with(&self, settings: &[String]) -> Serving {
+    pub(super) fn serve_with(&self, settings: &[String]) -> Serving {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["onegrid", "--lang", "en", "--set", "log.filter=warn"]);
         for setting in settings {

@@ -46,8 +46,11 @@ impl ClientHandshake {
         key: &SecretKey,
         certificate: &Certificate,
     ) -> Result<(ClientAwaiting, Vec<u8>), SessionError> {
-        let signed: SignedTranscript =
-            read(server_hello, 2, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;
+        let signed: ServerHello =
+            read(server_hello, 3, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;
+        if signed.sealed.len() > SEALED_HANDSHAKE_BYTES_MAX {
+            return Err(SessionError::Malformed);
+        }
         let offer: ServerOffer =
             read(&signed.said, 4, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;
         let newer = newer(&offer.server_keys, anchors)?;
@@ -76,7 +79,7 @@ impl ClientHandshake {
         );
         let channel = self.ephemeral.agree(&offer.ephemeral, &whole.hash())?;
         let prove = ClientProve {
-            handshake: HandshakeId(said_hash.first16()),
+            sealed: signed.sealed,
             certificate: certificate.raw().clone(),
             signature,
         };

@@ -6,7 +6,7 @@
 
 use super::*;
 
-/// The server's half, waiting for the phone's proof. Good for one proof.
+/// The server's half, waiting for the phone's proof. A server accepts one proof for it.
 #[derive(Debug)]
 pub struct ServerHandshake {
     id: HandshakeId,
@@ -18,12 +18,13 @@ pub struct ServerHandshake {
 }
 
 impl ServerHandshake {
-    /// Answers a hello. Returns the state to keep under [`Self::id`] and the message. The list of
-    /// `anchors` must have `key` in use for receipts.
+    /// Answers a hello. Returns the state, which the message carries sealed, and the message. The
+    /// list of `anchors` must have `key` in use for receipts.
     pub fn answer(
         hello: &[u8],
         key: &SecretKey,
         anchors: &Anchors,
+        sealing: &HandshakeKey,
         now_ms: i64,
         rng: &mut dyn CryptoRng,
     ) -> Result<(Self, Vec<u8>), SessionError> {
@@ -48,26 +49,28 @@ impl ServerHandshake {
             theirs: offered.ephemeral,
             ends_ms: now_ms.saturating_add(HANDSHAKE_MS_MAX),
         };
-        Ok((
-            handshake,
-            write(&SignedTranscript {
-                said: offer,
-                signature,
-            }),
-        ))
+        let message = write(&ServerHello {
+            said: offer,
+            signature,
+            sealed: sealing.seal(&handshake, rng),
+        });
+        Ok((handshake, message))
     }
 
-    /// The handshake that a proof names, to look its state up.
-    pub fn named_by(prove: &[u8]) -> Result<HandshakeId, SessionError> {
+    /// Opens the state that a proof carries. Another key, or a changed state, ends the handshake.
+    pub fn open(prove: &[u8], sealing: &HandshakeKey) -> Result<Self, SessionError> {
         let prove: ClientProve =
             read(prove, 3, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;
-        Ok(prove.handshake)
+        sealing
+            .open(&prove.sealed)
+            .ok_or(SessionError::HandshakeOver)
     }
 
     /// Checks the proof. `certify` reads the certificate if this deployment issued it, because a
     /// server knows its own certificates even when their signing key is no longer listed. `admit`
-    /// is the server's decision about it (revoked devices are refused). The state is spent with any
-    /// result, so a repeated proof has no state.
+    /// is the server's decision about it (revoked devices are refused). The caller refuses a
+    /// handshake whose [`Self::id`] it has used up, because a repeated proof carries its state
+    /// again.
     pub fn finish(
         self,
         prove: &[u8],
@@ -78,7 +81,7 @@ impl ServerHandshake {
     ) -> Result<Proven, SessionError> {
         let prove: ClientProve =
             read(prove, 3, SESSION_MESSAGE_BYTES_MAX).ok_or(SessionError::Malformed)?;
-        if prove.handshake != self.id || now_ms > self.ends_ms {
+        if now_ms > self.ends_ms {
             return Err(SessionError::HandshakeOver);
         }
         let certificate = certify(prove.certificate).ok_or(SessionError::BadCertificate)?;
@@ -97,9 +100,8 @@ impl ServerHandshake {
         Ok(Proven { certificate, key })
     }
 
-    /// The state as bytes, for a server that keeps it in a store which several nodes share. Secret.
-    #[must_use]
-    pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
+    /// The state as bytes. Secret.
+    pub(super) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let said = self.said.hash();
         let parts: [&[u8]; 5] = [
             said.as_bytes(),
@@ -112,8 +114,7 @@ impl ServerHandshake {
     }
 
     /// Reads what [`Self::to_bytes`] gave; `None` for anything else.
-    #[must_use]
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (said, bytes) = bytes.split_first_chunk::<32>()?;
         let (signature, bytes) = bytes.split_first_chunk::<64>()?;
         let (secret, bytes) = bytes.split_first_chunk::<32>()?;
@@ -129,7 +130,7 @@ impl ServerHandshake {
         })
     }
 
-    /// The name under which the caller keeps this state.
+    /// The name of the handshake.
     #[must_use]
     pub fn id(&self) -> HandshakeId {
         self.id

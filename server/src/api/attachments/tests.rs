@@ -98,7 +98,7 @@ impl Running {
             &metrics,
             shutdown.clone(),
         );
-        let limits = Shell::new(config.limits.clone(), metrics.clone(), Arc::new(|| Ok(())));
+        let limits = Shell::new(&config, metrics.clone(), Arc::new(|| Ok(())));
         let app = shell(routes(node.clone()), transfers(node), &limits);
         let listener = Listener::bind(&config).unwrap();
         let address = listener.address();

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::*;
+use crate::error::Problem;
 use onegrid_core::domain::area::AreaLevel;
 use onegrid_core::domain::case::AssignmentState;
 use onegrid_core::domain::case::payload::DangerRemains;
@@ -178,6 +179,55 @@ fn unreadable_case_holds_up_no_other_deadline() {
     let late = NOW + 31 * MINUTE_MS;
     assert_eq!(server.tick(late).unwrap(), 1, "the second case goes up");
     assert_eq!(self::due(&world, late), []);
+}
+
+/// The work of one case panics and that of another one fails. The third case goes up at the first look, and the
+/// other two are due again later, also where their rows cannot be written.
+#[test]
+fn failing_case_holds_up_no_other_deadline() {
+    let world = TestServer::with(escalating());
+    let mut reporter = world.phone(VOLUNTEER_WANG);
+    let cases = ["one", "two", "three"].map(|title| reporter.report(title));
+    reporter.push(&world.server, &[&cases[0], &cases[1], &cases[2]]);
+    let ids = due(&world, i64::MAX);
+    assert_eq!(ids.len(), 3);
+    let (intake, late) = (&world.server.intake, NOW + 31 * MINUTE_MS);
+    let failing = |id| {
+        if id == ids[0] {
+            panic!("a fault of ours");
+        }
+        if id == ids[1] {
+            return Err(Problem::new("store.failed"));
+        }
+        super::super::tick::look_again(intake, id, late)
+    };
+    let each_due = super::super::tick::each_due;
+    assert_eq!(each_due(intake, late, failing).unwrap(), 1);
+    assert_eq!(each_due(intake, late + 1, failing).unwrap(), 0, "put off");
+    assert_eq!(world.server.tick(late + 1).unwrap(), 0, "put off");
+    let later = late + crate::limits::DUE_RETRY_MS;
+    assert_eq!(world.server.tick(later).unwrap(), 2, "due again");
+}
+
+/// A tick does not try every case on a store that takes nothing.
+#[test]
+fn failing_store_ends_a_tick_early() {
+    let world = TestServer::with(escalating());
+    let mut reporter = world.phone(VOLUNTEER_WANG);
+    let count = crate::limits::DUE_FAILURES_MAX + 1;
+    for _ in 0..count {
+        let case = reporter.report("case");
+        reporter.push(&world.server, &[&case]);
+    }
+    let (intake, late) = (&world.server.intake, NOW + 31 * MINUTE_MS);
+    let looks = std::cell::Cell::new(0);
+    let failing = |_| {
+        looks.set(looks.get() + 1);
+        Err(Problem::new("store.locked"))
+    };
+    let ended = super::super::tick::each_due(intake, late, failing).unwrap_err();
+    assert_eq!((ended.code(), looks.get()), ("store.locked", count - 1));
+    assert_eq!(world.server.tick(late).unwrap(), 1, "the last one");
 }
 
 /// Entries of a stranger fill a case. It makes no move, so that the next tick has room for other cases.
