@@ -165,6 +165,8 @@ const KINDS: &[(&str, Kind)] = &[
     ("meeting.newer_code", Kind::NewerApp),
     ("meeting", Kind::Network),
     ("peer.no_secret", Kind::Denied),
+    ("peer.revoked", Kind::Denied),
+    ("peer.not_proved", Kind::Denied),
     ("peer", Kind::Network),
     ("bundle.newer", Kind::NewerApp),
     ("bundle.certificate_expired", Kind::Denied),
@@ -223,6 +225,17 @@ const KINDS: &[(&str, Kind)] = &[
     ("server", Kind::Network),
 ];
 
+/// Returns the code whose sentence a person sees. Some sentences name a number that a server knows
+/// and a phone does not, so a general sentence takes their place.
+pub(crate) fn speakable<'c>(code: &'c str, values: &[(&str, &str)]) -> &'c str {
+    let blank: Vec<_> = values.iter().map(|(name, _)| (*name, "")).collect();
+    if say(code, Lang::En, &blank).contains('{') {
+        "sync.refused"
+    } else {
+        code
+    }
+}
+
 fn kind_of(code: &str) -> Kind {
     let area = code.split('.').next().unwrap_or_default();
     KINDS
@@ -246,6 +259,7 @@ impl OneGridError {
         // code.
         let spoken = if known { code } else { "phone.unknown_code" };
         let values: Vec<_> = values.iter().copied().chain([("code", code)]).collect();
+        let spoken = speakable(spoken, &values);
         let (zh, en) = (
             say(spoken, Lang::Zh, &values),
             say(spoken, Lang::En, &values),
@@ -438,6 +452,26 @@ mod tests {
             panic!("{foreign:?}");
         };
         assert!(en.contains("sync.of_tomorrow"), "{en}");
+    }
+
+    #[test]
+    fn sentence_without_its_values_gives_way() {
+        let sentences = |error: OneGridError| match error {
+            OneGridError::Network { zh, en, .. } | OneGridError::BadInput { zh, en, .. } => {
+                zh + &en
+            }
+            other => panic!("{other:?}"),
+        };
+        for code in ["http.too_many", "http.too_large"] {
+            let shown = sentences(OneGridError::of(code));
+            assert!(!shown.contains('{'), "{shown}");
+        }
+        // Braces that a person typed stay.
+        let typed = sentences(OneGridError::with(
+            "input.bad_value",
+            &[("field", "{seconds}")],
+        ));
+        assert!(typed.contains("{seconds}"), "{typed}");
     }
 
     #[test]

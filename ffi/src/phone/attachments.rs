@@ -140,6 +140,39 @@ impl Phone {
             .write(|replica, _| Ok(replica.want_attachment(record, id)?))
     }
 
+    /// Returns the member's photos and recordings that stay on this phone although the server does not take them,
+    /// oldest first: it refused the file, the words about it do not count, or their record is no longer here.
+    /// [`Self::send_again`] is for the first, [`Self::remove_void_attachment`] for the others.
+    pub fn refused_attachments(&self) -> Answer<Vec<AttachmentInfo>> {
+        self.0.read(|reader| {
+            Ok(reader
+                .refused_attachments()?
+                .into_iter()
+                .map(shown)
+                .collect())
+        })
+    }
+
+    /// Sends a file again that the server refused, or that could not be read. The next sync that transfers files
+    /// tries it once more.
+    ///
+    /// Errors: `media.unknown_id` if no refused file of the record has this id.
+    pub fn send_again(&self, record: String, id: String) -> Answer<()> {
+        let (record, id): (RecordId, Hash) = (super::id(&record)?, super::id(&id)?);
+        self.0
+            .write(|replica, _| Ok(replica.send_again(record, id)?))
+    }
+
+    /// Removes a photo or recording of the member that no record shows, because the words about it do not count or
+    /// their record is no longer here. It may be the only copy, so ask the person before.
+    ///
+    /// Errors: `media.unknown_id` if a record shows it, or another person added it.
+    pub fn remove_void_attachment(&self, record: String, id: String) -> Answer<()> {
+        let (record, id): (RecordId, Hash) = (super::id(&record)?, super::id(&id)?);
+        self.0
+            .keep(|replica, _| Ok(replica.remove_void_attachment(record, id)?))
+    }
+
     /// Notes whether the phone is short of storage, until the phone is closed. While it is, files that the server
     /// has are removed after each sync; their small pictures stay.
     pub fn set_low_storage(&self, low: bool) -> Answer<()> {
@@ -192,6 +225,7 @@ fn shown(one: replica::AttachmentInfo) -> AttachmentInfo {
         height: one.height,
         duration_ms: one.duration_ms,
         state: one.state.into(),
+        confirmed: one.is_confirmed,
         delivered_ms: one.delivered_ms,
         refusal: one.refusal.as_deref().map(Word::coded),
         has_thumbnail: one.has_thumbnail,
@@ -249,9 +283,18 @@ mod tests {
             code(phone.remove_staged(added.id.clone())),
             code(phone.attachment(None, added.id.clone())),
             code(phone.thumbnail(None, added.id.clone())),
-            code(phone.read_attachment(None, added.id, 0, 1)),
+            code(phone.read_attachment(None, added.id.clone(), 0, 1)),
         ] {
             assert_eq!(gone, "media.unknown_id");
+        }
+        assert!(!added.confirmed);
+        assert_eq!(phone.refused_attachments().unwrap(), []);
+        let record = "0".repeat(32);
+        for unknown in [
+            code(phone.send_again(record.clone(), added.id.clone())),
+            code(phone.remove_void_attachment(record, added.id)),
+        ] {
+            assert_eq!(unknown, "media.unknown_id");
         }
         phone.shut().unwrap();
     }

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use onegrid_core::id::{DeviceId, MemberId};
 use onegrid_core::net::meeting::{
     self as driver, MeetingCode, MeetingDriver, MeetingError, SERVICE_TYPE, Side, parse_addresses,
 };
@@ -11,14 +12,14 @@ use onegrid_core::replica::Replica;
 use onegrid_core::sync::bundle_file;
 use onegrid_core::sync::peer::PeerReport;
 use onegrid_core::sync::shared::Shared;
-use onegrid_core::trust::certificate::Certificate;
 
 use super::sync::runtime;
 use super::{Inner, Phone};
 use crate::error::{Answer, OneGridError, guarded};
 use crate::host::{BytePipe, PipeError};
 use crate::types::{
-    BundleFile, Hotspot, MeetingProgress, MeetingReport, MeetingService, MeetingSide, ServiceText,
+    BundleFile, Hotspot, MeetingProgress, MeetingReport, MeetingService, MeetingSide, ParcelCounts,
+    ServiceText,
 };
 use crate::vault::refuse_in_callback;
 
@@ -30,8 +31,9 @@ pub struct MeetingListener(driver::MeetingListener);
 
 #[uniffi::export]
 impl MeetingListener {
-    /// Returns the text of the QR code. `addresses` are the addresses of this phone if it listens at all of
-    /// them; at one address they have no effect.
+    /// Returns the text of the QR code. `addresses` are the addresses of this phone, needed if it
+    /// listens at `0.0.0.0`; at one address they have no effect. Those that a caller cannot reach are
+    /// left out.
     ///
     /// Errors: `meeting.cannot_listen` without an address of a local network, or with a hotspot that cannot be.
     pub fn code(&self, hotspot: Option<Hotspot>, addresses: Vec<String>) -> Answer<String> {
@@ -40,8 +42,9 @@ impl MeetingListener {
                 name: hotspot.name,
                 password: hotspot.password,
             });
-            let addresses: Result<Vec<IpAddr>, _> =
-                addresses.iter().map(|text| text.parse()).collect();
+            // Android names the interface of a link-local address, as in `fe80::1%wlan0`.
+            let bare = |text: &String| text.split('%').next().unwrap_or_default().parse::<IpAddr>();
+            let addresses: Result<Vec<_>, _> = addresses.iter().map(bare).collect();
             let addresses = addresses.map_err(|_| MeetingError::BadAddress)?;
             Ok(self.0.code(hotspot, &addresses)?.to_string())
         })
@@ -82,7 +85,7 @@ impl Phone {
     /// Waits for the next phone and exchanges work with it. Calls of strangers are left. Call it again for the
     /// next phone.
     ///
-    /// Errors: `meeting.*`, `peer.no_secret`, `session.revoked`, `replica.suspended`. Imported work is kept
+    /// Errors: `meeting.*`, `peer.no_secret`, `peer.revoked`, `replica.suspended`. Imported work is kept
     /// after any error.
     pub fn accept_meeting(&self, listener: Arc<MeetingListener>) -> Answer<MeetingReport> {
         self.0.met(async |driver| driver.accept(&listener.0).await)
@@ -90,7 +93,7 @@ impl Phone {
 
     /// Calls the phone whose code was scanned, and exchanges work with it. No other phone is met.
     ///
-    /// Errors: `meeting.*`, `session.other_phone`, `session.revoked`, `session.wrong_authority`,
+    /// Errors: `meeting.*`, `session.other_phone`, `peer.revoked`, `session.wrong_authority`,
     /// `peer.no_secret`, `replica.suspended`. Imported work is kept after any error.
     pub fn meet(&self, code: String) -> Answer<MeetingReport> {
         self.0.met(async |driver| {
@@ -137,6 +140,21 @@ impl Phone {
         })
     }
 
+    /// Counts the parcels of other phones that this phone carries to the server, and the earlier ones by their end.
+    pub fn parcel_counts(&self) -> Answer<ParcelCounts> {
+        self.0.read(|reader| {
+            let counts = reader.parcel_counts()?;
+            Ok(ParcelCounts {
+                carried: counts.carried,
+                bytes: counts.bytes,
+                oldest_ms: counts.oldest_ms,
+                taken: counts.taken,
+                refused: counts.refused,
+                dropped: counts.dropped,
+            })
+        })
+    }
+
     /// Makes a request for a file of another phone, as the text of a QR code. It is valid for seven days.
     ///
     /// Errors: `replica.not_enrolled`, `peer.no_secret`, `bundle.too_long_for_code`.
@@ -163,7 +181,7 @@ impl Phone {
     /// Answers a request, which is the text of a QR code in UTF-8 or a file. The result is for that phone alone,
     /// and holds only records that its member may read.
     ///
-    /// Errors: `bundle.*`, `session.revoked`, `session.bad_certificate`, `peer.no_secret`.
+    /// Errors: `bundle.*`, `peer.revoked`, `peer.not_proved`, `peer.no_secret`.
     pub fn make_bundle(&self, request: Vec<u8>) -> Answer<BundleFile> {
         self.0.enrolled(|| {
             let mut port = Arc::clone(&self.0.writer);
@@ -180,12 +198,13 @@ impl Phone {
     /// Imports a file that answers a request of this phone. The work in it is provisional until the server has
     /// judged it. After any error the same file may be imported again.
     ///
-    /// Errors: `bundle.*`, `session.revoked`, `session.bad_certificate`, `wire.*`.
+    /// Errors: `bundle.*`, `peer.revoked`, `peer.not_proved`, `wire.*`.
     pub fn import_bundle(&self, file: Vec<u8>) -> Answer<MeetingReport> {
         let imported = self.0.enrolled(|| {
             let mut port = Arc::clone(&self.0.writer);
             let (peer, counts) = bundle_file::import(&mut port, &file, now_ms())?;
-            Ok(report(&peer, counts))
+            let facts = peer.facts();
+            Ok(report((facts.member, facts.device), counts))
         });
         self.0.brought();
         imported
@@ -205,15 +224,7 @@ impl Inner {
             let driver = MeetingDriver::new(port, cancel).with_progress(self.meeting.clone());
             let met = runtime()?.block_on(meet(driver));
             self.brought();
-            let shown = |met: driver::MeetingReport| MeetingReport {
-                member: met.member.map(|member| member.to_string()),
-                device: met.device.to_string(),
-                given: met.report.given,
-                taken: met.report.taken,
-                files_taken: met.report.files_taken,
-                bytes_up: met.report.bytes_up,
-                bytes_down: met.report.bytes_down,
-            };
+            let shown = |met: driver::MeetingReport| report((met.member, met.device), met.report);
             self.noted(met.map(shown).map_err(OneGridError::from))
         })
     }
@@ -237,13 +248,15 @@ impl Inner {
     }
 }
 
-fn report(peer: &Certificate, counts: PeerReport) -> MeetingReport {
-    let facts = peer.facts();
+/// Converts the result of a meeting with a phone of a member.
+fn report((member, device): (Option<MemberId>, DeviceId), counts: PeerReport) -> MeetingReport {
     MeetingReport {
-        member: facts.member.map(|member| member.to_string()),
-        device: facts.device.to_string(),
+        member: member.map(|member| member.to_string()),
+        device: device.to_string(),
         given: counts.given,
         taken: counts.taken,
+        parcel_given: counts.parcel_given,
+        parcel_taken: counts.parcel_taken,
         files_taken: counts.files_taken,
         bytes_up: counts.bytes_up,
         bytes_down: counts.bytes_down,
@@ -306,6 +319,24 @@ mod tests {
     }
 
     #[test]
+    fn own_addresses_may_name_their_interface() {
+        let everywhere = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+        let bound = driver::MeetingListener::bind(everywhere);
+        let listener = MeetingListener(runtime().unwrap().block_on(bound).unwrap());
+        let own = ["fe80::1%wlan0", "192.168.43.1"].map(str::to_owned);
+        let code = listener.code(None, own.to_vec()).unwrap();
+        let code: MeetingCode = code.parse().unwrap();
+        let held: Vec<String> = code
+            .addresses()
+            .iter()
+            .map(|at| at.ip().to_string())
+            .collect();
+        assert_eq!(held, ["192.168.43.1"]);
+        let refused = listener.code(None, vec!["wlan0".to_owned()]);
+        assert_eq!(refused.unwrap_err().code(), "meeting.bad_address");
+    }
+
+    #[test]
     fn phone_without_a_member_meets_nobody() {
         let folder = tempfile::tempdir().unwrap();
         let config = DeviceConfig {
@@ -337,6 +368,8 @@ mod tests {
         let far = phone.meet_at(vec!["8.8.8.8:9".to_owned()]);
         assert_eq!(far.unwrap_err().code(), "meeting.bad_address");
         assert!(!phone.meeting_progress().unwrap().introduced);
+        let parcels = phone.parcel_counts().unwrap();
+        assert_eq!((parcels.carried, parcels.oldest_ms), (0, None));
         phone.shut().unwrap();
         let late = phone.meet_over(pipe, MeetingSide::Listener);
         assert_eq!(late.unwrap_err().code(), "phone.shut");

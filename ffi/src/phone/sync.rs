@@ -1,8 +1,8 @@
-//! Sync: once within a budget, or live; the status; interruption.
+//! Sync: its plan, once within a budget, or live; the status; interruption.
 
 use std::sync::{Arc, OnceLock, Weak};
 
-use onegrid_core::net::{Budget, Cancel, Driver, FilesPolicy, FilesProgress, State, Status};
+use onegrid_core::net::{self, Budget, Cancel, Driver, FilesPolicy, FilesProgress, State, Status};
 use onegrid_core::replica::Replica;
 use onegrid_core::sync::file_port::FilesLeft;
 use onegrid_core::sync::report::Report;
@@ -15,7 +15,7 @@ use super::{Gate, Inner, Phone};
 use crate::error::{Answer, OneGridError, guarded};
 use crate::events::Subscription;
 use crate::host::{ChangeListener, NotificationListener, StatusListener};
-use crate::types::{SyncBudget, SyncReport, SyncState, SyncStatus, Word};
+use crate::types::{PlannedAmount, SyncBudget, SyncPlan, SyncReport, SyncState, SyncStatus, Word};
 use crate::vault::refuse_in_callback;
 
 type PhoneDriver = Driver<Arc<Shared<Replica>>>;
@@ -109,6 +109,16 @@ impl Line {
 
 #[uniffi::export]
 impl Phone {
+    /// Asks the server what the next sync would cost, so that the app can ask the person first. The call moves no
+    /// work. Beside live sync it waits for its turn. Minutes are known once a page has come: a new phone syncs with
+    /// a small budget, shows the open cases, and asks for the plan of the rest.
+    ///
+    /// Errors: those of [`Self::sync_once`], `session.certificate_expired`, and `sync.unmeasured` from an older
+    /// server.
+    pub fn plan(&self) -> Answer<SyncPlan> {
+        self.0.plan()
+    }
+
     /// Exchanges data with the server until both hold the same or the budget is used up, for work in the
     /// background. Exchanged data are always kept. Beside live sync the call waits for its turn. Photos and
     /// recordings follow the records, as [`Self::set_files_policy`] allows. They never make a sync fail: if some
@@ -160,7 +170,7 @@ impl Phone {
         })
     }
 
-    /// Interrupts a call that waits for the network or for another phone (`enrol`, `sync_once`, `sync_files`,
+    /// Interrupts a call that waits for the network or for another phone (`enrol`, `plan`, `sync_once`, `sync_files`,
     /// `meet`, `accept_meeting`, `meet_over`). It ends with `net.cancelled` or `meeting.cancelled` within a second.
     /// Acknowledged and imported work is kept.
     pub fn cancel(&self) -> Answer<()> {
@@ -209,6 +219,16 @@ enum FilesWish {
 }
 
 impl Inner {
+    fn plan(self: &Arc<Self>) -> Answer<SyncPlan> {
+        guarded(|| {
+            refuse_in_callback()?;
+            let driver = self.call(|| self.driver())?;
+            let cancel = self.line().token();
+            let plan = runtime()?.block_on(driver.plan(&cancel));
+            self.noted(plan.map_err(OneGridError::from).map(planned))
+        })
+    }
+
     fn sync(self: &Arc<Self>, budget: SyncBudget, wish: FilesWish) -> Answer<SyncReport> {
         guarded(|| {
             refuse_in_callback()?;
@@ -364,6 +384,25 @@ async fn follow(mut status: watch::Receiver<Status>, phone: Weak<Inner>) {
         if told.await.is_err() {
             tracing::error!(code = "phone.bug", "an event was not told");
         }
+    }
+}
+
+fn planned(plan: net::SyncPlan) -> SyncPlan {
+    let amount = |planned: net::PlannedAmount| PlannedAmount {
+        count: planned.count,
+        bytes: planned.bytes,
+        minutes: planned.minutes,
+    };
+    SyncPlan {
+        records: amount(plan.records),
+        open: amount(plan.open),
+        changes: plan.changes,
+        uploads: plan.uploads,
+        photos: amount(plan.photos),
+        photos_open: amount(plan.photos_open),
+        photos_wanted: amount(plan.photos_wanted),
+        photos_to_send: amount(plan.photos_to_send),
+        at_least: plan.is_partial,
     }
 }
 

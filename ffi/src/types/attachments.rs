@@ -42,7 +42,10 @@ pub struct AttachmentInfo {
     pub duration_ms: Option<u32>,
     /// How far it has got.
     pub state: AttachmentState,
-    /// The time when the server confirmed that it has the whole file, ms UTC.
+    /// Whether the file is here and the server said that it has it, after its last restore from a backup too. Only
+    /// such a file is removed where storage is short.
+    pub confirmed: bool,
+    /// The time when the server first confirmed that it has the whole file, ms UTC.
     pub delivered_ms: Option<i64>,
     /// The reason why the server refused the file or its description, with sentences. The phone keeps the file.
     pub refusal: Option<Word>,

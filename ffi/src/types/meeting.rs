@@ -60,6 +60,11 @@ pub struct MeetingReport {
     pub given: u32,
     /// Envelopes, packs and entries that were new here.
     pub taken: u32,
+    /// Whether the other phone carries a parcel to the server now: undelivered work that its member may not read,
+    /// sealed. A file carries none.
+    pub parcel_given: bool,
+    /// Whether this phone carries a parcel of the other one now.
+    pub parcel_taken: bool,
     /// Photos and recordings that were asked for and are now whole here.
     pub files_taken: u32,
     /// Bytes sent.
@@ -81,6 +86,25 @@ pub struct MeetingProgress {
     pub bytes_up: u64,
     /// Bytes received so far.
     pub bytes_down: u64,
+}
+
+/// The parcels of other phones that this phone carries to the server, and the numbers of earlier ones, since the
+/// phone was enrolled. A parcel is sealed, so this phone knows neither its author nor its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, uniffi::Record)]
+pub struct ParcelCounts {
+    /// Parcels that wait for the next sync, at most 32.
+    pub carried: u64,
+    /// Their bytes, at most 8 MiB.
+    pub bytes: u64,
+    /// The time when the oldest of them was received, ms UTC.
+    pub oldest_ms: Option<i64>,
+    /// Parcels that the server took, or had already from another phone.
+    pub taken: u64,
+    /// Parcels that the server refused. Their authors still have the work.
+    pub refused: u64,
+    /// Parcels that this phone dropped before a sync, because they were older than 14 days or there were too many.
+    /// Their authors still have the work.
+    pub dropped: u64,
 }
 
 /// A file for the phone that asked for it.

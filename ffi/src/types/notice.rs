@@ -54,7 +54,8 @@ pub struct Uncounted {
 /// The member's work, and how much of it counts.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct Tally {
-    /// The number of recorded pieces of work.
+    /// The number of recorded pieces of work. A photo counts with the report, move, answer or comment that it was
+    /// added with; alone it is a piece of its own.
     pub recorded: u64,
     /// The number of pieces that the server accepted, so that they count.
     pub counted: u64,

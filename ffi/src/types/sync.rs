@@ -1,4 +1,4 @@
-//! Sync: budgets, reports, the status, and changes.
+//! Sync: budgets, plans, reports, the status, and changes.
 
 use super::Word;
 
@@ -12,6 +12,44 @@ pub struct SyncBudget {
     /// Bytes both ways; without it there is no limit.
     #[uniffi(default = None)]
     pub bytes: Option<u64>,
+}
+
+/// A number of things, and what they cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, uniffi::Record)]
+pub struct PlannedAmount {
+    /// The number of things.
+    pub count: u64,
+    /// Their bytes on the line.
+    pub bytes: u64,
+    /// Minutes at the pace of the last exchanges, rounded up; absent while the pace is unknown, as it is before the
+    /// first page of a new phone.
+    pub minutes: Option<u64>,
+}
+
+/// The cost of the next sync, for the question to the person before it begins. Counts and bytes are estimates: the
+/// bytes of records differ from the real ones by less than a quarter.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, uniffi::Record)]
+pub struct SyncPlan {
+    /// Everything without photos and recordings, both ways. The count is that of records that are new here. Their
+    /// small pictures are included.
+    pub records: PlannedAmount,
+    /// The part of it that comes first, until every open case and visit is here, and every change.
+    pub open: PlannedAmount,
+    /// Changes of records that are here; a change of a record of two streams may count twice.
+    pub changes: u64,
+    /// Envelopes that this phone sends.
+    pub uploads: u64,
+    /// All photos and recordings of the records that come. A sync brings none of them by itself; the app asks for
+    /// those that it wants.
+    pub photos: PlannedAmount,
+    /// Those of open cases and visits.
+    pub photos_open: PlannedAmount,
+    /// Photos and recordings that were asked for. The next sync brings them if `FilesPolicy` allows it.
+    pub photos_wanted: PlannedAmount,
+    /// Photos and recordings that the next sync sends if `FilesPolicy` allows it.
+    pub photos_to_send: PlannedAmount,
+    /// Whether there is more than the server counts at once. Then every amount is the least one.
+    pub at_least: bool,
 }
 
 /// The result of one sync.

@@ -2,6 +2,8 @@
 
 use onegrid_core::texts::{Lang, text};
 
+use crate::error::speakable;
+
 /// A stable code with its name in both languages.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct Word {
@@ -21,7 +23,7 @@ impl Word {
 
     /// Returns the word of a code that is its own key in the table, such as `may.role`.
     pub(crate) fn coded(code: &str) -> Self {
-        Self::in_table(code, code)
+        Self::in_table(speakable(code, &[]), code)
     }
 
     fn in_table(key: &str, code: &str) -> Self {
@@ -49,5 +51,22 @@ impl From<Language> for Lang {
             Language::Zh => Self::Zh,
             Language::En => Self::En,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_of_a_server_show_no_placeholder() {
+        for code in ["http.too_many", "http.too_large"] {
+            let word = Word::coded(code);
+            assert_eq!(word.code, code);
+            for sentence in [word.zh, word.en] {
+                assert!(!sentence.contains('{'), "{code}: {sentence}");
+            }
+        }
+        assert!(Word::coded("http.busy").en.contains("busy"));
     }
 }

@@ -7,6 +7,8 @@ device = Device("onegrid-data", FileVault("onegrid-keys"))
 with device.open_single() as phone:
     if not phone.me().enrolled:
         phone.enrol(sys.argv[1], device_name="my laptop")
+        plan = phone.plan()  # the cost, before anything is loaded
+        print(f"{plan.records.count} records, {plan.records.bytes:,} bytes")
         phone.sync_once()
     record = phone.report(
         "hazard",

@@ -36,6 +36,7 @@ from onegrid import (
     Phone,
     Position,
     Query,
+    SyncPlan,
     SyncReport,
 )
 
@@ -601,8 +602,42 @@ def sync_value(report: SyncReport) -> Any:
     }
 
 
+def plan_value(plan: SyncPlan) -> Any:
+    return {
+        "records": plan.records.count,
+        "open": plan.open.count,
+        "bytes": plan.records.bytes,
+        "open_bytes": plan.open.bytes,
+        "has_minutes": plan.records.minutes is not None,
+        "changes": plan.changes,
+        "uploads": plan.uploads,
+        "photos": plan.photos.count,
+        "photo_bytes": plan.photos.bytes,
+        "photos_wanted": plan.photos_wanted.count,
+        "photos_to_send": plan.photos_to_send.count,
+        "at_least": plan.at_least,
+    }
+
+
 def meeting_value(report: MeetingReport) -> Any:
-    return {"member": report.member, "given": report.given, "taken": report.taken}
+    return {
+        "member": report.member,
+        "given": report.given,
+        "taken": report.taken,
+        "parcel_given": report.parcel_given,
+        "parcel_taken": report.parcel_taken,
+    }
+
+
+def parcel_counts(phone: Phone) -> Any:
+    counts = phone.parcel_counts()
+    return {
+        "carried": counts.carried,
+        "waits": counts.oldest_at is not None,
+        "taken": counts.taken,
+        "refused": counts.refused,
+        "dropped": counts.dropped,
+    }
 
 
 def make_bundle(phone: Phone, code: str | None = None, file: str = "") -> Any:
@@ -650,6 +685,7 @@ def attachment_value(one: onegrid.AttachmentInfo) -> Any:
         "height": one.height,
         "duration_ms": one.duration_ms,
         "state": snake(one.state),
+        "confirmed": one.confirmed,
         "delivered": one.delivered_at is not None,
         "refusal": one.refusal.code if one.refusal else None,
         "has_thumbnail": one.has_thumbnail,
@@ -712,19 +748,23 @@ VERBS: dict[str, Callable[..., Any]] = {
     "notices": lambda phone: [notice.code for notice in phone.notices()],
     "notifications": lambda phone: [each.code for each in phone.notifications()],
     "opened": Phone.opened,
+    "parcel_counts": parcel_counts,
     "person": person,
     "plan_form": plan_form,
     "planned_forms": planned_forms,
     "read_attachment": read_attachment,
     "record": record_value,
+    "refused_attachments": lambda phone: [each.id for each in phone.refused_attachments()],
     "remove_row": Phone.remove_row,
     "remove_staged": Phone.remove_staged,
+    "remove_void_attachment": Phone.remove_void_attachment,
     "report": report,
     "report_finding": report_finding,
     "resume": Phone.resume,
     "search": lambda phone, text: [
         row.title for row in paged(lambda page: phone.search(text, page=page, rows=ROWS))
     ],
+    "send_again": Phone.send_again,
     "set_files_policy": lambda phone, policy: phone.set_files_policy(FilesPolicy[policy.upper()]),
     "set_low_storage": Phone.set_low_storage,
     "settle": Phone.settle,

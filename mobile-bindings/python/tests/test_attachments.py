@@ -80,6 +80,11 @@ def test_report_with_a_photo_waits_for_a_sync_that_transfers_files(
     assert worker.status().files_left == 0
     (info,) = worker.attachments(record)
     assert info.state is AttachmentState.DELIVERED and info.delivered_at is not None
+    assert info.confirmed and worker.refused_attachments() == ()
+    for refused in (worker.send_again, worker.remove_void_attachment):
+        with pytest.raises(NotFoundError) as shown:
+            refused(record, photo)
+        assert shown.value.code == "media.unknown_id"
 
     other = people.enrolled(testbed, "community-officer")
     with pytest.raises(NotFoundError) as absent:

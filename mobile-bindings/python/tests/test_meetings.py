@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,23 @@ def test_pipe_of_the_program_carries_a_meeting(people: People, testbed: Testbed)
     assert room.record(record).row.provisional
     progress = room.meeting_progress()
     assert progress.introduced and progress.bytes_down == called.bytes_down
+
+
+def test_parcel_of_a_phone_is_counted_by_its_courier(people: People, testbed: Testbed) -> None:
+    worker, gas = (people.enrolled(testbed, who) for who in ("grid-worker", "handler-gas"))
+    worker.report("hazard", {"title": "…", "category": "gas"}, position=HERE, restricted=True)
+    left, right = socket.socketpair()
+    before = datetime.now(UTC) - timedelta(minutes=1)
+    with left, right, ThreadPoolExecutor() as workers:
+        accepted = workers.submit(worker.meet_over, SocketPipe(left), MeetingSide.LISTENER)
+        assert gas.meet_over(SocketPipe(right), MeetingSide.CALLER).parcel_taken
+        assert accepted.result(WAIT_S).parcel_given
+    counts = gas.parcel_counts()
+    assert counts.carried == 1 and counts.bytes > 4_096
+    assert counts.oldest_at is not None and counts.oldest_at > before
+    gas.sync_once()
+    counts = gas.parcel_counts()
+    assert (counts.carried, counts.oldest_at, counts.taken) == (0, None, 1)
 
 
 def test_broken_pipe_ends_the_meeting(worker: Phone) -> None:

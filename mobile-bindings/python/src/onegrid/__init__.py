@@ -83,6 +83,7 @@ from onegrid.meetings import (
     MeetingProgress,
     MeetingReport,
     MeetingService,
+    ParcelCounts,
     ServiceText,
     check_meeting_code,
 )
@@ -105,7 +106,7 @@ from onegrid.records import (
     StageCount,
     TimelineItem,
 )
-from onegrid.syncing import RecordChanges, SyncReport, SyncStatus
+from onegrid.syncing import PlannedAmount, RecordChanges, SyncPlan, SyncReport, SyncStatus
 from onegrid.vault import FileVault, KeyGoneError, KeyVault, VaultLockedError
 from onegrid.words import Word
 
@@ -186,9 +187,11 @@ __all__ = [
     "OneGridError",
     "Order",
     "Page",
+    "ParcelCounts",
     "Person",
     "Phone",
     "PlaceChoice",
+    "PlannedAmount",
     "PlannedForm",
     "Position",
     "Query",
@@ -203,6 +206,7 @@ __all__ = [
     "StorageError",
     "StoredAnswer",
     "Subscription",
+    "SyncPlan",
     "SyncReport",
     "SyncState",
     "SyncStatus",

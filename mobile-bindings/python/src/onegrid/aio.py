@@ -22,6 +22,7 @@ from onegrid.phone import Phone
 __all__ = ["AsyncStream", "call", "stream"]
 
 INTERRUPTIBLE = (
+    "plan",
     "sync_once",
     "sync_files",
     "enrol",
@@ -38,8 +39,8 @@ T = TypeVar("T")
 async def call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Awaits a blocking method, such as `phone.sync_once`, in a worker thread.
 
-    When the task is cancelled, `Phone.cancel` interrupts `sync_once`, `sync_files`, `enrol` and meetings, which
-    end within a second; any other call finishes first. Raises the errors of the method.
+    When the task is cancelled, `Phone.cancel` interrupts `plan`, `sync_once`, `sync_files`, `enrol` and meetings,
+    which end within a second; any other call finishes first. Raises the errors of the method.
     """
     worker = asyncio.ensure_future(asyncio.to_thread(functools.partial(function, *args, **kwargs)))
     try:

@@ -38,8 +38,10 @@ class AttachmentInfo:
     """Length of a recording in milliseconds, if its author gave it."""
     state: AttachmentState
     """How far it has got on its way from or to this phone."""
+    confirmed: bool
+    """Whether the file is here and the server said that it has it, after its last restore from a backup too."""
     delivered_at: datetime | None
-    """The time when the server confirmed that it has the whole file."""
+    """The time when the server first confirmed that it has the whole file."""
     refusal: Word | None
     """The reason why the server refused the file or its description. The phone keeps the file."""
     has_thumbnail: bool
@@ -129,6 +131,28 @@ class AttachmentCalls:
         Raises `media.unknown_id`.
         """
         call(self._raw.want_attachment, record, id)
+
+    def refused_attachments(self) -> tuple[AttachmentInfo, ...]:
+        """Returns own photos and recordings that stay here although the server does not take them, oldest first.
+
+        It refused the file (`send_again`), or the words about it do not count, or their record is no longer here
+        (`remove_void_attachment`).
+        """
+        return lift_all(AttachmentInfo, call(self._raw.refused_attachments))
+
+    def send_again(self, record: str, id: str) -> None:
+        """Sends a file again that the server refused, or that could not be read, with the next sync of files.
+
+        Raises `media.unknown_id` if no refused file of the record has this id.
+        """
+        call(self._raw.send_again, record, id)
+
+    def remove_void_attachment(self, record: str, id: str) -> None:
+        """Removes an own photo or recording that no record shows. It may be the only copy.
+
+        Raises `media.unknown_id` if a record shows it, or another person added it.
+        """
+        call(self._raw.remove_void_attachment, record, id)
 
     def set_low_storage(self, low: bool) -> None:
         """Notes whether storage is short, until the phone is shut.

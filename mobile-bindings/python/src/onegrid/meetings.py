@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from dataclasses import dataclass
+from datetime import datetime
 
 from onegrid import _ffi, _raw
 from onegrid._border import call, lift
@@ -19,6 +20,7 @@ __all__ = [
     "MeetingReport",
     "MeetingService",
     "MeetingSide",
+    "ParcelCounts",
     "ServiceText",
     "check_meeting_code",
 ]
@@ -80,6 +82,10 @@ class MeetingReport:
     """Envelopes that this phone handed over."""
     taken: int
     """Envelopes, packs and entries that were new here."""
+    parcel_given: bool
+    """Whether the other phone carries undelivered work to the server that its member may not read, sealed."""
+    parcel_taken: bool
+    """Whether this phone carries such a parcel of the other one now."""
     files_taken: int
     """Photos and recordings that were asked for and are now whole here."""
     bytes_up: int
@@ -102,6 +108,24 @@ class MeetingProgress:
     """Bytes sent so far."""
     bytes_down: int
     """Bytes received so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelCounts:
+    """Sealed parcels of other phones: those that this phone carries to the server, and the earlier ones."""
+
+    carried: int
+    """Parcels that wait for the next sync, at most 32."""
+    bytes: int
+    """Their bytes, at most 8 MiB."""
+    oldest_at: datetime | None
+    """The time when the oldest of them was received."""
+    taken: int
+    """Parcels that the server took, or had already from another phone."""
+    refused: int
+    """Parcels that the server refused. Their authors still have the work."""
+    dropped: int
+    """Parcels that were too old or too many before a sync. Their authors still have the work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +199,8 @@ class MeetingListener:
     def code(self, hotspot: Hotspot | None = None, *, addresses: tuple[str, ...] = ()) -> str:
         """Returns the text of the QR code.
 
-        `addresses` are the addresses of this phone if it listens at all of them. Raises `meeting.cannot_listen`
-        where this phone has no address in a local network.
+        `addresses` are the addresses of this phone (IPv4) in that network, needed if it listens at `0.0.0.0`.
+        Raises `meeting.cannot_listen` where this phone has no address in a local network.
         """
         raw = (
             None if hotspot is None else _ffi.Hotspot(name=hotspot.name, password=hotspot.password)

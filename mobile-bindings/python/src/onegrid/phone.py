@@ -43,13 +43,14 @@ from onegrid.meetings import (
     MeetingProgress,
     MeetingReport,
     MeetingSide,
+    ParcelCounts,
     PipeAdapter,
 )
 from onegrid.moves import MoveOption
 from onegrid.notices import Notice, Notification, Tally
 from onegrid.pages import ROWS_A_PAGE, Page, items_of
 from onegrid.records import MapPage, Person, RecordDetail, RecordRow, StageCount, TimelineItem
-from onegrid.syncing import RecordChanges, SyncReport, SyncStatus
+from onegrid.syncing import RecordChanges, SyncPlan, SyncReport, SyncStatus
 from onegrid.words import Language
 
 __all__ = ["Phone"]
@@ -624,6 +625,17 @@ class Phone(AttachmentCalls):
 
     # Sync
 
+    def plan(self) -> SyncPlan:
+        """Asks the server what the next sync would cost, so that a program can ask the person first.
+
+        The call moves no work. Minutes are known once a page has come: a new phone syncs with a small budget
+        and asks for the plan of the rest. Ctrl-C in the main thread cancels it.
+
+        Raises the errors of `sync_once`, `session.certificate_expired`, and `sync.unmeasured` from an older
+        server.
+        """
+        return lift(SyncPlan, self._interruptible(self._raw.plan))
+
     def sync_once(
         self, *, time: timedelta | None = None, max_bytes: int | None = None
     ) -> SyncReport:
@@ -675,7 +687,7 @@ class Phone(AttachmentCalls):
         call(self._raw.nudge)
 
     def cancel(self) -> None:
-        """Interrupts `enrol`, `sync_once`, `sync_files` or a meeting of another thread.
+        """Interrupts `enrol`, `plan`, `sync_once`, `sync_files` or a meeting of another thread.
 
         That call raises `CancelledError` within a second.
         """
@@ -698,7 +710,7 @@ class Phone(AttachmentCalls):
     def accept_meeting(self, listener: MeetingListener) -> MeetingReport:
         """Waits for the next phone and exchanges work with it; calls of strangers are left.
 
-        The exchanged work is provisional until the server has judged it. Raises `meeting.*`, `session.revoked`,
+        The exchanged work is provisional until the server has judged it. Raises `meeting.*`, `peer.revoked`,
         `peer.no_secret`; imported work is kept after any error.
         """
         return lift(MeetingReport, self._interruptible(self._raw.accept_meeting, listener._raw))
@@ -706,7 +718,7 @@ class Phone(AttachmentCalls):
     def meet(self, code: str) -> MeetingReport:
         """Calls the phone whose code was scanned, and exchanges work with it. No other phone is met.
 
-        Raises `meeting.*`, `session.other_phone`, `session.revoked`, `peer.no_secret`.
+        Raises `meeting.*`, `session.other_phone`, `peer.revoked`, `peer.no_secret`.
         """
         return lift(MeetingReport, self._interruptible(self._raw.meet, code))
 
@@ -729,6 +741,10 @@ class Phone(AttachmentCalls):
         """Returns how far the meeting under way has come. It answers at any time."""
         return lift(MeetingProgress, call(self._raw.meeting_progress))
 
+    def parcel_counts(self) -> ParcelCounts:
+        """Counts the parcels of other phones that this phone carries, and the earlier ones by their end."""
+        return lift(ParcelCounts, call(self._raw.parcel_counts))
+
     def meeting_request(self) -> str:
         """Asks for a file of another phone, by the text of a QR code. It is valid for seven days.
 
@@ -744,7 +760,7 @@ class Phone(AttachmentCalls):
         """Answers a request: the bytes of a file, or the text of a QR code in UTF-8.
 
         The file is for that phone alone and holds only records that its member may read. Raises `bundle.*`,
-        `session.revoked`, `session.bad_certificate`.
+        `peer.revoked`, `peer.not_proved`.
         """
         return lift(BundleFile, call(self._raw.make_bundle, request))
 
@@ -752,7 +768,7 @@ class Phone(AttachmentCalls):
         """Imports a file that answers a request of this phone.
 
         After any error the same file may be imported again. Raises `bundle.*`, such as `bundle.no_request` and
-        `bundle.imported_before`, and `session.revoked`.
+        `bundle.imported_before`, and `peer.revoked`.
         """
         return lift(MeetingReport, call(self._raw.import_bundle, file))
 

@@ -1,4 +1,4 @@
-"""Sync: reports, the status, and changes."""
+"""Sync: plans, reports, the status, and changes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,49 @@ from onegrid._ffi import SyncState
 from onegrid.words import Word
 
 __all__ = [
+    "PlannedAmount",
     "RecordChanges",
+    "SyncPlan",
     "SyncReport",
     "SyncState",
     "SyncStatus",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedAmount:
+    """A number of things, and what they cost."""
+
+    count: int
+    """The number of things."""
+    bytes: int
+    """Their bytes on the line."""
+    minutes: int | None
+    """Minutes at the pace of the last exchanges, rounded up; `None` while the pace is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncPlan:
+    """The cost of the next sync. Counts and bytes are estimates."""
+
+    records: PlannedAmount
+    """Everything without photos, both ways; the count is that of records that are new here."""
+    open: PlannedAmount
+    """The part that comes first, until every open case and visit is here, and every change."""
+    changes: int
+    """Changes of records that are here; a change of a record of two streams may count twice."""
+    uploads: int
+    """Envelopes that this phone sends."""
+    photos: PlannedAmount
+    """All photos and recordings of the records that come. A sync brings those that were asked for."""
+    photos_open: PlannedAmount
+    """Those of open cases and visits."""
+    photos_wanted: PlannedAmount
+    """Photos and recordings that were asked for."""
+    photos_to_send: PlannedAmount
+    """Photos and recordings that wait to be sent."""
+    at_least: bool
+    """Whether there is more than the server counts at once. Then every amount is the least one."""
 
 
 @dataclass(frozen=True, slots=True)

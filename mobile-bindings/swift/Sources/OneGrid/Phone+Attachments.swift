@@ -99,6 +99,29 @@ extension Phone {
         try await local { core in try core.wantAttachment(record: record, id: id) }
     }
 
+    /// The person's photos and recordings that stay on this phone although the server does not
+    /// take them, oldest first: it refused the file (``sendAgain(_:of:)``), or the words about it
+    /// do not count or their record is no longer here (``removeVoidAttachment(_:of:)``).
+    public func refusedAttachments() async throws -> [AttachmentInfo] {
+        try await local { core in try core.refusedAttachments() }
+    }
+
+    /// Sends a file again that the server refused, or that could not be read. The next sync that
+    /// transfers files tries it once more.
+    ///
+    /// - Throws: `media.unknown_id` if no refused file of the record has this id.
+    public func sendAgain(_ id: String, of record: String) async throws {
+        try await local { core in try core.sendAgain(record: record, id: id) }
+    }
+
+    /// Removes the person's own photo or recording that no record shows. It may be the only copy,
+    /// so ask before.
+    ///
+    /// - Throws: `media.unknown_id` if a record shows it, or another person added it.
+    public func removeVoidAttachment(_ id: String, of record: String) async throws {
+        try await local { core in try core.removeVoidAttachment(record: record, id: id) }
+    }
+
     /// Notes whether the phone is short of storage, until the phone is shut. While it is, files
     /// that the server has are removed after each sync; their small pictures stay.
     public func setLowStorage(_ isLow: Bool) async throws {

@@ -16,7 +16,7 @@ extension Phone {
     /// exchanged work is provisional until the server has judged it. Cancelling the task ends the
     /// call within a second.
     ///
-    /// - Throws: `meeting.*`, `session.revoked`, `peer.no_secret`. Imported work is kept.
+    /// - Throws: `meeting.*`, `peer.revoked`, `peer.no_secret`. Imported work is kept.
     @discardableResult
     public func acceptMeeting(_ listener: MeetingListener) async throws -> MeetingReport {
         try await overNetwork { core in try core.acceptMeeting(listener: listener.core) }
@@ -25,7 +25,7 @@ extension Phone {
     /// Calls the phone whose code was scanned, and exchanges work with it. No other phone is met.
     /// Where ``OneGridLibrary/checkMeetingCode(_:)`` names a hotspot, join it first.
     ///
-    /// - Throws: `meeting.*`, `session.other_phone`, `session.revoked`, `peer.no_secret`.
+    /// - Throws: `meeting.*`, `session.other_phone`, `peer.revoked`, `peer.no_secret`.
     @discardableResult
     public func meet(code: String) async throws -> MeetingReport {
         try await overNetwork { core in try core.meet(code: code) }
@@ -51,6 +51,12 @@ extension Phone {
         try await lanes.control.run { [core] in try core.meetingProgress() }
     }
 
+    /// The sealed parcels of other phones that this phone carries to the server, and the earlier
+    /// ones by their end.
+    public func parcelCounts() async throws -> ParcelCounts {
+        try await local { core in try core.parcelCounts() }
+    }
+
     /// Asks for a file of another phone, by the text of a QR code. It is valid for seven days.
     ///
     /// - Throws: `bundle.too_long_for_code`; then use ``meetingRequestFile()``.
@@ -67,7 +73,7 @@ extension Phone {
     /// may read.
     ///
     /// - Parameter request: The bytes of a file, or the text of a QR code in UTF-8.
-    /// - Throws: `bundle.*`, `session.revoked`, `session.bad_certificate`.
+    /// - Throws: `bundle.*`, `peer.revoked`, `peer.not_proved`.
     public func makeBundle(for request: Data) async throws -> BundleFile {
         try await local { core in try core.makeBundle(request: request) }
     }
@@ -75,7 +81,7 @@ extension Phone {
     /// Imports a file that answers a request of this phone. After any error the same file may be
     /// imported again.
     ///
-    /// - Throws: `bundle.*`, `session.revoked`, `session.bad_certificate`.
+    /// - Throws: `bundle.*`, `peer.revoked`, `peer.not_proved`.
     @discardableResult
     public func importBundle(_ file: Data) async throws -> MeetingReport {
         try await local { core in try core.importBundle(file: file) }
@@ -94,7 +100,8 @@ public final class MeetingListener: Sendable {
     ///
     /// - Parameters:
     ///   - hotspot: The network that this phone opened for the meeting.
-    ///   - addresses: The addresses of this phone where it listens at all of them.
+    ///   - addresses: The addresses of this phone (IPv4) in that network, needed if it listens at
+    ///     `0.0.0.0`.
     /// - Throws: `meeting.cannot_listen` where this phone has no address in a local network.
     public func code(hotspot: Hotspot? = nil, addresses: [String] = []) async throws -> String {
         try await Self.lane.run { [core] in try core.code(hotspot: hotspot, addresses: addresses) }

@@ -2,6 +2,17 @@ import Foundation
 import OneGridFFI
 
 extension Phone {
+    /// Asks the server what the next sync would cost, so that the app can ask the person first. The
+    /// call moves no work. Minutes are known once a page has come: a new phone syncs with a small
+    /// budget, shows the open cases, and asks for the plan of the rest. Cancelling the task ends the
+    /// call within a second.
+    ///
+    /// - Throws: The errors of ``sync(timeMs:bytes:)``, `session.certificate_expired`, and
+    ///   `sync.unmeasured` from an older server.
+    public func plan() async throws -> SyncPlan {
+        try await overNetwork { core in try core.plan() }
+    }
+
     /// Exchanges with the server until both hold the same or a limit is reached. The phone keeps
     /// everything that was exchanged, and the next sync continues there. Photos and recordings
     /// follow the records, as ``setFilesPolicy(_:)`` allows; they never make a sync fail. Cancelling
@@ -37,7 +48,7 @@ extension Phone {
         try await local { core in try core.nudge() }
     }
 
-    /// Interrupts ``enrol(_:server:deviceName:)``, ``sync(timeMs:bytes:)`` and
+    /// Interrupts ``enrol(_:server:deviceName:)``, ``plan()``, ``sync(timeMs:bytes:)`` and
     /// ``syncFiles(timeMs:bytes:)`` of every task: they throw `net.cancelled` within a second. The
     /// phone keeps everything that the server acknowledged.
     public func cancel() async throws {

@@ -123,6 +123,8 @@ public typealias NeedKind = OneGridFFI.NeedKind
 public typealias Notice = OneGridFFI.Notice
 /// The order of a list: newest change, earliest deadline, or distance.
 public typealias Order = OneGridFFI.Order
+/// Sealed parcels of other phones that this phone carries to the server, and earlier ones.
+public typealias ParcelCounts = OneGridFFI.ParcelCounts
 /// A member, by public name.
 public typealias Person = OneGridFFI.Person
 /// A page of people, with the token of the next page.
@@ -133,6 +135,8 @@ public typealias PhoneNotification = OneGridFFI.Notification
 public typealias PipeError = OneGridFFI.PipeError
 /// A grid or village that a position may belong to.
 public typealias PlaceChoice = OneGridFFI.PlaceChoice
+/// A number of things, and what they cost.
+public typealias PlannedAmount = OneGridFFI.PlannedAmount
 /// The records that a plan made: the checklist, its subject, its private note.
 public typealias PlannedForm = OneGridFFI.PlannedForm
 /// A question to lists; every condition that is set must hold.
@@ -161,6 +165,8 @@ public typealias StageCount = OneGridFFI.StageCount
 public typealias StoredAnswer = OneGridFFI.StoredAnswer
 /// The limits of one sync.
 public typealias SyncBudget = OneGridFFI.SyncBudget
+/// The cost of the next sync, photos apart.
+public typealias SyncPlan = OneGridFFI.SyncPlan
 /// The result of one sync.
 public typealias SyncReport = OneGridFFI.SyncReport
 /// The state of the connection: idle, syncing, up to date, waiting, or suspended.

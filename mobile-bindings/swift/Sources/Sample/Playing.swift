@@ -20,6 +20,13 @@ func runQuickStart(_ arguments: Arguments) async throws {
     }
 }
 
+/// Plays the meeting of two phones beside a server of its own.
+func runMeeting(_ arguments: Arguments) async throws {
+    try await withFolder { folder in
+        try await runMeeting(testbed: try Testbed(program: try program(arguments)), folder: folder)
+    }
+}
+
 /// Plays scenarios, each against a server of its own.
 func play(_ arguments: Arguments) async throws {
     let program = try program(arguments)

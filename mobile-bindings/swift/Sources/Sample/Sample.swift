@@ -19,6 +19,7 @@ struct Sample {
     private static func run(_ arguments: Arguments) async throws {
         switch arguments.command {
         case "quickstart": try await runQuickStart(arguments)
+        case "meeting": try await runMeeting(arguments)
         case "play": try await play(arguments)
         default: try await runOnPhone(arguments)
         }
@@ -49,5 +50,6 @@ let usage = """
       notices                               news about the own words
 
       quickstart --testbed PROGRAM          the quick start, beside a second phone that sees the report
+      meeting --testbed PROGRAM             two phones without a network, by a code and by a file
       play --testbed PROGRAM FILE...        the scenarios that all bindings share
     """

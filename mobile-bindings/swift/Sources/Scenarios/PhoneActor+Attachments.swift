@@ -26,6 +26,11 @@ extension PhoneActor {
             return size
         case "read_attachment": return .text(try await read(id, of: record))
         case "want_attachment": try await phone.wantAttachment(id, of: record ?? "")
+        case "refused_attachments":
+            return texts(try await phone.refusedAttachments().map(\.id))
+        case "send_again": try await phone.sendAgain(id, of: record ?? "")
+        case "remove_void_attachment":
+            try await phone.removeVoidAttachment(id, of: record ?? "")
         case "set_files_policy":
             let isOnRequest = with["policy"].text == "on_request"
             try await phone.setFilesPolicy(isOnRequest ? .onRequest : .everySync)
@@ -57,7 +62,7 @@ private func described(_ one: AttachmentInfo) -> JSON {
         "media_type": .text(one.mediaType), "size": .whole(Int64(one.size)),
         "width": JSON(one.width), "height": JSON(one.height),
         "duration_ms": JSON(one.durationMs), "state": .text(snakeCase(one.state)),
-        "delivered": .flag(one.deliveredMs != nil), "refusal": JSON(one.refusal?.code),
-        "has_thumbnail": .flag(one.hasThumbnail),
+        "confirmed": .flag(one.confirmed), "delivered": .flag(one.deliveredMs != nil),
+        "refusal": JSON(one.refusal?.code), "has_thumbnail": .flag(one.hasThumbnail),
     ]
 }

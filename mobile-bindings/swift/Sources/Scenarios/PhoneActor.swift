@@ -39,6 +39,8 @@ actor PhoneActor {
             let me = try await phone.enrol(
                 invitation, server: with["server"].text, deviceName: "scenario (Swift)")
             return described(me)
+        case "plan":
+            return described(try await phone.plan())
         case "sync":
             return described(try await phone.sync())
         case "sync_files":
@@ -93,6 +95,8 @@ actor PhoneActor {
             return described(try await accepting.value)
         case "meet":
             return described(try await phone.meet(code: with["code"].text ?? ""))
+        case "parcel_counts":
+            return described(try await phone.parcelCounts())
         case "meeting_request":
             return .text(try await phone.meetingRequest())
         case "meeting_request_file":

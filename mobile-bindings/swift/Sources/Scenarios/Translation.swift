@@ -161,10 +161,34 @@ func described(_ report: SyncReport) -> JSON {
     ]
 }
 
+func described(_ plan: SyncPlan) -> JSON {
+    [
+        "records": .whole(Int64(plan.records.count)), "open": .whole(Int64(plan.open.count)),
+        "bytes": .whole(Int64(plan.records.bytes)),
+        "open_bytes": .whole(Int64(plan.open.bytes)),
+        "has_minutes": .flag(plan.records.minutes != nil),
+        "changes": .whole(Int64(plan.changes)), "uploads": .whole(Int64(plan.uploads)),
+        "photos": .whole(Int64(plan.photos.count)),
+        "photo_bytes": .whole(Int64(plan.photos.bytes)),
+        "photos_wanted": .whole(Int64(plan.photosWanted.count)),
+        "photos_to_send": .whole(Int64(plan.photosToSend.count)),
+        "at_least": .flag(plan.atLeast),
+    ]
+}
+
 func described(_ report: MeetingReport) -> JSON {
     [
         "member": JSON(report.member), "given": .whole(Int64(report.given)),
         "taken": .whole(Int64(report.taken)),
+        "parcel_given": .flag(report.parcelGiven), "parcel_taken": .flag(report.parcelTaken),
+    ]
+}
+
+func described(_ parcels: ParcelCounts) -> JSON {
+    [
+        "carried": .whole(Int64(parcels.carried)), "waits": .flag(parcels.oldestMs != nil),
+        "taken": .whole(Int64(parcels.taken)), "refused": .whole(Int64(parcels.refused)),
+        "dropped": .whole(Int64(parcels.dropped)),
     ]
 }
 

@@ -45,5 +45,12 @@ final class AttachmentTests: PhoneTestCase {
         try await phone.syncFiles()
         let info = try await phone.attachment(id, of: record)
         XCTAssertEqual(info.state, .delivered)
+        XCTAssertTrue(info.confirmed)
+        let refused = try await phone.refusedAttachments()
+        XCTAssertTrue(refused.isEmpty)
+        let again = await refusal { try await phone.sendAgain(id, of: record) }
+        XCTAssertEqual(again, "media.unknown_id")
+        let removed = await refusal { try await phone.removeVoidAttachment(id, of: record) }
+        XCTAssertEqual(removed, "media.unknown_id")
     }
 }

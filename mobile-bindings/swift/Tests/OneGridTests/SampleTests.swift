@@ -85,6 +85,27 @@ final class SampleTests: PhoneTestCase {
         XCTAssertTrue(readme.contains("```swift\n\(code)\n```"))
     }
 
+    func testTwoPhonesMeetByACodeAndByAFile() throws {
+        let outcome = try SampleProgram.run(["meeting", "--testbed", Project.testbed])
+        XCTAssertEqual(outcome.status, 0, outcome.errors)
+        XCTAssertTrue(outcome.output.contains("gave 0, took 1"), outcome.output)
+        for title in ["楼道里有煤气罐", "井盖松动"] {
+            let line = "the room's phone has: \(title), provisional: true"
+            XCTAssertTrue(outcome.output.contains(line), outcome.output)
+        }
+    }
+
+    func testReadmeShowsTheMeetingThatIsCompiled() throws {
+        let source = Project.package.appendingPathComponent("Sources/Sample/Meeting.swift")
+        let lines = try String(contentsOf: source, encoding: .utf8).components(separatedBy: "\n")
+        let first = try XCTUnwrap(lines.firstIndex { $0.hasPrefix("// meeting") })
+        let last = try XCTUnwrap(lines.firstIndex { $0.hasPrefix("// end of meeting") })
+        let code = lines[(first + 1)..<last].joined(separator: "\n")
+        let readme = try String(
+            contentsOf: Project.package.appendingPathComponent("README.md"), encoding: .utf8)
+        XCTAssertTrue(readme.contains("```swift\n\(code)\n```"))
+    }
+
     func testFieldClientReportsActsAndSearches() async throws {
         let client = ["--folder", folder.appendingPathComponent("client").path]
         func run(_ arguments: String...) throws -> String {

@@ -5,13 +5,14 @@ import XCTest
 /// The scenarios that all bindings share, against a real server.
 final class ScenarioTests: PhoneTestCase {
     private static let played = [
-        "bad_invitations", "first_sync_on_a_bad_line", "gas_cylinders", "live_and_listeners",
-        "lost_key", "meeting", "photos_before_and_after",
+        "bad_invitations", "courier", "first_sync_on_a_bad_line", "gas_cylinders",
+        "live_and_listeners", "lost_key", "meeting", "photos_before_and_after",
         "revoked_phone", "shared_device", "suspend_in_a_sync", "two_people_one_visit",
         "two_phones_one_hazard", "visits_offline_round",
     ]
 
     func testBadInvitations() async throws { try await play("bad_invitations") }
+    func testCourier() async throws { try await play("courier") }
     func testFirstSyncOnABadLine() async throws { try await play("first_sync_on_a_bad_line") }
     func testGasCylinders() async throws { try await play("gas_cylinders") }
     func testLiveAndListeners() async throws { try await play("live_and_listeners") }

@@ -112,6 +112,28 @@ suspend fun Phone.readAttachment(
 suspend fun Phone.wantAttachment(record: String, id: String) = blocking { raw.wantAttachment(record, id) }
 
 /**
+ * The person's photos and recordings that stay on this phone although the server does not take them, oldest first: it
+ * refused the file ([sendAgain]), or the words about it do not count or their record is no longer here
+ * ([removeVoidAttachment]).
+ */
+suspend fun Phone.refusedAttachments(): List<AttachmentInfo> = blocking { raw.refusedAttachments() }
+
+/**
+ * Sends a file again that the server refused, or that could not be read. The next sync that transfers files tries it
+ * once more.
+ *
+ * @throws OneGridException.NotFound with `media.unknown_id` if no refused file of the record has this id.
+ */
+suspend fun Phone.sendAgain(record: String, id: String) = blocking { raw.sendAgain(record, id) }
+
+/**
+ * Removes the person's own photo or recording that no record shows. It may be the only copy, so ask before.
+ *
+ * @throws OneGridException.NotFound with `media.unknown_id` if a record shows it, or another person added it.
+ */
+suspend fun Phone.removeVoidAttachment(record: String, id: String) = blocking { raw.removeVoidAttachment(record, id) }
+
+/**
  * Notes whether the phone is short of storage, until the phone is closed. While it is, files that the server has are
  * removed after each sync; their small pictures stay.
  */

@@ -9,7 +9,7 @@ class MeetingListener internal constructor(internal val raw: RawMeetingListener)
      * The text of the QR code.
      *
      * @param hotspot the network that this phone opened for the meeting.
-     * @param addresses the addresses of this phone if it listens at all of them.
+     * @param addresses the addresses of this phone (IPv4) in that network, needed if it listens at `0.0.0.0`.
      * @throws OneGridException.Network with `meeting.cannot_listen` where this phone has no address in a local network.
      */
     suspend fun code(hotspot: Hotspot? = null, addresses: List<String> = emptyList()): String =

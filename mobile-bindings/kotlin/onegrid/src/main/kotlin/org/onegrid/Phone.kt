@@ -449,6 +449,18 @@ class Phone internal constructor(internal val raw: RawPhone) : AutoCloseable {
     // ---- Sync -------------------------------------------------------------------------------------------------
 
     /**
+     * Asks the server what the next sync would cost, so that the app can ask the person first. The call moves no
+     * work. Minutes are known once a page has come: a new phone syncs with a small budget, shows the open cases, and
+     * asks for the plan of the rest. Cancelling the coroutine interrupts the call within a second.
+     *
+     * @throws OneGridException.Network when the server is not reached or refuses; `session.certificate_expired`;
+     *   `sync.unmeasured` from an older server.
+     * @throws OneGridException.Denied with `replica.not_enrolled`.
+     * @throws OneGridException.Busy with `replica.suspended`.
+     */
+    suspend fun plan(): SyncPlan = network(raw::cancel) { raw.plan() }
+
+    /**
      * Exchanges with the server until both hold the same or the budget is used up, for work in the background.
      * Exchanged data are always kept. Photos and recordings follow the records, as [setFilesPolicy] allows; they
      * never make a sync fail. Cancelling the coroutine interrupts the call within a second.
@@ -478,9 +490,10 @@ class Phone internal constructor(internal val raw: RawPhone) : AutoCloseable {
     suspend fun nudge() = blocking { raw.nudge() }
 
     /**
-     * Interrupts the calls that wait for the network or another phone ([enrol], [syncOnce], [syncFiles], [meet],
-     * [acceptMeeting]) of every coroutine: they fail with `net.cancelled` or `meeting.cancelled` within a second.
-     * Acknowledged and imported work is kept. Cancelling their own coroutine has the same effect.
+     * Interrupts the calls that wait for the network or another phone ([enrol], [plan], [syncOnce], [syncFiles],
+     * [meet], [meetAt], [meetOver], [acceptMeeting]) of every coroutine: they fail with `net.cancelled` or
+     * `meeting.cancelled` within a second. Acknowledged and imported work is kept. Cancelling their own coroutine
+     * has the same effect.
      */
     fun cancel() = guarded { raw.cancel() }
 
@@ -504,7 +517,7 @@ class Phone internal constructor(internal val raw: RawPhone) : AutoCloseable {
      * provisional until the server has judged it.
      *
      * @throws OneGridException.Network with `meeting.*`, `session.*`. Imported work is kept.
-     * @throws OneGridException.Denied with `peer.no_secret` before the first sync.
+     * @throws OneGridException.Denied with `peer.revoked`, `peer.not_proved`, `peer.no_secret` before the first sync.
      */
     suspend fun acceptMeeting(listener: MeetingListener): MeetingReport =
         network(raw::cancel) { raw.acceptMeeting(listener.raw) }
@@ -514,7 +527,8 @@ class Phone internal constructor(internal val raw: RawPhone) : AutoCloseable {
      * [OneGrid.checkMeetingCode] names a hotspot, join it first.
      *
      * @throws OneGridException.BadInput with `meeting.bad_code`.
-     * @throws OneGridException.Network with `meeting.*`, `session.other_phone`, `session.revoked`.
+     * @throws OneGridException.Network with `meeting.*`, `session.other_phone`.
+     * @throws OneGridException.Denied with `peer.revoked`, `peer.not_proved`, `peer.no_secret` before the first sync.
      */
     suspend fun meet(code: String): MeetingReport = network(raw::cancel) { raw.meet(code) }
 
@@ -535,6 +549,9 @@ class Phone internal constructor(internal val raw: RawPhone) : AutoCloseable {
 
     /** How far the meeting under way has come. It answers at any time. */
     suspend fun meetingProgress(): MeetingProgress = blocking { raw.meetingProgress() }
+
+    /** The sealed parcels of other phones that this phone carries to the server, and the earlier ones by their end. */
+    suspend fun parcelCounts(): ParcelCounts = blocking { raw.parcelCounts() }
 
     /**
      * Asks for a file of another phone, by the text of a QR code. It is valid for seven days.

@@ -21,7 +21,9 @@ import org.onegrid.attach
 import org.onegrid.attachments
 import org.onegrid.attachmentsFlow
 import org.onegrid.code
+import org.onegrid.refusedAttachments
 import org.onegrid.sample.scenario.Testbed
+import org.onegrid.sendAgain
 import java.io.File
 import java.nio.file.Path
 import kotlin.test.assertEquals
@@ -53,7 +55,11 @@ class PhotosTest {
             onTheSpot(worker.phone, record, taken, taken, shown::add)
             assertEquals(2, shown.size)
             assertTrue(shown.all { it != null && it.isNotEmpty() })
-            assertTrue(worker.phone.attachments(record).all { it.state == AttachmentState.DELIVERED })
+            val photos = worker.phone.attachments(record)
+            assertTrue(photos.all { it.state == AttachmentState.DELIVERED && it.confirmed })
+            assertTrue(worker.phone.refusedAttachments().isEmpty())
+            val error = assertFailsWith<OneGridException.NotFound> { worker.phone.sendAgain(record, photos[0].id) }
+            assertEquals("media.unknown_id", error.code)
         }
     }
 

@@ -13,7 +13,10 @@ import org.onegrid.attachment
 import org.onegrid.attachments
 import org.onegrid.freeSpace
 import org.onegrid.readAttachment
+import org.onegrid.refusedAttachments
 import org.onegrid.removeStaged
+import org.onegrid.removeVoidAttachment
+import org.onegrid.sendAgain
 import org.onegrid.setFilesPolicy
 import org.onegrid.setLowStorage
 import org.onegrid.stagedAttachments
@@ -35,6 +38,9 @@ internal suspend fun attachmentCall(phone: Phone, verb: String, with: JsonObject
     "thumbnail" -> json(phone.thumbnail(with.text("record"), with.needed("id"))?.size)
     "read_attachment" -> json(read(phone, with.text("record"), with.needed("id")))
     "want_attachment" -> nothing { phone.wantAttachment(with.needed("record"), with.needed("id")) }
+    "refused_attachments" -> json(phone.refusedAttachments().map { it.id })
+    "send_again" -> nothing { phone.sendAgain(with.needed("record"), with.needed("id")) }
+    "remove_void_attachment" -> nothing { phone.removeVoidAttachment(with.needed("record"), with.needed("id")) }
     "set_files_policy" -> nothing { phone.setFilesPolicy(FilesPolicy.valueOf(with.needed("policy").uppercase())) }
     "set_low_storage" -> nothing { phone.setLowStorage(with.getValue("low").jsonPrimitive.boolean) }
     "free_space" -> json(phone.freeSpace(with.number("bytes") ?: 0))
@@ -69,6 +75,7 @@ private fun shown(one: AttachmentInfo) = json(
         "height" to one.height,
         "duration_ms" to one.durationMs,
         "state" to one.state,
+        "confirmed" to one.confirmed,
         "delivered" to (one.deliveredMs != null),
         "refusal" to one.refusal?.code,
         "has_thumbnail" to one.hasThumbnail,

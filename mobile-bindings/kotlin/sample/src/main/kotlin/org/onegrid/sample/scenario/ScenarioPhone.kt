@@ -98,6 +98,7 @@ internal class ScenarioPhone(val phone: Phone, private val scope: CoroutineScope
     }
 
     private suspend fun syncCall(verb: String, with: JsonObject): JsonElement = when (verb) {
+        "plan" -> shown(phone.plan())
         "sync" -> shown(phone.syncOnce())
         "sync_files" -> shown(phone.syncFiles())
         "sync_until_equal" -> shown(syncUntilEqual(with.getValue("tries").jsonPrimitive.int))
@@ -114,6 +115,7 @@ internal class ScenarioPhone(val phone: Phone, private val scope: CoroutineScope
         }
         "join_accept" -> joinAccept()
         "meet" -> shown(phone.meet(with.needed("code")))
+        "parcel_counts" -> shown(phone.parcelCounts())
         "meeting_request" -> json(phone.meetingRequest())
         "meeting_request_file" -> json(hex(phone.meetingRequestFile()))
         "make_bundle" -> {

@@ -38,10 +38,12 @@ import org.onegrid.MoveInput
 import org.onegrid.MoveOption
 import org.onegrid.Near
 import org.onegrid.Order
+import org.onegrid.ParcelCounts
 import org.onegrid.PlannedForm
 import org.onegrid.Query
 import org.onegrid.RecordDetail
 import org.onegrid.ReportDraft
+import org.onegrid.SyncPlan
 import org.onegrid.SyncReport
 import org.onegrid.SyncStatus
 import org.onegrid.Tally
@@ -233,8 +235,41 @@ internal fun shown(report: SyncReport) = json(
     ),
 )
 
+internal fun shown(plan: SyncPlan) = json(
+    mapOf(
+        "records" to plan.records.count,
+        "open" to plan.open.count,
+        "bytes" to plan.records.bytes,
+        "open_bytes" to plan.open.bytes,
+        "has_minutes" to (plan.records.minutes != null),
+        "changes" to plan.changes,
+        "uploads" to plan.uploads,
+        "photos" to plan.photos.count,
+        "photo_bytes" to plan.photos.bytes,
+        "photos_wanted" to plan.photosWanted.count,
+        "photos_to_send" to plan.photosToSend.count,
+        "at_least" to plan.atLeast,
+    ),
+)
+
 internal fun shown(report: MeetingReport) = json(
-    mapOf("member" to report.member, "given" to report.given, "taken" to report.taken),
+    mapOf(
+        "member" to report.member,
+        "given" to report.given,
+        "taken" to report.taken,
+        "parcel_given" to report.parcelGiven,
+        "parcel_taken" to report.parcelTaken,
+    ),
+)
+
+internal fun shown(parcels: ParcelCounts) = json(
+    mapOf(
+        "carried" to parcels.carried,
+        "waits" to (parcels.oldestMs != null),
+        "taken" to parcels.taken,
+        "refused" to parcels.refused,
+        "dropped" to parcels.dropped,
+    ),
 )
 
 internal fun shown(bundle: BundleFile) = json(
