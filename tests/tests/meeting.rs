@@ -13,7 +13,6 @@ use onegrid_core::net::meeting::{MeetingDriver, MeetingError, MeetingListener, M
 use onegrid_core::net::{Cancel, Roots, now_ms};
 use onegrid_core::replica::Draft;
 use onegrid_core::sync::peer::PeerError;
-use onegrid_core::trust::session::SessionError;
 use onegrid_tests::onegrid::{OnlinePhone, Operator, hazard, home, way_to};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
@@ -22,8 +21,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-/// The reports of each phone. The bench has the numbers of a real day.
-const REPORTS: usize = 25;
+/// The reports of each of the four phones that write: 500 records in a day.
+const REPORTS: usize = 125;
 const SEED: u64 = 20_261_130;
 
 /// The last one reads nothing of this day, because no case is dispatched to its unit.
@@ -180,8 +179,7 @@ async fn late_work_of_a_revoked_phone_is_held() {
     assert_eq!(called, Err(MeetingError::Broken));
     assert_eq!(accepted, Err(MeetingError::Cancelled), "it waits on");
     let (called, _) = meet_by(worker, thief, async |address| address).await;
-    let revoked = PeerError::from(SessionError::Revoked);
-    assert_eq!(called, Err(MeetingError::Peer(revoked)));
+    assert_eq!(called, Err(MeetingError::Peer(PeerError::Revoked)));
     server.stop();
 }
 

@@ -411,3 +411,51 @@ async fn foreign_server_takes_photos_over_cut_lines() {
     }
     server.end();
 }
+
+/// The plan of a phone without records has the photos apart, and its bytes are those that come over the socket.
+#[tokio::test(flavor = "multi_thread")]
+async fn plan_counts_photos_apart() {
+    let mut testbed = start();
+    let author = phone(&mut testbed, "volunteer-1").await;
+    let record = author.report("液化气瓶");
+    let mut bytes = 0;
+    for seed in 0..2 {
+        let taken = photo(60, seed);
+        let id = take(&author, record, &taken);
+        bytes += content(&author, record, id).len() as u64;
+    }
+    let plan = author.driver.plan(&Cancel::new()).await.unwrap();
+    assert_eq!(
+        (plan.photos_to_send.count, plan.photos_to_send.bytes),
+        (2, bytes)
+    );
+    assert_eq!((plan.uploads, plan.photos.count), (3, 0));
+    let uncounted = author.driver.traffic();
+    author.sync().await;
+    assert_eq!(waiting(&author), 0);
+    assert!(author.driver.traffic().bytes_up > uncounted.bytes_up + bytes);
+
+    testbed.ok("records", &json!({ "n": 120 }));
+    let invited = testbed.ok("invite", &json!({ "who": "grid-worker" }));
+    let way = way(&url(&mut testbed));
+    let reader = OnlinePhone::enrol(invited["qr"].as_str().unwrap(), &way)
+        .await
+        .unwrap();
+    let plan = reader.driver.plan(&Cancel::new()).await.unwrap();
+    assert_eq!(plan.records.count, 121);
+    assert_eq!((plan.photos.count, plan.photos.bytes), (2, bytes));
+    assert_eq!(plan.photos_open, plan.photos);
+    assert_eq!(plan.photos_wanted.count, 0);
+    assert_eq!(plan.records.minutes, None, "nothing was measured yet");
+    assert!(plan.open.bytes <= plan.records.bytes && !plan.is_partial);
+    let before = reader.driver.traffic().bytes();
+    reader.sync().await;
+    let real = reader.driver.traffic().bytes() - before;
+    let (planned, quarter) = (plan.records.bytes, real / 4);
+    assert!(planned.abs_diff(real) < quarter, "{planned} and {real}");
+    let id = reader.replica().attachments_of(record).unwrap()[0].id;
+    reader.replica().want_attachment(record, id).unwrap();
+    let plan = reader.driver.plan(&Cancel::new()).await.unwrap();
+    assert_eq!((plan.records.count, plan.photos_wanted.count), (0, 1));
+    assert_eq!(plan.records.minutes, Some(1));
+}

@@ -37,6 +37,7 @@ macro_rules! scenarios {
 
 scenarios!(
     bad_invitations,
+    courier,
     first_sync_on_a_bad_line,
     gas_cylinders,
     live_and_listeners,

@@ -1,7 +1,8 @@
 //! The town itself, which every longer test uses.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
-use onegrid_core::domain::content::Details;
+use onegrid_core::crdt::FieldEdit;
+use onegrid_core::domain::content::{Details, Field};
 use onegrid_core::domain::kinds::tip::Tip;
 use onegrid_core::domain::{Audience, Source};
 use onegrid_core::replica::Draft;
@@ -327,4 +328,46 @@ fn parcel_opens_on_a_restored_server() {
     assert!(room.replica().row(record).unwrap().is_some());
     volunteer.sync(&mut town);
     assert_eq!(volunteer.replica().undelivered().unwrap(), 0);
+}
+
+/// Text of twenty answers that hardly compresses, about 240 kB.
+fn heavy_answers() -> Vec<FieldEdit> {
+    let mut state = 1_u32;
+    let mut letter = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        char::from_u32(0x4e00 + (state >> 8) % 20_000).unwrap()
+    };
+    (0..20)
+        .map(|answer| {
+            let words: String = (0..4_000).map(|_| letter()).collect();
+            FieldEdit::text(Field::Answer(format!("q{answer}")), words)
+        })
+        .collect()
+}
+
+/// Late work of a revoked phone fills several requests. The server holds it, so no stream moves, and
+/// the courier has no work of its own.
+#[test]
+fn courier_brings_much_late_work_in_one_sync() {
+    let mut town = Town::small(8);
+    let [_, mut grid, mut room, _] = people(&mut town);
+    let now = town.now_ms;
+    let draft = town.hazard("before");
+    let records: Vec<_> = (0..8)
+        .map(|_| grid.replica().report(&draft, now).unwrap())
+        .collect();
+    grid.sync(&mut town);
+    room.sync(&mut town);
+    town.server().revoke(grid.device(), "admin", now).unwrap();
+    let edits = heavy_answers();
+    for record in &records {
+        for _ in 0..2 {
+            grid.replica().edit(*record, &edits, now).unwrap();
+        }
+    }
+    // The courier does not know of the revocation yet.
+    assert_eq!(room.meet(&mut grid, &town), Met::Whole(16, 0));
+    let report = room.sync(&mut town);
+    assert!(report.equal && report.incidents.is_empty(), "{report:?}");
+    assert_eq!(room.replica().pending().unwrap(), 0);
 }

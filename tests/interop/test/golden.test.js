@@ -6,6 +6,7 @@ import * as Automerge from '@automerge/automerge';
 import { decodeBatch, encodeBatch, hashOf, idOf, recordOf } from '../src/batch.js';
 import { decode, encode } from '../src/cbor.js';
 import { decodeFrame } from '../src/frame.js';
+import { derive, readCode, readParcel } from '../src/meeting.js';
 import { decodePack, decodePackBatch, encodePack } from '../src/pack.js';
 import { line, pageLines, sumBytes } from '../src/phone.js';
 import { answerMac, channelKey, readGrant, readServerHello, requestMac, transcript } from '../src/session.js';
@@ -107,6 +108,13 @@ test('frame holds the request', () => {
   assert.deepEqual(decodeBatch(request[2], false).envelopes.length, 4);
 });
 
+test('measure and the question for it are read', () => {
+  assert.deepEqual(item('measure_request'), [1, [1, []], null, null, [], 0, null, true]);
+  const [open, rest, , , , photosOpen, photosRest, partial] = item('measure');
+  assert.deepEqual([open, rest], [[40, 18000], [360, 120000]]);
+  assert.deepEqual([photosOpen, photosRest, partial], [[3, 600000], [20, 4000000], true]);
+});
+
 test('directory entries and bulletin are read', () => {
   const entries = item('directory_entries').map((bytes) => anchors.directoryEntry(bytes));
   assert.deepEqual(entries.map(([code]) => code), [1, 2, 3, 4, 5, 6, 8]);
@@ -152,9 +160,9 @@ test('session comes to the same key and codes', () => {
   const [session, code, answer, answerCode] = rest;
   const [versions, authority, ephemeral] = decode(hello);
   assert.deepEqual([versions, authority, ephemeral], [[1], anchors.authority, keyOf('x25519', secret).public]);
-  const { said, signature, ephemeral: theirs, t2 } = readServerHello(anchors, hello, serverHello);
-  const [handshake, proven, byPhone] = decode(proof);
-  assert.deepEqual([handshake, proven], [t2.subarray(0, 16), certificate]);
+  const { said, signature, sealed, ephemeral: theirs } = readServerHello(anchors, hello, serverHello);
+  const [carried, proven, byPhone] = decode(proof);
+  assert.deepEqual([carried, proven], [sealed, certificate]);
   const t4 = transcript(hello, said, signature, sha256(certificate[0]));
   verify(facts.key, PURPOSE.sessionClient, anchors.authority, t4, byPhone);
   assert.deepEqual(channelKey(secret, theirs, t4), key);
@@ -164,6 +172,37 @@ test('session comes to the same key and codes', () => {
   const ours = requestMac(key, 0x1f, 'POST', '/v1/sync', body);
   assert.equal(ours.toString('hex'), String(code));
   assert.equal(answerMac(key, ours, answer).toString('hex'), String(answerCode));
+});
+
+test('messages of a meeting have their numbers and fields', () => {
+  const messages = item('meeting_messages').map((bytes) => {
+    assert.deepEqual(encode(decode(bytes)), bytes);
+    return decode(bytes);
+  });
+  assert.deepEqual(messages.map(([number]) => number), [0, 1, 2, 3, 4, 5, 6, 7, 7, 16, 17, 17, 18]);
+  assert.deepEqual(messages.map(({ length }) => length), [2, 2, 2, 5, 3, 1, 1, 2, 1, 4, 2, 2, 1]);
+  const [, giveBack, bundle, lacks, more] = messages[3];
+  assert.deepEqual(giveBack, [[], [], [], []]);
+  const { certificates, envelopes } = decodeBatch(bundle, false);
+  assert.deepEqual([certificates, envelopes], [[], []]);
+  assert.deepEqual([lacks.length, more], [2, true]);
+  assert.deepEqual([messages[9][3], messages[11][1].length], [65536, 0]);
+});
+
+test('code of a meeting names addresses and a network', () => {
+  const [open, hotspot, unlocked] = item('meeting_code').map(readCode);
+  const ip = [192, 168, 43, 1];
+  assert.deepEqual(open.addresses.map(([at, port]) => [at.length, port]), [[4, 40123], [16, 40123]]);
+  assert.deepEqual([...open.addresses[0][0]], ip);
+  assert.deepEqual([open.network, hotspot.network, unlocked.network], [null, ['网格 7', '12345678'], ['a', '']]);
+  assert.deepEqual(open.commitment, Buffer.alloc(16, 7));
+});
+
+test('parcel opens, and its tag follows from the device key and the courier', () => {
+  const [server, authority, device, courier, tag, parcel, content] = item('parcel');
+  assert.deepEqual(readParcel(server, authority, parcel), { content, size: 4096 });
+  const maker = derive(device, 'onegrid.parcel.maker');
+  assert.deepEqual(derive(maker, 'onegrid.parcel.tag', courier).subarray(0, 16), tag);
 });
 
 test('digest is little-endian and sees the verdict', () => {

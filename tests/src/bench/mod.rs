@@ -10,6 +10,7 @@
 )]
 
 mod alone;
+mod attack;
 mod crowd;
 mod deployment;
 mod figures;
@@ -51,7 +52,7 @@ pub use visits::child as visits_child;
 const RECORDS: usize = 5_000;
 
 /// The sections that can be measured alone, in the order of a whole run.
-pub const SECTIONS: [&str; 11] = [
+pub const SECTIONS: [&str; 12] = [
     "upload",
     "hostile",
     "fresh",
@@ -63,6 +64,7 @@ pub const SECTIONS: [&str; 11] = [
     "photos",
     "meeting",
     "crowd",
+    "attack",
 ];
 
 /// Runs the named sections, or all.
@@ -86,6 +88,7 @@ pub fn run(only: &[String]) -> Table {
             "visits" => visits::measure(&mut table),
             "photos" => photos::measure(&mut table),
             "meeting" => meeting::measure(&mut table),
+            "attack" => attack::measure(&mut table),
             _ => crowd::measure(&mut table),
         }
         eprintln!("{section}: {:.0} s", start.elapsed().as_secs_f64());

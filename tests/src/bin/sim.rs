@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use clap::Parser;
+use onegrid_tests::sim::tally::Tally;
 use onegrid_tests::sim::weather::Climate;
 use onegrid_tests::sim::{Failure, Plan, RESTORES_MAX, run};
 
@@ -91,6 +92,7 @@ fn one(seed: u64, arguments: &Arguments) -> ExitCode {
                 outcome.records,
                 outcome.written
             );
+            println!("{:?}", outcome.tally);
             ExitCode::SUCCESS
         }
         Err(failure) => {
@@ -117,6 +119,7 @@ fn many(arguments: &Arguments) -> ExitCode {
         AtomicBool::new(false),
     );
     let failures: Mutex<Vec<Failure>> = Mutex::default();
+    let tally: Mutex<Tally> = Mutex::default();
     let started = Instant::now();
     let end = arguments.first + arguments.seeds;
     let threads = arguments.threads.unwrap_or_else(|| {
@@ -130,13 +133,20 @@ fn many(arguments: &Arguments) -> ExitCode {
                     if seed >= end {
                         return;
                     }
-                    if let Err(failure) = run(arguments.plan(seed)) {
-                        say(&failure);
-                        stop.fetch_or(!arguments.keep_going, Ordering::Relaxed);
-                        failures
-                            .lock()
-                            .expect("no thread panics while it holds this")
-                            .push(failure);
+                    match run(arguments.plan(seed)) {
+                        Ok(outcome) => {
+                            let mut sum =
+                                tally.lock().expect("no thread panics while it holds this");
+                            *sum += outcome.tally;
+                        }
+                        Err(failure) => {
+                            say(&failure);
+                            stop.fetch_or(!arguments.keep_going, Ordering::Relaxed);
+                            failures
+                                .lock()
+                                .expect("no thread panics while it holds this")
+                                .push(failure);
+                        }
                     }
                     let done = done.fetch_add(1, Ordering::Relaxed) + 1;
                     if done.is_multiple_of(20) || done == arguments.seeds {
@@ -154,6 +164,7 @@ fn many(arguments: &Arguments) -> ExitCode {
         arguments.steps,
         started.elapsed().as_secs()
     );
+    println!("{:?}", tally.into_inner().unwrap_or_default());
     if failed == 0 {
         ExitCode::SUCCESS
     } else {

@@ -8,7 +8,7 @@
 mod history;
 mod writer;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use onegrid_core::crdt::{FieldEdit, build_genesis};
@@ -26,6 +26,7 @@ use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::trust::sign::{Authority, SecretKey};
 use onegrid_core::wire::body::{Body, Genesis};
 use onegrid_core::wire::envelope::VerifiedEnvelope;
+use onegrid_core::wire::message::Bundle;
 
 use writer::Writer;
 
@@ -292,6 +293,22 @@ impl Cast {
         let writer = Writer::enrol(name, Grant { role, scope }, &self.issuer, &self.authority);
         self.writers.insert(name.to_owned(), writer);
     }
+}
+
+/// Returns cases as one upload, with the certificates of their authors.
+#[must_use]
+pub fn bundle_of(cases: &[Written]) -> Bundle {
+    let mut bundle = Bundle::default();
+    let mut named = HashSet::new();
+    for envelope in cases.iter().flat_map(|case| &case.envelopes) {
+        if let Some(certificate) = envelope.certificate()
+            && named.insert(certificate.hash())
+        {
+            bundle.certificates.push(certificate.raw().clone());
+        }
+        bundle.envelopes.push(envelope.envelope().raw().clone());
+    }
+    bundle
 }
 
 enum Doing {

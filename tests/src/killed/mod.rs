@@ -10,6 +10,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panic")]
 
 pub mod life;
+pub mod meeting;
 pub mod serving;
 
 use std::collections::BTreeMap;

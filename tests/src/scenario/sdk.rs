@@ -384,8 +384,10 @@ fn phone_verb(phone: &Phone, verb: &str, with: &Arguments<'_>) -> Answer<Value> 
             Ok(found[0].member.clone().into())
         }
         "sync" => Ok(synced(&phone.sync_once(t::SyncBudget::default())?)),
+        "plan" => phone.plan().map(|plan| planned(&plan)),
         "sync_until_equal" => sync_until_equal(phone, with.number("tries").unwrap_or(1)),
         "meet" => phone.meet(with.text("code")).map(|report| met(&report)),
+        "parcel_counts" => Ok(shown_parcels(&phone.parcel_counts()?)),
         "meeting_request" => phone.meeting_request().map(Value::from),
         "meeting_request_file" => phone.meeting_request_file().map(|file| hex(&file)),
         "make_bundle" => {
@@ -455,6 +457,11 @@ fn attachment_verb(phone: &Phone, verb: &str, with: &Arguments<'_>) -> Option<An
             read_attachment(phone, with.maybe("record").as_ref(), &id()).map(Value::from)
         }
         "want_attachment" => phone.want_attachment(record(), id()).map(none),
+        "refused_attachments" => phone
+            .refused_attachments()
+            .map(|all| all.into_iter().map(|one| one.id).collect()),
+        "send_again" => phone.send_again(record(), id()).map(none),
+        "remove_void_attachment" => phone.remove_void_attachment(record(), id()).map(none),
         "set_files_policy" => {
             let policy = match with.text("policy").as_str() {
                 "every_sync" => t::FilesPolicy::EverySync,
@@ -647,6 +654,7 @@ fn shown_attachment(one: &t::AttachmentInfo) -> Value {
         "height": one.height,
         "duration_ms": one.duration_ms,
         "state": snake(&one.state),
+        "confirmed": one.confirmed,
         "delivered": one.delivered_ms.is_some(),
         "refusal": code(one.refusal.as_ref()),
         "has_thumbnail": one.has_thumbnail,
@@ -753,8 +761,41 @@ fn synced(report: &t::SyncReport) -> Value {
     })
 }
 
+fn planned(plan: &t::SyncPlan) -> Value {
+    json!({
+        "records": plan.records.count,
+        "open": plan.open.count,
+        "bytes": plan.records.bytes,
+        "open_bytes": plan.open.bytes,
+        "has_minutes": plan.records.minutes.is_some(),
+        "changes": plan.changes,
+        "uploads": plan.uploads,
+        "photos": plan.photos.count,
+        "photo_bytes": plan.photos.bytes,
+        "photos_wanted": plan.photos_wanted.count,
+        "photos_to_send": plan.photos_to_send.count,
+        "at_least": plan.at_least,
+    })
+}
+
 fn met(report: &t::MeetingReport) -> Value {
-    json!({ "member": report.member, "given": report.given, "taken": report.taken })
+    json!({
+        "member": report.member,
+        "given": report.given,
+        "taken": report.taken,
+        "parcel_given": report.parcel_given,
+        "parcel_taken": report.parcel_taken,
+    })
+}
+
+fn shown_parcels(parcels: &t::ParcelCounts) -> Value {
+    json!({
+        "carried": parcels.carried,
+        "waits": parcels.oldest_ms.is_some(),
+        "taken": parcels.taken,
+        "refused": parcels.refused,
+        "dropped": parcels.dropped,
+    })
 }
 
 fn hex(bytes: &[u8]) -> Value {

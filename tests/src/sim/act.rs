@@ -13,6 +13,7 @@ use onegrid_core::domain::{Audience, Source};
 use onegrid_core::fixtures::photo;
 use onegrid_core::id::{EnvelopeId, Hash, RecordId};
 use onegrid_core::replica::{Draft, Replica, ReplicaError};
+use onegrid_core::wire::transfer::FileName;
 
 use super::events::{AREAS, CATEGORIES, Makings, event};
 use super::world::{Part, Said, World};
@@ -185,7 +186,8 @@ impl World {
             words: &words,
         };
         let mut event = event(movement, &makings, &mut self.chance);
-        stage_photos(phone.replica(), &mut event, now_ms).map_err(|error| broken("add", &error))?;
+        let photos = stage_photos(phone.replica(), &mut event, now_ms);
+        let photos = photos.map_err(|error| broken("add", &error))?;
         let said = if movement == Move::Seen {
             String::new()
         } else {
@@ -194,13 +196,24 @@ impl World {
         match phone.replica().act(record, &event, None, now_ms) {
             Ok(id) => {
                 self.said(who, record, id, said, movement.name());
+                for (id, bytes) in photos {
+                    self.describes_photo(who, FileName { record, id }, bytes);
+                }
                 Ok(())
             }
             Err(error) => self.turned_down(who, movement.name(), &error),
         }
     }
 
-    fn said(&mut self, who: usize, record: RecordId, id: EnvelopeId, words: String, what: &str) {
+    /// Notes that a phone said that an envelope is saved.
+    pub fn said(
+        &mut self,
+        who: usize,
+        record: RecordId,
+        id: EnvelopeId,
+        words: String,
+        what: &str,
+    ) {
         let name = self.people[who].phone.name.clone();
         self.note(&format!("{name} {what} {} {id} {words}", short(&record)));
         self.written_in.insert(record);
@@ -230,8 +243,12 @@ impl World {
     }
 }
 
-/// Adds photos to the phone in the place of the ids that were drawn.
-fn stage_photos(replica: &mut Replica, event: &mut Event, now_ms: i64) -> Result<(), ReplicaError> {
+/// Adds photos to the phone in the place of the ids that were drawn; returns them.
+fn stage_photos(
+    replica: &mut Replica,
+    event: &mut Event,
+    now_ms: i64,
+) -> Result<Vec<(Hash, Vec<u8>)>, ReplicaError> {
     let ids: Vec<&mut Hash> = match event {
         Event::HandledOnSpot(photos) => photos.before.iter_mut().chain(&mut photos.after).collect(),
         Event::Accept(step) | Event::Arrive(step) | Event::Resolve(step) => {
@@ -239,10 +256,13 @@ fn stage_photos(replica: &mut Replica, event: &mut Event, now_ms: i64) -> Result
         }
         _ => Vec::new(),
     };
+    let mut photos = Vec::new();
     for id in ids {
-        *id = replica.add_attachment(&photo(64, id.0[0]), now_ms)?.id;
+        let bytes = photo(64, id.0[0]);
+        *id = replica.add_attachment(&bytes, now_ms)?.id;
+        photos.push((*id, bytes));
     }
-    Ok(())
+    Ok(photos)
 }
 
 /// Returns the first characters of a record's id: enough for a trace.

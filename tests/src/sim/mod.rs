@@ -3,7 +3,7 @@
 //! ```text
 //!  seed ─▶ steps (people act · lines fail · machines crash · clocks jump · backups come back)
 //!       ─▶ rest (everybody syncs until nothing moves)
-//!       ─▶ oracle (saved · receipts · agreement · rights · words · names · harm)
+//!       ─▶ oracle (saved · receipts · agreement · rights · words · names · harm · photos)
 //!       ─▶ a last round of attacks, rest and oracle once more
 //! ```
 //!
@@ -20,8 +20,11 @@ pub mod chance;
 pub mod events;
 pub mod hostile;
 pub mod oracle;
+pub mod photos;
+pub mod pipe;
 pub mod reading;
 pub mod rest;
+pub mod tally;
 pub mod trouble;
 pub mod weather;
 pub mod world;
@@ -30,6 +33,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use onegrid_core::id::Hash;
 
+use tally::Tally;
 use weather::{Climate, Weather};
 use world::World;
 
@@ -90,6 +94,8 @@ pub struct Outcome {
     pub records: usize,
     /// Envelopes that people wrote.
     pub written: usize,
+    /// Counts of events with photos and of meetings over pipes.
+    pub tally: Tally,
 }
 
 /// A run that broke a promise.
@@ -137,6 +143,7 @@ pub fn run(plan: Plan) -> Result<Outcome, Failure> {
                 lines: trace,
                 records: world.records_at_rest,
                 written: world.people.iter().map(|person| person.said.len()).sum(),
+                tally: world.album.tally,
             });
         }
         Ok(Err(what)) => what,

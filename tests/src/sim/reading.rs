@@ -3,11 +3,21 @@
 
 use std::collections::BTreeSet;
 
+use onegrid_core::domain::case::RecordState;
 use onegrid_core::domain::{Audience, Role};
-use onegrid_core::id::RecordId;
+use onegrid_core::id::{MemberId, RecordId, UnitId};
 
 use super::act::broken;
 use super::world::World;
+
+/// Whether a record is for others than this member: a tip of another person, with no part in it for
+/// the member or for one of these units.
+pub fn is_secret_to(state: &RecordState, member: Option<MemberId>, units: &[UnitId]) -> bool {
+    let secret = state.facts.audience == Audience::Restricted;
+    let own = member.is_some() && state.reporter == member
+        || member.is_some_and(|member| state.facts.named.contains(&member));
+    secret && !own && !state.is_party(member, units)
+}
 
 impl World {
     /// Returns the records of a phone as a set.
@@ -35,12 +45,7 @@ impl World {
             let Some(state) = loaded.as_ref().and_then(|loaded| loaded.state()) else {
                 continue;
             };
-            let secret = state.facts.audience == Audience::Restricted;
-            let own = facts.member.is_some() && state.reporter == facts.member
-                || facts
-                    .member
-                    .is_some_and(|member| state.facts.named.contains(&member));
-            if secret && !own && !state.is_party(facts.member, &units) {
+            if is_secret_to(state, facts.member, &units) {
                 return Err(format!("{name} learns of {id}, which is not for its owner"));
             }
         }

@@ -16,6 +16,7 @@ impl World {
         if !self.town.is_up() {
             self.town.reopen_server();
         }
+        let has_photos = self.weather.photos > 0;
         for round in 0..ROUNDS_MAX {
             // The first round ends requests under way, which may describe an earlier state of the
             // server.
@@ -28,6 +29,11 @@ impl World {
                 }
                 self.town.pass(MINUTE_MS);
                 quiet &= self.rests(who)?;
+                if has_photos && !self.people[who].revoked {
+                    // An app that is opened anew tries every photo again.
+                    self.people[who].phone.begin_files(round == 0);
+                    quiet &= self.rests_with_photos(who)?;
+                }
             }
             if quiet {
                 return Ok(());

@@ -3,14 +3,20 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use onegrid_core::id::{DeviceId, EnvelopeId};
+use onegrid_core::id::{DeviceId, EnvelopeId, RecordId};
 use onegrid_core::wire::verdict::Status;
 use onegrid_server::store::StoreError;
 
-use super::oracle::names::Source;
+use super::oracle::names::{Names, Source};
 use super::weather::Rare;
 use super::world::{Copy, Part, Player, World};
-use crate::town::{DAY_MS, Fault, Met, Turn};
+use crate::town::{DAY_MS, Disk, Fault, Met, Turn};
+
+/// Records and names that the phones of a meeting showed before it.
+pub struct Sights {
+    records: [BTreeSet<RecordId>; 2],
+    names: [Option<Names>; 2],
+}
 
 impl World {
     /// Runs a few turns of a sync, and checks that the phone learned nothing that its owner may not know.
@@ -76,7 +82,7 @@ impl World {
     }
 
     /// Checks that an error is a fault of the line, and not of the server or a replica.
-    fn may_fail(&mut self, who: usize, fault: Fault, code: &str) -> Result<(), String> {
+    pub fn may_fail(&mut self, who: usize, fault: Fault, code: &str) -> Result<(), String> {
         let name = &self.people[who].phone.name;
         let inside = ["server.", "store.", "replica.", "http.busy"];
         if inside.iter().any(|start| code.starts_with(start)) {
@@ -101,11 +107,16 @@ impl World {
                 .as_ref()
                 .and_then(|loaded| loaded.node(said.id));
             let Some(node) = node else {
-                // The envelope was delivered and removed with its record; the oracle looks for the notice.
+                // The envelope was delivered and removed with its record, or the server refused it and
+                // its author withdrew it; the oracle looks for the notice of a removal.
                 let known: Result<_, StoreError> = store.read(|tx| tx.verdict(said.id));
                 let known = known.map_err(|error| error.to_string())?.is_some();
                 if !known && !self.had.contains(&said.id) {
-                    return Err(format!("{} is gone and was not delivered", said.id));
+                    let notices = person.phone.replica().notices();
+                    let notices = notices.map_err(|error| super::act::broken("notices", &error))?;
+                    if !notices.iter().any(|one| one.envelope == Some(said.id)) {
+                        return Err(format!("{} is gone and was not delivered", said.id));
+                    }
                 }
                 said.answered = true;
                 continue;
@@ -146,28 +157,46 @@ impl World {
         } else {
             usize::MAX
         };
-        let before = (self.shown_to(who)?, self.shown_to(other)?);
-        let names = (self.names_shown(who)?, self.names_shown(other)?);
+        let sights = self.before_meeting(who, other)?;
+        let (here, there) = pair(&mut self.people, who, other);
+        let met = here.phone.meet_until(&mut there.phone, &self.town, pieces);
+        let line = format!("{} meets {}: {met:?}", here.phone.name, there.phone.name);
+        self.note(&line);
+        self.after_meeting(who, other, sights, &met, &line)
+    }
+
+    /// Notes the records and names that two phones show before they meet. From now on each knows the other's name.
+    pub fn before_meeting(&mut self, who: usize, other: usize) -> Result<Sights, String> {
+        let records = [self.shown_to(who)?, self.shown_to(other)?];
+        let names = [self.names_shown(who)?, self.names_shown(other)?];
         for (reader, shown) in [(who, other), (other, who)] {
             let certificate = self.people[shown].phone.replica().certificate();
             let certificate = certificate.map(|shown| (reader, shown.hash()));
             self.acquainted.extend(certificate);
         }
-        let (here, there) = pair(&mut self.people, who, other);
-        let met = here.phone.meet_until(&mut there.phone, &self.town, pieces);
-        let line = format!("{} meets {}: {met:?}", here.phone.name, there.phone.name);
-        self.note(&line);
-        match met {
-            Met::Refused(code) if code.starts_with("replica.") => Err(line),
-            _ => {
-                self.learned_nothing_secret(who, &before.0)?;
-                self.learned_nothing_secret(other, &before.1)?;
-                self.learned_no_name(who, names.0, Source::Phone(other))?;
-                self.learned_no_name(other, names.1, Source::Phone(who))?;
-                self.nothing_forged_counts(who)?;
-                self.nothing_forged_counts(other)
-            }
+        Ok(Sights { records, names })
+    }
+
+    /// Checks that two phones that met learned nothing that their owners may not know.
+    pub fn after_meeting(
+        &mut self,
+        who: usize,
+        other: usize,
+        before: Sights,
+        met: &Met,
+        line: &str,
+    ) -> Result<(), String> {
+        if matches!(met, Met::Refused(code) if code.starts_with("replica.")) {
+            return Err(line.to_owned());
         }
+        let Sights { records, names } = before;
+        let [own_names, other_names] = names;
+        self.learned_nothing_secret(who, &records[0])?;
+        self.learned_nothing_secret(other, &records[1])?;
+        self.learned_no_name(who, own_names, Source::Phone(other))?;
+        self.learned_no_name(other, other_names, Source::Phone(who))?;
+        self.nothing_forged_counts(who)?;
+        self.nothing_forged_counts(other)
     }
 
     /// Crashes a phone's process, or closes it in order.
@@ -237,6 +266,7 @@ impl World {
         person.copies.push(Copy {
             path,
             said: person.said.clone(),
+            photos: person.photos.clone(),
         });
     }
 
@@ -254,6 +284,7 @@ impl World {
         person.copies.retain(|other| other.said.len() <= kept);
         // Work that was delivered since the copy comes back from the server, if it counts.
         person.said = copy.said;
+        person.photos = copy.photos;
         self.time_travel = true;
         let name = self.people[who].phone.name.clone();
         self.note(&format!("{name} goes back to {kept}"));
@@ -266,11 +297,18 @@ impl World {
             return;
         }
         let with_marker = self.chance.one_in(2);
+        let is_clone = self.people[who].phone.name.contains('-');
+        if self.weather.photos > 0 && is_clone {
+            // It would draw the random numbers of the first clone again, and with them the names of
+            // sealed files.
+            return;
+        }
         let under = self.town.folder().join("phones");
         let name = format!("{}-{}", self.people[who].phone.name, self.step);
         let clone = self.people[who].phone.clone_to(&name, &under, with_marker);
         let mut person = Player::new(clone, Part::Honest);
         person.revoked = self.people[who].revoked;
+        person.photos = self.people[who].photos.clone();
         person.went_back = true;
         self.people.push(person);
         self.note(&format!("{name} is a clone, marker: {with_marker}"));
@@ -295,7 +333,15 @@ impl World {
         let had: Vec<EnvelopeId> = had.map(|(envelope, _)| envelope.id()).collect();
         self.had.extend(had);
         self.restores_left -= 1;
-        self.town.restore(&backup);
+        self.look_at_server()?;
+        let disk = if self.weather.photos > 0 && self.album.dice.one_in(2) {
+            Disk::Lost
+        } else {
+            Disk::Kept
+        };
+        self.town.restore_onto(disk, &backup);
+        let there: BTreeSet<_> = self.photos_on_server()?.into_iter().collect();
+        self.album.lost = self.album.served.difference(&there).copied().collect();
         self.time_travel = true;
         self.restored = true;
         // This oracle does not decide whether a phone that knows a revocation gives it back.
@@ -401,7 +447,8 @@ fn brief(turn: &Turn) -> String {
     }
 }
 
-fn pair(people: &mut [Player], a: usize, b: usize) -> (&mut Player, &mut Player) {
+/// Returns two people at once.
+pub fn pair(people: &mut [Player], a: usize, b: usize) -> (&mut Player, &mut Player) {
     let (low, high) = (a.min(b), a.max(b));
     let (left, right) = people.split_at_mut(high);
     if a < b {

@@ -151,6 +151,8 @@ pub struct Weather {
     pub rare: Vec<(Rare, usize)>,
     /// The lines.
     pub line: Line,
+    /// Steps with an action about photos, once in so many; 0 means never.
+    pub photos: usize,
 }
 
 /// Kinds that a seed exaggerates: at least this many, and at most two more.
@@ -199,6 +201,7 @@ impl Weather {
                 slow: 6,
                 role: 3,
             },
+            photos: 0,
         }
     }
 
@@ -214,7 +217,10 @@ impl Weather {
         for _ in 0..STRONG_MIN + dice.below(3) {
             levels[dice.below(levels.len())] = Level::Strong;
         }
-        Self::with(levels)
+        Self {
+            photos: photos(seed),
+            ..Self::with(levels)
+        }
     }
 
     fn with(levels: [Level; Trouble::ALL.len()]) -> Self {
@@ -258,6 +264,7 @@ impl Weather {
                 slow: weight(T::Line, 10, 4),
                 role: weight(T::Role, 4, 2),
             },
+            photos: 0,
         }
     }
 
@@ -266,6 +273,13 @@ impl Weather {
     pub fn level(&self, trouble: Trouble) -> Option<Level> {
         self.levels.map(|levels| level_in(&levels, trouble))
     }
+}
+
+/// Draws how often something happens with photos: never, now and then, or often. These dice are not
+/// those of the troubles, so the other draws of a seed are as old as the seed.
+fn photos(seed: u64) -> usize {
+    let mut dice = Chance::new(seed.rotate_left(16) ^ 0x7765_6174_6865_7200);
+    [0, 6, 6, 2][dice.below(4)]
 }
 
 fn level_in(levels: &[Level; Trouble::ALL.len()], trouble: Trouble) -> Level {
@@ -285,10 +299,14 @@ impl fmt::Display for Weather {
         };
         write!(
             f,
-            "strong: {}; rare: {}; off: {}",
+            "strong: {}; rare: {}; off: {}; photos: {}",
             of(Level::Strong).join(" "),
             of(Level::Rare).join(" "),
-            of(Level::Off).join(" ")
+            of(Level::Off).join(" "),
+            match self.photos {
+                0 => "none".to_owned(),
+                steps => format!("one in {steps} steps"),
+            }
         )
     }
 }

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
+use onegrid_core::wire::transfer::FileName;
 
 use super::Plan;
 use super::chance::Chance;
 use super::hostile::Hostility;
+use super::photos::Album;
 use super::weather::{Climate, Level, Step, Trouble, Weather};
 use crate::town::{Card, MINUTE_MS, Phone, Town, TownTemplate};
 
@@ -32,6 +34,8 @@ pub struct Copy {
     pub path: PathBuf,
     /// [`Player::said`] at the time of the copy.
     pub said: Vec<Said>,
+    /// [`Player::photos`] at the time of the copy.
+    pub photos: BTreeSet<FileName>,
 }
 
 /// The part that a person plays in a run.
@@ -51,6 +55,8 @@ pub struct Player {
     pub phone: Phone,
     /// Everything that the phone reported as saved, as long as the phone promises it.
     pub said: Vec<Said>,
+    /// Photos that the phone described, as long as it promises them.
+    pub photos: BTreeSet<FileName>,
     /// Copies of the phone's file.
     pub copies: Vec<Copy>,
     /// The device was revoked, so it no longer takes part; it still may not lose its envelopes.
@@ -71,6 +77,8 @@ pub struct World {
     pub chance: Chance,
     /// The weather.
     pub weather: Weather,
+    /// The photos.
+    pub album: Album,
     /// Times that the server may still come back from a backup.
     pub restores_left: u32,
     /// Whether people also make visits and private notes: not in plain weather, which is as old as its seeds.
@@ -175,6 +183,7 @@ impl World {
             people,
             chance,
             weather,
+            album: Album::new(seed),
             restores_left: plan.restores_max,
             visits: plan.climate == Climate::Swarm,
             hostility: Hostility::default(),
@@ -201,8 +210,13 @@ impl World {
         world
     }
 
-    /// Runs one step.
+    /// Runs one step, and then maybe one with photos.
     pub fn advance(&mut self) -> Result<(), String> {
+        self.usual_step()?;
+        self.photo_step()
+    }
+
+    fn usual_step(&mut self) -> Result<(), String> {
         let minutes = i64::try_from(self.chance.below(20)).expect("small");
         self.town.pass(minutes * MINUTE_MS);
         let who = self.chance.below(self.people.len());
@@ -237,6 +251,7 @@ impl Player {
         Self {
             phone,
             said: Vec::new(),
+            photos: BTreeSet::new(),
             copies: Vec::new(),
             revoked: false,
             part,

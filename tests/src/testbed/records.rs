@@ -1,9 +1,8 @@
 //! A village with a past: hazards of the bench, as if their people had delivered them long ago.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use onegrid_core::net::now_ms;
-use onegrid_core::wire::message::Bundle;
 use onegrid_core::wire::verdict::Status;
 use onegrid_server::server::Server;
 
@@ -63,17 +62,7 @@ impl Past {
 }
 
 fn take_in(server: &Server, cases: &[Written]) -> Result<(), Refusal> {
-    let mut bundle = Bundle::default();
-    let mut named = HashSet::new();
-    for envelope in cases.iter().flat_map(|case| &case.envelopes) {
-        if let Some(certificate) = envelope.certificate()
-            && named.insert(certificate.hash())
-        {
-            bundle.certificates.push(certificate.raw().clone());
-        }
-        bundle.envelopes.push(envelope.envelope().raw().clone());
-    }
-    let taken = server.ingest(bundle, &HashMap::new(), now_ms())?;
+    let taken = server.ingest(histories::bundle_of(cases), &HashMap::new(), now_ms())?;
     let refused = taken
         .lines
         .iter()

@@ -2,6 +2,7 @@
 
 use onegrid_core::sync::report::Report;
 use onegrid_core::sync::star::{Incoming, Request, Step};
+use onegrid_core::wire::measure::Measure;
 
 use super::server::Reply;
 use super::{Phone, Town};
@@ -75,6 +76,24 @@ impl Phone {
             }
         }
         Err("sync never comes to rest".to_owned())
+    }
+
+    /// Asks over a line without faults how much this phone lacks.
+    pub fn plan(&mut self, town: &mut Town) -> Measure {
+        self.star.begin_plan();
+        self.sync(town);
+        self.star.take_measure().unwrap()
+    }
+
+    /// The work of the sync under way so far.
+    #[must_use]
+    pub fn progress(&self) -> &Report {
+        self.star.progress()
+    }
+
+    /// Caps the pages of the requests that follow, in compressed bytes.
+    pub fn cap_page(&mut self, bytes_max: Option<u64>) {
+        self.star.cap_page(bytes_max);
     }
 
     /// Ends the wait of the machine, because the network is back.

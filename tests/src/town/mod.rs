@@ -12,6 +12,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panic")]
 
+pub mod files;
 pub mod lagging;
 pub mod link;
 pub mod meeting;
@@ -29,6 +30,7 @@ use onegrid_core::domain::category::Categories;
 use onegrid_core::domain::directory::DirectoryEntry;
 use onegrid_core::domain::{Grant, Role};
 use onegrid_core::id::MemberId;
+use onegrid_server::blobs::Blobs;
 use onegrid_server::keys::Keys;
 use onegrid_server::registry::members::{MemberDescription, id_of_external};
 use onegrid_server::rules::Rules;
@@ -42,6 +44,7 @@ pub use link::{Fault, Turn};
 pub use meeting::Met;
 pub use phone::{Card, Phone};
 pub use places::{Extent, Places};
+pub use server::Disk;
 pub use template::{Files, TownTemplate};
 pub use work::{GRID, STREET, VILLAGE};
 
@@ -60,6 +63,7 @@ pub struct Town {
     keys: Keys,
     rules: Rules,
     server: Option<Server>,
+    blobs: Option<Blobs>,
     store: Option<Arc<LaggingStore>>,
     /// The true time, which the server's clock shows, ms UTC.
     pub now_ms: i64,
@@ -125,6 +129,7 @@ impl Town {
             keys,
             rules,
             server: None,
+            blobs: None,
             store: None,
             now_ms,
             rng,

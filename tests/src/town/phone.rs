@@ -8,6 +8,7 @@ use onegrid_core::replica::{
     Disk, FileKey, Marker, MarkerFile, Replica, ReplicaError, ReplicaOptions, Rescue, StdDisk,
 };
 use onegrid_core::sync::star::Star;
+use onegrid_core::sync::transfer::Transfer;
 use onegrid_core::trust::enrolment::{EnrolmentAnswer, EnrolmentRequest, pinned_root};
 use onegrid_core::trust::invitation::Ticket;
 use onegrid_core::trust::sign::{Authority, SecretKey};
@@ -17,7 +18,7 @@ use rand_core::SeedableRng;
 
 use super::recorded::{RecordedDisk, RecordedMarker};
 use super::server::Reply;
-use super::{DAY_MS, Town, copy_database};
+use super::{DAY_MS, Town, copy_database, copy_folder};
 
 /// A phone.
 pub struct Phone {
@@ -26,8 +27,9 @@ pub struct Phone {
     seed: [u8; 32],
     folder: PathBuf,
     runs: u64,
-    replica: Option<Replica>,
+    pub(super) replica: Option<Replica>,
     pub(super) star: Star,
+    pub(super) transfer: Transfer,
     pub(super) rng: ChaCha20Rng,
     pub(super) stale: Option<Reply>,
     pub(super) under_way: Option<Reply>,
@@ -56,6 +58,7 @@ impl Phone {
             runs: 0,
             replica: None,
             star: Star::new(),
+            transfer: Transfer::default(),
             rng: ChaCha20Rng::from_seed(seed),
             stale: None,
             under_way: None,
@@ -130,6 +133,10 @@ impl Phone {
         self.folder.join("replica.db")
     }
 
+    fn files(&self) -> PathBuf {
+        self.folder.join("replica.db.files")
+    }
+
     fn marker(&self) -> PathBuf {
         self.folder.join("marker")
     }
@@ -193,6 +200,7 @@ impl Phone {
 
     fn forget_session(&mut self) {
         self.star = Star::new();
+        self.transfer = Transfer::default();
         self.stale = None;
         self.under_way = None;
     }
@@ -242,6 +250,9 @@ impl Phone {
         clone.rng.set_stream(1 + name.len() as u64);
         clone.skew_ms = self.skew_ms;
         copy_database(&self.database(), &clone.database());
+        if self.files().exists() {
+            copy_folder(&self.files(), &clone.files());
+        }
         if with_marker {
             std::fs::copy(self.marker(), clone.marker()).unwrap();
         }

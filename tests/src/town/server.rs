@@ -10,12 +10,26 @@ use onegrid_core::sync::star::Request;
 use onegrid_core::trust::request_mac::{MAC_HEADER, SESSION_HEADER};
 use onegrid_core::trust::session::SessionMessage;
 use onegrid_failing_disk::Recording;
+use onegrid_server::blobs::files::Files;
+use onegrid_server::blobs::{BlobCeilings, Blobs};
 use onegrid_server::directory;
 use onegrid_server::error::Problem;
 use onegrid_server::server::Server;
 use onegrid_server::store::{Store, StoreError};
 
 use super::{LaggingStore, Town, copy_database};
+
+/// The fate of the server's disk with photos when the server comes back from a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Disk {
+    /// Its photos are still there.
+    Kept,
+    /// The disk is lost, so only the photos of the backup are there.
+    Lost,
+}
+
+/// Free bytes that the server of a town leaves to others.
+const FREE_BYTES_MIN: u64 = 1;
 
 /// The answer to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +76,18 @@ impl Town {
         self.server.as_ref().expect("the server is running")
     }
 
+    /// Returns the server's photos.
+    #[must_use]
+    pub fn blobs(&self) -> &Blobs {
+        self.blobs.as_ref().expect("the server is running")
+    }
+
+    /// Returns the folder of the server's photos.
+    #[must_use]
+    pub fn photo_files(&self) -> Files {
+        Files::at(&self.folder.path().join("blobs"))
+    }
+
     /// Returns the server's store.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
@@ -82,6 +108,7 @@ impl Town {
         if let Some(store) = self.store.take() {
             store.lose_what_waits();
         }
+        self.blobs = None;
         self.server = None;
         copy_database(&kept, &database);
     }
@@ -91,15 +118,20 @@ impl Town {
         if let Some(store) = self.store.take() {
             store.catch_up().unwrap();
         }
+        self.blobs = None;
         self.server = None;
     }
 
     /// Starts the server on the present files.
     pub fn reopen_server(&mut self) {
+        self.blobs = None;
         self.server = None;
         let store = Arc::new(LaggingStore::open(&self.database()).unwrap());
         self.store = Some(Arc::clone(&store));
         let server = Server::open(store, self.keys.clone(), self.rules.clone()).unwrap();
+        let ceilings = BlobCeilings::with_reserve(FREE_BYTES_MIN);
+        let files = self.photo_files();
+        self.blobs = Some(server.open_files(files.folder(), ceilings).unwrap());
         self.server = Some(server);
     }
 
@@ -115,15 +147,28 @@ impl Town {
     pub fn backup(&mut self) -> PathBuf {
         let to = self.unused("backup");
         self.store().backup(&to).unwrap();
+        add_files(&self.photo_files(), &photos_of(&to));
         to
     }
 
     /// Replaces the server by a backup, as a new generation.
     pub fn restore(&mut self, backup: &Path) {
+        self.restore_onto(Disk::Kept, backup);
+    }
+
+    /// Replaces the server by a backup, as a new generation, on a disk that has its photos or has
+    /// lost them. As the command of the administrator does, it adds the photos of the backup, and
+    /// forgets those that are gone.
+    pub fn restore_onto(&mut self, disk: Disk, backup: &Path) {
         self.crash_server();
-        let database = self.database();
+        let (database, files) = (self.database(), self.photo_files());
         copy_database(backup, &database);
+        if disk == Disk::Lost && files.folder().exists() {
+            std::fs::remove_dir_all(files.folder()).unwrap();
+        }
+        add_files(&photos_of(backup), &files);
         self.reopen_server();
+        self.forget_lost_photos();
         self.generation += 1;
         let generation = self.generation;
         self.store()
@@ -138,6 +183,19 @@ impl Town {
         self.reopen_server();
     }
 
+    fn forget_lost_photos(&self) {
+        let files = self.photo_files();
+        let write = self.store().write::<_, StoreError>(move |tx| {
+            for row in tx.attachment_files(None, usize::MAX)? {
+                if files.length(row.key).ok().flatten() != Some(row.bytes) {
+                    tx.drop_attachment_file(row.key)?;
+                }
+            }
+            Ok(())
+        });
+        write.unwrap();
+    }
+
     /// Handles a request through the functions that HTTP uses. `None` if no server runs.
     pub fn post(&mut self, request: &Request) -> Option<Reply> {
         let (server, now_ms) = (self.server.as_ref()?, self.now_ms);
@@ -150,7 +208,7 @@ impl Town {
                 Ok(SessionMessage::Hello) => {
                     server.handle_hello(&request.body, now_ms, &mut self.rng)
                 }
-                Ok(SessionMessage::Prove(_)) => {
+                Ok(SessionMessage::Prove) => {
                     server.handle_prove(&request.body, now_ms, &mut self.rng)
                 }
                 Err(error) => Err(Problem::new(error.code())),
@@ -174,5 +232,23 @@ impl Town {
             },
             Err(problem) => Reply::of(&problem),
         })
+    }
+}
+
+/// The photos of a backup.
+fn photos_of(backup: &Path) -> Files {
+    Files::at(&backup.with_extension("photos"))
+}
+
+/// Adds all photos of one folder to another.
+fn add_files(from: &Files, to: &Files) {
+    if !from.folder().exists() {
+        return;
+    }
+    to.make().unwrap();
+    for number in 0..=u8::MAX {
+        for key in from.keys(number).unwrap() {
+            assert!(to.add(from, key).unwrap(), "a photo can be read");
+        }
     }
 }

@@ -92,6 +92,7 @@ impl TownTemplate {
             keys: self.keys.clone(),
             rules: self.rules.clone(),
             server: None,
+            blobs: None,
             store: None,
             now_ms: self.now_ms,
             rng: ChaCha20Rng::seed_from_u64(seed),

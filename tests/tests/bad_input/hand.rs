@@ -170,6 +170,7 @@ pub(crate) fn request(bundle: Bundle) -> Vec<u8> {
         repair: Vec::new(),
         page_bytes_max: 0,
         parcels: None,
+        measure: None,
     };
     request.to_bytes().unwrap()
 }

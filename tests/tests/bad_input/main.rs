@@ -97,6 +97,7 @@ fn unknown_versions_of_frame_and_protocol_ask_for_a_newer_app() {
         repair: Vec::new(),
         page_bytes_max: 0,
         parcels: None,
+        measure: None,
     };
     plain.extend(minicbor::to_vec(&empty).unwrap());
     assert_eq!(bench.post(&plain).unwrap_err(), "wire.newer");

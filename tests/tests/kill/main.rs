@@ -1,10 +1,12 @@
-//! kill -9 at random write and sync calls: of a phone's process and of the server. No acknowledged
-//! envelope is missing, no half result is left, and both sides continue to work.
+//! kill -9 at random write and sync calls: of a phone's process, alone and at a meeting, and of the
+//! server. No acknowledged envelope is missing, no half result is left, and both sides continue to
+//! work.
 //!
 //! `KILL_ROUNDS=300` plays that many rounds of each, `KILL_ROUND=17` one round again.
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 mod administrator;
+mod meeting;
 mod phone;
 mod power;
 mod rescue;

@@ -40,6 +40,9 @@ fn limits() -> BTreeMap<&'static str, u64> {
 
 /// Evaluates a sum, product or power of two over numbers and earlier limits.
 fn evaluate(text: &str, limits: &BTreeMap<&str, u64>) -> Option<u64> {
+    if let Some((left, right)) = text.rsplit_once(" + ") {
+        return evaluate(left, limits)?.checked_add(evaluate(right, limits)?);
+    }
     if let Some((left, right)) = text.split_once(" - ") {
         return evaluate(left, limits)?.checked_sub(evaluate(right, limits)?);
     }
@@ -112,6 +115,26 @@ fn page_of_the_protocol_lists_every_event_kind_and_reason() {
         }
     }
     report("docs/protocol.md lacks", &findings);
+}
+
+#[test]
+fn limits_that_the_protocol_names_are_listed() {
+    let rows = section(16).lines().filter(|line| line.starts_with("| `"));
+    let listed: BTreeSet<&str> = rows.flat_map(quoted).collect();
+    let is_limit = |name: &&str| {
+        let ends = ["_MAX", "_MIN", "_BYTES", "_DEFAULT"];
+        let is_constant = name
+            .bytes()
+            .all(|byte| byte == b'_' || byte.is_ascii_uppercase());
+        is_constant && ends.iter().any(|end| name.ends_with(end))
+    };
+    let named = text_of("docs/protocol.md").lines().flat_map(quoted);
+    let absent: BTreeSet<&str> = named
+        .filter(is_limit)
+        .filter(|name| !listed.contains(name))
+        .collect();
+    let findings: Vec<String> = absent.iter().map(ToString::to_string).collect();
+    report("docs/protocol.md, section 16 lacks", &findings);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use onegrid_core::trust::session::Welcome;
 use onegrid_core::wire::cursor::Cursor;
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::message::Bundle;
+use onegrid_core::wire::parcel::ParcelOutcome;
 use onegrid_core::wire::repair::SettledEnvelope;
 use onegrid_core::wire::verdict::Attestation;
 
@@ -76,6 +77,10 @@ impl StarPort for ModifiedApp<'_> {
 
     fn pending(&self) -> Result<u64, PortError> {
         self.replica.pending()
+    }
+
+    fn pending_bytes(&self) -> Result<u64, PortError> {
+        self.replica.pending_bytes()
     }
 
     fn apply_slice(
@@ -153,8 +158,16 @@ impl StarPort for ModifiedApp<'_> {
         self.replica.parcels(bytes_max, now_ms)
     }
 
-    fn forget_parcels(&mut self, parcels: &[Hash], now_ms: i64) -> Result<(), PortError> {
-        self.replica.forget_parcels(parcels, now_ms)
+    fn forget_parcels(
+        &mut self,
+        answered: &[(Hash, ParcelOutcome)],
+        now_ms: i64,
+    ) -> Result<(), PortError> {
+        self.replica.forget_parcels(answered, now_ms)
+    }
+
+    fn put_off_parcels(&mut self, parcels: &[Hash], now_ms: i64) -> Result<(), PortError> {
+        self.replica.put_off_parcels(parcels, now_ms)
     }
 }
 

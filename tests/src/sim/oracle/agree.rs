@@ -175,7 +175,8 @@ fn other_lines(here: &str, there: &str) -> String {
     text
 }
 
-fn held_by_streams(world: &mut World, who: usize) -> Result<BTreeSet<RecordId>, String> {
+/// Returns the records that the streams of a phone hold.
+pub(super) fn held_by_streams(world: &mut World, who: usize) -> Result<BTreeSet<RecordId>, String> {
     let replica = world.people[who].phone.replica();
     let mut held = BTreeSet::new();
     for cursor in replica.cursors().map_err(|error| error.code.to_owned())? {

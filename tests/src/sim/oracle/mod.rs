@@ -3,6 +3,7 @@
 pub(super) mod agree;
 mod harm;
 pub mod names;
+mod photos;
 mod rights;
 mod saved;
 mod server;
@@ -16,5 +17,6 @@ pub fn judge(world: &mut World) -> Result<(), String> {
     rights::judge(world, &truth)?;
     harm::judge(world, &truth)?;
     saved::judge(world, &truth)?;
-    agree::judge(world, &truth)
+    agree::judge(world, &truth)?;
+    photos::judge(world, &truth)
 }
