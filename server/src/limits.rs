@@ -17,7 +17,7 @@ pub const HANDSHAKE_WAIT_MAX: Duration = Duration::from_secs(20);
 
 // Connections.
 
-/// Time in which a peer takes none of the bytes that wait for it. A line of 500 bytes a second
+/// How long a peer may take no byte while bytes wait for it. A line of 500 bytes a second
 /// takes a piece sooner.
 pub const ANSWER_SILENCE_MAX: Duration = Duration::from_secs(60);
 /// Bytes of an answer that are handed to a connection at once.
@@ -327,7 +327,7 @@ pub const LIVE_WAKE_PAUSE: Duration = Duration::from_millis(200);
 pub const WAKE_SPREAD_DEVICES: usize = 200;
 /// Longest time over which the wake-ups of one change spread, milliseconds.
 pub const WAKE_SPREAD_MS_MAX: u32 = 5_000;
-/// Bytes that a wake-up connection reads at once. Phones send nothing but answers to pings.
+/// Bytes that a wake-up connection reads at once. Phones only answer pings.
 pub const LIVE_BUFFER_BYTES: usize = 1_024;
 /// Time between two looks for revocations and changes by other processes.
 pub const LOOK_EVERY: Duration = Duration::from_millis(400);

@@ -188,9 +188,10 @@ mod tests {
     async fn trickled_upload_times_out() {
         let pace = Pace::new(Duration::from_secs(20), 100);
         let bodies = Bodies::new(MIB, pace);
-        let drip = stream::unfold((), |()| async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            Some((Ok::<_, std::io::Error>(Bytes::from_static(b"x")), ()))
+        let seconds = tokio::time::interval(Duration::from_secs(1));
+        let drip = stream::unfold(seconds, |mut seconds| async {
+            seconds.tick().await;
+            Some((Ok::<_, std::io::Error>(Bytes::from_static(b"x")), seconds))
         });
         let headers = HeaderMap::new();
         let read = bodies.read(&headers, Body::from_stream(drip), MIB);

@@ -17,7 +17,7 @@ pub struct Patience {
     pub handshake: Duration,
     /// Time without a running request until the whole head of the next request has arrived.
     pub head: Duration,
-    /// Time in which the peer takes none of the bytes that wait for it.
+    /// How long a peer may take no byte while bytes wait for it.
     pub answer: Duration,
     /// Time of a connection of HTTP/2 to end after it was told so.
     pub farewell: Duration,

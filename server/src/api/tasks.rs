@@ -217,6 +217,7 @@ mod tests {
     use onegrid_core::fixtures::{NOW, VOLUNTEER_WANG, VOLUNTEER_ZHAO};
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng;
+    use tokio::time::interval;
 
     use super::*;
     use crate::admin::data_dir::DataDir;
@@ -260,8 +261,9 @@ mod tests {
             assert!(run >= 3, "a fault of ours");
             Ok(())
         });
+        let mut seconds = interval(Duration::from_secs(1));
         while pulses.check().is_err() || runs.load(Ordering::SeqCst) < 4 {
-            sleep(Duration::from_secs(1)).await;
+            seconds.tick().await;
         }
         trigger.stop();
         task.await.unwrap();
@@ -319,11 +321,12 @@ mod tests {
         let (server, blobs) = (Arc::new(server), Arc::new(blobs));
         let node = Node::new(server, blobs, &config, &Metrics::new(), shutdown);
         let ready = keep_time(&node);
+        let mut seconds = interval(Duration::from_secs(1));
         for refusal in [StoreError::Full, StoreError::ReadOnly] {
             let code = refusal.code();
             *store.refusal.lock().unwrap() = Some(refusal);
             let refused = loop {
-                sleep(Duration::from_secs(1)).await;
+                seconds.tick().await;
                 if let Err(problem) = ready() {
                     break problem;
                 }
@@ -331,7 +334,7 @@ mod tests {
             assert_eq!(refused.code(), code);
             *store.refusal.lock().unwrap() = None;
             while ready().is_err() {
-                sleep(Duration::from_secs(1)).await;
+                seconds.tick().await;
             }
         }
         trigger.stop();

@@ -25,7 +25,7 @@ pub(super) enum Access {
     Author,
 }
 
-/// Returns the descriptions by which a device may give a file, its own ones first.
+/// Returns the descriptions by which a device may give a file, its own descriptions first.
 pub(super) fn giveable(
     tx: &dyn Reader,
     streams: &BTreeSet<StreamId>,

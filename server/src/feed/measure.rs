@@ -348,7 +348,7 @@ impl<'a> Measuring<'a> {
             .min_by_key(|stream| (urgency(stream), *stream)))
     }
 
-    /// The photos that come with one entry: those of its description, or all of a record that is added.
+    /// The photos that come with one entry: described photos, or all photos of a record that is added.
     fn photos_of(&self, record: RecordId, entry: &Entry) -> StoreResult<Quantity> {
         let mut photos = Quantity::default();
         let mut last = None;

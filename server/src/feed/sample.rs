@@ -1,4 +1,4 @@
-//! Samples: a few things of one kind, evenly spread, whose compressed bytes stand for all of their kind.
+//! Samples: a few things of one kind, evenly spread. Their compressed bytes stand for the whole kind.
 
 use std::collections::BTreeMap;
 

@@ -52,7 +52,7 @@ fn of_member(tx: &dyn Reader, member: MemberId) -> StoreResult<BTreeSet<StreamId
     Ok(streams)
 }
 
-/// A verdict reaches the readers of the record, those of its summary, and the author.
+/// A verdict reaches the author and the readers of the record and of its summary.
 fn of_envelope(tx: &dyn Reader, envelope: EnvelopeId) -> StoreResult<BTreeSet<StreamId>> {
     let mut streams = BTreeSet::new();
     if let Some(record) = tx.record_of(envelope)? {

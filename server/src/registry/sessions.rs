@@ -30,7 +30,7 @@ use crate::store::{MemberRow, Reader, SessionRow, Store, StoreResult, Writer};
 #[derive(Default)]
 pub struct Handshakes(Mutex<Vec<Era>>);
 
-/// A time in which one key seals. The newest is the first of at most two.
+/// A span of time with a key of its own. At most two exist, the newest first.
 struct Era {
     key: Arc<HandshakeKey>,
     from_ms: i64,

@@ -181,7 +181,7 @@ fn unreadable_case_holds_up_no_other_deadline() {
     assert_eq!(self::due(&world, late), []);
 }
 
-/// The work of one case panics and that of another one fails. The third case goes up at the first look, and the
+/// One case panics and another one fails. The third case goes up at the first look, and the
 /// other two are due again later, also where their rows cannot be written.
 #[test]
 fn failing_case_holds_up_no_other_deadline() {
