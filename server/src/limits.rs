@@ -204,6 +204,8 @@ pub const PAGE_PLAIN_BYTES_MAX: usize = 6 * 1_024 * 1_024;
 pub const MEASURE_ROWS_MAX: usize = 20_000;
 /// Things of each kind that a measure compresses, evenly spread over all of their kind: a page of them.
 pub const MEASURE_SAMPLE_MAX: usize = 256;
+/// Entries of a stream that a measure draws beside each other.
+pub(crate) const MEASURE_RUN: usize = 16;
 /// Bytes of such a sample before compression at which it ends.
 pub const MEASURE_SAMPLE_BYTES_MAX: usize = 3 * 1_024 * 1_024;
 /// Bytes that a repair gives at least, where the page of the same answer leaves room.

@@ -16,11 +16,13 @@ use onegrid_core::wire::verdict::Status;
 use onegrid_server::rules::Rules;
 use onegrid_tests::histories::{self, Cast, History, Written};
 use onegrid_tests::photos::photo;
-use onegrid_tests::town::{Extent, Fault, GRID, MINUTE_MS, Phone, Town, Turn, VILLAGE};
+use onegrid_tests::town::{Extent, Fault, GRID, MINUTE_MS, Phone, STREET, Town, Turn, VILLAGE};
 use rand_core::Rng as _;
 
 /// The estimate of a plan differs from the real bytes by less than this part of them.
 const ERROR_MAX: f64 = 0.25;
+/// A plan moves fewer bytes than this, beside the handshake.
+const PLAN_BYTES_MAX: u64 = 1_024;
 /// Records that the server gets at once.
 const RECORDS_A_BUNDLE: usize = 500;
 
@@ -100,7 +102,10 @@ fn plan_is_close_to_the_bytes_of_the_load() {
         let mut village = Village::new(31, records);
         let town = &mut village.town;
         let mut phone = town.enrol("worker", "grid_worker", GRID, "");
-        let planned = phone.plan(town);
+        let (planned, exchange) = phone.plan_and_report(town);
+        let cost = exchange.bytes_up + exchange.bytes_down;
+        eprintln!("a plan of {records} records costs {cost} B");
+        assert!(cost < PLAN_BYTES_MAX, "{exchange:?}");
         assert_eq!(
             planned.open.count + planned.rest.count,
             records as u64,
@@ -146,6 +151,7 @@ fn plan_of_a_begun_load_counts_the_rest() {
     let town = &mut village.town;
     let mut phone = town.enrol("worker", "grid_worker", GRID, "");
     let whole = phone.plan(town);
+    phone.cap_page(Some(64 * 1_024));
     let mut answers = 0;
     while answers < 6 {
         match phone.turn(town, Fault::None) {
@@ -164,7 +170,7 @@ fn plan_of_a_begun_load_counts_the_rest() {
 #[test]
 fn plan_of_a_handler_counts_sealed_certificates() {
     let mut town = Town::small(34).with_categories();
-    let mut room = town.enrol("room", "dispatcher", VILLAGE, "wulin-command-room");
+    let mut room = town.enrol("room", "dispatcher", STREET, "wulin-command-room");
     for n in 0..24 {
         let mut volunteer = town.enrol(&format!("aunt-{n}"), "volunteer", VILLAGE, "");
         let (now, draft) = (town.now_ms, town.hazard(&format!("gas {n}")));
@@ -388,7 +394,7 @@ fn load(mut phone: Phone, town: &mut Town, trouble: Trouble) -> (u64, u64) {
 }
 
 /// A line that is cut after each answer costs the lost requests and brings no page twice. An app that is killed
-/// after each answer also pays a handshake for each page, and gets the small pages of a new line alone.
+/// after each answer also pays a handshake for each page, and gets the small pages of a new line alone, which compress less.
 #[test]
 fn load_cut_after_every_answer_costs_no_more() {
     let mut village = Village::new(38, 1_500);
@@ -405,5 +411,5 @@ fn load_cut_after_every_answer_costs_no_more() {
     let inside = load("inside", Trouble::CutInside);
     assert!(inside < whole * 1.10, "{inside} of {whole}");
     let killed = load("killed", Trouble::Killed);
-    assert!(killed < whole * 1.30, "{killed} of {whole}");
+    assert!(killed < whole * 1.50, "{killed} of {whole}");
 }

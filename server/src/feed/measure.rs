@@ -25,7 +25,8 @@ use super::segment::{Due, due};
 use crate::error::Result;
 use crate::keys::Keys;
 use crate::limits::{
-    ENTRY_BYTES, MEASURE_ROWS_MAX, MEASURE_SAMPLE_BYTES_MAX, MEASURE_SAMPLE_MAX, NAMED_ENTRY_BYTES,
+    ENTRY_BYTES, MEASURE_ROWS_MAX, MEASURE_RUN, MEASURE_SAMPLE_BYTES_MAX, MEASURE_SAMPLE_MAX,
+    NAMED_ENTRY_BYTES,
 };
 use crate::records::certificates::Certificates;
 use crate::store::{EntriesAmount, Entry, Head, LoadRow, Reader, StoreResult};
@@ -283,36 +284,39 @@ impl<'a> Measuring<'a> {
         let mut entries: BTreeMap<StreamId, Vec<FeedEntry>> = BTreeMap::new();
         let (mut drawn, mut photos) = (0, Quantity::default());
         let nothing_sent = HashMap::new();
-        for place in spread(total, MEASURE_SAMPLE_MAX) {
+        // Entries that stand beside each other compress together, so the sample has runs of them.
+        let runs = total.div_ceil(MEASURE_RUN as u64);
+        for run in spread(runs, MEASURE_SAMPLE_MAX / MEASURE_RUN) {
             if draft.is_full() {
                 break;
             }
-            let Some((stream, after)) = place_in(&lacking.changes, place) else {
+            let Some((stream, after, left)) = place_in(&lacking.changes, run * MEASURE_RUN as u64)
+            else {
                 continue;
             };
-            let Some(row) = self.tx.feed(stream, after, 1)?.pop() else {
-                continue;
-            };
-            drawn += 1;
-            let record = self.record_of(&row.entry)?;
-            let comes_elsewhere = match record {
-                Some(record) => {
-                    lacking.records.contains(&record) || self.owner(record)? != Some(stream)
+            let rows_max = MEASURE_RUN.min(usize::try_from(left).unwrap_or(MEASURE_RUN));
+            for row in self.tx.feed(stream, after, rows_max)? {
+                drawn += 1;
+                let record = self.record_of(&row.entry)?;
+                let comes_elsewhere = match record {
+                    Some(record) => {
+                        lacking.records.contains(&record) || self.owner(record)? != Some(stream)
+                    }
+                    None => false,
+                };
+                let entry = if comes_elsewhere {
+                    draft.bytes += NAMED_ENTRY_BYTES;
+                    FeedEntry::Nothing
+                } else {
+                    draft.reading = Some(stream);
+                    draft.entry(stream, &row.entry, &nothing_sent)?
+                };
+                if let Some(record) = record.filter(|_| !comes_elsewhere) {
+                    self.hide(&draft, record)?;
+                    photos = photos.plus(self.photos_of(record, &row.entry)?);
                 }
-                None => false,
-            };
-            let entry = if comes_elsewhere {
-                draft.bytes += NAMED_ENTRY_BYTES;
-                FeedEntry::Nothing
-            } else {
-                draft.reading = Some(stream);
-                draft.entry(stream, &row.entry, &nothing_sent)?
-            };
-            if let Some(record) = record.filter(|_| !comes_elsewhere) {
-                self.hide(&draft, record)?;
-                photos = photos.plus(self.photos_of(record, &row.entry)?);
+                entries.entry(stream).or_default().push(entry);
             }
-            entries.entry(stream).or_default().push(entry);
         }
         let mut parts = draft.into_parts();
         self.made.append(&mut parts.made);
@@ -458,12 +462,13 @@ impl<'a> Measuring<'a> {
     }
 }
 
-/// Finds a place among the positions of all spans; returns its stream and the position before it.
-fn place_in(spans: &[Span], place: u64) -> Option<(StreamId, u64)> {
+/// Finds a place among the positions of all spans; returns its stream, the position before it, and the positions
+/// from there to the end of the span.
+fn place_in(spans: &[Span], place: u64) -> Option<(StreamId, u64, u64)> {
     let mut left = place;
     for span in spans {
         if left < span.positions() {
-            return Some((span.stream, span.after + left));
+            return Some((span.stream, span.after + left, span.positions() - left));
         }
         left -= span.positions();
     }

@@ -80,9 +80,14 @@ impl Phone {
 
     /// Asks over a line without faults how much this phone lacks.
     pub fn plan(&mut self, town: &mut Town) -> Measure {
+        self.plan_and_report(town).0
+    }
+
+    /// Measures what a sync would cost; returns also the report of the exchange.
+    pub fn plan_and_report(&mut self, town: &mut Town) -> (Measure, Report) {
         self.star.begin_plan();
-        self.sync(town);
-        self.star.take_measure().unwrap()
+        let report = self.sync(town);
+        (self.star.take_measure().unwrap(), report)
     }
 
     /// The work of the sync under way so far.
