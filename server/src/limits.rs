@@ -19,7 +19,7 @@ pub const HANDSHAKE_WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// How long a peer may take no byte while bytes wait for it. A line of 500 bytes a second
 /// takes a piece sooner.
-pub const ANSWER_SILENCE_MAX: Duration = Duration::from_secs(60);
+pub const ANSWER_SILENCE_MAX: Duration = Duration::from_mins(1);
 /// Bytes of an answer that are handed to a connection at once.
 pub const ANSWER_PIECE_BYTES: usize = 16 * 1_024;
 /// Bytes that the system keeps for a connection until its peer confirms them; Linux doubles the

@@ -131,8 +131,9 @@ impl Table {
         let Some(waiting) = self.waiting.get_mut(&device) else {
             return;
         };
-        let before = std::mem::replace(&mut waiting.streams, streams.clone());
-        for gone in before.difference(&streams) {
+        let before = std::mem::replace(&mut waiting.streams, streams);
+        let streams = &waiting.streams;
+        for gone in before.difference(streams) {
             leave(&mut self.readers, *gone, device);
         }
         for stream in streams.difference(&before) {

@@ -331,8 +331,8 @@ fn parcel_opens_on_a_restored_server() {
 }
 
 /// Text of twenty answers that hardly compresses, about 240 kB.
-fn heavy_answers() -> Vec<FieldEdit> {
-    let mut state = 1_u32;
+fn heavy_answers(seed: u32) -> Vec<FieldEdit> {
+    let mut state = seed;
     let mut letter = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         char::from_u32(0x4e00 + (state >> 8) % 20_000).unwrap()
@@ -359,10 +359,10 @@ fn courier_brings_much_late_work_in_one_sync() {
     grid.sync(&mut town);
     room.sync(&mut town);
     town.server().revoke(grid.device(), "admin", now).unwrap();
-    let edits = heavy_answers();
+    let edits = [heavy_answers(1), heavy_answers(2)];
     for record in &records {
-        for _ in 0..2 {
-            grid.replica().edit(*record, &edits, now).unwrap();
+        for edits in &edits {
+            grid.replica().edit(*record, edits, now).unwrap();
         }
     }
     // The courier does not know of the revocation yet.

@@ -28,7 +28,7 @@ pub(super) struct Bodies {
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) bytes: Vec<u8>,
-    _memory: Option<OwnedSemaphorePermit>,
+    memory: Option<OwnedSemaphorePermit>,
 }
 
 impl Bodies {
@@ -57,7 +57,7 @@ impl Bodies {
         }
         let mut held = Held {
             bytes: Vec::new(),
-            _memory: None,
+            memory: None,
         };
         let (mut parts, mut clock) = (body.into_data_stream(), self.pace.start());
         while let Some(part) = clock.wait(parts.next()).await? {
@@ -99,7 +99,7 @@ impl Bodies {
         let taken = Arc::clone(&self.free)
             .try_acquire_many_owned(permits)
             .map_err(|_| Problem::new("http.busy"))?;
-        match &mut held._memory {
+        match &mut held.memory {
             Some(memory) => memory.merge(taken),
             none => *none = Some(taken),
         }

@@ -142,18 +142,15 @@ impl Listener {
                     }
                 },
             };
-            match self.doors.enter(peer) {
-                Ok(seat) => {
-                    guests.spawn(Arc::clone(&host).welcome(stream, peer, seat));
-                }
-                Err(_) => {
-                    metrics.connection_ended("no_place");
-                    let now = std::time::Instant::now();
-                    if let Some(more) = quiet.turn("full", REFUSAL_LINES_A_MINUTE, now) {
-                        let count = more + 1;
-                        tracing::warn!(count, "connections refused, because too many are open");
-                    }
-                }
+            if let Ok(seat) = self.doors.enter(peer) {
+                guests.spawn(Arc::clone(&host).welcome(stream, peer, seat));
+                continue;
+            }
+            metrics.connection_ended("no_place");
+            let now = std::time::Instant::now();
+            if let Some(more) = quiet.turn("full", REFUSAL_LINES_A_MINUTE, now) {
+                let count = more + 1;
+                tracing::warn!(count, "connections refused, because too many are open");
             }
         }
         drop(socket);

@@ -273,9 +273,9 @@ mod tests {
     fn pause_after_panics_grows_to_a_limit() {
         let pause = Duration::from_secs(15);
         assert_eq!(after_panics(pause, 1), Duration::from_secs(30));
-        assert_eq!(after_panics(pause, 3), Duration::from_secs(120));
+        assert_eq!(after_panics(pause, 3), Duration::from_mins(2));
         assert_eq!(after_panics(pause, u32::MAX), RESTART_PAUSE_MAX);
-        let hour = Duration::from_secs(3_600);
+        let hour = Duration::from_hours(1);
         assert_eq!(after_panics(hour, 5), hour);
     }
 

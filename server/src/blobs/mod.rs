@@ -102,14 +102,14 @@ impl Blobs {
 
     /// Checks that the disk has room for records.
     pub fn check_room(&self) -> Result<()> {
-        check_free(self.files.free_bytes())
+        check_free(&self.files.free_bytes())
     }
 }
 
 /// Refuses a disk that is nearly full. A disk that does not tell its room counts as having some.
-fn check_free(free_bytes: std::io::Result<u64>) -> Result<()> {
+fn check_free(free_bytes: &std::io::Result<u64>) -> Result<()> {
     match free_bytes {
-        Ok(free_bytes) if free_bytes < DISK_FREE_BYTES_MIN => Err(StoreError::Full.into()),
+        Ok(free_bytes) if *free_bytes < DISK_FREE_BYTES_MIN => Err(StoreError::Full.into()),
         _ => Ok(()),
     }
 }

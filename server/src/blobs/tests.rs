@@ -25,10 +25,10 @@ fn code<T>(done: Result<T>) -> &'static str {
 #[test]
 fn nearly_full_disk_has_no_room() {
     let left = DISK_FREE_BYTES_MIN;
-    assert_eq!(code(check_free(Ok(left - 1))), "store.full");
-    assert_eq!(code(check_free(Ok(left))), "no refusal");
+    assert_eq!(code(check_free(&Ok(left - 1))), "store.full");
+    assert_eq!(code(check_free(&Ok(left))), "no refusal");
     let silent = std::io::Error::other("no answer");
-    assert_eq!(code(check_free(Err(silent))), "no refusal");
+    assert_eq!(code(check_free(&Err(silent))), "no refusal");
 }
 
 /// A world with an accepted report of one volunteer, and the folder of its files.

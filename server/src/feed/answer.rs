@@ -85,6 +85,23 @@ pub(crate) fn fill(
     Ok(left.damaged)
 }
 
+/// Measures everything that the reader lacks, in place of a page.
+fn measure_into(
+    response: &mut SyncResponse,
+    shared: &Shared,
+    tx: &dyn Reader,
+    wish: &Wish<'_>,
+) -> Result<Remainder> {
+    let measured = measure::measure(&shared.keys, &shared.certificates, tx, wish)?;
+    response.cursors = CursorsAnswer::Moved;
+    response.more = true;
+    response.measure = Some(measured.measure);
+    Ok(Remainder {
+        made: measured.made,
+        ..Remainder::default()
+    })
+}
+
 fn fill_from(
     shared: &Shared,
     remembered: &CursorMemory,
@@ -116,14 +133,7 @@ fn fill_from(
         bytes_max: asked.bytes_max,
     };
     if asked.measures {
-        response.cursors = CursorsAnswer::Moved;
-        response.more = true;
-        let measured = measure::measure(&shared.keys, &shared.certificates, tx, &wish)?;
-        response.measure = Some(measured.measure);
-        return Ok(Some(Remainder {
-            made: measured.made,
-            ..Remainder::default()
-        }));
+        return measure_into(response, shared, tx, &wish).map(Some);
     }
     let known: BTreeSet<StreamId> = cursors.iter().map(|cursor| cursor.stream).collect();
     response.streams = (known != seen.streams).then(|| seen.streams.iter().copied().collect());

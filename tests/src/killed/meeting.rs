@@ -13,9 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use onegrid_core::net::Cancel;
-use onegrid_core::net::meeting::{
-    MeetingDriver, MeetingError, MeetingListener, MeetingReport, Pace,
-};
+use onegrid_core::net::meeting::{MeetingDriver, MeetingError, MeetingListener, MeetingReport};
 use onegrid_core::replica::Replica;
 use onegrid_core::sync::shared::Shared;
 
@@ -37,16 +35,12 @@ pub struct Meeting {
 }
 
 impl Meeting {
-    /// Takes the phone. A listener gives up after one failed call, because no second one comes.
+    /// Takes the phone.
     #[must_use]
     pub fn of(phone: Phone) -> Self {
         let replica = Arc::new(Shared::new(phone.into_replica()));
         let cancel = Cancel::new();
-        let pace = Pace {
-            tries_max: 1,
-            ..Pace::default()
-        };
-        let driver = MeetingDriver::new(Arc::clone(&replica), cancel.clone()).with_pace(pace);
+        let driver = MeetingDriver::new(Arc::clone(&replica), cancel.clone());
         Self {
             replica,
             driver,
@@ -54,11 +48,19 @@ impl Meeting {
         }
     }
 
-    /// Closes the app in order.
+    /// Closes the app in order. The thread of a call that was left ends on its own, soon after its
+    /// pipe was closed.
     pub fn close(self) {
         drop(self.driver);
-        let replica = Arc::into_inner(self.replica).expect("the meeting is over");
-        replica.into_inner().close().unwrap();
+        let mut replica = self.replica;
+        let last = loop {
+            match Arc::try_unwrap(replica) {
+                Ok(last) => break last,
+                Err(shared) => replica = shared,
+            }
+            std::thread::yield_now();
+        };
+        last.into_inner().close().unwrap();
     }
 }
 

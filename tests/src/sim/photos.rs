@@ -323,7 +323,7 @@ impl World {
     }
 
     fn server_cleans_up(&mut self) -> Result<(), String> {
-        for _ in 0..1 + self.album.dice.below(300) {
+        for _ in 0..=self.album.dice.below(300) {
             let done = self.town.blobs().clean_up(self.town.now_ms);
             let done = done.map_err(|problem| format!("clean up: {}", problem.code()))?;
             if done.files > 0 {

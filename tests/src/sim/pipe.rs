@@ -120,7 +120,7 @@ pub fn meet(
         is_altered: false,
         dice,
     };
-    let failed = exchange(&mut peers, [caller, listener], town, &mut pipe);
+    let failed = exchange(&mut peers, &mut [caller, listener], town, &mut pipe);
     let [caller, listener] = peers.each_ref().map(Peer::report);
     let met = match failed {
         Err(error) => Met::Refused(error.code().to_owned()),
@@ -138,7 +138,7 @@ pub fn meet(
 /// Moves bytes until all have arrived, the pipe is broken, or one phone refuses to continue.
 fn exchange(
     peers: &mut [Peer; 2],
-    phones: [&mut Phone; 2],
+    phones: &mut [&mut Phone; 2],
     town: &Town,
     pipe: &mut Pipe<'_>,
 ) -> Result<(), PeerError> {

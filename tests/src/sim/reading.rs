@@ -12,6 +12,7 @@ use super::world::World;
 
 /// Whether a record is for others than this member: a tip of another person, with no part in it for
 /// the member or for one of these units.
+#[must_use]
 pub fn is_secret_to(state: &RecordState, member: Option<MemberId>, units: &[UnitId]) -> bool {
     let secret = state.facts.audience == Audience::Restricted;
     let own = member.is_some() && state.reporter == member

@@ -308,7 +308,7 @@ impl World {
         let clone = self.people[who].phone.clone_to(&name, &under, with_marker);
         let mut person = Player::new(clone, Part::Honest);
         person.revoked = self.people[who].revoked;
-        person.photos = self.people[who].photos.clone();
+        person.photos.clone_from(&self.people[who].photos);
         person.went_back = true;
         self.people.push(person);
         self.note(&format!("{name} is a clone, marker: {with_marker}"));

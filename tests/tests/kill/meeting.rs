@@ -13,6 +13,7 @@ use onegrid_core::fixtures::{photo, said};
 use onegrid_core::id::{EnvelopeId, Hash, RecordId};
 use onegrid_core::net::meeting::{MeetingListener, MeetingReport};
 use onegrid_core::net::now_ms;
+use onegrid_core::record::Record;
 use onegrid_core::replica::{AttachmentState, Draft};
 use onegrid_core::sync::file_port::FilePort as _;
 use onegrid_core::wire::transfer::FileName;
@@ -343,7 +344,7 @@ fn alike(phones: &mut [Phone; 2]) -> Result<(), String> {
     for record in sides.iter().flat_map(|side| &side.open) {
         let [here, there] = phones.each_mut().map(|phone| {
             let loaded = phone.replica().load(*record).unwrap();
-            let nodes = loaded.iter().flat_map(|loaded| loaded.nodes());
+            let nodes = loaded.iter().flat_map(Record::nodes);
             nodes.map(|node| node.id).collect::<BTreeSet<_>>()
         });
         if here != there || here.is_empty() {

@@ -10,7 +10,7 @@ use crate::api::connection::{Judgement, Life, UntilSent};
 use crate::api::seats::Seats;
 
 const SHORT: Duration = Duration::from_millis(60);
-const LONG: Duration = Duration::from_secs(600);
+const LONG: Duration = Duration::from_mins(10);
 
 /// No time that a test does not name runs out.
 const fn patient() -> Patience {
@@ -193,7 +193,7 @@ async fn place_is_held_until_the_answer_is_read() {
 async fn judgement_is_about_progress_and_not_about_time() {
     let patience = Patience {
         head: Duration::from_secs(20),
-        answer: Duration::from_secs(60),
+        answer: Duration::from_mins(1),
         ..patient()
     };
     let life = Life::new();

@@ -193,9 +193,7 @@ fn failing_case_holds_up_no_other_deadline() {
     assert_eq!(ids.len(), 3);
     let (intake, late) = (&world.server.intake, NOW + 31 * MINUTE_MS);
     let failing = |id| {
-        if id == ids[0] {
-            panic!("a fault of ours");
-        }
+        assert!(id != ids[0], "a fault of ours");
         if id == ids[1] {
             return Err(Problem::new("store.failed"));
         }

@@ -19,29 +19,28 @@ import java.util.concurrent.ConcurrentHashMap
 import kotlin.coroutines.resume
 
 /** The reason why the system announces no listener or finds no phone. The code of a meeting needs neither. */
-enum class DiscoveryFailure {
+sealed interface DiscoveryFailure {
     /** The phone has no such service. */
-    UNAVAILABLE,
+    data object Unavailable : DiscoveryFailure
 
     /** A fault of the system (`FAILURE_INTERNAL_ERROR`). Another try may succeed. */
-    INTERNAL,
+    data object Internal : DiscoveryFailure
 
     /** The same search or announcement runs already (`FAILURE_ALREADY_ACTIVE`). */
-    ALREADY_ACTIVE,
+    data object AlreadyActive : DiscoveryFailure
 
     /** The apps of the phone have too many searches and announcements (`FAILURE_MAX_LIMIT`). */
-    TOO_MANY,
+    data object TooMany : DiscoveryFailure
 
     /** Another code, such as one of a newer Android. */
-    OTHER,
-    ;
+    data object Other : DiscoveryFailure
 
     internal companion object {
         fun of(code: Int): DiscoveryFailure = when (code) {
-            NsdManager.FAILURE_INTERNAL_ERROR -> INTERNAL
-            NsdManager.FAILURE_ALREADY_ACTIVE -> ALREADY_ACTIVE
-            NsdManager.FAILURE_MAX_LIMIT -> TOO_MANY
-            else -> OTHER
+            NsdManager.FAILURE_INTERNAL_ERROR -> Internal
+            NsdManager.FAILURE_ALREADY_ACTIVE -> AlreadyActive
+            NsdManager.FAILURE_MAX_LIMIT -> TooMany
+            else -> Other
         }
     }
 }
@@ -72,7 +71,7 @@ class MeetingDiscovery internal constructor(private val manager: NsdManager?) {
     fun announce(service: MeetingService, failed: (DiscoveryFailure) -> Unit = {}): AutoCloseable {
         val registration = Registration(service.name, failed)
         if (manager == null) {
-            failed(DiscoveryFailure.UNAVAILABLE)
+            failed(DiscoveryFailure.Unavailable)
             return registration
         }
         val info = NsdServiceInfo().apply {
@@ -92,7 +91,7 @@ class MeetingDiscovery internal constructor(private val manager: NsdManager?) {
      */
     val phones: Flow<List<String>> = callbackFlow {
         val system = manager ?: run {
-            close(DiscoveryException(DiscoveryFailure.UNAVAILABLE))
+            close(DiscoveryException(DiscoveryFailure.Unavailable))
             return@callbackFlow
         }
         // The system resolves one service at a time.
@@ -132,7 +131,7 @@ class MeetingDiscovery internal constructor(private val manager: NsdManager?) {
     private suspend fun resolved(system: NsdManager, info: NsdServiceInfo): NsdServiceInfo? {
         repeat(RESOLVE_TRIES) {
             val (answer, failure) = resolvedOnce(system, info)
-            if (failure != DiscoveryFailure.ALREADY_ACTIVE) return answer
+            if (failure != DiscoveryFailure.AlreadyActive) return answer
             delay(RESOLVE_PAUSE_MS)
         }
         return null

@@ -82,10 +82,10 @@ class MeetingDiscoveryTest {
             77,
         )
         val names = listOf(
-            DiscoveryFailure.INTERNAL,
-            DiscoveryFailure.ALREADY_ACTIVE,
-            DiscoveryFailure.TOO_MANY,
-            DiscoveryFailure.OTHER,
+            DiscoveryFailure.Internal,
+            DiscoveryFailure.AlreadyActive,
+            DiscoveryFailure.TooMany,
+            DiscoveryFailure.Other,
         )
         assertEquals(names, codes.map { DiscoveryFailure.of(it) })
     }
@@ -96,7 +96,7 @@ class MeetingDiscoveryTest {
         val announced = MeetingDiscovery(application).announce(service, told::add)
         (announced as MeetingDiscovery.Registration)
             .onRegistrationFailed(NsdServiceInfo(), NsdManager.FAILURE_MAX_LIMIT)
-        assertEquals(listOf(DiscoveryFailure.TOO_MANY), told)
+        assertEquals(listOf(DiscoveryFailure.TooMany), told)
         announced.close()
     }
 
@@ -105,9 +105,9 @@ class MeetingDiscoveryTest {
         val none = MeetingDiscovery(null as NsdManager?)
         val told = mutableListOf<DiscoveryFailure>()
         none.announce(service, told::add).close()
-        assertEquals(listOf(DiscoveryFailure.UNAVAILABLE), told)
+        assertEquals(listOf(DiscoveryFailure.Unavailable), told)
         val ended = assertThrows(DiscoveryException::class.java) { runBlocking { none.phones.first() } }
-        assertEquals(DiscoveryFailure.UNAVAILABLE, ended.failure)
+        assertEquals(DiscoveryFailure.Unavailable, ended.failure)
     }
 
     @Test
