@@ -436,7 +436,7 @@ pub const REPAIR_ASK_BYTES: usize = 512 * 1_024;
 /// Records, and envelopes, that one step wants.
 pub const REPAIR_WANT_MAX: usize = 256;
 /// Repairs in one sync with one generation of the server.
-pub const REPAIR_ATTEMPTS_MAX: u32 = 4;
+pub const REPAIR_ATTEMPTS_MAX: u32 = 8;
 /// Bytes of one message between two phones.
 pub const PEER_MESSAGE_BYTES_MAX: usize = 4 * 1_024 * 1_024;
 /// Bytes of envelopes in one message between two phones, not compressed.

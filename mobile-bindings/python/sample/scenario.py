@@ -750,6 +750,7 @@ VERBS: dict[str, Callable[..., Any]] = {
     "opened": Phone.opened,
     "parcel_counts": parcel_counts,
     "person": person,
+    "plan": lambda phone: plan_value(phone.plan()),
     "plan_form": plan_form,
     "planned_forms": planned_forms,
     "read_attachment": read_attachment,

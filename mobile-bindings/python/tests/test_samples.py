@@ -72,7 +72,7 @@ def test_visit_is_made_and_its_finding_is_a_hazard(
 def test_readme_shows_the_meeting() -> None:
     readme = (PACKAGE / "README.md").read_text(encoding="utf-8")
     code = (SAMPLE / "meeting.py").read_text(encoding="utf-8")
-    part = code.split("# Meeting\n")[1].split("\n\n# End of meeting")[0]
+    part = code.split("# Meeting\n")[1].split("# End of meeting")[0].rstrip()
     assert f"```python\n{part}\n```" in readme
 
 

@@ -354,8 +354,11 @@ fn alike(phones: &mut [Phone; 2]) -> Result<(), String> {
     for phone in phones {
         for (name, number) in sides.iter().flat_map(|side| &side.photos) {
             let read = phone.replica().read(name, 0, PHOTO_BYTES * 2);
-            if read.ok() != Some(photo(PHOTO_BYTES, *number)) {
-                return Err(format!("{} lacks photo {number}", phone.name));
+            let read = read.map_err(|error| error.code);
+            if read.as_ref() != Ok(&photo(PHOTO_BYTES, *number)) {
+                let (error, whose) = (read.err(), phone.name.clone());
+                let row = phone.replica().attachment(Some(name.record), name.id);
+                return Err(format!("{whose} lacks photo {number}: {error:?}, {row:?}"));
             }
         }
     }

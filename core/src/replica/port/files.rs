@@ -29,6 +29,17 @@ impl Replica {
         Ok(attachment::part(self.conn()?, row, giver)?)
     }
 
+    /// Whether a crash came after the key of a part had sealed bytes, and before its row told so. Another
+    /// phone may send other bytes in their place, so this part begins anew. The server always sends the same
+    /// bytes.
+    fn is_longer(&self, row: &FileRow, giver: Giver, part: &FilePart) -> bool {
+        let Some(file) = part.file.as_ref().filter(|_| giver == Giver::Phone) else {
+            return false;
+        };
+        let longer = self.files.is_longer(file, row.facts.bytes, part.here);
+        longer.unwrap_or(true)
+    }
+
     /// Whether the host wants the replica to stop.
     fn check_running(&self) -> Result<(), ReplicaError> {
         if self.readers.is_halted() {
@@ -75,7 +86,11 @@ impl Replica {
     ) -> Result<(), ReplicaError> {
         self.check_running()?;
         let row = self.file_row(name)?;
-        let part = self.part(&row, giver)?;
+        let mut part = self.part(&row, giver)?;
+        if self.is_longer(&row, giver, &part) {
+            self.drop_arrived(name, giver)?;
+            part = FilePart::default();
+        }
         let left = row.facts.bytes.saturating_sub(offset);
         if offset != part.bytes() || bytes.len() as u64 > left {
             return Err(ReplicaError::MediaOffset);
@@ -87,11 +102,6 @@ impl Replica {
             self.make_room(row.facts.bytes)?;
             self.new_file()
         };
-        // The key of the file has sealed these bytes once, and another phone may send others in their place.
-        if giver == Giver::Phone && self.files.is_longer(&file, row.facts.bytes, part.here)? {
-            self.drop_arrived(name, giver)?;
-            return Err(ReplicaError::MediaOffset);
-        }
         let before = FileProgress {
             here: part.here,
             tail: part.tail,
@@ -221,11 +231,13 @@ impl Replica {
         let Some((name, row)) = next else {
             return Ok(None);
         };
+        let part = self.part(&row, giver)?;
+        let begins_anew = self.is_longer(&row, giver, &part);
         Ok(Some(Download {
             name,
             media: row.facts.media,
             bytes: row.facts.bytes,
-            offset: self.part(&row, giver)?.bytes(),
+            offset: if begins_anew { 0 } else { part.bytes() },
         }))
     }
 

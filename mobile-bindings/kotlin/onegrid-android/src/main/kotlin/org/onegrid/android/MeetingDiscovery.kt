@@ -34,15 +34,14 @@ sealed interface DiscoveryFailure {
 
     /** Another code, such as one of a newer Android. */
     data object Other : DiscoveryFailure
+}
 
-    internal companion object {
-        fun of(code: Int): DiscoveryFailure = when (code) {
-            NsdManager.FAILURE_INTERNAL_ERROR -> Internal
-            NsdManager.FAILURE_ALREADY_ACTIVE -> AlreadyActive
-            NsdManager.FAILURE_MAX_LIMIT -> TooMany
-            else -> Other
-        }
-    }
+/** The failure that a code of [NsdManager] means. */
+internal fun discoveryFailure(code: Int): DiscoveryFailure = when (code) {
+    NsdManager.FAILURE_INTERNAL_ERROR -> DiscoveryFailure.Internal
+    NsdManager.FAILURE_ALREADY_ACTIVE -> DiscoveryFailure.AlreadyActive
+    NsdManager.FAILURE_MAX_LIMIT -> DiscoveryFailure.TooMany
+    else -> DiscoveryFailure.Other
 }
 
 /** The end of a search that the system refused. */
@@ -108,7 +107,7 @@ class MeetingDiscovery internal constructor(private val manager: NsdManager?) {
             }
 
             override fun onStartDiscoveryFailed(type: String, code: Int) {
-                close(DiscoveryException(DiscoveryFailure.of(code)))
+                close(DiscoveryException(discoveryFailure(code)))
             }
 
             override fun onServiceLost(info: NsdServiceInfo) = Unit
@@ -149,7 +148,7 @@ class MeetingDiscovery internal constructor(private val manager: NsdManager?) {
                 override fun onServiceResolved(info: NsdServiceInfo) = waiting.resume(info to null)
 
                 override fun onResolveFailed(info: NsdServiceInfo, code: Int) =
-                    waiting.resume(null to DiscoveryFailure.of(code))
+                    waiting.resume(null to discoveryFailure(code))
             },
         )
     }
@@ -177,7 +176,7 @@ class MeetingDiscovery internal constructor(private val manager: NsdManager?) {
             own.add(registered)
         }
 
-        override fun onRegistrationFailed(info: NsdServiceInfo, code: Int) = failed(DiscoveryFailure.of(code))
+        override fun onRegistrationFailed(info: NsdServiceInfo, code: Int) = failed(discoveryFailure(code))
 
         override fun onServiceUnregistered(info: NsdServiceInfo) = Unit
 

@@ -87,7 +87,7 @@ class MeetingDiscoveryTest {
             DiscoveryFailure.TooMany,
             DiscoveryFailure.Other,
         )
-        assertEquals(names, codes.map { DiscoveryFailure.of(it) })
+        assertEquals(names, codes.map { discoveryFailure(it) })
     }
 
     @Test
