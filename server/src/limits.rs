@@ -85,6 +85,25 @@ pub const TEMPLATES_MAX: usize = 500;
 pub const TEMPLATES_MIB_MAX: usize = 8;
 /// Points of one imported polygon, over all its rings, because the check for crossings takes quadratic time.
 pub const IMPORT_POLYGON_POINTS_MAX: usize = 20_000;
+/// Lines about changes that an import prints; `--json` has them all.
+pub const CHANGES_SHOWN_MAX: usize = 200;
+/// Lines above the header of an imported table, such as its title.
+pub const IMPORT_TITLES_MAX: usize = 5;
+/// Bytes of all parts of an imported workbook of areas, units or members, once they are unpacked.
+pub const IMPORT_UNPACKED_BYTES_MAX: u64 = 128 * 1_024 * 1_024;
+/// Filled cells of an imported workbook of areas, units or members.
+pub const IMPORT_CELLS_MAX: usize = 2_000_000;
+/// Items of one transaction of a long work of an administrator.
+pub const SLICE_ROWS_MAX: usize = 500;
+/// Time after which such a transaction takes no further item.
+pub const SLICE_TIME_MAX: Duration = Duration::from_millis(40);
+/// Shortest pause between two of them, so that other processes write. `SQLite` asks again after at most
+/// 25 ms while it has waited less than 130 ms.
+pub const SLICE_REST_MIN: Duration = Duration::from_millis(30);
+/// Longest pause between two of them.
+pub const SLICE_REST_MAX: Duration = Duration::from_millis(200);
+/// Invitations or lines of a log that a command reads at once.
+pub const LIST_ROWS_A_STEP: usize = 1_000;
 /// Jobs that share one durable transaction of the store.
 pub const JOBS_PER_COMMIT_MAX: usize = 64;
 /// Jobs in the queue of the store's writer; callers wait while it is full.
@@ -116,6 +135,11 @@ pub const INVITATION_MS_MAX: i64 = 30 * 24 * 3_600 * 1_000;
 pub const HANDSHAKES_USED_MAX: usize = 65_536;
 /// Verified certificates in the memory cache.
 pub const CERTIFICATES_CACHED_MAX: usize = 8_192;
+
+/// Accounts of administrators.
+pub const ADMINS_MAX: usize = 500;
+/// Characters of the name of an administrator.
+pub const ADMIN_NAME_CHARS_MAX: usize = 32;
 
 // Ingest.
 
@@ -334,7 +358,7 @@ pub const LIVE_BUFFER_BYTES: usize = 1_024;
 /// Time between two looks for revocations and changes by other processes.
 pub const LOOK_EVERY: Duration = Duration::from_millis(400);
 /// Lines of the audit log that one look reads.
-pub const AUDIT_ROWS_A_LOOK: usize = 256;
+pub const AUDIT_ROWS_A_LOOK: usize = 8_192;
 /// Time between two searches for overdue cases.
 pub const TICK_EVERY: Duration = Duration::from_secs(15);
 /// Time between two trial writes that tell whether the store takes data.

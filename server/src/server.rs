@@ -19,6 +19,7 @@ use onegrid_core::domain::directory::DirectoryEntry;
 use onegrid_core::domain::form::Template;
 use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId};
+use onegrid_core::trust::invitation::InvitationId;
 use onegrid_core::trust::request_mac::RequestTag;
 use onegrid_core::trust::session::Session;
 use onegrid_core::wire::message::Bundle;
@@ -34,9 +35,10 @@ use crate::feed::readings::{self, Sought};
 use crate::ingest::ration::Ceilings;
 use crate::ingest::{self, IngestResult, Intake, Waiting};
 use crate::keys::Keys;
-use crate::registry::enrolment::{self, NewInvitation};
+use crate::registry::admins::{self, AdminRole};
+use crate::registry::enrolment::{self, IssuedInvitation, NewInvitation};
 use crate::registry::import::{self, ImportCounts};
-use crate::registry::members::MemberDescription;
+use crate::registry::members::{self, MemberDescription, SwitchedOff};
 use crate::registry::sessions::{self, Handshakes};
 use crate::registry::templates::PutResult;
 use crate::registry::{audit, devices, renewal, revocation, templates, zones};
@@ -234,6 +236,33 @@ impl Server {
         enrolment::invite(&self.shared, member, valid_ms, actor, now_ms, rng)
     }
 
+    /// Invites one more phone of each member, in short transactions.
+    pub fn invite_all(
+        &self,
+        members: &[MemberId],
+        valid_ms: i64,
+        actor: &str,
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Vec<NewInvitation>> {
+        enrolment::invite_all(&self.shared, members, valid_ms, actor, now_ms, rng)
+    }
+
+    /// Returns every invitation, redeemed or not, in the order of its making.
+    pub fn invitations(&self) -> Result<Vec<IssuedInvitation>> {
+        enrolment::all(&self.shared)
+    }
+
+    /// Cancels invitations that no phone has redeemed, and returns their number.
+    pub fn cancel_invitations(
+        &self,
+        ids: Vec<InvitationId>,
+        actor: &str,
+        now_ms: i64,
+    ) -> Result<usize> {
+        enrolment::cancel(&self.shared, ids, actor, now_ms)
+    }
+
     /// Revokes a device. Returns false if it was already revoked.
     pub fn revoke(&self, device: DeviceId, actor: &str, now_ms: i64) -> Result<bool> {
         revocation::revoke(&self.shared, device, actor, now_ms)
@@ -262,7 +291,83 @@ impl Server {
         actor: &str,
         now_ms: i64,
     ) -> Result<ImportCounts> {
-        import::put_members(&self.shared, members, actor, now_ms)
+        import::put_members(&self.shared, members, actor, now_ms, &mut |_| {})
+    }
+
+    /// Does the work of [`Self::put_members`], and calls `progress` after each of its transactions with the
+    /// number of members that are done.
+    pub fn put_members_slowly(
+        &self,
+        members: Vec<MemberDescription>,
+        actor: &str,
+        now_ms: i64,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<ImportCounts> {
+        import::put_members(&self.shared, members, actor, now_ms, progress)
+    }
+
+    /// Notes the ids that the office uses for members and units. Returns the number of new ones.
+    pub fn note_external_ids(&self, ids: Vec<([u8; 16], String)>) -> Result<usize> {
+        import::note_external_ids(&self.shared, ids)
+    }
+
+    /// Changes one member as `alter` describes, and returns whether anything changed.
+    pub fn change_member(
+        &self,
+        member: MemberId,
+        actor: &str,
+        now_ms: i64,
+        alter: impl FnOnce(&mut MemberDescription) -> Result<()> + Send + 'static,
+    ) -> Result<bool> {
+        members::change(&self.shared, member, actor, now_ms, alter)
+    }
+
+    /// Switches a member off, with all devices and open invitations.
+    pub fn disable_member(
+        &self,
+        member: MemberId,
+        actor: &str,
+        now_ms: i64,
+    ) -> Result<SwitchedOff> {
+        members::disable(&self.shared, member, actor, now_ms)
+    }
+
+    /// Switches a member on again. Returns false if the member was not switched off.
+    pub fn enable_member(&self, member: MemberId, actor: &str, now_ms: i64) -> Result<bool> {
+        members::enable(&self.shared, member, actor, now_ms)
+    }
+
+    /// Adds the account of an administrator.
+    pub fn add_admin(
+        &self,
+        name: &str,
+        roles: &[AdminRole],
+        actor: &str,
+        now_ms: i64,
+    ) -> Result<()> {
+        admins::add(&self.shared, name, roles, actor, now_ms)
+    }
+
+    /// Replaces the roles of an administrator.
+    pub fn set_admin_roles(
+        &self,
+        name: &str,
+        roles: &[AdminRole],
+        actor: &str,
+        now_ms: i64,
+    ) -> Result<()> {
+        admins::set_roles(&self.shared, name, roles, actor, now_ms)
+    }
+
+    /// Switches the account of an administrator off, or on again.
+    pub fn set_admin_disabled(
+        &self,
+        name: &str,
+        is_disabled: bool,
+        actor: &str,
+        now_ms: i64,
+    ) -> Result<()> {
+        admins::set_disabled(&self.shared, name, is_disabled, actor, now_ms)
     }
 
     /// The envelopes that wait for a decision, the oldest first.

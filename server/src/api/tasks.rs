@@ -17,7 +17,6 @@ use tokio::time::{Duration, sleep};
 use super::health::Ready;
 use super::node::Node;
 use super::pulses::{Concern, Pulses};
-use crate::admin::ADMIN;
 use crate::error::{Problem, Result};
 use crate::ingest::ration::day_of;
 use crate::ingest::sweep_parcels;
@@ -25,6 +24,7 @@ use crate::limits::{
     AUDIT_ROWS_A_LOOK, CLEAN_UP_EVERY, DUE_PER_TICK_MAX, LOOK_EVERY, RESTART_PAUSE_MAX,
     SWEEP_EVERY, TICK_EVERY, TRIAL_EVERY,
 };
+use crate::registry::admins;
 use crate::registry::reach::{self, Reach};
 use crate::server::Server;
 
@@ -192,7 +192,7 @@ fn look(server: &Server, seen: &mut Option<u64>) -> Result<()> {
             return Ok(Reach::Everybody);
         }
         let mut all = BTreeSet::new();
-        for row in rows.iter().filter(|row| row.actor == ADMIN) {
+        for row in rows.iter().filter(|row| admins::is_actor(&row.actor)) {
             match reach::of(tx, row)? {
                 Reach::Streams(streams) => all.extend(streams),
                 Reach::Everybody => return Ok(Reach::Everybody),
@@ -221,7 +221,7 @@ mod tests {
 
     use super::*;
     use crate::admin::data_dir::DataDir;
-    use crate::admin::setup;
+    use crate::admin::{ADMIN, setup};
     use crate::api::Shutdown;
     use crate::api::shutdown::Trigger;
     use crate::blobs::{BlobCeilings, Blobs};
@@ -370,6 +370,40 @@ mod tests {
         elsewhere.revoke(other, ADMIN, NOW).unwrap();
         look(&world.server, &mut seen).unwrap();
         assert!(wake.has_changed().unwrap(), "revocations are for everybody");
+    }
+
+    /// An import writes thousands of lines in the time between two looks. Each of them names a new member
+    /// of one village, so a phone elsewhere sleeps on.
+    #[test]
+    fn import_of_another_process_wakes_only_readers_of_the_names() {
+        use onegrid_core::fixtures::VILLAGE;
+        use onegrid_core::id::{Hash, MemberId};
+
+        use crate::registry::members::MemberDescription;
+
+        let world = TestServer::new();
+        let device = world.phone(VOLUNTEER_WANG).session.device;
+        let mut seen = None;
+        look(&world.server, &mut seen).unwrap();
+        let mut wake = world.server.subscribe(device, NOW).unwrap();
+        let crowd = |area| -> Vec<MemberDescription> {
+            let one = |n: u16| MemberDescription {
+                id: MemberId::v8(&Hash::of(&[&n.to_be_bytes()])),
+                public_name: Some(format!("志愿者{n}")),
+                area,
+                grants: Vec::new(),
+            };
+            (0..300).map(one).collect()
+        };
+        let elsewhere = world.reopened();
+        let far = onegrid_core::id::AreaId([0x5a; 16]);
+        elsewhere.put_members(crowd(far), "zhang", NOW).unwrap();
+        look(&world.server, &mut seen).unwrap();
+        assert!(!wake.has_changed().unwrap(), "names of another village");
+        elsewhere.put_members(crowd(VILLAGE), "zhang", NOW).unwrap();
+        look(&world.server, &mut seen).unwrap();
+        assert!(wake.has_changed().unwrap(), "a line of any administrator");
+        wake.borrow_and_update();
     }
 
     #[tokio::test]

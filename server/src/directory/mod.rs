@@ -54,9 +54,11 @@ pub fn unit_id(external_id: &str) -> UnitId {
     UnitId::v8(&Hash::of(&[b"onegrid.unit", external_id.as_bytes()]))
 }
 
-/// Publishes entries that change the directory, and returns their number.
+/// Publishes entries that change the directory, and returns their number. A change of the base counts as a
+/// change of the policy; a name of a member changes no right.
 pub fn publish(tx: &mut dyn Writer, keys: &Keys, entries: &[DirectoryEntry]) -> StoreResult<usize> {
     let mut published = 0;
+    let mut touches_base = false;
     for entry in entries {
         let (stream, name) = (stream_of(entry), name_of(entry));
         // Ed25519 is deterministic, so equal entries have equal bytes.
@@ -74,8 +76,9 @@ pub fn publish(tx: &mut dyn Writer, keys: &Keys, entries: &[DirectoryEntry]) -> 
         let head = tx.append(stream, &[line])?;
         tx.set_current(stream, &name, head.position, Some(&data))?;
         published += 1;
+        touches_base |= stream == StreamId::DirectoryBase;
     }
-    if published > 0 {
+    if touches_base {
         bump_policy(tx)?;
     }
     Ok(published)

@@ -1,14 +1,18 @@
-//! Import of an administrator's data into the registry, each call in one transaction.
+//! Import of an administrator's data into the registry, in short transactions.
+//!
+//! **Invariant.** An import that was cut can be repeated: entries and members that are stored already count as
+//! unchanged, and the rest follows.
 
 use std::sync::Arc;
 
-use onegrid_core::domain::directory::DirectoryEntry;
+use onegrid_core::domain::directory::{Directory, DirectoryEntry};
 
-use super::members::{self, MemberDescription, Places};
-use super::{audit, zones};
+use super::members::{self, MemberDescription, Places, Stamp};
+use super::{audit, slices, zones};
 use crate::directory;
 use crate::error::{Problem, Result};
 use crate::shared::Shared;
+use crate::store::{Reader, StoreResult, Writer};
 
 /// Counts of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,7 +23,8 @@ pub struct ImportCounts {
     pub unchanged: usize,
 }
 
-/// Publishes entries of the directory: areas, zones, units, categories.
+/// Publishes entries of the directory: areas, zones, units, categories. If an entry does not fit, none is
+/// published.
 pub fn publish(
     shared: &Shared,
     entries: Vec<DirectoryEntry>,
@@ -27,51 +32,267 @@ pub fn publish(
     now_ms: i64,
 ) -> Result<ImportCounts> {
     let (all, actor, keys) = (entries.len(), actor.to_owned(), Arc::clone(&shared.keys));
-    let changed = shared.store.write::<_, Problem>(move |tx| {
-        let mut known = directory::read(tx)?;
-        for entry in &entries {
-            entry
-                .check_size()
-                .and_then(|()| known.apply(entry.clone()))
-                .map_err(|error| Problem::new(error.code()).because(&error))?;
+    let mut known = shared.store.read::<_, Problem>(|tx| Ok(Known::read(tx)?))?;
+    let mut trial = known.directory.clone();
+    entries
+        .iter()
+        .try_for_each(|entry| apply(&mut trial, entry))?;
+    let publish_some = move |tx: &mut dyn Writer, turns: &mut slices::Turns<'_, DirectoryEntry>| {
+        if known.policy != directory::policy(tx)? {
+            known = Known::read(tx)?;
         }
-        let changed = directory::publish(tx, &keys, &entries)?;
+        let (mut changed, mut has_zones) = (0, false);
+        for entry in turns {
+            apply(&mut known.directory, entry)?;
+            changed += directory::publish(tx, &keys, std::slice::from_ref(entry))?;
+            has_zones |= matches!(entry, DirectoryEntry::Zone(_));
+        }
+        known.policy = directory::policy(tx)?;
         if changed > 0 {
             let subject = changed.to_string();
             audit::note(tx, now_ms, &actor, "directory.published", &subject)?;
         }
-        let of_zones = |entry: &DirectoryEntry| matches!(entry, DirectoryEntry::Zone(_));
-        if changed > 0 && entries.iter().any(of_zones) {
+        if changed > 0 && has_zones {
             zones::follow(tx, &keys, &actor, now_ms)?;
         }
         Ok(changed)
-    })?;
+    };
+    let changed = slices::run(&shared.store, entries, publish_some, &mut |_| {});
+    // Also after an error, because earlier slices stay.
     shared.wakeups.notify_all();
+    let changed = changed?;
     Ok(ImportCounts {
         changed,
         unchanged: all - changed,
     })
 }
 
-/// Writes members with their grants.
+/// The directory at a count of the policy.
+struct Known {
+    policy: u64,
+    directory: Directory,
+}
+
+impl Known {
+    fn read(tx: &dyn Reader) -> StoreResult<Self> {
+        Ok(Self {
+            policy: directory::policy(tx)?,
+            directory: directory::read(tx)?,
+        })
+    }
+}
+
+fn apply(directory: &mut Directory, entry: &DirectoryEntry) -> Result<()> {
+    entry
+        .check_size()
+        .and_then(|()| directory.apply(entry.clone()))
+        .map_err(|error| Problem::new(error.code()).because(&error))
+}
+
+/// Writes members with their grants. `progress` is called after each transaction with the number of members
+/// that are done.
 pub fn put_members(
     shared: &Shared,
     members: Vec<MemberDescription>,
     actor: &str,
     now_ms: i64,
+    progress: &mut dyn FnMut(usize),
 ) -> Result<ImportCounts> {
     let (all, actor, keys) = (members.len(), actor.to_owned(), Arc::clone(&shared.keys));
-    let changed = shared.store.write::<_, Problem>(move |tx| {
-        let (mut changed, mut places) = (0, Places::default());
-        for described in &members {
-            let is_new = members::put(tx, &keys, described, &actor, now_ms, &mut places)?;
-            changed += usize::from(is_new);
-        }
-        Ok(changed)
-    })?;
+    let mut places = Places::default();
+    let put_some = move |tx: &mut dyn Writer, turns: &mut slices::Turns<'_, MemberDescription>| {
+        let stamp = Stamp {
+            actor: &actor,
+            now_ms,
+        };
+        members::put_all(tx, &keys, turns, stamp, &mut places)
+    };
+    let changed = slices::run(&shared.store, members, put_some, progress);
     shared.wakeups.notify_all();
+    let changed = changed?;
     Ok(ImportCounts {
         changed,
         unchanged: all - changed,
     })
+}
+
+/// Notes the ids that the office uses for members and units. They stay on the server.
+pub fn note_external_ids(shared: &Shared, ids: Vec<([u8; 16], String)>) -> Result<usize> {
+    let note_some = |tx: &mut dyn Writer, turns: &mut slices::Turns<'_, ([u8; 16], String)>| {
+        let mut changed = 0;
+        for (id, external_id) in turns {
+            changed += usize::from(tx.put_external_id(*id, external_id)?);
+        }
+        Ok(changed)
+    };
+    slices::run(&shared.store, ids, note_some, &mut |_| {})
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+    use onegrid_core::domain::Grant;
+    use onegrid_core::fixtures::{
+        GRID_WORKER_CHEN, NOW, Person, VILLAGE, VOLUNTEER_WANG, VOLUNTEER_ZHAO,
+    };
+    use onegrid_core::id::MemberId;
+
+    use super::*;
+    use crate::ingest::tests::world::TestServer;
+    use crate::limits::SLICE_ROWS_MAX;
+
+    fn described(person: Person, grants: Vec<Grant>) -> MemberDescription {
+        MemberDescription {
+            id: person.member(),
+            public_name: Some(person.name.to_owned()),
+            area: VILLAGE,
+            grants,
+        }
+    }
+
+    /// A crowd of new members without phones.
+    fn crowd(count: usize) -> Vec<MemberDescription> {
+        let one = |n: usize| MemberDescription {
+            id: MemberId::v8(&onegrid_core::id::Hash::of(&[&n.to_be_bytes()])),
+            public_name: Some(format!("志愿者{n}")),
+            area: VILLAGE,
+            grants: vec![VOLUNTEER_WANG.grant()],
+        };
+        (0..count).map(one).collect()
+    }
+
+    fn policy(world: &TestServer) -> u64 {
+        world
+            .server
+            .store()
+            .read(|tx| directory::policy(tx))
+            .unwrap()
+    }
+
+    fn lines(world: &TestServer) -> u64 {
+        let last = world.server.store().read(|tx| tx.audit_last()).unwrap();
+        last.map_or(0, |row| row.no)
+    }
+
+    /// A cut lets the first slices stay. The same file once more brings the rest, and nothing twice.
+    #[test]
+    fn cut_import_continues_and_changes_nothing_twice() {
+        let world = TestServer::new();
+        let members = crowd(SLICE_ROWS_MAX + 20);
+        let first = lines(&world);
+        let cut = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            put_members(
+                &world.server.shared,
+                members.clone(),
+                "zhang",
+                NOW,
+                &mut |_| {
+                    panic!("the machine goes down after the first slice");
+                },
+            )
+        }));
+        assert!(cut.is_err());
+        let done = usize::try_from(lines(&world) - first).unwrap();
+        assert!((1..=SLICE_ROWS_MAX).contains(&done), "{done}");
+        let all = members.len();
+        let server = world.reopened();
+        let again = server
+            .put_members(members.clone(), "zhang", NOW + 1)
+            .unwrap();
+        assert_eq!((again.changed, again.unchanged), (all - done, done));
+        assert_eq!(lines(&world) - first, all as u64, "one line a member");
+        let once_more = server.put_members(members, "zhang", NOW + 2).unwrap();
+        assert_eq!(once_more.changed, 0);
+        assert_eq!(lines(&world) - first, all as u64);
+    }
+
+    /// The command works in another process than the server, and `SQLite` lets one of them write. With one
+    /// transaction for all, a phone waited as long as the import took.
+    #[test]
+    fn other_process_writes_while_an_import_runs() {
+        use std::time::{Duration, Instant};
+
+        let world = TestServer::new();
+        let office = world.reopened();
+        let members = crowd(8 * SLICE_ROWS_MAX);
+        let (mut longest, mut writes) = (Duration::ZERO, 0);
+        let begun = Instant::now();
+        std::thread::scope(|scope| {
+            let import = scope.spawn(|| office.put_members(members, "zhang", NOW).unwrap());
+            while !import.is_finished() {
+                let asked = Instant::now();
+                world.server.try_write(NOW).unwrap();
+                longest = longest.max(asked.elapsed());
+                writes += 1;
+            }
+        });
+        let whole = begun.elapsed();
+        assert!(writes >= 8, "one between two slices: {writes}");
+        assert!(longest < whole / 3, "waited {longest:?} of {whole:?}");
+    }
+
+    /// Every change of the policy makes each node read the directory anew, and voids uploads under way.
+    #[test]
+    fn new_members_leave_the_policy_as_it_is() {
+        let world = TestServer::new();
+        let before = policy(&world);
+        world.server.put_members(crowd(50), "zhang", NOW).unwrap();
+        assert_eq!(policy(&world), before);
+        let mut renamed = crowd(50);
+        for member in &mut renamed {
+            member.public_name = Some("新名".to_owned());
+        }
+        world.server.put_members(renamed, "zhang", NOW).unwrap();
+        assert_eq!(policy(&world), before, "a name is no right");
+        let mut fewer = crowd(50);
+        fewer[0].grants.clear();
+        world.server.put_members(fewer, "zhang", NOW).unwrap();
+        assert!(policy(&world) > before);
+    }
+
+    #[test]
+    fn change_of_a_role_of_a_phone_changes_the_policy() {
+        let world = TestServer::new();
+        let _phone = world.phone(VOLUNTEER_ZHAO);
+        let before = policy(&world);
+        world.member(VOLUNTEER_ZHAO, vec![]);
+        assert!(policy(&world) > before);
+    }
+
+    /// Spreadsheets are sorted by people. Another order must not cost every phone a new certificate.
+    #[test]
+    fn other_order_of_the_same_roles_changes_nothing() {
+        let world = TestServer::new();
+        let mut grants = vec![VOLUNTEER_WANG.grant(), GRID_WORKER_CHEN.grant()];
+        let server = &world.server;
+        let first = described(VOLUNTEER_WANG, grants.clone());
+        server.put_members(vec![first], "zhang", NOW).unwrap();
+        grants.reverse();
+        let turned = described(VOLUNTEER_WANG, grants);
+        let counts = server.put_members(vec![turned], "zhang", NOW).unwrap();
+        assert_eq!((counts.changed, counts.unchanged), (0, 1));
+    }
+
+    #[test]
+    fn entry_that_does_not_fit_publishes_none() {
+        use onegrid_core::domain::names::Names;
+        use onegrid_core::domain::unit::{Unit, UnitKind};
+        use onegrid_core::id::{AreaId, UnitId};
+
+        let world = TestServer::new();
+        let unit = |n: u8, area| {
+            DirectoryEntry::Unit(Unit {
+                id: UnitId([n; 16]),
+                names: Names::new("单位", None).unwrap(),
+                kind: UnitKind::Department,
+                area,
+                dissolved_at_ms: None,
+            })
+        };
+        let before = lines(&world);
+        let entries = vec![unit(91, VILLAGE), unit(92, AreaId([9; 16]))];
+        let done = world.server.publish(entries, "zhang", NOW);
+        assert_eq!(done.unwrap_err().code(), "directory.unknown_area");
+        assert_eq!(lines(&world), before);
+    }
 }

@@ -1,4 +1,5 @@
-//! Members and their grants. A change of grants creates new certificates for all devices of the member.
+//! Members and their grants. A change of grants creates new certificates for all devices of the member. A
+//! member who is switched off keeps name, grants and delivered work, and loses every device and invitation.
 
 use std::collections::BTreeSet;
 
@@ -11,11 +12,12 @@ use onegrid_core::trust::sign::{Authority, PublicKey};
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::signed_entry::SignedEntry;
 
-use super::{audit, devices};
+use super::{audit, devices, enrolment, revocation};
 use crate::directory;
 use crate::directory::routing::{At, read_by};
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
+use crate::shared::Shared;
 use crate::store::{Entry, MemberRow, NewEntry, Reader, StoreResult, Writer};
 
 /// Code of the directory entry for “this member's grants have changed”. Its position decides whether an
@@ -46,28 +48,126 @@ pub fn id_of_external(authority: &Authority, external_id: &str) -> MemberId {
     ]))
 }
 
-/// Writes a member, and returns whether anything changed.
-pub fn put(
+/// The person or program that changes members, and the time.
+#[derive(Debug, Clone, Copy)]
+pub struct Stamp<'a> {
+    /// Actor in the audit log.
+    pub actor: &'a str,
+    /// Server time, ms UTC.
+    pub now_ms: i64,
+}
+
+/// Writes members, and returns how many of them changed. All changes of rights count as one change of the
+/// policy, so that uploads under way are judged again once.
+pub fn put_all<'m>(
+    tx: &mut dyn Writer,
+    keys: &Keys,
+    members: impl Iterator<Item = &'m MemberDescription>,
+    stamp: Stamp<'_>,
+    places: &mut Places,
+) -> Result<usize> {
+    let (mut changed, mut rights) = (0, false);
+    for described in members {
+        let effect = put(tx, keys, described, stamp, places)?;
+        changed += usize::from(effect != Effect::None);
+        rights |= effect == Effect::Rights;
+    }
+    if rights {
+        places.bump_policy(tx)?;
+    }
+    Ok(changed)
+}
+
+/// Effect of writing a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    /// The member was described like this already.
+    None,
+    /// The name or the area changed, or the member is new, so that no upload depends on it.
+    Description,
+    /// A decision about an upload may depend on the change.
+    Rights,
+}
+
+fn put(
     tx: &mut dyn Writer,
     keys: &Keys,
     described: &MemberDescription,
-    actor: &str,
-    now_ms: i64,
+    stamp: Stamp<'_>,
     places: &mut Places,
-) -> Result<bool> {
+) -> Result<Effect> {
+    let Stamp { actor, now_ms } = stamp;
     let known = tx.member(described.id)?;
     let same_grants = known
         .as_ref()
-        .is_some_and(|known| known.grants == described.grants);
+        .is_some_and(|known| same_set(&known.grants, &described.grants));
     let same = same_grants
         && known.as_ref().is_some_and(|known| {
             known.public_name == described.public_name && known.area == described.area
         });
     if same {
-        return Ok(false);
+        return Ok(Effect::None);
     }
-    // A member who moves leaves the directory of the previous area.
-    let moved = known.as_ref().filter(|known| known.area != described.area);
+    publish_name(tx, keys, described, known.as_ref())?;
+    if known.is_some() && !same_grants {
+        let payload =
+            minicbor::to_vec((described.id, now_ms)).expect("writing CBOR to memory does not fail");
+        let changed = DirectoryEntry::Unknown {
+            code: GRANTS_CHANGED,
+            payload,
+        };
+        places.unharmed(tx, |tx| directory::publish(tx, keys, &[changed]))?;
+    }
+    let granted_at = match &known {
+        Some(known) if same_grants => known.granted_at,
+        _ => directory::mark(tx)?,
+    };
+    let granted_ms = match &known {
+        Some(known) if same_grants => known.changed_ms,
+        _ => now_ms,
+    };
+    let grants = match &known {
+        // The certificates of the devices have this order.
+        Some(known) if same_grants => known.grants.clone(),
+        _ => described.grants.clone(),
+    };
+    tx.put_member(&MemberRow {
+        id: described.id,
+        public_name: described.public_name.clone(),
+        area: described.area,
+        grants,
+        granted_at,
+        changed_ms: granted_ms,
+        disabled_ms: known.as_ref().and_then(|known| known.disabled_ms),
+    })?;
+    let mut effect = Effect::Description;
+    if !same_grants {
+        let before = known.as_ref().map_or(&[][..], |known| &known.grants);
+        let has_phone = reissue(tx, keys, described, now_ms)?;
+        if has_phone {
+            announce(tx, keys, described, before, places, now_ms)?;
+        }
+        if has_phone || known.is_some() {
+            effect = Effect::Rights;
+        }
+    }
+    let action = if known.is_some() {
+        "member.changed"
+    } else {
+        "member.added"
+    };
+    audit::note(tx, now_ms, actor, action, &described.id.to_string())?;
+    Ok(effect)
+}
+
+/// Publishes the name of a member. A member who moves leaves the directory of the previous area.
+fn publish_name(
+    tx: &mut dyn Writer,
+    keys: &Keys,
+    described: &MemberDescription,
+    known: Option<&MemberRow>,
+) -> StoreResult<()> {
+    let moved = known.filter(|known| known.area != described.area);
     let names: Vec<DirectoryEntry> = moved
         .map(|known| (known.area, None))
         .into_iter()
@@ -80,46 +180,114 @@ pub fn put(
             })
         })
         .collect();
-    directory::publish(tx, keys, &names)?;
-    if known.is_some() && !same_grants {
-        let payload =
-            minicbor::to_vec((described.id, now_ms)).expect("writing CBOR to memory does not fail");
-        let changed = DirectoryEntry::Unknown {
-            code: GRANTS_CHANGED,
-            payload,
+    directory::publish(tx, keys, &names).map(drop)
+}
+
+/// Whether two lists hold the same grants, in any order.
+#[must_use]
+pub fn same_set(one: &[Grant], other: &[Grant]) -> bool {
+    one.len() == other.len() && one.iter().all(|grant| other.contains(grant))
+}
+
+/// Changes one member as `alter` describes, from the newest state, and returns whether anything changed.
+pub fn change(
+    shared: &Shared,
+    member: MemberId,
+    actor: &str,
+    now_ms: i64,
+    alter: impl FnOnce(&mut MemberDescription) -> Result<()> + Send + 'static,
+) -> Result<bool> {
+    let (actor, keys) = (actor.to_owned(), std::sync::Arc::clone(&shared.keys));
+    let changed = shared.store.write::<_, Problem>(move |tx| {
+        let row = known(tx, member)?;
+        let mut described = MemberDescription {
+            id: row.id,
+            public_name: row.public_name,
+            area: row.area,
+            grants: row.grants,
         };
-        directory::publish(tx, keys, &[changed])?;
-    }
-    let granted_at = match &known {
-        Some(known) if same_grants => known.granted_at,
-        _ => directory::mark(tx)?,
-    };
-    let granted_ms = match &known {
-        Some(known) if same_grants => known.changed_ms,
-        _ => now_ms,
-    };
-    tx.put_member(&MemberRow {
-        id: described.id,
-        public_name: described.public_name.clone(),
-        area: described.area,
-        grants: described.grants.clone(),
-        granted_at,
-        changed_ms: granted_ms,
+        alter(&mut described)?;
+        let stamp = Stamp {
+            actor: &actor,
+            now_ms,
+        };
+        let one = std::iter::once(&described);
+        put_all(tx, &keys, one, stamp, &mut Places::default())
     })?;
-    if !same_grants {
-        let before = known.as_ref().map_or(&[][..], |known| &known.grants);
-        if reissue(tx, keys, described, now_ms)? {
-            announce(tx, keys, described, before, places, now_ms)?;
+    shared.wakeups.notify_all();
+    Ok(changed > 0)
+}
+
+fn known(tx: &dyn Reader, member: MemberId) -> Result<MemberRow> {
+    let unknown = || Problem::new("registry.unknown_member").with("member", member);
+    tx.member(member)?.ok_or_else(unknown)
+}
+
+/// Result of switching a member off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SwitchedOff {
+    /// Devices that were revoked now.
+    pub devices: usize,
+    /// Invitations that were cancelled now.
+    pub invitations: usize,
+    /// Whether the member was switched off already.
+    pub already: bool,
+}
+
+/// Switches a member off: every device is revoked and every open invitation cancelled. The work that the
+/// devices had delivered stays; their later work waits for review.
+pub fn disable(shared: &Shared, member: MemberId, actor: &str, now_ms: i64) -> Result<SwitchedOff> {
+    // A search through all invitations has no place in a transaction that writes. An invitation that is made
+    // meanwhile opens nothing, because no phone enrols for a member who is switched off.
+    let open = enrolment::open_of(shared, member)?;
+    let (actor, keys) = (actor.to_owned(), std::sync::Arc::clone(&shared.keys));
+    let (done, cut) = shared.store.write::<_, Problem>(move |tx| {
+        let row = known(tx, member)?;
+        let already = row.disabled_ms.is_some();
+        let mut cut = Vec::new();
+        for device in tx.devices_of(member)? {
+            if revocation::revoke_in(tx, &keys, &device, &actor, now_ms)? {
+                cut.push(device.id);
+            }
         }
-        directory::bump_policy(tx)?;
-    }
-    let action = if known.is_some() {
-        "member.changed"
-    } else {
-        "member.added"
-    };
-    audit::note(tx, now_ms, actor, action, &described.id.to_string())?;
-    Ok(true)
+        let mut invitations = 0;
+        for id in open {
+            invitations += usize::from(tx.drop_invitation(id)?);
+        }
+        if !already {
+            tx.put_member(&MemberRow {
+                disabled_ms: Some(now_ms),
+                ..row
+            })?;
+            audit::note(tx, now_ms, &actor, "member.disabled", &member.to_string())?;
+        }
+        let done = SwitchedOff {
+            devices: cut.len(),
+            invitations,
+            already,
+        };
+        Ok((done, cut))
+    })?;
+    revocation::cut_off(shared, &cut);
+    Ok(done)
+}
+
+/// Switches a member on again. The old devices stay revoked, so the member needs an invitation. Returns false
+/// if the member was not switched off.
+pub fn enable(shared: &Shared, member: MemberId, actor: &str, now_ms: i64) -> Result<bool> {
+    let actor = actor.to_owned();
+    shared.store.write::<_, Problem>(move |tx| {
+        let row = known(tx, member)?;
+        if row.disabled_ms.is_none() {
+            return Ok(false);
+        }
+        tx.put_member(&MemberRow {
+            disabled_ms: None,
+            ..row
+        })?;
+        audit::note(tx, now_ms, &actor, "member.enabled", &member.to_string())?;
+        Ok(true)
+    })
 }
 
 /// Issues new certificates for all phones of the member, and returns whether there is any phone. The phones'
@@ -177,22 +345,204 @@ fn announce(
     Ok(())
 }
 
-/// The directory, read on first use.
+/// The directory, read on first use and again after a change by others.
 #[derive(Debug, Default)]
-pub struct Places(Option<Directory>);
+pub struct Places(Option<(u64, Directory)>);
 
 impl Places {
-    /// Wraps a directory that was already read.
-    #[must_use]
-    pub fn known(directory: Directory) -> Self {
-        Self(Some(directory))
+    /// Wraps the directory that was read in this job.
+    pub fn known(tx: &dyn Reader, directory: Directory) -> StoreResult<Self> {
+        Ok(Self(Some((directory::policy(tx)?, directory))))
     }
 
     fn at(&mut self, tx: &dyn Reader) -> StoreResult<&Directory> {
+        let policy = directory::policy(tx)?;
         let known = match self.0.take() {
-            Some(known) => known,
-            None => directory::read(tx)?,
+            Some((of, directory)) if of == policy => (of, directory),
+            _ => (policy, directory::read(tx)?),
         };
-        Ok(self.0.insert(known))
+        Ok(&self.0.insert(known).1)
+    }
+
+    /// Counts a change of grants, which leaves places as they are.
+    fn bump_policy(&mut self, tx: &mut dyn Writer) -> StoreResult<()> {
+        self.unharmed(tx, |tx| directory::bump_policy(tx))
+    }
+
+    /// Runs a change of the policy that leaves places as they are.
+    fn unharmed<T>(
+        &mut self,
+        tx: &mut dyn Writer,
+        change: impl FnOnce(&mut dyn Writer) -> StoreResult<T>,
+    ) -> StoreResult<T> {
+        let before = directory::policy(tx)?;
+        let done = change(tx)?;
+        let after = directory::policy(tx)?;
+        if let Some((policy, _)) = &mut self.0
+            && *policy == before
+        {
+            *policy = after;
+        }
+        Ok(done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+    use onegrid_core::fixtures::{NOW, VOLUNTEER_WANG, VOLUNTEER_ZHAO};
+    use onegrid_core::trust::enrolment::EnrolmentRequest;
+    use onegrid_core::trust::invitation::Ticket;
+    use onegrid_core::wire::verdict::{HeldReason, Status};
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng as _;
+
+    use super::*;
+    use crate::ingest::tests::world::TestServer;
+
+    /// Tries to enrol another phone with this code.
+    fn enrol(world: &TestServer, code: &str) -> Result<()> {
+        let ticket = Ticket::parse(code).unwrap();
+        let key = onegrid_core::trust::sign::SecretKey::from_seed(&[77; 32]);
+        let authority = world.keys.authority();
+        let asked = EnrolmentRequest::write(&ticket, authority, &key, "phone");
+        world.server.handle_enrol(&asked, NOW + 50).map(drop)
+    }
+
+    #[test]
+    fn disabled_member_syncs_no_more_and_keeps_delivered_work() {
+        let world = TestServer::new();
+        let server = &world.server;
+        let mut phone = world.phone(VOLUNTEER_WANG);
+        let mut other = world.phone(VOLUNTEER_ZHAO);
+        let before = phone.report("送达之前");
+        phone.push(server, &[&before]);
+        let member = VOLUNTEER_WANG.member();
+        let mut rng = ChaCha20Rng::seed_from_u64(5);
+        let invited = server.invite(member, 60_000, "zhang", NOW, &mut rng);
+        let invited = invited.unwrap();
+        let done = server.disable_member(member, "zhang", NOW + 10).unwrap();
+        let expected = SwitchedOff {
+            devices: 1,
+            invitations: 1,
+            already: false,
+        };
+        assert_eq!(done, expected);
+
+        let late = phone.report("停用之后");
+        let request = phone.ask(Some(phone.bundle(&[&late])), 0);
+        let refused = phone.send(server, &request).unwrap_err();
+        assert!(
+            ["session.unknown", "session.revoked"].contains(&refused.code()),
+            "{}",
+            refused.code()
+        );
+        // A colleague brings the late work; it waits for a person.
+        let mut bundle = other.bundle(&[&late]);
+        bundle.certificates.push(phone.certificate.raw().clone());
+        let request = other.ask(Some(bundle), 0);
+        other.send(server, &request).unwrap();
+        let verdict = |id| server.store().read(|tx| tx.verdict(id)).unwrap().unwrap().1;
+        assert_eq!(verdict(late.id()).status, Status::Held(HeldReason::Revoked));
+        assert!(verdict(before.id()).status.is_accepted(), "it stays");
+
+        let code = enrol(&world, &invited.code).unwrap_err().code();
+        assert_eq!(code, "enrolment.unknown");
+        let again = server.invite(member, 60_000, "zhang", NOW, &mut rng);
+        assert_eq!(again.unwrap_err().code(), "registry.member_disabled");
+        let once_more = server.disable_member(member, "zhang", NOW + 20).unwrap();
+        let nothing = SwitchedOff {
+            devices: 0,
+            invitations: 0,
+            already: true,
+        };
+        assert_eq!(once_more, nothing);
+    }
+
+    #[test]
+    fn enabled_member_enrols_a_new_phone_and_old_ones_stay_revoked() {
+        let world = TestServer::new();
+        let server = &world.server;
+        let old = world.phone(VOLUNTEER_WANG).session.device;
+        let member = VOLUNTEER_WANG.member();
+        assert!(!server.enable_member(member, "zhang", NOW).unwrap());
+        server.disable_member(member, "zhang", NOW + 10).unwrap();
+        assert!(server.enable_member(member, "zhang", NOW + 20).unwrap());
+        let mut rng = ChaCha20Rng::seed_from_u64(5);
+        let invited = server.invite(member, 60_000, "zhang", NOW, &mut rng);
+        enrol(&world, &invited.unwrap().code).unwrap();
+        let devices = server.store().read(|tx| tx.devices_of(member)).unwrap();
+        let revoked = |id| {
+            let found = devices.iter().find(|row| row.id == id);
+            found.unwrap().revoked_ms.is_some()
+        };
+        assert_eq!(devices.len(), 2);
+        assert!(revoked(old));
+        assert_eq!(
+            devices
+                .iter()
+                .filter(|row| row.revoked_ms.is_none())
+                .count(),
+            1
+        );
+    }
+
+    /// A member who is switched off while the phone enrols stays outside.
+    #[test]
+    fn invitation_made_meanwhile_opens_nothing() {
+        let world = TestServer::new();
+        let server = &world.server;
+        world.member(VOLUNTEER_WANG, vec![VOLUNTEER_WANG.grant()]);
+        let member = VOLUNTEER_WANG.member();
+        let mut rng = ChaCha20Rng::seed_from_u64(5);
+        let invited = server.invite(member, 60_000, "zhang", NOW, &mut rng);
+        let row = invited.as_ref().unwrap().invitation.id.0;
+        let kept = server
+            .store()
+            .read(|tx| tx.invitation(row))
+            .unwrap()
+            .unwrap();
+        server.disable_member(member, "zhang", NOW + 10).unwrap();
+        let back = server
+            .store()
+            .write::<_, Problem>(move |tx| Ok(tx.put_invitation(&kept)?));
+        back.unwrap();
+        let refused = enrol(&world, &invited.unwrap().code).unwrap_err();
+        assert_eq!(refused.code(), "enrolment.unknown");
+    }
+
+    #[test]
+    fn change_keeps_everything_that_it_does_not_name() {
+        let world = TestServer::new();
+        let server = &world.server;
+        world.member(VOLUNTEER_WANG, vec![VOLUNTEER_WANG.grant()]);
+        let member = VOLUNTEER_WANG.member();
+        let row = || {
+            server
+                .store()
+                .read(|tx| tx.member(member))
+                .unwrap()
+                .unwrap()
+        };
+        let before = row();
+        let changed = server.change_member(member, "zhang", NOW + 10, |described| {
+            described.grants.clear();
+            Ok(())
+        });
+        assert!(changed.unwrap());
+        let after = row();
+        assert_eq!(after.grants, []);
+        assert_eq!(
+            (after.public_name, after.area),
+            (before.public_name, before.area)
+        );
+        let none = server.change_member(member, "zhang", NOW + 20, |_| Ok(()));
+        assert!(!none.unwrap());
+        let failed = server.change_member(member, "zhang", NOW + 30, |described| {
+            described.public_name = None;
+            Err(Problem::new("registry.role_not_held"))
+        });
+        assert!(failed.is_err());
+        assert!(row().public_name.is_some());
     }
 }

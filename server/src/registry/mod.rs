@@ -1,6 +1,7 @@
 //! Identities and rights: members, devices and their certificates, invitations, sessions, revocations and
 //! the audit log.
 
+pub mod admins;
 pub mod audit;
 pub mod devices;
 pub mod enrolment;
@@ -11,5 +12,6 @@ pub mod reading;
 pub mod renewal;
 pub mod revocation;
 pub mod sessions;
+mod slices;
 pub mod templates;
 pub mod zones;

@@ -25,7 +25,7 @@ pub fn of(tx: &dyn Reader, row: &AuditRow) -> StoreResult<Reach> {
             BTreeSet::from([StreamId::DirectoryBase])
         }
         "member.added" | "member.changed" => match row.subject.parse::<MemberId>() {
-            Ok(member) => of_member(tx, member)?,
+            Ok(member) => of_member(tx, member, row.action == "member.changed")?,
             Err(_) => return Ok(Reach::Everybody),
         },
         "review.accepted" | "review.refused" => match row.subject.parse::<EnvelopeId>() {
@@ -33,8 +33,16 @@ pub fn of(tx: &dyn Reader, row: &AuditRow) -> StoreResult<Reach> {
             Err(_) => return Ok(Reach::Everybody),
         },
         // They change nothing that a phone reads.
-        "certificate.renewed"
+        "admin.added"
+        | "admin.changed"
+        | "admin.disabled"
+        | "admin.enabled"
+        | "audit.exported"
+        | "certificate.renewed"
+        | "invitation.cancelled"
         | "invitation.made"
+        | "member.disabled"
+        | "member.enabled"
         | "readings.shown"
         | "records.exported"
         | "server.backup" => BTreeSet::new(),
@@ -43,9 +51,17 @@ pub fn of(tx: &dyn Reader, row: &AuditRow) -> StoreResult<Reach> {
     Ok(Reach::Streams(streams))
 }
 
-/// A change of grants is also told in the base of the directory.
-fn of_member(tx: &dyn Reader, member: MemberId) -> StoreResult<BTreeSet<StreamId>> {
-    let mut streams = BTreeSet::from([StreamId::Member(member), StreamId::DirectoryBase]);
+/// A change of grants is also told in the base of the directory, a new member only to the readers of the
+/// name.
+fn of_member(
+    tx: &dyn Reader,
+    member: MemberId,
+    is_told_in_base: bool,
+) -> StoreResult<BTreeSet<StreamId>> {
+    let mut streams = BTreeSet::from([StreamId::Member(member)]);
+    if is_told_in_base {
+        streams.insert(StreamId::DirectoryBase);
+    }
     if let Some(row) = tx.member(member)? {
         streams.insert(StreamId::DirectoryVillage(row.area));
     }

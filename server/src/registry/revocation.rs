@@ -10,8 +10,9 @@ use onegrid_core::id::DeviceId;
 use super::audit;
 use crate::directory;
 use crate::error::{Problem, Result};
+use crate::keys::Keys;
 use crate::shared::Shared;
-use crate::store::DeviceRow;
+use crate::store::{DeviceRow, Writer};
 
 /// Revokes a device. Returns false if it was already revoked.
 pub fn revoke(shared: &Shared, device: DeviceId, actor: &str, now_ms: i64) -> Result<bool> {
@@ -23,27 +24,46 @@ pub fn revoke(shared: &Shared, device: DeviceId, actor: &str, now_ms: i64) -> Re
         if row.member.is_none() {
             return Err(Problem::new("registry.own_author").with("device", device));
         }
-        if row.revoked_ms.is_some() {
-            return Ok(false);
-        }
-        tx.put_device(&DeviceRow {
-            revoked_ms: Some(now_ms),
-            ..row
-        })?;
-        tx.end_sessions(device)?;
-        let revocation = Revocation {
-            device,
-            revoked_at_ms: now_ms,
-        };
-        directory::publish(tx, &keys, &[DirectoryEntry::Revocation(revocation)])?;
-        audit::note(tx, now_ms, &actor, "device.revoked", &device.to_string())?;
-        Ok(true)
+        revoke_in(tx, &keys, &row, &actor, now_ms)
     })?;
-    shared.wakeups.cut(device);
+    cut_off(shared, &[device]);
+    Ok(fresh)
+}
+
+/// Revokes a known device inside a job. Returns false if it was already revoked.
+pub(super) fn revoke_in(
+    tx: &mut dyn Writer,
+    keys: &Keys,
+    row: &DeviceRow,
+    actor: &str,
+    now_ms: i64,
+) -> Result<bool> {
+    let device = row.id;
+    if row.revoked_ms.is_some() {
+        return Ok(false);
+    }
+    tx.put_device(&DeviceRow {
+        revoked_ms: Some(now_ms),
+        ..row.clone()
+    })?;
+    tx.end_sessions(device)?;
+    let revocation = Revocation {
+        device,
+        revoked_at_ms: now_ms,
+    };
+    directory::publish(tx, keys, &[DirectoryEntry::Revocation(revocation)])?;
+    audit::note(tx, now_ms, actor, "device.revoked", &device.to_string())?;
+    Ok(true)
+}
+
+/// Ends the connections of revoked devices, and wakes the others, which read of the revocation.
+pub(super) fn cut_off(shared: &Shared, devices: &[DeviceId]) {
+    for device in devices {
+        shared.wakeups.cut(*device);
+    }
     shared
         .wakeups
         .notify(&std::iter::once(StreamId::DirectoryBase).collect());
-    Ok(fresh)
 }
 
 /// Cuts off devices that another process revoked. Call it about once a second.

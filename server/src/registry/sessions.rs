@@ -284,6 +284,7 @@ pub(crate) fn take_in(
             grants: facts.grants.clone(),
             granted_at: facts.issued_at,
             changed_ms: facts.issued_ms,
+            disabled_ms: None,
         })?;
     }
     directory::bump_policy(tx)?;

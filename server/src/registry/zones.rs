@@ -5,7 +5,7 @@ use onegrid_core::domain::directory::Directory;
 use onegrid_core::domain::role::{Grant, Scope};
 use onegrid_core::domain::zone::Zone;
 
-use super::members::{self, MemberDescription, Places};
+use super::members::{self, MemberDescription, Places, Stamp};
 use crate::directory;
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
@@ -73,10 +73,9 @@ pub(super) fn follow(tx: &mut dyn Writer, keys: &Keys, actor: &str, now_ms: i64)
         .into_iter()
         .filter_map(|member| changed(member, &directory, now_ms))
         .collect();
-    let mut places = Places::known(directory);
-    for described in &changed {
-        members::put(tx, keys, described, actor, now_ms, &mut places)?;
-    }
+    let mut places = Places::known(tx, directory)?;
+    let stamp = Stamp { actor, now_ms };
+    members::put_all(tx, keys, changed.iter(), stamp, &mut places)?;
     Ok(changed.len())
 }
 

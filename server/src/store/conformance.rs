@@ -17,9 +17,11 @@ use super::*;
 
 mod durable;
 mod kept;
+mod people;
 mod streams;
 pub(crate) use durable::*;
 pub(crate) use kept::*;
+pub(crate) use people::*;
 pub(crate) use streams::*;
 
 /// A backend under test: every `open` opens the same data.
@@ -387,6 +389,9 @@ suite!(
     super::SqliteBackend::new(),
     [
         positions_are_dense_and_in_commit_order,
+        member_keeps_its_switch_and_office_id,
+        accounts_of_administrators_are_ordered_by_name,
+        invitations_are_paged_and_used_ones_stay,
         the_digest_of_each_position_is_the_sum_so_far,
         an_envelope_is_stored_once_and_keeps_its_first_verdict,
         accepting_and_revoking_exclude_each_other,

@@ -10,10 +10,11 @@ use onegrid_core::wire::parcel::ParcelOutcome;
 use onegrid_core::wire::verdict::{Status, Verdict};
 
 use super::{
-    Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow,
-    Description, DeviceRow, EntriesAmount, FeedRow, Head, Holding, InvitationRow, LoadKey, LoadRow,
-    MemberRow, ParcelAmount, ReadingKey, ReadingRow, RecordFile, RecordRow, ReviewRow, SessionRow,
-    StoreResult, StoredEnvelope, StreamItem, TemplateRow, UnreadRow, UploadAmount, UploadRow,
+    AdminRow, Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, Counts, CurrentEntry,
+    CursorsRow, Description, DeviceRow, EntriesAmount, FeedRow, Head, Holding, InvitationRow,
+    LoadKey, LoadRow, MemberRow, ParcelAmount, ReadingKey, ReadingRow, RecordFile, RecordRow,
+    ReviewRow, SessionRow, StoreResult, StoredEnvelope, StreamItem, TemplateRow, UnreadRow,
+    UploadAmount, UploadRow,
 };
 
 /// One consistent snapshot. Inside a job it also includes the job's own writes.
@@ -124,6 +125,10 @@ pub trait Reader {
     fn member(&self, id: MemberId) -> StoreResult<Option<MemberRow>>;
     /// All members, in the order of their ids.
     fn members(&self) -> StoreResult<Vec<MemberRow>>;
+    /// The id that the office uses for a member or unit, if an import brought it.
+    fn external_id(&self, id: [u8; 16]) -> StoreResult<Option<String>>;
+    /// Accounts of administrators, in the order of their names.
+    fn admins(&self) -> StoreResult<Vec<AdminRow>>;
     /// Device with this id.
     fn device(&self, id: DeviceId) -> StoreResult<Option<DeviceRow>>;
     /// All devices, in the order of their ids.
@@ -135,6 +140,12 @@ pub trait Reader {
 
     /// Invitation with this id, redeemed or not.
     fn invitation(&self, id: [u8; 16]) -> StoreResult<Option<InvitationRow>>;
+    /// Invitations after an id, in the order of their ids, at most `count_max`.
+    fn invitations(
+        &self,
+        after: Option<[u8; 16]>,
+        count_max: usize,
+    ) -> StoreResult<Vec<InvitationRow>>;
     /// Review of an envelope, open or decided.
     fn review(&self, id: EnvelopeId) -> StoreResult<Option<ReviewRow>>;
     /// Open reviews, the oldest first, at most `count_max`.

@@ -307,8 +307,23 @@ pub struct MemberRow {
     pub grants: Vec<Grant>,
     /// Mark of the directory at the last change of the grants.
     pub granted_at: DirectoryMark,
-    /// Server time of the last change, ms UTC.
+    /// Server time of the last change of the grants, ms UTC.
     pub changed_ms: i64,
+    /// Server time when the member was switched off, ms UTC.
+    pub disabled_ms: Option<i64>,
+}
+
+/// The account of an administrator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminRow {
+    /// Name that the audit log has.
+    pub name: String,
+    /// Roles as bits; the registry gives them their meaning.
+    pub roles: u8,
+    /// Server time of its first roles, ms UTC.
+    pub added_ms: i64,
+    /// Server time when it was switched off, ms UTC.
+    pub disabled_ms: Option<i64>,
 }
 
 /// An enrolled device.
@@ -361,7 +376,7 @@ pub struct AuditRow {
     pub no: u64,
     /// Server time, ms UTC.
     pub at_ms: i64,
-    /// Actor: id of a device or member, `admin` or `server`.
+    /// Actor: id of a device or member, name of an administrator, `os:` and a user of the machine, or `server`.
     pub actor: String,
     /// Action as a stable code `area.action`.
     pub action: String,

@@ -8,10 +8,10 @@ use onegrid_core::wire::envelope::RawEnvelope;
 use onegrid_core::wire::verdict::Verdict;
 
 use super::{
-    Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, CursorsRow, Description, DeviceRow,
-    Head, InvitationRow, MemberRow, NewEntry, NewEnvelope, PackedEnvelope, ParcelAmount, ParcelRow,
-    Reader, ReadingRow, RecordRow, ReviewRow, SessionRow, StoreResult, TemplateRow, UnreadRow,
-    UploadAmount, UploadRow,
+    AdminRow, Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, CursorsRow, Description,
+    DeviceRow, Head, InvitationRow, MemberRow, NewEntry, NewEnvelope, PackedEnvelope, ParcelAmount,
+    ParcelRow, Reader, ReadingRow, RecordRow, ReviewRow, SessionRow, StoreResult, TemplateRow,
+    UnreadRow, UploadAmount, UploadRow,
 };
 
 /// New signatures for what the server keeps, after its keys have changed.
@@ -97,10 +97,16 @@ pub trait Writer: Reader {
 
     /// Inserts or replaces a member.
     fn put_member(&mut self, member: &MemberRow) -> StoreResult<()>;
+    /// Notes the id that the office uses for a member or unit, and returns whether it is news.
+    fn put_external_id(&mut self, id: [u8; 16], external_id: &str) -> StoreResult<bool>;
+    /// Inserts or replaces the account of an administrator.
+    fn put_admin(&mut self, admin: &AdminRow) -> StoreResult<()>;
     /// Inserts or replaces a device.
     fn put_device(&mut self, device: &DeviceRow) -> StoreResult<()>;
     /// Inserts or replaces an invitation.
     fn put_invitation(&mut self, invitation: &InvitationRow) -> StoreResult<()>;
+    /// Removes an invitation that no phone has redeemed, and returns whether there was one.
+    fn drop_invitation(&mut self, id: [u8; 16]) -> StoreResult<bool>;
     /// Inserts or replaces an entry of the review queue.
     fn put_review(&mut self, review: &ReviewRow) -> StoreResult<()>;
     /// Appends a line to the audit log; its number must be the next.

@@ -24,6 +24,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (9, include_str!("migrations/0009_parcels.sql")),
     (10, include_str!("migrations/0010_open_visits.sql")),
     (11, include_str!("migrations/0011_parcels_brought.sql")),
+    (12, include_str!("migrations/0012_people.sql")),
 ];
 
 /// Longest time that a connection waits for another writing process.

@@ -18,11 +18,11 @@ use super::{
     streams, templates, unread, visitors, written,
 };
 use crate::store::{
-    Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow,
-    Description, DeviceRow, EntriesAmount, FeedRow, Head, Holding, InvitationRow, LoadKey, LoadRow,
-    MemberRow, ParcelAmount, Reader, ReadingKey, ReadingRow, RecordFile, RecordRow, ReviewRow,
-    SessionRow, StoreError, StoreResult, StoredEnvelope, StreamItem, TemplateRow, UnreadRow,
-    UploadAmount, UploadRow,
+    AdminRow, Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, Counts, CurrentEntry,
+    CursorsRow, Description, DeviceRow, EntriesAmount, FeedRow, Head, Holding, InvitationRow,
+    LoadKey, LoadRow, MemberRow, ParcelAmount, Reader, ReadingKey, ReadingRow, RecordFile,
+    RecordRow, ReviewRow, SessionRow, StoreError, StoreResult, StoredEnvelope, StreamItem,
+    TemplateRow, UnreadRow, UploadAmount, UploadRow,
 };
 
 pub(super) struct Tx<'c> {
@@ -203,6 +203,14 @@ impl Reader for Tx<'_> {
         people::members(self.db).map_err(failure)
     }
 
+    fn external_id(&self, id: [u8; 16]) -> StoreResult<Option<String>> {
+        people::external_id(self.db, id).map_err(failure)
+    }
+
+    fn admins(&self) -> StoreResult<Vec<AdminRow>> {
+        people::admins(self.db).map_err(failure)
+    }
+
     fn device(&self, id: DeviceId) -> StoreResult<Option<DeviceRow>> {
         people::device(self.db, id).map_err(failure)
     }
@@ -221,6 +229,14 @@ impl Reader for Tx<'_> {
 
     fn invitation(&self, id: [u8; 16]) -> StoreResult<Option<InvitationRow>> {
         people::invitation(self.db, id).map_err(failure)
+    }
+
+    fn invitations(
+        &self,
+        after: Option<[u8; 16]>,
+        count_max: usize,
+    ) -> StoreResult<Vec<InvitationRow>> {
+        people::invitations(self.db, after, count_max).map_err(failure)
     }
 
     fn review(&self, id: EnvelopeId) -> StoreResult<Option<ReviewRow>> {

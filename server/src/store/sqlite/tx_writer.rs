@@ -15,10 +15,10 @@ use super::{
     signatures, streams, templates, unread, visitors, written,
 };
 use crate::store::{
-    Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, CursorsRow, Description, DeviceRow,
-    Head, InvitationRow, MemberRow, NewEntry, NewEnvelope, PackedEnvelope, ParcelAmount, ParcelRow,
-    ReadingRow, RecordRow, Renewals, ReviewRow, SessionRow, StoreError, StoreResult, TemplateRow,
-    UnreadRow, UploadAmount, UploadRow, Writer,
+    AdminRow, Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, CursorsRow, Description,
+    DeviceRow, Head, InvitationRow, MemberRow, NewEntry, NewEnvelope, PackedEnvelope, ParcelAmount,
+    ParcelRow, ReadingRow, RecordRow, Renewals, ReviewRow, SessionRow, StoreError, StoreResult,
+    TemplateRow, UnreadRow, UploadAmount, UploadRow, Writer,
 };
 
 impl Writer for Tx<'_> {
@@ -91,12 +91,24 @@ impl Writer for Tx<'_> {
         people::put_member(self.db, member).map_err(failure)
     }
 
+    fn put_external_id(&mut self, id: [u8; 16], external_id: &str) -> StoreResult<bool> {
+        people::put_external_id(self.db, id, external_id).map_err(failure)
+    }
+
+    fn put_admin(&mut self, admin: &AdminRow) -> StoreResult<()> {
+        people::put_admin(self.db, admin).map_err(failure)
+    }
+
     fn put_device(&mut self, device: &DeviceRow) -> StoreResult<()> {
         people::put_device(self.db, device).map_err(failure)
     }
 
     fn put_invitation(&mut self, invitation: &InvitationRow) -> StoreResult<()> {
         people::put_invitation(self.db, invitation).map_err(failure)
+    }
+
+    fn drop_invitation(&mut self, id: [u8; 16]) -> StoreResult<bool> {
+        people::drop_invitation(self.db, id).map_err(failure)
     }
 
     fn put_review(&mut self, review: &ReviewRow) -> StoreResult<()> {
