@@ -1,16 +1,20 @@
 //! Administrator actions on a deployment, from files and the command line.
 
+pub mod audit_log;
 pub mod backup;
+pub mod changes;
 pub mod data_dir;
 pub mod export;
 pub mod import;
+pub mod invitation_sheet;
+pub mod people;
 pub mod rotation;
 pub mod seed;
 pub mod setup;
 pub mod take_in;
 pub mod verify;
+pub mod wording;
 pub mod xlsform;
 
-/// Actor in the audit log for the command line. A running server wakes its phones after a new line of this
-/// actor, because the change came from another process.
+/// Actor in the audit log for work that no person ordered by name, such as the setup of a deployment.
 pub const ADMIN: &str = "admin";

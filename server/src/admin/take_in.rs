@@ -1,40 +1,63 @@
-//! Import from files into the store: parse against the known data, then import the good rows or none.
+//! Import from files into the store: parse against the known data, compare, then import the good rows or none.
+//!
+//! The comparison is the report of a dry run and of the real import.
 
 use onegrid_core::domain::directory::{Directory, DirectoryEntry};
 use onegrid_core::domain::position::Datum;
 
-use super::ADMIN;
+use super::changes::{self, Change, PersonChange};
 use super::import::areas::{AreaFiles, AreaOptions, parse_areas};
-use super::import::members::parse_members;
-use super::import::units::parse_units;
-use super::import::{BadRow, Import, Progress};
+use super::import::members::{MemberRow, parse_members};
+use super::import::units::{KindChange, UnitRow, parse_units_with};
+use super::import::{BadRow, Import, Place, Progress};
 use super::xlsform::TemplateFile;
 use crate::directory;
 use crate::error::{Problem, Result};
+use crate::registry::import::ImportCounts;
 use crate::registry::members::{MemberDescription, id_of_external};
 use crate::registry::templates::PutResult;
 use crate::server::Server;
+use crate::store::MemberRow as PresentRow;
 
 /// Result of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Rows that changed the store.
+    /// Rows that changed the store, or would change it.
     pub changed: usize,
     /// Rows that changed nothing.
     pub unchanged: usize,
     /// Refused rows.
     pub bad: Vec<BadRow>,
+    /// Remarks about things that were left out as usual.
+    pub notes: Vec<BadRow>,
+    /// External ids of people who were held back whole because of a bad row.
+    pub held_back: Vec<String>,
+    /// Every change, made or not.
+    pub changes: Vec<Change>,
     /// Whether the good rows were left out because of the bad ones.
     pub withheld: bool,
 }
 
-/// Treatment of the good rows if there are bad ones.
+/// Treatment of the good rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Import the good rows.
+    /// Import the good rows, even if there are bad ones.
     Rest,
-    /// Import nothing.
+    /// Import nothing if there are bad ones.
     Strict,
+    /// Import nothing, and tell the changes.
+    DryRun,
+}
+
+/// An order to import.
+#[derive(Debug, Clone, Copy)]
+pub struct Order<'a> {
+    /// Treatment of the good rows.
+    pub mode: Mode,
+    /// Actor in the audit log.
+    pub actor: &'a str,
+    /// Server time, ms UTC.
+    pub now_ms: i64,
 }
 
 /// Imports areas with their boundaries.
@@ -42,19 +65,19 @@ pub fn import_areas(
     server: &Server,
     files: &AreaFiles,
     datum: Datum,
-    mode: Mode,
-    now_ms: i64,
+    order: Order<'_>,
     progress: &mut Progress<'_>,
 ) -> Result<Outcome> {
     let known = known(server)?;
     let options = AreaOptions {
-        valid_from_ms: now_ms,
+        valid_from_ms: order.now_ms,
         datum,
     };
     let import = parse_areas(files, &known.areas, options, progress);
-    take(import, mode, |good| {
+    let changes = changes::of_areas(&known.areas, &import.good);
+    take(import, changes, order.mode, |good| {
         let entries = good.into_iter().map(DirectoryEntry::Area).collect();
-        server.publish(entries, ADMIN, now_ms)
+        server.publish(entries, order.actor, order.now_ms)
     })
 }
 
@@ -63,49 +86,137 @@ pub fn import_units(
     server: &Server,
     file: &str,
     bytes: &[u8],
-    mode: Mode,
-    now_ms: i64,
+    order: Order<'_>,
+    progress: &mut Progress<'_>,
+) -> Result<Outcome> {
+    let kinds = KindChange::default();
+    import_units_with(server, (file, bytes), kinds, order, progress)
+}
+
+/// Imports units and teams from a file with this name, with a choice about changed kinds.
+pub fn import_units_with(
+    server: &Server,
+    file: (&str, &[u8]),
+    kinds: KindChange,
+    order: Order<'_>,
     progress: &mut Progress<'_>,
 ) -> Result<Outcome> {
     let known = known(server)?;
-    let import = parse_units(file, bytes, &known.areas, &known.units, progress);
-    take(import, mode, |good| {
-        let entries = good
-            .into_iter()
-            .map(|row| DirectoryEntry::Unit(row.unit))
-            .collect();
-        server.publish(entries, ADMIN, now_ms)
+    let places = (&known.areas, &known.units);
+    let import = parse_units_with(file.0, file.1, places, kinds, progress);
+    let change = |row: &UnitRow| Change::Unit {
+        external_id: row.external_id.clone(),
+        before: known.units.get(&row.unit.id).cloned(),
+        after: row.unit.clone(),
+    };
+    let changes = import.good.iter().map(change).collect();
+    take(import, changes, order.mode, |good| {
+        let ids = good
+            .iter()
+            .map(|row| (row.unit.id.0, row.external_id.clone()));
+        server.note_external_ids(ids.collect())?;
+        let units = good.into_iter().map(|row| DirectoryEntry::Unit(row.unit));
+        server.publish(units.collect(), order.actor, order.now_ms)
     })
 }
 
-/// Imports members with their roles. Members that the file does not mention stay unchanged.
+/// Imports members with their roles. Members that the file does not mention stay unchanged. A gap in
+/// the file takes no role away.
 pub fn import_members(
     server: &Server,
     file: &str,
     bytes: &[u8],
-    mode: Mode,
-    now_ms: i64,
+    order: Order<'_>,
     progress: &mut Progress<'_>,
 ) -> Result<Outcome> {
     let known = known(server)?;
-    let import = parse_members(file, bytes, &known.areas, &known.units, progress);
     let authority = *server.keys().authority();
-    take(import, mode, |good| {
-        let members = good
-            .into_iter()
-            .map(|row| MemberDescription {
-                id: id_of_external(&authority, &row.external_id),
-                public_name: Some(row.public_name),
-                area: row.home,
-                grants: row.grants,
-            })
-            .collect();
-        server.put_members(members, ADMIN, now_ms)
+    let mut import = parse_members(file, bytes, &known.areas, &known.units, &mut |_, _| {});
+    let people = std::mem::take(&mut import.good);
+    let described = people.into_iter().map(|row| {
+        let member = MemberDescription {
+            id: id_of_external(&authority, &row.external_id),
+            public_name: Some(row.public_name.clone()),
+            area: row.home,
+            grants: row.grants.clone(),
+        };
+        (row, member)
+    });
+    let mut planned = Planned {
+        file,
+        import: Import {
+            bad: import.bad,
+            notes: import.notes,
+            held_back: import.held_back,
+            is_partial: import.is_partial,
+            ..Import::default()
+        },
+        changes: Vec::new(),
+        unchanged_ids: Vec::new(),
+    };
+    let described: Vec<_> = described.collect();
+    server.store().read::<_, Problem>(|tx| {
+        for (row, member) in described {
+            let present = tx.member(member.id)?;
+            planned.add(row, member, present.as_ref());
+        }
+        Ok(())
+    })?;
+    let Planned {
+        import,
+        changes,
+        unchanged_ids,
+        ..
+    } = planned;
+    take(import, changes, order.mode, |good| {
+        let all = good.len();
+        let changed_ids = good.iter().map(|(row, member)| (member.id.0, row.clone()));
+        // An import of an older version did not note the ids of people who have not changed since.
+        let ids = unchanged_ids.into_iter().chain(changed_ids).collect();
+        server.note_external_ids(ids)?;
+        let members = good.into_iter().map(|(_, member)| member).collect();
+        let mut slices = |done| progress(done, all);
+        server.put_members_slowly(members, order.actor, order.now_ms, &mut slices)
     })
 }
 
+/// People of a file, compared with the present state.
+struct Planned<'a> {
+    file: &'a str,
+    /// External id and description of each person with a change.
+    import: Import<(String, MemberDescription)>,
+    changes: Vec<Change>,
+    unchanged_ids: Vec<([u8; 16], String)>,
+}
+
+impl Planned<'_> {
+    fn add(&mut self, row: MemberRow, member: MemberDescription, present: Option<&PresentRow>) {
+        let Some(change) = PersonChange::of(&row.external_id, &member, present) else {
+            self.import.unchanged += 1;
+            self.unchanged_ids.push((member.id.0, row.external_id));
+            return;
+        };
+        if self.import.is_partial && !change.taken.is_empty() {
+            let place = Place::Line(row.line);
+            let code = "import.would_take_roles";
+            let bad = BadRow::new(self.file, place, code, &row.external_id);
+            self.import.bad.push(bad);
+            self.import.held_back.push(row.external_id);
+            return;
+        }
+        self.changes.push(Change::Person(change));
+        self.import.good.push((row.external_id, member));
+    }
+}
+
 /// Imports a template of checklists from a workbook or from JSON, as a whole or not at all.
-pub fn import_template(server: &Server, file: &str, bytes: &[u8], now_ms: i64) -> Result<Outcome> {
+pub fn import_template(
+    server: &Server,
+    file: &str,
+    bytes: &[u8],
+    actor: &str,
+    now_ms: i64,
+) -> Result<Outcome> {
     let refused = |bad| Outcome {
         bad,
         withheld: true,
@@ -121,7 +232,7 @@ pub fn import_template(server: &Server, file: &str, bytes: &[u8], now_ms: i64) -
         unchanged,
         ..Outcome::default()
     };
-    Ok(match server.put_template(&read.template, ADMIN, now_ms)? {
+    Ok(match server.put_template(&read.template, actor, now_ms)? {
         PutResult::Published => counted(1, 0),
         PutResult::Known => counted(0, 1),
         PutResult::Taken => refused(vec![read.refused(file, "template.version_taken", version)]),
@@ -135,33 +246,33 @@ fn known(server: &Server) -> Result<Directory> {
         .read::<_, Problem>(|tx| Ok(directory::read(tx)?))
 }
 
+/// Imports the good rows as the mode says.
 fn take<T>(
     import: Import<T>,
+    changes: Vec<Change>,
     mode: Mode,
-    store: impl FnOnce(Vec<T>) -> Result<crate::registry::import::ImportCounts>,
+    store: impl FnOnce(Vec<T>) -> Result<ImportCounts>,
 ) -> Result<Outcome> {
-    let Import {
-        good,
-        bad,
-        unchanged,
-    } = import;
-    if mode == Mode::Strict && !bad.is_empty() {
-        return Ok(Outcome {
-            unchanged,
-            bad,
-            withheld: true,
-            ..Outcome::default()
-        });
-    }
-    let taken = if good.is_empty() {
-        crate::registry::import::ImportCounts::default()
-    } else {
-        store(good)?
+    let mut outcome = Outcome {
+        unchanged: import.unchanged,
+        bad: import.bad,
+        notes: import.notes,
+        held_back: import.held_back,
+        changes,
+        ..Outcome::default()
     };
-    Ok(Outcome {
-        changed: taken.changed,
-        unchanged: unchanged + taken.unchanged,
-        bad,
-        withheld: false,
-    })
+    match mode {
+        Mode::Strict if !outcome.bad.is_empty() => outcome.withheld = true,
+        Mode::DryRun => outcome.changed = import.good.len(),
+        Mode::Strict | Mode::Rest => {
+            let taken = store(import.good)?;
+            outcome.changed = taken.changed;
+            outcome.unchanged += taken.unchanged;
+        }
+    }
+    Ok(outcome)
 }
+
+#[cfg(test)]
+#[path = "take_in_tests.rs"]
+mod tests;

@@ -1,4 +1,4 @@
-//! Areas from a folder: `areas.csv` (code, level, parent, name, optionally an English name) and
+//! Areas from a folder: `areas.csv`, or `areas.xlsx` in its place (code, level, parent, name, optionally an English name) and
 //! beside it `districts.geojson`, `towns.geojson`, `villages.geojson`, `grids.geojson`. Each
 //! feature carries the code of its area in `properties.code`. If a `GeoJSON` file is missing, its
 //! level has no boundaries.
@@ -26,6 +26,9 @@ use crate::limits::IMPORT_FILE_BYTES_MAX;
 
 /// File name of the table.
 pub const TABLE_FILE: &str = "areas.csv";
+
+/// File name of the table as a workbook.
+const WORKBOOK_FILE: &str = "areas.xlsx";
 
 const COLUMNS: &[Column] = &[
     Column {
@@ -88,7 +91,7 @@ impl AreaFiles {
     #[allow(clippy::result_large_err, reason = "one import has few files")]
     pub fn read_folder(folder: &Path) -> Result<Self, BadRow> {
         let mut files = Self {
-            table: read(folder, TABLE_FILE)?,
+            table: read(folder, table_file(folder))?,
             boundaries: BTreeMap::new(),
         };
         for level in AreaLevel::ALL {
@@ -98,6 +101,16 @@ impl AreaFiles {
             }
         }
         Ok(files)
+    }
+}
+
+/// Name of the table in a folder: a workbook only if there is no text.
+fn table_file(folder: &Path) -> &'static str {
+    let is_there = |name: &str| folder.join(name).exists();
+    if !is_there(TABLE_FILE) && is_there(WORKBOOK_FILE) {
+        WORKBOOK_FILE
+    } else {
+        TABLE_FILE
     }
 }
 
@@ -130,10 +143,7 @@ pub fn parse_areas(
     progress: &mut Progress<'_>,
 ) -> Import<AreaEntry> {
     let mut table = Table::read(TABLE_FILE, &files.table, COLUMNS);
-    let mut import = Import {
-        bad: std::mem::take(&mut table.bad),
-        ..Import::default()
-    };
+    let mut import = Import::of(&mut table);
     let mut boundaries = BTreeMap::new();
     for (level, bytes) in &files.boundaries {
         let name = boundary_file(*level);

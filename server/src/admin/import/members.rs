@@ -17,7 +17,7 @@
 //! Phone numbers, identity numbers and the like have no column, because the system does not need
 //! them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use onegrid_core::domain::area::{AreaCode, AreaLevel};
 use onegrid_core::domain::areas::Areas;
@@ -75,7 +75,7 @@ pub struct MemberRow {
     pub grants: Vec<Grant>,
 }
 
-/// Parses members against the existing areas and units.
+/// Parses members against the existing areas and units. A person with a bad row is held back whole.
 pub fn parse_members(
     file: &str,
     bytes: &[u8],
@@ -84,35 +84,68 @@ pub fn parse_members(
     progress: &mut Progress<'_>,
 ) -> Import<MemberRow> {
     let mut table = Table::read(file, bytes, COLUMNS);
-    let mut import = Import {
-        bad: std::mem::take(&mut table.bad),
-        ..Import::default()
-    };
-    let mut index: BTreeMap<String, usize> = BTreeMap::new();
+    let mut import = Import::of(&mut table);
+    let mut people = People::default();
+    for row in &table.refused {
+        people.hold_back(row, &mut import);
+    }
     for (done, row) in table.rows.iter().enumerate() {
         report(progress, done, table.rows.len());
         if import.is_hopeless() {
+            import.is_partial = true;
             break;
         }
-        let taken = parse_row(row, areas, units).and_then(|member| {
-            let Some(at) = index.get(&member.external_id) else {
-                index.insert(member.external_id.clone(), import.good.len());
-                import.good.push(member);
-                return Ok(());
-            };
-            add_role(&mut import.good[*at], member)
-        });
+        let taken = parse_row(row, areas, units).and_then(|member| people.take(member));
         if let Err((column, code)) = taken {
             import
                 .bad
                 .push(table.bad(row.line, column, code, row.get(column)));
+            import.is_partial |= row.has_line_break();
+            people.hold_back(row, &mut import);
         }
     }
     report(progress, table.rows.len(), table.rows.len());
+    import.good = people.good;
+    let held_back = |member: &MemberRow| people.held_back.contains(&member.external_id);
+    import.good.retain(|member| !held_back(member));
+    import.held_back = people.held_back.into_iter().collect();
     import
 }
 
-type Refused = (&'static str, &'static str);
+/// The people of a table. **Invariant:** a person with a bad row is held back whole, because a role that is
+/// missing here would be taken away.
+#[derive(Default)]
+struct People {
+    good: Vec<MemberRow>,
+    /// Place in `good` by external id.
+    index: BTreeMap<String, usize>,
+    held_back: BTreeSet<String>,
+}
+
+impl People {
+    fn take(&mut self, member: MemberRow) -> Result<(), Refused> {
+        let Some(at) = self.index.get(&member.external_id) else {
+            self.index
+                .insert(member.external_id.clone(), self.good.len());
+            self.good.push(member);
+            return Ok(());
+        };
+        add_role(&mut self.good[*at], member)
+    }
+
+    /// Holds back the person of a bad row. If the row does not say whose it is, it may be anybody's.
+    fn hold_back(&mut self, row: &Row, import: &mut Import<MemberRow>) {
+        match checked_name(row.get("external_id")) {
+            Ok(external_id) => {
+                self.held_back.insert(external_id);
+            }
+            Err(_) => import.is_partial = true,
+        }
+    }
+}
+
+/// Column and code of a refusal.
+pub type Refused = (&'static str, &'static str);
 
 fn add_role(known: &mut MemberRow, more: MemberRow) -> Result<(), Refused> {
     if known.public_name != more.public_name {
@@ -143,9 +176,36 @@ fn parse_row(
     let public_name = checked_name(row.get("public_name"));
     let public_name = public_name.map_err(|error| ("public_name", error.code()))?;
     let role = role_of(row.get("role")).ok_or(("role", "import.unknown_role"))?;
+    let post = post_of(role, row.get("areas"), row.get("unit"), areas, units)?;
+    Ok(MemberRow {
+        line: row.line,
+        external_id,
+        public_name,
+        home: post.home,
+        grants: post.grants,
+    })
+}
+
+/// A role with the places that it is held in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Post {
+    /// Area whose directory carries the name.
+    pub home: AreaId,
+    /// Grants of the role.
+    pub grants: Vec<Grant>,
+}
+
+/// Checks a role with its areas (codes) and unit (external id). The error names column and reason.
+pub fn post_of(
+    role: Role,
+    area_codes: &str,
+    unit: &str,
+    areas: &Areas,
+    units: &BTreeMap<UnitId, Unit>,
+) -> Result<Post, Refused> {
     let needs = rule_of(role).ok_or(("role", "import.unknown_role"))?;
-    let paths = paths_of(row.get("areas"), areas)?;
-    let unit = unit_of(row.get("unit"), units)?;
+    let paths = paths_of(area_codes, areas)?;
+    let unit = unit_of(unit, units)?;
     needs.check(&paths, unit)?;
     let home = match (paths.first(), unit) {
         // A grid has no directory of its own, so its village carries the name.
@@ -173,16 +233,12 @@ fn parse_row(
     if grants.len() > GRANTS_MAX {
         return Err(("areas", "import.too_many_grants"));
     }
-    Ok(MemberRow {
-        line: row.line,
-        external_id,
-        public_name,
-        home,
-        grants,
-    })
+    Ok(Post { home, grants })
 }
 
-fn role_of(text: &str) -> Option<Role> {
+/// Reads the word for a role, in Chinese or as its stable name.
+#[must_use]
+pub fn role_of(text: &str) -> Option<Role> {
     Some(match text {
         "志愿者" | "义警" => Role::Volunteer,
         "队长" => Role::TeamLead,

@@ -3,7 +3,7 @@
 //! ```text
 //!  bytes ─▶ encoding ─▶ table ─▶ areas │ units │ members ─▶ Import { good, bad }
 //!           UTF-8, 16   header,           each row parsed          │
-//!           GB18030     limits            into a checked type      ▼ stored by the caller
+//!        or workbook    limits            into a checked type      ▼ stored by the caller
 //! ```
 //!
 //! **Contract.** Parsing is pure and stores no data. Every refused row is named with its place, its
@@ -18,6 +18,7 @@ mod geometry;
 pub mod members;
 mod table;
 pub mod units;
+mod workbook;
 
 use std::fmt;
 
@@ -167,6 +168,12 @@ pub struct Import<T> {
     pub bad: Vec<BadRow>,
     /// Number of rows that change nothing.
     pub unchanged: usize,
+    /// Remarks about things that are left out as usual, such as hidden sheets.
+    pub notes: Vec<BadRow>,
+    /// External ids of people who are held back whole, because one of their rows is bad.
+    pub held_back: Vec<String>,
+    /// Whether rows or columns of the file may be missing here. Then the absence of a role proves nothing.
+    pub is_partial: bool,
 }
 
 impl<T> Default for Import<T> {
@@ -175,11 +182,24 @@ impl<T> Default for Import<T> {
             good: Vec::new(),
             bad: Vec::new(),
             unchanged: 0,
+            notes: Vec::new(),
+            held_back: Vec::new(),
+            is_partial: false,
         }
     }
 }
 
 impl<T> Import<T> {
+    /// Takes over everything of a table but its rows.
+    fn of(table: &mut table::Table) -> Self {
+        Self {
+            bad: std::mem::take(&mut table.bad),
+            notes: std::mem::take(&mut table.notes),
+            is_partial: table.is_partial,
+            ..Self::default()
+        }
+    }
+
     /// Returns all good rows if there is no bad row, otherwise the bad rows alone.
     pub fn strict(self) -> Result<Vec<T>, Vec<BadRow>> {
         if self.bad.is_empty() {

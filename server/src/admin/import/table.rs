@@ -1,11 +1,16 @@
 //! Tables with a header in Chinese or English. Their rows have cells under the column names that
-//! the code uses.
+//! the code uses. A table is a text or the first visible sheet of a workbook.
+//!
+//! **Invariant.** If a person's row may be missing here although the file has it, [`Table::is_partial`] or
+//! [`Table::refused`] says so. So an import can hold back a person whose rows it does not know for sure.
 
 use std::collections::BTreeMap;
 
 use super::encoding::text_of;
-use super::{BadRow, Place};
-use crate::limits::{IMPORT_CELL_BYTES_MAX, IMPORT_COLUMNS_MAX, IMPORT_ROWS_MAX};
+use super::{BadRow, Place, workbook};
+use crate::limits::{
+    IMPORT_CELL_BYTES_MAX, IMPORT_COLUMNS_MAX, IMPORT_ROWS_MAX, IMPORT_TITLES_MAX,
+};
 
 /// Definition of a column.
 pub(super) struct Column {
@@ -24,6 +29,9 @@ impl Column {
     }
 }
 
+/// Text of a cell without white space at its ends, or the code of the reason why it has none.
+pub(super) type Cell = Result<String, &'static str>;
+
 /// One row with its line in the file. Its cells have no white space at their ends.
 #[derive(Debug)]
 pub(super) struct Row {
@@ -36,6 +44,12 @@ impl Row {
     pub(super) fn get(&self, column: &str) -> &str {
         self.cells.get(column).map_or("", String::as_str)
     }
+
+    /// Whether the row takes several lines, so that it may have swallowed rows of other people.
+    pub(super) fn has_line_break(&self) -> bool {
+        let breaks = |cell: &String| cell.contains(['\n', '\r']);
+        self.cells.values().any(breaks)
+    }
 }
 
 /// A table, up to the last readable row.
@@ -46,6 +60,43 @@ pub(super) struct Table {
     headers: BTreeMap<&'static str, String>,
     pub(super) rows: Vec<Row>,
     pub(super) bad: Vec<BadRow>,
+    /// Remarks about things that were left out as usual.
+    pub(super) notes: Vec<BadRow>,
+    /// Rows that were refused as a whole, with their readable cells.
+    pub(super) refused: Vec<Row>,
+    /// Whether rows or columns of the file may be missing in `rows` and `refused`.
+    pub(super) is_partial: bool,
+    /// Lines above the header: the number of the first, and how many there are.
+    titles: Option<(u64, usize)>,
+}
+
+/// A row before its columns are known.
+struct Record {
+    line: u64,
+    cells: Vec<Cell>,
+}
+
+/// Column of each position of the header.
+type Order = Vec<Option<&'static str>>;
+
+impl Record {
+    fn is_empty(&self) -> bool {
+        self.cells
+            .iter()
+            .all(|cell| cell.as_ref().is_ok_and(String::is_empty))
+    }
+
+    /// Whether the row has one filled cell, as the title of a table has.
+    fn is_title(&self) -> bool {
+        let filled = |cell: &&Cell| cell.as_ref().is_ok_and(|text| !text.is_empty());
+        self.cells.iter().filter(filled).count() == 1
+    }
+
+    /// Whether the record takes several lines. An unclosed quotation mark swallows the rows below it.
+    fn has_line_break(&self) -> bool {
+        let breaks = |cell: &Cell| cell.as_ref().is_ok_and(|text| text.contains(['\n', '\r']));
+        self.cells.iter().any(breaks)
+    }
 }
 
 impl Table {
@@ -56,10 +107,18 @@ impl Table {
             headers: BTreeMap::new(),
             rows: Vec::new(),
             bad: Vec::new(),
+            notes: Vec::new(),
+            refused: Vec::new(),
+            is_partial: false,
+            titles: None,
         };
-        match text_of(bytes) {
-            Ok(text) => table.read_text(&text, columns),
-            Err(code) => table.bad.push(BadRow::new(file, Place::File, code, "")),
+        let read = if workbook::is_workbook(bytes) {
+            workbook::read(bytes).map(|book| table.read_book(book, columns))
+        } else {
+            text_of(bytes).map(|text| table.read_text(&text, columns))
+        };
+        if let Err(code) = read {
+            table.bad.push(BadRow::new(file, Place::File, code, ""));
         }
         table
     }
@@ -77,62 +136,132 @@ impl Table {
             .delimiter(delimiter(text))
             .trim(csv::Trim::All)
             .from_reader(text.as_bytes());
-        let mut order: Option<Vec<Option<&'static str>>> = None;
-        let mut record = csv::StringRecord::new();
+        let mut lines = Lines::new(text);
+        let mut order = None;
+        let mut read = csv::StringRecord::new();
         loop {
-            match reader.read_record(&mut record) {
+            let is_read = reader.read_record(&mut read);
+            let start = read.position().map_or(0, csv::Position::byte);
+            let line = lines.at(usize::try_from(start).unwrap_or(usize::MAX));
+            match is_read {
                 Ok(false) => break,
                 Ok(true) => {}
-                Err(error) => {
-                    let line = error.position().map_or(1, csv::Position::line);
+                Err(_) => {
                     self.refuse(line, "import.unreadable_row", "");
+                    self.is_partial = true;
                     break;
                 }
             }
-            let line = record.position().map_or(1, csv::Position::line);
-            if record.iter().all(str::is_empty) {
-                continue;
-            }
-            let Some(order) = &order else {
-                let Some(read) = self.read_header(&record, line, columns) else {
-                    return;
-                };
-                order = Some(read);
-                continue;
-            };
-            if self.rows.len() >= IMPORT_ROWS_MAX {
-                self.refuse(line, "import.too_many_rows", "");
+            let cells = read.iter().map(|cell| Ok(cell.to_owned())).collect();
+            let record = Record { line, cells };
+            if self.take(&record, &mut order, columns) == Flow::Stop {
                 break;
             }
-            self.read_row(&record, line, order);
         }
-        if self.rows.is_empty() && self.bad.is_empty() {
-            self.bad.push(BadRow::new(
-                &self.file,
-                Place::File,
-                "import.empty_file",
-                "",
-            ));
+        self.end(order.is_some(), columns);
+    }
+
+    fn read_book(&mut self, book: workbook::Book, columns: &'static [Column]) {
+        let mut order = None;
+        for (line, cells) in book.rows {
+            let record = Record { line, cells };
+            if self.take(&record, &mut order, columns) == Flow::Stop {
+                break;
+            }
+        }
+        self.end(order.is_some(), columns);
+        for name in book.hidden {
+            let note = BadRow::new(&self.file, Place::File, "import.hidden_sheet", &name);
+            self.notes.push(note);
+        }
+        for name in book.left_out {
+            let left = BadRow::new(&self.file, Place::File, "import.sheet_left_out", &name);
+            self.bad.push(left);
+            self.is_partial = true;
+        }
+    }
+
+    /// Takes a record as title, header or row.
+    fn take(
+        &mut self,
+        record: &Record,
+        order: &mut Option<Order>,
+        columns: &'static [Column],
+    ) -> Flow {
+        if record.is_empty() {
+            return Flow::Continue;
+        }
+        let Some(order) = order else {
+            let is_known = |cell: &Cell| {
+                cell.as_ref()
+                    .is_ok_and(|text| columns.iter().any(|column| column.is_called(text)))
+            };
+            let has_known = record.cells.iter().any(is_known);
+            let (first, titles) = self.titles.unwrap_or((record.line, 0));
+            if !has_known && record.is_title() && titles < IMPORT_TITLES_MAX {
+                self.titles = Some((first, titles + 1));
+                return Flow::Continue;
+            }
+            let line = if has_known { record.line } else { first };
+            *order = self.read_header(record, line, columns);
+            return if order.is_some() {
+                Flow::Continue
+            } else {
+                Flow::Stop
+            };
+        };
+        if self.rows.len() >= IMPORT_ROWS_MAX {
+            self.refuse(record.line, "import.too_many_rows", "");
+            self.is_partial = true;
+            return Flow::Stop;
+        }
+        self.read_row(record, order);
+        Flow::Continue
+    }
+
+    /// Names a missing header or missing rows.
+    fn end(&mut self, has_header: bool, columns: &'static [Column]) {
+        if !self.bad.is_empty() || !self.rows.is_empty() {
+            return;
+        }
+        if let Some((line, _)) = self.titles.filter(|_| !has_header) {
+            self.refuse_missing(line, columns);
+        } else {
+            let empty = BadRow::new(&self.file, Place::File, "import.empty_file", "");
+            self.bad.push(empty);
         }
     }
 
     /// Maps each position of the header to a column; `None` if the table is unreadable.
     fn read_header(
         &mut self,
-        record: &csv::StringRecord,
+        record: &Record,
         line: u64,
         columns: &'static [Column],
-    ) -> Option<Vec<Option<&'static str>>> {
-        if record.len() > IMPORT_COLUMNS_MAX {
+    ) -> Option<Order> {
+        if record.cells.len() > IMPORT_COLUMNS_MAX {
             self.refuse(line, "import.too_many_columns", "");
             return None;
         }
         let mut order = Vec::new();
-        for header in record {
+        for cell in &record.cells {
+            let header = match cell {
+                Ok(header) => header.as_str(),
+                Err(code) => {
+                    self.refuse(line, code, "");
+                    self.is_partial = true;
+                    order.push(None);
+                    continue;
+                }
+            };
             let known = columns.iter().find(|column| column.is_called(header));
             match known {
                 _ if header.is_empty() => {}
-                None => self.refuse(line, "import.unknown_column", header),
+                None => {
+                    self.refuse(line, "import.unknown_column", header);
+                    // It may be a known column with a misspelt heading.
+                    self.is_partial = true;
+                }
                 Some(column) => {
                     let twice = self
                         .headers
@@ -146,45 +275,109 @@ impl Table {
             }
             order.push(known.map(|column| column.name));
         }
-        let mut readable = true;
+        self.refuse_missing(line, columns)
+            .is_empty()
+            .then_some(order)
+    }
+
+    /// Refuses a table without required columns, and returns their names.
+    fn refuse_missing(&mut self, line: u64, columns: &'static [Column]) -> Vec<&'static str> {
+        let mut missing = Vec::new();
         for column in columns.iter().filter(|column| column.required) {
             if !self.headers.contains_key(column.name) {
                 let shown = [&[column.name], column.aliases].concat().join(" / ");
                 self.refuse(line, "import.missing_column", &shown);
-                readable = false;
+                missing.push(column.name);
             }
         }
-        readable.then_some(order)
+        missing
     }
 
-    fn read_row(&mut self, record: &csv::StringRecord, line: u64, order: &[Option<&'static str>]) {
+    fn read_row(&mut self, record: &Record, order: &[Option<&'static str>]) {
+        let mut row = Row {
+            line: record.line,
+            cells: BTreeMap::new(),
+        };
+        let mut is_good = true;
+        for (name, cell) in order.iter().zip(&record.cells) {
+            let Some(name) = *name else { continue };
+            match cell {
+                Ok(text) if text.len() > IMPORT_CELL_BYTES_MAX => {
+                    let bad = self.bad(record.line, name, "import.cell_too_long", text);
+                    self.bad.push(bad);
+                    is_good = false;
+                }
+                Ok(text) => {
+                    row.cells.insert(name, text.clone());
+                }
+                Err(code) => {
+                    let bad = self.bad(record.line, name, code, "");
+                    self.bad.push(bad);
+                    is_good = false;
+                }
+            }
+        }
         // Spreadsheets write empty cells at the end of a row or omit them.
-        if record.iter().skip(order.len()).any(|cell| !cell.is_empty()) {
-            self.refuse(
-                line,
-                "import.too_many_cells",
-                record.get(order.len()).unwrap_or(""),
-            );
-            return;
+        let surplus = record.cells.iter().skip(order.len());
+        let surplus = surplus.map(|cell| cell.as_deref().unwrap_or_default());
+        if let Some(value) = surplus.clone().find(|cell| !cell.is_empty()) {
+            self.refuse(record.line, "import.too_many_cells", value);
+            is_good = false;
         }
-        let long = record
-            .iter()
-            .find(|cell| cell.len() > IMPORT_CELL_BYTES_MAX);
-        if let Some(cell) = long {
-            let cell = cell.to_owned();
-            self.refuse(line, "import.cell_too_long", &cell);
-            return;
+        if is_good {
+            self.rows.push(row);
+        } else {
+            self.is_partial |= record.has_line_break();
+            self.refused.push(row);
         }
-        let cells = order.iter().zip(record);
-        let cells = cells
-            .filter_map(|(name, cell)| Some(((*name)?, cell.to_owned())))
-            .collect();
-        self.rows.push(Row { line, cells });
     }
 
     fn refuse(&mut self, line: u64, code: &'static str, value: &str) {
         self.bad
             .push(BadRow::new(&self.file, Place::Line(line), code, value));
+    }
+}
+
+/// Whether the next record is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flow {
+    Continue,
+    Stop,
+}
+
+/// Counts lines as a person does: `\n`, `\r\n` and a single `\r` each end one.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a str) -> Self {
+        Self {
+            bytes: text.as_bytes(),
+            at: 0,
+            line: 1,
+        }
+    }
+
+    /// Line of the record that begins at this byte. The starts of records must not go back.
+    fn at(&mut self, mut start: usize) -> u64 {
+        // The reader leaves the second half of a line end, and empty lines, to the next record.
+        while matches!(self.bytes.get(start), Some(b'\n' | b'\r')) {
+            start += 1;
+        }
+        while self.at < start.min(self.bytes.len()) {
+            let next = self.bytes.get(self.at + 1);
+            let ends = match self.bytes[self.at] {
+                b'\n' => true,
+                b'\r' => next != Some(&b'\n'),
+                _ => false,
+            };
+            self.line += u64::from(ends);
+            self.at += 1;
+        }
+        self.line
     }
 }
 
@@ -194,11 +387,11 @@ pub(super) fn codes_in(cell: &str) -> impl Iterator<Item = &str> {
     cell.split(separator).filter(|part| !part.is_empty())
 }
 
-/// Finds the separator that the first line uses most: comma, semicolon or tab.
+/// Finds the separator that the first line with one uses most: comma, semicolon or tab.
 fn delimiter(text: &str) -> u8 {
     let first = text
-        .lines()
-        .find(|line| !line.trim().is_empty())
+        .split(['\n', '\r'])
+        .find(|line| line.trim().contains(['\t', ';', ',']))
         .unwrap_or("");
     let count = |separator: u8| first.bytes().filter(|byte| *byte == separator).count();
     // `max_by_key` returns the last maximum, so a header of one column is split at commas.
@@ -263,6 +456,43 @@ mod tests {
         let table = read("code,name\n1,\"甲\n乙\"\n2,丙,,x\n");
         assert_eq!(table.rows[0].line, 2);
         assert_eq!(codes(&table), [(Some(4), "import.too_many_cells")]);
+    }
+
+    /// Old Macs end lines with a single `\r`, Windows with two characters.
+    #[test]
+    fn lines_are_counted_alike_for_every_line_end() {
+        for end in ["\n", "\r\n", "\r"] {
+            let lines = ["code,name", "1,甲", "", "2,\"乙", "丙\"", "3,丁,,x", "4,戊"];
+            let table = read(&lines.join(end));
+            let found: Vec<u64> = table.rows.iter().map(|row| row.line).collect();
+            assert_eq!(found, [2, 4, 7], "{end:?}");
+            let refused = (Some(6), "import.too_many_cells");
+            assert_eq!(codes(&table), [refused], "{end:?}");
+        }
+    }
+
+    #[test]
+    fn title_above_the_header_is_skipped() {
+        let table = read("人员名单,,\n二〇二六年,,\ncode,name\n1,甲\n");
+        assert_eq!(codes(&table), []);
+        assert_eq!(table.rows[0].line, 4);
+        let headless = read("人员名单\n甲\n");
+        let missing = (Some(1), "import.missing_column");
+        assert_eq!(codes(&headless), [missing, missing]);
+    }
+
+    /// A row that is gone may be a role of a person, so nothing may be concluded from its absence.
+    #[test]
+    fn table_with_a_gap_says_so() {
+        assert!(!read("code,name\n1,甲\n").is_partial);
+        let too_wide = read("code,name\n1,甲,x\n2,乙\n");
+        assert_eq!(too_wide.refused[0].get("code"), "1");
+        assert!(!too_wide.is_partial, "the refused row is known");
+        assert!(read("code,name,nmae\n1,甲,\n").is_partial);
+        let swallowed = "code,name\n1,\"甲,x,y\n2,乙\n3,丙\",x\n";
+        assert!(read(swallowed).is_partial, "line 3 is gone");
+        let endless = format!("code,name\n{}", "1,a\n".repeat(IMPORT_ROWS_MAX + 1));
+        assert!(read(&endless).is_partial);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Units and teams from a table: external id, kind, names, area.
 //!
-//! The id of a unit is derived from its external id, so a second import finds the same unit.
+//! The id of a unit is derived from its external id, so a second import finds the same unit. The kind of a
+//! unit decides the roles in it and the cases that reach it, so it changes only on demand.
 
 use std::collections::BTreeMap;
 
@@ -51,6 +52,16 @@ pub struct UnitRow {
     pub unit: Unit,
 }
 
+/// Whether an import may change the kind of an existing unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KindChange {
+    /// A row with another kind is refused.
+    #[default]
+    Refused,
+    /// A row with another kind changes the unit.
+    Wanted,
+}
+
 /// Parses units. `known` are the existing units; a row without changes counts as unchanged.
 pub fn parse_units(
     file: &str,
@@ -59,18 +70,29 @@ pub fn parse_units(
     known: &BTreeMap<UnitId, Unit>,
     progress: &mut Progress<'_>,
 ) -> Import<UnitRow> {
+    parse_units_with(file, bytes, (areas, known), KindChange::default(), progress)
+}
+
+/// Parses units like [`parse_units`], with a choice about changed kinds. `known` are the existing areas and
+/// units.
+pub fn parse_units_with(
+    file: &str,
+    bytes: &[u8],
+    known: (&Areas, &BTreeMap<UnitId, Unit>),
+    kinds: KindChange,
+    progress: &mut Progress<'_>,
+) -> Import<UnitRow> {
+    let (areas, known) = known;
     let mut table = Table::read(file, bytes, COLUMNS);
-    let mut import = Import {
-        bad: std::mem::take(&mut table.bad),
-        ..Import::default()
-    };
+    let mut import = Import::of(&mut table);
     let mut seen = BTreeMap::new();
     for (done, row) in table.rows.iter().enumerate() {
         report(progress, done, table.rows.len());
         if import.is_hopeless() {
             break;
         }
-        match parse_row(row, areas) {
+        let parsed = parse_row(row, areas);
+        match parsed.and_then(|parsed| fits(parsed, known, kinds)) {
             Err((column, code)) => {
                 import
                     .bad
@@ -88,6 +110,23 @@ pub fn parse_units(
     }
     report(progress, table.rows.len(), table.rows.len());
     import
+}
+
+/// Compares a row with the existing unit.
+fn fits(
+    row: UnitRow,
+    known: &BTreeMap<UnitId, Unit>,
+    kinds: KindChange,
+) -> Result<UnitRow, (&'static str, &'static str)> {
+    match known.get(&row.unit.id) {
+        Some(unit) if unit.dissolved_at_ms.is_some() => {
+            Err(("external_id", "import.unit_dissolved"))
+        }
+        Some(unit) if unit.kind != row.unit.kind && kinds == KindChange::Refused => {
+            Err(("kind", "import.kind_differs"))
+        }
+        _ => Ok(row),
+    }
 }
 
 fn parse_row(row: &Row, areas: &Areas) -> Result<UnitRow, (&'static str, &'static str)> {

@@ -86,3 +86,37 @@ fn every_bad_row_names_line_column_and_reason() {
     assert_eq!(found, expected);
     assert_eq!(import.good.len(), 1);
 }
+
+/// The kind decides the roles in a unit and the cases that reach it.
+#[test]
+fn changed_kind_is_refused_unless_it_is_wanted() {
+    let row = |kind: &str| format!("external_id,kind,name,area\n1,{kind},甲,330105000000\n");
+    let first = parse(&row("department"), &BTreeMap::new());
+    let unit = first.good[0].unit.clone();
+    let known = BTreeMap::from([(unit.id, unit.clone())]);
+    let other = parse(&row("team"), &known);
+    assert_eq!(other.good, []);
+    let bad = &other.bad[0];
+    let named = (bad.line(), bad.column.as_deref(), bad.code, &*bad.value);
+    assert_eq!(
+        named,
+        (Some(2), Some("kind"), "import.kind_differs", "team")
+    );
+    let text = row("team");
+    let known_all = (&areas(), &known);
+    let wanted = KindChange::Wanted;
+    let import = parse_units_with("u.csv", text.as_bytes(), known_all, wanted, &mut |_, _| {});
+    assert_eq!(import.good[0].unit.kind, UnitKind::Team);
+}
+
+#[test]
+fn dissolved_unit_does_not_return_by_an_old_table() {
+    let text = "external_id,kind,name,area\n1,team,甲,330105000000\n";
+    let mut unit = parse(text, &BTreeMap::new()).good[0].unit.clone();
+    unit.dissolved_at_ms = Some(7);
+    let again = parse(text, &BTreeMap::from([(unit.id, unit)]));
+    assert_eq!(
+        (again.good.len(), again.bad[0].code),
+        (0, "import.unit_dissolved")
+    );
+}

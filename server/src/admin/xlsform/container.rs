@@ -8,15 +8,15 @@ use std::io::{Cursor, Read as _};
 
 use zip::ZipArchive;
 
-use crate::limits::{XLSFORM_PARTS_MAX, XLSFORM_UNPACKED_BYTES_MAX};
+use crate::limits::XLSFORM_PARTS_MAX;
 
 /// First bytes of a zip file.
 const ZIP: &[u8] = b"PK";
 /// First bytes of the container of old and of encrypted workbooks.
 const COMPOUND: &[u8] = &[0xd0, 0xcf, 0x11, 0xe0];
 
-/// Checks the container. The error is a code.
-pub(super) fn check(bytes: &[u8]) -> Result<(), &'static str> {
+/// Checks the container, whose parts may have `unpacked_bytes_max` together. The error is a code.
+pub(in crate::admin) fn check(bytes: &[u8], unpacked_bytes_max: u64) -> Result<(), &'static str> {
     if bytes.starts_with(COMPOUND) {
         return Err("xlsform.old_workbook");
     }
@@ -33,10 +33,10 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), &'static str> {
         let part = archive.by_index_raw(index).map_err(unreadable)?;
         claimed = claimed.saturating_add(part.size());
     }
-    if claimed > XLSFORM_UNPACKED_BYTES_MAX {
+    if claimed > unpacked_bytes_max {
         return Err("xlsform.inflates");
     }
-    let mut room = XLSFORM_UNPACKED_BYTES_MAX;
+    let mut room = unpacked_bytes_max;
     for index in 0..archive.len() {
         let part = archive.by_index(index).map_err(unreadable)?;
         // One byte above the limit shows that the part is longer.

@@ -13,7 +13,7 @@
 //! **Not here:** the rules of templates (`domain::form` of core), storing, the command line.
 
 mod choices;
-mod container;
+pub(super) mod container;
 mod judge;
 mod names;
 mod report;
@@ -27,7 +27,7 @@ use onegrid_core::domain::form::Template;
 
 use self::report::Report;
 use super::import::BadRow;
-use crate::limits::XLSFORM_FILE_BYTES_MAX;
+use crate::limits::{XLSFORM_FILE_BYTES_MAX, XLSFORM_UNPACKED_BYTES_MAX};
 
 pub use self::write::to_workbook;
 
@@ -103,7 +103,7 @@ fn of_json(bytes: &[u8], report: &mut Report) -> Option<TemplateFile> {
 }
 
 fn of_workbook(bytes: &[u8], report: &mut Report) -> Option<TemplateFile> {
-    if let Err(code) = container::check(bytes) {
+    if let Err(code) = container::check(bytes, XLSFORM_UNPACKED_BYTES_MAX) {
         report.file(code, "");
         return None;
     }
