@@ -8,6 +8,9 @@
 //!
 //! Exit codes: 0 done, 1 failure, 2 usage, 3 data, 4 refused.
 
+mod admins;
+mod areas;
+mod audit;
 mod backup;
 mod check_config;
 mod context;
@@ -16,8 +19,11 @@ mod export;
 mod frame;
 mod import;
 mod init;
+mod invitations;
 mod invite;
 mod keys;
+mod members;
+mod page;
 mod progress;
 mod readings;
 mod renew;
@@ -27,6 +33,7 @@ mod revoke;
 mod serve;
 mod status;
 mod time;
+mod units;
 mod verify;
 
 use std::ffi::OsString;
@@ -40,6 +47,7 @@ pub use context::Context;
 
 use crate::config::Inputs;
 use crate::error::{Problem, Result};
+use crate::registry::admins::AdminRole;
 
 /// Everything that the command line gets from its process; tests pass their own.
 pub struct Process<'a> {
@@ -81,6 +89,8 @@ struct Line {
         help = "cli.arg_set"
     )]
     set: Vec<String>,
+    #[arg(long, global = true, value_name = "NAME", help = "cli.arg_actor")]
+    actor: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -93,6 +103,14 @@ enum Command {
     Serve(serve::Args),
     #[command(about = "cli.invite")]
     Invite(invite::Args),
+    #[command(about = "cli.invitations", subcommand)]
+    Invitations(invitations::Command),
+    #[command(about = "cli.members", subcommand)]
+    Members(members::Command),
+    #[command(about = "cli.areas", subcommand)]
+    Areas(areas::Command),
+    #[command(about = "cli.units", subcommand)]
+    Units(units::Command),
     #[command(about = "cli.devices")]
     Devices(devices::Args),
     #[command(about = "cli.revoke")]
@@ -105,6 +123,10 @@ enum Command {
     Keys(keys::Command),
     #[command(about = "cli.review", subcommand)]
     Review(review::Command),
+    #[command(about = "cli.admins", subcommand)]
+    Admins(admins::Command),
+    #[command(about = "cli.audit", subcommand)]
+    Audit(audit::Command),
     #[command(about = "cli.readings")]
     Readings(readings::Args),
     #[command(about = "cli.export")]
@@ -126,12 +148,18 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<()> {
         Command::Init(args) => init::run(&args, context),
         Command::Serve(args) => serve::run(&args, context),
         Command::Invite(args) => invite::run(&args, context),
+        Command::Invitations(command) => invitations::run(&command, context),
+        Command::Members(command) => members::run(&command, context),
+        Command::Areas(command) => areas::run(&command, context),
+        Command::Units(command) => units::run(&command, context),
         Command::Devices(args) => devices::run(&args, context),
         Command::Revoke(args) => revoke::run(&args, context),
         Command::Renew(args) => renew::run(&args, context),
         Command::Import(command) => import::run(&command, context),
         Command::Keys(command) => keys::run(&command, context),
         Command::Review(command) => review::run(&command, context),
+        Command::Admins(command) => admins::run(&command, context),
+        Command::Audit(command) => audit::run(&command, context),
         Command::Readings(args) => readings::run(&args, context),
         Command::Export(args) => export::run(&args, context),
         Command::Backup(args) => backup::run(&args, context),
@@ -139,6 +167,41 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<()> {
         Command::Verify(args) => verify::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::CheckConfig(args) => check_config::run(&args, context),
+    }
+}
+
+/// Right that a command takes once there are accounts of administrators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    /// It shows no data of people and changes none, or there is no deployment yet.
+    Nothing,
+    /// Any account.
+    Account,
+    /// An account with this role.
+    Role(AdminRole),
+}
+
+impl Command {
+    fn need(&self) -> Need {
+        match self {
+            Self::Init(_) | Self::Serve(_) | Self::Status(_) | Self::CheckConfig(_) => {
+                Need::Nothing
+            }
+            Self::Devices(_) | Self::Areas(_) | Self::Units(_) => Need::Account,
+            Self::Invite(_)
+            | Self::Invitations(_)
+            | Self::Members(_)
+            | Self::Import(_)
+            | Self::Revoke(_)
+            | Self::Renew(_)
+            | Self::Review(_) => Need::Role(AdminRole::Registrar),
+            Self::Audit(_) | Self::Readings(_) | Self::Export(_) => Need::Role(AdminRole::Auditor),
+            Self::Admins(_)
+            | Self::Keys(_)
+            | Self::Backup(_)
+            | Self::Restore(_)
+            | Self::Verify(_) => Need::Role(AdminRole::Operator),
+        }
     }
 }
 
@@ -150,6 +213,10 @@ pub fn run(process: Process<'_>) -> u8 {
             let mut found = process.env.iter().filter(|(key, _)| key == name);
             found.next().map(|(_, value)| PathBuf::from(value))
         };
+        let named = line.actor.or_else(|| {
+            let value = variable("ONEGRID_ACTOR")?.into_os_string();
+            value.into_string().ok()
+        });
         let inputs = Inputs {
             file: line
                 .config
@@ -161,9 +228,12 @@ pub fn run(process: Process<'_>) -> u8 {
         let mut context = Context {
             lang,
             inputs,
+            actor: String::new(),
             out: process.out,
             err: process.err,
         };
+        let need = line.command.need();
+        context.authorise(named.as_deref().filter(|name| !name.is_empty()), need)?;
         dispatch(line.command, &mut context)
     })
 }

@@ -1,14 +1,17 @@
 //! Context of a command: language, configuration and output.
 
 use std::future::Future;
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
 
 use onegrid_core::texts::Lang;
 
 use crate::admin::data_dir::DataDir;
 use crate::config::{Config, Effective, Inputs};
 use crate::error::{Phrase, Problem, Result};
+use crate::registry::admins;
 use crate::server::Server;
+
+use super::Need;
 
 /// Context of a command.
 pub struct Context<'a> {
@@ -16,6 +19,8 @@ pub struct Context<'a> {
     pub lang: Lang,
     /// Layers of the configuration; a command adds its own flags before it loads them.
     pub inputs: Inputs,
+    /// Person or user of the machine who runs the command, as the audit log has it.
+    pub actor: String,
     /// Receives results.
     pub out: &'a mut dyn Write,
     /// Receives warnings.
@@ -62,6 +67,43 @@ impl Context<'_> {
         Ok((config, server))
     }
 
+    /// Finds the actor, and refuses a command that its account may not run.
+    pub(super) fn authorise(&mut self, named: Option<&str>, need: Need) -> Result<()> {
+        let user = os_user();
+        self.actor = admins::os_actor(&user);
+        let role = match need {
+            Need::Nothing => return Ok(()),
+            Need::Account => None,
+            Need::Role(role) => Some(role),
+        };
+        let data = DataDir::of(&self.config()?.config);
+        if !data.is_prepared() {
+            return Ok(());
+        }
+        // A damaged store has no accounts to ask. A command that needs it fails with the reason, and a restore
+        // must work.
+        if let Ok(store) = data.store() {
+            self.actor = store.read(|tx| admins::authorise(tx, named, &user, role))?;
+        }
+        Ok(())
+    }
+
+    /// Asks before work that cannot be undone, unless the command line says yes. Without a terminal, the work
+    /// is refused.
+    pub(super) fn confirm(&mut self, yes: bool, question: &Phrase) -> Result<()> {
+        if yes {
+            return Ok(());
+        }
+        let sentence = question.sentence(self.lang);
+        // If standard error is closed, the question stays unseen, and the work is refused below.
+        let _ = write!(self.err, "{sentence} [y/N] ");
+        let answer = answer();
+        match answer.as_deref().map(str::trim) {
+            Some("y" | "Y" | "yes" | "是") => Ok(()),
+            _ => Err(Problem::new("cli.not_confirmed")),
+        }
+    }
+
     /// Prints a result: as one line of JSON for programs, otherwise as sentences.
     pub fn result(
         &mut self,
@@ -94,4 +136,33 @@ impl Context<'_> {
             .map_err(|e| Problem::new("server.internal").because(&e))?;
         Ok(runtime.block_on(future))
     }
+}
+
+/// Reads one line from the terminal; `None` without one.
+fn answer() -> Option<String> {
+    let input = std::io::stdin();
+    if !input.is_terminal() {
+        return None;
+    }
+    let mut line = String::new();
+    input.read_line(&mut line).ok()?;
+    Some(line)
+}
+
+/// Name of the user of the operating system, or its number. The environment is not asked, because everybody
+/// can set it.
+fn os_user() -> String {
+    #[cfg(unix)]
+    {
+        let uid = rustix::process::getuid().as_raw().to_string();
+        let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let name = users.lines().find_map(|line| {
+            let mut parts = line.split(':');
+            let (name, _, of) = (parts.next()?, parts.next()?, parts.next()?);
+            (of == uid).then(|| name.to_owned())
+        });
+        name.unwrap_or(uid)
+    }
+    #[cfg(not(unix))]
+    "unknown".to_owned()
 }

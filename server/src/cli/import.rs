@@ -1,7 +1,7 @@
 //! `onegrid import`: areas, units, members and templates of checklists from the files of an office.
 //!
-//! Every bad row is printed on a line of its own. The exit code is 3 if there were bad rows, even if the
-//! other rows were imported.
+//! Every bad row and every change is printed on a line of its own, with `--dry-run` and without. The exit code
+//! is 3 if there were bad rows, even if the other rows were imported.
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -11,19 +11,24 @@ use onegrid_core::domain::position::Datum;
 use super::Context;
 use super::progress::Bar;
 use super::time::now;
+use crate::admin::import::BadRow;
 use crate::admin::import::areas::AreaFiles;
+use crate::admin::import::units::KindChange;
 use crate::admin::take_in::{
-    Mode, Outcome, import_areas, import_members, import_template, import_units,
+    Mode, Order, Outcome, import_areas, import_members, import_template, import_units_with,
 };
+use crate::admin::wording::Wording;
+use crate::directory;
 use crate::error::{Phrase, Problem, Result};
-use crate::limits::IMPORT_FILE_BYTES_MAX;
+use crate::limits::{CHANGES_SHOWN_MAX, IMPORT_FILE_BYTES_MAX};
+use crate::server::Server;
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     #[command(about = "cli.import_areas")]
     Areas(AreaArgs),
     #[command(about = "cli.import_units")]
-    Units(FileArgs),
+    Units(UnitArgs),
     #[command(about = "cli.import_members")]
     Members(FileArgs),
     #[command(about = "cli.import_templates")]
@@ -54,6 +59,16 @@ pub(super) struct FileArgs {
 }
 
 #[derive(Debug, clap::Args)]
+pub(super) struct UnitArgs {
+    #[arg(value_name = "FILE", help = "cli.arg_table")]
+    file: PathBuf,
+    #[arg(long, help = "cli.arg_change_kinds")]
+    change_kinds: bool,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Debug, clap::Args)]
 pub(super) struct TemplateArgs {
     #[arg(value_name = "FILE", help = "cli.arg_template_file")]
     file: PathBuf,
@@ -62,8 +77,14 @@ pub(super) struct TemplateArgs {
 }
 
 #[derive(Debug, Clone, Copy, clap::Args)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 struct How {
-    #[arg(long, help = "cli.arg_strict")]
+    #[arg(long, help = "cli.arg_dry_run")]
+    dry_run: bool,
+    #[arg(long, help = "cli.arg_strict", conflicts_with = "dry_run")]
     strict: bool,
     #[arg(long, help = "cli.arg_progress")]
     progress: bool,
@@ -78,9 +99,15 @@ enum DatumArg {
     Bd09,
 }
 
-/// Reads the files, reports bad rows, and imports the others.
+/// Reads the files, reports bad rows and changes, and imports the good rows.
 pub(super) fn run(command: &Command, context: &mut Context<'_>) -> Result<()> {
     let (_, server) = context.deployment()?;
+    let actor = context.actor.clone();
+    let order = |how: How| Order {
+        mode: how.mode(),
+        actor: &actor,
+        now_ms: now(),
+    };
     match command {
         Command::Areas(args) => {
             let bar = Bar::new(args.how.progress);
@@ -92,7 +119,7 @@ pub(super) fn run(command: &Command, context: &mut Context<'_>) -> Result<()> {
                         withheld: true,
                         ..Outcome::default()
                     };
-                    return tell("import.done_areas", &outcome, args.how, context);
+                    return tell("import.done_areas", &server, &outcome, args.how, context);
                 }
             };
             let datum = match args.datum {
@@ -100,82 +127,138 @@ pub(super) fn run(command: &Command, context: &mut Context<'_>) -> Result<()> {
                 DatumArg::Gcj02 => Datum::Gcj02,
                 DatumArg::Bd09 => Datum::Bd09,
             };
-            let outcome = import_areas(
-                &server,
-                &files,
-                datum,
-                args.how.mode(),
-                now(),
-                &mut bar.on(),
-            )?;
+            let outcome = import_areas(&server, &files, datum, order(args.how), &mut bar.on())?;
             bar.end();
-            tell("import.done_areas", &outcome, args.how, context)
+            tell("import.done_areas", &server, &outcome, args.how, context)
         }
         Command::Units(args) => {
             let (bar, bytes) = (Bar::new(args.how.progress), read(&args.file)?);
-            let (name, mode) = (name_of(&args.file), args.how.mode());
-            let outcome = import_units(&server, &name, &bytes, mode, now(), &mut bar.on())?;
+            let (name, order) = (name_of(&args.file), order(args.how));
+            let kinds = if args.change_kinds {
+                KindChange::Wanted
+            } else {
+                KindChange::Refused
+            };
+            let outcome = import_units_with(&server, (&name, &bytes), kinds, order, &mut bar.on())?;
             bar.end();
-            tell("import.done_units", &outcome, args.how, context)
+            tell("import.done_units", &server, &outcome, args.how, context)
         }
         Command::Members(args) => {
             let (bar, bytes) = (Bar::new(args.how.progress), read(&args.file)?);
-            let (name, mode) = (name_of(&args.file), args.how.mode());
-            let outcome = import_members(&server, &name, &bytes, mode, now(), &mut bar.on())?;
+            let (name, order) = (name_of(&args.file), order(args.how));
+            let outcome = import_members(&server, &name, &bytes, order, &mut bar.on())?;
             bar.end();
-            tell("import.done_members", &outcome, args.how, context)
+            tell("import.done_members", &server, &outcome, args.how, context)
         }
         Command::Templates(args) => {
             let bytes = read(&args.file)?;
-            let outcome = import_template(&server, &name_of(&args.file), &bytes, now())?;
+            let name = name_of(&args.file);
+            let outcome = import_template(&server, &name, &bytes, &actor, now())?;
             let how = How {
+                dry_run: false,
                 strict: true,
                 progress: false,
                 json: args.json,
             };
-            tell("import.done_templates", &outcome, how, context)
+            tell("import.done_templates", &server, &outcome, how, context)
         }
     }
 }
 
-fn tell(code: &'static str, outcome: &Outcome, how: How, context: &mut Context<'_>) -> Result<()> {
-    let lang = context.lang;
+/// Prints the report: remarks, bad rows, people who are held back, changes, counts.
+fn tell(
+    code: &'static str,
+    server: &Server,
+    outcome: &Outcome,
+    how: How,
+    context: &mut Context<'_>,
+) -> Result<()> {
+    let directory = server
+        .store()
+        .read::<_, Problem>(|tx| Ok(directory::read(tx)?))?;
+    let wording = Wording {
+        directory: &directory,
+        lang: context.lang,
+    };
     if how.json {
-        let bad = outcome.bad.iter().map(|bad| {
-            serde_json::json!({
-                "file": bad.file,
-                "sheet": bad.sheet(),
-                "line": bad.line(),
-                "column": bad.column,
-                "code": bad.code,
-                "value": bad.value,
-                "reason": bad.reason(lang),
-            })
-        });
-        context.json(&serde_json::json!({
-            "changed": outcome.changed,
-            "unchanged": outcome.unchanged,
-            "withheld": outcome.withheld,
-            "bad": bad.collect::<Vec<_>>(),
-        }))?;
+        context.json(&to_json(outcome, how, wording))?;
     } else {
-        for bad in &outcome.bad {
-            context.line(bad.say(lang))?;
-        }
-        if !outcome.withheld {
-            context.say(
-                &Phrase::new(code)
-                    .with("changed", outcome.changed)
-                    .with("unchanged", outcome.unchanged),
-            )?;
-        }
+        say(code, outcome, how, wording, context)?;
     }
     let count = outcome.bad.len();
-    match (count, outcome.withheld) {
-        (0, _) => Ok(()),
-        (_, true) => Err(Problem::new("import.nothing_taken").with("count", count)),
-        (_, false) => Err(Problem::new("import.rest_taken").with("count", count)),
+    let code = match (count, how.dry_run, outcome.withheld) {
+        (0, ..) => return Ok(()),
+        (_, true, _) => "import.rows_wrong",
+        (_, _, true) => "import.nothing_taken",
+        (_, _, false) => "import.rest_taken",
+    };
+    Err(Problem::new(code).with("count", count))
+}
+
+fn to_json(outcome: &Outcome, how: How, wording: Wording<'_>) -> serde_json::Value {
+    let row = |row: &BadRow| {
+        serde_json::json!({
+            "file": row.file,
+            "sheet": row.sheet(),
+            "line": row.line(),
+            "column": row.column,
+            "code": row.code,
+            "value": row.value,
+            "reason": row.reason(wording.lang),
+        })
+    };
+    let changes = outcome.changes.iter().filter(|_| !outcome.withheld);
+    let changes: Vec<_> = changes.map(|change| change.to_json(wording)).collect();
+    serde_json::json!({
+        "dry_run": how.dry_run,
+        "changed": outcome.changed,
+        "unchanged": outcome.unchanged,
+        "withheld": outcome.withheld,
+        "changes": changes,
+        "held_back": outcome.held_back,
+        "notes": outcome.notes.iter().map(row).collect::<Vec<_>>(),
+        "bad": outcome.bad.iter().map(row).collect::<Vec<_>>(),
+    })
+}
+
+fn say(
+    code: &'static str,
+    outcome: &Outcome,
+    how: How,
+    wording: Wording<'_>,
+    context: &mut Context<'_>,
+) -> Result<()> {
+    for row in outcome.notes.iter().chain(&outcome.bad) {
+        context.line(row.say(wording.lang))?;
     }
+    if !outcome.held_back.is_empty() {
+        let shown = outcome.held_back.iter().take(CHANGES_SHOWN_MAX);
+        let ids: Vec<&str> = shown.map(String::as_str).collect();
+        context.say(
+            &Phrase::new("import.held_back")
+                .with("count", outcome.held_back.len())
+                .with("ids", ids.join(" ")),
+        )?;
+    }
+    if outcome.withheld {
+        return Ok(());
+    }
+    for change in outcome.changes.iter().take(CHANGES_SHOWN_MAX) {
+        context.line(change.say(wording))?;
+    }
+    let more = outcome.changes.len().saturating_sub(CHANGES_SHOWN_MAX);
+    if more > 0 {
+        context.say(&Phrase::new("import.more_changes").with("count", more))?;
+    }
+    context.say(
+        &Phrase::new(code)
+            .with("changed", outcome.changed)
+            .with("unchanged", outcome.unchanged),
+    )?;
+    if how.dry_run {
+        context.say(&Phrase::new("import.was_dry_run"))?;
+    }
+    Ok(())
 }
 
 fn read(path: &Path) -> Result<Vec<u8>> {
@@ -203,7 +286,9 @@ fn name_of(path: &Path) -> String {
 
 impl How {
     fn mode(self) -> Mode {
-        if self.strict {
+        if self.dry_run {
+            Mode::DryRun
+        } else if self.strict {
             Mode::Strict
         } else {
             Mode::Rest

@@ -9,8 +9,8 @@ use super::Context;
 use super::time::now;
 use crate::admin::data_dir::DataDir;
 use crate::admin::import::areas::AreaFiles;
-use crate::admin::take_in::{Mode, Outcome, import_areas, import_members, import_units};
-use crate::admin::{seed, setup};
+use crate::admin::take_in::{Mode, Order, Outcome, import_areas, import_members, import_units};
+use crate::admin::{ADMIN, seed, setup};
 use crate::error::{Phrase, Problem, Result};
 use crate::server::Server;
 
@@ -83,15 +83,19 @@ struct Sown {
 fn sow(server: &Server, chosen: Seed, sown: &mut Sown) -> Result<()> {
     let mut quiet = |_, _| {};
     let files: AreaFiles = seed::gongshu();
-    let (datum, mode) = (Datum::Wgs84, Mode::Strict);
-    let areas = import_areas(server, &files, datum, mode, now(), &mut quiet)?;
+    let order = Order {
+        mode: Mode::Strict,
+        actor: ADMIN,
+        now_ms: now(),
+    };
+    let areas = import_areas(server, &files, Datum::Wgs84, order, &mut quiet)?;
     sown.areas = sown.count("import.done_areas", &areas)?;
     if chosen == Seed::Demo {
         let name = "units.csv";
-        let units = import_units(server, name, seed::DEMO_UNITS, mode, now(), &mut quiet)?;
+        let units = import_units(server, name, seed::DEMO_UNITS, order, &mut quiet)?;
         sown.units = sown.count("import.done_units", &units)?;
         let name = "members.csv";
-        let members = import_members(server, name, seed::DEMO_MEMBERS, mode, now(), &mut quiet)?;
+        let members = import_members(server, name, seed::DEMO_MEMBERS, order, &mut quiet)?;
         sown.members = sown.count("import.done_members", &members)?;
     }
     Ok(())

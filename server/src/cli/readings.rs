@@ -6,7 +6,6 @@ use onegrid_core::id::RecordId;
 use super::Context;
 use super::invite::member_of;
 use super::time::{now, utc};
-use crate::admin::ADMIN;
 use crate::error::{Phrase, Problem, Result};
 use crate::feed::readings::Sought;
 use crate::limits::READINGS_KEPT_DAYS;
@@ -35,7 +34,8 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
         record,
         since_ms: now_ms.saturating_sub(args.days.clamp(0, 36_500) * 24 * 3_600_000),
     };
-    let count = server.readings(&sought, ADMIN, now_ms, |row| {
+    let actor = context.actor.clone();
+    let count = server.readings(&sought, &actor, now_ms, |row| {
         if args.json {
             return context.json(&serde_json::json!({
                 "first_ms": row.first_ms,

@@ -4,7 +4,6 @@
 use super::Context;
 use super::revoke::device_of;
 use super::time::{now, utc};
-use crate::admin::ADMIN;
 use crate::error::{Phrase, Result};
 
 #[derive(Debug, clap::Args)]
@@ -20,7 +19,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let (_, server) = context.deployment()?;
     let device = device_of(&server, &args.device)?;
-    let expires_ms = server.renew(device, ADMIN, now())?;
+    let expires_ms = server.renew(device, &context.actor, now())?;
     let value = serde_json::json!({
         "device": device.to_string(),
         "reads_until_ms": expires_ms,

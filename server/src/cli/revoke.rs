@@ -5,7 +5,6 @@ use onegrid_core::id::DeviceId;
 
 use super::Context;
 use super::time::now;
-use crate::admin::ADMIN;
 use crate::error::{Phrase, Problem, Result};
 use crate::server::Server;
 
@@ -24,7 +23,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let (_, server) = context.deployment()?;
     let device = device_of(&server, &args.device)?;
-    let fresh = server.revoke(device, ADMIN, now())?;
+    let fresh = server.revoke(device, &context.actor, now())?;
     let code = if fresh {
         "revoke.done"
     } else {

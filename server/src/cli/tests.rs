@@ -255,16 +255,18 @@ fn help_lists_own_options_before_common_ones() {
         args.extend(["--help", "--lang", "en"]);
         let help = run_with(&[], &args).out;
         let options = options_of(&help);
-        let own = options.len() - 4;
-        assert_eq!(options[own..], ["lang", "config", "set", "help"], "{help}");
+        let own = options.len() - 5;
+        let common = ["lang", "config", "set", "actor", "help"];
+        assert_eq!(options[own..], common, "{help}");
         assert_eq!(options.get(own - 1), Some(&"json"), "{help}");
     }
     let whole = run_with(&[], &["--help"]).out;
-    let expected = ["lang", "config", "set", "help", "version"];
+    let expected = ["lang", "config", "set", "actor", "help", "version"];
     assert_eq!(options_of(&whole), expected, "{whole}");
     let areas = run_with(&[], &["import", "areas", "--help"]).out;
-    let own = &options_of(&areas)[..4];
-    assert_eq!(own, ["datum", "strict", "progress", "json"], "{areas}");
+    let own = &options_of(&areas)[..5];
+    let expected = ["datum", "dry-run", "strict", "progress", "json"];
+    assert_eq!(own, expected, "{areas}");
 }
 
 #[test]
@@ -322,6 +324,12 @@ fn every_command_without_a_deployment_exits_with_3() {
             &["revoke", "0123456789"],
             &["review", "list"],
             &["import", "areas", "nowhere"],
+            &["members", "list"],
+            &["invitations", "list"],
+            &["admins", "list"],
+            &["audit", "list"],
+            &["areas", "list"],
+            &["units", "list"],
             &["keys", "list"],
             &["keys", "request", request],
         ] {
@@ -363,4 +371,326 @@ fn warning_names_the_path_that_others_can_open() {
         "{}",
         status.err
     );
+}
+
+/// A deployment in a folder, with commands over it.
+struct Desk {
+    folder: tempfile::TempDir,
+}
+
+impl Desk {
+    fn with_demo() -> Self {
+        let desk = Self {
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let root = desk.path("root.key");
+        desk.ok(&["init", "--seed", "demo", "--root-key", &root]);
+        desk
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().unwrap().to_owned()
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        let data = self.path("data");
+        let env = [
+            ("ONEGRID_STORE__PATH", data.as_str()),
+            ("ONEGRID_LANG", "en"),
+        ];
+        run_with(&env, args)
+    }
+
+    fn ok(&self, args: &[&str]) -> String {
+        let ran = self.run(args);
+        assert_eq!(ran.code, 0, "{args:?}: {} {}", ran.out, ran.err);
+        ran.out
+    }
+
+    fn lines(&self, args: &[&str]) -> Vec<serde_json::Value> {
+        let out = self.ok(args);
+        out.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    fn refused(&self, args: &[&str], code: &str) {
+        let ran = self.run(args);
+        assert_ne!(ran.code, 0, "{args:?}: {}", ran.out);
+        assert!(
+            ran.err.contains(&format!("[{code}]")),
+            "{args:?}: {}",
+            ran.err
+        );
+    }
+}
+
+#[test]
+fn people_are_listed_shown_and_changed() {
+    let desk = Desk::with_demo();
+    let all = desk.lines(&["members", "list", "--json"]);
+    assert_eq!(all.len(), 8);
+    let pages: Vec<usize> = ["1", "2", "3"]
+        .map(|page| {
+            let args = [
+                "members",
+                "list",
+                "--per-page",
+                "3",
+                "--page",
+                page,
+                "--json",
+            ];
+            desk.lines(&args).len()
+        })
+        .to_vec();
+    assert_eq!(pages, [3, 3, 2]);
+    let footer = desk.ok(&["members", "list", "--per-page", "3"]);
+    assert!(footer.contains("Page 1 of 3, 8 in all"), "{footer}");
+    let found = desk.lines(&["members", "search", "GRID-worker", "--json"]);
+    assert_eq!(found[0]["external_id"], "demo-grid-worker");
+    let volunteers = desk.lines(&["members", "list", "--role", "志愿者", "--json"]);
+    assert!(volunteers.len() >= 2, "{volunteers:?}");
+    let nobody = desk.ok(&["members", "search", "nobody"]);
+    assert!(nobody.contains("Nothing matches"), "{nobody}");
+
+    let member = "demo-grid-worker";
+    let village = "330105013004";
+    let add = [
+        "members", "roles", "add", member, "--role", "mediator", "--area", village,
+    ];
+    let said = desk.ok(&add);
+    assert!(said.contains("mediator ("), "{said}");
+    desk.refused(&[&add[..7], &["123"]].concat(), "registry.role_refused");
+    desk.refused(
+        &["members", "roles", "take", member, "--role", "guard"],
+        "registry.role_not_held",
+    );
+    desk.ok(&["members", "roles", "take", member, "--role", "mediator"]);
+    let shown = desk.lines(&["members", "show", member, "--json"]);
+    let roles = shown[0]["roles"].to_string();
+    assert!(
+        !roles.contains("mediator") && roles.contains("grid worker"),
+        "{roles}"
+    );
+    desk.refused(
+        &["members", "move", member, "--area", "330105013000"],
+        "registry.other_level",
+    );
+    let moved = desk.lines(&["members", "move", member, "--area", village, "--json"]);
+    assert!(
+        moved[0]["area"].as_str().unwrap().ends_with(village),
+        "{moved:?}"
+    );
+}
+
+#[test]
+fn person_is_switched_off_only_on_a_yes() {
+    let desk = Desk::with_demo();
+    let member = "demo-volunteer-1";
+    desk.lines(&["invite", member, "--json"]);
+    let off = ["members", "disable", member, "--yes"];
+    let done = desk.lines(&[&off[..], &["--json"]].concat());
+    assert_eq!(done[0]["cancelled"], 1, "{done:?}");
+    let listed = desk.lines(&["members", "list", "--disabled", "--json"]);
+    assert_eq!(listed.len(), 1);
+    desk.refused(&["invite", member], "registry.member_disabled");
+    let on = desk.lines(&["members", "enable", member, "--json"]);
+    assert!(on[0]["code"].is_string(), "{on:?}");
+    let none = desk.lines(&["members", "list", "--disabled", "--json"]);
+    assert_eq!(none.len(), 0);
+}
+
+/// A phone that scans the address of this machine would look for the server in itself.
+#[test]
+fn qr_code_never_leads_a_phone_to_itself() {
+    let desk = Desk::with_demo();
+    let member = "demo-volunteer-1";
+    let invited = desk.lines(&["invite", member, "--json"]);
+    assert_eq!(invited[0]["qr"], serde_json::Value::Null, "{invited:?}");
+    let before = desk.lines(&["invitations", "list", "--json"]).len();
+    for address in ["http://127.0.0.1:8787", "https://localhost", "[::1]:8787"] {
+        desk.refused(
+            &["invite", member, "--address", address],
+            "invite.only_this_machine",
+        );
+    }
+    assert_eq!(desk.lines(&["invitations", "list", "--json"]).len(), before);
+    let local = ["invite", member, "--for-this-machine", "--json"];
+    assert!(desk.lines(&local)[0]["qr"].is_string());
+    let real = [
+        "invite",
+        member,
+        "--address",
+        "https://grid.example",
+        "--json",
+    ];
+    assert!(desk.lines(&real)[0]["qr"].is_string());
+}
+
+#[test]
+fn many_are_invited_on_a_sheet_and_each_once() {
+    let desk = Desk::with_demo();
+    desk.refused(&["invite"], "cli.missing_argument");
+    desk.refused(&["invite", "--all-new"], "invite.sheet_needed");
+    let sheet = desk.path("sheet.html");
+    let all = ["invite", "--all-new", "--sheet", &sheet];
+    desk.refused(&all, "invite.sheet_without_address");
+    assert_eq!(desk.lines(&["invitations", "list", "--json"]).len(), 0);
+    let address = ["--address", "https://grid.example"];
+    let said = desk.ok(&[&all[..], &address].concat());
+    assert!(said.contains("Wrote 8 invitations"), "{said}");
+    let page = std::fs::read_to_string(&sheet).unwrap();
+    assert_eq!(page.matches("<article>").count(), 8);
+    let open = desk.lines(&["invitations", "list", "--json"]);
+    assert_eq!(open.len(), 8);
+    let again = desk.ok(&["invite", "--all-new", "--json"]);
+    assert_eq!(again, "", "all are invited already");
+    desk.refused(
+        &[&["invite", "demo-lead", "--sheet", &sheet][..], &address].concat(),
+        "export.exists",
+    );
+
+    let id = open[0]["invitation"].as_str().unwrap();
+    desk.refused(&["invitations", "cancel", "0"], "invitations.unknown");
+    desk.ok(&["invitations", "cancel", &id[..12]]);
+    assert_eq!(desk.lines(&["invitations", "list", "--json"]).len(), 7);
+    let rest = desk.lines(&["invitations", "cancel", "--all", "--yes", "--json"]);
+    assert_eq!(rest[0]["cancelled"], 7);
+    let list = desk.path("list.csv");
+    std::fs::write(
+        &list,
+        "\u{feff}demo-lead,x\r\ndemo-volunteer-1\r\ndemo-lead\r\n",
+    )
+    .unwrap();
+    let listed = desk.lines(&["invite", "--from", &list, "--json"]);
+    let ids: Vec<_> = listed
+        .iter()
+        .map(|one| one["external_id"].clone())
+        .collect();
+    assert_eq!(ids, ["demo-lead", "demo-volunteer-1"]);
+    let area = ["invite", "--area", "330105013003", "--json"];
+    let in_area = desk.lines(&area);
+    assert!(!in_area.is_empty() && in_area.len() < 7, "{in_area:?}");
+}
+
+#[test]
+fn accounts_name_the_actor_and_bound_the_commands() {
+    let desk = Desk::with_demo();
+    let actor = |action: &str| {
+        let found = desk.lines(&[
+            "audit", "search", "--action", action, "--json", "--actor", "cai",
+        ]);
+        let actor = found.last().unwrap()["actor"].as_str();
+        actor.unwrap().to_owned()
+    };
+    desk.refused(&["members", "list", "--actor", "made-up"], "admin.unknown");
+    desk.ok(&["invite", "demo-lead"]);
+    desk.ok(&["admins", "add", "zhang", "--role", "operator"]);
+    desk.refused(&["members", "list"], "admin.actor_missing");
+    let as_zhang = ["--actor", "zhang"];
+    desk.ok(&[
+        &["admins", "add", "li", "--role", "registrar"][..],
+        &as_zhang,
+    ]
+    .concat());
+    desk.ok(&[
+        &["admins", "add", "cai", "--role", "auditor"][..],
+        &as_zhang,
+    ]
+    .concat());
+    assert!(actor("invitation.made").starts_with("os:"));
+    desk.refused(
+        &["members", "list", "--actor", "zhang"],
+        "admin.role_missing",
+    );
+    desk.refused(&["audit", "list", "--actor", "li"], "admin.role_missing");
+    desk.refused(&["backup", "copy", "--actor", "li"], "admin.role_missing");
+    desk.ok(&["invite", "demo-lead", "--actor", "li"]);
+    assert_eq!(actor("invitation.made"), "li");
+    let data = desk.path("data");
+    let env = [
+        ("ONEGRID_STORE__PATH", data.as_str()),
+        ("ONEGRID_ACTOR", "li"),
+    ];
+    let by_variable = run_with(&env, &["members", "list"]);
+    assert_eq!(by_variable.code, 0, "{}", by_variable.err);
+    let listed = desk.lines(&["admins", "list", "--json", "--actor", "zhang"]);
+    let names: Vec<_> = listed.iter().map(|one| one["name"].clone()).collect();
+    assert_eq!(names, ["cai", "li", "zhang"]);
+    desk.ok(&["admins", "disable", "li", "--actor", "zhang"]);
+    desk.refused(&["members", "list", "--actor", "li"], "admin.is_disabled");
+    // A command without data of people needs no account.
+    desk.ok(&["status"]);
+    let log = desk.path("log.csv");
+    let out = desk.ok(&["audit", "export", &log, "--by", "zhang", "--actor", "cai"]);
+    assert!(out.contains("Wrote 3 lines"), "{out}");
+}
+
+#[test]
+fn dry_run_of_the_command_changes_nothing() {
+    let desk = Desk::with_demo();
+    let file = desk.path("m.csv");
+    let header = "external_id,public_name,role,areas,unit\n";
+    let rows = "new-1,网格员乙,grid_worker,330105013003001,\nnew-2,丙,king,,\n";
+    std::fs::write(&file, format!("{header}{rows}")).unwrap();
+    let dry = desk.run(&["import", "members", &file, "--dry-run"]);
+    assert_eq!(dry.code, 3);
+    assert!(
+        dry.err.contains("1 row is wrong and would be left out"),
+        "{}",
+        dry.err
+    );
+    for part in [
+        "line 3",
+        "1 person stays as before, because a row is wrong: new-2",
+        "new: new-1 网格员乙: gets grid worker",
+        "This was a dry run",
+    ] {
+        assert!(dry.out.contains(part), "{part}: {}", dry.out);
+    }
+    assert_eq!(desk.lines(&["members", "list", "--json"]).len(), 8);
+    let conflict = ["import", "members", &file, "--dry-run", "--strict"];
+    desk.refused(&conflict, "cli.conflict");
+    let real = desk.run(&["import", "members", &file, "--json"]);
+    let said: serde_json::Value = serde_json::from_str(real.out.trim()).unwrap();
+    assert_eq!(
+        said["changes"][0]["roles_added"].as_array().unwrap().len(),
+        1
+    );
+    assert_eq!(said["held_back"], serde_json::json!(["new-2"]));
+    assert_eq!(desk.lines(&["members", "list", "--json"]).len(), 9);
+}
+
+#[test]
+fn areas_and_units_are_listed_and_shown() {
+    let desk = Desk::with_demo();
+    let towns = desk.lines(&["areas", "list", "--level", "town", "--json"]);
+    assert_eq!(towns.len(), 18, "the streets of the district");
+    let under = ["areas", "list", "--under", "330105013003", "--json"];
+    let grids = desk.lines(&under);
+    assert!(!grids.is_empty());
+    for grid in &grids {
+        assert_eq!(
+            (&grid["level"], &grid["parent"]),
+            (&"grid".into(), &"330105013003".into())
+        );
+    }
+    assert_eq!(desk.ok(&["areas", "list", "--dissolved", "--json"]), "");
+    let shown = desk.lines(&["areas", "show", "330105013003", "--json"]);
+    assert_eq!(shown[0]["below"], grids.len());
+    assert!(shown[0]["people"].as_u64().unwrap() >= 4, "{shown:?}");
+    let said = desk.ok(&["areas", "show", "330105013003"]);
+    assert!(
+        said.contains("since ") && said.contains("people live or hold"),
+        "{said}"
+    );
+    desk.refused(&["areas", "show", "1"], "registry.unknown_area");
+    let units = desk.lines(&["units", "list", "--json"]);
+    assert_eq!(units.len(), 6);
+    let teams = desk.lines(&["units", "list", "--kind", "team", "--json"]);
+    assert_eq!(teams[0]["external_id"], "wulin-aunties");
+    let team = desk.lines(&["units", "show", "wulin-aunties", "--json"]);
+    assert_eq!(team[0]["people"].as_array().unwrap().len(), 3);
+    desk.refused(&["units", "show", "nobody"], "registry.unknown_unit");
 }
