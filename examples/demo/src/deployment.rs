@@ -20,7 +20,7 @@ use crate::place::Place;
 use crate::script::Script;
 use onegrid_server::admin::data_dir::DataDir;
 use onegrid_server::admin::take_in::{
-    Mode, Outcome, import_areas, import_members, import_template, import_units,
+    Mode, Order, Outcome, import_areas, import_members, import_template, import_units,
 };
 use onegrid_server::admin::{ADMIN, backup, seed, setup};
 use onegrid_server::error::{Phrase, Problem, Result};
@@ -64,20 +64,18 @@ impl Deployment {
         script.line(format_args!("  …     {}", script.text("demo.importing")))?;
         let (now, mut quiet) = (now_ms(), |_, _| {});
         let files = seed::gongshu();
-        let areas = import_areas(&server, &files, Datum::Wgs84, Mode::Strict, now, &mut quiet)?;
+        let order = Order {
+            mode: Mode::Strict,
+            actor: ADMIN,
+            now_ms: now,
+        };
+        let areas = import_areas(&server, &files, Datum::Wgs84, order, &mut quiet)?;
         let areas = taken(&areas)?;
         let units = seed::DEMO_UNITS;
-        let units = import_units(&server, "units.csv", units, Mode::Strict, now, &mut quiet)?;
+        let units = import_units(&server, "units.csv", units, order, &mut quiet)?;
         let units = taken(&units)?;
         let people = seed::DEMO_MEMBERS;
-        let people = import_members(
-            &server,
-            "members.csv",
-            people,
-            Mode::Strict,
-            now,
-            &mut quiet,
-        )?;
+        let people = import_members(&server, "members.csv", people, order, &mut quiet)?;
         let people = taken(&people)?;
         script.done(
             &Phrase::new("demo.imported")
@@ -128,6 +126,7 @@ impl Deployment {
             &server,
             &file,
             &template.to_bytes(),
+            ADMIN,
             now_ms(),
         )?)
         .map(drop)

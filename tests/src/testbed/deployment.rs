@@ -13,7 +13,7 @@ use onegrid_core::trust::invitation::{Invitation, InvitationId, Ticket};
 use onegrid_server::admin::data_dir::DataDir;
 use onegrid_server::admin::import::areas::{AreaOptions, parse_areas};
 use onegrid_server::admin::import::units::unit_id;
-use onegrid_server::admin::take_in::{Mode, Outcome, import_members, import_units};
+use onegrid_server::admin::take_in::{Mode, Order, Outcome, import_members, import_units};
 use onegrid_server::admin::{ADMIN, backup, seed, setup};
 use onegrid_server::error::Problem;
 use onegrid_server::keys::Keys;
@@ -58,11 +58,16 @@ impl Deployment {
         let server = &deployment.server;
         let now = now_ms();
         server.publish(areas(extent)?, ADMIN, now)?;
+        let order = Order {
+            mode: Mode::Strict,
+            actor: ADMIN,
+            now_ms: now,
+        };
         let quiet = &mut |_, _| {};
-        let units = import_units(server, "units.csv", UNITS, Mode::Strict, now, quiet)?;
+        let units = import_units(server, "units.csv", UNITS, order, quiet)?;
         all_good(&units)?;
         let quiet = &mut |_, _| {};
-        let people = import_members(server, "members.csv", MEMBERS, Mode::Strict, now, quiet)?;
+        let people = import_members(server, "members.csv", MEMBERS, order, quiet)?;
         all_good(&people)?;
         Ok(deployment)
     }

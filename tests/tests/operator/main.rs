@@ -83,7 +83,8 @@ async fn an_invitation_lets_one_phone_in() {
     first.sync().await;
     let second = OnlinePhone::enrol(&code, &way).await.err().unwrap();
     assert_eq!(second, NetError::Refused("enrolment.used".to_owned()));
-    let qr = operator.json(&["invite", "demo-lead", "--address", &server.url, "--json"]);
+    let here = ["--address", &server.url, "--for-this-machine"];
+    let qr = operator.json(&[&["invite", "demo-lead", "--json"][..], &here].concat());
     let third = OnlinePhone::enrol(qr["qr"].as_str().unwrap(), &way)
         .await
         .unwrap();
@@ -96,14 +97,15 @@ async fn an_invitation_lets_one_phone_in() {
 #[tokio::test(flavor = "multi_thread")]
 async fn invitation_holds_the_port_of_the_running_server() {
     let operator = Operator::with_demo().set("server.listen=127.0.0.1:0");
-    let unknown = operator.json(&["invite", "demo-lead", "--json"]);
+    let here = ["invite", "demo-lead", "--for-this-machine"];
+    let unknown = operator.json(&[&here[..], &["--json"]].concat());
     assert_eq!(unknown["qr"], serde_json::Value::Null, "no server runs");
-    let said = operator.out(&["invite", "demo-lead"]);
-    assert!(said.contains("Start the server first"), "{said}");
+    let said = operator.out(&here);
+    assert!(said.contains("start the server first"), "{said}");
     let server = operator.serve();
     let status = operator.json(&["status", "--json"]);
     assert_eq!(status["address"], server.url.as_str());
-    let invited = operator.json(&["invite", "demo-lead", "--json"]);
+    let invited = operator.json(&[&here[..], &["--json"]].concat());
     let way = way_to(&server.url, Roots::default());
     let qr = invited["qr"].as_str().unwrap();
     let ticket = Ticket::parse(qr).unwrap();
@@ -134,11 +136,17 @@ fn invitation_to_an_impossible_address_is_refused() {
     }
     for address in [
         "https://grid.example",
-        "http://[::1]:8787",
+        "http://[2001:db8::1]:8787",
         "grid.example:443",
     ] {
         operator.ok(&["invite", "demo-lead", "--address", address]);
     }
+    let local = operator.run(&["invite", "demo-lead", "--address", "http://[::1]:8787"]);
+    assert_eq!(local.code, 2, "{local:?}");
+    assert!(
+        local.err.contains("[invite.only_this_machine]"),
+        "{local:?}"
+    );
 }
 
 #[test]
@@ -413,4 +421,52 @@ fn every_sentence_stands_in_both_languages() {
             );
         }
     }
+}
+
+/// Without a terminal there is no answer, so the command needs `--yes`.
+#[test]
+fn irreversible_command_without_an_answer_does_nothing() {
+    let operator = Operator::with_demo();
+    let ran = operator.run(&["members", "disable", "demo-lead"]);
+    assert_eq!(ran.code, 4, "{ran:?}");
+    assert!(ran.err.contains("[cli.not_confirmed]"), "{ran:?}");
+    let listed = operator.out(&["members", "list", "--disabled", "--json"]);
+    assert_eq!(listed, "");
+    operator.ok(&["members", "disable", "demo-lead", "--yes"]);
+}
+
+/// An office imports while phones work: each slice lets the server write.
+#[tokio::test(flavor = "multi_thread")]
+async fn phone_syncs_while_a_large_import_runs() {
+    let operator = Operator::with_demo();
+    let mut table = "external_id,public_name,role,areas,unit\n".to_owned();
+    for n in 0..6_000 {
+        let row = format!("v-{n},志愿者{n},volunteer,330105013003,wulin-aunties\n");
+        table.push_str(&row);
+    }
+    std::fs::write(operator.path("crowd.csv"), table).unwrap();
+    let server = operator.serve();
+    let way = way_to(&server.url, Roots::default());
+    let invited = operator.invite("demo-grid-worker");
+    let phone = OnlinePhone::enrol(&invited, &way).await.unwrap();
+    let mut longest = std::time::Duration::ZERO;
+    std::thread::scope(|scope| {
+        let import = scope.spawn(|| operator.run(&["import", "members", "crowd.csv", "--json"]));
+        let handle = tokio::runtime::Handle::current();
+        let mut syncs = 0;
+        while !import.is_finished() {
+            let _ = phone.report(&format!("第 {syncs} 条"));
+            let begun = std::time::Instant::now();
+            tokio::task::block_in_place(|| handle.block_on(phone.sync()));
+            longest = longest.max(begun.elapsed());
+            syncs += 1;
+        }
+        let ran = import.join().unwrap();
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(syncs > 3, "the phone worked beside the import: {syncs}");
+    });
+    // The measured bound is half a second; a loaded machine is slower, and one transaction took 7 s.
+    assert!(longest.as_secs() < 3, "a phone waited {longest:?}");
+    assert_eq!(phone.replica().undelivered().unwrap(), 0);
+    server.stop();
 }

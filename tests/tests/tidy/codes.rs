@@ -8,9 +8,9 @@ use super::report;
 use super::source::{RUST, text_of};
 
 /// Last parts of texts that look like a code: files and their kinds.
-const FILE_KINDS: [&str; 23] = [
+const FILE_KINDS: [&str; 24] = [
     "bin", "cbor", "css", "csv", "db", "geojson", "gz", "html", "js", "json", "key", "keys",
-    "lock", "log", "md", "pem", "rs", "sql", "sqlite", "toml", "tsv", "txt", "zst",
+    "lock", "log", "md", "pem", "rs", "sql", "sqlite", "toml", "tsv", "txt", "xlsx", "zst",
 ];
 
 /// First parts of texts that look like a code: `onegrid.` starts the domain separators of hashes, and `test.`
