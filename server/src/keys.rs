@@ -13,7 +13,7 @@ use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 use onegrid_core::domain::directory::DirectoryMark;
 use onegrid_core::domain::role::{Grant, Role, Scope};
-use onegrid_core::id::UnitId;
+use onegrid_core::id::{Hash, UnitId};
 use onegrid_core::trust::certificate::{
     Anchors, Certificate, Facts, RawCertificate, ServerKey, ServerKeys, ServerPurpose,
 };
@@ -27,7 +27,7 @@ pub use successor::{Ending, Proposal, Successor};
 
 use crate::error::{Problem, Result};
 use crate::limits::{GENERATION_SPAN_S, KEY_FILE_BYTES_MAX, SERVER_KEY_SLACK_MS};
-use crate::store::Renewals;
+use crate::store::{Renewals, SealKey};
 
 mod parcels;
 mod sealing;
@@ -252,6 +252,15 @@ impl Keys {
     #[must_use]
     pub fn author(&self) -> &SecretKey {
         &self.author
+    }
+
+    /// Seals the store. It stays when the other keys are replaced, because the author stays.
+    #[must_use]
+    pub fn seal_key(&self) -> SealKey {
+        let authority = self.authority().0;
+        let seed = self.author.seed();
+        let secret = Hash::of(&[b"onegrid.seal", authority.as_bytes(), seed.as_slice()]);
+        SealKey::of(secret.as_bytes())
     }
 
     /// Certificate of the author of automatic moves.

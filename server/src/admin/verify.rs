@@ -1,11 +1,11 @@
-//! Checks all stored data: the audit chain, certificates, every envelope with its signature, every record
+//! Checks all stored data: the seal over all rows, the audit chain, certificates, every envelope with its signature, every record
 //! with its digest, every stream position by position, the directory, the templates of checklists, and the
 //! photos and recordings.
 
 use std::collections::BTreeMap;
 
 use onegrid_core::domain::stream::StreamId;
-use onegrid_core::id::{EnvelopeId, Hash, RecordId};
+use onegrid_core::id::{EnvelopeId, Hash};
 use onegrid_core::media::attachment_id;
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::wire::digest::Digest;
@@ -15,9 +15,10 @@ use onegrid_core::wire::signed_entry::SignedEntry;
 use crate::blobs::files::Files;
 use crate::directory;
 use crate::error::{Phrase, Problem, Result};
-use crate::registry::audit;
+use crate::ingest::row_of;
+use crate::registry::{anchor, audit};
 use crate::server::Server;
-use crate::store::{AttachmentFile, AttachmentKey, Reader, StoreError, StoreResult};
+use crate::store::{AttachmentFile, AttachmentKey, Reader, RecordRow, StoreError, StoreResult};
 
 /// Counts and findings of a check.
 #[derive(Debug, Default)]
@@ -55,6 +56,7 @@ pub fn verify(server: &Server, progress: &mut dyn FnMut(u64, u64)) -> Result<Ver
             certificates: BTreeMap::new(),
             found: VerifyReport::default(),
         };
+        walk.seal()?;
         walk.audit()?;
         walk.devices()?;
         walk.records(progress)?;
@@ -228,16 +230,41 @@ impl Walk<'_> {
         self.found.note(code, what);
     }
 
+    /// Checks that no other program has changed the store. The sums cover every row, also those that follow
+    /// from no other.
+    fn seal(&mut self) -> StoreResult<()> {
+        let report = self.tx.seal()?;
+        if !report.is_whole {
+            self.wrong("verify.pages", "");
+        }
+        let key = self.server.keys().seal_key();
+        let sealed = report.sums.as_deref().zip(report.seal.as_deref());
+        if !sealed.is_some_and(|(sums, seal)| key.fits(sums, seal)) {
+            self.wrong("verify.seal", "");
+        }
+        for table in report.changed {
+            self.wrong("verify.rows", table);
+        }
+        Ok(())
+    }
+
     fn audit(&mut self) -> StoreResult<()> {
         match audit::verify(self.tx)? {
             Ok(lines) => self.found.audit = lines,
             Err(line) => self.wrong("verify.audit", line),
         }
+        if let Some(line) = anchor::contradiction(self.tx)? {
+            self.wrong("verify.anchor", line);
+        }
         Ok(())
     }
 
     fn devices(&mut self) -> StoreResult<()> {
+        let revoked = directory::read(self.tx)?.revoked;
         for device in self.tx.devices()? {
+            if device.revoked_ms.is_some() != revoked.contains_key(&device.id) {
+                self.wrong("verify.revocation", device.id);
+            }
             let certificate = self.certificate(device.certificate);
             let certificate = self.readable("verify.certificate", device.id, certificate)?;
             let Some(certificate) = certificate else {
@@ -276,14 +303,15 @@ impl Walk<'_> {
             };
             after = Some(last.id);
             for row in &rows {
-                self.record(row.id, row.digest)?;
+                self.record(row)?;
                 self.found.records += 1;
             }
             progress(self.found.records, all);
         }
     }
 
-    fn record(&mut self, id: RecordId, digest: Digest) -> StoreResult<()> {
+    fn record(&mut self, row: &RecordRow) -> StoreResult<()> {
+        let (id, digest) = (row.id, row.digest);
         let bases = self.tx.base_packs(id);
         let bases = self.readable("verify.record", id, bases)?;
         for base in bases.unwrap_or_default() {
@@ -322,7 +350,12 @@ impl Walk<'_> {
             self.wrong("verify.digest", id);
         }
         match crate::records::load(self.tx, &self.server.shared.certificates, id) {
-            Ok(record) if record.digest() == digest => {}
+            Ok(record) if record.digest() == digest => {
+                // The next look of the rules depends on more than the record, so only the seal covers it.
+                if row_of(&record, row.due_ms, row.changed_ms).as_ref() != Some(row) {
+                    self.wrong("verify.row", id);
+                }
+            }
             Ok(_) | Err(StoreError::Row(_) | StoreError::Missing(_)) => {
                 self.wrong("verify.record", id);
             }
@@ -431,3 +464,7 @@ impl Walk<'_> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "verify_tests.rs"]
+mod tests;

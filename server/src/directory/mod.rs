@@ -1,6 +1,7 @@
 //! The directory of a deployment: areas, zones, units, categories, revocations, templates. Each entry goes into its
 //! stream, and the newest entry for each name is kept for new phones.
 
+pub mod heirs;
 pub mod routing;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -8,15 +9,21 @@ use std::sync::{Arc, PoisonError, RwLock};
 use onegrid_core::domain::directory::DirectoryMark;
 use onegrid_core::domain::directory::{Directory, DirectoryEntry, Revocation};
 use onegrid_core::domain::stream::StreamId;
-use onegrid_core::id::{DeviceId, Hash, UnitId};
+use onegrid_core::id::{DeviceId, Hash, MemberId, UnitId};
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::signed_entry::SignedEntry;
 
 use crate::keys::Keys;
-use crate::store::{Entry, NewEntry, Reader, StoreError, StoreResult, Writer};
+use crate::store::{CurrentEntry, Entry, NewEntry, Reader, StoreError, StoreResult, Writer};
+
+/// Code of an entry that tells whose grants changed; phones pass it on unread.
+const GRANTS_CHANGED: u16 = 7;
+/// Code of an entry with a line of the audit log; phones pass it on unread.
+pub(crate) const AUDIT_ANCHOR: u16 = 10;
 
 const POLICY: &str = "policy";
-const GENERATION: &str = "generation";
+/// Key of the note of the generation.
+pub(crate) const GENERATION: &str = "generation";
 
 /// Stream that carries an entry.
 #[must_use]
@@ -43,6 +50,15 @@ fn name_of(entry: &DirectoryEntry) -> Vec<u8> {
             let version = template.version().to_be_bytes();
             [template.id().as_str().as_bytes(), &[0], &version].concat()
         }
+        // The newest change of a member's grants says all that the earlier ones did.
+        DirectoryEntry::Unknown {
+            code: GRANTS_CHANGED,
+            payload,
+        } => minicbor::decode::<(MemberId, i64)>(payload)
+            .map_or_else(|_| Hash::of(&[payload]).0.to_vec(), |(id, _)| id.0.to_vec()),
+        DirectoryEntry::Unknown {
+            code: AUDIT_ANCHOR, ..
+        } => Vec::new(),
         DirectoryEntry::Unknown { payload, .. } => Hash::of(&[payload]).0.to_vec(),
     };
     [&entry.code().to_be_bytes()[..], &rest].concat()
@@ -99,6 +115,12 @@ pub fn bump_policy(tx: &mut dyn Writer) -> StoreResult<()> {
 /// Generation of the server's data; every restore raises it.
 pub fn generation(tx: &dyn Reader) -> StoreResult<u32> {
     u32::try_from(number(tx, GENERATION)?).map_err(|_| StoreError::Row("generation"))
+}
+
+/// Reads the note of a generation.
+pub(crate) fn generation_in(note: &[u8]) -> Option<u32> {
+    let bytes = note.try_into().ok()?;
+    u32::try_from(u64::from_be_bytes(bytes)).ok()
 }
 
 /// Sets the generation of the server's data.
@@ -191,6 +213,14 @@ pub fn revoked_ms(tx: &dyn Reader, device: DeviceId) -> StoreResult<Option<i64>>
         DirectoryEntry::Revocation(revocation) => Some(revocation.revoked_at_ms),
         _ => None,
     })
+}
+
+/// Current entry of the base directory under the name of this one.
+pub(crate) fn current_like(
+    tx: &dyn Reader,
+    entry: &DirectoryEntry,
+) -> StoreResult<Option<CurrentEntry>> {
+    tx.current_of(StreamId::DirectoryBase, &name_of(entry))
 }
 
 fn entry_of(data: &[u8]) -> StoreResult<DirectoryEntry> {

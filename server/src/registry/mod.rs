@@ -2,6 +2,7 @@
 //! the audit log.
 
 pub mod admins;
+pub(crate) mod anchor;
 pub mod audit;
 pub mod devices;
 pub mod enrolment;

@@ -102,14 +102,19 @@ fn entry(id: EnvelopeId) -> NewEntry {
     }
 }
 
+/// Two handles write at once, like a server and a command of an administrator.
 pub(crate) fn positions_are_dense_and_in_commit_order(backend: &dyn Backend) {
-    let store = backend.open();
+    let (store, second) = (backend.open(), backend.open());
     begin(&store);
+    let key = SealKey::of(b"a secret");
+    store.seal_with(&key).unwrap();
+    second.seal_with(&key).unwrap();
     let (threads, each) = (8_u32, 25_u32);
     let barrier = Arc::new(Barrier::new(9));
     std::thread::scope(|scope| {
         for thread in 0..threads {
-            let (store, barrier) = (Arc::clone(&store), Arc::clone(&barrier));
+            let handle = if thread % 2 == 0 { &store } else { &second };
+            let (store, barrier) = (Arc::clone(handle), Arc::clone(&barrier));
             scope.spawn(move || {
                 barrier.wait();
                 for n in 0..each {
@@ -147,8 +152,14 @@ pub(crate) fn positions_are_dense_and_in_commit_order(backend: &dyn Backend) {
         });
     });
     let kept = u64::from(threads * each * 4 / 5 * 2);
-    let head = store.read(|tx| tx.head(STREAM)).unwrap();
-    assert_eq!(head.position, kept);
+    for store in [&store, &second] {
+        let head = store.read(|tx| tx.head(STREAM)).unwrap();
+        assert_eq!(head.position, kept);
+        // Each has carried on the sums of the other.
+        let report = store.read(|tx| tx.seal()).unwrap();
+        assert!(report.changed.is_empty() && report.is_whole, "{report:?}");
+        assert!(key.fits(&report.sums.unwrap(), &report.seal.unwrap()));
+    }
 }
 
 pub(crate) fn the_digest_of_each_position_is_the_sum_so_far(backend: &dyn Backend) {
@@ -229,8 +240,11 @@ pub(crate) fn an_envelope_is_stored_once_and_keeps_its_first_verdict(backend: &d
         .unwrap();
 }
 
+/// The revocation comes from another handle, and there is work before and after it in any case.
 pub(crate) fn accepting_and_revoking_exclude_each_other(backend: &dyn Backend) {
-    let store = backend.open();
+    const BEFORE: u64 = 20;
+    const AFTER: u32 = 10;
+    let (store, other) = (backend.open(), backend.open());
     begin(&store);
     let device = DeviceId([9; 16]);
     let row = move |revoked_ms| DeviceRow {
@@ -246,7 +260,7 @@ pub(crate) fn accepting_and_revoking_exclude_each_other(backend: &dyn Backend) {
         .unwrap();
     let barrier = Arc::new(Barrier::new(2));
     std::thread::scope(|scope| {
-        let (other, at) = (Arc::clone(&store), Arc::clone(&barrier));
+        let at = Arc::clone(&barrier);
         scope.spawn(move || {
             at.wait();
             other
@@ -256,24 +270,32 @@ pub(crate) fn accepting_and_revoking_exclude_each_other(backend: &dyn Backend) {
                 })
                 .unwrap();
         });
-        barrier.wait();
-        for n in 0..100 {
-            store
+        let mut late = 0;
+        for n in 0_u32.. {
+            if u64::from(n) == BEFORE {
+                barrier.wait();
+            }
+            let revoked = store
                 .write::<_, StoreError>(move |tx| {
                     let revoked = tx.device(device)?.unwrap().revoked_ms.is_some();
                     let id = put(tx, n, RecordId([1; 16]), accepted(1))?;
                     if !revoked {
                         tx.append(STREAM, &[entry(id)])?;
                     }
-                    Ok(())
+                    Ok(revoked)
                 })
                 .unwrap();
+            late += u32::from(revoked);
+            if late == AFTER {
+                break;
+            }
         }
     });
     store
         .read::<_, StoreError>(|tx| {
             let at = tx.meta("revoked_at")?.unwrap();
             let at = u64::from_be_bytes(at.try_into().unwrap());
+            assert!(at >= BEFORE, "the work before it stays");
             assert_eq!(
                 tx.head(STREAM)?.position,
                 at,
@@ -329,6 +351,8 @@ pub(crate) fn people_sessions_and_reviews_are_kept(backend: &dyn Backend) {
             due.merged_into = Some(into);
             tx.put_record(&due)?;
             assert_eq!(tx.records_due(99, 10)?, []);
+            assert_eq!(tx.records_open(None, 10)?, [due.id]);
+            assert_eq!(tx.records_open(Some(due.id), 10)?, []);
             assert_eq!(tx.records_due(100, 10)?, [due.id]);
             assert_eq!(tx.records_merged_into(into, 10)?, [due.id]);
             assert_eq!(tx.records_merged_into(due.id, 10)?, []);

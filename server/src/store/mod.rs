@@ -15,6 +15,7 @@
 mod error;
 mod reader;
 mod rows;
+mod seal;
 pub mod sqlite;
 mod writer;
 
@@ -26,6 +27,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use error::{Cause, StoreError, StoreResult};
 pub use reader::Reader;
 pub use rows::*;
+pub use seal::{SealKey, SealReport};
 pub use writer::{Renewals, Writer};
 
 /// Result of a job for its writes.
@@ -51,6 +53,9 @@ pub trait Store: Send + Sync {
 
     /// Runs `look` on a consistent snapshot.
     fn look(&self, look: &mut dyn FnMut(&dyn Reader)) -> StoreResult<()>;
+
+    /// Seals every transaction from now on. A store that was never sealed is counted first; then returns true.
+    fn seal_with(&self, key: &SealKey) -> StoreResult<bool>;
 
     /// Copies all committed data into a new file, while other work continues.
     fn backup(&self, to: &std::path::Path) -> StoreResult<()>;

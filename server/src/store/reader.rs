@@ -10,11 +10,7 @@ use onegrid_core::wire::parcel::ParcelOutcome;
 use onegrid_core::wire::verdict::{Status, Verdict};
 
 use super::{
-    AdminRow, Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, Counts, CurrentEntry,
-    CursorsRow, Description, DeviceRow, EntriesAmount, FeedRow, Head, Holding, InvitationRow,
-    LoadKey, LoadRow, MemberRow, ParcelAmount, ReadingKey, ReadingRow, RecordFile, RecordRow,
-    ReviewRow, SessionRow, StoreResult, StoredEnvelope, StreamItem, TemplateRow, UnreadRow,
-    UploadAmount, UploadRow,
+    AdminRow, Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow, Description, DeviceRow, EntriesAmount, FeedRow, Head, Holding, InvitationRow, LoadKey, LoadRow, MemberRow, ParcelAmount, ReadingKey, ReadingRow, RecordFile, RecordRow, ReviewRow, SealReport, SessionRow, StoredEnvelope, StoreResult, StreamItem, TemplateRow, UnreadRow, UploadAmount, UploadRow,
 };
 
 /// One consistent snapshot. Inside a job it also includes the job's own writes.
@@ -69,6 +65,9 @@ pub trait Reader {
     fn record(&self, id: RecordId) -> StoreResult<Option<RecordRow>>;
     /// Records after the given id, in the order of their ids, at most `count_max`.
     fn records(&self, after: Option<RecordId>, count_max: usize) -> StoreResult<Vec<RecordRow>>;
+    /// Open records after the given id, in the order of their ids, at most `count_max`.
+    fn records_open(&self, after: Option<RecordId>, count_max: usize)
+    -> StoreResult<Vec<RecordId>>;
     /// Records with a due check by the rules, the most urgent first, at most `count_max`.
     fn records_due(&self, now_ms: i64, count_max: usize) -> StoreResult<Vec<RecordId>>;
     /// Records that are merged into this one, in the order of their ids, at most `count_max`.
@@ -204,6 +203,8 @@ pub trait Reader {
     fn cursors(&self, device: DeviceId) -> StoreResult<Option<CursorsRow>>;
     /// Session with this id, even if it has ended.
     fn session(&self, id: [u8; 16]) -> StoreResult<Option<SessionRow>>;
+    /// Compares all rows with the sums that the last transaction sealed.
+    fn seal(&self) -> StoreResult<SealReport>;
     /// Counts over the whole store.
     fn counts(&self) -> StoreResult<Counts>;
 }

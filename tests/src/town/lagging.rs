@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use onegrid_server::store::sqlite::{SqliteOptions, SqliteStore};
-use onegrid_server::store::{Job, Reader, Store, StoreResult};
+use onegrid_server::store::{Job, Reader, SealKey, Store, StoreResult};
 
 /// A real `SQLite` store with late writes.
 pub struct LaggingStore {
@@ -54,6 +54,10 @@ impl Store for LaggingStore {
 
     fn look(&self, look: &mut dyn FnMut(&dyn Reader)) -> StoreResult<()> {
         self.inner.look(look)
+    }
+
+    fn seal_with(&self, key: &SealKey) -> StoreResult<bool> {
+        self.inner.seal_with(key)
     }
 
     fn backup(&self, to: &Path) -> StoreResult<()> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::store::{Job, Reader, Store, StoreError, StoreResult};
+use crate::store::{Job, Reader, SealKey, Store, StoreError, StoreResult};
 
 pub(super) struct FailingStore {
     pub(super) inner: Arc<dyn Store>,
@@ -25,6 +25,10 @@ impl Store for FailingStore {
 
     fn look(&self, look: &mut dyn FnMut(&dyn Reader)) -> StoreResult<()> {
         self.inner.look(look)
+    }
+
+    fn seal_with(&self, key: &SealKey) -> StoreResult<bool> {
+        self.inner.seal_with(key)
     }
 
     fn backup(&self, to: &std::path::Path) -> StoreResult<()> {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::rules::Rules;
 use crate::server::Server;
-use crate::store::{Job, Reader, Store, StoreResult};
+use crate::store::{Job, Reader, SealKey, Store, StoreResult};
 
 use super::world::TestServer;
 
@@ -63,6 +63,10 @@ impl Store for MeanwhileStore {
         self.inner.look(look)?;
         self.now_is(Moment::AfterARead);
         Ok(())
+    }
+
+    fn seal_with(&self, key: &SealKey) -> StoreResult<bool> {
+        self.inner.seal_with(key)
     }
 
     fn backup(&self, to: &std::path::Path) -> StoreResult<()> {

@@ -16,6 +16,7 @@ mod people;
 mod pool;
 mod readings;
 mod records;
+mod seal;
 mod signatures;
 mod streams;
 mod templates;
@@ -27,12 +28,14 @@ mod writing;
 mod written;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
-use super::{Job, Reader, Store, StoreError, StoreResult};
+use super::{Fate, Job, Reader, SealKey, Store, StoreError, StoreResult};
 use pool::Pool;
+use seal::Sealer;
 use tx::Tx;
 use writing::WriterThread;
 
@@ -61,6 +64,7 @@ impl Default for SqliteOptions {
 pub struct SqliteStore {
     path: PathBuf,
     pool: Pool,
+    seal_key: Arc<OnceLock<SealKey>>,
     // Dropped after the pool: the last connection merges the log into the file when it closes.
     writer: WriterThread,
 }
@@ -71,11 +75,15 @@ impl SqliteStore {
         open::create(path);
         let mut connection = open::connect(path, options)?;
         open::migrate(&mut connection)?;
-        let writer = WriterThread::start(connection)?;
+        let seal_key = Arc::new(OnceLock::new());
+        let sealer =
+            Sealer::install(&connection, Arc::clone(&seal_key)).map_err(convert::failure)?;
+        let writer = WriterThread::start(connection, sealer)?;
         let pool = Pool::new(path.to_owned(), options);
         Ok(Self {
             path: path.to_owned(),
             pool,
+            seal_key,
             writer,
         })
     }
@@ -105,6 +113,19 @@ impl Store for SqliteStore {
         connection.execute_batch("COMMIT").map_err(convert::failure)
     }
 
+    fn seal_with(&self, key: &SealKey) -> StoreResult<bool> {
+        // Every key of a deployment is the same.
+        self.seal_key.get_or_init(|| key.clone());
+        let connection = self.pool.take()?;
+        let is_uncounted = seal::is_uncounted(&connection).map_err(convert::failure)?;
+        drop(connection);
+        if is_uncounted {
+            // Each transaction begins with the count, where it is missing.
+            self.writer.run(Box::new(|_| Fate::Keep))?;
+        }
+        Ok(is_uncounted)
+    }
+
     fn backup(&self, to: &Path) -> StoreResult<()> {
         let from = self.pool.take()?;
         // A read transaction fixes the state that is copied. Without it, every commit of another connection
@@ -123,6 +144,43 @@ impl Store for SqliteStore {
     }
 }
 
+/// Reads a note of a database without writing anything to it. Without a log beside it, the file alone is read.
+pub(crate) fn peek(path: &Path, note: &str) -> StoreResult<Option<Vec<u8>>> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let how = if Path::new(&log).exists() {
+        "mode=ro"
+    } else {
+        "immutable=1"
+    };
+    let name = path.to_string_lossy();
+    let name = name
+        .replace('%', "%25")
+        .replace('?', "%3f")
+        .replace('#', "%23");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(format!("file:{name}?{how}"), flags)
+        .map_err(convert::failure)?;
+    administration::meta(&connection, note).map_err(convert::failure)
+}
+
+/// Whether the rows of a closed database are those that were sealed. One from before the seal cannot tell.
+pub(crate) fn is_as_sealed(path: &Path, key: &SealKey) -> StoreResult<bool> {
+    let connection = Connection::open(path).map_err(convert::failure)?;
+    if !seal::exists(&connection).map_err(convert::failure)? {
+        return Ok(true);
+    }
+    let report = seal::report(&connection).map_err(convert::failure)?;
+    let Some(sums) = &report.sums else {
+        return Ok(true);
+    };
+    let fits = report
+        .seal
+        .as_deref()
+        .is_some_and(|seal| key.fits(sums, seal));
+    Ok(fits && report.changed.is_empty() && report.is_whole)
+}
+
 /// Checks that every page of a closed database can be read, with the log beside it.
 pub(crate) fn check(path: &Path) -> StoreResult<()> {
     let connection = Connection::open(path).map_err(convert::failure)?;
@@ -138,6 +196,15 @@ pub(crate) fn check(path: &Path) -> StoreResult<()> {
             found
         ))))
     }
+}
+
+/// Forgets the sums of a closed database, so that the next opening counts and seals it as it is.
+pub(crate) fn forget_seal(path: &Path) -> StoreResult<()> {
+    let connection = Connection::open(path).map_err(convert::failure)?;
+    if seal::exists(&connection).map_err(convert::failure)? {
+        seal::forget(&connection).map_err(convert::failure)?;
+    }
+    Ok(())
 }
 
 /// Merges the log beside a closed database into it. Fails while another connection has it open.

@@ -25,6 +25,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (10, include_str!("migrations/0010_open_visits.sql")),
     (11, include_str!("migrations/0011_parcels_brought.sql")),
     (12, include_str!("migrations/0012_people.sql")),
+    (13, include_str!("migrations/0013_seal.sql")),
 ];
 
 /// Longest time that a connection waits for another writing process.
@@ -68,12 +69,14 @@ pub(super) fn connect(path: &Path, options: SqliteOptions) -> StoreResult<Connec
     Ok(connection)
 }
 
+/// Number of the newest migration of this program.
+pub(super) fn newest_version() -> i64 {
+    let numbers = MIGRATIONS.iter().map(|(number, _)| *number);
+    numbers.max().unwrap_or(0)
+}
+
 pub(super) fn migrate(connection: &mut Connection) -> StoreResult<()> {
-    let known = MIGRATIONS
-        .iter()
-        .map(|(number, _)| *number)
-        .max()
-        .unwrap_or(0);
+    let known = newest_version();
     let found = version(connection)?;
     if found > known {
         return Err(StoreError::Newer { found, known });

@@ -76,6 +76,22 @@ pub(super) fn page(
     .collect()
 }
 
+pub(super) fn open(
+    db: &Connection,
+    after: Option<RecordId>,
+    count_max: usize,
+) -> Result<Vec<RecordId>> {
+    db.prepare_cached("SELECT id FROM records WHERE open = 1 AND id > ? ORDER BY id LIMIT ?")?
+        .query_map(
+            params![
+                after.map(|id| id.0.to_vec()).unwrap_or_default(),
+                limit(count_max)
+            ],
+            |row| row.get(0).map(RecordId),
+        )?
+        .collect()
+}
+
 pub(super) fn due(db: &Connection, now_ms: i64, count_max: usize) -> Result<Vec<RecordId>> {
     db.prepare_cached("SELECT id FROM records WHERE due_ms <= ? ORDER BY due_ms, id LIMIT ?")?
         .query_map(params![now_ms, limit(count_max)], |row| {

@@ -14,15 +14,11 @@ use rusqlite::Connection;
 use super::convert::failure;
 use super::memo::Memo;
 use super::{
-    administration, attachments, bases, envelopes, feed, parcels, people, readings, records,
+    administration, attachments, bases, envelopes, feed, parcels, people, readings, records, seal,
     streams, templates, unread, visitors, written,
 };
 use crate::store::{
-    AdminRow, Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, Counts, CurrentEntry,
-    CursorsRow, Description, DeviceRow, EntriesAmount, FeedRow, Head, Holding, InvitationRow,
-    LoadKey, LoadRow, MemberRow, ParcelAmount, Reader, ReadingKey, ReadingRow, RecordFile,
-    RecordRow, ReviewRow, SessionRow, StoreError, StoreResult, StoredEnvelope, StreamItem,
-    TemplateRow, UnreadRow, UploadAmount, UploadRow,
+    AdminRow, Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow, Description, DeviceRow, EntriesAmount, FeedRow, Head, Holding, InvitationRow, LoadKey, LoadRow, MemberRow, ParcelAmount, Reader, ReadingKey, ReadingRow, RecordFile, RecordRow, ReviewRow, SealReport, SessionRow, StoredEnvelope, StoreError, StoreResult, StreamItem, TemplateRow, UnreadRow, UploadAmount, UploadRow,
 };
 
 pub(super) struct Tx<'c> {
@@ -120,6 +116,14 @@ impl Reader for Tx<'_> {
 
     fn records_merged_into(&self, id: RecordId, count_max: usize) -> StoreResult<Vec<RecordId>> {
         records::merged_into(self.db, id, count_max).map_err(failure)
+    }
+
+    fn records_open(
+        &self,
+        after: Option<RecordId>,
+        count_max: usize,
+    ) -> StoreResult<Vec<RecordId>> {
+        records::open(self.db, after, count_max).map_err(failure)
     }
 
     fn records_due(&self, now_ms: i64, count_max: usize) -> StoreResult<Vec<RecordId>> {
@@ -337,6 +341,10 @@ impl Reader for Tx<'_> {
 
     fn session(&self, id: [u8; 16]) -> StoreResult<Option<SessionRow>> {
         visitors::session(self.db, id).map_err(failure)
+    }
+
+    fn seal(&self) -> StoreResult<SealReport> {
+        seal::report(self.db).map_err(failure)
     }
 
     fn counts(&self) -> StoreResult<Counts> {

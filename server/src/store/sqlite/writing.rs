@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 
 use super::convert::failure;
+use super::seal::Sealer;
 use super::tx::Tx;
 use crate::limits::{JOBS_PER_COMMIT_MAX, JOBS_WAITING_MAX};
 use crate::store::{Fate, Job, StoreError, StoreResult};
@@ -23,11 +24,11 @@ pub(super) struct WriterThread {
 }
 
 impl WriterThread {
-    pub(super) fn start(connection: Connection) -> StoreResult<Self> {
+    pub(super) fn start(connection: Connection, sealer: Sealer) -> StoreResult<Self> {
         let (orders, incoming) = sync_channel(JOBS_WAITING_MAX);
         let thread = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || serve(&connection, &incoming))
+            .spawn(move || serve(&connection, &sealer, &incoming))
             .map_err(|error| StoreError::Failed(std::sync::Arc::new(error)))?;
         Ok(Self {
             orders: Some(orders),
@@ -64,7 +65,7 @@ impl Drop for WriterThread {
     }
 }
 
-fn serve(connection: &Connection, incoming: &Receiver<Order>) {
+fn serve(connection: &Connection, sealer: &Sealer, incoming: &Receiver<Order>) {
     while let Ok(first) = incoming.recv() {
         let mut orders = vec![first];
         while orders.len() < JOBS_PER_COMMIT_MAX {
@@ -77,7 +78,7 @@ fn serve(connection: &Connection, incoming: &Receiver<Order>) {
             .into_iter()
             .map(|order| (order.job, order.done))
             .unzip();
-        let outcome = commit_together(connection, jobs);
+        let outcome = commit_together(connection, sealer, jobs);
         for done in waiting {
             // A caller that no longer waits will ask again.
             let _ = done.send(outcome.clone());
@@ -87,13 +88,11 @@ fn serve(connection: &Connection, incoming: &Receiver<Order>) {
 
 /// Runs the jobs in one transaction. A job that undoes itself counts as `Ok`, because its caller has
 /// its own error.
-fn commit_together(connection: &Connection, jobs: Vec<Job>) -> StoreResult<()> {
+fn commit_together(connection: &Connection, sealer: &Sealer, jobs: Vec<Job>) -> StoreResult<()> {
     connection
         .execute_batch("BEGIN IMMEDIATE")
         .map_err(failure)?;
-    let outcome = jobs
-        .into_iter()
-        .try_for_each(|job| run_one(connection, job));
+    let outcome = run_sealed(connection, sealer, jobs);
     let outcome = outcome.and_then(|()| connection.execute_batch("COMMIT").map_err(failure));
     if outcome.is_err() && !connection.is_autocommit() {
         // If the rollback fails, the closing connection rolls back.
@@ -102,7 +101,16 @@ fn commit_together(connection: &Connection, jobs: Vec<Job>) -> StoreResult<()> {
     outcome
 }
 
-fn run_one(connection: &Connection, job: Job) -> StoreResult<()> {
+fn run_sealed(connection: &Connection, sealer: &Sealer, jobs: Vec<Job>) -> StoreResult<()> {
+    let sealing = sealer.begin(connection).map_err(failure)?;
+    for job in jobs {
+        run_one(connection, sealer, job)?;
+    }
+    sealer.end(connection, &sealing).map_err(failure)
+}
+
+fn run_one(connection: &Connection, sealer: &Sealer, job: Job) -> StoreResult<()> {
+    let before = sealer.snapshot();
     connection.execute_batch("SAVEPOINT job").map_err(failure)?;
     let fate = catch_unwind(AssertUnwindSafe(|| job(&mut Tx::new(connection))));
     if connection.is_autocommit() {
@@ -111,7 +119,10 @@ fn run_one(connection: &Connection, job: Job) -> StoreResult<()> {
     }
     let end = match fate {
         Ok(Fate::Keep) => "RELEASE job",
-        Ok(Fate::Undo) | Err(_) => "ROLLBACK TO job; RELEASE job",
+        Ok(Fate::Undo) | Err(_) => {
+            sealer.undo(before);
+            "ROLLBACK TO job; RELEASE job"
+        }
     };
     connection.execute_batch(end).map_err(failure)?;
     Ok(())
