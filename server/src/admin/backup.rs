@@ -22,7 +22,7 @@ use crate::directory;
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
 use crate::registry::audit;
-use crate::store::sqlite::{self, SqliteOptions, SqliteStore};
+use crate::store::sqlite;
 use crate::store::{Store, StoreError};
 
 /// Begins the name of a database that a restore set aside, after [`DATABASE`] and a dot.
@@ -124,22 +124,43 @@ fn settle_files(store: &Arc<dyn Store>, backup: &Files, files: &Files) -> Result
 }
 
 /// Removes the folder when the work in it failed, because a large remainder could fill the disk.
-fn or_remove<T>(folder: &Path, done: Result<T>) -> Result<T> {
+pub(super) fn or_remove<T>(folder: &Path, done: Result<T>) -> Result<T> {
     if done.is_err() && folder.exists() && std::fs::remove_dir_all(folder).is_err() {
         tracing::warn!(path = %folder.display(), "the remainder of a failed copy could not be removed");
     }
     done
 }
 
-/// Replaces the data with a backup. The previous data is set aside, never deleted. Refused while a server
-/// runs, when the backup is damaged, or when it belongs to another deployment.
-///
-/// The new generation normally follows from the previous data and the clock. `above` gives the generation to
-/// exceed when the previous data is lost and the clock is wrong.
+/// What an administrator decides about a restore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RestoreOptions {
+    /// Generation to exceed, when the previous data is lost and the clock is wrong. It normally follows from
+    /// the previous data and the clock.
+    pub above: Option<u32>,
+    /// Whether a backup whose rows are not those that were sealed is taken all the same.
+    pub takes_damaged: bool,
+}
+
+/// Replaces the data with a backup, with the usual options except for `above`.
 pub fn restore(
     data: &DataDir,
     from: &Path,
     above: Option<u32>,
+    now_ms: i64,
+) -> Result<RestoreResult> {
+    let options = RestoreOptions {
+        above,
+        ..RestoreOptions::default()
+    };
+    restore_with(data, from, options, now_ms)
+}
+
+/// Replaces the data with a backup. The previous data is set aside, never deleted. Refused while a server or a
+/// command works with it, when the backup is damaged, or when it belongs to another deployment.
+pub fn restore_with(
+    data: &DataDir,
+    from: &Path,
+    options: RestoreOptions,
     now_ms: i64,
 ) -> Result<RestoreResult> {
     let source = DataDir::at(from);
@@ -149,6 +170,8 @@ pub fn restore(
     let keys = Keys::read(&source.keys())?;
     data.make()?;
     let _lock = data.lock()?;
+    // A command that has the database open would go on writing into the file that is set aside.
+    let _alone = data.claim()?;
     if data.keys().exists() {
         let ours = Keys::read(&data.keys())?;
         if ours.anchors().root() != keys.anchors().root() {
@@ -157,7 +180,7 @@ pub fn restore(
     }
     // The copy is prepared in a folder inside the data folder, so it is complete before it replaces the data.
     let fresh = DataDir::at(&data.path().join("restoring"));
-    let prepared = prepare(data, &source, &fresh, keys, above, now_ms);
+    let prepared = prepare(data, &source, &fresh, keys, options, now_ms);
     let generation = or_remove(fresh.path(), prepared)?;
     let set_aside = put_aside(data, now_ms)?;
     data.take(&fresh)?;
@@ -173,7 +196,7 @@ fn prepare(
     source: &DataDir,
     fresh: &DataDir,
     keys: Keys,
-    above: Option<u32>,
+    options: RestoreOptions,
     now_ms: i64,
 ) -> Result<u32> {
     fresh.make_anew()?;
@@ -186,7 +209,21 @@ fn prepare(
             copy_private(&from, &to).map_err(|error| fresh.unusable(&error))?;
         }
     }
-    sqlite::check(&fresh.database())?;
+    let damaged = |error: &dyn std::error::Error| {
+        Problem::new("backup.damaged")
+            .with("path", source.path().display())
+            .because(error)
+    };
+    let checked = sqlite::check(&fresh.database());
+    checked.map_err(|error| match &error {
+        StoreError::Damaged(_) => damaged(&error),
+        _ => error.into(),
+    })?;
+    if options.takes_damaged {
+        sqlite::forget_seal(&fresh.database())?;
+    } else if !sqlite::is_as_sealed(&fresh.database(), &keys.seal_key())? {
+        return Err(damaged(&StoreError::Row("the seal")));
+    }
     keys.write(&fresh.keys())?;
     let before = generation_before(data)?;
     let kept = if data.keys().exists() {
@@ -194,7 +231,7 @@ fn prepare(
     } else {
         keys
     };
-    let generation = raise(fresh, before, above, now_ms, kept.anchors())?;
+    let generation = raise(fresh, before, options.above, now_ms, kept.anchors())?;
     // Sound files that are in place stay: phones that give a description back find its file here.
     add_files(&source.files(), &data.files())?;
     let lost = settle_files(&fresh.store()?, &source.files(), &data.files())?;
@@ -246,12 +283,10 @@ fn generation_before(data: &DataDir) -> Result<u32> {
     Ok(highest)
 }
 
+/// Reads it without opening the store, because that brings the schema up to date, and a database that was set
+/// aside stays as it is.
 fn generation_of(database: &Path) -> Option<u32> {
-    let store = SqliteStore::open(database, SqliteOptions::default()).ok()?;
-    let store: &dyn Store = &store;
-    store
-        .read::<_, StoreError>(|tx| directory::generation(tx))
-        .ok()
+    directory::generation_in(&sqlite::peek(database, directory::GENERATION).ok()??)
 }
 
 /// Gives the copy a new generation, and returns it. The generation is at least the time in seconds, so that
@@ -384,8 +419,62 @@ mod tests {
         std::fs::write(&database, bytes).unwrap();
         let to = DataDir::at(&folder.path().join("restored"));
         let problem = restore(&to, &from, None, NOW + 1_000).unwrap_err();
-        assert_eq!(problem.code(), "store.damaged");
+        assert_eq!(problem.code(), "backup.damaged");
         assert!(!to.database().exists());
+    }
+
+    /// `SQLite` finds nothing wrong with it, because the pages fit together.
+    #[test]
+    fn restore_refuses_a_copy_with_changed_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = prepared(folder.path());
+        let from = folder.path().join("2025-10-09");
+        backup(&data, &from, NOW).unwrap();
+        let file = rusqlite::Connection::open(DataDir::at(&from).database()).unwrap();
+        file.execute("DELETE FROM audit", []).unwrap();
+        drop(file);
+        let to = DataDir::at(&folder.path().join("restored"));
+        let problem = restore(&to, &from, None, NOW + 1_000).unwrap_err();
+        assert_eq!(problem.code(), "backup.damaged");
+        assert!(!to.database().exists());
+        // It may be the best that is left. Then it is sealed as it is.
+        let options = RestoreOptions {
+            takes_damaged: true,
+            ..RestoreOptions::default()
+        };
+        restore_with(&to, &from, options, NOW + 1_000).unwrap();
+        let seal_key = Keys::read(&to.keys()).unwrap().seal_key();
+        assert!(sqlite::is_as_sealed(&to.database(), &seal_key).unwrap());
+    }
+
+    /// A command that has the database open would go on writing into the file that is set aside.
+    #[test]
+    fn restore_waits_for_no_command_and_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = prepared(folder.path());
+        let from = folder.path().join("2025-10-09");
+        backup(&data, &from, NOW).unwrap();
+        let command = data.store().unwrap();
+        let problem = restore(&data, &from, None, NOW + 1_000).unwrap_err();
+        assert_eq!(problem.code(), "data.in_use");
+        drop(command);
+        restore(&data, &from, None, NOW + 1_000).unwrap();
+    }
+
+    /// A database that was set aside is the last way back, so nothing changes it.
+    #[test]
+    fn set_aside_database_stays_byte_for_byte() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = prepared(folder.path());
+        let from = folder.path().join("2025-10-09");
+        backup(&data, &from, NOW).unwrap();
+        let first = restore(&data, &from, None, NOW + 1_000).unwrap();
+        let aside = first.set_aside.unwrap();
+        let before = std::fs::read(&aside).unwrap();
+        let next = restore(&data, &from, None, NOW + 2_000).unwrap();
+        assert!(next.generation > first.generation);
+        assert_eq!(std::fs::read(&aside).unwrap(), before);
+        assert!(!log_of(&aside).exists());
     }
 
     #[test]

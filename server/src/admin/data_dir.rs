@@ -2,9 +2,11 @@
 //!
 //! Administrator commands open the same database while a server runs: the store allows one writer at a time,
 //! across processes, and readers see snapshots. Only a command that replaces the database needs a stopped
-//! server, so it takes the lock.
+//! server, so it takes the lock of the server.
 //!
-//! The lock is a file that exists while a process holds it, and after a process was killed. A serving process
+//! A second lock, shared by everybody who has the database open, keeps a restore from replacing it under them.
+//!
+//! The lock of the serving process is a file that exists while a process holds it, and after a process was killed. A serving process
 //! writes its address there, so that an invitation can name the real port.
 //!
 //! **Invariant:** only the owner of the folder can open it or a file in it ([`DataDir::protect`]).
@@ -22,8 +24,8 @@ use crate::keys::Keys;
 use crate::limits::{LOCK_RETRIES_MAX, LOCK_TRY_WAIT, SERVED_ADDRESS_BYTES_MAX};
 use crate::rules::Rules;
 use crate::server::Server;
-use crate::store::Store;
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
+use crate::store::{Job, Reader, SealKey, Store, StoreResult};
 
 /// File name of the database.
 pub const DATABASE: &str = "onegrid.db";
@@ -32,6 +34,7 @@ pub const KEYS: &str = "server.keys";
 /// Name of the folder of photos and recordings.
 pub const FILES: &str = "blobs";
 const LOCK: &str = "serve.lock";
+const USE_LOCK: &str = "use.lock";
 
 /// Path of a data folder, which need not exist yet.
 #[derive(Debug, Clone)]
@@ -116,6 +119,54 @@ impl DataDir {
     #[must_use]
     pub fn is_prepared(&self) -> bool {
         self.database().is_file() && self.keys().is_file()
+    }
+
+    /// Refuses a folder without a deployment, and one that this user cannot read: there `init` would be the wrong
+    /// advice.
+    fn check_prepared(&self) -> Result<()> {
+        for path in [self.database(), self.keys()] {
+            match std::fs::metadata(&path) {
+                Ok(found) if found.is_file() => {}
+                Ok(_) => return Err(self.not_prepared()),
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    return Err(self.not_prepared());
+                }
+                Err(error) => return Err(unusable(&path, &error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets the owner write the database and the files that `SQLite` keeps beside it. One that is read-only, for
+    /// example after a copy, would block every later start.
+    fn open_to_owner(&self) {
+        #[cfg(unix)]
+        for ending in ["", "-wal", "-shm"] {
+            use std::os::unix::fs::PermissionsExt as _;
+
+            let path = format!("{}{ending}", self.database().display());
+            if let Ok(found) = std::fs::metadata(&path) {
+                let mut permissions = found.permissions();
+                let mode = permissions.mode();
+                if mode & 0o600 != 0o600 {
+                    permissions.set_mode(mode | 0o600);
+                    // The database tells why it cannot be opened.
+                    let _ = std::fs::set_permissions(&path, permissions);
+                }
+            }
+        }
+    }
+
+    /// Whether other users of this machine can read the keys. Then they may have copied them already.
+    #[must_use]
+    pub fn keys_are_open(&self) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            std::fs::metadata(self.keys()).is_ok_and(|file| file.permissions().mode() & 0o044 != 0)
+        }
+        #[cfg(not(unix))]
+        false
     }
 
     /// Locks the folder for this process. Refused while a server runs from it.
@@ -210,26 +261,70 @@ impl DataDir {
 
     /// Reads the keys of the deployment.
     pub fn read_keys(&self) -> Result<Keys> {
-        if !self.is_prepared() {
-            return Err(self.not_prepared());
-        }
+        self.check_prepared()?;
         Keys::read(&self.keys())
     }
 
     /// Opens the existing database.
     pub fn store(&self) -> Result<Arc<dyn Store>> {
-        if !self.is_prepared() {
-            return Err(self.not_prepared());
+        self.store_with(SqliteOptions::default())
+    }
+
+    fn store_with(&self, options: SqliteOptions) -> Result<Arc<dyn Store>> {
+        self.check_prepared()?;
+        self.open_to_owner();
+        let hold = self.hold()?;
+        let store = SqliteStore::open(&self.database(), options)?;
+        // A write without the key would break the seal. Unreadable keys are reported by whoever needs them.
+        if let Ok(keys) = Keys::read(&self.keys()) {
+            store.seal_with(&keys.seal_key())?;
         }
-        Ok(Arc::new(SqliteStore::open(
-            &self.database(),
-            SqliteOptions::default(),
-        )?))
+        Ok(Arc::new(HeldStore {
+            inner: store,
+            _hold: hold,
+        }))
+    }
+
+    /// Claims the database for this process alone. Refused while another process has it open.
+    pub(super) fn claim(&self) -> Result<File> {
+        let file = self.use_lock()?;
+        for _ in 0..LOCK_RETRIES_MAX {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_TRY_WAIT),
+                Err(TryLockError::Error(error)) => return Err(self.unusable(&error)),
+            }
+        }
+        Err(Problem::new("data.in_use").with("path", self.folder.display()))
+    }
+
+    /// Holds the database together with other processes, as long as the file is open.
+    fn hold(&self) -> Result<File> {
+        let file = self.use_lock()?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => {
+                Err(Problem::new("data.restoring").with("path", self.folder.display()))
+            }
+            Err(TryLockError::Error(error)) => Err(self.unusable(&error)),
+        }
+    }
+
+    fn use_lock(&self) -> Result<File> {
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let opened = options.open(self.folder.join(USE_LOCK));
+        opened.map_err(|error| self.unusable(&error))
     }
 
     /// Opens the deployment with its keys and rules.
     pub fn open(&self, config: &Config) -> Result<Server> {
-        let store = self.store()?;
+        let store = self.store_with(SqliteOptions {
+            readers: config.store.readers,
+            ..SqliteOptions::default()
+        })?;
         let rules = Rules::read(config.rules.path.as_deref())?;
         Server::open(store, Keys::read(&self.keys())?, rules)
     }
@@ -266,6 +361,35 @@ impl DataDir {
 
     pub(super) fn unusable(&self, error: &std::io::Error) -> Problem {
         unusable(&self.folder, error)
+    }
+}
+
+/// A store of this folder. Nobody replaces the database while it is open.
+struct HeldStore {
+    inner: SqliteStore,
+    // Released after the database is closed.
+    _hold: File,
+}
+
+impl Store for HeldStore {
+    fn run(&self, job: Job) -> StoreResult<()> {
+        self.inner.run(job)
+    }
+
+    fn run_later(&self, job: Job) {
+        self.inner.run_later(job);
+    }
+
+    fn look(&self, look: &mut dyn FnMut(&dyn Reader)) -> StoreResult<()> {
+        self.inner.look(look)
+    }
+
+    fn seal_with(&self, key: &SealKey) -> StoreResult<bool> {
+        self.inner.seal_with(key)
+    }
+
+    fn backup(&self, to: &Path) -> StoreResult<()> {
+        self.inner.backup(to)
     }
 }
 
@@ -489,5 +613,55 @@ mod tests {
     fn set_mode(path: &Path, mode: u32) {
         use std::os::unix::fs::PermissionsExt as _;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// `init` would be the wrong advice for a folder that this user cannot read.
+    #[test]
+    fn unreadable_folder_is_not_an_empty_one() {
+        let folder = tempfile::tempdir().unwrap();
+        // Root may read everything, so the path goes through a file.
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let code = |path: &Path| DataDir::at(path).read_keys().unwrap_err().code();
+        assert_eq!(code(&file.join("data")), "data.unusable");
+        assert_eq!(code(&folder.path().join("absent")), "data.not_prepared");
+    }
+
+    /// A copy with the modes of another machine would block every later start.
+    #[cfg(unix)]
+    #[test]
+    fn read_only_files_beside_the_database_are_opened_to_their_owner() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::at(folder.path());
+        for path in [data.keys(), data.database()] {
+            std::fs::write(path, "").unwrap();
+        }
+        let shared = format!("{}-shm", data.database().display());
+        std::fs::write(&shared, vec![0; 32_768]).unwrap();
+        let read_only = std::fs::Permissions::from_mode(0o400);
+        std::fs::set_permissions(&shared, read_only).unwrap();
+        let store = data.store().unwrap();
+        let mode = std::fs::metadata(&shared).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        drop(store);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn keys_that_others_could_read_are_named_before_they_are_closed() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::at(folder.path());
+        for path in [data.keys(), data.database()] {
+            std::fs::write(path, "").unwrap();
+        }
+        let open = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(data.keys(), open).unwrap();
+        assert!(data.keys_are_open());
+        drop(data.protect());
+        assert!(!data.keys_are_open());
     }
 }

@@ -20,6 +20,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::ADMIN;
+use super::backup::or_remove;
 use super::data_dir::{DataDir, sync, sync_parent, unusable, with_suffix};
 use crate::error::{Problem, Result};
 use crate::keys::{Keys, write_secret};
@@ -63,7 +64,8 @@ pub fn prepare_with(
             return Err(Problem::new("keys.exist").with("path", root_key.display()));
         }
         let (keys, root) = Keys::create(now_ms, rng)?;
-        make_ready(&ready, &keys, now_ms, fill)?;
+        // On a full disk the remainder would keep the next attempt from its room.
+        or_remove(ready.path(), make_ready(&ready, &keys, now_ms, fill))?;
         write_root(root_key, &root)?;
         keys
     };

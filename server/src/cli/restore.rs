@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::Context;
 use super::time::now;
-use crate::admin::backup;
+use crate::admin::backup::{self, RestoreOptions};
 use crate::error::{Phrase, Result};
 
 #[derive(Debug, clap::Args)]
@@ -18,13 +18,19 @@ pub(super) struct Args {
         help = "cli.arg_above"
     )]
     above: Option<u32>,
+    #[arg(long, help = "cli.arg_damaged")]
+    damaged: bool,
     #[arg(long, help = "cli.arg_json")]
     json: bool,
 }
 
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let data = context.data()?;
-    let restored = backup::restore(&data, &args.from, args.above, now())?;
+    let options = RestoreOptions {
+        above: args.above,
+        takes_damaged: args.damaged,
+    };
+    let restored = backup::restore_with(&data, &args.from, options, now())?;
     // The data folder may have been made by hand, with access for others.
     context.protect(&data);
     let aside = restored.set_aside.map(|path| path.display().to_string());
