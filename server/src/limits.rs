@@ -125,6 +125,8 @@ pub const KEY_HANDOVER_MS: i64 = 30 * 24 * 3_600 * 1_000;
 /// Distance between the present generation and the highest one of a new list of server keys, in the
 /// seconds that generations count. It is enough for restores of the next five years.
 pub const GENERATION_SPAN_S: u32 = 5 * 365 * 24 * 3_600;
+/// Bytes of a certificate beside its grants.
+pub const CERTIFICATE_REST_BYTES: usize = 512;
 /// Reading period of a certificate, milliseconds.
 pub const CERTIFICATE_MS: i64 = 400 * 24 * 3_600 * 1_000;
 /// Remaining reading period that causes renewal when the phone connects, milliseconds.
@@ -191,6 +193,9 @@ pub const AUTOMATIC_MOVES_MAX: usize = 8;
 pub const MERGED_PER_LOOK_MAX: usize = 64;
 /// Cases that one tick handles.
 pub const DUE_PER_TICK_MAX: usize = 200;
+/// Open cases that one slice routes anew after a change of the directory or the rules. A slice takes about a
+/// second when every case changes.
+pub const ROUTED_PER_SLICE_MAX: usize = 200;
 /// Time until the next look at a due record that is damaged or allows no move, milliseconds.
 pub const DUE_AGAIN_MS: i64 = 3_600_000;
 /// Time until the next look at a due record whose work failed for another reason, milliseconds.
@@ -359,8 +364,12 @@ pub const LIVE_BUFFER_BYTES: usize = 1_024;
 pub const LOOK_EVERY: Duration = Duration::from_millis(400);
 /// Lines of the audit log that one look reads.
 pub const AUDIT_ROWS_A_LOOK: usize = 8_192;
+/// Time before the end of the TLS certificate from which the server warns, milliseconds.
+pub const TLS_ENDS_SOON_MS: i64 = 14 * 24 * 3_600 * 1_000;
 /// Time between two searches for overdue cases.
 pub const TICK_EVERY: Duration = Duration::from_secs(15);
+/// Time between two slices of open cases that are routed anew.
+pub const ROUTE_EVERY: Duration = Duration::from_secs(1);
 /// Time between two trial writes that tell whether the store takes data.
 pub const TRIAL_EVERY: Duration = Duration::from_secs(15);
 /// Time without an end of a look or a trial write after which the server counts as stuck. A large

@@ -33,7 +33,7 @@ use crate::error::{Problem, Result};
 use crate::feed::cursor_memory::CursorMemory;
 use crate::feed::readings::{self, Sought};
 use crate::ingest::ration::Ceilings;
-use crate::ingest::{self, IngestResult, Intake, Waiting};
+use crate::ingest::{self, IngestResult, Intake, RoutingState, Waiting};
 use crate::keys::Keys;
 use crate::registry::admins::{self, AdminRole};
 use crate::registry::enrolment::{self, IssuedInvitation, NewInvitation};
@@ -41,7 +41,7 @@ use crate::registry::import::{self, ImportCounts};
 use crate::registry::members::{self, MemberDescription, SwitchedOff};
 use crate::registry::sessions::{self, Handshakes};
 use crate::registry::templates::PutResult;
-use crate::registry::{audit, devices, renewal, revocation, templates, zones};
+use crate::registry::{anchor, audit, devices, renewal, revocation, templates, zones};
 use crate::rules::Rules;
 use crate::shared::Shared;
 use crate::store::{ReadingRow, Store};
@@ -68,6 +68,8 @@ impl Server {
             }
             Some(_) => {}
         }
+        // A write without the key would break the seal, so this comes first.
+        seal(&store, &keys)?;
         sign_again(&store, &keys)?;
         let shared = Arc::new(Shared::new(store, keys));
         Ok(Self {
@@ -88,6 +90,7 @@ impl Server {
     /// Prepares an empty store for a deployment: generation 1, its root key, and the server's own
     /// author.
     pub fn prepare(store: &Arc<dyn Store>, keys: &Keys, now_ms: i64) -> Result<()> {
+        store.seal_with(&keys.seal_key())?;
         let root = *keys.anchors().root().as_bytes();
         let author = Arc::clone(keys.author_certificate());
         store.write(move |tx| {
@@ -105,6 +108,17 @@ impl Server {
     /// Opens the photos and recordings of this node in a folder, for one process alone.
     pub fn open_files(&self, folder: &Path, ceilings: BlobCeilings) -> Result<Blobs> {
         Blobs::open(Arc::clone(&self.shared), folder, ceilings)
+    }
+
+    /// SHA-256 of the text of the rules in force.
+    #[must_use]
+    pub fn rules_source(&self) -> Hash {
+        self.intake.rules().source()
+    }
+
+    /// Replaces the rules of automatic moves. Open cases follow with the time.
+    pub fn set_rules(&self, rules: Rules) {
+        self.intake.set_rules(rules);
     }
 
     /// The store of this node.
@@ -410,6 +424,17 @@ impl Server {
         ingest::tick(&self.intake, now_ms)
     }
 
+    /// Routes the next open cases anew, if the directory or the rules have changed. Returns the number
+    /// of cases that remain. To be called again and again with the time.
+    pub fn reroute(&self, now_ms: i64) -> Result<u64> {
+        ingest::reroute(&self.intake, now_ms)
+    }
+
+    /// State of the routing of open cases; `None` before it ever began.
+    pub fn routing(&self) -> Result<Option<RoutingState>> {
+        Ok(self.shared.store.read(|tx| ingest::routing_state(tx))?)
+    }
+
     /// Releases the envelopes that an older version of this server could not read and this one can.
     /// They are judged as of their arrival. To be called at the start. Returns the number of
     /// released envelopes.
@@ -428,6 +453,12 @@ impl Server {
     /// members. Call it at regular intervals.
     pub fn keep_zones(&self, now_ms: i64) -> Result<usize> {
         zones::keep(&self.shared, now_ms)
+    }
+
+    /// Tells phones the last line of the audit log once a day, and returns whether it did. Call it at regular
+    /// intervals.
+    pub fn keep_anchor(&self, now_ms: i64) -> Result<bool> {
+        anchor::keep(&self.shared, now_ms)
     }
 
     /// Cuts off devices that another process revoked. Call it about once a second.
@@ -449,6 +480,19 @@ impl Server {
     pub fn wake_all(&self) {
         self.shared.wakeups.notify_all();
     }
+}
+
+/// Seals the store from now on. The audit log tells when a store was counted, because its earlier rows are taken
+/// as they are.
+fn seal(store: &Arc<dyn Store>, keys: &Keys) -> Result<()> {
+    if store.seal_with(&keys.seal_key())? {
+        store.write::<_, Problem>(|tx| {
+            // The caller has no clock, so the line has the time of the last one that it follows.
+            let last_ms = tx.audit_last()?.map_or(0, |last| last.at_ms);
+            Ok(audit::note(tx, last_ms, "server", "server.sealed", "")?)
+        })?;
+    }
+    Ok(())
 }
 
 /// Signs everything in the store again that no key of the present list signed: after a rotation,

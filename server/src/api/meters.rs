@@ -24,6 +24,7 @@ pub(super) struct Meters {
     pub(super) sessions: Counter<u64, AtomicU64>,
     pub(super) enrolments: Counter<u64, AtomicU64>,
     pub(super) moves: Counter<u64, AtomicU64>,
+    pub(super) routing: Gauge<i64, AtomicI64>,
     pub(super) live: Gauge<i64, AtomicI64>,
     pub(super) cut: Counter<u64, AtomicU64>,
     transferred: Family<Direction, Counter>,
@@ -94,6 +95,11 @@ impl Meters {
             "overdue_moves",
             "Automatic moves made because time had passed",
             all.moves,
+        );
+        metrics.register(
+            "routing_remaining",
+            "Open cases that still follow a change of areas, units or rules",
+            all.routing,
         );
         metrics.register(
             "live_connections",

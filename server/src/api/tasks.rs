@@ -1,4 +1,5 @@
-//! Periodic tasks: they cut off devices that another process revoked, check overdue cases, remove
+//! Periodic tasks: they cut off devices that another process revoked, check overdue cases, route
+//! open cases anew after a change of the directory or the rules, remove
 //! ended sessions and files that no record needs, update grants in zones, and judge envelopes that
 //! became readable with an upgrade. One of them writes a note from time to time, because a store
 //! can be read long after it has stopped taking data.
@@ -22,7 +23,7 @@ use crate::ingest::ration::day_of;
 use crate::ingest::sweep_parcels;
 use crate::limits::{
     AUDIT_ROWS_A_LOOK, CLEAN_UP_EVERY, DUE_PER_TICK_MAX, LOOK_EVERY, RESTART_PAUSE_MAX,
-    SWEEP_EVERY, TICK_EVERY, TRIAL_EVERY,
+    ROUTE_EVERY, SWEEP_EVERY, TICK_EVERY, TRIAL_EVERY,
 };
 use crate::registry::admins;
 use crate::registry::reach::{self, Reach};
@@ -60,6 +61,14 @@ pub fn keep_time(node: &Node) -> Ready {
             }
         }
     });
+    let meters = node.0.meters.clone();
+    every(node, &pulses, ROUTING, move |server, now_ms| {
+        let remaining = server.reroute(now_ms)?;
+        meters
+            .routing
+            .set(i64::try_from(remaining).unwrap_or(i64::MAX));
+        Ok(())
+    });
     every(node, &pulses, SWEEP, |server, now_ms| {
         server.store().write::<_, Problem>(move |tx| {
             tx.sweep_written(day_of(now_ms))?;
@@ -68,6 +77,7 @@ pub fn keep_time(node: &Node) -> Ready {
             Ok(tx.sweep_sessions(now_ms)?)
         })?;
         server.keep_zones(now_ms)?;
+        server.keep_anchor(now_ms)?;
         server.sweep_readings(now_ms)?;
         Ok(())
     });
@@ -98,6 +108,7 @@ const LOOK: Beat = Beat::of_store("look", LOOK_EVERY);
 const TRIAL: Beat = Beat::of_store("trial", TRIAL_EVERY);
 const RELEASE: Beat = Beat::of_panics("release", TICK_EVERY);
 const DEADLINES: Beat = Beat::of_panics("deadlines", TICK_EVERY);
+const ROUTING: Beat = Beat::of_panics("routing", ROUTE_EVERY);
 const SWEEP: Beat = Beat::of_panics("sweep", SWEEP_EVERY);
 const CLEAN_UP: Beat = Beat::of_panics("clean_up", CLEAN_UP_EVERY);
 
@@ -229,7 +240,7 @@ mod tests {
     use crate::ingest::tests::world::TestServer;
     use crate::metrics::Metrics;
     use crate::rules::Rules;
-    use crate::store::{Job, Reader, Store, StoreError, StoreResult};
+    use crate::store::{Job, Reader, SealKey, Store, StoreError, StoreResult};
 
     fn node() -> (Node, Trigger, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
@@ -297,6 +308,10 @@ mod tests {
 
         fn look(&self, look: &mut dyn FnMut(&dyn Reader)) -> StoreResult<()> {
             self.inner.look(look)
+        }
+
+        fn seal_with(&self, key: &SealKey) -> StoreResult<bool> {
+            self.inner.seal_with(key)
         }
 
         fn backup(&self, to: &std::path::Path) -> StoreResult<()> {

@@ -6,6 +6,7 @@ use onegrid_core::texts::Lang;
 use super::Context;
 use crate::admin::data_dir::DataDir;
 use crate::error::{Phrase, Problem, Result};
+use crate::ingest::RoutingState;
 use crate::limits::TEMPLATES_MAX;
 use crate::server::Server;
 
@@ -23,6 +24,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let counts = server.store().read(|tx| tx.counts())?;
     let generation = server.generation()?;
     let templates = newest_templates(&server)?;
+    let routing = server.routing()?;
     let bytes = std::fs::metadata(data.database()).map_or(0, |file| file.len());
     if args.json {
         return context.json(&serde_json::json!({
@@ -38,6 +40,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
             "members": counts.members,
             "streams": counts.streams,
             "database_bytes": bytes,
+            "routing": routing.as_ref().map(routing_json),
             "templates": templates
                 .iter()
                 .map(Newest::to_json)
@@ -67,6 +70,13 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
             .with("generation", generation)
             .with("bytes", bytes),
     )?;
+    if let Some(routing) = routing.filter(|routing| routing.ended_ms.is_none()) {
+        context.say(
+            &Phrase::new("status.routing")
+                .with("done", routing.done)
+                .with("all", routing.all),
+        )?;
+    }
     for template in &templates {
         context.say(
             &Phrase::new("status.template")
@@ -79,6 +89,17 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
         context.say(&Phrase::new("status.held").with("count", counts.held))?;
     }
     Ok(())
+}
+
+fn routing_json(routing: &RoutingState) -> serde_json::Value {
+    serde_json::json!({
+        "done": routing.done,
+        "all": routing.all,
+        "changed": routing.changed,
+        "failed": routing.failed,
+        "begun_ms": routing.begun_ms,
+        "ended_ms": routing.ended_ms,
+    })
 }
 
 /// The newest version of a template.

@@ -11,6 +11,8 @@ use onegrid_core::domain::unit::UnitKind;
 use onegrid_core::domain::{AreaPath, StreamId};
 use onegrid_core::id::{AreaId, MemberId, UnitId, ZoneId};
 
+use super::heirs::in_charge;
+
 /// The directory at an instant.
 #[derive(Debug, Clone, Copy)]
 pub struct At<'a> {
@@ -22,7 +24,8 @@ pub struct At<'a> {
 
 impl Routing for At<'_> {
     fn zones_of(&self, place: &AreaPath) -> Vec<ZoneId> {
-        let covers = |areas: &BTreeSet<AreaId>| place.ids().iter().any(|id| areas.contains(id));
+        let in_charge = in_charge(&self.directory.areas, place, self.now_ms);
+        let covers = |areas: &BTreeSet<AreaId>| !areas.is_disjoint(&in_charge);
         self.directory
             .zones
             .iter()
@@ -46,16 +49,20 @@ impl Routing for At<'_> {
     }
 }
 
-/// Returns the nearest unit of this kind that is in charge of a place: the unit of its village, else of
-/// its town, else of its district.
+/// Returns the nearest unit of this kind among the areas in charge of a place: the unit of its village, else
+/// of its town, else of its district.
 #[must_use]
-pub fn nearest(directory: &Directory, kind: UnitKind, place: &AreaPath) -> Option<UnitId> {
+pub fn nearest(
+    directory: &Directory,
+    kind: UnitKind,
+    in_charge: &BTreeSet<AreaId>,
+) -> Option<UnitId> {
     let level = |area| directory.areas.get(area).map(Area::level);
     directory
         .units
         .values()
         .filter(|unit| unit.kind == kind && unit.dissolved_at_ms.is_none())
-        .filter(|unit| place.contains(unit.area))
+        .filter(|unit| in_charge.contains(&unit.area))
         .max_by_key(|unit| (level(unit.area), std::cmp::Reverse(unit.id)))
         .map(|unit| unit.id)
 }

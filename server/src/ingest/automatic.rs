@@ -6,8 +6,8 @@
 use onegrid_core::domain::area::{Area, AreaLevel};
 use onegrid_core::domain::case::payload::{Dispatch, Escalate, Triage};
 use onegrid_core::domain::case::{
-    self, Assignment, CaseState, Deadlines, Event, FOLD_VERSION, Part, Party, RecordState, Stage,
-    deadline,
+    Assignment, CaseState, Deadlines, Event, FOLD_VERSION, Move as CaseMove, Part, Party,
+    RecordState, Stage, deadline,
 };
 use onegrid_core::domain::category::CategoryCode;
 use onegrid_core::domain::{AreaPath, Code, Text};
@@ -44,12 +44,12 @@ pub(super) fn moves(
     ground: &Ground,
     now_ms: i64,
 ) -> Result<Vec<Fresh>> {
-    let mut made = Vec::new();
+    let (rules, mut made) = (intake.rules(), Vec::new());
     for _ in 0..AUTOMATIC_MOVES_MAX {
         if record.nodes().len() >= RECORD_STORED_MAX {
             break;
         }
-        let Some(next) = next_move(&intake.rules, record, ground, now_ms) else {
+        let Some(next) = next_move(&rules, record, ground, now_ms) else {
             break;
         };
         made.push(make(&intake.shared.keys, record, ground, &next, now_ms)?);
@@ -65,7 +65,7 @@ fn next_move(rules: &Rules, record: &Record, ground: &Ground, now_ms: i64) -> Op
         return warning;
     }
     triage(rules, record, state, ground)
-        .or_else(|| dispatch(rules, record, state, ground))
+        .or_else(|| dispatch(rules, record, state, ground, now_ms))
         .or_else(|| escalation(rules, record, case, ground, now_ms))
 }
 
@@ -73,7 +73,10 @@ fn next_move(rules: &Rules, record: &Record, ground: &Ground, now_ms: i64) -> Op
 /// Only the Genesis counts, because later edits are for people.
 fn triage(rules: &Rules, record: &Record, state: &RecordState, ground: &Ground) -> Option<Move> {
     let genesis = record.nodes().first()?;
-    if state.stage() != Stage::Reported || state.category().is_some() || spoken(record, "Triage") {
+    if state.stage() != Stage::Reported
+        || state.category().is_some()
+        || has_made(record, CaseMove::Triage)
+    {
         return None;
     }
     let NodeBody::Genesis { change, .. } = &genesis.body else {
@@ -112,10 +115,16 @@ fn triage(rules: &Rules, record: &Record, state: &RecordState, ground: &Ground) 
 }
 
 /// Dispatches a case that a rule triaged to the unit that the rule names.
-fn dispatch(rules: &Rules, record: &Record, state: &RecordState, ground: &Ground) -> Option<Move> {
+fn dispatch(
+    rules: &Rules,
+    record: &Record,
+    state: &RecordState,
+    ground: &Ground,
+    now_ms: i64,
+) -> Option<Move> {
     if state.stage() != Stage::Triaged
         || !state.assignments().is_empty()
-        || spoken(record, "Dispatch")
+        || has_made(record, CaseMove::Dispatch)
     {
         return None;
     }
@@ -126,7 +135,7 @@ fn dispatch(rules: &Rules, record: &Record, state: &RecordState, ground: &Ground
             _ => None,
         })?;
     let place: AreaPath = state.place();
-    let unit = rule.unit(&place, &ground.view.directory)?;
+    let unit = rule.unit(&place, &ground.view.directory, now_ms)?;
     let from_ms = cause.verdict?.at_ms;
     Some(Move {
         rule: rule.code.as_str().to_owned(),
@@ -244,8 +253,8 @@ fn next_overdue<'a>(
 fn still_to_meet(assignment: &Assignment) -> impl Iterator<Item = (i64, &'static str)> {
     deadline::still_to_meet(assignment).map(|(step, by_ms)| {
         let name = match step {
-            case::Move::Accept => "overdue_accept",
-            case::Move::Arrive => "overdue_arrive",
+            CaseMove::Accept => "overdue_accept",
+            CaseMove::Arrive => "overdue_arrive",
             _ => "overdue_resolve",
         };
         (by_ms, name)
@@ -265,17 +274,8 @@ pub(super) fn own_moves(record: &Record) -> impl Iterator<Item = (&Node, &Event)
 }
 
 /// Whether a rule has made such a move already, with any verdict.
-fn spoken(record: &Record, what: &str) -> bool {
-    record.nodes().iter().any(|node| match &node.body {
-        NodeBody::Event { event, .. } => {
-            node.role() == Some(onegrid_core::domain::Role::System)
-                && match what {
-                    "Triage" => matches!(**event, Event::Triage(_)),
-                    _ => matches!(**event, Event::Dispatch(_)),
-                }
-        }
-        _ => false,
-    })
+fn has_made(record: &Record, movement: CaseMove) -> bool {
+    own_moves(record).any(|(_, event)| event.movement() == Some(movement))
 }
 
 /// Makes one move, with its verdict.

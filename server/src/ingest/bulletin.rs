@@ -8,7 +8,7 @@ use onegrid_core::domain::{Audience, StreamId};
 use onegrid_core::id::RecordId;
 use onegrid_core::wire::digest::Digest;
 
-use crate::store::{Entry, NewEntry, StoreResult, Writer};
+use crate::store::{Entry, NewEntry, Reader, StoreResult, Writer};
 
 /// Returns the summary of a case and the stream that carries it; `None` if the case is not for
 /// everybody.
@@ -33,6 +33,20 @@ pub(super) fn summary(
     Some((StreamId::Bulletin(village), summary))
 }
 
+/// Whether the stream carries this summary.
+pub(super) fn is_published(
+    tx: &dyn Reader,
+    stream: StreamId,
+    summary: &Summary,
+) -> StoreResult<bool> {
+    let known = tx.current_of(stream, &summary.record.0)?;
+    Ok(known.is_some_and(|known| known.data == bytes_of(summary)))
+}
+
+fn bytes_of(summary: &Summary) -> Vec<u8> {
+    minicbor::to_vec(summary).expect("writing CBOR to memory does not fail")
+}
+
 /// Publishes a summary if it differs from the published one; returns the stream that changed.
 pub(super) fn publish(
     tx: &mut dyn Writer,
@@ -40,13 +54,10 @@ pub(super) fn publish(
     summary: &Summary,
 ) -> StoreResult<Option<StreamId>> {
     let name = summary.record.0;
-    let data = minicbor::to_vec(summary).expect("writing CBOR to memory does not fail");
-    if tx
-        .current_of(stream, &name)?
-        .is_some_and(|known| known.data == data)
-    {
+    if is_published(tx, stream, summary)? {
         return Ok(None);
     }
+    let data = bytes_of(summary);
     let line = NewEntry {
         entry: Entry::Bulletin(data.clone()),
         adds: Digest::EMPTY,

@@ -127,7 +127,7 @@ fn restate(
         record.set_verdicts(changed.iter().copied());
         let generation = ground.mark.generation;
         let changed = void_what_can_not_stay(&mut record, changed, now_ms, generation);
-        let view = plan::project(&intake.rules, &record, &ground, now_ms);
+        let view = plan::project(&intake.rules(), &record, &ground, now_ms);
         let plan = Plan {
             changed,
             view,

@@ -194,7 +194,7 @@ fn plan_base(
     }
     let generation = ground.mark.generation;
     let changed = void_what_can_not_stay(&mut record, news.changed, now_ms, generation);
-    let view = plan::project(&intake.rules, &record, ground, now_ms);
+    let view = plan::project(&intake.rules(), &record, ground, now_ms);
     if view.is_none() {
         return Ok(BasePlan::Nothing);
     }

@@ -23,6 +23,7 @@ mod plan;
 mod policy;
 pub mod ration;
 pub mod records;
+mod reroute;
 mod review;
 mod room;
 mod stand_in;
@@ -34,7 +35,7 @@ mod untenable;
 pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use onegrid_core::domain::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
@@ -52,9 +53,13 @@ use bundle::CheckedBundle;
 pub(crate) use give_back::{release_given_back, take_back};
 pub(crate) use given_packs::{TakenPacks, take_packs};
 pub(crate) use parcels::{sweep_parcels, take_parcels};
+pub(crate) use plan::row_of;
 use plan::{Plan, PlanResult};
 use ration::Ceilings;
 use records::Records;
+pub use reroute::RoutingState;
+use reroute::Seen;
+pub(crate) use reroute::{reroute, state as routing_state};
 pub use review::Waiting;
 pub(crate) use review::{decide, waiting};
 use tick::PutOff;
@@ -67,11 +72,13 @@ pub(crate) struct Intake {
     /// Records in memory, and the locks under which they are judged.
     pub(crate) records: Records,
     /// The rules of automatic moves.
-    rules: Rules,
+    rules: RwLock<Arc<Rules>>,
     /// The amounts that are taken.
     pub(crate) ceilings: Ceilings,
     /// Cases whose work has failed.
     put_off: PutOff,
+    /// The directory and the rules that open cases were routed by.
+    routed: Seen,
 }
 
 impl Intake {
@@ -79,10 +86,22 @@ impl Intake {
         Self {
             shared,
             records: Records::default(),
-            rules,
+            rules: RwLock::new(Arc::new(rules)),
             ceilings: Ceilings::default(),
             put_off: PutOff::default(),
+            routed: Seen::default(),
         }
+    }
+
+    /// The rules as they are now.
+    pub(crate) fn rules(&self) -> Arc<Rules> {
+        let rules = self.rules.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&rules)
+    }
+
+    /// Replaces the rules. Open cases follow with the next slices of [`reroute`].
+    pub(crate) fn set_rules(&self, rules: Rules) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(rules);
     }
 }
 

@@ -205,7 +205,7 @@ fn plan(
         }
     }
     fresh.extend(automatic::moves(intake, &mut record, ground, now_ms)?);
-    let view = project(&intake.rules, &record, ground, now_ms);
+    let view = project(&intake.rules(), &record, ground, now_ms);
     Ok(PlanResult::Plan(Box::new(Plan {
         fresh,
         changed,
@@ -239,28 +239,12 @@ pub(super) fn project(
     genesis
         .verdict
         .filter(|verdict| verdict.status.is_accepted())?;
-    let details = content_details(record);
-    let point = details.as_ref().and_then(|details| details.position);
-    let row = RecordRow {
-        id: record.id(),
-        kind: state.facts.kind.code(),
-        audience: state.facts.audience.code(),
-        home: state.facts.home,
-        created_ms: genesis.clock_ms,
-        open: (state.case().is_some() || state.steps().is_some()) && state.is_open(),
-        state: state.stage_code(),
-        category: state.category().map(|code| code.as_str().to_owned()),
-        position: point.map(|position| {
-            let point = position.position().wgs84();
-            (point.lat_e7(), point.lon_e7())
-        }),
-        due_ms: merges::ask_for_a_look(state)
-            .then_some(now_ms)
-            .or_else(|| automatic::due_ms(rules, record, state, ground)),
-        merged_into: state.merged_into(),
-        digest: record.digest(),
-        changed_ms: now_ms,
-    };
+    let due_ms = merges::ask_for_a_look(state)
+        .then_some(now_ms)
+        .or_else(|| automatic::due_ms(rules, record, state, ground));
+    let point = content_details(record).and_then(|details| details.position);
+    let wgs84 = point.map(|position| position.position().wgs84());
+    let row = row_at(record, wgs84, due_ms, now_ms)?;
     let rounded: Option<GeoPoint> =
         point.map(|position| position.position().rounded_for_bulletin());
     Some(Projection {
@@ -275,6 +259,38 @@ pub(super) fn project(
         discreet: discreet_streams(state),
         witnesses: record.witnesses(),
         summary: bulletin::summary(record.id(), state, rounded),
+    })
+}
+
+/// The row of a record as its entries say; `None` without a state.
+pub(crate) fn row_of(record: &Record, due_ms: Option<i64>, changed_ms: i64) -> Option<RecordRow> {
+    let point = content_details(record).and_then(|details| details.position);
+    let wgs84 = point.map(|position| position.position().wgs84());
+    row_at(record, wgs84, due_ms, changed_ms)
+}
+
+fn row_at(
+    record: &Record,
+    point: Option<GeoPoint>,
+    due_ms: Option<i64>,
+    changed_ms: i64,
+) -> Option<RecordRow> {
+    let state = record.state()?;
+    let genesis = record.nodes().first()?;
+    Some(RecordRow {
+        id: record.id(),
+        kind: state.facts.kind.code(),
+        audience: state.facts.audience.code(),
+        home: state.facts.home,
+        created_ms: genesis.clock_ms,
+        open: (state.case().is_some() || state.steps().is_some()) && state.is_open(),
+        state: state.stage_code(),
+        category: state.category().map(|code| code.as_str().to_owned()),
+        position: point.map(|point| (point.lat_e7(), point.lon_e7())),
+        due_ms,
+        digest: record.digest(),
+        changed_ms,
+        merged_into: state.merged_into(),
     })
 }
 

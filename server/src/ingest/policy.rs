@@ -17,6 +17,7 @@ use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::wire::verdict::{HeldReason, Status, Verdict};
 
 use super::bundle::CheckedBundle;
+use crate::directory::heirs::with_former_areas;
 use crate::directory::{self, View, Views};
 use crate::error::Result;
 use crate::limits::ROLE_GRACE_MS;
@@ -156,6 +157,11 @@ impl Ground {
             return true;
         };
         if member.grants.contains(grant) {
+            return false;
+        }
+        // A role that the member has in place of an ended area counts like one of its own.
+        let areas = &self.view.directory.areas;
+        if with_former_areas(&member.grants, areas, now_ms).contains(grant) {
             return false;
         }
         let had_seen = seen >= member.granted_at;

@@ -236,7 +236,7 @@ fn try_decide(
     let decided = changed.clone();
     changed.extend(void_answered(&mut record, now_ms, generation));
     let fresh = automatic::moves(intake, &mut record, &ground, now_ms)?;
-    let view = plan::project(&intake.rules, &record, &ground, now_ms);
+    let view = plan::project(&intake.rules(), &record, &ground, now_ms);
     let plan = Plan {
         fresh,
         changed: changed.clone(),

@@ -18,6 +18,7 @@ mod pages;
 mod parcels;
 mod ration;
 mod readings;
+mod reroute;
 mod restored;
 mod review;
 mod templates;

@@ -146,7 +146,7 @@ pub(super) fn look_again(intake: &Intake, id: RecordId, now_ms: i64) -> Result<u
         }
         fresh.extend(automatic::moves(intake, &mut record, &ground, now_ms)?);
         made += fresh.len();
-        let mut view = plan::project(&intake.rules, &record, &ground, now_ms);
+        let mut view = plan::project(&intake.rules(), &record, &ground, now_ms);
         // The next tick looks at a merger that arrived between the reading and the lock.
         if let (Some(view), Some(state)) = (&mut view, record.state())
             && other == id
@@ -155,7 +155,7 @@ pub(super) fn look_again(intake: &Intake, id: RecordId, now_ms: i64) -> Result<u
                 .merged_into()
                 .is_none_or(|into| linked.contains(&into))
         {
-            view.row.due_ms = automatic::due_ms(&intake.rules, &record, state, &ground);
+            view.row.due_ms = automatic::due_ms(&intake.rules(), &record, state, &ground);
             // A record that allows no move, because it is full, would be due at every tick.
             if fresh.is_empty()
                 && let Some(due_ms) = &mut view.row.due_ms

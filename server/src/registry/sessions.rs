@@ -14,7 +14,7 @@ use onegrid_core::trust::session::{
 };
 use rand_core::CryptoRng;
 
-use super::renewal::{self, is_due};
+use super::renewal::{self, is_outdated};
 use super::{audit, devices};
 use crate::directory;
 use crate::error::{Problem, Result};
@@ -194,23 +194,23 @@ pub fn authenticate(
 }
 
 /// Prolongs a session in the second half of its time, and returns the new end.
-pub(crate) fn prolong(
-    store: &Arc<dyn Store>,
-    session: &Session,
-    now_ms: i64,
-) -> Result<Option<i64>> {
+pub(crate) fn prolong(shared: &Shared, session: &Session, now_ms: i64) -> Result<Option<i64>> {
     let whole = onegrid_core::limits::SESSION_MS;
     if session.expires_ms.saturating_sub(now_ms) > whole / 2 {
         return Ok(None);
     }
-    let newest = store.read::<_, Problem>(|tx| Ok(devices::newest(tx, session.device)?))?;
-    if newest.is_some_and(|newest| is_due(&newest, now_ms)) {
+    let outdated = shared.store.read::<_, Problem>(|tx| {
+        let newest = devices::newest(tx, session.device)?;
+        let outdated = newest.map(|newest| is_outdated(&shared.views, tx, &newest, now_ms));
+        Ok(outdated.transpose()?.unwrap_or(false))
+    })?;
+    if outdated {
         // The session is left to end, because with the next one the phone gets a new certificate.
         return Ok(None);
     }
     let expires_ms = now_ms.saturating_add(whole);
     let (id, device) = (session.id.0, session.device);
-    store.write::<_, Problem>(move |tx| {
+    shared.store.write::<_, Problem>(move |tx| {
         let row = tx
             .session(id)?
             .ok_or_else(|| refused(SessionError::Unknown))?;

@@ -12,10 +12,11 @@ use onegrid_core::domain::case::Severity;
 use onegrid_core::domain::directory::Directory;
 use onegrid_core::domain::unit::UnitKind;
 use onegrid_core::domain::{AreaPath, Code};
-use onegrid_core::id::UnitId;
+use onegrid_core::id::{Hash, UnitId};
 use serde::Deserialize;
 
 use crate::config::line_at;
+use crate::directory::heirs::in_charge;
 use crate::directory::routing::nearest;
 use crate::directory::unit_id;
 use crate::error::{Problem, Result};
@@ -29,6 +30,8 @@ const MINUTE_MS: i64 = 60_000;
 pub struct Rules {
     rules: Vec<Rule>,
     by_category: BTreeMap<String, usize>,
+    /// SHA-256 of the text.
+    source: [u8; 32],
 }
 
 /// One rule.
@@ -129,7 +132,10 @@ impl Rules {
         if file.version != 1 || file.rule.len() > RULES_MAX {
             return Err(bad(&name, "version"));
         }
-        let mut rules = Self::default();
+        let mut rules = Self {
+            source: Hash::of(&[text.as_bytes()]).0,
+            ..Self::default()
+        };
         for written in file.rule {
             let rule = Rule::of(&written).ok_or_else(|| bad(&name, &written.code))?;
             let place = rules.rules.len();
@@ -162,6 +168,12 @@ impl Rules {
     pub fn escalates(&self, category: &str, directory: &Directory) -> bool {
         self.find(category, directory)
             .is_some_and(|rule| rule.escalate)
+    }
+
+    /// SHA-256 of the text that the rules were parsed from; zeros for no rules.
+    #[must_use]
+    pub fn source(&self) -> Hash {
+        Hash(self.source)
     }
 
     /// Rule with this code.
@@ -199,16 +211,17 @@ impl Rule {
         })
     }
 
-    /// Unit that gets a case at this place; `None` if the directory has none.
+    /// Unit that gets a case at this place now (ms UTC); `None` if the directory has none.
     #[must_use]
-    pub fn unit(&self, place: &AreaPath, directory: &Directory) -> Option<UnitId> {
+    pub fn unit(&self, place: &AreaPath, directory: &Directory, now_ms: i64) -> Option<UnitId> {
+        let in_charge = in_charge(&directory.areas, place, now_ms);
         match self.dispatch? {
             Target::Unit(id) => {
                 let unit = directory.units.get(&id)?;
-                let in_charge = place.contains(unit.area) && unit.dissolved_at_ms.is_none();
-                in_charge.then_some(id)
+                let is_here = in_charge.contains(&unit.area) && unit.dissolved_at_ms.is_none();
+                is_here.then_some(id)
             }
-            Target::Kind(kind) => nearest(directory, kind, place),
+            Target::Kind(kind) => nearest(directory, kind, &in_charge),
         }
     }
 }

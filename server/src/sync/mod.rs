@@ -97,7 +97,7 @@ fn respond(
     now_ms: i64,
 ) -> Result<(SyncResponse, u64)> {
     let shared = &*intake.shared;
-    let session_expires_ms = sessions::prolong(&shared.store, session, now_ms)?;
+    let session_expires_ms = sessions::prolong(shared, session, now_ms)?;
     let closed = renewal::reading_ended(&shared.store, session.device, now_ms)?;
     let attested = match &request.give_back {
         Some(given) => ingest::take_back(shared, given, now_ms)?,

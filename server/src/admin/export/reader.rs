@@ -5,13 +5,25 @@ use std::collections::{BTreeSet, HashSet};
 use onegrid_core::domain::StreamId;
 use onegrid_core::id::{Hash, MemberId, RecordId};
 
+use crate::directory::heirs::with_former_areas;
 use crate::directory::routing::{At, read_by};
 use crate::error::{Problem, Result};
 use crate::server::Server;
 use crate::store::{Reader, StoreResult};
 
-/// Streams that the member may read.
-pub(super) struct Permit(BTreeSet<StreamId>);
+/// The member, and the streams that it may read.
+pub(super) struct Permit {
+    pub(super) member: MemberId,
+    streams: BTreeSet<StreamId>,
+}
+
+/// The part of a record that a member may read.
+pub(super) struct Shown {
+    /// A stream by which the member reads it.
+    pub(super) stream: StreamId,
+    /// Certificates of the authors whom the member may know.
+    pub(super) authors: HashSet<Hash>,
+}
 
 impl Permit {
     pub(super) fn of(
@@ -28,21 +40,23 @@ impl Permit {
             directory: &view.directory,
             now_ms,
         };
-        Ok(Self(read_by(member, &row.grants, at)))
+        let grants = with_former_areas(&row.grants, &view.directory.areas, now_ms);
+        Ok(Self {
+            member,
+            streams: read_by(member, &grants, at),
+        })
     }
 
-    /// Certificates of the authors whom the member may know in this record; `None` if the member may not
-    /// read the record. As in the feed, a member who is only dispatched does not learn the reporter.
-    pub(super) fn shown(
-        &self,
-        tx: &dyn Reader,
-        record: RecordId,
-    ) -> StoreResult<Option<HashSet<Hash>>> {
-        let mut shown = None;
+    /// What the member may read of this record; `None` if the member may not read it. As in the feed, a member who is only dispatched does not learn the reporter.
+    pub(super) fn shown(&self, tx: &dyn Reader, record: RecordId) -> StoreResult<Option<Shown>> {
+        let mut shown: Option<Shown> = None;
         for stream in tx.record_streams(record)? {
-            if self.0.contains(&stream) {
-                let known: &mut HashSet<Hash> = shown.get_or_insert_default();
-                known.extend(tx.shown(stream, record)?);
+            if self.streams.contains(&stream) {
+                let known = shown.get_or_insert_with(|| Shown {
+                    stream,
+                    authors: HashSet::new(),
+                });
+                known.authors.extend(tx.shown(stream, record)?);
             }
         }
         Ok(shown)

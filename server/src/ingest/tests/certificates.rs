@@ -13,6 +13,7 @@ use onegrid_core::wire::signed_entry::SignedEntry;
 
 use super::*;
 use crate::limits::{CERTIFICATE_MS, RENEW_BEFORE_MS};
+use crate::registry::members::MemberDescription;
 
 const DAY_MS: i64 = 24 * 3_600_000;
 const ZONE: ZoneId = ZoneId([0x5a; 16]);
@@ -276,4 +277,32 @@ fn zones_are_followed_after_a_clock_ahead() {
     world.server.publish(versions, "admin", NOW).unwrap();
     assert_eq!(announced(&world, &phone), []);
     assert_eq!(world.server.keep_zones(later).unwrap(), 1);
+}
+
+/// A fresh phone loads the base of the directory, so it holds one entry for each member whose roles changed.
+#[test]
+fn repeated_changes_of_roles_leave_one_entry() {
+    let world = TestServer::new();
+    world.phone(GRID_WORKER_CHEN);
+    let people = [VOLUNTEER_WANG, DISPATCHER_GAO, VILLAGE_LEAD_QIAN];
+    for (after_ms, person) in (1..).zip(people) {
+        let described = MemberDescription {
+            id: GRID_WORKER_CHEN.member(),
+            public_name: None,
+            area: VILLAGE,
+            grants: vec![person.grant()],
+        };
+        let put = world
+            .server
+            .put_members(vec![described], "admin", NOW + after_ms);
+        assert_eq!(put.unwrap().changed, 1);
+    }
+    let base = StreamId::DirectoryBase;
+    let entries = world.server.store().read(|tx| tx.current(base, 0, 1_000));
+    let changes = entries.unwrap().into_iter().filter(|entry| {
+        let signed = SignedEntry::from_bytes(&entry.data).unwrap();
+        let entry: DirectoryEntry = minicbor::decode(&signed.entry).unwrap();
+        entry.code() == 7
+    });
+    assert_eq!(changes.count(), 1);
 }

@@ -181,3 +181,44 @@ fn repair_of_a_void_move_brings_no_reporter() {
     let carried: BTreeSet<_> = sealed.map(|sealed| sealed.certificate).collect();
     assert_eq!(carried, BTreeSet::from([reporter.certificate.hash()]));
 }
+
+/// Lines of the log, for a test.
+#[derive(Clone, Default)]
+struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The name of a stream may hold the id of a person, and the log names nobody.
+#[test]
+fn cursor_of_another_past_names_no_member_in_the_log() {
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
+    let genesis = phone.report("gas");
+    phone.push(&world.server, &[&genesis]);
+    phone.pull(&world.server, 1 << 20);
+    for cursor in &mut phone.cursors {
+        if let onegrid_core::wire::cursor::CursorAt::At { digest, .. } = &mut cursor.at {
+            *digest = digest.plus(Digest::from_bytes([1; 16]));
+        }
+    }
+    let lines = Lines::default();
+    let log = {
+        let lines = lines.clone();
+        tracing_subscriber::fmt()
+            .with_writer(move || lines.clone())
+            .finish()
+    };
+    tracing::subscriber::with_default(log, || phone.pull(&world.server, 1 << 20));
+    let said = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert!(said.contains("a cursor of another past"), "{said}");
+    assert!(!said.contains(&phone.member.to_string()), "{said}");
+}

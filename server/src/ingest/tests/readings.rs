@@ -85,6 +85,47 @@ fn who_is_given_a_request_stands_in_the_log_and_a_hazard_does_not() {
     assert_eq!(log(&world.server, &all).len(), 1);
 }
 
+/// An export in a member's name is a reading like that of a phone.
+#[test]
+fn export_in_a_name_is_logged() {
+    use crate::admin::export::{Files, Format, Wanted, export};
+    use crate::feed::readings::export_of;
+
+    let world = TestServer::new();
+    let mut phone = world.phone(VOLUNTEER_WANG);
+    let worker = world.phone(GRID_WORKER_CHEN);
+    let (plain, asked) = (phone.report("gas"), request(&mut phone, "help"));
+    phone.push(&world.server, &[&plain, &asked]);
+    let exported = |reader, name: &str| {
+        let format = Format::Jsonl;
+        let lang = onegrid_core::texts::Lang::En;
+        let wanted = Wanted {
+            reader,
+            format,
+            lang,
+        };
+        let mut files = Files::create(&world.folder().join(name), wanted).unwrap();
+        let done = export(
+            &world.server,
+            wanted,
+            &mut files,
+            "admin",
+            NOW,
+            &mut |_, _| {},
+        );
+        assert_eq!(done.unwrap().written, 2, "{name}");
+    };
+    let all = Sought::default();
+    exported(None, "outline.jsonl");
+    assert_eq!(log(&world.server, &all), [], "an outline has no words");
+    exported(Some(worker.member), "words.jsonl");
+    let rows = log(&world.server, &all);
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].key.record, asked.record());
+    assert_eq!(rows[0].member, worker.member);
+    assert_eq!(rows[0].key.device, export_of(worker.member));
+}
+
 #[test]
 fn what_can_not_be_logged_is_not_given() {
     let world = TestServer::new();
