@@ -12,6 +12,7 @@ pub mod rotation;
 pub mod seed;
 pub mod setup;
 pub mod take_in;
+pub(crate) mod time;
 pub mod verify;
 pub mod wording;
 pub mod xlsform;

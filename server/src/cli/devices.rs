@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::invite::member_of;
-use super::time::utc;
+use super::time::local;
 use crate::error::{Phrase, Problem, Result};
 use crate::registry::devices;
 use crate::store::DeviceRow;
@@ -52,10 +52,10 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
             continue;
         }
         let standing = match device.revoked_ms {
-            Some(ms) => Phrase::new("devices.revoked").with("at", utc(ms)),
+            Some(ms) => Phrase::new("devices.revoked").with("at", local(ms)),
             None => Phrase::new("devices.enrolled")
-                .with("at", utc(device.enrolled_ms))
-                .with("until", utc(*until_ms)),
+                .with("at", local(device.enrolled_ms))
+                .with("until", local(*until_ms)),
         };
         let (standing, name) = (
             standing.sentence(context.lang),

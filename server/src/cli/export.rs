@@ -65,11 +65,16 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let wanted = Wanted {
         reader,
         format: args.format.unwrap_or_default(),
+        lang: context.lang,
     };
     let mut files = Files::create(to, wanted)?;
     let bar = Bar::new(args.progress);
     let done = export(&server, wanted, &mut files, ADMIN, now(), &mut bar.on());
     bar.end();
+    if done.is_err() {
+        // Half a file would be in the way of the next export.
+        files.remove();
+    }
     let done = done?;
     let path = to.display().to_string();
     let value = serde_json::json!({

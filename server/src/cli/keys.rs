@@ -9,7 +9,7 @@ use onegrid_core::trust::certificate::{ServerKey, ServerPurpose};
 use serde_json::{Value, json};
 
 use super::Context;
-use super::time::{now, utc};
+use super::time::{local, now};
 use crate::admin::rotation;
 use crate::error::{Phrase, Result};
 use crate::keys::Ending;
@@ -177,10 +177,10 @@ fn phrase(key: &ServerKey) -> Phrase {
     let phrase = Phrase::new(code)
         .with("purpose", name(key.purpose))
         .with("id", DeviceId::of_key(&key.key))
-        .with("from", utc(key.from_ms))
+        .with("from", local(key.from_ms))
         .with("generation", key.generation_max);
     match key.until_ms {
         None => phrase,
-        Some(until_ms) => phrase.with("until", utc(until_ms)),
+        Some(until_ms) => phrase.with("until", local(until_ms)),
     }
 }

@@ -5,9 +5,9 @@ use onegrid_core::id::RecordId;
 
 use super::Context;
 use super::invite::member_of;
-use super::time::{now, utc};
+use super::time::{local, now};
 use crate::error::{Phrase, Problem, Result};
-use crate::feed::readings::Sought;
+use crate::feed::readings::{Sought, export_of};
 use crate::limits::READINGS_KEPT_DAYS;
 
 #[derive(Debug, clap::Args)]
@@ -41,14 +41,20 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
                 "first_ms": row.first_ms,
                 "member": row.member.to_string(),
                 "device": row.key.device.to_string(),
+                "by": if row.key.device == export_of(row.member) { "export" } else { "phone" },
                 "record": row.key.record.to_string(),
                 "stream": row.stream.to_string(),
             }));
         }
-        let (at, key) = (utc(row.first_ms), row.key);
+        let (at, key) = (local(row.first_ms), row.key);
+        let device = if key.device == export_of(row.member) {
+            Phrase::new("readings.export").sentence(context.lang)
+        } else {
+            key.device.to_string()
+        };
         context.line(format_args!(
-            "{at}  {}  {}  {}  {}",
-            row.member, key.device, key.record, row.stream
+            "{at}  {}  {device}  {}  {}",
+            row.member, key.record, row.stream
         ))
     })?;
     if count == 0 && !args.json {

@@ -3,7 +3,7 @@
 
 use super::Context;
 use super::revoke::device_of;
-use super::time::{now, utc};
+use super::time::{local, now};
 use crate::error::{Phrase, Result};
 
 #[derive(Debug, clap::Args)]
@@ -26,6 +26,6 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     });
     let done = Phrase::new("renew.done")
         .with("device", device)
-        .with("until", utc(expires_ms));
+        .with("until", local(expires_ms));
     context.result(args.json, &value, &[done])
 }

@@ -7,7 +7,7 @@ use onegrid_core::wire::verdict::Verdict;
 
 use super::Context;
 use super::revoke::device_of;
-use super::time::{now, utc};
+use super::time::{local, now};
 use crate::admin::ADMIN;
 use crate::error::{Phrase, Result};
 use crate::server::Server;
@@ -72,7 +72,7 @@ fn list(args: &ListArgs, context: &mut Context<'_>) -> Result<()> {
                 "since_ms": one.since_ms,
             }))?;
         } else {
-            let since = utc(one.since_ms);
+            let since = local(one.since_ms);
             let reason = Phrase::new(one.reason.code()).sentence(context.lang);
             context.line(format_args!(
                 "{}  {}  {}  {since}  {reason}",

@@ -1,5 +1,5 @@
 //! The reading log: the device and the member that received a record of a sensitive kind, the stream and the
-//! day. A line is written before the answer leaves, so no sensitive record is read without a line.
+//! day. An export in a member's name counts like a phone. A line is written before the answer leaves, so no sensitive record is read without a line.
 //!
 //! The log holds only ids and times, so its readers learn the names of readers and never the content.
 
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use onegrid_core::domain::kind::Audience;
 use onegrid_core::domain::{RecordKind, StreamId};
-use onegrid_core::id::{DeviceId, MemberId, RecordId};
+use onegrid_core::id::{DeviceId, Hash, MemberId, RecordId};
 
 use crate::error::{Problem, Result};
 use crate::limits::{READINGS_A_STEP, READINGS_KEPT_DAYS, READINGS_SWEEP_GAP_DAYS_MAX};
@@ -106,6 +106,32 @@ fn first_of(day: i64) -> ReadingKey {
         device: DeviceId([0; 16]),
         record: RecordId([0; 16]),
     }
+}
+
+/// Returns the device that the lines of exports in a member's name carry. It is none of the member's phones.
+#[must_use]
+pub fn export_of(member: MemberId) -> DeviceId {
+    DeviceId(Hash::of(&[b"onegrid.export", &member.0]).first16())
+}
+
+/// Returns the line about a record that is exported in a member's name; `None` if it is not sensitive.
+pub(crate) fn exported(
+    row: &RecordRow,
+    member: MemberId,
+    stream: StreamId,
+    now_ms: i64,
+) -> Option<ReadingRow> {
+    let line = || ReadingRow {
+        key: ReadingKey {
+            day: now_ms.div_euclid(DAY_MS),
+            device: export_of(member),
+            record: row.id,
+        },
+        member,
+        stream,
+        first_ms: now_ms,
+    };
+    is_sensitive(row).then(line)
 }
 
 /// Returns the lines about records that an answer gives to a device.

@@ -113,7 +113,9 @@ impl Draft<'_> {
                 } = at
                     && *known == generation
                 {
-                    tracing::warn!(%stream, position, "a cursor of another past");
+                    // The name of a stream may hold the id of a person.
+                    let kind = kind_of(&stream);
+                    tracing::warn!(kind, position, "a cursor of another past");
                 }
                 let next = at_head(head, generation);
                 self.push(Segment {
@@ -249,5 +251,18 @@ impl Draft<'_> {
             }
         }
         Ok(false)
+    }
+}
+
+/// The kind of a stream, for the log.
+fn kind_of(stream: &StreamId) -> &'static str {
+    match stream {
+        StreamId::AreaStaff(_) => "area",
+        StreamId::Unit(_) => "unit",
+        StreamId::Member(_) => "member",
+        StreamId::Zone(_) => "zone",
+        StreamId::Bulletin(_) => "bulletin",
+        StreamId::DirectoryBase | StreamId::DirectoryVillage(_) => "directory",
+        StreamId::Command(_) => "command",
     }
 }

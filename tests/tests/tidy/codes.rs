@@ -18,11 +18,12 @@ const FILE_KINDS: [&str; 24] = [
 const NO_AREAS: [&str; 2] = ["onegrid", "test"];
 
 /// Prefixes of texts that consist of a prefix and a word of the domain, such as `state.` + `reported`. Conflict
-/// cards, stories and the phone SDK use them; `every_word_of_a_card_has_a_text` and
-/// `every_word_of_the_sdk_has_a_text` walk through them.
-const COMPOSED: [&str; 14] = [
+/// cards, stories, the phone SDK and exports use them; `every_word_of_a_card_has_a_text`,
+/// `every_word_of_the_sdk_has_a_text` and `every_column_has_a_heading` walk through them.
+const COMPOSED: [&str; 15] = [
     "act.",
     "assignment.",
+    "column.",
     "field.",
     "input.",
     "kind.",

@@ -2,30 +2,34 @@
 
 use std::collections::{HashMap, HashSet};
 
-use onegrid_core::domain::case::Move;
+use onegrid_core::domain::case::{Move, Severity};
 use onegrid_core::domain::content::{Content, Details, FieldValue};
 use onegrid_core::id::{Hash, MemberId};
 use onegrid_core::record::{Node, NodeBody, Record};
 use serde_json::{Map, Value, json};
 
 use super::Told;
+use super::outline::Words;
+use crate::admin::time::local;
 use crate::error::Result;
 use crate::store::{Reader, StoreResult};
 
 /// Columns of the content; they follow the columns of the outline.
-pub(super) const COLUMNS: [&str; 8] = [
+pub(super) const COLUMNS: [&str; 10] = [
     "title",
     "description",
     "address",
     "severity",
-    "occurred_ms",
+    "severity_name",
+    "occurred",
     "answers",
     "more",
     "reported_by",
+    "reporter",
 ];
 /// Columns of a history.
 pub(super) const HISTORY: [&str; 9] = [
-    "record", "entry", "at_ms", "what", "by", "by_name", "outcome", "why", "words",
+    "record", "entry", "at", "what", "by", "by_name", "outcome", "why", "words",
 ];
 
 /// Adds content and history to the outline. Authors outside `shown` stay unnamed.
@@ -34,6 +38,7 @@ pub(super) fn told(
     record: &Record,
     mut facts: Map<String, Value>,
     shown: &HashSet<Hash>,
+    words_of: Words<'_>,
 ) -> Result<Told> {
     let mut people = People {
         tx,
@@ -53,11 +58,15 @@ pub(super) fn told(
         json!(details.and_then(|details| details.title.clone())),
         json!(details.map(|details| details.description.clone())),
         json!(details.and_then(|details| details.address.clone())),
-        json!(severity.map(onegrid_core::domain::case::Severity::name)),
-        json!(details.and_then(|details| details.occurred_ms)),
+        json!(severity.map(Severity::name)),
+        severity.map_or(Value::Null, |severity| {
+            words_of.of("severity", severity.name())
+        }),
+        json!(details.and_then(|details| details.occurred_ms.map(local))),
         json!(details.map(answers)),
         json!(content.as_ref().map(more)),
-        json!(reporter.map(|(member, _)| member.to_string())),
+        json!(reporter.as_ref().map(|(member, _)| member.to_string())),
+        json!(reporter.and_then(|(_, name)| name)),
     ];
     facts.extend(COLUMNS.into_iter().map(str::to_owned).zip(values));
     let mut history = Vec::new();
@@ -69,7 +78,7 @@ pub(super) fn told(
         let values: [Value; HISTORY.len()] = [
             json!(record.id().to_string()),
             json!(item.id.to_string()),
-            json!(item.effective_ms),
+            json!(local(item.effective_ms)),
             json!(what(node)),
             json!(by.as_ref().map(|(member, _)| member.to_string())),
             json!(by.and_then(|(_, name)| name)),
@@ -99,7 +108,8 @@ fn more(content: &Content) -> Value {
         Some(FieldValue::Flag(flag)) => json!(flag),
         Some(FieldValue::Position(stored)) => {
             let point = stored.position().point();
-            json!([point.lat_e7(), point.lon_e7()])
+            let degrees = |e7: i32| f64::from(e7) / 1e7;
+            json!([degrees(point.lat_e7()), degrees(point.lon_e7())])
         }
     };
     let columns = exported.iter().map(|field| {

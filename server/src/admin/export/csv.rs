@@ -9,9 +9,9 @@ pub(super) const BYTE_ORDER_MARK: &str = "\u{feff}";
 /// them gets an apostrophe before it.
 const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
 
-/// Header line with the names of the columns.
-pub(super) fn head(columns: &[&str]) -> String {
-    format!("{}\r\n", columns.join(","))
+/// Header line with these headings.
+pub(super) fn head(headings: &[String]) -> String {
+    format!("{}\r\n", headings.join(","))
 }
 
 /// One line with the values of these columns.
@@ -23,19 +23,26 @@ pub(super) fn line(columns: &[&str], values: &Map<String, Value>) -> String {
     format!("{}\r\n", cells.join(","))
 }
 
-fn cell(value: &Value) -> String {
-    let text = match value {
-        Value::Null => return String::new(),
-        // The server computes all numbers, and a minus before a number starts no formula.
-        Value::Bool(_) | Value::Number(_) => return value.to_string(),
+/// The text of a value in a cell.
+pub(super) fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
         Value::String(text) => text.clone(),
         Value::Array(items) if items.iter().all(Value::is_string) => {
             let items: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
             items.join("/")
         }
-        Value::Object(fields) if fields.is_empty() => return String::new(),
-        Value::Array(_) | Value::Object(_) => value.to_string(),
-    };
+        Value::Object(fields) if fields.is_empty() => String::new(),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+fn cell(value: &Value) -> String {
+    let text = plain(value);
+    // The server computes all numbers, and a minus before a number starts no formula.
+    if value.is_number() || value.is_boolean() || text.is_empty() {
+        return text;
+    }
     let safe = if text.trim_start_matches(' ').starts_with(FORMULA) {
         format!("'{text}")
     } else {

@@ -1,25 +1,30 @@
 //! Export of records to files, for evaluation outside OneGrid.
 //!
 //! The outline holds place and progress, without texts and people. Content and history are exported as one
-//! member may read them, because running the server gives no right to read people's texts.
+//! member may read them, because running the server gives no right to read people's texts. The reading log notes
+//! such an export like a phone of the member.
 
 mod content;
 mod csv;
 mod outline;
 mod reader;
+mod sheet;
 mod template;
 mod writer;
 
 use onegrid_core::id::MemberId;
+use onegrid_core::texts::Lang;
 
 pub use template::export_template;
 pub use writer::{Files, Format};
 
 use crate::error::{Problem, Result};
+use crate::feed::readings;
 use crate::limits::EXPORT_RECORDS_A_STEP;
 use crate::registry::audit;
 use crate::server::Server;
-use crate::store::RecordRow;
+use crate::store::{ReadingRow, RecordRow};
+use outline::Words;
 use reader::Permit;
 
 /// Options of an export.
@@ -29,6 +34,8 @@ pub struct Wanted {
     pub reader: Option<MemberId>,
     /// File format.
     pub format: Format,
+    /// Language of names and headings.
+    pub lang: Lang,
 }
 
 /// Counts of an export.
@@ -72,6 +79,11 @@ pub fn export(
             Some(member) => Some(Permit::of(server, tx, member, now_ms)?),
             None => None,
         };
+        let view = server.shared.views.at(tx)?;
+        let words = Words {
+            directory: &view.directory,
+            lang: wanted.lang,
+        };
         let all = usize::try_from(tx.counts()?.records).unwrap_or(usize::MAX);
         let (mut after, mut done, mut exported) = (None, 0, Exported::default());
         files.begin(wanted)?;
@@ -82,14 +94,21 @@ pub fn export(
                 return Ok(exported);
             };
             after = Some(last.id);
+            let (mut page, mut readings) = (Vec::new(), Vec::new());
             for row in &rows {
-                match told(server, tx, row, permit.as_ref())? {
-                    Some(told) => {
-                        files.record(&told)?;
-                        exported.written += 1;
+                match told(server, tx, row, permit.as_ref(), words, now_ms)? {
+                    Some((told, reading)) => {
+                        page.push(told);
+                        readings.extend(reading);
                     }
                     None => exported.left_out += 1,
                 }
+            }
+            // A reading is logged before anything of the record is written.
+            readings::note(server.store(), readings)?;
+            for told in &page {
+                files.record(told)?;
+                exported.written += 1;
             }
             done += rows.len();
             progress(done, all);
@@ -97,21 +116,28 @@ pub fn export(
     })
 }
 
-/// Collects one record; `None` if the reader may not read it.
+/// Collects one record, with its line of the reading log; `None` if the reader may not read it.
 fn told(
     server: &Server,
     tx: &dyn crate::store::Reader,
     row: &RecordRow,
     permit: Option<&Permit>,
-) -> Result<Option<Told>> {
-    let facts = outline::facts(row);
+    words: Words<'_>,
+    now_ms: i64,
+) -> Result<Option<(Told, Option<ReadingRow>)>> {
+    let facts = outline::facts(row, words);
     let Some(permit) = permit else {
         let history = None;
-        return Ok(Some(Told { facts, history }));
+        return Ok(Some((Told { facts, history }, None)));
     };
     let Some(shown) = permit.shown(tx, row.id)? else {
         return Ok(None);
     };
     let record = crate::records::load(tx, &server.shared.certificates, row.id)?;
-    content::told(tx, &record, facts, &shown).map(Some)
+    let told = content::told(tx, &record, facts, &shown.authors, words)?;
+    let reading = readings::exported(row, permit.member, shown.stream, now_ms);
+    Ok(Some((told, reading)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,10 +4,12 @@ use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use onegrid_core::texts::{self, Lang};
 use serde_json::{Map, Value, json};
 
+use super::sheet::{self, Table};
 use super::{Told, Wanted, content, csv, outline};
-use crate::error::{Problem, Result};
+use crate::error::{Phrase, Problem, Result};
 
 /// File format of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,6 +19,8 @@ pub enum Format {
     Jsonl,
     /// A table for spreadsheets; content adds a second table with the histories.
     Csv,
+    /// A workbook for spreadsheets; content adds a second sheet with the histories.
+    Xlsx,
     /// One `FeatureCollection`; a record without a position has no geometry.
     Geojson,
 }
@@ -28,8 +32,9 @@ impl std::str::FromStr for Format {
         match text {
             "jsonl" => Ok(Self::Jsonl),
             "csv" => Ok(Self::Csv),
+            "xlsx" => Ok(Self::Xlsx),
             "geojson" => Ok(Self::Geojson),
-            _ => Err("jsonl, csv, geojson"),
+            _ => Err("jsonl, csv, xlsx, geojson"),
         }
     }
 }
@@ -40,6 +45,8 @@ pub struct Files {
     history: Option<Out>,
     format: Format,
     columns: Vec<&'static str>,
+    /// Sheets of a workbook: records, and histories.
+    sheets: Vec<Table>,
     count: u64,
 }
 
@@ -60,8 +67,17 @@ impl Files {
             history,
             format: wanted.format,
             columns: Vec::new(),
+            sheets: Vec::new(),
             count: 0,
         })
+    }
+
+    /// Removes the files of an export that failed.
+    pub fn remove(self) {
+        for out in std::iter::once(&self.records).chain(&self.history) {
+            // A file that stays is named by the next export.
+            let _ = std::fs::remove_file(&out.path);
+        }
     }
 
     pub(super) fn begin(&mut self, wanted: Wanted) -> Result<()> {
@@ -69,18 +85,30 @@ impl Files {
         if wanted.reader.is_some() {
             self.columns.extend(content::COLUMNS);
         }
+        let headings = headings(&self.columns, wanted.lang);
+        let of_history = headings_of_history(wanted.lang);
         match self.format {
             Format::Jsonl => Ok(()),
             Format::Csv => {
                 let mark = csv::BYTE_ORDER_MARK;
                 self.records
-                    .put(&format!("{mark}{}", csv::head(&self.columns)))?;
+                    .put(&format!("{mark}{}", csv::head(&headings)))?;
                 match &mut self.history {
-                    Some(history) => {
-                        history.put(&format!("{mark}{}", csv::head(&content::HISTORY)))
-                    }
+                    Some(history) => history.put(&format!("{mark}{}", csv::head(&of_history))),
                     None => Ok(()),
                 }
+            }
+            Format::Xlsx => {
+                let name = |code| Phrase::new(code).sentence(wanted.lang);
+                let records = name("export.sheet_records");
+                self.sheets
+                    .push(Table::begin(&records, &self.columns, &headings)?);
+                if wanted.reader.is_some() {
+                    let history = name("export.sheet_history");
+                    self.sheets
+                        .push(Table::begin(&history, &content::HISTORY, &of_history)?);
+                }
+                Ok(())
             }
             Format::Geojson => self
                 .records
@@ -99,6 +127,16 @@ impl Files {
                     }
                 }
             }
+            Format::Xlsx => {
+                if let [records, histories @ ..] = &mut self.sheets[..] {
+                    records.add(&told.facts)?;
+                    for item in told.history.iter().flatten() {
+                        for history in &mut *histories {
+                            history.add(item)?;
+                        }
+                    }
+                }
+            }
             Format::Geojson => {
                 let comma = if self.count == 0 { "" } else { "," };
                 self.records.put(&format!("{comma}\n{}", feature(told)))?;
@@ -112,9 +150,27 @@ impl Files {
         if self.format == Format::Geojson {
             self.records.put("\n]}\n")?;
         }
+        if self.format == Format::Xlsx {
+            let bytes = sheet::workbook(std::mem::take(&mut self.sheets))?;
+            let written = self.records.file.write_all(&bytes);
+            written.map_err(|error| failed(&self.records.path, &error))?;
+        }
         self.records.finish()?;
         self.history.as_mut().map_or(Ok(()), Out::finish)
     }
+}
+
+/// The headings of columns. Programs read the names of JSON, people read these.
+fn headings(columns: &[&str], lang: Lang) -> Vec<String> {
+    let heading = |column: &&str| {
+        let known = texts::text(&format!("column.{column}"), lang);
+        known.unwrap_or(column).to_owned()
+    };
+    columns.iter().map(heading).collect()
+}
+
+fn headings_of_history(lang: Lang) -> Vec<String> {
+    headings(&content::HISTORY, lang)
 }
 
 /// Path of the histories that belong to a table: `cases.csv` → `cases.history.csv`.
@@ -144,8 +200,8 @@ fn feature(told: &Told) -> Value {
 
 /// Point with longitude before latitude, in degrees, WGS-84 (RFC 7946).
 fn point(facts: &Map<String, Value>) -> Option<Value> {
-    let degrees = |name: &str| Some(facts.get(name)?.as_f64()? / 1e7);
-    let place = [degrees("longitude_e7")?, degrees("latitude_e7")?];
+    let degrees = |name: &str| facts.get(name)?.as_f64();
+    let place = [degrees("longitude")?, degrees("latitude")?];
     Some(json!({ "type": "Point", "coordinates": place }))
 }
 
@@ -199,4 +255,20 @@ fn failed(path: &Path, error: &std::io::Error) -> Problem {
     Problem::new(code)
         .with("path", path.display())
         .because(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_column_has_a_heading() {
+        let columns = outline::COLUMNS.iter().chain(&content::COLUMNS);
+        for column in columns.chain(&content::HISTORY) {
+            for lang in Lang::ALL {
+                let code = format!("column.{column}");
+                assert!(texts::text(&code, lang).is_some(), "{code}");
+            }
+        }
+    }
 }
