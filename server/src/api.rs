@@ -38,6 +38,7 @@ mod shell;
 mod shutdown;
 mod tasks;
 mod tls;
+mod validity;
 
 pub use attachments::transfers;
 pub use health::Ready;
@@ -48,7 +49,7 @@ pub use routes::routes;
 pub use shell::{Shell, shell};
 pub use shutdown::{Shutdown, Trigger};
 pub use tasks::keep_time;
-pub use tls::load as load_tls;
+pub use tls::Tls;
 
 #[cfg(test)]
 mod tests;

@@ -26,6 +26,7 @@ mod members;
 mod page;
 mod progress;
 mod readings;
+mod reload;
 mod renew;
 mod restore;
 mod review;

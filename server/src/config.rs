@@ -5,10 +5,12 @@
 
 mod keys;
 mod layers;
+mod network;
 mod typed;
 
 pub use keys::{KEYS, Key, Kind, Value};
 pub use layers::{Effective, Inputs, Setting, Source};
+pub use network::Network;
 pub use typed::{
     Config, FilesConfig, LimitsConfig, LogConfig, LogFormat, RulesConfig, ServerConfig,
     StoreConfig, TlsFiles,

@@ -8,6 +8,8 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use onegrid_core::system::now_ms;
+use onegrid_core::texts::Lang;
 
 use super::shell::Shell;
 use crate::error::Result;
@@ -24,9 +26,24 @@ pub(super) fn routes(shell: &Shell) -> Router {
 
 async fn healthz(State(shell): State<Shell>) -> Result<Json<serde_json::Value>> {
     (shell.ready)()?;
-    Ok(Json(
-        serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") }),
-    ))
+    let mut said = serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") });
+    // They need an administrator, and not a restart.
+    let warnings: Vec<serde_json::Value> = shell
+        .tls
+        .iter()
+        .flat_map(|tls| tls.warnings(now_ms()))
+        .map(|warning| {
+            serde_json::json!({
+                "code": warning.code(),
+                "zh": warning.sentence(Lang::Zh),
+                "en": warning.sentence(Lang::En),
+            })
+        })
+        .collect();
+    if !warnings.is_empty() {
+        said["warnings"] = warnings.into();
+    }
+    Ok(Json(said))
 }
 
 async fn metrics(State(shell): State<Shell>) -> Response {

@@ -17,7 +17,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_rustls::TlsAcceptor;
 
 use super::connection::{Counted, Judgement, Life, Served};
 use super::open_files::{connections_within, raise_open_files};
@@ -26,7 +25,7 @@ use super::peer::Caller;
 use super::quiet::QuietLog;
 use super::seats::{Seat, Seats};
 use super::shutdown::Shutdown;
-use super::tls;
+use super::tls::Tls;
 use crate::config::Config;
 use crate::error::{Problem, Result};
 use crate::limits::{
@@ -40,7 +39,7 @@ use crate::metrics::Metrics;
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<Arc<Tls>>,
     stop_wait_max: Duration,
     patience: Patience,
     doors: Doors,
@@ -66,7 +65,8 @@ impl Listener {
                 .with("listen", listen)
                 .because(&e)
         };
-        let tls = config.server.tls.as_ref().map(tls::load).transpose()?;
+        let tls = config.server.tls.as_ref().map(Tls::load).transpose()?;
+        let tls = tls.map(Arc::new);
         let socket = TcpListener::bind(listen).map_err(failed)?;
         socket.set_nonblocking(true).map_err(failed)?;
         // Connections inherit it. A large buffer of the system would hide a peer that reads
@@ -106,6 +106,12 @@ impl Listener {
         self.address
     }
 
+    /// The certificate of the listener; `None` without TLS.
+    #[must_use]
+    pub fn tls(&self) -> Option<Arc<Tls>> {
+        self.tls.clone()
+    }
+
     /// The URL that a person opens.
     #[must_use]
     pub fn url(&self) -> String {
@@ -121,7 +127,7 @@ impl Listener {
         let (quiet, metrics) = (QuietLog::default(), self.metrics.unwrap_or_default());
         let host = Arc::new(Host {
             builder: builder(&self.patience),
-            tls: self.tls.map(TlsAcceptor::from),
+            tls: self.tls,
             app,
             patience: self.patience,
             shutdown: shutdown.clone(),
@@ -203,7 +209,7 @@ impl Doors {
 /// Everything that the connections of a listener share.
 struct Host {
     builder: Builder<TokioExecutor>,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Tls>>,
     app: Router,
     patience: Patience,
     shutdown: Shutdown,
@@ -218,11 +224,13 @@ impl Host {
         let stream = Counted::new(stream, Arc::clone(&life), seat);
         match &self.tls {
             None => self.converse(stream, peer, life).await,
-            Some(tls) => match timeout(self.patience.handshake, tls.accept(stream)).await {
-                Ok(Ok(stream)) => self.converse(stream, peer, life).await,
-                Ok(Err(_)) => self.metrics.connection_ended("tls"),
-                Err(_) => self.metrics.connection_ended("silent"),
-            },
+            Some(tls) => {
+                match timeout(self.patience.handshake, tls.acceptor().accept(stream)).await {
+                    Ok(Ok(stream)) => self.converse(stream, peer, life).await,
+                    Ok(Err(_)) => self.metrics.connection_ended("tls"),
+                    Err(_) => self.metrics.connection_ended("silent"),
+                }
+            }
         }
     }
 

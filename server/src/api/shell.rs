@@ -15,12 +15,14 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::health::{self, Ready};
-use super::peer::Caller;
+use super::peer::{Caller, Chain, Passage};
 use super::quiet::QuietLog;
 use super::rates::Rates;
+use super::tls::Tls;
 use super::{observe, problems};
 use crate::config::{Config, LimitsConfig};
 use crate::error::{Problem, Result};
+use crate::limits::REFUSAL_LINES_A_MINUTE;
 use crate::metrics::Metrics;
 
 /// Dependencies of the layers.
@@ -33,7 +35,8 @@ pub struct Shell {
     /// Tells whether the server can work.
     pub ready: Ready,
     pub(super) quiet: QuietLog,
-    behind_proxy: bool,
+    pub(super) tls: Option<Arc<Tls>>,
+    chain: Chain,
     by_address: Arc<Rates<Caller>>,
     permits: Arc<Semaphore>,
 }
@@ -48,13 +51,21 @@ impl Shell {
         ));
         Self {
             quiet: QuietLog::default(),
-            behind_proxy: config.server.behind_proxy,
+            tls: None,
+            chain: Chain::of(&config.server),
             by_address: Arc::new(Rates::per_minute(limits.address_per_minute)),
             limits,
             metrics,
             ready,
             permits,
         }
+    }
+
+    /// Lets `/healthz` warn of the certificate of the listener.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Option<Arc<Tls>>) -> Self {
+        self.tls = tls;
+        self
     }
 }
 
@@ -90,10 +101,28 @@ async fn count_caller(
     mut request: Request,
     next: Next,
 ) -> Result<Response> {
-    let caller = Caller::of(peer, request.headers(), shell.behind_proxy);
+    let (caller, passage) = Caller::of(peer, request.headers(), &shell.chain);
+    if passage == Passage::Other {
+        past_the_proxy(&shell);
+    }
     shell.by_address.take(caller, now_ms())?;
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
+}
+
+/// Counts and logs a request that did not come through the configured proxies, without its address, because that
+/// may belong to a person.
+fn past_the_proxy(shell: &Shell) {
+    let code = "http.proxy_chain";
+    shell.metrics.refused(code);
+    let now = std::time::Instant::now();
+    if let Some(more) = shell.quiet.turn(code, REFUSAL_LINES_A_MINUTE, now) {
+        let (count, advice) = (
+            more + 1,
+            "requests did not come through the proxies of server.proxy_hops and server.proxy_from",
+        );
+        tracing::warn!(code, count, "{advice}");
+    }
 }
 
 /// Refuses a request by its announced length, before the first byte of the body is read.

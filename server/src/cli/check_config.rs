@@ -6,6 +6,7 @@
 use serde_json::{Value as Json, json};
 
 use super::Context;
+use super::time::now;
 use crate::api;
 use crate::config::{Setting, Source, Value};
 use crate::error::{Phrase, Result};
@@ -21,7 +22,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let effective = context.config()?;
     if let Some(files) = &effective.config.server.tls {
-        api::load_tls(files)?;
+        for warning in api::Tls::load(files)?.warnings(now()) {
+            context.warn(&warning);
+        }
     }
     Rules::read(effective.config.rules.path.as_deref())?;
     if args.json {
@@ -61,6 +64,9 @@ fn described(setting: &Setting) -> Json {
         Value::Bool(flag) => json!(flag),
         Value::Count(count) => json!(count),
         Value::Text(text) => json!(text),
+        Value::Networks(networks) => {
+            json!(networks.iter().map(ToString::to_string).collect::<Vec<_>>())
+        }
     });
     let (from, file, line, variable) = match &setting.source {
         Source::Default => ("default", None, None, None),

@@ -52,12 +52,22 @@ impl Context<'_> {
 
     /// Closes a data folder to other users of the machine, and warns of each path that stays open.
     pub fn protect(&mut self, data: &DataDir) {
-        for path in data.protect() {
-            let phrase = Phrase::new("data.open_to_others").with("path", path.display());
-            let (sentence, code) = (phrase.sentence(self.lang), phrase.code());
-            // If standard error is closed, no channel is left for a warning.
-            let _ = writeln!(self.err, "onegrid: {sentence} [{code}]");
+        // Asked before they are closed.
+        let were_open = data.keys_are_open();
+        let still_open = data.protect().into_iter();
+        let still_open = still_open.map(|path| ("data.open_to_others", path));
+        let keys = were_open.then(|| ("keys.were_open", data.keys()));
+        for (code, path) in keys.into_iter().chain(still_open) {
+            let phrase = Phrase::new(code).with("path", path.display());
+            self.warn(&phrase);
         }
+    }
+
+    /// Prints a warning.
+    pub fn warn(&mut self, phrase: &Phrase) {
+        let (sentence, code) = (phrase.sentence(self.lang), phrase.code());
+        // If standard error is closed, no channel is left for a warning.
+        let _ = writeln!(self.err, "onegrid: {sentence} [{code}]");
     }
 
     /// Opens the configured deployment; other processes may use it at the same time.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Context;
+use super::reload::{self, Reloading};
 use super::time::now;
 use crate::admin::data_dir::{DataDir, Lock};
 use crate::api::{self, Listener, Node, Shell, Shutdown};
@@ -31,6 +32,11 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let data = DataDir::of(&config);
     // Locks before it opens the store, because a restore that is about to end replaces the store.
     let mut lock = data.lock()?;
+    if data.keys_are_open() {
+        let (code, path) = ("keys.were_open", data.keys());
+        let path = path.display();
+        tracing::warn!(code, %path, "other users of this machine could read the keys");
+    }
     for path in data.protect() {
         let (code, path) = ("data.open_to_others", path.display());
         tracing::warn!(code, %path, "other users of this machine can open this");
@@ -74,7 +80,18 @@ async fn serve(
         shutdown.clone(),
     );
     let ready = api::keep_time(&node);
-    let shell = Shell::new(config, metrics, ready);
+    let tls = listener.tls();
+    for warning in tls.iter().flat_map(|tls| tls.warnings(now())) {
+        let code = warning.code();
+        tracing::warn!(code, "{}", warning.sentence(onegrid_core::texts::Lang::En));
+    }
+    reload::on_hangup(Reloading {
+        inputs: context.inputs.clone(),
+        running: config.clone(),
+        server: Arc::clone(server),
+        tls: tls.clone(),
+    })?;
+    let shell = Shell::new(config, metrics, ready).with_tls(tls);
     let (routes, transfers) = (api::routes(node.clone()), api::transfers(node));
     let app = api::shell(routes, transfers, &shell);
     let url = listener.url();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use tracing_subscriber::EnvFilter;
 
+use super::network::{Network, listed};
 use crate::error::Phrase;
 use crate::limits;
 
@@ -42,6 +43,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// A filter of `tracing`.
     Filter,
+    /// IP addresses or networks such as `10.0.0.0/8`, with commas between them.
+    Networks,
 }
 
 /// A parsed value.
@@ -57,6 +60,8 @@ pub enum Value {
     Count(u64),
     /// Of [`Kind::Choice`] and [`Kind::Filter`].
     Text(String),
+    /// Of [`Kind::Networks`].
+    Networks(Vec<Network>),
 }
 
 const fn key(
@@ -84,7 +89,10 @@ pub const KEYS: &[Key] = &[
     key("server", "tls_key", Kind::Path, None),
     key("server", "plain", Kind::Bool, Some("false")),
     key("server", "behind_proxy", Kind::Bool, Some("false")),
+    key("server", "proxy_hops", count(1, 8), Some("1")),
+    key("server", "proxy_from", Kind::Networks, None),
     key("store", "path", Kind::Path, Some("onegrid-data")),
+    key("store", "readers", count(1, 64), Some("4")),
     key(
         "files",
         "free_bytes_min",
@@ -173,6 +181,10 @@ impl Kind {
             Self::Filter => EnvFilter::try_new(raw)
                 .ok()
                 .map(|_| Value::Text(raw.to_owned())),
+            Self::Networks => {
+                let networks = raw.split(',').map(|part| part.trim().parse().ok());
+                networks.collect::<Option<Vec<_>>>().map(Value::Networks)
+            }
         }
     }
 
@@ -190,6 +202,7 @@ impl Kind {
                 Phrase::new("config.expect_choice").with("choices", words.join(", "))
             }
             Self::Filter => Phrase::new("config.expect_filter"),
+            Self::Networks => Phrase::new("config.expect_networks"),
         }
     }
 }
@@ -204,6 +217,7 @@ impl Value {
             Self::Bool(flag) => flag.to_string(),
             Self::Count(count) => count.to_string(),
             Self::Text(text) => toml::Value::from(text.as_str()).to_string(),
+            Self::Networks(networks) => toml::Value::from(listed(networks)).to_string(),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::keys::Value;
 use super::layers::Setting;
+use super::network::Network;
 use crate::error::{Problem, Result};
 
 /// The whole configuration of the server.
@@ -34,6 +35,10 @@ pub struct ServerConfig {
     pub tls: Option<TlsFiles>,
     /// Whether a trusted reverse proxy passes on the caller's address in `x-forwarded-for`.
     pub behind_proxy: bool,
+    /// Proxies that a request passes, if there is one.
+    pub proxy_hops: usize,
+    /// Addresses of the last proxy; empty if any address may be it.
+    pub proxy_from: Vec<Network>,
 }
 
 /// PEM files of the listener.
@@ -50,6 +55,8 @@ pub struct TlsFiles {
 pub struct StoreConfig {
     /// Folder of the database, keys and attachments.
     pub path: PathBuf,
+    /// Connections of the server that read at the same time.
+    pub readers: usize,
 }
 
 /// Settings of photos and recordings.
@@ -143,9 +150,12 @@ impl Config {
                 listen,
                 tls,
                 behind_proxy: get("server", "behind_proxy") == Some(&Value::Bool(true)),
+                proxy_hops: size(get("server", "proxy_hops")),
+                proxy_from: networks(get("server", "proxy_from")),
             },
             store: StoreConfig {
                 path: path(get("store", "path")).unwrap_or_default(),
+                readers: size(get("store", "readers")),
             },
             files: FilesConfig {
                 free_bytes_min: count(get("files", "free_bytes_min")),
@@ -204,6 +214,13 @@ fn size(value: Option<&Value>) -> usize {
 
 fn rate(value: Option<&Value>) -> u32 {
     u32::try_from(count(value)).unwrap_or(u32::MAX)
+}
+
+fn networks(value: Option<&Value>) -> Vec<Network> {
+    match value {
+        Some(Value::Networks(networks)) => networks.clone(),
+        _ => Vec::new(),
+    }
 }
 
 fn text(value: Option<&Value>) -> String {
