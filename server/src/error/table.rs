@@ -173,16 +173,20 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("attachment.too_many", Class::TooMany),
     ("attachment.tus_version", Class::Version),
     // The data folder.
+    ("data.in_use", Class::Conflict),
     ("data.not_prepared", Class::Data),
     ("data.prepared", Class::Conflict),
+    ("data.restoring", Class::Busy),
     ("data.served", Class::Conflict),
     ("data.unusable", Class::Internal),
     // Backup.
+    ("backup.damaged", Class::Data),
     ("backup.exists", Class::Conflict),
     ("backup.none", Class::Data),
     ("restore.clock_behind", Class::Conflict),
     // Export.
     ("export.exists", Class::Conflict),
+    ("export.too_many_rows", Class::Data),
     // Import.
     ("import.no_file", Class::Data),
     ("import.nothing_taken", Class::Data),
