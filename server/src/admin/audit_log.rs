@@ -6,7 +6,7 @@ use std::path::Path;
 
 use onegrid_core::id::{MemberId, RecordId};
 
-use super::wording::local_time;
+use super::time::local;
 use crate::error::{Problem, Result};
 use crate::feed::readings;
 use crate::limits::LIST_ROWS_A_STEP;
@@ -130,7 +130,7 @@ pub fn export(
                 let row = &line.row;
                 table.line(&[
                     &row.no.to_string(),
-                    &local_time(row.at_ms),
+                    &local(row.at_ms),
                     &row.actor,
                     &row.action,
                     &row.subject,
@@ -159,7 +159,7 @@ pub fn export(
             let count = server.readings(&wanted, actor, now_ms, |row| {
                 let external_id = store.read(|tx| tx.external_id(row.member.0))?;
                 table.line(&[
-                    &local_time(row.first_ms),
+                    &local(row.first_ms),
                     &row.member.to_string(),
                     external_id.as_deref().unwrap_or_default(),
                     &row.key.device.to_string(),
@@ -307,7 +307,7 @@ mod tests {
         let header = "\u{feff}no,time,actor,action,subject,external_id";
         assert_eq!(lines.next(), Some(header));
         let line = lines.next().unwrap();
-        assert!(line.contains(&local_time(NOW + 5)), "{line}");
+        assert!(line.contains(&local(NOW + 5)), "{line}");
         assert!(line.ends_with(",W-7"), "{line}");
         let newest = last(&world.server, 1).unwrap();
         let noted = (&*newest[0].row.actor, &*newest[0].row.action);

@@ -3,8 +3,7 @@
 use serde_json::json;
 
 use super::Context;
-use super::time::now;
-use crate::admin::wording::local_time;
+use super::time::{local, now};
 use crate::error::{Phrase, Result};
 use crate::registry::admins::{AdminRole, roles_of};
 
@@ -121,8 +120,8 @@ fn list(args: &ListArgs, context: &mut Context<'_>) -> Result<()> {
             .map(|role| Phrase::new(role.code()).sentence(context.lang))
             .collect();
         let standing = match row.disabled_ms {
-            Some(ms) => Phrase::new("people.disabled").with("at", local_time(ms)),
-            None => Phrase::new("admins.since").with("at", local_time(row.added_ms)),
+            Some(ms) => Phrase::new("people.disabled").with("at", local(ms)),
+            None => Phrase::new("admins.since").with("at", local(row.added_ms)),
         };
         let standing = standing.sentence(context.lang);
         context.line(format_args!(

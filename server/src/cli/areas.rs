@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::Context;
 use super::members::{area_of, directory_of};
 use super::page::Page;
-use super::time::now;
+use super::time::{local, now};
 use crate::admin::people::is_in;
-use crate::admin::wording::{Wording, local_time};
+use crate::admin::wording::Wording;
 use crate::error::{Phrase, Problem, Result};
 
 #[derive(Debug, clap::Subcommand)]
@@ -176,9 +176,9 @@ fn show(args: &ShowArgs, context: &mut Context<'_>) -> Result<()> {
     let level = level_of(area, wording);
     context.line(format_args!("{}  {level}", wording.area(area.id())))?;
     for version in area.versions() {
-        let from = local_time(version.valid_from_ms);
+        let from = local(version.valid_from_ms);
         let phrase = match version.valid_to_ms {
-            Some(to_ms) => Phrase::new("areas.version_ended").with("to", local_time(to_ms)),
+            Some(to_ms) => Phrase::new("areas.version_ended").with("to", local(to_ms)),
             None => Phrase::new("areas.version"),
         };
         let phrase = phrase

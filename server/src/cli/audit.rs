@@ -6,9 +6,8 @@ use onegrid_core::texts::text;
 use serde_json::json;
 
 use super::Context;
-use super::time::now;
+use super::time::{local, now};
 use crate::admin::audit_log::{self, Line, LogKind, Sought};
-use crate::admin::wording::local_time;
 use crate::error::{Phrase, Problem, Result};
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -146,7 +145,7 @@ fn show(line: &Line, json: bool, context: &mut Context<'_>) -> Result<()> {
     context.line(format_args!(
         "{}  {}  {}  {sentence} [{}]  {}{known}",
         row.no,
-        local_time(row.at_ms),
+        local(row.at_ms),
         row.actor,
         row.action,
         row.subject

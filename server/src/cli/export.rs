@@ -9,7 +9,6 @@ use super::Context;
 use super::invite::member_of;
 use super::progress::Bar;
 use super::time::now;
-use crate::admin::ADMIN;
 use crate::admin::export::{Files, Format, Wanted, export, export_template};
 use crate::error::{Phrase, Problem, Result};
 use crate::server::Server;
@@ -69,7 +68,14 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     };
     let mut files = Files::create(to, wanted)?;
     let bar = Bar::new(args.progress);
-    let done = export(&server, wanted, &mut files, ADMIN, now(), &mut bar.on());
+    let done = export(
+        &server,
+        wanted,
+        &mut files,
+        &context.actor,
+        now(),
+        &mut bar.on(),
+    );
     bar.end();
     if done.is_err() {
         // Half a file would be in the way of the next export.

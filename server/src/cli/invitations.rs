@@ -10,8 +10,7 @@ use serde_json::json;
 use super::Context;
 use super::invite::member_of;
 use super::page::Page;
-use super::time::now;
-use crate::admin::wording::local_time;
+use super::time::{local, now};
 use crate::error::{Phrase, Problem, Result};
 use crate::registry::enrolment::IssuedInvitation;
 use crate::server::Server;
@@ -123,16 +122,16 @@ fn list(args: &ListArgs, context: &mut Context<'_>) -> Result<()> {
 fn state(one: &IssuedInvitation, now_ms: i64) -> (&'static str, Phrase) {
     match one.redeemed {
         Some((_, at_ms)) => {
-            let used = Phrase::new("invitations.used").with("at", local_time(at_ms));
+            let used = Phrase::new("invitations.used").with("at", local(at_ms));
             ("used", used)
         }
         None if one.is_open(now_ms) => {
             let open = Phrase::new("invitations.open");
-            ("open", open.with("until", local_time(one.expires_ms)))
+            ("open", open.with("until", local(one.expires_ms)))
         }
         None => {
             let over = Phrase::new("invitations.expired");
-            ("expired", over.with("at", local_time(one.expires_ms)))
+            ("expired", over.with("at", local(one.expires_ms)))
         }
     }
 }

@@ -16,11 +16,11 @@ use qrcode::render::unicode::Dense1x2;
 
 use super::Context;
 use super::members::{area_of, directory_of};
-use super::time::now;
+use super::time::{local, now};
 use crate::admin::data_dir::DataDir;
 use crate::admin::invitation_sheet::{self, Slip};
 use crate::admin::people::{self, Filter, Found, Person};
-use crate::admin::wording::{Wording, local_time};
+use crate::admin::wording::Wording;
 use crate::config::Config;
 use crate::error::{Phrase, Problem, Result};
 use crate::limits::IMPORT_FILE_BYTES_MAX;
@@ -254,7 +254,7 @@ fn slip(person: &Person, one: &NewInvitation, qr: &str, directory: &Directory) -
         area: onegrid_core::texts::Lang::ALL.map(area),
         code: one.code.clone(),
         qr: qr.to_owned(),
-        until: local_time(one.invitation.expires_ms),
+        until: local(one.invitation.expires_ms),
     }
 }
 
@@ -262,7 +262,7 @@ fn show(one: &NewInvitation, qr: Option<String>, context: &mut Context<'_>) -> R
     context.say(
         &Phrase::new("invite.code")
             .with("code", &one.code)
-            .with("until", local_time(one.invitation.expires_ms)),
+            .with("until", local(one.invitation.expires_ms)),
     )?;
     let Some(text) = qr else {
         return context.say(&Phrase::new("invite.no_address"));

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 use super::Context;
 use super::invite::{ForPhones, member_of};
 use super::page::Page;
-use super::time::now;
+use super::time::{local, now};
 use crate::admin::import::members::{Refused, post_of, role_of};
 use crate::admin::people::{self, Filter, Found, Person};
-use crate::admin::wording::{Wording, local_time};
+use crate::admin::wording::Wording;
 use crate::directory::{self, unit_id};
 use crate::error::{Phrase, Problem, Result};
 use crate::registry::members::MemberDescription;
@@ -218,7 +218,7 @@ fn line(person: &Person, wording: Wording<'_>) -> String {
     let name = person.name.as_deref().unwrap_or("-");
     let (area, roles) = (wording.area(person.area), wording.grants(&person.grants));
     let standing = match person.disabled_ms {
-        Some(ms) => Phrase::new("people.disabled").with("at", local_time(ms)),
+        Some(ms) => Phrase::new("people.disabled").with("at", local(ms)),
         None => Phrase::new("people.devices").with("count", person.devices),
     };
     let standing = standing.sentence(wording.lang);
@@ -274,14 +274,14 @@ fn show(args: &OneArgs, context: &mut Context<'_>) -> Result<()> {
     }
     for device in &devices {
         let phrase = match device.revoked_ms {
-            Some(ms) => Phrase::new("devices.revoked").with("at", local_time(ms)),
-            None => Phrase::new("people.enrolled").with("at", local_time(device.enrolled_ms)),
+            Some(ms) => Phrase::new("devices.revoked").with("at", local(ms)),
+            None => Phrase::new("people.enrolled").with("at", local(device.enrolled_ms)),
         };
         let standing = phrase.sentence(context.lang);
         context.line(format_args!("  {}  {standing}", device.id))?;
     }
     for one in open {
-        let until = local_time(one.expires_ms);
+        let until = local(one.expires_ms);
         context.say(&Phrase::new("people.invited").with("until", until))?;
     }
     Ok(())

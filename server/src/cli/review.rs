@@ -8,7 +8,6 @@ use onegrid_core::wire::verdict::Verdict;
 use super::Context;
 use super::revoke::device_of;
 use super::time::{local, now};
-use crate::admin::ADMIN;
 use crate::error::{Phrase, Result};
 use crate::server::Server;
 
@@ -90,11 +89,11 @@ fn decide(args: &DecideArgs, accept: bool, context: &mut Context<'_>) -> Result<
     let (_, server) = context.deployment()?;
     let mut decided = BTreeMap::new();
     if let Some(envelope) = args.envelope {
-        decided.extend(server.decide(envelope, accept, ADMIN, now())?);
+        decided.extend(server.decide(envelope, accept, &context.actor, now())?);
     }
     if let Some(device) = &args.device {
         let device = device_of(&server, device)?;
-        decide_all(&server, device, accept, &mut decided)?;
+        decide_all(&server, device, (accept, &context.actor), &mut decided)?;
     }
     let accepted = decided
         .values()
@@ -113,14 +112,14 @@ fn decide(args: &DecideArgs, accept: bool, context: &mut Context<'_>) -> Result<
 fn decide_all(
     server: &Server,
     device: DeviceId,
-    accept: bool,
+    (accept, actor): (bool, &str),
     decided: &mut BTreeMap<EnvelopeId, Verdict>,
 ) -> Result<()> {
     for one in server.waiting(usize::MAX)? {
         if one.author != device || decided.contains_key(&one.envelope) {
             continue;
         }
-        match server.decide(one.envelope, accept, ADMIN, now()) {
+        match server.decide(one.envelope, accept, actor, now()) {
             Ok(changed) => decided.extend(changed),
             // The decision about another entry already included this one.
             Err(problem) if problem.code() == "review.not_waiting" => {}

@@ -3,8 +3,6 @@
 use onegrid_core::system::now_ms;
 
 pub(super) use crate::admin::time::local;
-// The name that `invite` takes it under.
-pub(super) use crate::admin::time::local as utc;
 
 /// The present time in milliseconds UTC.
 pub(super) fn now() -> i64 {

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::Context;
 use super::members::{area_of, directory_of};
 use super::page::Page;
+use super::time::local;
 use crate::admin::people::{self, Filter};
-use crate::admin::wording::{Wording, local_time};
+use crate::admin::wording::Wording;
 use crate::directory::unit_id;
 use crate::error::{Phrase, Problem, Result};
 use crate::server::Server;
@@ -92,7 +93,7 @@ fn line(external_id: Option<&str>, unit: &Unit, wording: Wording<'_>) -> String 
     let id = external_id.map_or_else(|| unit.id.to_string(), str::to_owned);
     let (name, area) = (wording.unit(unit.id), wording.area(unit.area));
     let ended = unit.dissolved_at_ms.map(|at_ms| {
-        let phrase = Phrase::new("units.dissolved").with("at", local_time(at_ms));
+        let phrase = Phrase::new("units.dissolved").with("at", local(at_ms));
         format!("  {}", phrase.sentence(wording.lang))
     });
     let ended = ended.unwrap_or_default();

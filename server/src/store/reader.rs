@@ -10,7 +10,11 @@ use onegrid_core::wire::parcel::ParcelOutcome;
 use onegrid_core::wire::verdict::{Status, Verdict};
 
 use super::{
-    AdminRow, Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow, Description, DeviceRow, EntriesAmount, FeedRow, Head, Holding, InvitationRow, LoadKey, LoadRow, MemberRow, ParcelAmount, ReadingKey, ReadingRow, RecordFile, RecordRow, ReviewRow, SealReport, SessionRow, StoredEnvelope, StoreResult, StreamItem, TemplateRow, UnreadRow, UploadAmount, UploadRow,
+    AdminRow, Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, Counts, CurrentEntry,
+    CursorsRow, Description, DeviceRow, EntriesAmount, FeedRow, Head, Holding, InvitationRow,
+    LoadKey, LoadRow, MemberRow, ParcelAmount, ReadingKey, ReadingRow, RecordFile, RecordRow,
+    ReviewRow, SealReport, SessionRow, StoreResult, StoredEnvelope, StreamItem, TemplateRow,
+    UnreadRow, UploadAmount, UploadRow,
 };
 
 /// One consistent snapshot. Inside a job it also includes the job's own writes.

@@ -18,7 +18,11 @@ use super::{
     streams, templates, unread, visitors, written,
 };
 use crate::store::{
-    AdminRow, Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, Counts, CurrentEntry, CursorsRow, Description, DeviceRow, EntriesAmount, FeedRow, Head, Holding, InvitationRow, LoadKey, LoadRow, MemberRow, ParcelAmount, Reader, ReadingKey, ReadingRow, RecordFile, RecordRow, ReviewRow, SealReport, SessionRow, StoredEnvelope, StoreError, StoreResult, StreamItem, TemplateRow, UnreadRow, UploadAmount, UploadRow,
+    AdminRow, Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, Counts, CurrentEntry,
+    CursorsRow, Description, DeviceRow, EntriesAmount, FeedRow, Head, Holding, InvitationRow,
+    LoadKey, LoadRow, MemberRow, ParcelAmount, Reader, ReadingKey, ReadingRow, RecordFile,
+    RecordRow, ReviewRow, SealReport, SessionRow, StoreError, StoreResult, StoredEnvelope,
+    StreamItem, TemplateRow, UnreadRow, UploadAmount, UploadRow,
 };
 
 pub(super) struct Tx<'c> {
