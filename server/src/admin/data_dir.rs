@@ -6,8 +6,9 @@
 //!
 //! A second lock, shared by everybody who has the database open, keeps a restore from replacing it under them.
 //!
-//! The lock of the serving process is a file that exists while a process holds it, and after a process was killed. A serving process
-//! writes its address there, so that an invitation can name the real port.
+//! The lock of the serving process is a file that exists while a process holds it, and after a
+//! process was killed. A serving process writes its address there, so that an invitation can name
+//! the real port.
 //!
 //! **Invariant:** only the owner of the folder can open it or a file in it ([`DataDir::protect`]).
 

@@ -1,6 +1,6 @@
-//! Checks all stored data: the seal over all rows, the audit chain, certificates, every envelope with its signature, every record
-//! with its digest, every stream position by position, the directory, the templates of checklists, and the
-//! photos and recordings.
+//! Checks all stored data: the seal over all rows, the audit chain, certificates, every envelope
+//! with its signature, every record with its digest, every stream position by position, the
+//! directory, the templates of checklists, and the photos and recordings.
 
 use std::collections::BTreeMap;
 

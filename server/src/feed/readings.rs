@@ -1,5 +1,6 @@
 //! The reading log: the device and the member that received a record of a sensitive kind, the stream and the
-//! day. An export in a member's name counts like a phone. A line is written before the answer leaves, so no sensitive record is read without a line.
+//! day. An export in a member's name counts like a phone. A line is written before the answer
+//! leaves, so no sensitive record is read without a line.
 //!
 //! The log holds only ids and times, so its readers learn the names of readers and never the content.
 

@@ -47,7 +47,8 @@ impl Permit {
         })
     }
 
-    /// What the member may read of this record; `None` if the member may not read it. As in the feed, a member who is only dispatched does not learn the reporter.
+    /// What the member may read of this record; `None` if the member may not read it. As in the
+    /// feed, a member who is only dispatched does not learn the reporter.
     pub(super) fn shown(&self, tx: &dyn Reader, record: RecordId) -> StoreResult<Option<Shown>> {
         let mut shown: Option<Shown> = None;
         for stream in tx.record_streams(record)? {

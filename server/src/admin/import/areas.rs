@@ -1,7 +1,7 @@
-//! Areas from a folder: `areas.csv`, or `areas.xlsx` in its place (code, level, parent, name, optionally an English name) and
-//! beside it `districts.geojson`, `towns.geojson`, `villages.geojson`, `grids.geojson`. Each
-//! feature carries the code of its area in `properties.code`. If a `GeoJSON` file is missing, its
-//! level has no boundaries.
+//! Areas from a folder: `areas.csv`, or `areas.xlsx` in its place (code, level, parent, name,
+//! optionally an English name) and beside it `districts.geojson`, `towns.geojson`,
+//! `villages.geojson`, `grids.geojson`. Each feature carries the code of its area in
+//! `properties.code`. If a `GeoJSON` file is missing, its level has no boundaries.
 //!
 //! `previous_code` gives a known area a new code: the area keeps its id and its records.
 //! `successors` dissolves an area and names the areas that take over. Areas that a later table does
