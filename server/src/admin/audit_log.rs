@@ -108,7 +108,7 @@ pub fn search(
 pub enum LogKind {
     /// The administrators' work.
     Audit,
-    /// Who received sensitive records.
+    /// The readers of sensitive records.
     Readings,
 }
 

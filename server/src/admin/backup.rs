@@ -131,7 +131,7 @@ pub(super) fn or_remove<T>(folder: &Path, done: Result<T>) -> Result<T> {
     done
 }
 
-/// What an administrator decides about a restore.
+/// Decisions of an administrator about a restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RestoreOptions {
     /// Generation to exceed, when the previous data is lost and the clock is wrong. It normally follows from
@@ -170,7 +170,7 @@ pub fn restore_with(
     let keys = Keys::read(&source.keys())?;
     data.make()?;
     let _lock = data.lock()?;
-    // A command that has the database open would go on writing into the file that is set aside.
+    // A command with an open database would write on into the file that is set aside.
     let _alone = data.claim()?;
     if data.keys().exists() {
         let ours = Keys::read(&data.keys())?;
@@ -447,7 +447,7 @@ mod tests {
         assert!(sqlite::is_as_sealed(&to.database(), &seal_key).unwrap());
     }
 
-    /// A command that has the database open would go on writing into the file that is set aside.
+    /// A command with an open database would write on into the file that is set aside.
     #[test]
     fn restore_waits_for_no_command_and_is_refused() {
         let folder = tempfile::tempdir().unwrap();

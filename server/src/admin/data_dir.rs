@@ -276,7 +276,7 @@ impl DataDir {
         self.open_to_owner();
         let hold = self.hold()?;
         let store = SqliteStore::open(&self.database(), options)?;
-        // A write without the key would break the seal. Unreadable keys are reported by whoever needs them.
+        // A write without the key would break the seal. The user of unreadable keys reports them.
         if let Ok(keys) = Keys::read(&self.keys()) {
             store.seal_with(&keys.seal_key())?;
         }
@@ -365,7 +365,7 @@ impl DataDir {
     }
 }
 
-/// A store of this folder. Nobody replaces the database while it is open.
+/// A store of this folder. The database stays in place while it is open.
 struct HeldStore {
     inner: SqliteStore,
     // Released after the database is closed.

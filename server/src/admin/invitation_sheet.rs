@@ -1,7 +1,7 @@
 //! Invitations on paper: a page of HTML for printing, with one slip for each person.
 //!
-//! The page needs no network and no other file. It holds secrets until the invitations end, so only its owner
-//! can read it.
+//! The page needs no network and no other file. It holds secrets until the invitations end, so its owner
+//! alone can read it.
 
 use std::fmt::Write as _;
 use std::fs::OpenOptions;

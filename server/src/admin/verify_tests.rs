@@ -185,7 +185,7 @@ fn forged_sums_are_found() {
     }
 }
 
-/// What follows from other data is compared with it, so faults of this program are found too: its writes are
+/// Derived data is compared with its source. So a fault of this program is found too, although its writes are
 /// sealed.
 #[test]
 fn derived_rows_are_compared_with_their_source() {

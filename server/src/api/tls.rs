@@ -52,7 +52,7 @@ impl Tls {
         TlsAcceptor::from(self.current().config)
     }
 
-    /// What an administrator has to know about the files, at an instant (ms UTC).
+    /// Warnings about the files for an administrator, at an instant (ms UTC).
     #[must_use]
     pub fn warnings(&self, now_ms: i64) -> Vec<Phrase> {
         let Current {

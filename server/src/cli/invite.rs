@@ -339,7 +339,7 @@ fn checked(text: &str) -> Result<String> {
 fn is_origin(uri: &Uri) -> bool {
     let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
     let authority = uri.authority().map_or("", Authority::as_str);
-    // A name of a user would stand before the host.
+    // The authority may begin with the name of a user.
     let host = uri.host().filter(|host| !host.is_empty());
     let is_port = |text: &str| text.parse::<u16>().is_ok_and(|port| port != 0);
     let has_port = match host.and_then(|host| authority.strip_prefix(host)) {

@@ -12,7 +12,7 @@ use crate::error::{Problem, Result};
 use crate::rules::Rules;
 use crate::server::Server;
 
-/// What a reload needs.
+/// The parts of the server that a reload touches.
 pub(super) struct Reloading {
     /// Where the configuration comes from.
     pub(super) inputs: Inputs,
@@ -22,7 +22,7 @@ pub(super) struct Reloading {
     pub(super) tls: Option<Arc<Tls>>,
 }
 
-/// What a reload did.
+/// The results of a reload.
 #[derive(Debug, Default)]
 struct Reloaded {
     /// The parts that failed. They stay as they were.
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(reloading.run().problems[0].code(), "config.syntax");
     }
 
-    /// The signal would end the process, if nobody listened.
+    /// Without a listener the signal ends the process.
     #[tokio::test]
     async fn hangup_reloads_and_ends_nothing() {
         let world = TestServer::new();

@@ -1,5 +1,5 @@
-//! Rights and routes that follow the areas. A record keeps the area of its birth for ever, and a village may
-//! end: it is merged, split or moved. Then the areas that took over are in charge of its records.
+//! Rights and routes that follow the areas. A record always keeps the area of its birth, and a village may
+//! end: it is merged, split or moved. Then its successors are in charge of its records.
 //!
 //! **Invariant:** a certificate carries these rights as plain grants, so `may` needs no directory and every
 //! replica gives the same answer. See `docs/decisions/0025-grants-follow-areas.md`.
@@ -35,11 +35,10 @@ pub fn in_charge(areas: &Areas, place: &AreaPath, now_ms: i64) -> BTreeSet<AreaI
     ids
 }
 
-/// Returns the grants that a certificate carries at an instant (ms UTC): those of the member, and the same
+/// Returns the grants that a certificate carries at an instant (ms UTC): the grants of the member, and the same
 /// roles in the areas that their areas took over. The grants of the member keep their places.
 ///
-/// Where several areas took over, each of them gets the records, because otherwise nobody could decide about
-/// them.
+/// If an area has several successors, each of them gets the records. Otherwise they had no deciders.
 #[must_use]
 pub fn with_former_areas(grants: &[Grant], areas: &Areas, now_ms: i64) -> Vec<Grant> {
     let ended = ended(areas, now_ms);

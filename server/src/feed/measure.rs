@@ -284,7 +284,7 @@ impl<'a> Measuring<'a> {
         let mut entries: BTreeMap<StreamId, Vec<FeedEntry>> = BTreeMap::new();
         let (mut drawn, mut photos) = (0, Quantity::default());
         let nothing_sent = HashMap::new();
-        // Entries that stand beside each other compress together, so the sample has runs of them.
+        // Neighbours compress together, so the sample has runs of entries.
         let runs = total.div_ceil(MEASURE_RUN as u64);
         for run in spread(runs, MEASURE_SAMPLE_MAX / MEASURE_RUN) {
             if draft.is_full() {

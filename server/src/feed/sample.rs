@@ -26,7 +26,7 @@ pub(super) fn spread(total: u64, count_max: usize) -> Vec<u64> {
     places
 }
 
-/// Returns the amount of all, of which the sample had `drawn` of `total`.
+/// Scales the amount of a sample, which had `drawn` of `total` things, to all things.
 pub(super) fn scaled(amount: u64, drawn: u64, total: u64) -> u64 {
     if drawn == 0 {
         return 0;

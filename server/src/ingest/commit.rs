@@ -318,8 +318,8 @@ fn route(
         )?;
         tx.release(*stream, order.id)?;
         let mut certificates = tx.certificates_of(order.id)?;
-        // The server's own certificate names nobody, and nearly every record needs it. A search for another
-        // record that does would walk through all moves that the server ever made.
+        // The server's own certificate names no person, and nearly every record needs it. A search for
+        // another record with it would walk through all moves of the server.
         certificates.retain(|hash| *hash != own);
         tx.forget_certificates(*stream, &certificates)?;
         committed.touched.insert(*stream);

@@ -22,8 +22,8 @@ use crate::store::{Reader, RecordRow, StoreError, StoreResult};
 
 /// Key of a note in the store: the state of the task.
 const ROUTING: &str = "routing";
-/// Time after which the directory is looked at again although nobody changed it, because a version of an area
-/// or zone may have begun or ended, milliseconds.
+/// Time between two looks at an unchanged directory, milliseconds. A version of an area or zone may have
+/// begun or ended.
 const LOOK_AGAIN_MS: i64 = 60_000;
 
 /// State of the task, as the store keeps it.

@@ -6,7 +6,7 @@ use super::report;
 use super::source::{FILES, ROOT, RUST, text_of};
 
 /// Invariants that ARCHITECTURE.md numbers.
-const INVARIANTS: usize = 9;
+const INVARIANTS: usize = 11;
 
 /// Invariants without a guard. This list only gets shorter, because a guarded number may not stay here.
 const UNGUARDED: [&str; 0] = [];

@@ -19,7 +19,7 @@ pub(super) struct Permit {
 
 /// The part of a record that a member may read.
 pub(super) struct Shown {
-    /// A stream by which the member reads it.
+    /// One of the member's streams that has it.
     pub(super) stream: StreamId,
     /// Certificates of the authors whom the member may know.
     pub(super) authors: HashSet<Hash>,
@@ -47,8 +47,8 @@ impl Permit {
         })
     }
 
-    /// What the member may read of this record; `None` if the member may not read it. As in the
-    /// feed, a member who is only dispatched does not learn the reporter.
+    /// The readable part of this record; `None` for a record of others. As in the feed, a member
+    /// who is only dispatched does not learn the reporter.
     pub(super) fn shown(&self, tx: &dyn Reader, record: RecordId) -> StoreResult<Option<Shown>> {
         let mut shown: Option<Shown> = None;
         for stream in tx.record_streams(record)? {
