@@ -78,8 +78,10 @@ class Sessions {
     const said = encode([1, this.list, mine.public, randomBytes(16)]);
     const t2 = transcript(message, said);
     const signature = sign(this.seed, PURPOSE.sessionServer, authority, t2);
-    this.begun.set(t2.subarray(0, 16).toString('hex'), { message, said, signature, mine, theirs });
-    return encode([said, signature]);
+    // The phone carries these bytes back unread. This server remembers its handshakes by them.
+    const name = t2.subarray(0, 16);
+    this.begun.set(name.toString('hex'), { message, said, signature, mine, theirs });
+    return encode([said, signature, name]);
   }
 
   proof([name, certificate, signature]) {
