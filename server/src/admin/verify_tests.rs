@@ -241,8 +241,11 @@ fn sums_follow_undone_jobs() {
     assert_eq!(found(&world.server).unwrap(), [""; 0]);
 }
 
+/// The rows of each table.
+type Contents = Vec<(String, Vec<Vec<Value>>)>;
+
 /// All rows of all tables, and whether the file is whole.
-fn contents(database: &Path) -> rusqlite::Result<(Vec<(String, Vec<Vec<Value>>)>, String)> {
+fn contents(database: &Path) -> rusqlite::Result<(Contents, String)> {
     let db = Connection::open(database)?;
     let mut names =
         db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")?;

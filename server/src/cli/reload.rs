@@ -167,7 +167,7 @@ mod tests {
                 tokio::task::yield_now().await;
             }
         };
-        let limit = std::time::Duration::from_secs(60);
+        let limit = std::time::Duration::from_mins(1);
         tokio::time::timeout(limit, reloaded).await.unwrap();
     }
 }

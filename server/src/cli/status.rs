@@ -77,16 +77,21 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
                 .with("all", routing.all),
         )?;
     }
-    for template in &templates {
+    say_templates(&templates, context)?;
+    if counts.held > 0 {
+        context.say(&Phrase::new("status.held").with("count", counts.held))?;
+    }
+    Ok(())
+}
+
+fn say_templates(templates: &[Newest], context: &mut Context<'_>) -> Result<()> {
+    for template in templates {
         context.say(
             &Phrase::new("status.template")
                 .with("id", &template.id)
                 .with("version", template.version)
                 .with("title", template.title(context.lang)),
         )?;
-    }
-    if counts.held > 0 {
-        context.say(&Phrase::new("status.held").with("count", counts.held))?;
     }
     Ok(())
 }

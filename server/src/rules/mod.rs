@@ -28,7 +28,7 @@ const MINUTE_MS: i64 = 60_000;
 /// Rules in the order of their file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rules {
-    rules: Vec<Rule>,
+    list: Vec<Rule>,
     by_category: BTreeMap<String, usize>,
     /// SHA-256 of the text.
     source: [u8; 32],
@@ -138,12 +138,12 @@ impl Rules {
         };
         for written in file.rule {
             let rule = Rule::of(&written).ok_or_else(|| bad(&name, &written.code))?;
-            let place = rules.rules.len();
+            let place = rules.list.len();
             for category in written.categories {
                 // The first rule that names a category applies to it.
                 rules.by_category.entry(category).or_insert(place);
             }
-            rules.rules.push(rule);
+            rules.list.push(rule);
         }
         Ok(rules)
     }
@@ -160,7 +160,7 @@ impl Rules {
             .get(category)
             .or_else(|| self.by_category.get(class?.as_str()))
             .or_else(|| self.by_category.get("any"))?;
-        self.rules.get(*place)
+        self.list.get(*place)
     }
 
     /// Whether the rule for a category raises a case one level after a missed deadline.
@@ -179,7 +179,7 @@ impl Rules {
     /// Rule with this code.
     #[must_use]
     pub fn named(&self, code: &str) -> Option<&Rule> {
-        self.rules.iter().find(|rule| rule.code.as_str() == code)
+        self.list.iter().find(|rule| rule.code.as_str() == code)
     }
 }
 

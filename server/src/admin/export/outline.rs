@@ -59,8 +59,8 @@ impl Words<'_> {
 
     fn area(self, home: &AreaPath, level: AreaLevel) -> Value {
         let areas = &self.directory.areas;
-        let found = home.ids().iter().filter_map(|id| areas.get(*id));
-        let found = found.filter(|area| area.level() == level).last();
+        let mut found = home.ids().iter().rev().filter_map(|id| areas.get(*id));
+        let found = found.find(|area| area.level() == level);
         json!(found.map(|area| self.name(&area.newest().names)))
     }
 }

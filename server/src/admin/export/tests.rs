@@ -57,7 +57,7 @@ fn workbook_has_names_and_local_times() {
     let cell = |heading: &str| {
         let at = rows[0]
             .iter()
-            .position(|cell| cell.to_string() == heading)
+            .position(|cell| matches!(cell, Data::String(text) if text == heading))
             .unwrap_or_else(|| panic!("{heading}"));
         rows[1][at].clone()
     };

@@ -300,10 +300,10 @@ fn case_that_fails_is_routed_later_and_holds_up_no_other() {
     let bad = cases[1].record();
     let look = |id| {
         assert_ne!(id, cases[0].record(), "a fault of ours");
-        match id == bad {
-            true => Err(Problem::new("http.busy")),
-            false => Ok(true),
+        if id == bad {
+            return Err(Problem::new("http.busy"));
         }
+        Ok(true)
     };
     assert_eq!(reroute_with(&world.server.intake, NOW, 9, look).unwrap(), 0);
     let store = world.server.store();
