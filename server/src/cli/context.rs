@@ -92,8 +92,11 @@ impl Context<'_> {
         }
         // A damaged store has no accounts to ask. A command that needs it fails with the reason, and a restore
         // must work.
-        if let Ok(store) = data.store() {
-            self.actor = store.read(|tx| admins::authorise(tx, named, &user, role))?;
+        match data.store() {
+            Ok(store) => self.actor = store.read(|tx| admins::authorise(tx, named, &user, role))?,
+            // It has accounts, and a moment later the command would open it unasked.
+            Err(problem) if problem.code() == "store.locked" => return Err(problem),
+            Err(_) => {}
         }
         Ok(())
     }

@@ -38,10 +38,10 @@ struct Noted {
     tables: BTreeMap<String, Digest>,
 }
 
-/// What happens to the code at the end of a transaction.
+/// The code that the end of a transaction writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    /// Nothing is noted: no key has been here yet, or the noted sums are those of other tables.
+    /// The table stays as it is: it has no sums yet, or its sums belong to other tables.
     Off,
     /// The sums fit their code, so they get the next one.
     Sealed,
