@@ -48,14 +48,15 @@ pub enum Extent {
 /// does.
 pub(super) struct Deployment {
     data: DataDir,
-    server: Server,
+    /// `None` only inside a restore, which replaces no database that somebody has open.
+    server: Option<Server>,
 }
 
 impl Deployment {
     /// Prepares a deployment with places, units and people.
     pub(super) fn prepare(folder: &Path, extent: Extent) -> Result<Self, Refusal> {
         let deployment = Self::bare(folder)?;
-        let server = &deployment.server;
+        let server = deployment.server();
         let now = now_ms();
         server.publish(areas(extent)?, ADMIN, now)?;
         let order = Order {
@@ -82,7 +83,7 @@ impl Deployment {
             grants: Vec::new(),
         };
         deployment
-            .server
+            .server()
             .put_members(vec![stranger], ADMIN, now_ms())?;
         Ok(deployment)
     }
@@ -93,7 +94,7 @@ impl Deployment {
         let root_key = folder.join("root.key");
         // The people of the histories have older certificates, so the keys vouch from before those.
         setup::prepare(&data, &root_key, crate::town::MORNING_MS, &mut OsRandom)?;
-        let server = open(&data, Rules::built_in())?;
+        let server = Some(open(&data, Rules::built_in())?);
         Ok(Self { data, server })
     }
 
@@ -104,7 +105,7 @@ impl Deployment {
 
     /// Returns a node of this process over the same store, under the same rules.
     pub(super) fn server(&self) -> &Server {
-        &self.server
+        self.server.as_ref().expect("a restore has ended")
     }
 
     /// Returns a node without rules, for histories that already hold the moves that rules would make.
@@ -113,14 +114,14 @@ impl Deployment {
     }
 
     fn member(&self, who: &str) -> MemberId {
-        id_of_external(self.server.keys().authority(), who)
+        id_of_external(self.server().keys().authority(), who)
     }
 
     /// Returns a person of the cast.
     pub(super) fn person(&self, who: &str) -> Result<MemberRow, Refusal> {
         let id = self.member(who);
         let found = self
-            .server
+            .server()
             .store()
             .read::<_, Problem>(|tx| Ok(tx.member(id)?))?;
         found.ok_or_else(|| {
@@ -146,7 +147,7 @@ impl Deployment {
         let valid_ms = valid_ms.unwrap_or(INVITATION_MS);
         let now = now_ms();
         Ok(self
-            .server
+            .server()
             .invite(member, valid_ms, ADMIN, now, &mut OsRandom)?)
     }
 
@@ -162,7 +163,7 @@ impl Deployment {
             Ticket::parse(code).map_err(|error| Refusal::new(error.code(), error.to_string()))?;
         let id = InvitationId::of(&ticket.secret.key().public());
         let expires_ms = now_ms() - 1;
-        let done = self.server.store().write::<_, Problem>(move |tx| {
+        let done = self.server().store().write::<_, Problem>(move |tx| {
             let Some(row) = tx.invitation(id.0)? else {
                 return Ok(false);
             };
@@ -184,7 +185,7 @@ impl Deployment {
     /// Returns the devices of a person that are not revoked.
     pub(super) fn devices(&self, who: &str) -> Result<Vec<DeviceId>, Refusal> {
         let member = self.person(who)?.id;
-        let store = self.server.store();
+        let store = self.server().store();
         let rows = store.read::<_, Problem>(|tx| Ok(tx.devices_of(member)?))?;
         let valid = rows.into_iter().filter(|row| row.revoked_ms.is_none());
         Ok(valid.map(|row| row.id).collect())
@@ -192,7 +193,7 @@ impl Deployment {
 
     /// Revokes the device of a lost phone, so that its later uploads wait for review.
     pub(super) fn revoke(&self, device: DeviceId) -> Result<bool, Refusal> {
-        Ok(self.server.revoke(device, ADMIN, now_ms())?)
+        Ok(self.server().revoke(device, ADMIN, now_ms())?)
     }
 
     /// Publishes a version of a template. A newer format is published as it is, as a newer server does.
@@ -213,7 +214,7 @@ impl Deployment {
             Err(error) => return Err(refused(error)),
         };
         let entry = DirectoryEntry::Template(entry);
-        self.server.publish(vec![entry], ADMIN, now_ms())?;
+        self.server().publish(vec![entry], ADMIN, now_ms())?;
         Ok(())
     }
 
@@ -225,10 +226,10 @@ impl Deployment {
     /// Puts the data of the backup in place of the present data; no server may run. Returns the new
     /// generation.
     pub(super) fn restore(&mut self, from: &Path) -> Result<u32, Refusal> {
-        let restored = backup::restore(&self.data, from, None, now_ms())?;
-        // The earlier node still has the old file open, which the restore has set aside.
-        self.server = open(&self.data, Rules::built_in())?;
-        Ok(restored.generation)
+        self.server = None;
+        let restored = backup::restore(&self.data, from, None, now_ms());
+        self.server = Some(open(&self.data, Rules::built_in())?);
+        Ok(restored?.generation)
     }
 
     /// Returns a path beside the data.

@@ -4,11 +4,13 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 use super::*;
 use crate::fixtures::Deployment;
@@ -197,13 +199,11 @@ async fn own_fault_ends_the_wait_for_callers() {
     a.lock().identity.secrets = None;
     let listener = listener().await;
     let (address, at_a) = ([listener.address()], driver(&a));
-    let called = async {
-        let ended = driver(&b).call(&address, None).await;
-        at_a.cancel.cancel();
-        ended
-    };
-    let (accepted, called) = tokio::join!(at_a.accept(&listener), called);
-    assert_eq!(accepted, Err(MeetingError::Peer(PeerError::NoSecret)));
+    let at_b = driver(&b);
+    // The wait would otherwise go on for ever.
+    let accepted = timeout(Duration::from_mins(1), at_a.accept(&listener));
+    let (accepted, called) = tokio::join!(accepted, at_b.call(&address, None));
+    assert_eq!(accepted, Ok(Err(MeetingError::Peer(PeerError::NoSecret))));
     assert!(called.is_err());
 }
 
