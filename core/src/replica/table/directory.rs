@@ -103,13 +103,16 @@ pub(in crate::replica) fn delete_stream(conn: &Connection, stream: &[u8]) -> Sql
     Ok(())
 }
 
+/// The newest bytes replace the known ones: after a key leaked, only the signature under a key of today proves the
+/// revocation to others.
 pub(in crate::replica) fn put_revocation(
     conn: &Connection,
     device: DeviceId,
     bytes: &[u8],
 ) -> Sql<()> {
     conn.prepare_cached(
-        "INSERT INTO revocation (device, bytes) VALUES (?1, ?2) ON CONFLICT (device) DO NOTHING",
+        "INSERT INTO revocation (device, bytes) VALUES (?1, ?2)
+         ON CONFLICT (device) DO UPDATE SET bytes = excluded.bytes",
     )?
     .execute((device.as_bytes(), bytes))
     .map(drop)

@@ -1,11 +1,13 @@
 //! A leaked key of the server: its signatures count until the list without it arrives.
 
 use super::*;
+use crate::domain::directory::{DirectoryEntry, Revocation};
 use crate::id::RecordId;
 use crate::replica::table::envelope;
 use crate::sync::port::{Handover, PeerPort};
 use crate::trust::certificate::ServerKey;
 use crate::wire::message::{Bundle, GiveBack};
+use crate::wire::signed_entry::SignedEntry;
 use crate::wire::verdict::{Attestation, AttestedEnvelope, Status, Verdict, VoidReason};
 
 /// Makes the list of this number: the town's own key, and perhaps another one for receipts.
@@ -106,4 +108,31 @@ fn newer_list_survives_restart() {
     phone.close();
     let (reopened, _) = Replica::open_or_recover(phone.options(), NOW).unwrap();
     assert_eq!(reopened.anchors().unwrap().list().number, 7);
+}
+
+/// A restored server and other phones take the revocation only under a key of today.
+#[test]
+fn revocation_is_kept_under_the_newest_key() {
+    let town = Deployment::new();
+    let leaked = SecretKey::from_seed(&[66; 32]);
+    let mut phone = town.phone(GRID_WORKER_CHEN);
+    phone
+        .replica()
+        .adopt_keys(&list(&town, 2, Some(&leaked)))
+        .unwrap();
+    let entry = DirectoryEntry::Revocation(Revocation {
+        device: VOLUNTEER_WANG.device(),
+        revoked_at_ms: NOW,
+    });
+    let authority = town.anchors.authority();
+    let [before, after] = [&leaked, &town.server]
+        .map(|key| minicbor::to_vec(SignedEntry::sign(&entry, key, authority)).unwrap());
+    for bytes in [&before, &after] {
+        phone
+            .replica()
+            .apply_revocations(std::slice::from_ref(bytes), NOW)
+            .unwrap();
+    }
+    phone.replica().adopt_keys(&list(&town, 3, None)).unwrap();
+    assert_eq!(PeerPort::revocations(phone.replica()).unwrap(), [after]);
 }
