@@ -319,9 +319,12 @@ pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path).map_err(failed)?;
-    file.write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .map_err(failed)
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // Half a file would stand in the way of the next attempt.
+        let _ = std::fs::remove_file(path);
+    }
+    written.map_err(failed)
 }
 
 impl Renewals for Keys {

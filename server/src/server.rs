@@ -68,8 +68,13 @@ impl Server {
             }
             Some(_) => {}
         }
+        let generation = store.read(|tx| directory::generation(tx))?;
+        if !keys.anchors().certifies(generation) {
+            // An installation of keys raised it and was broken off before the keys were in place.
+            return Err(Problem::new("keys.install_unfinished").with("generation", generation));
+        }
         // A write without the key would break the seal, so this comes first.
-        seal(&store, &keys)?;
+        store.seal_with(&keys.seal_key())?;
         sign_again(&store, &keys)?;
         let shared = Arc::new(Shared::new(store, keys));
         Ok(Self {
@@ -480,19 +485,6 @@ impl Server {
     pub fn wake_all(&self) {
         self.shared.wakeups.notify_all();
     }
-}
-
-/// Seals the store from now on. The audit log tells when a store was counted, because its earlier rows are taken
-/// as they are.
-fn seal(store: &Arc<dyn Store>, keys: &Keys) -> Result<()> {
-    if store.seal_with(&keys.seal_key())? {
-        store.write::<_, Problem>(|tx| {
-            // The caller has no clock, so the line has the time of the last one that it follows.
-            let last_ms = tx.audit_last()?.map_or(0, |last| last.at_ms);
-            Ok(audit::note(tx, last_ms, "server", "server.sealed", "")?)
-        })?;
-    }
-    Ok(())
 }
 
 /// Signs everything in the store again that no key of the present list signed: after a rotation,

@@ -6,16 +6,14 @@
 //! restored store gets a generation that no store of this deployment ever had, so the phones notice the
 //! restore and give back everything that the backup lacks.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use onegrid_core::trust::certificate::Anchors;
 
 use super::ADMIN;
-use super::data_dir::{
-    DATABASE, DataDir, KEYS, make_private, sync, sync_parent, unusable, with_suffix,
-};
+use super::data_dir::{DATABASE, DataDir, sync, sync_parent, unusable, with_suffix};
 use super::verify::is_sound;
 use crate::blobs::files::Files;
 use crate::directory;
@@ -30,46 +28,99 @@ const BEFORE: &str = "before-";
 /// Rows of files that are read at once.
 const FILES_A_STEP: usize = 500;
 
+/// Result of a backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackupResult {
+    /// Photos and recordings that could not be read, so the backup lacks them.
+    pub left_out: u64,
+    /// Whether the rows are those that were sealed. A restore of others asks for `--damaged`.
+    pub is_as_sealed: bool,
+}
+
 /// Result of a restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RestoreResult {
     /// Generation of the restored data.
     pub generation: u32,
+    /// Photos and recordings that neither the backup nor the data folder has sound.
+    pub lost: u64,
     /// New path of the previous database; `None` if there was none.
     pub set_aside: Option<PathBuf>,
 }
 
-/// Copies all committed data and the keys into a new folder.
-pub fn backup(data: &DataDir, to: &Path, now_ms: i64) -> Result<()> {
+/// Copies all committed data and the keys into a new folder, and reads the copy again.
+pub fn backup(data: &DataDir, to: &Path, now_ms: i64) -> Result<BackupResult> {
     if to.exists() {
         return Err(Problem::new("backup.exists").with("path", to.display()));
     }
     // The folder gets its final name only when the backup is complete.
     let part = with_suffix(to, "part");
-    if part.exists() {
-        std::fs::remove_dir_all(&part).map_err(|error| unusable(&part, &error))?;
-    }
-    or_remove(&part, fill(data, &part, now_ms))?;
+    let _claim = claim_part(&part)?;
+    let done = or_remove(&part, fill(data, &part, now_ms))?;
     std::fs::rename(&part, to).map_err(|error| unusable(to, &error))?;
-    sync_parent(to)
+    sync_parent(to)?;
+    Ok(done)
+}
+
+/// Makes the folder of an unfinished backup for this process alone. The remainder of a killed one goes away.
+fn claim_part(part: &Path) -> Result<File> {
+    let failed = |error: std::io::Error| unusable(part, &error);
+    let running = || Problem::new("backup.running").with("path", part.display());
+    if !part.exists() {
+        // Without the folder above, a disk may not be mounted, and the keys would land on another one.
+        let mut builder = std::fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(part).map_err(failed)?;
+    }
+    let claim = File::open(part).map_err(failed)?;
+    match claim.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(running()),
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    for entry in std::fs::read_dir(part).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let removed = if path.is_dir() {
+            std::fs::remove_dir_all(&path)
+        } else {
+            std::fs::remove_file(&path)
+        };
+        removed.map_err(failed)?;
+    }
+    // Another process may have finished its backup, and so renamed the folder, before the lock was taken.
+    if part.exists() {
+        Ok(claim)
+    } else {
+        Err(running())
+    }
 }
 
 /// Copies the data and the keys into this new folder, durably.
-fn fill(data: &DataDir, part: &Path, now_ms: i64) -> Result<()> {
+fn fill(data: &DataDir, part: &Path, now_ms: i64) -> Result<BackupResult> {
+    let keys = data.read_keys()?;
     let store = data.store()?;
-    make_private(part)?;
     store
         .write::<_, Problem>(move |tx| Ok(audit::note(tx, now_ms, ADMIN, "server.backup", "")?))?;
-    store.backup(&part.join(DATABASE))?;
-    Keys::read(&data.keys())?.write(&part.join(KEYS))?;
-    sync(&part.join(DATABASE))?;
-    add_files(&data.files(), &DataDir::at(part).files())?;
-    sync(part)
+    let copy = DataDir::at(part);
+    store.backup(&copy.database())?;
+    keys.write(&copy.keys())?;
+    sync(&copy.database())?;
+    let left_out = add_files(&data.files(), &copy.files())?;
+    sync(part)?;
+    // A disk that lies is found today and not on the day of the restore.
+    let is_as_sealed = sqlite::is_as_sealed(&copy.database(), &keys.seal_key())?;
+    // Nothing is in the log, so its file goes away.
+    sqlite::merge_log(&copy.database())?;
+    Ok(BackupResult {
+        left_out,
+        is_as_sealed,
+    })
 }
 
 /// Adds all files of one folder to another. One that cannot be read is left out, because it must not end a backup of
-/// everything else.
-fn add_files(from: &Files, to: &Files) -> Result<()> {
+/// everything else. Returns the number of those left out.
+fn add_files(from: &Files, to: &Files) -> Result<u64> {
     let failed = |error: std::io::Error| unusable(to.folder(), &error);
     to.make().map_err(failed)?;
     let mut left_out = 0_u64;
@@ -82,13 +133,8 @@ fn add_files(from: &Files, to: &Files) -> Result<()> {
             left_out += u64::from(!to.add(from, key).map_err(failed)?);
         }
     }
-    if left_out > 0 {
-        tracing::warn!(
-            left_out,
-            "photos and recordings cannot be read; onegrid verify names them"
-        );
-    }
-    to.sync_folders().map_err(failed)
+    to.sync_folders().map_err(failed)?;
+    Ok(left_out)
 }
 
 /// Reads every file that the database has a row of, and replaces a damaged one by a sound one of the backup.
@@ -181,16 +227,18 @@ pub fn restore_with(
     // The copy is prepared in a folder inside the data folder, so it is complete before it replaces the data.
     let fresh = DataDir::at(&data.path().join("restoring"));
     let prepared = prepare(data, &source, &fresh, keys, options, now_ms);
-    let generation = or_remove(fresh.path(), prepared)?;
+    let (generation, lost) = or_remove(fresh.path(), prepared)?;
     let set_aside = put_aside(data, now_ms)?;
     data.take(&fresh)?;
     Ok(RestoreResult {
         generation,
+        lost,
         set_aside,
     })
 }
 
-/// Copies the backup into the folder `fresh` and gives the copy its new generation, which is returned.
+/// Copies the backup into the folder `fresh` and gives the copy its new generation. Returns the generation and the
+/// number of lost files.
 fn prepare(
     data: &DataDir,
     source: &DataDir,
@@ -198,7 +246,7 @@ fn prepare(
     keys: Keys,
     options: RestoreOptions,
     now_ms: i64,
-) -> Result<u32> {
+) -> Result<(u32, u64)> {
     fresh.make_anew()?;
     // The folder of a server that died has its last commits in the log beside the database.
     for (from, to) in [
@@ -220,7 +268,7 @@ fn prepare(
         _ => error.into(),
     })?;
     if options.takes_damaged {
-        sqlite::forget_seal(&fresh.database())?;
+        sqlite::seal_anew(&fresh.database(), &keys.seal_key())?;
     } else if !sqlite::is_as_sealed(&fresh.database(), &keys.seal_key())? {
         return Err(damaged(&StoreError::Row("the seal")));
     }
@@ -235,16 +283,10 @@ fn prepare(
     // Sound files that are in place stay: phones that give a description back find its file here.
     add_files(&source.files(), &data.files())?;
     let lost = settle_files(&fresh.store()?, &source.files(), &data.files())?;
-    if lost > 0 {
-        tracing::warn!(
-            lost,
-            "photos and recordings that neither the backup nor the data folder has sound"
-        );
-    }
     // Only the database moves into place, so its log has to be empty by now.
     sqlite::merge_log(&fresh.database())?;
     sync(&fresh.database())?;
-    Ok(generation)
+    Ok((generation, lost))
 }
 
 /// Copies a file into a new one that its owner alone can read and write, whatever the mode of the source. A backup
@@ -311,7 +353,15 @@ fn raise(
         }
         let highest = directory::generation(tx)?.max(before);
         let highest = highest.max(above.unwrap_or_default());
-        let next = highest.saturating_add(1).max(seconds);
+        let next = if highest < seconds {
+            seconds
+        } else {
+            // After a leaked key the generation is ahead of the clock for years. The minutes since the list of keys
+            // take the place of the clock.
+            let minutes = now_ms.saturating_sub_unsigned(anchors.list().number) / 60_000;
+            let minutes = u32::try_from(minutes).unwrap_or_default();
+            highest.saturating_add(1).saturating_add(minutes)
+        };
         if !anchors.certifies(next) {
             return Err(Problem::new("keys.generation_not_listed"));
         }
@@ -366,6 +416,64 @@ mod tests {
         let to = folder.path().join("2025-10-09");
         backup(&data, &to, NOW).unwrap_err();
         assert!(!with_suffix(&to, "part").exists());
+    }
+
+    /// The one that a person starts again because the first one seems to hang.
+    #[test]
+    fn two_backups_share_no_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = prepared(folder.path());
+        let to = folder.path().join("2025-10-09");
+        let first = claim_part(&with_suffix(&to, "part")).unwrap();
+        let problem = backup(&data, &to, NOW).unwrap_err();
+        assert_eq!(problem.code(), "backup.running");
+        drop(first);
+        // It was killed, and its remainder does not get into the next one.
+        std::fs::write(with_suffix(&to, "part").join("rest"), "half").unwrap();
+        assert!(backup(&data, &to, NOW).unwrap().is_as_sealed);
+        assert!(!to.join("rest").exists());
+    }
+
+    #[test]
+    fn backup_of_changed_rows_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = prepared(folder.path());
+        let file = rusqlite::Connection::open(data.database()).unwrap();
+        file.execute("UPDATE meta SET value = x'01' WHERE name = 'policy'", [])
+            .unwrap();
+        drop(file);
+        let done = backup(&data, &folder.path().join("2025-10-09"), NOW).unwrap();
+        assert!(!done.is_as_sealed);
+    }
+
+    /// The only second folder may be on a disk that is not mounted.
+    #[test]
+    fn backup_makes_no_folder_above() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = prepared(folder.path());
+        let to = folder.path().join("stick/2025-10-09");
+        assert_eq!(backup(&data, &to, NOW).unwrap_err().code(), "data.unusable");
+    }
+
+    /// After a leaked key the generation is ahead of the clock, and the folder with the last restore may be lost.
+    #[test]
+    fn restores_differ_when_the_clock_is_behind_the_generation() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = prepared(folder.path());
+        let ahead = u32::try_from(NOW / 1_000).unwrap() + 1_000_000;
+        let store = data.store().unwrap();
+        store
+            .write::<_, StoreError>(move |tx| directory::set_generation(tx, ahead))
+            .unwrap();
+        drop(store);
+        let from = folder.path().join("2025-10-09");
+        backup(&data, &from, NOW).unwrap();
+        let generations = [1, 2].map(|minutes| {
+            let to = DataDir::at(&folder.path().join(format!("lost-{minutes}")));
+            let restored = restore(&to, &from, None, NOW + minutes * 60_000).unwrap();
+            restored.generation
+        });
+        assert!(ahead < generations[0] && generations[0] < generations[1]);
     }
 
     /// The folder of a server that died: its last commits are in the log beside the database.

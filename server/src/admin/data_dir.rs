@@ -25,8 +25,8 @@ use crate::keys::Keys;
 use crate::limits::{LOCK_RETRIES_MAX, LOCK_TRY_WAIT, SERVED_ADDRESS_BYTES_MAX};
 use crate::rules::Rules;
 use crate::server::Server;
-use crate::store::sqlite::{SqliteOptions, SqliteStore};
-use crate::store::{Job, Reader, SealKey, Store, StoreResult};
+use crate::store::sqlite::{self, SqliteOptions, SqliteStore};
+use crate::store::{Job, Reader, SealKey, SealReport, Store, StoreResult};
 
 /// File name of the database.
 pub const DATABASE: &str = "onegrid.db";
@@ -271,19 +271,25 @@ impl DataDir {
         self.store_with(SqliteOptions::default())
     }
 
+    /// Opens the database for the process that has claimed it.
+    pub(super) fn store_alone(&self, _claim: &File) -> Result<Arc<dyn Store>> {
+        Ok(Arc::new(self.sealed_store(SqliteOptions::default())?))
+    }
+
     fn store_with(&self, options: SqliteOptions) -> Result<Arc<dyn Store>> {
         self.check_prepared()?;
-        self.open_to_owner();
         let hold = self.hold()?;
-        let store = SqliteStore::open(&self.database(), options)?;
-        // A write without the key would break the seal. The user of unreadable keys reports them.
-        if let Ok(keys) = Keys::read(&self.keys()) {
-            store.seal_with(&keys.seal_key())?;
-        }
         Ok(Arc::new(HeldStore {
-            inner: store,
+            inner: self.sealed_store(options)?,
             _hold: hold,
         }))
+    }
+
+    fn sealed_store(&self, options: SqliteOptions) -> Result<SqliteStore> {
+        self.open_to_owner();
+        // A sealed store takes no write without its key.
+        let key = Keys::read(&self.keys())?.seal_key();
+        Ok(SqliteStore::open_sealed(&self.database(), options, &key)?)
     }
 
     /// Claims the database for this process alone. Refused while another process has it open.
@@ -350,6 +356,9 @@ impl DataDir {
         if !self.keys().exists() {
             std::fs::rename(ready.keys(), self.keys()).map_err(|error| self.unusable(&error))?;
         }
+        // Commits that are still in the log would stay behind.
+        sqlite::merge_log(&ready.database())?;
+        sync(&ready.database())?;
         std::fs::rename(ready.database(), self.database())
             .map_err(|error| self.unusable(&error))?;
         std::fs::remove_dir_all(ready.path()).map_err(|error| ready.unusable(&error))?;
@@ -385,8 +394,12 @@ impl Store for HeldStore {
         self.inner.look(look)
     }
 
-    fn seal_with(&self, key: &SealKey) -> StoreResult<bool> {
+    fn seal_with(&self, key: &SealKey) -> StoreResult<()> {
         self.inner.seal_with(key)
+    }
+
+    fn seal_report(&self) -> StoreResult<Option<SealReport>> {
+        self.inner.seal_report()
     }
 
     fn backup(&self, to: &Path) -> StoreResult<()> {
@@ -635,10 +648,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
 
         let folder = tempfile::tempdir().unwrap();
-        let data = DataDir::at(folder.path());
-        for path in [data.keys(), data.database()] {
-            std::fs::write(path, "").unwrap();
-        }
+        let data = prepared(folder.path());
         let shared = format!("{}-shm", data.database().display());
         std::fs::write(&shared, vec![0; 32_768]).unwrap();
         let read_only = std::fs::Permissions::from_mode(0o400);
@@ -647,6 +657,27 @@ mod tests {
         let mode = std::fs::metadata(&shared).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         drop(store);
+    }
+
+    fn prepared(folder: &Path) -> DataDir {
+        let data = DataDir::at(&folder.join("data"));
+        let mut rng: rand_chacha::ChaCha20Rng = rand_core::SeedableRng::seed_from_u64(5);
+        let root_key = folder.join("root.key");
+        crate::admin::setup::prepare(&data, &root_key, 1_760_000_000_000, &mut rng).unwrap();
+        data
+    }
+
+    /// Who can write the folder would otherwise get a true seal over rows of their own.
+    #[test]
+    fn emptied_database_is_not_sealed_as_a_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = prepared(folder.path());
+        std::fs::write(data.database(), []).unwrap();
+        let store = data.store().unwrap();
+        store
+            .write::<_, crate::store::StoreError>(|tx| tx.set_meta("a", &[1]))
+            .unwrap();
+        assert!(!store.seal_report().unwrap().unwrap().is_sealed);
     }
 
     #[cfg(unix)]

@@ -6,12 +6,14 @@
 //!
 //! **Invariant:** until the last step the present keys stay in use, and each step can be given again. The
 //! new secret keys wait in the data folder and never leave it. The server signs again what it keeps when it
-//! first opens with other keys ([`crate::server::Server::open`]).
+//! first opens with other keys ([`crate::server::Server::open`]). A last step that breaks off between the new
+//! generation and the new keys leaves a store that no server opens, until the step is given again.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Read as _;
-use std::path::Path;
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use minicbor::{Decode, Encode};
 use onegrid_core::trust::certificate::{ServerKeys, ServerPurpose};
@@ -26,6 +28,7 @@ use crate::error::{Problem, Result};
 use crate::keys::{Ending, Keys, Proposal, Successor, write_secret};
 use crate::limits::KEY_FILE_BYTES_MAX;
 use crate::registry::audit;
+use crate::store::Store;
 
 const REQUEST_HEAD: &str = "onegrid key request v1\n";
 const LIST_HEAD: &str = "onegrid key list v1\n";
@@ -50,13 +53,15 @@ pub fn request(
 ) -> Result<Proposal> {
     let keys = data.read_keys()?;
     let (successor, proposal) = keys.succeed(endings, now_ms, rng);
+    // The keys that wait are replaced last: a list for them may be on its way.
     let next = next(data);
-    if next.exists() {
-        std::fs::remove_file(&next).map_err(|error| unusable(&next, &error))?;
-    }
+    let part = with_suffix(&next, "part");
+    remove_if_there(&part)?;
     let bytes = minicbor::to_vec(&successor).expect("writing CBOR to memory does not fail");
-    write_secret(&next, &Zeroizing::new(bytes))?;
+    write_secret(&part, &Zeroizing::new(bytes))?;
     write_text(to, REQUEST_HEAD, &proposal)?;
+    std::fs::rename(&part, &next).map_err(|error| unusable(&next, &error))?;
+    sync_parent(&next)?;
     Ok(proposal)
 }
 
@@ -71,15 +76,23 @@ pub fn sign(request: &Path, root_key: &Path, to: &Path) -> Result<ServerKeys> {
     Ok(list)
 }
 
-/// Takes the new keys into use. The server must be stopped.
+/// Takes the new keys into use. The server must be stopped, and every command that could sign with the present
+/// keys must have ended.
 pub fn install(data: &DataDir, list: &Path, now_ms: i64) -> Result<Installation> {
     let list = read_list(list)?;
     let _lock = data.lock()?;
+    let alone = data.claim()?;
     let present = data.read_keys()?;
     let next = next(data);
     let keys = present.take_over(&read_successor(&next)?, &list)?;
-    let generation = leave(data, &present, &keys, now_ms)?;
-    replace(data, &keys)?;
+    // Everything that needs room on the disk comes before the new generation.
+    let part = prepare(data, &present, &keys)?;
+    let store = data.store_alone(&alone)?;
+    let generation = leave(&store, &present, &keys, now_ms)?;
+    drop(store);
+    let place = data.keys();
+    std::fs::rename(&part, &place).map_err(|error| unusable(&place, &error))?;
+    sync_parent(&place)?;
     std::fs::remove_file(&next).map_err(|error| unusable(&next, &error))?;
     Ok(Installation {
         number: list.number,
@@ -90,13 +103,13 @@ pub fn install(data: &DataDir, list: &Path, now_ms: i64) -> Result<Installation>
 /// After a key left the list, verdicts that a thief signed with it may have any generation up to
 /// its bound. The server continues above that bound, so its own verdicts overrule them and phones
 /// compare everything.
-fn leave(data: &DataDir, present: &Keys, keys: &Keys, now_ms: i64) -> Result<Option<u32>> {
+fn leave(store: &Arc<dyn Store>, present: &Keys, keys: &Keys, now_ms: i64) -> Result<Option<u32>> {
     let Some(bound) = present.leaked_generation_max(keys.anchors().list()) else {
         return Ok(None);
     };
     let seconds = u32::try_from(now_ms / 1_000).unwrap_or_default();
     let certified = keys.anchors().clone();
-    data.store()?.write::<_, Problem>(move |tx| {
+    store.write::<_, Problem>(move |tx| {
         let highest = directory::generation(tx)?.max(bound);
         let generation = highest.saturating_add(1).max(seconds);
         if !certified.certifies(generation) {
@@ -115,22 +128,29 @@ fn leave(data: &DataDir, present: &Keys, keys: &Keys, now_ms: i64) -> Result<Opt
     })
 }
 
-/// The new keys take the place of the present ones, which are set aside.
-fn replace(data: &DataDir, keys: &Keys) -> Result<()> {
-    let present = data.keys();
-    let number = Keys::read(&present)?.anchors().list().number;
-    let part = with_suffix(&present, "part");
-    if part.exists() {
-        std::fs::remove_file(&part).map_err(|error| unusable(&part, &error))?;
-    }
+/// Writes the new keys beside the present ones, and a copy of those under a name that stays. Returns the path of
+/// the new ones.
+fn prepare(data: &DataDir, present: &Keys, keys: &Keys) -> Result<PathBuf> {
+    let place = data.keys();
+    let number = present.anchors().list().number;
+    let aside = with_suffix(&place, &format!("before-{number}"));
+    remove_if_there(&aside)?;
+    present.write(&aside)?;
+    let part = with_suffix(&place, "part");
+    remove_if_there(&part)?;
     keys.write(&part)?;
-    let aside = with_suffix(&present, &format!("before-{number}"));
-    std::fs::copy(&present, &aside).map_err(|error| unusable(&aside, &error))?;
-    std::fs::rename(&part, &present).map_err(|error| unusable(&present, &error))?;
-    sync_parent(&present)
+    sync_parent(&part)?;
+    Ok(part)
 }
 
-fn next(data: &DataDir) -> std::path::PathBuf {
+fn remove_if_there(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(unusable(path, &error)),
+        _ => Ok(()),
+    }
+}
+
+fn next(data: &DataDir) -> PathBuf {
     with_suffix(&data.keys(), "next")
 }
 
@@ -199,4 +219,97 @@ fn read_file(path: &Path) -> Result<Vec<u8>> {
 
 fn damaged(path: &Path) -> Problem {
     Problem::new("keys.damaged").with("path", path.display())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+    use rand_chacha::ChaCha20Rng;
+    use rand_core::SeedableRng;
+
+    use super::*;
+    use crate::admin::setup;
+    use crate::rules::Rules;
+    use crate::server::Server;
+
+    const NOW: i64 = 1_760_000_000_000;
+
+    struct Office {
+        folder: tempfile::TempDir,
+        data: DataDir,
+        rng: ChaCha20Rng,
+    }
+
+    impl Office {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let data = DataDir::at(&folder.path().join("data"));
+            let mut rng = ChaCha20Rng::seed_from_u64(8);
+            setup::prepare(&data, &folder.path().join("root.key"), NOW, &mut rng).unwrap();
+            Self { folder, data, rng }
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.folder.path().join(name)
+        }
+
+        fn request(&mut self, name: &str, now_ms: i64) -> Result<Proposal> {
+            let leaked = BTreeMap::from([(ServerPurpose::Receipts, Ending::Leaked)]);
+            let to = self.path(name);
+            request(&self.data, &to, &leaked, now_ms, &mut self.rng)
+        }
+
+        fn open(&self) -> Result<()> {
+            let keys = self.data.read_keys()?;
+            Server::open(self.data.store()?, keys, Rules::none()).map(drop)
+        }
+
+        fn sign(&self, request: &str, list: &str) {
+            let root = self.path("root.key");
+            sign(&self.path(request), &root, &self.path(list)).unwrap();
+        }
+    }
+
+    /// The list for them may be on its way from the offline machine.
+    #[test]
+    fn refused_request_leaves_the_keys_that_wait() {
+        let mut office = Office::new();
+        office.request("request", NOW + 1).unwrap();
+        office.sign("request", "list");
+        let again = office.request("request", NOW + 2).unwrap_err();
+        assert_eq!(again.code(), "keys.exist");
+        install(&office.data, &office.path("list"), NOW + 3).unwrap();
+    }
+
+    /// A command with the old keys in memory would go on signing with them.
+    #[test]
+    fn installation_waits_for_no_command_and_is_refused() {
+        let mut office = Office::new();
+        office.request("request", NOW + 1).unwrap();
+        office.sign("request", "list");
+        let command = office.data.store().unwrap();
+        let refused = install(&office.data, &office.path("list"), NOW + 2).unwrap_err();
+        assert_eq!(refused.code(), "data.in_use");
+        drop(command);
+        install(&office.data, &office.path("list"), NOW + 2).unwrap();
+    }
+
+    /// Phones refuse a generation that no listed key certifies.
+    #[test]
+    fn broken_off_installation_is_named_and_can_be_repeated() {
+        let mut office = Office::new();
+        office.request("request", NOW + 1).unwrap();
+        office.sign("request", "list");
+        let present = office.data.read_keys().unwrap();
+        let successor = read_successor(&next(&office.data)).unwrap();
+        let list = read_list(&office.path("list")).unwrap();
+        let keys = present.take_over(&successor, &list).unwrap();
+        let store = office.data.store().unwrap();
+        let raised = leave(&store, &present, &keys, NOW + 2).unwrap();
+        assert!(raised.is_some());
+        drop(store);
+        assert_eq!(office.open().unwrap_err().code(), "keys.install_unfinished");
+        install(&office.data, &office.path("list"), NOW + 3).unwrap();
+        office.open().unwrap();
+    }
 }

@@ -27,7 +27,7 @@ use crate::keys::{Keys, write_secret};
 use crate::rules::Rules;
 use crate::server::Server;
 use crate::store::Store;
-use crate::store::sqlite::{SqliteOptions, SqliteStore};
+use crate::store::sqlite::{self, SqliteOptions, SqliteStore};
 
 /// First line of a root key file.
 const ROOT_KEY_HEAD: &str = "onegrid root key v1";
@@ -110,8 +110,9 @@ fn make_ready(
     server.publish(entries, ADMIN, now_ms)?;
     server.put_shipped_templates(now_ms)?;
     fill(&server)?;
-    // Closing the store merges its log into the file.
     drop(server);
+    // Closing tries to merge the log into the file as well, but nobody hears of a full disk then.
+    sqlite::merge_log(&ready.database())?;
     sync(&ready.database())
 }
 

@@ -233,13 +233,13 @@ impl Walk<'_> {
     /// Checks that no other program has changed the store. The sums cover every row, also those that follow
     /// from no other.
     fn seal(&mut self) -> StoreResult<()> {
-        let report = self.tx.seal()?;
+        let Some(report) = self.server.store().seal_report()? else {
+            return Ok(());
+        };
         if !report.is_whole {
             self.wrong("verify.pages", "");
         }
-        let key = self.server.keys().seal_key();
-        let sealed = report.sums.as_deref().zip(report.seal.as_deref());
-        if !sealed.is_some_and(|(sums, seal)| key.fits(sums, seal)) {
+        if !report.is_sealed {
             self.wrong("verify.seal", "");
         }
         for table in report.changed {

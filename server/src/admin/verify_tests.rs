@@ -17,7 +17,8 @@ use super::*;
 use crate::ingest::tests::world::TestServer;
 use crate::keys::Keys;
 use crate::rules::Rules;
-use crate::store::sqlite::{SqliteOptions, SqliteStore};
+use crate::store::SealKey;
+use crate::store::sqlite::{SqliteOptions, SqliteStore, is_as_sealed};
 
 /// A deployment with cases, readers with packs, a revoked phone, and an open invitation.
 fn lived_in() -> TestServer {
@@ -158,31 +159,106 @@ fn each_foreign_change_is_found() {
     }
 }
 
-/// The sums are forged together with the rows. Only the keys could make the code over them, and the next write of
-/// the server does not make one either.
+/// Without the key nobody makes a seal: not with another key, not by taking the seal away, and the next write of the
+/// server does not make one either.
 #[test]
-fn forged_sums_are_found() {
+fn forged_and_lost_seals_are_found() {
+    let world = lived_in();
+    let folder = tempfile::tempdir().unwrap();
+    let forged = SealKey::of(b"another key").close(b"sums").unwrap();
+    for (name, sql, values) in [
+        ("forged", "UPDATE seal SET sealed = ?", vec![forged]),
+        ("lost", "DELETE FROM seal", Vec::new()),
+        ("dropped", "DROP TABLE seal", Vec::new()),
+    ] {
+        let copy = folder.path().join(name);
+        world.server.store().backup(&copy).unwrap();
+        let file = Connection::open(&copy).unwrap();
+        file.execute("UPDATE members SET grants = x'80'", [])
+            .unwrap();
+        file.execute(sql, rusqlite::params_from_iter(values))
+            .unwrap();
+        drop(file);
+        assert!(
+            !is_as_sealed(&copy, &world.keys.seal_key()).unwrap(),
+            "{name}"
+        );
+        let Ok(server) = open(&copy, &world.keys) else {
+            assert_eq!(name, "dropped");
+            continue;
+        };
+        for _ in 0..2 {
+            let said = found(&server).unwrap();
+            assert!(
+                said.iter().any(|said| said.starts_with("verify.seal")),
+                "{name}: {said:?}"
+            );
+            server.try_write(NOW + 1).unwrap();
+        }
+    }
+}
+
+/// The rows that it changed would look like those of another program.
+#[test]
+fn sealed_store_takes_no_write_without_its_key() {
     let world = lived_in();
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("onegrid.db");
     world.server.store().backup(&copy).unwrap();
-    {
-        // Another program with the same code, but without the keys.
-        let forged = SqliteStore::open(&copy, SqliteOptions::default()).unwrap();
-        let store: Arc<dyn crate::store::Store> = Arc::new(forged);
-        store
-            .write::<_, StoreError>(|tx| tx.set_meta("policy", &[9; 8]))
-            .unwrap();
-    }
+    let keyless = SqliteStore::open(&copy, SqliteOptions::default()).unwrap();
+    let keyless: Arc<dyn crate::store::Store> = Arc::new(keyless);
+    let written = keyless.write::<_, StoreError>(|tx| tx.set_meta("policy", &[9; 8]));
+    assert!(written.is_err());
+    drop(keyless);
     let server = open(&copy, &world.keys).unwrap();
-    for _ in 0..2 {
-        let said = found(&server).unwrap();
-        assert!(
-            said.iter().any(|said| said.starts_with("verify.seal")),
-            "{said:?}"
-        );
-        server.try_write(NOW + 1).unwrap();
-    }
+    assert_eq!(found(&server).unwrap(), [""; 0]);
+}
+
+/// A package was upgraded, and a command of it came before the restart of the server.
+#[test]
+fn server_writes_nothing_into_a_newer_store() {
+    let world = lived_in();
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("onegrid.db");
+    world.server.store().backup(&copy).unwrap();
+    let server = open(&copy, &world.keys).unwrap();
+    server.try_write(NOW + 1).unwrap();
+    let file = Connection::open(&copy).unwrap();
+    file.pragma_update(None, "user_version", 9_999).unwrap();
+    assert_eq!(server.try_write(NOW + 2).unwrap_err().code(), "store.newer");
+}
+
+/// A trigger in the file would make the server change the rows and seal them itself.
+#[test]
+fn trigger_of_another_program_does_not_run() {
+    let world = lived_in();
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("onegrid.db");
+    world.server.store().backup(&copy).unwrap();
+    let file = Connection::open(&copy).unwrap();
+    file.execute_batch(
+        "CREATE TRIGGER planted AFTER UPDATE ON meta BEGIN UPDATE members SET grants = x'80'; END",
+    )
+    .unwrap();
+    let server = open(&copy, &world.keys).unwrap();
+    server.try_write(NOW + 1).unwrap();
+    server.try_write(NOW + 2).unwrap();
+    let said = found(&server).unwrap();
+    assert!(
+        said.iter()
+            .any(|said| said.contains("table sqlite_schema ")),
+        "{said:?}"
+    );
+    file.execute_batch("DROP TRIGGER planted").unwrap();
+    let changed: i64 = file
+        .query_row(
+            "SELECT count(*) FROM members WHERE grants = x'80'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(changed, 0);
+    server.try_write(NOW + 3).unwrap();
 }
 
 /// Derived data is compared with its source. So a fault of this program is found too, although its writes are

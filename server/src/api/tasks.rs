@@ -240,7 +240,7 @@ mod tests {
     use crate::ingest::tests::world::TestServer;
     use crate::metrics::Metrics;
     use crate::rules::Rules;
-    use crate::store::{Job, Reader, SealKey, Store, StoreError, StoreResult};
+    use crate::store::{Job, Reader, SealKey, SealReport, Store, StoreError, StoreResult};
 
     fn node() -> (Node, Trigger, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
@@ -310,8 +310,12 @@ mod tests {
             self.inner.look(look)
         }
 
-        fn seal_with(&self, key: &SealKey) -> StoreResult<bool> {
+        fn seal_with(&self, key: &SealKey) -> StoreResult<()> {
             self.inner.seal_with(key)
+        }
+
+        fn seal_report(&self) -> StoreResult<Option<SealReport>> {
+            self.inner.seal_report()
         }
 
         fn backup(&self, to: &std::path::Path) -> StoreResult<()> {

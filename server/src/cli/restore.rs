@@ -36,11 +36,15 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let aside = restored.set_aside.map(|path| path.display().to_string());
     let value = serde_json::json!({
         "generation": restored.generation,
+        "lost": restored.lost,
         "set_aside": aside,
     });
     let mut said = Vec::new();
     said.extend(aside.map(|path| Phrase::new("restore.aside").with("path", path)));
     said.push(Phrase::new("restore.done").with("generation", restored.generation));
     said.push(Phrase::new("restore.invitations"));
+    if restored.lost > 0 {
+        said.push(Phrase::new("restore.lost").with("count", restored.lost));
+    }
     context.result(args.json, &value, &said)
 }

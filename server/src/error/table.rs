@@ -56,6 +56,7 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("keys.damaged", Class::Data),
     ("keys.exist", Class::Conflict),
     ("keys.generation_not_listed", Class::Conflict),
+    ("keys.install_unfinished", Class::Conflict),
     ("keys.list_damaged", Class::Data),
     ("keys.list_not_newer", Class::Conflict),
     ("keys.list_not_signed", Class::Refused),
@@ -183,6 +184,8 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("backup.damaged", Class::Data),
     ("backup.exists", Class::Conflict),
     ("backup.none", Class::Data),
+    ("backup.not_whole", Class::Internal),
+    ("backup.running", Class::Conflict),
     ("restore.clock_behind", Class::Conflict),
     // Export.
     ("export.exists", Class::Conflict),

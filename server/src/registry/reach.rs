@@ -45,8 +45,7 @@ pub fn of(tx: &dyn Reader, row: &AuditRow) -> StoreResult<Reach> {
         | "member.enabled"
         | "readings.shown"
         | "records.exported"
-        | "server.backup"
-        | "server.sealed" => BTreeSet::new(),
+        | "server.backup" => BTreeSet::new(),
         _ => return Ok(Reach::Everybody),
     };
     Ok(Reach::Streams(streams))

@@ -135,6 +135,7 @@ mod tests {
     fn writer_comes_in_between_two_slices() {
         let world = TestServer::new();
         let elsewhere = world.store_again();
+        elsewhere.seal_with(&world.keys.seal_key()).unwrap();
         let store = world.server.store();
         let work = |_: &mut dyn Writer, turns: &mut Turns<'_, usize>| -> Result<usize> {
             Ok(turns.take(1).count())

@@ -54,8 +54,11 @@ pub trait Store: Send + Sync {
     /// Runs `look` on a consistent snapshot.
     fn look(&self, look: &mut dyn FnMut(&dyn Reader)) -> StoreResult<()>;
 
-    /// Seals every transaction from now on. A store that was never sealed is counted first; then returns true.
-    fn seal_with(&self, key: &SealKey) -> StoreResult<bool>;
+    /// Seals every transaction from now on, where the backend has a seal. A new store is counted first.
+    fn seal_with(&self, key: &SealKey) -> StoreResult<()>;
+
+    /// Compares all rows with the sums that the last transaction sealed; `None` if the backend has no seal.
+    fn seal_report(&self) -> StoreResult<Option<SealReport>>;
 
     /// Copies all committed data into a new file, while other work continues.
     fn backup(&self, to: &std::path::Path) -> StoreResult<()>;

@@ -13,8 +13,8 @@ use super::{
     AdminRow, Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, Counts, CurrentEntry,
     CursorsRow, Description, DeviceRow, EntriesAmount, FeedRow, Head, Holding, InvitationRow,
     LoadKey, LoadRow, MemberRow, ParcelAmount, ReadingKey, ReadingRow, RecordFile, RecordRow,
-    ReviewRow, SealReport, SessionRow, StoreResult, StoredEnvelope, StreamItem, TemplateRow,
-    UnreadRow, UploadAmount, UploadRow,
+    ReviewRow, SessionRow, StoreResult, StoredEnvelope, StreamItem, TemplateRow, UnreadRow,
+    UploadAmount, UploadRow,
 };
 
 /// One consistent snapshot. Inside a job it also includes the job's own writes.
@@ -207,8 +207,6 @@ pub trait Reader {
     fn cursors(&self, device: DeviceId) -> StoreResult<Option<CursorsRow>>;
     /// Session with this id, even if it has ended.
     fn session(&self, id: [u8; 16]) -> StoreResult<Option<SessionRow>>;
-    /// Compares all rows with the sums that the last transaction sealed.
-    fn seal(&self) -> StoreResult<SealReport>;
     /// Counts over the whole store.
     fn counts(&self) -> StoreResult<Counts>;
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use onegrid_server::store::sqlite::{SqliteOptions, SqliteStore};
-use onegrid_server::store::{Job, Reader, SealKey, Store, StoreResult};
+use onegrid_server::store::{Job, Reader, SealKey, SealReport, Store, StoreResult};
 
 /// A real `SQLite` store with late writes.
 pub struct LaggingStore {
@@ -56,8 +56,12 @@ impl Store for LaggingStore {
         self.inner.look(look)
     }
 
-    fn seal_with(&self, key: &SealKey) -> StoreResult<bool> {
+    fn seal_with(&self, key: &SealKey) -> StoreResult<()> {
         self.inner.seal_with(key)
+    }
+
+    fn seal_report(&self) -> StoreResult<Option<SealReport>> {
+        self.inner.seal_report()
     }
 
     fn backup(&self, to: &Path) -> StoreResult<()> {

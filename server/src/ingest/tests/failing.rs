@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::store::{Job, Reader, SealKey, Store, StoreError, StoreResult};
+use crate::store::{Job, Reader, SealKey, SealReport, Store, StoreError, StoreResult};
 
 pub(super) struct FailingStore {
     pub(super) inner: Arc<dyn Store>,
@@ -27,8 +27,12 @@ impl Store for FailingStore {
         self.inner.look(look)
     }
 
-    fn seal_with(&self, key: &SealKey) -> StoreResult<bool> {
+    fn seal_with(&self, key: &SealKey) -> StoreResult<()> {
         self.inner.seal_with(key)
+    }
+
+    fn seal_report(&self) -> StoreResult<Option<SealReport>> {
+        self.inner.seal_report()
     }
 
     fn backup(&self, to: &std::path::Path) -> StoreResult<()> {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::rules::Rules;
 use crate::server::Server;
-use crate::store::{Job, Reader, SealKey, Store, StoreResult};
+use crate::store::{Job, Reader, SealKey, SealReport, Store, StoreResult};
 
 use super::world::TestServer;
 
@@ -65,8 +65,12 @@ impl Store for MeanwhileStore {
         Ok(())
     }
 
-    fn seal_with(&self, key: &SealKey) -> StoreResult<bool> {
+    fn seal_with(&self, key: &SealKey) -> StoreResult<()> {
         self.inner.seal_with(key)
+    }
+
+    fn seal_report(&self) -> StoreResult<Option<SealReport>> {
+        self.inner.seal_report()
     }
 
     fn backup(&self, to: &std::path::Path) -> StoreResult<()> {

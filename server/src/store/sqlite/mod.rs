@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Fate, Job, Reader, SealKey, Store, StoreError, StoreResult};
+use super::{Fate, Job, Reader, SealKey, SealReport, Store, StoreError, StoreResult};
 use pool::Pool;
 use seal::Sealer;
 use tx::Tx;
@@ -64,25 +64,41 @@ impl Default for SqliteOptions {
 pub struct SqliteStore {
     path: PathBuf,
     pool: Pool,
+    /// Whether this opening made the file, which is counted when its key is there.
+    is_new: bool,
     seal_key: Arc<OnceLock<SealKey>>,
     // Dropped after the pool: the last connection merges the log into the file when it closes.
     writer: WriterThread,
 }
 
 impl SqliteStore {
-    /// Opens the file, creates it if it does not exist, and brings its schema up to date.
+    /// Opens the file, creates it if it does not exist, and brings its schema up to date. A store that is sealed
+    /// and older needs its key for that ([`Self::open_sealed`]).
     pub fn open(path: &Path, options: SqliteOptions) -> StoreResult<Self> {
+        Self::open_with(path, options, None)
+    }
+
+    /// Opens the file of a deployment like [`Self::open`], and seals every transaction from now on. A file that
+    /// is empty by now is not taken for a new one.
+    pub fn open_sealed(path: &Path, options: SqliteOptions, key: &SealKey) -> StoreResult<Self> {
+        let store = Self::open_with(path, options, Some(key))?;
+        store.seal_with(key)?;
+        Ok(store)
+    }
+
+    fn open_with(path: &Path, options: SqliteOptions, key: Option<&SealKey>) -> StoreResult<Self> {
         open::create(path);
         let mut connection = open::connect(path, options)?;
-        open::migrate(&mut connection)?;
+        let is_new = open::migrate(&mut connection, key)? && key.is_none();
         let seal_key = Arc::new(OnceLock::new());
-        let sealer =
-            Sealer::install(&connection, Arc::clone(&seal_key)).map_err(convert::failure)?;
+        let sealer = Sealer::install(&connection, Arc::clone(&seal_key), is_new)
+            .map_err(convert::failure)?;
         let writer = WriterThread::start(connection, sealer)?;
         let pool = Pool::new(path.to_owned(), options);
         Ok(Self {
             path: path.to_owned(),
             pool,
+            is_new,
             seal_key,
             writer,
         })
@@ -113,17 +129,29 @@ impl Store for SqliteStore {
         connection.execute_batch("COMMIT").map_err(convert::failure)
     }
 
-    fn seal_with(&self, key: &SealKey) -> StoreResult<bool> {
+    fn seal_with(&self, key: &SealKey) -> StoreResult<()> {
         // Every key of a deployment is the same.
         self.seal_key.get_or_init(|| key.clone());
-        let connection = self.pool.take()?;
-        let is_uncounted = seal::is_uncounted(&connection).map_err(convert::failure)?;
-        drop(connection);
-        if is_uncounted {
-            // Each transaction begins with the count, where it is missing.
+        if self.is_new {
+            // The first transaction counts what is there.
             self.writer.run(Box::new(|_| Fate::Keep))?;
         }
-        Ok(is_uncounted)
+        Ok(())
+    }
+
+    fn seal_report(&self) -> StoreResult<Option<SealReport>> {
+        let Some(key) = self.seal_key.get() else {
+            return Ok(Some(SealReport::default()));
+        };
+        let connection = self.pool.take()?;
+        connection
+            .execute_batch("BEGIN")
+            .map_err(convert::failure)?;
+        let report = seal::report(&connection, key).map_err(convert::failure)?;
+        connection
+            .execute_batch("COMMIT")
+            .map_err(convert::failure)?;
+        Ok(Some(report))
     }
 
     fn backup(&self, to: &Path) -> StoreResult<()> {
@@ -164,21 +192,11 @@ pub(crate) fn peek(path: &Path, note: &str) -> StoreResult<Option<Vec<u8>>> {
     administration::meta(&connection, note).map_err(convert::failure)
 }
 
-/// Whether the rows of a closed database are those that were sealed. One from before the seal cannot tell.
+/// Whether the rows of a closed database are those that were sealed.
 pub(crate) fn is_as_sealed(path: &Path, key: &SealKey) -> StoreResult<bool> {
-    let connection = Connection::open(path).map_err(convert::failure)?;
-    if !seal::exists(&connection).map_err(convert::failure)? {
-        return Ok(true);
-    }
-    let report = seal::report(&connection).map_err(convert::failure)?;
-    let Some(sums) = &report.sums else {
-        return Ok(true);
-    };
-    let fits = report
-        .seal
-        .as_deref()
-        .is_some_and(|seal| key.fits(sums, seal));
-    Ok(fits && report.changed.is_empty() && report.is_whole)
+    let connection = open::connect(path, SqliteOptions::default())?;
+    let report = seal::report(&connection, key).map_err(convert::failure)?;
+    Ok(report.is_good())
 }
 
 /// Checks that every page of a closed database can be read, with the log beside it.
@@ -198,13 +216,17 @@ pub(crate) fn check(path: &Path) -> StoreResult<()> {
     }
 }
 
-/// Forgets the sums of a closed database, so that the next opening counts and seals it as it is.
-pub(crate) fn forget_seal(path: &Path) -> StoreResult<()> {
-    let connection = Connection::open(path).map_err(convert::failure)?;
-    if seal::exists(&connection).map_err(convert::failure)? {
-        seal::forget(&connection).map_err(convert::failure)?;
+/// Seals a closed database as it is. Only an administrator may decide this, about a damaged one that is the best
+/// that is left.
+pub(crate) fn seal_anew(path: &Path, key: &SealKey) -> StoreResult<()> {
+    let mut connection = open::connect(path, SqliteOptions::default())?;
+    if seal::is_sealed(&connection).map_err(convert::failure)? {
+        connection
+            .execute_batch("DELETE FROM seal")
+            .map_err(convert::failure)?;
     }
-    Ok(())
+    open::migrate(&mut connection, None)?;
+    seal::count(&connection, key).map_err(convert::failure)
 }
 
 /// Merges the log beside a closed database into it. Fails while another connection has it open.

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
-use super::SqliteOptions;
 use super::convert::failure;
-use crate::store::{StoreError, StoreResult};
+use super::{SqliteOptions, seal};
+use crate::store::{SealKey, StoreError, StoreResult};
 
 /// Numbered migrations, applied in order, each once, each in a transaction of its own.
 const MIGRATIONS: &[(i64, &str)] = &[
@@ -51,6 +51,15 @@ pub(super) fn connect(path: &Path, options: SqliteOptions) -> StoreResult<Connec
     connection
         .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
         .map_err(failure)?;
+    // Our schema has no triggers, views or functions, so one in the file is of another program. Without this, our
+    // own writes would run it. The temporary triggers of the seal still run.
+    for setting in [
+        DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER,
+        DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW,
+        DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA,
+    ] {
+        connection.set_db_config(setting, false).map_err(failure)?;
+    }
     connection
         .execute_batch(&format!(
             "PRAGMA journal_mode = WAL;
@@ -69,37 +78,92 @@ pub(super) fn connect(path: &Path, options: SqliteOptions) -> StoreResult<Connec
     Ok(connection)
 }
 
-/// Number of the newest migration of this program.
-pub(super) fn newest_version() -> i64 {
-    let numbers = MIGRATIONS.iter().map(|(number, _)| *number);
-    numbers.max().unwrap_or(0)
+/// Brings the schema up to date. Returns whether the file was empty.
+pub(super) fn migrate(connection: &mut Connection, key: Option<&SealKey>) -> StoreResult<bool> {
+    migrate_by(MIGRATIONS, connection, key)
 }
 
-pub(super) fn migrate(connection: &mut Connection) -> StoreResult<()> {
-    let known = newest_version();
+fn migrate_by(
+    migrations: &[(i64, &str)],
+    connection: &mut Connection,
+    key: Option<&SealKey>,
+) -> StoreResult<bool> {
+    let known = migrations.iter().map(|(number, _)| *number);
+    let known = known.max().unwrap_or_default();
     let found = version(connection)?;
     if found > known {
         return Err(StoreError::Newer { found, known });
     }
-    for (number, sql) in MIGRATIONS {
-        let tx = connection
-            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
-            .map_err(failure)?;
+    if found == known {
+        // Commands that only read wait for nobody who writes.
+        return Ok(false);
+    }
+    if (1..known).contains(&found) && seal::is_sealed(connection).map_err(failure)? {
+        let key = key.ok_or(StoreError::Row("the key of the seal"))?;
+        return migrate_sealed(migrations, connection, key).map(|()| false);
+    }
+    for (number, sql) in migrations {
+        let tx = immediate(connection)?;
         // Checked again under the lock, because another process may have migrated already.
         if version(&tx)? < *number {
-            tx.execute_batch(sql).map_err(failure)?;
-            tx.pragma_update(None, "user_version", number)
-                .map_err(failure)?;
+            apply(&tx, *number, sql)?;
             tx.commit().map_err(failure)?;
         }
+    }
+    Ok(found == 0)
+}
+
+/// Tables that get another form no longer fit their sums. So the rows are compared first, and counted again in the
+/// same transaction. The seal of a store that does not fit it stays, and so fits no more.
+fn migrate_sealed(
+    migrations: &[(i64, &str)],
+    connection: &mut Connection,
+    key: &SealKey,
+) -> StoreResult<()> {
+    let tx = immediate(connection)?;
+    let found = version(&tx)?;
+    let missing = migrations.iter().filter(|(number, _)| *number > found);
+    let missing: Vec<_> = missing.collect();
+    if !missing.is_empty() {
+        let is_good = seal::report(&tx, key).map_err(failure)?.is_good();
+        for (number, sql) in missing {
+            apply(&tx, *number, sql)?;
+        }
+        if is_good {
+            seal::count(&tx, key).map_err(failure)?;
+        }
+    }
+    tx.commit().map_err(failure)
+}
+
+fn immediate(connection: &mut Connection) -> StoreResult<Transaction<'_>> {
+    connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(failure)
+}
+
+fn apply(tx: &Transaction<'_>, number: i64, sql: &str) -> StoreResult<()> {
+    tx.execute_batch(sql).map_err(failure)?;
+    tx.pragma_update(None, "user_version", number)
+        .map_err(failure)
+}
+
+/// Refuses to write when a newer program has brought the schema up to date meanwhile: the rows of this one would have
+/// another form than the sums of that one.
+pub(super) fn check_version(connection: &Connection) -> StoreResult<()> {
+    let known = MIGRATIONS.iter().map(|(number, _)| *number);
+    let known = known.max().unwrap_or_default();
+    let found = version(connection)?;
+    if found > known {
+        return Err(StoreError::Newer { found, known });
     }
     Ok(())
 }
 
 fn version(connection: &Connection) -> StoreResult<i64> {
     connection
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .optional()
+        .prepare_cached("PRAGMA user_version")
+        .and_then(|mut statement| statement.query_row([], |row| row.get(0)).optional())
         .map_err(failure)
         .map(Option::unwrap_or_default)
 }
@@ -108,6 +172,38 @@ fn version(connection: &Connection) -> StoreResult<i64> {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
     use super::*;
+
+    /// A store with one table more than the newest one, made from a sealed store.
+    fn grown(change: &str) -> (Connection, SealKey) {
+        let (mut db, key) = (
+            Connection::open_in_memory().unwrap(),
+            SealKey::of(b"a secret"),
+        );
+        migrate(&mut db, None).unwrap();
+        db.execute_batch("INSERT INTO meta VALUES ('a', x'01')")
+            .unwrap();
+        seal::count(&db, &key).unwrap();
+        db.execute_batch(change).unwrap();
+        let mut longer = MIGRATIONS.to_vec();
+        longer.push((99, "CREATE TABLE more (no INTEGER PRIMARY KEY) STRICT"));
+        assert!(migrate_by(&longer, &mut db, None).is_err());
+        assert!(!migrate_by(&longer, &mut db, Some(&key)).unwrap());
+        (db, key)
+    }
+
+    #[test]
+    fn sealed_store_stays_sealed_under_a_new_schema() {
+        let (db, key) = grown("");
+        assert!(seal::report(&db, &key).unwrap().is_good());
+    }
+
+    /// A new version of the program does not make a foreign change valid.
+    #[test]
+    fn new_schema_makes_no_foreign_change_valid() {
+        let (db, key) = grown("UPDATE meta SET value = x'02'");
+        let report = seal::report(&db, &key).unwrap();
+        assert!(report.changed.contains(&"meta".to_owned()), "{report:?}");
+    }
 
     /// A load that has passed the open records gets the visits with the rest, so each change has a later position.
     #[test]
@@ -136,7 +232,7 @@ mod tests {
             )
             .unwrap();
         }
-        migrate(&mut db).unwrap();
+        migrate(&mut db, None).unwrap();
         let mut rows = db
             .prepare(
                 "SELECT r.open, m.open, m.turned_at FROM records r

@@ -1,52 +1,39 @@
 //! A sum over the rows of each table, sealed at the end of every transaction.
 //!
 //! ```text
-//!  row changes ─▶ temporary trigger ─▶ onegrid_seal() ─▶ sums in memory ─▶ table seal, with its code
+//!  row changes ─▶ temporary trigger ─▶ onegrid_seal() ─▶ sums in memory ─▶ table seal, encrypted
 //! ```
 //!
 //! The triggers belong to the writer's connection, so a change by any other program leaves the sums as they
-//! were, and [`report`] finds its table. The code over the sums needs a key that is not in the file.
+//! were, and [`report`] finds its table. Each row counts by a code under a key that is not in the file, and the
+//! sums are encrypted under another one: who knew codes of rows could look for other rows with the same sum.
 //!
-//! **Invariant:** sums that do not fit their code are carried on without a code, so no later transaction
-//! makes a foreign change valid.
+//! **Invariant:** only a store that this program makes, brings up to a new schema, or is told to take as it is
+//! gets sums without having some ([`count`]). A lost seal, a foreign one, or tables of another form stay as they
+//! are, so no later transaction makes a foreign change valid.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use minicbor::{Decode, Encode};
 use onegrid_core::wire::digest::Digest;
-use ring::digest::{Context, SHA256};
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension, Result};
+use rusqlite::{Connection, Error, OptionalExtension, Result};
 
-use super::open::newest_version;
 use crate::store::{SealKey, SealReport};
 
-/// The sums as the table `seal` notes them.
+/// The sums as the table `seal` has them.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(array)]
 struct Noted {
-    /// The migration under which the rows were counted.
-    #[n(0)]
-    version: i64,
     /// Sum over the definitions of tables and indices.
-    #[n(1)]
+    #[n(0)]
     schema: Digest,
     /// Sum over the rows of each table.
-    #[n(2)]
+    #[n(1)]
     tables: BTreeMap<String, Digest>,
-}
-
-/// The code that the end of a transaction writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mode {
-    /// The table stays as it is: it has no sums yet, or its sums belong to other tables.
-    Off,
-    /// The sums fit their code, so they get the next one.
-    Sealed,
-    /// There is no key, or the sums do not fit their code.
-    Broken,
 }
 
 /// The sums of the writer's connection.
@@ -54,35 +41,47 @@ pub(super) struct Sealer {
     tables: Vec<String>,
     sums: Arc<Mutex<Vec<Digest>>>,
     key: Arc<OnceLock<SealKey>>,
+    /// Whether this process has made the file, so its first sealed transaction counts the rows.
+    is_new: AtomicBool,
+    schema: Mutex<Option<KnownSchema>>,
 }
 
-/// State of one transaction.
-pub(super) struct Sealing {
-    mode: Mode,
-    schema: Digest,
-    /// The noted bytes; a transaction without changes writes nothing.
-    noted: Option<Vec<u8>>,
+/// The sum over the definitions, under the number that `SQLite` gives each state of them.
+#[derive(Debug, Clone, Copy)]
+struct KnownSchema {
+    version: i64,
+    sum: Digest,
 }
+
+/// State of one transaction. Without sums it leaves the seal as it is.
+pub(super) struct Sealing(Option<Noted>);
 
 /// Sums to return to when a job is undone.
 pub(super) struct Snapshot(Vec<Digest>);
 
 impl Sealer {
     /// Installs the triggers on the writer's connection. The schema must be up to date.
-    pub(super) fn install(db: &Connection, key: Arc<OnceLock<SealKey>>) -> Result<Self> {
+    pub(super) fn install(
+        db: &Connection,
+        key: Arc<OnceLock<SealKey>>,
+        is_new: bool,
+    ) -> Result<Self> {
         let tables = tables(db)?;
         let sums = Arc::new(Mutex::new(vec![Digest::EMPTY; tables.len()]));
         // Rows that INSERT OR REPLACE removes count too.
         db.execute_batch("PRAGMA recursive_triggers = ON;")?;
-        let (added, names) = (Arc::clone(&sums), tables.clone());
+        let (added, names, known) = (Arc::clone(&sums), tables.clone(), Arc::clone(&key));
         let flags = FunctionFlags::SQLITE_UTF8;
         db.create_scalar_function("onegrid_seal", -1, flags, move |row| {
+            let Some(key) = known.get() else {
+                return Ok(None::<i64>);
+            };
             let (is_new, no): (bool, i64) = (row.get(0)?, row.get(1)?);
             let no = usize::try_from(no).unwrap_or(usize::MAX);
             let values = (2..row.len()).map(|at| row.get_raw(at));
             let mut sums = added.lock().unwrap_or_else(PoisonError::into_inner);
             if let (Some(sum), Some(name)) = (sums.get_mut(no), names.get(no)) {
-                let line = line(name, values);
+                let line = line(key, name, values);
                 *sum = if is_new {
                     sum.plus(line)
                 } else {
@@ -107,64 +106,77 @@ impl Sealer {
                  BEGIN SELECT onegrid_seal(0, {no}, {old}), onegrid_seal(1, {no}, {new}); END;"
             ))?;
         }
-        Ok(Self { tables, sums, key })
+        Ok(Self {
+            tables,
+            sums,
+            key,
+            is_new: AtomicBool::new(is_new),
+            schema: Mutex::new(None),
+        })
     }
 
-    /// Reads the noted sums at the beginning of a transaction, because another process may have written. A
-    /// store that was never sealed, or has a new schema, is counted.
+    /// Reads the sums at the beginning of a transaction, because another process may have written.
     pub(super) fn begin(&self, db: &Connection) -> Result<Sealing> {
-        let (noted, code) = noted(db)?;
-        let key = self.key.get();
-        let known = noted.as_deref().and_then(decode);
-        let fits = key.zip(noted.as_deref()).zip(code.as_deref());
-        let fits = fits.is_some_and(|((key, noted), code)| key.fits(noted, code));
-        let is_older = fits
-            && known
-                .as_ref()
-                .is_some_and(|known| known.version < newest_version());
-        let is_counted = is_older || noted.is_none() && key.is_some() && has_row(db)?;
-        let (mode, sums, schema) = if is_counted {
-            (Mode::Sealed, self.count(db)?, schema(db)?)
-        } else {
-            match known {
-                Some(known) if known.tables.keys().eq(&self.tables) => {
-                    let mode = if fits { Mode::Sealed } else { Mode::Broken };
-                    (mode, known.tables.into_values().collect(), known.schema)
-                }
-                // Sums of other tables stay as they are, so that a check still finds what was changed.
-                _ => (Mode::Off, self.empty(), Digest::EMPTY),
-            }
+        let sealed = sealed(db)?;
+        let Some(key) = self.key.get() else {
+            // Rows that change without the key would look like those of another program.
+            return match sealed {
+                Some(_) => Err(without_key()),
+                None => Ok(Sealing(None)),
+            };
         };
-        *self.lock() = sums;
-        Ok(Sealing {
-            mode,
-            schema,
-            noted,
-        })
+        let noted = match sealed {
+            Some(sealed) => open(key, &sealed),
+            None if self.is_new.load(Ordering::Relaxed) => Some(noted(db, key)?),
+            None => None,
+        };
+        let noted = match noted {
+            Some(noted) if self.is_of(db, key, &noted)? => noted,
+            _ => return Ok(Sealing(None)),
+        };
+        *self.lock() = noted.tables.values().copied().collect();
+        Ok(Sealing(Some(noted)))
+    }
+
+    /// Whether the sums belong to the tables as they are now. Another program may have added a trigger or an
+    /// index, so that the changes of this program have effects that it does not ask for.
+    fn is_of(&self, db: &Connection, key: &SealKey, noted: &Noted) -> Result<bool> {
+        let version: i64 = db
+            .prepare_cached("PRAGMA schema_version")?
+            .query_row([], |row| row.get(0))?;
+        let mut known = self.schema.lock().unwrap_or_else(PoisonError::into_inner);
+        let sum = match *known {
+            Some(known) if known.version == version => known.sum,
+            _ => schema(db, key)?,
+        };
+        *known = Some(KnownSchema { version, sum });
+        Ok(sum == noted.schema && noted.tables.keys().eq(&self.tables))
     }
 
     /// Notes the sums before the transaction commits.
     pub(super) fn end(&self, db: &Connection, sealing: &Sealing) -> Result<()> {
-        if sealing.mode == Mode::Off {
+        let (Some(key), Some(before)) = (self.key.get(), &sealing.0) else {
             return Ok(());
-        }
+        };
         let sums = self.lock();
         let tables = self.tables.iter().cloned().zip(sums.iter().copied());
         let noted = Noted {
-            version: newest_version(),
-            schema: sealing.schema,
+            schema: before.schema,
             tables: tables.collect(),
         };
         drop(sums);
-        let bytes = minicbor::to_vec(&noted).expect("writing CBOR to memory does not fail");
-        if sealing.noted.as_deref() == Some(&bytes) {
+        // A transaction without changes writes nothing.
+        if noted == *before && !self.is_new.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let key = self.key.get().filter(|_| sealing.mode == Mode::Sealed);
-        let code = key.map(|key| key.seal(&bytes));
-        db.prepare_cached("UPDATE seal SET sums = ?, code = ? WHERE no = 1")?
-            .execute((bytes, code))
-            .map(drop)
+        put(db, key, &noted)
+    }
+
+    /// The transaction has committed, so a new file is counted.
+    pub(super) fn committed(&self, sealing: &Sealing) {
+        if sealing.0.is_some() {
+            self.is_new.store(false, Ordering::Relaxed);
+        }
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
@@ -178,95 +190,90 @@ impl Sealer {
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Digest>> {
         self.sums.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn empty(&self) -> Vec<Digest> {
-        vec![Digest::EMPTY; self.tables.len()]
-    }
-
-    fn count(&self, db: &Connection) -> Result<Vec<Digest>> {
-        self.tables.iter().map(|table| sum(db, table)).collect()
-    }
 }
 
-/// Whether the schema has the seal.
-pub(super) fn exists(db: &Connection) -> Result<bool> {
-    db.prepare("SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND name = 'seal'")?
-        .exists([])
+/// Whether the store has a seal, of whatever key.
+pub(super) fn is_sealed(db: &Connection) -> Result<bool> {
+    Ok(sealed(db)?.is_some())
 }
 
-/// Whether the sums are still to be counted when a key is there.
-pub(super) fn is_uncounted(db: &Connection) -> Result<bool> {
-    let (noted, _) = noted(db)?;
-    let known = noted.as_deref().and_then(decode);
-    Ok(match (noted, known) {
-        (None, _) => has_row(db)?,
-        (Some(_), known) => known.is_some_and(|known| known.version < newest_version()),
-    })
+/// Counts all rows as they are and seals them.
+pub(super) fn count(db: &Connection, key: &SealKey) -> Result<()> {
+    put(db, key, &noted(db, key)?)
 }
 
-/// Forgets the sums, so that the store is counted and sealed anew. Only an administrator may decide this, about
-/// a damaged store that is the best that is left.
-pub(super) fn forget(db: &Connection) -> Result<()> {
-    db.execute(
-        "INSERT OR REPLACE INTO seal (no, sums, code) VALUES (1, NULL, NULL)",
-        [],
-    )
-    .map(drop)
-}
-
-/// Compares the noted sums with the rows.
-pub(super) fn report(db: &Connection) -> Result<SealReport> {
+/// Compares the sealed sums with the rows.
+pub(super) fn report(db: &Connection, key: &SealKey) -> Result<SealReport> {
     let whole: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    let (sums, seal) = noted(db)?;
+    let known = sealed(db)?.and_then(|sealed| open(key, &sealed));
     let mut changed = Vec::new();
-    if let Some(known) = sums.as_deref().and_then(decode) {
-        if schema(db)? != known.schema {
+    if let Some(known) = &known {
+        if schema(db, key)? != known.schema {
             changed.push("sqlite_schema".to_owned());
         }
         let tables = tables(db)?;
         for table in &tables {
-            let is_same = known.tables.get(table) == Some(&sum(db, table)?);
+            let is_same = known.tables.get(table) == Some(&sum(db, key, table)?);
             changed.extend((!is_same).then(|| table.clone()));
         }
-        let gone = known
-            .tables
-            .into_keys()
-            .filter(|known| !tables.contains(known));
-        changed.extend(gone);
+        let gone = known.tables.keys().filter(|known| !tables.contains(known));
+        changed.extend(gone.cloned());
     }
     Ok(SealReport {
-        sums,
-        seal,
+        is_sealed: known.is_some(),
         changed,
         is_whole: whole == "ok",
     })
 }
 
-fn decode(bytes: &[u8]) -> Option<Noted> {
-    minicbor::decode(bytes).ok()
+fn without_key() -> Error {
+    Error::UserFunctionError("a sealed store was opened without its key".into())
 }
 
-type Sealed = (Option<Vec<u8>>, Option<Vec<u8>>);
-
-fn noted(db: &Connection) -> Result<Sealed> {
-    let found = db
-        .prepare_cached("SELECT sums, code FROM seal WHERE no = 1")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    Ok(found.unwrap_or_default())
+fn open(key: &SealKey, sealed: &[u8]) -> Option<Noted> {
+    minicbor::decode(&key.open(sealed)?).ok()
 }
 
-/// Whether the migration's row is there. A store that lost it is not counted again.
-fn has_row(db: &Connection) -> Result<bool> {
-    db.prepare_cached("SELECT 1 FROM seal WHERE no = 1")?
-        .exists([])
+fn put(db: &Connection, key: &SealKey, noted: &Noted) -> Result<()> {
+    let bytes = minicbor::to_vec(noted).expect("writing CBOR to memory does not fail");
+    let sealed = key.close(&bytes);
+    let sealed =
+        sealed.ok_or_else(|| Error::UserFunctionError("no random bytes for the seal".into()))?;
+    db.prepare_cached("INSERT OR REPLACE INTO seal (no, sealed) VALUES (1, ?)")?
+        .execute([sealed])
+        .map(drop)
+}
+
+fn sealed(db: &Connection) -> Result<Option<Vec<u8>>> {
+    match db.prepare_cached("SELECT sealed FROM seal WHERE no = 1") {
+        Ok(mut statement) => statement.query_row([], |row| row.get(0)).optional(),
+        Err(_) if !tables_with_seal(db)?.contains(&"seal".to_owned()) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn noted(db: &Connection, key: &SealKey) -> Result<Noted> {
+    let tables = tables(db)?.into_iter().map(|table| {
+        let sum = sum(db, key, &table)?;
+        Ok((table, sum))
+    });
+    Ok(Noted {
+        schema: schema(db, key)?,
+        tables: tables.collect::<Result<_>>()?,
+    })
 }
 
 /// All tables but the one of the seal, in the order of their names.
 fn tables(db: &Connection) -> Result<Vec<String>> {
+    let mut tables = tables_with_seal(db)?;
+    tables.retain(|table| table != "seal");
+    Ok(tables)
+}
+
+fn tables_with_seal(db: &Connection) -> Result<Vec<String>> {
     db.prepare(
         "SELECT name FROM main.sqlite_schema
-         WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> 'seal'
+         WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
          ORDER BY name",
     )?
     .query_map([], |row| row.get(0))?
@@ -279,19 +286,20 @@ fn columns(db: &Connection, table: &str) -> Result<Vec<String>> {
         .collect()
 }
 
-fn schema(db: &Connection) -> Result<Digest> {
+fn schema(db: &Connection, key: &SealKey) -> Result<Digest> {
     sum_of(
         db,
+        key,
         "sqlite_schema",
         "SELECT type, name, tbl_name, sql FROM main.sqlite_schema",
     )
 }
 
-fn sum(db: &Connection, table: &str) -> Result<Digest> {
-    sum_of(db, table, &format!("SELECT * FROM main.\"{table}\""))
+fn sum(db: &Connection, key: &SealKey, table: &str) -> Result<Digest> {
+    sum_of(db, key, table, &format!("SELECT * FROM main.\"{table}\""))
 }
 
-fn sum_of(db: &Connection, table: &str, query: &str) -> Result<Digest> {
+fn sum_of(db: &Connection, key: &SealKey, table: &str, query: &str) -> Result<Digest> {
     let mut statement = db.prepare(query)?;
     let columns = statement.column_count();
     let mut rows = statement.query([])?;
@@ -300,18 +308,18 @@ fn sum_of(db: &Connection, table: &str, query: &str) -> Result<Digest> {
         let values: Vec<ValueRef<'_>> = (0..columns)
             .map(|at| row.get_ref(at))
             .collect::<Result<_>>()?;
-        sum = sum.plus(line(table, values.into_iter()));
+        sum = sum.plus(line(key, table, values.into_iter()));
     }
     Ok(sum)
 }
 
-/// The line of a row: a hash over the table's name and all values, each with its type and length.
-fn line<'v>(table: &str, values: impl Iterator<Item = ValueRef<'v>>) -> Digest {
-    let mut hash = Context::new(&SHA256);
+/// The code of a row: over the table's name and all values, each with its type and length.
+fn line<'v>(key: &SealKey, table: &str, values: impl Iterator<Item = ValueRef<'v>>) -> Digest {
+    let mut code = key.line();
     let mut add = |kind: u8, bytes: &[u8]| {
-        hash.update(&[kind]);
-        hash.update(&(bytes.len() as u64).to_be_bytes());
-        hash.update(bytes);
+        code.update(&[kind]);
+        code.update(&(bytes.len() as u64).to_be_bytes());
+        code.update(bytes);
     };
     add(0, table.as_bytes());
     for value in values {
@@ -323,8 +331,8 @@ fn line<'v>(table: &str, values: impl Iterator<Item = ValueRef<'v>>) -> Digest {
             ValueRef::Blob(bytes) => add(5, bytes),
         }
     }
-    let hash = hash.finish();
+    let code = code.sign();
     let mut start = [0; 16];
-    start.copy_from_slice(&hash.as_ref()[..16]);
+    start.copy_from_slice(&code.as_ref()[..16]);
     Digest::from_bytes(start)
 }

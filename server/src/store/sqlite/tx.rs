@@ -14,15 +14,15 @@ use rusqlite::Connection;
 use super::convert::failure;
 use super::memo::Memo;
 use super::{
-    administration, attachments, bases, envelopes, feed, parcels, people, readings, records, seal,
+    administration, attachments, bases, envelopes, feed, parcels, people, readings, records,
     streams, templates, unread, visitors, written,
 };
 use crate::store::{
     AdminRow, Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, Counts, CurrentEntry,
     CursorsRow, Description, DeviceRow, EntriesAmount, FeedRow, Head, Holding, InvitationRow,
     LoadKey, LoadRow, MemberRow, ParcelAmount, Reader, ReadingKey, ReadingRow, RecordFile,
-    RecordRow, ReviewRow, SealReport, SessionRow, StoreError, StoreResult, StoredEnvelope,
-    StreamItem, TemplateRow, UnreadRow, UploadAmount, UploadRow,
+    RecordRow, ReviewRow, SessionRow, StoreError, StoreResult, StoredEnvelope, StreamItem,
+    TemplateRow, UnreadRow, UploadAmount, UploadRow,
 };
 
 pub(super) struct Tx<'c> {
@@ -345,10 +345,6 @@ impl Reader for Tx<'_> {
 
     fn session(&self, id: [u8; 16]) -> StoreResult<Option<SessionRow>> {
         visitors::session(self.db, id).map_err(failure)
-    }
-
-    fn seal(&self) -> StoreResult<SealReport> {
-        seal::report(self.db).map_err(failure)
     }
 
     fn counts(&self) -> StoreResult<Counts> {

@@ -8,7 +8,8 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 
 use super::convert::failure;
-use super::seal::Sealer;
+use super::open;
+use super::seal::{Sealer, Sealing};
 use super::tx::Tx;
 use crate::limits::{JOBS_PER_COMMIT_MAX, JOBS_WAITING_MAX};
 use crate::store::{Fate, Job, StoreError, StoreResult};
@@ -92,8 +93,11 @@ fn commit_together(connection: &Connection, sealer: &Sealer, jobs: Vec<Job>) -> 
     connection
         .execute_batch("BEGIN IMMEDIATE")
         .map_err(failure)?;
-    let outcome = run_sealed(connection, sealer, jobs);
-    let outcome = outcome.and_then(|()| connection.execute_batch("COMMIT").map_err(failure));
+    let outcome = run_sealed(connection, sealer, jobs).and_then(|sealing| {
+        connection.execute_batch("COMMIT").map_err(failure)?;
+        sealer.committed(&sealing);
+        Ok(())
+    });
     if outcome.is_err() && !connection.is_autocommit() {
         // If the rollback fails, the closing connection rolls back.
         let _ = connection.execute_batch("ROLLBACK");
@@ -101,12 +105,14 @@ fn commit_together(connection: &Connection, sealer: &Sealer, jobs: Vec<Job>) -> 
     outcome
 }
 
-fn run_sealed(connection: &Connection, sealer: &Sealer, jobs: Vec<Job>) -> StoreResult<()> {
+fn run_sealed(connection: &Connection, sealer: &Sealer, jobs: Vec<Job>) -> StoreResult<Sealing> {
+    open::check_version(connection)?;
     let sealing = sealer.begin(connection).map_err(failure)?;
     for job in jobs {
         run_one(connection, sealer, job)?;
     }
-    sealer.end(connection, &sealing).map_err(failure)
+    sealer.end(connection, &sealing).map_err(failure)?;
+    Ok(sealing)
 }
 
 fn run_one(connection: &Connection, sealer: &Sealer, job: Job) -> StoreResult<()> {
