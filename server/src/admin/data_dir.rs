@@ -667,7 +667,7 @@ mod tests {
         data
     }
 
-    /// Who can write the folder would otherwise get a true seal over rows of their own.
+    /// A person with the folder, but without its keys, may not get a true seal over other rows.
     #[test]
     fn emptied_database_is_not_sealed_as_a_new_one() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,6 +1,6 @@
 //! Invitations on paper: a page of HTML for printing, with one slip for each person.
 //!
-//! The page needs no network and no other file. It holds secrets until the invitations end, so its owner
+//! The page is one file, without network. It holds secrets until the invitations end, so its owner
 //! alone can read it.
 
 use std::fmt::Write as _;

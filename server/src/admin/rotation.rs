@@ -281,7 +281,7 @@ mod tests {
         install(&office.data, &office.path("list"), NOW + 3).unwrap();
     }
 
-    /// A command with the old keys in memory would go on signing with them.
+    /// A command with the old keys in memory goes on signing with them.
     #[test]
     fn installation_waits_for_no_command_and_is_refused() {
         let mut office = Office::new();

@@ -111,7 +111,7 @@ fn make_ready(
     server.put_shipped_templates(now_ms)?;
     fill(&server)?;
     drop(server);
-    // Closing tries to merge the log into the file as well, but nobody hears of a full disk then.
+    // Closing merges the log as well, but reports no full disk.
     sqlite::merge_log(&ready.database())?;
     sync(&ready.database())
 }

@@ -220,7 +220,12 @@ impl Deployment {
 
     /// Copies the data while the server runs.
     pub(super) fn backup(&self, to: &Path) -> Result<(), Refusal> {
-        Ok(backup::backup(&self.data, to, now_ms())?)
+        let done = backup::backup(&self.data, to, now_ms())?;
+        if !done.is_as_sealed {
+            let broken = "the rows of the store do not fit their seal";
+            return Err(Refusal::new("testbed.seal", broken));
+        }
+        Ok(())
     }
 
     /// Puts the data of the backup in place of the present data; no server may run. Returns the new

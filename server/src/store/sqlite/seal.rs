@@ -6,7 +6,7 @@
 //!
 //! The triggers belong to the writer's connection, so a change by any other program leaves the sums as they
 //! were, and [`report`] finds its table. Each row counts by a code under a key that is not in the file, and the
-//! sums are encrypted under another one: who knew codes of rows could look for other rows with the same sum.
+//! sums are encrypted under another one. Otherwise a thief of codes could find other rows with the same sum.
 //!
 //! **Invariant:** only a store that this program makes, brings up to a new schema, or is told to take as it is
 //! gets sums without having some ([`count`]). A lost seal, a foreign one, or tables of another form stay as they
