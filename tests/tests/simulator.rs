@@ -12,7 +12,7 @@ use onegrid_tests::sim::{Failure, Plan, run};
 use onegrid_tests::town::{Fault, MINUTE_MS, STREET, VILLAGE};
 
 /// The number of seeds of the sweep and of the newcomer's path.
-const SEEDS: u64 = 240;
+const SEEDS: u64 = 160;
 const SEEDS_QUICK: u64 = 40;
 const STEPS: u32 = 200;
 /// The number of long seeds, the first of them, and their steps.
