@@ -11,13 +11,17 @@ use std::thread::JoinHandle;
 pub use phone::{OnlinePhone, hazard, home, way_to};
 use tempfile::TempDir;
 
-/// Builds the binary, with the demo beside it, once for a test process; returns the binary's path.
+/// Builds the binary, with the demo beside it, once for a test process; returns the binary's path. The
+/// variable `TESTED_BINARY` names one that is built already.
 ///
 /// # Panics
 /// If it does not build.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
+        if let Some(built) = std::env::var_os("TESTED_BINARY") {
+            return built.into();
+        }
         let built = Command::new(env!("CARGO"))
             .args([
                 "build",
