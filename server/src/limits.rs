@@ -44,6 +44,11 @@ pub const LOCAL_CONNECTIONS_RESERVED: usize = 16;
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Span of time whose log lines about one code are counted.
 pub const QUIET_LINE_EVERY: Duration = Duration::from_mins(1);
+/// One address runs at most this part of `limits.requests_max` at the same time.
+pub const REQUESTS_SHARE: usize = 8;
+/// Requests that one address may run in any case, because an office or a mobile network may have
+/// one address for all its phones.
+pub const REQUESTS_OF_ADDRESS_MIN: usize = 16;
 /// Log lines a minute about refusals with one code.
 pub const REFUSAL_LINES_A_MINUTE: u32 = 1;
 /// Log lines a minute about faults of the server with one code.

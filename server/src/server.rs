@@ -255,16 +255,37 @@ impl Server {
         enrolment::invite(&self.shared, member, valid_ms, actor, now_ms, rng)
     }
 
-    /// Invites one more phone of each member, in short transactions.
-    pub fn invite_all(
+    /// Makes an invitation for one more phone of each member. It counts once it is stored.
+    pub fn draft_invitations(
         &self,
         members: &[MemberId],
         valid_ms: i64,
-        actor: &str,
         now_ms: i64,
         rng: &mut dyn CryptoRng,
     ) -> Result<Vec<NewInvitation>> {
-        enrolment::invite_all(&self.shared, members, valid_ms, actor, now_ms, rng)
+        enrolment::draft_all(&self.shared, members, valid_ms, now_ms, rng)
+    }
+
+    /// Stores new invitations: all of them or none.
+    pub fn store_invitations(
+        &self,
+        made: &[NewInvitation],
+        actor: &str,
+        now_ms: i64,
+    ) -> Result<()> {
+        enrolment::store_all(&self.shared, made, actor, now_ms)
+    }
+
+    /// Cancels new invitations whose codes are lost because of a problem, and returns the problem
+    /// to tell.
+    pub fn withdraw_invitations(
+        &self,
+        made: &[NewInvitation],
+        actor: &str,
+        now_ms: i64,
+        problem: Problem,
+    ) -> Problem {
+        enrolment::withdraw(&self.shared, made, actor, now_ms, problem)
     }
 
     /// Returns every invitation, redeemed or not, in the order of its making.

@@ -60,7 +60,7 @@ impl Sought {
 }
 
 fn line(tx: &dyn Reader, row: AuditRow) -> StoreResult<Line> {
-    let external_id = match row.subject.parse::<MemberId>() {
+    let external_id = match row.subject_id().parse::<MemberId>() {
         Ok(member) => tx.external_id(member.0)?,
         Err(_) => None,
     };
@@ -78,29 +78,33 @@ pub fn last(server: &Server, count: usize) -> Result<Vec<Line>> {
     })
 }
 
-/// Hands out the lines that match, the oldest first, from one snapshot. Returns their number.
+/// Hands out the lines that match, the oldest first, up to the newest of now. Returns their number.
+///
+/// Each page is read by itself, because its receiver may be a pager that somebody leaves open, and
+/// an old snapshot lets the log of the database grow without limit. Lines never change, so one
+/// snapshot is not needed.
 pub fn search(
     server: &Server,
     sought: &Sought,
     mut take: impl FnMut(&Line) -> Result<()>,
 ) -> Result<usize> {
-    server.store().read::<_, Problem>(|tx| {
-        let (mut after, mut count) = (0, 0);
-        loop {
-            let rows = tx.audit(after, LIST_ROWS_A_STEP)?;
-            let Some(newest) = rows.last() else {
-                return Ok(count);
-            };
-            after = newest.no;
-            for row in rows {
-                let line = line(tx, row)?;
-                if sought.fits(&line) {
-                    take(&line)?;
-                    count += 1;
-                }
-            }
+    let store = server.store();
+    let newest = store.read(|tx| tx.audit_last())?.map_or(0, |row| row.no);
+    let (mut after, mut count) = (0, 0);
+    while after < newest {
+        let page: Vec<Line> = store.read::<_, Problem>(|tx| {
+            let rows = tx.audit(after, LIST_ROWS_A_STEP)?.into_iter();
+            let rows = rows.filter(|row| row.no <= newest);
+            Ok(rows.map(|row| line(tx, row)).collect::<StoreResult<_>>()?)
+        })?;
+        let Some(last) = page.last() else { break };
+        after = last.row.no;
+        for line in page.iter().filter(|line| sought.fits(line)) {
+            take(line)?;
+            count += 1;
         }
-    })
+    }
+    Ok(count)
 }
 
 /// A log that can be exported.
@@ -290,6 +294,50 @@ mod tests {
         let newest = last(&world.server, 1).unwrap();
         assert_eq!(newest[0].row.action, "member.disabled");
         assert_eq!(newest[0].external_id.as_deref(), Some("W-7"));
+    }
+
+    /// A pager that is left open keeps no snapshot, or the log of the database would fill the disk.
+    #[test]
+    fn search_holds_no_snapshot_while_it_prints() {
+        let world = world();
+        let file = rusqlite::Connection::open(world.folder().join("onegrid.db")).unwrap();
+        file.busy_timeout(std::time::Duration::ZERO).unwrap();
+        let mut seen = 0;
+        let mut look = || {
+            seen += 1;
+            // Data that the reader has not seen can be merged all the same.
+            world.server.try_write(NOW + seen).unwrap();
+            file.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+                .unwrap()
+        };
+        let all = Sought::default();
+        let count = search(&world.server, &all, |_| {
+            let busy: i64 = look();
+            assert_eq!(busy, 0);
+            Ok(())
+        });
+        assert!(count.unwrap() > 2);
+        let any = readings::Sought {
+            member: None,
+            record: None,
+            since_ms: 0,
+        };
+        let row = |day| crate::store::ReadingRow {
+            key: crate::store::ReadingKey {
+                day,
+                device: onegrid_core::id::DeviceId([1; 16]),
+                record: RecordId([2; 16]),
+            },
+            member: VOLUNTEER_WANG.member(),
+            stream: onegrid_core::domain::stream::StreamId::DirectoryBase,
+            first_ms: day,
+        };
+        readings::note(world.server.store(), vec![row(1), row(2)]).unwrap();
+        let count = world.server.readings(&any, "li", NOW, |_| {
+            assert_eq!(look(), 0);
+            Ok(())
+        });
+        assert_eq!(count.unwrap(), 2);
     }
 
     #[test]

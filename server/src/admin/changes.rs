@@ -187,6 +187,11 @@ impl Change {
                 value["name_before"] = json!(person.name_before);
                 value["moved_from"] = json!(person.moved.map(|(from, _)| wording.area(from)));
                 value["moved_to"] = json!(person.moved.map(|(_, to)| wording.area(to)));
+                let code = |id| wording.area_code(id);
+                value["moved_from_code"] = json!(person.moved.and_then(|(from, _)| code(from)));
+                value["moved_to_code"] = json!(person.moved.and_then(|(_, to)| code(to)));
+                value["grants_added"] = json!(wording.grants_codes(&person.added));
+                value["grants_taken"] = json!(wording.grants_codes(&person.taken));
                 value["roles_added"] = json!(words(&person.added));
                 value["roles_taken"] = json!(words(&person.taken));
                 value["disabled"] = json!(person.is_disabled);

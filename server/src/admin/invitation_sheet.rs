@@ -1,12 +1,15 @@
 //! Invitations on paper: a page of HTML for printing, with one slip for each person.
 //!
+//! The page is on the disk before its invitations count, beside its path (`.part`), and gets its
+//! name afterwards. So no code is lost when the disk is full or the machine stops.
+//!
 //! The page is one file, without network. It holds secrets until the invitations end, so its owner
 //! alone can read it.
 
 use std::fmt::Write as _;
-use std::fs::OpenOptions;
+use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use onegrid_core::texts::{Lang, say};
 use qrcode::{Color, QrCode};
@@ -30,26 +33,95 @@ pub struct Slip {
     pub until: String,
 }
 
-/// Writes a new page. A file that exists stays as it is.
-pub fn write(path: &Path, slips: &[Slip]) -> Result<()> {
-    let failed = |error: std::io::Error| {
-        let code = match error.kind() {
-            ErrorKind::AlreadyExists => "export.exists",
-            _ => "data.unusable",
+/// A page that is written and has not got its name yet. Without [`Self::keep`] it is removed again.
+#[derive(Debug)]
+pub struct Sheet {
+    path: PathBuf,
+    part: PathBuf,
+    is_kept: bool,
+}
+
+impl Sheet {
+    /// Writes a new page beside its path. A file that exists stays as it is.
+    pub fn write(path: &Path, slips: &[Slip]) -> Result<Self> {
+        refuse_existing(path)?;
+        let page = page(slips)?;
+        let part = part_of(path);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&part).map_err(|error| failed(path, &error))?;
+        let sheet = Self {
+            path: path.to_owned(),
+            part,
+            is_kept: false,
         };
-        Problem::new(code)
-            .with("path", path.display())
-            .because(&error)
+        file.write_all(page.as_bytes())
+            .and_then(|()| file.sync_all())
+            .map_err(|error| failed(path, &error))?;
+        Ok(sheet)
+    }
+
+    /// Gives the page its name.
+    pub fn keep(mut self) -> Result<()> {
+        refuse_present(&self.path)?;
+        fs::rename(&self.part, &self.path).map_err(|error| failed(&self.path, &error))?;
+        self.is_kept = true;
+        // Not every file system can write a folder through.
+        let folder = self
+            .path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let _ = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
+        Ok(())
+    }
+}
+
+impl Drop for Sheet {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            // Its codes open nothing, so it does no harm.
+            let _ = fs::remove_file(&self.part);
+        }
+    }
+}
+
+/// Refuses a path where a page is, or the page of a command that was cut off.
+pub fn refuse_existing(path: &Path) -> Result<()> {
+    refuse_present(path)?;
+    let part = part_of(path);
+    if is_there(&part) {
+        return Err(Problem::new("invite.sheet_cut_off").with("path", part.display()));
+    }
+    Ok(())
+}
+
+fn refuse_present(path: &Path) -> Result<()> {
+    if is_there(path) {
+        return Err(Problem::new("invite.sheet_exists").with("path", path.display()));
+    }
+    Ok(())
+}
+
+fn is_there(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+fn part_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".part");
+    PathBuf::from(name)
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> Problem {
+    let code = match error.kind() {
+        ErrorKind::AlreadyExists => "invite.sheet_exists",
+        _ => "invite.sheet_unwritable",
     };
-    let page = page(slips)?;
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).map_err(failed)?;
-    file.write_all(page.as_bytes())
-        .and_then(|()| file.sync_all())
-        .map_err(failed)
+    Problem::new(code)
+        .with("path", path.display())
+        .because(error)
 }
 
 const STYLE: &str = "\
@@ -194,16 +266,24 @@ mod tests {
     fn sheet_is_new_and_only_its_owner_reads_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("sheet.html");
-        write(&path, &[slip("王阿姨")]).unwrap();
+        let sheet = Sheet::write(&path, &[slip("王阿姨")]).unwrap();
+        assert!(!path.exists(), "it has its name when its invitations count");
+        let second = Sheet::write(&path, &[]).unwrap_err();
+        assert_eq!(second.code(), "invite.sheet_cut_off");
+        sheet.keep().unwrap();
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
             let mode = std::fs::metadata(&path).unwrap().permissions().mode();
             assert_eq!(mode & 0o777, 0o600);
         }
-        let again = write(&path, &[]).unwrap_err();
-        assert_eq!(again.code(), "export.exists");
+        let again = Sheet::write(&path, &[]).unwrap_err();
+        assert_eq!(again.code(), "invite.sheet_exists");
         let kept = std::fs::read_to_string(&path).unwrap();
         assert!(kept.contains("王阿姨"));
+        let other = folder.path().join("other.html");
+        drop(Sheet::write(&other, &[slip("李四")]).unwrap());
+        let left = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 1, "a page without invitations is removed");
     }
 }

@@ -8,6 +8,7 @@ pub mod export;
 pub mod import;
 pub mod invitation_sheet;
 pub mod people;
+pub mod restore_losses;
 pub mod rotation;
 pub mod seed;
 pub mod setup;

@@ -261,6 +261,7 @@ fn take<T>(
         changes,
         ..Outcome::default()
     };
+    in_order(&mut outcome.bad);
     match mode {
         Mode::Strict if !outcome.bad.is_empty() => outcome.withheld = true,
         Mode::DryRun => outcome.changed = import.good.len(),
@@ -271,6 +272,17 @@ fn take<T>(
         }
     }
     Ok(outcome)
+}
+
+/// Sorts bad rows as their files have them; the parts of the import find them in turns.
+fn in_order(bad: &mut [BadRow]) {
+    let mut files: Vec<String> = Vec::new();
+    for row in bad.iter() {
+        if !files.contains(&row.file) {
+            files.push(row.file.clone());
+        }
+    }
+    bad.sort_by_key(|row| (files.iter().position(|file| *file == row.file), row.place));
 }
 
 #[cfg(test)]

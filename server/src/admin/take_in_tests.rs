@@ -224,8 +224,8 @@ fn file_with_a_gap_takes_no_role_away() {
         12,己,mediator,330105013004,\n,庚,mediator,330105013004,\n";
     let outcome = office.people(&format!("{HEADER}{rows}"), Mode::Rest);
     let codes: Vec<_> = outcome.bad.iter().map(|bad| bad.code).collect();
-    assert_eq!(codes, ["name.empty", "import.would_take_roles"]);
-    assert_eq!(outcome.bad[1].line(), Some(2));
+    assert_eq!(codes, ["import.would_take_roles", "import.no_external_id"]);
+    assert_eq!(outcome.bad[0].line(), Some(2));
     assert_eq!(office.roles("7"), [Role::Mediator, Role::StationHead]);
     assert_eq!(
         office.roles("12"),

@@ -253,7 +253,7 @@ impl Walk<'_> {
             Ok(lines) => self.found.audit = lines,
             Err(line) => self.wrong("verify.audit", line),
         }
-        if let Some(line) = anchor::contradiction(self.tx)? {
+        for line in anchor::contradictions(self.tx)? {
             self.wrong("verify.anchor", line);
         }
         Ok(())

@@ -6,6 +6,9 @@ use onegrid_core::domain::names::Names;
 use onegrid_core::domain::{Grant, Scope};
 use onegrid_core::id::{AreaId, UnitId};
 use onegrid_core::texts::{Lang, say};
+use serde_json::{Value, json};
+
+use super::people::Person;
 
 /// Words over a directory, in one language.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +40,18 @@ impl Wording<'_> {
         unit.map_or_else(|| id.to_string(), |unit| self.name(&unit.names).to_owned())
     }
 
+    /// Name, id and area of a person, so that nobody acts on a mistyped id.
+    #[must_use]
+    pub fn person(self, person: &Person) -> String {
+        let (id, area) = (person.shown_id(), self.area(person.area));
+        let name = person.name.as_deref().unwrap_or("-");
+        say(
+            "people.who",
+            self.lang,
+            &[("name", name), ("id", &id), ("area", &area)],
+        )
+    }
+
     /// Role with its place.
     #[must_use]
     pub fn grant(self, grant: &Grant) -> String {
@@ -51,6 +66,35 @@ impl Wording<'_> {
             self.lang,
             &[("role", role.as_str()), ("where", place.as_str())],
         )
+    }
+
+    /// Code of an area; `None` if the directory lacks it.
+    #[must_use]
+    pub fn area_code(self, id: AreaId) -> Option<String> {
+        let area = self.directory.areas.get(id)?;
+        Some(area.newest().code.to_string())
+    }
+
+    /// Role and place for programs, in codes and ids that are equal in every language.
+    #[must_use]
+    pub fn grant_codes(self, grant: &Grant) -> Value {
+        let (area, unit, zone) = match &grant.scope {
+            Scope::Area(path) => (Some(path.leaf()), None, None),
+            Scope::Unit(unit) => (None, Some(unit.to_string()), None),
+            Scope::Zone { zone, .. } => (None, None, Some(zone.to_string())),
+        };
+        json!({
+            "role": grant.role.name(),
+            "area": area.map(|id| self.area_code(id).unwrap_or_else(|| id.to_string())),
+            "unit": unit,
+            "zone": zone,
+        })
+    }
+
+    /// Several roles for programs.
+    #[must_use]
+    pub fn grants_codes(self, grants: &[Grant]) -> Vec<Value> {
+        grants.iter().map(|grant| self.grant_codes(grant)).collect()
     }
 
     /// Several roles with their places.
@@ -101,5 +145,14 @@ mod tests {
             lang: Lang::En,
         };
         assert_eq!(none.grants(&[]), "no role");
+        let codes = |lang| {
+            let wording = Wording {
+                directory: &directory,
+                lang,
+            };
+            wording.grant_codes(&VOLUNTEER_WANG.grant())
+        };
+        assert_eq!(codes(Lang::Zh), codes(Lang::En));
+        assert_eq!(codes(Lang::En)["role"], "volunteer");
     }
 }

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
@@ -13,6 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use onegrid_core::id::{DeviceId, Hash, RecordId};
@@ -32,8 +32,10 @@ use tokio::time::timeout;
 
 use super::node::Node;
 use super::patience::Pace;
+use super::peer::Caller;
 use super::routes::tags;
 use super::seats::Seat;
+use super::shell::Place;
 use crate::blobs::{Blobs, Download, Progress, Receiver, Resumption, Turn};
 use crate::error::{Problem, Result};
 use crate::limits::{ANSWER_SILENCE_MAX, DOWNLOAD_PIECES_A_LOOK, UPLOAD_PIECE_BYTES};
@@ -480,13 +482,13 @@ impl Outgoing {
 /// Names the files that the server lacks. The body is short, so the usual limits of time and size are around it.
 pub(super) async fn needed(
     State(node): State<Node>,
+    Extension(from): Extension<(Caller, Place)>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response> {
     let (session, mac) = tags(&headers)?;
     if let Err(problem) = node.claimed(&session, &mac).await {
-        node.0.bodies.drain(body, NEEDED_BYTES_MAX).await;
-        return Err(problem);
+        return Ok(node.refuse(from, body, NEEDED_BYTES_MAX, problem).await);
     }
     let held = node.0.bodies.read(&headers, body, NEEDED_BYTES_MAX).await?;
     let request = ("POST", ATTACHMENTS_NEEDED_PATH);

@@ -12,7 +12,7 @@ use onegrid_core::system::now_ms;
 use onegrid_core::texts::Lang;
 
 use super::shell::Shell;
-use crate::error::Result;
+use crate::error::{Phrase, Result};
 
 /// Tells whether the server can work now. It must answer at once, without IO that can hang.
 pub type Ready = Arc<dyn Fn() -> Result<()> + Send + Sync>;
@@ -28,10 +28,14 @@ async fn healthz(State(shell): State<Shell>) -> Result<Json<serde_json::Value>> 
     (shell.ready)()?;
     let mut said = serde_json::json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") });
     // They need an administrator, and not a restart.
+    let log = shell.server.iter();
+    let log = log.filter_map(|server| server.shared.audit_alarm.line());
+    let log = log.map(|line| Phrase::new("audit.contradicts").with("line", line));
     let warnings: Vec<serde_json::Value> = shell
         .tls
         .iter()
         .flat_map(|tls| tls.warnings(now_ms()))
+        .chain(log)
         .map(|warning| {
             serde_json::json!({
                 "code": warning.code(),

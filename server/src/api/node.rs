@@ -12,6 +12,7 @@ use super::peer::Caller;
 use super::quiet::QuietLog;
 use super::rates::Rates;
 use super::seats::Seats;
+use super::shell::share_of_address;
 use super::shutdown::Shutdown;
 use crate::blobs::Blobs;
 use crate::config::Config;
@@ -40,6 +41,8 @@ pub(super) struct Inner {
     pub(super) strangers: Bodies,
     /// Syncs of each device, from the first byte of the request to the last byte of the answer.
     pub(super) syncs: Seats<DeviceId>,
+    /// Refused uploads whose rest is still read, so that the phone hears the answer.
+    pub(super) refusals: Seats<Caller>,
     pub(super) seats: Seats<DeviceId>,
     pub(super) transfers: Seats<DeviceId>,
     pub(super) body_bytes_max: usize,
@@ -75,6 +78,7 @@ impl Node {
             ),
             strangers: Bodies::new(STRANGER_BODIES_BYTES_MAX, Pace::default()),
             syncs: Seats::new(limits.requests_max, SYNCS_PER_DEVICE_MAX),
+            refusals: Seats::new(limits.requests_max, share_of_address(limits.requests_max)),
             seats: Seats::new(limits.live_max, LIVE_PER_DEVICE_MAX),
             transfers: Seats::new(TRANSFERS_MAX, TRANSFERS_PER_DEVICE_MAX),
             body_bytes_max: limits.body_bytes_max,

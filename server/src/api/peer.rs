@@ -75,8 +75,9 @@ fn nth_from_end(headers: &HeaderMap, back: usize) -> Option<IpAddr> {
     let mut entries = lines
         .iter()
         .rev()
-        .flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
-    let entry = entries.nth(back)?.trim();
+        .flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
+    // A foreign byte of the caller must not hide the entries of the own proxies.
+    let entry = std::str::from_utf8(entries.nth(back)?).ok()?.trim();
     // Some proxies add the port.
     let bare = entry.parse().ok();
     bare.or_else(|| entry.parse::<SocketAddr>().ok().map(|address| address.ip()))
@@ -153,5 +154,14 @@ mod tests {
         assert_ne!(plain("2001:db8:1:2::1"), plain("2001:db8:1:3::1"));
         assert_eq!(plain("::ffff:1.2.3.4"), plain("1.2.3.4"));
         assert_ne!(plain("1.2.3.4"), plain("1.2.3.5"));
+    }
+
+    #[test]
+    fn foreign_byte_hides_no_entry_of_a_proxy() {
+        let mut headers = HeaderMap::new();
+        let value = HeaderValue::from_bytes(b"\xe9, 9.9.9.9").unwrap();
+        headers.insert("x-forwarded-for", value);
+        assert_eq!(nth_from_end(&headers, 0), "9.9.9.9".parse().ok());
+        assert_eq!(nth_from_end(&headers, 1), None);
     }
 }

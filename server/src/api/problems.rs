@@ -67,7 +67,8 @@ pub(super) async fn speak(State(shell): State<Shell>, request: Request, next: Ne
 }
 
 /// Headers of a failed answer that stay when it is translated.
-const KEPT: [HeaderName; 3] = [
+const KEPT: [HeaderName; 4] = [
+    header::CONNECTION,
     header::ALLOW,
     HeaderName::from_static(TUS_RESUMABLE),
     HeaderName::from_static(TUS_VERSIONS),

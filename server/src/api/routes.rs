@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 use onegrid_core::id::DeviceId;
@@ -21,6 +21,7 @@ use super::connection::UntilSent;
 use super::live::live;
 use super::node::Node;
 use super::peer::Caller;
+use super::shell::Place;
 use crate::error::{Problem, Result};
 
 /// Routes that phones use.
@@ -84,7 +85,12 @@ async fn session(State(node): State<Node>, headers: HeaderMap, body: Body) -> Re
     Ok(answer(MEDIA_CBOR, body))
 }
 
-async fn sync(State(node): State<Node>, headers: HeaderMap, body: Body) -> Result<Response> {
+async fn sync(
+    State(node): State<Node>,
+    Extension(from): Extension<(Caller, Place)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response> {
     let (session, mac) = tags(&headers)?;
     let bytes_max = node.0.body_bytes_max.min(REQUEST_BYTES_MAX);
     // The session is known before a byte is kept, so a stranger takes no memory of the phones.
@@ -94,12 +100,7 @@ async fn sync(State(node): State<Node>, headers: HeaderMap, body: Body) -> Resul
     };
     let seat = match seat {
         Ok(seat) => seat,
-        Err(problem) => {
-            // A phone has to hear that its session is over, and it hears nothing before its last
-            // byte.
-            node.0.bodies.drain(body, bytes_max).await;
-            return Err(problem);
-        }
+        Err(problem) => return Ok(node.refuse(from, body, bytes_max, problem).await),
     };
     let held = node.0.bodies.read(&headers, body, bytes_max).await?;
     let inner = std::sync::Arc::clone(&node.0);
@@ -136,6 +137,29 @@ impl Node {
         let (session, mac) = (session.to_owned(), mac.to_owned());
         self.work(move |server| server.claimed((&session, &mac), now_ms()))
             .await
+    }
+}
+
+impl Node {
+    /// Refuses an upload. A phone has to hear that its session is over, and it hears nothing before
+    /// its last byte, so the rest is read: without the place of a running request, and only so many
+    /// of each address. Beyond that the answer comes at once and the connection ends.
+    pub(super) async fn refuse(
+        &self,
+        (caller, place): (Caller, Place),
+        body: Body,
+        bytes_max: usize,
+        problem: Problem,
+    ) -> Response {
+        place.end();
+        let Ok(_seat) = self.0.refusals.take(caller) else {
+            let mut response = problem.into_response();
+            let close = HeaderValue::from_static("close");
+            response.headers_mut().insert(header::CONNECTION, close);
+            return response;
+        };
+        self.0.bodies.drain(body, bytes_max).await;
+        problem.into_response()
     }
 }
 

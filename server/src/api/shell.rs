@@ -2,15 +2,14 @@
 
 use std::any::Any;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::Router;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use onegrid_core::system::now_ms;
-use tokio::sync::Semaphore;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
@@ -18,12 +17,14 @@ use super::health::{self, Ready};
 use super::peer::{Caller, Chain, Passage};
 use super::quiet::QuietLog;
 use super::rates::Rates;
+use super::seats::{Seat, Seats};
 use super::tls::Tls;
 use super::{observe, problems};
 use crate::config::{Config, LimitsConfig};
 use crate::error::{Problem, Result};
-use crate::limits::REFUSAL_LINES_A_MINUTE;
+use crate::limits::{REFUSAL_LINES_A_MINUTE, REQUESTS_OF_ADDRESS_MIN, REQUESTS_SHARE};
 use crate::metrics::Metrics;
+use crate::server::Server;
 
 /// Dependencies of the layers.
 #[derive(Clone)]
@@ -36,9 +37,32 @@ pub struct Shell {
     pub ready: Ready,
     pub(super) quiet: QuietLog,
     pub(super) tls: Option<Arc<Tls>>,
+    pub(super) server: Option<Arc<Server>>,
     chain: Chain,
     by_address: Arc<Rates<Caller>>,
-    permits: Arc<Semaphore>,
+    running: Arc<Seats<Caller>>,
+}
+
+/// The place of a running request. A request that waits for bytes that nobody needs gives its place
+/// back first.
+#[derive(Debug, Clone)]
+pub(super) struct Place(Arc<Mutex<Option<Seat<Caller>>>>);
+
+impl Place {
+    fn new(seat: Seat<Caller>) -> Self {
+        Self(Arc::new(Mutex::new(Some(seat))))
+    }
+
+    /// Frees the place.
+    pub(super) fn end(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+/// The requests of one address at the same time, so that no address answers “busy” to all others.
+pub(super) fn share_of_address(requests_max: usize) -> usize {
+    let share = requests_max / REQUESTS_SHARE;
+    share.max(REQUESTS_OF_ADDRESS_MIN).min(requests_max)
 }
 
 impl Shell {
@@ -46,18 +70,18 @@ impl Shell {
     #[must_use]
     pub fn new(config: &Config, metrics: Metrics, ready: Ready) -> Self {
         let limits = config.limits.clone();
-        let permits = Arc::new(Semaphore::new(
-            limits.requests_max.min(Semaphore::MAX_PERMITS),
-        ));
+        let own = share_of_address(limits.requests_max);
+        let running = Arc::new(Seats::new(limits.requests_max, own));
         Self {
             quiet: QuietLog::default(),
             tls: None,
+            server: None,
             chain: Chain::of(&config.server),
             by_address: Arc::new(Rates::per_minute(limits.address_per_minute)),
             limits,
             metrics,
             ready,
-            permits,
+            running,
         }
     }
 
@@ -65,6 +89,13 @@ impl Shell {
     #[must_use]
     pub fn with_tls(mut self, tls: Option<Arc<Tls>>) -> Self {
         self.tls = tls;
+        self
+    }
+
+    /// Lets `/healthz` warn of the audit log of the server.
+    #[must_use]
+    pub fn with_server(mut self, server: Arc<Server>) -> Self {
+        self.server = Some(server);
         self
     }
 }
@@ -144,11 +175,13 @@ async fn refuse_large(
 /// Answers “busy” at once, because a queue could grow without end.
 async fn refuse_when_busy(
     State(shell): State<Shell>,
-    request: Request,
+    Extension(caller): Extension<Caller>,
+    mut request: Request,
     next: Next,
 ) -> Result<Response> {
-    let Ok(_permit) = shell.permits.try_acquire() else {
-        return Err(Problem::new("http.busy"));
-    };
-    Ok(next.run(request).await)
+    let place = Place::new(shell.running.take(caller)?);
+    request.extensions_mut().insert((caller, place.clone()));
+    let response = next.run(request).await;
+    place.end();
+    Ok(response)
 }

@@ -207,6 +207,37 @@ async fn a_full_server_answers_busy_at_once_and_health_still_answers() {
     assert!(waiting.await.unwrap().ends_with("waited"));
 }
 
+/// Requests that only wait must not answer “busy” to the phones of everybody else.
+#[tokio::test]
+async fn address_with_its_share_leaves_room_for_others() {
+    let gate = Arc::<Gate>::default();
+    let flags = ["limits.requests_max=64", "server.behind_proxy=true"];
+    let server = start(&flags, gate.clone(), Arc::new(|| Ok(())));
+    let address = server.address;
+    let from = |request: &str, who: &str| {
+        format!(
+            "{request} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nX-Forwarded-For: {who}\r\n\
+             Connection: close\r\n\r\n"
+        )
+    };
+    let mut waiting = Vec::new();
+    for _ in 0..16 {
+        let request = from("GET /wait", "192.0.2.1");
+        waiting.push(tokio::spawn(async move { raw(address, &request).await }));
+        gate.entered.notified().await;
+    }
+    let busy = raw(address, &from("POST /count", "192.0.2.1")).await;
+    assert!(busy.starts_with("HTTP/1.1 503"), "{busy}");
+    let served = raw(address, &from("POST /count", "192.0.2.2")).await;
+    assert!(served.starts_with("HTTP/1.1 200"), "{served}");
+    gate.opened.notify_waiters();
+    for one in waiting {
+        assert!(one.await.unwrap().ends_with("waited"));
+    }
+    let again = raw(address, &from("POST /count", "192.0.2.1")).await;
+    assert!(again.starts_with("HTTP/1.1 200"), "{again}");
+}
+
 #[tokio::test]
 async fn stopping_finishes_what_is_under_way_and_takes_nothing_new() {
     let gate = Arc::<Gate>::default();

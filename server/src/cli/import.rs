@@ -7,10 +7,12 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use onegrid_core::domain::position::Datum;
+use onegrid_core::texts::Lang;
 
 use super::Context;
 use super::progress::Bar;
 use super::time::now;
+use crate::admin::changes::Change;
 use crate::admin::import::BadRow;
 use crate::admin::import::areas::AreaFiles;
 use crate::admin::import::units::KindChange;
@@ -113,7 +115,11 @@ pub(super) fn run(command: &Command, context: &mut Context<'_>) -> Result<()> {
             let bar = Bar::new(args.how.progress);
             let files = match AreaFiles::read_folder(&args.folder) {
                 Ok(files) => files,
-                Err(bad) => {
+                Err(mut bad) => {
+                    bad.file = args.folder.join(&bad.file).display().to_string();
+                    if !args.folder.is_dir() {
+                        bad.code = "import.no_folder";
+                    }
                     let outcome = Outcome {
                         bad: vec![bad],
                         withheld: true,
@@ -173,9 +179,18 @@ fn tell(
     how: How,
     context: &mut Context<'_>,
 ) -> Result<()> {
-    let directory = server
+    let mut directory = server
         .store()
         .read::<_, Problem>(|tx| Ok(directory::read(tx)?))?;
+    if how.dry_run {
+        // The report is the same as that of the import, which has stored the areas that it names.
+        for change in &outcome.changes {
+            if let Change::Area { after, .. } = change {
+                // An area that does not fit is named by its id.
+                let _ = directory.areas.apply((**after).clone());
+            }
+        }
+    }
     let wording = Wording {
         directory: &directory,
         lang: context.lang,
@@ -190,23 +205,15 @@ fn tell(
         (0, ..) => return Ok(()),
         (_, true, _) => "import.rows_wrong",
         (_, _, true) => "import.nothing_taken",
+        // Not one row could be used, so there is no rest.
+        _ if outcome.changed + outcome.unchanged == 0 => "import.nothing_taken",
         (_, _, false) => "import.rest_taken",
     };
     Err(Problem::new(code).with("count", count))
 }
 
 fn to_json(outcome: &Outcome, how: How, wording: Wording<'_>) -> serde_json::Value {
-    let row = |row: &BadRow| {
-        serde_json::json!({
-            "file": row.file,
-            "sheet": row.sheet(),
-            "line": row.line(),
-            "column": row.column,
-            "code": row.code,
-            "value": row.value,
-            "reason": row.reason(wording.lang),
-        })
-    };
+    let row = |row: &BadRow| bad_row(row, wording.lang);
     let changes = outcome.changes.iter().filter(|_| !outcome.withheld);
     let changes: Vec<_> = changes.map(|change| change.to_json(wording)).collect();
     serde_json::json!({
@@ -218,6 +225,18 @@ fn to_json(outcome: &Outcome, how: How, wording: Wording<'_>) -> serde_json::Val
         "held_back": outcome.held_back,
         "notes": outcome.notes.iter().map(row).collect::<Vec<_>>(),
         "bad": outcome.bad.iter().map(row).collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn bad_row(row: &BadRow, lang: Lang) -> serde_json::Value {
+    serde_json::json!({
+        "file": row.file,
+        "sheet": row.sheet(),
+        "line": row.line(),
+        "column": row.column,
+        "code": row.code,
+        "value": row.value,
+        "reason": row.reason(lang),
     })
 }
 
@@ -250,6 +269,12 @@ fn say(
     if more > 0 {
         context.say(&Phrase::new("import.more_changes").with("count", more))?;
     }
+    let code = match code {
+        "import.done_areas" if how.dry_run => "import.would_areas",
+        "import.done_units" if how.dry_run => "import.would_units",
+        "import.done_members" if how.dry_run => "import.would_members",
+        code => code,
+    };
     context.say(
         &Phrase::new(code)
             .with("changed", outcome.changed)
@@ -261,7 +286,7 @@ fn say(
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     let unreadable = |error: std::io::Error| {
         Problem::new("import.no_file")
             .with("path", path.display())
@@ -277,7 +302,7 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn name_of(path: &Path) -> String {
+pub(super) fn name_of(path: &Path) -> String {
     path.file_name()
         .unwrap_or(path.as_os_str())
         .to_string_lossy()

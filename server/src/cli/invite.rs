@@ -2,7 +2,6 @@
 //! only keeps data that verifies it.
 
 use std::collections::{HashMap, HashSet};
-use std::io::Read as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -14,16 +13,16 @@ use onegrid_core::system::OsRandom;
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 
-use super::Context;
 use super::members::{area_of, directory_of};
 use super::time::{local, now};
+use super::{Context, import};
 use crate::admin::data_dir::DataDir;
-use crate::admin::invitation_sheet::{self, Slip};
+use crate::admin::import::people::parse_people;
+use crate::admin::invitation_sheet::{self, Sheet, Slip};
 use crate::admin::people::{self, Filter, Found, Person};
 use crate::admin::wording::Wording;
 use crate::config::Config;
 use crate::error::{Phrase, Problem, Result};
-use crate::limits::IMPORT_FILE_BYTES_MAX;
 use crate::registry::enrolment::NewInvitation;
 use crate::registry::members::id_of_external;
 use crate::server::Server;
@@ -79,7 +78,7 @@ pub(super) struct ForPhones {
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let (config, server) = context.deployment()?;
     let address = args.phones.address(&config)?;
-    let Found { people, directory } = args.people(&server)?;
+    let Found { people, directory } = args.people(&server, context)?;
     if people.is_empty() {
         if !args.json {
             context.say(&Phrase::new("invite.nobody"))?;
@@ -89,32 +88,26 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     if args.member.is_none() && args.phones.sheet.is_none() && !args.json {
         return Err(Problem::new("invite.sheet_needed").with("count", people.len()));
     }
-    let ids: Vec<MemberId> = people.iter().map(|person| person.id).collect();
-    let made = args.phones.invite(&server, &ids, context)?;
     let people = (people.as_slice(), &directory);
     let phones = &args.phones;
-    phones.tell(
-        &server,
-        people,
-        &made,
-        address.as_deref(),
-        args.json,
-        context,
-    )
+    phones.invite(&server, people, address.as_deref(), args.json, context)
 }
 
 impl Args {
     /// The people to be invited.
-    fn people(&self, server: &Server) -> Result<Found> {
+    fn people(&self, server: &Server, context: &mut Context<'_>) -> Result<Found> {
         if let Some(text) = &self.member {
             let (person, directory) = people::one(server, member_of(server, text)?)?;
+            if person.disabled_ms.is_some() {
+                return Err(disabled(&person));
+            }
             return Ok(Found {
                 people: vec![person],
                 directory,
             });
         }
         if let Some(path) = &self.from {
-            return listed(server, path);
+            return listed(server, path, self.json, context);
         }
         let area = match &self.area {
             Some(code) => Some(area_of(&directory_of(server)?, code)?.id()),
@@ -137,39 +130,53 @@ impl Args {
     }
 }
 
-/// The people of a file with one external id a line. Other columns are ignored.
-fn listed(server: &Server, path: &Path) -> Result<Found> {
-    let unreadable = |error: std::io::Error| {
-        Problem::new("import.no_file")
-            .with("path", path.display())
-            .because(&error)
-    };
-    let mut text = String::new();
-    let limit = IMPORT_FILE_BYTES_MAX as u64;
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    file.take(limit)
-        .read_to_string(&mut text)
-        .map_err(unreadable)?;
-    let ids = text
-        .trim_start_matches('\u{feff}')
-        .split(['\n', '\r'])
-        .filter_map(|line| line.split([',', ';', '\t']).next())
-        .map(|id| id.trim().trim_matches('"'));
+/// The people of a file. Each row that names nobody who can be invited is told, and then nobody is
+/// invited.
+fn listed(server: &Server, path: &Path, json: bool, context: &mut Context<'_>) -> Result<Found> {
+    let (file, bytes) = (import::name_of(path), import::read(path)?);
     let Found { people, directory } = people::find(server, &Filter::default())?;
     let mut by_id: HashMap<MemberId, Person> =
         people.into_iter().map(|one| (one.id, one)).collect();
-    let mut wanted = Vec::new();
-    let mut known = HashSet::new();
-    for id in ids.filter(|id| !id.is_empty()) {
-        let member = member_of(server, id)?;
-        if known.insert(member) {
-            wanted.extend(by_id.remove(&member));
+    let (rows, mut bad) = match parse_people(&file, &bytes) {
+        Ok(rows) => (rows, Vec::new()),
+        Err(bad) => (Vec::new(), bad),
+    };
+    let (mut wanted, mut known) = (Vec::new(), HashSet::new());
+    for row in rows {
+        let member = match member_of(server, &row.external_id) {
+            Ok(member) => member,
+            Err(problem) if problem.code() == "registry.unknown_member" => {
+                bad.push(row.refused(&file, problem.code()));
+                continue;
+            }
+            Err(problem) => return Err(problem),
+        };
+        match by_id.get(&member) {
+            Some(person) if person.disabled_ms.is_some() => {
+                bad.push(row.refused(&file, "registry.member_disabled"));
+            }
+            _ if known.insert(member) => wanted.extend(by_id.remove(&member)),
+            _ => {}
         }
     }
-    Ok(Found {
-        people: wanted,
-        directory,
-    })
+    if bad.is_empty() {
+        return Ok(Found {
+            people: wanted,
+            directory,
+        });
+    }
+    for row in &bad {
+        if json {
+            context.json(&import::bad_row(row, context.lang))?;
+        } else {
+            context.line(row.say(context.lang))?;
+        }
+    }
+    Err(Problem::new("invite.list_wrong").with("count", bad.len()))
+}
+
+fn disabled(person: &Person) -> Problem {
+    Problem::new("registry.member_disabled").with("member", person.shown_id())
 }
 
 impl ForPhones {
@@ -188,46 +195,75 @@ impl ForPhones {
         if address.is_none() && self.sheet.is_some() {
             return Err(Problem::new("invite.sheet_without_address"));
         }
-        if let Some(path) = self.sheet.as_ref().filter(|path| path.exists()) {
-            return Err(Problem::new("export.exists").with("path", path.display()));
+        if let Some(path) = &self.sheet {
+            invitation_sheet::refuse_existing(path)?;
         }
         Ok(address)
     }
 
-    /// Invites one phone of each member.
+    /// Invites one phone of each person, and shows the invitations: as JSON, as a sheet for
+    /// printing, or one on the screen. An invitation whose code cannot be handed over is cancelled.
     pub(super) fn invite(
         &self,
         server: &Server,
-        members: &[MemberId],
-        context: &Context<'_>,
-    ) -> Result<Vec<NewInvitation>> {
-        let valid_ms = i64::from(self.hours) * HOUR_MS;
-        server.invite_all(members, valid_ms, &context.actor, now(), &mut OsRandom)
+        people: (&[Person], &Directory),
+        address: Option<&str>,
+        json: bool,
+        context: &mut Context<'_>,
+    ) -> Result<()> {
+        let (valid_ms, now_ms) = (i64::from(self.hours) * HOUR_MS, now());
+        let ids: Vec<MemberId> = people.0.iter().map(|person| person.id).collect();
+        let made = server.draft_invitations(&ids, valid_ms, now_ms, &mut OsRandom)?;
+        let sheet = self.sheet_of(server, people, &made, address)?;
+        server.store_invitations(&made, &context.actor, now_ms)?;
+        let has_sheet = sheet.is_some();
+        let kept = sheet.map_or(Ok(()), Sheet::keep);
+        let told = kept.map_err(|problem| (problem, false)).and_then(|()| {
+            let told = self.tell(server, people, &made, address, json, context);
+            // The sheet has the codes.
+            told.map_err(|problem| (problem, has_sheet))
+        });
+        told.map_err(|(problem, has_codes)| {
+            if has_codes {
+                problem
+            } else {
+                server.withdraw_invitations(&made, &context.actor, now(), problem)
+            }
+        })
     }
 
-    /// Shows invitations, which are in the order of the people: as JSON, as a sheet for printing, or one on
-    /// the screen.
-    pub(super) fn tell(
+    fn sheet_of(
         &self,
         server: &Server,
-        people: (&[Person], &Directory),
+        (people, directory): (&[Person], &Directory),
+        made: &[NewInvitation],
+        address: Option<&str>,
+    ) -> Result<Option<Sheet>> {
+        let (Some(path), Some(address)) = (&self.sheet, address) else {
+            return Ok(None);
+        };
+        let slips = people.iter().zip(made).map(|(person, one)| {
+            let qr = one.qr(server.keys(), address);
+            slip(person, one, &qr, directory)
+        });
+        let slips: Vec<Slip> = slips.collect();
+        Sheet::write(path, &slips).map(Some)
+    }
+
+    /// Shows invitations, which are in the order of the people.
+    fn tell(
+        &self,
+        server: &Server,
+        (people, directory): (&[Person], &Directory),
         made: &[NewInvitation],
         address: Option<&str>,
         json: bool,
         context: &mut Context<'_>,
     ) -> Result<()> {
-        let (people, directory) = people;
         let qr = |one: &NewInvitation| address.map(|address| one.qr(server.keys(), address));
-        if let Some(path) = &self.sheet {
-            let slips: Vec<Slip> = people
-                .iter()
-                .zip(made)
-                .filter_map(|(person, one)| Some(slip(person, one, &qr(one)?, directory)))
-                .collect();
-            invitation_sheet::write(path, &slips)?;
-        }
+        let mut pairs = people.iter().zip(made);
         if json {
-            return people.iter().zip(made).try_for_each(|(person, one)| {
+            return pairs.try_for_each(|(person, one)| {
                 context.json(&serde_json::json!({
                     "member": person.id.to_string(),
                     "external_id": person.external_id,
@@ -242,7 +278,12 @@ impl ForPhones {
             let done = Phrase::new("invite.sheet_written").with("count", made.len());
             return context.say(&done.with("path", path.display()));
         }
-        made.iter().try_for_each(|one| show(one, qr(one), context))
+        let lang = context.lang;
+        let wording = Wording { directory, lang };
+        pairs.try_for_each(|(person, one)| {
+            context.line(wording.person(person))?;
+            show(one, qr(one), context)
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use super::Context;
 use super::invite::{ForPhones, member_of};
 use super::page::Page;
 use super::time::{local, now};
-use crate::admin::import::members::{Refused, post_of, role_of};
+use crate::admin::import::members::{ROLES, Refused, post_of, role_of};
 use crate::admin::people::{self, Filter, Found, Person};
 use crate::admin::wording::Wording;
 use crate::directory::{self, unit_id};
@@ -211,7 +211,12 @@ pub(super) fn area_of<'a>(directory: &'a Directory, code: &str) -> Result<&'a Ar
 }
 
 fn role_named(text: &str) -> Result<Role> {
-    role_of(text.trim()).ok_or_else(|| Problem::new("registry.unknown_role").with("role", text))
+    role_of(text.trim()).ok_or_else(|| {
+        let names: Vec<&str> = ROLES.iter().map(|role| role.name()).collect();
+        Problem::new("registry.unknown_role")
+            .with("role", text)
+            .with("roles", names.join(" "))
+    })
 }
 
 fn line(person: &Person, wording: Wording<'_>) -> String {
@@ -233,7 +238,9 @@ fn to_json(person: &Person, wording: Wording<'_>) -> Value {
         "external_id": person.external_id,
         "name": person.name,
         "area": wording.area(person.area),
+        "area_code": wording.area_code(person.area),
         "roles": grants,
+        "grants": wording.grants_codes(&person.grants),
         "disabled_ms": person.disabled_ms,
         "devices": person.devices,
     })
@@ -290,9 +297,15 @@ fn show(args: &OneArgs, context: &mut Context<'_>) -> Result<()> {
 fn disable(args: &DisableArgs, context: &mut Context<'_>) -> Result<()> {
     let (_, server) = context.deployment()?;
     let member = member_of(&server, &args.member)?;
-    let (person, _) = people::one(&server, member)?;
+    let (person, directory) = people::one(&server, member)?;
+    let lang = context.lang;
+    let named = Wording {
+        directory: &directory,
+        lang,
+    }
+    .person(&person);
     let question = Phrase::new("people.ask_disable")
-        .with("member", person.shown_id())
+        .with("member", &named)
         .with("devices", person.devices);
     context.confirm(args.yes, &question)?;
     let done = server.disable_member(member, &context.actor, now())?;
@@ -302,7 +315,7 @@ fn disable(args: &DisableArgs, context: &mut Context<'_>) -> Result<()> {
         "people.is_disabled"
     };
     let said = Phrase::new(code)
-        .with("member", person.shown_id())
+        .with("member", &named)
         .with("devices", done.devices)
         .with("invitations", done.invitations);
     let value = json!({
@@ -323,21 +336,20 @@ fn enable(args: &EnableArgs, context: &mut Context<'_>) -> Result<()> {
     let fresh = server.enable_member(member, &context.actor, now())?;
     if !fresh {
         let said = Phrase::new("people.not_disabled").with("member", person.shown_id());
-        let value = json!({"member": member.to_string(), "already_enabled": true});
+        let value = json!({
+            "member": member.to_string(),
+            "external_id": person.external_id,
+            "name": person.name,
+            "already_enabled": true,
+        });
         return context.result(args.json, &value, &[said]);
     }
     if !args.json {
         context.say(&Phrase::new("people.is_enabled").with("member", person.shown_id()))?;
     }
-    let made = args.phones.invite(&server, &[member], context)?;
-    args.phones.tell(
-        &server,
-        (&[person], &directory),
-        &made,
-        address.as_deref(),
-        args.json,
-        context,
-    )
+    let people = (&[person][..], &directory);
+    args.phones
+        .invite(&server, people, address.as_deref(), args.json, context)
 }
 
 fn add_role(args: &RoleArgs, context: &mut Context<'_>) -> Result<()> {
@@ -359,8 +371,10 @@ fn add_role(args: &RoleArgs, context: &mut Context<'_>) -> Result<()> {
             "unit" => unit.to_owned(),
             _ => args.role.clone(),
         };
+        let value = Some(value).filter(|value| !value.is_empty());
+        let value = value.map(|value| format!(" [{value}]"));
         Problem::new("registry.role_refused")
-            .with("value", value)
+            .with("value", value.unwrap_or_default())
             .with_phrase("reason", Phrase::new(code))
     })?;
     alter(&server, member, args.json, context, move |described| {

@@ -1,9 +1,14 @@
 //! SIGHUP: a running server reads its configuration again. It takes renewed TLS files and rules at once; every other
 //! setting waits for the next start, and the log says so.
+//!
+//! **Invariant:** rules and TLS files that the configuration no longer names stay in use until the
+//! next start, because a file that is just being saved, or was cut by a full disk, reads like one
+//! without settings.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::time::now;
 use crate::api::Tls;
@@ -15,11 +20,13 @@ use crate::server::Server;
 /// The parts of the server that a reload touches.
 pub(super) struct Reloading {
     /// Where the configuration comes from.
-    pub(super) inputs: Inputs,
+    inputs: Inputs,
     /// The configuration that the server runs with.
-    pub(super) running: Config,
-    pub(super) server: Arc<Server>,
-    pub(super) tls: Option<Arc<Tls>>,
+    running: Config,
+    server: Arc<Server>,
+    tls: Option<Arc<Tls>>,
+    /// Whether the rules in use are of a file.
+    has_rules: AtomicBool,
 }
 
 /// The results of a reload.
@@ -31,25 +38,50 @@ struct Reloaded {
     waits: bool,
 }
 
-/// Reloads with each SIGHUP, until the runtime ends. Without this the signal would end the process.
-pub(super) fn on_hangup(reloading: Reloading) -> Result<()> {
-    let failed = |error: std::io::Error| Problem::new("server.internal").because(&error);
-    let mut hangups = signal(SignalKind::hangup()).map_err(failed)?;
-    let reloading = Arc::new(reloading);
-    tokio::spawn(async move {
-        while hangups.recv().await.is_some() {
-            let reloading = Arc::clone(&reloading);
-            // Reading files may take time.
-            let done = tokio::task::spawn_blocking(move || reloading.run()).await;
-            if let Ok(done) = done {
-                tell(&done);
+/// The SIGHUPs of the process, from the begin of its start. Without a listener the signal would end
+/// it.
+pub(super) struct Hangups(Signal);
+
+impl Hangups {
+    /// Listens from now on, within a runtime. A signal before [`Self::reload`] is answered then.
+    pub(super) fn listen() -> Result<Self> {
+        let failed = |error: std::io::Error| Problem::new("server.internal").because(&error);
+        signal(SignalKind::hangup()).map(Self).map_err(failed)
+    }
+
+    /// Reloads with each SIGHUP, until the runtime ends.
+    pub(super) fn reload(mut self, reloading: Reloading) {
+        let reloading = Arc::new(reloading);
+        tokio::spawn(async move {
+            while self.0.recv().await.is_some() {
+                let reloading = Arc::clone(&reloading);
+                // Reading files may take time.
+                let done = tokio::task::spawn_blocking(move || reloading.run()).await;
+                if let Ok(done) = done {
+                    tell(&done);
+                }
             }
-        }
-    });
-    Ok(())
+        });
+    }
 }
 
 impl Reloading {
+    pub(super) fn new(
+        inputs: Inputs,
+        running: Config,
+        server: Arc<Server>,
+        tls: Option<Arc<Tls>>,
+    ) -> Self {
+        let has_rules = AtomicBool::new(running.rules.path.is_some());
+        Self {
+            inputs,
+            running,
+            server,
+            tls,
+            has_rules,
+        }
+    }
+
     fn run(&self) -> Reloaded {
         let config = match Effective::load(&self.inputs) {
             Ok(effective) => effective.config,
@@ -61,12 +93,13 @@ impl Reloading {
             }
         };
         let mut problems = Vec::new();
-        match Rules::read(config.rules.path.as_deref()) {
-            Ok(rules) => self.server.set_rules(rules),
-            Err(problem) => problems.push(problem),
-        }
-        if let (Some(tls), Some(files)) = (&self.tls, &config.server.tls) {
-            problems.extend(tls.reload(files).err());
+        problems.extend(self.take_rules(&config).err());
+        if let Some(tls) = &self.tls {
+            let reloaded = match &config.server.tls {
+                Some(files) => tls.reload(files),
+                None => Err(Problem::new("serve.reload_tls_gone")),
+            };
+            problems.extend(reloaded.err());
             for warning in tls.warnings(now()) {
                 let code = warning.code();
                 tracing::warn!(code, "{}", warning.sentence(onegrid_core::texts::Lang::En));
@@ -76,11 +109,22 @@ impl Reloading {
         Reloaded { problems, waits }
     }
 
+    /// Going back to the built-in rules would route the open cases anew, so it takes a start.
+    fn take_rules(&self, config: &Config) -> Result<()> {
+        let path = config.rules.path.as_deref();
+        if path.is_none() && self.has_rules.load(Ordering::Relaxed) {
+            return Err(Problem::new("serve.reload_rules_gone"));
+        }
+        self.server.set_rules(Rules::read(path)?);
+        self.has_rules.store(path.is_some(), Ordering::Relaxed);
+        Ok(())
+    }
+
     /// The settings that wait for the next start. The paths of files that were read again are not among them.
     fn without_reloaded(&self, config: &Config) -> Config {
         let mut rest = config.clone();
         rest.rules.path = None;
-        if self.tls.is_some() && rest.server.tls.is_some() {
+        if self.tls.is_some() {
             rest.server.tls.clone_from(&self.running.server.tls);
         }
         rest
@@ -88,15 +132,30 @@ impl Reloading {
 }
 
 fn tell(done: &Reloaded) {
+    // The administrator believes that the new files are in use, so each failure is a warning with
+    // its remedy.
     for problem in &done.problems {
-        problem.log();
+        let (code, cause) = (problem.code(), problem.cause().unwrap_or_default());
+        tracing::warn!(
+            code,
+            cause,
+            "{}",
+            problem.sentence(onegrid_core::texts::Lang::En)
+        );
     }
     if done.waits {
         let code = "serve.reload_waits";
         tracing::warn!(code, "some changed settings take effect at the next start");
     }
     let failed = done.problems.len();
-    tracing::info!(failed, "configuration read again");
+    if failed > 0 {
+        tracing::warn!(
+            failed,
+            "configuration read again, and the parts that failed stay as before"
+        );
+    } else {
+        tracing::info!("configuration read again");
+    }
 }
 
 #[cfg(test)]
@@ -111,12 +170,32 @@ mod tests {
             ..Inputs::default()
         };
         let running = Effective::load(&inputs).unwrap().config;
-        Reloading {
-            inputs,
-            running,
-            server: Arc::clone(&world.server),
-            tls: None,
+        Reloading::new(inputs, running, Arc::clone(&world.server), None)
+    }
+
+    /// A configuration that is just being saved is empty for a moment. The cases that are open then
+    /// must not follow other rules.
+    #[test]
+    fn rules_that_vanish_from_the_configuration_stay() {
+        let world = TestServer::new();
+        let file = world.folder().join("onegrid.toml");
+        let rules = world.folder().join("rules.toml");
+        let named = "[rules]\npath = \"rules.toml\"\n";
+        std::fs::write(&rules, "version = 1\n").unwrap();
+        for at_start in [true, false] {
+            std::fs::write(&file, if at_start { named } else { "" }).unwrap();
+            let reloading = reloading(&world, &file);
+            std::fs::write(&file, named).unwrap();
+            assert!(reloading.run().problems.is_empty());
+            let before = world.server.rules_source();
+            std::fs::write(&file, "").unwrap();
+            let done = reloading.run();
+            assert_eq!(done.problems[0].code(), "serve.reload_rules_gone");
+            assert_eq!(world.server.rules_source(), before, "{at_start}");
         }
+        // Without rules in use there are none to keep.
+        let reloading = reloading(&world, &file);
+        assert!(reloading.run().problems.is_empty());
     }
 
     #[test]
@@ -159,9 +238,11 @@ mod tests {
         std::fs::write(&file, "[rules]\npath = \"rules.toml\"\n").unwrap();
         std::fs::write(&rules, "version = 1\n# renewed\n").unwrap();
         let before = world.server.rules_source();
-        on_hangup(reloading(&world, &file)).unwrap();
+        // The server may still be starting when the signal comes.
+        let hangups = Hangups::listen().unwrap();
         let own = rustix::process::getpid();
         rustix::process::kill_process(own, rustix::process::Signal::HUP).unwrap();
+        hangups.reload(reloading(&world, &file));
         let reloaded = async {
             while world.server.rules_source() == before {
                 tokio::task::yield_now().await;

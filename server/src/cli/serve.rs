@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Context;
-use super::reload::{self, Reloading};
+use super::reload::{Hangups, Reloading};
 use super::time::now;
 use crate::admin::data_dir::{DataDir, Lock};
 use crate::api::{self, Listener, Node, Shell, Shutdown};
@@ -29,6 +29,16 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     }
     let config = context.config()?.config;
     telemetry::init(&config.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Problem::new("server.internal").because(&error))?;
+    // From the begin, because a start may take minutes and a signal without a listener ends the
+    // process.
+    let hangups = {
+        let _entered = runtime.enter();
+        Hangups::listen()?
+    };
     let data = DataDir::of(&config);
     // Locks before it opens the store, because a restore that is about to end replaces the store.
     let mut lock = data.lock()?;
@@ -49,11 +59,9 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
             "shipped templates were not published"
         );
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Problem::new("server.internal").because(&error))?;
-    let outcome = runtime.block_on(serve(&config, &server, &mut lock, args.json, context));
+    let outcome = runtime.block_on(serve(
+        &config, &server, &mut lock, hangups, args.json, context,
+    ));
     // Work that has begun runs to its end, because its caller may already have the answer.
     drop(runtime);
     outcome?;
@@ -65,6 +73,7 @@ async fn serve(
     config: &Config,
     server: &Arc<Server>,
     lock: &mut Lock,
+    hangups: Hangups,
     json: bool,
     context: &mut Context<'_>,
 ) -> Result<()> {
@@ -85,13 +94,12 @@ async fn serve(
         let code = warning.code();
         tracing::warn!(code, "{}", warning.sentence(onegrid_core::texts::Lang::En));
     }
-    reload::on_hangup(Reloading {
-        inputs: context.inputs.clone(),
-        running: config.clone(),
-        server: Arc::clone(server),
-        tls: tls.clone(),
-    })?;
-    let shell = Shell::new(config, metrics, ready).with_tls(tls);
+    let inputs = context.inputs.clone();
+    let again = Reloading::new(inputs, config.clone(), Arc::clone(server), tls.clone());
+    hangups.reload(again);
+    let shell = Shell::new(config, metrics, ready)
+        .with_tls(tls)
+        .with_server(Arc::clone(server));
     let (routes, transfers) = (api::routes(node.clone()), api::transfers(node));
     let app = api::shell(routes, transfers, &shell);
     let url = listener.url();

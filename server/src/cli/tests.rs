@@ -5,6 +5,10 @@ use onegrid_core::texts;
 
 use super::*;
 
+mod imports;
+mod invitations;
+mod restored;
+
 struct Ran {
     code: u8,
     out: String,
@@ -501,79 +505,6 @@ fn person_is_switched_off_only_on_a_yes() {
     assert_eq!(none.len(), 0);
 }
 
-/// A phone that scans the address of this machine would look for the server in itself.
-#[test]
-fn qr_code_never_leads_a_phone_to_itself() {
-    let desk = Desk::with_demo();
-    let member = "demo-volunteer-1";
-    let invited = desk.lines(&["invite", member, "--json"]);
-    assert_eq!(invited[0]["qr"], serde_json::Value::Null, "{invited:?}");
-    let before = desk.lines(&["invitations", "list", "--json"]).len();
-    for address in ["http://127.0.0.1:8787", "https://localhost", "[::1]:8787"] {
-        desk.refused(
-            &["invite", member, "--address", address],
-            "invite.only_this_machine",
-        );
-    }
-    assert_eq!(desk.lines(&["invitations", "list", "--json"]).len(), before);
-    let local = ["invite", member, "--for-this-machine", "--json"];
-    assert!(desk.lines(&local)[0]["qr"].is_string());
-    let real = [
-        "invite",
-        member,
-        "--address",
-        "https://grid.example",
-        "--json",
-    ];
-    assert!(desk.lines(&real)[0]["qr"].is_string());
-}
-
-#[test]
-fn many_are_invited_on_a_sheet_and_each_once() {
-    let desk = Desk::with_demo();
-    desk.refused(&["invite"], "cli.missing_argument");
-    desk.refused(&["invite", "--all-new"], "invite.sheet_needed");
-    let sheet = desk.path("sheet.html");
-    let all = ["invite", "--all-new", "--sheet", &sheet];
-    desk.refused(&all, "invite.sheet_without_address");
-    assert_eq!(desk.lines(&["invitations", "list", "--json"]).len(), 0);
-    let address = ["--address", "https://grid.example"];
-    let said = desk.ok(&[&all[..], &address].concat());
-    assert!(said.contains("Wrote 8 invitations"), "{said}");
-    let page = std::fs::read_to_string(&sheet).unwrap();
-    assert_eq!(page.matches("<article>").count(), 8);
-    let open = desk.lines(&["invitations", "list", "--json"]);
-    assert_eq!(open.len(), 8);
-    let again = desk.ok(&["invite", "--all-new", "--json"]);
-    assert_eq!(again, "", "all are invited already");
-    desk.refused(
-        &[&["invite", "demo-lead", "--sheet", &sheet][..], &address].concat(),
-        "export.exists",
-    );
-
-    let id = open[0]["invitation"].as_str().unwrap();
-    desk.refused(&["invitations", "cancel", "0"], "invitations.unknown");
-    desk.ok(&["invitations", "cancel", &id[..12]]);
-    assert_eq!(desk.lines(&["invitations", "list", "--json"]).len(), 7);
-    let rest = desk.lines(&["invitations", "cancel", "--all", "--yes", "--json"]);
-    assert_eq!(rest[0]["cancelled"], 7);
-    let list = desk.path("list.csv");
-    std::fs::write(
-        &list,
-        "\u{feff}demo-lead,x\r\ndemo-volunteer-1\r\ndemo-lead\r\n",
-    )
-    .unwrap();
-    let listed = desk.lines(&["invite", "--from", &list, "--json"]);
-    let ids: Vec<_> = listed
-        .iter()
-        .map(|one| one["external_id"].clone())
-        .collect();
-    assert_eq!(ids, ["demo-lead", "demo-volunteer-1"]);
-    let area = ["invite", "--area", "330105013003", "--json"];
-    let in_area = desk.lines(&area);
-    assert!(!in_area.is_empty() && in_area.len() < 7, "{in_area:?}");
-}
-
 #[test]
 fn accounts_name_the_actor_and_bound_the_commands() {
     let desk = Desk::with_demo();
@@ -637,13 +568,14 @@ fn dry_run_of_the_command_changes_nothing() {
     let dry = desk.run(&["import", "members", &file, "--dry-run"]);
     assert_eq!(dry.code, 3);
     assert!(
-        dry.err.contains("1 row is wrong and would be left out"),
+        dry.err
+            .contains("1 problem: the rows with a problem would be left out"),
         "{}",
         dry.err
     );
     for part in [
         "line 3",
-        "1 person stays as before, because a row is wrong: new-2",
+        "1 person was left out whole, because a row is wrong",
         "new: new-1 网格员乙: gets grid worker",
         "This was a dry run",
     ] {

@@ -44,6 +44,8 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("server.listen", Class::Internal),
     ("server.stopping", Class::Busy),
     ("server.task_failing", Class::Internal),
+    ("serve.reload_rules_gone", Class::Internal),
+    ("serve.reload_tls_gone", Class::Internal),
     // The store.
     ("store.damaged", Class::Internal),
     ("store.failed", Class::Internal),
@@ -70,8 +72,13 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("keys.unwritable", Class::Internal),
     // Members, devices, reviews.
     ("invite.bad_address", Class::Usage),
+    ("invite.left_open", Class::Internal),
+    ("invite.list_wrong", Class::Data),
     ("invite.only_this_machine", Class::Usage),
+    ("invite.sheet_cut_off", Class::Conflict),
+    ("invite.sheet_exists", Class::Conflict),
     ("invite.sheet_needed", Class::Usage),
+    ("invite.sheet_unwritable", Class::Internal),
     ("invite.sheet_without_address", Class::Usage),
     ("invitations.unknown", Class::NotFound),
     ("registry.device_revoked", Class::Conflict),
@@ -187,8 +194,10 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("backup.not_whole", Class::Internal),
     ("backup.running", Class::Conflict),
     ("restore.clock_behind", Class::Conflict),
+    ("restore.lost_unknown", Class::Data),
     // Export.
     ("export.exists", Class::Conflict),
+    ("export.reader_disabled", Class::Conflict),
     ("export.too_many_rows", Class::Data),
     // Import.
     ("import.no_file", Class::Data),

@@ -51,21 +51,21 @@ pub fn show(
     store.write::<_, Problem>(move |tx| {
         Ok(audit::note(tx, now_ms, &actor, "readings.shown", &of)?)
     })?;
-    store.read::<_, Problem>(|tx| {
-        let mut after = first_of(sought.since_ms.div_euclid(DAY_MS));
-        let mut count = 0;
-        loop {
-            let rows = tx.readings(after, READINGS_A_STEP)?;
-            let Some(last) = rows.last() else {
-                return Ok(count);
-            };
-            after = last.key;
-            for row in rows.iter().filter(|row| sought.fits(row)) {
-                take(row)?;
-                count += 1;
-            }
+    let mut after = first_of(sought.since_ms.div_euclid(DAY_MS));
+    let mut count = 0;
+    loop {
+        // Each page is read by itself, because its receiver may be a pager that somebody leaves
+        // open.
+        let rows = store.read(|tx| tx.readings(after, READINGS_A_STEP))?;
+        let Some(last) = rows.last() else {
+            return Ok(count);
+        };
+        after = last.key;
+        for row in rows.iter().filter(|row| sought.fits(row)) {
+            take(row)?;
+            count += 1;
         }
-    })
+    }
 }
 
 /// Removes lines that are past their retention time. If neither this log nor the audit log has a

@@ -109,7 +109,7 @@ impl Ground {
         now_ms: i64,
     ) -> Option<HeldReason> {
         let certificate = node.certificate.as_deref()?;
-        certificate.facts().member?;
+        let member = certificate.facts().member?;
         let now_ms = self.arrived_ms.unwrap_or(now_ms);
         // Envelopes that the device delivered before stay. A restored store may not know the device
         // any more.
@@ -117,7 +117,11 @@ impl Ground {
         let revoked_ms = known
             .and_then(|row| row.revoked_ms)
             .or_else(|| self.view.directory.revoked.get(&node.author).copied());
-        if revoked_ms.is_some_and(|at_ms| self.arrived_ms.is_none_or(|since| at_ms <= since)) {
+        // The store may not have known the device when its member was switched off.
+        let member = self.members.get(&member);
+        let disabled_ms = member.and_then(|member| member.disabled_ms);
+        let cut_off = |at_ms| self.arrived_ms.is_none_or(|since| at_ms <= since);
+        if revoked_ms.is_some_and(cut_off) || disabled_ms.is_some_and(cut_off) {
             return Some(HeldReason::Revoked);
         }
         if self.role_has_changed(node, certificate, seen, now_ms)

@@ -207,7 +207,13 @@ fn change(
     now_ms: i64,
 ) -> Result<()> {
     tx.put_admin(&row)?;
-    audit::note(tx, now_ms, actor, action, &row.name)?;
+    // Which roles an account got is what the log is for. A name has no blank.
+    let roles: Vec<&str> = roles_of(&row).into_iter().map(AdminRole::name).collect();
+    let subject = match action {
+        "admin.added" | "admin.changed" => format!("{} {}", row.name, roles.join(",")),
+        _ => row.name.clone(),
+    };
+    audit::note(tx, now_ms, actor, action, &subject)?;
     others.push(row);
     let manages =
         |row: &AdminRow| row.disabled_ms.is_none() && row.roles & AdminRole::Operator.bit() != 0;
@@ -277,6 +283,8 @@ mod tests {
             "admin.role_missing"
         );
         assert_eq!(asked(&world, Some("李四"), AdminRole::Auditor), "李四");
+        let last = world.server.store().read(|tx| tx.audit_last()).unwrap();
+        assert_eq!(last.unwrap().subject, "李四 operator,auditor");
         set_disabled(shared, "李四", true, "zhang", NOW).unwrap();
         assert_eq!(
             asked(&world, Some("李四"), AdminRole::Auditor),

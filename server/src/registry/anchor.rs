@@ -1,5 +1,8 @@
 //! Anchors of the audit log. Once a day the directory carries the number and the hash of its last line. Phones keep
 //! the signed entry, so a log that is cut or written anew contradicts what they hold.
+//!
+//! **Invariant:** the server publishes no anchor over a log that contradicts the newest one,
+//! because that would make the forgery valid.
 
 use onegrid_core::domain::directory::DirectoryEntry;
 use onegrid_core::domain::stream::StreamId;
@@ -9,7 +12,7 @@ use onegrid_core::wire::signed_entry::SignedEntry;
 use crate::directory::{self, AUDIT_ANCHOR};
 use crate::error::{Problem, Result};
 use crate::shared::Shared;
-use crate::store::{Reader, StoreResult};
+use crate::store::{Entry, Reader, StoreResult};
 
 /// A line of the audit log that phones were told: its number, its hash, and the server time of the anchor, ms
 /// UTC.
@@ -21,6 +24,9 @@ const DAY_MS: i64 = 24 * 3_600_000;
 /// regular intervals.
 pub(crate) fn keep(shared: &Shared, now_ms: i64) -> Result<bool> {
     let is_due = move |tx: &dyn Reader| -> StoreResult<Option<Anchor>> {
+        if contradiction(tx)?.is_some() {
+            return Ok(None);
+        }
         let Some(last) = tx.audit_last()? else {
             return Ok(None);
         };
@@ -30,6 +36,8 @@ pub(crate) fn keep(shared: &Shared, now_ms: i64) -> Result<bool> {
         });
         Ok(is_due.then_some((last.no, last.hash, now_ms)))
     };
+    let line = shared.store.read(contradiction)?;
+    shared.audit_alarm.set(line, now_ms);
     if shared.store.read(is_due)?.is_none() {
         return Ok(false);
     }
@@ -55,14 +63,40 @@ pub(crate) fn keep(shared: &Shared, now_ms: i64) -> Result<bool> {
 
 /// Returns the number of the line that contradicts the newest anchor; `None` if the log has the very line.
 pub(crate) fn contradiction(tx: &dyn Reader) -> StoreResult<Option<u64>> {
-    let Some((no, hash, _)) = newest(tx)? else {
-        return Ok(None);
-    };
+    match newest(tx)? {
+        Some(anchor) if !fits(tx, &anchor)? => Ok(Some(anchor.0)),
+        _ => Ok(None),
+    }
+}
+
+/// Returns the numbers of all lines that contradict an anchor, also an earlier one, in the order of
+/// the anchors.
+pub(crate) fn contradictions(tx: &dyn Reader) -> StoreResult<Vec<u64>> {
+    let (mut after, mut found) = (0, Vec::new());
+    loop {
+        let page = tx.feed(StreamId::DirectoryBase, after, ENTRIES_A_STEP)?;
+        let Some(last) = page.last() else { break };
+        after = last.position;
+        for row in &page {
+            if let Entry::Directory(data) = &row.entry
+                && let Some(anchor) = anchor_of(data)
+                && !fits(tx, &anchor)?
+            {
+                found.push(anchor.0);
+            }
+        }
+    }
+    // The current entry lies in another table than the stream.
+    found.extend(contradiction(tx)?.filter(|line| !found.contains(line)));
+    Ok(found)
+}
+
+const ENTRIES_A_STEP: usize = 500;
+
+fn fits(tx: &dyn Reader, (no, hash, _): &Anchor) -> StoreResult<bool> {
     let line = tx.audit(no.saturating_sub(1), 1)?;
-    let is_there = line
-        .first()
-        .is_some_and(|line| line.no == no && line.hash == hash);
-    Ok((!is_there).then_some(no))
+    let line = line.first();
+    Ok(line.is_some_and(|line| line.no == *no && line.hash == *hash))
 }
 
 fn newest(tx: &dyn Reader) -> StoreResult<Option<Anchor>> {
@@ -73,18 +107,23 @@ fn newest(tx: &dyn Reader) -> StoreResult<Option<Anchor>> {
     let Some(known) = directory::current_like(tx, &entry)? else {
         return Ok(None);
     };
-    let signed = SignedEntry::from_bytes(&known.data).ok();
-    let entry = signed.and_then(|signed| minicbor::decode(&signed.entry).ok());
-    Ok(match entry {
-        Some(DirectoryEntry::Unknown { payload, .. }) => minicbor::decode(&payload).ok(),
+    Ok(anchor_of(&known.data))
+}
+
+fn anchor_of(data: &[u8]) -> Option<Anchor> {
+    let signed = SignedEntry::from_bytes(data).ok()?;
+    match minicbor::decode(&signed.entry).ok()? {
+        DirectoryEntry::Unknown { code, payload } if code == AUDIT_ANCHOR => {
+            minicbor::decode(&payload).ok()
+        }
         _ => None,
-    })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
-    use onegrid_core::fixtures::{NOW, VOLUNTEER_WANG};
+    use onegrid_core::fixtures::{GRID_WORKER_CHEN, NOW, VOLUNTEER_WANG, VOLUNTEER_ZHAO};
 
     use super::*;
     use crate::ingest::tests::world::TestServer;
@@ -116,5 +155,30 @@ mod tests {
             &[],
         );
         assert_eq!(contradiction(), Some(last.no));
+        assert_eq!(shared.audit_alarm.line(), None);
+
+        // A log that is longer again stays wrong, and nobody overwrites the proof.
+        world.member(VOLUNTEER_ZHAO, vec![]);
+        world.member(GRID_WORKER_CHEN, vec![]);
+        assert!(!keep(shared, NOW + 2 * DAY_MS).unwrap(), "no new anchor");
+        assert_eq!(contradiction(), Some(last.no));
+        assert_eq!(shared.audit_alarm.line(), Some(last.no));
+    }
+
+    /// The newest anchor fits a log whose earlier lines were written anew.
+    #[test]
+    fn every_anchor_is_compared_with_the_log() {
+        let world = TestServer::new();
+        let shared = &world.server.shared;
+        assert!(keep(shared, NOW).unwrap());
+        let first = shared.store.read(|tx| tx.audit_last()).unwrap().unwrap();
+        world.phone(VOLUNTEER_WANG);
+        assert!(keep(shared, NOW + DAY_MS).unwrap());
+        let all = || shared.store.read(contradictions).unwrap();
+        assert_eq!(all(), Vec::<u64>::new());
+        let changed = format!("UPDATE audit SET hash = ? WHERE no = {}", first.no);
+        world.spoil(&changed, &[7; 32]);
+        assert_eq!(shared.store.read(contradiction).unwrap(), None);
+        assert_eq!(all(), [first.no]);
     }
 }

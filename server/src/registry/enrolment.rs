@@ -7,7 +7,7 @@ use rand_core::CryptoRng;
 
 use super::{audit, devices, slices};
 use crate::directory;
-use crate::error::{Problem, Result};
+use crate::error::{Phrase, Problem, Result};
 use crate::keys::Keys;
 use crate::limits::{INVITATION_MS_MAX, LIST_ROWS_A_STEP};
 use crate::shared::Shared;
@@ -41,18 +41,18 @@ pub fn invite(
     now_ms: i64,
     rng: &mut dyn CryptoRng,
 ) -> Result<NewInvitation> {
-    let made = invite_all(shared, &[member], valid_ms, actor, now_ms, rng)?;
+    let made = draft_all(shared, &[member], valid_ms, now_ms, rng)?;
+    store_all(shared, &made, actor, now_ms)?;
     let made = made.into_iter().next();
     made.ok_or_else(|| Problem::new("server.internal"))
 }
 
-/// Invites one more phone of each member, in short transactions. If a member is unknown or switched off,
-/// no invitation is made.
-pub fn invite_all(
+/// Makes an invitation for one more phone of each member. It counts once it is stored, so that the
+/// codes are safe before that. Fails if a member is unknown or switched off.
+pub fn draft_all(
     shared: &Shared,
     members: &[MemberId],
     valid_ms: i64,
-    actor: &str,
     now_ms: i64,
     rng: &mut dyn CryptoRng,
 ) -> Result<Vec<NewInvitation>> {
@@ -64,36 +64,66 @@ pub fn invite_all(
             .collect::<Result<Vec<MemberRow>>>()
     })?;
     let mut made = Vec::with_capacity(rows.len());
-    let mut stored = Vec::with_capacity(rows.len());
     for row in rows {
         let (invitation, secret) =
             Invitation::create(None, row.id, row.grants, now_ms, expires_ms, rng);
-        let data = minicbor::to_vec(&invitation).expect("writing CBOR to memory does not fail");
-        let row = InvitationRow {
-            id: invitation.id.0,
-            data,
-            expires_ms,
-            redeemed_by: None,
-            redeemed_ms: None,
-        };
-        stored.push((row, invitation.member));
         made.push(NewInvitation {
             code: Ticket::code_text(&secret, shared.keys.anchors().root()),
             invitation,
             secret,
         });
     }
-    let actor = actor.to_owned();
+    Ok(made)
+}
+
+/// Stores new invitations, in short transactions. If one of them fails, all are cancelled again,
+/// because nobody gets their codes.
+pub fn store_all(shared: &Shared, made: &[NewInvitation], actor: &str, now_ms: i64) -> Result<()> {
+    let row = |one: &NewInvitation| {
+        let invitation = &one.invitation;
+        let data = minicbor::to_vec(invitation).expect("writing CBOR to memory does not fail");
+        let row = InvitationRow {
+            id: invitation.id.0,
+            data,
+            expires_ms: invitation.expires_ms,
+            redeemed_by: None,
+            redeemed_ms: None,
+        };
+        (row, invitation.member)
+    };
+    let rows = made.iter().map(row).collect();
+    let by = actor.to_owned();
     let store_some =
         move |tx: &mut dyn Writer, turns: &mut slices::Turns<'_, (InvitationRow, MemberId)>| {
             for (row, member) in turns {
                 tx.put_invitation(row)?;
-                audit::note(tx, now_ms, &actor, "invitation.made", &member.to_string())?;
+                audit::note(tx, now_ms, &by, "invitation.made", &member.to_string())?;
             }
             Ok(0)
         };
-    slices::run(&shared.store, stored, store_some, &mut |_| {})?;
-    Ok(made)
+    match slices::run(&shared.store, rows, store_some, &mut |_| {}) {
+        Ok(_) => Ok(()),
+        Err(problem) => Err(withdraw(shared, made, actor, now_ms, problem)),
+    }
+}
+
+/// Cancels new invitations whose codes are lost because of a problem. Returns the problem, or the
+/// one that open invitations may be left.
+pub fn withdraw(
+    shared: &Shared,
+    made: &[NewInvitation],
+    actor: &str,
+    now_ms: i64,
+    problem: Problem,
+) -> Problem {
+    let ids = made.iter().map(|one| one.invitation.id).collect();
+    match cancel(shared, ids, actor, now_ms) {
+        Ok(_) => problem,
+        Err(also) => Problem::new("invite.left_open")
+            .with("count", made.len())
+            .with_phrase("reason", Phrase::new(problem.code()))
+            .because(&std::io::Error::other(also.code())),
+    }
 }
 
 fn invitable(tx: &dyn Reader, member: MemberId) -> Result<MemberRow> {
@@ -278,16 +308,28 @@ mod tests {
         let (wang, zhao) = (VOLUNTEER_WANG.member(), VOLUNTEER_ZHAO.member());
         let mut rng = ChaCha20Rng::seed_from_u64(5);
         let unknown = MemberId([9; 16]);
-        let refused = server.invite_all(&[wang, unknown], 60_000, "zhang", NOW, &mut rng);
+        let refused = server.draft_invitations(&[wang, unknown], 60_000, NOW, &mut rng);
         assert_eq!(refused.unwrap_err().code(), "registry.unknown_member");
-        assert_eq!(server.invitations().unwrap(), []);
-        let made = server.invite_all(&[wang, zhao], 60_000, "zhang", NOW, &mut rng);
+        let made = server.draft_invitations(&[wang, zhao], 60_000, NOW, &mut rng);
         let made = made.unwrap();
+        assert_eq!(
+            server.invitations().unwrap(),
+            [],
+            "the codes are safe first"
+        );
+        server.store_invitations(&made, "zhang", NOW).unwrap();
         let codes: BTreeSet<&str> = made.iter().map(|one| one.code.as_str()).collect();
         assert_eq!(codes.len(), 2);
         let members: Vec<MemberId> = made.iter().map(|one| one.invitation.member).collect();
         assert_eq!(members, [wang, zhao], "in the order of the people");
         assert_eq!(server.invitations().unwrap().len(), 2);
+        // The codes are lost, so exactly these are cancelled.
+        let other = server.invite(wang, 60_000, "zhang", NOW, &mut rng).unwrap();
+        let lost = server.withdraw_invitations(&made, "zhang", NOW, Problem::new("cli.output"));
+        assert_eq!(lost.code(), "cli.output");
+        let left = server.invitations().unwrap();
+        assert_eq!(left.len(), 1);
+        assert_eq!(left[0].id, other.invitation.id);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use onegrid_core::trust::sign::{Authority, PublicKey};
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::signed_entry::SignedEntry;
 
-use super::{audit, devices, enrolment, revocation};
+use super::{audit, devices, enrolment, revocation, rights};
 use crate::directory;
 use crate::directory::routing::{At, read_by};
 use crate::error::{Problem, Result};
@@ -156,7 +156,8 @@ fn put(
     } else {
         "member.added"
     };
-    audit::note(tx, now_ms, actor, action, &described.id.to_string())?;
+    let subject = rights::subject(tx, places.at(tx)?, described, known.as_ref())?;
+    audit::note(tx, now_ms, actor, action, &subject)?;
     Ok(effect)
 }
 
@@ -186,7 +187,20 @@ fn publish_name(
 /// Whether two lists hold the same grants, in any order.
 #[must_use]
 pub fn same_set(one: &[Grant], other: &[Grant]) -> bool {
-    one.len() == other.len() && one.iter().all(|grant| other.contains(grant))
+    let is_within = |one: &[Grant], other: &[Grant]| one.iter().all(|grant| other.contains(grant));
+    is_within(one, other) && is_within(other, one)
+}
+
+/// Removes the repetitions of a list of grants; the first of equal ones stays.
+pub fn without_repetition(grants: &mut Vec<Grant>) {
+    let mut seen: Vec<Grant> = Vec::with_capacity(grants.len());
+    grants.retain(|grant| {
+        let is_new = !seen.contains(grant);
+        if is_new {
+            seen.push(grant.clone());
+        }
+        is_new
+    });
 }
 
 /// Changes one member as `alter` describes, from the newest state, and returns whether anything changed.
@@ -207,6 +221,8 @@ pub fn change(
             grants: row.grants,
         };
         alter(&mut described)?;
+        // A move may bring two roles to the same place.
+        without_repetition(&mut described.grants);
         let stamp = Stamp {
             actor: &actor,
             now_ms,
@@ -259,6 +275,8 @@ pub fn disable(shared: &Shared, member: MemberId, actor: &str, now_ms: i64) -> R
                 disabled_ms: Some(now_ms),
                 ..row
             })?;
+            // Uploads under way are judged again, also if the store knows no device of the member.
+            directory::bump_policy(tx)?;
             audit::note(tx, now_ms, &actor, "member.disabled", &member.to_string())?;
         }
         let done = SwitchedOff {
@@ -390,7 +408,7 @@ impl Places {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
-    use onegrid_core::fixtures::{NOW, VOLUNTEER_WANG, VOLUNTEER_ZHAO};
+    use onegrid_core::fixtures::{GRID_WORKER_CHEN, NOW, VOLUNTEER_WANG, VOLUNTEER_ZHAO};
     use onegrid_core::trust::enrolment::EnrolmentRequest;
     use onegrid_core::trust::invitation::Ticket;
     use onegrid_core::wire::verdict::{HeldReason, Status};
@@ -398,7 +416,7 @@ mod tests {
     use rand_core::SeedableRng as _;
 
     use super::*;
-    use crate::ingest::tests::world::TestServer;
+    use crate::ingest::tests::world::{TestServer, session};
 
     /// Tries to enrol another phone with this code.
     fn enrol(world: &TestServer, code: &str) -> Result<()> {
@@ -485,6 +503,94 @@ mod tests {
                 .count(),
             1
         );
+    }
+
+    /// A restored server may know the member and not the phone.
+    #[test]
+    fn phone_unknown_at_the_switch_off_stays_outside() {
+        let mut phone = TestServer::new().phone(VOLUNTEER_WANG);
+        let world = TestServer::new();
+        let server = &world.server;
+        let mut other = world.phone(VOLUNTEER_ZHAO);
+        world.member(VOLUNTEER_WANG, vec![VOLUNTEER_WANG.grant()]);
+        let member = VOLUNTEER_WANG.member();
+        let done = server.disable_member(member, "zhang", NOW + 10).unwrap();
+        assert_eq!(done.devices, 0);
+        let late = phone.report("停用之后");
+        let mut bundle = other.bundle(&[&late]);
+        bundle.certificates.push(phone.certificate.raw().clone());
+        let request = other.ask(Some(bundle), 0);
+        other.send(server, &request).unwrap();
+        let verdict = server.store().read(|tx| tx.verdict(late.id())).unwrap();
+        let status = verdict.unwrap().1.status;
+        assert_eq!(status, Status::Held(HeldReason::Revoked));
+
+        let (mut rng, key) = (ChaCha20Rng::seed_from_u64(5), VOLUNTEER_WANG.key());
+        for _ in 0..2 {
+            let (keys, own) = (&world.keys, &phone.certificate);
+            let refused = session(server, keys, &key, own, &mut rng, NOW + 20);
+            assert_eq!(refused.unwrap_err().code(), "session.revoked");
+        }
+        let devices = server.store().read(|tx| tx.devices_of(member)).unwrap();
+        let revoked: Vec<_> = devices.iter().map(|row| row.revoked_ms).collect();
+        assert_eq!(revoked, [Some(NOW + 20)], "it is taken in and revoked");
+    }
+
+    /// The rule asks the member, so that it does not depend on the list of devices alone.
+    #[test]
+    fn open_session_of_a_disabled_member_reads_nothing() {
+        let world = TestServer::new();
+        let server = &world.server;
+        let mut phone = world.phone(VOLUNTEER_WANG);
+        let member = VOLUNTEER_WANG.member();
+        let off = server.store().write::<_, Problem>(move |tx| {
+            let row = known(tx, member)?;
+            let disabled_ms = Some(NOW);
+            Ok(tx.put_member(&MemberRow { disabled_ms, ..row })?)
+        });
+        off.unwrap();
+        let request = phone.ask(None, 1_000);
+        let refused = phone.send(server, &request).unwrap_err();
+        assert_eq!(refused.code(), "session.revoked");
+        let (mut rng, key) = (ChaCha20Rng::seed_from_u64(5), VOLUNTEER_WANG.key());
+        let (keys, own) = (&world.keys, &phone.certificate);
+        let refused = session(server, keys, &key, own, &mut rng, NOW + 20);
+        assert_eq!(refused.unwrap_err().code(), "session.revoked");
+    }
+
+    #[test]
+    fn repeated_grant_hides_no_new_one() {
+        let (one, other) = (VOLUNTEER_WANG.grant(), GRID_WORKER_CHEN.grant());
+        let pair = |a: &Grant, b: &Grant| vec![a.clone(), b.clone()];
+        assert!(!same_set(&pair(&one, &other), &pair(&one, &one)));
+        assert!(!same_set(&pair(&one, &one), &pair(&one, &other)));
+        assert!(same_set(&pair(&one, &other), &pair(&other, &one)));
+        assert!(same_set(&pair(&one, &one), std::slice::from_ref(&one)));
+
+        let world = TestServer::new();
+        let member = VOLUNTEER_WANG.member();
+        world.member(VOLUNTEER_WANG, vec![one.clone()]);
+        let twice = pair(&one, &one);
+        let grants = || {
+            let row = world.server.store().read(|tx| tx.member(member));
+            row.unwrap().unwrap().grants
+        };
+        let change = |to: Vec<Grant>| {
+            let changed = world
+                .server
+                .change_member(member, "zhang", NOW, move |described| {
+                    described.grants = to;
+                    Ok(())
+                });
+            changed.unwrap()
+        };
+        assert!(!change(twice), "nothing is new");
+        assert!(change(vec![other.clone(), one.clone(), other.clone()]));
+        assert_eq!(grants(), pair(&other, &one));
+        // An older version stored a role twice.
+        world.member(VOLUNTEER_WANG, pair(&one, &one));
+        world.member(VOLUNTEER_WANG, pair(&one, &other));
+        assert_eq!(grants(), pair(&one, &other));
     }
 
     /// A member who is switched off while the phone enrols stays outside.

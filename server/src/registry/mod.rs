@@ -12,6 +12,7 @@ pub mod reach;
 pub mod reading;
 pub mod renewal;
 pub mod revocation;
+mod rights;
 pub mod sessions;
 mod slices;
 pub mod templates;

@@ -24,7 +24,7 @@ pub fn of(tx: &dyn Reader, row: &AuditRow) -> StoreResult<Reach> {
         "directory.published" | "template.published" | "device.revoked" => {
             BTreeSet::from([StreamId::DirectoryBase])
         }
-        "member.added" | "member.changed" => match row.subject.parse::<MemberId>() {
+        "member.added" | "member.changed" => match row.subject_id().parse::<MemberId>() {
             Ok(member) => of_member(tx, member, row.action == "member.changed")?,
             Err(_) => return Ok(Reach::Everybody),
         },

@@ -6,7 +6,7 @@ use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::DeviceId;
 use onegrid_core::wire::message::CloseReason;
 
-use super::{devices, renewal};
+use super::{devices, renewal, sessions};
 use crate::directory::Views;
 use crate::directory::routing::{self, At};
 use crate::error::{Problem, Result};
@@ -29,6 +29,9 @@ pub fn readable(
     let Some(member) = certificate.facts().member else {
         return Err(Problem::new("session.revoked"));
     };
+    if sessions::is_switched_off(tx, Some(member))? {
+        return Err(Problem::new("session.revoked"));
+    }
     if renewal::is_over(&certificate, now_ms) {
         return Err(Problem::new(CloseReason::Expired.code()));
     }

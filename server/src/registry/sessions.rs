@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use onegrid_core::id::DeviceId;
+use onegrid_core::id::{DeviceId, MemberId};
 use onegrid_core::limits::HANDSHAKE_MS_MAX;
 use onegrid_core::trust::certificate::{Certificate, RawCertificate};
 use onegrid_core::trust::channel::ChannelKey;
@@ -15,7 +15,7 @@ use onegrid_core::trust::session::{
 use rand_core::CryptoRng;
 
 use super::renewal::{self, is_outdated};
-use super::{audit, devices};
+use super::{audit, devices, revocation};
 use crate::directory;
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
@@ -132,9 +132,12 @@ pub fn prove(
         )
         .map_err(refused)?;
     handshakes.use_up(id, &sealing).map_err(refused)?;
-    let device = proven.certificate().facts().device;
+    let (device, member) = {
+        let facts = proven.certificate().facts();
+        (facts.device, facts.member)
+    };
     let shown = proven.certificate().raw().clone();
-    welcome_back(&shared.store, proven.certificate(), now_ms)?;
+    welcome_back(shared, proven.certificate(), now_ms)?;
     let newest = renewal::newest_certificate(shared, device, now_ms)?;
     let generation = shared.generation()?;
     let newer = newest.filter(|newest| *newest.raw() != shown);
@@ -149,7 +152,7 @@ pub fn prove(
     };
     shared.store.write::<_, Problem>(move |tx| {
         // Checked again inside the transaction, because a revocation may have happened in between.
-        if is_revoked(tx, device)? {
+        if is_cut_off(tx, device, member)? {
             return Err(refused(SessionError::Revoked));
         }
         tx.sweep_sessions(now_ms)?;
@@ -214,7 +217,8 @@ pub(crate) fn prolong(shared: &Shared, session: &Session, now_ms: i64) -> Result
         let row = tx
             .session(id)?
             .ok_or_else(|| refused(SessionError::Unknown))?;
-        if is_revoked(tx, device)? {
+        let member = tx.device(device)?.and_then(|known| known.member);
+        if is_cut_off(tx, device, member)? {
             return Err(refused(SessionError::Revoked));
         }
         tx.put_session(&SessionRow { expires_ms, ..row })?;
@@ -237,10 +241,15 @@ fn admits(
     store: &Arc<dyn Store>,
     certificate: &Certificate,
 ) -> std::result::Result<(), SessionError> {
-    let device = certificate.facts().device;
-    let revoked = store.read(|tx| is_revoked(tx, device));
-    match revoked {
-        Ok(false) if certificate.facts().member.is_some() => Ok(()),
+    let (device, member) = (certificate.facts().device, certificate.facts().member);
+    let cut_off = store.read(|tx| match tx.device(device)? {
+        Some(_) => is_cut_off(tx, device, member),
+        // The server takes it in first, so that the device of a member who is switched off is
+        // revoked.
+        None => is_revoked(tx, device),
+    });
+    match cut_off {
+        Ok(false) if member.is_some() => Ok(()),
         Ok(false) => Err(SessionError::BadCertificate),
         Ok(true) => Err(SessionError::Revoked),
         // An unreadable store admits no device; the phone tries again.
@@ -250,24 +259,33 @@ fn admits(
 
 /// Adds a device again that a restored store does not know, if this deployment signed its
 /// certificate.
-fn welcome_back(store: &Arc<dyn Store>, certificate: &Certificate, now_ms: i64) -> Result<()> {
+fn welcome_back(shared: &Shared, certificate: &Certificate, now_ms: i64) -> Result<()> {
     let device = certificate.facts().device;
-    if store.read(|tx| tx.device(device))?.is_some() {
+    if shared.store.read(|tx| tx.device(device))?.is_some() {
         return Ok(());
     }
-    let certificate = certificate.clone();
-    store.write::<_, Problem>(move |tx| Ok(take_in(tx, &certificate, now_ms)?))
+    let (certificate, keys) = (certificate.clone(), Arc::clone(&shared.keys));
+    let revoked = shared
+        .store
+        .write::<_, Problem>(move |tx| take_in(tx, &keys, &certificate, now_ms))?;
+    if revoked {
+        revocation::cut_off(shared, &[device]);
+    }
+    Ok(())
 }
 
-/// Adds an unknown device by its certificate, and its member if unknown.
-pub(crate) fn take_in(
+/// Adds an unknown device by its certificate, and its member if unknown. The device of a member who
+/// is switched off is revoked at once, like those that the server knew on that day. Returns whether
+/// it was.
+fn take_in(
     tx: &mut dyn Writer,
+    keys: &Keys,
     certificate: &Certificate,
     now_ms: i64,
-) -> StoreResult<()> {
+) -> Result<bool> {
     let facts = certificate.facts();
     if tx.device(facts.device)?.is_some() {
-        return Ok(());
+        return Ok(false);
     }
     devices::put(tx, certificate, now_ms)?;
     if let Some(member) = facts.member.filter(|_| facts.issued_at.generation > 0)
@@ -294,7 +312,25 @@ pub(crate) fn take_in(
         "server",
         "device.taken_in",
         &facts.device.to_string(),
-    )
+    )?;
+    match tx.device(facts.device)? {
+        Some(row) if is_switched_off(tx, row.member)? => {
+            revocation::revoke_in(tx, keys, &row, "server", now_ms)
+        }
+        _ => Ok(false),
+    }
+}
+
+/// Whether the device is revoked or its member switched off. The member is asked too, because the
+/// store may not have known the device when the member was switched off.
+fn is_cut_off(tx: &dyn Reader, device: DeviceId, member: Option<MemberId>) -> StoreResult<bool> {
+    Ok(is_revoked(tx, device)? || is_switched_off(tx, member)?)
+}
+
+/// Whether this is a member who is switched off.
+pub(super) fn is_switched_off(tx: &dyn Reader, member: Option<MemberId>) -> StoreResult<bool> {
+    let row = member.map(|member| tx.member(member)).transpose()?;
+    Ok(row.flatten().is_some_and(|row| row.disabled_ms.is_some()))
 }
 
 fn is_revoked(tx: &dyn Reader, device: DeviceId) -> StoreResult<bool> {

@@ -386,6 +386,14 @@ pub struct AuditRow {
     pub hash: Hash,
 }
 
+impl AuditRow {
+    /// The id of the subject. Details may follow it after a blank.
+    #[must_use]
+    pub fn subject_id(&self) -> &str {
+        self.subject.split(' ').next().unwrap_or_default()
+    }
+}
+
 /// A version of a template of checklists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TemplateRow {

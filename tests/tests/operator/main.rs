@@ -59,8 +59,8 @@ fn files_that_can_not_be_read_change_nothing() {
     let before = operator.out(&["status"]);
     for (args, code) in [
         (&["import", "members", "nowhere.csv"][..], "import.no_file"),
-        (&["import", "members", "noise.csv"], "import.rest_taken"),
-        (&["import", "units", "empty.csv"], "import.rest_taken"),
+        (&["import", "members", "noise.csv"], "import.nothing_taken"),
+        (&["import", "units", "empty.csv"], "import.nothing_taken"),
         (&["import", "areas", "areas"], "import.nothing_taken"),
         (&["import", "areas", "nowhere"], "import.nothing_taken"),
     ] {
@@ -156,7 +156,7 @@ fn one_bad_row_is_told_in_the_singular() {
     std::fs::write(operator.path("m.csv"), table).unwrap();
     let ran = operator.run(&["import", "members", "m.csv"]);
     assert!(
-        ran.err.contains("1 row is wrong and was left out"),
+        ran.err.contains("1 problem, so nothing was imported"),
         "{ran:?}"
     );
 }

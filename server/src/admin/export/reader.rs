@@ -35,6 +35,9 @@ impl Permit {
         let row = tx
             .member(member)?
             .ok_or_else(|| Problem::new("registry.unknown_member").with("member", member))?;
+        if row.disabled_ms.is_some() {
+            return Err(Problem::new("export.reader_disabled").with("member", member));
+        }
         let view = server.shared.views.at(tx)?;
         let at = At {
             directory: &view.directory,

@@ -101,3 +101,21 @@ fn map_has_degrees() {
     let place = &feature["geometry"]["coordinates"];
     assert_eq!((&place[0], &place[1]), (&120.125.into(), &30.25.into()));
 }
+
+/// A person who is switched off may read nothing now.
+#[test]
+fn nothing_is_exported_for_a_disabled_member() {
+    let world = world();
+    let member = GRID_WORKER_CHEN.member();
+    world.server.disable_member(member, "zhang", NOW).unwrap();
+    let wanted = Wanted {
+        reader: Some(member),
+        format: Format::Csv,
+        lang: Lang::Zh,
+    };
+    let path = world.folder().join("none.csv");
+    let mut files = Files::create(&path, wanted).unwrap();
+    let none = &mut |_, _| {};
+    let done = export(&world.server, wanted, &mut files, "admin", NOW, none);
+    assert_eq!(done.unwrap_err().code(), "export.reader_disabled");
+}

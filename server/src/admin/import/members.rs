@@ -26,18 +26,22 @@ use onegrid_core::domain::unit::{Unit, UnitKind};
 use onegrid_core::domain::{AreaPath, Grant, Role, Scope};
 use onegrid_core::id::{AreaId, UnitId};
 use onegrid_core::limits::GRANTS_MAX;
+use onegrid_core::texts::{Lang, say};
 
 use super::table::{Column, Row, Table, codes_in};
 use super::units::unit_id;
 use super::{Import, Progress, report};
 use crate::limits::IMPORT_AREAS_PER_ROW_MAX;
 
+/// The column of the id that the office uses.
+pub(super) const EXTERNAL_ID: Column = Column {
+    name: "external_id",
+    aliases: &["编号", "人员编号", "工号", "id"],
+    required: true,
+};
+
 const COLUMNS: &[Column] = &[
-    Column {
-        name: "external_id",
-        aliases: &["编号", "人员编号", "工号", "id"],
-        required: true,
-    },
+    EXTERNAL_ID,
     Column {
         name: "public_name",
         aliases: &["公开名称", "姓名", "称呼", "name"],
@@ -171,8 +175,7 @@ fn parse_row(
     areas: &Areas,
     units: &BTreeMap<UnitId, Unit>,
 ) -> Result<MemberRow, Refused> {
-    let external_id = checked_name(row.get("external_id"));
-    let external_id = external_id.map_err(|error| ("external_id", error.code()))?;
+    let external_id = external_id_of(row)?;
     let public_name = checked_name(row.get("public_name"));
     let public_name = public_name.map_err(|error| ("public_name", error.code()))?;
     let role = role_of(row.get("role")).ok_or(("role", "import.unknown_role"))?;
@@ -184,6 +187,14 @@ fn parse_row(
         home: post.home,
         grants: post.grants,
     })
+}
+
+/// The id that the office uses for the person or unit of a row.
+pub(super) fn external_id_of(row: &Row) -> Result<String, Refused> {
+    match row.get("external_id") {
+        "" => Err(("external_id", "import.no_external_id")),
+        text => checked_name(text).map_err(|error| ("external_id", error.code())),
+    }
 }
 
 /// A role with the places that it is held in.
@@ -252,9 +263,34 @@ pub fn role_of(text: &str) -> Option<Role> {
         "处置人员" | "处置员" => Role::Handler,
         "督导" | "督导员" => Role::Supervisor,
         "区级负责人" | "区领导" => Role::DistrictLead,
-        _ => return Role::from_name(&text.to_lowercase()),
+        _ => return Role::from_name(&text.to_lowercase()).or_else(|| role_of_word(text)),
     })
 }
+
+/// Finds a role by the word that lists and reports print for it.
+fn role_of_word(text: &str) -> Option<Role> {
+    let text = text.to_lowercase();
+    ROLES.into_iter().find(|role| {
+        let word = |lang| say(&format!("role.{}", role.name()), lang, &[]);
+        Lang::ALL.into_iter().any(|lang| word(lang) == text)
+    })
+}
+
+/// Every role that a person can hold.
+pub const ROLES: [Role; 12] = [
+    Role::Volunteer,
+    Role::TeamLead,
+    Role::Guard,
+    Role::GridWorker,
+    Role::Mediator,
+    Role::CommunityOfficer,
+    Role::StationHead,
+    Role::VillageLead,
+    Role::Dispatcher,
+    Role::Handler,
+    Role::Supervisor,
+    Role::DistrictLead,
+];
 
 /// Requirements of a role.
 struct Rule {

@@ -163,7 +163,10 @@ fn row_of_an_unknown_person_makes_the_file_partial() {
         "{header}8,乙,mediator,330105013003,\n,甲,mediator,330105013003,\n"
     ));
     assert!(import.is_partial);
-    assert_eq!((import.good.len(), import.bad[0].code), (1, "name.empty"));
+    assert_eq!(
+        (import.good.len(), import.bad[0].code),
+        (1, "import.no_external_id")
+    );
 }
 
 /// role | areas | unit | column and code of the expected refusal; empty if the row is good.

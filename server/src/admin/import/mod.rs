@@ -16,6 +16,7 @@ mod boundaries;
 mod encoding;
 mod geometry;
 pub mod members;
+pub mod people;
 mod table;
 pub mod units;
 mod workbook;

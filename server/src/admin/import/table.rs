@@ -23,7 +23,7 @@ pub(super) struct Column {
 }
 
 impl Column {
-    fn is_called(&self, header: &str) -> bool {
+    pub(super) fn is_called(&self, header: &str) -> bool {
         let header = header.to_lowercase();
         self.name == header || self.aliases.contains(&header.as_str())
     }
@@ -130,12 +130,7 @@ impl Table {
     }
 
     fn read_text(&mut self, text: &str, columns: &'static [Column]) {
-        let mut reader = csv::ReaderBuilder::new()
-            .has_headers(false)
-            .flexible(true)
-            .delimiter(delimiter(text))
-            .trim(csv::Trim::All)
-            .from_reader(text.as_bytes());
+        let mut reader = reader_of(text);
         let mut lines = Lines::new(text);
         let mut order = None;
         let mut read = csv::StringRecord::new();
@@ -227,8 +222,13 @@ impl Table {
         if let Some((line, _)) = self.titles.filter(|_| !has_header) {
             self.refuse_missing(line, columns);
         } else {
-            let empty = BadRow::new(&self.file, Place::File, "import.empty_file", "");
-            self.bad.push(empty);
+            let code = if has_header {
+                "import.no_rows"
+            } else {
+                "import.empty_file"
+            };
+            self.bad
+                .push(BadRow::new(&self.file, Place::File, code, ""));
         }
     }
 
@@ -308,7 +308,7 @@ impl Table {
                     is_good = false;
                 }
                 Ok(text) => {
-                    row.cells.insert(name, text.clone());
+                    row.cells.insert(name, with_plain_digits(text));
                 }
                 Err(code) => {
                     let bad = self.bad(record.line, name, code, "");
@@ -381,10 +381,81 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// Reads all rows with a filled cell, without a header, with their lines. A table that cannot be
+/// read as a whole is refused with a code and a value.
+pub(super) fn rows_of(bytes: &[u8]) -> Result<Vec<(u64, Vec<Cell>)>, (&'static str, String)> {
+    let refused = |code| (code, String::new());
+    if workbook::is_workbook(bytes) {
+        let book = workbook::read(bytes).map_err(refused)?;
+        return match book.left_out.into_iter().next() {
+            Some(sheet) => Err(("import.sheet_left_out", sheet)),
+            None => {
+                let plain = |cell: Cell| cell.map(|text| with_plain_digits(&text));
+                let rows = book.rows.into_iter();
+                let rows = rows.map(|(line, cells)| (line, cells.into_iter().map(plain).collect()));
+                Ok(rows.collect())
+            }
+        };
+    }
+    let text = text_of(bytes).map_err(refused)?;
+    let mut reader = reader_of(&text);
+    let (mut lines, mut rows) = (Lines::new(&text), Vec::new());
+    let mut read = csv::StringRecord::new();
+    while reader
+        .read_record(&mut read)
+        .map_err(|_| refused("import.unreadable_row"))?
+    {
+        let start = read.position().map_or(0, csv::Position::byte);
+        let line = lines.at(usize::try_from(start).unwrap_or(usize::MAX));
+        if rows.len() >= IMPORT_ROWS_MAX {
+            return Err(refused("import.too_many_rows"));
+        }
+        if read.iter().any(|cell| !cell.is_empty()) {
+            rows.push((
+                line,
+                read.iter()
+                    .map(|cell| Ok(with_plain_digits(cell)))
+                    .collect(),
+            ));
+        }
+    }
+    Ok(rows)
+}
+
+fn reader_of(text: &str) -> csv::Reader<&[u8]> {
+    csv::ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter(text))
+        .trim(csv::Trim::All)
+        .from_reader(text.as_bytes())
+}
+
+/// Writes the full-width digits of a number or code as usual ones. Other texts stay as they are.
+fn with_plain_digits(text: &str) -> String {
+    let is_wide = |c: char| ('０'..='９').contains(&c);
+    let is_number = text
+        .chars()
+        .all(|c| is_wide(c) || c.is_ascii_digit() || is_separator(c));
+    if !is_number || !text.contains(is_wide) {
+        return text.to_owned();
+    }
+    let plain = |c: char| {
+        let digit = (c as u32).checked_sub('０' as u32).filter(|_| is_wide(c));
+        digit
+            .and_then(|digit| char::from_digit(digit, 10))
+            .unwrap_or(c)
+    };
+    text.chars().map(plain).collect()
+}
+
+fn is_separator(c: char) -> bool {
+    c.is_whitespace() || ";；、,，|/".contains(c)
+}
+
 /// Splits a cell that holds a list of codes.
 pub(super) fn codes_in(cell: &str) -> impl Iterator<Item = &str> {
-    let separator = |c: char| c.is_whitespace() || ";；、,，|/".contains(c);
-    cell.split(separator).filter(|part| !part.is_empty())
+    cell.split(is_separator).filter(|part| !part.is_empty())
 }
 
 /// Finds the separator that the first line with one uses most: comma, semicolon or tab.
@@ -510,7 +581,7 @@ mod tests {
         assert_eq!(unknown.rows.len(), 1, "the rest can still be taken");
         let wide = "x,".repeat(IMPORT_COLUMNS_MAX + 1);
         assert_eq!(codes(&read(&wide)), [(Some(1), "import.too_many_columns")]);
-        assert_eq!(codes(&read("code,name\n")), [(None, "import.empty_file")]);
+        assert_eq!(codes(&read("code,name\n")), [(None, "import.no_rows")]);
     }
 
     #[test]

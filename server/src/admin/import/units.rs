@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 
 use onegrid_core::domain::area::AreaCode;
 use onegrid_core::domain::areas::Areas;
-use onegrid_core::domain::names::{Names, checked_name};
+use onegrid_core::domain::names::Names;
 use onegrid_core::domain::unit::{Unit, UnitKind};
 use onegrid_core::id::UnitId;
 
+use super::members::external_id_of;
 use super::table::{Column, Row, Table};
 use super::{Import, Progress, report};
 pub use crate::directory::unit_id;
@@ -130,8 +131,7 @@ fn fits(
 }
 
 fn parse_row(row: &Row, areas: &Areas) -> Result<UnitRow, (&'static str, &'static str)> {
-    let external_id = checked_name(row.get("external_id"));
-    let external_id = external_id.map_err(|error| ("external_id", error.code()))?;
+    let external_id = external_id_of(row)?;
     let kind = kind_of(row.get("kind")).ok_or(("kind", "unit.bad_kind"))?;
     let names = Names::new(row.get("name"), Some(row.get("name_en")));
     let names = names.map_err(|error| ("name", error.code()))?;

@@ -76,7 +76,7 @@ fn every_bad_row_names_line_column_and_reason() {
         .map(|b| (b.line().unwrap(), b.column.as_deref().unwrap(), b.code))
         .collect();
     let expected = [
-        (2, "external_id", "name.empty"),
+        (2, "external_id", "import.no_external_id"),
         (3, "kind", "unit.bad_kind"),
         (4, "name", "name.empty"),
         (5, "area", "area.bad_code"),

@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use onegrid_core::sync::paths::attachment_path;
+use futures_util::future::{Either, select};
+use onegrid_core::sync::paths::{AUTHORITY_PATH, SYNC_PATH, attachment_path};
 use onegrid_core::trust::request_mac::{MAC_HEADER, RequestTag, SESSION_HEADER};
-use onegrid_core::trust::session::Session;
+use onegrid_core::trust::session::{Session, SessionId};
 use onegrid_core::wire::transfer::{
     FileName, GENERATION_HEADER, NeededAnswer, NeededRequest, answer_lines, request_lines,
 };
@@ -569,4 +570,47 @@ async fn refused_uploads(heard: &Heard) {
             assert!(!text.contains(&name), "{name} in {text}");
         }
     }
+}
+
+/// The rest of a refused upload is read only so that the phone hears the answer. Nobody else waits
+/// for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn stalled_upload_without_session_keeps_no_place() {
+    let server = Running::with(BlobCeilings::with_reserve(1), &["limits.requests_max=1"]);
+    let mut stranger = server.session.clone();
+    stranger.id = SessionId([9; 16]);
+    let tag = stranger.tag(1, "POST", SYNC_PATH, b"x");
+    let head = format!(
+        "POST {SYNC_PATH} HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\
+         {SESSION_HEADER}: {}\r\n{MAC_HEADER}: {}\r\n\r\nx",
+        tag.session_header(),
+        tag.mac_header(),
+    );
+    let stall = || async {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        Box::pin(read(stream))
+    };
+    let two = async {
+        let mut first = stall().await;
+        loop {
+            let (answer, other) = match select(first, stall().await).await {
+                Either::Left(one) => one,
+                Either::Right(one) => one,
+            };
+            // One request has the place until its session is known to be none.
+            if answer.status != 503 {
+                return (answer, other);
+            }
+            first = other;
+        }
+    };
+    let (answer, stalled) = timeout(Duration::from_secs(10), two).await.unwrap();
+    assert_eq!(answer.code(), "session.unknown");
+    assert_eq!(answer.header("connection"), Some("close"));
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request = format!("GET {AUTHORITY_PATH} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    assert_eq!(read(stream).await.status, 200);
+    drop(stalled);
 }

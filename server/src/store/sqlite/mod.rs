@@ -12,6 +12,7 @@ mod feed;
 mod memo;
 mod open;
 mod parcels;
+mod peek;
 mod people;
 mod pool;
 mod readings;
@@ -172,8 +173,17 @@ impl Store for SqliteStore {
     }
 }
 
-/// Reads a note of a database without writing anything to it. Without a log beside it, the file alone is read.
+pub(crate) use peek::{Administration, peek_administration};
+
+/// Reads a note of a database without writing anything to it.
 pub(crate) fn peek(path: &Path, note: &str) -> StoreResult<Option<Vec<u8>>> {
+    let connection = open_unchanged(path)?;
+    administration::meta(&connection, note).map_err(convert::failure)
+}
+
+/// Opens a database without writing anything to it. Without a log beside it, the file alone is
+/// read.
+fn open_unchanged(path: &Path) -> StoreResult<Connection> {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     let how = if Path::new(&log).exists() {
@@ -187,9 +197,7 @@ pub(crate) fn peek(path: &Path, note: &str) -> StoreResult<Option<Vec<u8>>> {
         .replace('?', "%3f")
         .replace('#', "%23");
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    let connection = Connection::open_with_flags(format!("file:{name}?{how}"), flags)
-        .map_err(convert::failure)?;
-    administration::meta(&connection, note).map_err(convert::failure)
+    Connection::open_with_flags(format!("file:{name}?{how}"), flags).map_err(convert::failure)
 }
 
 /// Whether the rows of a closed database are those that were sealed.

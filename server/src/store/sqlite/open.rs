@@ -31,6 +31,9 @@ const MIGRATIONS: &[(i64, &str)] = &[
 /// Longest time that a connection waits for another writing process.
 const BUSY_WAIT: Duration = Duration::from_secs(20);
 const STATEMENTS_MAX: usize = 128;
+/// Bytes of the log that its file keeps after a merge. A long read lets it grow, and it would keep
+/// that size.
+const LOG_BYTES_MAX: i64 = 64 * 1_024 * 1_024;
 
 /// Creates the file for its owner alone, if it does not exist. `SQLite` gives the log beside it the same mode.
 pub(super) fn create(path: &Path) {
@@ -66,6 +69,7 @@ pub(super) fn connect(path: &Path, options: SqliteOptions) -> StoreResult<Connec
              PRAGMA synchronous = FULL;
              PRAGMA foreign_keys = ON;
              PRAGMA temp_store = MEMORY;
+             PRAGMA journal_size_limit = {LOG_BYTES_MAX};
              PRAGMA cache_size = -{};",
             options.cache_kib
         ))
@@ -203,6 +207,14 @@ mod tests {
         let (db, key) = grown("UPDATE meta SET value = x'02'");
         let report = seal::report(&db, &key).unwrap();
         assert!(report.changed.contains(&"meta".to_owned()), "{report:?}");
+    }
+
+    #[test]
+    fn log_of_every_connection_shrinks_after_a_merge() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = connect(&folder.path().join("a.db"), SqliteOptions::default()).unwrap();
+        let limit = db.query_row("PRAGMA journal_size_limit", [], |row| row.get::<_, i64>(0));
+        assert_eq!(limit.unwrap(), LOG_BYTES_MAX);
     }
 
     /// A load that has passed the open records gets the visits with the rest, so each change has a later position.

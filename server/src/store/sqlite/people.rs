@@ -1,5 +1,7 @@
 //! Tables `members`, `external_ids`, `admins`, `devices` and `invitations`.
 
+use std::collections::HashMap;
+
 use onegrid_core::id::{AreaId, DeviceId, Hash, MemberId};
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
@@ -52,6 +54,12 @@ pub(super) fn external_id(db: &Connection, id: [u8; 16]) -> Result<Option<String
     db.prepare_cached("SELECT external_id FROM external_ids WHERE id = ?")?
         .query_row([id], |row| row.get(0))
         .optional()
+}
+
+pub(super) fn external_ids(db: &Connection) -> Result<HashMap<[u8; 16], String>> {
+    db.prepare_cached("SELECT id, external_id FROM external_ids")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
 }
 
 pub(super) fn put_admin(db: &Connection, admin: &AdminRow) -> Result<()> {
