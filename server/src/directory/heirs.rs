@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use onegrid_core::domain::AreaPath;
+use onegrid_core::domain::area::Area;
 use onegrid_core::domain::areas::Areas;
 use onegrid_core::domain::role::{Grant, Scope};
 use onegrid_core::id::AreaId;
@@ -19,20 +20,41 @@ use crate::limits::CERTIFICATE_REST_BYTES;
 #[must_use]
 pub fn in_charge(areas: &Areas, place: &AreaPath, now_ms: i64) -> BTreeSet<AreaId> {
     let mut ids: BTreeSet<AreaId> = place.ids().iter().copied().collect();
-    for id in place.ids().iter().rev() {
-        let heirs = areas.in_force(*id, now_ms);
-        let line = heirs.iter().flat_map(|heir| areas.ancestry(*heir));
-        // A grid in force may lie in an ended village, so the village counts too.
-        let mut is_settled = !heirs.is_empty();
-        for area in line {
-            is_settled &= area.version_at(now_ms).is_some();
-            ids.insert(area.id());
-        }
+    for (line, is_settled) in lines_of_heirs(areas, place, now_ms) {
+        ids.extend(line);
         if is_settled {
             break;
         }
     }
     ids
+}
+
+/// Returns the areas in force that took over a place, with those above them: its own path while it is in force.
+/// Empty if no area took over.
+#[must_use]
+pub fn took_over(areas: &Areas, place: &AreaPath, now_ms: i64) -> BTreeSet<AreaId> {
+    let settled = lines_of_heirs(areas, place, now_ms).find(|(_, is_settled)| *is_settled);
+    settled.map(|(line, _)| line).unwrap_or_default()
+}
+
+/// For each area of a place, the most exact one first: the areas in force for it with those above them, and
+/// whether all of these are in force. A grid in force may lie in an ended village.
+fn lines_of_heirs(
+    areas: &Areas,
+    place: &AreaPath,
+    now_ms: i64,
+) -> impl Iterator<Item = (BTreeSet<AreaId>, bool)> {
+    place.ids().iter().rev().map(move |id| {
+        let heirs = areas.in_force(*id, now_ms);
+        let line = heirs.iter().flat_map(|heir| areas.ancestry(*heir));
+        let mut is_settled = !heirs.is_empty();
+        let note = |area: &Area| {
+            is_settled &= area.version_at(now_ms).is_some();
+            area.id()
+        };
+        let line: BTreeSet<AreaId> = line.map(note).collect();
+        (line, is_settled)
+    })
 }
 
 /// Returns the grants that a certificate carries at an instant (ms UTC): the grants of the member, and the same
@@ -84,12 +106,25 @@ struct Ended {
     path: AreaPath,
     /// The areas in force that took over.
     heirs: Vec<AreaPath>,
+    /// The villages in force for the village of the path: itself, or those that took over.
+    villages: BTreeSet<AreaId>,
 }
 
 impl Ended {
+    /// Whether an heir gets a reading that opens no more than the ended area. Records of staff are read by
+    /// village, so the place of a grid opens its village. If the grid changes hands, its village keeps its
+    /// records.
+    fn goes_whole_to(&self, heir: &AreaPath) -> bool {
+        let stays = heir.village().is_some_and(|id| self.villages.contains(&id));
+        self.path.grid().is_none() || stays
+    }
+
     /// Returns the places that a role in this area gets from the ended one.
     fn former(&self, path: &AreaPath) -> impl Iterator<Item = AreaPath> {
         let of_heir = |heir: &AreaPath| {
+            if !self.goes_whole_to(heir) {
+                return None;
+            }
             if heir.is_within(path) {
                 return Some(self.path);
             }
@@ -109,9 +144,12 @@ fn ended(areas: &Areas, now_ms: i64) -> Vec<Ended> {
         .filter(|area| !area.successors().is_empty() && area.version_at(now_ms).is_none())
         .filter_map(|area| {
             let heirs = areas.in_force(area.id(), now_ms);
+            let path = areas.path(area.id())?;
+            let village = path.village().map(|id| areas.in_force(id, now_ms));
             Some(Ended {
                 id: area.id(),
-                path: areas.path(area.id())?,
+                path,
+                villages: village.unwrap_or_default(),
                 heirs: heirs.into_iter().filter_map(|id| areas.path(id)).collect(),
             })
         })
@@ -264,6 +302,88 @@ mod tests {
         assert_eq!(all[1..], [grant(Role::Dispatcher, &[1, 2, 4])]);
         let ids = in_charge(&areas, &path(&[1, 2, 4]), 1_000);
         assert!(ids.contains(&id(3)), "the town of the new village");
+    }
+
+    /// A grid that changes hands opens no other grid of its village, because records of staff are read by
+    /// village.
+    #[test]
+    fn grid_handed_over_opens_no_village_in_force() {
+        let mut areas = district();
+        areas.apply(area(8, AreaLevel::Grid, Some(6))).unwrap();
+        areas.apply(area(9, AreaLevel::Grid, Some(5))).unwrap();
+        end(&mut areas, 7, &[8, 9]);
+        for own in [
+            grant(Role::Mediator, &[1, 3, 6]),
+            grant(Role::Mediator, &[1, 3]),
+            grant(Role::GridWorker, &[1, 3, 6, 8]),
+            // Another village of the same town.
+            grant(Role::Mediator, &[1, 2, 5]),
+        ] {
+            let own = [own];
+            let all = with_former_areas(&own, &areas, 1_000);
+            assert_eq!(all, own);
+        }
+        // The village ends too, so its records belong to one of the two.
+        end(&mut areas, 4, &[6]);
+        let new = [grant(Role::GridWorker, &[1, 3, 6, 8])];
+        let all = with_former_areas(&new, &areas, 1_000);
+        assert!(all.contains(&grant(Role::GridWorker, &[1, 2, 4, 7])));
+        let other = [grant(Role::GridWorker, &[1, 2, 5, 9])];
+        assert_eq!(with_former_areas(&other, &areas, 1_000), other);
+    }
+
+    /// A grid worker keeps the records of a grid that was joined to another one of the same village.
+    #[test]
+    fn grid_merged_within_its_village_stays_with_its_workers() {
+        let mut areas = district();
+        areas.apply(area(8, AreaLevel::Grid, Some(4))).unwrap();
+        end(&mut areas, 7, &[8]);
+        let own = [grant(Role::GridWorker, &[1, 2, 4, 8])];
+        let all = with_former_areas(&own, &areas, 1_000);
+        assert_eq!(all[1..], [grant(Role::GridWorker, &[1, 2, 4, 7])]);
+    }
+
+    /// The command room of the area that lost the village has no part in its cases.
+    #[test]
+    fn unit_of_the_new_town_gets_the_cases_of_a_village() {
+        use onegrid_core::domain::directory::Directory;
+        use onegrid_core::domain::names::Names;
+        use onegrid_core::domain::unit::{Unit, UnitKind};
+
+        let room = |n: u8, area: u8| Unit {
+            id: UnitId([n; 16]),
+            names: Names::new("room", None).unwrap(),
+            kind: UnitKind::CommandRoom,
+            area: id(area),
+            dissolved_at_ms: None,
+        };
+        let mut directory = Directory {
+            areas: district(),
+            ..Directory::default()
+        };
+        for unit in [room(1, 2), room(2, 3)] {
+            directory.units.insert(unit.id, unit);
+        }
+        let chosen = |directory: &Directory, place: &[u8]| {
+            let unit = nearest_at(directory, UnitKind::CommandRoom, &path(place));
+            unit.map(|unit| unit.0[0])
+        };
+        assert_eq!(chosen(&directory, &[1, 2, 4]), Some(1));
+        end(&mut directory.areas, 4, &[6]);
+        assert_eq!(chosen(&directory, &[1, 2, 4]), Some(2));
+        assert_eq!(chosen(&directory, &[1, 2, 4, 7]), Some(2));
+        // The old town serves if the new one has no such unit.
+        directory.units.remove(&UnitId([2; 16]));
+        assert_eq!(chosen(&directory, &[1, 2, 4]), Some(1));
+    }
+
+    /// The unit at 1,000 ms.
+    fn nearest_at(
+        directory: &onegrid_core::domain::directory::Directory,
+        kind: onegrid_core::domain::unit::UnitKind,
+        place: &AreaPath,
+    ) -> Option<UnitId> {
+        crate::directory::routing::nearest(directory, kind, place, 1_000)
     }
 
     #[test]

@@ -11,7 +11,7 @@ use onegrid_core::domain::unit::UnitKind;
 use onegrid_core::domain::{AreaPath, StreamId};
 use onegrid_core::id::{AreaId, MemberId, UnitId, ZoneId};
 
-use super::heirs::in_charge;
+use super::heirs::{in_charge, took_over};
 
 /// The directory at an instant.
 #[derive(Debug, Clone, Copy)]
@@ -49,22 +49,28 @@ impl Routing for At<'_> {
     }
 }
 
-/// Returns the nearest unit of this kind among the areas in charge of a place: the unit of its village, else
-/// of its town, else of its district.
+/// Returns the nearest unit of this kind among the areas in charge of a place at an instant (ms UTC): the unit
+/// of its village, else of its town, else of its district. The areas that took over come before those that
+/// lost the place.
 #[must_use]
 pub fn nearest(
     directory: &Directory,
     kind: UnitKind,
-    in_charge: &BTreeSet<AreaId>,
+    place: &AreaPath,
+    now_ms: i64,
 ) -> Option<UnitId> {
     let level = |area| directory.areas.get(area).map(Area::level);
-    directory
-        .units
-        .values()
-        .filter(|unit| unit.kind == kind && unit.dissolved_at_ms.is_none())
-        .filter(|unit| in_charge.contains(&unit.area))
-        .max_by_key(|unit| (level(unit.area), std::cmp::Reverse(unit.id)))
-        .map(|unit| unit.id)
+    let among = |areas: BTreeSet<AreaId>| {
+        directory
+            .units
+            .values()
+            .filter(|unit| unit.kind == kind && unit.dissolved_at_ms.is_none())
+            .filter(|unit| areas.contains(&unit.area))
+            .max_by_key(|unit| (level(unit.area), std::cmp::Reverse(unit.id)))
+            .map(|unit| unit.id)
+    };
+    among(took_over(&directory.areas, place, now_ms))
+        .or_else(|| among(in_charge(&directory.areas, place, now_ms)))
 }
 
 /// Returns the streams that a member reads. A reader of the records of a village needs no summaries of

@@ -214,14 +214,14 @@ impl Rule {
     /// Unit that gets a case at this place now (ms UTC); `None` if the directory has none.
     #[must_use]
     pub fn unit(&self, place: &AreaPath, directory: &Directory, now_ms: i64) -> Option<UnitId> {
-        let in_charge = in_charge(&directory.areas, place, now_ms);
         match self.dispatch? {
             Target::Unit(id) => {
+                let in_charge = in_charge(&directory.areas, place, now_ms);
                 let unit = directory.units.get(&id)?;
                 let is_here = in_charge.contains(&unit.area) && unit.dissolved_at_ms.is_none();
                 is_here.then_some(id)
             }
-            Target::Kind(kind) => nearest(directory, kind, &in_charge),
+            Target::Kind(kind) => nearest(directory, kind, place, now_ms),
         }
     }
 }

@@ -355,7 +355,14 @@ fn dissolve(
     for code in &row.successors {
         let heir = holder(areas, *code).filter(|heir| heir.id() != area.id());
         let unknown = || ("successors", "import.unknown_area", code.to_string());
-        successors.push(heir.ok_or_else(unknown)?.id());
+        let heir = heir.ok_or_else(unknown)?;
+        let in_force = areas.in_force(heir.id(), valid_from_ms);
+        let leads_on = in_force.iter().any(|id| *id != area.id());
+        // In a circle, or with an area above, nobody would decide about the open cases.
+        if heir.level() < area.level() || !leads_on {
+            return Err(("successors", "import.bad_successor", code.to_string()));
+        }
+        successors.push(heir.id());
     }
     if area.newest().valid_to_ms.is_some() && area.successors() == successors {
         return Ok(None);

@@ -4,6 +4,28 @@ use super::*;
 
 const HEAD_OF_CHANGES: &str = "code,level,parent,name,previous_code,successors\n";
 
+/// Reads a table against known areas.
+fn parse_at(text: &str, known: &Areas, valid_from_ms: i64) -> Import<AreaEntry> {
+    let files = AreaFiles {
+        table: text.as_bytes().to_vec(),
+        ..AreaFiles::default()
+    };
+    let options = AreaOptions {
+        valid_from_ms,
+        ..OPTIONS
+    };
+    parse_areas(&files, known, options, &mut |_, _| {})
+}
+
+fn refusals(import: &Import<AreaEntry>) -> Vec<(u64, &str, &'static str)> {
+    let bad = import.bad.iter();
+    bad.map(|bad| {
+        let column = bad.column.as_deref().unwrap_or_default();
+        (bad.line().unwrap_or(0), column, bad.code)
+    })
+    .collect()
+}
+
 /// Imports a table of changes over the tree of `ROWS`, at 2,000 ms.
 fn changed(rows: &str) -> (Areas, Import<AreaEntry>) {
     let areas = applied(&parse(&table(ROWS), &Areas::new()).good);
