@@ -53,6 +53,15 @@ impl Names {
         })
     }
 
+    /// Returns this Chinese name with the English one of `other`.
+    #[must_use]
+    pub fn with_english_of(self, other: &Self) -> Self {
+        Self {
+            zh: self.zh,
+            en: other.en.clone(),
+        }
+    }
+
     /// The Chinese name.
     #[must_use]
     pub fn zh(&self) -> &str {

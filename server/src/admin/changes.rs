@@ -3,6 +3,7 @@
 use onegrid_core::domain::Grant;
 use onegrid_core::domain::area::Area;
 use onegrid_core::domain::areas::{AreaEntry, Areas};
+use onegrid_core::domain::names::Names;
 use onegrid_core::domain::unit::Unit;
 use onegrid_core::id::AreaId;
 use onegrid_core::texts::{Lang, say};
@@ -213,10 +214,7 @@ fn unit_parts(before: Option<&Unit>, after: &Unit, wording: Wording<'_>) -> Vec<
         return vec![wording.area(after.area)];
     };
     let mut parts = Vec::new();
-    if before.names != after.names {
-        let values = [("before", before.names.zh())];
-        parts.push(say("change.renamed", lang, &values));
-    }
+    parts.extend(renamed(&before.names, &after.names, lang));
     if before.kind != after.kind {
         let (from, to) = (before.kind.to_string(), after.kind.to_string());
         let values = [("from", from.as_str()), ("to", to.as_str())];
@@ -226,6 +224,19 @@ fn unit_parts(before: Option<&Unit>, after: &Unit, wording: Wording<'_>) -> Vec<
         let (from, to) = (wording.area(before.area), wording.area(after.area));
         let values = [("from", from.as_str()), ("to", to.as_str())];
         parts.push(say("change.moved", lang, &values));
+    }
+    parts
+}
+
+/// The names that changed, each in its language.
+fn renamed(before: &Names, after: &Names, lang: Lang) -> Vec<String> {
+    let mut parts = Vec::new();
+    if before.zh() != after.zh() {
+        parts.push(say("change.renamed", lang, &[("before", before.zh())]));
+    }
+    if after.clone().with_english_of(before) != *after {
+        let values = [("before", before.en()), ("after", after.en())];
+        parts.push(say("change.renamed_english", lang, &values));
     }
     parts
 }
@@ -241,9 +252,7 @@ fn area_parts(before: Option<&Area>, after: &AreaEntry, wording: Wording<'_>) ->
             .collect();
     };
     let (old, new) = (before.newest(), &after.version);
-    if old.names != new.names {
-        parts.push(say("change.renamed", lang, &[("before", old.names.zh())]));
-    }
+    parts.extend(renamed(&old.names, &new.names, lang));
     if old.code != new.code {
         let before = old.code.to_string();
         parts.push(say("change.code", lang, &[("before", before.as_str())]));

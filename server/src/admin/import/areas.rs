@@ -1,7 +1,8 @@
 //! Areas from a folder: `areas.csv`, or `areas.xlsx` in its place (code, level, parent, name,
 //! optionally an English name) and beside it `districts.geojson`, `towns.geojson`,
 //! `villages.geojson`, `grids.geojson`. Each feature carries the code of its area in
-//! `properties.code`. If a `GeoJSON` file is missing, its level has no boundaries.
+//! `properties.code`. If a `GeoJSON` file is missing, the known areas of its level keep their boundaries, and
+//! new ones have none.
 //!
 //! `previous_code` gives a known area a new code: the area keeps its id and its records.
 //! `successors` dissolves an area and names the areas that take over. Areas that a later table does
@@ -192,6 +193,8 @@ struct AreaRow {
     code: AreaCode,
     parent: Option<AreaCode>,
     names: Names,
+    /// Whether the table says anything about English names.
+    has_english: bool,
     previous: Option<AreaCode>,
     successors: Vec<AreaCode>,
 }
@@ -200,7 +203,7 @@ fn parse_rows(table: &Table, bad: &mut Vec<BadRow>) -> Vec<AreaRow> {
     let mut seen = BTreeMap::new();
     let mut rows = Vec::new();
     for row in &table.rows {
-        match parse_row(row) {
+        match parse_row(row, table.has("name_en")) {
             Err((column, code)) => bad.push(table.bad(row.line, column, code, row.get(column))),
             Ok(parsed) if seen.insert(parsed.code, row.line).is_some() => {
                 bad.push(table.bad(row.line, "code", "import.duplicate", row.get("code")));
@@ -211,7 +214,7 @@ fn parse_rows(table: &Table, bad: &mut Vec<BadRow>) -> Vec<AreaRow> {
     rows
 }
 
-fn parse_row(row: &Row) -> Result<AreaRow, (&'static str, &'static str)> {
+fn parse_row(row: &Row, has_english: bool) -> Result<AreaRow, (&'static str, &'static str)> {
     let in_column = |column| move |error: AreaError| (column, error.code());
     let level = level_of(row.get("level")).map_err(in_column("level"))?;
     let code: AreaCode = row.get("code").parse().map_err(in_column("code"))?;
@@ -231,6 +234,7 @@ fn parse_row(row: &Row) -> Result<AreaRow, (&'static str, &'static str)> {
         code,
         parent,
         names,
+        has_english,
         previous,
         successors,
     })
@@ -294,6 +298,12 @@ fn take(
         }
     };
     let known = known_area(row, areas)?;
+    // A table alone, as for one new name, says nothing about boundaries.
+    let boundary = boundary.or_else(|| known?.newest().boundary.clone());
+    let names = match known {
+        Some(area) if !row.has_english => row.names.clone().with_english_of(&area.newest().names),
+        _ => row.names.clone(),
+    };
     let id = known.map_or_else(|| new_id(areas, row.code, valid_from_ms), Area::id);
     let entry = AreaEntry {
         id,
@@ -301,7 +311,7 @@ fn take(
         parent,
         version: AreaVersion {
             code: row.code,
-            names: row.names.clone(),
+            names,
             boundary,
             valid_from_ms,
             valid_to_ms: None,

@@ -112,3 +112,54 @@ fn changes_that_name_nobody_are_refused() {
     ];
     assert_eq!(found, expected);
 }
+
+/// In a circle of successors nobody would decide about the open cases.
+#[test]
+fn successor_that_is_no_equal_in_force_is_refused() {
+    let circle = "330105013003,village,330105013000,丙,,330105013001\n\
+                  330105013001,village,330105013000,中北社区,,330105013003\n";
+    let both = format!("{ROWS}330105013003,village,330105013000,丙\n");
+    let known = applied(&parse(&table(&both), &Areas::new()).good);
+    let import = parse_at(&format!("{HEAD_OF_CHANGES}{circle}"), &known, 2_000);
+    let found = refusals(&import);
+    assert_eq!(found, [(3, "successors", "import.bad_successor")]);
+    assert_eq!(import.good.len(), 1, "the first of the two ends");
+    // The same in two tables.
+    let mut after = known;
+    after.apply(import.good[0].clone()).unwrap();
+    let second = "330105013001,village,330105013000,中北社区,,330105013003\n";
+    let import = parse_at(&format!("{HEAD_OF_CHANGES}{second}"), &after, 3_000);
+    assert_eq!(
+        refusals(&import),
+        [(2, "successors", "import.bad_successor")]
+    );
+    // A town or a district is no village.
+    let above = "330105013001,village,330105013000,中北社区,,330105000000\n";
+    let import = parse_at(&format!("{HEAD_OF_CHANGES}{above}"), &after, 3_000);
+    assert_eq!(
+        refusals(&import),
+        [(2, "successors", "import.bad_successor")]
+    );
+}
+
+/// A table alone renames areas. Without their boundaries no phone could report there.
+#[test]
+fn table_without_boundary_files_keeps_the_boundaries() {
+    let ring = "[[0,0],[9,0],[9,9],[0,9],[0,0]]";
+    let mut files = with_grids(&feature("330105013001001", ring));
+    let known = applied(&parse(&files, &Areas::new()).good);
+    let id = AreaId::of_first_code("330105013001001");
+    let boundary = known.get(id).unwrap().newest().boundary.clone();
+    assert!(boundary.is_some());
+    files.boundaries.clear();
+    let same = parse(&files, &known);
+    assert_eq!((same.good.len(), same.unchanged), (0, 4));
+    for row in [
+        "330105013001001,grid,330105013001,中北新网格,,\n",
+        "330105013001009,grid,330105013001,中北第1网格,330105013001001,\n",
+    ] {
+        let import = parse_at(&format!("{HEAD_OF_CHANGES}{row}"), &known, 2_000);
+        assert_eq!(import.good[0].id, id);
+        assert_eq!(import.good[0].version.boundary, boundary, "{row}");
+    }
+}

@@ -123,6 +123,11 @@ impl Table {
         table
     }
 
+    /// Whether the table has this column.
+    pub(super) fn has(&self, column: &str) -> bool {
+        self.headers.contains_key(column)
+    }
+
     /// Makes a bad row. It names the column as the file does.
     pub(super) fn bad(&self, line: u64, column: &str, code: &'static str, value: &str) -> BadRow {
         let shown = self.headers.get(column).map_or(column, String::as_str);

@@ -86,6 +86,8 @@ pub fn parse_units_with(
     let (areas, known) = known;
     let mut table = Table::read(file, bytes, COLUMNS);
     let mut import = Import::of(&mut table);
+    // A table without the column says nothing about English names.
+    let has_english = table.has("name_en");
     let mut seen = BTreeMap::new();
     for (done, row) in table.rows.iter().enumerate() {
         report(progress, done, table.rows.len());
@@ -93,7 +95,13 @@ pub fn parse_units_with(
             break;
         }
         let parsed = parse_row(row, areas);
-        match parsed.and_then(|parsed| fits(parsed, known, kinds)) {
+        let named = parsed.map(|mut parsed| {
+            if let Some(unit) = known.get(&parsed.unit.id).filter(|_| !has_english) {
+                parsed.unit.names = parsed.unit.names.with_english_of(&unit.names);
+            }
+            parsed
+        });
+        match named.and_then(|parsed| fits(parsed, known, kinds)) {
             Err((column, code)) => {
                 import
                     .bad
