@@ -37,7 +37,7 @@ use crate::ingest::{self, IngestResult, Intake, RoutingState, Waiting};
 use crate::keys::Keys;
 use crate::registry::admins::{self, AdminRole};
 use crate::registry::enrolment::{self, IssuedInvitation, NewInvitation};
-use crate::registry::import::{self, ImportCounts};
+use crate::registry::import::{self, Compared, ImportCounts, WorkClock};
 use crate::registry::members::{self, MemberDescription, SwitchedOff};
 use crate::registry::sessions::{self, Handshakes};
 use crate::registry::templates::PutResult;
@@ -344,6 +344,17 @@ impl Server {
         progress: &mut dyn FnMut(usize),
     ) -> Result<ImportCounts> {
         import::put_members(&self.shared, members, actor, now_ms, progress)
+    }
+
+    /// Writes members as a report compared them; see [`import::put_compared`].
+    pub fn put_compared(
+        &self,
+        members: Vec<Compared>,
+        actor: &str,
+        clock: WorkClock,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<(ImportCounts, Vec<MemberId>)> {
+        import::put_compared(&self.shared, members, actor, clock, progress)
     }
 
     /// Notes the ids that the office uses for members and units. Returns the number of new ones.

@@ -1,9 +1,13 @@
 //! Import from files into the store: parse against the known data, compare, then import the good rows or none.
 //!
-//! The comparison is the report of a dry run and of the real import.
+//! The comparison is the report of a dry run and of the real import. **Invariant:** a person whom a colleague has
+//! changed since the comparison stays as the colleague left it.
+
+use std::collections::BTreeMap;
 
 use onegrid_core::domain::directory::{Directory, DirectoryEntry};
 use onegrid_core::domain::position::Datum;
+use onegrid_core::id::MemberId;
 
 use super::changes::{self, Change, PersonChange};
 use super::import::areas::{AreaFiles, AreaOptions, parse_areas};
@@ -13,7 +17,7 @@ use super::import::{BadRow, Import, Place, Progress};
 use super::xlsform::TemplateFile;
 use crate::directory;
 use crate::error::{Problem, Result};
-use crate::registry::import::ImportCounts;
+use crate::registry::import::{Compared, ImportCounts, WorkClock};
 use crate::registry::members::{MemberDescription, id_of_external};
 use crate::registry::templates::PutResult;
 use crate::server::Server;
@@ -120,8 +124,18 @@ pub fn import_units_with(
     })
 }
 
+/// Treatment of people whose name differs from the stored one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Renaming {
+    /// Such a person is held back, because the id may be mistyped or used again.
+    #[default]
+    HeldBack,
+    /// Such a person gets the new name.
+    Wanted,
+}
+
 /// Imports members with their roles. Members that the file does not mention stay unchanged. A gap in
-/// the file takes no role away.
+/// the file takes no role away, and no stored person gets another name.
 pub fn import_members(
     server: &Server,
     file: &str,
@@ -129,6 +143,19 @@ pub fn import_members(
     order: Order<'_>,
     progress: &mut Progress<'_>,
 ) -> Result<Outcome> {
+    let renaming = Renaming::default();
+    import_members_with(server, (file, bytes), renaming, order, progress)
+}
+
+/// Imports members like [`import_members`], with a choice about other names.
+pub fn import_members_with(
+    server: &Server,
+    (file, bytes): (&str, &[u8]),
+    renaming: Renaming,
+    order: Order<'_>,
+    progress: &mut Progress<'_>,
+) -> Result<Outcome> {
+    let clock = WorkClock::starting_at(order.now_ms);
     let known = known(server)?;
     let authority = *server.keys().authority();
     let mut import = parse_members(file, bytes, &known.areas, &known.units, &mut |_, _| {});
@@ -144,6 +171,7 @@ pub fn import_members(
     });
     let mut planned = Planned {
         file,
+        renaming,
         import: Import {
             bad: import.bad,
             notes: import.notes,
@@ -158,7 +186,7 @@ pub fn import_members(
     server.store().read::<_, Problem>(|tx| {
         for (row, member) in described {
             let present = tx.member(member.id)?;
-            planned.add(row, member, present.as_ref());
+            planned.add(row, member, present);
         }
         Ok(())
     })?;
@@ -168,44 +196,98 @@ pub fn import_members(
         unchanged_ids,
         ..
     } = planned;
-    take(import, changes, order.mode, |good| {
+    let mut stale = Vec::new();
+    let taken = take(import, changes, order.mode, |good| {
         let all = good.len();
-        let changed_ids = good.iter().map(|(row, member)| (member.id.0, row.clone()));
+        let changed_ids = good
+            .iter()
+            .map(|person| (person.member.described.id.0, person.external_id.clone()));
         // An import of an older version did not note the ids of people who have not changed since.
         let ids = unchanged_ids.into_iter().chain(changed_ids).collect();
         server.note_external_ids(ids)?;
-        let members = good.into_iter().map(|(_, member)| member).collect();
+        let mut places = BTreeMap::new();
+        let mut members = Vec::with_capacity(all);
+        for person in good {
+            let id: MemberId = person.member.described.id;
+            places.insert(id, (person.line, person.external_id));
+            members.push(person.member);
+        }
         let mut slices = |done| progress(done, all);
-        server.put_members_slowly(members, order.actor, order.now_ms, &mut slices)
-    })
+        let (counts, changed) = server.put_compared(members, order.actor, clock, &mut slices)?;
+        stale.extend(changed.iter().filter_map(|id| places.remove(id)));
+        Ok(counts)
+    });
+    let mut outcome = taken?;
+    for (line, external_id) in stale {
+        outcome.hold_back(file, line, "import.changed_meanwhile", external_id);
+    }
+    Ok(outcome)
+}
+
+impl Outcome {
+    /// Names a person who stays as before although the report had a change.
+    fn hold_back(&mut self, file: &str, line: u64, code: &'static str, external_id: String) {
+        self.changes.retain(
+            |change| !matches!(change, Change::Person(one) if one.external_id == external_id),
+        );
+        self.bad
+            .push(BadRow::new(file, Place::Line(line), code, &external_id));
+        self.held_back.push(external_id);
+    }
+}
+
+/// A person of a file.
+struct PersonOfFile {
+    /// First line of the person.
+    line: u64,
+    external_id: String,
+    member: Compared,
 }
 
 /// People of a file, compared with the present state.
 struct Planned<'a> {
     file: &'a str,
-    /// External id and description of each person with a change.
-    import: Import<(String, MemberDescription)>,
+    renaming: Renaming,
+    /// People with a change.
+    import: Import<PersonOfFile>,
     changes: Vec<Change>,
     unchanged_ids: Vec<([u8; 16], String)>,
 }
 
 impl Planned<'_> {
-    fn add(&mut self, row: MemberRow, member: MemberDescription, present: Option<&PresentRow>) {
-        let Some(change) = PersonChange::of(&row.external_id, &member, present) else {
+    fn add(&mut self, row: MemberRow, member: MemberDescription, present: Option<PresentRow>) {
+        let Some(change) = PersonChange::of(&row.external_id, &member, present.as_ref()) else {
             self.import.unchanged += 1;
             self.unchanged_ids.push((member.id.0, row.external_id));
             return;
         };
-        if self.import.is_partial && !change.taken.is_empty() {
+        let had_name = change
+            .name_before
+            .as_ref()
+            .is_some_and(|name| !name.is_empty());
+        let held_back = if had_name && self.renaming == Renaming::HeldBack {
+            Some("import.name_differs")
+        } else if self.import.is_partial && !change.taken.is_empty() {
+            Some("import.would_take_roles")
+        } else {
+            None
+        };
+        if let Some(code) = held_back {
             let place = Place::Line(row.line);
-            let code = "import.would_take_roles";
             let bad = BadRow::new(self.file, place, code, &row.external_id);
             self.import.bad.push(bad);
             self.import.held_back.push(row.external_id);
             return;
         }
         self.changes.push(Change::Person(change));
-        self.import.good.push((row.external_id, member));
+        self.import.good.push(PersonOfFile {
+            line: row.line,
+            external_id: row.external_id,
+            member: Compared {
+                described: member,
+                before: present,
+            },
+        });
     }
 }
 

@@ -96,6 +96,13 @@ impl Office {
         import_members(&self.server, file, bytes, order(mode), &mut |_, _| {}).unwrap()
     }
 
+    /// Imports people with their new names.
+    fn renamed(&self, table: &str, mode: Mode) -> Outcome {
+        let file = ("members.csv", table.as_bytes());
+        let names = Renaming::Wanted;
+        import_members_with(&self.server, file, names, order(mode), &mut |_, _| {}).unwrap()
+    }
+
     fn id(&self, external_id: &str) -> MemberId {
         id_of_external(self.server.keys().authority(), external_id)
     }
@@ -142,7 +149,7 @@ fn dry_run_tells_each_change_and_makes_none() {
     let office = Office::new();
     let before = office.lines();
     let table = format!("{HEADER}{CHANGED}");
-    let dry = office.people(&table, Mode::DryRun);
+    let dry = office.renamed(&table, Mode::DryRun);
     assert_eq!(office.lines(), before, "nothing is written");
     assert_eq!((dry.changed, dry.unchanged), (3, 1));
     assert_eq!(
@@ -156,11 +163,11 @@ fn dry_run_tells_each_change_and_makes_none() {
         ]
     );
     assert!(office.said(&dry, Lang::Zh)[1].contains("改名（原“阿姨乙”）"));
-    let real = office.people(&table, Mode::Rest);
+    let real = office.renamed(&table, Mode::Rest);
     assert_eq!(real.changes, dry.changes, "both print the same report");
     assert_eq!((real.changed, real.unchanged), (3, 1));
     assert_eq!(office.roles("7"), [Role::Mediator]);
-    let again = office.people(&table, Mode::DryRun);
+    let again = office.renamed(&table, Mode::DryRun);
     assert_eq!((again.changes.len(), again.unchanged), (0, 4));
 }
 
@@ -287,7 +294,7 @@ fn import_leaves_a_person_switched_off() {
     let office = Office::new();
     let member = office.id("8");
     office.server.disable_member(member, "zhang", NOW).unwrap();
-    let outcome = office.people(&format!("{HEADER}{CHANGED}"), Mode::Rest);
+    let outcome = office.renamed(&format!("{HEADER}{CHANGED}"), Mode::Rest);
     let said = office.said(&outcome, Lang::En);
     assert!(
         said[1].ends_with("; is switched off and stays so"),
@@ -399,4 +406,134 @@ fn grid_role_lies_in_the_area_of_its_village() {
         panic!("{row:?}");
     };
     assert_eq!(path.village(), Some(row.area));
+}
+
+/// A table without the optional column says nothing about English names.
+#[test]
+fn missing_column_keeps_english_names() {
+    let office = Office::new();
+    let areas = AREAS.replace(",name_en\n", "\n");
+    let areas: String = areas
+        .lines()
+        .map(|line| {
+            let cells: Vec<&str> = line.split(',').take(4).collect();
+            format!("{}\n", cells.join(","))
+        })
+        .collect();
+    let same = office.areas(&areas, Mode::DryRun, NOW);
+    assert_eq!((same.changed, same.unchanged), (0, 5));
+    let renamed = office.areas(&areas.replace("中北社区", "新社区"), Mode::DryRun, NOW);
+    assert_eq!(
+        office.said(&renamed, Lang::En),
+        ["changed: 330105013003 新社区: renamed (was “中北社区”)"]
+    );
+    let named = "external_id,kind,name,name_en,area\ngas,utility,燃气公司,Gas,330105013000\n";
+    let outcome = office.units(named, Mode::Rest);
+    let said = "changed: gas 燃气公司: English name changed from “燃气公司” to “Gas”";
+    assert_eq!(office.said(&outcome, Lang::En), [said]);
+    let plain = "external_id,kind,name,area\ngas,utility,燃气公司,330105013000\n";
+    let outcome = office.units(plain, Mode::Rest);
+    assert_eq!((outcome.changed, outcome.unchanged), (0, 1));
+    // A column with an empty cell takes the name away.
+    let emptied = named.replace("Gas", "");
+    let outcome = office.units(&emptied, Mode::Rest);
+    assert_eq!(outcome.changed, 1);
+}
+
+/// Two colleagues work at the same time. The import writes a person only as its report said.
+#[test]
+fn change_of_a_colleague_meanwhile_stays() {
+    use crate::limits::SLICE_ROWS_MAX;
+
+    let office = Office::new();
+    let mut table = HEADER.to_owned();
+    for n in 0..=SLICE_ROWS_MAX {
+        table.push_str(&format!("x{n},人员,handler,,gas\n"));
+    }
+    table.push_str(&CHANGED.replace("阿姨乙二", "阿姨乙"));
+    let member = office.id("7");
+    let mut is_first = true;
+    let mut meanwhile = |_: usize, _: usize| {
+        if std::mem::take(&mut is_first) {
+            let alter = |described: &mut MemberDescription| {
+                described.grants.remove(1);
+                Ok(())
+            };
+            let later = NOW + 1;
+            let done = office.server.change_member(member, "li", later, alter);
+            assert!(done.unwrap());
+        }
+    };
+    let bytes = table.as_bytes();
+    let order = order(Mode::Rest);
+    let done = import_members(&office.server, "members.csv", bytes, order, &mut meanwhile);
+    let outcome = done.unwrap();
+    let row = office.server.store().read(|tx| tx.member(member)).unwrap();
+    let row = row.unwrap();
+    assert_eq!(row.grants.len(), 1, "the colleague took one");
+    let areas = known(&office.server).unwrap().areas;
+    let village = areas.by_code("330105013003".parse().unwrap()).unwrap().id();
+    assert_eq!(row.area, village, "the import would have moved the person");
+    let bad: Vec<_> = outcome.bad.iter().map(|bad| bad.code).collect();
+    assert_eq!(bad, ["import.changed_meanwhile"]);
+    assert_eq!(outcome.held_back, ["7"]);
+    assert_eq!(
+        outcome.changed,
+        SLICE_ROWS_MAX + 2,
+        "the others are imported"
+    );
+    assert!(
+        !office
+            .said(&outcome, Lang::En)
+            .iter()
+            .any(|line| line.contains("民警甲"))
+    );
+    assert_eq!(office.roles("10"), [Role::Handler]);
+}
+
+/// The lines of the audit log are in the order of their times.
+#[test]
+fn lines_of_a_long_import_follow_the_clock() {
+    use crate::limits::SLICE_ROWS_MAX;
+
+    let office = Office::new();
+    let mut table = HEADER.to_owned();
+    for n in 0..=SLICE_ROWS_MAX {
+        table.push_str(&format!("x{n},人员,handler,,gas\n"));
+    }
+    let mut is_first = true;
+    let mut wait = |_: usize, _: usize| {
+        if std::mem::take(&mut is_first) {
+            let begun = std::time::Instant::now();
+            while begun.elapsed().as_millis() < 20 {
+                std::hint::spin_loop();
+            }
+        }
+    };
+    let order = order(Mode::Rest);
+    import_members(&office.server, "m.csv", table.as_bytes(), order, &mut wait).unwrap();
+    let last = office.server.store().read(|tx| tx.audit_last()).unwrap();
+    assert!(last.unwrap().at_ms >= NOW + 20);
+}
+
+/// Offices use ids again, and type the wrong one. The phone of one person must not become another's.
+#[test]
+fn other_name_over_a_stored_id_is_held_back() {
+    let office = Office::new();
+    let row = "8,李二二,mediator,330105013004,\n9,网格员丙,mediator,330105013003,\n";
+    let table = format!("{HEADER}{row}");
+    let outcome = office.people(&table, Mode::Rest);
+    let bad: Vec<_> = outcome
+        .bad
+        .iter()
+        .map(|bad| (bad.line(), bad.code))
+        .collect();
+    assert_eq!(bad, [(Some(2), "import.name_differs")]);
+    assert_eq!(&*outcome.bad[0].value, "8");
+    assert_eq!(outcome.held_back, ["8"]);
+    assert_eq!(office.roles("8"), [Role::Volunteer, Role::Volunteer]);
+    assert_eq!(office.roles("9"), [Role::Mediator], "others are imported");
+    let outcome = office.renamed(&table, Mode::Rest);
+    assert_eq!((outcome.changed, outcome.bad.len()), (1, 0));
+    assert_eq!(office.roles("8"), [Role::Mediator]);
 }

@@ -17,7 +17,8 @@ use crate::admin::import::BadRow;
 use crate::admin::import::areas::AreaFiles;
 use crate::admin::import::units::KindChange;
 use crate::admin::take_in::{
-    Mode, Order, Outcome, import_areas, import_members, import_template, import_units_with,
+    Mode, Order, Outcome, Renaming, import_areas, import_members_with, import_template,
+    import_units_with,
 };
 use crate::admin::wording::Wording;
 use crate::directory;
@@ -32,7 +33,7 @@ pub(super) enum Command {
     #[command(about = "cli.import_units")]
     Units(UnitArgs),
     #[command(about = "cli.import_members")]
-    Members(FileArgs),
+    Members(MemberArgs),
     #[command(about = "cli.import_templates")]
     Templates(TemplateArgs),
 }
@@ -53,9 +54,11 @@ pub(super) struct AreaArgs {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct FileArgs {
+pub(super) struct MemberArgs {
     #[arg(value_name = "FILE", help = "cli.arg_table")]
     file: PathBuf,
+    #[arg(long, help = "cli.arg_rename")]
+    rename: bool,
     #[command(flatten)]
     how: How,
 }
@@ -152,7 +155,13 @@ pub(super) fn run(command: &Command, context: &mut Context<'_>) -> Result<()> {
         Command::Members(args) => {
             let (bar, bytes) = (Bar::new(args.how.progress), read(&args.file)?);
             let (name, order) = (name_of(&args.file), order(args.how));
-            let outcome = import_members(&server, &name, &bytes, order, &mut bar.on())?;
+            let names = if args.rename {
+                Renaming::Wanted
+            } else {
+                Renaming::HeldBack
+            };
+            let file = (&*name, &*bytes);
+            let outcome = import_members_with(&server, file, names, order, &mut bar.on())?;
             bar.end();
             tell("import.done_members", &server, &outcome, args.how, context)
         }

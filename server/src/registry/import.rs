@@ -3,16 +3,18 @@
 //! **Invariant.** An import that was cut can be repeated: entries and members that are stored already count as
 //! unchanged, and the rest follows.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use onegrid_core::domain::directory::{Directory, DirectoryEntry};
+use onegrid_core::id::MemberId;
 
-use super::members::{self, MemberDescription, Places, Stamp};
+use super::members::{self, Effect, MemberDescription, Places, Stamp};
 use super::{audit, slices, zones};
 use crate::directory;
 use crate::error::{Problem, Result};
 use crate::shared::Shared;
-use crate::store::{Reader, StoreResult, Writer};
+use crate::store::{MemberRow, Reader, StoreResult, Writer};
 
 /// Counts of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,6 +23,55 @@ pub struct ImportCounts {
     pub changed: usize,
     /// Entries or members that did not change.
     pub unchanged: usize,
+}
+
+/// A member of a file, with the state that the report compared.
+#[derive(Debug, Clone)]
+pub struct Compared {
+    /// The member as the file describes it.
+    pub described: MemberDescription,
+    /// The stored member at the comparison; `None` for a new one.
+    pub before: Option<MemberRow>,
+}
+
+impl Compared {
+    /// Whether the stored member still says what was compared.
+    fn still(&self, now: Option<&MemberRow>) -> bool {
+        match (&self.before, now) {
+            (None, None) => true,
+            (Some(before), Some(now)) => {
+                before.public_name == now.public_name
+                    && before.area == now.area
+                    && members::same_set(&before.grants, &now.grants)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// The clock of long work: the server time at its beginning goes on with the machine.
+#[derive(Debug, Clone, Copy)]
+pub struct WorkClock {
+    begun_ms: i64,
+    since: Instant,
+}
+
+impl WorkClock {
+    /// Starts at this server time, ms UTC.
+    #[must_use]
+    pub fn starting_at(now_ms: i64) -> Self {
+        Self {
+            begun_ms: now_ms,
+            since: Instant::now(),
+        }
+    }
+
+    /// The server time now, ms UTC.
+    fn now_ms(&self) -> i64 {
+        let passed: Duration = self.since.elapsed();
+        let passed_ms = i64::try_from(passed.as_millis()).unwrap_or(i64::MAX);
+        self.begun_ms.saturating_add(passed_ms)
+    }
 }
 
 /// Publishes entries of the directory: areas, zones, units, categories. If an entry does not fit, none is
@@ -116,6 +167,51 @@ pub fn put_members(
     })
 }
 
+/// Writes members as they were compared. A member whom a colleague has changed since stays; these are returned.
+/// `progress` is called after each transaction with the number of members that are done.
+pub fn put_compared(
+    shared: &Shared,
+    members: Vec<Compared>,
+    actor: &str,
+    clock: WorkClock,
+    progress: &mut dyn FnMut(usize),
+) -> Result<(ImportCounts, Vec<MemberId>)> {
+    let (all, actor, keys) = (members.len(), actor.to_owned(), Arc::clone(&shared.keys));
+    let stale = Arc::new(Mutex::new(Vec::new()));
+    let (mut places, found) = (Places::default(), Arc::clone(&stale));
+    let put_some = move |tx: &mut dyn Writer, turns: &mut slices::Turns<'_, Compared>| {
+        let stamp = Stamp {
+            actor: &actor,
+            now_ms: clock.now_ms(),
+        };
+        let (mut changed, mut rights) = (0, false);
+        for member in turns {
+            let described = &member.described;
+            if !member.still(tx.member(described.id)?.as_ref()) {
+                let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+                found.push(described.id);
+                continue;
+            }
+            let effect = members::put(tx, &keys, described, stamp, &mut places)?;
+            changed += usize::from(effect != Effect::None);
+            rights |= effect == Effect::Rights;
+        }
+        if rights {
+            places.bump_policy(tx)?;
+        }
+        Ok(changed)
+    };
+    let changed = slices::run(&shared.store, members, put_some, progress);
+    shared.wakeups.notify_all();
+    let changed = changed?;
+    let stale = std::mem::take(&mut *stale.lock().unwrap_or_else(PoisonError::into_inner));
+    let counts = ImportCounts {
+        changed,
+        unchanged: all - changed - stale.len(),
+    };
+    Ok((counts, stale))
+}
+
 /// Notes the ids that the office uses for members and units. They stay on the server.
 pub fn note_external_ids(shared: &Shared, ids: Vec<([u8; 16], String)>) -> Result<usize> {
     let note_some = |tx: &mut dyn Writer, turns: &mut slices::Turns<'_, ([u8; 16], String)>| {
@@ -135,7 +231,6 @@ mod tests {
     use onegrid_core::fixtures::{
         GRID_WORKER_CHEN, NOW, Person, VILLAGE, VOLUNTEER_WANG, VOLUNTEER_ZHAO,
     };
-    use onegrid_core::id::MemberId;
 
     use super::*;
     use crate::ingest::tests::world::TestServer;

@@ -80,7 +80,7 @@ pub fn put_all<'m>(
 
 /// Effect of writing a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Effect {
+pub(super) enum Effect {
     /// The member was described like this already.
     None,
     /// The name or the area changed, or the member is new, so that no upload depends on it.
@@ -89,7 +89,8 @@ enum Effect {
     Rights,
 }
 
-fn put(
+/// Writes one member. The caller counts a change of rights as a change of the policy.
+pub(super) fn put(
     tx: &mut dyn Writer,
     keys: &Keys,
     described: &MemberDescription,
@@ -383,7 +384,7 @@ impl Places {
     }
 
     /// Counts a change of grants, which leaves places as they are.
-    fn bump_policy(&mut self, tx: &mut dyn Writer) -> StoreResult<()> {
+    pub(super) fn bump_policy(&mut self, tx: &mut dyn Writer) -> StoreResult<()> {
         self.unharmed(tx, |tx| directory::bump_policy(tx))
     }
 
