@@ -15,14 +15,29 @@ coded_error! {
         /// The text has more bytes than `limits::NAME_BYTES_MAX`.
         #[error("name.too_long: a name has {0} bytes, the limit is {NAME_BYTES_MAX}")]
         TooLong(usize),
-        /// The text has a control character such as a line break.
-        #[error("name.control_character: a name contains a line break or control character")]
+        /// The text has a control character such as a line break, or a character that no eye sees.
+        #[error("name.control_character: a name contains a line break or invisible character")]
         ControlCharacter,
     }
 }
 
-/// Checks one name and removes white space at its ends.
+/// Checks one name and removes white space at its ends. A character that no eye sees is refused, because the
+/// name would look like another one, or turn round the text after it.
 pub fn checked_name(text: &str) -> Result<String, NameError> {
+    if text.chars().any(is_invisible) {
+        return Err(NameError::ControlCharacter);
+    }
+    name_of_wire(text)
+}
+
+/// Whether a character has no width, or changes the direction of the text.
+#[must_use]
+pub const fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Checks a name that is stored already. Stored names with invisible characters stay readable.
+fn name_of_wire(text: &str) -> Result<String, NameError> {
     let text = text.trim();
     if text.is_empty() {
         return Err(NameError::Empty);
@@ -92,7 +107,12 @@ impl<'b, C> minicbor::Decode<'b, C> for Names {
             Some(2) => (d.str()?, Some(d.str()?)),
             _ => return Err(DecodeError::message("a name has one or two texts").at(at)),
         };
-        Self::new(zh, en).map_err(|error| DecodeError::message(error).at(at))
+        let en = en.filter(|text: &&str| !text.trim().is_empty());
+        let refused = |error| DecodeError::message(error).at(at);
+        Ok(Self {
+            zh: name_of_wire(zh).map_err(refused)?,
+            en: en.map(name_of_wire).transpose().map_err(refused)?,
+        })
     }
 }
 
@@ -116,6 +136,21 @@ mod tests {
             Names::new("甲", Some(&long)),
             Err(NameError::TooLong(_))
         ));
+    }
+
+    /// An entry that an older version signed must not make the directory unreadable.
+    #[test]
+    fn invisible_characters_are_refused_and_stay_readable() {
+        let name = "甲\u{202e}乙";
+        assert_eq!(Names::new(name, None), Err(NameError::ControlCharacter));
+        assert_eq!(
+            Names::new("甲", Some("a\u{200b}")),
+            Err(NameError::ControlCharacter)
+        );
+        let bytes = minicbor::to_vec((name, "a\u{200b}")).unwrap();
+        let names: Names = minicbor::decode(&bytes).unwrap();
+        assert_eq!((names.zh(), names.en()), (name, "a\u{200b}"));
+        assert_eq!(minicbor::to_vec(&names).unwrap(), bytes);
     }
 
     #[test]

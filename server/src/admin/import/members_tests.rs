@@ -286,3 +286,26 @@ fn a_bad_row_reads_well_in_both_languages() {
     );
     assert!(en.ends_with("(import.unknown_role)"), "{en}");
 }
+
+/// A report on a terminal must show each change. Such characters hide or turn round the rest of it.
+#[test]
+fn characters_that_no_eye_sees_are_refused_and_not_printed() {
+    for name in [
+        "甲\u{202e}乙",
+        "甲\u{200b}乙",
+        "甲\u{2066}",
+        "\u{feff}甲\u{feff}乙",
+        "甲\u{1b}[8m乙",
+    ] {
+        let text = format!("编号,姓名,角色,区域代码\n1,{name},调解员,{VILLAGE}\n");
+        let import = parse(&text);
+        assert_eq!(import.good, [], "{name:?}");
+        let said = import.bad.iter().map(|bad| bad.say(Lang::En));
+        let said: String = said.collect();
+        assert!(!said.chars().any(|c| c.is_control()), "{said:?}");
+        assert!(
+            !said.contains(['\u{202e}', '\u{200b}', '\u{2066}', '\u{feff}']),
+            "{said:?}"
+        );
+    }
+}

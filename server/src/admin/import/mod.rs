@@ -15,6 +15,7 @@ pub mod areas;
 mod boundaries;
 mod encoding;
 mod geometry;
+mod hidden;
 pub mod members;
 pub mod people;
 mod table;
@@ -23,6 +24,7 @@ mod workbook;
 
 use std::fmt;
 
+use onegrid_core::domain::names::is_invisible;
 use onegrid_core::texts::{Lang, say};
 
 use crate::limits::IMPORT_BAD_ROWS_MAX;
@@ -67,12 +69,12 @@ impl BadRow {
     const VALUE_CHARS: usize = 40;
 
     pub(in crate::admin) fn new(file: &str, place: Place, code: &'static str, value: &str) -> Self {
-        let mut kept: String = value.chars().take(Self::VALUE_CHARS).collect();
-        if kept.len() < value.len() {
+        let mut kept: String = visible(value).chars().take(Self::VALUE_CHARS).collect();
+        if value.chars().nth(Self::VALUE_CHARS).is_some() {
             kept.push('…');
         }
         Self {
-            file: file.to_owned(),
+            file: visible(file),
             place,
             column: None,
             code,
@@ -88,7 +90,7 @@ impl BadRow {
     }
 
     pub(in crate::admin) fn in_column(mut self, column: &str) -> Self {
-        self.column = Some(column.to_owned());
+        self.column = Some(visible(column));
         self
     }
 
@@ -152,6 +154,19 @@ impl BadRow {
             self.file, self.code
         )
     }
+}
+
+/// Shows each character. A terminal obeys control characters, which could hide the rest of a report.
+fn visible(text: &str) -> String {
+    let hides = |c: char| c.is_control() || is_invisible(c);
+    let shown = |c| {
+        if hides(c) {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    text.chars().map(shown).collect()
 }
 
 impl fmt::Display for BadRow {

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::encoding::text_of;
+use super::encoding::{damaged_line, text_of};
 use super::{BadRow, Place, workbook};
 use crate::limits::{
     IMPORT_CELL_BYTES_MAX, IMPORT_COLUMNS_MAX, IMPORT_ROWS_MAX, IMPORT_TITLES_MAX,
@@ -118,7 +118,9 @@ impl Table {
             text_of(bytes).map(|text| table.read_text(&text, columns))
         };
         if let Err(code) = read {
-            table.bad.push(BadRow::new(file, Place::File, code, ""));
+            let line = damaged_line(bytes).filter(|_| code == "import.unreadable_encoding");
+            let place = line.map_or(Place::File, Place::Line);
+            table.bad.push(BadRow::new(file, place, code, ""));
         }
         table
     }
@@ -152,7 +154,7 @@ impl Table {
                     break;
                 }
             }
-            let cells = read.iter().map(|cell| Ok(cell.to_owned())).collect();
+            let cells = read.iter().map(cell_of_text).collect();
             let record = Record { line, cells };
             if self.take(&record, &mut order, columns) == Flow::Stop {
                 break;
@@ -303,7 +305,7 @@ impl Table {
             line: record.line,
             cells: BTreeMap::new(),
         };
-        let mut is_good = true;
+        let (mut is_good, mut is_hidden) = (true, false);
         for (name, cell) in order.iter().zip(&record.cells) {
             let Some(name) = *name else { continue };
             match cell {
@@ -315,7 +317,10 @@ impl Table {
                 Ok(text) => {
                     row.cells.insert(name, with_plain_digits(text));
                 }
+                Err("import.hidden_cell") if is_hidden => {}
                 Err(code) => {
+                    // Once for the whole row.
+                    is_hidden |= *code == "import.hidden_cell";
                     let bad = self.bad(record.line, name, code, "");
                     self.bad.push(bad);
                     is_good = false;
@@ -419,7 +424,7 @@ pub(super) fn rows_of(bytes: &[u8]) -> Result<Vec<(u64, Vec<Cell>)>, (&'static s
             rows.push((
                 line,
                 read.iter()
-                    .map(|cell| Ok(with_plain_digits(cell)))
+                    .map(|cell| cell_of_text(cell).map(|text| with_plain_digits(&text)))
                     .collect(),
             ));
         }
@@ -456,6 +461,35 @@ fn with_plain_digits(text: &str) -> String {
 
 fn is_separator(c: char) -> bool {
     c.is_whitespace() || ";；、,，|/".contains(c)
+}
+
+/// Reads a cell of a text. A spreadsheet that saves a table as text writes what it shows: a rounded number, an
+/// error or a formula in the place of an id.
+fn cell_of_text(text: &str) -> Cell {
+    let is_error = text.starts_with('#') && (text == "#N/A" || text.ends_with(['!', '?']));
+    // A column that was too narrow.
+    let is_filled = text.len() >= 3 && text.chars().all(|c| c == '#');
+    if is_error || is_filled {
+        return Err("import.error_cell");
+    }
+    if text.starts_with('=') {
+        return Err("import.formula_cell");
+    }
+    if is_rounded(text) {
+        return Err("import.number_too_long");
+    }
+    Ok(text.to_owned())
+}
+
+/// Whether the text is a number in the way in which a spreadsheet shows long ones: `3.30105E+17`.
+fn is_rounded(text: &str) -> bool {
+    let Some((number, power)) = text.split_once(['E', 'e']) else {
+        return false;
+    };
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, rest) = number.split_once('.').unwrap_or((number, "0"));
+    let is_power = power.strip_prefix('+').is_some_and(is_digits);
+    whole.len() == 1 && is_digits(whole) && is_digits(rest) && is_power
 }
 
 /// Splits a cell that holds a list of codes.
@@ -587,6 +621,41 @@ mod tests {
         let wide = "x,".repeat(IMPORT_COLUMNS_MAX + 1);
         assert_eq!(codes(&read(&wide)), [(Some(1), "import.too_many_columns")]);
         assert_eq!(codes(&read("code,name\n")), [(None, "import.no_rows")]);
+    }
+
+    /// A spreadsheet that saves a table as CSV writes what it shows.
+    #[test]
+    fn cells_that_a_spreadsheet_has_damaged_are_refused() {
+        for (cell, code) in [
+            ("3.30105E+17", "import.number_too_long"),
+            ("3E+17", "import.number_too_long"),
+            ("3.3e+17", "import.number_too_long"),
+            ("#N/A", "import.error_cell"),
+            ("#REF!", "import.error_cell"),
+            ("#NAME?", "import.error_cell"),
+            ("#####", "import.error_cell"),
+            ("\"=\"\"0012\"\"\"", "import.formula_cell"),
+        ] {
+            let table = read(&format!("code,name\n{cell},甲\n2,乙\n"));
+            assert_eq!(codes(&table), [(Some(2), code)], "{cell}");
+            assert_eq!(table.rows.len(), 1, "{cell}");
+        }
+        for cell in ["3E", "E+17", "#7", "3.5", "A=B", "1E17"] {
+            let table = read(&format!("code,name\n{cell},甲\n"));
+            assert_eq!(codes(&table), [], "{cell}");
+        }
+    }
+
+    #[test]
+    fn damaged_character_is_named_with_its_line() {
+        let mut bytes = "code,name\n1,志愿者甲\n2,志愿者乙\n3,丙\n"
+            .as_bytes()
+            .to_vec();
+        let at = bytes.iter().rposition(|byte| *byte == b'2').unwrap();
+        bytes.remove(at + 3);
+        let table = Table::read("t.csv", &bytes, COLUMNS);
+        assert_eq!(codes(&table), [(Some(3), "import.unreadable_encoding")]);
+        assert!(table.rows.is_empty());
     }
 
     #[test]

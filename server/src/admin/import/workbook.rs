@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use calamine::{DataRef, Dimensions, Reader as _, SheetType, SheetVisible, Xlsx, XlsxError};
 
+use super::hidden::Hidden;
 use super::table::Cell;
 use crate::admin::xlsform::container;
 use crate::limits::{
@@ -54,7 +55,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Book, &'static str> {
     // The reader of workbooks is made for files of friends. A panic over a hostile file is a refusal too.
     let read = catch_unwind(AssertUnwindSafe(|| {
         let mut book = Xlsx::new(Cursor::new(bytes))?;
-        sheets(&mut book)
+        sheets(&mut book, bytes)
     }));
     match read {
         Ok(Ok(found)) => found,
@@ -64,7 +65,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Book, &'static str> {
 
 type Workbook<'a> = Xlsx<Cursor<&'a [u8]>>;
 
-fn sheets(book: &mut Workbook<'_>) -> Result<Result<Book, &'static str>, XlsxError> {
+fn sheets(book: &mut Workbook<'_>, bytes: &[u8]) -> Result<Result<Book, &'static str>, XlsxError> {
     let all = book.sheets_metadata().to_vec();
     if all.len() > XLSFORM_SHEETS_MAX {
         return Ok(Err("import.too_many_sheets"));
@@ -74,7 +75,10 @@ fn sheets(book: &mut Workbook<'_>) -> Result<Result<Book, &'static str>, XlsxErr
         if sheet.visible != SheetVisible::Visible {
             found.hidden.push(sheet.name.clone());
         } else if found.rows.is_empty() {
-            match cells(book, &sheet.name)? {
+            let Some(hidden) = Hidden::of(bytes, &sheet.name) else {
+                return Ok(Err("xlsform.unreadable"));
+            };
+            match cells(book, &sheet.name, &hidden)? {
                 Ok(rows) => found.rows = rows,
                 Err(code) => return Ok(Err(code)),
             }
@@ -98,7 +102,11 @@ fn has_content(book: &mut Workbook<'_>, name: &str) -> Result<bool, XlsxError> {
 /// The filled cells of a sheet.
 type Rows = BTreeMap<u64, Vec<Cell>>;
 
-fn cells(book: &mut Workbook<'_>, name: &str) -> Result<Result<Rows, &'static str>, XlsxError> {
+fn cells(
+    book: &mut Workbook<'_>,
+    name: &str,
+    hidden: &Hidden,
+) -> Result<Result<Rows, &'static str>, XlsxError> {
     let merged = book.merge_cells_by_sheet_name(name)?;
     let mut found: BTreeMap<u32, BTreeMap<u32, Cell>> = BTreeMap::new();
     let mut count = 0;
@@ -122,6 +130,13 @@ fn cells(book: &mut Workbook<'_>, name: &str) -> Result<Result<Rows, &'static st
     drop(reader);
     for range in &merged {
         spread(range, &mut found);
+    }
+    for (row, cells) in &mut found {
+        for (column, cell) in cells {
+            if hidden.has(*row, *column) {
+                *cell = Err("import.hidden_cell");
+            }
+        }
     }
     let row = |(number, cells): (u32, BTreeMap<u32, Cell>)| {
         let width = cells.last_key_value().map_or(0, |(column, _)| column + 1);
@@ -270,6 +285,38 @@ mod tests {
         assert_eq!(rows(&book), [(1, vec!["a".to_owned()])]);
         assert_eq!(book.left_out, ["备份"]);
         assert_eq!(book.hidden, ["下拉选项"]);
+    }
+
+    /// A filter hides rows, and a person who checks the sheet does not see them.
+    #[test]
+    fn hidden_rows_and_columns_with_content_are_refused() {
+        let mut new = NewBook::new();
+        let lists = new.add_worksheet();
+        lists.write(0, 0, "x").unwrap();
+        lists.set_row_hidden(0).unwrap();
+        lists.set_hidden(true);
+        let sheet = new.add_worksheet();
+        sheet.set_name("人员 & 队伍").unwrap();
+        for row in 0..4 {
+            sheet.write(row, 0, row).unwrap();
+            sheet.write(row, 1, "甲").unwrap();
+        }
+        sheet.set_active(true);
+        sheet.set_row_hidden(2).unwrap();
+        sheet.set_row_hidden(7).unwrap();
+        sheet.set_column_hidden(5).unwrap();
+        let book = read(&new.save_to_buffer().unwrap()).unwrap();
+        let found = rows(&book);
+        assert_eq!(found[2], (3, vec!["import.hidden_cell".to_owned(); 2]));
+        assert_eq!(found[3], (4, vec!["3".to_owned(), "甲".to_owned()]));
+        let sheet = new.worksheet_from_index(1).unwrap();
+        sheet.set_column_hidden(1).unwrap();
+        let book = read(&new.save_to_buffer().unwrap()).unwrap();
+        let found = rows(&book);
+        assert_eq!(
+            found[3],
+            (4, vec!["3".to_owned(), "import.hidden_cell".to_owned()])
+        );
     }
 
     #[test]
