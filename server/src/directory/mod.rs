@@ -160,6 +160,11 @@ pub struct View {
 pub struct Views(RwLock<Option<Arc<View>>>);
 
 impl Views {
+    /// Starts with a view, which serves while its policy is the present one.
+    pub fn starting_with(view: Arc<View>) -> Self {
+        Self(RwLock::new(Some(view)))
+    }
+
     /// View of this snapshot.
     pub fn at(&self, tx: &dyn Reader) -> StoreResult<Arc<View>> {
         let policy = policy(tx)?;

@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
+use onegrid_core::domain::areas::Areas;
 use onegrid_core::domain::role::{Grant, Scope};
-use onegrid_core::id::DeviceId;
+use onegrid_core::id::{AreaId, DeviceId};
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::trust::sign::PublicKey;
 use onegrid_core::wire::message::CloseReason;
@@ -52,16 +53,36 @@ pub(super) fn is_outdated(
         Some(member) => tx.member(member)?,
         None => None,
     };
+    let Some(member) = member else {
+        return Ok(false);
+    };
     // A restored store may have older roles than the phone's certificate. These stay until the office writes
     // them again.
-    if !member.is_some_and(|member| are_made_of(&facts.grants, &member.grants)) {
+    if !are_made_of(
+        &facts.grants,
+        &member.grants,
+        &views.at(tx)?.directory.areas,
+        now_ms,
+    ) {
         return Ok(false);
     }
     Ok(grants_now(views, tx, certificate, now_ms)? != facts.grants)
 }
 
-/// Whether the grants of a certificate were made of these grants of its member: only areas were added.
-fn are_made_of(certified: &[Grant], own: &[Grant]) -> bool {
+/// Whether the grants of a certificate were made of these grants of its member: only areas were added, and each
+/// of the added grants is one of the member's roles in an area that has ended.
+fn are_made_of(certified: &[Grant], own: &[Grant], areas: &Areas, now_ms: i64) -> bool {
+    let has_ended = |id: AreaId| {
+        let area = areas.get(id);
+        area.is_some_and(|area| area.version_at(now_ms).is_none())
+    };
+    let is_former = |grant: &Grant| {
+        let ends = match &grant.scope {
+            Scope::Area(path) => path.ids().iter().any(|id| has_ended(*id)),
+            Scope::Zone { .. } | Scope::Unit(_) => false,
+        };
+        ends && own.iter().any(|own| own.role == grant.role)
+    };
     let same = |(certified, own): (&Grant, &Grant)| {
         let same_zone = match (&certified.scope, &own.scope) {
             (Scope::Zone { zone, .. }, Scope::Zone { zone: own, .. }) => zone == own,
@@ -69,7 +90,8 @@ fn are_made_of(certified: &[Grant], own: &[Grant]) -> bool {
         };
         certified.role == own.role && (same_zone || certified.scope == own.scope)
     };
-    certified.len() >= own.len() && certified.iter().zip(own).all(same)
+    let added = certified.get(own.len()..);
+    certified.iter().zip(own).all(same) && added.is_some_and(|more| more.iter().all(is_former))
 }
 
 /// The grants that a new certificate of this device carries. A restored store may lack the member.
@@ -132,11 +154,12 @@ pub(super) fn newest_certificate(
 /// with its next connection. Returns the end of reading, ms UTC.
 pub fn renew(shared: &Shared, device: DeviceId, actor: &str, now_ms: i64) -> Result<i64> {
     let (keys, actor) = (std::sync::Arc::clone(&shared.keys), actor.to_owned());
-    let grants = shared.store.read::<_, Problem>(|tx| {
-        let (_, newest) = enrolled(tx, device)?;
-        Ok(grants_now(&shared.views, tx, &newest, now_ms)?)
-    })?;
+    let view = shared.store.read(|tx| shared.views.at(tx))?;
+    let views = Views::starting_with(view);
     let certificate = shared.store.write::<_, Problem>(move |tx| {
+        // In the same transaction, because a colleague may take a role at any time.
+        let (_, newest) = enrolled(tx, device)?;
+        let grants = grants_now(&views, tx, &newest, now_ms)?;
         let certificate = reissue(tx, &keys, device, grants, &actor, now_ms)?;
         tx.end_sessions(device)?;
         Ok(certificate)
@@ -196,11 +219,49 @@ fn enrolled(tx: &dyn Reader, device: DeviceId) -> Result<(DeviceRow, Certificate
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+    use onegrid_core::domain::AreaPath;
     use onegrid_core::domain::Role;
+    use onegrid_core::domain::area::{AreaLevel, AreaVersion};
+    use onegrid_core::domain::areas::AreaEntry;
+    use onegrid_core::domain::names::Names;
     use onegrid_core::fixtures::{GRID_WORKER_CHEN, VOLUNTEER_WANG};
-    use onegrid_core::id::{AreaId, ZoneId};
+    use onegrid_core::id::ZoneId;
 
     use super::*;
+
+    /// A district with two towns, of which the second has ended.
+    fn areas() -> (Areas, [AreaPath; 2]) {
+        let mut areas = Areas::new();
+        let rows = [
+            ("330105000000", AreaLevel::District, None, None),
+            ("330105001000", AreaLevel::Town, Some("330105000000"), None),
+            (
+                "330105002000",
+                AreaLevel::Town,
+                Some("330105000000"),
+                Some(5),
+            ),
+        ];
+        for (code, level, parent, valid_to_ms) in rows {
+            let entry = AreaEntry {
+                id: AreaId::of_first_code(code),
+                level,
+                parent: parent.map(AreaId::of_first_code),
+                version: AreaVersion {
+                    code: code.parse().unwrap(),
+                    names: Names::new("area", None).unwrap(),
+                    boundary: None,
+                    valid_from_ms: 0,
+                    valid_to_ms,
+                },
+                successors: Vec::new(),
+            };
+            areas.apply(entry).unwrap();
+        }
+        let path = |code| areas.path(AreaId::of_first_code(code)).unwrap();
+        let paths = ["330105001000", "330105002000"].map(path);
+        (areas, paths)
+    }
 
     /// A certificate with other roles is one of another time. Only the office decides about it.
     #[test]
@@ -212,20 +273,27 @@ mod tests {
                 areas: areas.iter().map(|n| AreaId([*n; 16])).collect(),
             },
         };
+        let (areas, [present, former]) = areas();
+        let made = |certified: &[Grant], own: &[Grant]| are_made_of(certified, own, &areas, 10);
         let (worker, volunteer) = (GRID_WORKER_CHEN.grant(), VOLUNTEER_WANG.grant());
         let own = [zone(&[2]), worker.clone()];
-        assert!(are_made_of(&own, &own));
-        let wider = [zone(&[2, 3]), worker.clone(), volunteer.clone()];
-        assert!(are_made_of(&wider, &own));
-        assert!(!are_made_of(&own[..1], &own), "one role less");
-        assert!(
-            !are_made_of(&[zone(&[2]), volunteer], &own),
-            "another scope"
-        );
+        assert!(made(&own, &own));
+        let more = |grant: Grant| [zone(&[2, 3]), worker.clone(), grant];
+        let of = |role, path| Grant {
+            role,
+            scope: Scope::Area(path),
+        };
+        assert!(made(&more(of(worker.role, former)), &own));
+        // A store that was restored may lack a role that the phone has.
+        assert!(!made(&more(of(worker.role, present)), &own), "in force");
+        assert!(!made(&more(of(Role::Mediator, former)), &own), "a new role");
+        assert!(!made(&more(volunteer.clone()), &own), "unknown place");
+        assert!(!made(&own[..1], &own), "one role less");
+        assert!(!made(&[zone(&[2]), volunteer], &own), "another scope");
         let elsewhere = Grant {
             role: Role::Mediator,
             ..worker
         };
-        assert!(!are_made_of(&[zone(&[2]), elsewhere], &own), "another role");
+        assert!(!made(&[zone(&[2]), elsewhere], &own), "another role");
     }
 }

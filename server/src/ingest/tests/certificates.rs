@@ -11,8 +11,10 @@ use onegrid_core::trust::session::ClientHandshake;
 use onegrid_core::wire::message::CloseReason;
 use onegrid_core::wire::signed_entry::SignedEntry;
 
+use super::meanwhile::{MeanwhileStore, Moment};
 use super::*;
 use crate::limits::{CERTIFICATE_MS, RENEW_BEFORE_MS};
+use crate::registry::devices;
 use crate::registry::members::MemberDescription;
 
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -305,4 +307,27 @@ fn repeated_changes_of_roles_leave_one_entry() {
         entry.code() == 7
     });
     assert_eq!(changes.count(), 1);
+}
+
+/// The office takes a role while the server is about to renew the certificate.
+#[test]
+fn renewed_certificate_has_the_roles_of_its_moment() {
+    let world = TestServer::new();
+    world.phone(VOLUNTEER_WANG);
+    let member = VOLUNTEER_WANG.member();
+    let devices = world.server.store().read(|tx| tx.devices_of(member));
+    let device = devices.unwrap()[0].id;
+    let (server, store) = MeanwhileStore::server(&world);
+    let office = world.reopened();
+    store.meanwhile(Moment::BeforeAWrite, move || {
+        let take = |described: &mut MemberDescription| {
+            described.grants = vec![GRID_WORKER_CHEN.grant()];
+            Ok(())
+        };
+        office.change_member(member, "zhang", NOW, take).unwrap();
+    });
+    server.renew(device, "li", NOW + 1).unwrap();
+    let newest = world.server.store().read(|tx| devices::newest(tx, device));
+    let newest = newest.unwrap().unwrap();
+    assert_eq!(newest.facts().grants, [GRID_WORKER_CHEN.grant()]);
 }
