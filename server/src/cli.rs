@@ -204,6 +204,11 @@ impl Command {
             | Self::Verify(_) => Need::Role(AdminRole::Operator),
         }
     }
+
+    /// Whether the command has work to do when the store does not open.
+    fn mends(&self) -> bool {
+        matches!(self, Self::Restore(_) | Self::Verify(_))
+    }
 }
 
 /// Runs one command line and returns its exit code.
@@ -233,8 +238,9 @@ pub fn run(process: Process<'_>) -> u8 {
             out: process.out,
             err: process.err,
         };
-        let need = line.command.need();
-        context.authorise(named.as_deref().filter(|name| !name.is_empty()), need)?;
+        let (need, mends) = (line.command.need(), line.command.mends());
+        let named = named.as_deref().filter(|name| !name.is_empty());
+        context.authorise(named, need, mends)?;
         dispatch(line.command, &mut context)
     })
 }

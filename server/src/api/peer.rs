@@ -76,7 +76,7 @@ fn nth_from_end(headers: &HeaderMap, back: usize) -> Option<IpAddr> {
         .iter()
         .rev()
         .flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
-    // A foreign byte of the caller must not hide the entries of the own proxies.
+    // A caller may have written anything before the entries of the own proxies.
     let entry = std::str::from_utf8(entries.nth(back)?).ok()?.trim();
     // Some proxies add the port.
     let bare = entry.parse().ok();
@@ -134,6 +134,17 @@ mod tests {
         assert_eq!(caller(&["nonsense"], &one), (peer, Other));
         assert_eq!(caller(&[], &one), (peer, Other));
         assert_eq!(caller(&["2.2.2.2"], &two), (peer, Other), "one is missing");
+    }
+
+    /// One foreign byte must not hide the entry that the own proxy has written.
+    #[test]
+    fn foreign_byte_hides_no_entry_of_the_proxy() {
+        let mut headers = HeaderMap::new();
+        let value = HeaderValue::from_bytes(b"\xe9, 2.2.2.2").unwrap();
+        headers.append("x-forwarded-for", value);
+        let peer = "10.0.0.1:9".parse().unwrap();
+        let found = Caller::of(peer, &headers, &chain(1, &[]));
+        assert_eq!(found, (plain("2.2.2.2"), Passage::AsConfigured));
     }
 
     /// A caller that reaches the server past the proxy can write any address.

@@ -77,8 +77,9 @@ impl Context<'_> {
         Ok((config, server))
     }
 
-    /// Finds the actor, and refuses a command that its account may not run.
-    pub(super) fn authorise(&mut self, named: Option<&str>, need: Need) -> Result<()> {
+    /// Finds the actor, and refuses a command that its account may not run. Without a store that opens, only a
+    /// command that mends it runs.
+    pub(super) fn authorise(&mut self, named: Option<&str>, need: Need, mends: bool) -> Result<()> {
         let user = os_user();
         self.actor = admins::os_actor(&user);
         let role = match need {
@@ -90,12 +91,12 @@ impl Context<'_> {
         if !data.is_prepared() {
             return Ok(());
         }
-        // A damaged store has no accounts to ask. A command that needs it fails with the reason, and a restore
-        // must work.
+        // A damaged store has no accounts to ask, and a restore must work. Every other command fails with the
+        // reason.
         match data.store() {
             Ok(store) => self.actor = store.read(|tx| admins::authorise(tx, named, &user, role))?,
-            // It has accounts, and a moment later the command would open it unasked.
-            Err(problem) if problem.code() == "store.locked" => return Err(problem),
+            // It has accounts, and a moment later it would open to a command that nobody was asked about.
+            Err(problem) if problem.code() == "store.locked" || !mends => return Err(problem),
             Err(_) => {}
         }
         Ok(())

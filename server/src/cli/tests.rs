@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+mod accounts;
+
 use clap::CommandFactory as _;
 use onegrid_core::texts;
 

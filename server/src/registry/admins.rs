@@ -224,18 +224,33 @@ fn change(
     }
 }
 
-/// Letters, digits, `.`, `-` and `_`, also Chinese, so that a name in the log is taken for nothing else.
+/// Latin letters, digits, `.`, `-` and `_`, also Chinese, so that a name in the log is taken for nothing else.
+/// Letters of other scripts look like Latin ones.
 fn checked_name(text: &str) -> Result<String> {
     let name = text.trim();
-    let is_plain = |c: char| c.is_alphanumeric() || ".-_".contains(c);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || is_chinese(c) || ".-_".contains(c);
     let fits = (1..=ADMIN_NAME_CHARS_MAX).contains(&name.chars().count());
-    if fits && name.chars().all(is_plain) && is_actor(name) && !RESERVED.contains(&name) {
+    let is_own = name.chars().all(is_plain) && is_actor(name) && !reads_like_a_program(name);
+    if fits && is_own {
         Ok(name.to_owned())
     } else {
         Err(Problem::new("admin.bad_name")
             .with("name", name)
             .with("max", ADMIN_NAME_CHARS_MAX))
     }
+}
+
+const fn is_chinese(c: char) -> bool {
+    matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{20000}'..='\u{323af}')
+}
+
+/// Whether a name reads like the server, or like the id of a person or phone.
+fn reads_like_a_program(name: &str) -> bool {
+    let letters: String = name.chars().filter(|c| !".-_".contains(*c)).collect();
+    let letters = letters.to_lowercase();
+    let is_id = letters.len() >= 16 && letters.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_chinese = ["系统", "服务器"].contains(&&*letters);
+    letters.is_empty() || is_id || is_chinese || RESERVED.contains(&&*letters)
 }
 
 #[cfg(test)]
@@ -327,7 +342,20 @@ mod tests {
         let world = TestServer::new();
         let member = "0".repeat(32);
         let long = "a".repeat(ADMIN_NAME_CHARS_MAX + 1);
-        for name in ["", "server", "admin", "os:root", "a b", &member, &long] {
+        let alike = [
+            "Server",
+            "ADMIN",
+            "s\u{435}rver",
+            "\u{ff53}erver",
+            "server.",
+            "-admin",
+            "系统",
+            "se-rver",
+            "z\u{430}hang",
+            &"0".repeat(31),
+        ];
+        let plain = ["", "server", "admin", "os:root", "a b", &member, &long];
+        for name in plain.into_iter().chain(alike) {
             let done = add(
                 &world.server.shared,
                 name,
