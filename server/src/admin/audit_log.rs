@@ -1,11 +1,11 @@
 //! The audit log and the reading log for people: search, and tables for a spreadsheet.
 
-use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, ErrorKind, Write as _};
 use std::path::Path;
 
 use onegrid_core::id::{MemberId, RecordId};
 
+use super::new_file::NewFile;
 use super::time::local;
 use crate::error::{Problem, Result};
 use crate::feed::readings;
@@ -187,15 +187,11 @@ fn note(server: &Server, action: &'static str, actor: &str, now_ms: i64) -> Resu
 /// A table of CSV that no spreadsheet takes for formulas.
 struct Table<'a> {
     path: &'a Path,
-    to: csv::Writer<BufWriter<File>>,
+    to: csv::Writer<BufWriter<NewFile>>,
 }
 
 impl<'a> Table<'a> {
     fn create(path: &'a Path) -> Result<Self> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let failed = |error: &std::io::Error| {
             let code = match error.kind() {
                 ErrorKind::AlreadyExists => "export.exists",
@@ -205,7 +201,7 @@ impl<'a> Table<'a> {
                 .with("path", path.display())
                 .because(error)
         };
-        let mut file = options.open(path).map_err(|error| failed(&error))?;
+        let mut file = NewFile::create(path).map_err(|error| failed(&error))?;
         file.write_all(BYTE_ORDER_MARK)
             .map_err(|error| failed(&error))?;
         let mut builder = csv::WriterBuilder::new();
@@ -223,10 +219,14 @@ impl<'a> Table<'a> {
         written.map_err(|error| unwritten(self.path, &error))
     }
 
-    fn end(mut self) -> Result<()> {
-        self.to
-            .flush()
-            .map_err(|error| unwritten(self.path, &error))
+    fn end(self) -> Result<()> {
+        let failed = |error: &dyn std::error::Error| unwritten(self.path, error);
+        let buffer = self
+            .to
+            .into_inner()
+            .map_err(|error| failed(error.error()))?;
+        let mut file = buffer.into_inner().map_err(|error| failed(error.error()))?;
+        file.finish().map_err(|error| failed(&error))
     }
 }
 

@@ -7,6 +7,7 @@ pub mod data_dir;
 pub mod export;
 pub mod import;
 pub mod invitation_sheet;
+mod new_file;
 pub mod people;
 pub mod restore_losses;
 pub mod rotation;

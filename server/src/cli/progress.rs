@@ -1,5 +1,7 @@
 //! Progress of a long command.
 
+use std::io::Write as _;
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A progress bar on standard error; without a terminal, one line for each tenth.
@@ -26,7 +28,8 @@ impl Bar {
             let now = done * 10 / all.max(1);
             if now > tenth {
                 tenth = now;
-                eprintln!("{} % ({done}/{all})", now * 10);
+                // Work goes on if nobody can see its progress.
+                let _ = writeln!(std::io::stderr(), "{} % ({done}/{all})", now * 10);
             }
         }
     }

@@ -164,6 +164,14 @@ impl Key {
     }
 }
 
+/// Whether a directive of a filter names its level. A bare word that is no level is taken for the name of a part
+/// of the program, and then nothing else is logged.
+fn says_a_level(directive: &str) -> bool {
+    let levels = ["off", "error", "warn", "info", "debug", "trace"];
+    let word = directive.trim().to_lowercase();
+    word.contains('=') || levels.contains(&&*word)
+}
+
 impl Kind {
     /// Parses a value; `None` if it is not of this kind.
     #[must_use]
@@ -180,6 +188,7 @@ impl Kind {
             Self::Choice(words) => words.contains(&raw).then(|| Value::Text(raw.to_owned())),
             Self::Filter => EnvFilter::try_new(raw)
                 .ok()
+                .filter(|_| raw.split(',').all(says_a_level))
                 .map(|_| Value::Text(raw.to_owned())),
             Self::Networks => {
                 let networks = raw.split(',').map(|part| part.trim().parse().ok());

@@ -120,6 +120,8 @@ fn a_wrong_value_names_setting_source_and_what_is_expected() {
         "[store]\npath = [1]\n",
         "[log]\nformat = \"xml\"\n",
         "[log]\nfilter = \"a=b=c\"\n",
+        "[log]\nfilter = \"inf\"\n",
+        "[log]\nfilter = \"warn,关\"\n",
     ] {
         assert_eq!(
             refused(Some(text), &[], &[]).code(),

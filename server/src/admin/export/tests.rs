@@ -102,20 +102,52 @@ fn map_has_degrees() {
     assert_eq!((&place[0], &place[1]), (&120.125.into(), &30.25.into()));
 }
 
-/// A person who is switched off may read nothing now.
+/// A person who was dismissed may read nothing.
 #[test]
-fn nothing_is_exported_for_a_disabled_member() {
+fn member_who_is_switched_off_gets_no_export() {
     let world = world();
     let member = GRID_WORKER_CHEN.member();
     world.server.disable_member(member, "zhang", NOW).unwrap();
     let wanted = Wanted {
         reader: Some(member),
-        format: Format::Csv,
-        lang: Lang::Zh,
+        format: Format::Jsonl,
+        lang: Lang::En,
     };
-    let path = world.folder().join("none.csv");
+    let path = world.folder().join("off.jsonl");
     let mut files = Files::create(&path, wanted).unwrap();
-    let none = &mut |_, _| {};
-    let done = export(&world.server, wanted, &mut files, "admin", NOW, none);
+    let done = export(&world.server, wanted, &mut files, "li", NOW, &mut |_, _| {});
     assert_eq!(done.unwrap_err().code(), "export.reader_disabled");
+    files.remove();
+    let left = std::fs::read_dir(world.folder()).unwrap();
+    let left = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert!(!left.into_iter().any(|name| name.starts_with("off.jsonl")));
+}
+
+/// A file under its final name is whole, even if the machine goes down.
+#[test]
+fn export_has_its_name_only_when_it_is_whole() {
+    let world = world();
+    let wanted = Wanted {
+        reader: None,
+        format: Format::Csv,
+        lang: Lang::En,
+    };
+    let path = world.folder().join("whole.csv");
+    let mut running = Files::create(&path, wanted).unwrap();
+    running.begin(wanted).unwrap();
+    assert!(!path.exists(), "half a file has another name");
+    let second = Files::create(&path, wanted).map(drop).unwrap_err();
+    assert_eq!(second.code(), "export.exists", "another process writes it");
+    drop(running);
+    // A killed process leaves its part.
+    std::fs::write(world.folder().join("whole.csv.part"), "half").unwrap();
+    let mut files = Files::create(&path, wanted).unwrap();
+    export(&world.server, wanted, &mut files, "li", NOW, &mut |_, _| {}).unwrap();
+    assert!(std::fs::read_to_string(&path).unwrap().lines().count() > 1);
+    let again = Files::create(&path, wanted).map(drop).unwrap_err();
+    assert_eq!(again.code(), "export.exists");
+    let left = std::fs::read_dir(world.folder()).unwrap();
+    let left = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let parts: Vec<String> = left.filter(|name| name.contains(".part")).collect();
+    assert_eq!(parts, [""; 0]);
 }

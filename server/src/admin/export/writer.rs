@@ -1,6 +1,5 @@
 //! The files of an export: one of records, and for CSV with content a second one of histories.
 
-use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::sheet::{self, Table};
 use super::{Told, Wanted, content, csv, outline};
+use crate::admin::new_file::NewFile;
 use crate::error::{Phrase, Problem, Result};
 
 /// File format of an export.
@@ -39,7 +39,8 @@ impl std::str::FromStr for Format {
     }
 }
 
-/// Open files of an export. They are always new: an export never overwrites a file.
+/// Open files of an export. They are always new: an export never overwrites a file. A file has its name when it is
+/// whole.
 pub struct Files {
     records: Out,
     history: Option<Out>,
@@ -56,14 +57,8 @@ impl Files {
         let with_history = wanted.format == Format::Csv && wanted.reader.is_some();
         let beside = with_history.then(|| history_path(to));
         let history = beside.map(|path| Out::create(&path)).transpose()?;
-        let records = Out::create(to).inspect_err(|_| {
-            // An empty file would be in the way of the next export.
-            if let Some(history) = &history {
-                let _ = std::fs::remove_file(&history.path);
-            }
-        })?;
         Ok(Self {
-            records,
+            records: Out::create(to)?,
             history,
             format: wanted.format,
             columns: Vec::new(),
@@ -73,10 +68,9 @@ impl Files {
     }
 
     /// Removes the files of an export that failed.
-    pub fn remove(self) {
-        for out in std::iter::once(&self.records).chain(&self.history) {
-            // A file that stays is named by the next export.
-            let _ = std::fs::remove_file(&out.path);
+    pub fn remove(mut self) {
+        for out in std::iter::once(&mut self.records).chain(&mut self.history) {
+            out.file.get_mut().remove();
         }
     }
 
@@ -207,7 +201,7 @@ fn point(facts: &Map<String, Value>) -> Option<Value> {
 
 struct Out {
     path: PathBuf,
-    file: BufWriter<File>,
+    file: BufWriter<NewFile>,
 }
 
 /// Writes a new file whole. A failure leaves no file.
@@ -215,20 +209,12 @@ pub(super) fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut out = Out::create(path)?;
     let written = out.file.write_all(bytes);
     let done = written.map_err(|error| failed(path, &error));
-    done.and_then(|()| out.finish()).inspect_err(|_| {
-        // Half a file would be in the way of the next export.
-        let _ = std::fs::remove_file(path);
-    })
+    done.and_then(|()| out.finish())
 }
 
 impl Out {
-    /// Creates a new file for its owner alone, because it may hold confidential texts.
     fn create(path: &Path) -> Result<Self> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(|error| failed(path, &error))?;
+        let file = NewFile::create(path).map_err(|error| failed(path, &error))?;
         Ok(Self {
             path: path.to_owned(),
             file: BufWriter::new(file),
@@ -242,7 +228,7 @@ impl Out {
 
     fn finish(&mut self) -> Result<()> {
         let done = self.file.flush();
-        let done = done.and_then(|()| self.file.get_ref().sync_all());
+        let done = done.and_then(|()| self.file.get_mut().finish());
         done.map_err(|error| failed(&self.path, &error))
     }
 }
