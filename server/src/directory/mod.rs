@@ -2,6 +2,7 @@
 //! stream, and the newest entry for each name is kept for new phones.
 
 pub mod heirs;
+pub mod moves;
 pub mod routing;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,6 +14,7 @@ use onegrid_core::id::{DeviceId, Hash, MemberId, UnitId};
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::signed_entry::SignedEntry;
 
+use self::moves::Moves;
 use crate::keys::Keys;
 use crate::store::{CurrentEntry, Entry, NewEntry, Reader, StoreError, StoreResult, Writer};
 
@@ -153,6 +155,8 @@ pub struct View {
     pub policy: u64,
     /// Areas, zones, units, categories and revocations; no names of members.
     pub directory: Directory,
+    /// Areas that got another parent lately.
+    pub moves: Moves,
 }
 
 /// Cache of the newest view; a change of the policy makes it outdated.
@@ -179,6 +183,7 @@ impl Views {
         let view = Arc::new(View {
             policy,
             directory: read(tx)?,
+            moves: Moves::read(tx)?,
         });
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&view));
         Ok(view)

@@ -5,19 +5,20 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use onegrid_core::domain::area::Area;
+use onegrid_core::domain::areas::Areas;
 use onegrid_core::domain::case::payload::Partner;
-use onegrid_core::domain::case::{Event, GenesisFacts, Move, Party, RecordState};
-use onegrid_core::domain::directory::Directory;
+use onegrid_core::domain::case::{Event, Move, Party, RecordState};
 use onegrid_core::domain::directory::DirectoryMark;
 use onegrid_core::domain::{AreaPath, Grant};
-use onegrid_core::id::{DeviceId, EnvelopeId, Hash, MemberId, UnitId};
+use onegrid_core::id::{AreaId, DeviceId, EnvelopeId, Hash, MemberId, UnitId};
 use onegrid_core::limits::{CLOCK_AHEAD_MS_MAX, CLOCK_BEHIND_MS_MAX};
 use onegrid_core::record::{Node, NodeBody, Record};
 use onegrid_core::trust::certificate::Certificate;
 use onegrid_core::wire::verdict::{HeldReason, Status, Verdict};
 
 use super::bundle::CheckedBundle;
-use crate::directory::heirs::with_former_areas;
+use crate::directory::heirs::{in_charge, with_former_areas};
 use crate::directory::{self, View, Views};
 use crate::error::Result;
 use crate::limits::ROLE_GRACE_MS;
@@ -133,9 +134,7 @@ impl Ground {
         if early || node.clock_ms > now_ms.saturating_add(CLOCK_AHEAD_MS_MAX) {
             return Some(HeldReason::Clock);
         }
-        let fits = paths_of(record, &node.body)
-            .iter()
-            .all(|path| agrees(&self.view.directory, path));
+        let fits = self.fits(record, &node.body, seen, now_ms);
         // An author cannot have seen a place that the directory has not reached.
         if !fits || node.directory_seen > self.mark {
             return Some(HeldReason::Directory);
@@ -143,6 +142,37 @@ impl Ground {
         self.busy
             .contains(&node.author)
             .then_some(HeldReason::TooMany)
+    }
+
+    /// Whether the directory has the places that an envelope names, or had them when its author
+    /// last read it.
+    fn fits(&self, record: &Record, body: &NodeBody, seen: DirectoryMark, now_ms: i64) -> bool {
+        let View {
+            directory, moves, ..
+        } = &*self.view;
+        let path = match body {
+            NodeBody::Genesis { facts, .. } => Some(facts.home),
+            NodeBody::Event { event, .. } => match &**event {
+                Event::Transfer(transfer) => Some(transfer.to),
+                Event::Share(share) => match share.with {
+                    Partner::Area(path) => Some(path),
+                    Partner::Party(_) => None,
+                },
+                Event::Triage(triage) => {
+                    let home = record.genesis().map(|facts| facts.home);
+                    let Some((home, grid)) = home.zip(triage.grid) else {
+                        return true;
+                    };
+                    if lies_in(&directory.areas, grid, &home, now_ms) {
+                        return true;
+                    }
+                    home.with_grid(grid)
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        path.is_none_or(|path| moves.allow(&directory.areas, &path, seen, now_ms))
     }
 
     /// Whether the member no longer has the grant, and the author knew that or is too late.
@@ -206,41 +236,9 @@ impl Ground {
     }
 }
 
-/// The area paths that an envelope claims. A grid of a triage lies in the village of the record.
-fn paths_of(record: &Record, body: &NodeBody) -> Vec<AreaPath> {
-    match body {
-        NodeBody::Genesis { facts, .. } => {
-            let GenesisFacts { home, .. } = &**facts;
-            vec![*home]
-        }
-        NodeBody::Event { event, .. } => match &**event {
-            Event::Transfer(transfer) => vec![transfer.to],
-            Event::Triage(triage) => {
-                let home = record.genesis().map(|facts| facts.home);
-                let grid = home.zip(triage.grid);
-                grid.and_then(|(home, grid)| home.with_grid(grid))
-                    .into_iter()
-                    .collect()
-            }
-            Event::Share(share) => match share.with {
-                Partner::Area(path) => vec![path],
-                Partner::Party(_) => Vec::new(),
-            },
-            _ => Vec::new(),
-        },
-        _ => Vec::new(),
-    }
-}
-
-/// Whether the path is the ancestry that the directory knows, now or before.
-fn agrees(directory: &Directory, path: &AreaPath) -> bool {
-    let mut above = None;
-    path.ids().iter().all(|id| {
-        let Some(area) = directory.areas.get(*id) else {
-            return false;
-        };
-        let fits = area.parent() == above;
-        above = Some(*id);
-        fits
-    })
+/// Whether a grid lies in the village of a record, or in a village that is in charge of it now. A
+/// record keeps the path of its birth, and its grid may have moved since.
+fn lies_in(areas: &Areas, grid: AreaId, home: &AreaPath, now_ms: i64) -> bool {
+    let village = areas.get(grid).and_then(Area::parent);
+    village.is_some_and(|village| in_charge(areas, home, now_ms).contains(&village))
 }

@@ -12,6 +12,7 @@ mod hostile;
 mod loads;
 mod meanwhile;
 mod merges;
+mod moved;
 mod newer;
 mod overdue;
 mod pages;

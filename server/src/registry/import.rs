@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use onegrid_core::domain::directory::{Directory, DirectoryEntry};
-use onegrid_core::id::MemberId;
+use onegrid_core::id::{AreaId, MemberId};
 
 use super::members::{self, Effect, MemberDescription, Places, Stamp};
 use super::{audit, slices, zones};
 use crate::directory;
+use crate::directory::moves::{AreaMove, Moves};
 use crate::error::{Problem, Result};
 use crate::shared::Shared;
 use crate::store::{MemberRow, Reader, StoreResult, Writer};
@@ -92,12 +93,22 @@ pub fn publish(
         if known.policy != directory::policy(tx)? {
             known = Known::read(tx)?;
         }
-        let (mut changed, mut has_zones) = (0, false);
+        let (mut changed, mut has_zones, mut moved) = (0, false, Vec::new());
         for entry in turns {
+            let left = left_parent(&known.directory, entry);
             apply(&mut known.directory, entry)?;
             changed += directory::publish(tx, &keys, std::slice::from_ref(entry))?;
             has_zones |= matches!(entry, DirectoryEntry::Zone(_));
+            if let Some((area, from, valid_from_ms)) = left {
+                moved.push(AreaMove {
+                    area,
+                    from,
+                    at: directory::mark(tx)?,
+                    at_ms: now_ms.max(valid_from_ms),
+                });
+            }
         }
+        Moves::note(tx, moved, now_ms)?;
         known.policy = directory::policy(tx)?;
         if changed > 0 {
             let subject = changed.to_string();
@@ -116,6 +127,16 @@ pub fn publish(
         changed,
         unchanged: all - changed,
     })
+}
+
+/// The area that an entry moves, its parent before, and the first instant of its new version, ms UTC.
+fn left_parent(directory: &Directory, entry: &DirectoryEntry) -> Option<(AreaId, AreaId, i64)> {
+    let DirectoryEntry::Area(area) = entry else {
+        return None;
+    };
+    let from = directory.areas.get(area.id)?.parent()?;
+    let moves = area.parent != Some(from);
+    moves.then_some((area.id, from, area.version.valid_from_ms))
 }
 
 /// The directory at a count of the policy.
