@@ -5,13 +5,13 @@
 //! **Not here:** imports and directories. The lines of the audit log tell that they were made;
 //! their files make them again.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use onegrid_core::domain::directory::Directory;
 use onegrid_core::domain::{Grant, Role, Scope};
-use onegrid_core::id::AreaId;
+use onegrid_core::id::{AreaId, Hash};
 
 use crate::directory;
 use crate::error::{Problem, Result};
@@ -30,16 +30,22 @@ pub struct Losses {
     pub audit: Vec<AuditRow>,
 }
 
+/// Newest lines of the restored log that are compared with the previous one.
+const LINES_COMPARED: usize = 1_000;
+
 /// Compares the database that was set aside with the restored one. Fails if it cannot be read, for
 /// example because it is damaged.
 pub fn losses(aside: &Path, restored: &Arc<dyn Store>) -> Result<Losses> {
-    let (directory, last) = restored.read::<_, Problem>(|tx| {
-        Ok((
-            directory::read(tx)?,
-            tx.audit_last()?.map_or(0, |row| row.no),
-        ))
+    // The restored log has lines of its own, such as the one of the restore.
+    let (directory, after, known) = restored.read::<_, Problem>(|tx| {
+        let last = tx.audit_last()?.map_or(0, |row| row.no);
+        let after = last.saturating_sub(LINES_COMPARED as u64);
+        let known = tx.audit(after, LINES_COMPARED)?.into_iter();
+        let known: HashSet<Hash> = known.map(|row| row.hash).collect();
+        Ok((directory::read(tx)?, after, known))
     })?;
-    let before = peek_administration(aside, last)?;
+    let mut before = peek_administration(aside, after)?;
+    before.audit.retain(|row| !known.contains(&row.hash));
     restored
         .read::<_, Problem>(|tx| {
             let mut found = Losses::default();

@@ -413,13 +413,11 @@ fn grid_role_lies_in_the_area_of_its_village() {
 fn missing_column_keeps_english_names() {
     let office = Office::new();
     let areas = AREAS.replace(",name_en\n", "\n");
-    let areas: String = areas
+    let areas: Vec<String> = areas
         .lines()
-        .map(|line| {
-            let cells: Vec<&str> = line.split(',').take(4).collect();
-            format!("{}\n", cells.join(","))
-        })
+        .map(|line| line.split(',').take(4).collect::<Vec<_>>().join(","))
         .collect();
+    let areas = areas.join("\n") + "\n";
     let same = office.areas(&areas, Mode::DryRun, NOW);
     assert_eq!((same.changed, same.unchanged), (0, 5));
     let renamed = office.areas(&areas.replace("中北社区", "新社区"), Mode::DryRun, NOW);
@@ -448,7 +446,7 @@ fn change_of_a_colleague_meanwhile_stays() {
     let office = Office::new();
     let mut table = HEADER.to_owned();
     for n in 0..=SLICE_ROWS_MAX {
-        table.push_str(&format!("x{n},人员,handler,,gas\n"));
+        table.extend(["x", &n.to_string(), ",人员,handler,,gas\n"]);
     }
     table.push_str(&CHANGED.replace("阿姨乙二", "阿姨乙"));
     let member = office.id("7");
@@ -499,7 +497,7 @@ fn lines_of_a_long_import_follow_the_clock() {
     let office = Office::new();
     let mut table = HEADER.to_owned();
     for n in 0..=SLICE_ROWS_MAX {
-        table.push_str(&format!("x{n},人员,handler,,gas\n"));
+        table.extend(["x", &n.to_string(), ",人员,handler,,gas\n"]);
     }
     let mut is_first = true;
     let mut wait = |_: usize, _: usize| {

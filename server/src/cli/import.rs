@@ -104,6 +104,16 @@ enum DatumArg {
     Bd09,
 }
 
+impl DatumArg {
+    fn datum(self) -> Datum {
+        match self {
+            Self::Wgs84 => Datum::Wgs84,
+            Self::Gcj02 => Datum::Gcj02,
+            Self::Bd09 => Datum::Bd09,
+        }
+    }
+}
+
 /// Reads the files, reports bad rows and changes, and imports the good rows.
 pub(super) fn run(command: &Command, context: &mut Context<'_>) -> Result<()> {
     let (_, server) = context.deployment()?;
@@ -131,11 +141,7 @@ pub(super) fn run(command: &Command, context: &mut Context<'_>) -> Result<()> {
                     return tell("import.done_areas", &server, &outcome, args.how, context);
                 }
             };
-            let datum = match args.datum {
-                DatumArg::Wgs84 => Datum::Wgs84,
-                DatumArg::Gcj02 => Datum::Gcj02,
-                DatumArg::Bd09 => Datum::Bd09,
-            };
+            let datum = args.datum.datum();
             let outcome = import_areas(&server, &files, datum, order(args.how), &mut bar.on())?;
             bar.end();
             tell("import.done_areas", &server, &outcome, args.how, context)

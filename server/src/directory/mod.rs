@@ -165,6 +165,7 @@ pub struct Views(RwLock<Option<Arc<View>>>);
 
 impl Views {
     /// Starts with a view, which serves while its policy is the present one.
+    #[must_use]
     pub fn starting_with(view: Arc<View>) -> Self {
         Self(RwLock::new(Some(view)))
     }

@@ -302,7 +302,7 @@ fn characters_that_no_eye_sees_are_refused_and_not_printed() {
         assert_eq!(import.good, [], "{name:?}");
         let said = import.bad.iter().map(|bad| bad.say(Lang::En));
         let said: String = said.collect();
-        assert!(!said.chars().any(|c| c.is_control()), "{said:?}");
+        assert!(!said.chars().any(char::is_control), "{said:?}");
         assert!(
             !said.contains(['\u{202e}', '\u{200b}', '\u{2066}', '\u{feff}']),
             "{said:?}"

@@ -391,21 +391,21 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Reads all rows with a filled cell, without a header, with their lines. A table that cannot be
-/// read as a whole is refused with a code and a value.
-pub(super) fn rows_of(bytes: &[u8]) -> Result<Vec<(u64, Vec<Cell>)>, (&'static str, String)> {
+/// Rows with their lines, or the code and value of the refusal of the whole table.
+pub(super) type RowsRead = Result<Vec<(u64, Vec<Cell>)>, (&'static str, String)>;
+
+/// Reads all rows with a filled cell, without a header.
+pub(super) fn rows_of(bytes: &[u8]) -> RowsRead {
     let refused = |code| (code, String::new());
     if workbook::is_workbook(bytes) {
         let book = workbook::read(bytes).map_err(refused)?;
-        return match book.left_out.into_iter().next() {
-            Some(sheet) => Err(("import.sheet_left_out", sheet)),
-            None => {
-                let plain = |cell: Cell| cell.map(|text| with_plain_digits(&text));
-                let rows = book.rows.into_iter();
-                let rows = rows.map(|(line, cells)| (line, cells.into_iter().map(plain).collect()));
-                Ok(rows.collect())
-            }
-        };
+        if let Some(sheet) = book.left_out.into_iter().next() {
+            return Err(("import.sheet_left_out", sheet));
+        }
+        let plain = |cell: Cell| cell.map(|text| with_plain_digits(&text));
+        let rows = book.rows.into_iter();
+        let rows = rows.map(|(line, cells)| (line, cells.into_iter().map(plain).collect()));
+        return Ok(rows.collect());
     }
     let text = text_of(bytes).map_err(refused)?;
     let mut reader = reader_of(&text);

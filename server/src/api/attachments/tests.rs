@@ -589,15 +589,14 @@ async fn stalled_upload_without_session_keeps_no_place() {
     let stall = || async {
         let mut stream = TcpStream::connect(server.address).await.unwrap();
         stream.write_all(head.as_bytes()).await.unwrap();
-        Box::pin(read(stream))
+        stream
     };
     let two = async {
-        let mut first = stall().await;
+        let mut first = Box::pin(read(stall().await));
         loop {
-            let (answer, other) = match select(first, stall().await).await {
-                Either::Left(one) => one,
-                Either::Right(one) => one,
-            };
+            let second = Box::pin(read(stall().await));
+            let (Either::Left((answer, other)) | Either::Right((answer, other))) =
+                select(first, second).await;
             // One request has the place until its session is known to be none.
             if answer.status != 503 {
                 return (answer, other);
