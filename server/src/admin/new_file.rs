@@ -5,7 +5,7 @@
 //! ```
 //!
 //! **Invariant.** A killed process and a full disk leave no file under the final name. The next run replaces the
-//! part that they left, because nobody holds its lock any more.
+//! part that they left, because its lock is free.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};

@@ -159,8 +159,8 @@ fn each_foreign_change_is_found() {
     }
 }
 
-/// Without the key nobody makes a seal: not with another key, not by taking the seal away, and the next write of the
-/// server does not make one either.
+/// Only the key makes a seal: another key does not, a missing seal does not come back, and the next write of the
+/// server makes none either.
 #[test]
 fn forged_and_lost_seals_are_found() {
     let world = lived_in();
@@ -198,7 +198,7 @@ fn forged_and_lost_seals_are_found() {
     }
 }
 
-/// The rows that it changed would look like those of another program.
+/// Rows that it changed look like changes of another program.
 #[test]
 fn sealed_store_takes_no_write_without_its_key() {
     let world = lived_in();

@@ -40,7 +40,7 @@ impl Wording<'_> {
         unit.map_or_else(|| id.to_string(), |unit| self.name(&unit.names).to_owned())
     }
 
-    /// Name, id and area of a person, so that nobody acts on a mistyped id.
+    /// Name, id and area of a person, so that a mistyped id is seen.
     #[must_use]
     pub fn person(self, person: &Person) -> String {
         let (id, area) = (person.shown_id(), self.area(person.area));

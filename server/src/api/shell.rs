@@ -43,8 +43,8 @@ pub struct Shell {
     running: Arc<Seats<Caller>>,
 }
 
-/// The place of a running request. A request that waits for bytes that nobody needs gives its place
-/// back first.
+/// The place of a running request. A request that waits for useless bytes gives its place back
+/// first.
 #[derive(Debug, Clone)]
 pub(super) struct Place(Arc<Mutex<Option<Seat<Caller>>>>);
 

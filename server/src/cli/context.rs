@@ -95,7 +95,7 @@ impl Context<'_> {
         // reason.
         match data.store() {
             Ok(store) => self.actor = store.read(|tx| admins::authorise(tx, named, &user, role))?,
-            // It has accounts, and a moment later it would open to a command that nobody was asked about.
+            // It has accounts, and a moment later it opens to a command whose account was not asked.
             Err(problem) if problem.code() == "store.locked" || !mends => return Err(problem),
             Err(_) => {}
         }

@@ -198,7 +198,7 @@ fn tell(
         .store()
         .read::<_, Problem>(|tx| Ok(directory::read(tx)?))?;
     if how.dry_run {
-        // The report is the same as that of the import, which has stored the areas that it names.
+        // The import reports the same, and has stored the areas that it names.
         for change in &outcome.changes {
             if let Change::Area { after, .. } = change {
                 // An area that does not fit is named by its id.

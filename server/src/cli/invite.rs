@@ -130,8 +130,8 @@ impl Args {
     }
 }
 
-/// The people of a file. Each row that names nobody who can be invited is told, and then nobody is
-/// invited.
+/// The people of a file. Each row without a person to invite is told, and then the whole list is
+/// refused.
 fn listed(server: &Server, path: &Path, json: bool, context: &mut Context<'_>) -> Result<Found> {
     let (file, bytes) = (import::name_of(path), import::read(path)?);
     let Found { people, directory } = people::find(server, &Filter::default())?;

@@ -39,8 +39,8 @@ pub(super) fn linked(tx: &dyn Reader, id: RecordId) -> StoreResult<(BTreeSet<Rec
 }
 
 /// The time when the server accepted the verification of a case, or its handing to the police, ms
-/// UTC; `None` where the case is still open. A resolved case waits for the check of a person, who
-/// then sees the reports that were merged into it.
+/// UTC; `None` where the case is still open. A resolved case waits for a person. This person
+/// sees the reports that were merged into it.
 fn ended_at_ms(record: &Record, state: &RecordState) -> Option<i64> {
     let over = matches!(
         state.stage(),

@@ -64,7 +64,7 @@ fn is_warning(node: &Node) -> bool {
     matches!(&node.body, NodeBody::Event { event, .. } if matches!(**event, Event::DangerRemains(_)))
 }
 
-/// The stand-ins in force with a decided danger, on which no envelope that counts builds.
+/// The stand-ins in force with a decided danger and without a counting envelope that builds on them.
 pub(super) fn answered(record: &Record) -> Vec<EnvelopeId> {
     let decided = |danger: EnvelopeId| {
         let verdict = record.node(danger).and_then(|node| node.verdict);

@@ -368,7 +368,7 @@ fn dissolve(
         let heir = heir.ok_or_else(unknown)?;
         let in_force = areas.in_force(heir.id(), valid_from_ms);
         let leads_on = in_force.iter().any(|id| *id != area.id());
-        // In a circle, or with an area above, nobody would decide about the open cases.
+        // In a circle, or with an area above, the open cases have no decider.
         if heir.level() < area.level() || !leads_on {
             return Err(("successors", "import.bad_successor", code.to_string()));
         }

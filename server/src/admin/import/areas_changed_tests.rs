@@ -113,7 +113,7 @@ fn changes_that_name_nobody_are_refused() {
     assert_eq!(found, expected);
 }
 
-/// In a circle of successors nobody would decide about the open cases.
+/// In a circle of successors the open cases have no decider.
 #[test]
 fn successor_that_is_no_equal_in_force_is_refused() {
     let circle = "330105013003,village,330105013000,丙,,330105013001\n\

@@ -1,8 +1,7 @@
 //! A list of people for invitations: the external ids of a table, or of its first column without a
 //! header.
 //!
-//! The files are those of [`super::members`], so a list may be cut out of the table that was
-//! imported.
+//! It reads the same files as [`super::members`], so a list may be cut out of the imported table.
 
 use super::members::EXTERNAL_ID;
 use super::table::{Cell, rows_of};

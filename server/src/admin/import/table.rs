@@ -481,7 +481,7 @@ fn cell_of_text(text: &str) -> Cell {
     Ok(text.to_owned())
 }
 
-/// Whether the text is a number in the way in which a spreadsheet shows long ones: `3.30105E+17`.
+/// Whether the text is a long number as a spreadsheet shows it: `3.30105E+17`.
 fn is_rounded(text: &str) -> bool {
     let Some((number, power)) = text.split_once(['E', 'e']) else {
         return false;

@@ -15,7 +15,7 @@ const ZIP: &[u8] = b"PK";
 /// First bytes of the container of old and of encrypted workbooks.
 const COMPOUND: &[u8] = &[0xd0, 0xcf, 0x11, 0xe0];
 
-/// Checks the container, whose parts may have `unpacked_bytes_max` together. The error is a code.
+/// Checks the container. All parts together may have `unpacked_bytes_max`. The error is a code.
 pub(in crate::admin) fn check(bytes: &[u8], unpacked_bytes_max: u64) -> Result<(), &'static str> {
     if bytes.starts_with(COMPOUND) {
         return Err("xlsform.old_workbook");

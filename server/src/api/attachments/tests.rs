@@ -323,7 +323,7 @@ async fn checks_leave_the_workers_to_others() {
         }
         release();
     };
-    // The time only ends a test that would wait for ever.
+    // The time only ends a test that hangs.
     let all = timeout(Duration::from_mins(1), async {
         tokio::join!(finish(0), finish(1), others)
     });
@@ -572,8 +572,8 @@ async fn refused_uploads(heard: &Heard) {
     }
 }
 
-/// The rest of a refused upload is read only so that the phone hears the answer. Nobody else waits
-/// for that.
+/// The rest of a refused upload is read only so that the phone hears the answer. Other requests do
+/// not wait for that.
 #[tokio::test(flavor = "multi_thread")]
 async fn stalled_upload_without_session_keeps_no_place() {
     let server = Running::with(BlobCeilings::with_reserve(1), &["limits.requests_max=1"]);

@@ -14,8 +14,8 @@ fn all_on(sheet: &str) -> Vec<&str> {
     [&["invite", "--all-new", "--sheet", sheet][..], &ADDRESS].concat()
 }
 
-/// Nobody may be left with an invitation whose code is lost, because `--all-new` leaves out such
-/// people.
+/// A lost code leaves no invitation behind, because `--all-new` leaves out people with an open
+/// one.
 #[test]
 fn sheet_that_cannot_be_written_invites_nobody() {
     let desk = Desk::with_demo();
@@ -92,7 +92,7 @@ fn list_with_unknown_people_names_every_row() {
     assert_eq!(open_count(&desk), 0);
     let said = desk.run(&["invite", "--from", &list, "--lang", "en"]);
     assert!(said.out.contains("list.csv line 4"), "{}", said.out);
-    // The sheet of a list that names nobody.
+    // The sheet of an empty list.
     std::fs::write(&list, "").unwrap();
     desk.refused(&["invite", "--from", &list], "invite.list_wrong");
 }
