@@ -156,7 +156,7 @@ fn one_bad_row_is_told_in_the_singular() {
     std::fs::write(operator.path("m.csv"), table).unwrap();
     let ran = operator.run(&["import", "members", "m.csv"]);
     assert!(
-        ran.err.contains("1 problem, so nothing was imported"),
+        ran.err.contains("1 problem; nothing was imported"),
         "{ran:?}"
     );
 }
