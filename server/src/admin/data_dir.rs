@@ -146,7 +146,9 @@ impl DataDir {
             use std::os::unix::fs::PermissionsExt as _;
 
             let path = format!("{}{ending}", self.database().display());
-            if let Ok(found) = std::fs::metadata(&path) {
+            if let Ok(found) = std::fs::symlink_metadata(&path)
+                && found.is_file()
+            {
                 let mut permissions = found.permissions();
                 let mode = permissions.mode();
                 if mode & 0o600 != 0o600 {
@@ -255,7 +257,7 @@ impl DataDir {
             name == FILES || [DATABASE, KEYS].iter().any(|ours| name.starts_with(ours))
         });
         std::iter::once(self.folder.clone())
-            .chain(inside.map(|entry| entry.path()))
+            .chain(inside.filter(is_no_link).map(|entry| entry.path()))
             .filter(|path| close_to_others(path).is_err())
             .collect()
     }
@@ -405,6 +407,11 @@ impl Store for HeldStore {
     fn backup(&self, to: &Path) -> StoreResult<()> {
         self.inner.backup(to)
     }
+}
+
+/// A link may lead to a file of another program, whose mode is not ours.
+fn is_no_link(entry: &std::fs::DirEntry) -> bool {
+    entry.file_type().is_ok_and(|kind| !kind.is_symlink())
 }
 
 /// Takes the access of other users from a file or folder. A path that is gone is no error.
@@ -657,6 +664,26 @@ mod tests {
         let mode = std::fs::metadata(&shared).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         drop(store);
+    }
+
+    /// Whoever may run a command as the user of the server could otherwise change the mode of any of its files.
+    #[cfg(unix)]
+    #[test]
+    fn linked_file_keeps_its_mode() {
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let folder = tempfile::tempdir().unwrap();
+        let data = prepared(folder.path());
+        let (other, link) = (
+            folder.path().join("other"),
+            data.path().join("onegrid.db.x"),
+        );
+        std::fs::write(&other, "").unwrap();
+        std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o644)).unwrap();
+        std::os::unix::fs::symlink(&other, &link).unwrap();
+        assert_eq!(data.protect(), [""; 0].map(PathBuf::from));
+        let mode = std::fs::metadata(&other).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o644);
     }
 
     fn prepared(folder: &Path) -> DataDir {
