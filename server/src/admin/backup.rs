@@ -13,7 +13,7 @@ use std::sync::Arc;
 use onegrid_core::trust::certificate::Anchors;
 
 use super::ADMIN;
-use super::data_dir::{DATABASE, DataDir, sync, sync_parent, unusable, with_suffix};
+use super::data_dir::{DATABASE, DataDir, is_at, sync, sync_parent, unusable, with_suffix};
 use super::verify::is_sound;
 use crate::blobs::files::Files;
 use crate::directory;
@@ -79,6 +79,10 @@ fn claim_part(part: &Path) -> Result<File> {
         Err(TryLockError::WouldBlock) => return Err(running()),
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
+    // Another process may have renamed its finished backup before the lock was taken. The path is then of a third one.
+    if !is_at(&claim, part) {
+        return Err(running());
+    }
     for entry in std::fs::read_dir(part).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
         let removed = if path.is_dir() {
@@ -88,12 +92,7 @@ fn claim_part(part: &Path) -> Result<File> {
         };
         removed.map_err(failed)?;
     }
-    // Another process may have finished its backup, and so renamed the folder, before the lock was taken.
-    if part.exists() {
-        Ok(claim)
-    } else {
-        Err(running())
-    }
+    Ok(claim)
 }
 
 /// Copies the data and the keys into this new folder, durably.
@@ -110,7 +109,7 @@ fn fill(data: &DataDir, part: &Path, now_ms: i64) -> Result<BackupResult> {
     sync(part)?;
     // A disk that lies is found today and not on the day of the restore.
     let is_as_sealed = sqlite::is_as_sealed(&copy.database(), &keys.seal_key())?;
-    // Nothing is in the log, so its file goes away.
+    // The empty log goes away.
     sqlite::merge_log(&copy.database())?;
     Ok(BackupResult {
         left_out,

@@ -447,7 +447,7 @@ fn close_to_others(_: &Path) -> std::io::Result<()> {
 
 /// Whether the path still names this open file.
 #[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
 
     let id = |of: std::io::Result<std::fs::Metadata>| of.ok().map(|of| (of.dev(), of.ino()));
@@ -456,7 +456,7 @@ fn is_at(file: &File, path: &Path) -> bool {
 
 /// Other systems keep an open file under its name.
 #[cfg(not(unix))]
-fn is_at(_: &File, _: &Path) -> bool {
+pub(super) fn is_at(_: &File, _: &Path) -> bool {
     true
 }
 
@@ -666,7 +666,7 @@ mod tests {
         drop(store);
     }
 
-    /// Whoever may run a command as the user of the server could otherwise change the mode of any of its files.
+    /// A command runs with the rights of the server, and its caller chooses the folder.
     #[cfg(unix)]
     #[test]
     fn linked_file_keeps_its_mode() {

@@ -7,13 +7,13 @@
 //! alone can read it.
 
 use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use onegrid_core::texts::{Lang, say};
 use qrcode::{Color, QrCode};
 
+use super::new_file::NewFile;
 use crate::error::{Problem, Result};
 
 /// An invitation of one person.
@@ -33,12 +33,12 @@ pub struct Slip {
     pub until: String,
 }
 
-/// A page that is written and has not got its name yet. Without [`Self::keep`] it is removed again.
+/// A page that is written and has not got its name yet. Without [`Self::keep`] it is removed again: its codes
+/// open nothing.
 #[derive(Debug)]
 pub struct Sheet {
     path: PathBuf,
-    part: PathBuf,
-    is_kept: bool,
+    file: NewFile,
 }
 
 impl Sheet {
@@ -46,72 +46,37 @@ impl Sheet {
     pub fn write(path: &Path, slips: &[Slip]) -> Result<Self> {
         refuse_existing(path)?;
         let page = page(slips)?;
-        let part = part_of(path);
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(&part).map_err(|error| failed(path, &error))?;
-        let sheet = Self {
-            path: path.to_owned(),
-            part,
-            is_kept: false,
+        let written = || {
+            let mut file = NewFile::create(path)?;
+            file.write_all(page.as_bytes())?;
+            file.sync()?;
+            Ok(file)
         };
-        file.write_all(page.as_bytes())
-            .and_then(|()| file.sync_all())
-            .map_err(|error| failed(path, &error))?;
-        Ok(sheet)
+        Ok(Self {
+            path: path.to_owned(),
+            file: written().map_err(|error| failed(path, &error))?,
+        })
     }
 
     /// Gives the page its name.
     pub fn keep(mut self) -> Result<()> {
-        refuse_present(&self.path)?;
-        fs::rename(&self.part, &self.path).map_err(|error| failed(&self.path, &error))?;
-        self.is_kept = true;
-        // Not every file system can write a folder through.
-        let folder = self
-            .path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
-        let _ = File::open(folder.unwrap_or(Path::new("."))).and_then(|folder| folder.sync_all());
-        Ok(())
+        self.file
+            .finish()
+            .map_err(|error| failed(&self.path, &error))
     }
 }
 
-impl Drop for Sheet {
-    fn drop(&mut self) {
-        if !self.is_kept {
-            // Its codes open nothing, so it does no harm.
-            let _ = fs::remove_file(&self.part);
-        }
-    }
-}
-
-/// Refuses a path where a page is, or the page of a command that was cut off.
+/// Refuses a path where a page is, or the page of a command that was cut off: its codes may be open.
 pub fn refuse_existing(path: &Path) -> Result<()> {
-    refuse_present(path)?;
-    let part = part_of(path);
+    let is_there = |path: &Path| std::fs::symlink_metadata(path).is_ok();
+    if is_there(path) {
+        return Err(Problem::new("invite.sheet_exists").with("path", path.display()));
+    }
+    let part = NewFile::part_of(path);
     if is_there(&part) {
         return Err(Problem::new("invite.sheet_cut_off").with("path", part.display()));
     }
     Ok(())
-}
-
-fn refuse_present(path: &Path) -> Result<()> {
-    if is_there(path) {
-        return Err(Problem::new("invite.sheet_exists").with("path", path.display()));
-    }
-    Ok(())
-}
-
-fn is_there(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok()
-}
-
-fn part_of(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".part");
-    PathBuf::from(name)
 }
 
 fn failed(path: &Path, error: &std::io::Error) -> Problem {

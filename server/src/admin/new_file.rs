@@ -11,6 +11,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use super::data_dir::is_at;
+
 /// The file while it is written. A drop before [`Self::finish`] removes it.
 #[derive(Debug)]
 pub(super) struct NewFile {
@@ -27,9 +29,7 @@ impl NewFile {
         if path.symlink_metadata().is_ok() {
             return Err(ErrorKind::AlreadyExists.into());
         }
-        let mut part = path.as_os_str().to_owned();
-        part.push(".part");
-        let part = PathBuf::from(part);
+        let part = Self::part_of(path);
         let file = match create_new(&part) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 remove_left(&part)?;
@@ -37,8 +37,11 @@ impl NewFile {
             }
             made => made?,
         };
-        // Without locks, two exports of the same name at the same time end with one error at the rename.
-        let _ = file.try_lock();
+        // Another process may have taken the part for one that was left, before it had its lock.
+        let is_taken = matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+        if is_taken || !is_at(&file, &part) {
+            return Err(ErrorKind::AlreadyExists.into());
+        }
         Ok(Self {
             path: path.to_owned(),
             part,
@@ -47,17 +50,35 @@ impl NewFile {
         })
     }
 
+    /// Puts the bytes so far on the disk, under the name of the part.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_all()?;
+        self.sync_folder();
+        Ok(())
+    }
+
     /// Gives the file its name. Its bytes are on the disk by then.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         self.file.sync_all()?;
         rename_new(&self.part, &self.path)?;
         self.is_whole = true;
+        self.sync_folder();
+        Ok(())
+    }
+
+    /// Path of the part.
+    pub(super) fn part_of(path: &Path) -> PathBuf {
+        let mut part = path.as_os_str().to_owned();
+        part.push(".part");
+        PathBuf::from(part)
+    }
+
+    fn sync_folder(&self) {
         let folder = self.path.parent().filter(|path| *path != Path::new(""));
-        // Some file systems cannot sync a folder. The file is whole anyway.
+        // Some file systems cannot sync a folder. The file itself is on the disk.
         if let Ok(folder) = File::open(folder.unwrap_or(Path::new("."))) {
             let _ = folder.sync_all();
         }
-        Ok(())
     }
 
     /// Removes the file even if it is whole, because another one that belongs to it failed.

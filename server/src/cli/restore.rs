@@ -58,7 +58,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     }
     context.result(args.json, &value, &said)?;
     match &lost {
-        // Nothing was set aside, or it is damaged.
+        // The previous data is missing or damaged.
         Err(_) => context.warn(&Phrase::new("restore.lost_unknown")),
         Ok(lost) if !args.json => tell(lost, context)?,
         Ok(_) => {}

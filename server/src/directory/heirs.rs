@@ -177,7 +177,7 @@ fn wider_zone(scope: &Scope, ended: &[Ended]) -> Scope {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
     use onegrid_core::domain::Role;
     use onegrid_core::domain::area::AreaLevel;
@@ -188,15 +188,15 @@ mod tests {
 
     use super::*;
 
-    const fn id(n: u8) -> AreaId {
+    pub(in crate::directory) const fn id(n: u8) -> AreaId {
         AreaId([n; 16])
     }
 
-    fn path(ids: &[u8]) -> AreaPath {
+    pub(in crate::directory) fn path(ids: &[u8]) -> AreaPath {
         AreaPath::new(&ids.iter().copied().map(id).collect::<Vec<_>>()).unwrap()
     }
 
-    fn area(n: u8, level: AreaLevel, parent: Option<u8>) -> AreaEntry {
+    pub(in crate::directory) fn area(n: u8, level: AreaLevel, parent: Option<u8>) -> AreaEntry {
         let code = match level {
             AreaLevel::Grid => format!("3301050130{n:02}001"),
             _ => format!("3301050130{n:02}"),

@@ -101,19 +101,10 @@ fn is_recent(one: &AreaMove, now_ms: i64) -> bool {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
-    use onegrid_core::domain::area::{AreaLevel, AreaVersion};
-    use onegrid_core::domain::areas::AreaEntry;
-    use onegrid_core::domain::names::Names;
+    use onegrid_core::domain::area::AreaLevel;
 
     use super::*;
-
-    const fn id(n: u8) -> AreaId {
-        AreaId([n; 16])
-    }
-
-    fn path(ids: &[u8]) -> AreaPath {
-        AreaPath::new(&ids.iter().copied().map(id).collect::<Vec<_>>()).unwrap()
-    }
+    use crate::directory::heirs::tests::{area, id, path};
 
     fn at(position: u64) -> DirectoryMark {
         DirectoryMark {
@@ -143,25 +134,7 @@ mod tests {
             (6, Village, Some(3)),
             (5, Grid, Some(4)),
         ] {
-            let code = match level {
-                Grid => format!("3301050130{n:02}001"),
-                _ => format!("3301050130{n:02}"),
-            };
-            let version = AreaVersion {
-                code: code.parse().unwrap(),
-                names: Names::new("area", None).unwrap(),
-                boundary: None,
-                valid_from_ms: 0,
-                valid_to_ms: None,
-            };
-            let entry = AreaEntry {
-                id: id(n),
-                level,
-                parent: parent.map(id),
-                version,
-                successors: Vec::new(),
-            };
-            areas.apply(entry).unwrap();
+            areas.apply(area(n, level, parent)).unwrap();
         }
         areas
     }

@@ -12,13 +12,15 @@ use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 use zip::ZipArchive;
 
-use crate::limits::IMPORT_ROWS_MAX;
+use crate::limits::{IMPORT_COLUMNS_MAX, IMPORT_ROWS_MAX};
 
 /// The hidden rows and columns of a sheet, from 0.
 #[derive(Debug, Default)]
 pub(super) struct Hidden {
     rows: BTreeSet<u32>,
     columns: Vec<RangeInclusive<u32>>,
+    /// Whether more rows or columns are hidden than a table may have.
+    is_all: bool,
 }
 
 type Archive<'a> = ZipArchive<Cursor<&'a [u8]>>;
@@ -37,7 +39,9 @@ impl Hidden {
 
     /// Whether a cell is hidden.
     pub(super) fn has(&self, row: u32, column: u32) -> bool {
-        self.rows.contains(&row) || self.columns.iter().any(|range| range.contains(&column))
+        self.is_all
+            || self.rows.contains(&row)
+            || self.columns.iter().any(|range| range.contains(&column))
     }
 
     /// Notes an element of the sheet. `next_row` is the number of a row that does not say its own.
@@ -54,12 +58,13 @@ impl Hidden {
                 if self.rows.len() < IMPORT_ROWS_MAX {
                     self.rows.insert(row);
                 } else {
-                    // More than a table may have: nothing of the sheet is shown for sure.
-                    self.columns.push(0..=u32::MAX);
+                    self.is_all = true;
                 }
             }
             "col" if is_hidden(start, "width")? => {
-                if let (Some(from), Some(to)) = (number("min")?, number("max")?) {
+                if self.columns.len() >= IMPORT_COLUMNS_MAX {
+                    self.is_all = true;
+                } else if let (Some(from), Some(to)) = (number("min")?, number("max")?) {
                     self.columns.push(from..=to);
                 }
             }
@@ -142,5 +147,32 @@ fn each_start(
             Event::Eof => return Some(()),
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
+    use super::*;
+
+    /// A hostile sheet makes each look at a cell as long as its list of hidden columns.
+    #[test]
+    fn endless_list_of_hidden_columns_hides_all() {
+        let mut hidden = Hidden::default();
+        for n in 1..=IMPORT_COLUMNS_MAX {
+            let column = format!("col min=\"{n}\" max=\"{n}\" hidden=\"1\"");
+            hidden
+                .note(&BytesStart::from_content(&*column, 3), &mut 0)
+                .unwrap();
+        }
+        assert!(hidden.has(0, 63) && !hidden.has(0, 64));
+        let more = "col min=\"9\" max=\"9\" hidden=\"1\"";
+        for _ in 0..1_000 {
+            hidden
+                .note(&BytesStart::from_content(more, 3), &mut 0)
+                .unwrap();
+        }
+        assert_eq!(hidden.columns.len(), IMPORT_COLUMNS_MAX);
+        assert!(hidden.has(0, 64));
     }
 }

@@ -92,8 +92,7 @@ fn migrate_by(
     connection: &mut Connection,
     key: Option<&SealKey>,
 ) -> StoreResult<bool> {
-    let known = migrations.iter().map(|(number, _)| *number);
-    let known = known.max().unwrap_or_default();
+    let known = newest(migrations);
     let found = version(connection)?;
     if found > known {
         return Err(StoreError::Newer { found, known });
@@ -155,13 +154,17 @@ fn apply(tx: &Transaction<'_>, number: i64, sql: &str) -> StoreResult<()> {
 /// Refuses to write when a newer program has brought the schema up to date meanwhile: the rows of this one would have
 /// another form than the sums of that one.
 pub(super) fn check_version(connection: &Connection) -> StoreResult<()> {
-    let known = MIGRATIONS.iter().map(|(number, _)| *number);
-    let known = known.max().unwrap_or_default();
+    let known = newest(MIGRATIONS);
     let found = version(connection)?;
     if found > known {
         return Err(StoreError::Newer { found, known });
     }
     Ok(())
+}
+
+fn newest(migrations: &[(i64, &str)]) -> i64 {
+    let numbers = migrations.iter().map(|(number, _)| *number);
+    numbers.max().unwrap_or_default()
 }
 
 fn version(connection: &Connection) -> StoreResult<i64> {
