@@ -160,7 +160,7 @@ async fn again_and_again(to: SocketAddr, bytes: Vec<u8>, drip: Option<Duration>)
 }
 
 /// Opens a session by hand, as the phone's driver does.
-async fn session(to: SocketAddr, phone: &OnlinePhone) -> Session {
+pub(super) async fn session(to: SocketAddr, phone: &OnlinePhone) -> Session {
     let (anchors, certificate) = {
         let replica = phone.replica();
         let certificate = replica.certificate().unwrap().clone();
@@ -191,7 +191,7 @@ async fn post(to: SocketAddr, body: &[u8]) -> Vec<u8> {
 }
 
 /// Opens a wake-up connection by hand.
-async fn listen(to: SocketAddr, session: &Session, number: u64) -> TcpStream {
+pub(super) async fn listen(to: SocketAddr, session: &Session, number: u64) -> TcpStream {
     let tag = session.tag(number, "GET", LIVE_PATH, b"");
     let request = format!(
         "GET {LIVE_PATH} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use onegrid_core::crdt::FieldEdit;
 use onegrid_core::domain::content::{Field, FieldValue};
 use onegrid_core::net::{NetError, Roots, State, now_ms};
-use onegrid_core::replica::{Draft, Filter};
+use onegrid_core::replica::Filter;
 use onegrid_server::store::StoreError;
 use tokio::task::JoinSet;
 
@@ -273,8 +273,7 @@ async fn insist(phone: &OnlinePhone) -> u32 {
 /// Writes a report and an edit of it.
 fn write(phone: &OnlinePhone, history: &History) {
     let mut replica = phone.replica();
-    let draft = Draft::staff(history.content(), history.home());
-    let record = replica.report(&draft, now_ms()).unwrap();
+    let record = replica.report(&history.draft(), now_ms()).unwrap();
     let note = "已到现场，照片稍后补。".to_owned();
     let edit = FieldEdit::set(Field::Answer("visit".into()), FieldValue::Text(note));
     replica.edit(record, &[edit], now_ms()).unwrap();

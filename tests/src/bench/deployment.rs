@@ -138,13 +138,25 @@ impl Deployment {
         ])
     }
 
-    pub(super) fn serve_with(&self, settings: &[String]) -> Serving {
+    /// The folder of the data.
+    pub(super) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A command of the administrator, in a process of its own.
+    pub(super) fn command(&self, args: &[String]) -> Command {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["onegrid", "--lang", "en", "--set", "log.filter=warn"]);
-        for setting in settings {
-            command.args(["--set", setting]);
-        }
         command.env("ONEGRID_STORE__PATH", self.folder.path());
+        command.args(args);
+        command
+    }
+
+    pub(super) fn serve_with(&self, settings: &[String]) -> Serving {
+        let settings = settings
+            .iter()
+            .flat_map(|setting| ["--set".to_owned(), setting.clone()]);
+        let mut command = self.command(&settings.collect::<Vec<_>>());
         let (child, out, url) = serve(&mut command);
         Serving {
             url: url.expect("it says where it listens"),

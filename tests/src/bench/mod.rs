@@ -21,6 +21,7 @@ mod hostile;
 mod line;
 mod local;
 mod meeting;
+mod office;
 mod people;
 mod phone;
 mod photos;
@@ -52,7 +53,7 @@ pub use visits::child as visits_child;
 const RECORDS: usize = 5_000;
 
 /// The sections that can be measured alone, in the order of a whole run.
-pub const SECTIONS: [&str; 12] = [
+pub const SECTIONS: [&str; 13] = [
     "upload",
     "hostile",
     "fresh",
@@ -65,6 +66,7 @@ pub const SECTIONS: [&str; 12] = [
     "meeting",
     "crowd",
     "attack",
+    "office",
 ];
 
 /// Runs the named sections, or all.
@@ -89,6 +91,7 @@ pub fn run(only: &[String]) -> Table {
             "photos" => photos::measure(&mut table),
             "meeting" => meeting::measure(&mut table),
             "attack" => attack::measure(&mut table),
+            "office" => office::measure(&mut table),
             _ => crowd::measure(&mut table),
         }
         eprintln!("{section}: {:.0} s", start.elapsed().as_secs_f64());

@@ -16,6 +16,8 @@ pub(super) struct Recipe {
     placed: Placed,
     /// One case in this many has its whole history; the others are only reported.
     whole_every: usize,
+    /// Long answers of each report, for a large store with few records.
+    answers: usize,
 }
 
 /// The places of the cases.
@@ -42,6 +44,7 @@ pub(super) static DISTRICT_5: Recipe = Recipe {
     cases: 0..5_000,
     placed: Placed::AsWritten,
     whole_every: 1,
+    answers: 0,
 };
 pub(super) static DISTRICT_10: Recipe = Recipe {
     name: "district-10000",
@@ -49,6 +52,7 @@ pub(super) static DISTRICT_10: Recipe = Recipe {
     cases: 5_000..10_000,
     placed: Placed::AsWritten,
     whole_every: 1,
+    answers: 0,
 };
 pub(super) static VILLAGE_500: Recipe = Recipe {
     name: "village-500",
@@ -56,6 +60,7 @@ pub(super) static VILLAGE_500: Recipe = Recipe {
     cases: 0..500,
     placed: Placed::OneVillage,
     whole_every: 1,
+    answers: 0,
 };
 pub(super) static VILLAGE_5: Recipe = Recipe {
     name: "village-5000",
@@ -63,6 +68,7 @@ pub(super) static VILLAGE_5: Recipe = Recipe {
     cases: 0..5_000,
     placed: Placed::OneVillage,
     whole_every: 1,
+    answers: 0,
 };
 pub(super) static VILLAGE_10: Recipe = Recipe {
     name: "village-10000",
@@ -70,6 +76,7 @@ pub(super) static VILLAGE_10: Recipe = Recipe {
     cases: 5_000..10_000,
     placed: Placed::OneVillage,
     whole_every: 1,
+    answers: 0,
 };
 pub(super) static MANY_RECORDS: Recipe = Recipe {
     name: "records-200000",
@@ -77,6 +84,25 @@ pub(super) static MANY_RECORDS: Recipe = Recipe {
     cases: 0..MANY,
     placed: Placed::Crowded,
     whole_every: 10,
+    answers: 0,
+};
+
+pub(super) static LARGE_6: Recipe = Recipe {
+    name: "large-6000",
+    base: None,
+    cases: 0..6_000,
+    placed: Placed::AsWritten,
+    whole_every: 10,
+    answers: 8,
+};
+/// More than 1 GB.
+pub(super) static LARGE_10: Recipe = Recipe {
+    name: "large-10000",
+    base: Some(&LARGE_6),
+    cases: 6_000..10_000,
+    placed: Placed::AsWritten,
+    whole_every: 10,
+    answers: 8,
 };
 
 impl Recipe {
@@ -84,7 +110,8 @@ impl Recipe {
     pub(super) fn text(&self) -> String {
         let base = self.base.map(Self::text).unwrap_or_default();
         let (cases, placed) = (&self.cases, self.placed);
-        format!("{base} {cases:?} {placed:?} {BUSY} {}", self.whole_every)
+        let (whole_every, answers) = (self.whole_every, self.answers);
+        format!("{base} {cases:?} {placed:?} {BUSY} {whole_every} {answers}")
     }
 
     /// Writes and signs one case.
@@ -105,6 +132,9 @@ impl Recipe {
         }
         if !case.is_multiple_of(self.whole_every) {
             history.events.truncate(1);
+        }
+        if self.answers > 0 {
+            history = history.with_long_answers(self.answers, case as u64);
         }
         cast.write(&history, (case / histories.len()) as u64)
     }

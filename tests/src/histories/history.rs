@@ -1,5 +1,6 @@
 //! The file of histories: the story of each case.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use onegrid_core::domain::AreaPath;
@@ -8,6 +9,10 @@ use onegrid_core::domain::content::{Content, Details, StoredPosition};
 use onegrid_core::domain::kinds::hazard::Hazard;
 use onegrid_core::domain::position::{Datum, Position};
 use onegrid_core::id::AreaId;
+use onegrid_core::limits::ANSWER_CHARS_MAX;
+use onegrid_core::replica::Draft;
+use rand_chacha::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng as _};
 use serde::Deserialize;
 
 /// Size of the same lines compressed by zstd at level 3: the yardstick of the bench “fresh phone”.
@@ -27,6 +32,9 @@ pub struct History {
     /// Entries in order; the first one is the report.
     pub events: Vec<Entry>,
     pub(super) attachments: Vec<String>,
+    /// Answers by the id of the question; the file has none.
+    #[serde(skip)]
+    answers: BTreeMap<String, String>,
 }
 
 /// One entry of a history.
@@ -57,6 +65,25 @@ impl History {
         }
     }
 
+    /// Returns the same story with as many answers of the greatest length, in words that no compression makes
+    /// small.
+    #[must_use]
+    pub fn with_long_answers(self, count: usize, seed: u64) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let mut word =
+            || char::from_u32(0x4E00 + rng.next_u32() % 20_000).expect("a character of CJK");
+        let mut answer = |n| {
+            (
+                format!("long_{n}"),
+                (0..ANSWER_CHARS_MAX).map(|_| word()).collect(),
+            )
+        };
+        Self {
+            answers: (0..count).map(&mut answer).collect(),
+            ..self
+        }
+    }
+
     /// Returns the grid with the areas above it.
     ///
     /// # Panics
@@ -72,6 +99,16 @@ impl History {
         ]
         .map(|code| AreaId::of_first_code(&code));
         AreaPath::new(&home).expect("four levels")
+    }
+
+    /// Returns the report as a phone makes it: without photos, because it has not got the files.
+    #[must_use]
+    pub fn draft(&self) -> Draft {
+        let words = Self {
+            attachments: Vec::new(),
+            ..self.clone()
+        };
+        Draft::staff(words.content(), self.home())
     }
 
     /// Returns the content of the report.
@@ -95,6 +132,7 @@ impl History {
                 .take(2)
                 .map(|hash| (hash.parse().expect("a SHA-256"), String::new()))
                 .collect(),
+            answers: self.answers.clone(),
             ..Details::default()
         };
         let severity = Severity::from_code(self.severity);
