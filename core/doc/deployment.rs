@@ -17,7 +17,9 @@ use onegrid_core::trust::certificate::{
 };
 use onegrid_core::trust::peer_session::MeetingSecrets;
 use onegrid_core::trust::request_mac::{MAC_HEADER, RequestTag, SESSION_HEADER};
-use onegrid_core::trust::session::{HandshakeKey, ServerHandshake, Session, SessionMessage};
+use onegrid_core::trust::session::{
+    HandshakeKey, ServerHandshake, Session, SessionId, SessionMessage,
+};
 use onegrid_core::trust::sign::SecretKey;
 use onegrid_core::wire::cursor::CursorAt;
 use onegrid_core::wire::digest::Digest;
@@ -163,7 +165,8 @@ impl Server {
                 let authority = anchors.authority();
                 let proven = handshake.finish(body, authority, now_ms, known, |_| Ok(()))?;
                 let secrets = deployment.secrets.clone();
-                let (session, grant) = proven.grant(1, secrets, None, now_ms, rng);
+                let id = SessionId::generate(rng);
+                let (session, grant) = proven.grant(1, secrets, None, now_ms, id);
                 self.session = Some(session);
                 grant
             }

@@ -23,6 +23,7 @@ mod invitations;
 mod invite;
 mod keys;
 mod members;
+mod migrate;
 mod page;
 mod progress;
 mod readings;
@@ -136,6 +137,8 @@ enum Command {
     Backup(backup::Args),
     #[command(about = "cli.restore")]
     Restore(restore::Args),
+    #[command(about = "cli.migrate")]
+    Migrate(migrate::Args),
     #[command(about = "cli.verify")]
     Verify(verify::Args),
     #[command(about = "cli.status")]
@@ -165,6 +168,7 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<()> {
         Command::Export(args) => export::run(&args, context),
         Command::Backup(args) => backup::run(&args, context),
         Command::Restore(args) => restore::run(&args, context),
+        Command::Migrate(args) => migrate::run(&args, context),
         Command::Verify(args) => verify::run(&args, context),
         Command::Status(args) => status::run(&args, context),
         Command::CheckConfig(args) => check_config::run(&args, context),
@@ -201,6 +205,7 @@ impl Command {
             | Self::Keys(_)
             | Self::Backup(_)
             | Self::Restore(_)
+            | Self::Migrate(_)
             | Self::Verify(_) => Need::Role(AdminRole::Operator),
         }
     }

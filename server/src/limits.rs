@@ -138,8 +138,6 @@ pub const CERTIFICATE_MS: i64 = 400 * 24 * 3_600 * 1_000;
 pub const RENEW_BEFORE_MS: i64 = 100 * 24 * 3_600 * 1_000;
 /// Longest validity of an invitation, milliseconds.
 pub const INVITATION_MS_MAX: i64 = 30 * 24 * 3_600 * 1_000;
-/// Handshakes that opened a session under one key, about 100 bytes each. One more begins a new key.
-pub const HANDSHAKES_USED_MAX: usize = 65_536;
 /// Verified certificates in the memory cache.
 pub const CERTIFICATES_CACHED_MAX: usize = 8_192;
 
@@ -365,6 +363,12 @@ pub const WAKE_SPREAD_DEVICES: usize = 200;
 pub const WAKE_SPREAD_MS_MAX: u32 = 5_000;
 /// Bytes that a wake-up connection reads at once. Phones only answer pings.
 pub const LIVE_BUFFER_BYTES: usize = 1_024;
+/// Bytes of a file with the password of a database.
+pub const PASSWORD_FILE_BYTES_MAX: u64 = 4_096;
+/// Rows of a table that a copy between databases reads at once.
+pub const COPY_ROWS_A_STEP: usize = 200;
+/// Time between two looks at the heads of all streams with a phone. They replace the lost hints of other nodes.
+pub const FOLLOW_EVERY: Duration = Duration::from_secs(3);
 /// Time between two looks for revocations and changes by other processes.
 pub const LOOK_EVERY: Duration = Duration::from_millis(400);
 /// Lines of the audit log that one look reads.

@@ -58,9 +58,21 @@ pub struct Server {
 
 /// Opening, and the state that callers may see.
 impl Server {
+    /// Key of a note in the store: the root public key.
+    pub(crate) const ROOT: &str = "root";
+    /// Key of a note in the store: time of the last trial write, ms UTC.
+    pub(crate) const TRIAL: &str = "trial";
+    /// Key of a note in the store: the root public key of a deployment that is being copied into it; empty once the
+    /// copy is whole.
+    pub(crate) const COPY: &str = "copy";
+
     /// Opens a node over a store that `init` has prepared.
     pub fn open(store: Arc<dyn Store>, keys: Keys, rules: Rules) -> Result<Self> {
-        let root = store.read(|tx| tx.meta(ROOT))?;
+        let (root, copy) =
+            store.read::<_, Problem>(|tx| Ok((tx.meta(Self::ROOT)?, tx.meta(Self::COPY)?)))?;
+        if copy.is_some_and(|of| !of.is_empty()) {
+            return Err(Problem::new("store.incomplete"));
+        }
         match root {
             None => return Err(Problem::new("store.not_initialised")),
             Some(root) if root != keys.anchors().root().as_bytes() => {
@@ -99,10 +111,10 @@ impl Server {
         let root = *keys.anchors().root().as_bytes();
         let author = Arc::clone(keys.author_certificate());
         store.write(move |tx| {
-            if tx.meta(ROOT)?.is_some() {
+            if tx.meta(Self::ROOT)?.is_some() {
                 return Err(Problem::new("store.initialised"));
             }
-            tx.set_meta(ROOT, &root)?;
+            tx.set_meta(Self::ROOT, &root)?;
             directory::set_generation(tx, 1)?;
             devices::put_author(tx, &author, now_ms)?;
             audit::note(tx, now_ms, "admin", "server.init", "")?;
@@ -110,7 +122,7 @@ impl Server {
         })
     }
 
-    /// Opens the photos and recordings of this node in a folder, for one process alone.
+    /// Opens the photos and recordings of this node in a folder, which the nodes of a deployment share.
     pub fn open_files(&self, folder: &Path, ceilings: BlobCeilings) -> Result<Blobs> {
         Blobs::open(Arc::clone(&self.shared), folder, ceilings)
     }
@@ -159,17 +171,12 @@ impl Server {
         now_ms: i64,
         rng: &mut dyn CryptoRng,
     ) -> Result<Vec<u8>> {
-        sessions::hello(&self.shared.keys, &self.handshakes, bytes, now_ms, rng)
+        sessions::hello(&self.shared, &self.handshakes, bytes, now_ms, rng)
     }
 
     /// Answers the second message of a handshake and opens the session.
-    pub fn handle_prove(
-        &self,
-        bytes: &[u8],
-        now_ms: i64,
-        rng: &mut dyn CryptoRng,
-    ) -> Result<Vec<u8>> {
-        sessions::prove(&self.shared, &self.handshakes, bytes, now_ms, rng)
+    pub fn handle_prove(&self, bytes: &[u8], now_ms: i64) -> Result<Vec<u8>> {
+        sessions::prove(&self.shared, bytes, now_ms)
     }
 
     /// Returns the device of the session that the headers of a request name, before the body has
@@ -368,7 +375,7 @@ impl Server {
         member: MemberId,
         actor: &str,
         now_ms: i64,
-        alter: impl FnOnce(&mut MemberDescription) -> Result<()> + Send + 'static,
+        alter: impl Fn(&mut MemberDescription) -> Result<()> + Send + 'static,
     ) -> Result<bool> {
         members::change(&self.shared, member, actor, now_ms, alter)
     }
@@ -483,7 +490,7 @@ impl Server {
     pub fn try_write(&self, now_ms: i64) -> Result<()> {
         self.shared
             .store
-            .write::<_, Problem>(move |tx| Ok(tx.set_meta(TRIAL, &now_ms.to_be_bytes())?))
+            .write::<_, Problem>(move |tx| Ok(tx.set_meta(Self::TRIAL, &now_ms.to_be_bytes())?))
     }
 
     /// Updates grants when a version of a zone begins or ends, and returns the number of changed
@@ -508,6 +515,13 @@ impl Server {
         readings::sweep(&self.shared.store, now_ms)
     }
 
+    /// Wakes the phones of this node for what other nodes have stored. `hinted` are streams that may have grown;
+    /// without it, every stream that a phone reads is looked at. A lost hint costs the time until the next such
+    /// look.
+    pub fn follow(&self, hinted: Option<&BTreeSet<StreamId>>) -> Result<()> {
+        sync::follow(&self.shared, hinted)
+    }
+
     /// Wakes the phones that read one of these streams, because another process has changed them.
     pub fn wake(&self, streams: &BTreeSet<StreamId>) {
         self.shared.wakeups.notify(streams);
@@ -527,6 +541,10 @@ fn sign_again(store: &Arc<dyn Store>, keys: &Keys) -> Result<()> {
     if known.as_deref() == Some(number.as_slice()) {
         return Ok(());
     }
+    // Another node has newer keys. Two nodes with different keys would sign against each other.
+    if store.hints().is_some() && known.is_some_and(|known| known.as_slice() > number.as_slice()) {
+        return Err(Problem::new("keys.outdated"));
+    }
     let keys = keys.clone();
     store.write::<_, Problem>(move |tx| {
         let count = tx.sign_again(&keys)?;
@@ -539,9 +557,3 @@ fn sign_again(store: &Arc<dyn Store>, keys: &Keys) -> Result<()> {
 /// Key of a note in the store: the number of the list of keys under which everything in it is
 /// signed.
 const KEY_LIST: &str = "key_list";
-
-/// Key of a note in the store: time of the last trial write, ms UTC.
-const TRIAL: &str = "trial";
-
-/// Key of a note in the store: the root public key.
-const ROOT: &str = "root";

@@ -1,5 +1,8 @@
 //! Phones that wait for wake-ups, and devices that must be cut off. A wake-up is only a hint;
 //! cursors decide which entries are new.
+//!
+//! Where several nodes share a store, a node also knows the head of each stream that its phones read. Its own commits
+//! raise the known heads. A stored head above the known one is the work of another node, so the readers wake.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -49,6 +52,8 @@ struct Table {
     waiting: HashMap<DeviceId, Waiting>,
     /// The devices of each stream, so that a change costs only the ones that it wakes.
     readers: HashMap<StreamId, HashSet<DeviceId>>,
+    /// The positions of streams with readers that this node has woken for.
+    heads: HashMap<StreamId, u64>,
     /// Number of devices at which those without a connection are forgotten.
     sweep_at: usize,
 }
@@ -80,6 +85,41 @@ impl Wakeups {
         let table = self.lock();
         let readers = touched.iter().filter_map(|one| table.readers.get(one));
         let devices: HashSet<DeviceId> = readers.flatten().copied().collect();
+        table.wake(&devices);
+    }
+
+    /// Notes heads that need no further wake-up, because the caller wakes the readers itself or has just
+    /// subscribed them.
+    pub fn know(&self, heads: &[(StreamId, u64)]) {
+        let mut table = self.lock();
+        for (stream, head) in heads {
+            table.raise(*stream, *head);
+        }
+    }
+
+    /// The streams that devices on this node read; of `among` if it is given.
+    pub fn watched(&self, among: Option<&BTreeSet<StreamId>>) -> Vec<StreamId> {
+        let table = self.lock();
+        match among {
+            None => table.readers.keys().copied().collect(),
+            Some(among) => {
+                let read = among.iter().filter(|one| table.readers.contains_key(one));
+                read.copied().collect()
+            }
+        }
+    }
+
+    /// Wakes the readers of every stream whose stored head is above the known one, and notes the head.
+    pub fn grown(&self, heads: &[(StreamId, u64)]) {
+        let mut table = self.lock();
+        let mut devices = HashSet::new();
+        for (stream, head) in heads {
+            if table.raise(*stream, *head)
+                && let Some(readers) = table.readers.get(stream)
+            {
+                devices.extend(readers.iter().copied());
+            }
+        }
         table.wake(&devices);
     }
 
@@ -127,6 +167,22 @@ impl Table {
         }
     }
 
+    /// Returns whether the head is above the known one.
+    fn raise(&mut self, stream: StreamId, head: u64) -> bool {
+        if !self.readers.contains_key(&stream) {
+            return false;
+        }
+        let known = self.heads.insert(stream, head);
+        match known {
+            // A snapshot may be older than the last commit of this node.
+            Some(known) if known >= head => {
+                self.heads.insert(stream, known);
+                false
+            }
+            _ => true,
+        }
+    }
+
     fn put_streams(&mut self, device: DeviceId, streams: BTreeSet<StreamId>) {
         let Some(waiting) = self.waiting.get_mut(&device) else {
             return;
@@ -134,7 +190,7 @@ impl Table {
         let before = std::mem::replace(&mut waiting.streams, streams);
         let streams = &waiting.streams;
         for gone in before.difference(streams) {
-            leave(&mut self.readers, *gone, device);
+            leave(&mut self.readers, &mut self.heads, *gone, device);
         }
         for stream in streams.difference(&before) {
             self.readers.entry(*stream).or_default().insert(device);
@@ -144,7 +200,7 @@ impl Table {
     fn forget(&mut self, device: DeviceId) -> Option<Waiting> {
         let waiting = self.waiting.remove(&device)?;
         for stream in &waiting.streams {
-            leave(&mut self.readers, *stream, device);
+            leave(&mut self.readers, &mut self.heads, *stream, device);
         }
         Some(waiting)
     }
@@ -169,11 +225,17 @@ impl Table {
 /// Number of devices below which no sweep is worth its cost.
 const SWEEP_AT_MIN: usize = 64;
 
-fn leave(readers: &mut HashMap<StreamId, HashSet<DeviceId>>, stream: StreamId, device: DeviceId) {
+fn leave(
+    readers: &mut HashMap<StreamId, HashSet<DeviceId>>,
+    heads: &mut HashMap<StreamId, u64>,
+    stream: StreamId,
+    device: DeviceId,
+) {
     if let Some(devices) = readers.get_mut(&stream) {
         devices.remove(&device);
         if devices.is_empty() {
             readers.remove(&stream);
+            heads.remove(&stream);
         }
     }
 }
@@ -230,6 +292,35 @@ mod tests {
         assert!(one.borrow().cut);
         wakeups.notify(&streams(&[3]));
         assert_eq!(wakeups.lock().readers.len(), 2, "nobody reads 1 any more");
+    }
+
+    #[test]
+    fn stored_head_above_the_known_one_wakes_once() {
+        let wakeups = Wakeups::default();
+        let village = *streams(&[1]).first().unwrap();
+        let elsewhere = *streams(&[2]).first().unwrap();
+        let mut one = wakeups.subscribe(device(1), streams(&[1]));
+        wakeups.know(&[(village, 5)]);
+        let woken = |one: &mut watch::Receiver<Wake>| {
+            let woken = one.has_changed().unwrap();
+            one.borrow_and_update();
+            woken
+        };
+        let mut after = |head| {
+            wakeups.grown(&[(village, head), (elsewhere, head)]);
+            woken(&mut one)
+        };
+        assert_eq!(
+            [after(5), after(6), after(6), after(4)],
+            [false, true, false, false]
+        );
+        // This node has committed and woken its phones itself.
+        wakeups.know(&[(village, 9)]);
+        assert_eq!([after(9), after(10)], [false, true]);
+        assert_eq!(wakeups.watched(None), [village]);
+        assert_eq!(wakeups.watched(Some(&streams(&[2]))), []);
+        wakeups.cut(device(1));
+        assert!(wakeups.lock().heads.is_empty(), "nobody reads any more");
     }
 
     #[test]

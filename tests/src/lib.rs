@@ -7,6 +7,7 @@ pub mod killed;
 pub mod line;
 pub mod onegrid;
 pub mod photos;
+pub mod postgres;
 pub mod scenario;
 pub mod sim;
 pub mod testbed;

@@ -150,7 +150,17 @@ impl Operator {
     /// Starts the server on a free port; returns when it listens.
     #[must_use]
     pub fn serve(&self) -> Serving {
-        let (mut child, out, url) = serve(self.command(&[]).stderr(Stdio::piped()));
+        self.serve_with(&[])
+    }
+
+    /// Starts a server with further settings, which override the settings of the operator.
+    #[must_use]
+    pub fn serve_with(&self, settings: &[&str]) -> Serving {
+        let mut command = self.command(&[]);
+        for setting in settings {
+            command.args(["--set", setting]);
+        }
+        let (mut child, out, url) = serve(command.stderr(Stdio::piped()));
         let mut log = child.stderr.take().expect("its log is piped");
         // The log is read while the server runs, because a full pipe would hold the server up.
         let log = std::thread::spawn(move || {

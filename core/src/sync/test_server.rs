@@ -156,8 +156,8 @@ impl Server {
                         Ok(())
                     }
                 })?;
-                let (session, grant) =
-                    proven.grant(self.generation, deployment.secrets, None, now, rng);
+                let (id, secrets) = (SessionId::generate(rng), deployment.secrets);
+                let (session, grant) = proven.grant(self.generation, secrets, None, now, id);
                 self.sessions.insert(session.id, session);
                 Ok(grant)
             }

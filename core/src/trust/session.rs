@@ -59,6 +59,22 @@ session_bytes!(
     /// Names a session. The name is no secret, because it is useless without the key.
     SessionId
 );
+impl SessionId {
+    /// Draws a name that no other session has.
+    pub fn generate(rng: &mut dyn CryptoRng) -> Self {
+        let mut id = [0; 16];
+        rng.fill_bytes(&mut id);
+        Self(id)
+    }
+
+    /// The name of the only session that a handshake opens. A server that refuses a name which exists
+    /// already refuses a repeated proof, at every node.
+    #[must_use]
+    pub fn of(handshake: HandshakeId) -> Self {
+        Self(Hash::of(&[b"onegrid.session.id", &handshake.0]).first16())
+    }
+}
+
 session_bytes!(
     /// Names a handshake, so that a server that has used it up refuses it.
     HandshakeId

@@ -61,7 +61,11 @@ impl SessionEnds {
     }
 
     fn grant(&mut self, proven: Proven) -> (Session, Vec<u8>) {
-        proven.grant(3, self.deployment.secrets.clone(), None, 10, &mut self.rng)
+        let (id, secrets) = (
+            SessionId::generate(&mut self.rng),
+            self.deployment.secrets.clone(),
+        );
+        proven.grant(3, secrets, None, 10, id)
     }
 }
 

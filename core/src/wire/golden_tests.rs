@@ -50,7 +50,7 @@ use crate::trust::certificate::{
     Anchors, Certificate, Facts, ServerKey, ServerKeys, ServerPurpose,
 };
 use crate::trust::peer_session::MeetingSecrets;
-use crate::trust::session::{ClientHandshake, HandshakeKey, ServerHandshake};
+use crate::trust::session::{ClientHandshake, HandshakeKey, ServerHandshake, SessionId};
 use crate::trust::sign::{Authority, SecretKey};
 
 /// Compares bytes with the vector of this name. Other modules pin the formats that they alone can
@@ -592,7 +592,8 @@ fn session() -> Vec<Vec<u8>> {
         .unwrap();
     let newer = Some(certificate().raw().clone());
     let secrets = MeetingSecrets::generate(&mut ChaCha20Rng::from_seed([33; 32]));
-    let (_, grant) = proven.grant(1, secrets, newer, now_ms, &mut of_server);
+    let id = SessionId::generate(&mut of_server);
+    let (_, grant) = proven.grant(1, secrets, newer, now_ms, id);
     let (session, _) = client.finish(&grant, now_ms).unwrap();
     let (body, answer) = (b"the body of a request", b"the body of its answer");
     let tag = session.tag(0x1f, "POST", "/v1/sync", body);

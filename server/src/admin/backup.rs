@@ -101,8 +101,9 @@ fn fill(data: &DataDir, part: &Path, now_ms: i64) -> Result<BackupResult> {
     let store = data.store()?;
     store
         .write::<_, Problem>(move |tx| Ok(audit::note(tx, now_ms, ADMIN, "server.backup", "")?))?;
+    drop(store);
     let copy = DataDir::at(part);
-    store.backup(&copy.database())?;
+    data.copy_database(&copy.database())?;
     keys.write(&copy.keys())?;
     sync(&copy.database())?;
     let left_out = add_files(&data.files(), &copy.files())?;
@@ -160,8 +161,8 @@ fn settle_files(store: &Arc<dyn Store>, backup: &Files, files: &Files) -> Result
         }
         count += lost.len() as u64;
         store.write::<_, Problem>(move |tx| {
-            for key in lost {
-                tx.drop_attachment_file(key)?;
+            for key in &lost {
+                tx.drop_attachment_file(*key)?;
             }
             Ok(())
         })?;
@@ -374,7 +375,7 @@ fn raise(
 
 /// Sets the database and its log aside, and returns the new path. An interrupted restore may have left a log
 /// without its database. It is moved too, because `SQLite` would take it for a log of the next database.
-fn put_aside(data: &DataDir, now_ms: i64) -> Result<Option<PathBuf>> {
+pub(super) fn put_aside(data: &DataDir, now_ms: i64) -> Result<Option<PathBuf>> {
     let aside = with_suffix(&data.database(), &format!("{BEFORE}{now_ms}"));
     let mut found = None;
     for ending in ["", "-wal", "-shm"] {

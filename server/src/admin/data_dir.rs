@@ -17,16 +17,17 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::{migrate, remote};
 use crate::blobs::files::Files;
 use crate::blobs::{BlobCeilings, Blobs};
-use crate::config::Config;
+use crate::config::{Config, DatabaseConfig};
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
 use crate::limits::{LOCK_RETRIES_MAX, LOCK_TRY_WAIT, SERVED_ADDRESS_BYTES_MAX};
 use crate::rules::Rules;
 use crate::server::Server;
 use crate::store::sqlite::{self, SqliteOptions, SqliteStore};
-use crate::store::{Job, Reader, SealKey, SealReport, Store, StoreResult};
+use crate::store::{Hint, Job, Reader, SealKey, SealReport, Store, StoreResult};
 
 /// File name of the database.
 pub const DATABASE: &str = "onegrid.db";
@@ -37,10 +38,14 @@ pub const FILES: &str = "blobs";
 const LOCK: &str = "serve.lock";
 const USE_LOCK: &str = "use.lock";
 
-/// Path of a data folder, which need not exist yet.
+/// Path of a data folder, which need not exist yet, and the places that the configuration has outside it.
 #[derive(Debug, Clone)]
 pub struct DataDir {
     folder: PathBuf,
+    /// Folder of photos and recordings, if it is not inside.
+    files: Option<PathBuf>,
+    /// Database server in place of the database inside.
+    remote: Option<DatabaseConfig>,
 }
 
 /// Exclusive hold on a data folder. Dropping it, or the end of the process, releases the folder.
@@ -76,7 +81,11 @@ impl DataDir {
     /// Returns the data folder that the configuration names.
     #[must_use]
     pub fn of(config: &Config) -> Self {
-        Self::at(&config.store.path)
+        Self {
+            folder: config.store.path.clone(),
+            files: config.files.path.clone(),
+            remote: config.store.database.clone(),
+        }
     }
 
     /// Wraps a path. The folder need not exist.
@@ -84,7 +93,15 @@ impl DataDir {
     pub fn at(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
+            files: None,
+            remote: None,
         }
+    }
+
+    /// The database server that the configuration names; `None` for the database inside.
+    #[must_use]
+    pub fn remote(&self) -> Option<&DatabaseConfig> {
+        self.remote.as_ref()
     }
 
     /// Creates the folder with access for its owner alone.
@@ -113,19 +130,23 @@ impl DataDir {
     /// The folder of photos and recordings.
     #[must_use]
     pub fn files(&self) -> Files {
-        Files::at(&self.folder.join(FILES))
+        match &self.files {
+            Some(files) => Files::at(files),
+            None => Files::at(&self.folder.join(FILES)),
+        }
     }
 
     /// Whether `init` has completed here: database and keys both exist.
     #[must_use]
     pub fn is_prepared(&self) -> bool {
-        self.database().is_file() && self.keys().is_file()
+        (self.remote.is_some() || self.database().is_file()) && self.keys().is_file()
     }
 
     /// Refuses a folder without a deployment, and one that this user cannot read: there `init` would be the wrong
     /// advice.
     fn check_prepared(&self) -> Result<()> {
-        for path in [self.database(), self.keys()] {
+        let database = self.remote.is_none().then(|| self.database());
+        for path in database.into_iter().chain([self.keys()]) {
             match std::fs::metadata(&path) {
                 Ok(found) if found.is_file() => {}
                 Ok(_) => return Err(self.not_prepared()),
@@ -273,18 +294,40 @@ impl DataDir {
         self.store_with(SqliteOptions::default())
     }
 
-    /// Opens the database for the process that has claimed it.
-    pub(super) fn store_alone(&self, _claim: &File) -> Result<Arc<dyn Store>> {
-        Ok(Arc::new(self.sealed_store(SqliteOptions::default())?))
+    /// Opens the database for the process that has claimed it. On a database server, refused while a node serves.
+    pub(super) fn store_alone(&self, _claim: &File, now_ms: i64) -> Result<Arc<dyn Store>> {
+        let Some(remote) = &self.remote else {
+            return Ok(Arc::new(self.sealed_store(SqliteOptions::default())?));
+        };
+        let store = remote::open(remote, 1)?;
+        migrate::check_rest(store.read(|tx| tx.meta(Server::TRIAL))?, now_ms)?;
+        Ok(store)
     }
 
     fn store_with(&self, options: SqliteOptions) -> Result<Arc<dyn Store>> {
+        if let Some(remote) = &self.remote {
+            self.check_prepared()?;
+            return Ok(remote::open(remote, options.readers)?);
+        }
+        Ok(Arc::new(self.held_store(options)?))
+    }
+
+    /// Copies all committed data into a new file, while other processes work with them.
+    pub(super) fn copy_database(&self, to: &Path) -> Result<()> {
+        if let Some(remote) = &self.remote {
+            return migrate::copy_out(remote, &self.read_keys()?, to);
+        }
+        let store = self.held_store(SqliteOptions::default())?;
+        Ok(store.inner.backup(to)?)
+    }
+
+    fn held_store(&self, options: SqliteOptions) -> Result<HeldStore> {
         self.check_prepared()?;
         let hold = self.hold()?;
-        Ok(Arc::new(HeldStore {
+        Ok(HeldStore {
             inner: self.sealed_store(options)?,
             _hold: hold,
-        }))
+        })
     }
 
     fn sealed_store(&self, options: SqliteOptions) -> Result<SqliteStore> {
@@ -404,8 +447,8 @@ impl Store for HeldStore {
         self.inner.seal_report()
     }
 
-    fn backup(&self, to: &Path) -> StoreResult<()> {
-        self.inner.backup(to)
+    fn hints(&self) -> Option<tokio::sync::broadcast::Receiver<Hint>> {
+        self.inner.hints()
     }
 }
 

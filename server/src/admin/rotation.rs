@@ -87,7 +87,7 @@ pub fn install(data: &DataDir, list: &Path, now_ms: i64) -> Result<Installation>
     let keys = present.take_over(&read_successor(&next)?, &list)?;
     // Everything that needs room on the disk comes before the new generation.
     let part = prepare(data, &present, &keys)?;
-    let store = data.store_alone(&alone)?;
+    let store = data.store_alone(&alone, now_ms)?;
     let generation = leave(&store, &present, &keys, now_ms)?;
     drop(store);
     let place = data.keys();

@@ -136,7 +136,7 @@ fn each_foreign_change_is_found() {
     let folder = tempfile::tempdir().unwrap();
     for (name, sql, table) in EDITS {
         let copy = folder.path().join(format!("{name}.db"));
-        world.server.store().backup(&copy).unwrap();
+        world.copy_store(&copy);
         let file = Connection::open(&copy).unwrap();
         assert!(file.execute(sql, []).unwrap() > 0, "{name}");
         drop(file);
@@ -172,7 +172,7 @@ fn forged_and_lost_seals_are_found() {
         ("dropped", "DROP TABLE seal", Vec::new()),
     ] {
         let copy = folder.path().join(name);
-        world.server.store().backup(&copy).unwrap();
+        world.copy_store(&copy);
         let file = Connection::open(&copy).unwrap();
         file.execute("UPDATE members SET grants = x'80'", [])
             .unwrap();
@@ -204,7 +204,7 @@ fn sealed_store_takes_no_write_without_its_key() {
     let world = lived_in();
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("onegrid.db");
-    world.server.store().backup(&copy).unwrap();
+    world.copy_store(&copy);
     let keyless = SqliteStore::open(&copy, SqliteOptions::default()).unwrap();
     let keyless: Arc<dyn crate::store::Store> = Arc::new(keyless);
     let written = keyless.write::<_, StoreError>(|tx| tx.set_meta("policy", &[9; 8]));
@@ -220,7 +220,7 @@ fn server_writes_nothing_into_a_newer_store() {
     let world = lived_in();
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("onegrid.db");
-    world.server.store().backup(&copy).unwrap();
+    world.copy_store(&copy);
     let server = open(&copy, &world.keys).unwrap();
     server.try_write(NOW + 1).unwrap();
     let file = Connection::open(&copy).unwrap();
@@ -234,7 +234,7 @@ fn trigger_of_another_program_does_not_run() {
     let world = lived_in();
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("onegrid.db");
-    world.server.store().backup(&copy).unwrap();
+    world.copy_store(&copy);
     let file = Connection::open(&copy).unwrap();
     file.execute_batch(
         "CREATE TRIGGER planted AFTER UPDATE ON meta BEGIN UPDATE members SET grants = x'80'; END",
@@ -347,7 +347,7 @@ fn each_flipped_bit_is_found_or_harmless() {
     let world = lived_in();
     let folder = tempfile::tempdir().unwrap();
     let sound = folder.path().join("sound.db");
-    world.server.store().backup(&sound).unwrap();
+    world.copy_store(&sound);
     let bytes = std::fs::read(&sound).unwrap();
     let before = contents(&sound).unwrap();
     let (mut harmless, mut noticed) = (0, 0);

@@ -75,7 +75,7 @@ async fn session(State(node): State<Node>, headers: HeaderMap, body: Body) -> Re
             match message {
                 SessionMessage::Hello => server.handle_hello(&held.bytes, now_ms(), &mut OsRandom),
                 SessionMessage::Prove => {
-                    let grant = server.handle_prove(&held.bytes, now_ms(), &mut OsRandom)?;
+                    let grant = server.handle_prove(&held.bytes, now_ms())?;
                     meters.sessions.inc();
                     Ok(grant)
                 }

@@ -1,4 +1,5 @@
-//! Periodic tasks: they cut off devices that another process revoked, check overdue cases, route
+//! Periodic tasks: they cut off devices that another process revoked, wake phones for what other
+//! nodes have stored, check overdue cases, route
 //! open cases anew after a change of the directory or the rules, remove
 //! ended sessions and files that no record needs, update grants in zones, and judge envelopes that
 //! became readable with an upgrade. One of them writes a note from time to time, because a store
@@ -11,7 +12,10 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use onegrid_core::domain::stream::StreamId;
 use onegrid_core::system::now_ms;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio::task::JoinHandle;
 use tokio::time::{Duration, sleep};
 
@@ -22,12 +26,13 @@ use crate::error::{Problem, Result};
 use crate::ingest::ration::day_of;
 use crate::ingest::sweep_parcels;
 use crate::limits::{
-    AUDIT_ROWS_A_LOOK, CLEAN_UP_EVERY, DUE_PER_TICK_MAX, LOOK_EVERY, RESTART_PAUSE_MAX,
-    ROUTE_EVERY, SWEEP_EVERY, TICK_EVERY, TRIAL_EVERY,
+    AUDIT_ROWS_A_LOOK, CLEAN_UP_EVERY, DUE_PER_TICK_MAX, FOLLOW_EVERY, LOOK_EVERY,
+    RESTART_PAUSE_MAX, ROUTE_EVERY, SWEEP_EVERY, TICK_EVERY, TRIAL_EVERY,
 };
 use crate::registry::admins;
 use crate::registry::reach::{self, Reach};
 use crate::server::Server;
+use crate::store::Hint;
 
 /// Starts the tasks of a node; they end when the node stops. The returned check tells whether the
 /// store reads and writes, and whether every task works.
@@ -43,6 +48,7 @@ pub fn keep_time(node: &Node) -> Ready {
         server.try_write(now_ms)?;
         blobs.check_room()
     });
+    follow_others(node, &pulses);
     let mut released = false;
     every(node, &pulses, RELEASE, move |server, now_ms| {
         if !released {
@@ -96,6 +102,63 @@ pub fn keep_time(node: &Node) -> Ready {
     })
 }
 
+/// Wakes phones for what other nodes have stored: at each hint, and for lost hints at regular intervals. Does nothing
+/// on a store with one node.
+fn follow_others(node: &Node, pulses: &Pulses) {
+    let Some(mut hints) = node.0.server.store().hints() else {
+        return;
+    };
+    every(node, pulses, FOLLOW, |server, _| server.follow(None));
+    let node = node.clone();
+    tokio::spawn(async move {
+        loop {
+            let first = tokio::select! {
+                () = node.0.shutdown.wait() => return,
+                hint = hints.recv() => hint,
+            };
+            let followed = match gather(first, &mut hints) {
+                Gathered::Ended => return,
+                Gathered::Some(streams) => {
+                    node.work(move |server| server.follow(Some(&streams))).await
+                }
+                Gathered::Any => node.work(|server| server.follow(None)).await,
+            };
+            if let Err(problem) = followed {
+                node.0.quiet.problem(&problem);
+            }
+        }
+    });
+}
+
+/// Hints that one look answers.
+enum Gathered {
+    /// These streams may have grown.
+    Some(BTreeSet<StreamId>),
+    /// Every stream may have grown.
+    Any,
+    /// No hint can come any more.
+    Ended,
+}
+
+/// Joins a hint with the hints that wait behind it, so that many cost one look.
+fn gather(first: std::result::Result<Hint, RecvError>, hints: &mut Receiver<Hint>) -> Gathered {
+    let mut gathered = Gathered::Some(BTreeSet::new());
+    let mut next = first;
+    loop {
+        match (next, &mut gathered) {
+            (Err(RecvError::Closed), _) => return Gathered::Ended,
+            (Ok(Hint::Streams(more)), Gathered::Some(streams)) => streams.extend(more),
+            (Ok(Hint::Streams(_)), _) => {}
+            (Ok(Hint::Any) | Err(RecvError::Lagged(_)), _) => gathered = Gathered::Any,
+        }
+        next = match hints.try_recv() {
+            Ok(hint) => Ok(hint),
+            Err(TryRecvError::Lagged(count)) => Err(RecvError::Lagged(count)),
+            Err(TryRecvError::Empty | TryRecvError::Closed) => return gathered,
+        };
+    }
+}
+
 /// A task and the pause between two of its runs.
 #[derive(Debug, Clone, Copy)]
 struct Beat {
@@ -105,6 +168,7 @@ struct Beat {
 }
 
 const LOOK: Beat = Beat::of_store("look", LOOK_EVERY);
+const FOLLOW: Beat = Beat::of_panics("follow", FOLLOW_EVERY);
 const TRIAL: Beat = Beat::of_store("trial", TRIAL_EVERY);
 const RELEASE: Beat = Beat::of_panics("release", TICK_EVERY);
 const DEADLINES: Beat = Beat::of_panics("deadlines", TICK_EVERY);
@@ -225,10 +289,10 @@ mod tests {
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use onegrid_core::fixtures::{NOW, VOLUNTEER_WANG, VOLUNTEER_ZHAO};
+    use onegrid_core::fixtures::{GRID_WORKER_CHEN, NOW, VILLAGE, VOLUNTEER_WANG, VOLUNTEER_ZHAO};
     use rand_chacha::ChaCha20Rng;
     use rand_core::SeedableRng;
-    use tokio::time::interval;
+    use tokio::time::{Instant, interval};
 
     use super::*;
     use crate::admin::data_dir::DataDir;
@@ -240,6 +304,7 @@ mod tests {
     use crate::ingest::tests::world::TestServer;
     use crate::metrics::Metrics;
     use crate::rules::Rules;
+    use crate::store::twice::TwiceStore;
     use crate::store::{Job, Reader, SealKey, SealReport, Store, StoreError, StoreResult};
 
     fn node() -> (Node, Trigger, tempfile::TempDir) {
@@ -317,10 +382,6 @@ mod tests {
         fn seal_report(&self) -> StoreResult<Option<SealReport>> {
             self.inner.seal_report()
         }
-
-        fn backup(&self, to: &std::path::Path) -> StoreResult<()> {
-            self.inner.backup(to)
-        }
     }
 
     /// The store can be read all the time, so only a write shows that phones cannot deliver.
@@ -355,6 +416,48 @@ mod tests {
             while ready().is_err() {
                 seconds.tick().await;
             }
+        }
+        trigger.stop();
+    }
+
+    /// A hint wakes at once, and work whose hint is lost wakes after some seconds.
+    #[tokio::test(start_paused = true)]
+    async fn hint_of_another_node_wakes_phones() {
+        let world = TestServer::new();
+        let store = Arc::new(TwiceStore::new(world.store_again()));
+        let server = Server::open(store.clone(), world.keys.clone(), Rules::none()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let ceilings = BlobCeilings::with_reserve(1);
+        let blobs = Blobs::open(Arc::clone(&server.shared), folder.path(), ceilings).unwrap();
+        let config = Effective::load(&Inputs::default()).unwrap().config;
+        let (trigger, shutdown) = Shutdown::new();
+        let (server, blobs) = (Arc::new(server), Arc::new(blobs));
+        let node = Node::new(
+            Arc::clone(&server),
+            blobs,
+            &config,
+            &Metrics::new(),
+            shutdown,
+        );
+        let (mut writer, reader) = (world.phone(VOLUNTEER_WANG), world.phone(GRID_WORKER_CHEN));
+        let mut wake = server.subscribe(reader.session.device, NOW).unwrap();
+        follow_others(&node, &Pulses::default());
+        for hint in [
+            Some(Hint::Any),
+            Some(Hint::Streams(vec![StreamId::AreaStaff(VILLAGE)])),
+            None,
+        ] {
+            wake.borrow_and_update();
+            let report = writer.report("gas");
+            writer.push(&world.server, &[&report]);
+            let begun = Instant::now();
+            if let Some(hint) = hint.clone() {
+                store.hints.send(hint).unwrap();
+            }
+            wake.changed().await.unwrap();
+            let waited = begun.elapsed();
+            assert_eq!(waited > Duration::ZERO, hint.is_none(), "{waited:?}");
+            assert!(waited <= FOLLOW_EVERY);
         }
         trigger.stop();
     }

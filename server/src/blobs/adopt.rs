@@ -1,8 +1,6 @@
 //! A file that is here without a row: after a restore of an older database, or after a crash between file and
 //! row. A description that fits takes it over, after its hash was computed again.
 
-use std::sync::PoisonError;
-
 use super::upload::{check, file_of};
 use super::{Blobs, failed};
 use crate::error::{Problem, Result};
@@ -34,10 +32,7 @@ pub(super) fn adopt(
         Ok(_) => return Ok(Adoption::Unfit),
         Err(_) => return Ok(Adoption::Unreadable),
     }
-    let _alone = blobs
-        .checking
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
+    let _alone = blobs.alone()?;
     // A damaged file is no file; an upload replaces it.
     let bytes = match blobs.files.read(key, first.bytes) {
         Ok(Some(bytes)) => bytes,

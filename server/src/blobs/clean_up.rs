@@ -106,8 +106,8 @@ impl Blobs {
             return Ok(());
         }
         self.shared.store.write::<_, Problem>(move |tx| {
-            for key in orphans {
-                tx.put_attachment_orphan(key, now_ms)?;
+            for key in &orphans {
+                tx.put_attachment_orphan(*key, now_ms)?;
             }
             Ok(())
         })
@@ -171,7 +171,7 @@ impl Blobs {
     /// Removes an orphan whose time is over, and forgets one that is none any more.
     fn look_at(&self, key: AttachmentKey, is_over: bool) -> Result<Fate> {
         // No upload puts the file in place meanwhile.
-        let _alone = self.checking.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.alone()?;
         let is_needed = |tx: &dyn Reader| -> StoreResult<bool> {
             Ok(tx.attachment_file(key)?.is_some() && is_described(tx, key)?)
         };

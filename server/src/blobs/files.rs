@@ -3,7 +3,7 @@
 //!
 //! A whole file never changes, so a backup may be a second name of it. Files are for their owner alone.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,10 @@ use onegrid_core::id::{DeviceId, EnvelopeId, Hash, RecordId};
 use crate::store::AttachmentKey;
 
 const STAGING: &str = "staging";
+/// File that the nodes over a folder lock.
+const NODES: &str = "nodes.lock";
+/// File that a node locks while it puts a whole file in place or removes one.
+const PLACES: &str = "places.lock";
 
 /// A folder of files.
 #[derive(Debug, Clone)]
@@ -50,6 +54,39 @@ impl Files {
         sync(&self.folder)
     }
 
+    /// Holds the folder together with the other nodes, as long as the file is open. `alone` runs first, and only
+    /// when no other node holds it: the others wait meanwhile.
+    pub(super) fn hold<E>(
+        &self,
+        failed: impl Fn(io::Error) -> E,
+        alone: impl FnOnce() -> Result<(), E>,
+    ) -> Result<File, E> {
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        private(&mut options);
+        let file = options.open(self.folder.join(NODES)).map_err(&failed)?;
+        match file.try_lock() {
+            Ok(()) => {
+                alone()?;
+                file.unlock().map_err(&failed)?;
+            }
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        file.lock_shared().map_err(failed)?;
+        Ok(file)
+    }
+
+    /// Waits until no other node puts a whole file in place or removes one, as long as the file is open.
+    pub(super) fn lock_places(&self) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true);
+        private(&mut options);
+        let file = options.open(self.folder.join(PLACES))?;
+        file.lock()?;
+        Ok(file)
+    }
+
     /// Bytes that this user can still write to the disk.
     pub fn free_bytes(&self) -> io::Result<u64> {
         let disk = rustix::fs::statvfs(&self.folder)?;
@@ -57,7 +94,8 @@ impl Files {
     }
 
     /// Opens the staging file, creates it if it does not exist, and cuts it to the durable bytes. Fails with
-    /// [`ErrorKind::UnexpectedEof`] when it has fewer.
+    /// [`ErrorKind::UnexpectedEof`] when it has fewer, and with [`ErrorKind::WouldBlock`] while another node writes
+    /// it.
     pub(super) fn stage(
         &self,
         device: DeviceId,
@@ -70,6 +108,8 @@ impl Files {
         private(&mut options);
         let is_new = !path.exists();
         let mut file = options.open(&path)?;
+        // Another node may still write bytes of a dead connection. The lock ends with the file.
+        file.try_lock()?;
         if file.metadata()?.len() < durable {
             return Err(ErrorKind::UnexpectedEof.into());
         }

@@ -28,7 +28,7 @@ mod upload;
 pub(crate) mod tests;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use clean_up::CleanedUp;
 pub use download::Download;
@@ -38,7 +38,7 @@ pub use upload::{Progress, Receiver, Resumption};
 use crate::error::{Problem, Result};
 use crate::limits::{
     DEVICE_DAY_ATTACHMENT_BYTES_MAX, DEVICE_DAY_ATTACHMENTS_MAX, DISK_FREE_BYTES_MIN,
-    UPLOADS_OPEN_PER_DEVICE_MAX,
+    TAKE_OVER_AGAIN_S, UPLOADS_OPEN_PER_DEVICE_MAX,
 };
 use crate::shared::Shared;
 use crate::store::StoreError;
@@ -52,9 +52,10 @@ pub struct Blobs {
     files: Files,
     ceilings: BlobCeilings,
     turns: Turns,
-    /// A check holds a whole file in memory, so checks follow one another.
+    /// A check holds a whole file in memory, so checks follow one another ([`Blobs::alone`]).
     checking: Mutex<()>,
     place: Mutex<CleanUpPlace>,
+    _hold: std::fs::File,
 }
 
 /// The amounts that are taken.
@@ -84,14 +85,16 @@ impl BlobCeilings {
 }
 
 impl Blobs {
-    /// Opens the folder of files for the serving process, and brings staging files and their rows together
-    /// again.
+    /// Opens the folder of files for a serving process, which may share it with other nodes. The first one brings
+    /// staging files and their rows together again.
     pub fn open(shared: Arc<Shared>, folder: &Path, ceilings: BlobCeilings) -> Result<Self> {
         let files = Files::at(folder);
         files.make().map_err(failed)?;
-        upload::recover(&shared.store, &files)?;
+        // The staging files of other nodes are in use, so only a node alone may tidy them up.
+        let hold = files.hold(failed, || upload::recover(&shared.store, &files))?;
         Ok(Self {
             shared,
+            _hold: hold,
             files,
             ceilings,
             turns: Turns::default(),
@@ -100,10 +103,26 @@ impl Blobs {
         })
     }
 
+    /// Keeps every file in its place: among all nodes, one at a time puts a file there or takes one away.
+    fn alone(&self) -> Result<Alone<'_>> {
+        let here = self.checking.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(Alone {
+            _over_nodes: self.files.lock_places().map_err(failed)?,
+            _here: here,
+        })
+    }
+
     /// Checks that the disk has room for records.
     pub fn check_room(&self) -> Result<()> {
         check_free(&self.files.free_bytes())
     }
+}
+
+/// The turn of a thread to put files in place and to remove them.
+struct Alone<'a> {
+    // Released first, so that a thread that waits here does not wait for its own node.
+    _over_nodes: std::fs::File,
+    _here: MutexGuard<'a, ()>,
 }
 
 /// Refuses a disk that is nearly full. A disk that does not tell its room counts as having some.
@@ -120,10 +139,13 @@ impl std::fmt::Debug for Blobs {
     }
 }
 
-/// The problem of a file operation. A full disk has a code of its own.
+/// The problem of a file operation. A full disk has a code of its own, and so has a file that another node writes.
 fn failed(error: std::io::Error) -> Problem {
-    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull, WouldBlock};
     match error.kind() {
+        WouldBlock => Problem::new("attachment.locked")
+            .because(&error)
+            .retry_after(TAKE_OVER_AGAIN_S),
         StorageFull | QuotaExceeded => Problem::new("attachment.server_full").because(&error),
         _ => StoreError::Failed(Arc::new(error)).into(),
     }

@@ -98,6 +98,13 @@ impl Case {
         self.bytes.len() as u64
     }
 
+    /// The process ends, and another one begins.
+    fn restart(&mut self) {
+        // The old one lets its folder go first.
+        self.blobs = Bench::new().blobs();
+        self.blobs = self.bench.blobs();
+    }
+
     fn begin(&self) -> Result<Progress> {
         self.blobs.begin(self.device, self.key, self.length(), NOW)
     }
@@ -195,7 +202,7 @@ fn upload_resumes_after_a_server_kill() {
     // Killed: nothing more is saved. A stranger's leftover lies beside.
     drop(receiver);
     std::fs::write(it.bench.folder.path().join("staging/left"), "x").unwrap();
-    it.blobs = it.bench.blobs();
+    it.restart();
     assert_eq!(it.bench.staging(), 1);
     assert_eq!(it.progress().unwrap().offset, durable);
     let wrong = it.blobs.resume(it.device, it.key, 0, None, NOW);
@@ -208,7 +215,7 @@ fn upload_resumes_after_a_server_kill() {
     it.blobs.save(&mut receiver, NOW).unwrap();
     // Killed again, between the last byte and the check.
     drop(receiver);
-    it.blobs = it.bench.blobs();
+    it.restart();
     assert!(!it.bench.is_stored(it.key));
     let progress = it.progress().unwrap();
     assert_eq!((progress.offset, progress.is_new), (it.length(), true));
@@ -227,7 +234,7 @@ fn upload_without_its_staging_file_begins_again() {
     assert_eq!(code(cut), "attachment.absent");
     it.send_part(2_000);
     std::fs::remove_dir_all(it.bench.folder.path().join("staging")).unwrap();
-    it.blobs = it.bench.blobs();
+    it.restart();
     assert_eq!(code(it.progress()), "attachment.absent");
     assert!(it.send().unwrap().is_new);
 }
@@ -451,6 +458,54 @@ fn ended_upload_takes_no_byte_of_its_old_request() {
     assert_eq!(code(it.blobs.save(&mut old, NOW)), "attachment.absent");
     assert_eq!(it.progress().unwrap().offset, 0);
     assert!(it.send().unwrap().is_new);
+}
+
+/// A second node over the same folder starts, and the phone continues there.
+#[test]
+fn half_an_upload_continues_at_another_node() {
+    let it = Case::of(photo(1_500_000, 1));
+    it.begin().unwrap();
+    let mut receiver = it.open(0);
+    it.blobs
+        .write(&mut receiver, &it.bytes[..1_200_000], NOW)
+        .unwrap();
+    let durable = receiver.durable();
+    let server = it.bench.world.reopened();
+    let ceilings = BlobCeilings::with_reserve(1);
+    let other = server.open_files(it.bench.folder.path(), ceilings).unwrap();
+    // The start cuts nothing off a file that the first node still writes.
+    let resumed = other.resume(it.device, it.key, durable, None, NOW);
+    assert_eq!(code(resumed), "attachment.locked");
+    it.blobs.save(&mut receiver, NOW).unwrap();
+    drop(receiver);
+    let at = other.progress(it.device, it.key, NOW).unwrap().offset;
+    assert_eq!(at, 1_200_000);
+    let mut receiver = open(&other, it.device, it.key, at);
+    let rest = &it.bytes[usize::try_from(at).unwrap()..];
+    other.write(&mut receiver, rest, NOW).unwrap();
+    other.save(&mut receiver, NOW).unwrap();
+    drop(receiver);
+    assert!(other.finish(it.device, it.key, NOW).unwrap().is_new);
+    assert_eq!(it.read(), it.bytes, "the first node gives it too");
+}
+
+/// A node that removes an orphan must not take away the same file that another node has just put there.
+#[test]
+fn file_takes_its_place_while_no_other_node_removes() {
+    let it = Case::new();
+    let server = it.bench.world.reopened();
+    let ceilings = BlobCeilings::with_reserve(1);
+    let other = server.open_files(it.bench.folder.path(), ceilings).unwrap();
+    let removes = other.alone().unwrap();
+    let (done, outcome) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        scope.spawn(|| done.send(it.send()).unwrap());
+        let early = outcome.recv_timeout(Duration::from_millis(300));
+        assert!(early.is_err(), "it waits for the other node");
+        assert!(!it.bench.is_stored(it.key));
+        drop(removes);
+        assert!(outcome.recv().unwrap().unwrap().is_new);
+    });
 }
 
 #[test]

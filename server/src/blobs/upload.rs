@@ -8,7 +8,7 @@
 //! ```
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use onegrid_core::id::DeviceId;
 use onegrid_core::media::{self, MediaType};
@@ -288,7 +288,7 @@ impl Blobs {
     /// Checks a file whose last byte is durable, and takes it. A file with another hash or with content that is
     /// not clean is removed.
     pub fn finish(&self, device: DeviceId, key: AttachmentKey, now_ms: i64) -> Result<Progress> {
-        let _alone = self.checking.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.alone()?;
         let sight = self.see(device, key, now_ms)?;
         if let Some(file) = sight.file.filter(|_| !sight.given.is_empty()) {
             // Another device was faster.
@@ -466,8 +466,8 @@ pub(super) fn recover(store: &Arc<dyn Store>, files: &Files) -> Result<()> {
         return Ok(());
     }
     store.write::<_, Problem>(move |tx| {
-        for (device, key) in lost {
-            tx.drop_upload(device, key)?;
+        for (device, key) in &lost {
+            tx.drop_upload(*device, *key)?;
         }
         Ok(())
     })

@@ -64,6 +64,7 @@ fn described(setting: &Setting) -> Json {
         Value::Bool(flag) => json!(flag),
         Value::Count(count) => json!(count),
         Value::Text(text) => json!(text),
+        Value::Database(url) => json!(url.to_string()),
         Value::Networks(networks) => {
             json!(networks.iter().map(ToString::to_string).collect::<Vec<_>>())
         }

@@ -42,6 +42,9 @@ enum Seed {
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let config = context.config()?.config;
     let data = DataDir::of(&config);
+    if data.remote().is_some() {
+        return Err(Problem::new("init.on_server"));
+    }
     let mut sown = Sown::default();
     let fill = |server: &Server| match args.seed {
         Some(chosen) => sow(server, chosen, &mut sown),

@@ -378,7 +378,7 @@ fn add_role(args: &RoleArgs, context: &mut Context<'_>) -> Result<()> {
             .with_phrase("reason", Phrase::new(code))
     })?;
     alter(&server, member, args.json, context, move |described| {
-        let new = post.grants.into_iter();
+        let new = post.grants.iter().cloned();
         let new = new.filter(|grant| !described.grants.contains(grant));
         let new: Vec<Grant> = new.collect();
         if described.grants.len() + new.len() > onegrid_core::limits::GRANTS_MAX {
@@ -412,7 +412,7 @@ fn take_role(args: &RoleArgs, context: &mut Context<'_>) -> Result<()> {
             grant.role != role || !is_there
         });
         if described.grants.len() == before {
-            return Err(Problem::new("registry.role_not_held").with("role", role_text));
+            return Err(Problem::new("registry.role_not_held").with("role", &role_text));
         }
         Ok(())
     })
@@ -431,7 +431,7 @@ fn change_area(args: &MoveArgs, context: &mut Context<'_>) -> Result<()> {
     alter(&server, member, args.json, context, move |described| {
         let from = described.area;
         if levels.get(from).is_some_and(|area| area.level() != level) {
-            return Err(Problem::new("registry.other_level").with("code", code));
+            return Err(Problem::new("registry.other_level").with("code", &code));
         }
         described.area = to;
         for grant in &mut described.grants {
@@ -449,7 +449,7 @@ fn alter(
     member: MemberId,
     json: bool,
     context: &mut Context<'_>,
-    change: impl FnOnce(&mut MemberDescription) -> Result<()> + Send + 'static,
+    change: impl Fn(&mut MemberDescription) -> Result<()> + Send + 'static,
 ) -> Result<()> {
     let changed = server.change_member(member, &context.actor, now(), change)?;
     let (person, directory) = people::one(server, member)?;

@@ -28,6 +28,9 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let data = context.data()?;
+    if data.remote().is_some() {
+        return Err(Problem::new("restore.on_server"));
+    }
     let options = RestoreOptions {
         above: args.above,
         takes_damaged: args.damaged,

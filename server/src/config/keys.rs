@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use tracing_subscriber::EnvFilter;
 
+use super::database::DatabaseUrl;
 use super::network::{Network, listed};
 use crate::error::Phrase;
 use crate::limits;
@@ -45,6 +46,8 @@ pub enum Kind {
     Filter,
     /// IP addresses or networks such as `10.0.0.0/8`, with commas between them.
     Networks,
+    /// The address of a database server.
+    Database,
 }
 
 /// A parsed value.
@@ -62,6 +65,8 @@ pub enum Value {
     Text(String),
     /// Of [`Kind::Networks`].
     Networks(Vec<Network>),
+    /// Of [`Kind::Database`].
+    Database(DatabaseUrl),
 }
 
 const fn key(
@@ -93,6 +98,9 @@ pub const KEYS: &[Key] = &[
     key("server", "proxy_from", Kind::Networks, None),
     key("store", "path", Kind::Path, Some("onegrid-data")),
     key("store", "readers", count(1, 64), Some("4")),
+    key("store", "url", Kind::Database, None),
+    key("store", "password_file", Kind::Path, None),
+    key("files", "path", Kind::Path, None),
     key(
         "files",
         "free_bytes_min",
@@ -194,6 +202,7 @@ impl Kind {
                 let networks = raw.split(',').map(|part| part.trim().parse().ok());
                 networks.collect::<Option<Vec<_>>>().map(Value::Networks)
             }
+            Self::Database => DatabaseUrl::parse(raw).map(Value::Database),
         }
     }
 
@@ -212,6 +221,7 @@ impl Kind {
             }
             Self::Filter => Phrase::new("config.expect_filter"),
             Self::Networks => Phrase::new("config.expect_networks"),
+            Self::Database => Phrase::new("config.expect_database"),
         }
     }
 }
@@ -226,6 +236,7 @@ impl Value {
             Self::Bool(flag) => flag.to_string(),
             Self::Count(count) => count.to_string(),
             Self::Text(text) => toml::Value::from(text.as_str()).to_string(),
+            Self::Database(url) => toml::Value::from(url.to_string()).to_string(),
             Self::Networks(networks) => toml::Value::from(listed(networks)).to_string(),
         }
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use toml::de::{DeTable, DeValue};
 
+use super::database::Password;
 use super::keys::{KEYS, Key, Kind, Value};
 use super::line_at;
 use super::typed::Config;
@@ -13,6 +14,8 @@ use crate::error::{Phrase, Problem, Result};
 use crate::limits::CONFIG_BYTES_MAX;
 
 const PREFIX: &str = "ONEGRID_";
+/// The variable that all programs of `PostgreSQL` read.
+pub const PGPASSWORD: &str = "PGPASSWORD";
 /// Lowest similarity for a suggestion: Jaro-Winkler, where 1 means equal.
 const SUGGEST_FROM: f64 = 0.8;
 
@@ -94,7 +97,14 @@ impl Effective {
             insert(&mut chosen, key, raw.trim(), Source::Flag)?;
         }
         let settings: Vec<Setting> = KEYS.iter().map(|key| setting(key, &mut chosen)).collect();
-        let config = Config::from_settings(&settings)?;
+        let mut config = Config::from_settings(&settings)?;
+        if let Some(database) = &mut config.store.database
+            && database.password.is_none()
+            && !database.url.has_password()
+        {
+            let given = inputs.env.iter().find(|(name, _)| name == PGPASSWORD);
+            database.password = given.map(|(_, text)| Password::new(text));
+        }
         Ok(Self { config, settings })
     }
 }
@@ -130,9 +140,14 @@ fn insert(chosen: &mut Chosen, key: &'static Key, raw: &str, source: Source) -> 
 }
 
 fn bad_value(key: &Key, raw: &str, source: &Source) -> Problem {
+    // It may carry a password.
+    let shown = match key.kind {
+        Kind::Database => "***",
+        _ => raw,
+    };
     Problem::new("config.bad_value")
         .with("key", key.dotted())
-        .with("value", raw)
+        .with("value", shown)
         .with_phrase("expected", key.kind.expected())
         .with_phrase("source", source.phrase())
 }

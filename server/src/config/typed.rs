@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::database::{DatabaseUrl, Password};
 use super::keys::Value;
 use super::layers::Setting;
 use super::network::Network;
@@ -57,11 +58,24 @@ pub struct StoreConfig {
     pub path: PathBuf,
     /// Connections of the server that read at the same time.
     pub readers: usize,
+    /// Database server that several nodes share; `None` for a database in the folder.
+    pub database: Option<DatabaseConfig>,
+}
+
+/// A database server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatabaseConfig {
+    /// Its address.
+    pub url: DatabaseUrl,
+    /// Password, if the address has none.
+    pub password: Option<Password>,
 }
 
 /// Settings of photos and recordings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilesConfig {
+    /// Folder of photos and recordings, which all nodes of a deployment share; `None` for one in the data folder.
+    pub path: Option<PathBuf>,
     /// Free bytes of the disk below which no photo or recording is taken, so that records still fit.
     pub free_bytes_min: u64,
 }
@@ -156,8 +170,10 @@ impl Config {
             store: StoreConfig {
                 path: path(get("store", "path")).unwrap_or_default(),
                 readers: size(get("store", "readers")),
+                database: database(get("store", "url"), get("store", "password_file"))?,
             },
             files: FilesConfig {
+                path: path(get("files", "path")),
                 free_bytes_min: count(get("files", "free_bytes_min")),
             },
             rules: RulesConfig {
@@ -192,6 +208,17 @@ fn address(value: Option<&Value>) -> SocketAddr {
         Some(Value::Address(address)) => *address,
         _ => SocketAddr::from(([127, 0, 0, 1], 0)),
     }
+}
+
+fn database(url: Option<&Value>, password_file: Option<&Value>) -> Result<Option<DatabaseConfig>> {
+    let Some(Value::Database(url)) = url else {
+        return Ok(None);
+    };
+    let password = path(password_file).map(|file| Password::read(&file));
+    Ok(Some(DatabaseConfig {
+        url: url.clone(),
+        password: password.transpose()?,
+    }))
 }
 
 fn path(value: Option<&Value>) -> Option<PathBuf> {

@@ -83,17 +83,13 @@ impl CursorMemory {
                 },
             );
         }
-        store.run_later(Box::new(move |tx| {
-            match tx.put_cursors(
-                device,
-                &CursorsRow {
-                    hash,
-                    cursors: bytes,
-                },
-            ) {
-                Ok(()) => Fate::Keep,
-                Err(_) => Fate::Undo,
-            }
+        let row = CursorsRow {
+            hash,
+            cursors: bytes,
+        };
+        store.run_later(Box::new(move |tx| match tx.put_cursors(device, &row) {
+            Ok(()) => Fate::Keep,
+            Err(_) => Fate::Undo,
         }));
     }
 }

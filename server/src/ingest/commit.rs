@@ -31,6 +31,8 @@ pub(crate) struct CommitResult {
     pub(super) verdicts: HashMap<EnvelopeId, Verdict>,
     pub(super) positions: Positions,
     pub(super) touched: BTreeSet<StreamId>,
+    /// Heads of the touched streams.
+    heads: Vec<(StreamId, u64)>,
 }
 
 /// The part of a plan that goes to the writer.
@@ -73,7 +75,7 @@ pub(super) fn commit_with(
     plans: Vec<Plan>,
     ground: &Ground,
     now_ms: i64,
-    also: impl FnOnce(&mut dyn Writer, &mut BTreeSet<StreamId>) -> StoreResult<()> + Send + 'static,
+    also: impl Fn(&mut dyn Writer, &mut BTreeSet<StreamId>) -> StoreResult<()> + Send + 'static,
 ) -> Result<Option<CommitResult>> {
     let certificates = needed_certificates(&intake.shared.store, &plans)?;
     let mut kept: Vec<Record> = Vec::with_capacity(plans.len());
@@ -122,10 +124,15 @@ pub(super) fn commit_with(
             store(tx, order, own, now_ms, &mut committed)?;
         }
         also(tx, &mut committed.touched)?;
+        for stream in &committed.touched {
+            committed.heads.push((*stream, tx.head(*stream)?.position));
+        }
         Ok(committed)
     });
     match outcome {
         Ok(committed) => {
+            // The caller wakes their readers.
+            intake.shared.wakeups.know(&committed.heads);
             for record in kept {
                 intake.records.put(record);
             }
@@ -392,5 +399,5 @@ fn need(
     if view.discreet.contains(&stream) && view.witnesses.contains(&certificate) {
         return Ok(());
     }
-    tx.need_certificate(stream, certificate, position).map(drop)
+    tx.need_certificate(stream, certificate, position)
 }

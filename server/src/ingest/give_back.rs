@@ -161,7 +161,7 @@ pub(crate) fn take_back(
     if !revocations.is_empty() {
         let keys = Arc::clone(&shared.keys);
         shared.store.write::<_, Problem>(move |tx| {
-            for revocation in revocations {
+            for revocation in &revocations {
                 if let Some(row) = tx.device(revocation.device)?
                     && row.revoked_ms.is_none()
                 {
@@ -169,7 +169,7 @@ pub(crate) fn take_back(
                     tx.put_device(&DeviceRow { revoked_ms, ..row })?;
                     tx.end_sessions(revocation.device)?;
                 }
-                let entry = DirectoryEntry::Revocation(revocation);
+                let entry = DirectoryEntry::Revocation(*revocation);
                 if directory::publish(tx, &keys, &[entry])? > 0 {
                     let device = revocation.device.to_string();
                     audit::note(

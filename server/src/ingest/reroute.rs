@@ -165,6 +165,7 @@ pub(super) fn reroute_with(
 ) -> Result<u64> {
     let found = intake.shared.store.read::<_, StoreError>(|tx| {
         let ground = intake.routed.ground(intake, tx, now_ms)?;
+        let noted = tx.meta(ROUTING)?;
         let known = state(tx)?.filter(|known| known.ground == ground);
         let state = match known {
             Some(known) if known.ended_ms.is_some() => return Ok(None),
@@ -172,9 +173,9 @@ pub(super) fn reroute_with(
             None => RoutingState::begin(ground, tx.counts()?.open, now_ms),
         };
         let page = tx.records_open(state.after, count_max)?;
-        Ok(Some((state, page)))
+        Ok(Some((noted, state, page)))
     })?;
-    let Some((mut state, page)) = found else {
+    let Some((noted, mut state, page)) = found else {
         return Ok(0);
     };
     let mut failures = 0;
@@ -209,10 +210,13 @@ pub(super) fn reroute_with(
         );
     }
     let bytes = minicbor::to_vec(&state).expect("writing CBOR to memory does not fail");
-    intake
-        .shared
-        .store
-        .write::<_, StoreError>(move |tx| tx.set_meta(ROUTING, &bytes))?;
+    intake.shared.store.write::<_, StoreError>(move |tx| {
+        // Another node has looked at the same cases and may be further.
+        if tx.meta(ROUTING)? == noted {
+            tx.set_meta(ROUTING, &bytes)?;
+        }
+        Ok(())
+    })?;
     Ok(state.remaining())
 }
 

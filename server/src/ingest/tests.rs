@@ -14,6 +14,7 @@ mod meanwhile;
 mod merges;
 mod moved;
 mod newer;
+mod nodes;
 mod overdue;
 mod pages;
 mod parcels;

@@ -173,8 +173,10 @@ pub(super) fn look_again(intake: &Intake, id: RecordId, now_ms: i64) -> Result<u
     // Should the ground have shifted, the next tick finds the record due again.
     let committed = commit::commit(intake, plans, &ground, now_ms)?;
     drop(locked);
-    if let Some(committed) = committed {
-        intake.shared.wakeups.notify(&committed.touched);
-    }
+    let Some(committed) = committed else {
+        // Another node has made the moves, or the next tick makes them.
+        return Ok(0);
+    };
+    intake.shared.wakeups.notify(&committed.touched);
     Ok(made)
 }

@@ -142,7 +142,7 @@ pub fn add(
         if rows.len() >= ADMINS_MAX {
             return Err(Problem::new("admin.too_many").with("max", ADMINS_MAX));
         }
-        change(tx, rows, row, &actor, "admin.added", now_ms)
+        change(tx, rows, row.clone(), &actor, "admin.added", now_ms)
     })
 }
 
@@ -184,7 +184,7 @@ fn edit(
     actor: &str,
     action: &'static str,
     now_ms: i64,
-    alter: impl FnOnce(&mut AdminRow) + Send + 'static,
+    alter: impl Fn(&mut AdminRow) + Send + 'static,
 ) -> Result<()> {
     let (name, actor) = (name.to_owned(), actor.to_owned());
     shared.store.write::<_, Problem>(move |tx| {

@@ -93,14 +93,15 @@ pub fn store_all(shared: &Shared, made: &[NewInvitation], actor: &str, now_ms: i
     };
     let rows = made.iter().map(row).collect();
     let by = actor.to_owned();
-    let store_some =
-        move |tx: &mut dyn Writer, turns: &mut slices::Turns<'_, (InvitationRow, MemberId)>| {
-            for (row, member) in turns {
-                tx.put_invitation(row)?;
-                audit::note(tx, now_ms, &by, "invitation.made", &member.to_string())?;
-            }
-            Ok(0)
-        };
+    let store_some = move |tx: &mut dyn Writer,
+                           turns: &mut slices::Turns<'_, (InvitationRow, MemberId)>,
+                           (): &mut ()| {
+        for (row, member) in turns {
+            tx.put_invitation(row)?;
+            audit::note(tx, now_ms, &by, "invitation.made", &member.to_string())?;
+        }
+        Ok(0)
+    };
     match slices::run(&shared.store, rows, store_some, &mut |_| {}) {
         Ok(_) => Ok(()),
         Err(problem) => Err(withdraw(shared, made, actor, now_ms, problem)),
@@ -199,20 +200,21 @@ pub(super) fn open_of(shared: &Shared, member: MemberId) -> Result<Vec<[u8; 16]>
 /// Cancels invitations that no phone has redeemed, and returns their number.
 pub fn cancel(shared: &Shared, ids: Vec<InvitationId>, actor: &str, now_ms: i64) -> Result<usize> {
     let actor = actor.to_owned();
-    let cancel_some = move |tx: &mut dyn Writer, turns: &mut slices::Turns<'_, InvitationId>| {
-        let mut cancelled = 0;
-        for id in turns {
-            let Some(row) = tx.invitation(id.0)? else {
-                continue;
-            };
-            if tx.drop_invitation(id.0)? {
-                let member = issued(&row)?.member.to_string();
-                audit::note(tx, now_ms, &actor, "invitation.cancelled", &member)?;
-                cancelled += 1;
+    let cancel_some =
+        move |tx: &mut dyn Writer, turns: &mut slices::Turns<'_, InvitationId>, (): &mut ()| {
+            let mut cancelled = 0;
+            for id in turns {
+                let Some(row) = tx.invitation(id.0)? else {
+                    continue;
+                };
+                if tx.drop_invitation(id.0)? {
+                    let member = issued(&row)?.member.to_string();
+                    audit::note(tx, now_ms, &actor, "invitation.cancelled", &member)?;
+                    cancelled += 1;
+                }
             }
-        }
-        Ok(cancelled)
-    };
+            Ok(cancelled)
+        };
     slices::run(&shared.store, ids, cancel_some, &mut |_| {})
 }
 

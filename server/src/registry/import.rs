@@ -3,7 +3,8 @@
 //! **Invariant.** An import that was cut can be repeated: entries and members that are stored already count as
 //! unchanged, and the rest follows.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ops::AddAssign;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use onegrid_core::domain::directory::{Directory, DirectoryEntry};
@@ -84,19 +85,24 @@ pub fn publish(
     now_ms: i64,
 ) -> Result<ImportCounts> {
     let (all, actor, keys) = (entries.len(), actor.to_owned(), Arc::clone(&shared.keys));
-    let mut known = shared.store.read::<_, Problem>(|tx| Ok(Known::read(tx)?))?;
-    let mut trial = known.directory.clone();
+    let mut trial = shared
+        .store
+        .read::<_, Problem>(|tx| Ok(directory::read(tx)?))?;
     entries
         .iter()
         .try_for_each(|entry| apply(&mut trial, entry))?;
-    let publish_some = move |tx: &mut dyn Writer, turns: &mut slices::Turns<'_, DirectoryEntry>| {
-        if known.policy != directory::policy(tx)? {
-            known = Known::read(tx)?;
-        }
+    let publish_some = move |tx: &mut dyn Writer,
+                             turns: &mut slices::Turns<'_, DirectoryEntry>,
+                             known: &mut Option<Known>| {
+        let policy = directory::policy(tx)?;
+        let mut now = match known.take().filter(|known| known.policy == policy) {
+            Some(now) => now,
+            None => Known::read(tx)?,
+        };
         let (mut changed, mut has_zones, mut moved) = (0, false, Vec::new());
         for entry in turns {
-            let left = left_parent(&known.directory, entry);
-            apply(&mut known.directory, entry)?;
+            let left = left_parent(&now.directory, entry);
+            apply(&mut now.directory, entry)?;
             changed += directory::publish(tx, &keys, std::slice::from_ref(entry))?;
             has_zones |= matches!(entry, DirectoryEntry::Zone(_));
             if let Some((area, from, valid_from_ms)) = left {
@@ -109,7 +115,8 @@ pub fn publish(
             }
         }
         Moves::note(tx, moved, now_ms)?;
-        known.policy = directory::policy(tx)?;
+        now.policy = directory::policy(tx)?;
+        *known = Some(now);
         if changed > 0 {
             let subject = changed.to_string();
             audit::note(tx, now_ms, &actor, "directory.published", &subject)?;
@@ -171,13 +178,14 @@ pub fn put_members(
     progress: &mut dyn FnMut(usize),
 ) -> Result<ImportCounts> {
     let (all, actor, keys) = (members.len(), actor.to_owned(), Arc::clone(&shared.keys));
-    let mut places = Places::default();
-    let put_some = move |tx: &mut dyn Writer, turns: &mut slices::Turns<'_, MemberDescription>| {
+    let put_some = move |tx: &mut dyn Writer,
+                         turns: &mut slices::Turns<'_, MemberDescription>,
+                         places: &mut Places| {
         let stamp = Stamp {
             actor: &actor,
             now_ms,
         };
-        members::put_all(tx, &keys, turns, stamp, &mut places)
+        members::put_all(tx, &keys, turns, stamp, places)
     };
     let changed = slices::run(&shared.store, members, put_some, progress);
     shared.wakeups.notify_all();
@@ -198,34 +206,31 @@ pub fn put_compared(
     progress: &mut dyn FnMut(usize),
 ) -> Result<(ImportCounts, Vec<MemberId>)> {
     let (all, actor, keys) = (members.len(), actor.to_owned(), Arc::clone(&shared.keys));
-    let stale = Arc::new(Mutex::new(Vec::new()));
-    let (mut places, found) = (Places::default(), Arc::clone(&stale));
-    let put_some = move |tx: &mut dyn Writer, turns: &mut slices::Turns<'_, Compared>| {
-        let stamp = Stamp {
-            actor: &actor,
-            now_ms: clock.now_ms(),
-        };
-        let (mut changed, mut rights) = (0, false);
-        for member in turns {
-            let described = &member.described;
-            if !member.still(tx.member(described.id)?.as_ref()) {
-                let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
-                found.push(described.id);
-                continue;
+    let put_some =
+        move |tx: &mut dyn Writer, turns: &mut slices::Turns<'_, Compared>, places: &mut Places| {
+            let stamp = Stamp {
+                actor: &actor,
+                now_ms: clock.now_ms(),
+            };
+            let (mut done, mut rights) = (PutCompared::default(), false);
+            for member in turns {
+                let described = &member.described;
+                if !member.still(tx.member(described.id)?.as_ref()) {
+                    done.stale.push(described.id);
+                    continue;
+                }
+                let effect = members::put(tx, &keys, described, stamp, places)?;
+                done.changed += usize::from(effect != Effect::None);
+                rights |= effect == Effect::Rights;
             }
-            let effect = members::put(tx, &keys, described, stamp, &mut places)?;
-            changed += usize::from(effect != Effect::None);
-            rights |= effect == Effect::Rights;
-        }
-        if rights {
-            places.bump_policy(tx)?;
-        }
-        Ok(changed)
-    };
-    let changed = slices::run(&shared.store, members, put_some, progress);
+            if rights {
+                places.bump_policy(tx)?;
+            }
+            Ok(done)
+        };
+    let done = slices::run(&shared.store, members, put_some, progress);
     shared.wakeups.notify_all();
-    let changed = changed?;
-    let stale = std::mem::take(&mut *stale.lock().unwrap_or_else(PoisonError::into_inner));
+    let PutCompared { changed, stale } = done?;
     let counts = ImportCounts {
         changed,
         unchanged: all - changed - stale.len(),
@@ -233,15 +238,31 @@ pub fn put_compared(
     Ok((counts, stale))
 }
 
+/// Result of a slice of compared members, and the sum over all slices.
+#[derive(Default)]
+struct PutCompared {
+    changed: usize,
+    /// Members that a colleague has changed since.
+    stale: Vec<MemberId>,
+}
+
+impl AddAssign for PutCompared {
+    fn add_assign(&mut self, more: Self) {
+        self.changed += more.changed;
+        self.stale.extend(more.stale);
+    }
+}
+
 /// Notes the ids that the office uses for members and units. They stay on the server.
 pub fn note_external_ids(shared: &Shared, ids: Vec<([u8; 16], String)>) -> Result<usize> {
-    let note_some = |tx: &mut dyn Writer, turns: &mut slices::Turns<'_, ([u8; 16], String)>| {
-        let mut changed = 0;
-        for (id, external_id) in turns {
-            changed += usize::from(tx.put_external_id(*id, external_id)?);
-        }
-        Ok(changed)
-    };
+    let note_some =
+        |tx: &mut dyn Writer, turns: &mut slices::Turns<'_, ([u8; 16], String)>, (): &mut ()| {
+            let mut changed = 0;
+            for (id, external_id) in turns {
+                changed += usize::from(tx.put_external_id(*id, external_id)?);
+            }
+            Ok(changed)
+        };
     slices::run(&shared.store, ids, note_some, &mut |_| {})
 }
 

@@ -210,7 +210,7 @@ pub fn change(
     member: MemberId,
     actor: &str,
     now_ms: i64,
-    alter: impl FnOnce(&mut MemberDescription) -> Result<()> + Send + 'static,
+    alter: impl Fn(&mut MemberDescription) -> Result<()> + Send + 'static,
 ) -> Result<bool> {
     let (actor, keys) = (actor.to_owned(), std::sync::Arc::clone(&shared.keys));
     let changed = shared.store.write::<_, Problem>(move |tx| {
@@ -268,8 +268,8 @@ pub fn disable(shared: &Shared, member: MemberId, actor: &str, now_ms: i64) -> R
             }
         }
         let mut invitations = 0;
-        for id in open {
-            invitations += usize::from(tx.drop_invitation(id)?);
+        for id in &open {
+            invitations += usize::from(tx.drop_invitation(*id)?);
         }
         if !already {
             tx.put_member(&MemberRow {
@@ -580,7 +580,7 @@ mod tests {
             let changed = world
                 .server
                 .change_member(member, "zhang", NOW, move |described| {
-                    described.grants = to;
+                    described.grants.clone_from(&to);
                     Ok(())
                 });
             changed.unwrap()

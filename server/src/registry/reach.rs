@@ -45,7 +45,8 @@ pub fn of(tx: &dyn Reader, row: &AuditRow) -> StoreResult<Reach> {
         | "member.enabled"
         | "readings.shown"
         | "records.exported"
-        | "server.backup" => BTreeSet::new(),
+        | "server.backup"
+        | "server.migrated" => BTreeSet::new(),
         _ => return Ok(Reach::Everybody),
     };
     Ok(Reach::Streams(streams))

@@ -145,7 +145,7 @@ pub(super) fn newest_certificate(
         let newest = devices::newest(tx, device)?;
         match newest.filter(|newest| newest.hash() != seen) {
             Some(newest) => Ok(Some(newest)),
-            None => reissue(tx, &keys, device, grants, "server", now_ms).map(Some),
+            None => reissue(tx, &keys, device, grants.clone(), "server", now_ms).map(Some),
         }
     })
 }
@@ -155,10 +155,10 @@ pub(super) fn newest_certificate(
 pub fn renew(shared: &Shared, device: DeviceId, actor: &str, now_ms: i64) -> Result<i64> {
     let (keys, actor) = (std::sync::Arc::clone(&shared.keys), actor.to_owned());
     let view = shared.store.read(|tx| shared.views.at(tx))?;
-    let views = Views::starting_with(view);
     let certificate = shared.store.write::<_, Problem>(move |tx| {
         // In the same transaction, because a colleague may take a role at any time.
         let (_, newest) = enrolled(tx, device)?;
+        let views = Views::starting_with(Arc::clone(&view));
         let grants = grants_now(&views, tx, &newest, now_ms)?;
         let certificate = reissue(tx, &keys, device, grants, &actor, now_ms)?;
         tx.end_sessions(device)?;

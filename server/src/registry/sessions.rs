@@ -1,7 +1,6 @@
 //! Sessions: a mutual handshake opens them, and every request looks its session up in the store, so
 //! that a revocation ends sessions on every node at once.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use onegrid_core::id::{DeviceId, MemberId};
@@ -10,7 +9,7 @@ use onegrid_core::trust::certificate::{Certificate, RawCertificate};
 use onegrid_core::trust::channel::ChannelKey;
 use onegrid_core::trust::request_mac::RequestTag;
 use onegrid_core::trust::session::{
-    HandshakeId, HandshakeKey, ServerHandshake, Session, SessionError, SessionId,
+    HandshakeKey, ServerHandshake, Session, SessionError, SessionId,
 };
 use rand_core::CryptoRng;
 
@@ -19,87 +18,113 @@ use super::{audit, devices, revocation};
 use crate::directory;
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
-use crate::limits::HANDSHAKES_USED_MAX;
 use crate::shared::Shared;
 use crate::store::{MemberRow, Reader, SessionRow, Store, StoreResult, Writer};
 
-/// The keys that seal the states of handshakes, and the handshakes that opened a session.
+/// The keys that seal the states of handshakes. They are notes of the store, one for each span of time, so a phone
+/// begins at one node and ends at another.
 ///
-/// **Invariant:** only a proved phone takes memory here. A state lives in its phone, at most as
-/// long as its key, so a handshake opens one session although the server keeps none of them.
+/// **Invariant:** only a proved phone takes memory here. A state lives in its phone, at most as long as its key. A
+/// handshake opens one session on all nodes together, because its session has a name that follows from it, and
+/// the transaction that stores the session refuses a name that exists.
 #[derive(Default)]
-pub struct Handshakes(Mutex<Vec<Era>>);
+pub struct Handshakes(Mutex<Option<Era>>);
 
-/// A span of time with a key of its own. At most two exist, the newest first.
+/// A span of time with a key of its own.
+#[derive(Clone)]
 struct Era {
+    number: i64,
     key: Arc<HandshakeKey>,
-    from_ms: i64,
-    used: HashSet<HandshakeId>,
+}
+
+impl Era {
+    /// Number of the span that contains this time, ms UTC.
+    fn at(now_ms: i64) -> i64 {
+        now_ms.div_euclid(HANDSHAKE_MS_MAX)
+    }
+
+    /// Name of the note of a span.
+    fn note(number: i64) -> String {
+        format!("{HANDSHAKE_KEY}{}", number.rem_euclid(ERAS_KEPT))
+    }
+
+    /// Reads the key of this span; `None` if the note has the key of another one.
+    fn read(tx: &dyn Reader, number: i64) -> StoreResult<Option<Self>> {
+        let note = tx.meta(&Self::note(number))?;
+        let key = note.and_then(|note| {
+            let (of, key) = note.split_first_chunk::<8>()?;
+            let key: &[u8; 32] = key.try_into().ok()?;
+            (i64::from_be_bytes(*of) == number).then(|| HandshakeKey::from_bytes(key))
+        });
+        Ok(key.map(Arc::new).map(|key| Self { number, key }))
+    }
 }
 
 impl Handshakes {
-    /// Returns the key of the present era, and begins a new era when this one is over.
-    fn key(&self, now_ms: i64, rng: &mut dyn CryptoRng) -> Arc<HandshakeKey> {
-        let mut eras = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let goes_on = eras.first().is_some_and(|era| {
-            let span = era.from_ms..era.from_ms.saturating_add(HANDSHAKE_MS_MAX);
-            span.contains(&now_ms) && era.used.len() < HANDSHAKES_USED_MAX
-        });
-        if !goes_on {
-            let key = Arc::new(HandshakeKey::generate(rng));
-            eras.insert(
-                0,
-                Era {
-                    key,
-                    from_ms: now_ms,
-                    used: HashSet::new(),
-                },
-            );
-            eras.truncate(2);
-        }
-        Arc::clone(&eras[0].key)
-    }
-
-    /// Opens the state that a proof carries. Returns it with its key.
-    fn open(
+    /// Returns the key of the present span. The first node that asks for it draws it.
+    fn key(
         &self,
-        bytes: &[u8],
-    ) -> std::result::Result<(ServerHandshake, Arc<HandshakeKey>), SessionError> {
-        let eras = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let keys: Vec<_> = eras.iter().map(|era| Arc::clone(&era.key)).collect();
-        drop(eras);
-        let mut last = SessionError::HandshakeOver;
-        for key in keys {
-            match ServerHandshake::open(bytes, &key) {
-                Ok(state) => return Ok((state, key)),
-                Err(error) => last = error,
-            }
+        store: &Arc<dyn Store>,
+        now_ms: i64,
+        rng: &mut dyn CryptoRng,
+    ) -> Result<Arc<HandshakeKey>> {
+        let number = Era::at(now_ms);
+        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(era) = newest.as_ref().filter(|era| era.number == number) {
+            return Ok(Arc::clone(&era.key));
         }
-        Err(last)
-    }
-
-    /// Uses a handshake up. Refuses it when that has happened before, or when its key is gone.
-    fn use_up(
-        &self,
-        id: HandshakeId,
-        key: &Arc<HandshakeKey>,
-    ) -> std::result::Result<(), SessionError> {
-        let mut eras = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut era = eras.iter_mut().find(|era| Arc::ptr_eq(&era.key, key));
-        let is_first = era.as_mut().is_some_and(|era| era.used.insert(id));
-        is_first.then_some(()).ok_or(SessionError::HandshakeOver)
+        let mut drawn = [0; 32];
+        rng.fill_bytes(&mut drawn);
+        let era = match store.read(|tx| Era::read(tx, number))? {
+            Some(era) => era,
+            None => store.write::<_, Problem>(move |tx| {
+                if let Some(era) = Era::read(tx, number)? {
+                    return Ok(era);
+                }
+                let note = [&number.to_be_bytes()[..], &drawn].concat();
+                tx.set_meta(&Era::note(number), &note)?;
+                let key = Arc::new(HandshakeKey::from_bytes(&drawn));
+                Ok(Era { number, key })
+            })?,
+        };
+        let key = Arc::clone(&era.key);
+        *newest = Some(era);
+        Ok(key)
     }
 }
 
+/// Opens the state that a proof carries. The clock of another node may be a little ahead or behind.
+fn open(store: &Arc<dyn Store>, bytes: &[u8], now_ms: i64) -> Result<ServerHandshake> {
+    let now = Era::at(now_ms);
+    let eras = store.read(|tx| {
+        let near = [now, now - 1, now + 1].into_iter();
+        let found = near.map(|number| Era::read(tx, number));
+        found.collect::<StoreResult<Vec<_>>>()
+    })?;
+    let mut last = SessionError::HandshakeOver;
+    for era in eras.into_iter().flatten() {
+        match ServerHandshake::open(bytes, &era.key) {
+            Ok(state) => return Ok(state),
+            Err(error) => last = error,
+        }
+    }
+    Err(refused(last))
+}
+
+/// Begins the names of notes in the store: number of a span of time, and the key of its handshakes.
+const HANDSHAKE_KEY: &str = "handshake_key_";
+/// Spans whose keys have notes of their own: the present one, and the neighbours for clocks that are apart.
+const ERAS_KEPT: i64 = 4;
+
 /// Answers the first message of a handshake.
 pub fn hello(
-    keys: &Keys,
+    shared: &Shared,
     handshakes: &Handshakes,
     bytes: &[u8],
     now_ms: i64,
     rng: &mut dyn CryptoRng,
 ) -> Result<Vec<u8>> {
-    let sealing = handshakes.key(now_ms, rng);
+    let (keys, sealing) = (&shared.keys, handshakes.key(&shared.store, now_ms, rng)?);
     let (_, answer) = ServerHandshake::answer(
         bytes,
         keys.receipts(),
@@ -113,15 +138,9 @@ pub fn hello(
 }
 
 /// Answers the second message of a handshake and opens the session.
-pub fn prove(
-    shared: &Shared,
-    handshakes: &Handshakes,
-    bytes: &[u8],
-    now_ms: i64,
-    rng: &mut dyn CryptoRng,
-) -> Result<Vec<u8>> {
-    let (state, sealing) = handshakes.open(bytes).map_err(refused)?;
-    let id = state.id();
+pub fn prove(shared: &Shared, bytes: &[u8], now_ms: i64) -> Result<Vec<u8>> {
+    let state = open(&shared.store, bytes, now_ms)?;
+    let id = SessionId::of(state.id());
     let proven = state
         .finish(
             bytes,
@@ -131,7 +150,6 @@ pub fn prove(
             |certificate| admits(&shared.store, certificate),
         )
         .map_err(refused)?;
-    handshakes.use_up(id, &sealing).map_err(refused)?;
     let (device, member) = {
         let facts = proven.certificate().facts();
         (facts.device, facts.member)
@@ -143,7 +161,7 @@ pub fn prove(
     let newer = newest.filter(|newest| *newest.raw() != shown);
     let newer = newer.map(|certificate| certificate.raw().clone());
     let secrets = shared.keys.secrets().clone();
-    let (session, grant) = proven.grant(generation, secrets, newer, now_ms, rng);
+    let (session, grant) = proven.grant(generation, secrets, newer, now_ms, id);
     let row = SessionRow {
         id: session.id.0,
         device,
@@ -154,6 +172,10 @@ pub fn prove(
         // Checked again inside the transaction, because a revocation may have happened in between.
         if is_cut_off(tx, device, member)? {
             return Err(refused(SessionError::Revoked));
+        }
+        // A copy of a proof would open a second session under the same key.
+        if tx.session(row.id)?.is_some() {
+            return Err(refused(SessionError::HandshakeOver));
         }
         tx.sweep_sessions(now_ms)?;
         tx.put_session(&row)?;
@@ -361,6 +383,8 @@ mod tests {
 
     use super::*;
     use crate::ingest::tests::world::{SyncPhone, TestServer};
+    use crate::store::sqlite::SqliteEnd;
+    use crate::store::{CopyEnd as _, TABLES};
 
     /// Begins a handshake, and returns the proof of the phone.
     fn begin(world: &TestServer, phone: &SyncPhone, now_ms: i64, rng: &mut ChaCha20Rng) -> Vec<u8> {
@@ -381,8 +405,7 @@ mod tests {
         let phone = world.phone(VOLUNTEER_WANG);
         let mut rng = ChaCha20Rng::seed_from_u64(3);
         let prove = |proof: &[u8], now_ms| {
-            let mut rng = ChaCha20Rng::seed_from_u64(4);
-            let granted = world.server.handle_prove(proof, now_ms, &mut rng);
+            let granted = world.server.handle_prove(proof, now_ms);
             granted.map(drop).map_err(|problem| problem.code())
         };
         let over = Err("session.handshake_over");
@@ -405,17 +428,46 @@ mod tests {
         }
     }
 
+    /// The phone meets another node after each message, and a node that was stopped meanwhile.
+    #[test]
+    fn handshake_begins_at_one_node_and_ends_once_at_another() {
+        let world = TestServer::new();
+        let phone = world.phone(VOLUNTEER_WANG);
+        let other = world.reopened();
+        let mut rng = ChaCha20Rng::seed_from_u64(3);
+        let proof = begin(&world, &phone, NOW, &mut rng);
+        // Its clock is ahead.
+        let grant = other.handle_prove(&proof, NOW + 20_000).unwrap();
+        assert!(!grant.is_empty());
+        for (node, at_ms) in [(&*world.server, NOW + 10), (&other, NOW + 11)] {
+            let again = node.handle_prove(&proof, at_ms).unwrap_err();
+            assert_eq!(again.code(), "session.handshake_over");
+        }
+    }
+
     #[test]
     fn begun_handshakes_take_no_memory() {
         let world = TestServer::new();
-        let handshakes = Handshakes::default();
         let mut rng = ChaCha20Rng::seed_from_u64(3);
-        let keys = &world.keys;
+        let file = world.folder().join("onegrid.db");
+        let contents = || {
+            let end = SqliteEnd::open(&file, None).unwrap();
+            TABLES
+                .iter()
+                .map(|table| end.rows(table, None, usize::MAX).unwrap())
+                .collect::<Vec<_>>()
+        };
+        let before = contents();
+        let begin = |rng: &mut ChaCha20Rng| {
+            let (_, sent) = ClientHandshake::start(world.keys.authority(), rng);
+            world.server.handle_hello(&sent, NOW, rng).unwrap();
+        };
+        begin(&mut rng);
+        let first = contents();
+        assert!(before != first, "the key of this minute");
         for _ in 0..100 {
-            let (_, sent) = ClientHandshake::start(keys.authority(), &mut rng);
-            hello(keys, &handshakes, &sent, NOW, &mut rng).unwrap();
+            begin(&mut rng);
         }
-        let eras = handshakes.0.lock().unwrap();
-        assert_eq!((eras.len(), eras[0].used.len()), (1, 0));
+        assert!(first == contents());
     }
 }

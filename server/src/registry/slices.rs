@@ -10,6 +10,7 @@
 //! be harmless when it comes again, and the same call continues the work after a cut.
 //! **Not here:** the meaning of an item.
 
+use std::ops::AddAssign;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -41,29 +42,40 @@ impl<'a, T> Iterator for Turns<'a, T> {
 
 /// Runs `work` on all items, slice by slice, and returns the sum of its results. `progress` is
 /// called after each slice with the number of items that are done.
-pub(super) fn run<T, W>(
+///
+/// `work` may keep what it read for the next slice in its state. A transaction that runs again begins with
+/// an empty state, because the first run may have read its own writes.
+pub(super) fn run<T, S, R, W>(
     store: &Arc<dyn Store>,
     items: Vec<T>,
     work: W,
     progress: &mut dyn FnMut(usize),
-) -> Result<usize>
+) -> Result<R>
 where
     T: Send + Sync + 'static,
-    W: FnMut(&mut dyn Writer, &mut Turns<'_, T>) -> Result<usize> + Send + 'static,
+    S: Default + Send + 'static,
+    R: Default + AddAssign + Send + 'static,
+    W: Fn(&mut dyn Writer, &mut Turns<'_, T>, &mut S) -> Result<R> + Send + Sync + 'static,
 {
-    let (items, work) = (Arc::new(items), Arc::new(Mutex::new(work)));
-    let (mut done, mut sum) = (0, 0);
+    let (items, work) = (Arc::new(items), Arc::new(work));
+    let state = Arc::new(Mutex::new(S::default()));
+    let (mut done, mut sum) = (0, R::default());
     while done < items.len() {
         let begun = Instant::now();
         let (of_job, work) = (Arc::clone(&items), Arc::clone(&work));
+        let (state, mut runs) = (Arc::clone(&state), 0);
         let (taken, result) = store.write::<_, Problem>(move |tx| {
             let mut turns = Turns {
                 items: &of_job[done..],
                 taken: 0,
                 begun: Instant::now(),
             };
-            let mut work = work.lock().unwrap_or_else(PoisonError::into_inner);
-            let result = work(tx, &mut turns)?;
+            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            runs += 1;
+            if runs > 1 {
+                *state = S::default();
+            }
+            let result = work(tx, &mut turns, &mut state)?;
             Ok((turns.taken, result))
         })?;
         done += taken;
@@ -88,9 +100,10 @@ mod tests {
     fn slices_of(count: usize) -> Vec<usize> {
         let world = TestServer::new();
         let mut ends = vec![0];
-        let work = |_: &mut dyn Writer, turns: &mut Turns<'_, usize>| -> Result<usize> {
-            Ok(turns.count())
-        };
+        let work = |_: &mut dyn Writer,
+                    turns: &mut Turns<'_, usize>,
+                    (): &mut ()|
+         -> Result<usize> { Ok(turns.count()) };
         let items = (0..count).collect();
         let sum = run(world.server.store(), items, work, &mut |done| {
             ends.push(done);
@@ -112,7 +125,7 @@ mod tests {
     fn slice_ends_when_its_time_is_over() {
         let world = TestServer::new();
         let mut ends = Vec::new();
-        let work = |_: &mut dyn Writer, turns: &mut Turns<'_, u8>| -> Result<usize> {
+        let work = |_: &mut dyn Writer, turns: &mut Turns<'_, u8>, (): &mut ()| -> Result<usize> {
             for _ in turns.by_ref() {
                 // As long as an item of many signatures takes.
                 let begun = Instant::now();
@@ -137,9 +150,10 @@ mod tests {
         let elsewhere = world.store_again();
         elsewhere.seal_with(&world.keys.seal_key()).unwrap();
         let store = world.server.store();
-        let work = |_: &mut dyn Writer, turns: &mut Turns<'_, usize>| -> Result<usize> {
-            Ok(turns.take(1).count())
-        };
+        let work = |_: &mut dyn Writer,
+                    turns: &mut Turns<'_, usize>,
+                    (): &mut ()|
+         -> Result<usize> { Ok(turns.take(1).count()) };
         let mut done_at_write = None;
         run(store, (0..3).collect(), work, &mut |done| {
             let written = elsewhere.write::<_, Problem>(|tx| Ok(tx.set_meta("test", &[1])?));
@@ -153,7 +167,7 @@ mod tests {
     #[test]
     fn failed_item_keeps_earlier_slices_and_undoes_its_own() {
         let world = TestServer::new();
-        let work = |tx: &mut dyn Writer, turns: &mut Turns<'_, u8>| -> Result<usize> {
+        let work = |tx: &mut dyn Writer, turns: &mut Turns<'_, u8>, (): &mut ()| -> Result<usize> {
             for item in turns.take(1) {
                 tx.set_meta(&format!("test{item}"), &[1])?;
                 if *item == 1 {

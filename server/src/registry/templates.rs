@@ -57,7 +57,7 @@ pub fn put(shared: &Shared, template: &Template, actor: &str, now_ms: i64) -> Re
             imported_by: actor.clone(),
         };
         let subject = format!("{} {}", row.id, row.version);
-        let entry = DirectoryEntry::Template(template.into());
+        let entry = DirectoryEntry::Template(template.clone().into());
         let fits = entry.check_size();
         fits.map_err(|error| Problem::new(error.code()).because(&error))?;
         if directory::read(tx)?.apply(entry.clone()).is_err() {

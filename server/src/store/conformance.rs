@@ -391,6 +391,12 @@ impl SqliteBackend {
         Self(tempfile::tempdir().unwrap())
     }
 
+    fn copy(&self, to: &std::path::Path) {
+        let path = self.0.path().join("onegrid.db");
+        let store = sqlite::SqliteStore::open(&path, sqlite::SqliteOptions::default()).unwrap();
+        store.backup(to).unwrap();
+    }
+
     fn with(&self, options: sqlite::SqliteOptions) -> Arc<dyn Store> {
         let path = self.0.path().join("onegrid.db");
         Arc::new(sqlite::SqliteStore::open(&path, options).unwrap())

@@ -34,6 +34,22 @@ pub enum StoreError {
     /// A row holds an impossible value.
     #[error("store.row: {0}")]
     Row(&'static str),
+    /// The server of the database cannot be reached, or went away while it worked. Whether a commit that was under
+    /// way became durable is unknown.
+    #[error("store.unavailable")]
+    Unavailable(#[source] Cause),
+    /// The server of the database has no free connection.
+    #[error("store.crowded")]
+    Crowded(#[source] Cause),
+    /// The server of the database refuses the user, the password or an access right.
+    #[error("store.denied")]
+    Denied(#[source] Cause),
+    /// A setting of the database's server endangers acknowledged data.
+    #[error("store.unsuitable: {0}")]
+    Unsuitable(&'static str),
+    /// The address of the database, or a file that it names, cannot be used.
+    #[error("store.address: {0}")]
+    Address(&'static str),
     /// The store is closed.
     #[error("store.stopped")]
     Stopped,
@@ -61,6 +77,11 @@ impl StoreError {
             Self::Damaged(_) | Self::Missing(_) | Self::Row(_) => "store.damaged",
             Self::Newer { .. } => "store.newer",
             Self::Locked => "store.locked",
+            Self::Unavailable(_) => "store.unavailable",
+            Self::Crowded(_) => "store.crowded",
+            Self::Denied(_) => "store.denied",
+            Self::Unsuitable(_) => "store.unsuitable",
+            Self::Address(_) => "store.address",
             Self::Stopped => "store.stopped",
             Self::Failed(_) => "store.failed",
         }

@@ -12,7 +12,10 @@
 //!
 //! **Not here:** the meaning of envelopes, permissions, and SQL outside the folder of a backend.
 
+mod copy;
 mod error;
+mod hints;
+pub mod postgres;
 mod reader;
 mod rows;
 mod seal;
@@ -21,10 +24,14 @@ mod writer;
 
 #[cfg(test)]
 mod conformance;
+#[cfg(test)]
+pub(crate) mod twice;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use copy::{Cell, CopyEnd, TABLES, Table};
 pub use error::{Cause, StoreError, StoreResult};
+pub use hints::Hint;
 pub use reader::Reader;
 pub use rows::*;
 pub use seal::{SealKey, SealReport};
@@ -40,7 +47,10 @@ pub enum Fate {
 }
 
 /// A function that runs inside a write transaction.
-pub type Job = Box<dyn FnOnce(&mut dyn Writer) -> Fate + Send>;
+///
+/// **Contract:** a backend may run a job again when its transaction came to nothing. So a job changes the store
+/// alone, and everything else that it returns replaces the result of its earlier run.
+pub type Job = Box<dyn FnMut(&mut dyn Writer) -> Fate + Send>;
 
 /// Interface of a backend.
 pub trait Store: Send + Sync {
@@ -60,15 +70,18 @@ pub trait Store: Send + Sync {
     /// Compares all rows with the sums that the last transaction sealed; `None` if the backend has no seal.
     fn seal_report(&self) -> StoreResult<Option<SealReport>>;
 
-    /// Copies all committed data into a new file, while other work continues.
-    fn backup(&self, to: &std::path::Path) -> StoreResult<()>;
+    /// Hints of other nodes over the same data; `None` if this store has one node.
+    fn hints(&self) -> Option<tokio::sync::broadcast::Receiver<Hint>> {
+        None
+    }
 }
 
 impl dyn Store {
-    /// Runs `work` inside one transaction. An error of `work` undoes its writes.
+    /// Runs `work` inside one transaction, again if a transaction came to nothing. An error of `work` undoes its
+    /// writes. Its last run counts.
     pub fn write<T, E>(
         &self,
-        work: impl FnOnce(&mut dyn Writer) -> Result<T, E> + Send + 'static,
+        mut work: impl FnMut(&mut dyn Writer) -> Result<T, E> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,

@@ -83,6 +83,11 @@ pub trait Reader {
 
     /// Head of a stream; an unknown stream is empty.
     fn head(&self, stream: StreamId) -> StoreResult<Head>;
+    /// Positions of the heads of these streams, in their order; 0 for an unknown one.
+    fn heads(&self, streams: &[StreamId]) -> StoreResult<Vec<u64>> {
+        let heads = streams.iter().map(|stream| self.head(*stream));
+        heads.map(|head| Ok(head?.position)).collect()
+    }
     /// All streams with at least one entry.
     fn streams(&self) -> StoreResult<Vec<StreamId>>;
     /// Entries after a position, at most `count_max`.

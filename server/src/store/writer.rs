@@ -24,6 +24,9 @@ pub trait Renewals {
 }
 
 /// A transaction that writes.
+///
+/// A backend may send a call that returns nothing later, together with others. Its fault then shows at a later call
+/// of the job, or as the result of the job.
 pub trait Writer: Reader {
     /// Sets one of the store's notes.
     fn set_meta(&mut self, name: &str, value: &[u8]) -> StoreResult<()>;
@@ -40,20 +43,19 @@ pub trait Writer: Reader {
     ) -> StoreResult<()>;
     /// Signs certificates and directory entries again as `renewals` says. Returns their number.
     fn sign_again(&mut self, renewals: &dyn Renewals) -> StoreResult<u64>;
-    /// Notes that a stream needs a certificate from this position; an earlier note stays. Returns whether it
-    /// was the first note.
+    /// Notes that a stream needs a certificate from this position; an earlier note stays.
     fn need_certificate(
         &mut self,
         stream: StreamId,
         certificate: Hash,
         position: u64,
-    ) -> StoreResult<bool>;
+    ) -> StoreResult<()>;
     /// Forgets that a stream needs these certificates, unless a record in the stream still uses them.
     fn forget_certificates(&mut self, stream: StreamId, certificates: &[Hash]) -> StoreResult<()>;
 
     /// Stores an envelope. A stored envelope stays unchanged. If a pack listed the envelope, it gets its
-    /// bytes and keeps its verdict. Returns whether the bytes were missing.
-    fn put_envelope(&mut self, envelope: &NewEnvelope<'_>) -> StoreResult<bool>;
+    /// bytes and keeps its verdict.
+    fn put_envelope(&mut self, envelope: &NewEnvelope<'_>) -> StoreResult<()>;
     /// Notes an envelope that a base pack lists; a known envelope stays unchanged. Returns whether it is new.
     fn put_packed(&mut self, envelope: &PackedEnvelope) -> StoreResult<bool>;
     /// Stores a pack as a base of a record, and deletes the packs that it replaces.

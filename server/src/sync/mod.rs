@@ -15,6 +15,7 @@ mod tally;
 
 use std::collections::{BTreeSet, HashMap};
 
+use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::{DeviceId, EnvelopeId, Hash};
 use onegrid_core::limits::{PAGE_BYTES_FIRST, PAGE_BYTES_MAX};
 use onegrid_core::trust::request_mac::RequestTag;
@@ -82,10 +83,38 @@ pub(crate) fn subscribe(
     device: DeviceId,
     now_ms: i64,
 ) -> Result<watch::Receiver<Wake>> {
-    let streams = shared
+    let has_others = shared.store.hints().is_some();
+    let (streams, heads) = shared.store.read::<_, Problem>(|tx| {
+        let streams = reading::readable(&shared.views, tx, device, now_ms)?;
+        let all: Vec<StreamId> = streams.iter().copied().collect();
+        let heads = if has_others {
+            tx.heads(&all)?
+        } else {
+            Vec::new()
+        };
+        Ok((streams, all.into_iter().zip(heads).collect::<Vec<_>>()))
+    })?;
+    // Others may read the same streams and wait for a hint that was lost.
+    shared.wakeups.grown(&heads);
+    let waiting = shared.wakeups.subscribe(device, streams);
+    // A phone syncs after it has subscribed, so it needs no wake-up for present entries.
+    shared.wakeups.know(&heads);
+    Ok(waiting)
+}
+
+/// Wakes the phones of this node for what other nodes have stored. `hinted` are streams that may have grown; without
+/// it, every stream that a phone reads is looked at.
+pub(crate) fn follow(shared: &Shared, hinted: Option<&BTreeSet<StreamId>>) -> Result<()> {
+    let watched = shared.wakeups.watched(hinted);
+    if watched.is_empty() {
+        return Ok(());
+    }
+    let heads = shared
         .store
-        .read::<_, Problem>(|tx| reading::readable(&shared.views, tx, device, now_ms))?;
-    Ok(shared.wakeups.subscribe(device, streams))
+        .read::<_, Problem>(|tx| Ok(tx.heads(&watched)?))?;
+    let heads: Vec<(StreamId, u64)> = watched.into_iter().zip(heads).collect();
+    shared.wakeups.grown(&heads);
+    Ok(())
 }
 
 /// Returns the response and the number of records that were left out because the store cannot read them.

@@ -36,6 +36,12 @@ impl LaggingStore {
         jobs.into_iter().try_for_each(|job| self.inner.run(job))
     }
 
+    /// Copies all data into a new file.
+    pub fn backup(&self, to: &Path) -> StoreResult<()> {
+        self.catch_up()?;
+        self.inner.backup(to)
+    }
+
     /// Cuts the power, so the waiting jobs are lost.
     pub fn lose_what_waits(&self) {
         self.later.lock().expect("no job panics").clear();
@@ -62,10 +68,5 @@ impl Store for LaggingStore {
 
     fn seal_report(&self) -> StoreResult<Option<SealReport>> {
         self.inner.seal_report()
-    }
-
-    fn backup(&self, to: &Path) -> StoreResult<()> {
-        self.catch_up()?;
-        self.inner.backup(to)
     }
 }

@@ -146,9 +146,15 @@ impl Town {
     /// Makes a backup while the server continues to run.
     pub fn backup(&mut self) -> PathBuf {
         let to = self.unused("backup");
-        self.store().backup(&to).unwrap();
+        self.copy_store(&to);
         add_files(&self.photo_files(), &photos_of(&to));
         to
+    }
+
+    /// Copies the database alone into a new file while the server continues to run.
+    pub fn copy_store(&self, to: &Path) {
+        let store = self.store.as_ref().expect("the server is running");
+        store.backup(to).unwrap();
     }
 
     /// Replaces the server by a backup, as a new generation.
@@ -208,9 +214,7 @@ impl Town {
                 Ok(SessionMessage::Hello) => {
                     server.handle_hello(&request.body, now_ms, &mut self.rng)
                 }
-                Ok(SessionMessage::Prove) => {
-                    server.handle_prove(&request.body, now_ms, &mut self.rng)
-                }
+                Ok(SessionMessage::Prove) => server.handle_prove(&request.body, now_ms),
                 Err(error) => Err(Problem::new(error.code())),
             }
             .map(|body| (body, None)),

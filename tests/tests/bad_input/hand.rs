@@ -157,7 +157,7 @@ fn session(town: &mut Town, key: &SecretKey, certificate: &Certificate) -> Sessi
     let (waiting, prove) = client
         .prove(&answer, town.keys().anchors(), key, certificate)
         .unwrap();
-    let grant = server.handle_prove(&prove, now_ms, &mut rng).unwrap();
+    let grant = server.handle_prove(&prove, now_ms).unwrap();
     waiting.finish(&grant, now_ms).unwrap().0
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use onegrid_core::net::{Roots, now_ms};
 use onegrid_tests::onegrid::{OnlinePhone, Operator, way_to};
+use onegrid_tests::postgres::Postgres;
 use serde_json::Value;
 
 const PAGE: &str = include_str!("../../../docs/operations.md");
@@ -92,6 +93,13 @@ async fn json_of_every_command_has_the_documented_keys() {
     look("keys install", &["list"]);
     look("restore", &["copy"]);
     accounts(&operator, &mut look);
+    match Postgres::start() {
+        Some(postgres) => {
+            let url = postgres.url();
+            look("migrate", &["--to", &url, "--yes", "--actor", "zhang"]);
+        }
+        None => drop(left.remove("migrate")),
+    }
     // `Operator::serve` has read the line of the server.
     assert_eq!(left.into_keys().collect::<Vec<_>>(), ["serve"]);
 }

@@ -21,6 +21,12 @@ impl HandshakeKey {
     pub fn generate(rng: &mut dyn CryptoRng) -> Self {
         let mut key = Zeroizing::new([0; 32]);
         rng.fill_bytes(key.as_mut_slice());
+        Self::from_bytes(&key)
+    }
+
+    /// Makes the key from 32 random bytes, which several nodes share.
+    #[must_use]
+    pub fn from_bytes(key: &[u8; 32]) -> Self {
         Self(ChaCha20Poly1305::new(&Key::from(*key)))
     }
 

@@ -157,17 +157,17 @@ impl Proven {
         &self.certificate
     }
 
-    /// Opens the session. Returns the state that the server keeps and the message to the phone.
+    /// Opens the session under the name `id`, which no other session has. Returns the state that the server
+    /// keeps and the message to the phone.
+    #[must_use]
     pub fn grant(
         self,
         generation: u32,
         secrets: MeetingSecrets,
         newer: Option<RawCertificate>,
         now_ms: i64,
-        rng: &mut dyn CryptoRng,
+        id: SessionId,
     ) -> (Session, Vec<u8>) {
-        let mut id = SessionId([0; 16]);
-        rng.fill_bytes(&mut id.0);
         let expires_ms = now_ms.saturating_add(SESSION_MS);
         let grant = write(&SessionGrant {
             session: id,

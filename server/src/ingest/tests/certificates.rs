@@ -31,7 +31,7 @@ impl TestServer {
         let (waiting, prove) = client
             .prove(&answer, anchors, &phone.key, &phone.certificate)
             .unwrap();
-        let grant = server.handle_prove(&prove, now_ms, &mut *rng).unwrap();
+        let grant = server.handle_prove(&prove, now_ms).unwrap();
         let (session, grant) = waiting.finish(&grant, now_ms).unwrap();
         phone.session = session;
         phone.clock_ms = now_ms;

@@ -72,8 +72,4 @@ impl Store for MeanwhileStore {
     fn seal_report(&self) -> StoreResult<Option<SealReport>> {
         self.inner.seal_report()
     }
-
-    fn backup(&self, to: &std::path::Path) -> StoreResult<()> {
-        self.inner.backup(to)
-    }
 }

@@ -11,13 +11,18 @@ use onegrid_core::record::{Node, NodeBody, Record};
 
 const MINUTE_MS: i64 = 60_000;
 
-/// A deployment whose gas goes to the gas company, with these times, and a case that was reported at once.
-fn dispatched(times: &str) -> (TestServer, Envelope) {
-    let rules = format!(
+/// Rules that send gas to the gas company, with these times.
+pub(super) fn rules(times: &str) -> Rules {
+    let text = format!(
         "version = 1\n[[rule]]\ncode = \"gas\"\ncategories = [\"gas\"]\n\
          severity = \"serious\"\ndispatch_kind = \"utility\"\nescalate = true\n{times}"
     );
-    let world = TestServer::with(Rules::parse(&rules, "test").unwrap());
+    Rules::parse(&text, "test").unwrap()
+}
+
+/// A deployment whose gas goes to the gas company, with these times, and a case that was reported at once.
+fn dispatched(times: &str) -> (TestServer, Envelope) {
+    let world = TestServer::with(rules(times));
     let mut reporter = world.phone(VOLUNTEER_WANG);
     let genesis = reporter.report("gas");
     reporter.push(&world.server, &[&genesis]);
@@ -32,7 +37,7 @@ fn record(world: &TestServer, id: RecordId) -> Record {
 }
 
 /// The rules that have made the case go up, in the order of their names, and the level of the case.
-fn gone_up(world: &TestServer, id: RecordId) -> (Vec<String>, AreaLevel) {
+pub(super) fn gone_up(world: &TestServer, id: RecordId) -> (Vec<String>, AreaLevel) {
     let record = record(world, id);
     let event = |node: &Node| match &node.body {
         NodeBody::Event { event, .. } => Some((**event).clone()),

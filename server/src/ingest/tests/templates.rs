@@ -93,7 +93,11 @@ fn imported_version_stays_when_the_program_ships_another() {
                 imported_ms: NOW,
                 imported_by: "admin".to_owned(),
             })?;
-            directory::publish(tx, &keys, &[DirectoryEntry::Template(template.into())])?;
+            directory::publish(
+                tx,
+                &keys,
+                &[DirectoryEntry::Template(template.clone().into())],
+            )?;
             Ok(())
         });
     stored.unwrap();

@@ -30,6 +30,7 @@ use crate::rules::Rules;
 use crate::server::Server;
 use crate::store::Store;
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
+use crate::store::twice::TwiceStore;
 
 /// A server over a store in a file, with its keys.
 pub(crate) struct TestServer {
@@ -71,6 +72,13 @@ impl TestServer {
         open(&self.folder.path().join("onegrid.db"))
     }
 
+    /// Copies all committed data into a new file.
+    pub(crate) fn copy_store(&self, to: &std::path::Path) {
+        let file = self.folder.path().join("onegrid.db");
+        let store = SqliteStore::open(&file, SqliteOptions::default()).unwrap();
+        store.backup(to).unwrap();
+    }
+
     /// Changes the file behind the back of the store, as a failing disk does.
     pub(crate) fn spoil(&self, sql: &str, of: &[u8]) {
         let file = rusqlite::Connection::open(self.folder.path().join("onegrid.db")).unwrap();
@@ -81,6 +89,11 @@ impl TestServer {
     pub(crate) fn reopened(&self) -> Server {
         let store = self.store_again();
         Server::open(store, self.keys.clone(), Rules::none()).unwrap()
+    }
+
+    /// Another node over the same file, with rules of automatic moves.
+    pub(crate) fn second_node(&self, rules: Rules) -> Server {
+        Server::open(self.store_again(), self.keys.clone(), rules).unwrap()
     }
 
     /// Writes or changes the roles of a person.
@@ -132,7 +145,8 @@ impl TestServer {
 }
 
 fn open(path: &std::path::Path) -> Arc<dyn Store> {
-    Arc::new(SqliteStore::open(path, SqliteOptions::default()).unwrap())
+    let store = SqliteStore::open(path, SqliteOptions::default()).unwrap();
+    Arc::new(TwiceStore::new(Arc::new(store)))
 }
 
 pub(crate) fn session(
@@ -148,7 +162,7 @@ pub(crate) fn session(
     let (waiting, prove) = client
         .prove(&answer, keys.anchors(), key, certificate)
         .unwrap();
-    let grant = server.handle_prove(&prove, now_ms, rng)?;
+    let grant = server.handle_prove(&prove, now_ms)?;
     Ok(waiting.finish(&grant, now_ms).unwrap().0)
 }
 

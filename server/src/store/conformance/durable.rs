@@ -103,7 +103,7 @@ fn a_backup_is_a_whole_store_and_a_file_of_another_kind_is_none() {
         .write::<_, StoreError>(|tx| tx.set_meta("here", &[1]))
         .unwrap();
     let copy = backend.0.path().join("copy.db");
-    store.backup(&copy).unwrap();
+    backend.copy(&copy);
     let opened: Arc<dyn Store> =
         Arc::new(sqlite::SqliteStore::open(&copy, sqlite::SqliteOptions::default()).unwrap());
     assert_eq!(opened.read(|tx| tx.meta("here")).unwrap(), Some(vec![1]));
@@ -133,7 +133,7 @@ fn backup_of_a_busy_store_is_a_snapshot() {
                 busy.write::<_, StoreError>(write).unwrap();
             }
         });
-        store.backup(&copy).unwrap();
+        backend.copy(&copy);
     });
     let opened: Arc<dyn Store> =
         Arc::new(sqlite::SqliteStore::open(&copy, sqlite::SqliteOptions::default()).unwrap());

@@ -86,18 +86,19 @@ pub(crate) fn a_certificate_is_needed_from_its_first_position_on(backend: &dyn B
     begin(&store);
     store
         .write::<_, StoreError>(|tx| {
-            assert!(tx.need_certificate(STREAM, CERTIFICATE, 5)?);
-            assert!(!tx.need_certificate(STREAM, CERTIFICATE, 9)?);
+            tx.need_certificate(STREAM, CERTIFICATE, 5)?;
+            tx.need_certificate(STREAM, CERTIFICATE, 9)?;
             assert_eq!(tx.stream_certificates(STREAM, 4, 5)?, [CERTIFICATE]);
             assert_eq!(tx.stream_certificates(STREAM, 5, 100)?, []);
             assert_eq!(tx.stream_certificates(OTHER, 0, 100)?, []);
             tx.forget_certificates(STREAM, &[CERTIFICATE])?;
-            assert!(tx.need_certificate(STREAM, CERTIFICATE, 12)?);
+            tx.need_certificate(STREAM, CERTIFICATE, 12)?;
             assert_eq!(tx.stream_certificates(STREAM, 5, 100)?, [CERTIFICATE]);
-            assert!(tx.need_certificate(STREAM, Hash([0; 32]), 1).is_err());
             Ok(())
         })
         .unwrap();
+    let unknown = store.write::<_, StoreError>(|tx| tx.need_certificate(STREAM, Hash([0; 32]), 1));
+    assert!(unknown.is_err());
 }
 
 pub(crate) fn what_a_stream_says_now_replaces_what_it_said(backend: &dyn Backend) {
@@ -145,7 +146,7 @@ pub(crate) fn nothing_that_an_undone_job_looked_up_or_wrote_is_remembered(backen
         tx.put_certificate(CERTIFICATE, DeviceId([9; 16]), &certificate)?;
         put(tx, 1, RecordId([1; 16]), accepted(1))?;
         assert_eq!(tx.append(STREAM, &[added(1), added(2)])?.position, 2);
-        assert!(tx.need_certificate(STREAM, CERTIFICATE, 1)?);
+        tx.need_certificate(STREAM, CERTIFICATE, 1)?;
         Err(StoreError::Missing("a reason to go on"))
     });
     assert!(undone.is_err());
@@ -159,7 +160,9 @@ pub(crate) fn nothing_that_an_undone_job_looked_up_or_wrote_is_remembered(backen
             assert_eq!(tx.append(OTHER, &[added(4)])?.position, 1);
             assert_eq!(tx.append(STREAM, &[added(5)])?.position, 2);
             assert_eq!(tx.head(STREAM)?.position, 2);
-            assert!(tx.need_certificate(STREAM, CERTIFICATE, 2)?);
+            let unknown = StreamId::Unit(UnitId([3; 16]));
+            assert_eq!(tx.heads(&[OTHER, unknown, STREAM])?, [1, 0, 2]);
+            tx.need_certificate(STREAM, CERTIFICATE, 2)?;
             // A stream takes over the state of a record at the time when it begins to hold the record.
             tx.put_record(&record(1, true, 10))?;
             tx.hold(STREAM, RecordId([1; 16]))?;

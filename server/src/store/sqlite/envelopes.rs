@@ -61,7 +61,7 @@ pub(super) fn certificates_of(db: &Connection, record: RecordId) -> Result<Vec<H
 
 /// Stores the bytes of an envelope, unless they are stored already. Returns whether they were missing. If a
 /// pack listed the envelope before, its verdict stays. `certificate` is the certificate's row number.
-pub(super) fn put(db: &Connection, envelope: &NewEnvelope<'_>, certificate: i64) -> Result<bool> {
+pub(super) fn put(db: &Connection, envelope: &NewEnvelope<'_>, certificate: i64) -> Result<()> {
     db.prepare_cached(
         "INSERT INTO envelopes
              (id, record_id, author, certificate_no, header, body, signature, status, verdict)
@@ -81,7 +81,7 @@ pub(super) fn put(db: &Connection, envelope: &NewEnvelope<'_>, certificate: i64)
         status_code(&envelope.verdict),
         cbor(&envelope.verdict),
     ])
-    .map(|rows| rows == 1)
+    .map(drop)
 }
 
 pub(super) fn set_verdict(db: &Connection, id: EnvelopeId, verdict: Verdict) -> Result<bool> {

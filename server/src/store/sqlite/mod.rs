@@ -7,6 +7,7 @@ mod administration;
 mod attachments;
 mod bases;
 mod convert;
+mod copy;
 mod envelopes;
 mod feed;
 mod memo;
@@ -33,6 +34,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
+
+pub use copy::SqliteEnd;
 
 use super::{Fate, Job, Reader, SealKey, SealReport, Store, StoreError, StoreResult};
 use pool::Pool;
@@ -154,8 +157,11 @@ impl Store for SqliteStore {
             .map_err(convert::failure)?;
         Ok(Some(report))
     }
+}
 
-    fn backup(&self, to: &Path) -> StoreResult<()> {
+impl SqliteStore {
+    /// Copies all committed data into a new file, while other work continues.
+    pub fn backup(&self, to: &Path) -> StoreResult<()> {
         let from = self.pool.take()?;
         // A read transaction fixes the state that is copied. Without it, every commit of another connection
         // would begin the copy again. The pool ends the transaction when the connection returns.

@@ -178,19 +178,18 @@ fn load_row(row: &Row<'_>, rest: bool) -> Result<LoadRow> {
     })
 }
 
-/// Returns whether the need is new.
 pub(super) fn need_certificate(
     db: &Connection,
     stream_no: i64,
     certificate_no: i64,
     position: u64,
-) -> Result<bool> {
+) -> Result<()> {
     db.prepare_cached(
         "INSERT OR IGNORE INTO stream_certificates (stream_no, certificate_no, position)
          VALUES (?, ?, ?)",
     )?
     .execute(params![stream_no, certificate_no, int(position)])
-    .map(|rows| rows == 1)
+    .map(drop)
 }
 
 pub(super) fn forget_certificate(db: &Connection, stream: StreamId, hash: Hash) -> Result<()> {

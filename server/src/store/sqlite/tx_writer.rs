@@ -217,16 +217,15 @@ impl Writer for Tx<'_> {
         stream: StreamId,
         certificate: Hash,
         position: u64,
-    ) -> StoreResult<bool> {
+    ) -> StoreResult<()> {
         let certificate = self.certificate_no(certificate)?;
         let stream = self.memo.stream_made(self.db, stream).map_err(failure)?.no;
         if self.memo.is_needed(stream, certificate) {
-            return Ok(false);
+            return Ok(());
         }
-        let first = streams::need_certificate(self.db, stream, certificate, position);
-        let first = first.map_err(failure)?;
+        streams::need_certificate(self.db, stream, certificate, position).map_err(failure)?;
         self.memo.needed(stream, certificate);
-        Ok(first)
+        Ok(())
     }
 
     fn forget_certificates(&mut self, stream: StreamId, certificates: &[Hash]) -> StoreResult<()> {
@@ -236,7 +235,7 @@ impl Writer for Tx<'_> {
         })
     }
 
-    fn put_envelope(&mut self, envelope: &NewEnvelope<'_>) -> StoreResult<bool> {
+    fn put_envelope(&mut self, envelope: &NewEnvelope<'_>) -> StoreResult<()> {
         let certificate = self.certificate_no(envelope.certificate)?;
         envelopes::put(self.db, envelope, certificate).map_err(failure)
     }

@@ -115,7 +115,7 @@ fn run_sealed(connection: &Connection, sealer: &Sealer, jobs: Vec<Job>) -> Store
     Ok(sealing)
 }
 
-fn run_one(connection: &Connection, sealer: &Sealer, job: Job) -> StoreResult<()> {
+fn run_one(connection: &Connection, sealer: &Sealer, mut job: Job) -> StoreResult<()> {
     let before = sealer.snapshot();
     connection.execute_batch("SAVEPOINT job").map_err(failure)?;
     let fate = catch_unwind(AssertUnwindSafe(|| job(&mut Tx::new(connection))));
