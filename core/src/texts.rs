@@ -133,6 +133,17 @@ pub fn say(code: &str, lang: Lang, values: &[(&str, &str)]) -> String {
     text(code, lang).map_or_else(|| code.to_owned(), |template| fill(template, values))
 }
 
+/// The code of a word as a kind says it, `area.name_kind`, or else as all kinds do, `area.name`.
+#[must_use]
+pub fn word_code(area: &str, name: &str, kind: &str) -> String {
+    let own = format!("{area}.{name}_{kind}");
+    if LINES.contains_key(own.as_str()) {
+        own
+    } else {
+        format!("{area}.{name}")
+    }
+}
+
 /// Every code of the table, in no particular order.
 pub fn codes() -> impl Iterator<Item = &'static str> {
     LINES.keys().copied()

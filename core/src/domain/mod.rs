@@ -4,7 +4,7 @@
 //!  Entry* ──▶ case::fold ──▶ RecordState ──▶ stream::streams_of   (who may receive it)
 //!                 │ ▲
 //!                 ▼ │ state that the author had seen
-//!             may::may  (table of role × action)  +  case::table (state × move)
+//!             may::may  (permissions: role × action)  +  case::table (state × move)
 //!
 //!  kinds/<kind> ──▶ KindSpec ──▶ everything above, and content::Content (fields of a record)
 //! ```
@@ -26,10 +26,13 @@ pub mod directory;
 mod fixed_math;
 pub mod form;
 pub mod geometry;
+pub mod handling;
 pub mod kind;
 pub mod kinds;
+pub mod moves;
 pub mod names;
 pub mod notification;
+pub mod permissions;
 pub mod point;
 pub mod polygon;
 pub mod position;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::area::AreaLevel;
 use super::case::{Party, RecordState};
-use super::may::table::{Cell, Row, cell};
+use super::permissions::{Cell, Row, cell};
 use super::{AreaPath, Audience, Grant, Role, Scope};
 use crate::id::{AreaId, MemberId, ParseIdError, UnitId, ZoneId};
 

@@ -14,8 +14,16 @@ impl Record {
     /// office is a decision, because it moves the reporter's ladder and every phone must be able to tell
     /// whose it is. Members of the dispatched unit know each other, so their words make none of them a
     /// witness. The reporter stays hidden under every certificate, even a reporter who is one of them.
+    ///
+    /// Only a case has witnesses. The parties of a record with steps know who called or assigned them.
     #[must_use]
     pub fn witnesses(&self) -> HashSet<Hash> {
+        if self
+            .genesis()
+            .is_some_and(|facts| facts.kind.steps().is_some())
+        {
+            return HashSet::new();
+        }
         let reporter = self.state().map(|state| state.reporter_device);
         let mut witnesses = HashSet::new();
         let mut deciders = HashSet::new();

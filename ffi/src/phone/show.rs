@@ -7,6 +7,7 @@ use onegrid_core::domain::position::Position;
 use onegrid_core::domain::{Audience, RecordKind};
 use onegrid_core::id::MemberId;
 use onegrid_core::replica::{self, ConflictSubject, Near, Reader, RecordView};
+use onegrid_core::texts::word_code;
 
 use super::directory::place_names;
 use crate::error::Answer;
@@ -84,6 +85,7 @@ pub(super) fn detail(reader: &Reader, view: &RecordView, now: i64) -> Answer<Rec
     let (zh_area, en_area) = place_names(reader, &place)?;
     let reporter = state.and_then(|state| state.reporter);
     let case = state.and_then(|state| state.case());
+    let handling = state.and_then(|state| state.handling());
     let assignments = state.map(case::RecordState::assignments);
     let fields = view.content.as_ref().map(content::Content::fields);
     let fields = fields.unwrap_or_default().into_iter();
@@ -99,15 +101,15 @@ pub(super) fn detail(reader: &Reader, view: &RecordView, now: i64) -> Answer<Rec
         assignments: assignments
             .unwrap_or_default()
             .iter()
-            .map(|one| assignment(reader, one))
+            .map(|one| assignment(reader, one, view.facts.kind))
             .collect::<Answer<_>>()?,
         conflicts: view.conflicts.iter().map(conflict).collect(),
         set_aside: view.set_aside.iter().map(set_aside).collect(),
         comments: view.comments.iter().map(comment).collect(),
         merged_into: case.and_then(|case| case.merged_into.map(|into| into.to_string())),
         linked: view.facts.linked.map(|linked| linked.to_string()),
-        urged: case.map_or(0, |case| case.urged),
-        supervised: case.is_some_and(|case| case.supervised),
+        urged: handling.map_or(0, |handling| handling.urged),
+        supervised: handling.is_some_and(|handling| handling.supervised),
         suspended: case.is_some_and(|case| case.suspended.is_some()),
         suspended_until_ms: case
             .and_then(|case| case.suspended)
@@ -170,12 +172,13 @@ pub(super) fn stored(position: &Position) -> content::StoredPosition {
     content::StoredPosition::of(*position)
 }
 
-fn assignment(reader: &Reader, one: &case::Assignment) -> Answer<Assignment> {
+fn assignment(reader: &Reader, one: &case::Assignment, kind: RecordKind) -> Answer<Assignment> {
     let (unit, member, names) = match one.to {
         Party::Unit(unit) => (Some(unit.to_string()), None, reader.unit_name(unit)?),
         Party::Member(member) => (None, Some(member.to_string()), reader.member_name(member)?),
     };
     let (zh, en) = names.unwrap_or_default();
+    let state = AssignmentState::name(one.state);
     Ok(Assignment {
         id: one.id.to_string(),
         unit,
@@ -183,7 +186,7 @@ fn assignment(reader: &Reader, one: &case::Assignment) -> Answer<Assignment> {
         zh,
         en,
         part: Word::of("part", one.part.name()),
-        state: Word::of("assignment", AssignmentState::name(one.state)),
+        state: Word::keyed(&word_code("assignment", state, kind.name()), state),
         is_final: one.is_final,
         accept_by_ms: one.deadlines.accept_by_ms,
         arrive_by_ms: one.deadlines.arrive_by_ms,
@@ -280,7 +283,7 @@ pub(super) fn move_option(option: case::MoveOption) -> MoveOption {
     let reasons = reasons.map(|reason| Word::of("reason", reason.name));
     let role = option.allowed.as_ref().ok().map(|grant| grant.role);
     MoveOption {
-        movement: Word::of("act", option.name()),
+        movement: Word::keyed(&option.word_code(), option.name()),
         assignment: option.assignment.map(|id| id.to_string()),
         request: option.request.map(|id| id.to_string()),
         reasons: reasons.collect(),

@@ -26,6 +26,11 @@ impl Word {
         Self::in_table(speakable(code, &[]), code)
     }
 
+    /// Returns the word of `code` that has the given key in the table.
+    pub(crate) fn keyed(key: &str, code: &str) -> Self {
+        Self::in_table(key, code)
+    }
+
     fn in_table(key: &str, code: &str) -> Self {
         let word = |lang| text(key, lang).unwrap_or(code).to_owned();
         Self {

@@ -173,9 +173,9 @@ fn escalation(
     if overdue_ms > now_ms {
         return None;
     }
-    let to = level_above(case.level)?;
+    let to = level_above(case.handling.level)?;
     let rule = Code::new(name).ok()?;
-    let raised = raised_to(record, case.level);
+    let raised = raised_to(record, case.handling.level);
     Some(Move {
         rule: name.to_owned(),
         cause: assignment.id,
@@ -222,7 +222,7 @@ fn next_overdue<'a>(
     case: &'a CaseState,
     ground: &Ground,
 ) -> Option<(&'a Assignment, i64, &'static str)> {
-    level_above(case.level)?;
+    level_above(case.handling.level)?;
     if !case.deadlines_run() {
         return None;
     }
@@ -230,7 +230,8 @@ fn next_overdue<'a>(
     if !rules.escalates(category.as_str(), &ground.view.directory) {
         return None;
     }
-    case.assignments
+    case.handling
+        .assignments
         .iter()
         .filter(|assignment| assignment.part == Part::Lead)
         .flat_map(|assignment| {

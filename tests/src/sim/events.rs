@@ -47,7 +47,7 @@ pub fn event(movement: Move, makings: &Makings<'_>, chance: &mut Chance) -> Even
     } = *makings;
     let text = || Text::new(words).unwrap();
     let note = Some(text());
-    let level = state.case().map(|case| case.level);
+    let level = state.handling().map(|handling| handling.level);
     let photo = |chance: &mut Chance| vec![Hash(chance.bytes())];
     let assignments: Vec<EnvelopeId> = state.assignments().iter().map(|a| a.id).collect();
     let assignment = chance
@@ -152,7 +152,8 @@ pub fn event(movement: Move, makings: &Makings<'_>, chance: &mut Chance) -> Even
             reason: text(),
         }),
         Move::GrantExtension => {
-            let all = state.case().into_iter().flat_map(|case| &case.extensions);
+            let handling = state.handling().into_iter();
+            let all = handling.flat_map(|handling| &handling.extensions);
             let asked: Vec<EnvelopeId> = all.map(|e| e.request).collect();
             Event::GrantExtension(p::GrantExtension {
                 request: chance.pick(&asked).unwrap_or(assignment),

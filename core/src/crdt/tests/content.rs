@@ -11,6 +11,7 @@ use crate::domain::kinds::place::Place;
 use crate::domain::kinds::request::Request;
 use crate::domain::kinds::tip::Tip;
 use crate::domain::kinds::visit::Visit;
+use crate::domain::kinds::whistle::Whistle;
 use crate::id::RecordId;
 
 #[test]
@@ -56,6 +57,16 @@ fn every_kind_keeps_its_own_fields() {
         }),
         Content::from(Note {
             details: details.clone(),
+        }),
+        Content::from(Whistle {
+            details: details.clone(),
+            joint_type: Some(1),
+            from_record: Some(RecordId([8; 16])),
+            meet_ms: Some(1_700_000_000_000),
+            meet_place: Some("武林路 133 号门口".into()),
+            found: Some(6),
+            solved: Some(4),
+            findings: Some("发现 6 只，收缴 4 只".into()),
         }),
         Content::from(Place {
             details,

@@ -1,15 +1,12 @@
 //! Changes the state by one effective event. The fold has decided before whether the event is effective.
 
-use super::payload::{self, Partner};
-use super::state::{Conflict, Extension, Side, Suspension};
+use super::payload;
+use super::state::{Conflict, Side, Suspension};
 use super::{
-    Assignment, AssignmentState, CaseState, Deadlines, Entry, Event, Move, OnBehalfOf, Part, Party,
-    RecordState, Stage,
+    AssignmentState, CaseState, Entry, Event, Handling, Move, OnBehalfOf, Part, RecordState, Stage,
 };
 use crate::domain::AreaPath;
-use crate::domain::area::AreaLevel;
 use crate::domain::steps::{StageEntry, StepsState};
-use crate::id::EnvelopeId;
 
 impl RecordState {
     /// Applies an effective event at its effective time.
@@ -23,8 +20,11 @@ impl RecordState {
         if matches!(event, Event::Seen(_)) {
             self.open_for_reporter(entry, now_ms);
         }
-        if let (Event::Step(made), Some(steps)) = (event, self.steps.as_mut()) {
-            enter(steps, entry, made, now_ms);
+        if let Some(steps) = self.steps.as_mut() {
+            match event {
+                Event::Step(made) => enter(steps, entry, made, now_ms),
+                _ => steps.handling.apply(entry.id, event, behalf, now_ms),
+            }
         }
         let Some((movement, case)) = event.movement().zip(self.case.as_mut()) else {
             return;
@@ -69,28 +69,15 @@ fn enter(steps: &mut StepsState, entry: &Entry, made: &payload::KindStep, now_ms
 impl CaseState {
     /// The state at the birth of a record in this area.
     pub(super) fn born(home: AreaPath) -> Self {
-        // A case that belongs to no village starts where it was born.
-        let level = match home.level() {
-            AreaLevel::District => AreaLevel::District,
-            AreaLevel::Town => AreaLevel::Town,
-            AreaLevel::Village | AreaLevel::Grid => AreaLevel::Village,
-        };
         Self {
             stage: Stage::Reported,
             stage_below: Stage::Reported,
             category: None,
             severity: None,
             grid: None,
-            lead_area: home,
-            support_areas: Vec::new(),
-            level,
-            assignments: Vec::new(),
-            returns: 0,
-            extensions: Vec::new(),
+            handling: Handling::born(home),
             danger: false,
             handled_on_spot: false,
-            urged: 0,
-            supervised: false,
             suspended: None,
             merged_into: None,
             merge: None,
@@ -149,34 +136,6 @@ impl CaseState {
         };
         match event {
             Event::Triage(triage) => self.triage(triage),
-            Event::Dispatch(d) => {
-                self.assign(entry.id, d.to, d.part, d.deadlines, now_ms);
-            }
-            Event::AssignFinally(a) => {
-                self.assign(entry.id, a.to, Part::Lead, a.deadlines, now_ms)
-                    .is_final = true;
-            }
-            Event::Share(share) => match share.with {
-                Partner::Party(party) => {
-                    self.assign(entry.id, party, Part::Support, share.deadlines, now_ms);
-                }
-                Partner::Area(area) => self.support_areas.push(area),
-            },
-            Event::Transfer(transfer) => {
-                self.lead_area = transfer.to;
-                self.support_areas.retain(|area| *area != transfer.to);
-            }
-            Event::RequestExtension(request) => self.extensions.push(Extension {
-                request: entry.id,
-                assignment: request.assignment,
-                until_ms: request.until_ms,
-                granted_ms: None,
-            }),
-            Event::GrantExtension(grant) => self.extend(grant),
-            // Two people who raised the same level raised it once. The widest level counts.
-            Event::Escalate(escalate) => self.level = self.level.min(escalate.to),
-            Event::Urge(_) => self.urged = self.urged.saturating_add(1),
-            Event::Supervise(_) => self.supervised = true,
             Event::Suspend(suspend) => {
                 let until_ms = suspend.until_ms;
                 self.suspended = Some(Suspension {
@@ -201,7 +160,7 @@ impl CaseState {
             Event::FollowUp(_) => self.over = Some(Stage::FollowedUp),
             Event::Dismiss(_) => self.over = Some(Stage::Dismissed),
             Event::HandToPolice(_) => self.over = Some(Stage::HandedToPolice),
-            _ => self.step(event, movement, behalf, now_ms),
+            _ => self.handling.apply(entry.id, event, behalf, now_ms),
         }
         conflict
     }
@@ -233,89 +192,10 @@ impl CaseState {
         }
     }
 
-    fn assign(
-        &mut self,
-        id: EnvelopeId,
-        to: Party,
-        part: Part,
-        deadlines: Deadlines,
-        now_ms: i64,
-    ) -> &mut Assignment {
-        self.assignments.push(Assignment {
-            id,
-            to,
-            part,
-            state: AssignmentState::Dispatched,
-            is_final: false,
-            deadlines,
-            dispatched_ms: now_ms,
-            accepted_ms: None,
-            arrived_ms: None,
-            resolved_ms: None,
-            ended_ms: None,
-            on_behalf: None,
-        });
-        self.assignments.last_mut().expect("one was pushed above")
-    }
-
-    fn extend(&mut self, grant: &payload::GrantExtension) {
-        let request = self
-            .extensions
-            .iter_mut()
-            .find(|known| known.request == grant.request);
-        let Some(request) = request else {
-            return;
-        };
-        request.granted_ms = Some(grant.until_ms);
-        let id = request.assignment;
-        if let Some(assignment) = self.assignments.iter_mut().find(|known| known.id == id) {
-            assignment.deadlines.resolve_by_ms = Some(grant.until_ms);
-        }
-    }
-
-    /// One step of an assignment.
-    fn step(&mut self, event: &Event, movement: Move, behalf: Option<&OnBehalfOf>, now_ms: i64) {
-        let Some(id) = event.assignment() else {
-            return;
-        };
-        let Some(assignment) = self.assignments.iter_mut().find(|known| known.id == id) else {
-            return;
-        };
-        if let Some(behalf) = behalf {
-            assignment.on_behalf = Some(behalf.clone());
-        }
-        match movement {
-            Move::Accept => {
-                assignment.state = AssignmentState::Accepted;
-                assignment.accepted_ms = Some(now_ms);
-            }
-            Move::Arrive => {
-                assignment.state = AssignmentState::OnSite;
-                assignment.arrived_ms = Some(now_ms);
-            }
-            Move::Resolve => {
-                assignment.state = AssignmentState::Resolved;
-                assignment.resolved_ms = Some(now_ms);
-            }
-            Move::Return => {
-                assignment.state = AssignmentState::Returned;
-                assignment.ended_ms = Some(now_ms);
-                if assignment.part == Part::Lead {
-                    self.returns = self.returns.saturating_add(1);
-                }
-            }
-            Move::Withdraw => {
-                assignment.state = AssignmentState::Withdrawn;
-                assignment.ended_ms = Some(now_ms);
-            }
-            _ => {}
-        }
-    }
-
     /// Takes back the endings, because something is still wrong. The parties that had resolved are at work
     /// again, and the stage above the work is gone.
     fn take_back_endings(&mut self, movement: Move) {
-        for assignment in &mut self.assignments {
+        for assignment in &mut self.handling.assignments {
             if assignment.part == Part::Lead && assignment.state == AssignmentState::Resolved {
                 assignment.state = AssignmentState::Accepted;
                 assignment.resolved_ms = None;
@@ -356,7 +236,12 @@ impl CaseState {
 
     /// The stage that follows from the assignments.
     fn work_stage(&self) -> Stage {
-        let leads = || self.assignments.iter().filter(|a| a.part == Part::Lead);
+        let leads = || {
+            self.handling
+                .assignments
+                .iter()
+                .filter(|a| a.part == Part::Lead)
+        };
         let most_advanced = leads().filter(|a| a.state.is_open()).map(|a| a.state).max();
         match most_advanced {
             Some(AssignmentState::OnSite) => return Stage::OnSite,
@@ -365,7 +250,7 @@ impl CaseState {
             None => {}
         }
         let resolved = leads().any(|a| a.state == AssignmentState::Resolved);
-        match self.returns {
+        match self.handling.returns {
             _ if resolved || self.handled_on_spot => Stage::Resolved,
             0 if self.category.is_some() => Stage::Triaged,
             0 => Stage::Reported,

@@ -2,7 +2,7 @@
 //! from the deadlines and the caller's clock.
 
 use super::table::{Next, next};
-use super::{Assignment, AssignmentState, CaseState, Move};
+use super::{Assignment, AssignmentState, CaseState, Move, RecordState};
 
 /// The deadlines of the steps that an assignment still needs, each with its step: accept, arrive, resolve.
 pub fn still_to_meet(assignment: &Assignment) -> impl Iterator<Item = (Move, i64)> + use<> {
@@ -33,13 +33,32 @@ impl CaseState {
     pub fn deadlines_run(&self) -> bool {
         self.suspended.is_none() && !self.stage.is_ended()
     }
+}
+
+impl RecordState {
+    fn deadlines_run(&self) -> bool {
+        match (self.case(), self.steps()) {
+            (Some(case), _) => case.deadlines_run(),
+            (None, Some(steps)) => !steps.stage.is_ended,
+            (None, None) => false,
+        }
+    }
+
+    /// Whether the parties have work to do in this stage.
+    fn has_work(&self) -> bool {
+        match (self.case(), self.steps()) {
+            (Some(case), _) => next(case.stage, Move::Resolve) != Next::No,
+            // Late work is possible after the end, and nobody waits for it.
+            (None, Some(steps)) => !steps.stage.is_ended && steps.allows(Move::Resolve),
+            (None, None) => false,
+        }
+    }
 
     /// The assignments that still allow a step.
     pub fn open_assignments(&self) -> impl Iterator<Item = &Assignment> {
-        let steps = next(self.stage, Move::Resolve) != Next::No;
-        self.assignments
-            .iter()
-            .filter(move |one| steps && one.state.is_open())
+        let has_work = self.has_work();
+        let all = self.assignments().iter();
+        all.filter(move |one| has_work && one.state.is_open())
     }
 
     /// The next deadline of an assignment, ms UTC. It is overdue from that instant on.

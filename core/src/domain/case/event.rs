@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::moves::Move;
+use super::Move;
 use super::payload as p;
 use super::{FOLD_VERSION, Party};
 use crate::domain::Text;

@@ -311,33 +311,40 @@ impl<'a> Folder<'a> {
             return Ok(Outcome::Unjudged);
         }
         let effective_ms = self.graph.effective_ms[at];
-        if let (Event::Step(_), Some(steps)) = (event, &mut state.steps) {
-            steps.workers.extend(entry.author.member);
+        if let (Event::Step(made), Some(steps)) = (event, &mut state.steps) {
+            if let Some(member) = entry.author.member {
+                steps.workers.insert(member);
+                steps.made.insert((made.step, member));
+            }
             if let Some(meeting) = &meeting {
                 match meeting.standing_of(at) {
                     Standing::InForce => {}
                     Standing::Agrees => return Ok(Outcome::Effective),
                     Standing::Overtaken => return Err(Refusal::StepOvertaken),
+                    Standing::OwnWork => return Err(Refusal::OwnWorkElsewhere),
                 }
             }
         }
+        let decision = state.decision(event, movement);
         let Some(meeting) = meeting else {
             state.apply(entry, event, on_behalf_of.as_ref(), effective_ms);
-            state.settle(movement);
+            state.settle(decision);
             return Ok(Outcome::Effective);
         };
         meeting.overtaken(at, movement)?;
-        // An event that says that something is still wrong is effective in every stage.
-        if !event.is_danger() {
+        // An event that says that something is still wrong with a case is effective in every stage. A record
+        // with steps knows no danger.
+        let is_danger = event.is_danger() && state.steps.is_none();
+        if !is_danger {
             possible(state, event, entry.author.device)?;
         }
         meeting.broken_merge(at, state, event);
-        if event.is_danger() && meeting.asks_for_review(at) {
+        if is_danger && meeting.asks_for_review(at) {
             state.apply_late(entry, event, effective_ms);
         } else {
             state.apply(entry, event, on_behalf_of.as_ref(), effective_ms);
         }
-        meeting.effective(at, event, movement);
+        meeting.effective(at, event, movement, decision);
         Ok(Outcome::Effective)
     }
 }

@@ -2,7 +2,10 @@
 
 use super::payload::{KindStep, Partner};
 use super::table::{Next, next};
-use super::{Assignment, AssignmentState as A, Event, Move, Part, Party, RecordState, Refusal};
+use super::{
+    Assignment, AssignmentState as A, Event, Extension, Handling, Move, Part, Party, RecordState,
+    Refusal,
+};
 use crate::domain::RecordKind;
 use crate::domain::case::may::Denied;
 use crate::domain::steps::StepsState;
@@ -18,6 +21,15 @@ pub fn possible(state: &RecordState, event: &Event, device: DeviceId) -> Result<
     if matches!(event, Event::Attach(attach) if attach.media_type().is_none()) {
         return Err(Refusal::Newer);
     }
+    if let Some(steps) = state
+        .steps
+        .as_ref()
+        .filter(|steps| steps.table.has_move(movement))
+    {
+        let (stage, step) = (steps.stage.name, movement.name());
+        refuse_if(!steps.allows(movement), Refusal::StepNotNow { stage, step })?;
+        return handled(state, &steps.handling, event, movement);
+    }
     let Some(case) = &state.case else {
         return without_case(state.facts.kind, movement);
     };
@@ -32,6 +44,25 @@ pub fn possible(state: &RecordState, event: &Event, device: DeviceId) -> Result<
             Some(grid) if state.facts.home.with_grid(grid).is_none() => Err(Refusal::GridOutside),
             _ => Ok(()),
         },
+        Event::Merge(merge) => {
+            refuse_if(merge.into == record_of(state.genesis), Refusal::MergeSelf)
+        }
+        Event::MergeUndone(undone) => {
+            let in_force = case.merge.map(|merge| merge.id);
+            refuse_if(in_force != Some(undone.merge), Refusal::OtherMerge)
+        }
+        _ => handled(state, &case.handling, event, movement),
+    }
+}
+
+/// Whether a move of handling is possible, whatever the lifecycle.
+fn handled(
+    state: &RecordState,
+    handling: &Handling,
+    event: &Event,
+    movement: Move,
+) -> Result<(), Refusal> {
+    match event {
         Event::Dispatch(dispatch) => not_assigned(state, dispatch.to, dispatch.part),
         Event::AssignFinally(assign) => not_assigned(state, assign.to, Part::Lead),
         Event::Share(share) => match share.with {
@@ -40,22 +71,16 @@ pub fn possible(state: &RecordState, event: &Event, device: DeviceId) -> Result<
                 refuse_if(state.areas().any(|known| known == area), Refusal::SameArea)
             }
         },
-        Event::Transfer(transfer) => refuse_if(transfer.to == case.lead_area, Refusal::SameArea),
+        Event::Transfer(transfer) => {
+            refuse_if(transfer.to == handling.lead_area, Refusal::SameArea)
+        }
         Event::Escalate(escalate) => refuse_if(
-            case.level.above() != Some(escalate.to),
+            handling.level.above() != Some(escalate.to),
             Refusal::NotNextLevel,
         ),
         Event::GrantExtension(grant) => {
-            let open =
-                |x: &super::state::Extension| x.request == grant.request && x.granted_ms.is_none();
-            refuse_if(!case.extensions.iter().any(open), Refusal::NoRequest)
-        }
-        Event::Merge(merge) => {
-            refuse_if(merge.into == record_of(state.genesis), Refusal::MergeSelf)
-        }
-        Event::MergeUndone(undone) => {
-            let in_force = case.merge.map(|merge| merge.id);
-            refuse_if(in_force != Some(undone.merge), Refusal::OtherMerge)
+            let open = |x: &Extension| x.request == grant.request && x.granted_ms.is_none();
+            refuse_if(!handling.extensions.iter().any(open), Refusal::NoRequest)
         }
         _ => match event.assignment() {
             Some(id) => step(state.assignment(id).ok_or(Refusal::NoAssignment)?, movement),

@@ -371,7 +371,7 @@ impl MoveInput {
                 reason: self.reason()?,
             }),
             Move::Escalate => {
-                let level = state.case().map(|case| case.level);
+                let level = state.handling().map(|handling| handling.level);
                 let level = level.unwrap_or(AreaLevel::District);
                 Event::Escalate(p::Escalate {
                     // No level is above the district, so `guard` refuses the same level.
@@ -401,7 +401,8 @@ impl MoveInput {
 
     fn grant_extension(&self, state: &RecordState) -> Result<Event, InputError> {
         let request = self.request.ok_or(InputError::Missing(F::Request))?;
-        let mut all = state.case.iter().flat_map(|case| &case.extensions);
+        let handling = state.handling().into_iter();
+        let mut all = handling.flat_map(|handling| &handling.extensions);
         let asked = all.find(|one| one.request == request);
         let until_ms = self.until_ms.or(asked.map(|one| one.until_ms));
         Ok(Event::GrantExtension(p::GrantExtension {

@@ -6,16 +6,15 @@
 
 pub mod choice;
 mod readership;
-pub mod table;
 
 #[cfg(test)]
 mod tests;
 
 pub use self::readership::Readership;
-use self::table::{Cell, Row, cell, row_of};
 use super::payload::{KindStep, Partner};
-use super::{AssignmentState, Event, GenesisFacts, Move, OnBehalfOf, Party, RecordState};
-use crate::domain::steps::StepRight;
+use super::{AssignmentState, Event, GenesisFacts, Handling, Move, OnBehalfOf, Party, RecordState};
+use crate::domain::permissions::{Cell, Row, cell, row_of};
+use crate::domain::steps::StepTable;
 use crate::domain::{Audience, Grant, RecordKind, Role, Scope, Source};
 use crate::id::{MemberId, UnitId};
 
@@ -114,10 +113,11 @@ pub fn may(actor: &Actor<'_>, action: &Action<'_>) -> Result<(), Denied> {
         }
         Action::Edit(state) => {
             known_kind(state.facts.kind)?;
-            let kind = state.facts.kind.spec();
-            match kind.filter(|kind| kind.report == Row::FieldWork) {
-                Some(_) => writes_field_work(actor, state),
-                None => holds(actor, state, Row::Edit, None),
+            let kind = state.facts.kind.spec().ok_or(Denied::Newer)?;
+            if kind.report == Row::FieldWork || state.steps().is_some() {
+                writes_work(actor, state, kind.report)
+            } else {
+                holds(actor, state, Row::Edit, None)
             }
         }
         Action::Do {
@@ -138,10 +138,11 @@ fn known_kind(kind: RecordKind) -> Result<(), Denied> {
 
 fn may_report(actor: &Actor<'_>, facts: &GenesisFacts) -> Result<(), Denied> {
     let kind = facts.kind.spec().ok_or(Denied::Newer)?;
-    deny_unless(
-        cell(kind.report, actor.grant.role) != Cell::No,
-        Denied::Role,
-    )?;
+    let cell = cell(kind.report, actor.grant.role);
+    deny_unless(cell != Cell::No, Denied::Role)?;
+    // The record of a role that is held in a team belongs to that team.
+    let of_team = facts.team.is_some() && facts.team == actor.grant.scope.unit();
+    deny_unless(cell != Cell::Team || of_team, Denied::NotTeam)?;
     let audience = kind.audience.unwrap_or(facts.audience);
     deny_unless(audience == facts.audience, Denied::Audience)?;
     deny_unless(may_claim(actor.grant.role, facts.source), Denied::Source)?;
@@ -175,21 +176,21 @@ fn may_do(
     if state.frozen && !movement.is_always_possible() {
         return Err(Denied::Newer);
     }
-    let has_stages = match event {
-        Event::Step(_) => state.case().is_some() || state.steps().is_some(),
-        _ => state.case().is_some(),
+    let has_it = match state.steps() {
+        Some(steps) => movement == Move::Step || steps.table.has_move(movement),
+        None => state.case().is_some(),
     };
-    deny_unless(has_stages || movement.is_talk(), Denied::NotACase)?;
-    let row = match event {
-        Event::Step(step) => row_of_step(state, step)?,
-        _ => row_of(movement),
-    };
+    deny_unless(has_it || movement.is_talk(), Denied::NotACase)?;
+    let rows = rows_of(state, event, movement)?;
     let by_system = actor.grant.role == Role::System;
     deny_unless(by_system == event.is_automatic(), Denied::Rule)?;
     if let Some(behalf) = on_behalf_of {
-        return may_on_behalf(actor, state, event, row, behalf);
+        return any_row(&rows, |row| may_on_behalf(actor, state, event, row, behalf));
     }
-    holds(actor, state, row, Some(event))?;
+    any_row(&rows, |row| holds(actor, state, row, Some(event)))?;
+    if let Event::Step(step) = event {
+        not_by_author(actor, state, step)?;
+    }
     if actor.grant.role == Role::TeamLead {
         within_team(actor, event)?;
     }
@@ -200,24 +201,86 @@ fn may_do(
     deny_unless(!party, Denied::ResponsibleParty)
 }
 
-/// The row of a step. Only a newer version knows the rights of a step that this version does not know.
-fn row_of_step(state: &RecordState, step: &KindStep) -> Result<Row, Denied> {
+/// The rows of the permission table for an event: one of them is enough.
+fn rows_of(state: &RecordState, event: &Event, movement: Move) -> Result<Vec<Row>, Denied> {
     let Some(steps) = state.steps() else {
-        return Ok(row_of(Move::Step));
+        return Ok(vec![row_of(movement)]);
     };
-    let known = steps.table.step(step.step).ok_or(Denied::Newer)?;
-    let reason = step.reason.map(|code| steps.table.reason(code));
-    deny_unless(reason.is_none_or(|known| known.is_some()), Denied::Newer)?;
-    Ok(match known.right {
-        StepRight::Work => row_of(Move::Step),
-        StepRight::CallOff => Row::CallOff,
+    if let Event::Step(step) = event {
+        return Ok(vec![row_of_step(steps.table, step)?]);
+    }
+    let now: Vec<Row> = steps.table.rows_of(movement, steps.stage).collect();
+    if !now.is_empty() {
+        return Ok(now);
+    }
+    // The guard refuses a move that is not possible in this stage.
+    let specs = steps.table.handling.iter();
+    let ever: Vec<Row> = specs
+        .filter(|spec| spec.moves.contains(&movement))
+        .map(|spec| spec.row)
+        .collect();
+    Ok(if ever.is_empty() {
+        vec![row_of(movement)]
+    } else {
+        ever
     })
 }
 
-/// Whether the actor may write the content of field work. A role that may do such work suffices for the
-/// creator, for the people named in the record, for its team, and for all who made a step on it.
-fn writes_field_work(actor: &Actor<'_>, state: &RecordState) -> Result<(), Denied> {
-    let role = cell(Row::FieldWork, actor.grant.role);
+/// The row of a step. Only a newer version knows the rights of a step that this version does not know.
+fn row_of_step(table: &StepTable, step: &KindStep) -> Result<Row, Denied> {
+    let known = table.step(step.step).ok_or(Denied::Newer)?;
+    let reason = step.reason.map(|code| table.reason(code));
+    deny_unless(reason.is_none_or(|known| known.is_some()), Denied::Newer)?;
+    Ok(known.right)
+}
+
+/// Whether one of the rows permits it. Of several refusals, the first tells.
+fn any_row(rows: &[Row], permits: impl Fn(Row) -> Result<(), Denied>) -> Result<(), Denied> {
+    let mut refused = Err(Denied::Role);
+    for (at, row) in rows.iter().enumerate() {
+        match permits(*row) {
+            Ok(()) => return Ok(()),
+            Err(why) if at == 0 => refused = Err(why),
+            Err(_) => {}
+        }
+    }
+    refused
+}
+
+/// A person does not make a step that the author of an earlier one must not make, such as the approval of a
+/// proposal.
+fn not_by_author(actor: &Actor<'_>, state: &RecordState, step: &KindStep) -> Result<(), Denied> {
+    let (Some(steps), Some(member)) = (state.steps(), actor.member) else {
+        return Ok(());
+    };
+    let codes = steps
+        .table
+        .step(step.step)
+        .map_or(&[][..], |known| known.not_by);
+    let did = |code: &u8| match code {
+        0 => state.reporter == Some(member),
+        code => steps.made.contains(&(*code, member)),
+    };
+    deny_unless(!codes.iter().any(did), Denied::OwnWork)
+}
+
+/// Whether the actor may write the content of work that people report. The work of a record with steps is also
+/// written by the parties that are responsible, and by the people of the first row of its handling.
+fn writes_work(actor: &Actor<'_>, state: &RecordState, report: Row) -> Result<(), Denied> {
+    let handling = state.steps().map_or(&[][..], |steps| steps.table.handling);
+    if let Some(first) = handling.first() {
+        let in_charge = holds(actor, state, first.row, None).is_ok();
+        if in_charge || state.is_party(actor.member, actor.units) {
+            return deny_unless(readable(actor, state), Denied::NotReadable);
+        }
+    }
+    takes_part(actor, state, report)
+}
+
+/// Whether the actor takes part in the work. A role that may report such work suffices for the creator, for the
+/// people named in the record, for its team, and for all who made a step on it.
+fn takes_part(actor: &Actor<'_>, state: &RecordState, report: Row) -> Result<(), Denied> {
+    let role = cell(report, actor.grant.role);
     deny_unless(role != Cell::No, Denied::Role)?;
     deny_unless(readable(actor, state), Denied::NotReadable)?;
     let made_step = |member: &MemberId| {
@@ -282,7 +345,18 @@ fn holds(
             };
             deny_unless(assigned, Denied::NotAssigned)
         }
+        Cell::Lead => deny_unless(leads(actor, state), Denied::NotAssigned),
+        Cell::LeadOrIn => {
+            let allowed = leads(actor, state) || in_scope(actor, state);
+            deny_unless(allowed, Denied::NotAssigned)
+        }
     }
+}
+
+/// Whether the author, or a unit of the author, is a lead party.
+fn leads(actor: &Actor<'_>, state: &RecordState) -> bool {
+    let mut all = state.handling().into_iter().flat_map(Handling::leads);
+    all.any(|one| one.to.is(actor.member, actor.units))
 }
 
 /// A team lead moves records only within the team, to the team as a whole. A record does not show whether a

@@ -17,13 +17,15 @@ const RIVALS_MET_MAX: usize = 32;
 /// A set of entries that is folded together, with the facts that matter where branches meet.
 pub(super) struct Meeting<'g, 'a> {
     graph: &'g Graph<'a>,
+    /// The record is a case. The endings and dangers of a case do not concern records with steps.
+    is_case: bool,
     /// Legal danger moves.
     dangers: Vec<usize>,
     /// Legal work, and the events that make a party responsible.
     works: Vec<usize>,
     /// Effective decisions so far. A decision settles the conflicts that its author had seen.
-    decisions: Vec<(usize, Move)>,
-    /// Effective endings so far.
+    decisions: Vec<(usize, Decision)>,
+    /// Effective endings of a case so far.
     endings: Vec<usize>,
     /// Effective triage, dispatch of a lead, and transfer so far.
     rivals: Vec<usize>,
@@ -38,6 +40,15 @@ pub(super) struct Meeting<'g, 'a> {
     meetings: Vec<(usize, usize, Conflict)>,
     /// The steps of the kind's own table.
     steps: StepMerge,
+}
+
+/// An effective entry that settles the conflicts that its author had seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// Work may follow, so a double dispatch stays a conflict.
+    Open,
+    /// The record needs no more work.
+    Over,
 }
 
 impl Move {
@@ -77,11 +88,25 @@ fn out_of_work(ending: Move) -> Option<Stage> {
 }
 
 impl RecordState {
+    /// Whether an event is a decision: a move that is one, or a step that ends the record.
+    pub(super) fn decision(&self, event: &Event, movement: Move) -> Option<Decision> {
+        if let (Some(steps), Event::Step(made)) = (self.steps(), event) {
+            let step = steps.table.step(made.step)?;
+            return step.to.is_ended.then_some(Decision::Over);
+        }
+        let decides = if movement.is_over() {
+            Decision::Over
+        } else {
+            Decision::Open
+        };
+        movement.is_decision().then_some(decides)
+    }
+
     /// Settles every conflict after a decision whose author had seen everything. A double dispatch stays
-    /// until only one of the two parties is responsible, or the case is over.
-    pub(super) fn settle(&mut self, movement: Move) {
-        if movement.is_decision() {
-            let over = movement.is_over();
+    /// until only one of the two parties is responsible, or the record is over.
+    pub(super) fn settle(&mut self, decision: Option<Decision>) {
+        if let Some(decision) = decision {
+            let over = decision == Decision::Over;
             self.conflicts
                 .retain(|c| !over && matches!(c, Conflict::DoubleDispatch { .. }));
             self.needs_review.clear();
@@ -108,6 +133,10 @@ impl RecordState {
 
 impl<'g, 'a> Meeting<'g, 'a> {
     pub(super) fn new(graph: &'g Graph<'a>, set: &[usize], legal: &[Legality]) -> Self {
+        let is_case = match graph.entries.first().map(|entry| &entry.body) {
+            Some(EntryBody::Genesis(facts)) => facts.kind.steps().is_none(),
+            _ => true,
+        };
         let moves = |at: usize| match (&graph.entries[at].body, &legal[at]) {
             (EntryBody::Event { event, .. }, Legality::Legal) => Some(event),
             _ => None,
@@ -115,11 +144,12 @@ impl<'g, 'a> Meeting<'g, 'a> {
         let select = |wanted: &dyn Fn(&Event) -> bool| {
             set.iter()
                 .copied()
-                .filter(|at| moves(*at).is_some_and(wanted))
+                .filter(|at| is_case && moves(*at).is_some_and(wanted))
                 .collect()
         };
         Self {
             graph,
+            is_case,
             dangers: select(&Event::is_danger),
             works: select(&|event| {
                 event.movement().is_some_and(Move::is_work) || event.assignee().is_some()
@@ -235,15 +265,15 @@ impl<'g, 'a> Meeting<'g, 'a> {
         self.settles(a, b, |_| true)
     }
 
-    fn settles(&self, a: usize, b: usize, wanted: impl Fn(Move) -> bool) -> bool {
+    fn settles(&self, a: usize, b: usize, wanted: impl Fn(Decision) -> bool) -> bool {
         let after = self
             .decisions
             .partition_point(|(decision, _)| *decision <= a.max(b));
         self.decisions[after..]
             .iter()
             .rev()
-            .any(|(decision, movement)| {
-                wanted(*movement)
+            .any(|(decision, kind)| {
+                wanted(*kind)
                     && self.graph.ancestry.has_seen(*decision, a)
                     && self.graph.ancestry.has_seen(*decision, b)
             })
@@ -287,14 +317,20 @@ impl<'g, 'a> Meeting<'g, 'a> {
     }
 
     /// Notes an effective event.
-    pub(super) fn effective(&mut self, at: usize, event: &'a Event, movement: Move) {
+    pub(super) fn effective(
+        &mut self,
+        at: usize,
+        event: &'a Event,
+        movement: Move,
+        decision: Option<Decision>,
+    ) {
         if movement == Move::Comment {
             self.evidence.push(at);
         }
-        if movement.is_decision() {
-            self.decisions.push((at, movement));
+        if let Some(decision) = decision {
+            self.decisions.push((at, decision));
         }
-        if movement.is_ending() {
+        if self.is_case && movement.is_ending() {
             self.endings.push(at);
         }
         let lead = match event {
@@ -364,7 +400,9 @@ impl<'g, 'a> Meeting<'g, 'a> {
             .meetings
             .iter()
             .filter(|(a, b, conflict)| match conflict {
-                Conflict::DoubleDispatch { .. } => !self.settles(*a, *b, Move::is_over),
+                Conflict::DoubleDispatch { .. } => {
+                    !self.settles(*a, *b, |decision| decision == Decision::Over)
+                }
                 _ => !self.is_settled(*a, *b),
             })
             .map(|(_, _, conflict)| *conflict)

@@ -6,8 +6,12 @@
 //! of a step in the order of the fold. A step that came long after an end which its author had not seen changes
 //! nothing. A step beside this way agrees with it, if a step of the way that had not seen it reaches
 //! the same stage, or is overtaken.
+//!
+//! A person does not approve a proposal of their own. So a step, and the steps that continue it, are out where
+//! another branch holds a step of the same person that excludes it ([`StepSpec::not_by`]).
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use super::graph::Graph;
 use super::payload::KindStep;
@@ -24,6 +28,8 @@ pub(super) enum Standing {
     Agrees,
     /// A step that its author had not seen is in force instead.
     Overtaken,
+    /// Its author made a step in another branch that excludes this one.
+    OwnWork,
 }
 
 /// A legal step, by its position in the graph.
@@ -62,6 +68,8 @@ impl StepMerge {
     }
 
     fn standings(&self, graph: &Graph<'_>) -> Vec<Standing> {
+        let all: Vec<usize> = (0..self.steps.len()).collect();
+        let excluded = self.excluded(graph, &all);
         let mut in_force = Vec::new();
         let mut next = self.last_in_force(graph, None);
         while let Some(place) = next {
@@ -75,6 +83,8 @@ impl StepMerge {
         };
         let standing = |(place, step): (usize, &LegalStep)| match in_force.contains(&place) {
             true => Standing::InForce,
+            false if excluded.own.contains(&place) => Standing::OwnWork,
+            false if excluded.all.contains(&place) => Standing::Overtaken,
             false if agrees(step) => Standing::Agrees,
             false => Standing::Overtaken,
         };
@@ -101,6 +111,8 @@ impl StepMerge {
         let mut seen: Vec<usize> = (0..self.steps.len())
             .filter(|place| author.is_none_or(|author| has_seen(author, *place)))
             .collect();
+        let excluded = self.excluded(graph, &seen).all;
+        seen.retain(|place| !excluded.contains(place));
         // The best step comes first, so the search mostly ends at once, even if a flood of steps that have not seen
         // each other arrives.
         seen.sort_by_key(|place| {
@@ -118,6 +130,35 @@ impl StepMerge {
         in_time.or(first)
     }
 
+    /// The steps that a step of the same person in another branch excludes, among steps in their order that
+    /// hold their pasts.
+    fn excluded(&self, graph: &Graph<'_>, seen: &[usize]) -> Excluded {
+        let mut excluded = Excluded::default();
+        if seen
+            .iter()
+            .all(|place| self.steps[*place].step.not_by.is_empty())
+        {
+            return excluded;
+        }
+        for &place in seen {
+            let LegalStep { at, step, before } = self.steps[place];
+            let excludes = |other: &LegalStep| {
+                step.not_by.contains(&other.step.code)
+                    && graph.ancestry.concurrent(other.at, at)
+                    && same_author(graph, other.at, at)
+                    && !graph.came_late(other.at, at)
+            };
+            let own = seen.iter().any(|other| excludes(&self.steps[*other]));
+            if own {
+                excluded.own.insert(place);
+            }
+            if own || before.is_some_and(|before| excluded.all.contains(&before)) {
+                excluded.all.insert(place);
+            }
+        }
+        excluded
+    }
+
     /// Whether a step reached the server long after the server had accepted an end that the author of the step
     /// had not seen.
     fn came_late(&self, graph: &Graph<'_>, seen: &[usize], at: usize) -> bool {
@@ -127,6 +168,24 @@ impl StepMerge {
                 && graph.ancestry.concurrent(end.at, at)
                 && graph.came_late(at, end.at)
         })
+    }
+}
+
+/// Steps that are out, by their places.
+#[derive(Debug, Default)]
+struct Excluded {
+    /// Those whose author made the other step.
+    own: BTreeSet<usize>,
+    /// These, and the steps that continue them.
+    all: BTreeSet<usize>,
+}
+
+/// Whether two entries have one author. A name may be withheld, and every reader knows the device.
+fn same_author(graph: &Graph<'_>, one: usize, other: usize) -> bool {
+    let (one, other) = (&graph.entries[one].author, &graph.entries[other].author);
+    match (one.member, other.member) {
+        (Some(one), Some(other)) => one == other,
+        _ => one.device == other.device,
     }
 }
 

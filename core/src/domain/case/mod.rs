@@ -1,6 +1,7 @@
 //! The lifecycle that kinds of cases share: moves, events, and the fold that gives the state. It names no kind.
 
 mod apply;
+mod apply_handling;
 pub mod deadline;
 pub mod entry;
 pub mod event;
@@ -11,7 +12,6 @@ pub mod input;
 pub mod may;
 mod merge;
 mod merge_steps;
-pub mod moves;
 pub mod offer;
 pub mod payload;
 pub mod record;
@@ -22,16 +22,17 @@ pub mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use crate::domain::handling::{Assignment, AssignmentState, Extension, Handling};
+pub use crate::domain::moves::Move;
 pub use entry::{Author, Entry, EntryBody, EntryStatus, GenesisFacts};
 pub use event::{Event, EventError};
 pub use fold::{fold, judge};
 pub use input::{InputError, InputField, MoveInput};
-pub use moves::Move;
 pub use offer::MoveOption;
 pub use payload::{Deadlines, MergeFault, OnBehalfOf, Part, Party, Severity};
 pub use record::RecordState;
 pub use refusal::Refusal;
-pub use state::{Assignment, AssignmentState, CaseState, Conflict, Outcome, Stage};
+pub use state::{CaseState, Conflict, Outcome, Stage};
 
 /// The version of the fold's rules. Events carry it. The rules of a version are frozen, so other rules get
 /// another number.

@@ -12,8 +12,9 @@ use super::{
 };
 use crate::domain::case::may::choice::{self, Matter};
 use crate::domain::steps::{ReasonSpec, StepSpec};
-use crate::domain::{AreaPath, Grant, Text};
+use crate::domain::{AreaPath, Grant, RecordKind, Text};
 use crate::id::{AreaId, DeviceId, EnvelopeId, Hash, MemberId, RecordId, UnitId};
+use crate::texts::word_code;
 
 /// An envelope id that occurs in no record.
 const NOWHERE: EnvelopeId = EnvelopeId([0xff; 16]);
@@ -34,6 +35,8 @@ pub struct Asker<'a> {
 /// One move as an app offers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MoveOption {
+    /// The kind of the record; `None` while its beginning does not count.
+    pub kind: Option<RecordKind>,
     /// The move.
     pub movement: Move,
     /// The step, if the move is a step of the kind's own table. Each step has its own option.
@@ -56,6 +59,13 @@ impl MoveOption {
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.step.map_or(self.movement.name(), |step| step.name)
+    }
+
+    /// The code of its words, as the kind of the record says it.
+    #[must_use]
+    pub fn word_code(&self) -> String {
+        let kind = self.kind.map_or("", RecordKind::name);
+        word_code("act", self.name(), kind)
     }
 
     /// The reasons to choose from.
@@ -91,6 +101,7 @@ fn step_option(state: &RecordState, asker: &Asker<'_>, step: &'static StepSpec) 
             on_behalf_of,
         });
     MoveOption {
+        kind: Some(state.facts.kind),
         movement: Move::Step,
         step: Some(step),
         assignment: None,
@@ -124,6 +135,7 @@ fn options(state: &RecordState, asker: &Asker<'_>, movement: Move) -> Vec<MoveOp
             })
             .collect();
         MoveOption {
+            kind: Some(state.facts.kind),
             movement,
             step: None,
             assignment,
@@ -138,7 +150,8 @@ fn options(state: &RecordState, asker: &Asker<'_>, movement: Move) -> Vec<MoveOp
         let assignments = state.assignments().iter();
         assignments.map(|one| about(Some(one.id), None)).collect()
     } else if has(InputField::Request) {
-        let all = state.case.iter().flat_map(|case| &case.extensions);
+        let handling = state.handling().into_iter();
+        let all = handling.flat_map(|handling| &handling.extensions);
         let open = all.filter(|x| x.granted_ms.is_none());
         open.map(|x| about(None, Some(x.request))).collect()
     } else {

@@ -11,6 +11,8 @@ use crate::domain::{AreaPath, Code, Text};
 use crate::id::{AreaId, EnvelopeId, Hash, MemberId, RecordId, UnitId};
 use crate::media::MediaType;
 
+pub use crate::domain::handling::{Deadlines, OnBehalfOf, Part, Party};
+
 coded_enum! {
     /// How bad a danger is.
     Severity, u8 {
@@ -22,16 +24,6 @@ coded_enum! {
         Serious = 3, "serious";
         /// 特别严重, which means life in danger.
         Critical = 4, "critical";
-    }
-}
-
-coded_enum! {
-    /// 主办 or 协办.
-    Part, u8 {
-        /// 主办. The case is resolved when all of these are.
-        Lead = 1, "lead";
-        /// 协办
-        Support = 2, "support";
     }
 }
 
@@ -53,21 +45,6 @@ coded_enum! {
     }
 }
 
-/// A party that can be made responsible. CBOR `[1, unit]` or `[2, member]`.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode, Serialize, Deserialize,
-)]
-#[cbor(flat)]
-#[serde(rename_all = "snake_case")]
-pub enum Party {
-    /// A unit or team.
-    #[n(1)]
-    Unit(#[n(0)] UnitId),
-    /// A person.
-    #[n(2)]
-    Member(#[n(0)] MemberId),
-}
-
 /// A party or area that helps. CBOR `[1, party]` or `[2, path]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
 #[cbor(flat)]
@@ -79,35 +56,6 @@ pub enum Partner {
     /// Another area. It becomes responsible beside the lead area.
     #[n(2)]
     Area(#[n(0)] AreaPath),
-}
-
-/// The party that a person acts for, and the reason. It is shown, and the step is left out of response times.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize)]
-#[cbor(array)]
-pub struct OnBehalfOf {
-    /// The party that the author acts for.
-    #[n(0)]
-    pub party: Party,
-    /// The reason why the party does not act on its own.
-    #[n(1)]
-    pub reason: Text,
-}
-
-/// Separate deadlines of the steps of an assignment, ms UTC.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Encode, Decode, Serialize, Deserialize,
-)]
-#[cbor(array)]
-pub struct Deadlines {
-    /// Deadline for accepting, ms UTC.
-    #[n(0)]
-    pub accept_by_ms: Option<i64>,
-    /// Deadline for the arrival on site, ms UTC.
-    #[n(1)]
-    pub arrive_by_ms: Option<i64>,
-    /// Deadline for resolving, ms UTC.
-    #[n(2)]
-    pub resolve_by_ms: Option<i64>,
 }
 
 macro_rules! payload {

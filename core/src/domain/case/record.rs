@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::state::{Assignment, CaseState, Conflict, Outcome, Review, Stage, TimelineItem};
-use super::{Entry, GenesisFacts};
+use super::state::{CaseState, Conflict, Outcome, Review, Stage, TimelineItem};
+use super::{Assignment, Entry, GenesisFacts, Handling};
 use crate::domain::AreaPath;
 use crate::domain::category::CategoryCode;
 use crate::domain::steps::StepsState;
@@ -66,7 +66,10 @@ impl RecordState {
             participants: genesis.author.member.into_iter().collect(),
             timeline: vec![item],
             case: facts.kind.is_case().then(|| CaseState::born(facts.home)),
-            steps: facts.kind.steps().map(StepsState::born),
+            steps: facts
+                .kind
+                .steps()
+                .map(|table| StepsState::born(table, facts.home)),
         }
     }
 
@@ -97,6 +100,14 @@ impl RecordState {
     #[must_use]
     pub fn steps(&self) -> Option<&StepsState> {
         self.steps.as_ref()
+    }
+
+    /// The areas and parties that are responsible, whatever the lifecycle; `None` for a kind that has neither
+    /// cases nor steps.
+    #[must_use]
+    pub fn handling(&self) -> Option<&Handling> {
+        let case = self.case().map(|case| &case.handling);
+        case.or_else(|| self.steps().map(|steps| &steps.handling))
     }
 
     /// The code of the stage, whatever the lifecycle, as in lists and exports. The module `kinds::stages` has
@@ -148,12 +159,14 @@ impl RecordState {
     /// The area that is responsible.
     #[must_use]
     pub fn lead_area(&self) -> AreaPath {
-        self.case().map_or(self.facts.home, |case| case.lead_area)
+        self.handling()
+            .map_or(self.facts.home, |handling| handling.lead_area)
     }
 
     /// Every area that is or was made responsible for the record. The birthplace is the first.
     pub fn areas(&self) -> impl Iterator<Item = AreaPath> + '_ {
-        let support = self.case().into_iter().flat_map(|case| &case.support_areas);
+        let handling = self.handling().into_iter();
+        let support = handling.flat_map(|handling| &handling.support_areas);
         [self.place(), self.lead_area()]
             .into_iter()
             .chain(support.copied())
@@ -168,15 +181,14 @@ impl RecordState {
     /// The assignments, in order of their opening.
     #[must_use]
     pub fn assignments(&self) -> &[Assignment] {
-        self.case().map_or(&[], |case| case.assignments.as_slice())
+        self.handling()
+            .map_or(&[], |handling| handling.assignments.as_slice())
     }
 
     /// The assignment that an envelope opened.
     #[must_use]
     pub fn assignment(&self, id: EnvelopeId) -> Option<&Assignment> {
-        self.assignments()
-            .iter()
-            .find(|assignment| assignment.id == id)
+        self.handling()?.assignment(id)
     }
 
     /// Whether the member, or one of the units, is responsible for the record (lead or support).
@@ -185,12 +197,6 @@ impl RecordState {
         self.assignments()
             .iter()
             .any(|a| a.state.is_responsible() && a.to.is(member, units))
-    }
-
-    /// The next deadline of all assignments, ms UTC.
-    #[must_use]
-    pub fn next_due_ms(&self) -> Option<i64> {
-        self.case()?.next_due_ms()
     }
 
     /// The entries that were overtaken, with their codes.

@@ -4,11 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Deadlines, MergeFault, Move, OnBehalfOf, Part, Party, Severity};
-use crate::domain::AreaPath;
-use crate::domain::area::AreaLevel;
+use super::{Handling, MergeFault, Move, Severity};
 use crate::domain::category::CategoryCode;
-use crate::id::{AreaId, EnvelopeId, MemberId, RecordId, UnitId};
+use crate::id::{AreaId, EnvelopeId, MemberId, RecordId};
 
 coded_enum! {
     /// How far a case is. (The rest of its state is in [`CaseState`].)
@@ -47,24 +45,6 @@ coded_enum! {
 }
 
 coded_enum! {
-    /// How far an assignment is.
-    AssignmentState, u8 {
-        /// 已派单
-        Dispatched = 1, "dispatched";
-        /// 已签收
-        Accepted = 2, "accepted";
-        /// 已到场
-        OnSite = 3, "on_site";
-        /// 已处结
-        Resolved = 4, "resolved";
-        /// 已退回
-        Returned = 5, "returned";
-        /// 已撤回
-        Withdrawn = 6, "withdrawn";
-    }
-}
-
-coded_enum! {
     /// The result of an entry in the fold.
     Outcome, u8 {
         /// It counts.
@@ -84,10 +64,6 @@ coded_enum! {
 /// The state of a case: everything that its moves decide. The other facts of the record are in
 /// [`super::RecordState`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "facts that are independent of each other"
-)]
 pub struct CaseState {
     /// How far the case is.
     pub stage: Stage,
@@ -99,26 +75,12 @@ pub struct CaseState {
     pub severity: Option<Severity>,
     /// The grid that triage found, where it differs from or refines the home area.
     pub grid: Option<AreaId>,
-    /// The area that is responsible.
-    pub lead_area: AreaPath,
-    /// The areas that support.
-    pub support_areas: Vec<AreaPath>,
-    /// The level that has to take care of the case.
-    pub level: AreaLevel,
-    /// The assignments, in order of their opening.
-    pub assignments: Vec<Assignment>,
-    /// How often a lead assignment was returned.
-    pub returns: u32,
-    /// Requests for more time, in order.
-    pub extensions: Vec<Extension>,
+    /// The areas and parties that are responsible.
+    pub handling: Handling,
     /// An event says that something is still wrong, and no ending has followed since.
     pub danger: bool,
     /// The case was resolved by 当场处结, so it can be sampled for checking.
     pub handled_on_spot: bool,
-    /// How often it was urged.
-    pub urged: u32,
-    /// It is under supervision.
-    pub supervised: bool,
     /// The suspension in force.
     pub suspended: Option<Suspension>,
     /// The record that it is a duplicate of.
@@ -131,48 +93,6 @@ pub struct CaseState {
     pub workers: BTreeSet<MemberId>,
     /// The stage above the assignments: verified, closed, followed up, dismissed or handed over.
     pub(super) over: Option<Stage>,
-}
-
-/// One assignment. It makes a party responsible.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Assignment {
-    /// The dispatch, share or final assignment that opened it.
-    pub id: EnvelopeId,
-    /// The party that is responsible.
-    pub to: Party,
-    /// Lead or support.
-    pub part: Part,
-    /// How far the assignment is.
-    pub state: AssignmentState,
-    /// The district made the assignment finally, so it cannot be returned.
-    pub is_final: bool,
-    /// The deadlines, extensions included.
-    pub deadlines: Deadlines,
-    /// Effective time of the opening, ms UTC.
-    pub dispatched_ms: i64,
-    /// Effective time of the acceptance, ms UTC.
-    pub accepted_ms: Option<i64>,
-    /// Effective time of the arrival on site, ms UTC.
-    pub arrived_ms: Option<i64>,
-    /// Effective time of the resolution, ms UTC; `None` again after a reopening.
-    pub resolved_ms: Option<i64>,
-    /// Effective time of the return or withdrawal, ms UTC.
-    pub ended_ms: Option<i64>,
-    /// A step was made on behalf of the party, so the assignment is left out of response times.
-    pub on_behalf: Option<OnBehalfOf>,
-}
-
-/// A request for more time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Extension {
-    /// The request.
-    pub request: EnvelopeId,
-    /// The assignment.
-    pub assignment: EnvelopeId,
-    /// The deadline that was asked for, ms UTC.
-    pub until_ms: i64,
-    /// The deadline that was granted, ms UTC.
-    pub granted_ms: Option<i64>,
 }
 
 /// A suspension.
@@ -297,30 +217,5 @@ impl Stage {
                 | Self::HandedToPolice
                 | Self::Merged
         )
-    }
-}
-
-impl AssignmentState {
-    /// Whether the assignment still needs work.
-    #[must_use]
-    pub const fn is_open(self) -> bool {
-        matches!(self, Self::Dispatched | Self::Accepted | Self::OnSite)
-    }
-
-    /// Whether the party is responsible: the assignment was neither returned nor withdrawn.
-    #[must_use]
-    pub const fn is_responsible(self) -> bool {
-        !matches!(self, Self::Returned | Self::Withdrawn)
-    }
-}
-
-impl Party {
-    /// Whether the member, or one of the units, is this party.
-    #[must_use]
-    pub fn is(&self, member: Option<MemberId>, units: &[UnitId]) -> bool {
-        match self {
-            Self::Unit(unit) => units.contains(unit),
-            Self::Member(party) => member == Some(*party),
-        }
     }
 }

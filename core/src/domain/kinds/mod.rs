@@ -20,6 +20,7 @@ mod spec;
 pub mod stages;
 pub mod tip;
 pub mod visit;
+pub mod whistle;
 
 use std::fmt;
 
@@ -31,8 +32,8 @@ use super::RecordKind;
 use super::content::{Field, FieldSpec};
 use super::steps::StepTable;
 
-/// The registry: one line for each kind. Codes 4, 6, 7, 9 and 10 are kept for dispute, task, patrol, notice and
-/// shift.
+/// The registry: one line for each kind. Codes 4, 6, 7, 9, 10 and 13 are kept for dispute, task, patrol, notice,
+/// shift and reward.
 pub static KINDS: &[&KindSpec] = &[
     &hazard::SPEC,
     &tip::SPEC,
@@ -40,6 +41,7 @@ pub static KINDS: &[&KindSpec] = &[
     &visit::SPEC,
     &place::SPEC,
     &note::SPEC,
+    &whistle::SPEC,
 ];
 
 impl RecordKind {
@@ -129,5 +131,7 @@ impl<'de> Deserialize<'de> for RecordKind {
     }
 }
 
+#[cfg(test)]
+mod handling_tests;
 #[cfg(test)]
 mod tests;

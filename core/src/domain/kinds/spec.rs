@@ -1,8 +1,8 @@
 //! The description of a kind: everything that generic code may know of it.
 
 use super::form_spec::FormSpec;
-use crate::domain::case::may::table::Row;
 use crate::domain::content::{Content, Details, Field, FieldSpec, FieldValue};
+use crate::domain::permissions::Row;
 use crate::domain::steps::StepTable;
 use crate::domain::{Audience, RecordKind};
 

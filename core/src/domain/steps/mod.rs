@@ -14,4 +14,6 @@ mod state;
 mod table;
 
 pub use state::{StageEntry, StepsState};
-pub use table::{ReasonSpec, STAGE_CODES_FROM, StageSpec, StepRight, StepSpec, StepTable};
+pub use table::{
+    HANDLING_MOVES, HandlingSpec, ReasonSpec, STAGE_CODES_FROM, StageSpec, StepSpec, StepTable,
+};

@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{ReasonSpec, StageSpec, StepSpec, StepTable};
+use crate::domain::AreaPath;
+use crate::domain::handling::Handling;
+use crate::domain::moves::Move;
 use crate::id::{DeviceId, EnvelopeId, MemberId};
 
 /// How far a record is, and the steps that made it so.
@@ -16,6 +19,10 @@ pub struct StepsState {
     pub entries: Vec<StageEntry>,
     /// All people who made a step, in force or overtaken. They may write the content.
     pub workers: BTreeSet<MemberId>,
+    /// The code of each step, in force or overtaken, with its author. See [`StepSpec::not_by`].
+    pub made: BTreeSet<(u8, MemberId)>,
+    /// The areas and parties that are responsible.
+    pub handling: Handling,
 }
 
 /// A step in force.
@@ -40,13 +47,21 @@ pub struct StageEntry {
 impl StepsState {
     /// The state at the birth of a record.
     #[must_use]
-    pub fn born(table: &'static StepTable) -> Self {
+    pub fn born(table: &'static StepTable, home: AreaPath) -> Self {
         Self {
             table,
             stage: table.birth(),
             entries: Vec::new(),
             workers: BTreeSet::new(),
+            made: BTreeSet::new(),
+            handling: Handling::born(home),
         }
+    }
+
+    /// Whether the table allows the move in the present stage.
+    #[must_use]
+    pub fn allows(&self, movement: Move) -> bool {
+        self.table.allows(movement, self.stage)
     }
 
     /// The newest step in force that led to the stage from another one.

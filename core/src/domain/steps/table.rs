@@ -1,4 +1,7 @@
-//! The table of a kind: its stages, and the steps between them.
+//! The table of a kind: its stages, the steps between them, and the moves of handling.
+
+use crate::domain::moves::Move;
+use crate::domain::permissions::Row;
 
 /// The least code of a stage. The codes below it belong to the stages of cases.
 pub const STAGE_CODES_FROM: u8 = 101;
@@ -10,6 +13,9 @@ pub struct StepTable {
     pub stages: &'static [StageSpec],
     /// The steps, in the order of their codes.
     pub steps: &'static [StepSpec],
+    /// The moves of handling; empty for a kind whose records no party is responsible for. The people of the first
+    /// row may also write the content of records in their place.
+    pub handling: &'static [HandlingSpec],
 }
 
 /// A stage. Kinds that use the same name use the same code for it.
@@ -41,8 +47,11 @@ pub struct StepSpec {
     pub reasons: &'static [ReasonSpec],
     /// Whether the step needs words.
     pub needs_text: bool,
-    /// The people who may make the step.
-    pub right: StepRight,
+    /// The row of the permission table that decides who may make the step.
+    pub right: Row,
+    /// The codes of steps whose authors must not make this one, because nobody approves a proposal of their own.
+    /// 0 stands for the creator of the record. The rule holds over all branches.
+    pub not_by: &'static [u8],
 }
 
 /// A reason for a step.
@@ -54,14 +63,34 @@ pub struct ReasonSpec {
     pub name: &'static str,
 }
 
-/// The people who may make a step. The permission table has a row for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StepRight {
-    /// The people who do field work, on each record that they can read.
-    Work,
-    /// The creator of the record, and the heads of the place.
-    CallOff,
+/// Moves of handling that a table allows: who is responsible, and the work of the parties.
+#[derive(Debug, PartialEq, Eq)]
+pub struct HandlingSpec {
+    /// The moves, out of [`HANDLING_MOVES`].
+    pub moves: &'static [Move],
+    /// The stages in which they are possible. A table names ended stages for the work of parties, so that work
+    /// which was done offline counts.
+    pub during: &'static [StageSpec],
+    /// The row of the permission table that decides who may make them.
+    pub row: Row,
 }
+
+/// The moves that a table can allow: they change parties, areas and deadlines, and nothing else of a case.
+pub const HANDLING_MOVES: [Move; 13] = [
+    Move::Dispatch,
+    Move::Accept,
+    Move::Arrive,
+    Move::Resolve,
+    Move::Return,
+    Move::Withdraw,
+    Move::Transfer,
+    Move::Share,
+    Move::Escalate,
+    Move::Urge,
+    Move::Supervise,
+    Move::RequestExtension,
+    Move::GrantExtension,
+];
 
 impl StepTable {
     /// The stage that a record is born in.
@@ -95,6 +124,27 @@ impl StepTable {
         self.stages.iter().copied().find(|stage| stage.code == code)
     }
 
+    /// Whether the table allows the move in some stage.
+    #[must_use]
+    pub fn has_move(&self, movement: Move) -> bool {
+        self.handling
+            .iter()
+            .any(|spec| spec.moves.contains(&movement))
+    }
+
+    /// Whether the table allows the move in this stage.
+    #[must_use]
+    pub fn allows(&self, movement: Move, stage: StageSpec) -> bool {
+        self.rows_of(movement, stage).next().is_some()
+    }
+
+    /// The rows of the permission table whose people may make the move in this stage.
+    pub fn rows_of(&self, movement: Move, stage: StageSpec) -> impl Iterator<Item = Row> {
+        let all = self.handling.iter();
+        all.filter(move |spec| spec.moves.contains(&movement) && spec.during.contains(&stage))
+            .map(|spec| spec.row)
+    }
+
     /// The table as Markdown. Steps go down and stages across.
     #[must_use]
     pub fn markdown(&self) -> String {
@@ -115,6 +165,33 @@ impl StepTable {
                 text.extend([" ", cell, " |"]);
             }
             text.extend([" ", &step.rank.to_string(), " |"]);
+        }
+        text.push('\n');
+        text
+    }
+}
+
+impl StepTable {
+    /// The moves of handling as Markdown. Moves go down and stages across.
+    #[must_use]
+    pub fn handling_markdown(&self) -> String {
+        let mut text = String::from("| move |");
+        for stage in self.stages {
+            text.extend([" ", stage.name, " |"]);
+        }
+        text += "\n|---|";
+        text += &"---|".repeat(self.stages.len());
+        let all = HANDLING_MOVES.iter();
+        for movement in all.filter(|movement| self.has_move(**movement)) {
+            text.extend(["\n| ", movement.name(), " |"]);
+            for stage in self.stages {
+                let cell = if self.allows(*movement, *stage) {
+                    " = |"
+                } else {
+                    " – |"
+                };
+                text += cell;
+            }
         }
         text.push('\n');
         text

@@ -12,7 +12,7 @@ use crate::domain::case::state::Side;
 use crate::domain::case::{Conflict, MergeFault};
 use crate::id::MemberId;
 use crate::record::Record;
-use crate::texts::{Lang, say, text};
+use crate::texts::{Lang, say, text, word_code};
 
 /// The subject of a conflict.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,7 +205,8 @@ fn side_text(
     } else {
         name_of(conn, side.by, lang)?
     };
-    let code = format!("act.{}", side.movement.name());
+    let kind = record.genesis().map_or("", |facts| facts.kind.name());
+    let code = word_code("act", side.movement.name(), kind);
     let what = text(&code, lang).unwrap_or(side.movement.name());
     Ok(say("conflict.side", lang, &[("who", &who), ("what", what)]))
 }

@@ -92,6 +92,7 @@ impl Replica {
 /// Every move, all of them refused for one reason.
 fn nothing_yet(code: &'static str) -> Vec<MoveOption> {
     let refused = |movement: &Move| MoveOption {
+        kind: None,
         movement: *movement,
         step: None,
         assignment: None,

@@ -24,7 +24,7 @@ use crate::id::{EnvelopeId, Hash, MemberId, RecordId, UnitId};
 use crate::limits::{LIST_ROWS_MAX, STORY_CHANGES_MAX};
 use crate::media::MediaType;
 use crate::record::{Node, NodeBody, Record};
-use crate::texts::{Lang, say, text};
+use crate::texts::{Lang, say, text, word_code};
 use crate::wire::verdict::Status;
 
 /// A sentence names at most this many answers. More of them are counted.
@@ -363,7 +363,7 @@ impl Teller<'_> {
         let Some(movement) = event.movement() else {
             return Ok(say("story.unknown", lang, &[("who", said.who)]));
         };
-        let code = format!("story.{}", movement.name());
+        let code = word_code("story", movement.name(), self.state.facts.kind.name());
         let mut parts: Vec<(&str, String)> = vec![("who", said.who.to_owned())];
         let time = |at_ms: i64| time_said(at_ms, said.at_ms, lang);
         match event {
@@ -448,7 +448,8 @@ impl Teller<'_> {
         let reason = made.reason.and_then(|code| table?.reason(code));
         let reason = reason.map(|reason| say(&format!("reason.{}", reason.name), lang, &[]));
         parts.push(("reason", reason.unwrap_or_default()));
-        filled(&format!("story.{}", step.name), lang, &parts)
+        let kind = self.state.facts.kind.name();
+        filled(&word_code("story", step.name, kind), lang, &parts)
     }
 
     fn category(&self, code: &str, lang: Lang) -> Result<String, ReplicaError> {

@@ -119,8 +119,7 @@ impl Finder<'_> {
 
     fn event(&self, event: &Event, item: &TimelineItem, node: &Node) -> Option<News> {
         if let Some(party) = event.assignee() {
-            let case = self.state.case()?;
-            let open = case.open_assignments().any(|one| one.id == node.id);
+            let open = self.state.open_assignments().any(|one| one.id == node.id);
             let kind = match party {
                 Party::Member(member) if member == self.me => Kind::DispatchedToMe,
                 Party::Unit(unit) if self.own.units.contains(&unit) => Kind::DispatchedToUnit,

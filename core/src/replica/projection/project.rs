@@ -304,15 +304,15 @@ fn areas(record: &Record) -> Vec<AreaId> {
 }
 
 fn open_assignments(record: &Record) -> Vec<Open> {
-    let Some(case) = record.state().and_then(|state| state.case()) else {
+    let Some(state) = record.state() else {
         return Vec::new();
     };
-    let mut open: Vec<Open> = case
+    let mut open: Vec<Open> = state
         .open_assignments()
         .map(|one| Open {
             party: party_key(&one.to),
             id: one.id,
-            due_ms: case.due_ms(one).unwrap_or(NEVER_MS),
+            due_ms: state.due_ms(one).unwrap_or(NEVER_MS),
         })
         .collect();
     open.sort_unstable();

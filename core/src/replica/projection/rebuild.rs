@@ -18,7 +18,7 @@ use crate::limits::REBUILD_SLICE_ROWS;
 use crate::wire::digest::Digest;
 
 /// The version of the code that makes projections. A change of their content needs a new number.
-pub(in crate::replica) const PROJECTIONS: u32 = 9;
+pub(in crate::replica) const PROJECTIONS: u32 = 10;
 
 /// How far projections are behind the app.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -53,7 +53,7 @@ pub(super) fn gone_up(world: &TestServer, id: RecordId) -> (Vec<String>, AreaLev
         })
         .collect();
     rules.sort();
-    (rules, record.state().unwrap().case().unwrap().level)
+    (rules, record.state().unwrap().handling().unwrap().level)
 }
 
 /// The gas company takes a step of the one assignment.

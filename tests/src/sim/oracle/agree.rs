@@ -202,6 +202,7 @@ fn picture(record: &Record) -> String {
     let mut text = String::new();
     if let Some(state) = record.state() {
         if let Some(case) = state.case() {
+            let handling = &case.handling;
             let _ = writeln!(
                 text,
                 "{:?} below {:?} {:?} {:?} grid {:?} lead {:?} support {:?} level {:?} returns {} \
@@ -211,20 +212,24 @@ fn picture(record: &Record) -> String {
                 case.category,
                 case.severity,
                 case.grid,
-                case.lead_area,
-                case.support_areas,
-                case.level,
-                case.returns,
+                handling.lead_area,
+                handling.support_areas,
+                handling.level,
+                handling.returns,
                 case.danger,
                 case.handled_on_spot,
-                case.urged,
-                case.supervised,
+                handling.urged,
+                handling.supervised,
                 case.merged_into,
                 case.suspended,
                 state.seen_ms,
                 case.handled_ms,
             );
-            let _ = writeln!(text, "{:?}\n{:?}", case.assignments, case.extensions);
+            let _ = writeln!(
+                text,
+                "{:?}\n{:?}",
+                handling.assignments, handling.extensions
+            );
         }
         if let Some(steps) = state.steps() {
             let _ = writeln!(text, "{}", steps.stage.name);
@@ -232,6 +237,7 @@ fn picture(record: &Record) -> String {
                 let (name, reason) = (entry.step.name, entry.reason);
                 let _ = writeln!(text, "{} {name} {reason:?} {}", entry.id, entry.at_ms);
             }
+            let _ = writeln!(text, "{:?}", steps.handling);
         }
         let _ = writeln!(text, "{} {:?}", state.conflicts.len(), state.needs_review);
         for item in &state.timeline {

@@ -2,9 +2,9 @@
 
 use minicbor::{Decode, Encode};
 
-use super::table::{Cell, Row, cell};
 use super::{Actor, in_one_grid};
 use crate::domain::case::{Assignment, Party, RecordState};
+use crate::domain::permissions::{Cell, Row, cell};
 use crate::domain::{AreaPath, Audience, RecordKind, Role, Scope};
 use crate::id::{MemberId, UnitId};
 

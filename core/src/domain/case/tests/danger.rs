@@ -101,7 +101,7 @@ fn an_escalation_by_a_person_is_danger_one_by_a_rule_is_not() {
         ));
         log.after(&base, grid_worker(), escalate(AreaLevel::Town, false));
         assert_eq!(log.state().stage(), Stage::Accepted, "seed {seed}");
-        assert_eq!(log.state().case().unwrap().level, AreaLevel::Town);
+        assert_eq!(log.state().handling().unwrap().level, AreaLevel::Town);
     }
 }
 
@@ -113,7 +113,7 @@ fn only_the_server_names_a_rule_and_it_always_does() {
     assert_eq!(why(&log, forged), "may.rule");
     let unnamed = log.then(system(), escalate(AreaLevel::Town, false));
     assert_eq!(why(&log, unnamed), "may.rule");
-    assert_eq!(log.state().case().unwrap().level, AreaLevel::Village);
+    assert_eq!(log.state().handling().unwrap().level, AreaLevel::Village);
 }
 
 #[test]
@@ -122,11 +122,11 @@ fn two_people_who_escalate_at_once_raise_the_level_once() {
     let base = [log.triaged()];
     log.after(&base, grid_worker(), escalate(AreaLevel::Town, false));
     log.after(&base, dispatcher(), escalate(AreaLevel::Town, false));
-    assert_eq!(log.state().case().unwrap().level, AreaLevel::Town);
+    assert_eq!(log.state().handling().unwrap().level, AreaLevel::Town);
     let skipped = log.then(grid_worker(), escalate(AreaLevel::Town, false));
     assert_eq!(why(&log, skipped), "case.not_next_level");
     log.then(grid_worker(), escalate(AreaLevel::District, false));
-    assert_eq!(log.state().case().unwrap().level, AreaLevel::District);
+    assert_eq!(log.state().handling().unwrap().level, AreaLevel::District);
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn next_deadline_follows_the_steps() {
     log.then(handler(60), Event::Resolve(step(id)));
     let state = log.state();
     assert_eq!(state.next_due_ms(), None);
-    assert_eq!(state.case().unwrap().open_assignments().count(), 0);
+    assert_eq!(state.open_assignments().count(), 0);
 }
 
 #[test]
@@ -44,11 +44,7 @@ fn suspended_case_has_no_deadline_until_resumed() {
     log.then(dispatcher(), suspend());
     let state = log.state();
     assert_eq!(state.next_due_ms(), None);
-    assert_eq!(
-        state.case().unwrap().open_assignments().count(),
-        1,
-        "work may go on"
-    );
+    assert_eq!(state.open_assignments().count(), 1, "work may go on");
     log.then(dispatcher(), Event::Resume(bare()));
     assert_eq!(log.state().next_due_ms(), Some(100));
 }
@@ -75,5 +71,5 @@ fn merged_case_has_no_open_assignment() {
         note: None,
     };
     log.then(dispatcher(), Event::Merge(merge));
-    assert_eq!(log.state().case().unwrap().open_assignments().count(), 0);
+    assert_eq!(log.state().open_assignments().count(), 0);
 }

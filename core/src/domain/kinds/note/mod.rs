@@ -4,8 +4,8 @@
 //! the place. Its Genesis links the record that it is about. The title is the name of the person.
 
 use super::{KindSpec, Lifecycle};
-use crate::domain::case::may::table::Row;
 use crate::domain::content::{Content, Details};
+use crate::domain::permissions::Row;
 use crate::domain::{Audience, RecordKind};
 
 /// The kind.

@@ -2,8 +2,8 @@
 
 use super::{KindSpec, Lifecycle};
 use crate::domain::RecordKind;
-use crate::domain::case::may::table::Row;
 use crate::domain::content::{Content, Details, Field, FieldSpec, FieldValue, ValueType};
+use crate::domain::permissions::Row;
 
 /// The kind.
 pub const KIND: RecordKind = RecordKind::of_code(2);

@@ -18,11 +18,11 @@ pub use self::steps::{
 };
 use super::{KindSpec, Lifecycle};
 use crate::domain::RecordKind;
-use crate::domain::case::may::table::Row;
 use crate::domain::content::{Content, Details, Field, FieldSpec, FieldValue, ValueType};
 use crate::domain::form::{
     Answers, Date, FormState, OtherTemplate, Template, TemplateId, evaluate,
 };
+use crate::domain::permissions::Row;
 use crate::id::RecordId;
 
 /// The kind.

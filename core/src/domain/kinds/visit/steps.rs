@@ -5,7 +5,8 @@
 
 use crate::domain::case::RecordState;
 use crate::domain::form::Date;
-use crate::domain::steps::{ReasonSpec, StageSpec, StepRight, StepSpec, StepTable};
+use crate::domain::permissions::Row;
+use crate::domain::steps::{ReasonSpec, StageSpec, StepSpec, StepTable};
 
 /// 已计划: the birth of a visit.
 pub const PLANNED: StageSpec = stage(101, "planned", false);
@@ -34,7 +35,8 @@ pub const START: StepSpec = StepSpec {
     rank: 2,
     reasons: &[],
     needs_text: false,
-    right: StepRight::Work,
+    right: Row::FieldWork,
+    not_by: &[],
 };
 
 /// The visit is made. A visit that was never started may be finished, because it may be written down
@@ -47,7 +49,8 @@ pub const FINISH: StepSpec = StepSpec {
     rank: 4,
     reasons: &[],
     needs_text: false,
-    right: StepRight::Work,
+    right: Row::FieldWork,
+    not_by: &[],
 };
 
 /// The visitor met no one.
@@ -59,7 +62,8 @@ pub const NOT_MET_STEP: StepSpec = StepSpec {
     rank: 3,
     reasons: &[NOBODY_HOME, REFUSED_VISIT, WENT_AWAY],
     needs_text: false,
-    right: StepRight::Work,
+    right: Row::FieldWork,
+    not_by: &[],
 };
 
 /// The visit will not take place.
@@ -71,7 +75,8 @@ pub const CANCEL: StepSpec = StepSpec {
     rank: 1,
     reasons: &[],
     needs_text: true,
-    right: StepRight::CallOff,
+    right: Row::CallOff,
+    not_by: &[],
 };
 
 /// A person joins a visit that has begun, to answer and to end it too. A person who was planned as
@@ -84,13 +89,15 @@ pub const JOIN: StepSpec = StepSpec {
     rank: 2,
     reasons: &[],
     needs_text: false,
-    right: StepRight::Work,
+    right: Row::FieldWork,
+    not_by: &[],
 };
 
 /// The stages and steps of a visit.
 pub static STEPS: StepTable = StepTable {
     stages: &[PLANNED, STARTED, FINISHED, NOT_MET, CANCELLED],
     steps: &[START, FINISH, NOT_MET_STEP, CANCEL, JOIN],
+    handling: &[],
 };
 
 const fn stage(code: u8, name: &'static str, is_ended: bool) -> StageSpec {

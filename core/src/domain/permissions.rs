@@ -1,7 +1,7 @@
 //! The permission table. Rows are actions and columns are roles. An action without a cell is denied.
 
-use crate::domain::Role;
-use crate::domain::case::Move;
+use super::Role;
+use super::moves::Move;
 
 /// A row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,33 @@ pub enum Row {
     FieldWork,
     /// Call off field work.
     CallOff,
+    /// Report a patrol.
+    Patrol,
+    /// Make a step of a patrol.
+    PatrolWork,
+    /// Ask for a joint call.
+    RequestCall,
+    /// Blow a joint call: call units, decline a request, call it off.
+    Blow,
+    /// Report a phase of a joint call: the party that leads, and the people who may blow it.
+    CallPhase,
+    /// Register a dispute. The people who may assign one may register it too, because an import and a call at the
+    /// office need it.
+    RegisterDispute,
+    /// Assign a dispute.
+    AssignDispute,
+    /// Record an agreement.
+    Agree,
+    /// Close a dispute, as the leader that it is assigned to.
+    CloseDispute,
+    /// Publish a task or notice. A team lead publishes to the team alone.
+    Publish,
+    /// Propose a reward.
+    ProposeReward,
+    /// Approve a reward.
+    ApproveReward,
+    /// Settle the roster, and approve leave.
+    Roster,
 }
 
 /// A cell: the condition under which the role may act.
@@ -75,17 +102,22 @@ pub enum Cell {
     Assigned,
     /// A record as in [`Self::Assigned`], or one in the scope on behalf of the party that it is assigned to.
     AssignedOrBehalf,
+    /// A lead party is the author or its unit.
+    Lead,
+    /// A record as in [`Self::Lead`], or one in the scope.
+    LeadOrIn,
 }
 
 use Cell::{
-    Assigned as A, AssignedOrBehalf as AB, In as I, No as O, Own, OwnOrIn as OI,
-    OwnUntilAccepted as OU, Place as P, Readable as R, Team as T, Village as V, Yes as Y,
+    Assigned as A, AssignedOrBehalf as AB, In as I, Lead as L, LeadOrIn as LI, No as O, Own,
+    OwnOrIn as OI, OwnUntilAccepted as OU, Place as P, Readable as R, Team as T, Village as V,
+    Yes as Y,
 };
 
 /// Columns in the order of [`Role::ALL`]: volunteer, team lead, guard, grid worker, mediator, community
 /// officer, station head, village lead, dispatcher, handler, supervisor, district lead, system.
 #[rustfmt::skip]
-const TABLE: [(Row, [Cell; 13]); 20] = [
+const TABLE: [(Row, [Cell; 13]); 33] = [
     (Row::Report,        [Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y]),
     (Row::Comment,       [R, R, R, R, R, R, R, R, R, R, R, R, O]),
     (Row::Danger,        [Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y]),
@@ -106,6 +138,19 @@ const TABLE: [(Row, [Cell; 13]); 20] = [
     (Row::Read,          [Own, T, OI, V, V, P, I, I, I, A, I, I, Y]),
     (Row::FieldWork,     [R, R, O, R, R, R, R, R, O, R, O, O, O]),
     (Row::CallOff,       [Own, Own, O, Own, Own, Own, OI, OI, O, Own, O, O, O]),
+    (Row::Patrol,        [Y, Y, I, Y, O, Y, Y, Y, O, Y, O, O, O]),
+    (Row::PatrolWork,    [R, R, R, R, O, R, R, R, O, R, O, O, O]),
+    (Row::RequestCall,   [O, O, O, Y, Y, Y, Y, Y, Y, O, O, Y, O]),
+    (Row::Blow,          [O, O, O, O, O, O, I, O, I, O, O, I, O]),
+    (Row::CallPhase,     [L, L, L, L, L, L, LI, L, LI, L, O, LI, O]),
+    (Row::RegisterDispute, [Y, Y, O, Y, O, Y, Y, Y, Y, O, O, Y, O]),
+    (Row::AssignDispute, [O, O, O, O, O, O, I, I, I, O, O, I, O]),
+    (Row::Agree,         [O, O, O, O, A, O, O, O, O, O, O, O, O]),
+    (Row::CloseDispute,  [O, O, O, O, O, O, A, A, O, O, O, I, O]),
+    (Row::Publish,       [O, T, O, O, O, P, I, I, I, O, O, I, O]),
+    (Row::ProposeReward, [O, O, O, O, O, I, O, O, O, A, O, O, O]),
+    (Row::ApproveReward, [O, O, O, O, O, O, I, I, O, O, O, I, O]),
+    (Row::Roster,        [O, T, O, O, O, O, I, I, I, I, O, I, O]),
 ];
 
 /// The cell of a row and a role.

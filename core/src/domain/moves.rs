@@ -89,7 +89,7 @@ impl Move {
     }
 
     /// Whether the move says that something is still wrong, if a person makes it. (An escalation by a rule
-    /// never does; see [`super::Event::is_danger`].)
+    /// never does; see [`crate::domain::case::Event::is_danger`].)
     #[must_use]
     pub const fn may_be_danger(self) -> bool {
         matches!(
