@@ -274,6 +274,10 @@ pub const SAVED_ACTORS_MAX: usize = 2_048;
 pub const SAVED_TEXT_BYTES_MAX: usize = 16 * 1_024 * 1_024;
 /// Characters of a short field (title, address, caption, contact) that a person may write.
 pub const SHORT_TEXT_CHARS_MAX: usize = 500;
+/// Records that one record names as those that it came from.
+pub const RECORD_LINKS_MAX: usize = 20;
+/// Money of one dispute or reward, in fen: 100 thousand million yuan.
+pub const AMOUNT_FEN_MAX: i64 = 10_000_000_000_000;
 /// Characters of an answer that a person may write.
 pub const ANSWER_CHARS_MAX: usize = 4_000;
 /// Characters of a description that a person may write.

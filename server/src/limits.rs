@@ -66,6 +66,8 @@ pub const IMPORT_COLUMNS_MAX: usize = 64;
 pub const IMPORT_CELL_BYTES_MAX: usize = 4_000;
 /// Bad rows that are reported one by one; the import stops at this number.
 pub const IMPORT_BAD_ROWS_MAX: usize = 10_000;
+/// Rows of a list of records that are stored at a time.
+pub const LIST_ROWS_A_BUNDLE: usize = 100;
 /// Areas that one row of a table of members may name.
 pub const IMPORT_AREAS_PER_ROW_MAX: usize = 64;
 /// Bytes of one imported workbook, or template in JSON.

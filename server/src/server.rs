@@ -33,7 +33,9 @@ use crate::error::{Problem, Result};
 use crate::feed::cursor_memory::CursorMemory;
 use crate::feed::readings::{self, Sought};
 use crate::ingest::ration::Ceilings;
-use crate::ingest::{self, IngestResult, Intake, RoutingState, Waiting};
+use crate::ingest::{
+    self, IngestResult, Intake, ListRow, Listed, RoutingState, RowResult, Waiting,
+};
 use crate::keys::Keys;
 use crate::registry::admins::{self, AdminRole};
 use crate::registry::enrolment::{self, IssuedInvitation, NewInvitation};
@@ -362,6 +364,22 @@ impl Server {
         progress: &mut dyn FnMut(usize),
     ) -> Result<(ImportCounts, Vec<MemberId>)> {
         import::put_compared(&self.shared, members, actor, clock, progress)
+    }
+
+    /// Compares the rows of an office's list with the records that earlier imports made.
+    pub fn compare_list(&self, listed: Listed, rows: &[ListRow]) -> Result<Vec<RowResult>> {
+        ingest::listed::compare(&self.intake, listed, rows)
+    }
+
+    /// Makes a record of each row of an office's list that has none yet. Returns one result for each row.
+    pub fn put_list(
+        &self,
+        listed: Listed,
+        rows: &[ListRow],
+        actor: &str,
+        now_ms: i64,
+    ) -> Result<Vec<RowResult>> {
+        ingest::listed::put(&self.intake, listed, rows, (actor, now_ms))
     }
 
     /// Notes the ids that the office uses for members and units. Returns the number of new ones.

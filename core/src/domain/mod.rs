@@ -29,6 +29,7 @@ pub mod geometry;
 pub mod handling;
 pub mod kind;
 pub mod kinds;
+pub mod month;
 pub mod moves;
 pub mod names;
 pub mod notification;

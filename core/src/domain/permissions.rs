@@ -46,6 +46,8 @@ pub enum Row {
     FieldWork,
     /// Call off field work.
     CallOff,
+    /// Write a private note. The server writes the names that the list of an office holds.
+    Note,
     /// Report a patrol.
     Patrol,
     /// Make a step of a patrol.
@@ -117,7 +119,7 @@ use Cell::{
 /// Columns in the order of [`Role::ALL`]: volunteer, team lead, guard, grid worker, mediator, community
 /// officer, station head, village lead, dispatcher, handler, supervisor, district lead, system.
 #[rustfmt::skip]
-const TABLE: [(Row, [Cell; 13]); 33] = [
+const TABLE: [(Row, [Cell; 13]); 34] = [
     (Row::Report,        [Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y]),
     (Row::Comment,       [R, R, R, R, R, R, R, R, R, R, R, R, O]),
     (Row::Danger,        [Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y, Y]),
@@ -138,12 +140,13 @@ const TABLE: [(Row, [Cell; 13]); 33] = [
     (Row::Read,          [Own, T, OI, V, V, P, I, I, I, A, I, I, Y]),
     (Row::FieldWork,     [R, R, O, R, R, R, R, R, O, R, O, O, O]),
     (Row::CallOff,       [Own, Own, O, Own, Own, Own, OI, OI, O, Own, O, O, O]),
+    (Row::Note,          [R, R, O, R, R, R, R, R, O, R, O, O, Y]),
     (Row::Patrol,        [Y, Y, I, Y, O, Y, Y, Y, O, Y, O, O, O]),
     (Row::PatrolWork,    [R, R, R, R, O, R, R, R, O, R, O, O, O]),
     (Row::RequestCall,   [O, O, O, Y, Y, Y, Y, Y, Y, O, O, Y, O]),
     (Row::Blow,          [O, O, O, O, O, O, I, O, I, O, O, I, O]),
     (Row::CallPhase,     [L, L, L, L, L, L, LI, L, LI, L, O, LI, O]),
-    (Row::RegisterDispute, [Y, Y, O, Y, O, Y, Y, Y, Y, O, O, Y, O]),
+    (Row::RegisterDispute, [Y, Y, O, Y, O, Y, Y, Y, Y, O, O, Y, Y]),
     (Row::AssignDispute, [O, O, O, O, O, O, I, I, I, O, O, I, O]),
     (Row::Agree,         [O, O, O, O, A, O, O, O, O, O, O, O, O]),
     (Row::CloseDispute,  [O, O, O, O, O, O, A, A, O, O, O, I, O]),

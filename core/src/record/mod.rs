@@ -26,6 +26,7 @@ mod judge;
 mod line;
 mod packed;
 mod past;
+mod seen;
 mod witnesses;
 
 #[cfg(test)]

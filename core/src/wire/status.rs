@@ -109,6 +109,7 @@ reasons!(
         48 Rejected = "void.rejected",
         49 MayAudience = "may.audience",
         50 CaseStepIncomplete = "case.step_incomplete",
+        51 MayConcerned = "may.concerned",
     }
 );
 

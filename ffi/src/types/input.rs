@@ -62,8 +62,10 @@ pub enum FieldValue {
 pub struct FieldInput {
     /// The stable name: `title`, `category`, `severity` (1-4), `address`, `occurred_ms`, `description`,
     /// `urgency` (1-4), `contact_wanted`, `contact`, `offence`, `place_type`,
-    /// `template`, `template_version`, `planned_ms`, `visited`, `companions`, `answer.<id>`, and `photo.<id>` for the
-    /// caption of a photo.
+    /// `template`, `template_version`, `planned_ms`, `visited`, `companions`; `dispute_type` (1-10),
+    /// `dispute_level` (1-4), `parties`, `duty_leader`, `duty_unit`, `duty_person`, `deadline_ms`, `sessions`,
+    /// `agreement`, `amount_fen`, `links`, `combined_into`, `list_month`, `list_row`; `ground`, `payment`;
+    /// `answer.<id>`, and `photo.<id>` for the caption of a photo.
     pub field: String,
     /// The value.
     pub value: FieldValue,

@@ -11,12 +11,14 @@ use onegrid_core::id::MemberId;
 
 use super::changes::{self, Change, PersonChange};
 use super::import::areas::{AreaFiles, AreaOptions, parse_areas};
+use super::import::list::{ListGround, parse_list};
 use super::import::members::{MemberRow, parse_members};
 use super::import::units::{KindChange, UnitRow, parse_units_with};
 use super::import::{BadRow, Import, Place, Progress};
 use super::xlsform::TemplateFile;
 use crate::directory;
 use crate::error::{Problem, Result};
+use crate::ingest::{ListRow, Listed, RowResult};
 use crate::registry::import::{Compared, ImportCounts, WorkClock};
 use crate::registry::members::{MemberDescription, id_of_external};
 use crate::registry::templates::PutResult;
@@ -289,6 +291,63 @@ impl Planned<'_> {
             },
         });
     }
+}
+
+/// Imports the list of a month as records. A row that was imported before and says the same is unchanged, and
+/// one that says something else is named, because people may have worked on its record since.
+pub fn import_list(
+    server: &Server,
+    (file, bytes): (&str, &[u8]),
+    listed: Listed,
+    order: Order<'_>,
+    progress: &mut Progress<'_>,
+) -> Result<Outcome> {
+    if listed.month.begin_ms() > order.now_ms {
+        return Err(Problem::new("import.month_ahead").with("month", listed.month));
+    }
+    let known = known(server)?;
+    let ground = ListGround {
+        list: listed.list,
+        month: listed.month,
+        areas: &known.areas,
+        now_ms: order.now_ms,
+    };
+    let mut import = parse_list(file, bytes, &ground, progress);
+    let rows = std::mem::take(&mut import.good);
+    let compared = server.compare_list(listed, &rows)?;
+    for (row, result) in rows.into_iter().zip(compared) {
+        match result {
+            RowResult::New => import.good.push(row),
+            RowResult::Known => import.unchanged += 1,
+            other => import.bad.extend(bad_result(file, &row, other)),
+        }
+    }
+    let mut refused = Vec::new();
+    let mut outcome = take(import, Vec::new(), order.mode, |good| {
+        let results = server.put_list(listed, &good, order.actor, order.now_ms)?;
+        let mut counts = ImportCounts::default();
+        for (row, result) in good.iter().zip(results) {
+            match result {
+                RowResult::New => counts.changed += 1,
+                RowResult::Known => counts.unchanged += 1,
+                other => refused.extend(bad_result(file, row, other)),
+            }
+        }
+        Ok(counts)
+    })?;
+    outcome.bad.extend(refused);
+    in_order(&mut outcome.bad);
+    Ok(outcome)
+}
+
+/// The report about a row whose record is not as the row says.
+fn bad_result(file: &str, row: &ListRow, result: RowResult) -> Option<BadRow> {
+    let code = match result {
+        RowResult::New | RowResult::Known => return None,
+        RowResult::Differs => "import.row_differs",
+        RowResult::Refused(code) => code,
+    };
+    Some(BadRow::new(file, Place::Line(row.line), code, &row.id))
 }
 
 /// Imports a template of checklists from a workbook or from JSON, as a whole or not at all.

@@ -1,4 +1,5 @@
-//! `onegrid import`: areas, units, members and templates of checklists from the files of an office.
+//! `onegrid import`: areas, units, members, templates of checklists and lists of records from the files of an
+//! office.
 //!
 //! Every bad row and every change is printed on a line of its own, with `--dry-run` and without. The exit code
 //! is 3 if there were bad rows, even if the other rows were imported.
@@ -6,6 +7,8 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use onegrid_core::domain::kinds::LISTS;
+use onegrid_core::domain::month::Month;
 use onegrid_core::domain::position::Datum;
 use onegrid_core::texts::Lang;
 
@@ -13,16 +16,17 @@ use super::Context;
 use super::progress::Bar;
 use super::time::now;
 use crate::admin::changes::Change;
-use crate::admin::import::BadRow;
 use crate::admin::import::areas::AreaFiles;
 use crate::admin::import::units::KindChange;
+use crate::admin::import::{BadRow, Progress};
 use crate::admin::take_in::{
-    Mode, Order, Outcome, Renaming, import_areas, import_members_with, import_template,
-    import_units_with,
+    Mode, Order, Outcome, Renaming, import_areas, import_list, import_members_with,
+    import_template, import_units_with,
 };
 use crate::admin::wording::Wording;
 use crate::directory;
 use crate::error::{Phrase, Problem, Result};
+use crate::ingest::Listed;
 use crate::limits::{CHANGES_SHOWN_MAX, IMPORT_FILE_BYTES_MAX};
 use crate::server::Server;
 
@@ -36,6 +40,8 @@ pub(super) enum Command {
     Members(MemberArgs),
     #[command(about = "cli.import_templates")]
     Templates(TemplateArgs),
+    #[command(about = "cli.import_disputes")]
+    Disputes(ListArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -79,6 +85,16 @@ pub(super) struct TemplateArgs {
     file: PathBuf,
     #[arg(long, help = "cli.arg_json")]
     json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ListArgs {
+    #[arg(value_name = "FILE", help = "cli.arg_table")]
+    file: PathBuf,
+    #[arg(long, value_name = "YYYY-MM", help = "cli.arg_month")]
+    month: String,
+    #[command(flatten)]
+    how: How,
 }
 
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -171,6 +187,12 @@ pub(super) fn run(command: &Command, context: &mut Context<'_>) -> Result<()> {
             bar.end();
             tell("import.done_members", &server, &outcome, args.how, context)
         }
+        Command::Disputes(args) => {
+            let bar = Bar::new(args.how.progress);
+            let outcome = list("disputes", args, &server, order(args.how), &mut bar.on())?;
+            bar.end();
+            tell("import.done_disputes", &server, &outcome, args.how, context)
+        }
         Command::Templates(args) => {
             let bytes = read(&args.file)?;
             let name = name_of(&args.file);
@@ -184,6 +206,31 @@ pub(super) fn run(command: &Command, context: &mut Context<'_>) -> Result<()> {
             tell("import.done_templates", &server, &outcome, how, context)
         }
     }
+}
+
+/// Imports the list of this name.
+fn list(
+    name: &str,
+    args: &ListArgs,
+    server: &Server,
+    order: Order<'_>,
+    progress: &mut Progress<'_>,
+) -> Result<Outcome> {
+    let list = LISTS.iter().find(|list| list.name == name);
+    let month = args.month.parse::<Month>();
+    let month = month.map_err(|error| Problem::new("month.malformed").because(&error))?;
+    let listed = Listed {
+        list: list.ok_or_else(|| Problem::new("server.internal"))?,
+        month,
+    };
+    let bytes = read(&args.file)?;
+    import_list(
+        server,
+        (&name_of(&args.file), &bytes),
+        listed,
+        order,
+        progress,
+    )
 }
 
 /// Prints the report: remarks, bad rows, people who are held back, changes, counts.
@@ -288,6 +335,7 @@ fn say(
         "import.done_areas" if how.dry_run => "import.would_areas",
         "import.done_units" if how.dry_run => "import.would_units",
         "import.done_members" if how.dry_run => "import.would_members",
+        "import.done_disputes" if how.dry_run => "import.would_disputes",
         code => code,
     };
     context.say(

@@ -214,7 +214,9 @@ pub(super) const CLASSES: &[(&str, Class)] = &[
     ("export.reader_disabled", Class::Conflict),
     ("export.too_many_rows", Class::Data),
     // Import.
+    ("import.month_ahead", Class::Usage),
     ("import.no_file", Class::Data),
+    ("month.malformed", Class::Usage),
     ("import.nothing_taken", Class::Data),
     ("import.rest_taken", Class::Data),
     ("import.rows_wrong", Class::Data),

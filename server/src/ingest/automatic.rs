@@ -6,8 +6,8 @@
 use onegrid_core::domain::area::{Area, AreaLevel};
 use onegrid_core::domain::case::payload::{Dispatch, Escalate, Triage};
 use onegrid_core::domain::case::{
-    Assignment, CaseState, Deadlines, Event, FOLD_VERSION, Move as CaseMove, Part, Party,
-    RecordState, Stage, deadline,
+    Assignment, Deadlines, Event, FOLD_VERSION, Move as CaseMove, Part, Party, RecordState, Stage,
+    deadline,
 };
 use onegrid_core::domain::category::CategoryCode;
 use onegrid_core::domain::{AreaPath, Code, Text};
@@ -59,14 +59,17 @@ pub(super) fn moves(
 
 fn next_move(rules: &Rules, record: &Record, ground: &Ground, now_ms: i64) -> Option<Move> {
     let state = record.state()?;
-    let case = state.case()?;
+    if state.case().is_none() {
+        let open = state.steps().filter(|_| !state.frozen);
+        return open.and_then(|_| escalation(rules, record, state, ground, now_ms));
+    }
     let warning = stand_in::next(record);
     if warning.is_some() || state.frozen {
         return warning;
     }
     triage(rules, record, state, ground)
         .or_else(|| dispatch(rules, record, state, ground, now_ms))
-        .or_else(|| escalation(rules, record, case, ground, now_ms))
+        .or_else(|| escalation(rules, record, state, ground, now_ms))
 }
 
 /// Classifies a new case with the category that its reporter chose and the grid of its position.
@@ -165,17 +168,18 @@ fn deadlines(rule: &Rule, from_ms: i64) -> Deadlines {
 fn escalation(
     rules: &Rules,
     record: &Record,
-    case: &CaseState,
+    state: &RecordState,
     ground: &Ground,
     now_ms: i64,
 ) -> Option<Move> {
-    let (assignment, overdue_ms, name) = next_overdue(rules, record, case, ground)?;
+    let (assignment, overdue_ms, name) = next_overdue(rules, record, state, ground)?;
     if overdue_ms > now_ms {
         return None;
     }
-    let to = level_above(case.handling.level)?;
+    let level = state.handling()?.level;
+    let to = level_above(level)?;
     let rule = Code::new(name).ok()?;
-    let raised = raised_to(record, case.handling.level);
+    let raised = raised_to(record, level);
     Some(Move {
         rule: name.to_owned(),
         cause: assignment.id,
@@ -210,27 +214,36 @@ pub(super) fn due_ms(
     state: &RecordState,
     ground: &Ground,
 ) -> Option<i64> {
-    let case = state.case().filter(|_| !state.frozen)?;
-    next_overdue(rules, record, case, ground).map(|(_, overdue_ms, _)| overdue_ms)
+    if state.frozen {
+        return None;
+    }
+    next_overdue(rules, record, state, ground).map(|(_, overdue_ms, _)| overdue_ms)
 }
 
-/// The next deadline that makes a case go up, if there is a level above. Returns the assignment, the time (ms
+/// Whether overdue assignments raise the record: a case of the categories that the rules name, and a record with
+/// steps whose table allows it.
+fn escalates(rules: &Rules, state: &RecordState, ground: &Ground) -> bool {
+    match (state.steps(), state.category()) {
+        (Some(steps), _) => steps.allows(CaseMove::Escalate),
+        (None, Some(code)) => rules.escalates(code.as_str(), &ground.view.directory),
+        (None, None) => false,
+    }
+}
+
+/// The next deadline that makes a record go up, if there is a level above. Returns the assignment, the time (ms
 /// UTC) and the rule's name.
 fn next_overdue<'a>(
     rules: &Rules,
     record: &Record,
-    case: &'a CaseState,
+    state: &'a RecordState,
     ground: &Ground,
 ) -> Option<(&'a Assignment, i64, &'static str)> {
-    level_above(case.handling.level)?;
-    if !case.deadlines_run() {
+    let handling = state.handling()?;
+    level_above(handling.level)?;
+    if !state.deadlines_run() || !escalates(rules, state, ground) {
         return None;
     }
-    let category = case.category.as_ref()?;
-    if !rules.escalates(category.as_str(), &ground.view.directory) {
-        return None;
-    }
-    case.handling
+    handling
         .assignments
         .iter()
         .filter(|assignment| assignment.part == Part::Lead)

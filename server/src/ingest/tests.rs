@@ -9,6 +9,7 @@ mod dangers;
 mod failing;
 mod flood;
 mod hostile;
+mod listed;
 mod loads;
 mod meanwhile;
 mod merges;

@@ -16,6 +16,9 @@ const GENERIC: [&str; 3] = ["core/src/", "server/src/", "ffi/src/"];
 /// The folders of the kinds, their registry and its tests.
 const KINDS_FOLDER: &str = "core/src/domain/kinds/";
 
+/// The permission table. Its rows have the names of `domain.md`, where an action of one kind has a row of its own.
+const PERMISSIONS: &str = "core/src/domain/permissions.rs";
+
 /// Names of kinds that are words with other meanings too: a request over HTTP, a place in a folder or list, a
 /// visit of each node of a graph, the note of a move.
 /// Only a use that means the kind is a finding.
@@ -139,7 +142,8 @@ fn in_string(path: &str, text: &str) -> bool {
 }
 
 fn is_generic(path: &str) -> bool {
-    GENERIC.iter().any(|folder| path.starts_with(folder)) && !path.starts_with(KINDS_FOLDER)
+    let in_generic = GENERIC.iter().any(|folder| path.starts_with(folder));
+    in_generic && !path.starts_with(KINDS_FOLDER) && path != PERMISSIONS
 }
 
 /// Files that are modules of tests, because another file declares them behind `#[cfg(test)]`.

@@ -4,11 +4,13 @@ use super::super::*;
 use super::support::*;
 use crate::domain::case::Severity;
 use crate::domain::content::{Content, Details, Field, FieldValue};
+use crate::domain::kinds::dispute::Dispute;
 use crate::domain::kinds::hazard;
 use crate::domain::kinds::hazard::Hazard;
 use crate::domain::kinds::note::Note;
 use crate::domain::kinds::place::Place;
 use crate::domain::kinds::request::Request;
+use crate::domain::kinds::reward::Reward;
 use crate::domain::kinds::tip::Tip;
 use crate::domain::kinds::visit::Visit;
 use crate::domain::kinds::whistle::Whistle;
@@ -67,6 +69,23 @@ fn every_kind_keeps_its_own_fields() {
             found: Some(6),
             solved: Some(4),
             findings: Some("发现 6 只，收缴 4 只".into()),
+        }),
+        Content::from(Dispute {
+            details: details.clone(),
+            dispute_type: Some(5),
+            level: Some(2),
+            parties: Some("楼上楼下".into()),
+            deadline_ms: Some(1_700_000_000_000),
+            amount_fen: Some(100),
+            links: vec![RecordId([7; 16])],
+            combined_into: Some(RecordId([8; 16])),
+            ..Dispute::default()
+        }),
+        Content::from(Reward {
+            details: details.clone(),
+            amount_fen: Some(50_000),
+            ground: Some("属实".into()),
+            payment: Some("收据 3".into()),
         }),
         Content::from(Place {
             details,

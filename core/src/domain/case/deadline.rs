@@ -36,7 +36,9 @@ impl CaseState {
 }
 
 impl RecordState {
-    fn deadlines_run(&self) -> bool {
+    /// Whether deadlines run. They rest while a case is suspended, and after the end of a record.
+    #[must_use]
+    pub fn deadlines_run(&self) -> bool {
         match (self.case(), self.steps()) {
             (Some(case), _) => case.deadlines_run(),
             (None, Some(steps)) => !steps.stage.is_ended,

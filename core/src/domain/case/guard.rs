@@ -113,10 +113,11 @@ fn kind_step(state: &StepsState, event: &KindStep, device: DeviceId) -> Result<(
     let (stage, name) = (state.stage.name, step.name);
     let not_now = Refusal::StepNotNow { stage, step: name };
     refuse_if(!step.starts_from(state.stage), not_now)?;
-    // A step that keeps the stage brings its author in. Without this rule one person could make it
-    // without end.
+    // A step that keeps the stage and says nothing brings its author in. Without this rule one person could
+    // make it without end. A step with words, such as a session, says something new each time.
     let is_in = state.entries.iter().any(|entry| entry.device == device);
-    refuse_if(is_in && step.starts_from(step.to), not_now)?;
+    let brings_in = step.starts_from(step.to) && !step.needs_text;
+    refuse_if(is_in && brings_in, not_now)?;
     let complete = step.takes(event.reason) && (event.note.is_some() || !step.needs_text);
     refuse_if(!complete, Refusal::StepIncomplete)
 }

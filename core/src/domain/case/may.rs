@@ -14,7 +14,7 @@ pub use self::readership::Readership;
 use super::payload::{KindStep, Partner};
 use super::{AssignmentState, Event, GenesisFacts, Handling, Move, OnBehalfOf, Party, RecordState};
 use crate::domain::permissions::{Cell, Row, cell, row_of};
-use crate::domain::steps::StepTable;
+use crate::domain::steps::{PARTY, StepTable};
 use crate::domain::{Audience, Grant, RecordKind, Role, Scope, Source};
 use crate::id::{MemberId, UnitId};
 
@@ -62,6 +62,9 @@ coded_error! {
         /// The records of the kind have another audience.
         #[error("may.audience")]
         Audience,
+        /// The record is about the person, who therefore decides nothing in it.
+        #[error("may.concerned")]
+        Concerned,
         /// The kind, role or event belongs to a newer version.
         #[error("may.newer")]
         Newer,
@@ -114,7 +117,8 @@ pub fn may(actor: &Actor<'_>, action: &Action<'_>) -> Result<(), Denied> {
         Action::Edit(state) => {
             known_kind(state.facts.kind)?;
             let kind = state.facts.kind.spec().ok_or(Denied::Newer)?;
-            if kind.report == Row::FieldWork || state.steps().is_some() {
+            let is_work = matches!(kind.report, Row::FieldWork | Row::Note);
+            if is_work || state.steps().is_some() {
                 writes_work(actor, state, kind.report)
             } else {
                 holds(actor, state, Row::Edit, None)
@@ -146,6 +150,9 @@ fn may_report(actor: &Actor<'_>, facts: &GenesisFacts) -> Result<(), Denied> {
     let audience = kind.audience.unwrap_or(facts.audience);
     deny_unless(audience == facts.audience, Denied::Audience)?;
     deny_unless(may_claim(actor.grant.role, facts.source), Denied::Source)?;
+    // The server makes records of its own from the lists of an office alone, and cases from calls too.
+    let by_list = actor.grant.role != Role::System || kind.report == Row::Report;
+    deny_unless(by_list || facts.source == Source::Api, Denied::Source)?;
     if let Scope::Area(area) = &actor.grant.scope {
         deny_unless(area.district() == facts.home.district(), Denied::Elsewhere)?;
     }
@@ -190,6 +197,14 @@ fn may_do(
     any_row(&rows, |row| holds(actor, state, row, Some(event)))?;
     if let Event::Step(step) = event {
         not_by_author(actor, state, step)?;
+    }
+    if !movement.is_talk() {
+        let party = assignee_of(event).and_then(|party| match party {
+            Party::Member(member) => Some(member),
+            Party::Unit(_) => None,
+        });
+        let free = !is_concerned(actor.member, state) && !is_concerned(party, state);
+        deny_unless(free, Denied::Concerned)?;
     }
     if actor.grant.role == Role::TeamLead {
         within_team(actor, event)?;
@@ -261,12 +276,33 @@ fn not_by_author(actor: &Actor<'_>, state: &RecordState, step: &KindStep) -> Res
         0 => state.reporter == Some(member),
         code => steps.made.contains(&(*code, member)),
     };
+    let of_party = codes.contains(&PARTY) && state.is_party(actor.member, actor.units);
+    deny_unless(!of_party, Denied::ResponsibleParty)?;
     deny_unless(!codes.iter().any(did), Denied::OwnWork)
+}
+
+/// Whether the record is about the person, so that this person decides nothing in it.
+fn is_concerned(member: Option<MemberId>, state: &RecordState) -> bool {
+    let steps = state.steps();
+    let named = member.is_some_and(|member| state.facts.named.contains(&member));
+    named && steps.is_some_and(|steps| steps.table.named_are_concerned())
+}
+
+/// The party that an event makes responsible.
+fn assignee_of(event: &Event) -> Option<Party> {
+    match event {
+        Event::Share(share) => match share.with {
+            Partner::Party(party) => Some(party),
+            Partner::Area(_) => None,
+        },
+        _ => event.assignee(),
+    }
 }
 
 /// Whether the actor may write the content of work that people report. The work of a record with steps is also
 /// written by the parties that are responsible, and by the people of the first row of its handling.
 fn writes_work(actor: &Actor<'_>, state: &RecordState, report: Row) -> Result<(), Denied> {
+    deny_unless(!is_concerned(actor.member, state), Denied::Concerned)?;
     let handling = state.steps().map_or(&[][..], |steps| steps.table.handling);
     if let Some(first) = handling.first() {
         let in_charge = holds(actor, state, first.row, None).is_ok();

@@ -11,11 +11,14 @@
 //!
 //! **Not here:** the lifecycle that kinds share (`case`), the content itself (`content`), documents (`crdt`).
 
+pub mod dispute;
 mod form_spec;
 pub mod hazard;
+mod list_spec;
 pub mod note;
 pub mod place;
 pub mod request;
+pub mod reward;
 mod spec;
 pub mod stages;
 pub mod tip;
@@ -27,13 +30,13 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::form_spec::{FormSpec, FormStanding};
+pub use self::list_spec::{ListColumn, ListSpec, ListTarget};
 pub use self::spec::{KindSpec, Lifecycle};
 use super::RecordKind;
 use super::content::{Field, FieldSpec};
 use super::steps::StepTable;
 
-/// The registry: one line for each kind. Codes 4, 6, 7, 9, 10 and 13 are kept for dispute, task, patrol, notice,
-/// shift and reward.
+/// The registry: one line for each kind. Codes 6, 7, 9 and 10 are kept for task, patrol, notice and shift.
 pub static KINDS: &[&KindSpec] = &[
     &hazard::SPEC,
     &tip::SPEC,
@@ -42,7 +45,12 @@ pub static KINDS: &[&KindSpec] = &[
     &place::SPEC,
     &note::SPEC,
     &whistle::SPEC,
+    &dispute::SPEC,
+    &reward::SPEC,
 ];
+
+/// The lists of records that offices keep, for their import.
+pub static LISTS: &[&ListSpec] = &[&dispute::LIST];
 
 impl RecordKind {
     /// Everything that this version knows of the kind. `None` for kinds of newer versions.

@@ -15,5 +15,6 @@ mod table;
 
 pub use state::{StageEntry, StepsState};
 pub use table::{
-    HANDLING_MOVES, HandlingSpec, ReasonSpec, STAGE_CODES_FROM, StageSpec, StepSpec, StepTable,
+    HANDLING_MOVES, HandlingSpec, NAMED, PARTY, ReasonSpec, STAGE_CODES_FROM, StageSpec, StepSpec,
+    StepTable,
 };

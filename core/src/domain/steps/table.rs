@@ -6,6 +6,11 @@ use crate::domain::permissions::Row;
 /// The least code of a stage. The codes below it belong to the stages of cases.
 pub const STAGE_CODES_FROM: u8 = 101;
 
+/// In [`StepSpec::not_by`]: the people named in the Genesis, because the record is about them.
+pub const NAMED: u8 = 255;
+/// In [`StepSpec::not_by`]: the responsible parties, because they do not take their own work off the list.
+pub const PARTY: u8 = 254;
+
 /// The stages and steps of a kind.
 #[derive(Debug, PartialEq, Eq)]
 pub struct StepTable {
@@ -50,7 +55,8 @@ pub struct StepSpec {
     /// The row of the permission table that decides who may make the step.
     pub right: Row,
     /// The codes of steps whose authors must not make this one, because nobody approves a proposal of their own.
-    /// 0 stands for the creator of the record. The rule holds over all branches.
+    /// 0 stands for the creator of the record, [`NAMED`] for the people named in it, and [`PARTY`] for the
+    /// responsible parties that the author sees. The rule holds over all branches.
     pub not_by: &'static [u8],
 }
 
@@ -122,6 +128,13 @@ impl StepTable {
     #[must_use]
     pub fn stage(&self, code: u8) -> Option<StageSpec> {
         self.stages.iter().copied().find(|stage| stage.code == code)
+    }
+
+    /// Whether a record is about the people named in it, such as the parties of a dispute. Such a person makes no
+    /// step and no move of handling, becomes no party, and does not write the content.
+    #[must_use]
+    pub fn named_are_concerned(&self) -> bool {
+        self.steps.iter().any(|step| step.not_by.contains(&NAMED))
     }
 
     /// Whether the table allows the move in some stage.

@@ -305,7 +305,7 @@ fn held_envelope_off_its_line_needs_the_newer_app() {
         deployment.writer(VOLUNTEER_WANG),
         deployment.writer(GRID_WORKER_CHEN),
     );
-    let genesis = volunteer.report_as("b", RecordKind::of_code(4));
+    let genesis = volunteer.report_as("b", RecordKind::of_code(200));
     let mut record = Record::new(id_of(&genesis));
     record.admit(std::slice::from_ref(&genesis));
     record.set_verdict(id(&genesis), verdict(Status::Accepted, 5_000));
@@ -473,7 +473,7 @@ fn kind_and_role_of_newer_app_are_held() {
     let genesis = author_again.report("a");
     assert_eq!(outcomes(&record.admit(&[genesis])), [&newer]);
     assert!(record.state().is_none() && record.document().is_none());
-    let dispute = volunteer.report_as("b", RecordKind::of_code(4));
+    let dispute = volunteer.report_as("b", RecordKind::of_code(200));
     let mut record = Record::new(id_of(&dispute));
     assert_eq!(
         outcomes(&record.admit(std::slice::from_ref(&dispute))),

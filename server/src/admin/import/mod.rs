@@ -1,9 +1,9 @@
-//! Import of areas, units and members from files that offices really have.
+//! Import of areas, units, members and lists of records from files that offices really have.
 //!
 //! ```text
-//!  bytes ─▶ encoding ─▶ table ─▶ areas │ units │ members ─▶ Import { good, bad }
-//!           UTF-8, 16   header,           each row parsed          │
-//!        or workbook    limits            into a checked type      ▼ stored by the caller
+//!  bytes ─▶ encoding ─▶ table ─▶ areas │ units │ members │ list ─▶ Import { good, bad }
+//!           UTF-8, 16   header,           each row parsed                 │
+//!        or workbook    limits            into a checked type             ▼ stored by the caller
 //! ```
 //!
 //! **Contract.** Parsing is pure and stores no data. Every refused row is named with its place, its
@@ -16,6 +16,7 @@ mod boundaries;
 mod encoding;
 mod geometry;
 mod hidden;
+pub mod list;
 pub mod members;
 pub mod people;
 mod table;

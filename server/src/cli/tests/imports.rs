@@ -92,3 +92,47 @@ fn role_is_found_by_the_word_of_lists() {
     let nobody = desk.run(&["members", "show", "10001"]);
     assert!(nobody.err.contains("members search"), "{}", nobody.err);
 }
+
+#[test]
+fn list_of_a_month_is_imported_once() {
+    let desk = Desk::with_demo();
+    let file = desk.path("list.csv");
+    let rows = "编号,社区,事由,当事人,化解期限\n\
+                1,330105013003,楼上漏水,张三、李四,2025-03-31\n\
+                2,330105013003,噪声,,3月底\n";
+    std::fs::write(&file, rows).unwrap();
+    let import = ["import", "disputes", &file, "--month", "2025-03"];
+    let dry = desk.run(&[&import[..], &["--dry-run"]].concat());
+    assert!(dry.out.contains("1 would be imported"), "{}", dry.out);
+    assert!(dry.err.contains("[import.rows_wrong]"), "{}", dry.err);
+    let real = desk.run(&import);
+    assert!(
+        real.out.contains("line 3 column “化解期限”"),
+        "{}",
+        real.out
+    );
+    assert!(real.out.contains("import.no_day"), "{}", real.out);
+    assert!(real.out.contains("1 imported, 0 unchanged"), "{}", real.out);
+    let again = desk.run(&import);
+    assert!(
+        again.out.contains("0 imported, 1 unchanged"),
+        "{}",
+        again.out
+    );
+    let all = [dry, real, again];
+    assert!(
+        all.iter()
+            .all(|ran| !ran.out.contains("张三") && !ran.err.contains("张三"))
+    );
+    let json = desk.run(&[&import[..], &["--json"]].concat());
+    let said: serde_json::Value = serde_json::from_str(json.out.trim()).unwrap();
+    assert_eq!(said["bad"][0]["code"], "import.no_day");
+    desk.refused(
+        &["import", "disputes", &file, "--month", "2025-13"],
+        "month.malformed",
+    );
+    desk.refused(
+        &["import", "disputes", &file, "--month", "9999-01"],
+        "import.month_ahead",
+    );
+}

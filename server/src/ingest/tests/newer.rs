@@ -231,7 +231,7 @@ fn kind_and_role_of_newer_app_wait_for_newer_server() {
     let world = TestServer::new();
     let mut phone = world.phone(VOLUNTEER_WANG);
     let content = Content::from(Hazard::default());
-    let dispute = phone.genesis(RecordKind::of_code(4), &content, home());
+    let dispute = phone.genesis(RecordKind::of_code(200), &content, home());
     let word = phone.act(dispute.record(), &[dispute.id()], &comment("a"));
     let said = statuses(&phone.push(&world.server, &[&dispute, &word]));
     assert_eq!(said, [NEWER, NEWER]);

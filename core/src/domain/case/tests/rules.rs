@@ -358,7 +358,7 @@ fn a_place_has_words_but_no_lifecycle() {
     let words = log.then(volunteer(1), comment("门锁坏了"));
     assert_eq!(outcome(&log, words), Outcome::Effective);
     let mut newer = hazard();
-    newer.kind = crate::domain::RecordKind::of_code(4);
+    newer.kind = crate::domain::RecordKind::of_code(200);
     let log = Log::new(1, grid_worker(), newer);
     assert_eq!(why(&log, log.genesis()), "may.newer");
     assert_eq!(outcome(&log, log.genesis()), Outcome::Unjudged);

@@ -20,7 +20,7 @@ pub static SPEC: KindSpec = KindSpec {
     weight: None,
     exported: &[],
     is_sensitive: true,
-    report: Row::FieldWork,
+    report: Row::Note,
     audience: Some(Audience::Restricted),
     form: None,
 };
