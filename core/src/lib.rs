@@ -17,6 +17,7 @@
 
 #[macro_use]
 mod coded;
+mod base32;
 pub mod cbor;
 pub mod crdt;
 pub mod dag;

@@ -286,7 +286,11 @@ pub const DESCRIPTION_CHARS_MAX: usize = 5_000;
 pub const DIFFERENCES_MAX: usize = 256;
 /// Characters of a description that are shown. Concurrent writing may make it longer than one person may.
 pub const DESCRIPTION_SHOWN_CHARS_MAX: usize = 100_000;
-/// Answers of one record that are read, and as many attachments. If there are more, devices take turns, each
+/// Characters of an entry that one device writes for itself.
+pub const LOG_CHARS_MAX: usize = 4_000;
+/// Bytes of the id of such an entry.
+pub const LOG_ID_BYTES_MAX: usize = 40;
+/// Answers of one record that are read, and as many attachments and log entries. If there are more, devices take turns, each
 /// with its oldest ones first.
 pub const CONTENT_ENTRIES_MAX: usize = 1_000;
 
@@ -318,6 +322,39 @@ pub const FORM_ROWS_MAX: usize = 100;
 pub const FORM_ANSWERS_MAX: usize = CONTENT_ENTRIES_MAX;
 /// Classes, items and clauses of one task list.
 pub const TASK_CLAUSES_MAX: usize = 1_000;
+
+// Walks: tracks, checkpoints, sections.
+
+/// Points of one part of a track: an hour, at a point every 5 s.
+pub const TRACK_POINTS_MAX: usize = 720;
+/// Bytes of one part of a track. Its text fits into a log entry.
+pub const TRACK_BYTES_MAX: usize = 2_400;
+/// Parts of the track of one device in one record that are read.
+pub const TRACK_PARTS_MAX: usize = 200;
+/// Scans of one device in one record that are read.
+pub const SCANS_MAX: usize = 400;
+/// Characters of the text of a printed checkpoint.
+pub const CHECKPOINT_CODE_CHARS_MAX: usize = 320;
+/// Bytes of the id of a section.
+pub const SECTION_ID_BYTES_MAX: usize = 40;
+/// Points of the line of a section.
+pub const SECTION_POINTS_MAX: usize = 2_000;
+/// Metres of the line of a section.
+pub const SECTION_LENGTH_M_MAX: u32 = 50_000;
+/// Checkpoints of a section.
+pub const SECTION_CHECKPOINTS_MAX: usize = 200;
+/// Targets of a section.
+pub const SECTION_TARGETS_MAX: usize = 16;
+/// Walks of one question about coverage.
+pub const COVERAGE_WALKS_MAX: usize = 10_000;
+/// Longest time of a walk that was never ended, milliseconds.
+pub const WALK_MS_MAX: i64 = 12 * 3_600 * 1_000;
+/// Minutes that a join code may be valid.
+pub const JOIN_MINUTES_MAX: u8 = 60;
+/// Largest lead of the clock of the phone that shows a join code, milliseconds.
+pub const JOIN_CLOCK_MS_MAX: i64 = 5 * 60 * 1_000;
+/// Characters of a join code: a QR code of version 25 holds no more in its lowest level of correction.
+pub const JOIN_CODE_CHARS_MAX: usize = 1_853;
 
 // --- wire: messages, frames, batches, packs ---
 

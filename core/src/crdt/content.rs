@@ -116,6 +116,7 @@ impl Document {
             None => self.doc.map_range(ROOT, ..),
         };
         let (mut out, mut answers, mut photos) = (Vec::new(), Vec::new(), Vec::new());
+        let mut logs = Vec::new();
         for item in range {
             let (Some(field), ValueRef::Scalar(scalar)) = (Field::of_name(&item.key), &item.value)
             else {
@@ -130,19 +131,21 @@ impl Document {
             match field {
                 Field::Answer(_) => answers.push(ContentItem::of(&item.id(), (field, value))),
                 Field::Photo(_) => photos.push(ContentItem::of(&item.id(), (field, value))),
+                Field::Log(_) => logs.push(ContentItem::of(&item.id(), (field, value))),
                 named => out.push((named, value)),
             }
         }
         let row_devices = answers.iter().filter_map(ContentItem::row_device).collect();
         out.extend(fairly(answers));
         out.extend(fairly(photos));
+        out.extend(fairly(logs));
         let description = self.field_at(&Field::Description, heads);
         out.extend(description.map(|text| (Field::Description, text)));
         (out, row_devices)
     }
 }
 
-/// An answer or a photo, with its author and its place in time.
+/// An answer, a photo or a log entry, with its author and its place in time.
 struct ContentItem {
     entry: (Field, FieldValue),
     /// Counter of the operation that wrote it, and its actor.

@@ -11,6 +11,7 @@ use super::error::{GateError, Limit};
 use super::history::{Clock, History};
 use super::operations::{Action, Key, Op, OpRef};
 use super::shape::{Container, Run, What, find, push_run};
+use crate::domain::content::owner_of_key;
 use crate::limits::CONTENT_CONTAINERS_MAX;
 
 const ROOT: u16 = 0;
@@ -96,6 +97,10 @@ impl History {
         };
         if op.insert {
             return Err(GateError::Malformed("an insertion into a map"));
+        }
+        let owner = owner_of_key(key).filter(|_| container == ROOT);
+        if owner.is_some_and(|device| device != check.change.info.actor.device().0) {
+            return Err(GateError::ForeignActor);
         }
         let key = self.shape.key(key);
         let place = (container, key);

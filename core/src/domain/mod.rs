@@ -42,6 +42,7 @@ pub mod steps;
 pub mod stream;
 pub mod text;
 pub mod unit;
+pub mod walk;
 pub mod zone;
 
 pub use area_path::AreaPath;

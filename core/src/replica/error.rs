@@ -4,8 +4,11 @@ use rusqlite::ErrorCode;
 
 use crate::domain::case::InputError;
 use crate::domain::form::{ItemId, RowId};
+use crate::domain::walk::checkpoint::CheckpointError;
+use crate::domain::walk::track::TrackError;
 use crate::media::MediaError;
 use crate::media::sealed::Unreadable;
+use crate::wire::join_code::JoinError;
 
 coded_error! {
     /// The reason why a call on the replica failed. Nothing is half written: a failed write leaves the file as
@@ -91,6 +94,15 @@ coded_error! {
         /// The bytes of a download do not continue where the file ends.
         #[error("media.offset")]
         MediaOffset,
+        /// A code that takes people into a record cannot be made, or does not let this person in.
+        #[error(transparent)]
+        Join(#[from] JoinError),
+        /// The scanned text is no checkpoint here. Nothing was written.
+        #[error(transparent)]
+        Checkpoint(#[from] CheckpointError),
+        /// The points are no part of a track. Nothing was written.
+        #[error(transparent)]
+        Track(#[from] TrackError),
         /// The rules do not allow this now; the code says why.
         #[error("{0}")]
         NotAllowed(&'static str),

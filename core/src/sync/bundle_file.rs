@@ -22,13 +22,13 @@ use rand_core::CryptoRng;
 use super::peer_error::{PeerError, PeerReport};
 use super::peer_message::PeerMessage;
 use super::port::{GiveAsk, Handover, Identity, PeerPort, PortError};
+use crate::base32;
 use crate::id::RecordId;
 use crate::limits::{
     BUNDLE_CONTENT_BYTES_MAX, BUNDLE_DIGESTS_MAX, BUNDLE_REQUEST_CODE_CHARS_MAX,
     BUNDLE_REQUESTS_MAX, GIVE_BACK_DIRECTORY_MAX, PEER_GIVE_BYTES, PEER_MESSAGE_BYTES_MAX,
     PEER_RECORDS_MAX,
 };
-use crate::trust::base32;
 use crate::trust::bundle_seal::{
     OpenedBundle, OpenedRequest, PendingRequest, RecordDigest, RequestDraft, SealError, shortened,
 };

@@ -13,9 +13,9 @@ use minicbor::{Decode, Encode};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::base32;
 use super::read::{read, write};
 use super::sign::{PublicKey, SecretKey};
+use crate::base32;
 use crate::domain::role::Grant;
 use crate::id::{Hash, MemberId};
 use crate::limits::{INVITATION_BYTES_MAX, SERVER_ADDRESS_BYTES_MAX};

@@ -1,6 +1,5 @@
 //! Trust: keys, certificates, the one way to sign, enrolment and sessions.
 
-pub(crate) mod base32;
 pub mod bundle_seal;
 pub mod certificate;
 pub mod channel;
@@ -17,3 +16,6 @@ mod server_keys;
 pub mod session;
 mod session_error;
 pub mod sign;
+mod walk_seals;
+
+pub use walk_seals::{WalkSeals, deployment_mark, print_checkpoint};

@@ -40,6 +40,10 @@ pub enum Purpose {
     BundleRequest = 12,
     /// A device signs the bundle that it made for another phone.
     Bundle = 13,
+    /// The device of a lead signs a code that takes people into a record.
+    JoinCode = 14,
+    /// A server key signs the printed code of a checkpoint.
+    Checkpoint = 15,
 }
 
 /// The deployment: hash of its root public key.

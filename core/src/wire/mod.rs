@@ -10,6 +10,7 @@ pub mod frame;
 #[cfg(test)]
 pub(crate) mod golden_tests;
 pub mod intern;
+pub mod join_code;
 pub mod measure;
 pub mod message;
 pub mod pack;

@@ -4,7 +4,7 @@ import { decode, encode } from './cbor.js';
 
 export const PURPOSE = {
   serverKeys: 1, certificate: 2, envelope: 3, receipt: 4, pack: 5, invitation: 6, enrolment: 7,
-  sessionClient: 8, sessionServer: 9, directory: 10,
+  sessionClient: 8, sessionServer: 9, directory: 10, joinCode: 14, checkpoint: 15,
 };
 export const SERVER_KEY = { certificates: 0, receipts: 1, packs: 2 };
 

@@ -12,6 +12,8 @@ import { line, pageLines, sumBytes } from '../src/phone.js';
 import { answerMac, channelKey, readGrant, readServerHello, requestMac, transcript } from '../src/session.js';
 import { Anchors, PURPOSE, keyOf, sha256, sign, verify } from '../src/trust.js';
 
+import { readCheckpoint, readJoin, readTrack } from '../src/walk.js';
+
 const folder = new URL('../../../core/src/wire/golden/', import.meta.url);
 const seed = (byte) => Buffer.alloc(32, byte);
 const root = keyOf('ed25519', seed(1));
@@ -203,6 +205,24 @@ test('parcel opens, and its tag follows from the device key and the courier', ()
   assert.deepEqual(readParcel(server, authority, parcel), { content, size: 4096 });
   const maker = derive(device, 'onegrid.parcel.maker');
   assert.deepEqual(derive(maker, 'onegrid.parcel.tag', courier).subarray(0, 16), tag);
+});
+
+test('track has short points, a long one, and a gap', () => {
+  const [time, lat, lon] = [1760000000, 3027413, 12015509];
+  assert.deepEqual(readTrack(golden('track_part')), [
+    [time, lat, lon, 1, false],
+    [time + 5, lat + 4, lon - 3, 1, false],
+    [time + 10, lat + 40, lon, 1, false],
+    [time + 300, lat, lon, 5, true],
+  ]);
+});
+
+test('codes of a walk are signed by the server and by the lead', () => {
+  const [checkpoint, whole, short] = item('walk_codes');
+  assert.deepEqual(readCheckpoint(checkpoint, anchors), { section: 'wulin-7', number: 3, printed: 1763000000000 });
+  const [join, bare] = [whole, short].map((text) => readJoin(text, anchors));
+  assert.deepEqual([join.minutes, join.lead], [10, facts.device]);
+  assert.deepEqual([recordOf(hashOf(join.genesis)), bare.genesis], [join.record, null]);
 });
 
 test('digest is little-endian and sees the verdict', () => {

@@ -20,9 +20,9 @@ const KINDS_FOLDER: &str = "core/src/domain/kinds/";
 const PERMISSIONS: &str = "core/src/domain/permissions.rs";
 
 /// Names of kinds that are words with other meanings too: a request over HTTP, a place in a folder or list, a
-/// visit of each node of a graph, the note of a move.
+/// visit of each node of a graph, the note of a move, a row of the permission table.
 /// Only a use that means the kind is a finding.
-const AMBIGUOUS: [&str; 4] = ["request", "place", "visit", "note"];
+const AMBIGUOUS: [&str; 5] = ["request", "place", "visit", "note", "patrol"];
 
 /// Strings that equal the name of a kind and mean another thing: file, string, meaning.
 const OTHER_MEANING: [(&str, &str, &str); 7] = [

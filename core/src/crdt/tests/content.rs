@@ -1,19 +1,25 @@
 //! Typed content: every replica reads the values that were written, and conflicts are shown.
 
+use std::collections::BTreeMap;
+
+use automerge::transaction::{CommitOptions, Transactable};
+
 use super::super::*;
 use super::support::*;
 use crate::domain::case::Severity;
-use crate::domain::content::{Content, Details, Field, FieldValue};
+use crate::domain::content::{Content, Details, Field, FieldValue, LogKey};
 use crate::domain::kinds::dispute::Dispute;
 use crate::domain::kinds::hazard;
 use crate::domain::kinds::hazard::Hazard;
 use crate::domain::kinds::note::Note;
+use crate::domain::kinds::patrol::Patrol;
 use crate::domain::kinds::place::Place;
 use crate::domain::kinds::request::Request;
 use crate::domain::kinds::reward::Reward;
 use crate::domain::kinds::tip::Tip;
 use crate::domain::kinds::visit::Visit;
 use crate::domain::kinds::whistle::Whistle;
+use crate::domain::walk::section::SectionId;
 use crate::id::RecordId;
 
 #[test]
@@ -87,6 +93,16 @@ fn every_kind_keeps_its_own_fields() {
             ground: Some("属实".into()),
             payment: Some("收据 3".into()),
         }),
+        Content::from(Patrol {
+            details: Details {
+                logs: BTreeMap::from([(own_entry(3), "00".into())]),
+                ..details.clone()
+            },
+            section: SectionId::new("wulin-7"),
+            route: Some("东门".into()),
+            force: Some(4),
+            equipment: Some("手电".into()),
+        }),
         Content::from(Place {
             details,
             place_type: Some("shop".into()),
@@ -98,6 +114,49 @@ fn every_kind_keeps_its_own_fields() {
         let document = Document::genesis(&raw, device(3)).unwrap();
         assert_eq!(document.content(content.kind().spec().unwrap()), content);
     }
+}
+
+fn own_entry(n: u8) -> LogKey {
+    LogKey::new(device(n), "track-1").unwrap()
+}
+
+/// A device writes entries of its own, and no other change reaches them.
+#[test]
+fn entry_of_another_device_is_refused() {
+    let mut ann = reported();
+    let own = FieldEdit::text(Field::Log(own_entry(1)), "00");
+    edit(&mut ann, 1, &[own]);
+    let entry = |document: &Document| document.field(&Field::Log(own_entry(1)));
+    assert_eq!(entry(&ann), Some(FieldValue::Text("00".into())));
+    let foreign = [
+        FieldEdit::text(Field::Log(own_entry(1)), "11"),
+        FieldEdit {
+            field: Field::Log(own_entry(1)),
+            write: Write::Remove,
+        },
+        FieldEdit::text(Field::Log(own_entry(3)), "11"),
+    ];
+    for edit in &foreign {
+        let refused = ann.edit(actor(2), std::slice::from_ref(edit));
+        assert_eq!(refused, Err(EditError::Refused(GateError::ForeignActor)));
+    }
+    // A changed app writes the change without this check.
+    let key = format!("log.{}", own_entry(1));
+    let by = automerge::ActorId::from(&actor(2).0[..]);
+    let mut doc = automerge::Automerge::load(&ann.save())
+        .unwrap()
+        .with_actor(by);
+    let mut tx = doc.transaction();
+    tx.put(automerge::ROOT, key, "11").unwrap();
+    tx.commit_with(CommitOptions::default().with_time(0));
+    let raw = doc.get_last_local_change().unwrap().raw_bytes().to_vec();
+    let candidate = Candidate {
+        raw: &raw,
+        author: device(2),
+    };
+    let results = ann.admit(&[candidate]);
+    assert_eq!(results[0].as_ref().err(), Some(&GateError::ForeignActor));
+    assert_eq!(entry(&ann), Some(FieldValue::Text("00".into())));
 }
 
 #[test]

@@ -28,6 +28,7 @@ pub(super) fn hazard() -> Content {
         description: "店内有5只气瓶，无证。".into(),
         answers: [("valve_closed".into(), "否".into())].into(),
         photos: [(crate::id::Hash([9; 32]), "门口".into())].into(),
+        logs: [].into(),
     };
     Content::from(Hazard {
         details,

@@ -5,7 +5,7 @@
 //! two equal ranks the step that the server accepted first is in force, because an author can choose the place
 //! of a step in the order of the fold. A step that came long after an end which its author had not seen changes
 //! nothing. A step beside this way agrees with it, if a step of the way that had not seen it reaches
-//! the same stage, or is overtaken.
+//! the same stage, or if it keeps the stage that the way had there; or it is overtaken.
 //!
 //! A person does not approve a proposal of their own. So a step, and the steps that continue it, are out where
 //! another branch holds a step of the same person that excludes it ([`StepSpec::not_by`]).
@@ -76,7 +76,11 @@ impl StepMerge {
             in_force.push(place);
             next = self.steps[place].before;
         }
+        let all: Vec<usize> = (0..self.steps.len()).collect();
         let agrees = |beside: &LegalStep| {
+            if self.brings_in(beside, &in_force) && !self.came_late(graph, &all, beside.at) {
+                return true;
+            }
             in_force.iter().map(|place| self.steps[*place]).any(|step| {
                 step.step.to == beside.step.to && !graph.ancestry.has_seen(step.at, beside.at)
             })
@@ -89,6 +93,13 @@ impl StepMerge {
             false => Standing::Overtaken,
         };
         self.steps.iter().enumerate().map(standing).collect()
+    }
+
+    /// Whether a step keeps the stage that the way in force had there. People who come in beside each other, or
+    /// beside the end, disagree with nothing.
+    fn brings_in(&self, beside: &LegalStep, in_force: &[usize]) -> bool {
+        let is_on_the_way = beside.before.is_none_or(|place| in_force.contains(&place));
+        beside.step.keeps_stage() && is_on_the_way
     }
 
     pub(super) fn standing_of(&self, at: usize) -> Standing {

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use super::log_key::LogKey;
 use super::value::FieldValue;
 use crate::id::Hash;
-use crate::limits::{ANSWER_CHARS_MAX, SHORT_TEXT_CHARS_MAX};
+use crate::limits::{ANSWER_CHARS_MAX, LOG_CHARS_MAX, SHORT_TEXT_CHARS_MAX};
 
 /// A field of a record's content. People read the fields of an edit in the order of the variants.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,6 +28,8 @@ pub enum Field {
     Answer(String),
     /// An attachment by the hash of its bytes; the value is its caption.
     Photo(Hash),
+    /// An entry that only one device writes, such as a part of its way.
+    Log(LogKey),
 }
 
 /// A line of the field table of a kind. Each person who may edit a record may write each of its fields.
@@ -68,6 +71,7 @@ pub enum ValueType {
 pub(crate) const DESCRIPTION_KEY: &str = "description";
 const ANSWER_PREFIX: &str = "answer.";
 const PHOTO_PREFIX: &str = "photo.";
+const LOG_PREFIX: &str = "log.";
 const ANSWER_ID_BYTES_MAX: usize = 64;
 
 /// The fields with a fixed name that every kind has.
@@ -93,6 +97,7 @@ impl Field {
             Self::Own(spec) => Cow::Borrowed(spec.name),
             Self::Answer(id) => Cow::Owned(format!("{ANSWER_PREFIX}{id}")),
             Self::Photo(hash) => Cow::Owned(format!("{PHOTO_PREFIX}{hash}")),
+            Self::Log(key) => Cow::Owned(format!("{LOG_PREFIX}{key}")),
             shared => SHARED
                 .iter()
                 .find(|(field, _)| field == shared)
@@ -111,6 +116,9 @@ impl Field {
         }
         if let Some(hash) = name.strip_prefix(PHOTO_PREFIX) {
             return hash.parse().ok().map(Self::Photo);
+        }
+        if let Some(key) = name.strip_prefix(LOG_PREFIX) {
+            return key.parse().ok().map(Self::Log);
         }
         let shared = SHARED.iter().find(|(_, known)| *known == name);
         shared
@@ -135,6 +143,9 @@ impl Field {
             Self::Answer(_) => ValueType::Text {
                 chars_max: ANSWER_CHARS_MAX,
             },
+            Self::Log(_) => ValueType::Text {
+                chars_max: LOG_CHARS_MAX,
+            },
             Self::OccurredMs => ValueType::Number {
                 min: i64::MIN,
                 max: i64::MAX,
@@ -143,6 +154,13 @@ impl Field {
             Self::Description => ValueType::Description,
         }
     }
+}
+
+/// The device that alone may write a key of a document; `None` for keys that people write together, and for
+/// malformed ones.
+pub(crate) fn owner_of_key(key: &str) -> Option<[u8; 8]> {
+    let key = key.strip_prefix(LOG_PREFIX)?.parse::<LogKey>().ok()?;
+    Some(key.device())
 }
 
 impl FieldSpec {
@@ -192,6 +210,7 @@ fn is_answer_id(id: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]
@@ -199,12 +218,15 @@ mod tests {
         let fields = Field::shared().chain([
             Field::Answer("gas_valve".into()),
             Field::Photo(Hash([7; 32])),
+            Field::Log("a7a7a7a7a7a7a7a7.track-1".parse().unwrap()),
         ]);
         for field in fields {
             assert!(!field.name().is_empty());
             assert_eq!(Field::of_name(&field.name()), Some(field));
         }
-        for bad in ["", "title2", "answer.", "answer.A", "photo.12", "photo."] {
+        for bad in [
+            "", "title2", "answer.", "answer.A", "photo.12", "photo.", "log.", "log.x",
+        ] {
             assert_eq!(Field::of_name(bad), None, "{bad}");
         }
     }

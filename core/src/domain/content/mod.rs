@@ -7,12 +7,14 @@
 //! **Not here:** documents and their changes (`crdt`), the tables of the kinds (`kinds`).
 
 mod field;
+mod log_key;
 mod value;
 
 use std::collections::BTreeMap;
 
-pub(crate) use self::field::DESCRIPTION_KEY;
+pub(crate) use self::field::{DESCRIPTION_KEY, owner_of_key};
 pub use self::field::{Field, FieldSpec, ValueType};
+pub use self::log_key::{BadLogKey, LogKey};
 pub use self::value::{FieldValue, StoredPosition};
 use super::RecordKind;
 use crate::id::Hash;
@@ -36,6 +38,8 @@ pub struct Details {
     pub answers: BTreeMap<String, String>,
     /// Captions of the attachments by the hash of their bytes.
     pub photos: BTreeMap<Hash, String>,
+    /// Entries that one device wrote, by their keys.
+    pub logs: BTreeMap<LogKey, String>,
 }
 
 /// The content of a record: the shared fields, and the values of the fields in the table of its kind.
@@ -169,6 +173,9 @@ impl Content {
         for (hash, caption) in &details.photos {
             put_text(&mut out, Field::Photo(*hash), Some(caption));
         }
+        for (key, entry) in &details.logs {
+            put_text(&mut out, Field::Log(key.clone()), Some(entry));
+        }
         if !details.description.is_empty() {
             put_text(&mut out, Field::Description, Some(&details.description));
         }
@@ -187,6 +194,7 @@ impl Details {
             (Field::Position, FieldValue::Position(at)) => self.position = Some(at),
             (Field::Answer(id), FieldValue::Text(text)) => drop(self.answers.insert(id, text)),
             (Field::Photo(hash), FieldValue::Text(text)) => drop(self.photos.insert(hash, text)),
+            (Field::Log(key), FieldValue::Text(text)) => drop(self.logs.insert(key, text)),
             _ => {}
         }
     }

@@ -16,6 +16,7 @@ mod form_spec;
 pub mod hazard;
 mod list_spec;
 pub mod note;
+pub mod patrol;
 pub mod place;
 pub mod request;
 pub mod reward;
@@ -35,13 +36,15 @@ pub use self::spec::{KindSpec, Lifecycle};
 use super::RecordKind;
 use super::content::{Field, FieldSpec};
 use super::steps::StepTable;
+use super::walk::WalkSpec;
 
-/// The registry: one line for each kind. Codes 6, 7, 9 and 10 are kept for task, patrol, notice and shift.
+/// The registry: one line for each kind. Codes 6, 9 and 10 are kept for task, notice and shift.
 pub static KINDS: &[&KindSpec] = &[
     &hazard::SPEC,
     &tip::SPEC,
     &request::SPEC,
     &visit::SPEC,
+    &patrol::SPEC,
     &place::SPEC,
     &note::SPEC,
     &whistle::SPEC,
@@ -51,6 +54,9 @@ pub static KINDS: &[&KindSpec] = &[
 
 /// The lists of records that offices keep, for their import.
 pub static LISTS: &[&ListSpec] = &[&dispute::LIST];
+
+/// The kinds whose records are walks.
+static WALKS: &[&WalkSpec] = &[&patrol::WALK];
 
 impl RecordKind {
     /// Everything that this version knows of the kind. `None` for kinds of newer versions.
@@ -79,6 +85,12 @@ impl RecordKind {
             Lifecycle::Steps(table) => Some(table),
             Lifecycle::Case | Lifecycle::Talk => None,
         }
+    }
+
+    /// The walk that its records are; `None` for other kinds.
+    #[must_use]
+    pub fn walk(self) -> Option<&'static WalkSpec> {
+        WALKS.iter().copied().find(|walk| walk.kind == self)
     }
 
     /// The stable name, as in JSON, the docs and the tables.

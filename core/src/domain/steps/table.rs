@@ -111,6 +111,12 @@ impl StepTable {
         self.steps.iter().find(|step| step.code == code)
     }
 
+    /// The step that brings further people in and keeps the stage, if the table has one.
+    #[must_use]
+    pub fn joining(&self) -> Option<&'static StepSpec> {
+        self.steps.iter().find(|step| step.keeps_stage())
+    }
+
     /// The step of a name.
     #[must_use]
     pub fn step_named(&self, name: &str) -> Option<&'static StepSpec> {
@@ -216,6 +222,12 @@ impl StepSpec {
     #[must_use]
     pub fn starts_from(&self, stage: StageSpec) -> bool {
         self.from.contains(&stage)
+    }
+
+    /// Whether the step may keep the stage and bring its author in.
+    #[must_use]
+    pub fn keeps_stage(&self) -> bool {
+        self.starts_from(self.to)
     }
 
     /// The reason of a name, out of those that the step takes.

@@ -7,6 +7,7 @@ use minicbor::bytes::ByteVec;
 use minicbor::{Decode, Encode};
 
 use super::error::MeetingError;
+use crate::base32;
 use crate::cbor::canonical;
 use crate::cbor::list::list;
 use crate::id::Hash;
@@ -14,7 +15,6 @@ use crate::limits::{
     HOTSPOT_NAME_BYTES_MAX, HOTSPOT_PASSWORD_BYTES_MAX, MEETING_ADDRESSES_MAX,
     MEETING_CODE_CHARS_MAX,
 };
-use crate::trust::base32;
 use crate::trust::meeting_key::Commitment;
 
 const PREFIX: &str = "ONEGRIDM1:";

@@ -56,7 +56,7 @@ impl Replica {
 }
 
 /// Makes one change of the content from edits.
-pub(super) fn change(
+pub(in crate::replica) fn change(
     writing: &mut Writing<'_>,
     record: RecordId,
     edits: &[FieldEdit],

@@ -18,6 +18,7 @@ pub(super) mod tally;
 pub(super) mod templates;
 pub(super) mod upkeep;
 pub(super) mod view;
+pub(super) mod walk;
 pub(super) mod words;
 pub(super) mod write;
 

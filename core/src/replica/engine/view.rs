@@ -12,7 +12,7 @@ use super::conflict::{self, ConflictCard};
 use super::rewrite;
 use super::words::{FieldWords, Wording};
 use crate::domain::case::{Event, GenesisFacts, Outcome, RecordState};
-use crate::domain::content::Content;
+use crate::domain::content::{Content, Field, FieldValue};
 use crate::id::{DeviceId, EnvelopeId, Hash, MemberId, RecordId};
 use crate::record::{Node, NodeBody, Record};
 use crate::texts::Lang;
@@ -128,8 +128,11 @@ impl Reader {
         let content = project::content(&record);
         let wording = Wording::of(conn, &self.certificates.templates, &record)?;
         let fields = content.as_ref().map(Content::fields).unwrap_or_default();
+        // A log entry is for the functions of its kind, and says nothing to a person.
+        let for_people = |(field, _): &&(Field, FieldValue)| !matches!(field, Field::Log(_));
         let words = fields
             .iter()
+            .filter(for_people)
             .map(|(field, value)| FieldWords::of(&wording, field, value));
         Ok(Some(RecordView {
             row,

@@ -271,6 +271,7 @@ fn field_text(field: &Field, lang: Lang) -> String {
     match field {
         Field::Answer(id) => say("field.answer", lang, &[("id", id)]),
         Field::Photo(_) => say("field.photo", lang, &[]),
+        Field::Log(_) => say("field.log", lang, &[]),
         named => say(&format!("field.{}", named.name()), lang, &[]),
     }
 }
@@ -288,6 +289,7 @@ fn value_text(
             .map_or_else(|| number.to_string(), |code| say(code, lang, &[])),
         (Field::Category, FieldValue::Text(code)) => names::category(conn, code)?
             .map_or_else(|| code.clone(), |name| names::in_lang(name, lang)),
+        (Field::Log(_), _) => say("value.log", lang, &[]),
         (_, FieldValue::Text(text)) => text.clone(),
         (_, FieldValue::Number(number)) => number.to_string(),
         (_, FieldValue::Flag(flag)) => say(if *flag { "value.yes" } else { "value.no" }, lang, &[]),

@@ -9,6 +9,7 @@ mod directory;
 mod files;
 mod give;
 mod intake;
+mod join;
 mod membership;
 mod outbox;
 mod parcel;

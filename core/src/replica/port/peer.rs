@@ -164,7 +164,7 @@ impl Replica {
         Ok(given)
     }
 
-    fn take_from_peer(
+    pub(super) fn take_from_peer(
         &mut self,
         given: &Handover,
         now_ms: i64,

@@ -261,7 +261,7 @@ fn files_tell_a_bystander_nothing() {
     let record = worker.replica().report(&draft(title), NOW).unwrap();
     let mut bytes = by_file(&mut dispatcher, 1);
     let code = String::from_utf8(by_code(&mut dispatcher, 2)).unwrap();
-    bytes.extend(crate::trust::base32::decode(&code["ONEGRIDR1:".len()..]).unwrap());
+    bytes.extend(crate::base32::decode(&code["ONEGRIDR1:".len()..]).unwrap());
     bytes.extend(made(&mut worker, &by_file(&mut dispatcher, 3)).file);
     let mut planted: Vec<Vec<u8>> = vec![title.into(), record.0.to_vec()];
     for person in [GRID_WORKER_CHEN, DISPATCHER_ZHOU] {

@@ -32,6 +32,7 @@ mod templates;
 mod two_files;
 mod upkeep;
 mod visits;
+mod walks;
 mod way_back;
 mod withdrawn;
 mod writing;

@@ -39,7 +39,7 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Whether the character stands for a value.
-pub(super) fn is_symbol(symbol: char) -> bool {
+pub(crate) fn is_symbol(symbol: char) -> bool {
     value(symbol).is_some()
 }
 
