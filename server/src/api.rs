@@ -41,7 +41,7 @@ mod tls;
 mod validity;
 
 pub use attachments::transfers;
-pub use health::Ready;
+pub use health::{Ready, ReloadFailures};
 pub use listener::Listener;
 pub use node::Node;
 pub use patience::Patience;

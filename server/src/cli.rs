@@ -34,6 +34,7 @@ mod review;
 mod revoke;
 mod serve;
 mod status;
+mod structure;
 mod time;
 mod units;
 mod verify;
@@ -147,31 +148,31 @@ enum Command {
     CheckConfig(check_config::Args),
 }
 
-fn dispatch(command: Command, context: &mut Context<'_>) -> Result<()> {
+fn dispatch(command: &Command, context: &mut Context<'_>) -> Result<()> {
     match command {
-        Command::Init(args) => init::run(&args, context),
-        Command::Serve(args) => serve::run(&args, context),
-        Command::Invite(args) => invite::run(&args, context),
-        Command::Invitations(command) => invitations::run(&command, context),
-        Command::Members(command) => members::run(&command, context),
-        Command::Areas(command) => areas::run(&command, context),
-        Command::Units(command) => units::run(&command, context),
-        Command::Devices(args) => devices::run(&args, context),
-        Command::Revoke(args) => revoke::run(&args, context),
-        Command::Renew(args) => renew::run(&args, context),
-        Command::Import(command) => import::run(&command, context),
-        Command::Keys(command) => keys::run(&command, context),
-        Command::Review(command) => review::run(&command, context),
-        Command::Admins(command) => admins::run(&command, context),
-        Command::Audit(command) => audit::run(&command, context),
-        Command::Readings(args) => readings::run(&args, context),
-        Command::Export(args) => export::run(&args, context),
-        Command::Backup(args) => backup::run(&args, context),
-        Command::Restore(args) => restore::run(&args, context),
-        Command::Migrate(args) => migrate::run(&args, context),
-        Command::Verify(args) => verify::run(&args, context),
-        Command::Status(args) => status::run(&args, context),
-        Command::CheckConfig(args) => check_config::run(&args, context),
+        Command::Init(args) => init::run(args, context),
+        Command::Serve(args) => serve::run(args, context),
+        Command::Invite(args) => invite::run(args, context),
+        Command::Invitations(command) => invitations::run(command, context),
+        Command::Members(command) => members::run(command, context),
+        Command::Areas(command) => areas::run(command, context),
+        Command::Units(command) => units::run(command, context),
+        Command::Devices(args) => devices::run(args, context),
+        Command::Revoke(args) => revoke::run(args, context),
+        Command::Renew(args) => renew::run(args, context),
+        Command::Import(command) => import::run(command, context),
+        Command::Keys(command) => keys::run(command, context),
+        Command::Review(command) => review::run(command, context),
+        Command::Admins(command) => admins::run(command, context),
+        Command::Audit(command) => audit::run(command, context),
+        Command::Readings(args) => readings::run(args, context),
+        Command::Export(args) => export::run(args, context),
+        Command::Backup(args) => backup::run(args, context),
+        Command::Restore(args) => restore::run(args, context),
+        Command::Migrate(args) => migrate::run(args, context),
+        Command::Verify(args) => verify::run(args, context),
+        Command::Status(args) => status::run(args, context),
+        Command::CheckConfig(args) => check_config::run(args, context),
     }
 }
 
@@ -192,6 +193,8 @@ impl Command {
             Self::Init(_) | Self::Serve(_) | Self::Status(_) | Self::CheckConfig(_) => {
                 Need::Nothing
             }
+            Self::Areas(areas::Command::Merge(_) | areas::Command::Dissolve(_))
+            | Self::Units(units::Command::Dissolve(_)) => Need::Role(AdminRole::Registrar),
             Self::Devices(_) | Self::Areas(_) | Self::Units(_) => Need::Account,
             Self::Invite(_)
             | Self::Invitations(_)
@@ -210,9 +213,31 @@ impl Command {
         }
     }
 
+    /// Whether the command takes rights away, so that the reserve of the disk is for it.
+    fn is_urgent(&self) -> bool {
+        matches!(
+            self,
+            Self::Revoke(_)
+                | Self::Members(members::Command::Disable(_))
+                | Self::Invitations(invitations::Command::Cancel(_))
+        )
+    }
+
     /// Whether the command has work to do when the store does not open.
     fn mends(&self) -> bool {
         matches!(self, Self::Restore(_) | Self::Verify(_))
+    }
+}
+
+/// Does the work once more with the reserve of the disk, if it failed because the disk is full.
+fn with_reserve<C>(
+    context: &mut C,
+    release: impl Fn(&C) -> bool,
+    mut work: impl FnMut(&mut C) -> Result<()>,
+) -> Result<()> {
+    match work(context) {
+        Err(problem) if problem.code() == "store.full" && release(context) => work(context),
+        done => done,
     }
 }
 
@@ -245,8 +270,12 @@ pub fn run(process: Process<'_>) -> u8 {
         };
         let (need, mends) = (line.command.need(), line.command.mends());
         let named = named.as_deref().filter(|name| !name.is_empty());
-        context.authorise(named, need, mends)?;
-        dispatch(line.command, &mut context)
+        let is_urgent = line.command.is_urgent();
+        let release = |context: &Context<'_>| is_urgent && context.release_reserve();
+        with_reserve(&mut context, release, |context| {
+            context.authorise(named, need, mends)?;
+            dispatch(&line.command, context)
+        })
     })
 }
 

@@ -14,8 +14,8 @@ pub use keys::{KEYS, Key, Kind, Value};
 pub use layers::{Effective, Inputs, PGPASSWORD, Setting, Source};
 pub use network::Network;
 pub use typed::{
-    Config, DatabaseConfig, FilesConfig, LimitsConfig, LogConfig, LogFormat, RulesConfig,
-    ServerConfig, StoreConfig, TlsFiles,
+    BackupConfig, Config, DatabaseConfig, FilesConfig, LimitsConfig, LogConfig, LogFormat,
+    RulesConfig, ServerConfig, StoreConfig, TlsFiles,
 };
 
 /// Line of a text, from 1, that contains the byte.

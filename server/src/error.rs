@@ -177,6 +177,12 @@ impl Problem {
         self.retry_after_s.or(usual)
     }
 
+    /// The sentence, before a language is chosen.
+    #[must_use]
+    pub const fn phrase(&self) -> &Phrase {
+        &self.phrase
+    }
+
     /// Stable code, `area.reason`.
     #[must_use]
     pub const fn code(&self) -> &'static str {

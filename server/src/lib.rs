@@ -8,6 +8,7 @@ pub mod config;
 pub mod directory;
 pub mod error;
 pub mod feed;
+pub mod gate;
 pub mod ingest;
 pub mod keys;
 pub mod limits;

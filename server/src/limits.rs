@@ -56,6 +56,9 @@ pub const FAULT_LINES_A_MINUTE: u32 = 30;
 
 // Imports.
 
+/// Members whose grants change in one transaction: with signatures for their phones about 20 ms.
+pub const CHANGED_PER_SLICE_MAX: usize = 50;
+
 /// Bytes of one imported file.
 pub const IMPORT_FILE_BYTES_MAX: usize = 32 * 1_024 * 1_024;
 /// Rows of one imported table.
@@ -391,6 +394,14 @@ pub const RESTART_PAUSE_MAX: Duration = Duration::from_mins(10);
 /// Free bytes of the disk below which the server counts as full, although the log of the database
 /// may still have room for a small write.
 pub const DISK_FREE_BYTES_MIN: u64 = 16 * 1_024 * 1_024;
+/// Bytes of the disk that are kept for revocations. One takes a few pages of the database and of its log.
+pub const DISK_RESERVE_BYTES: u64 = 8 * 1_024 * 1_024;
+/// Time by which the clock may be behind the newest time in the store, ms. Nodes differ by less.
+pub const SERVER_BEHIND_MS_MAX: i64 = 10 * 60 * 1_000;
+/// Time between two looks whether a backup is due.
+pub const BACKUP_LOOK_EVERY: Duration = Duration::from_mins(1);
+/// Time until a backup that failed is made again. A shorter plan is followed.
+pub const BACKUP_RETRY: Duration = Duration::from_mins(10);
 /// Time between two removals of ended sessions.
 pub const SWEEP_EVERY: Duration = Duration::from_mins(10);
 /// Time between two steps of the clean-up of files. 256 steps look at every file.

@@ -37,6 +37,7 @@ use crate::ingest::{
     self, IngestResult, Intake, ListRow, Listed, RoutingState, RowResult, Waiting,
 };
 use crate::keys::Keys;
+use crate::limits::SERVER_BEHIND_MS_MAX;
 use crate::registry::admins::{self, AdminRole};
 use crate::registry::enrolment::{self, IssuedInvitation, NewInvitation};
 use crate::registry::import::{self, Compared, ImportCounts, WorkClock};
@@ -504,8 +505,28 @@ impl Server {
         ingest::release_newer(&self.intake, now_ms)
     }
 
-    /// Writes a note, because a store can be read long after it has stopped taking data.
+    /// Writes a note, because a store can be read long after it has stopped taking data. A clock that is far behind
+    /// the newest note is named, and phones deliver nothing until it is right.
     pub fn try_write(&self, now_ms: i64) -> Result<()> {
+        let newest_ms = self.shared.store.write::<_, Problem>(move |tx| {
+            let newest_ms = tx
+                .meta(Self::TRIAL)?
+                .and_then(|bytes| bytes.try_into().ok());
+            let newest_ms = newest_ms.map_or(i64::MIN, i64::from_be_bytes);
+            // A wrong clock must not be forgotten with the next start.
+            tx.set_meta(Self::TRIAL, &newest_ms.max(now_ms).to_be_bytes())?;
+            Ok(newest_ms)
+        })?;
+        let is_behind = now_ms < newest_ms.saturating_sub(SERVER_BEHIND_MS_MAX);
+        self.shared.gate.set_behind(is_behind);
+        if is_behind {
+            return Err(Problem::new("server.clock_behind"));
+        }
+        Ok(())
+    }
+
+    /// Takes the present clock for right, although the store has seen a later time.
+    pub fn trust_clock(&self, now_ms: i64) -> Result<()> {
         self.shared
             .store
             .write::<_, Problem>(move |tx| Ok(tx.set_meta(Self::TRIAL, &now_ms.to_be_bytes())?))

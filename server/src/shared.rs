@@ -10,6 +10,7 @@ use onegrid_core::trust::certificate::Certificate;
 
 use crate::directory::{self, Views};
 use crate::error::Result;
+use crate::gate::Gate;
 use crate::keys::Keys;
 use crate::records::certificates::Certificates;
 use crate::store::Store;
@@ -29,6 +30,8 @@ pub struct Shared {
     pub wakeups: Wakeups,
     /// The alarm about the audit log.
     pub audit_alarm: AuditAlarm,
+    /// Whether phones may deliver now.
+    pub gate: Gate,
 }
 
 /// Tells whether the audit log contradicts the lines that phones were told.
@@ -77,6 +80,7 @@ impl Shared {
             certificates: Certificates::default(),
             wakeups: Wakeups::default(),
             audit_alarm: AuditAlarm::default(),
+            gate: Gate::default(),
         }
     }
 

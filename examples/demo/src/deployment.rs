@@ -183,7 +183,7 @@ impl Deployment {
     /// Copies the store while the server runs.
     pub(crate) fn backup(&self) -> Result<PathBuf> {
         let to = self.folder.path().join("backup");
-        backup::backup(&self.data, &to, now_ms())?;
+        backup::backup(&self.data, &to, ADMIN, now_ms())?;
         Ok(to)
     }
 

@@ -20,6 +20,7 @@ use crate::directory;
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
 use crate::registry::audit;
+use crate::registry::members::Stamp;
 use crate::store::sqlite;
 use crate::store::{Store, StoreError};
 
@@ -48,15 +49,34 @@ pub struct RestoreResult {
     pub set_aside: Option<PathBuf>,
 }
 
+impl BackupResult {
+    /// Whether a restore brings everything back.
+    #[must_use]
+    pub fn is_whole(self) -> bool {
+        self.left_out == 0 && self.is_as_sealed
+    }
+}
+
 /// Copies all committed data and the keys into a new folder, and reads the copy again.
-pub fn backup(data: &DataDir, to: &Path, now_ms: i64) -> Result<BackupResult> {
+pub fn backup(data: &DataDir, to: &Path, actor: &str, now_ms: i64) -> Result<BackupResult> {
+    backup_unless(&|| false, data, to, actor, now_ms)
+}
+
+/// Like [`backup`], for a process that may end meanwhile. Then the copying of files ends early.
+pub(super) fn backup_unless(
+    is_stopped: &dyn Fn() -> bool,
+    data: &DataDir,
+    to: &Path,
+    actor: &str,
+    now_ms: i64,
+) -> Result<BackupResult> {
     if to.exists() {
         return Err(Problem::new("backup.exists").with("path", to.display()));
     }
     // The folder gets its final name only when the backup is complete.
     let part = with_suffix(to, "part");
     let _claim = claim_part(&part)?;
-    let done = or_remove(&part, fill(data, &part, now_ms))?;
+    let done = or_remove(&part, fill(is_stopped, data, &part, actor, now_ms))?;
     std::fs::rename(&part, to).map_err(|error| unusable(to, &error))?;
     sync_parent(to)?;
     Ok(done)
@@ -95,18 +115,31 @@ fn claim_part(part: &Path) -> Result<File> {
     Ok(claim)
 }
 
+/// Whether a process fills this part now.
+pub(super) fn is_claimed(part: &Path) -> bool {
+    let lock = File::open(part).map(|part| part.try_lock());
+    matches!(lock, Ok(Err(TryLockError::WouldBlock)))
+}
+
 /// Copies the data and the keys into this new folder, durably.
-fn fill(data: &DataDir, part: &Path, now_ms: i64) -> Result<BackupResult> {
+fn fill(
+    is_stopped: &dyn Fn() -> bool,
+    data: &DataDir,
+    part: &Path,
+    actor: &str,
+    now_ms: i64,
+) -> Result<BackupResult> {
     let keys = data.read_keys()?;
     let store = data.store()?;
+    let actor = actor.to_owned();
     store
-        .write::<_, Problem>(move |tx| Ok(audit::note(tx, now_ms, ADMIN, "server.backup", "")?))?;
+        .write::<_, Problem>(move |tx| Ok(audit::note(tx, now_ms, &actor, "server.backup", "")?))?;
     drop(store);
     let copy = DataDir::at(part);
     data.copy_database(&copy.database())?;
     keys.write(&copy.keys())?;
     sync(&copy.database())?;
-    let left_out = add_files(&data.files(), &copy.files())?;
+    let left_out = add_files(&data.files(), &copy.files(), is_stopped)?;
     sync(part)?;
     // A disk that lies is found today and not on the day of the restore.
     let is_as_sealed = sqlite::is_as_sealed(&copy.database(), &keys.seal_key())?;
@@ -120,7 +153,7 @@ fn fill(data: &DataDir, part: &Path, now_ms: i64) -> Result<BackupResult> {
 
 /// Adds all files of one folder to another. One that cannot be read is left out, because it must not end a backup of
 /// everything else. Returns the number of those left out.
-fn add_files(from: &Files, to: &Files) -> Result<u64> {
+fn add_files(from: &Files, to: &Files, is_stopped: &dyn Fn() -> bool) -> Result<u64> {
     let failed = |error: std::io::Error| unusable(to.folder(), &error);
     to.make().map_err(failed)?;
     let mut left_out = 0_u64;
@@ -129,6 +162,9 @@ fn add_files(from: &Files, to: &Files) -> Result<u64> {
             .keys(number)
             .map_err(|error| unusable(from.folder(), &error))?
         {
+            if is_stopped() {
+                return Err(Problem::new("server.stopping"));
+            }
             // The server may also remove an orphan meanwhile.
             left_out += u64::from(!to.add(from, key).map_err(failed)?);
         }
@@ -198,7 +234,11 @@ pub fn restore(
         above,
         ..RestoreOptions::default()
     };
-    restore_with(data, from, options, now_ms)
+    let stamp = Stamp {
+        actor: ADMIN,
+        now_ms,
+    };
+    restore_with(data, from, options, stamp)
 }
 
 /// Replaces the data with a backup. The previous data is set aside, never deleted. Refused while a server or a
@@ -207,7 +247,7 @@ pub fn restore_with(
     data: &DataDir,
     from: &Path,
     options: RestoreOptions,
-    now_ms: i64,
+    stamp: Stamp<'_>,
 ) -> Result<RestoreResult> {
     let source = DataDir::at(from);
     if !source.is_prepared() {
@@ -226,9 +266,9 @@ pub fn restore_with(
     }
     // The copy is prepared in a folder inside the data folder, so it is complete before it replaces the data.
     let fresh = DataDir::at(&data.path().join("restoring"));
-    let prepared = prepare(data, &source, &fresh, keys, options, now_ms);
+    let prepared = prepare(data, &source, &fresh, keys, options, stamp);
     let (generation, lost) = or_remove(fresh.path(), prepared)?;
-    let set_aside = put_aside(data, now_ms)?;
+    let set_aside = put_aside(data, stamp.now_ms)?;
     data.take(&fresh)?;
     Ok(RestoreResult {
         generation,
@@ -245,7 +285,7 @@ fn prepare(
     fresh: &DataDir,
     keys: Keys,
     options: RestoreOptions,
-    now_ms: i64,
+    stamp: Stamp<'_>,
 ) -> Result<(u32, u64)> {
     fresh.make_anew()?;
     // The folder of a server that died has its last commits in the log beside the database.
@@ -279,9 +319,9 @@ fn prepare(
     } else {
         keys
     };
-    let generation = raise(fresh, before, options.above, now_ms, kept.anchors())?;
+    let generation = raise(fresh, before, options.above, stamp, kept.anchors())?;
     // Sound files that are in place stay: phones that give a description back find its file here.
-    add_files(&source.files(), &data.files())?;
+    add_files(&source.files(), &data.files(), &|| false)?;
     let lost = settle_files(&fresh.store()?, &source.files(), &data.files())?;
     // Only the database moves into place, so its log has to be empty by now.
     sqlite::merge_log(&fresh.database())?;
@@ -340,10 +380,10 @@ fn raise(
     fresh: &DataDir,
     before: u32,
     above: Option<u32>,
-    now_ms: i64,
+    stamp: Stamp<'_>,
     anchors: &Anchors,
 ) -> Result<u32> {
-    let anchors = anchors.clone();
+    let (anchors, now_ms, actor) = (anchors.clone(), stamp.now_ms, stamp.actor.to_owned());
     let store = fresh.store()?;
     let seconds = u32::try_from(now_ms / 1_000).unwrap_or_default();
     store.write::<_, Problem>(move |tx| {
@@ -368,7 +408,7 @@ fn raise(
         directory::set_generation(tx, next)?;
         directory::bump_policy(tx)?;
         tx.forget_visitors()?;
-        audit::note(tx, now_ms, ADMIN, "server.restored", &next.to_string())?;
+        audit::note(tx, now_ms, &actor, "server.restored", &next.to_string())?;
         Ok(next)
     })
 }
@@ -414,7 +454,7 @@ mod tests {
         let data = prepared(folder.path());
         std::fs::write(data.keys(), "no keys").unwrap();
         let to = folder.path().join("2025-10-09");
-        backup(&data, &to, NOW).unwrap_err();
+        backup(&data, &to, "zhang", NOW).unwrap_err();
         assert!(!with_suffix(&to, "part").exists());
     }
 
@@ -425,12 +465,12 @@ mod tests {
         let data = prepared(folder.path());
         let to = folder.path().join("2025-10-09");
         let first = claim_part(&with_suffix(&to, "part")).unwrap();
-        let problem = backup(&data, &to, NOW).unwrap_err();
+        let problem = backup(&data, &to, "zhang", NOW).unwrap_err();
         assert_eq!(problem.code(), "backup.running");
         drop(first);
         // It was killed, and its remainder does not get into the next one.
         std::fs::write(with_suffix(&to, "part").join("rest"), "half").unwrap();
-        assert!(backup(&data, &to, NOW).unwrap().is_as_sealed);
+        assert!(backup(&data, &to, "zhang", NOW).unwrap().is_as_sealed);
         assert!(!to.join("rest").exists());
     }
 
@@ -442,7 +482,7 @@ mod tests {
         file.execute("UPDATE meta SET value = x'01' WHERE name = 'policy'", [])
             .unwrap();
         drop(file);
-        let done = backup(&data, &folder.path().join("2025-10-09"), NOW).unwrap();
+        let done = backup(&data, &folder.path().join("2025-10-09"), "zhang", NOW).unwrap();
         assert!(!done.is_as_sealed);
     }
 
@@ -452,7 +492,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = prepared(folder.path());
         let to = folder.path().join("stick/2025-10-09");
-        assert_eq!(backup(&data, &to, NOW).unwrap_err().code(), "data.unusable");
+        assert_eq!(
+            backup(&data, &to, "zhang", NOW).unwrap_err().code(),
+            "data.unusable"
+        );
     }
 
     /// After a leaked key the generation is ahead of the clock, and the folder with the last restore may be lost.
@@ -467,7 +510,7 @@ mod tests {
             .unwrap();
         drop(store);
         let from = folder.path().join("2025-10-09");
-        backup(&data, &from, NOW).unwrap();
+        backup(&data, &from, "zhang", NOW).unwrap();
         let generations = [1, 2].map(|minutes| {
             let to = DataDir::at(&folder.path().join(format!("lost-{minutes}")));
             let restored = restore(&to, &from, None, NOW + minutes * 60_000).unwrap();
@@ -504,7 +547,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = prepared(folder.path());
         let from = folder.path().join("2025-10-09");
-        backup(&data, &from, NOW).unwrap();
+        backup(&data, &from, "zhang", NOW).unwrap();
         let read_only = std::fs::Permissions::from_mode(0o444);
         std::fs::set_permissions(DataDir::at(&from).database(), read_only).unwrap();
         let to = DataDir::at(&folder.path().join("restored"));
@@ -518,7 +561,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = prepared(folder.path());
         let from = folder.path().join("2025-10-09");
-        backup(&data, &from, NOW).unwrap();
+        backup(&data, &from, "zhang", NOW).unwrap();
         let database = DataDir::at(&from).database();
         let mut bytes = std::fs::read(&database).unwrap();
         // The last page is of no table that the restore itself reads.
@@ -537,7 +580,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = prepared(folder.path());
         let from = folder.path().join("2025-10-09");
-        backup(&data, &from, NOW).unwrap();
+        backup(&data, &from, "zhang", NOW).unwrap();
         let file = rusqlite::Connection::open(DataDir::at(&from).database()).unwrap();
         file.execute("DELETE FROM audit", []).unwrap();
         drop(file);
@@ -550,7 +593,11 @@ mod tests {
             takes_damaged: true,
             ..RestoreOptions::default()
         };
-        restore_with(&to, &from, options, NOW + 1_000).unwrap();
+        let stamp = Stamp {
+            actor: "zhang",
+            now_ms: NOW + 1_000,
+        };
+        restore_with(&to, &from, options, stamp).unwrap();
         let seal_key = Keys::read(&to.keys()).unwrap().seal_key();
         assert!(sqlite::is_as_sealed(&to.database(), &seal_key).unwrap());
     }
@@ -561,7 +608,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = prepared(folder.path());
         let from = folder.path().join("2025-10-09");
-        backup(&data, &from, NOW).unwrap();
+        backup(&data, &from, "zhang", NOW).unwrap();
         let command = data.store().unwrap();
         let problem = restore(&data, &from, None, NOW + 1_000).unwrap_err();
         assert_eq!(problem.code(), "data.in_use");
@@ -575,7 +622,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = prepared(folder.path());
         let from = folder.path().join("2025-10-09");
-        backup(&data, &from, NOW).unwrap();
+        backup(&data, &from, "zhang", NOW).unwrap();
         let first = restore(&data, &from, None, NOW + 1_000).unwrap();
         let aside = first.set_aside.unwrap();
         let before = std::fs::read(&aside).unwrap();
@@ -590,7 +637,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = prepared(folder.path());
         let from = folder.path().join("2025-10-09");
-        backup(&data, &from, NOW).unwrap();
+        backup(&data, &from, "zhang", NOW).unwrap();
         let problem = restore(&data, &from, None, NOW - 1_000).unwrap_err();
         assert_eq!(problem.code(), "restore.clock_behind");
         assert!(!data.path().join("restoring").exists());

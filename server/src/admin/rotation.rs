@@ -20,7 +20,6 @@ use onegrid_core::trust::certificate::{ServerKeys, ServerPurpose};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::ADMIN;
 use super::data_dir::{DataDir, sync_parent, unusable, with_suffix};
 use super::setup::read_root;
 use crate::directory;
@@ -28,6 +27,7 @@ use crate::error::{Problem, Result};
 use crate::keys::{Ending, Keys, Proposal, Successor, write_secret};
 use crate::limits::KEY_FILE_BYTES_MAX;
 use crate::registry::audit;
+use crate::registry::members::Stamp;
 use crate::store::Store;
 
 const REQUEST_HEAD: &str = "onegrid key request v1\n";
@@ -78,7 +78,7 @@ pub fn sign(request: &Path, root_key: &Path, to: &Path) -> Result<ServerKeys> {
 
 /// Takes the new keys into use. The server must be stopped, and every command that could sign with the present
 /// keys must have ended.
-pub fn install(data: &DataDir, list: &Path, now_ms: i64) -> Result<Installation> {
+pub fn install(data: &DataDir, list: &Path, actor: &str, now_ms: i64) -> Result<Installation> {
     let list = read_list(list)?;
     let _lock = data.lock()?;
     let alone = data.claim()?;
@@ -88,7 +88,8 @@ pub fn install(data: &DataDir, list: &Path, now_ms: i64) -> Result<Installation>
     // Everything that needs room on the disk comes before the new generation.
     let part = prepare(data, &present, &keys)?;
     let store = data.store_alone(&alone, now_ms)?;
-    let generation = leave(&store, &present, &keys, now_ms)?;
+    let stamp = Stamp { actor, now_ms };
+    let generation = leave(&store, &present, &keys, stamp)?;
     drop(store);
     let place = data.keys();
     std::fs::rename(&part, &place).map_err(|error| unusable(&place, &error))?;
@@ -103,12 +104,19 @@ pub fn install(data: &DataDir, list: &Path, now_ms: i64) -> Result<Installation>
 /// After a key left the list, verdicts that a thief signed with it may have any generation up to
 /// its bound. The server continues above that bound, so its own verdicts overrule them and phones
 /// compare everything.
-fn leave(store: &Arc<dyn Store>, present: &Keys, keys: &Keys, now_ms: i64) -> Result<Option<u32>> {
+fn leave(
+    store: &Arc<dyn Store>,
+    present: &Keys,
+    keys: &Keys,
+    stamp: Stamp<'_>,
+) -> Result<Option<u32>> {
     let Some(bound) = present.leaked_generation_max(keys.anchors().list()) else {
         return Ok(None);
     };
+    let now_ms = stamp.now_ms;
     let seconds = u32::try_from(now_ms / 1_000).unwrap_or_default();
     let certified = keys.anchors().clone();
+    let actor = stamp.actor.to_owned();
     store.write::<_, Problem>(move |tx| {
         let highest = directory::generation(tx)?.max(bound);
         let generation = highest.saturating_add(1).max(seconds);
@@ -120,7 +128,7 @@ fn leave(store: &Arc<dyn Store>, present: &Keys, keys: &Keys, now_ms: i64) -> Re
         audit::note(
             tx,
             now_ms,
-            ADMIN,
+            &actor,
             "server.key_leaked",
             &generation.to_string(),
         )?;
@@ -278,7 +286,7 @@ mod tests {
         office.sign("request", "list");
         let again = office.request("request", NOW + 2).unwrap_err();
         assert_eq!(again.code(), "keys.exist");
-        install(&office.data, &office.path("list"), NOW + 3).unwrap();
+        install(&office.data, &office.path("list"), "zhang", NOW + 3).unwrap();
     }
 
     /// A command with the old keys in memory goes on signing with them.
@@ -288,10 +296,10 @@ mod tests {
         office.request("request", NOW + 1).unwrap();
         office.sign("request", "list");
         let command = office.data.store().unwrap();
-        let refused = install(&office.data, &office.path("list"), NOW + 2).unwrap_err();
+        let refused = install(&office.data, &office.path("list"), "zhang", NOW + 2).unwrap_err();
         assert_eq!(refused.code(), "data.in_use");
         drop(command);
-        install(&office.data, &office.path("list"), NOW + 2).unwrap();
+        install(&office.data, &office.path("list"), "zhang", NOW + 2).unwrap();
     }
 
     /// Phones refuse a generation that no listed key certifies.
@@ -305,11 +313,15 @@ mod tests {
         let list = read_list(&office.path("list")).unwrap();
         let keys = present.take_over(&successor, &list).unwrap();
         let store = office.data.store().unwrap();
-        let raised = leave(&store, &present, &keys, NOW + 2).unwrap();
+        let stamp = Stamp {
+            actor: "zhang",
+            now_ms: NOW + 2,
+        };
+        let raised = leave(&store, &present, &keys, stamp).unwrap();
         assert!(raised.is_some());
         drop(store);
         assert_eq!(office.open().unwrap_err().code(), "keys.install_unfinished");
-        install(&office.data, &office.path("list"), NOW + 3).unwrap();
+        install(&office.data, &office.path("list"), "zhang", NOW + 3).unwrap();
         office.open().unwrap();
     }
 }

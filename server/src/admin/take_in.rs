@@ -5,12 +5,13 @@
 
 use std::collections::BTreeMap;
 
+use onegrid_core::domain::areas::AreaEntry;
 use onegrid_core::domain::directory::{Directory, DirectoryEntry};
 use onegrid_core::domain::position::Datum;
 use onegrid_core::id::MemberId;
 
 use super::changes::{self, Change, PersonChange};
-use super::import::areas::{AreaFiles, AreaOptions, parse_areas};
+use super::import::areas::{AreaFiles, AreaOptions, parse_areas, refused_row};
 use super::import::list::{ListGround, parse_list};
 use super::import::members::{MemberRow, parse_members};
 use super::import::units::{KindChange, UnitRow, parse_units_with};
@@ -21,6 +22,7 @@ use crate::error::{Problem, Result};
 use crate::ingest::{ListRow, Listed, RowResult};
 use crate::registry::import::{Compared, ImportCounts, WorkClock};
 use crate::registry::members::{MemberDescription, id_of_external};
+use crate::registry::mergers::{self, Belongings};
 use crate::registry::templates::PutResult;
 use crate::server::Server;
 use crate::store::MemberRow as PresentRow;
@@ -79,12 +81,57 @@ pub fn import_areas(
         valid_from_ms: order.now_ms,
         datum,
     };
-    let import = parse_areas(files, &known.areas, options, progress);
+    let mut import = parse_areas(files, &known.areas, options, progress);
+    keep_inhabited(server, files, &known, &mut import, order.now_ms)?;
     let changes = changes::of_areas(&known.areas, &import.good);
     take(import, changes, order.mode, |good| {
         let entries = good.into_iter().map(DirectoryEntry::Area).collect();
         server.publish(entries, order.actor, order.now_ms)
     })
+}
+
+/// Refuses the end of areas that still have areas below, units or people when the table is imported.
+fn keep_inhabited(
+    server: &Server,
+    files: &AreaFiles,
+    known: &Directory,
+    import: &mut Import<AreaEntry>,
+    now_ms: i64,
+) -> Result<()> {
+    let ends = |entry: &AreaEntry| entry.version.valid_to_ms.is_some_and(|end| end <= now_ms);
+    if !import.good.iter().any(ends) {
+        return Ok(());
+    }
+    let mut after = known.clone();
+    for entry in &import.good {
+        // The parser has applied each of them already.
+        let _ = after.areas.apply(entry.clone());
+    }
+    let (good, mut bad) = (std::mem::take(&mut import.good), Vec::new());
+    import.good = server.store().read::<_, Problem>(|tx| {
+        let mut kept = Vec::with_capacity(good.len());
+        for entry in good {
+            let found = match ends(&entry) {
+                true => mergers::left_behind(tx, &after, entry.id, now_ms)?,
+                false => Belongings::default(),
+            };
+            if found.is_empty() {
+                kept.push(entry);
+                continue;
+            }
+            let who = mergers::named(tx, &after, &found)?;
+            let row = refused_row(files, entry.version.code, "import.area_not_empty");
+            bad.push(row.with(vec![
+                ("areas", found.areas.len().to_string()),
+                ("units", found.units.len().to_string()),
+                ("people", found.people.len().to_string()),
+                ("who", who),
+            ]));
+        }
+        Ok(kept)
+    })?;
+    import.bad.append(&mut bad);
+    Ok(())
 }
 
 /// Imports units and teams.

@@ -16,6 +16,23 @@ pub(crate) fn local(ms: i64) -> String {
     )
 }
 
+/// Formats milliseconds UTC as Beijing time for the name of a file: `2026-11-22-090203`.
+pub(super) fn compact(ms: i64) -> String {
+    local(ms).replace(' ', "-").replace(':', "")
+}
+
+/// Reads a time that [`compact`] wrote, milliseconds UTC; `None` for any other text.
+pub(super) fn of_compact(text: &str) -> Option<i64> {
+    let part = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
+    let (year, month, day) = (part(0, 4)?, part(5, 7)?, part(8, 10)?);
+    let seconds = part(11, 13)? * 3_600 + part(13, 15)? * 60 + part(15, 17)?;
+    // Months differ from 30 days by less than a week in a year, so a short search finds the day.
+    let about = (year - 1_970) * 365 + (year - 1_969) / 4 + (month - 1) * 30 + day - 1;
+    let found = (about - 40..about + 40).find(|days| civil(*days) == (year, month, day))?;
+    let ms = (found * 86_400 + seconds) * 1_000 - OFFSET_MS;
+    (compact(ms) == text).then_some(ms)
+}
+
 /// Year, month and day from the number of days since 1970-01-01. Source: Howard Hinnant, “chrono-compatible
 /// low-level date algorithms”. Years begin in March, so that the leap day is the last day of its year.
 fn civil(days: i64) -> (i64, i64, i64) {
@@ -50,6 +67,23 @@ mod tests {
             (-28_800_001, "1969-12-31 23:59:59"),
         ] {
             assert_eq!(local(ms), text);
+        }
+    }
+
+    #[test]
+    fn names_of_files_are_read_again() {
+        for day in 0..40_000 {
+            let ms = day * 86_400_000 + 79_323_000;
+            assert_eq!(of_compact(&compact(ms)), Some(ms), "{}", compact(ms));
+        }
+        for text in [
+            "",
+            "2026-02-30-090203",
+            "2026-11-22-0902033",
+            "2026-11-22 090203",
+            "文",
+        ] {
+            assert_eq!(of_compact(text), None, "{text}");
         }
     }
 }

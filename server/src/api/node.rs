@@ -14,6 +14,7 @@ use super::rates::Rates;
 use super::seats::Seats;
 use super::shell::share_of_address;
 use super::shutdown::Shutdown;
+use crate::admin::schedule::Backups;
 use crate::blobs::Blobs;
 use crate::config::Config;
 use crate::error::{Problem, Result};
@@ -31,6 +32,7 @@ pub struct Node(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub(super) server: Arc<Server>,
     pub(super) blobs: Arc<Blobs>,
+    pub(super) backups: Backups,
     pub(super) shutdown: Shutdown,
     pub(super) meters: Meters,
     pub(super) quiet: QuietLog,
@@ -69,6 +71,7 @@ impl Node {
         Self(Arc::new(Inner {
             server,
             blobs,
+            backups: Backups::new(config, metrics),
             shutdown,
             meters: Meters::register(metrics),
             quiet: QuietLog::default(),
@@ -95,6 +98,12 @@ impl Node {
     #[must_use]
     pub fn server(&self) -> &Arc<Server> {
         &self.0.server
+    }
+
+    /// The backups that this node makes.
+    #[must_use]
+    pub fn backups(&self) -> &Backups {
+        &self.0.backups
     }
 
     /// Runs blocking work on a thread of its own as soon as a worker is free. Work that has begun

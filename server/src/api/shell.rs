@@ -13,13 +13,14 @@ use onegrid_core::system::now_ms;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::health::{self, Ready};
+use super::health::{self, Ready, ReloadFailures};
 use super::peer::{Caller, Chain, Passage};
 use super::quiet::QuietLog;
 use super::rates::Rates;
 use super::seats::{Seat, Seats};
 use super::tls::Tls;
 use super::{observe, problems};
+use crate::admin::schedule::Backups;
 use crate::config::{Config, LimitsConfig};
 use crate::error::{Problem, Result};
 use crate::limits::{REFUSAL_LINES_A_MINUTE, REQUESTS_OF_ADDRESS_MIN, REQUESTS_SHARE};
@@ -38,6 +39,8 @@ pub struct Shell {
     pub(super) quiet: QuietLog,
     pub(super) tls: Option<Arc<Tls>>,
     pub(super) server: Option<Arc<Server>>,
+    pub(super) backups: Option<Backups>,
+    pub(super) reloads: Option<ReloadFailures>,
     chain: Chain,
     by_address: Arc<Rates<Caller>>,
     running: Arc<Seats<Caller>>,
@@ -76,6 +79,8 @@ impl Shell {
             quiet: QuietLog::default(),
             tls: None,
             server: None,
+            backups: None,
+            reloads: None,
             chain: Chain::of(&config.server),
             by_address: Arc::new(Rates::per_minute(limits.address_per_minute)),
             limits,
@@ -96,6 +101,20 @@ impl Shell {
     #[must_use]
     pub fn with_server(mut self, server: Arc<Server>) -> Self {
         self.server = Some(server);
+        self
+    }
+
+    /// Lets `/healthz` warn of backups that fail.
+    #[must_use]
+    pub fn with_backups(mut self, backups: Backups) -> Self {
+        self.backups = Some(backups);
+        self
+    }
+
+    /// Lets `/healthz` warn of a reload that failed.
+    #[must_use]
+    pub fn with_reloads(mut self, reloads: ReloadFailures) -> Self {
+        self.reloads = Some(reloads);
         self
     }
 }

@@ -1,9 +1,9 @@
 //! Periodic tasks: they cut off devices that another process revoked, wake phones for what other
 //! nodes have stored, check overdue cases, route
 //! open cases anew after a change of the directory or the rules, remove
-//! ended sessions and files that no record needs, update grants in zones, and judge envelopes that
-//! became readable with an upgrade. One of them writes a note from time to time, because a store
-//! can be read long after it has stopped taking data.
+//! ended sessions and files that no record needs, update grants in zones, make the planned backups,
+//! and judge envelopes that became readable with an upgrade. One of them writes a note from time to
+//! time, because a store can be read long after it has stopped taking data.
 //!
 //! **Invariant:** a task that fails, or even panics, runs again. `/healthz` says so until it has
 //! succeeded.
@@ -26,8 +26,8 @@ use crate::error::{Problem, Result};
 use crate::ingest::ration::day_of;
 use crate::ingest::sweep_parcels;
 use crate::limits::{
-    AUDIT_ROWS_A_LOOK, CLEAN_UP_EVERY, DUE_PER_TICK_MAX, FOLLOW_EVERY, LOOK_EVERY,
-    RESTART_PAUSE_MAX, ROUTE_EVERY, SWEEP_EVERY, TICK_EVERY, TRIAL_EVERY,
+    AUDIT_ROWS_A_LOOK, BACKUP_LOOK_EVERY, CLEAN_UP_EVERY, DUE_PER_TICK_MAX, FOLLOW_EVERY,
+    LOOK_EVERY, RESTART_PAUSE_MAX, ROUTE_EVERY, SWEEP_EVERY, TICK_EVERY, TRIAL_EVERY,
 };
 use crate::registry::admins;
 use crate::registry::reach::{self, Reach};
@@ -45,8 +45,10 @@ pub fn keep_time(node: &Node) -> Ready {
     });
     let blobs = Arc::clone(&node.0.blobs);
     every(node, &pulses, TRIAL, move |server, now_ms| {
+        // Also when the store takes nothing, because then uploads have to stop.
+        let room = blobs.check_room();
         server.try_write(now_ms)?;
-        blobs.check_room()
+        room
     });
     follow_others(node, &pulses);
     let mut released = false;
@@ -92,6 +94,10 @@ pub fn keep_time(node: &Node) -> Ready {
         let cleaned = blobs.clean_up(now_ms)?;
         meters.orphans.inc_by(cleaned.files);
         Ok(())
+    });
+    let (backups, stopping) = (node.0.backups.clone(), node.0.shutdown.clone());
+    every(node, &pulses, BACKUP, move |_, now_ms| {
+        backups.run(now_ms, &|| stopping.is_stopped())
     });
     let shutdown = node.0.shutdown.clone();
     Arc::new(move || {
@@ -175,6 +181,7 @@ const DEADLINES: Beat = Beat::of_panics("deadlines", TICK_EVERY);
 const ROUTING: Beat = Beat::of_panics("routing", ROUTE_EVERY);
 const SWEEP: Beat = Beat::of_panics("sweep", SWEEP_EVERY);
 const CLEAN_UP: Beat = Beat::of_panics("clean_up", CLEAN_UP_EVERY);
+const BACKUP: Beat = Beat::of_panics("backup", BACKUP_LOOK_EVERY);
 
 impl Beat {
     const fn of_store(name: &'static str, pause: Duration) -> Self {
@@ -300,7 +307,7 @@ mod tests {
     use crate::api::Shutdown;
     use crate::api::shutdown::Trigger;
     use crate::blobs::{BlobCeilings, Blobs};
-    use crate::config::{Effective, Inputs};
+    use crate::config::{BackupConfig, Effective, Inputs};
     use crate::ingest::tests::world::TestServer;
     use crate::metrics::Metrics;
     use crate::rules::Rules;
@@ -312,7 +319,8 @@ mod tests {
         let data = DataDir::at(&folder.path().join("data"));
         let mut rng = ChaCha20Rng::seed_from_u64(7);
         setup::prepare(&data, &folder.path().join("root.key"), now_ms(), &mut rng).unwrap();
-        let config = Effective::load(&Inputs::default()).unwrap().config;
+        let mut config = Effective::load(&Inputs::default()).unwrap().config;
+        config.store.path = data.path().to_owned();
         let server = Arc::new(data.open(&config).unwrap());
         let (trigger, shutdown) = Shutdown::new();
         let blobs = Arc::new(data.open_files(&server, &config).unwrap());
@@ -343,6 +351,29 @@ mod tests {
         }
         trigger.stop();
         task.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn planned_backup_is_made_while_serving() {
+        let (node, trigger, folder) = node();
+        let copies = folder.path().join("copies");
+        std::fs::create_dir(&copies).unwrap();
+        node.backups().follow(Some(BackupConfig {
+            folder: copies.clone(),
+            every: Duration::from_hours(1),
+            keep: 1,
+        }));
+        let _ready = keep_time(&node);
+        let mut seconds = interval(Duration::from_secs(1));
+        let is_whole = |entry: std::io::Result<std::fs::DirEntry>| {
+            let name = entry.unwrap().file_name();
+            !name.to_string_lossy().ends_with(".part")
+        };
+        let made = || std::fs::read_dir(&copies).unwrap().any(is_whole);
+        while !made() {
+            seconds.tick().await;
+        }
+        trigger.stop();
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod clean_up;
 mod download;
 pub mod files;
 mod needed;
+pub mod reserve;
 mod rights;
 mod turns;
 mod upload;
@@ -44,12 +45,14 @@ use crate::shared::Shared;
 use crate::store::StoreError;
 use clean_up::CleanUpPlace;
 use files::Files;
+use reserve::Reserve;
 use turns::Turns;
 
 /// The files of a node.
 pub struct Blobs {
     pub(crate) shared: Arc<Shared>,
     files: Files,
+    reserve: Reserve,
     ceilings: BlobCeilings,
     turns: Turns,
     /// A check holds a whole file in memory, so checks follow one another ([`Blobs::alone`]).
@@ -95,6 +98,7 @@ impl Blobs {
         Ok(Self {
             shared,
             _hold: hold,
+            reserve: Reserve::of(folder),
             files,
             ceilings,
             turns: Turns::default(),
@@ -112,9 +116,17 @@ impl Blobs {
         })
     }
 
-    /// Checks that the disk has room for records.
+    /// Checks that the disk has room for records, keeps the reserve, and stops uploads without room.
     pub fn check_room(&self) -> Result<()> {
-        check_free(&self.files.free_bytes())
+        let free_bytes = self.files.free_bytes();
+        if let Ok(free_bytes) = free_bytes
+            && let Err(error) = self.reserve.keep(free_bytes)
+        {
+            tracing::warn!(%error, "the reserve on the disk could not be made");
+        }
+        let room = check_free(&free_bytes, self.reserve.lacking_bytes());
+        self.shared.gate.set_full(room.is_err());
+        room
     }
 }
 
@@ -125,10 +137,12 @@ struct Alone<'a> {
     _here: MutexGuard<'a, ()>,
 }
 
-/// Refuses a disk that is nearly full. A disk that does not tell its room counts as having some.
-fn check_free(free_bytes: &std::io::Result<u64>) -> Result<()> {
+/// Refuses a disk that is nearly full. A disk that does not tell its room counts as having some. The room that the
+/// reserve lacks is of revocations.
+fn check_free(free_bytes: &std::io::Result<u64>, lacking_bytes: u64) -> Result<()> {
+    let needed = DISK_FREE_BYTES_MIN + lacking_bytes;
     match free_bytes {
-        Ok(free_bytes) if *free_bytes < DISK_FREE_BYTES_MIN => Err(StoreError::Full.into()),
+        Ok(free_bytes) if *free_bytes < needed => Err(StoreError::Full.into()),
         _ => Ok(()),
     }
 }

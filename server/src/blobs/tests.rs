@@ -25,10 +25,12 @@ fn code<T>(done: Result<T>) -> &'static str {
 #[test]
 fn nearly_full_disk_has_no_room() {
     let left = DISK_FREE_BYTES_MIN;
-    assert_eq!(code(check_free(&Ok(left - 1))), "store.full");
-    assert_eq!(code(check_free(&Ok(left))), "no refusal");
+    assert_eq!(code(check_free(&Ok(left - 1), 0)), "store.full");
+    assert_eq!(code(check_free(&Ok(left), 0)), "no refusal");
+    // Room that was given up for a revocation is not for uploads.
+    assert_eq!(code(check_free(&Ok(left), 1)), "store.full");
     let silent = std::io::Error::other("no answer");
-    assert_eq!(code(check_free(&Err(silent))), "no refusal");
+    assert_eq!(code(check_free(&Err(silent), 0)), "no refusal");
 }
 
 /// A world with an accepted report of one volunteer, and the folder of its files.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::members::{area_of, directory_of};
 use super::page::Page;
+use super::structure;
 use super::time::{local, now};
 use crate::admin::people::is_in;
 use crate::admin::wording::Wording;
@@ -19,6 +20,10 @@ pub(super) enum Command {
     List(ListArgs),
     #[command(about = "cli.areas_show")]
     Show(ShowArgs),
+    #[command(about = "cli.areas_merge")]
+    Merge(structure::MergeArgs),
+    #[command(about = "cli.areas_dissolve")]
+    Dissolve(structure::DissolveArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -66,11 +71,13 @@ impl LevelArg {
     }
 }
 
-/// Lists or shows.
+/// Lists, shows or ends areas.
 pub(super) fn run(command: &Command, context: &mut Context<'_>) -> Result<()> {
     match command {
         Command::List(args) => list(args, context),
         Command::Show(args) => show(args, context),
+        Command::Merge(args) => structure::merge(args, context),
+        Command::Dissolve(args) => structure::dissolve(args, context),
     }
 }
 

@@ -19,7 +19,7 @@ pub(super) struct Args {
 /// Copies database and keys into a new folder.
 pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     let data = context.data()?;
-    let done = backup::backup(&data, &args.to, now())?;
+    let done = backup::backup(&data, &args.to, &context.actor, now())?;
     let path = args.to.display().to_string();
     let mut said = vec![Phrase::new("backup.done").with("path", &path)];
     if done.left_out > 0 {
@@ -34,7 +34,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
         "as_sealed": done.is_as_sealed,
     });
     context.result(args.json, &value, &said)?;
-    if said.len() > 1 {
+    if !done.is_whole() {
         return Err(Problem::new("backup.not_whole").with("path", path));
     }
     Ok(())

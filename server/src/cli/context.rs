@@ -6,6 +6,7 @@ use std::io::{IsTerminal as _, Write};
 use onegrid_core::texts::Lang;
 
 use crate::admin::data_dir::DataDir;
+use crate::blobs::reserve::Reserve;
 use crate::config::{Config, Effective, Inputs};
 use crate::error::{Phrase, Problem, Result};
 use crate::registry::admins;
@@ -100,6 +101,15 @@ impl Context<'_> {
             Err(_) => {}
         }
         Ok(())
+    }
+
+    /// Gives the reserve of the disk back, and returns whether there was one.
+    pub(super) fn release_reserve(&self) -> bool {
+        let Ok(effective) = self.config() else {
+            return false;
+        };
+        let files = DataDir::of(&effective.config).files();
+        Reserve::of(files.folder()).release()
     }
 
     /// Asks before work that cannot be undone, unless the command line says yes. Without a terminal, the work

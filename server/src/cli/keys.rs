@@ -130,7 +130,7 @@ pub(super) fn run(command: &Command, context: &mut Context<'_>) -> Result<()> {
         }
         Command::Install(args) => {
             let data = context.data()?;
-            let installed = rotation::install(&data, &args.list, now())?;
+            let installed = rotation::install(&data, &args.list, &context.actor, now())?;
             let value = json!({
                 "number": installed.number,
                 "generation": installed.generation,

@@ -10,6 +10,7 @@ use super::Context;
 use super::invite::{ForPhones, member_of};
 use super::page::Page;
 use super::time::{local, now};
+use crate::admin::import::areas::has_ended;
 use crate::admin::import::members::{ROLES, Refused, post_of, role_of};
 use crate::admin::people::{self, Filter, Found, Person};
 use crate::admin::wording::Wording;
@@ -425,6 +426,9 @@ fn change_area(args: &MoveArgs, context: &mut Context<'_>) -> Result<()> {
     let to = area_of(&directory, &args.area)?;
     let unknown = || Problem::new("registry.unknown_area").with("code", &args.area);
     let (to, level) = (to.id(), to.level());
+    if has_ended(&directory.areas, to) {
+        return Err(Problem::new("registry.area_ended").with("code", &args.area));
+    }
     let path = directory.areas.path(to).ok_or_else(unknown)?;
     let levels = directory.areas;
     let code = args.area.clone();

@@ -1,7 +1,7 @@
-//! SIGHUP: a running server reads its configuration again. It takes renewed TLS files and rules at once; every other
-//! setting waits for the next start, and the log says so.
+//! SIGHUP: a running server reads its configuration again. It takes renewed TLS files, rules and the plan of
+//! backups at once; every other setting waits for the next start, and the log says so.
 //!
-//! **Invariant:** rules and TLS files that the configuration no longer names stay in use until the
+//! **Invariant:** rules, TLS files and a plan of backups that the configuration no longer names stay in use until the
 //! next start, because a file that is just being saved, or was cut by a full disk, reads like one
 //! without settings.
 
@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::time::now;
-use crate::api::Tls;
+use crate::admin::schedule::Backups;
+use crate::api::{ReloadFailures, Tls};
 use crate::config::{Config, Effective, Inputs};
 use crate::error::{Problem, Result};
 use crate::rules::Rules;
@@ -27,6 +28,7 @@ pub(super) struct Reloading {
     tls: Option<Arc<Tls>>,
     /// Whether the rules in use are of a file.
     has_rules: AtomicBool,
+    backups: Option<Backups>,
 }
 
 /// The results of a reload.
@@ -50,7 +52,7 @@ impl Hangups {
     }
 
     /// Reloads with each SIGHUP, until the runtime ends.
-    pub(super) fn reload(mut self, reloading: Reloading) {
+    pub(super) fn reload(mut self, reloading: Reloading, failures: ReloadFailures) {
         let reloading = Arc::new(reloading);
         tokio::spawn(async move {
             while self.0.recv().await.is_some() {
@@ -58,6 +60,7 @@ impl Hangups {
                 // Reading files may take time.
                 let done = tokio::task::spawn_blocking(move || reloading.run()).await;
                 if let Ok(done) = done {
+                    failures.note(&done.problems);
                     tell(&done);
                 }
             }
@@ -79,7 +82,14 @@ impl Reloading {
             server,
             tls,
             has_rules,
+            backups: None,
         }
+    }
+
+    /// Lets a reload change the plan of the backups.
+    pub(super) fn with_backups(mut self, backups: Backups) -> Self {
+        self.backups = Some(backups);
+        self
     }
 
     fn run(&self) -> Reloaded {
@@ -94,6 +104,7 @@ impl Reloading {
         };
         let mut problems = Vec::new();
         problems.extend(self.take_rules(&config).err());
+        problems.extend(self.take_plan(&config).err());
         if let Some(tls) = &self.tls {
             let reloaded = match &config.server.tls {
                 Some(files) => tls.reload(files),
@@ -120,10 +131,23 @@ impl Reloading {
         Ok(())
     }
 
+    /// A plan that vanishes stays, because its absence would be noticed when a backup is needed.
+    fn take_plan(&self, config: &Config) -> Result<()> {
+        let Some(backups) = &self.backups else {
+            return Ok(());
+        };
+        if config.backup.is_none() && backups.are_planned() {
+            return Err(Problem::new("serve.reload_backup_gone"));
+        }
+        backups.follow(config.backup.clone());
+        Ok(())
+    }
+
     /// The settings that wait for the next start. The paths of files that were read again are not among them.
     fn without_reloaded(&self, config: &Config) -> Config {
         let mut rest = config.clone();
         rest.rules.path = None;
+        rest.backup = None;
         if self.tls.is_some() {
             rest.server.tls.clone_from(&self.running.server.tls);
         }
@@ -229,6 +253,25 @@ mod tests {
         assert_eq!(reloading.run().problems[0].code(), "config.syntax");
     }
 
+    #[test]
+    fn plan_of_backups_is_taken_and_does_not_vanish() {
+        let world = TestServer::new();
+        let file = world.folder().join("onegrid.toml");
+        std::fs::write(&file, "").unwrap();
+        let config = Effective::load(&Inputs::default()).unwrap().config;
+        let backups = Backups::new(&config, &crate::metrics::Metrics::new());
+        let reloading = reloading(&world, &file).with_backups(backups.clone());
+        assert!(!backups.are_planned());
+        std::fs::write(&file, "[backup]\nfolder = \"copies\"\n").unwrap();
+        let done = reloading.run();
+        assert!(done.problems.is_empty() && !done.waits, "{done:?}");
+        assert!(backups.are_planned());
+        std::fs::write(&file, "").unwrap();
+        let done = reloading.run();
+        assert_eq!(done.problems[0].code(), "serve.reload_backup_gone");
+        assert!(backups.are_planned());
+    }
+
     /// Without a listener the signal ends the process.
     #[tokio::test]
     async fn hangup_reloads_and_ends_nothing() {
@@ -240,9 +283,11 @@ mod tests {
         let before = world.server.rules_source();
         // The server may still be starting when the signal comes.
         let hangups = Hangups::listen().unwrap();
+        let failures = ReloadFailures::default();
+        failures.note(&[Problem::new("config.syntax")]);
         let own = rustix::process::getpid();
         rustix::process::kill_process(own, rustix::process::Signal::HUP).unwrap();
-        hangups.reload(reloading(&world, &file));
+        hangups.reload(reloading(&world, &file), failures.clone());
         let reloaded = async {
             while world.server.rules_source() == before {
                 tokio::task::yield_now().await;
@@ -250,5 +295,19 @@ mod tests {
         };
         let limit = std::time::Duration::from_mins(1);
         tokio::time::timeout(limit, reloaded).await.unwrap();
+        let mended = async {
+            while !failures.is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(limit, mended).await.unwrap();
+        std::fs::write(&file, "nonsense").unwrap();
+        rustix::process::kill_process(own, rustix::process::Signal::HUP).unwrap();
+        let failed = async {
+            while failures.is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(limit, failed).await.unwrap();
     }
 }

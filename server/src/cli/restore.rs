@@ -7,6 +7,7 @@ use super::time::{local, now};
 use crate::admin::backup::{self, RestoreOptions};
 use crate::admin::restore_losses::{self, Losses};
 use crate::error::{Phrase, Problem, Result};
+use crate::registry::members::Stamp;
 use crate::store::AuditRow;
 
 #[derive(Debug, clap::Args)]
@@ -35,7 +36,11 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
         above: args.above,
         takes_damaged: args.damaged,
     };
-    let restored = backup::restore_with(&data, &args.from, options, now())?;
+    let stamp = Stamp {
+        actor: &context.actor,
+        now_ms: now(),
+    };
+    let restored = backup::restore_with(&data, &args.from, options, stamp)?;
     // The data folder may have been made by hand, with access for others.
     context.protect(&data);
     let lost = match &restored.set_aside {

@@ -7,7 +7,7 @@ use super::Context;
 use super::reload::{Hangups, Reloading};
 use super::time::now;
 use crate::admin::data_dir::{DataDir, Lock};
-use crate::api::{self, Listener, Node, Shell, Shutdown};
+use crate::api::{self, Listener, Node, ReloadFailures, Shell, Shutdown};
 use crate::config::Config;
 use crate::error::{Phrase, Problem, Result};
 use crate::metrics::Metrics;
@@ -18,6 +18,8 @@ use crate::telemetry;
 pub(super) struct Args {
     #[arg(long, value_name = "ADDRESS:PORT", help = "cli.arg_listen")]
     listen: Option<SocketAddr>,
+    #[arg(long, help = "cli.arg_clock_is_right")]
+    clock_is_right: bool,
     #[arg(long, help = "cli.arg_json")]
     json: bool,
 }
@@ -59,6 +61,14 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
             "shipped templates were not published"
         );
     }
+    if args.clock_is_right {
+        server.trust_clock(now())?;
+    }
+    // Before the first phone comes. A server that waits for the time of the network gets right by itself.
+    if let Err(problem) = server.try_write(now()) {
+        context.warn(problem.phrase());
+        problem.log();
+    }
     let outcome = runtime.block_on(serve(
         &config, &server, &mut lock, hangups, args.json, context,
     ));
@@ -95,11 +105,15 @@ async fn serve(
         tracing::warn!(code, "{}", warning.sentence(onegrid_core::texts::Lang::En));
     }
     let inputs = context.inputs.clone();
-    let again = Reloading::new(inputs, config.clone(), Arc::clone(server), tls.clone());
-    hangups.reload(again);
+    let reloads = ReloadFailures::default();
+    let again = Reloading::new(inputs, config.clone(), Arc::clone(server), tls.clone())
+        .with_backups(node.backups().clone());
+    hangups.reload(again, reloads.clone());
     let shell = Shell::new(config, metrics, ready)
         .with_tls(tls)
-        .with_server(Arc::clone(server));
+        .with_server(Arc::clone(server))
+        .with_backups(node.backups().clone())
+        .with_reloads(reloads);
     let (routes, transfers) = (api::routes(node.clone()), api::transfers(node));
     let app = api::shell(routes, transfers, &shell);
     let url = listener.url();

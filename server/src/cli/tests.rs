@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 mod accounts;
+mod office;
 
 use clap::CommandFactory as _;
 use onegrid_core::texts;
@@ -56,6 +57,41 @@ fn the_flag_beats_the_variable_which_beats_the_locale_which_beats_the_default() 
             .err
             .contains("There is no command")
     );
+}
+
+/// On a full disk a phone can still be revoked, and nothing else takes the room.
+#[test]
+fn reserve_of_the_disk_is_for_commands_that_take_rights() {
+    let full = || Err(Problem::new("store.full"));
+    let runs = |release: bool| {
+        let mut count = 0;
+        let done = with_reserve(
+            &mut count,
+            |_| release,
+            |count| {
+                *count += 1;
+                if *count == 1 { full() } else { Ok(()) }
+            },
+        );
+        (done.map_err(|problem| problem.code()), count)
+    };
+    assert_eq!(runs(true), (Ok(()), 2));
+    assert_eq!(runs(false), (Err("store.full"), 1));
+    let is_urgent = |args: &[&str]| {
+        let line = Line::try_parse_from([&["onegrid"][..], args].concat()).unwrap();
+        line.command.is_urgent()
+    };
+    assert!(is_urgent(&["revoke", "0123456789abcdef"]));
+    assert!(is_urgent(&["members", "disable", "7"]));
+    assert!(is_urgent(&["invitations", "cancel", "--all"]));
+    assert!(!is_urgent(&["members", "list"]) && !is_urgent(&["backup", "copy"]));
+
+    let desk = Desk::with_demo();
+    let reserve = crate::blobs::reserve::Reserve::of(&desk.folder.path().join("data/blobs"));
+    std::fs::create_dir_all(desk.path("data/blobs")).unwrap();
+    reserve.keep(1 << 40).unwrap();
+    desk.ok(&["members", "disable", "demo-lead", "--yes"]);
+    assert_eq!(reserve.lacking_bytes(), 0, "there is room without it");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `onegrid units`: the units and teams of the directory.
 
 use onegrid_core::domain::area::Area;
+use onegrid_core::domain::directory::Directory;
 use onegrid_core::domain::unit::{Unit, UnitKind};
 use onegrid_core::id::UnitId;
 use serde_json::{Value, json};
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::members::{area_of, directory_of};
 use super::page::Page;
+use super::structure;
 use super::time::local;
 use crate::admin::people::{self, Filter};
 use crate::admin::wording::Wording;
@@ -21,6 +23,8 @@ pub(super) enum Command {
     List(ListArgs),
     #[command(about = "cli.units_show")]
     Show(ShowArgs),
+    #[command(about = "cli.units_dissolve")]
+    Dissolve(structure::DissolveUnitArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -43,11 +47,12 @@ pub(super) struct ShowArgs {
     json: bool,
 }
 
-/// Lists or shows.
+/// Lists, shows or ends units.
 pub(super) fn run(command: &Command, context: &mut Context<'_>) -> Result<()> {
     match command {
         Command::List(args) => list(args, context),
         Command::Show(args) => show(args, context),
+        Command::Dissolve(args) => structure::dissolve_unit(args, context),
     }
 }
 
@@ -85,6 +90,14 @@ fn list(args: &ListArgs, context: &mut Context<'_>) -> Result<()> {
     args.page.footer(found.len(), context)
 }
 
+/// Finds a unit by OneGrid's id, or by the id of the office.
+pub(super) fn unit_of<'a>(directory: &'a Directory, text: &str) -> Result<&'a Unit> {
+    let by_id = text.parse::<UnitId>().ok();
+    let by_id = by_id.and_then(|id| directory.units.get(&id));
+    let found = by_id.or_else(|| directory.units.get(&unit_id(text)));
+    found.ok_or_else(|| Problem::new("registry.unknown_unit").with("unit", text))
+}
+
 fn external_id(server: &Server, unit: UnitId) -> Result<Option<String>> {
     Ok(server.store().read(|tx| tx.external_id(unit.0))?)
 }
@@ -115,11 +128,7 @@ fn to_json(external_id: Option<&str>, unit: &Unit, wording: Wording<'_>) -> Valu
 fn show(args: &ShowArgs, context: &mut Context<'_>) -> Result<()> {
     let (_, server) = context.deployment()?;
     let directory = directory_of(&server)?;
-    let by_id = args.unit.parse::<UnitId>().ok();
-    let by_id = by_id.and_then(|id| directory.units.get(&id));
-    let found = by_id.or_else(|| directory.units.get(&unit_id(&args.unit)));
-    let unknown = || Problem::new("registry.unknown_unit").with("unit", &args.unit);
-    let unit = found.ok_or_else(unknown)?;
+    let unit = unit_of(&directory, &args.unit)?;
     let filter = Filter {
         unit: Some(unit.id),
         ..Filter::default()

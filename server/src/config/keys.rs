@@ -108,6 +108,9 @@ pub const KEYS: &[Key] = &[
         Some("1073741824"),
     ),
     key("rules", "path", Kind::Path, None),
+    key("backup", "folder", Kind::Path, None),
+    key("backup", "every_hours", count(1, 8_760), Some("24")),
+    key("backup", "keep", count(1, 10_000), Some("14")),
     key(
         "limits",
         "body_bytes_max",

@@ -21,6 +21,8 @@ pub struct Config {
     pub files: FilesConfig,
     /// Automatic triage.
     pub rules: RulesConfig,
+    /// Backups that the server makes; `None` without a folder.
+    pub backup: Option<BackupConfig>,
     /// Limits of requests.
     pub limits: LimitsConfig,
     /// Form and filter of the log.
@@ -85,6 +87,17 @@ pub struct FilesConfig {
 pub struct RulesConfig {
     /// Rules file; `None` means the built-in rules.
     pub path: Option<PathBuf>,
+}
+
+/// Settings of the backups that the server makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupConfig {
+    /// Folder that holds one folder for each backup.
+    pub folder: PathBuf,
+    /// Time between two backups.
+    pub every: Duration,
+    /// Whole backups that stay.
+    pub keep: usize,
 }
 
 /// Limits of requests.
@@ -179,6 +192,11 @@ impl Config {
             rules: RulesConfig {
                 path: path(get("rules", "path")),
             },
+            backup: path(get("backup", "folder")).map(|folder| BackupConfig {
+                folder,
+                every: Duration::from_hours(count(get("backup", "every_hours"))),
+                keep: size(get("backup", "keep")),
+            }),
             limits: LimitsConfig {
                 body_bytes_max: size(get("limits", "body_bytes_max")),
                 connections_max: size(get("limits", "connections_max")),

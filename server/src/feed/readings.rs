@@ -121,17 +121,40 @@ pub(crate) fn exported(
     stream: StreamId,
     now_ms: i64,
 ) -> Option<ReadingRow> {
+    let kind = (RecordKind::of_code(row.kind), row.audience);
+    line_of(row.id, kind, member, stream, now_ms)
+}
+
+/// Returns the line about a record that an administrator reads in a member's name, even if it has no row yet;
+/// `None` if it is not sensitive.
+pub(crate) fn shown(
+    record: RecordId,
+    (kind, audience): (RecordKind, Audience),
+    member: MemberId,
+    stream: StreamId,
+    now_ms: i64,
+) -> Option<ReadingRow> {
+    line_of(record, (kind, audience.code()), member, stream, now_ms)
+}
+
+fn line_of(
+    record: RecordId,
+    (kind, audience): (RecordKind, u8),
+    member: MemberId,
+    stream: StreamId,
+    now_ms: i64,
+) -> Option<ReadingRow> {
     let line = || ReadingRow {
         key: ReadingKey {
             day: now_ms.div_euclid(DAY_MS),
             device: export_of(member),
-            record: row.id,
+            record,
         },
         member,
         stream,
         first_ms: now_ms,
     };
-    is_sensitive(row).then(line)
+    is_sensitive(kind, audience).then(line)
 }
 
 /// Returns the lines about records that an answer gives to a device.
@@ -143,7 +166,10 @@ pub(crate) fn lines(
 ) -> StoreResult<Vec<ReadingRow>> {
     let mut sensitive = Vec::new();
     for (record, stream) in given {
-        if tx.record(*record)?.is_some_and(|row| is_sensitive(&row)) {
+        if tx
+            .record(*record)?
+            .is_some_and(|row| is_sensitive(RecordKind::of_code(row.kind), row.audience))
+        {
             sensitive.push((*record, *stream));
         }
     }
@@ -168,7 +194,7 @@ pub(crate) fn lines(
 }
 
 /// Whether the record is sensitive: by its kind, or as a record with restricted readers.
-fn is_sensitive(row: &RecordRow) -> bool {
-    let kind = RecordKind::of_code(row.kind).spec();
-    kind.is_some_and(|spec| spec.is_sensitive) || row.audience == Audience::Restricted.code()
+fn is_sensitive(kind: RecordKind, audience: u8) -> bool {
+    let spec = kind.spec();
+    spec.is_some_and(|spec| spec.is_sensitive) || audience == Audience::Restricted.code()
 }

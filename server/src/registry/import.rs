@@ -5,6 +5,7 @@
 
 use std::ops::AddAssign;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use onegrid_core::domain::directory::{Directory, DirectoryEntry};
@@ -84,7 +85,9 @@ pub fn publish(
     actor: &str,
     now_ms: i64,
 ) -> Result<ImportCounts> {
-    let (all, actor, keys) = (entries.len(), actor.to_owned(), Arc::clone(&shared.keys));
+    let (all, by, keys) = (entries.len(), actor.to_owned(), Arc::clone(&shared.keys));
+    let zones_changed = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&zones_changed);
     let mut trial = shared
         .store
         .read::<_, Problem>(|tx| Ok(directory::read(tx)?))?;
@@ -119,17 +122,24 @@ pub fn publish(
         *known = Some(now);
         if changed > 0 {
             let subject = changed.to_string();
-            audit::note(tx, now_ms, &actor, "directory.published", &subject)?;
+            audit::note(tx, now_ms, &by, "directory.published", &subject)?;
         }
         if changed > 0 && has_zones {
-            zones::follow(tx, &keys, &actor, now_ms)?;
+            zones::have_changed(tx)?;
+            seen.store(true, Ordering::Relaxed);
         }
         Ok(changed)
     };
     let changed = slices::run(&shared.store, entries, publish_some, &mut |_| {});
     // Also after an error, because earlier slices stay.
     shared.wakeups.notify_all();
+    let followed = if zones_changed.load(Ordering::Relaxed) {
+        zones::follow(shared, actor, now_ms)
+    } else {
+        Ok(0)
+    };
     let changed = changed?;
+    followed?;
     Ok(ImportCounts {
         changed,
         unchanged: all - changed,

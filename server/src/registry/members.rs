@@ -12,11 +12,12 @@ use onegrid_core::trust::sign::{Authority, PublicKey};
 use onegrid_core::wire::digest::Digest;
 use onegrid_core::wire::signed_entry::SignedEntry;
 
-use super::{audit, devices, enrolment, revocation, rights};
+use super::{audit, devices, enrolment, revocation, rights, slices};
 use crate::directory;
 use crate::directory::routing::{At, read_by};
 use crate::error::{Problem, Result};
 use crate::keys::Keys;
+use crate::limits::CHANGED_PER_SLICE_MAX;
 use crate::shared::Shared;
 use crate::store::{Entry, MemberRow, NewEntry, Reader, StoreResult, Writer};
 
@@ -235,6 +236,36 @@ pub fn change(
     Ok(changed > 0)
 }
 
+/// Changes members in short transactions, each from its newest state and under the present directory. `change`
+/// returns `None` for a member who stays. Returns the number of members who changed.
+pub(super) fn change_all(
+    shared: &Shared,
+    members: Vec<MemberId>,
+    actor: &str,
+    now_ms: i64,
+    change: impl Fn(MemberRow, &Directory) -> Option<MemberDescription> + Send + Sync + 'static,
+) -> Result<usize> {
+    let (actor, keys) = (actor.to_owned(), std::sync::Arc::clone(&shared.keys));
+    let change_some =
+        move |tx: &mut dyn Writer, turns: &mut slices::Turns<'_, MemberId>, places: &mut Places| {
+            let mut described = Vec::new();
+            for member in turns.take(CHANGED_PER_SLICE_MAX) {
+                if let Some(row) = tx.member(*member)? {
+                    described.extend(change(row, places.at(tx)?));
+                }
+            }
+            let stamp = Stamp {
+                actor: &actor,
+                now_ms,
+            };
+            put_all(tx, &keys, described.iter(), stamp, places)
+        };
+    let changed = slices::run(&shared.store, members, change_some, &mut |_| {});
+    // Also after an error, because earlier slices stay.
+    shared.wakeups.notify_all();
+    changed
+}
+
 fn known(tx: &dyn Reader, member: MemberId) -> Result<MemberRow> {
     let unknown = || Problem::new("registry.unknown_member").with("member", member);
     tx.member(member)?.ok_or_else(unknown)
@@ -369,11 +400,6 @@ fn announce(
 pub struct Places(Option<(u64, Directory)>);
 
 impl Places {
-    /// Wraps the directory that was read in this job.
-    pub fn known(tx: &dyn Reader, directory: Directory) -> StoreResult<Self> {
-        Ok(Self(Some((directory::policy(tx)?, directory))))
-    }
-
     fn at(&mut self, tx: &dyn Reader) -> StoreResult<&Directory> {
         let policy = directory::policy(tx)?;
         let known = match self.0.take() {

@@ -8,6 +8,7 @@ pub mod devices;
 pub mod enrolment;
 pub mod import;
 pub mod members;
+pub mod mergers;
 pub mod reach;
 pub mod reading;
 pub mod renewal;

@@ -21,9 +21,12 @@ pub enum Reach {
 /// Returns the reach of a line.
 pub fn of(tx: &dyn Reader, row: &AuditRow) -> StoreResult<Reach> {
     let streams = match row.action.as_str() {
-        "directory.published" | "template.published" | "device.revoked" => {
-            BTreeSet::from([StreamId::DirectoryBase])
-        }
+        "directory.published"
+        | "template.published"
+        | "device.revoked"
+        | "area.merged"
+        | "area.dissolved"
+        | "unit.dissolved" => BTreeSet::from([StreamId::DirectoryBase]),
         "member.added" | "member.changed" => match row.subject_id().parse::<MemberId>() {
             Ok(member) => of_member(tx, member, row.action == "member.changed")?,
             Err(_) => return Ok(Reach::Everybody),
@@ -44,6 +47,7 @@ pub fn of(tx: &dyn Reader, row: &AuditRow) -> StoreResult<Reach> {
         | "member.disabled"
         | "member.enabled"
         | "readings.shown"
+        | "review.shown"
         | "records.exported"
         | "server.backup"
         | "server.migrated" => BTreeSet::new(),

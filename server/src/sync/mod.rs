@@ -126,6 +126,9 @@ fn respond(
     now_ms: i64,
 ) -> Result<(SyncResponse, u64)> {
     let shared = &*intake.shared;
+    if brings(&request) {
+        shared.gate.check()?;
+    }
     let session_expires_ms = sessions::prolong(shared, session, now_ms)?;
     let closed = renewal::reading_ended(&shared.store, session.device, now_ms)?;
     let attested = match &request.give_back {
@@ -191,6 +194,11 @@ fn respond(
     };
     damaged.extend(answer::fill(shared, remembered, &asked, &mut response)?);
     Ok((response, damaged.len() as u64))
+}
+
+/// Whether a phone delivers something.
+fn brings(request: &SyncRequest) -> bool {
+    request.bundle.is_some() || request.give_back.is_some() || request.parcels.is_some()
 }
 
 /// Names only positions in streams that the device may read, because `member/<reporter>` would reveal the

@@ -220,7 +220,7 @@ impl Deployment {
 
     /// Copies the data while the server runs.
     pub(super) fn backup(&self, to: &Path) -> Result<(), Refusal> {
-        let done = backup::backup(&self.data, to, now_ms())?;
+        let done = backup::backup(&self.data, to, ADMIN, now_ms())?;
         if !done.is_as_sealed {
             let broken = "the rows of the store do not fit their seal";
             return Err(Refusal::new("testbed.seal", broken));

@@ -77,6 +77,8 @@ async fn json_of_every_command_has_the_documented_keys() {
     let device = phone.replica().device().to_string();
     look("readings", &[]);
     look("devices", &[]);
+    look("devices list", &[]);
+    look("devices show", &[&device]);
     look("review list", &[]);
     look("review refuse", &["--device", &device]);
     look("review accept", &["--device", &device]);
@@ -127,6 +129,10 @@ fn people(look: &mut impl FnMut(&str, &[&str]) -> Vec<Value>) {
     look("areas show", &["330105013003"]);
     look("units list", &[]);
     look("units show", &["wulin-aunties"]);
+    let into = ["330105013002", "--into", "330105013001", "--yes"];
+    look("areas merge", &into);
+    look("areas dissolve", &["330105013001001", "--yes"]);
+    look("units dissolve", &["gas-company", "--yes"]);
     look("audit list", &[]);
     look("audit search", &["--action", "member."]);
     look("audit export", &["log.csv"]);

@@ -303,7 +303,11 @@ async fn what_waits_is_accepted_or_refused_by_its_id_or_all_of_a_phone_and_the_a
     let nothing = operator.run(&["review", "accept"]);
     assert_eq!(nothing.code, 2, "{nothing:?}");
     let device = phone.replica().device().to_string();
-    let said = operator.out(&["review", "accept", "--device", &device]);
+    let all = ["review", "accept", "--device", &device];
+    let asked = operator.run(&all);
+    assert!(asked.err.contains("cli.not_confirmed"), "{asked:?}");
+    assert_eq!(list().len(), 2, "a question decides nothing");
+    let said = operator.out(&[&all[..], &["--yes"]].concat());
     assert!(said.contains('2'), "{said}");
     assert_eq!(list(), Vec::<serde_json::Value>::new());
     phone.sync().await;

@@ -9,9 +9,9 @@ use super::track::{Accuracy, TrackPoint};
 use crate::domain::point::GeoPoint;
 
 /// The beginning of all walks, seconds UTC: 18:00 in China.
-pub const START_S: u32 = 1_760_004_000;
+pub(crate) const START_S: u32 = 1_760_004_000;
 /// The south-western corner of all walks, 1e-5 degree.
-pub const CORNER_E5: (i32, i32) = (3_027_400, 12_015_500);
+pub(crate) const CORNER_E5: (i32, i32) = (3_027_400, 12_015_500);
 
 /// A number from -1,000 to 1,000 around 0, as the sum of four dice.
 fn noise(rng: &mut ChaCha8Rng) -> i32 {
@@ -21,7 +21,7 @@ fn noise(rng: &mut ChaCha8Rng) -> i32 {
 
 /// A person who walks round a square of 300 m at 1.2 m/s. The error of the phone drifts by some metres, its
 /// timer is late now and then, and its accuracy changes.
-pub fn walk(seed: u64, count: u32) -> Vec<TrackPoint> {
+pub(crate) fn walk(seed: u64, count: u32) -> Vec<TrackPoint> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let (mut error_lat, mut error_lon) = (0, 0);
     let mut accuracy = Accuracy::Metres10;
@@ -64,14 +64,14 @@ fn square_e5(metres: f64) -> (i32, i32) {
 }
 
 /// A place of the square, by metres along it.
-pub fn place(metres: f64) -> GeoPoint {
+pub(crate) fn place(metres: f64) -> GeoPoint {
     let (lat, lon) = square_e5(metres);
     let point = GeoPoint::new((CORNER_E5.0 + lat) * 100, (CORNER_E5.1 + lon) * 100);
     point.unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// The square as a section with four checkpoints, two passes an hour from 18 to 22 h, and five a day.
-pub fn section() -> Section {
+pub(crate) fn section() -> Section {
     let corners = [0.0, 330.0, 660.0, 990.0, 1_319.0];
     let checkpoints = (1..)
         .zip(corners)
@@ -101,7 +101,7 @@ pub fn section() -> Section {
 }
 
 /// A printed checkpoint of the section that no key signed.
-pub fn code_of(generation: u32, checkpoint: u16) -> CheckpointCode {
+pub(crate) fn code_of(generation: u32, checkpoint: u16) -> CheckpointCode {
     CheckpointCode {
         deployment: [7; 8],
         section: section().id().clone(),

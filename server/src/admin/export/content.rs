@@ -119,7 +119,8 @@ fn more(content: &Content) -> Value {
     Value::Object(columns.collect())
 }
 
-fn what(node: &Node) -> &'static str {
+/// Name of what an envelope does.
+pub(in crate::admin) fn what(node: &Node) -> &'static str {
     match &node.body {
         NodeBody::Genesis { .. } => "report",
         NodeBody::Change(_) => "edit",
@@ -128,7 +129,8 @@ fn what(node: &Node) -> &'static str {
     }
 }
 
-fn words(node: &Node) -> Option<&str> {
+/// Words of an event.
+pub(in crate::admin) fn words(node: &Node) -> Option<&str> {
     match &node.body {
         NodeBody::Event { event, .. } => event.words().map(onegrid_core::domain::Text::as_str),
         _ => None,

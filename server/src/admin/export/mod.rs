@@ -18,6 +18,9 @@ use onegrid_core::texts::Lang;
 pub use template::export_template;
 pub use writer::{Files, Format};
 
+pub(in crate::admin) use content::{what, words};
+pub(in crate::admin) use reader::Permit;
+
 use crate::error::{Problem, Result};
 use crate::feed::readings;
 use crate::limits::EXPORT_RECORDS_A_STEP;
@@ -25,7 +28,6 @@ use crate::registry::audit;
 use crate::server::Server;
 use crate::store::{ReadingRow, RecordRow};
 use outline::Words;
-use reader::Permit;
 
 /// Options of an export.
 #[derive(Debug, Clone, Copy)]

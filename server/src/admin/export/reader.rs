@@ -12,8 +12,8 @@ use crate::server::Server;
 use crate::store::{Reader, StoreResult};
 
 /// The member, and the streams that it may read.
-pub(super) struct Permit {
-    pub(super) member: MemberId,
+pub(in crate::admin) struct Permit {
+    pub(in crate::admin) member: MemberId,
     streams: BTreeSet<StreamId>,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct Shown {
 }
 
 impl Permit {
-    pub(super) fn of(
+    pub(in crate::admin) fn of(
         server: &Server,
         tx: &dyn Reader,
         member: MemberId,
@@ -48,6 +48,11 @@ impl Permit {
             member,
             streams: read_by(member, &grants, at),
         })
+    }
+
+    /// Whether the member may read a stream.
+    pub(in crate::admin) fn reads(&self, stream: StreamId) -> bool {
+        self.streams.contains(&stream)
     }
 
     /// The readable part of this record; `None` for a record of others. As in the feed, a member

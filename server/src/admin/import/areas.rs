@@ -186,6 +186,17 @@ pub fn parse_areas(
     import
 }
 
+/// A refusal of the row of an area, for a reason outside the table.
+#[must_use]
+pub fn refused_row(files: &AreaFiles, area: AreaCode, code: &'static str) -> BadRow {
+    let table = Table::read(TABLE_FILE, &files.table, COLUMNS);
+    let is_its = |row: &&Row| row.get("code").parse() == Ok(area);
+    match table.rows.iter().find(is_its) {
+        Some(row) => table.bad(row.line, "successors", code, row.get("code")),
+        None => BadRow::new(TABLE_FILE, Place::File, code, &area.to_string()),
+    }
+}
+
 /// A row with well-formed cells, not yet checked against other rows.
 struct AreaRow {
     line: u64,
@@ -332,6 +343,12 @@ fn take(
     if says_the_same {
         return Ok(None);
     }
+    if let Some(code) = row
+        .parent
+        .filter(|_| parent.is_some_and(|id| has_ended(areas, id)))
+    {
+        return Err(("parent", "import.area_ended", code.to_string()));
+    }
     areas.apply(entry.clone()).map_err(|error| {
         let column = match error {
             AreaError::UnknownParent | AreaError::WrongParentLevel => "parent",
@@ -345,6 +362,13 @@ fn take(
         (column, error.code(), cell.to_string())
     })?;
     Ok(Some(entry))
+}
+
+/// Whether an area, or one above it, has come to its end.
+#[must_use]
+pub fn has_ended(areas: &Areas, id: AreaId) -> bool {
+    let line = areas.ancestry(id);
+    line.iter().any(|area| area.newest().valid_to_ms.is_some())
 }
 
 /// Ends the newest version of a row's area; `None` if it has ended already.

@@ -1,8 +1,9 @@
-//! Hidden rows and columns of a sheet. A person who checks the sheet does not see them, and a filter hides rows
-//! too, so an import refuses their cells.
+//! Hidden rows and columns of a sheet, and cells that are struck out. A person who checks the sheet does not see the
+//! former, and a filter hides rows too; the latter say the contrary of their text. So an import refuses these cells.
 //!
 //! **Contract.** The parts of the workbook were counted by [`crate::admin::xlsform::container`] before.
-//! **Not here:** white letters on white ground, and rows that another window covers.
+//! **Not here:** white letters on white ground, rows that another window covers, and single letters of a cell that
+//! are struck out.
 
 use std::collections::BTreeSet;
 use std::io::{BufReader, Cursor};
@@ -12,13 +13,14 @@ use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 use zip::ZipArchive;
 
-use crate::limits::{IMPORT_COLUMNS_MAX, IMPORT_ROWS_MAX};
+use crate::limits::{IMPORT_CELLS_MAX, IMPORT_COLUMNS_MAX, IMPORT_ROWS_MAX};
 
 /// The hidden rows and columns of a sheet, from 0.
 #[derive(Debug, Default)]
 pub(super) struct Hidden {
     rows: BTreeSet<u32>,
     columns: Vec<RangeInclusive<u32>>,
+    struck: BTreeSet<(u32, u32)>,
     /// Whether more rows or columns are hidden than a table may have.
     is_all: bool,
 }
@@ -31,9 +33,14 @@ impl Hidden {
     pub(super) fn of(bytes: &[u8], sheet: &str) -> Option<Self> {
         let mut archive = ZipArchive::new(Cursor::new(bytes)).ok()?;
         let path = part_of(&mut archive, sheet)?;
-        let mut hidden = Self::default();
-        let mut row = 0;
-        each_start(&mut archive, &path, |start| hidden.note(start, &mut row))?;
+        let mut styles = Styles::default();
+        // A workbook without styles strikes nothing out.
+        let _ = each_start(&mut archive, "xl/styles.xml", |start| styles.note(start));
+        let (mut hidden, mut place) = (Self::default(), Place::default());
+        each_start(&mut archive, &path, |start| {
+            hidden.note(start, &mut place.row)?;
+            hidden.note_cell(start, &styles, &mut place)
+        })?;
         Some(hidden)
     }
 
@@ -42,6 +49,40 @@ impl Hidden {
         self.is_all
             || self.rows.contains(&row)
             || self.columns.iter().any(|range| range.contains(&column))
+    }
+
+    /// Whether a cell is struck out.
+    pub(super) fn has_struck(&self, row: u32, column: u32) -> bool {
+        self.struck.contains(&(row, column))
+    }
+
+    /// Notes a cell that is struck out. `place` is the one after the last element.
+    fn note_cell(
+        &mut self,
+        start: &BytesStart<'_>,
+        styles: &Styles,
+        place: &mut Place,
+    ) -> Result<()> {
+        match start.local_name().as_ref() {
+            "row" => place.column = 0,
+            "c" => {
+                let said = value(start, "r")?.as_deref().and_then(cell_at);
+                // The row has already been counted.
+                let at = said.unwrap_or((place.row.saturating_sub(1), place.column));
+                place.column = at.1.saturating_add(1);
+                let style = value(start, "s")?.and_then(|text| text.parse().ok());
+                if !styles.struck.contains(&style.unwrap_or(0)) {
+                    return Ok(());
+                }
+                if self.struck.len() < IMPORT_CELLS_MAX {
+                    self.struck.insert(at);
+                } else {
+                    self.is_all = true;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
     }
 
     /// Notes an element of the sheet. `next_row` is the number of a row that does not say its own.
@@ -72,6 +113,75 @@ impl Hidden {
         }
         Ok(())
     }
+}
+
+/// The place after the last element of a sheet, from 0.
+#[derive(Debug, Default)]
+struct Place {
+    row: u32,
+    column: u32,
+}
+
+/// The formats of cells that strike their text out.
+#[derive(Debug, Default)]
+struct Styles {
+    /// Whether the last element with a list of its own is that of the fonts, or that of the formats of cells.
+    part: StylePart,
+    fonts: Vec<bool>,
+    formats: usize,
+    struck: BTreeSet<usize>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum StylePart {
+    Fonts,
+    Formats,
+    #[default]
+    Other,
+}
+
+impl Styles {
+    fn note(&mut self, start: &BytesStart<'_>) -> Result<()> {
+        match (start.local_name().as_ref(), self.part) {
+            ("fonts", _) => self.part = StylePart::Fonts,
+            ("cellXfs", _) => self.part = StylePart::Formats,
+            ("fills" | "borders" | "cellStyleXfs" | "cellStyles" | "dxfs", _) => {
+                self.part = StylePart::Other;
+            }
+            ("font", StylePart::Fonts) => self.fonts.push(false),
+            ("strike", StylePart::Fonts) => {
+                let says = value(start, "val")?;
+                let is_off = says.is_some_and(|text| matches!(&*text, "0" | "false"));
+                if let Some(last) = self.fonts.last_mut() {
+                    *last = !is_off;
+                }
+            }
+            ("xf", StylePart::Formats) => {
+                let font = value(start, "fontId")?.and_then(|text| text.parse::<usize>().ok());
+                if self.fonts.get(font.unwrap_or(0)).copied().unwrap_or(false) {
+                    self.struck.insert(self.formats);
+                }
+                self.formats += 1;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Reads the name of a cell, such as `B8`, as row and column from 0.
+fn cell_at(text: &str) -> Option<(u32, u32)> {
+    let digits = text.find(|letter: char| letter.is_ascii_digit())?;
+    let (letters, row) = text.split_at(digits);
+    let mut column = 0_u32;
+    for letter in letters.bytes() {
+        let place = letter.to_ascii_uppercase().checked_sub(b'A')?;
+        if place > 25 {
+            return None;
+        }
+        column = column.checked_mul(26)?.checked_add(u32::from(place) + 1)?;
+    }
+    Some((index(row)?, column.checked_sub(1)?))
 }
 
 /// Reads a number from 1 as one from 0.

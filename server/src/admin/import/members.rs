@@ -28,6 +28,7 @@ use onegrid_core::id::{AreaId, UnitId};
 use onegrid_core::limits::GRANTS_MAX;
 use onegrid_core::texts::{Lang, say};
 
+use super::areas::has_ended;
 use super::table::{Column, Row, Table, codes_in};
 use super::units::unit_id;
 use super::{Import, Progress, report};
@@ -385,6 +386,9 @@ fn paths_of(text: &str, areas: &Areas) -> Result<Vec<AreaPath>, Refused> {
         let path = areas
             .path(area.id())
             .ok_or(("areas", "import.unknown_area"))?;
+        if has_ended(areas, area.id()) {
+            return Err(("areas", "import.area_ended"));
+        }
         if paths.contains(&path) {
             return Err(("areas", "import.duplicate"));
         }

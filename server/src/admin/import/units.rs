@@ -11,6 +11,7 @@ use onegrid_core::domain::names::Names;
 use onegrid_core::domain::unit::{Unit, UnitKind};
 use onegrid_core::id::UnitId;
 
+use super::areas::has_ended;
 use super::members::external_id_of;
 use super::table::{Column, Row, Table};
 use super::{Import, Progress, report};
@@ -114,6 +115,12 @@ pub fn parse_units_with(
                     .push(table.bad(row.line, "external_id", "import.duplicate", id));
             }
             Ok(parsed) if known.get(&parsed.unit.id) == Some(&parsed.unit) => import.unchanged += 1,
+            Ok(parsed) if has_ended(areas, parsed.unit.area) => {
+                let code = row.get("area");
+                import
+                    .bad
+                    .push(table.bad(row.line, "area", "import.area_ended", code));
+            }
             Ok(parsed) => import.good.push(parsed),
         }
     }

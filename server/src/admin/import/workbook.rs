@@ -135,6 +135,8 @@ fn cells(
         for (column, cell) in cells {
             if hidden.has(*row, *column) {
                 *cell = Err("import.hidden_cell");
+            } else if hidden.has_struck(*row, *column) {
+                *cell = Err("import.struck_cell");
             }
         }
     }
@@ -317,6 +319,32 @@ mod tests {
             found[3],
             (4, vec!["3".to_owned(), "import.hidden_cell".to_owned()])
         );
+    }
+
+    /// Offices strike out people who have left. A rule that colours cells has fonts of its own, which strike nothing.
+    #[test]
+    fn struck_out_cells_are_refused() {
+        let struck = Format::new().set_font_strikethrough();
+        let mut new = NewBook::new();
+        let sheet = new.add_worksheet();
+        for row in 0..3 {
+            sheet.write(row, 0, row).unwrap();
+            sheet
+                .write_with_format(row, 1, "甲", &Format::new().set_bold())
+                .unwrap();
+        }
+        sheet.write_with_format(1, 0, 1, &struck).unwrap();
+        sheet.write_with_format(1, 27, "乙", &struck).unwrap();
+        sheet.write_blank(2, 2, &struck).unwrap();
+        let book = read(&new.save_to_buffer().unwrap()).unwrap();
+        let found = rows(&book);
+        assert_eq!(found[0].1, ["0", "甲"]);
+        assert_eq!(
+            (found[1].1[0].as_str(), found[1].1[1].as_str()),
+            ("import.struck_cell", "甲")
+        );
+        assert_eq!(found[1].1[27], "import.struck_cell");
+        assert_eq!(found[2].1, ["2", "甲"], "an empty cell says nothing");
     }
 
     #[test]

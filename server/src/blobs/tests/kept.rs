@@ -235,7 +235,7 @@ fn backup_holds_every_file_of_its_database() {
     let part = describe(&it.bench.world, &mut it.phone, &other, [2; 16]);
     let who = device(&it.phone);
     send_part(&it.blobs, who, part, &other, 300);
-    backup::backup(&it.data, &from, NOW).unwrap();
+    backup::backup(&it.data, &from, "zhang", NOW).unwrap();
     // The server loses its file; the backup has a name of its own for it.
     std::fs::remove_file(it.blobs.files.path(it.key)).unwrap();
     let to = DataDir::at(&it.bench.folder.path().join("restored"));
@@ -252,7 +252,7 @@ fn backup_holds_every_file_of_its_database() {
 fn restored_server_asks_for_lost_files() {
     let it = deployment();
     let from = it.bench.folder.path().join("2025-10-09");
-    backup::backup(&it.data, &from, NOW).unwrap();
+    backup::backup(&it.data, &from, "zhang", NOW).unwrap();
     let copy = DataDir::at(&from).files();
     std::fs::remove_file(copy.path(it.key)).unwrap();
     let to = DataDir::at(&it.bench.folder.path().join("restored"));
@@ -272,7 +272,7 @@ fn restored_server_asks_for_lost_files() {
 fn restore_keeps_files_that_are_in_place() {
     let it = deployment();
     let from = it.bench.folder.path().join("2025-10-09");
-    backup::backup(&it.data, &from, NOW).unwrap();
+    backup::backup(&it.data, &from, "zhang", NOW).unwrap();
     std::fs::remove_dir_all(DataDir::at(&from).files().folder()).unwrap();
     let to = DataDir::at(&it.bench.folder.path().join("restored"));
     to.make().unwrap();
@@ -289,7 +289,7 @@ fn restore_puts_the_sound_file_in_place() {
     for damaged in [[true, false], [false, true], [true, true]] {
         let it = deployment();
         let from = it.bench.folder.path().join("2025-10-09");
-        backup::backup(&it.data, &from, NOW).unwrap();
+        backup::backup(&it.data, &from, "zhang", NOW).unwrap();
         let to = DataDir::at(&it.bench.folder.path().join("restored"));
         to.make().unwrap();
         to.files().make().unwrap();
@@ -322,7 +322,7 @@ fn unreadable_photo_does_not_end_a_backup() {
     // The disk cannot read a folder as a file.
     std::fs::create_dir(&path).unwrap();
     let to = it.bench.folder.path().join("2025-10-09");
-    backup::backup(&it.data, &to, NOW).unwrap();
+    backup::backup(&it.data, &to, "zhang", NOW).unwrap();
     let kept = DataDir::at(&to).files();
     assert_eq!(kept.length(it.key).unwrap(), None);
     assert!(DataDir::at(&to).database().is_file());
