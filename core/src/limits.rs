@@ -290,8 +290,8 @@ pub const DESCRIPTION_SHOWN_CHARS_MAX: usize = 100_000;
 pub const LOG_CHARS_MAX: usize = 4_000;
 /// Bytes of the id of such an entry.
 pub const LOG_ID_BYTES_MAX: usize = 40;
-/// Answers of one record that are read, and as many attachments and log entries. If there are more, devices take turns, each
-/// with its oldest ones first.
+/// Answers of one record that are read, and as many attachments and log entries. If there are more,
+/// devices take turns, each with its oldest ones first.
 pub const CONTENT_ENTRIES_MAX: usize = 1_000;
 
 // Checklists.

@@ -194,15 +194,15 @@ impl Command {
                 Need::Nothing
             }
             Self::Areas(areas::Command::Merge(_) | areas::Command::Dissolve(_))
-            | Self::Units(units::Command::Dissolve(_)) => Need::Role(AdminRole::Registrar),
-            Self::Devices(_) | Self::Areas(_) | Self::Units(_) => Need::Account,
-            Self::Invite(_)
+            | Self::Units(units::Command::Dissolve(_))
+            | Self::Invite(_)
             | Self::Invitations(_)
             | Self::Members(_)
             | Self::Import(_)
             | Self::Revoke(_)
             | Self::Renew(_)
             | Self::Review(_) => Need::Role(AdminRole::Registrar),
+            Self::Devices(_) | Self::Areas(_) | Self::Units(_) => Need::Account,
             Self::Audit(_) | Self::Readings(_) | Self::Export(_) => Need::Role(AdminRole::Auditor),
             Self::Admins(_)
             | Self::Keys(_)

@@ -1,4 +1,4 @@
-//! Whether phones may deliver now. Reading goes on, and administrators may always write: a revocation needs little
+//! Whether phones may deliver now. Reading continues, and administrators may always write: a revocation needs little
 //! room, and matters most on a bad day.
 
 use std::sync::atomic::{AtomicBool, Ordering};

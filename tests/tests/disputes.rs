@@ -87,6 +87,7 @@ fn refused(result: Result<onegrid_core::id::EnvelopeId, ReplicaError>) -> &'stat
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one story")]
 fn three_complaints_become_one_dispute_and_count_once() {
     let mut town = Town::with(11, Extent::TwoStreets, Rules::none());
     let mut worker = town.enrol("worker", "grid_worker", GRID, "");

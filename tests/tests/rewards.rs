@@ -28,6 +28,7 @@ struct Story {
     tip: RecordId,
 }
 
+#[allow(clippy::unnecessary_wraps, reason = "the payload has a note or none")]
 fn words(text: &str) -> Option<Text> {
     Some(Text::new(text).unwrap())
 }
@@ -246,7 +247,7 @@ fn no_reader_of_a_reward_alone_learns_the_tipster() {
     for phone in [&mut story.head, &mut story.lead] {
         knows_no_tipster(phone, both, &mut story.tipster);
     }
-    // A meeting with the phone of the officer, who has both.
+    // A meeting with the phone of the officer: it has both.
     story.town.pass(60_000);
     let now = story.town.now_ms;
     story

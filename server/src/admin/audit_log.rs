@@ -80,7 +80,7 @@ pub fn last(server: &Server, count: usize) -> Result<Vec<Line>> {
 
 /// Hands out the lines that match, the oldest first, up to the newest of now. Returns their number.
 ///
-/// Each page is read by itself: its receiver may be a pager that stays open for days, and an old
+/// Each page is read alone: its receiver may be a pager that stays open for days, and an old
 /// snapshot lets the log of the database grow without limit. Lines never change, so one snapshot is
 /// not needed.
 pub fn search(

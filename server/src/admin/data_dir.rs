@@ -452,7 +452,7 @@ impl Store for HeldStore {
     }
 }
 
-/// A link may lead to a file of another program, whose mode is not ours.
+/// A link may lead to a file of another program. Its mode is not ours.
 fn is_no_link(entry: &std::fs::DirEntry) -> bool {
     entry.file_type().is_ok_and(|kind| !kind.is_symlink())
 }

@@ -1,4 +1,4 @@
-//! Backups that a running server makes by itself: at their time, read again, and aged out.
+//! Planned backups of a running server: made at their time, read again, and aged out.
 //!
 //! ```text
 //!  every minute:  remainders of killed runs, old backups ─▶ removed │ due? ─▶ copy, check ─▶ its name
@@ -55,7 +55,7 @@ struct Failure {
     rest_ms: i64,
 }
 
-/// Gauges hold seconds since 1970, UTC, because an age would stand still in a run that hangs.
+/// Gauges hold seconds since 1970, UTC, because an age stands still in a run that hangs.
 #[derive(Debug, Clone, Default)]
 struct Meters {
     every: Gauge<i64, AtomicI64>,

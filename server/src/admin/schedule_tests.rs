@@ -99,7 +99,7 @@ fn backups_are_made_at_their_time_and_age_out() {
     assert_eq!(office.gauge("backup_whole_seconds"), NOW / 1_000);
     assert_eq!(office.gauge("backup_every_seconds"), 3_600);
     office.run(at(1)).unwrap();
-    // A restart goes on with the plan.
+    // A restart keeps the plan.
     let again = Backups::new(&office.config, &Metrics::new());
     again.run(at(2) - 1, &|| false).unwrap();
     again.run(at(2), &|| false).unwrap();
@@ -198,7 +198,7 @@ fn remainders_of_killed_runs_are_removed() {
     assert!(!busy.exists());
 }
 
-/// Backups of the wrong time must neither count as new ones nor push out those of the right time.
+/// Backups of the wrong time must neither count as new ones nor push out the right ones.
 #[test]
 fn clock_that_was_ahead_stops_no_backup() {
     let office = Office::new();

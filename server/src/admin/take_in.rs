@@ -111,9 +111,10 @@ fn keep_inhabited(
     import.good = server.store().read::<_, Problem>(|tx| {
         let mut kept = Vec::with_capacity(good.len());
         for entry in good {
-            let found = match ends(&entry) {
-                true => mergers::left_behind(tx, &after, entry.id, now_ms)?,
-                false => Belongings::default(),
+            let found = if ends(&entry) {
+                mergers::left_behind(tx, &after, entry.id, now_ms)?
+            } else {
+                Belongings::default()
             };
             if found.is_empty() {
                 kept.push(entry);

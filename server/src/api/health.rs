@@ -18,7 +18,7 @@ use crate::error::{Phrase, Problem, Result};
 /// Tells whether the server can work now. It must answer at once, without IO that can hang.
 pub type Ready = Arc<dyn Fn() -> Result<()> + Send + Sync>;
 
-/// The parts of the last reload that failed, so that what was before stays in force; clones share
+/// The parts of the last reload that failed, so that the older ones stay in force; clones share
 /// them.
 #[derive(Debug, Clone, Default)]
 pub struct ReloadFailures(Arc<Mutex<Vec<Problem>>>);

@@ -71,7 +71,7 @@ fn fill(mut file: &File) -> io::Result<()> {
         }
         Err(_) => {}
     }
-    let zeros = [0; STEP_BYTES];
+    let zeros = vec![0; STEP_BYTES];
     let mut left = DISK_RESERVE_BYTES;
     while left > 0 {
         let bytes = left.min(STEP_BYTES as u64);

@@ -119,7 +119,7 @@ pub(super) fn localise(command: Command, lang: Lang, root: bool) -> Command {
     let mut localised = command
         .mut_args(|arg| {
             place += 1;
-            // The options of the program come after those of a command, in the order of the source.
+            // The options of the program come after the options of a command, in the order of the source.
             let first = if arg.is_global_set() { COMMON_FROM } else { 0 };
             let arg = arg.display_order(first + place);
             let help = arg

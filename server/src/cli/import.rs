@@ -142,18 +142,9 @@ pub(super) fn run(command: &Command, context: &mut Context<'_>) -> Result<()> {
     match command {
         Command::Areas(args) => {
             let bar = Bar::new(args.how.progress);
-            let files = match AreaFiles::read_folder(&args.folder) {
+            let files = match read_areas(&args.folder) {
                 Ok(files) => files,
-                Err(mut bad) => {
-                    bad.file = args.folder.join(&bad.file).display().to_string();
-                    if !args.folder.is_dir() {
-                        bad.code = "import.no_folder";
-                    }
-                    let outcome = Outcome {
-                        bad: vec![bad],
-                        withheld: true,
-                        ..Outcome::default()
-                    };
+                Err(outcome) => {
                     return tell("import.done_areas", &server, &outcome, args.how, context);
                 }
             };
@@ -206,6 +197,21 @@ pub(super) fn run(command: &Command, context: &mut Context<'_>) -> Result<()> {
             tell("import.done_templates", &server, &outcome, how, context)
         }
     }
+}
+
+/// Reads the folder of the areas; the outcome of an import without it otherwise.
+fn read_areas(folder: &Path) -> std::result::Result<AreaFiles, Outcome> {
+    AreaFiles::read_folder(folder).map_err(|mut bad| {
+        bad.file = folder.join(&bad.file).display().to_string();
+        if !folder.is_dir() {
+            bad.code = "import.no_folder";
+        }
+        Outcome {
+            bad: vec![bad],
+            withheld: true,
+            ..Outcome::default()
+        }
+    })
 }
 
 /// Imports the list of this name.

@@ -28,7 +28,7 @@ impl Bar {
             let now = done * 10 / all.max(1);
             if now > tenth {
                 tenth = now;
-                // Work goes on without a reader of its progress.
+                // Work continues without a reader of its progress.
                 let _ = writeln!(std::io::stderr(), "{} % ({done}/{all})", now * 10);
             }
         }

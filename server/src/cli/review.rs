@@ -157,7 +157,7 @@ fn show(held: &Held, context: &mut Context<'_>) -> Result<()> {
     let name = held
         .by
         .as_ref()
-        .map(|(member, name)| shown_name(*member, name));
+        .map(|(member, name)| shown_name(*member, name.as_deref()));
     let name = name.unwrap_or_else(|| "-".to_owned());
     let title = held.title.as_deref().unwrap_or("-");
     let what = say(&format!("act.{}", held.what), context.lang, &[]);
@@ -170,8 +170,8 @@ fn show(held: &Held, context: &mut Context<'_>) -> Result<()> {
     }
 }
 
-fn shown_name(member: MemberId, name: &Option<String>) -> String {
-    name.clone().unwrap_or_else(|| member.to_string())
+fn shown_name(member: MemberId, name: Option<&str>) -> String {
+    name.map_or_else(|| member.to_string(), str::to_owned)
 }
 
 fn to_json(one: &Waiting, held: Option<&Held>) -> serde_json::Value {
@@ -212,7 +212,7 @@ fn decide(args: &DecideArgs, accept: bool, context: &mut Context<'_>) -> Result<
     context.result(args.json, &value, &[done])
 }
 
-/// Says how many entries of which phones and reasons the decision is about, and asks.
+/// Counts the entries of the decision by phone and reason, and asks.
 fn confirm(
     waiting: &[Waiting],
     accept: bool,

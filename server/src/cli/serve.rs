@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args, context: &mut Context<'_>) -> Result<()> {
     if args.clock_is_right {
         server.trust_clock(now())?;
     }
-    // Before the first phone comes. A server that waits for the time of the network gets right by itself.
+    // Before the first phone comes. A server that waits for the time of the network gets it.
     if let Err(problem) = server.try_write(now()) {
         context.warn(problem.phrase());
         problem.log();

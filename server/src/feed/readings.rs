@@ -54,7 +54,7 @@ pub fn show(
     let mut after = first_of(sought.since_ms.div_euclid(DAY_MS));
     let mut count = 0;
     loop {
-        // Each page is read by itself: its receiver may be a pager that stays open for days.
+        // Each page is read alone: its receiver may be a pager that stays open for days.
         let rows = store.read(|tx| tx.readings(after, READINGS_A_STEP))?;
         let Some(last) = rows.last() else {
             return Ok(count);

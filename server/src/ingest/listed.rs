@@ -196,7 +196,7 @@ fn known_of(intake: &Intake, draft: &Draft) -> Result<Option<(RecordId, bool)>> 
         let Some(id) = id else { return Ok(None) };
         // A restored store may remember the row and lack the record, which phones give back.
         let record = load(tx, &shared.certificates, id)?;
-        Ok(record.nodes().first().is_some().then_some((id, record)))
+        Ok((!record.nodes().is_empty()).then_some((id, record)))
     })?;
     let Some((id, record)) = found else {
         return Ok(None);

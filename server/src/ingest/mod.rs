@@ -68,7 +68,7 @@ use tick::PutOff;
 pub(crate) use tick::tick;
 pub(crate) use unread::release_newer;
 
-/// The state of ingest, beside that of the node.
+/// The state of ingest, beside the state of the node.
 pub(crate) struct Intake {
     pub(crate) shared: Arc<Shared>,
     /// Records in memory, and the locks under which they are judged.

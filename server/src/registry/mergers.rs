@@ -483,10 +483,10 @@ pub fn dissolve_unit(
         directory.units.get(&id).ok_or_else(unknown)
     };
     let ended = known(unit)?;
-    if let Some(heir) = heir.map(known).transpose()? {
-        if heir.dissolved_at_ms.is_some() || heir.kind != ended.kind || heir.id == unit {
-            return Err(Problem::new("registry.unit_misfit").with("unit", heir.names.zh()));
-        }
+    if let Some(heir) = heir.map(known).transpose()?
+        && (heir.dissolved_at_ms.is_some() || heir.kind != ended.kind || heir.id == unit)
+    {
+        return Err(Problem::new("registry.unit_misfit").with("unit", heir.names.zh()));
     }
     if ended.dissolved_at_ms.is_none() {
         let entry = DirectoryEntry::Unit(Unit {

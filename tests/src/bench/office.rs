@@ -245,21 +245,22 @@ fn report(phone: &OnlinePhone, history: &History) {
     phone.replica().report(&history.draft(), now_ms()).unwrap();
 }
 
+/// A worker for each device, all over the villages.
+fn workers(villages: &[&String]) -> Vec<MemberLine> {
+    let places = villages.iter().cycle().take(DEVICES).enumerate();
+    let worker = |(n, grid): (usize, &&String)| {
+        MemberLine::new(&format!("bench-live-{n}"), "grid_worker", grid)
+    };
+    places.map(worker).collect()
+}
+
 fn wake_ups(table: &mut Table) {
     eprintln!("office: wake-ups");
     let histories = histories::read();
     let grids = Grids::of(&histories);
     let deployment = Deployment::of(&VILLAGE_500);
     let villages: Vec<&String> = grids.busy.iter().chain(&grids.quiet).collect();
-    let worker = |n: usize| {
-        MemberLine::new(
-            &format!("bench-live-{n}"),
-            "grid_worker",
-            villages[n % villages.len()],
-        )
-    };
-    let people: Vec<MemberLine> = (0..DEVICES).map(worker).collect();
-    let codes = deployment.invite(&people);
+    let codes = deployment.invite(&workers(&villages));
     let serving = deployment.serve_with(&settings());
     let to = serving.url.split_once("://").unwrap().1.parse().unwrap();
     wait(async {
@@ -367,7 +368,7 @@ async fn changes(
     (samples, rate)
 }
 
-/// Work beside the phones; the phones go on until it ends.
+/// Work beside the phones; the phones continue until it ends.
 struct Stop {
     over: Arc<AtomicBool>,
     work: JoinHandle<()>,

@@ -64,34 +64,7 @@ impl World {
             Vec::new()
         };
         let linked = self.chance.pick(&linked);
-        let content = match self.chance.below(8) {
-            _ if note => Content::from(Note { details }),
-            _ if restricted => Content::from(Tip {
-                details,
-                offence: None,
-            }),
-            1 | 2 if self.visits => Content::from(Visit {
-                details,
-                template: Some("care_visit".parse().expect("a name")),
-                template_version: Some(1),
-                companions: self.chance.one_in(4).then(|| "王五".to_owned()),
-                ..Visit::default()
-            }),
-            3 if self.visits => Content::from(Patrol {
-                details,
-                section: SectionId::new("wulin-7"),
-                force: Some(4),
-                ..Patrol::default()
-            }),
-            0 => Content::from(Request {
-                details,
-                ..Request::default()
-            }),
-            _ => Content::from(Hazard {
-                details,
-                severity: Some(Severity::General),
-            }),
-        };
+        let content = self.content(details, restricted, note);
         let team = self.town.places.unit("wulin-aunties");
         let area = self.chance.pick(&AREAS[..5]).expect("there are areas");
         let draft = Draft {
@@ -120,6 +93,38 @@ impl World {
                 Ok(())
             }
             Err(error) => self.turned_down(who, "report", &error),
+        }
+    }
+
+    /// The content of a report: a private note, another restricted record, or any kind.
+    fn content(&mut self, details: Details, restricted: bool, note: bool) -> Content {
+        match self.chance.below(8) {
+            _ if note => Content::from(Note { details }),
+            _ if restricted => Content::from(Tip {
+                details,
+                offence: None,
+            }),
+            1 | 2 if self.visits => Content::from(Visit {
+                details,
+                template: Some("care_visit".parse().expect("a name")),
+                template_version: Some(1),
+                companions: self.chance.one_in(4).then(|| "王五".to_owned()),
+                ..Visit::default()
+            }),
+            3 if self.visits => Content::from(Patrol {
+                details,
+                section: SectionId::new("wulin-7"),
+                force: Some(4),
+                ..Patrol::default()
+            }),
+            0 => Content::from(Request {
+                details,
+                ..Request::default()
+            }),
+            _ => Content::from(Hazard {
+                details,
+                severity: Some(Severity::General),
+            }),
         }
     }
 

@@ -397,7 +397,7 @@ async fn records_are_exported_as_somebody_may_read_them_and_who_read_is_on_recor
         map["features"][0]["properties"]["history"][0]["what"],
         "report"
     );
-    // A handler to whom nothing was dispatched reads nothing.
+    // A handler without a dispatch reads nothing.
     let said = operator.out(&["export", "none.jsonl", "--as", "demo-handler-urban"]);
     assert!(said.contains('2'), "{said}");
     assert_eq!(std::fs::read(operator.path("none.jsonl")).unwrap(), b"");

@@ -39,6 +39,7 @@ fn what_is_reported_is_what_is_read_by_everybody() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one block for each kind")]
 fn every_kind_keeps_its_own_fields() {
     let details = Details {
         title: Some("x".into()),

@@ -78,7 +78,7 @@ impl StepMerge {
         }
         let all: Vec<usize> = (0..self.steps.len()).collect();
         let agrees = |beside: &LegalStep| {
-            if self.brings_in(beside, &in_force) && !self.came_late(graph, &all, beside.at) {
+            if Self::brings_in(beside, &in_force) && !self.came_late(graph, &all, beside.at) {
                 return true;
             }
             in_force.iter().map(|place| self.steps[*place]).any(|step| {
@@ -97,7 +97,7 @@ impl StepMerge {
 
     /// Whether a step keeps the stage that the way in force had there. People who come in beside each other, or
     /// beside the end, disagree with nothing.
-    fn brings_in(&self, beside: &LegalStep, in_force: &[usize]) -> bool {
+    fn brings_in(beside: &LegalStep, in_force: &[usize]) -> bool {
         let is_on_the_way = beside.before.is_none_or(|place| in_force.contains(&place));
         beside.step.keeps_stage() && is_on_the_way
     }

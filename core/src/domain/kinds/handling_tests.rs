@@ -13,8 +13,8 @@ use crate::domain::case::payload::{self as p, KindStep};
 use crate::domain::case::tests::random::{fold_plainly, shuffle};
 use crate::domain::case::tests::support::*;
 use crate::domain::case::{
-    AssignmentState, Author, Entry, EntryStatus, Event, GenesisFacts, Move, Outcome, Part, Party,
-    RecordState, Refusal, fold, judge,
+    AssignmentState, Author, Entry, EntryBody, EntryStatus, Event, GenesisFacts, Move, Outcome,
+    Part, Party, RecordState, Refusal, fold, judge,
 };
 use crate::domain::steps::{HANDLING_MOVES, StageSpec, StepSpec};
 use crate::domain::{Audience, Role, Source};
@@ -363,7 +363,7 @@ fn pick<T: Clone>(rng: &mut ChaCha8Rng, from: &[T]) -> T {
 
 fn random_event(rng: &mut ChaCha8Rng, log: &Log, table: &'static StepTable) -> Event {
     let is_assignment = |entry: &&Entry| match &entry.body {
-        crate::domain::case::EntryBody::Event { event, .. } => event.assignee().is_some(),
+        EntryBody::Event { event, .. } => event.assignee().is_some(),
         _ => false,
     };
     let opened: Vec<EnvelopeId> = log
@@ -391,7 +391,24 @@ fn random_event(rng: &mut ChaCha8Rng, log: &Log, table: &'static StepTable) -> E
         }
         _ => {
             let state = log.state();
-            moved(pick(rng, &HANDLING_MOVES), id, &state)
+            let work = [Move::Accept, Move::Arrive, Move::Resolve];
+            let any = rng.next_u32().is_multiple_of(2);
+            let movement = if any {
+                pick(rng, &HANDLING_MOVES)
+            } else {
+                pick(rng, &work)
+            };
+            let asks = |entry: &&Entry| match &entry.body {
+                EntryBody::Event { event, .. } => matches!(event, Event::RequestExtension(_)),
+                _ => false,
+            };
+            let request = log.entries.iter().rev().find(asks).map(|entry| entry.id);
+            let id = if movement == Move::GrantExtension {
+                request.unwrap_or(id)
+            } else {
+                id
+            };
+            moved(movement, id, &state)
         }
     }
 }

@@ -215,6 +215,7 @@ mod tests {
 
     const OPEN_MS: RangeInclusive<i64> = 0..=i64::MAX;
 
+    #[allow(clippy::unnecessary_wraps, reason = "a scan may have none")]
     fn position(metres: f64, accuracy_m: Option<u32>, age_ms: u32) -> Option<Position> {
         let at = place(metres);
         let made = Position::new(at.lat_e7(), at.lon_e7(), Datum::Wgs84, accuracy_m, age_ms);

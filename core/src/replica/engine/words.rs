@@ -289,7 +289,7 @@ fn value_text(
             .map_or_else(|| number.to_string(), |code| say(code, lang, &[])),
         (Field::Category, FieldValue::Text(code)) => names::category(conn, code)?
             .map_or_else(|| code.clone(), |name| names::in_lang(name, lang)),
-        (Field::Log(_), _) => say("value.log", lang, &[]),
+        (Field::Log(_), _) => say("value.entry", lang, &[]),
         (_, FieldValue::Text(text)) => text.clone(),
         (_, FieldValue::Number(number)) => number.to_string(),
         (_, FieldValue::Flag(flag)) => say(if *flag { "value.yes" } else { "value.no" }, lang, &[]),

@@ -8,6 +8,7 @@ use crate::crdt::FieldEdit;
 use crate::domain::case::Event;
 use crate::domain::case::payload::KindStep;
 use crate::domain::content::{Field, LogKey};
+use crate::domain::steps::StepTable;
 use crate::domain::walk::join::{self, Joining};
 use crate::id::RecordId;
 use crate::sync::port::Handover;
@@ -49,7 +50,7 @@ impl Replica {
             .and_then(|state| state.steps())
             .map(|steps| steps.table);
         let step = table
-            .and_then(|table| table.joining())
+            .and_then(StepTable::joining)
             .ok_or(JoinError::Closed)?;
         let event = Event::Step(KindStep {
             step: step.code,

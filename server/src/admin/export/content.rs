@@ -119,7 +119,7 @@ fn more(content: &Content) -> Value {
     Value::Object(columns.collect())
 }
 
-/// Name of what an envelope does.
+/// Name of the action of an envelope.
 pub(in crate::admin) fn what(node: &Node) -> &'static str {
     match &node.body {
         NodeBody::Genesis { .. } => "report",

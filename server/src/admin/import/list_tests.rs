@@ -194,7 +194,7 @@ fn each_bad_row_is_named_with_its_column() {
     assert_eq!(codes(&twice), [(Some(3), Some("编号"), "import.duplicate")]);
 }
 
-/// The report of a bad cell repeats the cell, but for names.
+/// The report of a bad cell repeats the cell, except names.
 #[test]
 fn report_repeats_no_names() {
     let long = "张三".repeat(300);

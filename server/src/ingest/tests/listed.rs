@@ -310,7 +310,7 @@ fn rows_of(first: usize) -> String {
     (first..first + 68).map(row).collect()
 }
 
-/// Twelve lists with 816 rows; a mediator brings 702 of them to an agreement. Each count equals that of the files.
+/// Twelve lists with 816 rows; a mediator brings 702 of them to an agreement. Each count equals the count of the files.
 #[test]
 fn year_of_lists_gives_86_percent() {
     let world = TestServer::new();

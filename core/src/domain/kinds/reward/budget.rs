@@ -71,9 +71,10 @@ pub fn spent<'a>(
     counted.fold(Spent::default(), |sum, one| Spent {
         count: sum.count + 1,
         granted_fen: sum.granted_fen.saturating_add(one.amount_fen),
-        paid_fen: match one.is_paid {
-            true => sum.paid_fen.saturating_add(one.amount_fen),
-            false => sum.paid_fen,
+        paid_fen: if one.is_paid {
+            sum.paid_fen.saturating_add(one.amount_fen)
+        } else {
+            sum.paid_fen
         },
     })
 }

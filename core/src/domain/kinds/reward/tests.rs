@@ -453,7 +453,7 @@ fn random_reward(seed: u64) -> Log {
         dispatcher(),
     ];
     let mut log = Log::new(seed, proposer(), facts());
-    for _ in 0..1 + below(&mut rng, 9) {
+    for _ in 0..=below(&mut rng, 9) {
         let parents = match rng.next_u32() % 4 {
             0 => log.heads(),
             1 => vec![pick(&mut rng, &log.heads())],

@@ -560,6 +560,10 @@ fn people_without_field_work_cannot_plan() {
         let expected = (!does_field_work(*role)).then_some("may.role");
         let author = in_area(4, *role, &[1, 2, 3]);
         assert_eq!(report(author.clone(), facts(KIND)), expected, "{role}");
+        let expected = match role {
+            Role::System => Some("may.source"),
+            _ => expected,
+        };
         assert_eq!(report(author, facts(note::KIND)), expected, "{role}");
     }
     let open = GenesisFacts {

@@ -166,12 +166,7 @@ fn every_move_is_as_table_and_roles_say() {
         });
         for movement in HANDLING_MOVES {
             let mut log = log.clone();
-            if movement == Move::Resolve && allows(*stage, Move::Accept) {
-                log.then(
-                    in_unit(60, Role::Handler, MY_UNIT),
-                    Event::Accept(step(lead)),
-                );
-            } else if movement == Move::Arrive && allows(*stage, Move::Accept) {
+            if matches!(movement, Move::Resolve | Move::Arrive) && allows(*stage, Move::Accept) {
                 log.then(
                     in_unit(60, Role::Handler, MY_UNIT),
                     Event::Accept(step(lead)),

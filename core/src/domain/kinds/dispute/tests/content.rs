@@ -86,13 +86,7 @@ fn list_fills_fields_of_the_kind() {
                     .clone()
                     .any(|other| other.name == *name || other.aliases.contains(name))
             };
-            assert!(
-                !column
-                    .aliases
-                    .iter()
-                    .chain([&column.name])
-                    .any(|name| same(name))
-            );
+            assert!(!column.aliases.iter().chain([&column.name]).any(same));
         }
         assert_eq!(rows, 1);
     }

@@ -233,7 +233,7 @@ fn roles_register_as_the_table_says() {
     };
     assert_eq!(report(system(), of_list.clone()), None, "a row of a list");
     assert_eq!(report(creator(), of_list), Some("may.source"));
-    let elsewhere = author(5, Role::GridWorker, Scope::Area(path(&[7, 7, 7])));
+    let elsewhere = author(5, Role::GridWorker, Scope::Area(path(&[7, 8, 9])));
     assert_eq!(report(elsewhere, facts()), Some("may.elsewhere"));
 }
 

@@ -145,7 +145,7 @@ fn expected_stage(log: &Log, state: &RecordState, pasts: &Pasts) -> &'static str
 #[test]
 fn arrival_order_changes_no_dispute() {
     let mut stages: BTreeMap<&str, u32> = BTreeMap::new();
-    let (mut overtaken, mut own_work) = (0, 0);
+    let mut overtaken = 0;
     for seed in 0..3_000 {
         let log = random_dispute(seed);
         let state = log.state();
@@ -166,7 +166,6 @@ fn arrival_order_changes_no_dispute() {
             let expected = expected_stage(&log, &state, &pasts);
             assert_eq!(state.stage_name(), expected, "seed {seed}");
         }
-        own_work += judged_own;
         let steps = state.steps().unwrap();
         for pair in steps.entries.windows(2) {
             assert!(pasts[&pair[1].id].contains(&pair[0].id), "seed {seed}");
@@ -191,5 +190,5 @@ fn arrival_order_changes_no_dispute() {
         *stages.entry(state.stage_name()).or_default() += 1;
     }
     assert_eq!(stages.len(), 9, "{stages:?}");
-    assert!(overtaken > 500 && own_work > 5, "{overtaken} {own_work}");
+    assert!(overtaken > 500, "{overtaken}");
 }

@@ -52,7 +52,8 @@ fn year() -> String {
             771..=800 => "passed_on",
             _ => "registered",
         };
-        lines += &format!("{town},{village},{stage}\n");
+        let line = format!("{town},{village},{stage}\n");
+        lines.push_str(&line);
     }
     lines
 }
