@@ -67,6 +67,7 @@ fn settings() -> Vec<String> {
         "address_connections_max=24000",
         "address_per_minute=1000000",
         "enrolments_per_minute=1000000",
+        "requests_max=16384",
     ];
     limits.map(|limit| format!("limits.{limit}")).to_vec()
 }
