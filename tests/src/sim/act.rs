@@ -6,11 +6,9 @@ use onegrid_core::domain::content::{Content, Details, Field, FieldValue};
 use onegrid_core::domain::kinds::hazard;
 use onegrid_core::domain::kinds::hazard::Hazard;
 use onegrid_core::domain::kinds::note::Note;
-use onegrid_core::domain::kinds::patrol::Patrol;
 use onegrid_core::domain::kinds::request::Request;
 use onegrid_core::domain::kinds::tip::Tip;
 use onegrid_core::domain::kinds::visit::Visit;
-use onegrid_core::domain::walk::section::SectionId;
 use onegrid_core::domain::{Audience, Source};
 use onegrid_core::fixtures::photo;
 use onegrid_core::id::{EnvelopeId, Hash, RecordId};
@@ -110,12 +108,6 @@ impl World {
                 template_version: Some(1),
                 companions: self.chance.one_in(4).then(|| "王五".to_owned()),
                 ..Visit::default()
-            }),
-            3 if self.visits => Content::from(Patrol {
-                details,
-                section: SectionId::new("wulin-7"),
-                force: Some(4),
-                ..Patrol::default()
             }),
             0 => Content::from(Request {
                 details,
