@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
+mod flipped;
 mod kept;
 pub(crate) mod photos;
 

@@ -3,10 +3,10 @@
 //!
 //! 1. The phones sync alone.
 //! 2. They sync beside 5,000 idle connections, 500 uploads of a byte a second and 200 connections
-//!    of garbage, which strangers open again as soon as the server closes them.
+//!    of garbage, which strangers at 57 addresses open again as soon as the server closes them.
 //! 3. The strangers leave, and the phones open four wake-up connections each.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use onegrid_core::net::{OsRandom, Roots, now_ms};
 use onegrid_core::sync::paths::{LIVE_PATH, SESSION_PATH, SYNC_PATH};
 use onegrid_core::trust::session::{ClientHandshake, Session};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
 use super::deployment::{Deployment, MemberLine};
@@ -35,8 +35,10 @@ const LIVE_EACH: usize = 4;
 const LANES: usize = 8;
 const ROUNDS: usize = 5;
 const LIVE_KB_MAX: f64 = 30.0;
+/// Addresses of the strangers, each another one of 127.0.0.0/8; the phones have 127.0.0.1.
+const ADDRESSES: usize = 57;
 /// The p99 under attack, as a multiple of the p99 of a quiet server.
-const SLOWER_MAX: f64 = 3.0;
+const SLOWER_MAX: f64 = 2.0;
 
 pub(super) fn measure(table: &mut Table) {
     eprintln!("attack");
@@ -44,8 +46,8 @@ pub(super) fn measure(table: &mut Table) {
     let name = |n: usize| MemberLine::idle_handler(&format!("bench-attack-{n}"));
     let people: Vec<MemberLine> = (0..PHONES).map(name).collect();
     let codes = deployment.invite(&people);
-    // Phones and strangers have the same address here.
-    let serving = deployment.serve_with(&["limits.address_connections_max=24000".to_owned()]);
+    // All phones enrol within a minute, from one address.
+    let serving = deployment.serve_with(&["limits.enrolments_per_minute=1000".to_owned()]);
     let to: SocketAddr = serving.url.split_once("://").unwrap().1.parse().unwrap();
     let note = |table: &mut Table, name: &str, value: f64, unit: &'static str| {
         table.note(BENCH, name, value, unit);
@@ -120,31 +122,44 @@ async fn syncs(phones: &Arc<Vec<OnlinePhone>>) -> (f64, f64) {
 /// Starts the strangers; dropping the result ends them.
 fn attack(to: SocketAddr) -> JoinSet<()> {
     let mut strangers = JoinSet::new();
-    for _ in 0..IDLE {
-        strangers.spawn(again_and_again(to, Vec::new(), None));
+    for number in 0..IDLE {
+        strangers.spawn(again_and_again(address(number), to, Vec::new(), None));
     }
     let head = format!(
         "POST {SYNC_PATH} HTTP/1.1\r\nhost: x\r\ncontent-length: 4000000\r\n\
          x-og-session: {:032x}.1\r\nx-og-mac: {:032x}\r\n\r\n",
         0, 0
     );
-    for _ in 0..SLOW {
+    for number in 0..SLOW {
         let drip = Some(Duration::from_secs(1));
-        strangers.spawn(again_and_again(to, head.clone().into_bytes(), drip));
+        let head = head.clone().into_bytes();
+        strangers.spawn(again_and_again(address(number), to, head, drip));
     }
     for number in 0..GARBAGE {
         let byte = u8::try_from(number % 256).unwrap();
-        strangers.spawn(again_and_again(to, vec![byte; 70_000], None));
+        strangers.spawn(again_and_again(
+            address(number),
+            to,
+            vec![byte; 70_000],
+            None,
+        ));
     }
     strangers
 }
 
+/// The address of a stranger.
+fn address(number: usize) -> Ipv4Addr {
+    Ipv4Addr::new(127, 9, 0, u8::try_from(number % ADDRESSES + 1).unwrap())
+}
+
 /// Opens a connection, sends these bytes, then a byte each time, and begins again when it is
 /// closed.
-async fn again_and_again(to: SocketAddr, bytes: Vec<u8>, drip: Option<Duration>) {
+async fn again_and_again(from: Ipv4Addr, to: SocketAddr, bytes: Vec<u8>, drip: Option<Duration>) {
     let pause = Duration::from_millis(100);
     loop {
-        if let Ok(mut stream) = TcpStream::connect(to).await {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((from, 0).into()).unwrap();
+        if let Ok(mut stream) = socket.connect(to).await {
             let _ = stream.write_all(&bytes).await;
             let mut buffer = [0; 1_024];
             if let Some(drip) = drip {

@@ -179,16 +179,16 @@ fn flip(blobs: &Blobs, key: AttachmentKey) {
 }
 
 /// A data folder around the world's database, with one whole file.
-struct Deployment {
-    bench: Bench,
-    data: DataDir,
+pub(super) struct Deployment {
+    pub(super) bench: Bench,
+    pub(super) data: DataDir,
     blobs: Blobs,
-    bytes: Vec<u8>,
-    key: AttachmentKey,
-    phone: SyncPhone,
+    pub(super) bytes: Vec<u8>,
+    pub(super) key: AttachmentKey,
+    pub(super) phone: SyncPhone,
 }
 
-fn deployment() -> Deployment {
+pub(super) fn deployment() -> Deployment {
     let bench = Bench::new();
     let mut phone = bench.world.phone(VOLUNTEER_WANG);
     let data = DataDir::at(bench.world.folder());
@@ -209,7 +209,7 @@ fn deployment() -> Deployment {
     }
 }
 
-fn opened(data: &DataDir, world: &TestServer) -> (Server, Blobs) {
+pub(super) fn opened(data: &DataDir, world: &TestServer) -> (Server, Blobs) {
     let server = Server::open(data.store().unwrap(), world.keys.clone(), Rules::none()).unwrap();
     let shared = Arc::clone(&server.shared);
     let ceilings = BlobCeilings::with_reserve(1);
@@ -217,7 +217,7 @@ fn opened(data: &DataDir, world: &TestServer) -> (Server, Blobs) {
     (server, blobs)
 }
 
-fn findings(server: &Server, files: &Files, check: FileCheck) -> Vec<&'static str> {
+pub(super) fn findings(server: &Server, files: &Files, check: FileCheck) -> Vec<&'static str> {
     let mut report = VerifyReport::default();
     verify_files(server, files, check, &mut report).unwrap();
     report
