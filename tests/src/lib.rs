@@ -8,6 +8,7 @@ pub mod line;
 pub mod onegrid;
 pub mod photos;
 pub mod postgres;
+pub mod relay;
 pub mod scenario;
 pub mod sim;
 pub mod testbed;

@@ -11,6 +11,9 @@ use std::thread::JoinHandle;
 pub use phone::{OnlinePhone, hazard, home, way_to};
 use tempfile::TempDir;
 
+use crate::postgres::{chosen_nodes, shared};
+use crate::relay::{Relay, Target};
+
 /// Builds the binary, with the demo beside it, once for a test process; returns the binary's path. The
 /// variable `TESTED_BINARY` names one that is built already.
 ///
@@ -43,10 +46,15 @@ pub fn binary() -> &'static Path {
     })
 }
 
+/// Begins the setting that names a database server.
+const URL: &str = "store.url=";
+
 /// An operator at a machine: a folder, a configuration, commands.
 pub struct Operator {
     folder: TempDir,
     settings: Vec<String>,
+    /// Nodes that serve together.
+    nodes: usize,
 }
 
 /// The result of a command.
@@ -73,6 +81,7 @@ impl Operator {
         Self {
             folder: tempfile::tempdir().expect("a temporary folder"),
             settings: Vec::new(),
+            nodes: 1,
         }
     }
 
@@ -81,7 +90,30 @@ impl Operator {
     pub fn with_demo() -> Self {
         let operator = Self::new();
         operator.ok(&["init", "--seed", "demo", "--root-key", "root.key"]);
-        operator
+        match chosen_nodes() {
+            Some(nodes) => operator.onto_server(&shared().new_database(), nodes),
+            None => operator,
+        }
+    }
+
+    /// Moves the deployment to an empty database on a server. From now on this number of nodes serves.
+    #[must_use]
+    pub fn onto_server(mut self, url: &str, nodes: usize) -> Self {
+        self.ok(&["migrate", "--to", url, "--yes"]);
+        self.nodes = nodes;
+        self.set(&format!("{URL}{url}"))
+    }
+
+    /// Restores a backup. On a database server it goes by the data folder into a new database.
+    #[must_use]
+    pub fn restored(mut self, backup: &str) -> Self {
+        let (nodes, before) = (self.nodes, self.settings.len());
+        self.settings.retain(|setting| !setting.starts_with(URL));
+        self.ok(&["restore", backup]);
+        if self.settings.len() == before {
+            return self;
+        }
+        self.onto_server(&shared().new_database(), nodes)
     }
 
     /// Sets `section.key` for every later command.
@@ -153,9 +185,47 @@ impl Operator {
         self.serve_with(&[])
     }
 
-    /// Starts a server with further settings, which override the settings of the operator.
+    /// Starts a server with further settings, which override the settings of the operator. Several nodes serve
+    /// behind a balancer.
     #[must_use]
     pub fn serve_with(&self, settings: &[&str]) -> Serving {
+        let mut first = self.serve_one(settings);
+        let others: Vec<Serving> = (1..self.nodes)
+            .map(|number| self.serve_further(number, settings))
+            .collect();
+        if !others.is_empty() {
+            let nodes = std::iter::once(&first).chain(&others);
+            let targets = nodes.map(|node| Target::Port(node.address().to_owned()));
+            let balancer = Relay::to(targets.collect());
+            let scheme = first.url.split_once("://").expect("a URL").0.to_owned();
+            first.url = format!("{scheme}://{}", balancer.address());
+            first.balancer = Some(balancer);
+            first.others = others;
+        }
+        first
+    }
+
+    /// Starts one node more: a folder of its own, the same keys, and the same folder of photos.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn serve_further(&self, number: usize, settings: &[&str]) -> Serving {
+        let folder = self.path(&format!("node-{number}"));
+        let (keys, data) = ("server.keys", self.path("data"));
+        if !folder.exists() {
+            std::fs::create_dir(&folder).expect("a folder");
+        }
+        // A new name, because a copy of the keys can be read by its owner alone.
+        let _ = std::fs::remove_file(folder.join(keys));
+        std::fs::copy(data.join(keys), folder.join(keys)).expect("the keys can be copied");
+        let path = format!("store.path={}", folder.display());
+        let files = format!("files.path={}", data.join("blobs").display());
+        let own = [path.as_str(), files.as_str()];
+        self.serve_one(&[settings, &own[..]].concat())
+    }
+
+    fn serve_one(&self, settings: &[&str]) -> Serving {
         let mut command = self.command(&[]);
         for setting in settings {
             command.args(["--set", setting]);
@@ -177,6 +247,8 @@ impl Operator {
             log: Some(log),
             _out: out,
             url,
+            others: Vec::new(),
+            balancer: None,
         }
     }
 
@@ -213,8 +285,11 @@ pub struct Serving {
     log: Option<JoinHandle<String>>,
     // Held open, because a server that cannot print its last words reports an error.
     _out: BufReader<ChildStdout>,
-    /// The URL of the server.
+    /// The URL of the server, or of the balancer before the nodes.
     pub url: String,
+    /// Further nodes behind the balancer.
+    others: Vec<Serving>,
+    balancer: Option<Relay>,
 }
 
 impl Serving {
@@ -226,19 +301,25 @@ impl Serving {
 
     /// Stops the server as a service manager does, without waiting for its end.
     pub fn tell_to_stop(&self) {
+        self.others.iter().for_each(Self::tell_to_stop);
         let id = self.child.as_ref().expect("it runs").id().to_string();
         let told = Command::new("kill").args(["-TERM", &id]).status();
         assert!(told.expect("kill runs").success());
     }
 
-    /// Waits for the end of the server; returns its exit code and its log.
+    /// Waits for the end of the server; returns its exit code and its log. Of several nodes, these are the highest code
+    /// and all logs.
     #[must_use]
     pub fn ended(mut self) -> (i32, String) {
+        let others: Vec<(i32, String)> = self.others.drain(..).map(Self::ended).collect();
         let mut child = self.child.take().expect("it runs");
         let status = child.wait().expect("it ends");
         let log = self.log.take().expect("its log is read");
         let log = log.join().expect("the log is read");
-        (status.code().unwrap_or(-1), log)
+        let own = (status.code().unwrap_or(-1), log);
+        others.into_iter().fold(own, |(code, log), (other, more)| {
+            (code.max(other), log + &more)
+        })
     }
 
     /// Stops the server and waits for its end; returns its log.
@@ -252,6 +333,7 @@ impl Serving {
 
     /// Kills the server without a warning.
     pub fn kill(mut self) {
+        self.others.drain(..).for_each(Self::kill);
         let mut child = self.child.take().expect("it runs");
         child.kill().expect("it can be killed");
         child.wait().expect("it is gone");

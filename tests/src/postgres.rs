@@ -1,13 +1,59 @@
 //! A server of `PostgreSQL` for tests, in a folder of its own, with a socket and without a port.
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use onegrid_server::config::{DatabaseConfig, DatabaseUrl};
 
 /// Exit code of the script on a machine without `PostgreSQL`.
 const MISSING: i32 = 3;
 
+/// Names the store of the suites: nothing for files, `postgres` for one node over a database server, or `nodes` for two.
+const CHOICE: &str = "ONEGRID_TEST_STORE";
+
+/// The nodes over a database server that the suites run with; `None` for one server over a file.
+///
+/// # Panics
+/// If the variable has another value.
+#[must_use]
+pub fn chosen_nodes() -> Option<usize> {
+    let choice = std::env::var(CHOICE).unwrap_or_default();
+    match choice.as_str() {
+        "" => None,
+        "postgres" => Some(1),
+        "nodes" => Some(2),
+        other => panic!("{CHOICE}={other}: postgres, nodes, or nothing"),
+    }
+}
+
+/// The server that all tests of a process share, where the suites run on a database server. It ends with the process.
+///
+/// # Panics
+/// If the machine has no `PostgreSQL`, because the caller has chosen it.
+#[must_use]
+pub fn shared() -> &'static Postgres {
+    static SHARED: OnceLock<Postgres> = OnceLock::new();
+    SHARED.get_or_init(|| Postgres::start().expect("PostgreSQL is installed"))
+}
+
+/// The configuration of a database on a test server.
+///
+/// # Panics
+/// If it is no address.
+#[must_use]
+pub fn config_of(url: &str) -> DatabaseConfig {
+    DatabaseConfig {
+        url: DatabaseUrl::parse(url).expect("the address of a database"),
+        password: None,
+    }
+}
+
 /// A running server; stopped when dropped.
 pub struct Postgres {
+    databases: AtomicU32,
     folder: String,
     child: Child,
     /// The script runs until this end closes, also if the test is killed.
@@ -50,6 +96,7 @@ impl Postgres {
             return None;
         }
         Some(Self {
+            databases: AtomicU32::new(0),
             folder: folder.trim().to_owned(),
             input: child.stdin.take(),
             child,
@@ -60,6 +107,45 @@ impl Postgres {
     #[must_use]
     pub fn url(&self) -> String {
         format!("postgres:///postgres?host={}&user=onegrid", self.folder)
+    }
+
+    /// Makes an empty database and returns its address.
+    ///
+    /// # Panics
+    /// If the server refuses.
+    #[must_use]
+    pub fn new_database(&self) -> String {
+        let name = format!("d{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        let done = script().args(["database", &self.folder, &name]).output();
+        let done = done.expect("the script runs");
+        assert!(done.status.success(), "{done:?}");
+        format!("postgres:///{name}?host={}&user=onegrid", self.folder)
+    }
+
+    /// Path of the socket that it listens on.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        Path::new(&self.folder).join(".s.PGSQL.5432")
+    }
+
+    /// Starts a standby that has each commit before the server answers it. Returns the address of the pair: clients use
+    /// the one that takes writes.
+    ///
+    /// # Panics
+    /// If it does not start.
+    #[must_use]
+    pub fn with_standby(&self) -> String {
+        self.order("standby");
+        let hosts = format!("host={0}&host={0}/standby", self.folder);
+        format!("postgres:///postgres?{hosts}&user=onegrid&target_session_attrs=read-write")
+    }
+
+    /// Makes the standby a server that takes writes.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub fn promote_standby(&self) {
+        self.order("promote");
     }
 
     /// Stops the server without a checkpoint, as a crash does.

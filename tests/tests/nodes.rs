@@ -6,28 +6,16 @@
 use onegrid_core::net::{Roots, now_ms};
 use onegrid_server::admin::data_dir::DataDir;
 use onegrid_server::admin::migrate;
-use onegrid_server::config::{DatabaseConfig, DatabaseUrl};
 use onegrid_tests::onegrid::{OnlinePhone, Operator, Serving, way_to};
-use onegrid_tests::postgres::Postgres;
+use onegrid_tests::postgres::{Postgres, config_of};
+use onegrid_tests::relay::{Relay, Target};
 
 /// A deployment with the people of the demo, on a database server.
-fn on_postgres(postgres: &Postgres) -> Operator {
-    let operator = Operator::with_demo();
-    let url = postgres.url();
-    let moved = operator.json(&["migrate", "--to", &url, "--yes", "--json"]);
-    assert!(moved["rows"].as_u64().unwrap() > 1_000, "{moved}");
-    operator.set(&format!("store.url={url}"))
-}
-
-/// Starts one node more: a folder of its own, the same keys, and the same folder of photos.
-fn second_node(operator: &Operator) -> Serving {
-    let folder = operator.path("second");
-    std::fs::create_dir(&folder).unwrap();
-    let keys = "server.keys";
-    std::fs::copy(operator.path("data").join(keys), folder.join(keys)).unwrap();
-    let path = format!("store.path={}", folder.display());
-    let files = format!("files.path={}", operator.path("data/blobs").display());
-    operator.serve_with(&[&path, &files])
+fn on_postgres(url: &str) -> Operator {
+    let operator = Operator::with_demo().onto_server(url, 1);
+    let status = operator.json(&["status", "--json"]);
+    assert!(status["members"].as_u64().unwrap() > 5, "{status}");
+    operator
 }
 
 async fn enrolled(operator: &Operator, member: &str, node: &Serving) -> OnlinePhone {
@@ -47,7 +35,7 @@ async fn deployment_moves_to_a_database_server_and_back() {
     let Some(postgres) = Postgres::start() else {
         return;
     };
-    let operator = on_postgres(&postgres);
+    let operator = on_postgres(&postgres.url());
     // A server that is started without the address finds no database, and not yesterday's.
     let stale = Operator::new().run(&[
         "status",
@@ -88,10 +76,7 @@ async fn deployment_moves_to_a_database_server_and_back() {
     let early = operator.run(&["migrate", "--to", "sqlite", "--yes"]);
     assert!(early.err.contains("migrate.served"), "{early:?}");
     let data = DataDir::at(&operator.path("data"));
-    let from = DatabaseConfig {
-        url: DatabaseUrl::parse(&url).unwrap(),
-        password: None,
-    };
+    let from = config_of(&url);
     let later_ms = now_ms() + 3_600_000;
     migrate::to_folder(&data, &from, "admin", later_ms, &mut |_, _| {}).unwrap();
     let back = Operator::new().set(&format!("store.path={}", data.path().display()));
@@ -112,8 +97,8 @@ async fn phones_of_two_nodes_see_each_other_and_survive_one() {
     let Some(postgres) = Postgres::start() else {
         return;
     };
-    let operator = on_postgres(&postgres);
-    let (one, two) = (operator.serve(), second_node(&operator));
+    let operator = on_postgres(&postgres.url());
+    let (one, two) = (operator.serve(), operator.serve_further(1, &[]));
     let mut volunteer = enrolled(&operator, "demo-volunteer-1", &one).await;
     let worker = enrolled(&operator, "demo-grid-worker", &two).await;
     let running = worker.live().await;
@@ -137,67 +122,181 @@ async fn phones_of_two_nodes_see_each_other_and_survive_one() {
     assert_eq!(records(&operator), 2);
 }
 
+/// Phones that report all the time through two nodes.
+struct Load {
+    operator: Operator,
+    nodes: Vec<Serving>,
+    phones: Vec<OnlinePhone>,
+    client: reqwest::Client,
+    reported: usize,
+    faults: usize,
+}
+
+impl Load {
+    async fn over(operator: Operator) -> Self {
+        const PHONES: usize = 4;
+        let nodes = vec![operator.serve(), operator.serve_further(1, &[])];
+        let mut phones = Vec::new();
+        for number in 0..PHONES {
+            let node = &nodes[number % nodes.len()];
+            phones.push(enrolled(&operator, "demo-volunteer-1", node).await);
+        }
+        // Another test of this process may have installed it already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self {
+            operator,
+            nodes,
+            phones,
+            client: reqwest::Client::builder().no_proxy().build().unwrap(),
+            reported: 0,
+            faults: 0,
+        }
+    }
+
+    /// Each phone reports, and all of them deliver at the same time, until every report is acknowledged.
+    async fn deliver(&mut self) {
+        self.report();
+        self.acknowledge().await;
+    }
+
+    fn report(&mut self) {
+        for phone in &self.phones {
+            let _ = phone.report("飞线充电");
+            self.reported += 1;
+        }
+    }
+
+    async fn acknowledge(&self) {
+        let waiting = |phone: &OnlinePhone| phone.replica().undelivered().unwrap();
+        while self.phones.iter().any(|phone| waiting(phone) > 0) {
+            // Nodes find the database again by themselves.
+            self.sync_all().await;
+        }
+    }
+
+    async fn sync_all(&self) {
+        let mut syncs = tokio::task::JoinSet::new();
+        for phone in &self.phones {
+            let driver = phone.driver.clone();
+            syncs.spawn(async move { driver.sync_once().await.is_ok() });
+        }
+        syncs.join_all().await;
+    }
+
+    /// Something breaks while the phones deliver, at some instant of their requests. Until `mend`, both nodes say so.
+    async fn break_off(&mut self, fault: impl FnOnce(), mend: impl FnOnce()) {
+        self.report();
+        tokio::join!(self.sync_all(), async { fault() });
+        self.until_health("store.unavailable").await;
+        assert!(self.phones[0].driver.sync_once().await.is_err());
+        mend();
+        self.faults += 1;
+        self.acknowledge().await;
+    }
+
+    async fn until_health(&self, said: &str) {
+        for node in &self.nodes {
+            loop {
+                let asked = self
+                    .client
+                    .get(format!("{}/healthz", node.url))
+                    .send()
+                    .await;
+                let asked = asked.unwrap();
+                let is_good = asked.status() == 200;
+                let text = asked.text().await.unwrap();
+                if (said.is_empty() && is_good) || (!said.is_empty() && text.contains(said)) {
+                    break;
+                }
+                assert!(is_good || text.contains("store."), "{text}");
+            }
+        }
+    }
+
+    /// Every acknowledged report is there once, and each phone has the digests of the server.
+    async fn end(self) {
+        self.until_health("").await;
+        let worker = enrolled(&self.operator, "demo-grid-worker", &self.nodes[1]).await;
+        assert!(worker.sync().await.equal);
+        for phone in &self.phones {
+            assert!(phone.sync().await.equal, "the digests are equal");
+        }
+        assert_eq!(records(&self.operator), self.reported);
+        let wrong = self.operator.json(&["verify", "--json"])["wrong"].clone();
+        assert_eq!(wrong, serde_json::json!([]));
+        let (faults, acknowledged) = (self.faults, self.reported);
+        eprintln!("{faults} faults, {acknowledged} acknowledgements, none lost");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn database_that_dies_under_load_loses_nothing_acknowledged() {
-    const REPORTS: usize = 40;
-    const CRASHES: [usize; 3] = [8, 18, 30];
     let Some(postgres) = Postgres::start() else {
         return;
     };
-    let operator = on_postgres(&postgres);
-    let (one, two) = (operator.serve(), second_node(&operator));
-    let volunteer = enrolled(&operator, "demo-volunteer-1", &one).await;
-    let worker = enrolled(&operator, "demo-grid-worker", &two).await;
-    // Another test of this process may have installed it already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    let mut sent = Vec::new();
-    for number in 0..REPORTS {
-        if CRASHES.contains(&number) {
-            let record = volunteer.report("崩溃的时候");
-            // The crash meets the request at some instant of its way.
-            let syncing = tokio::spawn({
-                let driver = volunteer.driver.clone();
-                async move { driver.sync_once().await.is_ok() }
-            });
-            postgres.crash();
-            let _ = syncing.await.unwrap();
-            sent.push(record);
-            for node in [&one, &two] {
-                let health = loop {
-                    let asked = client.get(format!("{}/healthz", node.url)).send().await;
-                    let asked = asked.unwrap();
-                    if asked.status() != 200 {
-                        break asked.text().await.unwrap();
-                    }
-                };
-                assert!(health.contains("store.unavailable"), "{health}");
-            }
-            assert!(volunteer.driver.sync_once().await.is_err());
-            postgres.start_again();
-        }
-        sent.push(volunteer.report(&format!("报告 {number}")));
-        // Nodes find the database again by themselves.
-        while volunteer.replica().undelivered().unwrap() > 0 {
-            let _ = volunteer.driver.sync_once().await;
-        }
+    let mut load = Load::over(on_postgres(&postgres.url())).await;
+    for _ in 0..3 {
+        load.deliver().await;
+        load.break_off(|| postgres.crash(), || postgres.start_again())
+            .await;
+        load.deliver().await;
     }
-    for node in [&one, &two] {
-        loop {
-            let asked = client.get(format!("{}/healthz", node.url)).send().await;
-            if asked.unwrap().status() == 200 {
-                break;
-            }
-        }
+    load.end().await;
+}
+
+/// The standby has each commit before a phone hears of it, so its promotion loses nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn standby_that_is_promoted_has_everything_acknowledged() {
+    let Some(postgres) = Postgres::start() else {
+        return;
+    };
+    let mut load = Load::over(on_postgres(&postgres.with_standby())).await;
+    for _ in 0..4 {
+        load.deliver().await;
     }
-    worker.sync().await;
-    assert!(sent.iter().all(|record| worker.title(*record).is_some()));
-    assert_eq!(records(&operator), sent.len());
-    let wrong = operator.json(&["verify", "--json"])["wrong"].clone();
-    assert_eq!(wrong, serde_json::json!([]));
-    eprintln!(
-        "{} crashes, {} reports, none lost",
-        CRASHES.len(),
-        sent.len()
+    load.break_off(|| postgres.crash(), || postgres.promote_standby())
+        .await;
+    load.deliver().await;
+    load.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn network_that_is_cut_loses_nothing_acknowledged() {
+    let Some(postgres) = Postgres::start() else {
+        return;
+    };
+    let network = Relay::to(vec![Target::Socket(postgres.socket())]);
+    let url = format!(
+        "postgres://onegrid@{}/postgres?sslmode=disable",
+        network.address()
     );
+    let mut load = Load::over(on_postgres(&url)).await;
+    for _ in 0..3 {
+        load.deliver().await;
+        load.break_off(|| network.cut(), || network.mend()).await;
+    }
+    load.end().await;
+}
+
+/// Half of the phones lose their node in the middle of their requests, and continue at the other one.
+#[tokio::test(flavor = "multi_thread")]
+async fn node_that_is_killed_under_load_loses_nothing_acknowledged() {
+    let Some(postgres) = Postgres::start() else {
+        return;
+    };
+    let mut load = Load::over(on_postgres(&postgres.url())).await;
+    for _ in 0..3 {
+        load.deliver().await;
+        load.report();
+        let killed = load.nodes.remove(0);
+        tokio::join!(load.sync_all(), async { killed.kill() });
+        load.nodes.insert(0, load.operator.serve());
+        let way = way_to(&load.nodes[0].url, Roots::default());
+        for phone in load.phones.iter_mut().step_by(2) {
+            phone.move_to(&way);
+        }
+        load.faults += 1;
+        load.acknowledge().await;
+    }
+    load.end().await;
 }

@@ -8,6 +8,7 @@ use onegrid_core::domain::Text;
 use onegrid_core::domain::case::payload::Comment;
 use onegrid_core::net::{Roots, now_ms};
 use onegrid_tests::onegrid::{OnlinePhone, Operator, binary, way_to};
+use onegrid_tests::postgres::chosen_nodes;
 
 /// Enrols a volunteer and a grid worker and syncs them with the server.
 async fn two_phones(operator: &Operator, url: &str) -> (OnlinePhone, OnlinePhone) {
@@ -140,10 +141,14 @@ async fn the_server_restored_from_an_old_backup_gets_back_what_it_lost() {
     worker.sync().await;
 
     let refused = operator.run(&["restore", "yesterday"]);
-    assert_eq!(refused.code, 3, "{refused:?}");
-    assert!(refused.err.contains("data.served"), "{refused:?}");
+    let code = match chosen_nodes() {
+        None => "data.served",
+        Some(_) => "restore.on_server",
+    };
+    assert_ne!(refused.code, 0, "{refused:?}");
+    assert!(refused.err.contains(code), "{refused:?}");
     server.kill();
-    operator.ok(&["restore", "yesterday"]);
+    let operator = operator.restored("yesterday");
     let server = operator.serve();
     assert_eq!(operator.json(&["status", "--json"])["records"], 1);
 

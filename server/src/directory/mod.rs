@@ -23,7 +23,7 @@ const GRANTS_CHANGED: u16 = 7;
 /// Code of an entry with a line of the audit log; phones pass it on unread.
 pub(crate) const AUDIT_ANCHOR: u16 = 10;
 
-const POLICY: &str = "policy";
+pub(crate) const POLICY: &str = "policy";
 /// Key of the note of the generation.
 pub(crate) const GENERATION: &str = "generation";
 

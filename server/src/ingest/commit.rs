@@ -21,8 +21,8 @@ use crate::directory;
 use crate::error::{Problem, Result};
 use crate::registry::audit;
 use crate::store::{
-    Description, Entry, Head, NewEntry, NewEnvelope, ReviewRow, Store, StoreError, StoreResult,
-    Writer,
+    Ahead, Description, Entry, Head, NewEntry, NewEnvelope, ReviewRow, Store, StoreError,
+    StoreResult, Writer,
 };
 
 /// The result of a commit.
@@ -110,8 +110,10 @@ pub(super) fn commit_with(
         return Ok(Some(CommitResult::default()));
     }
     let policy = ground.view.policy;
+    let ahead = ahead_of(&orders);
     let own = intake.shared.keys.author_certificate().hash();
     let outcome = intake.shared.store.write::<_, Refusal>(move |tx| {
+        tx.foresee(&ahead)?;
         if directory::policy(tx)? != policy {
             return Err(Refusal::Stale);
         }
@@ -141,6 +143,31 @@ pub(super) fn commit_with(
         Err(Refusal::Stale) => Ok(None),
         Err(Refusal::Store(error)) => Err(Problem::from(error)),
     }
+}
+
+/// The rows that the orders will ask for.
+fn ahead_of(orders: &[Order]) -> Ahead {
+    let mut ahead = Ahead {
+        notes: vec![directory::POLICY],
+        ..Ahead::default()
+    };
+    for order in orders {
+        ahead.records.push(order.id);
+        ahead
+            .envelopes
+            .extend(order.changed.iter().map(|(id, _)| *id));
+        let fresh = order.fresh.iter();
+        ahead
+            .certificates
+            .extend(fresh.map(|fresh| fresh.certificate));
+        if let Some(view) = &order.view {
+            ahead.streams.extend(&view.streams);
+            let summary = view.summary.as_ref();
+            let entry = summary.map(|(stream, one)| (*stream, one.record.0.to_vec()));
+            ahead.entries.extend(entry);
+        }
+    }
+    ahead
 }
 
 fn needed_certificates(store: &Arc<dyn Store>, plans: &[Plan]) -> Result<Vec<Arc<Certificate>>> {

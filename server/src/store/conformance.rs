@@ -16,10 +16,12 @@ use onegrid_core::wire::verdict::{HeldReason, RefusedReason, Status, Verdict};
 use super::*;
 
 mod durable;
+mod foreseen;
 mod kept;
 mod people;
 mod streams;
 pub(crate) use durable::*;
+pub(crate) use foreseen::foreseen_rows_follow_the_writes_of_the_job;
 pub(crate) use kept::*;
 pub(crate) use people::*;
 pub(crate) use streams::*;
@@ -51,7 +53,7 @@ fn accepted(at_ms: i64) -> Verdict {
     }
 }
 
-fn record(n: u8, open: bool, created_ms: i64) -> RecordRow {
+pub(crate) fn record(n: u8, open: bool, created_ms: i64) -> RecordRow {
     RecordRow {
         id: RecordId([n; 16]),
         kind: 1,
@@ -235,11 +237,11 @@ pub(crate) fn an_envelope_is_stored_once_and_keeps_its_first_verdict(backend: &d
             assert_eq!(stored.len(), 1);
             assert_eq!((&stored[0].raw, stored[0].verdict), (&raw(1), accepted(3)));
             assert_eq!(tx.certificates_of(RecordId([1; 16]))?, [CERTIFICATE]);
-            let unknown = tx.set_verdict(EnvelopeId([0; 16]), held);
-            assert!(matches!(unknown, Err(StoreError::Missing("envelope"))));
             Ok(())
         })
         .unwrap();
+    let unknown = store.write::<_, StoreError>(move |tx| tx.set_verdict(EnvelopeId([0; 16]), held));
+    assert!(matches!(unknown, Err(StoreError::Missing("envelope"))));
 }
 
 /// The revocation comes from another handle, and there is work before and after it in any case.
@@ -435,6 +437,7 @@ suite!(
         what_a_stream_says_now_replaces_what_it_said,
         nothing_that_an_undone_job_looked_up_or_wrote_is_remembered,
         people_sessions_and_reviews_are_kept,
+        foreseen_rows_follow_the_writes_of_the_job,
         what_waits_unread_is_paged_and_counted_for_each_who_brought_it,
         versions_of_templates_are_kept_in_order,
         each_copy_waits_unread_for_itself,

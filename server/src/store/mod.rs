@@ -35,7 +35,7 @@ pub use hints::Hint;
 pub use reader::Reader;
 pub use rows::*;
 pub use seal::{SealKey, SealReport};
-pub use writer::{Renewals, Writer};
+pub use writer::{Ahead, Renewals, Writer};
 
 /// Result of a job for its writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

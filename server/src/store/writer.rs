@@ -23,11 +23,35 @@ pub trait Renewals {
     fn entry(&self, bytes: &[u8]) -> Option<Vec<u8>>;
 }
 
+/// Rows that a job will ask for or write.
+#[derive(Debug, Clone, Default)]
+pub struct Ahead {
+    /// Names of notes.
+    pub notes: Vec<&'static str>,
+    /// Hashes of certificates.
+    pub certificates: Vec<Hash>,
+    /// Records, with the streams that hold them.
+    pub records: Vec<RecordId>,
+    /// Envelopes with their verdicts.
+    pub envelopes: Vec<EnvelopeId>,
+    /// Streams with their heads.
+    pub streams: Vec<StreamId>,
+    /// Current entries of streams by their names.
+    pub entries: Vec<(StreamId, Vec<u8>)>,
+}
+
 /// A transaction that writes.
 ///
 /// A backend may send a call that returns nothing later, together with others. Its fault then shows at a later call
 /// of the job, or as the result of the job.
 pub trait Writer: Reader {
+    /// Names the rows that the job will ask for. A backend far away may read them together; its later answers are the
+    /// same without it.
+    fn foresee(&mut self, ahead: &Ahead) -> StoreResult<()> {
+        let _ = ahead;
+        Ok(())
+    }
+
     /// Sets one of the store's notes.
     fn set_meta(&mut self, name: &str, value: &[u8]) -> StoreResult<()>;
 

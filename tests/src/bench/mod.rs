@@ -28,6 +28,7 @@ mod photos;
 mod process;
 mod recipe;
 mod reconnect;
+mod stores;
 mod table;
 mod upload;
 mod visits;
@@ -53,8 +54,9 @@ pub use visits::child as visits_child;
 const RECORDS: usize = 5_000;
 
 /// The sections that can be measured alone, in the order of a whole run.
-pub const SECTIONS: [&str; 13] = [
+pub const SECTIONS: [&str; 14] = [
     "upload",
+    "stores",
     "hostile",
     "fresh",
     "line",
@@ -81,6 +83,7 @@ pub fn run(only: &[String]) -> Table {
         let start = std::time::Instant::now();
         match section {
             "upload" => upload_section(&mut table),
+            "stores" => stores::measure(&mut table),
             "hostile" => hostile::measure(&mut table),
             "fresh" => fresh::measure(&mut table),
             "line" => line::measure(&mut table),

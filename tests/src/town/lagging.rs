@@ -4,42 +4,30 @@
 //! if the server crashes before that. So the tests find a receipt that left before its transaction was
 //! durable.
 
-use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use onegrid_server::store::sqlite::{SqliteOptions, SqliteStore};
 use onegrid_server::store::{Job, Reader, SealKey, SealReport, Store, StoreResult};
 
-/// A real `SQLite` store with late writes.
+/// A real store with late writes.
 pub struct LaggingStore {
-    inner: SqliteStore,
+    inner: Arc<dyn Store>,
     later: Mutex<Vec<Job>>,
 }
 
 impl LaggingStore {
-    /// Opens the file.
-    pub fn open(path: &Path) -> StoreResult<Self> {
-        let options = SqliteOptions {
-            readers: 2,
-            cache_kib: 2_048,
-            ..SqliteOptions::default()
-        };
-        Ok(Self {
-            inner: SqliteStore::open(path, options)?,
+    /// Delays the writes of this store.
+    #[must_use]
+    pub fn over(inner: Arc<dyn Store>) -> Self {
+        Self {
+            inner,
             later: Mutex::default(),
-        })
+        }
     }
 
     /// Runs the waiting jobs.
     pub fn catch_up(&self) -> StoreResult<()> {
         let jobs = std::mem::take(&mut *self.later.lock().expect("no job panics"));
         jobs.into_iter().try_for_each(|job| self.inner.run(job))
-    }
-
-    /// Copies all data into a new file.
-    pub fn backup(&self, to: &Path) -> StoreResult<()> {
-        self.catch_up()?;
-        self.inner.backup(to)
     }
 
     /// Cuts the power, so the waiting jobs are lost.

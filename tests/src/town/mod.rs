@@ -12,6 +12,7 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panic")]
 
+mod backing;
 pub mod files;
 pub mod lagging;
 pub mod link;
@@ -39,6 +40,9 @@ use rand_chacha::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use tempfile::TempDir;
 
+use crate::postgres::chosen_nodes;
+
+use backing::Backing;
 pub use lagging::LaggingStore;
 pub use link::{Fault, Turn};
 pub use meeting::Met;
@@ -64,7 +68,13 @@ pub struct Town {
     rules: Rules,
     server: Option<Server>,
     blobs: Option<Blobs>,
-    store: Option<Arc<LaggingStore>>,
+    backing: Backing,
+    /// The stores of all nodes.
+    stores: Vec<Arc<LaggingStore>>,
+    /// Further nodes over the same data.
+    others: Vec<Server>,
+    /// Number of requests so far; each goes to the next node.
+    turn: usize,
     /// The true time, which the server's clock shows, ms UTC.
     pub now_ms: i64,
     /// Randomness of the server and of the town's own choices.
@@ -103,15 +113,24 @@ impl Town {
     /// Makes a district, or a part of it, on a real disk, for measurements.
     #[must_use]
     pub fn on_disk(seed: u64, extent: Extent, rules: Rules) -> Self {
-        Self::in_folder(
-            tempfile::tempdir().unwrap(),
-            seed,
-            (extent, MORNING_MS),
-            rules,
-        )
+        Self::on_disk_over(seed, extent, rules, None)
     }
 
-    fn in_folder(
+    /// Makes a district on a real disk: over a file, or over a database server under this number of nodes.
+    #[must_use]
+    pub fn on_disk_over(seed: u64, extent: Extent, rules: Rules, nodes: Option<usize>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let backing = Backing::of(nodes, folder.path().join("server.db"));
+        Self::over(backing, folder, seed, (extent, MORNING_MS), rules)
+    }
+
+    fn in_folder(folder: TempDir, seed: u64, when: (Extent, i64), rules: Rules) -> Self {
+        let backing = Backing::of(chosen_nodes(), folder.path().join("server.db"));
+        Self::over(backing, folder, seed, when, rules)
+    }
+
+    fn over(
+        backing: Backing,
         folder: TempDir,
         seed: u64,
         (extent, now_ms): (Extent, i64),
@@ -124,13 +143,16 @@ impl Town {
         rng.set_word_pos(rng.get_word_pos() - 8);
         let places = Places::import(extent);
         let mut town = Self {
+            backing,
             folder,
             places,
             keys,
             rules,
             server: None,
             blobs: None,
-            store: None,
+            stores: Vec::new(),
+            others: Vec::new(),
+            turn: 0,
             now_ms,
             rng,
             generation: 1,

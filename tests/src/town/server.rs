@@ -17,7 +17,8 @@ use onegrid_server::error::Problem;
 use onegrid_server::server::Server;
 use onegrid_server::store::{Store, StoreError};
 
-use super::{LaggingStore, Town, copy_database};
+use super::backing::Backing;
+use super::{Town, copy_database};
 
 /// The fate of the server's disk with photos when the server comes back from a backup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +55,7 @@ impl Reply {
 
 impl Town {
     pub(super) fn prepare(&mut self) {
-        let store = Arc::new(LaggingStore::open(&self.database()).unwrap());
-        let shared: Arc<dyn Store> = store;
+        let shared: Arc<dyn Store> = self.backing.open();
         Server::prepare(&shared, &self.keys, self.now_ms).unwrap();
         drop(shared);
         self.reopen_server();
@@ -74,6 +74,11 @@ impl Town {
     #[must_use]
     pub fn server(&self) -> &Server {
         self.server.as_ref().expect("the server is running")
+    }
+
+    /// Returns all running nodes.
+    pub fn nodes(&self) -> impl Iterator<Item = &Server> {
+        self.server.iter().chain(&self.others)
     }
 
     /// Returns the server's photos.
@@ -103,32 +108,49 @@ impl Town {
     /// Cuts the power of the server, so only durable data stay.
     pub fn crash_server(&mut self) {
         let kept = self.folder.path().join("power-cut.db");
-        let database = self.database();
-        copy_database(&database, &kept);
-        if let Some(store) = self.store.take() {
+        let file = match &self.backing {
+            Backing::File(path) => Some(path.clone()),
+            Backing::Server { .. } => None,
+        };
+        if let Some(file) = &file {
+            copy_database(file, &kept);
+        }
+        for store in self.stores.drain(..) {
             store.lose_what_waits();
         }
+        self.drop_nodes();
+        if let Some(file) = &file {
+            copy_database(&kept, file);
+        }
+    }
+
+    fn drop_nodes(&mut self) {
         self.blobs = None;
         self.server = None;
-        copy_database(&kept, &database);
+        self.others.clear();
     }
 
     /// Shuts the server down in order.
     pub fn close_server(&mut self) {
-        if let Some(store) = self.store.take() {
+        for store in self.stores.drain(..) {
             store.catch_up().unwrap();
         }
-        self.blobs = None;
-        self.server = None;
+        self.drop_nodes();
     }
 
     /// Starts the server on the present files.
     pub fn reopen_server(&mut self) {
-        self.blobs = None;
-        self.server = None;
-        let store = Arc::new(LaggingStore::open(&self.database()).unwrap());
-        self.store = Some(Arc::clone(&store));
-        let server = Server::open(store, self.keys.clone(), self.rules.clone()).unwrap();
+        self.drop_nodes();
+        self.stores = (0..self.backing.nodes())
+            .map(|_| self.backing.open())
+            .collect();
+        let nodes = self.stores.iter().map(|store| {
+            let store: Arc<dyn Store> = Arc::clone(store) as _;
+            Server::open(store, self.keys.clone(), self.rules.clone()).unwrap()
+        });
+        let mut nodes: Vec<Server> = nodes.collect();
+        let server = nodes.remove(0);
+        self.others = nodes;
         let ceilings = BlobCeilings::with_reserve(FREE_BYTES_MIN);
         let files = self.photo_files();
         self.blobs = Some(server.open_files(files.folder(), ceilings).unwrap());
@@ -153,8 +175,11 @@ impl Town {
 
     /// Copies the database alone into a new file while the server continues to run.
     pub fn copy_store(&self, to: &Path) {
-        let store = self.store.as_ref().expect("the server is running");
-        store.backup(to).unwrap();
+        assert!(self.is_up());
+        for store in &self.stores {
+            store.catch_up().unwrap();
+        }
+        self.backing.copy_to(&self.keys, to);
     }
 
     /// Replaces the server by a backup, as a new generation.
@@ -167,8 +192,8 @@ impl Town {
     /// forgets those that are gone.
     pub fn restore_onto(&mut self, disk: Disk, backup: &Path) {
         self.crash_server();
-        let (database, files) = (self.database(), self.photo_files());
-        copy_database(backup, &database);
+        let files = self.photo_files();
+        self.backing.replace(&self.keys, backup);
         if disk == Disk::Lost && files.folder().exists() {
             std::fs::remove_dir_all(files.folder()).unwrap();
         }
@@ -204,7 +229,10 @@ impl Town {
 
     /// Handles a request through the functions that HTTP uses. `None` if no server runs.
     pub fn post(&mut self, request: &Request) -> Option<Reply> {
-        let (server, now_ms) = (self.server.as_ref()?, self.now_ms);
+        self.turn += 1;
+        let mut nodes = self.server.iter().chain(&self.others);
+        let server = nodes.nth(self.turn % self.backing.nodes())?;
+        let now_ms = self.now_ms;
         let header = |name: &str| {
             let found = request.headers.iter().find(|(known, _)| *known == name);
             found.map_or("", |(_, value)| value.as_str())

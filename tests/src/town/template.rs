@@ -8,6 +8,7 @@ use onegrid_server::rules::Rules;
 use rand_chacha::ChaCha20Rng;
 use rand_core::SeedableRng;
 
+use super::backing::Backing;
 use super::{Places, Town, fresh_folder};
 
 /// The content of a folder with all its subfolders. It can be kept in a static, which is never dropped, so a
@@ -63,6 +64,7 @@ impl Town {
     #[must_use]
     pub fn into_template(mut self) -> TownTemplate {
         self.close_server();
+        assert_eq!(self.backing.nodes(), 1, "a template is over a file");
         TownTemplate {
             files: Files::read(self.folder()),
             places: Arc::clone(&self.places),
@@ -87,13 +89,16 @@ impl TownTemplate {
         let folder = fresh_folder();
         self.files.write(folder.path());
         let mut town = Town {
+            backing: Backing::of(None, folder.path().join("server.db")),
             folder,
             places: Arc::clone(&self.places),
             keys: self.keys.clone(),
             rules: self.rules.clone(),
             server: None,
             blobs: None,
-            store: None,
+            stores: Vec::new(),
+            others: Vec::new(),
+            turn: 0,
             now_ms: self.now_ms,
             rng: ChaCha20Rng::seed_from_u64(seed),
             generation: self.generation,

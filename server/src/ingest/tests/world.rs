@@ -47,9 +47,14 @@ impl TestServer {
 
     pub(crate) fn with(rules: Rules) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let store = open(&folder.path().join("onegrid.db"));
+        Self::over(store, folder, rules)
+    }
+
+    /// A server over an empty store.
+    pub(crate) fn over(store: Arc<dyn Store>, folder: tempfile::TempDir, rules: Rules) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(7);
         let (keys, _) = Keys::create(NOW - 1_000, &mut rng).unwrap();
-        let store = open(&folder.path().join("onegrid.db"));
         Server::prepare(&store, &keys, NOW).unwrap();
         let server = Arc::new(Server::open(store, keys.clone(), rules).unwrap());
         let world = Self {

@@ -20,7 +20,9 @@ pub(super) enum Value {
     Bytes(Option<Vec<u8>>),
     Text(Option<String>),
     Ints(Vec<i64>),
+    MaybeInts(Vec<Option<i64>>),
     ByteStrings(Vec<Option<Vec<u8>>>),
+    Texts(Vec<Option<String>>),
 }
 
 impl ToSql for Value {
@@ -35,7 +37,9 @@ impl ToSql for Value {
             Self::Bytes(value) => value.to_sql(ty, out),
             Self::Text(value) => value.to_sql(ty, out),
             Self::Ints(value) => value.to_sql(ty, out),
+            Self::MaybeInts(value) => value.to_sql(ty, out),
             Self::ByteStrings(value) => value.to_sql(ty, out),
+            Self::Texts(value) => value.to_sql(ty, out),
         }
     }
 
@@ -46,6 +50,7 @@ impl ToSql for Value {
             Type::TEXT,
             Type::INT8_ARRAY,
             Type::BYTEA_ARRAY,
+            Type::TEXT_ARRAY,
         ]
         .contains(ty)
     }
@@ -81,7 +86,9 @@ from! {
     &String => Text(value) Some(value.clone());
     Option<&str> => Text(value) value.map(str::to_owned);
     Vec<i64> => Ints(value) value;
+    Vec<Option<i64>> => MaybeInts(value) value;
     Vec<Option<Vec<u8>>> => ByteStrings(value) value;
+    Vec<Option<String>> => Texts(value) value;
 }
 
 impl<const N: usize> From<[u8; N]> for Value {

@@ -7,10 +7,13 @@
 //! A statement without an answer is sent at once without a wait: a round trip costs a hundred times as
 //! much as the statement. The next query, or the end of the job, waits for all of them in order.
 //!
+//! New rows wait in a [`Batch`] until any other statement is sent, except for the statements *beside*, which
+//! concern none of its rows.
+//!
 //! **Invariant:** the first error stays until [`Db::begin_job`]. After it no query of the job answers, so a job never
 //! continues on rows that are not there.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -22,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::{Client, Error, Row, Statement};
 
+use super::batch::Batch;
 use super::convert::{Value, failure};
 use crate::store::{Cause, StoreError, StoreResult};
 
@@ -43,6 +47,9 @@ pub(super) struct Db {
     statements: RefCell<HashMap<String, Statement>>,
     sent: RefCell<VecDeque<Sent>>,
     failed: RefCell<Option<StoreError>>,
+    batch: RefCell<Batch>,
+    /// Whether a job has changed anything.
+    has_written: Cell<bool>,
     /// How often threads of this node waited for the server.
     trips: Arc<AtomicU64>,
     /// Longest time for one answer.
@@ -56,6 +63,8 @@ impl Db {
             statements: RefCell::default(),
             sent: RefCell::default(),
             failed: RefCell::default(),
+            batch: RefCell::default(),
+            has_written: Cell::new(false),
             trips,
             wait_max: Cell::new(wait_max),
         }
@@ -79,13 +88,59 @@ impl Db {
         }
     }
 
-    /// Forgets the error of the job before.
+    /// Forgets the error of the job before, and its rows that were not sent.
     pub(super) fn begin_job(&self) {
         self.failed.borrow_mut().take();
+        self.batch.take();
+        self.has_written.set(false);
+    }
+
+    /// Whether anything was written since the last question.
+    pub(super) fn take_written(&self) -> bool {
+        self.has_written.replace(false)
+    }
+
+    /// Notes a query that writes.
+    pub(super) fn note_written(&self) {
+        self.has_written.set(true);
+    }
+
+    /// Lets new rows wait for others.
+    pub(super) fn wait_with<T>(&self, add: impl FnOnce(&mut Batch) -> T) -> StoreResult<T> {
+        self.check()?;
+        self.has_written.set(true);
+        let added = add(&mut self.batch.borrow_mut());
+        if self.batch.borrow().is_full() {
+            self.flush()?;
+        }
+        Ok(added)
+    }
+
+    /// The rows that wait.
+    pub(super) fn waiting(&self) -> Ref<'_, Batch> {
+        self.batch.borrow()
+    }
+
+    /// Sends the rows that wait.
+    pub(super) fn flush(&self) -> StoreResult<()> {
+        if self.batch.borrow().is_empty() {
+            return Ok(());
+        }
+        for (sql, values) in self.batch.take().statements() {
+            self.queue(sql, values, None)?;
+        }
+        Ok(())
     }
 
     /// Sends a statement and does not wait.
     pub(super) fn send(&self, sql: &str, values: Vec<Value>) -> StoreResult<()> {
+        self.flush()?;
+        self.send_beside(sql, values)
+    }
+
+    /// Sends a statement before the rows that wait: it concerns another table, which has no key of theirs.
+    pub(super) fn send_beside(&self, sql: &str, values: Vec<Value>) -> StoreResult<()> {
+        self.has_written.set(true);
         self.queue(sql, values, None)
     }
 
@@ -96,12 +151,15 @@ impl Db {
         sql: &str,
         values: Vec<Value>,
     ) -> StoreResult<()> {
+        self.flush()?;
+        self.has_written.set(true);
         self.queue(sql, values, Some(missing))
     }
 
     /// Sends a command without parameters, such as `BEGIN`, and does not wait.
     pub(super) fn command(&self, sql: &str) -> StoreResult<()> {
         self.check()?;
+        self.flush()?;
         let (client, sql) = (Arc::clone(&self.client), sql.to_owned());
         let answer = Box::pin(async move { client.batch_execute(&sql).await.map(|()| 0) });
         self.push(Sent {
@@ -113,6 +171,7 @@ impl Db {
     /// Runs a command even after an error, and waits for it. The error is forgotten if the command succeeds.
     pub(super) fn recover(&self, sql: &str) -> StoreResult<()> {
         self.sent.borrow_mut().clear();
+        self.batch.take();
         self.run(sql)?;
         self.begin_job();
         Ok(())
@@ -126,6 +185,8 @@ impl Db {
     /// Changes rows and returns their number.
     pub(super) fn change(&self, sql: &str, values: Vec<Value>) -> StoreResult<u64> {
         self.check()?;
+        self.flush()?;
+        self.has_written.set(true);
         let statement = self.statement(sql)?;
         self.ask(self.client.execute_raw(&statement, values))
     }
@@ -136,18 +197,41 @@ impl Db {
     }
 
     /// All rows of a query.
-    #[allow(
-        clippy::needless_pass_by_value,
-        reason = "every caller has made the values for this call"
-    )]
     pub(super) fn all(&self, sql: &str, values: Vec<Value>) -> StoreResult<Vec<Row>> {
+        self.flush()?;
+        let mut rows = self.all_beside(vec![(sql, values)])?;
+        rows.pop().ok_or(StoreError::Row("an answer"))
+    }
+
+    /// All rows of several queries, which are sent together. No waiting row concerns them.
+    pub(super) fn all_beside(
+        &self,
+        queries: Vec<(&str, Vec<Value>)>,
+    ) -> StoreResult<Vec<Vec<Row>>> {
         self.check()?;
-        let statement = self.statement(sql)?;
-        self.ask(async {
-            let values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> =
-                values.iter().map(|value| value as _).collect();
-            self.client.query(&statement, &values).await
-        })
+        let mut questions = Vec::with_capacity(queries.len());
+        for (sql, values) in queries {
+            let statement = self.statement(sql)?;
+            let client = Arc::clone(&self.client);
+            let mut question = Box::pin(async move {
+                let values: Vec<&(dyn tokio_postgres::types::ToSql + Sync)> =
+                    values.iter().map(|value| value as _).collect();
+                client.query(&statement, &values).await
+            });
+            // The first poll sends it.
+            let early = poll_once(question.as_mut());
+            questions.push((question, early));
+        }
+        self.settle_to(0)?;
+        let mut answers = Vec::with_capacity(questions.len());
+        for (question, early) in questions {
+            let answer = match early {
+                Some(outcome) => outcome.map_err(failure),
+                None => self.wait(question),
+            };
+            answers.push(answer.inspect_err(|error| self.fail(error))?);
+        }
+        Ok(answers)
     }
 
     /// Runs statements over whole tables, which may take any time, inside a transaction.
@@ -163,10 +247,12 @@ impl Db {
     /// Waits for all sent statements. Returns the first error since the job began.
     pub(super) fn settle(&self) -> StoreResult<()> {
         self.check()?;
+        self.flush()?;
         self.settle_to(0)
     }
 
-    fn check(&self) -> StoreResult<()> {
+    /// The first error since the job began.
+    pub(super) fn check(&self) -> StoreResult<()> {
         match &*self.failed.borrow() {
             Some(error) => Err(error.clone()),
             None => Ok(()),
@@ -194,8 +280,7 @@ impl Db {
 
     fn push(&self, mut sent: Sent) -> StoreResult<()> {
         // The first poll sends the statement.
-        let mut context = Context::from_waker(Waker::noop());
-        if let Poll::Ready(outcome) = sent.answer.as_mut().poll(&mut context) {
+        if let Some(outcome) = poll_once(sent.answer.as_mut()) {
             return self.judge(outcome.map_err(failure), sent.missing);
         }
         self.sent.borrow_mut().push_back(sent);
@@ -248,11 +333,7 @@ impl Db {
     /// Sends a question, waits for all earlier statements, then for its answer.
     fn ask<T>(&self, question: impl Future<Output = Result<T, Error>>) -> StoreResult<T> {
         let mut question = pin!(question);
-        let mut context = Context::from_waker(Waker::noop());
-        let early = match question.as_mut().poll(&mut context) {
-            Poll::Ready(outcome) => Some(outcome.map_err(failure)),
-            Poll::Pending => None,
-        };
+        let early = poll_once(question.as_mut()).map(|outcome| outcome.map_err(failure));
         self.settle_to(0)?;
         let outcome = early.unwrap_or_else(|| self.wait(question));
         outcome.inspect_err(|error| self.fail(error))
@@ -266,6 +347,15 @@ impl Db {
             Some(outcome) => outcome.map_err(failure),
             None => Err(StoreError::Unavailable(overdue())),
         }
+    }
+}
+
+/// Polls a future, which nobody wakes yet.
+fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>) -> Option<F::Output> {
+    let mut context = Context::from_waker(Waker::noop());
+    match future.poll(&mut context) {
+        Poll::Ready(outcome) => Some(outcome),
+        Poll::Pending => None,
     }
 }
 

@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 
 use super::convert::{Columns as _, cbor, status_code, values};
 use super::db::Db;
-use crate::store::{Amount, NewEnvelope, StoreResult, StoredEnvelope};
+use crate::store::{Amount, StoreResult, StoredEnvelope};
 
 /// Stores a certificate. The hash is the one of its facts, so stored facts that differ are damaged and are
 /// replaced.
@@ -61,37 +61,30 @@ pub(super) fn certificates_of(db: &Db, record: RecordId) -> StoreResult<Vec<Hash
     .collect()
 }
 
-/// Stores the bytes of an envelope, unless they are stored already. If a pack listed the envelope before, its verdict
-/// stays. `certificate` is the certificate's row number.
-pub(super) fn put(db: &Db, envelope: &NewEnvelope<'_>, certificate: i64) -> StoreResult<()> {
-    db.send(
-        "INSERT INTO envelopes AS e
-             (no, id, record_id, author, certificate_no, header, body, signature, status, verdict)
-         SELECT coalesce(max(no), 0) + 1, $1::bytea, $2::bytea, $3::bytea, $4::bigint, $5::bytea,
-             $6::bytea, $7::bytea, $8::bigint, $9::bytea FROM envelopes
-         ON CONFLICT (id) DO UPDATE SET header = excluded.header, body = excluded.body,
-             signature = excluded.signature
-         WHERE e.header IS NULL",
-        values![
-            envelope.hash.envelope_id().0,
-            envelope.record.0,
-            envelope.author.0,
-            certificate,
-            &envelope.raw.header,
-            &envelope.raw.body,
-            envelope.raw.signature,
-            status_code(&envelope.verdict),
-            cbor(&envelope.verdict),
-        ],
+/// Row numbers of the certificates with these hashes.
+pub(super) const NUMBERS: &str = "SELECT hash, no FROM certificates WHERE hash = ANY($1::bytea[])";
+
+pub(super) fn set_verdict(db: &Db, id: EnvelopeId, verdict: Verdict) -> StoreResult<()> {
+    db.send_to(
+        "envelope",
+        "UPDATE envelopes SET status = $1, verdict = $2 WHERE id = $3",
+        values![status_code(&verdict), cbor(&verdict), id.0],
     )
 }
 
-pub(super) fn set_verdict(db: &Db, id: EnvelopeId, verdict: Verdict) -> StoreResult<bool> {
-    let rows = db.change(
-        "UPDATE envelopes SET status = $1, verdict = $2 WHERE id = $3",
-        values![status_code(&verdict), cbor(&verdict), id.0],
-    )?;
-    Ok(rows == 1)
+/// Ids, bytes and verdicts of these envelopes; a stored one before one that is kept unread.
+pub(super) const VERDICTS: &str = "SELECT DISTINCT ON (id) id, header, body, verdict FROM (
+        SELECT id, header, body, verdict, 0::bigint AS place FROM envelopes
+        WHERE id = ANY($1::bytea[])
+        UNION ALL SELECT id, header, body, verdict, 2 - held FROM unread
+        WHERE id = ANY($1::bytea[])) AS found
+    ORDER BY id, place";
+
+/// Header, body and verdict, from this column on.
+pub(super) fn judged(row: &Row, column: usize) -> StoreResult<(Option<Hash>, Verdict)> {
+    let parts = row.maybe_bytes(column)?.zip(row.maybe_bytes(column + 1)?);
+    let hash = parts.map(|(header, body)| Hash::of(&[&header, Hash::of(&[&body]).as_bytes()]));
+    Ok((hash, row.cbor(column + 2)?))
 }
 
 pub(super) fn verdict(db: &Db, id: EnvelopeId) -> StoreResult<Option<(Option<Hash>, Verdict)>> {
@@ -101,12 +94,7 @@ pub(super) fn verdict(db: &Db, id: EnvelopeId) -> StoreResult<Option<(Option<Has
          ORDER BY place LIMIT 1",
         values![id.0],
     )?;
-    row.map(|row| {
-        let parts = row.maybe_bytes(0)?.zip(row.maybe_bytes(1)?);
-        let hash = parts.map(|(header, body)| Hash::of(&[&header, Hash::of(&[&body]).as_bytes()]));
-        Ok((hash, row.cbor(2)?))
-    })
-    .transpose()
+    row.map(|row| judged(&row, 0)).transpose()
 }
 
 pub(super) fn one(db: &Db, id: EnvelopeId) -> StoreResult<Option<StoredEnvelope>> {

@@ -8,7 +8,7 @@ use tokio_postgres::Row;
 use super::convert::{Columns as _, values};
 use super::db::Db;
 use super::memo::Known;
-use crate::store::{Entry, FeedRow, Head, NewEntry, StoreError, StoreResult};
+use crate::store::{Entry, FeedRow, Head, StoreError, StoreResult};
 
 /// Row number and head of a stream; `None` if the stream does not exist yet.
 pub(super) fn known(db: &Db, stream: StreamId) -> StoreResult<Option<Known>> {
@@ -16,20 +16,26 @@ pub(super) fn known(db: &Db, stream: StreamId) -> StoreResult<Option<Known>> {
         "SELECT head, digest, no FROM streams WHERE id = $1",
         values![stream.to_bytes()],
     )?;
-    row.map(|row| {
-        Ok(Known {
-            no: row.int(2)?,
-            head: Head {
-                position: row.number(0)?,
-                digest: row.array(1).map(Digest::from_bytes)?,
-            },
-        })
+    row.map(|row| known_at(&row)).transpose()
+}
+
+/// Heads and row numbers of the streams with these ids, and the ids.
+pub(super) const KNOWN: &str =
+    "SELECT head, digest, no, id FROM streams WHERE id = ANY($1::bytea[])";
+
+pub(super) fn known_at(row: &Row) -> StoreResult<Known> {
+    Ok(Known {
+        no: row.int(2)?,
+        head: Head {
+            position: row.number(0)?,
+            digest: row.array(1).map(Digest::from_bytes)?,
+        },
     })
-    .transpose()
 }
 
 pub(super) fn make(db: &Db, stream: StreamId) -> StoreResult<Known> {
     let head = Head::default();
+    db.note_written();
     let row = db.one(
         "INSERT INTO streams (no, id, head, digest)
          SELECT coalesce(max(no), 0) + 1, $1::bytea, $2::bigint, $3::bytea FROM streams
@@ -61,66 +67,6 @@ pub(super) fn heads(db: &Db, streams: &[StreamId]) -> StoreResult<Vec<u64>> {
     .iter()
     .map(|row| row.number(0))
     .collect()
-}
-
-/// Appends entries and returns the new head. `known` is the stream's head before.
-pub(super) fn append(db: &Db, known: Known, entries: &[NewEntry]) -> StoreResult<Head> {
-    let Known { no, mut head } = known;
-    let mut rows = Rows::default();
-    for NewEntry { entry, adds } in entries {
-        head.position += 1;
-        head.digest = head.digest.plus(*adds);
-        rows.add(entry, head)?;
-    }
-    db.send(
-        "INSERT INTO feed (stream_no, position, kind, subject, data, digest)
-         SELECT $1::bigint, * FROM unnest($2::bigint[], $3::bigint[], $4::bytea[], $5::bytea[],
-             $6::bytea[])",
-        values![
-            no,
-            rows.positions,
-            rows.kinds,
-            rows.subjects,
-            rows.data,
-            rows.digests
-        ],
-    )?;
-    db.send(
-        "UPDATE streams SET head = $1, digest = $2 WHERE no = $3",
-        values![head.position, head.digest.to_bytes(), no],
-    )?;
-    Ok(head)
-}
-
-/// The columns of new rows.
-#[derive(Default)]
-struct Rows {
-    positions: Vec<i64>,
-    kinds: Vec<i64>,
-    subjects: Vec<Option<Vec<u8>>>,
-    data: Vec<Option<Vec<u8>>>,
-    digests: Vec<Option<Vec<u8>>>,
-}
-
-impl Rows {
-    fn add(&mut self, entry: &Entry, head: Head) -> StoreResult<()> {
-        let (kind, subject, data) = match entry {
-            Entry::Envelope(id) => (1, Some(id.0.to_vec()), None),
-            Entry::Add(record) => (2, Some(record.0.to_vec()), None),
-            Entry::Withdraw(record) => (3, Some(record.0.to_vec()), None),
-            Entry::Verdict(id) => (4, Some(id.0.to_vec()), None),
-            Entry::Directory(data) => (5, None, Some(data.clone())),
-            Entry::Bulletin(data) => (6, None, Some(data.clone())),
-        };
-        let position = i64::try_from(head.position);
-        self.positions
-            .push(position.map_err(|_| StoreError::Row("a position"))?);
-        self.kinds.push(kind);
-        self.subjects.push(subject);
-        self.data.push(data);
-        self.digests.push(Some(head.digest.to_bytes().to_vec()));
-        Ok(())
-    }
 }
 
 pub(super) fn page(

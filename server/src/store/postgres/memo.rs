@@ -11,6 +11,7 @@ use onegrid_core::domain::stream::StreamId;
 use onegrid_core::id::Hash;
 
 use super::db::Db;
+use super::foresight::Foresight;
 use super::{envelopes, feed};
 use crate::store::{Head, StoreResult};
 
@@ -26,6 +27,7 @@ pub(super) struct Memo {
     streams: RefCell<HashMap<StreamId, Known>>,
     certificates: RefCell<HashMap<Hash, i64>>,
     needed: RefCell<HashSet<(i64, i64)>>,
+    pub(super) foresight: Foresight,
     /// Streams that got entries, for the hint to other nodes.
     grown: RefCell<HashSet<StreamId>>,
 }
@@ -51,6 +53,22 @@ impl Memo {
         let known = feed::make(db, stream)?;
         self.streams.borrow_mut().insert(stream, known);
         Ok(known)
+    }
+
+    pub(super) fn knows_stream(&self, stream: StreamId) -> bool {
+        self.streams.borrow().contains_key(&stream)
+    }
+
+    pub(super) fn know_stream(&self, stream: StreamId, known: Known) {
+        self.streams.borrow_mut().insert(stream, known);
+    }
+
+    pub(super) fn knows_certificate(&self, hash: Hash) -> bool {
+        self.certificates.borrow().contains_key(&hash)
+    }
+
+    pub(super) fn know_certificate(&self, hash: Hash, no: i64) {
+        self.certificates.borrow_mut().insert(hash, no);
     }
 
     /// Notes the stream's new head.
@@ -87,6 +105,7 @@ impl Memo {
         self.streams.borrow_mut().clear();
         self.certificates.borrow_mut().clear();
         self.needed.borrow_mut().clear();
+        self.foresight.forget();
     }
 
     /// The streams that grew.

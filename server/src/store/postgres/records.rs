@@ -4,10 +4,15 @@ use onegrid_core::id::RecordId;
 use onegrid_core::wire::digest::Digest;
 use tokio_postgres::Row;
 
-use super::convert::{Columns as _, cbor, values};
+use super::convert::{Columns as _, values};
 use super::db::Db;
 use crate::store::{RecordRow, StoreResult};
 
+/// All columns of the records with these ids.
+pub(super) const MANY: &str = "SELECT id, kind, audience, home, created_ms, open, state, category,
+    lat_e7, lon_e7, due_ms, digest, changed_ms, merged_into FROM records WHERE id = ANY($1::bytea[])";
+
+/// Writes a record whose `open` may change.
 pub(super) fn put(db: &Db, record: &RecordRow) -> StoreResult<()> {
     // The entry about the change follows in the same transaction, so its position is `head + 1`.
     db.send(
@@ -16,33 +21,7 @@ pub(super) fn put(db: &Db, record: &RecordRow) -> StoreResult<()> {
          WHERE record_no = (SELECT no FROM records WHERE id = $2 AND open <> $1)",
         values![record.open, record.id.0],
     )?;
-    db.send(
-        "INSERT INTO records (no, id, kind, audience, home, created_ms, open, state, category,
-             lat_e7, lon_e7, due_ms, digest, changed_ms, merged_into)
-         SELECT coalesce(max(no), 0) + 1, $1::bytea, $2::bigint, $3::bigint, $4::bytea, $5::bigint,
-             $6::bigint, $7::bigint, $8::text, $9::bigint, $10::bigint, $11::bigint, $12::bytea,
-             $13::bigint, $14::bytea FROM records
-         ON CONFLICT (id) DO UPDATE SET open = excluded.open, state = excluded.state,
-             category = excluded.category, lat_e7 = excluded.lat_e7, lon_e7 = excluded.lon_e7,
-             due_ms = excluded.due_ms, digest = excluded.digest, changed_ms = excluded.changed_ms,
-             merged_into = excluded.merged_into",
-        values![
-            record.id.0,
-            record.kind,
-            record.audience,
-            cbor(&record.home),
-            record.created_ms,
-            record.open,
-            record.state,
-            record.category.as_deref(),
-            record.position.map(|position| i64::from(position.0)),
-            record.position.map(|position| i64::from(position.1)),
-            record.due_ms,
-            record.digest.to_bytes(),
-            record.changed_ms,
-            record.merged_into.map(|id| id.0),
-        ],
-    )
+    db.wait_with(|batch| batch.record(record))
 }
 
 pub(super) fn one(db: &Db, id: RecordId) -> StoreResult<Option<RecordRow>> {
@@ -122,7 +101,7 @@ fn ids(rows: &[Row]) -> StoreResult<Vec<RecordId>> {
     rows.iter().map(|row| row.array(0).map(RecordId)).collect()
 }
 
-fn read(row: &Row) -> StoreResult<RecordRow> {
+pub(super) fn read(row: &Row) -> StoreResult<RecordRow> {
     let coordinate = |column| -> StoreResult<Option<i32>> {
         let found = row.maybe_int(column)?;
         found.map(|_| row.small(column)).transpose()

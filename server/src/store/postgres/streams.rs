@@ -51,6 +51,11 @@ pub(super) fn holding(db: &Db, stream: StreamId, record: RecordId) -> StoreResul
     .transpose()
 }
 
+/// Ids of these records, each with a stream that holds it.
+pub(super) const HOLDERS: &str = "SELECT r.id, s.id FROM records r
+    JOIN stream_records m ON m.record_no = r.no JOIN streams s ON s.no = m.stream_no
+    WHERE r.id = ANY($1::bytea[]) ORDER BY r.id, s.id";
+
 pub(super) fn of_record(db: &Db, record: RecordId) -> StoreResult<Vec<StreamId>> {
     db.all(
         "SELECT s.id FROM stream_records m JOIN streams s ON s.no = m.stream_no
@@ -145,19 +150,6 @@ fn load_row(row: &Row, rest: bool) -> StoreResult<LoadRow> {
     })
 }
 
-pub(super) fn need_certificate(
-    db: &Db,
-    stream_no: i64,
-    certificate_no: i64,
-    position: u64,
-) -> StoreResult<()> {
-    db.send(
-        "INSERT INTO stream_certificates (stream_no, certificate_no, position)
-         VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-        values![stream_no, certificate_no, position],
-    )
-}
-
 pub(super) fn forget_certificates(db: &Db, stream: StreamId, hashes: &[Hash]) -> StoreResult<()> {
     let hashes = hashes.iter().map(|hash| Some(hash.0.to_vec()));
     db.send(
@@ -205,25 +197,18 @@ pub(super) fn certificates(
     .collect()
 }
 
-pub(super) fn set_current(
-    db: &Db,
-    no: i64,
-    name: &[u8],
-    position: u64,
-    data: Option<&[u8]>,
-) -> StoreResult<()> {
-    match data {
-        Some(data) => db.send(
-            "INSERT INTO stream_entries (stream_no, name, position, data) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (stream_no, name) DO UPDATE SET data = excluded.data",
-            values![no, name, position, data],
-        ),
-        None => db.send(
-            "DELETE FROM stream_entries WHERE stream_no = $1 AND name = $2",
-            values![no, name],
-        ),
-    }
+pub(super) fn drop_current(db: &Db, no: i64, name: &[u8]) -> StoreResult<()> {
+    db.send(
+        "DELETE FROM stream_entries WHERE stream_no = $1 AND name = $2",
+        values![no, name],
+    )
 }
+
+/// Streams, names, positions and bytes of current entries, by streams and names.
+pub(super) const CURRENTS: &str = "SELECT s.id, e.name, e.position, e.data
+    FROM unnest($1::bytea[], $2::bytea[]) AS asked (stream, name)
+    JOIN streams s ON s.id = asked.stream
+    JOIN stream_entries e ON e.stream_no = s.no AND e.name = asked.name";
 
 pub(super) fn current(
     db: &Db,
@@ -238,7 +223,7 @@ pub(super) fn current(
         values![stream.to_bytes(), after, count_max],
     )?
     .iter()
-    .map(current_entry)
+    .map(|row| current_at(row, 0))
     .collect()
 }
 
@@ -273,12 +258,13 @@ pub(super) fn current_of(
          WHERE stream_no = (SELECT no FROM streams WHERE id = $1) AND name = $2",
         values![stream.to_bytes(), name],
     )?;
-    row.map(|row| current_entry(&row)).transpose()
+    row.map(|row| current_at(&row, 0)).transpose()
 }
 
-fn current_entry(row: &Row) -> StoreResult<CurrentEntry> {
+/// Position and bytes of a current entry, from this column on.
+pub(super) fn current_at(row: &Row, column: usize) -> StoreResult<CurrentEntry> {
     Ok(CurrentEntry {
-        position: row.number(0)?,
-        data: row.bytes(1)?,
+        position: row.number(column)?,
+        data: row.bytes(column + 1)?,
     })
 }

@@ -2,6 +2,7 @@
 //! `tx_writer.rs`.
 
 use super::db::Db;
+use super::foresight::look;
 use super::memo::Memo;
 use super::{
     administration, attachments, bases, envelopes, feed, parcels, people, readings, records,
@@ -37,7 +38,10 @@ impl Tx<'_> {
 
 impl Reader for Tx<'_> {
     fn meta(&self, name: &str) -> StoreResult<Option<Vec<u8>>> {
-        administration::meta(self.db, name)
+        let notes = &self.memo.foresight.notes;
+        look(notes, &name.to_owned(), || {
+            administration::meta(self.db, name)
+        })
     }
 
     fn certificate(&self, hash: Hash) -> StoreResult<Option<RawCertificate>> {
@@ -58,7 +62,8 @@ impl Reader for Tx<'_> {
     }
 
     fn verdict(&self, id: EnvelopeId) -> StoreResult<Option<(Option<Hash>, Verdict)>> {
-        envelopes::verdict(self.db, id)
+        let verdicts = &self.memo.foresight.verdicts;
+        look(verdicts, &id, || envelopes::verdict(self.db, id))
     }
 
     fn record_of(&self, id: EnvelopeId) -> StoreResult<Option<RecordId>> {
@@ -102,7 +107,8 @@ impl Reader for Tx<'_> {
     }
 
     fn record(&self, id: RecordId) -> StoreResult<Option<RecordRow>> {
-        records::one(self.db, id)
+        let records = &self.memo.foresight.records;
+        look(records, &id, || records::one(self.db, id))
     }
 
     fn records(&self, after: Option<RecordId>, count_max: usize) -> StoreResult<Vec<RecordRow>> {
@@ -126,7 +132,10 @@ impl Reader for Tx<'_> {
     }
 
     fn record_streams(&self, id: RecordId) -> StoreResult<Vec<StreamId>> {
-        streams::of_record(self.db, id)
+        match self.memo.foresight.holders.borrow().get(&id) {
+            Some(streams) => Ok(streams.clone()),
+            None => streams::of_record(self.db, id),
+        }
     }
 
     fn pack(&self, id: RecordId, digest: Digest) -> StoreResult<Option<Vec<u8>>> {
@@ -198,7 +207,10 @@ impl Reader for Tx<'_> {
     }
 
     fn current_of(&self, stream: StreamId, name: &[u8]) -> StoreResult<Option<CurrentEntry>> {
-        streams::current_of(self.db, stream, name)
+        let entries = &self.memo.foresight.entries;
+        look(entries, &(stream, name.to_vec()), || {
+            streams::current_of(self.db, stream, name)
+        })
     }
 
     fn member(&self, id: MemberId) -> StoreResult<Option<MemberRow>> {

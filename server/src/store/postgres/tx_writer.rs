@@ -10,18 +10,27 @@ use onegrid_core::wire::verdict::Verdict;
 use super::memo::Known;
 use super::tx::Tx;
 use super::{
-    administration, attachments, bases, envelopes, feed, parcels, people, readings, records,
+    administration, attachments, bases, envelopes, foresight, parcels, people, readings, records,
     signatures, streams, templates, unread, visitors, written,
 };
 use crate::store::{
-    AdminRow, Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, CursorsRow, Description,
-    DeviceRow, Head, InvitationRow, MemberRow, NewEntry, NewEnvelope, PackedEnvelope, ParcelAmount,
-    ParcelRow, ReadingRow, RecordRow, Renewals, ReviewRow, SessionRow, StoreError, StoreResult,
-    TemplateRow, UnreadRow, UploadAmount, UploadRow, Writer,
+    AdminRow, Ahead, Amount, AttachmentFile, AttachmentKey, AuditRow, BasePack, CurrentEntry,
+    CursorsRow, Description, DeviceRow, Head, InvitationRow, MemberRow, NewEntry, NewEnvelope,
+    PackedEnvelope, ParcelAmount, ParcelRow, ReadingRow, RecordRow, Renewals, ReviewRow,
+    SessionRow, StoreError, StoreResult, TemplateRow, UnreadRow, UploadAmount, UploadRow, Writer,
 };
 
 impl Writer for Tx<'_> {
+    fn foresee(&mut self, ahead: &Ahead) -> StoreResult<()> {
+        foresight::read(self.db, self.memo, ahead)
+    }
+
     fn set_meta(&mut self, name: &str, value: &[u8]) -> StoreResult<()> {
+        foresight::set(
+            &self.memo.foresight.notes,
+            &name.to_owned(),
+            Some(value.to_vec()),
+        );
         administration::set_meta(self.db, name, value)
     }
 
@@ -39,23 +48,47 @@ impl Writer for Tx<'_> {
     }
 
     fn sign_again(&mut self, renewals: &dyn Renewals) -> StoreResult<u64> {
+        self.memo.foresight.forget();
         signatures::sign_again(self.db, renewals)
     }
 
     fn put_unread(&mut self, row: &UnreadRow) -> StoreResult<bool> {
+        self.memo.foresight.verdicts.borrow_mut().clear();
         unread::put(self.db, row)
     }
 
     fn set_unread_verdict(&mut self, copy: &RawEnvelope, verdict: Verdict) -> StoreResult<()> {
+        self.memo.foresight.verdicts.borrow_mut().clear();
         let found = unread::set_verdict(self.db, copy, verdict)?;
         found.then_some(()).ok_or(StoreError::Missing("envelope"))
     }
 
     fn drop_unread(&mut self, copy: &RawEnvelope) -> StoreResult<()> {
+        self.memo.foresight.verdicts.borrow_mut().clear();
         unread::delete(self.db, copy)
     }
 
     fn put_record(&mut self, record: &RecordRow) -> StoreResult<()> {
+        let mut known = self.memo.foresight.records.borrow_mut();
+        let row = known.get_mut(&record.id);
+        let before = row.as_ref().map(|row| row.as_ref());
+        let stays = before.is_some_and(|row| row.is_none_or(|row| row.open == record.open));
+        if let Some(row) = row {
+            // The rest of a record stays as it was at first.
+            *row = Some(match row.take() {
+                Some(before) => RecordRow {
+                    kind: before.kind,
+                    audience: before.audience,
+                    home: before.home,
+                    created_ms: before.created_ms,
+                    ..record.clone()
+                },
+                None => record.clone(),
+            });
+        }
+        if stays {
+            return self.db.wait_with(|batch| batch.record(record));
+        }
         records::put(self.db, record)
     }
 
@@ -65,12 +98,15 @@ impl Writer for Tx<'_> {
 
     fn append(&mut self, stream: StreamId, entries: &[NewEntry]) -> StoreResult<Head> {
         let known = self.memo.stream_made(self.db, stream)?;
-        let head = feed::append(self.db, known, entries)?;
+        let head = self.db.wait_with(|batch| batch.append(known, entries))??;
         self.memo.moved(stream, Known { head, ..known });
         Ok(head)
     }
 
     fn release(&mut self, stream: StreamId, record: RecordId) -> StoreResult<()> {
+        if let Some(streams) = self.memo.foresight.holders.borrow_mut().get_mut(&record) {
+            streams.retain(|held| *held != stream);
+        }
         streams::release(self.db, stream, record)
     }
 
@@ -82,7 +118,20 @@ impl Writer for Tx<'_> {
         data: Option<&[u8]>,
     ) -> StoreResult<()> {
         let no = self.memo.stream_made(self.db, stream)?.no;
-        streams::set_current(self.db, no, name, position, data)
+        let mut known = self.memo.foresight.entries.borrow_mut();
+        if let Some(entry) = known.get_mut(&(stream, name.to_vec())) {
+            let first = entry.as_ref().map_or(position, |entry| entry.position);
+            *entry = data.map(|data| CurrentEntry {
+                position: first,
+                data: data.to_vec(),
+            });
+        }
+        match data {
+            Some(data) => self
+                .db
+                .wait_with(|batch| batch.current(no, name, position, data)),
+            None => streams::drop_current(self.db, no, name),
+        }
     }
 
     fn put_member(&mut self, member: &MemberRow) -> StoreResult<()> {
@@ -221,7 +270,8 @@ impl Writer for Tx<'_> {
         if self.memo.needed(stream, certificate) {
             return Ok(());
         }
-        streams::need_certificate(self.db, stream, certificate, position)
+        self.db
+            .wait_with(|batch| batch.need(stream, certificate, position))
     }
 
     fn forget_certificates(&mut self, stream: StreamId, certificates: &[Hash]) -> StoreResult<()> {
@@ -231,10 +281,23 @@ impl Writer for Tx<'_> {
 
     fn put_envelope(&mut self, envelope: &NewEnvelope<'_>) -> StoreResult<()> {
         let certificate = self.certificate_no(envelope.certificate)?;
-        envelopes::put(self.db, envelope, certificate)
+        let id = envelope.hash.envelope_id();
+        let mut known = self.memo.foresight.verdicts.borrow_mut();
+        if known.get(&id).is_some_and(Option::is_none) {
+            known.insert(id, Some((Some(envelope.hash), envelope.verdict)));
+        } else {
+            known.remove(&id);
+        }
+        self.db
+            .wait_with(|batch| batch.envelope(envelope, certificate))
     }
 
     fn put_packed(&mut self, envelope: &PackedEnvelope) -> StoreResult<bool> {
+        self.memo
+            .foresight
+            .verdicts
+            .borrow_mut()
+            .remove(&envelope.id);
         bases::put_packed(self.db, envelope)
     }
 
@@ -248,12 +311,22 @@ impl Writer for Tx<'_> {
     }
 
     fn set_verdict(&mut self, id: EnvelopeId, verdict: Verdict) -> StoreResult<()> {
-        let found = envelopes::set_verdict(self.db, id, verdict)?;
-        found.then_some(()).ok_or(StoreError::Missing("envelope"))
+        self.memo.foresight.verdicts.borrow_mut().remove(&id);
+        envelopes::set_verdict(self.db, id, verdict)
     }
 
     fn hold(&mut self, stream: StreamId, record: RecordId) -> StoreResult<()> {
-        let stream = self.memo.stream_made(self.db, stream)?;
-        streams::hold(self.db, stream, record)
+        let known = self.memo.stream_made(self.db, stream)?;
+        if let Some(streams) = self.memo.foresight.holders.borrow_mut().get_mut(&record)
+            && !streams.contains(&stream)
+        {
+            streams.push(stream);
+            streams.sort_by_key(StreamId::to_bytes);
+        }
+        let records = self.memo.foresight.records.borrow();
+        if records.get(&record).is_some_and(Option::is_some) {
+            return self.db.wait_with(|batch| batch.hold(known, record));
+        }
+        streams::hold(self.db, known, record)
     }
 }

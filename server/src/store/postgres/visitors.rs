@@ -7,7 +7,7 @@ use super::db::Db;
 use crate::store::{CursorsRow, SessionRow, StoreResult};
 
 pub(super) fn put_cursors(db: &Db, device: DeviceId, cursors: &CursorsRow) -> StoreResult<()> {
-    db.send(
+    db.send_beside(
         "INSERT INTO cursors (device, hash, cursors) VALUES ($1, $2, $3)
          ON CONFLICT (device) DO UPDATE SET hash = excluded.hash, cursors = excluded.cursors",
         values![device.0, cursors.hash.0, &cursors.cursors],

@@ -136,29 +136,78 @@ fn commit_on(
 
 /// Runs the jobs in one transaction, and returns the outcome of each. A job that undoes itself counts as `Ok`, because
 /// its caller has its own error.
+///
+/// Nearly all jobs keep what they write, and the database refuses nearly none. So the jobs first share one batch of
+/// rows and wait for no answer. If one of them has to be undone alone, all of them run again, each behind a savepoint.
 fn commit_together(
     desk: &Desk,
     db: &Db,
     jobs: &mut [Job],
     phase: &mut Phase,
 ) -> StoreResult<Vec<StoreResult<()>>> {
-    db.command("BEGIN")?;
-    db.send(schema::LOCK, Vec::new())?;
-    let memo = Memo::default();
+    if let Some(outcomes) = commit_hopefully(desk, db, jobs, phase)? {
+        return Ok(outcomes);
+    }
+    let memo = begin(db)?;
     let mut outcomes = Vec::with_capacity(jobs.len());
     for job in jobs {
-        outcomes.push(run_one(db, &memo, job)?);
+        outcomes.push(run_carefully(db, &memo, job)?);
     }
-    hints::notify(db, &desk.tag, &memo.grown())?;
-    // The commit of a failed transaction rolls it back and reports success, so the first error of all counts.
-    *phase = Phase::Committing;
-    db.command("COMMIT")?;
-    db.settle()?;
+    commit(desk, db, &memo, phase)?;
     Ok(outcomes)
 }
 
-/// Runs one job. The outer error is about the whole transaction.
-fn run_one(db: &Db, memo: &Memo, job: &mut Job) -> StoreResult<StoreResult<()>> {
+/// Runs the jobs as if none of them fails; `None` if one has to be undone alone. Then nothing was written.
+fn commit_hopefully(
+    desk: &Desk,
+    db: &Db,
+    jobs: &mut [Job],
+    phase: &mut Phase,
+) -> StoreResult<Option<Vec<StoreResult<()>>>> {
+    let memo = begin(db)?;
+    let is_alone = jobs.len() == 1;
+    for job in jobs.iter_mut() {
+        db.take_written();
+        let fate = catch_unwind(AssertUnwindSafe(|| job(&mut Tx { db, memo: &memo })));
+        // Another job may have written what the database refuses, and this one only met its error.
+        let is_sound = db.check().is_ok();
+        if is_sound && (matches!(fate, Ok(Fate::Keep)) || !db.take_written()) {
+            continue;
+        }
+        if let Some(error) = db.lost() {
+            return Err(error);
+        }
+        db.recover("ROLLBACK")?;
+        return Ok((is_sound && is_alone).then(|| vec![Ok(())]));
+    }
+    if let Err(error) = db.settle() {
+        if db.lost().is_some() {
+            return Err(error);
+        }
+        db.recover("ROLLBACK")?;
+        return Ok(None);
+    }
+    commit(desk, db, &memo, phase)?;
+    Ok(Some(vec![Ok(()); jobs.len()]))
+}
+
+fn begin(db: &Db) -> StoreResult<Memo> {
+    db.command("BEGIN")?;
+    db.send(schema::LOCK, Vec::new())?;
+    Ok(Memo::default())
+}
+
+/// Sends the commit only when every statement has succeeded, because the commit of a failed transaction rolls it back
+/// and reports success.
+fn commit(desk: &Desk, db: &Db, memo: &Memo, phase: &mut Phase) -> StoreResult<()> {
+    hints::notify(db, &desk.tag, &memo.grown())?;
+    *phase = Phase::Committing;
+    db.command("COMMIT")?;
+    db.settle()
+}
+
+/// Runs one job behind a savepoint, and waits for all of its writes. The outer error is about the whole transaction.
+fn run_carefully(db: &Db, memo: &Memo, job: &mut Job) -> StoreResult<StoreResult<()>> {
     db.command("SAVEPOINT job")?;
     let fate = catch_unwind(AssertUnwindSafe(|| job(&mut Tx { db, memo })));
     let outcome = match fate {

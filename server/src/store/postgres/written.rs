@@ -16,7 +16,7 @@ pub(super) fn of(db: &Db, day: i64, device: DeviceId) -> StoreResult<Amount> {
 }
 
 pub(super) fn add(db: &Db, day: i64, device: DeviceId, more: Amount) -> StoreResult<()> {
-    db.send(
+    db.send_beside(
         "INSERT INTO written AS w (day, device, envelopes, bytes) VALUES ($1, $2, $3, $4)
          ON CONFLICT (day, device) DO UPDATE SET envelopes = w.envelopes + excluded.envelopes,
              bytes = w.bytes + excluded.bytes",

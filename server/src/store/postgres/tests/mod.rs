@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panic")]
 
 mod faults;
+mod ingest;
 mod nodes;
 mod refusals;
 mod server;
@@ -84,6 +85,7 @@ suite!(
     what_a_stream_says_now_replaces_what_it_said,
     nothing_that_an_undone_job_looked_up_or_wrote_is_remembered,
     people_sessions_and_reviews_are_kept,
+    foreseen_rows_follow_the_writes_of_the_job,
     what_waits_unread_is_paged_and_counted_for_each_who_brought_it,
     versions_of_templates_are_kept_in_order,
     each_copy_waits_unread_for_itself,
